@@ -1,0 +1,162 @@
+//! The detectors: one file each, and one line each in [`DETECTORS`].
+//!
+//! A detector reads the tables, never the rows, the clock or a file; it knows neither the
+//! report nor the other detectors. Its documentation is part of it ([`About`]): the same
+//! words stand in `netrec explain`, in the report and in the README.
+
+use polars::prelude::DataFrame;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::config::Config;
+use super::finding::Finding;
+use super::tables::Tables;
+use crate::Result;
+
+/// Every detector, in the order of the report. The list drives the run, the configuration
+/// and the documentation.
+pub const DETECTORS: &[Entry] = &[];
+
+/// What a detector is, under the same headings for all.
+#[derive(Debug)]
+pub struct About {
+    /// Its name in the configuration, the report and the file system (`port-scan` is in
+    /// `port_scan.rs`).
+    pub id: &'static str,
+    /// A line.
+    pub title: &'static str,
+    /// What it finds.
+    pub what_it_finds: &'static str,
+    /// Why that matters.
+    pub why_it_matters: &'static str,
+    /// How it decides, with every threshold by its name in the configuration.
+    pub how_it_decides: &'static str,
+    /// When it is wrong.
+    pub false_positives: &'static str,
+    /// What a finding brings along.
+    pub evidence: &'static str,
+    /// Paper or project that the method comes from.
+    pub source: &'static str,
+}
+
+/// What a detector is given.
+pub struct Context<'a> {
+    /// The tables of the capture.
+    pub tables: &'a Tables,
+    /// Seed for everything random.
+    pub seed: u64,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It ran; there may be no finding.
+    Ran(Output),
+    /// The capture does not have what it needs; the reason, in a sentence.
+    Skipped(String),
+}
+
+/// What a run gives.
+#[derive(Debug, Default)]
+pub struct Output {
+    /// What it found, worst first.
+    pub findings: Vec<Finding>,
+    /// Tables behind the findings, for charts and exports, by name.
+    pub tables: Vec<(&'static str, DataFrame)>,
+    /// What this capture allowed it to see, in sentences: shortest period, smallest sample.
+    pub limits: Vec<String>,
+}
+
+/// A detector, with thresholds of its own type.
+pub trait Detector {
+    /// Its thresholds; unknown keys are refused, every field has a default and a unit.
+    type Config: Serialize + DeserializeOwned + Default;
+    /// What it is.
+    const ABOUT: About;
+
+    /// Refuses thresholds that cannot be meant; in words: which key and why.
+    fn validate(config: &Self::Config) -> Result<(), String>;
+
+    /// Looks at the tables.
+    ///
+    /// # Errors
+    /// If a table cannot be queried; the report then says `failed`, and goes on.
+    fn detect(context: &Context<'_>, config: &Self::Config) -> Result<Outcome>;
+}
+
+/// A detector as the list holds it, its types erased.
+pub struct Entry {
+    /// What it is.
+    pub about: &'static About,
+    /// Its thresholds, as they are by default.
+    pub default_thresholds: fn() -> toml::Table,
+    /// Checks a section of the configuration.
+    pub check: fn(&toml::Table) -> Result<(), String>,
+    /// Runs it with its section of the configuration.
+    pub run: fn(&Context<'_>, &Config) -> Result<Outcome>,
+}
+
+impl Entry {
+    /// The entry of a detector.
+    pub const fn of<D: Detector + 'static>() -> Self {
+        Self {
+            about: &D::ABOUT,
+            default_thresholds: || toml::Table::try_from(D::Config::default()).unwrap_or_default(),
+            check: |section| parse::<D>(section).map(|_| ()),
+            run: |context, config| {
+                let thresholds = match config.section(D::ABOUT.id) {
+                    Some(section) => parse::<D>(section).map_err(crate::Error::Analysis)?,
+                    None => D::Config::default(),
+                };
+                D::detect(context, &thresholds)
+            },
+        }
+    }
+}
+
+fn parse<D: Detector>(section: &toml::Table) -> Result<D::Config, String> {
+    let config = section.clone().try_into().map_err(|e: toml::de::Error| e.message().to_owned())?;
+    D::validate(&config)?;
+    Ok(config)
+}
+
+/// A detector's run as the report shows it.
+#[derive(Debug)]
+pub struct Run {
+    /// What it is.
+    pub about: &'static About,
+    /// How it ended.
+    pub status: Status,
+    /// The thresholds with which it ran.
+    pub thresholds: toml::Table,
+    /// What it gave; empty unless it ran.
+    pub output: Output,
+}
+
+/// How a detector's run ended. "Could not run" is neither "failed" nor "found nothing".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Status {
+    /// It ran.
+    Ran,
+    /// The capture does not have what it needs, or the configuration turned it off.
+    Skipped(String),
+    /// It broke.
+    Failed(String),
+}
+
+/// Runs every detector; one that fails does not take the others down.
+pub fn run_all(context: &Context<'_>, config: &Config) -> Vec<Run> {
+    DETECTORS.iter().map(|entry| run_one(entry, context, config)).collect()
+}
+
+fn run_one(entry: &Entry, context: &Context<'_>, config: &Config) -> Run {
+    let thresholds = config.section(entry.about.id).cloned().unwrap_or_default();
+    let mut effective = (entry.default_thresholds)();
+    effective.extend(thresholds);
+    let (status, output) = match (entry.run)(context, config) {
+        Ok(Outcome::Ran(output)) => (Status::Ran, output),
+        Ok(Outcome::Skipped(reason)) => (Status::Skipped(reason), Output::default()),
+        Err(error) => (Status::Failed(error.to_string()), Output::default()),
+    };
+    Run { about: entry.about, status, thresholds: effective, output }
+}

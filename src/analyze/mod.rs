@@ -1,0 +1,85 @@
+//! From a capture to findings: one pass, tables, metrics, detectors.
+//!
+//! No I/O of its own and no clock: the same capture, configuration and databases give the
+//! same [`Analysis`], to the byte.
+
+pub mod config;
+pub mod detectors;
+pub mod finding;
+pub mod metrics;
+pub mod model;
+pub mod pass;
+pub mod tables;
+
+pub use config::Config;
+pub use tables::Tables;
+
+use crate::Result;
+use crate::capture::{CaptureFile, Metadata};
+use crate::geo::Databases;
+
+/// Everything that is known of a capture after its analysis.
+#[derive(Debug)]
+pub struct Analysis {
+    /// What the capture says about itself.
+    pub metadata: Metadata,
+    /// How complete it is, and what it could not have shown.
+    pub completeness: metrics::Completeness,
+    /// The tables.
+    pub tables: Tables,
+    /// The metrics of every section of the report.
+    pub metrics: metrics::Metrics,
+    /// Every detector, with its status and what it found.
+    pub runs: Vec<detectors::Run>,
+    /// The configuration with which it was made.
+    pub config: Config,
+    /// Attribution of each geolocation database in use: name, date, licence.
+    pub geo_sources: Vec<crate::geo::SourceInfo>,
+}
+
+impl Analysis {
+    /// Every finding, worst first, then surest, then by id.
+    pub fn findings(&self) -> Vec<&finding::Finding> {
+        let mut findings: Vec<_> = self.runs.iter().flat_map(|run| &run.output.findings).collect();
+        findings.sort_by(|a, b| {
+            let rank = |f: &finding::Finding| (f.judgement.severity, f.judgement.confidence);
+            rank(b).partial_cmp(&rank(a)).unwrap_or(std::cmp::Ordering::Equal).then_with(|| a.id.cmp(&b.id))
+        });
+        findings
+    }
+
+    /// A table that a detector gave, by the detector's id and the table's name.
+    pub fn detector_table(&self, detector: &str, table: &str) -> Option<&polars::prelude::DataFrame> {
+        let run = self.runs.iter().find(|run| run.about.id == detector)?;
+        run.output.tables.iter().find(|(name, _)| *name == table).map(|(_, frame)| frame)
+    }
+}
+
+/// Analyses a capture. `progress` is told the rows read so far.
+///
+/// # Errors
+/// [`crate::Error::Damaged`] if rows cannot be read. A detector that fails says so in its
+/// [`detectors::Run`], and is no error here.
+pub fn run(
+    capture: &CaptureFile,
+    config: &Config,
+    geo: &Databases,
+    progress: &dyn Fn(u64),
+) -> Result<Analysis> {
+    let recorded = pass::run(capture, config.analysis(), geo, progress)?;
+    let tables = Tables::build(&recorded, capture.metadata())?;
+    drop(recorded);
+    let metrics = metrics::measure(&tables, capture.metadata(), config.analysis())?;
+    let completeness = metrics::completeness(&tables, capture.metadata())?;
+    let context = detectors::Context { tables: &tables, seed: config.analysis().seed };
+    let runs = detectors::run_all(&context, config);
+    Ok(Analysis {
+        metadata: capture.metadata().clone(),
+        completeness,
+        tables,
+        metrics,
+        runs,
+        config: config.clone(),
+        geo_sources: geo.sources(),
+    })
+}

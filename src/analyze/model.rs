@@ -1,0 +1,235 @@
+//! What the pass over a capture makes of its rows: plain records, in memory once.
+//!
+//! Strings are interned ([`Texts`]), and owners and remote addresses are rows of their own,
+//! so that a connection stays small: memory grows with the number of connections, not of rows.
+
+use std::collections::HashMap;
+
+use crate::capture::{Counters, OwnerSource, Protocol, TcpState};
+
+/// Key of an interned string.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TextId(pub u32);
+
+/// Index of a process in [`Recorded::processes`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ProcessId(pub u32);
+
+/// Index of a remote address in [`Recorded::endpoints`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EndpointId(pub u32);
+
+/// Every string of the capture once.
+#[derive(Debug, Default)]
+pub struct Texts {
+    list: Vec<std::sync::Arc<str>>,
+    keys: HashMap<std::sync::Arc<str>, TextId>,
+}
+
+impl Texts {
+    /// The key of a text, new or known.
+    pub fn intern(&mut self, text: &str) -> TextId {
+        if let Some(id) = self.keys.get(text) {
+            return *id;
+        }
+        let id = TextId(self.list.len() as u32);
+        let text: std::sync::Arc<str> = text.into();
+        self.list.push(text.clone());
+        self.keys.insert(text, id);
+        id
+    }
+
+    /// The text of a key that [`Texts::intern`] gave.
+    pub fn get(&self, id: TextId) -> &str {
+        &self.list[id.0 as usize]
+    }
+}
+
+/// Everything that one pass over a capture found.
+#[derive(Debug, Default)]
+pub struct Recorded {
+    /// The strings to which the records point.
+    pub texts: Texts,
+    /// One per `conn_id`, ordered by first seen, then `conn_id`.
+    pub connections: Vec<Connection>,
+    /// One per process (pid and start), ordered by pid, then start.
+    pub processes: Vec<Process>,
+    /// One per remote address, ordered by address text.
+    pub endpoints: Vec<Endpoint>,
+    /// Equal slices of the recording, without gaps.
+    pub bins: Vec<TimeBin>,
+    /// Width of a bin in µs.
+    pub bin_width_us: i64,
+    /// Slices per process; only those in which the process had a socket. By bin, then process.
+    pub process_bins: Vec<ProcessBin>,
+    /// TCP state changes, by number of occurrences falling, then by name.
+    pub transitions: Vec<Transition>,
+    /// First and last moment of any row, µs since the Unix epoch.
+    pub span_us: (i64, i64),
+    /// Ticks that have at least one row.
+    pub ticks: u32,
+    /// Rows read.
+    pub rows: u64,
+}
+
+/// One socket's life, as far as it was seen.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    /// The capture's `conn_id`.
+    pub conn_id: u64,
+    /// Transport protocol.
+    pub protocol: Protocol,
+    /// Network namespace.
+    pub netns: Option<u64>,
+    /// Local address.
+    pub local_addr: TextId,
+    /// Local port.
+    pub local_port: u16,
+    /// Remote address and port; none for a listening or unconnected socket.
+    pub remote: Option<(EndpointId, u16)>,
+    /// The name by which the remote was asked for.
+    pub remote_name: Option<TextId>,
+    /// Whether the socket listens, connects, or neither.
+    pub role: Role,
+    /// Who opened it; none unless `role` is [`Role::Connection`].
+    pub direction: Option<Direction>,
+    /// Last state seen; none for UDP.
+    pub state: Option<TcpState>,
+    /// Every state seen: bit `1 << (state as u16)`.
+    pub states_seen: u16,
+    /// First row, µs since the Unix epoch.
+    pub first_seen_us: i64,
+    /// Last row, µs since the Unix epoch.
+    pub last_seen_us: i64,
+    /// Seconds from first to last row by the monotonic clock: a lower bound of its life,
+    /// exact to the tick.
+    pub duration_s: f64,
+    /// It was not there at the first tick, so it was opened during the recording.
+    pub opened_in_recording: bool,
+    /// It was gone at the last tick, so it was closed during the recording.
+    pub closed_in_recording: bool,
+    /// Ticks at which it was seen.
+    pub ticks: u32,
+    /// Last cumulative counters of the socket, from its opening (even before the recording).
+    pub totals: Counters,
+    /// Payload bytes sent during the recording.
+    pub recorded_sent: Option<u64>,
+    /// Payload bytes received during the recording.
+    pub recorded_received: Option<u64>,
+    /// Smallest round-trip time seen, µs.
+    pub rtt_min_us: Option<u32>,
+    /// The owner, if known.
+    pub process: Option<ProcessId>,
+    /// How the owner is known.
+    pub owner_source: Option<OwnerSource>,
+}
+
+/// What a socket does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Role {
+    /// It has a remote.
+    Connection,
+    /// TCP in state LISTEN.
+    Listener,
+    /// It has no remote and does not listen: an unconnected UDP socket, a closed TCP socket.
+    Unconnected,
+}
+
+/// Who opened a connection, seen from the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Direction {
+    /// The remote did: the local port was listening, or the connection was seen accepted.
+    Inbound,
+    /// This host did.
+    Outbound,
+    /// Both ends are the host's own addresses or loopback.
+    Internal,
+}
+
+/// What kind of address a remote has (IANA special-purpose registries, RFC 6890).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[allow(missing_docs, reason = "the names are the registry's")]
+pub enum Scope {
+    Loopback,
+    LinkLocal,
+    Private,
+    SharedNat,
+    Multicast,
+    Broadcast,
+    Documentation,
+    Unspecified,
+    Reserved,
+    Public,
+}
+
+/// A process that owned a socket.
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "the fields are the capture's columns of the same name")]
+pub struct Process {
+    pub pid: Option<u32>,
+    pub ppid: Option<u32>,
+    pub uid: Option<u32>,
+    pub process_name: Option<TextId>,
+    pub exe: Option<TextId>,
+    pub cmdline: Option<TextId>,
+    pub username: Option<TextId>,
+    pub parent_name: Option<TextId>,
+    pub container: Option<TextId>,
+    pub exe_sha256: Option<TextId>,
+    pub process_start_us: Option<i64>,
+    /// Mean and largest CPU use over its ticks, percent of one core.
+    pub cpu_percent_mean: Option<f32>,
+    pub cpu_percent_max: Option<f32>,
+    /// Largest resident memory seen.
+    pub memory_rss_max_bytes: Option<u64>,
+}
+
+/// A remote address.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    /// The address.
+    pub addr: TextId,
+    /// What kind of address it is.
+    pub scope: Scope,
+    /// Where it is, for public addresses that a database knows.
+    pub place: Option<crate::geo::Place>,
+}
+
+/// A slice of the recording.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[allow(missing_docs, reason = "the names say it; see `Tables::time_bins`")]
+pub struct TimeBin {
+    pub start_us: i64,
+    /// Sockets with a remote at the bin's fullest tick.
+    pub open_connections: u32,
+    pub opened: u32,
+    pub closed: u32,
+    pub bytes_sent: u64,
+    pub bytes_received: u64,
+    pub retransmits: u64,
+}
+
+/// A slice of the recording for one process.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs, reason = "the names say it; see `Tables::process_bins`")]
+pub struct ProcessBin {
+    pub bin: u32,
+    pub process: ProcessId,
+    /// Sockets with a remote at the bin's fullest tick.
+    pub open_connections: u32,
+    pub bytes_sent: u64,
+    pub bytes_received: u64,
+    /// Mean over the bin's ticks.
+    pub cpu_percent: Option<f32>,
+    /// Largest of the bin's ticks.
+    pub memory_rss_bytes: Option<u64>,
+}
+
+/// How often connections went from one TCP state to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct Transition {
+    pub from: TcpState,
+    pub to: TcpState,
+    pub count: u64,
+}

@@ -1,0 +1,79 @@
+//! The tables in which the detectors work: polars frames made of the pass's records.
+//!
+//! Times are `i64` µs since the Unix epoch, UTC. Null means not known. Every table has a
+//! fixed order, so that what is made of it is the same every time.
+
+use polars::prelude::*;
+
+use super::model::{
+    Connection, Direction, Endpoint, EndpointId, Process, ProcessBin, ProcessId, Recorded, Role, Scope,
+    TextId, Texts, TimeBin, Transition,
+};
+use crate::Result;
+use crate::capture::TcpState;
+
+/// The tables of one capture.
+#[derive(Debug, Clone)]
+pub struct Tables {
+    /// One row per socket, by `first_seen_us`, then `conn_id`:
+    ///
+    /// `conn_id` u64, `protocol`, `netns` u64, `local_addr`, `local_port` u16, `remote_addr`,
+    /// `remote_port` u16, `remote_name`, `remote_scope`, `country_code`, `role`, `direction`,
+    /// `state` (last), `states` (all seen, joined by `>` in the order of a connection's life),
+    /// `first_seen_us`, `last_seen_us`, `duration_s` f64, `opened_in_recording` bool,
+    /// `closed_in_recording` bool, `ticks` u32, `bytes_sent`, `bytes_received`,
+    /// `packets_sent`, `packets_received` u64, `retransmits`, `rtt_us`, `rtt_min_us` u32,
+    /// `recorded_sent`, `recorded_received` u64, `process` u32, `pid` u32, `process_name`,
+    /// `owner_source`, `endpoint` u32.
+    pub connections: DataFrame,
+    /// One row per process, by pid, then start; `process` u32 is its row:
+    ///
+    /// `process`, `pid`, `ppid`, `uid` u32, `process_name`, `exe`, `cmdline`, `username`,
+    /// `parent_name`, `container`, `exe_sha256`, `process_start_us`, `cpu_percent_mean`,
+    /// `cpu_percent_max` f32, `memory_rss_max_bytes` u64, and sums over its sockets:
+    /// `connections`, `listeners`, `endpoints` u32, `bytes_sent`, `bytes_received` u64
+    /// (recorded), `first_seen_us`, `last_seen_us`.
+    pub processes: DataFrame,
+    /// One row per remote address, by address; `endpoint` u32 is its row:
+    ///
+    /// `endpoint`, `remote_addr`, `remote_scope`, `country_code`, `country`, `city`, `asn` u32,
+    /// `as_organization`, and sums: `connections`, `processes` u32, `bytes_sent`,
+    /// `bytes_received` u64, `first_seen_us`, `last_seen_us`.
+    pub endpoints: DataFrame,
+    /// One row per (process, remote address and port, protocol, direction), in that order:
+    ///
+    /// `process` u32, `process_name`, `endpoint` u32, `remote_addr`, `remote_port` u16,
+    /// `protocol`, `direction`, `connections` u32, `bytes_sent`, `bytes_received` u64,
+    /// `duration_total_s` f64, `first_seen_us`, `last_seen_us`.
+    pub pairs: DataFrame,
+    /// One row per slice of the recording:
+    ///
+    /// `start_us`, `open_connections`, `opened`, `closed` u32, `bytes_sent`, `bytes_received`,
+    /// `retransmits` u64.
+    pub time_bins: DataFrame,
+    /// One row per slice and process:
+    ///
+    /// `bin`, `process`, `open_connections` u32, `bytes_sent`, `bytes_received` u64,
+    /// `cpu_percent` f32, `memory_rss_bytes` u64.
+    pub process_bins: DataFrame,
+    /// `from_state`, `to_state`, `count` u64.
+    pub transitions: DataFrame,
+    /// First and last moment of any row, µs since the Unix epoch.
+    pub span_us: (i64, i64),
+    /// Width of a slice in µs.
+    pub bin_width_us: i64,
+    /// Ticks that have at least one row.
+    pub ticks: u32,
+    /// Time between ticks as asked for, in seconds.
+    pub interval_s: f64,
+}
+
+impl Tables {
+    /// Makes the tables of the pass's records.
+    ///
+    /// # Errors
+    /// If polars refuses a table: a bug.
+    pub fn build(_recorded: &Recorded, _metadata: &crate::capture::Metadata) -> Result<Self> {
+        unimplemented!()
+    }
+}

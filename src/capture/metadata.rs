@@ -1,0 +1,158 @@
+//! What a capture says about itself: where, when, how, and what it could not see.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// What every metadata key of the file begins with.
+pub const PREFIX: &str = "netrec.";
+
+/// The file metadata, one Parquet key-value pair per field.
+///
+/// Times by the wall clock are µs since the Unix epoch, UTC; times by the monotonic
+/// clock are ns since the boot of the host.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Metadata {
+    /// Version of the capture format.
+    pub format_version: u32,
+    /// Name and version of the program that wrote the file.
+    pub tool_version: String,
+    /// Host name; null where it is not known (some imports).
+    pub host_name: Option<String>,
+    /// Operating system and its version.
+    pub os: Option<String>,
+    /// Kernel release.
+    pub kernel: Option<String>,
+    /// Identity of the host's boot; monotonic times compare only within one.
+    pub boot_id: Option<String>,
+    /// Start of the recording by the wall clock, µs since the Unix epoch, UTC.
+    pub start_us: i64,
+    /// End of the recording by the wall clock, µs since the Unix epoch, UTC.
+    pub end_us: i64,
+    /// Start of the recording by the monotonic clock, ns.
+    pub start_mono_ns: i64,
+    /// End of the recording by the monotonic clock, ns.
+    pub end_mono_ns: i64,
+    /// Time between ticks as asked for, ms.
+    pub interval_ms: u64,
+    /// Privileges that the recorder had: `root`, names of capabilities; empty for none.
+    pub privileges: Vec<String>,
+    /// Every source of facts: whether it ran, and if not, why and what is missing so.
+    pub sources: Vec<SourceReport>,
+    /// Ticks planned; null for a recording without a set duration.
+    pub ticks_planned: Option<u64>,
+    /// Ticks taken.
+    pub ticks_taken: u64,
+    /// Ticks that began later than half an interval after their time, or were left out.
+    pub ticks_late: u64,
+    /// Events that the kernel dropped before they were read; null where no source of events ran.
+    pub events_lost: Option<u64>,
+    /// Rows in the file.
+    pub rows: u64,
+    /// Addresses of the host during the recording, needed for the direction of connections.
+    pub host_addresses: Vec<String>,
+    /// For imports: the file that was imported.
+    pub import: Option<ImportSource>,
+}
+
+/// One source of facts and how it fared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SourceReport {
+    /// Short fixed name: `sock_diag`, `proc-owners`.
+    pub name: String,
+    /// Whether it ran.
+    pub status: SourceStatus,
+    /// In words: what it gave; or why it did not run and what the capture lacks so.
+    pub detail: String,
+}
+
+/// Whether a source ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceStatus {
+    /// It ran and saw all that it can see.
+    Ran,
+    /// It ran, but did not see everything.
+    Partial,
+    /// It did not run.
+    Missing,
+}
+
+/// The file from which a capture was imported.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ImportSource {
+    /// Name of the file.
+    pub file: String,
+    /// Its format: `zeek`, `pcap`.
+    pub format: String,
+    /// SHA-256 of its bytes, in hexadecimal.
+    pub sha256: String,
+}
+
+impl Metadata {
+    /// The key-value pairs of the file: strings as they are, everything else as JSON.
+    /// Fields that are null are left out.
+    pub fn to_pairs(&self) -> Vec<(String, String)> {
+        let Ok(Value::Object(fields)) = serde_json::to_value(self) else { return Vec::new() };
+        fields
+            .into_iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(name, value)| {
+                let text = if let Value::String(text) = value { text } else { value.to_string() };
+                (format!("{PREFIX}{name}"), text)
+            })
+            .collect()
+    }
+
+    /// The metadata from the file's key-value pairs; foreign keys are ignored.
+    ///
+    /// # Errors
+    /// In words: which field is missing or not of its type.
+    pub fn from_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, String> {
+        let strings = string_fields();
+        let mut fields = Map::new();
+        for (key, text) in pairs {
+            let Some(name) = key.strip_prefix(PREFIX) else { continue };
+            let value = if strings.contains_key(name) {
+                Value::String(text.to_owned())
+            } else {
+                serde_json::from_str(text).map_err(|e| format!("metadata {key}: {e}"))?
+            };
+            fields.insert(name.to_owned(), value);
+        }
+        serde_json::from_value(Value::Object(fields)).map_err(|e| format!("metadata: {e}"))
+    }
+
+    /// Length of the recording in seconds, by the monotonic clock where there is one.
+    pub fn duration_s(&self) -> f64 {
+        let mono_ns = self.end_mono_ns - self.start_mono_ns;
+        if mono_ns > 0 { mono_ns as f64 / 1e9 } else { (self.end_us - self.start_us).max(0) as f64 / 1e6 }
+    }
+
+    /// Whether the recording missed something that it set out to see.
+    pub fn is_degraded(&self) -> bool {
+        self.ticks_late > 0 || self.events_lost.unwrap_or(0) > 0
+    }
+}
+
+/// Name and meaning of each metadata field, for the published schema.
+pub fn published_fields() -> Value {
+    let schema = schemars::schema_for!(Metadata);
+    schema.get("properties").cloned().unwrap_or_default()
+}
+
+/// The fields that are plain strings, and so stand in the file without quotes.
+fn string_fields() -> BTreeMap<String, ()> {
+    let Value::Object(properties) = published_fields() else { return BTreeMap::new() };
+    properties
+        .into_iter()
+        .filter(|(_, schema)| match &schema["type"] {
+            Value::String(kind) => kind == "string",
+            Value::Array(kinds) => kinds.iter().any(|kind| kind == "string"),
+            _ => false,
+        })
+        .map(|(name, _)| (name, ()))
+        .collect()
+}

@@ -1,0 +1,182 @@
+//! The columns of a capture: names, types and meanings, written once.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use serde_json::{Value, json};
+
+use super::{FORMAT_VERSION, Kind, OwnerSource, Protocol, TcpState};
+
+/// Declares the columns once: the enum, its names, its types, its nullability, its meanings.
+macro_rules! columns {
+    ($($member:ident: $name:literal, $kind:ident, $null:ident, $meaning:literal;)+) => {
+        /// A column of the capture.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[repr(u8)]
+        pub enum Column { $(#[doc = $meaning] $member,)+ }
+
+        /// Every column with its type and meaning, in the order of the file.
+        pub const COLUMNS: &[ColumnInfo] = &[$(ColumnInfo {
+            column: Column::$member,
+            name: $name,
+            kind: ColumnKind::$kind,
+            nullable: columns!(@nullable $null),
+            meaning: $meaning,
+        },)+];
+    };
+    (@nullable null) => { true };
+    (@nullable never) => { false };
+}
+
+columns! {
+    Ts: "ts", TimestampUs, never, "When it was observed: microseconds since the Unix epoch, UTC.";
+    MonoNs: "mono_ns", I64, never, "The same moment on the monotonic clock, in nanoseconds, so that a step of the wall clock cannot bend durations.";
+    Tick: "tick", U32, never, "Number of the snapshot, from 0; events carry the number of the snapshot before them.";
+    Kind: "kind", KindText, never, "Why the row was written.";
+    ConnId: "conn_id", U64, never, "Identity of one socket's life: the kernel's socket cookie; where there is none, a stable hash.";
+    Protocol: "protocol", ProtocolText, never, "Transport protocol.";
+    LocalAddr: "local_addr", Text, never, "Local address; v4-mapped v6 is written as v4. In imports, the originator.";
+    LocalPort: "local_port", U16, never, "Local port.";
+    RemoteAddr: "remote_addr", Text, null, "Remote address; null for a listening or unconnected socket.";
+    RemotePort: "remote_port", U16, null, "Remote port; null where remote_addr is.";
+    RemoteName: "remote_name", Text, null, "The name by which the remote was asked for (DNS answer, TLS server name), where a source saw it.";
+    Netns: "netns", U64, null, "Inode of the network namespace.";
+    State: "state", StateText, null, "TCP state in the kernel's spelling; null for UDP.";
+    PrevState: "prev_state", StateText, null, "TCP state before this one, in a row of kind state.";
+    BytesSent: "bytes_sent", U64, null, "Payload bytes sent since the socket was opened, without retransmissions; null where the kernel does not count.";
+    BytesReceived: "bytes_received", U64, null, "Payload bytes received since the socket was opened; null where the kernel does not count.";
+    PacketsSent: "packets_sent", U64, null, "Segments or datagrams sent since the socket was opened; null where the kernel does not count.";
+    PacketsReceived: "packets_received", U64, null, "Segments or datagrams received since the socket was opened; null where the kernel does not count.";
+    Retransmits: "retransmits", U32, null, "Segments retransmitted since the socket was opened; null for UDP.";
+    RttUs: "rtt_us", U32, null, "Smoothed round-trip time in microseconds; null for UDP and before the first sample.";
+    Pid: "pid", U32, null, "Process id of the owner.";
+    Ppid: "ppid", U32, null, "Process id of the owner's parent.";
+    Uid: "uid", U32, null, "Numeric user id of the owner; where the process is not known, of the socket.";
+    ProcessName: "process_name", Text, null, "Short name of the owner.";
+    Exe: "exe", Text, null, "Path of the owner's executable.";
+    Cmdline: "cmdline", Text, null, "Arguments of the owner, separated by spaces.";
+    Username: "username", Text, null, "User name for uid.";
+    ParentName: "parent_name", Text, null, "Short name of the owner's parent.";
+    Container: "container", Text, null, "Container of the owner, from its cgroup.";
+    ExeSha256: "exe_sha256", Text, null, "SHA-256 of the executable, hashed once per file; null where it could not be read.";
+    ProcessStart: "process_start", TimestampUs, null, "Start of the owner: microseconds since the Unix epoch, UTC. With pid it identifies the process.";
+    CpuPercent: "cpu_percent", F32, null, "CPU use of the owner since the last tick, in percent of one core.";
+    MemoryRssBytes: "memory_rss_bytes", U64, null, "Resident memory of the owner, in bytes.";
+    OwnerSource: "owner_source", OwnerSourceText, null, "How the owner is known; null means that it is not. Never a guess.";
+}
+
+/// A column's name, type and meaning.
+#[derive(Debug)]
+pub struct ColumnInfo {
+    /// Which column.
+    pub column: Column,
+    /// Its name in the file.
+    pub name: &'static str,
+    /// Its type.
+    pub kind: ColumnKind,
+    /// Whether it may be null.
+    pub nullable: bool,
+    /// What it means, in one sentence or two.
+    pub meaning: &'static str,
+}
+
+/// The type of a column. The `*Text` types are dictionaries of strings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names are the types")]
+pub enum ColumnKind {
+    I64,
+    U16,
+    U32,
+    U64,
+    F32,
+    TimestampUs,
+    Text,
+    KindText,
+    ProtocolText,
+    StateText,
+    OwnerSourceText,
+}
+
+impl Column {
+    /// Its name in the file.
+    pub fn name(self) -> &'static str {
+        COLUMNS[self as usize].name
+    }
+}
+
+impl ColumnKind {
+    /// The Arrow type in which the column is written and read.
+    pub fn arrow_type(self) -> DataType {
+        match self {
+            Self::I64 => DataType::Int64,
+            Self::U16 => DataType::UInt16,
+            Self::U32 => DataType::UInt32,
+            Self::U64 => DataType::UInt64,
+            Self::F32 => DataType::Float32,
+            Self::TimestampUs => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            Self::Text | Self::KindText | Self::ProtocolText | Self::StateText | Self::OwnerSourceText => {
+                DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
+            }
+        }
+    }
+
+    /// The only values that the column may have, where they are few.
+    fn allowed_values(self) -> Option<Vec<&'static str>> {
+        match self {
+            Self::KindText => Some(Kind::ALL.iter().map(|k| k.as_str()).collect()),
+            Self::ProtocolText => Some(Protocol::ALL.iter().map(|p| p.as_str()).collect()),
+            Self::StateText => Some(TcpState::ALL.iter().map(|s| s.as_str()).collect()),
+            Self::OwnerSourceText => Some(OwnerSource::ALL.iter().map(|o| o.as_str()).collect()),
+            _ => None,
+        }
+    }
+
+    /// The type's name in `schemas/capture.v1.json`.
+    fn published_name(self) -> &'static str {
+        match self {
+            Self::I64 => "int64",
+            Self::U16 => "uint16",
+            Self::U32 => "uint32",
+            Self::U64 => "uint64",
+            Self::F32 => "float32",
+            Self::TimestampUs => "timestamp[us, UTC]",
+            _ => "dictionary<int32, string>",
+        }
+    }
+}
+
+/// The Arrow schema of a capture.
+pub fn arrow_schema() -> SchemaRef {
+    let fields: Vec<Field> =
+        COLUMNS.iter().map(|c| Field::new(c.name, c.kind.arrow_type(), c.nullable)).collect();
+    Arc::new(Schema::new(fields))
+}
+
+/// The content of `schemas/capture.v1.json`: columns, file metadata and row order.
+pub fn published() -> Value {
+    let columns: Vec<Value> = COLUMNS
+        .iter()
+        .map(|c| {
+            let mut column = json!({
+                "name": c.name,
+                "type": c.kind.published_name(),
+                "nullable": c.nullable,
+                "meaning": c.meaning,
+            });
+            if let Some(values) = c.kind.allowed_values() {
+                column["values"] = json!(values);
+            }
+            column
+        })
+        .collect();
+    json!({
+        "title": "netrec capture",
+        "format_version": FORMAT_VERSION,
+        "container": "Apache Parquet, zstd, dictionary encoding",
+        "row": "One row per socket per tick, complete at every tick, and one row per event between ticks.",
+        "row_order": "Inside each row group by conn_id, then ts.",
+        "columns": columns,
+        "metadata_prefix": super::metadata::PREFIX,
+        "metadata": super::metadata::published_fields(),
+    })
+}

@@ -1,0 +1,72 @@
+//! The command line: one file per subcommand, each a function from arguments to an exit code.
+
+mod analyze;
+mod info;
+mod progress;
+mod record;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::Result;
+use crate::report::escape;
+
+/// How a command ended, if it did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Done {
+    /// All is well: exit code 0.
+    Well,
+    /// The work is done, but the capture misses something that it set out to record: exit code 3.
+    Degraded,
+}
+
+/// A flight recorder for a host's network.
+///
+/// `record` writes who talked to whom, by which process, with the kernel's own byte counts,
+/// into one file. `analyze` reads it on any machine, without a network, and leaves a report.
+#[derive(Debug, Parser)]
+#[command(name = "netrec", version, max_term_width = 100, after_help = EXIT_CODES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done · 1 failed · 2 wrong usage · 3 done, but the capture is degraded \
+                          (late ticks, lost events)";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Record this host into a capture file, until Ctrl-C or for a set time
+    Record(record::Arguments),
+    /// Analyze a capture and write a report folder
+    Analyze(analyze::Arguments),
+    /// Show what is in a capture, from its metadata
+    Info(info::Arguments),
+}
+
+/// The program: parses, runs, and maps the result to an exit code.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = match arguments.command {
+        Command::Record(arguments) => record::run(arguments),
+        Command::Analyze(arguments) => analyze::run(&arguments),
+        Command::Info(arguments) => info::run(&arguments),
+    };
+    conclude(result)
+}
+
+fn conclude(result: Result<Done>) -> ExitCode {
+    match result {
+        Ok(Done::Well) => ExitCode::SUCCESS,
+        Ok(Done::Degraded) => ExitCode::from(3),
+        Err(error) => {
+            // The message may quote a file name or a column that someone hostile chose.
+            let message = escape::terminal(&error.to_string());
+            // Nobody is left to tell if standard error is closed.
+            let _ = writeln!(std::io::stderr(), "netrec: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}

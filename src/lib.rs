@@ -1,0 +1,51 @@
+//! netrec: a flight recorder for a host's network.
+//!
+//! # Bird's-eye view
+//!
+//! ```text
+//!  live host ─► record ─► capture.parquet ─► analyze ─► report
+//!                         (the one hub)      (tables, detectors,   (JSON, HTML, charts,
+//!                                             metrics, findings)    CSV, Markdown)
+//! ```
+//!
+//! Data flows one way, and the folders of `src/` lie in that order:
+//!
+//! | folder | what lives there |
+//! |---|---|
+//! | [`cli`] | one file per subcommand: arguments in, a sentence and an exit code out |
+//! | [`record`] | what the host gives (sockets, owners, process facts) and the loop that asks for it once a tick |
+//! | [`capture`] | the file format: schema, rows, metadata, writer, reader |
+//! | [`geo`] | where an address is, from local databases |
+//! | [`analyze`] | the pass over a capture, its tables, the metrics, the detectors and their findings |
+//! | [`report`] | the folder that is attached to the ticket: JSON, HTML, CSV, Markdown, charts |
+//!
+//! # Invariants
+//!
+//! - **Nothing is invented.** A counter that the kernel does not give is null from the
+//!   recorder to the report; an owner that is not known is null, never a guess.
+//! - **Only `capture` knows Parquet.** `record` writes through [`capture::Writer`],
+//!   `analyze` reads through [`capture::CaptureFile`].
+//! - **`analyze` does no I/O of its own and never reads the clock**: it is handed a capture,
+//!   a configuration and the geolocation databases, and the same three give a byte-identical
+//!   `report.json` (everything seeded, everything that came out of a hash map sorted).
+//! - **Detectors do not know each other**, nor the report. One detector is one file in
+//!   `src/analyze/detectors/` and one line in its list; one chart is one file in
+//!   `src/report/charts/` and one line in its list.
+//! - **A finding cannot be built without evidence**: the connections, the measured values
+//!   beside their thresholds, and the moment to look at.
+//! - **Everything in a capture is hostile input.** Process names and command lines are chosen
+//!   by whoever is being investigated; each output escapes them in its own way
+//!   (see [`report::escape`]), and no parser allocates from a length that a file claims.
+//! - **The host, the clock and the terminal are handed in**, so that tests hand in their own.
+//! - **Errors are handled once**: the library returns [`Error`], and only `main` turns one
+//!   into a sentence on standard error and an exit code.
+
+pub mod analyze;
+pub mod capture;
+pub mod cli;
+pub mod error;
+pub mod geo;
+pub mod record;
+pub mod report;
+
+pub use error::{Error, Result};

@@ -1,0 +1,1 @@
+//! Records a live host.

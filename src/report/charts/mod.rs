@@ -1,0 +1,1 @@
+//! The charts: one file each, and one line each in the list.

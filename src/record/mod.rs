@@ -1,1 +1,4 @@
 //! Records a live host.
+
+#[cfg(target_os = "linux")]
+mod events;

@@ -64,7 +64,9 @@ pub(super) fn read(names: &[&str]) -> Result<Vec<Tracepoint>, String> {
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
     std::thread::spawn(move || {
         let root = mount_for_this_thread().map_err(|e| {
-            format!("tracefs cannot be read (it needs root, or CAP_DAC_READ_SEARCH with tracefs mounted): {e}")
+            format!(
+                "tracefs cannot be read (it needs root, or CAP_DAC_READ_SEARCH with tracefs mounted): {e}"
+            )
         })?;
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         read_under(&root, &names)

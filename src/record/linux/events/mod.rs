@@ -31,8 +31,7 @@ use crate::capture::{Owner, OwnerSource, Row, SourceReport, SourceStatus};
 use crate::record::Moment;
 use closings::Closings;
 use execs::Execs;
-pub(super) use join::SocketEvent;
-use join::{Closing, Joiner};
+use join::{Closing, Joiner, SocketEvent};
 use kernel_event::{Decoder, KernelEvent, What};
 use programs::Programs;
 use ring::Ring;
@@ -73,8 +72,45 @@ struct Story {
 
 /// An event with the facts of its process.
 pub(super) struct Told {
-    pub(super) event: SocketEvent,
-    pub(super) owner: Option<(Arc<Owner>, OwnerSource)>,
+    event: SocketEvent,
+    owner: Option<(Arc<Owner>, OwnerSource)>,
+}
+
+impl Told {
+    /// When it happened, by the monotonic clock.
+    pub(super) fn time_ns(&self) -> i64 {
+        self.event.time_ns as i64
+    }
+
+    /// To which socket it happened.
+    pub(super) fn cookie(&self) -> u64 {
+        self.event.cookie
+    }
+
+    /// The row of the capture. `seen` is the owner that a snapshot found, for those that the
+    /// events do not know.
+    pub(super) fn into_row(self, now: Moment, tick: u32, seen: Option<Arc<Owner>>) -> Row {
+        let time_ns = self.time_ns();
+        let (owner, owner_source) = match self.owner {
+            Some((owner, source)) => (Some(owner), Some(source)),
+            None => (seen.clone(), seen.map(|_| OwnerSource::Inode)),
+        };
+        let event = self.event;
+        let (local, remote) = event.tuple;
+        Row {
+            ts_us: now.ts_us - (now.mono_ns - time_ns) / 1000,
+            mono_ns: time_ns,
+            tick,
+            kind: event.kind,
+            remote: (remote.1 != 0).then_some(remote),
+            state: event.state,
+            prev_state: event.prev_state,
+            counters: event.counters,
+            owner,
+            owner_source,
+            ..Row::snapshot(event.cookie, event.protocol, local)
+        }
+    }
 }
 
 impl Events {
@@ -286,5 +322,9 @@ fn ran(name: &str, gives: &str) -> SourceReport {
 }
 
 fn missing(name: &str, reason: &str, lacks: &str) -> SourceReport {
-    SourceReport { name: name.to_owned(), status: SourceStatus::Missing, detail: format!("{reason}; {lacks}") }
+    SourceReport {
+        name: name.to_owned(),
+        status: SourceStatus::Missing,
+        detail: format!("{reason}; {lacks}"),
+    }
 }

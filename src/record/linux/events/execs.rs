@@ -57,7 +57,8 @@ impl Execs {
         let socket = subscribe()?;
         let execs = Arc::new(Self::default());
         let shared = Arc::clone(&execs);
-        let thread = std::thread::Builder::new().name("execs".to_owned()).spawn(move || shared.run(&socket))?;
+        let thread =
+            std::thread::Builder::new().name("execs".to_owned()).spawn(move || shared.run(&socket))?;
         Ok((execs, thread))
     }
 

@@ -9,38 +9,74 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
+use super::super::diag::Socket;
 use super::kernel_event::{KernelEvent, StateChange, What};
-use crate::capture::{Counters, Kind, OwnerSource, TcpState};
+use crate::capture::{Counters, Kind, OwnerSource, Protocol, TcpState};
 
 /// How long one half of a closed socket waits for the other, in ns.
 const PATIENCE_NS: u64 = 2_000_000_000;
 
 /// A TCP five-tuple without the protocol: local and remote address and port.
-pub(in crate::record) type Tuple = ((IpAddr, u16), (IpAddr, u16));
+pub(super) type Tuple = ((IpAddr, u16), (IpAddr, u16));
 
 /// The kernel's notice of a closing socket.
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::record) struct Closing {
-    pub(in crate::record) cookie: u64,
-    pub(in crate::record) tuple: Tuple,
-    pub(in crate::record) counters: Counters,
+pub(super) struct Closing {
+    pub(super) cookie: u64,
+    pub(super) protocol: Protocol,
+    pub(super) tuple: Tuple,
+    /// The counters, but for the bytes received: whether a FIN is among them, only the states tell.
+    pub(super) counters: Counters,
+    /// Bytes received, and one more if a FIN was.
+    pub(super) received_sequence: Option<u64>,
+}
+
+impl Closing {
+    /// From what the kernel says of the socket.
+    pub(super) fn of(socket: &Socket) -> Self {
+        let remote = socket.remote.unwrap_or((socket.local.0, 0));
+        Self {
+            cookie: socket.cookie,
+            protocol: socket.protocol,
+            tuple: (socket.local, remote),
+            counters: socket.counters,
+            received_sequence: socket.received_sequence,
+        }
+    }
+
+    /// The final counters of a socket that went through these states.
+    fn counters_after(&self, states: &[TcpState]) -> Counters {
+        let fin =
+            match states {
+                [] => return self.counters,
+                // The original socket may end in FIN_WAIT2 before the FIN comes, if it comes more
+                // than a delayed acknowledgement later: then this is one byte too few.
+                [.., TcpState::FinWait2, TcpState::Close] => 1,
+                states => u64::from(states.iter().any(|state| {
+                    matches!(state, TcpState::CloseWait | TcpState::Closing | TcpState::TimeWait)
+                })),
+            };
+        let bytes_received = self.received_sequence.map(|sequence| sequence.saturating_sub(fin));
+        Counters { bytes_received, ..self.counters }
+    }
 }
 
 /// A process, as far as the events tell: its id and how that is known.
-pub(in crate::record) type OwnerHint = (u32, OwnerSource);
+pub(super) type OwnerHint = (u32, OwnerSource);
 
 /// One thing that happened to one socket.
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::record) struct SocketEvent {
+pub(super) struct SocketEvent {
     /// Monotonic clock, ns.
-    pub(in crate::record) time_ns: u64,
-    pub(in crate::record) kind: Kind,
-    pub(in crate::record) cookie: u64,
-    pub(in crate::record) tuple: Tuple,
-    pub(in crate::record) state: Option<TcpState>,
-    pub(in crate::record) prev_state: Option<TcpState>,
-    pub(in crate::record) counters: Counters,
-    pub(in crate::record) owner: Option<OwnerHint>,
+    pub(super) time_ns: u64,
+    pub(super) kind: Kind,
+    pub(super) cookie: u64,
+    pub(super) protocol: Protocol,
+    pub(super) tuple: Tuple,
+    pub(super) state: Option<TcpState>,
+    pub(super) prev_state: Option<TcpState>,
+    pub(super) counters: Counters,
+    pub(super) owner: Option<OwnerHint>,
 }
 
 /// A socket of which the tracepoints told.
@@ -63,7 +99,7 @@ struct Waiting<T> {
 /// The sockets whose story is not complete yet. Bounded by the sockets that are open, and by
 /// [`PATIENCE_NS`] of closed ones.
 #[derive(Default)]
-pub(in crate::record) struct Joiner {
+pub(super) struct Joiner {
     lives: HashMap<u64, Life>,
     /// The one socket of a tuple; none if there are several.
     tuples: HashMap<Tuple, Option<u64>>,
@@ -75,7 +111,7 @@ pub(in crate::record) struct Joiner {
 
 impl Joiner {
     /// Takes an event; events must come in the order of time.
-    pub(in crate::record) fn event(&mut self, event: &KernelEvent) {
+    pub(super) fn event(&mut self, event: &KernelEvent) {
         match &event.what {
             What::State(change) => self.state(event.time_ns, event.pid, change),
             What::Destroyed { socket, cookie } => self.destroyed(event.time_ns, *socket, *cookie),
@@ -84,7 +120,7 @@ impl Joiner {
     }
 
     /// Takes the notice of a closing socket.
-    pub(in crate::record) fn closing(&mut self, now_ns: u64, closing: Closing) {
+    pub(super) fn closing(&mut self, now_ns: u64, closing: Closing) {
         match self.ended.remove(&closing.cookie) {
             Some(life) => self.conclude(life.since_ns, closing.cookie, life.half, Some(closing)),
             None => {
@@ -95,7 +131,7 @@ impl Joiner {
 
     /// A snapshot saw a socket: from now on its cookie is known, and so is what happened to it.
     /// Gives the owner as the events know it.
-    pub(in crate::record) fn seen(&mut self, cookie: u64, tuple: &Tuple) -> Option<OwnerHint> {
+    pub(super) fn seen(&mut self, cookie: u64, tuple: &Tuple) -> Option<OwnerHint> {
         let socket = (*self.tuples.get(tuple)?)?;
         let life = self.lives.get_mut(&socket)?;
         match life.cookie {
@@ -109,7 +145,7 @@ impl Joiner {
     }
 
     /// What is ready, in no order; halves that have waited too long are given out alone.
-    pub(in crate::record) fn take(&mut self, now_ns: u64) -> Vec<SocketEvent> {
+    pub(super) fn take(&mut self, now_ns: u64) -> Vec<SocketEvent> {
         let overdue = |since_ns: u64| now_ns.saturating_sub(since_ns) > PATIENCE_NS;
         let lives: Vec<_> = self.ended.extract_if(|_, life| overdue(life.since_ns)).collect();
         for (cookie, life) in lives {
@@ -117,13 +153,17 @@ impl Joiner {
         }
         let closings: Vec<_> = self.closings.extract_if(|_, closing| overdue(closing.since_ns)).collect();
         for (cookie, closing) in closings {
-            self.out.push(closed(closing.since_ns, cookie, closing.half.tuple, None, Some(closing.half.counters)));
+            let half = closing.half;
+            let mut event = closed(closing.since_ns, cookie, half.tuple, None, Some(half.counters));
+            event.protocol = half.protocol;
+            event.state = event.state.filter(|_| half.protocol == Protocol::Tcp);
+            self.out.push(event);
         }
         std::mem::take(&mut self.out)
     }
 
     /// Gives out every half that still waits: the recording ends.
-    pub(in crate::record) fn finish(&mut self) -> Vec<SocketEvent> {
+    pub(super) fn finish(&mut self) -> Vec<SocketEvent> {
         self.take(u64::MAX)
     }
 
@@ -175,16 +215,16 @@ impl Joiner {
 
     fn conclude(&mut self, time_ns: u64, cookie: u64, mut life: Life, closing: Option<Closing>) {
         tell(&mut life, cookie, &mut self.out);
-        let last = life.changes.last().map(|(_, _, to)| *to);
+        let states: Vec<TcpState> = life.changes.iter().map(|(_, _, to)| *to).collect();
         // A socket that was reset has forgotten its remote, and its counters with it.
         let whole = closing.as_ref().is_some_and(|closing| closing.tuple.1.1 != 0);
         let tuple = match &closing {
             Some(closing) if whole => closing.tuple,
             _ => life.tuple,
         };
-        let counters = closing.filter(|_| whole).map(|closing| closing.counters);
+        let counters = closing.filter(|_| whole).map(|closing| closing.counters_after(&states));
         let mut event = closed(time_ns, cookie, tuple, life.owner, counters);
-        event.state = last.or(event.state);
+        event.state = states.last().copied().or(event.state);
         self.out.push(event);
     }
 }
@@ -198,6 +238,7 @@ fn tell(life: &mut Life, cookie: u64, out: &mut Vec<SocketEvent>) {
             time_ns,
             kind: if opens { Kind::Opened } else { Kind::State },
             cookie,
+            protocol: Protocol::Tcp,
             tuple: life.tuple,
             state: Some(to),
             prev_state: (!opens).then_some(from),
@@ -219,6 +260,7 @@ fn closed(
         time_ns,
         kind: Kind::Closed,
         cookie,
+        protocol: Protocol::Tcp,
         tuple,
         state: Some(TcpState::Close),
         prev_state: None,
@@ -228,11 +270,7 @@ fn closed(
 }
 
 /// Whose socket it is, as far as one change tells.
-fn owner_of(
-    pid: u32,
-    change: &StateChange,
-    listeners: &HashMap<(IpAddr, u16), u32>,
-) -> Option<OwnerHint> {
+fn owner_of(pid: u32, change: &StateChange, listeners: &HashMap<(IpAddr, u16), u32>) -> Option<OwnerHint> {
     // Whoever connects, and whoever closes, does so itself. Everything that happens while an
     // interrupt is served, the whole accepting side among it, happens to whoever is running.
     if change.to == TcpState::SynSent || (!change.in_interrupt && change.from != TcpState::Listen) {
@@ -266,12 +304,7 @@ mod tests {
         (IpAddr::from([127, 0, 0, 1]), port)
     }
 
-    fn change(
-        socket: u64,
-        states: (TcpState, TcpState),
-        tuple: Tuple,
-        in_interrupt: bool,
-    ) -> What {
+    fn change(socket: u64, states: (TcpState, TcpState), tuple: Tuple, in_interrupt: bool) -> What {
         let (from, to) = states;
         What::State(StateChange { socket, from, to, in_interrupt, local: tuple.0, remote: tuple.1 })
     }
@@ -284,7 +317,9 @@ mod tests {
 
     /// A connection on loopback as the kernel tells it: client 10, server 20.
     fn connection() -> Vec<(u64, u32, What)> {
-        use TcpState::{Close, CloseWait, Established, FinWait1, FinWait2, LastAck, Listen, SynRecv, SynSent};
+        use TcpState::{
+            Close, CloseWait, Established, FinWait1, FinWait2, LastAck, Listen, SynRecv, SynSent,
+        };
         let (client, server) = ((at(40_000), at(80)), (at(80), at(40_000)));
         vec![
             (1, 20, change(1, (Close, Listen), (at(80), at(0)), false)),
@@ -310,9 +345,27 @@ mod tests {
     #[test]
     fn a_short_connection_has_its_whole_life_and_both_owners() {
         let mut joiner = Joiner::default();
-        joiner.closing(10, Closing { cookie: 100, tuple: (at(40_000), at(80)), counters: counters(7) });
+        joiner.closing(
+            10,
+            Closing {
+                cookie: 100,
+                protocol: Protocol::Tcp,
+                tuple: (at(40_000), at(80)),
+                counters: counters(7),
+                received_sequence: Some(51),
+            },
+        );
         told(&mut joiner, connection());
-        joiner.closing(14, Closing { cookie: 101, tuple: (at(80), at(40_000)), counters: counters(9) });
+        joiner.closing(
+            14,
+            Closing {
+                cookie: 101,
+                protocol: Protocol::Tcp,
+                tuple: (at(80), at(40_000)),
+                counters: counters(9),
+                received_sequence: Some(101),
+            },
+        );
         let mut events = joiner.take(15);
         events.sort_by_key(|e| (e.cookie, e.time_ns, e.kind));
 
@@ -324,11 +377,16 @@ mod tests {
         use TcpState::{Close, Established, FinWait1, FinWait2};
         assert_eq!(states, [Some(Established), Some(FinWait1), Some(FinWait2), Some(Close)]);
         let last = client.last().unwrap();
-        assert_eq!((last.kind, last.counters), (Kind::Closed, counters(7)));
+        let received = |counters, bytes_received| Counters { bytes_received, ..counters };
+        assert_eq!(
+            (last.kind, last.counters),
+            (Kind::Closed, received(counters(7), Some(50))),
+            "less the FIN"
+        );
         assert!(client.iter().all(|e| e.owner == Some((10, OwnerSource::Event))));
 
         let server: Vec<_> = events.iter().filter(|e| e.cookie == 101).collect();
-        assert_eq!(server.last().unwrap().counters, counters(9));
+        assert_eq!(server.last().unwrap().counters, received(counters(9), Some(100)));
         assert!(server.iter().all(|e| e.owner == Some((20, OwnerSource::Event))));
     }
 
@@ -360,7 +418,16 @@ mod tests {
         told(&mut joiner, connection().into_iter().take(5).collect());
         let reset = change(CLIENT, (TcpState::Established, TcpState::Close), (at(40_000), at(0)), false);
         told(&mut joiner, vec![(6, 10, reset), (7, 10, What::Destroyed { socket: CLIENT, cookie: 100 })]);
-        joiner.closing(8, Closing { cookie: 100, tuple: (at(40_000), at(0)), counters: counters(0) });
+        joiner.closing(
+            8,
+            Closing {
+                cookie: 100,
+                protocol: Protocol::Tcp,
+                tuple: (at(40_000), at(0)),
+                counters: counters(0),
+                received_sequence: None,
+            },
+        );
         let events = joiner.take(9);
         let last = events.iter().find(|e| e.kind == Kind::Closed).unwrap();
         assert_eq!(last.tuple, (at(40_000), at(80)));
@@ -371,7 +438,16 @@ mod tests {
     fn halves_that_stay_alone_are_given_out_after_a_while() {
         let mut joiner = Joiner::default();
         told(&mut joiner, connection().into_iter().take(11).collect());
-        joiner.closing(20, Closing { cookie: 7, tuple: (at(1), at(2)), counters: counters(3) });
+        joiner.closing(
+            20,
+            Closing {
+                cookie: 7,
+                protocol: Protocol::Tcp,
+                tuple: (at(1), at(2)),
+                counters: counters(3),
+                received_sequence: Some(4),
+            },
+        );
         assert_eq!(joiner.take(21), []);
         let events = joiner.take(PATIENCE_NS * 2);
         let closed: Vec<_> = events.iter().filter(|e| e.kind == Kind::Closed).collect();

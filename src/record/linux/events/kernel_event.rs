@@ -4,6 +4,8 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use perf_event_open_sys::bindings as perf;
 
+use super::super::diag::tcp_state;
+use super::super::message::{piece, u16_at, u32_at, u64_at};
 use super::tracefs::{Field, Tracepoint};
 use crate::capture::TcpState;
 
@@ -156,8 +158,8 @@ impl StateFields {
         (i32::from(protocol) == libc::IPPROTO_TCP).then_some(())?;
         Some(What::State(StateChange {
             socket: u64_at(raw, self.socket.offset)?,
-            from: tcp_state(u32_at(raw, self.from.offset)?)?,
-            to: tcp_state(u32_at(raw, self.to.offset)?)?,
+            from: tcp_state(*raw.get(self.from.offset)?)?,
+            to: tcp_state(*raw.get(self.to.offset)?)?,
             in_interrupt: raw.get(self.flags.offset)? & IN_INTERRUPT != 0,
             local: (addr_at(raw, self.saddr.offset)?, u16_at(raw, self.sport.offset)?),
             remote: (addr_at(raw, self.daddr.offset)?, u16_at(raw, self.dport.offset)?),
@@ -171,42 +173,11 @@ fn about(body: &[u8], pid: u32, what: What) -> Option<KernelEvent> {
     Some(KernelEvent { time_ns, pid, what })
 }
 
-/// The kernel's number of a TCP state (`include/net/tcp_states.h`).
-pub(in crate::record) fn tcp_state(number: u32) -> Option<TcpState> {
-    Some(match number {
-        1 => TcpState::Established,
-        2 => TcpState::SynSent,
-        3 | 12 => TcpState::SynRecv,
-        4 => TcpState::FinWait1,
-        5 => TcpState::FinWait2,
-        6 => TcpState::TimeWait,
-        7 => TcpState::Close,
-        8 => TcpState::CloseWait,
-        9 => TcpState::LastAck,
-        10 => TcpState::Listen,
-        11 => TcpState::Closing,
-        _ => return None,
-    })
-}
-
 fn text(bytes: &[u8]) -> String {
     let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
     String::from_utf8_lossy(&bytes[..end]).into_owned()
 }
 
 fn addr_at(bytes: &[u8], offset: usize) -> Option<IpAddr> {
-    let octets: [u8; 16] = bytes.get(offset..offset + 16)?.try_into().ok()?;
-    Some(IpAddr::V6(Ipv6Addr::from(octets)).to_canonical())
-}
-
-fn u16_at(bytes: &[u8], offset: usize) -> Option<u16> {
-    Some(u16::from_ne_bytes(bytes.get(offset..offset + 2)?.try_into().ok()?))
-}
-
-fn u32_at(bytes: &[u8], offset: usize) -> Option<u32> {
-    Some(u32::from_ne_bytes(bytes.get(offset..offset + 4)?.try_into().ok()?))
-}
-
-fn u64_at(bytes: &[u8], offset: usize) -> Option<u64> {
-    Some(u64::from_ne_bytes(bytes.get(offset..offset + 8)?.try_into().ok()?))
+    Some(IpAddr::V6(Ipv6Addr::from(piece::<16>(bytes, offset)?)).to_canonical())
 }

@@ -29,7 +29,7 @@ const MEMINFO_LENGTH: usize = 9;
 const SO_MEMINFO: libc::c_int = 55;
 
 /// Listens for closing sockets of the network namespace in which it was opened.
-pub(in crate::record) struct Closings {
+pub(super) struct Closings {
     socket: OwnedFd,
     buffers: Vec<[u8; MESSAGE_BYTES]>,
 }
@@ -40,7 +40,7 @@ impl Closings {
     ///
     /// # Errors
     /// What the system said; an old kernel has no such groups.
-    pub(in crate::record) fn open() -> io::Result<Self> {
+    pub(super) fn open() -> io::Result<Self> {
         let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
         // SAFETY: no memory is passed; the result is checked.
         let fd = unsafe { libc::socket(libc::AF_NETLINK, kind, libc::NETLINK_SOCK_DIAG) };
@@ -58,12 +58,12 @@ impl Closings {
     }
 
     /// For `poll`.
-    pub(in crate::record) fn descriptor(&self) -> RawFd {
+    pub(super) fn descriptor(&self) -> RawFd {
         self.socket.as_raw_fd()
     }
 
     /// Hands every notice that is there to `each`.
-    pub(in crate::record) fn drain(&mut self, mut each: impl FnMut(Socket)) {
+    pub(super) fn drain(&mut self, mut each: impl FnMut(Socket)) {
         loop {
             let lengths = self.receive();
             for (buffer, length) in self.buffers.iter().zip(&lengths) {
@@ -77,7 +77,7 @@ impl Closings {
     }
 
     /// Notices that the kernel dropped because the buffer was full.
-    pub(in crate::record) fn lost(&self) -> u64 {
+    pub(super) fn lost(&self) -> u64 {
         let mut info = [0_u32; MEMINFO_LENGTH];
         let mut length = size_of_val(&info) as libc::socklen_t;
         // SAFETY: the place and its length are those of `info`.
@@ -110,7 +110,13 @@ impl Closings {
         for _ in 0..2 {
             // SAFETY: headers, parts and buffers live on and are as long as they say.
             let received = unsafe {
-                libc::recvmmsg(self.socket.as_raw_fd(), first, count, libc::MSG_DONTWAIT, std::ptr::null_mut())
+                libc::recvmmsg(
+                    self.socket.as_raw_fd(),
+                    first,
+                    count,
+                    libc::MSG_DONTWAIT,
+                    std::ptr::null_mut(),
+                )
             };
             if let Ok(received) = usize::try_from(received) {
                 return headers[..received].iter().map(|header| header.msg_len).collect();
@@ -130,8 +136,7 @@ fn set_buffer(fd: RawFd, option: libc::c_int) -> io::Result<()> {
     let bytes = BUFFER_BYTES;
     let length = size_of_val(&bytes) as libc::socklen_t;
     // SAFETY: the value and its length are those of `bytes`.
-    let result =
-        unsafe { libc::setsockopt(fd, libc::SOL_SOCKET, option, (&raw const bytes).cast(), length) };
+    let result = unsafe { libc::setsockopt(fd, libc::SOL_SOCKET, option, (&raw const bytes).cast(), length) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 

@@ -32,6 +32,8 @@ pub(in super::super) struct LinuxHost {
     events: Events,
     /// When the last ticks began, by the monotonic clock: events belong to the one before them.
     ticks: VecDeque<(i64, u32)>,
+    /// Sockets that no snapshot saw.
+    brief: u64,
 }
 
 /// Ticks that are remembered: longer than one half of an event waits for the other.
@@ -62,6 +64,7 @@ impl LinuxHost {
             sockets,
             events: Events::start(reader(Proc::new("/proc"))),
             ticks: VecDeque::new(),
+            brief: 0,
         })
     }
 
@@ -122,16 +125,21 @@ impl LinuxHost {
 
     /// The row of an event; the owner is the one that the event knows, else the one that the last
     /// snapshot of the socket had.
-    fn event_row(&self, told: Told, now: Moment) -> Row {
+    fn event_row(&mut self, told: Told, now: Moment) -> Row {
         let time_ns = told.time_ns();
         let tick = self.ticks.iter().rev().find(|(began_ns, _)| *began_ns <= time_ns);
         let tick = tick.or(self.ticks.front()).map_or(0, |(_, number)| *number);
-        let seen = self.owners.of(told.cookie()).and_then(|known| known.owner.clone());
-        told.into_row(now, tick, seen)
+        let known = self.owners.of(told.cookie());
+        if known.is_none() && told.is_closed() {
+            self.brief += 1;
+        }
+        told.into_row(now, tick, known.and_then(|known| known.owner.clone()))
     }
 
     fn event_rows(&mut self, told: Vec<Told>, now: Moment, rows: &mut Vec<Row>) {
-        rows.extend(told.into_iter().map(|told| self.event_row(told, now)));
+        for told in told {
+            rows.push(self.event_row(told, now));
+        }
     }
 
     fn owners_report(&self) -> SourceReport {
@@ -177,7 +185,7 @@ impl Host for LinuxHost {
         let seen = Seen {
             sockets: sockets.len() as u64,
             processes: self.processes.len() as u64,
-            connections: self.owners.sockets(),
+            connections: self.owners.sockets() + self.brief,
         };
         self.sockets = sockets;
         Ok(seen)

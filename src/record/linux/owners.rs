@@ -14,6 +14,10 @@ use crate::record::host::Tick;
 /// Longest time until a socket's owner is confirmed or looked for again, in ticks.
 const CHECK_TICKS: u32 = 64;
 
+/// How long a socket that is gone is remembered, in ticks: the notice of its closing may come
+/// after the first snapshot without it.
+const GRACE_TICKS: u32 = 4;
+
 /// The owners of all sockets, by cookie.
 #[derive(Debug, Default)]
 pub(super) struct Owners {
@@ -93,7 +97,7 @@ impl Owners {
             }
             true
         });
-        self.forget_closed(sockets.len(), tick.number);
+        self.forget_closed(tick.number);
         if !searching.is_empty() {
             let searched = self.search(&mut wanted, processes, tick);
             self.assign(&searching, &wanted, searched, processes, tick);
@@ -106,7 +110,7 @@ impl Owners {
         let held: HashSet<u64, BuildHasherDefault<IdHasher>> = self
             .known
             .values()
-            .filter(|known| known.inode != 0)
+            .filter(|known| known.inode != 0 && known.seen_at == tick.number)
             .filter_map(|known| known.holder)
             .map(|holder| key(holder.process.pid, holder.descriptor))
             .collect();
@@ -143,13 +147,10 @@ impl Owners {
         }
     }
 
-    fn forget_closed(&mut self, open: usize, tick: u32) {
-        if self.known.len() == open {
-            return;
-        }
+    fn forget_closed(&mut self, tick: u32) {
         let gone_without_owner = &mut self.gone_without_owner;
         self.known.retain(|_, known| {
-            let stays = known.seen_at == tick;
+            let stays = known.seen_at.saturating_add(GRACE_TICKS) >= tick;
             if !stays && known.missing {
                 *gone_without_owner += 1;
             }
@@ -205,6 +206,7 @@ mod tests {
             remote: None,
             state: None,
             counters: Counters::default(),
+            received_sequence: None,
             inode,
             uid: 0,
             cgroup_id: None,

@@ -57,11 +57,6 @@ impl Closings {
         Ok(Self { socket, buffers: vec![[0; MESSAGE_BYTES]; BATCH] })
     }
 
-    /// For `poll`.
-    pub(super) fn descriptor(&self) -> RawFd {
-        self.socket.as_raw_fd()
-    }
-
     /// Hands every notice that is there to `each`.
     pub(super) fn drain(&mut self, mut each: impl FnMut(Socket)) {
         loop {

@@ -11,7 +11,7 @@ use std::net::IpAddr;
 
 use super::super::diag::Socket;
 use super::kernel_event::{KernelEvent, StateChange, What};
-use crate::capture::{Counters, Kind, OwnerSource, Protocol, TcpState};
+use crate::capture::{Counters, Kind, OwnerSource, Protocol, Row, TcpState};
 
 /// How long one half of a closed socket waits for the other, in ns.
 const PATIENCE_NS: u64 = 2_000_000_000;
@@ -123,6 +123,8 @@ impl Joiner {
     pub(super) fn closing(&mut self, now_ns: u64, closing: Closing) {
         match self.ended.remove(&closing.cookie) {
             Some(life) => self.conclude(life.since_ns, closing.cookie, life.half, Some(closing)),
+            // Tracepoints tell of TCP alone: nothing to wait for.
+            None if closing.protocol == Protocol::Udp => self.out.push(alone(now_ns, &closing)),
             None => {
                 self.closings.insert(closing.cookie, Waiting { since_ns: now_ns, half: closing });
             }
@@ -144,6 +146,16 @@ impl Joiner {
         owner
     }
 
+    /// A snapshot saw a socket without a remote; if it listens, what it accepts is its owner's
+    /// until something better is known.
+    pub(super) fn listens(&mut self, row: &Row) {
+        if row.state == Some(TcpState::Listen)
+            && let Some(pid) = row.owner.as_ref().and_then(|owner| owner.pid)
+        {
+            self.listeners.insert((row.local_addr, row.local_port), pid);
+        }
+    }
+
     /// What is ready, in no order; halves that have waited too long are given out alone.
     pub(super) fn take(&mut self, now_ns: u64) -> Vec<SocketEvent> {
         let overdue = |since_ns: u64| now_ns.saturating_sub(since_ns) > PATIENCE_NS;
@@ -152,13 +164,7 @@ impl Joiner {
             self.conclude(life.since_ns, cookie, life.half, None);
         }
         let closings: Vec<_> = self.closings.extract_if(|_, closing| overdue(closing.since_ns)).collect();
-        for (cookie, closing) in closings {
-            let half = closing.half;
-            let mut event = closed(closing.since_ns, cookie, half.tuple, None, Some(half.counters));
-            event.protocol = half.protocol;
-            event.state = event.state.filter(|_| half.protocol == Protocol::Tcp);
-            self.out.push(event);
-        }
+        self.out.extend(closings.iter().map(|(_, closing)| alone(closing.since_ns, &closing.half)));
         std::mem::take(&mut self.out)
     }
 
@@ -168,13 +174,13 @@ impl Joiner {
     }
 
     fn state(&mut self, time_ns: u64, pid: u32, change: &StateChange) {
-        if change.to == TcpState::Listen {
-            self.listeners.insert(change.local, pid);
+        if change.from == change.to {
             return;
         }
-        if change.from == TcpState::Listen && change.to == TcpState::Close {
+        if change.to == TcpState::Listen {
+            self.listeners.insert(change.local, pid);
+        } else if change.from == TcpState::Listen && change.to == TcpState::Close {
             self.listeners.remove(&change.local);
-            return;
         }
         let tuple = (change.local, change.remote);
         let life = self.lives.entry(change.socket).or_insert_with(|| Life {
@@ -185,7 +191,7 @@ impl Joiner {
             told: 0,
         });
         // At SYN_SENT the source port is not chosen yet, and after a close it may be gone.
-        let better = change.local.1 != 0 && change.remote.1 != 0;
+        let better = change.local.1 != 0 && (change.remote.1 != 0 || change.to == TcpState::Listen);
         if better && (life.tuple != tuple || life.changes.is_empty()) {
             forget_tuple(&mut self.tuples, &life.tuple, change.socket);
             life.tuple = tuple;
@@ -217,7 +223,7 @@ impl Joiner {
         tell(&mut life, cookie, &mut self.out);
         let states: Vec<TcpState> = life.changes.iter().map(|(_, _, to)| *to).collect();
         // A socket that was reset has forgotten its remote, and its counters with it.
-        let whole = closing.as_ref().is_some_and(|closing| closing.tuple.1.1 != 0);
+        let whole = closing.as_ref().is_some_and(|closing| closing.tuple.1.1 != 0 || life.tuple.1.1 == 0);
         let tuple = match &closing {
             Some(closing) if whole => closing.tuple,
             _ => life.tuple,
@@ -247,6 +253,16 @@ fn tell(life: &mut Life, cookie: u64, out: &mut Vec<SocketEvent>) {
         });
     }
     life.told = life.changes.len();
+}
+
+/// A closing of which the tracepoints told nothing.
+fn alone(time_ns: u64, closing: &Closing) -> SocketEvent {
+    let event = closed(time_ns, closing.cookie, closing.tuple, None, Some(closing.counters));
+    SocketEvent {
+        protocol: closing.protocol,
+        state: event.state.filter(|_| closing.protocol == Protocol::Tcp),
+        ..event
+    }
 }
 
 fn closed(

@@ -27,7 +27,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::processes::Reader;
-use crate::capture::{Owner, OwnerSource, Row, SourceReport, SourceStatus};
+use crate::capture::{Kind, Owner, OwnerSource, Row, SourceReport, SourceStatus};
 use crate::record::Moment;
 use closings::Closings;
 use execs::Execs;
@@ -87,6 +87,11 @@ impl Told {
         self.event.cookie
     }
 
+    /// Whether it was the end of the socket.
+    pub(super) fn is_closed(&self) -> bool {
+        self.event.kind == Kind::Closed
+    }
+
     /// The row of the capture. `seen` is the owner that a snapshot found, for those that the
     /// events do not know.
     pub(super) fn into_row(self, now: Moment, tick: u32, seen: Option<Arc<Owner>>) -> Row {
@@ -141,7 +146,10 @@ impl Events {
     pub(super) fn take(&self, rows: &mut [Row], now: Moment) -> Vec<Told> {
         let mut story = self.shared.story();
         for row in rows {
-            let Some(remote) = row.remote else { continue };
+            let Some(remote) = row.remote else {
+                story.joiner.listens(row);
+                continue;
+            };
             let hint = story.joiner.seen(row.conn_id, &((row.local_addr, row.local_port), remote));
             if row.owner_source.is_none()
                 && let Some((pid, source)) = hint

@@ -15,7 +15,7 @@ const SMALLEST_RING_BYTES: usize = 64 << 10;
 /// One CPU's records of several tracepoints and of the processes' lives.
 pub(super) struct Ring {
     /// The first owns the ring, the others write into it. Closing them ends the events.
-    events: Vec<OwnedFd>,
+    _events: Vec<OwnedFd>,
     map: Mapping,
     /// A record that wraps around the end of the ring is put together here.
     scratch: Vec<u8>,
@@ -46,12 +46,7 @@ impl Ring {
             // SAFETY: both are descriptors of perf events that are open.
             check(unsafe { ioctls::SET_OUTPUT(other.as_raw_fd(), first.as_raw_fd()) })?;
         }
-        Ok(Self { events, map, scratch: Vec::new() })
-    }
-
-    /// For `poll`: readable when the ring is a quarter full.
-    pub(super) fn descriptor(&self) -> RawFd {
-        self.events[0].as_raw_fd()
+        Ok(Self { _events: events, map, scratch: Vec::new() })
     }
 
     /// Hands every record that is there to `each`: type, `misc` bits and body.
@@ -90,7 +85,8 @@ fn attributes(tracepoint: u16) -> perf::perf_event_attr {
         ..perf::perf_event_attr::default()
     };
     attributes.__bindgen_anon_1.sample_period = 1;
-    attributes.__bindgen_anon_2.wakeup_watermark = (RING_BYTES / 4) as u32;
+    // Nobody waits for the ring: it is looked at by the clock.
+    attributes.__bindgen_anon_2.wakeup_watermark = RING_BYTES as u32;
     attributes.set_watermark(1);
     attributes.set_use_clockid(1);
     attributes.set_sample_id_all(1);

@@ -5,10 +5,12 @@
 
 pub mod config;
 pub mod detectors;
+pub mod direction;
 pub mod finding;
 pub mod metrics;
 pub mod model;
 pub mod pass;
+pub mod scope;
 pub mod tables;
 
 pub use config::Config;

@@ -205,6 +205,46 @@ pub enum Scope {
     Public,
 }
 
+impl Role {
+    /// The text that stands in the tables.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Connection => "connection",
+            Self::Listener => "listener",
+            Self::Unconnected => "unconnected",
+        }
+    }
+}
+
+impl Direction {
+    /// The text that stands in the tables.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Inbound => "inbound",
+            Self::Outbound => "outbound",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+impl Scope {
+    /// The text that stands in the tables.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Loopback => "loopback",
+            Self::LinkLocal => "link-local",
+            Self::Private => "private",
+            Self::SharedNat => "shared-nat",
+            Self::Multicast => "multicast",
+            Self::Broadcast => "broadcast",
+            Self::Documentation => "documentation",
+            Self::Unspecified => "unspecified",
+            Self::Reserved => "reserved",
+            Self::Public => "public",
+        }
+    }
+}
+
 /// A process that owned a socket.
 #[derive(Debug, Clone)]
 #[allow(missing_docs, reason = "the fields are the capture's columns of the same name")]

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use netrec::analyze::config::Analysis as Settings;
-use netrec::analyze::pass;
+use netrec::analyze::{Tables, pass};
 use netrec::capture::schema::COLUMNS;
 use netrec::capture::{CaptureFile, Column};
 use netrec::geo::Databases;
@@ -24,7 +24,7 @@ fn main() {
     say("pass", capture.rows(), || drop(black_box(run())));
     let recorded = run();
     println!("{} connections, {} processes", recorded.connections.len(), recorded.processes.len());
-    //say("tables", capture.rows(), || drop(black_box(Tables::build(&recorded, capture.metadata()).unwrap())));
+    say("tables", capture.rows(), || drop(black_box(Tables::build(&recorded, capture.metadata()).unwrap())));
     println!("peak memory: {}", peak_memory());
 }
 

@@ -1,6 +1,6 @@
 //! Writes a capture: rows in, row groups sorted and compressed, a whole file or none.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,7 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use tempfile::TempPath;
 
 use super::row_group::RowGroup;
 use super::{Metadata, Row, schema};
@@ -36,14 +37,14 @@ pub enum Overwrite {
 /// left behind as if it were whole.
 pub struct Writer {
     path: PathBuf,
-    partial: PartialFile,
+    partial: TempPath,
     parquet: ArrowWriter<BufWriter<File>>,
     group: RowGroup,
     rows: u64,
 }
 
 impl Writer {
-    /// Opens `PATH.partial` beside `path`, in which the capture grows.
+    /// Opens a temporary file beside `path`, in which the capture grows.
     ///
     /// # Errors
     /// [`Error::Exists`] if `path` is there and `overwrite` does not allow it to be replaced;
@@ -52,10 +53,13 @@ impl Writer {
         if overwrite == Overwrite::Never && path.exists() {
             return Err(Error::Exists { path: path.to_path_buf() });
         }
-        let mut partial_name = path.as_os_str().to_owned();
-        partial_name.push(".partial");
-        let partial = PartialFile { path: partial_name.into() };
-        let file = File::create(&partial.path).map_err(Error::io("create", path))?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let (file, partial) = tempfile::Builder::new()
+            .prefix(".netrec-")
+            .suffix(".partial")
+            .tempfile_in(folder.unwrap_or(Path::new(".")))
+            .map_err(Error::io("create", path))?
+            .into_parts();
         let parquet = ArrowWriter::try_new(BufWriter::new(file), schema::arrow_schema(), Some(properties()?))
             .map_err(|e| parquet_error(path, e))?;
         Ok(Self { path: path.to_path_buf(), partial, parquet, group: RowGroup::default(), rows: 0 })
@@ -101,7 +105,7 @@ impl Writer {
         let file = buffered.into_inner().map_err(|e| Error::io("write", &self.path)(e.into_error()))?;
         file.sync_all().map_err(Error::io("write", &self.path))?;
         let bytes = file.metadata().map_err(Error::io("read", &self.path))?.len();
-        fs::rename(&self.partial.path, &self.path).map_err(Error::io("create", &self.path))?;
+        self.partial.persist(&self.path).map_err(|e| Error::io("create", &self.path)(e.error))?;
         Ok(bytes)
     }
 
@@ -114,18 +118,6 @@ impl Writer {
             .write(&batch)
             .and_then(|()| self.parquet.flush())
             .map_err(|e| parquet_error(&self.path, e))
-    }
-}
-
-/// The file while it is not whole; gone when dropped, unless it was renamed before.
-struct PartialFile {
-    path: PathBuf,
-}
-
-impl Drop for PartialFile {
-    fn drop(&mut self) {
-        // There is nothing to remove after a rename, and no one to tell if it fails.
-        let _ = fs::remove_file(&self.path);
     }
 }
 

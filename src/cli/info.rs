@@ -1,21 +1,99 @@
 //! `netrec info`: what is in a capture, from its metadata, at once.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use chrono::{DateTime, SecondsFormat};
 use clap::Args;
+use indicatif::{HumanBytes, HumanCount};
 
 use super::Done;
 use crate::Result;
-use crate::capture::CaptureFile;
+use crate::capture::{CaptureFile, Metadata, SourceStatus};
+use crate::report::escape;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The capture to describe
     capture: PathBuf,
+    /// The metadata as JSON, for scripts
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     let capture = CaptureFile::open(&arguments.capture)?;
-    println!("{:#?}", capture.metadata());
-    Ok(Done::Well)
+    let metadata = capture.metadata();
+    if arguments.json {
+        let json = serde_json::to_string_pretty(metadata).unwrap_or_default();
+        println!("{}", escape::json(&json));
+    } else {
+        print!("{}", describe(&capture));
+    }
+    Ok(if metadata.is_degraded() { Done::Degraded } else { Done::Well })
+}
+
+/// The description, one `name  value` a line.
+fn describe(capture: &CaptureFile) -> String {
+    let metadata = capture.metadata();
+    let mut text = String::new();
+    let mut line = |name: &str, value: &str| {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{name:<12} {}", escape::terminal(value));
+    };
+    line("capture", &capture.path().display().to_string());
+    line(
+        "size",
+        &format!(
+            "{}, {} rows in {} row groups",
+            HumanBytes(capture.bytes()),
+            HumanCount(capture.rows()),
+            capture.row_groups()
+        ),
+    );
+    line("format", &format!("version {}, by {}", metadata.format_version, metadata.tool_version));
+    line("host", &host(metadata));
+    line("start", &utc(metadata.start_us));
+    line("end", &utc(metadata.end_us));
+    line("duration", &format!("{:.3} s", metadata.duration_s()));
+    line("ticks", &ticks(metadata));
+    line("events lost", &metadata.events_lost.map_or("not recorded".to_owned(), |lost| lost.to_string()));
+    line("privileges", &or_none(&metadata.privileges));
+    line("addresses", &or_none(&metadata.host_addresses));
+    for source in &metadata.sources {
+        let mark = match source.status {
+            SourceStatus::Ran => "ran",
+            SourceStatus::Partial => "partial",
+            SourceStatus::Missing => "MISSING",
+        };
+        line("source", &format!("{:<16} {mark:<8} {}", source.name, source.detail));
+    }
+    if let Some(import) = &metadata.import {
+        line("imported", &format!("{} ({}), SHA-256 {}", import.file, import.format, import.sha256));
+    }
+    text
+}
+
+fn host(metadata: &Metadata) -> String {
+    let known: Vec<&str> =
+        [&metadata.host_name, &metadata.os, &metadata.kernel].into_iter().flatten().map(String::as_str).collect();
+    if known.is_empty() { "not known".to_owned() } else { known.join(", ") }
+}
+
+fn ticks(metadata: &Metadata) -> String {
+    let planned = metadata.ticks_planned.map_or(String::new(), |planned| format!(" of {planned} planned"));
+    format!(
+        "{} taken{planned}, every {} ms, {} late",
+        metadata.ticks_taken, metadata.interval_ms, metadata.ticks_late
+    )
+}
+
+fn or_none(list: &[String]) -> String {
+    if list.is_empty() { "none".to_owned() } else { list.join(", ") }
+}
+
+/// RFC 3339 with milliseconds; a number that is no time is shown as such.
+fn utc(us: i64) -> String {
+    DateTime::from_timestamp_micros(us)
+        .map_or_else(|| format!("{us} µs"), |time| time.to_rfc3339_opts(SecondsFormat::Millis, true))
 }

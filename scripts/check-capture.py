@@ -1,0 +1,61 @@
+#!/usr/bin/env python3
+"""Opens captures with programs that are not netrec, and holds them against the published schema.
+
+    check-capture.py CAPTURE.parquet...
+
+Needs: pip install polars duckdb pyarrow. Exit code 1 and a sentence at the first difference.
+"""
+import json
+import pathlib
+import sys
+
+import duckdb
+import polars
+import pyarrow.parquet
+
+SCHEMA = json.loads((pathlib.Path(__file__).parent.parent / "schemas/capture.v1.json").read_text())
+ARROW_NAMES = {"float32": "float", "dictionary<int32, string>": "dictionary<values=string, indices=int32, ordered=0>",
+               "timestamp[us, UTC]": "timestamp[us, tz=UTC]"}
+
+
+def expect(what, found, wanted):
+    if found != wanted:
+        sys.exit(f"{what}: found {found!r}, expected {wanted!r}")
+
+
+def check(path):
+    names = [column["name"] for column in SCHEMA["columns"]]
+
+    file = pyarrow.parquet.ParquetFile(path)
+    expect(f"{path}: columns by pyarrow", file.schema_arrow.names, names)
+    for column in SCHEMA["columns"]:
+        field = file.schema_arrow.field(column["name"])
+        expect(f"{path}: type of {column['name']}", str(field.type), ARROW_NAMES.get(column["type"], column["type"]))
+        expect(f"{path}: nullability of {column['name']}", field.nullable, column["nullable"])
+    metadata = {key.decode(): value.decode() for key, value in file.metadata.metadata.items()}
+    prefix = SCHEMA["metadata_prefix"]
+    unknown = {key.removeprefix(prefix) for key in metadata if key.startswith(prefix)} - set(SCHEMA["metadata"])
+    expect(f"{path}: metadata that the schema does not describe", unknown, set())
+    expect(f"{path}: rows in the metadata", int(metadata[prefix + "rows"]), file.metadata.num_rows)
+    for group in range(file.metadata.num_row_groups):
+        table = file.read_row_group(group, columns=["conn_id", "ts"]).to_pydict()
+        keys = list(zip(table["conn_id"], table["ts"]))
+        expect(f"{path}: order of row group {group}", keys == sorted(keys), True)
+
+    frame = polars.read_parquet(path)
+    expect(f"{path}: columns by polars", frame.columns, names)
+    rows, sockets, sent = duckdb.sql(
+        f"select count(*), count(distinct conn_id), coalesce(sum(bytes_sent), 0) from read_parquet('{path}')").fetchone()
+    expect(f"{path}: rows by DuckDB", rows, file.metadata.num_rows)
+    expect(f"{path}: rows by polars", frame.height, rows)
+    expect(f"{path}: sockets", frame["conn_id"].n_unique(), sockets)
+    expect(f"{path}: bytes sent", frame["bytes_sent"].cast(polars.Int128).sum(), sent)
+    for column in SCHEMA["columns"]:
+        if "values" in column:
+            found = set(frame[column["name"]].cast(polars.String).drop_nulls().unique())
+            expect(f"{path}: unknown values of {column['name']}", found - set(column["values"]), set())
+    print(f"{path}: {rows} rows, {sockets} sockets; pyarrow, polars and DuckDB agree with the schema")
+
+
+for argument in sys.argv[1:]:
+    check(argument)

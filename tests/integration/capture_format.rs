@@ -1,0 +1,142 @@
+//! The capture format: what is written comes back, and the published schema is the code's.
+
+use std::fs;
+
+use arrow::array::AsArray;
+use arrow::datatypes::{TimestampMicrosecondType, UInt64Type};
+use netrec::capture::schema::{COLUMNS, published};
+use netrec::capture::{CaptureFile, Column, Counters, Kind, Metadata, Protocol, Row, TcpState};
+use netrec::capture::{SourceReport, SourceStatus};
+use proptest::prelude::*;
+
+use crate::fixture;
+
+/// Set to write the published schema anew instead of comparing it.
+const UPDATE: &str = "NETREC_UPDATE_SCHEMAS";
+
+#[test]
+fn the_published_schema_is_the_code() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/capture.v1.json");
+    let code = serde_json::to_string_pretty(&published()).unwrap() + "\n";
+    if std::env::var_os(UPDATE).is_some() {
+        fs::write(path, &code).unwrap();
+    }
+    let file = fs::read_to_string(path).unwrap();
+    assert!(file == code, "schemas/capture.v1.json is stale: run the tests once with {UPDATE}=1");
+}
+
+#[test]
+fn rows_lie_by_connection_then_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("c.parquet");
+    let mut rows = fixture::rows(20, 5);
+    rows.reverse();
+    fixture::write(&path, &rows, &fixture::metadata(20));
+
+    let capture = CaptureFile::open(&path).unwrap();
+    let mut keys = Vec::new();
+    for batch in capture.row_group(0, &[Column::ConnId, Column::Ts]).unwrap() {
+        let batch = batch.unwrap();
+        let ts = batch.column_by_name("ts").unwrap().as_primitive::<TimestampMicrosecondType>();
+        let id = batch.column_by_name("conn_id").unwrap().as_primitive::<UInt64Type>();
+        keys.extend(id.values().iter().copied().zip(ts.values().iter().copied()));
+    }
+    assert_eq!(keys.len(), 20 * 6);
+    assert!(keys.is_sorted());
+}
+
+#[test]
+fn metadata_comes_back_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("c.parquet");
+    let metadata = Metadata {
+        host_name: Some("\"quoted\"\nhost".to_owned()),
+        boot_id: Some("12345".to_owned()),
+        events_lost: Some(3),
+        privileges: vec!["root".to_owned()],
+        sources: vec![SourceReport {
+            name: "sock_diag".to_owned(),
+            status: SourceStatus::Ran,
+            detail: "all".to_owned(),
+        }],
+        ..fixture::metadata(1)
+    };
+    fixture::write(&path, &fixture::rows(1, 1), &metadata);
+    let expected = Metadata { rows: 2, format_version: 1, ..metadata };
+    assert_eq!(*CaptureFile::open(&path).unwrap().metadata(), expected);
+}
+
+#[test]
+fn a_dropped_writer_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = netrec::capture::Writer::create(
+        &folder.path().join("c.parquet"),
+        netrec::capture::Overwrite::Never,
+    )
+    .unwrap();
+    writer.push(&fixture::rows(1, 0)[0]).unwrap();
+    drop(writer);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    /// Any row that can be written is read back column for column.
+    #[test]
+    fn any_rows_come_back(rows in proptest::collection::vec(any_row(), 1..60)) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c.parquet");
+        fixture::write(&path, &rows, &fixture::metadata(1));
+        let mut expected: Vec<&Row> = rows.iter().collect();
+        expected.sort_by_key(|row| (row.conn_id, row.ts_us));
+
+        let capture = CaptureFile::open(&path).unwrap();
+        let columns: Vec<Column> = COLUMNS.iter().map(|c| c.column).collect();
+        let batch = capture.row_group(0, &columns).unwrap().next().unwrap().unwrap();
+        prop_assert_eq!(batch.num_rows(), rows.len());
+        for (i, row) in expected.iter().enumerate() {
+            prop_assert_eq!(cell(&batch, "remote_name", i), row.remote_name.as_deref().map(str::to_owned));
+            prop_assert_eq!(cell(&batch, "local_addr", i), Some(row.local_addr.to_canonical().to_string()));
+            prop_assert_eq!(cell(&batch, "remote_addr", i), row.remote.map(|(a, _)| a.to_canonical().to_string()));
+            prop_assert_eq!(cell(&batch, "remote_port", i), row.remote.map(|(_, p)| p.to_string()));
+            prop_assert_eq!(cell(&batch, "kind", i), Some(row.kind.as_str().to_owned()));
+            prop_assert_eq!(cell(&batch, "state", i), row.state.map(|s| s.as_str().to_owned()));
+            prop_assert_eq!(cell(&batch, "bytes_sent", i), row.counters.bytes_sent.map(|b| b.to_string()));
+            prop_assert_eq!(cell(&batch, "rtt_us", i), row.counters.rtt_us.map(|b| b.to_string()));
+            prop_assert_eq!(cell(&batch, "pid", i), None);
+        }
+    }
+}
+
+/// A cell as text; none if it is null.
+fn cell(batch: &arrow::array::RecordBatch, column: &str, row: usize) -> Option<String> {
+    let array = batch.column_by_name(column).unwrap();
+    if array.is_null(row) {
+        return None;
+    }
+    Some(arrow::util::display::array_value_to_string(array, row).unwrap())
+}
+
+prop_compose! {
+    fn any_row()(
+        conn_id in 0..5_u64,
+        ts_us in 0..4_i64,
+        local in any::<std::net::IpAddr>(),
+        remote in any::<Option<(std::net::IpAddr, u16)>>(),
+        name in any::<Option<String>>(),
+        state in proptest::option::of(proptest::sample::select(TcpState::ALL)),
+        kind in proptest::sample::select(Kind::ALL),
+        bytes_sent in any::<Option<u64>>(),
+        rtt_us in any::<Option<u32>>(),
+    ) -> Row {
+        let mut row = Row::snapshot(conn_id, Protocol::Tcp, (local, 1));
+        row.ts_us = ts_us;
+        row.remote = remote;
+        row.remote_name = name.map(Into::into);
+        row.state = state;
+        row.kind = kind;
+        row.counters = Counters { bytes_sent, rtt_us, ..Counters::default() };
+        row
+    }
+}

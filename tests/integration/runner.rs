@@ -1,0 +1,44 @@
+//! Runs the program and says what came of it.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// A run of the program that is over.
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// Runs `netrec` with these arguments in a folder.
+pub(crate) fn netrec_in<S: AsRef<OsStr>>(folder: &Path, arguments: &[S]) -> Ran {
+    let Output { status, stdout, stderr } =
+        Command::new(env!("CARGO_BIN_EXE_netrec")).args(arguments).current_dir(folder).output().unwrap();
+    Ran {
+        code: status.code().expect("the program was ended by a signal"),
+        stdout: String::from_utf8_lossy(&stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&stderr).into_owned(),
+    }
+}
+
+impl Ran {
+    /// It did its work.
+    #[track_caller]
+    pub(crate) fn succeeds(self) -> Self {
+        assert_eq!(self.code, 0, "standard error: {}", self.stderr);
+        self
+    }
+
+    /// It failed with exit code 1 and one sentence that holds these words; no panic, no backtrace.
+    #[track_caller]
+    pub(crate) fn fails_saying(self, words: &[&str]) -> Self {
+        assert_eq!(self.code, 1, "standard error: {}", self.stderr);
+        assert_eq!(self.stderr.trim_end().lines().count(), 1, "more than a sentence: {}", self.stderr);
+        assert!(!self.stderr.contains("panicked"), "{}", self.stderr);
+        for word in words {
+            assert!(self.stderr.contains(word), "{word:?} is missing in: {}", self.stderr);
+        }
+        self
+    }
+}

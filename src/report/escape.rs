@@ -293,8 +293,3 @@ mod tests {
         }
     }
 }
-
-/// For JSON text that may be shown in a terminal: what [`terminal`] escapes, as `\uXXXX`.
-pub fn json(text: &str) -> String {
-    text.to_owned()
-}

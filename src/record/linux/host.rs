@@ -55,6 +55,8 @@ impl LinuxHost {
         let cgroup_root = CGROUP_ROOTS
             .into_iter()
             .find(|root| std::path::Path::new(root).join("cgroup.controllers").exists());
+        let mut events = Events::start(reader(Proc::new("/proc")), namespaces.own());
+        events.follow(namespaces.changes());
         Ok(Self {
             namespaces,
             owners: Owners::default(),
@@ -62,7 +64,7 @@ impl LinuxHost {
             cgroups: Cgroups::new(cgroup_root.unwrap_or("/sys/fs/cgroup")),
             strangers: Strangers::new(),
             sockets,
-            events: Events::start(reader(Proc::new("/proc"))),
+            events,
             ticks: VecDeque::new(),
             brief: 0,
         })
@@ -168,6 +170,7 @@ impl Host for LinuxHost {
         sockets.clear();
         let listed = self.namespaces.sockets(self.processes.proc(), tick.number, &mut sockets);
         listed.map_err(|e| Error::Record(format!("the kernel did not list its sockets: {e}")))?;
+        self.events.follow(self.namespaces.changes());
         self.processes.refresh(&tick);
         self.owners.resolve(&mut sockets, &mut self.processes, &tick);
         rows.reserve(sockets.len());

@@ -4,4 +4,6 @@
 mod bad_input;
 mod capture_format;
 mod fixture;
+#[cfg(target_os = "linux")]
+mod record;
 mod runner;

@@ -146,16 +146,17 @@ impl LinuxHost {
 
     fn owners_report(&self) -> SourceReport {
         let (missing, unreadable) = (self.owners.without_owner(), self.owners.unreadable_processes());
+        let sockets = if missing == 1 { "1 socket".to_owned() } else { format!("{missing} sockets") };
         let (status, detail) = match (missing, unreadable) {
             (0, _) => (SourceStatus::Ran, "every socket that a process held has its owner".to_owned()),
             (_, 0) => (
                 SourceStatus::Partial,
-                format!("{missing} sockets were held by no process that could be found, or too briefly"),
+                format!("no process was found that held {sockets}, or none for long enough"),
             ),
             _ => (
                 SourceStatus::Partial,
                 format!(
-                    "owners of {missing} sockets could not be read ({unreadable} processes of other users); \
+                    "the owners of {sockets} could not be read ({unreadable} processes of other users); \
                      run as root or give CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH"
                 ),
             ),

@@ -1,9 +1,13 @@
 //! The built program, run as a user runs it. One binary, so that the heavy crates are linked once.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should say where")]
 
+mod analyze;
 mod bad_input;
 mod capture_format;
 mod fixture;
 #[cfg(target_os = "linux")]
 mod record;
+mod geo;
+mod metrics;
 mod runner;
+mod scene;

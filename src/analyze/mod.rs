@@ -5,11 +5,18 @@
 
 pub mod config;
 pub mod detectors;
+pub mod direction;
+pub mod features;
 pub mod finding;
 pub mod metrics;
 pub mod model;
 pub mod pass;
+pub mod scope;
+pub mod sockets;
+pub mod stats;
 pub mod tables;
+#[cfg(test)]
+mod testing;
 
 pub use config::Config;
 pub use tables::Tables;
@@ -70,7 +77,8 @@ pub fn run(
     let tables = Tables::build(&recorded, capture.metadata())?;
     drop(recorded);
     let metrics = metrics::measure(&tables, capture.metadata(), config.analysis())?;
-    let completeness = metrics::completeness(&tables, capture.metadata())?;
+    let mut completeness = metrics::completeness(&tables, capture.metadata())?;
+    completeness.blind_spots.extend(geo.notes().iter().cloned());
     let context = detectors::Context { tables: &tables, seed: config.analysis().seed };
     let runs = detectors::run_all(&context, config);
     Ok(Analysis {

@@ -27,6 +27,21 @@ pub struct Texts {
 }
 
 impl Texts {
+    /// Number of texts.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Whether there is no text yet.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Every text, in the order of the keys.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.list.iter().map(AsRef::as_ref)
+    }
+
     /// The key of a text, new or known.
     pub fn intern(&mut self, text: &str) -> TextId {
         if let Some(id) = self.keys.get(text) {
@@ -73,6 +88,8 @@ pub struct Recorded {
 }
 
 /// One socket's life, as far as it was seen.
+///
+/// The pass fills it in place, so it also holds what the next observation is compared with.
 #[derive(Debug, Clone)]
 pub struct Connection {
     /// The capture's `conn_id`.
@@ -89,9 +106,7 @@ pub struct Connection {
     pub remote: Option<(EndpointId, u16)>,
     /// The name by which the remote was asked for.
     pub remote_name: Option<TextId>,
-    /// Whether the socket listens, connects, or neither.
-    pub role: Role,
-    /// Who opened it; none unless `role` is [`Role::Connection`].
+    /// Who opened it; none unless its role is [`Role::Connection`].
     pub direction: Option<Direction>,
     /// Last state seen; none for UDP.
     pub state: Option<TcpState>,
@@ -101,16 +116,20 @@ pub struct Connection {
     pub first_seen_us: i64,
     /// Last row, µs since the Unix epoch.
     pub last_seen_us: i64,
-    /// Seconds from first to last row by the monotonic clock: a lower bound of its life,
-    /// exact to the tick.
-    pub duration_s: f64,
+    /// First row by the monotonic clock, ns.
+    pub first_mono_ns: i64,
+    /// Last row by the monotonic clock, ns.
+    pub last_mono_ns: i64,
     /// It was not there at the first tick, so it was opened during the recording.
     pub opened_in_recording: bool,
     /// It was gone at the last tick, so it was closed during the recording.
     pub closed_in_recording: bool,
     /// Ticks at which it was seen.
     pub ticks: u32,
-    /// Last cumulative counters of the socket, from its opening (even before the recording).
+    /// Tick of the last row, be it a snapshot or an event after that tick.
+    pub last_tick: u32,
+    /// Largest cumulative counters of the socket, from its opening (even before the
+    /// recording); of the round-trip time, the last.
     pub totals: Counters,
     /// Payload bytes sent during the recording.
     pub recorded_sent: Option<u64>,
@@ -118,10 +137,34 @@ pub struct Connection {
     pub recorded_received: Option<u64>,
     /// Smallest round-trip time seen, µs.
     pub rtt_min_us: Option<u32>,
-    /// The owner, if known.
+    /// The owner, if known; the last one, if the socket changed hands.
     pub process: Option<ProcessId>,
     /// How the owner is known.
     pub owner_source: Option<OwnerSource>,
+}
+
+impl Connection {
+    /// Whether the socket listens, connects, or neither.
+    pub fn role(&self) -> Role {
+        if self.remote.is_some() {
+            Role::Connection
+        } else if self.has_seen(TcpState::Listen) {
+            Role::Listener
+        } else {
+            Role::Unconnected
+        }
+    }
+
+    /// Whether it was ever seen in this state.
+    pub fn has_seen(&self, state: TcpState) -> bool {
+        self.states_seen & (1 << state as u16) != 0
+    }
+
+    /// Seconds from first to last row by the monotonic clock: a lower bound of its life,
+    /// exact to the tick.
+    pub fn duration_s(&self) -> f64 {
+        (self.last_mono_ns as f64 - self.first_mono_ns as f64) / 1e9
+    }
 }
 
 /// What a socket does.
@@ -160,6 +203,46 @@ pub enum Scope {
     Unspecified,
     Reserved,
     Public,
+}
+
+impl Role {
+    /// The text that stands in the tables.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Connection => "connection",
+            Self::Listener => "listener",
+            Self::Unconnected => "unconnected",
+        }
+    }
+}
+
+impl Direction {
+    /// The text that stands in the tables.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Inbound => "inbound",
+            Self::Outbound => "outbound",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+impl Scope {
+    /// The text that stands in the tables.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Loopback => "loopback",
+            Self::LinkLocal => "link-local",
+            Self::Private => "private",
+            Self::SharedNat => "shared-nat",
+            Self::Multicast => "multicast",
+            Self::Broadcast => "broadcast",
+            Self::Documentation => "documentation",
+            Self::Unspecified => "unspecified",
+            Self::Reserved => "reserved",
+            Self::Public => "public",
+        }
+    }
 }
 
 /// A process that owned a socket.
@@ -202,7 +285,9 @@ pub struct TimeBin {
     pub start_us: i64,
     /// Sockets with a remote at the bin's fullest tick.
     pub open_connections: u32,
+    /// Connections of which the first row lies in the bin, if they were opened in the recording.
     pub opened: u32,
+    /// Connections of which the last row lies in the bin, if they were closed in the recording.
     pub closed: u32,
     pub bytes_sent: u64,
     pub bytes_received: u64,
@@ -215,7 +300,7 @@ pub struct TimeBin {
 pub struct ProcessBin {
     pub bin: u32,
     pub process: ProcessId,
-    /// Sockets with a remote at the bin's fullest tick.
+    /// The process's sockets with a remote at its own fullest tick of the bin.
     pub open_connections: u32,
     pub bytes_sent: u64,
     pub bytes_received: u64,

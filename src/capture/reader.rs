@@ -10,6 +10,7 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
 };
 use parquet::errors::ParquetError;
+use parquet::file::statistics::Statistics;
 
 use super::schema::{COLUMNS, Column};
 use super::{FORMAT_VERSION, Metadata};
@@ -74,6 +75,22 @@ impl CaptureFile {
     /// Number of row groups.
     pub fn row_groups(&self) -> usize {
         self.footer.metadata().num_row_groups()
+    }
+
+    /// First and last moment of any row, µs since the Unix epoch, by the statistics of the file;
+    /// none if it has no rows, or a row group without statistics.
+    pub fn span_us(&self) -> Option<(i64, i64)> {
+        let groups = self.footer.metadata().row_groups().iter().filter(|group| group.num_rows() > 0);
+        let spans: Option<Vec<(i64, i64)>> = groups
+            .map(|group| {
+                let ts = group.columns().iter().find(|c| c.column_path().string() == Column::Ts.name())?;
+                match ts.statistics()? {
+                    Statistics::Int64(ts) => Some((*ts.min_opt()?, *ts.max_opt()?)),
+                    _ => None,
+                }
+            })
+            .collect();
+        spans?.into_iter().reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
     }
 
     /// The rows of one row group, in batches that have just these columns, in this order of

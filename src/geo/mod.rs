@@ -1,4 +1,21 @@
 //! Where an address is, from databases on this machine. No look-up leaves it.
+//!
+//! Databases are asked in this order: those that were named, those found in the usual
+//! folders, the built-in one. Each field of the answer is that of the first database that
+//! has it, so that a database of networks and one of countries complete each other.
+
+mod builtin;
+mod database;
+mod files;
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use self::database::Database;
+use crate::{Error, Result};
+
+/// Where packages and update programs put databases.
+const USUAL_FOLDERS: &[&str] = &["/usr/share/GeoIP", "/var/lib/GeoIP"];
 
 /// What a database says of an address.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -15,16 +32,12 @@ pub struct Place {
     pub as_organization: Option<String>,
 }
 
-/// The databases of one analysis: those that were named, then those found, then the built-in.
-#[derive(Debug, Default)]
-pub struct Databases {}
-
 /// Which database was used, and what its licence asks to be said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceInfo {
     /// Name of the database.
     pub name: String,
-    /// Day on which it was made, `YYYY-MM-DD`.
+    /// Day on which it was made, `YYYY-MM-DD`; `unknown` if the database does not say.
     pub date: String,
     /// Attribution, in a sentence.
     pub attribution: String,
@@ -32,22 +45,125 @@ pub struct SourceInfo {
     pub url: Option<String>,
 }
 
+/// The databases of one analysis: those that were named, then those found, then the built-in.
+#[derive(Debug, Default)]
+pub struct Databases {
+    databases: Vec<Database>,
+    notes: Vec<String>,
+}
+
 impl Databases {
     /// Opens the databases that were named, then those in the usual places, then the built-in.
     ///
     /// # Errors
-    /// [`crate::Error::Io`] or [`crate::Error::Geo`] for a named file that cannot be used.
-    pub fn open(_named: &[std::path::PathBuf]) -> crate::Result<Self> {
-        Ok(Self {})
+    /// [`Error::Io`] or [`Error::Geo`] for a named file that cannot be used.
+    pub fn open(named: &[PathBuf]) -> Result<Self> {
+        let mut databases = Self::open_named(named)?;
+        for folder in USUAL_FOLDERS {
+            databases.add_found(Path::new(folder));
+        }
+        databases.add_builtin()?;
+        Ok(databases)
     }
 
-    /// Where an address is; none for an address that is not public or not known.
-    pub fn lookup(&self, _addr: std::net::IpAddr) -> Option<Place> {
-        None
+    /// Opens these databases and no others.
+    ///
+    /// # Errors
+    /// [`Error::Io`] or [`Error::Geo`] for a file that cannot be used.
+    pub fn open_named(named: &[PathBuf]) -> Result<Self> {
+        let databases = named.iter().map(|path| files::open(path)).collect::<Result<_>>()?;
+        Ok(Self { databases, notes: Vec::new() })
+    }
+
+    /// Where an address is; none for an address that is not known. Whether an address may be
+    /// asked for at all (one that is not public may not) is the caller's to know.
+    pub fn lookup(&self, addr: IpAddr) -> Option<Place> {
+        let mut place = Place::default();
+        for database in &self.databases {
+            if let Some(found) = database.lookup(addr) {
+                place.complete_with(found);
+            }
+        }
+        (place != Place::default()).then_some(place)
     }
 
     /// The databases in use, in the order in which they are asked.
     pub fn sources(&self) -> Vec<SourceInfo> {
-        Vec::new()
+        self.databases.iter().map(|database| database.info().clone()).collect()
+    }
+
+    /// What the reader should know of databases that were found and could not be used.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Adds the databases of a folder, by name; one that cannot be used is noted. Nobody asked
+    /// for it, so it does not stop the analysis.
+    fn add_found(&mut self, folder: &Path) {
+        for path in files::in_folder(folder) {
+            match files::open(&path) {
+                Ok(database) => self.databases.push(database),
+                Err(error) => self.notes.push(format!("Geolocation without one database: {error}.")),
+            }
+        }
+    }
+
+    fn add_builtin(&mut self) -> Result<()> {
+        if let Some(database) = builtin::open()? {
+            self.databases.push(database);
+        }
+        Ok(())
+    }
+}
+
+impl Place {
+    /// Takes over what is still unknown here.
+    fn complete_with(&mut self, other: Self) {
+        // A country's name and its code must be of one database: borders are disputed.
+        if self.country_code.is_none() && self.country.is_none() {
+            self.country_code = other.country_code;
+            self.country = other.country;
+        } else if self.country.is_none() && self.country_code == other.country_code {
+            self.country = other.country;
+        }
+        self.city = self.city.take().or(other.city);
+        if self.asn.is_none() && self.as_organization.is_none() {
+            self.asn = other.asn;
+            self.as_organization = other.as_organization;
+        }
+    }
+}
+
+/// An error about a database, in the words of its reader.
+fn unusable(path: &Path, reason: impl ToString) -> Error {
+    Error::Geo { path: path.to_path_buf(), reason: reason.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(code: Option<&str>, country: Option<&str>, city: Option<&str>, asn: Option<u32>) -> Place {
+        Place {
+            country_code: code.map(str::to_owned),
+            country: country.map(str::to_owned),
+            city: city.map(str::to_owned),
+            asn,
+            as_organization: None,
+        }
+    }
+
+    #[test]
+    fn the_first_database_that_has_a_field_answers_it() {
+        let mut merged = place(Some("SE"), None, None, Some(29518));
+        merged.complete_with(place(Some("SE"), Some("Sweden"), Some("Linköping"), Some(1)));
+        assert_eq!(merged, place(Some("SE"), Some("Sweden"), Some("Linköping"), Some(29518)));
+    }
+
+    #[test]
+    fn a_country_never_gets_the_name_of_another() {
+        let mut merged = place(Some("UA"), None, None, None);
+        merged.complete_with(place(Some("RU"), Some("Russia"), None, None));
+        assert_eq!(merged, place(Some("UA"), None, None, None));
     }
 }

@@ -3,6 +3,17 @@
 //! Bytes are payload bytes moved during the recording unless a name says otherwise. What was
 //! not counted is null, and how much of it there is stands beside every sum.
 
+mod bandwidth;
+mod completeness;
+mod distribution;
+mod efficiency;
+mod geography;
+mod overview;
+mod shares;
+mod sockets;
+mod tcp;
+
+use self::sockets::Sockets;
 use super::Tables;
 use super::config::Analysis as Settings;
 use crate::Result;
@@ -28,7 +39,10 @@ pub struct Completeness {
     /// A connection shorter than this may be missing altogether, in seconds; none if events
     /// between ticks were recorded.
     pub shortest_lifetime_s: Option<f64>,
-    /// The shortest and longest period that a periodic pair could have shown, in seconds.
+    /// The shortest and longest period that a periodic pair could have shown, in seconds:
+    /// from two intervals (with events between ticks: two seconds, if that is less) to a third
+    /// of the recording, as four arrivals are the fewest that show a period. None if the
+    /// recording was too short for any.
     pub period_range_s: Option<(f64, f64)>,
     /// Every source of facts and how it fared.
     pub sources: Vec<SourceReport>,
@@ -77,7 +91,7 @@ pub struct Metrics {
     pub geography: Geography,
     /// Statistics.
     pub protocols: Vec<ProtocolEfficiency>,
-    /// Trends: processes by CPU, with memory.
+    /// Trends: processes by mean CPU, with memory; the first 50.
     pub processes: Vec<ProcessLoad>,
 }
 
@@ -106,7 +120,8 @@ pub struct Overview {
     pub top_processes: Vec<Share>,
     /// Connections by remote address, most connections first; the first 10, then `other`.
     pub top_endpoints: Vec<Share>,
-    /// Connections by the service's port: the local one if inbound, else the remote one.
+    /// Connections by the service's port and protocol (`443/tcp`): the local port if inbound,
+    /// or internal and listening, else the remote one; the first 10, then `other`.
     pub top_ports: Vec<Share>,
     /// Sockets open at the fullest tick, with a remote.
     pub open_connections_max: u64,
@@ -136,23 +151,24 @@ pub struct Bandwidth {
 pub struct Tcp {
     /// State changes seen: from, to, how often.
     pub transitions: Vec<(String, String, u64)>,
-    /// Seconds that connections were seen; none without a connection.
+    /// Seconds that TCP connections were seen; none without one.
     pub duration_s: Option<Distribution>,
-    /// Connections opened and closed in the recording that lived less than `short_lived_s`.
+    /// TCP connections opened and closed in the recording and seen for less than `short_lived_s`.
     pub short_lived: u64,
-    /// Connections that were seen for at least `long_lived_s`.
+    /// TCP connections that were seen for at least `long_lived_s`.
     pub long_lived: u64,
     /// The threshold for short-lived, in seconds.
     pub short_lived_s: f64,
     /// The threshold for long-lived, in seconds.
     pub long_lived_s: f64,
-    /// Last round-trip time per connection, µs.
+    /// Last smoothed round-trip time of each connection that has one, µs.
     pub rtt_us: Option<Distribution>,
-    /// Segments retransmitted.
+    /// Segments retransmitted during the recording.
     pub retransmits: u64,
-    /// Segments retransmitted per segment sent; none if none was sent.
+    /// Segments retransmitted per segment sent, over the connections' whole lives; none if
+    /// none was counted.
     pub retransmission_rate: Option<f64>,
-    /// Processes with connections in CLOSE_WAIT at their last tick.
+    /// Connections of which the last state was `CLOSE_WAIT`, by process name.
     pub close_wait_by_process: Vec<Share>,
 }
 
@@ -161,9 +177,9 @@ pub struct Tcp {
 pub struct Geography {
     /// Connections with public addresses by country code.
     pub by_country: Vec<Share>,
-    /// Connections with public addresses by city, where a database has cities.
+    /// Connections with public addresses by city (`London, GB`), where a database has cities.
     pub by_city: Vec<Share>,
-    /// Country code, direction, connections.
+    /// Country code, direction, connections; most connections first.
     pub direction_by_country: Vec<(String, String, u64)>,
     /// Connections with public addresses that no database knows.
     pub public_unknown: u64,
@@ -189,8 +205,9 @@ pub struct ProtocolEfficiency {
     pub retransmission_rate: Option<f64>,
     /// Payload bytes in both directions per second of connection time.
     pub goodput_bytes_per_s: Option<f64>,
-    /// Payload's share of all bytes on the wire, with 40 (TCP over v4: 52 with timestamps)
-    /// or 28 (UDP) bytes of headers per packet: an estimate, and named so in the report.
+    /// Payload's share of all bytes of the IP packets, with headers of 52 bytes (TCP over v4
+    /// with timestamps) or 28 bytes (UDP over v4) a packet, and 20 more over v6: an estimate,
+    /// and named so in the report.
     pub payload_share_estimate: Option<f64>,
 }
 
@@ -213,14 +230,22 @@ pub struct ProcessLoad {
 ///
 /// # Errors
 /// If a table lacks a column: a bug.
-pub fn measure(_tables: &Tables, _metadata: &Metadata, _settings: &Settings) -> Result<Metrics> {
-    Ok(Metrics::default())
+pub fn measure(tables: &Tables, _metadata: &Metadata, settings: &Settings) -> Result<Metrics> {
+    let sockets = Sockets::of(&tables.connections)?;
+    Ok(Metrics {
+        overview: overview::overview(tables, &sockets)?,
+        bandwidth: bandwidth::bandwidth(tables, &sockets)?,
+        tcp: tcp::tcp(tables, &sockets, settings)?,
+        geography: geography::geography(tables, &sockets)?,
+        protocols: efficiency::protocols(&sockets),
+        processes: bandwidth::loads(tables)?,
+    })
 }
 
 /// How complete a capture is.
 ///
 /// # Errors
 /// If a table lacks a column: a bug.
-pub fn completeness(_tables: &Tables, _metadata: &Metadata) -> Result<Completeness> {
-    Ok(Completeness::default())
+pub fn completeness(tables: &Tables, metadata: &Metadata) -> Result<Completeness> {
+    completeness::completeness(&Sockets::of(&tables.connections)?, tables, metadata)
 }

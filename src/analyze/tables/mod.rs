@@ -3,14 +3,16 @@
 //! Times are `i64` µs since the Unix epoch, UTC. Null means not known. Every table has a
 //! fixed order, so that what is made of it is the same every time.
 
-use polars::prelude::*;
+mod columns;
+mod rollups;
+mod sockets;
 
-use super::model::{
-    Connection, Direction, Endpoint, EndpointId, Process, ProcessBin, ProcessId, Recorded, Role, Scope,
-    TextId, Texts, TimeBin, Transition,
-};
+use polars::prelude::DataFrame;
+
+use self::columns::{Rows, TextColumns};
+use super::model::{ProcessBin, Recorded, TimeBin, Transition};
 use crate::Result;
-use crate::capture::TcpState;
+use crate::capture::Metadata;
 
 /// The tables of one capture.
 #[derive(Debug, Clone)]
@@ -73,7 +75,61 @@ impl Tables {
     ///
     /// # Errors
     /// If polars refuses a table: a bug.
-    pub fn build(_recorded: &Recorded, _metadata: &crate::capture::Metadata) -> Result<Self> {
-        unimplemented!()
+    pub fn build(recorded: &Recorded, metadata: &Metadata) -> Result<Self> {
+        let texts = TextColumns::new(&recorded.texts);
+        let pairs = rollups::pairs(recorded);
+        Ok(Self {
+            connections: sockets::connections(recorded, &texts)?,
+            processes: rollups::process_table(recorded, &texts, &pairs)?,
+            endpoints: rollups::endpoint_table(recorded, &texts, &pairs)?,
+            pairs: rollups::pair_table(recorded, &texts, &pairs)?,
+            time_bins: time_bins(&recorded.bins)?,
+            process_bins: process_bins(&recorded.process_bins)?,
+            transitions: transitions(&recorded.transitions)?,
+            span_us: recorded.span_us,
+            bin_width_us: recorded.bin_width_us,
+            ticks: recorded.ticks,
+            interval_s: metadata.interval_ms as f64 / 1000.0,
+        })
     }
+
+    /// Length of the recording by its first and last row, in seconds.
+    pub fn span_s(&self) -> f64 {
+        (self.span_us.1 as f64 - self.span_us.0 as f64).max(0.0) / 1e6
+    }
+}
+
+fn time_bins(bins: &[TimeBin]) -> Result<DataFrame> {
+    let rows = Rows(bins);
+    rows.frame(vec![
+        rows.i64("start_us", |b| Some(b.start_us)),
+        rows.u32("open_connections", |b| Some(b.open_connections)),
+        rows.u32("opened", |b| Some(b.opened)),
+        rows.u32("closed", |b| Some(b.closed)),
+        rows.u64("bytes_sent", |b| Some(b.bytes_sent)),
+        rows.u64("bytes_received", |b| Some(b.bytes_received)),
+        rows.u64("retransmits", |b| Some(b.retransmits)),
+    ])
+}
+
+fn process_bins(bins: &[ProcessBin]) -> Result<DataFrame> {
+    let rows = Rows(bins);
+    rows.frame(vec![
+        rows.u32("bin", |b| Some(b.bin)),
+        rows.u32("process", |b| Some(b.process.0)),
+        rows.u32("open_connections", |b| Some(b.open_connections)),
+        rows.u64("bytes_sent", |b| Some(b.bytes_sent)),
+        rows.u64("bytes_received", |b| Some(b.bytes_received)),
+        rows.f32("cpu_percent", |b| b.cpu_percent),
+        rows.u64("memory_rss_bytes", |b| b.memory_rss_bytes),
+    ])
+}
+
+fn transitions(transitions: &[Transition]) -> Result<DataFrame> {
+    let rows = Rows(transitions);
+    rows.frame(vec![
+        rows.name("from_state", |t| Some(t.from.as_str())),
+        rows.name("to_state", |t| Some(t.to.as_str())),
+        rows.u64("count", |t| Some(t.count)),
+    ])
 }

@@ -1,0 +1,63 @@
+//! Who moved how much, and what it cost the host.
+
+use polars::prelude::DataFrame;
+
+use super::shares::{By, first, shares};
+use super::sockets::Sockets;
+use super::{Bandwidth, ProcessLoad};
+use crate::Result;
+use crate::analyze::Tables;
+
+/// How many processes are listed by their load.
+const MOST_LOADS: usize = 50;
+
+pub(super) fn bandwidth(tables: &Tables, sockets: &Sockets<'_>) -> Result<Bandwidth> {
+    let bin_width_s = tables.bin_width_us as f64 / 1e6;
+    let (bytes_sent, peak_sent) = sum_and_peak(&tables.time_bins, "bytes_sent")?;
+    let (bytes_received, peak_received) = sum_and_peak(&tables.time_bins, "bytes_received")?;
+    let by_process = shares(sockets, sockets.connections(), |row| sockets.process_name.get(row), By::Bytes);
+    let by_endpoint = shares(sockets, sockets.connections(), |row| sockets.remote_addr.get(row), By::Bytes);
+    Ok(Bandwidth {
+        bytes_sent,
+        bytes_received,
+        connections_not_counted: sockets.connections().filter(|row| !sockets.is_counted(*row)).count() as u64,
+        by_process: first(by_process),
+        by_endpoint: first(by_endpoint),
+        peak_sent_per_s: peak_sent as f64 / bin_width_s,
+        peak_received_per_s: peak_received as f64 / bin_width_s,
+    })
+}
+
+/// Processes by mean CPU; those of which it is not known come last, by memory.
+pub(super) fn loads(tables: &Tables) -> Result<Vec<ProcessLoad>> {
+    let table = &tables.processes;
+    let columns = (
+        table.column("pid")?.u32()?,
+        table.column("process_name")?.str()?,
+        table.column("cpu_percent_mean")?.f32()?,
+        table.column("cpu_percent_max")?.f32()?,
+        table.column("memory_rss_max_bytes")?.u64()?,
+    );
+    let mut loads: Vec<ProcessLoad> = (0..table.height())
+        .map(|row| ProcessLoad {
+            pid: columns.0.get(row),
+            name: columns.1.get(row).unwrap_or("unknown").to_owned(),
+            cpu_percent_mean: columns.2.get(row),
+            cpu_percent_max: columns.3.get(row),
+            memory_rss_max_bytes: columns.4.get(row),
+        })
+        .collect();
+    // Stable: processes of equal load keep the order of the table.
+    loads.sort_by(|a, b| {
+        let cpu = |load: &ProcessLoad| load.cpu_percent_mean.unwrap_or(-1.0);
+        cpu(b).total_cmp(&cpu(a)).then_with(|| b.memory_rss_max_bytes.cmp(&a.memory_rss_max_bytes))
+    });
+    loads.truncate(MOST_LOADS);
+    Ok(loads)
+}
+
+fn sum_and_peak(time_bins: &DataFrame, column: &str) -> Result<(u64, u64)> {
+    let values = time_bins.column(column)?.u64()?;
+    let sum = values.iter().flatten().fold(0, u64::saturating_add);
+    Ok((sum, values.iter().flatten().max().unwrap_or(0)))
+}

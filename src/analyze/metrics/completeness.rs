@@ -1,0 +1,97 @@
+//! How complete a capture is, in numbers and in sentences.
+
+use super::Completeness;
+use super::sockets::Sockets;
+use crate::Result;
+use crate::analyze::Tables;
+use crate::capture::{Metadata, SourceStatus};
+
+/// Arrivals that are needed to see a period, less one.
+const FEWEST_INTERVALS: f64 = 3.0;
+
+/// How exactly an event between ticks tells when something began, as far as the search for
+/// periods goes, in seconds.
+const EVENT_RESOLUTION_S: f64 = 1.0;
+
+pub(super) fn completeness(
+    sockets: &Sockets<'_>,
+    tables: &Tables,
+    metadata: &Metadata,
+) -> Result<Completeness> {
+    let count = |is: &dyn Fn(usize) -> bool| sockets.connections().filter(|row| is(*row)).count() as u64;
+    let saw_events = metadata.events_lost.is_some();
+    let mut completeness = Completeness {
+        ticks_planned: metadata.ticks_planned,
+        ticks_taken: metadata.ticks_taken,
+        ticks_late: metadata.ticks_late,
+        events_lost: metadata.events_lost,
+        connections: count(&|_| true),
+        connections_without_owner: count(&|row| sockets.process.get(row).is_none()),
+        connections_without_bytes: count(&|row| !sockets.is_counted(row)),
+        shortest_lifetime_s: (!saw_events).then_some(tables.interval_s),
+        period_range_s: period_range_s(tables, saw_events),
+        sources: metadata.sources.clone(),
+        blind_spots: Vec::new(),
+    };
+    let udp_without_bytes =
+        count(&|row| !sockets.is_counted(row) && sockets.protocol.get(row) == Some("udp"));
+    completeness.blind_spots = blind_spots(&completeness, metadata, udp_without_bytes);
+    Ok(completeness)
+}
+
+fn period_range_s(tables: &Tables, saw_events: bool) -> Option<(f64, f64)> {
+    let interval_s = tables.interval_s;
+    let resolution_s = if saw_events { EVENT_RESOLUTION_S.min(interval_s) } else { interval_s };
+    let (shortest, longest) = (2.0 * resolution_s, tables.span_s() / FEWEST_INTERVALS);
+    (longest >= shortest).then_some((shortest, longest))
+}
+
+fn blind_spots(known: &Completeness, metadata: &Metadata, udp_without_bytes: u64) -> Vec<String> {
+    let mut spots = Vec::new();
+    if let Some(import) = &metadata.import {
+        spots.push(format!("Imported from {}: what that file does not say is not known here.", import.format));
+    }
+    if let Some(lifetime_s) = known.shortest_lifetime_s {
+        spots.push(format!(
+            "Connections shorter than {lifetime_s} s may be missing: no source of events between ticks ran."
+        ));
+    }
+    if let Some(lost) = known.events_lost.filter(|lost| *lost > 0) {
+        spots.push(format!("The kernel dropped {lost} events before they were read."));
+    }
+    if known.ticks_late > 0 {
+        spots.push(format!("Late ticks or ticks left out: {} of {}.", known.ticks_late, ticks(known)));
+    }
+    if let Some(planned) = known.ticks_planned.filter(|planned| *planned > known.ticks_taken + known.ticks_late) {
+        spots.push(format!("The recording ended after {} of {planned} planned ticks.", known.ticks_taken));
+    }
+    spots.extend(unknown_parts(known, udp_without_bytes));
+    if known.period_range_s.is_none() {
+        spots.push("The recording is too short to show that something is periodic.".to_owned());
+    }
+    spots.extend(metadata.sources.iter().filter_map(|source| match source.status {
+        SourceStatus::Ran => None,
+        SourceStatus::Partial => Some(format!("{} did not see everything: {}", source.name, source.detail)),
+        SourceStatus::Missing => Some(format!("{} did not run: {}", source.name, source.detail)),
+    }));
+    spots
+}
+
+fn unknown_parts(known: &Completeness, udp_without_bytes: u64) -> Vec<String> {
+    let mut spots = Vec::new();
+    let total = known.connections;
+    if known.connections_without_owner > 0 {
+        spots.push(format!("{} of {total} connections have no known owner.", known.connections_without_owner));
+    }
+    if known.connections_without_bytes > 0 {
+        spots.push(format!(
+            "{} of {total} connections have no byte counts, {udp_without_bytes} of them UDP: the kernel gave none.",
+            known.connections_without_bytes
+        ));
+    }
+    spots
+}
+
+fn ticks(known: &Completeness) -> u64 {
+    known.ticks_planned.unwrap_or(known.ticks_taken).max(known.ticks_taken)
+}

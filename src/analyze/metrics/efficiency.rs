@@ -1,0 +1,82 @@
+//! How much of what a protocol moved was payload.
+
+use super::ProtocolEfficiency;
+use super::sockets::Sockets;
+use super::tcp::retransmission_rate;
+
+/// What v6's header has more than v4's, in bytes.
+const V6_MORE_BYTES: f64 = 20.0;
+
+/// Sums over the connections that have every count.
+#[derive(Default)]
+struct Sums {
+    connections: u64,
+    counted: u64,
+    bytes_sent: f64,
+    bytes_received: f64,
+    packets_sent: f64,
+    packets_received: f64,
+    header_bytes: f64,
+    duration_s: f64,
+}
+
+/// Each protocol that has connections.
+pub(super) fn protocols(sockets: &Sockets<'_>) -> Vec<ProtocolEfficiency> {
+    // Headers of v4 and of the protocol; TCP with timestamps, as is usual.
+    let protocols = [("tcp", 20.0 + 32.0), ("udp", 20.0 + 8.0)];
+    protocols
+        .into_iter()
+        .filter_map(|(protocol, header_bytes)| {
+            let sums = sum(sockets, protocol, header_bytes);
+            (sums.connections > 0).then(|| efficiency(sockets, protocol, &sums))
+        })
+        .collect()
+}
+
+/// `part / whole`; none if there is no whole.
+pub(super) fn ratio(part: f64, whole: f64) -> Option<f64> {
+    (whole > 0.0).then(|| part / whole)
+}
+
+fn efficiency(sockets: &Sockets<'_>, protocol: &str, sums: &Sums) -> ProtocolEfficiency {
+    let payload = sums.bytes_sent + sums.bytes_received;
+    ProtocolEfficiency {
+        protocol: protocol.to_owned(),
+        connections: sums.connections,
+        counted: sums.counted,
+        bytes_per_packet_sent: ratio(sums.bytes_sent, sums.packets_sent),
+        bytes_per_packet_received: ratio(sums.bytes_received, sums.packets_received),
+        retransmission_rate: if protocol == "tcp" { retransmission_rate(sockets) } else { None },
+        goodput_bytes_per_s: ratio(payload, sums.duration_s),
+        payload_share_estimate: ratio(payload, payload + sums.header_bytes),
+    }
+}
+
+fn sum(sockets: &Sockets<'_>, protocol: &str, header_bytes: f64) -> Sums {
+    let mut sums = Sums::default();
+    for row in sockets.connections().filter(|row| sockets.protocol.get(*row) == Some(protocol)) {
+        sums.connections += 1;
+        let Some([bytes_sent, bytes_received, packets_sent, packets_received]) = counts(sockets, row) else {
+            continue;
+        };
+        let is_v6 = sockets.local_addr.get(row).is_some_and(|addr| addr.contains(':'));
+        let header_bytes = if is_v6 { header_bytes + V6_MORE_BYTES } else { header_bytes };
+        sums.counted += 1;
+        sums.bytes_sent += bytes_sent;
+        sums.bytes_received += bytes_received;
+        sums.packets_sent += packets_sent;
+        sums.packets_received += packets_received;
+        sums.header_bytes += header_bytes * (packets_sent + packets_received);
+        sums.duration_s += sockets.duration_s.get(row).unwrap_or(0.0);
+    }
+    sums
+}
+
+fn counts(sockets: &Sockets<'_>, row: usize) -> Option<[f64; 4]> {
+    Some([
+        sockets.bytes_sent.get(row)? as f64,
+        sockets.bytes_received.get(row)? as f64,
+        sockets.packets_sent.get(row)? as f64,
+        sockets.packets_received.get(row)? as f64,
+    ])
+}

@@ -1,0 +1,45 @@
+//! Where the remotes are.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use super::Geography;
+use super::shares::{By, shares};
+use super::sockets::Sockets;
+use crate::Result;
+use crate::analyze::Tables;
+
+pub(super) fn geography(tables: &Tables, sockets: &Sockets<'_>) -> Result<Geography> {
+    let is_public = |row: &usize| sockets.remote_scope.get(*row) == Some("public");
+    let public = || sockets.connections().filter(is_public);
+    let located = || public().filter(|row| sockets.country_code.get(*row).is_some());
+    let cities = tables.endpoints.column("city")?.str()?;
+    let city = |row: usize| cities.get(sockets.endpoint.get(row)? as usize);
+    let city_name = |row: usize| match (city(row), sockets.country_code.get(row)) {
+        (Some(city), Some(code)) => Some(format!("{city}, {code}")),
+        (city, _) => city.map(str::to_owned),
+    };
+    let in_cities = public().filter(|row| city(*row).is_some());
+    Ok(Geography {
+        by_country: shares(sockets, located(), |row| sockets.country_code.get(row), By::Connections),
+        by_city: shares(sockets, in_cities, city_name, By::Connections),
+        direction_by_country: directions(sockets, located()),
+        public_unknown: (public().count() - located().count()) as u64,
+        not_public: sockets.connections().filter(|row| !is_public(row)).count() as u64,
+    })
+}
+
+fn directions(sockets: &Sockets<'_>, rows: impl Iterator<Item = usize>) -> Vec<(String, String, u64)> {
+    let mut counts: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    for row in rows {
+        let direction = sockets.direction.get(row).unwrap_or("unknown");
+        *counts.entry((sockets.country_code.get(row).unwrap_or("unknown"), direction)).or_default() += 1;
+    }
+    let mut list: Vec<(String, String, u64)> = counts
+        .into_iter()
+        .map(|((country, direction), count)| (country.to_owned(), direction.to_owned(), count))
+        .collect();
+    // Stable, so that equal counts stay in the order of their names.
+    list.sort_by_key(|(.., count)| Reverse(*count));
+    list
+}

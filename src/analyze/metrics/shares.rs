@@ -1,0 +1,93 @@
+//! Connections and bytes under the names that they share.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::hash::Hash;
+
+use super::Share;
+use super::sockets::Sockets;
+
+/// How many names are told apart; the rest is `other`.
+pub(super) const FIRST: usize = 10;
+
+/// By what names are ranked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    Connections,
+    Bytes,
+}
+
+/// Sums the rows by a name; rows without one are `unknown`, and stay apart from a process
+/// that calls itself so.
+pub(super) fn shares<N: Hash + Eq + ToString>(
+    sockets: &Sockets<'_>,
+    rows: impl Iterator<Item = usize>,
+    name: impl Fn(usize) -> Option<N>,
+    by: By,
+) -> Vec<Share> {
+    let mut sums: HashMap<Option<N>, Share> = HashMap::new();
+    for row in rows {
+        let sum = sums.entry(name(row)).or_default();
+        sum.connections += 1;
+        sum.bytes_sent = sum.bytes_sent.saturating_add(sockets.recorded_sent.get(row).unwrap_or(0));
+        sum.bytes_received = sum.bytes_received.saturating_add(sockets.recorded_received.get(row).unwrap_or(0));
+    }
+    let mut ranked: Vec<(bool, Share)> = sums
+        .into_iter()
+        .map(|(name, share)| {
+            let text = name.as_ref().map_or_else(|| "unknown".to_owned(), ToString::to_string);
+            (name.is_none(), Share { name: text, ..share })
+        })
+        .collect();
+    ranked.sort_by(|(a_unknown, a), (b_unknown, b)| {
+        (Reverse(rank(a, by)), &a.name, a_unknown).cmp(&(Reverse(rank(b, by)), &b.name, b_unknown))
+    });
+    ranked.into_iter().map(|(_, share)| share).collect()
+}
+
+/// Keeps the first names, and sums the others as `other`.
+pub(super) fn first(mut shares: Vec<Share>) -> Vec<Share> {
+    if shares.len() <= FIRST {
+        return shares;
+    }
+    let rest = shares.split_off(FIRST);
+    let mut other = Share { name: "other".to_owned(), ..Share::default() };
+    for share in rest {
+        other.connections += share.connections;
+        other.bytes_sent = other.bytes_sent.saturating_add(share.bytes_sent);
+        other.bytes_received = other.bytes_received.saturating_add(share.bytes_received);
+    }
+    shares.push(other);
+    shares
+}
+
+fn rank(share: &Share, by: By) -> u64 {
+    match by {
+        By::Connections => share.connections,
+        By::Bytes => share.bytes_sent.saturating_add(share.bytes_received),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn share(name: &str, connections: u64) -> Share {
+        Share { name: name.to_owned(), connections, bytes_sent: connections * 2, bytes_received: 1 }
+    }
+
+    #[test]
+    fn the_rest_is_summed_and_nothing_is_lost() {
+        let all: Vec<Share> = (0..15).map(|n| share(&n.to_string(), 100 - n)).collect();
+        let total: u64 = all.iter().map(|s| s.connections).sum();
+        let kept = first(all);
+        assert_eq!(kept.len(), FIRST + 1);
+        assert_eq!((kept[10].name.as_str(), kept[10].bytes_received), ("other", 5));
+        assert_eq!(kept.iter().map(|s| s.connections).sum::<u64>(), total);
+    }
+
+    #[test]
+    fn a_short_list_has_no_other() {
+        assert_eq!(first(vec![share("a", 1), share("b", 1)]).len(), 2);
+    }
+}

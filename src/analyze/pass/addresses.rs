@@ -1,0 +1,50 @@
+//! Addresses: each text is parsed once, and each remote gets a record.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use super::batch::Reason;
+use crate::analyze::model::{EndpointId, TextId, Texts};
+
+/// Every address so far.
+#[derive(Default)]
+pub(super) struct Addresses {
+    parsed: HashMap<TextId, IpAddr>,
+    endpoints: Vec<TextId>,
+    endpoint_ids: HashMap<TextId, EndpointId>,
+}
+
+impl Addresses {
+    /// The address that a text means.
+    pub(super) fn parse(&mut self, text: TextId, texts: &Texts) -> Result<IpAddr, Reason> {
+        if let Some(addr) = self.parsed.get(&text) {
+            return Ok(*addr);
+        }
+        let words = texts.get(text);
+        let addr = words.parse().map_err(|_| format!("{} is no address", super::quote(words)))?;
+        self.parsed.insert(text, addr);
+        Ok(addr)
+    }
+
+    /// The record of a remote address, new or known.
+    pub(super) fn endpoint(&mut self, text: TextId, texts: &Texts) -> Result<EndpointId, Reason> {
+        if let Some(id) = self.endpoint_ids.get(&text) {
+            return Ok(*id);
+        }
+        self.parse(text, texts)?;
+        let id = EndpointId(self.endpoints.len() as u32);
+        self.endpoints.push(text);
+        self.endpoint_ids.insert(text, id);
+        Ok(id)
+    }
+
+    /// The remote addresses, each under its id.
+    pub(super) fn endpoints(&self) -> &[TextId] {
+        &self.endpoints
+    }
+
+    /// The address of a text that was parsed before.
+    pub(super) fn known(&self, text: TextId) -> Option<IpAddr> {
+        self.parsed.get(&text).copied()
+    }
+}

@@ -1,0 +1,158 @@
+//! The end of the pass: what needs the whole capture to be known, and the order of the records.
+
+use super::sockets::TransitionCounts;
+use super::ticks::Load;
+use super::{Pass, axis};
+use crate::analyze::direction::{Flow, Host};
+use crate::analyze::model::{
+    Connection, Direction, Endpoint, EndpointId, Process, ProcessBin, ProcessId, Recorded, Role, Scope,
+    TextId, Texts, Transition,
+};
+use crate::analyze::scope::scope;
+use crate::capture::{Metadata, Protocol, TcpState};
+use crate::geo::Databases;
+
+/// Makes the records of what was gathered, in their fixed order.
+pub(super) fn finish(pass: Pass, metadata: &Metadata, geo: &Databases) -> Recorded {
+    let Pass { texts, addresses, owners, mut connections, transitions, ticks, .. } = pass;
+    drop(pass.ids);
+    let (mut bins, mut process_bins, loads, tick_count) = ticks.finish();
+    for connection in &mut connections {
+        connection.closed_in_recording |= connection.last_tick < pass.last_tick;
+    }
+    set_directions(&mut connections, &addresses, metadata);
+    for connection in connections.iter().filter(|c| c.role() == Role::Connection) {
+        if connection.opened_in_recording {
+            bins[pass.axis.bin(connection.first_seen_us) as usize].opened += 1;
+        }
+        if connection.closed_in_recording {
+            bins[pass.axis.bin(connection.last_seen_us) as usize].closed += 1;
+        }
+    }
+    let (endpoints, endpoint_order) = sort_endpoints(&addresses, &texts, geo);
+    let (processes, process_order) = sort_processes(owners.into_processes(), &loads, &texts);
+    renumber(&mut connections, &endpoint_order, &process_order);
+    renumber_bins(&mut process_bins, &process_order);
+    connections.sort_unstable_by_key(|c| (c.first_seen_us, c.conn_id));
+    Recorded {
+        texts,
+        connections,
+        processes,
+        endpoints,
+        bins,
+        bin_width_us: pass.axis.width_us,
+        process_bins,
+        transitions: list_transitions(&transitions),
+        span_us: pass.span_us.unwrap_or_else(|| axis::span((metadata.start_us, metadata.start_us), metadata)),
+        ticks: tick_count,
+        rows: pass.rows,
+    }
+}
+
+fn set_directions(connections: &mut [Connection], addresses: &super::Addresses, metadata: &Metadata) {
+    let mut host = Host::new(metadata.host_addresses.iter().map(String::as_str));
+    for waiting in connections.iter().filter(|c| waits(c)) {
+        if let Some(addr) = addresses.known(waiting.local_addr) {
+            let local = (addr, waiting.local_port);
+            host.add_waiting(waiting.protocol, local, waiting.netns, waiting.first_seen_us);
+        }
+    }
+    for connection in connections {
+        connection.direction = direction(connection, &host, addresses);
+    }
+}
+
+fn waits(connection: &Connection) -> bool {
+    match connection.protocol {
+        Protocol::Tcp => connection.has_seen(TcpState::Listen),
+        Protocol::Udp => connection.role() == Role::Unconnected,
+    }
+}
+
+fn direction(connection: &Connection, host: &Host, addresses: &super::Addresses) -> Option<Direction> {
+    let (endpoint, _) = connection.remote?;
+    let remote = addresses.known(*addresses.endpoints().get(endpoint.0 as usize)?)?;
+    Some(host.direction(&Flow {
+        protocol: connection.protocol,
+        netns: connection.netns,
+        local: (addresses.known(connection.local_addr)?, connection.local_port),
+        remote,
+        first_seen_us: connection.first_seen_us,
+        states_seen: connection.states_seen,
+        owner_source: connection.owner_source,
+    }))
+}
+
+/// The remote addresses by their text, and the new place of each.
+fn sort_endpoints(addresses: &super::Addresses, texts: &Texts, geo: &Databases) -> (Vec<Endpoint>, Vec<u32>) {
+    let order = order_of(addresses.endpoints(), |addr| texts.get(*addr));
+    let endpoints = order.iter().map(|old| endpoint(addresses.endpoints()[*old as usize], addresses, geo));
+    (endpoints.collect(), places(&order))
+}
+
+fn endpoint(text: TextId, addresses: &super::Addresses, geo: &Databases) -> Endpoint {
+    let addr = addresses.known(text);
+    let scope = addr.map_or(Scope::Reserved, scope);
+    // Databases of others are known to place private addresses somewhere in the world.
+    let place = addr.filter(|_| scope == Scope::Public).and_then(|addr| geo.lookup(addr));
+    Endpoint { addr: text, scope, place }
+}
+
+/// The processes by pid, then start, then name, and the new place of each.
+fn sort_processes(mut processes: Vec<Process>, loads: &[Load], texts: &Texts) -> (Vec<Process>, Vec<u32>) {
+    for (process, load) in processes.iter_mut().zip(loads) {
+        process.cpu_percent_mean = load.cpu_percent_mean();
+        process.cpu_percent_max = load.cpu_percent_max;
+        process.memory_rss_max_bytes = load.memory_rss_max_bytes;
+    }
+    let order = order_of(&processes, |p| (p.pid, p.process_start_us, p.process_name.map(|n| texts.get(n))));
+    (order.iter().map(|old| processes[*old as usize].clone()).collect(), places(&order))
+}
+
+/// The indices of `items`, sorted by a key that no two of them share.
+fn order_of<'a, T, K: Ord>(items: &'a [T], key: impl Fn(&'a T) -> K) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..items.len() as u32).collect();
+    order.sort_by_key(|index| key(&items[*index as usize]));
+    order
+}
+
+/// For each old index, its place in the order.
+fn places(order: &[u32]) -> Vec<u32> {
+    let mut places = vec![0; order.len()];
+    for (place, old) in order.iter().enumerate() {
+        places[*old as usize] = place as u32;
+    }
+    places
+}
+
+fn renumber(connections: &mut [Connection], endpoints: &[u32], processes: &[u32]) {
+    for connection in connections {
+        if let Some((endpoint, _)) = &mut connection.remote {
+            *endpoint = EndpointId(endpoints[endpoint.0 as usize]);
+        }
+        if let Some(process) = &mut connection.process {
+            *process = ProcessId(processes[process.0 as usize]);
+        }
+    }
+}
+
+fn renumber_bins(process_bins: &mut [ProcessBin], processes: &[u32]) {
+    for slice in &mut *process_bins {
+        slice.process = ProcessId(processes[slice.process.0 as usize]);
+    }
+    process_bins.sort_unstable_by_key(|slice| (slice.bin, slice.process));
+}
+
+fn list_transitions(counts: &TransitionCounts) -> Vec<Transition> {
+    let pairs = TcpState::ALL.iter().flat_map(|from| TcpState::ALL.iter().map(move |to| (*from, *to)));
+    let mut list: Vec<Transition> = pairs
+        .map(|(from, to)| Transition { from, to, count: counts[from as usize][to as usize] })
+        .filter(|transition| transition.count > 0)
+        .collect();
+    list.sort_by(|a, b| {
+        b.count
+            .cmp(&a.count)
+            .then_with(|| (a.from.as_str(), a.to.as_str()).cmp(&(b.from.as_str(), b.to.as_str())))
+    });
+    list
+}

@@ -1,0 +1,312 @@
+//! The pass: rows of a capture in, records out, once over the file.
+//!
+//! Inside a row group the rows of a connection lie together, so its record is looked up once
+//! per stretch of rows, and what names it or its owner is read only where it changes
+//! ([`batch`]). Nothing is allocated per row: memory grows with the number of connections.
+
+mod addresses;
+mod axis;
+mod batch;
+mod finish;
+mod owners;
+mod sockets;
+mod ticks;
+mod words;
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use arrow::array::AsArray;
+use arrow::datatypes::UInt32Type;
+
+use self::addresses::Addresses;
+use self::axis::Axis;
+use self::batch::{Batch, OWNER, Reason, SOCKET, STATE};
+use self::owners::Owners;
+use self::sockets::{Moment, TransitionCounts};
+use self::ticks::{Increment, Ticks};
+use self::words::Interned;
+use super::config::Analysis as Settings;
+use super::model::{Connection, ProcessId, Recorded, Texts};
+use crate::capture::schema::COLUMNS;
+use crate::capture::{CaptureFile, Column, Counters, Kind, OwnerSource, Protocol, TcpState};
+use crate::geo::Databases;
+use crate::{Error, Result};
+
+/// Reads every row once. `progress` is told the rows read so far.
+///
+/// # Errors
+/// [`Error::Damaged`] if a row group cannot be decoded, or holds what no netrec writes.
+pub fn run(
+    capture: &CaptureFile,
+    settings: &Settings,
+    geo: &Databases,
+    progress: &dyn Fn(u64),
+) -> Result<Recorded> {
+    let columns: Vec<Column> = COLUMNS.iter().map(|info| info.column).collect();
+    let mut pass = Pass::new(axis_of(capture, settings), first_tick(capture)?);
+    for group in 0..capture.row_groups() {
+        for batch in capture.row_group(group, &columns)? {
+            let batch = batch?;
+            Batch::new(&batch).and_then(|batch| pass.add(&batch)).map_err(damaged(capture))?;
+            progress(pass.rows);
+        }
+        pass.ticks.end_row_group();
+    }
+    Ok(finish::finish(pass, capture.metadata(), geo))
+}
+
+/// Everything that the pass has gathered so far.
+struct Pass {
+    first_tick: u32,
+    last_tick: u32,
+    rows: u64,
+    span_us: Option<(i64, i64)>,
+    axis: Axis,
+    texts: Texts,
+    addresses: Addresses,
+    local_addrs: Interned,
+    remote_addrs: Interned,
+    remote_names: Interned,
+    owners: Owners,
+    connections: Vec<Connection>,
+    ids: HashMap<u64, u32>,
+    transitions: TransitionCounts,
+    ticks: Ticks,
+}
+
+/// What the rows of a stretch have in common.
+#[derive(Clone, Copy)]
+struct Stretch {
+    connection: usize,
+    kind: Kind,
+    /// The owner that the rows themselves name.
+    process: Option<ProcessId>,
+}
+
+impl Pass {
+    fn new(axis: Axis, first_tick: u32) -> Self {
+        Self {
+            first_tick,
+            last_tick: 0,
+            rows: 0,
+            span_us: None,
+            axis,
+            texts: Texts::default(),
+            addresses: Addresses::default(),
+            local_addrs: Interned::default(),
+            remote_addrs: Interned::default(),
+            remote_names: Interned::default(),
+            owners: Owners::default(),
+            connections: Vec::new(),
+            ids: HashMap::new(),
+            transitions: TransitionCounts::default(),
+            ticks: Ticks::new(axis),
+        }
+    }
+
+    fn add(&mut self, batch: &Batch) -> Result<(), Reason> {
+        self.local_addrs.turn_to(&batch.local_addr);
+        self.remote_addrs.turn_to(&batch.remote_addr);
+        self.remote_names.turn_to(&batch.remote_name);
+        self.owners.turn_to(batch);
+        let changes = batch.changes();
+        let mut stretch = Stretch { connection: 0, kind: Kind::Snapshot, process: None };
+        let mut row = 0;
+        while row < batch.len() {
+            let same = changes[row + 1..].iter().position(|change| *change != 0);
+            let end = same.map_or(batch.len(), |same| row + 1 + same);
+            self.turn_to(&mut stretch, batch, row, changes[row])?;
+            self.add_rows(stretch, batch, row..end);
+            row = end;
+        }
+        self.rows += batch.len() as u64;
+        Ok(())
+    }
+
+    /// Reads what names the rows from here on, as far as it has changed.
+    fn turn_to(
+        &mut self,
+        stretch: &mut Stretch,
+        batch: &Batch,
+        row: usize,
+        change: u8,
+    ) -> Result<(), Reason> {
+        if change & (SOCKET | STATE) != 0 {
+            stretch.kind = required(&batch.kind, Column::Kind, row, Kind::from_text)?;
+        }
+        if change & SOCKET != 0 {
+            stretch.connection = self.connection(batch, row, stretch.kind)?;
+            self.name_connection(stretch, batch, row)?;
+        }
+        if change & OWNER != 0 {
+            stretch.process = self.owners.of_row(batch, row, &mut self.texts);
+        }
+        if change & (SOCKET | OWNER) != 0 {
+            self.take_owner(stretch, batch, row)?;
+        }
+        if change & (SOCKET | STATE) != 0 {
+            self.take_state(stretch, batch, row)?;
+        }
+        Ok(())
+    }
+
+    /// The record of the row's connection, new or known.
+    fn connection(&mut self, batch: &Batch, row: usize, kind: Kind) -> Result<usize, Reason> {
+        let conn_id = batch.conn_id[row];
+        if let Some(index) = self.ids.get(&conn_id) {
+            return Ok(*index as usize);
+        }
+        let protocol = required(&batch.protocol, Column::Protocol, row, Protocol::from_text)?;
+        let local_addr = self
+            .local_addrs
+            .get(&batch.local_addr, row, &mut self.texts)
+            .ok_or_else(|| without_value(Column::LocalAddr))?;
+        self.addresses.parse(local_addr, &self.texts)?;
+        let mut connection = sockets::blank(conn_id, protocol, (local_addr, batch.local_port[row]));
+        // A socket whose first row is an event at the first tick may have been there before.
+        connection.opened_in_recording = kind == Kind::Opened || batch.tick[row] > self.first_tick;
+        self.ids.insert(conn_id, self.connections.len() as u32);
+        self.connections.push(connection);
+        Ok(self.connections.len() - 1)
+    }
+
+    fn name_connection(&mut self, stretch: &Stretch, batch: &Batch, row: usize) -> Result<(), Reason> {
+        let remote = match self.remote_addrs.get(&batch.remote_addr, row, &mut self.texts) {
+            Some(addr) => {
+                let port = batch.remote_port.get(row).ok_or_else(|| without_value(Column::RemotePort))?;
+                Some((self.addresses.endpoint(addr, &self.texts)?, port))
+            }
+            None => None,
+        };
+        let remote_name = self.remote_names.get(&batch.remote_name, row, &mut self.texts);
+        let connection = &mut self.connections[stretch.connection];
+        connection.remote = remote.or(connection.remote);
+        connection.remote_name = remote_name.or(connection.remote_name);
+        connection.netns = batch.netns.get(row).or(connection.netns);
+        Ok(())
+    }
+
+    fn take_owner(&mut self, stretch: &Stretch, batch: &Batch, row: usize) -> Result<(), Reason> {
+        let connection = &mut self.connections[stretch.connection];
+        // A socket in TIME_WAIT has no owner any more; whose it was is still true.
+        connection.process = stretch.process.or(connection.process);
+        let source = optional(&batch.owner_source, Column::OwnerSource, row, OwnerSource::from_text)?;
+        connection.owner_source = source.or(connection.owner_source);
+        Ok(())
+    }
+
+    fn take_state(&mut self, stretch: &Stretch, batch: &Batch, row: usize) -> Result<(), Reason> {
+        let connection = &mut self.connections[stretch.connection];
+        let before = optional(&batch.prev_state, Column::PrevState, row, TcpState::from_text)?;
+        let state = optional(&batch.state, Column::State, row, TcpState::from_text)?;
+        for state in [before, state].into_iter().flatten() {
+            connection.saw_state(state, &mut self.transitions);
+        }
+        match stretch.kind {
+            Kind::Opened => connection.opened_in_recording = true,
+            Kind::Closed => connection.closed_in_recording = true,
+            Kind::Snapshot | Kind::State => {}
+        }
+        Ok(())
+    }
+
+    /// Adds rows of which only clocks and counters differ.
+    fn add_rows(&mut self, stretch: Stretch, batch: &Batch, rows: Range<usize>) {
+        let connection = &mut self.connections[stretch.connection];
+        let open = u32::from(connection.remote.is_some());
+        for row in rows {
+            let at = Moment { ts_us: batch.ts_us[row], mono_ns: batch.mono_ns[row], tick: batch.tick[row] };
+            connection.saw(stretch.kind, at);
+            let increment = Increment {
+                process: connection.process,
+                open,
+                cpu_percent: batch.cpu_percent.get(row).filter(|cpu| cpu.is_finite() && *cpu >= 0.0),
+                memory_rss_bytes: batch.memory_rss_bytes.get(row),
+                ..connection.count(&counters(batch, row))
+            };
+            if stretch.kind == Kind::Snapshot {
+                self.ticks.add_snapshot(at.tick, at.ts_us, &increment);
+            } else {
+                self.ticks.add_event(at.ts_us, &increment);
+            }
+        }
+        self.last_tick = self.last_tick.max(connection.last_tick);
+        let (first, last) = self.span_us.unwrap_or((i64::MAX, i64::MIN));
+        self.span_us = Some((first.min(connection.first_seen_us), last.max(connection.last_seen_us)));
+    }
+}
+
+fn counters(batch: &Batch, row: usize) -> Counters {
+    Counters {
+        bytes_sent: batch.bytes_sent.get(row),
+        bytes_received: batch.bytes_received.get(row),
+        packets_sent: batch.packets_sent.get(row),
+        packets_received: batch.packets_received.get(row),
+        retransmits: batch.retransmits.get(row),
+        rtt_us: batch.rtt_us.get(row),
+    }
+}
+
+/// The row's member of a column that has few values.
+fn optional<T>(
+    words: &batch::Words,
+    column: Column,
+    row: usize,
+    from_text: fn(&str) -> Option<T>,
+) -> Result<Option<T>, Reason> {
+    let Some(text) = words.get(row) else { return Ok(None) };
+    match from_text(text) {
+        Some(member) => Ok(Some(member)),
+        None => {
+            Err(format!("its column {} says {}, which is not one of its values", column.name(), quote(text)))
+        }
+    }
+}
+
+fn required<T>(
+    words: &batch::Words,
+    column: Column,
+    row: usize,
+    from_text: fn(&str) -> Option<T>,
+) -> Result<T, Reason> {
+    optional(words, column, row, from_text)?.ok_or_else(|| without_value(column))
+}
+
+fn without_value(column: Column) -> Reason {
+    format!("its column {} has a row without a value", column.name())
+}
+
+/// A text of the capture for an error message: quoted, and not longer than a line.
+fn quote(text: &str) -> String {
+    let start: String = text.chars().take(60).collect();
+    let more = if start.len() < text.len() { "…" } else { "" };
+    format!("{start:?}{more}")
+}
+
+fn damaged(capture: &CaptureFile) -> impl Fn(Reason) -> Error + '_ {
+    |reason| Error::Damaged { path: capture.path().to_path_buf(), reason }
+}
+
+fn axis_of(capture: &CaptureFile, settings: &Settings) -> Axis {
+    let metadata = capture.metadata();
+    // Without statistics in the file, the metadata has to do; rows outside count to the ends.
+    let rows_us = capture.span_us().unwrap_or((metadata.start_us, metadata.start_us));
+    Axis::new(axis::span(rows_us, metadata), axis::interval_us(metadata), settings.time_bins)
+}
+
+/// The number of the first tick: row groups are in the order of time, so the first one has it.
+fn first_tick(capture: &CaptureFile) -> Result<u32> {
+    for group in 0..capture.row_groups() {
+        let mut first = None;
+        for batch in capture.row_group(group, &[Column::Tick])? {
+            let batch = batch?;
+            let ticks = batch.column(0).as_primitive::<UInt32Type>();
+            first = ticks.values().iter().copied().chain(first).min();
+        }
+        if let Some(first) = first {
+            return Ok(first);
+        }
+    }
+    Ok(0)
+}

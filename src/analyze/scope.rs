@@ -1,0 +1,192 @@
+//! What kind of address an address is, by IANA's special-purpose registries.
+//!
+//! Sources: the IANA IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890 and the RFCs
+//! named in them) and the multicast registries (RFC 5771, RFC 4291).
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::model::Scope;
+
+/// Blocks of v4 that are not public; the first that matches decides.
+const V4: &[(Ipv4Addr, u8, Scope)] = &[
+    (Ipv4Addr::UNSPECIFIED, 32, Scope::Unspecified),
+    // "This network", never a remote that answers.
+    (Ipv4Addr::UNSPECIFIED, 8, Scope::Reserved),
+    (Ipv4Addr::new(127, 0, 0, 0), 8, Scope::Loopback),
+    (Ipv4Addr::new(10, 0, 0, 0), 8, Scope::Private),
+    (Ipv4Addr::new(172, 16, 0, 0), 12, Scope::Private),
+    (Ipv4Addr::new(192, 168, 0, 0), 16, Scope::Private),
+    (Ipv4Addr::new(100, 64, 0, 0), 10, Scope::SharedNat),
+    (Ipv4Addr::new(169, 254, 0, 0), 16, Scope::LinkLocal),
+    (Ipv4Addr::new(192, 0, 2, 0), 24, Scope::Documentation),
+    (Ipv4Addr::new(198, 51, 100, 0), 24, Scope::Documentation),
+    (Ipv4Addr::new(203, 0, 113, 0), 24, Scope::Documentation),
+    // Two anycast addresses of 192.0.0.0/24 are globally reachable (RFC 7723, RFC 8155).
+    (Ipv4Addr::new(192, 0, 0, 9), 32, Scope::Public),
+    (Ipv4Addr::new(192, 0, 0, 10), 32, Scope::Public),
+    (Ipv4Addr::new(192, 0, 0, 0), 24, Scope::Reserved),
+    // The former 6to4 relay anycast, deprecated by RFC 7526.
+    (Ipv4Addr::new(192, 88, 99, 0), 24, Scope::Reserved),
+    // Benchmarking between networks (RFC 2544).
+    (Ipv4Addr::new(198, 18, 0, 0), 15, Scope::Reserved),
+    (Ipv4Addr::new(224, 0, 0, 0), 4, Scope::Multicast),
+    (Ipv4Addr::BROADCAST, 32, Scope::Broadcast),
+    (Ipv4Addr::new(240, 0, 0, 0), 4, Scope::Reserved),
+];
+
+/// Blocks of v6 that decide by themselves; the first that matches decides.
+const V6: &[(Ipv6Addr, u8, Scope)] = &[
+    (Ipv6Addr::UNSPECIFIED, 128, Scope::Unspecified),
+    (Ipv6Addr::LOCALHOST, 128, Scope::Loopback),
+    (Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0), 7, Scope::Private),
+    (Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10, Scope::LinkLocal),
+    // Site-local, deprecated by RFC 3879, but still inside only.
+    (Ipv6Addr::new(0xfec0, 0, 0, 0, 0, 0, 0, 0), 10, Scope::Private),
+    (Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0), 8, Scope::Multicast),
+    (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32, Scope::Documentation),
+    (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20, Scope::Documentation),
+    // Translation inside one network (RFC 8215).
+    (Ipv6Addr::new(0x64, 0xff9b, 1, 0, 0, 0, 0, 0), 48, Scope::Private),
+    // Globally reachable parts of 2001::/23: anycast of PCP, TURN and DNS-SD, AMT, AS112,
+    // ORCHIDv2 and drone identities.
+    (Ipv6Addr::new(0x2001, 1, 0, 0, 0, 0, 0, 1), 128, Scope::Public),
+    (Ipv6Addr::new(0x2001, 1, 0, 0, 0, 0, 0, 2), 128, Scope::Public),
+    (Ipv6Addr::new(0x2001, 1, 0, 0, 0, 0, 0, 3), 128, Scope::Public),
+    (Ipv6Addr::new(0x2001, 3, 0, 0, 0, 0, 0, 0), 32, Scope::Public),
+    (Ipv6Addr::new(0x2001, 4, 0x112, 0, 0, 0, 0, 0), 48, Scope::Public),
+    (Ipv6Addr::new(0x2001, 0x20, 0, 0, 0, 0, 0, 0), 28, Scope::Public),
+    (Ipv6Addr::new(0x2001, 0x30, 0, 0, 0, 0, 0, 0), 28, Scope::Public),
+    (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23, Scope::Reserved),
+    // Segment routing identifiers (RFC 9602).
+    (Ipv6Addr::new(0x5f00, 0, 0, 0, 0, 0, 0, 0), 16, Scope::Reserved),
+    // What is assigned to hosts of the world.
+    (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3, Scope::Public),
+];
+
+/// What kind of address it is. An address of v6 that carries one of v4 (mapped, NAT64,
+/// 6to4) is of the kind of what it carries; anything outside the assigned space is reserved.
+pub fn scope(addr: IpAddr) -> Scope {
+    match addr {
+        IpAddr::V4(v4) => scope_v4(v4),
+        IpAddr::V6(v6) => carried_v4(v6).map_or_else(|| scope_v6(v6), scope_v4),
+    }
+}
+
+fn scope_v4(addr: Ipv4Addr) -> Scope {
+    let matches = |block: Ipv4Addr, prefix: u8| (addr.to_bits() ^ block.to_bits()) >> (32 - prefix) == 0;
+    V4.iter()
+        .find(|(block, prefix, _)| matches(*block, *prefix))
+        .map_or(Scope::Public, |(_, _, scope)| *scope)
+}
+
+fn scope_v6(addr: Ipv6Addr) -> Scope {
+    let matches = |block: Ipv6Addr, prefix: u8| (addr.to_bits() ^ block.to_bits()) >> (128 - prefix) == 0;
+    V6.iter()
+        .find(|(block, prefix, _)| matches(*block, *prefix))
+        .map_or(Scope::Reserved, |(_, _, scope)| *scope)
+}
+
+/// The v4 address inside a mapped (`::ffff:0:0/96`), NAT64 (`64:ff9b::/96`, RFC 6052) or 6to4
+/// (`2002::/16`, RFC 3056) address.
+fn carried_v4(addr: Ipv6Addr) -> Option<Ipv4Addr> {
+    let [a, b, c, d, e, f, g, h] = addr.segments();
+    let join = |high: u16, low: u16| Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low));
+    match [a, b, c, d, e, f] {
+        [0, 0, 0, 0, 0, 0xffff] | [0x64, 0xff9b, 0, 0, 0, 0] => Some(join(g, h)),
+        [0x2002, high, low, ..] => Some(join(high, low)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_registered_block_is_known_at_both_its_ends() {
+        let cases = [
+            ("0.0.0.0", Scope::Unspecified),
+            ("0.0.0.1", Scope::Reserved),
+            ("1.0.0.0", Scope::Public),
+            ("9.255.255.255", Scope::Public),
+            ("10.0.0.0", Scope::Private),
+            ("10.255.255.255", Scope::Private),
+            ("100.63.255.255", Scope::Public),
+            ("100.64.0.0", Scope::SharedNat),
+            ("100.127.255.255", Scope::SharedNat),
+            ("100.128.0.0", Scope::Public),
+            ("127.255.255.254", Scope::Loopback),
+            ("169.254.169.254", Scope::LinkLocal),
+            ("172.15.255.255", Scope::Public),
+            ("172.16.0.0", Scope::Private),
+            ("172.31.255.255", Scope::Private),
+            ("172.32.0.0", Scope::Public),
+            ("192.0.0.1", Scope::Reserved),
+            ("192.0.0.9", Scope::Public),
+            ("192.0.2.1", Scope::Documentation),
+            ("192.88.99.1", Scope::Reserved),
+            ("192.168.255.255", Scope::Private),
+            ("198.17.255.255", Scope::Public),
+            ("198.18.0.0", Scope::Reserved),
+            ("198.19.255.255", Scope::Reserved),
+            ("198.51.100.23", Scope::Documentation),
+            ("203.0.113.77", Scope::Documentation),
+            ("223.255.255.255", Scope::Public),
+            ("224.0.0.251", Scope::Multicast),
+            ("239.255.255.255", Scope::Multicast),
+            ("240.0.0.1", Scope::Reserved),
+            ("255.255.255.254", Scope::Reserved),
+            ("255.255.255.255", Scope::Broadcast),
+        ];
+        check(&cases);
+    }
+
+    #[test]
+    fn v6_is_public_only_where_it_is_assigned() {
+        let cases = [
+            ("::", Scope::Unspecified),
+            ("::1", Scope::Loopback),
+            ("::2", Scope::Reserved),
+            ("fc00::1", Scope::Private),
+            ("fdff::1", Scope::Private),
+            ("fe80::1", Scope::LinkLocal),
+            ("febf::1", Scope::LinkLocal),
+            ("fec0::1", Scope::Private),
+            ("ff02::fb", Scope::Multicast),
+            ("2001:db8::1", Scope::Documentation),
+            ("3fff:fff::1", Scope::Documentation),
+            ("3fff:1000::1", Scope::Public),
+            ("2001::1", Scope::Reserved),
+            ("2001:1::1", Scope::Public),
+            ("2001:1::4", Scope::Reserved),
+            ("2001:20::1", Scope::Public),
+            ("2001:1ff:ffff::1", Scope::Reserved),
+            ("2001:200::1", Scope::Public),
+            ("2a00:1450:4001:80b::5", Scope::Public),
+            ("100::1", Scope::Reserved),
+            ("4000::1", Scope::Reserved),
+            ("5f00::1", Scope::Reserved),
+        ];
+        check(&cases);
+    }
+
+    #[test]
+    fn an_address_that_carries_another_is_of_its_kind() {
+        let cases = [
+            ("::ffff:10.1.2.3", Scope::Private),
+            ("::ffff:8.8.8.8", Scope::Public),
+            ("64:ff9b::192.168.1.1", Scope::Private),
+            ("64:ff9b::8.8.8.8", Scope::Public),
+            ("64:ff9b:1::8.8.8.8", Scope::Private),
+            ("2002:0a00:0001::1", Scope::Private),
+            ("2002:0808:0808::1", Scope::Public),
+        ];
+        check(&cases);
+    }
+
+    fn check(cases: &[(&str, Scope)]) {
+        for (text, expected) in cases {
+            assert_eq!(scope(text.parse().unwrap()), *expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! The table of connections.
+
+use polars::prelude::DataFrame;
+
+use super::columns::{Rows, TextColumns};
+use crate::Result;
+use crate::analyze::model::{Connection, Recorded};
+use crate::capture::TcpState;
+
+/// States in the order of a connection's life, not of the kernel's numbers.
+const LIFE: [TcpState; TcpState::ALL.len()] = [
+    TcpState::Listen,
+    TcpState::SynSent,
+    TcpState::SynRecv,
+    TcpState::Established,
+    TcpState::FinWait1,
+    TcpState::FinWait2,
+    TcpState::Closing,
+    TcpState::CloseWait,
+    TcpState::LastAck,
+    TcpState::TimeWait,
+    TcpState::Close,
+];
+
+/// See [`super::Tables::connections`].
+pub(super) fn connections(recorded: &Recorded, texts: &TextColumns) -> Result<DataFrame> {
+    let rows = Rows(&recorded.connections);
+    let endpoint = |c: &Connection| c.remote.map(|(id, _)| &recorded.endpoints[id.0 as usize]);
+    let process = |c: &Connection| c.process.map(|id| &recorded.processes[id.0 as usize]);
+    let states = state_lists();
+    rows.frame(vec![
+        rows.u64("conn_id", |c| Some(c.conn_id)),
+        rows.name("protocol", |c| Some(c.protocol.as_str())),
+        rows.u64("netns", |c| c.netns),
+        rows.text("local_addr", texts, |c| Some(c.local_addr))?,
+        rows.u16("local_port", |c| Some(c.local_port)),
+        rows.text("remote_addr", texts, |c| endpoint(c).map(|e| e.addr))?,
+        rows.u16("remote_port", |c| c.remote.map(|(_, port)| port)),
+        rows.text("remote_name", texts, |c| c.remote_name)?,
+        rows.name("remote_scope", |c| endpoint(c).map(|e| e.scope.as_str())),
+        rows.name("country_code", |c| endpoint(c)?.place.as_ref()?.country_code.as_deref()),
+        rows.name("role", |c| Some(c.role().as_str())),
+        rows.name("direction", |c| c.direction.map(|d| d.as_str())),
+        rows.name("state", |c| c.state.map(TcpState::as_str)),
+        rows.name("states", |c| states[usize::from(c.states_seen)].as_deref()),
+        rows.i64("first_seen_us", |c| Some(c.first_seen_us)),
+        rows.i64("last_seen_us", |c| Some(c.last_seen_us)),
+        rows.f64("duration_s", |c| Some(c.duration_s())),
+        rows.bool("opened_in_recording", |c| c.opened_in_recording),
+        rows.bool("closed_in_recording", |c| c.closed_in_recording),
+        rows.u32("ticks", |c| Some(c.ticks)),
+        rows.u64("bytes_sent", |c| c.totals.bytes_sent),
+        rows.u64("bytes_received", |c| c.totals.bytes_received),
+        rows.u64("packets_sent", |c| c.totals.packets_sent),
+        rows.u64("packets_received", |c| c.totals.packets_received),
+        rows.u32("retransmits", |c| c.totals.retransmits),
+        rows.u32("rtt_us", |c| c.totals.rtt_us),
+        rows.u32("rtt_min_us", |c| c.rtt_min_us),
+        rows.u64("recorded_sent", |c| c.recorded_sent),
+        rows.u64("recorded_received", |c| c.recorded_received),
+        rows.u32("process", |c| c.process.map(|id| id.0)),
+        rows.u32("pid", |c| process(c)?.pid),
+        rows.text("process_name", texts, |c| process(c)?.process_name)?,
+        rows.name("owner_source", |c| c.owner_source.map(|s| s.as_str())),
+        rows.u32("endpoint", |c| c.remote.map(|(id, _)| id.0)),
+    ])
+}
+
+/// For every set of states, its members joined by `>`; none for the empty set.
+fn state_lists() -> Vec<Option<String>> {
+    (0..1_u16 << TcpState::ALL.len())
+        .map(|seen| {
+            let seen: Vec<&str> =
+                LIFE.iter().filter(|s| seen & (1 << **s as u16) != 0).map(|s| s.as_str()).collect();
+            (!seen.is_empty()).then(|| seen.join(">"))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_are_named_in_the_order_of_a_life() {
+        let lists = state_lists();
+        let set = |states: &[TcpState]| states.iter().map(|s| 1_usize << *s as usize).sum::<usize>();
+        let seen = set(&[TcpState::TimeWait, TcpState::Established, TcpState::SynSent]);
+        assert_eq!(lists[seen].as_deref(), Some("SYN_SENT>ESTABLISHED>TIME_WAIT"));
+        assert_eq!(lists[0], None);
+        assert_eq!(lists[set(TcpState::ALL)].as_deref().map(|s| s.split('>').count()), Some(11));
+    }
+}

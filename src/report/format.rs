@@ -53,7 +53,7 @@ pub fn short_count(value: f64) -> String {
 pub fn seconds(value_s: f64) -> String {
     let value_s = if value_s.is_finite() { value_s.max(0.0) } else { return UNKNOWN.to_owned() };
     match value_s {
-        v if v == 0.0 => "0 s".to_owned(),
+        0.0 => "0 s".to_owned(),
         v if v < 0.001 => format!("{} µs", three_digits(v * 1e6)),
         v if v < 0.999_5 => format!("{} ms", three_digits(v * 1e3)),
         v if v < 59.95 => format!("{} s", three_digits(v)),
@@ -73,7 +73,7 @@ pub fn ratio_percent(ratio: f64) -> String {
     let value = ratio * 100.0;
     match value {
         v if !v.is_finite() => UNKNOWN.to_owned(),
-        v if v == 0.0 => "0 %".to_owned(),
+        0.0 => "0 %".to_owned(),
         v if v < 0.01 => "< 0.01 %".to_owned(),
         v if v < 10.0 => format!("{} %", three_digits(v)),
         v => format!("{v:.0} %"),

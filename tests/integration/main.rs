@@ -5,9 +5,9 @@ mod analyze;
 mod bad_input;
 mod capture_format;
 mod fixture;
-#[cfg(target_os = "linux")]
-mod record;
 mod geo;
 mod metrics;
+#[cfg(target_os = "linux")]
+mod record;
 mod runner;
 mod scene;

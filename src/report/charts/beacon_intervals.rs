@@ -105,7 +105,9 @@ fn pairs(table: &DataFrame) -> Result<Vec<Pair>> {
         pair.gaps_s.extend(gap_s.filter(|gap_s| gap_s.is_finite() && *gap_s >= 0.0));
     }
     let mut best: Vec<Pair> = pairs.into_values().take(MOST_PAIRS).collect();
-    best.iter_mut().for_each(|pair| pair.gaps_s.sort_by(f64::total_cmp));
+    for pair in &mut best {
+        pair.gaps_s.sort_by(f64::total_cmp);
+    }
     Ok(best)
 }
 

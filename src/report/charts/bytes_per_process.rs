@@ -5,7 +5,7 @@ use super::canvas::{self, Canvas};
 use super::palette::{RECEIVED, SENT};
 use super::{Chart, Subject};
 use crate::Result;
-use crate::analyze::metrics::Share;
+use crate::analyze::metrics::{Bandwidth, Share};
 use crate::report::format;
 
 pub(super) const CHART: Chart = Chart { id: "bytes-per-process", title: "Bytes per process", draw };
@@ -17,19 +17,23 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     if rows.is_empty() {
         return canvas::nothing(CHART.title, "No payload bytes were counted during the recording.");
     }
-    let mut subtitle = format!(
-        "{} sent and {} received: payload during the recording",
-        format::bytes(bandwidth.bytes_sent as f64),
-        format::bytes(bandwidth.bytes_received as f64)
-    );
-    if bandwidth.connections_not_counted > 0 {
-        let missing = format::count(bandwidth.connections_not_counted);
-        subtitle.push_str(&format!("; {missing} connections have no counts"));
-    }
+    let subtitle = subtitle(bandwidth);
     canvas::picture(CHART.title, &subtitle, |canvas| {
         canvas.legend(Canvas::inside().right, &[("sent", SENT), ("received", RECEIVED)])?;
         bars::draw(canvas, Canvas::inside(), &rows)
     })
+}
+
+fn subtitle(bandwidth: &Bandwidth) -> String {
+    let sums = format!(
+        "{} sent and {} received: payload during the recording",
+        format::bytes(bandwidth.bytes_sent as f64),
+        format::bytes(bandwidth.bytes_received as f64)
+    );
+    if bandwidth.connections_not_counted == 0 {
+        return sums;
+    }
+    format!("{sums}; {} connections have no counts", format::count(bandwidth.connections_not_counted))
 }
 
 fn row(share: &Share) -> Row {

@@ -122,7 +122,7 @@ pub struct Tcp {
     pub retransmits: u64,
     /// Segments retransmitted per segment sent; null if none was sent.
     pub retransmission_rate: Option<f64>,
-    /// Processes with connections in CLOSE_WAIT at their last tick.
+    /// Processes with connections in `CLOSE_WAIT` at their last tick.
     pub close_wait_by_process: Vec<Share>,
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::detectors::DETECTORS;
+use super::detectors::{self, DETECTORS, ENABLED, Entry};
 use crate::{Error, Result};
 
 /// Settings of an analysis. The defaults are meant to be right for most.
@@ -13,7 +13,7 @@ pub struct Config {
 }
 
 /// The `[analysis]` section: what is not a detector's.
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Analysis {
     /// Seed for everything random.
@@ -57,10 +57,7 @@ impl Config {
         };
         check_analysis(&analysis)?;
         for (name, section) in &sections {
-            let entry = DETECTORS
-                .iter()
-                .find(|entry| entry.about.id == name)
-                .ok_or_else(|| format!("[{name}] is no detector and no section"))?;
+            let entry = Entry::find(name).ok_or_else(|| unknown_section(name))?;
             let table = section.as_table().ok_or_else(|| format!("{name} must be a section"))?;
             (entry.check)(table).map_err(|reason| format!("[{name}]: {reason}"))?;
         }
@@ -78,6 +75,56 @@ impl Config {
     }
 }
 
+/// Every setting with its default and its meaning, as a configuration file.
+pub fn documented_defaults() -> String {
+    let mut lines = vec![
+        "# Every setting of netrec analyze with its default.".to_owned(),
+        "# Keep what you change; what is left out stays as it is here.".to_owned(),
+    ];
+    let analysis = toml::Table::try_from(Analysis::default()).unwrap_or_default();
+    lines.extend(section_lines("analysis", &analysis, detectors::describe::<Analysis>));
+    for entry in DETECTORS {
+        let mut section = (entry.default_thresholds)();
+        section.insert(ENABLED.to_owned(), true.into());
+        let describe = |key: &str| match key {
+            ENABLED => Some("Whether the detector runs.".to_owned()),
+            key => (entry.describe)(key),
+        };
+        lines.extend(section_lines(entry.about.id, &section, describe));
+    }
+    lines.join("\n") + "\n"
+}
+
+fn section_lines(name: &str, keys: &toml::Table, describe: impl Fn(&str) -> Option<String>) -> Vec<String> {
+    let mut lines = vec![String::new(), format!("[{name}]")];
+    for (key, value) in keys {
+        let meaning = describe(key).unwrap_or_default();
+        lines.extend(wrap(&meaning, 98).into_iter().map(|line| format!("# {line}")));
+        lines.push(format!("{key} = {value}"));
+    }
+    lines
+}
+
+/// Breaks a paragraph into lines of at most `width` characters, where words allow it.
+pub fn wrap(paragraph: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in paragraph.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+fn unknown_section(name: &str) -> String {
+    let known: Vec<&str> = DETECTORS.iter().map(|entry| entry.about.id).collect();
+    format!("[{name}] is no section; there are analysis, {}", known.join(", "))
+}
+
 fn check_analysis(analysis: &Analysis) -> Result<(), String> {
     if !(analysis.short_lived_s > 0.0 && analysis.long_lived_s >= analysis.short_lived_s) {
         return Err("[analysis]: short_lived_s must be above 0 and at most long_lived_s".to_owned());
@@ -86,4 +133,65 @@ fn check_analysis(analysis: &Analysis) -> Result<(), String> {
         return Err("[analysis]: time_bins must lie between 10 and 10000".to_owned());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn refused(text: &str, says: &str) {
+        let reason = Config::parse(text).unwrap_err();
+        assert!(reason.contains(says), "{reason:?} does not say {says:?}");
+    }
+
+    #[test]
+    fn the_documented_defaults_are_a_configuration_and_are_the_defaults() {
+        let config = Config::parse(&documented_defaults()).unwrap();
+        assert_eq!(config.analysis().seed, Analysis::default().seed);
+        for entry in DETECTORS {
+            let mut section = config.section(entry.about.id).unwrap().clone();
+            section.remove(ENABLED);
+            assert_eq!(section, (entry.default_thresholds)(), "{}", entry.about.id);
+        }
+    }
+
+    #[test]
+    fn every_setting_is_printed_under_a_comment() {
+        let text = documented_defaults();
+        let lines: Vec<&str> = text.lines().collect();
+        for pair in lines.windows(2).filter(|pair| pair[1].contains(" = ")) {
+            assert!(pair[0].starts_with("# ") && pair[0].len() > 4, "{pair:?}");
+        }
+        assert!(lines.iter().all(|line| line.len() <= 100));
+    }
+
+    #[test]
+    fn a_file_may_change_one_threshold_and_leave_the_rest() {
+        let config = Config::parse("[port-scan]\nports = 20\n[analysis]\nseed = 9\n").unwrap();
+        assert_eq!(config.section("port-scan").unwrap()["ports"].as_integer(), Some(20));
+        assert_eq!((config.analysis().seed, config.analysis().time_bins), (9, 600));
+    }
+
+    #[test]
+    fn wrong_sections_keys_types_and_values_are_refused_by_name() {
+        refused("[beacons]\nmin_score = 1\n", "[beacons]");
+        refused("beacon = 3", "beacon must be a section");
+        refused("[beacon]\nscore = 1\n", "score");
+        refused("[beacon]\nmin_score = \"high\"\n", "[beacon]");
+        refused("[beacon]\nmin_score = 1.5\n", "min_score");
+        refused("[beacon]\nmin_score = nan\n", "min_score");
+        refused("[beacon]\nenabled = 1\n", "enabled");
+        refused("[port-scan]\nports = 0\n", "ports");
+        refused("[isolation-forest]\nsample_size = 1\n", "sample_size");
+        refused("[analysis]\nshort_lived_s = 0\n", "short_lived_s");
+        refused("[analysis]\nshort_lived_s = nan\n", "short_lived_s");
+        refused("[analysis]\nspeed = 1\n", "speed");
+    }
+
+    #[test]
+    fn long_words_stand_alone_and_no_word_is_lost() {
+        let lines = wrap("a bb unbreakable cc", 5);
+        assert_eq!(lines, ["a bb", "unbreakable", "cc"]);
+    }
 }

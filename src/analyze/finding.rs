@@ -170,12 +170,71 @@ impl Finding {
     /// A finding of a detector. The id is made from the entities and the first moment.
     pub fn new(about: &About, mut judgement: Judgement, evidence: Evidence) -> Self {
         if judgement.false_positives.is_empty() {
-            judgement.false_positives = about.false_positives.to_owned();
+            about.false_positives.clone_into(&mut judgement.false_positives);
         }
         let mut hash = Sha256::new();
         hash.update(format!("{:?}|{:?}|{:?}", judgement.title, judgement.entities, evidence.span_us.0));
         let digest: [u8; 32] = hash.finalize().into();
-        let short: String = digest[..6].iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { id: format!("{}-{short}", about.id), detector: about.id, judgement, evidence }
+        let short = digest[..6].iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+        Self { id: format!("{}-{short:012x}", about.id), detector: about.id, judgement, evidence }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::detectors::DETECTORS;
+    use super::*;
+
+    fn judgement(title: &str) -> Judgement {
+        Judgement {
+            severity: Severity::Low,
+            confidence: Confidence::new(0.5),
+            title: title.to_owned(),
+            explanation: String::new(),
+            false_positives: String::new(),
+            attack: Vec::new(),
+            entities: Entities::default(),
+        }
+    }
+
+    fn evidence(first_us: i64) -> Evidence {
+        Evidence::new(vec![Measurement::of("ports tried", 20.0, "ports").against(15.0)], &[7], (first_us, 9))
+    }
+
+    #[test]
+    fn the_id_depends_on_what_it_is_about_and_on_nothing_else() {
+        let about = DETECTORS[0].about;
+        let id = |title: &str, first_us| Finding::new(about, judgement(title), evidence(first_us)).id;
+        assert_eq!(id("a", 1), id("a", 1));
+        assert_ne!(id("a", 1), id("b", 1));
+        assert_ne!(id("a", 1), id("a", 2));
+        assert_eq!(id("a", 1).len(), about.id.len() + 1 + 12);
+    }
+
+    #[test]
+    fn without_words_of_its_own_a_finding_has_the_detectors_false_positives() {
+        let about = DETECTORS[0].about;
+        let finding = Finding::new(about, judgement("a"), evidence(1));
+        assert_eq!(finding.judgement.false_positives, about.false_positives);
+    }
+
+    #[test]
+    #[should_panic(expected = "a finding needs a connection")]
+    fn no_finding_without_a_connection() {
+        let _ = Evidence::new(vec![Measurement::of("x", 1.0, "")], &[], (0, 0));
+    }
+
+    #[test]
+    fn a_long_list_of_connections_is_cut_but_counted() {
+        let all: Vec<u64> = (0..500).collect();
+        let evidence = Evidence::new(vec![Measurement::of("x", 1.0, "")], &all, (0, 0));
+        assert_eq!((evidence.connections.len(), evidence.connections_total), (100, 500));
+    }
+
+    #[test]
+    fn confidence_is_never_outside_0_and_1() {
+        for (value, expected) in [(f64::NAN, 0.0), (-3.0, 0.0), (7.0, 1.0), (0.25, 0.25)] {
+            assert!((Confidence::new(value).get() - expected).abs() < f64::EPSILON);
+        }
     }
 }

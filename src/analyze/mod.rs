@@ -6,12 +6,17 @@
 pub mod config;
 pub mod detectors;
 pub mod direction;
+pub mod features;
 pub mod finding;
 pub mod metrics;
 pub mod model;
 pub mod pass;
 pub mod scope;
+pub mod sockets;
+pub mod stats;
 pub mod tables;
+#[cfg(test)]
+mod testing;
 
 pub use config::Config;
 pub use tables::Tables;

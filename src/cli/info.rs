@@ -75,8 +75,11 @@ fn describe(capture: &CaptureFile) -> String {
 }
 
 fn host(metadata: &Metadata) -> String {
-    let known: Vec<&str> =
-        [&metadata.host_name, &metadata.os, &metadata.kernel].into_iter().flatten().map(String::as_str).collect();
+    let known: Vec<&str> = [&metadata.host_name, &metadata.os, &metadata.kernel]
+        .into_iter()
+        .flatten()
+        .map(String::as_str)
+        .collect();
     if known.is_empty() { "not known".to_owned() } else { known.join(", ") }
 }
 

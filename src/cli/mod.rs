@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand, each a function from arguments to an exit code.
 
 mod analyze;
+mod explain;
 mod info;
 mod progress;
 mod record;
@@ -44,6 +45,8 @@ enum Command {
     Analyze(analyze::Arguments),
     /// Show what is in a capture, from its metadata
     Info(info::Arguments),
+    /// Explain what the detectors find and how they decide, and every setting
+    Explain(explain::Arguments),
 }
 
 /// The program: parses, runs, and maps the result to an exit code.
@@ -53,6 +56,7 @@ pub fn main() -> ExitCode {
         Command::Record(arguments) => record::run(arguments),
         Command::Analyze(arguments) => analyze::run(&arguments),
         Command::Info(arguments) => info::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
     };
     conclude(result)
 }

@@ -1,13 +1,108 @@
 //! `netrec record`: this host into a capture file.
 
-use clap::Args;
+use std::path::PathBuf;
+use std::time::Duration;
 
-use super::Done;
+use clap::Args;
+use indicatif::{HumanBytes, ProgressBar};
+
+use super::{Done, progress};
 use crate::Result;
+use crate::capture::{Overwrite, SourceStatus};
+use crate::record::{
+    self, Clock as _, Ending, HostFacts, MIN_INTERVAL, Output, Plan, Progress, Recording, Stop, SystemClock,
+    capture_name, describe_duration, parse_duration,
+};
+use crate::report::escape;
 
 #[derive(Debug, Args)]
-pub(super) struct Arguments {}
+pub(super) struct Arguments {
+    /// How long to record, such as 30s, 10m or 1h30m [default: until Ctrl-C]
+    #[arg(short, long, value_name = "TIME", value_parser = parse_duration, allow_hyphen_values = true)]
+    duration: Option<Duration>,
+    /// Time between two snapshots, such as 500ms or 5s
+    #[arg(short, long, value_name = "TIME", value_parser = parse_interval, allow_hyphen_values = true, default_value = "1s")]
+    interval: Duration,
+    /// The capture to write [default: netrec-HOST-START.parquet in this folder]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Replace a capture that is there already
+    #[arg(long)]
+    force: bool,
+}
 
-pub(super) fn run(_arguments: Arguments) -> Result<Done> {
-    Ok(Done::Well)
+pub(super) fn run(arguments: Arguments) -> Result<Done> {
+    let facts = HostFacts::read();
+    let overwrite = if arguments.force { Overwrite::Allowed } else { Overwrite::Never };
+    let path = arguments
+        .output
+        .unwrap_or_else(|| capture_name(facts.host_name.as_deref(), SystemClock.now().ts_us).into());
+    let output = Output { path, overwrite };
+    let plan = Plan { interval: arguments.interval, duration: arguments.duration };
+    let mut host = record::open_host()?;
+    let stop = Stop::default();
+    stop.on_signals()?;
+
+    let line = progress::line();
+    let mut show = |progress: &Progress| show(&line, &plan, progress);
+    let recording = record::record(&plan, &output, host.as_mut(), (&SystemClock, &stop), facts, &mut show);
+    line.finish_and_clear();
+    let recording = recording?;
+    say(&output, &plan, &recording);
+    let cut_short = recording.ending == Ending::DiskFull;
+    Ok(if cut_short || recording.metadata.is_degraded() { Done::Degraded } else { Done::Well })
+}
+
+fn parse_interval(text: &str) -> Result<Duration, String> {
+    let interval = parse_duration(text)?;
+    if interval < MIN_INTERVAL {
+        let least = MIN_INTERVAL.as_millis();
+        return Err(format!("at least {least}ms, or a busy host would do little but list its sockets"));
+    }
+    Ok(interval)
+}
+
+fn show(line: &ProgressBar, plan: &Plan, progress: &Progress) {
+    let seconds = |duration: Duration| Duration::from_secs(duration.as_secs_f64().round() as u64);
+    let elapsed = describe_duration(seconds(progress.elapsed));
+    let planned = plan
+        .duration
+        .map_or_else(|| "Ctrl-C ends".to_owned(), |planned| format!("of {}", describe_duration(planned)));
+    let late = match progress.ticks_late {
+        0 => String::new(),
+        late => format!(" · {late} ticks late"),
+    };
+    line.set_message(format!(
+        "recording {elapsed} ({planned}) · {} sockets · {} processes · {} rows · {}{late}",
+        progress.seen.sockets,
+        progress.seen.processes,
+        progress.rows,
+        HumanBytes(progress.bytes),
+    ));
+}
+
+/// What was recorded, what could not be seen, and what to do next.
+fn say(output: &Output, plan: &Plan, recording: &Recording) {
+    let metadata = &recording.metadata;
+    let file = escape::terminal(&output.path.display().to_string());
+    let duration = Duration::from_secs_f64(metadata.duration_s());
+    println!(
+        "{file}: {} of {} sockets in {} snapshots over {} ({} rows)",
+        HumanBytes(recording.bytes),
+        recording.connections,
+        metadata.ticks_taken,
+        describe_duration(duration),
+        metadata.rows,
+    );
+    if metadata.ticks_late > 0 {
+        println!(
+            "  degraded: {} ticks began late or were left out; a longer --interval than {} may help",
+            metadata.ticks_late,
+            describe_duration(plan.interval),
+        );
+    }
+    for source in metadata.sources.iter().filter(|source| source.status != SourceStatus::Ran) {
+        println!("  not seen: {}: {}", source.name, escape::terminal(&source.detail));
+    }
+    println!("  next: netrec analyze {file}");
 }

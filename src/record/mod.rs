@@ -1,1 +1,34 @@
-//! Records a live host.
+//! Records a live host: a snapshot of every socket at every tick, into one capture.
+//!
+//! ```text
+//!  Host (linux: sock_diag + /proc; portable: netstat2 + sysinfo)
+//!    │ observe: one row per socket
+//!  session: one deadline per tick, late and skipped ticks counted
+//!    │ bounded channel: compressing a row group never delays a tick
+//!  spool: the only thread that touches the file
+//! ```
+//!
+//! A source of events between ticks (opened, state, closed) has its place beside
+//! [`Host::observe`]: it hands rows to the same [`spool`], which alone writes.
+
+mod clock;
+mod disk;
+mod duration;
+mod facts;
+mod host;
+#[cfg(target_os = "linux")]
+mod linux;
+mod portable;
+mod schedule;
+mod session;
+mod spool;
+mod stop;
+
+pub use clock::{Clock, Moment, SystemClock};
+pub use duration::{describe_duration, parse_duration};
+pub use facts::{HostFacts, capture_name};
+pub use host::{Host, Seen, Tick, open_host};
+pub use schedule::{MIN_INTERVAL, Plan};
+pub use session::{Ending, Progress, Recording, record};
+pub use spool::Output;
+pub use stop::Stop;

@@ -1,11 +1,334 @@
-//! Hostile text made harmless for each output.
+//! Hostile text made harmless, once per output.
+//!
+//! Process names, command lines, host names and file names are chosen by whoever is being
+//! investigated. Every output has a threat of its own, and so a function of its own:
+//!
+//! | output | threat | function |
+//! |---|---|---|
+//! | terminal | escape sequences that retitle, recolour, answer back or hide lines | [`terminal`] |
+//! | HTML | markup and script; text that is reordered or invisible | [`html`], then askama's escaper |
+//! | SVG | markup; control characters, which XML forbids even as references | [`svg`], then plotters' escaper |
+//! | CSV | cells that a spreadsheet takes for a formula | [`csv`], then the writer's quoting |
+//! | Markdown | markup, images and links that load or mislead, mentions | [`markdown`], [`markdown_code`] |
+//! | JSON | the same as a terminal, as soon as somebody looks at the file with `cat` | [`json`] |
+//! | shell | a command that is meant to be copied, with a file name in it | [`shell_word`] |
+//!
+//! What is escaped stays visible (`\u{1b}`): that a name holds such characters is evidence.
+//! Text of every ordinary script stays as it is.
 
-/// For a terminal: control characters, and those that reorder text, become visible escapes.
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+/// For a terminal: every character that controls, reorders or cannot be seen becomes a
+/// visible `\u{…}`.
 pub fn terminal(text: &str) -> String {
-    text.chars().flat_map(char::escape_debug).collect()
+    visible(text).into_owned()
 }
 
-/// For JSON text that may be shown in a terminal: what [`terminal`] escapes, as `\uXXXX`.
-pub fn json(text: &str) -> String {
-    text.to_owned()
+/// For HTML: as [`terminal`]. The template engine then escapes `<`, `>`, `&` and quotes.
+pub fn html(text: &str) -> Cow<'_, str> {
+    visible(text)
+}
+
+/// For SVG: as [`terminal`], since XML 1.0 has no way to write most control characters. The
+/// chart library then escapes `<`, `>`, `&` and quotes.
+pub fn svg(text: &str) -> Cow<'_, str> {
+    visible(text)
+}
+
+/// For a CSV cell: control characters made visible, and an apostrophe before what a
+/// spreadsheet would take for a formula. Plain numbers stay numbers.
+pub fn csv(text: &str) -> Cow<'_, str> {
+    let visible = visible(text);
+    if starts_formula(text) && !is_plain_number(text) { Cow::Owned(format!("'{visible}")) } else { visible }
+}
+
+/// For running text in Markdown: no markup, no HTML, no automatic link, one line.
+pub fn markdown(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 8);
+    for c in visible(text).chars() {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            // Entities, as these two also start mentions and links where a backslash is ignored.
+            '@' => out.push_str("&#64;"),
+            ':' if out.ends_with("http") || out.ends_with("https") || out.ends_with("ftp") => {
+                out.push_str("&#58;");
+            }
+            '.' if out.ends_with("www") => out.push_str("&#46;"),
+            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '(' | ')' | '#' | '+' | '-' | '!' | '|'
+            | '~' => {
+                out.push('\\');
+                out.push(c);
+            }
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
+/// For a code span in Markdown, fences included: nothing in it is markup, a link or a
+/// mention. The fence is longer than any run of backticks in the text.
+///
+/// Not for table cells, which a `|` would end even in a code span.
+pub fn markdown_code(text: &str) -> String {
+    let text = visible(text);
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest + 1);
+    // A code span must not be empty, and a space keeps the text's own backticks off the fence.
+    if longest > 0 || text.trim().is_empty() {
+        format!("{fence} {text} {fence}")
+    } else {
+        format!("{fence}{text}{fence}")
+    }
+}
+
+/// For a finished JSON document: what would still be raw in its strings (C1 controls, DEL,
+/// bidirectional and invisible characters, U+2028) becomes `\uXXXX`, which means the same.
+pub fn json(document: &str) -> Cow<'_, str> {
+    if !document.chars().any(|c| is_unsafe(c) && c != '\n') {
+        return Cow::Borrowed(document);
+    }
+    let mut out = String::with_capacity(document.len() + 64);
+    for c in document.chars() {
+        // Line breaks are the document's own: inside of strings the serializer escapes them.
+        if !is_unsafe(c) || c == '\n' {
+            out.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            // Writing to a String cannot fail.
+            let _ = write!(out, "\\u{unit:04x}");
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// One word for a POSIX shell, quoted where that is needed; with control characters in
+/// bash's `$'…'`, so that what is shown is what will be run.
+pub fn shell_word(text: &str) -> Cow<'_, str> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._/+=:@%-".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) && !text.starts_with('-') {
+        return Cow::Borrowed(text);
+    }
+    // A leading dash would be taken for an option even in quotes.
+    let text = if text.starts_with('-') { format!("./{text}") } else { text.to_owned() };
+    if !text.chars().any(is_unsafe) {
+        return Cow::Owned(format!("'{}'", text.replace('\'', r"'\''")));
+    }
+    let mut out = String::from("$'");
+    for c in text.chars() {
+        match c {
+            '\'' | '\\' => out.extend(['\\', c]),
+            c if is_unsafe(c) => c.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| {
+                let _ = write!(out, "\\x{byte:02x}");
+            }),
+            c => out.push(c),
+        }
+    }
+    out.push('\'');
+    Cow::Owned(out)
+}
+
+/// Cuts a text in the middle to at most `max_chars` characters, as both ends of a path tell
+/// something.
+pub fn shorten(text: &str, max_chars: usize) -> Cow<'_, str> {
+    let length = text.chars().count();
+    if length <= max_chars {
+        return Cow::Borrowed(text);
+    }
+    let kept = max_chars.saturating_sub(1);
+    let head: String = text.chars().take(kept.div_ceil(2)).collect();
+    let tail: String = text.chars().skip(length - kept / 2).collect();
+    Cow::Owned(format!("{head}…{tail}"))
+}
+
+/// Makes unsafe characters visible; borrows where there is none, which is nearly always.
+fn visible(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_unsafe) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if is_unsafe(c) {
+            let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
+        } else {
+            out.push(c);
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// Whether a character controls the output instead of being seen: C0, DEL and C1 controls,
+/// bidirectional marks (CVE-2021-42574), line and paragraph separators, characters of no
+/// width or no ink, tags, and noncharacters, which XML forbids.
+pub fn is_unsafe(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_control();
+    }
+    matches!(c,
+        '\u{80}'..='\u{9f}' | '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{3164}' | '\u{fdd0}'..='\u{fdef}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+        || u32::from(c) & 0xfffe == 0xfffe
+}
+
+/// Spreadsheets take these at the start for a formula, some also after blanks or in full width.
+fn starts_formula(text: &str) -> bool {
+    text.starts_with(['\t', '\r', '\n'])
+        || text.trim_start().starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])
+}
+
+fn is_plain_number(text: &str) -> bool {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    [whole, fraction].iter().all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Ordinary characters mixed with those that the functions are there for.
+    fn hostile() -> impl Strategy<Value = String> {
+        let nasty = prop::sample::select(vec![
+            '\u{1b}',
+            '\0',
+            '\n',
+            '\r',
+            '\t',
+            '\u{7f}',
+            '\u{9b}',
+            '\u{202e}',
+            '\u{2028}',
+            '\u{200b}',
+            '\u{e0041}',
+            '\u{ffff}',
+            '<',
+            '>',
+            '&',
+            '"',
+            '\'',
+            '`',
+            '|',
+            '=',
+            '-',
+            '+',
+            '@',
+            ',',
+            ';',
+            '\\',
+            '[',
+            ']',
+            '(',
+            '!',
+            '#',
+            '$',
+            ' ',
+            '一',
+            'é',
+            '🦀',
+        ]);
+        prop::collection::vec(prop_oneof![2 => nasty, 1 => any::<char>()], 0..40)
+            .prop_map(|chars| chars.into_iter().collect())
+    }
+
+    #[test]
+    fn ordinary_text_of_any_script_stays() {
+        for text in ["curl", "C:\\Program Files\\x.exe", "größe", "данные", "数据", "مرحبا", "🦀", "e\u{301}"]
+        {
+            assert_eq!(terminal(text), text);
+        }
+    }
+
+    #[test]
+    fn controls_become_visible() {
+        assert_eq!(terminal("\u{1b}]0;owned\u{7}"), r"\u{1b}]0;owned\u{7}");
+        assert_eq!(terminal("cod\u{202e}gpj.exe"), r"cod\u{202e}gpj.exe");
+        assert_eq!(terminal("kworker\u{200b}/0:1\n"), r"kworker\u{200b}/0:1\u{a}");
+    }
+
+    #[test]
+    fn formulas_lose_their_power_and_numbers_stay() {
+        assert_eq!(csv("=HYPERLINK(\"http://x\")"), "'=HYPERLINK(\"http://x\")");
+        assert_eq!(csv("@SUM(A1)"), "'@SUM(A1)");
+        assert_eq!(csv(" =1+1"), "' =1+1");
+        assert_eq!(csv("\t=1"), r"'\u{9}=1");
+        assert_eq!(csv("＝1"), "'＝1");
+        assert_eq!(csv("-inf"), "'-inf");
+        assert_eq!(csv("-12.5"), "-12.5");
+        assert_eq!(csv("-"), "'-");
+        assert_eq!(csv("sshd: -u"), "sshd: -u");
+    }
+
+    #[test]
+    fn markdown_is_only_text() {
+        assert_eq!(markdown("![x](http://e/?q)"), r"\!\[x\]\(http&#58;//e/?q\)");
+        assert_eq!(markdown("a|b\n# c"), r"a\|b\\u\{a\}\# c");
+        assert_eq!(markdown("<img src=x> @all www.e.com"), "&lt;img src=x&gt; &#64;all www&#46;e.com");
+        assert_eq!(markdown_code("a`b``c"), "``` a`b``c ```");
+        assert_eq!(markdown_code(""), "`  `");
+    }
+
+    #[test]
+    fn shell_words_survive_copying() {
+        assert_eq!(shell_word("web-01.parquet"), "web-01.parquet");
+        assert_eq!(shell_word("$(id).parquet"), "'$(id).parquet'");
+        assert_eq!(shell_word("it's"), r"'it'\''s'");
+        assert_eq!(shell_word("--force"), "'./--force'");
+        assert_eq!(shell_word("a\nb'c"), r"$'a\x0ab\'c'");
+    }
+
+    #[test]
+    fn shortening_keeps_both_ends() {
+        assert_eq!(shorten("/usr/lib/jvm/java", 9), "/usr…java");
+        assert_eq!(shorten("short", 9), "short");
+        assert_eq!(shorten("数据数据数据", 3).chars().count(), 3);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_unsafe_passes(text in hostile()) {
+            for safe in [html(&text), svg(&text), csv(&text), shell_word(&text)] {
+                prop_assert!(!safe.chars().any(is_unsafe), "{safe:?}");
+            }
+            for safe in [terminal(&text), markdown(&text), markdown_code(&text)] {
+                prop_assert!(!safe.chars().any(is_unsafe), "{safe:?}");
+            }
+            prop_assert!(!markdown(&text).contains(['<', '>', '@']));
+        }
+
+        #[test]
+        fn cells_come_back_from_a_csv_parser(text in hostile()) {
+            let cell = csv(&text).into_owned();
+            let mut writer = ::csv::Writer::from_writer(Vec::new());
+            writer.write_record([cell.as_str(), "end"]).unwrap();
+            let bytes = writer.into_inner().unwrap();
+            let mut reader = ::csv::ReaderBuilder::new().has_headers(false).from_reader(bytes.as_slice());
+            let record = reader.records().next().unwrap().unwrap();
+            prop_assert_eq!(&record[0], cell.as_str());
+            prop_assert_eq!(&record[1], "end");
+            prop_assert!(!starts_formula(&record[0]) || is_plain_number(&record[0]));
+        }
+
+        #[test]
+        fn json_means_the_same(text in hostile()) {
+            let document = serde_json::to_string_pretty(&[&text]).unwrap();
+            let safe = json(&document);
+            prop_assert!(!safe.chars().any(|c| is_unsafe(c) && c != '\n'));
+            prop_assert_eq!(serde_json::from_str::<Vec<String>>(&safe).unwrap(), vec![text]);
+        }
+
+        #[test]
+        fn code_spans_cannot_be_closed_from_inside(text in hostile()) {
+            let span = markdown_code(&text);
+            let fence = span.split(|c| c != '`').next().unwrap();
+            let inner = span.strip_prefix(fence).and_then(|rest| rest.strip_suffix(fence)).unwrap();
+            prop_assert!(!inner.contains(fence));
+        }
+    }
 }

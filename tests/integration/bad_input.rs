@@ -91,9 +91,8 @@ fn broken_configuration_and_databases_are_refused() {
     fixture::write(&path, &fixture::rows(2, 1), &fixture::metadata(2));
     fs::write(folder.path().join("bad.toml"), "[beacon]\nno_such_key = 1\n").unwrap();
     fs::write(folder.path().join("bad.mmdb"), "this is no database").unwrap();
-    let analyze = |option: &str, file: &str| {
-        netrec_in(folder.path(), &["analyze", "c.parquet", option, file])
-    };
+    let analyze =
+        |option: &str, file: &str| netrec_in(folder.path(), &["analyze", "c.parquet", option, file]);
     analyze("--config", "bad.toml").fails_saying(&["bad.toml", "no_such_key"]);
     analyze("--config", "none.toml").fails_saying(&["none.toml", "no such file"]);
     analyze("--geoip", "bad.mmdb").fails_saying(&["bad.mmdb", "geolocation database"]);

@@ -69,11 +69,9 @@ fn metadata_comes_back_as_it_was() {
 #[test]
 fn a_dropped_writer_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let mut writer = netrec::capture::Writer::create(
-        &folder.path().join("c.parquet"),
-        netrec::capture::Overwrite::Never,
-    )
-    .unwrap();
+    let mut writer =
+        netrec::capture::Writer::create(&folder.path().join("c.parquet"), netrec::capture::Overwrite::Never)
+            .unwrap();
     writer.push(&fixture::rows(1, 0)[0]).unwrap();
     drop(writer);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);

@@ -7,5 +7,7 @@ mod capture_format;
 mod fixture;
 mod geo;
 mod metrics;
+#[cfg(target_os = "linux")]
+mod record;
 mod runner;
 mod scene;

@@ -4,7 +4,12 @@
 //! report nor the other detectors. Its documentation is part of it ([`About`]): the same
 //! words stand in `netrec explain`, in the report and in the README.
 
+pub mod beacon;
+pub mod isolation_forest;
+pub mod port_scan;
+
 use polars::prelude::DataFrame;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -15,7 +20,14 @@ use crate::Result;
 
 /// Every detector, in the order of the report. The list drives the run, the configuration
 /// and the documentation.
-pub const DETECTORS: &[Entry] = &[];
+pub const DETECTORS: &[Entry] = &[
+    Entry::of::<beacon::Beacon>(),
+    Entry::of::<port_scan::PortScan>(),
+    Entry::of::<isolation_forest::IsolationForest>(),
+];
+
+/// The key in every detector's section that turns it off.
+pub const ENABLED: &str = "enabled";
 
 /// What a detector is, under the same headings for all.
 #[derive(Debug)]
@@ -69,12 +81,16 @@ pub struct Output {
 
 /// A detector, with thresholds of its own type.
 pub trait Detector {
-    /// Its thresholds; unknown keys are refused, every field has a default and a unit.
-    type Config: Serialize + DeserializeOwned + Default;
+    /// Its thresholds; unknown keys are refused, every field has a default, and its doc
+    /// comment, which states the unit, is what `netrec explain --config` prints.
+    type Config: Serialize + DeserializeOwned + Default + JsonSchema;
     /// What it is.
     const ABOUT: About;
 
-    /// Refuses thresholds that cannot be meant; in words: which key and why.
+    /// Refuses thresholds that cannot be meant.
+    ///
+    /// # Errors
+    /// In words: which key and why.
     fn validate(config: &Self::Config) -> Result<(), String>;
 
     /// Looks at the tables.
@@ -90,6 +106,8 @@ pub struct Entry {
     pub about: &'static About,
     /// Its thresholds, as they are by default.
     pub default_thresholds: fn() -> toml::Table,
+    /// What a threshold means, by its key.
+    pub describe: fn(&str) -> Option<String>,
     /// Checks a section of the configuration.
     pub check: fn(&toml::Table) -> Result<(), String>,
     /// Runs it with its section of the configuration.
@@ -102,22 +120,44 @@ impl Entry {
         Self {
             about: &D::ABOUT,
             default_thresholds: || toml::Table::try_from(D::Config::default()).unwrap_or_default(),
+            describe: |key| describe::<D::Config>(key),
             check: |section| parse::<D>(section).map(|_| ()),
             run: |context, config| {
                 let thresholds = match config.section(D::ABOUT.id) {
                     Some(section) => parse::<D>(section).map_err(crate::Error::Analysis)?,
-                    None => D::Config::default(),
+                    None => Some(D::Config::default()),
                 };
-                D::detect(context, &thresholds)
+                match thresholds {
+                    Some(thresholds) => D::detect(context, &thresholds),
+                    None => Ok(Outcome::Skipped("The configuration turned it off.".to_owned())),
+                }
             },
         }
     }
+
+    /// The entry of a detector by its id.
+    pub fn find(id: &str) -> Option<&'static Self> {
+        DETECTORS.iter().find(|entry| entry.about.id == id)
+    }
 }
 
-fn parse<D: Detector>(section: &toml::Table) -> Result<D::Config, String> {
-    let config = section.clone().try_into().map_err(|e: toml::de::Error| e.message().to_owned())?;
+/// What a field of a configuration means: its doc comment, as one paragraph.
+pub fn describe<T: JsonSchema>(key: &str) -> Option<String> {
+    let schema = schemars::schema_for!(T);
+    let text = schema.get("properties")?.get(key)?.get("description")?.as_str()?;
+    Some(text.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+/// The thresholds of a section; none if it turns the detector off.
+fn parse<D: Detector>(section: &toml::Table) -> Result<Option<D::Config>, String> {
+    let mut section = section.clone();
+    let enabled = match section.remove(ENABLED) {
+        None => true,
+        Some(value) => value.as_bool().ok_or_else(|| format!("{ENABLED} must be true or false"))?,
+    };
+    let config = section.try_into().map_err(|e: toml::de::Error| e.message().to_owned())?;
     D::validate(&config)?;
-    Ok(config)
+    Ok(enabled.then_some(config))
 }
 
 /// A detector's run as the report shows it.
@@ -159,4 +199,72 @@ fn run_one(entry: &Entry, context: &Context<'_>, config: &Config) -> Run {
         Err(error) => (Status::Failed(error.to_string()), Output::default()),
     };
     Run { about: entry.about, status, thresholds: effective, output }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::testing::Capture;
+    use super::*;
+
+    fn sections(about: &About) -> [&'static str; 7] {
+        [
+            about.title,
+            about.what_it_finds,
+            about.why_it_matters,
+            about.how_it_decides,
+            about.false_positives,
+            about.evidence,
+            about.source,
+        ]
+    }
+
+    #[test]
+    fn every_detector_explains_itself_under_every_heading() {
+        for entry in DETECTORS {
+            for text in sections(entry.about) {
+                assert!(text.len() >= 10 && !text.contains("  "), "{}: {text:?}", entry.about.id);
+            }
+        }
+    }
+
+    #[test]
+    fn every_threshold_is_documented_and_named_where_the_decision_is_explained() {
+        for entry in DETECTORS {
+            for key in (entry.default_thresholds)().keys() {
+                assert!((entry.describe)(key).is_some(), "{}: {key} has no text", entry.about.id);
+                let named = entry.about.how_it_decides.contains(&format!("`{key}`"));
+                assert!(named, "{}: {key} is not in how_it_decides", entry.about.id);
+            }
+        }
+    }
+
+    #[test]
+    fn an_id_is_the_name_of_a_file() {
+        for entry in DETECTORS {
+            let file = format!("src/analyze/detectors/{}.rs", entry.about.id.replace('-', "_"));
+            assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(&file).is_file(), "{file}");
+        }
+    }
+
+    #[test]
+    fn an_empty_capture_gives_no_finding_and_no_failure() {
+        let tables = Capture::new(0).tables();
+        let context = Context { tables: &tables, seed: 1 };
+        for run in run_all(&context, &Config::default()) {
+            assert!(!matches!(run.status, Status::Failed(_)), "{}: {:?}", run.about.id, run.status);
+            assert!(run.output.findings.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_detector_that_is_turned_off_says_so_and_the_others_run() {
+        let config = Config::parse("[beacon]\nenabled = false\n").unwrap();
+        let tables = Capture::new(60).tables();
+        let runs = run_all(&Context { tables: &tables, seed: 1 }, &config);
+        let status = |id: &str| &runs.iter().find(|run| run.about.id == id).unwrap().status;
+        assert!(matches!(status("beacon"), Status::Skipped(why) if why.contains("turned it off")));
+        assert_eq!(*status("port-scan"), Status::Ran);
+    }
 }

@@ -1,1 +1,182 @@
-//! The charts: one file each, and one line each in the list.
+//! The charts: one file each, and one line each in [`CHARTS`].
+//!
+//! A chart is drawn once, as SVG, and the PNG is rendered from that SVG with the font that
+//! is built in: both show the same picture on every machine. Whatever has no data says so in
+//! its place.
+
+mod axis;
+mod bars;
+mod beacon_intervals;
+mod bytes_per_process;
+mod canvas;
+mod durations;
+mod open_connections;
+pub mod palette;
+mod png;
+mod states;
+mod top_processes;
+
+use std::thread;
+
+use self::palette::ProcessColours;
+use crate::analyze::Analysis;
+use crate::{Error, Result};
+
+/// Every chart, in the order of the report.
+pub const CHARTS: &[Chart] = &[
+    open_connections::CHART,
+    top_processes::CHART,
+    bytes_per_process::CHART,
+    states::CHART,
+    durations::CHART,
+    beacon_intervals::CHART,
+];
+
+/// A chart as the list holds it.
+#[derive(Debug)]
+pub struct Chart {
+    /// Its id, and the name of its files.
+    pub id: &'static str,
+    /// Its title.
+    pub title: &'static str,
+    /// Draws it as SVG.
+    draw: fn(&Subject<'_>) -> Result<String>,
+}
+
+/// What is drawn.
+struct Subject<'a> {
+    analysis: &'a Analysis,
+    colours: ProcessColours,
+}
+
+/// A chart that has been drawn.
+#[derive(Debug)]
+pub struct Picture {
+    /// The chart's id.
+    pub id: &'static str,
+    /// The chart's title.
+    pub title: &'static str,
+    /// As SVG, with text as text.
+    pub svg: String,
+    /// As PNG, at twice the size.
+    pub png: Vec<u8>,
+}
+
+/// Draws every chart, in the order of the list, one thread each.
+///
+/// # Errors
+/// [`Error::Render`] naming the chart that could not be drawn.
+pub fn draw_all(analysis: &Analysis) -> Result<Vec<Picture>> {
+    let subject = Subject { analysis, colours: ProcessColours::of(&analysis.metrics) };
+    let renderer = png::Renderer::new();
+    thread::scope(|scope| {
+        let threads: Vec<_> =
+            CHARTS.iter().map(|chart| scope.spawn(|| draw(chart, &subject, &renderer))).collect();
+        let join = |(thread, chart): (thread::ScopedJoinHandle<'_, Result<Picture>>, &Chart)| {
+            thread.join().unwrap_or_else(|_| Err(failed(chart.id, "the drawing panicked")))
+        };
+        threads.into_iter().zip(CHARTS).map(join).collect()
+    })
+}
+
+fn draw(chart: &Chart, subject: &Subject<'_>, renderer: &png::Renderer) -> Result<Picture> {
+    let svg = (chart.draw)(subject)?;
+    let png = renderer.render(&svg).map_err(|reason| failed(chart.id, &reason))?;
+    Ok(Picture { id: chart.id, title: chart.title, svg, png })
+}
+
+fn failed(chart: &str, reason: &str) -> Error {
+    Error::Render { what: format!("the chart {chart}"), reason: reason.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::{escape, fixture};
+
+    fn pictures() -> Vec<Picture> {
+        draw_all(&fixture::analysis()).unwrap()
+    }
+
+    #[test]
+    fn every_chart_is_a_picture_of_the_same_size_in_both_forms() {
+        for picture in pictures() {
+            assert!(picture.svg.starts_with(r#"<svg width="900" height="420""#), "{}", picture.id);
+            let size: Vec<u32> =
+                picture.png[16..24].chunks(4).map(|b| u32::from_be_bytes(b.try_into().unwrap())).collect();
+            assert_eq!(size, [1800, 840], "{}", picture.id);
+            assert!(picture.png.len() < 150_000, "{}: {} bytes", picture.id, picture.png.len());
+            assert!(picture.svg.len() < 150_000, "{}: {} bytes", picture.id, picture.svg.len());
+        }
+    }
+
+    #[test]
+    fn every_chart_names_itself_and_has_a_unique_id() {
+        let mut ids: Vec<_> = CHARTS.iter().map(|chart| chart.id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), CHARTS.len());
+        for picture in pictures() {
+            assert!(picture.svg.contains(picture.title), "{}", picture.id);
+        }
+    }
+
+    #[test]
+    fn hostile_names_are_text_in_every_chart() {
+        for picture in pictures() {
+            assert!(!picture.svg.contains("<script"), "{}", picture.id);
+            assert!(!picture.svg.chars().any(|c| escape::is_unsafe(c) && c != '\n'), "{}", picture.id);
+            resvg::usvg::roxmltree::Document::parse(&picture.svg).unwrap();
+        }
+    }
+
+    #[test]
+    fn without_data_every_chart_says_so() {
+        for picture in draw_all(&fixture::empty()).unwrap() {
+            assert!(picture.svg.contains("Nothing to show"), "{}", picture.id);
+        }
+    }
+
+    #[test]
+    fn ten_thousand_of_everything_stays_one_small_picture() {
+        for picture in draw_all(&fixture::large(10_000)).unwrap() {
+            assert!(picture.svg.len() < 150_000, "{}: {} bytes", picture.id, picture.svg.len());
+        }
+    }
+
+    #[test]
+    fn one_of_everything_can_be_drawn() {
+        draw_all(&fixture::large(1)).unwrap();
+    }
+
+    #[test]
+    fn the_same_analysis_gives_the_same_pictures() {
+        for (a, b) in pictures().into_iter().zip(pictures()) {
+            assert_eq!(a.svg, b.svg);
+            assert!(a.png == b.png, "{}", a.id);
+        }
+    }
+
+    /// Not a test: leaves the pictures in the folder that is named, to be looked at.
+    #[test]
+    #[ignore = "for the eye: NETREC_CHARTS=/tmp/charts cargo test -- --ignored look_at_charts"]
+    fn look_at_charts() {
+        let folder = std::path::PathBuf::from(std::env::var_os("NETREC_CHARTS").unwrap());
+        let subjects = [
+            ("fixture", fixture::analysis()),
+            ("empty", fixture::empty()),
+            ("one", fixture::large(1)),
+            ("large", fixture::large(10_000)),
+        ];
+        for (name, analysis) in subjects {
+            std::fs::create_dir_all(folder.join(name)).unwrap();
+            let start = std::time::Instant::now();
+            let pictures = draw_all(&analysis).unwrap();
+            println!("{name}: {:?}", start.elapsed());
+            for picture in pictures {
+                std::fs::write(folder.join(name).join(format!("{}.svg", picture.id)), picture.svg).unwrap();
+                std::fs::write(folder.join(name).join(format!("{}.png", picture.id)), picture.png).unwrap();
+            }
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! `beacon`: periodic connections from one process to one destination.
+
+mod candidate;
+mod null_model;
+mod pairs;
+mod rita;
+#[cfg(test)]
+mod tests;
+mod verdict;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use polars::prelude::{DataFrame, df};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use self::candidate::Candidate;
+use self::pairs::Pair;
+use super::{About, Context, Detector, Outcome, Output};
+use crate::Result;
+use crate::analyze::sockets::{Sockets, Source};
+use crate::analyze::tables::Tables;
+
+/// Pairs whose start times are handed to the charts.
+const CHART_PAIRS: usize = 12;
+
+/// Start times of a pair that are handed to the charts.
+const CHART_STARTS: usize = 2_000;
+
+/// Periodic connections.
+#[derive(Debug)]
+pub struct Beacon;
+
+/// Thresholds of `beacon`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Thresholds {
+    /// Fewest connections at distinct seconds for a pair to be tested, at least 4.
+    pub min_starts: u32,
+    /// Smallest beacon score of RITA, 0 to 1; noise without a period scores about 0.7.
+    pub min_score: f64,
+    /// Largest false discovery rate (q-value) against arrivals without a period, 0 to 1.
+    pub max_q: f64,
+    /// Largest mean distance of a gap from the median gap, as a share of it, 0 to 1: 0 is a
+    /// clock, 0.25 a jitter of ± 50 %, 0.6 chance.
+    pub max_spread: f64,
+    /// Shortest period that is reported, in seconds; never less than two ticks of the recording.
+    pub min_period_s: f64,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self { min_starts: 4, min_score: 0.5, max_q: 0.01, max_spread: 0.4, min_period_s: 2.0 }
+    }
+}
+
+impl Detector for Beacon {
+    type Config = Thresholds;
+
+    const ABOUT: About = About {
+        id: "beacon",
+        title: "Periodic connections",
+        what_it_finds: "A process that connects to the same address and port at regular intervals, with or without \
+            jitter and missed check-ins. Where several processes contact one destination, they are also looked at \
+            together, so that a beacon that runs under a new name each time is found.",
+        why_it_matters: "Malware that waits for orders asks for them again and again, at intervals that a clock makes \
+            and not a person. So do time servers, update checks and monitoring: periodic is not the same as \
+            suspicious, and most of what is found is a machine doing its duty.",
+        how_it_decides: "A pair is a process (by name; the local address where it is not known), a remote address, a \
+            port and a protocol. Its connections that were opened during the recording, within its last 24 hours, \
+            are tested if they start at no fewer than `min_starts` distinct seconds. Three things must hold. RITA's \
+            score, from regular gaps, equal sizes, a flat histogram and presence over the whole window, is at least \
+            `min_score`; arrivals without any period reach about 0.7, so this alone says little. The p-value says how \
+            often as many connections at random times would be at least as regular, at the coarseness of \
+            this recording; over all pairs, the expected share of false discoveries (Benjamini-Hochberg) is at most \
+            `max_q`. And the gaps lie on average no further than `max_spread` of the median gap from it. Periods \
+            below `min_period_s` seconds or two ticks cannot be told from a busy process. Severity: medium to a \
+            public address; low to any other; info for services that are periodic by design (NTP, DHCP, mDNS, SSDP, \
+            LLMNR) and for connections that follow each other without a pause.",
+        false_positives: "Update checks, health checks, monitoring agents, mail clients, push notifications, cron jobs, \
+            anything that polls. A download in equal pieces, one connection after the other. The question is not \
+            whether it is regular but whether this process has a reason to ask this address.",
+        evidence: "Period (median gap) and jitter in seconds, check-ins and how many were missed, the score and its four \
+            parts beside `min_score`, p-value and q-value beside `max_q`, the spread of the gaps beside `max_spread`, \
+            and the connections. The tables `pairs` and `intervals` hold every tested pair and the gaps of the first.",
+        source: "Score: RITA v5, Active Countermeasures (analysis/beacons.go), from its formulas. Null model: arrivals \
+            without memory given their number and span; J. Besag, P. Clifford: Sequential Monte Carlo p-values. \
+            Biometrika 1991; Y. Benjamini, Y. Hochberg: Controlling the False Discovery Rate. JRSS B 1995. ATT&CK \
+            T1071, T1571.",
+    };
+
+    fn validate(config: &Thresholds) -> Result<(), String> {
+        let fractions =
+            [("min_score", config.min_score), ("max_q", config.max_q), ("max_spread", config.max_spread)];
+        for (key, value) in fractions {
+            if !(0.0..=1.0).contains(&value) {
+                return Err(format!("{key} must lie between 0 and 1"));
+            }
+        }
+        if config.max_q < 1e-4 {
+            return Err("max_q must be 0.0001 or more: less cannot be resolved by simulation".to_owned());
+        }
+        if config.min_starts < 4 {
+            return Err("min_starts must be at least 4: fewer have no rhythm".to_owned());
+        }
+        if !(config.min_period_s > 0.0 && config.min_period_s.is_finite()) {
+            return Err("min_period_s must be above 0".to_owned());
+        }
+        Ok(())
+    }
+
+    fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
+        let sockets = Sockets::of(context.tables)?;
+        let timing = Timing::of(context.tables, config);
+        let mut candidates: Vec<Candidate<'_>> =
+            pairs::collect(&sockets, timing.window_us, config.min_starts as usize)
+                .into_iter()
+                .filter_map(|series| Candidate::of(&sockets, series, timing.window_us, timing.tick_us))
+                .collect();
+        test(&mut candidates, context.seed, config.max_q);
+        let found = found(&candidates, &timing, config);
+        let mut order: Vec<usize> = (0..candidates.len()).collect();
+        order.sort_by(|a, b| {
+            let rank = |at: usize| (found.contains(&at), candidates[at].score.total, -candidates[at].p_value);
+            rank(*b).partial_cmp(&rank(*a)).unwrap_or(std::cmp::Ordering::Equal).then(a.cmp(b))
+        });
+        let ranked: Vec<(&Candidate<'_>, bool)> =
+            order.iter().map(|at| (&candidates[*at], found.contains(at))).collect();
+        let findings = ranked
+            .iter()
+            .filter(|(_, is_found)| *is_found)
+            .map(|(candidate, _)| verdict::finding(&sockets, candidate, config))
+            .collect();
+        let tables = vec![("pairs", pairs_table(&ranked)?), ("intervals", intervals_table(&ranked)?)];
+        Ok(Outcome::Ran(Output { findings, tables, limits: timing.limits() }))
+    }
+}
+
+/// What the recording allows to be seen of time.
+struct Timing {
+    /// The recording, or its last 24 hours, µs since the Unix epoch.
+    window_us: (i64, i64),
+    /// Time to which starts are known, µs.
+    tick_us: i64,
+    /// Shortest period that is reported, in seconds.
+    shortest_s: f64,
+    is_cut: bool,
+}
+
+impl Timing {
+    fn of(tables: &Tables, config: &Thresholds) -> Self {
+        let (first, last) = tables.span_us;
+        let earliest = last.saturating_sub(rita::MAX_WINDOW_S * 1_000_000);
+        // A hostile interval must neither be zero nor overflow.
+        let tick_s = tables.interval_s.clamp(1.0, rita::MAX_WINDOW_S as f64);
+        Self {
+            window_us: (first.max(earliest), last),
+            tick_us: (tick_s * 1e6) as i64,
+            shortest_s: config.min_period_s.max(2.0 * tick_s),
+            is_cut: first < earliest,
+        }
+    }
+
+    fn limits(&self) -> Vec<String> {
+        let (first, last) = self.window_us;
+        let longest_s = last.saturating_sub(first) as f64 / 3e6;
+        let mut limits = vec![format!(
+            "This capture can show periods from {} to {}.",
+            verdict::duration(self.shortest_s),
+            verdict::duration(longest_s)
+        )];
+        if self.is_cut {
+            limits.push("Only the last 24 hours of the recording were looked at.".to_owned());
+        }
+        limits
+    }
+}
+
+fn test(candidates: &mut [Candidate<'_>], seed: u64, max_q: f64) {
+    let arrivals: Vec<_> = candidates.iter().map(|candidate| &candidate.arrivals).collect();
+    let p_values = null_model::p_values(&arrivals, seed, max_q);
+    let q_values = null_model::q_values(&p_values);
+    for ((candidate, p_value), q_value) in candidates.iter_mut().zip(p_values).zip(q_values) {
+        (candidate.p_value, candidate.q_value) = (p_value, q_value);
+    }
+}
+
+/// The candidates that meet every threshold, each destination in its clearest light: a
+/// process if one is periodic alone, else all sources together, else connections of unknown
+/// owner.
+fn found(candidates: &[Candidate<'_>], timing: &Timing, config: &Thresholds) -> BTreeSet<usize> {
+    let meets = |c: &Candidate<'_>| {
+        c.score.total >= config.min_score
+            && c.q_value <= config.max_q
+            && c.arrivals.spread() <= config.max_spread
+            // A start is known to a tick, and so is a period.
+            && c.period_s >= 0.95 * timing.shortest_s
+    };
+    let clarity = |pair: &Pair<'_>| match pair.source {
+        Some(Source::Process(_)) => 2,
+        None => 1,
+        Some(Source::Address(_)) => 0,
+    };
+    let all: Vec<usize> = (0..candidates.len()).filter(|at| meets(&candidates[*at])).collect();
+    let mut clearest: BTreeMap<_, u8> = BTreeMap::new();
+    for pair in all.iter().map(|at| candidates[*at].series.pair) {
+        let best = clearest.entry(pair.destination()).or_default();
+        *best = clarity(&pair).max(*best);
+    }
+    all.into_iter()
+        .filter(|at| {
+            let pair = candidates[*at].series.pair;
+            clearest.get(&pair.destination()) == Some(&clarity(&pair))
+        })
+        .collect()
+}
+
+/// Every tested pair, those found first, then by score.
+///
+/// `process_name` is null where it is not known, and where several sources are looked at
+/// together (`sources` = `several`).
+fn pairs_table(ranked: &[(&Candidate<'_>, bool)]) -> Result<DataFrame> {
+    fn column<T>(ranked: &[(&Candidate<'_>, bool)], field: impl Fn(&Candidate<'_>) -> T) -> Vec<T> {
+        ranked.iter().map(|(candidate, _)| field(candidate)).collect()
+    }
+    Ok(df!(
+        "process_name" => column(ranked, verdict::process_name),
+        "remote_addr" => column(ranked, |c| c.series.pair.addr.to_owned()),
+        "remote_port" => column(ranked, |c| c.series.pair.port),
+        "starts" => column(ranked, |c| c.series.starts_us.len() as u32),
+        "score" => column(ranked, |c| c.score.total),
+        "ts" => column(ranked, |c| c.score.ts),
+        "ds" => column(ranked, |c| c.score.ds),
+        "hist" => column(ranked, |c| c.score.hist),
+        "dur" => column(ranked, |c| c.score.dur),
+        "p_value" => column(ranked, |c| c.p_value),
+        "q_value" => column(ranked, |c| c.q_value),
+        "period_s" => column(ranked, |c| c.period_s),
+        "spread" => column(ranked, |c| c.arrivals.spread()),
+        "protocol" => column(ranked, |c| c.series.pair.protocol.to_owned()),
+        "sources" => column(ranked, |c| if c.series.pair.source.is_some() { "one" } else { "several" }),
+        "found" => ranked.iter().map(|(_, is_found)| *is_found).collect::<Vec<_>>(),
+    )?)
+}
+
+/// The start times of the first pairs, with the time since the start before.
+fn intervals_table(ranked: &[(&Candidate<'_>, bool)]) -> Result<DataFrame> {
+    let (mut ranks, mut labels, mut starts, mut gaps) = (vec![], vec![], vec![], vec![]);
+    for (rank, (candidate, _)) in ranked.iter().take(CHART_PAIRS).enumerate() {
+        let mut before: Option<i64> = None;
+        for start in candidate.series.starts_us.iter().take(CHART_STARTS) {
+            ranks.push(rank as u32 + 1);
+            labels.push(candidate.label());
+            starts.push(*start);
+            gaps.push(before.map(|before| (start - before) as f64 / 1e6));
+            before = Some(*start);
+        }
+    }
+    Ok(df!("rank" => ranks, "label" => labels, "start_us" => starts, "gap_s" => gaps)?)
+}

@@ -1,0 +1,123 @@
+//! One pair, measured: its score, its rhythm, and how surprising that is.
+
+use super::null_model::Arrivals;
+use super::pairs::Series;
+use super::rita::{self, Score};
+use crate::analyze::sockets::Sockets;
+use crate::analyze::stats;
+
+/// UDP services that are periodic by design: port and name.
+const PERIODIC_BY_DESIGN: [(u16, &str); 8] = [
+    (67, "DHCP"),
+    (68, "DHCP"),
+    (123, "NTP"),
+    (546, "DHCPv6"),
+    (547, "DHCPv6"),
+    (1900, "SSDP"),
+    (5353, "mDNS"),
+    (5355, "LLMNR"),
+];
+
+/// A pair that was tested.
+#[derive(Debug)]
+pub(super) struct Candidate<'a> {
+    pub(super) series: Series<'a>,
+    pub(super) score: Score,
+    pub(super) arrivals: Arrivals,
+    /// Median time between connections, in seconds.
+    pub(super) period_s: f64,
+    /// Median distance of a gap of about one period from the period, in seconds.
+    pub(super) jitter_s: f64,
+    /// Check-ins that the rhythm would have had, and that are not there.
+    pub(super) missed: u64,
+    /// Connections last about as long as the time between them: no pause, so no check-in.
+    pub(super) is_back_to_back: bool,
+    pub(super) p_value: f64,
+    pub(super) q_value: f64,
+}
+
+impl<'a> Candidate<'a> {
+    /// Measures a pair; none if it has too few distinct starts.
+    pub(super) fn of(
+        sockets: &Sockets<'a>,
+        series: Series<'a>,
+        window_us: (i64, i64),
+        tick_us: i64,
+    ) -> Option<Self> {
+        let arrivals = Arrivals::of(&series.starts_us, window_us.0, tick_us)?;
+        let sizes: Vec<u64> = series.rows.iter().filter_map(|row| sockets.get(*row).bytes_sent).collect();
+        let seconds = (window_us.0.div_euclid(1_000_000), window_us.1.div_euclid(1_000_000));
+        let score = rita::score(&series.starts_s(), &sizes, seconds)?;
+        let gaps_s = gaps_s(&series.starts_us, tick_us);
+        let period_s = stats::median(&gaps_s)?;
+        let lasting = stats::sorted(series.rows.iter().map(|row| sockets.get(*row).duration_s));
+        let is_back_to_back = stats::median(&lasting)? >= 0.8 * period_s;
+        Some(Self {
+            jitter_s: jitter_s(&gaps_s, period_s),
+            missed: missed(&gaps_s, period_s),
+            series,
+            score,
+            arrivals,
+            period_s,
+            is_back_to_back,
+            p_value: 1.0,
+            q_value: 1.0,
+        })
+    }
+
+    /// The service that is periodic by design, if it is one.
+    pub(super) fn periodic_service(&self) -> Option<&'static str> {
+        let is_udp = self.series.pair.protocol == "udp";
+        PERIODIC_BY_DESIGN
+            .iter()
+            .find(|(port, _)| is_udp && *port == self.series.pair.port)
+            .map(|(_, name)| *name)
+    }
+
+    /// Who and where, for titles and charts.
+    pub(super) fn label(&self) -> String {
+        let pair = &self.series.pair;
+        let source = pair.source.map_or_else(|| "several processes".to_owned(), |source| source.to_string());
+        format!("{source} → {} port {}", pair.addr, pair.port)
+    }
+}
+
+/// Gaps in ascending order, in seconds; starts within half a tick of each other are one.
+fn gaps_s(starts_us: &[i64], tick_us: i64) -> Vec<f64> {
+    let mut distinct: Vec<i64> = Vec::with_capacity(starts_us.len());
+    for start in starts_us {
+        if distinct.last().is_none_or(|last| start - last > tick_us / 2) {
+            distinct.push(*start);
+        }
+    }
+    stats::sorted(distinct.windows(2).map(|w| (w[1] - w[0]) as f64 / 1e6))
+}
+
+/// Only gaps of about one period say how exact the clock is.
+fn jitter_s(gaps_s: &[f64], period_s: f64) -> f64 {
+    let near: Vec<f64> =
+        gaps_s.iter().copied().filter(|gap| (0.5..1.5).contains(&(gap / period_s))).collect();
+    stats::mad(&near, period_s).unwrap_or(0.0)
+}
+
+fn missed(gaps_s: &[f64], period_s: f64) -> u64 {
+    gaps_s.iter().map(|gap| ((gap / period_s).round() as u64).saturating_sub(1)).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missed_check_in_is_counted_and_is_no_jitter() {
+        let gaps = stats::sorted([60.0, 60.0, 61.0, 59.0, 120.0, 60.0, 181.0]);
+        assert_eq!(missed(&gaps, 60.0), 3);
+        assert!((jitter_s(&gaps, 60.0)).abs() < 1e-9);
+    }
+
+    #[test]
+    fn starts_at_one_moment_are_one() {
+        let gaps = gaps_s(&[0, 100, 60_000_000, 60_000_500, 120_000_000], 1_000_000);
+        assert_eq!(gaps.len(), 2);
+    }
+}

@@ -1,0 +1,261 @@
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use super::*;
+use crate::analyze::finding::{Finding, Severity};
+use crate::analyze::testing::{Capture, Conn};
+
+fn uniform(rng: &mut ChaCha8Rng) -> f64 {
+    (f64::from(rng.next_u32()) + 0.5) / (f64::from(u32::MAX) + 1.0)
+}
+
+/// When a snapshot at every whole second sees it first.
+fn tick(at_s: f64) -> f64 {
+    at_s.ceil()
+}
+
+fn c2() -> Conn {
+    Conn::to("203.0.113.66", 443).by("kworker", 666).bytes(180, 420)
+}
+
+fn findings(capture: &Capture) -> Vec<Finding> {
+    capture.run::<Beacon>().findings
+}
+
+#[track_caller]
+fn only(capture: &Capture) -> Finding {
+    let mut findings = findings(capture);
+    let titles: Vec<_> = findings.iter().map(|f| f.judgement.title.clone()).collect();
+    assert_eq!(findings.len(), 1, "{titles:?}");
+    findings.remove(0)
+}
+
+fn measured(finding: &Finding, name: &str) -> f64 {
+    finding.evidence.measurements.iter().find(|m| m.name == name).unwrap().value
+}
+
+/// A pair without a rhythm: arrivals without memory.
+fn add_noise(capture: &mut Capture, rng: &mut ChaCha8Rng, conn: &Conn, rate: f64, seconds: f64) {
+    let mut at = 0.0;
+    loop {
+        at -= uniform(rng).ln() / rate;
+        if at > seconds {
+            return;
+        }
+        let sent = 100 + u64::from(rng.next_u32() % 5_000);
+        capture.add(conn.clone().at(tick(at)).bytes(sent, 3_000));
+    }
+}
+
+#[test]
+fn two_seconds_for_a_minute_at_one_second_ticks() {
+    let mut capture = Capture::new(60);
+    for n in 0..30 {
+        capture.add(c2().at(tick(f64::from(n) * 2.02 + 0.4)));
+    }
+    let finding = only(&capture);
+    assert_eq!(finding.judgement.title, "kworker contacts 203.0.113.66 port 443 every 2 s");
+    assert_eq!(finding.judgement.severity, Severity::Medium);
+    assert_eq!(finding.judgement.attack, ["T1071.001"]);
+    assert!((measured(&finding, "period") - 2.0).abs() < 1e-9);
+    assert!(measured(&finding, "q-value") <= 0.01);
+    assert_eq!(finding.evidence.connections_total, 30);
+}
+
+#[test]
+fn a_minute_with_twenty_percent_jitter_and_missed_check_ins_is_found_every_time() {
+    for seed in 0..20 {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut capture = Capture::new(3_600);
+        let mut at = 10.0;
+        while at < 3_590.0 {
+            if uniform(&mut rng) > 0.1 {
+                capture.add(c2().at(tick(at)));
+            }
+            at += 60.0 * (0.8 + 0.4 * uniform(&mut rng));
+        }
+        let finding = only(&capture);
+        assert!((measured(&finding, "period") - 60.0).abs() < 8.0, "seed {seed}");
+        assert!(measured(&finding, "missed") >= 1.0, "seed {seed}");
+    }
+}
+
+#[test]
+fn a_beacon_in_a_small_part_of_a_long_recording_is_found() {
+    let mut capture = Capture::new(7_200);
+    for n in 0..30 {
+        capture.add(c2().at(3_000.0 + f64::from(n) * 5.0));
+    }
+    assert!((measured(&only(&capture), "period") - 5.0).abs() < 1e-9);
+}
+
+#[test]
+fn a_beacon_among_noise_is_the_only_finding() {
+    let mut rng = ChaCha8Rng::seed_from_u64(4);
+    let mut capture = Capture::new(1_800);
+    for host in 1..=100 {
+        let conn = Conn::to(&format!("198.51.100.{host}"), 443).by("firefox", 1);
+        add_noise(&mut capture, &mut rng, &conn, 0.02, 1_800.0);
+    }
+    for n in 0..60 {
+        capture.add(c2().at(tick(f64::from(n) * 30.0 + 2.0 * uniform(&mut rng))));
+    }
+    assert_eq!(only(&capture).judgement.entities.process_name.as_deref(), Some("kworker"));
+}
+
+#[test]
+fn pure_noise_is_quiet_in_at_least_99_of_100_pairs() {
+    let mut rng = ChaCha8Rng::seed_from_u64(12);
+    let (mut tested, mut found) = (0, 0);
+    // Many captures, so that the control over all pairs of one does not hide a bad test.
+    for capture_number in 0..60 {
+        let mut capture = Capture::new(900);
+        for host in 1..=5 {
+            let rate = [0.01, 0.02, 0.05, 0.1, 0.4][capture_number % 5];
+            let conn = Conn::to(&format!("198.51.100.{host}"), 443).by("firefox", 1);
+            add_noise(&mut capture, &mut rng, &conn, rate, 900.0);
+        }
+        let output = capture.run::<Beacon>();
+        tested += output.tables[0].1.height();
+        found += output.findings.len();
+    }
+    assert!(tested >= 280, "{tested}");
+    assert!(found * 100 <= tested, "{found} of {tested}");
+}
+
+#[test]
+fn a_busy_process_is_no_beacon() {
+    let mut capture = Capture::new(120);
+    for n in 0..1_200 {
+        capture.add(Conn::to("10.0.0.5", 8080).by("wrk", 1).at(tick(f64::from(n) / 10.0)));
+    }
+    assert!(findings(&capture).is_empty());
+}
+
+#[test]
+fn a_normal_host_is_quiet() {
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    let mut capture = Capture::new(600);
+    capture.add(Conn::listener(22));
+    capture.add(Conn::to("203.0.113.1", 22).by("ssh", 5).standing());
+    for visit in 0..12 {
+        let start = uniform(&mut rng) * 590.0;
+        for n in 0..8 {
+            let conn = Conn::to(&format!("203.0.113.{}", visit % 4 + 1), 443).by("firefox", 1);
+            capture.add(conn.at(tick(start + f64::from(n) * uniform(&mut rng))));
+        }
+    }
+    assert!(findings(&capture).is_empty());
+}
+
+#[test]
+fn the_accepting_side_inside_the_host_is_not_reported() {
+    let mut capture = Capture::new(60);
+    capture.add(Conn::listener(9_000));
+    for n in 0..30 {
+        let (at, port) = (f64::from(n) * 2.0, 40_000 + n as u16);
+        capture.add(Conn::to("127.0.0.1", 9_000).local_port(port).internal().by("client", 1).at(at));
+        capture.add(Conn::to("127.0.0.1", port).local_port(9_000).internal().by("server", 2).at(at));
+    }
+    let finding = only(&capture);
+    assert_eq!(finding.judgement.entities.process_name.as_deref(), Some("client"));
+    assert_eq!(finding.judgement.severity, Severity::Low);
+}
+
+#[test]
+fn connections_from_before_the_recording_and_from_outside_do_not_count() {
+    let mut capture = Capture::new(600);
+    for n in 0..20 {
+        capture.add(c2().standing().at(f64::from(n) * 30.0));
+        capture.add(Conn::to("203.0.113.7", 50_000).local_port(22).inbound().at(f64::from(n) * 30.0));
+    }
+    assert!(findings(&capture).is_empty());
+}
+
+#[test]
+fn a_new_name_at_every_check_in_is_found_by_the_destination() {
+    let mut capture = Capture::new(600);
+    for n in 0..20 {
+        let conn = if n % 3 == 0 { c2().unowned() } else { c2().by(&format!("tmp{n}"), 500 + n) };
+        capture.add(conn.at(f64::from(n) * 30.0));
+    }
+    let finding = only(&capture);
+    assert_eq!(
+        finding.judgement.title,
+        "Several processes together contact 203.0.113.66 port 443 every 30 s"
+    );
+    assert_eq!(finding.judgement.entities.process_name, None);
+}
+
+#[test]
+fn one_beacon_and_a_visitor_to_the_same_place_are_one_finding() {
+    let mut capture = Capture::new(600);
+    for n in 0..20 {
+        capture.add(c2().at(f64::from(n) * 30.0));
+    }
+    capture.add(c2().by("firefox", 1).at(100.0));
+    assert!(only(&capture).judgement.title.starts_with("kworker"));
+}
+
+#[test]
+fn what_is_periodic_by_design_is_information() {
+    let mut capture = Capture::new(3_600);
+    for n in 0..50 {
+        capture.add(Conn::to("203.0.113.123", 123).udp().by("ntpd", 3).uncounted().at(f64::from(n) * 64.0));
+    }
+    let finding = only(&capture);
+    assert_eq!(finding.judgement.severity, Severity::Info);
+    assert!(finding.judgement.title.contains("(NTP)") && finding.judgement.attack.is_empty());
+    assert!(finding.judgement.explanation.contains("Sizes were not counted"));
+}
+
+#[test]
+fn work_in_turns_is_information() {
+    let mut capture = Capture::new(600);
+    for n in 0..60 {
+        capture.add(Conn::to("203.0.113.9", 443).by("wget", 3).lasting(9.0).at(f64::from(n) * 10.0));
+    }
+    assert_eq!(only(&capture).judgement.severity, Severity::Info);
+}
+
+#[test]
+fn an_odd_port_is_its_own_technique() {
+    let mut capture = Capture::new(600);
+    for n in 0..20 {
+        capture.add(Conn::to("203.0.113.66", 4_444).by("nc", 9).at(f64::from(n) * 30.0));
+    }
+    assert_eq!(only(&capture).judgement.attack, ["T1071", "T1571"]);
+}
+
+#[test]
+fn the_tables_hold_every_tested_pair_and_the_gaps_of_the_first() {
+    let mut capture = Capture::new(600);
+    let mut rng = ChaCha8Rng::seed_from_u64(9);
+    add_noise(&mut capture, &mut rng, &Conn::to("198.51.100.1", 443).by("firefox", 1), 0.05, 600.0);
+    for n in 0..20 {
+        capture.add(c2().at(f64::from(n) * 30.0));
+    }
+    let output = capture.run::<Beacon>();
+    let table = |name: &str| &output.tables.iter().find(|(n, _)| *n == name).unwrap().1;
+    let names = table("pairs").column("process_name").unwrap().str().unwrap();
+    assert_eq!((names.get(0), names.get(1)), (Some("kworker"), Some("firefox")));
+    let gaps = table("intervals").column("gap_s").unwrap().f64().unwrap();
+    assert_eq!((gaps.get(0), gaps.get(1)), (None, Some(30.0)));
+}
+
+#[test]
+fn the_limits_say_which_periods_could_be_seen() {
+    let output = Capture::new(600).run::<Beacon>();
+    assert_eq!(output.limits, ["This capture can show periods from 2 s to 3.3 min."]);
+}
+
+#[test]
+fn the_same_capture_gives_the_same_findings() {
+    let mut capture = Capture::new(600);
+    for n in 0..20 {
+        capture.add(c2().at(f64::from(n) * 30.0));
+    }
+    let ids =
+        |capture: &Capture| findings(capture).into_iter().map(|f| (f.id, f.evidence)).collect::<Vec<_>>();
+    assert_eq!(ids(&capture), ids(&capture));
+}

@@ -1,0 +1,446 @@
+//! `isolation-forest`: connections unlike the rest of the capture.
+
+pub mod forest;
+
+use std::collections::BTreeMap;
+
+use polars::prelude::df;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use self::forest::{Forest, Growth, MAX_SAMPLE};
+use super::{About, Context, Detector, Outcome, Output};
+use crate::Result;
+use crate::analyze::features::{self, FEATURES, Matrix, Scale};
+use crate::analyze::finding::{Confidence, Evidence, Finding, Judgement, Measurement, Severity};
+use crate::analyze::sockets::{Socket, Sockets, Source};
+
+/// Connections unlike the rest, by an isolation forest.
+#[derive(Debug)]
+pub struct IsolationForest;
+
+/// Thresholds of `isolation-forest`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Thresholds {
+    /// Trees in the forest.
+    pub trees: u32,
+    /// Connections in the sample of each tree (ψ).
+    pub sample_size: u32,
+    /// Fewest connections; with fewer, nothing can be called usual, and the detector is skipped.
+    pub min_connections: u32,
+    /// A connection is reported from this anomaly score on, 0 to 1; 0.5 is the average.
+    pub min_score: f64,
+    /// At most this share of the connections is reported, the highest scores first, 0 to 1.
+    pub max_share: f64,
+    /// A connection is reported only if one of its features lies at least this far from the
+    /// capture's median, in robust standard deviations.
+    pub min_robust_z: f64,
+    /// From this anomaly score on a finding is `low` instead of `info`, 0 to 1.
+    pub low_score: f64,
+    /// At most this many findings, the highest scores first.
+    pub max_findings: u32,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self {
+            trees: 100,
+            sample_size: 256,
+            min_connections: 50,
+            min_score: 0.65,
+            max_share: 0.01,
+            min_robust_z: 3.5,
+            low_score: 0.75,
+            max_findings: 20,
+        }
+    }
+}
+
+impl Detector for IsolationForest {
+    type Config = Thresholds;
+
+    const ABOUT: About = About {
+        id: "isolation-forest",
+        title: "Connections unlike the rest",
+        what_it_finds: "Connections whose amounts, timing, port, address and process together are unlike those of the \
+            other connections in the same capture: the one large upload among small requests, the lone connection of a \
+            process that nothing else uses, to a port that nothing else talks to.",
+        why_it_matters: "It asks nothing about what is known to be bad, so it can point at what no rule describes. It \
+            is a place to start looking, not a verdict: most unusual connections are harmless.",
+        how_it_decides: "Each connection becomes eleven numbers: bytes sent and received, the sent share of the bytes, \
+            time seen, packets, bytes per packet, retransmission rate, round-trip time, and the share of the \
+            capture's connections that have the same port, the same address, the same process. Amounts and shares \
+            are compared by their logarithms; what was not counted is set to the capture's median, so that not \
+            knowing never stands out. `trees` random trees, each over `sample_size` connections, split the numbers at \
+            random until each connection is alone; the sooner that happens, the higher its score, 0 to 1, where 0.5 is \
+            average. Reported are connections with a score of at least `min_score` that are among the highest \
+            `max_share` of the connections and have a number at least `min_robust_z` robust standard deviations from \
+            the capture's median. Those of one process to one address are one finding, and no more than \
+            `max_findings` are given. Severity is `info`, and `low` from a score of `low_score` on; never more, as \
+            unlike is not bad. With fewer than `min_connections` connections the detector is skipped. The random \
+            choices are seeded: the same capture gives the same scores.",
+        false_positives: "Anything rare and legitimate: a backup, a software update, a video call, the one long-lived \
+            session of an administrator, a service that was used once in this recording. In a capture in which nearly \
+            everything is malicious, the benign remainder is what stands out.",
+        evidence: "The highest score beside `min_score`; the features that made the connection stand out, by how much \
+            the score would fall if that one feature were as usual; each with its value, the capture's median and the \
+            distance in robust standard deviations. The table `scores` holds the score of every connection.",
+        source: "F. T. Liu, K. M. Ting, Z.-H. Zhou: Isolation Forest. ICDM 2008, doi 10.1109/ICDM.2008.17. Robust \
+            distances: B. Iglewicz, D. C. Hoaglin: How to Detect and Handle Outliers, 1993.",
+    };
+
+    fn validate(config: &Thresholds) -> Result<(), String> {
+        let share = |key: &str, value: f64| {
+            if (0.0..=1.0).contains(&value) { Ok(()) } else { Err(format!("{key} must lie between 0 and 1")) }
+        };
+        share("min_score", config.min_score)?;
+        share("low_score", config.low_score)?;
+        share("max_share", config.max_share)?;
+        if !(1..=10_000).contains(&config.trees) {
+            return Err("trees must lie between 1 and 10000".to_owned());
+        }
+        if !(2..=MAX_SAMPLE as u32).contains(&config.sample_size) {
+            return Err(format!("sample_size must lie between 2 and {MAX_SAMPLE}"));
+        }
+        if config.min_connections < 2 {
+            return Err("min_connections must be at least 2".to_owned());
+        }
+        if !(config.min_robust_z >= 0.0 && config.min_robust_z.is_finite()) {
+            return Err("min_robust_z must be 0 or more".to_owned());
+        }
+        Ok(())
+    }
+
+    fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
+        let sockets = Sockets::of(context.tables)?;
+        let rows = features::connections(&sockets);
+        if rows.len() < config.min_connections as usize {
+            return Ok(Outcome::Skipped(format!(
+                "{} connections; it takes at least {} to say what is usual.",
+                rows.len(),
+                config.min_connections
+            )));
+        }
+        let matrix = Matrix::of(&sockets, &rows);
+        let growth =
+            Growth { trees: config.trees as usize, sample: config.sample_size as usize, seed: context.seed };
+        let Some(forest) = Forest::grow(&matrix.values, FEATURES.len(), growth) else {
+            return Ok(Outcome::Skipped("Too few connections for a forest.".to_owned()));
+        };
+        let scores = forest.scores(&matrix.values);
+        let judge = Judge {
+            config,
+            sockets: &sockets,
+            rows: &rows,
+            matrix: &matrix,
+            scores: &scores,
+            forest: &forest,
+        };
+        let groups = judge.groups();
+        let shown = config.max_findings as usize;
+        let findings = groups.iter().take(shown).map(|group| judge.finding(group)).collect();
+        let scores_table = df!(
+            "conn_id" => rows.iter().map(|row| sockets.get(*row).conn_id).collect::<Vec<_>>(),
+            "score" => &scores,
+        )?;
+        Ok(Outcome::Ran(Output {
+            findings,
+            tables: vec![("scores", scores_table)],
+            limits: judge.limits(groups.len()),
+        }))
+    }
+}
+
+/// A capture's connections with their scores, and the thresholds.
+struct Judge<'a, 'c> {
+    config: &'a Thresholds,
+    sockets: &'a Sockets<'c>,
+    /// Rows of the connections in the table of sockets.
+    rows: &'a [usize],
+    matrix: &'a Matrix,
+    scores: &'a [f64],
+    forest: &'a Forest,
+}
+
+/// Why a connection stands out: one feature.
+struct Reason {
+    column: usize,
+    /// By how much the score falls if this feature is as usual.
+    weight: f64,
+    robust_z: f64,
+}
+
+impl<'c> Judge<'_, 'c> {
+    fn socket(&self, row: usize) -> Socket<'c> {
+        self.sockets.get(self.rows[row])
+    }
+
+    /// Rows that are reported, of one process and address each; highest score first.
+    fn groups(&self) -> Vec<Vec<usize>> {
+        let mut rows: Vec<usize> =
+            (0..self.scores.len()).filter(|row| self.scores[*row] >= self.config.min_score).collect();
+        rows.sort_by(|a, b| self.scores[*b].total_cmp(&self.scores[*a]).then(a.cmp(b)));
+        rows.truncate((self.scores.len() as f64 * self.config.max_share).ceil() as usize);
+        rows.retain(|row| self.widest(*row) >= self.config.min_robust_z);
+        let mut groups: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+        for row in rows {
+            let socket = self.socket(row);
+            groups.entry((Source::of(&socket), socket.remote.map(|(addr, _)| addr))).or_default().push(row);
+        }
+        let mut groups: Vec<Vec<usize>> = groups.into_values().collect();
+        groups.sort_by(|a, b| self.scores[b[0]].total_cmp(&self.scores[a[0]]).then(a[0].cmp(&b[0])));
+        groups
+    }
+
+    fn robust_z(&self, row: usize, column: usize) -> f64 {
+        let value = f64::from(self.matrix.row(row)[column]);
+        self.matrix.bulks[column].map_or(0.0, |bulk| bulk.robust_z(value))
+    }
+
+    /// The largest distance of any feature from its median.
+    fn widest(&self, row: usize) -> f64 {
+        (0..FEATURES.len()).map(|column| self.robust_z(row, column).abs()).fold(0.0, f64::max)
+    }
+
+    /// The features that made a connection stand out, the weightiest first, at most three.
+    fn reasons(&self, row: usize) -> Vec<Reason> {
+        let usual: Vec<f32> = self.matrix.bulks.iter().map(|b| b.map_or(0.0, |b| b.median) as f32).collect();
+        let mut reasons: Vec<Reason> = (0..FEATURES.len())
+            .map(|column| {
+                let mut values = self.matrix.row(row).to_vec();
+                values[column] = usual[column];
+                let without = self.forest.scores(&values)[0];
+                Reason { column, weight: self.scores[row] - without, robust_z: self.robust_z(row, column) }
+            })
+            .filter(|reason| reason.robust_z.abs() >= 1.0)
+            .collect();
+        reasons.sort_by(|a, b| b.weight.total_cmp(&a.weight).then(a.column.cmp(&b.column)));
+        reasons.truncate(3);
+        reasons
+    }
+
+    fn finding(&self, group: &[usize]) -> Finding {
+        let top = group[0];
+        let score = self.scores[top];
+        let reasons = self.reasons(top);
+        let mut members: Vec<Socket<'_>> = group.iter().map(|row| self.socket(*row)).collect();
+        members.sort_by_key(|s| (s.first_seen_us, s.conn_id));
+        let severity = if score >= self.config.low_score { Severity::Low } else { Severity::Info };
+        let judgement = Judgement {
+            severity,
+            confidence: Confidence::new((score - 0.5) * 2.0),
+            title: title(&self.socket(top), group.len()),
+            explanation: self.explanation(top, group.len(), &reasons),
+            false_positives: String::new(),
+            attack: Vec::new(),
+            entities: self.sockets.entities(&members),
+        };
+        let ids: Vec<u64> = members.iter().map(|s| s.conn_id).collect();
+        let first = members.iter().map(|s| s.first_seen_us).min().unwrap_or_default();
+        let last = members.iter().map(|s| s.last_seen_us).max().unwrap_or_default();
+        let evidence = Evidence::new(self.measurements(top, &reasons), &ids, (first, last));
+        Finding::new(&IsolationForest::ABOUT, judgement, evidence)
+    }
+
+    fn explanation(&self, row: usize, connections: usize, reasons: &[Reason]) -> String {
+        let which =
+            if connections == 1 { "This connection is" } else { "The most unusual of these connections is" };
+        let parts: Vec<String> = reasons
+            .iter()
+            .map(|reason| {
+                let direction = if reason.robust_z < 0.0 { "below" } else { "above" };
+                format!(
+                    "{} {} against a median of {} ({:.1} robust standard deviations {direction})",
+                    FEATURES[reason.column].name,
+                    quantity(reason.column, f64::from(self.matrix.row(row)[reason.column])),
+                    quantity(reason.column, self.usual(reason.column)),
+                    reason.robust_z.abs(),
+                )
+            })
+            .collect();
+        format!(
+            "{which} unlike the other {} connections of this capture (score {:.2}, 0.5 is average). What makes it \
+             stand out: {}. Unlike is not bad: it is a place to look.",
+            self.rows.len() - 1,
+            self.scores[row],
+            parts.join("; "),
+        )
+    }
+
+    fn measurements(&self, row: usize, reasons: &[Reason]) -> Vec<Measurement> {
+        let mut all =
+            vec![Measurement::of("anomaly score", self.scores[row], "").against(self.config.min_score)];
+        for reason in reasons {
+            let feature = &FEATURES[reason.column];
+            let value = feature.scale.invert(f64::from(self.matrix.row(row)[reason.column]));
+            let usual = feature.scale.invert(self.usual(reason.column));
+            all.push(Measurement::of(feature.name, value, feature.unit));
+            all.push(Measurement::of(
+                format!("{}, median of the capture", feature.name),
+                usual,
+                feature.unit,
+            ));
+            all.push(Measurement::of(format!("{}, robust z", feature.name), reason.robust_z, ""));
+        }
+        all
+    }
+
+    /// The median of a feature on its scale.
+    fn usual(&self, column: usize) -> f64 {
+        self.matrix.bulks[column].map_or(0.0, |bulk| bulk.median)
+    }
+
+    fn limits(&self, groups: usize) -> Vec<String> {
+        let mut limits = Vec::new();
+        let unknown: Vec<&str> = FEATURES
+            .iter()
+            .zip(&self.matrix.bulks)
+            .filter(|(_, b)| b.is_none())
+            .map(|(f, _)| f.name)
+            .collect();
+        if !unknown.is_empty() {
+            limits.push(format!(
+                "Not counted for any connection, and so not compared: {}.",
+                unknown.join(", ")
+            ));
+        }
+        let shown = self.config.max_findings as usize;
+        if groups > shown {
+            limits.push(format!("{groups} groups of connections stood out; the {shown} highest are shown."));
+        }
+        limits
+    }
+}
+
+fn title(socket: &Socket<'_>, connections: usize) -> String {
+    let (addr, port) = socket.remote.unwrap_or(("unknown", 0));
+    let source = Source::of(socket);
+    match connections {
+        1 => format!("Unusual connection: {source} and {addr} port {port}"),
+        n => format!("{n} unusual connections: {source} and {addr}"),
+    }
+}
+
+/// A value of a feature, given on its scale, for people.
+fn quantity(column: usize, scaled: f64) -> String {
+    let feature = &FEATURES[column];
+    let value = feature.scale.invert(scaled);
+    match feature.scale {
+        Scale::Amount => format!("{} {}", grouped(value), feature.unit).trim_end().to_owned(),
+        Scale::Linear | Scale::Share => format!("{:.2} %", value * 100.0),
+    }
+}
+
+/// Three digits for small numbers, thousands apart for large ones.
+fn grouped(value: f64) -> String {
+    if value < 100.0 {
+        return format!("{value:.1}");
+    }
+    let digits = format!("{value:.0}");
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analyze::testing::{Capture, Conn};
+
+    /// Unremarkable connections: sizes and times vary by a factor of a few.
+    fn normal_host(connections: u32) -> Capture {
+        let mut capture = Capture::new(600);
+        for n in 0..connections {
+            let wobble = f64::from(n * 7919 % 101) / 101.0;
+            let other = f64::from(n * 104_729 % 97) / 97.0;
+            let (app, addr) = [("firefox", "203.0.113.1"), ("apt", "203.0.113.2")][(n % 2) as usize];
+            capture.add(
+                Conn::to(addr, 443)
+                    .by(app, 100 + n % 2)
+                    .at(f64::from(n) * 600.0 / f64::from(connections))
+                    .lasting(0.5 + wobble)
+                    .rtt_us((15_000.0 + 5_000.0 * other) as u32)
+                    .bytes((400.0 + 300.0 * wobble) as u64, (3_000.0 + 4_000.0 * other) as u64),
+            );
+        }
+        capture
+    }
+
+    #[test]
+    fn a_normal_host_has_nothing_unusual() {
+        let output = normal_host(400).run::<IsolationForest>();
+        let titles: Vec<_> = output.findings.iter().map(|f| &f.judgement.title).collect();
+        assert!(titles.is_empty(), "{titles:?}");
+    }
+
+    #[test]
+    fn one_huge_upload_is_found_and_the_bytes_are_named() {
+        let mut capture = normal_host(400);
+        capture.add(
+            Conn::to("198.51.100.7", 4444)
+                .by("rclone", 666)
+                .at(300.0)
+                .lasting(200.0)
+                .bytes(9_000_000_000, 900),
+        );
+        let output = capture.run::<IsolationForest>();
+        assert_eq!(output.findings.len(), 1);
+        let finding = &output.findings[0];
+        assert_eq!(finding.judgement.entities.process_name.as_deref(), Some("rclone"));
+        assert!(finding.judgement.severity <= Severity::Low);
+        let names: Vec<&str> = finding.evidence.measurements.iter().map(|m| m.name.as_str()).collect();
+        assert!(names.iter().any(|name| name.starts_with("bytes") || name.starts_with("time")), "{names:?}");
+        let z = finding.evidence.measurements.iter().find(|m| m.name.ends_with("robust z")).unwrap();
+        assert!(z.value.abs() >= 3.5);
+    }
+
+    #[test]
+    fn near_identical_outliers_of_one_pair_are_one_finding() {
+        let mut capture = normal_host(2_000);
+        for n in 0..10 {
+            capture.add(
+                Conn::to("198.51.100.7", 4444)
+                    .by("rclone", 666)
+                    .at(f64::from(n))
+                    .lasting(300.0)
+                    .bytes(9_000_000_000, 9),
+            );
+        }
+        let output = capture.run::<IsolationForest>();
+        assert_eq!(output.findings.len(), 1);
+        assert!(output.findings[0].evidence.connections_total > 1);
+    }
+
+    #[test]
+    fn unknown_counters_never_stand_out() {
+        let mut capture = normal_host(400);
+        capture.add(Conn::to("203.0.113.1", 443).by("firefox", 100).at(200.0).lasting(1.0).uncounted());
+        assert!(capture.run::<IsolationForest>().findings.is_empty());
+    }
+
+    #[test]
+    fn a_small_capture_is_skipped_with_the_reason() {
+        let outcome = normal_host(20).outcome::<IsolationForest>();
+        assert!(matches!(outcome, Outcome::Skipped(reason) if reason.contains("20 connections")));
+    }
+
+    #[test]
+    fn every_connection_has_a_score_between_0_and_1() {
+        let output = normal_host(100).run::<IsolationForest>();
+        let (name, scores) = &output.tables[0];
+        assert_eq!((*name, scores.height()), ("scores", 100));
+        let scores = scores.column("score").unwrap().f64().unwrap();
+        assert!(scores.into_no_null_iter().all(|score| score > 0.0 && score < 1.0));
+    }
+
+    #[test]
+    fn numbers_are_readable() {
+        assert_eq!((grouped(1.25).as_str(), grouped(1_234_567.0).as_str()), ("1.2", "1,234,567"));
+    }
+}

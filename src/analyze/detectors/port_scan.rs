@@ -1,0 +1,303 @@
+//! `port-scan`: one source that tries many ports of a host, or a port of many hosts.
+
+mod contacts;
+mod scans;
+#[cfg(test)]
+mod tests;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use self::contacts::{Reply, Side};
+use self::scans::{Kind, Scan};
+use super::{About, Context, Detector, Outcome, Output};
+use crate::Result;
+use crate::analyze::finding::{Confidence, Evidence, Finding, Judgement, Measurement, Severity};
+use crate::analyze::sockets::{Socket, Sockets};
+
+/// How many ports or hosts a text lists before it only counts.
+const LISTED: usize = 15;
+
+/// From this many first contacts on, a scan that leaves the host is a sweep, not a check.
+const SWEEP_CONTACTS: usize = 100;
+
+/// Vertical and horizontal port scans, outbound, inside the host and inbound.
+#[derive(Debug)]
+pub struct PortScan;
+
+/// Thresholds of `port-scan`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Thresholds {
+    /// Failed first contacts with distinct ports of one host within `window_s` that make a
+    /// vertical scan.
+    pub ports: u32,
+    /// Failed first contacts with distinct hosts on one port within `window_s` that make a
+    /// horizontal scan.
+    pub hosts: u32,
+    /// Length of the sliding window, in seconds.
+    pub window_s: f64,
+    /// A slow scan is this many times the failures of a fast one, over the whole recording.
+    pub slow_factor: f64,
+    /// Share of a source's first contacts that must not have become a connection at all, 0 to 1;
+    /// not asked of scans from outside, whose refused attempts leave no socket on this host.
+    pub min_unestablished_share: f64,
+    /// Sequential test: probability that a first contact of a benign source succeeds (θ0), 0 to 1.
+    pub success_if_benign: f64,
+    /// Sequential test: probability that a first contact of a scanner succeeds (θ1), 0 to 1.
+    pub success_if_scanner: f64,
+    /// Sequential test: wanted probability to detect a scanner (PD), 0 to 1.
+    pub detection: f64,
+    /// Sequential test: allowed probability of a false alarm (PF), 0 to 1.
+    pub false_alarm: f64,
+    /// Scans of one source that are reported one by one; more become one finding.
+    pub max_separate: u32,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self {
+            ports: 15,
+            hosts: 25,
+            window_s: 300.0,
+            slow_factor: 2.0,
+            min_unestablished_share: 0.1,
+            success_if_benign: 0.8,
+            success_if_scanner: 0.2,
+            detection: 0.99,
+            false_alarm: 0.01,
+            max_separate: 5,
+        }
+    }
+}
+
+impl Thresholds {
+    /// Failures that make a scan of this kind.
+    fn threshold(&self, kind: Kind<'_>) -> usize {
+        match kind {
+            Kind::Horizontal(_) => self.hosts as usize,
+            Kind::Vertical(_) | Kind::Block => self.ports as usize,
+        }
+    }
+
+    /// log10 of the likelihood ratio from which on a source is a scanner (η1 = PD / PF).
+    fn log10_decision(&self) -> f64 {
+        (self.detection / self.false_alarm).log10()
+    }
+}
+
+impl Detector for PortScan {
+    type Config = Thresholds;
+
+    const ABOUT: About = About {
+        id: "port-scan",
+        title: "Port scans",
+        what_it_finds: "One source that tries many ports of one host (vertical), one port of many hosts (horizontal), or \
+            both (block), mostly without success. The source is a process of this host, for scans that leave it or stay \
+            inside it, or a remote address that goes through this host's open ports.",
+        why_it_matters: "To find out what is there is the first thing that an intruder, a worm or a careless tool does \
+            on a network. A scan that comes from this host says that someone or something on it looks for its next \
+            target.",
+        how_it_decides: "Only the first TCP contact of a source with a port of a host counts. It failed if it was \
+            refused, if nothing answered, or if it was established and closed again without a byte either way, which \
+            is how a scanner looks whether a port is open. A vertical scan is at least `ports` failed first contacts \
+            with ports of one host within `window_s` seconds, a horizontal one at least `hosts` failed first contacts on \
+            one port; or `slow_factor` times as many over the whole recording, however slow. All first contacts in that time, \
+            the successful ones too, then go through a sequential test (threshold random walk): each failure speaks \
+            for a scanner by (1 − `success_if_scanner`) / (1 − `success_if_benign`), each success against it by \
+            `success_if_scanner` / `success_if_benign`; the product must reach `detection` / `false_alarm`. At least \
+            `min_unestablished_share` of the contacts must not have become a connection at all, which keeps health \
+            checks that only connect and close from counting; this is not asked of scans from outside. More than `max_separate` scans of \
+            one source become one finding. Severity: a scan from this host into other networks is medium, and high \
+            with 100 contacts or more, mostly failed; inside this host medium; from outside medium, and low if from a \
+            public address, as every public address is scanned all day.",
+        false_positives: "Inventory and vulnerability scanners that are meant to do this; monitoring that checks many \
+            services while most are down; a peer-to-peer client whose peers are mostly gone and share a port; a program \
+            with a long list of servers during a network outage. A scan with a half-open (SYN) tool uses no socket \
+            and is not seen.",
+        evidence: "Ports or hosts tried and failed beside their threshold, the share that failed and how (refused, unanswered, \
+            no data), the ports or hosts that answered, the rate, the likelihood ratio beside its threshold, and the \
+            connections.",
+        source: "Thresholds: Zeek, policy/misc/scan.zeek. Sequential test: J. Jung, V. Paxson, A. W. Berger, H. \
+            Balakrishnan: Fast Portscan Detection Using Sequential Hypothesis Testing. IEEE S&P 2004. ATT&CK T1046, \
+            T1595.001.",
+    };
+
+    fn validate(config: &Thresholds) -> Result<(), String> {
+        if config.ports < 2 || config.hosts < 2 {
+            return Err("ports and hosts must be at least 2".to_owned());
+        }
+        if !(config.window_s > 0.0 && config.window_s.is_finite()) {
+            return Err("window_s must be above 0".to_owned());
+        }
+        if !(config.slow_factor >= 1.0 && config.slow_factor.is_finite()) {
+            return Err("slow_factor must be 1 or more".to_owned());
+        }
+        if !(0.0..=1.0).contains(&config.min_unestablished_share) {
+            return Err("min_unestablished_share must lie between 0 and 1".to_owned());
+        }
+        let (benign, scanner) = (config.success_if_benign, config.success_if_scanner);
+        if !(0.0 < scanner && scanner < benign && benign < 1.0) {
+            return Err(
+                "success_if_scanner must be above 0 and below success_if_benign, which must be below 1"
+                    .to_owned(),
+            );
+        }
+        let (detection, false_alarm) = (config.detection, config.false_alarm);
+        if !(0.0 < false_alarm && false_alarm < detection && detection < 1.0) {
+            return Err("false_alarm must be above 0 and below detection, which must be below 1".to_owned());
+        }
+        Ok(())
+    }
+
+    fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
+        let sockets = Sockets::of(context.tables)?;
+        let contacts = contacts::first_contacts(&sockets);
+        let scans = scans::find(&contacts, config);
+        let mut findings: Vec<Finding> = scans.iter().map(|scan| finding(&sockets, scan, config)).collect();
+        findings
+            .sort_by(|a, b| b.judgement.severity.cmp(&a.judgement.severity).then_with(|| a.id.cmp(&b.id)));
+        let limits = vec![
+            "TCP only: an unanswered UDP datagram leaves no trace in a socket.".to_owned(),
+            "An attempt from outside on a closed port of this host has no socket and is not seen.".to_owned(),
+        ];
+        Ok(Outcome::Ran(Output { findings, tables: Vec::new(), limits }))
+    }
+}
+
+fn finding(sockets: &Sockets<'_>, scan: &Scan<'_>, config: &Thresholds) -> Finding {
+    let members: Vec<Socket<'_>> = scan.contacts.iter().map(|contact| sockets.get(contact.row)).collect();
+    let judgement = Judgement {
+        severity: severity(scan, &members),
+        confidence: confidence(scan, config),
+        title: title(scan),
+        explanation: explanation(scan, config),
+        false_positives: String::new(),
+        attack: attack(scan, &members),
+        entities: sockets.entities(&members),
+    };
+    let ids: Vec<u64> = members.iter().map(|socket| socket.conn_id).collect();
+    let first = members.iter().map(|socket| socket.first_seen_us).min().unwrap_or_default();
+    let last = members.iter().map(|socket| socket.last_seen_us).max().unwrap_or_default();
+    Finding::new(&PortScan::ABOUT, judgement, Evidence::new(measurements(scan, config), &ids, (first, last)))
+}
+
+fn is_from_public(scan: &Scan<'_>, members: &[Socket<'_>]) -> bool {
+    scan.side == Side::FromOutside && members.iter().all(|socket| socket.remote_scope == Some("public"))
+}
+
+fn severity(scan: &Scan<'_>, members: &[Socket<'_>]) -> Severity {
+    if is_from_public(scan, members) {
+        return Severity::Low;
+    }
+    let stays_inside = members.iter().all(|socket| socket.direction == Some("internal"));
+    let is_sweep = scan.contacts.len() >= SWEEP_CONTACTS && scan.failed_share() >= 0.8;
+    if scan.side == Side::FromHere && !stays_inside && is_sweep { Severity::High } else { Severity::Medium }
+}
+
+fn attack(scan: &Scan<'_>, members: &[Socket<'_>]) -> Vec<&'static str> {
+    if is_from_public(scan, members) { vec!["T1595.001"] } else { vec!["T1046"] }
+}
+
+/// Surer with a higher share and number of failures; less sure where the end of the
+/// handshakes was not seen.
+fn confidence(scan: &Scan<'_>, config: &Thresholds) -> Confidence {
+    let failures = scan.failures() as f64;
+    let by_count = 1.0 - (-2.0 * failures / config.threshold(scan.kind) as f64).exp();
+    let glimpsed = scan.count(Reply::Glimpsed) as f64 / failures.max(1.0);
+    Confidence::new(scan.failed_share() * by_count * (1.0 - 0.5 * glimpsed))
+}
+
+fn title(scan: &Scan<'_>) -> String {
+    let (source, ports, hosts) = (scan.source, scan.ports().len(), scan.hosts().len());
+    match scan.kind {
+        Kind::Vertical(host) => format!("{source} scanned {ports} ports of {host}"),
+        Kind::Horizontal(port) => format!("{source} scanned port {port} of {hosts} hosts"),
+        Kind::Block => format!("{source} scanned {ports} ports on {hosts} hosts"),
+    }
+}
+
+fn explanation(scan: &Scan<'_>, config: &Thresholds) -> String {
+    let replies = [
+        (Reply::Refused, "refused"),
+        (Reply::Unanswered, "unanswered"),
+        (Reply::NoData, "closed without data"),
+        (Reply::Glimpsed, "seen once in the handshake and not again"),
+    ];
+    let replies: Vec<String> = replies
+        .into_iter()
+        .map(|(reply, name)| (scan.count(reply), name))
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, name)| format!("{count} {name}"))
+        .collect();
+    format!(
+        "{} first contacts in {}, of which {} failed: {}. At most {} of them within {} s; {} make a scan. {}",
+        scan.contacts.len(),
+        span_in_words(scan),
+        scan.failures(),
+        replies.join(", "),
+        scan.most_in_window,
+        config.window_s,
+        config.threshold(scan.kind),
+        answered(scan),
+    )
+}
+
+/// What answered, which is what the scanner learned.
+fn answered(scan: &Scan<'_>) -> String {
+    let open: Vec<String> = scan
+        .contacts
+        .iter()
+        .filter(|contact| !contact.reply.is_unestablished())
+        .map(|contact| match scan.kind {
+            Kind::Vertical(_) => contact.port.to_string(),
+            Kind::Horizontal(_) => contact.host.to_owned(),
+            Kind::Block => format!("{} port {}", contact.host, contact.port),
+        })
+        .collect();
+    if open.is_empty() {
+        return "None accepted a connection.".to_owned();
+    }
+    let more = open.len().saturating_sub(LISTED);
+    let listed = open.into_iter().take(LISTED).collect::<Vec<_>>().join(", ");
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("Accepted a connection: {listed}{more}.")
+}
+
+fn span_s(scan: &Scan<'_>) -> f64 {
+    let times = || scan.contacts.iter().map(|contact| contact.first_seen_us);
+    let (first, last) = (times().min().unwrap_or_default(), times().max().unwrap_or_default());
+    (last - first) as f64 / 1e6
+}
+
+fn span_in_words(scan: &Scan<'_>) -> String {
+    match span_s(scan) {
+        seconds if seconds < 1.0 => "less than a second".to_owned(),
+        seconds if seconds < 120.0 => format!("{seconds:.0} s"),
+        seconds => format!("{:.0} min", seconds / 60.0),
+    }
+}
+
+fn measurements(scan: &Scan<'_>, config: &Thresholds) -> Vec<Measurement> {
+    let unit = if matches!(scan.kind, Kind::Horizontal(_)) { "hosts" } else { "ports" };
+    let threshold = config.threshold(scan.kind) as f64;
+    let count = |reply| scan.count(reply) as f64;
+    let mut all = vec![
+        Measurement::of("most failed in one window", scan.most_in_window as f64, unit).against(threshold),
+        Measurement::of("failed", scan.failures() as f64, unit),
+        Measurement::of("ports tried", scan.ports().len() as f64, "ports"),
+        Measurement::of("hosts tried", scan.hosts().len() as f64, "hosts"),
+        Measurement::of("failed share", scan.failed_share(), ""),
+        Measurement::of("refused", count(Reply::Refused), "contacts"),
+        Measurement::of("unanswered", count(Reply::Unanswered), "contacts"),
+        Measurement::of("closed without data", count(Reply::NoData), "contacts"),
+        Measurement::of("log10 of the likelihood ratio", scan.log10_likelihood, "")
+            .against(config.log10_decision()),
+    ];
+    // A rate over less than a second would say more about the clock than about the scan.
+    let seconds = span_s(scan);
+    if seconds >= 1.0 {
+        all.push(Measurement::of("rate", scan.contacts.len() as f64 / seconds, "contacts/s"));
+    }
+    all
+}

@@ -1,0 +1,155 @@
+//! First contacts: who tried which port of which host first, and what came of it.
+
+use std::collections::HashSet;
+
+use crate::analyze::sockets::{Openers, Socket, Sockets, Source};
+
+/// States that only a connection reaches that was established.
+const ESTABLISHED: [&str; 7] =
+    ["ESTABLISHED", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT", "CLOSE_WAIT", "LAST_ACK", "CLOSING"];
+
+/// A SYN that is younger than this at the end of the recording may still be answered, in seconds.
+const PENDING_S: f64 = 1.0;
+
+/// On which side of the host a scan is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Side {
+    /// A process of this host tries.
+    FromHere,
+    /// A remote tries this host.
+    FromOutside,
+}
+
+/// What came of a first contact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reply {
+    /// Data flowed, or may have.
+    Answered,
+    /// Established and closed again without a byte either way: a look whether it is open.
+    NoData,
+    /// Refused, or given up.
+    Refused,
+    /// Nothing came back.
+    Unanswered,
+    /// Seen once while the handshake was under way; how it ended was not seen.
+    Glimpsed,
+}
+
+impl Reply {
+    /// Whether it counts as failed.
+    pub(super) fn is_failure(self) -> bool {
+        self != Self::Answered
+    }
+
+    /// Whether no connection came about, as far as was seen.
+    pub(super) fn is_unestablished(self) -> bool {
+        matches!(self, Self::Refused | Self::Unanswered | Self::Glimpsed)
+    }
+}
+
+/// The first contact of a source with a port of a host.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Contact<'a> {
+    pub(super) side: Side,
+    pub(super) source: Source<'a>,
+    pub(super) host: &'a str,
+    pub(super) port: u16,
+    pub(super) reply: Reply,
+    pub(super) first_seen_us: i64,
+    /// Row of its socket in the table.
+    pub(super) row: usize,
+}
+
+/// The first TCP contact of every source with every port of every host, in the order of time.
+pub(super) fn first_contacts<'a>(sockets: &Sockets<'a>) -> Vec<Contact<'a>> {
+    let openers = Openers::of(sockets);
+    let mut known = HashSet::new();
+    (0..sockets.len())
+        .filter_map(|row| contact(&openers, &sockets.get(row), row))
+        .filter(|c| known.insert((c.side, c.source, c.host, c.port)))
+        .collect()
+}
+
+fn contact<'a>(openers: &Openers<'_>, socket: &Socket<'a>, row: usize) -> Option<Contact<'a>> {
+    if socket.protocol != "tcp" {
+        return None;
+    }
+    let (addr, port) = socket.remote?;
+    let (side, source, host, port) = if openers.opened(socket) {
+        (Side::FromHere, Source::of(socket), addr, port)
+    } else if socket.direction == Some("inbound") {
+        (Side::FromOutside, Source::Address(addr), socket.local_addr, socket.local_port)
+    } else {
+        // The accepting side of a connection inside the host is counted on its opening side.
+        return None;
+    };
+    let reply = reply(socket)?;
+    Some(Contact { side, source, host, port, reply, first_seen_us: socket.first_seen_us, row })
+}
+
+/// What came of a connection; none if it is too early to say.
+fn reply(socket: &Socket<'_>) -> Option<Reply> {
+    if ESTABLISHED.iter().any(|state| socket.was_in(state)) {
+        return Some(if was_left_empty(socket) { Reply::NoData } else { Reply::Answered });
+    }
+    if socket.was_in("CLOSE") {
+        return Some(Reply::Refused);
+    }
+    if !socket.closed_in_recording {
+        return (socket.duration_s >= PENDING_S).then_some(Reply::Unanswered);
+    }
+    let lasted = socket.ticks >= 2 || socket.duration_s >= PENDING_S || socket.retransmits.unwrap_or(0) > 0;
+    Some(if lasted { Reply::Unanswered } else { Reply::Glimpsed })
+}
+
+/// Closed, and both counters known to be 0. While it is open, or if the closing was not seen,
+/// data may have followed.
+fn was_left_empty(socket: &Socket<'_>) -> bool {
+    let closing = ["FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT", "CLOSE", "CLOSE_WAIT", "LAST_ACK", "CLOSING"];
+    socket.bytes_sent == Some(0)
+        && socket.bytes_received == Some(0)
+        && closing.iter().any(|state| socket.was_in(state))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analyze::testing::{Capture, Conn};
+
+    #[track_caller]
+    fn check(conn: Conn, expected: Option<Reply>) {
+        let mut capture = Capture::new(60);
+        capture.add(conn);
+        let tables = capture.tables();
+        let sockets = Sockets::of(&tables).unwrap();
+        let contacts = first_contacts(&sockets);
+        assert_eq!(contacts.first().map(|contact| contact.reply), expected);
+    }
+
+    #[test]
+    fn replies() {
+        let conn = || Conn::to("10.0.0.1", 80);
+        check(conn(), Some(Reply::Answered));
+        check(conn().refused(), Some(Reply::Refused));
+        check(conn().unanswered(), Some(Reply::Unanswered));
+        check(conn().states("SYN_SENT").lasting(0.0), Some(Reply::Glimpsed));
+        check(conn().bytes(0, 0), Some(Reply::NoData));
+        check(conn().uncounted(), Some(Reply::Answered));
+        check(conn().bytes(0, 0).states("ESTABLISHED"), Some(Reply::Answered));
+        check(conn().states("SYN_SENT").lasting(0.2).standing(), None);
+        check(conn().udp(), None);
+        check(Conn::listener(80), None);
+    }
+
+    #[test]
+    fn only_the_first_contact_counts_and_each_port_has_one() {
+        let mut capture = Capture::new(60);
+        capture.add(Conn::to("10.0.0.1", 80).refused().at(1.0));
+        capture.add(Conn::to("10.0.0.1", 80).at(2.0));
+        capture.add(Conn::to("10.0.0.1", 81).at(3.0));
+        let tables = capture.tables();
+        let sockets = Sockets::of(&tables).unwrap();
+        let replies: Vec<_> = first_contacts(&sockets).iter().map(|c| (c.port, c.reply)).collect();
+        assert_eq!(replies, [(80, Reply::Refused), (81, Reply::Answered)]);
+    }
+}

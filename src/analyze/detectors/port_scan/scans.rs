@@ -1,0 +1,161 @@
+//! From first contacts to scans: thresholds in a window, and a sequential test.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::Thresholds;
+use super::contacts::{Contact, Reply, Side};
+use crate::analyze::sockets::Source;
+
+/// What a scan goes through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Kind<'a> {
+    /// Many ports of this host.
+    Vertical(&'a str),
+    /// This port of many hosts.
+    Horizontal(u16),
+    /// Many ports of many hosts.
+    Block,
+}
+
+/// A scan: its first contacts in the order of time, and the figures that decided.
+#[derive(Debug)]
+pub(super) struct Scan<'a> {
+    pub(super) side: Side,
+    pub(super) source: Source<'a>,
+    pub(super) kind: Kind<'a>,
+    pub(super) contacts: Vec<Contact<'a>>,
+    /// Most failed first contacts within one window.
+    pub(super) most_in_window: usize,
+    /// log10 of the likelihood ratio of the sequential test, scanner to benign.
+    pub(super) log10_likelihood: f64,
+}
+
+impl Scan<'_> {
+    /// First contacts with this reply.
+    pub(super) fn count(&self, reply: Reply) -> usize {
+        self.contacts.iter().filter(|contact| contact.reply == reply).count()
+    }
+
+    /// First contacts that failed.
+    pub(super) fn failures(&self) -> usize {
+        self.contacts.iter().filter(|contact| contact.reply.is_failure()).count()
+    }
+
+    /// Share of the first contacts that failed.
+    pub(super) fn failed_share(&self) -> f64 {
+        self.failures() as f64 / self.contacts.len().max(1) as f64
+    }
+
+    /// Distinct ports tried, in order.
+    pub(super) fn ports(&self) -> BTreeSet<u16> {
+        self.contacts.iter().map(|contact| contact.port).collect()
+    }
+
+    /// Distinct hosts tried, in order.
+    pub(super) fn hosts(&self) -> BTreeSet<&str> {
+        self.contacts.iter().map(|contact| contact.host).collect()
+    }
+}
+
+/// Every scan, by side, source and target; many of one source are one.
+pub(super) fn find<'a>(contacts: &[Contact<'a>], config: &Thresholds) -> Vec<Scan<'a>> {
+    let mut by_source: BTreeMap<(Side, Source<'a>), Vec<Scan<'a>>> = BTreeMap::new();
+    for ((side, source, kind), contacts) in candidates(contacts, config) {
+        if let Some(scan) = judge(side, source, kind, &contacts, config) {
+            by_source.entry((side, source)).or_default().push(scan);
+        }
+    }
+    by_source.into_values().flat_map(|scans| merge(scans, config)).collect()
+}
+
+/// A source and what it may have scanned.
+type Target<'a> = (Side, Source<'a>, Kind<'a>);
+
+/// The contacts of every source with every target at which enough of them failed.
+fn candidates<'a>(contacts: &[Contact<'a>], config: &Thresholds) -> BTreeMap<Target<'a>, Vec<Contact<'a>>> {
+    let targets = |c: &Contact<'a>| {
+        [Kind::Vertical(c.host), Kind::Horizontal(c.port)].map(|kind| (c.side, c.source, kind))
+    };
+    let mut failures: HashMap<Target<'a>, usize> = HashMap::new();
+    for target in contacts.iter().filter(|contact| contact.reply.is_failure()).flat_map(targets) {
+        *failures.entry(target).or_default() += 1;
+    }
+    failures.retain(|(_, _, kind), count| *count >= config.threshold(*kind));
+    let mut groups: BTreeMap<Target<'a>, Vec<Contact<'a>>> = BTreeMap::new();
+    for contact in contacts {
+        for target in targets(contact).into_iter().filter(|target| failures.contains_key(target)) {
+            groups.entry(target).or_default().push(*contact);
+        }
+    }
+    groups
+}
+
+/// The part of a source's contacts with one target that is a scan, if there is one.
+fn judge<'a>(
+    side: Side,
+    source: Source<'a>,
+    kind: Kind<'a>,
+    contacts: &[Contact<'a>],
+    config: &Thresholds,
+) -> Option<Scan<'a>> {
+    let threshold = config.threshold(kind);
+    let (most_in_window, (first_us, last_us)) = busiest(contacts, threshold, config)?;
+    let contacts: Vec<Contact<'a>> = contacts
+        .iter()
+        .filter(|contact| (first_us..=last_us).contains(&contact.first_seen_us))
+        .copied()
+        .collect();
+    let log10_likelihood = log10_likelihood(&contacts, config);
+    let scan = Scan { side, source, kind, contacts, most_in_window, log10_likelihood };
+    let unestablished = scan.contacts.iter().filter(|c| c.reply.is_unestablished()).count() as f64;
+    // Closed ports of this host have no socket, so a scan from outside shows open ones alone.
+    let is_refused_enough = side == Side::FromOutside
+        || unestablished >= config.min_unestablished_share * scan.contacts.len() as f64;
+    (is_refused_enough && log10_likelihood >= config.log10_decision()).then_some(scan)
+}
+
+/// Most failures in one window, and the span of all windows that reach the threshold; of all
+/// contacts, if there are enough for a slow scan. None if there are not.
+fn busiest(contacts: &[Contact<'_>], threshold: usize, config: &Thresholds) -> Option<(usize, (i64, i64))> {
+    let failures: Vec<i64> =
+        contacts.iter().filter(|c| c.reply.is_failure()).map(|c| c.first_seen_us).collect();
+    let window_us = (config.window_s * 1e6) as i64;
+    let (mut oldest, mut most, mut span) = (0, 0, None);
+    for (newest, at_us) in failures.iter().enumerate() {
+        while at_us - failures[oldest] > window_us {
+            oldest += 1;
+        }
+        let within = newest + 1 - oldest;
+        most = most.max(within);
+        if within >= threshold {
+            let (first_us, _) = span.unwrap_or((failures[oldest], *at_us));
+            span = Some((first_us, *at_us));
+        }
+    }
+    let is_slow_scan = failures.len() as f64 >= threshold as f64 * config.slow_factor;
+    let whole = failures.first().copied().zip(failures.last().copied()).filter(|_| is_slow_scan);
+    whole.or(span).map(|span| (most, span))
+}
+
+/// log10 of the likelihood ratio: how much better "a scanner" explains the replies than "not".
+fn log10_likelihood(contacts: &[Contact<'_>], config: &Thresholds) -> f64 {
+    let (benign, scanner) = (config.success_if_benign, config.success_if_scanner);
+    let success = (scanner / benign).log10();
+    let failure = ((1.0 - scanner) / (1.0 - benign)).log10();
+    contacts.iter().map(|c| if c.reply.is_failure() { failure } else { success }).sum()
+}
+
+/// One finding for a source that scanned many hosts and many ports.
+fn merge<'a>(mut scans: Vec<Scan<'a>>, config: &Thresholds) -> Vec<Scan<'a>> {
+    if scans.len() <= config.max_separate as usize {
+        return scans;
+    }
+    let most_in_window = scans.iter().map(|scan| scan.most_in_window).max().unwrap_or(0);
+    let (side, source) = (scans[0].side, scans[0].source);
+    let mut contacts: Vec<Contact<'a>> =
+        scans.iter_mut().flat_map(|s| std::mem::take(&mut s.contacts)).collect();
+    contacts.sort_by_key(|contact| (contact.first_seen_us, contact.row));
+    contacts.dedup_by_key(|contact| contact.row);
+    let log10_likelihood = log10_likelihood(&contacts, config);
+    vec![Scan { side, source, kind: Kind::Block, contacts, most_in_window, log10_likelihood }]
+}

@@ -1,0 +1,235 @@
+use super::*;
+use crate::analyze::testing::{Capture, Conn};
+
+fn findings(capture: &Capture) -> Vec<Finding> {
+    capture.run::<PortScan>().findings
+}
+
+#[track_caller]
+fn quiet(capture: &Capture) {
+    let titles: Vec<String> = findings(capture).into_iter().map(|f| f.judgement.title).collect();
+    assert!(titles.is_empty(), "{titles:?}");
+}
+
+/// The one finding.
+#[track_caller]
+fn only(capture: &Capture) -> Finding {
+    let mut findings = findings(capture);
+    assert_eq!(findings.len(), 1, "{:?}", findings.iter().map(|f| &f.judgement.title).collect::<Vec<_>>());
+    findings.remove(0)
+}
+
+fn measured(finding: &Finding, name: &str) -> f64 {
+    finding.evidence.measurements.iter().find(|m| m.name == name).unwrap().value
+}
+
+fn host(n: u16) -> String {
+    format!("10.0.{}.{}", n / 250, 1 + n % 250)
+}
+
+/// `nmap -sT -p1-1000 127.0.0.1` with two open ports, both sides of which are in the capture.
+fn nmap_on_loopback() -> Capture {
+    let mut capture = Capture::new(60);
+    for open in [22, 631] {
+        capture.add(Conn::listener(open));
+        let accepted = Conn::to("127.0.0.1", 50_000 + open).local_port(open).internal();
+        capture.add(accepted.by("server", 1).bytes(0, 0).states("ESTABLISHED>CLOSE").at(1.0));
+    }
+    for port in 1..=1000 {
+        let conn = Conn::to("127.0.0.1", port).local_port(50_000 + port).internal().by("nmap", 9);
+        let is_open = port == 22 || port == 631;
+        let conn =
+            if is_open { conn.bytes(0, 0).states("SYN_SENT>ESTABLISHED>CLOSE") } else { conn.refused() };
+        capture.add(conn.at(1.0 + f64::from(port) / 5_000.0));
+    }
+    capture
+}
+
+#[test]
+fn a_vertical_scan_inside_the_host_is_one_finding_with_its_open_ports() {
+    let finding = only(&nmap_on_loopback());
+    let judgement = &finding.judgement;
+    assert_eq!(judgement.title, "nmap scanned 1000 ports of 127.0.0.1");
+    assert!(judgement.explanation.contains("Accepted a connection: 22, 631."), "{}", judgement.explanation);
+    assert_eq!((judgement.severity, &judgement.attack[..]), (Severity::Medium, &["T1046"][..]));
+    assert!(judgement.confidence.get() > 0.9);
+    assert_eq!(finding.evidence.connections_total, 1000);
+    assert!((measured(&finding, "refused") - 998.0).abs() < 0.5);
+    assert_eq!(judgement.entities.pid, Some(9));
+    assert_eq!(judgement.entities.remote_port, None);
+}
+
+#[test]
+fn a_loop_in_a_shell_is_one_source_though_each_turn_is_a_new_process() {
+    let mut capture = Capture::new(60);
+    for port in 1..=30 {
+        let pid = 1_000 + u32::from(port);
+        capture.add(Conn::to("10.0.0.5", port).by("nc", pid).refused().at(f64::from(port)));
+    }
+    assert_eq!(only(&capture).judgement.title, "nc scanned 30 ports of 10.0.0.5");
+}
+
+#[test]
+fn a_horizontal_sweep_of_unanswered_hosts_is_high() {
+    let mut capture = Capture::new(300);
+    for n in 0..254 {
+        capture.add(Conn::to(&host(n), 445).by("worm", 9).unanswered().at(f64::from(n)));
+    }
+    let finding = only(&capture);
+    assert_eq!(finding.judgement.title, "worm scanned port 445 of 254 hosts");
+    assert_eq!(finding.judgement.severity, Severity::High);
+    assert!((measured(&finding, "rate") - 1.0).abs() < 0.1);
+}
+
+#[test]
+fn zeeks_thresholds_are_met_exactly() {
+    for (ports, expected) in [(14, 0), (15, 1)] {
+        let mut capture = Capture::new(60);
+        for port in 1..=ports {
+            capture.add(Conn::to("10.0.0.5", port).refused().at(f64::from(port)));
+        }
+        assert_eq!(findings(&capture).len(), expected, "{ports} ports");
+    }
+    for (hosts, expected) in [(24, 0), (25, 1)] {
+        let mut capture = Capture::new(60);
+        for n in 0..hosts {
+            capture.add(Conn::to(&host(n), 22).refused().at(f64::from(n)));
+        }
+        assert_eq!(findings(&capture).len(), expected, "{hosts} hosts");
+    }
+}
+
+#[test]
+fn a_slow_scan_needs_more_ports_but_no_haste() {
+    for (ports, expected) in [(20, 0), (30, 1)] {
+        let mut capture = Capture::new(7_200);
+        for port in 1..=ports {
+            capture.add(Conn::to("10.0.0.5", port).refused().at(f64::from(port) * 120.0));
+        }
+        assert_eq!(findings(&capture).len(), expected, "{ports} ports");
+    }
+}
+
+#[test]
+fn many_ports_of_many_hosts_are_one_finding() {
+    let mut capture = Capture::new(300);
+    for n in 0..30 {
+        for port in 1..=20 {
+            capture.add(Conn::to(&host(n), port).by("nmap", 9).refused().at(f64::from(n)));
+        }
+    }
+    let finding = only(&capture);
+    assert_eq!(finding.judgement.title, "nmap scanned 20 ports on 30 hosts");
+    assert_eq!(finding.evidence.connections_total, 600);
+    assert_eq!(finding.evidence.connections.len(), Evidence::MAX_CONNECTIONS);
+}
+
+#[test]
+fn a_remote_that_looks_at_every_open_port_is_the_source() {
+    let mut capture = Capture::new(60);
+    for port in 1..=20 {
+        capture.add(Conn::listener(port));
+        let conn = Conn::to("203.0.113.9", 55_000 + port).local_port(port).inbound();
+        capture.add(conn.bytes(0, 0).states("ESTABLISHED>CLOSE_WAIT").at(f64::from(port)));
+    }
+    let finding = only(&capture);
+    assert_eq!(finding.judgement.title, "203.0.113.9 scanned 20 ports of 192.168.1.10");
+    assert_eq!(
+        (finding.judgement.severity, &finding.judgement.attack[..]),
+        (Severity::Low, &["T1595.001"][..])
+    );
+}
+
+#[test]
+fn handshakes_of_unknown_end_make_a_scan_less_sure() {
+    let scan = |states| {
+        let mut capture = Capture::new(60);
+        for port in 1..=40 {
+            capture.add(Conn::to("10.0.0.5", port).refused().states(states).at(1.0));
+        }
+        only(&capture).judgement.confidence.get()
+    };
+    assert!(scan("SYN_SENT") < scan("SYN_SENT>CLOSE"));
+}
+
+#[test]
+fn a_normal_host_is_quiet() {
+    let mut capture = Capture::new(600);
+    capture.add(Conn::listener(22));
+    for n in 0..600_u16 {
+        let (app, port) = [("firefox", 443), ("apt", 80), ("ntpd", 123)][usize::from(n % 3)];
+        let conn = Conn::to(&format!("203.0.113.{}", n % 200), port).by(app, 1).at(f64::from(n));
+        capture.add(if n % 25 == 0 { conn.unanswered() } else { conn });
+    }
+    quiet(&capture);
+}
+
+#[test]
+fn a_crawler_that_is_answered_by_500_hosts_is_quiet_even_if_some_are_gone() {
+    let mut capture = Capture::new(300);
+    for n in 0..500 {
+        let conn = Conn::to(&host(n), 443).by("crawler", 1).at(f64::from(n) / 2.0);
+        capture.add(if n % 5 == 0 { conn.unanswered() } else { conn });
+    }
+    quiet(&capture);
+}
+
+#[test]
+fn a_load_test_of_one_port_is_quiet_even_against_a_dead_server() {
+    for is_up in [true, false] {
+        let mut capture = Capture::new(60);
+        for n in 0..2_000 {
+            let conn = Conn::to("10.0.0.5", 8080).by("wrk", 1).local_port(20_000 + n).at(f64::from(n) / 40.0);
+            capture.add(if is_up { conn } else { conn.refused() });
+        }
+        quiet(&capture);
+    }
+}
+
+#[test]
+fn peers_on_many_hosts_and_ports_that_answer_are_quiet() {
+    let mut capture = Capture::new(300);
+    for n in 0..300 {
+        let conn = Conn::to(&host(n), 10_000 + n * 7).by("torrent", 1).at(f64::from(n));
+        capture.add(if n % 3 == 0 { conn.unanswered() } else { conn });
+    }
+    quiet(&capture);
+}
+
+#[test]
+fn a_monitoring_agent_that_checks_ten_ports_or_connects_to_all_backends_is_quiet() {
+    let mut capture = Capture::new(600);
+    for n in 0..60 {
+        for port in 8_000..8_010 {
+            capture.add(Conn::to("10.0.0.5", port).by("agent", 1).bytes(0, 0).at(f64::from(n) * 10.0));
+        }
+        let backend = Conn::to(&host(n), 6379).by("haproxy", 2).bytes(0, 0);
+        capture.add(backend.at(f64::from(n)));
+    }
+    quiet(&capture);
+}
+
+#[test]
+fn contacts_from_many_remotes_are_no_scan_by_one() {
+    let mut capture = Capture::new(60);
+    capture.add(Conn::listener(443));
+    for n in 0..500 {
+        let conn = Conn::to(&host(n), 50_000).local_port(443).inbound();
+        capture.add(conn.states("SYN_RECV").bytes(0, 0).lasting(3.0).at(f64::from(n) / 10.0));
+    }
+    quiet(&capture);
+}
+
+#[test]
+fn thresholds_that_cannot_be_meant_are_refused() {
+    let refused = |change: fn(&mut Thresholds)| {
+        let mut config = Thresholds::default();
+        change(&mut config);
+        PortScan::validate(&config).is_err()
+    };
+    assert!(refused(|c| c.window_s = f64::NAN));
+    assert!(refused(|c| c.success_if_scanner = 0.9));
+    assert!(refused(|c| c.false_alarm = 0.0));
+    assert!(refused(|c| c.min_unestablished_share = -0.1));
+    assert!(PortScan::validate(&Thresholds::default()).is_ok());
+}

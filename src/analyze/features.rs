@@ -1,0 +1,235 @@
+//! Connections as numbers: what an analyst would compare two connections by.
+//!
+//! Amounts span many orders of magnitude, so they are compared by their logarithms. A value
+//! that was not counted is replaced by the capture's median of that feature: not knowing
+//! makes a connection neither stand out nor blend in, and nothing is made of it.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+
+use super::sockets::{Socket, Sockets};
+use super::stats::Bulk;
+
+/// One number of a connection.
+#[derive(Debug)]
+pub struct Feature {
+    /// What it is, in words.
+    pub name: &'static str,
+    /// Unit of the value; empty for a ratio.
+    pub unit: &'static str,
+    /// On which scale values are compared.
+    pub scale: Scale,
+    measure: fn(&Socket<'_>, &Frequencies<'_>) -> Option<f64>,
+}
+
+/// On which scale the values of a feature are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scale {
+    /// As they are.
+    Linear,
+    /// By log10(1 + value): amounts, which may be 0.
+    Amount,
+    /// By log10(value): shares of the capture, which are above 0.
+    Share,
+}
+
+impl Scale {
+    fn apply(self, value: f64) -> f64 {
+        match self {
+            Self::Linear => value,
+            Self::Amount => (1.0 + value).log10(),
+            Self::Share => value.log10(),
+        }
+    }
+
+    /// The value as it was measured.
+    pub fn invert(self, scaled: f64) -> f64 {
+        match self {
+            Self::Linear => scaled,
+            Self::Amount => 10f64.powf(scaled) - 1.0,
+            Self::Share => 10f64.powf(scaled),
+        }
+    }
+}
+
+/// Every feature, in the order of the matrix' columns.
+pub const FEATURES: &[Feature] = &[
+    amount("bytes sent", "bytes", |s, _| s.bytes_sent.map(|n| n as f64)),
+    amount("bytes received", "bytes", |s, _| s.bytes_received.map(|n| n as f64)),
+    ratio("sent share of the bytes", |s, _| {
+        let (sent, received) = s.bytes_sent.zip(s.bytes_received)?;
+        share(sent as f64, sent as f64 + received as f64)
+    }),
+    amount("time seen", "s", |s, _| Some(s.duration_s)),
+    amount("packets", "packets", |s, _| packets(s)),
+    amount("bytes per packet", "bytes", |s, _| {
+        let (sent, received) = s.bytes_sent.zip(s.bytes_received)?;
+        share(sent as f64 + received as f64, packets(s)?)
+    }),
+    ratio("retransmission rate", |s, _| share(f64::from(s.retransmits?), s.packets_sent? as f64)),
+    amount("round-trip time", "µs", |s, _| s.rtt_us.map(f64::from)),
+    rarity("share of connections on this port", |s, f| f.port(s)),
+    rarity("share of connections with this address", |s, f| f.addr(s)),
+    rarity("share of connections of this process", |s, f| f.process(s)),
+];
+
+type Measure = fn(&Socket<'_>, &Frequencies<'_>) -> Option<f64>;
+
+const fn amount(name: &'static str, unit: &'static str, measure: Measure) -> Feature {
+    Feature { name, unit, scale: Scale::Amount, measure }
+}
+
+const fn ratio(name: &'static str, measure: Measure) -> Feature {
+    Feature { name, unit: "", scale: Scale::Linear, measure }
+}
+
+const fn rarity(name: &'static str, measure: Measure) -> Feature {
+    Feature { name, unit: "", scale: Scale::Share, measure }
+}
+
+/// The features of a capture's connections, row by row, on their scales, without gaps.
+#[derive(Debug)]
+pub struct Matrix {
+    /// Row-major, [`FEATURES`] columns per row.
+    pub values: Vec<f32>,
+    /// Median and width of every feature over the known values; none where nothing is known.
+    pub bulks: Vec<Option<Bulk>>,
+}
+
+impl Matrix {
+    /// Measures the sockets in some rows of the table.
+    pub fn of(sockets: &Sockets<'_>, rows: &[usize]) -> Self {
+        let frequencies = Frequencies::of(sockets, rows);
+        let columns = FEATURES.len();
+        let mut values = vec![0.0; rows.len() * columns];
+        let mut bulks = Vec::with_capacity(columns);
+        for (column, feature) in FEATURES.iter().enumerate() {
+            let measured: Vec<Option<f32>> = rows
+                .iter()
+                .map(|row| (feature.measure)(&sockets.get(*row), &frequencies))
+                .map(|value| value.map(|value| feature.scale.apply(value) as f32))
+                .collect();
+            let bulk = Bulk::of(measured.iter().copied().flatten().map(f64::from));
+            let missing = bulk.map_or(0.0, |bulk| bulk.median) as f32;
+            for (row, value) in measured.iter().enumerate() {
+                values[row * columns + column] = value.unwrap_or(missing);
+            }
+            bulks.push(bulk);
+        }
+        Self { values, bulks }
+    }
+
+    /// The features of a connection.
+    pub fn row(&self, row: usize) -> &[f32] {
+        &self.values[row * FEATURES.len()..][..FEATURES.len()]
+    }
+}
+
+/// The rows of sockets that have a remote: what the features are measured of.
+pub fn connections(sockets: &Sockets<'_>) -> Vec<usize> {
+    let has_remote = |row: &usize| sockets.get(*row).remote.is_some();
+    (0..sockets.len()).filter(has_remote).collect()
+}
+
+/// How often each port, address and process occurs among the connections.
+struct Frequencies<'a> {
+    total: f64,
+    ports: HashMap<(&'a str, Option<u16>), u32>,
+    addrs: HashMap<&'a str, u32>,
+    processes: HashMap<&'a str, u32>,
+}
+
+impl<'a> Frequencies<'a> {
+    fn of(sockets: &Sockets<'a>, rows: &[usize]) -> Self {
+        let each = || rows.iter().map(|row| sockets.get(*row));
+        Self {
+            total: rows.len() as f64,
+            ports: count(each().map(|s| (s.protocol, s.service_port()))),
+            addrs: count(each().filter_map(|s| s.remote).map(|(addr, _)| addr)),
+            processes: count(each().filter_map(|s| s.process_name)),
+        }
+    }
+
+    fn port(&self, s: &Socket<'_>) -> Option<f64> {
+        self.ports.get(&(s.protocol, s.service_port())).map(|n| f64::from(*n) / self.total)
+    }
+
+    fn addr(&self, s: &Socket<'_>) -> Option<f64> {
+        self.addrs.get(s.remote?.0).map(|n| f64::from(*n) / self.total)
+    }
+
+    fn process(&self, s: &Socket<'_>) -> Option<f64> {
+        self.processes.get(s.process_name?).map(|n| f64::from(*n) / self.total)
+    }
+}
+
+fn count<K: Eq + Hash>(keys: impl Iterator<Item = K>) -> HashMap<K, u32> {
+    let mut counts = HashMap::new();
+    for key in keys {
+        *counts.entry(key).or_default() += 1;
+    }
+    counts
+}
+
+fn packets(s: &Socket<'_>) -> Option<f64> {
+    Some(s.packets_sent? as f64 + s.packets_received? as f64)
+}
+
+fn share(part: f64, whole: f64) -> Option<f64> {
+    (whole > 0.0).then(|| part / whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Capture, Conn};
+    use super::*;
+
+    fn matrix(capture: &Capture) -> Matrix {
+        let tables = capture.tables();
+        let sockets = Sockets::of(&tables).unwrap();
+        Matrix::of(&sockets, &connections(&sockets))
+    }
+
+    fn column(name: &str) -> usize {
+        FEATURES.iter().position(|feature| feature.name == name).unwrap()
+    }
+
+    #[test]
+    fn what_was_not_counted_becomes_the_median_of_what_was() {
+        let mut capture = Capture::new(60);
+        for sent in [9, 99, 999] {
+            capture.add(Conn::to("203.0.113.1", 443).bytes(sent, 0));
+        }
+        capture.add(Conn::to("203.0.113.1", 443).uncounted().at(1.0));
+        let sent = matrix(&capture).row(3)[column("bytes sent")];
+        assert!((sent - 2.0).abs() < 1e-6, "{sent}");
+    }
+
+    #[test]
+    fn rare_is_a_share_of_the_capture_and_the_service_port_counts() {
+        let mut capture = Capture::new(60);
+        for ephemeral in 50_000..50_009 {
+            capture.add(Conn::to("203.0.113.1", ephemeral).local_port(22).inbound());
+        }
+        capture.add(Conn::to("203.0.113.2", 4444).at(1.0));
+        let matrix = matrix(&capture);
+        let port = column("share of connections on this port");
+        let of_row = |row| Scale::Share.invert(f64::from(matrix.row(row)[port]));
+        assert!((of_row(0) - 0.9).abs() < 1e-6 && (of_row(9) - 0.1).abs() < 1e-6);
+    }
+
+    #[test]
+    fn listeners_are_no_connections_and_an_empty_capture_has_no_rows() {
+        let mut capture = Capture::new(60);
+        capture.add(Conn::listener(22));
+        let matrix = matrix(&capture);
+        assert!(matrix.values.is_empty() && matrix.bulks.iter().all(Option::is_none));
+    }
+
+    #[test]
+    fn a_scale_is_undone_by_its_inverse() {
+        for scale in [Scale::Linear, Scale::Amount, Scale::Share] {
+            assert!((scale.invert(scale.apply(0.37)) - 0.37).abs() < 1e-12, "{scale:?}");
+        }
+    }
+}

@@ -1,0 +1,369 @@
+//! The connections table read row by row, with types and names instead of columns.
+//!
+//! Detectors that walk over connections in the order of time use this view; it borrows from
+//! the table and copies nothing.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use polars::prelude::{BooleanChunked, DataFrame, Float64Chunked, Int64Chunked, StringChunked};
+use polars::prelude::{UInt16Chunked, UInt32Chunked, UInt64Chunked};
+
+use super::finding::Entities;
+use super::tables::Tables;
+use crate::Result;
+
+/// The connections table, column by column.
+pub struct Sockets<'a> {
+    processes: Processes<'a>,
+    conn_id: &'a UInt64Chunked,
+    protocol: &'a StringChunked,
+    local_addr: &'a StringChunked,
+    local_port: &'a UInt16Chunked,
+    remote_addr: &'a StringChunked,
+    remote_port: &'a UInt16Chunked,
+    remote_name: &'a StringChunked,
+    remote_scope: &'a StringChunked,
+    role: &'a StringChunked,
+    direction: &'a StringChunked,
+    states: &'a StringChunked,
+    first_seen_us: &'a Int64Chunked,
+    last_seen_us: &'a Int64Chunked,
+    duration_s: &'a Float64Chunked,
+    opened: &'a BooleanChunked,
+    closed: &'a BooleanChunked,
+    ticks: &'a UInt32Chunked,
+    bytes_sent: &'a UInt64Chunked,
+    bytes_received: &'a UInt64Chunked,
+    packets_sent: &'a UInt64Chunked,
+    packets_received: &'a UInt64Chunked,
+    retransmits: &'a UInt32Chunked,
+    rtt_us: &'a UInt32Chunked,
+    process: &'a UInt32Chunked,
+    pid: &'a UInt32Chunked,
+    process_name: &'a StringChunked,
+}
+
+/// One row of the connections table; the fields are its columns.
+#[derive(Debug, Clone, Copy)]
+#[allow(missing_docs, reason = "the fields are the columns documented in `Tables`")]
+pub struct Socket<'a> {
+    pub conn_id: u64,
+    pub protocol: &'a str,
+    pub local_addr: &'a str,
+    pub local_port: u16,
+    pub remote: Option<(&'a str, u16)>,
+    pub remote_name: Option<&'a str>,
+    pub remote_scope: Option<&'a str>,
+    pub role: &'a str,
+    pub direction: Option<&'a str>,
+    /// Every state seen, joined by `>`; empty for UDP.
+    pub states: &'a str,
+    pub first_seen_us: i64,
+    pub last_seen_us: i64,
+    pub duration_s: f64,
+    pub opened_in_recording: bool,
+    pub closed_in_recording: bool,
+    pub ticks: u32,
+    pub bytes_sent: Option<u64>,
+    pub bytes_received: Option<u64>,
+    pub packets_sent: Option<u64>,
+    pub packets_received: Option<u64>,
+    pub retransmits: Option<u32>,
+    pub rtt_us: Option<u32>,
+    pub process: Option<u32>,
+    pub pid: Option<u32>,
+    pub process_name: Option<&'a str>,
+}
+
+impl<'a> Sockets<'a> {
+    /// The view of a capture's connections.
+    ///
+    /// # Errors
+    /// [`crate::Error::Analysis`] if a column is missing or not of its type: a bug.
+    pub fn of(tables: &'a Tables) -> Result<Self> {
+        let frame = &tables.connections;
+        Ok(Self {
+            processes: Processes::of(&tables.processes)?,
+            conn_id: frame.column("conn_id")?.u64()?,
+            protocol: frame.column("protocol")?.str()?,
+            local_addr: frame.column("local_addr")?.str()?,
+            local_port: frame.column("local_port")?.u16()?,
+            remote_addr: frame.column("remote_addr")?.str()?,
+            remote_port: frame.column("remote_port")?.u16()?,
+            remote_name: frame.column("remote_name")?.str()?,
+            remote_scope: frame.column("remote_scope")?.str()?,
+            role: frame.column("role")?.str()?,
+            direction: frame.column("direction")?.str()?,
+            states: frame.column("states")?.str()?,
+            first_seen_us: frame.column("first_seen_us")?.i64()?,
+            last_seen_us: frame.column("last_seen_us")?.i64()?,
+            duration_s: frame.column("duration_s")?.f64()?,
+            opened: frame.column("opened_in_recording")?.bool()?,
+            closed: frame.column("closed_in_recording")?.bool()?,
+            ticks: frame.column("ticks")?.u32()?,
+            bytes_sent: frame.column("bytes_sent")?.u64()?,
+            bytes_received: frame.column("bytes_received")?.u64()?,
+            packets_sent: frame.column("packets_sent")?.u64()?,
+            packets_received: frame.column("packets_received")?.u64()?,
+            retransmits: frame.column("retransmits")?.u32()?,
+            rtt_us: frame.column("rtt_us")?.u32()?,
+            process: frame.column("process")?.u32()?,
+            pid: frame.column("pid")?.u32()?,
+            process_name: frame.column("process_name")?.str()?,
+        })
+    }
+
+    /// Number of sockets.
+    pub fn len(&self) -> usize {
+        self.conn_id.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The socket in a row of the table.
+    pub fn get(&self, row: usize) -> Socket<'a> {
+        Socket {
+            conn_id: self.conn_id.get(row).unwrap_or_default(),
+            protocol: self.protocol.get(row).unwrap_or_default(),
+            local_addr: self.local_addr.get(row).unwrap_or_default(),
+            local_port: self.local_port.get(row).unwrap_or_default(),
+            remote: self.remote_addr.get(row).zip(self.remote_port.get(row)),
+            remote_name: self.remote_name.get(row),
+            remote_scope: self.remote_scope.get(row),
+            role: self.role.get(row).unwrap_or_default(),
+            direction: self.direction.get(row),
+            states: self.states.get(row).unwrap_or_default(),
+            first_seen_us: self.first_seen_us.get(row).unwrap_or_default(),
+            last_seen_us: self.last_seen_us.get(row).unwrap_or_default(),
+            duration_s: self.duration_s.get(row).unwrap_or_default(),
+            opened_in_recording: self.opened.get(row).unwrap_or_default(),
+            closed_in_recording: self.closed.get(row).unwrap_or_default(),
+            ticks: self.ticks.get(row).unwrap_or_default(),
+            bytes_sent: self.bytes_sent.get(row),
+            bytes_received: self.bytes_received.get(row),
+            packets_sent: self.packets_sent.get(row),
+            packets_received: self.packets_received.get(row),
+            retransmits: self.retransmits.get(row),
+            rtt_us: self.rtt_us.get(row),
+            process: self.process.get(row),
+            pid: self.pid.get(row),
+            process_name: self.process_name.get(row),
+        }
+    }
+
+    /// Every socket, in the order of the table: by first seen, then `conn_id`.
+    pub fn iter(&self) -> impl Iterator<Item = Socket<'a>> + '_ {
+        (0..self.len()).map(|row| self.get(row))
+    }
+
+    /// What some sockets have in common; a field that is unknown or differs is none.
+    pub fn entities(&self, sockets: &[Socket<'a>]) -> Entities {
+        let process = common(sockets, |s| s.process).map(|process| process as usize);
+        let detail = |column: &StringChunked| process.and_then(|row| owned(column.get(row)));
+        Entities {
+            process_name: owned(common(sockets, |s| s.process_name)),
+            pid: common(sockets, |s| s.pid),
+            exe: detail(self.processes.exe),
+            cmdline: detail(self.processes.cmdline),
+            username: detail(self.processes.username),
+            container: detail(self.processes.container),
+            protocol: owned(common(sockets, |s| Some(s.protocol))),
+            local_addr: owned(common(sockets, |s| Some(s.local_addr))),
+            local_port: common(sockets, |s| Some(s.local_port)),
+            remote_addr: owned(common(sockets, |s| s.remote.map(|(addr, _)| addr))),
+            remote_port: common(sockets, |s| s.remote.map(|(_, port)| port)),
+            remote_name: owned(common(sockets, |s| s.remote_name)),
+        }
+    }
+}
+
+/// The columns of the processes table that name a process.
+struct Processes<'a> {
+    exe: &'a StringChunked,
+    cmdline: &'a StringChunked,
+    username: &'a StringChunked,
+    container: &'a StringChunked,
+}
+
+impl<'a> Processes<'a> {
+    fn of(frame: &'a DataFrame) -> Result<Self> {
+        Ok(Self {
+            exe: frame.column("exe")?.str()?,
+            cmdline: frame.column("cmdline")?.str()?,
+            username: frame.column("username")?.str()?,
+            container: frame.column("container")?.str()?,
+        })
+    }
+}
+
+impl Socket<'_> {
+    /// Whether a TCP state is among those seen.
+    pub fn was_in(&self, state: &str) -> bool {
+        self.states.split('>').any(|seen| seen == state)
+    }
+
+    /// The port of the service: the local one if the remote opened the connection.
+    pub fn service_port(&self) -> Option<u16> {
+        if self.direction == Some("inbound") {
+            Some(self.local_port)
+        } else {
+            self.remote.map(|(_, port)| port)
+        }
+    }
+}
+
+/// Who does something, as well as it is known: the process by its name, else the address.
+///
+/// The name and not the pid, because a loop in a shell is a new process at every turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Source<'a> {
+    /// A process, by its name.
+    Process(&'a str),
+    /// An address, where the process is not known or not on this host.
+    Address(&'a str),
+}
+
+impl<'a> Source<'a> {
+    /// Who opened a connection on this side.
+    pub fn of(socket: &Socket<'a>) -> Self {
+        socket.process_name.map_or(Self::Address(socket.local_addr), Self::Process)
+    }
+}
+
+impl fmt::Display for Source<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Process(text) | Self::Address(text)) = self;
+        f.write_str(text)
+    }
+}
+
+/// Tells which of the two sockets of a connection inside the host opened it.
+pub struct Openers<'a> {
+    listening: HashSet<(&'a str, u16)>,
+    five_tuples: HashSet<(&'a str, &'a str, u16, &'a str, u16)>,
+}
+
+impl<'a> Openers<'a> {
+    /// Learns the listening ports and the connections inside the host.
+    pub fn of(sockets: &Sockets<'a>) -> Self {
+        let mut listening = HashSet::new();
+        let mut five_tuples = HashSet::new();
+        for s in sockets.iter() {
+            match s.remote {
+                None if s.role == "listener" || s.protocol == "udp" => {
+                    listening.insert((s.protocol, s.local_port));
+                }
+                Some((addr, port)) if s.direction == Some("internal") => {
+                    five_tuples.insert((s.protocol, s.local_addr, s.local_port, addr, port));
+                }
+                _ => {}
+            }
+        }
+        Self { listening, five_tuples }
+    }
+
+    /// Whether this socket opened its connection; its other side did not.
+    ///
+    /// For connections inside the host, in this order: the handshake's state, the listening
+    /// port, and the higher port, as ephemeral ports lie high. A socket whose other side is
+    /// not in the capture opened it: what accepts has a listener, which is.
+    pub fn opened(&self, socket: &Socket<'_>) -> bool {
+        let Some((addr, port)) = socket.remote else { return false };
+        if socket.direction != Some("internal") {
+            return socket.direction == Some("outbound");
+        }
+        if socket.was_in("SYN_SENT") != socket.was_in("SYN_RECV") {
+            return socket.was_in("SYN_SENT");
+        }
+        let listens = self.listening.contains(&(socket.protocol, socket.local_port));
+        if listens != self.listening.contains(&(socket.protocol, port)) {
+            return !listens;
+        }
+        let mirror = (socket.protocol, addr, port, socket.local_addr, socket.local_port);
+        !self.five_tuples.contains(&mirror) || socket.local_port > port
+    }
+}
+
+/// The value that all have; none if it is unknown for one or differs.
+fn common<'a, T: PartialEq>(sockets: &[Socket<'a>], field: impl Fn(&Socket<'a>) -> Option<T>) -> Option<T> {
+    let value = field(sockets.first()?)?;
+    sockets.iter().all(|socket| field(socket).as_ref() == Some(&value)).then_some(value)
+}
+
+fn owned(text: Option<&str>) -> Option<String> {
+    text.map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Capture, Conn};
+    use super::*;
+
+    fn opened(capture: &Capture) -> Vec<bool> {
+        let tables = capture.tables();
+        let sockets = Sockets::of(&tables).unwrap();
+        let openers = Openers::of(&sockets);
+        sockets.iter().map(|s| openers.opened(&s)).collect()
+    }
+
+    #[test]
+    fn outbound_opens_inbound_accepts_and_a_listener_does_neither() {
+        let mut capture = Capture::new(60);
+        capture.add(Conn::to("203.0.113.5", 443).at(1.0));
+        capture.add(Conn::to("203.0.113.5", 50_000).local_port(22).inbound().at(2.0));
+        capture.add(Conn::listener(22).at(3.0));
+        assert_eq!(opened(&capture), [true, false, false]);
+    }
+
+    #[test]
+    fn of_two_sides_inside_the_host_the_one_on_the_listening_port_accepts() {
+        let mut capture = Capture::new(60);
+        capture.add(Conn::listener(50_001));
+        let conn = |port| Conn::to("127.0.0.1", port).internal().states("ESTABLISHED");
+        capture.add(conn(50_001).local_port(40_000).at(1.0));
+        capture.add(conn(40_000).local_port(50_001).at(2.0));
+        assert_eq!(opened(&capture), [false, true, false]);
+    }
+
+    #[test]
+    fn a_refused_connection_inside_the_host_has_one_side_and_that_opened_it() {
+        let mut capture = Capture::new(60);
+        capture.add(Conn::to("127.0.0.1", 60_000).local_port(40_000).internal().refused().at(1.0));
+        assert_eq!(opened(&capture), [true]);
+    }
+
+    #[test]
+    fn without_a_listener_in_sight_the_ephemeral_port_opened_it() {
+        let mut capture = Capture::new(60);
+        let conn = |port| Conn::to("127.0.0.1", port).internal().states("ESTABLISHED");
+        capture.add(conn(80).local_port(40_000).at(1.0));
+        capture.add(conn(40_000).local_port(80).at(2.0));
+        assert_eq!(opened(&capture), [true, false]);
+    }
+
+    #[test]
+    fn the_handshake_decides_against_the_ports() {
+        let mut capture = Capture::new(60);
+        let conn = |port| Conn::to("127.0.0.1", port).internal();
+        capture.add(conn(40_000).local_port(80).states("SYN_SENT>ESTABLISHED").at(1.0));
+        capture.add(conn(80).local_port(40_000).states("SYN_RECV>ESTABLISHED").at(2.0));
+        assert_eq!(opened(&capture), [true, false]);
+    }
+
+    #[test]
+    fn entities_are_only_what_all_have_in_common() {
+        let mut capture = Capture::new(60);
+        capture.add(Conn::to("203.0.113.5", 443).by("curl", 7).at(1.0));
+        capture.add(Conn::to("203.0.113.5", 80).by("curl", 8).at(2.0));
+        let tables = capture.tables();
+        let sockets = Sockets::of(&tables).unwrap();
+        let entities = sockets.entities(&sockets.iter().collect::<Vec<_>>());
+        assert_eq!(entities.process_name.as_deref(), Some("curl"));
+        assert_eq!(entities.remote_addr.as_deref(), Some("203.0.113.5"));
+        assert_eq!((entities.pid, entities.remote_port, entities.exe), (None, None, None));
+    }
+}

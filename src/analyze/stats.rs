@@ -1,0 +1,92 @@
+//! Robust statistics: medians instead of means, so that what is searched for does not hide itself.
+
+/// By how much a median absolute deviation is multiplied to estimate a standard deviation,
+/// if the values are normally distributed.
+pub const MAD_TO_SD: f64 = 1.4826;
+
+/// The values in ascending order, without those that are not numbers.
+pub fn sorted(values: impl IntoIterator<Item = f64>) -> Vec<f64> {
+    let mut values: Vec<f64> = values.into_iter().filter(|value| !value.is_nan()).collect();
+    values.sort_unstable_by(f64::total_cmp);
+    values
+}
+
+/// The middle of values in ascending order, or the mean of the two middle ones; none without
+/// values.
+pub fn median(sorted: &[f64]) -> Option<f64> {
+    let middle = sorted.len() / 2;
+    let upper = *sorted.get(middle)?;
+    if sorted.len() % 2 == 1 { Some(upper) } else { Some(f64::midpoint(sorted[middle - 1], upper)) }
+}
+
+/// Median absolute deviation from `center`; none without values.
+pub fn mad(values: &[f64], center: f64) -> Option<f64> {
+    median(&sorted(values.iter().map(|value| (value - center).abs())))
+}
+
+/// Where the bulk of some values lies, and how wide it is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bulk {
+    /// The median.
+    pub median: f64,
+    /// A robust standard deviation; 0 only if all values are the same.
+    pub spread: f64,
+}
+
+impl Bulk {
+    /// Of any values; none without one.
+    ///
+    /// The spread is 1.4826 MAD. Where more than half of the values are the same, that is 0,
+    /// and 1.2533 times the mean absolute deviation takes its place (Iglewicz & Hoaglin 1993).
+    pub fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
+        let sorted = sorted(values);
+        let median = median(&sorted)?;
+        let by_mad = MAD_TO_SD * mad(&sorted, median)?;
+        let spread = if by_mad > 0.0 {
+            by_mad
+        } else {
+            let sum: f64 = sorted.iter().map(|value| (value - median).abs()).sum();
+            1.2533 * sum / sorted.len() as f64
+        };
+        Some(Self { median, spread })
+    }
+
+    /// How many robust standard deviations a value lies above the median; 0 where all values
+    /// are the same.
+    pub fn robust_z(&self, value: f64) -> f64 {
+        if self.spread > 0.0 { (value - self.median) / self.spread } else { 0.0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn medians_of_odd_even_and_no_values() {
+        assert_eq!(median(&sorted([3.0, 1.0, 2.0])), Some(2.0));
+        assert_eq!(median(&sorted([4.0, 1.0, 2.0, 3.0])), Some(2.5));
+        assert_eq!(median(&sorted([f64::NAN])), None);
+    }
+
+    #[test]
+    fn one_huge_value_moves_neither_median_nor_spread() {
+        let calm = Bulk::of((0..100).map(f64::from)).unwrap();
+        let with_outlier = Bulk::of((0..100).map(f64::from).chain([1e12])).unwrap();
+        assert!((calm.median - with_outlier.median).abs() < 1.0);
+        assert!((calm.spread - with_outlier.spread).abs() < 2.0);
+        assert!(with_outlier.robust_z(1e12) > 1e9);
+    }
+
+    #[test]
+    fn a_majority_of_equal_values_still_has_a_scale() {
+        let bulk = Bulk::of([0.0; 90].into_iter().chain([5.0; 10])).unwrap();
+        assert!(bulk.spread > 0.0 && bulk.robust_z(5.0) > 3.5, "{bulk:?}");
+    }
+
+    #[test]
+    fn values_that_are_all_the_same_make_nothing_stand_out() {
+        let bulk = Bulk::of([7.0; 5]).unwrap();
+        assert!(bulk.robust_z(100.0).abs() < f64::EPSILON);
+    }
+}

@@ -1,0 +1,269 @@
+//! For tests: captures as tables, built connection by connection.
+
+use polars::prelude::*;
+
+use super::detectors::{Context, Detector, Outcome, Output};
+use super::tables::Tables;
+
+/// When every test capture begins, µs since the Unix epoch.
+pub(super) const START_US: i64 = 1_700_000_000_000_000;
+
+/// A capture of a test: some connections and a length.
+pub(super) struct Capture {
+    conns: Vec<Conn>,
+    seconds: i64,
+    interval_s: f64,
+}
+
+/// One connection, with what is usual filled in: TCP, outbound, established, opened and
+/// closed in the recording, owned by `app`.
+#[derive(Clone)]
+pub(super) struct Conn {
+    protocol: &'static str,
+    local: (String, u16),
+    remote: Option<(String, u16)>,
+    scope: Option<&'static str>,
+    role: &'static str,
+    direction: Option<&'static str>,
+    states: Option<&'static str>,
+    first_s: f64,
+    duration_s: f64,
+    opened: bool,
+    closed: bool,
+    bytes: Option<(u64, u64)>,
+    rtt_us: Option<u32>,
+    owner: Option<(String, u32)>,
+}
+
+impl Conn {
+    pub(super) fn to(addr: &str, port: u16) -> Self {
+        let scope = match addr {
+            a if a.starts_with("127.") => "loopback",
+            a if a.starts_with("10.") || a.starts_with("192.168.") => "private",
+            _ => "public",
+        };
+        Self {
+            protocol: "tcp",
+            local: ("192.168.1.10".to_owned(), 40_000),
+            remote: Some((addr.to_owned(), port)),
+            scope: Some(scope),
+            role: "connection",
+            direction: Some("outbound"),
+            states: Some("SYN_SENT>ESTABLISHED>FIN_WAIT1"),
+            first_s: 0.0,
+            duration_s: 0.5,
+            opened: true,
+            closed: true,
+            bytes: Some((500, 4_000)),
+            rtt_us: Some(20_000),
+            owner: Some(("app".to_owned(), 100)),
+        }
+    }
+
+    pub(super) fn listener(port: u16) -> Self {
+        Self {
+            remote: None,
+            scope: None,
+            role: "listener",
+            direction: None,
+            states: Some("LISTEN"),
+            opened: false,
+            closed: false,
+            bytes: None,
+            rtt_us: None,
+            ..Self::to("", 0).local_port(port)
+        }
+    }
+
+    pub(super) fn at(mut self, first_s: f64) -> Self {
+        self.first_s = first_s;
+        self
+    }
+
+    pub(super) fn by(mut self, name: &str, pid: u32) -> Self {
+        self.owner = Some((name.to_owned(), pid));
+        self
+    }
+
+    pub(super) fn unowned(mut self) -> Self {
+        self.owner = None;
+        self
+    }
+
+    pub(super) fn local_port(mut self, port: u16) -> Self {
+        self.local.1 = port;
+        self
+    }
+
+    pub(super) fn bytes(mut self, sent: u64, received: u64) -> Self {
+        self.bytes = Some((sent, received));
+        self
+    }
+
+    pub(super) fn uncounted(mut self) -> Self {
+        self.bytes = None;
+        self.rtt_us = None;
+        self
+    }
+
+    pub(super) fn lasting(mut self, duration_s: f64) -> Self {
+        self.duration_s = duration_s;
+        self
+    }
+
+    pub(super) fn rtt_us(mut self, rtt_us: u32) -> Self {
+        self.rtt_us = Some(rtt_us);
+        self
+    }
+
+    pub(super) fn udp(mut self) -> Self {
+        (self.protocol, self.states) = ("udp", None);
+        self
+    }
+
+    /// Opened by the remote.
+    pub(super) fn inbound(mut self) -> Self {
+        self.direction = Some("inbound");
+        self
+    }
+
+    /// Both ends on this host.
+    pub(super) fn internal(mut self) -> Self {
+        self.direction = Some("internal");
+        "127.0.0.1".clone_into(&mut self.local.0);
+        self
+    }
+
+    /// A SYN that was answered by a reset.
+    pub(super) fn refused(mut self) -> Self {
+        (self.states, self.bytes, self.rtt_us) = (Some("SYN_SENT>CLOSE"), Some((0, 0)), None);
+        self.lasting(0.0)
+    }
+
+    /// A SYN to which nothing came back.
+    pub(super) fn unanswered(mut self) -> Self {
+        (self.states, self.bytes, self.rtt_us) = (Some("SYN_SENT"), Some((0, 0)), None);
+        self.lasting(3.0)
+    }
+
+    /// Any states, joined by `>`.
+    pub(super) fn states(mut self, states: &'static str) -> Self {
+        self.states = Some(states);
+        self
+    }
+
+    /// There before the recording began, and still there when it ended.
+    pub(super) fn standing(mut self) -> Self {
+        (self.opened, self.closed) = (false, false);
+        self
+    }
+
+    fn first_us(&self) -> i64 {
+        START_US + (self.first_s * 1e6) as i64
+    }
+}
+
+impl Capture {
+    pub(super) fn new(seconds: i64) -> Self {
+        Self { conns: Vec::new(), seconds, interval_s: 1.0 }
+    }
+
+    pub(super) fn add(&mut self, conn: Conn) -> &mut Self {
+        self.conns.push(conn);
+        self
+    }
+
+    /// The capture as its tables; those that no detector reads yet are empty.
+    pub(super) fn tables(&self) -> Tables {
+        let mut conns = self.conns.clone();
+        conns.sort_by_key(Conn::first_us);
+        let owners = self.owners();
+        Tables {
+            connections: connections(&conns, &owners, self.interval_s),
+            processes: processes(&owners),
+            endpoints: DataFrame::empty(),
+            pairs: DataFrame::empty(),
+            time_bins: DataFrame::empty(),
+            process_bins: DataFrame::empty(),
+            transitions: DataFrame::empty(),
+            span_us: (START_US, START_US + self.seconds * 1_000_000),
+            bin_width_us: 1_000_000,
+            ticks: self.seconds as u32 + 1,
+            interval_s: self.interval_s,
+        }
+    }
+
+    /// Runs a detector with its defaults.
+    pub(super) fn outcome<D: Detector>(&self) -> Outcome {
+        self.outcome_with::<D>(&D::Config::default())
+    }
+
+    /// Runs a detector.
+    pub(super) fn outcome_with<D: Detector>(&self, config: &D::Config) -> Outcome {
+        let tables = self.tables();
+        D::detect(&Context { tables: &tables, seed: 1 }, config).unwrap()
+    }
+
+    /// Runs a detector that must not skip.
+    pub(super) fn run<D: Detector>(&self) -> Output {
+        match self.outcome::<D>() {
+            Outcome::Ran(output) => output,
+            Outcome::Skipped(reason) => panic!("skipped: {reason}"),
+        }
+    }
+
+    fn owners(&self) -> Vec<(String, u32)> {
+        let mut owners: Vec<_> = self.conns.iter().filter_map(|c| c.owner.clone()).collect();
+        owners.sort_by_key(|(name, pid)| (*pid, name.clone()));
+        owners.dedup();
+        owners
+    }
+}
+
+fn connections(conns: &[Conn], owners: &[(String, u32)], interval_s: f64) -> DataFrame {
+    fn column<T>(conns: &[Conn], field: impl Fn(&Conn) -> T) -> Vec<T> {
+        conns.iter().map(field).collect()
+    }
+    let process = |c: &Conn| owners.iter().position(|o| Some(o) == c.owner.as_ref()).map(|at| at as u32);
+    let packets = |bytes: u64| 2 + bytes / 1_000;
+    df!(
+        "conn_id" => (1..=conns.len() as u64).collect::<Vec<_>>(),
+        "protocol" => column(conns, |c| c.protocol),
+        "local_addr" => column(conns, |c| c.local.0.clone()),
+        "local_port" => column(conns, |c| c.local.1),
+        "remote_addr" => column(conns, |c| c.remote.as_ref().map(|r| r.0.clone())),
+        "remote_port" => column(conns, |c| c.remote.as_ref().map(|r| r.1)),
+        "remote_name" => column(conns, |_| None::<String>),
+        "remote_scope" => column(conns, |c| c.scope),
+        "role" => column(conns, |c| c.role),
+        "direction" => column(conns, |c| c.direction),
+        "states" => column(conns, |c| c.states),
+        "first_seen_us" => column(conns, Conn::first_us),
+        "last_seen_us" => column(conns, |c| c.first_us() + (c.duration_s * 1e6) as i64),
+        "duration_s" => column(conns, |c| c.duration_s),
+        "opened_in_recording" => column(conns, |c| c.opened),
+        "closed_in_recording" => column(conns, |c| c.closed),
+        "ticks" => column(conns, |c| 1 + (c.duration_s / interval_s) as u32),
+        "bytes_sent" => column(conns, |c| c.bytes.map(|b| b.0)),
+        "bytes_received" => column(conns, |c| c.bytes.map(|b| b.1)),
+        "packets_sent" => column(conns, |c| c.bytes.map(|b| packets(b.0))),
+        "packets_received" => column(conns, |c| c.bytes.map(|b| packets(b.1))),
+        "retransmits" => column(conns, |c| c.bytes.map(|_| 0u32)),
+        "rtt_us" => column(conns, |c| c.rtt_us),
+        "process" => column(conns, process),
+        "pid" => column(conns, |c| c.owner.as_ref().map(|o| o.1)),
+        "process_name" => column(conns, |c| c.owner.as_ref().map(|o| o.0.clone())),
+    )
+    .unwrap()
+}
+
+fn processes(owners: &[(String, u32)]) -> DataFrame {
+    let text = |prefix: &str| owners.iter().map(|o| Some(format!("{prefix}{}", o.0))).collect::<Vec<_>>();
+    df!(
+        "exe" => text("/usr/bin/"),
+        "cmdline" => text(""),
+        "username" => text("user-of-"),
+        "container" => vec![None::<String>; owners.len()],
+    )
+    .unwrap()
+}

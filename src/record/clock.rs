@@ -1,0 +1,95 @@
+//! The time, handed in, so that a test can hand in its own.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::stop::Stop;
+
+/// One moment by both clocks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Moment {
+    /// Wall clock, µs since the Unix epoch, UTC.
+    pub ts_us: i64,
+    /// Monotonic clock, ns.
+    pub mono_ns: i64,
+}
+
+/// Where the recorder gets its time from, and how it waits.
+pub trait Clock {
+    /// Now, by both clocks.
+    fn now(&self) -> Moment;
+
+    /// Waits until the monotonic clock reads `mono_ns`, or until `stop` is asked for.
+    fn wait_until(&self, mono_ns: i64, stop: &Stop);
+}
+
+/// The clocks of the system.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Moment {
+        Moment { ts_us: wall_us(), mono_ns: monotonic_ns() }
+    }
+
+    fn wait_until(&self, mono_ns: i64, stop: &Stop) {
+        let left_ns = mono_ns.saturating_sub(monotonic_ns());
+        if let Ok(left_ns) = u64::try_from(left_ns) {
+            stop.wait(Duration::from_nanos(left_ns));
+        }
+    }
+}
+
+fn wall_us() -> i64 {
+    // A clock before 1970 is one that was never set; 0 says so.
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as i64)
+}
+
+/// `CLOCK_MONOTONIC`, the clock on which the kernel's events will be stamped too.
+#[cfg(unix)]
+fn monotonic_ns() -> i64 {
+    read_clock(libc::CLOCK_MONOTONIC)
+}
+
+/// Where there is no such clock: time since the first call.
+#[cfg(not(unix))]
+fn monotonic_ns() -> i64 {
+    static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+    START.get_or_init(std::time::Instant::now).elapsed().as_nanos() as i64
+}
+
+/// When the host was booted, µs since the Unix epoch: what process start times count from.
+#[cfg(target_os = "linux")]
+pub(super) fn boot_us() -> i64 {
+    wall_us() - read_clock(libc::CLOCK_BOOTTIME) / 1000
+}
+
+#[cfg(unix)]
+fn read_clock(clock: libc::clockid_t) -> i64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is a valid place for one timespec for the length of the call.
+    unsafe { libc::clock_gettime(clock, &raw mut time) };
+    time.tv_sec * 1_000_000_000 + time.tv_nsec
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_clocks_run_forward_and_waiting_waits() {
+        let clock = SystemClock;
+        let before = clock.now();
+        clock.wait_until(before.mono_ns + 5_000_000, &Stop::default());
+        let after = clock.now();
+        assert!(after.mono_ns - before.mono_ns >= 5_000_000);
+        assert!(after.ts_us > before.ts_us);
+    }
+
+    #[test]
+    fn a_deadline_that_has_passed_is_not_waited_for() {
+        let clock = SystemClock;
+        let before = clock.now();
+        clock.wait_until(before.mono_ns - 1, &Stop::default());
+        assert!(clock.now().mono_ns - before.mono_ns < 1_000_000_000);
+    }
+}

@@ -1,0 +1,362 @@
+//! What happens between two ticks, told by the kernel.
+//!
+//! ```text
+//!  perf rings (a ring a CPU)   closings (a socket a namespace)     execs (own thread)
+//!    states, destroys,           final counters by cookie            command lines
+//!    forks, execs, exits
+//!         └─────────────┬──────────────┘                               │
+//!                     join: one life per socket ◄── programs: who was that process?
+//!                       │ taken once a tick
+//!                     rows of kind opened, state, closed
+//! ```
+//!
+//! Each source is optional: without the privilege for the rings, closings still give every
+//! connection with its counters, only without its process.
+
+mod closings;
+mod execs;
+mod join;
+mod kernel_event;
+mod programs;
+mod ring;
+mod tracefs;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::namespaces::Change;
+use super::processes::Reader;
+use crate::capture::{Kind, Owner, OwnerSource, Row, SourceReport, SourceStatus};
+use crate::record::Moment;
+pub(super) use closings::Closings;
+use execs::Execs;
+use join::{Closing, Joiner, SocketEvent};
+use kernel_event::{Decoder, KernelEvent, What};
+use programs::Programs;
+use ring::Ring;
+
+/// Time between two looks at rings and closings: short enough that a process that has just
+/// connected mostly still lives, long enough to cost nothing.
+const DRAIN_EVERY: Duration = Duration::from_millis(20);
+
+/// Records of two CPUs are put in order by their time; the newest wait for the next look,
+/// because another CPU may still be writing an earlier one.
+const HOLD_BACK_NS: u64 = 1_000_000;
+
+/// The tracepoints, in the order in which [`Decoder::new`] takes them.
+const TRACEPOINTS: [&str; 2] = ["sock/inet_sock_set_state", "tcp/tcp_destroy_sock"];
+
+/// The sources of events of this host, and the thread that listens to them.
+pub(super) struct Events {
+    shared: Arc<Shared>,
+    listener: Option<JoinHandle<()>>,
+    catcher: Option<(Arc<Execs>, JoinHandle<()>)>,
+    reports: [SourceReport; 3],
+    changes: Sender<Change>,
+}
+
+struct Shared {
+    story: Mutex<Story>,
+    ending: AtomicBool,
+}
+
+/// What the events have told so far.
+struct Story {
+    joiner: Joiner,
+    programs: Programs,
+    /// Records of the rings that the kernel dropped.
+    lost_records: u64,
+    /// Notices of closing sockets that the kernel dropped.
+    lost_closings: u64,
+}
+
+/// An event with the facts of its process.
+pub(super) struct Told {
+    event: SocketEvent,
+    owner: Option<(Arc<Owner>, OwnerSource)>,
+}
+
+impl Told {
+    /// When it happened, by the monotonic clock.
+    pub(super) fn time_ns(&self) -> i64 {
+        self.event.time_ns as i64
+    }
+
+    /// To which socket it happened.
+    pub(super) fn cookie(&self) -> u64 {
+        self.event.cookie
+    }
+
+    /// Whether it was the end of the socket.
+    pub(super) fn is_closed(&self) -> bool {
+        self.event.kind == Kind::Closed
+    }
+
+    /// The row of the capture. `seen` is the owner that a snapshot found, for those that the
+    /// events do not know.
+    pub(super) fn into_row(self, now: Moment, tick: u32, seen: Option<Arc<Owner>>) -> Row {
+        let time_ns = self.time_ns();
+        let (owner, owner_source) = match self.owner {
+            Some((owner, source)) => (Some(owner), Some(source)),
+            None => (seen.clone(), seen.map(|_| OwnerSource::Inode)),
+        };
+        let event = self.event;
+        let (local, remote) = event.tuple;
+        Row {
+            ts_us: now.ts_us - (now.mono_ns - time_ns) / 1000,
+            mono_ns: time_ns,
+            tick,
+            kind: event.kind,
+            remote: (remote.1 != 0).then_some(remote),
+            netns: event.netns,
+            state: event.state,
+            prev_state: event.prev_state,
+            counters: event.counters,
+            owner,
+            owner_source,
+            ..Row::snapshot(event.cookie, event.protocol, local)
+        }
+    }
+}
+
+impl Events {
+    /// Starts whatever sources this host allows; none is no error.
+    pub(super) fn start(reader: Reader, netns: u64) -> Self {
+        let (rings, decoder, perf_report) = match open_rings() {
+            Ok((rings, decoder)) => (rings, Some(decoder), ran("perf-events", PERF_GIVES)),
+            Err(reason) => (Vec::new(), None, missing("perf-events", &reason, PERF_LACKS)),
+        };
+        let (closings, closings_report) = match Closings::open() {
+            Ok(closings) => (vec![(netns, closings, 0)], ran("sock_destroy", DESTROY_GIVES)),
+            Err(error) => (Vec::new(), missing("sock_destroy", &error.to_string(), DESTROY_LACKS)),
+        };
+        let (catcher, execs_report) = match Execs::start() {
+            Ok(catcher) => (Some(catcher), ran("proc-connector", EXECS_GIVE)),
+            Err(error) => (None, missing("proc-connector", &error.to_string(), EXECS_LACK)),
+        };
+        let programs = Programs::new(reader, catcher.as_ref().map(|(execs, _)| Arc::clone(execs)));
+        let story = Story { joiner: Joiner::default(), programs, lost_records: 0, lost_closings: 0 };
+        let shared = Arc::new(Shared { story: Mutex::new(story), ending: AtomicBool::new(false) });
+        let (changes, incoming) = channel();
+        let listener =
+            Listener { rings, decoder, closings, incoming, held: Vec::new(), shared: Arc::clone(&shared) };
+        let listener = std::thread::Builder::new().name("events".to_owned()).spawn(|| listener.run()).ok();
+        Self { shared, listener, catcher, reports: [perf_report, closings_report, execs_report], changes }
+    }
+
+    /// Listens to the closing sockets of namespaces that came, and no more to those that went.
+    pub(super) fn follow(&mut self, changes: Vec<Change>) {
+        for change in changes {
+            // A listener that broke has nothing more to tell.
+            let _ = self.changes.send(change);
+        }
+    }
+
+    /// Tells the events which sockets a snapshot saw, and fills in owners that only the events
+    /// know; then gives out what has happened since the last call.
+    pub(super) fn take(&self, rows: &mut [Row], now: Moment) -> Vec<Told> {
+        let mut story = self.shared.story();
+        for row in rows {
+            let Some(remote) = row.remote else {
+                story.joiner.listens(row);
+                continue;
+            };
+            let tuple = ((row.local_addr, row.local_port), remote);
+            let hint = story.joiner.seen(row.conn_id, row.netns, &tuple);
+            if row.owner_source.is_none()
+                && let Some((pid, source)) = hint
+                && let Some(owner) = story.programs.owner(pid, now.mono_ns as u64)
+            {
+                row.owner = Some(owner);
+                row.owner_source = Some(source);
+            }
+        }
+        let events = story.joiner.take(now.mono_ns as u64);
+        story.tell(events)
+    }
+
+    /// Ends the sources and gives out the rest.
+    pub(super) fn finish(&mut self) -> Vec<Told> {
+        self.end();
+        let mut story = self.shared.story();
+        let events = story.joiner.finish();
+        story.tell(events)
+    }
+
+    /// What the kernel dropped so far; none if no source ran.
+    pub(super) fn lost(&self) -> Option<u64> {
+        let any = self.reports[..2].iter().any(|report| report.status == SourceStatus::Ran);
+        let story = self.shared.story();
+        any.then_some(story.lost_records + story.lost_closings)
+    }
+
+    /// How the sources fared.
+    pub(super) fn reports(&self) -> Vec<SourceReport> {
+        let story = self.shared.story();
+        let mut reports = self.reports.to_vec();
+        for (report, lost) in reports.iter_mut().zip([story.lost_records, story.lost_closings]) {
+            if lost > 0 {
+                report.status = SourceStatus::Partial;
+                report.detail = format!("{}; the kernel dropped {lost} of its events", report.detail);
+            }
+        }
+        reports
+    }
+
+    fn end(&mut self) {
+        self.shared.ending.store(true, Ordering::Relaxed);
+        if let Some(listener) = self.listener.take() {
+            // A listener that broke has nothing more to tell.
+            let _ = listener.join();
+        }
+        if let Some((execs, thread)) = self.catcher.take() {
+            execs.end();
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl Shared {
+    fn story(&self) -> MutexGuard<'_, Story> {
+        self.story.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Story {
+    fn tell(&mut self, events: Vec<SocketEvent>) -> Vec<Told> {
+        events
+            .into_iter()
+            .map(|event| {
+                let owner = event
+                    .owner
+                    .and_then(|(pid, source)| Some((self.programs.owner(pid, event.time_ns)?, source)));
+                Told { event, owner }
+            })
+            .collect()
+    }
+}
+
+/// The thread that drains the sources.
+struct Listener {
+    rings: Vec<Ring>,
+    decoder: Option<Decoder>,
+    /// Network namespace, its closing sockets, and how many of them the kernel dropped.
+    closings: Vec<(u64, Closings, u64)>,
+    incoming: Receiver<Change>,
+    held: Vec<KernelEvent>,
+    shared: Arc<Shared>,
+}
+
+impl Listener {
+    fn run(mut self) {
+        while !self.shared.ending.load(Ordering::Relaxed) {
+            std::thread::sleep(DRAIN_EVERY);
+            self.drain(HOLD_BACK_NS);
+        }
+        self.drain(0);
+    }
+
+    fn drain(&mut self, hold_back_ns: u64) {
+        for change in self.incoming.try_iter() {
+            match change {
+                Change::Entered(netns, closings) => self.closings.push((netns, closings, 0)),
+                Change::Left(left) => self.closings.retain(|(netns, ..)| *netns != left),
+            }
+        }
+        let now = crate::record::Clock::now(&crate::record::SystemClock);
+        let now_ns = now.mono_ns as u64;
+        let wall_offset_us = now.ts_us - now.mono_ns / 1000;
+        let mut events = std::mem::take(&mut self.held);
+        if let Some(decoder) = &self.decoder {
+            for ring in &mut self.rings {
+                ring.drain(|kind, misc, body| events.extend(decoder.decode(kind, misc, body)));
+            }
+        }
+        events.sort_by_key(|event| event.time_ns);
+        let ready = events.partition_point(|event| event.time_ns + hold_back_ns <= now_ns);
+        self.held = events.split_off(ready);
+
+        let mut story = self.shared.story();
+        for event in &events {
+            if let What::Lost(count) = event.what {
+                story.lost_records += count;
+            }
+            story.programs.event(event, wall_offset_us);
+            story.joiner.event(event);
+        }
+        for pid in socket_owners(&events) {
+            // Now, while it may still live: at the next tick it may be gone.
+            story.programs.owner(pid, now_ns);
+        }
+        for (netns, closings, lost) in &mut self.closings {
+            closings.drain(|socket| story.joiner.closing(now_ns, Closing::of(&socket, *netns)));
+            let before = std::mem::replace(lost, closings.lost());
+            story.lost_closings += *lost - before;
+        }
+        story.programs.forget(now_ns);
+    }
+}
+
+/// The processes that did something to a socket themselves, each once.
+fn socket_owners(events: &[KernelEvent]) -> Vec<u32> {
+    let mut pids: Vec<u32> = events
+        .iter()
+        .filter(|event| matches!(&event.what, What::State(change) if !change.in_interrupt))
+        .map(|event| event.pid)
+        .collect();
+    pids.sort_unstable();
+    pids.dedup();
+    pids
+}
+
+fn open_rings() -> Result<(Vec<Ring>, Decoder), String> {
+    let tracepoints = tracefs::read(&TRACEPOINTS)?;
+    let [state, destroy] = tracepoints.as_slice() else { return Err("tracepoints are missing".to_owned()) };
+    let decoder = Decoder::new(state, destroy)?;
+    let ids = [state.id, destroy.id];
+    let rings = online_cpus()
+        .into_iter()
+        .map(|cpu| Ring::open(cpu, &ids))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|e| format!("the kernel refused its events (it needs root or CAP_PERFMON): {e}"))?;
+    Ok((rings, decoder))
+}
+
+/// `0-3,8` → 0, 1, 2, 3, 8; all of one CPU if the system does not say.
+fn online_cpus() -> Vec<i32> {
+    let text = std::fs::read_to_string("/sys/devices/system/cpu/online").unwrap_or_default();
+    let ranges = text.trim().split(',').filter_map(|range| {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        Some(first.parse::<i32>().ok()?..=last.parse::<i32>().ok()?)
+    });
+    let cpus: Vec<i32> = ranges.flatten().collect();
+    if cpus.is_empty() { vec![0] } else { cpus }
+}
+
+const PERF_GIVES: &str = "every TCP state change with its process, and the life of every process";
+const PERF_LACKS: &str = "connections between two ticks have no process and no states";
+const DESTROY_GIVES: &str = "every closing socket with its final counters";
+const DESTROY_LACKS: &str = "connections between two ticks have no byte counts";
+const EXECS_GIVE: &str = "command lines of programs at their start";
+const EXECS_LACK: &str = "programs that end within milliseconds have no command line";
+
+fn ran(name: &str, gives: &str) -> SourceReport {
+    SourceReport { name: name.to_owned(), status: SourceStatus::Ran, detail: gives.to_owned() }
+}
+
+fn missing(name: &str, reason: &str, lacks: &str) -> SourceReport {
+    SourceReport {
+        name: name.to_owned(),
+        status: SourceStatus::Missing,
+        detail: format!("{reason}; {lacks}"),
+    }
+}

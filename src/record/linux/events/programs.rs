@@ -1,0 +1,166 @@
+//! Which program a process was, also when it is gone by the time that anyone asks.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::super::processes::Reader;
+use super::execs::Execs;
+use super::kernel_event::{KernelEvent, What};
+use crate::capture::Owner;
+
+/// How long an ended process is remembered, in ns: its sockets may close after it.
+const MEMORY_NS: u64 = 10_000_000_000;
+
+/// Most processes remembered; beyond it, those that have ended go at once.
+const MOST_PROCESSES: usize = 64 * 1024;
+
+/// The processes that the events told of, and those that had to do with sockets.
+pub(super) struct Programs {
+    reader: Reader,
+    execs: Option<Arc<Execs>>,
+    known: HashMap<u32, Program>,
+}
+
+/// A process, as far as it is known without asking `/proc`.
+#[derive(Debug, Clone, Default)]
+struct Program {
+    name: Option<String>,
+    exe: Option<String>,
+    cmdline: Option<String>,
+    uid: Option<u32>,
+    parent: Option<(u32, Option<String>)>,
+    start_us: Option<i64>,
+    container: Option<String>,
+    /// An exec was seen, its executable not yet.
+    awaits_exe: bool,
+    ended_ns: Option<u64>,
+    /// The facts as they were given out, so that all rows share them.
+    owner: Option<Arc<Owner>>,
+}
+
+impl Programs {
+    pub(super) fn new(reader: Reader, execs: Option<Arc<Execs>>) -> Self {
+        Self { reader, execs, known: HashMap::new() }
+    }
+
+    /// Takes an event; `wall_offset_us` is what the wall clock is ahead of the monotonic one.
+    pub(super) fn event(&mut self, event: &KernelEvent, wall_offset_us: i64) {
+        match &event.what {
+            What::Forked { parent } => {
+                let start_us = (event.time_ns / 1000) as i64 + wall_offset_us;
+                self.forked(event.pid, *parent, start_us);
+            }
+            What::Named { name, exec } => {
+                let program = self.known.entry(event.pid).or_default();
+                program.name = Some(name.clone());
+                program.owner = None;
+                if *exec {
+                    program.exe = None;
+                    program.cmdline = None;
+                    program.awaits_exe = true;
+                }
+            }
+            What::Mapped { path } => {
+                let Some(program) = self.known.get_mut(&event.pid) else { return };
+                if program.awaits_exe && path.starts_with('/') {
+                    program.exe = Some(path.clone());
+                    program.awaits_exe = false;
+                }
+            }
+            What::Exited => {
+                if let Some(program) = self.known.get_mut(&event.pid) {
+                    program.ended_ns = Some(event.time_ns);
+                }
+            }
+            What::State(_) | What::Destroyed { .. } | What::Lost(_) => {}
+        }
+    }
+
+    /// The facts of a process at a moment: from `/proc` while it lives, else as the events told.
+    pub(super) fn owner(&mut self, pid: u32, at_ns: u64) -> Option<Arc<Owner>> {
+        // What acts without a process is the kernel itself.
+        if pid == 0 {
+            return None;
+        }
+        let program = self.known.entry(pid).or_default();
+        if let Some(owner) = &program.owner {
+            return Some(Arc::clone(owner));
+        }
+        let told = program.name.clone();
+        let living = self.reader.living(pid).filter(|facts| told.is_none() || facts.process_name == told);
+        let owner = living.or_else(|| self.from_events(pid, at_ns)).map(Arc::new);
+        if let Some(program) = self.known.get_mut(&pid) {
+            program.owner.clone_from(&owner);
+        }
+        owner
+    }
+
+    /// Forgets processes that ended a while ago.
+    pub(super) fn forget(&mut self, now_ns: u64) {
+        let crowded = self.known.len() > MOST_PROCESSES;
+        let recent = |ended_ns: u64| !crowded && now_ns.saturating_sub(ended_ns) < MEMORY_NS;
+        self.known.retain(|_, program| program.ended_ns.is_none_or(recent));
+        if self.known.len() > MOST_PROCESSES {
+            // Their ends were lost; what still lives is read again when it is asked for.
+            self.known.clear();
+        }
+        if let Some(execs) = &self.execs {
+            execs.forget_before(now_ns.saturating_sub(MEMORY_NS));
+        }
+    }
+
+    /// A new process is its parent until it runs another program.
+    fn forked(&mut self, pid: u32, parent: u32, start_us: i64) {
+        let like = match self.known.get(&parent) {
+            Some(program) if program.name.is_some() => program.clone(),
+            _ => self.read(parent),
+        };
+        let child = Program {
+            parent: Some((parent, like.name.clone())),
+            start_us: Some(start_us),
+            ended_ns: None,
+            owner: None,
+            ..like
+        };
+        self.known.insert(pid, child);
+    }
+
+    /// A process of which no event told, from `/proc`.
+    fn read(&mut self, pid: u32) -> Program {
+        let Some(facts) = self.reader.living(pid) else { return Program::default() };
+        let program = Program {
+            name: facts.process_name.clone(),
+            exe: facts.exe.clone(),
+            cmdline: facts.cmdline.clone(),
+            uid: facts.uid,
+            parent: facts.ppid.map(|ppid| (ppid, facts.parent_name.clone())),
+            start_us: facts.process_start_us,
+            container: facts.container.clone(),
+            ..Program::default()
+        };
+        self.known.insert(pid, Program { owner: Some(Arc::new(facts)), ..program.clone() });
+        program
+    }
+
+    fn from_events(&mut self, pid: u32, at_ns: u64) -> Option<Owner> {
+        let exec = self.execs.as_ref().and_then(|execs| execs.of(pid, at_ns));
+        let program = self.known.get(&pid)?;
+        // Without a name nothing is known, and nothing is better than a guess.
+        let name = program.name.clone()?;
+        let uid = exec.as_ref().map(|exec| exec.uid).or(program.uid);
+        let (ppid, parent_name) = program.parent.clone().unzip();
+        Some(Owner {
+            pid: Some(pid),
+            ppid,
+            uid,
+            process_name: Some(name),
+            exe: program.exe.clone(),
+            cmdline: exec.map(|exec| exec.cmdline).or_else(|| program.cmdline.clone()),
+            username: uid.and_then(|uid| self.reader.users.name(uid)),
+            parent_name: parent_name.flatten(),
+            container: program.container.clone(),
+            exe_sha256: None,
+            process_start_us: program.start_us,
+        })
+    }
+}

@@ -1,0 +1,187 @@
+//! The perf ring: records that the kernel writes into memory shared with this process.
+
+use std::io;
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use perf_event_open_sys::{bindings as perf, ioctls};
+
+/// Bytes of the ring of one CPU; halved until the system allows it.
+const RING_BYTES: usize = 4 << 20;
+
+/// The smallest ring that is worth having.
+const SMALLEST_RING_BYTES: usize = 64 << 10;
+
+/// One CPU's records of several tracepoints and of the processes' lives.
+pub(super) struct Ring {
+    /// The first owns the ring, the others write into it. Closing them ends the events.
+    _events: Vec<OwnedFd>,
+    map: Mapping,
+    /// A record that wraps around the end of the ring is put together here.
+    scratch: Vec<u8>,
+}
+
+impl Ring {
+    /// Opens the tracepoints on a CPU, for all processes and all network namespaces.
+    ///
+    /// # Errors
+    /// What the system said: `EACCES` without the privilege.
+    pub(super) fn open(cpu: i32, tracepoints: &[u16]) -> io::Result<Self> {
+        let mut events = Vec::new();
+        for (index, id) in tracepoints.iter().enumerate() {
+            let mut attributes = attributes(*id);
+            if index == 0 {
+                // One event a CPU tells of the processes; two would tell everything twice.
+                attributes.set_comm(1);
+                attributes.set_comm_exec(1);
+                attributes.set_task(1);
+                attributes.set_mmap(1);
+                attributes.set_mmap2(1);
+            }
+            events.push(open_event(&mut attributes, cpu)?);
+        }
+        let Some(first) = events.first() else { return Err(io::ErrorKind::InvalidInput.into()) };
+        let map = Mapping::new(first.as_raw_fd())?;
+        for other in &events[1..] {
+            // SAFETY: both are descriptors of perf events that are open.
+            check(unsafe { ioctls::SET_OUTPUT(other.as_raw_fd(), first.as_raw_fd()) })?;
+        }
+        Ok(Self { _events: events, map, scratch: Vec::new() })
+    }
+
+    /// Hands every record that is there to `each`: type, `misc` bits and body.
+    pub(super) fn drain(&mut self, mut each: impl FnMut(u32, u16, &[u8])) {
+        let head = self.map.head();
+        let mut tail = self.map.tail();
+        while tail < head {
+            let mut header = [0; 8];
+            self.map.copy(tail, &mut header);
+            let [k0, k1, k2, k3, m0, m1, s0, s1] = header;
+            let size = usize::from(u16::from_ne_bytes([s0, s1]));
+            // The kernel writes whole records; a size that cannot be means that the ring is
+            // not to be trusted, and everything in it is given up rather than misread.
+            if size < header.len() || tail + size as u64 > head {
+                tail = head;
+                break;
+            }
+            self.scratch.resize(size - header.len(), 0);
+            self.map.copy(tail + header.len() as u64, &mut self.scratch);
+            each(u32::from_ne_bytes([k0, k1, k2, k3]), u16::from_ne_bytes([m0, m1]), &self.scratch);
+            tail += size as u64;
+        }
+        self.map.set_tail(tail);
+    }
+}
+
+fn attributes(tracepoint: u16) -> perf::perf_event_attr {
+    let mut attributes = perf::perf_event_attr {
+        type_: perf::PERF_TYPE_TRACEPOINT,
+        size: size_of::<perf::perf_event_attr>() as u32,
+        config: u64::from(tracepoint),
+        sample_type: u64::from(
+            perf::PERF_SAMPLE_TID | perf::PERF_SAMPLE_TIME | perf::PERF_SAMPLE_CPU | perf::PERF_SAMPLE_RAW,
+        ),
+        clockid: libc::CLOCK_MONOTONIC,
+        ..perf::perf_event_attr::default()
+    };
+    attributes.__bindgen_anon_1.sample_period = 1;
+    // Nobody waits for the ring: it is looked at by the clock.
+    attributes.__bindgen_anon_2.wakeup_watermark = RING_BYTES as u32;
+    attributes.set_watermark(1);
+    attributes.set_use_clockid(1);
+    attributes.set_sample_id_all(1);
+    attributes
+}
+
+fn open_event(attributes: &mut perf::perf_event_attr, cpu: i32) -> io::Result<OwnedFd> {
+    let flags = libc::c_ulong::from(perf::PERF_FLAG_FD_CLOEXEC);
+    // SAFETY: the attributes are a valid structure of the size that they state.
+    let fd = unsafe { perf_event_open_sys::perf_event_open(attributes, -1, cpu, -1, flags) };
+    check(fd)?;
+    // SAFETY: the call gave a new descriptor that nobody else has.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+fn check(result: libc::c_int) -> io::Result<()> {
+    if result >= 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// The memory shared with the kernel: a page of positions, then the ring itself.
+struct Mapping {
+    base: *mut u8,
+    page_bytes: usize,
+    ring_bytes: usize,
+}
+
+// SAFETY: the mapping belongs to this value alone; the kernel's side is synchronised by the
+// positions' memory ordering.
+unsafe impl Send for Mapping {}
+
+impl Mapping {
+    fn new(fd: RawFd) -> io::Result<Self> {
+        // SAFETY: `sysconf` has no preconditions.
+        let page_bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as usize;
+        let mut ring_bytes = RING_BYTES;
+        loop {
+            let protection = libc::PROT_READ | libc::PROT_WRITE;
+            let bytes = page_bytes + ring_bytes;
+            // SAFETY: a new mapping of a descriptor that is open; the result is checked.
+            let base =
+                unsafe { libc::mmap(std::ptr::null_mut(), bytes, protection, libc::MAP_SHARED, fd, 0) };
+            if base != libc::MAP_FAILED {
+                return Ok(Self { base: base.cast(), page_bytes, ring_bytes });
+            }
+            let error = io::Error::last_os_error();
+            // Locked memory is limited for those without CAP_IPC_LOCK: take less.
+            if ring_bytes <= SMALLEST_RING_BYTES || error.raw_os_error() != Some(libc::EPERM) {
+                return Err(error);
+            }
+            ring_bytes /= 2;
+        }
+    }
+
+    /// Position up to which the kernel has written.
+    fn head(&self) -> u64 {
+        // SAFETY: the first page is a `perf_event_mmap_page`, whose `data_head` is aligned.
+        let head = unsafe { &*(&raw const (*self.page()).data_head).cast::<AtomicU64>() };
+        head.load(Ordering::Acquire)
+    }
+
+    /// Position up to which this process has read.
+    fn tail(&self) -> u64 {
+        // SAFETY: as for `head`; only this process writes it.
+        let tail = unsafe { &*(&raw const (*self.page()).data_tail).cast::<AtomicU64>() };
+        tail.load(Ordering::Relaxed)
+    }
+
+    /// Gives what lies before this position back to the kernel.
+    fn set_tail(&self, position: u64) {
+        // SAFETY: as for `head`.
+        let tail = unsafe { &*(&raw const (*self.page()).data_tail).cast::<AtomicU64>() };
+        tail.store(position, Ordering::Release);
+    }
+
+    fn page(&self) -> *const perf::perf_event_mmap_page {
+        self.base.cast()
+    }
+
+    /// Copies from a position of the ring, around its end if need be.
+    fn copy(&self, position: u64, target: &mut [u8]) {
+        let start = (position % self.ring_bytes as u64) as usize;
+        let first = target.len().min(self.ring_bytes - start);
+        // SAFETY: both parts lie within the ring, between tail and head, where the kernel
+        // does not write until the tail moves on.
+        unsafe {
+            let ring = self.base.add(self.page_bytes);
+            std::ptr::copy_nonoverlapping(ring.add(start), target.as_mut_ptr(), first);
+            std::ptr::copy_nonoverlapping(ring, target[first..].as_mut_ptr(), target.len() - first);
+        }
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: this is the mapping that `new` made, and it is not used any more.
+        unsafe { libc::munmap(self.base.cast(), self.page_bytes + self.ring_bytes) };
+    }
+}

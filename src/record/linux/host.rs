@@ -1,0 +1,281 @@
+//! The Linux host: dump, owners, process facts, rows.
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::sync::Arc;
+
+use super::cgroups::Cgroups;
+use super::diag::Socket;
+use super::events::{Events, Told};
+use super::namespaces::Namespaces;
+use super::owners::Owners;
+use super::proc::Proc;
+use super::processes::{Processes, Reader};
+use super::users::Users;
+use crate::capture::{Owner, OwnerSource, Row, SourceReport, SourceStatus};
+use crate::record::Moment;
+use crate::record::clock::boot_us;
+use crate::record::host::{Host, Seen, Tick};
+use crate::{Error, Result};
+
+/// Where cgroup2 is mounted: alone, or beside the older version.
+const CGROUP_ROOTS: [&str; 2] = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"];
+
+/// This host by netlink and `/proc`.
+pub(in super::super) struct LinuxHost {
+    namespaces: Namespaces,
+    owners: Owners,
+    processes: Processes,
+    cgroups: Cgroups,
+    strangers: Strangers,
+    sockets: Vec<Socket>,
+    events: Events,
+    /// When the last ticks began, by the monotonic clock: events belong to the one before them.
+    ticks: VecDeque<(i64, u32)>,
+    /// Sockets that no snapshot saw.
+    brief: u64,
+}
+
+/// Ticks that are remembered: longer than one half of an event waits for the other.
+const REMEMBERED_TICKS: usize = 64;
+
+/// What is known of owners without a process: user and cgroup of the socket.
+type Strangers = HashMap<(u32, Option<u64>), Arc<Owner>>;
+
+/// Most kinds of such owners that are kept.
+const MOST_STRANGERS: usize = 4096;
+
+impl LinuxHost {
+    /// Opens the kernel's socket diagnostics, and proves that they answer.
+    pub(in super::super) fn open() -> io::Result<Self> {
+        let proc = Proc::new("/proc");
+        let mut namespaces = Namespaces::open(&proc)?;
+        let mut sockets = Vec::new();
+        namespaces.sockets(&proc, 0, &mut sockets)?;
+        let cgroup_root = CGROUP_ROOTS
+            .into_iter()
+            .find(|root| std::path::Path::new(root).join("cgroup.controllers").exists());
+        let mut events = Events::start(reader(Proc::new("/proc")), namespaces.own());
+        events.follow(namespaces.changes());
+        Ok(Self {
+            namespaces,
+            owners: Owners::default(),
+            processes: Processes::new(reader(proc)),
+            cgroups: Cgroups::new(cgroup_root.unwrap_or("/sys/fs/cgroup")),
+            strangers: Strangers::new(),
+            sockets,
+            events,
+            ticks: VecDeque::new(),
+            brief: 0,
+        })
+    }
+
+    fn row(&mut self, socket: &Socket, tick: &Tick) -> Row {
+        let mut row = Row {
+            ts_us: tick.moment.ts_us,
+            mono_ns: tick.moment.mono_ns,
+            tick: tick.number,
+            remote: socket.remote,
+            netns: Some(socket.netns),
+            state: socket.state,
+            counters: socket.counters,
+            ..Row::snapshot(socket.cookie, socket.protocol, socket.local)
+        };
+        self.fill_owner(&mut row, socket, tick);
+        row
+    }
+
+    fn fill_owner(&mut self, row: &mut Row, socket: &Socket, tick: &Tick) {
+        let known = self.owners.of(socket.cookie);
+        let Some((known, owner)) = known.and_then(|known| Some((known, known.owner.as_ref()?))) else {
+            row.owner = self.stranger(socket, tick.number);
+            return;
+        };
+        row.owner_source = Some(OwnerSource::Inode);
+        let living = known.holder.and_then(|holder| self.processes.get(holder.process, tick));
+        if let Some(process) = living {
+            row.cpu_percent = process.cpu_percent;
+            row.memory_rss_bytes = process.memory_rss_bytes;
+            row.owner = Some(Arc::clone(&process.owner));
+        } else {
+            row.owner = Some(Arc::clone(owner));
+        }
+    }
+
+    /// User and container of a socket whose process is not known.
+    fn stranger(&mut self, socket: &Socket, tick: u32) -> Option<Arc<Owner>> {
+        // Without a process that holds it, the kernel may say user 0 for want of a better one.
+        if socket.inode == 0 {
+            return None;
+        }
+        let key = (socket.uid, socket.cgroup_id);
+        if let Some(owner) = self.strangers.get(&key) {
+            return Some(Arc::clone(owner));
+        }
+        let owner = Arc::new(Owner {
+            uid: Some(socket.uid),
+            username: self.processes.users().name(socket.uid),
+            container: socket.cgroup_id.and_then(|id| self.cgroups.container(id, tick)),
+            ..Owner::default()
+        });
+        if self.strangers.len() >= MOST_STRANGERS {
+            self.strangers.clear();
+        }
+        self.strangers.insert(key, Arc::clone(&owner));
+        Some(owner)
+    }
+
+    /// The row of an event; the owner is the one that the event knows, else the one that the last
+    /// snapshot of the socket had.
+    fn event_row(&mut self, told: Told, now: Moment) -> Row {
+        let time_ns = told.time_ns();
+        let tick = self.ticks.iter().rev().find(|(began_ns, _)| *began_ns <= time_ns);
+        let tick = tick.or(self.ticks.front()).map_or(0, |(_, number)| *number);
+        let known = self.owners.of(told.cookie());
+        if known.is_none() && told.is_closed() {
+            self.brief += 1;
+        }
+        told.into_row(now, tick, known.and_then(|known| known.owner.clone()))
+    }
+
+    fn event_rows(&mut self, told: Vec<Told>, now: Moment, rows: &mut Vec<Row>) {
+        for told in told {
+            rows.push(self.event_row(told, now));
+        }
+    }
+
+    fn owners_report(&self) -> SourceReport {
+        let (missing, unreadable) = (self.owners.without_owner(), self.owners.unreadable_processes());
+        let sockets = if missing == 1 { "1 socket".to_owned() } else { format!("{missing} sockets") };
+        let (status, detail) = match (missing, unreadable) {
+            (0, _) => (SourceStatus::Ran, "every socket that a process held has its owner".to_owned()),
+            (_, 0) => (
+                SourceStatus::Partial,
+                format!("no process was found that held {sockets}, or none for long enough"),
+            ),
+            _ => (
+                SourceStatus::Partial,
+                format!(
+                    "the owners of {sockets} could not be read ({unreadable} processes of other users); \
+                     run as root or give CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH"
+                ),
+            ),
+        };
+        SourceReport { name: "proc-owners".to_owned(), status, detail }
+    }
+}
+
+impl Host for LinuxHost {
+    fn observe(&mut self, tick: Tick, rows: &mut Vec<Row>) -> Result<Seen> {
+        let mut sockets = std::mem::take(&mut self.sockets);
+        sockets.clear();
+        let listed = self.namespaces.sockets(self.processes.proc(), tick.number, &mut sockets);
+        listed.map_err(|e| Error::Record(format!("the kernel did not list its sockets: {e}")))?;
+        self.events.follow(self.namespaces.changes());
+        self.processes.refresh(&tick);
+        self.owners.resolve(&mut sockets, &mut self.processes, &tick);
+        rows.reserve(sockets.len());
+        let first = rows.len();
+        for socket in &sockets {
+            let row = self.row(socket, &tick);
+            rows.push(row);
+        }
+        let told = self.events.take(&mut rows[first..], tick.moment);
+        self.event_rows(told, tick.moment, rows);
+        self.ticks.push_back((tick.moment.mono_ns, tick.number));
+        if self.ticks.len() > REMEMBERED_TICKS {
+            self.ticks.pop_front();
+        }
+        let seen = Seen {
+            sockets: sockets.len() as u64,
+            processes: self.processes.len() as u64,
+            connections: self.owners.sockets() + self.brief,
+        };
+        self.sockets = sockets;
+        Ok(seen)
+    }
+
+    fn finish(&mut self, end: Moment, rows: &mut Vec<Row>) {
+        let told = self.events.finish();
+        self.event_rows(told, end, rows);
+    }
+
+    fn events_lost(&self) -> Option<u64> {
+        self.events.lost()
+    }
+
+    fn reports(&self) -> Vec<SourceReport> {
+        let sockets = SourceReport {
+            name: "sock_diag".to_owned(),
+            status: SourceStatus::Ran,
+            detail: "TCP sockets with the kernel's counters; UDP sockets, for which it keeps none".to_owned(),
+        };
+        let mut reports = vec![sockets, self.namespaces.report(), self.owners_report()];
+        reports.extend(self.events.reports());
+        reports
+    }
+}
+
+fn reader(proc: Proc) -> Reader {
+    Reader {
+        proc,
+        users: Users::new("/etc/passwd"),
+        boot_us: boot_us(),
+        ticks_per_second: system_value(libc::_SC_CLK_TCK).unwrap_or(100),
+        page_bytes: system_value(libc::_SC_PAGESIZE).unwrap_or(4096),
+        buffer: Vec::new(),
+    }
+}
+
+fn system_value(name: libc::c_int) -> Option<u64> {
+    // SAFETY: no memory is passed.
+    u64::try_from(unsafe { libc::sysconf(name) }).ok().filter(|value| *value > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+
+    use super::super::processes::tests::tick;
+    use super::*;
+    use crate::capture::TcpState;
+
+    #[test]
+    fn a_connection_of_this_process_is_a_whole_row() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let client = TcpStream::connect(address).unwrap();
+        let mut host = LinuxHost::open().unwrap();
+        let mut rows = Vec::new();
+        let seen = host.observe(tick(3), &mut rows).unwrap();
+        assert_eq!(seen.sockets, rows.len() as u64);
+        let row = rows.iter().find(|row| row.local_port == client.local_addr().unwrap().port()).unwrap();
+        assert_eq!((row.tick, row.mono_ns, row.state), (3, 3_000_000_000, Some(TcpState::Established)));
+        assert_eq!(row.owner_source, Some(OwnerSource::Inode));
+        let owner = row.owner.as_ref().unwrap();
+        assert_eq!(owner.pid, Some(std::process::id()));
+        assert_eq!(owner.ppid, Some(std::os::unix::process::parent_id()));
+        let age_us = crate::record::SystemClock.now().ts_us - owner.process_start_us.unwrap();
+        assert!((0..3_600_000_000).contains(&age_us), "started {age_us} µs ago");
+        assert!(row.memory_rss_bytes.unwrap() > 100_000 && row.netns.is_some());
+        // The other end waits in the queue of the listener: held by no process, and so without an owner.
+        let waiting = rows.iter().find(|r| r.local_port == address.port() && r.remote.is_some()).unwrap();
+        assert_eq!((waiting.owner.as_ref(), waiting.owner_source), (None, None));
+    }
+
+    use crate::record::Clock as _;
+
+    #[test]
+    fn a_second_tick_knows_the_same_connection_and_counts_it_once() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let mut host = LinuxHost::open().unwrap();
+        let (mut first, mut second) = (Vec::new(), Vec::new());
+        host.observe(tick(0), &mut first).unwrap();
+        host.observe(tick(1), &mut second).unwrap();
+        let id = |rows: &[Row]| rows.iter().find(|row| row.local_port == port).map(|row| row.conn_id);
+        assert!(id(&first).is_some() && id(&first) == id(&second));
+        let row = second.iter().find(|row| row.local_port == port).unwrap();
+        assert!(row.cpu_percent.is_some(), "measured since the first tick");
+    }
+}

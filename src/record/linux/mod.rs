@@ -1,0 +1,19 @@
+//! Linux: sockets by netlink, owners and process facts from `/proc`.
+
+mod cgroups;
+mod container;
+mod diag;
+mod events;
+mod host;
+mod ids;
+mod message;
+mod namespaces;
+mod netlink;
+mod owners;
+mod proc;
+mod processes;
+mod scan;
+mod stat;
+mod users;
+
+pub(super) use host::LinuxHost;

@@ -1,0 +1,198 @@
+//! Every network namespace of the host: a container's sockets are seen only from inside its own.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd as _;
+use std::path::PathBuf;
+
+use super::diag::{Diag, Socket};
+use super::events::Closings;
+use super::ids::IdMap;
+use super::netlink::Netlink;
+use super::proc::Proc;
+use crate::capture::{SourceReport, SourceStatus};
+
+/// Ticks between two looks for namespaces that have come or gone.
+const LOOK_EVERY_TICKS: u32 = 10;
+
+/// Most namespaces that are recorded: each one's dump walks the host's whole socket table.
+const MOST: usize = 256;
+
+/// One way into the sockets of each namespace.
+#[derive(Debug)]
+pub(super) struct Namespaces {
+    own: Diag,
+    others: IdMap<u64, Diag>,
+    /// Those that could not be entered, and why the last one could not.
+    refused: BTreeSet<u64>,
+    reason: String,
+    look_at: u32,
+    changes: Vec<Change>,
+}
+
+/// A namespace that came or went, for those who listen to its closing sockets.
+#[derive(Debug)]
+pub(super) enum Change {
+    /// It was entered, and this is the way to its closing sockets.
+    Entered(u64, Closings),
+    /// No process is in it any more.
+    Left(u64),
+}
+
+impl Namespaces {
+    /// Opens the recorder's own namespace.
+    pub(super) fn open(proc: &Proc) -> io::Result<Self> {
+        let netns = proc.netns(std::process::id()).unwrap_or(0);
+        let own = Diag::new(Netlink::open()?, netns);
+        Ok(Self {
+            own,
+            others: IdMap::default(),
+            refused: BTreeSet::new(),
+            reason: String::new(),
+            look_at: 0,
+            changes: Vec::new(),
+        })
+    }
+
+    /// Appends the sockets of every namespace.
+    ///
+    /// # Errors
+    /// Only for the recorder's own; another that is gone is left out.
+    pub(super) fn sockets(&mut self, proc: &Proc, tick: u32, sockets: &mut Vec<Socket>) -> io::Result<()> {
+        if tick >= self.look_at {
+            self.look_at = tick + LOOK_EVERY_TICKS;
+            self.look(proc);
+        }
+        self.own.sockets(sockets)?;
+        self.others.retain(|_, diag| {
+            let before = sockets.len();
+            let alive = diag.sockets(sockets).is_ok();
+            if !alive {
+                sockets.truncate(before);
+            }
+            alive
+        });
+        Ok(())
+    }
+
+    /// Inode of the recorder's own namespace.
+    pub(super) fn own(&self) -> u64 {
+        self.own.netns()
+    }
+
+    /// The namespaces that came or went since the last call.
+    pub(super) fn changes(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// Enters namespaces that are new and leaves those that no process is in any more: an open
+    /// socket would keep them, and their devices, alive.
+    fn look(&mut self, proc: &Proc) {
+        let mut present: IdMap<u64, PathBuf> = IdMap::default();
+        for pid in proc.pids() {
+            if let Some(netns) = proc.netns(pid).filter(|netns| *netns != self.own.netns()) {
+                present.entry(netns).or_insert_with(|| proc.netns_path(pid));
+            }
+        }
+        self.changes.extend(
+            self.others
+                .extract_if(|netns, _| !present.contains_key(netns))
+                .map(|(netns, _)| Change::Left(netns)),
+        );
+        self.refused.retain(|netns| present.contains_key(netns));
+        for (netns, path) in present {
+            if self.others.contains_key(&netns) || self.refused.contains(&netns) {
+                continue;
+            }
+            match enter(path, || Ok((Netlink::open()?, Closings::open()))) {
+                Ok((netlink, closings)) if self.others.len() < MOST => {
+                    self.others.insert(netns, Diag::new(netlink, netns));
+                    self.changes.extend(closings.ok().map(|closings| Change::Entered(netns, closings)));
+                }
+                Ok(_) => self.refuse(netns, format!("more than {MOST} are too many")),
+                Err(error) => self.refuse(netns, error.to_string()),
+            }
+        }
+    }
+
+    fn refuse(&mut self, netns: u64, reason: String) {
+        self.refused.insert(netns);
+        self.reason = reason;
+    }
+
+    /// What was recorded, and what could not be.
+    pub(super) fn report(&self) -> SourceReport {
+        let recorded = self.others.len() + 1;
+        let (status, detail) = if self.refused.is_empty() {
+            (SourceStatus::Ran, format!("{recorded} recorded"))
+        } else {
+            let missing = self.refused.len();
+            let detail = format!(
+                "{recorded} recorded; {missing} others, such as those of containers, could not be entered \
+                 ({}): run as root or give CAP_SYS_ADMIN and CAP_SYS_PTRACE",
+                self.reason
+            );
+            (SourceStatus::Partial, detail)
+        };
+        SourceReport { name: "network-namespaces".to_owned(), status, detail }
+    }
+}
+
+/// Opens sockets inside a namespace. On a thread of its own, which ends there: the
+/// recorder itself never leaves its namespace.
+fn enter<T: Send + 'static>(
+    path: PathBuf,
+    open: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let inside = move || {
+        let namespace = File::open(path)?;
+        // SAFETY: no memory is passed; the call changes this thread alone.
+        if unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        open()
+    };
+    let thread = std::thread::Builder::new().name("netns".to_owned()).spawn(inside)?;
+    thread.join().map_err(|_| io::Error::other("the thread died"))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_own_namespace_is_recorded_and_said() {
+        let proc = Proc::new("/proc");
+        let mut namespaces = Namespaces::open(&proc).unwrap();
+        let _listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut sockets = Vec::new();
+        namespaces.sockets(&proc, 0, &mut sockets).unwrap();
+        let own = proc.netns(std::process::id()).unwrap();
+        assert!(sockets.iter().any(|socket| socket.netns == own));
+        assert!(namespaces.report().detail.contains("recorded"));
+    }
+
+    #[test]
+    fn a_namespace_that_cannot_be_entered_is_said() {
+        assert!(enter("/proc/self/ns/nothing".into(), Netlink::open).is_err());
+        let mut namespaces = Namespaces::open(&Proc::new("/proc")).unwrap();
+        namespaces.refuse(7, "Operation not permitted".to_owned());
+        let report = namespaces.report();
+        assert_eq!(report.status, SourceStatus::Partial);
+        assert!(report.detail.contains("1 others") && report.detail.contains("CAP_SYS_ADMIN"));
+    }
+
+    #[test]
+    fn entering_ones_own_namespace_finds_the_same_sockets() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let Ok(netlink) = enter("/proc/self/ns/net".into(), Netlink::open) else {
+            println!("skipped: setns needs CAP_SYS_ADMIN");
+            return;
+        };
+        let mut sockets = Vec::new();
+        Diag::new(netlink, 1).sockets(&mut sockets).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        assert!(sockets.iter().any(|socket| socket.local.1 == port));
+    }
+}

@@ -1,0 +1,344 @@
+//! Who owns each socket, carried from tick to tick so that only what is new is looked for.
+
+use std::collections::HashSet;
+use std::hash::BuildHasherDefault;
+use std::sync::Arc;
+
+use super::diag::Socket;
+use super::ids::{IdHasher, IdMap};
+use super::processes::Processes;
+use super::scan::{Holder, Scanner, Searched, Wanted};
+use crate::capture::Owner;
+use crate::record::host::Tick;
+
+/// Longest time until a socket's owner is confirmed or looked for again, in ticks.
+const CHECK_TICKS: u32 = 64;
+
+/// How long a socket that is gone is remembered, in ticks: the notice of its closing may come
+/// after the first snapshot without it.
+const GRACE_TICKS: u32 = 4;
+
+/// The owners of all sockets, by cookie.
+#[derive(Debug, Default)]
+pub(super) struct Owners {
+    known: IdMap<u64, Known>,
+    scanner: Scanner,
+    sockets: u64,
+    /// Sockets that are gone and never had an owner, though some process must have held them.
+    gone_without_owner: u64,
+}
+
+/// What is known of one socket's owner.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Known {
+    inode: u32,
+    pub(super) holder: Option<Holder>,
+    /// The holder's facts as they last were, for sockets that outlive it.
+    pub(super) owner: Option<Arc<Owner>>,
+    /// Whether some process must hold the socket, and it is not known which.
+    missing: bool,
+    seen_at: u32,
+    /// When the holder is confirmed or looked for again: after 1, 2, 4, … ticks.
+    check_at: u32,
+    check_after: u32,
+}
+
+impl Known {
+    fn check_later(&mut self, tick: u32) {
+        self.check_after = (self.check_after * 2).clamp(1, CHECK_TICKS);
+        self.check_at = tick.saturating_add(self.check_after);
+    }
+
+    fn check_next(&mut self, tick: u32) {
+        self.check_after = 1;
+        self.check_at = tick.saturating_add(1);
+    }
+}
+
+impl Owners {
+    /// Different sockets so far.
+    pub(super) fn sockets(&self) -> u64 {
+        self.sockets
+    }
+
+    /// Different sockets so far whose owner was never found.
+    pub(super) fn without_owner(&self) -> u64 {
+        let open = self.known.values().filter(|known| known.missing).count();
+        self.gone_without_owner + open as u64
+    }
+
+    /// Processes whose descriptors could not be read.
+    pub(super) fn unreadable_processes(&self) -> usize {
+        self.scanner.unreadable()
+    }
+
+    /// What is known of a socket.
+    pub(super) fn of(&self, cookie: u64) -> Option<&Known> {
+        self.known.get(&cookie)
+    }
+
+    /// Finds the owners of all sockets of a tick. Sockets that the kernel gave twice, because
+    /// its table changed during the walk, are left out the second time.
+    pub(super) fn resolve(&mut self, sockets: &mut Vec<Socket>, processes: &mut Processes, tick: &Tick) {
+        let mut wanted = Wanted::default();
+        let mut searching = Vec::new();
+        sockets.retain(|socket| {
+            let known = self.known.entry(socket.cookie).or_insert_with(|| {
+                self.sockets += 1;
+                Known { seen_at: u32::MAX, ..Known::default() }
+            });
+            if known.seen_at == tick.number {
+                return false;
+            }
+            known.seen_at = tick.number;
+            if !is_settled(known, socket.inode, processes, tick) {
+                wanted.insert(socket.inode, None);
+                searching.push(socket.cookie);
+            }
+            true
+        });
+        self.forget_closed(tick.number);
+        if !searching.is_empty() {
+            let searched = self.search(&mut wanted, processes, tick);
+            self.assign(&searching, &wanted, searched, processes, tick);
+        }
+    }
+
+    fn search(&mut self, wanted: &mut Wanted, processes: &Processes, tick: &Tick) -> Searched {
+        let key = |pid: u32, descriptor: u32| u64::from(pid) << 32 | u64::from(descriptor);
+        // Every holder of a socket that is still there; its descriptor need not be looked at again.
+        let held: HashSet<u64, BuildHasherDefault<IdHasher>> = self
+            .known
+            .values()
+            .filter(|known| known.inode != 0 && known.seen_at == tick.number)
+            .filter_map(|known| known.holder)
+            .map(|holder| key(holder.process.pid, holder.descriptor))
+            .collect();
+        let is_held = |pid, descriptor| held.contains(&key(pid, descriptor));
+        self.scanner.search(processes.proc(), wanted, &is_held, tick.moment.mono_ns)
+    }
+
+    fn assign(
+        &mut self,
+        searching: &[u64],
+        wanted: &Wanted,
+        searched: Searched,
+        processes: &mut Processes,
+        tick: &Tick,
+    ) {
+        for cookie in searching {
+            let Some(known) = self.known.get_mut(cookie) else { continue };
+            let found = wanted.get(&known.inode).copied().flatten();
+            if let Some(holder) = found
+                && let Some(owner) = processes.adopt(holder.process, tick)
+            {
+                known.holder = Some(holder);
+                known.owner = Some(owner);
+                known.missing = false;
+                known.check_next(tick.number);
+                continue;
+            }
+            known.missing = true;
+            if searched == Searched::All {
+                known.check_later(tick.number);
+            } else {
+                known.check_next(tick.number);
+            }
+        }
+    }
+
+    fn forget_closed(&mut self, tick: u32) {
+        let gone_without_owner = &mut self.gone_without_owner;
+        self.known.retain(|_, known| {
+            let stays = known.seen_at.saturating_add(GRACE_TICKS) >= tick;
+            if !stays && known.missing {
+                *gone_without_owner += 1;
+            }
+            stays
+        });
+    }
+}
+
+/// Whether nothing needs to be looked for: the owner is known and was confirmed when due, or it
+/// is too early to look again.
+fn is_settled(known: &mut Known, inode: u32, processes: &mut Processes, tick: &Tick) -> bool {
+    // No process holds the socket: not accepted yet, or closed. In the latter case whoever
+    // closed it still owns what is left to send.
+    if inode == 0 {
+        // Its descriptor may by now be another socket's.
+        known.inode = 0;
+        return true;
+    }
+    if known.inode != inode {
+        *known = Known { inode, seen_at: tick.number, ..Known::default() };
+        return false;
+    }
+    let Some(holder) = known.holder else { return tick.number < known.check_at };
+    let lives = processes.get(holder.process, tick).is_some();
+    if lives && tick.number < known.check_at {
+        return true;
+    }
+    // A server that forks hands its connections on: the descriptor tells whether it is still there.
+    if lives && processes.proc().socket(holder.process.pid, holder.descriptor) == Some(inode) {
+        known.check_later(tick.number);
+        return true;
+    }
+    known.holder = None;
+    known.owner = None;
+    known.check_after = 0;
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use super::super::proc::tests::FakeProc;
+    use super::super::processes::tests::{processes, tick};
+    use super::*;
+    use crate::capture::{Counters, Protocol};
+
+    fn socket(cookie: u64, inode: u32) -> Socket {
+        Socket {
+            cookie,
+            protocol: Protocol::Tcp,
+            local: (IpAddr::V4(Ipv4Addr::LOCALHOST), 80),
+            remote: None,
+            state: None,
+            counters: Counters::default(),
+            received_sequence: None,
+            inode,
+            uid: 0,
+            cgroup_id: None,
+            netns: 1,
+        }
+    }
+
+    /// A fake host on which each call of `tick` is a tick with the given sockets.
+    struct Scene {
+        fake: FakeProc,
+        processes: Processes,
+        owners: Owners,
+        number: u32,
+    }
+
+    impl Scene {
+        fn new() -> Self {
+            let fake = FakeProc::new();
+            let processes = processes(&fake);
+            Self { fake, processes, owners: Owners::default(), number: 0 }
+        }
+
+        /// Sockets as (cookie, inode); returns the owner's pid of each that is kept.
+        fn tick(&mut self, sockets: &[(u64, u32)]) -> Vec<Option<u32>> {
+            let tick = tick(self.number);
+            self.number += 1;
+            let mut sockets: Vec<Socket> = sockets.iter().map(|(c, i)| socket(*c, *i)).collect();
+            self.processes.refresh(&tick);
+            self.owners.resolve(&mut sockets, &mut self.processes, &tick);
+            sockets.iter().map(|s| self.owners.of(s.cookie)?.owner.as_ref()?.pid).collect()
+        }
+    }
+
+    #[test]
+    fn an_owner_is_found_and_stays() {
+        let mut scene = Scene::new();
+        scene.fake.start(10, "web", 500);
+        scene.fake.open_socket(10, 3, 100);
+        for _ in 0..5 {
+            assert_eq!(scene.tick(&[(1, 100)]), [Some(10)]);
+        }
+        assert_eq!((scene.owners.sockets(), scene.owners.without_owner()), (1, 0));
+    }
+
+    #[test]
+    fn a_socket_that_is_closed_keeps_its_owner_until_it_is_gone() {
+        let mut scene = Scene::new();
+        scene.fake.start(10, "web", 500);
+        scene.fake.open_socket(10, 3, 100);
+        scene.tick(&[(1, 100)]);
+        scene.fake.end(10);
+        assert_eq!(scene.tick(&[(1, 0)]), [Some(10)]);
+        assert_eq!(scene.tick(&[(1, 0)]), [Some(10)]);
+    }
+
+    #[test]
+    fn a_socket_that_is_not_accepted_yet_has_no_owner_and_gets_one() {
+        let mut scene = Scene::new();
+        scene.fake.start(10, "web", 500);
+        assert_eq!(scene.tick(&[(1, 0)]), [None]);
+        assert_eq!(scene.owners.without_owner(), 0);
+        scene.fake.open_socket(10, 3, 100);
+        assert_eq!(scene.tick(&[(1, 100)]), [Some(10)]);
+    }
+
+    #[test]
+    fn a_connection_that_was_handed_to_a_child_changes_its_owner() {
+        let mut scene = Scene::new();
+        scene.fake.start(10, "listener", 500);
+        scene.fake.start(11, "worker", 600);
+        scene.fake.open_socket(10, 3, 100);
+        scene.fake.open_socket(11, 3, 100);
+        assert_eq!(scene.tick(&[(1, 100)]), [Some(10)]);
+        scene.fake.close(10, 3);
+        assert_eq!(scene.tick(&[(1, 100)]), [Some(11)]);
+    }
+
+    #[test]
+    fn a_process_id_that_is_given_out_again_does_not_inherit_sockets() {
+        let mut scene = Scene::new();
+        scene.fake.start(10, "web", 500);
+        scene.fake.open_socket(10, 3, 100);
+        assert_eq!(scene.tick(&[(1, 100)]), [Some(10)]);
+        scene.fake.end(10);
+        scene.fake.start(10, "other", 900);
+        assert_eq!(scene.tick(&[(1, 100)]), [None]);
+    }
+
+    #[test]
+    fn a_descriptor_that_is_used_again_is_another_socket() {
+        let mut scene = Scene::new();
+        scene.fake.start(10, "web", 500);
+        scene.fake.open_socket(10, 3, 100);
+        assert_eq!(scene.tick(&[(1, 100)]), [Some(10)]);
+        scene.fake.close(10, 3);
+        scene.fake.open_socket(10, 3, 200);
+        assert_eq!(scene.tick(&[(2, 200)]), [Some(10)]);
+    }
+
+    #[test]
+    fn the_descriptor_of_a_socket_that_lingers_after_its_close_may_be_used_again() {
+        let mut scene = Scene::new();
+        scene.fake.start(10, "web", 500);
+        scene.fake.open_socket(10, 3, 100);
+        scene.tick(&[(1, 100)]);
+        scene.fake.close(10, 3);
+        scene.fake.open_socket(10, 3, 200);
+        assert_eq!(scene.tick(&[(1, 0), (2, 200)]), [Some(10), Some(10)]);
+    }
+
+    #[test]
+    fn an_inode_that_nobody_holds_is_looked_for_less_and_less() {
+        let mut scene = Scene::new();
+        scene.fake.start(10, "web", 500);
+        let mut looked_at = Vec::new();
+        for number in 0..100 {
+            let before = scene.owners.known.get(&1).map(|known| known.check_at);
+            assert_eq!(scene.tick(&[(1, 100)]), [None]);
+            if before != Some(scene.owners.known[&1].check_at) {
+                looked_at.push(number);
+            }
+        }
+        assert_eq!(looked_at, [0, 1, 3, 7, 15, 31, 63]);
+        assert_eq!(scene.owners.without_owner(), 1);
+        scene.tick(&[]);
+        assert_eq!(scene.owners.without_owner(), 1, "counted also when it is gone");
+    }
+
+    #[test]
+    fn a_socket_that_the_kernel_gives_twice_is_kept_once() {
+        let mut scene = Scene::new();
+        assert_eq!(scene.tick(&[(1, 0), (2, 0), (1, 0)]).len(), 2);
+        assert_eq!(scene.tick(&[(1, 0), (2, 0)]).len(), 2);
+    }
+}

@@ -1,0 +1,210 @@
+//! Looks for the processes that hold sockets: first where something has changed.
+
+use std::time::Instant;
+
+use super::ids::IdMap;
+use super::proc::Proc;
+use super::processes::ProcessId;
+
+/// A process and the descriptor by which it holds a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Holder {
+    pub(super) process: ProcessId,
+    pub(super) descriptor: u32,
+}
+
+/// The sockets that are looked for, by inode, with whoever was found.
+pub(super) type Wanted = IdMap<u32, Option<Holder>>;
+
+/// How far a search went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Searched {
+    /// Every process that may be read: what was not found is not there.
+    All,
+    /// Only those whose descriptors have changed; a search of all would cost too much now.
+    Changed,
+}
+
+/// A search of every process may take one part in so many of the time: 5 %.
+const PAUSE_FACTOR: u128 = 20;
+
+/// Remembers how many descriptors each process had when it was last searched.
+#[derive(Debug, Default)]
+pub(super) struct Scanner {
+    seen: IdMap<u32, Seen>,
+    next_full_ns: i64,
+    unreadable: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    descriptors: u64,
+    readable: bool,
+}
+
+impl Scanner {
+    /// Processes whose descriptors could not be read at the last search.
+    pub(super) fn unreadable(&self) -> usize {
+        self.unreadable
+    }
+
+    /// Looks for `wanted`, leaving out the descriptors of which `held` knows what they are.
+    ///
+    /// New sockets make their process's number of descriptors grow, so those processes come
+    /// first. Only if that does not explain all of them, the others follow, and not so often
+    /// that a socket which nobody holds could make the recorder a burden.
+    pub(super) fn search(
+        &mut self,
+        proc: &Proc,
+        wanted: &mut Wanted,
+        held: &dyn Fn(u32, u32) -> bool,
+        now_ns: i64,
+    ) -> Searched {
+        let begin = Instant::now();
+        let (changed, unchanged) = self.split(proc);
+        for pid in changed {
+            self.search_process(proc, pid, wanted, held);
+        }
+        let searched = if wanted.values().all(Option::is_some) {
+            Searched::All
+        } else if now_ns < self.next_full_ns {
+            Searched::Changed
+        } else {
+            for pid in unchanged {
+                self.search_process(proc, pid, wanted, held);
+            }
+            let pause_ns = begin.elapsed().as_nanos() * PAUSE_FACTOR;
+            self.next_full_ns = now_ns.saturating_add(i64::try_from(pause_ns).unwrap_or(i64::MAX));
+            Searched::All
+        };
+        self.unreadable = self.seen.values().filter(|seen| !seen.readable).count();
+        searched
+    }
+
+    /// All processes: those whose number of descriptors has changed, and the others. Those that
+    /// may not be read and have not changed are left out.
+    fn split(&mut self, proc: &Proc) -> (Vec<u32>, Vec<u32>) {
+        let mut before = std::mem::take(&mut self.seen);
+        let (mut changed, mut unchanged) = (Vec::new(), Vec::new());
+        for pid in proc.pids() {
+            let Ok(descriptors) = proc.descriptors(pid) else { continue };
+            let seen = before.remove(&pid);
+            let same = seen.filter(|seen| seen.descriptors == descriptors);
+            // Before Linux 6.2 the number is always 0 and says nothing.
+            match same {
+                Some(seen) if !seen.readable => {}
+                Some(_) if descriptors > 0 => unchanged.push(pid),
+                _ => changed.push(pid),
+            }
+            let readable = same.is_none_or(|seen| seen.readable);
+            self.seen.insert(pid, Seen { descriptors, readable });
+        }
+        (changed, unchanged)
+    }
+
+    fn search_process(
+        &mut self,
+        proc: &Proc,
+        pid: u32,
+        wanted: &mut Wanted,
+        held: &dyn Fn(u32, u32) -> bool,
+    ) {
+        let mut hits = Vec::new();
+        let read = proc.sockets(pid, &|descriptor| held(pid, descriptor), &mut |descriptor, inode| {
+            if wanted.contains_key(&inode) {
+                hits.push((descriptor, inode));
+            }
+        });
+        if read.is_err()
+            && let Some(seen) = self.seen.get_mut(&pid)
+        {
+            seen.readable = false;
+        }
+        if hits.is_empty() {
+            return;
+        }
+        let mut buffer = Vec::new();
+        let Some(stat) = proc.stat(pid, &mut buffer) else { return };
+        let process = ProcessId { pid, start_ticks: stat.start_ticks };
+        for (descriptor, inode) in hits {
+            let best = wanted.entry(inode).or_default();
+            let found = Holder { process, descriptor };
+            if best.is_none_or(|best| is_rather(found, best)) {
+                *best = Some(found);
+            }
+        }
+    }
+}
+
+/// Whether `a` rather than `b` is said to own a socket that both hold: the older, from which
+/// the other inherited it; but not init, which only keeps it for a service.
+fn is_rather(a: Holder, b: Holder) -> bool {
+    let rank = |holder: Holder| {
+        (holder.process.pid == 1, holder.process.start_ticks, holder.process.pid, holder.descriptor)
+    };
+    rank(a) < rank(b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::proc::tests::FakeProc;
+    use super::*;
+
+    const SECOND_NS: i64 = 1_000_000_000;
+
+    fn search(scanner: &mut Scanner, fake: &FakeProc, inode: u32, now_ns: i64) -> (Searched, Option<u32>) {
+        let mut wanted = Wanted::default();
+        wanted.insert(inode, None);
+        let searched = scanner.search(&fake.proc(), &mut wanted, &|_, _| false, now_ns);
+        (searched, wanted[&inode].map(|holder| holder.process.pid))
+    }
+
+    #[test]
+    fn the_holder_is_found_with_descriptor_and_start() {
+        let fake = FakeProc::new();
+        fake.start(10, "web", 500);
+        fake.open_socket(10, 7, 1234);
+        let mut wanted = Wanted::default();
+        wanted.insert(1234, None);
+        Scanner::default().search(&fake.proc(), &mut wanted, &|_, _| false, 0);
+        let process = ProcessId { pid: 10, start_ticks: 500 };
+        assert_eq!(wanted[&1234], Some(Holder { process, descriptor: 7 }));
+    }
+
+    #[test]
+    fn of_several_holders_the_oldest_owns_the_socket_but_not_init() {
+        let fake = FakeProc::new();
+        fake.start(1, "init", 1);
+        fake.start(30, "parent", 400);
+        fake.start(20, "child", 500);
+        for pid in [1, 20, 30] {
+            fake.open_socket(pid, 3, 1234);
+        }
+        assert_eq!(search(&mut Scanner::default(), &fake, 1234, 0).1, Some(30));
+        fake.end(20);
+        fake.end(30);
+        assert_eq!(search(&mut Scanner::default(), &fake, 1234, 0).1, Some(1));
+    }
+
+    #[test]
+    fn a_socket_that_nobody_holds_does_not_cause_a_full_search_each_time() {
+        let fake = FakeProc::new();
+        fake.start(10, "web", 500);
+        let mut scanner = Scanner::default();
+        assert_eq!(search(&mut scanner, &fake, 999, 0), (Searched::All, None));
+        assert_eq!(search(&mut scanner, &fake, 999, 1), (Searched::Changed, None));
+        assert!(scanner.next_full_ns > 0);
+        assert_eq!(search(&mut scanner, &fake, 999, 3600 * SECOND_NS), (Searched::All, None));
+    }
+
+    #[test]
+    fn processes_that_end_are_forgotten() {
+        let fake = FakeProc::new();
+        fake.start(10, "web", 500);
+        let mut scanner = Scanner::default();
+        search(&mut scanner, &fake, 999, 0);
+        fake.end(10);
+        search(&mut scanner, &fake, 999, 0);
+        assert!(scanner.seen.is_empty());
+    }
+}

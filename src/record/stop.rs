@@ -1,0 +1,147 @@
+//! How a recording is ended from outside: signals, or another thread.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::{Error, Result};
+
+/// A wish to end the recording, shared between threads.
+#[derive(Debug, Clone, Default)]
+pub struct Stop(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    asked: AtomicBool,
+    lock: Mutex<()>,
+    woken: Condvar,
+}
+
+impl Stop {
+    /// Asks for the end, and wakes whoever waits for the next tick.
+    pub fn ask(&self) {
+        let guard = self.0.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        self.0.asked.store(true, Ordering::SeqCst);
+        drop(guard);
+        self.0.woken.notify_all();
+    }
+
+    /// Whether the end was asked for.
+    #[must_use]
+    pub fn is_asked(&self) -> bool {
+        self.0.asked.load(Ordering::SeqCst)
+    }
+
+    /// Waits for `time`, or until the end is asked for.
+    pub fn wait(&self, time: Duration) {
+        let end = Instant::now() + time;
+        let mut guard = self.0.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        while !self.is_asked() {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            guard = self.0.woken.wait_timeout(guard, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Ctrl-C, SIGTERM and SIGHUP ask for the end; the same signal once more ends the
+    /// program at once.
+    ///
+    /// SIGHUP stays ignored where it was, so that `nohup netrec record` outlives its terminal.
+    ///
+    /// # Errors
+    /// [`Error::Record`] if the handlers cannot be installed.
+    pub fn on_signals(&self) -> Result<()> {
+        install(self).map_err(|e| Error::Record(format!("the signal handlers cannot be installed: {e}")))
+    }
+}
+
+#[cfg(unix)]
+fn install(stop: &Stop) -> std::io::Result<()> {
+    use std::io::Read as _;
+    use std::os::unix::net::UnixStream;
+
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+    let (mut reader, writer) = UnixStream::pair()?;
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        if signal == SIGHUP && is_ignored(signal) {
+            continue;
+        }
+        let seen = Arc::new(AtomicBool::new(false));
+        // The order matters: the first signal finds `seen` false and sets it, the second ends the program.
+        signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&seen))?;
+        signal_hook::flag::register(signal, seen)?;
+        signal_hook::low_level::pipe::register(signal, writer.try_clone()?)?;
+    }
+    // A handler may do almost nothing, so a thread of its own does the waking.
+    let stop = stop.clone();
+    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        if reader.read_exact(&mut [0]).is_ok() {
+            stop.ask();
+        }
+        // Kept open: a handler that writes into a closed pipe would only waste its time.
+        loop {
+            if reader.read_exact(&mut [0]).is_err() {
+                return;
+            }
+        }
+    })?;
+    Ok(())
+}
+
+#[cfg(unix)]
+fn is_ignored(signal: libc::c_int) -> bool {
+    // SAFETY: an all-zero sigaction is a valid value; the call only writes into it.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: a null new action changes nothing; `action` is valid for the call.
+    let result = unsafe { libc::sigaction(signal, std::ptr::null(), &raw mut action) };
+    result == 0 && action.sa_sigaction == libc::SIG_IGN
+}
+
+/// Elsewhere there is only a flag to look at.
+#[cfg(not(unix))]
+fn install(stop: &Stop) -> std::io::Result<()> {
+    const LOOK_EVERY: Duration = Duration::from_millis(50);
+    let seen = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register_conditional_shutdown(signal, 1, Arc::clone(&seen))?;
+        signal_hook::flag::register(signal, Arc::clone(&seen))?;
+    }
+    let stop = stop.clone();
+    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        while !seen.load(Ordering::SeqCst) {
+            std::thread::sleep(LOOK_EVERY);
+        }
+        stop.ask();
+    })?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn asking_wakes_a_waiter_at_once() {
+        let stop = Stop::default();
+        let other = stop.clone();
+        let asker = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(20));
+            other.ask();
+        });
+        let begin = Instant::now();
+        stop.wait(Duration::from_mins(1));
+        assert!(begin.elapsed() < Duration::from_secs(30));
+        assert!(stop.is_asked());
+        asker.join().unwrap();
+    }
+
+    #[test]
+    fn without_being_asked_the_whole_time_is_waited() {
+        let begin = Instant::now();
+        Stop::default().wait(Duration::from_millis(20));
+        assert!(begin.elapsed() >= Duration::from_millis(20));
+    }
+}

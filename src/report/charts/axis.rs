@@ -1,0 +1,189 @@
+//! Axes: values to pixels, and ticks where people expect them.
+
+use chrono::{DateTime, Utc};
+
+use super::canvas::{Area, Canvas, Drawn, Label};
+use super::palette::{AXIS, GRID};
+use crate::report::format;
+
+/// Steps between ticks of a time axis, in ms; beyond the last, multiples of a day.
+const TIME_STEPS_MS: [i64; 27] = [
+    1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 15_000, 30_000, 60_000, 120_000,
+    300_000, 600_000, 900_000, 1_800_000, 3_600_000, 7_200_000, 10_800_000, 21_600_000, 43_200_000, DAY_MS,
+];
+const DAY_MS: i64 = 86_400_000;
+/// Ticks on a logarithmic axis of durations, in seconds.
+const DURATION_TICKS_S: [f64; 13] =
+    [1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0, 60.0, 600.0, 3_600.0, 36_000.0, 86_400.0];
+
+/// A direction on the page along which values lie.
+#[derive(Debug, Clone)]
+pub(super) struct Axis {
+    values: (f64, f64),
+    pixels: (i32, i32),
+    /// Where ticks are, and what stands beside them.
+    pub(super) ticks: Vec<(f64, String)>,
+}
+
+impl Axis {
+    /// From 0 to a round number that is at least `largest`.
+    pub(super) fn from_zero(largest: f64, pixels: (i32, i32), tick_text: fn(f64) -> String) -> Self {
+        let most_ticks = (f64::from((pixels.1 - pixels.0).abs()) / 60.0).clamp(2.0, 8.0);
+        let step = round_step(largest.max(f64::MIN_POSITIVE) / most_ticks);
+        let steps = (largest / step).ceil().max(1.0);
+        let ticks = (0..=steps as u32).map(|i| f64::from(i) * step).map(|v| (v, tick_text(v))).collect();
+        Self { values: (0.0, steps * step), pixels, ticks }
+    }
+
+    /// From 0, in whole numbers.
+    pub(super) fn counts(largest: u64, pixels: (i32, i32)) -> Self {
+        // Below four the steps would be fractions, of which a count has none.
+        let mut axis = Self::from_zero(largest.max(1) as f64, pixels, format::short_count);
+        axis.ticks.retain(|(value, _)| value.fract() == 0.0);
+        axis
+    }
+
+    /// Moments in µs since the Unix epoch.
+    pub(super) fn time((first_us, last_us): (i64, i64), pixels: (i32, i32)) -> Self {
+        // A single moment still needs some width.
+        let last_us = last_us.max(first_us.saturating_add(1_000_000));
+        let ticks = time_ticks(first_us, last_us, ((pixels.1 - pixels.0) / 110).max(2));
+        Self { values: (first_us as f64, last_us as f64), pixels, ticks }
+    }
+
+    /// Durations on a logarithmic scale; the axis itself works in decades.
+    pub(super) fn log_durations((first_s, last_s): (f64, f64), pixels: (i32, i32)) -> Self {
+        let values = (first_s.log10(), last_s.log10());
+        let in_range = |tick: &&f64| **tick >= first_s * 0.999 && **tick <= last_s * 1.001;
+        let days = (1..=6).map(|power| 86_400.0 * 10_f64.powi(power)).collect::<Vec<_>>();
+        let all = DURATION_TICKS_S.iter().chain(&days);
+        let ticks = all.filter(in_range).map(|tick| (tick.log10(), format::seconds(*tick))).collect();
+        Self { values, pixels, ticks }
+    }
+
+    /// The pixel of a value; what lies outside is put on the border.
+    pub(super) fn at(&self, value: f64) -> i32 {
+        let (first, last) = self.values;
+        let share = if last > first { ((value - first) / (last - first)).clamp(0.0, 1.0) } else { 0.0 };
+        let (from, to) = self.pixels;
+        from + (share * f64::from(to - from)).round() as i32
+    }
+}
+
+/// Draws horizontal grid lines with labels on the left, and the unit above them.
+pub(super) fn draw_left(canvas: &Canvas<'_>, axis: &Axis, plot: Area, unit: &str) -> Drawn {
+    for (value, text) in &axis.ticks {
+        let y = axis.at(*value);
+        canvas.line((plot.left, y), (plot.right, y), GRID)?;
+        canvas.text((plot.left - 8, y), Label::SMALL.right(), text)?;
+    }
+    canvas.text((plot.left - 8, plot.top - 16), Label::SMALL, unit)
+}
+
+/// Draws the base line with ticks and labels below, and the unit below those.
+pub(super) fn draw_bottom(canvas: &Canvas<'_>, axis: &Axis, plot: Area, unit: &str) -> Drawn {
+    canvas.line((plot.left, plot.bottom), (plot.right, plot.bottom), AXIS)?;
+    for (value, text) in &axis.ticks {
+        let x = axis.at(*value);
+        canvas.line((x, plot.bottom), (x, plot.bottom + 5), AXIS)?;
+        canvas.text((x, plot.bottom + 16), Label::SMALL.centre(), text)?;
+    }
+    canvas.text((plot.right, plot.bottom + 36), Label::SMALL.right(), unit)
+}
+
+/// Which days a time axis covers: `UTC, 2026-06-01`.
+pub(super) fn time_unit((first_us, last_us): (i64, i64)) -> String {
+    let day = |us| format::moment(us).map(|t: DateTime<Utc>| t.format("%Y-%m-%d").to_string());
+    match (day(first_us), day(last_us)) {
+        (Some(first), Some(last)) if first == last => format!("time, UTC, {first}"),
+        (Some(first), Some(last)) => format!("time, UTC, {first} to {last}"),
+        _ => "time, UTC".to_owned(),
+    }
+}
+
+/// 1, 2 or 5 times a power of ten, at least `least`.
+fn round_step(least: f64) -> f64 {
+    let power = 10_f64.powf(least.log10().floor());
+    let factor = [1.0, 2.0, 5.0].into_iter().find(|factor| factor * power >= least * (1.0 - 1e-9));
+    factor.unwrap_or(10.0) * power
+}
+
+fn time_ticks(first_us: i64, last_us: i64, most: i32) -> Vec<(f64, String)> {
+    let (begin_ms, end_ms) = (first_us.div_euclid(1000), last_us.div_euclid(1000));
+    let least_ms = (end_ms.saturating_sub(begin_ms) / i64::from(most)).max(1);
+    let step_ms = TIME_STEPS_MS
+        .into_iter()
+        .find(|step| *step >= least_ms)
+        .unwrap_or_else(|| (round_step(least_ms as f64 / DAY_MS as f64) as i64).max(1) * DAY_MS);
+    let pattern = match step_ms {
+        step if step < 1_000 => "%H:%M:%S%.3f",
+        step if step < 60_000 => "%H:%M:%S",
+        step if step < DAY_MS => "%H:%M",
+        _ => "%b %-d",
+    };
+    let first = begin_ms.div_euclid(step_ms) + i64::from(begin_ms.rem_euclid(step_ms) > 0);
+    (first..=end_ms.div_euclid(step_ms))
+        // The step is chosen so that there are few; this guards against a clock of the attacker's.
+        .take(64)
+        .filter_map(|index| format::moment(index.checked_mul(step_ms)?.checked_mul(1000)?))
+        .map(|tick| (tick.timestamp_micros() as f64, tick.format(pattern).to_string()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(axis: &Axis) -> Vec<&str> {
+        axis.ticks.iter().map(|(_, text)| text.as_str()).collect()
+    }
+
+    const TEN_O_CLOCK_US: i64 = 1_780_308_000_000_000;
+
+    #[test]
+    fn counts_have_whole_ticks_and_reach_the_largest() {
+        assert_eq!(texts(&Axis::counts(3, (300, 0))), ["0", "1", "2", "3"]);
+        assert_eq!(texts(&Axis::counts(0, (300, 0))), ["0", "1"]);
+        let axis = Axis::counts(9_871, (300, 0));
+        assert_eq!(texts(&axis), ["0", "2 k", "4 k", "6 k", "8 k", "10 k"]);
+        assert_eq!(axis.at(10_000.0), 0);
+        assert_eq!(axis.at(0.0), 300);
+    }
+
+    #[test]
+    fn time_ticks_lie_on_round_moments() {
+        let minute = Axis::time((TEN_O_CLOCK_US + 3_000_000, TEN_O_CLOCK_US + 63_000_000), (0, 800));
+        assert_eq!(texts(&minute), ["10:00:10", "10:00:20", "10:00:30", "10:00:40", "10:00:50", "10:01:00"]);
+        let day = Axis::time((TEN_O_CLOCK_US, TEN_O_CLOCK_US + 86_400_000_000), (0, 800));
+        assert_eq!(texts(&day), ["12:00", "18:00", "00:00", "06:00"]);
+    }
+
+    #[test]
+    fn no_span_of_time_gives_many_ticks() {
+        for span in
+            [(0, 0), (i64::MIN, i64::MAX), (0, i64::MAX), (-1, 1), (TEN_O_CLOCK_US, TEN_O_CLOCK_US + 5)]
+        {
+            let axis = Axis::time(span, (0, 800));
+            assert!(axis.ticks.len() <= 64, "{span:?}");
+        }
+    }
+
+    #[test]
+    fn durations_have_ticks_in_the_units_of_clocks() {
+        let axis = Axis::log_durations((0.1, 86_400.0), (0, 800));
+        assert_eq!(texts(&axis), ["100 ms", "1 s", "10 s", "1 min", "10 min", "1 h", "10 h", "1 d"]);
+    }
+
+    #[test]
+    fn values_outside_stay_on_the_page() {
+        let axis = Axis::from_zero(10.0, (0, 100), format::number);
+        assert_eq!((axis.at(-5.0), axis.at(1e300), axis.at(f64::NAN)), (0, 100, 0));
+    }
+
+    #[test]
+    fn steps_are_round() {
+        for (least, step) in [(0.3, 0.5), (1.0, 1.0), (1.1, 2.0), (6.0, 10.0), (4_999.0, 5_000.0)] {
+            assert!((round_step(least) - step).abs() < 1e-9, "{least}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Horizontal bars with a name on the left and the value at the end, which spares the axis.
+
+use plotters::style::RGBColor;
+
+use super::canvas::{Area, Canvas, Drawn, Label};
+use super::palette::AXIS;
+use crate::report::escape;
+
+/// Most rows that a chart has room for: ten and the rest.
+pub(super) const MOST_ROWS: usize = 11;
+/// Widest distance between two rows, in pixels.
+const WIDEST_PITCH: i32 = 44;
+/// Thickest bar, in pixels.
+const THICKEST: i32 = 22;
+/// Room for names and for values, in pixels, and how many characters of a name fit.
+const NAMES: i32 = 214;
+const VALUES: i32 = 130;
+const NAME_CHARS: usize = 27;
+
+/// One name with its bars.
+pub(super) struct Row {
+    pub(super) name: String,
+    pub(super) bars: Vec<Bar>,
+}
+
+/// One bar of a row.
+pub(super) struct Bar {
+    pub(super) value: u64,
+    pub(super) text: String,
+    pub(super) colour: RGBColor,
+}
+
+/// Draws at most [`MOST_ROWS`] rows from the top of `area`, their bars in proportion.
+pub(super) fn draw(canvas: &Canvas<'_>, area: Area, rows: &[Row]) -> Drawn {
+    let rows = &rows[..rows.len().min(MOST_ROWS)];
+    let largest = rows.iter().flat_map(|row| &row.bars).map(|bar| bar.value).max().unwrap_or(0).max(1);
+    let pitch = ((area.bottom - area.top) / rows.len().max(1) as i32).min(WIDEST_PITCH);
+    let left = area.left + NAMES;
+    for (index, row) in rows.iter().enumerate() {
+        let top = area.top + index as i32 * pitch;
+        draw_row(canvas, row, largest, Area { left, top, right: area.right - VALUES, bottom: top + pitch })?;
+    }
+    canvas.line((left, area.top), (left, area.top + rows.len() as i32 * pitch), AXIS)
+}
+
+fn draw_row(canvas: &Canvas<'_>, row: &Row, largest: u64, area: Area) -> Drawn {
+    let middle = i32::midpoint(area.top, area.bottom);
+    let bars = row.bars.len().max(1) as i32;
+    let thickness = ((area.bottom - area.top) * 7 / 10 / bars).min(THICKEST);
+    canvas.text((area.left - 10, middle), Label::VALUE.right(), &escape::shorten(&row.name, NAME_CHARS))?;
+    for (bar, index) in row.bars.iter().zip(0..) {
+        let top = middle - thickness * bars / 2 + index * thickness;
+        let width = (bar.value as f64 / largest as f64 * f64::from(area.right - area.left)).round() as i32;
+        // Bars of one row touch the axis, but not each other.
+        let shape = Area {
+            left: area.left,
+            top,
+            right: area.left + width,
+            bottom: top + thickness - (bars - 1).min(1),
+        };
+        if bar.value > 0 {
+            canvas.fill(shape, bar.colour)?;
+        }
+        let label = if bars == 1 { Label::PLAIN } else { Label::SMALL };
+        canvas.text((area.left + width + 8, top + thickness / 2), label, &bar.text)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::charts::canvas::picture;
+    use crate::report::charts::palette::PLAIN;
+
+    fn rows(values: &[u64]) -> Vec<Row> {
+        let row = |value: &u64| Row {
+            name: format!("name {value}"),
+            bars: vec![Bar { value: *value, text: format!("value {value}"), colour: PLAIN }],
+        };
+        values.iter().map(row).collect()
+    }
+
+    fn widths(values: &[u64]) -> Vec<i32> {
+        let svg = picture("t", "", |canvas| draw(canvas, Canvas::inside(), &rows(values))).unwrap();
+        let width = |line: &str| line.split("width=\"").nth(1)?.split('"').next()?.parse().ok();
+        svg.lines().filter(|line| line.starts_with("<rect")).skip(1).filter_map(width).collect()
+    }
+
+    #[test]
+    fn bars_are_in_proportion_and_the_longest_fills_the_room() {
+        assert_eq!(widths(&[100, 50]), [500, 250]);
+    }
+
+    #[test]
+    fn little_is_seen_and_nothing_is_not() {
+        assert_eq!(widths(&[u64::MAX, 1, 0]), [500, 1]);
+    }
+
+    #[test]
+    fn more_rows_than_room_are_left_out() {
+        assert_eq!(widths(&[1; 50]).len(), MOST_ROWS);
+    }
+}

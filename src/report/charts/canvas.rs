@@ -1,0 +1,224 @@
+//! What charts draw on: a page with a title, and a few strokes in whole pixels.
+//!
+//! Every text passes through [`Canvas::text`], and there through the escaping for SVG.
+
+use std::io;
+
+use plotters::backend::SVGBackend;
+use plotters::coord::Shift;
+use plotters::drawing::{DrawingArea, DrawingAreaErrorKind, IntoDrawingArea};
+use plotters::element::{Circle, DashedPathElement, PathElement, Polygon, Rectangle, Text};
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::{Color, IntoFont, IntoTextStyle, RGBColor, ShapeStyle};
+
+use super::palette::{INK, MUTED, PAPER};
+use crate::report::escape;
+use crate::{Error, Result};
+
+/// Size of every chart in pixels.
+pub(super) const SIZE: (u32, u32) = (900, 420);
+/// The font of every text. Viewers of the SVG that do not have it take the next.
+pub(super) const FONT_FAMILY: &str = "DejaVu Sans";
+const FONT_FAMILIES: &str = "DejaVu Sans, Verdana, sans-serif";
+/// Blank border on the left and right.
+pub(super) const MARGIN: i32 = 28;
+/// Where the charts begin, below title and subtitle.
+pub(super) const TOP: i32 = 84;
+/// The chart library takes sizes of line boxes and divides them by this for the font's.
+const LINE_PER_FONT_SIZE: f64 = 1.24;
+/// Longest texts that still fit beside each other.
+const TITLE_CHARS: usize = 70;
+const SUBTITLE_CHARS: usize = 120;
+
+/// A point in pixels from the upper left corner.
+pub(super) type Point = (i32, i32);
+/// What drawing gives: only writing can fail.
+pub(super) type Drawn = std::result::Result<(), DrawingAreaErrorKind<io::Error>>;
+
+/// A rectangle in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Area {
+    pub(super) left: i32,
+    pub(super) top: i32,
+    pub(super) right: i32,
+    pub(super) bottom: i32,
+}
+
+/// How a text looks and to which side of its point it lies.
+#[derive(Clone, Copy)]
+pub(super) struct Label {
+    size: f64,
+    colour: RGBColor,
+    horizontal: HPos,
+    vertical: VPos,
+}
+
+impl Label {
+    /// A label of 12 pixels in a muted colour, starting at its point, centred on its line.
+    pub(super) const PLAIN: Self =
+        Self { size: 12.0, colour: MUTED, horizontal: HPos::Left, vertical: VPos::Center };
+    /// The same, in ink.
+    pub(super) const VALUE: Self = Self { colour: INK, ..Self::PLAIN };
+    /// A label of 11 pixels for ticks and units.
+    pub(super) const SMALL: Self = Self { size: 11.0, ..Self::PLAIN };
+    const TITLE: Self = Self { size: 19.0, colour: INK, horizontal: HPos::Left, vertical: VPos::Center };
+    const SUBTITLE: Self = Self { size: 12.5, ..Self::PLAIN };
+
+    /// Ends at its point.
+    pub(super) const fn right(mut self) -> Self {
+        self.horizontal = HPos::Right;
+        self
+    }
+
+    /// Is centred on its point.
+    pub(super) const fn centre(mut self) -> Self {
+        self.horizontal = HPos::Center;
+        self
+    }
+
+    /// In another colour.
+    pub(super) const fn coloured(mut self, colour: RGBColor) -> Self {
+        self.colour = colour;
+        self
+    }
+}
+
+/// The page of one chart.
+pub(super) struct Canvas<'a> {
+    page: DrawingArea<SVGBackend<'a>, Shift>,
+}
+
+/// Draws a chart: the page with its title and subtitle, then what `paint` adds.
+///
+/// # Errors
+/// [`Error::Render`].
+pub(super) fn picture(
+    title: &str,
+    subtitle: &str,
+    paint: impl FnOnce(&Canvas<'_>) -> Drawn,
+) -> Result<String> {
+    let mut svg = String::new();
+    let canvas = Canvas { page: SVGBackend::with_string(&mut svg, SIZE).into_drawing_area() };
+    let drawn =
+        canvas.head(title, subtitle).and_then(|()| paint(&canvas)).and_then(|()| canvas.page.present());
+    drop(canvas);
+    match drawn {
+        Ok(()) => Ok(svg),
+        Err(error) => Err(Error::Render { what: format!("the chart {title:?}"), reason: error.to_string() }),
+    }
+}
+
+/// A chart without data, which says why it is empty.
+///
+/// # Errors
+/// [`Error::Render`].
+pub(super) fn nothing(title: &str, reason: &str) -> Result<String> {
+    picture(title, "", |canvas| {
+        let middle = (SIZE.0 as i32 / 2, SIZE.1 as i32 / 2);
+        canvas.text((middle.0, middle.1 - 10), Label::VALUE.centre(), "Nothing to show")?;
+        canvas.text((middle.0, middle.1 + 14), Label::PLAIN.centre(), reason)
+    })
+}
+
+impl Canvas<'_> {
+    /// The area between the margins, below the titles.
+    pub(super) fn inside() -> Area {
+        Area { left: MARGIN, top: TOP, right: SIZE.0 as i32 - MARGIN, bottom: SIZE.1 as i32 - MARGIN }
+    }
+
+    fn head(&self, title: &str, subtitle: &str) -> Drawn {
+        self.page.fill(&PAPER)?;
+        self.text((MARGIN, 34), Label::TITLE, &escape::shorten(title, TITLE_CHARS))?;
+        self.text((MARGIN, 60), Label::SUBTITLE, &escape::shorten(subtitle, SUBTITLE_CHARS))
+    }
+
+    /// A text, made harmless.
+    pub(super) fn text(&self, at: Point, label: Label, text: &str) -> Drawn {
+        if text.is_empty() {
+            return Ok(());
+        }
+        let style = (FONT_FAMILIES, label.size * LINE_PER_FONT_SIZE)
+            .into_font()
+            .into_text_style(&SIZE)
+            .color(&label.colour)
+            .pos(Pos::new(label.horizontal, label.vertical));
+        self.page.draw(&Text::new(escape::svg(text).into_owned(), at, style))
+    }
+
+    /// A filled rectangle, at least a pixel wide and high, so that little is not nothing.
+    pub(super) fn fill(&self, area: Area, colour: RGBColor) -> Drawn {
+        let right = area.right.max(area.left + 1);
+        let bottom = area.bottom.max(area.top + 1);
+        self.page.draw(&Rectangle::new([(area.left, area.top), (right, bottom)], colour.filled()))
+    }
+
+    /// A straight line of one pixel.
+    pub(super) fn line(&self, from: Point, to: Point, colour: RGBColor) -> Drawn {
+        self.page.draw(&PathElement::new(vec![from, to], stroke(colour, 1)))
+    }
+
+    /// A dashed line, for thresholds.
+    pub(super) fn dashed(&self, from: Point, to: Point, colour: RGBColor) -> Drawn {
+        self.page.draw(&DashedPathElement::new([from, to], 5, 4, stroke(colour, 1)))
+    }
+
+    /// A line through points, two pixels wide.
+    pub(super) fn path(&self, points: &[Point], colour: RGBColor) -> Drawn {
+        self.page.draw(&PathElement::new(points.to_vec(), stroke(colour, 2)))
+    }
+
+    /// A pale area inside of points.
+    pub(super) fn area(&self, points: &[Point], colour: RGBColor) -> Drawn {
+        self.page.draw(&Polygon::new(points.to_vec(), colour.mix(0.18).filled()))
+    }
+
+    /// A dot.
+    pub(super) fn dot(&self, at: Point, colour: RGBColor) -> Drawn {
+        self.page.draw(&Circle::new(at, 4, colour.filled()))
+    }
+
+    /// Entries of a legend in a row that ends at `right`, so that it does not move with the title.
+    pub(super) fn legend(&self, right: i32, entries: &[(&str, RGBColor)]) -> Drawn {
+        let mut x = right;
+        for (name, colour) in entries.iter().rev() {
+            self.text((x, 34), Label::PLAIN.right(), name)?;
+            x -= text_width(name, 12.0) + 8;
+            self.fill(Area { left: x - 12, top: 28, right: x, bottom: 40 }, *colour)?;
+            x -= 12 + 20;
+        }
+        Ok(())
+    }
+}
+
+fn stroke(colour: RGBColor, width: u32) -> ShapeStyle {
+    ShapeStyle { color: colour.to_rgba(), filled: false, stroke_width: width }
+}
+
+/// Width of a text in pixels, generously: the font's letters are on average 0.6 as wide as high.
+pub(super) fn text_width(text: &str, size: f64) -> i32 {
+    (text.chars().count() as f64 * size * 0.62).ceil() as i32
+}
+
+#[cfg(test)]
+mod tests {
+    use resvg::usvg::roxmltree;
+
+    use super::*;
+
+    #[test]
+    fn hostile_text_stays_text() {
+        let svg = picture("</text><script>alert(1)</script>", "a\u{0}\u{1b}[2J\u{202e}", |_| Ok(())).unwrap();
+        let document = roxmltree::Document::parse(&svg).unwrap();
+        let names: Vec<_> =
+            document.descendants().filter(roxmltree::Node::is_element).map(|n| n.tag_name().name()).collect();
+        assert_eq!(names, ["svg", "rect", "text", "text"]);
+        assert!(svg.contains(r"a\u{0}\u{1b}[2J\u{202e}"));
+    }
+
+    #[test]
+    fn little_is_not_nothing() {
+        let svg =
+            picture("t", "", |canvas| canvas.fill(Area { left: 10, top: 10, right: 10, bottom: 20 }, INK));
+        assert!(svg.unwrap().contains(r#"width="1" height="10""#));
+    }
+}

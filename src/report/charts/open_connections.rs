@@ -1,0 +1,88 @@
+//! How many connections were open, over time.
+
+use super::axis::{self, Axis};
+use super::canvas::{self, Area, Canvas, Drawn, Label, Point};
+use super::palette::{INK, PLAIN};
+use super::{Chart, Subject};
+use crate::Result;
+use crate::analyze::Tables;
+use crate::report::format;
+
+pub(super) const CHART: Chart = Chart { id: "open-connections", title: "Open connections over time", draw };
+
+/// Room for tick labels left of and below the plot, in pixels.
+const LEFT: i32 = 36;
+const BELOW: i32 = 24;
+
+/// A slice of the recording.
+struct Slice {
+    start_us: i64,
+    open: u32,
+}
+
+fn draw(subject: &Subject<'_>) -> Result<String> {
+    let tables = &subject.analysis.tables;
+    let slices = slices(tables)?;
+    let Some(fullest) = slices.iter().max_by_key(|slice| slice.open).filter(|slice| slice.open > 0) else {
+        return canvas::nothing(CHART.title, "No connection was open at any tick.");
+    };
+    let span_us = (slices[0].start_us, end_us(tables, &slices));
+    let inside = Canvas::inside();
+    let plot =
+        Area { left: inside.left + LEFT, top: inside.top + 16, bottom: inside.bottom - BELOW, ..inside };
+    let time = Axis::time(span_us, (plot.left, plot.right));
+    let open = Axis::counts(u64::from(fullest.open), (plot.bottom, plot.top));
+    let subtitle = format!(
+        "at the fullest tick of each {}; at most {} at once",
+        format::seconds(tables.bin_width_us as f64 / 1e6),
+        format::count(u64::from(fullest.open))
+    );
+    canvas::picture(CHART.title, &subtitle, |canvas| {
+        axis::draw_left(canvas, &open, plot, "open connections")?;
+        draw_slices(canvas, &slices, span_us.1, &time, &open)?;
+        axis::draw_bottom(canvas, &time, plot, &axis::time_unit(span_us))?;
+        mark_fullest(canvas, fullest, tables.bin_width_us, &time, &open)
+    })
+}
+
+/// A step per slice: what was open then, and not a slope between two numbers.
+fn draw_slices(canvas: &Canvas<'_>, slices: &[Slice], end_us: i64, time: &Axis, open: &Axis) -> Drawn {
+    let ends = slices.iter().skip(1).map(|slice| slice.start_us).chain([end_us]);
+    let mut steps: Vec<Point> = Vec::with_capacity(2 * slices.len() + 2);
+    for (slice, end_us) in slices.iter().zip(ends) {
+        let y = open.at(f64::from(slice.open));
+        steps.extend([(time.at(slice.start_us as f64), y), (time.at(end_us as f64), y)]);
+    }
+    // Many slices share a pixel; repeated points would only make the file larger.
+    steps.dedup();
+    let base = open.at(0.0);
+    let (first_x, last_x) = (steps[0].0, steps[steps.len() - 1].0);
+    let outline: Vec<Point> =
+        [(first_x, base)].into_iter().chain(steps.clone()).chain([(last_x, base)]).collect();
+    canvas.area(&outline, PLAIN)?;
+    canvas.path(&steps, PLAIN)
+}
+
+fn mark_fullest(canvas: &Canvas<'_>, fullest: &Slice, width_us: i64, time: &Axis, open: &Axis) -> Drawn {
+    let middle_us = fullest.start_us.saturating_add(width_us / 2);
+    let at = (time.at(middle_us as f64), open.at(f64::from(fullest.open)));
+    canvas.dot(at, PLAIN)?;
+    // On the right half of the page the text goes to the left, where there is room.
+    let text = format::count(u64::from(fullest.open));
+    let is_right_half = at.0 > canvas::SIZE.0 as i32 / 2;
+    let (x, label) = if is_right_half { (at.0 - 9, Label::VALUE.right()) } else { (at.0 + 9, Label::VALUE) };
+    canvas.text((x, at.1 - 11), label.coloured(INK), &text)
+}
+
+fn slices(tables: &Tables) -> Result<Vec<Slice>> {
+    let starts = tables.time_bins.column("start_us")?.i64()?;
+    let open = tables.time_bins.column("open_connections")?.u32()?;
+    let slice =
+        |(start_us, open): (Option<i64>, Option<u32>)| Some(Slice { start_us: start_us?, open: open? });
+    Ok(starts.iter().zip(open.iter()).filter_map(slice).collect())
+}
+
+fn end_us(tables: &Tables, slices: &[Slice]) -> i64 {
+    let last_us = slices.last().map_or(0, |slice| slice.start_us);
+    last_us.saturating_add(tables.bin_width_us.max(1))
+}

@@ -1,0 +1,32 @@
+//! TCP sockets by the state in which they were seen last.
+
+use super::bars::{self, Bar, Row};
+use super::canvas::{self, Canvas};
+use super::{Chart, Subject, palette};
+use crate::Result;
+use crate::report::format;
+
+pub(super) const CHART: Chart = Chart { id: "states", title: "TCP states", draw };
+
+fn draw(subject: &Subject<'_>) -> Result<String> {
+    let states = &subject.analysis.metrics.overview.by_state;
+    let total: u64 = states.iter().map(|state| state.connections).sum();
+    if total == 0 {
+        return canvas::nothing(CHART.title, "The capture has no TCP sockets.");
+    }
+    let row = |state: &crate::analyze::metrics::Share| Row {
+        name: state.name.clone(),
+        bars: vec![Bar {
+            value: state.connections,
+            text: format!(
+                "{}  ({})",
+                format::count(state.connections),
+                format::percent(state.connections, total)
+            ),
+            colour: palette::of_state(&state.name),
+        }],
+    };
+    let rows: Vec<_> = states.iter().map(row).collect();
+    let subtitle = format!("{} TCP sockets by the state in which each was seen last", format::count(total));
+    canvas::picture(CHART.title, &subtitle, |canvas| bars::draw(canvas, Canvas::inside(), &rows))
+}

@@ -1,0 +1,37 @@
+//! Which processes had the most connections.
+
+use super::bars::{self, Bar, Row};
+use super::canvas::{self, Canvas};
+use super::{Chart, Subject};
+use crate::Result;
+use crate::analyze::metrics::Share;
+use crate::report::format;
+
+pub(super) const CHART: Chart = Chart { id: "top-processes", title: "Connections per process", draw };
+
+fn draw(subject: &Subject<'_>) -> Result<String> {
+    let overview = &subject.analysis.metrics.overview;
+    let total: u64 = overview.top_processes.iter().map(|share| share.connections).sum();
+    if total == 0 {
+        return canvas::nothing(CHART.title, "The capture has no connections.");
+    }
+    let row = |share: &Share| Row {
+        name: share.name.clone(),
+        bars: vec![Bar {
+            value: share.connections,
+            text: format!(
+                "{}  ({})",
+                format::count(share.connections),
+                format::percent(share.connections, total)
+            ),
+            colour: subject.colours.get(&share.name),
+        }],
+    };
+    let rows: Vec<_> = overview.top_processes.iter().map(row).collect();
+    let subtitle = format!(
+        "{} connections of {} processes, by process name",
+        format::count(total),
+        format::count(overview.processes)
+    );
+    canvas::picture(CHART.title, &subtitle, |canvas| bars::draw(canvas, Canvas::inside(), &rows))
+}

@@ -1,0 +1,435 @@
+//! Analyses made by hand, for the tests of every part of the report.
+
+use polars::prelude::{DataFrame, df};
+
+use super::CaptureIdentity;
+use crate::analyze::detectors::{About, Output, Run, Status};
+use crate::analyze::finding::{Confidence, Entities, Evidence, Finding, Judgement, Measurement, Severity};
+use crate::analyze::metrics::{
+    Bandwidth, Completeness, Distribution, Geography, Metrics, Overview, ProcessLoad, ProtocolEfficiency,
+    Share, Tcp,
+};
+use crate::analyze::{Analysis, Config, Tables};
+use crate::capture::{Metadata, SourceReport, SourceStatus};
+use crate::geo::SourceInfo;
+
+/// A process name that tries to be markup, a formula, a terminal command and another name.
+pub(super) const HOSTILE_NAME: &str =
+    "=<script>alert('x')</script>\u{1b}]0;owned\u{7}`|\u{202e}gpj.exe![](http://e.example/?@all)";
+
+/// 2026-06-01 10:00:00 UTC.
+pub(super) const START_US: i64 = 1_780_308_000_000_000;
+const SECOND_US: i64 = 1_000_000;
+
+/// Compares with a reviewed file; `UPDATE=1` writes it anew, to be reviewed in the diff.
+pub(super) fn check_golden(path: &str, current: &str) {
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::create_dir_all(std::path::Path::new(path).parent().unwrap()).unwrap();
+        std::fs::write(path, current).unwrap();
+    }
+    let reviewed = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(reviewed == current, "{path} is stale: run the tests with UPDATE=1 and review what changed");
+}
+
+pub(super) fn identity() -> CaptureIdentity {
+    CaptureIdentity {
+        file_name: "web-01.parquet".to_owned(),
+        bytes: 1_234_567,
+        sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".to_owned(),
+    }
+}
+
+/// Ten minutes of a host on which something beacons, with a hostile process name.
+pub(super) fn analysis() -> Analysis {
+    Analysis {
+        metadata: metadata(),
+        completeness: completeness(),
+        tables: tables(&connections(), &time_bins(600)),
+        metrics: metrics(),
+        runs: vec![beacon_run(), scan_run(), ended("clusters", skipped()), ended("geo", failed())],
+        config: Config::default(),
+        geo_sources: vec![SourceInfo {
+            name: "DBIP-Country-Lite".to_owned(),
+            date: "2026-06-01".to_owned(),
+            attribution: "IP Geolocation by DB-IP".to_owned(),
+            url: Some("https://db-ip.com".to_owned()),
+        }],
+    }
+}
+
+/// A capture in which nothing was seen.
+pub(super) fn empty() -> Analysis {
+    Analysis {
+        metadata: Metadata { start_us: START_US, end_us: START_US, ..Metadata::default() },
+        completeness: Completeness::default(),
+        tables: tables(&connections().head(Some(0)), &time_bins(0)),
+        metrics: Metrics::default(),
+        runs: Vec::new(),
+        config: Config::default(),
+        geo_sources: Vec::new(),
+    }
+}
+
+/// A capture with `count` of what charts are drawn from.
+pub(super) fn large(count: usize) -> Analysis {
+    let mut analysis = analysis();
+    let rows: Vec<u32> = (0..count as u32).collect();
+    let durations: Vec<f64> = rows.iter().map(|i| f64::from(i * 7919 % 10_007).powi(2) / 1e4).collect();
+    analysis.tables.connections =
+        df!("role" => vec!["connection"; count], "duration_s" => durations).unwrap();
+    analysis.tables.time_bins = time_bins(count as i64);
+    let names = |i: usize| format!("/opt/a rather long folder name/worker-{i:05}-of-many");
+    let shares: Vec<Share> = (0..count.min(11))
+        .map(|i| share(&names(i), 10_u64.pow(9 - i as u32 % 9), u64::MAX >> i, 1 << i))
+        .collect();
+    analysis.metrics.overview.top_processes.clone_from(&shares);
+    analysis.metrics.bandwidth.by_process = shares;
+    analysis.metrics.overview.by_state.truncate(count);
+    let intervals = df!(
+        "rank" => rows.iter().map(|i| i % 3 + 1).collect::<Vec<_>>(),
+        "label" => rows.iter().map(|i| format!("{} → 2001:db8::{}", names(0), i % 3)).collect::<Vec<_>>(),
+        "start_us" => rows.iter().map(|i| START_US + i64::from(*i) * SECOND_US).collect::<Vec<_>>(),
+        "gap_s" => rows.iter().map(|i| (*i > 2).then(|| 3.0 + f64::from(i % 7) / 10.0)).collect::<Vec<_>>(),
+    );
+    analysis.runs[0].output.tables = vec![("intervals", intervals.unwrap())];
+    analysis
+}
+
+fn metadata() -> Metadata {
+    Metadata {
+        format_version: 1,
+        tool_version: "netrec 0.1.0".to_owned(),
+        host_name: Some("web-01".to_owned()),
+        os: Some("Debian GNU/Linux 13".to_owned()),
+        kernel: Some("6.12.9-amd64".to_owned()),
+        boot_id: Some("0b6f0c4e-2a53-4f0e-9c59-5a1f0a3b7c11".to_owned()),
+        start_us: START_US,
+        end_us: START_US + 600 * SECOND_US,
+        start_mono_ns: 1_000_000_000,
+        end_mono_ns: 601_000_000_000,
+        interval_ms: 1000,
+        privileges: vec!["root".to_owned()],
+        ticks_planned: Some(600),
+        ticks_taken: 597,
+        ticks_late: 3,
+        rows: 48_211,
+        host_addresses: vec!["192.0.2.10".to_owned(), "2001:db8::10".to_owned()],
+        ..Metadata::default()
+    }
+}
+
+fn completeness() -> Completeness {
+    let source = |name: &str, status, detail: &str| SourceReport {
+        name: name.to_owned(),
+        status,
+        detail: detail.to_owned(),
+    };
+    Completeness {
+        ticks_planned: Some(600),
+        ticks_taken: 597,
+        ticks_late: 3,
+        events_lost: None,
+        connections: 412,
+        connections_without_owner: 12,
+        connections_without_bytes: 57,
+        shortest_lifetime_s: Some(1.0),
+        period_range_s: Some((2.0, 200.0)),
+        sources: vec![
+            source("sock_diag", SourceStatus::Ran, "sockets and byte counts of every TCP connection"),
+            source("proc-owners", SourceStatus::Partial, "2 processes ended before they could be read"),
+            source(
+                "events",
+                SourceStatus::Missing,
+                "needs a newer kernel; connections between ticks are missing",
+            ),
+        ],
+        blind_spots: vec![
+            "Connections shorter than 1 s may be missing: no source of events between ticks ran.".to_owned(),
+            "12 of 412 connections have no known owner.".to_owned(),
+            "3 of 600 ticks were late or left out.".to_owned(),
+        ],
+    }
+}
+
+fn tables(connections: &DataFrame, time_bins: &DataFrame) -> Tables {
+    let none = DataFrame::default();
+    Tables {
+        connections: connections.clone(),
+        processes: none.clone(),
+        endpoints: none.clone(),
+        pairs: none.clone(),
+        time_bins: time_bins.clone(),
+        process_bins: none.clone(),
+        transitions: none,
+        span_us: (START_US, START_US + 600 * SECOND_US),
+        bin_width_us: SECOND_US,
+        ticks: 597,
+        interval_s: 1.0,
+    }
+}
+
+fn connections() -> DataFrame {
+    df!(
+        "conn_id" => [11_u64, 12, 13, u64::MAX],
+        "protocol" => ["tcp", "tcp", "udp", "tcp"],
+        "local_addr" => ["192.0.2.10", "192.0.2.10", "192.0.2.10", "0.0.0.0"],
+        "local_port" => [40_000_u16, 40_001, 53_001, 22],
+        "remote_addr" => [Some("203.0.113.7"), Some("2001:db8::1"), Some("192.0.2.53"), None],
+        "remote_port" => [Some(443_u16), Some(443), Some(53), None],
+        "remote_name" => [Some("=evil.example\u{202e}"), None, None, None],
+        "role" => ["connection", "connection", "connection", "listener"],
+        "state" => [Some("ESTABLISHED"), Some("CLOSE_WAIT"), None, Some("LISTEN")],
+        "first_seen_us" => [START_US, START_US + 5 * SECOND_US, START_US + 9 * SECOND_US, START_US],
+        "last_seen_us" => [START_US + 600 * SECOND_US, START_US + 8 * SECOND_US, START_US + 9 * SECOND_US, START_US],
+        "duration_s" => [Some(600.0), Some(3.25), Some(0.0), None],
+        "opened_in_recording" => [false, true, true, false],
+        "bytes_sent" => [Some(123_456_u64), Some(0), None, None],
+        "process_name" => [Some(HOSTILE_NAME), Some("curl"), None, Some("sshd")],
+    )
+    .unwrap()
+}
+
+fn time_bins(count: i64) -> DataFrame {
+    let bins: Vec<i64> = (0..count).collect();
+    let wave = |i: &i64| (40.0 + 25.0 * (*i as f64 / 60.0).sin() + (i * 7919 % 13) as f64) as u32;
+    df!(
+        "start_us" => bins.iter().map(|i| START_US + i * SECOND_US).collect::<Vec<_>>(),
+        "open_connections" => bins.iter().map(wave).collect::<Vec<_>>(),
+    )
+    .unwrap()
+}
+
+fn share(name: &str, connections: u64, bytes_sent: u64, bytes_received: u64) -> Share {
+    Share { name: name.to_owned(), connections, bytes_sent, bytes_received }
+}
+
+fn metrics() -> Metrics {
+    let processes = vec![
+        share("nginx", 212, 48_000_000, 3_100_000),
+        share(HOSTILE_NAME, 96, 5_400_000, 120_000),
+        share("postgres", 40, 900_000, 12_000_000),
+        share("unknown", 12, 0, 0),
+        share("sshd", 8, 45_000, 33_000),
+        share("other", 44, 1_000, 250_000),
+    ];
+    Metrics {
+        overview: Overview {
+            sockets: 431,
+            connections: 412,
+            listeners: 9,
+            processes: 23,
+            endpoints: 57,
+            by_protocol: vec![share("tcp", 355, 54_000_000, 15_000_000), share("udp", 57, 0, 0)],
+            by_direction: vec![
+                share("outbound", 180, 6_000_000, 12_000_000),
+                share("inbound", 232, 48_000_000, 3_000_000),
+            ],
+            by_state: vec![
+                share("ESTABLISHED", 212, 0, 0),
+                share("TIME_WAIT", 96, 0, 0),
+                share("CLOSE_WAIT", 31, 0, 0),
+                share("LISTEN", 9, 0, 0),
+                share("SYN_SENT", 7, 0, 0),
+                share("FIN_WAIT2", 1, 0, 0),
+            ],
+            by_scope: vec![share("public", 300, 1, 1), share("private", 112, 1, 1)],
+            top_processes: processes.clone(),
+            top_endpoints: vec![
+                share("203.0.113.7", 96, 5_400_000, 120_000),
+                share("2001:db8::1", 4, 10, 20),
+            ],
+            top_ports: vec![share("tcp/443", 300, 1, 1), share("udp/53", 57, 0, 0)],
+            open_connections_max: 77,
+        },
+        bandwidth: Bandwidth {
+            bytes_sent: 54_346_000,
+            bytes_received: 15_503_000,
+            connections_not_counted: 57,
+            by_process: processes,
+            by_endpoint: vec![share("203.0.113.7", 96, 5_400_000, 120_000)],
+            peak_sent_per_s: 1_250_000.0,
+            peak_received_per_s: f64::NAN,
+        },
+        tcp: tcp(),
+        geography: Geography {
+            by_country: vec![share("DE", 210, 1_000, 2_000), share("US", 80, 3_000, 4_000)],
+            by_city: Vec::new(),
+            direction_by_country: vec![("DE".to_owned(), "inbound".to_owned(), 200)],
+            public_unknown: 10,
+            not_public: 112,
+        },
+        protocols: vec![ProtocolEfficiency {
+            protocol: "tcp".to_owned(),
+            connections: 355,
+            counted: 355,
+            bytes_per_packet_sent: Some(812.5),
+            bytes_per_packet_received: Some(233.1),
+            retransmission_rate: Some(0.0123),
+            goodput_bytes_per_s: Some(48_211.0),
+            payload_share_estimate: Some(0.93),
+        }],
+        processes: vec![ProcessLoad {
+            pid: Some(4242),
+            name: HOSTILE_NAME.to_owned(),
+            cpu_percent_mean: Some(12.3),
+            cpu_percent_max: Some(99.9),
+            memory_rss_max_bytes: Some(48_000_000),
+        }],
+    }
+}
+
+fn tcp() -> Tcp {
+    let distribution = |median: f64, max: f64| Distribution {
+        count: 355,
+        mean: median * 1.5,
+        min: 0.0,
+        p25: median / 2.0,
+        median,
+        p75: median * 2.0,
+        p95: median * 5.0,
+        p99: max,
+        max,
+    };
+    Tcp {
+        transitions: vec![("SYN_SENT".to_owned(), "ESTABLISHED".to_owned(), 180)],
+        duration_s: Some(distribution(12.0, 600.0)),
+        short_lived: 160,
+        long_lived: 4,
+        short_lived_s: 5.0,
+        long_lived_s: 600.0,
+        rtt_us: Some(distribution(24_000.0, 310_000.0)),
+        retransmits: 42,
+        retransmission_rate: Some(0.0123),
+        close_wait_by_process: vec![share("nginx", 31, 0, 0)],
+    }
+}
+
+static BEACON: About = About {
+    id: "beacon",
+    title: "Periodic connections",
+    what_it_finds: "A process that connects to one destination again and again, at regular times.",
+    why_it_matters: "Malware asks its operator for work at intervals.",
+    how_it_decides: "A score of at least `score` and a q-value of at most `q_value`.",
+    false_positives: "Monitoring, time synchronisation and update checks are periodic as well.",
+    evidence: "The period, its jitter, and the score in its four parts.",
+    source: "RITA v5 (Active Countermeasures).",
+};
+
+static SCAN: About = About {
+    id: "port-scan",
+    title: "Port scans",
+    what_it_finds: "One source that tries many ports or many hosts.",
+    why_it_matters: "Scans come before attacks.",
+    how_it_decides: "At least `ports` ports within `window_s`.",
+    false_positives: "Monitoring that checks many services.",
+    evidence: "The ports that were tried.",
+    source: "Jung et al. 2004.",
+};
+
+fn judgement(severity: Severity, confidence: f64, title: String, entities: Entities) -> Judgement {
+    Judgement {
+        severity,
+        confidence: Confidence::new(confidence),
+        explanation: format!(
+            "{title}. The gaps vary by less than 3 % over 30 connections; chance would do so once in 10 000 such captures."
+        ),
+        title,
+        false_positives: String::new(),
+        attack: vec!["T1071.001"],
+        entities,
+    }
+}
+
+fn beacon_run() -> Run {
+    let entities = Entities {
+        process_name: Some(HOSTILE_NAME.to_owned()),
+        pid: Some(4242),
+        exe: Some("/tmp/.x/kworker".to_owned()),
+        remote_addr: Some("203.0.113.7".to_owned()),
+        remote_port: Some(443),
+        ..Entities::default()
+    };
+    let title = format!("{HOSTILE_NAME} (pid 4242) contacts 203.0.113.7:443 every 20 s");
+    let measurements = vec![
+        Measurement::of("score", 0.973, "").against(0.8),
+        Measurement::of("period", 20.0, "s"),
+        Measurement::of("q-value", f64::NAN, "").against(0.01),
+    ];
+    let connections: Vec<u64> = (11..141).collect();
+    let evidence = Evidence::new(measurements, &connections, (START_US, START_US + 580 * SECOND_US));
+    let finding = Finding::new(&BEACON, judgement(Severity::High, 0.92, title, entities), evidence);
+    let mut thresholds = toml::Table::new();
+    thresholds.insert("score".to_owned(), 0.8.into());
+    thresholds.insert("most".to_owned(), f64::INFINITY.into());
+    let output = Output {
+        findings: vec![finding],
+        tables: vec![("intervals", intervals())],
+        limits: vec!["Periods between 2 s and 200 s could be seen.".to_owned()],
+    };
+    Run { about: &BEACON, status: Status::Ran, thresholds, output }
+}
+
+fn intervals() -> DataFrame {
+    let starts = |i: i64| START_US + i * 20 * SECOND_US + (i * 7919 % 11) * 90_000;
+    let ntp = |i: i64| START_US + 3 * SECOND_US + i * 64 * SECOND_US;
+    let mut rows: Vec<(u32, String, i64)> = Vec::new();
+    rows.extend((0..30).map(|i| (1, format!("{HOSTILE_NAME} → 203.0.113.7:443"), starts(i))));
+    rows.extend((0..9).map(|i| (2, "chronyd → 192.0.2.53:123".to_owned(), ntp(i))));
+    let gap =
+        |i: usize| (i > 0 && rows[i - 1].0 == rows[i].0).then(|| (rows[i].2 - rows[i - 1].2) as f64 / 1e6);
+    df!(
+        "rank" => rows.iter().map(|row| row.0).collect::<Vec<_>>(),
+        "label" => rows.iter().map(|row| row.1.clone()).collect::<Vec<_>>(),
+        "start_us" => rows.iter().map(|row| row.2).collect::<Vec<_>>(),
+        "gap_s" => (0..rows.len()).map(gap).collect::<Vec<_>>(),
+    )
+    .unwrap()
+}
+
+fn scan_run() -> Run {
+    let finding = |severity, confidence, port: u16| {
+        let entities = Entities {
+            remote_addr: Some("198.51.100.23".to_owned()),
+            local_port: Some(port),
+            ..Entities::default()
+        };
+        let title = format!("198.51.100.23 tries 120 ports of this host, port {port} first");
+        let measurements = vec![Measurement::of("ports tried", 120.0, "ports").against(15.0)];
+        let evidence =
+            Evidence::new(measurements, &[13], (START_US + 60 * SECOND_US, START_US + 70 * SECOND_US));
+        Finding::new(&SCAN, judgement(severity, confidence, title, entities), evidence)
+    };
+    let output = Output {
+        findings: vec![finding(Severity::Low, 0.4, 22), finding(Severity::Medium, 0.7, 80)],
+        ..Output::default()
+    };
+    Run { about: &SCAN, status: Status::Ran, thresholds: toml::Table::new(), output }
+}
+
+fn skipped() -> Status {
+    Status::Skipped("4 connections are fewer than the 50 that it needs".to_owned())
+}
+
+fn failed() -> Status {
+    Status::Failed("the table endpoints has no column country_code".to_owned())
+}
+
+fn ended(id: &'static str, status: Status) -> Run {
+    let about = About {
+        id,
+        title: "Another detector",
+        what_it_finds: "",
+        why_it_matters: "",
+        how_it_decides: "",
+        false_positives: "",
+        evidence: "",
+        source: "",
+    };
+    // Tests end before this small leak matters.
+    Run {
+        about: Box::leak(Box::new(about)),
+        status,
+        thresholds: toml::Table::new(),
+        output: Output::default(),
+    }
+}

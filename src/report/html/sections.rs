@@ -1,0 +1,227 @@
+//! The metrics of the report as tables, by section.
+
+use super::view::{Fact, Table, or_unknown};
+use crate::report::format::{self, bytes, bytes_per_s, count, ratio_percent, seconds};
+use crate::report::json::metrics::{
+    Bandwidth, Distribution, Geography, Metrics, Overview, ProcessLoad, ProtocolEfficiency, Share, Tcp,
+};
+
+/// A section of the page.
+pub(super) struct Section {
+    pub(super) id: &'static str,
+    pub(super) title: &'static str,
+    pub(super) facts: Vec<Fact>,
+    pub(super) tables: Vec<Table>,
+}
+
+/// Every section with metrics; tables without rows are left out.
+pub(super) fn all(metrics: &Metrics) -> Vec<Section> {
+    let mut sections = vec![
+        overview(&metrics.overview),
+        bandwidth(&metrics.bandwidth),
+        tcp(&metrics.tcp),
+        geography(&metrics.geography),
+        statistics(&metrics.protocols),
+        processes(&metrics.processes),
+    ];
+    for section in &mut sections {
+        section.tables.retain(|table| !table.rows.is_empty());
+    }
+    sections
+}
+
+fn overview(overview: &Overview) -> Section {
+    Section {
+        id: "overview",
+        title: "Overview",
+        facts: vec![
+            Fact::of("Sockets of any kind", count(overview.sockets)),
+            Fact::of("Listening TCP sockets", count(overview.listeners)),
+            Fact::of("Open at the fullest tick", count(overview.open_connections_max)),
+        ],
+        tables: vec![
+            connections("Connections by process", "process", &overview.top_processes),
+            connections("Connections by remote address", "address", &overview.top_endpoints),
+            connections("Connections by port of the service", "port", &overview.top_ports),
+            connections("Connections by protocol", "protocol", &overview.by_protocol),
+            connections("Connections by direction", "direction", &overview.by_direction),
+            connections("Connections by kind of remote address", "kind", &overview.by_scope),
+        ],
+    }
+}
+
+fn bandwidth(bandwidth: &Bandwidth) -> Section {
+    Section {
+        id: "bandwidth",
+        title: "Bandwidth",
+        facts: vec![
+            Fact::of("Sent", bytes(bandwidth.bytes_sent as f64)),
+            Fact::of("Received", bytes(bandwidth.bytes_received as f64)),
+            Fact::of("Most sent at once", or_unknown(bandwidth.peak_sent_per_s, bytes_per_s)),
+            Fact::of("Most received at once", or_unknown(bandwidth.peak_received_per_s, bytes_per_s)),
+            Fact::of(
+                "Connections without byte counts, not in these sums",
+                count(bandwidth.connections_not_counted),
+            ),
+        ],
+        tables: vec![
+            moved("Payload during the recording by process", "process", &bandwidth.by_process),
+            moved("Payload during the recording by remote address", "address", &bandwidth.by_endpoint),
+        ],
+    }
+}
+
+fn tcp(tcp: &Tcp) -> Section {
+    let threshold = |value_s: Option<f64>| or_unknown(value_s, seconds);
+    let transition = |transition: &crate::report::json::metrics::Transition| {
+        vec![format!("{} → {}", transition.from, transition.to), count(transition.count)]
+    };
+    let distributions = [
+        tcp.duration_s.as_ref().map(|duration| distribution("duration", duration, seconds)),
+        tcp.rtt_us.as_ref().map(|rtt| distribution("round-trip time", rtt, |rtt_us| seconds(rtt_us / 1e6))),
+    ];
+    let header = ["", "connections", "min", "median", "mean", "p95", "p99", "max"];
+    Section {
+        id: "tcp",
+        title: "TCP",
+        facts: vec![
+            Fact::of(format!("Short-lived (under {})", threshold(tcp.short_lived_s)), count(tcp.short_lived)),
+            Fact::of(format!("Long-lived (at least {})", threshold(tcp.long_lived_s)), count(tcp.long_lived)),
+            Fact::of("Segments retransmitted", count(tcp.retransmits)),
+            Fact::of("Retransmitted per segment sent", or_unknown(tcp.retransmission_rate, ratio_percent)),
+        ],
+        tables: vec![
+            Table::of("Durations and round-trip times", &header, distributions.into_iter().flatten()),
+            Table::of("State changes seen", &["from → to", "times"], tcp.transitions.iter().map(transition)),
+            Table::of(
+                "In CLOSE_WAIT at the last tick, by process",
+                &["process", "connections"],
+                tcp.close_wait_by_process
+                    .iter()
+                    .map(|share| vec![share.name.clone(), count(share.connections)]),
+            ),
+        ],
+    }
+}
+
+fn geography(geography: &Geography) -> Section {
+    let direction = |entry: &crate::report::json::metrics::CountryDirection| {
+        vec![entry.country_code.clone(), entry.direction.clone(), count(entry.connections)]
+    };
+    Section {
+        id: "geography",
+        title: "Geography",
+        facts: vec![
+            Fact::of("Public, but in no database", count(geography.public_unknown)),
+            Fact::of("Not public, never looked up", count(geography.not_public)),
+        ],
+        tables: vec![
+            connections("Connections by country", "country", &geography.by_country),
+            connections("Connections by city", "city", &geography.by_city),
+            Table::of(
+                "Direction by country",
+                &["country", "direction", "connections"],
+                geography.direction_by_country.iter().map(direction),
+            ),
+        ],
+    }
+}
+
+fn statistics(protocols: &[ProtocolEfficiency]) -> Section {
+    let row = |protocol: &ProtocolEfficiency| {
+        vec![
+            protocol.protocol.clone(),
+            count(protocol.connections),
+            count(protocol.counted),
+            or_unknown(protocol.bytes_per_packet_sent, bytes),
+            or_unknown(protocol.bytes_per_packet_received, bytes),
+            or_unknown(protocol.retransmission_rate, ratio_percent),
+            or_unknown(protocol.goodput_bytes_per_s, bytes_per_s),
+            or_unknown(protocol.payload_share_estimate, ratio_percent),
+        ]
+    };
+    let header = [
+        "protocol",
+        "connections",
+        "counted",
+        "bytes per packet sent",
+        "bytes per packet received",
+        "retransmitted",
+        "goodput",
+        "payload share (estimate)",
+    ];
+    let caption = "Protocols compared, over the whole lives of the sockets";
+    Section {
+        id: "statistics",
+        title: "Statistics",
+        facts: Vec::new(),
+        tables: vec![Table::of(caption, &header, protocols.iter().map(row))],
+    }
+}
+
+fn processes(processes: &[ProcessLoad]) -> Section {
+    let row = |process: &ProcessLoad| {
+        vec![
+            process.name.clone(),
+            or_unknown(process.pid, |pid| pid.to_string()),
+            or_unknown(process.cpu_percent_mean, percent),
+            or_unknown(process.cpu_percent_max, percent),
+            or_unknown(process.memory_rss_max_bytes, |rss_bytes| bytes(rss_bytes as f64)),
+        ]
+    };
+    let header = ["process", "pid", "mean CPU", "largest CPU", "largest memory"];
+    Section {
+        id: "processes",
+        title: "Processes",
+        facts: Vec::new(),
+        tables: vec![Table::of("CPU of one core, and resident memory", &header, processes.iter().map(row))],
+    }
+}
+
+fn percent(value: f64) -> String {
+    ratio_percent(value / 100.0)
+}
+
+fn connections(caption: &str, name: &str, shares: &[Share]) -> Table {
+    let total: u64 = shares.iter().map(|share| share.connections).sum();
+    let row = |share: &Share| {
+        vec![share.name.clone(), count(share.connections), format::percent(share.connections, total)]
+    };
+    Table::of(caption, &[name, "connections", "share"], shares.iter().map(row))
+}
+
+fn moved(caption: &str, name: &str, shares: &[Share]) -> Table {
+    let row = |share: &Share| {
+        let (sent, received) = (bytes(share.bytes_sent as f64), bytes(share.bytes_received as f64));
+        vec![share.name.clone(), count(share.connections), sent, received]
+    };
+    Table::of(caption, &[name, "connections", "sent", "received"], shares.iter().map(row))
+}
+
+fn distribution(name: &str, values: &Distribution, text: fn(f64) -> String) -> Vec<String> {
+    let numbers = [values.min, values.median, values.mean, values.p95, values.p99, values.max];
+    let mut row = vec![name.to_owned(), count(values.count)];
+    row.extend(numbers.into_iter().map(|value| or_unknown(value, text)));
+    row
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixture;
+
+    #[test]
+    fn tables_have_as_many_cells_as_headings_and_none_is_empty() {
+        let sections = all(&Metrics::from(&fixture::analysis().metrics));
+        for table in sections.iter().flat_map(|section| &section.tables) {
+            assert!(!table.rows.is_empty(), "{}", table.caption);
+            assert!(table.rows.iter().all(|row| row.len() == table.header.len()), "{}", table.caption);
+        }
+    }
+
+    #[test]
+    fn an_empty_capture_has_facts_but_no_tables() {
+        let sections = all(&Metrics::from(&fixture::empty().metrics));
+        assert_eq!(sections.iter().map(|section| section.tables.len()).sum::<usize>(), 0);
+    }
+}

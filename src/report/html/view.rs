@@ -1,0 +1,258 @@
+//! What the template shows, as text: the numbers are written here, so that it has no logic.
+
+use super::embed;
+use crate::report::charts::Picture;
+use crate::report::format::{self, UNKNOWN, bytes, count};
+use crate::report::json::v1::{
+    self, Capture, Completeness, Detector, DetectorStatus, GeolocationSource, Report, Summary,
+};
+
+/// A name and its value.
+pub(super) struct Fact {
+    pub(super) name: String,
+    pub(super) value: String,
+    /// Whether the value is to be shown in a fixed pitch.
+    pub(super) is_code: bool,
+}
+
+impl Fact {
+    pub(super) fn of(name: impl Into<String>, value: impl Into<String>) -> Self {
+        Self { name: name.into(), value: value.into(), is_code: false }
+    }
+
+    pub(super) fn code(name: &str, value: impl Into<String>) -> Self {
+        Self { is_code: true, ..Self::of(name, value) }
+    }
+}
+
+/// A table; the first cell of a row is its heading.
+pub(super) struct Table {
+    pub(super) caption: String,
+    pub(super) header: Vec<String>,
+    pub(super) rows: Vec<Vec<String>>,
+    /// Class of the table: how its cells are aligned.
+    pub(super) class: &'static str,
+}
+
+impl Table {
+    /// A table of numbers.
+    pub(super) fn of(
+        caption: impl Into<String>,
+        header: &[&str],
+        rows: impl IntoIterator<Item = Vec<String>>,
+    ) -> Self {
+        let header = header.iter().map(ToString::to_string).collect();
+        Self { caption: caption.into(), header, rows: rows.into_iter().collect(), class: "numbers" }
+    }
+
+    /// A table of texts.
+    pub(super) fn of_text(
+        caption: impl Into<String>,
+        header: &[&str],
+        rows: impl IntoIterator<Item = Vec<String>>,
+    ) -> Self {
+        Self { class: "text", ..Self::of(caption, header, rows) }
+    }
+}
+
+/// A severity and how often it was found.
+pub(super) struct Severity {
+    pub(super) name: &'static str,
+    pub(super) value: String,
+}
+
+/// A chart in the page.
+pub(super) struct Image {
+    pub(super) uri: String,
+    pub(super) alt: String,
+}
+
+impl From<&Picture> for Image {
+    fn from(picture: &Picture) -> Self {
+        let alt = format!("Chart: {}. The numbers behind it are in the tables below.", picture.title);
+        Self { uri: embed::data_uri(&picture.svg), alt }
+    }
+}
+
+/// A geolocation database with the link that its licence asks for.
+pub(super) struct Source {
+    pub(super) text: String,
+    pub(super) url: String,
+    pub(super) detail: String,
+}
+
+impl From<&GeolocationSource> for Source {
+    fn from(source: &GeolocationSource) -> Self {
+        // A database may name any address; only one of the web becomes a link.
+        let url = source.url.clone().filter(|url| url.starts_with("https://")).unwrap_or_default();
+        Self { text: source.attribution.clone(), url, detail: format!("{}, {}", source.name, source.date) }
+    }
+}
+
+/// A detector.
+pub(super) struct DetectorView {
+    pub(super) id: String,
+    pub(super) title: String,
+    pub(super) status: &'static str,
+    pub(super) result: String,
+    pub(super) limits: Vec<String>,
+    pub(super) documentation: Vec<Fact>,
+    pub(super) thresholds: Table,
+}
+
+impl From<&Detector> for DetectorView {
+    fn from(detector: &Detector) -> Self {
+        let (status, result) = match detector.status {
+            DetectorStatus::Ran => ("ran", plural(detector.findings, "finding")),
+            DetectorStatus::Skipped => ("skipped", detector.reason.clone().unwrap_or_default()),
+            DetectorStatus::Failed => ("failed", detector.reason.clone().unwrap_or_default()),
+        };
+        let words = &detector.documentation;
+        let headings = [
+            ("What it finds", &words.what_it_finds),
+            ("Why it matters", &words.why_it_matters),
+            ("How it decides", &words.how_it_decides),
+            ("False positives", &words.false_positives),
+            ("Evidence", &words.evidence),
+            ("Source", &words.source),
+        ];
+        let said = headings.into_iter().filter(|(_, text)| !text.is_empty());
+        let thresholds = detector.thresholds.iter().map(|(key, value)| vec![key.clone(), threshold(value)]);
+        Self {
+            id: detector.id.clone(),
+            title: detector.title.clone(),
+            status,
+            result,
+            limits: detector.limits.clone(),
+            documentation: said.map(|(name, text)| Fact::of(name, text)).collect(),
+            thresholds: Table::of("Thresholds of this run", &["threshold", "value"], thresholds),
+        }
+    }
+}
+
+fn threshold(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::Null => UNKNOWN.to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// `1 finding`, `2 findings`.
+pub(super) fn plural(number: u64, noun: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{} {noun}{ending}", count(number))
+}
+
+pub(super) fn or_unknown<T>(value: Option<T>, text: impl FnOnce(T) -> String) -> String {
+    value.map_or_else(|| UNKNOWN.to_owned(), text)
+}
+
+pub(super) fn name_of(severity: v1::Severity) -> &'static str {
+    match severity {
+        v1::Severity::Info => "info",
+        v1::Severity::Low => "low",
+        v1::Severity::Medium => "medium",
+        v1::Severity::High => "high",
+        v1::Severity::Critical => "critical",
+    }
+}
+
+/// Worst first; those that were not found are left out.
+pub(super) fn severities(summary: &Summary) -> Vec<Severity> {
+    let found = summary.findings_by_severity.iter().rev().filter(|(_, number)| **number > 0);
+    found.map(|(severity, number)| Severity { name: name_of(*severity), value: count(*number) }).collect()
+}
+
+pub(super) fn tiles(report: &Report) -> Vec<Fact> {
+    let summary = &report.summary;
+    vec![
+        Fact::of("findings", count(summary.findings)),
+        Fact::of("connections", count(summary.connections)),
+        Fact::of("processes", count(summary.processes)),
+        Fact::of("remote addresses", count(summary.endpoints)),
+        Fact::of("sent", bytes(summary.bytes_sent as f64)),
+        Fact::of("received", bytes(summary.bytes_received as f64)),
+    ]
+}
+
+pub(super) fn completeness_facts(completeness: &Completeness) -> Vec<Fact> {
+    let of_all = |part: u64| format!("{} ({})", count(part), format::percent(part, completeness.connections));
+    let period = match (completeness.shortest_period_s, completeness.longest_period_s) {
+        (Some(shortest_s), Some(longest_s)) => {
+            format!("{} to {}", format::seconds(shortest_s), format::seconds(longest_s))
+        }
+        _ => UNKNOWN.to_owned(),
+    };
+    let shortest = completeness.shortest_lifetime_s;
+    vec![
+        Fact::of("Ticks planned", or_unknown(completeness.ticks_planned, count)),
+        Fact::of("Ticks taken", count(completeness.ticks_taken)),
+        Fact::of("Ticks late or left out", count(completeness.ticks_late)),
+        Fact::of("Events lost by the kernel", or_unknown(completeness.events_lost, count)),
+        Fact::of("Connections without a known owner", of_all(completeness.connections_without_owner)),
+        Fact::of("Connections without byte counts", of_all(completeness.connections_without_bytes)),
+        Fact::of("Surely seen if it lived at least", or_unknown(shortest, format::seconds)),
+        Fact::of("Periods that could have been seen", period),
+    ]
+}
+
+pub(super) fn capture_facts(capture: &Capture) -> Vec<Fact> {
+    let text = |value: &Option<String>| value.clone().unwrap_or_else(|| UNKNOWN.to_owned());
+    let list = |values: &[String]| if values.is_empty() { UNKNOWN.to_owned() } else { values.join(", ") };
+    let mut facts = vec![
+        Fact::code("File", &capture.file),
+        Fact::code("SHA-256", &capture.sha256),
+        Fact::of("Size", bytes(capture.bytes as f64)),
+        Fact::of("Rows", count(capture.rows)),
+        Fact::of("Start", or_unknown(capture.start.utc.clone(), |utc| utc)),
+        Fact::of("End", or_unknown(capture.end.utc.clone(), |utc| utc)),
+        Fact::of("Interval between ticks", format::seconds(capture.interval_ms as f64 / 1000.0)),
+        Fact::of("Host", text(&capture.host_name)),
+        Fact::of("Operating system", text(&capture.os)),
+        Fact::of("Kernel", text(&capture.kernel)),
+        Fact::code("Boot", text(&capture.boot_id)),
+        Fact::of("Addresses of the host", list(&capture.host_addresses)),
+        Fact::of("Privileges of the recorder", list(&capture.privileges)),
+        Fact::of("Recorded by", &capture.recorded_by),
+    ];
+    if let Some(import) = &capture.import {
+        facts.push(Fact::code("Imported from", format!("{} ({})", import.file, import.format)));
+        facts.push(Fact::code("SHA-256 of that file", &import.sha256));
+    }
+    facts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_unknown_is_a_dash_and_not_a_zero() {
+        let facts = completeness_facts(&Completeness {
+            degraded: false,
+            blind_spots: Vec::new(),
+            ticks_planned: None,
+            ticks_taken: 0,
+            ticks_late: 0,
+            events_lost: None,
+            connections: 0,
+            connections_without_owner: 0,
+            connections_without_bytes: 0,
+            shortest_lifetime_s: None,
+            shortest_period_s: None,
+            longest_period_s: Some(1.0),
+            sources: Vec::new(),
+        });
+        let values: Vec<_> = facts.iter().map(|fact| fact.value.as_str()).collect();
+        assert_eq!(values, ["–", "0", "0", "–", "0 (–)", "0 (–)", "–", "–"]);
+    }
+
+    #[test]
+    fn one_is_not_many() {
+        assert_eq!(
+            (plural(1, "finding"), plural(0, "finding")),
+            ("1 finding".to_owned(), "0 findings".to_owned())
+        );
+    }
+}

@@ -1,0 +1,308 @@
+//! From the internal types to the published ones.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::v1::{
+    Capture, Chart, Completeness, Detector, DetectorStatus, Documentation, Entities, Evidence, Finding,
+    GeolocationSource, Import, Measurement, Metrics, Moment, Report, Severity, Source, SourceStatus, Summary,
+};
+use crate::analyze::detectors::{About, Run, Status};
+use crate::analyze::{Analysis, finding, metrics};
+use crate::capture;
+use crate::geo;
+use crate::report::charts::CHARTS;
+use crate::report::{CaptureIdentity, escape, format};
+
+impl Report {
+    /// The published form of an analysis.
+    pub fn of(analysis: &Analysis, identity: &CaptureIdentity) -> Self {
+        let findings: Vec<_> = analysis
+            .findings()
+            .into_iter()
+            .map(|finding| Finding::of(finding, &identity.file_name))
+            .collect();
+        Self {
+            schema: format!("{}v1", super::SCHEMA_FAMILY),
+            tool_version: concat!("netrec ", env!("CARGO_PKG_VERSION")).to_owned(),
+            capture: Capture::of(analysis, identity),
+            summary: Summary::of(analysis, &findings),
+            findings,
+            insights: Vec::new(),
+            detectors: analysis.runs.iter().map(Detector::from).collect(),
+            metrics: Metrics::from(&analysis.metrics),
+            charts: CHARTS.iter().map(|chart| Chart::of(chart.id, chart.title)).collect(),
+            geolocation: analysis.geo_sources.iter().map(GeolocationSource::from).collect(),
+        }
+    }
+}
+
+/// JSON has no word for a number that is not finite.
+pub(super) fn finite(value: f64) -> Option<f64> {
+    value.is_finite().then_some(value)
+}
+
+impl From<i64> for Moment {
+    fn from(us: i64) -> Self {
+        Self { utc: format::iso_utc(us), us }
+    }
+}
+
+impl Capture {
+    fn of(analysis: &Analysis, identity: &CaptureIdentity) -> Self {
+        let metadata = analysis.metadata.clone();
+        Self {
+            file: identity.file_name.clone(),
+            sha256: identity.sha256.clone(),
+            bytes: identity.bytes,
+            format_version: metadata.format_version,
+            duration_s: finite(metadata.duration_s()),
+            completeness: Completeness::of(&analysis.completeness, metadata.is_degraded()),
+            recorded_by: metadata.tool_version,
+            host_name: metadata.host_name,
+            os: metadata.os,
+            kernel: metadata.kernel,
+            boot_id: metadata.boot_id,
+            host_addresses: metadata.host_addresses,
+            privileges: metadata.privileges,
+            start: metadata.start_us.into(),
+            end: metadata.end_us.into(),
+            interval_ms: metadata.interval_ms,
+            rows: metadata.rows,
+            import: metadata.import.map(|import| Import {
+                file: import.file,
+                format: import.format,
+                sha256: import.sha256,
+            }),
+        }
+    }
+}
+
+impl Completeness {
+    fn of(completeness: &metrics::Completeness, degraded: bool) -> Self {
+        let period_range_s = completeness.period_range_s;
+        Self {
+            degraded,
+            blind_spots: completeness.blind_spots.clone(),
+            ticks_planned: completeness.ticks_planned,
+            ticks_taken: completeness.ticks_taken,
+            ticks_late: completeness.ticks_late,
+            events_lost: completeness.events_lost,
+            connections: completeness.connections,
+            connections_without_owner: completeness.connections_without_owner,
+            connections_without_bytes: completeness.connections_without_bytes,
+            shortest_lifetime_s: completeness.shortest_lifetime_s.and_then(finite),
+            shortest_period_s: period_range_s.and_then(|(shortest_s, _)| finite(shortest_s)),
+            longest_period_s: period_range_s.and_then(|(_, longest_s)| finite(longest_s)),
+            sources: completeness.sources.iter().map(Source::from).collect(),
+        }
+    }
+}
+
+impl From<&capture::SourceReport> for Source {
+    fn from(source: &capture::SourceReport) -> Self {
+        let status = match source.status {
+            capture::SourceStatus::Ran => SourceStatus::Ran,
+            capture::SourceStatus::Partial => SourceStatus::Partial,
+            capture::SourceStatus::Missing => SourceStatus::Missing,
+        };
+        Self { name: source.name.clone(), status, detail: source.detail.clone() }
+    }
+}
+
+impl Summary {
+    fn of(analysis: &Analysis, findings: &[Finding]) -> Self {
+        let mut by_severity: BTreeMap<Severity, u64> =
+            finding::Severity::ALL.into_iter().map(|severity| (severity.into(), 0)).collect();
+        for finding in findings {
+            *by_severity.entry(finding.severity).or_default() += 1;
+        }
+        let ended =
+            |is: fn(&Status) -> bool| analysis.runs.iter().filter(|run| is(&run.status)).count() as u64;
+        let metrics = &analysis.metrics;
+        Self {
+            connections: metrics.overview.connections,
+            processes: metrics.overview.processes,
+            endpoints: metrics.overview.endpoints,
+            bytes_sent: metrics.bandwidth.bytes_sent,
+            bytes_received: metrics.bandwidth.bytes_received,
+            findings: findings.len() as u64,
+            findings_by_severity: by_severity,
+            highest_severity: findings.iter().map(|finding| finding.severity).max(),
+            detectors_ran: ended(|status| *status == Status::Ran),
+            detectors_skipped: ended(|status| matches!(status, Status::Skipped(_))),
+            detectors_failed: ended(|status| matches!(status, Status::Failed(_))),
+        }
+    }
+}
+
+impl From<finding::Severity> for Severity {
+    fn from(severity: finding::Severity) -> Self {
+        match severity {
+            finding::Severity::Info => Self::Info,
+            finding::Severity::Low => Self::Low,
+            finding::Severity::Medium => Self::Medium,
+            finding::Severity::High => Self::High,
+            finding::Severity::Critical => Self::Critical,
+        }
+    }
+}
+
+impl Finding {
+    fn of(finding: &finding::Finding, capture_file: &str) -> Self {
+        let judgement = &finding.judgement;
+        let (first_us, last_us) = finding.evidence.span_us;
+        Self {
+            id: finding.id.clone(),
+            detector: finding.detector.to_owned(),
+            severity: judgement.severity.into(),
+            confidence: judgement.confidence.get(),
+            title: judgement.title.clone(),
+            explanation: judgement.explanation.clone(),
+            entities: Entities::from(&judgement.entities),
+            evidence: Evidence::of(&finding.evidence, capture_file),
+            false_positives: judgement.false_positives.clone(),
+            attack: judgement.attack.iter().map(ToString::to_string).collect(),
+            first_seen: first_us.into(),
+            last_seen: last_us.into(),
+        }
+    }
+}
+
+impl From<&finding::Entities> for Entities {
+    fn from(entities: &finding::Entities) -> Self {
+        let entities = entities.clone();
+        Self {
+            process_name: entities.process_name,
+            pid: entities.pid,
+            exe: entities.exe,
+            cmdline: entities.cmdline,
+            username: entities.username,
+            container: entities.container,
+            protocol: entities.protocol,
+            local_addr: entities.local_addr,
+            local_port: entities.local_port,
+            remote_addr: entities.remote_addr,
+            remote_port: entities.remote_port,
+            remote_name: entities.remote_name,
+        }
+    }
+}
+
+impl Evidence {
+    fn of(evidence: &finding::Evidence, capture_file: &str) -> Self {
+        let file = escape::shell_word(capture_file);
+        // A moment outside of the calendar cannot be asked for; the capture's start can.
+        let at = format::iso_utc(evidence.span_us.0).map(|at| format!(" --at {at}")).unwrap_or_default();
+        Self {
+            measurements: evidence.measurements.iter().map(Measurement::from).collect(),
+            connections: evidence.connections.iter().map(ToString::to_string).collect(),
+            connections_total: evidence.connections_total,
+            command: format!("netrec replay {file}{at}"),
+        }
+    }
+}
+
+impl From<&finding::Measurement> for Measurement {
+    fn from(measurement: &finding::Measurement) -> Self {
+        Self {
+            name: measurement.name.clone(),
+            value: finite(measurement.value),
+            unit: measurement.unit.to_owned(),
+            threshold: measurement.threshold.and_then(finite),
+        }
+    }
+}
+
+impl From<&Run> for Detector {
+    fn from(run: &Run) -> Self {
+        let (status, reason) = match &run.status {
+            Status::Ran => (DetectorStatus::Ran, None),
+            Status::Skipped(reason) => (DetectorStatus::Skipped, Some(reason.clone())),
+            Status::Failed(reason) => (DetectorStatus::Failed, Some(reason.clone())),
+        };
+        Self {
+            id: run.about.id.to_owned(),
+            title: run.about.title.to_owned(),
+            status,
+            reason,
+            findings: run.output.findings.len() as u64,
+            thresholds: run.thresholds.iter().map(|(key, value)| (key.clone(), threshold(value))).collect(),
+            limits: run.output.limits.clone(),
+            documentation: Documentation::from(run.about),
+        }
+    }
+}
+
+/// TOML's infinities become null, its dates text.
+fn threshold(value: &toml::Value) -> Value {
+    serde_json::to_value(value).unwrap_or_default()
+}
+
+impl From<&About> for Documentation {
+    fn from(about: &About) -> Self {
+        Self {
+            what_it_finds: about.what_it_finds.to_owned(),
+            why_it_matters: about.why_it_matters.to_owned(),
+            how_it_decides: about.how_it_decides.to_owned(),
+            false_positives: about.false_positives.to_owned(),
+            evidence: about.evidence.to_owned(),
+            source: about.source.to_owned(),
+        }
+    }
+}
+
+impl Chart {
+    fn of(id: &str, title: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            title: title.to_owned(),
+            svg: format!("charts/{id}.svg"),
+            png: format!("charts/{id}.png"),
+        }
+    }
+}
+
+impl From<&geo::SourceInfo> for GeolocationSource {
+    fn from(source: &geo::SourceInfo) -> Self {
+        let source = source.clone();
+        Self { name: source.name, date: source.date, attribution: source.attribution, url: source.url }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixture;
+
+    #[test]
+    fn the_command_can_be_copied_whatever_the_file_is_called() {
+        let identity = CaptureIdentity { file_name: "$(id) x.parquet".to_owned(), ..fixture::identity() };
+        let report = Report::of(&fixture::analysis(), &identity);
+        let command = &report.findings[0].evidence.command;
+        assert!(command.starts_with("netrec replay '$(id) x.parquet' --at 2026-06-01T"), "{command}");
+    }
+
+    #[test]
+    fn what_is_not_a_number_is_null() {
+        let measurement = finding::Measurement::of("ratio", f64::INFINITY, "").against(f64::NAN);
+        let published = Measurement::from(&measurement);
+        assert_eq!((published.value, published.threshold), (None, None));
+    }
+
+    #[test]
+    fn the_summary_counts_every_severity_and_status() {
+        let summary = Report::of(&fixture::analysis(), &fixture::identity()).summary;
+        assert_eq!(summary.findings, 3);
+        assert_eq!(summary.findings_by_severity.values().sum::<u64>(), 3);
+        assert_eq!(summary.findings_by_severity.len(), 5);
+        assert_eq!(summary.highest_severity, Some(Severity::High));
+        assert_eq!((summary.detectors_ran, summary.detectors_skipped, summary.detectors_failed), (2, 1, 1));
+    }
+
+    #[test]
+    fn moments_outside_of_the_calendar_have_no_text_but_their_number() {
+        assert_eq!(Moment::from(i64::MAX), Moment { utc: None, us: i64::MAX });
+    }
+}

@@ -1,0 +1,337 @@
+//! Version 1 of the published report.
+//!
+//! Within the version, fields are only added. What is not known is null. Times are ISO 8601
+//! in UTC, and beside them in µs since the Unix epoch where a program may want to compute.
+//! Connection ids are decimal strings, as many readers of JSON round large numbers.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+
+pub use super::metrics::Metrics;
+
+/// What one capture shows.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Report {
+    /// Always `netrec/report.v1`.
+    pub schema: String,
+    /// Name and version of the program that made the report.
+    pub tool_version: String,
+    /// The file that was analysed, and what it says about itself.
+    pub capture: Capture,
+    /// The report in a few numbers.
+    pub summary: Summary,
+    /// What the detectors found: worst first, then surest.
+    pub findings: Vec<Finding>,
+    /// Findings joined into hypotheses; empty in this version of the program.
+    pub insights: Vec<Value>,
+    /// Every detector, whether it ran or not.
+    pub detectors: Vec<Detector>,
+    /// The numbers of every section.
+    pub metrics: Metrics,
+    /// The pictures of the report.
+    pub charts: Vec<Chart>,
+    /// The geolocation databases in use, in the order in which they were asked.
+    pub geolocation: Vec<GeolocationSource>,
+}
+
+/// A moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Moment {
+    /// ISO 8601, UTC; null for a moment outside of the calendar.
+    pub utc: Option<String>,
+    /// µs since the Unix epoch.
+    pub us: i64,
+}
+
+/// The file that was analysed.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Capture {
+    /// Its name, without its folder.
+    pub file: String,
+    /// SHA-256 of its bytes, in hexadecimal.
+    pub sha256: String,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// Version of its format.
+    pub format_version: u32,
+    /// Program that recorded it.
+    pub recorded_by: String,
+    /// Name of the host.
+    pub host_name: Option<String>,
+    /// Operating system.
+    pub os: Option<String>,
+    /// Kernel release.
+    pub kernel: Option<String>,
+    /// Identity of the host's boot.
+    pub boot_id: Option<String>,
+    /// Addresses of the host during the recording.
+    pub host_addresses: Vec<String>,
+    /// Privileges that the recorder had.
+    pub privileges: Vec<String>,
+    /// Start of the recording.
+    pub start: Moment,
+    /// End of the recording.
+    pub end: Moment,
+    /// Length of the recording in seconds, by the monotonic clock where there is one.
+    pub duration_s: Option<f64>,
+    /// Time between ticks as asked for, in ms.
+    pub interval_ms: u64,
+    /// Rows in the file.
+    pub rows: u64,
+    /// For imports: the file that was imported.
+    pub import: Option<Import>,
+    /// How complete the recording is.
+    pub completeness: Completeness,
+}
+
+/// The file that a capture was imported from.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Import {
+    /// Its name.
+    pub file: String,
+    /// Its format.
+    pub format: String,
+    /// SHA-256 of its bytes, in hexadecimal.
+    pub sha256: String,
+}
+
+/// How complete the recording is, and what it could not have shown.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Completeness {
+    /// Whether it missed something that it set out to record.
+    pub degraded: bool,
+    /// What could not be seen, in sentences.
+    pub blind_spots: Vec<String>,
+    /// Ticks planned; null for a recording without a set duration.
+    pub ticks_planned: Option<u64>,
+    /// Ticks taken.
+    pub ticks_taken: u64,
+    /// Ticks that were late or left out.
+    pub ticks_late: u64,
+    /// Events that the kernel dropped; null where no source of events ran.
+    pub events_lost: Option<u64>,
+    /// Connections in the capture.
+    pub connections: u64,
+    /// Of them, without a known owner.
+    pub connections_without_owner: u64,
+    /// Of them, without byte counts.
+    pub connections_without_bytes: u64,
+    /// A shorter connection may be missing altogether, in seconds; null where events between
+    /// ticks were recorded.
+    pub shortest_lifetime_s: Option<f64>,
+    /// The shortest period that could have been seen, in seconds.
+    pub shortest_period_s: Option<f64>,
+    /// The longest period that could have been seen, in seconds.
+    pub longest_period_s: Option<f64>,
+    /// Every source of facts and how it fared.
+    pub sources: Vec<Source>,
+}
+
+/// A source of facts.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Source {
+    /// Its short name.
+    pub name: String,
+    /// Whether it ran.
+    pub status: SourceStatus,
+    /// What it gave, or why it did not run and what is missing so.
+    pub detail: String,
+}
+
+/// Whether a source ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SourceStatus {
+    /// It saw all that it can see.
+    Ran,
+    /// It did not see everything.
+    Partial,
+    /// It did not run.
+    Missing,
+}
+
+/// The report in a few numbers.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Summary {
+    /// Sockets with a remote.
+    pub connections: u64,
+    /// Processes that owned a socket.
+    pub processes: u64,
+    /// Remote addresses.
+    pub endpoints: u64,
+    /// Payload bytes sent during the recording, where counted.
+    pub bytes_sent: u64,
+    /// Payload bytes received during the recording, where counted.
+    pub bytes_received: u64,
+    /// Findings in all.
+    pub findings: u64,
+    /// Findings by severity; every severity has an entry.
+    pub findings_by_severity: BTreeMap<Severity, u64>,
+    /// The highest severity found; null without a finding.
+    pub highest_severity: Option<Severity>,
+    /// Detectors that ran.
+    pub detectors_ran: u64,
+    /// Detectors that the capture had nothing for, or that were turned off.
+    pub detectors_skipped: u64,
+    /// Detectors that broke.
+    pub detectors_failed: u64,
+}
+
+/// How bad a finding is, if it is true.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs, reason = "the usual five")]
+pub enum Severity {
+    Info,
+    Low,
+    Medium,
+    High,
+    Critical,
+}
+
+/// Something that a detector found.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Finding {
+    /// The same for the same capture.
+    pub id: String,
+    /// The detector's id.
+    pub detector: String,
+    /// How bad, if true.
+    pub severity: Severity,
+    /// How sure, 0 to 1.
+    pub confidence: f64,
+    /// One line: who did what to whom.
+    pub title: String,
+    /// What was seen, and why it was judged so.
+    pub explanation: String,
+    /// Whom and what it is about; what is unknown or differs between connections is null.
+    pub entities: Entities,
+    /// On what it rests.
+    pub evidence: Evidence,
+    /// When it would be wrong.
+    pub false_positives: String,
+    /// ATT&CK technique ids.
+    pub attack: Vec<String>,
+    /// First moment of its connections.
+    pub first_seen: Moment,
+    /// Last moment of its connections.
+    pub last_seen: Moment,
+}
+
+/// Whom and what a finding is about.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[allow(missing_docs, reason = "the fields are the capture's columns of the same name")]
+pub struct Entities {
+    pub process_name: Option<String>,
+    pub pid: Option<u32>,
+    pub exe: Option<String>,
+    pub cmdline: Option<String>,
+    pub username: Option<String>,
+    pub container: Option<String>,
+    pub protocol: Option<String>,
+    pub local_addr: Option<String>,
+    pub local_port: Option<u16>,
+    pub remote_addr: Option<String>,
+    pub remote_port: Option<u16>,
+    pub remote_name: Option<String>,
+}
+
+/// On what a finding rests.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Evidence {
+    /// The measured values beside their thresholds.
+    pub measurements: Vec<Measurement>,
+    /// Ids of its connections, the first in time; see `connections_total`.
+    pub connections: Vec<String>,
+    /// How many connections there are in all.
+    pub connections_total: u64,
+    /// The command that shows the first moment.
+    pub command: String,
+}
+
+/// One measured value.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Measurement {
+    /// What was measured.
+    pub name: String,
+    /// The value; null where it is not a finite number.
+    pub value: Option<f64>,
+    /// Its unit; empty for a bare number.
+    pub unit: String,
+    /// The threshold that it was held against; null where there is none.
+    pub threshold: Option<f64>,
+}
+
+/// A detector and how its run ended.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Detector {
+    /// Its id.
+    pub id: String,
+    /// Its title.
+    pub title: String,
+    /// How its run ended.
+    pub status: DetectorStatus,
+    /// Why it was skipped or failed; null if it ran.
+    pub reason: Option<String>,
+    /// How many findings it has.
+    pub findings: u64,
+    /// The thresholds with which it ran.
+    pub thresholds: BTreeMap<String, Value>,
+    /// What this capture allowed it to see, in sentences.
+    pub limits: Vec<String>,
+    /// What it is, in words.
+    pub documentation: Documentation,
+}
+
+/// How a detector's run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DetectorStatus {
+    /// It ran; it may have found nothing.
+    Ran,
+    /// The capture does not have what it needs, or it was turned off.
+    Skipped,
+    /// It broke.
+    Failed,
+}
+
+/// A detector in words, under the same headings for all.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[allow(missing_docs, reason = "the fields are the headings")]
+pub struct Documentation {
+    pub what_it_finds: String,
+    pub why_it_matters: String,
+    pub how_it_decides: String,
+    pub false_positives: String,
+    pub evidence: String,
+    pub source: String,
+}
+
+/// A picture of the report.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Chart {
+    /// Its id.
+    pub id: String,
+    /// Its title.
+    pub title: String,
+    /// Path of the SVG inside the report.
+    pub svg: String,
+    /// Path of the PNG inside the report: the same picture.
+    pub png: String,
+}
+
+/// A geolocation database.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct GeolocationSource {
+    /// Its name.
+    pub name: String,
+    /// Day on which it was made.
+    pub date: String,
+    /// What its licence asks to be said.
+    pub attribution: String,
+    /// The link that belongs to it.
+    pub url: Option<String>,
+}

@@ -1,0 +1,181 @@
+//! `report.md`: what goes into the ticket itself, in under sixty lines.
+//!
+//! Whatever comes from the capture stands in code spans, where nothing is markup, or is
+//! escaped; see [`escape::markdown`].
+
+use std::fmt::{self, Write};
+
+use super::json::v1::{Detector, DetectorStatus, Finding, Report, Severity};
+use super::{escape, format};
+
+/// Findings and sentences that are shown; the rest is counted.
+const MOST_FINDINGS: usize = 6;
+const MOST_BLIND_SPOTS: usize = 6;
+/// Longest text in a code span, in characters.
+const MOST_CHARS: usize = 160;
+
+/// The summary of a report.
+pub fn render(report: &Report) -> String {
+    let mut out = String::new();
+    // Writing to a String cannot fail.
+    let _ = write_all(&mut out, report);
+    out
+}
+
+fn write_all(out: &mut String, report: &Report) -> fmt::Result {
+    write_head(out, report)?;
+    write_blind_spots(out, report)?;
+    write_findings(out, report)?;
+    write_detectors(out, &report.detectors)?;
+    writeln!(out, "\nThe full report is `report.html`; for programs, `report.json`.")?;
+    report.geolocation.iter().try_for_each(|source| {
+        let link =
+            source.url.as_deref().map(|url| format!(" ({})", escape::markdown_code(url))).unwrap_or_default();
+        writeln!(out, "\n{}{link}", escape::markdown(&source.attribution))
+    })
+}
+
+fn write_head(out: &mut String, report: &Report) -> fmt::Result {
+    let (capture, summary) = (&report.capture, &report.summary);
+    let host = capture.host_name.as_deref().map_or_else(|| "an unknown host".to_owned(), code);
+    writeln!(out, "# Network recording of {host}\n")?;
+    let duration = capture.duration_s.map_or_else(|| format::UNKNOWN.to_owned(), format::seconds);
+    writeln!(out, "- **When:** {} to {} ({duration})", at(capture.start.us), at(capture.end.us))?;
+    writeln!(out, "- **Capture:** {}, SHA-256 `{}`", code(&capture.file), capture.sha256)?;
+    writeln!(
+        out,
+        "- **Seen:** {} connections, {} processes, {} remote addresses; {} sent, {} received",
+        format::count(summary.connections),
+        format::count(summary.processes),
+        format::count(summary.endpoints),
+        format::bytes(summary.bytes_sent as f64),
+        format::bytes(summary.bytes_received as f64)
+    )?;
+    writeln!(out, "- **Made by:** {}", escape::markdown(&report.tool_version))
+}
+
+fn at(moment_us: i64) -> String {
+    format::second_utc(moment_us)
+}
+
+fn write_blind_spots(out: &mut String, report: &Report) -> fmt::Result {
+    let completeness = &report.capture.completeness;
+    let state =
+        if completeness.degraded { "The recording is degraded" } else { "The recording ran as planned" };
+    let ticks =
+        format!("{} ticks, {} late", format::count(completeness.ticks_taken), completeness.ticks_late);
+    writeln!(out, "\n## What it could not show\n\n{state} ({ticks}).\n")?;
+    for sentence in completeness.blind_spots.iter().take(MOST_BLIND_SPOTS) {
+        writeln!(out, "- {}", escape::markdown(&escape::shorten(sentence, 2 * MOST_CHARS)))?;
+    }
+    write_more(out, completeness.blind_spots.len(), MOST_BLIND_SPOTS)
+}
+
+fn write_findings(out: &mut String, report: &Report) -> fmt::Result {
+    let by_severity = &report.summary.findings_by_severity;
+    let counts: Vec<String> = by_severity
+        .iter()
+        .rev()
+        .filter(|(_, count)| **count > 0)
+        .map(|(severity, count)| format!("{count} {}", name_of(*severity)))
+        .collect();
+    let counts = if counts.is_empty() { "none".to_owned() } else { counts.join(", ") };
+    writeln!(out, "\n## Findings: {counts}\n")?;
+    if report.findings.is_empty() {
+        writeln!(
+            out,
+            "No detector that ran found anything; read this with what the recording could not show."
+        )?;
+    }
+    for (number, finding) in (1..).zip(&report.findings).take(MOST_FINDINGS) {
+        write_finding(out, number, finding)?;
+    }
+    write_more(out, report.findings.len(), MOST_FINDINGS)
+}
+
+fn write_finding(out: &mut String, number: u32, finding: &Finding) -> fmt::Result {
+    let severity = name_of(finding.severity);
+    let confidence = format::ratio_percent(finding.confidence);
+    writeln!(
+        out,
+        "{number}. **{severity}** ({confidence} sure, {}): {}",
+        finding.detector,
+        code(&finding.title)
+    )?;
+    let first = at(finding.first_seen.us);
+    let connections = format::count(finding.evidence.connections_total);
+    let attack = finding.attack.join(", ");
+    let attack = if attack.is_empty() { String::new() } else { format!(", ATT&amp;CK {attack}") };
+    writeln!(out, "   {connections} connections from {first}{attack}; {}", code(&finding.evidence.command))
+}
+
+fn write_detectors(out: &mut String, detectors: &[Detector]) -> fmt::Result {
+    let ran: Vec<_> = detectors.iter().filter(|detector| detector.status == DetectorStatus::Ran).collect();
+    let names: Vec<_> = ran.iter().map(|detector| detector.id.as_str()).collect();
+    let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    writeln!(out, "\n## Detectors\n\n- ran: {names}")?;
+    for detector in detectors.iter().filter(|detector| detector.status != DetectorStatus::Ran) {
+        let status = if detector.status == DetectorStatus::Skipped { "skipped" } else { "failed" };
+        let reason = escape::shorten(detector.reason.as_deref().unwrap_or_default(), MOST_CHARS).into_owned();
+        writeln!(out, "- {status}: {}: {}", detector.id, escape::markdown(&reason))?;
+    }
+    Ok(())
+}
+
+fn write_more(out: &mut String, all: usize, shown: usize) -> fmt::Result {
+    if all > shown { writeln!(out, "- … and {} more in the full report", all - shown) } else { Ok(()) }
+}
+
+fn code(text: &str) -> String {
+    escape::markdown_code(&escape::shorten(text, MOST_CHARS))
+}
+
+fn name_of(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Info => "info",
+        Severity::Low => "low",
+        Severity::Medium => "medium",
+        Severity::High => "high",
+        Severity::Critical => "critical",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixture;
+
+    #[test]
+    fn the_reviewed_summary_has_not_changed() {
+        let report = Report::of(&fixture::analysis(), &fixture::identity());
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/report/report.md");
+        fixture::check_golden(path, &render(&report));
+    }
+
+    #[test]
+    fn it_fits_into_a_ticket_however_much_was_found() {
+        let mut report = Report::of(&fixture::analysis(), &fixture::identity());
+        let finding = report.findings[0].clone();
+        report.findings = vec![finding; 500];
+        report.capture.completeness.blind_spots = vec!["Something was not seen.".repeat(100); 40];
+        let text = render(&report);
+        assert!(text.lines().count() < 60, "{}", text.lines().count());
+        assert!(text.len() < 8_000, "{}", text.len());
+    }
+
+    #[test]
+    fn hostile_names_are_not_markup() {
+        let text = render(&Report::of(&fixture::analysis(), &fixture::identity()));
+        // The fixture's name holds a backtick, and so stands between two.
+        for outside in text.split("``").step_by(2) {
+            assert!(!outside.contains("<script") && !outside.contains("]("), "{outside}");
+        }
+        assert!(!text.chars().any(|c| escape::is_unsafe(c) && c != '\n'));
+    }
+
+    #[test]
+    fn nothing_found_is_said_with_its_limits() {
+        let text = render(&Report::of(&fixture::empty(), &fixture::identity()));
+        assert!(text.contains("Findings: none") && text.contains("could not show"), "{text}");
+    }
+}

@@ -114,7 +114,7 @@ fn a_database_cut_short_or_changed_anywhere_never_panics() {
     let whole = std::fs::read(database("GeoLite2-ASN-Test.mmdb")).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("changed.mmdb");
-    let mut try_bytes = |bytes: &[u8]| {
+    let try_bytes = |bytes: &[u8]| {
         std::fs::write(&path, bytes).unwrap();
         if let Ok(databases) = Databases::open_named(std::slice::from_ref(&path)) {
             databases.lookup("89.160.20.112".parse().unwrap());

@@ -2,7 +2,6 @@
 
 use super::Completeness;
 use super::sockets::Sockets;
-use crate::Result;
 use crate::analyze::Tables;
 use crate::capture::{Metadata, SourceStatus};
 
@@ -13,11 +12,7 @@ const FEWEST_INTERVALS: f64 = 3.0;
 /// periods goes, in seconds.
 const EVENT_RESOLUTION_S: f64 = 1.0;
 
-pub(super) fn completeness(
-    sockets: &Sockets<'_>,
-    tables: &Tables,
-    metadata: &Metadata,
-) -> Result<Completeness> {
+pub(super) fn completeness(sockets: &Sockets<'_>, tables: &Tables, metadata: &Metadata) -> Completeness {
     let count = |is: &dyn Fn(usize) -> bool| sockets.connections().filter(|row| is(*row)).count() as u64;
     let saw_events = metadata.events_lost.is_some();
     let mut completeness = Completeness {
@@ -36,7 +31,7 @@ pub(super) fn completeness(
     let udp_without_bytes =
         count(&|row| !sockets.is_counted(row) && sockets.protocol.get(row) == Some("udp"));
     completeness.blind_spots = blind_spots(&completeness, metadata, udp_without_bytes);
-    Ok(completeness)
+    completeness
 }
 
 fn period_range_s(tables: &Tables, saw_events: bool) -> Option<(f64, f64)> {

@@ -6,7 +6,9 @@
 use std::io::{self, Write};
 
 use csv::{Terminator, WriterBuilder};
-use polars::prelude::{BooleanChunked, Column, DataFrame, DataType, Float64Chunked, Int64Chunked, StringChunked, UInt64Chunked};
+use polars::prelude::{
+    BooleanChunked, Column, DataFrame, DataType, Float64Chunked, Int64Chunked, StringChunked, UInt64Chunked,
+};
 
 use super::{escape, format};
 use crate::Result;
@@ -75,7 +77,9 @@ impl Cells {
         Ok(match column.dtype() {
             DataType::String => Self::Text(column.str()?.clone()),
             DataType::Boolean => Self::Flag(column.bool()?.clone()),
-            DataType::Float32 | DataType::Float64 => Self::Real(column.cast(&DataType::Float64)?.f64()?.clone()),
+            DataType::Float32 | DataType::Float64 => {
+                Self::Real(column.cast(&DataType::Float64)?.f64()?.clone())
+            }
             DataType::Int64 if is_moment => Self::Moment(column.i64()?.clone()),
             DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64 => {
                 Self::Signed(column.cast(&DataType::Int64)?.i64()?.clone())
@@ -86,16 +90,20 @@ impl Cells {
 
     fn render(&self, row: usize, cell: &mut Vec<u8>) -> io::Result<()> {
         match self {
-            Self::Text(values) => values.get(row).map_or(Ok(()), |text| cell.write_all(escape::csv(text).as_bytes())),
+            Self::Text(values) => {
+                values.get(row).map_or(Ok(()), |text| cell.write_all(escape::csv(text).as_bytes()))
+            }
             Self::Whole(values) => values.get(row).map_or(Ok(()), |value| write!(cell, "{value}")),
             Self::Signed(values) => values.get(row).map_or(Ok(()), |value| write!(cell, "{value}")),
             Self::Flag(values) => values.get(row).map_or(Ok(()), |value| write!(cell, "{value}")),
-            Self::Real(values) => {
-                values.get(row).filter(|value| value.is_finite()).map_or(Ok(()), |value| write!(cell, "{value}"))
-            }
-            Self::Moment(values) => {
-                values.get(row).and_then(format::iso_utc).map_or(Ok(()), |text| cell.write_all(text.as_bytes()))
-            }
+            Self::Real(values) => values
+                .get(row)
+                .filter(|value| value.is_finite())
+                .map_or(Ok(()), |value| write!(cell, "{value}")),
+            Self::Moment(values) => values
+                .get(row)
+                .and_then(format::iso_utc)
+                .map_or(Ok(()), |text| cell.write_all(text.as_bytes())),
         }
     }
 }

@@ -57,7 +57,8 @@ pub fn markdown(text: &str) -> String {
                 out.push_str("&#58;");
             }
             '.' if out.ends_with("www") => out.push_str("&#46;"),
-            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '(' | ')' | '#' | '+' | '-' | '!' | '|' | '~' => {
+            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '(' | ')' | '#' | '+' | '-' | '!' | '|'
+            | '~' => {
                 out.push('\\');
                 out.push(c);
             }
@@ -76,7 +77,11 @@ pub fn markdown_code(text: &str) -> String {
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest + 1);
     // A code span must not be empty, and a space keeps the text's own backticks off the fence.
-    if longest > 0 || text.trim().is_empty() { format!("{fence} {text} {fence}") } else { format!("{fence}{text}{fence}") }
+    if longest > 0 || text.trim().is_empty() {
+        format!("{fence} {text} {fence}")
+    } else {
+        format!("{fence}{text}{fence}")
+    }
 }
 
 /// For a finished JSON document: what would still be raw in its strings (C1 controls, DEL,
@@ -191,9 +196,42 @@ mod tests {
     /// Ordinary characters mixed with those that the functions are there for.
     fn hostile() -> impl Strategy<Value = String> {
         let nasty = prop::sample::select(vec![
-            '\u{1b}', '\0', '\n', '\r', '\t', '\u{7f}', '\u{9b}', '\u{202e}', '\u{2028}', '\u{200b}', '\u{e0041}',
-            '\u{ffff}', '<', '>', '&', '"', '\'', '`', '|', '=', '-', '+', '@', ',', ';', '\\', '[', ']', '(',
-            '!', '#', '$', ' ', '一', 'é', '🦀',
+            '\u{1b}',
+            '\0',
+            '\n',
+            '\r',
+            '\t',
+            '\u{7f}',
+            '\u{9b}',
+            '\u{202e}',
+            '\u{2028}',
+            '\u{200b}',
+            '\u{e0041}',
+            '\u{ffff}',
+            '<',
+            '>',
+            '&',
+            '"',
+            '\'',
+            '`',
+            '|',
+            '=',
+            '-',
+            '+',
+            '@',
+            ',',
+            ';',
+            '\\',
+            '[',
+            ']',
+            '(',
+            '!',
+            '#',
+            '$',
+            ' ',
+            '一',
+            'é',
+            '🦀',
         ]);
         prop::collection::vec(prop_oneof![2 => nasty, 1 => any::<char>()], 0..40)
             .prop_map(|chars| chars.into_iter().collect())
@@ -201,7 +239,8 @@ mod tests {
 
     #[test]
     fn ordinary_text_of_any_script_stays() {
-        for text in ["curl", "C:\\Program Files\\x.exe", "größe", "данные", "数据", "مرحبا", "🦀", "e\u{301}"] {
+        for text in ["curl", "C:\\Program Files\\x.exe", "größe", "данные", "数据", "مرحبا", "🦀", "e\u{301}"]
+        {
             assert_eq!(terminal(text), text);
         }
     }

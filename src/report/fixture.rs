@@ -6,8 +6,8 @@ use super::CaptureIdentity;
 use crate::analyze::detectors::{About, Output, Run, Status};
 use crate::analyze::finding::{Confidence, Entities, Evidence, Finding, Judgement, Measurement, Severity};
 use crate::analyze::metrics::{
-    Bandwidth, Completeness, Distribution, Geography, Metrics, Overview, ProcessLoad, ProtocolEfficiency, Share,
-    Tcp,
+    Bandwidth, Completeness, Distribution, Geography, Metrics, Overview, ProcessLoad, ProtocolEfficiency,
+    Share, Tcp,
 };
 use crate::analyze::{Analysis, Config, Tables};
 use crate::capture::{Metadata, SourceReport, SourceStatus};
@@ -75,11 +75,13 @@ pub(super) fn large(count: usize) -> Analysis {
     let mut analysis = analysis();
     let rows: Vec<u32> = (0..count as u32).collect();
     let durations: Vec<f64> = rows.iter().map(|i| f64::from(i * 7919 % 10_007).powi(2) / 1e4).collect();
-    analysis.tables.connections = df!("role" => vec!["connection"; count], "duration_s" => durations).unwrap();
+    analysis.tables.connections =
+        df!("role" => vec!["connection"; count], "duration_s" => durations).unwrap();
     analysis.tables.time_bins = time_bins(count as i64);
     let names = |i: usize| format!("/opt/a rather long folder name/worker-{i:05}-of-many");
-    let shares: Vec<Share> =
-        (0..count.min(11)).map(|i| share(&names(i), 10_u64.pow(9 - i as u32 % 9), u64::MAX >> i, 1 << i)).collect();
+    let shares: Vec<Share> = (0..count.min(11))
+        .map(|i| share(&names(i), 10_u64.pow(9 - i as u32 % 9), u64::MAX >> i, 1 << i))
+        .collect();
     analysis.metrics.overview.top_processes.clone_from(&shares);
     analysis.metrics.bandwidth.by_process = shares;
     analysis.metrics.overview.by_state.truncate(count);
@@ -135,7 +137,11 @@ fn completeness() -> Completeness {
         sources: vec![
             source("sock_diag", SourceStatus::Ran, "sockets and byte counts of every TCP connection"),
             source("proc-owners", SourceStatus::Partial, "2 processes ended before they could be read"),
-            source("events", SourceStatus::Missing, "needs a newer kernel; connections between ticks are missing"),
+            source(
+                "events",
+                SourceStatus::Missing,
+                "needs a newer kernel; connections between ticks are missing",
+            ),
         ],
         blind_spots: vec![
             "Connections shorter than 1 s may be missing: no source of events between ticks ran.".to_owned(),
@@ -214,7 +220,10 @@ fn metrics() -> Metrics {
             processes: 23,
             endpoints: 57,
             by_protocol: vec![share("tcp", 355, 54_000_000, 15_000_000), share("udp", 57, 0, 0)],
-            by_direction: vec![share("outbound", 180, 6_000_000, 12_000_000), share("inbound", 232, 48_000_000, 3_000_000)],
+            by_direction: vec![
+                share("outbound", 180, 6_000_000, 12_000_000),
+                share("inbound", 232, 48_000_000, 3_000_000),
+            ],
             by_state: vec![
                 share("ESTABLISHED", 212, 0, 0),
                 share("TIME_WAIT", 96, 0, 0),
@@ -225,7 +234,10 @@ fn metrics() -> Metrics {
             ],
             by_scope: vec![share("public", 300, 1, 1), share("private", 112, 1, 1)],
             top_processes: processes.clone(),
-            top_endpoints: vec![share("203.0.113.7", 96, 5_400_000, 120_000), share("2001:db8::1", 4, 10, 20)],
+            top_endpoints: vec![
+                share("203.0.113.7", 96, 5_400_000, 120_000),
+                share("2001:db8::1", 4, 10, 20),
+            ],
             top_ports: vec![share("tcp/443", 300, 1, 1), share("udp/53", 57, 0, 0)],
             open_connections_max: 77,
         },
@@ -318,7 +330,9 @@ fn judgement(severity: Severity, confidence: f64, title: String, entities: Entit
     Judgement {
         severity,
         confidence: Confidence::new(confidence),
-        explanation: format!("{title}. The gaps vary by less than 3 % over 30 connections; chance would do so once in 10 000 such captures."),
+        explanation: format!(
+            "{title}. The gaps vary by less than 3 % over 30 connections; chance would do so once in 10 000 such captures."
+        ),
         title,
         false_positives: String::new(),
         attack: vec!["T1071.001"],
@@ -361,7 +375,8 @@ fn intervals() -> DataFrame {
     let mut rows: Vec<(u32, String, i64)> = Vec::new();
     rows.extend((0..30).map(|i| (1, format!("{HOSTILE_NAME} → 203.0.113.7:443"), starts(i))));
     rows.extend((0..9).map(|i| (2, "chronyd → 192.0.2.53:123".to_owned(), ntp(i))));
-    let gap = |i: usize| (i > 0 && rows[i - 1].0 == rows[i].0).then(|| (rows[i].2 - rows[i - 1].2) as f64 / 1e6);
+    let gap =
+        |i: usize| (i > 0 && rows[i - 1].0 == rows[i].0).then(|| (rows[i].2 - rows[i - 1].2) as f64 / 1e6);
     df!(
         "rank" => rows.iter().map(|row| row.0).collect::<Vec<_>>(),
         "label" => rows.iter().map(|row| row.1.clone()).collect::<Vec<_>>(),
@@ -373,10 +388,15 @@ fn intervals() -> DataFrame {
 
 fn scan_run() -> Run {
     let finding = |severity, confidence, port: u16| {
-        let entities = Entities { remote_addr: Some("198.51.100.23".to_owned()), local_port: Some(port), ..Entities::default() };
+        let entities = Entities {
+            remote_addr: Some("198.51.100.23".to_owned()),
+            local_port: Some(port),
+            ..Entities::default()
+        };
         let title = format!("198.51.100.23 tries 120 ports of this host, port {port} first");
         let measurements = vec![Measurement::of("ports tried", 120.0, "ports").against(15.0)];
-        let evidence = Evidence::new(measurements, &[13], (START_US + 60 * SECOND_US, START_US + 70 * SECOND_US));
+        let evidence =
+            Evidence::new(measurements, &[13], (START_US + 60 * SECOND_US, START_US + 70 * SECOND_US));
         Finding::new(&SCAN, judgement(severity, confidence, title, entities), evidence)
     };
     let output = Output {
@@ -406,5 +426,10 @@ fn ended(id: &'static str, status: Status) -> Run {
         source: "",
     };
     // Tests end before this small leak matters.
-    Run { about: Box::leak(Box::new(about)), status, thresholds: toml::Table::new(), output: Output::default() }
+    Run {
+        about: Box::leak(Box::new(about)),
+        status,
+        thresholds: toml::Table::new(),
+        output: Output::default(),
+    }
 }

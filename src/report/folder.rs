@@ -161,7 +161,8 @@ mod tests {
 
     fn report_at(path: &Path, text: &str) {
         fs::create_dir(path).unwrap();
-        fs::write(path.join("report.json"), format!(r#"{{"schema": "netrec/report.v1", "x": "{text}"}}"#)).unwrap();
+        fs::write(path.join("report.json"), format!(r#"{{"schema": "netrec/report.v1", "x": "{text}"}}"#))
+            .unwrap();
     }
 
     #[test]

@@ -29,7 +29,8 @@ fn write_all(out: &mut String, report: &Report) -> fmt::Result {
     write_detectors(out, &report.detectors)?;
     writeln!(out, "\nThe full report is `report.html`; for programs, `report.json`.")?;
     report.geolocation.iter().try_for_each(|source| {
-        let link = source.url.as_deref().map(|url| format!(" ({})", escape::markdown_code(url))).unwrap_or_default();
+        let link =
+            source.url.as_deref().map(|url| format!(" ({})", escape::markdown_code(url))).unwrap_or_default();
         writeln!(out, "\n{}{link}", escape::markdown(&source.attribution))
     })
 }
@@ -59,8 +60,10 @@ fn at(moment_us: i64) -> String {
 
 fn write_blind_spots(out: &mut String, report: &Report) -> fmt::Result {
     let completeness = &report.capture.completeness;
-    let state = if completeness.degraded { "The recording is degraded" } else { "The recording ran as planned" };
-    let ticks = format!("{} ticks, {} late", format::count(completeness.ticks_taken), completeness.ticks_late);
+    let state =
+        if completeness.degraded { "The recording is degraded" } else { "The recording ran as planned" };
+    let ticks =
+        format!("{} ticks, {} late", format::count(completeness.ticks_taken), completeness.ticks_late);
     writeln!(out, "\n## What it could not show\n\n{state} ({ticks}).\n")?;
     for sentence in completeness.blind_spots.iter().take(MOST_BLIND_SPOTS) {
         writeln!(out, "- {}", escape::markdown(&escape::shorten(sentence, 2 * MOST_CHARS)))?;
@@ -79,7 +82,10 @@ fn write_findings(out: &mut String, report: &Report) -> fmt::Result {
     let counts = if counts.is_empty() { "none".to_owned() } else { counts.join(", ") };
     writeln!(out, "\n## Findings: {counts}\n")?;
     if report.findings.is_empty() {
-        writeln!(out, "No detector that ran found anything; read this with what the recording could not show.")?;
+        writeln!(
+            out,
+            "No detector that ran found anything; read this with what the recording could not show."
+        )?;
     }
     for (number, finding) in (1..).zip(&report.findings).take(MOST_FINDINGS) {
         write_finding(out, number, finding)?;
@@ -90,7 +96,12 @@ fn write_findings(out: &mut String, report: &Report) -> fmt::Result {
 fn write_finding(out: &mut String, number: u32, finding: &Finding) -> fmt::Result {
     let severity = name_of(finding.severity);
     let confidence = format::ratio_percent(finding.confidence);
-    writeln!(out, "{number}. **{severity}** ({confidence} sure, {}): {}", finding.detector, code(&finding.title))?;
+    writeln!(
+        out,
+        "{number}. **{severity}** ({confidence} sure, {}): {}",
+        finding.detector,
+        code(&finding.title)
+    )?;
     let first = at(finding.first_seen.us);
     let connections = format::count(finding.evidence.connections_total);
     let attack = finding.attack.join(", ");

@@ -60,7 +60,9 @@ pub fn write(analysis: &Analysis, capture: &CaptureIdentity, folder: Folder) -> 
         paths.push(folder.put("report.html", html::render(&report, &pictures)?.as_bytes())?);
         paths.push(folder.put("report.md", markdown::render(&report).as_bytes())?);
         paths.push(folder.put_with("report.json", |out| json::write(&report, out))?);
-        paths.push(tables.join().unwrap_or_else(|_| Err(Error::Analysis("writing a table panicked".to_owned())))?);
+        paths.push(
+            tables.join().unwrap_or_else(|_| Err(Error::Analysis("writing a table panicked".to_owned())))?,
+        );
         Ok::<_, Error>(paths)
     })?;
     folder.finish()?;
@@ -111,7 +113,9 @@ mod tests {
     fn every_part_is_the_same_for_the_same_analysis() {
         let place = tempfile::tempdir().unwrap();
         let (a, b) = (written(place.path(), "a"), written(place.path(), "b"));
-        for name in ["report.json", "report.html", "report.md", "tables/connections.csv", "charts/durations.png"] {
+        for name in
+            ["report.json", "report.html", "report.md", "tables/connections.csv", "charts/durations.png"]
+        {
             assert!(fs::read(a.join(name)).unwrap() == fs::read(b.join(name)).unwrap(), "{name}");
         }
     }

@@ -12,9 +12,8 @@ use crate::Result;
 use crate::analyze::Tables;
 
 pub(super) fn overview(tables: &Tables, sockets: &Sockets<'_>) -> Result<Overview> {
-    let by = |names: &StringChunked| {
-        shares(sockets, sockets.connections(), |row| names.get(row), By::Connections)
-    };
+    let by =
+        |names: &StringChunked| shares(sockets, sockets.connections(), |row| names.get(row), By::Connections);
     let tcp = (0..sockets.len).filter(|row| sockets.protocol.get(*row) == Some("tcp"));
     let services = Services::of(sockets);
     Ok(Overview {

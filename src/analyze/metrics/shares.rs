@@ -30,7 +30,8 @@ pub(super) fn shares<N: Hash + Eq + ToString>(
         let sum = sums.entry(name(row)).or_default();
         sum.connections += 1;
         sum.bytes_sent = sum.bytes_sent.saturating_add(sockets.recorded_sent.get(row).unwrap_or(0));
-        sum.bytes_received = sum.bytes_received.saturating_add(sockets.recorded_received.get(row).unwrap_or(0));
+        sum.bytes_received =
+            sum.bytes_received.saturating_add(sockets.recorded_received.get(row).unwrap_or(0));
     }
     let mut ranked: Vec<(bool, Share)> = sums
         .into_iter()

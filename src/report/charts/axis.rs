@@ -8,8 +8,8 @@ use crate::report::format;
 
 /// Steps between ticks of a time axis, in ms; beyond the last, multiples of a day.
 const TIME_STEPS_MS: [i64; 27] = [
-    1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 15_000, 30_000, 60_000, 120_000, 300_000,
-    600_000, 900_000, 1_800_000, 3_600_000, 7_200_000, 10_800_000, 21_600_000, 43_200_000, DAY_MS,
+    1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 15_000, 30_000, 60_000, 120_000,
+    300_000, 600_000, 900_000, 1_800_000, 3_600_000, 7_200_000, 10_800_000, 21_600_000, 43_200_000, DAY_MS,
 ];
 const DAY_MS: i64 = 86_400_000;
 /// Ticks on a logarithmic axis of durations, in seconds.
@@ -160,7 +160,9 @@ mod tests {
 
     #[test]
     fn no_span_of_time_gives_many_ticks() {
-        for span in [(0, 0), (i64::MIN, i64::MAX), (0, i64::MAX), (-1, 1), (TEN_O_CLOCK_US, TEN_O_CLOCK_US + 5)] {
+        for span in
+            [(0, 0), (i64::MIN, i64::MAX), (0, i64::MAX), (-1, 1), (TEN_O_CLOCK_US, TEN_O_CLOCK_US + 5)]
+        {
             let axis = Axis::time(span, (0, 800));
             assert!(axis.ticks.len() <= 64, "{span:?}");
         }

@@ -52,7 +52,12 @@ fn draw_row(canvas: &Canvas<'_>, row: &Row, largest: u64, area: Area) -> Drawn {
         let top = middle - thickness * bars / 2 + index * thickness;
         let width = (bar.value as f64 / largest as f64 * f64::from(area.right - area.left)).round() as i32;
         // Bars of one row touch the axis, but not each other.
-        let shape = Area { left: area.left, top, right: area.left + width, bottom: top + thickness - (bars - 1).min(1) };
+        let shape = Area {
+            left: area.left,
+            top,
+            right: area.left + width,
+            bottom: top + thickness - (bars - 1).min(1),
+        };
         if bar.value > 0 {
             canvas.fill(shape, bar.colour)?;
         }

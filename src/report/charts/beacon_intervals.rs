@@ -58,7 +58,8 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     let bottom = inside.bottom - 22;
     let pitch = ((bottom - inside.top) / pairs.len() as i32).min(HIGHEST);
     let time = Axis::time(span_us, (inside.left, STARTS_RIGHT));
-    let subtitle = "the most regular pairs; left: when connections began, right: time from one start to the next";
+    let subtitle =
+        "the most regular pairs; left: when connections began, right: time from one start to the next";
     canvas::picture(CHART.title, subtitle, |canvas| {
         for (pair, index) in pairs.iter().zip(0..) {
             let top = inside.top + index * pitch;
@@ -94,7 +95,8 @@ fn pairs(table: &DataFrame) -> Result<Vec<Pair>> {
     let starts = table.column("start_us")?.i64()?;
     let gaps = table.column("gap_s")?.f64()?;
     let mut pairs: BTreeMap<u32, Pair> = BTreeMap::new();
-    for (((rank, label), start_us), gap_s) in ranks.u32()?.iter().zip(labels.iter()).zip(starts.iter()).zip(gaps.iter())
+    for (((rank, label), start_us), gap_s) in
+        ranks.u32()?.iter().zip(labels.iter()).zip(starts.iter()).zip(gaps.iter())
     {
         let Some(rank) = rank else { continue };
         let new = || Pair { label: label.unwrap_or("unknown").to_owned(), starts_us: vec![], gaps_s: vec![] };
@@ -128,7 +130,8 @@ fn draw_pair(canvas: &Canvas<'_>, pair: &Pair, colour: RGBColor, time: &Axis, ro
 
 fn draw_gaps(canvas: &Canvas<'_>, pair: &Pair, colour: RGBColor, plot: Area) -> Drawn {
     let Some(median_s) = pair.median_gap_s() else { return Ok(()) };
-    let title = format!("{} gaps, median {}", format::count(pair.gaps_s.len() as u64), format::seconds(median_s));
+    let title =
+        format!("{} gaps, median {}", format::count(pair.gaps_s.len() as u64), format::seconds(median_s));
     canvas.text((plot.right, plot.top - ABOVE + 8), Label::PLAIN.right(), &title)?;
     let shown_s = (median_s * MEDIANS_SHOWN).max(1e-6);
     let bars = histogram(&pair.gaps_s, shown_s);
@@ -137,13 +140,18 @@ fn draw_gaps(canvas: &Canvas<'_>, pair: &Pair, colour: RGBColor, plot: Area) -> 
     for (index, count) in bars.iter().enumerate().filter(|(_, count)| **count > 0) {
         let height = (*count as f64 / largest as f64 * f64::from(plot.bottom - plot.top)).round() as i32;
         let top = plot.bottom - height.max(1);
-        canvas.fill(Area { left: edge(index), top, right: edge(index + 1) - 1, bottom: plot.bottom }, colour)?;
+        canvas
+            .fill(Area { left: edge(index), top, right: edge(index + 1) - 1, bottom: plot.bottom }, colour)?;
     }
     canvas.line((plot.left, plot.bottom), (plot.right, plot.bottom), AXIS)?;
     canvas.text((plot.left, plot.bottom + 11), Label::SMALL, "0 s")?;
     let middle = i32::midpoint(plot.left, plot.right);
     canvas.text((middle, plot.bottom + 11), Label::SMALL.centre(), &format::seconds(median_s))?;
-    canvas.text((plot.right, plot.bottom + 11), Label::SMALL.right(), &format!("≥ {}", format::seconds(shown_s)))
+    canvas.text(
+        (plot.right, plot.bottom + 11),
+        Label::SMALL.right(),
+        &format!("≥ {}", format::seconds(shown_s)),
+    )
 }
 
 fn histogram(gaps_s: &[f64], shown_s: f64) -> [u64; BARS] {

@@ -34,5 +34,8 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
 
 fn row(share: &Share) -> Row {
     let bar = |value: u64, colour| Bar { value, text: format::bytes(value as f64), colour };
-    Row { name: share.name.clone(), bars: vec![bar(share.bytes_sent, SENT), bar(share.bytes_received, RECEIVED)] }
+    Row {
+        name: share.name.clone(),
+        bars: vec![bar(share.bytes_sent, SENT), bar(share.bytes_received, RECEIVED)],
+    }
 }

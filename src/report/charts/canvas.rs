@@ -99,7 +99,8 @@ pub(super) fn picture(
 ) -> Result<String> {
     let mut svg = String::new();
     let canvas = Canvas { page: SVGBackend::with_string(&mut svg, SIZE).into_drawing_area() };
-    let drawn = canvas.head(title, subtitle).and_then(|()| paint(&canvas)).and_then(|()| canvas.page.present());
+    let drawn =
+        canvas.head(title, subtitle).and_then(|()| paint(&canvas)).and_then(|()| canvas.page.present());
     drop(canvas);
     match drawn {
         Ok(()) => Ok(svg),
@@ -206,16 +207,16 @@ mod tests {
     fn hostile_text_stays_text() {
         let svg = picture("</text><script>alert(1)</script>", "a\u{0}\u{1b}[2J\u{202e}", |_| Ok(())).unwrap();
         let document = resvg::usvg::roxmltree::Document::parse(&svg).unwrap();
-        let names: Vec<_> = document.descendants().filter(|n| n.is_element()).map(|n| n.tag_name().name()).collect();
+        let names: Vec<_> =
+            document.descendants().filter(|n| n.is_element()).map(|n| n.tag_name().name()).collect();
         assert_eq!(names, ["svg", "rect", "text", "text"]);
         assert!(svg.contains(r"a\u{0}\u{1b}[2J\u{202e}"));
     }
 
     #[test]
     fn little_is_not_nothing() {
-        let svg = picture("t", "", |canvas| {
-            canvas.fill(Area { left: 10, top: 10, right: 10, bottom: 20 }, INK)
-        });
+        let svg =
+            picture("t", "", |canvas| canvas.fill(Area { left: 10, top: 10, right: 10, bottom: 20 }, INK));
         assert!(svg.unwrap().contains(r#"width="1" height="10""#));
     }
 }

@@ -6,8 +6,8 @@ use super::canvas::{self, Area, Canvas, Drawn, Label};
 use super::palette::{PLAIN, REST, THRESHOLD};
 use super::{Chart, Subject};
 use crate::Result;
-use crate::analyze::metrics::Tcp;
 use crate::analyze::Tables;
+use crate::analyze::metrics::Tcp;
 use crate::report::format;
 
 pub(super) const CHART: Chart = Chart { id: "durations", title: "How long connections lasted", draw };
@@ -39,7 +39,8 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     let tcp = &subject.analysis.metrics.tcp;
     let histogram = Histogram::of(&durations_s, tcp);
     let inside = Canvas::inside();
-    let plot = Area { left: inside.left + LEFT, top: inside.top + 16, bottom: inside.bottom - BELOW, ..inside };
+    let plot =
+        Area { left: inside.left + LEFT, top: inside.top + 16, bottom: inside.bottom - BELOW, ..inside };
     let largest = histogram.bars.iter().copied().max().unwrap_or(0).max(histogram.instant);
     let counts = Axis::counts(largest, (plot.bottom, plot.top));
     let durations = Axis::log_durations(histogram.range_s, (plot.left + INSTANT, plot.right));
@@ -113,13 +114,18 @@ fn draw_thresholds(canvas: &Canvas<'_>, tcp: &Tcp, durations: &Axis, plot: Area)
     if tcp.short_lived_s > 0.0 {
         let x = durations.at(tcp.short_lived_s.log10());
         canvas.dashed((x, plot.top - 10), (x, plot.bottom), THRESHOLD)?;
-        let text = format!("{} short-lived (< {})", format::count(tcp.short_lived), format::seconds(tcp.short_lived_s));
+        let text = format!(
+            "{} short-lived (< {})",
+            format::count(tcp.short_lived),
+            format::seconds(tcp.short_lived_s)
+        );
         canvas.text((x - 6, plot.top - 8), Label::SMALL.right().coloured(THRESHOLD), &text)?;
     }
     if tcp.long_lived_s > 0.0 {
         let x = durations.at(tcp.long_lived_s.log10());
         canvas.dashed((x, plot.top - 10), (x, plot.bottom), THRESHOLD)?;
-        let text = format!("{} long-lived (≥ {})", format::count(tcp.long_lived), format::seconds(tcp.long_lived_s));
+        let text =
+            format!("{} long-lived (≥ {})", format::count(tcp.long_lived), format::seconds(tcp.long_lived_s));
         canvas.text((x + 6, plot.top - 8), Label::SMALL.coloured(THRESHOLD), &text)?;
     }
     Ok(())

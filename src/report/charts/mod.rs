@@ -162,8 +162,12 @@ mod tests {
     #[ignore = "for the eye: NETREC_CHARTS=/tmp/charts cargo test -- --ignored look_at_charts"]
     fn look_at_charts() {
         let folder = std::path::PathBuf::from(std::env::var_os("NETREC_CHARTS").unwrap());
-        let subjects =
-            [("fixture", fixture::analysis()), ("empty", fixture::empty()), ("one", fixture::large(1)), ("large", fixture::large(10_000))];
+        let subjects = [
+            ("fixture", fixture::analysis()),
+            ("empty", fixture::empty()),
+            ("one", fixture::large(1)),
+            ("large", fixture::large(10_000)),
+        ];
         for (name, analysis) in subjects {
             std::fs::create_dir_all(folder.join(name)).unwrap();
             let start = std::time::Instant::now();

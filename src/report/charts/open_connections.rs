@@ -28,7 +28,8 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     };
     let span_us = (slices[0].start_us, end_us(tables, &slices));
     let inside = Canvas::inside();
-    let plot = Area { left: inside.left + LEFT, top: inside.top + 16, bottom: inside.bottom - BELOW, ..inside };
+    let plot =
+        Area { left: inside.left + LEFT, top: inside.top + 16, bottom: inside.bottom - BELOW, ..inside };
     let time = Axis::time(span_us, (plot.left, plot.right));
     let open = Axis::counts(u64::from(fullest.open), (plot.bottom, plot.top));
     let subtitle = format!(
@@ -56,7 +57,8 @@ fn draw_slices(canvas: &Canvas<'_>, slices: &[Slice], end_us: i64, time: &Axis, 
     steps.dedup();
     let base = open.at(0.0);
     let (first_x, last_x) = (steps[0].0, steps[steps.len() - 1].0);
-    let outline: Vec<Point> = [(first_x, base)].into_iter().chain(steps.clone()).chain([(last_x, base)]).collect();
+    let outline: Vec<Point> =
+        [(first_x, base)].into_iter().chain(steps.clone()).chain([(last_x, base)]).collect();
     canvas.area(&outline, PLAIN)?;
     canvas.path(&steps, PLAIN)
 }
@@ -75,7 +77,8 @@ fn mark_fullest(canvas: &Canvas<'_>, fullest: &Slice, width_us: i64, time: &Axis
 fn slices(tables: &Tables) -> Result<Vec<Slice>> {
     let starts = tables.time_bins.column("start_us")?.i64()?;
     let open = tables.time_bins.column("open_connections")?.u32()?;
-    let slice = |(start_us, open): (Option<i64>, Option<u32>)| Some(Slice { start_us: start_us?, open: open? });
+    let slice =
+        |(start_us, open): (Option<i64>, Option<u32>)| Some(Slice { start_us: start_us?, open: open? });
     Ok(starts.iter().zip(open.iter()).filter_map(slice).collect())
 }
 

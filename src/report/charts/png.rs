@@ -65,7 +65,9 @@ mod tests {
         let image = place.path().join("x.svg");
         std::fs::write(&image, r#"<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9" height="9"/></svg>"#)
             .unwrap();
-        let svg = |content: &str| format!(r#"<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9">{content}</svg>"#);
+        let svg = |content: &str| {
+            format!(r#"<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9">{content}</svg>"#)
+        };
         let renderer = Renderer::new();
         let with_image = svg(&format!(r#"<image href="{}" width="9" height="9"/>"#, image.display()));
         assert!(renderer.render(&with_image).unwrap() == renderer.render(&svg("")).unwrap());

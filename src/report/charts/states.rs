@@ -18,7 +18,11 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
         name: state.name.clone(),
         bars: vec![Bar {
             value: state.connections,
-            text: format!("{}  ({})", format::count(state.connections), format::percent(state.connections, total)),
+            text: format!(
+                "{}  ({})",
+                format::count(state.connections),
+                format::percent(state.connections, total)
+            ),
             colour: palette::of_state(&state.name),
         }],
     };

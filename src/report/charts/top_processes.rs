@@ -19,7 +19,11 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
         name: share.name.clone(),
         bars: vec![Bar {
             value: share.connections,
-            text: format!("{}  ({})", format::count(share.connections), format::percent(share.connections, total)),
+            text: format!(
+                "{}  ({})",
+                format::count(share.connections),
+                format::percent(share.connections, total)
+            ),
             colour: subject.colours.get(&share.name),
         }],
     };

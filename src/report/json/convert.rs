@@ -18,8 +18,11 @@ use crate::report::{CaptureIdentity, escape, format};
 impl Report {
     /// The published form of an analysis.
     pub fn of(analysis: &Analysis, identity: &CaptureIdentity) -> Self {
-        let findings: Vec<_> =
-            analysis.findings().into_iter().map(|finding| Finding::of(finding, &identity.file_name)).collect();
+        let findings: Vec<_> = analysis
+            .findings()
+            .into_iter()
+            .map(|finding| Finding::of(finding, &identity.file_name))
+            .collect();
         Self {
             schema: format!("{}v1", super::SCHEMA_FAMILY),
             tool_version: concat!("netrec ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -115,7 +118,8 @@ impl Summary {
         for finding in findings {
             *by_severity.entry(finding.severity).or_default() += 1;
         }
-        let ended = |is: fn(&Status) -> bool| analysis.runs.iter().filter(|run| is(&run.status)).count() as u64;
+        let ended =
+            |is: fn(&Status) -> bool| analysis.runs.iter().filter(|run| is(&run.status)).count() as u64;
         let metrics = &analysis.metrics;
         Self {
             connections: metrics.overview.connections,

@@ -87,8 +87,11 @@ impl From<&internal::Bandwidth> for Bandwidth {
 
 impl From<&internal::Tcp> for Tcp {
     fn from(tcp: &internal::Tcp) -> Self {
-        let transition =
-            |(from, to, count): &(String, String, u64)| Transition { from: from.clone(), to: to.clone(), count: *count };
+        let transition = |(from, to, count): &(String, String, u64)| Transition {
+            from: from.clone(),
+            to: to.clone(),
+            count: *count,
+        };
         Self {
             transitions: tcp.transitions.iter().map(transition).collect(),
             duration_s: tcp.duration_s.as_ref().map(Distribution::from),

@@ -4,4 +4,5 @@
 mod bad_input;
 mod capture_format;
 mod fixture;
+mod report;
 mod runner;

@@ -34,6 +34,12 @@ pub fn count(value: u64) -> String {
     out
 }
 
+/// A count with its noun: `1 finding`, `2 findings`.
+pub fn plural(number: u64, noun: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{} {noun}{ending}", count(number))
+}
+
 /// Bytes with a decimal unit: `1.23 MB`.
 pub fn bytes(value: f64) -> String {
     scaled(value, &["B", "kB", "MB", "GB", "TB", "PB", "EB"])
@@ -153,6 +159,14 @@ mod tests {
         assert_eq!(count(0), "0");
         assert_eq!(count(999), "999");
         assert_eq!(count(1_234_567), "1\u{202f}234\u{202f}567");
+    }
+
+    #[test]
+    fn one_is_not_many() {
+        assert_eq!(
+            (plural(1, "finding"), plural(0, "finding")),
+            ("1 finding".to_owned(), "0 findings".to_owned())
+        );
     }
 
     #[test]

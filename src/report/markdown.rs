@@ -103,10 +103,10 @@ fn write_finding(out: &mut String, number: u32, finding: &Finding) -> fmt::Resul
         code(&finding.title)
     )?;
     let first = at(finding.first_seen.us);
-    let connections = format::count(finding.evidence.connections_total);
+    let connections = format::plural(finding.evidence.connections_total, "connection");
     let attack = finding.attack.join(", ");
     let attack = if attack.is_empty() { String::new() } else { format!(", ATT&amp;CK {attack}") };
-    writeln!(out, "   {connections} connections from {first}{attack}; {}", code(&finding.evidence.command))
+    writeln!(out, "   {connections} from {first}{attack}; {}", code(&finding.evidence.command))
 }
 
 fn write_detectors(out: &mut String, detectors: &[Detector]) -> fmt::Result {

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::canvas::{Area, Canvas, Drawn, Label};
+use super::canvas::{self, Area, Canvas, Drawn, Label};
 use super::palette::{AXIS, GRID};
 use crate::report::format;
 
@@ -47,7 +47,7 @@ impl Axis {
     pub(super) fn time((first_us, last_us): (i64, i64), pixels: (i32, i32)) -> Self {
         // A single moment still needs some width.
         let last_us = last_us.max(first_us.saturating_add(1_000_000));
-        let ticks = time_ticks(first_us, last_us, ((pixels.1 - pixels.0) / 110).max(2));
+        let ticks = time_ticks(first_us, last_us, ((pixels.1 - pixels.0) / 85).max(2));
         Self { values: (first_us as f64, last_us as f64), pixels, ticks }
     }
 
@@ -86,9 +86,15 @@ pub(super) fn draw_bottom(canvas: &Canvas<'_>, axis: &Axis, plot: Area, unit: &s
     for (value, text) in &axis.ticks {
         let x = axis.at(*value);
         canvas.line((x, plot.bottom), (x, plot.bottom + 5), AXIS)?;
-        canvas.text((x, plot.bottom + 16), Label::SMALL.centre(), text)?;
+        canvas.text((within_page(x, text), plot.bottom + 16), Label::SMALL.centre(), text)?;
     }
     canvas.text((plot.right, plot.bottom + 36), Label::SMALL.right(), unit)
+}
+
+/// Moves the middle of a label so that none of it is cut off.
+fn within_page(x: i32, text: &str) -> i32 {
+    let half = canvas::text_width(text, 11.0) / 2 + 4;
+    x.clamp(half, (canvas::SIZE.0 as i32 - half).max(half))
 }
 
 /// Which days a time axis covers: `UTC, 2026-06-01`.
@@ -116,7 +122,7 @@ fn time_ticks(first_us: i64, last_us: i64, most: i32) -> Vec<(f64, String)> {
         .find(|step| *step >= least_ms)
         .unwrap_or_else(|| (round_step(least_ms as f64 / DAY_MS as f64) as i64).max(1) * DAY_MS);
     let pattern = match step_ms {
-        step if step < 1_000 => "%H:%M:%S%.3f",
+        step if step < 1_000 => "%M:%S%.3f",
         step if step < 60_000 => "%H:%M:%S",
         step if step < DAY_MS => "%H:%M",
         _ => "%b %-d",
@@ -152,10 +158,12 @@ mod tests {
 
     #[test]
     fn time_ticks_lie_on_round_moments() {
+        let second = Axis::time((TEN_O_CLOCK_US, TEN_O_CLOCK_US + 900_000), (0, 300));
+        assert_eq!(texts(&second), ["00:00.000", "00:00.500", "00:01.000"]);
         let minute = Axis::time((TEN_O_CLOCK_US + 3_000_000, TEN_O_CLOCK_US + 63_000_000), (0, 800));
         assert_eq!(texts(&minute), ["10:00:10", "10:00:20", "10:00:30", "10:00:40", "10:00:50", "10:01:00"]);
         let day = Axis::time((TEN_O_CLOCK_US, TEN_O_CLOCK_US + 86_400_000_000), (0, 800));
-        assert_eq!(texts(&day), ["12:00", "18:00", "00:00", "06:00"]);
+        assert_eq!(texts(&day), ["12:00", "15:00", "18:00", "21:00", "00:00", "03:00", "06:00", "09:00"]);
     }
 
     #[test]

@@ -14,13 +14,22 @@ const WIDEST_PITCH: i32 = 44;
 const THICKEST: i32 = 22;
 /// Room for names and for values, in pixels, and how many characters of a name fit.
 const NAMES: i32 = 214;
-const VALUES: i32 = 130;
+const VALUES: i32 = 160;
 const NAME_CHARS: usize = 27;
 
 /// One name with its bars.
 pub(super) struct Row {
     pub(super) name: String,
     pub(super) bars: Vec<Bar>,
+}
+
+/// Where the values of the bars stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Values {
+    /// At the end of the bar: for one bar a row.
+    AtEnd,
+    /// In columns on the right, one for each bar of a row, which may be too thin for text.
+    InColumns,
 }
 
 /// One bar of a row.
@@ -31,38 +40,42 @@ pub(super) struct Bar {
 }
 
 /// Draws at most [`MOST_ROWS`] rows from the top of `area`, their bars in proportion.
-pub(super) fn draw(canvas: &Canvas<'_>, area: Area, rows: &[Row]) -> Drawn {
+pub(super) fn draw(canvas: &Canvas<'_>, area: Area, rows: &[Row], values: Values) -> Drawn {
     let rows = &rows[..rows.len().min(MOST_ROWS)];
     let largest = rows.iter().flat_map(|row| &row.bars).map(|bar| bar.value).max().unwrap_or(0).max(1);
     let pitch = ((area.bottom - area.top) / rows.len().max(1) as i32).min(WIDEST_PITCH);
     let left = area.left + NAMES;
     for (index, row) in rows.iter().enumerate() {
         let top = area.top + index as i32 * pitch;
-        draw_row(canvas, row, largest, Area { left, top, right: area.right - VALUES, bottom: top + pitch })?;
+        let room = Area { left, top, right: area.right - VALUES, bottom: top + pitch };
+        draw_row(canvas, row, largest, room, values)?;
     }
     canvas.line((left, area.top), (left, area.top + rows.len() as i32 * pitch), AXIS)
 }
 
-fn draw_row(canvas: &Canvas<'_>, row: &Row, largest: u64, area: Area) -> Drawn {
+/// Where the values of a row's bars end, from left to right.
+pub(super) fn value_columns(area: Area) -> [i32; 2] {
+    [area.right - VALUES / 2, area.right]
+}
+
+fn draw_row(canvas: &Canvas<'_>, row: &Row, largest: u64, area: Area, values: Values) -> Drawn {
     let middle = i32::midpoint(area.top, area.bottom);
     let bars = row.bars.len().max(1) as i32;
     let thickness = ((area.bottom - area.top) * 7 / 10 / bars).min(THICKEST);
+    let columns = value_columns(Area { right: area.right + VALUES, ..area });
     canvas.text((area.left - 10, middle), Label::VALUE.right(), &escape::shorten(&row.name, NAME_CHARS))?;
-    for (bar, index) in row.bars.iter().zip(0..) {
+    for ((bar, index), column) in row.bars.iter().zip(0..).zip(columns) {
         let top = middle - thickness * bars / 2 + index * thickness;
         let width = (bar.value as f64 / largest as f64 * f64::from(area.right - area.left)).round() as i32;
         // Bars of one row touch the axis, but not each other.
-        let shape = Area {
-            left: area.left,
-            top,
-            right: area.left + width,
-            bottom: top + thickness - (bars - 1).min(1),
-        };
+        let bottom = top + thickness - (bars - 1).min(1);
         if bar.value > 0 {
-            canvas.fill(shape, bar.colour)?;
+            canvas.fill(Area { left: area.left, top, right: area.left + width, bottom }, bar.colour)?;
         }
-        let label = if bars == 1 { Label::PLAIN } else { Label::SMALL };
-        canvas.text((area.left + width + 8, top + thickness / 2), label, &bar.text)?;
+        match values {
+            Values::AtEnd => canvas.text((area.left + width + 8, middle), Label::PLAIN, &bar.text)?,
+            Values::InColumns => canvas.text((column, middle), Label::PLAIN.right(), &bar.text)?,
+        }
     }
     Ok(())
 }
@@ -82,19 +95,20 @@ mod tests {
     }
 
     fn widths(values: &[u64]) -> Vec<i32> {
-        let svg = picture("t", "", |canvas| draw(canvas, Canvas::inside(), &rows(values))).unwrap();
+        let svg =
+            picture("t", "", |canvas| draw(canvas, Canvas::inside(), &rows(values), Values::AtEnd)).unwrap();
         let width = |line: &str| line.split("width=\"").nth(1)?.split('"').next()?.parse().ok();
         svg.lines().filter(|line| line.starts_with("<rect")).skip(1).filter_map(width).collect()
     }
 
     #[test]
     fn bars_are_in_proportion_and_the_longest_fills_the_room() {
-        assert_eq!(widths(&[100, 50]), [500, 250]);
+        assert_eq!(widths(&[100, 50]), [470, 235]);
     }
 
     #[test]
     fn little_is_seen_and_nothing_is_not() {
-        assert_eq!(widths(&[u64::MAX, 1, 0]), [500, 1]);
+        assert_eq!(widths(&[u64::MAX, 1, 0]), [470, 1]);
     }
 
     #[test]

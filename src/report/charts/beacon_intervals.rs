@@ -33,9 +33,9 @@ const STARTS_RIGHT: i32 = 570;
 const GAPS_LEFT: i32 = 620;
 /// Room for a pair's name above and its scale below, in pixels.
 const ABOVE: i32 = 20;
-const UNDER: i32 = 18;
+const UNDER: i32 = 26;
 /// Highest row, in pixels, so that a single pair does not fill the page.
-const HIGHEST: i32 = 110;
+const HIGHEST: i32 = 120;
 const NAME_CHARS: usize = 66;
 
 /// A pair of process and destination.

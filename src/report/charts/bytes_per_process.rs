@@ -1,7 +1,7 @@
 //! Which processes moved the most bytes, and in which direction.
 
-use super::bars::{self, Bar, Row};
-use super::canvas::{self, Canvas};
+use super::bars::{self, Bar, Row, Values};
+use super::canvas::{self, Area, Canvas, Label};
 use super::palette::{RECEIVED, SENT};
 use super::{Chart, Subject};
 use crate::Result;
@@ -9,6 +9,9 @@ use crate::analyze::metrics::{Bandwidth, Share};
 use crate::report::format;
 
 pub(super) const CHART: Chart = Chart { id: "bytes-per-process", title: "Bytes per process", draw };
+
+/// Room for the headings of the values, in pixels.
+const HEADINGS: i32 = 14;
 
 fn draw(subject: &Subject<'_>) -> Result<String> {
     let bandwidth = &subject.analysis.metrics.bandwidth;
@@ -18,9 +21,14 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
         return canvas::nothing(CHART.title, "No payload bytes were counted during the recording.");
     }
     let subtitle = subtitle(bandwidth);
+    let inside = Canvas::inside();
+    let area = Area { top: inside.top + HEADINGS, ..inside };
     canvas::picture(CHART.title, &subtitle, |canvas| {
-        canvas.legend(Canvas::inside().right, &[("sent", SENT), ("received", RECEIVED)])?;
-        bars::draw(canvas, Canvas::inside(), &rows)
+        canvas.legend(inside.right, &[("sent", SENT), ("received", RECEIVED)])?;
+        for (column, name) in bars::value_columns(area).into_iter().zip(["sent", "received"]) {
+            canvas.text((column, inside.top + 2), Label::SMALL.right(), name)?;
+        }
+        bars::draw(canvas, area, &rows, Values::InColumns)
     })
 }
 

@@ -177,14 +177,14 @@ impl Canvas<'_> {
         self.page.draw(&Circle::new(at, 4, colour.filled()))
     }
 
-    /// Entries of a legend in a row that ends at `right`, so that it does not move with the title.
+    /// Entries of a legend in a row beside the title, ending about at `right`.
     pub(super) fn legend(&self, right: i32, entries: &[(&str, RGBColor)]) -> Drawn {
         let mut x = right;
         for (name, colour) in entries.iter().rev() {
-            self.text((x, 34), Label::PLAIN.right(), name)?;
-            x -= text_width(name, 12.0) + 8;
-            self.fill(Area { left: x - 12, top: 28, right: x, bottom: 40 }, *colour)?;
-            x -= 12 + 20;
+            x -= text_width(name, 12.0);
+            self.text((x, 34), Label::PLAIN, name)?;
+            self.fill(Area { left: x - 20, top: 28, right: x - 8, bottom: 40 }, *colour)?;
+            x -= 20 + 16;
         }
         Ok(())
     }

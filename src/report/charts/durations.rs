@@ -2,7 +2,7 @@
 //! short-lived and long-lived.
 
 use super::axis::{self, Axis};
-use super::canvas::{self, Area, Canvas, Drawn, Label};
+use super::canvas::{self, Area, Canvas, Drawn, Label, MARGIN, text_width};
 use super::palette::{PLAIN, REST, THRESHOLD};
 use super::{Chart, Subject};
 use crate::Result;
@@ -18,7 +18,9 @@ const BARS: usize = 40;
 const LEFT: i32 = 36;
 const BELOW: i32 = 24;
 /// Room on the left of the plot for connections without a duration, in pixels.
-const INSTANT: i32 = 70;
+const INSTANT: i32 = 84;
+/// Where their bar begins and ends in that room.
+const INSTANT_BAR: (i32, i32) = (8, 48);
 /// Shortest range of the axis, in seconds, so that two like durations do not fill it.
 const SHORTEST_RANGE_S: (f64, f64) = (0.1, 1_000.0);
 
@@ -53,7 +55,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
         axis::draw_left(canvas, &counts, plot, "connections")?;
         histogram.draw(canvas, &counts, plot)?;
         axis::draw_bottom(canvas, &durations, plot, "duration, logarithmic")?;
-        canvas.text((plot.left + INSTANT / 2 - 6, plot.bottom + 16), Label::SMALL.centre(), "one tick")?;
+        canvas.text((plot.left + INSTANT_BAR.1 / 2, plot.bottom + 16), Label::SMALL.centre(), "one tick")?;
         draw_thresholds(canvas, tcp, &durations, plot)
     })
 }
@@ -80,7 +82,7 @@ impl Histogram {
         let lasting = &sorted_s[instant..];
         let (shortest_s, longest_s) = SHORTEST_RANGE_S;
         let first_s = lasting.first().copied().unwrap_or(shortest_s).min(shortest_s);
-        let last_s = lasting.last().copied().unwrap_or(longest_s).max(longest_s).max(tcp.long_lived_s * 1.5);
+        let last_s = lasting.last().copied().unwrap_or(longest_s).max(longest_s).max(tcp.long_lived_s * 10.0);
         let range_s = (10_f64.powf(first_s.log10().floor()).max(1e-6), last_s * 1.05);
         let mut bars = vec![0; BARS];
         let (from, to) = (range_s.0.log10(), range_s.1.log10());
@@ -99,7 +101,7 @@ impl Histogram {
             let top = counts.at(count as f64).min(plot.bottom - 1);
             canvas.fill(Area { left, top, right, bottom: plot.bottom }, colour)
         };
-        bar(plot.left + 10, plot.left + INSTANT - 22, self.instant, REST)?;
+        bar(plot.left + INSTANT_BAR.0, plot.left + INSTANT_BAR.1, self.instant, REST)?;
         let first = plot.left + INSTANT;
         let edge = |index: usize| first + (index as i32 * (plot.right - first)) / BARS as i32;
         for (index, count) in self.bars.iter().enumerate() {
@@ -111,22 +113,23 @@ impl Histogram {
 
 /// Where short-lived ends and long-lived begins, with the numbers of the metrics.
 fn draw_thresholds(canvas: &Canvas<'_>, tcp: &Tcp, durations: &Axis, plot: Area) -> Drawn {
+    let count = |number: u64, what: &str| format!("{} {what}", format::count(number));
+    let short = count(tcp.short_lived, &format!("short-lived (< {})", format::seconds(tcp.short_lived_s)));
+    let long = count(tcp.long_lived, &format!("long-lived (≥ {})", format::seconds(tcp.long_lived_s)));
+    let label = Label::SMALL.coloured(THRESHOLD);
     if tcp.short_lived_s > 0.0 {
         let x = durations.at(tcp.short_lived_s.log10());
-        canvas.dashed((x, plot.top - 10), (x, plot.bottom), THRESHOLD)?;
-        let text = format!(
-            "{} short-lived (< {})",
-            format::count(tcp.short_lived),
-            format::seconds(tcp.short_lived_s)
-        );
-        canvas.text((x - 6, plot.top - 8), Label::SMALL.right().coloured(THRESHOLD), &text)?;
+        canvas.dashed((x, plot.top - 14), (x, plot.bottom), THRESHOLD)?;
+        canvas.text((x - 6, plot.top - 10), label.right(), &short)?;
     }
     if tcp.long_lived_s > 0.0 {
         let x = durations.at(tcp.long_lived_s.log10());
-        canvas.dashed((x, plot.top - 10), (x, plot.bottom), THRESHOLD)?;
-        let text =
-            format!("{} long-lived (≥ {})", format::count(tcp.long_lived), format::seconds(tcp.long_lived_s));
-        canvas.text((x + 6, plot.top - 8), Label::SMALL.coloured(THRESHOLD), &text)?;
+        canvas.dashed((x, plot.top - 14), (x, plot.bottom), THRESHOLD)?;
+        // Without room on the right it goes to the left, above the other.
+        let has_room = x + 6 + text_width(&long, 11.0) < plot.right + MARGIN;
+        let (at, label) =
+            if has_room { ((x + 6, plot.top - 10), label) } else { ((x - 6, plot.top - 24), label.right()) };
+        canvas.text(at, label, &long)?;
     }
     Ok(())
 }

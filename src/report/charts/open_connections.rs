@@ -33,7 +33,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     let time = Axis::time(span_us, (plot.left, plot.right));
     let open = Axis::counts(u64::from(fullest.open), (plot.bottom, plot.top));
     let subtitle = format!(
-        "at the fullest tick of each {}; at most {} at once",
+        "the most at any tick within each {}; {} at the peak",
         format::seconds(tables.bin_width_us as f64 / 1e6),
         format::count(u64::from(fullest.open))
     );
@@ -47,20 +47,33 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
 
 /// A step per slice: what was open then, and not a slope between two numbers.
 fn draw_slices(canvas: &Canvas<'_>, slices: &[Slice], end_us: i64, time: &Axis, open: &Axis) -> Drawn {
-    let ends = slices.iter().skip(1).map(|slice| slice.start_us).chain([end_us]);
-    let mut steps: Vec<Point> = Vec::with_capacity(2 * slices.len() + 2);
-    for (slice, end_us) in slices.iter().zip(ends) {
-        let y = open.at(f64::from(slice.open));
-        steps.extend([(time.at(slice.start_us as f64), y), (time.at(end_us as f64), y)]);
-    }
-    // Many slices share a pixel; repeated points would only make the file larger.
-    steps.dedup();
+    let columns = columns(slices, time);
+    let ends = columns.iter().skip(1).map(|(x, _)| *x).chain([time.at(end_us as f64)]);
+    let step = |((x, fullest), end): (&(i32, u32), i32)| {
+        let y = open.at(f64::from(*fullest));
+        [(*x, y), (end, y)]
+    };
+    let steps: Vec<Point> = columns.iter().zip(ends).flat_map(step).collect();
+    let (Some(first), Some(last)) = (steps.first(), steps.last()) else { return Ok(()) };
     let base = open.at(0.0);
-    let (first_x, last_x) = (steps[0].0, steps[steps.len() - 1].0);
     let outline: Vec<Point> =
-        [(first_x, base)].into_iter().chain(steps.clone()).chain([(last_x, base)]).collect();
+        [(first.0, base)].into_iter().chain(steps.iter().copied()).chain([(last.0, base)]).collect();
     canvas.area(&outline, PLAIN)?;
     canvas.path(&steps, PLAIN)
+}
+
+/// The fullest of the slices that share a column of pixels, so that ten thousand slices are
+/// no larger a picture than a thousand, and no peak is lost.
+fn columns(slices: &[Slice], time: &Axis) -> Vec<(i32, u32)> {
+    let mut columns: Vec<(i32, u32)> = Vec::with_capacity(slices.len().min(canvas::SIZE.0 as usize));
+    for slice in slices {
+        let x = time.at(slice.start_us as f64);
+        match columns.last_mut() {
+            Some((last_x, fullest)) if *last_x == x => *fullest = slice.open.max(*fullest),
+            _ => columns.push((x, slice.open)),
+        }
+    }
+    columns
 }
 
 fn mark_fullest(canvas: &Canvas<'_>, fullest: &Slice, width_us: i64, time: &Axis, open: &Axis) -> Drawn {
@@ -85,4 +98,19 @@ fn slices(tables: &Tables) -> Result<Vec<Slice>> {
 fn end_us(tables: &Tables, slices: &[Slice]) -> i64 {
     let last_us = slices.last().map_or(0, |slice| slice.start_us);
     last_us.saturating_add(tables.bin_width_us.max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peak_survives_however_narrow_its_slice_is() {
+        let slices: Vec<_> = (0..10_000)
+            .map(|i| Slice { start_us: i * 1_000, open: if i == 4_321 { 900 } else { 3 } })
+            .collect();
+        let columns = columns(&slices, &Axis::time((0, 10_000_000), (0, 100)));
+        assert_eq!(columns.len(), 101);
+        assert_eq!(columns.iter().filter(|(_, open)| *open == 900).count(), 1);
+    }
 }

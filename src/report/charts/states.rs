@@ -1,6 +1,6 @@
 //! TCP sockets by the state in which they were seen last.
 
-use super::bars::{self, Bar, Row};
+use super::bars::{self, Bar, Row, Values};
 use super::canvas::{self, Canvas};
 use super::{Chart, Subject, palette};
 use crate::Result;
@@ -28,5 +28,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     };
     let rows: Vec<_> = states.iter().map(row).collect();
     let subtitle = format!("{} TCP sockets by the state in which each was seen last", format::count(total));
-    canvas::picture(CHART.title, &subtitle, |canvas| bars::draw(canvas, Canvas::inside(), &rows))
+    canvas::picture(CHART.title, &subtitle, |canvas| {
+        bars::draw(canvas, Canvas::inside(), &rows, Values::AtEnd)
+    })
 }

@@ -1,6 +1,6 @@
 //! Which processes had the most connections.
 
-use super::bars::{self, Bar, Row};
+use super::bars::{self, Bar, Row, Values};
 use super::canvas::{self, Canvas};
 use super::{Chart, Subject};
 use crate::Result;
@@ -33,5 +33,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
         format::count(total),
         format::count(overview.processes)
     );
-    canvas::picture(CHART.title, &subtitle, |canvas| bars::draw(canvas, Canvas::inside(), &rows))
+    canvas::picture(CHART.title, &subtitle, |canvas| {
+        bars::draw(canvas, Canvas::inside(), &rows, Values::AtEnd)
+    })
 }

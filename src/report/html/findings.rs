@@ -1,7 +1,7 @@
 //! A finding as the page shows it.
 
-use super::view::{Fact, Table, name_of, plural};
-use crate::report::format::{self, UNKNOWN};
+use super::view::{Fact, Table, name_of};
+use crate::report::format::{self, UNKNOWN, plural};
 use crate::report::json::v1::{Entities, Finding, Measurement};
 
 /// A finding as text.

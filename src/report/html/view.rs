@@ -103,7 +103,7 @@ pub(super) struct DetectorView {
 impl From<&Detector> for DetectorView {
     fn from(detector: &Detector) -> Self {
         let (status, result) = match detector.status {
-            DetectorStatus::Ran => ("ran", plural(detector.findings, "finding")),
+            DetectorStatus::Ran => ("ran", format::plural(detector.findings, "finding")),
             DetectorStatus::Skipped => ("skipped", detector.reason.clone().unwrap_or_default()),
             DetectorStatus::Failed => ("failed", detector.reason.clone().unwrap_or_default()),
         };
@@ -136,12 +136,6 @@ fn threshold(value: &serde_json::Value) -> String {
         serde_json::Value::Null => UNKNOWN.to_owned(),
         other => other.to_string(),
     }
-}
-
-/// `1 finding`, `2 findings`.
-pub(super) fn plural(number: u64, noun: &str) -> String {
-    let ending = if number == 1 { "" } else { "s" };
-    format!("{} {noun}{ending}", count(number))
 }
 
 pub(super) fn or_unknown<T>(value: Option<T>, text: impl FnOnce(T) -> String) -> String {
@@ -246,13 +240,5 @@ mod tests {
         });
         let values: Vec<_> = facts.iter().map(|fact| fact.value.as_str()).collect();
         assert_eq!(values, ["–", "0", "0", "–", "0 (–)", "0 (–)", "–", "–"]);
-    }
-
-    #[test]
-    fn one_is_not_many() {
-        assert_eq!(
-            (plural(1, "finding"), plural(0, "finding")),
-            ("1 finding".to_owned(), "0 findings".to_owned())
-        );
     }
 }

@@ -5,13 +5,10 @@ mod analyze;
 mod bad_input;
 mod capture_format;
 mod fixture;
-<<<<<<< HEAD
 mod geo;
 mod metrics;
 #[cfg(target_os = "linux")]
 mod record;
-=======
 mod report;
->>>>>>> rep
 mod runner;
 mod scene;

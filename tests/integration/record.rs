@@ -87,16 +87,16 @@ fn text(batch: &RecordBatch, column: Column, row: usize) -> Option<String> {
 /// Records in this process, calling `after_tick` after each, so that the test and the recorder
 /// take turns and nothing depends on how fast the machine is.
 fn record_steps(path: &Path, steps: &mut [&mut dyn FnMut()]) {
-    let stop = Stop::default();
+    let end = Stop::default();
     let plan = Plan { interval: Duration::from_millis(100), duration: None };
     let output = Output { path: path.to_path_buf(), overwrite: Overwrite::Never };
     let mut host = open_host().unwrap();
     let mut turns = steps.iter_mut();
     let mut after_tick = |_: &_| match turns.next() {
         Some(step) => step(),
-        None => stop.ask(),
+        None => end.ask(),
     };
-    let clock = (&SystemClock as _, &stop);
+    let clock = (&SystemClock as _, &end);
     record(&plan, &output, host.as_mut(), clock, HostFacts::read(), &mut after_tick).unwrap();
 }
 

@@ -41,9 +41,12 @@ SCHEMA = pa.schema([
 
 
 def dictionary(codes: np.ndarray, values: list[str], null: np.ndarray | None = None) -> pa.Array:
-    """A dictionary column of codes into values."""
-    keys = pa.array(codes.astype("i4"), mask=null)
-    return pa.DictionaryArray.from_arrays(keys, pa.array(values, pa.string()))
+    """A dictionary column of codes into values, without the values that no row has."""
+    used, keys = np.unique(codes if null is None else codes[~null], return_inverse=True)
+    all_keys = np.zeros(len(codes), "i4")
+    all_keys[slice(None) if null is None else ~null] = keys
+    values = [values[code] for code in used.tolist()]
+    return pa.DictionaryArray.from_arrays(pa.array(all_keys, mask=null), pa.array(values, pa.string()))
 
 
 def codes_of(column: pa.ChunkedArray) -> tuple[np.ndarray, list[str], np.ndarray]:

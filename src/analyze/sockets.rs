@@ -200,7 +200,16 @@ impl<'a> Processes<'a> {
     }
 }
 
+/// Kinds of address (`remote_scope`) that do not leave the local networks.
+const LOCAL_SCOPES: [&str; 7] =
+    ["loopback", "link-local", "private", "shared-nat", "multicast", "broadcast", "unspecified"];
+
 impl Socket<'_> {
+    /// Whether the remote is beyond the host's own and private networks.
+    pub fn is_beyond_local_networks(&self) -> bool {
+        self.remote_scope.is_some_and(|scope| !LOCAL_SCOPES.contains(&scope))
+    }
+
     /// Whether a TCP state is among those seen.
     pub fn was_in(&self, state: &str) -> bool {
         self.states.split('>').any(|seen| seen == state)

@@ -93,6 +93,15 @@ impl CaptureFile {
         spans?.into_iter().reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
     }
 
+    /// Whether no row of a row group has a value in this column, by the statistics of the file.
+    /// Reading such a column costs more than it tells.
+    pub fn is_all_null(&self, row_group: usize, column: Column) -> bool {
+        let group = self.footer.metadata().row_group(row_group);
+        let chunk = group.columns().iter().find(|c| c.column_path().string() == column.name());
+        let nulls = chunk.and_then(|chunk| chunk.statistics()?.null_count_opt());
+        nulls.is_some_and(|nulls| i64::try_from(nulls) == Ok(group.num_rows()))
+    }
+
     /// The rows of one row group, in batches that have just these columns, in this order of
     /// the schema. Rows lie by `conn_id`, then `ts`.
     ///

@@ -18,10 +18,10 @@ use crate::report::escape;
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// How long to record, such as 30s, 10m or 1h30m [default: until Ctrl-C]
-    #[arg(short, long, value_name = "TIME", value_parser = parse_duration)]
+    #[arg(short, long, value_name = "TIME", value_parser = parse_duration, allow_hyphen_values = true)]
     duration: Option<Duration>,
     /// Time between two snapshots, such as 500ms or 5s
-    #[arg(short, long, value_name = "TIME", value_parser = parse_interval, default_value = "1s")]
+    #[arg(short, long, value_name = "TIME", value_parser = parse_interval, allow_hyphen_values = true, default_value = "1s")]
     interval: Duration,
     /// The capture to write [default: netrec-HOST-START.parquet in this folder]
     #[arg(short, long, value_name = "FILE")]

@@ -1,4 +1,4 @@
-//! One database in MaxMind's format, whoever made it.
+//! One database in `MaxMind`'s format, whoever made it.
 
 use std::net::IpAddr;
 
@@ -20,7 +20,7 @@ const MOST_CHARACTERS: usize = 200;
 /// tree and records are where the metadata says. They lie far apart in the tree.
 const PROBES: [&str; 6] = ["1.1.1.1", "8.8.8.8", "81.2.69.142", "203.0.113.1", "2001:218::1", "2a00:1450::1"];
 
-/// Where each field is: nested as MaxMind has it, or flat as others have it. The first path
+/// Where each field is: nested as `MaxMind` has it, or flat as others have it. The first path
 /// that leads somewhere counts.
 const COUNTRY_CODE: &[&[&str]] = &[&["country", "iso_code"], &["country_code"]];
 const COUNTRY: &[&[&str]] = &[&["country", "names", "en"], &["country_name"], &["country"]];

@@ -135,8 +135,8 @@ impl Place {
 }
 
 /// An error about a database, in the words of its reader.
-fn unusable(path: &Path, reason: impl ToString) -> Error {
-    Error::Geo { path: path.to_path_buf(), reason: reason.to_string() }
+fn unusable(path: &Path, reason: impl Into<String>) -> Error {
+    Error::Geo { path: path.to_path_buf(), reason: reason.into() }
 }
 
 #[cfg(test)]

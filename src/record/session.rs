@@ -226,3 +226,146 @@ fn disk_report() -> SourceReport {
         detail: "the recording ended early, because the disk was nearly full".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::path::Path;
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::capture::{CaptureFile, Overwrite, Protocol, Row};
+
+    /// A clock that jumps to whatever is waited for.
+    #[derive(Clone, Default)]
+    struct FakeClock(Rc<Cell<i64>>);
+
+    impl Clock for FakeClock {
+        fn now(&self) -> Moment {
+            Moment { ts_us: 1_700_000_000_000_000 + self.0.get() / 1000, mono_ns: self.0.get() }
+        }
+
+        fn wait_until(&self, mono_ns: i64, _stop: &Stop) {
+            self.0.set(self.0.get().max(mono_ns));
+        }
+    }
+
+    /// A host with one socket, whose ticks take as long as the script says; none is a failure.
+    struct FakeHost {
+        clock: FakeClock,
+        costs_ms: Vec<Option<i64>>,
+        asked: usize,
+        stop_after: Option<(usize, Stop)>,
+    }
+
+    impl Host for FakeHost {
+        fn observe(&mut self, tick: Tick, rows: &mut Vec<Row>) -> Result<Seen> {
+            let cost_ms = self.costs_ms.get(self.asked).copied().unwrap_or(Some(0));
+            self.asked += 1;
+            if let Some((_, stop)) = self.stop_after.as_ref().filter(|(after, _)| *after == self.asked) {
+                stop.ask();
+            }
+            let cost_ms = cost_ms.ok_or_else(|| Error::Record("no answer".to_owned()))?;
+            self.clock.0.set(self.clock.0.get() + cost_ms * 1_000_000);
+            assert!(rows.is_empty(), "a vector that came back must be empty");
+            let row = Row::snapshot(7, Protocol::Tcp, ("127.0.0.1".parse().unwrap(), 80));
+            rows.push(Row { tick: tick.number, ts_us: tick.moment.ts_us, ..row });
+            Ok(Seen { sockets: 1, processes: 0, connections: 1 })
+        }
+
+        fn reports(&self) -> Vec<SourceReport> {
+            vec![SourceReport {
+                name: "fake".to_owned(),
+                status: SourceStatus::Ran,
+                detail: "one socket".to_owned(),
+            }]
+        }
+    }
+
+    /// Records with a tick each 100 ms.
+    fn run(
+        path: &Path,
+        duration_ms: Option<u64>,
+        costs_ms: &[Option<i64>],
+        stop_after: Option<usize>,
+    ) -> Result<Recording> {
+        let clock = FakeClock::default();
+        clock.0.set(5_000_000_000);
+        let stop = Stop::default();
+        let mut host = FakeHost {
+            clock: clock.clone(),
+            costs_ms: costs_ms.to_vec(),
+            asked: 0,
+            stop_after: stop_after.map(|after| (after, stop.clone())),
+        };
+        let plan =
+            Plan { interval: Duration::from_millis(100), duration: duration_ms.map(Duration::from_millis) };
+        let output = Output { path: path.to_path_buf(), overwrite: Overwrite::Never };
+        let facts = HostFacts { host_name: Some("web01".to_owned()), ..HostFacts::default() };
+        record(&plan, &output, &mut host, (&clock, &stop), facts, &mut |_| ())
+    }
+
+    #[test]
+    fn a_planned_recording_ends_on_its_grid_and_describes_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c.parquet");
+        let recording = run(&path, Some(1000), &[], None).unwrap();
+        let metadata = &recording.metadata;
+        assert_eq!((metadata.ticks_planned, metadata.ticks_taken, metadata.ticks_late), (Some(11), 11, 0));
+        assert_eq!(metadata.end_mono_ns - metadata.start_mono_ns, 1_000_000_000);
+        assert_eq!(metadata.end_us - metadata.start_us, 1_000_000);
+        assert_eq!((metadata.interval_ms, metadata.events_lost), (100, None));
+        assert_eq!((recording.ending, recording.connections), (Ending::Planned, 1));
+        let read = CaptureFile::open(&path).unwrap();
+        assert_eq!((read.rows(), read.bytes()), (11, recording.bytes));
+        assert_eq!(read.metadata().host_name.as_deref(), Some("web01"));
+        assert_eq!(read.metadata().sources.len(), 1);
+        assert!(!read.metadata().is_degraded());
+    }
+
+    #[test]
+    fn ticks_that_take_too_long_make_the_next_ones_late_and_are_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        // The second tick takes 370 ms: the third, due at 200, begins at 470; 300 and 400 are left out.
+        let recording =
+            run(&folder.path().join("c.parquet"), Some(1000), &[Some(0), Some(370)], None).unwrap();
+        assert_eq!((recording.metadata.ticks_taken, recording.metadata.ticks_late), (9, 3));
+        assert!(recording.metadata.is_degraded());
+    }
+
+    #[test]
+    fn a_snapshot_that_fails_is_counted_and_said_and_does_not_end_the_recording() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c.parquet");
+        let recording = run(&path, Some(500), &[Some(0), None, None, Some(0)], None).unwrap();
+        assert_eq!((recording.metadata.ticks_taken, recording.metadata.ticks_late), (4, 2));
+        let report = recording.metadata.sources.iter().find(|source| source.name == "snapshots").unwrap();
+        assert!(report.detail.starts_with("2 snapshots") && report.detail.contains("no answer"));
+    }
+
+    #[test]
+    fn a_host_that_does_not_answer_at_all_is_an_error_and_leaves_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = run(&folder.path().join("c.parquet"), Some(500), &[None], None).unwrap_err();
+        assert!(error.to_string().contains("no answer"), "{error}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn asking_for_the_end_completes_the_file_with_what_there_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c.parquet");
+        let recording = run(&path, None, &[], Some(4)).unwrap();
+        assert_eq!((recording.ending, recording.metadata.ticks_planned), (Ending::Asked, None));
+        assert_eq!((recording.metadata.ticks_taken, recording.metadata.ticks_late), (4, 0));
+        assert_eq!(CaptureFile::open(&path).unwrap().rows(), 4);
+    }
+
+    #[test]
+    fn more_ticks_than_may_wait_are_all_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c.parquet");
+        run(&path, Some(100_000), &[], None).unwrap();
+        assert_eq!(CaptureFile::open(&path).unwrap().rows(), 1001);
+    }
+}

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use crate::fixture;
 
 /// Set to write the published schema anew instead of comparing it.
-const UPDATE: &str = "NETREC_UPDATE_SCHEMAS";
+const UPDATE: &str = "UPDATE";
 
 #[test]
 fn the_published_schema_is_the_code() {

@@ -1,8 +1,14 @@
 //! The built program, run as a user runs it. One binary, so that the heavy crates are linked once.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should say where")]
 
+mod analyze;
 mod bad_input;
 mod capture_format;
 mod fixture;
+mod geo;
+mod metrics;
+#[cfg(target_os = "linux")]
+mod record;
 mod report;
 mod runner;
+mod scene;

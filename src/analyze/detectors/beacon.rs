@@ -54,6 +54,14 @@ impl Default for Thresholds {
     }
 }
 
+impl Thresholds {
+    /// Largest spread of the gaps for a pair: half for several sources together, as there are
+    /// many such groups, and no reason why they should have a common clock.
+    fn max_spread(&self, pair: &Pair<'_>) -> f64 {
+        if pair.source.is_some() { self.max_spread } else { self.max_spread / 2.0 }
+    }
+}
+
 impl Detector for Beacon {
     type Config = Thresholds;
 
@@ -73,9 +81,10 @@ impl Detector for Beacon {
             `min_score`; arrivals without any period reach about 0.7, so this alone says little. The p-value says how \
             often as many connections at random times would be at least as regular, at the coarseness of \
             this recording; over all pairs, the expected share of false discoveries (Benjamini-Hochberg) is at most \
-            `max_q`. And the gaps lie on average no further than `max_spread` of the median gap from it. Periods \
-            below `min_period_s` seconds or two ticks cannot be told from a busy process. Severity: medium to a \
-            public address; low to any other; info for services that are periodic by design (NTP, DHCP, mDNS, SSDP, \
+            `max_q`. And the gaps lie on average no further than `max_spread` of the median gap from it, half of that for \
+            several processes together. Periods \
+            below `min_period_s` seconds or two ticks cannot be told from a busy process. Severity: medium beyond \
+            the local networks; low within them; info for services that are periodic by design (NTP, DHCP, mDNS, SSDP, \
             LLMNR) and for connections that follow each other without a pause.",
         false_positives: "Update checks, health checks, monitoring agents, mail clients, push notifications, cron jobs, \
             anything that polls. A download in equal pieces, one connection after the other. The question is not \
@@ -192,7 +201,7 @@ fn found(candidates: &[Candidate<'_>], timing: &Timing, config: &Thresholds) -> 
     let meets = |c: &Candidate<'_>| {
         c.score.total >= config.min_score
             && c.q_value <= config.max_q
-            && c.arrivals.spread() <= config.max_spread
+            && c.arrivals.spread() <= config.max_spread(&c.series.pair)
             // A start is known to a tick, and so is a period.
             && c.period_s >= 0.95 * timing.shortest_s
     };

@@ -48,11 +48,11 @@ impl Default for Thresholds {
             trees: 100,
             sample_size: 256,
             min_connections: 50,
-            min_score: 0.65,
-            max_share: 0.01,
+            min_score: 0.7,
+            max_share: 0.002,
             min_robust_z: 3.5,
             low_score: 0.75,
-            max_findings: 20,
+            max_findings: 10,
         }
     }
 }

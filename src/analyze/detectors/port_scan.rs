@@ -109,8 +109,8 @@ impl Detector for PortScan {
             `min_unestablished_share` of the contacts must not have become a connection at all, which keeps health \
             checks that only connect and close from counting; this is not asked of scans from outside. More than `max_separate` scans of \
             one source become one finding. Severity: a scan from this host into other networks is medium, and high \
-            with 100 contacts or more, mostly failed; inside this host medium; from outside medium, and low if from a \
-            public address, as every public address is scanned all day.",
+            with 100 contacts or more, mostly failed; inside this host medium; from outside medium, and low if from \
+            beyond the local networks, as every public address is scanned all day.",
         false_positives: "Inventory and vulnerability scanners that are meant to do this; monitoring that checks many \
             services while most are down; a peer-to-peer client whose peers are mostly gone and share a port; a program \
             with a long list of servers during a network outage. A scan with a half-open (SYN) tool uses no socket \
@@ -182,12 +182,12 @@ fn finding(sockets: &Sockets<'_>, scan: &Scan<'_>, config: &Thresholds) -> Findi
     Finding::new(&PortScan::ABOUT, judgement, Evidence::new(measurements(scan, config), &ids, (first, last)))
 }
 
-fn is_from_public(scan: &Scan<'_>, members: &[Socket<'_>]) -> bool {
-    scan.side == Side::FromOutside && members.iter().all(|socket| socket.remote_scope == Some("public"))
+fn is_from_beyond(scan: &Scan<'_>, members: &[Socket<'_>]) -> bool {
+    scan.side == Side::FromOutside && members.iter().all(Socket::is_beyond_local_networks)
 }
 
 fn severity(scan: &Scan<'_>, members: &[Socket<'_>]) -> Severity {
-    if is_from_public(scan, members) {
+    if is_from_beyond(scan, members) {
         return Severity::Low;
     }
     let stays_inside = members.iter().all(|socket| socket.direction == Some("internal"));
@@ -196,7 +196,7 @@ fn severity(scan: &Scan<'_>, members: &[Socket<'_>]) -> Severity {
 }
 
 fn attack(scan: &Scan<'_>, members: &[Socket<'_>]) -> Vec<&'static str> {
-    if is_from_public(scan, members) { vec!["T1595.001"] } else { vec!["T1046"] }
+    if is_from_beyond(scan, members) { vec!["T1595.001"] } else { vec!["T1046"] }
 }
 
 /// Surer with a higher share and number of failures; less sure where the end of the

@@ -2,7 +2,7 @@
 
 use polars::prelude::DataFrame;
 
-use super::shares::{By, first, shares};
+use super::shares::{By, endpoint_shares, first, shares};
 use super::sockets::Sockets;
 use super::{Bandwidth, ProcessLoad};
 use crate::Result;
@@ -16,13 +16,12 @@ pub(super) fn bandwidth(tables: &Tables, sockets: &Sockets<'_>) -> Result<Bandwi
     let (bytes_sent, peak_sent) = sum_and_peak(&tables.time_bins, "bytes_sent")?;
     let (bytes_received, peak_received) = sum_and_peak(&tables.time_bins, "bytes_received")?;
     let by_process = shares(sockets, sockets.connections(), |row| sockets.process_name.get(row), By::Bytes);
-    let by_endpoint = shares(sockets, sockets.connections(), |row| sockets.remote_addr.get(row), By::Bytes);
     Ok(Bandwidth {
         bytes_sent,
         bytes_received,
         connections_not_counted: sockets.connections().filter(|row| !sockets.is_counted(*row)).count() as u64,
         by_process: first(by_process),
-        by_endpoint: first(by_endpoint),
+        by_endpoint: first(endpoint_shares(&tables.endpoints, By::Bytes)?),
         peak_sent_per_s: peak_sent as f64 / bin_width_s,
         peak_received_per_s: peak_received as f64 / bin_width_s,
     })

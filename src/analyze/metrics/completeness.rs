@@ -2,7 +2,6 @@
 
 use super::Completeness;
 use super::sockets::Sockets;
-use crate::Result;
 use crate::analyze::Tables;
 use crate::capture::{Metadata, SourceStatus};
 
@@ -13,11 +12,7 @@ const FEWEST_INTERVALS: f64 = 3.0;
 /// periods goes, in seconds.
 const EVENT_RESOLUTION_S: f64 = 1.0;
 
-pub(super) fn completeness(
-    sockets: &Sockets<'_>,
-    tables: &Tables,
-    metadata: &Metadata,
-) -> Result<Completeness> {
+pub(super) fn completeness(sockets: &Sockets<'_>, tables: &Tables, metadata: &Metadata) -> Completeness {
     let count = |is: &dyn Fn(usize) -> bool| sockets.connections().filter(|row| is(*row)).count() as u64;
     let saw_events = metadata.events_lost.is_some();
     let mut completeness = Completeness {
@@ -36,7 +31,7 @@ pub(super) fn completeness(
     let udp_without_bytes =
         count(&|row| !sockets.is_counted(row) && sockets.protocol.get(row) == Some("udp"));
     completeness.blind_spots = blind_spots(&completeness, metadata, udp_without_bytes);
-    Ok(completeness)
+    completeness
 }
 
 fn period_range_s(tables: &Tables, saw_events: bool) -> Option<(f64, f64)> {
@@ -49,7 +44,8 @@ fn period_range_s(tables: &Tables, saw_events: bool) -> Option<(f64, f64)> {
 fn blind_spots(known: &Completeness, metadata: &Metadata, udp_without_bytes: u64) -> Vec<String> {
     let mut spots = Vec::new();
     if let Some(import) = &metadata.import {
-        spots.push(format!("Imported from {}: what that file does not say is not known here.", import.format));
+        spots
+            .push(format!("Imported from {}: what that file does not say is not known here.", import.format));
     }
     if let Some(lifetime_s) = known.shortest_lifetime_s {
         spots.push(format!(
@@ -62,7 +58,9 @@ fn blind_spots(known: &Completeness, metadata: &Metadata, udp_without_bytes: u64
     if known.ticks_late > 0 {
         spots.push(format!("Late ticks or ticks left out: {} of {}.", known.ticks_late, ticks(known)));
     }
-    if let Some(planned) = known.ticks_planned.filter(|planned| *planned > known.ticks_taken + known.ticks_late) {
+    if let Some(planned) =
+        known.ticks_planned.filter(|planned| *planned > known.ticks_taken + known.ticks_late)
+    {
         spots.push(format!("The recording ended after {} of {planned} planned ticks.", known.ticks_taken));
     }
     spots.extend(unknown_parts(known, udp_without_bytes));
@@ -81,7 +79,8 @@ fn unknown_parts(known: &Completeness, udp_without_bytes: u64) -> Vec<String> {
     let mut spots = Vec::new();
     let total = known.connections;
     if known.connections_without_owner > 0 {
-        spots.push(format!("{} of {total} connections have no known owner.", known.connections_without_owner));
+        spots
+            .push(format!("{} of {total} connections have no known owner.", known.connections_without_owner));
     }
     if known.connections_without_bytes > 0 {
         spots.push(format!(

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::Geography;
 use super::shares::{By, shares};
@@ -14,19 +15,34 @@ pub(super) fn geography(tables: &Tables, sockets: &Sockets<'_>) -> Result<Geogra
     let public = || sockets.connections().filter(is_public);
     let located = || public().filter(|row| sockets.country_code.get(*row).is_some());
     let cities = tables.endpoints.column("city")?.str()?;
-    let city = |row: usize| cities.get(sockets.endpoint.get(row)? as usize);
-    let city_name = |row: usize| match (city(row), sockets.country_code.get(row)) {
-        (Some(city), Some(code)) => Some(format!("{city}, {code}")),
-        (city, _) => city.map(str::to_owned),
+    let city = |row: usize| {
+        let name = cities.get(sockets.endpoint.get(row)? as usize)?;
+        Some(City { name, country_code: sockets.country_code.get(row) })
     };
     let in_cities = public().filter(|row| city(*row).is_some());
     Ok(Geography {
         by_country: shares(sockets, located(), |row| sockets.country_code.get(row), By::Connections),
-        by_city: shares(sockets, in_cities, city_name, By::Connections),
+        by_city: shares(sockets, in_cities, city, By::Connections),
         direction_by_country: directions(sockets, located()),
         public_unknown: (public().count() - located().count()) as u64,
         not_public: sockets.connections().filter(|row| !is_public(row)).count() as u64,
     })
+}
+
+/// `London, GB`
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct City<'a> {
+    name: &'a str,
+    country_code: Option<&'a str>,
+}
+
+impl fmt::Display for City<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.country_code {
+            Some(code) => write!(f, "{}, {code}", self.name),
+            None => write!(f, "{}", self.name),
+        }
+    }
 }
 
 fn directions(sockets: &Sockets<'_>, rows: impl Iterator<Item = usize>) -> Vec<(String, String, u64)> {

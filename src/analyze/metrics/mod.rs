@@ -247,5 +247,5 @@ pub fn measure(tables: &Tables, _metadata: &Metadata, settings: &Settings) -> Re
 /// # Errors
 /// If a table lacks a column: a bug.
 pub fn completeness(tables: &Tables, metadata: &Metadata) -> Result<Completeness> {
-    completeness::completeness(&Sockets::of(&tables.connections)?, tables, metadata)
+    Ok(completeness::completeness(&Sockets::of(&tables.connections)?, tables, metadata))
 }

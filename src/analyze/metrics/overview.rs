@@ -6,15 +6,14 @@ use std::fmt;
 use polars::prelude::StringChunked;
 
 use super::Overview;
-use super::shares::{By, first, shares};
+use super::shares::{By, endpoint_shares, first, shares};
 use super::sockets::Sockets;
 use crate::Result;
 use crate::analyze::Tables;
 
 pub(super) fn overview(tables: &Tables, sockets: &Sockets<'_>) -> Result<Overview> {
-    let by = |names: &StringChunked| {
-        shares(sockets, sockets.connections(), |row| names.get(row), By::Connections)
-    };
+    let by =
+        |names: &StringChunked| shares(sockets, sockets.connections(), |row| names.get(row), By::Connections);
     let tcp = (0..sockets.len).filter(|row| sockets.protocol.get(*row) == Some("tcp"));
     let services = Services::of(sockets);
     Ok(Overview {
@@ -28,7 +27,7 @@ pub(super) fn overview(tables: &Tables, sockets: &Sockets<'_>) -> Result<Overvie
         by_state: shares(sockets, tcp, |row| sockets.state.get(row), By::Connections),
         by_scope: by(sockets.remote_scope),
         top_processes: first(by(sockets.process_name)),
-        top_endpoints: first(by(sockets.remote_addr)),
+        top_endpoints: first(endpoint_shares(&tables.endpoints, By::Connections)?),
         top_ports: first(shares(sockets, sockets.connections(), |row| services.of_row(row), By::Connections)),
         open_connections_max: tables
             .time_bins
@@ -70,7 +69,7 @@ impl<'a> Services<'a> {
 }
 
 /// `443/tcp`
-#[derive(PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Service<'a> {
     port: u16,
     protocol: &'a str,

@@ -4,8 +4,11 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::hash::Hash;
 
+use polars::prelude::DataFrame;
+
 use super::Share;
 use super::sockets::Sockets;
+use crate::Result;
 
 /// How many names are told apart; the rest is `other`.
 pub(super) const FIRST: usize = 10;
@@ -19,20 +22,57 @@ pub(super) enum By {
 
 /// Sums the rows by a name; rows without one are `unknown`, and stay apart from a process
 /// that calls itself so.
-pub(super) fn shares<N: Hash + Eq + ToString>(
+pub(super) fn shares<N: Hash + Eq + Copy + ToString>(
     sockets: &Sockets<'_>,
     rows: impl Iterator<Item = usize>,
     name: impl Fn(usize) -> Option<N>,
     by: By,
 ) -> Vec<Share> {
-    let mut sums: HashMap<Option<N>, Share> = HashMap::new();
+    let mut places: HashMap<Option<N>, usize> = HashMap::new();
+    let mut sums: Vec<Share> = Vec::new();
+    let mut last: Option<(Option<N>, usize)> = None;
     for row in rows {
-        let sum = sums.entry(name(row)).or_default();
+        let name = name(row);
+        // Neighbours often share a name; comparing is quicker than hashing.
+        let place = match last {
+            Some((last, place)) if last == name => place,
+            _ => *places.entry(name).or_insert_with(|| {
+                sums.push(Share::default());
+                sums.len() - 1
+            }),
+        };
+        last = Some((name, place));
+        let sum = &mut sums[place];
         sum.connections += 1;
         sum.bytes_sent = sum.bytes_sent.saturating_add(sockets.recorded_sent.get(row).unwrap_or(0));
-        sum.bytes_received = sum.bytes_received.saturating_add(sockets.recorded_received.get(row).unwrap_or(0));
+        sum.bytes_received =
+            sum.bytes_received.saturating_add(sockets.recorded_received.get(row).unwrap_or(0));
     }
-    let mut ranked: Vec<(bool, Share)> = sums
+    let named = places.into_iter().map(|(name, place)| (name, std::mem::take(&mut sums[place])));
+    sort(named.collect(), by)
+}
+
+/// The remote addresses of the table of endpoints, which has their sums already.
+pub(super) fn endpoint_shares(endpoints: &DataFrame, by: By) -> Result<Vec<Share>> {
+    let addrs = endpoints.column("remote_addr")?.str()?;
+    let connections = endpoints.column("connections")?.u32()?;
+    let (sent, received) =
+        (endpoints.column("bytes_sent")?.u64()?, endpoints.column("bytes_received")?.u64()?);
+    let named = (0..endpoints.height()).map(|row| {
+        let share = Share {
+            name: String::new(),
+            connections: connections.get(row).map_or(0, u64::from),
+            bytes_sent: sent.get(row).unwrap_or(0),
+            bytes_received: received.get(row).unwrap_or(0),
+        };
+        (addrs.get(row), share)
+    });
+    Ok(sort(named.collect(), by))
+}
+
+/// Names them, largest first; equal ones by name.
+fn sort<N: ToString>(named: Vec<(Option<N>, Share)>, by: By) -> Vec<Share> {
+    let mut ranked: Vec<(bool, Share)> = named
         .into_iter()
         .map(|(name, share)| {
             let text = name.as_ref().map_or_else(|| "unknown".to_owned(), ToString::to_string);

@@ -11,7 +11,8 @@ use crate::analyze::model::{EndpointId, TextId, Texts};
 pub(super) struct Addresses {
     parsed: HashMap<TextId, IpAddr>,
     endpoints: Vec<TextId>,
-    endpoint_ids: HashMap<TextId, EndpointId>,
+    /// By text.
+    endpoint_ids: Vec<Option<EndpointId>>,
 }
 
 impl Addresses {
@@ -28,13 +29,17 @@ impl Addresses {
 
     /// The record of a remote address, new or known.
     pub(super) fn endpoint(&mut self, text: TextId, texts: &Texts) -> Result<EndpointId, Reason> {
-        if let Some(id) = self.endpoint_ids.get(&text) {
-            return Ok(*id);
+        let index = text.0 as usize;
+        if let Some(id) = self.endpoint_ids.get(index).copied().flatten() {
+            return Ok(id);
         }
         self.parse(text, texts)?;
         let id = EndpointId(self.endpoints.len() as u32);
         self.endpoints.push(text);
-        self.endpoint_ids.insert(text, id);
+        if index >= self.endpoint_ids.len() {
+            self.endpoint_ids.resize(texts.len(), None);
+        }
+        self.endpoint_ids[index] = Some(id);
         Ok(id)
     }
 

@@ -39,14 +39,22 @@ pub(super) type Reason = String;
 /// A column of numbers.
 pub(super) struct Numbers<T: ArrowPrimitiveType> {
     values: ScalarBuffer<T::Native>,
-    nulls: Option<NullBuffer>,
+    nulls: Nulls,
 }
 
 /// A column of texts: keys into a dictionary.
 pub(super) struct Words {
     keys: ScalarBuffer<i32>,
-    nulls: Option<NullBuffer>,
+    nulls: Nulls,
     values: StringArray,
+}
+
+/// Which rows of a column have no value.
+enum Nulls {
+    None,
+    Some(NullBuffer),
+    /// Also where the column was not read at all.
+    All,
 }
 
 /// The columns of a batch.
@@ -82,7 +90,7 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    /// Takes the columns out of a batch that has all of them.
+    /// Takes the columns out of a batch; one that it lacks has no value in any row.
     pub(super) fn new(batch: &RecordBatch) -> Result<Self, Reason> {
         let [name, exe, cmdline, username, parent, container, sha256] = OWNER_TEXTS;
         let owner_text = |column| Words::new(batch, column);
@@ -160,38 +168,40 @@ impl Batch {
 
 impl<T: ArrowPrimitiveType> Numbers<T> {
     fn new(batch: &RecordBatch, column: Column) -> Result<Self, Reason> {
-        let array: &PrimitiveArray<T> = find(batch, column)?.as_primitive_opt().ok_or_else(|| odd(column))?;
-        Ok(Self { values: array.values().clone(), nulls: nulls_of(array) })
+        let Some(array) = batch.column_by_name(column.name()) else {
+            return Ok(Self { values: ScalarBuffer::from(Vec::new()), nulls: Nulls::All });
+        };
+        let array: &PrimitiveArray<T> = array.as_primitive_opt().ok_or_else(|| odd(column))?;
+        Ok(Self { values: array.values().clone(), nulls: Nulls::of(array) })
     }
 
     /// The value of a row.
     pub(super) fn get(&self, row: usize) -> Option<T::Native> {
-        match &self.nulls {
-            Some(nulls) if nulls.is_null(row) => None,
-            _ => Some(self.values[row]),
-        }
+        if self.nulls.has(row) { None } else { Some(self.values[row]) }
     }
 
     fn mark(&self, changes: &mut [u8], flag: u8) {
-        match &self.nulls {
-            None => mark_values(changes, &self.values, flag),
-            Some(nulls) if nulls.null_count() == changes.len() => {}
-            Some(nulls) => {
-                mark_values(changes, &self.values, flag);
-                mark_nulls(changes, nulls, flag);
-            }
+        if let Nulls::All = self.nulls {
+            return;
+        }
+        mark_values(changes, &self.values, flag);
+        if let Nulls::Some(nulls) = &self.nulls {
+            mark_nulls(changes, nulls, flag);
         }
     }
 }
 
 impl Words {
     fn new(batch: &RecordBatch, column: Column) -> Result<Self, Reason> {
-        let array: &DictionaryArray<Int32Type> =
-            find(batch, column)?.as_dictionary_opt().ok_or_else(|| odd(column))?;
+        let Some(array) = batch.column_by_name(column.name()) else {
+            let values = StringArray::new_null(0);
+            return Ok(Self { keys: ScalarBuffer::from(Vec::new()), nulls: Nulls::All, values });
+        };
+        let array: &DictionaryArray<Int32Type> = array.as_dictionary_opt().ok_or_else(|| odd(column))?;
         let values = array.values().as_string_opt::<i32>().ok_or_else(|| odd(column))?;
         Ok(Self {
             keys: array.keys().values().clone(),
-            nulls: nulls_of(array.keys()),
+            nulls: Nulls::of(array.keys()),
             values: values.clone(),
         })
     }
@@ -203,7 +213,7 @@ impl Words {
 
     /// The row's key into the dictionary, if there is a text.
     pub(super) fn key(&self, row: usize) -> Option<usize> {
-        if self.nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
+        if self.nulls.has(row) {
             return None;
         }
         let key = usize::try_from(self.keys[row]).ok()?;
@@ -216,13 +226,12 @@ impl Words {
     }
 
     fn mark(&self, changes: &mut [u8], flag: u8) {
-        match &self.nulls {
-            None => mark_values(changes, &self.keys, flag),
-            Some(nulls) if nulls.null_count() == changes.len() => {}
-            Some(nulls) => {
-                mark_values(changes, &self.keys, flag);
-                mark_nulls(changes, nulls, flag);
-            }
+        if let Nulls::All = self.nulls {
+            return;
+        }
+        mark_values(changes, &self.keys, flag);
+        if let Nulls::Some(nulls) = &self.nulls {
+            mark_nulls(changes, nulls, flag);
         }
     }
 }
@@ -245,6 +254,24 @@ fn mark_nulls(changes: &mut [u8], nulls: &NullBuffer, flag: u8) {
     }
 }
 
+impl Nulls {
+    fn of(array: &dyn Array) -> Self {
+        match array.nulls() {
+            Some(nulls) if nulls.null_count() == array.len() => Self::All,
+            Some(nulls) if nulls.null_count() > 0 => Self::Some(nulls.clone()),
+            _ => Self::None,
+        }
+    }
+
+    fn has(&self, row: usize) -> bool {
+        match self {
+            Self::None => false,
+            Self::Some(nulls) => nulls.is_null(row),
+            Self::All => true,
+        }
+    }
+}
+
 /// The values of a column that may not be null.
 fn always<T: ArrowPrimitiveType>(
     batch: &RecordBatch,
@@ -252,17 +279,10 @@ fn always<T: ArrowPrimitiveType>(
 ) -> Result<ScalarBuffer<T::Native>, Reason> {
     let numbers = Numbers::<T>::new(batch, column)?;
     match numbers.nulls {
-        None => Ok(numbers.values),
-        Some(_) => Err(format!("its column {} has rows without a value", column.name())),
+        Nulls::None => Ok(numbers.values),
+        Nulls::Some(_) | Nulls::All if batch.num_rows() == 0 => Ok(numbers.values),
+        Nulls::Some(_) | Nulls::All => Err(format!("its column {} has rows without a value", column.name())),
     }
-}
-
-fn nulls_of(array: &dyn Array) -> Option<NullBuffer> {
-    array.nulls().filter(|nulls| nulls.null_count() > 0).cloned()
-}
-
-fn find(batch: &RecordBatch, column: Column) -> Result<&dyn Array, Reason> {
-    batch.column_by_name(column.name()).map(AsRef::as_ref).ok_or_else(|| odd(column))
 }
 
 fn odd(column: Column) -> Reason {

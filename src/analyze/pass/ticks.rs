@@ -3,7 +3,7 @@
 //!
 //! Rows come by connection, so a tick's rows are spread over the whole row group, and the sums
 //! over all sockets of a tick are known only at its end. Ticks ascend within a connection:
-//! cells lie in blocks of eight ticks, and a block is looked up once per eight rows.
+//! cells lie in blocks of ticks, and a block is looked up once per so many rows.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,11 +11,11 @@ use super::axis::Axis;
 use crate::analyze::model::{ProcessBin, ProcessId, TimeBin};
 
 /// Ticks in a block; a power of two.
-const BLOCK_TICKS: u32 = 8;
+const BLOCK_TICKS: u32 = 16;
 
 /// Blocks before they are folded early. Honest captures stay far below (a row group of
 /// 262,144 rows has at most a tenth); this bounds the memory for others.
-const MOST_BLOCKS: usize = 64 * 1024;
+const MOST_BLOCKS: usize = 32 * 1024;
 
 /// What one row adds.
 #[derive(Debug, Clone, Copy, Default)]
@@ -62,6 +62,7 @@ struct Sums {
     received: u64,
     cpu_sum: f64,
     cpu_ticks: u32,
+    cpu_max: Option<f32>,
     memory_rss_bytes: Option<u64>,
 }
 
@@ -92,7 +93,7 @@ pub(super) struct Ticks {
     process_bins: HashMap<(u32, ProcessId), Sums>,
     loads: Vec<Load>,
     counted_to: Option<u32>,
-    ticks: u32,
+    taken: u32,
 }
 
 impl Ticks {
@@ -110,7 +111,7 @@ impl Ticks {
             process_bins: HashMap::new(),
             loads: Vec::new(),
             counted_to: None,
-            ticks: 0,
+            taken: 0,
         }
     }
 
@@ -149,7 +150,7 @@ impl Ticks {
         self.fold(None);
         let process_bins =
             self.process_bins.iter().map(|((bin, process), sums)| sums.process_bin(*bin, *process)).collect();
-        (self.bins, process_bins, self.loads, self.ticks)
+        (self.bins, process_bins, self.loads, self.taken)
     }
 
     fn cell(&mut self, process: Option<ProcessId>, tick: u32) -> &mut Cell {
@@ -207,22 +208,35 @@ impl Ticks {
             slice.open_connections = slice.open_connections.max(open);
             if self.counted_to.is_none_or(|counted| tick > counted) {
                 self.counted_to = Some(tick);
-                self.ticks += 1;
+                self.taken += 1;
             }
         }
     }
 
     fn fold_block(&mut self, key: BlockKey, cells: &[Cell], open_by_tick: &mut BTreeMap<u32, (u32, u32)>) {
+        let mut sums: Option<(u32, Sums)> = None;
         for (tick, cell) in (key.block * BLOCK_TICKS..).zip(cells).filter(|(_, cell)| cell.rows > 0) {
             open_by_tick.entry(tick).or_insert((cell.bin, 0)).1 += cell.open;
             let slice = &mut self.bins[cell.bin as usize];
             slice.bytes_sent = slice.bytes_sent.saturating_add(cell.sent);
             slice.bytes_received = slice.bytes_received.saturating_add(cell.received);
             slice.retransmits += cell.retransmits;
-            if let Some(process) = key.process {
-                self.process_bins.entry((cell.bin, process)).or_default().add(cell);
-                self.load(process).add(cell);
+            // Ticks of one slice follow each other, and are summed before they are filed.
+            match &mut sums {
+                Some((bin, sums)) if *bin == cell.bin => sums.add(cell),
+                _ => {
+                    let full = sums.replace((cell.bin, Sums::of(cell)));
+                    self.file(key.process, full);
+                }
             }
+        }
+        self.file(key.process, sums);
+    }
+
+    fn file(&mut self, process: Option<ProcessId>, sums: Option<(u32, Sums)>) {
+        if let (Some(process), Some((bin, sums))) = (process, sums) {
+            self.process_bins.entry((bin, process)).or_default().merge(&sums);
+            self.load(process).add(&sums);
         }
     }
 
@@ -236,6 +250,12 @@ impl Ticks {
 }
 
 impl Sums {
+    fn of(cell: &Cell) -> Self {
+        let mut sums = Self::default();
+        sums.add(cell);
+        sums
+    }
+
     fn add(&mut self, cell: &Cell) {
         self.open = self.open.max(cell.open);
         self.sent = self.sent.saturating_add(cell.sent);
@@ -243,8 +263,19 @@ impl Sums {
         if let Some(cpu) = cell.cpu_percent {
             self.cpu_sum += f64::from(cpu);
             self.cpu_ticks += 1;
+            self.cpu_max = larger(self.cpu_max, Some(cpu));
         }
         self.memory_rss_bytes = self.memory_rss_bytes.max(cell.memory_rss_bytes);
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.open = self.open.max(other.open);
+        self.sent = self.sent.saturating_add(other.sent);
+        self.received = self.received.saturating_add(other.received);
+        self.cpu_sum += other.cpu_sum;
+        self.cpu_ticks += other.cpu_ticks;
+        self.cpu_max = larger(self.cpu_max, other.cpu_max);
+        self.memory_rss_bytes = self.memory_rss_bytes.max(other.memory_rss_bytes);
     }
 
     fn process_bin(&self, bin: u32, process: ProcessId) -> ProcessBin {
@@ -261,12 +292,18 @@ impl Sums {
 }
 
 impl Load {
-    fn add(&mut self, cell: &Cell) {
-        if let Some(cpu) = cell.cpu_percent {
-            self.cpu_sum += f64::from(cpu);
-            self.cpu_ticks += 1;
-            self.cpu_percent_max = Some(self.cpu_percent_max.map_or(cpu, |max| max.max(cpu)));
-        }
-        self.memory_rss_max_bytes = self.memory_rss_max_bytes.max(cell.memory_rss_bytes);
+    fn add(&mut self, sums: &Sums) {
+        self.cpu_sum += sums.cpu_sum;
+        self.cpu_ticks += u64::from(sums.cpu_ticks);
+        self.cpu_percent_max = larger(self.cpu_percent_max, sums.cpu_max);
+        self.memory_rss_max_bytes = self.memory_rss_max_bytes.max(sums.memory_rss_bytes);
+    }
+}
+
+/// The larger of two measurements, of which none is a NaN.
+fn larger(a: Option<f32>, b: Option<f32>) -> Option<f32> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.max(b)),
+        (a, b) => a.or(b),
     }
 }

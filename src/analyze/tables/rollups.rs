@@ -89,7 +89,7 @@ pub(super) fn pair_table(
         rows.text("remote_addr", texts, |(pair, _)| Some(addr(pair.endpoint)))?,
         rows.u16("remote_port", |(pair, _)| Some(pair.port)),
         rows.name("protocol", |(pair, _)| Some(pair.protocol.as_str())),
-        rows.name("direction", |(pair, _)| pair.direction.map(|d| d.as_str())),
+        rows.name("direction", |(pair, _)| pair.direction.map(Direction::as_str)),
         rows.u32("connections", |(_, sums)| Some(sums.connections)),
         rows.u64("bytes_sent", |(_, sums)| Some(sums.bytes_sent)),
         rows.u64("bytes_received", |(_, sums)| Some(sums.bytes_received)),

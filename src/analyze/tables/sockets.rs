@@ -4,8 +4,8 @@ use polars::prelude::DataFrame;
 
 use super::columns::{Rows, TextColumns};
 use crate::Result;
-use crate::analyze::model::{Connection, Recorded};
-use crate::capture::TcpState;
+use crate::analyze::model::{Connection, Direction, Recorded};
+use crate::capture::{OwnerSource, TcpState};
 
 /// States in the order of a connection's life, not of the kernel's numbers.
 const LIFE: [TcpState; TcpState::ALL.len()] = [
@@ -40,7 +40,7 @@ pub(super) fn connections(recorded: &Recorded, texts: &TextColumns) -> Result<Da
         rows.name("remote_scope", |c| endpoint(c).map(|e| e.scope.as_str())),
         rows.name("country_code", |c| endpoint(c)?.place.as_ref()?.country_code.as_deref()),
         rows.name("role", |c| Some(c.role().as_str())),
-        rows.name("direction", |c| c.direction.map(|d| d.as_str())),
+        rows.name("direction", |c| c.direction.map(Direction::as_str)),
         rows.name("state", |c| c.state.map(TcpState::as_str)),
         rows.name("states", |c| states[usize::from(c.states_seen)].as_deref()),
         rows.i64("first_seen_us", |c| Some(c.first_seen_us)),
@@ -61,7 +61,7 @@ pub(super) fn connections(recorded: &Recorded, texts: &TextColumns) -> Result<Da
         rows.u32("process", |c| c.process.map(|id| id.0)),
         rows.u32("pid", |c| process(c)?.pid),
         rows.text("process_name", texts, |c| process(c)?.process_name)?,
-        rows.name("owner_source", |c| c.owner_source.map(|s| s.as_str())),
+        rows.name("owner_source", |c| c.owner_source.map(OwnerSource::as_str)),
         rows.u32("endpoint", |c| c.remote.map(|(id, _)| id.0)),
     ])
 }

@@ -55,6 +55,8 @@ impl LinuxHost {
         let cgroup_root = CGROUP_ROOTS
             .into_iter()
             .find(|root| std::path::Path::new(root).join("cgroup.controllers").exists());
+        let mut events = Events::start(reader(Proc::new("/proc")), namespaces.own());
+        events.follow(namespaces.changes());
         Ok(Self {
             namespaces,
             owners: Owners::default(),
@@ -62,7 +64,7 @@ impl LinuxHost {
             cgroups: Cgroups::new(cgroup_root.unwrap_or("/sys/fs/cgroup")),
             strangers: Strangers::new(),
             sockets,
-            events: Events::start(reader(Proc::new("/proc"))),
+            events,
             ticks: VecDeque::new(),
             brief: 0,
         })
@@ -144,16 +146,17 @@ impl LinuxHost {
 
     fn owners_report(&self) -> SourceReport {
         let (missing, unreadable) = (self.owners.without_owner(), self.owners.unreadable_processes());
+        let sockets = if missing == 1 { "1 socket".to_owned() } else { format!("{missing} sockets") };
         let (status, detail) = match (missing, unreadable) {
             (0, _) => (SourceStatus::Ran, "every socket that a process held has its owner".to_owned()),
             (_, 0) => (
                 SourceStatus::Partial,
-                format!("{missing} sockets were held by no process that could be found, or too briefly"),
+                format!("no process was found that held {sockets}, or none for long enough"),
             ),
             _ => (
                 SourceStatus::Partial,
                 format!(
-                    "owners of {missing} sockets could not be read ({unreadable} processes of other users); \
+                    "the owners of {sockets} could not be read ({unreadable} processes of other users); \
                      run as root or give CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH"
                 ),
             ),
@@ -168,6 +171,7 @@ impl Host for LinuxHost {
         sockets.clear();
         let listed = self.namespaces.sockets(self.processes.proc(), tick.number, &mut sockets);
         listed.map_err(|e| Error::Record(format!("the kernel did not list its sockets: {e}")))?;
+        self.events.follow(self.namespaces.changes());
         self.processes.refresh(&tick);
         self.owners.resolve(&mut sockets, &mut self.processes, &tick);
         rows.reserve(sockets.len());

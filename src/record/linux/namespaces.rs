@@ -7,6 +7,7 @@ use std::os::fd::AsRawFd as _;
 use std::path::PathBuf;
 
 use super::diag::{Diag, Socket};
+use super::events::Closings;
 use super::ids::IdMap;
 use super::netlink::Netlink;
 use super::proc::Proc;
@@ -27,6 +28,16 @@ pub(super) struct Namespaces {
     refused: BTreeSet<u64>,
     reason: String,
     look_at: u32,
+    changes: Vec<Change>,
+}
+
+/// A namespace that came or went, for those who listen to its closing sockets.
+#[derive(Debug)]
+pub(super) enum Change {
+    /// It was entered, and this is the way to its closing sockets.
+    Entered(u64, Closings),
+    /// No process is in it any more.
+    Left(u64),
 }
 
 impl Namespaces {
@@ -40,6 +51,7 @@ impl Namespaces {
             refused: BTreeSet::new(),
             reason: String::new(),
             look_at: 0,
+            changes: Vec::new(),
         })
     }
 
@@ -64,6 +76,16 @@ impl Namespaces {
         Ok(())
     }
 
+    /// Inode of the recorder's own namespace.
+    pub(super) fn own(&self) -> u64 {
+        self.own.netns()
+    }
+
+    /// The namespaces that came or went since the last call.
+    pub(super) fn changes(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.changes)
+    }
+
     /// Enters namespaces that are new and leaves those that no process is in any more: an open
     /// socket would keep them, and their devices, alive.
     fn look(&mut self, proc: &Proc) {
@@ -73,15 +95,20 @@ impl Namespaces {
                 present.entry(netns).or_insert_with(|| proc.netns_path(pid));
             }
         }
-        self.others.retain(|netns, _| present.contains_key(netns));
+        self.changes.extend(
+            self.others
+                .extract_if(|netns, _| !present.contains_key(netns))
+                .map(|(netns, _)| Change::Left(netns)),
+        );
         self.refused.retain(|netns| present.contains_key(netns));
         for (netns, path) in present {
             if self.others.contains_key(&netns) || self.refused.contains(&netns) {
                 continue;
             }
-            match enter(path) {
-                Ok(netlink) if self.others.len() < MOST => {
+            match enter(path, || Ok((Netlink::open()?, Closings::open()))) {
+                Ok((netlink, closings)) if self.others.len() < MOST => {
                     self.others.insert(netns, Diag::new(netlink, netns));
+                    self.changes.extend(closings.ok().map(|closings| Change::Entered(netns, closings)));
                 }
                 Ok(_) => self.refuse(netns, format!("more than {MOST} are too many")),
                 Err(error) => self.refuse(netns, error.to_string()),
@@ -112,16 +139,19 @@ impl Namespaces {
     }
 }
 
-/// Opens a netlink socket inside a namespace. On a thread of its own, which ends there: the
+/// Opens sockets inside a namespace. On a thread of its own, which ends there: the
 /// recorder itself never leaves its namespace.
-fn enter(path: PathBuf) -> io::Result<Netlink> {
+fn enter<T: Send + 'static>(
+    path: PathBuf,
+    open: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
     let inside = move || {
         let namespace = File::open(path)?;
         // SAFETY: no memory is passed; the call changes this thread alone.
         if unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) } != 0 {
             return Err(io::Error::last_os_error());
         }
-        Netlink::open()
+        open()
     };
     let thread = std::thread::Builder::new().name("netns".to_owned()).spawn(inside)?;
     thread.join().map_err(|_| io::Error::other("the thread died"))?
@@ -145,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_namespace_that_cannot_be_entered_is_said() {
-        assert!(enter("/proc/self/ns/nothing".into()).is_err());
+        assert!(enter("/proc/self/ns/nothing".into(), Netlink::open).is_err());
         let mut namespaces = Namespaces::open(&Proc::new("/proc")).unwrap();
         namespaces.refuse(7, "Operation not permitted".to_owned());
         let report = namespaces.report();
@@ -156,7 +186,7 @@ mod tests {
     #[test]
     fn entering_ones_own_namespace_finds_the_same_sockets() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let Ok(netlink) = enter("/proc/self/ns/net".into()) else {
+        let Ok(netlink) = enter("/proc/self/ns/net".into(), Netlink::open) else {
             println!("skipped: setns needs CAP_SYS_ADMIN");
             return;
         };

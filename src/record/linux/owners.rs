@@ -17,6 +17,8 @@ const CHECK_TICKS: u32 = 64;
 /// How long a socket that is gone is remembered, in ticks: the notice of its closing may come
 /// after the first snapshot without it.
 const GRACE_TICKS: u32 = 4;
+/// Descriptors that one tick looks at to confirm owners; the others wait for the next.
+const CHECKS_PER_TICK: u32 = 512;
 
 /// The owners of all sockets, by cookie.
 #[derive(Debug, Default)]
@@ -41,6 +43,8 @@ pub(super) struct Known {
     /// When the holder is confirmed or looked for again: after 1, 2, 4, … ticks.
     check_at: u32,
     check_after: u32,
+    /// Descriptors that the holder had open when it was last confirmed.
+    descriptors: u64,
 }
 
 impl Known {
@@ -82,6 +86,7 @@ impl Owners {
     pub(super) fn resolve(&mut self, sockets: &mut Vec<Socket>, processes: &mut Processes, tick: &Tick) {
         let mut wanted = Wanted::default();
         let mut searching = Vec::new();
+        let mut checks = Checks { processes, tick, left: CHECKS_PER_TICK };
         sockets.retain(|socket| {
             let known = self.known.entry(socket.cookie).or_insert_with(|| {
                 self.sockets += 1;
@@ -91,7 +96,7 @@ impl Owners {
                 return false;
             }
             known.seen_at = tick.number;
-            if !is_settled(known, socket.inode, processes, tick) {
+            if !checks.is_settled(known, socket.inode) {
                 wanted.insert(socket.inode, None);
                 searching.push(socket.cookie);
             }
@@ -133,6 +138,7 @@ impl Owners {
                 && let Some(owner) = processes.adopt(holder.process, tick)
             {
                 known.holder = Some(holder);
+                known.descriptors = self.scanner.descriptors(holder.process.pid);
                 known.owner = Some(owner);
                 known.missing = false;
                 known.check_next(tick.number);
@@ -159,34 +165,59 @@ impl Owners {
     }
 }
 
-/// Whether nothing needs to be looked for: the owner is known and was confirmed when due, or it
-/// is too early to look again.
-fn is_settled(known: &mut Known, inode: u32, processes: &mut Processes, tick: &Tick) -> bool {
-    // No process holds the socket: not accepted yet, or closed. In the latter case whoever
-    // closed it still owns what is left to send.
-    if inode == 0 {
-        // Its descriptor may by now be another socket's.
-        known.inode = 0;
-        return true;
+/// What confirming owners may use.
+struct Checks<'a> {
+    processes: &'a mut Processes,
+    tick: &'a Tick,
+    left: u32,
+}
+
+impl Checks<'_> {
+    /// Whether nothing needs to be looked for: the owner is known and was confirmed when due, or
+    /// it is too early to look again.
+    fn is_settled(&mut self, known: &mut Known, inode: u32) -> bool {
+        // No process holds the socket: not accepted yet, or closed. In the latter case whoever
+        // closed it still owns what is left to send.
+        if inode == 0 {
+            // Its descriptor may by now be another socket's.
+            known.inode = 0;
+            return true;
+        }
+        if known.inode != inode {
+            *known = Known { inode, seen_at: self.tick.number, ..Known::default() };
+            return false;
+        }
+        let Some(holder) = known.holder else { return self.tick.number < known.check_at };
+        let lives = self.processes.get(holder.process, self.tick).is_some();
+        if lives && (self.tick.number < known.check_at || self.still_holds(known, holder)) {
+            return true;
+        }
+        known.holder = None;
+        known.owner = None;
+        known.check_after = 0;
+        false
     }
-    if known.inode != inode {
-        *known = Known { inode, seen_at: tick.number, ..Known::default() };
-        return false;
+
+    /// Confirms the holder. A server that forks hands its connections on, which changes how many
+    /// descriptors it has; where that says nothing, and sometimes anyway, the descriptor itself
+    /// is looked at.
+    fn still_holds(&mut self, known: &mut Known, holder: Holder) -> bool {
+        let descriptors = self.processes.descriptors(holder.process, self.tick);
+        let unchanged = descriptors > 0 && descriptors == known.descriptors;
+        if unchanged && known.check_after < CHECK_TICKS {
+            known.check_later(self.tick.number);
+            return true;
+        }
+        if self.left == 0 {
+            known.check_at = self.tick.number.saturating_add(1);
+            return true;
+        }
+        self.left -= 1;
+        let holds = self.processes.proc().socket(holder.process.pid, holder.descriptor) == Some(known.inode);
+        known.descriptors = descriptors;
+        known.check_later(self.tick.number);
+        holds
     }
-    let Some(holder) = known.holder else { return tick.number < known.check_at };
-    let lives = processes.get(holder.process, tick).is_some();
-    if lives && tick.number < known.check_at {
-        return true;
-    }
-    // A server that forks hands its connections on: the descriptor tells whether it is still there.
-    if lives && processes.proc().socket(holder.process.pid, holder.descriptor) == Some(inode) {
-        known.check_later(tick.number);
-        return true;
-    }
-    known.holder = None;
-    known.owner = None;
-    known.check_after = 0;
-    false
 }
 
 #[cfg(test)]
@@ -281,7 +312,40 @@ mod tests {
         scene.fake.open_socket(11, 3, 100);
         assert_eq!(scene.tick(&[(1, 100)]), [Some(10)]);
         scene.fake.close(10, 3);
+        // The kernel would say one less now; the fake's folder has the same size as before.
+        scene.owners.known.get_mut(&1).unwrap().descriptors += 1;
         assert_eq!(scene.tick(&[(1, 100)]), [Some(11)]);
+    }
+
+    #[test]
+    fn a_swap_that_leaves_the_number_of_descriptors_is_noticed_in_time() {
+        let mut scene = Scene::new();
+        scene.fake.start(10, "listener", 500);
+        scene.fake.open_socket(10, 3, 100);
+        scene.tick(&[(1, 100)]);
+        // The fake's folder has the same size whatever is in it.
+        scene.fake.close(10, 3);
+        scene.fake.start(11, "worker", 600);
+        scene.fake.open_socket(11, 3, 100);
+        let ticks = (0..3 * CHECK_TICKS).take_while(|_| scene.tick(&[(1, 100)]) == [Some(10)]).count();
+        assert!((1..2 * CHECK_TICKS as usize).contains(&ticks), "noticed after {ticks} ticks");
+    }
+
+    #[test]
+    fn many_owners_are_confirmed_over_several_ticks() {
+        let mut scene = Scene::new();
+        scene.fake.start(10, "web", 500);
+        let sockets: Vec<(u64, u32)> = (0..3 * CHECKS_PER_TICK).map(|n| (u64::from(n), 1000 + n)).collect();
+        sockets.iter().for_each(|(n, inode)| scene.fake.open_socket(10, 3 + *n as u32, *inode));
+        scene.tick(&sockets);
+        for known in scene.owners.known.values_mut() {
+            (known.check_at, known.descriptors) = (1, 0);
+        }
+        for confirmed in 1..=3 {
+            assert_eq!(scene.tick(&sockets).iter().flatten().count(), sockets.len());
+            let done = scene.owners.known.values().filter(|known| known.descriptors > 0).count();
+            assert_eq!(done, confirmed * CHECKS_PER_TICK as usize);
+        }
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub(super) struct Process {
     pub(super) cpu_percent: Option<f32>,
     pub(super) memory_rss_bytes: Option<u64>,
     used_at: u32,
+    /// Open descriptors, and the tick at which they were counted.
+    descriptors: Option<(u32, u64)>,
     /// Facts that give no sign of changing (user, cgroup, arguments) are read again after 1, 2,
     /// 4, … ticks.
     reread_at: u32,
@@ -90,6 +92,19 @@ impl Processes {
         let process = self.known.get_mut(&id.pid).filter(|process| process.start_ticks == id.start_ticks)?;
         process.used_at = tick.number;
         Some(process)
+    }
+
+    /// How many descriptors the process has open, counted once per tick; 0 if that is not known.
+    pub(super) fn descriptors(&mut self, id: ProcessId, tick: &Tick) -> u64 {
+        let Some(process) = self.known.get_mut(&id.pid) else { return 0 };
+        match process.descriptors {
+            Some((at, count)) if at == tick.number => count,
+            _ => {
+                let count = self.reader.proc.descriptors(id.pid).unwrap_or(0);
+                process.descriptors = Some((tick.number, count));
+                count
+            }
+        }
     }
 
     /// Reads the facts of a process that was found to own a socket; none if it has ended.
@@ -182,6 +197,7 @@ impl Reader {
             cpu_percent: None,
             memory_rss_bytes: Some(stat.rss_pages * self.page_bytes),
             used_at: tick.number,
+            descriptors: None,
             reread_at: tick.number.saturating_add(1),
             reread_after: 1,
         })

@@ -48,6 +48,11 @@ impl Scanner {
         self.unreadable
     }
 
+    /// Descriptors that a process had open at the last search; 0 if that is not known.
+    pub(super) fn descriptors(&self, pid: u32) -> u64 {
+        self.seen.get(&pid).map_or(0, |seen| seen.descriptors)
+    }
+
     /// Looks for `wanted`, leaving out the descriptors of which `held` knows what they are.
     ///
     /// New sockets make their process's number of descriptors grow, so those processes come

@@ -13,15 +13,15 @@ const USUAL_PORTS: [u16; 20] =
 /// The finding for a pair that meets every threshold.
 pub(super) fn finding(sockets: &Sockets<'_>, candidate: &Candidate<'_>, config: &Thresholds) -> Finding {
     let members: Vec<Socket<'_>> = candidate.series.rows.iter().map(|row| sockets.get(*row)).collect();
-    let is_public = members.iter().any(|socket| socket.remote_scope == Some("public"));
-    let severity = severity(candidate, is_public);
+    let is_beyond = members.iter().any(Socket::is_beyond_local_networks);
+    let severity = severity(candidate, is_beyond);
     let judgement = Judgement {
         severity,
         confidence: confidence(candidate),
         title: title(candidate),
         explanation: explanation(candidate),
         false_positives: String::new(),
-        attack: if severity == Severity::Info { Vec::new() } else { attack(candidate, is_public) },
+        attack: if severity == Severity::Info { Vec::new() } else { attack(candidate, is_beyond) },
         entities: sockets.entities(&members),
     };
     let ids: Vec<u64> = members.iter().map(|socket| socket.conn_id).collect();
@@ -43,10 +43,10 @@ pub(super) fn process_name(candidate: &Candidate<'_>) -> Option<String> {
 }
 
 /// Periodic is not suspicious: the destination decides how bad it would be.
-fn severity(candidate: &Candidate<'_>, is_public: bool) -> Severity {
+fn severity(candidate: &Candidate<'_>, is_beyond: bool) -> Severity {
     if candidate.periodic_service().is_some() || candidate.is_back_to_back {
         Severity::Info
-    } else if is_public {
+    } else if is_beyond {
         Severity::Medium
     } else {
         Severity::Low
@@ -60,14 +60,14 @@ fn confidence(candidate: &Candidate<'_>) -> Confidence {
     Confidence::new(f64::midpoint(candidate.score.total, closeness) * (1.0 - candidate.q_value))
 }
 
-fn attack(candidate: &Candidate<'_>, is_public: bool) -> Vec<&'static str> {
+fn attack(candidate: &Candidate<'_>, is_beyond: bool) -> Vec<&'static str> {
     let pair = &candidate.series.pair;
     let mut techniques = match pair.port {
         80 | 443 | 8080 | 8443 => vec!["T1071.001"],
         53 | 853 => vec!["T1071.004"],
         _ => vec!["T1071"],
     };
-    if is_public && pair.protocol == "tcp" && !USUAL_PORTS.contains(&pair.port) {
+    if is_beyond && pair.protocol == "tcp" && !USUAL_PORTS.contains(&pair.port) {
         techniques.push("T1571");
     }
     techniques
@@ -132,7 +132,8 @@ fn measurements(candidate: &Candidate<'_>, config: &Thresholds) -> Vec<Measureme
         Measurement::of("score of the presence (dur)", score.dur, ""),
         Measurement::of("p-value", candidate.p_value, ""),
         Measurement::of("q-value", candidate.q_value, "").against(config.max_q),
-        Measurement::of("spread of the gaps", candidate.arrivals.spread(), "").against(config.max_spread),
+        Measurement::of("spread of the gaps", candidate.arrivals.spread(), "")
+            .against(config.max_spread(&candidate.series.pair)),
     ]);
     all
 }

@@ -29,7 +29,8 @@ const MEMINFO_LENGTH: usize = 9;
 const SO_MEMINFO: libc::c_int = 55;
 
 /// Listens for closing sockets of the network namespace in which it was opened.
-pub(super) struct Closings {
+#[derive(Debug)]
+pub(in super::super) struct Closings {
     socket: OwnedFd,
     buffers: Vec<[u8; MESSAGE_BYTES]>,
 }
@@ -40,7 +41,7 @@ impl Closings {
     ///
     /// # Errors
     /// What the system said; an old kernel has no such groups.
-    pub(super) fn open() -> io::Result<Self> {
+    pub(in super::super) fn open() -> io::Result<Self> {
         let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
         // SAFETY: no memory is passed; the result is checked.
         let fd = unsafe { libc::socket(libc::AF_NETLINK, kind, libc::NETLINK_SOCK_DIAG) };

@@ -23,6 +23,7 @@ pub(super) type Tuple = ((IpAddr, u16), (IpAddr, u16));
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Closing {
     pub(super) cookie: u64,
+    pub(super) netns: u64,
     pub(super) protocol: Protocol,
     pub(super) tuple: Tuple,
     /// The counters, but for the bytes received: whether a FIN is among them, only the states tell.
@@ -33,10 +34,11 @@ pub(super) struct Closing {
 
 impl Closing {
     /// From what the kernel says of the socket.
-    pub(super) fn of(socket: &Socket) -> Self {
+    pub(super) fn of(socket: &Socket, netns: u64) -> Self {
         let remote = socket.remote.unwrap_or((socket.local.0, 0));
         Self {
             cookie: socket.cookie,
+            netns,
             protocol: socket.protocol,
             tuple: (socket.local, remote),
             counters: socket.counters,
@@ -71,6 +73,7 @@ pub(super) struct SocketEvent {
     pub(super) time_ns: u64,
     pub(super) kind: Kind,
     pub(super) cookie: u64,
+    pub(super) netns: Option<u64>,
     pub(super) protocol: Protocol,
     pub(super) tuple: Tuple,
     pub(super) state: Option<TcpState>,
@@ -86,9 +89,13 @@ struct Life {
     owner: Option<OwnerHint>,
     changes: Vec<(u64, TcpState, TcpState)>,
     cookie: Option<u64>,
+    netns: Option<u64>,
     /// How many of `changes` were given out already.
     told: usize,
 }
+
+/// Who listens where; none if several processes do, on one port or in several namespaces.
+type Listeners = HashMap<(IpAddr, u16), Option<u32>>;
 
 /// One half of a closed socket, waiting for the other.
 struct Waiting<T> {
@@ -103,7 +110,7 @@ pub(super) struct Joiner {
     lives: HashMap<u64, Life>,
     /// The one socket of a tuple; none if there are several.
     tuples: HashMap<Tuple, Option<u64>>,
-    listeners: HashMap<(IpAddr, u16), u32>,
+    listeners: Listeners,
     ended: HashMap<u64, Waiting<Life>>,
     closings: HashMap<u64, Waiting<Closing>>,
     out: Vec<SocketEvent>,
@@ -133,13 +140,13 @@ impl Joiner {
 
     /// A snapshot saw a socket: from now on its cookie is known, and so is what happened to it.
     /// Gives the owner as the events know it.
-    pub(super) fn seen(&mut self, cookie: u64, tuple: &Tuple) -> Option<OwnerHint> {
+    pub(super) fn seen(&mut self, cookie: u64, netns: Option<u64>, tuple: &Tuple) -> Option<OwnerHint> {
         let socket = (*self.tuples.get(tuple)?)?;
         let life = self.lives.get_mut(&socket)?;
         match life.cookie {
             Some(known) if known != cookie => return None,
             Some(_) => {}
-            None => life.cookie = Some(cookie),
+            None => (life.cookie, life.netns) = (Some(cookie), netns),
         }
         let owner = life.owner;
         tell(life, cookie, &mut self.out);
@@ -152,7 +159,7 @@ impl Joiner {
         if row.state == Some(TcpState::Listen)
             && let Some(pid) = row.owner.as_ref().and_then(|owner| owner.pid)
         {
-            self.listeners.insert((row.local_addr, row.local_port), pid);
+            note_listener(&mut self.listeners, (row.local_addr, row.local_port), pid);
         }
     }
 
@@ -178,7 +185,7 @@ impl Joiner {
             return;
         }
         if change.to == TcpState::Listen {
-            self.listeners.insert(change.local, pid);
+            note_listener(&mut self.listeners, change.local, pid);
         } else if change.from == TcpState::Listen && change.to == TcpState::Close {
             self.listeners.remove(&change.local);
         }
@@ -188,6 +195,7 @@ impl Joiner {
             owner: None,
             changes: Vec::new(),
             cookie: None,
+            netns: None,
             told: 0,
         });
         // At SYN_SENT the source port is not chosen yet, and after a close it may be gone.
@@ -220,6 +228,7 @@ impl Joiner {
     }
 
     fn conclude(&mut self, time_ns: u64, cookie: u64, mut life: Life, closing: Option<Closing>) {
+        life.netns = closing.as_ref().map(|closing| closing.netns).or(life.netns);
         tell(&mut life, cookie, &mut self.out);
         let states: Vec<TcpState> = life.changes.iter().map(|(_, _, to)| *to).collect();
         // A socket that was reset has forgotten its remote, and its counters with it.
@@ -230,6 +239,7 @@ impl Joiner {
         };
         let counters = closing.filter(|_| whole).map(|closing| closing.counters_after(&states));
         let mut event = closed(time_ns, cookie, tuple, life.owner, counters);
+        event.netns = life.netns;
         event.state = states.last().copied().or(event.state);
         self.out.push(event);
     }
@@ -244,6 +254,7 @@ fn tell(life: &mut Life, cookie: u64, out: &mut Vec<SocketEvent>) {
             time_ns,
             kind: if opens { Kind::Opened } else { Kind::State },
             cookie,
+            netns: life.netns,
             protocol: Protocol::Tcp,
             tuple: life.tuple,
             state: Some(to),
@@ -259,6 +270,7 @@ fn tell(life: &mut Life, cookie: u64, out: &mut Vec<SocketEvent>) {
 fn alone(time_ns: u64, closing: &Closing) -> SocketEvent {
     let event = closed(time_ns, closing.cookie, closing.tuple, None, Some(closing.counters));
     SocketEvent {
+        netns: Some(closing.netns),
         protocol: closing.protocol,
         state: event.state.filter(|_| closing.protocol == Protocol::Tcp),
         ..event
@@ -276,6 +288,7 @@ fn closed(
         time_ns,
         kind: Kind::Closed,
         cookie,
+        netns: None,
         protocol: Protocol::Tcp,
         tuple,
         state: Some(TcpState::Close),
@@ -286,7 +299,7 @@ fn closed(
 }
 
 /// Whose socket it is, as far as one change tells.
-fn owner_of(pid: u32, change: &StateChange, listeners: &HashMap<(IpAddr, u16), u32>) -> Option<OwnerHint> {
+fn owner_of(pid: u32, change: &StateChange, listeners: &Listeners) -> Option<OwnerHint> {
     // Whoever connects, and whoever closes, does so itself. Everything that happens while an
     // interrupt is served, the whole accepting side among it, happens to whoever is running.
     if change.to == TcpState::SynSent || (!change.in_interrupt && change.from != TcpState::Listen) {
@@ -295,8 +308,14 @@ fn owner_of(pid: u32, change: &StateChange, listeners: &HashMap<(IpAddr, u16), u
     let (addr, port) = change.local;
     let any: [IpAddr; 2] = [std::net::Ipv4Addr::UNSPECIFIED.into(), std::net::Ipv6Addr::UNSPECIFIED.into()];
     let pid = std::iter::once(addr).chain(any).find_map(|addr| listeners.get(&(addr, port)))?;
+    let pid = (*pid)?;
     (change.from == TcpState::Listen || change.from == TcpState::SynRecv)
-        .then_some((*pid, OwnerSource::Listener))
+        .then_some((pid, OwnerSource::Listener))
+}
+
+fn note_listener(listeners: &mut Listeners, local: (IpAddr, u16), pid: u32) {
+    let known = listeners.entry(local).or_insert(Some(pid));
+    *known = known.filter(|known| *known == pid);
 }
 
 fn note_tuple(tuples: &mut HashMap<Tuple, Option<u64>>, tuple: Tuple, socket: u64) {
@@ -365,6 +384,7 @@ mod tests {
             10,
             Closing {
                 cookie: 100,
+                netns: 1,
                 protocol: Protocol::Tcp,
                 tuple: (at(40_000), at(80)),
                 counters: counters(7),
@@ -376,6 +396,7 @@ mod tests {
             14,
             Closing {
                 cookie: 101,
+                netns: 1,
                 protocol: Protocol::Tcp,
                 tuple: (at(80), at(40_000)),
                 counters: counters(9),
@@ -410,10 +431,10 @@ mod tests {
     fn a_socket_that_lives_on_is_joined_by_its_tuple() {
         let mut joiner = Joiner::default();
         told(&mut joiner, connection().into_iter().take(5).collect());
-        assert_eq!(joiner.seen(100, &(at(40_000), at(80))), Some((10, OwnerSource::Event)));
-        assert_eq!(joiner.seen(101, &(at(80), at(40_000))), Some((20, OwnerSource::Listener)));
+        assert_eq!(joiner.seen(100, Some(1), &(at(40_000), at(80))), Some((10, OwnerSource::Event)));
+        assert_eq!(joiner.seen(101, Some(1), &(at(80), at(40_000))), Some((20, OwnerSource::Listener)));
         assert_eq!(joiner.take(6).len(), 4);
-        assert_eq!(joiner.seen(100, &(at(40_000), at(80))), Some((10, OwnerSource::Event)));
+        assert_eq!(joiner.seen(100, Some(1), &(at(40_000), at(80))), Some((10, OwnerSource::Event)));
         assert_eq!(joiner.take(7), [], "nothing is told twice");
     }
 
@@ -425,7 +446,7 @@ mod tests {
             let open = change(socket, (TcpState::SynSent, TcpState::Established), tuple, true);
             told(&mut joiner, vec![(socket, 10, open)]);
         }
-        assert_eq!(joiner.seen(100, &tuple), None);
+        assert_eq!(joiner.seen(100, Some(1), &tuple), None);
     }
 
     #[test]
@@ -438,6 +459,7 @@ mod tests {
             8,
             Closing {
                 cookie: 100,
+                netns: 1,
                 protocol: Protocol::Tcp,
                 tuple: (at(40_000), at(0)),
                 counters: counters(0),
@@ -458,6 +480,7 @@ mod tests {
             20,
             Closing {
                 cookie: 7,
+                netns: 1,
                 protocol: Protocol::Tcp,
                 tuple: (at(1), at(2)),
                 counters: counters(3),

@@ -22,14 +22,16 @@ mod ring;
 mod tracefs;
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use super::namespaces::Change;
 use super::processes::Reader;
 use crate::capture::{Kind, Owner, OwnerSource, Row, SourceReport, SourceStatus};
 use crate::record::Moment;
-use closings::Closings;
+pub(super) use closings::Closings;
 use execs::Execs;
 use join::{Closing, Joiner, SocketEvent};
 use kernel_event::{Decoder, KernelEvent, What};
@@ -53,6 +55,7 @@ pub(super) struct Events {
     listener: Option<JoinHandle<()>>,
     catcher: Option<(Arc<Execs>, JoinHandle<()>)>,
     reports: [SourceReport; 3],
+    changes: Sender<Change>,
 }
 
 struct Shared {
@@ -108,6 +111,7 @@ impl Told {
             tick,
             kind: event.kind,
             remote: (remote.1 != 0).then_some(remote),
+            netns: event.netns,
             state: event.state,
             prev_state: event.prev_state,
             counters: event.counters,
@@ -120,14 +124,14 @@ impl Told {
 
 impl Events {
     /// Starts whatever sources this host allows; none is no error.
-    pub(super) fn start(reader: Reader) -> Self {
+    pub(super) fn start(reader: Reader, netns: u64) -> Self {
         let (rings, decoder, perf_report) = match open_rings() {
             Ok((rings, decoder)) => (rings, Some(decoder), ran("perf-events", PERF_GIVES)),
             Err(reason) => (Vec::new(), None, missing("perf-events", &reason, PERF_LACKS)),
         };
         let (closings, closings_report) = match Closings::open() {
-            Ok(closings) => (Some(closings), ran("sock_destroy", DESTROY_GIVES)),
-            Err(error) => (None, missing("sock_destroy", &error.to_string(), DESTROY_LACKS)),
+            Ok(closings) => (vec![(netns, closings, 0)], ran("sock_destroy", DESTROY_GIVES)),
+            Err(error) => (Vec::new(), missing("sock_destroy", &error.to_string(), DESTROY_LACKS)),
         };
         let (catcher, execs_report) = match Execs::start() {
             Ok(catcher) => (Some(catcher), ran("proc-connector", EXECS_GIVE)),
@@ -136,9 +140,19 @@ impl Events {
         let programs = Programs::new(reader, catcher.as_ref().map(|(execs, _)| Arc::clone(execs)));
         let story = Story { joiner: Joiner::default(), programs, lost_records: 0, lost_closings: 0 };
         let shared = Arc::new(Shared { story: Mutex::new(story), ending: AtomicBool::new(false) });
-        let listener = Listener { rings, decoder, closings, held: Vec::new(), shared: Arc::clone(&shared) };
+        let (changes, incoming) = channel();
+        let listener =
+            Listener { rings, decoder, closings, incoming, held: Vec::new(), shared: Arc::clone(&shared) };
         let listener = std::thread::Builder::new().name("events".to_owned()).spawn(|| listener.run()).ok();
-        Self { shared, listener, catcher, reports: [perf_report, closings_report, execs_report] }
+        Self { shared, listener, catcher, reports: [perf_report, closings_report, execs_report], changes }
+    }
+
+    /// Listens to the closing sockets of namespaces that came, and no more to those that went.
+    pub(super) fn follow(&mut self, changes: Vec<Change>) {
+        for change in changes {
+            // A listener that broke has nothing more to tell.
+            let _ = self.changes.send(change);
+        }
     }
 
     /// Tells the events which sockets a snapshot saw, and fills in owners that only the events
@@ -150,7 +164,8 @@ impl Events {
                 story.joiner.listens(row);
                 continue;
             };
-            let hint = story.joiner.seen(row.conn_id, &((row.local_addr, row.local_port), remote));
+            let tuple = ((row.local_addr, row.local_port), remote);
+            let hint = story.joiner.seen(row.conn_id, row.netns, &tuple);
             if row.owner_source.is_none()
                 && let Some((pid, source)) = hint
                 && let Some(owner) = story.programs.owner(pid, now.mono_ns as u64)
@@ -234,7 +249,9 @@ impl Story {
 struct Listener {
     rings: Vec<Ring>,
     decoder: Option<Decoder>,
-    closings: Option<Closings>,
+    /// Network namespace, its closing sockets, and how many of them the kernel dropped.
+    closings: Vec<(u64, Closings, u64)>,
+    incoming: Receiver<Change>,
     held: Vec<KernelEvent>,
     shared: Arc<Shared>,
 }
@@ -249,6 +266,12 @@ impl Listener {
     }
 
     fn drain(&mut self, hold_back_ns: u64) {
+        for change in self.incoming.try_iter() {
+            match change {
+                Change::Entered(netns, closings) => self.closings.push((netns, closings, 0)),
+                Change::Left(left) => self.closings.retain(|(netns, ..)| *netns != left),
+            }
+        }
         let now = crate::record::Clock::now(&crate::record::SystemClock);
         let now_ns = now.mono_ns as u64;
         let wall_offset_us = now.ts_us - now.mono_ns / 1000;
@@ -274,9 +297,10 @@ impl Listener {
             // Now, while it may still live: at the next tick it may be gone.
             story.programs.owner(pid, now_ns);
         }
-        if let Some(closings) = &mut self.closings {
-            closings.drain(|socket| story.joiner.closing(now_ns, Closing::of(&socket)));
-            story.lost_closings = closings.lost();
+        for (netns, closings, lost) in &mut self.closings {
+            closings.drain(|socket| story.joiner.closing(now_ns, Closing::of(&socket, *netns)));
+            let before = std::mem::replace(lost, closings.lost());
+            story.lost_closings += *lost - before;
         }
         story.programs.forget(now_ns);
     }

@@ -1,0 +1,390 @@
+//! Recording the real kernel: exact bytes, right owners, and an orderly end whatever happens.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::fd::IntoRawFd as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use arrow::array::{Array as _, AsArray as _, RecordBatch};
+use arrow::datatypes::{Int32Type, UInt16Type, UInt32Type, UInt64Type};
+use netrec::capture::schema::COLUMNS;
+use netrec::capture::{CaptureFile, Column, Overwrite};
+use netrec::record::{HostFacts, Output, Plan, Stop, SystemClock, open_host, record};
+
+use crate::runner::netrec_in;
+
+/// What these tests look at in a row.
+#[derive(Debug, Clone)]
+struct Seen {
+    tick: u32,
+    conn_id: u64,
+    state: Option<String>,
+    bytes: (Option<u64>, Option<u64>),
+    packets: (Option<u64>, Option<u64>),
+    rtt_us: Option<u32>,
+    pid: Option<u32>,
+    process_name: Option<String>,
+    netns: Option<u64>,
+}
+
+/// The rows of one socket, in the order of time.
+fn rows_of(path: &Path, local_port: u16, remote_port: Option<u16>) -> Vec<Seen> {
+    let capture = CaptureFile::open(path).unwrap();
+    let columns: Vec<Column> = COLUMNS.iter().map(|info| info.column).collect();
+    let mut rows = Vec::new();
+    for group in 0..capture.row_groups() {
+        for batch in capture.row_group(group, &columns).unwrap() {
+            let batch = batch.unwrap();
+            let port = |column: Column, row| number::<UInt16Type>(&batch, column, row);
+            rows.extend(
+                (0..batch.num_rows())
+                    .filter(|row| port(Column::LocalPort, *row) == Some(local_port))
+                    .filter(|row| port(Column::RemotePort, *row) == remote_port)
+                    .map(|row| seen(&batch, row)),
+            );
+        }
+    }
+    rows.sort_by_key(|row: &Seen| row.tick);
+    rows
+}
+
+fn seen(batch: &RecordBatch, row: usize) -> Seen {
+    let count = |column| number::<UInt64Type>(batch, column, row);
+    Seen {
+        tick: number::<UInt32Type>(batch, Column::Tick, row).unwrap(),
+        conn_id: count(Column::ConnId).unwrap(),
+        state: text(batch, Column::State, row),
+        bytes: (count(Column::BytesSent), count(Column::BytesReceived)),
+        packets: (count(Column::PacketsSent), count(Column::PacketsReceived)),
+        rtt_us: number::<UInt32Type>(batch, Column::RttUs, row),
+        pid: number::<UInt32Type>(batch, Column::Pid, row),
+        process_name: text(batch, Column::ProcessName, row),
+        netns: count(Column::Netns),
+    }
+}
+
+fn number<T: arrow::datatypes::ArrowPrimitiveType>(
+    batch: &RecordBatch,
+    column: Column,
+    row: usize,
+) -> Option<T::Native> {
+    let array = batch.column(column as usize).as_primitive::<T>();
+    array.is_valid(row).then(|| array.value(row))
+}
+
+fn text(batch: &RecordBatch, column: Column, row: usize) -> Option<String> {
+    let array = batch.column(column as usize).as_dictionary::<Int32Type>();
+    let key = array.key(row)?;
+    Some(array.values().as_string::<i32>().value(key).to_owned())
+}
+
+/// Records in this process, calling `after_tick` after each, so that the test and the recorder
+/// take turns and nothing depends on how fast the machine is.
+fn record_steps(path: &Path, steps: &mut [&mut dyn FnMut()]) {
+    let stop = Stop::default();
+    let plan = Plan { interval: Duration::from_millis(100), duration: None };
+    let output = Output { path: path.to_path_buf(), overwrite: Overwrite::Never };
+    let mut host = open_host().unwrap();
+    let mut turns = steps.iter_mut();
+    let mut after_tick = |_: &_| match turns.next() {
+        Some(step) => step(),
+        None => stop.ask(),
+    };
+    let clock = (&SystemClock as _, &stop);
+    record(&plan, &output, host.as_mut(), clock, HostFacts::read(), &mut after_tick).unwrap();
+}
+
+fn pair(address: &str) -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind(address).unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (server, _) = listener.accept().unwrap();
+    (client, server)
+}
+
+fn ports(stream: &TcpStream) -> (u16, u16) {
+    (stream.local_addr().unwrap().port(), stream.peer_addr().unwrap().port())
+}
+
+/// Sends from another thread, so that buffers may be smaller than what is sent.
+fn transfer(mut from: &TcpStream, mut to: &TcpStream, bytes: usize) {
+    std::thread::scope(|scope| {
+        scope.spawn(move || from.write_all(&vec![7; bytes]).unwrap());
+        to.read_exact(&mut vec![0; bytes]).unwrap();
+    });
+}
+
+fn own_name() -> String {
+    fs::read_to_string("/proc/self/comm").unwrap().trim_end().to_owned()
+}
+
+/// 1,234,567 bytes one way, 7,654 the other, then a half-close, 50 bytes more, and the close.
+fn check_exact_bytes(address: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("c.parquet");
+    let (client, server) = pair(address);
+    let (client_ports, server_ports) = (ports(&client), ports(&server));
+    transfer(&client, &server, 1_234_567);
+    transfer(&server, &client, 7_654);
+    let server_copy = server.try_clone().unwrap();
+    let mut half_close = || {
+        client.shutdown(Shutdown::Write).unwrap();
+        assert_eq!((&server).read(&mut [0; 9]).unwrap(), 0, "the FIN has come");
+    };
+    let mut fifty_more = || transfer(&server_copy, &client, 50);
+    record_steps(&path, &mut [&mut half_close, &mut fifty_more]);
+
+    let client_rows = rows_of(&path, client_ports.0, Some(client_ports.1));
+    let bytes: Vec<_> = client_rows.iter().map(|row| (row.state.as_deref(), row.bytes)).collect();
+    assert_eq!(
+        bytes,
+        [
+            (Some("ESTABLISHED"), (Some(1_234_567), Some(7_654))),
+            (Some("FIN_WAIT2"), (Some(1_234_567), Some(7_654))),
+            (Some("FIN_WAIT2"), (Some(1_234_567), Some(7_704))),
+        ]
+    );
+    let server_rows = rows_of(&path, server_ports.0, Some(server_ports.1));
+    let bytes: Vec<_> = server_rows.iter().map(|row| (row.state.as_deref(), row.bytes)).collect();
+    assert_eq!(
+        bytes,
+        [
+            (Some("ESTABLISHED"), (Some(7_654), Some(1_234_567))),
+            (Some("CLOSE_WAIT"), (Some(7_654), Some(1_234_567))),
+            (Some("CLOSE_WAIT"), (Some(7_704), Some(1_234_567))),
+        ]
+    );
+    for row in client_rows.iter().chain(&server_rows) {
+        assert_eq!((row.pid, row.process_name.as_ref()), (Some(std::process::id()), Some(&own_name())));
+        assert!(row.packets.0 > Some(2) && row.packets.1 > Some(2) && row.rtt_us > Some(0));
+    }
+    let ids: BTreeSet<u64> = client_rows.iter().chain(&server_rows).map(|row| row.conn_id).collect();
+    assert_eq!(ids.len(), 2, "each end is one connection all along");
+}
+
+#[test]
+fn payload_is_exact_on_both_ends_while_open_and_after_the_peer_closed() {
+    check_exact_bytes("127.0.0.1:0");
+}
+
+#[test]
+fn payload_is_exact_over_ipv6() {
+    if TcpListener::bind("[::1]:0").is_err() {
+        println!("skipped: this host has no IPv6");
+        return;
+    }
+    check_exact_bytes("[::1]:0");
+}
+
+#[test]
+fn listeners_and_udp_sockets_are_recorded_without_what_they_do_not_have() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("c.parquet");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+    record_steps(&path, &mut []);
+    let port = |address: SocketAddr| address.port();
+    let listening = rows_of(&path, port(listener.local_addr().unwrap()), None);
+    assert_eq!((listening.len(), listening[0].state.as_deref()), (1, Some("LISTEN")));
+    let datagrams = rows_of(&path, port(udp.local_addr().unwrap()), None);
+    assert_eq!((datagrams.len(), datagrams[0].state.as_deref()), (1, None));
+    for row in [&listening[0], &datagrams[0]] {
+        assert_eq!((row.bytes, row.packets, row.rtt_us), ((None, None), (None, None), None));
+        assert_eq!(row.pid, Some(std::process::id()));
+    }
+}
+
+#[test]
+fn a_connection_that_comes_between_ticks_gets_its_owner() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("c.parquet");
+    let mut streams = None;
+    record_steps(&path, &mut [&mut || streams = Some(pair("127.0.0.1:0"))]);
+    let (client, _server) = streams.unwrap();
+    let rows = rows_of(&path, ports(&client).0, Some(ports(&client).1));
+    assert_eq!((rows.len(), rows[0].tick, rows[0].pid), (1, 1, Some(std::process::id())));
+}
+
+/// A child in a network namespace of its own, which holds a listening socket there.
+fn child_in_own_namespace() -> std::io::Result<Child> {
+    let mut command = Command::new("sleep");
+    command.arg("60").stdin(Stdio::null()).stdout(Stdio::null());
+    let enter = || {
+        // SAFETY: no memory is passed.
+        if unsafe { libc::unshare(libc::CLONE_NEWNET) } != 0 {
+            return Err(std::io::Error::last_os_error());
+        }
+        let socket = TcpListener::bind("0.0.0.0:4444")?.into_raw_fd();
+        // SAFETY: the descriptor is open and ours; it shall stay open in the new program.
+        unsafe { libc::fcntl(socket, libc::F_SETFD, 0) };
+        Ok(())
+    };
+    // SAFETY: only system calls are made between fork and exec.
+    unsafe { command.pre_exec(enter) }.spawn()
+}
+
+#[test]
+fn sockets_of_another_network_namespace_are_recorded_with_their_owner() {
+    let mut child = match child_in_own_namespace() {
+        Ok(child) => child,
+        Err(error) => {
+            println!("skipped: a network namespace needs CAP_SYS_ADMIN ({error})");
+            return;
+        }
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("c.parquet");
+    record_steps(&path, &mut []);
+    let netns = fs::metadata(format!("/proc/{}/ns/net", child.id())).unwrap().ino();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let rows = rows_of(&path, 4444, None);
+    let row = rows.iter().find(|row| row.netns == Some(netns)).expect("the socket is recorded");
+    assert_eq!((row.pid, row.process_name.as_deref()), (Some(child.id()), Some("sleep")));
+}
+
+/// A started program that does not outlive the test, even one that fails.
+struct Running(Option<Child>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.0.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Starts the program and waits until its unfinished file is there, after which it takes signals.
+fn start(folder: &Path, arguments: &[&str]) -> Running {
+    let child = Command::new(env!("CARGO_BIN_EXE_netrec"))
+        .args(["record", "--interval", "100ms", "-o", "c.parquet"])
+        .args(arguments)
+        .current_dir(folder)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let running = Running(Some(child));
+    let begin = Instant::now();
+    while fs::read_dir(folder).unwrap().next().is_none() {
+        assert!(begin.elapsed() < Duration::from_secs(20), "the recording does not begin");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    running
+}
+
+fn check_signal_ends_well(signal: i32) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut running = start(folder.path(), &["--duration", "1h"]);
+    std::thread::sleep(Duration::from_millis(250));
+    let child = running.0.take().unwrap();
+    // SAFETY: the child was started here and has not been waited for, so the id is its own.
+    assert_eq!(unsafe { libc::kill(child.id() as i32, signal) }, 0);
+    let output = child.wait_with_output().unwrap();
+    let capture = CaptureFile::open(&folder.path().join("c.parquet")).unwrap();
+    let metadata = capture.metadata();
+    // On a busy machine ticks may be late, which is then said.
+    let expected = if metadata.is_degraded() { 3 } else { 0 };
+    assert_eq!(output.status.code(), Some(expected), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(metadata.ticks_taken > 0 && metadata.ticks_planned == Some(36_001));
+    assert!(metadata.kernel.is_some() && metadata.boot_id.is_some() && metadata.rows == capture.rows());
+    assert!(metadata.host_addresses.iter().any(|address| address == "127.0.0.1"));
+    let names: Vec<&str> = metadata.sources.iter().map(|source| source.name.as_str()).collect();
+    assert_eq!(names, ["sock_diag", "network-namespaces", "proc-owners"]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("next: netrec analyze c.parquet"), "{said}");
+    assert!(output.stderr.is_empty(), "no progress where there is no terminal");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing unfinished is left");
+}
+
+#[test]
+fn sigterm_ends_a_recording_well() {
+    check_signal_ends_well(libc::SIGTERM);
+}
+
+#[test]
+fn ctrl_c_ends_a_recording_well() {
+    check_signal_ends_well(libc::SIGINT);
+}
+
+#[test]
+fn a_capture_is_replaced_only_by_force() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("c.parquet"), "evidence").unwrap();
+    let arguments = ["record", "-d", "100ms", "-i", "100ms", "-o", "c.parquet"];
+    netrec_in(folder.path(), &arguments).fails_saying(&["c.parquet", "exists already", "--force"]);
+    assert_eq!(fs::read(folder.path().join("c.parquet")).unwrap(), b"evidence");
+    let ran = netrec_in(folder.path(), &[arguments.as_slice(), &["--force"]].concat());
+    assert!([0, 3].contains(&ran.code), "{}", ran.stderr);
+    assert_eq!(
+        CaptureFile::open(&folder.path().join("c.parquet")).unwrap().metadata().ticks_planned,
+        Some(2)
+    );
+}
+
+#[test]
+fn without_a_name_the_capture_is_called_after_host_and_time() {
+    let folder = tempfile::tempdir().unwrap();
+    netrec_in(folder.path(), &["record", "-d", "100ms", "-i", "100ms"]);
+    let name = fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().file_name();
+    let name = name.to_str().unwrap();
+    assert!(name.starts_with("netrec-") && name.ends_with("Z.parquet"), "{name}");
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_said_before_recording() {
+    let folder = tempfile::tempdir().unwrap();
+    let begin = Instant::now();
+    netrec_in(folder.path(), &["record", "-d", "1h", "-o", "no/such/c.parquet"])
+        .fails_saying(&["no/such/c.parquet", "no such file or folder"]);
+    assert!(begin.elapsed() < Duration::from_secs(20));
+}
+
+#[test]
+fn times_that_cannot_be_meant_are_wrong_usage() {
+    let folder = tempfile::tempdir().unwrap();
+    for (option, time, word) in [
+        ("--duration", "0s", "longer than 0"),
+        ("--duration", "10", "10m"),
+        ("--interval", "1ms", "at least 100ms"),
+        ("--interval", "-1s", "a number and a unit"),
+    ] {
+        let ran = netrec_in(folder.path(), &["record", option, time]);
+        assert_eq!(ran.code, 2, "{option} {time}");
+        assert!(ran.stderr.contains(word), "{option} {time}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_disk_that_fills_up_ends_the_recording_and_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = r#"
+        mount -t tmpfs -o size=12m none disk || exit 42
+        { timeout 60 "$NETREC" record -i 100ms -d 1h -o disk/c.parquet >said; echo $? >code; cp disk/c.parquet .; } &
+        for try in 1 2 3 4 5 6 7 8 9 10; do [ "$(ls -A disk)" ] || sleep 0.5; done
+        sleep 0.5
+        head -c 6000000 /dev/zero >disk/filler
+        wait"#;
+    fs::create_dir(folder.path().join("disk")).unwrap();
+    let ran = Command::new("unshare")
+        .args(["--mount", "sh", "-c", script])
+        .env("NETREC", env!("CARGO_BIN_EXE_netrec"))
+        .current_dir(folder.path())
+        .output();
+    if !ran.as_ref().is_ok_and(|output| output.status.success()) {
+        println!("skipped: a small disk needs CAP_SYS_ADMIN and unshare(1): {ran:?}");
+        return;
+    }
+    let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+    assert_eq!(read("code").trim(), "3");
+    assert!(read("said").contains("disk was nearly full"), "{}", read("said"));
+    let capture = CaptureFile::open(&folder.path().join("c.parquet")).unwrap();
+    assert!(capture.metadata().ticks_taken > 1);
+    assert!(capture.metadata().sources.iter().any(|source| source.name == "disk"));
+}

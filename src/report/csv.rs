@@ -6,9 +6,7 @@
 use std::io::{self, Write};
 
 use csv::{Terminator, WriterBuilder};
-use polars::prelude::{
-    BooleanChunked, Column, DataFrame, DataType, Float64Chunked, Int64Chunked, StringChunked, UInt64Chunked,
-};
+use polars::prelude::{Column, DataFrame, DataType};
 
 use super::{escape, format};
 use crate::Result;
@@ -16,20 +14,23 @@ use crate::Result;
 /// Ends of names of columns that hold moments in µs since the Unix epoch.
 const MOMENT_SUFFIX: &str = "_seen_us";
 
+/// The cells of a column from top to bottom; walking is much cheaper than asking for each row.
+type Walk<'a, T> = Box<dyn Iterator<Item = Option<T>> + 'a>;
+
 /// A column, its type known once and not per cell.
-enum Cells {
-    Text(StringChunked),
-    Whole(UInt64Chunked),
-    Signed(Int64Chunked),
-    Moment(Int64Chunked),
-    Real(Float64Chunked),
-    Flag(BooleanChunked),
+enum Cells<'a> {
+    Text(Walk<'a, &'a str>),
+    Whole(Walk<'a, u64>),
+    Signed(Walk<'a, i64>),
+    Moment(Walk<'a, i64>),
+    Real(Walk<'a, f64>),
+    Flag(Walk<'a, bool>),
 }
 
 /// A table that can be written.
 pub struct Table {
-    header: Vec<String>,
-    columns: Vec<Cells>,
+    /// Columns of few types, so that the cells of each are walked over in its own.
+    columns: Vec<Column>,
     rows: usize,
 }
 
@@ -39,9 +40,8 @@ impl Table {
     /// # Errors
     /// If a column has a type that no table of netrec's has: a bug.
     pub fn of(frame: &DataFrame) -> Result<Self> {
-        let columns = frame.columns().iter().map(Cells::of).collect::<Result<_>>()?;
-        let header = frame.columns().iter().map(|column| header(column.name())).collect();
-        Ok(Self { header, columns, rows: frame.height() })
+        let columns = frame.columns().iter().map(widened).collect::<Result<_>>()?;
+        Ok(Self { columns, rows: frame.height() })
     }
 
     /// Writes it, row by row.
@@ -50,12 +50,14 @@ impl Table {
     /// If `out` cannot be written.
     pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let mut writer = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(out);
-        writer.write_record(&self.header)?;
+        writer.write_record(self.columns.iter().map(|column| header(column.name())))?;
+        let mut columns: Vec<_> =
+            self.columns.iter().map(Cells::of).collect::<Result<_>>().map_err(io::Error::other)?;
         let mut cell = Vec::with_capacity(64);
-        for row in 0..self.rows {
-            for column in &self.columns {
+        for _ in 0..self.rows {
+            for column in &mut columns {
                 cell.clear();
-                column.render(row, &mut cell)?;
+                column.render_next(&mut cell)?;
                 writer.write_field(&cell)?;
             }
             writer.write_record(None::<&[u8]>)?;
@@ -69,43 +71,51 @@ fn header(name: &str) -> String {
     name.strip_suffix(MOMENT_SUFFIX).map_or_else(|| name.to_owned(), |stem| format!("{stem}_seen"))
 }
 
-impl Cells {
-    fn of(column: &Column) -> Result<Self> {
-        let is_moment = column.name().ends_with(MOMENT_SUFFIX);
-        // One chunk makes finding a row's cell cheap.
-        let column = column.rechunk();
+/// Whole numbers and real ones of any width in the widest type.
+fn widened(column: &Column) -> Result<Column> {
+    let widest = match column.dtype() {
+        DataType::String | DataType::Boolean => return Ok(column.clone()),
+        DataType::Float32 | DataType::Float64 => DataType::Float64,
+        DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64 => DataType::Int64,
+        _ => DataType::UInt64,
+    };
+    Ok(column.strict_cast(&widest)?)
+}
+
+impl<'a> Cells<'a> {
+    fn of(column: &'a Column) -> Result<Self> {
         Ok(match column.dtype() {
-            DataType::String => Self::Text(column.str()?.clone()),
-            DataType::Boolean => Self::Flag(column.bool()?.clone()),
-            DataType::Float32 | DataType::Float64 => {
-                Self::Real(column.cast(&DataType::Float64)?.f64()?.clone())
+            DataType::String => Self::Text(Box::new(column.str()?.iter())),
+            DataType::Boolean => Self::Flag(Box::new(column.bool()?.iter())),
+            DataType::Float64 => Self::Real(Box::new(column.f64()?.iter())),
+            DataType::Int64 if column.name().ends_with(MOMENT_SUFFIX) => {
+                Self::Moment(Box::new(column.i64()?.iter()))
             }
-            DataType::Int64 if is_moment => Self::Moment(column.i64()?.clone()),
-            DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64 => {
-                Self::Signed(column.cast(&DataType::Int64)?.i64()?.clone())
-            }
-            _ => Self::Whole(column.strict_cast(&DataType::UInt64)?.u64()?.clone()),
+            DataType::Int64 => Self::Signed(Box::new(column.i64()?.iter())),
+            _ => Self::Whole(Box::new(column.u64()?.iter())),
         })
     }
 
-    fn render(&self, row: usize, cell: &mut Vec<u8>) -> io::Result<()> {
+    /// Writes the next cell; nothing for null.
+    fn render_next(&mut self, cell: &mut Vec<u8>) -> io::Result<()> {
         match self {
-            Self::Text(values) => {
-                values.get(row).map_or(Ok(()), |text| cell.write_all(escape::csv(text).as_bytes()))
+            Self::Text(cells) => known(cells, |text| cell.write_all(escape::csv(text).as_bytes())),
+            Self::Whole(cells) => known(cells, |value| write!(cell, "{value}")),
+            Self::Signed(cells) => known(cells, |value| write!(cell, "{value}")),
+            Self::Flag(cells) => known(cells, |value| write!(cell, "{value}")),
+            Self::Real(cells) => {
+                known(cells, |value| if value.is_finite() { write!(cell, "{value}") } else { Ok(()) })
             }
-            Self::Whole(values) => values.get(row).map_or(Ok(()), |value| write!(cell, "{value}")),
-            Self::Signed(values) => values.get(row).map_or(Ok(()), |value| write!(cell, "{value}")),
-            Self::Flag(values) => values.get(row).map_or(Ok(()), |value| write!(cell, "{value}")),
-            Self::Real(values) => values
-                .get(row)
-                .filter(|value| value.is_finite())
-                .map_or(Ok(()), |value| write!(cell, "{value}")),
-            Self::Moment(values) => values
-                .get(row)
-                .and_then(format::iso_utc)
-                .map_or(Ok(()), |text| cell.write_all(text.as_bytes())),
+            Self::Moment(cells) => known(cells, |moment_us| {
+                format::iso_utc(moment_us).map_or(Ok(()), |text| cell.write_all(text.as_bytes()))
+            }),
         }
     }
+}
+
+/// Does something with the next cell, if it has a value.
+fn known<T>(cells: &mut Walk<'_, T>, write: impl FnOnce(T) -> io::Result<()>) -> io::Result<()> {
+    cells.next().flatten().map_or(Ok(()), write)
 }
 
 #[cfg(test)]

@@ -146,7 +146,8 @@ pub fn shorten(text: &str, max_chars: usize) -> Cow<'_, str> {
 
 /// Makes unsafe characters visible; borrows where there is none, which is nearly always.
 fn visible(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_unsafe) {
+    let is_plain = text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
+    if is_plain || !text.chars().any(is_unsafe) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 16);

@@ -1,13 +1,13 @@
 //! Numbers and times as people read them. Without a value: a dash, never a zero.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 
 /// What stands in the place of an unknown value.
 pub const UNKNOWN: &str = "–";
 
 /// ISO 8601, UTC, to the microsecond; none for a moment outside of the calendar.
 pub fn iso_utc(moment_us: i64) -> Option<String> {
-    moment(moment_us).map(|t| t.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string())
+    Some(moment(moment_us)?.to_rfc3339_opts(SecondsFormat::Micros, true))
 }
 
 /// To the second, for people: `2026-06-01 10:00:00 UTC`.

@@ -1,49 +1,64 @@
-//! The most periodic pairs: when their connections began, and the gaps between.
+//! The most periodic pairs: the time from each start to the next, and how often it occurs.
 //!
 //! ```text
-//! curl → 203.0.113.7:443                    30 gaps, median 2 s
-//! | | | | | | | | | | | | | | | | |                █
-//! ─────────────────────────────────         ───────┴────────
-//! 10:00:10     10:00:20    10:00:30         0 s          4 s
+//! curl → 203.0.113.7 port 443               30 gaps, median 2 s
+//!  4 s│                                            █
+//!  2 s│▪ ▪ ▪ ▪ ▪ ▪ ▪ ▪ ▪ ▪ ▪ ▪ ▪ ▪ ▪               █
+//!  0 s└──────────────────────────────       ───────┴────────
+//!      10:00:10   10:00:20   10:00:30       0 s   2 s    4 s
 //! ```
+//!
+//! A level row is a period, whatever the number of connections; strokes at every start would
+//! merge into a bar as soon as there are more of them than pixels.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use plotters::style::RGBColor;
 use polars::prelude::{DataFrame, DataType};
 
 use super::axis::{self, Axis};
 use super::canvas::{self, Area, Canvas, Drawn, Label};
-use super::palette::AXIS;
+use super::palette::{AXIS, GRID};
 use super::{Chart, Subject};
 use crate::Result;
 use crate::report::{escape, format};
 
 pub(super) const CHART: Chart =
-    Chart { id: "beacon-intervals", title: "Periodic connections: starts and gaps", draw };
+    Chart { id: "beacon-intervals", title: "Periodic connections: time between starts", draw };
 
 /// Pairs that have room below each other.
 const MOST_PAIRS: usize = 4;
 /// Bars of the histogram of gaps.
 const BARS: usize = 30;
-/// Gaps are shown up to this many medians; longer ones are in the last bar.
+/// Gaps are shown up to this many medians; longer ones are at the border.
 const MEDIANS_SHOWN: f64 = 2.0;
-/// Where the starts end and the histograms begin, in pixels.
-const STARTS_RIGHT: i32 = 570;
-const GAPS_LEFT: i32 = 620;
+/// Where the gaps over time begin and end, and where the histograms begin, in pixels.
+const TIME_LEFT: i32 = 84;
+const TIME_RIGHT: i32 = 580;
+const GAPS_LEFT: i32 = 640;
 /// Room for a pair's name above and its scale below, in pixels.
 const ABOVE: i32 = 20;
 const UNDER: i32 = 26;
 /// Highest row, in pixels, so that a single pair does not fill the page.
-const HIGHEST: i32 = 120;
+const HIGHEST: i32 = 130;
+/// Side of the square that stands for a gap, in pixels.
+const DOT: i32 = 3;
 const NAME_CHARS: usize = 66;
 
 /// A pair of process and destination.
 struct Pair {
     label: String,
-    starts_us: Vec<i64>,
-    /// Sorted.
-    gaps_s: Vec<f64>,
+    /// When a connection began, and the time since the one before.
+    gaps: Vec<(i64, f64)>,
+}
+
+/// A pair with what it is drawn to.
+struct Scaled<'a> {
+    pair: &'a Pair,
+    median_s: f64,
+    /// The longest gap that is told apart.
+    shown_s: f64,
+    colour: RGBColor,
 }
 
 fn draw(subject: &Subject<'_>) -> Result<String> {
@@ -51,109 +66,139 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
         return canvas::nothing(CHART.title, "The beacon detector did not run; its section says why.");
     };
     let pairs = pairs(table)?;
+    let scaled: Vec<_> = pairs.iter().filter_map(|pair| Scaled::of(pair, subject)).collect();
     let Some(span_us) = span_us(&pairs) else {
         return canvas::nothing(CHART.title, "No pair of process and destination had enough connections.");
     };
     let inside = Canvas::inside();
-    let bottom = inside.bottom - 22;
-    let pitch = ((bottom - inside.top) / pairs.len() as i32).min(HIGHEST);
-    let time = Axis::time(span_us, (inside.left, STARTS_RIGHT));
+    let pitch = ((inside.bottom - 22 - inside.top) / scaled.len().max(1) as i32).min(HIGHEST);
+    let time = Axis::time(span_us, (TIME_LEFT, TIME_RIGHT));
     let subtitle =
-        "the most regular pairs; left: when connections began, right: time from one start to the next";
+        "the most regular pairs; left: each gap when it ended (a level row is a period); right: how often";
     canvas::picture(CHART.title, subtitle, |canvas| {
-        for (pair, index) in pairs.iter().zip(0..) {
+        for (pair, index) in scaled.iter().zip(0..) {
             let top = inside.top + index * pitch;
-            let row = Area { top, bottom: top + pitch, ..inside };
-            draw_pair(canvas, pair, subject.colours.get(pair.process()), &time, row)?;
+            pair.draw(canvas, &time, Area { top, bottom: top + pitch, ..inside })?;
         }
-        let last = inside.top + pitch * pairs.len() as i32 - UNDER;
-        let plot = Area { right: STARTS_RIGHT, bottom: last, ..inside };
+        let last = inside.top + pitch * scaled.len() as i32 - UNDER;
+        let plot = Area { left: TIME_LEFT, right: TIME_RIGHT, bottom: last, ..inside };
         axis::draw_bottom(canvas, &time, plot, &axis::time_unit(span_us))
     })
-}
-
-impl Pair {
-    /// The name before the arrow of the label, by which processes have their colours.
-    fn process(&self) -> &str {
-        self.label.split([' ', '→']).next().unwrap_or_default()
-    }
-
-    fn median_gap_s(&self) -> Option<f64> {
-        let middle = self.gaps_s.len() / 2;
-        match self.gaps_s.len() {
-            0 => None,
-            count if count % 2 == 1 => Some(self.gaps_s[middle]),
-            _ => Some(f64::midpoint(self.gaps_s[middle - 1], self.gaps_s[middle])),
-        }
-    }
 }
 
 /// The pairs of the best ranks.
 fn pairs(table: &DataFrame) -> Result<Vec<Pair>> {
     let ranks = table.column("rank")?.cast(&DataType::UInt32)?;
-    let labels = table.column("label")?.str()?;
-    let starts = table.column("start_us")?.i64()?;
-    let gaps = table.column("gap_s")?.f64()?;
+    let ranks = ranks.u32()?.iter();
+    let names = table.column("label")?.str()?.iter();
+    let starts = table.column("start_us")?.i64()?.iter();
+    let gaps = table.column("gap_s")?.f64()?.iter();
     let mut pairs: BTreeMap<u32, Pair> = BTreeMap::new();
-    for (((rank, label), start_us), gap_s) in
-        ranks.u32()?.iter().zip(labels.iter()).zip(starts.iter()).zip(gaps.iter())
-    {
-        let Some(rank) = rank else { continue };
-        let new = || Pair { label: label.unwrap_or("unknown").to_owned(), starts_us: vec![], gaps_s: vec![] };
+    for (((rank, name), start_us), gap_s) in ranks.zip(names).zip(starts).zip(gaps) {
+        // The first start of a pair has no gap before it.
+        let (Some(rank), Some(start_us), Some(gap_s)) = (rank, start_us, gap_s) else { continue };
+        let new = || Pair { label: name.unwrap_or("unknown").to_owned(), gaps: Vec::new() };
         let pair = pairs.entry(rank).or_insert_with(new);
-        pair.starts_us.extend(start_us);
-        pair.gaps_s.extend(gap_s.filter(|gap_s| gap_s.is_finite() && *gap_s >= 0.0));
+        pair.gaps.extend((gap_s.is_finite() && gap_s >= 0.0).then_some((start_us, gap_s)));
     }
-    let mut best: Vec<Pair> = pairs.into_values().take(MOST_PAIRS).collect();
-    for pair in &mut best {
-        pair.gaps_s.sort_by(f64::total_cmp);
-    }
-    Ok(best)
+    Ok(pairs.into_values().filter(|pair| !pair.gaps.is_empty()).take(MOST_PAIRS).collect())
 }
 
 fn span_us(pairs: &[Pair]) -> Option<(i64, i64)> {
-    let starts = || pairs.iter().flat_map(|pair| pair.starts_us.iter().copied());
-    Some((starts().min()?, starts().max()?))
+    let ends = || pairs.iter().flat_map(|pair| pair.gaps.iter().map(|(start_us, _)| *start_us));
+    Some((ends().min()?, ends().max()?))
 }
 
-fn draw_pair(canvas: &Canvas<'_>, pair: &Pair, colour: RGBColor, time: &Axis, row: Area) -> Drawn {
-    let plot = Area { top: row.top + ABOVE, bottom: row.bottom - UNDER, ..row };
-    canvas.text((row.left, row.top + 8), Label::VALUE, &escape::shorten(&pair.label, NAME_CHARS))?;
-    let mut columns: Vec<i32> = pair.starts_us.iter().map(|start_us| time.at(*start_us as f64)).collect();
-    columns.sort_unstable();
-    // Starts that share a pixel are one stroke: ten thousand would not look different.
-    columns.dedup();
-    for x in columns {
-        canvas.fill(Area { left: x, top: plot.top, right: x + 2, bottom: plot.bottom - 2 }, colour)?;
+impl Pair {
+    fn sorted_gaps_s(&self) -> Vec<f64> {
+        let mut gaps_s: Vec<f64> = self.gaps.iter().map(|(_, gap_s)| *gap_s).collect();
+        gaps_s.sort_by(f64::total_cmp);
+        gaps_s
     }
-    canvas.line((row.left, plot.bottom), (STARTS_RIGHT, plot.bottom), AXIS)?;
-    draw_gaps(canvas, pair, colour, Area { left: GAPS_LEFT, ..plot })
+
+    fn median_gap_s(&self) -> Option<f64> {
+        let gaps_s = self.sorted_gaps_s();
+        let middle = gaps_s.len() / 2;
+        match gaps_s.len() {
+            0 => None,
+            count if count % 2 == 1 => Some(gaps_s[middle]),
+            _ => Some(f64::midpoint(gaps_s[middle - 1], gaps_s[middle])),
+        }
+    }
 }
 
-fn draw_gaps(canvas: &Canvas<'_>, pair: &Pair, colour: RGBColor, plot: Area) -> Drawn {
-    let Some(median_s) = pair.median_gap_s() else { return Ok(()) };
-    let title =
-        format!("{} gaps, median {}", format::count(pair.gaps_s.len() as u64), format::seconds(median_s));
-    canvas.text((plot.right, plot.top - ABOVE + 8), Label::PLAIN.right(), &title)?;
-    let shown_s = (median_s * MEDIANS_SHOWN).max(1e-6);
-    let bars = histogram(&pair.gaps_s, shown_s);
-    let largest = bars.iter().copied().max().unwrap_or(0).max(1);
-    let edge = |index: usize| plot.left + index as i32 * (plot.right - plot.left) / BARS as i32;
-    for (index, count) in bars.iter().enumerate().filter(|(_, count)| **count > 0) {
-        let height = (*count as f64 / largest as f64 * f64::from(plot.bottom - plot.top)).round() as i32;
-        let top = plot.bottom - height.max(1);
-        canvas
-            .fill(Area { left: edge(index), top, right: edge(index + 1) - 1, bottom: plot.bottom }, colour)?;
+impl<'a> Scaled<'a> {
+    fn of(pair: &'a Pair, subject: &Subject<'_>) -> Option<Self> {
+        let median_s = pair.median_gap_s()?;
+        // Labels begin with the process, by which the colours are given.
+        let process = pair.label.split(" →").next().unwrap_or_default();
+        // Gaps of zero, as of bursts within a tick, must not make a scale of zero.
+        let shown_s = (median_s * MEDIANS_SHOWN).max(1e-6);
+        Some(Self { pair, median_s, shown_s, colour: subject.colours.get(process) })
     }
-    canvas.line((plot.left, plot.bottom), (plot.right, plot.bottom), AXIS)?;
-    canvas.text((plot.left, plot.bottom + 11), Label::SMALL, "0 s")?;
-    let middle = i32::midpoint(plot.left, plot.right);
-    canvas.text((middle, plot.bottom + 11), Label::SMALL.centre(), &format::seconds(median_s))?;
-    canvas.text(
-        (plot.right, plot.bottom + 11),
-        Label::SMALL.right(),
-        &format!("≥ {}", format::seconds(shown_s)),
-    )
+
+    fn draw(&self, canvas: &Canvas<'_>, time: &Axis, row: Area) -> Drawn {
+        let plot = Area { top: row.top + ABOVE, bottom: row.bottom - UNDER, ..row };
+        canvas.text((row.left, row.top + 6), Label::VALUE, &escape::shorten(&self.pair.label, NAME_CHARS))?;
+        let gaps = format::plural(self.pair.gaps.len() as u64, "gap");
+        let title = format!("{gaps}, median {}", format::seconds(self.median_s));
+        canvas.text((row.right, row.top + 6), Label::PLAIN.right(), &title)?;
+        self.draw_over_time(canvas, time, Area { left: TIME_LEFT, right: TIME_RIGHT, ..plot })?;
+        self.draw_histogram(canvas, Area { left: GAPS_LEFT, ..plot })
+    }
+
+    fn draw_over_time(&self, canvas: &Canvas<'_>, time: &Axis, plot: Area) -> Drawn {
+        let middle = i32::midpoint(plot.top, plot.bottom);
+        canvas.line((plot.left, middle), (plot.right, middle), GRID)?;
+        canvas.text((plot.left - 8, middle), Label::SMALL.right(), &format::seconds(self.median_s))?;
+        canvas.text((plot.left - 8, plot.bottom), Label::SMALL.right(), "0 s")?;
+        let height = f64::from(plot.bottom - plot.top);
+        let place = |(start_us, gap_s): &(i64, f64)| {
+            let share = (gap_s / self.shown_s).min(1.0);
+            (time.at(*start_us as f64) / DOT * DOT, plot.bottom - (share * height).round() as i32)
+        };
+        for (x, top, bottom) in strokes(self.pair.gaps.iter().map(place)) {
+            let area =
+                Area { left: x - DOT / 2, top: top - DOT / 2, right: x + DOT - 1, bottom: bottom + DOT - 1 };
+            canvas.fill(area, self.colour)?;
+        }
+        canvas.line((plot.left, plot.bottom), (plot.right, plot.bottom), AXIS)
+    }
+
+    fn draw_histogram(&self, canvas: &Canvas<'_>, plot: Area) -> Drawn {
+        let bars = histogram(&self.pair.sorted_gaps_s(), self.shown_s);
+        let largest = bars.iter().copied().max().unwrap_or(0).max(1);
+        let edge = |index: usize| plot.left + index as i32 * (plot.right - plot.left) / BARS as i32;
+        for (index, count) in bars.iter().enumerate().filter(|(_, count)| **count > 0) {
+            let height = (*count as f64 / largest as f64 * f64::from(plot.bottom - plot.top)).round() as i32;
+            let top = plot.bottom - height.max(1);
+            canvas.fill(
+                Area { left: edge(index), top, right: edge(index + 1) - 1, bottom: plot.bottom },
+                self.colour,
+            )?;
+        }
+        canvas.line((plot.left, plot.bottom), (plot.right, plot.bottom), AXIS)?;
+        let below = plot.bottom + 11;
+        canvas.text((plot.left, below), Label::SMALL, "0 s")?;
+        let middle = i32::midpoint(plot.left, plot.right);
+        canvas.text((middle, below), Label::SMALL.centre(), &format::seconds(self.median_s))?;
+        let longest = format!("≥ {}", format::seconds(self.shown_s));
+        canvas.text((plot.right, below), Label::SMALL.right(), &longest)
+    }
+}
+
+/// Dots of a column that touch become one stroke, from top to bottom, so that the size of the
+/// picture does not grow with the number of gaps.
+fn strokes(dots: impl Iterator<Item = canvas::Point>) -> Vec<(i32, i32, i32)> {
+    let sorted: BTreeSet<_> = dots.collect();
+    let mut strokes: Vec<(i32, i32, i32)> = Vec::new();
+    for (x, y) in sorted {
+        match strokes.last_mut() {
+            Some((column, _, bottom)) if *column == x && y <= *bottom + DOT => *bottom = y,
+            _ => strokes.push((x, y, y)),
+        }
+    }
+    strokes
 }
 
 fn histogram(gaps_s: &[f64], shown_s: f64) -> [u64; BARS] {
@@ -175,22 +220,27 @@ mod tests {
     #[test]
     fn the_best_pairs_are_drawn_whatever_the_order_of_rows() {
         let table = df!(
-            "rank" => [6_u32, 1, 2, 3, 4, 5, 1],
-            "label" => ["f", "a", "b", "c", "d", "e", "a"],
-            "start_us" => [0_i64, 10, 0, 0, 0, 0, 5],
-            "gap_s" => [None, Some(5.0), Some(f64::NAN), None, None, None, Some(4.0)],
+            "rank" => [6_u32, 1, 2, 3, 4, 5, 1, 7],
+            "label" => ["f", "a", "b", "c", "d", "e", "a", "without a gap"],
+            "start_us" => [0_i64, 10, 1, 2, 3, 4, 5, 6],
+            "gap_s" => [Some(1.0), Some(5.0), Some(f64::NAN), Some(1.0), Some(1.0), Some(1.0), Some(4.0), None],
         )
         .unwrap();
         let pairs = pairs(&table).unwrap();
         let labels: Vec<_> = pairs.iter().map(|pair| pair.label.as_str()).collect();
-        assert_eq!(labels, ["a", "b", "c", "d"]);
+        assert_eq!(labels, ["a", "c", "d", "e"]);
         assert_eq!(pairs[0].median_gap_s(), Some(4.5));
-        assert_eq!(pairs[1].median_gap_s(), None);
-        assert_eq!(span_us(&pairs), Some((0, 10)));
+        assert_eq!(span_us(&pairs), Some((2, 10)));
     }
 
     #[test]
-    fn long_gaps_are_in_the_last_bar() {
+    fn dots_that_touch_are_one_stroke() {
+        let dots = [(3, 10), (3, 12), (6, 11), (3, 40), (3, 10)];
+        assert_eq!(strokes(dots.into_iter()), [(3, 10, 12), (3, 40, 40), (6, 11, 11)]);
+    }
+
+    #[test]
+    fn long_gaps_are_in_the_last_bar_and_the_median_in_the_middle() {
         let bars = histogram(&[0.0, 60.0, 60.0, 1e12], 120.0);
         assert_eq!((bars[0], bars[BARS / 2], bars[BARS - 1]), (1, 2, 1));
     }

@@ -67,7 +67,9 @@ pub struct Picture {
 /// # Errors
 /// [`Error::Render`] naming the chart that could not be drawn.
 pub fn draw_all(analysis: &Analysis) -> Result<Vec<Picture>> {
-    let subject = Subject { analysis, colours: ProcessColours::of(&analysis.metrics) };
+    let findings = analysis.findings();
+    let suspects = findings.iter().filter_map(|finding| finding.judgement.entities.process_name.as_deref());
+    let subject = Subject { analysis, colours: ProcessColours::of(suspects, &analysis.metrics) };
     let renderer = png::Renderer::new();
     thread::scope(|scope| {
         let threads: Vec<_> =

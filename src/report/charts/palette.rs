@@ -58,15 +58,17 @@ pub fn of_state(state: &str) -> RGBColor {
 pub struct ProcessColours(BTreeMap<String, RGBColor>);
 
 impl ProcessColours {
-    /// Gives out the hues by rank: most connections first, then most bytes. With more names
-    /// than hues they begin anew; names always stand beside the colour.
-    pub fn of(metrics: &Metrics) -> Self {
-        let ranked = metrics.overview.top_processes.iter().chain(&metrics.bandwidth.by_process);
+    /// Gives out the hues by rank: processes with findings first, then most connections, then
+    /// most bytes. With more names than hues they begin anew; names always stand beside the
+    /// colour.
+    pub fn of<'a>(with_findings: impl IntoIterator<Item = &'a str>, metrics: &'a Metrics) -> Self {
+        let shares = metrics.overview.top_processes.iter().chain(&metrics.bandwidth.by_process);
+        let ranked = with_findings.into_iter().chain(shares.map(|share| share.name.as_str()));
         let mut colours = BTreeMap::new();
         let mut hues = PROCESS_HUES.iter().cycle();
-        for share in ranked.filter(|share| !is_rest(&share.name)) {
-            if !colours.contains_key(&share.name) {
-                colours.extend(hues.next().map(|hue| (share.name.clone(), *hue)));
+        for name in ranked.filter(|name| !is_rest(name)) {
+            if !colours.contains_key(name) {
+                colours.extend(hues.next().map(|hue| (name.to_owned(), *hue)));
             }
         }
         Self(colours)
@@ -96,9 +98,9 @@ mod tests {
         let mut metrics = Metrics::default();
         metrics.overview.top_processes = named(&["curl", "unknown", "sshd", "other"]);
         metrics.bandwidth.by_process = named(&["sshd", "rsync", "curl"]);
-        let colours = ProcessColours::of(&metrics);
-        let hues = ["curl", "sshd", "rsync"].map(|name| colours.get(name));
-        assert_eq!(hues, [BLUE, ORANGE, GREEN]);
+        let colours = ProcessColours::of(["xmrig"], &metrics);
+        let hues = ["xmrig", "curl", "sshd", "rsync"].map(|name| colours.get(name));
+        assert_eq!(hues, [BLUE, ORANGE, GREEN, VERMILION]);
         assert_eq!(colours.get("other"), REST);
         assert_eq!(colours.get("unknown"), REST);
         assert_eq!(colours.get("never seen"), REST);

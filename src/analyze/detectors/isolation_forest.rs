@@ -141,7 +141,7 @@ impl Detector for IsolationForest {
         let shown = config.max_findings as usize;
         let findings = groups.iter().take(shown).map(|group| judge.finding(group)).collect();
         let scores_table = df!(
-            "conn_id" => rows.iter().map(|row| sockets.get(*row).conn_id).collect::<Vec<_>>(),
+            "conn_id" => rows.iter().map(|row| sockets.conn_id(*row)).collect::<Vec<_>>(),
             "score" => &scores,
         )?;
         Ok(Outcome::Ran(Output {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What a tick costs: netrec beside `ss -tinap` and psutil, in the same run on the same sockets.
 
-    recorder.py [--netrec target/release/netrec] [--sockets 100,1000,10000] [--ticks 20] [--interval 1.0]
+    recorder.py [--netrec target/release/netrec] [--sockets 100,1000,10000] [--ticks 60] [--interval 1.0]
 
 A child process holds the sockets: established loopback TCP connections, both ends. netrec
 records them; its CPU per tick is user plus system time of its whole process after the first
@@ -165,7 +165,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--netrec", default="target/release/netrec")
     parser.add_argument("--sockets", default="100,1000,10000")
-    parser.add_argument("--ticks", type=int, default=20)
+    parser.add_argument("--ticks", type=int, default=60)
     parser.add_argument("--interval", type=float, default=1.0)
     parser.add_argument("--hold", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()

@@ -1,6 +1,6 @@
 //! What a capture says about itself: where, when, how, and what it could not see.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -115,7 +115,7 @@ impl Metadata {
         let mut fields = Map::new();
         for (key, text) in pairs {
             let Some(name) = key.strip_prefix(PREFIX) else { continue };
-            let value = if strings.contains_key(name) {
+            let value = if strings.contains(name) {
                 Value::String(text.to_owned())
             } else {
                 serde_json::from_str(text).map_err(|e| format!("metadata {key}: {e}"))?
@@ -144,8 +144,8 @@ pub fn published_fields() -> Value {
 }
 
 /// The fields that are plain strings, and so stand in the file without quotes.
-fn string_fields() -> BTreeMap<String, ()> {
-    let Value::Object(properties) = published_fields() else { return BTreeMap::new() };
+fn string_fields() -> BTreeSet<String> {
+    let Value::Object(properties) = published_fields() else { return BTreeSet::new() };
     properties
         .into_iter()
         .filter(|(_, schema)| match &schema["type"] {
@@ -153,6 +153,6 @@ fn string_fields() -> BTreeMap<String, ()> {
             Value::Array(kinds) => kinds.iter().any(|kind| kind == "string"),
             _ => false,
         })
-        .map(|(name, _)| (name, ()))
+        .map(|(name, _)| name)
         .collect()
 }

@@ -173,7 +173,7 @@ fn check_columns(schema: &SchemaRef) -> Result<(), String> {
 /// The Parquet library's message, in words for someone who named the wrong file.
 fn describe(error: &ParquetError) -> String {
     let text = error.to_string();
-    if text.contains("Invalid Parquet file. Corrupt footer") || text.contains("smaller than file footer") {
+    if text.contains("Invalid Parquet file. Corrupt footer") || text.contains("file too small") {
         "it is not a Parquet file, or its end is missing".to_owned()
     } else {
         text

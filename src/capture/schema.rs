@@ -13,7 +13,7 @@ macro_rules! columns {
         /// A column of the capture.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         #[repr(u8)]
-        pub enum Column { $(#[doc = $meaning] $member,)+ }
+        pub enum Column { $(#[doc = concat!("Column `", $name, "`.")] $member,)+ }
 
         /// Every column with its type and meaning, in the order of the file.
         pub const COLUMNS: &[ColumnInfo] = &[$(ColumnInfo {

@@ -28,7 +28,7 @@ pub(super) struct Arguments {
     /// Thresholds and settings, in TOML
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Geolocation database in MaxMind's format; may be given several times, the first that
+    /// Geolocation database (`.mmdb`); may be given several times, the first that
     /// knows an address answers
     #[arg(long, value_name = "FILE")]
     geoip: Vec<PathBuf>,
@@ -74,11 +74,10 @@ fn identify(capture: &CaptureFile) -> Result<CaptureIdentity> {
     let mut hash = Sha256::new();
     let mut file = File::open(path).map_err(Error::io("read", path))?;
     io::copy(&mut file, &mut HashWriter(&mut hash)).map_err(Error::io("read", path))?;
-    let digest: [u8; 32] = hash.finalize().into();
     Ok(CaptureIdentity {
         file_name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
         bytes: capture.bytes(),
-        sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        sha256: crate::hash::hex(&hash.finalize()),
     })
 }
 

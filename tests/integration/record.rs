@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use arrow::array::{Array as _, AsArray as _, RecordBatch};
 use arrow::datatypes::{Int32Type, UInt16Type, UInt32Type, UInt64Type};
 use netrec::capture::schema::COLUMNS;
-use netrec::capture::{CaptureFile, Column, Overwrite};
+use netrec::capture::{CaptureFile, Column, Overwrite, SourceStatus};
 use netrec::record::{HostFacts, Output, Plan, Stop, SystemClock, open_host, record};
 
 use crate::runner::netrec_in;
@@ -23,6 +23,7 @@ use crate::runner::netrec_in;
 #[derive(Debug, Clone)]
 struct Seen {
     tick: u32,
+    kind: String,
     conn_id: u64,
     state: Option<String>,
     bytes: (Option<u64>, Option<u64>),
@@ -33,8 +34,15 @@ struct Seen {
     netns: Option<u64>,
 }
 
-/// The rows of one socket, in the order of time.
+/// The snapshots of one socket, in the order of time.
 fn rows_of(path: &Path, local_port: u16, remote_port: Option<u16>) -> Vec<Seen> {
+    let mut rows = all_rows_of(path, local_port, remote_port);
+    rows.retain(|row| row.kind == "snapshot");
+    rows
+}
+
+/// Every row of one socket, in the order of ticks.
+fn all_rows_of(path: &Path, local_port: u16, remote_port: Option<u16>) -> Vec<Seen> {
     let capture = CaptureFile::open(path).unwrap();
     let columns: Vec<Column> = COLUMNS.iter().map(|info| info.column).collect();
     let mut rows = Vec::new();
@@ -58,6 +66,7 @@ fn seen(batch: &RecordBatch, row: usize) -> Seen {
     let count = |column| number::<UInt64Type>(batch, column, row);
     Seen {
         tick: number::<UInt32Type>(batch, Column::Tick, row).unwrap(),
+        kind: text(batch, Column::Kind, row).unwrap(),
         conn_id: count(Column::ConnId).unwrap(),
         state: text(batch, Column::State, row),
         bytes: (count(Column::BytesSent), count(Column::BytesReceived)),
@@ -87,16 +96,16 @@ fn text(batch: &RecordBatch, column: Column, row: usize) -> Option<String> {
 /// Records in this process, calling `after_tick` after each, so that the test and the recorder
 /// take turns and nothing depends on how fast the machine is.
 fn record_steps(path: &Path, steps: &mut [&mut dyn FnMut()]) {
-    let stop = Stop::default();
+    let end = Stop::default();
     let plan = Plan { interval: Duration::from_millis(100), duration: None };
     let output = Output { path: path.to_path_buf(), overwrite: Overwrite::Never };
     let mut host = open_host().unwrap();
     let mut turns = steps.iter_mut();
     let mut after_tick = |_: &_| match turns.next() {
         Some(step) => step(),
-        None => stop.ask(),
+        None => end.ask(),
     };
-    let clock = (&SystemClock as _, &stop);
+    let clock = (&SystemClock as _, &end);
     record(&plan, &output, host.as_mut(), clock, HostFacts::read(), &mut after_tick).unwrap();
 }
 
@@ -210,6 +219,83 @@ fn a_connection_that_comes_between_ticks_gets_its_owner() {
     assert_eq!((rows.len(), rows[0].tick, rows[0].pid), (1, 1, Some(std::process::id())));
 }
 
+/// Whether the events of the last recording ran; if not, why.
+fn events_ran(path: &Path) -> Result<(), String> {
+    let capture = CaptureFile::open(path).unwrap();
+    let missing = capture.metadata().sources.iter().find(|source| source.status == SourceStatus::Missing);
+    missing.map_or(Ok(()), |source| Err(format!("{}: {}", source.name, source.detail)))
+}
+
+#[test]
+fn connections_that_live_between_two_ticks_are_recorded_with_exact_bytes_and_owner() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("c.parquet");
+    let mut clients = Vec::new();
+    record_steps(
+        &path,
+        &mut [&mut || {
+            for bytes in [1, 1000, 100_000] {
+                let (client, server) = pair("127.0.0.1:0");
+                transfer(&client, &server, bytes);
+                transfer(&server, &client, 10);
+                clients.push((ports(&client), bytes as u64));
+            }
+        }],
+    );
+    if let Err(reason) = events_ran(&path) {
+        println!("skipped: {reason}");
+        return;
+    }
+    for ((local, remote), bytes) in clients {
+        for (ends, expected) in [((local, remote), (bytes, 10)), ((remote, local), (10, bytes))] {
+            let rows = all_rows_of(&path, ends.0, Some(ends.1));
+            let kinds: BTreeSet<&str> = rows.iter().map(|row| row.kind.as_str()).collect();
+            assert_eq!(kinds, BTreeSet::from(["opened", "state", "closed"]), "no snapshot saw it");
+            let closed = rows.iter().find(|row| row.kind == "closed").unwrap();
+            assert_eq!(closed.bytes, (Some(expected.0), Some(expected.1)), "of {ends:?}");
+            assert!(rows.iter().all(|row| row.pid == Some(std::process::id()) && row.tick == 0));
+        }
+    }
+}
+
+#[test]
+fn a_program_that_lives_for_milliseconds_has_name_executable_and_command_line() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("c.parquet");
+    record_steps(
+        &path,
+        &mut [&mut || {
+            let connect = format!("exec 3<>/dev/tcp/127.0.0.1/{port}; printf hello >&3");
+            let status = Command::new("bash").args(["-c", &connect]).status().unwrap();
+            assert!(status.success());
+            let (mut server, _) = listener.accept().unwrap();
+            server.read_to_end(&mut Vec::new()).unwrap();
+        }],
+    );
+    if let Err(reason) = events_ran(&path) {
+        println!("skipped: {reason}");
+        return;
+    }
+    let capture = CaptureFile::open(&path).unwrap();
+    let columns: Vec<Column> = COLUMNS.iter().map(|info| info.column).collect();
+    let batch = capture.row_group(0, &columns).unwrap().next().unwrap().unwrap();
+    let row = (0..batch.num_rows())
+        .find(|row| {
+            number::<UInt16Type>(&batch, Column::RemotePort, *row) == Some(port)
+                && text(&batch, Column::Kind, *row).as_deref() == Some("closed")
+        })
+        .expect("the connection was not recorded");
+    let said = |column| text(&batch, column, row);
+    assert_eq!(said(Column::ProcessName).as_deref(), Some("bash"));
+    assert!(said(Column::Exe).unwrap().ends_with("/bash"));
+    assert!(said(Column::Cmdline).unwrap().contains("printf hello"));
+    assert_eq!(said(Column::OwnerSource).as_deref(), Some("event"));
+    assert_eq!(number::<UInt32Type>(&batch, Column::Ppid, row), Some(std::process::id()));
+    assert_eq!(number::<UInt64Type>(&batch, Column::BytesSent, row), Some(5));
+}
+
 /// A child in a network namespace of its own, which holds a listening socket there.
 fn child_in_own_namespace() -> std::io::Result<Child> {
     let mut command = Command::new("sleep");
@@ -296,7 +382,9 @@ fn check_signal_ends_well(signal: i32) {
     assert!(metadata.kernel.is_some() && metadata.boot_id.is_some() && metadata.rows == capture.rows());
     assert!(metadata.host_addresses.iter().any(|address| address == "127.0.0.1"));
     let names: Vec<&str> = metadata.sources.iter().map(|source| source.name.as_str()).collect();
-    assert_eq!(names, ["sock_diag", "network-namespaces", "proc-owners"]);
+    let expected = ["sock_diag", "network-namespaces", "proc-owners"];
+    assert_eq!(names[..3], expected);
+    assert_eq!(names[3..], ["perf-events", "sock_destroy", "proc-connector"]);
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(said.contains("next: netrec analyze c.parquet"), "{said}");
     assert!(output.stderr.is_empty(), "no progress where there is no terminal");

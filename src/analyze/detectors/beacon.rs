@@ -120,6 +120,9 @@ impl Detector for Beacon {
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
         let sockets = Sockets::of(context.tables)?;
+        if let Some(skipped) = super::nothing_could_open(context.tables, &sockets) {
+            return Ok(skipped);
+        }
         let timing = Timing::of(context.tables, config);
         let mut candidates: Vec<Candidate<'_>> =
             pairs::collect(&sockets, timing.window_us, config.min_starts as usize)

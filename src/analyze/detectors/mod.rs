@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 
 use super::config::Config;
 use super::finding::Finding;
+use super::sockets::Sockets;
 use super::tables::Tables;
 use crate::Result;
 
@@ -139,6 +140,17 @@ impl Entry {
     pub fn find(id: &str) -> Option<&'static Self> {
         DETECTORS.iter().find(|entry| entry.about.id == id)
     }
+}
+
+/// For detectors of what was opened during the recording: why a capture cannot show it.
+fn nothing_could_open(tables: &Tables, sockets: &Sockets<'_>) -> Option<Outcome> {
+    if tables.ticks > 1 || sockets.iter().any(|socket| socket.opened_in_recording) {
+        return None;
+    }
+    let ticks = tables.ticks;
+    Some(Outcome::Skipped(format!(
+        "Needs connections that were opened during the recording: at least two ticks, and this capture has {ticks}."
+    )))
 }
 
 /// What a field of a configuration means: its doc comment, as one paragraph.

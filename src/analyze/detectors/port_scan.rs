@@ -152,6 +152,9 @@ impl Detector for PortScan {
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
         let sockets = Sockets::of(context.tables)?;
+        if let Some(skipped) = super::nothing_could_open(context.tables, &sockets) {
+            return Ok(skipped);
+        }
         let contacts = contacts::first_contacts(&sockets);
         let scans = scans::find(&contacts, config);
         let mut findings: Vec<Finding> = scans.iter().map(|scan| finding(&sockets, scan, config)).collect();

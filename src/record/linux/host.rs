@@ -169,7 +169,7 @@ impl Host for LinuxHost {
     fn observe(&mut self, tick: Tick, rows: &mut Vec<Row>) -> Result<Seen> {
         let mut sockets = std::mem::take(&mut self.sockets);
         sockets.clear();
-        let listed = self.namespaces.sockets(self.processes.proc(), tick.number, &mut sockets);
+        let listed = self.namespaces.sockets(self.processes.proc(), tick.moment.mono_ns, &mut sockets);
         listed.map_err(|e| Error::Record(format!("the kernel did not list its sockets: {e}")))?;
         self.events.follow(self.namespaces.changes());
         self.processes.refresh(&tick);

@@ -13,8 +13,8 @@ use super::netlink::Netlink;
 use super::proc::Proc;
 use crate::capture::{SourceReport, SourceStatus};
 
-/// Ticks between two looks for namespaces that have come or gone.
-const LOOK_EVERY_TICKS: u32 = 10;
+/// Time between two looks for namespaces that have come or gone: each asks every process.
+const LOOK_EVERY_NS: i64 = 10_000_000_000;
 
 /// Most namespaces that are recorded: each one's dump walks the host's whole socket table.
 const MOST: usize = 256;
@@ -27,7 +27,7 @@ pub(super) struct Namespaces {
     /// Those that could not be entered, and why the last one could not.
     refused: BTreeSet<u64>,
     reason: String,
-    look_at: u32,
+    look_at_ns: i64,
     changes: Vec<Change>,
 }
 
@@ -50,7 +50,7 @@ impl Namespaces {
             others: IdMap::default(),
             refused: BTreeSet::new(),
             reason: String::new(),
-            look_at: 0,
+            look_at_ns: i64::MIN,
             changes: Vec::new(),
         })
     }
@@ -59,9 +59,9 @@ impl Namespaces {
     ///
     /// # Errors
     /// Only for the recorder's own; another that is gone is left out.
-    pub(super) fn sockets(&mut self, proc: &Proc, tick: u32, sockets: &mut Vec<Socket>) -> io::Result<()> {
-        if tick >= self.look_at {
-            self.look_at = tick + LOOK_EVERY_TICKS;
+    pub(super) fn sockets(&mut self, proc: &Proc, now_ns: i64, sockets: &mut Vec<Socket>) -> io::Result<()> {
+        if now_ns >= self.look_at_ns {
+            self.look_at_ns = now_ns.saturating_add(LOOK_EVERY_NS);
             self.look(proc);
         }
         self.own.sockets(sockets)?;

@@ -336,7 +336,9 @@ mod tests {
         let mut scene = Scene::new();
         scene.fake.start(10, "web", 500);
         let sockets: Vec<(u64, u32)> = (0..3 * CHECKS_PER_TICK).map(|n| (u64::from(n), 1000 + n)).collect();
-        sockets.iter().for_each(|(n, inode)| scene.fake.open_socket(10, 3 + *n as u32, *inode));
+        for (n, inode) in &sockets {
+            scene.fake.open_socket(10, 3 + *n as u32, *inode);
+        }
         scene.tick(&sockets);
         for known in scene.owners.known.values_mut() {
             (known.check_at, known.descriptors) = (1, 0);

@@ -91,14 +91,20 @@ impl Scanner {
     fn split(&mut self, proc: &Proc) -> (Vec<u32>, Vec<u32>) {
         let mut before = std::mem::take(&mut self.seen);
         let (mut changed, mut unchanged) = (Vec::new(), Vec::new());
-        for pid in proc.pids() {
-            let Ok(descriptors) = proc.descriptors(pid) else { continue };
+        let counts: Vec<(u32, u64)> =
+            proc.pids().into_iter().filter_map(|pid| Some((pid, proc.descriptors(pid).ok()?))).collect();
+        // Before Linux 6.2 the number is always 0 and says nothing; since then it is that of a
+        // kernel thread, which holds nothing.
+        let is_counted = counts.iter().any(|(_, descriptors)| *descriptors > 0);
+        for (pid, descriptors) in counts {
+            if descriptors == 0 && is_counted {
+                continue;
+            }
             let seen = before.remove(&pid);
             let same = seen.filter(|seen| seen.descriptors == descriptors);
-            // Before Linux 6.2 the number is always 0 and says nothing.
             match same {
                 Some(seen) if !seen.readable => {}
-                Some(_) if descriptors > 0 => unchanged.push(pid),
+                Some(_) if is_counted => unchanged.push(pid),
                 _ => changed.push(pid),
             }
             let readable = same.is_none_or(|seen| seen.readable);

@@ -411,8 +411,8 @@ mod tests {
         assert_eq!((client[0].time_ns, client[0].state), (2, Some(TcpState::SynSent)));
         assert_eq!(client[0].tuple, (at(40_000), at(80)), "the source port is known by now");
         let states: Vec<_> = client.iter().filter(|e| e.kind == Kind::State).map(|e| e.state).collect();
-        use TcpState::{Close, Established, FinWait1, FinWait2};
-        assert_eq!(states, [Some(Established), Some(FinWait1), Some(FinWait2), Some(Close)]);
+        let expected = [TcpState::Established, TcpState::FinWait1, TcpState::FinWait2, TcpState::Close];
+        assert_eq!(states, expected.map(Some));
         let last = client.last().unwrap();
         let received = |counters, bytes_received| Counters { bytes_received, ..counters };
         assert_eq!(

@@ -88,7 +88,7 @@ impl Programs {
         }
         let told = program.name.clone();
         let living = self.reader.living(pid).filter(|facts| told.is_none() || facts.process_name == told);
-        let owner = living.or_else(|| self.from_events(pid, at_ns)).map(Arc::new);
+        let owner = living.or_else(|| self.as_told(pid, at_ns)).map(Arc::new);
         if let Some(program) = self.known.get_mut(&pid) {
             program.owner.clone_from(&owner);
         }
@@ -142,16 +142,16 @@ impl Programs {
         program
     }
 
-    fn from_events(&mut self, pid: u32, at_ns: u64) -> Option<Owner> {
+    fn as_told(&mut self, pid: u32, at_ns: u64) -> Option<Owner> {
         let exec = self.execs.as_ref().and_then(|execs| execs.of(pid, at_ns));
         let program = self.known.get(&pid)?;
         // Without a name nothing is known, and nothing is better than a guess.
         let name = program.name.clone()?;
         let uid = exec.as_ref().map(|exec| exec.uid).or(program.uid);
-        let (ppid, parent_name) = program.parent.clone().unzip();
+        let (parent, parent_name) = program.parent.clone().unzip();
         Some(Owner {
             pid: Some(pid),
-            ppid,
+            ppid: parent,
             uid,
             process_name: Some(name),
             exe: program.exe.clone(),

@@ -39,7 +39,7 @@ impl Tracepoint {
     }
 }
 
-/// `	field:__u8 saddr[4];	offset:32;	size:4;	signed:0;`
+/// `field:__u8 saddr[4]; offset:32; size:4; signed:0;`, with tabs between.
 fn parse_field(line: &str) -> Option<(String, Field)> {
     let mut parts = line.trim().strip_prefix("field:")?.split(';').map(str::trim);
     let declaration = parts.next()?;

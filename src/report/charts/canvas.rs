@@ -201,14 +201,16 @@ pub(super) fn text_width(text: &str, size: f64) -> i32 {
 
 #[cfg(test)]
 mod tests {
+    use resvg::usvg::roxmltree;
+
     use super::*;
 
     #[test]
     fn hostile_text_stays_text() {
         let svg = picture("</text><script>alert(1)</script>", "a\u{0}\u{1b}[2J\u{202e}", |_| Ok(())).unwrap();
-        let document = resvg::usvg::roxmltree::Document::parse(&svg).unwrap();
+        let document = roxmltree::Document::parse(&svg).unwrap();
         let names: Vec<_> =
-            document.descendants().filter(|n| n.is_element()).map(|n| n.tag_name().name()).collect();
+            document.descendants().filter(roxmltree::Node::is_element).map(|n| n.tag_name().name()).collect();
         assert_eq!(names, ["svg", "rect", "text", "text"]);
         assert!(svg.contains(r"a\u{0}\u{1b}[2J\u{202e}"));
     }

@@ -33,10 +33,11 @@ use crate::capture::{CaptureFile, Column, Counters, Kind, OwnerSource, Protocol,
 use crate::geo::Databases;
 use crate::{Error, Result};
 
-/// Reads every row once. `progress` is told the rows read so far.
+/// Reads every row once. `progress` is told the rows read so far. A row group that is damaged is
+/// left out, which the capture notes.
 ///
 /// # Errors
-/// [`Error::Damaged`] if a row group cannot be decoded, or holds what no netrec writes.
+/// [`Error::Damaged`] if a row group holds what no netrec writes.
 pub fn run(
     capture: &CaptureFile,
     settings: &Settings,
@@ -44,12 +45,10 @@ pub fn run(
     progress: &dyn Fn(u64),
 ) -> Result<Recorded> {
     let columns: Vec<Column> = COLUMNS.iter().map(|info| info.column).collect();
-    let mut pass = Pass::new(axis_of(capture, settings), first_tick(capture)?);
+    let mut pass = Pass::new(axis_of(capture, settings), first_tick(capture));
     for group in 0..capture.row_groups() {
-        for batch in capture.row_group(group, &columns)? {
-            let batch = batch?;
-            Batch::new(&batch).and_then(|batch| pass.add(&batch)).map_err(damaged(capture))?;
-            progress(pass.rows);
+        if let Err(error) = pass.add_row_group(capture, group, &columns, progress)? {
+            capture.leave_out(group, &error);
         }
         pass.ticks.end_row_group();
     }
@@ -103,6 +102,30 @@ impl Pass {
             transitions: TransitionCounts::default(),
             ticks: Ticks::new(axis),
         }
+    }
+
+    /// Adds the rows of a row group; the inner error is that of a row group that cannot be read,
+    /// which is no reason to give up the others.
+    fn add_row_group(
+        &mut self,
+        capture: &CaptureFile,
+        group: usize,
+        columns: &[Column],
+        progress: &dyn Fn(u64),
+    ) -> Result<Result<()>> {
+        let batches = match capture.row_group(group, columns) {
+            Ok(batches) => batches,
+            Err(error) => return Ok(Err(error)),
+        };
+        for batch in batches {
+            let batch = match batch {
+                Ok(batch) => batch,
+                Err(error) => return Ok(Err(error)),
+            };
+            Batch::new(&batch).and_then(|batch| self.add(&batch)).map_err(damaged(capture))?;
+            progress(self.rows);
+        }
+        Ok(Ok(()))
     }
 
     fn add(&mut self, batch: &Batch) -> Result<(), Reason> {
@@ -295,18 +318,17 @@ fn axis_of(capture: &CaptureFile, settings: &Settings) -> Axis {
     Axis::new(axis::span(rows_us, metadata), axis::interval_us(metadata), settings.time_bins)
 }
 
-/// The number of the first tick: row groups are in the order of time, so the first one has it.
-fn first_tick(capture: &CaptureFile) -> Result<u32> {
-    for group in 0..capture.row_groups() {
-        let mut first = None;
-        for batch in capture.row_group(group, &[Column::Tick])? {
-            let batch = batch?;
-            let ticks = batch.column(0).as_primitive::<UInt32Type>();
-            first = ticks.values().iter().copied().chain(first).min();
-        }
-        if let Some(first) = first {
-            return Ok(first);
-        }
-    }
-    Ok(0)
+/// The number of the first tick: row groups are in the order of time, so the first one that can
+/// be read has it.
+fn first_tick(capture: &CaptureFile) -> u32 {
+    (0..capture.row_groups()).find_map(|group| first_tick_of(capture, group)).unwrap_or(0)
+}
+
+fn first_tick_of(capture: &CaptureFile, group: usize) -> Option<u32> {
+    let batches = capture.row_group(group, &[Column::Tick]).ok()?;
+    let ticks = batches.map_while(Result::ok).filter_map(|batch| {
+        let ticks = batch.column(0).as_primitive::<UInt32Type>();
+        ticks.values().iter().copied().min()
+    });
+    ticks.min()
 }

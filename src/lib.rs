@@ -45,7 +45,6 @@ pub mod capture;
 pub mod cli;
 pub mod error;
 pub mod geo;
-mod hash;
 pub mod record;
 pub mod report;
 

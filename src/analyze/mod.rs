@@ -74,15 +74,17 @@ pub fn run(
     progress: &dyn Fn(u64),
 ) -> Result<Analysis> {
     let recorded = pass::run(capture, config.analysis(), geo, progress)?;
-    let tables = Tables::build(&recorded, capture.metadata())?;
+    // What is damaged is known only now that the rows have been read.
+    let metadata = capture.metadata_as_read();
+    let tables = Tables::build(&recorded, &metadata)?;
     drop(recorded);
-    let metrics = metrics::measure(&tables, capture.metadata(), config.analysis())?;
-    let mut completeness = metrics::completeness(&tables, capture.metadata())?;
+    let metrics = metrics::measure(&tables, &metadata, config.analysis())?;
+    let mut completeness = metrics::completeness(&tables, &metadata)?;
     completeness.blind_spots.extend(geo.notes().iter().cloned());
     let context = detectors::Context { tables: &tables, seed: config.analysis().seed };
     let runs = detectors::run_all(&context, config);
     Ok(Analysis {
-        metadata: capture.metadata().clone(),
+        metadata,
         completeness,
         tables,
         metrics,

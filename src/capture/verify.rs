@@ -70,6 +70,9 @@ fn compare(source: &Source, sha256: Digest, footer: &sealed::Footer, metadata: M
         (None, None) => Signature::Missing,
         _ => Signature::Bad,
     };
+    if signature == Signature::Bad && changes.is_empty() {
+        changes.push("its signature has changed, or is not by the key that it names".to_owned());
+    }
     Verdict {
         metadata,
         bytes: source.bytes(),

@@ -61,7 +61,29 @@ impl RowGroup {
             let row = &self.rows[*index as usize];
             (row.conn_id, row.ts_us, *index)
         });
-        self.rows = order.into_iter().map(|index| self.rows[index as usize]).collect();
+        rearrange(&mut self.rows, order);
+    }
+}
+
+/// Puts at each place what `order` says, cycle by cycle: a second copy of the rows would be
+/// the largest piece of memory that a recording needs.
+fn rearrange<T: Copy>(items: &mut [T], mut order: Vec<u32>) {
+    for start in 0..items.len() {
+        let first = items[start];
+        let mut to = start;
+        loop {
+            let from = order[to] as usize;
+            order[to] = to as u32;
+            if from == start {
+                items[to] = first;
+                break;
+            }
+            if from == to {
+                break;
+            }
+            items[to] = items[from];
+            to = from;
+        }
     }
 }
 
@@ -108,4 +130,20 @@ fn properties() -> Result<WriterProperties> {
         .set_offset_index_disabled(true)
         .set_created_by(concat!("netrec ", env!("CARGO_PKG_VERSION")).to_owned())
         .build())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_order_can_be_made_in_place() {
+        let orders: [&[u32]; 6] = [&[], &[0], &[0, 1, 2], &[1, 0, 2], &[2, 0, 1], &[3, 2, 0, 1]];
+        for order in orders {
+            let mut items: Vec<u32> = (10..10 + order.len() as u32).collect();
+            rearrange(&mut items, order.to_vec());
+            let expected: Vec<u32> = order.iter().map(|from| from + 10).collect();
+            assert_eq!(items, expected);
+        }
+    }
 }

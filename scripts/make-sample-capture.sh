@@ -47,8 +47,25 @@ while True:
     client.sendall(b'ok')
     client.close()"
 
-# An ordinary service of this host, with a client that keeps its connection.
+# An ordinary service of this host.
 python3 -m http.server 8000 --bind 127.0.0.1 --directory "$work/site" > /dev/null 2>&1 & started+=($!)
+
+# A chat: a connection that stays, on which something is said now and then.
+python3 - <<'CHAT' & started+=($!)
+import random, socket, threading, time
+server = socket.create_server(("127.0.0.1", 6667))
+def answer():
+    client, _ = server.accept()
+    while heard := client.recv(1000):
+        client.sendall(heard[: len(heard) // 2])
+threading.Thread(target=answer, daemon=True).start()
+client = socket.create_connection(("127.0.0.1", 6667))
+random.seed(3)
+while True:
+    client.sendall(b"x" * random.randint(20, 400))
+    client.recv(1000)
+    time.sleep(random.expovariate(1 / 4))
+CHAT
 
 # A program with a harmless name in a hidden folder: bash, which can connect by itself.
 mkdir "$work/.cache"

@@ -5,7 +5,6 @@
 //! makes a connection neither stand out nor blend in, and nothing is made of it.
 
 use std::collections::HashMap;
-use std::hash::Hash;
 
 use super::sockets::{Socket, Sockets};
 use super::stats::Bulk;
@@ -20,6 +19,13 @@ pub struct Feature {
     /// On which scale values are compared.
     pub scale: Scale,
     measure: fn(&Socket<'_>, &Frequencies<'_>) -> Option<f64>,
+}
+
+impl Feature {
+    /// The value on its scale; not a number where it is not known.
+    fn scaled(&self, socket: &Socket<'_>, frequencies: &Frequencies<'_>) -> f32 {
+        (self.measure)(socket, frequencies).map_or(f32::NAN, |value| self.scale.apply(value) as f32)
+    }
 }
 
 /// On which scale the values of a feature are compared.
@@ -100,22 +106,12 @@ impl Matrix {
     /// Measures the sockets in some rows of the table.
     pub fn of(sockets: &Sockets<'_>, rows: &[usize]) -> Self {
         let frequencies = Frequencies::of(sockets, rows);
-        let columns = FEATURES.len();
-        let mut values = vec![0.0; rows.len() * columns];
-        let mut bulks = Vec::with_capacity(columns);
-        for (column, feature) in FEATURES.iter().enumerate() {
-            let measured: Vec<Option<f32>> = rows
-                .iter()
-                .map(|row| (feature.measure)(&sockets.get(*row), &frequencies))
-                .map(|value| value.map(|value| feature.scale.apply(value) as f32))
-                .collect();
-            let bulk = Bulk::of(measured.iter().copied().flatten().map(f64::from));
-            let missing = bulk.map_or(0.0, |bulk| bulk.median) as f32;
-            for (row, value) in measured.iter().enumerate() {
-                values[row * columns + column] = value.unwrap_or(missing);
-            }
-            bulks.push(bulk);
+        let mut values = Vec::with_capacity(rows.len() * FEATURES.len());
+        for row in rows {
+            let socket = sockets.get(*row);
+            values.extend(FEATURES.iter().map(|feature| feature.scaled(&socket, &frequencies)));
         }
+        let bulks = (0..FEATURES.len()).map(|column| fill_gaps(&mut values, column)).collect();
         Self { values, bulks }
     }
 
@@ -125,13 +121,24 @@ impl Matrix {
     }
 }
 
+/// Puts the median of a column where its value is not known, and gives what is usual in it.
+fn fill_gaps(values: &mut [f32], column: usize) -> Option<Bulk> {
+    let known = values.iter().skip(column).step_by(FEATURES.len()).copied().map(f64::from);
+    let bulk = Bulk::of(known);
+    let usual = bulk.map_or(0.0, |bulk| bulk.median) as f32;
+    for value in values.iter_mut().skip(column).step_by(FEATURES.len()).filter(|value| value.is_nan()) {
+        *value = usual;
+    }
+    bulk
+}
+
 /// The rows of sockets that have a remote: what the features are measured of.
 pub fn connections(sockets: &Sockets<'_>) -> Vec<usize> {
-    let has_remote = |row: &usize| sockets.get(*row).remote.is_some();
-    (0..sockets.len()).filter(has_remote).collect()
+    (0..sockets.len()).filter(|row| sockets.has_remote(*row)).collect()
 }
 
 /// How often each port, address and process occurs among the connections.
+#[derive(Default)]
 struct Frequencies<'a> {
     total: f64,
     ports: HashMap<(&'a str, Option<u16>), u32>,
@@ -141,13 +148,17 @@ struct Frequencies<'a> {
 
 impl<'a> Frequencies<'a> {
     fn of(sockets: &Sockets<'a>, rows: &[usize]) -> Self {
-        let each = || rows.iter().map(|row| sockets.get(*row));
-        Self {
-            total: rows.len() as f64,
-            ports: count(each().map(|s| (s.protocol, s.service_port()))),
-            addrs: count(each().filter_map(|s| s.remote).map(|(addr, _)| addr)),
-            processes: count(each().filter_map(|s| s.process_name)),
+        let mut all = Self { total: rows.len() as f64, ..Self::default() };
+        for socket in rows.iter().map(|row| sockets.get(*row)) {
+            *all.ports.entry((socket.protocol, socket.service_port())).or_default() += 1;
+            if let Some((addr, _)) = socket.remote {
+                *all.addrs.entry(addr).or_default() += 1;
+            }
+            if let Some(name) = socket.process_name {
+                *all.processes.entry(name).or_default() += 1;
+            }
         }
+        all
     }
 
     fn port(&self, s: &Socket<'_>) -> Option<f64> {
@@ -161,14 +172,6 @@ impl<'a> Frequencies<'a> {
     fn process(&self, s: &Socket<'_>) -> Option<f64> {
         self.processes.get(s.process_name?).map(|n| f64::from(*n) / self.total)
     }
-}
-
-fn count<K: Eq + Hash>(keys: impl Iterator<Item = K>) -> HashMap<K, u32> {
-    let mut counts = HashMap::new();
-    for key in keys {
-        *counts.entry(key).or_default() += 1;
-    }
-    counts
 }
 
 fn packets(s: &Socket<'_>) -> Option<f64> {

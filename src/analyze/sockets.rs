@@ -124,10 +124,20 @@ impl<'a> Sockets<'a> {
         self.len() == 0
     }
 
+    /// Whether the socket in a row has a remote.
+    pub fn has_remote(&self, row: usize) -> bool {
+        self.remote_addr.get(row).is_some()
+    }
+
+    /// The identity of the socket in a row.
+    pub fn conn_id(&self, row: usize) -> u64 {
+        self.conn_id.get(row).unwrap_or_default()
+    }
+
     /// The socket in a row of the table.
     pub fn get(&self, row: usize) -> Socket<'a> {
         Socket {
-            conn_id: self.conn_id.get(row).unwrap_or_default(),
+            conn_id: self.conn_id(row),
             protocol: self.protocol.get(row).unwrap_or_default(),
             local_addr: self.local_addr.get(row).unwrap_or_default(),
             local_port: self.local_port.get(row).unwrap_or_default(),

@@ -24,6 +24,18 @@ pub fn mad(values: &[f64], center: f64) -> Option<f64> {
     median(&sorted(values.iter().map(|value| (value - center).abs())))
 }
 
+/// The median without sorting everything; the values are left in another order.
+fn select_median(values: &mut [f64]) -> Option<f64> {
+    if values.is_empty() {
+        return None;
+    }
+    let middle = values.len() / 2;
+    let is_odd = values.len() % 2 == 1;
+    let (below, upper, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
+    let lower = below.iter().copied().max_by(f64::total_cmp);
+    Some(if is_odd { *upper } else { lower.map_or(*upper, |lower| f64::midpoint(lower, *upper)) })
+}
+
 /// Where the bulk of some values lies, and how wide it is.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bulk {
@@ -39,15 +51,14 @@ impl Bulk {
     /// The spread is 1.4826 MAD. Where more than half of the values are the same, that is 0,
     /// and 1.2533 times the mean absolute deviation takes its place (Iglewicz & Hoaglin 1993).
     pub fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
-        let sorted = sorted(values);
-        let median = median(&sorted)?;
-        let by_mad = MAD_TO_SD * mad(&sorted, median)?;
-        let spread = if by_mad > 0.0 {
-            by_mad
-        } else {
-            let sum: f64 = sorted.iter().map(|value| (value - median).abs()).sum();
-            1.2533 * sum / sorted.len() as f64
-        };
+        let mut values: Vec<f64> = values.into_iter().filter(|value| !value.is_nan()).collect();
+        let median = select_median(&mut values)?;
+        for value in &mut values {
+            *value = (*value - median).abs();
+        }
+        let by_mad = MAD_TO_SD * select_median(&mut values)?;
+        let mean_deviation = values.iter().sum::<f64>() / values.len() as f64;
+        let spread = if by_mad > 0.0 { by_mad } else { 1.2533 * mean_deviation };
         Some(Self { median, spread })
     }
 
@@ -67,6 +78,15 @@ mod tests {
         assert_eq!(median(&sorted([3.0, 1.0, 2.0])), Some(2.0));
         assert_eq!(median(&sorted([4.0, 1.0, 2.0, 3.0])), Some(2.5));
         assert_eq!(median(&sorted([f64::NAN])), None);
+    }
+
+    #[test]
+    fn the_median_of_a_bulk_is_the_median() {
+        for n in 1..20 {
+            let values = || (0..n).map(|k| f64::from(k * 7 % 11));
+            assert_eq!(Bulk::of(values()).map(|bulk| bulk.median), median(&sorted(values())), "{n} values");
+        }
+        assert_eq!(Bulk::of([]), None);
     }
 
     #[test]

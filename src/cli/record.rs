@@ -74,12 +74,12 @@ fn show(line: &ProgressBar, plan: &Plan, progress: &Progress) {
         0 => String::new(),
         late => format!(" · {late} ticks late"),
     };
+    // Until the first row group is full, all there is on disk is the file's first four bytes.
+    let size =
+        if progress.bytes < 1024 { "in memory".to_owned() } else { HumanBytes(progress.bytes).to_string() };
     line.set_message(format!(
-        "recording {elapsed} ({planned}) · {} sockets · {} processes · {} rows · {}{late}",
-        progress.seen.sockets,
-        progress.seen.processes,
-        progress.rows,
-        HumanBytes(progress.bytes),
+        "recording {elapsed} ({planned}) · {} sockets · {} processes · {} rows · {size}{late}",
+        progress.seen.sockets, progress.seen.processes, progress.rows,
     ));
 }
 

@@ -59,9 +59,9 @@ pub fn open_host() -> Result<Box<dyn Host>> {
     #[cfg(target_os = "linux")]
     let reason = match super::linux::LinuxHost::open() {
         Ok(host) => return Ok(Box::new(host)),
-        Err(error) => format!("the kernel's socket diagnostics cannot be used ({error})"),
+        Err(error) => format!("socket diagnostics by the kernel cannot be used ({error})"),
     };
     #[cfg(not(target_os = "linux"))]
-    let reason = "the kernel's socket diagnostics are a part of Linux".to_owned();
+    let reason = "socket diagnostics by the kernel are a part of Linux".to_owned();
     Ok(Box::new(PortableHost::open(reason)?))
 }

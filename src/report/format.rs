@@ -2,6 +2,8 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
+use super::json::v1::{Detector, DetectorStatus};
+
 /// What stands in the place of an unknown value.
 pub const UNKNOWN: &str = "–";
 
@@ -148,6 +150,16 @@ fn scaled(value: f64, units: &[&str]) -> String {
 fn two_units(value: f64, per_large: f64, large: &str, small: &str) -> String {
     let (whole, rest) = ((value / per_large).floor(), value % per_large);
     if rest == 0.0 { format!("{whole} {large}") } else { format!("{whole} {large} {rest} {small}") }
+}
+
+/// What stands where findings would: nothing found is not the same as nothing looked for.
+pub fn nothing_found(detectors: &[Detector]) -> &'static str {
+    if detectors.iter().any(|detector| detector.status == DetectorStatus::Ran) {
+        "No detector that ran found anything. Read this together with what the recording could not show, and \
+         with the detectors that were skipped or failed."
+    } else {
+        "No detector could run, so nothing was looked for. Why stands beside each detector."
+    }
 }
 
 #[cfg(test)]

@@ -82,10 +82,7 @@ fn write_findings(out: &mut String, report: &Report) -> fmt::Result {
     let counts = if counts.is_empty() { "none".to_owned() } else { counts.join(", ") };
     writeln!(out, "\n## Findings: {counts}\n")?;
     if report.findings.is_empty() {
-        writeln!(
-            out,
-            "No detector that ran found anything; read this with what the recording could not show."
-        )?;
+        writeln!(out, "{}", format::nothing_found(&report.detectors))?;
     }
     for (number, finding) in (1..).zip(&report.findings).take(MOST_FINDINGS) {
         write_finding(out, number, finding)?;

@@ -208,7 +208,8 @@ impl Host for LinuxHost {
         let sockets = SourceReport {
             name: "sock_diag".to_owned(),
             status: SourceStatus::Ran,
-            detail: "TCP sockets with the kernel's counters; UDP sockets, for which it keeps none".to_owned(),
+            detail: "TCP sockets with the counters of the kernel; UDP sockets, for which it keeps none"
+                .to_owned(),
         };
         let mut reports = vec![sockets, self.namespaces.report(), self.owners_report()];
         reports.extend(self.events.reports());

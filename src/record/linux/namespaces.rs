@@ -27,6 +27,8 @@ pub(super) struct Namespaces {
     /// Those that could not be entered, and why the last one could not.
     refused: BTreeSet<u64>,
     reason: String,
+    /// Processes whose namespace could not even be asked for.
+    unreadable: usize,
     look_at_ns: i64,
     changes: Vec<Change>,
 }
@@ -50,6 +52,7 @@ impl Namespaces {
             others: IdMap::default(),
             refused: BTreeSet::new(),
             reason: String::new(),
+            unreadable: 0,
             look_at_ns: i64::MIN,
             changes: Vec::new(),
         })
@@ -90,9 +93,14 @@ impl Namespaces {
     /// socket would keep them, and their devices, alive.
     fn look(&mut self, proc: &Proc) {
         let mut present: IdMap<u64, PathBuf> = IdMap::default();
+        self.unreadable = 0;
         for pid in proc.pids() {
-            if let Some(netns) = proc.netns(pid).filter(|netns| *netns != self.own.netns()) {
-                present.entry(netns).or_insert_with(|| proc.netns_path(pid));
+            match proc.netns(pid) {
+                Some(netns) if netns == self.own.netns() => {}
+                Some(netns) => {
+                    present.entry(netns).or_insert_with(|| proc.netns_path(pid));
+                }
+                None => self.unreadable += 1,
             }
         }
         self.changes.extend(
@@ -124,16 +132,24 @@ impl Namespaces {
     /// What was recorded, and what could not be.
     pub(super) fn report(&self) -> SourceReport {
         let recorded = self.others.len() + 1;
-        let (status, detail) = if self.refused.is_empty() {
-            (SourceStatus::Ran, format!("{recorded} recorded"))
-        } else {
-            let missing = self.refused.len();
+        let missing = self.refused.len();
+        let (status, detail) = if missing > 0 {
             let detail = format!(
-                "{recorded} recorded; {missing} others, such as those of containers, could not be entered \
+                "{recorded} recorded; {missing} not, such as those of containers, which could not be entered \
                  ({}): run as root or give CAP_SYS_ADMIN and CAP_SYS_PTRACE",
                 self.reason
             );
             (SourceStatus::Partial, detail)
+        } else if self.unreadable > 1 {
+            // A single one may just have been ending.
+            let detail = format!(
+                "{recorded} recorded; {} processes of other users may be in further ones, such as those of containers: \
+                 run as root or give CAP_SYS_ADMIN and CAP_SYS_PTRACE",
+                self.unreadable
+            );
+            (SourceStatus::Partial, detail)
+        } else {
+            (SourceStatus::Ran, format!("{recorded} recorded"))
         };
         SourceReport { name: "network-namespaces".to_owned(), status, detail }
     }
@@ -180,7 +196,7 @@ mod tests {
         namespaces.refuse(7, "Operation not permitted".to_owned());
         let report = namespaces.report();
         assert_eq!(report.status, SourceStatus::Partial);
-        assert!(report.detail.contains("1 others") && report.detail.contains("CAP_SYS_ADMIN"));
+        assert!(report.detail.contains("1 not") && report.detail.contains("CAP_SYS_ADMIN"));
     }
 
     #[test]

@@ -73,8 +73,7 @@ fn page(report: &Report, pictures: &[Picture]) -> Page {
         blind_spots: report.capture.completeness.blind_spots.clone(),
         sources: sources(report),
         severities: view::severities(&report.summary),
-        nothing_found: "No detector that ran found anything. Read this together with what the recording could not \
-                        show, and with the detectors that were skipped or failed.",
+        nothing_found: format::nothing_found(&report.detectors),
         findings: shown.map(FindingView::from).collect(),
         findings_hidden: report.findings.len().saturating_sub(MOST_FINDINGS),
         charts: pictures.iter().map(Image::from).collect(),

@@ -100,10 +100,7 @@ pub(super) fn recover(path: &Path, capture: &Path) -> Result<Recovered> {
 fn complete(folder: Folder, target: &Path) -> Result<()> {
     let rows = folder.rows();
     if !is_sealed(&rows) {
-        let mut salvage = match Salvage::from(folder.path()) {
-            Ok(salvage) => salvage,
-            Err(error) => return Err(error),
-        };
+        let mut salvage = Salvage::from(folder.path())?;
         let metadata = match salvage.describe(folder.path(), false) {
             Ok(metadata) => metadata,
             Err(error) => {

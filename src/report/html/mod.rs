@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn an_empty_capture_says_so() {
         let html = rendered(&fixture::empty());
-        assert!(html.contains("No detector that ran found anything"));
+        assert!(html.contains("No detector could run"));
     }
 
     #[test]

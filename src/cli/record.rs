@@ -55,7 +55,7 @@ pub(super) fn run(arguments: Arguments) -> Result<Done> {
     // Each tick changes the text anyway, and a thread that only turns a wheel is a waste of the host.
     line.disable_steady_tick();
     let mut show = |progress: &Progress| show(&line, &plan, progress);
-    let recording = record::record(&plan, &output, host.as_mut(), (&SystemClock, &stop), facts, &mut show);
+    let recording = record::record(&plan, &output, host.as_mut(), (&SystemClock, &stop), &facts, &mut show);
     line.finish_and_clear();
     let recording = recording?;
     say(&output, &plan, &recording);

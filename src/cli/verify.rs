@@ -64,7 +64,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
 fn make_key(path: &Path) -> Result<Done> {
     let key = SigningKey::generate()?;
     let public = key.save(path)?;
-    let shown = |path: &Path| escape::terminal(&path.display().to_string()).to_string();
+    let shown = |path: &Path| escape::terminal(&path.display().to_string());
     println!("{}: private key; keep it from the hosts whose captures are to be trusted later", shown(path));
     println!("{}: public key, {}, for netrec verify --key", shown(&public), key.public().fingerprint());
     Ok(Done::Well)

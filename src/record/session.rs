@@ -64,19 +64,19 @@ pub fn record(
     output: &Output,
     host: &mut dyn Host,
     (clock, stop): (&dyn Clock, &Stop),
-    facts: HostFacts,
+    facts: &HostFacts,
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<Recording> {
     let spool = Spool::start(output, stop)?;
     let mut session = Session::new(plan, clock.now());
-    let outcome = session.run(host, (clock, stop), &facts, &spool, progress);
+    let outcome = session.run(host, (clock, stop), facts, &spool, progress);
     let ending = session.ending(&spool);
     let end = clock.now();
     let mut rows = spool.take_empty();
     host.finish(end, &mut rows);
     spool.push(rows, None);
     session.addresses.extend(host_addresses());
-    let metadata = session.describe(end, &facts, host, ending);
+    let metadata = session.describe(end, facts, host, ending);
     // A writer that failed knows better than the loop why the rows could not be handed over.
     let Finished { rows, bytes, sha256 } = match (outcome, session.ticks_taken) {
         (Err(error), 0) => {
@@ -311,7 +311,7 @@ mod tests {
             Plan { interval: Duration::from_millis(100), duration: duration_ms.map(Duration::from_millis) };
         let output = Output { path: path.to_path_buf(), overwrite: Overwrite::Never, key: None };
         let facts = HostFacts { host_name: Some("web01".to_owned()), ..HostFacts::default() };
-        record(&plan, &output, &mut host, (&clock, &stop), facts, &mut |_| ())
+        record(&plan, &output, &mut host, (&clock, &stop), &facts, &mut |_| ())
     }
 
     #[test]

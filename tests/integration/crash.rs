@@ -28,7 +28,7 @@ fn record_ticks(home: &Path, ticks: u32) -> PathBuf {
     home.join("c.parquet.d")
 }
 
-/// (tick, conn_id, bytes_sent) of every row that can be read.
+/// `tick`, `conn_id` and `bytes_sent` of every row that can be read.
 fn rows_of(capture: &CaptureFile) -> Vec<(u32, u64, Option<u64>)> {
     let columns = [Column::Tick, Column::ConnId, Column::BytesSent];
     let mut rows = Vec::new();
@@ -200,7 +200,9 @@ fn a_recording_that_still_runs_can_be_read_and_is_left_alone() {
     let path = home.path().join("c.parquet");
     let mut writer = Writer::create(&path, Overwrite::Never).unwrap();
     for (tick, rows) in (0..3).zip(fixture::rows(3, SOCKETS as u64 - 1).chunks(SOCKETS)) {
-        rows.iter().for_each(|row| writer.push(row).unwrap());
+        for row in rows {
+            writer.push(row).unwrap();
+        }
         writer.end_tick(&fixture::metadata(tick + 1)).unwrap();
         let capture = CaptureFile::open(&path).unwrap();
         assert!(capture.metadata().recovered.as_ref().unwrap().contains("still running"));
@@ -278,7 +280,9 @@ fn what_a_tick_costs() {
     let mut costs_ms = Vec::new();
     for (tick, rows) in (0..13).zip(fixture::rows(13, 9_999).chunks(10_000)) {
         let start = cpu_ms();
-        rows.iter().for_each(|row| writer.push(row).unwrap());
+        for row in rows {
+            writer.push(row).unwrap();
+        }
         writer.end_tick(&fixture::metadata(tick + 1)).unwrap();
         costs_ms.push(cpu_ms() - start);
     }

@@ -106,7 +106,7 @@ fn record_steps(path: &Path, steps: &mut [&mut dyn FnMut()]) {
         None => end.ask(),
     };
     let clock = (&SystemClock as _, &end);
-    record(&plan, &output, host.as_mut(), clock, HostFacts::read(), &mut after_tick).unwrap();
+    record(&plan, &output, host.as_mut(), clock, &HostFacts::read(), &mut after_tick).unwrap();
 }
 
 fn pair(address: &str) -> (TcpStream, TcpStream) {

@@ -46,7 +46,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     bar.finish_and_clear();
 
     let findings = analysis.findings();
-    println!(
+    say!(
         "{}: {} connections, {} findings",
         escape::terminal(&folder.join("report.html").display().to_string()),
         analysis.metrics.overview.connections,
@@ -54,7 +54,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     );
     for finding in findings.iter().take(10) {
         let judgement = &finding.judgement;
-        println!("  {:<8} {}", judgement.severity, escape::terminal(&judgement.title));
+        say!("  {:<8} {}", judgement.severity, escape::terminal(&judgement.title));
     }
     if analysis.metadata.recovered != capture.metadata().recovered {
         super::warn_recovered(&analysis.metadata);

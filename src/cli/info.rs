@@ -26,9 +26,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     let metadata = capture.metadata();
     if arguments.json {
         let json = serde_json::to_string_pretty(metadata).unwrap_or_default();
-        println!("{}", escape::json(&json));
+        say!("{}", escape::json(&json));
     } else {
-        print!("{}", describe(&capture));
+        say!("{}", describe(&capture).trim_end());
     }
     Ok(if metadata.is_degraded() { Done::Degraded } else { Done::Well })
 }

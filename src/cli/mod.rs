@@ -1,5 +1,13 @@
 //! The command line: one file per subcommand, each a function from arguments to an exit code.
 
+/// A line on standard output; nothing where nobody reads it any more (`netrec info FILE | head -1`).
+macro_rules! say {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout(), $($text)*);
+    }};
+}
+
 mod analyze;
 mod explain;
 mod info;

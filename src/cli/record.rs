@@ -96,7 +96,7 @@ fn say(output: &Output, plan: &Plan, recording: &Recording) {
     let metadata = &recording.metadata;
     let file = escape::terminal(&output.path.display().to_string());
     let duration = Duration::from_secs_f64(metadata.duration_s());
-    println!(
+    say!(
         "{file}: {} of {} sockets in {} snapshots over {} ({} rows)",
         HumanBytes(recording.bytes),
         recording.connections,
@@ -105,17 +105,17 @@ fn say(output: &Output, plan: &Plan, recording: &Recording) {
         metadata.rows,
     );
     if metadata.ticks_late > 0 {
-        println!(
+        say!(
             "  degraded: {} ticks began late or were left out; a longer --interval than {} may help",
             metadata.ticks_late,
             describe_duration(plan.interval),
         );
     }
     for source in metadata.sources.iter().filter(|source| source.status != SourceStatus::Ran) {
-        println!("  not seen: {}: {}", source.name, escape::terminal(&source.detail));
+        say!("  not seen: {}: {}", source.name, escape::terminal(&source.detail));
     }
     if let Some(sha256) = recording.sha256 {
-        println!("  SHA-256: {sha256}");
+        say!("  SHA-256: {sha256}");
     }
-    println!("  next: netrec analyze {file}");
+    say!("  next: netrec analyze {file}");
 }

@@ -41,7 +41,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
         return Err(Error::Damaged { path: path.clone(), reason: verdict.changes.join("; ") });
     }
     let (signature, done) = judge_signature(path, &verdict, key)?;
-    println!(
+    say!(
         "{}: {}, {} row groups, {}",
         escape::terminal(&path.display().to_string()),
         HumanBytes(verdict.bytes),
@@ -52,10 +52,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
             "without hashes, so nothing can be said"
         },
     );
-    println!("  SHA-256: {}", verdict.sha256);
-    println!("  signature: {signature}");
+    say!("  SHA-256: {}", verdict.sha256);
+    say!("  signature: {signature}");
     if let Some(recovered) = &verdict.metadata.recovered {
-        println!("  recovered: {}", escape::terminal(recovered));
+        say!("  recovered: {}", escape::terminal(recovered));
     }
     let is_confirmed = verdict.is_sealed && verdict.metadata.recovered.is_none();
     Ok(if is_confirmed { done } else { Done::Degraded })
@@ -65,8 +65,8 @@ fn make_key(path: &Path) -> Result<Done> {
     let key = SigningKey::generate()?;
     let public = key.save(path)?;
     let shown = |path: &Path| escape::terminal(&path.display().to_string());
-    println!("{}: private key; keep it from the hosts whose captures are to be trusted later", shown(path));
-    println!("{}: public key, {}, for netrec verify --key", shown(&public), key.public().fingerprint());
+    say!("{}: private key; keep it from the hosts whose captures are to be trusted later", shown(path));
+    say!("{}: public key, {}, for netrec verify --key", shown(&public), key.public().fingerprint());
     Ok(Done::Well)
 }
 

@@ -4,7 +4,7 @@
 //! that was not counted is replaced by the capture's median of that feature: not knowing
 //! makes a connection neither stand out nor blend in, and nothing is made of it.
 
-use std::collections::HashMap;
+use ahash::AHashMap;
 
 use super::sockets::{Socket, Sockets};
 use super::stats::Bulk;
@@ -141,9 +141,9 @@ pub fn connections(sockets: &Sockets<'_>) -> Vec<usize> {
 #[derive(Default)]
 struct Frequencies<'a> {
     total: f64,
-    ports: HashMap<(&'a str, Option<u16>), u32>,
-    addrs: HashMap<&'a str, u32>,
-    processes: HashMap<&'a str, u32>,
+    ports: AHashMap<(&'a str, Option<u16>), u32>,
+    addrs: AHashMap<&'a str, u32>,
+    processes: AHashMap<&'a str, u32>,
 }
 
 impl<'a> Frequencies<'a> {

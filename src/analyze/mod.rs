@@ -10,6 +10,7 @@ pub mod features;
 pub mod finding;
 pub mod metrics;
 pub mod model;
+pub mod parallel;
 pub mod pass;
 pub mod scope;
 pub mod sockets;
@@ -17,6 +18,9 @@ pub mod stats;
 pub mod tables;
 #[cfg(test)]
 mod testing;
+pub mod view;
+
+use std::thread;
 
 pub use config::Config;
 pub use tables::Tables;
@@ -78,16 +82,19 @@ pub fn run(
     let metadata = capture.metadata_as_read();
     let tables = Tables::build(&recorded, &metadata)?;
     drop(recorded);
-    let metrics = metrics::measure(&tables, &metadata, config.analysis())?;
+    let context = detectors::Context { tables: &tables, seed: config.analysis().seed };
+    let (metrics, runs) = thread::scope(|scope| {
+        let metrics = scope.spawn(|| metrics::measure(&tables, &metadata, config.analysis()));
+        let runs = detectors::run_all(&context, config);
+        (metrics.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), runs)
+    });
     let mut completeness = metrics::completeness(&tables, &metadata)?;
     completeness.blind_spots.extend(geo.notes().iter().cloned());
-    let context = detectors::Context { tables: &tables, seed: config.analysis().seed };
-    let runs = detectors::run_all(&context, config);
     Ok(Analysis {
         metadata,
         completeness,
         tables,
-        metrics,
+        metrics: metrics?,
         runs,
         config: config.clone(),
         geo_sources: geo.sources(),

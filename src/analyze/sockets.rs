@@ -3,45 +3,45 @@
 //! Detectors that walk over connections in the order of time use this view; it borrows from
 //! the table and copies nothing.
 
-use std::collections::HashSet;
 use std::fmt;
 
-use polars::prelude::{BooleanChunked, DataFrame, Float64Chunked, Int64Chunked, StringChunked};
-use polars::prelude::{UInt16Chunked, UInt32Chunked, UInt64Chunked};
+use ahash::AHashSet;
+use polars::prelude::{DataFrame, Float64Type, Int64Type, UInt16Type, UInt32Type, UInt64Type};
 
 use super::finding::Entities;
 use super::tables::Tables;
+use super::view::{Flags, Numbers, Words};
 use crate::Result;
 
 /// The connections table, column by column.
 pub struct Sockets<'a> {
     processes: Processes<'a>,
-    conn_id: &'a UInt64Chunked,
-    protocol: &'a StringChunked,
-    local_addr: &'a StringChunked,
-    local_port: &'a UInt16Chunked,
-    remote_addr: &'a StringChunked,
-    remote_port: &'a UInt16Chunked,
-    remote_name: &'a StringChunked,
-    remote_scope: &'a StringChunked,
-    role: &'a StringChunked,
-    direction: &'a StringChunked,
-    states: &'a StringChunked,
-    first_seen_us: &'a Int64Chunked,
-    last_seen_us: &'a Int64Chunked,
-    duration_s: &'a Float64Chunked,
-    opened: &'a BooleanChunked,
-    closed: &'a BooleanChunked,
-    ticks: &'a UInt32Chunked,
-    bytes_sent: &'a UInt64Chunked,
-    bytes_received: &'a UInt64Chunked,
-    packets_sent: &'a UInt64Chunked,
-    packets_received: &'a UInt64Chunked,
-    retransmits: &'a UInt32Chunked,
-    rtt_us: &'a UInt32Chunked,
-    process: &'a UInt32Chunked,
-    pid: &'a UInt32Chunked,
-    process_name: &'a StringChunked,
+    conn_id: Numbers<'a, UInt64Type>,
+    protocol: Words<'a>,
+    local_addr: Words<'a>,
+    local_port: Numbers<'a, UInt16Type>,
+    remote_addr: Words<'a>,
+    remote_port: Numbers<'a, UInt16Type>,
+    remote_name: Words<'a>,
+    remote_scope: Words<'a>,
+    role: Words<'a>,
+    direction: Words<'a>,
+    states: Words<'a>,
+    first_seen_us: Numbers<'a, Int64Type>,
+    last_seen_us: Numbers<'a, Int64Type>,
+    duration_s: Numbers<'a, Float64Type>,
+    opened: Flags<'a>,
+    closed: Flags<'a>,
+    ticks: Numbers<'a, UInt32Type>,
+    bytes_sent: Numbers<'a, UInt64Type>,
+    bytes_received: Numbers<'a, UInt64Type>,
+    packets_sent: Numbers<'a, UInt64Type>,
+    packets_received: Numbers<'a, UInt64Type>,
+    retransmits: Numbers<'a, UInt32Type>,
+    rtt_us: Numbers<'a, UInt32Type>,
+    process: Numbers<'a, UInt32Type>,
+    pid: Numbers<'a, UInt32Type>,
+    process_name: Words<'a>,
 }
 
 /// One row of the connections table; the fields are its columns.
@@ -85,32 +85,32 @@ impl<'a> Sockets<'a> {
         let frame = &tables.connections;
         Ok(Self {
             processes: Processes::of(&tables.processes)?,
-            conn_id: frame.column("conn_id")?.u64()?,
-            protocol: frame.column("protocol")?.str()?,
-            local_addr: frame.column("local_addr")?.str()?,
-            local_port: frame.column("local_port")?.u16()?,
-            remote_addr: frame.column("remote_addr")?.str()?,
-            remote_port: frame.column("remote_port")?.u16()?,
-            remote_name: frame.column("remote_name")?.str()?,
-            remote_scope: frame.column("remote_scope")?.str()?,
-            role: frame.column("role")?.str()?,
-            direction: frame.column("direction")?.str()?,
-            states: frame.column("states")?.str()?,
-            first_seen_us: frame.column("first_seen_us")?.i64()?,
-            last_seen_us: frame.column("last_seen_us")?.i64()?,
-            duration_s: frame.column("duration_s")?.f64()?,
-            opened: frame.column("opened_in_recording")?.bool()?,
-            closed: frame.column("closed_in_recording")?.bool()?,
-            ticks: frame.column("ticks")?.u32()?,
-            bytes_sent: frame.column("bytes_sent")?.u64()?,
-            bytes_received: frame.column("bytes_received")?.u64()?,
-            packets_sent: frame.column("packets_sent")?.u64()?,
-            packets_received: frame.column("packets_received")?.u64()?,
-            retransmits: frame.column("retransmits")?.u32()?,
-            rtt_us: frame.column("rtt_us")?.u32()?,
-            process: frame.column("process")?.u32()?,
-            pid: frame.column("pid")?.u32()?,
-            process_name: frame.column("process_name")?.str()?,
+            conn_id: Numbers::of(frame, "conn_id")?,
+            protocol: Words::of(frame, "protocol")?,
+            local_addr: Words::of(frame, "local_addr")?,
+            local_port: Numbers::of(frame, "local_port")?,
+            remote_addr: Words::of(frame, "remote_addr")?,
+            remote_port: Numbers::of(frame, "remote_port")?,
+            remote_name: Words::of(frame, "remote_name")?,
+            remote_scope: Words::of(frame, "remote_scope")?,
+            role: Words::of(frame, "role")?,
+            direction: Words::of(frame, "direction")?,
+            states: Words::of(frame, "states")?,
+            first_seen_us: Numbers::of(frame, "first_seen_us")?,
+            last_seen_us: Numbers::of(frame, "last_seen_us")?,
+            duration_s: Numbers::of(frame, "duration_s")?,
+            opened: Flags::of(frame, "opened_in_recording")?,
+            closed: Flags::of(frame, "closed_in_recording")?,
+            ticks: Numbers::of(frame, "ticks")?,
+            bytes_sent: Numbers::of(frame, "bytes_sent")?,
+            bytes_received: Numbers::of(frame, "bytes_received")?,
+            packets_sent: Numbers::of(frame, "packets_sent")?,
+            packets_received: Numbers::of(frame, "packets_received")?,
+            retransmits: Numbers::of(frame, "retransmits")?,
+            rtt_us: Numbers::of(frame, "rtt_us")?,
+            process: Numbers::of(frame, "process")?,
+            pid: Numbers::of(frame, "pid")?,
+            process_name: Words::of(frame, "process_name")?,
         })
     }
 
@@ -134,7 +134,9 @@ impl<'a> Sockets<'a> {
         self.conn_id.get(row).unwrap_or_default()
     }
 
-    /// The socket in a row of the table.
+    /// The socket in a row of the table. Fields that nobody asks for are not looked up, as
+    /// the compiler sees them.
+    #[inline]
     pub fn get(&self, row: usize) -> Socket<'a> {
         Socket {
             conn_id: self.conn_id(row),
@@ -173,14 +175,14 @@ impl<'a> Sockets<'a> {
     /// What some sockets have in common; a field that is unknown or differs is none.
     pub fn entities(&self, sockets: &[Socket<'a>]) -> Entities {
         let process = common(sockets, |s| s.process).map(|process| process as usize);
-        let detail = |column: &StringChunked| process.and_then(|row| owned(column.get(row)));
+        let detail = |column: &Words<'_>| process.and_then(|row| owned(column.get(row)));
         Entities {
             process_name: owned(common(sockets, |s| s.process_name)),
             pid: common(sockets, |s| s.pid),
-            exe: detail(self.processes.exe),
-            cmdline: detail(self.processes.cmdline),
-            username: detail(self.processes.username),
-            container: detail(self.processes.container),
+            exe: detail(&self.processes.exe),
+            cmdline: detail(&self.processes.cmdline),
+            username: detail(&self.processes.username),
+            container: detail(&self.processes.container),
             protocol: owned(common(sockets, |s| Some(s.protocol))),
             local_addr: owned(common(sockets, |s| Some(s.local_addr))),
             local_port: common(sockets, |s| Some(s.local_port)),
@@ -193,19 +195,19 @@ impl<'a> Sockets<'a> {
 
 /// The columns of the processes table that name a process.
 struct Processes<'a> {
-    exe: &'a StringChunked,
-    cmdline: &'a StringChunked,
-    username: &'a StringChunked,
-    container: &'a StringChunked,
+    exe: Words<'a>,
+    cmdline: Words<'a>,
+    username: Words<'a>,
+    container: Words<'a>,
 }
 
 impl<'a> Processes<'a> {
     fn of(frame: &'a DataFrame) -> Result<Self> {
         Ok(Self {
-            exe: frame.column("exe")?.str()?,
-            cmdline: frame.column("cmdline")?.str()?,
-            username: frame.column("username")?.str()?,
-            container: frame.column("container")?.str()?,
+            exe: Words::of(frame, "exe")?,
+            cmdline: Words::of(frame, "cmdline")?,
+            username: Words::of(frame, "username")?,
+            container: Words::of(frame, "container")?,
         })
     }
 }
@@ -262,15 +264,15 @@ impl fmt::Display for Source<'_> {
 
 /// Tells which of the two sockets of a connection inside the host opened it.
 pub struct Openers<'a> {
-    listening: HashSet<(&'a str, u16)>,
-    five_tuples: HashSet<(&'a str, &'a str, u16, &'a str, u16)>,
+    listening: AHashSet<(&'a str, u16)>,
+    five_tuples: AHashSet<(&'a str, &'a str, u16, &'a str, u16)>,
 }
 
 impl<'a> Openers<'a> {
     /// Learns the listening ports and the connections inside the host.
     pub fn of(sockets: &Sockets<'a>) -> Self {
-        let mut listening = HashSet::new();
-        let mut five_tuples = HashSet::new();
+        let mut listening = AHashSet::new();
+        let mut five_tuples = AHashSet::new();
         for s in sockets.iter() {
             match s.remote {
                 None if s.role == "listener" || s.protocol == "udp" => {

@@ -5,64 +5,74 @@
 
 use std::io::{self, Write};
 
-use csv::{Terminator, WriterBuilder};
-use polars::prelude::{Column, DataFrame, DataType};
+use polars::prelude::{
+    Column, DataFrame, DataType, Float32Type, Float64Type, Int64Type, UInt16Type, UInt32Type, UInt64Type,
+};
 
 use super::{escape, format};
-use crate::Result;
+use crate::analyze::view::{Flags, Numbers, Words};
+use crate::{Error, Result};
 
 /// Ends of names of columns that hold moments in µs since the Unix epoch.
 const MOMENT_SUFFIX: &str = "_seen_us";
 
-/// The cells of a column from top to bottom; walking is much cheaper than asking for each row.
-type Walk<'a, T> = Box<dyn Iterator<Item = Option<T>> + 'a>;
+/// Bytes that are gathered before they are written.
+const BLOCK_BYTES: usize = 64 * 1024;
 
 /// A column, its type known once and not per cell.
 enum Cells<'a> {
-    Text(Walk<'a, &'a str>),
-    Whole(Walk<'a, u64>),
-    Signed(Walk<'a, i64>),
-    Moment(Walk<'a, i64>),
-    Real(Walk<'a, f64>),
-    Flag(Walk<'a, bool>),
+    Text(Words<'a>),
+    Flag(Flags<'a>),
+    U16(Numbers<'a, UInt16Type>),
+    U32(Numbers<'a, UInt32Type>),
+    U64(Numbers<'a, UInt64Type>),
+    I64(Numbers<'a, Int64Type>),
+    F32(Numbers<'a, Float32Type>),
+    F64(Numbers<'a, Float64Type>),
+    Moment(Numbers<'a, Int64Type>, Second),
 }
 
 /// A table that can be written.
-pub struct Table {
-    /// Columns of few types, so that the cells of each are walked over in its own.
-    columns: Vec<Column>,
+pub struct Table<'a> {
+    names: Vec<String>,
+    columns: Vec<Cells<'a>>,
     rows: usize,
 }
 
-impl Table {
+impl<'a> Table<'a> {
     /// The table of a frame.
     ///
     /// # Errors
     /// If a column has a type that no table of netrec's has: a bug.
-    pub fn of(frame: &DataFrame) -> Result<Self> {
-        let columns = frame.columns().iter().map(widened).collect::<Result<_>>()?;
-        Ok(Self { columns, rows: frame.height() })
+    pub fn of(frame: &'a DataFrame) -> Result<Self> {
+        let columns = frame.columns().iter().map(|column| Cells::of(frame, column)).collect::<Result<_>>()?;
+        let names = frame.columns().iter().map(|column| header(column.name())).collect();
+        Ok(Self { names, columns, rows: frame.height() })
     }
 
     /// Writes it, row by row.
     ///
     /// # Errors
     /// If `out` cannot be written.
-    pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        let mut writer = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(out);
-        writer.write_record(self.columns.iter().map(|column| header(column.name())))?;
-        let mut columns: Vec<_> =
-            self.columns.iter().map(Cells::of).collect::<Result<_>>().map_err(io::Error::other)?;
-        let mut cell = Vec::with_capacity(64);
-        for _ in 0..self.rows {
-            for column in &mut columns {
-                cell.clear();
-                column.render_next(&mut cell)?;
-                writer.write_field(&cell)?;
-            }
-            writer.write_record(None::<&[u8]>)?;
+    pub fn write(mut self, out: &mut dyn Write) -> io::Result<()> {
+        let mut block = Vec::with_capacity(2 * BLOCK_BYTES);
+        for name in &self.names {
+            push_text(&mut block, name);
+            block.push(b',');
         }
-        writer.flush()
+        end_row(&mut block);
+        for row in 0..self.rows {
+            for column in &mut self.columns {
+                column.push(&mut block, row)?;
+                block.push(b',');
+            }
+            end_row(&mut block);
+            if block.len() >= BLOCK_BYTES {
+                out.write_all(&block)?;
+                block.clear();
+            }
+        }
+        out.write_all(&block)
     }
 }
 
@@ -71,51 +81,112 @@ fn header(name: &str) -> String {
     name.strip_suffix(MOMENT_SUFFIX).map_or_else(|| name.to_owned(), |stem| format!("{stem}_seen"))
 }
 
-/// Whole numbers and real ones of any width in the widest type.
-fn widened(column: &Column) -> Result<Column> {
-    let widest = match column.dtype() {
-        DataType::String | DataType::Boolean => return Ok(column.clone()),
-        DataType::Float32 | DataType::Float64 => DataType::Float64,
-        DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64 => DataType::Int64,
-        _ => DataType::UInt64,
-    };
-    Ok(column.strict_cast(&widest)?)
-}
-
 impl<'a> Cells<'a> {
-    fn of(column: &'a Column) -> Result<Self> {
+    fn of(frame: &'a DataFrame, column: &Column) -> Result<Self> {
+        let name = column.name().as_str();
         Ok(match column.dtype() {
-            DataType::String => Self::Text(Box::new(column.str()?.iter())),
-            DataType::Boolean => Self::Flag(Box::new(column.bool()?.iter())),
-            DataType::Float64 => Self::Real(Box::new(column.f64()?.iter())),
-            DataType::Int64 if column.name().ends_with(MOMENT_SUFFIX) => {
-                Self::Moment(Box::new(column.i64()?.iter()))
+            DataType::String => Self::Text(Words::of(frame, name)?),
+            DataType::Boolean => Self::Flag(Flags::of(frame, name)?),
+            DataType::UInt16 => Self::U16(Numbers::of(frame, name)?),
+            DataType::UInt32 => Self::U32(Numbers::of(frame, name)?),
+            DataType::UInt64 => Self::U64(Numbers::of(frame, name)?),
+            DataType::Int64 if name.ends_with(MOMENT_SUFFIX) => {
+                Self::Moment(Numbers::of(frame, name)?, Second::default())
             }
-            DataType::Int64 => Self::Signed(Box::new(column.i64()?.iter())),
-            _ => Self::Whole(Box::new(column.u64()?.iter())),
+            DataType::Int64 => Self::I64(Numbers::of(frame, name)?),
+            DataType::Float32 => Self::F32(Numbers::of(frame, name)?),
+            DataType::Float64 => Self::F64(Numbers::of(frame, name)?),
+            other => return Err(Error::Analysis(format!("the column {name} is of type {other}"))),
         })
     }
 
-    /// Writes the next cell; nothing for null.
-    fn render_next(&mut self, cell: &mut Vec<u8>) -> io::Result<()> {
+    /// Appends the cell of a row; nothing for null.
+    fn push(&mut self, block: &mut Vec<u8>, row: usize) -> io::Result<()> {
         match self {
-            Self::Text(cells) => known(cells, |text| cell.write_all(escape::csv(text).as_bytes())),
-            Self::Whole(cells) => known(cells, |value| write!(cell, "{value}")),
-            Self::Signed(cells) => known(cells, |value| write!(cell, "{value}")),
-            Self::Flag(cells) => known(cells, |value| write!(cell, "{value}")),
-            Self::Real(cells) => {
-                known(cells, |value| if value.is_finite() { write!(cell, "{value}") } else { Ok(()) })
+            Self::Text(cells) => known(cells.get(row), |text| push_text(block, &escape::csv(text))),
+            Self::U16(cells) => known(cells.get(row), |value| push_whole(block, value.into())),
+            Self::U32(cells) => known(cells.get(row), |value| push_whole(block, value.into())),
+            Self::U64(cells) => known(cells.get(row), |value| push_whole(block, value)),
+            Self::Flag(cells) => {
+                known(cells.get(row), |flag| block.extend_from_slice(if flag { b"true" } else { b"false" }));
             }
-            Self::Moment(cells) => known(cells, |moment_us| {
-                format::iso_utc(moment_us).map_or(Ok(()), |text| cell.write_all(text.as_bytes()))
-            }),
+            Self::Moment(cells, second) => {
+                return cells.get(row).map_or(Ok(()), |moment_us| second.push(block, moment_us));
+            }
+            Self::I64(cells) => return cells.get(row).map_or(Ok(()), |value| write!(block, "{value}")),
+            Self::F32(cells) => return push_real(block, cells.get(row).map(f64::from)),
+            Self::F64(cells) => return push_real(block, cells.get(row)),
         }
+        Ok(())
     }
 }
 
-/// Does something with the next cell, if it has a value.
-fn known<T>(cells: &mut Walk<'_, T>, write: impl FnOnce(T) -> io::Result<()>) -> io::Result<()> {
-    cells.next().flatten().map_or(Ok(()), write)
+/// Does something with a cell, if it has a value.
+fn known<T>(cell: Option<T>, push: impl FnOnce(T)) {
+    if let Some(value) = cell {
+        push(value);
+    }
+}
+
+/// A text, in quotes where it needs them.
+fn push_text(block: &mut Vec<u8>, text: &str) {
+    if !text.bytes().any(|byte| matches!(byte, b',' | b'"' | b'\r' | b'\n')) {
+        block.extend_from_slice(text.as_bytes());
+        return;
+    }
+    block.push(b'"');
+    for (index, part) in text.split('"').enumerate() {
+        if index > 0 {
+            block.extend_from_slice(b"\"\"");
+        }
+        block.extend_from_slice(part.as_bytes());
+    }
+    block.push(b'"');
+}
+
+/// Most cells are whole numbers, and `write!` takes several times as long for one.
+fn push_whole(block: &mut Vec<u8>, mut value: u64) {
+    let mut digits = [0; 20];
+    let mut first = digits.len();
+    loop {
+        first -= 1;
+        digits[first] = b'0' + (value % 10) as u8;
+        value /= 10;
+        if value == 0 {
+            break;
+        }
+    }
+    block.extend_from_slice(&digits[first..]);
+}
+
+fn push_real(block: &mut Vec<u8>, value: Option<f64>) -> io::Result<()> {
+    value.filter(|value| value.is_finite()).map_or(Ok(()), |value| write!(block, "{value}"))
+}
+
+/// Turns the comma after the last cell into the end of the row.
+fn end_row(block: &mut Vec<u8>) {
+    block.pop();
+    block.extend_from_slice(b"\r\n");
+}
+
+/// The text of the second that was written last, as neighbours often share it.
+#[derive(Default)]
+struct Second {
+    /// Seconds since the Unix epoch, and the text up to the dot; none outside of the calendar.
+    last: Option<(i64, Option<String>)>,
+}
+
+impl Second {
+    fn push(&mut self, block: &mut Vec<u8>, moment_us: i64) -> io::Result<()> {
+        let (second, fraction_us) = (moment_us.div_euclid(1_000_000), moment_us.rem_euclid(1_000_000));
+        if self.last.as_ref().is_none_or(|(last, _)| *last != second) {
+            let text = format::iso_utc(moment_us);
+            let stem = text.and_then(|text| Some(text.split_once('.')?.0.to_owned()));
+            self.last = Some((second, stem));
+        }
+        let Some((_, Some(stem))) = &self.last else { return Ok(()) };
+        write!(block, "{stem}.{fraction_us:06}Z")
+    }
 }
 
 #[cfg(test)]
@@ -166,6 +237,15 @@ mod tests {
         let records: Vec<_> = reader.records().collect::<Result<_, _>>().unwrap();
         assert_eq!(records.len(), analysis.tables.connections.height());
         assert!(records.iter().all(|record| record.len() == columns));
+    }
+
+    #[test]
+    fn a_second_is_the_same_text_from_its_first_to_its_last_moment() {
+        let moments = [-1_i64, 0, 999_999, 1_000_000, 5, i64::MAX, 1_780_308_000_000_020];
+        let frame = df!("last_seen_us" => moments).unwrap();
+        let expected: Vec<String> =
+            moments.iter().map(|moment_us| format::iso_utc(*moment_us).unwrap_or_default()).collect();
+        assert_eq!(text_of(&frame).lines().skip(1).collect::<Vec<_>>(), expected);
     }
 
     #[test]

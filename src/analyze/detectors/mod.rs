@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 
 use super::config::Config;
 use super::finding::Finding;
+use super::parallel;
 use super::sockets::Sockets;
 use super::tables::Tables;
 use crate::Result;
@@ -196,9 +197,9 @@ pub enum Status {
     Failed(String),
 }
 
-/// Runs every detector; one that fails does not take the others down.
+/// Runs every detector, on all cores; one that fails does not take the others down.
 pub fn run_all(context: &Context<'_>, config: &Config) -> Vec<Run> {
-    DETECTORS.iter().map(|entry| run_one(entry, context, config)).collect()
+    parallel::map(DETECTORS, |entry| run_one(entry, context, config))
 }
 
 fn run_one(entry: &Entry, context: &Context<'_>, config: &Config) -> Run {

@@ -3,30 +3,29 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use polars::prelude::StringChunked;
-
 use super::Overview;
 use super::shares::{By, endpoint_shares, first, shares};
 use super::sockets::Sockets;
 use crate::Result;
 use crate::analyze::Tables;
+use crate::analyze::view::Words;
 
 pub(super) fn overview(tables: &Tables, sockets: &Sockets<'_>) -> Result<Overview> {
     let by =
-        |names: &StringChunked| shares(sockets, sockets.connections(), |row| names.get(row), By::Connections);
+        |names: &Words<'_>| shares(sockets, sockets.connections(), |row| names.get(row), By::Connections);
     let tcp = (0..sockets.len).filter(|row| sockets.protocol.get(*row) == Some("tcp"));
     let services = Services::of(sockets);
     Ok(Overview {
         sockets: sockets.len as u64,
         connections: sockets.connections().count() as u64,
-        listeners: sockets.role.iter().filter(|role| *role == Some("listener")).count() as u64,
+        listeners: listeners(sockets).count() as u64,
         processes: tables.processes.height() as u64,
         endpoints: tables.endpoints.height() as u64,
-        by_protocol: by(sockets.protocol),
-        by_direction: by(sockets.direction),
+        by_protocol: by(&sockets.protocol),
+        by_direction: by(&sockets.direction),
         by_state: shares(sockets, tcp, |row| sockets.state.get(row), By::Connections),
-        by_scope: by(sockets.remote_scope),
-        top_processes: first(by(sockets.process_name)),
+        by_scope: by(&sockets.remote_scope),
+        top_processes: first(by(&sockets.process_name)),
         top_endpoints: first(endpoint_shares(&tables.endpoints, By::Connections)?),
         top_ports: first(shares(sockets, sockets.connections(), |row| services.of_row(row), By::Connections)),
         open_connections_max: tables
@@ -40,6 +39,11 @@ pub(super) fn overview(tables: &Tables, sockets: &Sockets<'_>) -> Result<Overvie
     })
 }
 
+/// The rows of sockets that listen.
+fn listeners(sockets: &Sockets<'_>) -> impl Iterator<Item = usize> {
+    (0..sockets.len).filter(|row| sockets.role.get(*row) == Some("listener"))
+}
+
 /// Which port of a connection is the service's.
 struct Services<'a> {
     sockets: &'a Sockets<'a>,
@@ -48,8 +52,7 @@ struct Services<'a> {
 
 impl<'a> Services<'a> {
     fn of(sockets: &'a Sockets<'a>) -> Self {
-        let listening = (0..sockets.len)
-            .filter(|row| sockets.role.get(*row) == Some("listener"))
+        let listening = listeners(sockets)
             .filter_map(|row| Some((sockets.protocol.get(row)?, sockets.local_port.get(row)?)))
             .collect();
         Self { sockets, listening }

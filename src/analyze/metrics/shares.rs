@@ -1,9 +1,9 @@
 //! Connections and bytes under the names that they share.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
 use std::hash::Hash;
 
+use ahash::AHashMap;
 use polars::prelude::DataFrame;
 
 use super::Share;
@@ -28,7 +28,7 @@ pub(super) fn shares<N: Hash + Eq + Copy + ToString>(
     name: impl Fn(usize) -> Option<N>,
     by: By,
 ) -> Vec<Share> {
-    let mut places: HashMap<Option<N>, usize> = HashMap::new();
+    let mut places: AHashMap<Option<N>, usize> = AHashMap::new();
     let mut sums: Vec<Share> = Vec::new();
     let mut last: Option<(Option<N>, usize)> = None;
     for row in rows {

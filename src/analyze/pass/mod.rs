@@ -13,11 +13,11 @@ mod sockets;
 mod ticks;
 mod words;
 
-use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::mpsc::{self, SyncSender};
 use std::thread;
 
+use ahash::AHashMap;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::UInt32Type;
 
@@ -111,7 +111,7 @@ struct Pass {
     remote_names: Interned,
     owners: Owners,
     connections: Vec<Connection>,
-    ids: HashMap<u64, u32>,
+    ids: AHashMap<u64, u32>,
     transitions: TransitionCounts,
     ticks: Ticks,
 }
@@ -140,7 +140,7 @@ impl Pass {
             remote_names: Interned::default(),
             owners: Owners::default(),
             connections: Vec::new(),
-            ids: HashMap::new(),
+            ids: AHashMap::new(),
             transitions: TransitionCounts::default(),
             ticks: Ticks::new(axis),
         }

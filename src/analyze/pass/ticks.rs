@@ -5,7 +5,9 @@
 //! over all sockets of a tick are known only at its end. Ticks ascend within a connection:
 //! cells lie in blocks of ticks, and a block is looked up once per so many rows.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+
+use ahash::AHashMap;
 
 use super::axis::Axis;
 use crate::analyze::model::{ProcessBin, ProcessId, TimeBin};
@@ -85,12 +87,12 @@ impl Load {
 /// Gathers rows into time slices.
 pub(super) struct Ticks {
     axis: Axis,
-    keys: HashMap<BlockKey, usize>,
+    keys: AHashMap<BlockKey, usize>,
     blocks: Vec<[Cell; BLOCK_TICKS as usize]>,
     current: Option<(BlockKey, usize)>,
     newest_tick: u32,
     bins: Vec<TimeBin>,
-    process_bins: HashMap<(u32, ProcessId), Sums>,
+    process_bins: AHashMap<(u32, ProcessId), Sums>,
     loads: Vec<Load>,
     counted_to: Option<u32>,
     taken: u32,
@@ -103,12 +105,12 @@ impl Ticks {
             .collect();
         Self {
             axis,
-            keys: HashMap::new(),
+            keys: AHashMap::new(),
             blocks: Vec::new(),
             current: None,
             newest_tick: 0,
             bins,
-            process_bins: HashMap::new(),
+            process_bins: AHashMap::new(),
             loads: Vec::new(),
             counted_to: None,
             taken: 0,

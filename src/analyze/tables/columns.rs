@@ -55,13 +55,19 @@ impl<'a, T> Rows<'a, T> {
     }
 }
 
-/// Every text of the capture once; a column of texts points into it, so that the bytes of a
-/// text are in memory once however many rows have it.
+/// Every text once; a column of texts points into it, so that the bytes of a text are in
+/// memory once however many rows have it.
 pub(super) struct TextColumns(StringChunked);
 
 impl TextColumns {
+    /// The texts of a capture.
     pub(super) fn new(texts: &Texts) -> Self {
-        Self(texts.iter().map(Some).collect())
+        Self::of(texts.iter().map(Some))
+    }
+
+    /// Texts in the order of their keys; a row that points at none of them is null.
+    pub(super) fn of<'t>(texts: impl Iterator<Item = Option<&'t str>>) -> Self {
+        Self(texts.collect())
     }
 }
 

@@ -1,7 +1,6 @@
 //! Sums over connections: per process, per remote address, per pair of both.
 
-use std::collections::HashMap;
-
+use ahash::AHashMap;
 use polars::prelude::DataFrame;
 
 use super::columns::{Rows, TextColumns};
@@ -61,7 +60,7 @@ impl Sums {
 
 /// The connections of each pair, in the order of [`super::Tables::pairs`].
 pub(super) fn pairs(recorded: &Recorded) -> Vec<(Pair, Sums)> {
-    let mut sums: HashMap<Pair, Sums> = HashMap::new();
+    let mut sums: AHashMap<Pair, Sums> = AHashMap::new();
     for connection in &recorded.connections {
         let Some((endpoint, port)) = connection.remote else { continue };
         let Connection { process, protocol, direction, .. } = *connection;

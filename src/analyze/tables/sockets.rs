@@ -4,7 +4,7 @@ use polars::prelude::DataFrame;
 
 use super::columns::{Rows, TextColumns};
 use crate::Result;
-use crate::analyze::model::{Connection, Direction, Recorded};
+use crate::analyze::model::{Connection, Direction, Recorded, TextId};
 use crate::capture::{OwnerSource, TcpState};
 
 /// States in the order of a connection's life, not of the kernel's numbers.
@@ -27,7 +27,8 @@ pub(super) fn connections(recorded: &Recorded, texts: &TextColumns) -> Result<Da
     let rows = Rows(&recorded.connections);
     let endpoint = |c: &Connection| c.remote.map(|(id, _)| &recorded.endpoints[id.0 as usize]);
     let process = |c: &Connection| c.process.map(|id| &recorded.processes[id.0 as usize]);
-    let states = state_lists();
+    let lists = TextColumns::of(state_lists().iter().map(Option::as_deref));
+    let list = |c: &Connection| Some(TextId(u32::from(c.states_seen)));
     rows.frame(vec![
         rows.u64("conn_id", |c| Some(c.conn_id)),
         rows.name("protocol", |c| Some(c.protocol.as_str())),
@@ -42,7 +43,7 @@ pub(super) fn connections(recorded: &Recorded, texts: &TextColumns) -> Result<Da
         rows.name("role", |c| Some(c.role().as_str())),
         rows.name("direction", |c| c.direction.map(Direction::as_str)),
         rows.name("state", |c| c.state.map(TcpState::as_str)),
-        rows.name("states", |c| states[usize::from(c.states_seen)].as_deref()),
+        rows.text("states", &lists, list)?,
         rows.i64("first_seen_us", |c| Some(c.first_seen_us)),
         rows.i64("last_seen_us", |c| Some(c.last_seen_us)),
         rows.f64("duration_s", |c| Some(c.duration_s())),

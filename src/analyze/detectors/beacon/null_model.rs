@@ -7,11 +7,10 @@
 //! rule (Besag & Clifford 1991). As the choices are made of ticks, the coarseness of the
 //! recording is part of the null: a process that connects at every tick is no surprise.
 
-use std::num::NonZero;
-use std::thread;
-
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use crate::analyze::parallel;
 
 /// The last starts of a pair that are looked at; more would cost time and decide nothing, as
 /// the p-value of a clock with these is far below what many pairs ask for.
@@ -20,8 +19,13 @@ const MAX_STARTS: usize = 64;
 /// Choices as regular as the observation after which a pair is given up.
 const ENOUGH: u64 = 10;
 
-/// Choices that every pair gets.
-const FIRST_ROUND: u64 = 2_000;
+/// Choices that every pair gets; most that chance made are given up by then.
+const FIRST_ROUND: u64 = 200;
+
+/// Choices to which pairs get even if fewer would do, for a p-value of three digits, as long as
+/// they cost no more than this many choices altogether.
+const PRECISE: u64 = 2_000;
+const CHEAP: u64 = 500_000;
 
 /// Choices that a pair gets at most; more pairs than this over 100 cannot all be resolved.
 const LAST_ROUND: u64 = 1_000_000;
@@ -63,15 +67,18 @@ fn gaps(ticks: &[u32]) -> Vec<u32> {
     ticks.windows(2).map(|w| w[1] - w[0]).collect()
 }
 
+/// See [`Arrivals::spread`]. In whole numbers up to the last step, which is quick.
 fn spread(gaps: &mut [u32]) -> f64 {
     let middle = gaps.len() / 2;
     let is_odd = gaps.len() % 2 == 1;
     let (below, upper, _) = gaps.select_nth_unstable(middle);
-    let upper = f64::from(*upper);
-    let lower = below.iter().max().map_or(upper, |lower| f64::from(*lower));
-    let median = if is_odd { upper } else { f64::midpoint(lower, upper) };
-    let sum: f64 = gaps.iter().map(|gap| ((f64::from(*gap) - median).abs() / median).min(1.0)).sum();
-    sum / gaps.len() as f64
+    let upper = u64::from(*upper);
+    let lower = below.iter().max().map_or(upper, |lower| u64::from(*lower));
+    let twice_median = if is_odd { 2 * upper } else { lower + upper };
+    // A gap of two medians is a whole one away, and so is every longer one.
+    let capped = gaps.iter().map(|gap| u64::from(*gap).min(twice_median));
+    let sum: u64 = capped.map(|gap| (2 * gap).abs_diff(twice_median)).sum();
+    sum as f64 / (twice_median as f64 * gaps.len() as f64)
 }
 
 /// The p-value of every pair, precise enough to control the false discovery rate at `max_q`.
@@ -79,44 +86,72 @@ fn spread(gaps: &mut [u32]) -> f64 {
 /// Rounds with more and more choices, each only for the pairs that the one before left open:
 /// with `n` pairs of which `k` are periodic, a little over `n / (k max_q)` resolve them.
 pub(super) fn p_values(pairs: &[&Arrivals], seed: u64, max_q: f64) -> Vec<f64> {
-    let mut p_values = vec![1.0; pairs.len()];
-    let mut open: Vec<usize> = (0..pairs.len()).collect();
+    let all: Vec<usize> = (0..pairs.len()).collect();
     let mut replicates = FIRST_ROUND;
-    while !open.is_empty() {
-        let tested = in_parallel(&open, |pair| test(pairs[pair], seed, pair as u64, replicates));
-        for (pair, outcome) in open.iter().zip(&tested) {
-            p_values[*pair] = outcome.p_value;
-        }
-        open = open.iter().zip(&tested).filter(|(_, t)| !t.is_settled).map(|(pair, _)| *pair).collect();
-        let needed = (1.5 * pairs.len() as f64 / (max_q * open.len().max(1) as f64)).ceil();
-        let needed = (needed.min(LAST_ROUND as f64)) as u64;
-        if needed <= replicates {
-            break;
+    let mut trials = parallel::map(&all, |pair| Trial::of(pairs[*pair], seed, *pair as u64).to(replicates));
+    loop {
+        let open: Vec<usize> = all.iter().copied().filter(|pair| !trials[*pair].is_settled()).collect();
+        let needed = replicates_for(open.len(), pairs.len(), max_q);
+        if open.is_empty() || needed <= replicates {
+            return trials.iter().map(Trial::p_value).collect();
         }
         replicates = needed;
-    }
-    p_values
-}
-
-struct Test {
-    p_value: f64,
-    /// More choices would not change what is made of it.
-    is_settled: bool,
-}
-
-fn test(pair: &Arrivals, seed: u64, stream: u64, replicates: u64) -> Test {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    rng.set_stream(stream);
-    let observed = pair.spread() + 1e-12;
-    let mut null = Null::of(pair);
-    let mut as_regular = 0;
-    for done in 1..=replicates {
-        as_regular += u64::from(null.draw(&mut rng) <= observed);
-        if as_regular >= ENOUGH {
-            return Test { p_value: as_regular as f64 / done as f64, is_settled: true };
+        let continued = parallel::map(&open, |pair| trials[*pair].clone().to(replicates));
+        for (pair, trial) in open.into_iter().zip(continued) {
+            trials[pair] = trial;
         }
     }
-    Test { p_value: (as_regular + 1) as f64 / (replicates + 1) as f64, is_settled: false }
+}
+
+/// Choices that `open` of `pairs` pairs need, or get because they are cheap.
+fn replicates_for(open: usize, pairs: usize, max_q: f64) -> u64 {
+    let open = open.max(1) as u64;
+    let needed = (1.5 * pairs as f64 / (max_q * open as f64)).ceil();
+    let needed = needed.min(LAST_ROUND as f64) as u64;
+    needed.max(PRECISE.min(CHEAP / open))
+}
+
+/// How a pair compares with chance so far.
+#[derive(Clone)]
+struct Trial<'a> {
+    pair: &'a Arrivals,
+    rng: ChaCha8Rng,
+    observed: f64,
+    done: u64,
+    as_regular: u64,
+}
+
+impl<'a> Trial<'a> {
+    fn of(pair: &'a Arrivals, seed: u64, stream: u64) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(stream);
+        Self { pair, rng, observed: pair.spread() + 1e-12, done: 0, as_regular: 0 }
+    }
+
+    /// Goes on to this many choices, or until it is settled.
+    fn to(mut self, replicates: u64) -> Self {
+        let mut null = Null::of(self.pair);
+        while self.done < replicates && !self.is_settled() {
+            self.as_regular += u64::from(null.draw(&mut self.rng) <= self.observed);
+            self.done += 1;
+        }
+        self
+    }
+
+    /// Whether more choices would not change what is made of it.
+    fn is_settled(&self) -> bool {
+        self.as_regular >= ENOUGH
+    }
+
+    /// The share that is as regular; where the number of choices was given and not that of
+    /// the regular ones, the observation counts as one of them (Besag & Clifford 1991).
+    fn p_value(&self) -> f64 {
+        if self.is_settled() {
+            self.as_regular as f64 / self.done as f64
+        } else {
+            (self.as_regular + 1) as f64 / (self.done + 1) as f64
+        }
+    }
 }
 
 /// Random choices of ticks between a first and a last one.
@@ -187,20 +222,6 @@ impl Null {
             }
         }
     }
-}
-
-/// Maps items on all cores; the order of the results is that of the items.
-fn in_parallel<T: Send>(items: &[usize], work: impl Fn(usize) -> T + Sync) -> Vec<T> {
-    let threads = thread::available_parallelism().map_or(1, NonZero::get);
-    let work = &work;
-    let lanes: Vec<Vec<T>> = thread::scope(|scope| {
-        let lane = |lane: usize| items.iter().skip(lane).step_by(threads).map(|item| work(*item)).collect();
-        let handles: Vec<_> = (0..threads).map(|n| scope.spawn(move || lane(n))).collect();
-        // A panic in a thread is a bug, and goes on as a panic here.
-        handles.into_iter().map(|h| h.join().unwrap_or_else(|e| std::panic::resume_unwind(e))).collect()
-    });
-    let mut lanes: Vec<_> = lanes.into_iter().map(Vec::into_iter).collect();
-    (0..items.len()).filter_map(|at| lanes[at % threads].next()).collect()
 }
 
 /// Benjamini and Hochberg's q-values (1995): the smallest false discovery rate at which each
@@ -312,6 +333,24 @@ mod tests {
                 assert!(null.gaps.iter().all(|gap| *gap > 0));
             }
         }
+    }
+
+    #[test]
+    fn rounds_go_on_where_the_one_before_ended() {
+        let mut rng = ChaCha8Rng::seed_from_u64(9);
+        for pair in (0..20).filter_map(|_| poisson(&mut rng, 0.1, 300.0)) {
+            let at_once = Trial::of(&pair, 1, 7).to(500);
+            let in_rounds = Trial::of(&pair, 1, 7).to(1).to(40).to(500);
+            assert_eq!((at_once.done, at_once.as_regular), (in_rounds.done, in_rounds.as_regular));
+        }
+    }
+
+    #[test]
+    fn few_pairs_are_resolved_finely_and_many_as_far_as_is_needed() {
+        assert_eq!(replicates_for(1, 10, 0.01), PRECISE);
+        assert_eq!(replicates_for(1, 1_000, 0.01), 150_000);
+        assert_eq!(replicates_for(1_000, 6_000, 0.01), 900);
+        assert_eq!(replicates_for(0, usize::MAX, 1e-9), LAST_ROUND);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Who connects where: the start times of every pair that could be periodic.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+
+use ahash::AHashMap;
 
 use crate::analyze::sockets::{Openers, Sockets, Source};
 
@@ -8,7 +10,7 @@ use crate::analyze::sockets::{Openers, Sockets, Source};
 const STROBE: usize = 86_400;
 
 /// A destination as one source, or several together, contact it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Pair<'a> {
     pub(super) protocol: &'a str,
     pub(super) addr: &'a str,
@@ -34,7 +36,15 @@ pub(super) struct Series<'a> {
     pub(super) rows: Vec<usize>,
 }
 
-impl Series<'_> {
+impl<'a> Series<'a> {
+    /// The rows, in any order, with their times.
+    fn of(pair: Pair<'a>, mut rows: Vec<usize>, sockets: &Sockets<'a>) -> Self {
+        // The table is in the order of time.
+        rows.sort_unstable();
+        let starts_us = rows.iter().map(|row| sockets.get(*row).first_seen_us).collect();
+        Self { pair, starts_us, rows }
+    }
+
     /// Start times in whole seconds.
     pub(super) fn starts_s(&self) -> Vec<i64> {
         self.starts_us.iter().map(|start| start.div_euclid(1_000_000)).collect()
@@ -55,32 +65,53 @@ impl Series<'_> {
 /// not always caught, has its rhythm only there.
 pub(super) fn collect<'a>(
     sockets: &Sockets<'a>,
-    (first_us, last_us): (i64, i64),
+    window_us: (i64, i64),
     min_starts: usize,
 ) -> Vec<Series<'a>> {
+    let mut groups: BTreeMap<Pair<'a>, Group> = BTreeMap::new();
+    for (pair, rows) in by_source_and_local_address(sockets, window_us) {
+        groups.entry(Pair { local_addr: None, ..pair }).or_default().add(&rows);
+        groups.entry(Pair { source: None, ..pair }).or_default().add(&rows);
+    }
+    groups
+        .into_iter()
+        // All sources together are another series only if there are several.
+        .filter(|(pair, group)| pair.source.is_some() || group.parts > 1)
+        .map(|(pair, group)| Series::of(pair, group.rows, sockets))
+        .filter(|series| series.is_testable(min_starts))
+        .collect()
+}
+
+/// Rows of several parts, and how many parts there are.
+#[derive(Default)]
+struct Group {
+    rows: Vec<usize>,
+    parts: usize,
+}
+
+impl Group {
+    fn add(&mut self, rows: &[usize]) {
+        self.rows.extend_from_slice(rows);
+        self.parts += 1;
+    }
+}
+
+/// The rows that opened a connection within the window, by everything that names a pair; in no
+/// order. What several pairs share is looked up once per row.
+fn by_source_and_local_address<'a>(
+    sockets: &Sockets<'a>,
+    (first_us, last_us): (i64, i64),
+) -> AHashMap<Pair<'a>, Vec<usize>> {
     let openers = Openers::of(sockets);
-    let mut groups: BTreeMap<Pair<'a>, Vec<usize>> = BTreeMap::new();
-    let mut sources: BTreeMap<Pair<'a>, BTreeSet<Source<'a>>> = BTreeMap::new();
+    let mut rows: AHashMap<Pair<'a>, Vec<usize>> = AHashMap::new();
     for (row, socket) in sockets.iter().enumerate() {
         let is_within = (first_us..=last_us).contains(&socket.first_seen_us);
         if !is_within || !socket.opened_in_recording || !openers.opened(&socket) {
             continue;
         }
         let Some((addr, port)) = socket.remote else { continue };
-        let source = Source::of(&socket);
-        let own = Pair { protocol: socket.protocol, addr, port, source: Some(source), local_addr: None };
-        let shared = Pair { source: None, local_addr: Some(socket.local_addr), ..own };
-        groups.entry(own).or_default().push(row);
-        groups.entry(shared).or_default().push(row);
-        sources.entry(shared).or_default().insert(source);
+        let (source, local_addr) = (Some(Source::of(&socket)), Some(socket.local_addr));
+        rows.entry(Pair { protocol: socket.protocol, addr, port, source, local_addr }).or_default().push(row);
     }
-    groups
-        .into_iter()
-        .filter(|(pair, _)| pair.source.is_some() || sources.get(pair).is_some_and(|all| all.len() > 1))
-        .map(|(pair, rows)| {
-            let starts_us = rows.iter().map(|row| sockets.get(*row).first_seen_us).collect();
-            Series { pair, starts_us, rows }
-        })
-        .filter(|series| series.is_testable(min_starts))
-        .collect()
+    rows
 }

@@ -1,6 +1,6 @@
 //! First contacts: who tried which port of which host first, and what came of it.
 
-use std::collections::HashSet;
+use ahash::AHashSet;
 
 use crate::analyze::sockets::{Openers, Socket, Sockets, Source};
 
@@ -63,28 +63,45 @@ pub(super) struct Contact<'a> {
 /// The first TCP contact of every source with every port of every host, in the order of time.
 pub(super) fn first_contacts<'a>(sockets: &Sockets<'a>) -> Vec<Contact<'a>> {
     let openers = Openers::of(sockets);
-    let mut known = HashSet::new();
-    (0..sockets.len())
-        .filter_map(|row| contact(&openers, &sockets.get(row), row))
-        .filter(|c| known.insert((c.side, c.source, c.host, c.port)))
-        .collect()
+    let mut known = AHashSet::new();
+    let mut contacts = Vec::new();
+    for row in 0..sockets.len() {
+        let socket = sockets.get(row);
+        let Some(approach) = approach(&openers, &socket).filter(|approach| !known.contains(approach)) else {
+            continue;
+        };
+        // A contact of which it is too early to say what came of it leaves the next one to be the first.
+        if let Some(reply) = reply(&socket) {
+            known.insert(approach);
+            let (side, source, host, port) = approach;
+            contacts.push(Contact {
+                side,
+                source,
+                host,
+                port,
+                reply,
+                first_seen_us: socket.first_seen_us,
+                row,
+            });
+        }
+    }
+    contacts
 }
 
-fn contact<'a>(openers: &Openers<'_>, socket: &Socket<'a>, row: usize) -> Option<Contact<'a>> {
+/// Who tries which port of which host.
+type Approach<'a> = (Side, Source<'a>, &'a str, u16);
+
+fn approach<'a>(openers: &Openers<'_>, socket: &Socket<'a>) -> Option<Approach<'a>> {
     if socket.protocol != "tcp" {
         return None;
     }
     let (addr, port) = socket.remote?;
-    let (side, source, host, port) = if openers.opened(socket) {
-        (Side::FromHere, Source::of(socket), addr, port)
-    } else if socket.direction == Some("inbound") {
-        (Side::FromOutside, Source::Address(addr), socket.local_addr, socket.local_port)
-    } else {
-        // The accepting side of a connection inside the host is counted on its opening side.
-        return None;
-    };
-    let reply = reply(socket)?;
-    Some(Contact { side, source, host, port, reply, first_seen_us: socket.first_seen_us, row })
+    if openers.opened(socket) {
+        return Some((Side::FromHere, Source::of(socket), addr, port));
+    }
+    // The accepting side of a connection inside the host is counted on its opening side.
+    let is_inbound = socket.direction == Some("inbound");
+    is_inbound.then_some((Side::FromOutside, Source::Address(addr), socket.local_addr, socket.local_port))
 }
 
 /// What came of a connection; none if it is too early to say.

@@ -1,0 +1,57 @@
+//! Work on all cores, of which the result does not hang on their number.
+
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+/// Maps items on all cores; the order of the results is that of the items.
+///
+/// Whoever is free takes the next item, so that a few long ones do not keep the others waiting.
+pub fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(items.len());
+    map_with(items, work, threads)
+}
+
+fn map_with<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync, threads: usize) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let lane = || {
+        let mut done = Vec::new();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(item) = items.get(at) else { return done };
+            done.push((at, work(item)));
+        }
+    };
+    let mut done: Vec<(usize, R)> = thread::scope(|scope| {
+        let threads: Vec<_> = (1..threads).map(|_| scope.spawn(lane)).collect();
+        let mut done = lane();
+        for thread in threads {
+            // A panic in a thread is a bug, and goes on as a panic here.
+            done.extend(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        done
+    });
+    done.sort_unstable_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_are_in_the_order_of_the_items_whatever_the_number_of_threads() {
+        let items: Vec<u64> = (0..1_000).collect();
+        let squares: Vec<u64> = items.iter().map(|n| n * n).collect();
+        for threads in [0, 1, 2, 7] {
+            assert_eq!(map_with(&items, |n| n * n, threads), squares, "{threads} threads");
+        }
+        assert!(map(&[], |n: &u64| *n).is_empty());
+    }
+
+    #[test]
+    #[should_panic(expected = "the third")]
+    fn a_panic_is_not_lost() {
+        map(&[1, 2, 3], |n| assert!(*n != 3, "the third"));
+    }
+}

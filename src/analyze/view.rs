@@ -1,0 +1,144 @@
+//! Columns of a table as typed views: a row's value at the cost of an index.
+//!
+//! polars asks at every access which chunk a row is in and how the column is laid out. The
+//! tables here are in one piece, so that is settled once per column. A view copies nothing.
+
+use polars::prelude::{
+    BooleanType, ChunkedArray, DataFrame, PolarsDataType, PolarsNumericType, PolarsPhysicalType, StringType,
+};
+
+use crate::{Error, Result};
+
+/// A column of numbers.
+pub struct Numbers<'a, T: PolarsNumericType>(&'a <T as PolarsDataType>::Array);
+
+/// A column of texts.
+pub struct Words<'a>(&'a <StringType as PolarsDataType>::Array);
+
+/// A column of truth values.
+pub struct Flags<'a>(&'a <BooleanType as PolarsDataType>::Array);
+
+impl<'a, T: PolarsNumericType> Numbers<'a, T> {
+    /// The view of a column.
+    ///
+    /// # Errors
+    /// [`Error::Analysis`] if the column is missing, not of this type, or in several pieces: a bug.
+    pub fn of(table: &'a DataFrame, column: &str) -> Result<Self> {
+        Ok(Self(array::<T>(table, column)?))
+    }
+
+    /// The value of a row; none if it is null or there is no such row.
+    #[inline]
+    pub fn get(&self, row: usize) -> Option<T::Native> {
+        let value = *self.0.values().as_slice().get(row)?;
+        let is_known = self.0.validity().is_none_or(|known| known.get(row) == Some(true));
+        is_known.then_some(value)
+    }
+
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.0.values().len()
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl<'a> Words<'a> {
+    /// The view of a column.
+    ///
+    /// # Errors
+    /// [`Error::Analysis`] if the column is missing, not of this type, or in several pieces: a bug.
+    pub fn of(table: &'a DataFrame, column: &str) -> Result<Self> {
+        Ok(Self(array::<StringType>(table, column)?))
+    }
+
+    /// The text of a row; none if it is null or there is no such row.
+    #[inline]
+    pub fn get(&self, row: usize) -> Option<&'a str> {
+        if row < self.0.len() { self.0.get(row) } else { None }
+    }
+}
+
+impl<'a> Flags<'a> {
+    /// The view of a column.
+    ///
+    /// # Errors
+    /// [`Error::Analysis`] if the column is missing, not of this type, or in several pieces: a bug.
+    pub fn of(table: &'a DataFrame, column: &str) -> Result<Self> {
+        Ok(Self(array::<BooleanType>(table, column)?))
+    }
+
+    /// The value of a row; none if it is null or there is no such row.
+    #[inline]
+    pub fn get(&self, row: usize) -> Option<bool> {
+        let value = self.0.values().get(row)?;
+        let is_known = self.0.validity().is_none_or(|known| known.get(row) == Some(true));
+        is_known.then_some(value)
+    }
+}
+
+/// The one array of a column.
+fn array<'a, T: PolarsPhysicalType>(table: &'a DataFrame, column: &str) -> Result<&'a T::Array> {
+    let chunks: &ChunkedArray<T> = table.column(column)?.as_materialized_series().unpack::<T>()?;
+    match chunks.downcast_get(0) {
+        Some(array) if chunks.chunks().len() == 1 => Ok(array),
+        _ => Err(Error::Analysis(format!("the column {column} is not in one piece"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use polars::prelude::{Float64Type, UInt16Type, UInt64Type, df};
+
+    use super::*;
+
+    fn table() -> DataFrame {
+        df!(
+            "port" => [Some(443_u16), None, Some(80)],
+            "name" => [None, Some("short"), Some("longer than what a view holds inline")],
+            "opened" => [Some(true), None, Some(false)],
+            "seconds" => [0.5, 1.5, 2.5],
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn every_row_has_the_value_of_the_column_and_null_is_none() {
+        let table = table();
+        let ports = Numbers::<UInt16Type>::of(&table, "port").unwrap();
+        assert_eq!([0, 1, 2, 3].map(|row| ports.get(row)), [Some(443), None, Some(80), None]);
+        let seconds = Numbers::<Float64Type>::of(&table, "seconds").unwrap();
+        assert_eq!((seconds.len(), seconds.get(2), seconds.get(9)), (3, Some(2.5), None));
+        let names = Words::of(&table, "name").unwrap();
+        let long = "longer than what a view holds inline";
+        assert_eq!([0, 1, 2, 3].map(|row| names.get(row)), [None, Some("short"), Some(long), None]);
+        let opened = Flags::of(&table, "opened").unwrap();
+        assert_eq!([0, 1, 2, 3].map(|row| opened.get(row)), [Some(true), None, Some(false), None]);
+    }
+
+    #[test]
+    fn a_part_of_a_table_has_the_values_of_that_part() {
+        let part = table().slice(1, 2);
+        assert_eq!(Numbers::<UInt16Type>::of(&part, "port").unwrap().get(1), Some(80));
+        assert_eq!(Words::of(&part, "name").unwrap().get(0), Some("short"));
+        assert_eq!(Flags::of(&part, "opened").unwrap().get(0), None);
+    }
+
+    #[test]
+    fn a_table_without_rows_has_its_columns() {
+        let empty = table().slice(0, 0);
+        assert!(Numbers::<UInt16Type>::of(&empty, "port").unwrap().is_empty());
+        assert_eq!(Words::of(&empty, "name").unwrap().get(0), None);
+    }
+
+    #[test]
+    fn another_type_a_missing_column_and_pieces_are_refused() {
+        let table = table();
+        assert!(Numbers::<UInt64Type>::of(&table, "port").is_err());
+        assert!(Words::of(&table, "nothing").is_err());
+        assert!(Words::of(&table.vstack(&table).unwrap(), "name").is_err());
+    }
+}

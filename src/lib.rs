@@ -46,6 +46,7 @@ pub mod cli;
 pub mod error;
 pub mod geo;
 mod hash;
+mod parallel;
 pub mod record;
 pub mod report;
 

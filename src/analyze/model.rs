@@ -3,9 +3,9 @@
 //! Strings are interned ([`Texts`]), and owners and remote addresses are rows of their own,
 //! so that a connection stays small: memory grows with the number of connections, not of rows.
 
-use std::collections::HashMap;
 use std::num::NonZero;
 
+use ahash::AHashMap;
 use crate::capture::{OwnerSource, Protocol, TcpState};
 
 /// Key of an interned string.
@@ -24,7 +24,7 @@ pub struct EndpointId(pub u32);
 #[derive(Debug, Default)]
 pub struct Texts {
     list: Vec<std::sync::Arc<str>>,
-    keys: HashMap<std::sync::Arc<str>, TextId>,
+    keys: AHashMap<std::sync::Arc<str>, TextId>,
 }
 
 impl Texts {

@@ -34,7 +34,7 @@ def check(path):
         expect(f"{path}: nullability of {column['name']}", field.nullable, column["nullable"])
     metadata = {key.decode(): value.decode() for key, value in file.metadata.metadata.items()}
     prefix = SCHEMA["metadata_prefix"]
-    unknown = {key.removeprefix(prefix) for key in metadata if key.startswith(prefix)} - set(SCHEMA["metadata"])
+    unknown = {key.removeprefix(prefix) for key in metadata if key.startswith(prefix)} - set(SCHEMA["metadata"]) - set(SCHEMA["evidence"])
     expect(f"{path}: metadata that the schema does not describe", unknown, set())
     expect(f"{path}: rows in the metadata", int(metadata[prefix + "rows"]), file.metadata.num_rows)
     for group in range(file.metadata.num_row_groups):

@@ -7,6 +7,8 @@
 # Needs root, ip, python3, curl, nmap, iperf3 and a built target/release/netrec. All traffic stays
 # between this host and a network namespace that the script makes and removes.
 set -euo pipefail
+# The programs of the distribution, whatever else may be installed on this machine.
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 cd "$(dirname "$0")/.."
 
 output=${1:-sample-captures/workday.parquet}

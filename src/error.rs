@@ -65,6 +65,20 @@ pub enum Error {
         /// Which key, and what is wrong with it.
         reason: String,
     },
+    /// A key for signatures could not be used.
+    #[error("{} is not a usable key: {reason}", path.display())]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// What is needed instead.
+        reason: String,
+    },
+    /// The capture is being written by another netrec at this moment.
+    #[error("{} is being recorded at this moment: name another with -o, or end that recording", path.display())]
+    Busy {
+        /// The capture.
+        path: PathBuf,
+    },
     /// A geolocation database could not be used.
     #[error("{} is not a usable geolocation database: {reason}", path.display())]
     Geo {

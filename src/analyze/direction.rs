@@ -16,6 +16,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ahash::{AHashMap, AHashSet};
+
 use super::model::Direction;
 use crate::capture::{OwnerSource, Protocol, TcpState};
 

@@ -77,18 +77,20 @@ pub fn run(
     progress: &dyn Fn(u64),
 ) -> Result<Analysis> {
     let recorded = pass::run(capture, config.analysis(), geo, progress)?;
-    let tables = Tables::build(&recorded, capture.metadata())?;
+    // What is damaged is known only now that the rows have been read.
+    let metadata = capture.metadata_as_read();
+    let tables = Tables::build(&recorded, &metadata)?;
     drop(recorded);
     let context = detectors::Context { tables: &tables, seed: config.analysis().seed };
     let (metrics, runs) = thread::scope(|scope| {
-        let metrics = scope.spawn(|| metrics::measure(&tables, capture.metadata(), config.analysis()));
+        let metrics = scope.spawn(|| metrics::measure(&tables, &metadata, config.analysis()));
         let runs = detectors::run_all(&context, config);
         (metrics.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), runs)
     });
-    let mut completeness = metrics::completeness(&tables, capture.metadata())?;
+    let mut completeness = metrics::completeness(&tables, &metadata)?;
     completeness.blind_spots.extend(geo.notes().iter().cloned());
     Ok(Analysis {
-        metadata: capture.metadata().clone(),
+        metadata,
         completeness,
         tables,
         metrics: metrics?,

@@ -6,6 +6,7 @@
 use std::num::NonZero;
 
 use ahash::AHashMap;
+
 use crate::capture::{OwnerSource, Protocol, TcpState};
 
 /// Key of an interned string.

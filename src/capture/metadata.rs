@@ -1,6 +1,6 @@
 //! What a capture says about itself: where, when, how, and what it could not see.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -55,6 +55,9 @@ pub struct Metadata {
     pub host_addresses: Vec<String>,
     /// For imports: the file that was imported.
     pub import: Option<ImportSource>,
+    /// In words: that the recording did not end by itself, or that part of the file is damaged,
+    /// and what is there; null for a capture that is whole.
+    pub recovered: Option<String>,
 }
 
 /// One source of facts and how it fared.
@@ -106,16 +109,18 @@ impl Metadata {
             .collect()
     }
 
-    /// The metadata from the file's key-value pairs; foreign keys are ignored.
+    /// The metadata from the file's key-value pairs; foreign keys and
+    /// unknown fields are ignored.
     ///
     /// # Errors
     /// In words: which field is missing or not of its type.
     pub fn from_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, String> {
-        let strings = string_fields();
+        let known = known_fields();
         let mut fields = Map::new();
         for (key, text) in pairs {
             let Some(name) = key.strip_prefix(PREFIX) else { continue };
-            let value = if strings.contains(name) {
+            let Some(is_text) = known.get(name) else { continue };
+            let value = if *is_text {
                 Value::String(text.to_owned())
             } else {
                 serde_json::from_str(text).map_err(|e| format!("metadata {key}: {e}"))?
@@ -133,7 +138,7 @@ impl Metadata {
 
     /// Whether the recording missed something that it set out to see.
     pub fn is_degraded(&self) -> bool {
-        self.ticks_late > 0 || self.events_lost.unwrap_or(0) > 0
+        self.ticks_late > 0 || self.events_lost.unwrap_or(0) > 0 || self.recovered.is_some()
     }
 }
 
@@ -143,16 +148,13 @@ pub fn published_fields() -> Value {
     schema.get("properties").cloned().unwrap_or_default()
 }
 
-/// The fields that are plain strings, and so stand in the file without quotes.
-fn string_fields() -> BTreeSet<String> {
-    let Value::Object(properties) = published_fields() else { return BTreeSet::new() };
-    properties
-        .into_iter()
-        .filter(|(_, schema)| match &schema["type"] {
-            Value::String(kind) => kind == "string",
-            Value::Array(kinds) => kinds.iter().any(|kind| kind == "string"),
-            _ => false,
-        })
-        .map(|(name, _)| name)
-        .collect()
+/// Every field, and whether it is a plain string and so stands in the file without quotes.
+fn known_fields() -> BTreeMap<String, bool> {
+    let Value::Object(properties) = published_fields() else { return BTreeMap::new() };
+    let is_text = |schema: &Value| match &schema["type"] {
+        Value::String(kind) => kind == "string",
+        Value::Array(kinds) => kinds.iter().any(|kind| kind == "string"),
+        _ => false,
+    };
+    properties.into_iter().map(|(name, schema)| (name, is_text(&schema))).collect()
 }

@@ -4,18 +4,40 @@
 //! [`Writer`]; the analysis reads Arrow batches through a [`CaptureFile`]. What a column
 //! means is written once, in [`schema::COLUMNS`], from which `schemas/capture.v1.json`
 //! is made.
+//!
+//! A recording survives whatever ends it: each tick is in a [`journal`] before the next begins,
+//! each row group has a record beside it ([`growing`]), and [`recover`] makes a capture of both.
+//! A finished capture shows every change: [`evidence`] says how, [`verify()`] looks.
 
+mod digest;
+mod evidence;
+mod folder;
+mod frame;
+mod growing;
+mod guard;
+mod journal;
+mod keys;
 pub mod metadata;
 pub mod reader;
+mod recover;
 pub mod row;
 mod row_group;
 pub mod schema;
+mod sealed;
+mod source;
+mod verify;
 pub mod writer;
 
+pub use digest::Digest;
+pub use evidence::{Evidence, GroupHash};
+pub use growing::Finished;
+pub use keys::{PublicKey, SigningKey};
 pub use metadata::{Metadata, SourceReport, SourceStatus};
 pub use reader::CaptureFile;
+pub use recover::set_aside;
 pub use row::{Counters, Kind, Owner, OwnerSource, Protocol, Row, TcpState};
 pub use schema::Column;
+pub use verify::{Signature, Verdict, verify};
 pub use writer::{Overwrite, Writer};
 
 /// The format version that this program writes, and the newest that it reads.

@@ -1,7 +1,9 @@
 //! Reads a capture: metadata at once, rows as Arrow batches, one row group after the other.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -10,49 +12,129 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
 };
 use parquet::errors::ParquetError;
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::statistics::Statistics;
+use sha2::{Digest as _, Sha256};
 
+use super::digest::Digest;
+use super::evidence::GroupHash;
+use super::recover::{self, Recovered};
 use super::schema::{COLUMNS, Column};
-use super::{FORMAT_VERSION, Metadata};
+use super::sealed::{self, Footer};
+use super::source::Source;
+use super::{FORMAT_VERSION, Metadata, folder, guard};
 use crate::{Error, Result};
 
 /// Rows per batch: enough to amortise the call, few enough for the cache.
 const BATCH_ROWS: usize = 32 * 1024;
 
 /// An opened capture: its footer is read and checked, its rows are not read yet.
+///
+/// What a recording that was broken off left is a capture too: it is recovered here, without
+/// being asked, and [`Metadata::recovered`] says so.
 #[derive(Debug)]
 pub struct CaptureFile {
     path: PathBuf,
-    file: File,
-    bytes: u64,
-    footer: ArrowReaderMetadata,
+    parts: Vec<Part>,
     metadata: Metadata,
+    /// Row groups that turned out to be damaged, with the reason.
+    damaged: Mutex<BTreeMap<usize, String>>,
+    /// Row groups whose hash has been checked.
+    checked: Mutex<BTreeSet<usize>>,
+}
+
+/// Bytes with a footer. A finished capture is one; a recording that cannot be completed is
+/// two, the rows in its row groups and those in its journal.
+#[derive(Debug)]
+pub(super) struct Part {
+    source: Source,
+    footer: ArrowReaderMetadata,
+    /// The hash of each row group; empty if there are none.
+    hashes: Vec<GroupHash>,
+}
+
+impl Part {
+    pub(super) fn new(
+        path: &Path,
+        source: Source,
+        footer: ParquetMetaData,
+        hashes: Vec<GroupHash>,
+    ) -> Result<Self> {
+        let not_a_capture = |reason: String| Error::NotACapture { path: path.to_path_buf(), reason };
+        let footer =
+            guard::quietly(|| ArrowReaderMetadata::try_new(Arc::new(footer), ArrowReaderOptions::new()))
+                .ok_or_else(|| not_a_capture("its footer cannot be read".to_owned()))?
+                .map_err(|e| not_a_capture(describe(&e)))?;
+        check_columns(footer.schema()).map_err(not_a_capture)?;
+        Ok(Self { source, footer, hashes })
+    }
+
+    fn row_groups(&self) -> &[RowGroupMetaData] {
+        self.footer.metadata().row_groups()
+    }
 }
 
 impl CaptureFile {
-    /// Opens a capture and checks that it is one.
+    /// Opens a capture and checks that it is one. If there is no such file but the folder of an
+    /// unfinished recording, that is recovered; the folder itself may be named too.
     ///
     /// # Errors
     /// [`Error::Io`] if it cannot be read, [`Error::NotACapture`] for an empty file, a text
     /// file or a foreign Parquet, [`Error::NewerFormat`] for a format of the future.
     pub fn open(path: &Path) -> Result<Self> {
-        let not_a_capture = |reason: String| Error::NotACapture { path: path.to_path_buf(), reason };
-        let file = File::open(path).map_err(Error::io("read", path))?;
-        let facts = file.metadata().map_err(Error::io("read", path))?;
-        if facts.is_dir() {
-            return Err(not_a_capture("it is a folder".to_owned()));
+        if path.is_dir() {
+            let Some(capture) = folder::capture_of(path) else {
+                return Err(Error::NotACapture {
+                    path: path.to_path_buf(),
+                    reason: "it is a folder".to_owned(),
+                });
+            };
+            return Self::open_unfinished(path, &capture);
         }
-        if facts.len() == 0 {
-            return Err(not_a_capture("the file is empty".to_owned()));
+        let unfinished = folder::path_of(path);
+        if !path.exists() && folder::capture_of(&unfinished).is_some() {
+            return Self::open_unfinished(&unfinished, path);
         }
-        let footer = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())
-            .map_err(|e| not_a_capture(describe(&e)))?;
-        let metadata = read_metadata(path, &footer)?;
-        check_columns(footer.schema()).map_err(not_a_capture)?;
-        Ok(Self { path: path.to_path_buf(), file, bytes: facts.len(), footer, metadata })
+        Self::open_finished(path)
     }
 
-    /// Where the file is.
+    fn open_unfinished(folder: &Path, capture: &Path) -> Result<Self> {
+        match recover::recover(folder, capture)? {
+            Recovered::Completed(capture) => Self::open_finished(&capture),
+            Recovered::Snapshot(parts, metadata) => Ok(Self::of(folder, parts, *metadata)),
+        }
+    }
+
+    fn open_finished(path: &Path) -> Result<Self> {
+        let source = open_source(path)?;
+        let error = match read_footer(path, &source) {
+            Ok((footer, metadata)) if footer.is_intact => {
+                let part = Part::new(path, source, footer.parquet, footer.evidence.row_groups)?;
+                return Ok(Self::of(path, vec![part], metadata));
+            }
+            Ok(_) => Error::NotACapture { path: path.to_path_buf(), reason: "its seal is broken".to_owned() },
+            Err(error @ Error::NewerFormat { .. }) => return Err(error),
+            Err(error) => error,
+        };
+        let reason = match &error {
+            Error::NotACapture { reason, .. } => reason.clone(),
+            other => other.to_string(),
+        };
+        let (part, metadata) = recover::without_footer(path, source, &reason).ok_or(error)?;
+        Ok(Self::of(path, vec![part], metadata))
+    }
+
+    fn of(path: &Path, parts: Vec<Part>, metadata: Metadata) -> Self {
+        Self {
+            path: path.to_path_buf(),
+            parts,
+            metadata,
+            damaged: Mutex::default(),
+            checked: Mutex::default(),
+        }
+    }
+
+    /// Where the file is: what was recovered may have another name than what was asked for.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -62,25 +144,52 @@ impl CaptureFile {
         &self.metadata
     }
 
-    /// Size of the file in bytes.
+    /// [`CaptureFile::metadata`] with what turned out to be damaged while rows were read.
+    pub fn metadata_as_read(&self) -> Metadata {
+        let damaged = self.damaged.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((first, reason)) = damaged.first_key_value() else { return self.metadata.clone() };
+        let rows: u64 = damaged.keys().map(|index| self.rows_of(*index)).sum();
+        let sentence = format!(
+            "{} of {} row groups, with {rows} rows, are damaged and left out; row group {first}: {reason}.",
+            damaged.len(),
+            self.row_groups(),
+        );
+        let before = self.metadata.recovered.as_ref().map_or(String::new(), |before| format!("{before} "));
+        Metadata { recovered: Some(before + &sentence), ..self.metadata.clone() }
+    }
+
+    /// Size in bytes.
     pub fn bytes(&self) -> u64 {
-        self.bytes
+        self.parts.iter().map(|part| part.source.bytes()).sum()
+    }
+
+    /// SHA-256 of the bytes, as `sha256sum` gives it for a finished capture.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] if the file cannot be read to its end.
+    pub fn sha256(&self) -> Result<Digest> {
+        let mut hash = Sha256::new();
+        for part in &self.parts {
+            recover::hash_into(&mut hash, &part.source, 0, part.source.bytes())
+                .ok_or_else(|| self.error("it cannot be read to its end"))?;
+        }
+        Ok(Digest::from_hash(hash))
     }
 
     /// Rows, by the footer.
     pub fn rows(&self) -> u64 {
-        self.footer.metadata().file_metadata().num_rows().max(0) as u64
+        (0..self.row_groups()).map(|index| self.rows_of(index)).sum()
     }
 
     /// Number of row groups.
     pub fn row_groups(&self) -> usize {
-        self.footer.metadata().num_row_groups()
+        self.parts.iter().map(|part| part.row_groups().len()).sum()
     }
 
     /// First and last moment of any row, µs since the Unix epoch, by the statistics of the file;
     /// none if it has no rows, or a row group without statistics.
     pub fn span_us(&self) -> Option<(i64, i64)> {
-        let groups = self.footer.metadata().row_groups().iter().filter(|group| group.num_rows() > 0);
+        let groups = self.parts.iter().flat_map(Part::row_groups).filter(|group| group.num_rows() > 0);
         let spans: Option<Vec<(i64, i64)>> = groups
             .map(|group| {
                 let ts = group.columns().iter().find(|c| c.column_path().string() == Column::Ts.name())?;
@@ -96,49 +205,125 @@ impl CaptureFile {
     /// Whether no row of a row group has a value in this column, by the statistics of the file.
     /// Reading such a column costs more than it tells.
     pub fn is_all_null(&self, row_group: usize, column: Column) -> bool {
-        let group = self.footer.metadata().row_group(row_group);
+        let Some((part, local)) = self.part_of(row_group) else { return false };
+        let group = &part.row_groups()[local];
         let chunk = group.columns().iter().find(|c| c.column_path().string() == column.name());
         let nulls = chunk.and_then(|chunk| chunk.statistics()?.null_count_opt());
         nulls.is_some_and(|nulls| i64::try_from(nulls) == Ok(group.num_rows()))
     }
 
     /// The rows of one row group, in batches that have just these columns, in this order of
-    /// the schema. Rows lie by `conn_id`, then `ts`.
+    /// the schema. Rows lie by `conn_id`, then `ts`. The bytes are checked against their hash
+    /// first, where the file has one.
     ///
     /// # Errors
-    /// [`Error::Damaged`] if the row group cannot be decoded.
+    /// [`Error::Damaged`] if the row group is not as it was recorded, or cannot be decoded.
     pub fn row_group(
         &self,
         index: usize,
         columns: &[Column],
     ) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<'_>> {
-        let file = self.file.try_clone().map_err(Error::io("read", &self.path))?;
+        let (part, local) = self.part_of(index).ok_or_else(|| self.error("there is no such row group"))?;
+        self.check(index, part, local)?;
+        let source = part.source.try_clone().map_err(Error::io("read", &self.path))?;
         let names = columns.iter().map(|column| column.name());
-        let mask = ProjectionMask::columns(self.footer.metadata().file_metadata().schema_descr(), names);
-        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.footer.clone())
-            .with_projection(mask)
-            .with_row_groups(vec![index])
-            .with_batch_size(BATCH_ROWS)
-            .build()
-            .map_err(|e| self.damaged(&e.to_string()))?;
-        Ok(reader.map(|batch| batch.map_err(|e| self.damaged(&e.to_string()))))
+        let mask = ProjectionMask::columns(part.footer.metadata().file_metadata().schema_descr(), names);
+        let build = || {
+            ParquetRecordBatchReaderBuilder::new_with_metadata(source, part.footer.clone())
+                .with_projection(mask)
+                .with_row_groups(vec![local])
+                .with_batch_size(BATCH_ROWS)
+                .build()
+        };
+        let opened = guard::quietly(build).ok_or_else(|| self.error("its decoder gave up"))?;
+        let mut reader = Some(opened.map_err(|e| self.error(&e.to_string()))?);
+        Ok(std::iter::from_fn(move || {
+            let next = guard::quietly(|| reader.as_mut()?.next());
+            let Some(next) = next else {
+                // Its inner state is unknown after a panic.
+                reader = None;
+                return Some(Err(self.error("its decoder gave up")));
+            };
+            next.map(|batch| batch.map_err(|e| self.error(&e.to_string())))
+        }))
     }
 
-    fn damaged(&self, reason: &str) -> Error {
+    /// Notes that a row group could not be read, which [`CaptureFile::metadata_as_read`] then says.
+    pub fn leave_out(&self, index: usize, error: &Error) {
+        let reason = match error {
+            Error::Damaged { reason, .. } => reason.clone(),
+            other => other.to_string(),
+        };
+        self.damaged.lock().unwrap_or_else(PoisonError::into_inner).entry(index).or_insert(reason);
+    }
+
+    /// Checks the hash of a row group, once.
+    fn check(&self, index: usize, part: &Part, local: usize) -> Result<()> {
+        let Some(hash) = part.hashes.get(local) else { return Ok(()) };
+        let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+        if checked.contains(&index) {
+            return Ok(());
+        }
+        if recover::digest(&part.source, hash.start, hash.end) != Some(hash.sha256) {
+            return Err(self.error(&format!("bytes {} to {} are not those recorded", hash.start, hash.end)));
+        }
+        checked.insert(index);
+        Ok(())
+    }
+
+    fn rows_of(&self, index: usize) -> u64 {
+        self.part_of(index).map_or(0, |(part, local)| part.row_groups()[local].num_rows().max(0) as u64)
+    }
+
+    fn part_of(&self, mut index: usize) -> Option<(&Part, usize)> {
+        for part in &self.parts {
+            let groups = part.row_groups().len();
+            if index < groups {
+                return Some((part, index));
+            }
+            index -= groups;
+        }
+        None
+    }
+
+    fn error(&self, reason: &str) -> Error {
         Error::Damaged { path: self.path.clone(), reason: reason.to_owned() }
     }
 }
 
-fn read_metadata(path: &Path, footer: &ArrowReaderMetadata) -> Result<Metadata> {
+/// Whether there is a finished and unchanged capture at `path`.
+pub(super) fn is_sealed(path: &Path) -> bool {
+    let Ok(source) = open_source(path) else { return false };
+    read_footer(path, &source).is_ok_and(|(footer, _)| footer.is_intact && footer.seal.is_some())
+}
+
+pub(super) fn open_source(path: &Path) -> Result<Source> {
+    let file = File::open(path).map_err(Error::io("read", path))?;
+    let facts = file.metadata().map_err(Error::io("read", path))?;
+    let not_a_capture =
+        |reason: &str| Error::NotACapture { path: path.to_path_buf(), reason: reason.to_owned() };
+    if facts.is_dir() {
+        return Err(not_a_capture("it is a folder"));
+    }
+    if facts.len() == 0 {
+        return Err(not_a_capture("the file is empty"));
+    }
+    Ok(Source::File(file))
+}
+
+/// The footer and the metadata in it, and whether the seal holds.
+pub(super) fn read_footer(path: &Path, source: &Source) -> Result<(Footer, Metadata)> {
     let not_a_capture = |reason: String| Error::NotACapture { path: path.to_path_buf(), reason };
-    let pairs: Vec<(&str, &str)> = footer
-        .metadata()
-        .file_metadata()
-        .key_value_metadata()
-        .into_iter()
-        .flatten()
-        .filter_map(|pair| Some((pair.key.as_str(), pair.value.as_deref()?)))
-        .collect();
+    let footer = guard::quietly(|| sealed::read(source))
+        .ok_or_else(|| not_a_capture("its footer cannot be read".to_owned()))?
+        .map_err(|e| not_a_capture(describe(&e)))?;
+    let metadata = read_metadata(path, &footer)?;
+    Ok((footer, metadata))
+}
+
+fn read_metadata(path: &Path, footer: &Footer) -> Result<Metadata> {
+    let not_a_capture = |reason: String| Error::NotACapture { path: path.to_path_buf(), reason };
+    let pairs = sealed::pairs(&footer.parquet);
     let version = pairs.iter().find(|(key, _)| *key == "netrec.format_version").map(|(_, value)| value);
     let Some(version) = version else {
         return Err(not_a_capture("it is a Parquet file of another program".to_owned()));

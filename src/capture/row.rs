@@ -3,11 +3,13 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 /// Declares an enum whose members are the values of a dictionary column, in one place.
 macro_rules! dictionary_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$member_doc:meta])* $member:ident = $text:literal,)+ }) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[repr(u8)]
         pub enum $name { $($(#[$member_doc])* $member,)+ }
 
@@ -95,7 +97,7 @@ dictionary_enum! {
 }
 
 /// Cumulative counters of one socket; null where the kernel does not count.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
     /// Payload bytes sent, without retransmissions.
     pub bytes_sent: Option<u64>,
@@ -114,7 +116,7 @@ pub struct Counters {
 /// What is known of the process that owns a socket; facts that do not change while it lives.
 ///
 /// A socket whose process is not known may still have a `uid` and a `container`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Owner {
     /// Process id.
     pub pid: Option<u32>,

@@ -178,5 +178,9 @@ pub fn published() -> Value {
         "columns": columns,
         "metadata_prefix": super::metadata::PREFIX,
         "metadata": super::metadata::published_fields(),
+        "evidence": {
+            "evidence": "Place, SHA-256 and chained SHA-256 of every row group, as JSON.",
+            "seal": "SHA-256 of every byte outside of the row groups, the seal itself blanked, and the signature of that hash if there is one; as JSON.",
+        },
     })
 }

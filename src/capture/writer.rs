@@ -1,26 +1,26 @@
-//! Writes a capture: rows in, row groups sorted and compressed, a whole file or none.
+//! Writes a capture: rows in, row groups sorted and compressed, and nothing lost on the way.
 
-use std::fs::File;
-use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
-use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
-use parquet::errors::ParquetError;
-use parquet::file::metadata::KeyValue;
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
-use tempfile::TempPath;
-
+use super::folder::Folder;
+use super::growing::{Finished, Growing};
+use super::journal::Journal;
+use super::keys::SigningKey;
 use super::row_group::RowGroup;
-use super::{Metadata, Row, schema};
+use super::{Metadata, Row, recover};
 use crate::{Error, Result};
 
-/// Rows per row group: about 30 MB while they are collected, and long enough runs of each
-/// connection for the compression to work (measured in `benches/`).
-const ROW_GROUP_ROWS: usize = 256 * 1024;
+/// Rows per row group: long enough runs of each connection for the compression to work, few
+/// enough that they take little memory while they are collected (measured in `benches/`).
+const ROW_GROUP_ROWS: usize = 128 * 1024;
 
-/// zstd level; higher ones cost much time for little.
-const ZSTD_LEVEL: i32 = 3;
+/// A recorder ends its row groups with a tick, so that a tick is whole or not there; whatever
+/// writes without ticks has its row groups ended here.
+const MOST_ROWS: usize = 2 * ROW_GROUP_ROWS;
+
+/// A journal that grows beyond this is ended with its row group: command lines are the choice
+/// of others, and may be long.
+const JOURNAL_BYTES: u64 = 32 * 1024 * 1024;
 
 /// Whether a capture that is there already may be replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,50 +31,88 @@ pub enum Overwrite {
     Allowed,
 }
 
-/// Writes one capture under a temporary name; [`Writer::finish`] gives it its own.
+/// Writes one capture in a folder beside its path; [`Writer::finish`] gives it its name.
 ///
-/// A writer that is dropped unfinished removes what it wrote, so nothing half-written is
-/// left behind as if it were whole.
+/// After [`Writer::end_tick`] the tick is on disk and is found again whatever happens. A writer
+/// that is dropped leaves that for [`super::CaptureFile::open`], and nothing if no tick ended.
 pub struct Writer {
     path: PathBuf,
-    partial: TempPath,
-    parquet: ArrowWriter<BufWriter<File>>,
+    overwrite: Overwrite,
+    /// None when the folder has been removed.
+    folder: Option<Folder>,
+    growing: Option<Growing>,
+    journal: Option<Journal>,
     group: RowGroup,
     rows: u64,
+    /// What the last tick said of the recording; none before the first.
+    described: Option<Metadata>,
+    key: Option<SigningKey>,
 }
 
 impl Writer {
-    /// Opens a temporary file beside `path`, in which the capture grows.
+    /// Makes the folder in which the capture grows. An unfinished recording that is in the way
+    /// is completed under a name of its own ([`recover::set_aside`]).
     ///
     /// # Errors
     /// [`Error::Exists`] if `path` is there and `overwrite` does not allow it to be replaced;
-    /// [`Error::Io`] if the file cannot be created.
+    /// [`Error::Busy`] if another process is recording to `path`; [`Error::Io`] if the folder
+    /// cannot be made.
     pub fn create(path: &Path, overwrite: Overwrite) -> Result<Self> {
-        if overwrite == Overwrite::Never && path.exists() {
-            return Err(Error::Exists { path: path.to_path_buf() });
-        }
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let (file, partial) = tempfile::Builder::new()
-            .prefix(".netrec-")
-            .suffix(".partial")
-            .tempfile_in(folder.unwrap_or(Path::new(".")))
-            .map_err(Error::io("create", path))?
-            .into_parts();
-        let parquet = ArrowWriter::try_new(BufWriter::new(file), schema::arrow_schema(), Some(properties()?))
-            .map_err(|e| parquet_error(path, e))?;
-        Ok(Self { path: path.to_path_buf(), partial, parquet, group: RowGroup::default(), rows: 0 })
+        refuse_existing(path, overwrite)?;
+        recover::set_aside(path)?;
+        let folder = Folder::create(path)?;
+        let mut writer = Self {
+            path: path.to_path_buf(),
+            overwrite,
+            folder: None,
+            growing: None,
+            journal: None,
+            group: RowGroup::default(),
+            rows: 0,
+            described: None,
+            key: None,
+        };
+        // In the writer before anything else is made, so that dropping it removes the folder.
+        let rows = folder.rows();
+        writer.folder = Some(folder);
+        writer.growing = Some(Growing::create(&rows)?);
+        Ok(writer)
     }
 
-    /// Adds a row; writes a row group when enough have come together.
+    /// Signs the capture when it is finished.
+    #[must_use]
+    pub fn signed_with(mut self, key: Option<SigningKey>) -> Self {
+        self.key = key;
+        self
+    }
+
+    /// Adds a row.
     ///
     /// # Errors
     /// [`Error::Io`] if a row group cannot be written, on a full disk for example.
     pub fn push(&mut self, row: &Row) -> Result<()> {
         self.group.push(row);
         self.rows += 1;
-        if self.group.len() >= ROW_GROUP_ROWS {
-            self.flush_group()?;
+        if self.group.len() >= MOST_ROWS {
+            self.flush_group(&self.described.clone().unwrap_or_default())?;
         }
+        Ok(())
+    }
+
+    /// Ends a tick: when this returns, the rows so far are on disk and are found again even
+    /// after a power cut. `metadata` is what is known of the recording by now.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if they cannot be written; the ticks before are safe.
+    pub fn end_tick(&mut self, metadata: &Metadata) -> Result<()> {
+        let is_full = self.group.len() >= ROW_GROUP_ROWS
+            || self.journal.as_ref().is_some_and(|journal| journal.bytes() >= JOURNAL_BYTES);
+        if is_full {
+            self.flush_group(metadata)?;
+        } else {
+            self.append_to_journal(metadata)?;
+        }
+        self.described = Some(metadata.clone());
         Ok(())
     }
 
@@ -83,62 +121,71 @@ impl Writer {
         self.rows
     }
 
-    /// Bytes on disk so far; what is still collected in memory is not counted.
+    /// Bytes of finished row groups on disk so far; the journal is not counted.
     pub fn bytes_written(&self) -> u64 {
-        self.parquet.bytes_written() as u64
+        self.growing.as_ref().map_or(0, Growing::bytes)
     }
 
-    /// Writes what is left and the metadata, syncs, and gives the file its name.
+    /// Writes what is left and the metadata, seals the file, syncs it, and gives it its name.
     ///
     /// `metadata.rows` and `metadata.format_version` are filled in here.
     ///
     /// # Errors
-    /// [`Error::Io`] if the file cannot be completed or renamed.
-    pub fn finish(mut self, metadata: &Metadata) -> Result<u64> {
-        self.flush_group()?;
-        let metadata =
-            Metadata { rows: self.rows, format_version: super::FORMAT_VERSION, ..metadata.clone() };
-        for (key, value) in metadata.to_pairs() {
-            self.parquet.append_key_value_metadata(KeyValue::new(key, value));
-        }
-        let buffered = self.parquet.into_inner().map_err(|e| parquet_error(&self.path, e))?;
-        let file = buffered.into_inner().map_err(|e| Error::io("write", &self.path)(e.into_error()))?;
-        file.sync_all().map_err(Error::io("write", &self.path))?;
-        let bytes = file.metadata().map_err(Error::io("read", &self.path))?.len();
-        self.partial.persist(&self.path).map_err(|e| Error::io("create", &self.path)(e.error))?;
-        Ok(bytes)
+    /// [`Error::Io`] if the file cannot be completed or renamed, [`Error::Exists`] if someone
+    /// else has taken its name meanwhile; every finished tick is safe in the folder then.
+    pub fn finish(mut self, metadata: &Metadata) -> Result<Finished> {
+        self.flush_group(metadata)?;
+        let Some(growing) = self.growing.take() else { return Err(self.gone()) };
+        let finished = growing.finish(metadata, self.key.as_ref())?;
+        self.described = Some(metadata.clone());
+        refuse_existing(&self.path, self.overwrite)?;
+        let Some(folder) = self.folder.take() else { return Err(self.gone()) };
+        folder.publish(&self.path)?;
+        folder.remove()?;
+        Ok(finished)
     }
 
-    fn flush_group(&mut self) -> Result<()> {
+    /// Puts the collected rows into the file, after which their journal is not needed any more.
+    fn flush_group(&mut self, metadata: &Metadata) -> Result<()> {
         if self.group.len() == 0 {
             return Ok(());
         }
-        let batch = self.group.take_batch().map_err(|e| parquet_error(&self.path, e.into()))?;
-        self.parquet
-            .write(&batch)
-            .and_then(|()| self.parquet.flush())
-            .map_err(|e| parquet_error(&self.path, e))
+        let Some(growing) = &mut self.growing else { return Err(self.gone()) };
+        growing.append(&mut self.group, metadata)?;
+        self.journal.take().map_or(Ok(()), Journal::remove)
+    }
+
+    fn append_to_journal(&mut self, metadata: &Metadata) -> Result<()> {
+        if self.journal.is_none() {
+            let (Some(folder), Some(growing)) = (&self.folder, &self.growing) else {
+                return Err(self.gone());
+            };
+            self.journal = Some(Journal::create(folder.path(), growing.next_index())?);
+        }
+        let Some(journal) = &mut self.journal else { return Err(self.gone()) };
+        journal.append(&mut self.group, metadata)
+    }
+
+    fn gone(&self) -> Error {
+        Error::io("write", &self.path)(std::io::Error::other("the file has been finished already"))
     }
 }
 
-fn properties() -> Result<WriterProperties> {
-    let level = ZstdLevel::try_new(ZSTD_LEVEL).map_err(|e| Error::Analysis(e.to_string()))?;
-    Ok(WriterProperties::builder()
-        .set_compression(Compression::ZSTD(level))
-        .set_statistics_enabled(EnabledStatistics::Chunk)
-        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-        .set_created_by(concat!("netrec ", env!("CARGO_PKG_VERSION")).to_owned())
-        .build())
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if self.described.is_some() || self.bytes_written() > 4 {
+            return;
+        }
+        if let Some(folder) = self.folder.take() {
+            // Nobody is left to tell; an empty folder does no harm.
+            let _ = folder.remove();
+        }
+    }
 }
 
-/// A Parquet error of writing: nearly always the file system's, which is then named as such.
-fn parquet_error(path: &Path, error: ParquetError) -> Error {
-    let source = match error {
-        ParquetError::External(inner) => match inner.downcast::<std::io::Error>() {
-            Ok(io) => *io,
-            Err(other) => std::io::Error::other(other.to_string()),
-        },
-        other => std::io::Error::other(other.to_string()),
-    };
-    Error::Io { action: "write", path: path.to_path_buf(), source }
+fn refuse_existing(path: &Path, overwrite: Overwrite) -> Result<()> {
+    if overwrite == Overwrite::Never && path.exists() {
+        return Err(Error::Exists { path: path.to_path_buf() });
+    }
+    Ok(())
 }

@@ -1,19 +1,16 @@
 //! `netrec analyze`: a capture in, a report folder out.
 
 use std::ffi::OsString;
-use std::fs::File;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use sha2::{Digest, Sha256};
 
 use super::{Done, progress};
+use crate::Result;
 use crate::analyze::{self, Config};
 use crate::capture::CaptureFile;
 use crate::geo::Databases;
 use crate::report::{self, CaptureIdentity, escape};
-use crate::{Error, Result};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -37,7 +34,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     let config = arguments.config.as_deref().map_or_else(|| Ok(Config::default()), Config::load)?;
     let geo = Databases::open(&arguments.geoip)?;
-    let capture = CaptureFile::open(&arguments.capture)?;
+    let capture = super::open(&arguments.capture)?;
     let folder = arguments.output.clone().unwrap_or_else(|| default_folder(&arguments.capture));
     let target = report::Folder::prepare(&folder, arguments.force)?;
 
@@ -49,7 +46,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     bar.finish_and_clear();
 
     let findings = analysis.findings();
-    println!(
+    say!(
         "{}: {} connections, {} findings",
         escape::terminal(&folder.join("report.html").display().to_string()),
         analysis.metrics.overview.connections,
@@ -57,7 +54,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     );
     for finding in findings.iter().take(10) {
         let judgement = &finding.judgement;
-        println!("  {:<8} {}", judgement.severity, escape::terminal(&judgement.title));
+        say!("  {:<8} {}", judgement.severity, escape::terminal(&judgement.title));
+    }
+    if analysis.metadata.recovered != capture.metadata().recovered {
+        super::warn_recovered(&analysis.metadata);
     }
     Ok(if analysis.metadata.is_degraded() { Done::Degraded } else { Done::Well })
 }
@@ -70,27 +70,9 @@ fn default_folder(capture: &Path) -> PathBuf {
 }
 
 fn identify(capture: &CaptureFile) -> Result<CaptureIdentity> {
-    let path = capture.path();
-    let mut hash = Sha256::new();
-    let mut file = File::open(path).map_err(Error::io("read", path))?;
-    io::copy(&mut file, &mut HashWriter(&mut hash)).map_err(Error::io("read", path))?;
     Ok(CaptureIdentity {
-        file_name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        file_name: capture.path().file_name().unwrap_or_default().to_string_lossy().into_owned(),
         bytes: capture.bytes(),
-        sha256: crate::hash::hex(&hash.finalize()),
+        sha256: capture.sha256()?.to_string(),
     })
-}
-
-/// Lets `io::copy` feed a hash in pieces, so that memory does not grow with the file.
-struct HashWriter<'a>(&'a mut Sha256);
-
-impl io::Write for HashWriter<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

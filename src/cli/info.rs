@@ -22,13 +22,13 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Done> {
-    let capture = CaptureFile::open(&arguments.capture)?;
+    let capture = super::open(&arguments.capture)?;
     let metadata = capture.metadata();
     if arguments.json {
         let json = serde_json::to_string_pretty(metadata).unwrap_or_default();
-        println!("{}", escape::json(&json));
+        say!("{}", escape::json(&json));
     } else {
-        print!("{}", describe(&capture));
+        say!("{}", describe(&capture).trim_end());
     }
     Ok(if metadata.is_degraded() { Done::Degraded } else { Done::Well })
 }
@@ -57,6 +57,9 @@ fn describe(capture: &CaptureFile) -> String {
     line("end", &utc(metadata.end_us));
     line("duration", &format!("{:.3} s", metadata.duration_s()));
     line("ticks", &ticks(metadata));
+    if let Some(recovered) = &metadata.recovered {
+        line("recovered", recovered);
+    }
     line("events lost", &metadata.events_lost.map_or("not recorded".to_owned(), |lost| lost.to_string()));
     line("privileges", &or_none(&metadata.privileges));
     line("addresses", &or_none(&metadata.host_addresses));

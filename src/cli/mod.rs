@@ -1,17 +1,28 @@
 //! The command line: one file per subcommand, each a function from arguments to an exit code.
 
+/// A line on standard output; nothing where nobody reads it any more (`netrec info FILE | head -1`).
+macro_rules! say {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout(), $($text)*);
+    }};
+}
+
 mod analyze;
 mod explain;
 mod info;
 mod progress;
 mod record;
+mod verify;
 
 use std::io::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 use crate::Result;
+use crate::capture::{CaptureFile, Metadata};
 use crate::report::escape;
 
 /// How a command ended, if it did not fail.
@@ -35,7 +46,7 @@ struct Arguments {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done · 1 failed · 2 wrong usage · 3 done, but the capture is degraded \
-                          (late ticks, lost events)";
+                          (late ticks, lost events, recovered, not confirmed)";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -45,6 +56,8 @@ enum Command {
     Analyze(analyze::Arguments),
     /// Show what is in a capture, from its metadata
     Info(info::Arguments),
+    /// Check that a capture is unchanged, byte by byte, and who signed it; or make a key
+    Verify(verify::Arguments),
     /// Explain what the detectors find and how they decide, and every setting
     Explain(explain::Arguments),
 }
@@ -56,9 +69,29 @@ pub fn main() -> ExitCode {
         Command::Record(arguments) => record::run(arguments),
         Command::Analyze(arguments) => analyze::run(&arguments),
         Command::Info(arguments) => info::run(&arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
     };
     conclude(result)
+}
+
+/// Opens a capture, and says on standard error if it had to be recovered or is damaged.
+fn open(path: &Path) -> Result<CaptureFile> {
+    let capture = CaptureFile::open(path)?;
+    if capture.metadata().recovered.is_some() {
+        let file = escape::terminal(&capture.path().display().to_string());
+        // Nobody is left to tell if standard error is closed.
+        let _ = writeln!(std::io::stderr(), "netrec: reading {file}");
+        warn_recovered(capture.metadata());
+    }
+    Ok(capture)
+}
+
+fn warn_recovered(metadata: &Metadata) {
+    if let Some(recovered) = &metadata.recovered {
+        // The same.
+        let _ = writeln!(std::io::stderr(), "netrec: {}", escape::terminal(recovered));
+    }
 }
 
 fn conclude(result: Result<Done>) -> ExitCode {

@@ -8,7 +8,7 @@ use indicatif::{HumanBytes, ProgressBar};
 
 use super::{Done, progress};
 use crate::Result;
-use crate::capture::{Overwrite, SourceStatus};
+use crate::capture::{self, Overwrite, SigningKey, SourceStatus};
 use crate::record::{
     self, Clock as _, Ending, HostFacts, MIN_INTERVAL, Output, Plan, Progress, Recording, Stop, SystemClock,
     capture_name, describe_duration, parse_duration,
@@ -29,6 +29,9 @@ pub(super) struct Arguments {
     /// Replace a capture that is there already
     #[arg(long)]
     force: bool,
+    /// Sign the capture with this Ed25519 key (`netrec verify --new-key` makes one)
+    #[arg(long, value_name = "KEY")]
+    sign: Option<PathBuf>,
 }
 
 pub(super) fn run(arguments: Arguments) -> Result<Done> {
@@ -37,7 +40,12 @@ pub(super) fn run(arguments: Arguments) -> Result<Done> {
     let path = arguments
         .output
         .unwrap_or_else(|| capture_name(facts.host_name.as_deref(), SystemClock.now().ts_us).into());
-    let output = Output { path, overwrite };
+    let key = arguments.sign.as_deref().map(SigningKey::load).transpose()?;
+    if let Some(earlier) = capture::set_aside(&path)? {
+        let earlier = escape::terminal(&earlier.display().to_string());
+        eprintln!("netrec: an earlier recording that was broken off has been recovered: {earlier}");
+    }
+    let output = Output { path, overwrite, key };
     let plan = Plan { interval: arguments.interval, duration: arguments.duration };
     let mut host = record::open_host()?;
     let stop = Stop::default();
@@ -47,7 +55,7 @@ pub(super) fn run(arguments: Arguments) -> Result<Done> {
     // Each tick changes the text anyway, and a thread that only turns a wheel is a waste of the host.
     line.disable_steady_tick();
     let mut show = |progress: &Progress| show(&line, &plan, progress);
-    let recording = record::record(&plan, &output, host.as_mut(), (&SystemClock, &stop), facts, &mut show);
+    let recording = record::record(&plan, &output, host.as_mut(), (&SystemClock, &stop), &facts, &mut show);
     line.finish_and_clear();
     let recording = recording?;
     say(&output, &plan, &recording);
@@ -88,7 +96,7 @@ fn say(output: &Output, plan: &Plan, recording: &Recording) {
     let metadata = &recording.metadata;
     let file = escape::terminal(&output.path.display().to_string());
     let duration = Duration::from_secs_f64(metadata.duration_s());
-    println!(
+    say!(
         "{file}: {} of {} sockets in {} snapshots over {} ({} rows)",
         HumanBytes(recording.bytes),
         recording.connections,
@@ -97,14 +105,17 @@ fn say(output: &Output, plan: &Plan, recording: &Recording) {
         metadata.rows,
     );
     if metadata.ticks_late > 0 {
-        println!(
+        say!(
             "  degraded: {} ticks began late or were left out; a longer --interval than {} may help",
             metadata.ticks_late,
             describe_duration(plan.interval),
         );
     }
     for source in metadata.sources.iter().filter(|source| source.status != SourceStatus::Ran) {
-        println!("  not seen: {}: {}", source.name, escape::terminal(&source.detail));
+        say!("  not seen: {}: {}", source.name, escape::terminal(&source.detail));
     }
-    println!("  next: netrec analyze {file}");
+    if let Some(sha256) = recording.sha256 {
+        say!("  SHA-256: {sha256}");
+    }
+    say!("  next: netrec analyze {file}");
 }

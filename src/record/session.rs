@@ -10,7 +10,7 @@ use super::host::{Host, Seen, Tick};
 use super::schedule::{Plan, Schedule};
 use super::spool::{Output, Spool};
 use super::stop::Stop;
-use crate::capture::{Metadata, SourceReport, SourceStatus};
+use crate::capture::{Digest, Finished, Metadata, SourceReport, SourceStatus};
 use crate::{Error, Result};
 
 /// How far a recording is, after a tick.
@@ -46,6 +46,8 @@ pub struct Recording {
     pub metadata: Metadata,
     /// Size of the file.
     pub bytes: u64,
+    /// SHA-256 of the file, as `sha256sum` gives it.
+    pub sha256: Option<Digest>,
     /// Different sockets that were seen.
     pub connections: u64,
     /// Why it ended.
@@ -62,20 +64,21 @@ pub fn record(
     output: &Output,
     host: &mut dyn Host,
     (clock, stop): (&dyn Clock, &Stop),
-    facts: HostFacts,
+    facts: &HostFacts,
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<Recording> {
     let spool = Spool::start(output, stop)?;
     let mut session = Session::new(plan, clock.now());
-    let outcome = session.run(host, clock, stop, &spool, progress);
+    let outcome = session.run(host, (clock, stop), facts, &spool, progress);
     let ending = session.ending(&spool);
     let end = clock.now();
     let mut rows = spool.take_empty();
     host.finish(end, &mut rows);
-    spool.push(rows);
+    spool.push(rows, None);
+    session.addresses.extend(host_addresses());
     let metadata = session.describe(end, facts, host, ending);
     // A writer that failed knows better than the loop why the rows could not be handed over.
-    let (rows, bytes) = match (outcome, session.ticks_taken) {
+    let Finished { rows, bytes, sha256 } = match (outcome, session.ticks_taken) {
         (Err(error), 0) => {
             spool.abandon();
             return Err(error);
@@ -83,7 +86,7 @@ pub fn record(
         _ => spool.finish(&metadata)?,
     };
     let metadata = Metadata { rows, ..metadata };
-    Ok(Recording { metadata, bytes, connections: session.seen.connections, ending })
+    Ok(Recording { metadata, bytes, sha256, connections: session.seen.connections, ending })
 }
 
 /// What the loop keeps from tick to tick.
@@ -118,8 +121,8 @@ impl Session {
     fn run(
         &mut self,
         host: &mut dyn Host,
-        clock: &dyn Clock,
-        stop: &Stop,
+        (clock, stop): (&dyn Clock, &Stop),
+        facts: &HostFacts,
         spool: &Spool,
         progress: &mut dyn FnMut(&Progress),
     ) -> Result<()> {
@@ -130,7 +133,7 @@ impl Session {
             }
             let moment = clock.now();
             self.schedule.begin(moment.mono_ns);
-            if !self.tick(host, moment, spool)? {
+            if !self.tick(host, moment, facts, spool)? {
                 return Ok(());
             }
             progress(&self.progress(clock.now(), spool));
@@ -139,7 +142,13 @@ impl Session {
     }
 
     /// One snapshot; false when there is no one left to write it.
-    fn tick(&mut self, host: &mut dyn Host, moment: Moment, spool: &Spool) -> Result<bool> {
+    fn tick(
+        &mut self,
+        host: &mut dyn Host,
+        moment: Moment,
+        facts: &HostFacts,
+        spool: &Spool,
+    ) -> Result<bool> {
         let number = u32::try_from(self.ticks_taken).unwrap_or(u32::MAX);
         let mut rows = spool.take_empty();
         match host.observe(Tick { number, moment, interval: self.plan.interval }, &mut rows) {
@@ -154,7 +163,8 @@ impl Session {
         if self.ticks_taken.is_multiple_of(ADDRESSES_EVERY_TICKS) {
             self.addresses.extend(host_addresses());
         }
-        Ok(spool.push(rows))
+        let so_far = self.describe(moment, facts, host, Ending::Asked);
+        Ok(spool.push(rows, Some(so_far)))
     }
 
     fn note_failure(&mut self, error: &Error) {
@@ -184,23 +194,22 @@ impl Session {
         }
     }
 
-    fn describe(&mut self, end: Moment, facts: HostFacts, host: &dyn Host, ending: Ending) -> Metadata {
+    fn describe(&self, end: Moment, facts: &HostFacts, host: &dyn Host, ending: Ending) -> Metadata {
         let (mut sources, events_lost) = (host.reports(), host.events_lost());
-        self.addresses.extend(host_addresses());
         sources.extend(self.failure_report());
         sources.extend((ending == Ending::DiskFull).then(disk_report));
         Metadata {
             tool_version: concat!("netrec ", env!("CARGO_PKG_VERSION")).to_owned(),
-            host_name: facts.host_name,
-            os: facts.os,
-            kernel: facts.kernel,
-            boot_id: facts.boot_id,
+            host_name: facts.host_name.clone(),
+            os: facts.os.clone(),
+            kernel: facts.kernel.clone(),
+            boot_id: facts.boot_id.clone(),
             start_us: self.start.ts_us,
             end_us: end.ts_us,
             start_mono_ns: self.start.mono_ns,
             end_mono_ns: end.mono_ns,
             interval_ms: self.plan.interval.as_millis() as u64,
-            privileges: facts.privileges,
+            privileges: facts.privileges.clone(),
             sources,
             ticks_planned: self.plan.ticks(),
             ticks_taken: self.ticks_taken,
@@ -300,9 +309,9 @@ mod tests {
         };
         let plan =
             Plan { interval: Duration::from_millis(100), duration: duration_ms.map(Duration::from_millis) };
-        let output = Output { path: path.to_path_buf(), overwrite: Overwrite::Never };
+        let output = Output { path: path.to_path_buf(), overwrite: Overwrite::Never, key: None };
         let facts = HostFacts { host_name: Some("web01".to_owned()), ..HostFacts::default() };
-        record(&plan, &output, &mut host, (&clock, &stop), facts, &mut |_| ())
+        record(&plan, &output, &mut host, (&clock, &stop), &facts, &mut |_| ())
     }
 
     #[test]

@@ -88,7 +88,7 @@ pub fn ratio_percent(ratio: f64) -> String {
     }
 }
 
-/// A bare number with at most three significant digits after the point.
+/// A bare number with three significant digits; very small ones as a power of ten.
 pub fn number(value: f64) -> String {
     if !value.is_finite() {
         return UNKNOWN.to_owned();
@@ -96,6 +96,9 @@ pub fn number(value: f64) -> String {
     if value.abs() >= 1000.0 && value.fract() == 0.0 && value.abs() < 9e15 {
         let sign = if value < 0.0 { "-" } else { "" };
         return format!("{sign}{}", count(value.abs() as u64));
+    }
+    if value != 0.0 && value.abs() < 0.000_995 {
+        return format!("{value:.1e}");
     }
     three_digits(value)
 }
@@ -108,6 +111,10 @@ pub fn measured(value: f64, unit: &str) -> String {
         "s" => seconds(value),
         "" => number(value),
         "%" => format!("{} %", number(value)),
+        // Units of counts are plural: `ports`, but not `ports/s`.
+        _ if (value - 1.0).abs() < f64::EPSILON && !unit.contains('/') => {
+            format!("1 {}", unit.strip_suffix('s').unwrap_or(unit))
+        }
         _ => format!("{} {unit}", number(value)),
     }
 }
@@ -118,7 +125,8 @@ fn three_digits(value: f64) -> String {
     let decimals = match magnitude {
         m if m == 0.0 || m >= 99.95 => 0,
         m if m >= 9.995 => 1,
-        m if m >= 0.0995 => 2,
+        m if m >= 0.9995 => 2,
+        m if m >= 0.0995 => 3,
         _ => 4,
     };
     let text = format!("{value:.decimals$}");
@@ -222,7 +230,12 @@ mod tests {
     fn measured_values_carry_their_unit() {
         assert_eq!(measured(60.0, "s"), "1 min");
         assert_eq!(measured(15.0, "ports"), "15 ports");
-        assert_eq!(measured(0.973, ""), "0.97");
-        assert_eq!(measured(1e-5, ""), "0");
+        assert_eq!(measured(1.0, "ports"), "1 port");
+        assert_eq!(measured(1.0, "contacts/s"), "1 contacts/s");
+        assert_eq!(measured(0.9958, ""), "0.996");
+        assert_eq!(measured(0.0123, ""), "0.0123");
+        assert_eq!(measured(9.1e-5, ""), "9.1e-5");
+        assert_eq!(measured(0.0, ""), "0");
+        assert_eq!(measured(12_345.0, ""), "12\u{202f}345");
     }
 }

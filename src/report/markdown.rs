@@ -102,7 +102,7 @@ fn write_finding(out: &mut String, number: u32, finding: &Finding) -> fmt::Resul
     let first = at(finding.first_seen.us);
     let connections = format::plural(finding.evidence.connections_total, "connection");
     let attack = finding.attack.join(", ");
-    let attack = if attack.is_empty() { String::new() } else { format!(", ATT&amp;CK {attack}") };
+    let attack = if attack.is_empty() { String::new() } else { format!(", ATT&CK {attack}") };
     writeln!(out, "   {connections} from {first}{attack}; {}", code(&finding.evidence.command))
 }
 

@@ -4,6 +4,8 @@
 mod analyze;
 mod bad_input;
 mod capture_format;
+mod crash;
+mod evidence;
 mod fixture;
 mod geo;
 mod metrics;

@@ -98,7 +98,7 @@ fn text(batch: &RecordBatch, column: Column, row: usize) -> Option<String> {
 fn record_steps(path: &Path, steps: &mut [&mut dyn FnMut()]) {
     let end = Stop::default();
     let plan = Plan { interval: Duration::from_millis(100), duration: None };
-    let output = Output { path: path.to_path_buf(), overwrite: Overwrite::Never };
+    let output = Output { path: path.to_path_buf(), overwrite: Overwrite::Never, key: None };
     let mut host = open_host().unwrap();
     let mut turns = steps.iter_mut();
     let mut after_tick = |_: &_| match turns.next() {
@@ -106,7 +106,7 @@ fn record_steps(path: &Path, steps: &mut [&mut dyn FnMut()]) {
         None => end.ask(),
     };
     let clock = (&SystemClock as _, &end);
-    record(&plan, &output, host.as_mut(), clock, HostFacts::read(), &mut after_tick).unwrap();
+    record(&plan, &output, host.as_mut(), clock, &HostFacts::read(), &mut after_tick).unwrap();
 }
 
 fn pair(address: &str) -> (TcpStream, TcpStream) {

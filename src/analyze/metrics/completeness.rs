@@ -42,7 +42,7 @@ fn period_range_s(tables: &Tables, saw_events: bool) -> Option<(f64, f64)> {
 }
 
 fn blind_spots(known: &Completeness, metadata: &Metadata, udp_without_bytes: u64) -> Vec<String> {
-    let mut spots = Vec::new();
+    let mut spots: Vec<String> = metadata.recovered.iter().cloned().collect();
     if let Some(import) = &metadata.import {
         spots
             .push(format!("Imported from {}: what that file does not say is not known here.", import.format));

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use ahash::AHashMap;
+
 use super::batch::Reason;
 use crate::analyze::model::{EndpointId, TextId, Texts};
 

@@ -38,23 +38,24 @@ use crate::{Error, Result};
 /// Batches that wait between the threads: some 8 MB each.
 const BATCHES_AHEAD: usize = 1;
 
-/// Reads every row once. `progress` is told the rows read so far.
+/// Reads every row once. `progress` is told the rows read so far. A row group that is damaged is
+/// left out, which the capture notes.
 ///
 /// # Errors
-/// [`Error::Damaged`] if a row group cannot be decoded, or holds what no netrec writes.
+/// [`Error::Damaged`] if a row group holds what no netrec writes.
 pub fn run(
     capture: &CaptureFile,
     settings: &Settings,
     geo: &Databases,
     progress: &dyn Fn(u64),
 ) -> Result<Recorded> {
-    let mut pass = Pass::new(axis_of(capture, settings), first_tick(capture)?);
+    let mut pass = Pass::new(axis_of(capture, settings), first_tick(capture));
     // Decoding costs about as much as adding up, so that a second thread halves the time.
     thread::scope(|scope| {
         let (sender, decoded) = mpsc::sync_channel(BATCHES_AHEAD);
         scope.spawn(move || decode(capture, &sender));
         for decoded in decoded {
-            match decoded? {
+            match decoded {
                 Decoded::Rows(batch) => {
                     Batch::new(&batch).and_then(|batch| pass.add(&batch)).map_err(damaged(capture))?;
                     progress(pass.rows);
@@ -74,23 +75,26 @@ enum Decoded {
 }
 
 /// Decodes the row groups in their order, until the end or until nobody listens any more.
-fn decode(capture: &CaptureFile, to: &SyncSender<Result<Decoded>>) {
+fn decode(capture: &CaptureFile, to: &SyncSender<Decoded>) {
     for group in 0..capture.row_groups() {
-        let columns = COLUMNS.iter().map(|info| info.column);
-        let columns: Vec<Column> = columns.filter(|column| !capture.is_all_null(group, *column)).collect();
-        let batches = match capture.row_group(group, &columns) {
-            Ok(batches) => batches,
-            Err(error) => return drop(to.send(Err(error))),
-        };
-        for batch in batches {
-            if to.send(batch.map(Decoded::Rows)).is_err() {
-                return;
-            }
+        if let Err(error) = decode_row_group(capture, group, to) {
+            capture.leave_out(group, &error);
         }
-        if to.send(Ok(Decoded::EndOfRowGroup)).is_err() {
+        if to.send(Decoded::EndOfRowGroup).is_err() {
             return;
         }
     }
+}
+
+fn decode_row_group(capture: &CaptureFile, group: usize, to: &SyncSender<Decoded>) -> Result<()> {
+    let columns = COLUMNS.iter().map(|info| info.column);
+    let columns: Vec<Column> = columns.filter(|column| !capture.is_all_null(group, *column)).collect();
+    for batch in capture.row_group(group, &columns)? {
+        if to.send(Decoded::Rows(batch?)).is_err() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// Everything that the pass has gathered so far.
@@ -332,18 +336,17 @@ fn axis_of(capture: &CaptureFile, settings: &Settings) -> Axis {
     Axis::new(axis::span(rows_us, metadata), axis::interval_us(metadata), settings.time_bins)
 }
 
-/// The number of the first tick: row groups are in the order of time, so the first one has it.
-fn first_tick(capture: &CaptureFile) -> Result<u32> {
-    for group in 0..capture.row_groups() {
-        let mut first = None;
-        for batch in capture.row_group(group, &[Column::Tick])? {
-            let batch = batch?;
-            let ticks = batch.column(0).as_primitive::<UInt32Type>();
-            first = ticks.values().iter().copied().chain(first).min();
-        }
-        if let Some(first) = first {
-            return Ok(first);
-        }
-    }
-    Ok(0)
+/// The number of the first tick: row groups are in the order of time, so the first one that can
+/// be read has it.
+fn first_tick(capture: &CaptureFile) -> u32 {
+    (0..capture.row_groups()).find_map(|group| first_tick_of(capture, group)).unwrap_or(0)
+}
+
+fn first_tick_of(capture: &CaptureFile, group: usize) -> Option<u32> {
+    let batches = capture.row_group(group, &[Column::Tick]).ok()?;
+    let ticks = batches.map_while(Result::ok).filter_map(|batch| {
+        let ticks = batch.column(0).as_primitive::<UInt32Type>();
+        ticks.values().iter().copied().min()
+    });
+    ticks.min()
 }

@@ -1,6 +1,7 @@
 //! Processes: one record per pid and start, and what was last known of each.
 
 use ahash::AHashMap;
+
 use super::batch::{Batch, OWNER_TEXTS};
 use super::words::Interned;
 use crate::analyze::model::{Process, ProcessId, TextId, Texts};

@@ -47,7 +47,7 @@ impl Axis {
     pub(super) fn time((first_us, last_us): (i64, i64), pixels: (i32, i32)) -> Self {
         // A single moment still needs some width.
         let last_us = last_us.max(first_us.saturating_add(1_000_000));
-        let ticks = time_ticks(first_us, last_us, ((pixels.1 - pixels.0) / 85).max(2));
+        let ticks = time_ticks(first_us, last_us, ((pixels.1 - pixels.0) / 75).max(2));
         Self { values: (first_us as f64, last_us as f64), pixels, ticks }
     }
 

@@ -92,9 +92,9 @@ fn pairs(table: &DataFrame) -> Result<Vec<Pair>> {
     let ranks = ranks.u32()?.iter();
     let names = table.column("label")?.str()?.iter();
     let starts = table.column("start_us")?.i64()?.iter();
-    let gaps = table.column("gap_s")?.f64()?.iter();
+    let since_last = table.column("gap_s")?.f64()?.iter();
     let mut pairs: BTreeMap<u32, Pair> = BTreeMap::new();
-    for (((rank, name), start_us), gap_s) in ranks.zip(names).zip(starts).zip(gaps) {
+    for (((rank, name), start_us), gap_s) in ranks.zip(names).zip(starts).zip(since_last) {
         // The first start of a pair has no gap before it.
         let (Some(rank), Some(start_us), Some(gap_s)) = (rank, start_us, gap_s) else { continue };
         let new = || Pair { label: name.unwrap_or("unknown").to_owned(), gaps: Vec::new() };

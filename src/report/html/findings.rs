@@ -2,12 +2,14 @@
 
 use super::view::{Fact, Table, name_of};
 use crate::report::format::{self, UNKNOWN, plural};
-use crate::report::json::v1::{Entities, Finding, Measurement};
+use crate::report::json::v1::{Entities, Finding, Measurement, Severity};
 
 /// A finding as text.
 pub(super) struct FindingView {
     pub(super) id: String,
     pub(super) severity: &'static str,
+    /// Whether its evidence is folded away, so that the others are seen first.
+    pub(super) is_minor: bool,
     pub(super) title: String,
     pub(super) meta: String,
     pub(super) explanation: String,
@@ -26,6 +28,7 @@ impl From<&Finding> for FindingView {
         Self {
             id: finding.id.clone(),
             severity: name_of(finding.severity),
+            is_minor: finding.severity < Severity::Medium,
             title: finding.title.clone(),
             meta: meta(finding),
             explanation: finding.explanation.clone(),

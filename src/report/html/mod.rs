@@ -206,9 +206,14 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_capture_says_so() {
-        let html = rendered(&fixture::empty());
-        assert!(html.contains("No detector that ran found anything"));
+    fn nothing_found_is_not_nothing_looked_for() {
+        let mut analysis = fixture::empty();
+        assert!(rendered(&analysis).contains("No detector could run"));
+        analysis.runs = fixture::analysis().runs;
+        for run in &mut analysis.runs {
+            run.output.findings.clear();
+        }
+        assert!(rendered(&analysis).contains("No detector that ran found anything"));
     }
 
     #[test]

@@ -25,7 +25,8 @@ pub(super) fn all(metrics: &Metrics) -> Vec<Section> {
         processes(&metrics.processes),
     ];
     for section in &mut sections {
-        section.tables.retain(|table| !table.rows.is_empty());
+        let tables = std::mem::take(&mut section.tables).into_iter();
+        section.tables = tables.filter(|table| !table.rows.is_empty()).map(Table::shortened).collect();
     }
     sections
 }

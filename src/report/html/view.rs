@@ -7,6 +7,11 @@ use crate::report::json::v1::{
     self, Capture, Completeness, Detector, DetectorStatus, GeolocationSource, Report, Summary,
 };
 
+/// Rows that a table of metrics shows; all of them are in the JSON report.
+const MOST_ROWS: usize = 15;
+/// Columns that still fit into half of the page.
+const WIDE: usize = 5;
+
 /// A name and its value.
 pub(super) struct Fact {
     pub(super) name: String,
@@ -30,7 +35,7 @@ pub(super) struct Table {
     pub(super) caption: String,
     pub(super) header: Vec<String>,
     pub(super) rows: Vec<Vec<String>>,
-    /// Class of the table: how its cells are aligned.
+    /// How its cells are aligned, and whether it takes the whole width of the page.
     pub(super) class: &'static str,
 }
 
@@ -41,8 +46,18 @@ impl Table {
         header: &[&str],
         rows: impl IntoIterator<Item = Vec<String>>,
     ) -> Self {
+        let class = if header.len() > WIDE { "wide" } else { "numbers" };
         let header = header.iter().map(ToString::to_string).collect();
-        Self { caption: caption.into(), header, rows: rows.into_iter().collect(), class: "numbers" }
+        Self { caption: caption.into(), header, rows: rows.into_iter().collect(), class }
+    }
+
+    /// The same with its first rows, which says how many there are.
+    pub(super) fn shortened(mut self) -> Self {
+        if self.rows.len() > MOST_ROWS {
+            self.caption = format!("{}: {MOST_ROWS} of {}", self.caption, count(self.rows.len() as u64));
+            self.rows.truncate(MOST_ROWS);
+        }
+        self
     }
 
     /// A table of texts.
@@ -240,5 +255,13 @@ mod tests {
         });
         let values: Vec<_> = facts.iter().map(|fact| fact.value.as_str()).collect();
         assert_eq!(values, ["–", "0", "0", "–", "0 (–)", "0 (–)", "–", "–"]);
+    }
+
+    #[test]
+    fn a_long_table_says_how_long_it_is() {
+        let table =
+            |rows: u32| Table::of("by name", &["name"], (0..rows).map(|i| vec![i.to_string()])).shortened();
+        assert_eq!((table(15).rows.len(), table(15).caption.as_str()), (15, "by name"));
+        assert_eq!((table(40).rows.len(), table(40).caption.as_str()), (15, "by name: 15 of 40"));
     }
 }

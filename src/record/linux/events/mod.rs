@@ -40,7 +40,10 @@ use ring::Ring;
 
 /// Time between two looks at rings and closings: short enough that a process that has just
 /// connected mostly still lives, long enough to cost nothing.
-const DRAIN_EVERY: Duration = Duration::from_millis(20);
+const DRAIN_EVERY: Duration = Duration::from_millis(40);
+
+/// How often processes that ended a while ago are forgotten, in ns.
+const FORGET_EVERY_NS: u64 = 1_000_000_000;
 
 /// Records of two CPUs are put in order by their time; the newest wait for the next look,
 /// because another CPU may still be writing an earlier one.
@@ -141,8 +144,15 @@ impl Events {
         let story = Story { joiner: Joiner::default(), programs, lost_records: 0, lost_closings: 0 };
         let shared = Arc::new(Shared { story: Mutex::new(story), ending: AtomicBool::new(false) });
         let (changes, incoming) = channel();
-        let listener =
-            Listener { rings, decoder, closings, incoming, held: Vec::new(), shared: Arc::clone(&shared) };
+        let listener = Listener {
+            rings,
+            decoder,
+            closings,
+            incoming,
+            held: Vec::new(),
+            forget_at_ns: 0,
+            shared: Arc::clone(&shared),
+        };
         let listener = std::thread::Builder::new().name("events".to_owned()).spawn(|| listener.run()).ok();
         Self { shared, listener, catcher, reports: [perf_report, closings_report, execs_report], changes }
     }
@@ -253,6 +263,7 @@ struct Listener {
     closings: Vec<(u64, Closings, u64)>,
     incoming: Receiver<Change>,
     held: Vec<KernelEvent>,
+    forget_at_ns: u64,
     shared: Arc<Shared>,
 }
 
@@ -302,7 +313,10 @@ impl Listener {
             let before = std::mem::replace(lost, closings.lost());
             story.lost_closings += *lost - before;
         }
-        story.programs.forget(now_ns);
+        if now_ns >= self.forget_at_ns {
+            self.forget_at_ns = now_ns + FORGET_EVERY_NS;
+            story.programs.forget(now_ns);
+        }
     }
 }
 

@@ -1,18 +1,22 @@
-//! Rows on their way to disk: packed small, then sorted and turned into columns at once.
+//! Rows on their way to disk: packed small, then sorted and turned into columns, one at a time.
+
+mod encode;
+mod tick;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use arrow::array::{
-    ArrayRef, ArrowPrimitiveType, DictionaryArray, Int32Array, PrimitiveArray, RecordBatch, StringArray,
-};
+use arrow::array::{ArrayRef, ArrowPrimitiveType, DictionaryArray, Int32Array, PrimitiveArray, StringArray};
 use arrow::datatypes::{
     Float32Type, Int32Type, Int64Type, TimestampMicrosecondType, UInt16Type, UInt32Type, UInt64Type,
 };
 
+use serde::{Deserialize, Serialize};
+
+pub(super) use self::tick::{Absorbed, TickRows};
 use super::row::{Counters, Kind, Owner, OwnerSource, Protocol, Row, TcpState};
-use super::schema::{COLUMNS, Column, arrow_schema};
+use super::schema::Column;
 
 /// Rows of one row group. Strings and owners are kept once and forgotten with the group,
 /// so that memory is bounded however many names a long recording sees.
@@ -23,12 +27,15 @@ pub(super) struct RowGroup {
     owners: Vec<Arc<Owner>>,
     owner_keys: HashMap<usize, u32>,
     owner_texts: Vec<[Option<i32>; OWNER_TEXTS]>,
+    /// The first row that came after the last finished tick.
+    tick_start: usize,
 }
 
 /// The text columns of an owner, in the order of `owner_texts`.
 const OWNER_TEXTS: usize = 7;
 
 /// A row with every string replaced by its key.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct PackedRow {
     ts_us: i64,
     mono_ns: i64,
@@ -79,16 +86,6 @@ impl RowGroup {
             owner_source: row.owner_source,
         };
         self.rows.push(packed);
-    }
-
-    /// The rows as one Arrow batch in the order of the capture; the group is empty afterwards.
-    pub(super) fn take_batch(&mut self) -> Result<RecordBatch, arrow::error::ArrowError> {
-        let mut group = std::mem::take(self);
-        // Stable, so that a socket's rows of one moment keep the order in which they came.
-        group.rows.sort_by_key(|row| (row.conn_id, row.ts_us));
-        let texts: ArrayRef = Arc::new(StringArray::from_iter_values(&group.texts.list));
-        let columns = COLUMNS.iter().map(|c| group.column(c.column, &texts)).collect::<Result<_, _>>()?;
-        RecordBatch::try_new(arrow_schema(), columns)
     }
 
     fn owner_key(&mut self, owner: &Arc<Owner>) -> u32 {

@@ -1,0 +1,106 @@
+//! SHA-256, as it stands in captures and in tickets: 64 hexadecimal digits.
+
+use std::fmt::{self, Write as _};
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::{Digest as _, Sha256};
+
+/// A SHA-256.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Digest(pub [u8; 32]);
+
+impl Digest {
+    /// Of some bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
+    /// What a running hash has come to.
+    pub(super) fn from_hash(hash: Sha256) -> Self {
+        Self(hash.finalize().into())
+    }
+
+    /// The next link of a chain: SHA-256 of this link and the hash of the next piece.
+    pub(super) fn chain(self, next: Self) -> Self {
+        Self::of(&[self.0, next.0].concat())
+    }
+}
+
+/// The bytes that hexadecimal digits stand for; none if they are not `N` times two digits.
+pub(super) fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    if text.len() != 2 * N || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    let mut bytes = [0; N];
+    for (index, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&text[2 * index..2 * index + 2], 16).ok()?;
+    }
+    Some(bytes)
+}
+
+/// Two lower-case hexadecimal digits a byte.
+pub(super) fn to_hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&to_hex(&self.0))
+    }
+}
+
+impl FromStr for Digest {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        from_hex(text).map(Self).ok_or_else(|| "64 hexadecimal digits are needed".to_owned())
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_reads_as_it_is_written() {
+        let digest = Digest::of(b"abc");
+        // The first test vector of FIPS 180-4.
+        let text = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(digest.to_string(), text);
+        assert_eq!(text.parse(), Ok(digest));
+        assert_eq!(serde_json::from_str::<Digest>(&format!("{text:?}")).unwrap(), digest);
+    }
+
+    #[test]
+    fn what_is_no_digest_is_refused() {
+        for text in ["", "ba78", &"+1".repeat(32), &"é".repeat(32)] {
+            assert!(text.parse::<Digest>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_chain_depends_on_every_link_and_their_order() {
+        let (a, b) = (Digest::of(b"a"), Digest::of(b"b"));
+        let start = Digest::default();
+        assert_ne!(start.chain(a).chain(b), start.chain(b).chain(a));
+        assert_ne!(start.chain(a).chain(b), start.chain(b));
+    }
+}

@@ -1,0 +1,198 @@
+//! Frames: pieces that stand on their own among bytes that may be torn.
+//!
+//! A frame is found by its magic, wherever it lies, and believed by its checksum. What comes
+//! after a damaged frame is found again by the next magic, so that damage stays where it is.
+
+use std::io::Read as _;
+
+use super::source::Source;
+use parquet::file::reader::ChunkReader as _;
+
+/// What a frame begins with: a byte that is not valid UTF-8 first, so that no text looks like it.
+const MAGIC: [u8; 8] = *b"\xF5netrec\n";
+
+/// Magic, length of what follows (u32, little endian), CRC-32 of length and what follows.
+const HEADER_BYTES: usize = 16;
+
+/// No frame is longer, packed or unpacked; a length beyond it is damage or an attack.
+const LONGEST_BYTES: usize = 256 * 1024 * 1024;
+
+/// How much of a file is read at once in search of a magic.
+const WINDOW_BYTES: usize = 1024 * 1024;
+
+/// Fast, because it runs on every tick; higher levels gain little on such small pieces.
+const ZSTD_LEVEL: i32 = 1;
+
+/// A frame that was found whole.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Frame {
+    /// Where it begins in the file.
+    pub(super) start: u64,
+    /// Where it ends.
+    pub(super) end: u64,
+    /// What it holds, unpacked.
+    pub(super) content: Vec<u8>,
+}
+
+/// Packs a content into a frame.
+///
+/// # Errors
+/// If the content is longer than a frame may be, or the compression fails.
+pub(super) fn pack(content: &[u8]) -> std::io::Result<Vec<u8>> {
+    let packed = zstd::bulk::compress(content, ZSTD_LEVEL)?;
+    if content.len() > LONGEST_BYTES || packed.len() > LONGEST_BYTES {
+        return Err(std::io::Error::other("too many rows in one tick"));
+    }
+    let length = (packed.len() as u32).to_le_bytes();
+    let mut frame = Vec::with_capacity(HEADER_BYTES + packed.len());
+    frame.extend_from_slice(&MAGIC);
+    frame.extend_from_slice(&length);
+    frame.extend_from_slice(&checksum(length, &packed).to_le_bytes());
+    frame.extend_from_slice(&packed);
+    Ok(frame)
+}
+
+/// Hands every whole frame of a file to `take`, in order. What is damaged is passed over.
+pub(super) fn scan(source: &Source, mut take: impl FnMut(Frame)) {
+    let mut at = 0;
+    // A hostile file may hold a magic every few bytes, each claiming a long frame: what is
+    // read in vain is limited, or such a file would take hours.
+    let mut vain_bytes = 4 * source.bytes() + LONGEST_BYTES as u64;
+    while let Some(start) = next_magic(source, at) {
+        let claimed = claimed_bytes(source, start).unwrap_or(0);
+        let Some(frame) = read(source, start, claimed) else {
+            at = start + 1;
+            vain_bytes = vain_bytes.saturating_sub(claimed as u64 + 1);
+            if vain_bytes == 0 {
+                return;
+            }
+            continue;
+        };
+        at = frame.end;
+        take(frame);
+    }
+}
+
+/// Where the next magic is, from `at` on.
+fn next_magic(source: &Source, mut at: u64) -> Option<u64> {
+    while at + HEADER_BYTES as u64 <= source.bytes() {
+        let left = source.bytes() - at;
+        let window = source.get_bytes(at, (WINDOW_BYTES as u64).min(left) as usize).ok()?;
+        if let Some(place) = find(&window, MAGIC) {
+            return Some(at + place as u64);
+        }
+        // The magic may lie across the edge of two windows.
+        at += (window.len() - MAGIC.len() + 1) as u64;
+    }
+    None
+}
+
+fn find(bytes: &[u8], what: [u8; 8]) -> Option<usize> {
+    let mut from = 0;
+    while let Some(place) = bytes[from..].iter().position(|byte| *byte == what[0]) {
+        let place = from + place;
+        if bytes[place..].starts_with(&what) {
+            return Some(place);
+        }
+        from = place + 1;
+    }
+    None
+}
+
+/// The length that the header at `start` claims, if the file is long enough for it.
+fn claimed_bytes(source: &Source, start: u64) -> Option<usize> {
+    let header = source.get_bytes(start, HEADER_BYTES).ok()?;
+    let length = u32::from_le_bytes(header[8..12].try_into().ok()?) as usize;
+    let left = source.bytes() - start - HEADER_BYTES as u64;
+    (length <= LONGEST_BYTES && length as u64 <= left).then_some(length)
+}
+
+fn read(source: &Source, start: u64, length: usize) -> Option<Frame> {
+    let bytes = source.get_bytes(start, HEADER_BYTES + length).ok()?;
+    let (header, packed) = bytes.split_at(HEADER_BYTES);
+    let stated = u32::from_le_bytes(header[12..16].try_into().ok()?);
+    if stated != checksum(header[8..12].try_into().ok()?, packed) {
+        return None;
+    }
+    let mut content = Vec::new();
+    let unpacking = zstd::stream::read::Decoder::with_buffer(packed).ok()?;
+    // A few bytes may claim to be gigabytes.
+    unpacking.take(LONGEST_BYTES as u64).read_to_end(&mut content).ok()?;
+    Some(Frame { start, end: start + bytes.len() as u64, content })
+}
+
+fn checksum(length: [u8; 4], packed: &[u8]) -> u32 {
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(&length);
+    crc.update(packed);
+    crc.finalize()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contents(bytes: Vec<u8>) -> Vec<Vec<u8>> {
+        let mut found = Vec::new();
+        scan(&Source::Memory(bytes.into()), |frame| found.push(frame.content));
+        found
+    }
+
+    fn three() -> (Vec<u8>, Vec<Vec<u8>>) {
+        let contents = vec![b"first".to_vec(), vec![7; 5000], Vec::new()];
+        let bytes = contents.iter().flat_map(|content| pack(content).unwrap()).collect();
+        (bytes, contents)
+    }
+
+    #[test]
+    fn frames_come_back_from_between_other_bytes() {
+        let (bytes, expected) = three();
+        let noise = [b"PAR1".as_slice(), &MAGIC, &[0xFF; 40]].concat();
+        assert_eq!(contents([noise.as_slice(), &bytes, &noise].concat()), expected);
+    }
+
+    #[test]
+    fn frames_are_found_across_the_edges_of_windows() {
+        let (bytes, expected) = three();
+        for shift in WINDOW_BYTES - 10..WINDOW_BYTES + 2 {
+            assert_eq!(contents([vec![0; shift], bytes.clone()].concat()), expected, "at {shift}");
+        }
+    }
+
+    #[test]
+    fn a_flipped_byte_costs_the_frame_that_it_is_in_and_no_other() {
+        let (bytes, expected) = three();
+        let ends: Vec<usize> = expected
+            .iter()
+            .map(|c| pack(c).unwrap().len())
+            .scan(0, |sum, n| {
+                *sum += n;
+                Some(*sum)
+            })
+            .collect();
+        for at in 0..bytes.len() {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 0x10;
+            let hit = ends.iter().position(|end| at < *end).unwrap();
+            let mut rest = expected.clone();
+            rest.remove(hit);
+            assert_eq!(contents(damaged), rest, "byte {at}");
+        }
+    }
+
+    #[test]
+    fn a_cut_costs_no_frame_before_it() {
+        let (bytes, expected) = three();
+        let first = pack(&expected[0]).unwrap().len();
+        for end in first..bytes.len() {
+            assert_eq!(contents(bytes[..end].to_vec())[0], expected[0]);
+        }
+        assert!(contents(bytes[..first - 1].to_vec()).is_empty());
+    }
+
+    #[test]
+    fn a_file_of_nothing_but_magics_ends_soon() {
+        let header = [MAGIC.as_slice(), &1000_u32.to_le_bytes()].concat();
+        assert!(contents(header.repeat(20_000)).is_empty());
+    }
+}

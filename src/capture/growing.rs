@@ -1,0 +1,244 @@
+//! The file while it grows: row groups, each followed by a record of what a footer needs to know
+//! of it, so that the file can be read without its footer.
+//!
+//! ```text
+//! PAR1 │ row group 0 │ record 0 │ record 0 │ row group 1 │ record 1 │ record 1 │ … │ footer │ PAR1
+//! ```
+//!
+//! Readers of Parquet follow the offsets of the footer and pass over the records. Each record is
+//! there twice, so that no single flipped bit costs a row group that is whole.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{
+    FileMetaData, KeyValue, ParquetMetaData, ParquetMetaDataReader, ParquetMetaDataWriter, RowGroupMetaData,
+};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::digest::Digest;
+use super::evidence::{EVIDENCE_KEY, Evidence, GroupHash, SEAL_KEY, Seal};
+use super::keys::SigningKey;
+use super::row_group::RowGroup;
+use super::{FORMAT_VERSION, Metadata, frame};
+use crate::{Error, Result};
+
+/// What a Parquet file begins and ends with.
+const MAGIC: &[u8; 4] = b"PAR1";
+
+/// Length of the footer and magic, at the end of a Parquet file.
+pub(super) const FOOTER_END_BYTES: usize = 8;
+
+/// Copies of each record.
+const COPIES: usize = 2;
+
+/// What is written after a row group.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Record {
+    /// Number of the row group.
+    pub(super) index: u64,
+    /// Where the row group lies, and its hash.
+    pub(super) hash: GroupHash,
+    /// The metadata at that time, as JSON.
+    metadata: String,
+    /// A Parquet footer for this row group alone.
+    footer: Vec<u8>,
+}
+
+impl Record {
+    /// From a frame's content.
+    pub(super) fn parse(content: &[u8]) -> Option<Self> {
+        postcard::from_bytes(content).ok()
+    }
+
+    /// The metadata at that time.
+    pub(super) fn metadata(&self) -> Option<Metadata> {
+        serde_json::from_str(&self.metadata).ok()
+    }
+
+    /// The footer's contents.
+    pub(super) fn footer(&self) -> Option<ParquetMetaData> {
+        let length = self.footer.len().checked_sub(FOOTER_END_BYTES)?;
+        ParquetMetaDataReader::decode_metadata(&self.footer[..length]).ok()
+    }
+}
+
+/// A finished file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Finished {
+    /// Rows in it.
+    pub rows: u64,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// SHA-256 of the whole file, as `sha256sum` gives it; none if part of it was there before.
+    pub sha256: Option<Digest>,
+}
+
+/// Row groups that are in a file already.
+#[derive(Default)]
+pub(super) struct Existing {
+    /// Their hashes, in the order of the file.
+    pub(super) evidence: Evidence,
+    /// Their descriptions, in the same order.
+    pub(super) descriptions: Vec<RowGroupMetaData>,
+    /// The schema.
+    pub(super) schema: Option<FileMetaData>,
+    /// A hash of what lies outside the row groups so far.
+    pub(super) outside: Sha256,
+    /// Where the next row group will begin.
+    pub(super) end: u64,
+    /// Number of the next row group.
+    pub(super) next_index: u64,
+}
+
+/// A capture file that is being written.
+pub(super) struct Growing {
+    path: PathBuf,
+    file: File,
+    existing: Existing,
+    whole: Option<Sha256>,
+}
+
+impl Growing {
+    /// A new file; what is there with this name is an error.
+    pub(super) fn create(path: &Path) -> Result<Self> {
+        let file = File::create_new(path).map_err(Error::io("create", path))?;
+        let whole = Some(Sha256::new());
+        let mut new = Self { path: path.to_path_buf(), file, existing: Existing::default(), whole };
+        new.write_outside(MAGIC)?;
+        Ok(new)
+    }
+
+    /// Goes on with a file behind the row groups that are whole; what lies behind them is cut off.
+    pub(super) fn resume(path: &Path, file: File, existing: Existing) -> Result<Self> {
+        let mut resumed = Self { path: path.to_path_buf(), file, existing, whole: None };
+        let end = resumed.existing.end;
+        let seek = |file: &mut File| std::io::Seek::seek(file, std::io::SeekFrom::Start(end));
+        resumed.file.set_len(end).and_then(|()| seek(&mut resumed.file)).map_err(Error::io("write", path))?;
+        if end == 0 {
+            resumed.write_outside(MAGIC)?;
+        }
+        Ok(resumed)
+    }
+
+    /// Bytes so far.
+    pub(super) fn bytes(&self) -> u64 {
+        self.existing.end
+    }
+
+    /// Number of the row group that comes next.
+    pub(super) fn next_index(&self) -> u64 {
+        self.existing.next_index
+    }
+
+    /// Adds a row group and its record, and waits until both are on disk.
+    pub(super) fn append(&mut self, group: &mut RowGroup, metadata: &Metadata) -> Result<()> {
+        let rows = group.len() as u64;
+        let encoded = group.encode().map_err(|e| parquet_error(&self.path, e))?;
+        let start = self.existing.end;
+        self.write(&encoded.bytes)?;
+        let ordinal = self.existing.descriptions.len();
+        let description = encoded.placed_at(start, ordinal).map_err(|e| parquet_error(&self.path, e))?;
+        let hash = GroupHash { start, end: self.existing.end, rows, sha256: Digest::of(&encoded.bytes) };
+        let record = Record {
+            index: self.existing.next_index,
+            hash: hash.clone(),
+            metadata: serde_json::to_string(metadata).unwrap_or_default(),
+            footer: self.footer(&encoded.file, vec![description.clone()])?,
+        };
+        let content = postcard::to_stdvec(&record).map_err(|e| self.bug(&e.to_string()))?;
+        let frame = frame::pack(&content).map_err(Error::io("write", &self.path))?;
+        self.write_outside(&frame.repeat(COPIES))?;
+        self.file.sync_data().map_err(Error::io("write", &self.path))?;
+        self.existing.evidence.push(hash);
+        self.existing.descriptions.push(description);
+        self.existing.schema = Some(encoded.file);
+        self.existing.next_index += 1;
+        Ok(())
+    }
+
+    /// Writes the footer with the metadata, sealed and signed, and waits until all is on disk.
+    pub(super) fn finish(mut self, metadata: &Metadata, key: Option<&SigningKey>) -> Result<Finished> {
+        self.existing.evidence.signed_by = key.map(SigningKey::public);
+        let rows = self.existing.evidence.row_groups.iter().map(|group| group.rows).sum();
+        let metadata = Metadata { rows, format_version: FORMAT_VERSION, ..metadata.clone() };
+        let schema = self.schema()?;
+        let file = FileMetaData::new(
+            schema.version(),
+            rows as i64,
+            schema.created_by().map(str::to_owned),
+            Some(self.pairs(&schema, &metadata)?),
+            schema.schema_descr_ptr(),
+            schema.column_orders().cloned(),
+        );
+        let mut tail = self.footer(&file, self.existing.descriptions.clone())?;
+        let (outside, chain) = (self.existing.outside.clone(), self.existing.evidence.chain);
+        Seal::put(&mut tail, outside, chain, key)
+            .ok_or_else(|| self.bug("the footer has no place for the seal"))?;
+        self.write(&tail)?;
+        self.file.sync_all().map_err(Error::io("write", &self.path))?;
+        let sha256 = self.whole.map(Digest::from_hash);
+        Ok(Finished { rows, bytes: self.existing.end, sha256 })
+    }
+
+    /// The file's key-value pairs: the schema's own, the metadata, and at the very end the seal.
+    fn pairs(&self, schema: &FileMetaData, metadata: &Metadata) -> Result<Vec<KeyValue>> {
+        let evidence =
+            serde_json::to_string(&self.existing.evidence).map_err(|e| self.bug(&e.to_string()))?;
+        let ours = metadata.to_pairs().into_iter().map(|(key, value)| KeyValue::new(key, value));
+        let mut pairs: Vec<KeyValue> = schema.key_value_metadata().cloned().unwrap_or_default();
+        pairs.extend(ours);
+        pairs.push(KeyValue::new(EVIDENCE_KEY.to_owned(), evidence));
+        pairs.push(KeyValue::new(SEAL_KEY.to_owned(), Seal::blank()));
+        Ok(pairs)
+    }
+
+    /// The schema for the footer; a file without rows has it from a row group that is not written.
+    fn schema(&self) -> Result<FileMetaData> {
+        match &self.existing.schema {
+            Some(schema) => Ok(schema.clone()),
+            None => Ok(RowGroup::default().encode().map_err(|e| parquet_error(&self.path, e))?.file),
+        }
+    }
+
+    fn footer(&self, file: &FileMetaData, row_groups: Vec<RowGroupMetaData>) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        ParquetMetaDataWriter::new(&mut bytes, &ParquetMetaData::new(file.clone(), row_groups))
+            .finish()
+            .map_err(|e| parquet_error(&self.path, e))?;
+        Ok(bytes)
+    }
+
+    fn write_outside(&mut self, bytes: &[u8]) -> Result<()> {
+        self.existing.outside.update(bytes);
+        self.write(bytes)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file.write_all(bytes).map_err(Error::io("write", &self.path))?;
+        if let Some(whole) = &mut self.whole {
+            whole.update(bytes);
+        }
+        self.existing.end += bytes.len() as u64;
+        Ok(())
+    }
+
+    fn bug(&self, what: &str) -> Error {
+        Error::io("write", &self.path)(std::io::Error::other(what.to_owned()))
+    }
+}
+
+/// A Parquet error of writing: nearly always the file system's, which is then named as such.
+fn parquet_error(path: &Path, error: ParquetError) -> Error {
+    let source = match error {
+        ParquetError::External(inner) => match inner.downcast::<std::io::Error>() {
+            Ok(io) => *io,
+            Err(other) => std::io::Error::other(other.to_string()),
+        },
+        other => std::io::Error::other(other.to_string()),
+    };
+    Error::Io { action: "write", path: path.to_path_buf(), source }
+}

@@ -1,0 +1,250 @@
+//! The journal: the rows that are in no row group yet, one frame a tick.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::folder::sync_parent;
+use super::row_group::{RowGroup, TickRows};
+use super::source::Source;
+use super::{Metadata, frame, guard};
+use crate::{Error, Result};
+
+/// The metadata is written whole with the first two ticks and then with every so many, so that
+/// no damaged frame can take the only copy along.
+const METADATA_EVERY_TICKS: u64 = 64;
+
+/// What changes in the metadata from tick to tick.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Tally {
+    end_us: i64,
+    end_mono_ns: i64,
+    ticks_taken: u64,
+    ticks_late: u64,
+    events_lost: Option<u64>,
+}
+
+impl Tally {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            end_us: metadata.end_us,
+            end_mono_ns: metadata.end_mono_ns,
+            ticks_taken: metadata.ticks_taken,
+            ticks_late: metadata.ticks_late,
+            events_lost: metadata.events_lost,
+        }
+    }
+
+    fn put_into(self, metadata: &mut Metadata) {
+        metadata.end_us = self.end_us;
+        metadata.end_mono_ns = self.end_mono_ns;
+        metadata.ticks_taken = self.ticks_taken;
+        metadata.ticks_late = self.ticks_late;
+        metadata.events_lost = self.events_lost;
+    }
+
+    /// The metadata with all that this tally counts set to nothing.
+    fn without(metadata: &Metadata) -> Metadata {
+        let nothing = Self { end_us: 0, end_mono_ns: 0, ticks_taken: 0, ticks_late: 0, events_lost: None };
+        let mut rest = metadata.clone();
+        nothing.put_into(&mut rest);
+        rest
+    }
+}
+
+/// One finished tick.
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    tally: Tally,
+    /// The rest of the metadata as JSON, where it has changed.
+    metadata: Option<String>,
+    rows: TickRows,
+}
+
+/// The journal that is being written.
+pub(super) struct Journal {
+    path: PathBuf,
+    file: File,
+    bytes: u64,
+    entries: u64,
+    /// The part of the metadata that was written last.
+    described: Metadata,
+}
+
+impl Journal {
+    /// A new journal for the rows that will be in row group `number`; one that is there is emptied.
+    pub(super) fn create(folder: &Path, number: u64) -> Result<Self> {
+        let path = path_of(folder, number);
+        let file = File::create(&path).map_err(Error::io("create", &path))?;
+        sync_parent(&path);
+        Ok(Self { path, file, bytes: 0, entries: 0, described: Metadata::default() })
+    }
+
+    /// Bytes so far.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Writes what was pushed into `group` since the last tick, and waits until it is on disk.
+    pub(super) fn append(&mut self, group: &mut RowGroup, metadata: &Metadata) -> Result<()> {
+        let rest = Tally::without(metadata);
+        let is_due =
+            self.entries < 2 || self.entries.is_multiple_of(METADATA_EVERY_TICKS) || rest != self.described;
+        let entry = Entry {
+            tally: Tally::of(metadata),
+            metadata: is_due.then(|| serde_json::to_string(&rest).unwrap_or_default()),
+            rows: group.end_tick(),
+        };
+        let content = postcard::to_stdvec(&entry)
+            .map_err(|e| Error::io("write", &self.path)(std::io::Error::other(e.to_string())))?;
+        let frame = frame::pack(&content).map_err(Error::io("write", &self.path))?;
+        self.file
+            .write_all(&frame)
+            .and_then(|()| self.file.sync_data())
+            .map_err(Error::io("write", &self.path))?;
+        self.bytes += frame.len() as u64;
+        self.entries += 1;
+        if is_due {
+            self.described = rest;
+        }
+        Ok(())
+    }
+
+    /// Removes the journal, whose rows are in a row group now.
+    pub(super) fn remove(self) -> Result<()> {
+        fs::remove_file(&self.path).map_err(Error::io("remove", &self.path))
+    }
+}
+
+/// Hands every whole tick of a journal to `take`, with the metadata as it was then.
+pub(super) fn read(path: &Path, mut take: impl FnMut(TickRows, &Metadata)) -> Result<()> {
+    let source = Source::File(File::open(path).map_err(Error::io("read", path))?);
+    let mut described = None;
+    frame::scan(&source, |frame| {
+        let entry = guard::quietly(|| postcard::from_bytes::<Entry>(&frame.content).ok()).flatten();
+        let Some(entry) = entry else { return };
+        let newer = entry.metadata.as_deref().and_then(|text| serde_json::from_str(text).ok());
+        let mut metadata = newer.or(described.take()).unwrap_or_else(|| undescribed(entry.tally));
+        entry.tally.put_into(&mut metadata);
+        take(entry.rows, &metadata);
+        described = Some(metadata);
+    });
+    Ok(())
+}
+
+/// What is known where every description was lost.
+fn undescribed(tally: Tally) -> Metadata {
+    Metadata {
+        tool_version: concat!("netrec ", env!("CARGO_PKG_VERSION")).to_owned(),
+        start_us: tally.end_us,
+        start_mono_ns: tally.end_mono_ns,
+        ..Metadata::default()
+    }
+}
+
+/// Every journal in a folder by its number, the oldest first.
+pub(super) fn list(folder: &Path) -> Result<Vec<(u64, PathBuf)>> {
+    let entries = fs::read_dir(folder).map_err(Error::io("read", folder))?;
+    let mut journals: Vec<(u64, PathBuf)> = entries
+        .flatten()
+        .filter_map(|entry| {
+            let number = entry.file_name().to_str()?.strip_prefix("journal-")?.parse().ok()?;
+            Some((number, entry.path()))
+        })
+        .collect();
+    journals.sort();
+    Ok(journals)
+}
+
+fn path_of(folder: &Path, number: u64) -> PathBuf {
+    folder.join(format!("journal-{number}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::row_group::Absorbed;
+    use crate::capture::{Protocol, Row};
+
+    /// A journal of `ticks` ticks with one row each; returns its path and the ends of its frames.
+    fn journal(folder: &Path, ticks: u64) -> (PathBuf, Vec<u64>) {
+        let mut journal = Journal::create(folder, 3).unwrap();
+        let mut group = RowGroup::default();
+        let mut ends = Vec::new();
+        for tick in 0..ticks {
+            group.push(&Row {
+                tick: tick as u32,
+                ..Row::snapshot(1, Protocol::Udp, ("::1".parse().unwrap(), 53))
+            });
+            let metadata = Metadata {
+                host_name: Some("web".to_owned()),
+                ticks_taken: tick + 1,
+                events_lost: Some(tick),
+                ..Metadata::default()
+            };
+            journal.append(&mut group, &metadata).unwrap();
+            ends.push(journal.bytes());
+        }
+        (path_of(folder, 3), ends)
+    }
+
+    /// Rows, and the last metadata.
+    fn read_all(path: &Path) -> (usize, Option<Metadata>) {
+        let (mut absorbed, mut last) = (Absorbed::default(), None);
+        read(path, |rows, metadata| {
+            absorbed.add(rows);
+            last = Some(metadata.clone());
+        })
+        .unwrap();
+        (absorbed.group.len(), last)
+    }
+
+    #[test]
+    fn ticks_come_back_with_the_metadata_of_the_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, _) = journal(folder.path(), 100);
+        let (rows, metadata) = read_all(&path);
+        let metadata = metadata.unwrap();
+        assert_eq!((rows, metadata.ticks_taken, metadata.events_lost), (100, 100, Some(99)));
+        assert_eq!(metadata.host_name.as_deref(), Some("web"));
+        assert_eq!(list(folder.path()).unwrap(), [(3, path)]);
+    }
+
+    #[test]
+    fn a_journal_that_was_cut_anywhere_gives_every_whole_tick() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, ends) = journal(folder.path(), 5);
+        let bytes = fs::read(&path).unwrap();
+        for length in 0..bytes.len() {
+            fs::write(&path, &bytes[..length]).unwrap();
+            let whole = ends.iter().filter(|end| **end <= length as u64).count();
+            let (rows, metadata) = read_all(&path);
+            assert_eq!(rows, whole, "cut at {length}");
+            assert_eq!(metadata.map_or(0, |metadata| metadata.ticks_taken), whole as u64);
+        }
+    }
+
+    #[test]
+    fn a_damaged_frame_takes_neither_another_tick_nor_the_metadata_along() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, ends) = journal(folder.path(), 5);
+        let whole = fs::read(&path).unwrap();
+        for end in ends {
+            let mut bytes = whole.clone();
+            bytes[end as usize - 1] ^= 1;
+            fs::write(&path, &bytes).unwrap();
+            let (rows, metadata) = read_all(&path);
+            assert_eq!(rows, 4);
+            assert_eq!(metadata.unwrap().host_name.as_deref(), Some("web"));
+        }
+    }
+
+    #[test]
+    fn ticks_cost_little_where_nothing_but_counters_changes() {
+        let folder = tempfile::tempdir().unwrap();
+        let (_, ends) = journal(folder.path(), 10);
+        assert!(ends[9] - ends[8] < 200, "{} bytes for one row", ends[9] - ends[8]);
+    }
+}

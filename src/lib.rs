@@ -45,6 +45,7 @@ pub mod capture;
 pub mod cli;
 pub mod error;
 pub mod geo;
+mod parallel;
 pub mod record;
 pub mod report;
 

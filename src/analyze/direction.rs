@@ -13,8 +13,9 @@
 //! a connected one only if it was there no later: a server that connects a socket per client
 //! keeps its first socket open, whereas a client's ports are drawn anew and are not shared.
 
-use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ahash::{AHashMap, AHashSet};
 
 use super::model::Direction;
 use crate::capture::{OwnerSource, Protocol, TcpState};
@@ -41,9 +42,9 @@ pub struct Flow {
 /// What is known of the host: its addresses, and the ports on which it waited.
 #[derive(Debug, Default)]
 pub struct Host {
-    addresses: HashSet<IpAddr>,
+    addresses: AHashSet<IpAddr>,
     /// Since when something waited there, µs since the Unix epoch.
-    waiting: HashMap<Place, i64>,
+    waiting: AHashMap<Place, i64>,
 }
 
 /// Where something waits for connections.
@@ -68,7 +69,7 @@ impl Host {
     /// are passed over: they equal none.
     pub fn new<'a>(addresses: impl IntoIterator<Item = &'a str>) -> Self {
         let addresses = addresses.into_iter().filter_map(|text| text.parse::<IpAddr>().ok());
-        Self { addresses: addresses.map(|addr| addr.to_canonical()).collect(), waiting: HashMap::new() }
+        Self { addresses: addresses.map(|addr| addr.to_canonical()).collect(), waiting: AHashMap::new() }
     }
 
     /// Notes a listening TCP socket or an unconnected UDP socket.

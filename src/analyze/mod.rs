@@ -10,7 +10,6 @@ pub mod features;
 pub mod finding;
 pub mod metrics;
 pub mod model;
-pub mod parallel;
 pub mod pass;
 pub mod scope;
 pub mod sockets;

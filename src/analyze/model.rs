@@ -3,9 +3,11 @@
 //! Strings are interned ([`Texts`]), and owners and remote addresses are rows of their own,
 //! so that a connection stays small: memory grows with the number of connections, not of rows.
 
-use std::collections::HashMap;
+use std::num::NonZero;
 
-use crate::capture::{Counters, OwnerSource, Protocol, TcpState};
+use ahash::AHashMap;
+
+use crate::capture::{OwnerSource, Protocol, TcpState};
 
 /// Key of an interned string.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -23,7 +25,7 @@ pub struct EndpointId(pub u32);
 #[derive(Debug, Default)]
 pub struct Texts {
     list: Vec<std::sync::Arc<str>>,
-    keys: HashMap<std::sync::Arc<str>, TextId>,
+    keys: AHashMap<std::sync::Arc<str>, TextId>,
 }
 
 impl Texts {
@@ -58,6 +60,36 @@ impl Texts {
     pub fn get(&self, id: TextId) -> &str {
         &self.list[id.0 as usize]
     }
+}
+
+/// A number that takes no more room where it may be unknown: `Option<Count>` has eight bytes,
+/// `Option<u64>` sixteen, and every connection has several. [`u64::MAX`] becomes the number
+/// below it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Count(NonZero<u64>);
+
+impl Count {
+    /// The count of a number.
+    pub fn of(number: u64) -> Self {
+        Self(NonZero::<u64>::MIN.saturating_add(number))
+    }
+
+    /// The number.
+    pub fn get(self) -> u64 {
+        self.0.get() - 1
+    }
+}
+
+/// Cumulative counters of a socket; none where the kernel did not count.
+#[derive(Debug, Clone, Copy, Default)]
+#[allow(missing_docs, reason = "the fields are the capture's columns of the same name")]
+pub struct Totals {
+    pub bytes_sent: Option<Count>,
+    pub bytes_received: Option<Count>,
+    pub packets_sent: Option<Count>,
+    pub packets_received: Option<Count>,
+    pub retransmits: Option<u32>,
+    pub rtt_us: Option<u32>,
 }
 
 /// Everything that one pass over a capture found.
@@ -130,11 +162,11 @@ pub struct Connection {
     pub last_tick: u32,
     /// Largest cumulative counters of the socket, from its opening (even before the
     /// recording); of the round-trip time, the last.
-    pub totals: Counters,
+    pub totals: Totals,
     /// Payload bytes sent during the recording.
-    pub recorded_sent: Option<u64>,
+    pub recorded_sent: Option<Count>,
     /// Payload bytes received during the recording.
-    pub recorded_received: Option<u64>,
+    pub recorded_received: Option<Count>,
     /// Smallest round-trip time seen, µs.
     pub rtt_min_us: Option<u32>,
     /// The owner, if known; the last one, if the socket changed hands.
@@ -317,4 +349,18 @@ pub struct Transition {
     pub from: TcpState,
     pub to: TcpState,
     pub count: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_count_is_small_and_keeps_every_number_but_the_largest() {
+        assert_eq!(size_of::<Option<Count>>(), 8);
+        for number in [0, 1, u64::MAX - 1] {
+            assert_eq!(Count::of(number).get(), number);
+        }
+        assert_eq!(Count::of(u64::MAX).get(), u64::MAX - 1);
+    }
 }

@@ -129,6 +129,11 @@ impl<'a> Sockets<'a> {
         self.remote_addr.get(row).is_some()
     }
 
+    /// When the socket in a row was first seen, µs since the Unix epoch.
+    pub fn first_seen_us(&self, row: usize) -> i64 {
+        self.first_seen_us.get(row).unwrap_or_default()
+    }
+
     /// The identity of the socket in a row.
     pub fn conn_id(&self, row: usize) -> u64 {
         self.conn_id.get(row).unwrap_or_default()

@@ -1,7 +1,7 @@
 //! What the pass makes of rows.
 
 use netrec::analyze::Tables;
-use netrec::analyze::model::{Connection, Direction, Recorded, Role, Scope};
+use netrec::analyze::model::{Connection, Count, Direction, Recorded, Role, Scope};
 use netrec::capture::{Kind, Metadata, Overwrite, Protocol, Row, TcpState, Writer};
 use netrec::geo::Databases;
 use proptest::prelude::*;
@@ -11,6 +11,10 @@ use crate::scene::{HOST, Tell, listener, pass_over, pass_with, tcp, udp};
 
 fn connection(recorded: &Recorded, conn_id: u64) -> &Connection {
     recorded.connections.iter().find(|c| c.conn_id == conn_id).unwrap()
+}
+
+fn counted(number: u64) -> Option<Count> {
+    Some(Count::of(number))
 }
 
 fn sent_in_bins(recorded: &Recorded) -> Vec<u64> {
@@ -27,9 +31,9 @@ fn bytes_of_an_older_socket_count_from_its_first_row_and_those_of_a_new_one_from
         tcp(2, 2).bytes(50, 0),
     ];
     let recorded = pass_over(&rows, 3);
-    assert_eq!(connection(&recorded, 1).recorded_sent, Some(700));
-    assert_eq!(connection(&recorded, 1).totals.bytes_sent, Some(1700));
-    assert_eq!(connection(&recorded, 2).recorded_sent, Some(50));
+    assert_eq!(connection(&recorded, 1).recorded_sent, counted(700));
+    assert_eq!(connection(&recorded, 1).totals.bytes_sent, counted(1700));
+    assert_eq!(connection(&recorded, 2).recorded_sent, counted(50));
     assert_eq!(sent_in_bins(&recorded)[..3], [0, 540, 210]);
     assert!(!connection(&recorded, 1).opened_in_recording);
     assert!(connection(&recorded, 2).opened_in_recording);
@@ -47,7 +51,7 @@ fn a_connection_between_two_ticks_is_there_by_its_events() {
     let recorded = pass_over(&rows, 2);
     let short = connection(&recorded, 7);
     assert!(short.opened_in_recording && short.closed_in_recording);
-    assert_eq!((short.ticks, short.recorded_sent, short.recorded_received), (0, Some(300), Some(9)));
+    assert_eq!((short.ticks, short.recorded_sent, short.recorded_received), (0, counted(300), counted(9)));
     assert!((short.duration_s() - 0.6).abs() < 1e-9);
     let transitions: Vec<_> = recorded.transitions.iter().map(|t| (t.from, t.to, t.count)).collect();
     assert_eq!(
@@ -65,7 +69,11 @@ fn an_event_at_the_first_tick_does_not_make_an_old_socket_new() {
         [tcp(1, 0).state(TcpState::CloseWait).bytes(5000, 0).event(Kind::State, 10), tcp(2, 0), tcp(2, 1)];
     let recorded = pass_over(&rows, 2);
     assert!(!connection(&recorded, 1).opened_in_recording);
-    assert_eq!(connection(&recorded, 1).recorded_sent, Some(0), "bytes from before are not of the recording");
+    assert_eq!(
+        connection(&recorded, 1).recorded_sent,
+        counted(0),
+        "bytes from before are not of the recording"
+    );
 }
 
 #[test]
@@ -185,7 +193,7 @@ fn captures_of_no_row_and_of_one_tick_work() {
     assert_eq!(Tables::build(&empty, &fixture::metadata(0)).unwrap().connections.height(), 0);
     let recorded = pass_over(&[tcp(1, 0).bytes(10, 10)], 1);
     assert_eq!(recorded.ticks, 1);
-    assert_eq!(connection(&recorded, 1).recorded_sent, Some(0));
+    assert_eq!(connection(&recorded, 1).recorded_sent, counted(0));
     assert!(!connection(&recorded, 1).closed_in_recording);
 }
 
@@ -267,9 +275,9 @@ proptest! {
     ) {
         rows.sort_by_key(|row| row.ts_us);
         let recorded = pass_over(&rows, 50);
-        let moved: u64 = recorded.connections.iter().filter_map(|c| c.recorded_sent).sum();
+        let moved: u64 = recorded.connections.iter().filter_map(|c| c.recorded_sent).map(Count::get).sum();
         prop_assert_eq!(sent_in_bins(&recorded).iter().sum::<u64>(), moved);
-        let moved: u64 = recorded.connections.iter().filter_map(|c| c.recorded_received).sum();
+        let moved: u64 = recorded.connections.iter().filter_map(|c| c.recorded_received).map(Count::get).sum();
         prop_assert_eq!(recorded.bins.iter().map(|bin| bin.bytes_received).sum::<u64>(), moved);
         for connection in &recorded.connections {
             prop_assert!(connection.recorded_sent <= connection.totals.bytes_sent);

@@ -15,10 +15,9 @@ use serde::de::DeserializeOwned;
 
 use super::config::Config;
 use super::finding::Finding;
-use super::parallel;
 use super::sockets::Sockets;
 use super::tables::Tables;
-use crate::Result;
+use crate::{Result, parallel};
 
 /// Every detector, in the order of the report. The list drives the run, the configuration
 /// and the documentation.

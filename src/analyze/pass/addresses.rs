@@ -1,7 +1,8 @@
 //! Addresses: each text is parsed once, and each remote gets a record.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
+
+use ahash::AHashMap;
 
 use super::batch::Reason;
 use crate::analyze::model::{EndpointId, TextId, Texts};
@@ -9,7 +10,7 @@ use crate::analyze::model::{EndpointId, TextId, Texts};
 /// Every address so far.
 #[derive(Default)]
 pub(super) struct Addresses {
-    parsed: HashMap<TextId, IpAddr>,
+    parsed: AHashMap<TextId, IpAddr>,
     endpoints: Vec<TextId>,
     /// By text.
     endpoint_ids: Vec<Option<EndpointId>>,

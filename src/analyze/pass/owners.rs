@@ -1,6 +1,6 @@
 //! Processes: one record per pid and start, and what was last known of each.
 
-use std::collections::HashMap;
+use ahash::AHashMap;
 
 use super::batch::{Batch, OWNER_TEXTS};
 use super::words::Interned;
@@ -18,7 +18,7 @@ struct Identity {
 #[derive(Default)]
 pub(super) struct Owners {
     words: [Interned; OWNER_TEXTS.len()],
-    ids: HashMap<Identity, ProcessId>,
+    ids: AHashMap<Identity, ProcessId>,
     processes: Vec<Process>,
     /// When each process was last described, so that the last words about it stand (a
     /// program that calls exec keeps its pid and start, but not its name).

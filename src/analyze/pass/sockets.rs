@@ -1,7 +1,7 @@
 //! Sockets: what a row changes in the record of its connection.
 
 use super::ticks::Increment;
-use crate::analyze::model::Connection;
+use crate::analyze::model::{Connection, Count, Totals};
 use crate::capture::{Counters, Kind, Protocol, TcpState};
 
 /// How often connections went from one TCP state to another.
@@ -40,7 +40,7 @@ pub(super) fn blank(
         closed_in_recording: false,
         ticks: 0,
         last_tick: 0,
-        totals: Counters::default(),
+        totals: Totals::default(),
         recorded_sent: None,
         recorded_received: None,
         rtt_min_us: None,
@@ -78,11 +78,11 @@ impl Connection {
     pub(super) fn count(&mut self, seen: &Counters) -> Increment {
         let start = if self.opened_in_recording { Start::Zero } else { Start::FirstCount };
         let totals = &mut self.totals;
-        let sent = grow(&mut totals.bytes_sent, seen.bytes_sent, start);
-        let received = grow(&mut totals.bytes_received, seen.bytes_received, start);
+        let sent = grow_count(&mut totals.bytes_sent, seen.bytes_sent, start);
+        let received = grow_count(&mut totals.bytes_received, seen.bytes_received, start);
         let retransmits = grow(&mut totals.retransmits, seen.retransmits, start);
-        grow(&mut totals.packets_sent, seen.packets_sent, start);
-        grow(&mut totals.packets_received, seen.packets_received, start);
+        grow_count(&mut totals.packets_sent, seen.packets_sent, start);
+        grow_count(&mut totals.packets_received, seen.packets_received, start);
         add(&mut self.recorded_sent, sent);
         add(&mut self.recorded_received, received);
         if let Some(rtt_us) = seen.rtt_us {
@@ -124,9 +124,17 @@ where
     Some(after - before)
 }
 
-fn add(sum: &mut Option<u64>, more: Option<u64>) {
+/// As [`grow`].
+fn grow_count(total: &mut Option<Count>, seen: Option<u64>, start: Start) -> Option<u64> {
+    let mut number = total.map(Count::get);
+    let grown = grow(&mut number, seen, start);
+    *total = number.map(Count::of);
+    grown
+}
+
+fn add(sum: &mut Option<Count>, more: Option<u64>) {
     if let Some(more) = more {
-        *sum = Some(sum.unwrap_or(0).saturating_add(more));
+        *sum = Some(Count::of(sum.map_or(0, Count::get).saturating_add(more)));
     }
 }
 
@@ -143,13 +151,17 @@ mod tests {
         Counters { bytes_sent: bytes, ..Counters::default() }
     }
 
+    fn recorded_sent(connection: &Connection) -> Option<u64> {
+        connection.recorded_sent.map(Count::get)
+    }
+
     #[test]
     fn a_socket_of_the_recording_counts_from_zero_and_an_older_one_from_its_first_count() {
         for (opened, expected) in [(true, 150), (false, 50)] {
             let mut connection = connection(opened);
             let grown: u64 = [100, 120, 150].iter().map(|b| connection.count(&sent(Some(*b))).sent).sum();
-            assert_eq!((grown, connection.recorded_sent), (expected, Some(expected)), "opened: {opened}");
-            assert_eq!(connection.totals.bytes_sent, Some(150));
+            assert_eq!((grown, recorded_sent(&connection)), (expected, Some(expected)), "opened: {opened}");
+            assert_eq!(connection.totals.bytes_sent, Some(Count::of(150)));
         }
     }
 
@@ -161,7 +173,7 @@ mod tests {
         connection.count(&sent(Some(10)));
         connection.count(&sent(None));
         assert_eq!(connection.count(&sent(Some(15))).sent, 5);
-        assert_eq!((connection.recorded_sent, connection.recorded_received), (Some(15), None));
+        assert_eq!((recorded_sent(&connection), connection.recorded_received), (Some(15), None));
     }
 
     #[test]
@@ -170,7 +182,7 @@ mod tests {
         let grown: Vec<u64> =
             [100, 40, 90, 130, 0, u64::MAX].iter().map(|b| connection.count(&sent(Some(*b))).sent).collect();
         assert_eq!(grown, [0, 0, 0, 30, 0, u64::MAX - 130]);
-        assert_eq!(connection.recorded_sent, Some(u64::MAX - 100));
+        assert_eq!(recorded_sent(&connection), Some(u64::MAX - 100));
     }
 
     #[test]

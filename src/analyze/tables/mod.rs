@@ -7,6 +7,8 @@ mod columns;
 mod rollups;
 mod sockets;
 
+use std::thread;
+
 use polars::prelude::DataFrame;
 
 use self::columns::{Rows, TextColumns};
@@ -77,12 +79,22 @@ impl Tables {
     /// If polars refuses a table: a bug.
     pub fn build(recorded: &Recorded, metadata: &Metadata) -> Result<Self> {
         let texts = TextColumns::new(&recorded.texts);
+        // The connections are as much work as everything else.
+        let (connections, others) = thread::scope(|scope| {
+            let connections = scope.spawn(|| sockets::connections(recorded, &texts));
+            let others = Self::without_connections(recorded, metadata, &texts);
+            (connections.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), others)
+        });
+        Ok(Self { connections: connections?, ..others? })
+    }
+
+    fn without_connections(recorded: &Recorded, metadata: &Metadata, texts: &TextColumns) -> Result<Self> {
         let pairs = rollups::pairs(recorded);
         Ok(Self {
-            connections: sockets::connections(recorded, &texts)?,
-            processes: rollups::process_table(recorded, &texts, &pairs)?,
-            endpoints: rollups::endpoint_table(recorded, &texts, &pairs)?,
-            pairs: rollups::pair_table(recorded, &texts, &pairs)?,
+            connections: DataFrame::empty(),
+            processes: rollups::process_table(recorded, texts, &pairs)?,
+            endpoints: rollups::endpoint_table(recorded, texts, &pairs)?,
+            pairs: rollups::pair_table(recorded, texts, &pairs)?,
             time_bins: time_bins(&recorded.bins)?,
             process_bins: process_bins(&recorded.process_bins)?,
             transitions: transitions(&recorded.transitions)?,

@@ -5,7 +5,7 @@ use polars::prelude::DataFrame;
 
 use super::columns::{Rows, TextColumns};
 use crate::Result;
-use crate::analyze::model::{Connection, Direction, EndpointId, ProcessId, Recorded, Role};
+use crate::analyze::model::{Connection, Count, Direction, EndpointId, ProcessId, Recorded, Role};
 use crate::capture::Protocol;
 
 /// What the connections of a pair have in common. Endpoints are numbered by their address,
@@ -50,8 +50,9 @@ impl Sums {
             Role::Listener => self.listeners += 1,
             Role::Unconnected => {}
         }
-        self.bytes_sent = self.bytes_sent.saturating_add(connection.recorded_sent.unwrap_or(0));
-        self.bytes_received = self.bytes_received.saturating_add(connection.recorded_received.unwrap_or(0));
+        self.bytes_sent = self.bytes_sent.saturating_add(connection.recorded_sent.map_or(0, Count::get));
+        self.bytes_received =
+            self.bytes_received.saturating_add(connection.recorded_received.map_or(0, Count::get));
         self.duration_total_s += connection.duration_s();
         let (first, last) = self.seen_us.unwrap_or((i64::MAX, i64::MIN));
         self.seen_us = Some((first.min(connection.first_seen_us), last.max(connection.last_seen_us)));

@@ -4,7 +4,7 @@ use polars::prelude::DataFrame;
 
 use super::columns::{Rows, TextColumns};
 use crate::Result;
-use crate::analyze::model::{Connection, Direction, Recorded, TextId};
+use crate::analyze::model::{Connection, Count, Direction, Recorded, TextId};
 use crate::capture::{OwnerSource, TcpState};
 
 /// States in the order of a connection's life, not of the kernel's numbers.
@@ -50,15 +50,15 @@ pub(super) fn connections(recorded: &Recorded, texts: &TextColumns) -> Result<Da
         rows.bool("opened_in_recording", |c| c.opened_in_recording),
         rows.bool("closed_in_recording", |c| c.closed_in_recording),
         rows.u32("ticks", |c| Some(c.ticks)),
-        rows.u64("bytes_sent", |c| c.totals.bytes_sent),
-        rows.u64("bytes_received", |c| c.totals.bytes_received),
-        rows.u64("packets_sent", |c| c.totals.packets_sent),
-        rows.u64("packets_received", |c| c.totals.packets_received),
+        rows.u64("bytes_sent", |c| c.totals.bytes_sent.map(Count::get)),
+        rows.u64("bytes_received", |c| c.totals.bytes_received.map(Count::get)),
+        rows.u64("packets_sent", |c| c.totals.packets_sent.map(Count::get)),
+        rows.u64("packets_received", |c| c.totals.packets_received.map(Count::get)),
         rows.u32("retransmits", |c| c.totals.retransmits),
         rows.u32("rtt_us", |c| c.totals.rtt_us),
         rows.u32("rtt_min_us", |c| c.rtt_min_us),
-        rows.u64("recorded_sent", |c| c.recorded_sent),
-        rows.u64("recorded_received", |c| c.recorded_received),
+        rows.u64("recorded_sent", |c| c.recorded_sent.map(Count::get)),
+        rows.u64("recorded_received", |c| c.recorded_received.map(Count::get)),
         rows.u32("process", |c| c.process.map(|id| id.0)),
         rows.u32("pid", |c| process(c)?.pid),
         rows.text("process_name", texts, |c| process(c)?.process_name)?,

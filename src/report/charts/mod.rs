@@ -16,11 +16,9 @@ mod png;
 mod states;
 mod top_processes;
 
-use std::thread;
-
 use self::palette::ProcessColours;
 use crate::analyze::Analysis;
-use crate::{Error, Result};
+use crate::{Error, Result, parallel};
 
 /// Every chart, in the order of the report.
 pub const CHARTS: &[Chart] = &[
@@ -62,7 +60,7 @@ pub struct Picture {
     pub png: Vec<u8>,
 }
 
-/// Draws every chart, in the order of the list, one thread each.
+/// Draws every chart, in the order of the list, on all cores.
 ///
 /// # Errors
 /// [`Error::Render`] naming the chart that could not be drawn.
@@ -71,14 +69,9 @@ pub fn draw_all(analysis: &Analysis) -> Result<Vec<Picture>> {
     let suspects = findings.iter().filter_map(|finding| finding.judgement.entities.process_name.as_deref());
     let subject = Subject { analysis, colours: ProcessColours::of(suspects, &analysis.metrics) };
     let renderer = png::Renderer::new();
-    thread::scope(|scope| {
-        let threads: Vec<_> =
-            CHARTS.iter().map(|chart| scope.spawn(|| draw(chart, &subject, &renderer))).collect();
-        let join = |(thread, chart): (thread::ScopedJoinHandle<'_, Result<Picture>>, &Chart)| {
-            thread.join().unwrap_or_else(|_| Err(failed(chart.id, "the drawing panicked")))
-        };
-        threads.into_iter().zip(CHARTS).map(join).collect()
-    })
+    // Pixels are most of the report's memory, so that no more charts are drawn at once than
+    // there are cores.
+    parallel::map(CHARTS, |chart| draw(chart, &subject, &renderer)).into_iter().collect()
 }
 
 fn draw(chart: &Chart, subject: &Subject<'_>, renderer: &png::Renderer) -> Result<Picture> {

@@ -10,7 +10,7 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use crate::analyze::parallel;
+use crate::parallel;
 
 /// The last starts of a pair that are looked at; more would cost time and decide nothing, as
 /// the p-value of a clock with these is far below what many pairs ask for.

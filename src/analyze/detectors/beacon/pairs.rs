@@ -41,7 +41,7 @@ impl<'a> Series<'a> {
     fn of(pair: Pair<'a>, mut rows: Vec<usize>, sockets: &Sockets<'a>) -> Self {
         // The table is in the order of time.
         rows.sort_unstable();
-        let starts_us = rows.iter().map(|row| sockets.get(*row).first_seen_us).collect();
+        let starts_us = rows.iter().map(|row| sockets.first_seen_us(*row)).collect();
         Self { pair, starts_us, rows }
     }
 

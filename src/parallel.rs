@@ -7,7 +7,7 @@ use std::thread;
 /// Maps items on all cores; the order of the results is that of the items.
 ///
 /// Whoever is free takes the next item, so that a few long ones do not keep the others waiting.
-pub fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+pub(crate) fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let threads = thread::available_parallelism().map_or(1, NonZero::get).min(items.len());
     map_with(items, work, threads)
 }

@@ -8,7 +8,7 @@
 //! | terminal | escape sequences that retitle, recolour, answer back or hide lines | [`terminal`] |
 //! | HTML | markup and script; text that is reordered or invisible | [`html`], then askama's escaper |
 //! | SVG | markup; control characters, which XML forbids even as references | [`svg`], then plotters' escaper |
-//! | CSV | cells that a spreadsheet takes for a formula | [`csv`], then the writer's quoting |
+//! | CSV | cells that a spreadsheet takes for a formula | [`csv()`], then the writer's quoting |
 //! | Markdown | markup, images and links that load or mislead, mentions | [`markdown`], [`markdown_code`] |
 //! | JSON | the same as a terminal, as soon as somebody looks at the file with `cat` | [`json`] |
 //! | shell | a command that is meant to be copied, with a file name in it | [`shell_word`] |

@@ -13,6 +13,7 @@ fn connection(recorded: &Recorded, conn_id: u64) -> &Connection {
     recorded.connections.iter().find(|c| c.conn_id == conn_id).unwrap()
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it is compared with counters that may be unknown")]
 fn counted(number: u64) -> Option<Count> {
     Some(Count::of(number))
 }

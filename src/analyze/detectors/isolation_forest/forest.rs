@@ -91,7 +91,7 @@ impl Forest {
         Some(Self { trees, columns, depth, normal: c(sample) * growth.trees as f64 })
     }
 
-    /// The anomaly score of every row, 0 to 1: 2^(−E[h] / c(ψ)); 0.5 is the average.
+    /// The anomaly score of every row, 0 to 1: `2^(−E[h] / c(ψ))`; 0.5 is the average.
     pub fn scores(&self, values: &[f32]) -> Vec<f64> {
         let threads = thread::available_parallelism().map_or(1, NonZero::get);
         self.scores_with(values, threads)

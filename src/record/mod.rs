@@ -8,8 +8,9 @@
 //!  spool: the only thread that touches the file
 //! ```
 //!
-//! A source of events between ticks (opened, state, closed) has its place beside
-//! [`Host::observe`]: it hands rows to the same [`spool`], which alone writes.
+//! What happens between two ticks (opened, state, closed) comes with the next [`Host::observe`],
+//! and the rest of it with [`Host::finish`]; all of it goes through the same [`spool`], which
+//! alone writes.
 
 mod clock;
 mod disk;

@@ -17,6 +17,7 @@
 //! | [`capture`] | the file format: schema, rows, metadata, writer, reader |
 //! | [`geo`] | where an address is, from local databases |
 //! | [`analyze`] | the pass over a capture, its tables, the metrics, the detectors and their findings |
+//! | [`insight`] | findings joined into hypotheses |
 //! | [`report`] | the folder that is attached to the ticket: JSON, HTML, CSV, Markdown, charts |
 //!
 //! # Invariants
@@ -45,6 +46,7 @@ pub mod capture;
 pub mod cli;
 pub mod error;
 pub mod geo;
+pub mod insight;
 mod parallel;
 pub mod record;
 pub mod report;

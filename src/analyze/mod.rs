@@ -27,6 +27,7 @@ pub use tables::Tables;
 use crate::Result;
 use crate::capture::{CaptureFile, Metadata};
 use crate::geo::Databases;
+use crate::insight::Insight;
 
 /// Everything that is known of a capture after its analysis.
 #[derive(Debug)]
@@ -41,10 +42,23 @@ pub struct Analysis {
     pub metrics: metrics::Metrics,
     /// Every detector, with its status and what it found.
     pub runs: Vec<detectors::Run>,
+    /// What the findings mean together, strongest first.
+    pub insights: Vec<Insight>,
+    /// Findings that an allow-list took out of the others.
+    pub suppressed: Vec<Suppressed>,
     /// The configuration with which it was made.
     pub config: Config,
     /// Attribution of each geolocation database in use: name, date, licence.
     pub geo_sources: Vec<crate::geo::SourceInfo>,
+}
+
+/// A finding that an allow-list names: not among the others, and not dropped in silence.
+#[derive(Debug, Clone)]
+pub struct Suppressed {
+    /// The finding as it would have been.
+    pub finding: finding::Finding,
+    /// The rule that took it out, as its author wrote it.
+    pub rule: String,
 }
 
 impl Analysis {
@@ -95,6 +109,8 @@ pub fn run(
         tables,
         metrics: metrics?,
         runs,
+        insights: Vec::new(),
+        suppressed: Vec::new(),
         config: config.clone(),
         geo_sources: geo.sources(),
     })

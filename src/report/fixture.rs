@@ -47,6 +47,8 @@ pub(super) fn analysis() -> Analysis {
         tables: tables(&connections(), &time_bins(600)),
         metrics: metrics(),
         runs: vec![beacon_run(), scan_run(), ended("clusters", skipped()), ended("geo", failed())],
+        insights: Vec::new(),
+        suppressed: Vec::new(),
         config: Config::default(),
         geo_sources: vec![SourceInfo {
             name: "DBIP-Country-Lite".to_owned(),
@@ -65,6 +67,8 @@ pub(super) fn empty() -> Analysis {
         tables: tables(&connections().head(Some(0)), &time_bins(0)),
         metrics: Metrics::default(),
         runs: Vec::new(),
+        insights: Vec::new(),
+        suppressed: Vec::new(),
         config: Config::default(),
         geo_sources: Vec::new(),
     }

@@ -6,12 +6,14 @@ use serde_json::Value;
 
 use super::v1::{
     Capture, Chart, Completeness, Detector, DetectorStatus, Documentation, Entities, Evidence, Finding,
-    GeolocationSource, Import, Measurement, Metrics, Moment, Report, Severity, Source, SourceStatus, Summary,
+    GeolocationSource, Import, Insight, Measurement, Metrics, Moment, Report, Severity, Source, SourceStatus,
+    Summary, Suppressed,
 };
 use crate::analyze::detectors::{About, Run, Status};
 use crate::analyze::{Analysis, finding, metrics};
 use crate::capture;
 use crate::geo;
+use crate::insight;
 use crate::report::charts::CHARTS;
 use crate::report::{CaptureIdentity, escape, format};
 
@@ -29,7 +31,15 @@ impl Report {
             capture: Capture::of(analysis, identity),
             summary: Summary::of(analysis, &findings),
             findings,
-            insights: Vec::new(),
+            insights: analysis.insights.iter().map(Insight::from).collect(),
+            suppressed: analysis
+                .suppressed
+                .iter()
+                .map(|suppressed| Suppressed {
+                    rule: suppressed.rule.clone(),
+                    finding: Finding::of(&suppressed.finding, &identity.file_name),
+                })
+                .collect(),
             detectors: analysis.runs.iter().map(Detector::from).collect(),
             metrics: Metrics::from(&analysis.metrics),
             charts: CHARTS.iter().map(|chart| Chart::of(chart.id, chart.title)).collect(),
@@ -166,6 +176,26 @@ impl Finding {
             attack: judgement.attack.iter().map(ToString::to_string).collect(),
             first_seen: first_us.into(),
             last_seen: last_us.into(),
+        }
+    }
+}
+
+impl From<&insight::Insight> for Insight {
+    fn from(insight: &insight::Insight) -> Self {
+        Self {
+            id: insight.id.clone(),
+            severity: insight.severity.into(),
+            confidence: insight.confidence.get(),
+            title: insight.title.clone(),
+            summary: insight.summary.clone(),
+            entities: Entities::from(&insight.entities),
+            attack: insight.attack.iter().map(ToString::to_string).collect(),
+            findings: insight.findings.clone(),
+            supports: insight.supports.clone(),
+            against: insight.against.clone(),
+            next_steps: insight.next_steps.clone(),
+            first_seen: insight.span_us.0.into(),
+            last_seen: insight.span_us.1.into(),
         }
     }
 }

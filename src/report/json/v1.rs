@@ -25,8 +25,10 @@ pub struct Report {
     pub summary: Summary,
     /// What the detectors found: worst first, then surest.
     pub findings: Vec<Finding>,
-    /// Findings joined into hypotheses; empty in this version of the program.
-    pub insights: Vec<Value>,
+    /// What the findings mean together: hypotheses, strongest first.
+    pub insights: Vec<Insight>,
+    /// Findings that an allow-list took out of `findings`.
+    pub suppressed: Vec<Suppressed>,
     /// Every detector, whether it ran or not.
     pub detectors: Vec<Detector>,
     /// The numbers of every section.
@@ -263,6 +265,46 @@ pub struct Measurement {
     pub unit: String,
     /// The threshold that it was held against; null where there is none.
     pub threshold: Option<f64>,
+}
+
+/// A hypothesis about what happened, made of findings.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Insight {
+    /// The same for the same capture.
+    pub id: String,
+    /// How bad, if true.
+    pub severity: Severity,
+    /// How sure, 0 to 1.
+    pub confidence: f64,
+    /// One line: what probably happened.
+    pub title: String,
+    /// A few sentences.
+    pub summary: String,
+    /// Whom and what it is about; what differs between its findings is null.
+    pub entities: Entities,
+    /// ATT&CK technique ids.
+    pub attack: Vec<String>,
+    /// Ids of the findings that it joins, strongest first.
+    pub findings: Vec<String>,
+    /// What speaks for it, in sentences.
+    pub supports: Vec<String>,
+    /// What speaks against it, in sentences.
+    pub against: Vec<String>,
+    /// What to look at next.
+    pub next_steps: Vec<String>,
+    /// First moment of its findings.
+    pub first_seen: Moment,
+    /// Last moment of its findings.
+    pub last_seen: Moment,
+}
+
+/// A finding that an allow-list names.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Suppressed {
+    /// The rule that took it out, as its author wrote it.
+    pub rule: String,
+    /// The finding as it would have been.
+    pub finding: Finding,
 }
 
 /// A detector and how its run ended.

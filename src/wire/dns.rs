@@ -1,5 +1,6 @@
 //! Names and the addresses that they were resolved to, from DNS responses.
 
+use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use simple_dns::rdata::RData;
@@ -111,7 +112,8 @@ fn text(name: &Name<'_>) -> Option<String> {
             match byte {
                 b'.' | b'\\' => text.extend(['\\', char::from(*byte)]),
                 byte if byte.is_ascii_graphic() => text.push(char::from(byte.to_ascii_lowercase())),
-                byte => text.push_str(&format!("\\{byte:03}")),
+                // Writing to a string cannot fail.
+                byte => drop(write!(text, "\\{byte:03}")),
             }
         }
     }

@@ -16,6 +16,7 @@
 //! | [`cli`] | one file per subcommand: arguments in, a sentence and an exit code out |
 //! | [`record`] | what the host gives (sockets, owners, process facts) and the loop that asks for it once a tick |
 //! | [`import`] | other tools' files, one importer each, into the same capture |
+//! | [`wire`] | what a packet's payload says: names in DNS answers and in TLS hellos |
 //! | [`capture`] | the file format: schema, rows, metadata, writer, reader |
 //! | [`geo`] | where an address is, from local databases |
 //! | [`analyze`] | the pass over a capture, its tables, the metrics, the detectors and their findings |
@@ -54,5 +55,6 @@ pub mod insight;
 mod parallel;
 pub mod record;
 pub mod report;
+pub mod wire;
 
 pub use error::{Error, Result};

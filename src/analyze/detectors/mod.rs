@@ -6,6 +6,7 @@
 
 pub mod beacon;
 pub mod isolation_forest;
+pub mod long_connection;
 pub mod port_scan;
 
 use polars::prelude::DataFrame;
@@ -24,6 +25,7 @@ use crate::{Result, parallel};
 pub const DETECTORS: &[Entry] = &[
     Entry::of::<beacon::Beacon>(),
     Entry::of::<port_scan::PortScan>(),
+    Entry::of::<long_connection::LongConnection>(),
     Entry::of::<isolation_forest::IsolationForest>(),
 ];
 

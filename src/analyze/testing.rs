@@ -30,7 +30,6 @@ pub(super) struct Conn {
     duration_s: f64,
     opened: bool,
     closed: bool,
-    exact: bool,
     state_since_s: Option<f64>,
     bytes: Option<(u64, u64)>,
     packets_sent: Option<u64>,
@@ -58,7 +57,6 @@ impl Conn {
             duration_s: 0.5,
             opened: true,
             closed: true,
-            exact: false,
             state_since_s: None,
             bytes: Some((500, 4_000)),
             packets_sent: None,
@@ -169,12 +167,6 @@ impl Conn {
     /// Segments sent, and those among them that were sent again.
     pub(super) fn segments(mut self, sent: u64, again: u32) -> Self {
         (self.packets_sent, self.retransmits) = (Some(sent), again);
-        self
-    }
-
-    /// Opened as an event says it, not as a tick saw it.
-    pub(super) fn exact(mut self) -> Self {
-        self.exact = true;
         self
     }
 
@@ -294,7 +286,7 @@ fn connections(conns: &[Conn], owners: &[(String, u32)], interval_s: f64) -> Dat
         "last_seen_us" => column(conns, |c| c.first_us() + (c.duration_s * 1e6) as i64),
         "duration_s" => column(conns, |c| c.duration_s),
         "opened_in_recording" => column(conns, |c| c.opened),
-        "start_is_exact" => column(conns, |c| c.exact),
+        "start_is_exact" => column(conns, |_| false),
         "closed_in_recording" => column(conns, |c| c.closed),
         "ticks" => column(conns, |c| 1 + (c.duration_s / interval_s) as u32),
         "bytes_sent" => column(conns, |c| c.bytes.map(|b| b.0)),

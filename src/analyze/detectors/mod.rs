@@ -9,6 +9,7 @@ pub mod exfiltration;
 pub mod isolation_forest;
 pub mod long_connection;
 pub mod port_scan;
+pub mod tcp_health;
 
 use polars::prelude::DataFrame;
 use schemars::JsonSchema;
@@ -28,6 +29,7 @@ pub const DETECTORS: &[Entry] = &[
     Entry::of::<port_scan::PortScan>(),
     Entry::of::<exfiltration::Exfiltration>(),
     Entry::of::<long_connection::LongConnection>(),
+    Entry::of::<tcp_health::TcpHealth>(),
     Entry::of::<isolation_forest::IsolationForest>(),
 ];
 

@@ -88,7 +88,7 @@ impl Detector for Exfiltration {
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
         let sockets = Sockets::of(context.tables)?;
-        if !sockets.is_empty() && sockets.iter().all(|socket| socket.recorded_sent.is_none()) {
+        if sockets.iter().all(|socket| socket.recorded_sent.is_none()) {
             return Ok(Outcome::Skipped("Needs byte counts, and this capture has none.".to_owned()));
         }
         let uploads = uploads::find(&sockets, context.tables, config)?;

@@ -83,7 +83,9 @@ impl Detector for LongConnection {
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
         let sockets = Sockets::of(context.tables)?;
         if context.tables.ticks < 2 {
-            return Ok(Outcome::Skipped("Needs at least two ticks to see that a connection stays.".to_owned()));
+            return Ok(Outcome::Skipped(
+                "Needs at least two ticks to see that a connection stays.".to_owned(),
+            ));
         }
         let totals = totals::of(&sockets);
         let long: Vec<&Total<'_>> = totals

@@ -210,19 +210,24 @@ fn measurements(upload: &Upload<'_>, config: &Thresholds) -> Vec<Measurement> {
 
 /// The pairs that sent most, by bytes sent.
 fn uploads_table(uploads: &[Upload<'_>], config: &Thresholds) -> Result<DataFrame> {
-    let listed = &uploads[..uploads.len().min(config.max_listed as usize)];
     fn column<T>(uploads: &[Upload<'_>], field: impl Fn(&Upload<'_>) -> T) -> Vec<T> {
         uploads.iter().map(field).collect()
     }
+    let listed = &uploads[..uploads.len().min(config.max_listed as usize)];
     Ok(df!(
         "source" => column(listed, |u| u.source.to_string()),
         "remote_addr" => column(listed, |u| u.addr.to_owned()),
         "connections" => column(listed, |u| u.rows.len() as u32),
         "sent" => column(listed, |u| u.sent),
         "received" => column(listed, |u| u.received),
-        "ratio" => column(listed, |u| u.ratio()),
+        "ratio" => column(listed, |u| round2(u.ratio())),
         "times_others" => column(listed, |u| u.times_others),
         "times_history" => column(listed, |u| u.times_history),
         "found" => column(listed, |u| u.meets(config)),
     )?)
+}
+
+/// Two digits are enough of a ratio.
+fn round2(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0
 }

@@ -90,7 +90,7 @@ impl Detector for LongConnection {
         let totals = totals::of(&sockets);
         let long: Vec<&Total<'_>> = totals
             .iter()
-            .filter(|total| total.longest_s >= config.min_duration_s || total.total_s >= config.min_total_s)
+            .filter(|total| total.longest_s >= config.min_duration_s || total.sum_s >= config.min_total_s)
             .collect();
         let findings = by_source(&long, config.max_separate as usize)
             .into_iter()
@@ -148,10 +148,10 @@ fn finding(sockets: &Sockets<'_>, together: &[&Total<'_>], config: &Thresholds) 
 
 fn severity(total: &Total<'_>) -> Severity {
     let leaves = total.is_beyond && total.pair.direction == Some("outbound");
-    let is_very_long = total.longest_s >= LADDER_S[3] || total.total_s >= RITA_TOTAL_S[2];
+    let is_very_long = total.longest_s >= LADDER_S[3] || total.sum_s >= RITA_TOTAL_S[2];
     if leaves && is_very_long {
         Severity::Medium
-    } else if total.longest_s >= LADDER_S[2] || total.total_s >= RITA_TOTAL_S[0] {
+    } else if total.longest_s >= LADDER_S[2] || total.sum_s >= RITA_TOTAL_S[0] {
         Severity::Low
     } else {
         Severity::Info
@@ -195,7 +195,7 @@ fn title(together: &[&Total<'_>]) -> String {
     if total.connections == 1 {
         return format!("{source} keeps a connection {preposition} {addr}{port} open for {at_least}{lasts}");
     }
-    let in_all = words::duration(total.total_s);
+    let in_all = words::duration(total.sum_s);
     format!(
         "{source} is connected {preposition} {addr}{port} for {at_least}{in_all} in {} connections",
         total.connections
@@ -229,7 +229,7 @@ fn explanation(together: &[&Total<'_>]) -> String {
 
 fn measurements(together: &[&Total<'_>], config: &Thresholds) -> Vec<Measurement> {
     let total = longest(together);
-    let most_in_all = together.iter().map(|total| total.total_s).fold(0.0, f64::max);
+    let most_in_all = together.iter().map(|total| total.sum_s).fold(0.0, f64::max);
     let mut all = vec![
         Measurement::of("longest connection", total.longest_s, "s").against(config.min_duration_s),
         Measurement::of("total of a pair", most_in_all, "s").against(config.min_total_s),
@@ -269,8 +269,8 @@ fn pairs_table(totals: &[Total<'_>]) -> Result<DataFrame> {
         "direction" => column(totals, |t| t.pair.direction.map(str::to_owned)),
         "connections" => column(totals, |t| t.connections as u32),
         "longest_s" => column(totals, |t| t.longest_s),
-        "total_s" => column(totals, |t| t.total_s),
+        "total_s" => column(totals, |t| t.sum_s),
         "is_open_ended" => column(totals, |t| t.is_longest_open_ended),
-        "score" => column(totals, |t| rita_score(t.total_s)),
+        "score" => column(totals, |t| rita_score(t.sum_s)),
     )?)
 }

@@ -1,4 +1,4 @@
-//! `tcp-health`: SYN floods, half-open pile-ups, CLOSE_WAIT leaks, reset storms, retransmission.
+//! `tcp-health`: SYN floods, half-open pile-ups, `CLOSE_WAIT` leaks, reset storms, retransmission.
 
 mod groups;
 mod slices;
@@ -25,9 +25,9 @@ pub struct TcpHealth;
 pub struct Thresholds {
     /// Half-open connections to one port, open at once or begun within `window_s`, that are too many.
     pub half_open: u32,
-    /// Sockets of one process in CLOSE_WAIT that are too many.
+    /// Sockets of one process in `CLOSE_WAIT` that are too many.
     pub close_wait: u32,
-    /// A socket in CLOSE_WAIT for less than this is only slow, in seconds.
+    /// A socket in `CLOSE_WAIT` for less than this is only slow, in seconds.
     pub close_wait_s: f64,
     /// Connections of one service reset within `window_s` that are a storm.
     pub resets: u32,

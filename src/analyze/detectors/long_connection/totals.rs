@@ -25,7 +25,7 @@ pub(super) struct Total<'a> {
     pub(super) longest_s: f64,
     /// The longest was there before the recording, or was still open when it ended.
     pub(super) is_longest_open_ended: bool,
-    pub(super) total_s: f64,
+    pub(super) sum_s: f64,
     /// Connections that were there before the recording and still open when it ended.
     pub(super) throughout: usize,
     pub(super) is_beyond: bool,
@@ -41,7 +41,7 @@ impl<'a> Total<'a> {
             connections: 0,
             longest_s: 0.0,
             is_longest_open_ended: false,
-            total_s: 0.0,
+            sum_s: 0.0,
             throughout: 0,
             is_beyond: false,
             bytes_sent: None,
@@ -57,7 +57,7 @@ impl<'a> Total<'a> {
     fn add(&mut self, row: usize, socket: &Socket<'a>) {
         self.rows.push(row);
         self.connections += 1;
-        self.total_s += socket.duration_s;
+        self.sum_s += socket.duration_s;
         if socket.duration_s > self.longest_s {
             self.longest_s = socket.duration_s;
             self.is_longest_open_ended = !socket.opened_in_recording || !socket.closed_in_recording;

@@ -52,7 +52,7 @@ pub(super) fn of<'a>(
     window_s: f64,
     config: &Thresholds,
 ) -> Result<Vec<Series<'a>>> {
-    let window_us = ((window_s * 1e6) as i64).max(1);
+    let width_us = ((window_s * 1e6) as i64).max(1);
     let mut connections: BTreeMap<Subject<'a>, Vec<(usize, i64, i64)>> = BTreeMap::new();
     let mut opened: BTreeMap<Subject<'a>, Vec<(i64, f64)>> = BTreeMap::new();
     let mut names = Names::default();
@@ -68,10 +68,10 @@ pub(super) fn of<'a>(
             }
         }
     }
-    let slices_us = window_us.max(tables.bin_width_us.max(1));
+    let slices_us = width_us.max(tables.bin_width_us.max(1));
     let moved = names.moved(tables)?;
     let opened =
-        opened.into_iter().map(|(subject, moments)| (Metric::Connections, subject, window_us, moments));
+        opened.into_iter().map(|(subject, moments)| (Metric::Connections, subject, width_us, moments));
     let moved = moved.into_iter().map(|(subject, moments)| (Metric::Bytes, subject, slices_us, moments));
     let mut all = Vec::new();
     for (metric, subject, window_us, moments) in opened.chain(moved) {

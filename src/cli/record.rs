@@ -32,10 +32,10 @@ pub(super) struct Arguments {
     /// Sign the capture with this Ed25519 key (`netrec verify --new-key` makes one)
     #[arg(long, value_name = "KEY")]
     sign: Option<PathBuf>,
-    /// Count what goes over UDP, from the headers of packets (Linux; needs CAP_NET_RAW)
+    /// Count what goes over UDP, from the headers of packets (Linux, as root)
     #[arg(long)]
     udp_bytes: bool,
-    /// Name remotes, from DNS answers and TLS server names in packets (Linux; needs CAP_NET_RAW)
+    /// Name remotes, from DNS answers and TLS server names in packets (Linux, as root)
     #[arg(long)]
     names: bool,
 }

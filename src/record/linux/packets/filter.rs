@@ -79,7 +79,9 @@ fn v6(wanted: Wanted) -> Program {
         [vec![load(BPF_B | BPF_ABS, 6)], when(UDP, udp), when(TCP, tcp), when(FRAGMENT, first_fragment)]
             .concat();
     // Rare, and so left to the reader.
-    OTHER_HEADERS.iter().for_each(|kind| program.extend(when(*kind, headers.clone())));
+    for kind in OTHER_HEADERS {
+        program.extend(when(kind, headers.clone()));
+    }
     program.extend(drop_it());
     program
 }

@@ -47,13 +47,11 @@ impl Sockets {
             let (Some(netns), true) = (row.netns, row.protocol == Protocol::Udp) else { continue };
             let local = (row.local_addr, row.local_port);
             let place = match row.remote {
-                Some(remote) => sockets.connected.entry((netns, local, remote)),
-                None => {
-                    sockets.bound.entry((netns, local)).and_modify(|one| *one = None).or_insert(Some(index));
-                    continue;
-                }
+                Some(remote) => sockets.connected.entry((netns, local, remote)).or_insert(Some(index)),
+                None => sockets.bound.entry((netns, local)).or_insert(Some(index)),
             };
-            place.and_modify(|one| *one = None).or_insert(Some(index));
+            // There was one already.
+            *place = place.filter(|one| *one == index);
         }
         sockets
     }

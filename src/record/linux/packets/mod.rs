@@ -211,14 +211,12 @@ impl Packets {
     }
 
     fn udp_detail(&self, seen: &Seen) -> String {
-        let mut detail =
-            "payload and datagrams of each UDP socket and remote, counted from packets since the \
-                          recording began"
-                .to_owned();
+        let mut parts = vec![
+            "payload and datagrams of each UDP socket and remote, counted from packets since the recording began"
+                .to_owned(),
+        ];
         let mut add = |packets: u64, bytes: u64, what: &str| {
-            if packets > 0 {
-                detail.push_str(&format!("; {packets} datagrams ({bytes} bytes) {what}"));
-            }
+            parts.extend((packets > 0).then(|| format!("{packets} datagrams ({bytes} bytes) {what}")));
         };
         let Stray { without_socket, ambiguous } = self.stray;
         add(
@@ -229,10 +227,9 @@ impl Packets {
         add(ambiguous.packets, ambiguous.bytes, "could be of several sockets that share a port");
         let crowded_out = seen.flows.crowded_out;
         add(crowded_out.packets, crowded_out.bytes, "had too many remotes to be told apart");
-        if seen.fragmented > 0 {
-            detail.push_str(&format!("; {} datagrams came in fragments", seen.fragmented));
-        }
-        detail
+        let fragmented = seen.fragmented;
+        parts.extend((fragmented > 0).then(|| format!("{fragmented} datagrams came in fragments")));
+        parts.join("; ")
     }
 
     fn end(&mut self) {
@@ -245,14 +242,12 @@ impl Packets {
 }
 
 fn names_detail(names: &Names) -> String {
-    let mut detail = format!(
-        "{} addresses in DNS answers and {} TLS server names were read",
-        names.answered, names.greeted
-    );
-    if names.cut_short > 0 {
-        detail.push_str(&format!("; {} hellos lay in several packets, and were not read", names.cut_short));
+    let (answered, greeted) = (names.answered, names.greeted);
+    let read = format!("{answered} addresses in DNS answers and {greeted} TLS server names were read");
+    match names.cut_short {
+        0 => read,
+        cut => format!("{read}; {cut} hellos lay in several packets, and were not read"),
     }
-    detail
 }
 
 impl Drop for Packets {

@@ -11,6 +11,9 @@ const V6_BYTES: usize = 40;
 /// Most headers between IPv6's and the transport's that are followed.
 const MOST_HEADERS: usize = 8;
 
+/// Bits of a fragment's offset in an IPv4 header.
+const V4_OFFSET: u16 = 0x1fff;
+
 const TCP: u8 = libc::IPPROTO_TCP as u8;
 const UDP: u8 = libc::IPPROTO_UDP as u8;
 const FRAGMENT: u8 = libc::IPPROTO_FRAGMENT as u8;
@@ -82,7 +85,7 @@ fn datagram(header: &[u8], left: usize, fragment: bool) -> Option<Content<'_>> {
 fn v4(bytes: &[u8]) -> Option<Network> {
     let fragment = u16::from_be_bytes(piece(bytes, 6)?);
     // An offset: the ports were in the first one.
-    (fragment & 0x1fff == 0).then_some(())?;
+    (fragment & V4_OFFSET).eq(&0).then_some(())?;
     Some(Network {
         source: Ipv4Addr::from(piece::<4>(bytes, 12)?).into(),
         destination: Ipv4Addr::from(piece::<4>(bytes, 16)?).into(),

@@ -219,6 +219,10 @@ impl Mapping {
     }
 
     /// Whose the block at this offset is.
+    #[allow(
+        clippy::cast_ptr_alignment,
+        reason = "a mapping begins at a page, and a block at a multiple of 8"
+    )]
     fn status(&self, start: usize) -> &AtomicU32 {
         let at = start + std::mem::offset_of!(tpacket_block_desc, hdr);
         debug_assert!(at + size_of::<AtomicU32>() <= self.bytes, "a block beyond the ring");

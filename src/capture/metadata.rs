@@ -53,8 +53,15 @@ pub struct Metadata {
     pub rows: u64,
     /// Addresses of the host during the recording, needed for the direction of connections.
     pub host_addresses: Vec<String>,
-    /// For imports: the file that was imported.
+    /// For imports: the file that was imported, of several the first.
     pub import: Option<ImportSource>,
+    /// For imports: every file that was imported.
+    #[serde(default)]
+    pub imports: Vec<ImportSource>,
+    /// For imports, which may hold many hosts: the networks that count as inside, given by the
+    /// files or by whoever imported them; empty for the private ones.
+    #[serde(default)]
+    pub inside: Vec<String>,
     /// In words: that the recording did not end by itself, or that part of the file is damaged,
     /// and what is there; null for a capture that is whole.
     pub recovered: Option<String>,
@@ -83,12 +90,12 @@ pub enum SourceStatus {
     Missing,
 }
 
-/// The file from which a capture was imported.
+/// A file from which a capture was imported.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ImportSource {
     /// Name of the file.
     pub file: String,
-    /// Its format: `zeek`, `pcap`.
+    /// Its format: `zeek`, `eve`, `ss`, `pcap`.
     pub format: String,
     /// SHA-256 of its bytes, in hexadecimal.
     pub sha256: String,
@@ -134,6 +141,12 @@ impl Metadata {
     pub fn duration_s(&self) -> f64 {
         let mono_ns = self.end_mono_ns - self.start_mono_ns;
         if mono_ns > 0 { mono_ns as f64 / 1e9 } else { (self.end_us - self.start_us).max(0) as f64 / 1e6 }
+    }
+
+    /// Whether connections that lived between two ticks are in it too: a source of events ran, or
+    /// what was imported tells of every connection and not of moments.
+    pub fn sees_between_ticks(&self) -> bool {
+        self.events_lost.is_some() || self.import.as_ref().is_some_and(|import| import.format != "ss")
     }
 
     /// Whether the recording missed something that it set out to see.

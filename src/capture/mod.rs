@@ -32,7 +32,7 @@ pub use digest::Digest;
 pub use evidence::{Evidence, GroupHash};
 pub use growing::Finished;
 pub use keys::{PublicKey, SigningKey};
-pub use metadata::{Metadata, SourceReport, SourceStatus};
+pub use metadata::{ImportSource, Metadata, SourceReport, SourceStatus};
 pub use reader::CaptureFile;
 pub use recover::set_aside;
 pub use row::{Counters, Kind, Owner, OwnerSource, Protocol, Row, TcpState};

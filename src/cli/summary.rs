@@ -42,7 +42,7 @@ fn completeness(analysis: &Analysis) -> String {
     let spots = match completeness.blind_spots.as_slice() {
         [] => String::new(),
         [only] => format!("; {only}"),
-        [first, others @ ..] => format!("; {first} (and {} more in the report)", others.len()),
+        [first, ..] => format!("; {} blind spots: {first}", completeness.blind_spots.len()),
     };
     format!(
         "complete   {state}, {}, {} late{spots}",
@@ -134,7 +134,7 @@ mod tests {
         let lines = lines_of(&analysis);
         assert!(lines.len() <= 10, "{lines:#?}");
         assert!(lines.iter().all(|line| line.chars().count() <= WIDTH));
-        assert!(lines[0].contains("connections") && lines[1].contains("more in the report"), "{lines:#?}");
+        assert!(lines[0].contains("connections") && lines[1].contains("20 blind spots"), "{lines:#?}");
         assert!(lines.last().is_some_and(|line| line.ends_with("/tmp/r/report.html")));
     }
 

@@ -10,8 +10,8 @@ use super::json::v1::{Detector, DetectorStatus, Finding, Insight, Report, Severi
 use super::{escape, format};
 
 /// Findings and sentences that are shown; the rest is counted.
-const MOST_FINDINGS: usize = 6;
-const MOST_BLIND_SPOTS: usize = 6;
+const MOST_FINDINGS: usize = 4;
+const MOST_BLIND_SPOTS: usize = 5;
 const MOST_INSIGHTS: usize = 3;
 /// Longest text in a code span, in characters.
 const MOST_CHARS: usize = 160;

@@ -111,8 +111,7 @@ impl Entry {
     fn port_holds(&self, subject: &Subject<'_>) -> bool {
         let is_inbound = subject.connections.iter().any(|s| s.direction == Some("inbound"));
         let entities = &subject.finding.judgement.entities;
-        let common =
-            if is_inbound { entities.local_port } else { entities.remote_port.or(entities.local_port) };
+        let common = if is_inbound { entities.local_port } else { entities.remote_port };
         let holds = |port: u16| any(&self.port, |ports| ports.contains(port));
         self.port.is_empty() || subject.all(common, |s| s.service_port().or(Some(s.local_port)), holds)
     }

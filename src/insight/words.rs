@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use sha2::{Digest, Sha256};
 
 use super::case::{Case, Member};
+use super::fact::Fact;
 use super::hypothesis::Joins;
 use super::{Insight, Step, score};
 use crate::analyze::finding::{Entities, Finding};
@@ -97,17 +98,17 @@ fn who(case: &Case<'_>, entities: &Entities) -> String {
 }
 
 fn destination(case: &Case<'_>, entities: &Entities) -> String {
-    match (&entities.remote_addr, entities.remote_port) {
-        (Some(addr), port) => {
-            let name = entities.remote_name.as_ref().map_or_else(String::new, |name| format!(" ({name})"));
-            let port = port.map_or_else(String::new, |port| format!(" port {port}"));
-            format!("{addr}{name}{port}")
-        }
-        (None, _) => {
-            let all: BTreeSet<&str> = case.facts().filter_map(|fact| fact.destination()).collect();
-            if all.is_empty() { "several addresses".to_owned() } else { format!("{} addresses", all.len()) }
-        }
-    }
+    let Some(addr) = &entities.remote_addr else {
+        let all: BTreeSet<&str> = case.facts().filter_map(Fact::destination).collect();
+        return if all.is_empty() {
+            "several addresses".to_owned()
+        } else {
+            format!("{} addresses", all.len())
+        };
+    };
+    let name = entities.remote_name.as_ref().map_or_else(String::new, |name| format!(" ({name})"));
+    let port = entities.remote_port.map_or_else(String::new, |port| format!(" port {port}"));
+    format!("{addr}{name}{port}")
 }
 
 fn attack(case: &Case<'_>) -> Vec<&'static str> {

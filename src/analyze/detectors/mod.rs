@@ -5,6 +5,7 @@
 //! words stand in `netrec explain`, in the report and in the README.
 
 pub mod beacon;
+pub mod burst;
 pub mod exfiltration;
 pub mod isolation_forest;
 pub mod long_connection;
@@ -29,6 +30,7 @@ use crate::{Result, parallel};
 pub const DETECTORS: &[Entry] = &[
     Entry::of::<beacon::Beacon>(),
     Entry::of::<port_scan::PortScan>(),
+    Entry::of::<burst::Burst>(),
     Entry::of::<exfiltration::Exfiltration>(),
     Entry::of::<long_connection::LongConnection>(),
     Entry::of::<tcp_health::TcpHealth>(),

@@ -27,8 +27,7 @@ const LEFT_OUT: &str = "… (in tables/connections.csv)";
 /// Columns that say only in which row of another table something is.
 const ROW_NUMBERS: [&str; 2] = ["process", "endpoint"];
 /// What the table of processes adds.
-const OF_PROCESS: [&str; 7] =
-    ["exe", "cmdline", "username", "uid", "parent_name", "container", "exe_sha256"];
+const OF_PROCESS: [&str; 7] = ["exe", "cmdline", "username", "uid", "parent_name", "container", "exe_sha256"];
 /// What the table of remote addresses adds.
 const OF_ENDPOINT: [&str; 2] = ["city", "as_organization"];
 
@@ -55,13 +54,24 @@ pub(super) struct Column {
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub(super) enum Cells {
     /// Numbers of words; −1 is null.
-    Text { words: Vec<String>, cells: Vec<i32> },
+    Text {
+        words: Vec<String>,
+        cells: Vec<i32>,
+    },
     /// Numbers too large for a script, as text.
-    Id { cells: Vec<Option<String>> },
-    Number { cells: Vec<Option<Number>> },
-    Flag { cells: Vec<Option<u8>> },
+    Id {
+        cells: Vec<Option<String>>,
+    },
+    Number {
+        cells: Vec<Option<Number>>,
+    },
+    Flag {
+        cells: Vec<Option<u8>>,
+    },
     /// µs since the origin.
-    Moment { cells: Vec<Option<i64>> },
+    Moment {
+        cells: Vec<Option<i64>>,
+    },
 }
 
 /// A number without digits that nobody needs.
@@ -133,7 +143,8 @@ impl Connections {
             ("endpoint", &tables.endpoints, OF_ENDPOINT.as_slice()),
         ] {
             let Ok(keys) = Numbers::<UInt32Type>::of(frame, key) else { continue };
-            let rows: Vec<_> = selection.rows.iter().map(|row| keys.get(*row).map(|key| key as usize)).collect();
+            let rows: Vec<_> =
+                selection.rows.iter().map(|row| keys.get(*row).map(|key| key as usize)).collect();
             for series in names.iter().filter_map(|name| other.column(name).ok()) {
                 columns.extend(column(other, series, &rows, origin_us, &mut room)?);
             }
@@ -286,7 +297,8 @@ mod tests {
         let frame = df!("name" => &names).unwrap();
         let rows: Vec<_> = (0..100).map(Some).collect();
         let mut room = 50 * 210;
-        let Cells::Text { words, cells } = texts(&Words::of(&frame, "name").unwrap(), &rows, &mut room) else {
+        let Cells::Text { words, cells } = texts(&Words::of(&frame, "name").unwrap(), &rows, &mut room)
+        else {
             panic!()
         };
         assert!(words.len() > 40 && words.len() < 60, "{}", words.len());

@@ -84,7 +84,11 @@ impl Slices {
             width: tables.bin_width_us.max(1),
             open: counts(frame, "open_connections"),
             opened: counts(frame, "opened"),
-            bytes: sent.iter().zip(&received).map(|(sent, received)| sent.saturating_add(*received)).collect(),
+            bytes: sent
+                .iter()
+                .zip(&received)
+                .map(|(sent, received)| sent.saturating_add(*received))
+                .collect(),
         })
     }
 }

@@ -132,11 +132,7 @@ pub(super) struct Link {
 
 impl From<&Finding> for Link {
     fn from(finding: &Finding) -> Self {
-        Self {
-            id: finding.id.clone(),
-            severity: name_of(finding.severity),
-            title: finding.title.clone(),
-        }
+        Self { id: finding.id.clone(), severity: name_of(finding.severity), title: finding.title.clone() }
     }
 }
 

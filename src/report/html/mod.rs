@@ -236,14 +236,17 @@ mod tests {
     #[test]
     fn nothing_is_loaded_and_nothing_can_run() {
         let html = rendered(&fixture::analysis());
-        for rule in ["default-src 'none'", "style-src 'sha256-", "script-src 'sha256-", "connect-src 'none'"] {
+        for rule in ["default-src 'none'", "style-src 'sha256-", "script-src 'sha256-", "connect-src 'none'"]
+        {
             assert!(html.contains(rule), "{rule}");
         }
         for tag in ["<link", "<iframe", "<object", "<base", "<form", "@import", "url(", " style=", " onload="]
         {
             assert!(!html.replace(SCRIPT, "").contains(tag), "{tag}");
         }
-        for call in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "fetch(", "XMLHttp"] {
+        for call in
+            ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "fetch(", "XMLHttp"]
+        {
             assert!(!SCRIPT.contains(call), "{call}");
         }
         let sources: Vec<_> = html.split(" src=\"").skip(1).collect();

@@ -5,10 +5,10 @@ use super::view::{Fact, Image, Table, or_unknown};
 use crate::report::Section;
 use crate::report::charts::Picture;
 use crate::report::format::{self, bytes, bytes_per_s, count, ratio_percent, seconds};
-use crate::report::json::v1::Finding;
 use crate::report::json::metrics::{
     Bandwidth, Distribution, Geography, Metrics, Overview, ProcessLoad, ProtocolEfficiency, Share, Tcp,
 };
+use crate::report::json::v1::Finding;
 
 /// A section of the page, as the template shows it.
 pub(super) struct SectionView {

@@ -53,6 +53,13 @@ function connectionList(there) {
   return element("table", {}, element("thead", {}, headings), element("tbody", {}, ...most.map(line)));
 }
 
+/** What the time line shows, in its colours. */
+function legend() {
+  const entry = (name, text) => [element("i", { class: `swatch ${name}` }), ` ${text} `];
+  const bytesShown = data.slices.bytes.length > 0 ? entry("moved", "bytes") : [];
+  return element("span", { class: "meta" }, " ", ...entry("open", "connections"), ...bytesShown, ...entry("mark", "findings"));
+}
+
 function drawMoment(names) {
   if (!["slice", "range", "section"].some((name) => names.has(name))) return;
   const slices = lookedAt();
@@ -60,8 +67,7 @@ function drawMoment(names) {
   const box = byId("moment");
   box.hidden = slices === null;
   if (slices === null) {
-    const most = Math.max(...data.slices.open, 0);
-    byId("moment-line").textContent = `Whole recording · at most ${plural(most, "connection")} open at once · ${plural(data.findings.length, "finding")} marked`;
+    byId("moment-line").replaceChildren(element("b", {}, "Whole recording"), legend());
     return;
   }
   const there = connectionsIn(...slices);

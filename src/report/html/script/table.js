@@ -160,7 +160,6 @@ function drawTable(names) {
 function startTable() {
   for (const id of ["filter", "query-help", "pager"]) byId(id).hidden = false;
   tableBox.querySelector("caption").textContent = "Connections and listening sockets";
-  byId("filter").addEventListener("submit", (event) => event.preventDefault());
   byId("query").addEventListener("input", (event) => update({ query: event.target.value, page: 0 }));
   byId("wide").addEventListener("change", (event) => update({ isWide: event.target.checked }));
   byId("first").addEventListener("click", () => update({ page: 0 }));

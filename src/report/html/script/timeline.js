@@ -1,7 +1,7 @@
 // The time line: what was open, what moved, and the findings as marks, over the whole recording.
 //
 //   ▂▂ ▂▂▂▂▂▂▂      ▂▂      findings, worst at the top
-//   ▁▂▃▅▇▅▃▂▁▁▂▃▅▇█▇▅▃      open connections (area), bytes (line)
+//   ▁▂▃▅▇▅▃▂▁▁▂▃▅▇█▇▅▃      connections (area, square root), bytes (line, logarithm)
 //   10:00   10:05   10:10   the scale; a drag here is a range
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -59,8 +59,10 @@ function steps(numbers, scale) {
 }
 
 function drawActivity() {
-  const open = steps(data.slices.open, (number) => number);
-  plot.append(shape("path", { class: "open", d: `M0 ${PLOT_BOTTOM}${open}V${PLOT_BOTTOM}Z` }));
+  // Open at a tick or opened between two, whichever is more: a scan is over before the next tick.
+  const busy = data.slices.open.map((open, slice) => Math.max(open, data.slices.opened[slice] ?? 0));
+  const area = steps(busy, Math.sqrt);
+  plot.append(shape("path", { class: "open", d: `M0 ${PLOT_BOTTOM}${area}V${PLOT_BOTTOM}Z` }));
   if (data.slices.bytes.some((number) => number > 0)) {
     const moved = steps(data.slices.bytes, (number) => Math.log1p(number));
     plot.append(shape("path", { class: "moved", d: `M0 ${PLOT_BOTTOM}${moved}` }));

@@ -11,6 +11,7 @@ pub mod finding;
 pub mod metrics;
 pub mod model;
 pub mod pass;
+pub mod processes;
 pub mod scope;
 pub mod sockets;
 pub mod stats;

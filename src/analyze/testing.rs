@@ -11,8 +11,17 @@ pub(super) const START_US: i64 = 1_700_000_000_000_000;
 /// A capture of a test: some connections and a length.
 pub(super) struct Capture {
     conns: Vec<Conn>,
+    facts: Vec<(u32, Facts)>,
     seconds: i64,
     interval_s: f64,
+}
+
+/// What is known of a process besides its name; by default an installed program of its name.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Facts {
+    pub(super) exe: Option<&'static str>,
+    pub(super) cmdline: Option<&'static str>,
+    pub(super) parent_name: Option<&'static str>,
 }
 
 /// One connection, with what is usual filled in: TCP, outbound, established, opened and
@@ -152,6 +161,18 @@ impl Conn {
         self
     }
 
+    /// Bound to this local address.
+    pub(super) fn on(mut self, addr: &str) -> Self {
+        addr.clone_into(&mut self.local.0);
+        self
+    }
+
+    /// Not there yet when the recording began.
+    pub(super) fn opened(mut self) -> Self {
+        self.opened = true;
+        self
+    }
+
     /// There before the recording began, and still there when it ended.
     pub(super) fn standing(mut self) -> Self {
         (self.opened, self.closed) = (false, false);
@@ -165,11 +186,17 @@ impl Conn {
 
 impl Capture {
     pub(super) fn new(seconds: i64) -> Self {
-        Self { conns: Vec::new(), seconds, interval_s: 1.0 }
+        Self { conns: Vec::new(), facts: Vec::new(), seconds, interval_s: 1.0 }
     }
 
     pub(super) fn add(&mut self, conn: Conn) -> &mut Self {
         self.conns.push(conn);
+        self
+    }
+
+    /// Says what is known of the process of this pid.
+    pub(super) fn process(&mut self, pid: u32, facts: Facts) -> &mut Self {
+        self.facts.push((pid, facts));
         self
     }
 
@@ -180,7 +207,7 @@ impl Capture {
         let owners = self.owners();
         Tables {
             connections: connections(&conns, &owners, self.interval_s),
-            processes: processes(&owners),
+            processes: processes(&owners, &self.facts),
             endpoints: DataFrame::empty(),
             pairs: DataFrame::empty(),
             time_bins: DataFrame::empty(),
@@ -257,11 +284,19 @@ fn connections(conns: &[Conn], owners: &[(String, u32)], interval_s: f64) -> Dat
     .unwrap()
 }
 
-fn processes(owners: &[(String, u32)]) -> DataFrame {
+fn processes(owners: &[(String, u32)], facts: &[(u32, Facts)]) -> DataFrame {
     let text = |prefix: &str| owners.iter().map(|o| Some(format!("{prefix}{}", o.0))).collect::<Vec<_>>();
+    let of = |pid: u32| facts.iter().find(|known| known.0 == pid).map(|known| known.1).unwrap_or_default();
+    let told = |prefix: &str, field: fn(Facts) -> Option<&'static str>| {
+        let told = owners.iter().map(|owner| field(of(owner.1)).map(str::to_owned));
+        told.zip(text(prefix)).map(|(told, usual)| told.or(usual)).collect::<Vec<_>>()
+    };
     df!(
-        "exe" => text("/usr/bin/"),
-        "cmdline" => text(""),
+        "pid" => owners.iter().map(|owner| Some(owner.1)).collect::<Vec<_>>(),
+        "process_name" => text(""),
+        "exe" => told("/usr/bin/", |facts| facts.exe),
+        "cmdline" => told("", |facts| facts.cmdline),
+        "parent_name" => owners.iter().map(|owner| of(owner.1).parent_name).collect::<Vec<_>>(),
         "username" => text("user-of-"),
         "container" => vec![None::<String>; owners.len()],
     )

@@ -7,6 +7,7 @@
 pub mod beacon;
 pub mod isolation_forest;
 pub mod port_scan;
+pub mod process;
 
 use polars::prelude::DataFrame;
 use schemars::JsonSchema;
@@ -24,6 +25,7 @@ use crate::{Result, parallel};
 pub const DETECTORS: &[Entry] = &[
     Entry::of::<beacon::Beacon>(),
     Entry::of::<port_scan::PortScan>(),
+    Entry::of::<process::ProcessLook>(),
     Entry::of::<isolation_forest::IsolationForest>(),
 ];
 

@@ -19,6 +19,7 @@ pub mod tables;
 #[cfg(test)]
 mod testing;
 pub mod view;
+pub mod words;
 
 use std::thread;
 

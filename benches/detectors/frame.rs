@@ -182,7 +182,8 @@ fn process(number: usize, name: TextId) -> Process {
 /// Runs a detector as it is by default.
 pub(crate) fn run(detector: &str, tables: &Tables) -> Output {
     let entry = Entry::find(detector).unwrap_or_else(|| panic!("no detector {detector}"));
-    match (entry.run)(&Context { tables, seed: 1 }, &Config::default()) {
+    let (metadata, config) = (Metadata::default(), Config::default());
+    match (entry.run)(&Context::of(tables, &metadata, &config), &config) {
         Ok(Outcome::Ran(output)) => output,
         Ok(Outcome::Skipped(_)) => Output::default(),
         Err(error) => panic!("{detector} failed: {error}"),

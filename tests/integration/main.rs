@@ -16,3 +16,4 @@ mod record;
 mod report;
 mod runner;
 mod scene;
+mod zeek_oracle;

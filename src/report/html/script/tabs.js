@@ -29,14 +29,26 @@ function followAddress() {
   openSectionOf(byId(id) ?? panels[0]);
 }
 
+/** Follows a tab's link, and keeps the focus on it: the browser would take it to the section. */
+function openTab(tab) {
+  if (location.hash !== tab.hash) history.pushState(null, "", tab.hash);
+  followAddress();
+  tab.focus();
+}
+
+function openByClick(event) {
+  const tab = event.target.closest("a");
+  if (tab === null || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  openTab(tab);
+}
+
 function moveFocus(event) {
   const index = tabs.indexOf(document.activeElement);
   const next = { ArrowRight: index + 1, ArrowLeft: index - 1, Home: 0, End: tabs.length - 1 }[event.key];
   if (next === undefined || index < 0) return;
   event.preventDefault();
-  const tab = tabs[(next + tabs.length) % tabs.length];
-  tab.focus();
-  tab.click();
+  openTab(tabs[(next + tabs.length) % tabs.length]);
 }
 
 function startTabs() {
@@ -47,6 +59,7 @@ function startTabs() {
     panels[index].setAttribute("role", "tabpanel");
     panels[index].setAttribute("aria-labelledby", tab.id);
   });
+  byId("tabs").addEventListener("click", openByClick);
   byId("tabs").addEventListener("keydown", moveFocus);
   window.addEventListener("hashchange", followAddress);
   followAddress();

@@ -13,6 +13,7 @@ pub mod knowledge;
 pub mod metrics;
 pub mod model;
 pub mod pass;
+pub mod processes;
 pub mod scope;
 pub mod sockets;
 pub mod stats;

@@ -13,8 +13,17 @@ pub(super) const START_US: i64 = 1_700_000_000_000_000;
 /// A capture of a test: some connections and a length.
 pub(super) struct Capture {
     conns: Vec<Conn>,
+    facts: Vec<(u32, Facts)>,
     seconds: i64,
     interval_s: f64,
+}
+
+/// What is known of a process besides its name; by default an installed program of its name.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Facts {
+    pub(super) exe: Option<&'static str>,
+    pub(super) cmdline: Option<&'static str>,
+    pub(super) parent_name: Option<&'static str>,
 }
 
 /// One connection, with what is usual filled in: TCP, outbound, established, opened and
@@ -160,6 +169,18 @@ impl Conn {
         self
     }
 
+    /// Bound to this local address.
+    pub(super) fn on(mut self, addr: &str) -> Self {
+        addr.clone_into(&mut self.local.0);
+        self
+    }
+
+    /// Not there yet when the recording began.
+    pub(super) fn opened(mut self) -> Self {
+        self.opened = true;
+        self
+    }
+
     /// In its last state since this second of the recording.
     pub(super) fn in_last_state_since(mut self, second: f64) -> Self {
         self.state_since_s = Some(second);
@@ -200,11 +221,17 @@ impl Conn {
 
 impl Capture {
     pub(super) fn new(seconds: i64) -> Self {
-        Self { conns: Vec::new(), seconds, interval_s: 1.0 }
+        Self { conns: Vec::new(), facts: Vec::new(), seconds, interval_s: 1.0 }
     }
 
     pub(super) fn add(&mut self, conn: Conn) -> &mut Self {
         self.conns.push(conn);
+        self
+    }
+
+    /// Says what is known of the process of this pid.
+    pub(super) fn process(&mut self, pid: u32, facts: Facts) -> &mut Self {
+        self.facts.push((pid, facts));
         self
     }
 
@@ -216,7 +243,7 @@ impl Capture {
         let addresses = addresses(&conns);
         Tables {
             connections: connections(&conns, &owners, self.interval_s),
-            processes: processes(&owners),
+            processes: processes(&owners, &self.facts),
             endpoints: DataFrame::empty(),
             pairs: DataFrame::empty(),
             time_bins: DataFrame::empty(),
@@ -341,11 +368,19 @@ fn bins_by(key: &str, conns: &[Conn], seconds: i64, number: impl Fn(&Conn) -> Op
     .unwrap()
 }
 
-fn processes(owners: &[(String, u32)]) -> DataFrame {
+fn processes(owners: &[(String, u32)], facts: &[(u32, Facts)]) -> DataFrame {
     let text = |prefix: &str| owners.iter().map(|o| Some(format!("{prefix}{}", o.0))).collect::<Vec<_>>();
+    let of = |pid: u32| facts.iter().find(|known| known.0 == pid).map(|known| known.1).unwrap_or_default();
+    let told = |prefix: &str, field: fn(Facts) -> Option<&'static str>| {
+        let told = owners.iter().map(|owner| field(of(owner.1)).map(str::to_owned));
+        told.zip(text(prefix)).map(|(told, usual)| told.or(usual)).collect::<Vec<_>>()
+    };
     df!(
-        "exe" => text("/usr/bin/"),
-        "cmdline" => text(""),
+        "pid" => owners.iter().map(|owner| Some(owner.1)).collect::<Vec<_>>(),
+        "process_name" => text(""),
+        "exe" => told("/usr/bin/", |facts| facts.exe),
+        "cmdline" => told("", |facts| facts.cmdline),
+        "parent_name" => owners.iter().map(|owner| of(owner.1).parent_name).collect::<Vec<_>>(),
         "username" => text("user-of-"),
         "container" => vec![None::<String>; owners.len()],
     )

@@ -10,6 +10,7 @@ pub mod exfiltration;
 pub mod isolation_forest;
 pub mod long_connection;
 pub mod port_scan;
+pub mod process;
 pub mod tcp_health;
 
 use polars::prelude::DataFrame;
@@ -30,6 +31,7 @@ use crate::{Result, parallel};
 pub const DETECTORS: &[Entry] = &[
     Entry::of::<beacon::Beacon>(),
     Entry::of::<port_scan::PortScan>(),
+    Entry::of::<process::ProcessLook>(),
     Entry::of::<burst::Burst>(),
     Entry::of::<exfiltration::Exfiltration>(),
     Entry::of::<long_connection::LongConnection>(),

@@ -183,7 +183,7 @@ fn a_flood_is_bounded_counted_and_spares_what_is_established() {
     let rows = scene.end();
     let opened = rows.iter().filter(|row| row.kind == Kind::Opened).count();
     assert_eq!(opened, 10_001, "each attempt is in the capture");
-    let established = rows.iter().filter(|row| row.local_addr == IpAddr::V4(CLIENT.0)).next_back().unwrap();
+    let established = rows.iter().rfind(|row| row.local_addr == IpAddr::V4(CLIENT.0)).unwrap();
     assert_eq!(established.counters.bytes_sent, Some(10));
 }
 

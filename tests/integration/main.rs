@@ -9,6 +9,7 @@ mod crash;
 mod evidence;
 mod fixture;
 mod geo;
+mod import_pcap;
 mod metrics;
 #[cfg(target_os = "linux")]
 mod packets;

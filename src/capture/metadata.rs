@@ -1,6 +1,7 @@
 //! What a capture says about itself: where, when, how, and what it could not see.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -149,7 +150,12 @@ pub fn published_fields() -> Value {
 }
 
 /// Every field, and whether it is a plain string and so stands in the file without quotes.
-fn known_fields() -> BTreeMap<String, bool> {
+fn known_fields() -> &'static BTreeMap<String, bool> {
+    static KNOWN: OnceLock<BTreeMap<String, bool>> = OnceLock::new();
+    KNOWN.get_or_init(list_fields)
+}
+
+fn list_fields() -> BTreeMap<String, bool> {
     let Value::Object(properties) = published_fields() else { return BTreeMap::new() };
     let is_text = |schema: &Value| match &schema["type"] {
         Value::String(kind) => kind == "string",

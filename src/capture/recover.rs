@@ -17,7 +17,7 @@ use super::digest::Digest;
 use super::folder::{self, Folder, Hold};
 use super::growing::{Existing, Growing, Record};
 use super::reader::{Part, is_sealed};
-use super::row_group::{Absorbed, RowGroup};
+use super::row_group::{self, Absorbed, RowGroup};
 use super::source::Source;
 use super::{Metadata, frame, guard, journal};
 use crate::{Error, Result};
@@ -146,6 +146,7 @@ impl Salvage {
                 absorbed.add(rows);
                 found.metadata = Some(metadata);
             }
+            absorbed.end_journal();
         }
         Ok(Self { found, rows: absorbed.group })
     }
@@ -190,12 +191,8 @@ fn in_memory(path: &Path, rows: &mut RowGroup) -> Result<Part> {
     let encoded = rows.encode().map_err(bug)?;
     let description = encoded.placed_at(start.len() as u64, 0).map_err(bug)?;
     let bytes = [start, &encoded.bytes].concat();
-    Part::new(
-        path,
-        Source::Memory(bytes.into()),
-        ParquetMetaData::new(encoded.file, vec![description]),
-        Vec::new(),
-    )
+    let schema = row_group::schema().map_err(bug)?.clone();
+    Part::new(path, Source::Memory(bytes.into()), ParquetMetaData::new(schema, vec![description]), Vec::new())
 }
 
 /// Finds every row group of a file by the records, and checks its hash.

@@ -7,9 +7,10 @@ mod encode;
 mod hybrid;
 mod tick;
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+
+use ahash::AHashMap;
 
 pub(super) use self::encode::schema;
 pub(super) use self::tick::{Absorbed, TickRows};
@@ -22,7 +23,7 @@ pub(super) struct RowGroup {
     rows: Vec<PackedRow>,
     texts: Texts,
     owners: Vec<Arc<Owner>>,
-    owner_keys: HashMap<usize, u32>,
+    owner_keys: AHashMap<usize, u32>,
     owner_texts: Vec<[Option<i32>; OWNER_TEXTS]>,
     /// The first row that came after the last finished tick.
     tick_start: usize,
@@ -117,8 +118,8 @@ impl RowGroup {
 #[derive(Default)]
 struct Texts {
     list: Vec<Arc<str>>,
-    keys: HashMap<Arc<str>, i32>,
-    addr_keys: HashMap<IpAddr, i32>,
+    keys: AHashMap<Arc<str>, i32>,
+    addr_keys: AHashMap<IpAddr, i32>,
 }
 
 impl Texts {

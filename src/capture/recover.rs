@@ -76,6 +76,25 @@ pub fn set_aside(capture: &Path) -> Result<Option<PathBuf>> {
     }
 }
 
+/// Completes what a recording to `capture` that was broken off has left, in its place; false if
+/// there is nothing, or someone is still writing it.
+///
+/// # Errors
+/// [`Error::Io`] if it cannot be completed.
+pub fn complete_unfinished(capture: &Path) -> Result<bool> {
+    let path = folder::path_of(capture);
+    if folder::capture_of(&path).is_none() {
+        return Ok(false);
+    }
+    let Hold::Held(held) = Folder::hold(&path) else { return Ok(false) };
+    let target = if capture.exists() { folder::free_name(capture) } else { capture.to_path_buf() };
+    match complete(held, &target) {
+        Ok(()) => Ok(true),
+        Err(Error::NotACapture { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// Recovers the recording in `folder` to `capture`, or to a free name if that is taken.
 pub(super) fn recover(path: &Path, capture: &Path) -> Result<Recovered> {
     let running = match Folder::hold(path) {

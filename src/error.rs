@@ -38,6 +38,14 @@ pub enum Error {
         /// What could not be read.
         reason: String,
     },
+    /// The file is none that can be imported, or not together with the others.
+    #[error("cannot import {}: {reason}", path.display())]
+    Import {
+        /// The file or folder.
+        path: PathBuf,
+        /// What it looks like, and what is understood.
+        reason: String,
+    },
     /// The capture was written by a newer netrec than this one.
     #[error(
         "{} has capture format version {found}, and this netrec reads up to version {supported}: use a newer netrec",

@@ -3,9 +3,10 @@
 //! # Bird's-eye view
 //!
 //! ```text
-//!  live host ─► record ─► capture.parquet ─► analyze ─► report
-//!                         (the one hub)      (tables, detectors,   (JSON, HTML, charts,
-//!                                             metrics, findings)    CSV, Markdown)
+//!  live host ─► record ─┐
+//!                       ├─► capture.parquet ─► analyze ─► report
+//!  Zeek, pcap ─► import ─┘   (the one hub)      (tables, detectors,   (JSON, HTML, charts,
+//!                                                metrics, findings)    CSV, Markdown)
 //! ```
 //!
 //! Data flows one way, and the folders of `src/` lie in that order:
@@ -14,6 +15,8 @@
 //! |---|---|
 //! | [`cli`] | one file per subcommand: arguments in, a sentence and an exit code out |
 //! | [`record`] | what the host gives (sockets, owners, process facts) and the loop that asks for it once a tick |
+//! | [`import`] | other tools' files, one importer each, into the same capture |
+//! | [`wire`] | what a packet's payload says: names in DNS answers and in TLS hellos |
 //! | [`capture`] | the file format: schema, rows, metadata, writer, reader |
 //! | [`geo`] | where an address is, from local databases |
 //! | [`analyze`] | the pass over a capture, its tables, the metrics, the detectors and their findings |
@@ -24,14 +27,15 @@
 //!
 //! - **Nothing is invented.** A counter that the kernel does not give is null from the
 //!   recorder to the report; an owner that is not known is null, never a guess.
-//! - **Only `capture` knows Parquet.** `record` writes through [`capture::Writer`],
+//! - **Only `capture` knows Parquet.** `record` and `import` write through [`capture::Writer`],
 //!   `analyze` reads through [`capture::CaptureFile`].
 //! - **`analyze` does no I/O of its own and never reads the clock**: it is handed a capture,
 //!   a configuration and the geolocation databases, and the same three give a byte-identical
 //!   `report.json` (everything seeded, everything that came out of a hash map sorted).
 //! - **Detectors do not know each other**, nor the report. One detector is one file in
 //!   `src/analyze/detectors/` and one line in its list; one chart is one file in
-//!   `src/report/charts/` and one line in its list.
+//!   `src/report/charts/` and one line in its list; one importer is one file in `src/import/`
+//!   and one line in its list.
 //! - **A finding cannot be built without evidence**: the connections, the measured values
 //!   beside their thresholds, and the moment to look at.
 //! - **Everything in a capture is hostile input.** Process names and command lines are chosen
@@ -46,9 +50,11 @@ pub mod capture;
 pub mod cli;
 pub mod error;
 pub mod geo;
+pub mod import;
 pub mod insight;
 mod parallel;
 pub mod record;
 pub mod report;
+pub mod wire;
 
 pub use error::{Error, Result};

@@ -17,7 +17,7 @@ impl Digest {
     }
 
     /// What a running hash has come to.
-    pub(super) fn from_hash(hash: Sha256) -> Self {
+    pub(crate) fn from_hash(hash: Sha256) -> Self {
         Self(hash.finalize().into())
     }
 

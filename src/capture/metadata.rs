@@ -60,8 +60,15 @@ pub struct Metadata {
     pub host_addresses: Vec<String>,
     /// For a recording that goes on in further files: the place of this one among them.
     pub series: Option<SeriesPart>,
-    /// For imports: the file that was imported.
+    /// For imports: the file that was imported, of several the first.
     pub import: Option<ImportSource>,
+    /// For imports: every file that was imported.
+    #[serde(default)]
+    pub imports: Vec<ImportSource>,
+    /// For imports, which may hold many hosts: the networks that count as inside, given by the
+    /// files or by whoever imported them; empty for the private ones.
+    #[serde(default)]
+    pub inside: Vec<String>,
     /// In words: that the recording did not end by itself, or that part of the file is damaged,
     /// and what is there; null for a capture that is whole.
     pub recovered: Option<String>,
@@ -126,12 +133,12 @@ pub enum SourceStatus {
     Missing,
 }
 
-/// The file from which a capture was imported.
+/// A file from which a capture was imported.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ImportSource {
     /// Name of the file.
     pub file: String,
-    /// Its format: `zeek`, `pcap`.
+    /// Its format: `zeek`, `eve`, `ss`, `pcap`.
     pub format: String,
     /// SHA-256 of its bytes, in hexadecimal.
     pub sha256: String,
@@ -183,6 +190,12 @@ impl Metadata {
     pub fn longest_interval_ms(&self) -> u64 {
         let changed = self.interval_changes.iter().map(|change| change.interval_ms);
         changed.fold(self.interval_ms, u64::max)
+    }
+
+    /// Whether connections that lived between two ticks are in it too: a source of events ran, or
+    /// what was imported tells of every connection and not of moments.
+    pub fn sees_between_ticks(&self) -> bool {
+        self.events_lost.is_some() || self.import.as_ref().is_some_and(|import| import.format != "ss")
     }
 
     /// Whether the recording missed something that it set out to see.

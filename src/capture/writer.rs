@@ -116,6 +116,15 @@ impl Writer {
         Ok(())
     }
 
+    /// Ends the row group if it is full, without syncing anything else: for importers, which can
+    /// be run again and need no journal, between two ticks.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be written.
+    pub fn end_row_group_if_full(&mut self, metadata: &Metadata) -> Result<()> {
+        if self.group.len() >= ROW_GROUP_ROWS { self.flush_group(metadata) } else { Ok(()) }
+    }
+
     /// Rows so far.
     pub fn rows(&self) -> u64 {
         self.rows

@@ -77,7 +77,12 @@ fn describe(capture: &CaptureFile) -> String {
         };
         line("source", &format!("{:<16} {mark:<8} {}", source.name, source.detail));
     }
-    if let Some(import) = &metadata.import {
+    if !metadata.inside.is_empty() {
+        line("inside", &metadata.inside.join(", "));
+    }
+    // A capture from before there were several has only the one.
+    let imports = if metadata.imports.is_empty() { metadata.import.as_slice() } else { &metadata.imports };
+    for import in imports {
         line("imported", &format!("{} ({}), SHA-256 {}", import.file, import.format, import.sha256));
     }
     text

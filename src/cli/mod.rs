@@ -10,6 +10,7 @@ macro_rules! say {
 
 mod analyze;
 mod explain;
+mod import;
 mod info;
 mod progress;
 mod record;
@@ -46,12 +47,14 @@ struct Arguments {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done · 1 failed · 2 wrong usage · 3 done, but the capture is degraded \
-                          (late ticks, lost events, recovered, not confirmed)";
+                          (late ticks, lost events, recovered, cut short, not confirmed)";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Record this host into a capture file, until Ctrl-C or for a set time
     Record(record::Arguments),
+    /// Import files of other tools (Zeek, Suricata, ss, netstat) into a capture
+    Import(import::Arguments),
     /// Analyze a capture and write a report folder
     Analyze(analyze::Arguments),
     /// Show what is in a capture, from its metadata
@@ -67,6 +70,7 @@ pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {
         Command::Record(arguments) => record::run(arguments),
+        Command::Import(arguments) => import::run(arguments),
         Command::Analyze(arguments) => analyze::run(&arguments),
         Command::Info(arguments) => info::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),

@@ -11,6 +11,13 @@ pub(super) fn rows(total: u64) -> ProgressBar {
     bar
 }
 
+/// A bar over the bytes of files.
+pub(super) fn bytes() -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(10));
+    bar.set_style(style("importing {wide_bar} {percent:>3} %  {bytes} of {total_bytes}, {eta} left"));
+    bar
+}
+
 /// A line of text that is replaced at each change.
 pub(super) fn line() -> ProgressBar {
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));

@@ -21,11 +21,13 @@ pub mod format;
 pub mod html;
 pub mod json;
 pub mod markdown;
+pub mod section;
 
 use std::path::PathBuf;
 use std::thread;
 
 pub use folder::Folder;
+pub use section::Section;
 
 use self::charts::Picture;
 use self::json::v1::Report;

@@ -14,7 +14,7 @@ const EVENT_RESOLUTION_S: f64 = 1.0;
 
 pub(super) fn completeness(sockets: &Sockets<'_>, tables: &Tables, metadata: &Metadata) -> Completeness {
     let count = |is: &dyn Fn(usize) -> bool| sockets.connections().filter(|row| is(*row)).count() as u64;
-    let saw_events = metadata.events_lost.is_some();
+    let saw_events = metadata.sees_between_ticks();
     let mut completeness = Completeness {
         ticks_planned: metadata.ticks_planned,
         ticks_taken: metadata.ticks_taken,

@@ -21,10 +21,14 @@ use super::canvas::{self, Area, Canvas, Drawn, Label};
 use super::palette::{AXIS, GRID};
 use super::{Chart, Subject};
 use crate::Result;
-use crate::report::{escape, format};
+use crate::report::{Section, escape, format};
 
-pub(super) const CHART: Chart =
-    Chart { id: "beacon-intervals", title: "Periodic connections: time between starts", draw };
+pub(super) const CHART: Chart = Chart {
+    id: "beacon-intervals",
+    title: "Periodic connections: time between starts",
+    section: Section::Behavior,
+    draw,
+};
 
 /// Pairs that have room below each other.
 const MOST_PAIRS: usize = 4;

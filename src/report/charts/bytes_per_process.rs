@@ -6,9 +6,10 @@ use super::palette::{RECEIVED, SENT};
 use super::{Chart, Subject};
 use crate::Result;
 use crate::analyze::metrics::{Bandwidth, Share};
-use crate::report::format;
+use crate::report::{Section, format};
 
-pub(super) const CHART: Chart = Chart { id: "bytes-per-process", title: "Bytes per process", draw };
+pub(super) const CHART: Chart =
+    Chart { id: "bytes-per-process", title: "Bytes per process", section: Section::Bandwidth, draw };
 
 /// Room for the headings of the values, in pixels.
 const HEADINGS: i32 = 14;

@@ -8,9 +8,10 @@ use super::{Chart, Subject};
 use crate::Result;
 use crate::analyze::Tables;
 use crate::analyze::metrics::Tcp;
-use crate::report::format;
+use crate::report::{Section, format};
 
-pub(super) const CHART: Chart = Chart { id: "durations", title: "How long connections lasted", draw };
+pub(super) const CHART: Chart =
+    Chart { id: "durations", title: "How long connections lasted", section: Section::Tcp, draw };
 
 /// Bars of the histogram.
 const BARS: usize = 40;

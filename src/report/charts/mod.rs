@@ -1,5 +1,7 @@
 //! The charts: one file each, and one line each in [`CHARTS`].
 //!
+//! Each says which [`Section`] of the report it stands in; the page and `report.json` follow.
+//!
 //! A chart is drawn once, as SVG, and the PNG is rendered from that SVG with the font that
 //! is built in: both show the same picture on every machine. Whatever has no data says so in
 //! its place.
@@ -17,6 +19,7 @@ mod states;
 mod top_processes;
 
 use self::palette::ProcessColours;
+use super::Section;
 use crate::analyze::Analysis;
 use crate::{Error, Result, parallel};
 
@@ -37,6 +40,8 @@ pub struct Chart {
     pub id: &'static str,
     /// Its title.
     pub title: &'static str,
+    /// The section of the report that it stands in.
+    pub section: Section,
     /// Draws it as SVG.
     draw: fn(&Subject<'_>) -> Result<String>,
 }
@@ -54,6 +59,8 @@ pub struct Picture {
     pub id: &'static str,
     /// The chart's title.
     pub title: &'static str,
+    /// The section of the report that it stands in.
+    pub section: Section,
     /// As SVG, with text as text.
     pub svg: String,
     /// As PNG, at twice the size.
@@ -77,7 +84,7 @@ pub fn draw_all(analysis: &Analysis) -> Result<Vec<Picture>> {
 fn draw(chart: &Chart, subject: &Subject<'_>, renderer: &png::Renderer) -> Result<Picture> {
     let svg = (chart.draw)(subject)?;
     let png = renderer.render(&svg).map_err(|reason| failed(chart.id, &reason))?;
-    Ok(Picture { id: chart.id, title: chart.title, svg, png })
+    Ok(Picture { id: chart.id, title: chart.title, section: chart.section, svg, png })
 }
 
 fn failed(chart: &str, reason: &str) -> Error {

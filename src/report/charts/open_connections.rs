@@ -6,9 +6,10 @@ use super::palette::{INK, PLAIN};
 use super::{Chart, Subject};
 use crate::Result;
 use crate::analyze::Tables;
-use crate::report::format;
+use crate::report::{Section, format};
 
-pub(super) const CHART: Chart = Chart { id: "open-connections", title: "Open connections over time", draw };
+pub(super) const CHART: Chart =
+    Chart { id: "open-connections", title: "Open connections over time", section: Section::Dashboard, draw };
 
 /// Room for tick labels left of and below the plot, in pixels.
 const LEFT: i32 = 36;

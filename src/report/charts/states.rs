@@ -4,9 +4,9 @@ use super::bars::{self, Bar, Row, Values};
 use super::canvas::{self, Canvas};
 use super::{Chart, Subject, palette};
 use crate::Result;
-use crate::report::format;
+use crate::report::{Section, format};
 
-pub(super) const CHART: Chart = Chart { id: "states", title: "TCP states", draw };
+pub(super) const CHART: Chart = Chart { id: "states", title: "TCP states", section: Section::Tcp, draw };
 
 fn draw(subject: &Subject<'_>) -> Result<String> {
     let states = &subject.analysis.metrics.overview.by_state;

@@ -5,9 +5,10 @@ use super::canvas::{self, Canvas};
 use super::{Chart, Subject};
 use crate::Result;
 use crate::analyze::metrics::Share;
-use crate::report::format;
+use crate::report::{Section, format};
 
-pub(super) const CHART: Chart = Chart { id: "top-processes", title: "Connections per process", draw };
+pub(super) const CHART: Chart =
+    Chart { id: "top-processes", title: "Connections per process", section: Section::Dashboard, draw };
 
 fn draw(subject: &Subject<'_>) -> Result<String> {
     let overview = &subject.analysis.metrics.overview;

@@ -13,8 +13,8 @@ mod view;
 use askama::Template;
 
 use self::findings::FindingView;
-use self::sections::Section;
-use self::view::{DetectorView, Fact, Image, Severity, Source, Table};
+use self::sections::SectionView;
+use self::view::{DetectorView, Fact, Severity, Source, Table};
 use super::charts::Picture;
 use super::format;
 use super::json::v1::{Report, SourceStatus};
@@ -42,8 +42,7 @@ struct Page {
     nothing_found: &'static str,
     findings: Vec<FindingView>,
     findings_hidden: usize,
-    charts: Vec<Image>,
-    sections: Vec<Section>,
+    sections: Vec<SectionView>,
     geolocation: Vec<Source>,
     detectors: Vec<DetectorView>,
     capture: Vec<Fact>,
@@ -76,8 +75,7 @@ fn page(report: &Report, pictures: &[Picture]) -> Page {
         nothing_found: format::nothing_found(&report.detectors),
         findings: shown.map(FindingView::from).collect(),
         findings_hidden: report.findings.len().saturating_sub(MOST_FINDINGS),
-        charts: pictures.iter().map(Image::from).collect(),
-        sections: sections::all(&report.metrics),
+        sections: sections::all(&report.metrics, pictures),
         geolocation: report.geolocation.iter().map(Source::from).collect(),
         detectors: report.detectors.iter().map(DetectorView::from).collect(),
         capture: view::capture_facts(&report.capture),

@@ -1,46 +1,63 @@
 //! The metrics of the report as tables, by section.
 
-use super::view::{Fact, Table, or_unknown};
+use super::view::{Fact, Image, Table, or_unknown};
+use crate::report::Section;
+use crate::report::charts::Picture;
 use crate::report::format::{self, bytes, bytes_per_s, count, ratio_percent, seconds};
 use crate::report::json::metrics::{
     Bandwidth, Distribution, Geography, Metrics, Overview, ProcessLoad, ProtocolEfficiency, Share, Tcp,
 };
 
-/// A section of the page.
-pub(super) struct Section {
+/// A section of the page, as the template shows it.
+pub(super) struct SectionView {
     pub(super) id: &'static str,
     pub(super) title: &'static str,
     pub(super) facts: Vec<Fact>,
     pub(super) tables: Vec<Table>,
+    pub(super) charts: Vec<Image>,
 }
 
-/// Every section with metrics; tables without rows are left out.
-pub(super) fn all(metrics: &Metrics) -> Vec<Section> {
-    let mut sections = vec![
-        overview(&metrics.overview),
-        bandwidth(&metrics.bandwidth),
-        tcp(&metrics.tcp),
-        geography(&metrics.geography),
-        statistics(&metrics.protocols),
-        processes(&metrics.processes),
-    ];
-    for section in &mut sections {
-        let tables = std::mem::take(&mut section.tables).into_iter();
-        section.tables = tables.filter(|table| !table.rows.is_empty()).map(Table::shortened).collect();
+impl SectionView {
+    fn of(section: Section, facts: Vec<Fact>, tables: Vec<Table>) -> Self {
+        let tables = tables.into_iter().filter(|table| !table.rows.is_empty()).map(Table::shortened);
+        Self { id: section.id(), title: section.title(), facts, tables: tables.collect(), charts: Vec::new() }
     }
-    sections
 }
 
-fn overview(overview: &Overview) -> Section {
-    Section {
-        id: "overview",
-        title: "Overview",
-        facts: vec![
+/// Every section that has metrics or charts; tables without rows are left out.
+pub(super) fn all(metrics: &Metrics, pictures: &[Picture]) -> Vec<SectionView> {
+    Section::ALL
+        .into_iter()
+        .map(|section| SectionView { charts: charts(section, pictures), ..measured(section, metrics) })
+        .filter(|view| !(view.facts.is_empty() && view.tables.is_empty() && view.charts.is_empty()))
+        .collect()
+}
+
+fn charts(section: Section, pictures: &[Picture]) -> Vec<Image> {
+    pictures.iter().filter(|picture| picture.section == section).map(Image::from).collect()
+}
+
+fn measured(section: Section, metrics: &Metrics) -> SectionView {
+    match section {
+        Section::Dashboard => overview(&metrics.overview),
+        Section::Bandwidth => bandwidth(&metrics.bandwidth),
+        Section::Tcp => tcp(&metrics.tcp),
+        Section::Geography => geography(&metrics.geography),
+        Section::Statistics => statistics(&metrics.protocols),
+        Section::Trends => processes(&metrics.processes),
+        _ => SectionView::of(section, Vec::new(), Vec::new()),
+    }
+}
+
+fn overview(overview: &Overview) -> SectionView {
+    SectionView::of(
+        Section::Dashboard,
+        vec![
             Fact::of("Sockets of any kind", count(overview.sockets)),
             Fact::of("Listening TCP sockets", count(overview.listeners)),
             Fact::of("Open at the fullest tick", count(overview.open_connections_max)),
         ],
-        tables: vec![
+        vec![
             connections("Connections by process", "process", &overview.top_processes),
             connections("Connections by remote address", "address", &overview.top_endpoints),
             connections("Connections by port of the service", "port", &overview.top_ports),
@@ -48,14 +65,13 @@ fn overview(overview: &Overview) -> Section {
             connections("Connections by direction", "direction", &overview.by_direction),
             connections("Connections by kind of remote address", "kind", &overview.by_scope),
         ],
-    }
+    )
 }
 
-fn bandwidth(bandwidth: &Bandwidth) -> Section {
-    Section {
-        id: "bandwidth",
-        title: "Bandwidth",
-        facts: vec![
+fn bandwidth(bandwidth: &Bandwidth) -> SectionView {
+    SectionView::of(
+        Section::Bandwidth,
+        vec![
             Fact::of("Sent", bytes(bandwidth.bytes_sent as f64)),
             Fact::of("Received", bytes(bandwidth.bytes_received as f64)),
             Fact::of("Most sent at once", or_unknown(bandwidth.peak_sent_per_s, bytes_per_s)),
@@ -65,14 +81,14 @@ fn bandwidth(bandwidth: &Bandwidth) -> Section {
                 count(bandwidth.connections_not_counted),
             ),
         ],
-        tables: vec![
+        vec![
             moved("Payload during the recording by process", "process", &bandwidth.by_process),
             moved("Payload during the recording by remote address", "address", &bandwidth.by_endpoint),
         ],
-    }
+    )
 }
 
-fn tcp(tcp: &Tcp) -> Section {
+fn tcp(tcp: &Tcp) -> SectionView {
     let threshold = |value_s: Option<f64>| or_unknown(value_s, seconds);
     let transition = |transition: &crate::report::json::metrics::Transition| {
         vec![format!("{} → {}", transition.from, transition.to), count(transition.count)]
@@ -82,16 +98,15 @@ fn tcp(tcp: &Tcp) -> Section {
         tcp.rtt_us.as_ref().map(|rtt| distribution("round-trip time", rtt, |rtt_us| seconds(rtt_us / 1e6))),
     ];
     let header = ["", "connections", "min", "median", "mean", "p95", "p99", "max"];
-    Section {
-        id: "tcp",
-        title: "TCP",
-        facts: vec![
+    SectionView::of(
+        Section::Tcp,
+        vec![
             Fact::of(format!("Short-lived (under {})", threshold(tcp.short_lived_s)), count(tcp.short_lived)),
             Fact::of(format!("Long-lived (at least {})", threshold(tcp.long_lived_s)), count(tcp.long_lived)),
             Fact::of("Segments retransmitted", count(tcp.retransmits)),
             Fact::of("Retransmitted per segment sent", or_unknown(tcp.retransmission_rate, ratio_percent)),
         ],
-        tables: vec![
+        vec![
             Table::of("Durations and round-trip times", &header, distributions.into_iter().flatten()),
             Table::of("State changes seen", &["from → to", "times"], tcp.transitions.iter().map(transition)),
             Table::of(
@@ -102,21 +117,20 @@ fn tcp(tcp: &Tcp) -> Section {
                     .map(|share| vec![share.name.clone(), count(share.connections)]),
             ),
         ],
-    }
+    )
 }
 
-fn geography(geography: &Geography) -> Section {
+fn geography(geography: &Geography) -> SectionView {
     let direction = |entry: &crate::report::json::metrics::CountryDirection| {
         vec![entry.country_code.clone(), entry.direction.clone(), count(entry.connections)]
     };
-    Section {
-        id: "geography",
-        title: "Geography",
-        facts: vec![
+    SectionView::of(
+        Section::Geography,
+        vec![
             Fact::of("Public, but in no database", count(geography.public_unknown)),
             Fact::of("Not public, never looked up", count(geography.not_public)),
         ],
-        tables: vec![
+        vec![
             connections("Connections by country", "country", &geography.by_country),
             connections("Connections by city", "city", &geography.by_city),
             Table::of(
@@ -125,10 +139,10 @@ fn geography(geography: &Geography) -> Section {
                 geography.direction_by_country.iter().map(direction),
             ),
         ],
-    }
+    )
 }
 
-fn statistics(protocols: &[ProtocolEfficiency]) -> Section {
+fn statistics(protocols: &[ProtocolEfficiency]) -> SectionView {
     let row = |protocol: &ProtocolEfficiency| {
         vec![
             protocol.protocol.clone(),
@@ -152,15 +166,14 @@ fn statistics(protocols: &[ProtocolEfficiency]) -> Section {
         "payload share (estimate)",
     ];
     let caption = "Protocols compared, over the whole lives of the sockets";
-    Section {
-        id: "statistics",
-        title: "Statistics",
-        facts: Vec::new(),
-        tables: vec![Table::of(caption, &header, protocols.iter().map(row))],
-    }
+    SectionView::of(
+        Section::Statistics,
+        Vec::new(),
+        vec![Table::of(caption, &header, protocols.iter().map(row))],
+    )
 }
 
-fn processes(processes: &[ProcessLoad]) -> Section {
+fn processes(processes: &[ProcessLoad]) -> SectionView {
     let row = |process: &ProcessLoad| {
         vec![
             process.name.clone(),
@@ -171,12 +184,11 @@ fn processes(processes: &[ProcessLoad]) -> Section {
         ]
     };
     let header = ["process", "pid", "mean CPU", "largest CPU", "largest memory"];
-    Section {
-        id: "processes",
-        title: "Processes",
-        facts: Vec::new(),
-        tables: vec![Table::of("CPU of one core, and resident memory", &header, processes.iter().map(row))],
-    }
+    SectionView::of(
+        Section::Trends,
+        Vec::new(),
+        vec![Table::of("CPU of one core, and resident memory", &header, processes.iter().map(row))],
+    )
 }
 
 fn percent(value: f64) -> String {
@@ -213,7 +225,7 @@ mod tests {
 
     #[test]
     fn tables_have_as_many_cells_as_headings_and_none_is_empty() {
-        let sections = all(&Metrics::from(&fixture::analysis().metrics));
+        let sections = all(&Metrics::from(&fixture::analysis().metrics), &[]);
         for table in sections.iter().flat_map(|section| &section.tables) {
             assert!(!table.rows.is_empty(), "{}", table.caption);
             assert!(table.rows.iter().all(|row| row.len() == table.header.len()), "{}", table.caption);
@@ -222,7 +234,7 @@ mod tests {
 
     #[test]
     fn an_empty_capture_has_facts_but_no_tables() {
-        let sections = all(&Metrics::from(&fixture::empty().metrics));
+        let sections = all(&Metrics::from(&fixture::empty().metrics), &[]);
         assert_eq!(sections.iter().map(|section| section.tables.len()).sum::<usize>(), 0);
     }
 }

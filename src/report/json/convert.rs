@@ -14,7 +14,7 @@ use crate::analyze::{Analysis, finding, metrics};
 use crate::capture;
 use crate::geo;
 use crate::insight;
-use crate::report::charts::CHARTS;
+use crate::report::charts::{self, CHARTS};
 use crate::report::{CaptureIdentity, escape, format};
 
 impl Report {
@@ -42,7 +42,7 @@ impl Report {
                 .collect(),
             detectors: analysis.runs.iter().map(Detector::from).collect(),
             metrics: Metrics::from(&analysis.metrics),
-            charts: CHARTS.iter().map(|chart| Chart::of(chart.id, chart.title)).collect(),
+            charts: CHARTS.iter().map(Chart::from).collect(),
             geolocation: analysis.geo_sources.iter().map(GeolocationSource::from).collect(),
         }
     }
@@ -283,11 +283,13 @@ impl From<&About> for Documentation {
     }
 }
 
-impl Chart {
-    fn of(id: &str, title: &str) -> Self {
+impl From<&charts::Chart> for Chart {
+    fn from(chart: &charts::Chart) -> Self {
+        let id = chart.id;
         Self {
             id: id.to_owned(),
-            title: title.to_owned(),
+            title: chart.title.to_owned(),
+            section: chart.section,
             svg: format!("charts/{id}.svg"),
             png: format!("charts/{id}.png"),
         }

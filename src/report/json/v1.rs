@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub use super::metrics::Metrics;
+pub use crate::report::Section;
 
 /// What one capture shows.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -359,6 +360,8 @@ pub struct Chart {
     pub id: String,
     /// Its title.
     pub title: String,
+    /// The section of the page that it stands in.
+    pub section: Section,
     /// Path of the SVG inside the report.
     pub svg: String,
     /// Path of the PNG inside the report: the same picture.

@@ -1,0 +1,89 @@
+//! `netrec import`: other tools' files into a capture.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use clap::builder::PossibleValuesParser;
+use indicatif::{HumanBytes, HumanCount};
+use ipnet::IpNet;
+
+use super::{Done, progress};
+use crate::Result;
+use crate::capture::{Overwrite, SourceStatus};
+use crate::import::{self, IMPORTERS, Imported, Importer, Plan};
+use crate::report::escape;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Files and folders to import, all of one format, recognised by what is in them
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// The capture to write [default: the first file's name with `.parquet`, in this folder]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// The format, where it is not to be recognised by content
+    #[arg(long, value_name = "FORMAT", value_parser = PossibleValuesParser::new(IMPORTERS.iter().map(|i| i.id)))]
+    from: Option<String>,
+    /// A network that counts as inside, such as 192.0.2.0/24; may be given several times
+    /// [default: what the files mark as local, else the private networks]
+    #[arg(long, value_name = "CIDR")]
+    inside: Vec<IpNet>,
+    /// Replace a capture that is there already
+    #[arg(long)]
+    force: bool,
+}
+
+pub(super) fn run(arguments: Arguments) -> Result<Done> {
+    let to = arguments.output.unwrap_or_else(|| default_output(&arguments.files));
+    let overwrite = if arguments.force { Overwrite::Allowed } else { Overwrite::Never };
+    let plan = Plan {
+        paths: arguments.files,
+        from: arguments.from.as_deref().and_then(Importer::find),
+        inside: arguments.inside,
+    };
+    let bar = progress::bytes();
+    let imported = import::import(&plan, &to, overwrite, &|read, total| {
+        bar.set_length(total);
+        bar.set_position(read);
+    });
+    bar.finish_and_clear();
+    let imported = imported?;
+    say(&to, &imported);
+    super::warn_recovered(&imported.metadata);
+    Ok(if imported.metadata.is_degraded() { Done::Degraded } else { Done::Well })
+}
+
+/// `conn.log.gz` → `conn.parquet`, in the current folder.
+fn default_output(files: &[PathBuf]) -> PathBuf {
+    let first = files.first().map_or_else(|| Path::new(""), PathBuf::as_path);
+    let name = first.file_name().unwrap_or_default().to_string_lossy();
+    let stem = name.split('.').next().filter(|stem| !stem.is_empty()).unwrap_or("imported");
+    let mut output = OsString::from(stem);
+    output.push(".parquet");
+    PathBuf::from(output)
+}
+
+/// What was imported, what could not be read, and what to do next.
+fn say(to: &Path, imported: &Imported) {
+    let metadata = &imported.metadata;
+    let file = escape::terminal(&to.display().to_string());
+    let format = metadata.import.as_ref().map_or("", |import| import.format.as_str());
+    say!(
+        "{file}: {} of {} rows from {} files ({format})",
+        HumanBytes(imported.finished.bytes),
+        HumanCount(imported.finished.rows),
+        metadata.imports.len(),
+    );
+    for source in &metadata.sources {
+        let mark = if source.status == SourceStatus::Ran { "" } else { "not all: " };
+        say!("  {}: {mark}{}", escape::terminal(&source.name), escape::terminal(&source.detail));
+    }
+    if imported.passed_over > 0 {
+        say!("  passed over: {} files of other formats", imported.passed_over);
+    }
+    if let Some(sha256) = imported.finished.sha256 {
+        say!("  SHA-256: {sha256}");
+    }
+    say!("  next: netrec analyze {file}");
+}

@@ -1,0 +1,105 @@
+//! Other tools' evidence into a capture, so that one analysis serves all of it.
+//!
+//! One importer is one file (or folder) here and one line in [`IMPORTERS`]. An importer is
+//! recognised by what a file contains, never by its name, and hands rows in any order to an
+//! [`Output`], which puts them in the order of time. What a file does not say stays unknown:
+//! the originator of a connection is written as `local_*`, the responder as `remote_*`.
+//!
+//! Everything in these files is hostile: no parser allocates from a length that a file claims,
+//! and a line or a record that cannot be read is counted and said, not guessed.
+
+mod input;
+mod output;
+mod sorter;
+
+use std::path::{Path, PathBuf};
+
+use ipnet::IpNet;
+
+pub use self::input::{Begin, Input, Reader};
+pub use self::output::Output;
+use crate::capture::{Finished, Metadata, Overwrite};
+use crate::{Error, Result};
+
+/// A foreign format that can be read.
+#[derive(Debug)]
+pub struct Importer {
+    /// Short fixed name: what `--from` takes and the capture's metadata says.
+    pub id: &'static str,
+    /// What it reads, in words that go on after "is" and "understood are".
+    pub title: &'static str,
+    /// Whether a file that begins so is one of these.
+    pub recognises: fn(&Begin) -> bool,
+    /// Reads the files, all of this format, and hands over what they say.
+    pub import: fn(&[Input], &mut Output<'_>) -> Result<()>,
+}
+
+/// Every importer; the first that recognises a file reads it.
+pub const IMPORTERS: &[&Importer] = &[];
+
+impl Importer {
+    /// The importer with this id.
+    pub fn find(id: &str) -> Option<&'static Self> {
+        IMPORTERS.iter().find(|importer| importer.id == id).copied()
+    }
+}
+
+/// What to import, and how.
+#[derive(Debug)]
+pub struct Plan {
+    /// Files and folders.
+    pub paths: Vec<PathBuf>,
+    /// The importer to use whatever the files look like.
+    pub from: Option<&'static Importer>,
+    /// Networks that count as inside, where the files do not say it themselves; empty for the
+    /// private ones.
+    pub inside: Vec<IpNet>,
+}
+
+/// What an import came to.
+#[derive(Debug)]
+pub struct Imported {
+    /// The capture.
+    pub finished: Finished,
+    /// What it says about itself.
+    pub metadata: Metadata,
+    /// Files that were passed over in folders, as none of a known format.
+    pub passed_over: usize,
+}
+
+/// Imports files into a capture. `progress` is told the bytes read so far and of how many.
+///
+/// # Errors
+/// [`Error::Import`] for a file of no known format, or of several formats together;
+/// [`Error::Io`] if something cannot be read or written; [`Error::Exists`] as
+/// [`crate::capture::Writer::create`] says.
+pub fn import(plan: &Plan, to: &Path, overwrite: Overwrite, progress: &dyn Fn(u64, u64)) -> Result<Imported> {
+    let (inputs, passed_over) = input::collect(&plan.paths, plan.from)?;
+    let importer = common_importer(&inputs, plan.from)?;
+    let mut output = Output::create(to, overwrite, importer.id, &plan.inside, progress)?;
+    output.expect_bytes(inputs.iter().map(|input| input.bytes).sum());
+    (importer.import)(&inputs, &mut output)?;
+    let (finished, metadata) = output.finish()?;
+    Ok(Imported { finished, metadata, passed_over })
+}
+
+/// The one importer that all files are for.
+fn common_importer(inputs: &[Input], from: Option<&'static Importer>) -> Result<&'static Importer> {
+    let Some(first) = inputs.first() else {
+        return Err(Error::Import { path: PathBuf::new(), reason: "there is no file in it".to_owned() });
+    };
+    let importer = from.or(first.importer).ok_or_else(|| first.refusal())?;
+    for input in inputs {
+        let other = from.or(input.importer).ok_or_else(|| input.refusal())?;
+        if other.id != importer.id {
+            let reason = format!(
+                "it is {}, and {} is {}: import them one after the other",
+                other.title,
+                first.path.display(),
+                importer.title
+            );
+            return Err(Error::Import { path: input.path.clone(), reason });
+        }
+    }
+    Ok(importer)
+}

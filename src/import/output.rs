@@ -1,0 +1,135 @@
+//! Where importers put what they read: rows in any order, and what is to be said about them.
+
+use std::cell::Cell;
+use std::path::Path;
+
+use ipnet::IpNet;
+
+use super::input::{Input, Reader};
+use super::sorter::Sorter;
+use crate::Result;
+use crate::capture::{Finished, ImportSource, Metadata, Overwrite, Row, SourceReport, SourceStatus, Writer};
+
+/// A capture that is being made of foreign files.
+pub struct Output<'a> {
+    writer: Writer,
+    sorter: Sorter,
+    format: &'static str,
+    metadata: Metadata,
+    span_us: Option<(i64, i64)>,
+    newest_tick: Option<u32>,
+    /// Bytes of all files, and of what was read of them.
+    bytes: (u64, Cell<u64>),
+    progress: &'a dyn Fn(u64, u64),
+}
+
+impl<'a> Output<'a> {
+    /// An empty capture that will be at `to`.
+    ///
+    /// # Errors
+    /// As [`Writer::create`] says.
+    pub(super) fn create(
+        to: &Path,
+        overwrite: Overwrite,
+        format: &'static str,
+        inside: &[IpNet],
+        progress: &'a dyn Fn(u64, u64),
+    ) -> Result<Self> {
+        let folder = match to.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        };
+        let metadata = Metadata {
+            tool_version: concat!("netrec ", env!("CARGO_PKG_VERSION")).to_owned(),
+            interval_ms: 1000,
+            inside: inside.iter().map(ToString::to_string).collect(),
+            ..Metadata::default()
+        };
+        Ok(Self {
+            writer: Writer::create(to, overwrite)?,
+            sorter: Sorter::new(folder),
+            format,
+            metadata,
+            span_us: None,
+            newest_tick: None,
+            bytes: (0, Cell::new(0)),
+            progress,
+        })
+    }
+
+    /// Tells how much there is to read, for the progress.
+    pub(super) fn expect_bytes(&mut self, bytes: u64) {
+        self.bytes.0 = bytes;
+    }
+
+    /// The contents of a file, with progress; to be handed to [`Output::imported`] at the end.
+    ///
+    /// # Errors
+    /// [`crate::Error::Io`] if it cannot be opened.
+    pub fn reader<'b>(&'b self, input: &Input) -> Result<Reader<'b>> {
+        let (total, read) = (self.bytes.0, &self.bytes.1);
+        input.reader(move |bytes| {
+            read.set(read.get() + bytes);
+            (self.progress)(read.get(), total);
+        })
+    }
+
+    /// Notes a file that was imported, as [`Reader::finish`] describes it.
+    pub fn imported(&mut self, source: ImportSource) {
+        self.metadata.import.get_or_insert_with(|| source.clone());
+        self.metadata.imports.push(source);
+    }
+
+    /// The id of the importer.
+    pub fn format(&self) -> &'static str {
+        self.format
+    }
+
+    /// Adds a row; any order will do, but rows of one socket at one moment keep theirs.
+    ///
+    /// # Errors
+    /// [`crate::Error::Io`] if the disk does not take it.
+    pub fn push(&mut self, row: Row) -> Result<()> {
+        let (first, last) = self.span_us.unwrap_or((i64::MAX, i64::MIN));
+        self.span_us = Some((first.min(row.ts_us), last.max(row.ts_us)));
+        self.sorter.push(row)
+    }
+
+    /// Says how a part of the files fared: a log, a check, a limit.
+    pub fn source(&mut self, name: &str, status: SourceStatus, detail: impl Into<String>) {
+        self.metadata.sources.push(SourceReport { name: name.to_owned(), status, detail: detail.into() });
+    }
+
+    /// Says in a sentence that a file ended before its end, or is damaged: the capture then counts
+    /// as degraded.
+    pub fn cut_short(&mut self, sentence: &str) {
+        let recovered = self.metadata.recovered.get_or_insert_default();
+        if !recovered.is_empty() {
+            recovered.push(' ');
+        }
+        recovered.push_str(sentence);
+    }
+
+    /// What the capture says about itself, for what only one importer knows. Times, rows and
+    /// files are filled in at the end.
+    pub fn metadata(&mut self) -> &mut Metadata {
+        &mut self.metadata
+    }
+
+    /// Writes the rows in the order of time, and completes the capture.
+    pub(super) fn finish(self) -> Result<(Finished, Metadata)> {
+        let Self { mut writer, sorter, mut metadata, span_us, mut newest_tick, .. } = self;
+        (metadata.start_us, metadata.end_us) = span_us.unwrap_or_default();
+        sorter.finish(|row| {
+            // A row group ends with a tick, where there are ticks, so that each stands alone.
+            if newest_tick.is_some_and(|newest| row.tick > newest) {
+                writer.end_row_group_if_full(&metadata)?;
+            }
+            newest_tick = newest_tick.max(Some(row.tick));
+            writer.push(&row)
+        })?;
+        metadata.rows = writer.rows();
+        let finished = writer.finish(&metadata)?;
+        Ok((finished, metadata))
+    }
+}

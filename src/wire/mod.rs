@@ -1,0 +1,8 @@
+//! What a packet's payload says: pure functions over byte slices, for the recorder, which sees
+//! packets pass by, and for the importer of packet captures.
+//!
+//! Every byte is chosen by a stranger. No parser allocates more than a small multiple of what it
+//! was handed, and the names that come out hold nothing but printable ASCII.
+
+pub mod dns;
+pub mod tls;

@@ -203,9 +203,9 @@ impl Growing {
         }
     }
 
-    fn footer(&self, file: &FileMetaData, row_groups: Vec<RowGroupMetaData>) -> Result<Vec<u8>> {
+    fn footer(&self, schema: &FileMetaData, row_groups: Vec<RowGroupMetaData>) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        ParquetMetaDataWriter::new(&mut bytes, &ParquetMetaData::new(file.clone(), row_groups))
+        ParquetMetaDataWriter::new(&mut bytes, &footer(schema, row_groups))
             .finish()
             .map_err(|e| parquet_error(&self.path, e))?;
         Ok(bytes)
@@ -228,6 +228,19 @@ impl Growing {
     fn bug(&self, what: &str) -> Error {
         Error::io("write", &self.path)(std::io::Error::other(what.to_owned()))
     }
+}
+
+/// A footer for these row groups: readers believe it about the number of rows too.
+pub(super) fn footer(schema: &FileMetaData, row_groups: Vec<RowGroupMetaData>) -> ParquetMetaData {
+    let file = FileMetaData::new(
+        schema.version(),
+        row_groups.iter().map(RowGroupMetaData::num_rows).sum(),
+        schema.created_by().map(str::to_owned),
+        schema.key_value_metadata().cloned(),
+        schema.schema_descr_ptr(),
+        schema.column_orders().cloned(),
+    );
+    ParquetMetaData::new(file, row_groups)
 }
 
 /// A Parquet error of writing: nearly always the file system's, which is then named as such.

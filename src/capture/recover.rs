@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::digest::Digest;
 use super::folder::{self, Folder, Hold};
-use super::growing::{Existing, Growing, Record};
+use super::growing::{self, Existing, Growing, Record};
 use super::reader::{Part, is_sealed};
 use super::row_group::{self, Absorbed, RowGroup};
 use super::source::Source;
@@ -210,8 +210,8 @@ fn in_memory(path: &Path, rows: &mut RowGroup) -> Result<Part> {
     let encoded = rows.encode().map_err(bug)?;
     let description = encoded.placed_at(start.len() as u64, 0).map_err(bug)?;
     let bytes = [start, &encoded.bytes].concat();
-    let schema = row_group::schema().map_err(bug)?.clone();
-    Part::new(path, Source::Memory(bytes.into()), ParquetMetaData::new(schema, vec![description]), Vec::new())
+    let schema = row_group::schema().map_err(bug)?;
+    Part::new(path, Source::Memory(bytes.into()), growing::footer(schema, vec![description]), Vec::new())
 }
 
 /// Finds every row group of a file by the records, and checks its hash.
@@ -263,8 +263,8 @@ impl Found {
 
     /// What a footer of the row groups would say; none if there is none.
     pub(super) fn footer(&self) -> Option<ParquetMetaData> {
-        let schema = self.existing.schema.clone()?;
-        Some(ParquetMetaData::new(schema, self.existing.descriptions.clone()))
+        let schema = self.existing.schema.as_ref()?;
+        Some(growing::footer(schema, self.existing.descriptions.clone()))
     }
 
     /// What is missing, as a further sentence; empty if nothing is.

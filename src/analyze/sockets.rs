@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use ahash::AHashSet;
+use ahash::{AHashMap, AHashSet};
 use polars::prelude::{DataFrame, Float64Type, Int64Type, UInt16Type, UInt32Type, UInt64Type};
 
 use super::finding::Entities;
@@ -26,11 +26,14 @@ pub struct Sockets<'a> {
     remote_scope: Words<'a>,
     role: Words<'a>,
     direction: Words<'a>,
+    state: Words<'a>,
+    state_since_us: Numbers<'a, Int64Type>,
     states: Words<'a>,
     first_seen_us: Numbers<'a, Int64Type>,
     last_seen_us: Numbers<'a, Int64Type>,
     duration_s: Numbers<'a, Float64Type>,
     opened: Flags<'a>,
+    exact: Flags<'a>,
     closed: Flags<'a>,
     ticks: Numbers<'a, UInt32Type>,
     bytes_sent: Numbers<'a, UInt64Type>,
@@ -39,6 +42,9 @@ pub struct Sockets<'a> {
     packets_received: Numbers<'a, UInt64Type>,
     retransmits: Numbers<'a, UInt32Type>,
     rtt_us: Numbers<'a, UInt32Type>,
+    recorded_sent: Numbers<'a, UInt64Type>,
+    recorded_received: Numbers<'a, UInt64Type>,
+    endpoint: Numbers<'a, UInt32Type>,
     process: Numbers<'a, UInt32Type>,
     pid: Numbers<'a, UInt32Type>,
     process_name: Words<'a>,
@@ -57,12 +63,18 @@ pub struct Socket<'a> {
     pub remote_scope: Option<&'a str>,
     pub role: &'a str,
     pub direction: Option<&'a str>,
+    /// The last state seen; none for UDP.
+    pub state: Option<&'a str>,
+    /// When the last state was first seen.
+    pub state_since_us: Option<i64>,
     /// Every state seen, joined by `>`; empty for UDP.
     pub states: &'a str,
     pub first_seen_us: i64,
     pub last_seen_us: i64,
     pub duration_s: f64,
     pub opened_in_recording: bool,
+    /// An event says when it was opened.
+    pub start_is_exact: bool,
     pub closed_in_recording: bool,
     pub ticks: u32,
     pub bytes_sent: Option<u64>,
@@ -71,6 +83,12 @@ pub struct Socket<'a> {
     pub packets_received: Option<u64>,
     pub retransmits: Option<u32>,
     pub rtt_us: Option<u32>,
+    /// Sent during the recording.
+    pub recorded_sent: Option<u64>,
+    /// Received during the recording.
+    pub recorded_received: Option<u64>,
+    /// Row in the table of endpoints.
+    pub endpoint: Option<u32>,
     pub process: Option<u32>,
     pub pid: Option<u32>,
     pub process_name: Option<&'a str>,
@@ -95,11 +113,14 @@ impl<'a> Sockets<'a> {
             remote_scope: Words::of(frame, "remote_scope")?,
             role: Words::of(frame, "role")?,
             direction: Words::of(frame, "direction")?,
+            state: Words::of(frame, "state")?,
+            state_since_us: Numbers::of(frame, "state_since_us")?,
             states: Words::of(frame, "states")?,
             first_seen_us: Numbers::of(frame, "first_seen_us")?,
             last_seen_us: Numbers::of(frame, "last_seen_us")?,
             duration_s: Numbers::of(frame, "duration_s")?,
             opened: Flags::of(frame, "opened_in_recording")?,
+            exact: Flags::of(frame, "start_is_exact")?,
             closed: Flags::of(frame, "closed_in_recording")?,
             ticks: Numbers::of(frame, "ticks")?,
             bytes_sent: Numbers::of(frame, "bytes_sent")?,
@@ -108,6 +129,9 @@ impl<'a> Sockets<'a> {
             packets_received: Numbers::of(frame, "packets_received")?,
             retransmits: Numbers::of(frame, "retransmits")?,
             rtt_us: Numbers::of(frame, "rtt_us")?,
+            recorded_sent: Numbers::of(frame, "recorded_sent")?,
+            recorded_received: Numbers::of(frame, "recorded_received")?,
+            endpoint: Numbers::of(frame, "endpoint")?,
             process: Numbers::of(frame, "process")?,
             pid: Numbers::of(frame, "pid")?,
             process_name: Words::of(frame, "process_name")?,
@@ -153,11 +177,14 @@ impl<'a> Sockets<'a> {
             remote_scope: self.remote_scope.get(row),
             role: self.role.get(row).unwrap_or_default(),
             direction: self.direction.get(row),
+            state: self.state.get(row),
+            state_since_us: self.state_since_us.get(row),
             states: self.states.get(row).unwrap_or_default(),
             first_seen_us: self.first_seen_us.get(row).unwrap_or_default(),
             last_seen_us: self.last_seen_us.get(row).unwrap_or_default(),
             duration_s: self.duration_s.get(row).unwrap_or_default(),
             opened_in_recording: self.opened.get(row).unwrap_or_default(),
+            start_is_exact: self.exact.get(row).unwrap_or_default(),
             closed_in_recording: self.closed.get(row).unwrap_or_default(),
             ticks: self.ticks.get(row).unwrap_or_default(),
             bytes_sent: self.bytes_sent.get(row),
@@ -166,6 +193,9 @@ impl<'a> Sockets<'a> {
             packets_received: self.packets_received.get(row),
             retransmits: self.retransmits.get(row),
             rtt_us: self.rtt_us.get(row),
+            recorded_sent: self.recorded_sent.get(row),
+            recorded_received: self.recorded_received.get(row),
+            endpoint: self.endpoint.get(row),
             process: self.process.get(row),
             pid: self.pid.get(row),
             process_name: self.process_name.get(row),
@@ -175,6 +205,12 @@ impl<'a> Sockets<'a> {
     /// Every socket, in the order of the table: by first seen, then `conn_id`.
     pub fn iter(&self) -> impl Iterator<Item = Socket<'a>> + '_ {
         (0..self.len()).map(|row| self.get(row))
+    }
+
+    /// The sockets with some identities.
+    pub fn find(&self, wanted: &AHashSet<u64>) -> AHashMap<u64, Socket<'a>> {
+        let rows = (0..self.len()).filter(|row| wanted.contains(&self.conn_id(*row)));
+        rows.map(|row| (self.conn_id(row), self.get(row))).collect()
     }
 
     /// What some sockets have in common; a field that is unknown or differs is none.

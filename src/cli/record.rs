@@ -11,8 +11,8 @@ use crate::Result;
 use crate::capture::{self, Overwrite, SigningKey, SourceStatus};
 use crate::record::{
     self, Clock as _, Ending, FinishedFile, HostFacts, MIN_INTERVAL, Output, Plan, Progress, Recording,
-    Rotation, Stop, SystemClock, capture_name, describe_duration, parse_duration, parse_percent, parse_size,
-    series_name,
+    Rotation, Stop, SystemClock, Wanted, capture_name, describe_duration, parse_duration, parse_percent,
+    parse_size, series_name,
 };
 use crate::report::escape;
 
@@ -33,6 +33,12 @@ pub(super) struct Arguments {
     /// Sign the capture with this Ed25519 key (`netrec verify --new-key` makes one)
     #[arg(long, value_name = "KEY")]
     sign: Option<PathBuf>,
+    /// Count what goes over UDP, from the headers of packets (Linux, as root)
+    #[arg(long)]
+    udp_bytes: bool,
+    /// Name remotes, from DNS answers and TLS server names in packets (Linux, as root)
+    #[arg(long)]
+    names: bool,
     /// CPU that the recorder may use, of one core, such as 2%: when it needs more, snapshots come
     /// less often, which the capture says
     #[arg(long, value_name = "SHARE", value_parser = parse_percent, allow_hyphen_values = true)]
@@ -59,6 +65,12 @@ struct RotationArguments {
     keep_for: Option<Duration>,
 }
 
+impl Arguments {
+    fn wanted(&self) -> Wanted {
+        Wanted { udp_bytes: self.udp_bytes, names: self.names }
+    }
+}
+
 impl RotationArguments {
     fn rotation(&self) -> Rotation {
         Rotation {
@@ -71,6 +83,7 @@ impl RotationArguments {
 }
 
 pub(super) fn run(arguments: Arguments) -> Result<Done> {
+    let wanted = arguments.wanted();
     let facts = HostFacts::read();
     let overwrite = if arguments.force { Overwrite::Allowed } else { Overwrite::Never };
     let rotation = arguments.rotation.rotation();
@@ -91,7 +104,7 @@ pub(super) fn run(arguments: Arguments) -> Result<Done> {
         duration: arguments.duration,
         max_cpu_percent: arguments.max_cpu,
     };
-    let mut host = record::open_host()?;
+    let mut host = record::open_host(wanted)?;
     let stop = Stop::default();
     stop.on_signals()?;
 

@@ -32,7 +32,7 @@ mod stop;
 pub use clock::{Clock, Moment, SystemClock};
 pub use duration::{describe_duration, parse_duration};
 pub use facts::{HostFacts, capture_name, series_name};
-pub use host::{Host, Seen, Tick, open_host};
+pub use host::{Host, Seen, Tick, Wanted, open_host};
 pub use schedule::{MIN_INTERVAL, Plan};
 pub use series::{Pruned, Rotation};
 pub use session::{Ending, Progress, Recording, record};

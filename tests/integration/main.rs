@@ -10,7 +10,10 @@ mod fixture;
 mod geo;
 mod metrics;
 #[cfg(target_os = "linux")]
+mod packets;
+#[cfg(target_os = "linux")]
 mod record;
 mod report;
 mod runner;
 mod scene;
+mod zeek_oracle;

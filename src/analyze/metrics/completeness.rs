@@ -58,6 +58,7 @@ fn blind_spots(known: &Completeness, metadata: &Metadata, udp_without_bytes: u64
     if known.ticks_late > 0 {
         spots.push(format!("Late ticks or ticks left out: {} of {}.", known.ticks_late, ticks(known)));
     }
+    spots.extend(lengthened(metadata));
     if let Some(planned) =
         known.ticks_planned.filter(|planned| *planned > known.ticks_taken + known.ticks_late)
     {
@@ -73,6 +74,20 @@ fn blind_spots(known: &Completeness, metadata: &Metadata, udp_without_bytes: u64
         SourceStatus::Missing => Some(format!("{} did not run: {}", source.name, source.detail)),
     }));
     spots
+}
+
+/// That ticks came less often for a time, so that the recorder stayed within its budget.
+fn lengthened(metadata: &Metadata) -> Option<String> {
+    let longest_ms = metadata.longest_interval_ms();
+    let first = metadata.interval_changes.iter().find(|change| change.interval_ms > metadata.interval_ms)?;
+    let at = chrono::DateTime::from_timestamp_micros(first.at_us)?;
+    Some(format!(
+        "To stay within its CPU budget the recorder took ticks less often, up to {} s apart instead of {} s, from {} on; \
+         periods and lifetimes are judged by the longest.",
+        longest_ms as f64 / 1000.0,
+        metadata.interval_ms as f64 / 1000.0,
+        at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+    ))
 }
 
 fn unknown_parts(known: &Completeness, udp_without_bytes: u64) -> Vec<String> {

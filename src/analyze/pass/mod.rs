@@ -20,7 +20,7 @@ use std::thread;
 
 use ahash::AHashMap;
 use arrow::array::{AsArray, RecordBatch};
-use arrow::datatypes::UInt32Type;
+use arrow::datatypes::{Int32Type, UInt32Type};
 
 use self::activity::Activity;
 use self::addresses::Addresses;
@@ -347,17 +347,22 @@ fn axis_of(capture: &CaptureFile, settings: &Settings) -> Axis {
     Axis::new(axis::span(rows_us, metadata), axis::interval_us(metadata), settings.time_bins)
 }
 
-/// The number of the first tick: row groups are in the order of time, so the first one that can
-/// be read has it.
+/// The number of the first snapshot: row groups are in the order of time, so the first one that
+/// can be read has it. Events may carry an earlier number, where the snapshot before them is in
+/// the file before this one.
 fn first_tick(capture: &CaptureFile) -> u32 {
     (0..capture.row_groups()).find_map(|group| first_tick_of(capture, group)).unwrap_or(0)
 }
 
 fn first_tick_of(capture: &CaptureFile, group: usize) -> Option<u32> {
-    let batches = capture.row_group(group, &[Column::Tick]).ok()?;
-    let ticks = batches.map_while(Result::ok).filter_map(|batch| {
-        let ticks = batch.column(0).as_primitive::<UInt32Type>();
-        ticks.values().iter().copied().min()
+    let batches = capture.row_group(group, &[Column::Tick, Column::Kind]).ok()?;
+    let firsts = batches.map_while(Result::ok).filter_map(|batch| {
+        let ticks = batch.column_by_name(Column::Tick.name())?.as_primitive_opt::<UInt32Type>()?;
+        let kinds = batch.column_by_name(Column::Kind.name())?.as_dictionary_opt::<Int32Type>()?;
+        let names = kinds.values().as_string_opt::<i32>()?;
+        let snapshot = names.iter().position(|name| name == Some(Kind::Snapshot.as_str()))? as i32;
+        let rows = ticks.values().iter().zip(kinds.keys().iter());
+        rows.filter(|(_, kind)| *kind == Some(snapshot)).map(|(tick, _)| *tick).min()
     });
-    ticks.min()
+    firsts.min()
 }

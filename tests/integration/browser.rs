@@ -2,7 +2,6 @@
 //! and asks nothing of the network.
 
 use std::ffi::OsStr;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -39,13 +38,13 @@ fn open(page: &Path) -> Option<Opened> {
         // Root, as in containers, has no sandbox.
         sandbox: false,
         window_size: Some((1280, 900)),
-        idle_browser_timeout: Duration::from_secs(120),
+        idle_browser_timeout: Duration::from_mins(2),
         args: quiet.iter().map(OsStr::new).collect(),
         ..LaunchOptions::default()
     };
     let browser = Browser::new(options).unwrap();
     let tab = browser.new_tab().unwrap();
-    tab.set_default_timeout(Duration::from_secs(60));
+    tab.set_default_timeout(Duration::from_mins(1));
     let complaints = Arc::new(Mutex::new(Vec::new()));
     let heard = Arc::clone(&complaints);
     let listener = move |event: &Event| {
@@ -231,6 +230,7 @@ fn a_finding_leads_to_its_rows_and_its_span() {
 }
 
 #[test]
+#[allow(clippy::float_cmp, reason = "slices are whole numbers")]
 fn the_scrubber_moves_by_pointer_and_keys_and_plays() {
     let place = tempfile::tempdir().unwrap();
     let Some(page) = open(&sample_report(place.path())) else { return };

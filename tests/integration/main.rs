@@ -6,6 +6,7 @@ mod bad_input;
 mod capture_format;
 mod crash;
 mod evidence;
+mod expectations;
 mod fixture;
 mod geo;
 mod metrics;

@@ -8,8 +8,10 @@
 //! Everything in these files is hostile: no parser allocates from a length that a file claims,
 //! and a line or a record that cannot be read is counted and said, not guessed.
 
+pub mod flow;
 mod input;
 mod output;
+pub mod pcap;
 mod sorter;
 
 use std::path::{Path, PathBuf};
@@ -35,7 +37,7 @@ pub struct Importer {
 }
 
 /// Every importer; the first that recognises a file reads it.
-pub const IMPORTERS: &[&Importer] = &[];
+pub const IMPORTERS: &[&Importer] = &[&pcap::IMPORTER];
 
 impl Importer {
     /// The importer with this id.

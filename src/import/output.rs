@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::path::Path;
+use std::rc::Rc;
 
 use ipnet::IpNet;
 
@@ -19,7 +20,7 @@ pub struct Output<'a> {
     span_us: Option<(i64, i64)>,
     newest_tick: Option<u32>,
     /// Bytes of all files, and of what was read of them.
-    bytes: (u64, Cell<u64>),
+    bytes: (u64, Rc<Cell<u64>>),
     progress: &'a dyn Fn(u64, u64),
 }
 
@@ -52,7 +53,7 @@ impl<'a> Output<'a> {
             metadata,
             span_us: None,
             newest_tick: None,
-            bytes: (0, Cell::new(0)),
+            bytes: (0, Rc::default()),
             progress,
         })
     }
@@ -66,11 +67,11 @@ impl<'a> Output<'a> {
     ///
     /// # Errors
     /// [`crate::Error::Io`] if it cannot be opened.
-    pub fn reader<'b>(&'b self, input: &Input) -> Result<Reader<'b>> {
-        let (total, read) = (self.bytes.0, &self.bytes.1);
+    pub fn reader(&self, input: &Input) -> Result<Reader<'a>> {
+        let (total, read, progress) = (self.bytes.0, Rc::clone(&self.bytes.1), self.progress);
         input.reader(move |bytes| {
             read.set(read.get() + bytes);
-            (self.progress)(read.get(), total);
+            progress(read.get(), total);
         })
     }
 

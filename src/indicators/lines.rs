@@ -19,17 +19,18 @@ pub(super) fn parse(text: &str) -> Parsed {
         .delimiter(delimiter(text))
         .trim(csv::Trim::All)
         .from_reader(text.as_bytes());
-    for (row, record) in reader.records().enumerate() {
-        // The text is UTF-8 and rows may have any length, so that no record is an error.
-        let Ok(record) = record else { continue };
-        let number = record.position().map_or(0, csv::Position::line);
+    let (mut record, mut lines) = (csv::StringRecord::new(), LineCounter::of(text));
+    let mut is_first = true;
+    // The text is UTF-8 and rows may have any length, so that no record is an error.
+    while reader.read_record(&mut record).unwrap_or(false) {
+        let number = lines.line_that_ends_at(reader.position().byte());
         let found = record.iter().enumerate().find_map(|(at, field)| Some((at, Observable::guess(field)?)));
         let others = record
             .iter()
             .enumerate()
             .filter(|(at, field)| !field.is_empty() && found.as_ref().is_none_or(|(value, _)| at != value));
         let description = others.map(|(_, field)| field).collect::<Vec<_>>().join(", ");
-        let is_header = row == 0 && record.len() > 1 && found.is_none();
+        let is_header = std::mem::take(&mut is_first) && record.len() > 1 && found.is_none();
         if !is_header && record.iter().any(|field| !field.is_empty()) {
             parsed.add(found.map(|(_, what)| what), &description, &format!("line {number}"), &description);
         }
@@ -41,4 +42,27 @@ pub(super) fn parse(text: &str) -> Parsed {
 fn delimiter(text: &str) -> u8 {
     let line = text.lines().find(|line| !line.starts_with('#')).unwrap_or_default();
     [b'\t', b';', b','].into_iter().find(|separator| line.as_bytes().contains(separator)).unwrap_or(b',')
+}
+
+/// Lines of a text, which the reader does not count where it skips comments.
+struct LineCounter<'a> {
+    text: &'a [u8],
+    /// Line breaks up to `at`.
+    breaks: usize,
+    at: usize,
+}
+
+impl<'a> LineCounter<'a> {
+    fn of(text: &'a str) -> Self {
+        Self { text: text.as_bytes(), breaks: 0, at: 0 }
+    }
+
+    /// The number of the line before a place that is not before the last one asked for.
+    fn line_that_ends_at(&mut self, byte: u64) -> usize {
+        let end = usize::try_from(byte).unwrap_or(usize::MAX).min(self.text.len());
+        let passed = self.text.get(self.at..end).unwrap_or_default();
+        self.breaks += passed.iter().filter(|byte| **byte == b'\n').count();
+        self.at = end;
+        self.breaks + usize::from(passed.last() != Some(&b'\n'))
+    }
 }

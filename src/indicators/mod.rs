@@ -125,8 +125,8 @@ impl Indicators {
 /// By its content: JSON of MISP or STIX, else lines.
 fn parse(bytes: &[u8]) -> Result<Parsed, String> {
     let text = String::from_utf8_lossy(bytes);
-    let text = text.trim_start_matches('\u{feff}').trim_start();
-    if !text.starts_with(['{', '[']) || lines::starts_with_defanged(text) {
+    let text = text.trim_start_matches('\u{feff}');
+    if !text.trim_start().starts_with(['{', '[']) || lines::starts_with_defanged(text) {
         return Ok(lines::parse(text));
     }
     let json: serde_json::Value =

@@ -18,8 +18,8 @@ fn host() -> Tables {
     let mut tables = capture.tables();
     let processes = df!(
         "process" => [0_u32, 1, 2],
-        "exe" => ["/usr/bin/firefox", "/tmp/.x/tool (deleted)", "/usr/sbin/sshd"],
-        "exe_sha256" => [Some("a".repeat(64)), None, Some("b".repeat(64))],
+        "exe" => ["/usr/bin/firefox", "/usr/sbin/sshd", "/tmp/.x/tool (deleted)"],
+        "exe_sha256" => [Some("a".repeat(64)), Some("b".repeat(64)), None],
     );
     for column in processes.unwrap().columns() {
         tables.processes.with_column(column.clone()).unwrap();

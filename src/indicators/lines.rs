@@ -61,7 +61,7 @@ impl<'a> LineCounter<'a> {
     fn line_that_ends_at(&mut self, byte: u64) -> usize {
         let end = usize::try_from(byte).unwrap_or(usize::MAX).min(self.text.len());
         let passed = self.text.get(self.at..end).unwrap_or_default();
-        self.breaks += passed.iter().filter(|byte| **byte == b'\n').count();
+        self.breaks += passed.split(|byte| *byte == b'\n').count() - 1;
         self.at = end;
         self.breaks + usize::from(passed.last() != Some(&b'\n'))
     }

@@ -83,9 +83,9 @@ fn tokens(pattern: &str) -> Option<Vec<Token>> {
         if c == '\'' {
             let text = quoted(&mut chars)?;
             if is_path {
-                word.push_str(&text)
+                word.push_str(&text);
             } else {
-                tokens.push(Token::Text(text))
+                tokens.push(Token::Text(text));
             }
             continue;
         }
@@ -174,8 +174,7 @@ fn observable(path: &str, value: &str) -> Option<Observable> {
         }
         ("network-traffic", "dst_port") => value.parse().ok().map(Observable::Port),
         ("file", property) if property.eq_ignore_ascii_case("hashes.SHA-256") => Observable::sha256(value),
-        ("file", "path") => Observable::path(value),
-        ("process", "image_ref.path") => Observable::path(value),
+        ("file", "path") | ("process", "image_ref.path") => Observable::path(value),
         _ => None,
     }
 }

@@ -98,12 +98,12 @@ type Matches<'a> = BTreeMap<(usize, Source<'a>), Vec<usize>>;
 fn matches<'a>(rules: &Rules, sockets: &Sockets<'a>, programs: &Programs<'a>) -> Matches<'a> {
     let mut alike: AHashMap<String, Vec<usize>> = AHashMap::new();
     for row in (0..sockets.len()).filter(|row| sockets.has_remote(*row)) {
-        let event = Event::of(sockets.get(row), programs);
+        let event = Event::of(&sockets.get(row), programs);
         alike.entry(event.key(&rules.fields)).or_default().push(row);
     }
     let groups: Vec<&Vec<usize>> = alike.values().collect();
     let described =
-        parallel::map(&groups, |rows| rules.evaluator.matches(&Event::of(sockets.get(rows[0]), programs)));
+        parallel::map(&groups, |rows| rules.evaluator.matches(&Event::of(&sockets.get(rows[0]), programs)));
     let mut matches = Matches::new();
     for (rows, described) in groups.iter().zip(described) {
         for at in described {
@@ -112,13 +112,15 @@ fn matches<'a>(rules: &Rules, sockets: &Sockets<'a>, programs: &Programs<'a>) ->
             }
         }
     }
-    matches.values_mut().for_each(|rows| rows.sort_unstable());
+    for rows in matches.values_mut() {
+        rows.sort_unstable();
+    }
     matches
 }
 
 fn finding(sockets: &Sockets<'_>, programs: &Programs<'_>, rule: &Rule, rows: &[usize]) -> Finding {
     let members: Vec<Socket<'_>> = rows.iter().map(|row| sockets.get(*row)).collect();
-    let first_event = Event::of(members[0], programs);
+    let first_event = Event::of(&members[0], programs);
     let unknown: Vec<&str> =
         rule.fields.iter().filter(|field| first_event.value(field).is_none()).map(String::as_str).collect();
     let ids: Vec<u64> = members.iter().map(|socket| socket.conn_id).collect();

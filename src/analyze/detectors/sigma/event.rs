@@ -64,10 +64,10 @@ fn is_v6(addr: &str) -> Option<EventValue<'static>> {
 }
 
 impl<'a> Event<'a> {
-    pub(super) fn of(socket: Socket<'a>, programs: &Programs<'a>) -> Self {
+    pub(super) fn of(socket: &Socket<'a>, programs: &Programs<'a>) -> Self {
         let of = |column: &Words<'a>| socket.process.and_then(|row| column.get(row as usize));
         Self {
-            socket,
+            socket: *socket,
             exe: of(&programs.exe),
             cmdline: of(&programs.cmdline),
             username: of(&programs.username),

@@ -7,6 +7,7 @@ mod browser;
 mod capture_format;
 mod crash;
 mod evidence;
+mod expectations;
 mod fixture;
 mod geo;
 mod import_pcap;

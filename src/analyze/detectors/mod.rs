@@ -7,10 +7,12 @@
 pub mod beacon;
 pub mod burst;
 pub mod exfiltration;
+pub mod indicator;
 pub mod isolation_forest;
 pub mod long_connection;
 pub mod port_scan;
 pub mod process;
+pub mod sigma;
 pub mod tcp_health;
 
 use polars::prelude::DataFrame;
@@ -37,6 +39,8 @@ pub const DETECTORS: &[Entry] = &[
     Entry::of::<long_connection::LongConnection>(),
     Entry::of::<tcp_health::TcpHealth>(),
     Entry::of::<isolation_forest::IsolationForest>(),
+    Entry::of::<indicator::Indicator>(),
+    Entry::of::<sigma::Sigma>(),
 ];
 
 /// The key in every detector's section that turns it off.

@@ -8,14 +8,22 @@
 //! Everything in these files is hostile: no parser allocates from a length that a file claims,
 //! and a line or a record that cannot be read is counted and said, not guessed.
 
+mod account;
 mod input;
+pub mod lines;
+pub mod log;
+pub mod marks;
+pub mod names;
+mod number;
 mod output;
 mod sorter;
+pub mod zeek;
 
 use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 
+pub use self::account::Account;
 pub use self::input::{Begin, Input, Reader};
 pub use self::output::Output;
 use crate::capture::{Finished, Metadata, Overwrite};
@@ -35,7 +43,7 @@ pub struct Importer {
 }
 
 /// Every importer; the first that recognises a file reads it.
-pub const IMPORTERS: &[&Importer] = &[];
+pub const IMPORTERS: &[&Importer] = &[&zeek::IMPORTER];
 
 impl Importer {
     /// The importer with this id.

@@ -18,6 +18,7 @@ pub mod tables;
 #[cfg(test)]
 mod testing;
 pub mod view;
+pub mod words;
 
 use std::thread;
 

@@ -109,6 +109,10 @@ pub struct Recorded {
     pub bin_width_us: i64,
     /// Slices per process; only those in which the process had a socket. By bin, then process.
     pub process_bins: Vec<ProcessBin>,
+    /// Bytes per slice and remote address; only where there were any. By bin, then endpoint.
+    pub endpoint_bins: Vec<EndpointBin>,
+    /// When connections that stay began to send again. By `conn_id`.
+    pub sends: Vec<Sends>,
     /// TCP state changes, by number of occurrences falling, then by name.
     pub transitions: Vec<Transition>,
     /// First and last moment of any row, µs since the Unix epoch.
@@ -142,6 +146,8 @@ pub struct Connection {
     pub direction: Option<Direction>,
     /// Last state seen; none for UDP.
     pub state: Option<TcpState>,
+    /// When the last state was first seen, µs since the Unix epoch.
+    pub state_since_us: i64,
     /// Every state seen: bit `1 << (state as u16)`.
     pub states_seen: u16,
     /// First row, µs since the Unix epoch.
@@ -154,12 +160,18 @@ pub struct Connection {
     pub last_mono_ns: i64,
     /// It was not there at the first tick, so it was opened during the recording.
     pub opened_in_recording: bool,
+    /// An event says when it was opened, so that the first row is exact and not to the tick.
+    pub start_is_exact: bool,
     /// It was gone at the last tick, so it was closed during the recording.
     pub closed_in_recording: bool,
     /// Ticks at which it was seen.
     pub ticks: u32,
     /// Tick of the last row, be it a snapshot or an event after that tick.
     pub last_tick: u32,
+    /// Tick by which it had sent something.
+    pub last_sent_tick: u32,
+    /// How often it began to send, ticks in a row being one time.
+    pub sends: u16,
     /// Largest cumulative counters of the socket, from its opening (even before the
     /// recording); of the round-trip time, the last.
     pub totals: Totals,
@@ -340,6 +352,25 @@ pub struct ProcessBin {
     pub cpu_percent: Option<f32>,
     /// Largest of the bin's ticks.
     pub memory_rss_bytes: Option<u64>,
+}
+
+/// A slice of the recording for one remote address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it; see `Tables::endpoint_bins`")]
+pub struct EndpointBin {
+    pub bin: u32,
+    pub endpoint: EndpointId,
+    pub bytes_sent: u64,
+    pub bytes_received: u64,
+}
+
+/// When a connection began to send again, after at least a tick of silence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sends {
+    /// The capture's `conn_id`.
+    pub conn_id: u64,
+    /// The last moments, known to the tick; µs since the Unix epoch, ascending.
+    pub ts_us: Vec<i64>,
 }
 
 /// How often connections went from one TCP state to another.

@@ -30,7 +30,10 @@ pub(super) struct Conn {
     duration_s: f64,
     opened: bool,
     closed: bool,
+    state_since_s: Option<f64>,
     bytes: Option<(u64, u64)>,
+    packets_sent: Option<u64>,
+    retransmits: u32,
     rtt_us: Option<u32>,
     owner: Option<(String, u32)>,
 }
@@ -54,7 +57,10 @@ impl Conn {
             duration_s: 0.5,
             opened: true,
             closed: true,
+            state_since_s: None,
             bytes: Some((500, 4_000)),
+            packets_sent: None,
+            retransmits: 0,
             rtt_us: Some(20_000),
             owner: Some(("app".to_owned(), 100)),
         }
@@ -152,10 +158,37 @@ impl Conn {
         self
     }
 
+    /// In its last state since this second of the recording.
+    pub(super) fn in_last_state_since(mut self, second: f64) -> Self {
+        self.state_since_s = Some(second);
+        self
+    }
+
+    /// Segments sent, and those among them that were sent again.
+    pub(super) fn segments(mut self, sent: u64, again: u32) -> Self {
+        (self.packets_sent, self.retransmits) = (Some(sent), again);
+        self
+    }
+
+    /// Still there when the recording ended.
+    pub(super) fn unclosed(mut self) -> Self {
+        self.closed = false;
+        self
+    }
+
     /// There before the recording began, and still there when it ended.
     pub(super) fn standing(mut self) -> Self {
         (self.opened, self.closed) = (false, false);
         self
+    }
+
+    /// Its bytes as they fall into slices of a second, evenly over its life.
+    fn bytes_per_second(&self, seconds: i64) -> Vec<(u32, u64, u64)> {
+        let Some((sent, received)) = self.bytes else { return Vec::new() };
+        let first = self.first_s as u32;
+        let slices = (self.duration_s.ceil() as u64).max(1);
+        let slice = |n: u64| (first + n as u32, sent / slices, received / slices);
+        (0..slices).map(slice).filter(|(bin, ..)| i64::from(*bin) <= seconds).collect()
     }
 
     fn first_us(&self) -> i64 {
@@ -178,13 +211,18 @@ impl Capture {
         let mut conns = self.conns.clone();
         conns.sort_by_key(Conn::first_us);
         let owners = self.owners();
+        let addresses = addresses(&conns);
         Tables {
             connections: connections(&conns, &owners, self.interval_s),
             processes: processes(&owners),
             endpoints: DataFrame::empty(),
             pairs: DataFrame::empty(),
             time_bins: DataFrame::empty(),
-            process_bins: DataFrame::empty(),
+            process_bins: bins_by("process", &conns, self.seconds, |c| place(&owners, c.owner.as_ref()?)),
+            endpoint_bins: bins_by("endpoint", &conns, self.seconds, |c| {
+                place(&addresses, &c.remote.as_ref()?.0)
+            }),
+            sends: df!("conn_id" => Vec::<u64>::new(), "ts_us" => Vec::<i64>::new()).unwrap(),
             transitions: DataFrame::empty(),
             span_us: (START_US, START_US + self.seconds * 1_000_000),
             bin_width_us: 1_000_000,
@@ -214,7 +252,7 @@ impl Capture {
 
     fn owners(&self) -> Vec<(String, u32)> {
         let mut owners: Vec<_> = self.conns.iter().filter_map(|c| c.owner.clone()).collect();
-        owners.sort_by_key(|(name, pid)| (*pid, name.clone()));
+        owners.sort();
         owners.dedup();
         owners
     }
@@ -224,7 +262,11 @@ fn connections(conns: &[Conn], owners: &[(String, u32)], interval_s: f64) -> Dat
     fn column<T>(conns: &[Conn], field: impl Fn(&Conn) -> T) -> Vec<T> {
         conns.iter().map(field).collect()
     }
-    let process = |c: &Conn| owners.iter().position(|o| Some(o) == c.owner.as_ref()).map(|at| at as u32);
+    let process = |c: &Conn| place(owners, c.owner.as_ref()?);
+    let addresses = addresses(conns);
+    let endpoint = |c: &Conn| place(&addresses, &c.remote.as_ref()?.0);
+    let state = |c: &Conn| c.states.and_then(|states| states.rsplit('>').next());
+    let since = |c: &Conn| c.state_since_s.map_or(c.first_us(), |second| START_US + (second * 1e6) as i64);
     let packets = |bytes: u64| 2 + bytes / 1_000;
     df!(
         "conn_id" => (1..=conns.len() as u64).collect::<Vec<_>>(),
@@ -237,22 +279,61 @@ fn connections(conns: &[Conn], owners: &[(String, u32)], interval_s: f64) -> Dat
         "remote_scope" => column(conns, |c| c.scope),
         "role" => column(conns, |c| c.role),
         "direction" => column(conns, |c| c.direction),
+        "state" => column(conns, state),
+        "state_since_us" => column(conns, |c| state(c).map(|_| since(c))),
         "states" => column(conns, |c| c.states),
         "first_seen_us" => column(conns, Conn::first_us),
         "last_seen_us" => column(conns, |c| c.first_us() + (c.duration_s * 1e6) as i64),
         "duration_s" => column(conns, |c| c.duration_s),
         "opened_in_recording" => column(conns, |c| c.opened),
+        "start_is_exact" => column(conns, |_| false),
         "closed_in_recording" => column(conns, |c| c.closed),
         "ticks" => column(conns, |c| 1 + (c.duration_s / interval_s) as u32),
         "bytes_sent" => column(conns, |c| c.bytes.map(|b| b.0)),
         "bytes_received" => column(conns, |c| c.bytes.map(|b| b.1)),
-        "packets_sent" => column(conns, |c| c.bytes.map(|b| packets(b.0))),
+        "packets_sent" => column(conns, |c| c.packets_sent.or(c.bytes.map(|b| packets(b.0)))),
         "packets_received" => column(conns, |c| c.bytes.map(|b| packets(b.1))),
-        "retransmits" => column(conns, |c| c.bytes.map(|_| 0u32)),
+        "retransmits" => column(conns, |c| c.bytes.map(|_| c.retransmits)),
         "rtt_us" => column(conns, |c| c.rtt_us),
+        "recorded_sent" => column(conns, |c| c.bytes.map(|b| b.0)),
+        "recorded_received" => column(conns, |c| c.bytes.map(|b| b.1)),
+        "endpoint" => column(conns, endpoint),
         "process" => column(conns, process),
         "pid" => column(conns, |c| c.owner.as_ref().map(|o| o.1)),
         "process_name" => column(conns, |c| c.owner.as_ref().map(|o| o.0.clone())),
+    )
+    .unwrap()
+}
+
+/// The remote addresses, as the table of endpoints numbers them.
+fn addresses(conns: &[Conn]) -> Vec<String> {
+    let mut addresses: Vec<String> =
+        conns.iter().filter_map(|c| Some(c.remote.as_ref()?.0.clone())).collect();
+    addresses.sort();
+    addresses.dedup();
+    addresses
+}
+
+/// Where an item stands in a sorted list.
+fn place<T: Ord>(list: &[T], item: &T) -> Option<u32> {
+    list.binary_search(item).ok().map(|at| at as u32)
+}
+
+/// Bytes per second and owner (or address), by its number.
+fn bins_by(key: &str, conns: &[Conn], seconds: i64, number: impl Fn(&Conn) -> Option<u32>) -> DataFrame {
+    let mut sums = std::collections::BTreeMap::<(u32, u32), (u64, u64)>::new();
+    for conn in conns {
+        let Some(number) = number(conn) else { continue };
+        for (bin, sent, received) in conn.bytes_per_second(seconds) {
+            let sum = sums.entry((bin, number)).or_default();
+            *sum = (sum.0 + sent, sum.1 + received);
+        }
+    }
+    df!(
+        "bin" => sums.keys().map(|key| key.0).collect::<Vec<_>>(),
+        key => sums.keys().map(|key| key.1).collect::<Vec<_>>(),
+        "bytes_sent" => sums.values().map(|sum| sum.0).collect::<Vec<_>>(),
+        "bytes_received" => sums.values().map(|sum| sum.1).collect::<Vec<_>>(),
     )
     .unwrap()
 }

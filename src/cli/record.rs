@@ -11,7 +11,7 @@ use crate::Result;
 use crate::capture::{self, Overwrite, SigningKey, SourceStatus};
 use crate::record::{
     self, Clock as _, Ending, HostFacts, MIN_INTERVAL, Output, Plan, Progress, Recording, Stop, SystemClock,
-    capture_name, describe_duration, parse_duration,
+    Wanted, capture_name, describe_duration, parse_duration,
 };
 use crate::report::escape;
 
@@ -32,9 +32,22 @@ pub(super) struct Arguments {
     /// Sign the capture with this Ed25519 key (`netrec verify --new-key` makes one)
     #[arg(long, value_name = "KEY")]
     sign: Option<PathBuf>,
+    /// Count what goes over UDP, from the headers of packets (Linux, as root)
+    #[arg(long)]
+    udp_bytes: bool,
+    /// Name remotes, from DNS answers and TLS server names in packets (Linux, as root)
+    #[arg(long)]
+    names: bool,
+}
+
+impl Arguments {
+    fn wanted(&self) -> Wanted {
+        Wanted { udp_bytes: self.udp_bytes, names: self.names }
+    }
 }
 
 pub(super) fn run(arguments: Arguments) -> Result<Done> {
+    let wanted = arguments.wanted();
     let facts = HostFacts::read();
     let overwrite = if arguments.force { Overwrite::Allowed } else { Overwrite::Never };
     let path = arguments
@@ -47,7 +60,7 @@ pub(super) fn run(arguments: Arguments) -> Result<Done> {
     }
     let output = Output { path, overwrite, key };
     let plan = Plan { interval: arguments.interval, duration: arguments.duration };
-    let mut host = record::open_host()?;
+    let mut host = record::open_host(wanted)?;
     let stop = Stop::default();
     stop.on_signals()?;
 

@@ -29,6 +29,23 @@ pub struct Seen {
     pub connections: u64,
 }
 
+/// Sources that are used only where they are asked for, because they look at every packet.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Payload of each UDP socket and remote.
+    pub udp_bytes: bool,
+    /// Names of remotes, from DNS answers and TLS server names.
+    pub names: bool,
+}
+
+impl Wanted {
+    /// Whether packets have to be looked at.
+    #[must_use]
+    pub fn packets(self) -> bool {
+        self.udp_bytes || self.names
+    }
+}
+
 /// A host that can be asked for its sockets.
 pub trait Host {
     /// Appends one row per socket, each stamped with the tick.
@@ -55,13 +72,13 @@ pub trait Host {
 ///
 /// # Errors
 /// [`crate::Error::Record`] if its sockets cannot be listed in any way.
-pub fn open_host() -> Result<Box<dyn Host>> {
+pub fn open_host(wanted: Wanted) -> Result<Box<dyn Host>> {
     #[cfg(target_os = "linux")]
-    let reason = match super::linux::LinuxHost::open() {
+    let reason = match super::linux::LinuxHost::open(wanted) {
         Ok(host) => return Ok(Box::new(host)),
         Err(error) => format!("socket diagnostics by the kernel cannot be used ({error})"),
     };
     #[cfg(not(target_os = "linux"))]
     let reason = "socket diagnostics by the kernel are a part of Linux".to_owned();
-    Ok(Box::new(PortableHost::open(reason)?))
+    Ok(Box::new(PortableHost::open(reason, wanted)?))
 }

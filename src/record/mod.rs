@@ -28,7 +28,7 @@ mod stop;
 pub use clock::{Clock, Moment, SystemClock};
 pub use duration::{describe_duration, parse_duration};
 pub use facts::{HostFacts, capture_name};
-pub use host::{Host, Seen, Tick, open_host};
+pub use host::{Host, Seen, Tick, Wanted, open_host};
 pub use schedule::{MIN_INTERVAL, Plan};
 pub use session::{Ending, Progress, Recording, record};
 pub use spool::Output;

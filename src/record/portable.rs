@@ -11,7 +11,7 @@ use netstat2::{AddressFamilyFlags, ProtocolFlags, ProtocolSocketInfo, SocketInfo
 use sha2::{Digest as _, Sha256};
 use sysinfo::{Pid, Process, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind, Users};
 
-use super::host::{Host, Seen, Tick};
+use super::host::{Host, Seen, Tick, Wanted};
 use crate::capture::{Owner, OwnerSource, Protocol, Row, SourceReport, SourceStatus, TcpState};
 use crate::{Error, Result};
 
@@ -19,6 +19,7 @@ use crate::{Error, Result};
 pub(super) struct PortableHost {
     /// Why this one is used and not a better one.
     reason: String,
+    wanted: Wanted,
     system: System,
     users: Users,
     owners: BTreeMap<u32, Arc<Owner>>,
@@ -30,13 +31,14 @@ pub(super) struct PortableHost {
 
 impl PortableHost {
     /// Opens the host, and proves that its sockets can be listed.
-    pub(super) fn open(reason: String) -> Result<Self> {
+    pub(super) fn open(reason: String, wanted: Wanted) -> Result<Self> {
         let failed = |what: &str, e: sysinfo::Error| Error::Record(format!("{reason}, and {what}: {e:?}"));
         let system = System::new().map_err(|e| failed("processes cannot be listed", e))?;
         let users = Users::new_with_refreshed_list().map_err(|e| failed("users cannot be listed", e))?;
         list().map_err(|e| Error::Record(format!("{reason}, and sockets cannot be listed: {e}")))?;
         Ok(Self {
             reason,
+            wanted,
             system,
             users,
             owners: BTreeMap::new(),
@@ -163,7 +165,15 @@ impl Host for PortableHost {
                 (SourceStatus::Partial, detail)
             }
         };
-        vec![counters, SourceReport { name: "netstat2".to_owned(), status, detail }]
+        let mut reports = vec![counters, SourceReport { name: "netstat2".to_owned(), status, detail }];
+        if self.wanted.packets() {
+            reports.push(SourceReport {
+                name: "packets".to_owned(),
+                status: SourceStatus::Missing,
+                detail: format!("{}: no UDP bytes and no names of remotes", self.reason),
+            });
+        }
+        reports
     }
 }
 
@@ -257,7 +267,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let _server = listener.accept().unwrap();
-        let mut host = PortableHost::open("for a test".to_owned()).unwrap();
+        let mut host = PortableHost::open("for a test".to_owned(), Wanted::default()).unwrap();
         let (seen, rows) = observe(&mut host, 0);
         assert_eq!(seen.sockets, rows.len() as u64);
         let row = rows.iter().find(|row| row.local_port == client.local_addr().unwrap().port()).unwrap();
@@ -275,7 +285,7 @@ mod tests {
 
     #[test]
     fn the_report_says_what_is_missing_and_why() {
-        let host = PortableHost::open("it is not Linux".to_owned()).unwrap();
+        let host = PortableHost::open("it is not Linux".to_owned(), Wanted::default()).unwrap();
         let missing = &host.reports()[0];
         assert_eq!(missing.status, SourceStatus::Missing);
         assert!(missing.detail.contains("it is not Linux") && missing.detail.contains("bytes"));

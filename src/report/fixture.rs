@@ -164,6 +164,8 @@ fn tables(connections: &DataFrame, time_bins: &DataFrame) -> Tables {
         pairs: none.clone(),
         time_bins: time_bins.clone(),
         process_bins: none.clone(),
+        endpoint_bins: none.clone(),
+        sends: none.clone(),
         transitions: none,
         span_us: (START_US, START_US + 600 * SECOND_US),
         bin_width_us: SECOND_US,

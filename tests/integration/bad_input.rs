@@ -113,8 +113,10 @@ fn captures_without_rows_or_with_one_tick_still_give_a_report() {
         let detectors = report["detectors"].as_array().unwrap();
         assert!(!detectors.is_empty());
         for detector in detectors {
-            assert_eq!(detector["status"], "skipped", "{ticks} ticks: {detector}");
-            assert!(detector["reason"].as_str().unwrap().len() > 10);
+            // A single tick shows states, but nothing that takes time.
+            let may_run = ticks == 1 && detector["status"] == "ran";
+            assert!(may_run || detector["status"] == "skipped", "{ticks} ticks: {detector}");
+            assert!(may_run || detector["reason"].as_str().unwrap().len() > 10);
         }
     }
 }

@@ -10,6 +10,8 @@ mod fixture;
 mod geo;
 mod metrics;
 #[cfg(target_os = "linux")]
+mod packets;
+#[cfg(target_os = "linux")]
 mod record;
 mod report;
 mod runner;

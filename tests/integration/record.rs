@@ -15,34 +15,35 @@ use arrow::array::{Array as _, AsArray as _, RecordBatch};
 use arrow::datatypes::{Int32Type, UInt16Type, UInt32Type, UInt64Type};
 use netrec::capture::schema::COLUMNS;
 use netrec::capture::{CaptureFile, Column, Overwrite, SourceStatus};
-use netrec::record::{HostFacts, Output, Plan, Stop, SystemClock, open_host, record};
+use netrec::record::{HostFacts, Output, Plan, Stop, SystemClock, Wanted, open_host, record};
 
 use crate::runner::netrec_in;
 
 /// What these tests look at in a row.
 #[derive(Debug, Clone)]
-struct Seen {
-    tick: u32,
-    kind: String,
-    conn_id: u64,
-    state: Option<String>,
-    bytes: (Option<u64>, Option<u64>),
-    packets: (Option<u64>, Option<u64>),
-    rtt_us: Option<u32>,
-    pid: Option<u32>,
-    process_name: Option<String>,
-    netns: Option<u64>,
+pub(crate) struct Seen {
+    pub(crate) tick: u32,
+    pub(crate) kind: String,
+    pub(crate) conn_id: u64,
+    pub(crate) state: Option<String>,
+    pub(crate) bytes: (Option<u64>, Option<u64>),
+    pub(crate) packets: (Option<u64>, Option<u64>),
+    pub(crate) rtt_us: Option<u32>,
+    pub(crate) pid: Option<u32>,
+    pub(crate) process_name: Option<String>,
+    pub(crate) netns: Option<u64>,
+    pub(crate) remote_name: Option<String>,
 }
 
 /// The snapshots of one socket, in the order of time.
-fn rows_of(path: &Path, local_port: u16, remote_port: Option<u16>) -> Vec<Seen> {
+pub(crate) fn rows_of(path: &Path, local_port: u16, remote_port: Option<u16>) -> Vec<Seen> {
     let mut rows = all_rows_of(path, local_port, remote_port);
     rows.retain(|row| row.kind == "snapshot");
     rows
 }
 
 /// Every row of one socket, in the order of ticks.
-fn all_rows_of(path: &Path, local_port: u16, remote_port: Option<u16>) -> Vec<Seen> {
+pub(crate) fn all_rows_of(path: &Path, local_port: u16, remote_port: Option<u16>) -> Vec<Seen> {
     let capture = CaptureFile::open(path).unwrap();
     let columns: Vec<Column> = COLUMNS.iter().map(|info| info.column).collect();
     let mut rows = Vec::new();
@@ -75,6 +76,7 @@ fn seen(batch: &RecordBatch, row: usize) -> Seen {
         pid: number::<UInt32Type>(batch, Column::Pid, row),
         process_name: text(batch, Column::ProcessName, row),
         netns: count(Column::Netns),
+        remote_name: text(batch, Column::RemoteName, row),
     }
 }
 
@@ -96,10 +98,15 @@ fn text(batch: &RecordBatch, column: Column, row: usize) -> Option<String> {
 /// Records in this process, calling `after_tick` after each, so that the test and the recorder
 /// take turns and nothing depends on how fast the machine is.
 fn record_steps(path: &Path, steps: &mut [&mut dyn FnMut()]) {
+    record_wanted(path, Wanted::default(), steps);
+}
+
+/// The same with sources that are used only on demand.
+pub(crate) fn record_wanted(path: &Path, wanted: Wanted, steps: &mut [&mut dyn FnMut()]) {
     let end = Stop::default();
     let plan = Plan { interval: Duration::from_millis(100), duration: None };
     let output = Output { path: path.to_path_buf(), overwrite: Overwrite::Never, key: None };
-    let mut host = open_host().unwrap();
+    let mut host = open_host(wanted).unwrap();
     let mut turns = steps.iter_mut();
     let mut after_tick = |_: &_| match turns.next() {
         Some(step) => step(),

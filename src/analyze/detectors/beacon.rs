@@ -20,6 +20,7 @@ use super::{About, Context, Detector, Outcome, Output};
 use crate::Result;
 use crate::analyze::sockets::{Sockets, Source};
 use crate::analyze::tables::Tables;
+use crate::analyze::words;
 
 /// Pairs whose start times are handed to the charts.
 const CHART_PAIRS: usize = 12;
@@ -178,8 +179,8 @@ impl Timing {
         let longest_s = last.saturating_sub(first) as f64 / 3e6;
         let mut limits = vec![format!(
             "This capture can show periods from {} to {}.",
-            verdict::duration(self.shortest_s),
-            verdict::duration(longest_s)
+            words::duration(self.shortest_s),
+            words::duration(longest_s)
         )];
         if self.is_cut {
             limits.push("Only the last 24 hours of the recording were looked at.".to_owned());

@@ -5,8 +5,11 @@
 //! words stand in `netrec explain`, in the report and in the README.
 
 pub mod beacon;
+pub mod exfiltration;
 pub mod isolation_forest;
+pub mod long_connection;
 pub mod port_scan;
+pub mod tcp_health;
 
 use polars::prelude::DataFrame;
 use schemars::JsonSchema;
@@ -24,6 +27,9 @@ use crate::{Result, parallel};
 pub const DETECTORS: &[Entry] = &[
     Entry::of::<beacon::Beacon>(),
     Entry::of::<port_scan::PortScan>(),
+    Entry::of::<exfiltration::Exfiltration>(),
+    Entry::of::<long_connection::LongConnection>(),
+    Entry::of::<tcp_health::TcpHealth>(),
     Entry::of::<isolation_forest::IsolationForest>(),
 ];
 

@@ -84,7 +84,7 @@ fn unknown_parts(known: &Completeness, udp_without_bytes: u64) -> Vec<String> {
     }
     if known.connections_without_bytes > 0 {
         spots.push(format!(
-            "{} of {total} connections have no byte counts, {udp_without_bytes} of them UDP: the kernel gave none.",
+            "{} of {total} connections have no byte counts, {udp_without_bytes} of them UDP: the kernel gave none (for UDP, record with --udp-bytes).",
             known.connections_without_bytes
         ));
     }

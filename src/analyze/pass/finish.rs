@@ -5,8 +5,8 @@ use super::ticks::Load;
 use super::{Pass, axis};
 use crate::analyze::direction::{Flow, Host};
 use crate::analyze::model::{
-    Connection, Direction, Endpoint, EndpointId, Process, ProcessBin, ProcessId, Recorded, Role, Scope,
-    TextId, Texts, Transition,
+    Connection, Direction, Endpoint, EndpointBin, EndpointId, Process, ProcessBin, ProcessId, Recorded, Role,
+    Scope, TextId, Texts, Transition,
 };
 use crate::analyze::scope::scope;
 use crate::capture::{Metadata, Protocol, TcpState};
@@ -14,7 +14,7 @@ use crate::geo::Databases;
 
 /// Makes the records of what was gathered, in their fixed order.
 pub(super) fn finish(pass: Pass, metadata: &Metadata, geo: &Databases) -> Recorded {
-    let Pass { texts, addresses, owners, mut connections, transitions, ticks, .. } = pass;
+    let Pass { texts, addresses, owners, mut connections, transitions, ticks, activity, .. } = pass;
     drop(pass.ids);
     let (mut bins, mut process_bins, loads, tick_count) = ticks.finish();
     for connection in &mut connections {
@@ -33,6 +33,8 @@ pub(super) fn finish(pass: Pass, metadata: &Metadata, geo: &Databases) -> Record
     let (processes, process_order) = sort_processes(owners.into_processes(), &loads, &texts);
     renumber(&mut connections, &endpoint_order, &process_order);
     renumber_bins(&mut process_bins, &process_order);
+    let (mut endpoint_bins, sends) = activity.finish(&connections);
+    renumber_endpoint_bins(&mut endpoint_bins, &endpoint_order);
     connections.sort_unstable_by_key(|c| (c.first_seen_us, c.conn_id));
     Recorded {
         texts,
@@ -42,6 +44,8 @@ pub(super) fn finish(pass: Pass, metadata: &Metadata, geo: &Databases) -> Record
         bins,
         bin_width_us: pass.axis.width_us,
         process_bins,
+        endpoint_bins,
+        sends,
         transitions: list_transitions(&transitions),
         span_us: pass.span_us.unwrap_or_else(|| axis::span((metadata.start_us, metadata.start_us), metadata)),
         ticks: tick_count,
@@ -141,6 +145,13 @@ fn renumber_bins(process_bins: &mut [ProcessBin], processes: &[u32]) {
         slice.process = ProcessId(processes[slice.process.0 as usize]);
     }
     process_bins.sort_unstable_by_key(|slice| (slice.bin, slice.process));
+}
+
+fn renumber_endpoint_bins(endpoint_bins: &mut [EndpointBin], endpoints: &[u32]) {
+    for slice in &mut *endpoint_bins {
+        slice.endpoint = EndpointId(endpoints[slice.endpoint.0 as usize]);
+    }
+    endpoint_bins.sort_unstable_by_key(|slice| (slice.bin, slice.endpoint));
 }
 
 fn list_transitions(counts: &TransitionCounts) -> Vec<Transition> {

@@ -4,6 +4,7 @@
 //! per stretch of rows, and what names it or its owner is read only where it changes
 //! ([`batch`]). Nothing is allocated per row: memory grows with the number of connections.
 
+mod activity;
 mod addresses;
 mod axis;
 mod batch;
@@ -21,6 +22,7 @@ use ahash::AHashMap;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::UInt32Type;
 
+use self::activity::Activity;
 use self::addresses::Addresses;
 use self::axis::Axis;
 use self::batch::{Batch, OWNER, Reason, SOCKET, STATE};
@@ -114,6 +116,7 @@ struct Pass {
     ids: AHashMap<u64, u32>,
     transitions: TransitionCounts,
     ticks: Ticks,
+    activity: Activity,
 }
 
 /// What the rows of a stretch have in common.
@@ -143,6 +146,7 @@ impl Pass {
             ids: AHashMap::new(),
             transitions: TransitionCounts::default(),
             ticks: Ticks::new(axis),
+            activity: Activity::new(axis),
         }
     }
 
@@ -207,6 +211,7 @@ impl Pass {
         let mut connection = sockets::blank(conn_id, protocol, (local_addr, batch.local_port[row]));
         // A socket whose first row is an event at the first tick may have been there before.
         connection.opened_in_recording = kind == Kind::Opened || batch.tick[row] > self.first_tick;
+        connection.start_is_exact = kind == Kind::Opened;
         self.ids.insert(conn_id, self.connections.len() as u32);
         self.connections.push(connection);
         Ok(self.connections.len() - 1)
@@ -242,7 +247,7 @@ impl Pass {
         let before = optional(&batch.prev_state, Column::PrevState, row, TcpState::from_text)?;
         let state = optional(&batch.state, Column::State, row, TcpState::from_text)?;
         for state in [before, state].into_iter().flatten() {
-            connection.saw_state(state, &mut self.transitions);
+            connection.saw_state(state, batch.ts_us[row], &mut self.transitions);
         }
         match stretch.kind {
             Kind::Opened => connection.opened_in_recording = true,
@@ -266,6 +271,12 @@ impl Pass {
                 memory_rss_bytes: batch.memory_rss_bytes.get(row),
                 ..connection.count(&counters(batch, row))
             };
+            if let Some((endpoint, _)) = connection.remote {
+                self.activity.add_bytes(endpoint, at.ts_us, &increment);
+            }
+            if stretch.kind == Kind::Snapshot && increment.sent > 0 {
+                self.activity.add_send(stretch.connection, connection, at);
+            }
             if stretch.kind == Kind::Snapshot {
                 self.ticks.add_snapshot(at.tick, at.ts_us, &increment);
             } else {

@@ -31,15 +31,19 @@ pub(super) fn blank(
         remote_name: None,
         direction: None,
         state: None,
+        state_since_us: 0,
         states_seen: 0,
         first_seen_us: i64::MAX,
         last_seen_us: i64::MIN,
         first_mono_ns: i64::MAX,
         last_mono_ns: i64::MIN,
         opened_in_recording: false,
+        start_is_exact: false,
         closed_in_recording: false,
         ticks: 0,
         last_tick: 0,
+        last_sent_tick: 0,
+        sends: 0,
         totals: Totals::default(),
         recorded_sent: None,
         recorded_received: None,
@@ -62,8 +66,11 @@ impl Connection {
         self.last_tick = self.last_tick.max(at.tick);
     }
 
-    /// Takes note of its TCP state, and of the change if it is another than before.
-    pub(super) fn saw_state(&mut self, state: TcpState, transitions: &mut TransitionCounts) {
+    /// Takes note of its TCP state at a time, and of the change if it is another than before.
+    pub(super) fn saw_state(&mut self, state: TcpState, ts_us: i64, transitions: &mut TransitionCounts) {
+        if self.state != Some(state) {
+            self.state_since_us = ts_us;
+        }
         if let Some(before) = self.state.filter(|before| *before != state) {
             transitions[before as usize][state as usize] += 1;
         }
@@ -199,7 +206,7 @@ mod tests {
         let mut transitions = TransitionCounts::default();
         let mut connection = connection(true);
         for state in [TcpState::SynSent, TcpState::SynSent, TcpState::Established, TcpState::CloseWait] {
-            connection.saw_state(state, &mut transitions);
+            connection.saw_state(state, 5, &mut transitions);
         }
         assert_eq!(transitions[TcpState::SynSent as usize][TcpState::Established as usize], 1);
         assert_eq!(transitions.iter().flatten().sum::<u64>(), 2);

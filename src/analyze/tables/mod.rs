@@ -12,7 +12,7 @@ use std::thread;
 use polars::prelude::DataFrame;
 
 use self::columns::{Rows, TextColumns};
-use super::model::{ProcessBin, Recorded, TimeBin, Transition};
+use super::model::{EndpointBin, ProcessBin, Recorded, Sends, TimeBin, Transition};
 use crate::Result;
 use crate::capture::Metadata;
 
@@ -23,9 +23,9 @@ pub struct Tables {
     ///
     /// `conn_id` u64, `protocol`, `netns` u64, `local_addr`, `local_port` u16, `remote_addr`,
     /// `remote_port` u16, `remote_name`, `remote_scope`, `country_code`, `role`, `direction`,
-    /// `state` (last), `states` (all seen, joined by `>` in the order of a connection's life),
+    /// `state` (last), `state_since_us`, `states` (all seen, joined by `>` in the order of a connection's life),
     /// `first_seen_us`, `last_seen_us`, `duration_s` f64, `opened_in_recording` bool,
-    /// `closed_in_recording` bool, `ticks` u32, `bytes_sent`, `bytes_received`,
+    /// `start_is_exact` (from an event, not to the tick) bool, `closed_in_recording` bool, `ticks` u32, `bytes_sent`, `bytes_received`,
     /// `packets_sent`, `packets_received` u64, `retransmits`, `rtt_us`, `rtt_min_us` u32,
     /// `recorded_sent`, `recorded_received` u64, `process` u32, `pid` u32, `process_name`,
     /// `owner_source`, `endpoint` u32.
@@ -60,6 +60,14 @@ pub struct Tables {
     /// `bin`, `process`, `open_connections` u32, `bytes_sent`, `bytes_received` u64,
     /// `cpu_percent` f32, `memory_rss_bytes` u64.
     pub process_bins: DataFrame,
+    /// One row per slice and remote address, where there were bytes:
+    ///
+    /// `bin`, `endpoint` u32, `bytes_sent`, `bytes_received` u64. Very many of them, and the
+    /// smallest are missing.
+    pub endpoint_bins: DataFrame,
+    /// When connections that stay began to send again, by connection, then time; the last 64
+    /// moments of each, to the tick: `conn_id` u64, `ts_us`.
+    pub sends: DataFrame,
     /// `from_state`, `to_state`, `count` u64.
     pub transitions: DataFrame,
     /// First and last moment of any row, µs since the Unix epoch.
@@ -97,6 +105,8 @@ impl Tables {
             pairs: rollups::pair_table(recorded, texts, &pairs)?,
             time_bins: time_bins(&recorded.bins)?,
             process_bins: process_bins(&recorded.process_bins)?,
+            endpoint_bins: endpoint_bins(&recorded.endpoint_bins)?,
+            sends: sends(&recorded.sends)?,
             transitions: transitions(&recorded.transitions)?,
             span_us: recorded.span_us,
             bin_width_us: recorded.bin_width_us,
@@ -135,6 +145,23 @@ fn process_bins(bins: &[ProcessBin]) -> Result<DataFrame> {
         rows.f32("cpu_percent", |b| b.cpu_percent),
         rows.u64("memory_rss_bytes", |b| b.memory_rss_bytes),
     ])
+}
+
+fn endpoint_bins(bins: &[EndpointBin]) -> Result<DataFrame> {
+    let rows = Rows(bins);
+    rows.frame(vec![
+        rows.u32("bin", |b| Some(b.bin)),
+        rows.u32("endpoint", |b| Some(b.endpoint.0)),
+        rows.u64("bytes_sent", |b| Some(b.bytes_sent)),
+        rows.u64("bytes_received", |b| Some(b.bytes_received)),
+    ])
+}
+
+fn sends(sends: &[Sends]) -> Result<DataFrame> {
+    let moments: Vec<(u64, i64)> =
+        sends.iter().flat_map(|s| s.ts_us.iter().map(|ts_us| (s.conn_id, *ts_us))).collect();
+    let rows = Rows(&moments);
+    rows.frame(vec![rows.u64("conn_id", |(id, _)| Some(*id)), rows.i64("ts_us", |(_, ts)| Some(*ts))])
 }
 
 fn transitions(transitions: &[Transition]) -> Result<DataFrame> {

@@ -7,15 +7,16 @@ use std::sync::Arc;
 use super::cgroups::Cgroups;
 use super::diag::Socket;
 use super::events::{Events, Told};
-use super::namespaces::Namespaces;
+use super::namespaces::{Change, Namespaces};
 use super::owners::Owners;
+use super::packets::Packets;
 use super::proc::Proc;
 use super::processes::{Processes, Reader};
 use super::users::Users;
-use crate::capture::{Owner, OwnerSource, Row, SourceReport, SourceStatus};
-use crate::record::Moment;
+use crate::capture::{Kind, Owner, OwnerSource, Row, SourceReport, SourceStatus};
 use crate::record::clock::boot_us;
 use crate::record::host::{Host, Seen, Tick};
+use crate::record::{Moment, Wanted};
 use crate::{Error, Result};
 
 /// Where cgroup2 is mounted: alone, or beside the older version.
@@ -30,6 +31,7 @@ pub(in super::super) struct LinuxHost {
     strangers: Strangers,
     sockets: Vec<Socket>,
     events: Events,
+    packets: Option<Packets>,
     /// When the last ticks began, by the monotonic clock: events belong to the one before them.
     ticks: VecDeque<(i64, u32)>,
     /// Sockets that no snapshot saw.
@@ -47,17 +49,17 @@ const MOST_STRANGERS: usize = 4096;
 
 impl LinuxHost {
     /// Opens the kernel's socket diagnostics, and proves that they answer.
-    pub(in super::super) fn open() -> io::Result<Self> {
+    pub(in super::super) fn open(wanted: Wanted) -> io::Result<Self> {
         let proc = Proc::new("/proc");
-        let mut namespaces = Namespaces::open(&proc)?;
+        let mut namespaces = Namespaces::open(&proc, wanted)?;
         let mut sockets = Vec::new();
         namespaces.sockets(&proc, 0, &mut sockets)?;
         let cgroup_root = CGROUP_ROOTS
             .into_iter()
             .find(|root| std::path::Path::new(root).join("cgroup.controllers").exists());
-        let mut events = Events::start(reader(Proc::new("/proc")), namespaces.own());
-        events.follow(namespaces.changes());
-        Ok(Self {
+        let events = Events::start(reader(Proc::new("/proc")), namespaces.own());
+        let packets = wanted.packets().then(|| Packets::start(wanted, namespaces.own()));
+        let mut host = Self {
             namespaces,
             owners: Owners::default(),
             processes: Processes::new(reader(proc)),
@@ -65,9 +67,26 @@ impl LinuxHost {
             strangers: Strangers::new(),
             sockets,
             events,
+            packets,
             ticks: VecDeque::new(),
             brief: 0,
-        })
+        };
+        host.follow();
+        Ok(host)
+    }
+
+    /// Tells the others of namespaces that came or went.
+    fn follow(&mut self) {
+        let (packets, events): (Vec<_>, Vec<_>) =
+            self.namespaces.changes().into_iter().partition(|change| matches!(change, Change::Watched(..)));
+        if let Some(source) = &mut self.packets {
+            let left = events.iter().filter_map(|change| match change {
+                Change::Left(netns) => Some(Change::Left(*netns)),
+                _ => None,
+            });
+            source.follow(packets.into_iter().chain(left));
+        }
+        self.events.follow(events);
     }
 
     fn row(&mut self, socket: &Socket, tick: &Tick) -> Row {
@@ -128,9 +147,7 @@ impl LinuxHost {
     /// The row of an event; the owner is the one that the event knows, else the one that the last
     /// snapshot of the socket had.
     fn event_row(&mut self, told: Told, now: Moment) -> Row {
-        let time_ns = told.time_ns();
-        let tick = self.ticks.iter().rev().find(|(began_ns, _)| *began_ns <= time_ns);
-        let tick = tick.or(self.ticks.front()).map_or(0, |(_, number)| *number);
+        let tick = self.tick_before(told.time_ns());
         let known = self.owners.of(told.cookie());
         if known.is_none() && told.is_closed() {
             self.brief += 1;
@@ -138,10 +155,36 @@ impl LinuxHost {
         told.into_row(now, tick, known.and_then(|known| known.owner.clone()))
     }
 
+    /// The number of the snapshot before a moment by the monotonic clock.
+    fn tick_before(&self, time_ns: i64) -> u32 {
+        let tick = self.ticks.iter().rev().find(|(began_ns, _)| *began_ns <= time_ns);
+        tick.or(self.ticks.front()).map_or(0, |(_, number)| *number)
+    }
+
     fn event_rows(&mut self, told: Vec<Told>, now: Moment, rows: &mut Vec<Row>) {
         for told in told {
-            rows.push(self.event_row(told, now));
+            let row = self.event_row(told, now);
+            rows.extend(match &mut self.packets {
+                Some(packets) => packets.event(row),
+                None => Some(row),
+            });
         }
+    }
+
+    /// Appends what packets tell of the snapshot at `rows[first..]`, and of sockets that closed
+    /// before it.
+    fn packet_rows(&mut self, rows: &mut Vec<Row>, first: usize, now: Moment) {
+        let Some(packets) = &mut self.packets else { return };
+        let mut made = packets.closed();
+        made.extend(packets.settle(&mut rows[first..], now));
+        self.append(made, rows);
+    }
+
+    fn append(&mut self, made: Vec<Row>, rows: &mut Vec<Row>) {
+        rows.extend(made.into_iter().map(|row| match row.kind {
+            Kind::Snapshot => row,
+            _ => Row { tick: self.tick_before(row.mono_ns), ..row },
+        }));
     }
 
     fn owners_report(&self) -> SourceReport {
@@ -171,7 +214,7 @@ impl Host for LinuxHost {
         sockets.clear();
         let listed = self.namespaces.sockets(self.processes.proc(), tick.moment.mono_ns, &mut sockets);
         listed.map_err(|e| Error::Record(format!("the kernel did not list its sockets: {e}")))?;
-        self.events.follow(self.namespaces.changes());
+        self.follow();
         self.processes.refresh(&tick);
         self.owners.resolve(&mut sockets, &mut self.processes, &tick);
         rows.reserve(sockets.len());
@@ -181,7 +224,11 @@ impl Host for LinuxHost {
             rows.push(row);
         }
         let told = self.events.take(&mut rows[first..], tick.moment);
+        self.packet_rows(rows, first, tick.moment);
         self.event_rows(told, tick.moment, rows);
+        if let Some(packets) = &self.packets {
+            packets.name(&mut rows[first..], tick.moment);
+        }
         self.ticks.push_back((tick.moment.mono_ns, tick.number));
         if self.ticks.len() > REMEMBERED_TICKS {
             self.ticks.pop_front();
@@ -196,23 +243,32 @@ impl Host for LinuxHost {
     }
 
     fn finish(&mut self, end: Moment, rows: &mut Vec<Row>) {
+        let first = rows.len();
         let told = self.events.finish();
         self.event_rows(told, end, rows);
+        if let Some(packets) = &mut self.packets {
+            let made = packets.finish();
+            packets.name(&mut rows[first..], end);
+            self.append(made, rows);
+        }
     }
 
     fn events_lost(&self) -> Option<u64> {
-        self.events.lost()
+        let packets = self.packets.as_ref().and_then(Packets::lost);
+        self.events.lost().map_or(packets, |events| Some(events + packets.unwrap_or(0)))
     }
 
     fn reports(&self) -> Vec<SourceReport> {
         let sockets = SourceReport {
             name: "sock_diag".to_owned(),
             status: SourceStatus::Ran,
-            detail: "TCP sockets with the counters of the kernel; UDP sockets, for which it keeps none"
+            detail: "TCP sockets with the counters of the kernel; UDP sockets, for which it keeps none \
+                     (--udp-bytes counts their packets)"
                 .to_owned(),
         };
         let mut reports = vec![sockets, self.namespaces.report(), self.owners_report()];
         reports.extend(self.events.reports());
+        reports.extend(self.packets.iter().flat_map(Packets::reports));
         reports
     }
 }
@@ -246,7 +302,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let client = TcpStream::connect(address).unwrap();
-        let mut host = LinuxHost::open().unwrap();
+        let mut host = LinuxHost::open(Wanted::default()).unwrap();
         let mut rows = Vec::new();
         let seen = host.observe(tick(3), &mut rows).unwrap();
         assert_eq!(seen.sockets, rows.len() as u64);
@@ -270,7 +326,7 @@ mod tests {
     fn a_second_tick_knows_the_same_connection_and_counts_it_once() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let mut host = LinuxHost::open().unwrap();
+        let mut host = LinuxHost::open(Wanted::default()).unwrap();
         let (mut first, mut second) = (Vec::new(), Vec::new());
         host.observe(tick(0), &mut first).unwrap();
         host.observe(tick(1), &mut second).unwrap();

@@ -10,6 +10,7 @@ mod message;
 mod namespaces;
 mod netlink;
 mod owners;
+mod packets;
 mod proc;
 mod processes;
 mod scan;

@@ -10,8 +10,10 @@ use super::diag::{Diag, Socket};
 use super::events::Closings;
 use super::ids::IdMap;
 use super::netlink::Netlink;
+use super::packets::{OTHER_RING_BYTES, Ring};
 use super::proc::Proc;
 use crate::capture::{SourceReport, SourceStatus};
+use crate::record::Wanted;
 
 /// Time between two looks for namespaces that have come or gone: each asks every process.
 const LOOK_EVERY_NS: i64 = 10_000_000_000;
@@ -30,21 +32,24 @@ pub(super) struct Namespaces {
     /// Processes whose namespace could not even be asked for.
     unreadable: usize,
     look_at_ns: i64,
+    wanted: Wanted,
     changes: Vec<Change>,
 }
 
-/// A namespace that came or went, for those who listen to its closing sockets.
+/// A namespace that came or went, for those who listen to its sockets and packets.
 #[derive(Debug)]
 pub(super) enum Change {
     /// It was entered, and this is the way to its closing sockets.
     Entered(u64, Closings),
+    /// It was entered, and this is the way to its packets, if they are wanted.
+    Watched(u64, io::Result<Ring>),
     /// No process is in it any more.
     Left(u64),
 }
 
 impl Namespaces {
     /// Opens the recorder's own namespace.
-    pub(super) fn open(proc: &Proc) -> io::Result<Self> {
+    pub(super) fn open(proc: &Proc, wanted: Wanted) -> io::Result<Self> {
         let netns = proc.netns(std::process::id()).unwrap_or(0);
         let own = Diag::new(Netlink::open()?, netns);
         Ok(Self {
@@ -54,6 +59,7 @@ impl Namespaces {
             reason: String::new(),
             unreadable: 0,
             look_at_ns: i64::MIN,
+            wanted,
             changes: Vec::new(),
         })
     }
@@ -113,10 +119,13 @@ impl Namespaces {
             if self.others.contains_key(&netns) || self.refused.contains(&netns) {
                 continue;
             }
-            match enter(path, || Ok((Netlink::open()?, Closings::open()))) {
-                Ok((netlink, closings)) if self.others.len() < MOST => {
+            let wanted = self.wanted;
+            let ring = move || wanted.packets().then(|| Ring::open(wanted, OTHER_RING_BYTES));
+            match enter(path, move || Ok((Netlink::open()?, Closings::open(), ring()))) {
+                Ok((netlink, closings, ring)) if self.others.len() < MOST => {
                     self.others.insert(netns, Diag::new(netlink, netns));
                     self.changes.extend(closings.ok().map(|closings| Change::Entered(netns, closings)));
+                    self.changes.extend(ring.map(|ring| Change::Watched(netns, ring)));
                 }
                 Ok(_) => self.refuse(netns, format!("more than {MOST} are too many")),
                 Err(error) => self.refuse(netns, error.to_string()),
@@ -180,7 +189,7 @@ mod tests {
     #[test]
     fn the_own_namespace_is_recorded_and_said() {
         let proc = Proc::new("/proc");
-        let mut namespaces = Namespaces::open(&proc).unwrap();
+        let mut namespaces = Namespaces::open(&proc, Wanted::default()).unwrap();
         let _listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let mut sockets = Vec::new();
         namespaces.sockets(&proc, 0, &mut sockets).unwrap();
@@ -192,7 +201,7 @@ mod tests {
     #[test]
     fn a_namespace_that_cannot_be_entered_is_said() {
         assert!(enter("/proc/self/ns/nothing".into(), Netlink::open).is_err());
-        let mut namespaces = Namespaces::open(&Proc::new("/proc")).unwrap();
+        let mut namespaces = Namespaces::open(&Proc::new("/proc"), Wanted::default()).unwrap();
         namespaces.refuse(7, "Operation not permitted".to_owned());
         let report = namespaces.report();
         assert_eq!(report.status, SourceStatus::Partial);

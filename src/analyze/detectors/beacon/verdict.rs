@@ -5,6 +5,7 @@ use super::{Beacon, Thresholds};
 use crate::analyze::detectors::Detector;
 use crate::analyze::finding::{Confidence, Evidence, Finding, Judgement, Measurement, Severity};
 use crate::analyze::sockets::{Socket, Sockets, Source};
+use crate::analyze::words::duration;
 
 /// TCP ports on which a client is expected.
 const USUAL_PORTS: [u16; 20] =
@@ -138,32 +139,6 @@ fn measurements(candidate: &Candidate<'_>, config: &Thresholds) -> Vec<Measureme
     all
 }
 
-/// Seconds in words that stay short: `2.0 s`, `5 min`, `1.5 h`.
-pub(super) fn duration(seconds: f64) -> String {
-    let short = |value: f64, unit: &str| {
-        let text = format!("{value:.1}");
-        format!("{} {unit}", text.strip_suffix(".0").unwrap_or(&text))
-    };
-    match seconds {
-        s if s < 119.95 => short(s, "s"),
-        s if s < 7_200.0 => short(s / 60.0, "min"),
-        s => short(s / 3_600.0, "h"),
-    }
-}
-
 fn probability(p_value: f64) -> String {
     if p_value < 0.001 { format!("about {p_value:.0e}") } else { format!("{p_value:.3}") }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_are_short() {
-        assert_eq!(duration(2.0), "2 s");
-        assert_eq!(duration(0.0), "0 s");
-        assert_eq!(duration(300.0), "5 min");
-        assert_eq!(duration(5_400.0 * 2.0), "3 h");
-    }
 }

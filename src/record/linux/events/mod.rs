@@ -158,7 +158,7 @@ impl Events {
     }
 
     /// Listens to the closing sockets of namespaces that came, and no more to those that went.
-    pub(super) fn follow(&mut self, changes: Vec<Change>) {
+    pub(super) fn follow(&mut self, changes: impl IntoIterator<Item = Change>) {
         for change in changes {
             // A listener that broke has nothing more to tell.
             let _ = self.changes.send(change);
@@ -281,6 +281,7 @@ impl Listener {
             match change {
                 Change::Entered(netns, closings) => self.closings.push((netns, closings, 0)),
                 Change::Left(left) => self.closings.retain(|(netns, ..)| *netns != left),
+                Change::Watched(..) => {}
             }
         }
         let now = crate::record::Clock::now(&crate::record::SystemClock);

@@ -1,0 +1,233 @@
+//! `exfiltration`: much more out than in, to one place.
+
+#[cfg(test)]
+mod tests;
+mod uploads;
+
+use polars::prelude::{DataFrame, df};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use self::uploads::Upload;
+use super::{About, Context, Detector, Outcome, Output};
+use crate::Result;
+use crate::analyze::finding::{Confidence, Evidence, Finding, Judgement, Measurement, Severity};
+use crate::analyze::sockets::{Socket, Sockets};
+use crate::analyze::words;
+
+/// From this many times `min_sent_bytes` on, an upload without a harmless reading is high.
+const VERY_MUCH: f64 = 10.0;
+
+/// A process that sent no more than this many times its usual rate did what it always does.
+const USUAL_RATE: f64 = 3.0;
+
+/// Much more out than in, to one place.
+#[derive(Debug)]
+pub struct Exfiltration;
+
+/// Thresholds of `exfiltration`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Thresholds {
+    /// Fewest bytes that a process must have sent to one address during the recording.
+    pub min_sent_bytes: u64,
+    /// Smallest ratio of bytes sent to bytes received.
+    pub min_ratio: f64,
+    /// Smallest ratio to the median of what the process sent to each of its other addresses.
+    pub min_times_others: f64,
+    /// Rows that go into the table of uploads.
+    pub max_listed: u32,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self { min_sent_bytes: 50_000_000, min_ratio: 4.0, min_times_others: 3.0, max_listed: 200 }
+    }
+}
+
+impl Detector for Exfiltration {
+    type Config = Thresholds;
+
+    const ABOUT: About = About {
+        id: "exfiltration",
+        title: "Large uploads to one place",
+        what_it_finds: "A process that sent far more than it received to one address that it contacted, in one \
+            connection or in many, and more than it sends to its other addresses.",
+        why_it_matters: "Whoever steals data must send it somewhere. Clients mostly receive; a client that sends much \
+            to a single place makes a backup, shares a file, or leaks.",
+        how_it_decides: "What a source (process by name, else the local address) sent to and received from an address \
+            during the recording is summed over all connections that this host opened. It is reported if it sent at \
+            least `min_sent_bytes`, at least `min_ratio` times what it received, and at least `min_times_others` \
+            times the median of what it sent to each of its other addresses, if there are any. Severity: medium beyond \
+            the local networks, and high from ten times `min_sent_bytes` on; low within them. One level less for \
+            each harmless reading: the process is named like a backup program or a tool whose duty is to send, a \
+            port of video calls, or a process that sends at this rate all the time. What others fetch \
+            from a service of this host is that service's duty, and is not looked at. The table `uploads` holds \
+            the first `max_listed` pairs by bytes sent.",
+        false_positives: "Backups, file synchronisation, video calls and streams, pushing to a repository or a \
+            registry, mail with attachments, log shipping. Is this address where this process is meant to send, and \
+            is so much what it usually sends?",
+        evidence: "Bytes sent beside `min_sent_bytes`, sent over received beside `min_ratio`, times the median of the \
+            process's other addresses beside `min_times_others`, times its own usual rate, its share of all that the \
+            process sent, how long it took, and the connections.",
+        source: "Own rule from volume, ratio and history, as in Slips (upload volume) and flowscope (against own \
+            history), with other numbers. ATT&CK T1048, T1048.003, T1567.",
+    };
+
+    fn validate(config: &Thresholds) -> Result<(), String> {
+        if config.min_sent_bytes == 0 {
+            return Err("min_sent_bytes must be above 0".to_owned());
+        }
+        for (key, value) in [("min_ratio", config.min_ratio), ("min_times_others", config.min_times_others)] {
+            if !(value >= 1.0 && value.is_finite()) {
+                return Err(format!("{key} must be 1 or more"));
+            }
+        }
+        Ok(())
+    }
+
+    fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
+        let sockets = Sockets::of(context.tables)?;
+        if sockets.iter().all(|socket| socket.recorded_sent.is_none()) {
+            return Ok(Outcome::Skipped("Needs byte counts, and this capture has none.".to_owned()));
+        }
+        let uploads = uploads::find(&sockets, context.tables, config)?;
+        let findings = uploads
+            .iter()
+            .filter(|upload| upload.meets(config))
+            .map(|upload| finding(&sockets, upload, config))
+            .collect();
+        let tables = vec![("uploads", uploads_table(&uploads, config)?)];
+        let limits = vec![
+            "Bytes of UDP sockets are not counted by the kernel, so that an upload over QUIC or DNS is not seen in a \
+             recording of this host."
+                .to_owned(),
+            "What others fetch from a service of this host is not looked at.".to_owned(),
+        ];
+        Ok(Outcome::Ran(Output { findings, tables, limits }))
+    }
+}
+
+fn finding(sockets: &Sockets<'_>, upload: &Upload<'_>, config: &Thresholds) -> Finding {
+    let members: Vec<Socket<'_>> = upload.rows.iter().map(|row| sockets.get(*row)).collect();
+    let severity = severity(upload, config);
+    let judgement = Judgement {
+        severity,
+        confidence: confidence(upload, config),
+        title: title(upload),
+        explanation: explanation(upload),
+        false_positives: String::new(),
+        attack: if severity >= Severity::Medium { attack(upload) } else { Vec::new() },
+        entities: sockets.entities(&members),
+    };
+    let ids: Vec<u64> = members.iter().map(|socket| socket.conn_id).collect();
+    let evidence = Evidence::new(measurements(upload, config), &ids, upload.span_us);
+    Finding::new(&Exfiltration::ABOUT, judgement, evidence)
+}
+
+/// Reasons for which an upload may be what it should be, in sentences.
+fn harmless_readings(upload: &Upload<'_>) -> Vec<String> {
+    let mut readings = Vec::new();
+    if let Some(duty) = upload.duty() {
+        readings.push(format!("{} is named like {duty}.", upload.source));
+    }
+    if upload.is_call() {
+        readings.push("The port is one of video calls.".to_owned());
+    }
+    if let Some(times) = upload.times_history.filter(|times| *times < USUAL_RATE) {
+        readings.push(format!("It is {times:.1} times the rate at which this process sends all the time."));
+    }
+    readings
+}
+
+fn severity(upload: &Upload<'_>, config: &Thresholds) -> Severity {
+    let very_much = upload.sent as f64 >= VERY_MUCH * config.min_sent_bytes as f64;
+    let level = match (upload.is_beyond, very_much) {
+        (false, _) => 1,
+        (true, false) => 2,
+        (true, true) => 3_usize,
+    };
+    Severity::ALL[level.saturating_sub(harmless_readings(upload).len())]
+}
+
+/// Surer with more bytes, a higher ratio, and a process that also does other things.
+fn confidence(upload: &Upload<'_>, config: &Thresholds) -> Confidence {
+    let by_volume = 1.0 - (-(upload.sent as f64) / config.min_sent_bytes as f64).exp();
+    let by_ratio = 1.0 - (-2.0 * upload.ratio() / config.min_ratio).exp();
+    let by_history = if upload.times_others.is_some() || upload.times_history.is_some() { 1.0 } else { 0.7 };
+    let by_reading = 0.7_f64.powi(harmless_readings(upload).len() as i32);
+    Confidence::new(by_volume * by_ratio * by_history * by_reading)
+}
+
+fn attack(upload: &Upload<'_>) -> Vec<&'static str> {
+    match upload.port {
+        Some(80 | 443 | 8080 | 8443) => vec!["T1567"],
+        Some(53) => vec!["T1048.003"],
+        _ => vec!["T1048"],
+    }
+}
+
+fn title(upload: &Upload<'_>) -> String {
+    let port = upload.port.map_or_else(String::new, |port| format!(" port {port}"));
+    format!("{} sent {} to {}{port}", upload.source, words::bytes(upload.sent as f64), upload.addr)
+}
+
+fn explanation(upload: &Upload<'_>) -> String {
+    let seconds = upload.seconds();
+    let mut sentences = vec![format!(
+        "{} within {}, and {} came back.",
+        words::count(upload.rows.len(), "connection", "connections"),
+        words::duration(seconds),
+        words::bytes(upload.received as f64),
+    )];
+    sentences.push(match upload.times_others {
+        Some(times) => {
+            format!("That is {times:.0} times what this process sends to another address (median).")
+        }
+        None => "This process contacted no other address, so there is nothing to compare with.".to_owned(),
+    });
+    if upload.times_history.is_none() {
+        sentences.push("It sent nothing before or after that would show its usual rate.".to_owned());
+    }
+    sentences.extend(harmless_readings(upload));
+    sentences.join(" ")
+}
+
+fn measurements(upload: &Upload<'_>, config: &Thresholds) -> Vec<Measurement> {
+    let mut all = vec![
+        Measurement::of("sent", upload.sent as f64, "bytes").against(config.min_sent_bytes as f64),
+        Measurement::of("received", upload.received as f64, "bytes"),
+        Measurement::of("sent over received", upload.ratio(), "").against(config.min_ratio),
+        Measurement::of("share of all that the process sent", upload.share, ""),
+        Measurement::of("took", upload.seconds(), "s"),
+    ];
+    all.extend(upload.times_others.map(|times| {
+        Measurement::of("times the median of its other addresses", times, "").against(config.min_times_others)
+    }));
+    all.extend(upload.times_history.map(|times| Measurement::of("times its usual rate", times, "")));
+    all
+}
+
+/// The pairs that sent most, by bytes sent.
+fn uploads_table(uploads: &[Upload<'_>], config: &Thresholds) -> Result<DataFrame> {
+    fn column<T>(uploads: &[Upload<'_>], field: impl Fn(&Upload<'_>) -> T) -> Vec<T> {
+        uploads.iter().map(field).collect()
+    }
+    let listed = &uploads[..uploads.len().min(config.max_listed as usize)];
+    Ok(df!(
+        "source" => column(listed, |u| u.source.to_string()),
+        "remote_addr" => column(listed, |u| u.addr.to_owned()),
+        "connections" => column(listed, |u| u.rows.len() as u32),
+        "sent" => column(listed, |u| u.sent),
+        "received" => column(listed, |u| u.received),
+        "ratio" => column(listed, |u| round2(u.ratio())),
+        "times_others" => column(listed, |u| u.times_others),
+        "times_history" => column(listed, |u| u.times_history),
+        "found" => column(listed, |u| u.meets(config)),
+    )?)
+}
+
+/// Two digits are enough of a ratio.
+fn round2(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0
+}

@@ -1,0 +1,119 @@
+use super::*;
+use crate::analyze::testing::{Capture, Conn};
+
+const MB: u64 = 1_000_000;
+
+fn findings(capture: &Capture) -> Vec<Finding> {
+    capture.run::<Exfiltration>().findings
+}
+
+#[track_caller]
+fn only(capture: &Capture) -> Finding {
+    let mut findings = findings(capture);
+    let titles: Vec<_> = findings.iter().map(|f| f.judgement.title.clone()).collect();
+    assert_eq!(findings.len(), 1, "{titles:?}");
+    findings.remove(0)
+}
+
+fn upload(mb: u64) -> Conn {
+    Conn::to("203.0.113.66", 443).by("python3", 9).bytes(mb * MB, MB / 2).at(100.0).lasting(30.0)
+}
+
+#[test]
+fn a_large_upload_is_found_and_a_larger_one_is_high() {
+    for (mb, severity) in [(49, None), (80, Some(Severity::Medium)), (900, Some(Severity::High))] {
+        let mut capture = Capture::new(600);
+        capture.add(upload(mb));
+        let found = findings(&capture);
+        assert_eq!(found.first().map(|f| f.judgement.severity), severity, "{mb} MB");
+    }
+    let mut capture = Capture::new(600);
+    capture.add(upload(80));
+    let finding = only(&capture);
+    assert_eq!(finding.judgement.title, "python3 sent 80 MB to 203.0.113.66 port 443");
+    assert_eq!(finding.judgement.attack, ["T1567"]);
+    assert!(finding.judgement.explanation.contains("nothing to compare with"));
+}
+
+#[test]
+fn many_small_connections_to_one_place_are_one_upload() {
+    let mut capture = Capture::new(4_000);
+    for n in 0..300 {
+        let conn = Conn::to("203.0.113.66", 8_888).by("svchost", 9).bytes(MB, 1_000);
+        capture.add(conn.at(f64::from(n) * 12.0));
+    }
+    let finding = only(&capture);
+    assert_eq!(finding.evidence.connections_total, 300);
+    assert_eq!(finding.judgement.attack, ["T1048"]);
+}
+
+#[test]
+fn a_download_a_call_and_a_server_that_serves_are_none() {
+    let mut capture = Capture::new(600);
+    capture.add(Conn::to("203.0.113.1", 443).by("curl", 1).bytes(MB, 900 * MB).lasting(60.0));
+    capture.add(Conn::to("203.0.113.2", 443).by("meet", 2).bytes(300 * MB, 200 * MB).lasting(500.0));
+    capture.add(Conn::to("203.0.113.3", 50_000).local_port(443).inbound().by("nginx", 3).bytes(900 * MB, MB));
+    capture.add(Conn::to("127.0.0.1", 9_000).internal().by("app", 4).bytes(900 * MB, MB));
+    assert!(findings(&capture).is_empty());
+}
+
+#[test]
+fn to_the_local_network_is_low() {
+    let mut capture = Capture::new(600);
+    capture.add(Conn::to("192.168.1.200", 445).by("smbclient", 9).bytes(800 * MB, MB).lasting(60.0));
+    let finding = only(&capture);
+    assert_eq!((finding.judgement.severity, finding.judgement.attack.len()), (Severity::Low, 0));
+}
+
+#[test]
+fn a_backup_program_is_ranked_down_with_words() {
+    let mut capture = Capture::new(600);
+    capture.add(upload(80).by("restic", 9));
+    let finding = only(&capture);
+    assert_eq!(finding.judgement.severity, Severity::Low);
+    assert!(finding.judgement.explanation.contains("named like a backup program"));
+}
+
+#[test]
+fn a_process_that_sends_as_much_to_everyone_does_its_duty() {
+    let mut capture = Capture::new(600);
+    for host in 1..=9 {
+        let conn = Conn::to(&format!("198.51.100.{host}"), 443).by("shipper", 9).bytes(60 * MB, MB);
+        capture.add(conn.lasting(500.0));
+    }
+    assert!(findings(&capture).is_empty());
+}
+
+#[test]
+fn the_usual_rate_of_a_process_ranks_down_and_an_unusual_one_is_said() {
+    let mut capture = Capture::new(1_000);
+    for n in 0..100 {
+        capture.add(
+            Conn::to("198.51.100.7", 443)
+                .by("python3", 9)
+                .bytes(2_000, 90_000)
+                .at(400.0 + f64::from(n) * 5.0),
+        );
+    }
+    capture.add(upload(80));
+    let finding = only(&capture);
+    let times =
+        finding.evidence.measurements.iter().find(|m| m.name == "times its usual rate").unwrap().value;
+    assert!(times > 500.0, "{times}");
+    assert_eq!(finding.judgement.severity, Severity::Medium);
+
+    let mut steady = Capture::new(1_000);
+    for n in 0..10 {
+        let conn = Conn::to(&format!("198.51.100.{n}"), 443).by("python3", 9).bytes(20 * MB, MB);
+        steady.add(conn.at(f64::from(n) * 90.0).lasting(10.0));
+    }
+    steady.add(upload(80).at(950.0).lasting(40.0));
+    assert_eq!(only(&steady).judgement.severity, Severity::Low);
+}
+
+#[test]
+fn without_byte_counts_it_cannot_run() {
+    let mut capture = Capture::new(600);
+    capture.add(Conn::to("203.0.113.1", 443).udp().uncounted());
+    assert!(matches!(capture.outcome::<Exfiltration>(), Outcome::Skipped(_)));
+}

@@ -1,0 +1,198 @@
+//! What each source sent to each address, beside what it does otherwise.
+
+use std::collections::BTreeMap;
+
+use polars::prelude::{UInt32Type, UInt64Type};
+
+use super::Thresholds;
+use crate::Result;
+use crate::analyze::sockets::{Sockets, Source};
+use crate::analyze::stats;
+use crate::analyze::tables::Tables;
+use crate::analyze::view::Numbers;
+
+/// Slices with traffic outside of an upload that make a history.
+const LEAST_HISTORY: usize = 5;
+
+/// Ports of video calls (STUN and TURN, Zoom, Teams, Meet).
+const CALL_PORTS: [std::ops::RangeInclusive<u16>; 3] = [3_478..=3_481, 8_801..=8_810, 19_302..=19_309];
+
+/// Programs of which the duty is to send, by the start of their name.
+const SENDERS: [(&str, &str); 17] = [
+    ("restic", "a backup program"),
+    ("borg", "a backup program"),
+    ("duplic", "a backup program"),
+    ("bacula", "a backup program"),
+    ("bareos", "a backup program"),
+    ("veeam", "a backup program"),
+    ("kopia", "a backup program"),
+    ("pg_basebackup", "a backup program"),
+    ("zoom", "a program for video calls"),
+    ("teams", "a program for video calls"),
+    ("jitsi", "a program for video calls"),
+    ("webex", "a program for video calls"),
+    ("obs", "a program for video streams"),
+    ("git", "a tool that pushes to repositories"),
+    ("dockerd", "a tool that pushes to registries"),
+    ("dropbox", "a program that synchronises files"),
+    ("nextcloud", "a program that synchronises files"),
+];
+
+/// What a source sent to an address.
+#[derive(Debug)]
+pub(super) struct Upload<'a> {
+    pub(super) source: Source<'a>,
+    pub(super) addr: &'a str,
+    /// The port, if it is always the same.
+    pub(super) port: Option<u16>,
+    /// Rows in the table of sockets, in the order of time.
+    pub(super) rows: Vec<usize>,
+    pub(super) sent: u64,
+    pub(super) received: u64,
+    pub(super) is_beyond: bool,
+    pub(super) span_us: (i64, i64),
+    /// Share of all that the source sent with connections that it opened, 0 to 1.
+    pub(super) share: f64,
+    /// Times the median of what the source sent to each of its other addresses; none without.
+    pub(super) times_others: Option<f64>,
+    /// Times the rate at which the source sends otherwise; none without enough history.
+    pub(super) times_history: Option<f64>,
+}
+
+impl Upload<'_> {
+    pub(super) fn meets(&self, config: &Thresholds) -> bool {
+        self.sent >= config.min_sent_bytes
+            && self.ratio() >= config.min_ratio
+            && self.times_others.is_none_or(|times| times >= config.min_times_others)
+    }
+
+    /// Sent over received.
+    pub(super) fn ratio(&self) -> f64 {
+        self.sent as f64 / self.received.max(1) as f64
+    }
+
+    pub(super) fn seconds(&self) -> f64 {
+        (self.span_us.1 as f64 - self.span_us.0 as f64) / 1e6
+    }
+
+    /// The duty of a program of this name, if it is to send. A name proves nothing, which is why
+    /// it only ranks down.
+    pub(super) fn duty(&self) -> Option<&'static str> {
+        let Source::Process(name) = self.source else { return None };
+        SENDERS.iter().find(|(start, _)| name.starts_with(start)).map(|(_, duty)| *duty)
+    }
+
+    pub(super) fn is_call(&self) -> bool {
+        self.port.is_some_and(|port| CALL_PORTS.iter().any(|ports| ports.contains(&port)))
+    }
+}
+
+/// What every source sent to every address that it contacted; most sent first.
+pub(super) fn find<'a>(
+    sockets: &Sockets<'a>,
+    tables: &'a Tables,
+    config: &Thresholds,
+) -> Result<Vec<Upload<'a>>> {
+    let mut uploads: BTreeMap<(Source<'a>, &'a str), Upload<'a>> = BTreeMap::new();
+    for (row, socket) in sockets.iter().enumerate() {
+        let Some((addr, port)) = socket.remote else { continue };
+        if socket.direction != Some("outbound") {
+            continue;
+        }
+        let source = Source::of(&socket);
+        let upload = uploads.entry((source, addr)).or_insert_with(|| Upload {
+            source,
+            addr,
+            port: Some(port),
+            rows: Vec::new(),
+            sent: 0,
+            received: 0,
+            is_beyond: socket.is_beyond_local_networks(),
+            span_us: (i64::MAX, i64::MIN),
+            share: 0.0,
+            times_others: None,
+            times_history: None,
+        });
+        upload.rows.push(row);
+        upload.port = upload.port.filter(|known| *known == port);
+        upload.sent = upload.sent.saturating_add(socket.recorded_sent.unwrap_or(0));
+        upload.received = upload.received.saturating_add(socket.recorded_received.unwrap_or(0));
+        let (first, last) = upload.span_us;
+        upload.span_us = (first.min(socket.first_seen_us), last.max(socket.last_seen_us));
+    }
+    let mut uploads: Vec<Upload<'a>> = uploads.into_values().collect();
+    compare_with_others(&mut uploads);
+    let histories = Histories::of(sockets, tables)?;
+    for upload in uploads.iter_mut().filter(|upload| upload.sent >= config.min_sent_bytes) {
+        upload.times_history = histories.times_usual_rate(upload, tables);
+    }
+    uploads.sort_by(|a, b| b.sent.cmp(&a.sent).then((a.source, a.addr).cmp(&(b.source, b.addr))));
+    Ok(uploads)
+}
+
+/// Of uploads ordered by source.
+fn compare_with_others(uploads: &mut [Upload<'_>]) {
+    for of_source in uploads.chunk_by_mut(|a, b| a.source == b.source) {
+        let all: Vec<f64> = stats::sorted(of_source.iter().map(|upload| upload.sent as f64));
+        let total: f64 = all.iter().sum();
+        for upload in of_source {
+            let sent = upload.sent as f64;
+            upload.share = if total > 0.0 { sent / total } else { 0.0 };
+            let mut others = all.clone();
+            // The first equal value stands for the upload itself.
+            if let Some(own) = others.iter().position(|other| other.total_cmp(&sent).is_eq()) {
+                others.remove(own);
+            }
+            upload.times_others = stats::median(&others).map(|median| sent / median.max(1.0));
+        }
+    }
+}
+
+/// What each source sent per slice of the recording.
+struct Histories<'a> {
+    sent: BTreeMap<Source<'a>, BTreeMap<u32, u64>>,
+}
+
+impl<'a> Histories<'a> {
+    fn of(sockets: &Sockets<'a>, tables: &'a Tables) -> Result<Self> {
+        let mut sources: BTreeMap<u32, Source<'a>> = BTreeMap::new();
+        for socket in sockets.iter() {
+            if let Some(process) = socket.process {
+                sources.insert(process, Source::of(&socket));
+            }
+        }
+        let bins = &tables.process_bins;
+        let mut sent: BTreeMap<Source<'a>, BTreeMap<u32, u64>> = BTreeMap::new();
+        if bins.height() == 0 {
+            return Ok(Self { sent });
+        }
+        let bin = Numbers::<UInt32Type>::of(bins, "bin")?;
+        let process = Numbers::<UInt32Type>::of(bins, "process")?;
+        let bytes = Numbers::<UInt64Type>::of(bins, "bytes_sent")?;
+        for row in 0..bin.len() {
+            let source = process.get(row).and_then(|process| sources.get(&process));
+            let (Some(source), Some(bin)) = (source, bin.get(row)) else { continue };
+            *sent.entry(*source).or_default().entry(bin).or_default() += bytes.get(row).unwrap_or(0);
+        }
+        Ok(Self { sent })
+    }
+
+    /// The rate of an upload over the median rate of the slices outside of it in which its source
+    /// sent something.
+    fn times_usual_rate(&self, upload: &Upload<'_>, tables: &Tables) -> Option<f64> {
+        let width_us = tables.bin_width_us.max(1);
+        let slice = |ts_us: i64| ts_us.saturating_sub(tables.span_us.0).div_euclid(width_us);
+        let during = slice(upload.span_us.0) - 1..=slice(upload.span_us.1) + 1;
+        let sent = self.sent.get(&upload.source)?;
+        let outside = stats::sorted(
+            sent.iter()
+                .filter(|(bin, bytes)| **bytes > 0 && !during.contains(&i64::from(**bin)))
+                .map(|(_, bytes)| *bytes as f64),
+        );
+        if outside.len() < LEAST_HISTORY {
+            return None;
+        }
+        let slices = (upload.seconds() * 1e6 / width_us as f64).max(1.0);
+        Some(upload.sent as f64 / slices / stats::median(&outside)?.max(1.0))
+    }
+}

@@ -1,0 +1,276 @@
+//! `long-connection`: connections that stay.
+
+#[cfg(test)]
+mod tests;
+mod totals;
+
+use polars::prelude::{DataFrame, df};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use self::totals::Total;
+use super::{About, Context, Detector, Outcome, Output};
+use crate::Result;
+use crate::analyze::finding::{Confidence, Evidence, Finding, Judgement, Measurement, Severity};
+use crate::analyze::sockets::{Socket, Sockets};
+use crate::analyze::words;
+
+/// Rungs of the ladder of durations, in seconds: what Corelight's long-connections reports at.
+const LADDER_S: [f64; 5] = [600.0, 1_800.0, 3_600.0, 43_200.0, 86_400.0];
+
+/// RITA's total per pair, in seconds: base, low, medium, high.
+const RITA_TOTAL_S: [f64; 4] = [3_600.0, 14_400.0, 28_800.0, 43_200.0];
+
+/// Connections that stay.
+#[derive(Debug)]
+pub struct LongConnection;
+
+/// Thresholds of `long-connection`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Thresholds {
+    /// Shortest connection that is long, in seconds; also the shortest that counts to a total.
+    pub min_duration_s: f64,
+    /// A pair whose connections last this long together is reported even if none of them is
+    /// long, in seconds.
+    pub min_total_s: f64,
+    /// Destinations of one source that are reported one by one; more become one finding.
+    pub max_separate: u32,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self { min_duration_s: 600.0, min_total_s: 3_600.0, max_separate: 5 }
+    }
+}
+
+impl Detector for LongConnection {
+    type Config = Thresholds;
+
+    const ABOUT: About = About {
+        id: "long-connection",
+        title: "Connections that stay",
+        what_it_finds: "Connections with other hosts that stay open for ten minutes, half an hour, an hour, half a day \
+            or a day, and pairs of a process and a destination that are connected for an hour or more in all.",
+        why_it_matters: "Most connections are done within seconds. One that stays is a session that someone or \
+            something keeps open: a remote shell, a tunnel, a channel for orders; or a mail client that waits.",
+        how_it_decides: "A pair is a source (process by name, else the local address) with a remote address, port, \
+            protocol and direction. It is reported if a connection lasts at least `min_duration_s`, or if all of them \
+            together last at least `min_total_s`. A duration is counted from the first to the last time that the \
+            connection was seen, so it is `at least` for one that was there before the recording or was still open \
+            when it ended. Connections inside the host are not looked at, nor TCP connections that were never \
+            established. More than `max_separate` destinations of one source become one finding. Severity: info; from \
+            one hour on low; from half a day on, or with eight hours in all, medium if this host opened it to an \
+            address beyond the local networks.",
+        false_positives: "SSH sessions, VPNs, push notifications, mail clients (IMAP IDLE), WebSockets, database pools, \
+            streams, message queues. Look at who keeps it open, how much it carries, and since when.",
+        evidence: "Longest duration beside `min_duration_s`, the total beside `min_total_s`, RITA's score of the total \
+            (0.2 from one hour on, 0.4 from four, 0.6 from eight, 0.8 from twelve), bytes each way, and the \
+            connections. The table `pairs` holds every pair with its total.",
+        source: "Ladder: Corelight, zeek-long-connections. Total and score: RITA v5, Active Countermeasures, from its \
+            formulas. ATT&CK T1071, T1572, T1219 are what it may be; the duration alone names none.",
+    };
+
+    fn validate(config: &Thresholds) -> Result<(), String> {
+        for (key, value) in [("min_duration_s", config.min_duration_s), ("min_total_s", config.min_total_s)] {
+            if !(value > 0.0 && value.is_finite()) {
+                return Err(format!("{key} must be above 0"));
+            }
+        }
+        Ok(())
+    }
+
+    fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
+        let sockets = Sockets::of(context.tables)?;
+        if context.tables.ticks < 2 {
+            return Ok(Outcome::Skipped(
+                "Needs at least two ticks to see that a connection stays.".to_owned(),
+            ));
+        }
+        let totals = totals::of(&sockets);
+        let long: Vec<&Total<'_>> = totals
+            .iter()
+            .filter(|total| total.longest_s >= config.min_duration_s || total.sum_s >= config.min_total_s)
+            .collect();
+        let findings = by_source(&long, config.max_separate as usize)
+            .into_iter()
+            .map(|together| finding(&sockets, &together, config))
+            .collect();
+        let tables = vec![("pairs", pairs_table(&totals)?)];
+        let limits = limits(context.tables.span_s(), &totals, config);
+        Ok(Outcome::Ran(Output { findings, tables, limits }))
+    }
+}
+
+/// What one finding is about: a pair alone, or all of a source that has too many; longest first.
+fn by_source<'t, 'a>(long: &[&'t Total<'a>], max_separate: usize) -> Vec<Vec<&'t Total<'a>>> {
+    let mut findings: Vec<Vec<&Total<'_>>> = long
+        .chunk_by(|a, b| a.source() == b.source())
+        .flat_map(|of_source| {
+            if of_source.len() > max_separate {
+                vec![of_source.to_vec()]
+            } else {
+                of_source.iter().map(|total| vec![*total]).collect()
+            }
+        })
+        .collect();
+    findings.sort_by(|a, b| longest(b).longest_s.total_cmp(&longest(a).longest_s));
+    findings
+}
+
+fn longest<'t, 'a>(together: &[&'t Total<'a>]) -> &'t Total<'a> {
+    // `by_source` gives at least one.
+    together
+        .iter()
+        .fold(together[0], |best, total| if total.longest_s > best.longest_s { total } else { best })
+}
+
+fn finding(sockets: &Sockets<'_>, together: &[&Total<'_>], config: &Thresholds) -> Finding {
+    let mut rows: Vec<usize> = together.iter().flat_map(|total| total.rows.iter().copied()).collect();
+    rows.sort_unstable();
+    let members: Vec<Socket<'_>> = rows.iter().map(|row| sockets.get(*row)).collect();
+    let judgement = Judgement {
+        severity: together.iter().map(|total| severity(total)).max().unwrap_or(Severity::Info),
+        // What is long was seen to be long; only whether it is unusual is open.
+        confidence: Confidence::new(0.9),
+        title: title(together),
+        explanation: explanation(together),
+        false_positives: String::new(),
+        attack: Vec::new(),
+        entities: sockets.entities(&members),
+    };
+    let ids: Vec<u64> = members.iter().map(|socket| socket.conn_id).collect();
+    let first = members.iter().map(|socket| socket.first_seen_us).min().unwrap_or_default();
+    let last = members.iter().map(|socket| socket.last_seen_us).max().unwrap_or_default();
+    let evidence = Evidence::new(measurements(together, config), &ids, (first, last));
+    Finding::new(&LongConnection::ABOUT, judgement, evidence)
+}
+
+fn severity(total: &Total<'_>) -> Severity {
+    let leaves = total.is_beyond && total.pair.direction == Some("outbound");
+    let is_very_long = total.longest_s >= LADDER_S[3] || total.sum_s >= RITA_TOTAL_S[2];
+    if leaves && is_very_long {
+        Severity::Medium
+    } else if total.longest_s >= LADDER_S[2] || total.sum_s >= RITA_TOTAL_S[0] {
+        Severity::Low
+    } else {
+        Severity::Info
+    }
+}
+
+/// RITA's score of a pair's total, 0 to 0.8, linear between its four thresholds.
+fn rita_score(total_s: f64) -> f64 {
+    let [base, .., high] = RITA_TOTAL_S;
+    if total_s < base {
+        return 0.0;
+    }
+    if total_s >= high {
+        return 0.8;
+    }
+    let above = RITA_TOTAL_S.windows(2).zip([0.2, 0.4, 0.6]).find(|(range, _)| total_s < range[1]);
+    above.map_or(0.0, |(range, score)| score + 0.2 * (total_s - range[0]) / (range[1] - range[0]))
+}
+
+/// The highest rung that a duration reaches, in words.
+fn rung(seconds: f64) -> Option<String> {
+    LADDER_S.iter().rev().find(|rung| seconds >= **rung).map(|rung| words::duration(*rung))
+}
+
+fn title(together: &[&Total<'_>]) -> String {
+    let total = longest(together);
+    let lasts = words::duration(total.longest_s);
+    let at_least = if total.is_longest_open_ended { "at least " } else { "" };
+    let source = total.source();
+    if together.len() > 1 {
+        return format!(
+            "{source} keeps {} destinations connected, for up to {at_least}{lasts}",
+            together.len()
+        );
+    }
+    let (addr, port) = (total.pair.addr, total.pair.port);
+    let (preposition, port) = match total.pair.direction {
+        Some("inbound") => ("from", String::new()),
+        _ => ("to", format!(" port {port}")),
+    };
+    if total.connections == 1 {
+        return format!("{source} keeps a connection {preposition} {addr}{port} open for {at_least}{lasts}");
+    }
+    let in_all = words::duration(total.sum_s);
+    format!(
+        "{source} is connected {preposition} {addr}{port} for {at_least}{in_all} in {} connections",
+        total.connections
+    )
+}
+
+fn explanation(together: &[&Total<'_>]) -> String {
+    let total = longest(together);
+    let mut sentences = Vec::new();
+    sentences.push(match rung(total.longest_s) {
+        Some(rung) => format!("The longest connection reached the rung of {rung}."),
+        None => "No single connection is long, but together they are.".to_owned(),
+    });
+    if together.iter().any(|total| total.is_longest_open_ended) {
+        sentences.push(
+            "A connection that was there before the recording began, or was still open when it ended, lasts at least \
+             as long as was seen."
+                .to_owned(),
+        );
+    }
+    let carried = |bytes: &dyn Fn(&Total<'_>) -> Option<u64>| {
+        let known: Vec<u64> = together.iter().filter_map(|total| bytes(total)).collect();
+        (!known.is_empty()).then(|| words::bytes(known.iter().map(|bytes| *bytes as f64).sum()))
+    };
+    sentences.push(match (carried(&|t| t.bytes_sent), carried(&|t| t.bytes_received)) {
+        (Some(sent), Some(received)) => format!("{sent} were sent and {received} received."),
+        _ => "Their bytes were not counted.".to_owned(),
+    });
+    sentences.join(" ")
+}
+
+fn measurements(together: &[&Total<'_>], config: &Thresholds) -> Vec<Measurement> {
+    let total = longest(together);
+    let most_in_all = together.iter().map(|total| total.sum_s).fold(0.0, f64::max);
+    let mut all = vec![
+        Measurement::of("longest connection", total.longest_s, "s").against(config.min_duration_s),
+        Measurement::of("total of a pair", most_in_all, "s").against(config.min_total_s),
+        Measurement::of("RITA score of the total", rita_score(most_in_all), ""),
+        Measurement::of("destinations", together.len() as f64, "destinations"),
+    ];
+    if let [total] = together {
+        all.extend(total.bytes_sent.map(|bytes| Measurement::of("sent", bytes as f64, "bytes")));
+        all.extend(total.bytes_received.map(|bytes| Measurement::of("received", bytes as f64, "bytes")));
+    }
+    all
+}
+
+fn limits(span_s: f64, totals: &[Total<'_>], config: &Thresholds) -> Vec<String> {
+    let mut limits = vec![format!(
+        "No connection can be seen to last longer than the recording, {}.",
+        words::duration(span_s)
+    )];
+    let throughout: usize = totals.iter().map(|total| total.throughout).sum();
+    if span_s < config.min_duration_s && throughout > 0 {
+        let connections = words::count(throughout, "connection", "connections");
+        limits.push(format!("{connections} with other hosts stayed through all of it, and may be long."));
+    }
+    limits
+}
+
+/// Every pair of a source and another host, by source, then destination.
+fn pairs_table(totals: &[Total<'_>]) -> Result<DataFrame> {
+    fn column<T>(totals: &[Total<'_>], field: impl Fn(&Total<'_>) -> T) -> Vec<T> {
+        totals.iter().map(field).collect()
+    }
+    Ok(df!(
+        "source" => column(totals, |t| t.source().to_string()),
+        "remote_addr" => column(totals, |t| t.pair.addr.to_owned()),
+        "remote_port" => column(totals, |t| t.pair.port),
+        "protocol" => column(totals, |t| t.pair.protocol.to_owned()),
+        "direction" => column(totals, |t| t.pair.direction.map(str::to_owned)),
+        "connections" => column(totals, |t| t.connections as u32),
+        "longest_s" => column(totals, |t| t.longest_s),
+        "total_s" => column(totals, |t| t.sum_s),
+        "is_open_ended" => column(totals, |t| t.is_longest_open_ended),
+        "score" => column(totals, |t| rita_score(t.sum_s)),
+    )?)
+}

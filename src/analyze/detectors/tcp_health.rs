@@ -1,0 +1,144 @@
+//! `tcp-health`: SYN floods, half-open pile-ups, `CLOSE_WAIT` leaks, reset storms, retransmission.
+
+mod groups;
+mod slices;
+#[cfg(test)]
+mod tests;
+mod verdict;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use self::groups::Ailment;
+use super::{About, Context, Detector, Outcome, Output};
+use crate::Result;
+use crate::analyze::finding::Finding;
+use crate::analyze::sockets::Sockets;
+
+/// TCP that does not go as it should.
+#[derive(Debug)]
+pub struct TcpHealth;
+
+/// Thresholds of `tcp-health`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Thresholds {
+    /// Half-open connections to one port, open at once or begun within `window_s`, that are too many.
+    pub half_open: u32,
+    /// Sockets of one process in `CLOSE_WAIT` that are too many.
+    pub close_wait: u32,
+    /// A socket in `CLOSE_WAIT` for less than this is only slow, in seconds.
+    pub close_wait_s: f64,
+    /// Connections of one service reset within `window_s` that are a storm.
+    pub resets: u32,
+    /// Smallest share of a service's connections that ended by a reset, 0 to 1.
+    pub min_reset_share: f64,
+    /// Length of the sliding window, in seconds.
+    pub window_s: f64,
+    /// Smallest share of segments sent again, 0 to 1.
+    pub min_retransmit_share: f64,
+    /// Fewest segments sent to an address for a share to mean something.
+    pub min_segments: u32,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self {
+            half_open: 50,
+            close_wait: 10,
+            close_wait_s: 60.0,
+            resets: 50,
+            min_reset_share: 0.5,
+            window_s: 10.0,
+            min_retransmit_share: 0.05,
+            min_segments: 500,
+        }
+    }
+}
+
+impl Detector for TcpHealth {
+    type Config = Thresholds;
+
+    const ABOUT: About = About {
+        id: "tcp-health",
+        title: "Ailing TCP connections",
+        what_it_finds: "Ports under a SYN flood or with many half-open connections, attempts that pile up because \
+            nothing answers, processes that leak sockets in CLOSE_WAIT, services whose connections are reset in \
+            numbers, and destinations to which much must be sent again.",
+        why_it_matters: "An attack on a service, a program that forgets to close, a peer or firewall that cuts \
+            connections, and a bad path all show in the states of TCP before anyone reads a log.",
+        how_it_decides: "Half-open: connections to one port that were seen in the handshake and never established; \
+            `half_open` or more of them at once or begun within `window_s` are reported, as a SYN flood if they came \
+            in. CLOSE_WAIT: sockets of one process that are in it for `close_wait_s` or longer and still are at their \
+            last sight; `close_wait` or more are a leak. Resets: connections of one service that went from \
+            ESTABLISHED to CLOSE without the steps between; `resets` or more within `window_s`, and \
+            `min_reset_share` of all that ended, are a storm; only where the recording followed states between \
+            ticks. Retransmission: of at least `min_segments` segments sent to an address over established connections, \
+            `min_retransmit_share` or more were sent again. Severity: low; a flood or pile-up from outside is medium, and \
+            high with ten times `half_open`; a leak of ten times `close_wait` is medium.",
+        false_positives: "A load test; a scanner (see port-scan); a service that has just been restarted; clients behind \
+            a wireless link; programs that close by reset on purpose (SO_LINGER 0), as load balancers' checks do.",
+        evidence: "The counts beside their thresholds, when they were highest, the share of all connections concerned, \
+            how they changed from the first to the last quarter of the recording, and the connections. The table \
+            `slices` holds half-open, waiting and reset connections over time.",
+        source: "States and transitions: RFC 9293. SYN flood: W. Eddy, RFC 4987. ATT&CK T1499.001 (OS exhaustion \
+            flood) for floods alone. The numbers are own ones.",
+    };
+
+    fn validate(config: &Thresholds) -> Result<(), String> {
+        let counts = [
+            ("half_open", config.half_open),
+            ("close_wait", config.close_wait),
+            ("resets", config.resets),
+            ("min_segments", config.min_segments),
+        ];
+        if let Some((key, _)) = counts.iter().find(|(_, value)| *value < 2) {
+            return Err(format!("{key} must be at least 2"));
+        }
+        for (key, value) in [("close_wait_s", config.close_wait_s), ("window_s", config.window_s)] {
+            if !(value > 0.0 && value.is_finite()) {
+                return Err(format!("{key} must be above 0"));
+            }
+        }
+        let shares = [
+            ("min_reset_share", config.min_reset_share),
+            ("min_retransmit_share", config.min_retransmit_share),
+        ];
+        for (key, value) in shares {
+            if !(value > 0.0 && value <= 1.0) {
+                return Err(format!("{key} must be above 0 and at most 1"));
+            }
+        }
+        Ok(())
+    }
+
+    fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
+        let sockets = Sockets::of(context.tables)?;
+        if sockets.iter().all(|socket| socket.protocol != "tcp") {
+            return Ok(Outcome::Skipped("Needs TCP connections, and this capture has none.".to_owned()));
+        }
+        let ailments: Vec<Ailment<'_>> = groups::find(&sockets, config);
+        let mut findings: Vec<Finding> = ailments
+            .iter()
+            .map(|ailment| verdict::finding(&sockets, context.tables, ailment, config))
+            .collect();
+        findings
+            .sort_by(|a, b| b.judgement.severity.cmp(&a.judgement.severity).then_with(|| a.id.cmp(&b.id)));
+        let tables = vec![("slices", slices::table(&sockets, context.tables)?)];
+        Ok(Outcome::Ran(Output { findings, tables, limits: limits(&sockets) }))
+    }
+}
+
+fn limits(sockets: &Sockets<'_>) -> Vec<String> {
+    let mut limits = vec![
+        "With SYN cookies the kernel keeps no socket for a half-open connection: a flood may be larger than it looks."
+            .to_owned(),
+    ];
+    if !groups::follows_states(sockets) {
+        limits.push(
+            "No connection was followed through its last states, so that a reset cannot be told from a close."
+                .to_owned(),
+        );
+    }
+    limits
+}

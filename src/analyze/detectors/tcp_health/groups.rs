@@ -1,0 +1,207 @@
+//! Connections with the same trouble, by whom or what they have in common.
+
+use std::collections::BTreeMap;
+
+use super::Thresholds;
+use crate::analyze::sockets::{Socket, Sockets, Source};
+
+/// What is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind<'a> {
+    /// Handshakes that remotes began with a port of this host and did not finish.
+    HalfOpenIn(u16),
+    /// Attempts to reach an address and port that nothing answered.
+    HalfOpenOut(&'a str, u16),
+    /// Sockets that a process does not close.
+    CloseWait(Source<'a>),
+    /// Connections that were reset, with a port of this host (no address) or of another.
+    Resets(Option<&'a str>, u16),
+    /// Segments to an address that had to be sent again.
+    Retransmission(&'a str),
+}
+
+/// Something that is wrong, with its connections.
+#[derive(Debug)]
+pub(super) struct Ailment<'a> {
+    pub(super) kind: Kind<'a>,
+    /// Rows in the table of sockets, in the order of time.
+    pub(super) rows: Vec<usize>,
+    /// Most at the same time.
+    pub(super) at_once: usize,
+    /// Most within one window.
+    pub(super) in_window: usize,
+    /// When it was worst, µs since the Unix epoch.
+    pub(super) worst_us: i64,
+    /// Share of the connections of the same process, service or address that have it, 0 to 1; of
+    /// retransmission, of the segments.
+    pub(super) share: f64,
+}
+
+/// Everything that is wrong beyond its thresholds, by kind.
+pub(super) fn find<'a>(sockets: &Sockets<'a>, config: &Thresholds) -> Vec<Ailment<'a>> {
+    let mut groups: BTreeMap<Kind<'a>, Group> = BTreeMap::new();
+    let follows_states = follows_states(sockets);
+    for (row, socket) in sockets.iter().enumerate() {
+        if socket.protocol != "tcp" || socket.remote.is_none() {
+            continue;
+        }
+        for (kind, is_ill) in memberships(&socket, config) {
+            if follows_states || !matches!(kind, Kind::Resets(..)) {
+                groups.entry(kind).or_default().add(row, &socket, is_ill);
+            }
+        }
+    }
+    let window_us = (config.window_s * 1e6) as i64;
+    groups
+        .into_iter()
+        .filter_map(|(kind, group)| group.ailment(kind, sockets, window_us))
+        .filter(|ailment| ailment.meets(config, sockets))
+        .collect()
+}
+
+/// Whether the recording saw connections go through their last states: only then is a step from
+/// ESTABLISHED to CLOSE a reset, and not a close that was not followed.
+pub(super) fn follows_states(sockets: &Sockets<'_>) -> bool {
+    let closing = |socket: &Socket<'_>| socket.was_in("LAST_ACK") || socket.was_in("FIN_WAIT1");
+    sockets.iter().any(|socket| socket.was_in("CLOSE") && closing(&socket))
+}
+
+/// The groups to which a TCP connection belongs, and whether it has their trouble.
+fn memberships<'a>(socket: &Socket<'a>, config: &Thresholds) -> Vec<(Kind<'a>, bool)> {
+    let Some((addr, port)) = socket.remote else { return Vec::new() };
+    let is_inbound = socket.direction == Some("inbound");
+    let is_established = socket.was_in("ESTABLISHED");
+    let waits_s = socket.state_since_us.map_or(0.0, |since| (socket.last_seen_us - since) as f64 / 1e6);
+    let is_left = socket.state == Some("CLOSE_WAIT") && waits_s >= config.close_wait_s;
+    let half_open = if socket.was_in("SYN_RECV") || is_inbound {
+        Kind::HalfOpenIn(socket.local_port)
+    } else {
+        Kind::HalfOpenOut(addr, port)
+    };
+    let is_half_open = !is_established && (socket.was_in("SYN_RECV") || is_unanswered(socket));
+    let service =
+        if is_inbound { Kind::Resets(None, socket.local_port) } else { Kind::Resets(Some(addr), port) };
+    let mut all = vec![(half_open, is_half_open), (Kind::CloseWait(Source::of(socket)), is_left)];
+    if socket.was_in("CLOSE") && is_established {
+        all.push((service, is_reset(socket)));
+    }
+    if is_established && socket.direction != Some("internal") {
+        all.push((Kind::Retransmission(addr), socket.retransmits.is_some_and(|again| again > 0)));
+    }
+    all
+}
+
+fn is_unanswered(socket: &Socket<'_>) -> bool {
+    socket.states == "SYN_SENT"
+}
+
+/// Whether it ended at once, and not step by step.
+pub(super) fn is_reset(socket: &Socket<'_>) -> bool {
+    const STEPS: [&str; 6] = ["FIN_WAIT1", "FIN_WAIT2", "CLOSING", "CLOSE_WAIT", "LAST_ACK", "TIME_WAIT"];
+    let is_at_once = socket.was_in("ESTABLISHED") && socket.was_in("CLOSE");
+    is_at_once && !STEPS.iter().any(|state| socket.was_in(state))
+}
+
+/// The connections of a group, as they come.
+#[derive(Debug, Default)]
+struct Group {
+    all: usize,
+    ill: Vec<usize>,
+    segments: u64,
+    again: u64,
+}
+
+impl Group {
+    fn add(&mut self, row: usize, socket: &Socket<'_>, is_ill: bool) {
+        self.all += 1;
+        if let Some((sent, again)) = socket.packets_sent.zip(socket.retransmits) {
+            self.segments = self.segments.saturating_add(sent);
+            self.again = self.again.saturating_add(u64::from(again));
+        }
+        if is_ill {
+            self.ill.push(row);
+        }
+    }
+
+    /// What the group suffers from; none if it is well.
+    fn ailment<'a>(self, kind: Kind<'a>, sockets: &Sockets<'a>, window_us: i64) -> Option<Ailment<'a>> {
+        if self.ill.is_empty() {
+            return None;
+        }
+        let (at_once, together_us) = most_at_once(&self.ill, sockets, kind);
+        let ends = matches!(kind, Kind::Resets(..));
+        let (in_window, window_start_us) = most_in_window(&self.ill, sockets, window_us, ends);
+        let share = match kind {
+            Kind::Retransmission(_) => self.again as f64 / self.segments.max(1) as f64,
+            _ => self.ill.len() as f64 / self.all as f64,
+        };
+        let worst_us = if at_once > in_window { together_us } else { window_start_us };
+        Some(Ailment { kind, rows: self.ill, at_once, in_window, worst_us, share })
+    }
+}
+
+impl Ailment<'_> {
+    fn meets(&self, config: &Thresholds, sockets: &Sockets<'_>) -> bool {
+        match self.kind {
+            Kind::HalfOpenIn(_) | Kind::HalfOpenOut(..) => self.most() >= config.half_open as usize,
+            Kind::CloseWait(_) => self.at_once >= config.close_wait as usize,
+            Kind::Resets(..) => {
+                self.in_window >= config.resets as usize && self.share >= config.min_reset_share
+            }
+            Kind::Retransmission(_) => {
+                self.segments(sockets) >= u64::from(config.min_segments)
+                    && self.share >= config.min_retransmit_share
+            }
+        }
+    }
+
+    /// Most at once or within a window, whichever is more.
+    pub(super) fn most(&self) -> usize {
+        self.at_once.max(self.in_window)
+    }
+
+    /// Segments sent over the connections that sent some again.
+    pub(super) fn segments(&self, sockets: &Sockets<'_>) -> u64 {
+        self.rows.iter().filter_map(|row| sockets.get(*row).packets_sent).fold(0, u64::saturating_add)
+    }
+}
+
+/// How many of some connections have their trouble at the same time, and when.
+fn most_at_once(rows: &[usize], sockets: &Sockets<'_>, kind: Kind<'_>) -> (usize, i64) {
+    let mut changes: Vec<(i64, i32)> = Vec::with_capacity(2 * rows.len());
+    for socket in rows.iter().map(|row| sockets.get(*row)) {
+        let since = match kind {
+            Kind::CloseWait(_) => socket.state_since_us.unwrap_or(socket.first_seen_us),
+            _ => socket.first_seen_us,
+        };
+        changes.extend([(since, 1), (socket.last_seen_us.saturating_add(1), -1)]);
+    }
+    changes.sort_unstable();
+    let (mut now, mut most) = (0, (0, 0));
+    for (ts_us, change) in changes {
+        now += change;
+        if now > most.0 {
+            most = (now, ts_us);
+        }
+    }
+    (usize::try_from(most.0).unwrap_or(0), most.1)
+}
+
+/// How many began (or ended) within a window, at most, and when that window began.
+fn most_in_window(rows: &[usize], sockets: &Sockets<'_>, window_us: i64, ends: bool) -> (usize, i64) {
+    let moment = |row: &usize| {
+        if ends { sockets.get(*row).last_seen_us } else { sockets.first_seen_us(*row) }
+    };
+    let mut moments: Vec<i64> = rows.iter().map(moment).collect();
+    moments.sort_unstable();
+    let (mut from, mut most) = (0, (0, 0));
+    for (to, ts_us) in moments.iter().enumerate() {
+        while ts_us - moments[from] > window_us {
+            from += 1;
+        }
+        if to - from + 1 > most.0 {
+            most = (to - from + 1, moments[from]);
+        }
+    }
+    most
+}

@@ -1,0 +1,184 @@
+//! What is said of an ailment: how bad, how sure, and in which words.
+
+use std::collections::BTreeSet;
+
+use super::groups::{Ailment, Kind};
+use super::{TcpHealth, Thresholds};
+use crate::analyze::detectors::Detector;
+use crate::analyze::finding::{Confidence, Evidence, Finding, Judgement, Measurement, Severity};
+use crate::analyze::sockets::{Socket, Sockets};
+use crate::analyze::tables::Tables;
+use crate::analyze::words;
+
+/// How many times a threshold is very much.
+const VERY_MUCH: usize = 10;
+
+/// The finding for an ailment.
+pub(super) fn finding(
+    sockets: &Sockets<'_>,
+    tables: &Tables,
+    ailment: &Ailment<'_>,
+    config: &Thresholds,
+) -> Finding {
+    let members: Vec<Socket<'_>> = ailment.rows.iter().map(|row| sockets.get(*row)).collect();
+    let is_flood = matches!(ailment.kind, Kind::HalfOpenIn(_));
+    let judgement = Judgement {
+        severity: severity(ailment, config),
+        confidence: confidence(ailment, config),
+        title: title(ailment, &members),
+        explanation: explanation(ailment, &members, tables),
+        false_positives: String::new(),
+        attack: if is_flood { vec!["T1499.001"] } else { Vec::new() },
+        entities: sockets.entities(&members),
+    };
+    let ids: Vec<u64> = members.iter().map(|socket| socket.conn_id).collect();
+    let first = members.iter().map(|socket| socket.first_seen_us).min().unwrap_or_default();
+    let last = members.iter().map(|socket| socket.last_seen_us).max().unwrap_or_default();
+    let measurements = measurements(ailment, &members, tables, config);
+    Finding::new(&TcpHealth::ABOUT, judgement, Evidence::new(measurements, &ids, (first, last)))
+}
+
+fn severity(ailment: &Ailment<'_>, config: &Thresholds) -> Severity {
+    let is_very_much = |threshold: u32| ailment.most() >= VERY_MUCH * threshold as usize;
+    match ailment.kind {
+        Kind::HalfOpenIn(_) if is_very_much(config.half_open) => Severity::High,
+        Kind::HalfOpenIn(_) => Severity::Medium,
+        Kind::CloseWait(_) if is_very_much(config.close_wait) => Severity::Medium,
+        _ => Severity::Low,
+    }
+}
+
+/// Surer with more, and with a larger share.
+fn confidence(ailment: &Ailment<'_>, config: &Thresholds) -> Confidence {
+    let (value, threshold) = match ailment.kind {
+        Kind::HalfOpenIn(_) | Kind::HalfOpenOut(..) => (ailment.most() as f64, f64::from(config.half_open)),
+        Kind::CloseWait(_) => (ailment.at_once as f64, f64::from(config.close_wait)),
+        Kind::Resets(..) => (ailment.in_window as f64, f64::from(config.resets)),
+        Kind::Retransmission(_) => (ailment.share, config.min_retransmit_share),
+    };
+    Confidence::new((1.0 - (-value / threshold).exp()) * (0.7 + 0.3 * ailment.share.min(1.0)))
+}
+
+fn title(ailment: &Ailment<'_>, members: &[Socket<'_>]) -> String {
+    let number = members.len();
+    match ailment.kind {
+        Kind::HalfOpenIn(port) => {
+            let remotes = remotes(members);
+            format!("{number} connections from {remotes} to port {port} never completed the handshake")
+        }
+        Kind::HalfOpenOut(addr, port) => {
+            format!("{number} attempts to reach {addr} port {port} got no answer")
+        }
+        Kind::CloseWait(source) => format!("{source} leaves {} sockets in CLOSE_WAIT", ailment.at_once),
+        Kind::Resets(Some(addr), port) => format!("{number} connections to {addr} port {port} were reset"),
+        Kind::Resets(None, port) => format!("{number} connections to port {port} of this host were reset"),
+        Kind::Retransmission(addr) => {
+            format!("{:.0} % of the segments to {addr} were sent again", 100.0 * ailment.share)
+        }
+    }
+}
+
+fn remotes(members: &[Socket<'_>]) -> String {
+    words::count(addresses(members), "address", "addresses")
+}
+
+fn addresses(members: &[Socket<'_>]) -> usize {
+    members.iter().filter_map(|socket| socket.remote).map(|(addr, _)| addr).collect::<BTreeSet<_>>().len()
+}
+
+fn explanation(ailment: &Ailment<'_>, members: &[Socket<'_>], tables: &Tables) -> String {
+    let share = format!("{:.0} %", 100.0 * ailment.share);
+    let what = match ailment.kind {
+        Kind::HalfOpenIn(_) => format!(
+            "{} at once at most, {} begun within one window; {share} of all connections with this port. Addresses that \
+             never answer are often forged, as in a SYN flood.",
+            ailment.at_once, ailment.in_window
+        ),
+        Kind::HalfOpenOut(..) => format!(
+            "{} at once at most, {} begun within one window; {share} of all attempts. The service may be down or \
+             behind a filter, or the packets were never meant to be answered.",
+            ailment.at_once, ailment.in_window
+        ),
+        Kind::CloseWait(_) => format!(
+            "The other side has closed, this program has not: {share} of its connections. {} Each holds a file \
+             descriptor until the program closes it or ends.",
+            change(ailment, members, tables)
+        ),
+        Kind::Resets(..) => format!(
+            "They went from established to closed without the steps between: {share} of those that ended, up to {} \
+             within one window.",
+            ailment.in_window
+        ),
+        Kind::Retransmission(_) => {
+            "Segments are sent again when no acknowledgement comes in time: loss, congestion, or a filter on the way."
+                .to_owned()
+        }
+    };
+    format!(
+        "{what} Worst {} after the recording began.",
+        words::duration(seconds_into(tables, ailment.worst_us))
+    )
+}
+
+fn seconds_into(tables: &Tables, ts_us: i64) -> f64 {
+    (ts_us.saturating_sub(tables.span_us.0)).max(0) as f64 / 1e6
+}
+
+/// How many there were after the first and in the last quarter of the recording.
+fn quarters(members: &[Socket<'_>], tables: &Tables) -> (usize, usize) {
+    let (first, last) = tables.span_us;
+    let quarter = last.saturating_sub(first) / 4;
+    let at = |ts_us: i64| {
+        let has_it =
+            |s: &&Socket<'_>| s.state_since_us.unwrap_or(s.first_seen_us) <= ts_us && ts_us <= s.last_seen_us;
+        members.iter().filter(has_it).count()
+    };
+    (at(first + quarter), at(last - quarter))
+}
+
+fn change(ailment: &Ailment<'_>, members: &[Socket<'_>], tables: &Tables) -> String {
+    let (early, late) = quarters(members, tables);
+    if late > early {
+        format!("They grew from {early} after a quarter of the recording to {late} after three.")
+    } else {
+        format!("They did not grow: {} at most.", ailment.at_once)
+    }
+}
+
+fn measurements(
+    ailment: &Ailment<'_>,
+    members: &[Socket<'_>],
+    tables: &Tables,
+    config: &Thresholds,
+) -> Vec<Measurement> {
+    let count = |name: &str, value: usize| Measurement::of(name, value as f64, "connections");
+    let (early, late) = quarters(members, tables);
+    let mut all = match ailment.kind {
+        Kind::HalfOpenIn(_) | Kind::HalfOpenOut(..) => vec![
+            count("half-open at once", ailment.at_once).against(f64::from(config.half_open)),
+            count("begun in one window", ailment.in_window).against(f64::from(config.half_open)),
+            Measurement::of("addresses", addresses(members) as f64, "addresses"),
+            Measurement::of("share of the attempts", ailment.share, ""),
+        ],
+        Kind::CloseWait(_) => vec![
+            count("in CLOSE_WAIT at once", ailment.at_once).against(f64::from(config.close_wait)),
+            count("after a quarter of the recording", early),
+            count("after three quarters", late),
+            Measurement::of("share of its connections", ailment.share, ""),
+        ],
+        Kind::Resets(..) => vec![
+            count("reset in one window", ailment.in_window).against(f64::from(config.resets)),
+            count("reset", members.len()),
+            Measurement::of("share of those that ended", ailment.share, "").against(config.min_reset_share),
+        ],
+        Kind::Retransmission(_) => {
+            let again: u64 = members.iter().filter_map(|s| s.retransmits).map(u64::from).sum();
+            vec![
+                Measurement::of("share sent again", ailment.share, "").against(config.min_retransmit_share),
+                Measurement::of("segments sent again", again as f64, "segments"),
+            ]
+        }
+    };
+    all.push(Measurement::of("worst after", seconds_into(tables, ailment.worst_us), "s"));
+    all
+}

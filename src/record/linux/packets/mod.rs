@@ -1,0 +1,357 @@
+//! What packets tell that sockets do not: bytes over UDP, and the names of remotes. Only on demand,
+//! because the headers of every packet are looked at for it.
+//!
+//! ```text
+//!  ring a namespace ──► packet ──► flows  ─┐ once a tick  ─► ledger: rows of UDP sockets
+//!  (AF_PACKET; the filter            names ─┘              ─► remote_name of every row
+//!   runs in the kernel)
+//! ```
+//!
+//! Decided: a datagram in fragments counts once, by the length in its first fragment. The hello of
+//! a TLS client is read from one packet, as large as the sending kernel hands it to its device,
+//! which with segmentation by the device (the rule) is the whole; one that lies in several is
+//! counted and said. QUIC encrypts its hello, and multicast that this host sends to itself passes
+//! no device: neither is seen.
+
+mod filter;
+mod flows;
+mod ledger;
+mod names;
+mod packet;
+mod ring;
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::namespaces::Change;
+use crate::capture::{Kind, Protocol, Row, SourceReport, SourceStatus};
+use crate::record::{Clock as _, Moment, SystemClock, Wanted};
+use crate::wire::{dns, tls};
+use flows::{Datagram, Endpoint, Flows};
+use ledger::Stray;
+use names::Names;
+use packet::{Content, Packet};
+pub(super) use ring::Ring;
+use ring::{Captured, RETIRE_MS, Way};
+
+/// Memory of the ring of the recorder's own namespace and of each other one, in bytes.
+pub(super) const OWN_RING_BYTES: usize = 8 << 20;
+pub(super) const OTHER_RING_BYTES: usize = 1 << 20;
+
+/// How long the thread waits for packets before it looks whether there is something else, in ms.
+const WAIT_MS: libc::c_int = 100;
+
+/// How often names are forgotten and drops asked for, in ns.
+const TIDY_EVERY_NS: i64 = 1_000_000_000;
+
+const DNS_PORT: u16 = 53;
+
+/// The source of packets, and the thread that reads them.
+pub(super) struct Packets {
+    wanted: Wanted,
+    shared: Arc<Shared>,
+    watcher: Option<JoinHandle<()>>,
+    changes: Sender<Change>,
+    /// Namespaces whose packets are seen, and why the last other one could not be watched.
+    watched: HashSet<u64>,
+    refused: Option<String>,
+    /// Rows of closed UDP sockets, whose last packets may still be in the ring.
+    closed: Vec<Row>,
+    stray: Stray,
+}
+
+struct Shared {
+    seen: Mutex<Seen>,
+    ending: AtomicBool,
+}
+
+/// What the packets have told so far.
+#[derive(Default)]
+struct Seen {
+    flows: Flows,
+    names: Names,
+    /// Datagrams that came in fragments.
+    fragmented: u64,
+    /// Packets that the kernel dropped.
+    lost: u64,
+}
+
+impl Packets {
+    /// Starts to look at the packets of the recorder's own namespace.
+    pub(super) fn start(wanted: Wanted, netns: u64) -> Self {
+        let shared = Arc::new(Shared { seen: Mutex::default(), ending: AtomicBool::new(false) });
+        let (changes, incoming) = channel();
+        let watcher = Watcher { rings: Vec::new(), incoming, tidy_at_ns: 0, shared: Arc::clone(&shared) };
+        let watcher = std::thread::Builder::new().name("packets".to_owned()).spawn(|| watcher.run()).ok();
+        let mut packets = Self {
+            wanted,
+            shared,
+            watcher,
+            changes,
+            watched: HashSet::new(),
+            refused: None,
+            closed: Vec::new(),
+            stray: Stray::default(),
+        };
+        packets.follow([Change::Watched(netns, Ring::open(wanted, OWN_RING_BYTES))]);
+        packets
+    }
+
+    /// Follows the rings of namespaces that came, and lets go of those that went.
+    pub(super) fn follow(&mut self, changes: impl IntoIterator<Item = Change>) {
+        for change in changes {
+            match &change {
+                Change::Watched(netns, Ok(_)) => drop(self.watched.insert(*netns)),
+                Change::Watched(_, Err(error)) => {
+                    self.refused = Some(error.to_string());
+                    continue;
+                }
+                Change::Left(netns) => drop(self.watched.remove(netns)),
+                Change::Entered(..) => continue,
+            }
+            // A watcher that broke has nothing more to tell.
+            let _ = self.changes.send(change);
+        }
+    }
+
+    /// Takes the row of an event; gives it back, unless it has to wait for the last packets.
+    pub(super) fn event(&mut self, row: Row) -> Option<Row> {
+        let counts = self.wanted.udp_bytes && row.netns.is_some_and(|netns| self.watched.contains(&netns));
+        if counts && row.protocol == Protocol::Udp && row.kind == Kind::Closed {
+            self.closed.push(row);
+            return None;
+        }
+        Some(row)
+    }
+
+    /// The rows of UDP sockets that closed before the last tick, with their final counters, and
+    /// those of their remotes. To be asked for before new ones are given by [`Packets::event`].
+    pub(super) fn closed(&mut self) -> Vec<Row> {
+        let mut seen = self.shared.seen();
+        let mut rows = Vec::new();
+        for mut row in std::mem::take(&mut self.closed) {
+            let last = ledger::close(&mut seen.flows, &row);
+            if let Some(counters) = last.counters {
+                row.counters = counters;
+            }
+            rows.push(row);
+            rows.extend(last.rows);
+        }
+        rows
+    }
+
+    /// Fills in the counters of a snapshot's UDP sockets, and makes the rows of those of their
+    /// remotes that have no socket of their own.
+    pub(super) fn settle(&mut self, snapshot: &mut [Row], now: Moment) -> Vec<Row> {
+        if !self.wanted.udp_bytes {
+            return Vec::new();
+        }
+        let mut seen = self.shared.seen();
+        let is_watched = |netns| self.watched.contains(&netns);
+        ledger::settle(&mut seen.flows, &mut self.stray, snapshot, now.mono_ns, is_watched)
+    }
+
+    /// Fills in the names of remotes.
+    pub(super) fn name(&self, rows: &mut [Row], now: Moment) {
+        if !self.wanted.names {
+            return;
+        }
+        let mut seen = self.shared.seen();
+        for row in rows {
+            row.remote_name = seen.names.of(row, now.mono_ns);
+        }
+    }
+
+    /// Waits for the last packets, ends the source, and gives out the rest.
+    pub(super) fn finish(&mut self) -> Vec<Row> {
+        std::thread::sleep(Duration::from_millis(2 * RETIRE_MS));
+        self.end();
+        let rows = self.closed();
+        ledger::give_up(&self.shared.seen().flows, &mut self.stray);
+        rows
+    }
+
+    /// Packets that the kernel dropped so far; none if none could be looked at.
+    pub(super) fn lost(&self) -> Option<u64> {
+        (!self.watched.is_empty()).then(|| self.shared.seen().lost)
+    }
+
+    /// How the source fared, for each thing that was wanted of it.
+    pub(super) fn reports(&self) -> Vec<SourceReport> {
+        let seen = self.shared.seen();
+        let mut reports = Vec::new();
+        if self.wanted.udp_bytes {
+            reports.push(self.report("udp-packets", self.udp_detail(&seen), seen.lost));
+        }
+        if self.wanted.names {
+            reports.push(self.report("names", names_detail(&seen.names), seen.lost));
+        }
+        reports
+    }
+
+    fn report(&self, name: &str, detail: String, lost: u64) -> SourceReport {
+        let (status, detail) = match &self.refused {
+            Some(reason) if self.watched.is_empty() => (
+                SourceStatus::Missing,
+                format!("packets cannot be looked at ({reason}): run as root or give CAP_NET_RAW"),
+            ),
+            Some(reason) => {
+                (SourceStatus::Partial, format!("{detail}; not in every network namespace ({reason})"))
+            }
+            None if lost > 0 => {
+                (SourceStatus::Partial, format!("{detail}; the kernel dropped {lost} packets"))
+            }
+            None => (SourceStatus::Ran, detail),
+        };
+        SourceReport { name: name.to_owned(), status, detail }
+    }
+
+    fn udp_detail(&self, seen: &Seen) -> String {
+        let mut parts = vec![
+            "payload and datagrams of each UDP socket and remote, counted from packets since the recording began"
+                .to_owned(),
+        ];
+        let mut add = |packets: u64, bytes: u64, what: &str| {
+            parts.extend((packets > 0).then(|| format!("{packets} datagrams ({bytes} bytes) {what}")));
+        };
+        let Stray { without_socket, ambiguous } = self.stray;
+        add(
+            without_socket.packets,
+            without_socket.bytes,
+            "belonged to no socket that was seen: forwarded, unanswered, or of one that lived too briefly",
+        );
+        add(ambiguous.packets, ambiguous.bytes, "could be of several sockets that share a port");
+        let crowded_out = seen.flows.crowded_out;
+        add(crowded_out.packets, crowded_out.bytes, "had too many remotes to be told apart");
+        let fragmented = seen.fragmented;
+        parts.extend((fragmented > 0).then(|| format!("{fragmented} datagrams came in fragments")));
+        parts.join("; ")
+    }
+
+    fn end(&mut self) {
+        self.shared.ending.store(true, Ordering::Relaxed);
+        if let Some(watcher) = self.watcher.take() {
+            // A watcher that broke has nothing more to tell.
+            let _ = watcher.join();
+        }
+    }
+}
+
+fn names_detail(names: &Names) -> String {
+    let (answered, greeted) = (names.answered, names.greeted);
+    let read = format!("{answered} addresses in DNS answers and {greeted} TLS server names were read");
+    match names.cut_short {
+        0 => read,
+        cut => format!("{read}; {cut} hellos lay in several packets, and were not read"),
+    }
+}
+
+impl Drop for Packets {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl Shared {
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Seen {
+    /// Takes a packet; `mono_offset_ns` is what the monotonic clock is ahead of the wall clock.
+    fn take(&mut self, netns: u64, captured: &Captured<'_>, mono_offset_ns: i64) {
+        let Some(packet) = Packet::parse(captured.bytes, captured.length) else { return };
+        let Packet { source, destination, content } = packet;
+        let time_ns = captured.wall_ns + mono_offset_ns;
+        match content {
+            Content::Datagram { bytes, fragment, payload } => {
+                self.fragmented += u64::from(fragment);
+                let (way, interface) = (captured.way, captured.interface);
+                self.flows.add(&Datagram { netns, source, destination, bytes, way, interface, time_ns });
+                self.dns(netns, (source, destination), captured.way, payload, time_ns);
+            }
+            Content::Segment { payload } if captured.way != Way::In => match tls::client_hello(payload) {
+                tls::Hello::Names(name) => self.names.hello(netns, source, destination, name, time_ns),
+                tls::Hello::CutShort => self.names.cut_short += 1,
+                tls::Hello::Nameless | tls::Hello::Foreign => {}
+            },
+            Content::Segment { .. } => {}
+        }
+    }
+
+    fn dns(&mut self, netns: u64, ends: (Endpoint, Endpoint), way: Way, payload: &[u8], time_ns: i64) {
+        let (source, destination) = ends;
+        let Some(number) = payload.first_chunk().map(|bytes| u16::from_be_bytes(*bytes)) else { return };
+        if destination.1 == DNS_PORT && way != Way::In {
+            self.names.ask((netns, source, destination, number), time_ns);
+        }
+        if source.1 == DNS_PORT
+            && way != Way::Out
+            && self.names.is_asked(&(netns, destination, source, number), time_ns)
+        {
+            for answer in dns::answers(payload) {
+                self.names.answer(netns, answer, time_ns);
+            }
+        }
+    }
+}
+
+/// The thread that reads the rings.
+struct Watcher {
+    /// Network namespace, its packets, and how many of them the kernel dropped.
+    rings: Vec<(u64, Ring, u64)>,
+    incoming: Receiver<Change>,
+    tidy_at_ns: i64,
+    shared: Arc<Shared>,
+}
+
+impl Watcher {
+    fn run(mut self) {
+        while !self.shared.ending.load(Ordering::Relaxed) {
+            self.wait();
+            self.drain();
+        }
+        self.tidy_at_ns = 0;
+        self.drain();
+    }
+
+    fn wait(&self) {
+        let mut waiting: Vec<libc::pollfd> = self
+            .rings
+            .iter()
+            .map(|(_, ring, _)| libc::pollfd { fd: ring.descriptor(), events: libc::POLLIN, revents: 0 })
+            .collect();
+        // SAFETY: the entries are valid, and as many as stated.
+        unsafe { libc::poll(waiting.as_mut_ptr(), waiting.len() as libc::nfds_t, WAIT_MS) };
+    }
+
+    fn drain(&mut self) {
+        for change in self.incoming.try_iter() {
+            match change {
+                Change::Watched(netns, Ok(ring)) => self.rings.push((netns, ring, 0)),
+                Change::Left(left) => self.rings.retain(|(netns, ..)| *netns != left),
+                Change::Watched(..) | Change::Entered(..) => {}
+            }
+        }
+        let now = SystemClock.now();
+        let mono_offset_ns = now.mono_ns - now.ts_us * 1000;
+        let is_time = now.mono_ns >= self.tidy_at_ns;
+        let mut seen = self.shared.seen();
+        for (netns, ring, lost) in &mut self.rings {
+            ring.drain(|captured| seen.take(*netns, &captured, mono_offset_ns));
+            if is_time {
+                let before = std::mem::replace(lost, ring.lost());
+                seen.lost += *lost - before;
+            }
+        }
+        if is_time {
+            self.tidy_at_ns = now.mono_ns + TIDY_EVERY_NS;
+            seen.names.forget(now.mono_ns);
+        }
+    }
+}

@@ -11,12 +11,13 @@ pub mod finding;
 pub mod metrics;
 pub mod model;
 pub mod pass;
+pub mod perspective;
 pub mod scope;
 pub mod sockets;
 pub mod stats;
 pub mod tables;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub mod view;
 pub mod words;
 

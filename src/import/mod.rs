@@ -9,6 +9,7 @@
 //! and a line or a record that cannot be read is counted and said, not guessed.
 
 mod account;
+pub mod eve;
 mod input;
 pub mod lines;
 pub mod log;
@@ -17,6 +18,7 @@ pub mod names;
 mod number;
 mod output;
 mod sorter;
+pub mod ss;
 pub mod zeek;
 
 use std::path::{Path, PathBuf};
@@ -43,7 +45,7 @@ pub struct Importer {
 }
 
 /// Every importer; the first that recognises a file reads it.
-pub const IMPORTERS: &[&Importer] = &[&zeek::IMPORTER];
+pub const IMPORTERS: &[&Importer] = &[&zeek::IMPORTER, &eve::IMPORTER, &ss::IMPORTER];
 
 impl Importer {
     /// The importer with this id.

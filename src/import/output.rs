@@ -132,6 +132,10 @@ impl<'a> Output<'a> {
     pub(super) fn finish(self) -> Result<(Finished, Metadata)> {
         let Self { mut writer, sorter, mut metadata, span_us, .. } = self;
         let mut newest_tick: Option<u32> = None;
+        // An importer that knows of quiet time at the ends has said so.
+        let said = (metadata.end_us > 0).then_some((metadata.start_us, metadata.end_us));
+        let spans = [span_us, said].into_iter().flatten();
+        let span_us = spans.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
         (metadata.start_us, metadata.end_us) = span_us.unwrap_or_default();
         sorter.finish(|row| {
             // A row group ends with a tick, where there are ticks, so that each stands alone.

@@ -8,6 +8,7 @@ mod crash;
 mod evidence;
 mod fixture;
 mod geo;
+mod import;
 mod metrics;
 #[cfg(target_os = "linux")]
 mod packets;

@@ -43,9 +43,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     let overwrite = if arguments.force { Overwrite::Allowed } else { Overwrite::Never };
     let mut target = Target { path: &path, overwrite, made: Vec::new() };
     let connections = (exporter.write)(&tables, &mut target)?;
-    for made in &target.made {
-        say!("{}: {connections} connections", escape::terminal(&made.display().to_string()));
-    }
+    let made = target.made.iter().map(|path| escape::terminal(&path.display().to_string()));
+    say!("{}: {connections} connections", made.collect::<Vec<_>>().join(" and "));
     Ok(if metadata.is_degraded() { Done::Degraded } else { Done::Well })
 }
 

@@ -2,8 +2,10 @@
 
 use polars::prelude::*;
 
+use super::Config;
 use super::detectors::{Context, Detector, Outcome, Output};
 use super::tables::Tables;
+use crate::capture::Metadata;
 
 /// When every test capture begins, µs since the Unix epoch.
 pub(crate) const START_US: i64 = 1_700_000_000_000_000;
@@ -239,7 +241,8 @@ impl Capture {
     /// Runs a detector.
     pub(crate) fn outcome_with<D: Detector>(&self, config: &D::Config) -> Outcome {
         let tables = self.tables();
-        D::detect(&Context { tables: &tables, seed: 1 }, config).unwrap()
+        let (metadata, defaults) = (Metadata::default(), Config::default());
+        D::detect(&Context::of(&tables, &metadata, &defaults), config).unwrap()
     }
 
     /// Runs a detector that must not skip.

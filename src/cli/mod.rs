@@ -15,6 +15,7 @@ mod import;
 mod info;
 mod progress;
 mod record;
+mod summary;
 mod verify;
 
 use std::io::Write as _;
@@ -34,6 +35,8 @@ pub enum Done {
     Well,
     /// The work is done, but the capture misses something that it set out to record: exit code 3.
     Degraded,
+    /// The work is done, and what the caller asked about was found: exit code 10.
+    Found,
 }
 
 /// A flight recorder for a host's network.
@@ -48,7 +51,8 @@ struct Arguments {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done · 1 failed · 2 wrong usage · 3 done, but the capture is degraded \
-                          (late ticks, lost events, recovered, cut short, not confirmed)";
+                          (late ticks, lost events, recovered, cut short, not confirmed) · 10 a finding reached \
+                          --fail-on";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -106,6 +110,7 @@ fn conclude(result: Result<Done>) -> ExitCode {
     match result {
         Ok(Done::Well) => ExitCode::SUCCESS,
         Ok(Done::Degraded) => ExitCode::from(3),
+        Ok(Done::Found) => ExitCode::from(10),
         Err(error) => {
             // The message may quote a file name or a column that someone hostile chose.
             let message = escape::terminal(&error.to_string());

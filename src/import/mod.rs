@@ -10,6 +10,7 @@
 
 mod account;
 pub mod eve;
+pub mod flow;
 mod input;
 pub mod lines;
 pub mod log;
@@ -17,6 +18,7 @@ pub mod marks;
 pub mod names;
 mod number;
 mod output;
+pub mod pcap;
 mod sorter;
 pub mod ss;
 pub mod zeek;
@@ -45,7 +47,7 @@ pub struct Importer {
 }
 
 /// Every importer; the first that recognises a file reads it.
-pub const IMPORTERS: &[&Importer] = &[&zeek::IMPORTER, &eve::IMPORTER, &ss::IMPORTER];
+pub const IMPORTERS: &[&Importer] = &[&pcap::IMPORTER, &zeek::IMPORTER, &eve::IMPORTER, &ss::IMPORTER];
 
 impl Importer {
     /// The importer with this id.

@@ -15,7 +15,7 @@ pub mod charts;
 pub mod csv;
 pub mod escape;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 pub mod folder;
 pub mod format;
 pub mod html;

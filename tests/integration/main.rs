@@ -17,3 +17,4 @@ mod record;
 mod report;
 mod runner;
 mod scene;
+mod zeek_oracle;

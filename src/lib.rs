@@ -22,6 +22,7 @@
 //! | [`indicators`] | lists of what to look for, one format per file |
 //! | [`analyze`] | the pass over a capture, its tables, the metrics, the detectors and their findings |
 //! | [`insight`] | findings joined into hypotheses |
+//! | [`export`] | the connections for other programs, one exporter each |
 //! | [`report`] | the folder that is attached to the ticket: JSON, HTML, CSV, Markdown, charts |
 //!
 //! # Invariants
@@ -50,6 +51,7 @@ pub mod analyze;
 pub mod capture;
 pub mod cli;
 pub mod error;
+pub mod export;
 pub mod geo;
 pub mod import;
 pub mod indicators;

@@ -8,10 +8,10 @@ use super::tables::Tables;
 use crate::capture::Metadata;
 
 /// When every test capture begins, µs since the Unix epoch.
-pub(super) const START_US: i64 = 1_700_000_000_000_000;
+pub(crate) const START_US: i64 = 1_700_000_000_000_000;
 
 /// A capture of a test: some connections and a length.
-pub(super) struct Capture {
+pub(crate) struct Capture {
     conns: Vec<Conn>,
     facts: Vec<(u32, Facts)>,
     seconds: i64,
@@ -29,7 +29,7 @@ pub(super) struct Facts {
 /// One connection, with what is usual filled in: TCP, outbound, established, opened and
 /// closed in the recording, owned by `app`.
 #[derive(Clone)]
-pub(super) struct Conn {
+pub(crate) struct Conn {
     protocol: &'static str,
     local: (String, u16),
     remote: Option<(String, u16)>,
@@ -50,7 +50,7 @@ pub(super) struct Conn {
 }
 
 impl Conn {
-    pub(super) fn to(addr: &str, port: u16) -> Self {
+    pub(crate) fn to(addr: &str, port: u16) -> Self {
         let scope = match addr {
             a if a.starts_with("127.") => "loopback",
             a if a.starts_with("10.") || a.starts_with("192.168.") => "private",
@@ -77,7 +77,7 @@ impl Conn {
         }
     }
 
-    pub(super) fn listener(port: u16) -> Self {
+    pub(crate) fn listener(port: u16) -> Self {
         Self {
             remote: None,
             scope: None,
@@ -92,79 +92,79 @@ impl Conn {
         }
     }
 
-    pub(super) fn at(mut self, first_s: f64) -> Self {
+    pub(crate) fn at(mut self, first_s: f64) -> Self {
         self.first_s = first_s;
         self
     }
 
-    pub(super) fn by(mut self, name: &str, pid: u32) -> Self {
+    pub(crate) fn by(mut self, name: &str, pid: u32) -> Self {
         self.owner = Some((name.to_owned(), pid));
         self
     }
 
-    pub(super) fn unowned(mut self) -> Self {
+    pub(crate) fn unowned(mut self) -> Self {
         self.owner = None;
         self
     }
 
-    pub(super) fn local_port(mut self, port: u16) -> Self {
+    pub(crate) fn local_port(mut self, port: u16) -> Self {
         self.local.1 = port;
         self
     }
 
-    pub(super) fn bytes(mut self, sent: u64, received: u64) -> Self {
+    pub(crate) fn bytes(mut self, sent: u64, received: u64) -> Self {
         self.bytes = Some((sent, received));
         self
     }
 
-    pub(super) fn uncounted(mut self) -> Self {
+    pub(crate) fn uncounted(mut self) -> Self {
         self.bytes = None;
         self.rtt_us = None;
         self
     }
 
-    pub(super) fn lasting(mut self, duration_s: f64) -> Self {
+    pub(crate) fn lasting(mut self, duration_s: f64) -> Self {
         self.duration_s = duration_s;
         self
     }
 
-    pub(super) fn rtt_us(mut self, rtt_us: u32) -> Self {
+    pub(crate) fn rtt_us(mut self, rtt_us: u32) -> Self {
         self.rtt_us = Some(rtt_us);
         self
     }
 
-    pub(super) fn udp(mut self) -> Self {
+    pub(crate) fn udp(mut self) -> Self {
         (self.protocol, self.states) = ("udp", None);
         self
     }
 
     /// Opened by the remote.
-    pub(super) fn inbound(mut self) -> Self {
+    pub(crate) fn inbound(mut self) -> Self {
         self.direction = Some("inbound");
         self
     }
 
     /// Both ends on this host.
-    pub(super) fn internal(mut self) -> Self {
+    pub(crate) fn internal(mut self) -> Self {
         self.direction = Some("internal");
         "127.0.0.1".clone_into(&mut self.local.0);
         self
     }
 
     /// A SYN that was answered by a reset.
-    pub(super) fn refused(mut self) -> Self {
+    pub(crate) fn refused(mut self) -> Self {
         (self.states, self.bytes, self.rtt_us) = (Some("SYN_SENT>CLOSE"), Some((0, 0)), None);
         self.lasting(0.0)
     }
 
     /// A SYN to which nothing came back.
-    pub(super) fn unanswered(mut self) -> Self {
+    pub(crate) fn unanswered(mut self) -> Self {
         (self.states, self.bytes, self.rtt_us) = (Some("SYN_SENT"), Some((0, 0)), None);
         self.lasting(3.0)
     }
 
     /// Any states, joined by `>`.
-    pub(super) fn states(mut self, states: &'static str) -> Self {
+    pub(crate) fn states(mut self, states: &'static str) -> Self {
         self.states = Some(states);
         self
     }
@@ -182,25 +182,25 @@ impl Conn {
     }
 
     /// In its last state since this second of the recording.
-    pub(super) fn in_last_state_since(mut self, second: f64) -> Self {
+    pub(crate) fn in_last_state_since(mut self, second: f64) -> Self {
         self.state_since_s = Some(second);
         self
     }
 
     /// Segments sent, and those among them that were sent again.
-    pub(super) fn segments(mut self, sent: u64, again: u32) -> Self {
+    pub(crate) fn segments(mut self, sent: u64, again: u32) -> Self {
         (self.packets_sent, self.retransmits) = (Some(sent), again);
         self
     }
 
     /// Still there when the recording ended.
-    pub(super) fn unclosed(mut self) -> Self {
+    pub(crate) fn unclosed(mut self) -> Self {
         self.closed = false;
         self
     }
 
     /// There before the recording began, and still there when it ended.
-    pub(super) fn standing(mut self) -> Self {
+    pub(crate) fn standing(mut self) -> Self {
         (self.opened, self.closed) = (false, false);
         self
     }
@@ -220,11 +220,11 @@ impl Conn {
 }
 
 impl Capture {
-    pub(super) fn new(seconds: i64) -> Self {
+    pub(crate) fn new(seconds: i64) -> Self {
         Self { conns: Vec::new(), facts: Vec::new(), seconds, interval_s: 1.0 }
     }
 
-    pub(super) fn add(&mut self, conn: Conn) -> &mut Self {
+    pub(crate) fn add(&mut self, conn: Conn) -> &mut Self {
         self.conns.push(conn);
         self
     }
@@ -236,7 +236,7 @@ impl Capture {
     }
 
     /// The capture as its tables; those that no detector reads yet are empty.
-    pub(super) fn tables(&self) -> Tables {
+    pub(crate) fn tables(&self) -> Tables {
         let mut conns = self.conns.clone();
         conns.sort_by_key(Conn::first_us);
         let owners = self.owners();
@@ -261,19 +261,19 @@ impl Capture {
     }
 
     /// Runs a detector with its defaults.
-    pub(super) fn outcome<D: Detector>(&self) -> Outcome {
+    pub(crate) fn outcome<D: Detector>(&self) -> Outcome {
         self.outcome_with::<D>(&D::Config::default())
     }
 
     /// Runs a detector.
-    pub(super) fn outcome_with<D: Detector>(&self, config: &D::Config) -> Outcome {
+    pub(crate) fn outcome_with<D: Detector>(&self, config: &D::Config) -> Outcome {
         let tables = self.tables();
         let (metadata, defaults) = (Metadata::default(), Config::default());
         D::detect(&Context::of(&tables, &metadata, &defaults), config).unwrap()
     }
 
     /// Runs a detector that must not skip.
-    pub(super) fn run<D: Detector>(&self) -> Output {
+    pub(crate) fn run<D: Detector>(&self) -> Output {
         match self.outcome::<D>() {
             Outcome::Ran(output) => output,
             Outcome::Skipped(reason) => panic!("skipped: {reason}"),

@@ -10,6 +10,7 @@ mod evidence;
 mod expectations;
 mod fixture;
 mod geo;
+mod import;
 mod import_pcap;
 mod metrics;
 #[cfg(target_os = "linux")]

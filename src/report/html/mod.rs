@@ -188,6 +188,9 @@ fn completeness(report: &Report) -> String {
     let completeness = &report.capture.completeness;
     let late = format::count(completeness.ticks_late);
     let taken = format::count(completeness.ticks_taken);
+    if !completeness.degraded && completeness.ticks_taken == 0 {
+        return "A list of connections, without snapshots.".to_owned();
+    }
     if !completeness.degraded {
         return format!("The recording ran as planned: {taken} ticks, none late.");
     }

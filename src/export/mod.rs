@@ -49,7 +49,7 @@ impl Target<'_> {
     fn file(
         &mut self,
         path: PathBuf,
-        fill: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+        content: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
     ) -> Result<()> {
         let file = match self.overwrite {
             crate::capture::Overwrite::Allowed => File::create(&path),
@@ -57,7 +57,7 @@ impl Target<'_> {
             crate::capture::Overwrite::Never => File::create_new(&path),
         };
         let mut out = BufWriter::new(file.map_err(Error::io("create", &path))?);
-        fill(&mut out).and_then(|()| out.flush()).map_err(Error::io("write", &path))?;
+        content(&mut out).and_then(|()| out.flush()).map_err(Error::io("write", &path))?;
         self.made.push(path);
         Ok(())
     }

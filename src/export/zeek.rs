@@ -4,6 +4,7 @@
 //! `conn_state` is said as far as the states tell it: a connection that was only seen to be gone
 //! may have been closed or reset, and has none. What netrec does not record is unset.
 
+use std::fmt::Write as _;
 use std::io::Write;
 use std::net::IpAddr;
 
@@ -59,7 +60,7 @@ const UNSET: &str = "-";
 fn write(tables: &Tables, target: &mut Target<'_>) -> Result<u64> {
     let sockets = Sockets::of(tables)?;
     let openers = Openers::of(&sockets);
-    let flows: Vec<Flow<'_>> = sockets.iter().filter_map(|socket| Flow::of(socket, &openers)).collect();
+    let flows: Vec<Flow<'_>> = sockets.iter().filter_map(|socket| Flow::of(&socket, &openers)).collect();
     target.file(target.path.to_path_buf(), |out| {
         head(out, "conn", FIELDS)?;
         flows.iter().try_for_each(|flow| line(out, &flow.values()))
@@ -110,15 +111,15 @@ struct Flow<'a> {
 impl<'a> Flow<'a> {
     /// None for a socket without a remote, and for the accepting one of two inside the host,
     /// whose connection the other one stands for.
-    fn of(socket: Socket<'a>, openers: &Openers<'_>) -> Option<Self> {
+    fn of(socket: &Socket<'a>, openers: &Openers<'_>) -> Option<Self> {
         let remote = socket.remote?;
         let local = (socket.local_addr, socket.local_port);
-        let is_local_originator = openers.opened(&socket);
+        let is_local_originator = openers.opened(socket);
         if !is_local_originator && socket.direction == Some("internal") {
             return None;
         }
         let (originator, responder) = if is_local_originator { (local, remote) } else { (remote, local) };
-        Some(Self { socket, originator, responder, is_local_originator })
+        Some(Self { socket: *socket, originator, responder, is_local_originator })
     }
 
     fn uid(&self) -> String {
@@ -217,7 +218,10 @@ fn escape(text: &str) -> String {
     for (at, c) in text.chars().enumerate() {
         if c == '\\' || c.is_control() || (is_word && at == 0) || is_bidi(c) {
             let mut bytes = [0; 4];
-            c.encode_utf8(&mut bytes).bytes().for_each(|byte| escaped.push_str(&format!("\\x{byte:02x}")));
+            for byte in c.encode_utf8(&mut bytes).bytes() {
+                // Writing to a text does not fail.
+                let _ = write!(escaped, "\\x{byte:02x}");
+            }
         } else {
             escaped.push(c);
         }
@@ -241,7 +245,7 @@ mod tests {
         let tables = capture.tables();
         let sockets = Sockets::of(&tables).unwrap();
         let openers = Openers::of(&sockets);
-        sockets.iter().filter_map(|socket| Flow::of(socket, &openers)).map(|flow| flow.values()).collect()
+        sockets.iter().filter_map(|socket| Flow::of(&socket, &openers)).map(|flow| flow.values()).collect()
     }
 
     #[test]

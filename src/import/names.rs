@@ -24,6 +24,9 @@ pub enum Told {
     ByTls,
 }
 
+/// A client and the address that it asked for.
+type Ends = (IpAddr, IpAddr);
+
 /// Names by connection, and by client and address.
 #[derive(Debug, Default)]
 pub struct Names {
@@ -31,7 +34,7 @@ pub struct Names {
     texts: AHashSet<Arc<str>>,
     of_connection: AHashMap<u64, (Told, Arc<str>)>,
     /// In the order of time.
-    of_address: AHashMap<(IpAddr, IpAddr), Vec<(i64, Arc<str>)>>,
+    of_address: AHashMap<Ends, Vec<(i64, Arc<str>)>>,
     answers: usize,
     left_out: u64,
 }

@@ -39,6 +39,9 @@ fn recognises(begin: &Begin) -> bool {
         .any(|line| Table::of_heading(line).is_some())
 }
 
+/// What tells owners apart: pid, uid and name.
+type OwnerKey = (Option<u32>, Option<u32>, Option<String>);
+
 /// What was read, beside the sockets.
 #[derive(Debug, Default)]
 struct Tables {
@@ -50,7 +53,7 @@ struct Tables {
     addresses: BTreeSet<IpAddr>,
     now_us: i64,
     is_stamped: bool,
-    owners: BTreeMap<(Option<u32>, Option<u32>, Option<String>), Arc<Owner>>,
+    owners: BTreeMap<OwnerKey, Arc<Owner>>,
 }
 
 fn import(inputs: &[Input], output: &mut Output<'_>) -> Result<()> {
@@ -268,8 +271,7 @@ ESTAB 0 0 10.0.0.1:22 10.0.0.2:5555 users:((\"sshd\",pid=77,fd=4)) ino:5 sk:1a <
 
     #[test]
     fn tables_without_a_time_are_counted() {
-        let text: String =
-            LOOP.lines().filter(|line| !line.starts_with("Tue")).map(|line| format!("{line}\n")).collect();
+        let text: String = LOOP.split_inclusive('\n').filter(|line| !line.starts_with("Tue")).collect();
         let (rows, tables) = read(&text);
         assert_eq!((tables.without_time, rows[2].ts_us - rows[0].ts_us), (2, SECOND_US));
     }

@@ -53,11 +53,10 @@ fn ss(words: &[&str], has_netid: bool, line: &str) -> Option<Socket> {
     let (netid, rest) = if has_netid { words.split_first()? } else { (&"", words) };
     let [state, _, _, local, remote, ..] = rest else { return None };
     let protocol = match *netid {
-        "tcp" => Protocol::Tcp,
         "udp" => Protocol::Udp,
         // Without a column, an unconnected state is that of UDP alone.
         "" if *state == "UNCONN" => Protocol::Udp,
-        "" => Protocol::Tcp,
+        "tcp" | "" => Protocol::Tcp,
         _ => return None,
     };
     let mut socket = Socket {

@@ -114,7 +114,9 @@ mod tests {
 
     fn header(lines: &[&str]) -> Header {
         let mut header = Header::default();
-        lines.iter().for_each(|line| header.take(line.as_bytes()));
+        for line in lines {
+            header.take(line.as_bytes());
+        }
         header
     }
 

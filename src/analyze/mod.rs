@@ -15,6 +15,7 @@ pub mod model;
 pub mod pass;
 pub mod processes;
 pub mod scope;
+pub mod services;
 pub mod sockets;
 pub mod stats;
 pub mod tables;

@@ -6,12 +6,15 @@
 
 pub mod beacon;
 pub mod burst;
+pub mod clusters;
 pub mod exfiltration;
+pub mod geo;
 pub mod isolation_forest;
 pub mod long_connection;
 pub mod port_scan;
 pub mod process;
 pub mod tcp_health;
+pub mod unusual_port;
 
 use polars::prelude::DataFrame;
 use schemars::JsonSchema;
@@ -36,6 +39,9 @@ pub const DETECTORS: &[Entry] = &[
     Entry::of::<exfiltration::Exfiltration>(),
     Entry::of::<long_connection::LongConnection>(),
     Entry::of::<tcp_health::TcpHealth>(),
+    Entry::of::<unusual_port::UnusualPort>(),
+    Entry::of::<geo::Geo>(),
+    Entry::of::<clusters::Clusters>(),
     Entry::of::<isolation_forest::IsolationForest>(),
 ];
 

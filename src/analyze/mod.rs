@@ -16,6 +16,7 @@ pub mod pass;
 pub mod perspective;
 pub mod processes;
 pub mod scope;
+pub mod services;
 pub mod sockets;
 pub mod stats;
 pub mod tables;

@@ -24,6 +24,7 @@ pub struct Sockets<'a> {
     remote_port: Numbers<'a, UInt16Type>,
     remote_name: Words<'a>,
     remote_scope: Words<'a>,
+    country_code: Words<'a>,
     role: Words<'a>,
     direction: Words<'a>,
     state: Words<'a>,
@@ -61,6 +62,8 @@ pub struct Socket<'a> {
     pub remote: Option<(&'a str, u16)>,
     pub remote_name: Option<&'a str>,
     pub remote_scope: Option<&'a str>,
+    /// Country of a public remote that a database knows.
+    pub country_code: Option<&'a str>,
     pub role: &'a str,
     pub direction: Option<&'a str>,
     /// The last state seen; none for UDP.
@@ -111,6 +114,7 @@ impl<'a> Sockets<'a> {
             remote_port: Numbers::of(frame, "remote_port")?,
             remote_name: Words::of(frame, "remote_name")?,
             remote_scope: Words::of(frame, "remote_scope")?,
+            country_code: Words::of(frame, "country_code")?,
             role: Words::of(frame, "role")?,
             direction: Words::of(frame, "direction")?,
             state: Words::of(frame, "state")?,
@@ -175,6 +179,7 @@ impl<'a> Sockets<'a> {
             remote: self.remote_addr.get(row).zip(self.remote_port.get(row)),
             remote_name: self.remote_name.get(row),
             remote_scope: self.remote_scope.get(row),
+            country_code: self.country_code.get(row),
             role: self.role.get(row).unwrap_or_default(),
             direction: self.direction.get(row),
             state: self.state.get(row),

@@ -34,6 +34,7 @@ pub(crate) struct Conn {
     local: (String, u16),
     remote: Option<(String, u16)>,
     scope: Option<&'static str>,
+    country: Option<&'static str>,
     role: &'static str,
     direction: Option<&'static str>,
     states: Option<&'static str>,
@@ -61,6 +62,7 @@ impl Conn {
             local: ("192.168.1.10".to_owned(), 40_000),
             remote: Some((addr.to_owned(), port)),
             scope: Some(scope),
+            country: None,
             role: "connection",
             direction: Some("outbound"),
             states: Some("SYN_SENT>ESTABLISHED>FIN_WAIT1"),
@@ -166,6 +168,12 @@ impl Conn {
     /// Any states, joined by `>`.
     pub(crate) fn states(mut self, states: &'static str) -> Self {
         self.states = Some(states);
+        self
+    }
+
+    /// With a remote in this country.
+    pub(super) fn country(mut self, code: &'static str) -> Self {
+        self.country = Some(code);
         self
     }
 
@@ -307,6 +315,7 @@ fn connections(conns: &[Conn], owners: &[(String, u32)], interval_s: f64) -> Dat
         "remote_port" => column(conns, |c| c.remote.as_ref().map(|r| r.1)),
         "remote_name" => column(conns, |_| None::<String>),
         "remote_scope" => column(conns, |c| c.scope),
+        "country_code" => column(conns, |c| c.country),
         "role" => column(conns, |c| c.role),
         "direction" => column(conns, |c| c.direction),
         "state" => column(conns, state),

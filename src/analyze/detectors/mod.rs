@@ -6,7 +6,9 @@
 
 pub mod beacon;
 pub mod burst;
+pub mod clusters;
 pub mod exfiltration;
+pub mod geo;
 pub mod indicator;
 pub mod isolation_forest;
 pub mod long_connection;
@@ -14,6 +16,7 @@ pub mod port_scan;
 pub mod process;
 pub mod sigma;
 pub mod tcp_health;
+pub mod unusual_port;
 
 use polars::prelude::DataFrame;
 use schemars::JsonSchema;
@@ -38,6 +41,9 @@ pub const DETECTORS: &[Entry] = &[
     Entry::of::<exfiltration::Exfiltration>(),
     Entry::of::<long_connection::LongConnection>(),
     Entry::of::<tcp_health::TcpHealth>(),
+    Entry::of::<unusual_port::UnusualPort>(),
+    Entry::of::<geo::Geo>(),
+    Entry::of::<clusters::Clusters>(),
     Entry::of::<isolation_forest::IsolationForest>(),
     Entry::of::<indicator::Indicator>(),
     Entry::of::<sigma::Sigma>(),

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::contacts::{Reply, Side};
-use self::scans::{Kind, Scan};
+use self::scans::{Kind, Scan, Size};
 use super::{About, Context, Detector, Outcome, Output};
 use crate::Result;
 use crate::analyze::finding::{Confidence, Evidence, Finding, Judgement, Measurement, Severity};
@@ -39,6 +39,14 @@ pub struct Thresholds {
     pub window_s: f64,
     /// A slow scan is this many times the failures of a fast one, over the whole recording.
     pub slow_factor: f64,
+    /// Failed first contacts with distinct ports of one host, over the whole recording, that make
+    /// a small vertical scan, if hardly anything answered.
+    pub small_ports: u32,
+    /// Failed first contacts with distinct hosts on one port, over the whole recording, that make
+    /// a small horizontal scan, if hardly anything answered.
+    pub small_hosts: u32,
+    /// Share of the first contacts of a small scan that must have failed, 0 to 1.
+    pub small_failed_share: f64,
     /// Share of a source's first contacts that must not have become a connection at all, 0 to 1;
     /// not asked of scans from outside, whose refused attempts leave no socket on this host.
     pub min_unestablished_share: f64,
@@ -61,6 +69,9 @@ impl Default for Thresholds {
             hosts: 25,
             window_s: 300.0,
             slow_factor: 2.0,
+            small_ports: 8,
+            small_hosts: 6,
+            small_failed_share: 0.9,
             min_unestablished_share: 0.1,
             success_if_benign: 0.8,
             success_if_scanner: 0.2,
@@ -77,6 +88,22 @@ impl Thresholds {
         match kind {
             Kind::Horizontal(_) => self.hosts as usize,
             Kind::Vertical(_) | Kind::Block => self.ports as usize,
+        }
+    }
+
+    /// Failures that make a small scan of this kind.
+    fn small_threshold(&self, kind: Kind<'_>) -> usize {
+        match kind {
+            Kind::Horizontal(_) => self.small_hosts as usize,
+            Kind::Vertical(_) | Kind::Block => self.small_ports as usize,
+        }
+    }
+
+    /// Failures that a scan was held against.
+    fn held_against(&self, scan: &Scan<'_>) -> usize {
+        match scan.size {
+            Size::Full => self.threshold(scan.kind),
+            Size::Small => self.small_threshold(scan.kind),
         }
     }
 
@@ -102,7 +129,9 @@ impl Detector for PortScan {
             refused, if nothing answered, or if it was established and closed again without a byte either way, which \
             is how a scanner looks whether a port is open. A vertical scan is at least `ports` failed first contacts \
             with ports of one host within `window_s` seconds, a horizontal one at least `hosts` failed first contacts on \
-            one port; or `slow_factor` times as many over the whole recording, however slow. All first contacts in that time, \
+            one port; or `slow_factor` times as many over the whole recording, however slow. Fewer make a small scan, which is \
+            never more than low: `small_ports` ports or `small_hosts` hosts over the whole recording, of which at least \
+            `small_failed_share` failed. All first contacts in that time, \
             the successful ones too, then go through a sequential test (threshold random walk): each failure speaks \
             for a scanner by (1 − `success_if_scanner`) / (1 − `success_if_benign`), each success against it by \
             `success_if_scanner` / `success_if_benign`; the product must reach `detection` / `false_alarm`. At least \
@@ -111,7 +140,7 @@ impl Detector for PortScan {
             one source become one finding. Severity: a scan from this host into other networks is medium, and high \
             with 100 contacts or more, mostly failed; inside this host medium; from outside medium, and low if from \
             beyond the local networks, as every public address is scanned all day.",
-        false_positives: "Inventory and vulnerability scanners that are meant to do this; monitoring that checks many \
+        false_positives: "For a small scan: a program whose handful of servers is down, peers that are gone. Inventory and vulnerability scanners that are meant to do this; monitoring that checks many \
             services while most are down; a peer-to-peer client whose peers are mostly gone and share a port; a program \
             with a long list of servers during a network outage. A scan with a half-open (SYN) tool uses no socket \
             and is not seen.",
@@ -132,6 +161,12 @@ impl Detector for PortScan {
         }
         if !(config.slow_factor >= 1.0 && config.slow_factor.is_finite()) {
             return Err("slow_factor must be 1 or more".to_owned());
+        }
+        if config.small_ports < 2 || config.small_hosts < 2 {
+            return Err("small_ports and small_hosts must be at least 2".to_owned());
+        }
+        if !(0.0..=1.0).contains(&config.small_failed_share) {
+            return Err("small_failed_share must lie between 0 and 1".to_owned());
         }
         if !(0.0..=1.0).contains(&config.min_unestablished_share) {
             return Err("min_unestablished_share must lie between 0 and 1".to_owned());
@@ -190,7 +225,7 @@ fn is_from_beyond(scan: &Scan<'_>, members: &[Socket<'_>]) -> bool {
 }
 
 fn severity(scan: &Scan<'_>, members: &[Socket<'_>]) -> Severity {
-    if is_from_beyond(scan, members) {
+    if scan.size == Size::Small || is_from_beyond(scan, members) {
         return Severity::Low;
     }
     let stays_inside = members.iter().all(|socket| socket.direction == Some("internal"));
@@ -234,14 +269,18 @@ fn explanation(scan: &Scan<'_>, config: &Thresholds) -> String {
         .map(|(count, name)| format!("{count} {name}"))
         .collect();
     format!(
-        "{} first contacts in {}, of which {} failed: {}. At most {} of them within {} s; {} make a scan. {}",
+        "{} first contacts in {}, of which {} failed: {}. At most {} of them within {} s; {} make a {}. {}",
         scan.contacts.len(),
         span_in_words(scan),
         scan.failures(),
         replies.join(", "),
         scan.most_in_window,
         config.window_s,
-        config.threshold(scan.kind),
+        config.held_against(scan),
+        match scan.size {
+            Size::Full => "scan",
+            Size::Small => "small scan, over any time",
+        },
         answered(scan),
     )
 }
@@ -283,11 +322,17 @@ fn span_in_words(scan: &Scan<'_>) -> String {
 
 fn measurements(scan: &Scan<'_>, config: &Thresholds) -> Vec<Measurement> {
     let unit = if matches!(scan.kind, Kind::Horizontal(_)) { "hosts" } else { "ports" };
-    let threshold = config.threshold(scan.kind) as f64;
+    let threshold = config.held_against(scan) as f64;
     let count = |reply| scan.count(reply) as f64;
+    let in_window = Measurement::of("most failed in one window", scan.most_in_window as f64, unit);
+    let failed = Measurement::of("failed", scan.failures() as f64, unit);
+    let (in_window, failed) = match scan.size {
+        Size::Full => (in_window.against(threshold), failed),
+        Size::Small => (in_window, failed.against(threshold)),
+    };
     let mut all = vec![
-        Measurement::of("most failed in one window", scan.most_in_window as f64, unit).against(threshold),
-        Measurement::of("failed", scan.failures() as f64, unit),
+        in_window,
+        failed,
         Measurement::of("ports tried", scan.ports().len() as f64, "ports"),
         Measurement::of("hosts tried", scan.hosts().len() as f64, "hosts"),
         Measurement::of("failed share", scan.failed_share(), ""),

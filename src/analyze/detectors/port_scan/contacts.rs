@@ -92,7 +92,7 @@ pub(super) fn first_contacts<'a>(sockets: &Sockets<'a>) -> Vec<Contact<'a>> {
 type Approach<'a> = (Side, Source<'a>, &'a str, u16);
 
 fn approach<'a>(openers: &Openers<'_>, socket: &Socket<'a>) -> Option<Approach<'a>> {
-    if socket.protocol != "tcp" {
+    if socket.protocol != "tcp" || is_backscatter(socket) {
         return None;
     }
     let (addr, port) = socket.remote?;
@@ -102,6 +102,20 @@ fn approach<'a>(openers: &Openers<'_>, socket: &Socket<'a>) -> Option<Approach<'
     // The accepting side of a connection inside the host is counted on its opening side.
     let is_inbound = socket.direction == Some("inbound");
     is_inbound.then_some((Side::FromOutside, Source::Address(addr), socket.local_addr, socket.local_port))
+}
+
+/// Ports below this are of services; nobody connects from one by chance.
+const EPHEMERAL_FROM: u16 = 1_024;
+
+/// An answer to something that was never asked from here: someone forged this side's address in a
+/// flood. Only packet captures and logs of a sensor have it, as no socket belongs to it.
+fn is_backscatter(socket: &Socket<'_>) -> bool {
+    let only_received = socket.packets_sent == Some(0) && socket.packets_received.is_some_and(|n| n > 0);
+    let is_unasked = !["SYN_SENT", "SYN_RECV"].iter().chain(&ESTABLISHED).any(|state| socket.was_in(state));
+    let is_from_service = socket.local_port < EPHEMERAL_FROM
+        && socket.remote.is_some_and(|(_, port)| port >= EPHEMERAL_FROM)
+        && socket.direction == Some("outbound");
+    only_received || is_unasked && is_from_service
 }
 
 /// What came of a connection; none if it is too early to say.
@@ -156,6 +170,14 @@ mod tests {
         check(conn().states("SYN_SENT").lasting(0.2).standing(), None);
         check(conn().udp(), None);
         check(Conn::listener(80), None);
+    }
+
+    #[test]
+    fn an_answer_that_nobody_asked_for_is_no_contact() {
+        let answer = || Conn::to("10.0.0.1", 5_000).local_port(80).refused();
+        check(answer().states("CLOSE"), None);
+        check(answer().states("SYN_SENT>CLOSE"), Some(Reply::Refused));
+        check(Conn::to("10.0.0.1", 80).refused().states("CLOSE"), Some(Reply::Refused));
     }
 
     #[test]

@@ -17,12 +17,22 @@ pub(super) enum Kind<'a> {
     Block,
 }
 
+/// Which thresholds a scan reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Size {
+    /// Those of a scan that nobody doubts.
+    Full,
+    /// Only those of a small one, of which hardly anything answered.
+    Small,
+}
+
 /// A scan: its first contacts in the order of time, and the figures that decided.
 #[derive(Debug)]
 pub(super) struct Scan<'a> {
     pub(super) side: Side,
     pub(super) source: Source<'a>,
     pub(super) kind: Kind<'a>,
+    pub(super) size: Size,
     pub(super) contacts: Vec<Contact<'a>>,
     /// Most failed first contacts within one window.
     pub(super) most_in_window: usize,
@@ -80,7 +90,8 @@ fn candidates<'a>(contacts: &[Contact<'a>], config: &Thresholds) -> BTreeMap<Tar
     for target in contacts.iter().filter(|contact| contact.reply.is_failure()).flat_map(targets) {
         *failures.entry(target).or_default() += 1;
     }
-    failures.retain(|(_, _, kind), count| *count >= config.threshold(*kind));
+    failures
+        .retain(|(_, _, kind), count| *count >= config.threshold(*kind).min(config.small_threshold(*kind)));
     let mut groups: BTreeMap<Target<'a>, Vec<Contact<'a>>> = BTreeMap::new();
     for contact in contacts {
         for target in targets(contact).into_iter().filter(|target| failures.contains_key(target)) {
@@ -98,43 +109,65 @@ fn judge<'a>(
     contacts: &[Contact<'a>],
     config: &Thresholds,
 ) -> Option<Scan<'a>> {
-    let threshold = config.threshold(kind);
-    let (most_in_window, (first_us, last_us)) = busiest(contacts, threshold, config)?;
+    let reached = busiest(contacts, config.threshold(kind), config);
+    let (most_in_window, (first_us, last_us)) = (reached.most_in_window, reached.span_us?);
     let contacts: Vec<Contact<'a>> = contacts
         .iter()
         .filter(|contact| (first_us..=last_us).contains(&contact.first_seen_us))
         .copied()
         .collect();
     let log10_likelihood = log10_likelihood(&contacts, config);
-    let scan = Scan { side, source, kind, contacts, most_in_window, log10_likelihood };
+    let scan = Scan { side, source, kind, size: reached.size, contacts, most_in_window, log10_likelihood };
+    (is_refused_enough(&scan, config) && log10_likelihood >= config.log10_decision()).then_some(scan)
+}
+
+/// Whether so much failed, and so, that the program was not just out of luck.
+fn is_refused_enough(scan: &Scan<'_>, config: &Thresholds) -> bool {
+    if scan.size == Size::Small
+        && (scan.failures() < config.small_threshold(scan.kind)
+            || scan.failed_share() < config.small_failed_share)
+    {
+        return false;
+    }
     let unestablished = scan.contacts.iter().filter(|c| c.reply.is_unestablished()).count() as f64;
     // Closed ports of this host have no socket, so a scan from outside shows open ones alone.
-    let is_refused_enough = side == Side::FromOutside
-        || unestablished >= config.min_unestablished_share * scan.contacts.len() as f64;
-    (is_refused_enough && log10_likelihood >= config.log10_decision()).then_some(scan)
+    scan.side == Side::FromOutside && scan.size == Size::Full
+        || unestablished >= config.min_unestablished_share * scan.contacts.len() as f64
+}
+
+/// Which thresholds some contacts reach, and when.
+struct Reached {
+    size: Size,
+    most_in_window: usize,
+    /// First and last failure of the scan; none without a failure.
+    span_us: Option<(i64, i64)>,
 }
 
 /// Most failures in one window, and the span of all windows that reach the threshold; of all
-/// contacts, if there are enough for a slow scan. None if there are not.
-fn busiest(contacts: &[Contact<'_>], threshold: usize, config: &Thresholds) -> Option<(usize, (i64, i64))> {
+/// failures, if there are enough for a slow scan, or too few for any but a small one.
+fn busiest(contacts: &[Contact<'_>], threshold: usize, config: &Thresholds) -> Reached {
     let failures: Vec<i64> =
         contacts.iter().filter(|c| c.reply.is_failure()).map(|c| c.first_seen_us).collect();
     let window_us = (config.window_s * 1e6) as i64;
-    let (mut oldest, mut most, mut span) = (0, 0, None);
+    let (mut oldest, mut most_in_window, mut span) = (0, 0, None);
     for (newest, at_us) in failures.iter().enumerate() {
         while at_us - failures[oldest] > window_us {
             oldest += 1;
         }
         let within = newest + 1 - oldest;
-        most = most.max(within);
+        most_in_window = most_in_window.max(within);
         if within >= threshold {
             let (first_us, _) = span.unwrap_or((failures[oldest], *at_us));
             span = Some((first_us, *at_us));
         }
     }
     let is_slow_scan = failures.len() as f64 >= threshold as f64 * config.slow_factor;
-    let whole = failures.first().copied().zip(failures.last().copied()).filter(|_| is_slow_scan);
-    whole.or(span).map(|span| (most, span))
+    let whole = failures.first().copied().zip(failures.last().copied());
+    match span {
+        _ if is_slow_scan => Reached { size: Size::Full, most_in_window, span_us: whole },
+        None => Reached { size: Size::Small, most_in_window, span_us: whole },
+        span_us => Reached { size: Size::Full, most_in_window, span_us },
+    }
 }
 
 /// log10 of the likelihood ratio: how much better "a scanner" explains the replies than "not".
@@ -150,6 +183,8 @@ fn merge<'a>(mut scans: Vec<Scan<'a>>, config: &Thresholds) -> Vec<Scan<'a>> {
     if scans.len() <= config.max_separate as usize {
         return scans;
     }
+    let is_full = scans.iter().any(|scan| scan.size == Size::Full);
+    let size = if is_full { Size::Full } else { Size::Small };
     let most_in_window = scans.iter().map(|scan| scan.most_in_window).max().unwrap_or(0);
     let (side, source) = (scans[0].side, scans[0].source);
     let mut contacts: Vec<Contact<'a>> =
@@ -157,5 +192,5 @@ fn merge<'a>(mut scans: Vec<Scan<'a>>, config: &Thresholds) -> Vec<Scan<'a>> {
     contacts.sort_by_key(|contact| (contact.first_seen_us, contact.row));
     contacts.dedup_by_key(|contact| contact.row);
     let log10_likelihood = log10_likelihood(&contacts, config);
-    vec![Scan { side, source, kind: Kind::Block, contacts, most_in_window, log10_likelihood }]
+    vec![Scan { side, source, kind: Kind::Block, size, contacts, most_in_window, log10_likelihood }]
 }

@@ -83,31 +83,72 @@ fn a_horizontal_sweep_of_unanswered_hosts_is_high() {
 
 #[test]
 fn zeeks_thresholds_are_met_exactly() {
+    let beyond_low = |capture: &Capture| {
+        findings(capture).iter().filter(|finding| finding.judgement.severity > Severity::Low).count()
+    };
     for (ports, expected) in [(14, 0), (15, 1)] {
         let mut capture = Capture::new(60);
         for port in 1..=ports {
             capture.add(Conn::to("10.0.0.5", port).refused().at(f64::from(port)));
         }
-        assert_eq!(findings(&capture).len(), expected, "{ports} ports");
+        assert_eq!(beyond_low(&capture), expected, "{ports} ports");
     }
     for (hosts, expected) in [(24, 0), (25, 1)] {
         let mut capture = Capture::new(60);
         for n in 0..hosts {
             capture.add(Conn::to(&host(n), 22).refused().at(f64::from(n)));
         }
-        assert_eq!(findings(&capture).len(), expected, "{hosts} hosts");
+        assert_eq!(beyond_low(&capture), expected, "{hosts} hosts");
     }
 }
 
 #[test]
 fn a_slow_scan_needs_more_ports_but_no_haste() {
-    for (ports, expected) in [(20, 0), (30, 1)] {
+    for (ports, expected) in [(20, Severity::Low), (30, Severity::Medium)] {
         let mut capture = Capture::new(7_200);
         for port in 1..=ports {
             capture.add(Conn::to("10.0.0.5", port).refused().at(f64::from(port) * 120.0));
         }
-        assert_eq!(findings(&capture).len(), expected, "{ports} ports");
+        assert_eq!(only(&capture).judgement.severity, expected, "{ports} ports");
     }
+}
+
+#[test]
+fn a_small_scan_is_low_however_slow_it_is() {
+    let mut capture = Capture::new(7_200);
+    for n in 0..9 {
+        capture.add(Conn::to(&host(n), 445).by("worm", 9).unanswered().at(f64::from(n) * 700.0));
+    }
+    let finding = only(&capture);
+    assert_eq!(finding.judgement.title, "worm scanned port 445 of 9 hosts");
+    assert_eq!(finding.judgement.severity, Severity::Low);
+    assert!(
+        finding.judgement.explanation.contains("6 make a small scan"),
+        "{}",
+        finding.judgement.explanation
+    );
+}
+
+#[test]
+fn a_handful_of_dead_servers_among_others_that_answer_is_quiet() {
+    for (dead, alive) in [(5, 0), (8, 2)] {
+        let mut capture = Capture::new(600);
+        for n in 0..dead + alive {
+            let conn = Conn::to(&host(n), 443).by("browser", 1).at(f64::from(n));
+            capture.add(if n < dead { conn.unanswered() } else { conn });
+        }
+        quiet(&capture);
+    }
+}
+
+#[test]
+fn answers_that_nobody_asked_for_are_no_scan() {
+    let mut capture = Capture::new(600);
+    for n in 0..200 {
+        let conn = Conn::to(&host(n), 2_000 + n).local_port(80).unowned().refused();
+        capture.add(conn.states("CLOSE").at(f64::from(n)));
+    }
+    quiet(&capture);
 }
 
 #[test]

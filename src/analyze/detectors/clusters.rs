@@ -1,0 +1,172 @@
+//! `clusters`: groups of like connections, and those in no group.
+
+mod density;
+mod points;
+#[cfg(test)]
+mod tests;
+mod wording;
+
+use polars::prelude::{DataFrame, df};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use self::density::Grouping;
+use self::points::Points;
+use super::{About, Context, Detector, Outcome, Output};
+use crate::Result;
+use crate::analyze::features::{self, FEATURES, Matrix};
+use crate::analyze::finding::{Confidence, Evidence, Finding, Judgement, Measurement, Severity};
+use crate::analyze::sockets::{Socket, Sockets};
+
+/// Groups like connections.
+#[derive(Debug)]
+pub struct Clusters;
+
+/// Thresholds of `clusters`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Thresholds {
+    /// Like connections around one that make it the core of a group, itself included.
+    pub min_points: u32,
+    /// Radius within which connections are alike, in standard deviations; 0 takes the knee of
+    /// the k-distances.
+    pub radius: f64,
+    /// Points that DBSCAN is given at most; of more, a sample is clustered and the rest assigned.
+    pub max_points: u32,
+    /// Share of the connections that may be in no group for them to be listed, 0 to 1.
+    pub max_noise_share: f64,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self { min_points: 5, radius: 0.0, max_points: 6_000, max_noise_share: 0.05 }
+    }
+}
+
+impl Detector for Clusters {
+    type Config = Thresholds;
+
+    const ABOUT: About = About {
+        id: "clusters",
+        title: "Groups of like connections",
+        what_it_finds: "Connections that are alike in amounts, duration, round-trip time and rarity, as groups with a description, \
+            and the connections that are in no group.",
+        why_it_matters: "A hundred thousand connections are a handful of habits. Who knows the habits can read the rest, \
+            which is short.",
+        how_it_decides: "DBSCAN over the features of the connections (amounts by their logarithm), each standardised to mean 0 \
+            and standard deviation 1 and rounded to a twentieth of it; equal points are merged, each counted as often \
+            as it occurs, which gives the same groups. A connection with at least `min_points` within the \
+            radius, itself included, is the core of a group. The radius is the knee of the sorted distances to the \
+            `min_points`-th neighbour, or `radius`. With more than `max_points` points left, every n-th in the order \
+            of their features is clustered, and the others join the nearest grouped point within the radius. If at most \
+            `max_noise_share` of the connections are in no group, they are one finding, info.",
+        false_positives: "A connection in no group is rare, not bad. What was there once is in no group.",
+        evidence: "The connections in no group, the radius, and the number of groups; the groups stand in a table.",
+        source: "M. Ester, H.-P. Kriegel, J. Sander, X. Xu: A Density-Based Algorithm for Discovering Clusters. KDD 1996. \
+            DBSCAN itself: linfa-clustering.",
+    };
+
+    fn validate(config: &Thresholds) -> Result<(), String> {
+        if config.min_points < 2 {
+            return Err("min_points must be at least 2".to_owned());
+        }
+        if config.max_points < config.min_points {
+            return Err("max_points must be at least min_points".to_owned());
+        }
+        if !(config.radius >= 0.0 && config.radius.is_finite()) {
+            return Err("radius must be 0 or more".to_owned());
+        }
+        if !(0.0..=1.0).contains(&config.max_noise_share) {
+            return Err("max_noise_share must lie between 0 and 1".to_owned());
+        }
+        Ok(())
+    }
+
+    fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
+        let sockets = Sockets::of(context.tables)?;
+        let rows = features::connections(&sockets);
+        if rows.len() < config.min_points as usize {
+            return Ok(Outcome::Skipped(format!(
+                "Needs at least {} connections, and this capture has {}.",
+                config.min_points,
+                rows.len()
+            )));
+        }
+        let points = Points::of(&Matrix::of(&sockets, &rows).values, FEATURES.len());
+        let grouping = density::group(&points, config).map_err(crate::Error::Analysis)?;
+        let of_rows: Vec<Option<u32>> =
+            points.of_row.iter().map(|point| grouping.of_point[*point as usize]).collect();
+        let tables = vec![
+            ("clusters", wording::table(&sockets, &rows, &of_rows, grouping.clusters)?),
+            ("assignments", assignments(&sockets, &rows, &of_rows)?),
+        ];
+        let findings = ungrouped(&sockets, &rows, &of_rows, &grouping, config).into_iter().collect();
+        Ok(Outcome::Ran(Output { findings, tables, limits: limits(&points, &grouping) }))
+    }
+}
+
+/// The group of every connection; null for those in none.
+fn assignments(sockets: &Sockets<'_>, rows: &[usize], of_rows: &[Option<u32>]) -> Result<DataFrame> {
+    let ids: Vec<u64> = rows.iter().map(|row| sockets.conn_id(*row)).collect();
+    Ok(df!("conn_id" => ids, "cluster" => of_rows.to_vec())?)
+}
+
+/// What must be known to make the groups again, and where they are only near.
+fn limits(points: &Points, grouping: &Grouping) -> Vec<String> {
+    let radius = grouping.radius;
+    let mut limits = vec![format!(
+        "{} groups with a radius of {radius:.2} standard deviations ({}), of {} distinct points.",
+        grouping.clusters,
+        if grouping.is_knee { "the knee of the k-distances" } else { "as configured" },
+        points.len(),
+    )];
+    if grouping.sampled < points.len() {
+        limits.push(format!(
+            "Too many for all: {} of the {} distinct points were clustered, and the others joined the nearest.",
+            grouping.sampled,
+            points.len()
+        ));
+    }
+    limits
+}
+
+/// The connections in no group as one finding, if they are few.
+fn ungrouped(
+    sockets: &Sockets<'_>,
+    rows: &[usize],
+    of_rows: &[Option<u32>],
+    grouping: &Grouping,
+    config: &Thresholds,
+) -> Option<Finding> {
+    let members: Vec<Socket<'_>> = rows
+        .iter()
+        .zip(of_rows)
+        .filter(|(_, cluster)| cluster.is_none())
+        .map(|(row, _)| sockets.get(*row))
+        .collect();
+    let share = members.len() as f64 / rows.len() as f64;
+    if members.is_empty() || share > config.max_noise_share {
+        return None;
+    }
+    let judgement = Judgement {
+        severity: Severity::Info,
+        confidence: Confidence::new(1.0 - share),
+        title: format!("{} of {} connections are like no others", members.len(), rows.len()),
+        explanation: format!(
+            "The other connections fall into {} groups of at least {} that are alike.",
+            grouping.clusters, config.min_points
+        ),
+        false_positives: String::new(),
+        attack: Vec::new(),
+        entities: sockets.entities(&members),
+    };
+    let measurements = vec![
+        Measurement::of("share in no group", share, "").against(config.max_noise_share),
+        Measurement::of("groups", f64::from(grouping.clusters), "groups"),
+        Measurement::of("radius", grouping.radius, "standard deviations"),
+    ];
+    let ids: Vec<u64> = members.iter().map(|socket| socket.conn_id).collect();
+    let first = members.iter().map(|socket| socket.first_seen_us).min().unwrap_or_default();
+    let last = members.iter().map(|socket| socket.last_seen_us).max().unwrap_or_default();
+    Some(Finding::new(&Clusters::ABOUT, judgement, Evidence::new(measurements, &ids, (first, last))))
+}

@@ -1,0 +1,131 @@
+//! Groups in words that a person understands.
+
+use std::collections::BTreeMap;
+
+use polars::prelude::{DataFrame, df};
+
+use crate::Result;
+use crate::analyze::sockets::{Socket, Sockets};
+use crate::analyze::{services, stats, words};
+
+/// Share of a group that must have something in common for it to be said of the group.
+const MOST: f64 = 0.8;
+
+/// Below this a connection is short, in seconds.
+const SHORT_S: f64 = 5.0;
+
+/// From this on a connection is long, in seconds.
+const LONG_S: f64 = 600.0;
+
+/// What a group has in common.
+#[derive(Debug, Default)]
+struct Group<'a> {
+    connections: usize,
+    process_name: Option<&'a str>,
+    protocol: Option<&'a str>,
+    port: Option<u16>,
+    direction: Option<&'a str>,
+    remote_addr: Option<&'a str>,
+    sent: Option<f64>,
+    received: Option<f64>,
+    duration_s: Option<f64>,
+}
+
+/// One row per group, largest first: `cluster` u32, `connections` u32, `description`,
+/// `process_name`, `protocol`, `port` u16, `direction`, `remote_addr` (null unless most of the
+/// group have it in common), and medians: `bytes_sent`, `bytes_received`, `duration_s` f64.
+pub(super) fn table(
+    sockets: &Sockets<'_>,
+    rows: &[usize],
+    of_rows: &[Option<u32>],
+    clusters: u32,
+) -> Result<DataFrame> {
+    let mut members: Vec<Vec<usize>> = vec![Vec::new(); clusters as usize];
+    for (row, cluster) in rows.iter().zip(of_rows) {
+        if let Some(cluster) = cluster {
+            members[*cluster as usize].push(*row);
+        }
+    }
+    let groups: Vec<Group<'_>> = members.iter().map(|rows| Group::of(sockets, rows)).collect();
+    let column = |field: fn(&Group<'_>) -> Option<f64>| groups.iter().map(field).collect::<Vec<_>>();
+    Ok(df!(
+        "cluster" => (0..clusters).collect::<Vec<_>>(),
+        "connections" => groups.iter().map(|group| group.connections as u32).collect::<Vec<_>>(),
+        "description" => groups.iter().map(Group::description).collect::<Vec<_>>(),
+        "process_name" => groups.iter().map(|group| group.process_name).collect::<Vec<_>>(),
+        "protocol" => groups.iter().map(|group| group.protocol).collect::<Vec<_>>(),
+        "port" => groups.iter().map(|group| group.port).collect::<Vec<_>>(),
+        "direction" => groups.iter().map(|group| group.direction).collect::<Vec<_>>(),
+        "remote_addr" => groups.iter().map(|group| group.remote_addr).collect::<Vec<_>>(),
+        "bytes_sent" => column(|group| group.sent),
+        "bytes_received" => column(|group| group.received),
+        "duration_s" => column(|group| group.duration_s),
+    )?)
+}
+
+impl<'a> Group<'a> {
+    fn of(sockets: &Sockets<'a>, rows: &[usize]) -> Self {
+        let all = || rows.iter().map(|row| sockets.get(*row));
+        let median = |field: fn(&Socket<'_>) -> Option<f64>| {
+            stats::median(&stats::sorted(all().filter_map(|socket| field(&socket))))
+        };
+        Self {
+            connections: rows.len(),
+            process_name: common(all().map(|socket| socket.process_name)),
+            protocol: common(all().map(|socket| Some(socket.protocol))),
+            port: common(all().map(|socket| socket.service_port())),
+            direction: common(all().map(|socket| socket.direction)),
+            remote_addr: common(all().map(|socket| socket.remote.map(|(addr, _)| addr))),
+            sent: median(|socket| socket.bytes_sent.map(|bytes| bytes as f64)),
+            received: median(|socket| socket.bytes_received.map(|bytes| bytes as f64)),
+            duration_s: median(|socket| Some(socket.duration_s)),
+        }
+    }
+
+    /// `214 short outbound HTTPS connections of curl, ~512 bytes out, ~3 kB in`.
+    fn description(&self) -> String {
+        let mut parts = vec![self.connections.to_string()];
+        match self.duration_s {
+            Some(seconds) if seconds < SHORT_S => parts.push("short".to_owned()),
+            Some(seconds) if seconds >= LONG_S => parts.push("long".to_owned()),
+            _ => {}
+        }
+        parts.extend(self.direction.map(str::to_owned));
+        parts.extend(self.service());
+        parts.push("connections".to_owned());
+        if let Some(name) = self.process_name {
+            parts.push(format!("of {name}"));
+        }
+        if let Some(addr) = self.remote_addr {
+            parts.push(format!("with {addr}"));
+        }
+        let amounts = [(self.sent, "out"), (self.received, "in")];
+        let amounts: Vec<String> = amounts
+            .into_iter()
+            .filter_map(|(bytes, way)| Some(format!(", ~{} {way}", words::bytes(bytes?))))
+            .collect();
+        format!("{}{}", parts.join(" "), amounts.concat())
+    }
+
+    /// The service by its usual name, else the protocol and port.
+    fn service(&self) -> Option<String> {
+        let protocol = self.protocol?;
+        Some(match self.port {
+            Some(port) => services::name(protocol, port)
+                .map_or_else(|| format!("{} port {port}", protocol.to_uppercase()), str::to_owned),
+            None => protocol.to_uppercase(),
+        })
+    }
+}
+
+/// What most have in common; none if there is no such value, or it is not known of most.
+fn common<T: Ord + Copy>(values: impl Iterator<Item = Option<T>>) -> Option<T> {
+    let mut counts: BTreeMap<Option<T>, usize> = BTreeMap::new();
+    let mut total = 0;
+    for value in values {
+        *counts.entry(value).or_default() += 1;
+        total += 1;
+    }
+    let (value, count) = counts.into_iter().max_by_key(|(_, count)| *count)?;
+    value.filter(|_| count as f64 >= MOST * f64::from(total))
+}

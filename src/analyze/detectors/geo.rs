@@ -1,0 +1,146 @@
+//! `geo`: talk with countries that nothing else on the host talks to.
+
+mod places;
+#[cfg(test)]
+mod tests;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use self::places::{Lone, Whole};
+use super::{About, Context, Detector, Outcome, Output};
+use crate::Result;
+use crate::analyze::finding::{Confidence, Evidence, Finding, Judgement, Measurement, Severity};
+use crate::analyze::sockets::{Socket, Sockets};
+use crate::analyze::words;
+
+/// How many countries a text lists before it only counts.
+const LISTED: usize = 10;
+
+/// Looks for countries that one process alone talks to.
+#[derive(Debug)]
+pub struct Geo;
+
+/// Thresholds of `geo`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Thresholds {
+    /// Connections to public addresses of known countries from which on shares mean something.
+    pub min_connections: u32,
+    /// Largest share of those connections that go to a country which is rare, 0 to 1.
+    pub max_share: f64,
+    /// Bytes sent to such a country that make a finding low instead of info, if more was sent
+    /// than received.
+    pub sent_bytes: u64,
+    /// Countries of one process that are reported one by one; more become one finding.
+    pub max_separate: u32,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self { min_connections: 20, max_share: 0.05, sent_bytes: 1_000_000, max_separate: 3 }
+    }
+}
+
+impl Detector for Geo {
+    type Config = Thresholds;
+
+    const ABOUT: About = About {
+        id: "geo",
+        title: "Places that only one process talks to",
+        what_it_finds: "Countries to which one process opens connections and nothing else on the host does, and which few of \
+            the host's connections go to.",
+        why_it_matters: "What a host usually does goes to few places. A process that talks alone with another one is worth a \
+            look, together with what else is known of it.",
+        how_it_decides: "Connections that this host opened to public addresses, by the country that the local databases give; \
+            private addresses are never looked up. With at least `min_connections` of them, by more than one process, a \
+            country is rare if at most `max_share` of them go there, and all by the same process. By itself that is \
+            info; low if at least `sent_bytes` bytes went there and more than came back. More than `max_separate` \
+            countries of one process become one finding.",
+        false_positives: "Content networks and mirrors answer from wherever they are near; browsers and peer-to-peer clients \
+            talk with the whole world. An address may be registered in one country and stand in another.",
+        evidence: "The country, its share of the connections and of the bytes, what was sent and received, and the connections.",
+        source: "Share and sole use: netrec's own. Places: the databases that the report names.",
+    };
+
+    fn validate(config: &Thresholds) -> Result<(), String> {
+        if config.min_connections < 2 {
+            return Err("min_connections must be at least 2".to_owned());
+        }
+        if !(0.0..=1.0).contains(&config.max_share) {
+            return Err("max_share must lie between 0 and 1".to_owned());
+        }
+        Ok(())
+    }
+
+    fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
+        let sockets = Sockets::of(context.tables)?;
+        let public = || sockets.iter().filter(|socket| socket.remote_scope == Some("public"));
+        if public().next().is_none() {
+            return Ok(Outcome::Skipped("No connection of this capture has a public address.".to_owned()));
+        }
+        if public().all(|socket| socket.country_code.is_none()) {
+            let reason = "No database in use knows where the public addresses of this capture are.";
+            return Ok(Outcome::Skipped(reason.to_owned()));
+        }
+        let whole = Whole::of(&sockets);
+        let mut limits = vec!["Only connections that this host opened are compared.".to_owned()];
+        if !whole.is_comparable(config) {
+            limits.push(format!(
+                "Too little to compare: {} to {} of known countries by {}, and {} by at least 2 are needed.",
+                words::count(whole.connections, "connection", "connections"),
+                "public addresses",
+                words::count(whole.sources, "process", "processes"),
+                config.min_connections,
+            ));
+        }
+        let lone = places::lone(&sockets, &whole, config);
+        let mut findings: Vec<Finding> =
+            lone.iter().map(|lone| finding(&sockets, lone, &whole, config)).collect();
+        findings
+            .sort_by(|a, b| b.judgement.severity.cmp(&a.judgement.severity).then_with(|| a.id.cmp(&b.id)));
+        Ok(Outcome::Ran(Output { findings, tables: Vec::new(), limits }))
+    }
+}
+
+fn finding(sockets: &Sockets<'_>, lone: &Lone<'_>, whole: &Whole, config: &Thresholds) -> Finding {
+    let members: Vec<Socket<'_>> = lone.rows.iter().map(|row| sockets.get(*row)).collect();
+    let sends = lone.sent >= config.sent_bytes && lone.sent > lone.received;
+    let more = lone.countries.len().saturating_sub(LISTED);
+    let mut countries = lone.countries.iter().take(LISTED).copied().collect::<Vec<_>>().join(", ");
+    if more > 0 {
+        countries.push_str(&format!(" and {more} more"));
+    }
+    let judgement = Judgement {
+        severity: if sends { Severity::Low } else { Severity::Info },
+        confidence: Confidence::new(0.4),
+        title: match lone.countries[..] {
+            [country] => format!("{} alone talks with {country}", lone.source),
+            _ => format!("{} alone talks with {} countries", lone.source, lone.countries.len()),
+        },
+        explanation: format!(
+            "{} of the {} connections to public addresses go to {countries}, all by {}. {} sent, {} received.",
+            members.len(),
+            whole.connections,
+            lone.source,
+            words::bytes(lone.sent as f64),
+            words::bytes(lone.received as f64),
+        ),
+        false_positives: String::new(),
+        attack: Vec::new(),
+        entities: sockets.entities(&members),
+    };
+    let bytes_share = (lone.sent + lone.received) as f64 / whole.bytes.max(1) as f64;
+    let measurements = vec![
+        Measurement::of("largest share of connections of a country", lone.largest_share, "")
+            .against(config.max_share),
+        Measurement::of("share of bytes", bytes_share, ""),
+        Measurement::of("bytes sent", lone.sent as f64, "bytes").against(config.sent_bytes as f64),
+        Measurement::of("bytes received", lone.received as f64, "bytes"),
+        Measurement::of("countries", lone.countries.len() as f64, "countries"),
+    ];
+    let ids: Vec<u64> = members.iter().map(|socket| socket.conn_id).collect();
+    let first = members.iter().map(|socket| socket.first_seen_us).min().unwrap_or_default();
+    let last = members.iter().map(|socket| socket.last_seen_us).max().unwrap_or_default();
+    Finding::new(&Geo::ABOUT, judgement, Evidence::new(measurements, &ids, (first, last)))
+}

@@ -1,0 +1,174 @@
+//! `unusual-port`: programs and ports that do not go together.
+
+mod expected;
+mod habits;
+#[cfg(test)]
+mod tests;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use self::habits::Oddity;
+use super::{About, Context, Detector, Outcome, Output};
+use crate::Result;
+use crate::analyze::finding::{Confidence, Evidence, Finding, Judgement, Measurement, Severity};
+use crate::analyze::sockets::{Socket, Sockets};
+use crate::analyze::{services, words};
+
+/// How many ports a text lists before it only counts.
+const LISTED: usize = 15;
+
+/// Looks for programs on ports that are not theirs.
+#[derive(Debug)]
+pub struct UnusualPort;
+
+/// Thresholds of `unusual-port`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Thresholds {
+    /// Ports without a usual service, used by nothing else on the host, from which on a process
+    /// that reaches them beyond the local networks is a finding.
+    pub rare_ports: u32,
+    /// Hosts per such port from which on it looks like a peer-to-peer client, where each peer
+    /// has a port of its own.
+    pub peer_hosts_per_port: f64,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self { rare_ports: 10, peer_hosts_per_port: 0.8 }
+    }
+}
+
+impl Detector for UnusualPort {
+    type Config = Thresholds;
+
+    const ABOUT: About = About {
+        id: "unusual-port",
+        title: "Services on ports that they do not use",
+        what_it_finds: "Programs with a port of their own (ssh, name and time servers, mail and databases) that use another; other programs \
+            that listen on the port of such a service; ports that tools for break-ins use by default; and one process that \
+            reaches many ports that nothing else on the host uses.",
+        why_it_matters: "Traffic that must not be seen for what it is moves to a port where something else is expected, or to one \
+            that nobody looks at.",
+        how_it_decides: "A table says which ports a program uses and which programs a port belongs to, from the IANA registry and \
+            the programs' defaults; forwarders such as docker-proxy and systemd may hold any. Only connections that came \
+            about count, and only those beyond the local networks; what is too small to have a service of its own is \
+            judged by the capture: a process that reaches at least `rare_ports` ports without a usual service, which \
+            nothing else uses, is low; info if there are `peer_hosts_per_port` hosts per port or more, as peers have it. \
+            Ports to which a control connection of FTP leads do not count. Nothing here is more than low.",
+        false_positives: "Administrators move services on purpose, SSH first of all. Peer-to-peer clients, games, calls and passive FTP \
+            use ports of no service. A program may bear the name of another.",
+        evidence: "The process, the port beside those expected, the hosts, and the connections.",
+        source: "Ports: IANA Service Name and Transport Protocol Port Number Registry (RFC 6335). ATT&CK T1571, T1036.",
+    };
+
+    fn validate(config: &Thresholds) -> Result<(), String> {
+        if config.rare_ports < 2 {
+            return Err("rare_ports must be at least 2".to_owned());
+        }
+        if !(config.peer_hosts_per_port > 0.0 && config.peer_hosts_per_port.is_finite()) {
+            return Err("peer_hosts_per_port must be above 0".to_owned());
+        }
+        Ok(())
+    }
+
+    fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
+        let sockets = Sockets::of(context.tables)?;
+        let mut findings: Vec<Finding> = habits::odd(&sockets, config)
+            .iter()
+            .map(|(oddity, rows)| finding(&sockets, oddity, rows, config))
+            .collect();
+        findings
+            .sort_by(|a, b| b.judgement.severity.cmp(&a.judgement.severity).then_with(|| a.id.cmp(&b.id)));
+        let limits = vec![
+            "Which protocol is spoken on a port is not seen; programs are judged by their names.".to_owned(),
+        ];
+        Ok(Outcome::Ran(Output { findings, tables: Vec::new(), limits }))
+    }
+}
+
+fn finding(sockets: &Sockets<'_>, oddity: &Oddity<'_>, rows: &[usize], config: &Thresholds) -> Finding {
+    let members: Vec<Socket<'_>> = rows.iter().map(|row| sockets.get(*row)).collect();
+    let (severity, confidence) = judge(oddity, config);
+    let (title, explanation) = told(oddity);
+    let judgement = Judgement {
+        severity,
+        confidence: Confidence::new(confidence),
+        title,
+        explanation,
+        false_positives: String::new(),
+        attack: vec!["T1571"],
+        entities: sockets.entities(&members),
+    };
+    let mut measurements = vec![Measurement::of("sockets", members.len() as f64, "sockets")];
+    if let Oddity::RarePorts { ports, hosts, .. } = oddity {
+        let ports = Measurement::of("rare ports", ports.len() as f64, "ports");
+        measurements.push(ports.against(f64::from(config.rare_ports)));
+        measurements.push(Measurement::of("hosts", *hosts as f64, "hosts"));
+    }
+    let ids: Vec<u64> = members.iter().map(|socket| socket.conn_id).collect();
+    let first = members.iter().map(|socket| socket.first_seen_us).min().unwrap_or_default();
+    let last = members.iter().map(|socket| socket.last_seen_us).max().unwrap_or_default();
+    Finding::new(&UnusualPort::ABOUT, judgement, Evidence::new(measurements, &ids, (first, last)))
+}
+
+fn judge(oddity: &Oddity<'_>, config: &Thresholds) -> (Severity, f64) {
+    match oddity {
+        Oddity::ListensElsewhere { .. } => (Severity::Info, 0.3),
+        Oddity::ReachesElsewhere { .. } => (Severity::Low, 0.4),
+        Oddity::HoldsAnothersPort { .. } => (Severity::Low, 0.5),
+        Oddity::ToolDefault { .. } => (Severity::Low, 0.4),
+        Oddity::RarePorts { ports, hosts, .. } => {
+            let are_peers = *hosts as f64 >= config.peer_hosts_per_port * ports.len() as f64;
+            if are_peers { (Severity::Info, 0.3) } else { (Severity::Low, 0.5) }
+        }
+    }
+}
+
+fn told(oddity: &Oddity<'_>) -> (String, String) {
+    match oddity {
+        Oddity::ListensElsewhere { name, port, expected } => (
+            format!("{name} listens on port {port}"),
+            format!(
+                "It usually listens on {}. Moved services are usual, so this is a note.",
+                listed(expected)
+            ),
+        ),
+        Oddity::ReachesElsewhere { name, port, expected } => (
+            format!("{name} talks to port {port}"),
+            format!("It usually talks to {}.{}", listed(expected), usual_service(*port)),
+        ),
+        Oddity::HoldsAnothersPort { name, port } => (
+            format!("{name} listens on port {port}"),
+            format!(
+                "{} None of the programs that usually do is called so.",
+                usual_service(*port).trim_start()
+            ),
+        ),
+        Oddity::ToolDefault { name, port, of } => (
+            format!("{name} talks to port {port}"),
+            format!("No usual service is there; it is a default of {of}."),
+        ),
+        Oddity::RarePorts { name, ports, hosts } => (
+            format!("{name} talks to {} ports that nothing else uses", ports.len()),
+            format!(
+                "Ports {} of {}, none of which has a usual service.",
+                listed(ports),
+                words::count(*hosts, "host", "hosts")
+            ),
+        ),
+    }
+}
+
+fn usual_service(port: u16) -> String {
+    services::name("tcp", port)
+        .map_or_else(String::new, |service| format!(" Port {port} belongs to {service}."))
+}
+
+fn listed(ports: &[u16]) -> String {
+    let more = ports.len().saturating_sub(LISTED);
+    let texts: Vec<String> = ports.iter().take(LISTED).map(u16::to_string).collect();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{more}", texts.join(", "))
+}

@@ -1,0 +1,103 @@
+//! What each process does with ports, against what is expected and what the others do.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Thresholds;
+use super::expected;
+use crate::analyze::services;
+use crate::analyze::sockets::{Socket, Sockets, Source};
+
+/// Something odd about a process and its ports.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Oddity<'a> {
+    /// A server with a port of its own listens on another.
+    ListensElsewhere { name: &'a str, port: u16, expected: &'static [u16] },
+    /// A client of one service talks to a port that is not the service's.
+    ReachesElsewhere { name: &'a str, port: u16, expected: &'static [u16] },
+    /// A program listens where others do.
+    HoldsAnothersPort { name: &'a str, port: u16 },
+    /// A connection to a port that tools for break-ins have by default.
+    ToolDefault { name: Source<'a>, port: u16, of: &'static str },
+    /// Many ports that nothing else uses.
+    RarePorts { name: Source<'a>, ports: Vec<u16>, hosts: usize },
+}
+
+/// Port of the control connections of FTP, which lead to other ports of the same host.
+const FTP: u16 = 21;
+
+/// Everything odd, with the rows of its sockets in the order of time.
+pub(super) fn odd<'a>(sockets: &Sockets<'a>, config: &Thresholds) -> BTreeMap<Oddity<'a>, Vec<usize>> {
+    let mut oddities: BTreeMap<Oddity<'a>, Vec<usize>> = BTreeMap::new();
+    for (row, socket) in sockets.iter().enumerate() {
+        if let Some(oddity) = of_listener(&socket).or_else(|| of_connection(&socket)) {
+            oddities.entry(oddity).or_default().push(row);
+        }
+    }
+    oddities.extend(rare_ports(sockets, config));
+    oddities
+}
+
+fn of_listener<'a>(socket: &Socket<'a>) -> Option<Oddity<'a>> {
+    let name = socket.process_name.filter(|_| socket.role == "listener")?;
+    let port = socket.local_port;
+    if expected::belongs_to_others(port, name) {
+        return Some(Oddity::HoldsAnothersPort { name, port });
+    }
+    // What is bound to loopback is a helper's: sshd forwards ports for those who log in.
+    let is_reachable = !socket.local_addr.starts_with("127.") && socket.local_addr != "::1";
+    let expected = expected::server_ports(name).filter(|ports| is_reachable && !ports.contains(&port))?;
+    Some(Oddity::ListensElsewhere { name, port, expected })
+}
+
+fn of_connection<'a>(socket: &Socket<'a>) -> Option<Oddity<'a>> {
+    let (_, port) = reached(socket)?;
+    if let Some(name) = socket.process_name
+        && let Some(expected) = expected::client_ports(name)
+    {
+        return (!expected.contains(&port)).then_some(Oddity::ReachesElsewhere { name, port, expected });
+    }
+    let of = expected::tool(port).filter(|_| socket.protocol == "tcp")?;
+    Some(Oddity::ToolDefault { name: Source::of(socket), port, of })
+}
+
+/// The address and port beyond the local networks to which this host connected with success.
+fn reached<'a>(socket: &Socket<'a>) -> Option<(&'a str, u16)> {
+    let came_about = if socket.protocol == "tcp" {
+        socket.was_in("ESTABLISHED") || socket.bytes_received.is_some_and(|bytes| bytes > 0)
+    } else {
+        socket.bytes_received.is_some_and(|bytes| bytes > 0)
+    };
+    let is_outbound = socket.direction == Some("outbound") && socket.is_beyond_local_networks();
+    socket.remote.filter(|_| is_outbound && came_about)
+}
+
+/// Processes that reach many ports without a usual service, which nothing else uses.
+fn rare_ports<'a>(sockets: &Sockets<'a>, config: &Thresholds) -> Vec<(Oddity<'a>, Vec<usize>)> {
+    let mut users: BTreeMap<u16, BTreeSet<Source<'a>>> = BTreeMap::new();
+    let mut rows_of: BTreeMap<Source<'a>, Vec<usize>> = BTreeMap::new();
+    let mut ftp_servers = BTreeSet::new();
+    for (row, socket) in sockets.iter().enumerate() {
+        let Some((addr, port)) = reached(&socket) else { continue };
+        users.entry(port).or_default().insert(Source::of(&socket));
+        rows_of.entry(Source::of(&socket)).or_default().push(row);
+        if port == FTP {
+            ftp_servers.insert(addr);
+        }
+    }
+    let is_rare = |row: &usize| {
+        let socket = sockets.get(*row);
+        reached(&socket).is_some_and(|(addr, port)| {
+            let is_alone = users.get(&port).is_some_and(|sources| sources.len() == 1);
+            is_alone && !ftp_servers.contains(addr) && services::name(socket.protocol, port).is_none()
+        })
+    };
+    let of_source = |(name, rows): (Source<'a>, Vec<usize>)| {
+        let rows: Vec<usize> = rows.into_iter().filter(is_rare).collect();
+        let remotes = || rows.iter().filter_map(|row| sockets.get(*row).remote);
+        let ports: BTreeSet<u16> = remotes().map(|(_, port)| port).collect();
+        let hosts = remotes().map(|(addr, _)| addr).collect::<BTreeSet<_>>().len();
+        let is_many = ports.len() >= config.rare_ports as usize;
+        is_many.then(|| (Oddity::RarePorts { name, ports: ports.into_iter().collect(), hosts }, rows))
+    };
+    rows_of.into_iter().filter_map(of_source).collect()
+}

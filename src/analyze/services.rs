@@ -1,0 +1,145 @@
+//! What ports are for, as far as it matters here.
+//!
+//! Ports and their services are facts of the IANA Service Name and Transport Protocol Port Number
+//! Registry (RFC 6335); those that are in use without being registered so are marked in the table.
+
+/// A port with a usual service.
+struct Service {
+    port: u16,
+    on: On,
+    name: &'static str,
+}
+
+/// Transport protocols of a service.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum On {
+    Tcp,
+    Udp,
+    Both,
+}
+
+const fn tcp(port: u16, name: &'static str) -> Service {
+    Service { port, on: On::Tcp, name }
+}
+
+const fn udp(port: u16, name: &'static str) -> Service {
+    Service { port, on: On::Udp, name }
+}
+
+const fn both(port: u16, name: &'static str) -> Service {
+    Service { port, on: On::Both, name }
+}
+
+/// By port.
+const SERVICES: &[Service] = &[
+    tcp(20, "FTP data"),
+    tcp(21, "FTP"),
+    tcp(22, "SSH"),
+    tcp(23, "Telnet"),
+    tcp(25, "SMTP"),
+    tcp(43, "WHOIS"),
+    both(53, "DNS"),
+    udp(67, "DHCP"),
+    udp(68, "DHCP"),
+    udp(69, "TFTP"),
+    tcp(80, "HTTP"),
+    both(88, "Kerberos"),
+    tcp(110, "POP3"),
+    both(111, "RPC"),
+    udp(123, "NTP"),
+    tcp(135, "DCE RPC"),
+    udp(137, "NetBIOS names"),
+    udp(138, "NetBIOS datagrams"),
+    tcp(139, "NetBIOS sessions"),
+    tcp(143, "IMAP"),
+    udp(161, "SNMP"),
+    udp(162, "SNMP traps"),
+    tcp(179, "BGP"),
+    both(389, "LDAP"),
+    tcp(443, "HTTPS"),
+    udp(443, "QUIC"),
+    tcp(445, "SMB"),
+    both(464, "Kerberos passwords"),
+    tcp(465, "SMTPS"),
+    udp(500, "IKE"),
+    udp(514, "syslog"),
+    tcp(515, "LPD"),
+    tcp(554, "RTSP"),
+    tcp(587, "mail submission"),
+    tcp(631, "IPP"),
+    tcp(636, "LDAPS"),
+    tcp(853, "DNS over TLS"),
+    tcp(873, "rsync"),
+    tcp(989, "FTPS data"),
+    tcp(990, "FTPS"),
+    tcp(993, "IMAPS"),
+    tcp(995, "POP3S"),
+    tcp(1080, "SOCKS"),
+    both(1194, "OpenVPN"),
+    tcp(1433, "MS SQL"),
+    tcp(1521, "Oracle"),
+    tcp(1883, "MQTT"),
+    both(2049, "NFS"),
+    // In use for Docker's API; registered too.
+    tcp(2375, "Docker"),
+    tcp(2376, "Docker over TLS"),
+    tcp(2379, "etcd"),
+    tcp(2380, "etcd peers"),
+    tcp(3128, "HTTP proxy"),
+    tcp(3306, "MySQL"),
+    both(3389, "RDP"),
+    udp(3478, "STUN"),
+    tcp(3690, "Subversion"),
+    udp(4500, "IPsec NAT"),
+    tcp(5222, "XMPP"),
+    udp(5353, "mDNS"),
+    udp(5355, "LLMNR"),
+    tcp(5432, "PostgreSQL"),
+    tcp(5671, "AMQPS"),
+    tcp(5672, "AMQP"),
+    tcp(5900, "VNC"),
+    tcp(5985, "WinRM"),
+    tcp(6379, "Redis"),
+    tcp(6443, "Kubernetes"),
+    tcp(6667, "IRC"),
+    tcp(6697, "IRC over TLS"),
+    tcp(8080, "HTTP (8080)"),
+    tcp(8443, "HTTPS (8443)"),
+    tcp(8883, "MQTT over TLS"),
+    // Not registered for it: the Kafka and Elasticsearch defaults.
+    tcp(9092, "Kafka"),
+    tcp(9200, "Elasticsearch"),
+    tcp(9418, "git"),
+    tcp(10_250, "kubelet"),
+    tcp(11_211, "memcached"),
+    tcp(27_017, "MongoDB"),
+    // Not registered for it: the WireGuard default.
+    udp(51_820, "WireGuard"),
+];
+
+/// The usual name of the service on a port; none if the table has none.
+pub fn name(protocol: &str, port: u16) -> Option<&'static str> {
+    let wanted = if protocol == "udp" { On::Udp } else { On::Tcp };
+    let from = SERVICES.partition_point(|service| service.port < port);
+    let of_port = SERVICES[from..].iter().take_while(|service| service.port == port);
+    of_port
+        .filter(|service| service.on == wanted || service.on == On::Both)
+        .map(|service| service.name)
+        .next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_in_order_so_that_it_can_be_searched() {
+        assert!(SERVICES.is_sorted_by_key(|service| service.port));
+    }
+
+    #[test]
+    fn a_port_has_its_service_by_protocol() {
+        assert_eq!((name("tcp", 443), name("udp", 443)), (Some("HTTPS"), Some("QUIC")));
+        assert_eq!((name("udp", 53), name("udp", 22), name("tcp", 1)), (Some("DNS"), None, None));
+    }
+}

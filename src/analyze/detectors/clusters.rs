@@ -117,7 +117,7 @@ fn limits(points: &Points, grouping: &Grouping) -> Vec<String> {
     let mut limits = vec![format!(
         "{} groups with a radius of {radius:.2} standard deviations ({}), of {} distinct points.",
         grouping.clusters,
-        if grouping.is_knee { "the knee of the k-distances" } else { "as configured" },
+        grouping.radius_is,
         points.len(),
     )];
     if grouping.sampled < points.len() {

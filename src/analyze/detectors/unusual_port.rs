@@ -75,6 +75,9 @@ impl Detector for UnusualPort {
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
         let sockets = Sockets::of(context.tables)?;
+        if sockets.is_empty() {
+            return Ok(Outcome::Skipped("This capture has no sockets.".to_owned()));
+        }
         let mut findings: Vec<Finding> = habits::odd(&sockets, config)
             .iter()
             .map(|(oddity, rows)| finding(&sockets, oddity, rows, config))
@@ -116,9 +119,8 @@ fn finding(sockets: &Sockets<'_>, oddity: &Oddity<'_>, rows: &[usize], config: &
 fn judge(oddity: &Oddity<'_>, config: &Thresholds) -> (Severity, f64) {
     match oddity {
         Oddity::ListensElsewhere { .. } => (Severity::Info, 0.3),
-        Oddity::ReachesElsewhere { .. } => (Severity::Low, 0.4),
+        Oddity::ReachesElsewhere { .. } | Oddity::ToolDefault { .. } => (Severity::Low, 0.4),
         Oddity::HoldsAnothersPort { .. } => (Severity::Low, 0.5),
-        Oddity::ToolDefault { .. } => (Severity::Low, 0.4),
         Oddity::RarePorts { ports, hosts, .. } => {
             let are_peers = *hosts as f64 >= config.peer_hosts_per_port * ports.len() as f64;
             if are_peers { (Severity::Info, 0.3) } else { (Severity::Low, 0.5) }

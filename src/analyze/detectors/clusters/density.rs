@@ -29,8 +29,8 @@ pub(super) struct Grouping {
     pub(super) clusters: u32,
     /// In standard deviations.
     pub(super) radius: f64,
-    /// The radius is the knee of the k-distances.
-    pub(super) is_knee: bool,
+    /// In words: where the radius comes from.
+    pub(super) radius_is: &'static str,
     /// Distinct points that were clustered; the others were assigned.
     pub(super) sampled: usize,
 }
@@ -41,13 +41,23 @@ pub(super) struct Grouping {
 /// In words, if linfa refuses its parameters: a bug.
 pub(super) fn group(points: &Points, config: &Thresholds) -> Result<Grouping, String> {
     let sample = sample(points, config);
-    let is_knee = config.radius <= 0.0;
-    let radius = if is_knee { knee(&k_distances(points, &sample, config)) } else { config.radius };
+    let (radius, radius_is) = radius(points, &sample, config);
     let labels = dbscan(points, &sample, radius, config)?;
     let of_point =
         if sample.len() == points.len() { labels } else { assign(points, &sample, &labels, radius) };
     let (of_point, clusters) = by_size(points, &of_point);
-    Ok(Grouping { of_point, clusters, radius, is_knee, sampled: sample.len() })
+    Ok(Grouping { of_point, clusters, radius, radius_is, sampled: sample.len() })
+}
+
+/// The radius as configured, else the knee of the k-distances, and which it is.
+fn radius(points: &Points, sample: &[usize], config: &Thresholds) -> (f64, &'static str) {
+    if config.radius > 0.0 {
+        return (config.radius, "as configured");
+    }
+    match knee(&k_distances(points, sample, config)) {
+        Some(knee) if knee >= MIN_RADIUS => (knee, "the knee of the k-distances"),
+        _ => (MIN_RADIUS, "the smallest that rounding allows, as the k-distances have no knee above it"),
+    }
 }
 
 /// Copies of a point that linfa is given.
@@ -63,7 +73,8 @@ fn sample(points: &Points, config: &Thresholds) -> Vec<usize> {
 }
 
 /// Distances of some points to their `min_points`-th neighbour, ascending, in standard deviations;
-/// without those that have so many at their own place.
+/// without those that have so many at their own place. None if hardly any are left: a few points
+/// that stand apart make no curve, and its knee would be their distance from everything else.
 fn k_distances(points: &Points, sample: &[usize], config: &Thresholds) -> Vec<f64> {
     let probes: Vec<usize> = sample.iter().copied().step_by(sample.len().div_ceil(PROBES).max(1)).collect();
     let distances = parallel::map(&probes, |probe| {
@@ -82,17 +93,19 @@ fn k_distances(points: &Points, sample: &[usize], config: &Thresholds) -> Vec<f6
         });
         reached.map(|(apart, _)| (*apart as f64).sqrt() * STEP)
     });
-    crate::analyze::stats::sorted(distances.into_iter().flatten().filter(|distance| *distance > 0.0))
+    let apart: Vec<f64> = distances.into_iter().flatten().filter(|distance| *distance > 0.0).collect();
+    let makes_curve = apart.len() >= config.min_points as usize;
+    crate::analyze::stats::sorted(apart.into_iter().filter(|_| makes_curve))
 }
 
 /// The value at which a rising curve turns up: the farthest below the straight line from its first
 /// to its last value.
-fn knee(ascending: &[f64]) -> f64 {
-    let (Some(first), Some(last)) = (ascending.first(), ascending.last()) else { return MIN_RADIUS };
+fn knee(ascending: &[f64]) -> Option<f64> {
+    let (first, last) = (ascending.first()?, ascending.last()?);
     let (steps, rise) = (ascending.len().max(2) as f64 - 1.0, (last - first).max(f64::MIN_POSITIVE));
     let below = |(at, value): &(usize, &f64)| *at as f64 / steps - (**value - first) / rise;
     let turn = ascending.iter().enumerate().max_by(|a, b| below(a).total_cmp(&below(b)));
-    turn.map_or(MIN_RADIUS, |(_, value)| value.max(MIN_RADIUS))
+    turn.map(|(_, value)| *value)
 }
 
 /// The group of every point of the sample, as linfa numbers them.
@@ -173,8 +186,8 @@ mod tests {
     #[test]
     fn the_knee_is_where_the_curve_turns_up() {
         let curve: Vec<f64> = (0..90).map(|n| 0.3 + f64::from(n) / 1_000.0).chain([2.0, 4.0, 6.0]).collect();
-        assert!((knee(&curve) - 0.389).abs() < 0.01, "{}", knee(&curve));
-        assert!((knee(&[]) - MIN_RADIUS).abs() < 1e-9);
+        assert!((knee(&curve).unwrap() - 0.389).abs() < 0.01, "{:?}", knee(&curve));
+        assert_eq!(knee(&[]), None);
     }
 
     #[test]

@@ -165,9 +165,16 @@ fn busiest(contacts: &[Contact<'_>], threshold: usize, config: &Thresholds) -> R
     let whole = failures.first().copied().zip(failures.last().copied());
     match span {
         _ if is_slow_scan => Reached { size: Size::Full, most_in_window, span_us: whole },
-        None => Reached { size: Size::Small, most_in_window, span_us: whole },
+        // What was answered before and after speaks against a small scan.
+        None => Reached { size: Size::Small, most_in_window, span_us: whole.map(|_| span_of_all(contacts)) },
         span_us => Reached { size: Size::Full, most_in_window, span_us },
     }
+}
+
+/// From the first to the last contact; they are in the order of time.
+fn span_of_all(contacts: &[Contact<'_>]) -> (i64, i64) {
+    let at = |contact: Option<&Contact<'_>>| contact.map_or(0, |contact| contact.first_seen_us);
+    (at(contacts.first()), at(contacts.last()))
 }
 
 /// log10 of the likelihood ratio: how much better "a scanner" explains the replies than "not".
@@ -184,7 +191,6 @@ fn merge<'a>(mut scans: Vec<Scan<'a>>, config: &Thresholds) -> Vec<Scan<'a>> {
         return scans;
     }
     let is_full = scans.iter().any(|scan| scan.size == Size::Full);
-    let size = if is_full { Size::Full } else { Size::Small };
     let most_in_window = scans.iter().map(|scan| scan.most_in_window).max().unwrap_or(0);
     let (side, source) = (scans[0].side, scans[0].source);
     let mut contacts: Vec<Contact<'a>> =
@@ -192,5 +198,13 @@ fn merge<'a>(mut scans: Vec<Scan<'a>>, config: &Thresholds) -> Vec<Scan<'a>> {
     contacts.sort_by_key(|contact| (contact.first_seen_us, contact.row));
     contacts.dedup_by_key(|contact| contact.row);
     let log10_likelihood = log10_likelihood(&contacts, config);
-    vec![Scan { side, source, kind: Kind::Block, size, contacts, most_in_window, log10_likelihood }]
+    vec![Scan {
+        side,
+        source,
+        kind: Kind::Block,
+        size: if is_full { Size::Full } else { Size::Small },
+        contacts,
+        most_in_window,
+        log10_likelihood,
+    }]
 }

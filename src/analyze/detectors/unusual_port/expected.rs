@@ -104,7 +104,7 @@ pub(super) fn belongs_to_others(port: u16, name: &str) -> bool {
     let owners = PORTS.iter().find(|(of, _)| *of == port).map(|(_, names)| *names);
     // `sshd-session` and `named-pkcs11` are sshd and named.
     let is_owner = |owner: &&str| name.starts_with(*owner);
-    owners.is_some_and(|owners| !owners.iter().any(|owner| is_owner(owner))) && !FORWARDERS.contains(&name)
+    owners.is_some_and(|owners| !owners.iter().any(is_owner)) && !FORWARDERS.contains(&name)
 }
 
 /// Whose default a port is.

@@ -107,10 +107,8 @@ fn finding(sockets: &Sockets<'_>, lone: &Lone<'_>, whole: &Whole, config: &Thres
     let members: Vec<Socket<'_>> = lone.rows.iter().map(|row| sockets.get(*row)).collect();
     let sends = lone.sent >= config.sent_bytes && lone.sent > lone.received;
     let more = lone.countries.len().saturating_sub(LISTED);
-    let mut countries = lone.countries.iter().take(LISTED).copied().collect::<Vec<_>>().join(", ");
-    if more > 0 {
-        countries.push_str(&format!(" and {more} more"));
-    }
+    let listed = lone.countries.iter().take(LISTED).copied().collect::<Vec<_>>().join(", ");
+    let countries = if more > 0 { format!("{listed} and {more} more") } else { listed };
     let judgement = Judgement {
         severity: if sends { Severity::Low } else { Severity::Info },
         confidence: Confidence::new(0.4),

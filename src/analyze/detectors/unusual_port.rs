@@ -116,9 +116,8 @@ fn finding(sockets: &Sockets<'_>, oddity: &Oddity<'_>, rows: &[usize], config: &
 fn judge(oddity: &Oddity<'_>, config: &Thresholds) -> (Severity, f64) {
     match oddity {
         Oddity::ListensElsewhere { .. } => (Severity::Info, 0.3),
-        Oddity::ReachesElsewhere { .. } => (Severity::Low, 0.4),
+        Oddity::ReachesElsewhere { .. } | Oddity::ToolDefault { .. } => (Severity::Low, 0.4),
         Oddity::HoldsAnothersPort { .. } => (Severity::Low, 0.5),
-        Oddity::ToolDefault { .. } => (Severity::Low, 0.4),
         Oddity::RarePorts { ports, hosts, .. } => {
             let are_peers = *hosts as f64 >= config.peer_hosts_per_port * ports.len() as f64;
             if are_peers { (Severity::Info, 0.3) } else { (Severity::Low, 0.5) }
@@ -148,7 +147,7 @@ fn told(oddity: &Oddity<'_>) -> (String, String) {
         ),
         Oddity::ToolDefault { name, port, of } => (
             format!("{name} talks to port {port}"),
-            format!("No usual service is there; it is a default of {of}."),
+            format!("That is the default of {of}; other programs may use it too."),
         ),
         Oddity::RarePorts { name, ports, hosts } => (
             format!("{name} talks to {} ports that nothing else uses", ports.len()),

@@ -6,7 +6,6 @@
 
 pub mod beacon;
 pub mod burst;
-pub mod clusters;
 pub mod exfiltration;
 pub mod geo;
 pub mod indicator;
@@ -43,7 +42,6 @@ pub const DETECTORS: &[Entry] = &[
     Entry::of::<tcp_health::TcpHealth>(),
     Entry::of::<unusual_port::UnusualPort>(),
     Entry::of::<geo::Geo>(),
-    Entry::of::<clusters::Clusters>(),
     Entry::of::<isolation_forest::IsolationForest>(),
     Entry::of::<indicator::Indicator>(),
     Entry::of::<sigma::Sigma>(),

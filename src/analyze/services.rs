@@ -1,7 +1,7 @@
 //! What ports are for, as far as it matters here.
 //!
 //! Ports and their services are facts of the IANA Service Name and Transport Protocol Port Number
-//! Registry (RFC 6335); those that are in use without being registered so are marked in the table.
+//! Registry (RFC 6335). What programs use without being registered for it is not in the table.
 
 /// A port with a usual service.
 struct Service {
@@ -60,7 +60,7 @@ const SERVICES: &[Service] = &[
     udp(443, "QUIC"),
     tcp(445, "SMB"),
     both(464, "Kerberos passwords"),
-    tcp(465, "SMTPS"),
+    tcp(465, "mail submission over TLS"),
     udp(500, "IKE"),
     udp(514, "syslog"),
     tcp(515, "LPD"),
@@ -77,15 +77,12 @@ const SERVICES: &[Service] = &[
     tcp(1080, "SOCKS"),
     both(1194, "OpenVPN"),
     tcp(1433, "MS SQL"),
-    tcp(1521, "Oracle"),
     tcp(1883, "MQTT"),
     both(2049, "NFS"),
-    // In use for Docker's API; registered too.
     tcp(2375, "Docker"),
     tcp(2376, "Docker over TLS"),
     tcp(2379, "etcd"),
     tcp(2380, "etcd peers"),
-    tcp(3128, "HTTP proxy"),
     tcp(3306, "MySQL"),
     both(3389, "RDP"),
     udp(3478, "STUN"),
@@ -100,21 +97,13 @@ const SERVICES: &[Service] = &[
     tcp(5900, "VNC"),
     tcp(5985, "WinRM"),
     tcp(6379, "Redis"),
-    tcp(6443, "Kubernetes"),
     tcp(6667, "IRC"),
     tcp(6697, "IRC over TLS"),
     tcp(8080, "HTTP (8080)"),
-    tcp(8443, "HTTPS (8443)"),
     tcp(8883, "MQTT over TLS"),
-    // Not registered for it: the Kafka and Elasticsearch defaults.
-    tcp(9092, "Kafka"),
-    tcp(9200, "Elasticsearch"),
     tcp(9418, "git"),
-    tcp(10_250, "kubelet"),
     tcp(11_211, "memcached"),
     tcp(27_017, "MongoDB"),
-    // Not registered for it: the WireGuard default.
-    udp(51_820, "WireGuard"),
 ];
 
 /// The usual name of the service on a port; none if the table has none.

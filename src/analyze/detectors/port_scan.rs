@@ -140,9 +140,10 @@ impl Detector for PortScan {
             one source become one finding. Severity: a scan from this host into other networks is medium, and high \
             with 100 contacts or more, mostly failed; inside this host medium; from outside medium, and low if from \
             beyond the local networks, as every public address is scanned all day.",
-        false_positives: "For a small scan: a program whose handful of servers is down, peers that are gone. Inventory and vulnerability scanners that are meant to do this; monitoring that checks many \
+        false_positives: "Inventory and vulnerability scanners that are meant to do this; monitoring that checks many \
             services while most are down; a peer-to-peer client whose peers are mostly gone and share a port; a program \
-            with a long list of servers during a network outage. A scan with a half-open (SYN) tool uses no socket \
+            with a long list of servers during a network outage; for a small scan, one whose handful of servers is down. \
+            A scan with a half-open (SYN) tool uses no socket \
             and is not seen.",
         evidence: "Ports or hosts tried and failed beside their threshold, the share that failed and how (refused, unanswered, \
             no data), the ports or hosts that answered, the rate, the likelihood ratio beside its threshold, and the \

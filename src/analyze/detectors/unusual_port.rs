@@ -150,7 +150,7 @@ fn told(oddity: &Oddity<'_>) -> (String, String) {
         ),
         Oddity::ToolDefault { name, port, of } => (
             format!("{name} talks to port {port}"),
-            format!("No usual service is there; it is a default of {of}."),
+            format!("That is the default of {of}; other programs may use it too."),
         ),
         Oddity::RarePorts { name, ports, hosts } => (
             format!("{name} talks to {} ports that nothing else uses", ports.len()),

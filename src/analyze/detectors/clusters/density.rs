@@ -4,6 +4,8 @@
 //! `min_points` more make no difference: so each point is given to linfa as often as it occurs,
 //! but no more than `min_points` times, and the groups are those of all rows.
 
+use std::iter::repeat_n;
+
 use ahash::AHashMap;
 use linfa::traits::Transformer;
 use linfa_clustering::Dbscan;
@@ -73,8 +75,8 @@ fn sample(points: &Points, config: &Thresholds) -> Vec<usize> {
 }
 
 /// Distances of some points to their `min_points`-th neighbour, ascending, in standard deviations;
-/// without those that have so many at their own place. None if hardly any are left: a few points
-/// that stand apart make no curve, and its knee would be their distance from everything else.
+/// one for each of the connections that are a point: a curve over points alone would rise by what
+/// is rare, and its knee would lie at the distance of whole habits.
 fn k_distances(points: &Points, sample: &[usize], config: &Thresholds) -> Vec<f64> {
     let probes: Vec<usize> = sample.iter().copied().step_by(sample.len().div_ceil(PROBES).max(1)).collect();
     let distances = parallel::map(&probes, |probe| {
@@ -91,11 +93,12 @@ fn k_distances(points: &Points, sample: &[usize], config: &Thresholds) -> Vec<f6
             seen += u64::from(*weight);
             seen >= u64::from(config.min_points)
         });
-        reached.map(|(apart, _)| (*apart as f64).sqrt() * STEP)
+        let distance = reached.map(|(apart, _)| (*apart as f64).sqrt() * STEP);
+        (distance, points.weights[*probe] as usize)
     });
-    let apart: Vec<f64> = distances.into_iter().flatten().filter(|distance| *distance > 0.0).collect();
-    let makes_curve = apart.len() >= config.min_points as usize;
-    crate::analyze::stats::sorted(apart.into_iter().filter(|_| makes_curve))
+    let of_connections =
+        distances.into_iter().filter_map(|(distance, weight)| Some(repeat_n(distance?, weight)));
+    crate::analyze::stats::sorted(of_connections.flatten())
 }
 
 /// The value at which a rising curve turns up: the farthest below the straight line from its first

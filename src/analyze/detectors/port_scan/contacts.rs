@@ -110,11 +110,14 @@ const EPHEMERAL_FROM: u16 = 1_024;
 /// An answer to something that was never asked from here: someone forged this side's address in a
 /// flood. Only packet captures and logs of a sensor have it, as no socket belongs to it.
 fn is_backscatter(socket: &Socket<'_>) -> bool {
+    if socket.direction != Some("outbound") {
+        // Without an answer it is a scan from outside that a firewall drops.
+        return false;
+    }
     let only_received = socket.packets_sent == Some(0) && socket.packets_received.is_some_and(|n| n > 0);
     let is_unasked = !["SYN_SENT", "SYN_RECV"].iter().chain(&ESTABLISHED).any(|state| socket.was_in(state));
-    let is_from_service = socket.local_port < EPHEMERAL_FROM
-        && socket.remote.is_some_and(|(_, port)| port >= EPHEMERAL_FROM)
-        && socket.direction == Some("outbound");
+    let is_from_service =
+        socket.local_port < EPHEMERAL_FROM && socket.remote.is_some_and(|(_, port)| port >= EPHEMERAL_FROM);
     only_received || is_unasked && is_from_service
 }
 
@@ -177,6 +180,9 @@ mod tests {
         let answer = || Conn::to("10.0.0.1", 5_000).local_port(80).refused();
         check(answer().states("CLOSE"), None);
         check(answer().states("SYN_SENT>CLOSE"), Some(Reply::Refused));
+        let unasked = Conn::to("10.0.0.1", 5_000).unanswered().bytes(0, 60).segments(0, 0);
+        check(unasked.clone(), None);
+        check(unasked.inbound(), Some(Reply::Unanswered));
         check(Conn::to("10.0.0.1", 80).refused().states("CLOSE"), Some(Reply::Refused));
     }
 

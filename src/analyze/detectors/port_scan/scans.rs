@@ -139,12 +139,13 @@ fn is_refused_enough(scan: &Scan<'_>, config: &Thresholds) -> bool {
 struct Reached {
     size: Size,
     most_in_window: usize,
-    /// First and last failure of the scan; none without a failure.
+    /// First and last contact of the scan; none without any.
     span_us: Option<(i64, i64)>,
 }
 
 /// Most failures in one window, and the span of all windows that reach the threshold; of all
-/// failures, if there are enough for a slow scan, or too few for any but a small one.
+/// failures, if there are enough for a slow scan, and of all contacts, if there are too few for any
+/// but a small one.
 fn busiest(contacts: &[Contact<'_>], threshold: usize, config: &Thresholds) -> Reached {
     let failures: Vec<i64> =
         contacts.iter().filter(|c| c.reply.is_failure()).map(|c| c.first_seen_us).collect();
@@ -165,16 +166,14 @@ fn busiest(contacts: &[Contact<'_>], threshold: usize, config: &Thresholds) -> R
     let whole = failures.first().copied().zip(failures.last().copied());
     match span {
         _ if is_slow_scan => Reached { size: Size::Full, most_in_window, span_us: whole },
-        // What was answered before and after speaks against a small scan.
-        None => Reached { size: Size::Small, most_in_window, span_us: whole.map(|_| span_of_all(contacts)) },
+        // All contacts: what answered after the last failure speaks against a small scan too.
+        None => {
+            let span_us = contacts.first().zip(contacts.last());
+            let span_us = span_us.map(|(first, last)| (first.first_seen_us, last.first_seen_us));
+            Reached { size: Size::Small, most_in_window, span_us }
+        }
         span_us => Reached { size: Size::Full, most_in_window, span_us },
     }
-}
-
-/// From the first to the last contact; they are in the order of time.
-fn span_of_all(contacts: &[Contact<'_>]) -> (i64, i64) {
-    let at = |contact: Option<&Contact<'_>>| contact.map_or(0, |contact| contact.first_seen_us);
-    (at(contacts.first()), at(contacts.last()))
 }
 
 /// log10 of the likelihood ratio: how much better "a scanner" explains the replies than "not".
@@ -190,7 +189,6 @@ fn merge<'a>(mut scans: Vec<Scan<'a>>, config: &Thresholds) -> Vec<Scan<'a>> {
     if scans.len() <= config.max_separate as usize {
         return scans;
     }
-    let is_full = scans.iter().any(|scan| scan.size == Size::Full);
     let most_in_window = scans.iter().map(|scan| scan.most_in_window).max().unwrap_or(0);
     let (side, source) = (scans[0].side, scans[0].source);
     let mut contacts: Vec<Contact<'a>> =
@@ -198,6 +196,7 @@ fn merge<'a>(mut scans: Vec<Scan<'a>>, config: &Thresholds) -> Vec<Scan<'a>> {
     contacts.sort_by_key(|contact| (contact.first_seen_us, contact.row));
     contacts.dedup_by_key(|contact| contact.row);
     let log10_likelihood = log10_likelihood(&contacts, config);
+    let is_full = scans.iter().any(|scan| scan.size == Size::Full);
     vec![Scan {
         side,
         source,

@@ -1,11 +1,11 @@
 //! Which programs and ports go together.
 
-/// Programs that use these ports of others, and no more.
+/// Programs that use these ports of others, and no more but for names; not FTP, whose data goes
+/// to any port.
 const CLIENTS: &[(&[&str], &[u16])] = &[
     (&["ssh", "scp", "sftp"], &[22]),
     (&["chronyd", "ntpd", "systemd-timesyn"], &[123, 4460, 443]),
     (&["dhclient", "dhcpcd"], &[67, 547]),
-    (&["ftp"], &[20, 21, 990]),
     (&["whois"], &[43]),
     (&["telnet"], &[23]),
 ];
@@ -19,7 +19,6 @@ const SERVERS: &[(&[&str], &[u16])] = &[
     (&["postgres"], &[5432]),
     (&["redis-server"], &[6379, 16_379]),
     (&["slapd"], &[389, 636]),
-    (&["vsftpd", "proftpd"], &[20, 21, 990]),
 ];
 
 /// Ports that belong to some programs alone.
@@ -70,18 +69,11 @@ const FORWARDERS: &[&str] = &[
     "rootlesskit",
 ];
 
-/// Ports that tools for break-ins and their like have by default, and no usual service has.
+/// Ports that tools for break-ins and their like have by default.
 const TOOLS: &[(u16, &str)] = &[
-    (1337, "tools for break-ins"),
-    (3333, "mining pools"),
     (4444, "Metasploit"),
-    (4445, "Metasploit"),
-    (5554, "old worms"),
-    (6666, "IRC bots"),
     (9001, "Tor relays"),
-    (12_345, "old remote-control tools"),
-    (14_444, "mining pools"),
-    (31_337, "old remote-control tools"),
+    (12_345, "NetBus"),
     (50_050, "Cobalt Strike's team server"),
 ];
 

@@ -22,6 +22,9 @@ pub(super) enum Oddity<'a> {
     RarePorts { name: Source<'a>, ports: Vec<u16>, hosts: usize },
 }
 
+/// Port of name servers, which the C library of any program may ask.
+const DNS: u16 = 53;
+
 /// Port of the control connections of FTP, which lead to other ports of the same host.
 const FTP: u16 = 21;
 
@@ -54,7 +57,8 @@ fn of_connection<'a>(socket: &Socket<'a>) -> Option<Oddity<'a>> {
     if let Some(name) = socket.process_name
         && let Some(expected) = expected::client_ports(name)
     {
-        return (!expected.contains(&port)).then_some(Oddity::ReachesElsewhere { name, port, expected });
+        let is_odd = port != DNS && !expected.contains(&port);
+        return is_odd.then_some(Oddity::ReachesElsewhere { name, port, expected });
     }
     let of = expected::tool(port).filter(|_| socket.protocol == "tcp")?;
     Some(Oddity::ToolDefault { name: Source::of(socket), port, of })

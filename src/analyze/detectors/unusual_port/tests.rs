@@ -20,6 +20,7 @@ fn a_client_on_anothers_port_is_low_and_a_moved_server_a_note() {
     let ssh = |port| Conn::to("203.0.113.5", port).by("ssh", 7);
     check(ssh(443), Some(("ssh talks to port 443", Severity::Low)));
     check(ssh(22), None);
+    check(ssh(53), None);
     check(ssh(443).unanswered(), None);
     check(Conn::to("10.0.0.5", 2222).by("ssh", 7), None);
     let sshd = |port| Conn::listener(port).on("0.0.0.0").by("sshd", 7);

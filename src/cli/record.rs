@@ -1,12 +1,12 @@
 //! `netrec record`: this host into a capture file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
 use indicatif::{HumanBytes, ProgressBar};
 
-use super::{Done, progress};
+use super::{Done, check, progress};
 use crate::Result;
 use crate::capture::{self, Overwrite, SigningKey, SourceStatus};
 use crate::record::{
@@ -32,6 +32,16 @@ pub(super) struct Arguments {
     /// Sign the capture with this Ed25519 key (`netrec verify --new-key` makes one)
     #[arg(long, value_name = "KEY")]
     sign: Option<PathBuf>,
+    #[command(flatten)]
+    sources: Sources,
+    /// Record nothing: say what this user on this host will see and what not, and how to get it
+    #[arg(long)]
+    check: bool,
+}
+
+/// Sources that look at packets, and so only on demand.
+#[derive(Debug, Args)]
+struct Sources {
     /// Count what goes over UDP, from the headers of packets (Linux, as root)
     #[arg(long)]
     udp_bytes: bool,
@@ -40,15 +50,12 @@ pub(super) struct Arguments {
     names: bool,
 }
 
-impl Arguments {
-    fn wanted(&self) -> Wanted {
-        Wanted { udp_bytes: self.udp_bytes, names: self.names }
-    }
-}
-
 pub(super) fn run(arguments: Arguments) -> Result<Done> {
-    let wanted = arguments.wanted();
-    let facts = HostFacts::read();
+    let wanted = Wanted { udp_bytes: arguments.sources.udp_bytes, names: arguments.sources.names };
+    if arguments.check {
+        return check::run(wanted, &HostFacts::read());
+    }
+    let mut facts = HostFacts::read();
     let overwrite = if arguments.force { Overwrite::Allowed } else { Overwrite::Never };
     let path = arguments
         .output
@@ -58,6 +65,7 @@ pub(super) fn run(arguments: Arguments) -> Result<Done> {
         let earlier = escape::terminal(&earlier.display().to_string());
         eprintln!("netrec: an earlier recording that was broken off has been recovered: {earlier}");
     }
+    give_up_privileges(wanted, &path, &mut facts)?;
     let output = Output { path, overwrite, key };
     let plan = Plan { interval: arguments.interval, duration: arguments.duration };
     let mut host = record::open_host(wanted)?;
@@ -74,6 +82,20 @@ pub(super) fn run(arguments: Arguments) -> Result<Done> {
     say(&output, &plan, &recording);
     let cut_short = recording.ending == Ending::DiskFull;
     Ok(if cut_short || recording.metadata.is_degraded() { Done::Degraded } else { Done::Well })
+}
+
+/// Keeps only what the sources need, and notes what that is.
+#[cfg(target_os = "linux")]
+fn give_up_privileges(wanted: Wanted, path: &Path, facts: &mut HostFacts) -> Result<()> {
+    record::limit_privileges(wanted, path.parent().unwrap_or(Path::new(".")))
+        .map_err(crate::Error::Record)?;
+    *facts = HostFacts::read();
+    Ok(())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn give_up_privileges(_wanted: Wanted, _path: &Path, _facts: &mut HostFacts) -> Result<()> {
+    Ok(())
 }
 
 fn parse_interval(text: &str) -> Result<Duration, String> {

@@ -20,6 +20,8 @@ mod host;
 #[cfg(target_os = "linux")]
 mod linux;
 mod portable;
+#[cfg(target_os = "linux")]
+mod privileges;
 mod schedule;
 mod session;
 mod spool;
@@ -29,6 +31,8 @@ pub use clock::{Clock, Moment, SystemClock};
 pub use duration::{describe_duration, parse_duration};
 pub use facts::{HostFacts, capture_name};
 pub use host::{Host, Seen, Tick, Wanted, open_host};
+#[cfg(target_os = "linux")]
+pub(crate) use privileges::{limit as limit_privileges, setcap_names};
 pub use schedule::{MIN_INTERVAL, Plan};
 pub use session::{Ending, Progress, Recording, record};
 pub use spool::Output;

@@ -1,8 +1,11 @@
 //! The configuration of an analysis: `netrec.toml`, every number checked before anything runs.
 
 use std::path::Path;
+use std::sync::Arc;
 
+use super::allow::{self, AllowList};
 use super::detectors::{self, DETECTORS, ENABLED, Entry};
+use super::knowledge::Knowledge;
 use crate::{Error, Result};
 
 /// Settings of an analysis. The defaults are meant to be right for most.
@@ -10,6 +13,8 @@ use crate::{Error, Result};
 pub struct Config {
     sections: toml::Table,
     analysis: Analysis,
+    allow: AllowList,
+    knowledge: Arc<Knowledge>,
 }
 
 /// The `[analysis]` section: what is not a detector's.
@@ -56,17 +61,40 @@ impl Config {
             None => Analysis::default(),
         };
         check_analysis(&analysis)?;
+        let allow =
+            sections.remove(allow::SECTION).map_or_else(|| Ok(AllowList::default()), AllowList::parse)?;
         for (name, section) in &sections {
             let entry = Entry::find(name).ok_or_else(|| unknown_section(name))?;
             let table = section.as_table().ok_or_else(|| format!("{name} must be a section"))?;
             (entry.check)(table).map_err(|reason| format!("[{name}]: {reason}"))?;
         }
-        Ok(Self { sections, analysis })
+        Ok(Self { sections, analysis, allow, knowledge: Arc::default() })
     }
 
     /// The `[analysis]` section.
     pub fn analysis(&self) -> &Analysis {
         &self.analysis
+    }
+
+    /// The findings that need not be looked at, and why.
+    pub fn allow(&self) -> &AllowList {
+        &self.allow
+    }
+
+    /// Adds the entries of another allow-list.
+    pub fn allow_also(&mut self, list: AllowList) {
+        self.allow.extend(list);
+    }
+
+    /// What the investigator brought along: indicators and rules.
+    pub fn knowledge(&self) -> &Knowledge {
+        &self.knowledge
+    }
+
+    /// The same configuration with indicators and rules.
+    #[must_use]
+    pub fn with_knowledge(self, knowledge: Knowledge) -> Self {
+        Self { knowledge: Arc::new(knowledge), ..self }
     }
 
     /// A detector's section, as far as the file has one.
@@ -92,6 +120,7 @@ pub fn documented_defaults() -> String {
         };
         lines.extend(section_lines(entry.about.id, &section, describe));
     }
+    lines.extend([String::new(), allow::EXAMPLE.to_owned()]);
     lines.join("\n") + "\n"
 }
 
@@ -122,7 +151,7 @@ pub fn wrap(paragraph: &str, width: usize) -> Vec<String> {
 
 fn unknown_section(name: &str) -> String {
     let known: Vec<&str> = DETECTORS.iter().map(|entry| entry.about.id).collect();
-    format!("[{name}] is no section; there are analysis, {}", known.join(", "))
+    format!("[{name}] is no section; there are analysis, allow, {}", known.join(", "))
 }
 
 fn check_analysis(analysis: &Analysis) -> Result<(), String> {

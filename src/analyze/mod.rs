@@ -3,20 +3,24 @@
 //! No I/O of its own and no clock: the same capture, configuration and databases give the
 //! same [`Analysis`], to the byte.
 
+pub mod allow;
 pub mod config;
 pub mod detectors;
 pub mod direction;
 pub mod features;
 pub mod finding;
+pub mod knowledge;
 pub mod metrics;
 pub mod model;
 pub mod pass;
+pub mod perspective;
+pub mod processes;
 pub mod scope;
 pub mod sockets;
 pub mod stats;
 pub mod tables;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub mod view;
 pub mod words;
 
@@ -28,7 +32,7 @@ pub use tables::Tables;
 use crate::Result;
 use crate::capture::{CaptureFile, Metadata};
 use crate::geo::Databases;
-use crate::insight::Insight;
+use crate::insight::{self, Insight};
 
 /// Everything that is known of a capture after its analysis.
 #[derive(Debug)]
@@ -73,6 +77,12 @@ impl Analysis {
         findings
     }
 
+    /// Entries of the allow-lists that no finding fits, as their authors wrote them.
+    pub fn idle_rules(&self) -> Vec<String> {
+        let is_idle = |rule: &String| !self.suppressed.iter().any(|suppressed| suppressed.rule == *rule);
+        self.config.allow().rules().filter(is_idle).collect()
+    }
+
     /// A table that a detector gave, by the detector's id and the table's name.
     pub fn detector_table(&self, detector: &str, table: &str) -> Option<&polars::prelude::DataFrame> {
         let run = self.runs.iter().find(|run| run.about.id == detector)?;
@@ -96,23 +106,26 @@ pub fn run(
     let metadata = capture.metadata_as_read();
     let tables = Tables::build(&recorded, &metadata)?;
     drop(recorded);
-    let context = detectors::Context { tables: &tables, seed: config.analysis().seed };
-    let (metrics, runs) = thread::scope(|scope| {
+    let context = detectors::Context::of(&tables, &metadata, config);
+    let (metrics, mut runs) = thread::scope(|scope| {
         let metrics = scope.spawn(|| metrics::measure(&tables, &metadata, config.analysis()));
         let runs = detectors::run_all(&context, config);
         (metrics.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), runs)
     });
+    let suppressed = config.allow().apply(&mut runs, &tables)?;
     let mut completeness = metrics::completeness(&tables, &metadata)?;
     completeness.blind_spots.extend(geo.notes().iter().cloned());
-    Ok(Analysis {
+    let mut analysis = Analysis {
         metadata,
         completeness,
         tables,
         metrics: metrics?,
         runs,
         insights: Vec::new(),
-        suppressed: Vec::new(),
+        suppressed,
         config: config.clone(),
         geo_sources: geo.sources(),
-    })
+    };
+    analysis.insights = insight::join(&analysis.findings(), &analysis.tables, &analysis.completeness)?;
+    Ok(analysis)
 }

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use ahash::AHashSet;
+use ahash::{AHashMap, AHashSet};
 use polars::prelude::{DataFrame, Float64Type, Int64Type, UInt16Type, UInt32Type, UInt64Type};
 
 use super::finding::Entities;
@@ -205,6 +205,12 @@ impl<'a> Sockets<'a> {
     /// Every socket, in the order of the table: by first seen, then `conn_id`.
     pub fn iter(&self) -> impl Iterator<Item = Socket<'a>> + '_ {
         (0..self.len()).map(|row| self.get(row))
+    }
+
+    /// The sockets with some identities.
+    pub fn find(&self, wanted: &AHashSet<u64>) -> AHashMap<u64, Socket<'a>> {
+        let rows = (0..self.len()).filter(|row| wanted.contains(&self.conn_id(*row)));
+        rows.map(|row| (self.conn_id(row), self.get(row))).collect()
     }
 
     /// What some sockets have in common; a field that is unknown or differs is none.

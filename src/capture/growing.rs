@@ -22,7 +22,7 @@ use sha2::{Digest as _, Sha256};
 use super::digest::Digest;
 use super::evidence::{EVIDENCE_KEY, Evidence, GroupHash, SEAL_KEY, Seal};
 use super::keys::SigningKey;
-use super::row_group::RowGroup;
+use super::row_group::{self, RowGroup};
 use super::{FORMAT_VERSION, Metadata, frame};
 use crate::{Error, Result};
 
@@ -84,7 +84,7 @@ pub(super) struct Existing {
     pub(super) evidence: Evidence,
     /// Their descriptions, in the same order.
     pub(super) descriptions: Vec<RowGroupMetaData>,
-    /// The schema.
+    /// The schema; none for that of this program.
     pub(super) schema: Option<FileMetaData>,
     /// A hash of what lies outside the row groups so far.
     pub(super) outside: Sha256,
@@ -147,7 +147,7 @@ impl Growing {
             index: self.existing.next_index,
             hash: hash.clone(),
             metadata: serde_json::to_string(metadata).unwrap_or_default(),
-            footer: self.footer(&encoded.file, vec![description.clone()])?,
+            footer: self.footer(&self.schema()?, vec![description.clone()])?,
         };
         let content = postcard::to_stdvec(&record).map_err(|e| self.bug(&e.to_string()))?;
         let frame = frame::pack(&content).map_err(Error::io("write", &self.path))?;
@@ -155,7 +155,6 @@ impl Growing {
         self.file.sync_data().map_err(Error::io("write", &self.path))?;
         self.existing.evidence.push(hash);
         self.existing.descriptions.push(description);
-        self.existing.schema = Some(encoded.file);
         self.existing.next_index += 1;
         Ok(())
     }
@@ -196,17 +195,17 @@ impl Growing {
         Ok(pairs)
     }
 
-    /// The schema for the footer; a file without rows has it from a row group that is not written.
+    /// The schema for the footer.
     fn schema(&self) -> Result<FileMetaData> {
         match &self.existing.schema {
             Some(schema) => Ok(schema.clone()),
-            None => Ok(RowGroup::default().encode().map_err(|e| parquet_error(&self.path, e))?.file),
+            None => row_group::schema().cloned().map_err(|e| parquet_error(&self.path, e)),
         }
     }
 
-    fn footer(&self, file: &FileMetaData, row_groups: Vec<RowGroupMetaData>) -> Result<Vec<u8>> {
+    fn footer(&self, schema: &FileMetaData, row_groups: Vec<RowGroupMetaData>) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        ParquetMetaDataWriter::new(&mut bytes, &ParquetMetaData::new(file.clone(), row_groups))
+        ParquetMetaDataWriter::new(&mut bytes, &footer(schema, row_groups))
             .finish()
             .map_err(|e| parquet_error(&self.path, e))?;
         Ok(bytes)
@@ -229,6 +228,19 @@ impl Growing {
     fn bug(&self, what: &str) -> Error {
         Error::io("write", &self.path)(std::io::Error::other(what.to_owned()))
     }
+}
+
+/// A footer for these row groups: readers believe it about the number of rows too.
+pub(super) fn footer(schema: &FileMetaData, row_groups: Vec<RowGroupMetaData>) -> ParquetMetaData {
+    let file = FileMetaData::new(
+        schema.version(),
+        row_groups.iter().map(RowGroupMetaData::num_rows).sum(),
+        schema.created_by().map(str::to_owned),
+        schema.key_value_metadata().cloned(),
+        schema.schema_descr_ptr(),
+        schema.column_orders().cloned(),
+    );
+    ParquetMetaData::new(file, row_groups)
 }
 
 /// A Parquet error of writing: nearly always the file system's, which is then named as such.

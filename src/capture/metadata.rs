@@ -1,6 +1,7 @@
 //! What a capture says about itself: where, when, how, and what it could not see.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -37,6 +38,10 @@ pub struct Metadata {
     pub end_mono_ns: i64,
     /// Time between ticks as asked for, ms.
     pub interval_ms: u64,
+    /// Every change of the time between ticks, in the order of time, to stay within a budget; the
+    /// first of a file may have come before its start.
+    #[serde(default)]
+    pub interval_changes: Vec<IntervalChange>,
     /// Privileges that the recorder had: `root`, names of capabilities; empty for none.
     pub privileges: Vec<String>,
     /// Every source of facts: whether it ran, and if not, why and what is missing so.
@@ -53,6 +58,8 @@ pub struct Metadata {
     pub rows: u64,
     /// Addresses of the host during the recording, needed for the direction of connections.
     pub host_addresses: Vec<String>,
+    /// For a recording that goes on in further files: the place of this one among them.
+    pub series: Option<SeriesPart>,
     /// For imports: the file that was imported, of several the first.
     pub import: Option<ImportSource>,
     /// For imports: every file that was imported.
@@ -65,6 +72,42 @@ pub struct Metadata {
     /// In words: that the recording did not end by itself, or that part of the file is damaged,
     /// and what is there; null for a capture that is whole.
     pub recovered: Option<String>,
+}
+
+/// A change of the time between ticks.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct IntervalChange {
+    /// When, µs since the Unix epoch, UTC.
+    pub at_us: i64,
+    /// The tick from which on it holds.
+    pub tick: u64,
+    /// Time between ticks from then on, ms.
+    pub interval_ms: u64,
+    /// CPU that the recorder had used before, percent of one core.
+    pub cpu_percent: f64,
+}
+
+/// The place of a file in a recording of several.
+///
+/// Two files that follow each other share one snapshot: with it one ends and the other begins, so
+/// that every byte is counted in one of them. `tick` and `conn_id` go on through all files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SeriesPart {
+    /// Name of the series: what the names of all its files begin with.
+    pub name: String,
+    /// Number of the file in its recording, from 1.
+    pub part: u32,
+    /// The file before it in its recording.
+    pub previous: Option<PreviousPart>,
+}
+
+/// The file before another one in a recording.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PreviousPart {
+    /// Its name.
+    pub file: String,
+    /// SHA-256 of its bytes, in hexadecimal.
+    pub sha256: String,
 }
 
 /// One source of facts and how it fared.
@@ -143,10 +186,22 @@ impl Metadata {
         if mono_ns > 0 { mono_ns as f64 / 1e9 } else { (self.end_us - self.start_us).max(0) as f64 / 1e6 }
     }
 
+    /// The longest time between two ticks that was meant, ms: as asked for, or lengthened.
+    pub fn longest_interval_ms(&self) -> u64 {
+        let changed = self.interval_changes.iter().map(|change| change.interval_ms);
+        changed.fold(self.interval_ms, u64::max)
+    }
+
+    /// Whether it is a view of a network with many hosts, in which the local side is whoever opened
+    /// the connection, and not the recording of one.
+    pub fn holds_many_hosts(&self) -> bool {
+        self.import.as_ref().is_some_and(|import| import.format != "ss")
+    }
+
     /// Whether connections that lived between two ticks are in it too: a source of events ran, or
     /// what was imported tells of every connection and not of moments.
     pub fn sees_between_ticks(&self) -> bool {
-        self.events_lost.is_some() || self.import.as_ref().is_some_and(|import| import.format != "ss")
+        self.events_lost.is_some() || self.holds_many_hosts()
     }
 
     /// Whether the recording missed something that it set out to see.
@@ -162,7 +217,12 @@ pub fn published_fields() -> Value {
 }
 
 /// Every field, and whether it is a plain string and so stands in the file without quotes.
-fn known_fields() -> BTreeMap<String, bool> {
+fn known_fields() -> &'static BTreeMap<String, bool> {
+    static KNOWN: OnceLock<BTreeMap<String, bool>> = OnceLock::new();
+    KNOWN.get_or_init(list_fields)
+}
+
+fn list_fields() -> BTreeMap<String, bool> {
     let Value::Object(properties) = published_fields() else { return BTreeMap::new() };
     let is_text = |schema: &Value| match &schema["type"] {
         Value::String(kind) => kind == "string",

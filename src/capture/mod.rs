@@ -32,9 +32,11 @@ pub use digest::Digest;
 pub use evidence::{Evidence, GroupHash};
 pub use growing::Finished;
 pub use keys::{PublicKey, SigningKey};
-pub use metadata::{ImportSource, Metadata, SourceReport, SourceStatus};
-pub use reader::CaptureFile;
-pub use recover::set_aside;
+pub use metadata::{
+    ImportSource, IntervalChange, Metadata, PreviousPart, SeriesPart, SourceReport, SourceStatus,
+};
+pub use reader::{CaptureFile, finished_metadata};
+pub use recover::{complete_unfinished, set_aside};
 pub use row::{Counters, Kind, Owner, OwnerSource, Protocol, Row, TcpState};
 pub use schema::Column;
 pub use verify::{Signature, Verdict, verify};

@@ -291,10 +291,17 @@ impl CaptureFile {
     }
 }
 
+/// The metadata of a finished capture whose seal holds; none for anything else. Nothing is
+/// recovered, and no row is read.
+pub fn finished_metadata(path: &Path) -> Option<Metadata> {
+    let source = open_source(path).ok()?;
+    let (footer, metadata) = read_footer(path, &source).ok()?;
+    (footer.is_intact && footer.seal.is_some()).then_some(metadata)
+}
+
 /// Whether there is a finished and unchanged capture at `path`.
 pub(super) fn is_sealed(path: &Path) -> bool {
-    let Ok(source) = open_source(path) else { return false };
-    read_footer(path, &source).is_ok_and(|(footer, _)| footer.is_intact && footer.seal.is_some())
+    finished_metadata(path).is_some()
 }
 
 pub(super) fn open_source(path: &Path) -> Result<Source> {

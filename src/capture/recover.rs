@@ -15,9 +15,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::digest::Digest;
 use super::folder::{self, Folder, Hold};
-use super::growing::{Existing, Growing, Record};
+use super::growing::{self, Existing, Growing, Record};
 use super::reader::{Part, is_sealed};
-use super::row_group::{Absorbed, RowGroup};
+use super::row_group::{self, Absorbed, RowGroup};
 use super::source::Source;
 use super::{Metadata, frame, guard, journal};
 use crate::{Error, Result};
@@ -72,6 +72,25 @@ pub fn set_aside(capture: &Path) -> Result<Option<PathBuf>> {
     match complete(held, &target) {
         Ok(()) => Ok(Some(target)),
         Err(Error::NotACapture { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Completes what a recording to `capture` that was broken off has left, in its place; false if
+/// there is nothing, or someone is still writing it.
+///
+/// # Errors
+/// [`Error::Io`] if it cannot be completed.
+pub fn complete_unfinished(capture: &Path) -> Result<bool> {
+    let path = folder::path_of(capture);
+    if folder::capture_of(&path).is_none() {
+        return Ok(false);
+    }
+    let Hold::Held(held) = Folder::hold(&path) else { return Ok(false) };
+    let target = if capture.exists() { folder::free_name(capture) } else { capture.to_path_buf() };
+    match complete(held, &target) {
+        Ok(()) => Ok(true),
+        Err(Error::NotACapture { .. }) => Ok(false),
         Err(error) => Err(error),
     }
 }
@@ -146,6 +165,7 @@ impl Salvage {
                 absorbed.add(rows);
                 found.metadata = Some(metadata);
             }
+            absorbed.end_journal();
         }
         Ok(Self { found, rows: absorbed.group })
     }
@@ -190,12 +210,8 @@ fn in_memory(path: &Path, rows: &mut RowGroup) -> Result<Part> {
     let encoded = rows.encode().map_err(bug)?;
     let description = encoded.placed_at(start.len() as u64, 0).map_err(bug)?;
     let bytes = [start, &encoded.bytes].concat();
-    Part::new(
-        path,
-        Source::Memory(bytes.into()),
-        ParquetMetaData::new(encoded.file, vec![description]),
-        Vec::new(),
-    )
+    let schema = row_group::schema().map_err(bug)?;
+    Part::new(path, Source::Memory(bytes.into()), growing::footer(schema, vec![description]), Vec::new())
 }
 
 /// Finds every row group of a file by the records, and checks its hash.
@@ -247,8 +263,8 @@ impl Found {
 
     /// What a footer of the row groups would say; none if there is none.
     pub(super) fn footer(&self) -> Option<ParquetMetaData> {
-        let schema = self.existing.schema.clone()?;
-        Some(ParquetMetaData::new(schema, self.existing.descriptions.clone()))
+        let schema = self.existing.schema.as_ref()?;
+        Some(growing::footer(schema, self.existing.descriptions.clone()))
     }
 
     /// What is missing, as a further sentence; empty if nothing is.

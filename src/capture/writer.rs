@@ -135,6 +135,16 @@ impl Writer {
         self.growing.as_ref().map_or(0, Growing::bytes)
     }
 
+    /// Row groups in the file so far; what is known of each stays in memory until the end.
+    pub fn row_groups(&self) -> u64 {
+        self.growing.as_ref().map_or(0, Growing::next_index)
+    }
+
+    /// Rows that wait in memory for their row group.
+    pub fn rows_in_memory(&self) -> u64 {
+        self.group.len() as u64
+    }
+
     /// Writes what is left and the metadata, seals the file, syncs it, and gives it its name.
     ///
     /// `metadata.rows` and `metadata.format_version` are filled in here.

@@ -5,8 +5,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{Done, progress};
+use super::{Done, progress, summary};
 use crate::Result;
+use crate::analyze::allow::AllowList;
+use crate::analyze::finding::Severity;
+use crate::analyze::knowledge::Knowledge;
 use crate::analyze::{self, Config};
 use crate::capture::CaptureFile;
 use crate::geo::Databases;
@@ -29,10 +32,25 @@ pub(super) struct Arguments {
     /// knows an address answers
     #[arg(long, value_name = "FILE")]
     geoip: Vec<PathBuf>,
+    /// Findings that need not be looked at, as [[allow]] entries in TOML; may be given several
+    /// times
+    #[arg(long, value_name = "FILE")]
+    allow: Vec<PathBuf>,
+    /// Indicators to look for: a plain list, CSV, a STIX 2.1 bundle or a MISP event; may be
+    /// given several times
+    #[arg(long, value_name = "FILE")]
+    ioc: Vec<PathBuf>,
+    /// Sigma rules for network connections: a folder or a file; may be given several times
+    #[arg(long, value_name = "DIR")]
+    sigma: Vec<PathBuf>,
+    /// End with exit code 10 if a finding has this severity or a higher one: info, low, medium,
+    /// high, critical
+    #[arg(long, value_name = "LEVEL", value_parser = severity)]
+    fail_on: Option<Severity>,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Done> {
-    let config = arguments.config.as_deref().map_or_else(|| Ok(Config::default()), Config::load)?;
+    let config = configuration(arguments)?;
     let geo = Databases::open(&arguments.geoip)?;
     let capture = super::open(&arguments.capture)?;
     let folder = arguments.output.clone().unwrap_or_else(|| default_folder(&arguments.capture));
@@ -45,21 +63,38 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     report::write(&analysis, &identify(&capture)?, target)?;
     bar.finish_and_clear();
 
-    let findings = analysis.findings();
-    say!(
-        "{}: {} connections, {} findings",
-        escape::terminal(&folder.join("report.html").display().to_string()),
-        analysis.metrics.overview.connections,
-        findings.len(),
-    );
-    for finding in findings.iter().take(10) {
-        let judgement = &finding.judgement;
-        say!("  {:<8} {}", judgement.severity, escape::terminal(&judgement.title));
+    for line in summary::lines(&analysis, &folder.join("report.html")) {
+        say!("{}", escape::terminal(&line));
     }
     if analysis.metadata.recovered != capture.metadata().recovered {
         super::warn_recovered(&analysis.metadata);
     }
-    Ok(if analysis.metadata.is_degraded() { Done::Degraded } else { Done::Well })
+    let worst = analysis.findings().first().map(|finding| finding.judgement.severity);
+    Ok(match arguments.fail_on {
+        Some(level) if worst >= Some(level) => Done::Found,
+        _ if analysis.metadata.is_degraded() => Done::Degraded,
+        _ => Done::Well,
+    })
+}
+
+fn configuration(arguments: &Arguments) -> Result<Config> {
+    let mut config = arguments.config.as_deref().map_or_else(|| Ok(Config::default()), Config::load)?;
+    for path in &arguments.allow {
+        config.allow_also(AllowList::load(path)?);
+    }
+    let mut knowledge = Knowledge::default();
+    for path in &arguments.ioc {
+        knowledge.indicators.load(path)?;
+    }
+    for path in &arguments.sigma {
+        knowledge.load_rules(path)?;
+    }
+    Ok(config.with_knowledge(knowledge))
+}
+
+fn severity(name: &str) -> Result<Severity, String> {
+    let known = Severity::ALL.into_iter().find(|severity| severity.as_str() == name);
+    known.ok_or_else(|| format!("there are {}", Severity::ALL.map(Severity::as_str).join(", ")))
 }
 
 /// `web-01.parquet` → `web-01-report`, in the current folder.

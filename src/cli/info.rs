@@ -9,7 +9,7 @@ use indicatif::{HumanBytes, HumanCount};
 
 use super::Done;
 use crate::Result;
-use crate::capture::{CaptureFile, Metadata, SourceStatus};
+use crate::capture::{CaptureFile, IntervalChange, Metadata, SeriesPart, SourceStatus};
 use crate::report::escape;
 
 #[derive(Debug, Args)]
@@ -57,6 +57,12 @@ fn describe(capture: &CaptureFile) -> String {
     line("end", &utc(metadata.end_us));
     line("duration", &format!("{:.3} s", metadata.duration_s()));
     line("ticks", &ticks(metadata));
+    for change in &metadata.interval_changes {
+        line("interval", &interval(change));
+    }
+    if let Some(part) = &metadata.series {
+        line("series", &series(part));
+    }
     if let Some(recovered) = &metadata.recovered {
         line("recovered", recovered);
     }
@@ -97,6 +103,21 @@ fn ticks(metadata: &Metadata) -> String {
         "{} taken{planned}, every {} ms, {} late",
         metadata.ticks_taken, metadata.interval_ms, metadata.ticks_late
     )
+}
+
+fn interval(change: &IntervalChange) -> String {
+    let IntervalChange { at_us, tick, interval_ms, cpu_percent } = change;
+    format!(
+        "every {interval_ms} ms from tick {tick} on ({}), after {cpu_percent:.2} % of a core",
+        utc(*at_us)
+    )
+}
+
+fn series(part: &SeriesPart) -> String {
+    let before = part.previous.as_ref().map_or("the first file".to_owned(), |previous| {
+        format!("after {}, SHA-256 {}", previous.file, previous.sha256)
+    });
+    format!("{}, part {}, {before}", part.name, part.part)
 }
 
 fn or_none(list: &[String]) -> String {

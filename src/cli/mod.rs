@@ -11,10 +11,12 @@ macro_rules! say {
 mod analyze;
 mod check;
 mod explain;
+mod export;
 mod import;
 mod info;
 mod progress;
 mod record;
+mod summary;
 mod verify;
 
 use std::io::Write as _;
@@ -34,6 +36,8 @@ pub enum Done {
     Well,
     /// The work is done, but the capture misses something that it set out to record: exit code 3.
     Degraded,
+    /// The work is done, and what the caller asked about was found: exit code 10.
+    Found,
 }
 
 /// A flight recorder for a host's network.
@@ -48,7 +52,8 @@ struct Arguments {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done · 1 failed · 2 wrong usage · 3 done, but the capture is degraded \
-                          (late ticks, lost events, recovered, cut short, not confirmed)";
+                          (late ticks, lost events, recovered, cut short, not confirmed) · 10 a finding reached \
+                          --fail-on";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -58,6 +63,8 @@ enum Command {
     Import(import::Arguments),
     /// Analyze a capture and write a report folder
     Analyze(analyze::Arguments),
+    /// Write the connections of a capture for other programs (Zeek's conn.log, CSV, NDJSON)
+    Export(export::Arguments),
     /// Show what is in a capture, from its metadata
     Info(info::Arguments),
     /// Check that a capture is unchanged, byte by byte, and who signed it; or make a key
@@ -73,6 +80,7 @@ pub fn main() -> ExitCode {
         Command::Record(arguments) => record::run(arguments),
         Command::Import(arguments) => import::run(arguments),
         Command::Analyze(arguments) => analyze::run(&arguments),
+        Command::Export(arguments) => export::run(&arguments),
         Command::Info(arguments) => info::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
@@ -103,6 +111,7 @@ fn conclude(result: Result<Done>) -> ExitCode {
     match result {
         Ok(Done::Well) => ExitCode::SUCCESS,
         Ok(Done::Degraded) => ExitCode::from(3),
+        Ok(Done::Found) => ExitCode::from(10),
         Err(error) => {
             // The message may quote a file name or a column that someone hostile chose.
             let message = escape::terminal(&error.to_string());

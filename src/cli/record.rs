@@ -10,8 +10,9 @@ use super::{Done, check, progress};
 use crate::Result;
 use crate::capture::{self, Overwrite, SigningKey, SourceStatus};
 use crate::record::{
-    self, Clock as _, Ending, HostFacts, MIN_INTERVAL, Output, Plan, Progress, Recording, Stop, SystemClock,
-    Wanted, capture_name, describe_duration, parse_duration,
+    self, Clock as _, Ending, FinishedFile, HostFacts, MIN_INTERVAL, Output, Plan, Progress, Recording,
+    Rotation, Stop, SystemClock, Wanted, capture_name, describe_duration, parse_duration, parse_percent,
+    parse_size, series_name,
 };
 use crate::report::escape;
 
@@ -37,6 +38,12 @@ pub(super) struct Arguments {
     /// Record nothing: say what this user on this host will see and what not, and how to get it
     #[arg(long)]
     check: bool,
+    /// CPU that the recorder may use, of one core, such as 2%: when it needs more, snapshots come
+    /// less often, which the capture says
+    #[arg(long, value_name = "SHARE", value_parser = parse_percent, allow_hyphen_values = true)]
+    max_cpu: Option<f64>,
+    #[command(flatten)]
+    rotation: RotationArguments,
 }
 
 /// Sources that look at packets, and so only on demand.
@@ -50,24 +57,70 @@ struct Sources {
     names: bool,
 }
 
+/// For a recording that goes on for months.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Several files, each a capture of its own, named FILE-START.parquet")]
+struct RotationArguments {
+    /// Go on in a new file after this time, such as 1h
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, allow_hyphen_values = true, group = "cut")]
+    rotate: Option<Duration>,
+    /// Go on in a new file when one has about this size, such as 500MB
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, allow_hyphen_values = true, group = "cut")]
+    max_size: Option<u64>,
+    /// Keep so many finished files, and remove older ones of this series
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), requires = "cut")]
+    keep: Option<u64>,
+    /// Keep finished files for so long, such as 7d, and remove older ones of this series
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, allow_hyphen_values = true, requires = "cut")]
+    keep_for: Option<Duration>,
+}
+
+impl Sources {
+    fn wanted(&self) -> Wanted {
+        Wanted { udp_bytes: self.udp_bytes, names: self.names }
+    }
+}
+
+impl RotationArguments {
+    fn rotation(&self) -> Rotation {
+        Rotation {
+            every: self.rotate,
+            max_bytes: self.max_size,
+            keep: self.keep.map(|keep| usize::try_from(keep).unwrap_or(usize::MAX)),
+            keep_for: self.keep_for,
+        }
+    }
+}
+
 pub(super) fn run(arguments: Arguments) -> Result<Done> {
-    let wanted = Wanted { udp_bytes: arguments.sources.udp_bytes, names: arguments.sources.names };
+    let wanted = arguments.sources.wanted();
     if arguments.check {
         return check::run(wanted, &HostFacts::read());
     }
     let mut facts = HostFacts::read();
     let overwrite = if arguments.force { Overwrite::Allowed } else { Overwrite::Never };
-    let path = arguments
-        .output
-        .unwrap_or_else(|| capture_name(facts.host_name.as_deref(), SystemClock.now().ts_us).into());
+    let rotation = arguments.rotation.rotation();
+    let host_name = facts.host_name.as_deref();
+    let path = arguments.output.unwrap_or_else(|| {
+        if rotation.is_wanted() {
+            // Each file gets the time of its own start.
+            series_name(host_name).into()
+        } else {
+            capture_name(host_name, SystemClock.now().ts_us).into()
+        }
+    });
     let key = arguments.sign.as_deref().map(SigningKey::load).transpose()?;
     if let Some(earlier) = capture::set_aside(&path)? {
         let earlier = escape::terminal(&earlier.display().to_string());
         eprintln!("netrec: an earlier recording that was broken off has been recovered: {earlier}");
     }
     give_up_privileges(wanted, &path, &mut facts)?;
-    let output = Output { path, overwrite, key };
-    let plan = Plan { interval: arguments.interval, duration: arguments.duration };
+    let output = Output { path, overwrite, key, rotation };
+    let plan = Plan {
+        interval: arguments.interval,
+        duration: arguments.duration,
+        max_cpu_percent: arguments.max_cpu,
+    };
     let mut host = record::open_host(wanted)?;
     let stop = Stop::default();
     stop.on_signals()?;
@@ -79,7 +132,7 @@ pub(super) fn run(arguments: Arguments) -> Result<Done> {
     let recording = record::record(&plan, &output, host.as_mut(), (&SystemClock, &stop), &facts, &mut show);
     line.finish_and_clear();
     let recording = recording?;
-    say(&output, &plan, &recording);
+    say(&plan, &recording);
     let cut_short = recording.ending == Ending::DiskFull;
     Ok(if cut_short || recording.metadata.is_degraded() { Done::Degraded } else { Done::Well })
 }
@@ -108,6 +161,9 @@ fn parse_interval(text: &str) -> Result<Duration, String> {
 }
 
 fn show(line: &ProgressBar, plan: &Plan, progress: &Progress) {
+    for file in &progress.files {
+        line.suspend(|| say_finished(file));
+    }
     let seconds = |duration: Duration| Duration::from_secs(duration.as_secs_f64().round() as u64);
     let elapsed = describe_duration(seconds(progress.elapsed));
     let planned = plan
@@ -117,22 +173,46 @@ fn show(line: &ProgressBar, plan: &Plan, progress: &Progress) {
         0 => String::new(),
         late => format!(" · {late} ticks late"),
     };
+    let slower = if progress.interval > plan.interval {
+        format!(" · every {} to stay within --max-cpu", describe_duration(progress.interval))
+    } else {
+        String::new()
+    };
     // Until the first row group is full, all there is on disk is the file's first four bytes.
     let size =
         if progress.bytes < 1024 { "in memory".to_owned() } else { HumanBytes(progress.bytes).to_string() };
     line.set_message(format!(
-        "recording {elapsed} ({planned}) · {} sockets · {} processes · {} rows · {size}{late}",
+        "recording {elapsed} ({planned}) · {} sockets · {} processes · {} rows · {size}{late}{slower}",
         progress.seen.sockets, progress.seen.processes, progress.rows,
     ));
 }
 
+/// A file that is complete, and what became of those before it.
+fn say_finished(file: &FinishedFile) {
+    let name = |path: &std::path::Path| escape::terminal(&path.display().to_string());
+    let (path, rows) = (name(&file.path), file.finished.rows);
+    say!("{path}: {}, {rows} rows", HumanBytes(file.finished.bytes));
+    if let Some(sha256) = file.finished.sha256 {
+        say!("  SHA-256: {sha256}");
+    }
+    for removed in &file.pruned.removed {
+        say!("  removed: {}", name(removed));
+    }
+    for (path, reason) in &file.pruned.failed {
+        say!("  not removed: {}: {}", name(path), escape::terminal(reason));
+    }
+}
+
 /// What was recorded, what could not be seen, and what to do next.
-fn say(output: &Output, plan: &Plan, recording: &Recording) {
+fn say(plan: &Plan, recording: &Recording) {
     let metadata = &recording.metadata;
-    let file = escape::terminal(&output.path.display().to_string());
+    let Some((last, earlier)) = recording.files.split_last() else { return };
+    earlier.iter().for_each(say_finished);
+    let file = escape::terminal(&last.path.display().to_string());
     let duration = Duration::from_secs_f64(metadata.duration_s());
+    let several = if last.finished.bytes < recording.bytes { " in all files" } else { "" };
     say!(
-        "{file}: {} of {} sockets in {} snapshots over {} ({} rows)",
+        "{file}: {} of {} sockets in {} snapshots over {} ({} rows){several}",
         HumanBytes(recording.bytes),
         recording.connections,
         metadata.ticks_taken,
@@ -146,11 +226,21 @@ fn say(output: &Output, plan: &Plan, recording: &Recording) {
             describe_duration(plan.interval),
         );
     }
+    if let Some(change) = metadata.interval_changes.last() {
+        say!(
+            "  interval: changed {} times to stay within --max-cpu, at last to {} ms",
+            metadata.interval_changes.len(),
+            change.interval_ms,
+        );
+    }
     for source in metadata.sources.iter().filter(|source| source.status != SourceStatus::Ran) {
         say!("  not seen: {}: {}", source.name, escape::terminal(&source.detail));
     }
-    if let Some(sha256) = recording.sha256 {
+    if let Some(sha256) = last.finished.sha256 {
         say!("  SHA-256: {sha256}");
+    }
+    for removed in &last.pruned.removed {
+        say!("  removed: {}", escape::terminal(&removed.display().to_string()));
     }
     say!("  next: netrec analyze {file}");
 }

@@ -3,8 +3,28 @@
 //! A detector sees one pattern; an investigator asks what happened. An [`Insight`] joins the
 //! findings about one process and what it talks to, says what speaks for it and what against,
 //! and what to look at next.
+//!
+//! The rules are data: one [`Hypothesis`] is one file in `hypotheses/` and one line in
+//! [`HYPOTHESES`], from the most specific to the most general. A finding belongs to the first
+//! that needs it, so that ten findings about one scan are one insight. How bad and how sure an
+//! insight is follows from its findings by the few lines of `score.rs`, and from nothing else.
 
-use crate::analyze::finding::{Confidence, Entities, Severity};
+mod case;
+mod fact;
+mod hypotheses;
+mod hypothesis;
+mod score;
+#[cfg(test)]
+mod tests;
+mod words;
+
+pub use hypotheses::HYPOTHESES;
+pub use hypothesis::Hypothesis;
+
+use crate::Result;
+use crate::analyze::Tables;
+use crate::analyze::finding::{Confidence, Entities, Finding, Severity};
+use crate::analyze::metrics::Completeness;
 
 /// A hypothesis about what happened, made of findings.
 #[derive(Debug, Clone)]
@@ -29,8 +49,46 @@ pub struct Insight {
     pub supports: Vec<String>,
     /// What speaks against it, in sentences.
     pub against: Vec<String>,
-    /// What to look at next, in sentences or commands.
-    pub next_steps: Vec<String>,
+    /// What to look at next.
+    pub next_steps: Vec<Step>,
     /// First and last moment of its findings, µs since the Unix epoch.
     pub span_us: (i64, i64),
+}
+
+/// Something to do next; a report makes a command of it that can be copied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// A sentence.
+    Ask(String),
+    /// Look at the recording at a moment, µs since the Unix epoch.
+    Replay(i64),
+    /// List what matches a filter between two moments, µs since the Unix epoch.
+    Dump {
+        /// In the language of `--filter`.
+        filter: String,
+        /// From and to.
+        span_us: (i64, i64),
+    },
+    /// A command for the host.
+    OnHost {
+        /// The command with its options.
+        command: &'static str,
+        /// Its arguments, which may come from the capture.
+        arguments: Vec<String>,
+    },
+}
+
+/// Joins the findings of a capture; the worst insight first, then the surest.
+///
+/// # Errors
+/// [`crate::Error::Analysis`] if the table of connections lacks a column: a bug.
+pub fn join(findings: &[&Finding], tables: &Tables, completeness: &Completeness) -> Result<Vec<Insight>> {
+    let facts = fact::facts(findings, tables)?;
+    let mut insights: Vec<Insight> =
+        case::cases(&facts).iter().map(|case| words::insight(case, completeness)).collect();
+    insights.sort_by(|a, b| {
+        let rank = |insight: &Insight| (insight.severity, insight.confidence);
+        rank(b).partial_cmp(&rank(a)).unwrap_or(std::cmp::Ordering::Equal).then_with(|| a.id.cmp(&b.id))
+    });
+    Ok(insights)
 }

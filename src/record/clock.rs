@@ -20,6 +20,11 @@ pub trait Clock {
 
     /// Waits until the monotonic clock reads `mono_ns`, or until `stop` is asked for.
     fn wait_until(&self, mono_ns: i64, stop: &Stop);
+
+    /// CPU time that this process has used so far, ns; none where the system does not say.
+    fn cpu_ns(&self) -> Option<i64> {
+        None
+    }
 }
 
 /// The clocks of the system.
@@ -36,6 +41,11 @@ impl Clock for SystemClock {
         if let Ok(left_ns) = u64::try_from(left_ns) {
             stop.wait(Duration::from_nanos(left_ns));
         }
+    }
+
+    #[cfg(unix)]
+    fn cpu_ns(&self) -> Option<i64> {
+        Some(read_clock(libc::CLOCK_PROCESS_CPUTIME_ID))
     }
 }
 
@@ -83,6 +93,16 @@ mod tests {
         let after = clock.now();
         assert!(after.mono_ns - before.mono_ns >= 5_000_000);
         assert!(after.ts_us > before.ts_us);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn cpu_time_grows_with_work_and_not_with_waiting() {
+        let clock = SystemClock;
+        let before = clock.cpu_ns().unwrap();
+        let sum = (0..5_000_000_u64)
+            .fold(0_u64, |sum, n| sum.wrapping_mul(31).wrapping_add(std::hint::black_box(n)));
+        assert!(clock.cpu_ns().unwrap() > before, "{sum}");
     }
 
     #[test]

@@ -40,12 +40,17 @@ impl HostFacts {
 /// The name of a capture that was not given one: `netrec-web01-20261122T201500Z.parquet`.
 #[must_use]
 pub fn capture_name(host_name: Option<&str>, start_us: i64) -> String {
+    let time = DateTime::from_timestamp_micros(start_us).unwrap_or_default();
+    format!("{}-{}.parquet", series_name(host_name), time.format("%Y%m%dT%H%M%SZ"))
+}
+
+/// What the names of captures of a host begin with: `netrec-web01`.
+#[must_use]
+pub fn series_name(host_name: Option<&str>) -> String {
     let safe = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' };
     let host: String = host_name.unwrap_or("").chars().take(NAME_CHARS).map(safe).collect();
     let host = host.trim_matches(['.', '-']);
-    let host = if host.is_empty() { "host" } else { host };
-    let time = DateTime::from_timestamp_micros(start_us).unwrap_or_default();
-    format!("netrec-{host}-{}.parquet", time.format("%Y%m%dT%H%M%SZ"))
+    format!("netrec-{}", if host.is_empty() { "host" } else { host })
 }
 
 /// The addresses of every interface, sorted; empty where the system does not say.

@@ -12,6 +12,7 @@
 //! and the rest of it with [`Host::finish`]; all of it goes through the same [`spool`], which
 //! alone writes.
 
+mod budget;
 mod clock;
 mod disk;
 mod duration;
@@ -19,21 +20,26 @@ mod facts;
 mod host;
 #[cfg(target_os = "linux")]
 mod linux;
+mod part;
 mod portable;
 #[cfg(target_os = "linux")]
 mod privileges;
 mod schedule;
+mod series;
 mod session;
+mod size;
 mod spool;
 mod stop;
 
 pub use clock::{Clock, Moment, SystemClock};
 pub use duration::{describe_duration, parse_duration};
-pub use facts::{HostFacts, capture_name};
+pub use facts::{HostFacts, capture_name, series_name};
 pub use host::{Host, Seen, Tick, Wanted, open_host};
 #[cfg(target_os = "linux")]
 pub(crate) use privileges::{limit as limit_privileges, setcap_names};
 pub use schedule::{MIN_INTERVAL, Plan};
+pub use series::{Pruned, Rotation};
 pub use session::{Ending, Progress, Recording, record};
-pub use spool::Output;
+pub use size::{parse_percent, parse_size};
+pub use spool::{FinishedFile, Output};
 pub use stop::Stop;

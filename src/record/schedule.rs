@@ -6,29 +6,28 @@ use std::time::Duration;
 pub const MIN_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What was asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Plan {
     /// Time between two ticks.
     pub interval: Duration,
     /// How long to record; none for until the end is asked for.
     pub duration: Option<Duration>,
-}
-
-impl Plan {
-    /// Ticks that belong to the plan: one at the start, one after each interval, the last one
-    /// when the duration is over.
-    #[must_use]
-    pub fn ticks(&self) -> Option<u64> {
-        let interval_ns = self.interval.as_nanos().max(1);
-        self.duration.map(|duration| (duration.as_nanos() / interval_ns) as u64 + 1)
-    }
+    /// CPU that the recorder may use, percent of one core: when it needs more, the interval is
+    /// lengthened. None for any.
+    pub max_cpu_percent: Option<f64>,
 }
 
 /// The grid of ticks, and how well it is kept.
 #[derive(Debug)]
 pub(super) struct Schedule {
+    /// Where the grid begins: anew with each change of the interval.
     start_ns: i64,
     interval_ns: i64,
+    /// When the recording is over; none for never.
+    end_ns: Option<i64>,
+    /// Places on earlier grids.
+    before: u64,
+    /// Places on this grid; none for any number.
     planned: Option<u64>,
     /// Place on the grid of the next tick.
     next: u64,
@@ -38,8 +37,43 @@ pub(super) struct Schedule {
 
 impl Schedule {
     pub(super) fn new(plan: &Plan, start_ns: i64) -> Self {
-        let interval_ns = i64::try_from(plan.interval.as_nanos()).unwrap_or(i64::MAX).max(1);
-        Self { start_ns, interval_ns, planned: plan.ticks(), next: 0, late: 0 }
+        let duration_ns =
+            plan.duration.map(|duration| i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX));
+        let end_ns = duration_ns.map(|duration_ns| start_ns.saturating_add(duration_ns));
+        let mut schedule =
+            Self { start_ns, interval_ns: 1, end_ns, before: 0, planned: None, next: 0, late: 0 };
+        schedule.lay_grid(start_ns, plan.interval);
+        schedule
+    }
+
+    /// From the next tick on, ticks come at another interval. That next one is due an interval
+    /// after the last.
+    pub(super) fn change_interval(&mut self, interval: Duration) {
+        let last_ns = self.place_ns(self.next.saturating_sub(1));
+        self.before += self.next;
+        self.lay_grid(last_ns, interval);
+        // The first place of the new grid is the last one of the old.
+        self.next = 1;
+        self.before = self.before.saturating_sub(1);
+    }
+
+    /// Ticks that belong to the plan: one at the start, one after each interval, the last one when
+    /// the duration is over; none for any number.
+    pub(super) fn planned(&self) -> Option<u64> {
+        Some(self.before + self.planned?)
+    }
+
+    fn lay_grid(&mut self, start_ns: i64, interval: Duration) {
+        self.start_ns = start_ns;
+        self.interval_ns = i64::try_from(interval.as_nanos()).unwrap_or(i64::MAX).max(1);
+        self.next = 0;
+        let places = |end_ns: i64| (end_ns.saturating_sub(start_ns).max(0) / self.interval_ns) as u64 + 1;
+        self.planned = self.end_ns.map(places);
+    }
+
+    fn place_ns(&self, place: u64) -> i64 {
+        let offset_ns = self.interval_ns.saturating_mul(i64::try_from(place).unwrap_or(i64::MAX));
+        self.start_ns.saturating_add(offset_ns)
     }
 
     /// When the next tick is due by the monotonic clock, ns; none when the plan is done.
@@ -47,8 +81,7 @@ impl Schedule {
         if self.planned.is_some_and(|planned| self.next >= planned) {
             return None;
         }
-        let offset_ns = self.interval_ns.saturating_mul(i64::try_from(self.next).unwrap_or(i64::MAX));
-        Some(self.start_ns.saturating_add(offset_ns))
+        Some(self.place_ns(self.next))
     }
 
     /// Notes that the tick that was due begins now: late if more than half an interval has
@@ -84,6 +117,7 @@ mod tests {
         Plan {
             interval: Duration::from_millis(interval_ms),
             duration: duration_ms.map(Duration::from_millis),
+            max_cpu_percent: None,
         }
     }
 
@@ -98,10 +132,32 @@ mod tests {
 
     #[test]
     fn a_plan_has_a_tick_at_both_ends() {
-        assert_eq!(plan(1000, Some(10_000)).ticks(), Some(11));
-        assert_eq!(plan(1000, Some(10_900)).ticks(), Some(11));
-        assert_eq!(plan(1000, Some(300)).ticks(), Some(1));
-        assert_eq!(plan(1000, None).ticks(), None);
+        let ticks = |interval_ms, duration_ms| Schedule::new(&plan(interval_ms, duration_ms), 7).planned();
+        assert_eq!(ticks(1000, Some(10_000)), Some(11));
+        assert_eq!(ticks(1000, Some(10_900)), Some(11));
+        assert_eq!(ticks(1000, Some(300)), Some(1));
+        assert_eq!(ticks(1000, None), None);
+    }
+
+    #[test]
+    fn another_interval_goes_on_from_the_last_tick_and_ends_in_time() {
+        let mut schedule = Schedule::new(&plan(100, Some(1000)), 0);
+        for _ in 0..4 {
+            schedule.begin(schedule.due_ns().unwrap());
+        }
+        assert_eq!(schedule.planned(), Some(11));
+        // The fourth tick was at 300: 500, 700 and 900 are left.
+        schedule.change_interval(Duration::from_millis(200));
+        assert_eq!((schedule.due_ns(), schedule.planned()), (Some(500_000_000), Some(7)));
+        schedule.begin(500_000_000);
+        schedule.change_interval(Duration::from_millis(100));
+        let mut due_ms = Vec::new();
+        while let Some(due_ns) = schedule.due_ns() {
+            due_ms.push(due_ns / 1_000_000);
+            schedule.begin(due_ns);
+        }
+        assert_eq!(due_ms, [600, 700, 800, 900, 1000]);
+        assert_eq!((schedule.planned(), schedule.late()), (Some(10), 0));
     }
 
     #[test]

@@ -4,17 +4,18 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::budget::Budget;
 use super::clock::{Clock, Moment};
 use super::facts::{HostFacts, host_addresses};
 use super::host::{Host, Seen, Tick};
 use super::schedule::{Plan, Schedule};
-use super::spool::{Output, Spool};
+use super::spool::{Ended, FinishedFile, Output, Spool};
 use super::stop::Stop;
-use crate::capture::{Digest, Finished, Metadata, SourceReport, SourceStatus};
+use crate::capture::{IntervalChange, Metadata, SourceReport, SourceStatus};
 use crate::{Error, Result};
 
 /// How far a recording is, after a tick.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Progress {
     /// Time since the start.
     pub elapsed: Duration,
@@ -26,6 +27,10 @@ pub struct Progress {
     pub bytes: u64,
     /// Ticks late or left out so far.
     pub ticks_late: u64,
+    /// Time between ticks by now.
+    pub interval: Duration,
+    /// Files of the recording that were completed since the last tick.
+    pub files: Vec<FinishedFile>,
 }
 
 /// Why a recording ended.
@@ -42,12 +47,12 @@ pub enum Ending {
 /// A finished recording.
 #[derive(Debug, Clone)]
 pub struct Recording {
-    /// What the file says about itself.
+    /// What the recording says about itself, in all its files.
     pub metadata: Metadata,
-    /// Size of the file.
+    /// Size of all files.
     pub bytes: u64,
-    /// SHA-256 of the file, as `sha256sum` gives it.
-    pub sha256: Option<Digest>,
+    /// Files that no progress told of yet, the last one among them.
+    pub files: Vec<FinishedFile>,
     /// Different sockets that were seen.
     pub connections: u64,
     /// Why it ended.
@@ -67,8 +72,9 @@ pub fn record(
     facts: &HostFacts,
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<Recording> {
-    let spool = Spool::start(output, stop)?;
-    let mut session = Session::new(plan, clock.now());
+    let start = clock.now();
+    let spool = Spool::start(output, start.ts_us, stop)?;
+    let mut session = Session::new(plan, start);
     let outcome = session.run(host, (clock, stop), facts, &spool, progress);
     let ending = session.ending(&spool);
     let end = clock.now();
@@ -78,7 +84,7 @@ pub fn record(
     session.addresses.extend(host_addresses());
     let metadata = session.describe(end, facts, host, ending);
     // A writer that failed knows better than the loop why the rows could not be handed over.
-    let Finished { rows, bytes, sha256 } = match (outcome, session.ticks_taken) {
+    let Ended { rows, bytes, files } = match (outcome, session.ticks_taken) {
         (Err(error), 0) => {
             spool.abandon();
             return Err(error);
@@ -86,7 +92,7 @@ pub fn record(
         _ => spool.finish(&metadata)?,
     };
     let metadata = Metadata { rows, ..metadata };
-    Ok(Recording { metadata, bytes, sha256, connections: session.seen.connections, ending })
+    Ok(Recording { metadata, bytes, files, connections: session.seen.connections, ending })
 }
 
 /// What the loop keeps from tick to tick.
@@ -94,6 +100,10 @@ struct Session {
     plan: Plan,
     start: Moment,
     schedule: Schedule,
+    /// Time between ticks by now.
+    interval: Duration,
+    budget: Option<Budget>,
+    interval_changes: Vec<IntervalChange>,
     ticks_taken: u64,
     seen: Seen,
     /// Addresses may come and go while the recording runs.
@@ -111,6 +121,9 @@ impl Session {
             plan: *plan,
             start,
             schedule: Schedule::new(plan, start.mono_ns),
+            interval: plan.interval,
+            budget: plan.max_cpu_percent.map(|percent| Budget::new(percent, plan.interval)),
+            interval_changes: Vec::new(),
             ticks_taken: 0,
             seen: Seen::default(),
             addresses: host_addresses().into_iter().collect(),
@@ -136,6 +149,7 @@ impl Session {
             if !self.tick(host, moment, facts, spool)? {
                 return Ok(());
             }
+            self.keep_budget(clock, moment);
             progress(&self.progress(clock.now(), spool));
         }
         Ok(())
@@ -151,7 +165,7 @@ impl Session {
     ) -> Result<bool> {
         let number = u32::try_from(self.ticks_taken).unwrap_or(u32::MAX);
         let mut rows = spool.take_empty();
-        match host.observe(Tick { number, moment, interval: self.plan.interval }, &mut rows) {
+        match host.observe(Tick { number, moment, interval: self.interval }, &mut rows) {
             Ok(seen) => self.seen = seen,
             Err(error) if self.ticks_taken == 0 => return Err(error),
             Err(error) => {
@@ -165,6 +179,21 @@ impl Session {
         }
         let so_far = self.describe(moment, facts, host, Ending::Asked);
         Ok(spool.push(rows, Some(so_far)))
+    }
+
+    /// Lengthens or shortens the interval after a tick, as the CPU budget asks.
+    fn keep_budget(&mut self, clock: &dyn Clock, moment: Moment) {
+        let (Some(budget), Some(cpu_ns)) = (&mut self.budget, clock.cpu_ns()) else { return };
+        let Some(changed) = budget.tick(moment.mono_ns, cpu_ns) else { return };
+        self.interval = changed.interval;
+        self.schedule.change_interval(changed.interval);
+        self.interval_changes.push(IntervalChange {
+            at_us: moment.ts_us,
+            tick: self.ticks_taken,
+            interval_ms: changed.interval.as_millis() as u64,
+            // A thousandth is more than can be measured, and short in the file.
+            cpu_percent: (changed.cpu_percent * 1000.0).round() / 1000.0,
+        });
     }
 
     fn note_failure(&mut self, error: &Error) {
@@ -181,6 +210,8 @@ impl Session {
             rows: spool.rows(),
             bytes: spool.bytes(),
             ticks_late: self.schedule.late(),
+            interval: self.interval,
+            files: spool.finished_files(),
         }
     }
 
@@ -209,9 +240,10 @@ impl Session {
             start_mono_ns: self.start.mono_ns,
             end_mono_ns: end.mono_ns,
             interval_ms: self.plan.interval.as_millis() as u64,
+            interval_changes: self.interval_changes.clone(),
             privileges: facts.privileges.clone(),
             sources,
-            ticks_planned: self.plan.ticks(),
+            ticks_planned: self.schedule.planned(),
             ticks_taken: self.ticks_taken,
             ticks_late: self.schedule.late(),
             events_lost,
@@ -242,12 +274,13 @@ mod tests {
     use std::path::Path;
     use std::rc::Rc;
 
+    use super::super::series::Rotation;
     use super::*;
     use crate::capture::{CaptureFile, Overwrite, Protocol, Row};
 
-    /// A clock that jumps to whatever is waited for.
+    /// A clock that jumps to whatever is waited for; the CPU is busy while a tick takes its time.
     #[derive(Clone, Default)]
-    struct FakeClock(Rc<Cell<i64>>);
+    struct FakeClock(Rc<Cell<i64>>, Rc<Cell<i64>>);
 
     impl Clock for FakeClock {
         fn now(&self) -> Moment {
@@ -256,6 +289,10 @@ mod tests {
 
         fn wait_until(&self, mono_ns: i64, _stop: &Stop) {
             self.0.set(self.0.get().max(mono_ns));
+        }
+
+        fn cpu_ns(&self) -> Option<i64> {
+            Some(self.1.get())
         }
     }
 
@@ -276,6 +313,7 @@ mod tests {
             }
             let cost_ms = cost_ms.ok_or_else(|| Error::Record("no answer".to_owned()))?;
             self.clock.0.set(self.clock.0.get() + cost_ms * 1_000_000);
+            self.clock.1.set(self.clock.1.get() + cost_ms * 1_000_000);
             assert!(rows.is_empty(), "a vector that came back must be empty");
             let row = Row::snapshot(7, Protocol::Tcp, ("127.0.0.1".parse().unwrap(), 80));
             rows.push(Row { tick: tick.number, ts_us: tick.moment.ts_us, ..row });
@@ -298,6 +336,21 @@ mod tests {
         costs_ms: &[Option<i64>],
         stop_after: Option<usize>,
     ) -> Result<Recording> {
+        let plan = Plan {
+            interval: Duration::from_millis(100),
+            duration: duration_ms.map(Duration::from_millis),
+            max_cpu_percent: None,
+        };
+        run_plan(path, plan, Rotation::default(), costs_ms, stop_after)
+    }
+
+    fn run_plan(
+        path: &Path,
+        plan: Plan,
+        rotation: Rotation,
+        costs_ms: &[Option<i64>],
+        stop_after: Option<usize>,
+    ) -> Result<Recording> {
         let clock = FakeClock::default();
         clock.0.set(5_000_000_000);
         let stop = Stop::default();
@@ -307,11 +360,85 @@ mod tests {
             asked: 0,
             stop_after: stop_after.map(|after| (after, stop.clone())),
         };
-        let plan =
-            Plan { interval: Duration::from_millis(100), duration: duration_ms.map(Duration::from_millis) };
-        let output = Output { path: path.to_path_buf(), overwrite: Overwrite::Never, key: None };
+        let output = Output { path: path.to_path_buf(), overwrite: Overwrite::Never, key: None, rotation };
         let facts = HostFacts { host_name: Some("web01".to_owned()), ..HostFacts::default() };
-        record(&plan, &output, &mut host, (&clock, &stop), &facts, &mut |_| ())
+        let mut files = Vec::new();
+        let mut progress = |progress: &Progress| files.extend(progress.files.iter().cloned());
+        let recording = record(&plan, &output, &mut host, (&clock, &stop), &facts, &mut progress)?;
+        files.extend(recording.files);
+        Ok(Recording { files, ..recording })
+    }
+
+    /// Ten minutes with a tick a second, cut every two minutes.
+    fn run_rotated(folder: &Path, rotation: Rotation) -> Recording {
+        let plan = Plan {
+            interval: Duration::from_secs(1),
+            duration: Some(Duration::from_mins(10)),
+            max_cpu_percent: None,
+        };
+        let rotation = Rotation { every: Some(Duration::from_mins(2)), ..rotation };
+        run_plan(&folder.join("web.parquet"), plan, rotation, &[], None).unwrap()
+    }
+
+    #[test]
+    fn every_file_of_several_is_whole_and_shares_one_tick_with_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let recording = run_rotated(folder.path(), Rotation::default());
+        assert_eq!((recording.metadata.ticks_taken, recording.metadata.rows), (601, 601));
+        assert_eq!(recording.files.len(), 6);
+        let mut before: Option<(Metadata, String)> = None;
+        for file in &recording.files {
+            let capture = CaptureFile::open(&file.path).unwrap();
+            let metadata = capture.metadata().clone();
+            assert!(metadata.recovered.is_none() && !metadata.is_degraded());
+            assert_eq!((metadata.ticks_taken, capture.rows()), (metadata.rows, metadata.rows));
+            let part = metadata.series.clone().unwrap();
+            if let Some((earlier, sha256)) = &before {
+                assert_eq!(
+                    (metadata.start_us, metadata.start_mono_ns),
+                    (earlier.end_us, earlier.end_mono_ns)
+                );
+                assert_eq!(part.part, earlier.series.as_ref().unwrap().part + 1);
+                assert_eq!(part.previous.unwrap().sha256, *sha256);
+            }
+            assert_eq!(capture.sha256().unwrap(), file.finished.sha256.unwrap());
+            before = Some((metadata, file.finished.sha256.unwrap().to_string()));
+        }
+        // 121 ticks each, and in the last one the tick with which the fifth ended.
+        let ticks: Vec<u64> = recording.files.iter().map(|file| file.finished.rows).collect();
+        assert_eq!(ticks, [121, 121, 121, 121, 121, 1]);
+    }
+
+    #[test]
+    fn files_that_are_too_many_are_removed_and_told() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("web.parquet"), "mine").unwrap();
+        let recording = run_rotated(folder.path(), Rotation { keep: Some(2), ..Rotation::default() });
+        let removed: usize = recording.files.iter().map(|file| file.pruned.removed.len()).sum();
+        assert_eq!(removed, 4);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3, "two captures and what was there");
+    }
+
+    #[test]
+    fn a_recording_that_needs_too_much_cpu_takes_ticks_less_often_and_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c.parquet");
+        let plan = Plan {
+            interval: Duration::from_secs(1),
+            duration: Some(Duration::from_mins(10)),
+            max_cpu_percent: Some(2.0),
+        };
+        let costs_ms = vec![Some(30); 1000];
+        let metadata = run_plan(&path, plan, Rotation::default(), &costs_ms, None).unwrap().metadata;
+        let [change] = metadata.interval_changes[..] else { panic!("{:?}", metadata.interval_changes) };
+        assert_eq!(
+            (change.interval_ms, metadata.interval_ms, metadata.longest_interval_ms()),
+            (2000, 1000, 2000)
+        );
+        assert!((change.cpu_percent - 3.0).abs() < 0.1, "{}", change.cpu_percent);
+        assert_eq!((metadata.ticks_planned, metadata.ticks_late), (Some(metadata.ticks_taken), 0));
+        assert!((300..320).contains(&metadata.ticks_taken), "{} ticks", metadata.ticks_taken);
+        assert_eq!(CaptureFile::open(&path).unwrap().metadata().interval_changes, [change]);
     }
 
     #[test]

@@ -9,20 +9,21 @@ use crate::analyze::metrics::{
     Bandwidth, Completeness, Distribution, Geography, Metrics, Overview, ProcessLoad, ProtocolEfficiency,
     Share, Tcp,
 };
-use crate::analyze::{Analysis, Config, Tables};
+use crate::analyze::{Analysis, Config, Suppressed, Tables};
 use crate::capture::{Metadata, SourceReport, SourceStatus};
 use crate::geo::SourceInfo;
+use crate::insight::{Insight, Step};
 
 /// A process name that tries to be markup, a formula, a terminal command and another name.
-pub(super) const HOSTILE_NAME: &str =
+pub(crate) const HOSTILE_NAME: &str =
     "=<script>alert('x')</script>\u{1b}]0;owned\u{7}`|\u{202e}gpj.exe![](http://e.example/?@all)";
 
 /// 2026-06-01 10:00:00 UTC.
-pub(super) const START_US: i64 = 1_780_308_000_000_000;
+pub(crate) const START_US: i64 = 1_780_308_000_000_000;
 const SECOND_US: i64 = 1_000_000;
 
 /// Compares with a reviewed file; `UPDATE=1` writes it anew, to be reviewed in the diff.
-pub(super) fn check_golden(path: &str, current: &str) {
+pub(crate) fn check_golden(path: &str, current: &str) {
     if std::env::var_os("UPDATE").is_some() {
         std::fs::create_dir_all(std::path::Path::new(path).parent().unwrap()).unwrap();
         std::fs::write(path, current).unwrap();
@@ -31,7 +32,7 @@ pub(super) fn check_golden(path: &str, current: &str) {
     assert!(reviewed == current, "{path} is stale: run the tests with UPDATE=1 and review what changed");
 }
 
-pub(super) fn identity() -> CaptureIdentity {
+pub(crate) fn identity() -> CaptureIdentity {
     CaptureIdentity {
         file_name: "web-01.parquet".to_owned(),
         bytes: 1_234_567,
@@ -40,16 +41,16 @@ pub(super) fn identity() -> CaptureIdentity {
 }
 
 /// Ten minutes of a host on which something beacons, with a hostile process name.
-pub(super) fn analysis() -> Analysis {
+pub(crate) fn analysis() -> Analysis {
     Analysis {
         metadata: metadata(),
         completeness: completeness(),
         tables: tables(&connections(), &time_bins(600)),
         metrics: metrics(),
         runs: vec![beacon_run(), scan_run(), ended("clusters", skipped()), ended("geo", failed())],
-        insights: Vec::new(),
-        suppressed: Vec::new(),
-        config: Config::default(),
+        insights: vec![insight()],
+        suppressed: vec![suppressed()],
+        config: Config::parse(ALLOW).unwrap(),
         geo_sources: vec![SourceInfo {
             name: "DBIP-Country-Lite".to_owned(),
             date: "2026-06-01".to_owned(),
@@ -59,8 +60,49 @@ pub(super) fn analysis() -> Analysis {
     }
 }
 
+/// Two entries, of which the first has suppressed a finding.
+const ALLOW: &str = r#"
+[[allow]]
+reason = "Our own scanner, ticket 7"
+process = "openvas*"
+
+[[allow]]
+reason = "Gone since May"
+address = "192.0.2.0/24"
+"#;
+
+fn suppressed() -> Suppressed {
+    let finding = scan_run().output.findings.remove(0);
+    Suppressed { rule: "Our own scanner, ticket 7 (process = openvas*)".to_owned(), finding }
+}
+
+/// What a hypothesis makes of the beacon.
+fn insight() -> Insight {
+    let finding = beacon_run().output.findings.remove(0);
+    let entities = finding.judgement.entities;
+    Insight {
+        id: "command-and-control-0123456789ab".to_owned(),
+        severity: Severity::Critical,
+        confidence: Confidence::new(0.81),
+        title: format!("{HOSTILE_NAME} may take orders from 203.0.113.7 port 443"),
+        summary: "A process keeps in touch with one address outside.".to_owned(),
+        attack: vec!["T1071.001"],
+        findings: vec![finding.id],
+        supports: vec![format!("It asks at intervals that a clock makes: {HOSTILE_NAME}.")],
+        against: vec!["Update checks ask at regular intervals by design.".to_owned()],
+        next_steps: vec![
+            Step::Ask("Where does the program come from?".to_owned()),
+            Step::Replay(START_US),
+            Step::Dump { filter: "remote:203.0.113.7".to_owned(), span_us: (START_US, START_US + SECOND_US) },
+            Step::OnHost { command: "sha256sum", arguments: entities.exe.iter().cloned().collect() },
+        ],
+        entities,
+        span_us: finding.evidence.span_us,
+    }
+}
+
 /// A capture in which nothing was seen.
-pub(super) fn empty() -> Analysis {
+pub(crate) fn empty() -> Analysis {
     Analysis {
         metadata: Metadata { start_us: START_US, end_us: START_US, ..Metadata::default() },
         completeness: Completeness::default(),
@@ -75,7 +117,7 @@ pub(super) fn empty() -> Analysis {
 }
 
 /// A capture with `count` of what charts are drawn from.
-pub(super) fn large(count: usize) -> Analysis {
+pub(crate) fn large(count: usize) -> Analysis {
     let mut analysis = analysis();
     let rows: Vec<u32> = (0..count as u32).collect();
     let durations: Vec<f64> = rows.iter().map(|i| f64::from(i * 7919 % 10_007).powi(2) / 1e4).collect();

@@ -3,14 +3,16 @@
 //! Whatever comes from the capture stands in code spans, where nothing is markup, or is
 //! escaped; see [`escape::markdown`].
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Write};
 
-use super::json::v1::{Detector, DetectorStatus, Finding, Report, Severity};
+use super::json::v1::{Detector, DetectorStatus, Finding, Insight, Report, Severity};
 use super::{escape, format};
 
 /// Findings and sentences that are shown; the rest is counted.
-const MOST_FINDINGS: usize = 6;
-const MOST_BLIND_SPOTS: usize = 6;
+const MOST_FINDINGS: usize = 4;
+const MOST_BLIND_SPOTS: usize = 5;
+const MOST_INSIGHTS: usize = 3;
 /// Longest text in a code span, in characters.
 const MOST_CHARS: usize = 160;
 
@@ -25,7 +27,9 @@ pub fn render(report: &Report) -> String {
 fn write_all(out: &mut String, report: &Report) -> fmt::Result {
     write_head(out, report)?;
     write_blind_spots(out, report)?;
+    write_insights(out, report)?;
     write_findings(out, report)?;
+    write_suppressed(out, report)?;
     write_detectors(out, &report.detectors)?;
     writeln!(out, "\nThe full report is `report.html`; for programs, `report.json`.")?;
     report.geolocation.iter().try_for_each(|source| {
@@ -60,8 +64,11 @@ fn at(moment_us: i64) -> String {
 
 fn write_blind_spots(out: &mut String, report: &Report) -> fmt::Result {
     let completeness = &report.capture.completeness;
-    let state =
-        if completeness.degraded { "The recording is degraded" } else { "The recording ran as planned" };
+    let state = match (completeness.degraded, completeness.ticks_taken) {
+        (true, _) => "The recording is degraded",
+        (false, 0) => "A list of connections, without snapshots",
+        (false, _) => "The recording ran as planned",
+    };
     let ticks =
         format!("{} ticks, {} late", format::count(completeness.ticks_taken), completeness.ticks_late);
     writeln!(out, "\n## What it could not show\n\n{state} ({ticks}).\n")?;
@@ -69,6 +76,44 @@ fn write_blind_spots(out: &mut String, report: &Report) -> fmt::Result {
         writeln!(out, "- {}", escape::markdown(&escape::shorten(sentence, 2 * MOST_CHARS)))?;
     }
     write_more(out, completeness.blind_spots.len(), MOST_BLIND_SPOTS)
+}
+
+/// What probably happened, with its strongest reason for and against.
+fn write_insights(out: &mut String, report: &Report) -> fmt::Result {
+    if report.insights.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n## What it may mean\n")?;
+    for (number, insight) in (1..).zip(&report.insights).take(MOST_INSIGHTS) {
+        write_insight(out, number, insight)?;
+    }
+    write_more(out, report.insights.len(), MOST_INSIGHTS)
+}
+
+fn write_insight(out: &mut String, number: u32, insight: &Insight) -> fmt::Result {
+    let severity = name_of(insight.severity);
+    let confidence = format::ratio_percent(insight.confidence);
+    let findings = format::plural(insight.findings.len() as u64, "finding");
+    writeln!(out, "{number}. **{severity}** ({confidence} sure, {findings}): {}", code(&insight.title))?;
+    let reasons = [("for", &insight.supports), ("against", &insight.against), ("next", &insight.next_steps)];
+    for (name, sentence) in reasons.into_iter().filter_map(|(name, all)| Some((name, all.first()?))) {
+        writeln!(out, "   - {name}: {}", escape::markdown(&escape::shorten(sentence, 2 * MOST_CHARS)))?;
+    }
+    Ok(())
+}
+
+fn write_suppressed(out: &mut String, report: &Report) -> fmt::Result {
+    let rules: BTreeSet<&str> = report.suppressed.iter().map(|suppressed| suppressed.rule.as_str()).collect();
+    if let Some(first) = rules.first() {
+        let findings = format::plural(report.suppressed.len() as u64, "finding");
+        let more = if rules.len() > 1 { format!(" and {} more", rules.len() - 1) } else { String::new() };
+        writeln!(out, "\nSuppressed by the allow-list: {findings}, by {}{more}.", code(first))?;
+    }
+    if let Some(first) = report.idle_allow_rules.first() {
+        let entries = report.idle_allow_rules.len();
+        writeln!(out, "\nEntries of the allow-list that fit nothing: {entries}, such as {}.", code(first))?;
+    }
+    Ok(())
 }
 
 fn write_findings(out: &mut String, report: &Report) -> fmt::Result {
@@ -154,6 +199,7 @@ mod tests {
         let mut report = Report::of(&fixture::analysis(), &fixture::identity());
         let finding = report.findings[0].clone();
         report.findings = vec![finding; 500];
+        report.insights = vec![report.insights[0].clone(); 50];
         report.capture.completeness.blind_spots = vec!["Something was not seen.".repeat(100); 40];
         let text = render(&report);
         assert!(text.lines().count() < 60, "{}", text.lines().count());

@@ -5,4 +5,5 @@
 //! was handed, and the names that come out hold nothing but printable ASCII.
 
 pub mod dns;
+pub mod packet;
 pub mod tls;

@@ -121,7 +121,7 @@ fn a_flipped_byte_in_the_journal_costs_one_tick_at_most_and_no_row_is_wrong() {
     for at in (0..length).step_by(5) {
         let capture = open_changed(&folder, "journal-0", |bytes| bytes[at] ^= 0x41).unwrap();
         let rows = rows_of(&capture);
-        assert_eq!(rows.len(), 3 * SOCKETS, "byte {at}");
+        assert!(rows.len() >= 3 * SOCKETS, "byte {at}: {} rows", rows.len());
         assert!(rows.iter().all(|row| all.contains(row)), "byte {at}: a row that was not recorded");
     }
 }

@@ -3,11 +3,15 @@
 
 mod analyze;
 mod bad_input;
+mod browser;
 mod capture_format;
 mod crash;
 mod evidence;
+mod expectations;
 mod fixture;
 mod geo;
+mod import;
+mod import_pcap;
 mod metrics;
 #[cfg(target_os = "linux")]
 mod packets;
@@ -16,3 +20,4 @@ mod record;
 mod report;
 mod runner;
 mod scene;
+mod zeek_oracle;

@@ -15,7 +15,7 @@ use arrow::array::{Array as _, AsArray as _, RecordBatch};
 use arrow::datatypes::{Int32Type, UInt16Type, UInt32Type, UInt64Type};
 use netrec::capture::schema::COLUMNS;
 use netrec::capture::{CaptureFile, Column, Overwrite, SourceStatus};
-use netrec::record::{HostFacts, Output, Plan, Stop, SystemClock, Wanted, open_host, record};
+use netrec::record::{HostFacts, Output, Plan, Rotation, Stop, SystemClock, Wanted, open_host, record};
 
 use crate::runner::netrec_in;
 
@@ -104,8 +104,13 @@ fn record_steps(path: &Path, steps: &mut [&mut dyn FnMut()]) {
 /// The same with sources that are used only on demand.
 pub(crate) fn record_wanted(path: &Path, wanted: Wanted, steps: &mut [&mut dyn FnMut()]) {
     let end = Stop::default();
-    let plan = Plan { interval: Duration::from_millis(100), duration: None };
-    let output = Output { path: path.to_path_buf(), overwrite: Overwrite::Never, key: None };
+    let plan = Plan { interval: Duration::from_millis(100), duration: None, max_cpu_percent: None };
+    let output = Output {
+        path: path.to_path_buf(),
+        overwrite: Overwrite::Never,
+        key: None,
+        rotation: Rotation::default(),
+    };
     let mut host = open_host(wanted).unwrap();
     let mut turns = steps.iter_mut();
     let mut after_tick = |_: &_| match turns.next() {

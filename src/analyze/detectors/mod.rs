@@ -5,10 +5,14 @@
 //! words stand in `netrec explain`, in the report and in the README.
 
 pub mod beacon;
+pub mod burst;
 pub mod exfiltration;
+pub mod indicator;
 pub mod isolation_forest;
 pub mod long_connection;
 pub mod port_scan;
+pub mod process;
+pub mod sigma;
 pub mod tcp_health;
 
 use polars::prelude::DataFrame;
@@ -18,8 +22,10 @@ use serde::de::DeserializeOwned;
 
 use super::config::Config;
 use super::finding::Finding;
+use super::knowledge::Knowledge;
 use super::sockets::Sockets;
 use super::tables::Tables;
+use crate::capture::Metadata;
 use crate::{Result, parallel};
 
 /// Every detector, in the order of the report. The list drives the run, the configuration
@@ -27,10 +33,14 @@ use crate::{Result, parallel};
 pub const DETECTORS: &[Entry] = &[
     Entry::of::<beacon::Beacon>(),
     Entry::of::<port_scan::PortScan>(),
+    Entry::of::<process::ProcessLook>(),
+    Entry::of::<burst::Burst>(),
     Entry::of::<exfiltration::Exfiltration>(),
     Entry::of::<long_connection::LongConnection>(),
     Entry::of::<tcp_health::TcpHealth>(),
     Entry::of::<isolation_forest::IsolationForest>(),
+    Entry::of::<indicator::Indicator>(),
+    Entry::of::<sigma::Sigma>(),
 ];
 
 /// The key in every detector's section that turns it off.
@@ -62,8 +72,19 @@ pub struct About {
 pub struct Context<'a> {
     /// The tables of the capture.
     pub tables: &'a Tables,
+    /// What the capture says about itself.
+    pub metadata: &'a Metadata,
+    /// What the investigator brought along: indicators and rules.
+    pub knowledge: &'a Knowledge,
     /// Seed for everything random.
     pub seed: u64,
+}
+
+impl<'a> Context<'a> {
+    /// What the detectors are given of a capture under a configuration.
+    pub fn of(tables: &'a Tables, metadata: &'a Metadata, config: &'a Config) -> Self {
+        Self { tables, metadata, knowledge: config.knowledge(), seed: config.analysis().seed }
+    }
 }
 
 /// How a run ended.
@@ -269,8 +290,8 @@ mod tests {
     #[test]
     fn an_empty_capture_gives_no_finding_and_no_failure() {
         let tables = Capture::new(0).tables();
-        let context = Context { tables: &tables, seed: 1 };
-        for run in run_all(&context, &Config::default()) {
+        let (metadata, config) = (Metadata::default(), Config::default());
+        for run in run_all(&Context::of(&tables, &metadata, &config), &config) {
             assert!(!matches!(run.status, Status::Failed(_)), "{}: {:?}", run.about.id, run.status);
             assert!(run.output.findings.is_empty());
         }
@@ -280,7 +301,7 @@ mod tests {
     fn a_detector_that_is_turned_off_says_so_and_the_others_run() {
         let config = Config::parse("[beacon]\nenabled = false\n").unwrap();
         let tables = Capture::new(60).tables();
-        let runs = run_all(&Context { tables: &tables, seed: 1 }, &config);
+        let runs = run_all(&Context::of(&tables, &Metadata::default(), &config), &config);
         let status = |id: &str| &runs.iter().find(|run| run.about.id == id).unwrap().status;
         assert!(matches!(status("beacon"), Status::Skipped(why) if why.contains("turned it off")));
         assert_eq!(*status("port-scan"), Status::Ran);

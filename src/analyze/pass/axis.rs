@@ -80,9 +80,10 @@ fn width(length_us: i64, interval_us: i64, most_bins: i64) -> i64 {
     }
 }
 
-/// The interval in µs: as asked for, or a second where the metadata cannot be meant.
+/// The longest interval in µs, of which shorter ones are parts; a second where the metadata
+/// cannot be meant.
 pub(super) fn interval_us(metadata: &Metadata) -> i64 {
-    match i64::try_from(metadata.interval_ms) {
+    match i64::try_from(metadata.longest_interval_ms()) {
         Ok(ms) if (1..=DAY_US / 1000).contains(&ms) => ms * 1000,
         _ => SECOND_US,
     }

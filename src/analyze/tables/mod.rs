@@ -111,7 +111,7 @@ impl Tables {
             span_us: recorded.span_us,
             bin_width_us: recorded.bin_width_us,
             ticks: recorded.ticks,
-            interval_s: metadata.interval_ms as f64 / 1000.0,
+            interval_s: metadata.longest_interval_ms() as f64 / 1000.0,
         })
     }
 

@@ -1,30 +1,21 @@
 //! A row group's bytes as they stand in a Parquet file.
 
-use std::sync::Arc;
+use std::sync::OnceLock;
 
-use arrow::array::{ArrayRef, StringArray};
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::{ArrowColumnWriter, compute_leaves};
-use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::Result;
 use parquet::file::metadata::{ColumnChunkMetaData, FileMetaData, RowGroupMetaData};
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::properties::WriterProperties;
 
 use super::RowGroup;
+use super::chunk::Chunks;
 use crate::capture::schema::{COLUMNS, arrow_schema};
-
-/// zstd level; higher ones cost much time for little.
-const ZSTD_LEVEL: i32 = 3;
-
-/// Where a row group would begin in a file of its own: after Parquet's magic.
-const OWN_START: i64 = 4;
 
 /// A row group that is ready to be put into a file, at any place.
 pub(in crate::capture) struct Encoded {
     /// The column chunks, one after the other.
     pub(in crate::capture) bytes: Vec<u8>,
-    /// The schema, as the footer of the file has to state it.
-    pub(in crate::capture) file: FileMetaData,
+    /// What a footer says of it if it begins at the first byte.
     description: RowGroupMetaData,
 }
 
@@ -35,34 +26,49 @@ impl RowGroup {
     pub(in crate::capture) fn encode(&mut self) -> Result<Encoded> {
         let mut group = std::mem::take(self);
         group.sort();
-        let texts: ArrayRef = Arc::new(StringArray::from_iter_values(&group.texts.list));
-        let schema = arrow_schema();
-        let writer = ArrowWriter::try_new(Vec::new(), Arc::clone(&schema), Some(properties()?))?;
-        let (mut file, factory) = writer.into_serialized_writer()?;
-        let mut row_group = file.next_row_group()?;
-        let columns = factory.create_column_writers(0)?;
-        for ((info, field), mut column) in COLUMNS.iter().zip(schema.fields()).zip(columns) {
-            let array = group.column(info.column, &texts)?;
-            write_column(&mut column, field, &array)?;
-            column.close()?.append_to_row_group(&mut row_group)?;
-        }
-        let description = row_group.close()?.as_ref().clone();
-        file.flush()?;
-        let mut bytes = std::mem::take(file.inner_mut());
-        bytes.drain(..OWN_START as usize);
-        let file = file.finish()?.file_metadata().clone();
-        Ok(Encoded { bytes, file, description })
+        let schema = schema()?.schema_descr_ptr();
+        let mut chunks = Chunks::new()?;
+        let columns: Vec<ColumnChunkMetaData> = COLUMNS
+            .iter()
+            .zip(schema.columns())
+            .map(|(info, description)| chunks.push(info, description.clone(), &group.coded(info.column)))
+            .collect::<Result<_>>()?;
+        let total_bytes = columns.iter().map(ColumnChunkMetaData::uncompressed_size).sum();
+        let description = RowGroupMetaData::builder(schema)
+            .set_num_rows(group.len() as i64)
+            .set_total_byte_size(total_bytes)
+            .set_column_metadata(columns)
+            .build()?;
+        // The place of the rows is kept for the next ones: pages fresh from the system cost more
+        // than the rows.
+        group.rows.clear();
+        self.rows = group.rows;
+        Ok(Encoded { bytes: chunks.into_bytes()?, description })
     }
 
     /// Sorts by `conn_id`, then `ts`; a socket's rows of one moment keep the order in which they came.
     fn sort(&mut self) {
-        let mut order: Vec<u32> = (0..self.rows.len() as u32).collect();
-        order.sort_unstable_by_key(|index| {
-            let row = &self.rows[*index as usize];
-            (row.conn_id, row.ts_us, *index)
-        });
-        rearrange(&mut self.rows, order);
+        // The keys lie together, because looking each of them up in its row would take longer
+        // than all the comparing.
+        let mut keys: Vec<(u64, i64, u32)> =
+            (0..).zip(&self.rows).map(|(index, row)| (row.conn_id, row.ts_us, index)).collect();
+        keys.sort_unstable();
+        rearrange(&mut self.rows, keys.into_iter().map(|(_, _, index)| index).collect());
     }
+}
+
+/// The schema, as the footer of a capture has to state it.
+pub(in crate::capture) fn schema() -> Result<&'static FileMetaData> {
+    static SCHEMA: OnceLock<FileMetaData> = OnceLock::new();
+    if let Some(schema) = SCHEMA.get() {
+        return Ok(schema);
+    }
+    // The library says it best, so an empty file is made of it once.
+    let properties = WriterProperties::builder()
+        .set_created_by(concat!("netrec ", env!("CARGO_PKG_VERSION")).to_owned())
+        .build();
+    let empty = ArrowWriter::try_new(Vec::new(), arrow_schema(), Some(properties))?.finish()?;
+    Ok(SCHEMA.get_or_init(|| empty.file_metadata().clone()))
 }
 
 /// Puts at each place what `order` says, cycle by cycle: a second copy of the rows would be
@@ -90,8 +96,7 @@ fn rearrange<T: Copy>(items: &mut [T], mut order: Vec<u32>) {
 impl Encoded {
     /// The description of the row group for a footer, if its bytes begin at `start`.
     pub(in crate::capture) fn placed_at(&self, start: u64, ordinal: usize) -> Result<RowGroupMetaData> {
-        let shift = start as i64 - OWN_START;
-        let columns = self.description.columns().iter().map(|column| shifted(column, shift));
+        let columns = self.description.columns().iter().map(|column| shifted(column, start as i64));
         self.description
             .clone()
             .into_builder()
@@ -102,17 +107,6 @@ impl Encoded {
     }
 }
 
-fn write_column(
-    column: &mut ArrowColumnWriter,
-    field: &arrow::datatypes::Field,
-    array: &ArrayRef,
-) -> Result<()> {
-    for leaf in compute_leaves(field, array)? {
-        column.write(&leaf)?;
-    }
-    Ok(())
-}
-
 fn shifted(column: &ColumnChunkMetaData, shift: i64) -> Result<ColumnChunkMetaData> {
     column
         .clone()
@@ -120,16 +114,6 @@ fn shifted(column: &ColumnChunkMetaData, shift: i64) -> Result<ColumnChunkMetaDa
         .set_data_page_offset(column.data_page_offset() + shift)
         .set_dictionary_page_offset(column.dictionary_page_offset().map(|offset| offset + shift))
         .build()
-}
-
-fn properties() -> Result<WriterProperties> {
-    Ok(WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
-        .set_statistics_enabled(EnabledStatistics::Chunk)
-        // What lies between row groups and footer would belong to neither.
-        .set_offset_index_disabled(true)
-        .set_created_by(concat!("netrec ", env!("CARGO_PKG_VERSION")).to_owned())
-        .build())
 }
 
 #[cfg(test)]

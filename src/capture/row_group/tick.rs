@@ -1,65 +1,99 @@
 //! The rows of one tick, on their way into the journal and back.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::delta::{self, Places};
 use super::{PackedRow, RowGroup};
 use crate::capture::row::Owner;
 
-/// The rows of one tick with the strings and owners that they need, so that they can be read
-/// without any other tick.
+/// The journals of a recording never hold more rows than two row groups; what claims to is not
+/// its work, and a few bytes could claim any number.
+const MOST_ROWS: usize = 512 * 1024;
+
+/// How often a base is written.
+const BASE_COPIES: usize = 2;
+
+/// The rows of one tick: whole, or as differences from those of an earlier one, its base. They
+/// need no other tick than that, so that damage to one costs no third.
+///
+/// Keys of texts and owners are places in the lists of the base followed by those of the tick.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(in crate::capture) struct TickRows {
+    /// Number of the tick in its row group.
+    number: u32,
+    /// Number of the base; none for one that stands alone, and may be a base.
+    base: Option<u32>,
     texts: Vec<String>,
     owners: Vec<Owner>,
-    rows: Vec<PackedRow>,
+    count: u32,
+    /// By [`delta::encode`].
+    rows: Vec<u8>,
 }
 
-/// Gives keys of a tick for keys of the row group, in the order in which they are asked for.
-struct Renumbered {
-    keys: Vec<Option<u32>>,
-    used: Vec<usize>,
+impl TickRows {
+    /// Whether other ticks may need it.
+    pub(in crate::capture) fn is_base(&self) -> bool {
+        self.base.is_none()
+    }
+
+    fn bytes(&self) -> usize {
+        let owners: usize =
+            self.owners.iter().filter_map(|owner| owner.cmdline.as_ref()).map(String::len).sum();
+        self.rows.len() + self.texts.iter().map(String::len).sum::<usize>() + owners
+    }
 }
 
-impl Renumbered {
-    fn new(known: usize) -> Self {
-        Self { keys: vec![None; known], used: Vec::new() }
-    }
-
-    fn key(&mut self, key: usize) -> u32 {
-        if let Some(new) = self.keys[key] {
-            return new;
-        }
-        let new = self.used.len() as u32;
-        self.used.push(key);
-        self.keys[key] = Some(new);
-        new
-    }
+/// The tick that later ones are told by.
+pub(super) struct Base {
+    number: u32,
+    rows: Range<usize>,
+    places: Places,
+    texts: usize,
+    owners: usize,
+    bytes: usize,
+    /// What the ticks since have taken.
+    spent_bytes: usize,
 }
 
 impl RowGroup {
     /// What has been pushed since the last call: the rows of the tick that has just ended.
     pub(in crate::capture) fn end_tick(&mut self) -> TickRows {
-        let mut texts = Renumbered::new(self.texts.list.len());
-        let mut owners = Renumbered::new(self.owners.len());
-        let mut text = |key: i32| texts.key(key as usize) as i32;
-        let rows = self.rows[self.tick_start..]
-            .iter()
-            .map(|row| PackedRow {
-                local_addr: text(row.local_addr),
-                remote_addr: row.remote_addr.map(&mut text),
-                remote_name: row.remote_name.map(&mut text),
-                owner: row.owner.map(|owner| owners.key(owner as usize)),
-                ..*row
-            })
-            .collect();
+        // Once the differences have cost as much as the base did, a new one is no dearer.
+        let base = self.base.take().filter(|base| base.spent_bytes < BASE_COPIES * base.bytes);
+        let tick = self.tick(base.as_ref());
+        self.base = Some(match base {
+            Some(base) => Base { spent_bytes: base.spent_bytes + tick.bytes(), ..base },
+            None => Base {
+                number: tick.number,
+                rows: self.tick_start..self.rows.len(),
+                places: delta::places(&self.rows[self.tick_start..]),
+                texts: self.texts.list.len(),
+                owners: self.owners.len(),
+                bytes: tick.bytes(),
+                spent_bytes: 0,
+            },
+        });
         self.tick_start = self.rows.len();
+        self.ticks += 1;
+        tick
+    }
+
+    fn tick(&self, base: Option<&Base>) -> TickRows {
+        let (none, no_places) = (0..0, Places::default());
+        let (rows, places) = base.map_or((&none, &no_places), |base| (&base.rows, &base.places));
+        let (texts, owners) = base.map_or((0, 0), |base| (base.texts, base.owners));
+        let new = &self.rows[self.tick_start..];
         TickRows {
-            texts: texts.used.iter().map(|key| self.texts.list[*key].to_string()).collect(),
-            owners: owners.used.iter().map(|key| self.owners[*key].as_ref().clone()).collect(),
-            rows,
+            number: self.ticks,
+            base: base.map(|base| base.number),
+            texts: self.texts.list[texts..].iter().map(ToString::to_string).collect(),
+            owners: self.owners[owners..].iter().map(|owner| owner.as_ref().clone()).collect(),
+            count: new.len() as u32,
+            rows: delta::encode(new, &self.rows[rows.clone()], places, self.owners.len()),
         }
     }
 }
@@ -69,26 +103,58 @@ impl RowGroup {
 pub(in crate::capture) struct Absorbed {
     /// The rows.
     pub(in crate::capture) group: RowGroup,
-    /// Each tick has its own copy of an owner; one is enough.
+    /// Each journal has its own copy of an owner; one is enough.
     owners: HashMap<Owner, Arc<Owner>>,
+    base: Option<Read>,
+}
+
+/// A base that was read, with the keys that its texts and owners have here.
+struct Read {
+    number: u32,
+    rows: Vec<PackedRow>,
+    texts: Vec<i32>,
+    owners: Vec<u32>,
 }
 
 impl Absorbed {
-    /// Adds the rows of a tick. A row whose keys lead nowhere was not written by netrec, and is
-    /// left out; the number of those is returned.
+    /// Adds the rows of a tick, and returns how many could not be: a row whose keys lead nowhere
+    /// was not written by netrec, and differences say nothing without their base. A base is in
+    /// the journal twice, and is taken once.
     pub(in crate::capture) fn add(&mut self, tick: TickRows) -> usize {
-        let texts: Vec<i32> = tick.texts.iter().map(|text| self.group.texts.key(text)).collect();
-        let owners: Vec<u32> = tick.owners.into_iter().map(|owner| self.owner_key(owner)).collect();
+        let count = tick.count as usize;
+        let (mut texts, mut owners, base) = match (&self.base, tick.base) {
+            (Some(base), None) if base.number == tick.number => return 0,
+            (Some(base), Some(wanted)) if base.number == wanted => {
+                (base.texts.clone(), base.owners.clone(), base.rows.as_slice())
+            }
+            (_, Some(_)) => return count,
+            (_, None) => (Vec::new(), Vec::new(), [].as_slice()),
+        };
+        if self.group.rows.len().saturating_add(count) > MOST_ROWS {
+            return count;
+        }
+        let known = owners.len() + tick.owners.len();
+        let Some(rows) = delta::decode(&tick.rows, count, base, known) else { return count };
+        texts.extend(tick.texts.iter().map(|text| self.group.texts.key(text)));
+        owners
+            .extend(tick.owners.into_iter().map(|owner| owner_key(&mut self.group, &mut self.owners, owner)));
         let before = self.group.rows.len();
-        let rows = tick.rows.iter().filter_map(|row| translated(row, &texts, &owners));
-        self.group.rows.extend(rows);
-        tick.rows.len() - (self.group.rows.len() - before)
+        self.group.rows.extend(rows.iter().filter_map(|row| translated(row, &texts, &owners)));
+        if tick.base.is_none() {
+            self.base = Some(Read { number: tick.number, rows, texts, owners });
+        }
+        count - (self.group.rows.len() - before)
     }
 
-    fn owner_key(&mut self, owner: Owner) -> u32 {
-        let owner = self.owners.entry(owner).or_insert_with_key(|owner| Arc::new(owner.clone()));
-        self.group.owner_key(owner)
+    /// Ends a journal: the next one has bases of its own.
+    pub(in crate::capture) fn end_journal(&mut self) {
+        self.base = None;
     }
+}
+
+fn owner_key(group: &mut RowGroup, owners: &mut HashMap<Owner, Arc<Owner>>, owner: Owner) -> u32 {
+    let owner = owners.entry(owner).or_insert_with_key(|owner| Arc::new(owner.clone()));
+    group.owner_key(owner)
 }
 
 fn translated(row: &PackedRow, texts: &[i32], owners: &[u32]) -> Option<PackedRow> {
@@ -137,45 +203,84 @@ mod tests {
     }
 
     #[test]
-    fn a_tick_holds_its_own_rows_and_names_only() {
+    fn a_tick_holds_what_its_base_does_not() {
         let mut group = RowGroup::default();
         group.push(&row(1, 1));
-        group.end_tick();
+        assert!(group.end_tick().is_base());
         group.push(&row(2, 2));
         let tick = group.end_tick();
-        assert_eq!((tick.rows.len(), tick.owners.len()), (1, 1));
-        assert_eq!(tick.texts, ["10.0.0.1", "192.0.2.2", "host-2"]);
-        assert_eq!(group.end_tick(), TickRows::default());
+        assert_eq!((tick.base, tick.count, tick.owners.len()), (Some(0), 1, 1));
+        assert_eq!(tick.texts, ["192.0.2.2", "host-2"]);
+        assert_eq!(group.end_tick().count, 0);
     }
 
     #[test]
-    fn equal_owners_of_different_ticks_are_kept_once() {
+    fn a_base_is_renewed_when_the_differences_have_cost_as_much() {
+        let mut group = RowGroup::default();
+        let mut bases = 0;
+        for tick in 0..25 {
+            // Every tick has sockets that no tick before had.
+            (0..10).for_each(|n| group.push(&row(tick * 10 + n, 1)));
+            bases += usize::from(group.end_tick().is_base());
+        }
+        assert!((2..12).contains(&bases), "{bases} bases");
+    }
+
+    #[test]
+    fn differences_without_their_base_give_no_rows_and_a_second_copy_none_twice() {
+        let mut group = RowGroup::default();
+        let ticks: Vec<Vec<u8>> = (0..3)
+            .map(|_| {
+                group.push(&row(1, 1));
+                postcard::to_stdvec(&group.end_tick()).unwrap()
+            })
+            .collect();
+        let rows_of = |order: &[usize]| {
+            let mut absorbed = Absorbed::default();
+            let add = |at: &usize| absorbed.add(postcard::from_bytes(&ticks[*at]).unwrap());
+            let missing: usize = order.iter().map(add).sum();
+            (absorbed.group.len(), missing)
+        };
+        assert_eq!(rows_of(&[1, 2]), (0, 2));
+        assert_eq!(rows_of(&[0, 0, 1, 2]), (3, 0));
+        assert_eq!(rows_of(&[0, 2]), (2, 0), "no tick but the base is needed");
+    }
+
+    #[test]
+    fn equal_owners_of_different_journals_are_kept_once() {
         let mut absorbed = Absorbed::default();
         for _ in 0..5 {
             let mut group = RowGroup::default();
             group.push(&row(1, 77));
             absorbed.add(group.end_tick());
+            absorbed.end_journal();
         }
         assert_eq!((absorbed.group.len(), absorbed.group.owners.len()), (5, 1));
     }
 
     #[test]
     fn a_row_whose_keys_lead_nowhere_is_left_out() {
-        let mut group = RowGroup::default();
-        group.push(&row(1, 1));
-        group.push(&row(2, 2));
         for break_it in [
             (|row| row.local_addr = -1) as fn(&mut PackedRow),
             |row| row.remote_addr = Some(99),
             |row| row.remote_name = Some(i32::MAX),
             |row| row.owner = Some(2),
         ] {
-            group.tick_start = 0;
-            let mut tick = group.end_tick();
-            break_it(&mut tick.rows[0]);
+            let mut group = RowGroup::default();
+            group.push(&row(1, 1));
+            group.push(&row(2, 2));
+            break_it(&mut group.rows[0]);
             let mut absorbed = Absorbed::default();
-            assert_eq!(absorbed.add(tick), 1);
+            assert_eq!(absorbed.add(group.end_tick()), 1);
             assert_eq!(absorbed.group.len(), 1);
         }
+    }
+
+    #[test]
+    fn a_tick_that_claims_more_rows_than_a_recording_has_is_refused() {
+        let mut group = RowGroup::default();
+        group.push(&row(1, 1));
+        let tick = TickRows { count: u32::MAX, ..group.end_tick() };
+        assert_eq!(Absorbed::default().add(tick), u32::MAX as usize);
     }
 }

@@ -1,6 +1,8 @@
 //! From the internal types to the published ones.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::iter;
 
 use serde_json::Value;
 
@@ -31,7 +33,11 @@ impl Report {
             capture: Capture::of(analysis, identity),
             summary: Summary::of(analysis, &findings),
             findings,
-            insights: analysis.insights.iter().map(Insight::from).collect(),
+            insights: analysis
+                .insights
+                .iter()
+                .map(|insight| Insight::of(insight, &identity.file_name))
+                .collect(),
             suppressed: analysis
                 .suppressed
                 .iter()
@@ -40,6 +46,7 @@ impl Report {
                     finding: Finding::of(&suppressed.finding, &identity.file_name),
                 })
                 .collect(),
+            idle_allow_rules: analysis.idle_rules(),
             detectors: analysis.runs.iter().map(Detector::from).collect(),
             metrics: Metrics::from(&analysis.metrics),
             charts: CHARTS.iter().map(Chart::from).collect(),
@@ -180,8 +187,8 @@ impl Finding {
     }
 }
 
-impl From<&insight::Insight> for Insight {
-    fn from(insight: &insight::Insight) -> Self {
+impl Insight {
+    fn of(insight: &insight::Insight, capture_file: &str) -> Self {
         Self {
             id: insight.id.clone(),
             severity: insight.severity.into(),
@@ -193,7 +200,7 @@ impl From<&insight::Insight> for Insight {
             findings: insight.findings.clone(),
             supports: insight.supports.clone(),
             against: insight.against.clone(),
-            next_steps: insight.next_steps.clone(),
+            next_steps: insight.next_steps.iter().map(|step| step_in_words(step, capture_file)).collect(),
             first_seen: insight.span_us.0.into(),
             last_seen: insight.span_us.1.into(),
         }
@@ -220,16 +227,40 @@ impl From<&finding::Entities> for Entities {
     }
 }
 
+/// A step as a sentence, or as a command that can be copied.
+fn step_in_words(step: &insight::Step, capture_file: &str) -> String {
+    let file = escape::shell_word(capture_file);
+    match step {
+        insight::Step::Ask(sentence) => sentence.clone(),
+        insight::Step::Replay(moment_us) => replay(&file, *moment_us),
+        insight::Step::Dump { filter, span_us: (from, to) } => {
+            let filter = escape::shell_word(filter);
+            let between = format::iso_utc(*from).zip(format::iso_utc(*to));
+            let between = between.map(|(from, to)| format!(" --between {from} {to}")).unwrap_or_default();
+            format!("netrec dump {file}{between} --filter {filter}")
+        }
+        insight::Step::OnHost { command, arguments } => {
+            let arguments = arguments.iter().map(|argument| escape::shell_word(argument));
+            iter::once(Cow::Borrowed(*command)).chain(arguments).collect::<Vec<_>>().join(" ")
+        }
+    }
+}
+
+/// The command that shows a moment. One outside of the calendar cannot be asked for; the
+/// capture's start can.
+fn replay(file: &str, moment_us: i64) -> String {
+    let at = format::iso_utc(moment_us).map(|at| format!(" --at {at}")).unwrap_or_default();
+    format!("netrec replay {file}{at}")
+}
+
 impl Evidence {
     fn of(evidence: &finding::Evidence, capture_file: &str) -> Self {
         let file = escape::shell_word(capture_file);
-        // A moment outside of the calendar cannot be asked for; the capture's start can.
-        let at = format::iso_utc(evidence.span_us.0).map(|at| format!(" --at {at}")).unwrap_or_default();
         Self {
             measurements: evidence.measurements.iter().map(Measurement::from).collect(),
             connections: evidence.connections.iter().map(ToString::to_string).collect(),
             connections_total: evidence.connections_total,
-            command: format!("netrec replay {file}{at}"),
+            command: replay(&file, evidence.span_us.0),
         }
     }
 }

@@ -30,6 +30,8 @@ pub struct Report {
     pub insights: Vec<Insight>,
     /// Findings that an allow-list took out of `findings`.
     pub suppressed: Vec<Suppressed>,
+    /// Entries of the allow-lists that no finding fits, as their authors wrote them.
+    pub idle_allow_rules: Vec<String>,
     /// Every detector, whether it ran or not.
     pub detectors: Vec<Detector>,
     /// The numbers of every section.

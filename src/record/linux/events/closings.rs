@@ -84,6 +84,11 @@ impl Closings {
         if result == 0 { u64::from(info[MEMINFO_DROPS]) } else { 0 }
     }
 
+    /// The descriptor that can be polled.
+    pub(super) fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+
     /// Fills the buffers with what is there and gives the length of each message.
     fn receive(&mut self) -> Vec<u32> {
         let mut parts: Vec<libc::iovec> = self

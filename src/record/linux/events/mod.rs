@@ -38,9 +38,13 @@ use kernel_event::{Decoder, KernelEvent, What};
 use programs::Programs;
 use ring::Ring;
 
-/// Time between two looks at rings and closings: short enough that a process that has just
-/// connected mostly still lives, long enough to cost nothing.
+/// Least time between two looks at rings and closings: short enough that a process that has just
+/// connected mostly still lives, long enough to cost nothing in a storm.
 const DRAIN_EVERY: Duration = Duration::from_millis(40);
+
+/// Most time between two looks, in ms. A socket that closes is told at once; what only opens may
+/// wait, because its process lives on.
+const WAIT_MS: libc::c_int = 250;
 
 /// How often processes that ended a while ago are forgotten, in ns.
 const FORGET_EVERY_NS: u64 = 1_000_000_000;
@@ -62,6 +66,8 @@ pub(super) struct Events {
 }
 
 struct Shared {
+    /// Taken before `story` by whoever needs both.
+    sources: Mutex<Sources>,
     story: Mutex<Story>,
     ending: AtomicBool,
 }
@@ -142,18 +148,16 @@ impl Events {
         };
         let programs = Programs::new(reader, catcher.as_ref().map(|(execs, _)| Arc::clone(execs)));
         let story = Story { joiner: Joiner::default(), programs, lost_records: 0, lost_closings: 0 };
-        let shared = Arc::new(Shared { story: Mutex::new(story), ending: AtomicBool::new(false) });
         let (changes, incoming) = channel();
-        let listener = Listener {
-            rings,
-            decoder,
-            closings,
-            incoming,
-            held: Vec::new(),
-            forget_at_ns: 0,
-            shared: Arc::clone(&shared),
-        };
-        let listener = std::thread::Builder::new().name("events".to_owned()).spawn(|| listener.run()).ok();
+        let sources = Sources { rings, decoder, closings, incoming, held: Vec::new(), forget_at_ns: 0 };
+        let shared = Arc::new(Shared {
+            sources: Mutex::new(sources),
+            story: Mutex::new(story),
+            ending: AtomicBool::new(false),
+        });
+        let listening = Arc::clone(&shared);
+        let listener =
+            std::thread::Builder::new().name("events".to_owned()).spawn(move || listening.run()).ok();
         Self { shared, listener, catcher, reports: [perf_report, closings_report, execs_report], changes }
     }
 
@@ -168,6 +172,7 @@ impl Events {
     /// Tells the events which sockets a snapshot saw, and fills in owners that only the events
     /// know; then gives out what has happened since the last call.
     pub(super) fn take(&self, rows: &mut [Row], now: Moment) -> Vec<Told> {
+        self.shared.drain(HOLD_BACK_NS);
         let mut story = self.shared.story();
         for row in rows {
             let Some(remote) = row.remote else {
@@ -236,6 +241,26 @@ impl Drop for Events {
 }
 
 impl Shared {
+    /// The thread that looks at the sources between ticks.
+    fn run(&self) {
+        while !self.ending.load(Ordering::Relaxed) {
+            std::thread::sleep(DRAIN_EVERY);
+            let mut entries = self.sources().entries();
+            // SAFETY: the entries are valid, and as many as stated.
+            unsafe { libc::poll(entries.as_mut_ptr(), entries.len() as libc::nfds_t, WAIT_MS) };
+            self.drain(HOLD_BACK_NS);
+        }
+        self.drain(0);
+    }
+
+    fn drain(&self, hold_back_ns: u64) {
+        self.sources().drain(&self.story, hold_back_ns);
+    }
+
+    fn sources(&self) -> MutexGuard<'_, Sources> {
+        self.sources.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn story(&self) -> MutexGuard<'_, Story> {
         self.story.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -255,8 +280,8 @@ impl Story {
     }
 }
 
-/// The thread that drains the sources.
-struct Listener {
+/// What the kernel tells by, and what was told of it too late to be in order.
+struct Sources {
     rings: Vec<Ring>,
     decoder: Option<Decoder>,
     /// Network namespace, its closing sockets, and how many of them the kernel dropped.
@@ -264,19 +289,18 @@ struct Listener {
     incoming: Receiver<Change>,
     held: Vec<KernelEvent>,
     forget_at_ns: u64,
-    shared: Arc<Shared>,
 }
 
-impl Listener {
-    fn run(mut self) {
-        while !self.shared.ending.load(Ordering::Relaxed) {
-            std::thread::sleep(DRAIN_EVERY);
-            self.drain(HOLD_BACK_NS);
-        }
-        self.drain(0);
+impl Sources {
+    /// What to wait for: on a quiet host, 25 looks a second in vain would cost more than a
+    /// thousand sockets.
+    fn entries(&self) -> Vec<libc::pollfd> {
+        let rings = self.rings.iter().map(Ring::as_raw_fd);
+        let closings = self.closings.iter().map(|(_, closings, _)| closings.as_raw_fd());
+        rings.chain(closings).map(|fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 }).collect()
     }
 
-    fn drain(&mut self, hold_back_ns: u64) {
+    fn drain(&mut self, story: &Mutex<Story>, hold_back_ns: u64) {
         for change in self.incoming.try_iter() {
             match change {
                 Change::Entered(netns, closings) => self.closings.push((netns, closings, 0)),
@@ -297,7 +321,7 @@ impl Listener {
         let ready = events.partition_point(|event| event.time_ns + hold_back_ns <= now_ns);
         self.held = events.split_off(ready);
 
-        let mut story = self.shared.story();
+        let mut story = story.lock().unwrap_or_else(PoisonError::into_inner);
         for event in &events {
             if let What::Lost(count) = event.what {
                 story.lost_records += count;

@@ -1,7 +1,7 @@
 //! The perf ring: records that the kernel writes into memory shared with this process.
 
 use std::io;
-use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd as _, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use perf_event_open_sys::{bindings as perf, ioctls};
@@ -9,13 +9,16 @@ use perf_event_open_sys::{bindings as perf, ioctls};
 /// Bytes of the ring of one CPU; halved until the system allows it.
 const RING_BYTES: usize = 4 << 20;
 
+/// How full a ring is when it wakes its reader.
+const WAKEUP_BYTES: u32 = 32 << 10;
+
 /// The smallest ring that is worth having.
 const SMALLEST_RING_BYTES: usize = 64 << 10;
 
 /// One CPU's records of several tracepoints and of the processes' lives.
 pub(super) struct Ring {
     /// The first owns the ring, the others write into it. Closing them ends the events.
-    _events: Vec<OwnedFd>,
+    events: Vec<OwnedFd>,
     map: Mapping,
     /// A record that wraps around the end of the ring is put together here.
     scratch: Vec<u8>,
@@ -46,7 +49,12 @@ impl Ring {
             // SAFETY: both are descriptors of perf events that are open.
             check(unsafe { ioctls::SET_OUTPUT(other.as_raw_fd(), first.as_raw_fd()) })?;
         }
-        Ok(Self { _events: events, map, scratch: Vec::new() })
+        Ok(Self { events, map, scratch: Vec::new() })
+    }
+
+    /// The descriptor that can be polled; the first event's, which owns the ring.
+    pub(super) fn as_raw_fd(&self) -> RawFd {
+        self.events.first().map_or(-1, AsRawFd::as_raw_fd)
     }
 
     /// Hands every record that is there to `each`: type, `misc` bits and body.
@@ -85,8 +93,9 @@ fn attributes(tracepoint: u16) -> perf::perf_event_attr {
         ..perf::perf_event_attr::default()
     };
     attributes.__bindgen_anon_1.sample_period = 1;
-    // Nobody waits for the ring: it is looked at by the clock.
-    attributes.__bindgen_anon_2.wakeup_watermark = RING_BYTES as u32;
+    // The ring is looked at by the clock, and earlier only when a good part of it is full: to
+    // wake someone for each record would slow down whoever the record is about.
+    attributes.__bindgen_anon_2.wakeup_watermark = WAKEUP_BYTES;
     attributes.set_watermark(1);
     attributes.set_use_clockid(1);
     attributes.set_sample_id_all(1);

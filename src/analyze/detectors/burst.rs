@@ -1,0 +1,215 @@
+//! `burst`: many connections or bytes at once, for this process or destination.
+
+mod episodes;
+mod series;
+#[cfg(test)]
+mod tests;
+
+use polars::prelude::{DataFrame, df};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use self::episodes::Episode;
+use self::series::{Metric, Subject};
+use super::{About, Context, Detector, Outcome, Output};
+use crate::Result;
+use crate::analyze::finding::{Confidence, Evidence, Finding, Judgement, Measurement, Severity};
+use crate::analyze::sockets::{Socket, Sockets};
+use crate::analyze::words;
+
+/// Windows that a recording must have for a normal rate to be known.
+const LEAST_WINDOWS: f64 = 12.0;
+
+/// From this many times the floor on, a burst of connections to one place is very much.
+const VERY_MUCH: f64 = 10.0;
+
+/// Many connections or bytes at once.
+#[derive(Debug)]
+pub struct Burst;
+
+/// Thresholds of `burst`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Thresholds {
+    /// Length of the sliding window, in seconds; a twelfth of the recording if that is less.
+    pub window_s: f64,
+    /// Fewest connections opened within a window.
+    pub min_connections: u32,
+    /// Fewest bytes, sent and received, within a window.
+    pub min_bytes: u64,
+    /// Smallest robust z: how many robust standard deviations a window lies above the median one.
+    pub min_z: f64,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self { window_s: 10.0, min_connections: 50, min_bytes: 50_000_000, min_z: 6.0 }
+    }
+}
+
+impl Detector for Burst {
+    type Config = Thresholds;
+
+    const ABOUT: About = About {
+        id: "burst",
+        title: "Bursts of connections or bytes",
+        what_it_finds: "A process or a remote address that opens many connections, or moves many bytes, within seconds, \
+            far more than it does over the rest of the recording.",
+        why_it_matters: "A download, a deployment, a load test, a flood and a worm all begin with a rate that was not \
+            there before. The moment at which it began is where to look first.",
+        how_it_decides: "For each process (by name; the local address where it is not known) and each remote address, \
+            the connections opened and the bytes moved are counted over windows of `window_s`, or a twelfth of the \
+            recording if that is less, never less than one tick or, for bytes, one slice. Windows side by side give the \
+            median and the spread (1.4826 MAD; where most windows are equal, 1.2533 times the mean deviation; never \
+            less than chance would give). A sliding window is part of a burst if it has at least `min_connections` \
+            or `min_bytes`, and a robust z of at least `min_z`. Windows that touch are one episode, and one finding. \
+            A burst of a destination that one process made is told once, as that process's. Severity: info for bytes, \
+            low for connections; medium if this host opened ten times `min_connections` to one address beyond the \
+            local networks.",
+        false_positives: "A page with many resources, a package download, a backup, a load test, a crawler, a job that \
+            starts. What matters is whether this process had a reason at this moment.",
+        evidence: "The fullest window beside its floor, its robust z beside `min_z`, the median window, how long the \
+            episode lasted, and its connections. The table `episodes` holds every episode for the time line.",
+        source: "Robust z: B. Iglewicz, D. Hoaglin: How to Detect and Handle Outliers. ASQC 1993. No two tools agree on \
+            the numbers; these are own ones. ATT&CK T1498 for connections in very large numbers to one address beyond \
+            the local networks.",
+    };
+
+    fn validate(config: &Thresholds) -> Result<(), String> {
+        if config.min_connections < 2 || config.min_bytes < 2 {
+            return Err("min_connections and min_bytes must be at least 2".to_owned());
+        }
+        for (key, value) in [("window_s", config.window_s), ("min_z", config.min_z)] {
+            if !(value > 0.0 && value.is_finite()) {
+                return Err(format!("{key} must be above 0"));
+            }
+        }
+        Ok(())
+    }
+
+    fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
+        let sockets = Sockets::of(context.tables)?;
+        if let Some(skipped) = super::nothing_could_open(context.tables, &sockets) {
+            return Ok(skipped);
+        }
+        let window_s = config.window_s.min(context.tables.span_s() / LEAST_WINDOWS);
+        if window_s < context.tables.interval_s.min(config.window_s) {
+            return Ok(Outcome::Skipped(format!(
+                "Needs a recording of at least {LEAST_WINDOWS} ticks to know a normal rate."
+            )));
+        }
+        let all = series::of(&sockets, context.tables, window_s, config)?;
+        let episodes = episodes::find(&all, context.tables.span_us, config);
+        let findings = episodes.iter().map(|episode| finding(&sockets, episode, config)).collect();
+        let tables = vec![("episodes", episodes_table(&episodes)?)];
+        let limits = vec![format!(
+            "Windows of {} for connections; for bytes never less than a slice, {}. Bytes of UDP are not counted.",
+            words::duration(window_s),
+            words::duration(context.tables.bin_width_us as f64 / 1e6),
+        )];
+        Ok(Outcome::Ran(Output { findings, tables, limits }))
+    }
+}
+
+fn finding(sockets: &Sockets<'_>, episode: &Episode<'_>, config: &Thresholds) -> Finding {
+    let members: Vec<Socket<'_>> = episode.rows.iter().map(|row| sockets.get(*row)).collect();
+    let severity = severity(episode, &members, config);
+    let judgement = Judgement {
+        severity,
+        confidence: confidence(episode, config),
+        title: title(episode),
+        explanation: explanation(episode),
+        false_positives: String::new(),
+        attack: if severity >= Severity::Medium { vec!["T1498"] } else { Vec::new() },
+        entities: sockets.entities(&members),
+    };
+    let ids: Vec<u64> = members.iter().map(|socket| socket.conn_id).collect();
+    let evidence = Evidence::new(measurements(episode, config), &ids, episode.span_us);
+    Finding::new(&Burst::ABOUT, judgement, evidence)
+}
+
+fn severity(episode: &Episode<'_>, members: &[Socket<'_>], config: &Thresholds) -> Severity {
+    if episode.metric == Metric::Bytes {
+        return Severity::Info;
+    }
+    let first = members.first().and_then(|socket| socket.remote).map(|(addr, _)| addr);
+    let is_one_place = members.iter().all(|socket| socket.remote.map(|(addr, _)| addr) == first);
+    let leaves = members.iter().all(|s| s.direction == Some("outbound") && s.is_beyond_local_networks());
+    let is_very_much = episode.peak >= VERY_MUCH * f64::from(config.min_connections);
+    if is_one_place && leaves && is_very_much { Severity::Medium } else { Severity::Low }
+}
+
+/// Surer the further the fullest window lies beyond both thresholds.
+fn confidence(episode: &Episode<'_>, config: &Thresholds) -> Confidence {
+    let by_floor = 1.0 - (-episode.peak / episode.metric.floor(config)).exp();
+    let by_z = 1.0 - (-episode.z / config.min_z).exp();
+    Confidence::new(by_floor * by_z)
+}
+
+fn amount(metric: Metric, value: f64) -> String {
+    match metric {
+        Metric::Connections => words::count(value as usize, "connection", "connections"),
+        Metric::Bytes => words::bytes(value),
+    }
+}
+
+fn title(episode: &Episode<'_>) -> String {
+    let peak = amount(episode.metric, episode.peak);
+    let within = words::duration(episode.window_s);
+    match (episode.subject, episode.metric) {
+        (Subject::Source(source), Metric::Connections) => {
+            format!("{source} opened or took {peak} within {within}")
+        }
+        (Subject::Source(source), Metric::Bytes) => format!("{source} moved {peak} within {within}"),
+        (Subject::Remote(addr), Metric::Connections) => format!("{peak} with {addr} within {within}"),
+        (Subject::Remote(addr), Metric::Bytes) => format!("{peak} to and from {addr} within {within}"),
+    }
+}
+
+fn explanation(episode: &Episode<'_>) -> String {
+    let seconds = (episode.span_us.1 - episode.span_us.0) as f64 / 1e6;
+    format!(
+        "The fullest window had {}, the median one {}. The episode lasted {}, with {}.",
+        amount(episode.metric, episode.peak),
+        amount(episode.metric, episode.median),
+        words::duration(seconds),
+        words::count(episode.rows.len(), "connection", "connections"),
+    )
+}
+
+fn measurements(episode: &Episode<'_>, config: &Thresholds) -> Vec<Measurement> {
+    let unit = match episode.metric {
+        Metric::Connections => "connections",
+        Metric::Bytes => "bytes",
+    };
+    vec![
+        Measurement::of("fullest window", episode.peak, unit).against(episode.metric.floor(config)),
+        Measurement::of("robust z", episode.z, "").against(config.min_z),
+        Measurement::of("median window", episode.median, unit),
+        Measurement::of("window", episode.window_s, "s"),
+        Measurement::of("lasted", (episode.span_us.1 - episode.span_us.0) as f64 / 1e6, "s"),
+    ]
+}
+
+/// Every episode, in the order of time.
+fn episodes_table(episodes: &[Episode<'_>]) -> Result<DataFrame> {
+    fn column<T>(episodes: &[Episode<'_>], field: impl Fn(&Episode<'_>) -> T) -> Vec<T> {
+        episodes.iter().map(field).collect()
+    }
+    let name = |subject: Subject<'_>| match subject {
+        Subject::Source(source) => source.to_string(),
+        Subject::Remote(addr) => addr.to_owned(),
+    };
+    Ok(df!(
+        "subject" => column(episodes, |e| name(e.subject)),
+        "kind" => column(episodes, |e| if matches!(e.subject, Subject::Source(_)) { "process" } else { "address" }),
+        "metric" => column(episodes, |e| if e.metric == Metric::Bytes { "bytes" } else { "connections" }),
+        "start_us" => column(episodes, |e| e.span_us.0),
+        "end_us" => column(episodes, |e| e.span_us.1),
+        "peak" => column(episodes, |e| e.peak),
+        "median" => column(episodes, |e| e.median),
+        "z" => column(episodes, |e| e.z),
+        "window_s" => column(episodes, |e| e.window_s),
+        "connections" => column(episodes, |e| e.rows.len() as u32),
+    )?)
+}

@@ -1,0 +1,190 @@
+//! One column of a row group as Parquet has it: a page with the different values, a page of keys.
+//!
+//! The library's own writer hashes every value of every row anew, among them command lines of
+//! kilobytes. The rows know by themselves which values are equal, and that makes a tenth of the
+//! work of it (`benches/recorder.py`).
+
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::column::page::{CompressedPage, Page, PageWriter as _};
+use parquet::data_type::ByteArray;
+use parquet::errors::{ParquetError, Result};
+use parquet::file::metadata::ColumnChunkMetaData;
+use parquet::file::statistics::Statistics;
+use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
+use parquet::schema::types::ColumnDescPtr;
+
+use super::columns::{Coded, NULL, Values};
+use super::hybrid;
+use crate::capture::schema::{ColumnInfo, ColumnKind};
+
+/// zstd level; higher ones cost much time for little.
+const ZSTD_LEVEL: i32 = 3;
+
+/// Longest text of which the smallest and the largest value of a column are stated.
+const STATED_BYTES: usize = 64;
+
+/// Writes column chunks, one after the other.
+pub(super) struct Chunks {
+    out: TrackedWrite<Vec<u8>>,
+    /// One for all pages: making one costs more than compressing a page.
+    compressor: zstd::bulk::Compressor<'static>,
+    uncompressed_bytes: i64,
+}
+
+impl Chunks {
+    pub(super) fn new() -> Result<Self> {
+        let compressor = zstd::bulk::Compressor::new(ZSTD_LEVEL).map_err(external)?;
+        Ok(Self { out: TrackedWrite::new(Vec::new()), compressor, uncompressed_bytes: 0 })
+    }
+
+    /// The chunks so far.
+    pub(super) fn into_bytes(self) -> Result<Vec<u8>> {
+        self.out.into_inner()
+    }
+
+    /// Appends a column, and describes it; its place is counted from the first chunk's start.
+    pub(super) fn push(
+        &mut self,
+        info: &ColumnInfo,
+        description: ColumnDescPtr,
+        column: &Coded<'_>,
+    ) -> Result<ColumnChunkMetaData> {
+        let start = self.out.bytes_written() as i64;
+        self.uncompressed_bytes = 0;
+        let nulls = column.keys.iter().filter(|key| **key == NULL).count();
+        let (distinct, present) = (column.values.len(), column.keys.len() - nulls);
+        let is_coded = distinct > 0 && distinct <= present / 2;
+        if is_coded {
+            self.dictionary_page(info.kind, &column.values)?;
+        }
+        let data_start = self.out.bytes_written() as i64;
+        self.data_page(info, column, is_coded)?;
+        ColumnChunkMetaData::builder(description)
+            .set_encodings(vec![Encoding::PLAIN, Encoding::RLE, Encoding::RLE_DICTIONARY])
+            .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
+            .set_num_values(column.keys.len() as i64)
+            .set_total_compressed_size(self.out.bytes_written() as i64 - start)
+            .set_total_uncompressed_size(self.uncompressed_bytes)
+            .set_data_page_offset(data_start)
+            .set_dictionary_page_offset(is_coded.then_some(start))
+            .set_statistics(statistics(info.kind, &column.values, nulls as u64))
+            .build()
+    }
+
+    fn dictionary_page(&mut self, kind: ColumnKind, values: &Values<'_>) -> Result<()> {
+        let mut plain = Vec::new();
+        (0..values.len() as u32).for_each(|key| put_plain(kind, values, key, &mut plain));
+        self.page(&plain, |buf| Page::DictionaryPage {
+            buf,
+            num_values: values.len() as u32,
+            encoding: Encoding::PLAIN,
+            is_sorted: false,
+        })
+    }
+
+    /// Which rows have a value, then the values: by their keys, or where most are different, as they are.
+    fn data_page(&mut self, info: &ColumnInfo, column: &Coded<'_>, is_coded: bool) -> Result<()> {
+        let mut content = Vec::new();
+        if info.nullable {
+            put_levels(&column.keys, &mut content);
+        }
+        let present = column.keys.iter().copied().filter(|key| *key != NULL);
+        if is_coded {
+            let width = hybrid::bit_width(column.values.len());
+            content.push(width);
+            hybrid::encode(&present.collect::<Vec<u32>>(), width, &mut content);
+        } else {
+            present.for_each(|key| put_plain(info.kind, &column.values, key, &mut content));
+        }
+        self.page(&content, |buf| Page::DataPage {
+            buf,
+            num_values: column.keys.len() as u32,
+            encoding: if is_coded { Encoding::RLE_DICTIONARY } else { Encoding::PLAIN },
+            def_level_encoding: Encoding::RLE,
+            rep_level_encoding: Encoding::RLE,
+            statistics: None,
+        })
+    }
+
+    fn page(&mut self, content: &[u8], page: impl FnOnce(bytes::Bytes) -> Page) -> Result<()> {
+        let packed = self.compressor.compress(content).map_err(external)?;
+        let page = CompressedPage::new(page(packed.into()), content.len());
+        let written = SerializedPageWriter::new(&mut self.out).write_page(page)?;
+        self.uncompressed_bytes += written.uncompressed_size as i64;
+        Ok(())
+    }
+}
+
+/// 1 for each row that has a value, with the length of it all before.
+fn put_levels(keys: &[u32], out: &mut Vec<u8>) {
+    let levels: Vec<u32> = keys.iter().map(|key| u32::from(*key != NULL)).collect();
+    let start = out.len();
+    out.extend_from_slice(&[0; 4]);
+    hybrid::encode(&levels, 1, out);
+    let length = (out.len() - start - 4) as u32;
+    out[start..start + 4].copy_from_slice(&length.to_le_bytes());
+}
+
+fn put_plain(kind: ColumnKind, values: &Values<'_>, key: u32, out: &mut Vec<u8>) {
+    match values {
+        Values::Numbers(numbers) => {
+            out.extend_from_slice(&numbers[key as usize].to_le_bytes()[..number_bytes(kind)]);
+        }
+        Values::Texts(texts) => {
+            let text = texts[key as usize].as_bytes();
+            out.extend_from_slice(&(text.len() as u32).to_le_bytes());
+            out.extend_from_slice(text);
+        }
+    }
+}
+
+/// Parquet has no numbers of two bytes.
+fn number_bytes(kind: ColumnKind) -> usize {
+    match kind {
+        ColumnKind::U16 | ColumnKind::U32 | ColumnKind::F32 => 4,
+        _ => 8,
+    }
+}
+
+/// Smallest and largest value, in the order that the type has, and how many rows have none.
+fn statistics(kind: ColumnKind, values: &Values<'_>, nulls: u64) -> Statistics {
+    match values {
+        Values::Numbers(numbers) => number_statistics(kind, numbers, nulls),
+        Values::Texts(texts) => {
+            let stated = |text: Option<&&str>| {
+                text.filter(|text| text.len() <= STATED_BYTES).map(|text| ByteArray::from(*text))
+            };
+            let (least, most) = (stated(texts.iter().min()), stated(texts.iter().max()));
+            Statistics::byte_array(least, most, None, Some(nulls), false)
+        }
+    }
+}
+
+fn number_statistics(kind: ColumnKind, numbers: &[u64], nulls: u64) -> Statistics {
+    let (least, most) = (numbers.iter().min().copied(), numbers.iter().max().copied());
+    let signed = || numbers.iter().map(|number| *number as i64);
+    match kind {
+        ColumnKind::U16 | ColumnKind::U32 => {
+            let narrow = |number: Option<u64>| number.map(|number| number as i32);
+            Statistics::int32(narrow(least), narrow(most), None, Some(nulls), false)
+        }
+        ColumnKind::I64 | ColumnKind::TimestampUs => {
+            Statistics::int64(signed().min(), signed().max(), None, Some(nulls), false)
+        }
+        ColumnKind::F32 => {
+            let floats = || numbers.iter().map(|bits| f32::from_bits(*bits as u32));
+            // A NaN has no place in the order.
+            let is_ordered = !floats().any(f32::is_nan);
+            let pick = |better: fn(f32, f32) -> f32| floats().reduce(better).filter(|_| is_ordered);
+            Statistics::float(pick(f32::min), pick(f32::max), None, Some(nulls), false)
+        }
+        _ => {
+            let bits = |number: Option<u64>| number.map(|number| number as i64);
+            Statistics::int64(bits(least), bits(most), None, Some(nulls), false)
+        }
+    }
+}
+
+fn external(error: std::io::Error) -> ParquetError {
+    ParquetError::External(Box::new(error))
+}

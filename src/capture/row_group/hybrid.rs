@@ -1,0 +1,151 @@
+//! Parquet's hybrid of run lengths and packed bits, in which levels and dictionary keys stand.
+//!
+//! Rows lie by connection, so that most columns are long runs of one key: a run costs a few bytes
+//! and no work per row beyond finding its end.
+
+/// Values that are packed together; a shorter run of equal ones is not worth a header of its own.
+const PACK: usize = 8;
+
+/// Bits that the largest of `count` keys needs.
+pub(super) fn bit_width(count: usize) -> u8 {
+    (usize::BITS - count.saturating_sub(1).leading_zeros()) as u8
+}
+
+/// Appends `keys`, none of which needs more than `width` bits.
+pub(super) fn encode(keys: &[u32], width: u8, out: &mut Vec<u8>) {
+    let (mut packed, mut at) = (0..0, 0);
+    while at < keys.len() {
+        let run = keys[at..].iter().take_while(|key| **key == keys[at]).count();
+        // Only the last pack may be short, so that a run first fills up the one before it.
+        let missing = packed.len().next_multiple_of(PACK) - packed.len();
+        if run < PACK + missing {
+            at += run;
+            packed.end = at;
+            continue;
+        }
+        put_packed(&keys[packed.start..at + missing], width, out);
+        put_run(keys[at], run - missing, width, out);
+        at += run;
+        packed = at..at;
+    }
+    put_packed(&keys[packed], width, out);
+}
+
+/// One key, `count` times.
+fn put_run(key: u32, count: usize, width: u8, out: &mut Vec<u8>) {
+    put_varint(count << 1, out);
+    out.extend_from_slice(&key.to_le_bytes()[..usize::from(width.div_ceil(8))]);
+}
+
+/// Keys bit by bit, the lowest first; what is missing in the last pack is zero.
+fn put_packed(keys: &[u32], width: u8, out: &mut Vec<u8>) {
+    if keys.is_empty() {
+        return;
+    }
+    let packs = keys.len().div_ceil(PACK);
+    put_varint(packs << 1 | 1, out);
+    let end = out.len() + packs * usize::from(width);
+    let (mut bits, mut filled) = (0_u64, 0);
+    for key in keys {
+        bits |= u64::from(*key) << filled;
+        filled += u32::from(width);
+        while filled >= 8 {
+            out.push(bits as u8);
+            bits >>= 8;
+            filled -= 8;
+        }
+    }
+    if filled > 0 {
+        out.push(bits as u8);
+    }
+    out.resize(end, 0);
+}
+
+fn put_varint(mut number: usize, out: &mut Vec<u8>) {
+    while number >= 0x80 {
+        out.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn encoded(keys: &[u32], width: u8) -> Vec<u8> {
+        let mut out = Vec::new();
+        encode(keys, width, &mut out);
+        out
+    }
+
+    /// The other way, by the words of the format's specification.
+    fn decoded(mut bytes: &[u8], width: u8, count: usize) -> Vec<u32> {
+        let mut keys = Vec::new();
+        while keys.len() < count {
+            let (mut header, mut shift) = (0_usize, 0);
+            loop {
+                let byte = bytes[0];
+                bytes = &bytes[1..];
+                header |= usize::from(byte & 0x7f) << shift;
+                shift += 7;
+                if byte < 0x80 {
+                    break;
+                }
+            }
+            if header & 1 == 0 {
+                let (value, rest) = bytes.split_at(usize::from(width.div_ceil(8)));
+                let key = value.iter().rev().fold(0, |key, byte| key << 8 | u32::from(*byte));
+                keys.extend(std::iter::repeat_n(key, header >> 1));
+                bytes = rest;
+            } else {
+                let (packed, rest) = bytes.split_at((header >> 1) * usize::from(width));
+                let bit = |at: usize| u32::from(packed[at / 8] >> (at % 8) & 1);
+                let key = |n: usize| {
+                    (0..usize::from(width)).map(|b| bit(n * usize::from(width) + b) << b).sum::<u32>()
+                };
+                keys.extend((0..(header >> 1) * PACK).map(key));
+                bytes = rest;
+            }
+        }
+        assert!(bytes.is_empty(), "{} bytes too many", bytes.len());
+        keys.truncate(count);
+        keys
+    }
+
+    #[test]
+    fn the_example_of_the_specification_is_packed_as_it_says() {
+        // 0 to 7 in three bits: 10001000 11000110 11111010, after a header for one pack.
+        assert_eq!(encoded(&[0, 1, 2, 3, 4, 5, 6, 7], 3), [3, 0b1000_1000, 0b1100_0110, 0b1111_1010]);
+        assert_eq!(encoded(&[4; 100], 3), [200, 1, 4]);
+    }
+
+    #[test]
+    fn a_width_is_that_of_the_largest_key() {
+        assert_eq!([0, 1, 2, 3, 4, 5, 256, 257].map(bit_width), [0, 0, 1, 2, 2, 3, 8, 9]);
+    }
+
+    #[test]
+    fn keys_of_no_width_are_a_run() {
+        assert_eq!(encoded(&[0; 20], 0), [40]);
+        assert_eq!(decoded(&encoded(&[0; 5], 0), 0, 5), [0; 5]);
+    }
+
+    proptest! {
+        #[test]
+        fn keys_come_back(
+            runs in proptest::collection::vec((0_u32..300, 1_usize..40), 0..60),
+        ) {
+            let keys: Vec<u32> =
+                runs.iter().flat_map(|(key, count)| std::iter::repeat_n(*key, *count)).collect();
+            prop_assert_eq!(decoded(&encoded(&keys, 9), 9, keys.len()), keys);
+        }
+
+        #[test]
+        fn wide_keys_come_back(keys in proptest::collection::vec(0_u32..1 << 20, 0..100)) {
+            prop_assert_eq!(decoded(&encoded(&keys, 20), 20, keys.len()), keys);
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Flows: packets in, rows of a capture out.
+//!
+//! The [`Table`] keeps what is open and bounds it, a [`Flow`] counts its two [`Side`]s and knows
+//! their states, the [`Tracker`] turns packets into rows: one when a flow opens, changes its TCP
+//! state or closes, and one for each second in which something else about it changed. Between
+//! its rows nothing happened to a flow, so that idle ones cost nothing.
+//!
+//! States and byte counts follow Zeek's rules, whose `conn.log` is the oracle of the tests.
+//!
+//! This module and [`crate::wire`] need nothing but the types of a row, so that fuzzing builds
+//! them alone.
+
+mod clock;
+mod conn_state;
+mod names;
+mod ports;
+mod record;
+mod side;
+mod table;
+mod tcp;
+mod tracker;
+
+pub use clock::Clock;
+pub use conn_state::{ConnState, conn_state};
+pub use record::Flow;
+pub use side::{Side, SideState};
+pub use table::{Limits, Table};
+pub use tracker::{Account, Sink, Tracker};
+
+#[cfg(test)]
+mod tests;

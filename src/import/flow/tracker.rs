@@ -1,0 +1,291 @@
+//! Packets in, rows out.
+
+use super::clock::{Clock, Moment};
+use super::names::Names;
+use super::ports::comes_from_server;
+use super::record::{Flow, protocol};
+use super::table::{Id, Key, Limits, Queue, Table};
+use crate::capture::{Kind, Row};
+use crate::wire::packet::{Decoded, LinkType, Packet, Transport, decode};
+
+/// Time between two snapshots, in ns.
+const TICK_NS: i64 = 1_000_000_000;
+
+/// Flows of which the beginning of a TLS greeting is kept at once.
+const MOST_GREETINGS: usize = 8 * 1024;
+
+/// How many packets a frame may hold in tunnels, each inside of the one before.
+const MOST_TUNNELS: usize = 4;
+
+/// The ports of DNS and of its multicast kin.
+const DNS_PORTS: [u16; 3] = [53, 5353, 5355];
+
+/// Takes what a [`Tracker`] makes.
+pub trait Sink {
+    /// A row of the capture.
+    fn row(&mut self, row: &Row);
+
+    /// A flow of which nothing more is to come.
+    fn done(&mut self, _flow: &Flow) {}
+}
+
+/// What was seen, and what could not be used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Account {
+    /// Frames.
+    pub frames: u64,
+    /// TCP segments and UDP datagrams that were counted, those in tunnels too.
+    pub packets: u64,
+    /// Flows.
+    pub flows: u64,
+    /// IP fragments that do not say to which flow they belong.
+    pub fragments: u64,
+    /// IP packets of other protocols than TCP and UDP.
+    pub other_protocols: u64,
+    /// Frames without IP.
+    pub not_ip: u64,
+    /// Frames with a header that is cut short or contradicts itself.
+    pub malformed: u64,
+    /// Frames of a link type that cannot be decoded.
+    pub foreign_links: u64,
+    /// Flows heard from one side that had to give way to others.
+    pub evicted_one_sided: u64,
+    /// Other flows that had to give way.
+    pub evicted_open: u64,
+}
+
+/// Follows every flow.
+#[derive(Debug)]
+pub struct Tracker {
+    table: Table,
+    clock: Clock,
+    names: Names,
+    account: Account,
+    /// Number of the snapshot before now.
+    tick: u32,
+    /// Flows that have changed since that snapshot.
+    changed: Vec<Id>,
+    greetings: usize,
+    span_ns: Option<(i64, i64)>,
+}
+
+impl Tracker {
+    /// One that keeps no more than this.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            table: Table::new(limits),
+            clock: Clock::default(),
+            names: Names::default(),
+            account: Account::default(),
+            tick: 0,
+            changed: Vec::new(),
+            greetings: 0,
+            span_ns: None,
+        }
+    }
+
+    /// What was seen so far.
+    pub fn account(&self) -> &Account {
+        &self.account
+    }
+
+    /// The clock of the file.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// First and last time of a frame, ns since the Unix epoch; none if there was no frame.
+    pub fn span_ns(&self) -> Option<(i64, i64)> {
+        self.span_ns
+    }
+
+    /// Number of the last snapshot.
+    pub fn ticks(&self) -> u32 {
+        self.tick
+    }
+
+    /// Takes a frame that was captured at `ts_ns` (since the Unix epoch) and had `wire_bytes`
+    /// on the wire.
+    pub fn take_frame(
+        &mut self,
+        link: LinkType,
+        ts_ns: i64,
+        data: &[u8],
+        wire_bytes: u32,
+        sink: &mut impl Sink,
+    ) {
+        self.account.frames += 1;
+        let at = self.clock.take(ts_ns);
+        let (first, last) = self.span_ns.unwrap_or((at.wall_ns, at.wall_ns));
+        self.span_ns = Some((first.min(at.wall_ns), last.max(at.wall_ns)));
+        self.turn_tick(sink);
+        if !link.is_known() {
+            self.account.foreign_links += 1;
+            return;
+        }
+        let mut decoded = decode(link, data, wire_bytes);
+        for _ in 0..=MOST_TUNNELS {
+            let Decoded::Packet(packet) = decoded else { break };
+            self.take_packet(&packet, at, sink);
+            let Some(inner) = packet.inner else { return };
+            decoded = inner.decode();
+        }
+        self.count_unused(decoded);
+    }
+
+    /// Writes what is left: flows that are over, and how the others were at the end.
+    pub fn finish(&mut self, sink: &mut impl Sink) {
+        let now_ns = self.clock.mono_ns();
+        for id in self.table.ids() {
+            let is_open = self.table.get(id).is_some_and(|flow| flow.is_open_at_end(now_ns));
+            let Some(flow) = self.table.get_mut(id) else { continue };
+            // What is open at the end is in the last snapshot, whether it has changed or not.
+            flow.is_dirty |= is_open;
+            self.end(id, sink);
+        }
+    }
+
+    fn count_unused(&mut self, decoded: Decoded<'_>) {
+        let counter = match decoded {
+            Decoded::Packet(_) => return,
+            Decoded::Fragment => &mut self.account.fragments,
+            Decoded::OtherProtocol => &mut self.account.other_protocols,
+            Decoded::NotIp => &mut self.account.not_ip,
+            Decoded::Malformed => &mut self.account.malformed,
+        };
+        *counter += 1;
+    }
+
+    /// Takes the snapshot that has become due. Seconds in which nothing happened have none.
+    fn turn_tick(&mut self, sink: &mut impl Sink) {
+        let now_ns = self.clock.mono_ns();
+        let tick = u32::try_from(now_ns / TICK_NS).unwrap_or(u32::MAX);
+        if tick == self.tick {
+            return;
+        }
+        self.snapshot(sink);
+        self.tick = tick;
+        while let Some(id) = self.table.next_expired(now_ns) {
+            self.end(id, sink);
+        }
+    }
+
+    /// A row for every flow that has changed since its last one.
+    fn snapshot(&mut self, sink: &mut impl Sink) {
+        let tick = self.tick.saturating_add(1);
+        let mut changed = std::mem::take(&mut self.changed);
+        for id in changed.drain(..) {
+            let flow = self.table.get_mut(id).filter(|flow| flow.is_dirty && flow.over_ns.is_none());
+            if let Some(flow) = flow {
+                sink.row(&flow.row(Kind::Snapshot, tick));
+            }
+        }
+        // Its allocation serves again.
+        self.changed = changed;
+    }
+
+    fn take_packet(&mut self, packet: &Packet<'_>, at: Moment, sink: &mut impl Sink) {
+        self.account.packets += 1;
+        if matches!(packet.transport, Transport::Udp) && DNS_PORTS.contains(&packet.source.1) {
+            self.names.learn(packet.payload, at.mono_ns);
+        }
+        let key = Key::of(packet);
+        let id = match self.table.find(&key) {
+            Some(id) if !self.begins_anew(id, packet, at) => id,
+            Some(id) => {
+                self.end(id, sink);
+                self.open(key, packet, at, sink)
+            }
+            None => self.open(key, packet, at, sink),
+        };
+        self.count(id, packet, at, sink);
+    }
+
+    /// Whether a packet between the ends of a flow belongs to another one after it.
+    fn begins_anew(&self, id: Id, packet: &Packet<'_>, at: Moment) -> bool {
+        let is_reused = |flow: &Flow| match packet.transport {
+            Transport::Tcp(header) => flow.is_reused_by(header),
+            Transport::Udp => false,
+        };
+        self.table.is_expired(id, at.mono_ns) || self.table.get(id).is_some_and(is_reused)
+    }
+
+    fn open(&mut self, key: Key, packet: &Packet<'_>, at: Moment, sink: &mut impl Sink) -> Id {
+        if self.table.is_full() {
+            self.evict(sink);
+        }
+        self.account.flows += 1;
+        let mut flow = Flow::new(packet, is_from_server(packet), at);
+        flow.remote_name = self.names.of(flow.responder.0, at.mono_ns);
+        if !begins_flow(packet) {
+            // It was there before: what it had sent until then is not known, and what it sends
+            // from here on is compared with nothing.
+            sink.row(&flow.row(Kind::Snapshot, self.tick));
+        }
+        self.table.insert(key, flow, at.mono_ns)
+    }
+
+    fn evict(&mut self, sink: &mut impl Sink) {
+        let Some((id, queue)) = self.table.least_missed() else { return };
+        match queue {
+            Queue::Over => {}
+            Queue::OneSided => self.account.evicted_one_sided += 1,
+            Queue::Datagrams | Queue::Open => self.account.evicted_open += 1,
+        }
+        self.end(id, sink);
+    }
+
+    fn count(&mut self, id: Id, packet: &Packet<'_>, at: Moment, sink: &mut impl Sink) {
+        let Some(flow) = self.table.get_mut(id) else { return };
+        let was_dirty = flow.is_dirty;
+        let is_first = flow.sent.packets + flow.received.packets == 0;
+        flow.take(packet, at);
+        if matches!(packet.transport, Transport::Tcp(_)) && !packet.payload.is_empty() {
+            let kept = flow.keeps_greeting();
+            flow.greet(packet);
+            if flow.keeps_greeting() && !kept && self.greetings >= MOST_GREETINGS {
+                flow.forget_greeting();
+            }
+            self.greetings += usize::from(flow.keeps_greeting());
+            self.greetings -= usize::from(kept);
+        }
+        let is_over = flow.over_ns.is_some();
+        if is_first && begins_flow(packet) {
+            sink.row(&flow.row(Kind::Opened, self.tick));
+        } else if !is_over && flow.has_turned() {
+            sink.row(&flow.row(Kind::State, self.tick));
+        } else if !was_dirty && !is_over {
+            self.changed.push(id);
+        }
+        self.table.requeue(id, at.mono_ns);
+    }
+
+    /// Writes the last row of a flow and forgets it.
+    fn end(&mut self, id: Id, sink: &mut impl Sink) {
+        let Some(mut flow) = self.table.remove(id) else { return };
+        self.greetings -= usize::from(flow.keeps_greeting());
+        if flow.over_ns.is_some() {
+            sink.row(&flow.row(Kind::Closed, self.tick));
+        } else if flow.is_dirty {
+            sink.row(&flow.row(Kind::Snapshot, self.tick.saturating_add(1)));
+        }
+        sink.done(&flow);
+    }
+}
+
+/// Whether a packet that belongs to no flow begins one: others belong to one that was there before.
+fn begins_flow(packet: &Packet<'_>) -> bool {
+    match packet.transport {
+        Transport::Tcp(header) => header.flags.syn(),
+        Transport::Udp => true,
+    }
+}
+
+/// Whether the first packet of a flow comes from the side that did not open it.
+fn is_from_server(packet: &Packet<'_>) -> bool {
+    let by_port = comes_from_server(protocol(packet), packet.source.1, packet.destination.1);
+    match packet.transport {
+        Transport::Tcp(header) if header.flags.syn() => header.flags.ack(),
+        Transport::Tcp(_) | Transport::Udp => by_port,
+    }
+}

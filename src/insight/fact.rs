@@ -1,0 +1,72 @@
+//! A finding with what a hypothesis may ask of it.
+
+use std::net::IpAddr;
+
+use ahash::{AHashMap, AHashSet};
+
+use crate::Result;
+use crate::analyze::finding::Finding;
+use crate::analyze::model::Scope;
+use crate::analyze::scope::scope;
+use crate::analyze::sockets::{Socket, Sockets};
+use crate::analyze::tables::Tables;
+
+/// A finding, and the connections behind it as far as it lists them.
+#[derive(Debug)]
+pub struct Fact<'a> {
+    /// The finding.
+    pub finding: &'a Finding,
+    /// Whether one of its connections leaves the host's own and private networks.
+    pub is_beyond: bool,
+    /// Whether all of its connections were opened by their remote.
+    pub is_inbound: bool,
+    /// Whether it is about sockets that listen, and no connection.
+    pub is_listener: bool,
+}
+
+impl<'a> Fact<'a> {
+    fn of(finding: &'a Finding, known: &AHashMap<u64, Socket<'a>>) -> Self {
+        let sockets: Vec<_> = finding.evidence.connections.iter().filter_map(|id| known.get(id)).collect();
+        let all = |holds: fn(&Socket<'_>) -> bool| !sockets.is_empty() && sockets.iter().all(|s| holds(s));
+        let addr = finding.judgement.entities.remote_addr.as_deref();
+        let is_public = addr.and_then(|addr| addr.parse::<IpAddr>().ok()).map(scope) == Some(Scope::Public);
+        Self {
+            finding,
+            is_beyond: is_public || sockets.iter().any(|s| s.is_beyond_local_networks()),
+            is_inbound: all(|s| s.direction == Some("inbound")),
+            is_listener: all(|s| s.remote.is_none()),
+        }
+    }
+
+    /// Who acts: the process by its name, else the address of this side.
+    pub fn actor(&self) -> Option<&'a str> {
+        let entities = &self.finding.judgement.entities;
+        entities.process_name.as_deref().or(entities.local_addr.as_deref())
+    }
+
+    /// The address that it is about, if it is one.
+    pub fn destination(&self) -> Option<&'a str> {
+        self.finding.judgement.entities.remote_addr.as_deref()
+    }
+
+    /// Whether an ATT&CK technique of the finding is this one or below it.
+    pub fn has_technique(&self, id: &str) -> bool {
+        self.finding.judgement.attack.iter().any(|technique| technique.starts_with(id))
+    }
+
+    /// A measured value of the finding, by its name.
+    pub fn measured(&self, name: &str) -> Option<f64> {
+        self.finding.evidence.measurements.iter().find(|m| m.name == name).map(|m| m.value)
+    }
+}
+
+/// The findings as facts, in their order.
+pub(super) fn facts<'a>(findings: &[&'a Finding], tables: &'a Tables) -> Result<Vec<Fact<'a>>> {
+    if findings.is_empty() {
+        return Ok(Vec::new());
+    }
+    let wanted: AHashSet<u64> =
+        findings.iter().flat_map(|finding| finding.evidence.connections.iter().copied()).collect();
+    let known = Sockets::of(tables)?.find(&wanted);
+    Ok(findings.iter().map(|finding| Fact::of(finding, &known)).collect())
+}

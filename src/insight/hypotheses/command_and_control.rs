@@ -1,0 +1,53 @@
+//! `command-and-control`: somebody outside is asked for orders.
+
+use crate::analyze::finding::Severity;
+use crate::insight::hypothesis::{Hypothesis, Joins, Sign};
+
+pub(super) const COMMAND_AND_CONTROL: Hypothesis = Hypothesis {
+    id: "command-and-control",
+    title: "{who} may take orders from {where}",
+    summary: "A process keeps in touch with one address outside, and something else about it is conspicuous. Either alone \
+        is mostly harmless; together they are how implants behave.",
+    joins: Joins::ProcessAndDestination,
+    needs: &[
+        &[
+            Sign::that("beacon", |fact| fact.is_beyond, "It asks at intervals that a clock makes:"),
+            Sign::that("long-connection", |fact| fact.is_beyond, "It stays connected:"),
+        ],
+        &[
+            Sign::that(
+                "process",
+                |fact| fact.finding.judgement.severity >= Severity::Medium,
+                "The program itself is odd:",
+            ),
+            Sign::any("indicator", "The other side is known to be bad:"),
+            Sign::any("sigma", "A rule names it:"),
+            Sign::that(
+                "unusual-port",
+                |fact| fact.finding.judgement.severity >= Severity::Low,
+                "The port is unusual for it:",
+            ),
+        ],
+    ],
+    supports: &[
+        Sign::any("geo", "Nothing else on this host talks to that place:"),
+        Sign::any("exfiltration", "It sends much:"),
+        Sign::any("isolation-forest", "The connections are unlike the others:"),
+        Sign::any("burst", "It does much at once:"),
+        Sign::any("beacon", "It asks regularly:"),
+        Sign::any("long-connection", "It stays connected:"),
+        Sign::any("process", "About the program:"),
+    ],
+    min_severity: Severity::Medium,
+    escalates: true,
+    at_most: Severity::Critical,
+    benign: &[
+        "Update checks, monitoring agents and push services ask at regular intervals by design.",
+        "Software that an administrator put into an unusual place behaves the same.",
+    ],
+    ask: &[
+        "Where does the program come from, and who started it?",
+        "To whom does the address belong, and do other hosts talk to it?",
+    ],
+    attack: &["T1071"],
+};

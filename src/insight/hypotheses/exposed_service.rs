@@ -1,0 +1,32 @@
+//! `exposed-service`: something new that listens to everybody.
+
+use crate::analyze::finding::Severity;
+use crate::insight::hypothesis::{Hypothesis, Joins, Sign};
+
+pub(super) const EXPOSED_SERVICE: Hypothesis = Hypothesis {
+    id: "exposed-service",
+    title: "{who} opened a port to the network",
+    summary: "A process listens where it can be reached from other hosts, and did not before or is not expected to.",
+    joins: Joins::Process,
+    needs: &[&[
+        Sign::that("process", |fact| fact.is_listener, "It listens:"),
+        Sign::that("unusual-port", |fact| fact.is_listener, "It listens on a port that is not its own:"),
+    ]],
+    supports: &[
+        Sign::any("process", "About the program:"),
+        Sign::any("unusual-port", "The port is unusual for it:"),
+        Sign::that("port-scan", |fact| fact.is_inbound, "It was scanned:"),
+    ],
+    min_severity: Severity::Medium,
+    escalates: true,
+    at_most: Severity::Critical,
+    benign: &[
+        "A service that was installed or restarted during the recording does this.",
+        "Development servers listen on all addresses by carelessness.",
+    ],
+    ask: &[
+        "Is the port reachable from outside, or does a firewall stand before it?",
+        "Who started it, and is it meant to stay?",
+    ],
+    attack: &[],
+};

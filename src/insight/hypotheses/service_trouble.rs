@@ -1,0 +1,26 @@
+//! `service-trouble`: a program or a network in trouble, rather than an attack.
+
+use crate::analyze::finding::Severity;
+use crate::insight::hypothesis::{Hypothesis, Joins, Sign};
+
+pub(super) const SERVICE_TROUBLE: Hypothesis = Hypothesis {
+    id: "service-trouble",
+    title: "{who} or its network is in trouble",
+    summary: "The states of its connections say that something leaks, breaks off or is lost on the way. That is a matter of \
+        operation rather than of security.",
+    joins: Joins::Process,
+    needs: &[&[Sign::any("tcp-health", "The states say so:")]],
+    supports: &[
+        Sign::any("burst", "It does much at once:"),
+        Sign::any("isolation-forest", "Its connections are unlike the others:"),
+    ],
+    min_severity: Severity::Medium,
+    escalates: false,
+    at_most: Severity::Critical,
+    benign: &["A restart, a deployment or a load test passes by itself."],
+    ask: &[
+        "Does the number grow over the recording? A leak does, a spike does not.",
+        "What do the logs of the program say at that time?",
+    ],
+    attack: &[],
+};

@@ -1,0 +1,32 @@
+//! `syn-flood`: more half-open connections than a service can take.
+
+use crate::analyze::finding::Severity;
+use crate::insight::hypothesis::{Hypothesis, Joins, Sign};
+
+pub(super) const SYN_FLOOD: Hypothesis = Hypothesis {
+    id: "syn-flood",
+    title: "This host may be under a flood of connections",
+    summary: "Connections pile up half-open or are torn down in storms, as under an attack that exhausts a service.",
+    joins: Joins::Capture,
+    needs: &[&[Sign::that(
+        "tcp-health",
+        |fact| fact.has_technique("T1498") || fact.has_technique("T1499"),
+        "The states say so:",
+    )]],
+    supports: &[
+        Sign::that("burst", |fact| fact.is_inbound, "They come all at once:"),
+        Sign::that("port-scan", |fact| fact.is_inbound, "It is scanned too:"),
+    ],
+    min_severity: Severity::Medium,
+    escalates: false,
+    at_most: Severity::Critical,
+    benign: &[
+        "A service that accepts too slowly, or a load test, looks the same.",
+        "A router that drops the answers leaves connections half-open.",
+    ],
+    ask: &[
+        "Do the sources answer at all, or are they made up?",
+        "Is the accept queue of the service full (ss -lnt)?",
+    ],
+    attack: &[],
+};

@@ -1,0 +1,81 @@
+//! What a rule for an insight consists of.
+
+use super::fact::Fact;
+use crate::analyze::finding::Severity;
+
+/// A rule: which findings, about the same thing, mean what.
+///
+/// In the texts, `{who}` is the process (or the address where that is not known), `{where}`
+/// the other side, as far as they are the same in all findings.
+#[derive(Debug)]
+pub struct Hypothesis {
+    /// Its name: that of its file.
+    pub id: &'static str,
+    /// What probably happened, in one line.
+    pub title: &'static str,
+    /// Why the findings together mean that.
+    pub summary: &'static str,
+    /// About what the findings have to be the same.
+    pub joins: Joins,
+    /// Of every group, one sign must be there; the first group is what it is about.
+    pub needs: &'static [&'static [Sign]],
+    /// What speaks for it beyond that.
+    pub supports: &'static [Sign],
+    /// A lone finding needs at least this severity to become an insight.
+    pub min_severity: Severity,
+    /// Whether two detectors that say at least `medium` make it one step worse.
+    pub escalates: bool,
+    /// It is never worse than this: less than critical where the hypothesis is harmless.
+    pub at_most: Severity,
+    /// Harmless explanations, in sentences.
+    pub benign: &'static [&'static str],
+    /// What to find out, in sentences.
+    pub ask: &'static [&'static str],
+    /// ATT&CK techniques beyond those of the findings.
+    pub attack: &'static [&'static str],
+}
+
+/// About what findings have to be the same to be joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Joins {
+    /// The process.
+    Process,
+    /// The process and the address that it talks to; what is known of the process alone
+    /// belongs to each.
+    ProcessAndDestination,
+    /// The address on the other side.
+    Destination,
+    /// The capture.
+    Capture,
+}
+
+/// A kind of finding, and what it says for the hypothesis.
+#[derive(Debug)]
+pub struct Sign {
+    /// Id of the detector.
+    pub detector: &'static str,
+    /// Whether a finding of the detector is meant.
+    pub is: fn(&Fact<'_>) -> bool,
+    /// What it says, in a sentence.
+    pub says: &'static str,
+}
+
+impl Sign {
+    /// Any finding of a detector.
+    pub const fn any(detector: &'static str, says: &'static str) -> Self {
+        Self { detector, is: |_| true, says }
+    }
+
+    /// The findings of a detector that are so.
+    pub const fn that(detector: &'static str, is: fn(&Fact<'_>) -> bool, says: &'static str) -> Self {
+        Self { detector, is, says }
+    }
+
+    /// Whether a fact is such a finding.
+    pub fn shows_in(&self, fact: &Fact<'_>) -> bool {
+        (self.detector == ANY || self.detector == fact.finding.detector) && (self.is)(fact)
+    }
+}
+
+/// In place of a detector's id: whichever.
+pub(super) const ANY: &str = "*";

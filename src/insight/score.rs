@@ -1,0 +1,49 @@
+//! How bad and how sure: from the findings alone, by rules that fit into a paragraph.
+//!
+//! Severity is that of the worst finding that the hypothesis needs; one step more where the
+//! hypothesis says so and two detectors each say at least `medium`; never more than the
+//! hypothesis can be. Confidence is the
+//! probability that at least one of the findings is right, if each detector's surest one were
+//! an independent witness that is believed to 80 % (40 % for what only supports). It is never
+//! above 95 %, and a fifth lower where no process is known.
+
+use std::collections::BTreeMap;
+
+use super::case::Case;
+use crate::analyze::finding::{Confidence, Severity};
+
+const BELIEF_NEEDED: f64 = 0.8;
+const BELIEF_SUPPORTING: f64 = 0.4;
+const MOST: f64 = 0.95;
+const WITHOUT_OWNER: f64 = 0.8;
+
+pub(super) fn severity(case: &Case<'_>) -> Severity {
+    let worst = case.needed().map(|fact| fact.finding.judgement.severity).max().unwrap_or(Severity::Info);
+    let mut grave: Vec<&str> = case
+        .facts()
+        .filter(|fact| fact.finding.judgement.severity >= Severity::Medium)
+        .map(|fact| fact.finding.detector)
+        .collect();
+    grave.sort_unstable();
+    grave.dedup();
+    let severity = if case.hypothesis.escalates && grave.len() >= 2 { one_worse(worst) } else { worst };
+    severity.min(case.hypothesis.at_most)
+}
+
+fn one_worse(severity: Severity) -> Severity {
+    let worse = Severity::ALL.iter().copied().find(|other| *other > severity);
+    worse.unwrap_or(severity)
+}
+
+pub(super) fn confidence(case: &Case<'_>) -> Confidence {
+    let mut witnesses: BTreeMap<&str, f64> = BTreeMap::new();
+    for member in &case.members {
+        let belief = if member.is_needed { BELIEF_NEEDED } else { BELIEF_SUPPORTING };
+        let judgement = &member.fact.finding.judgement;
+        let witness = witnesses.entry(member.fact.finding.detector).or_default();
+        *witness = witness.max(belief * judgement.confidence.get());
+    }
+    let doubt: f64 = witnesses.values().map(|belief| 1.0 - belief).product();
+    let owner = if case.has_owner() { 1.0 } else { WITHOUT_OWNER };
+    Confidence::new((1.0 - doubt).min(MOST) * owner)
+}

@@ -1,0 +1,232 @@
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::hypothesis::ANY;
+use super::*;
+use crate::analyze::detectors::{About, DETECTORS};
+use crate::analyze::finding::{Confidence, Evidence, Judgement, Measurement};
+
+/// Detectors of the design that are not in the list yet.
+const TO_COME: [&str; 3] = ["process", "unusual-port", "geo"];
+
+/// A finding told in a line: detector, severity, confidence, and what it is about.
+struct Told(Finding);
+
+fn by(detector: &'static str, severity: Severity) -> Told {
+    let about = About {
+        id: detector,
+        title: "",
+        what_it_finds: "",
+        why_it_matters: "",
+        how_it_decides: "",
+        false_positives: "",
+        evidence: "",
+        source: "",
+    };
+    let judgement = Judgement {
+        severity,
+        confidence: Confidence::new(0.8),
+        title: format!("{detector} says something"),
+        explanation: String::new(),
+        false_positives: String::new(),
+        attack: Vec::new(),
+        entities: Entities { process_name: Some("app".to_owned()), ..Entities::default() },
+    };
+    let evidence = Evidence::new(vec![Measurement::of("x", 1.0, "")], &[1], (5, 9));
+    Told(Finding::new(&about, judgement, evidence))
+}
+
+impl Told {
+    fn to(mut self, addr: &str) -> Self {
+        self.0.judgement.entities.remote_addr = Some(addr.to_owned());
+        self.0.id = format!("{}-{addr}", self.0.id);
+        self
+    }
+
+    fn of(mut self, process: &str) -> Self {
+        self.0.judgement.entities.process_name = Some(process.to_owned());
+        self.0.id = format!("{}-{process}", self.0.id);
+        self
+    }
+
+    fn unowned(mut self) -> Self {
+        self.0.judgement.entities.process_name = None;
+        self
+    }
+
+    fn technique(mut self, id: &'static str) -> Self {
+        self.0.judgement.attack.push(id);
+        self
+    }
+
+    fn measured(mut self, name: &str, value: f64) -> Self {
+        self.0.evidence.measurements.push(Measurement::of(name, value, ""));
+        self
+    }
+}
+
+fn joined(told: &[Told]) -> Vec<Insight> {
+    let mut findings: Vec<&Finding> = told.iter().map(|told| &told.0).collect();
+    findings.sort_by_key(|finding| (std::cmp::Reverse(finding.judgement.severity), finding.id.clone()));
+    let facts: Vec<fact::Fact<'_>> = findings
+        .iter()
+        .map(|finding| {
+            let addr = finding.judgement.entities.remote_addr.as_deref().unwrap_or_default();
+            fact::Fact {
+                finding,
+                is_beyond: addr.starts_with("203."),
+                is_inbound: finding.judgement.attack.contains(&"T1595.001"),
+                is_listener: false,
+            }
+        })
+        .collect();
+    let cases = case::cases(&facts);
+    cases.iter().map(|case| words::insight(case, &Completeness::default())).collect()
+}
+
+/// The hypothesis, severity and number of findings of every insight.
+#[track_caller]
+fn means(told: &[Told], expected: &[(&str, Severity, usize)]) {
+    let insights = joined(told);
+    let found: Vec<_> = insights
+        .iter()
+        .map(|insight| (insight.id.rsplit_once('-').unwrap().0, insight.severity, insight.findings.len()))
+        .collect();
+    assert_eq!(found, expected);
+}
+
+use Severity::{Critical, High, Info, Low, Medium};
+
+#[test]
+fn a_beacon_of_an_odd_program_is_command_and_control_and_worse_than_either() {
+    let told =
+        [by("beacon", Medium).to("203.0.113.9"), by("process", Medium), by("geo", Low).to("203.0.113.9")];
+    means(&told, &[("command-and-control", High, 3)]);
+}
+
+#[test]
+fn a_beacon_alone_is_a_periodic_question() {
+    means(&[by("beacon", Medium).to("203.0.113.9")], &[("periodic-outside", Medium, 1)]);
+}
+
+#[test]
+fn what_belongs_to_another_process_or_destination_is_not_joined() {
+    let told = [by("beacon", Medium).to("203.0.113.9"), by("process", High).of("other")];
+    means(&told, &[("hidden-process", High, 1), ("periodic-outside", Medium, 1)]);
+    let told = [by("beacon", Medium).to("203.0.113.9"), by("unusual-port", Medium).to("203.0.113.10")];
+    means(&told, &[("periodic-outside", Medium, 1), ("several-signs", Medium, 1)]);
+}
+
+#[test]
+fn ten_findings_about_one_scan_are_one_insight() {
+    let mut told: Vec<Told> =
+        (0..6_u8).map(|n| by("port-scan", Medium).to(&format!("10.0.0.{n}")).of("nmap")).collect();
+    told.push(by("burst", Medium).of("nmap"));
+    told.push(by("unusual-port", Low).of("nmap"));
+    told.push(by("isolation-forest", Low).of("nmap").to("10.0.0.1"));
+    told.push(by("tcp-health", Medium).of("nmap"));
+    means(&told, &[("host-scan", Medium, 10)]);
+}
+
+#[test]
+fn a_scan_of_many_hosts_by_an_odd_program_is_a_worm() {
+    let scan = || by("port-scan", High).measured("hosts tried", 60.0);
+    means(&[scan(), by("process", High)], &[("worm", Critical, 2)]);
+    means(&[scan(), by("process", Low)], &[("host-scan", High, 2)]);
+}
+
+#[test]
+fn a_scan_from_outside_is_its_own_story() {
+    let scan = by("port-scan", Medium).technique("T1595.001").to("192.168.1.9").unowned();
+    means(&[scan], &[("scanned", Medium, 1)]);
+    let scan = by("port-scan", Low).technique("T1595.001").to("203.0.113.77").unowned();
+    means(&[scan], &[]);
+}
+
+#[test]
+fn a_shell_with_a_connection_is_a_remote_shell() {
+    let shell = by("process", High).technique("T1059.004").to("203.0.113.9").of("bash");
+    let lasting = by("long-connection", Low).to("203.0.113.9").of("bash");
+    means(&[shell, lasting], &[("command-and-control", High, 2)]);
+    let shell = by("process", High).technique("T1059.004").to("203.0.113.9").of("bash");
+    means(&[shell], &[("reverse-shell", High, 1)]);
+}
+
+#[test]
+fn an_indicator_turns_a_quiet_connection_into_a_case() {
+    means(&[by("indicator", High).to("203.0.113.9")], &[("known-bad", High, 1)]);
+    let told = [by("indicator", High).to("203.0.113.9"), by("long-connection", Low).to("203.0.113.9")];
+    means(&told, &[("command-and-control", High, 2)]);
+}
+
+#[test]
+fn a_single_low_finding_is_no_insight_and_two_that_agree_are_one() {
+    means(&[by("isolation-forest", Low).to("203.0.113.9")], &[]);
+    let told = [by("geo", Low).to("203.0.113.9"), by("isolation-forest", Low).to("203.0.113.9")];
+    means(&told, &[("several-signs", Low, 2)]);
+}
+
+#[test]
+fn harmless_periodic_connections_are_one_insight_together() {
+    let told = [
+        by("beacon", Info).of("chronyd").to("192.0.2.1"),
+        by("beacon", Low).of("zabbix").to("10.0.0.9"),
+        by("beacon", Info).of("avahi").to("224.0.0.251"),
+    ];
+    means(&told, &[("periodic-benign", Info, 3)]);
+}
+
+#[test]
+fn a_process_with_many_destinations_is_one_case() {
+    let mut told: Vec<Told> = (0..9_u8).map(|n| by("beacon", Medium).to(&format!("203.0.113.{n}"))).collect();
+    told.push(by("process", High));
+    let insights = joined(&told);
+    assert_eq!(insights.len(), 1);
+    assert_eq!(insights[0].title, "app may take orders from 9 addresses");
+    assert_eq!(insights[0].findings.len(), 10);
+}
+
+#[test]
+fn confidence_follows_from_the_findings_and_an_unknown_owner_lowers_it() {
+    let of = |told: Told| joined(&[told])[0].confidence.get();
+    let owned = of(by("beacon", Medium).to("203.0.113.9"));
+    assert!((owned - 0.8 * 0.8).abs() < 1e-9, "{owned}");
+    let unowned = of(by("beacon", Medium).to("203.0.113.9").unowned());
+    assert!((unowned - 0.8 * 0.8 * 0.8).abs() < 1e-9, "{unowned}");
+}
+
+#[test]
+fn it_says_what_speaks_against_it_and_what_to_do() {
+    let insight = joined(&[by("beacon", Medium).to("203.0.113.9").unowned()]).remove(0);
+    let against = insight.against.join(" ");
+    assert!(against.contains("No process is known") && against.contains("Only one detector"), "{against}");
+    assert!(insight.next_steps.contains(&Step::Replay(5)), "{:?}", insight.next_steps);
+    let dump = Step::Dump { filter: "remote:203.0.113.9".to_owned(), span_us: (5, 9) };
+    assert!(insight.next_steps.contains(&dump), "{:?}", insight.next_steps);
+}
+
+#[test]
+fn a_hostile_name_is_no_part_of_a_filter() {
+    let insight =
+        joined(&[by("beacon", Medium).to("203.0.113.9").of("a remote:0.0.0.0/0 {where}")]).remove(0);
+    assert!(insight.title.starts_with("a remote:0.0.0.0/0 {where} asks 203"), "{}", insight.title);
+    let is_clean = |step: &Step| !matches!(step, Step::Dump { filter, .. } if filter.contains("0/0"));
+    assert!(insight.next_steps.iter().all(is_clean));
+}
+
+#[test]
+fn every_hypothesis_is_complete_and_named_after_its_file() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/insight/hypotheses");
+    let mut ids = BTreeSet::new();
+    for hypothesis in HYPOTHESES {
+        let file = folder.join(format!("{}.rs", hypothesis.id.replace('-', "_")));
+        assert!(file.is_file() && ids.insert(hypothesis.id), "{}", hypothesis.id);
+        assert!(!hypothesis.benign.is_empty() && !hypothesis.ask.is_empty(), "{}", hypothesis.id);
+        assert!(hypothesis.summary.len() > 40 && !hypothesis.summary.contains("  "), "{}", hypothesis.id);
+        let known = |id: &str| DETECTORS.iter().any(|entry| entry.about.id == id) || TO_COME.contains(&id);
+        for sign in hypothesis.needs.iter().copied().flatten().chain(hypothesis.supports) {
+            assert!(sign.detector == ANY || known(sign.detector), "{}: {}", hypothesis.id, sign.detector);
+            assert!(sign.detector == ANY || sign.says.ends_with(':'), "{}: {}", hypothesis.id, sign.says);
+        }
+    }
+}

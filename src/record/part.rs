@@ -1,0 +1,122 @@
+//! What of a recording's account belongs to one of its files.
+
+use crate::capture::{IntervalChange, Metadata, PreviousPart, SeriesPart};
+
+/// One file of a recording: where it begins, and what was counted before it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Part {
+    /// From 1.
+    number: u32,
+    /// None for the first, which begins with the recording.
+    start: Option<Start>,
+    previous: Option<PreviousPart>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Start {
+    us: i64,
+    mono_ns: i64,
+    ticks_taken: u64,
+    ticks_late: u64,
+    events_lost: Option<u64>,
+}
+
+impl Part {
+    /// The first file.
+    pub(super) fn first() -> Self {
+        Self { number: 1, ..Self::default() }
+    }
+
+    /// The file that begins with the tick that `whole` ends with.
+    pub(super) fn next(&self, whole: &Metadata, previous: PreviousPart) -> Self {
+        let start = Start {
+            us: whole.end_us,
+            mono_ns: whole.end_mono_ns,
+            // That tick is in both files.
+            ticks_taken: whole.ticks_taken.saturating_sub(1),
+            ticks_late: whole.ticks_late,
+            events_lost: whole.events_lost,
+        };
+        Self { number: self.number.saturating_add(1), start: Some(start), previous: Some(previous) }
+    }
+
+    /// Whether a file was before this one.
+    pub(super) fn is_later(&self) -> bool {
+        self.start.is_some()
+    }
+
+    /// The account of this file, from that of the recording so far.
+    pub(super) fn of(&self, whole: &Metadata, series: Option<&str>) -> Metadata {
+        let name = series.map(str::to_owned);
+        let series = name.map(|name| SeriesPart { name, part: self.number, previous: self.previous.clone() });
+        let Some(start) = self.start else { return Metadata { series, ..whole.clone() } };
+        let lost_before = start.events_lost.unwrap_or(0);
+        Metadata {
+            start_us: start.us,
+            start_mono_ns: start.mono_ns,
+            // The plan was for all of them.
+            ticks_planned: None,
+            ticks_taken: whole.ticks_taken - start.ticks_taken,
+            ticks_late: whole.ticks_late - start.ticks_late,
+            events_lost: whole.events_lost.map(|lost| lost.saturating_sub(lost_before)),
+            interval_changes: in_force_since(start.us, &whole.interval_changes),
+            series,
+            ..whole.clone()
+        }
+    }
+}
+
+/// The last change before a moment, and all after it.
+fn in_force_since(start_us: i64, changes: &[IntervalChange]) -> Vec<IntervalChange> {
+    let before = changes.partition_point(|change| change.at_us < start_us);
+    changes[before.saturating_sub(1)..].to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn whole(ticks_taken: u64, ticks_late: u64, events_lost: Option<u64>) -> Metadata {
+        Metadata {
+            start_us: 0,
+            end_us: ticks_taken as i64 * 1_000_000,
+            end_mono_ns: ticks_taken as i64 * 1_000_000_000,
+            ticks_planned: Some(100),
+            ticks_taken,
+            ticks_late,
+            events_lost,
+            ..Metadata::default()
+        }
+    }
+
+    fn previous() -> PreviousPart {
+        PreviousPart { file: "a.parquet".to_owned(), sha256: "00".to_owned() }
+    }
+
+    #[test]
+    fn the_only_file_has_the_account_of_the_recording() {
+        assert_eq!(Part::first().of(&whole(10, 1, Some(3)), None), whole(10, 1, Some(3)));
+    }
+
+    #[test]
+    fn a_later_file_counts_from_its_own_start_and_shares_one_tick() {
+        let cut = whole(10, 1, Some(3));
+        let part = Part::first().next(&cut, previous());
+        let file = part.of(&whole(25, 4, Some(5)), Some("web"));
+        assert_eq!((file.start_us, file.start_mono_ns), (cut.end_us, cut.end_mono_ns));
+        assert_eq!((file.ticks_taken, file.ticks_late, file.events_lost), (16, 3, Some(2)));
+        assert_eq!(file.ticks_planned, None);
+        let series = file.series.unwrap();
+        assert_eq!((series.name.as_str(), series.part, series.previous), ("web", 2, Some(previous())));
+    }
+
+    #[test]
+    fn a_file_says_which_interval_it_began_with() {
+        let change = |at_us, interval_ms| IntervalChange { at_us, tick: 0, interval_ms, cpu_percent: 1.0 };
+        let changes = [change(10, 2000), change(20, 4000), change(30, 2000)];
+        assert_eq!(in_force_since(25, &changes), changes[1..]);
+        assert_eq!(in_force_since(5, &changes), changes);
+        assert_eq!(in_force_since(40, &changes), changes[2..]);
+        assert_eq!(in_force_since(40, &[]), []);
+    }
+}

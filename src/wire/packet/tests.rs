@@ -1,0 +1,202 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const TCP_SYN: &[u8] = &[0xc3, 0x50, 0x01, 0xbb, 0, 0, 0, 7, 0, 0, 0, 0, 0x50, 0x02, 0xff, 0xff, 0, 0, 0, 0];
+
+fn udp(source: u16, destination: u16, payload: &[u8]) -> Vec<u8> {
+    let length = (8 + payload.len()) as u16;
+    let mut bytes = Vec::new();
+    for field in [source, destination, length, 0] {
+        bytes.extend(field.to_be_bytes());
+    }
+    bytes.extend(payload);
+    bytes
+}
+
+fn ipv4_fragment(protocol: u8, fragment: u16, payload: &[u8]) -> Vec<u8> {
+    let total = (20 + payload.len()) as u16;
+    let mut bytes = vec![0x45, 0];
+    bytes.extend(total.to_be_bytes());
+    bytes.extend([0, 1]);
+    bytes.extend(fragment.to_be_bytes());
+    bytes.extend([64, protocol, 0, 0, 10, 0, 0, 1, 192, 0, 2, 2]);
+    bytes.extend(payload);
+    bytes
+}
+
+fn ipv4(protocol: u8, payload: &[u8]) -> Vec<u8> {
+    ipv4_fragment(protocol, 0, payload)
+}
+
+fn ipv6(next: u8, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0x60, 0, 0, 0];
+    bytes.extend((payload.len() as u16).to_be_bytes());
+    bytes.extend([next, 64]);
+    for last in [1, 2] {
+        bytes.extend("2001:db8::".parse::<std::net::Ipv6Addr>().unwrap().octets());
+        let end = bytes.len();
+        bytes[end - 1] = last;
+    }
+    bytes.extend(payload);
+    bytes
+}
+
+/// Bytes before `payload`.
+fn behind(header: &[u8], payload: &[u8]) -> Vec<u8> {
+    [header, payload].concat()
+}
+
+fn ethernet(kind: u16, payload: &[u8]) -> Vec<u8> {
+    behind(&[&[2; 12][..], &kind.to_be_bytes()].concat(), payload)
+}
+
+fn packet(link: u32, frame: &[u8]) -> Packet<'_> {
+    match decode(LinkType(link), frame, frame.len() as u32) {
+        Decoded::Packet(packet) => packet,
+        other => panic!("{other:?} of {frame:02x?}"),
+    }
+}
+
+fn is_the_syn(packet: &Packet<'_>) -> bool {
+    let header = TcpHeader { seq: 7, ack: 0, flags: Flags(Flags::SYN) };
+    packet.source == ("10.0.0.1".parse().unwrap(), 50_000)
+        && packet.destination == ("192.0.2.2".parse().unwrap(), 443)
+        && packet.transport == Transport::Tcp(header)
+}
+
+#[test]
+fn every_link_type_and_tag_leads_to_the_packet() {
+    let ip = ipv4(6, TCP_SYN);
+    let tagged = behind(&[0, 5, 0x08, 0], &ip);
+    let cases = [
+        ("Ethernet", 1, ethernet(0x0800, &ip)),
+        ("VLAN", 1, ethernet(0x8100, &tagged)),
+        ("QinQ", 1, ethernet(0x88a8, &behind(&[0, 6, 0x81, 0], &tagged))),
+        ("MPLS", 1, ethernet(0x8847, &behind(&[0, 1, 0, 64, 0, 2, 1, 64], &ip))),
+        (
+            "MPLS with Ethernet",
+            1,
+            ethernet(0x8847, &behind(&[0, 2, 1, 64, 0, 0, 0, 0], &ethernet(0x0800, &ip))),
+        ),
+        ("PPPoE", 1, ethernet(0x8864, &behind(&[0x11, 0, 0, 1, 0, 42, 0, 0x21], &ip))),
+        ("FabricPath", 1, ethernet(0x8903, &behind(&[0, 1], &ethernet(0x0800, &ip)))),
+        ("VN-Tag", 1, ethernet(0x8926, &behind(&[0, 1, 0, 2, 0x08, 0], &ip))),
+        ("SNAP", 1, ethernet(48, &behind(&[0xaa, 0xaa, 3, 0, 0, 0, 0x08, 0], &ip))),
+        ("BSD loopback", 0, behind(&[2, 0, 0, 0], &ip)),
+        ("OpenBSD loopback", 108, behind(&[0, 0, 0, 2], &ip)),
+        ("PPP", 9, behind(&[0xff, 3, 0, 0x21], &ip)),
+        ("short PPP", 9, behind(&[0x21], &ip)),
+        ("Cisco HDLC", 104, behind(&[0x0f, 0, 0x08, 0], &ip)),
+        ("raw", 101, ip.clone()),
+        ("cooked", 113, behind(&[&[0; 14][..], &[0x08, 0]].concat(), &ip)),
+        ("cooked, version 2", 276, behind(&[&[0x08, 0][..], &[0; 18]].concat(), &ip)),
+        ("in IP", 101, ipv4(4, &ip)),
+        ("GRE", 101, ipv4(47, &behind(&[0x20, 0, 0x08, 0, 0, 0, 0, 9], &ip))),
+        ("ERSPAN I", 101, ipv4(47, &behind(&[0, 0, 0x88, 0xbe], &ethernet(0x0800, &ip)))),
+        (
+            "ERSPAN II",
+            101,
+            ipv4(
+                47,
+                &behind(
+                    &[0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0x10, 1, 0, 0, 0, 0, 0, 0],
+                    &ethernet(0x0800, &ip),
+                ),
+            ),
+        ),
+    ];
+    for (name, link, frame) in cases {
+        assert!(is_the_syn(&packet(link, &frame)), "{name}");
+    }
+}
+
+#[test]
+fn a_tunnel_over_udp_is_a_datagram_with_a_packet_inside() {
+    let inner = ethernet(0x0800, &ipv4(6, TCP_SYN));
+    let vxlan = ipv4(17, &udp(40_000, 4789, &behind(&[8, 0, 0, 0, 0, 0, 7, 0], &inner)));
+    let geneve = ipv4(17, &udp(40_000, 6081, &behind(&[1, 0, 0x65, 0x58, 0, 0, 7, 0, 1, 2, 3, 4], &inner)));
+    for frame in [vxlan, geneve] {
+        let outer = packet(101, &frame);
+        assert_eq!(outer.transport, Transport::Udp);
+        let Some(Decoded::Packet(inner)) = outer.inner.map(Inner::decode) else { panic!("{outer:?}") };
+        assert!(is_the_syn(&inner));
+    }
+}
+
+#[test]
+fn extension_headers_of_version_6_are_passed_over() {
+    let datagram = udp(546, 547, b"hello");
+    let behind_options = ipv6(0, &behind(&[43, 0, 0, 0, 0, 0, 0, 0, 17, 0, 0, 0, 0, 0, 0, 0], &datagram));
+    let packet = packet(101, &behind_options);
+    assert_eq!((packet.source.1, packet.payload, packet.payload_bytes), (546, b"hello".as_slice(), 5));
+}
+
+#[test]
+fn only_the_first_fragment_says_whose_it_is_and_counts_what_it_holds() {
+    let datagram = udp(53, 5000, &[0; 1000]);
+    let first = ipv4_fragment(17, 0x2000, &datagram[..408]);
+    assert_eq!(packet(101, &first).payload_bytes, 400);
+    let later = ipv4_fragment(17, 51, &datagram[408..]);
+    assert_eq!(decode(LinkType::RAW, &later, later.len() as u32), Decoded::Fragment);
+}
+
+#[test]
+fn padding_is_no_payload_and_what_was_not_captured_is() {
+    let mut padded = ethernet(0x0800, &ipv4(6, TCP_SYN));
+    padded.extend([0; 6]);
+    assert_eq!(packet(1, &padded).payload_bytes, 0);
+    let whole = ipv4(17, &udp(1, 2, &[7; 500]));
+    let Decoded::Packet(cut) = decode(LinkType::RAW, &whole[..60], 528) else { panic!() };
+    assert_eq!((cut.payload.len(), cut.payload_bytes), (32, 500));
+}
+
+#[test]
+fn a_length_that_was_left_to_the_network_card_is_the_frames_own() {
+    let mut frame = ipv4(6, &behind(TCP_SYN, &[1; 3000]));
+    frame[2..4].copy_from_slice(&[0, 0]);
+    assert_eq!(packet(101, &frame).payload_bytes, 3000);
+}
+
+#[test]
+fn what_is_no_tcp_or_udp_is_told_apart() {
+    let cases = [
+        (Decoded::OtherProtocol, ethernet(0x0800, &ipv4(1, &[8, 0, 0, 0]))),
+        (Decoded::NotIp, ethernet(0x0806, &[0; 28])),
+        (Decoded::Malformed, ethernet(0x0800, &ipv4(6, &TCP_SYN[..10]))),
+        (Decoded::Malformed, ethernet(0x0800, &[0x41; 40])),
+        (Decoded::Malformed, vec![0; 10]),
+    ];
+    for (expected, frame) in cases {
+        assert_eq!(decode(LinkType::ETHERNET, &frame, frame.len() as u32), expected);
+    }
+}
+
+#[test]
+fn nesting_ends() {
+    let mut frame = ipv4(6, TCP_SYN);
+    for _ in 0..40 {
+        frame = ipv4(4, &frame);
+    }
+    assert_eq!(decode(LinkType::RAW, &frame, frame.len() as u32), Decoded::Malformed);
+}
+
+proptest! {
+    #[test]
+    fn no_frame_is_too_strange(link in 0_u32..300, frame: Vec<u8>, wire: u32) {
+        if let Decoded::Packet(packet) = decode(LinkType(link), &frame, wire) {
+            prop_assert!(packet.payload.len() <= frame.len());
+            prop_assert!(packet.payload_bytes as usize <= frame.len().max(wire as usize));
+        }
+    }
+
+    #[test]
+    fn a_flipped_byte_in_a_real_frame_does_no_harm(at in 0_usize..66, value: u8, cut in 0_usize..=66) {
+        let mut frame = ethernet(0x8100, &behind(&[0, 5, 0x08, 0], &ipv4(47, &behind(&[0, 0, 0x08, 0], &ipv4(6, TCP_SYN)))));
+        if let Some(byte) = frame.get_mut(at) {
+            *byte = value;
+        }
+        frame.truncate(cut);
+        decode(LinkType::ETHERNET, &frame, 66);
+    }
+}

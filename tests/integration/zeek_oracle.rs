@@ -1,0 +1,166 @@
+//! Packet captures beside the `conn.log` that Zeek itself made of them: the same flows, bytes,
+//! packets and states.
+//!
+//! A few small pairs lie in `tests/data/zeek-pairs`. `NETREC_ZEEK_PAIRS=FOLDER` names a folder
+//! with more (`pairs.tsv` with the columns expected, pcap; the files beside it) and
+//! `cargo test --release --test integration zeek -- --nocapture` prints a table of them.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use netrec::capture::Row;
+use netrec::import::flow::{Flow, Limits, Sink, Tracker};
+use netrec::import::pcap::frames;
+
+/// A line of a `conn.log`, as far as it is compared. What the log leaves out (`-`) is none.
+#[derive(Debug, Clone, PartialEq, PartialOrd)]
+struct Line {
+    ends: String,
+    bytes: Option<(u64, u64)>,
+    packets: (u64, u64),
+    state: String,
+    duration_s: Option<f64>,
+}
+
+impl Line {
+    /// The flow as the log would write it.
+    fn of(flow: &Flow) -> Self {
+        let ((from, from_port), (to, to_port)) = (flow.originator, flow.responder);
+        Self {
+            ends: format!("{} {from} {from_port} {to} {to_port}", flow.protocol.as_str()),
+            bytes: Some(flow.bytes()),
+            packets: (flow.sent.packets, flow.received.packets),
+            state: flow.conn_state().as_str().to_owned(),
+            duration_s: Some(flow.duration_s()),
+        }
+    }
+
+    /// Whether a flow is the one of this line of a log.
+    fn is(&self, flow: &Self) -> bool {
+        let is_near = |a: f64, b: f64| (a - b).abs() < 2e-6;
+        self.ends == flow.ends
+            && self.packets == flow.packets
+            && self.state == flow.state
+            && self.bytes.is_none_or(|bytes| Some(bytes) == flow.bytes)
+            && self.duration_s.is_none_or(|s| flow.duration_s.is_some_and(|f| is_near(s, f)))
+    }
+}
+
+/// Collects finished flows.
+#[derive(Default)]
+struct Flows(Vec<Line>);
+
+impl Sink for Flows {
+    fn row(&mut self, _row: &Row) {}
+
+    fn done(&mut self, flow: &Flow) {
+        self.0.push(Line::of(flow));
+    }
+}
+
+fn flows_of(pcap: &Path) -> Vec<Line> {
+    let mut tracker = Tracker::new(Limits::default());
+    let mut flows = Flows::default();
+    let file = std::fs::File::open(pcap).unwrap();
+    frames::read(file, |frame| {
+        tracker.take_frame(frame.link, frame.ts_ns, frame.data, frame.wire_bytes, &mut flows);
+    })
+    .unwrap();
+    tracker.finish(&mut flows);
+    flows.0
+}
+
+/// The TCP and UDP lines of a log.
+fn lines_of(log: &Path) -> Vec<Line> {
+    let text = std::fs::read_to_string(log).unwrap();
+    let mut columns = BTreeMap::new();
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        if let Some(names) = line.strip_prefix("#fields\t") {
+            columns = names.split('\t').enumerate().map(|(index, name)| (name, index)).collect();
+        }
+        if line.starts_with('#') {
+            continue;
+        }
+        let cells: Vec<&str> = line.split('\t').collect();
+        let cell = |name: &str| cells[columns[name]];
+        if !["tcp", "udp"].contains(&cell("proto")) {
+            continue;
+        }
+        let (sent, received) = (cell("orig_bytes").parse().ok(), cell("resp_bytes").parse().ok());
+        lines.push(Line {
+            ends: ["proto", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p"].map(cell).join(" "),
+            bytes: sent.zip(received),
+            packets: (cell("orig_pkts").parse().unwrap(), cell("resp_pkts").parse().unwrap()),
+            state: cell("conn_state").to_owned(),
+            duration_s: cell("duration").parse().ok(),
+        });
+    }
+    lines
+}
+
+/// What is in one list and not in the other: lines of the log, and flows.
+fn differences(mut log: Vec<Line>, mut flows: Vec<Line>) -> (Vec<Line>, Vec<Line>) {
+    log.retain(|line| {
+        let found = flows.iter().position(|flow| line.is(flow));
+        found.inspect(|index| drop(flows.remove(*index))).is_none()
+    });
+    (log, flows)
+}
+
+/// Pairs of a log and its capture, from a `pairs.tsv`.
+fn pairs(folder: &Path) -> Vec<(String, PathBuf, PathBuf)> {
+    let list = std::fs::read_to_string(folder.join("pairs.tsv")).unwrap();
+    list.lines()
+        .skip(1)
+        .map(|line| {
+            let mut cells = line.split('\t');
+            let (log, pcap) = (cells.next().unwrap(), cells.next().unwrap());
+            let name = log.trim_start_matches("expected/").trim_end_matches(".conn.log").to_owned();
+            (name, folder.join(log), folder.join(pcap))
+        })
+        .collect()
+}
+
+#[test]
+fn flows_agree_with_zeeks_own_log() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/zeek-pairs");
+    let pairs = pairs(&folder);
+    assert!(pairs.len() >= 5);
+    for (name, log, pcap) in pairs {
+        let (log, flows) = (lines_of(&log), flows_of(&pcap));
+        assert!(!log.is_empty(), "{name}");
+        let (missing, extra) = differences(log, flows);
+        assert!(
+            missing.is_empty() && extra.is_empty(),
+            "{name}\nonly Zeek: {missing:#?}\nonly netrec: {extra:#?}"
+        );
+    }
+}
+
+#[test]
+fn a_folder_of_pairs_is_compared_and_printed() {
+    let Some(folder) = std::env::var_os("NETREC_ZEEK_PAIRS").map(PathBuf::from) else {
+        eprintln!("skipped: NETREC_ZEEK_PAIRS names no folder with pairs");
+        return;
+    };
+    let mut table = String::new();
+    let mut agreeing = 0;
+    let pairs = pairs(&folder);
+    for (name, log, pcap) in &pairs {
+        let log = lines_of(log);
+        let lines = log.len();
+        let (missing, extra) = differences(log, flows_of(pcap));
+        agreeing += usize::from(missing.is_empty() && extra.is_empty());
+        let same = lines - missing.len();
+        writeln!(table, "{name}\t{same} of {lines}\t{} more", extra.len()).unwrap();
+        for line in missing {
+            writeln!(table, "  Zeek    {line:?}").unwrap();
+        }
+        for line in extra {
+            writeln!(table, "  netrec  {line:?}").unwrap();
+        }
+    }
+    println!("{table}{agreeing} of {} pairs agree in every line", pairs.len());
+}

@@ -12,7 +12,8 @@ pub(super) fn run(wanted: Wanted, facts: &HostFacts) -> Result<Done> {
     let reports = probe(host.as_mut())?;
     let privileges =
         if facts.privileges.is_empty() { "none".to_owned() } else { facts.privileges.join(", ") };
-    say!("privileges  {}", escape::terminal(&privileges));
+    // As they are now: a recording keeps only those that its sources need.
+    say!("privileges before those not needed are given up: {}", escape::terminal(&privileges));
     for report in &reports {
         let sees = match report.status {
             SourceStatus::Ran => "yes",
@@ -40,6 +41,10 @@ fn probe(host: &mut dyn Host) -> Result<Vec<SourceReport>> {
 
 #[cfg(target_os = "linux")]
 fn advise(wanted: Wanted) {
+    if record::has_all_privileges(wanted) {
+        say!("No privilege is missing: the rest cannot be seen on this host, or not at this moment.");
+        return;
+    }
     let program =
         std::env::current_exe().map_or_else(|_| "netrec".to_owned(), |path| path.display().to_string());
     say!("To see the rest, run as root, or give the program its privileges once:");

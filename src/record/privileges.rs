@@ -70,6 +70,12 @@ pub(crate) fn limit(wanted: Wanted, folder: &Path) -> Result<(), String> {
     }
 }
 
+/// Whether this thread has every capability that the wanted sources need.
+pub(crate) fn has_all(wanted: Wanted) -> bool {
+    caps::read(None, CapSet::Effective)
+        .is_ok_and(|effective| needed(wanted).all(|capability| effective.contains(&capability)))
+}
+
 /// The names of the needed capabilities as `setcap` takes them: `cap_net_admin,cap_perfmon`.
 pub(crate) fn setcap_names(wanted: Wanted) -> String {
     needed(wanted).map(|capability| capability.to_string().to_lowercase()).collect::<Vec<_>>().join(",")
@@ -107,6 +113,10 @@ mod tests {
             assert!(after.is_subset(&allowed) && after.is_subset(&before), "{after:?}");
             assert!(needed(Wanted::default()).all(|one| after.contains(&one) == before.contains(&one)));
             assert_eq!(caps::read(None, CapSet::Effective).unwrap(), after);
+            let had_all = needed(Wanted::default()).all(|one| before.contains(&one));
+            assert_eq!(has_all(Wanted::default()), had_all);
+            caps::clear(None, CapSet::Effective).unwrap();
+            assert!(!has_all(Wanted::default()));
         });
         thread.join().unwrap();
     }

@@ -9,6 +9,7 @@ macro_rules! say {
 }
 
 mod analyze;
+mod check;
 mod explain;
 mod export;
 mod import;

@@ -1,12 +1,12 @@
 //! `netrec record`: this host into a capture file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
 use indicatif::{HumanBytes, ProgressBar};
 
-use super::{Done, progress};
+use super::{Done, check, progress};
 use crate::Result;
 use crate::capture::{self, Overwrite, SigningKey, SourceStatus};
 use crate::record::{
@@ -33,18 +33,28 @@ pub(super) struct Arguments {
     /// Sign the capture with this Ed25519 key (`netrec verify --new-key` makes one)
     #[arg(long, value_name = "KEY")]
     sign: Option<PathBuf>,
-    /// Count what goes over UDP, from the headers of packets (Linux, as root)
+    #[command(flatten)]
+    sources: Sources,
+    /// Record nothing: say what this user on this host will see and what not, and how to get it
     #[arg(long)]
-    udp_bytes: bool,
-    /// Name remotes, from DNS answers and TLS server names in packets (Linux, as root)
-    #[arg(long)]
-    names: bool,
+    check: bool,
     /// CPU that the recorder may use, of one core, such as 2%: when it needs more, snapshots come
     /// less often, which the capture says
     #[arg(long, value_name = "SHARE", value_parser = parse_percent, allow_hyphen_values = true)]
     max_cpu: Option<f64>,
     #[command(flatten)]
     rotation: RotationArguments,
+}
+
+/// Sources that look at packets, and so only on demand.
+#[derive(Debug, Args)]
+struct Sources {
+    /// Count what goes over UDP, from the headers of packets (Linux, as root)
+    #[arg(long)]
+    udp_bytes: bool,
+    /// Name remotes, from DNS answers and TLS server names in packets (Linux, as root)
+    #[arg(long)]
+    names: bool,
 }
 
 /// For a recording that goes on for months.
@@ -65,7 +75,7 @@ struct RotationArguments {
     keep_for: Option<Duration>,
 }
 
-impl Arguments {
+impl Sources {
     fn wanted(&self) -> Wanted {
         Wanted { udp_bytes: self.udp_bytes, names: self.names }
     }
@@ -83,8 +93,11 @@ impl RotationArguments {
 }
 
 pub(super) fn run(arguments: Arguments) -> Result<Done> {
-    let wanted = arguments.wanted();
-    let facts = HostFacts::read();
+    let wanted = arguments.sources.wanted();
+    if arguments.check {
+        return check::run(wanted, &HostFacts::read());
+    }
+    let mut facts = HostFacts::read();
     let overwrite = if arguments.force { Overwrite::Allowed } else { Overwrite::Never };
     let rotation = arguments.rotation.rotation();
     let host_name = facts.host_name.as_deref();
@@ -101,6 +114,7 @@ pub(super) fn run(arguments: Arguments) -> Result<Done> {
         let earlier = escape::terminal(&earlier.display().to_string());
         eprintln!("netrec: an earlier recording that was broken off has been recovered: {earlier}");
     }
+    give_up_privileges(wanted, &path, &mut facts)?;
     let output = Output { path, overwrite, key, rotation };
     let plan = Plan {
         interval: arguments.interval,
@@ -121,6 +135,20 @@ pub(super) fn run(arguments: Arguments) -> Result<Done> {
     say(&plan, &recording);
     let cut_short = recording.ending == Ending::DiskFull;
     Ok(if cut_short || recording.metadata.is_degraded() { Done::Degraded } else { Done::Well })
+}
+
+/// Keeps only what the sources need, and notes what that is.
+#[cfg(target_os = "linux")]
+fn give_up_privileges(wanted: Wanted, path: &Path, facts: &mut HostFacts) -> Result<()> {
+    record::limit_privileges(wanted, path.parent().unwrap_or(Path::new(".")))
+        .map_err(crate::Error::Record)?;
+    *facts = HostFacts::read();
+    Ok(())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn give_up_privileges(_wanted: Wanted, _path: &Path, _facts: &mut HostFacts) -> Result<()> {
+    Ok(())
 }
 
 fn parse_interval(text: &str) -> Result<Duration, String> {

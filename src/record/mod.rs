@@ -22,6 +22,8 @@ mod host;
 mod linux;
 mod part;
 mod portable;
+#[cfg(target_os = "linux")]
+mod privileges;
 mod schedule;
 mod series;
 mod session;
@@ -33,6 +35,8 @@ pub use clock::{Clock, Moment, SystemClock};
 pub use duration::{describe_duration, parse_duration};
 pub use facts::{HostFacts, capture_name, series_name};
 pub use host::{Host, Seen, Tick, Wanted, open_host};
+#[cfg(target_os = "linux")]
+pub(crate) use privileges::{has_all as has_all_privileges, limit as limit_privileges, setcap_names};
 pub use schedule::{MIN_INTERVAL, Plan};
 pub use series::{Pruned, Rotation};
 pub use session::{Ending, Progress, Recording, record};

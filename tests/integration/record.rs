@@ -488,3 +488,30 @@ fn a_disk_that_fills_up_ends_the_recording_and_loses_nothing() {
     assert!(capture.metadata().ticks_taken > 1);
     assert!(capture.metadata().sources.iter().any(|source| source.name == "disk"));
 }
+
+#[test]
+fn a_check_says_what_would_be_seen_and_writes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let ran = netrec_in(folder.path(), &["record", "--check"]);
+    let whole = ran.stdout.contains("All that can be recorded here will be.");
+    assert_eq!(ran.code, if whole { 0 } else { 3 }, "{}{}", ran.stdout, ran.stderr);
+    let advised = ran.stdout.contains("sudo setcap cap_net_admin,");
+    let nothing_to_give = ran.stdout.contains("No privilege is missing");
+    assert_eq!(advised || nothing_to_give, !whole, "{}", ran.stdout);
+    assert!(!(advised && nothing_to_give), "{}", ran.stdout);
+    for source in ["sock_diag", "network-namespaces", "proc-owners", "perf-events", "--udp-bytes"] {
+        assert!(ran.stdout.contains(source), "{source}: {}", ran.stdout);
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_recording_keeps_only_the_privileges_that_its_sources_need() {
+    let folder = tempfile::tempdir().unwrap();
+    netrec_in(folder.path(), &["record", "-d", "100ms", "-i", "100ms", "-o", "c.parquet"]);
+    let capture = CaptureFile::open(&folder.path().join("c.parquet")).unwrap();
+    let privileges = &capture.metadata().privileges;
+    for given_up in ["CAP_DAC_OVERRIDE", "CAP_SETUID", "CAP_SYS_MODULE", "CAP_NET_RAW", "CAP_KILL"] {
+        assert!(!privileges.iter().any(|kept| kept == given_up), "{privileges:?}");
+    }
+}

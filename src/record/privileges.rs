@@ -1,0 +1,123 @@
+//! What the recorder may do to the host: only what its sources need, from before the first of them
+//! is opened. A flaw in a parser of hostile bytes is then worth less to whoever finds it.
+
+use std::ffi::CString;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+use caps::{CapSet, Capability, CapsHashSet};
+
+use super::Wanted;
+
+/// What each source may need, and what for.
+const NEEDED: &[(Capability, Need)] = &[
+    // A buffer for closing sockets that is larger than the system's limit.
+    (Capability::CAP_NET_ADMIN, Need::Always),
+    // The kernel's events, and more memory for their rings than others get.
+    (Capability::CAP_PERFMON, Need::Always),
+    (Capability::CAP_IPC_LOCK, Need::Always),
+    // Descriptors, executables and namespaces of other users' processes; tracefs.
+    (Capability::CAP_SYS_PTRACE, Need::Always),
+    (Capability::CAP_DAC_READ_SEARCH, Need::Always),
+    // Other network namespaces; mounting tracefs where it is not.
+    (Capability::CAP_SYS_ADMIN, Need::Always),
+    // Reading a command line before its program ends.
+    (Capability::CAP_SYS_NICE, Need::Always),
+    (Capability::CAP_NET_RAW, Need::Packets),
+];
+
+/// When a capability is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Need {
+    Always,
+    Packets,
+}
+
+/// The capabilities that the wanted sources need.
+fn needed(wanted: Wanted) -> impl Iterator<Item = Capability> {
+    NEEDED
+        .iter()
+        .filter(move |(_, need)| *need == Need::Always || wanted.packets())
+        .map(|(capability, _)| *capability)
+}
+
+/// Gives up, for good and for every thread that is started from now on, every privilege that the
+/// wanted sources and writing into `folder` do not need. Without any privilege nothing changes.
+///
+/// # Errors
+/// In words, if the system refuses.
+pub(crate) fn limit(wanted: Wanted, folder: &Path) -> Result<(), String> {
+    let failed = |e: caps::errors::CapsError| format!("privileges cannot be given up: {e}");
+    let permitted = caps::read(None, CapSet::Permitted).map_err(failed)?;
+    let mut kept: CapsHashSet = needed(wanted).filter(|capability| permitted.contains(capability)).collect();
+    // What an executed program could get back; it takes a privilege of its own to give that up,
+    // and nothing is executed.
+    for capability in caps::all().difference(&kept) {
+        let _ = caps::drop(None, CapSet::Bounding, *capability);
+    }
+    caps::clear(None, CapSet::Inheritable).map_err(failed)?;
+    caps::set(None, CapSet::Effective, &kept).map_err(failed)?;
+    // `sudo netrec record` in the folder of another user.
+    if permitted.contains(&Capability::CAP_DAC_OVERRIDE) && !is_writable(folder) {
+        kept.insert(Capability::CAP_DAC_OVERRIDE);
+        caps::set(None, CapSet::Effective, &kept).map_err(failed)?;
+    }
+    caps::set(None, CapSet::Permitted, &kept).map_err(failed)?;
+    // SAFETY: no memory is passed.
+    match unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) } {
+        0 => Ok(()),
+        _ => Err(format!("new privileges cannot be ruled out: {}", std::io::Error::last_os_error())),
+    }
+}
+
+/// Whether this thread has every capability that the wanted sources need.
+pub(crate) fn has_all(wanted: Wanted) -> bool {
+    caps::read(None, CapSet::Effective)
+        .is_ok_and(|effective| needed(wanted).all(|capability| effective.contains(&capability)))
+}
+
+/// The names of the needed capabilities as `setcap` takes them: `cap_net_admin,cap_perfmon`.
+pub(crate) fn setcap_names(wanted: Wanted) -> String {
+    needed(wanted).map(|capability| capability.to_string().to_lowercase()).collect::<Vec<_>>().join(",")
+}
+
+fn is_writable(folder: &Path) -> bool {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let Ok(path) = CString::new(folder.as_os_str().as_bytes()) else { return false };
+    let mode = libc::W_OK | libc::X_OK;
+    // SAFETY: the path ends in NUL and outlives the call.
+    unsafe { libc::faccessat(libc::AT_FDCWD, path.as_ptr(), mode, libc::AT_EACCESS) == 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packets_need_one_privilege_more() {
+        let without = setcap_names(Wanted::default());
+        assert!(without.starts_with("cap_net_admin,cap_perfmon,") && !without.contains("net_raw"));
+        let names = Wanted { names: true, ..Wanted::default() };
+        assert_eq!(setcap_names(names), format!("{without},cap_net_raw"));
+    }
+
+    #[test]
+    fn a_thread_keeps_what_is_needed_and_nothing_else() {
+        // Capabilities belong to threads, so that the other tests keep theirs.
+        let thread = std::thread::spawn(|| {
+            let before = caps::read(None, CapSet::Permitted).unwrap();
+            limit(Wanted::default(), &std::env::temp_dir()).unwrap();
+            let after = caps::read(None, CapSet::Permitted).unwrap();
+            let allowed: CapsHashSet =
+                needed(Wanted::default()).chain([Capability::CAP_DAC_OVERRIDE]).collect();
+            assert!(after.is_subset(&allowed) && after.is_subset(&before), "{after:?}");
+            assert!(needed(Wanted::default()).all(|one| after.contains(&one) == before.contains(&one)));
+            assert_eq!(caps::read(None, CapSet::Effective).unwrap(), after);
+            let had_all = needed(Wanted::default()).all(|one| before.contains(&one));
+            assert_eq!(has_all(Wanted::default()), had_all);
+            caps::clear(None, CapSet::Effective).unwrap();
+            assert!(!has_all(Wanted::default()));
+        });
+        thread.join().unwrap();
+    }
+}

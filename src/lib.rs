@@ -19,8 +19,10 @@
 //! | [`wire`] | what a packet's payload says: names in DNS answers and in TLS hellos |
 //! | [`capture`] | the file format: schema, rows, metadata, writer, reader |
 //! | [`geo`] | where an address is, from local databases |
+//! | [`indicators`] | lists of what to look for, one format per file |
 //! | [`analyze`] | the pass over a capture, its tables, the metrics, the detectors and their findings |
 //! | [`insight`] | findings joined into hypotheses |
+//! | [`export`] | the connections for other programs, one exporter each |
 //! | [`report`] | the folder that is attached to the ticket: JSON, HTML, CSV, Markdown, charts |
 //!
 //! # Invariants
@@ -49,8 +51,10 @@ pub mod analyze;
 pub mod capture;
 pub mod cli;
 pub mod error;
+pub mod export;
 pub mod geo;
 pub mod import;
+pub mod indicators;
 pub mod insight;
 mod parallel;
 pub mod record;

@@ -13,12 +13,14 @@ pub mod knowledge;
 pub mod metrics;
 pub mod model;
 pub mod pass;
+pub mod perspective;
+pub mod processes;
 pub mod scope;
 pub mod sockets;
 pub mod stats;
 pub mod tables;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub mod view;
 pub mod words;
 

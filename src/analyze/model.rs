@@ -207,7 +207,7 @@ impl Connection {
     /// Seconds from first to last row by the monotonic clock: a lower bound of its life,
     /// exact to the tick.
     pub fn duration_s(&self) -> f64 {
-        (self.last_mono_ns as f64 - self.first_mono_ns as f64) / 1e9
+        self.last_mono_ns.saturating_sub(self.first_mono_ns) as f64 / 1e9
     }
 }
 

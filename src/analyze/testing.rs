@@ -8,19 +8,28 @@ use super::tables::Tables;
 use crate::capture::Metadata;
 
 /// When every test capture begins, µs since the Unix epoch.
-pub(super) const START_US: i64 = 1_700_000_000_000_000;
+pub(crate) const START_US: i64 = 1_700_000_000_000_000;
 
 /// A capture of a test: some connections and a length.
-pub(super) struct Capture {
+pub(crate) struct Capture {
     conns: Vec<Conn>,
+    facts: Vec<(u32, Facts)>,
     seconds: i64,
     interval_s: f64,
+}
+
+/// What is known of a process besides its name; by default an installed program of its name.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Facts {
+    pub(super) exe: Option<&'static str>,
+    pub(super) cmdline: Option<&'static str>,
+    pub(super) parent_name: Option<&'static str>,
 }
 
 /// One connection, with what is usual filled in: TCP, outbound, established, opened and
 /// closed in the recording, owned by `app`.
 #[derive(Clone)]
-pub(super) struct Conn {
+pub(crate) struct Conn {
     protocol: &'static str,
     local: (String, u16),
     remote: Option<(String, u16)>,
@@ -41,7 +50,7 @@ pub(super) struct Conn {
 }
 
 impl Conn {
-    pub(super) fn to(addr: &str, port: u16) -> Self {
+    pub(crate) fn to(addr: &str, port: u16) -> Self {
         let scope = match addr {
             a if a.starts_with("127.") => "loopback",
             a if a.starts_with("10.") || a.starts_with("192.168.") => "private",
@@ -68,7 +77,7 @@ impl Conn {
         }
     }
 
-    pub(super) fn listener(port: u16) -> Self {
+    pub(crate) fn listener(port: u16) -> Self {
         Self {
             remote: None,
             scope: None,
@@ -83,103 +92,115 @@ impl Conn {
         }
     }
 
-    pub(super) fn at(mut self, first_s: f64) -> Self {
+    pub(crate) fn at(mut self, first_s: f64) -> Self {
         self.first_s = first_s;
         self
     }
 
-    pub(super) fn by(mut self, name: &str, pid: u32) -> Self {
+    pub(crate) fn by(mut self, name: &str, pid: u32) -> Self {
         self.owner = Some((name.to_owned(), pid));
         self
     }
 
-    pub(super) fn unowned(mut self) -> Self {
+    pub(crate) fn unowned(mut self) -> Self {
         self.owner = None;
         self
     }
 
-    pub(super) fn local_port(mut self, port: u16) -> Self {
+    pub(crate) fn local_port(mut self, port: u16) -> Self {
         self.local.1 = port;
         self
     }
 
-    pub(super) fn bytes(mut self, sent: u64, received: u64) -> Self {
+    pub(crate) fn bytes(mut self, sent: u64, received: u64) -> Self {
         self.bytes = Some((sent, received));
         self
     }
 
-    pub(super) fn uncounted(mut self) -> Self {
+    pub(crate) fn uncounted(mut self) -> Self {
         self.bytes = None;
         self.rtt_us = None;
         self
     }
 
-    pub(super) fn lasting(mut self, duration_s: f64) -> Self {
+    pub(crate) fn lasting(mut self, duration_s: f64) -> Self {
         self.duration_s = duration_s;
         self
     }
 
-    pub(super) fn rtt_us(mut self, rtt_us: u32) -> Self {
+    pub(crate) fn rtt_us(mut self, rtt_us: u32) -> Self {
         self.rtt_us = Some(rtt_us);
         self
     }
 
-    pub(super) fn udp(mut self) -> Self {
+    pub(crate) fn udp(mut self) -> Self {
         (self.protocol, self.states) = ("udp", None);
         self
     }
 
     /// Opened by the remote.
-    pub(super) fn inbound(mut self) -> Self {
+    pub(crate) fn inbound(mut self) -> Self {
         self.direction = Some("inbound");
         self
     }
 
     /// Both ends on this host.
-    pub(super) fn internal(mut self) -> Self {
+    pub(crate) fn internal(mut self) -> Self {
         self.direction = Some("internal");
         "127.0.0.1".clone_into(&mut self.local.0);
         self
     }
 
     /// A SYN that was answered by a reset.
-    pub(super) fn refused(mut self) -> Self {
+    pub(crate) fn refused(mut self) -> Self {
         (self.states, self.bytes, self.rtt_us) = (Some("SYN_SENT>CLOSE"), Some((0, 0)), None);
         self.lasting(0.0)
     }
 
     /// A SYN to which nothing came back.
-    pub(super) fn unanswered(mut self) -> Self {
+    pub(crate) fn unanswered(mut self) -> Self {
         (self.states, self.bytes, self.rtt_us) = (Some("SYN_SENT"), Some((0, 0)), None);
         self.lasting(3.0)
     }
 
     /// Any states, joined by `>`.
-    pub(super) fn states(mut self, states: &'static str) -> Self {
+    pub(crate) fn states(mut self, states: &'static str) -> Self {
         self.states = Some(states);
         self
     }
 
+    /// Bound to this local address.
+    pub(super) fn on(mut self, addr: &str) -> Self {
+        addr.clone_into(&mut self.local.0);
+        self
+    }
+
+    /// Not there yet when the recording began.
+    pub(super) fn opened(mut self) -> Self {
+        self.opened = true;
+        self
+    }
+
     /// In its last state since this second of the recording.
-    pub(super) fn in_last_state_since(mut self, second: f64) -> Self {
+    pub(crate) fn in_last_state_since(mut self, second: f64) -> Self {
         self.state_since_s = Some(second);
         self
     }
 
     /// Segments sent, and those among them that were sent again.
-    pub(super) fn segments(mut self, sent: u64, again: u32) -> Self {
+    pub(crate) fn segments(mut self, sent: u64, again: u32) -> Self {
         (self.packets_sent, self.retransmits) = (Some(sent), again);
         self
     }
 
     /// Still there when the recording ended.
-    pub(super) fn unclosed(mut self) -> Self {
+    pub(crate) fn unclosed(mut self) -> Self {
         self.closed = false;
         self
     }
 
     /// There before the recording began, and still there when it ended.
-    pub(super) fn standing(mut self) -> Self {
+    pub(crate) fn standing(mut self) -> Self {
         (self.opened, self.closed) = (false, false);
         self
     }
@@ -199,24 +220,30 @@ impl Conn {
 }
 
 impl Capture {
-    pub(super) fn new(seconds: i64) -> Self {
-        Self { conns: Vec::new(), seconds, interval_s: 1.0 }
+    pub(crate) fn new(seconds: i64) -> Self {
+        Self { conns: Vec::new(), facts: Vec::new(), seconds, interval_s: 1.0 }
     }
 
-    pub(super) fn add(&mut self, conn: Conn) -> &mut Self {
+    pub(crate) fn add(&mut self, conn: Conn) -> &mut Self {
         self.conns.push(conn);
         self
     }
 
+    /// Says what is known of the process of this pid.
+    pub(super) fn process(&mut self, pid: u32, facts: Facts) -> &mut Self {
+        self.facts.push((pid, facts));
+        self
+    }
+
     /// The capture as its tables; those that no detector reads yet are empty.
-    pub(super) fn tables(&self) -> Tables {
+    pub(crate) fn tables(&self) -> Tables {
         let mut conns = self.conns.clone();
         conns.sort_by_key(Conn::first_us);
         let owners = self.owners();
         let addresses = addresses(&conns);
         Tables {
             connections: connections(&conns, &owners, self.interval_s),
-            processes: processes(&owners),
+            processes: processes(&owners, &self.facts),
             endpoints: DataFrame::empty(),
             pairs: DataFrame::empty(),
             time_bins: DataFrame::empty(),
@@ -234,19 +261,19 @@ impl Capture {
     }
 
     /// Runs a detector with its defaults.
-    pub(super) fn outcome<D: Detector>(&self) -> Outcome {
+    pub(crate) fn outcome<D: Detector>(&self) -> Outcome {
         self.outcome_with::<D>(&D::Config::default())
     }
 
     /// Runs a detector.
-    pub(super) fn outcome_with<D: Detector>(&self, config: &D::Config) -> Outcome {
+    pub(crate) fn outcome_with<D: Detector>(&self, config: &D::Config) -> Outcome {
         let tables = self.tables();
         let (metadata, defaults) = (Metadata::default(), Config::default());
         D::detect(&Context::of(&tables, &metadata, &defaults), config).unwrap()
     }
 
     /// Runs a detector that must not skip.
-    pub(super) fn run<D: Detector>(&self) -> Output {
+    pub(crate) fn run<D: Detector>(&self) -> Output {
         match self.outcome::<D>() {
             Outcome::Ran(output) => output,
             Outcome::Skipped(reason) => panic!("skipped: {reason}"),
@@ -341,11 +368,19 @@ fn bins_by(key: &str, conns: &[Conn], seconds: i64, number: impl Fn(&Conn) -> Op
     .unwrap()
 }
 
-fn processes(owners: &[(String, u32)]) -> DataFrame {
+fn processes(owners: &[(String, u32)], facts: &[(u32, Facts)]) -> DataFrame {
     let text = |prefix: &str| owners.iter().map(|o| Some(format!("{prefix}{}", o.0))).collect::<Vec<_>>();
+    let of = |pid: u32| facts.iter().find(|known| known.0 == pid).map(|known| known.1).unwrap_or_default();
+    let told = |prefix: &str, field: fn(Facts) -> Option<&'static str>| {
+        let told = owners.iter().map(|owner| field(of(owner.1)).map(str::to_owned));
+        told.zip(text(prefix)).map(|(told, usual)| told.or(usual)).collect::<Vec<_>>()
+    };
     df!(
-        "exe" => text("/usr/bin/"),
-        "cmdline" => text(""),
+        "pid" => owners.iter().map(|owner| Some(owner.1)).collect::<Vec<_>>(),
+        "process_name" => text(""),
+        "exe" => told("/usr/bin/", |facts| facts.exe),
+        "cmdline" => told("", |facts| facts.cmdline),
+        "parent_name" => owners.iter().map(|owner| of(owner.1).parent_name).collect::<Vec<_>>(),
         "username" => text("user-of-"),
         "container" => vec![None::<String>; owners.len()],
     )

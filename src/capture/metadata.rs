@@ -192,10 +192,16 @@ impl Metadata {
         changed.fold(self.interval_ms, u64::max)
     }
 
+    /// Whether it is a view of a network with many hosts, in which the local side is whoever opened
+    /// the connection, and not the recording of one.
+    pub fn holds_many_hosts(&self) -> bool {
+        self.import.as_ref().is_some_and(|import| import.format != "ss")
+    }
+
     /// Whether connections that lived between two ticks are in it too: a source of events ran, or
     /// what was imported tells of every connection and not of moments.
     pub fn sees_between_ticks(&self) -> bool {
-        self.events_lost.is_some() || self.import.as_ref().is_some_and(|import| import.format != "ss")
+        self.events_lost.is_some() || self.holds_many_hosts()
     }
 
     /// Whether the recording missed something that it set out to see.

@@ -9,6 +9,7 @@ use super::{Done, progress, summary};
 use crate::Result;
 use crate::analyze::allow::AllowList;
 use crate::analyze::finding::Severity;
+use crate::analyze::knowledge::Knowledge;
 use crate::analyze::{self, Config};
 use crate::capture::CaptureFile;
 use crate::geo::Databases;
@@ -35,6 +36,13 @@ pub(super) struct Arguments {
     /// times
     #[arg(long, value_name = "FILE")]
     allow: Vec<PathBuf>,
+    /// Indicators to look for: a plain list, CSV, a STIX 2.1 bundle or a MISP event; may be
+    /// given several times
+    #[arg(long, value_name = "FILE")]
+    ioc: Vec<PathBuf>,
+    /// Sigma rules for network connections: a folder or a file; may be given several times
+    #[arg(long, value_name = "DIR")]
+    sigma: Vec<PathBuf>,
     /// End with exit code 10 if a finding has this severity or a higher one: info, low, medium,
     /// high, critical
     #[arg(long, value_name = "LEVEL", value_parser = severity)]
@@ -74,7 +82,14 @@ fn configuration(arguments: &Arguments) -> Result<Config> {
     for path in &arguments.allow {
         config.allow_also(AllowList::load(path)?);
     }
-    Ok(config)
+    let mut knowledge = Knowledge::default();
+    for path in &arguments.ioc {
+        knowledge.indicators.load(path)?;
+    }
+    for path in &arguments.sigma {
+        knowledge.load_rules(path)?;
+    }
+    Ok(config.with_knowledge(knowledge))
 }
 
 fn severity(name: &str) -> Result<Severity, String> {

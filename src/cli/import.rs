@@ -76,7 +76,11 @@ fn say(to: &Path, imported: &Imported) {
         metadata.imports.len(),
     );
     for source in &metadata.sources {
-        let mark = if source.status == SourceStatus::Ran { "" } else { "not all: " };
+        let mark = match source.status {
+            SourceStatus::Ran => "",
+            SourceStatus::Partial => "not all: ",
+            SourceStatus::Missing => "missing: ",
+        };
         say!("  {}: {mark}{}", escape::terminal(&source.name), escape::terminal(&source.detail));
     }
     if imported.passed_over > 0 {

@@ -10,6 +10,7 @@ macro_rules! say {
 
 mod analyze;
 mod explain;
+mod export;
 mod import;
 mod info;
 mod progress;
@@ -61,6 +62,8 @@ enum Command {
     Import(import::Arguments),
     /// Analyze a capture and write a report folder
     Analyze(analyze::Arguments),
+    /// Write the connections of a capture for other programs (Zeek's conn.log, CSV, NDJSON)
+    Export(export::Arguments),
     /// Show what is in a capture, from its metadata
     Info(info::Arguments),
     /// Check that a capture is unchanged, byte by byte, and who signed it; or make a key
@@ -76,6 +79,7 @@ pub fn main() -> ExitCode {
         Command::Record(arguments) => record::run(arguments),
         Command::Import(arguments) => import::run(arguments),
         Command::Analyze(arguments) => analyze::run(&arguments),
+        Command::Export(arguments) => export::run(&arguments),
         Command::Info(arguments) => info::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),

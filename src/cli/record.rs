@@ -88,10 +88,13 @@ pub(super) fn run(arguments: Arguments) -> Result<Done> {
     let overwrite = if arguments.force { Overwrite::Allowed } else { Overwrite::Never };
     let rotation = arguments.rotation.rotation();
     let host_name = facts.host_name.as_deref();
-    let path = arguments.output.unwrap_or_else(|| match rotation.is_wanted() {
-        // Each file gets the time of its own start.
-        true => series_name(host_name).into(),
-        false => capture_name(host_name, SystemClock.now().ts_us).into(),
+    let path = arguments.output.unwrap_or_else(|| {
+        if rotation.is_wanted() {
+            // Each file gets the time of its own start.
+            series_name(host_name).into()
+        } else {
+            capture_name(host_name, SystemClock.now().ts_us).into()
+        }
     });
     let key = arguments.sign.as_deref().map(SigningKey::load).transpose()?;
     if let Some(earlier) = capture::set_aside(&path)? {
@@ -142,9 +145,10 @@ fn show(line: &ProgressBar, plan: &Plan, progress: &Progress) {
         0 => String::new(),
         late => format!(" · {late} ticks late"),
     };
-    let slower = match progress.interval > plan.interval {
-        true => format!(" · every {} to stay within --max-cpu", describe_duration(progress.interval)),
-        false => String::new(),
+    let slower = if progress.interval > plan.interval {
+        format!(" · every {} to stay within --max-cpu", describe_duration(progress.interval))
+    } else {
+        String::new()
     };
     // Until the first row group is full, all there is on disk is the file's first four bytes.
     let size =

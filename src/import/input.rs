@@ -131,12 +131,13 @@ impl Reader<'_> {
     /// # Errors
     /// [`Error::Io`] if it cannot be read to its end.
     pub fn finish(self, format: &str) -> Result<ImportSource> {
-        drop(self.inner);
-        let mut rest = RawReader(Rc::clone(&self.raw));
-        io::copy(&mut rest, &mut io::sink()).map_err(Error::io("read", &self.path))?;
-        let sha256 = crate::capture::Digest::from_hash(self.raw.borrow().hash.clone());
+        let Self { path, raw, inner } = self;
+        drop(inner);
+        let mut rest = RawReader(Rc::clone(&raw));
+        io::copy(&mut rest, &mut io::sink()).map_err(Error::io("read", &path))?;
+        let sha256 = crate::capture::Digest::from_hash(raw.borrow().hash.clone());
         Ok(ImportSource {
-            file: self.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            file: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             format: format.to_owned(),
             sha256: sha256.to_string(),
         })

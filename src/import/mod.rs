@@ -8,16 +8,26 @@
 //! Everything in these files is hostile: no parser allocates from a length that a file claims,
 //! and a line or a record that cannot be read is counted and said, not guessed.
 
+mod account;
+pub mod eve;
 pub mod flow;
 mod input;
+pub mod lines;
+pub mod log;
+pub mod marks;
+pub mod names;
+mod number;
 mod output;
 pub mod pcap;
 mod sorter;
+pub mod ss;
+pub mod zeek;
 
 use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 
+pub use self::account::Account;
 pub use self::input::{Begin, Input, Reader};
 pub use self::output::Output;
 use crate::capture::{Finished, Metadata, Overwrite};
@@ -37,7 +47,7 @@ pub struct Importer {
 }
 
 /// Every importer; the first that recognises a file reads it.
-pub const IMPORTERS: &[&Importer] = &[&pcap::IMPORTER];
+pub const IMPORTERS: &[&Importer] = &[&pcap::IMPORTER, &zeek::IMPORTER, &eve::IMPORTER, &ss::IMPORTER];
 
 impl Importer {
     /// The importer with this id.

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use ipnet::IpNet;
 
 use super::input::{Input, Reader};
+use super::marks::Marks;
 use super::sorter::Sorter;
 use crate::Result;
 use crate::capture::{Finished, ImportSource, Metadata, Overwrite, Row, SourceReport, SourceStatus, Writer};
@@ -18,7 +19,6 @@ pub struct Output<'a> {
     format: &'static str,
     metadata: Metadata,
     span_us: Option<(i64, i64)>,
-    newest_tick: Option<u32>,
     /// Bytes of all files, and of what was read of them.
     bytes: (u64, Rc<Cell<u64>>),
     progress: &'a dyn Fn(u64, u64),
@@ -52,15 +52,14 @@ impl<'a> Output<'a> {
             format,
             metadata,
             span_us: None,
-            newest_tick: None,
             bytes: (0, Rc::default()),
             progress,
         })
     }
 
-    /// Tells how much there is to read, for the progress.
+    /// Tells how much more there is to read, for the progress.
     pub(super) fn expect_bytes(&mut self, bytes: u64) {
-        self.bytes.0 = bytes;
+        self.bytes.0 += bytes;
     }
 
     /// The contents of a file, with progress; to be handed to [`Output::imported`] at the end.
@@ -101,6 +100,18 @@ impl<'a> Output<'a> {
         self.metadata.sources.push(SourceReport { name: name.to_owned(), status, detail: detail.into() });
     }
 
+    /// Takes the networks that the files mark as inside, unless some were given.
+    pub fn mark_inside(&mut self, marks: &Marks) {
+        if !self.metadata.inside.is_empty() {
+            return;
+        }
+        self.metadata.inside = marks.networks().iter().map(ToString::to_string).collect();
+        if marks.is_full() {
+            let detail = "too many addresses are marked as inside to be listed: the private networks count";
+            self.source("inside", SourceStatus::Partial, detail);
+        }
+    }
+
     /// Says in a sentence that a file ended before its end, or is damaged: the capture then counts
     /// as degraded.
     pub fn cut_short(&mut self, sentence: &str) {
@@ -119,7 +130,12 @@ impl<'a> Output<'a> {
 
     /// Writes the rows in the order of time, and completes the capture.
     pub(super) fn finish(self) -> Result<(Finished, Metadata)> {
-        let Self { mut writer, sorter, mut metadata, span_us, mut newest_tick, .. } = self;
+        let Self { mut writer, sorter, mut metadata, span_us, .. } = self;
+        let mut newest_tick: Option<u32> = None;
+        // An importer that knows of quiet time at the ends has said so.
+        let said = (metadata.end_us > 0).then_some((metadata.start_us, metadata.end_us));
+        let spans = [span_us, said].into_iter().flatten();
+        let span_us = spans.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
         (metadata.start_us, metadata.end_us) = span_us.unwrap_or_default();
         sorter.finish(|row| {
             // A row group ends with a tick, where there are ticks, so that each stands alone.

@@ -25,6 +25,8 @@ pub struct Hypothesis {
     pub min_severity: Severity,
     /// Whether two detectors that say at least `medium` make it one step worse.
     pub escalates: bool,
+    /// It is never worse than this: less than critical where the hypothesis is harmless.
+    pub at_most: Severity,
     /// Harmless explanations, in sentences.
     pub benign: &'static [&'static str],
     /// What to find out, in sentences.

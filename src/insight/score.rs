@@ -1,7 +1,8 @@
 //! How bad and how sure: from the findings alone, by rules that fit into a paragraph.
 //!
 //! Severity is that of the worst finding that the hypothesis needs; one step more where the
-//! hypothesis says so and two detectors each say at least `medium`. Confidence is the
+//! hypothesis says so and two detectors each say at least `medium`; never more than the
+//! hypothesis can be. Confidence is the
 //! probability that at least one of the findings is right, if each detector's surest one were
 //! an independent witness that is believed to 80 % (40 % for what only supports). It is never
 //! above 95 %, and a fifth lower where no process is known.
@@ -25,7 +26,8 @@ pub(super) fn severity(case: &Case<'_>) -> Severity {
         .collect();
     grave.sort_unstable();
     grave.dedup();
-    if case.hypothesis.escalates && grave.len() >= 2 { one_worse(worst) } else { worst }
+    let severity = if case.hypothesis.escalates && grave.len() >= 2 { one_worse(worst) } else { worst };
+    severity.min(case.hypothesis.at_most)
 }
 
 fn one_worse(severity: Severity) -> Severity {

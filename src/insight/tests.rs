@@ -3,8 +3,11 @@ use std::path::Path;
 
 use super::hypothesis::ANY;
 use super::*;
-use crate::analyze::detectors::About;
+use crate::analyze::detectors::{About, DETECTORS};
 use crate::analyze::finding::{Confidence, Evidence, Judgement, Measurement};
+
+/// Detectors of the design that are not in the list yet.
+const TO_COME: [&str; 3] = ["process", "unusual-port", "geo"];
 
 /// A finding told in a line: detector, severity, confidence, and what it is about.
 struct Told(Finding);
@@ -170,7 +173,7 @@ fn harmless_periodic_connections_are_one_insight_together() {
         by("beacon", Low).of("zabbix").to("10.0.0.9"),
         by("beacon", Info).of("avahi").to("224.0.0.251"),
     ];
-    means(&told, &[("periodic-benign", Low, 3)]);
+    means(&told, &[("periodic-benign", Info, 3)]);
 }
 
 #[test]
@@ -220,7 +223,9 @@ fn every_hypothesis_is_complete_and_named_after_its_file() {
         assert!(file.is_file() && ids.insert(hypothesis.id), "{}", hypothesis.id);
         assert!(!hypothesis.benign.is_empty() && !hypothesis.ask.is_empty(), "{}", hypothesis.id);
         assert!(hypothesis.summary.len() > 40 && !hypothesis.summary.contains("  "), "{}", hypothesis.id);
+        let known = |id: &str| DETECTORS.iter().any(|entry| entry.about.id == id) || TO_COME.contains(&id);
         for sign in hypothesis.needs.iter().copied().flatten().chain(hypothesis.supports) {
+            assert!(sign.detector == ANY || known(sign.detector), "{}: {}", hypothesis.id, sign.detector);
             assert!(sign.detector == ANY || sign.says.ends_with(':'), "{}: {}", hypothesis.id, sign.says);
         }
     }

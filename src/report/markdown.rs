@@ -64,8 +64,11 @@ fn at(moment_us: i64) -> String {
 
 fn write_blind_spots(out: &mut String, report: &Report) -> fmt::Result {
     let completeness = &report.capture.completeness;
-    let state =
-        if completeness.degraded { "The recording is degraded" } else { "The recording ran as planned" };
+    let state = match (completeness.degraded, completeness.ticks_taken) {
+        (true, _) => "The recording is degraded",
+        (false, 0) => "A list of connections, without snapshots",
+        (false, _) => "The recording ran as planned",
+    };
     let ticks =
         format!("{} ticks, {} late", format::count(completeness.ticks_taken), completeness.ticks_late);
     writeln!(out, "\n## What it could not show\n\n{state} ({ticks}).\n")?;

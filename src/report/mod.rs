@@ -2,7 +2,7 @@
 //!
 //! | file | for whom |
 //! |---|---|
-//! | `report.html` | people: one page, which loads nothing |
+//! | `report.html` | people: one page with all eleven sections, which loads nothing |
 //! | `report.md` | the ticket's text |
 //! | `report.json` | programs; its schema is `schemas/report.v1.schema.json` |
 //! | `charts/*.svg`, `charts/*.png` | the same pictures twice |
@@ -59,7 +59,8 @@ pub fn write(analysis: &Analysis, capture: &CaptureIdentity, folder: Folder) -> 
         let tables = scope.spawn(|| write_tables(analysis, &folder));
         let pictures = charts::draw_all(analysis)?;
         let mut paths = write_pictures(&pictures, &folder)?;
-        paths.push(folder.put("report.html", html::render(&report, &pictures)?.as_bytes())?);
+        paths
+            .push(folder.put("report.html", html::render(&report, &pictures, &analysis.tables)?.as_bytes())?);
         paths.push(folder.put("report.md", markdown::render(&report).as_bytes())?);
         paths.push(folder.put_with("report.json", |out| json::write(&report, out))?);
         paths.push(

@@ -3,11 +3,15 @@
 
 mod analyze;
 mod bad_input;
+mod browser;
 mod capture_format;
 mod crash;
 mod evidence;
+mod expectations;
 mod fixture;
 mod geo;
+mod import;
+mod import_pcap;
 mod metrics;
 #[cfg(target_os = "linux")]
 mod packets;

@@ -82,7 +82,7 @@ impl Detector for LongConnection {
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
         let sockets = Sockets::of(context.tables)?;
-        if context.tables.ticks < 2 {
+        if context.tables.ticks < 2 && !sockets.iter().any(|socket| socket.duration_s > 0.0) {
             return Ok(Outcome::Skipped(
                 "Needs at least two ticks to see that a connection stays.".to_owned(),
             ));

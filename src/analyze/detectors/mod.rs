@@ -7,9 +7,12 @@
 pub mod beacon;
 pub mod burst;
 pub mod exfiltration;
+pub mod indicator;
 pub mod isolation_forest;
 pub mod long_connection;
 pub mod port_scan;
+pub mod process;
+pub mod sigma;
 pub mod tcp_health;
 
 use polars::prelude::DataFrame;
@@ -30,11 +33,14 @@ use crate::{Result, parallel};
 pub const DETECTORS: &[Entry] = &[
     Entry::of::<beacon::Beacon>(),
     Entry::of::<port_scan::PortScan>(),
+    Entry::of::<process::ProcessLook>(),
     Entry::of::<burst::Burst>(),
     Entry::of::<exfiltration::Exfiltration>(),
     Entry::of::<long_connection::LongConnection>(),
     Entry::of::<tcp_health::TcpHealth>(),
     Entry::of::<isolation_forest::IsolationForest>(),
+    Entry::of::<indicator::Indicator>(),
+    Entry::of::<sigma::Sigma>(),
 ];
 
 /// The key in every detector's section that turns it off.

@@ -46,6 +46,13 @@ fn blind_spots(known: &Completeness, metadata: &Metadata, udp_without_bytes: u64
     if let Some(import) = &metadata.import {
         spots
             .push(format!("Imported from {}: what that file does not say is not known here.", import.format));
+        if metadata.ticks_taken == 0 {
+            spots.push(
+                "Logs of connections have totals, not courses: the bytes of a connection stand at its end in \
+                 everything over time."
+                    .to_owned(),
+            );
+        }
     }
     if let Some(lifetime_s) = known.shortest_lifetime_s {
         spots.push(format!(
@@ -64,7 +71,7 @@ fn blind_spots(known: &Completeness, metadata: &Metadata, udp_without_bytes: u64
     {
         spots.push(format!("The recording ended after {} of {planned} planned ticks.", known.ticks_taken));
     }
-    spots.extend(unknown_parts(known, udp_without_bytes));
+    spots.extend(unknown_parts(known, metadata, udp_without_bytes));
     if known.period_range_s.is_none() {
         spots.push("The recording is too short to show that something is periodic.".to_owned());
     }
@@ -90,16 +97,27 @@ fn lengthened(metadata: &Metadata) -> Option<String> {
     ))
 }
 
-fn unknown_parts(known: &Completeness, udp_without_bytes: u64) -> Vec<String> {
+fn unknown_parts(known: &Completeness, metadata: &Metadata, udp_without_bytes: u64) -> Vec<String> {
     let mut spots = Vec::new();
     let total = known.connections;
-    if known.connections_without_owner > 0 {
+    if metadata.holds_many_hosts() && known.connections_without_owner == total {
+        spots.push(
+            "What was imported names no processes: findings are about addresses, and whatever needs a process \
+             could not be judged."
+                .to_owned(),
+        );
+    } else if known.connections_without_owner > 0 {
         spots
             .push(format!("{} of {total} connections have no known owner.", known.connections_without_owner));
     }
     if known.connections_without_bytes > 0 {
+        let reason = if metadata.import.is_some() {
+            "what was imported gave none"
+        } else {
+            "the kernel gave none (for UDP, record with --udp-bytes)"
+        };
         spots.push(format!(
-            "{} of {total} connections have no byte counts, {udp_without_bytes} of them UDP: the kernel gave none (for UDP, record with --udp-bytes).",
+            "{} of {total} connections have no byte counts, {udp_without_bytes} of them UDP: {reason}.",
             known.connections_without_bytes
         ));
     }

@@ -8,6 +8,7 @@ use crate::analyze::model::{
     Connection, Direction, Endpoint, EndpointBin, EndpointId, Process, ProcessBin, ProcessId, Recorded, Role,
     Scope, TextId, Texts, Transition,
 };
+use crate::analyze::perspective::Perspective;
 use crate::analyze::scope::scope;
 use crate::capture::{Metadata, Protocol, TcpState};
 use crate::geo::Databases;
@@ -61,8 +62,9 @@ fn set_directions(connections: &mut [Connection], addresses: &super::Addresses, 
             host.add_waiting(waiting.protocol, local, waiting.netns, waiting.first_seen_us);
         }
     }
+    let perspective = Perspective::of(metadata);
     for connection in connections {
-        connection.direction = direction(connection, &host, addresses);
+        connection.direction = direction(connection, &host, &perspective, addresses);
     }
 }
 
@@ -73,13 +75,23 @@ fn waits(connection: &Connection) -> bool {
     }
 }
 
-fn direction(connection: &Connection, host: &Host, addresses: &super::Addresses) -> Option<Direction> {
+fn direction(
+    connection: &Connection,
+    host: &Host,
+    perspective: &Perspective,
+    addresses: &super::Addresses,
+) -> Option<Direction> {
     let (endpoint, _) = connection.remote?;
     let remote = addresses.known(*addresses.endpoints().get(endpoint.0 as usize)?)?;
+    let local = addresses.known(connection.local_addr)?;
+    let was_turned = connection.direction == Some(Direction::Inbound);
+    if let Some(direction) = perspective.direction(local, remote, was_turned) {
+        return Some(direction);
+    }
     Some(host.direction(&Flow {
         protocol: connection.protocol,
         netns: connection.netns,
-        local: (addresses.known(connection.local_addr)?, connection.local_port),
+        local: (local, connection.local_port),
         remote,
         first_seen_us: connection.first_seen_us,
         states_seen: connection.states_seen,

@@ -31,7 +31,8 @@ use self::sockets::{Moment, TransitionCounts};
 use self::ticks::{Increment, Ticks};
 use self::words::Interned;
 use super::config::Analysis as Settings;
-use super::model::{Connection, ProcessId, Recorded, Texts};
+use super::model::{Connection, Direction, ProcessId, Recorded, TextId, Texts};
+use super::perspective::{Perspective, turned_counters, turned_state};
 use crate::capture::schema::COLUMNS;
 use crate::capture::{CaptureFile, Column, Counters, Kind, OwnerSource, Protocol, TcpState};
 use crate::geo::Databases;
@@ -51,7 +52,8 @@ pub fn run(
     geo: &Databases,
     progress: &dyn Fn(u64),
 ) -> Result<Recorded> {
-    let mut pass = Pass::new(axis_of(capture, settings), first_tick(capture));
+    let perspective = Perspective::of(capture.metadata());
+    let mut pass = Pass::new(axis_of(capture, settings), first_tick(capture), perspective);
     // Decoding costs about as much as adding up, so that a second thread halves the time.
     thread::scope(|scope| {
         let (sender, decoded) = mpsc::sync_channel(BATCHES_AHEAD);
@@ -101,6 +103,7 @@ fn decode_row_group(capture: &CaptureFile, group: usize, to: &SyncSender<Decoded
 
 /// Everything that the pass has gathered so far.
 struct Pass {
+    perspective: Perspective,
     first_tick: u32,
     last_tick: u32,
     rows: u64,
@@ -126,11 +129,22 @@ struct Stretch {
     kind: Kind,
     /// The owner that the rows themselves name.
     process: Option<ProcessId>,
+    /// Whether it is seen from its other end.
+    is_turned: bool,
+}
+
+/// The two ends of a row, from whichever side they are seen.
+#[derive(Clone, Copy)]
+struct Ends {
+    local: (TextId, u16),
+    remote: Option<(TextId, u16)>,
+    is_turned: bool,
 }
 
 impl Pass {
-    fn new(axis: Axis, first_tick: u32) -> Self {
+    fn new(axis: Axis, first_tick: u32, perspective: Perspective) -> Self {
         Self {
+            perspective,
             first_tick,
             last_tick: 0,
             rows: 0,
@@ -156,7 +170,7 @@ impl Pass {
         self.remote_names.turn_to(&batch.remote_name);
         self.owners.turn_to(batch);
         let changes = batch.changes();
-        let mut stretch = Stretch { connection: 0, kind: Kind::Snapshot, process: None };
+        let mut stretch = Stretch { connection: 0, kind: Kind::Snapshot, process: None, is_turned: false };
         let mut row = 0;
         while row < batch.len() {
             let same = changes[row + 1..].iter().position(|change| *change != 0);
@@ -181,8 +195,10 @@ impl Pass {
             stretch.kind = required(&batch.kind, Column::Kind, row, Kind::from_text)?;
         }
         if change & SOCKET != 0 {
-            stretch.connection = self.connection(batch, row, stretch.kind)?;
-            self.name_connection(stretch, batch, row)?;
+            let ends = self.ends(batch, row)?;
+            stretch.is_turned = ends.is_turned;
+            stretch.connection = self.connection(batch, row, stretch.kind, ends)?;
+            self.name_connection(stretch, batch, row, ends)?;
         }
         if change & OWNER != 0 {
             stretch.process = self.owners.of_row(batch, row, &mut self.texts);
@@ -196,19 +212,41 @@ impl Pass {
         Ok(())
     }
 
+    /// The two ends of a row.
+    fn ends(&mut self, batch: &Batch, row: usize) -> Result<Ends, Reason> {
+        let local_addr = self
+            .local_addrs
+            .get(&batch.local_addr, row, &mut self.texts)
+            .ok_or_else(|| without_value(Column::LocalAddr))?;
+        let local = (local_addr, batch.local_port[row]);
+        let ours = self.addresses.parse(local_addr, &self.texts)?;
+        let Some(addr) = self.remote_addrs.get(&batch.remote_addr, row, &mut self.texts) else {
+            return Ok(Ends { local, remote: None, is_turned: false });
+        };
+        let port = batch.remote_port.get(row).ok_or_else(|| without_value(Column::RemotePort))?;
+        let is_turned = match self.perspective {
+            Perspective::Host => false,
+            Perspective::Networks(_) => {
+                let theirs = self.addresses.parse(addr, &self.texts)?;
+                self.perspective.turns(ours, theirs)
+            }
+        };
+        Ok(if is_turned {
+            Ends { local: (addr, port), remote: Some(local), is_turned }
+        } else {
+            Ends { local, remote: Some((addr, port)), is_turned }
+        })
+    }
+
     /// The record of the row's connection, new or known.
-    fn connection(&mut self, batch: &Batch, row: usize, kind: Kind) -> Result<usize, Reason> {
+    fn connection(&mut self, batch: &Batch, row: usize, kind: Kind, ends: Ends) -> Result<usize, Reason> {
         let conn_id = batch.conn_id[row];
         if let Some(index) = self.ids.get(&conn_id) {
             return Ok(*index as usize);
         }
         let protocol = required(&batch.protocol, Column::Protocol, row, Protocol::from_text)?;
-        let local_addr = self
-            .local_addrs
-            .get(&batch.local_addr, row, &mut self.texts)
-            .ok_or_else(|| without_value(Column::LocalAddr))?;
-        self.addresses.parse(local_addr, &self.texts)?;
-        let mut connection = sockets::blank(conn_id, protocol, (local_addr, batch.local_port[row]));
+        let mut connection = sockets::blank(conn_id, protocol, ends.local);
+        connection.direction = ends.is_turned.then_some(Direction::Inbound);
         // A socket whose first row is an event at the first tick may have been there before.
         connection.opened_in_recording = kind == Kind::Opened || batch.tick[row] > self.first_tick;
         connection.start_is_exact = kind == Kind::Opened;
@@ -217,15 +255,20 @@ impl Pass {
         Ok(self.connections.len() - 1)
     }
 
-    fn name_connection(&mut self, stretch: &Stretch, batch: &Batch, row: usize) -> Result<(), Reason> {
-        let remote = match self.remote_addrs.get(&batch.remote_addr, row, &mut self.texts) {
-            Some(addr) => {
-                let port = batch.remote_port.get(row).ok_or_else(|| without_value(Column::RemotePort))?;
-                Some((self.addresses.endpoint(addr, &self.texts)?, port))
-            }
+    fn name_connection(
+        &mut self,
+        stretch: &Stretch,
+        batch: &Batch,
+        row: usize,
+        ends: Ends,
+    ) -> Result<(), Reason> {
+        let remote = match ends.remote {
+            Some((addr, port)) => Some((self.addresses.endpoint(addr, &self.texts)?, port)),
             None => None,
         };
+        // The name is that by which the responder was asked for.
         let remote_name = self.remote_names.get(&batch.remote_name, row, &mut self.texts);
+        let remote_name = remote_name.filter(|_| !ends.is_turned);
         let connection = &mut self.connections[stretch.connection];
         connection.remote = remote.or(connection.remote);
         connection.remote_name = remote_name.or(connection.remote_name);
@@ -247,6 +290,7 @@ impl Pass {
         let before = optional(&batch.prev_state, Column::PrevState, row, TcpState::from_text)?;
         let state = optional(&batch.state, Column::State, row, TcpState::from_text)?;
         for state in [before, state].into_iter().flatten() {
+            let state = if stretch.is_turned { turned_state(state) } else { state };
             connection.saw_state(state, batch.ts_us[row], &mut self.transitions);
         }
         match stretch.kind {
@@ -262,6 +306,8 @@ impl Pass {
         let connection = &mut self.connections[stretch.connection];
         let open = u32::from(connection.remote.is_some());
         for row in rows {
+            let seen = counters(batch, row);
+            let seen = if stretch.is_turned { turned_counters(seen) } else { seen };
             let at = Moment { ts_us: batch.ts_us[row], mono_ns: batch.mono_ns[row], tick: batch.tick[row] };
             connection.saw(stretch.kind, at);
             let increment = Increment {
@@ -269,7 +315,7 @@ impl Pass {
                 open,
                 cpu_percent: batch.cpu_percent.get(row).filter(|cpu| cpu.is_finite() && *cpu >= 0.0),
                 memory_rss_bytes: batch.memory_rss_bytes.get(row),
-                ..connection.count(&counters(batch, row))
+                ..connection.count(&seen)
             };
             if let Some((endpoint, _)) = connection.remote {
                 self.activity.add_bytes(endpoint, at.ts_us, &increment);

@@ -201,6 +201,7 @@ trait Cell: Copy {
 
 macro_rules! integer_cells {
     ($($integer:ty)+) => {$(
+        #[allow(clippy::cast_lossless, reason = "one text for all widths, of which some lose nothing")]
         impl Cell for $integer {
             fn put(self, expected: Self, out: &mut Vec<u8>) {
                 put_number(zigzag((self as i64).wrapping_sub(expected as i64)), out);

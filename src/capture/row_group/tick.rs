@@ -90,7 +90,7 @@ impl RowGroup {
         TickRows {
             number: self.ticks,
             base: base.map(|base| base.number),
-            texts: self.texts.list[texts..].iter().map(|text| text.to_string()).collect(),
+            texts: self.texts.list[texts..].iter().map(ToString::to_string).collect(),
             owners: self.owners[owners..].iter().map(|owner| owner.as_ref().clone()).collect(),
             count: new.len() as u32,
             rows: delta::encode(new, &self.rows[rows.clone()], places, self.owners.len()),

@@ -26,3 +26,6 @@ pub use record::Flow;
 pub use side::{Side, SideState};
 pub use table::{Limits, Table};
 pub use tracker::{Account, Sink, Tracker};
+
+#[cfg(test)]
+mod tests;

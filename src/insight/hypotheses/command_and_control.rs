@@ -40,6 +40,7 @@ pub(super) const COMMAND_AND_CONTROL: Hypothesis = Hypothesis {
     ],
     min_severity: Severity::Medium,
     escalates: true,
+    at_most: Severity::Critical,
     benign: &[
         "Update checks, monitoring agents and push services ask at regular intervals by design.",
         "Software that an administrator put into an unusual place behaves the same.",

@@ -22,6 +22,7 @@ pub(super) const DATA_THEFT: Hypothesis = Hypothesis {
     ],
     min_severity: Severity::Low,
     escalates: true,
+    at_most: Severity::Critical,
     benign: &[
         "A backup, a synchronisation, a software release or a video call sends as much.",
         "Whoever serves files sends more than it receives.",

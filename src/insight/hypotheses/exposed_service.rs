@@ -19,6 +19,7 @@ pub(super) const EXPOSED_SERVICE: Hypothesis = Hypothesis {
     ],
     min_severity: Severity::Medium,
     escalates: true,
+    at_most: Severity::Critical,
     benign: &[
         "A service that was installed or restarted during the recording does this.",
         "Development servers listen on all addresses by carelessness.",

@@ -19,6 +19,7 @@ pub(super) const HIDDEN_PROCESS: Hypothesis = Hypothesis {
     ],
     min_severity: Severity::Medium,
     escalates: true,
+    at_most: Severity::Critical,
     benign: &[
         "An update replaces a running program, whose old file is then deleted.",
         "Installers, build systems and tests run programs from temporary folders.",

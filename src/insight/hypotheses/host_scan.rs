@@ -21,6 +21,7 @@ pub(super) const HOST_SCAN: Hypothesis = Hypothesis {
     ],
     min_severity: Severity::Low,
     escalates: false,
+    at_most: Severity::Critical,
     benign: &[
         "An administrator or an inventory tool scans on purpose: ask before you act.",
         "A program with a long list of servers looks like this during an outage.",

@@ -20,6 +20,7 @@ pub(super) const KNOWN_BAD: Hypothesis = Hypothesis {
     ],
     min_severity: Severity::Medium,
     escalates: true,
+    at_most: Severity::Critical,
     benign: &[
         "Addresses change hands, and shared hosting puts the harmless and the harmful on one.",
         "Lists hold mistakes: look at who published the entry, and when.",

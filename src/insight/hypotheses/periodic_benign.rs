@@ -17,6 +17,7 @@ pub(super) const PERIODIC_BENIGN: Hypothesis = Hypothesis {
     supports: &[],
     min_severity: Severity::Info,
     escalates: false,
+    at_most: Severity::Info,
     benign: &["An implant may hide behind a service that is periodic by design."],
     ask: &["Is there one among them that nobody knows?"],
     attack: &[],

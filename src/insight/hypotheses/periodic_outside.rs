@@ -18,6 +18,7 @@ pub(super) const PERIODIC_OUTSIDE: Hypothesis = Hypothesis {
     ],
     min_severity: Severity::Medium,
     escalates: false,
+    at_most: Severity::Critical,
     benign: &["Update checks, monitoring, mail, chat and time services ask regularly by design."],
     ask: &["Is the program known, and does it have a reason to ask this address?"],
     attack: &[],

@@ -25,6 +25,7 @@ pub(super) const REVERSE_SHELL: Hypothesis = Hypothesis {
     ],
     min_severity: Severity::Medium,
     escalates: true,
+    at_most: Severity::Critical,
     benign: &[
         "Scripts of administrators and of installers fetch files, and bash's /dev/tcp serves for checks.",
     ],

@@ -17,6 +17,7 @@ pub(super) const SCANNED: Hypothesis = Hypothesis {
     ],
     min_severity: Severity::Medium,
     escalates: false,
+    at_most: Severity::Critical,
     benign: &[
         "Every public address is scanned all day.",
         "Monitoring and vulnerability scanners of your own do this by design.",

@@ -16,6 +16,7 @@ pub(super) const SERVICE_TROUBLE: Hypothesis = Hypothesis {
     ],
     min_severity: Severity::Medium,
     escalates: false,
+    at_most: Severity::Critical,
     benign: &["A restart, a deployment or a load test passes by itself."],
     ask: &[
         "Does the number grow over the recording? A leak does, a spike does not.",

@@ -16,6 +16,7 @@ pub(super) const SEVERAL_SIGNS: Hypothesis = Hypothesis {
     supports: &[],
     min_severity: Severity::Medium,
     escalates: false,
+    at_most: Severity::Critical,
     benign: &["What is rare is not bad: a backup, an update or an administrator at work stands out as well."],
     ask: &["What is this program for, and does what it did fit?"],
     attack: &[],

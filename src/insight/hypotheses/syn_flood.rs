@@ -19,6 +19,7 @@ pub(super) const SYN_FLOOD: Hypothesis = Hypothesis {
     ],
     min_severity: Severity::Medium,
     escalates: false,
+    at_most: Severity::Critical,
     benign: &[
         "A service that accepts too slowly, or a load test, looks the same.",
         "A router that drops the answers leaves connections half-open.",

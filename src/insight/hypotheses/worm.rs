@@ -34,6 +34,7 @@ pub(super) const WORM: Hypothesis = Hypothesis {
     ],
     min_severity: Severity::Medium,
     escalates: true,
+    at_most: Severity::Critical,
     benign: &[
         "A vulnerability scanner or an inventory agent scans and reports to its server regularly.",
         "A cluster member or a peer-to-peer client contacts many hosts on one port by design.",

@@ -1,4 +1,4 @@
-//! What makes the page one file: pictures as `data:` addresses, the style by its hash.
+//! What makes the page one file: pictures as `data:` addresses, style and script by their hashes.
 
 use sha2::{Digest, Sha256};
 
@@ -22,9 +22,9 @@ pub(super) fn data_uri(svg: &str) -> String {
     format!("data:image/svg+xml;base64,{}", base64(format!("{root}{DARK}{content}").as_bytes()))
 }
 
-/// What a Content-Security-Policy calls a style that it allows.
-pub(super) fn csp_hash(style: &str) -> String {
-    let digest: [u8; 32] = Sha256::digest(style.as_bytes()).into();
+/// What a Content-Security-Policy calls a style or a script that it allows.
+pub(super) fn csp_hash(content: &str) -> String {
+    let digest: [u8; 32] = Sha256::digest(content.as_bytes()).into();
     format!("'sha256-{}'", base64(&digest))
 }
 

@@ -1,8 +1,12 @@
-//! A finding as the page shows it.
+//! Findings and hypotheses as the page shows them.
 
+use super::sections::section_of;
 use super::view::{Fact, Table, name_of};
 use crate::report::format::{self, UNKNOWN, plural};
-use crate::report::json::v1::{Entities, Finding, Measurement, Severity};
+use crate::report::json::v1::{Entities, Finding, Insight, Measurement, Moment, Severity, Suppressed};
+
+/// Measured values that stand in one line on the first page.
+const MEASURED_IN_LINE: usize = 4;
 
 /// A finding as text.
 pub(super) struct FindingView {
@@ -19,12 +23,22 @@ pub(super) struct FindingView {
     pub(super) false_positives: String,
     pub(super) connections_title: String,
     pub(super) connections: String,
+    /// The first measured values, in one line.
+    pub(super) measured: String,
+    /// What the link to its rows says, and whether those are not all.
+    pub(super) rows_title: String,
+    pub(super) is_cut: bool,
+    /// Where its charts are.
+    pub(super) section_id: &'static str,
+    pub(super) section_title: &'static str,
 }
 
 impl From<&Finding> for FindingView {
     fn from(finding: &Finding) -> Self {
         let evidence = &finding.evidence;
         let rows = evidence.measurements.iter().map(measurement);
+        let (listed, total) = (evidence.connections.len() as u64, evidence.connections_total);
+        let section = section_of(&finding.detector);
         Self {
             id: finding.id.clone(),
             severity: name_of(finding.severity),
@@ -40,11 +54,13 @@ impl From<&Finding> for FindingView {
             entities: entities(&finding.entities),
             command: evidence.command.clone(),
             false_positives: finding.false_positives.clone(),
-            connections_title: connections_title(
-                evidence.connections.len() as u64,
-                evidence.connections_total,
-            ),
+            connections_title: connections_title(listed, total),
             connections: evidence.connections.join(" "),
+            measured: measured_in_line(&evidence.measurements),
+            rows_title: rows_title(listed, total),
+            is_cut: listed < total,
+            section_id: section.id(),
+            section_title: section.title(),
         }
     }
 }
@@ -57,12 +73,30 @@ fn meta(finding: &Finding) -> String {
         parts.push(format!("ATT&CK {}", finding.attack.join(", ")));
     }
     parts.push(plural(finding.evidence.connections_total, "connection"));
-    parts.push(format!(
-        "{} to {}",
-        format::second_utc(finding.first_seen.us),
-        format::second_utc(finding.last_seen.us)
-    ));
+    parts.push(span(&finding.first_seen, &finding.last_seen));
     parts.join(" · ")
+}
+
+fn span(first: &Moment, last: &Moment) -> String {
+    format!("{} to {}", format::second_utc(first.us), format::second_utc(last.us))
+}
+
+/// `score 0.973 (threshold 0.8) · period 20 s`
+fn measured_in_line(measurements: &[Measurement]) -> String {
+    let text = |measured: &Measurement| {
+        let cells = measurement(measured);
+        let threshold = measured.threshold.map(|_| format!(" (threshold {})", cells[2])).unwrap_or_default();
+        format!("{} {}{threshold}", cells[0], cells[1])
+    };
+    let texts: Vec<String> = measurements.iter().take(MEASURED_IN_LINE).map(text).collect();
+    texts.join(" · ")
+}
+
+fn rows_title(listed: u64, total: u64) -> String {
+    if listed < total {
+        return format!("Show the first {} of its {}", format::count(listed), plural(total, "connection"));
+    }
+    format!("Show its {}", plural(total, "connection"))
 }
 
 fn measurement(measurement: &Measurement) -> Vec<String> {
@@ -81,6 +115,81 @@ fn connections_title(shown: u64, total: u64) -> String {
         );
     }
     format!("Its {} (conn_id):", plural(total, "connection"))
+}
+
+/// Sentences under a heading.
+pub(super) struct Reasons {
+    pub(super) title: &'static str,
+    pub(super) sentences: Vec<String>,
+}
+
+/// A finding's title, to be followed.
+pub(super) struct Link {
+    pub(super) id: String,
+    pub(super) severity: &'static str,
+    pub(super) title: String,
+}
+
+impl From<&Finding> for Link {
+    fn from(finding: &Finding) -> Self {
+        Self { id: finding.id.clone(), severity: name_of(finding.severity), title: finding.title.clone() }
+    }
+}
+
+/// A hypothesis as text.
+pub(super) struct InsightView {
+    pub(super) severity: &'static str,
+    pub(super) title: String,
+    pub(super) meta: String,
+    pub(super) summary: String,
+    pub(super) reasons: Vec<Reasons>,
+    pub(super) findings: Vec<Link>,
+}
+
+impl InsightView {
+    /// The hypothesis with links to those of its findings that are on the page.
+    pub(super) fn of(insight: &Insight, on_page: &[Finding]) -> Self {
+        let mut meta = vec![format!("{} sure", format::ratio_percent(insight.confidence))];
+        if !insight.attack.is_empty() {
+            meta.push(format!("ATT&CK {}", insight.attack.join(", ")));
+        }
+        meta.push(span(&insight.first_seen, &insight.last_seen));
+        let reasons = [
+            ("What speaks for it", &insight.supports),
+            ("What speaks against it", &insight.against),
+            ("What to look at next", &insight.next_steps),
+        ];
+        let said = reasons.into_iter().filter(|(_, sentences)| !sentences.is_empty());
+        let found = |id: &String| on_page.iter().find(|finding| finding.id == *id).map(Link::from);
+        Self {
+            severity: name_of(insight.severity),
+            title: insight.title.clone(),
+            meta: meta.join(" · "),
+            summary: insight.summary.clone(),
+            reasons: said.map(|(title, text)| Reasons { title, sentences: text.clone() }).collect(),
+            findings: insight.findings.iter().filter_map(found).collect(),
+        }
+    }
+}
+
+/// A finding that an allow-list took out.
+pub(super) struct SuppressedView {
+    pub(super) severity: &'static str,
+    pub(super) title: String,
+    pub(super) meta: String,
+    pub(super) rule: String,
+}
+
+impl From<&Suppressed> for SuppressedView {
+    fn from(suppressed: &Suppressed) -> Self {
+        let finding = &suppressed.finding;
+        Self {
+            severity: name_of(finding.severity),
+            title: finding.title.clone(),
+            meta: meta(finding),
+            rule: suppressed.rule.clone(),
+        }
+    }
 }
 
 /// What is known of whom and what it is about.
@@ -104,7 +213,7 @@ fn entities(entities: &Entities) -> Vec<Fact> {
 }
 
 /// `203.0.113.7:443`, `[2001:db8::1]:443`, `203.0.113.7`, `port 443`.
-fn endpoint(addr: Option<&String>, port: Option<u16>) -> Option<String> {
+pub(super) fn endpoint(addr: Option<&String>, port: Option<u16>) -> Option<String> {
     match (addr, port) {
         (Some(addr), Some(port)) if addr.contains(':') => Some(format!("[{addr}]:{port}")),
         (Some(addr), Some(port)) => Some(format!("{addr}:{port}")),
@@ -131,5 +240,7 @@ mod tests {
     fn a_cut_list_says_so() {
         assert_eq!(connections_title(100, 130), "The first 100 of its 130 connections (conn_id):");
         assert_eq!(connections_title(1, 1), "Its 1 connection (conn_id):");
+        assert_eq!(rows_title(100, 130), "Show the first 100 of its 130 connections");
+        assert_eq!(rows_title(1, 1), "Show its 1 connection");
     }
 }

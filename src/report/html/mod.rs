@@ -1,35 +1,67 @@
-//! `report.html`: one page that loads nothing and runs nothing.
+//! `report.html`: one page that loads nothing.
 //!
-//! It is made of the published types ([`Report`]) by a template that escapes every value
-//! ([`escaper`]). A Content-Security-Policy allows its own style, by hash, and images from
-//! `data:` addresses; should anything slip through the escaping, it still cannot run.
+//! It is made of the published types ([`Report`]) and the table of connections by a template
+//! that escapes every value ([`escaper`]). Without script it is one long column. Its own script
+//! (`script/`, plain, one file per part of the page) makes tabs of the sections, a time line of
+//! the recording, and a table of the connections that sorts and filters.
+//!
+//! A Content-Security-Policy allows its own style and its own script, by hash, and images from
+//! `data:` addresses; should anything slip through the escaping, it still cannot run, and
+//! nothing can be sent anywhere.
 
+mod connections;
+mod data;
 mod embed;
 pub mod escaper;
 mod findings;
+mod first_rows;
 mod sections;
 mod view;
 
 use askama::Template;
 
-use self::findings::FindingView;
+use self::findings::{FindingView, InsightView, SuppressedView};
 use self::sections::SectionView;
 use self::view::{DetectorView, Fact, Severity, Source, Table};
 use super::charts::Picture;
 use super::format;
 use super::json::v1::{Report, SourceStatus};
+use crate::analyze::Tables;
 use crate::{Error, Result};
 
 /// Findings on the page; the rest is in the JSON report. A browser still scrolls these well.
 const MOST_FINDINGS: usize = 200;
+/// Suppressed findings on the page.
+const MOST_SUPPRESSED: usize = 100;
+/// Hypotheses, or findings where there are none, at the top of the first page.
+const MOST_HEADLINES: usize = 3;
 const STYLE: &str = include_str!("style.css");
+/// The script: its parts in one scope, in the order in which they use each other.
+const SCRIPT: &str = concat!(
+    "(() => {\n\"use strict\";\n",
+    include_str!("script/format.js"),
+    include_str!("script/data.js"),
+    include_str!("script/state.js"),
+    include_str!("script/filter.js"),
+    include_str!("script/table.js"),
+    include_str!("script/timeline.js"),
+    include_str!("script/moment.js"),
+    include_str!("script/tabs.js"),
+    include_str!("script/theme.js"),
+    include_str!("script/main.js"),
+    "})();\n",
+);
 
 /// What the template shows.
 #[derive(Template)]
 #[template(path = "report.html", config = "src/report/html/askama.toml")]
 struct Page {
-    csp_hash: String,
+    style_hash: String,
     style: &'static str,
+    script_hash: String,
+    script: &'static str,
+    /// What the script works with, as JSON without `<`.
+    data: String,
     title: String,
     lead: String,
     tiles: Vec<Fact>,
@@ -40,29 +72,50 @@ struct Page {
     sources: Table,
     severities: Vec<Severity>,
     nothing_found: &'static str,
+    headlines_title: &'static str,
+    insights: Vec<InsightView>,
     findings: Vec<FindingView>,
     findings_hidden: usize,
+    suppressed: Vec<SuppressedView>,
+    suppressed_title: String,
     sections: Vec<SectionView>,
+    first_rows: Table,
+    rows_note: String,
     geolocation: Vec<Source>,
     detectors: Vec<DetectorView>,
     capture: Vec<Fact>,
     tool_version: String,
 }
 
-/// The page of a report with its pictures.
+impl Page {
+    fn top_insights(&self) -> &[InsightView] {
+        &self.insights[..self.insights.len().min(MOST_HEADLINES)]
+    }
+
+    /// The worst findings, where no hypothesis says more.
+    fn top_findings(&self) -> &[FindingView] {
+        let most = if self.insights.is_empty() { MOST_HEADLINES } else { 0 };
+        &self.findings[..self.findings.len().min(most)]
+    }
+}
+
+/// The page of a report with its pictures and the connections behind it.
 ///
 /// # Errors
-/// [`Error::Render`] if the template fails: a bug.
-pub fn render(report: &Report, pictures: &[Picture]) -> Result<String> {
-    let page = page(report, pictures);
+/// [`Error::Render`] if the template fails, [`Error::Analysis`] if a table lacks a column: bugs.
+pub fn render(report: &Report, pictures: &[Picture], tables: &Tables) -> Result<String> {
+    let page = page(report, pictures, tables)?;
     page.render().map_err(|e| Error::Render { what: "report.html".to_owned(), reason: e.to_string() })
 }
 
-fn page(report: &Report, pictures: &[Picture]) -> Page {
-    let shown = report.findings.iter().take(MOST_FINDINGS);
-    Page {
-        csp_hash: embed::csp_hash(STYLE),
+fn page(report: &Report, pictures: &[Picture], tables: &Tables) -> Result<Page> {
+    let shown = &report.findings[..report.findings.len().min(MOST_FINDINGS)];
+    Ok(Page {
+        style_hash: embed::csp_hash(STYLE),
         style: STYLE,
+        script_hash: embed::csp_hash(SCRIPT),
+        script: SCRIPT,
+        data: data::block(report, tables, MOST_FINDINGS)?,
         title: title(report),
         lead: lead(report),
         tiles: view::tiles(report),
@@ -73,14 +126,44 @@ fn page(report: &Report, pictures: &[Picture]) -> Page {
         sources: sources(report),
         severities: view::severities(&report.summary),
         nothing_found: format::nothing_found(&report.detectors),
-        findings: shown.map(FindingView::from).collect(),
+        headlines_title: headlines_title(report),
+        insights: report.insights.iter().map(|insight| InsightView::of(insight, shown)).collect(),
+        findings: shown.iter().map(FindingView::from).collect(),
         findings_hidden: report.findings.len().saturating_sub(MOST_FINDINGS),
-        sections: sections::all(&report.metrics, pictures),
+        suppressed: report.suppressed.iter().take(MOST_SUPPRESSED).map(SuppressedView::from).collect(),
+        suppressed_title: suppressed_title(report.suppressed.len()),
+        sections: sections::all(&report.metrics, shown, pictures),
+        first_rows: first_rows::of(&tables.connections),
+        rows_note: rows_note(tables.connections.height()),
         geolocation: report.geolocation.iter().map(Source::from).collect(),
         detectors: report.detectors.iter().map(DetectorView::from).collect(),
         capture: view::capture_facts(&report.capture),
         tool_version: report.tool_version.clone(),
+    })
+}
+
+fn headlines_title(report: &Report) -> &'static str {
+    if report.insights.is_empty() { "What was found" } else { "What probably happened" }
+}
+
+fn suppressed_title(number: usize) -> String {
+    let all = format::plural(number as u64, "finding");
+    if number > MOST_SUPPRESSED {
+        return format!("{all} taken out by an allow-list; the first {MOST_SUPPRESSED}");
     }
+    format!("{all} taken out by an allow-list")
+}
+
+fn rows_note(sockets: usize) -> String {
+    if sockets <= connections::MOST_ROWS {
+        return "All of it is in tables/connections.csv as well, beside this page.".to_owned();
+    }
+    format!(
+        "The capture has {} sockets; this page holds the first {} and those behind findings. All of them are in \
+         tables/connections.csv, beside this page.",
+        format::count(sockets as u64),
+        format::count(connections::MOST_ROWS as u64)
+    )
 }
 
 fn title(report: &Report) -> String {
@@ -105,6 +188,9 @@ fn completeness(report: &Report) -> String {
     let completeness = &report.capture.completeness;
     let late = format::count(completeness.ticks_late);
     let taken = format::count(completeness.ticks_taken);
+    if !completeness.degraded && completeness.ticks_taken == 0 {
+        return "A list of connections, without snapshots.".to_owned();
+    }
     if !completeness.degraded {
         return format!("The recording ran as planned: {taken} ticks, none late.");
     }
@@ -138,13 +224,14 @@ mod tests {
 
     fn rendered(analysis: &crate::analyze::Analysis) -> String {
         let report = Report::of(analysis, &fixture::identity());
-        render(&report, &charts::draw_all(analysis).unwrap()).unwrap()
+        render(&report, &charts::draw_all(analysis).unwrap(), &analysis.tables).unwrap()
     }
 
     #[test]
     fn hostile_names_are_text() {
         let html = rendered(&fixture::analysis());
-        assert!(!html.contains("<script"));
+        let scripts: Vec<_> = html.split("<script").skip(1).map(|rest| &rest[..6]).collect();
+        assert_eq!(scripts, [" type=", ">(() =>"[..6].into()], "the page's own two and no other");
         assert!(!html.chars().any(|c| escape::is_unsafe(c) && c != '\n'));
         assert!(html.contains(r"&#60;script&#62;alert(&#39;x&#39;)&#60;/script&#62;\u{1b}]0;owned\u{7}"));
     }
@@ -152,10 +239,18 @@ mod tests {
     #[test]
     fn nothing_is_loaded_and_nothing_can_run() {
         let html = rendered(&fixture::analysis());
-        assert!(html.contains("default-src 'none'") && html.contains("style-src 'sha256-"));
+        for rule in ["default-src 'none'", "style-src 'sha256-", "script-src 'sha256-", "connect-src 'none'"]
+        {
+            assert!(html.contains(rule), "{rule}");
+        }
         for tag in ["<link", "<iframe", "<object", "<base", "<form", "@import", "url(", " style=", " onload="]
         {
-            assert!(!html.contains(tag), "{tag}");
+            assert!(!html.replace(SCRIPT, "").contains(tag), "{tag}");
+        }
+        for call in
+            ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "fetch(", "XMLHttp"]
+        {
+            assert!(!SCRIPT.contains(call), "{call}");
         }
         let sources: Vec<_> = html.split(" src=\"").skip(1).collect();
         assert_eq!(sources.len(), charts::CHARTS.len());
@@ -163,10 +258,12 @@ mod tests {
     }
 
     #[test]
-    fn the_style_in_the_page_is_the_one_that_is_allowed() {
+    fn the_style_and_the_script_in_the_page_are_those_that_are_allowed() {
         let html = rendered(&fixture::empty());
-        let style = html.split("<style>").nth(1).unwrap().split("</style>").next().unwrap();
-        assert!(html.contains(&embed::csp_hash(style)), "the template changed the style");
+        for (begin, end) in [("<style>", "</style>"), ("<script>", "</script>")] {
+            let content = html.split(begin).nth(1).unwrap().split(end).next().unwrap();
+            assert!(html.contains(&embed::csp_hash(content)), "the template changed {begin}");
+        }
     }
 
     #[test]
@@ -198,7 +295,7 @@ mod tests {
         let analysis = fixture::analysis();
         let mut report = Report::of(&analysis, &fixture::identity());
         report.findings = vec![report.findings[0].clone(); 5_000];
-        let html = render(&report, &[]).unwrap();
+        let html = render(&report, &[], &analysis.tables).unwrap();
         assert!(html.contains("4800 more findings"));
         assert!(html.len() < 2_000_000, "{}", html.len());
     }

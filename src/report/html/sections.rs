@@ -1,5 +1,6 @@
 //! The metrics of the report as tables, by section.
 
+use super::findings::Link;
 use super::view::{Fact, Image, Table, or_unknown};
 use crate::report::Section;
 use crate::report::charts::Picture;
@@ -7,6 +8,7 @@ use crate::report::format::{self, bytes, bytes_per_s, count, ratio_percent, seco
 use crate::report::json::metrics::{
     Bandwidth, Distribution, Geography, Metrics, Overview, ProcessLoad, ProtocolEfficiency, Share, Tcp,
 };
+use crate::report::json::v1::Finding;
 
 /// A section of the page, as the template shows it.
 pub(super) struct SectionView {
@@ -15,22 +17,60 @@ pub(super) struct SectionView {
     pub(super) facts: Vec<Fact>,
     pub(super) tables: Vec<Table>,
     pub(super) charts: Vec<Image>,
+    /// Findings of its detectors; those of Security stand there in full.
+    pub(super) findings: Vec<Link>,
+    /// Whether nothing at all stands in it.
+    pub(super) is_empty: bool,
 }
 
 impl SectionView {
     fn of(section: Section, facts: Vec<Fact>, tables: Vec<Table>) -> Self {
         let tables = tables.into_iter().filter(|table| !table.rows.is_empty()).map(Table::shortened);
-        Self { id: section.id(), title: section.title(), facts, tables: tables.collect(), charts: Vec::new() }
+        Self {
+            id: section.id(),
+            title: section.title(),
+            facts,
+            tables: tables.collect(),
+            charts: Vec::new(),
+            findings: Vec::new(),
+            is_empty: false,
+        }
     }
 }
 
-/// Every section that has metrics or charts; tables without rows are left out.
-pub(super) fn all(metrics: &Metrics, pictures: &[Picture]) -> Vec<SectionView> {
-    Section::ALL
-        .into_iter()
-        .map(|section| SectionView { charts: charts(section, pictures), ..measured(section, metrics) })
-        .filter(|view| !(view.facts.is_empty() && view.tables.is_empty() && view.charts.is_empty()))
-        .collect()
+/// Every section; tables without rows are left out.
+pub(super) fn all(metrics: &Metrics, findings: &[Finding], pictures: &[Picture]) -> Vec<SectionView> {
+    Section::ALL.into_iter().map(|section| view(section, metrics, findings, pictures)).collect()
+}
+
+fn view(section: Section, metrics: &Metrics, findings: &[Finding], pictures: &[Picture]) -> SectionView {
+    let has_own_content =
+        matches!(section, Section::Dashboard | Section::RawData | Section::Report | Section::Security);
+    let is_listed =
+        |finding: &&Finding| section != Section::Security && section_of(&finding.detector) == section;
+    let mut view = SectionView {
+        charts: charts(section, pictures),
+        findings: findings.iter().filter(is_listed).map(Link::from).collect(),
+        ..measured(section, metrics)
+    };
+    view.is_empty = !has_own_content
+        && view.facts.is_empty()
+        && view.tables.is_empty()
+        && view.charts.is_empty()
+        && view.findings.is_empty();
+    view
+}
+
+/// Where the charts and numbers are that belong to a detector's findings.
+pub(super) fn section_of(detector: &str) -> Section {
+    match detector {
+        "exfiltration" => Section::Bandwidth,
+        "isolation-forest" | "unusual-port" => Section::Anomalies,
+        "tcp-health" => Section::Tcp,
+        "geo" => Section::Geography,
+        "beacon" | "burst" | "clusters" | "long-connection" => Section::Behavior,
+        _ => Section::Security,
+    }
 }
 
 fn charts(section: Section, pictures: &[Picture]) -> Vec<Image> {
@@ -225,7 +265,7 @@ mod tests {
 
     #[test]
     fn tables_have_as_many_cells_as_headings_and_none_is_empty() {
-        let sections = all(&Metrics::from(&fixture::analysis().metrics), &[]);
+        let sections = all(&Metrics::from(&fixture::analysis().metrics), &[], &[]);
         for table in sections.iter().flat_map(|section| &section.tables) {
             assert!(!table.rows.is_empty(), "{}", table.caption);
             assert!(table.rows.iter().all(|row| row.len() == table.header.len()), "{}", table.caption);
@@ -234,7 +274,7 @@ mod tests {
 
     #[test]
     fn an_empty_capture_has_facts_but_no_tables() {
-        let sections = all(&Metrics::from(&fixture::empty().metrics), &[]);
+        let sections = all(&Metrics::from(&fixture::empty().metrics), &[], &[]);
         assert_eq!(sections.iter().map(|section| section.tables.len()).sum::<usize>(), 0);
     }
 }

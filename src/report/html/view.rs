@@ -78,6 +78,7 @@ pub(super) struct Severity {
 
 /// A chart in the page.
 pub(super) struct Image {
+    pub(super) id: &'static str,
     pub(super) uri: String,
     pub(super) alt: String,
 }
@@ -85,7 +86,7 @@ pub(super) struct Image {
 impl From<&Picture> for Image {
     fn from(picture: &Picture) -> Self {
         let alt = format!("Chart: {}. The numbers behind it are in the tables below.", picture.title);
-        Self { uri: embed::data_uri(&picture.svg), alt }
+        Self { id: picture.id, uri: embed::data_uri(&picture.svg), alt }
     }
 }
 

@@ -91,7 +91,9 @@ pub(super) fn p_values(pairs: &[&Arrivals], seed: u64, max_q: f64) -> Vec<f64> {
     let mut trials = parallel::map(&all, |pair| Trial::of(pairs[*pair], seed, *pair as u64).to(replicates));
     loop {
         let open: Vec<usize> = all.iter().copied().filter(|pair| !trials[*pair].is_settled()).collect();
-        let needed = replicates_for(open.len(), pairs.len(), max_q);
+        // Of the open pairs, some are only lucky so far: those that chance has never matched count.
+        let unmatched = open.iter().filter(|pair| trials[**pair].as_regular == 0).count();
+        let needed = replicates_for(unmatched, open.len(), pairs.len(), max_q);
         if open.is_empty() || needed <= replicates {
             return trials.iter().map(Trial::p_value).collect();
         }
@@ -103,12 +105,12 @@ pub(super) fn p_values(pairs: &[&Arrivals], seed: u64, max_q: f64) -> Vec<f64> {
     }
 }
 
-/// Choices that `open` of `pairs` pairs need, or get because they are cheap.
-fn replicates_for(open: usize, pairs: usize, max_q: f64) -> u64 {
-    let open = open.max(1) as u64;
-    let needed = (1.5 * pairs as f64 / (max_q * open as f64)).ceil();
+/// Choices that `open` of `pairs` pairs need, of which chance has not matched `unmatched` yet, or
+/// get because they are cheap.
+fn replicates_for(unmatched: usize, open: usize, pairs: usize, max_q: f64) -> u64 {
+    let needed = (1.5 * pairs as f64 / (max_q * unmatched.max(1) as f64)).ceil();
     let needed = needed.min(LAST_ROUND as f64) as u64;
-    needed.max(PRECISE.min(CHEAP / open))
+    needed.max(PRECISE.min(CHEAP / open.max(1) as u64))
 }
 
 /// How a pair compares with chance so far.
@@ -336,6 +338,12 @@ mod tests {
     }
 
     #[test]
+    fn a_lucky_pair_of_chance_does_not_keep_a_clock_from_being_resolved() {
+        // 21 pairs, two of them open: 2,000 choices would give the clock a q-value of 0.0105.
+        assert_eq!(replicates_for(1, 2, 21, 0.01), 3_150);
+    }
+
+    #[test]
     fn rounds_go_on_where_the_one_before_ended() {
         let mut rng = ChaCha8Rng::seed_from_u64(9);
         for pair in (0..20).filter_map(|_| poisson(&mut rng, 0.1, 300.0)) {
@@ -347,10 +355,10 @@ mod tests {
 
     #[test]
     fn few_pairs_are_resolved_finely_and_many_as_far_as_is_needed() {
-        assert_eq!(replicates_for(1, 10, 0.01), PRECISE);
-        assert_eq!(replicates_for(1, 1_000, 0.01), 150_000);
-        assert_eq!(replicates_for(1_000, 6_000, 0.01), 900);
-        assert_eq!(replicates_for(0, usize::MAX, 1e-9), LAST_ROUND);
+        assert_eq!(replicates_for(1, 1, 10, 0.01), PRECISE);
+        assert_eq!(replicates_for(1, 1, 1_000, 0.01), 150_000);
+        assert_eq!(replicates_for(1_000, 1_000, 6_000, 0.01), 900);
+        assert_eq!(replicates_for(0, 0, usize::MAX, 1e-9), LAST_ROUND);
     }
 
     #[test]

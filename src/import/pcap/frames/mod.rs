@@ -116,3 +116,6 @@ impl Endian {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

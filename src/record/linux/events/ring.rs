@@ -1,7 +1,7 @@
 //! The perf ring: records that the kernel writes into memory shared with this process.
 
 use std::io;
-use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd as _, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use perf_event_open_sys::{bindings as perf, ioctls};
@@ -54,7 +54,7 @@ impl Ring {
 
     /// The descriptor that can be polled; the first event's, which owns the ring.
     pub(super) fn as_raw_fd(&self) -> RawFd {
-        self.events.first().map_or(-1, |event| event.as_raw_fd())
+        self.events.first().map_or(-1, AsRawFd::as_raw_fd)
     }
 
     /// Hands every record that is there to `each`: type, `misc` bits and body.

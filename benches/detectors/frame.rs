@@ -1,0 +1,229 @@
+//! Scenes as tables, without a file, and the tally of what a detector made of them.
+
+use netrec::analyze::Config;
+use netrec::analyze::detectors::{Context, Entry, Outcome, Output};
+use netrec::analyze::model::{
+    Connection, Count, Direction, Endpoint, EndpointBin, EndpointId, Process, ProcessBin, ProcessId,
+    Recorded, Scope, TextId, Texts, TimeBin, Totals,
+};
+use netrec::analyze::tables::Tables;
+use netrec::capture::{Metadata, Protocol, TcpState};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+const START_US: i64 = 1_700_000_000_000_000;
+const SECOND_US: i64 = 1_000_000;
+
+/// The process that does what is searched for.
+pub(crate) const CULPRIT: &str = "culprit";
+
+/// Numbers by chance, the same at every run.
+pub(crate) struct Chance(ChaCha8Rng);
+
+impl Chance {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(ChaCha8Rng::seed_from_u64(seed))
+    }
+
+    /// Evenly from 0 to 1, neither of them.
+    pub(crate) fn uniform(&mut self) -> f64 {
+        (f64::from(self.0.next_u32()) + 0.5) / (f64::from(u32::MAX) + 1.0)
+    }
+
+    /// The time to the next arrival without memory.
+    pub(crate) fn wait(&mut self, rate: f64) -> f64 {
+        -self.uniform().ln() / rate
+    }
+}
+
+/// A connection of a scene, seen at ticks of a second.
+pub(crate) struct Flow<'a> {
+    pub(crate) process: &'a str,
+    pub(crate) addr: String,
+    pub(crate) start_s: f64,
+    pub(crate) seconds: f64,
+    pub(crate) sent: u64,
+    pub(crate) received: u64,
+}
+
+/// What a recording of a second's interval makes of some connections to public addresses.
+pub(crate) fn tables(flows: &[Flow<'_>], length_s: i64) -> Tables {
+    let mut texts = Texts::default();
+    let mut processes: Vec<&str> = flows.iter().map(|flow| flow.process).collect();
+    processes.sort_unstable();
+    processes.dedup();
+    let mut addresses: Vec<&str> = flows.iter().map(|flow| flow.addr.as_str()).collect();
+    addresses.sort_unstable();
+    addresses.dedup();
+    let local = texts.intern("192.168.1.10");
+    let place = |list: &[&str], item: &str| list.binary_search(&item).map_or(0, |at| at as u32);
+    let mut recorded = Recorded {
+        bins: (0..=length_s)
+            .map(|n| TimeBin { start_us: START_US + n * SECOND_US, ..TimeBin::default() })
+            .collect(),
+        bin_width_us: SECOND_US,
+        span_us: (START_US, START_US + length_s * SECOND_US),
+        ticks: length_s as u32 + 1,
+        ..Recorded::default()
+    };
+    for (number, flow) in flows.iter().enumerate() {
+        let process = ProcessId(place(&processes, flow.process));
+        let endpoint = EndpointId(place(&addresses, &flow.addr));
+        recorded.connections.push(connection(number, flow, local, process, endpoint));
+        add_slices(&mut recorded, flow, process, endpoint, length_s);
+    }
+    recorded.connections.sort_by_key(|connection| (connection.first_seen_us, connection.conn_id));
+    recorded.process_bins.sort_by_key(|bin| (bin.bin, bin.process));
+    recorded.endpoint_bins.sort_by_key(|bin| (bin.bin, bin.endpoint));
+    recorded.processes =
+        processes.iter().enumerate().map(|(n, name)| process(n, texts.intern(name))).collect();
+    recorded.endpoints = addresses
+        .iter()
+        .map(|addr| Endpoint { addr: texts.intern(addr), scope: Scope::Public, place: None })
+        .collect();
+    recorded.texts = texts;
+    let metadata = Metadata { interval_ms: 1_000, ..Metadata::default() };
+    Tables::build(&recorded, &metadata).unwrap_or_else(|error| panic!("tables of a scene: {error}"))
+}
+
+fn connection(
+    number: usize,
+    flow: &Flow<'_>,
+    local: TextId,
+    process: ProcessId,
+    endpoint: EndpointId,
+) -> Connection {
+    // A snapshot sees it at the next whole second.
+    let first_s = flow.start_s.ceil();
+    let (first_seen_us, life_us) = (START_US + (first_s * 1e6) as i64, (flow.seconds * 1e6) as i64);
+    let (sent, received) = (Some(Count::of(flow.sent)), Some(Count::of(flow.received)));
+    let seen = [TcpState::SynSent, TcpState::Established, TcpState::FinWait1, TcpState::Close];
+    Connection {
+        conn_id: number as u64 + 1,
+        protocol: Protocol::Tcp,
+        netns: None,
+        local_addr: local,
+        local_port: 40_000,
+        remote: Some((endpoint, 443)),
+        remote_name: None,
+        direction: Some(Direction::Outbound),
+        state: Some(TcpState::Close),
+        state_since_us: first_seen_us + life_us,
+        states_seen: seen.iter().map(|state| 1 << *state as u16).sum(),
+        first_seen_us,
+        last_seen_us: first_seen_us + life_us,
+        first_mono_ns: first_seen_us * 1_000,
+        last_mono_ns: (first_seen_us + life_us) * 1_000,
+        opened_in_recording: true,
+        start_is_exact: false,
+        closed_in_recording: true,
+        ticks: 1,
+        last_tick: first_s as u32,
+        last_sent_tick: 0,
+        sends: 1,
+        totals: Totals {
+            bytes_sent: sent,
+            bytes_received: received,
+            retransmits: Some(0),
+            ..Totals::default()
+        },
+        recorded_sent: sent,
+        recorded_received: received,
+        rtt_min_us: None,
+        process: Some(process),
+        owner_source: None,
+    }
+}
+
+/// The bytes of a flow, evenly over its seconds.
+fn add_slices(
+    recorded: &mut Recorded,
+    flow: &Flow<'_>,
+    process: ProcessId,
+    endpoint: EndpointId,
+    length_s: i64,
+) {
+    let seconds = (flow.seconds.ceil() as u64).max(1);
+    for n in 0..seconds {
+        let bin = (flow.start_s.ceil() as u64 + n).min(length_s as u64) as u32;
+        let (bytes_sent, bytes_received) = (flow.sent / seconds, flow.received / seconds);
+        recorded.process_bins.push(ProcessBin {
+            bin,
+            process,
+            open_connections: 1,
+            bytes_sent,
+            bytes_received,
+            cpu_percent: None,
+            memory_rss_bytes: None,
+        });
+        recorded.endpoint_bins.push(EndpointBin { bin, endpoint, bytes_sent, bytes_received });
+    }
+}
+
+fn process(number: usize, name: TextId) -> Process {
+    Process {
+        pid: Some(100 + number as u32),
+        ppid: None,
+        uid: None,
+        process_name: Some(name),
+        exe: None,
+        cmdline: None,
+        username: None,
+        parent_name: None,
+        container: None,
+        exe_sha256: None,
+        process_start_us: None,
+        cpu_percent_mean: None,
+        cpu_percent_max: None,
+        memory_rss_max_bytes: None,
+    }
+}
+
+/// Runs a detector as it is by default.
+pub(crate) fn run(detector: &str, tables: &Tables) -> Output {
+    let entry = Entry::find(detector).unwrap_or_else(|| panic!("no detector {detector}"));
+    let (metadata, config) = (Metadata::default(), Config::default());
+    match (entry.run)(&Context::of(tables, &metadata, &config), &config) {
+        Ok(Outcome::Ran(output)) => output,
+        Ok(Outcome::Skipped(_)) => Output::default(),
+        Err(error) => panic!("{detector} failed: {error}"),
+    }
+}
+
+/// What a detector made of the scenes of one cell of a grid.
+#[derive(Default)]
+pub(crate) struct Tally {
+    planted: u32,
+    found: u32,
+    false_alarms: u32,
+}
+
+impl Tally {
+    /// Adds a scene in which the culprit did it (or did not).
+    pub(crate) fn add(&mut self, output: &Output, is_planted: bool) {
+        let names = output.findings.iter().map(|f| f.judgement.entities.process_name.as_deref());
+        let (mut is_found, mut others) = (false, 0);
+        for name in names {
+            if is_planted && name == Some(CULPRIT) { is_found = true } else { others += 1 }
+        }
+        self.planted += u32::from(is_planted);
+        self.found += u32::from(is_found);
+        self.false_alarms += others;
+    }
+
+    /// Prints a line: what it is, scenes, recall, precision.
+    pub(crate) fn print(&self, what: &str) {
+        let ratio = |part: u32, whole: u32| match whole {
+            0 => "–".to_owned(),
+            _ => format!("{:.3}", f64::from(part) / f64::from(whole)),
+        };
+        let recall = ratio(self.found, self.planted);
+        let precision = ratio(self.found, self.found + self.false_alarms);
+        println!("| {what} | {} | {recall} | {precision} | {} |", self.planted, self.false_alarms);
+    }
+}
+
+/// Prints the head of a grid's table.
+pub(crate) fn print_head(what: &str) {
+    println!("| {what} | planted | recall | precision | false alarms |\n|---|---|---|---|---|");
+}

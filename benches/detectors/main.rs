@@ -1,0 +1,28 @@
+//! How well each detector finds what it should: precision and recall over generated grids.
+//!
+//! ```text
+//! cargo run --release --example detectors [DETECTOR]
+//! ```
+//!
+//! Scenes are made from the definitions of what is searched for (a period with jitter and missed
+//! check-ins, so many connections within so many seconds, so many bytes out and in), not from the
+//! thresholds. One file per detector, and one line in [`GRIDS`]. Everything is seeded.
+
+mod beacon;
+mod burst;
+mod exfiltration;
+mod frame;
+
+/// A detector's grid: its id, and what prints its table.
+const GRIDS: &[(&str, fn())] =
+    &[("beacon", beacon::print), ("burst", burst::print), ("exfiltration", exfiltration::print)];
+
+fn main() {
+    let only = std::env::args().nth(1);
+    for (id, print) in GRIDS {
+        if only.as_ref().is_none_or(|only| only == id) {
+            println!("\n## {id}\n");
+            print();
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! `indicator`: what lists from outside name, found in the capture.
+
+mod index;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use ahash::AHashMap;
+use polars::prelude::UInt32Type;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use self::index::Index;
+use super::{About, Context, Detector, Outcome, Output};
+use crate::Result;
+use crate::analyze::finding::{Confidence, Evidence, Finding, Judgement, Measurement, Severity};
+use crate::analyze::sockets::{Socket, Sockets, Source};
+use crate::analyze::tables::Tables;
+use crate::analyze::view::{Numbers, Words};
+use crate::indicators::{self, Observable};
+
+/// What lists from outside name.
+#[derive(Debug)]
+pub struct Indicator;
+
+/// Thresholds of `indicator`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Thresholds {
+    /// At most this many findings, the worst first.
+    pub max_findings: u32,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self { max_findings: 200 }
+    }
+}
+
+impl Detector for Indicator {
+    type Config = Thresholds;
+
+    const ABOUT: About = About {
+        id: "indicator",
+        title: "Known indicators",
+        what_it_finds: "Connections to addresses, networks, ports and names, and executables by path or SHA-256, that are on \
+            a list given with --ioc: a plain list, CSV, a STIX 2.1 bundle or a MISP event.",
+        why_it_matters: "Somebody has seen it before in an incident, and wrote it down. A match is the shortest way from \
+            a capture to a known case.",
+        how_it_decides: "Everything on the lists is compared with every connection: an address or network with the \
+            remote address, a name with the name by which the remote was asked for and those below it, a path and a \
+            hash with the executable of the process. The connections of one process that one entry names are one finding, \
+            and no more than `max_findings` are given. Severity and confidence say how much a match of the kind \
+            means: a hash is high and nearly certain, a name, an address with its port, or an address is high, a path or a network \
+            medium, a port alone low. What the other side opened is one step milder, as every public address is \
+            visited by known scanners.",
+        false_positives: "Addresses that changed hands since the list was made; shared hosting, where the harmless and the \
+            harmful have one address; lists with mistakes; a list of scanners, held against a server that everybody may visit.",
+        evidence: "The entry: its list, its id and what the list says about it; the connections.",
+        source: "STIX 2.1 (OASIS, 2021); MISP core format (draft-dulaunoy-misp-core-format); otherwise the lists that are given.",
+    };
+
+    fn validate(config: &Thresholds) -> Result<(), String> {
+        if config.max_findings == 0 { Err("max_findings must be at least 1".to_owned()) } else { Ok(()) }
+    }
+
+    fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
+        let known = &context.knowledge.indicators;
+        if known.list.is_empty() {
+            return Ok(Outcome::Skipped("No list of indicators was given (--ioc FILE).".to_owned()));
+        }
+        let sockets = Sockets::of(context.tables)?;
+        let matches = matches(&known.list, &sockets, context.tables)?;
+        let mut findings: Vec<Finding> = matches
+            .iter()
+            .map(|((at, source), rows)| finding(&sockets, &known.list[*at], *source, rows))
+            .collect();
+        findings
+            .sort_by(|a, b| b.judgement.severity.cmp(&a.judgement.severity).then_with(|| a.id.cmp(&b.id)));
+        let mut limits = vec![format!("{} indicators were looked for.", known.list.len())];
+        limits.extend(known.notes.iter().cloned());
+        let most = config.max_findings as usize;
+        if findings.len() > most {
+            limits.push(format!("{} matches in all; the {most} worst are shown.", findings.len()));
+            findings.truncate(most);
+        }
+        Ok(Outcome::Ran(Output { findings, tables: Vec::new(), limits }))
+    }
+}
+
+/// Rows of the sockets that an indicator (by its place in the list) names, by process.
+type Matches<'a> = BTreeMap<(usize, Source<'a>), Vec<usize>>;
+
+fn matches<'a>(
+    list: &[indicators::Indicator],
+    sockets: &Sockets<'a>,
+    tables: &'a Tables,
+) -> Result<Matches<'a>> {
+    let index = Index::of(list);
+    let by_process = named_processes(&index, tables)?;
+    let mut by_addr: AHashMap<&str, Vec<usize>> = AHashMap::new();
+    let mut matches = Matches::new();
+    for row in 0..sockets.len() {
+        let socket = sockets.get(row);
+        let mut named: Vec<usize> = Vec::new();
+        if let Some((addr, port)) = socket.remote {
+            named.extend(by_addr.entry(addr).or_insert_with(|| index.addr(addr)).iter());
+            named.extend(index.endpoint(addr, port));
+            // The port of the asker is chance.
+            named.extend(socket.service_port().and_then(|port| index.port(port)));
+            named.extend(socket.remote_name.map(|name| index.name(name)).unwrap_or_default());
+        }
+        named.extend(socket.process.and_then(|process| by_process.get(&process)).into_iter().flatten());
+        for at in named {
+            matches.entry((at, Source::of(&socket))).or_default().push(row);
+        }
+    }
+    Ok(matches)
+}
+
+/// The indicators that name a process by its executable, by the process' row.
+fn named_processes(index: &Index<'_>, tables: &Tables) -> Result<AHashMap<u32, Vec<usize>>> {
+    if !index.has_programs() {
+        return Ok(AHashMap::new());
+    }
+    let (exe, sha256) = (Words::of(&tables.processes, "exe")?, Words::of(&tables.processes, "exe_sha256")?);
+    let process = Numbers::<UInt32Type>::of(&tables.processes, "process")?;
+    let named = (0..process.len()).filter_map(|row| {
+        let by_path = exe.get(row).and_then(|exe| index.path(exe));
+        let by_hash = sha256.get(row).and_then(|hash| index.sha256(hash));
+        let named: Vec<usize> = by_path.into_iter().chain(by_hash).collect();
+        Some((process.get(row)?, named))
+    });
+    Ok(named.filter(|(_, named)| !named.is_empty()).collect())
+}
+
+fn finding(
+    sockets: &Sockets<'_>,
+    indicator: &indicators::Indicator,
+    source: Source<'_>,
+    rows: &[usize],
+) -> Finding {
+    let members: Vec<Socket<'_>> = rows.iter().map(|row| sockets.get(*row)).collect();
+    let was_visited = members.iter().all(|socket| socket.direction == Some("inbound"));
+    let (severity, confidence) = weight(&indicator.what, was_visited);
+    let ids: Vec<u64> = members.iter().map(|socket| socket.conn_id).collect();
+    let first = members.iter().map(|socket| socket.first_seen_us).min().unwrap_or_default();
+    let last = members.iter().map(|socket| socket.last_seen_us).max().unwrap_or_default();
+    let judgement = Judgement {
+        severity,
+        confidence: Confidence::new(confidence),
+        title: title(&indicator.what, source, was_visited),
+        explanation: explanation(indicator, members.len()),
+        false_positives: String::new(),
+        attack: Vec::new(),
+        entities: sockets.entities(&members),
+    };
+    let measured = vec![Measurement::of("connections that it names", members.len() as f64, "connections")];
+    Finding::new(&Indicator::ABOUT, judgement, Evidence::new(measured, &ids, (first, last)))
+}
+
+/// How bad and how sure a match of this kind is.
+fn weight(what: &Observable, was_visited: bool) -> (Severity, f64) {
+    let (severity, confidence) = match what {
+        Observable::Sha256(_) => return (Severity::High, 0.95),
+        Observable::Path(_) => return (Severity::Medium, 0.5),
+        Observable::Endpoint(..) | Observable::Name(_) => (Severity::High, 0.85),
+        Observable::Network(net) if net.prefix_len() == net.max_prefix_len() => (Severity::High, 0.75),
+        Observable::Network(_) => (Severity::Medium, 0.5),
+        Observable::Port(_) => (Severity::Low, 0.3),
+    };
+    let milder = Severity::ALL.into_iter().rev().find(|other| *other < severity).unwrap_or(severity);
+    (if was_visited { milder } else { severity }, confidence)
+}
+
+fn title(what: &Observable, source: Source<'_>, was_visited: bool) -> String {
+    match what {
+        Observable::Path(_) | Observable::Sha256(_) => format!("{source} runs a listed executable: {what}"),
+        _ if was_visited => format!("{source} was contacted from what is listed: {what}"),
+        _ => format!("{source} contacted what is listed: {what}"),
+    }
+}
+
+fn explanation(indicator: &indicators::Indicator, connections: usize) -> String {
+    let said = match indicator.description.as_str() {
+        "" => "The list says nothing more about it".to_owned(),
+        description => format!("The list says: {description}"),
+    };
+    format!(
+        "{} is on the list {} ({}). {said}. Sockets in this capture that it names: {connections}.",
+        indicator.what, indicator.source, indicator.id
+    )
+}

@@ -1,0 +1,231 @@
+//! `process`: what only a recorder on the host sees of those who talk.
+
+mod rules;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use self::rules::{RULES, Reach, Verdict};
+use super::{About, Context, Detector, Outcome, Output};
+use crate::Result;
+use crate::analyze::finding::{Confidence, Evidence, Finding, Judgement, Measurement, Severity};
+use crate::analyze::processes::{Process, Processes};
+use crate::analyze::sockets::{Socket, Sockets};
+
+/// Looks at the processes that own sockets.
+#[derive(Debug)]
+pub struct ProcessLook;
+
+/// Thresholds of `process`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Thresholds {
+    /// Whether a port on which a process begins to listen on all addresses is a finding.
+    pub new_listeners: bool,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self { new_listeners: true }
+    }
+}
+
+impl Detector for ProcessLook {
+    type Config = Thresholds;
+
+    const ABOUT: About = About {
+        id: "process",
+        title: "Processes that hide or do not belong",
+        what_it_finds: "Owners of sockets that run from a deleted executable, from memory, or from a temporary or hidden \
+            folder; that are named like a thread of the kernel or like a program of the system and are not; shells \
+            and one-line programs that own a connection; shells and transfer tools that a server started; and ports that \
+            began to listen on all addresses during the recording.",
+        why_it_matters: "What an intruder leaves on a host must run from somewhere and be called something. A network \
+            sensor sees neither; the host does.",
+        how_it_decides: "Facts of the process alone: the path of its executable, its name, its command line, and the name of \
+            its parent. How far its connections reach sets the severity: inside the host, local networks, or beyond. A \
+            deleted executable in a folder that packages install into is low, as an update does that. A shell that \
+            talks inside the host is nothing. A new listener is low, and medium if a shell or a transfer tool waits \
+            there; `new_listeners` turns it off. Processes of one name and executable are one finding per rule.",
+        false_positives: "Updates of running services, developers' builds, installers and test suites, probes in shell scripts. \
+            Each finding says what would make it harmless.",
+        evidence: "The process with its executable, command line and parent, how many processes are like it, and the connections \
+            that it owned.",
+        source: "MITRE ATT&CK T1036.004, T1036.005, T1059, T1059.004, T1070.004, T1133, T1190, T1505.003, T1564.001, T1620.",
+    };
+
+    fn validate(_: &Thresholds) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
+        let sockets = Sockets::of(context.tables)?;
+        let processes = Processes::of(context.tables)?;
+        let owners = owners(&sockets);
+        if owners.is_empty() {
+            return Ok(Outcome::Skipped("No connection of this capture has a known owner.".to_owned()));
+        }
+        let mut findings = judged(&sockets, &processes, &owners);
+        if config.new_listeners {
+            findings.extend(new_listeners(&sockets, &processes));
+        }
+        findings
+            .sort_by(|a, b| b.judgement.severity.cmp(&a.judgement.severity).then_with(|| a.id.cmp(&b.id)));
+        let limits = vec![
+            "Only processes that owned a socket while the recorder looked are seen.".to_owned(),
+            "A process whose executable could not be read (another user's, without privileges) cannot be judged."
+                .to_owned(),
+        ];
+        Ok(Outcome::Ran(Output { findings, tables: Vec::new(), limits }))
+    }
+}
+
+/// Rows of the sockets of each process, by its row.
+fn owners(sockets: &Sockets<'_>) -> BTreeMap<usize, Vec<usize>> {
+    let mut owners: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (row, socket) in sockets.iter().enumerate() {
+        if let Some(process) = socket.process {
+            owners.entry(process as usize).or_default().push(row);
+        }
+    }
+    owners
+}
+
+/// Processes that are alike, and what a rule says of them.
+struct Case<'a> {
+    verdict: Verdict,
+    process: Process<'a>,
+    pids: BTreeSet<Option<u32>>,
+    rows: Vec<usize>,
+}
+
+/// What every rule says of every owner; processes that are alike are one finding.
+fn judged(
+    sockets: &Sockets<'_>,
+    processes: &Processes<'_>,
+    owners: &BTreeMap<usize, Vec<usize>>,
+) -> Vec<Finding> {
+    let mut cases: BTreeMap<(usize, Option<&str>, Option<&str>), Case<'_>> = BTreeMap::new();
+    for (row, rows) in owners {
+        let process = processes.get(*row);
+        let reach = rows.iter().map(|row| reach(&sockets.get(*row))).max().unwrap_or(Reach::Host);
+        for (number, rule) in RULES.iter().enumerate() {
+            let Some(verdict) = rule(&process, reach) else { continue };
+            let case = cases.entry((number, process.process_name, process.exe)).or_insert_with(|| Case {
+                verdict: verdict.clone(),
+                process,
+                pids: BTreeSet::new(),
+                rows: Vec::new(),
+            });
+            if verdict.severity > case.verdict.severity {
+                case.verdict = verdict;
+            }
+            case.pids.insert(process.pid);
+            case.rows.extend(rows);
+        }
+    }
+    cases.into_values().map(|case| finding(sockets, case)).collect()
+}
+
+fn reach(socket: &Socket<'_>) -> Reach {
+    if socket.is_beyond_local_networks() {
+        return Reach::Beyond;
+    }
+    let is_outside = socket.remote.is_some()
+        && socket.direction != Some("internal")
+        && socket.remote_scope != Some("loopback");
+    let waits_for_all = socket.role == "listener" && is_any(socket.local_addr);
+    if is_outside || waits_for_all { Reach::LocalNetworks } else { Reach::Host }
+}
+
+/// Whether an address stands for all addresses of the host.
+fn is_any(addr: &str) -> bool {
+    matches!(addr, "0.0.0.0" | "::" | "*")
+}
+
+fn finding(sockets: &Sockets<'_>, mut case: Case<'_>) -> Finding {
+    case.rows.sort_unstable();
+    let members: Vec<Socket<'_>> = case.rows.iter().map(|row| sockets.get(*row)).collect();
+    let (process, verdict) = (case.process, case.verdict);
+    let facts =
+        [("Executable", process.exe), ("Command line", process.cmdline), ("Parent", process.parent_name)];
+    let facts: Vec<String> =
+        facts.into_iter().map(|(what, text)| format!("{what}: {}.", text.unwrap_or("not known"))).collect();
+    let judgement = Judgement {
+        severity: verdict.severity,
+        confidence: Confidence::new(verdict.confidence),
+        title: format!("{} {}", process.process_name.unwrap_or("A process"), verdict.does),
+        explanation: format!("{} {}", verdict.why, facts.join(" ")),
+        false_positives: verdict.harmless_if.to_owned(),
+        attack: verdict.attack.to_vec(),
+        entities: sockets.entities(&members),
+    };
+    let beyond = members.iter().filter(|socket| socket.is_beyond_local_networks()).count();
+    let measurements = vec![
+        Measurement::of("processes alike", case.pids.len() as f64, "processes"),
+        Measurement::of("sockets", members.len() as f64, "sockets"),
+        Measurement::of("connections beyond the local networks", beyond as f64, "connections"),
+    ];
+    Finding::new(&ProcessLook::ABOUT, judgement, evidence(measurements, &members))
+}
+
+fn evidence(measurements: Vec<Measurement>, members: &[Socket<'_>]) -> Evidence {
+    let ids: Vec<u64> = members.iter().map(|socket| socket.conn_id).collect();
+    let first = members.iter().map(|socket| socket.first_seen_us).min().unwrap_or_default();
+    let last = members.iter().map(|socket| socket.last_seen_us).max().unwrap_or_default();
+    Evidence::new(measurements, &ids, (first, last))
+}
+
+/// Ports on which a process began to listen on all addresses. One that the same name already
+/// held when the recording began was restarted, and is not new.
+fn new_listeners(sockets: &Sockets<'_>, processes: &Processes<'_>) -> Vec<Finding> {
+    let mut held: BTreeSet<(Option<&str>, u16)> = BTreeSet::new();
+    let mut began: BTreeMap<(Option<&str>, u16), Vec<Socket<'_>>> = BTreeMap::new();
+    for socket in sockets.iter().filter(|socket| socket.role == "listener" && is_any(socket.local_addr)) {
+        let key = (socket.process_name, socket.local_port);
+        if socket.opened_in_recording {
+            began.entry(key).or_default().push(socket);
+        } else {
+            held.insert(key);
+        }
+    }
+    began.retain(|key, _| !held.contains(key));
+    began
+        .iter()
+        .map(|((name, port), members)| new_listener(sockets, processes, *name, *port, members))
+        .collect()
+}
+
+fn new_listener<'a>(
+    sockets: &Sockets<'a>,
+    processes: &Processes<'_>,
+    name: Option<&str>,
+    port: u16,
+    members: &[Socket<'a>],
+) -> Finding {
+    let waits_for_commands = members
+        .iter()
+        .filter_map(|socket| socket.process)
+        .any(|process| rules::is_shell_or_carrier(&processes.get(process as usize)));
+    let judgement = Judgement {
+        severity: if waits_for_commands { Severity::Medium } else { Severity::Low },
+        confidence: Confidence::new(if waits_for_commands { 0.6 } else { 0.3 }),
+        title: format!("{} began to listen on port {port} of all addresses", name.unwrap_or("A process")),
+        explanation: format!(
+            "When the recording began nobody of that name listened on port {port}. From then on every network of \
+             this host reaches it, as far as no firewall is in between."
+        ),
+        false_positives:
+            "A service that was started or moved, a developer's server, a program that takes calls for a \
+            while (a peer-to-peer client, an FTP server)."
+                .to_owned(),
+        attack: vec!["T1133"],
+        entities: sockets.entities(members),
+    };
+    let measurements = vec![Measurement::of("listening sockets", members.len() as f64, "sockets")];
+    Finding::new(&ProcessLook::ABOUT, judgement, evidence(measurements, members))
+}

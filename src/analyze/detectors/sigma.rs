@@ -1,0 +1,178 @@
+//! `sigma`: Sigma rules for network connections, evaluated on those of the capture.
+
+mod event;
+mod rules;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use ahash::AHashMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use self::event::{Event, Programs};
+use self::rules::{Rule, Rules};
+use super::{About, Context, Detector, Outcome, Output};
+use crate::analyze::finding::{Confidence, Evidence, Finding, Judgement, Measurement};
+use crate::analyze::sockets::{Socket, Sockets, Source};
+use crate::{Result, parallel};
+
+/// Rules that are listed as not evaluated; more are counted.
+const LISTED: usize = 40;
+
+/// Sigma rules.
+#[derive(Debug)]
+pub struct Sigma;
+
+/// Thresholds of `sigma`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Thresholds {
+    /// At most this many findings, the worst first.
+    pub max_findings: u32,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self { max_findings: 200 }
+    }
+}
+
+impl Detector for Sigma {
+    type Config = Thresholds;
+
+    const ABOUT: About = About {
+        id: "sigma",
+        title: "Sigma rules",
+        what_it_finds: "Connections that a rule of the category network_connection describes, from the folder given with \
+            --sigma. netrec brings no rules along.",
+        why_it_matters: "Sigma is the common language of detection rules: what others learned from their incidents can be \
+            held against a capture, old ones too.",
+        how_it_decides: "Every connection becomes an event with the fields Image, CommandLine, ProcessId, User, Protocol, \
+            Initiated, SourceIp, SourcePort, SourceIsIpv6, DestinationIp, DestinationPort, DestinationIsIpv6 and \
+            DestinationHostname, source being who opened it. A rule for another system than the capture's, or with a field that a capture \
+            does not have, is not evaluated, and listed with the reason. The connections of one process that one rule \
+            describes are one finding, and no more than `max_findings` are given. Severity is the rule's level; \
+            confidence its status: 0.7 for stable, 0.6 for test, 0.4 for others, a third less where a field that the rule asks for is \
+            not known of the connection.",
+        false_positives: "What the rule itself names as such; and rules whose exceptions ask for a field that is not known here.",
+        evidence: "The rule with its id, its author and its file, the fields that it asks for and their values, the connections.",
+        source: "Sigma specification 2 (SigmaHQ); evaluated by the crates rsigma-parser and rsigma-eval.",
+    };
+
+    fn validate(config: &Thresholds) -> Result<(), String> {
+        if config.max_findings == 0 { Err("max_findings must be at least 1".to_owned()) } else { Ok(()) }
+    }
+
+    fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
+        let files = &context.knowledge.rules;
+        if files.is_empty() {
+            return Ok(Outcome::Skipped("No folder of rules was given (--sigma DIR).".to_owned()));
+        }
+        let rules = Rules::of(files, rules::product(context.metadata));
+        let sockets = Sockets::of(context.tables)?;
+        let programs = Programs::of(context.tables)?;
+        let matches = matches(&rules, &sockets, &programs);
+        let mut findings: Vec<Finding> = matches
+            .iter()
+            .map(|((at, _), rows)| finding(&sockets, &programs, &rules.list[*at], rows))
+            .collect();
+        findings
+            .sort_by(|a, b| b.judgement.severity.cmp(&a.judgement.severity).then_with(|| a.id.cmp(&b.id)));
+        let mut limits = limits(&rules);
+        let most = config.max_findings as usize;
+        if findings.len() > most {
+            limits.push(format!("{} matches in all; the {most} worst are shown.", findings.len()));
+            findings.truncate(most);
+        }
+        Ok(Outcome::Ran(Output { findings, tables: Vec::new(), limits }))
+    }
+}
+
+/// Rows of the connections that a rule describes, by process.
+type Matches<'a> = BTreeMap<(usize, Source<'a>), Vec<usize>>;
+
+/// Connections that are the same in every field that a rule asks for are evaluated once:
+/// traffic is full of them.
+fn matches<'a>(rules: &Rules, sockets: &Sockets<'a>, programs: &Programs<'a>) -> Matches<'a> {
+    let mut alike: AHashMap<String, Vec<usize>> = AHashMap::new();
+    for row in (0..sockets.len()).filter(|row| sockets.has_remote(*row)) {
+        let event = Event::of(&sockets.get(row), programs);
+        alike.entry(event.key(&rules.fields)).or_default().push(row);
+    }
+    let groups: Vec<&Vec<usize>> = alike.values().collect();
+    let described =
+        parallel::map(&groups, |rows| rules.evaluator.matches(&Event::of(&sockets.get(rows[0]), programs)));
+    let mut matches = Matches::new();
+    for (rows, described) in groups.iter().zip(described) {
+        for at in described {
+            for row in *rows {
+                matches.entry((at, Source::of(&sockets.get(*row)))).or_default().push(*row);
+            }
+        }
+    }
+    for rows in matches.values_mut() {
+        rows.sort_unstable();
+    }
+    matches
+}
+
+fn finding(sockets: &Sockets<'_>, programs: &Programs<'_>, rule: &Rule, rows: &[usize]) -> Finding {
+    let members: Vec<Socket<'_>> = rows.iter().map(|row| sockets.get(*row)).collect();
+    let first_event = Event::of(&members[0], programs);
+    let unknown: Vec<&str> =
+        rule.fields.iter().filter(|field| first_event.value(field).is_none()).map(String::as_str).collect();
+    let ids: Vec<u64> = members.iter().map(|socket| socket.conn_id).collect();
+    let first = members.iter().map(|socket| socket.first_seen_us).min().unwrap_or_default();
+    let last = members.iter().map(|socket| socket.last_seen_us).max().unwrap_or_default();
+    let judgement = Judgement {
+        severity: rule.severity,
+        confidence: Confidence::new(if unknown.is_empty() { rule.trust } else { rule.trust * 2.0 / 3.0 }),
+        title: format!("{}: {}", Source::of(&members[0]), rule.title),
+        explanation: explanation(rule, &first_event, &unknown),
+        false_positives: rule.false_positives.clone(),
+        attack: Vec::new(),
+        entities: sockets.entities(&members),
+    };
+    let measured = vec![Measurement::of("connections that it describes", ids.len() as f64, "connections")];
+    Finding::new(&Sigma::ABOUT, judgement, Evidence::new(measured, &ids, (first, last)))
+}
+
+fn explanation(rule: &Rule, event: &Event<'_>, unknown: &[&str]) -> String {
+    let values: Vec<String> =
+        rule.fields.iter().filter_map(|field| Some(format!("{field} = {}", event.text(field)?))).collect();
+    let mut sentences = vec![
+        format!(
+            "The rule {:?} ({}, by {}, in {}) describes it.",
+            rule.title, rule.id, rule.author, rule.file
+        ),
+        format!("What it asks for, of the first connection: {}.", values.join("; ")),
+    ];
+    if !rule.description.is_empty() {
+        sentences.push(format!("The rule says: {}", rule.description));
+    }
+    if !rule.tags.is_empty() {
+        sentences.push(format!("Its tags: {}.", rule.tags.join(", ")));
+    }
+    if !unknown.is_empty() {
+        sentences.push(format!(
+            "Not known of this connection, and so not held against it: {}.",
+            unknown.join(", ")
+        ));
+    }
+    sentences.join(" ")
+}
+
+fn limits(rules: &Rules) -> Vec<String> {
+    let mut limits = vec![format!("{} rules were evaluated.", rules.list.len())];
+    if rules.of_other_categories > 0 {
+        let number = rules.of_other_categories;
+        limits.push(format!("{number} rules are for other events than network connections."));
+    }
+    limits.extend(rules.refused.iter().take(LISTED).map(|refused| format!("Not evaluated: {refused}")));
+    if rules.refused.len() > LISTED {
+        limits.push(format!("Not evaluated: {} more.", rules.refused.len() - LISTED));
+    }
+    limits
+}

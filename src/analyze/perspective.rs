@@ -1,0 +1,139 @@
+//! Whose side a capture is seen from.
+//!
+//! A recording has one host: `local_*` is its side. An import of a network's log has many, and
+//! there `local_*` is whoever opened the connection. So that every table and detector may take
+//! the local side for ours, a connection that was opened from outside towards the inside is
+//! turned around while it is read: its local side is then the host inside, as in a recording of
+//! that host, and its direction is inbound.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::model::{Direction, Scope};
+use super::scope::scope;
+use crate::capture::{Counters, Metadata, TcpState};
+
+/// From which side connections are seen.
+#[derive(Debug, Clone, Default)]
+pub enum Perspective {
+    /// That of the host that recorded.
+    #[default]
+    Host,
+    /// That of networks; of the private ones if there is none in the list.
+    Networks(Vec<IpNet>),
+}
+
+impl Perspective {
+    /// The perspective of a capture. What is no network in its metadata is passed over.
+    pub fn of(metadata: &Metadata) -> Self {
+        if metadata.holds_many_hosts() {
+            Self::Networks(metadata.inside.iter().filter_map(|text| text.parse().ok()).collect())
+        } else {
+            Self::Host
+        }
+    }
+
+    /// Whether a connection that `originator` opened is to be seen from its other end.
+    pub fn turns(&self, originator: IpAddr, responder: IpAddr) -> bool {
+        match self {
+            Self::Host => false,
+            Self::Networks(inside) => !is_inside(inside, originator) && is_inside(inside, responder),
+        }
+    }
+
+    /// The direction of a connection, after it was turned if it had to be; none where a host's own
+    /// rules decide.
+    pub fn direction(&self, local: IpAddr, remote: IpAddr, was_turned: bool) -> Option<Direction> {
+        let Self::Networks(inside) = self else { return None };
+        Some(match was_turned {
+            true => Direction::Inbound,
+            false if is_inside(inside, local) && is_inside(inside, remote) => Direction::Internal,
+            false => Direction::Outbound,
+        })
+    }
+}
+
+fn is_inside(networks: &[IpNet], addr: IpAddr) -> bool {
+    let addr = addr.to_canonical();
+    if networks.is_empty() {
+        matches!(scope(addr), Scope::Private | Scope::Loopback | Scope::LinkLocal | Scope::SharedNat)
+    } else {
+        networks.iter().any(|network| network.contains(&addr))
+    }
+}
+
+/// What the other end counts. Retransmissions are those of the originator, of which the other end
+/// knows nothing.
+pub fn turned_counters(counters: Counters) -> Counters {
+    Counters {
+        bytes_sent: counters.bytes_received,
+        bytes_received: counters.bytes_sent,
+        packets_sent: counters.packets_received,
+        packets_received: counters.packets_sent,
+        retransmits: None,
+        rtt_us: counters.rtt_us,
+    }
+}
+
+/// The state of the other end, as far as it follows.
+pub fn turned_state(state: TcpState) -> TcpState {
+    match state {
+        TcpState::SynSent => TcpState::SynRecv,
+        TcpState::SynRecv => TcpState::SynSent,
+        TcpState::FinWait1 | TcpState::FinWait2 => TcpState::CloseWait,
+        TcpState::CloseWait | TcpState::LastAck => TcpState::FinWait2,
+        TcpState::TimeWait => TcpState::Close,
+        TcpState::Established | TcpState::Close | TcpState::Listen | TcpState::Closing => state,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn direction(perspective: &Perspective, originator: &str, responder: &str) -> Option<Direction> {
+        let (originator, responder) = (originator.parse().unwrap(), responder.parse().unwrap());
+        let turned = perspective.turns(originator, responder);
+        let (local, remote) = if turned { (responder, originator) } else { (originator, responder) };
+        perspective.direction(local, remote, turned)
+    }
+
+    #[test]
+    fn the_networks_inside_decide() {
+        let private = Perspective::Networks(Vec::new());
+        let given = Perspective::Networks(vec!["192.0.2.0/24".parse().unwrap()]);
+        let cases = [
+            ("10.0.0.1", "8.8.8.8", Direction::Outbound, Direction::Outbound),
+            ("8.8.8.8", "10.0.0.1", Direction::Inbound, Direction::Outbound),
+            ("10.0.0.1", "10.0.0.2", Direction::Internal, Direction::Outbound),
+            ("8.8.8.8", "192.0.2.1", Direction::Outbound, Direction::Inbound),
+            ("::ffff:192.0.2.1", "192.0.2.9", Direction::Outbound, Direction::Internal),
+        ];
+        for (originator, responder, by_private, by_given) in cases {
+            assert_eq!(direction(&private, originator, responder), Some(by_private), "{originator}");
+            assert_eq!(direction(&given, originator, responder), Some(by_given), "{originator}");
+        }
+    }
+
+    #[test]
+    fn a_recording_of_a_host_is_left_as_it_is() {
+        assert_eq!(direction(&Perspective::Host, "8.8.8.8", "10.0.0.1"), None);
+        assert!(matches!(Perspective::of(&Metadata::default()), Perspective::Host));
+    }
+
+    #[test]
+    fn what_one_end_sent_the_other_received() {
+        let counters = Counters {
+            bytes_sent: Some(1),
+            packets_received: Some(2),
+            retransmits: Some(3),
+            ..Counters::default()
+        };
+        let turned = turned_counters(counters);
+        assert_eq!(
+            (turned.bytes_received, turned.packets_sent, turned.retransmits),
+            (Some(1), Some(2), None)
+        );
+    }
+}

@@ -1,0 +1,71 @@
+//! The processes table read row by row, with types and names instead of columns.
+
+use polars::prelude::UInt32Type;
+
+use super::tables::Tables;
+use super::view::{Numbers, Words};
+use crate::Result;
+
+/// The processes table, column by column.
+pub struct Processes<'a> {
+    pid: Numbers<'a, UInt32Type>,
+    process_name: Words<'a>,
+    exe: Words<'a>,
+    cmdline: Words<'a>,
+    parent_name: Words<'a>,
+}
+
+/// One row of the processes table; the fields are its columns.
+#[derive(Debug, Clone, Copy, Default)]
+#[allow(missing_docs, reason = "the fields are the columns documented in `Tables`")]
+pub struct Process<'a> {
+    pub pid: Option<u32>,
+    pub process_name: Option<&'a str>,
+    /// Path of the executable, without what the kernel adds to one that was deleted.
+    pub exe: Option<&'a str>,
+    pub exe_was_deleted: bool,
+    pub cmdline: Option<&'a str>,
+    pub parent_name: Option<&'a str>,
+}
+
+/// What the kernel adds to the path of an executable that is no longer there.
+const DELETED: &str = " (deleted)";
+
+impl<'a> Processes<'a> {
+    /// The view of a capture's processes.
+    ///
+    /// # Errors
+    /// [`crate::Error::Analysis`] if a column is missing or not of its type: a bug.
+    pub fn of(tables: &'a Tables) -> Result<Self> {
+        let frame = &tables.processes;
+        Ok(Self {
+            pid: Numbers::of(frame, "pid")?,
+            process_name: Words::of(frame, "process_name")?,
+            exe: Words::of(frame, "exe")?,
+            cmdline: Words::of(frame, "cmdline")?,
+            parent_name: Words::of(frame, "parent_name")?,
+        })
+    }
+
+    /// The process in a row; nothing is known of one that is not there.
+    pub fn get(&self, row: usize) -> Process<'a> {
+        let said = self.exe.get(row);
+        let kept = said.and_then(|exe| exe.strip_suffix(DELETED));
+        Process {
+            pid: self.pid.get(row),
+            process_name: self.process_name.get(row),
+            exe: kept.or(said),
+            exe_was_deleted: kept.is_some(),
+            cmdline: self.cmdline.get(row),
+            parent_name: self.parent_name.get(row),
+        }
+    }
+}
+
+impl<'a> Process<'a> {
+    /// Name of the executable's file; the process's name where the executable is not known.
+    pub fn program(&self) -> &'a str {
+        let file = self.exe.and_then(|exe| exe.rsplit('/').next());
+        file.or(self.process_name).unwrap_or_default()
+    }
+}

@@ -1,0 +1,45 @@
+//! Every column of every connection, an object a line; what is not known is left out.
+
+use polars::prelude::AnyValue;
+use serde_json::{Map, Value};
+
+use super::{Exporter, Target};
+use crate::Result;
+use crate::analyze::Tables;
+use crate::report::escape;
+
+/// See the [module's documentation](self).
+pub(super) const EXPORTER: Exporter = Exporter { id: "ndjson", extension: "ndjson", write };
+
+fn write(tables: &Tables, target: &mut Target<'_>) -> Result<u64> {
+    let frame = &tables.connections;
+    target.file(target.path.to_path_buf(), |out| {
+        for row in 0..frame.height() {
+            let mut object = Map::new();
+            for column in frame.columns() {
+                if let Some(value) = column.get(row).ok().and_then(|value| json(&value)) {
+                    object.insert(column.name().to_string(), value);
+                }
+            }
+            let line = serde_json::to_string(&object).map_err(std::io::Error::other)?;
+            writeln!(out, "{}", escape::json(&line))?;
+        }
+        Ok(())
+    })?;
+    Ok(frame.height() as u64)
+}
+
+fn json(value: &AnyValue<'_>) -> Option<Value> {
+    Some(match value {
+        AnyValue::String(text) => Value::from(*text),
+        AnyValue::StringOwned(text) => Value::from(text.as_str()),
+        AnyValue::Boolean(flag) => Value::from(*flag),
+        AnyValue::UInt16(number) => Value::from(*number),
+        AnyValue::UInt32(number) => Value::from(*number),
+        AnyValue::UInt64(number) => Value::from(*number),
+        AnyValue::Int64(number) => Value::from(*number),
+        AnyValue::Float32(number) => Value::from(*number),
+        AnyValue::Float64(number) => Value::from(*number),
+        _ => return None,
+    })
+}

@@ -1,0 +1,224 @@
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::*;
+use crate::capture::{Kind, Row, TcpState};
+use crate::wire::packet::{Flags, LinkType};
+
+const CLIENT: (Ipv4Addr, u16) = (Ipv4Addr::new(10, 0, 0, 1), 50_000);
+const SERVER: (Ipv4Addr, u16) = (Ipv4Addr::new(192, 0, 2, 2), 443);
+
+#[derive(Default)]
+struct Rows(Vec<Row>);
+
+impl Sink for Rows {
+    fn row(&mut self, row: &Row) {
+        self.0.push(row.clone());
+    }
+}
+
+/// A file that is being read: packets at times in ms, and the rows that come of them.
+struct Scene {
+    tracker: Tracker,
+    rows: Rows,
+}
+
+impl Scene {
+    fn new() -> Self {
+        Self::keeping(Limits::default().flows)
+    }
+
+    fn keeping(flows: usize) -> Self {
+        Self { tracker: Tracker::new(Limits { flows }), rows: Rows::default() }
+    }
+
+    fn frame(&mut self, at_ms: i64, protocol: u8, ends: [(Ipv4Addr, u16); 2], rest: &[u8]) {
+        let [from, to] = ends;
+        let mut frame = vec![0x45, 0];
+        frame.extend((24 + rest.len() as u16).to_be_bytes());
+        frame.extend([0, 1, 0, 0, 64, protocol, 0, 0]);
+        frame.extend(from.0.octets());
+        frame.extend(to.0.octets());
+        frame.extend(from.1.to_be_bytes());
+        frame.extend(to.1.to_be_bytes());
+        frame.extend(rest);
+        let ts_ns = 1_700_000_000_000_000_000 + at_ms * 1_000_000;
+        self.tracker.take_frame(LinkType::RAW, ts_ns, &frame, frame.len() as u32, &mut self.rows);
+    }
+
+    fn tcp(
+        &mut self,
+        at_ms: i64,
+        ends: [(Ipv4Addr, u16); 2],
+        flags: u8,
+        (seq, ack): (u32, u32),
+        payload: &[u8],
+    ) {
+        let mut rest = Vec::new();
+        rest.extend(seq.to_be_bytes());
+        rest.extend(ack.to_be_bytes());
+        rest.extend([0x50, flags, 0xff, 0xff, 0, 0, 0, 0]);
+        rest.extend(payload);
+        self.frame(at_ms, 6, ends, &rest);
+    }
+
+    fn udp(&mut self, at_ms: i64, ends: [(Ipv4Addr, u16); 2], payload: &[u8]) {
+        let mut rest = Vec::new();
+        rest.extend((8 + payload.len() as u16).to_be_bytes());
+        rest.extend([0, 0]);
+        rest.extend(payload);
+        self.frame(at_ms, 17, ends, &rest);
+    }
+
+    fn there(&mut self, at_ms: i64, flags: u8, numbers: (u32, u32), payload: &[u8]) {
+        self.tcp(at_ms, [CLIENT, SERVER], flags, numbers, payload);
+    }
+
+    fn back(&mut self, at_ms: i64, flags: u8, numbers: (u32, u32), payload: &[u8]) {
+        self.tcp(at_ms, [SERVER, CLIENT], flags, numbers, payload);
+    }
+
+    fn handshake(&mut self, at_ms: i64) {
+        self.there(at_ms, Flags::SYN, (100, 0), &[]);
+        self.back(at_ms + 20, Flags::SYN | Flags::ACK, (500, 101), &[]);
+        self.there(at_ms + 30, Flags::ACK, (101, 501), &[]);
+    }
+
+    fn end(mut self) -> Vec<Row> {
+        self.tracker.finish(&mut self.rows);
+        self.rows.0
+    }
+}
+
+fn kinds(rows: &[Row]) -> Vec<(Kind, Option<TcpState>)> {
+    rows.iter().map(|row| (row.kind, row.state)).collect()
+}
+
+#[test]
+fn a_connection_opens_changes_its_state_and_closes_with_its_final_counts() {
+    let mut scene = Scene::new();
+    scene.handshake(0);
+    scene.there(100, Flags::ACK, (101, 501), &[7; 40]);
+    scene.back(2_500, Flags::ACK, (501, 141), &[7; 300]);
+    scene.there(2_600, Flags::ACK | Flags::FIN, (141, 801), &[]);
+    scene.back(2_610, Flags::ACK | Flags::FIN, (801, 142), &[]);
+    scene.there(2_620, Flags::ACK, (142, 802), &[]);
+    let rows = scene.end();
+    assert_eq!(
+        kinds(&rows),
+        [
+            (Kind::Opened, Some(TcpState::SynSent)),
+            (Kind::State, Some(TcpState::Established)),
+            (Kind::Snapshot, Some(TcpState::Established)),
+            (Kind::State, Some(TcpState::FinWait1)),
+            (Kind::Closed, Some(TcpState::Close)),
+        ]
+    );
+    let last = rows.last().unwrap();
+    assert_eq!((last.local_addr, last.local_port), (IpAddr::V4(CLIENT.0), CLIENT.1));
+    assert_eq!((last.counters.bytes_sent, last.counters.bytes_received), (Some(40), Some(300)));
+    assert_eq!((last.counters.packets_sent, last.counters.packets_received), (Some(5), Some(3)));
+    assert_eq!((last.counters.rtt_us, last.counters.retransmits), (Some(30_000), Some(0)));
+    assert_eq!(last.mono_ns, 2_610_000_000, "the last acknowledgement is no longer part of it");
+}
+
+#[test]
+fn idle_seconds_have_no_rows_and_what_is_open_at_the_end_has_one() {
+    let mut scene = Scene::new();
+    scene.handshake(0);
+    for at_s in [10, 20, 3600] {
+        scene.udp(at_s * 1000, [CLIENT, (SERVER.0, 53)], b"?");
+    }
+    let rows = scene.end();
+    let of_tcp: Vec<_> =
+        rows.iter().filter(|row| row.state.is_some()).map(|row| (row.kind, row.tick)).collect();
+    assert_eq!(of_tcp, [(Kind::Opened, 0), (Kind::State, 0), (Kind::Snapshot, 1), (Kind::Snapshot, 3601)]);
+}
+
+#[test]
+fn a_connection_that_was_there_before_is_not_opened_and_counts_from_zero() {
+    let mut scene = Scene::new();
+    scene.back(0, Flags::ACK, (900, 100), &[7; 50]);
+    let rows = scene.end();
+    assert_eq!(rows[0].kind, Kind::Snapshot);
+    assert_eq!((rows[0].state, rows[0].counters.bytes_received), (None, Some(0)));
+    let last = rows.last().unwrap();
+    assert_eq!((last.local_port, last.counters.bytes_received), (CLIENT.1, Some(50)), "443 is the server");
+}
+
+#[test]
+fn a_refusal_and_a_second_try_are_two_connections() {
+    let mut scene = Scene::new();
+    for at_ms in [0, 500] {
+        scene.there(at_ms, Flags::SYN, (100, 0), &[]);
+        scene.back(at_ms + 1, Flags::RST | Flags::ACK, (0, 101), &[]);
+    }
+    let rows = scene.end();
+    let refused = [(Kind::Opened, Some(TcpState::SynSent)), (Kind::Closed, Some(TcpState::Close))];
+    assert_eq!(kinds(&rows), [refused, refused].concat());
+    assert_ne!(rows[0].conn_id, rows[2].conn_id);
+}
+
+#[test]
+fn a_syn_that_is_repeated_is_one_attempt_with_retransmissions() {
+    let mut scene = Scene::new();
+    for at_ms in [0, 1000, 3000, 7000, 15_000] {
+        scene.there(at_ms, Flags::SYN, (100, 0), &[]);
+    }
+    let rows = scene.end();
+    assert!(rows.iter().all(|row| row.conn_id == rows[0].conn_id));
+    assert_eq!(rows.last().unwrap().counters.retransmits, Some(4));
+}
+
+#[test]
+fn a_flood_is_bounded_counted_and_spares_what_is_established() {
+    let mut scene = Scene::keeping(100);
+    scene.handshake(0);
+    for flood in 0..10_000_u32 {
+        let from = (Ipv4Addr::from(0x0b00_0000 + flood), 1234);
+        scene.tcp(100 + i64::from(flood) / 10, [from, SERVER], Flags::SYN, (flood, 0), &[]);
+    }
+    scene.there(2_000, Flags::ACK, (101, 501), &[7; 10]);
+    let account = *scene.tracker.account();
+    assert_eq!((account.flows, account.evicted_one_sided, account.evicted_open), (10_001, 9_901, 0));
+    let rows = scene.end();
+    let opened = rows.iter().filter(|row| row.kind == Kind::Opened).count();
+    assert_eq!(opened, 10_001, "each attempt is in the capture");
+    let established = rows.iter().rfind(|row| row.local_addr == IpAddr::V4(CLIENT.0)).unwrap();
+    assert_eq!(established.counters.bytes_sent, Some(10));
+}
+
+#[test]
+fn datagrams_after_a_minute_of_silence_are_another_flow() {
+    let mut scene = Scene::new();
+    for at_s in [0, 30, 95] {
+        scene.udp(at_s * 1000, [CLIENT, (SERVER.0, 123)], &[0; 48]);
+    }
+    let rows = scene.end();
+    assert_eq!(rows[0].conn_id, rows[1].conn_id);
+    assert_ne!(rows[0].conn_id, rows.last().unwrap().conn_id);
+}
+
+#[test]
+fn packets_in_the_wrong_order_are_counted_and_keep_their_times() {
+    let mut scene = Scene::new();
+    scene.handshake(0);
+    scene.there(2_000, Flags::ACK, (111, 501), &[7; 10]);
+    scene.there(1_500, Flags::ACK, (101, 501), &[7; 10]);
+    let rows = scene.end();
+    let last = rows.last().unwrap();
+    assert_eq!((last.counters.bytes_sent, last.counters.packets_sent), (Some(20), Some(4)));
+    assert_eq!(last.mono_ns, 2_000_000_000);
+}
+
+#[test]
+fn the_same_packets_give_the_same_rows() {
+    let rows = || {
+        let mut scene = Scene::keeping(7);
+        for packet in 0..500_u32 {
+            let from = (Ipv4Addr::from(0x0b00_0000 + packet * 7 % 31), 1000);
+            scene.tcp(i64::from(packet) * 13, [from, SERVER], (packet % 32) as u8, (packet, packet), &[1; 9]);
+        }
+        scene.end()
+    };
+    assert_eq!(rows(), rows());
+}

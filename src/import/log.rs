@@ -1,0 +1,208 @@
+//! A connection as logs of connections tell it: a start, a duration and totals.
+//!
+//! Two rows come of it: one when it began, and one at its end with its totals. How the bytes
+//! were spread between is not known, and nothing is made up for it. Which TCP states it went
+//! through is known without their times: they stand in those two rows.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::capture::{Counters, Kind, Protocol, Row, TcpState};
+
+/// A connection of a log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoggedConnection {
+    /// The identity that the log gives it; together with the five-tuple and the start, so that
+    /// what stands in two files counts once.
+    pub uid: Vec<u8>,
+    /// Transport protocol.
+    pub protocol: Protocol,
+    /// Who opened it.
+    pub originator: (IpAddr, u16),
+    /// The other end.
+    pub responder: (IpAddr, u16),
+    /// First packet, µs since the Unix epoch.
+    pub start_us: i64,
+    /// From the first packet to the last, µs; none where the log does not say, as for a single
+    /// packet.
+    pub duration_us: Option<i64>,
+    /// Totals.
+    pub counters: Counters,
+    /// How it went.
+    pub course: Course,
+    /// The name by which the responder was asked for.
+    pub remote_name: Option<Arc<str>>,
+}
+
+/// How a connection went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Course {
+    /// Whether its opening was seen, or it was there already when the log began.
+    pub was_opened: bool,
+    /// TCP state at its beginning.
+    pub first: Option<TcpState>,
+    /// The state in which it was before its end, if that is another.
+    pub middle: Option<TcpState>,
+    /// TCP state at its end.
+    pub last: Option<TcpState>,
+    /// Whether its end was seen.
+    pub has_ended: bool,
+}
+
+impl Course {
+    /// Of datagrams, which have no states, and of what no states are known.
+    pub const STATELESS: Self =
+        Self { was_opened: true, first: None, middle: None, last: None, has_ended: true };
+
+    /// An attempt that came as far as this and was not answered.
+    pub const ATTEMPT: Self = Self { has_ended: true, ..Self::opened(TcpState::SynSent) };
+
+    /// An attempt that was refused, or given up.
+    pub const REFUSED: Self = Self { has_ended: true, ..Self::opened(TcpState::Close) };
+
+    /// Established, and over.
+    pub const CLOSED: Self =
+        Self { middle: Some(TcpState::Established), has_ended: true, ..Self::opened(TcpState::Close) };
+
+    /// Opened before the eyes of the log, and in this state when it was last seen.
+    pub const fn opened(last: TcpState) -> Self {
+        Self {
+            was_opened: true,
+            first: Some(TcpState::SynSent),
+            middle: None,
+            last: Some(last),
+            has_ended: false,
+        }
+    }
+
+    /// There already when the log began, and in this state when it was last seen.
+    pub const fn joined(first: Option<TcpState>, last: TcpState) -> Self {
+        Self {
+            was_opened: false,
+            first,
+            middle: None,
+            last: Some(last),
+            has_ended: matches!(last, TcpState::Close),
+        }
+    }
+}
+
+impl LoggedConnection {
+    /// Its rows, in their order.
+    pub fn rows(&self) -> [Row; 2] {
+        let zero = |total: Option<u64>| total.map(|_| 0);
+        let totals = self.counters;
+        let first = Row {
+            // What was open before the log began is counted from then on.
+            kind: if self.course.was_opened { Kind::Opened } else { Kind::State },
+            state: self.course.first,
+            counters: Counters {
+                bytes_sent: zero(totals.bytes_sent),
+                bytes_received: zero(totals.bytes_received),
+                packets_sent: zero(totals.packets_sent),
+                packets_received: zero(totals.packets_received),
+                retransmits: totals.retransmits.map(|_| 0),
+                rtt_us: None,
+            },
+            ..self.row(self.start_us)
+        };
+        let last = Row {
+            kind: if self.course.has_ended { Kind::Closed } else { Kind::State },
+            state: self.course.last,
+            prev_state: self.course.middle,
+            counters: totals,
+            ..self.row(self.start_us.saturating_add(self.duration_us.unwrap_or(0).max(0)))
+        };
+        [first, last]
+    }
+
+    fn row(&self, ts_us: i64) -> Row {
+        Row {
+            ts_us,
+            mono_ns: ts_us.saturating_mul(1000),
+            remote: Some((self.responder.0.to_canonical(), self.responder.1)),
+            remote_name: self.remote_name.clone(),
+            ..Row::snapshot(self.conn_id(), self.protocol, self.originator)
+        }
+    }
+
+    /// The same for the same connection in every import.
+    fn conn_id(&self) -> u64 {
+        let mut text = [0; 64];
+        let mut length = 0;
+        let mut put = |bytes: &[u8]| {
+            text[length..length + bytes.len()].copy_from_slice(bytes);
+            length += bytes.len();
+        };
+        put(&[self.protocol as u8]);
+        for (addr, port) in [self.originator, self.responder] {
+            put(&bits(addr).to_be_bytes());
+            put(&port.to_be_bytes());
+        }
+        put(&self.start_us.to_be_bytes());
+        let mut hash = Sha256::new();
+        hash.update(&text[..length]);
+        hash.update(&self.uid);
+        let digest: [u8; 32] = hash.finalize().into();
+        digest.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
+    }
+}
+
+/// An address as a number, v4 mapped into v6.
+fn bits(addr: IpAddr) -> u128 {
+    match addr {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(v6) => v6.to_bits(),
+    }
+}
+
+#[cfg(test)]
+fn example(course: Course) -> LoggedConnection {
+    LoggedConnection {
+        uid: b"C1".to_vec(),
+        protocol: Protocol::Tcp,
+        originator: ("10.0.0.1".parse().unwrap(), 40_000),
+        responder: ("203.0.113.1".parse().unwrap(), 443),
+        start_us: 1_000_000,
+        duration_us: Some(2_500_000),
+        counters: Counters { bytes_sent: Some(10), packets_sent: Some(2), ..Counters::default() },
+        course,
+        remote_name: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_begins_with_nothing_and_ends_with_its_totals() {
+        let [first, last] = example(Course::CLOSED).rows();
+        assert_eq!(
+            (first.kind, first.ts_us, first.state),
+            (Kind::Opened, 1_000_000, Some(TcpState::SynSent))
+        );
+        assert_eq!((first.counters.bytes_sent, first.counters.bytes_received), (Some(0), None));
+        assert_eq!((last.kind, last.ts_us, last.mono_ns), (Kind::Closed, 3_500_000, 3_500_000_000));
+        assert_eq!((last.prev_state, last.state), (Some(TcpState::Established), Some(TcpState::Close)));
+        assert_eq!(last.counters.bytes_sent, Some(10));
+    }
+
+    #[test]
+    fn what_was_not_seen_to_end_is_not_closed() {
+        let [first, last] = example(Course::joined(None, TcpState::Established)).rows();
+        assert_eq!((first.kind, last.kind), (Kind::State, Kind::State));
+    }
+
+    #[test]
+    fn the_same_line_is_the_same_connection_and_any_other_is_another() {
+        let one = example(Course::STATELESS);
+        let id = one.conn_id();
+        assert_eq!(one.clone().conn_id(), id);
+        assert_ne!(LoggedConnection { start_us: 1_000_001, ..one.clone() }.conn_id(), id);
+        assert_ne!(LoggedConnection { uid: b"C2".to_vec(), ..one.clone() }.conn_id(), id);
+        assert_ne!(LoggedConnection { originator: one.responder, ..one }.conn_id(), id);
+    }
+}

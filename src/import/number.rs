@@ -1,0 +1,70 @@
+//! Numbers of logs: seconds with a fraction into microseconds, without floats.
+
+/// No log has times beyond the year 9999.
+const MOST_SECONDS: i64 = 253_402_300_799;
+
+/// Seconds with an optional fraction as µs; digits beyond the sixth are dropped. None for
+/// anything else, also for an exponent.
+pub(super) fn micros(text: &[u8]) -> Option<i64> {
+    let (is_negative, text) = match text.strip_prefix(b"-") {
+        Some(rest) => (true, rest),
+        None => (false, text),
+    };
+    let dot = text.iter().position(|byte| *byte == b'.');
+    let (whole, fraction) = dot.map_or((text, [].as_slice()), |dot| (&text[..dot], &text[dot + 1..]));
+    let seconds = i64::try_from(unsigned(whole)?).ok().filter(|seconds| *seconds <= MOST_SECONDS)?;
+    let mut micros = 0;
+    for at in 0..6 {
+        let digit = fraction.get(at).copied().unwrap_or(b'0');
+        micros = micros * 10 + i64::from(digit.is_ascii_digit().then_some(digit - b'0')?);
+    }
+    if !fraction.iter().skip(6).all(u8::is_ascii_digit) {
+        return None;
+    }
+    let micros = seconds * 1_000_000 + micros;
+    Some(if is_negative { -micros } else { micros })
+}
+
+/// A number without a sign; none for anything else and for what is too large.
+pub(super) fn unsigned(text: &[u8]) -> Option<u64> {
+    if text.is_empty() || text.len() > 20 {
+        return None;
+    }
+    text.iter().try_fold(0_u64, |number, byte| {
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+        number.checked_mul(10)?.checked_add(digit)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_become_microseconds() {
+        let cases: [(&str, Option<i64>); 12] = [
+            ("1700000000.123456", Some(1_700_000_000_123_456)),
+            ("0.000000", Some(0)),
+            ("1.5", Some(1_500_000)),
+            ("2", Some(2_000_000)),
+            ("2.", Some(2_000_000)),
+            ("-0.25", Some(-250_000)),
+            ("0.1234567", Some(123_456)),
+            ("1e5", None),
+            ("", None),
+            (".5", None),
+            ("XXXXXXXXXX.XXXXXX", None),
+            ("99999999999999", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(micros(text.as_bytes()), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_are_too_large_are_none() {
+        assert_eq!(unsigned(b"18446744073709551615"), Some(u64::MAX));
+        assert_eq!(unsigned(b"18446744073709551616"), None);
+        assert_eq!(unsigned(b"-1"), None);
+    }
+}

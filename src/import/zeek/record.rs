@@ -1,0 +1,116 @@
+//! A line of a Zeek log, whichever of its two notations it has: the fields that are asked for.
+
+use std::net::IpAddr;
+
+/// Declares the fields once: their names in both notations.
+macro_rules! fields {
+    ($($member:ident = $name:literal,)+) => {
+        /// A field that an importer asks for.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[repr(u8)]
+        pub(super) enum Field { $($member,)+ }
+
+        impl Field {
+            /// Every field with its name.
+            pub(super) const ALL: &[(Self, &str)] = &[$((Self::$member, $name),)+];
+        }
+
+        const FIELDS: usize = [$(Field::$member,)+].len();
+    };
+}
+
+fields! {
+    Path = "_path",
+    Ts = "ts",
+    Uid = "uid",
+    OrigH = "id.orig_h",
+    OrigP = "id.orig_p",
+    RespH = "id.resp_h",
+    RespP = "id.resp_p",
+    Proto = "proto",
+    Duration = "duration",
+    OrigBytes = "orig_bytes",
+    RespBytes = "resp_bytes",
+    ConnState = "conn_state",
+    LocalOrig = "local_orig",
+    LocalResp = "local_resp",
+    MissedBytes = "missed_bytes",
+    History = "history",
+    OrigPkts = "orig_pkts",
+    RespPkts = "resp_pkts",
+    ServerName = "server_name",
+    Host = "host",
+    Query = "query",
+    Answers = "answers",
+}
+
+impl Field {
+    /// By its name; programs that cannot have dots in names write `id_orig_h`.
+    pub(super) fn of(name: &[u8]) -> Option<Self> {
+        let is = |known: &str| {
+            known.len() == name.len()
+                && known
+                    .bytes()
+                    .zip(name)
+                    .all(|(known, byte)| known == *byte || (known == b'.' && *byte == b'_'))
+        };
+        Self::ALL.iter().find(|(_, known)| is(known)).map(|(field, _)| *field)
+    }
+}
+
+/// The fields of a line; what is not set is empty.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Record<'a> {
+    slots: [&'a [u8]; FIELDS],
+}
+
+impl<'a> Record<'a> {
+    pub(super) const EMPTY: Self = Self { slots: [&[]; FIELDS] };
+
+    pub(super) fn set(&mut self, field: Field, value: &'a [u8]) {
+        self.slots[field as usize] = value;
+    }
+
+    /// The value of a field; none where the log has none.
+    pub(super) fn get(&self, field: Field) -> Option<&'a [u8]> {
+        let value = self.slots[field as usize];
+        (!value.is_empty()).then_some(value)
+    }
+
+    /// The same as text.
+    pub(super) fn text(&self, field: Field) -> Option<&'a str> {
+        std::str::from_utf8(self.get(field)?).ok()
+    }
+
+    /// An address and its port.
+    pub(super) fn end(&self, addr: Field, port: Field) -> Option<(IpAddr, u16)> {
+        Some((self.addr(addr)?, self.text(port)?.parse().ok()?))
+    }
+
+    /// An address.
+    pub(super) fn addr(&self, field: Field) -> Option<IpAddr> {
+        Some(self.text(field)?.parse::<IpAddr>().ok()?.to_canonical())
+    }
+
+    /// True or false, in Zeek's letters.
+    pub(super) fn flag(&self, field: Field) -> Option<bool> {
+        match self.get(field)? {
+            b"T" => Some(true),
+            b"F" => Some(false),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_with_dots_and_with_underscores_are_the_same() {
+        assert_eq!(Field::of(b"id.orig_h"), Some(Field::OrigH));
+        assert_eq!(Field::of(b"id_orig_h"), Some(Field::OrigH));
+        assert_eq!(Field::of(b"id.orig.h"), None);
+        assert_eq!(Field::of(b"tunnel_parents   label   detailed-label"), None);
+    }
+}

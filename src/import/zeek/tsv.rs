@@ -1,0 +1,164 @@
+//! Zeek's own notation: a header that names separators and fields, then a line per record.
+
+use super::record::{Field, Record};
+
+/// What the header said. A file may have several, one after the other: logs are concatenated.
+#[derive(Debug, Clone)]
+pub(super) struct Header {
+    separator: u8,
+    unset: Vec<u8>,
+    empty: Vec<u8>,
+    /// The log's name: `conn`, `ssl`; empty where the header does not say it.
+    pub(super) path: String,
+    /// For each column, the field in it; none for those that nobody asks for.
+    columns: Vec<Option<Field>>,
+    /// Columns up to the last that somebody asks for.
+    wanted: usize,
+}
+
+/// More columns than this no log has.
+const MOST_COLUMNS: usize = 4096;
+
+impl Default for Header {
+    fn default() -> Self {
+        Self {
+            separator: b'\t',
+            unset: b"-".to_vec(),
+            empty: b"(empty)".to_vec(),
+            path: String::new(),
+            columns: Vec::new(),
+            wanted: 0,
+        }
+    }
+}
+
+impl Header {
+    /// Takes a line that begins with `#`.
+    pub(super) fn take(&mut self, line: &[u8]) {
+        if let Some(value) = line.strip_prefix(b"#separator ") {
+            *self = Self { separator: separator(value), ..Self::default() };
+            return;
+        }
+        let mut words = line.split(|byte| *byte == self.separator);
+        let (key, value) = (words.next().unwrap_or_default(), words.clone().next().unwrap_or_default());
+        match key {
+            b"#unset_field" => self.unset = value.to_vec(),
+            b"#empty_field" => self.empty = value.to_vec(),
+            b"#path" => self.path = String::from_utf8_lossy(value).into_owned(),
+            b"#fields" => {
+                self.columns = words.take(MOST_COLUMNS).map(Field::of).collect();
+                self.wanted = self.columns.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether it has named the fields.
+    pub(super) fn is_complete(&self) -> bool {
+        self.wanted > 0
+    }
+
+    /// Whether a field has a column.
+    pub(super) fn has(&self, field: Field) -> bool {
+        self.columns.contains(&Some(field))
+    }
+
+    /// The fields of a line. A line with fewer columns has those that it has.
+    pub(super) fn record<'a>(&self, line: &'a [u8]) -> Record<'a> {
+        let mut record = Record::EMPTY;
+        let values = line.split(|byte| *byte == self.separator);
+        for (value, column) in values.zip(&self.columns[..self.wanted]) {
+            if let Some(field) = column
+                && value != self.unset
+                && value != self.empty
+            {
+                record.set(*field, value);
+            }
+        }
+        record
+    }
+}
+
+/// `\x09` or the byte itself.
+fn separator(text: &[u8]) -> u8 {
+    match text {
+        [b'\\', b'x', high, low] => hex(*high, *low).unwrap_or(b'\t'),
+        [byte] => *byte,
+        _ => b'\t',
+    }
+}
+
+fn hex(high: u8, low: u8) -> Option<u8> {
+    let digit = |byte: u8| (byte as char).to_digit(16);
+    Some((digit(high)? * 16 + digit(low)?) as u8)
+}
+
+/// Undoes `\xNN`, as Zeek writes bytes that are not printable or would be taken for a separator.
+pub(super) fn unescape(text: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((first, after)) = rest.split_first() {
+        let escaped = match rest {
+            [b'\\', b'x', high, low, ..] => hex(*high, *low),
+            _ => None,
+        };
+        bytes.push(escaped.unwrap_or(*first));
+        rest = if escaped.is_some() { &rest[4..] } else { after };
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(lines: &[&str]) -> Header {
+        let mut header = Header::default();
+        for line in lines {
+            header.take(line.as_bytes());
+        }
+        header
+    }
+
+    #[test]
+    fn the_header_says_how_to_read_the_lines() {
+        let header = header(&[
+            "#separator \\x7c",
+            "#unset_field|?",
+            "#empty_field|nothing",
+            "#path|conn",
+            "#fields|extra|ts|uid|proto|more",
+        ]);
+        assert_eq!(header.path, "conn");
+        let record = header.record(b"x|1.5|?|nothing|y|z");
+        assert_eq!(record.get(Field::Ts), Some(b"1.5".as_slice()));
+        assert_eq!((record.get(Field::Uid), record.get(Field::Proto)), (None, None));
+    }
+
+    #[test]
+    fn a_later_header_replaces_the_first() {
+        let header =
+            header(&["#separator \\x09", "#fields\tts\tuid", "#separator \\x09", "#fields\tuid\tts"]);
+        assert_eq!(header.record(b"C1\t2.0").get(Field::Uid), Some(b"C1".as_slice()));
+    }
+
+    #[test]
+    fn labels_that_are_joined_into_one_column_disturb_nothing() {
+        let header = header(&["#fields\tts\tproto\ttunnel_parents   label   detailed-label"]);
+        let record = header.record(b"1.0\ttcp\t(empty)   Malicious   C&C");
+        assert_eq!(record.text(Field::Proto), Some("tcp"));
+    }
+
+    #[test]
+    fn a_line_that_is_too_short_lacks_the_rest() {
+        let header = header(&["#fields\tts\tuid\tproto"]);
+        let record = header.record(b"1.0\tC1");
+        assert_eq!((record.text(Field::Uid), record.text(Field::Proto)), (Some("C1"), None));
+    }
+
+    #[test]
+    fn bytes_that_were_escaped_come_back() {
+        assert_eq!(unescape(br"a\x09b\x5c\x"), b"a\tb\\\\x");
+        assert_eq!(unescape(br"\xzz"), br"\xzz");
+    }
+}

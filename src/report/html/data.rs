@@ -1,0 +1,178 @@
+//! What the page's script works with: a block of JSON that nothing in it can end.
+
+use ahash::AHashSet;
+use polars::prelude::{DataFrame, Int64Type, UInt32Type, UInt64Type};
+use serde::Serialize;
+
+use super::connections::{Connections, Selection};
+use super::sections::section_of;
+use super::view::name_of;
+use crate::analyze::Tables;
+use crate::analyze::view::Numbers;
+use crate::report::escape;
+use crate::report::json::v1::{Entities, Finding, Report};
+use crate::{Error, Result};
+
+/// Everything that the script gets. Moments are µs since `origin_us`.
+#[derive(Serialize)]
+struct Data {
+    origin_us: i64,
+    slices: Slices,
+    findings: Vec<FindingData>,
+    connections: Connections,
+}
+
+/// The recording in equal slices of time.
+#[derive(Serialize)]
+struct Slices {
+    first: i64,
+    width: i64,
+    open: Vec<u64>,
+    opened: Vec<u64>,
+    bytes: Vec<u64>,
+}
+
+/// A finding on the time line, and the rows that it rests on.
+#[derive(Serialize)]
+struct FindingData {
+    id: String,
+    severity: &'static str,
+    title: String,
+    section: &'static str,
+    first: i64,
+    last: i64,
+    /// Rows of the table of connections in the page.
+    rows: Vec<usize>,
+    /// How many connections there are in all.
+    total: u64,
+    /// What its connections have in common, by column.
+    about: Vec<(&'static str, String)>,
+}
+
+/// The block of a report, its first `most_findings` findings among it.
+///
+/// # Errors
+/// If a table lacks a column: a bug.
+pub(super) fn block(report: &Report, tables: &Tables, most_findings: usize) -> Result<String> {
+    let origin_us = tables.span_us.0;
+    let findings = &report.findings[..report.findings.len().min(most_findings)];
+    let evidence: AHashSet<u64> = findings.iter().flat_map(conn_ids).collect();
+    let selection = Selection::of(tables, &evidence)?;
+    let data = Data {
+        origin_us,
+        slices: Slices::of(tables, origin_us)?,
+        findings: findings.iter().map(|finding| FindingData::of(finding, &selection, origin_us)).collect(),
+        connections: Connections::of(tables, &selection, origin_us)?,
+    };
+    let text = serde_json::to_string(&data)
+        .map_err(|e| Error::Render { what: "the page's data".to_owned(), reason: e.to_string() })?;
+    // Without this sign no text can end the block, or begin a comment in it.
+    Ok(text.replace('<', "\\u003c"))
+}
+
+fn conn_ids(finding: &Finding) -> impl Iterator<Item = u64> + '_ {
+    finding.evidence.connections.iter().filter_map(|id| id.parse().ok())
+}
+
+impl Slices {
+    fn of(tables: &Tables, origin_us: i64) -> Result<Self> {
+        let frame = &tables.time_bins;
+        let start_us = Numbers::<Int64Type>::of(frame, "start_us")?.get(0).unwrap_or(origin_us);
+        let (sent, received) = (sums(frame, "bytes_sent"), sums(frame, "bytes_received"));
+        Ok(Self {
+            first: start_us.saturating_sub(origin_us),
+            width: tables.bin_width_us.max(1),
+            open: counts(frame, "open_connections"),
+            opened: counts(frame, "opened"),
+            bytes: sent
+                .iter()
+                .zip(&received)
+                .map(|(sent, received)| sent.saturating_add(*received))
+                .collect(),
+        })
+    }
+}
+
+fn counts(frame: &DataFrame, name: &str) -> Vec<u64> {
+    let Ok(numbers) = Numbers::<UInt32Type>::of(frame, name) else { return Vec::new() };
+    (0..numbers.len()).map(|row| numbers.get(row).unwrap_or_default().into()).collect()
+}
+
+fn sums(frame: &DataFrame, name: &str) -> Vec<u64> {
+    let Ok(numbers) = Numbers::<UInt64Type>::of(frame, name) else { return Vec::new() };
+    (0..numbers.len()).map(|row| numbers.get(row).unwrap_or_default()).collect()
+}
+
+impl FindingData {
+    fn of(finding: &Finding, selection: &Selection, origin_us: i64) -> Self {
+        let mut rows: Vec<usize> = conn_ids(finding).filter_map(|id| selection.place(id)).collect();
+        rows.sort_unstable();
+        Self {
+            id: finding.id.clone(),
+            severity: name_of(finding.severity),
+            title: escape::html(&escape::shorten(&finding.title, 200)).into_owned(),
+            section: section_of(&finding.detector).id(),
+            first: finding.first_seen.us.saturating_sub(origin_us),
+            last: finding.last_seen.us.saturating_sub(origin_us),
+            rows,
+            total: finding.evidence.connections_total,
+            about: about(&finding.entities),
+        }
+    }
+}
+
+/// What is the same for all connections of a finding; names are cut as in the table.
+fn about(entities: &Entities) -> Vec<(&'static str, String)> {
+    let text = |text: &Option<String>| text.as_deref().map(super::connections::shown);
+    let number = |number: Option<u16>| number.map(|number| number.to_string());
+    let known = [
+        ("process_name", text(&entities.process_name)),
+        ("pid", entities.pid.map(|pid| pid.to_string())),
+        ("protocol", text(&entities.protocol)),
+        ("local_addr", text(&entities.local_addr)),
+        ("local_port", number(entities.local_port)),
+        ("remote_addr", text(&entities.remote_addr)),
+        ("remote_port", number(entities.remote_port)),
+    ];
+    known.into_iter().filter_map(|(column, value)| Some((column, value?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::report::fixture;
+
+    fn data() -> (String, Value) {
+        let analysis = fixture::analysis();
+        let text = block(&Report::of(&analysis, &fixture::identity()), &analysis.tables, 200).unwrap();
+        let value = serde_json::from_str(&text).unwrap();
+        (text, value)
+    }
+
+    #[test]
+    fn nothing_in_the_block_can_end_it() {
+        let (text, _) = data();
+        assert!(text.contains("script>alert"));
+        assert!(!text.contains('<'));
+        assert!(!text.chars().any(escape::is_unsafe));
+    }
+
+    #[test]
+    fn a_finding_knows_its_rows_its_span_and_its_section() {
+        let (_, data) = data();
+        let beacon = &data["findings"][0];
+        assert_eq!(beacon["rows"], serde_json::json!([0, 1, 2]));
+        assert_eq!((&beacon["total"], &beacon["section"]), (&130.into(), &"behavior".into()));
+        assert_eq!((&beacon["first"], &beacon["last"]), (&0.into(), &580_000_000.into()));
+        assert!(beacon["about"].as_array().unwrap().contains(&serde_json::json!(["remote_port", "443"])));
+    }
+
+    #[test]
+    fn the_slices_are_those_of_the_recording() {
+        let (_, data) = data();
+        assert_eq!(data["slices"]["open"].as_array().unwrap().len(), 600);
+        assert_eq!(data["slices"]["width"], 1_000_000);
+    }
+}

@@ -1,0 +1,72 @@
+// The block of data that the page carries, and its table of connections by column.
+
+const data = JSON.parse(byId("data").textContent);
+const rowCount = data.connections.rows;
+const columns = new Map(data.connections.columns.map((column) => [column.name, column]));
+const findings = new Map(data.findings.map((finding) => [finding.id, finding]));
+
+/** The value of a cell: text, number, or null where it is unknown. */
+function value(name, row) {
+  const column = columns.get(name);
+  if (column === undefined) return null;
+  const cell = column.cells[row];
+  if (column.kind === "text") return cell < 0 ? null : column.words[cell];
+  return cell;
+}
+
+/** How a column's values are written, by its name. */
+function writer(name) {
+  if (name.endsWith("_seen_us")) return moment;
+  if (name.startsWith("rtt")) return (us) => seconds(us / 1e6);
+  if (name.endsWith("_s")) return seconds;
+  if (name.startsWith("bytes_") || name.startsWith("recorded_")) return bytes;
+  if (name.endsWith("_in_recording")) return (flag) => (flag ? "yes" : "no");
+  return String;
+}
+
+/** The text of a cell. */
+function cellText(name, row) {
+  const known = value(name, row);
+  return known === null ? UNKNOWN : writer(name)(known);
+}
+
+/** `192.0.2.1:443`, `[2001:db8::1]:443`; the side is `local` or `remote`. */
+function endpoint(side, row) {
+  const addr = value(`${side}_addr`, row);
+  const port = value(`${side}_port`, row);
+  if (addr === null) return UNKNOWN;
+  const host = addr.includes(":") ? `[${addr}]` : addr;
+  return port === null ? host : `${host}:${port}`;
+}
+
+// Slices of time.
+
+const sliceCount = data.slices.open.length;
+
+/** When a slice begins, in µs since the origin. */
+function sliceStart(slice) {
+  return data.slices.first + slice * data.slices.width;
+}
+
+/** The slice of a moment; what lies outside counts to the nearest. */
+function sliceOf(offsetUs) {
+  const slice = Math.floor((offsetUs - data.slices.first) / data.slices.width);
+  return Math.min(Math.max(slice, 0), Math.max(sliceCount - 1, 0));
+}
+
+/** Whether a connection was there at some time in the slices from first to last. */
+function isThere(row, first, last) {
+  const seen = columns.get("first_seen_us").cells[row];
+  const gone = columns.get("last_seen_us").cells[row];
+  return seen < sliceStart(last + 1) && gone >= sliceStart(first);
+}
+
+/** The connections (not the listening sockets) that were there in the slices from first to last. */
+function connectionsIn(first, last) {
+  const rows = [];
+  if (!columns.has("first_seen_us") || !columns.has("last_seen_us")) return rows;
+  for (let row = 0; row < rowCount; row += 1) {
+    if (isThere(row, first, last) && value("role", row) === "connection") rows.push(row);
+  }
+  return rows;
+}

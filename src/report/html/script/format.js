@@ -1,0 +1,81 @@
+// Numbers and times as the rest of the report writes them. Unknown is a dash.
+
+const UNKNOWN = "–";
+
+/** A count with narrow spaces between thousands. */
+function count(value) {
+  return String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, "\u202f");
+}
+
+/** A count with its noun. */
+function plural(number, noun) {
+  return `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
+}
+
+/** Three significant digits, without trailing zeros. */
+function threeDigits(value) {
+  const text = value.toPrecision(3);
+  return String(Number(text));
+}
+
+/** Bytes with a decimal unit. */
+function bytes(value) {
+  const units = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
+  let unit = 0;
+  while (value >= 999.5 && unit + 1 < units.length) {
+    value /= 1000;
+    unit += 1;
+  }
+  return `${threeDigits(value)} ${units[unit]}`;
+}
+
+/** Seconds in the unit that fits. */
+function seconds(value) {
+  if (value === 0) return "0 s";
+  if (value < 0.001) return `${threeDigits(value * 1e6)} µs`;
+  if (value < 0.9995) return `${threeDigits(value * 1e3)} ms`;
+  if (value < 59.95) return `${threeDigits(value)} s`;
+  if (value < 3599.5) return twoUnits(Math.round(value), 60, "min", "s");
+  if (value < 86370) return twoUnits(Math.round(value / 60), 60, "h", "min");
+  return twoUnits(Math.round(value / 3600), 24, "d", "h");
+}
+
+function twoUnits(value, perLarge, large, small) {
+  const rest = value % perLarge;
+  const whole = Math.floor(value / perLarge);
+  return rest === 0 ? `${whole} ${large}` : `${whole} ${large} ${rest} ${small}`;
+}
+
+/** A date from µs since the origin; none outside of the calendar. */
+function dateOf(offsetUs) {
+  const date = new Date((data.origin_us + offsetUs) / 1000);
+  return Number.isNaN(date.getTime()) ? null : date;
+}
+
+/** `2026-06-01 10:00:00.250`, UTC. */
+function moment(offsetUs) {
+  const date = dateOf(offsetUs);
+  if (date === null) return UNKNOWN;
+  return date.toISOString().replace("T", " ").replace("Z", "");
+}
+
+/** `10:00:00`, UTC, with a fraction where slices are shorter than a second. */
+function clock(offsetUs) {
+  const text = moment(offsetUs);
+  if (text === UNKNOWN) return text;
+  const isFine = data.slices.width < 1e6;
+  return text.slice(-12, isFine ? undefined : -4);
+}
+
+/** An element with attributes and children; texts become text and never markup. */
+function element(name, attributes = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children);
+  return made;
+}
+
+/** The element with an id. */
+function byId(id) {
+  return document.getElementById(id);
+}

@@ -1,0 +1,66 @@
+// Sections as tabs. The address says which is open, so that links and the back button work.
+
+const tabs = [...byId("tabs").querySelectorAll("a")];
+const panels = tabs.map((tab) => byId(tab.hash.slice(1)));
+
+/** Opens the section that an element is in; scrolls to the element if it is not the section itself. */
+function openSectionOf(target) {
+  const panel = target.closest(".panel");
+  if (panel === null) return;
+  panels.forEach((other, index) => {
+    const isOpen = other === panel;
+    other.hidden = !isOpen;
+    tabs[index].setAttribute("aria-selected", String(isOpen));
+    tabs[index].tabIndex = isOpen ? 0 : -1;
+  });
+  document.body.classList.toggle("on-raw-data", panel.id === "raw-data");
+  update({ section: panel.id });
+  if (target === panel) return;
+  for (let fold = target.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+  target.querySelector("details")?.setAttribute("open", "");
+  target.scrollIntoView({ block: "start" });
+  target.focus({ preventScroll: true });
+}
+
+function followAddress() {
+  let id = "";
+  // An address that somebody typed may hold anything.
+  try { id = decodeURIComponent(location.hash.slice(1)); } catch { id = ""; }
+  openSectionOf(byId(id) ?? panels[0]);
+}
+
+/** Follows a tab's link, and keeps the focus on it: the browser would take it to the section. */
+function openTab(tab) {
+  if (location.hash !== tab.hash) history.pushState(null, "", tab.hash);
+  followAddress();
+  tab.focus();
+}
+
+function openByClick(event) {
+  const tab = event.target.closest("a");
+  if (tab === null || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  openTab(tab);
+}
+
+function moveFocus(event) {
+  const index = tabs.indexOf(document.activeElement);
+  const next = { ArrowRight: index + 1, ArrowLeft: index - 1, Home: 0, End: tabs.length - 1 }[event.key];
+  if (next === undefined || index < 0) return;
+  event.preventDefault();
+  openTab(tabs[(next + tabs.length) % tabs.length]);
+}
+
+function startTabs() {
+  byId("tabs").setAttribute("role", "tablist");
+  tabs.forEach((tab, index) => {
+    tab.setAttribute("role", "tab");
+    tab.setAttribute("aria-controls", panels[index].id);
+    panels[index].setAttribute("role", "tabpanel");
+    panels[index].setAttribute("aria-labelledby", tab.id);
+  });
+  byId("tabs").addEventListener("click", openByClick);
+  byId("tabs").addEventListener("keydown", moveFocus);
+  window.addEventListener("hashchange", followAddress);
+  followAddress();
+}

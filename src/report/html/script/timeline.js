@@ -1,0 +1,246 @@
+// The time line: what was open, what moved, and the findings as marks, over the whole recording.
+//
+//   ▂▂ ▂▂▂▂▂▂▂      ▂▂      findings, worst at the top
+//   ▁▂▃▅▇▅▃▂▁▁▂▃▅▇█▇▅▃      connections (area, square root), bytes (line, logarithm)
+//   10:00   10:05   10:10   the scale; a drag here is a range
+
+const SVG = "http://www.w3.org/2000/svg";
+const MARKS_TOP = 4;
+const LANE = 7;
+const MOST_LANES = 4;
+const PLOT_TOP = MARKS_TOP + MOST_LANES * LANE + 4;
+const PLOT_BOTTOM = 92;
+const HEIGHT = 114;
+/** Narrowest mark in pixels: a finding of a moment must be seen, and hit with a finger. */
+const MARK_WIDTH = 6;
+
+const plotBox = byId("plot");
+let width = 0;
+let plot = null;
+let cursor = null;
+let rangeBox = null;
+
+function shape(name, attributes, ...children) {
+  const made = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value));
+  made.append(...children);
+  return made;
+}
+
+/** The pixel at which a slice begins. */
+function xOf(slice) {
+  return (slice / Math.max(sliceCount, 1)) * width;
+}
+
+function sliceAt(clientX) {
+  const box = plotBox.getBoundingClientRect();
+  const slice = Math.floor(((clientX - box.left) / Math.max(box.width, 1)) * sliceCount);
+  return Math.min(Math.max(slice, 0), sliceCount - 1);
+}
+
+/** The largest of the slices that share a pixel, so that no peak is lost. */
+function perPixel(numbers) {
+  const steps = Math.min(Math.max(Math.floor(width), 1), numbers.length);
+  const most = new Array(steps).fill(0);
+  numbers.forEach((number, slice) => {
+    const step = Math.floor((slice * steps) / numbers.length);
+    if (number > most[step]) most[step] = number;
+  });
+  return most;
+}
+
+/** A path of steps from left to right; bytes on a logarithmic scale, as they differ by powers. */
+function steps(numbers, scale) {
+  const most = perPixel(numbers);
+  const largest = Math.max(...most.map(scale), 1e-9);
+  const y = (number) => (PLOT_BOTTOM - (scale(number) / largest) * (PLOT_BOTTOM - PLOT_TOP)).toFixed(1);
+  const x = (index) => ((index / most.length) * width).toFixed(1);
+  return most.map((number, index) => `V${y(number)}H${x(index + 1)}`).join("");
+}
+
+function drawActivity() {
+  // Open at a tick or opened between two, whichever is more: a scan is over before the next tick.
+  const busy = data.slices.open.map((open, slice) => Math.max(open, data.slices.opened[slice] ?? 0));
+  const area = steps(busy, Math.sqrt);
+  plot.append(shape("path", { class: "open", d: `M0 ${PLOT_BOTTOM}${area}V${PLOT_BOTTOM}Z` }));
+  if (data.slices.bytes.some((number) => number > 0)) {
+    const moved = steps(data.slices.bytes, (number) => Math.log1p(number));
+    plot.append(shape("path", { class: "moved", d: `M0 ${PLOT_BOTTOM}${moved}` }));
+  }
+}
+
+/** Each mark goes into the first lane that is free there. */
+function drawMarks() {
+  const ends = new Array(MOST_LANES).fill(-1);
+  for (const finding of data.findings) {
+    const left = xOf(sliceOf(finding.first));
+    const right = Math.max(xOf(sliceOf(finding.last) + 1), left + MARK_WIDTH);
+    const start = Math.max(0, Math.min(left, width - MARK_WIDTH));
+    const free = ends.findIndex((end) => end < start);
+    const lane = free < 0 ? MOST_LANES - 1 : free;
+    ends[lane] = Math.max(ends[lane], right + 1);
+    const attributes = { class: `mark ${finding.severity}`, x: start, y: MARKS_TOP + lane * LANE, width: right - left, height: LANE - 2, rx: 2, "data-finding": finding.id };
+    const title = shape("title", {}, `${finding.severity}: ${finding.title}`);
+    plot.append(shape("rect", attributes, title));
+  }
+}
+
+function drawScale() {
+  plot.append(shape("line", { class: "axis", x1: 0, x2: width, y1: PLOT_BOTTOM, y2: PLOT_BOTTOM }));
+  const labels = Math.max(2, Math.min(9, Math.floor(width / 110)));
+  for (let index = 0; index < labels; index += 1) {
+    const slice = Math.round((index * sliceCount) / (labels - 1));
+    const anchor = index === 0 ? "start" : index === labels - 1 ? "end" : "middle";
+    const text = clock(sliceStart(slice));
+    plot.append(shape("text", { x: xOf(slice), y: HEIGHT - 6, "text-anchor": anchor }, text));
+  }
+}
+
+function drawPlot() {
+  width = plotBox.clientWidth;
+  if (width === 0 || sliceCount === 0) return;
+  plot.setAttribute("width", width);
+  plot.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
+  plot.replaceChildren();
+  drawActivity();
+  drawMarks();
+  drawScale();
+  rangeBox = shape("rect", { class: "range", y: 0, height: PLOT_BOTTOM });
+  cursor = shape("rect", { class: "cursor", y: 0, height: PLOT_BOTTOM });
+  plot.append(rangeBox, cursor);
+  drawLookedAt();
+}
+
+function place(box, slices) {
+  box.setAttribute("visibility", slices === null ? "hidden" : "visible");
+  if (slices === null) return;
+  box.setAttribute("x", xOf(slices[0]));
+  box.setAttribute("width", Math.max(xOf(slices[1] + 1) - xOf(slices[0]), 2));
+}
+
+/** Moves the cursor and says where it is to those who do not see it. */
+function drawLookedAt() {
+  if (cursor === null) return;
+  place(cursor, state.slice === null ? null : [state.slice, state.slice]);
+  place(rangeBox, state.range);
+  const slice = state.slice ?? state.range?.[0] ?? 0;
+  plotBox.setAttribute("aria-valuenow", slice);
+  const where = state.slice === null && state.range === null ? "whole recording" : `${clock(sliceStart(slice))} UTC`;
+  plotBox.setAttribute("aria-valuetext", `${where}, ${plural(data.slices.open[slice] ?? 0, "connection")} open`);
+}
+
+/** A moment is looked at alone: a range or a finding would hide what was there. */
+function lookAt(slice) {
+  update({ slice: Math.min(Math.max(slice, 0), sliceCount - 1), range: null, finding: null, page: 0 });
+}
+
+function selectRange(a, b) {
+  update({ range: [Math.min(a, b), Math.max(a, b)], slice: null, page: 0 });
+}
+
+function clearTime() {
+  stopPlaying();
+  update({ slice: null, range: null, page: 0 });
+}
+
+// The pointer: above the scale a moment, on it (or with Shift) a range.
+
+let drag = null;
+
+function pointerDown(event) {
+  const finding = event.target.getAttribute?.("data-finding");
+  if (finding) {
+    location.hash = finding;
+    return;
+  }
+  event.preventDefault();
+  plotBox.focus({ preventScroll: true });
+  plotBox.setPointerCapture(event.pointerId);
+  stopPlaying();
+  const isScale = event.clientY - plotBox.getBoundingClientRect().top > PLOT_BOTTOM;
+  drag = { isRange: event.shiftKey || isScale, from: sliceAt(event.clientX) };
+  pointerMove(event);
+}
+
+function pointerMove(event) {
+  if (drag === null) return;
+  const slice = sliceAt(event.clientX);
+  if (drag.isRange) selectRange(drag.from, slice);
+  else if (slice !== state.slice) lookAt(slice);
+}
+
+// The keyboard.
+
+function keyDown(event) {
+  const now = state.slice ?? state.range?.[0] ?? 0;
+  const page = Math.max(1, Math.round(sliceCount / 20));
+  const step = event.shiftKey ? page : 1;
+  const moves = { ArrowLeft: now - step, ArrowRight: now + step, ArrowDown: now - step, ArrowUp: now + step, PageDown: now - page, PageUp: now + page, Home: 0, End: sliceCount - 1 };
+  if (event.key in moves) {
+    stopPlaying();
+    lookAt(moves[event.key]);
+  } else if (event.key === "[") selectRange(now, Math.max(now, state.range?.[1] ?? now));
+  else if (event.key === "]") selectRange(state.range?.[0] ?? 0, Math.max(now, state.range?.[0] ?? 0));
+  else if (event.key === "Escape") clearTime();
+  else if (event.key === " ") togglePlaying();
+  else return;
+  event.preventDefault();
+}
+
+// Playing.
+
+let timer = null;
+
+function stopPlaying() {
+  if (timer === null) return;
+  cancelAnimationFrame(timer);
+  timer = null;
+  showPlaying();
+}
+
+function showPlaying() {
+  byId("play").textContent = timer === null ? "Play" : "Pause";
+  byId("play").setAttribute("aria-pressed", String(timer !== null));
+}
+
+function togglePlaying() {
+  if (timer !== null) {
+    stopPlaying();
+    return;
+  }
+  const isAtEnd = state.slice === null || state.slice >= sliceCount - 1;
+  let position = isAtEnd ? 0 : state.slice;
+  let last = performance.now();
+  lookAt(position);
+  const step = (now) => {
+    const all_s = Number(byId("speed").value) || (sliceCount * data.slices.width) / 1e6;
+    position += ((now - last) / 1000 / all_s) * sliceCount;
+    last = now;
+    if (position >= sliceCount) {
+      stopPlaying();
+      return;
+    }
+    if (Math.floor(position) !== state.slice) lookAt(Math.floor(position));
+    timer = requestAnimationFrame(step);
+  };
+  timer = requestAnimationFrame(step);
+  showPlaying();
+}
+
+function startTimeline() {
+  if (sliceCount === 0) return;
+  byId("timeline").hidden = false;
+  plot = shape("svg", { height: HEIGHT, "aria-hidden": "true" });
+  plotBox.append(plot);
+  const attributes = { role: "slider", tabindex: "0", "aria-label": "Moment of the recording", "aria-valuemin": "0", "aria-valuemax": String(sliceCount - 1) };
+  for (const [key, value] of Object.entries(attributes)) plotBox.setAttribute(key, value);
+  plotBox.addEventListener("pointerdown", pointerDown);
+  plotBox.addEventListener("pointermove", pointerMove);
+  for (const end of ["pointerup", "pointercancel"]) plotBox.addEventListener(end, () => { drag = null; });
+  plotBox.addEventListener("keydown", keyDown);
+  byId("play").addEventListener("click", togglePlaying);
+  byId("clear").addEventListener("click", clearTime);
+  onChange((names) => { if (names.has("slice") || names.has("range")) drawLookedAt(); });
+  new ResizeObserver(drawPlot).observe(plotBox);
+  drawPlot();
+}

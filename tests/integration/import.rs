@@ -1,0 +1,171 @@
+//! Other tools' files through `netrec import` and the analysis.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::runner::netrec_in;
+
+const CONN: &str = "#separator \\x09
+#set_separator\t,
+#empty_field\t(empty)
+#unset_field\t-
+#path\tconn
+#fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tservice\tduration\torig_bytes\tresp_bytes\tconn_state\tlocal_orig\tlocal_resp\tmissed_bytes\thistory\torig_pkts\torig_ip_bytes\tresp_pkts\tresp_ip_bytes\ttunnel_parents   label   detailed-label
+1700000060.5\tC2\t203.0.113.9\t51000\t10.0.0.5\t22\ttcp\tssh\t2.0\t300\t900\tSF\t-\t-\t0\tShADadFf\t10\t800\t9\t1300\t(empty)   Benign   -
+1700000000.25\tC1\t10.0.0.1\t40000\t192.0.2.1\t443\ttcp\tssl\t30.5\t100\t2000\tSF\t-\t-\t0\tShADadFf\t10\t800\t9\t1300\t(empty)   Malicious   C&C
+1700000010.0\tC3\t10.0.0.1\t40001\t10.0.0.5\t53\tudp\tdns\t-\t-\t-\tS0\t-\t-\t0\tD\t1\t60\t0\t0\t(empty)
+1700000011.0\tC4\t10.0.0.1\t8\t10.0.0.5\t0\ticmp\t-\t-\t-\t-\tOTH\t-\t-\t0\t-\t1\t60\t0\t0\t(empty)
+#close\t2023-11-14-23-00-00
+";
+
+const SSL: &str = "#separator \\x09
+#path\tssl
+#fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tserver_name
+1700000001.0\tC1\t10.0.0.1\t40000\t192.0.2.1\t443\tc2\\x2eexample
+";
+
+fn report_of(folder: &Path, capture: &str) -> Value {
+    netrec_in(folder, &["analyze", capture, "-o", "report"]);
+    serde_json::from_str(&fs::read_to_string(folder.join("report/report.json")).unwrap()).unwrap()
+}
+
+/// The connections, each as its line of the table.
+fn connections(folder: &Path) -> Vec<std::collections::BTreeMap<String, String>> {
+    let mut reader = csv::Reader::from_path(folder.join("report/tables/connections.csv")).unwrap();
+    reader.deserialize().map(Result::unwrap).collect()
+}
+
+#[test]
+fn a_log_of_zeek_becomes_connections_with_names_and_directions() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("conn.log"), CONN).unwrap();
+    fs::write(folder.path().join("ssl.log"), SSL).unwrap();
+    let ran = netrec_in(folder.path(), &["import", "conn.log"]).succeeds();
+    assert!(ran.stdout.contains("1 entries are neither TCP nor UDP"), "{}", ran.stdout);
+    let report = report_of(folder.path(), "conn.parquet");
+    let spots = report["capture"]["completeness"]["blind_spots"].to_string();
+    assert!(spots.contains("names no processes"), "{spots}");
+
+    let connections = connections(folder.path());
+    let fields =
+        ["local_addr", "remote_addr", "direction", "states", "bytes_sent", "bytes_received", "remote_name"];
+    let seen: Vec<Vec<&str>> =
+        connections.iter().map(|row| fields.iter().map(|field| row[*field].as_str()).collect()).collect();
+    assert_eq!(
+        seen,
+        [
+            ["10.0.0.1", "192.0.2.1", "outbound", "SYN_SENT>ESTABLISHED>CLOSE", "100", "2000", "c2.example"],
+            ["10.0.0.1", "10.0.0.5", "internal", "", "", "", ""],
+            // Seen from the host inside, which accepted it.
+            ["10.0.0.5", "203.0.113.9", "inbound", "SYN_RECV>ESTABLISHED>CLOSE", "900", "300", ""],
+        ]
+    );
+    assert_eq!(connections[0]["duration_s"], "30.5");
+}
+
+#[test]
+fn compressed_json_and_tsv_in_a_folder_are_one_capture_and_what_is_there_twice_counts_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let logs = folder.path().join("logs/2023-11-14");
+    fs::create_dir_all(&logs).unwrap();
+    let gz = File::create(logs.join("conn.22:00:00-23:00:00.log.gz")).unwrap();
+    let mut gz = flate2::write::GzEncoder::new(gz, flate2::Compression::fast());
+    gz.write_all(CONN.as_bytes()).unwrap();
+    gz.finish().unwrap();
+    fs::write(logs.join("again.log"), CONN).unwrap();
+    fs::write(logs.join("notes.txt"), "nothing").unwrap();
+    let json = r#"{"ts":1700000020.0,"uid":"C9","id_orig_h":"10.0.0.7","id_orig_p":1,"id_resp_h":"192.0.2.7","id_resp_p":2,"proto":"tcp","conn_state":"S0","history":"S"}"#;
+    fs::write(logs.join("more.json"), format!("{json}\n")).unwrap();
+    let ran = netrec_in(folder.path(), &["import", "logs", "-o", "all.parquet"]).succeeds();
+    assert!(ran.stdout.contains("passed over: 1 files"), "{}", ran.stdout);
+    report_of(folder.path(), "all.parquet");
+    assert_eq!(connections(folder.path()).len(), 4);
+}
+
+#[test]
+fn a_file_that_is_cut_short_gives_what_is_whole_and_exit_code_3() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("conn.log"), &CONN[..CONN.find("C3").unwrap()]).unwrap();
+    let ran = netrec_in(folder.path(), &["import", "conn.log"]);
+    assert_eq!(ran.code, 3, "{}", ran.stderr);
+    assert!(ran.stderr.contains("ends in the middle of a line"), "{}", ran.stderr);
+    report_of(folder.path(), "conn.parquet");
+    assert_eq!(connections(folder.path()).len(), 2);
+}
+
+#[test]
+fn a_foreign_file_is_refused_with_what_it_looks_like() {
+    let folder = tempfile::tempdir().unwrap();
+    for (content, words) in [
+        (b"hello\nworld\n".as_slice(), "is text of another kind"),
+        (b"PAR1rest", "is a Parquet file"),
+        (b"", "is empty"),
+        (b"PK\x03\x04rest", "is a zip archive"),
+        (b"{\"a\": 1}\n", "is JSON of another kind"),
+    ] {
+        fs::write(folder.path().join("file"), content).unwrap();
+        netrec_in(folder.path(), &["import", "file"]).fails_saying(&[
+            "cannot import file",
+            words,
+            "a Zeek log",
+        ]);
+        assert!(!folder.path().join("file.parquet").exists());
+    }
+    fs::write(folder.path().join("conn.log"), SSL).unwrap();
+    netrec_in(folder.path(), &["import", "conn.log"])
+        .fails_saying(&["without that there are no connections"]);
+    fs::write(folder.path().join("conn.log"), CONN).unwrap();
+    netrec_in(folder.path(), &["import", "conn.log"]).succeeds();
+    netrec_in(folder.path(), &["import", "conn.log"]).fails_saying(&["exists already"]);
+}
+
+#[test]
+fn two_imports_of_the_same_files_are_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("conn.log"), CONN).unwrap();
+    for name in ["one.parquet", "two.parquet"] {
+        netrec_in(folder.path(), &["import", "conn.log", "-o", name]).succeeds();
+    }
+    let read = |name: &str| fs::read(folder.path().join(name)).unwrap();
+    assert_eq!(read("one.parquet"), read("two.parquet"));
+}
+
+#[test]
+fn given_networks_decide_what_is_inside() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("conn.log"), CONN).unwrap();
+    netrec_in(folder.path(), &["import", "conn.log", "--inside", "203.0.113.0/24"]).succeeds();
+    report_of(folder.path(), "conn.parquet");
+    let directions: Vec<String> =
+        connections(folder.path()).iter().map(|row| row["direction"].clone()).collect();
+    assert_eq!(directions, ["outbound", "outbound", "outbound"]);
+}
+
+#[test]
+fn what_is_exported_for_zeek_comes_back_as_the_same_connections() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("conn.log"), CONN).unwrap();
+    netrec_in(folder.path(), &["import", "conn.log", "-o", "first.parquet"]).succeeds();
+    netrec_in(folder.path(), &["export", "first.parquet", "--to", "zeek", "-o", "out.log"]).succeeds();
+    netrec_in(folder.path(), &["import", "out.log", "-o", "second.parquet"]).succeeds();
+    let seen = |capture: &str| {
+        fs::remove_dir_all(folder.path().join("report")).ok();
+        report_of(folder.path(), capture);
+        let fields = ["protocol", "local_addr", "local_port", "remote_addr", "remote_port", "direction"];
+        let more =
+            ["first_seen", "duration_s", "bytes_sent", "bytes_received", "packets_sent", "packets_received"];
+        let row = |row: &std::collections::BTreeMap<String, String>| {
+            fields.iter().chain(&more).map(|field| row[*field].clone()).collect::<Vec<_>>()
+        };
+        connections(folder.path()).iter().map(row).collect::<Vec<_>>()
+    };
+    assert_eq!(seen("first.parquet"), seen("second.parquet"));
+    netrec_in(folder.path(), &["export", "first.parquet", "--to", "ndjson"]).succeeds();
+    netrec_in(folder.path(), &["export", "first.parquet", "--to", "csv"]).succeeds();
+    let lines = fs::read_to_string(folder.path().join("first.ndjson")).unwrap();
+    let first: Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+    assert_eq!((lines.lines().count(), first["bytes_sent"].as_u64()), (3, Some(100)));
+}

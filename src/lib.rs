@@ -23,7 +23,7 @@
 //! | [`analyze`] | the pass over a capture, its tables, the metrics, the detectors and their findings |
 //! | [`insight`] | findings joined into hypotheses |
 //! | [`export`] | the connections for other programs, one exporter each |
-//! | [`report`] | the folder that is attached to the ticket: JSON, HTML, CSV, Markdown, charts |
+//! | [`report`] | the folder that is attached to the ticket: JSON, HTML, CSV, Markdown, charts, OCSF, STIX, a manifest |
 //!
 //! # Invariants
 //!

@@ -52,6 +52,7 @@ pub mod capture;
 pub mod cli;
 pub mod error;
 pub mod export;
+pub mod filter;
 pub mod geo;
 pub mod import;
 pub mod indicators;

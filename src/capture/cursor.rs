@@ -144,6 +144,18 @@ impl Cursor {
         best.map(|(tick, ts_us)| self.sample(tick, ts_us)).transpose()
     }
 
+    /// The sample that shows a moment: the one that was taken then or next, with what happened
+    /// before it; behind the last one, that. None in a capture without rows.
+    ///
+    /// # Errors
+    /// As [`Cursor::at`].
+    pub fn showing(&mut self, ts_us: i64) -> Result<Option<Sample>> {
+        match self.at(Place::Time(ts_us), Toward::Later)? {
+            None => self.at(Place::Time(ts_us), Toward::Earlier),
+            sample => Ok(sample),
+        }
+    }
+
     /// Row groups that may hold the sample, the likeliest first.
     fn candidates(&self, place: Place, toward: Toward) -> Vec<usize> {
         let mut indexes: Vec<usize> = (0..self.spans.len())
@@ -204,9 +216,12 @@ impl Cursor {
             self.kept.push(entry);
             return Some(group);
         }
-        let rows_kept = |kept: &[(usize, Arc<Group>)]| kept.iter().map(|(_, group)| group.len()).sum::<usize>();
+        let rows_kept =
+            |kept: &[(usize, Arc<Group>)]| kept.iter().map(|(_, group)| group.len()).sum::<usize>();
         // Before the new one is decoded, so that both are never there at once.
-        while !self.kept.is_empty() && rows_kept(&self.kept) + self.spans[index].rows as usize > MOST_ROWS_KEPT {
+        while !self.kept.is_empty()
+            && rows_kept(&self.kept) + self.spans[index].rows as usize > MOST_ROWS_KEPT
+        {
             self.kept.remove(0);
         }
         match Group::read(&self.capture, self.spans[index].index, self.grid) {

@@ -136,11 +136,7 @@ pub(super) const FIELDS: &[Field] = &[
         reads: Reads::Address(local, |_| None),
         meaning: "local address, network, or address and port",
     },
-    Field {
-        names: &["addr"],
-        reads: Reads::Address(both, remote_name),
-        meaning: "either end",
-    },
+    Field { names: &["addr"], reads: Reads::Address(both, remote_name), meaning: "either end" },
     Field {
         names: &["port"],
         reads: Reads::Port(both),
@@ -285,7 +281,8 @@ fn stands_anywhere(pattern: &Pattern, row: &Row) -> bool {
         row.state.map(crate::capture::TcpState::as_str),
     ];
     texts.into_iter().flatten().any(|text| pattern.fits(text))
-        || both(row).into_iter().flatten().any(|(addr, port)| {
-            pattern.fits(&addr.to_string()) || pattern.fits(&format!("{addr}:{port}"))
-        })
+        || both(row)
+            .into_iter()
+            .flatten()
+            .any(|(addr, port)| pattern.fits(&addr.to_string()) || pattern.fits(&format!("{addr}:{port}")))
 }

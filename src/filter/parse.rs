@@ -111,9 +111,8 @@ fn term(word: &[Letter], is_negated: bool) -> Result<Term, Fault> {
 
 /// The name, the operator and the value of a word; none for a word without an operator.
 fn split(word: &[Letter]) -> Option<(&[Letter], Operator, bool, &[Letter])> {
-    let is_name = |letter: &Letter| {
-        !letter.is_quoted && (letter.char.is_ascii_alphanumeric() || letter.char == '_')
-    };
+    let is_name =
+        |letter: &Letter| !letter.is_quoted && (letter.char.is_ascii_alphanumeric() || letter.char == '_');
     let length = word.iter().take_while(|letter| is_name(letter)).count();
     if length == 0 {
         return None;

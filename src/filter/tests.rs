@@ -150,10 +150,7 @@ fn a_mistake_is_pointed_at() {
         "bytes>many",
         "\"many\" is not a number such as 500, 10k or 1.5M\n  bytes>many\n        ^^^^",
     );
-    check_refused(
-        "process>curl",
-        "process is no number: use process:curl\n  process>curl\n          ^^^^",
-    );
+    check_refused("process>curl", "process is no number: use process:curl\n  process>curl\n          ^^^^");
     check_refused(r#"a "b c"#, "this quote is not closed\n  a \"b c\n    ^");
     check_refused(
         "remote:10.0.0.0/99",
@@ -192,6 +189,14 @@ fn every_field_has_a_name_of_its_own() {
     names.dedup();
     assert_eq!(names.len(), all);
     assert_eq!(help().count(), fields::FIELDS.len());
+}
+
+#[test]
+fn the_commands_help_names_every_field() {
+    for field in fields::FIELDS {
+        let name = field.names[0];
+        assert!(crate::cli::FILTER_HELP.split([' ', ',', '.']).any(|word| word == name), "{name}");
+    }
 }
 
 proptest! {

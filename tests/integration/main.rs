@@ -6,6 +6,7 @@ mod bad_input;
 mod browser;
 mod capture_format;
 mod crash;
+mod dump;
 mod evidence;
 mod expectations;
 mod fixture;

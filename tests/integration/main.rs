@@ -21,4 +21,6 @@ mod record;
 mod report;
 mod runner;
 mod scene;
+#[cfg(target_os = "linux")]
+mod short_lived;
 mod zeek_oracle;

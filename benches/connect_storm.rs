@@ -1,18 +1,20 @@
 //! Many short connections on loopback, to measure what a recorder misses and what it costs.
 //!
 //! ```text
-//! connect_storm PER_SECOND SECONDS [BYTES]
+//! connect_storm PER_SECOND SECONDS [BYTES] [CLIENTS]
 //! ```
 //!
-//! A server in a process of its own reads `BYTES` and answers with half as many; clients connect at
-//! the given rate (0: as fast as they can). Prints one line: connections made, seconds, rate.
+//! A server in a process of its own reads `BYTES` and answers with half as many; so many client
+//! processes connect at the given rate in all (0: as fast as they can). Prints one line:
+//! connections made, seconds, rate; then the port and the process ids, for `benches/storm.py`, which
+//! counts what a recorder saw of it.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-const CLIENTS: u32 = 2;
+const CLIENTS: usize = 2;
 const SERVERS: usize = 4;
 
 fn main() -> std::io::Result<()> {
@@ -21,34 +23,50 @@ fn main() -> std::io::Result<()> {
     if arguments.first().is_some_and(|first| first == "serve") {
         return serve(number(1).unwrap_or(400));
     }
+    if let [first, server, per_second, seconds, bytes] = arguments.as_slice()
+        && first == "connect"
+    {
+        let number = |text: &str| text.parse::<usize>().map_err(std::io::Error::other);
+        let server = server.parse().map_err(std::io::Error::other)?;
+        let made = connect(server, number(per_second)? as u32, number(seconds)?, number(bytes)?);
+        println!("{made}");
+        return Ok(());
+    }
     let (Some(per_second), Some(seconds)) = (number(0), number(1)) else {
-        eprintln!("usage: connect_storm PER_SECOND SECONDS [BYTES]");
+        eprintln!("usage: connect_storm PER_SECOND SECONDS [BYTES] [CLIENTS]");
         std::process::exit(2);
     };
     let bytes = number(2).unwrap_or(400);
-    let mut server = Command::new(std::env::current_exe()?)
-        .args(["serve", &bytes.to_string()])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()?;
+    let clients = number(3).unwrap_or(CLIENTS).max(1);
+    let mut server = start(&["serve", &bytes.to_string()])?;
     let mut line = [0; 64];
     let length = server.stdout.as_mut().map_or(Ok(0), |stdout| stdout.read(&mut line))?;
     let address: SocketAddr =
         String::from_utf8_lossy(&line[..length]).trim().parse().map_err(std::io::Error::other)?;
 
-    let start = Instant::now();
-    let made: usize = std::thread::scope(|scope| {
-        let clients: Vec<_> = (0..CLIENTS)
-            .map(|_| scope.spawn(move || connect(address, per_second as u32 / CLIENTS, seconds, bytes)))
-            .collect();
-        clients.into_iter().map(|client| client.join().unwrap_or(0)).sum()
-    });
-    let took_s = start.elapsed().as_secs_f64();
+    let begin = Instant::now();
+    let [rate, seconds, bytes] = [per_second.div_ceil(clients), seconds, bytes].map(|n| n.to_string());
+    let client = || start(&["connect", &address.to_string(), &rate, &seconds, &bytes]);
+    let clients = (0..clients).map(|_| client()).collect::<std::io::Result<Vec<_>>>()?;
+    let pids: Vec<String> = clients.iter().map(|client| client.id().to_string()).collect();
+    let mut made = 0;
+    for client in clients {
+        let output = client.wait_with_output()?;
+        made += String::from_utf8_lossy(&output.stdout).trim().parse::<usize>().unwrap_or(0);
+    }
+    let took_s = begin.elapsed().as_secs_f64();
     // The server ends when its standard input does.
     drop(server.stdin.take());
     server.wait()?;
     println!("{made} connections in {took_s:.2} s, {:.0} a second", made as f64 / took_s);
+    println!("port {}, server {}, clients {}", address.port(), server.id(), pids.join(" "));
     Ok(())
+}
+
+/// This program again, in another role.
+fn start(arguments: &[&str]) -> std::io::Result<Child> {
+    let program = std::env::current_exe()?;
+    Command::new(program).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()
 }
 
 /// Connects at a rate; a client that falls behind catches up, so the rate holds on average.

@@ -1,4 +1,7 @@
 //! `netrec record --check`: what this user on this host will see and what not, and how to get it.
+//!
+//! The code for scripts says whether something could be done about it: what is seen in part though no
+//! privilege is missing (sockets of the kernel itself, say) is so on nearly every host.
 
 use super::Done;
 use crate::Result;
@@ -30,7 +33,8 @@ pub(super) fn run(wanted: Wanted, facts: &HostFacts) -> Result<Done> {
         return Ok(Done::Well);
     }
     advise(wanted);
-    Ok(Done::Degraded)
+    let is_missing = reports.iter().any(|report| report.status == SourceStatus::Missing);
+    Ok(if is_missing || !has_all_privileges(wanted) { Done::Degraded } else { Done::Well })
 }
 
 fn probe(host: &mut dyn Host) -> Result<Vec<SourceReport>> {
@@ -40,8 +44,17 @@ fn probe(host: &mut dyn Host) -> Result<Vec<SourceReport>> {
 }
 
 #[cfg(target_os = "linux")]
+use record::has_all_privileges;
+
+/// Elsewhere nobody knows.
+#[cfg(not(target_os = "linux"))]
+fn has_all_privileges(_wanted: Wanted) -> bool {
+    false
+}
+
+#[cfg(target_os = "linux")]
 fn advise(wanted: Wanted) {
-    if record::has_all_privileges(wanted) {
+    if has_all_privileges(wanted) {
         say!("No privilege is missing: the rest cannot be seen on this host, or not at this moment.");
         return;
     }

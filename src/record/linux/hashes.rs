@@ -95,6 +95,11 @@ pub(super) struct Executable {
 }
 
 impl Executable {
+    /// Whether its hash is neither known nor known to be impossible.
+    pub(super) fn is_pending(&self) -> bool {
+        self.sha256.get().is_none()
+    }
+
     /// The file's number in its file system.
     pub(super) fn inode(&self) -> u64 {
         self.id.inode

@@ -198,7 +198,10 @@ impl LinuxHost {
             (0, _) => (SourceStatus::Ran, "every socket that a process held has its owner".to_owned()),
             (_, 0) => (
                 SourceStatus::Partial,
-                format!("no process was found that held {sockets}, or none for long enough"),
+                format!(
+                    "no process was found that held {sockets}: the kernel itself does, or a process of another \
+                     PID namespace, or none did for long enough"
+                ),
             ),
             _ => (
                 SourceStatus::Partial,
@@ -216,6 +219,7 @@ impl Host for LinuxHost {
     fn observe(&mut self, tick: Tick, rows: &mut Vec<Row>) -> Result<Seen> {
         let mut sockets = std::mem::take(&mut self.sockets);
         sockets.clear();
+        self.namespaces.expect(self.events.namespaces());
         let listed = self.namespaces.sockets(self.processes.proc(), tick.moment.mono_ns, &mut sockets);
         listed.map_err(|e| Error::Record(format!("the kernel did not list its sockets: {e}")))?;
         self.follow();

@@ -15,7 +15,8 @@ use super::proc::Proc;
 use crate::capture::{SourceReport, SourceStatus};
 use crate::record::Wanted;
 
-/// Time between two looks for namespaces that have come or gone: each asks every process.
+/// Time between two looks for namespaces that have come or gone, because each asks every process;
+/// one of which the events tell is looked for at once.
 const LOOK_EVERY_NS: i64 = 10_000_000_000;
 
 /// Most namespaces that are recorded: each one's dump walks the host's whole socket table.
@@ -83,6 +84,16 @@ impl Namespaces {
             alive
         });
         Ok(())
+    }
+
+    /// Looks with the next snapshot if one of these is new: a process was seen in it.
+    pub(super) fn expect(&mut self, seen: impl IntoIterator<Item = u64>) {
+        let is_known = |netns: u64| {
+            netns == self.own.netns() || self.others.contains_key(&netns) || self.refused.contains(&netns)
+        };
+        if seen.into_iter().any(|netns| !is_known(netns)) {
+            self.look_at_ns = i64::MIN;
+        }
     }
 
     /// Inode of the recorder's own namespace.

@@ -22,6 +22,7 @@ mod programs;
 mod ring;
 mod tracefs;
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -78,6 +79,8 @@ struct Shared {
 struct Story {
     joiner: Joiner,
     programs: Programs,
+    /// Ends of sockets that are given out one call later than they could be.
+    waiting: Vec<SocketEvent>,
     /// Records of the rings that the kernel dropped.
     lost_records: u64,
     /// Notices of closing sockets that the kernel dropped.
@@ -149,7 +152,13 @@ impl Events {
             Err(error) => (None, missing("proc-connector", &error.to_string(), EXECS_LACK)),
         };
         let programs = Programs::new(reader, catcher.as_ref().map(|(execs, _)| Arc::clone(execs)));
-        let story = Story { joiner: Joiner::default(), programs, lost_records: 0, lost_closings: 0 };
+        let story = Story {
+            joiner: Joiner::default(),
+            programs,
+            waiting: Vec::new(),
+            lost_records: 0,
+            lost_closings: 0,
+        };
         let (changes, incoming) = channel();
         let sources = Sources { rings, decoder, closings, incoming, held: Vec::new(), forget_at_ns: 0 };
         let shared = Arc::new(Shared {
@@ -192,14 +201,20 @@ impl Events {
             }
         }
         let events = story.joiner.take(now.mono_ns as u64);
-        story.tell(events)
+        story.tell_in_time(events)
+    }
+
+    /// The network namespaces of processes that did something to a socket since the last call.
+    pub(super) fn namespaces(&self) -> BTreeSet<u64> {
+        self.shared.story().programs.namespaces()
     }
 
     /// Ends the sources and gives out the rest.
     pub(super) fn finish(&mut self) -> Vec<Told> {
         self.end();
         let mut story = self.shared.story();
-        let events = story.joiner.finish();
+        let mut events = std::mem::take(&mut story.waiting);
+        events.extend(story.joiner.finish());
         story.tell(events)
     }
 
@@ -219,6 +234,15 @@ impl Events {
                 report.status = SourceStatus::Partial;
                 report.detail = format!("{}; the kernel dropped {lost} of its events", report.detail);
             }
+        }
+        let unnoticed = story.joiner.unnoticed().saturating_sub(story.lost_closings);
+        if unnoticed > 0 && reports[1].status != SourceStatus::Missing {
+            reports[1].status = SourceStatus::Partial;
+            reports[1].detail = format!(
+                "{}; of {unnoticed} it gave none, so that their counters and network namespace are not known: \
+                 the namespace was new, or not entered, or the socket was the kernel's own",
+                reports[1].detail
+            );
         }
         reports
     }
@@ -269,6 +293,18 @@ impl Shared {
 }
 
 impl Story {
+    /// Tells what happened, but the end of a socket, while the program behind it is being hashed,
+    /// with the next call: of a program that runs once there is no later row to carry the hash.
+    fn tell_in_time(&mut self, events: Vec<SocketEvent>) -> Vec<Told> {
+        let mut due = std::mem::take(&mut self.waiting);
+        for event in events {
+            let owner = event.owner.filter(|_| event.kind == Kind::Closed);
+            let waits = owner.is_some_and(|(pid, _)| self.programs.awaits_hash(pid));
+            if waits { &mut self.waiting } else { &mut due }.push(event);
+        }
+        self.tell(due)
+    }
+
     fn tell(&mut self, events: Vec<SocketEvent>) -> Vec<Told> {
         events
             .into_iter()

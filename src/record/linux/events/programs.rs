@@ -1,6 +1,6 @@
 //! Which program a process was, also when it is gone by the time that anyone asks.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::super::hashes::Executable;
@@ -15,11 +15,16 @@ const MEMORY_NS: u64 = 10_000_000_000;
 /// Most processes remembered; beyond it, those that have ended go at once.
 const MOST_PROCESSES: usize = 64 * 1024;
 
+/// Most namespaces that are told at once.
+const MOST_NAMESPACES: usize = 1024;
+
 /// The processes that the events told of, and those that had to do with sockets.
 pub(super) struct Programs {
     reader: Reader,
     execs: Option<Arc<Execs>>,
     known: HashMap<u32, Program>,
+    /// Network namespaces that processes were in since someone asked.
+    namespaces: BTreeSet<u64>,
 }
 
 /// A process, as far as it is known without asking `/proc`.
@@ -44,7 +49,7 @@ struct Program {
 
 impl Programs {
     pub(super) fn new(reader: Reader, execs: Option<Arc<Execs>>) -> Self {
-        Self { reader, execs, known: HashMap::new() }
+        Self { reader, execs, known: HashMap::new(), namespaces: BTreeSet::new() }
     }
 
     /// Takes an event; `wall_offset_us` is what the wall clock is ahead of the monotonic one.
@@ -100,11 +105,25 @@ impl Programs {
         let living = self.reader.living(pid).filter(|facts| is_it(&facts.owner));
         let Facts { owner, executable } = living.or_else(|| self.as_told(pid, at_ns))?;
         let owner = Arc::new(owner);
+        if self.namespaces.len() < MOST_NAMESPACES {
+            self.namespaces.extend(self.reader.proc.netns(pid));
+        }
         if let Some(program) = self.known.get_mut(&pid) {
             program.owner = Some(Arc::clone(&owner));
             program.executable = executable;
         }
         Some(owner)
+    }
+
+    /// Whether the hash of the process's executable may still become known.
+    pub(super) fn awaits_hash(&self, pid: u32) -> bool {
+        let executable = self.known.get(&pid).and_then(|program| program.executable.as_ref());
+        executable.is_some_and(|executable| executable.is_pending())
+    }
+
+    /// The network namespaces that processes with sockets were in since the last call.
+    pub(super) fn namespaces(&mut self) -> BTreeSet<u64> {
+        std::mem::take(&mut self.namespaces)
     }
 
     /// Forgets processes that ended a while ago.

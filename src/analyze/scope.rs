@@ -72,6 +72,43 @@ pub fn scope(addr: IpAddr) -> Scope {
     }
 }
 
+/// Whether all addresses that begin with the first `prefix` bits of this one are surely of one
+/// kind: no block of another kind begins below them.
+pub fn is_uniform(addr: IpAddr, prefix: u8) -> bool {
+    match addr {
+        IpAddr::V4(v4) => {
+            !V4.iter().any(|(block, length, _)| *length > prefix && starts_alike_v4(v4, *block, prefix))
+        }
+        IpAddr::V6(v6) => match (v6.segments(), carried_v4(v6)) {
+            ([0x2002, ..], _) if prefix >= 48 => true,
+            ([0x2002, ..], Some(v4)) if prefix >= 16 => is_uniform(IpAddr::V4(v4), prefix - 16),
+            ([0 | 0x64, ..], Some(v4)) if prefix >= 96 => is_uniform(IpAddr::V4(v4), prefix - 96),
+            _ => {
+                let carriers = CARRIERS.iter().map(|(block, length)| (*block, *length));
+                let blocks = V6.iter().map(|(block, length, _)| (*block, *length));
+                !blocks
+                    .chain(carriers)
+                    .any(|(block, length)| length > prefix && starts_alike_v6(v6, block, prefix))
+            }
+        },
+    }
+}
+
+/// Blocks of v6 whose addresses carry one of v4.
+const CARRIERS: [(Ipv6Addr, u8); 3] = [
+    (Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0, 0), 96),
+    (Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0), 96),
+    (Ipv6Addr::new(0x2002, 0, 0, 0, 0, 0, 0, 0), 16),
+];
+
+fn starts_alike_v4(a: Ipv4Addr, b: Ipv4Addr, prefix: u8) -> bool {
+    (a.to_bits() ^ b.to_bits()).leading_zeros() >= prefix.into()
+}
+
+fn starts_alike_v6(a: Ipv6Addr, b: Ipv6Addr, prefix: u8) -> bool {
+    (a.to_bits() ^ b.to_bits()).leading_zeros() >= prefix.into()
+}
+
 fn scope_v4(addr: Ipv4Addr) -> Scope {
     let matches = |block: Ipv4Addr, prefix: u8| (addr.to_bits() ^ block.to_bits()) >> (32 - prefix) == 0;
     V4.iter()
@@ -188,5 +225,17 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(scope(text.parse().unwrap()), *expected, "{text}");
         }
+    }
+
+    #[test]
+    fn what_lies_below_a_prefix_is_of_one_kind_or_not() {
+        let is = |text: &str, prefix| is_uniform(text.parse().unwrap(), prefix);
+        assert!(is("10.1.2.3", 8) && !is("10.1.2.3", 7));
+        // 8.0.0.0/7 holds nothing special, 8.0.0.0/6 holds 10.0.0.0/8.
+        assert!(is("8.8.8.8", 7) && !is("8.8.8.8", 6));
+        assert!(is("2001:db8::1", 32) && !is("2001:db8::1", 31));
+        // 6to4 carries an address of v4 in its second to fifth byte.
+        assert!(is("2002:808:808::1", 23) && !is("2002:808:808::1", 22));
+        assert!(!is("::1", 0) && is("fd00::1", 7));
     }
 }

@@ -133,8 +133,8 @@ impl Entry {
     }
 
     /// A capture that could not be analyzed.
-    pub fn failed(capture: String, error: &Error) -> Self {
-        Self { capture, folder: None, page: None, error: Some(error.to_string()), shows: None }
+    pub fn failed(capture: String, error: String) -> Self {
+        Self { capture, folder: None, page: None, error: Some(error), shows: None }
     }
 
     /// Host, start, connections, findings, the highest severity, the headline, completeness.
@@ -216,10 +216,10 @@ mod tests {
     use crate::report::fixture;
 
     fn index() -> Index {
-        let gone = Error::Analysis("the file <b>c.parquet</b> is damaged".to_owned());
+        let gone = "the file <b>c.parquet</b> is damaged".to_owned();
         Index::of(vec![
             Entry::of(&fixture::analysis(), &fixture::identity(), "web 01-report".to_owned(), &Part::ALL),
-            Entry::failed("c.parquet".to_owned(), &gone),
+            Entry::failed("c.parquet".to_owned(), gone),
         ])
     }
 

@@ -28,6 +28,7 @@ pub mod manifest;
 pub mod markdown;
 pub mod ocsf;
 pub mod part;
+pub mod redact;
 pub mod section;
 mod sockets;
 pub mod stix;
@@ -42,6 +43,7 @@ pub use section::Section;
 
 use self::charts::Picture;
 use self::json::v1::Report;
+use self::redact::Redactor;
 use self::sockets::Sockets;
 use crate::analyze::Analysis;
 use crate::{Error, Result};
@@ -60,6 +62,8 @@ pub struct CaptureIdentity {
 /// Writes the parts of the report that are asked for into `folder`, the manifest last, and
 /// gives their paths, sorted.
 ///
+/// With a `redactor`, the analysis and the capture's identity are already redacted by it.
+///
 /// The folder was made beside its place under a temporary name and is renamed when all is
 /// there, so that there is a whole report or none.
 ///
@@ -69,9 +73,13 @@ pub fn write(
     analysis: &Analysis,
     capture: &CaptureIdentity,
     parts: &[Part],
+    redactor: Option<&Redactor>,
     folder: Folder,
 ) -> Result<Vec<PathBuf>> {
     let mut report = Report::of(analysis, capture);
+    if let Some(redactor) = redactor {
+        redactor.rules(&mut report);
+    }
     if !parts.contains(&Part::Charts) {
         // A report lists only the pictures that lie beside it.
         report.charts.clear();
@@ -159,7 +167,7 @@ mod tests {
     fn written(place: &Path, name: &str) -> PathBuf {
         let target = place.join(name);
         let folder = Folder::prepare(&target, false).unwrap();
-        write(&fixture::analysis(), &fixture::identity(), &Part::ALL, folder).unwrap();
+        write(&fixture::analysis(), &fixture::identity(), &Part::ALL, None, folder).unwrap();
         target
     }
 
@@ -168,7 +176,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let target = place.path().join("report");
         let folder = Folder::prepare(&target, false).unwrap();
-        let paths = write(&fixture::analysis(), &fixture::identity(), &Part::ALL, folder).unwrap();
+        let paths = write(&fixture::analysis(), &fixture::identity(), &Part::ALL, None, folder).unwrap();
         assert_eq!(paths.len(), 6 + 2 * charts::CHARTS.len() + tables::TABLES.len());
         assert!(paths.iter().all(|path| path.starts_with(&target) && fs::metadata(path).unwrap().len() > 0));
         assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1);
@@ -190,7 +198,8 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let folder = Folder::prepare(&place.path().join("r"), false).unwrap();
         let paths =
-            write(&fixture::analysis(), &fixture::identity(), &[Part::Json, Part::Markdown], folder).unwrap();
+            write(&fixture::analysis(), &fixture::identity(), &[Part::Json, Part::Markdown], None, folder)
+                .unwrap();
         let names: Vec<_> = paths.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
         assert_eq!(names, ["manifest.json", "report.json", "report.md"]);
         let text = fs::read_to_string(&paths[1]).unwrap();
@@ -206,7 +215,7 @@ mod tests {
         let mut analysis = fixture::analysis();
         analysis.tables.time_bins = polars::prelude::DataFrame::default();
         let folder = Folder::prepare(&place.path().join("report"), false).unwrap();
-        assert!(write(&analysis, &fixture::identity(), &Part::ALL, folder).is_err());
+        assert!(write(&analysis, &fixture::identity(), &Part::ALL, None, folder).is_err());
         assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
     }
 }

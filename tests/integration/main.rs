@@ -11,6 +11,8 @@ mod evidence;
 mod expectations;
 mod fixture;
 mod geo;
+mod golden;
+mod hostile;
 mod import;
 mod import_pcap;
 mod metrics;
@@ -18,6 +20,7 @@ mod metrics;
 mod packets;
 #[cfg(target_os = "linux")]
 mod record;
+mod redaction;
 mod report;
 mod runner;
 mod scene;

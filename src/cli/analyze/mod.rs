@@ -17,6 +17,7 @@ use crate::analyze::{self, Analysis, Config};
 use crate::capture::CaptureFile;
 use crate::geo::Databases;
 use crate::report::index::Entry;
+use crate::report::redact::{Key, Redactor};
 use crate::report::{self, CaptureIdentity, Part, escape};
 
 #[derive(Debug, Args)]
@@ -52,6 +53,14 @@ pub(super) struct Arguments {
     /// Sigma rules for network connections: a folder or a file; may be given several times
     #[arg(long, value_name = "DIR")]
     sigma: Vec<PathBuf>,
+    /// Replace addresses, host and user names, paths, command lines, names of remotes and
+    /// containers by pseudonyms, so that the report can be shared
+    #[arg(long)]
+    redact: bool,
+    /// Make the pseudonyms with the secret in this file, the same in every report; without it they
+    /// hold for this report alone
+    #[arg(long, value_name = "FILE", requires = "redact")]
+    redact_key: Option<PathBuf>,
     /// End with exit code 10 if a finding has this severity or a higher one: info, low, medium,
     /// high, critical
     #[arg(long, value_name = "LEVEL", value_parser = severity)]
@@ -65,15 +74,17 @@ struct Inputs {
     parts: Vec<Part>,
     force: bool,
     fail_on: Option<Severity>,
+    redact: Option<Key>,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     let inputs = Inputs {
         config: configuration(arguments)?,
         geo: Databases::open(&arguments.geoip)?,
-        parts: if arguments.format.is_empty() { Part::ALL.to_vec() } else { arguments.format.clone() },
+        parts: parts(arguments),
         force: arguments.force,
         fail_on: arguments.fail_on,
+        redact: key(arguments)?,
     };
     match arguments.captures.as_slice() {
         [capture] => {
@@ -92,13 +103,16 @@ impl Inputs {
 
         let bar = progress::rows(capture.rows());
         bar.set_message("reading");
-        let analysis = analyze::run(&capture, &self.config, &self.geo, &|rows| bar.set_position(rows))?;
+        let mut analysis = analyze::run(&capture, &self.config, &self.geo, &|rows| bar.set_position(rows))?;
         bar.set_message("writing the report");
-        let identity = identify(&capture)?;
-        report::write(&analysis, &identity, &self.parts, target)?;
+        // Whoever is at this terminal may know the names.
+        let lines = summary::lines(&analysis, &self.entrance(folder));
+        let mut identity = identify(&capture)?;
+        let redactor = self.redactor(&mut analysis, &mut identity)?;
+        report::write(&analysis, &identity, &self.parts, redactor.as_ref(), target)?;
         bar.finish_and_clear();
 
-        for line in summary::lines(&analysis, &self.entrance(folder)) {
+        for line in lines {
             say!("{}", escape::terminal(&line));
         }
         if analysis.metadata.recovered != capture.metadata().recovered {
@@ -106,6 +120,14 @@ impl Inputs {
         }
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         Ok((self.judge(&analysis), Entry::of(&analysis, &identity, name, &self.parts)))
+    }
+
+    /// Redacts, if it is asked for.
+    fn redactor(&self, analysis: &mut Analysis, identity: &mut CaptureIdentity) -> Result<Option<Redactor>> {
+        let Some(key) = &self.redact else { return Ok(None) };
+        let redactor = Redactor::new(key.clone(), analysis, identity)?;
+        redactor.redact(analysis, identity)?;
+        Ok(Some(redactor))
     }
 
     /// What to open first.
@@ -120,6 +142,22 @@ impl Inputs {
             _ if analysis.metadata.is_degraded() => Done::Degraded,
             _ => Done::Well,
         }
+    }
+}
+
+/// Every part, or those that are picked; of a redacted report no indicators, which would be
+/// pseudonyms that other hosts look for in vain.
+fn parts(arguments: &Arguments) -> Vec<Part> {
+    let picked = if arguments.format.is_empty() { &Part::ALL[..] } else { &arguments.format };
+    let is_written = |part: &Part| !(arguments.redact && *part == Part::Stix);
+    picked.iter().copied().filter(is_written).collect()
+}
+
+fn key(arguments: &Arguments) -> Result<Option<Key>> {
+    match (&arguments.redact_key, arguments.redact) {
+        (Some(path), _) => Key::load(path).map(Some),
+        (None, true) => Key::random().map(Some),
+        (None, false) => Ok(None),
     }
 }
 

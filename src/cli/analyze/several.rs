@@ -22,14 +22,15 @@ pub(super) fn run(captures: &[PathBuf], output: Option<&Path>, inputs: &Inputs) 
     prepare(place, inputs.force)?;
     let (mut worst, mut first_error) = (Done::Well, None);
     let mut entries = Vec::new();
-    for (capture, folder) in captures.iter().zip(folders(captures)) {
+    let folders = if inputs.redact.is_some() { numbers(captures) } else { folders(captures) };
+    for (capture, folder) in captures.iter().zip(folders) {
         match inputs.report(capture, &place.join(folder)) {
             Ok((done, entry)) => {
                 worst = worse(worst, done);
                 entries.push(entry);
             }
             Err(error) => {
-                entries.push(Entry::failed(name_of(capture), &error));
+                entries.push(inputs.failed(capture, &error));
                 if first_error.is_none() {
                     // Said at the end, as the outcome.
                     first_error = Some(error);
@@ -79,8 +80,20 @@ fn folders(captures: &[PathBuf]) -> Vec<OsString> {
     captures.iter().map(&mut free).collect()
 }
 
-fn name_of(capture: &Path) -> String {
-    capture.file_name().unwrap_or_default().to_string_lossy().into_owned()
+/// Folders whose names say nothing of the captures.
+fn numbers(captures: &[PathBuf]) -> Vec<OsString> {
+    (1..=captures.len()).map(|number| OsString::from(format!("report-{number}"))).collect()
+}
+
+impl Inputs {
+    /// A line for a capture that could not be analyzed; redacted, it does not say which.
+    fn failed(&self, capture: &Path, error: &Error) -> Entry {
+        if self.redact.is_some() {
+            return Entry::failed("a capture".to_owned(), "redacted".to_owned());
+        }
+        let name = capture.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Entry::failed(name, error.to_string())
+    }
 }
 
 /// What was found outweighs what was missed.

@@ -47,7 +47,8 @@ struct Draft<'a> {
 /// The bundle of a report.
 pub(super) fn bundle(report: &Report, sockets: &Sockets) -> Bundle {
     let id = |kind: &str, of: &str| format!("{kind}--{}", uuid_of(&[&report.capture.sha256, kind, of]));
-    let identity = format!("identity--{}", uuid_of(&["identity", "netrec"]));
+    // Of this capture: objects of the same id must have the same time of creation.
+    let identity = id("identity", "netrec");
     let Some(end) = timestamp(report.capture.end.us) else {
         // Without a time within the calendar there is nothing that STIX could date.
         return Bundle { kind: "bundle", id: id("bundle", ""), objects: Vec::new() };

@@ -1,0 +1,125 @@
+//! Addresses that keep their neighbours and their kind.
+//!
+//! The construction is Crypto-PAn's (Xu, Fan, Ammar & Moon 2002): whether a bit is turned
+//! depends on the bits before it and on the key, so two addresses share as many leading bits
+//! after as before. Here a bit is turned only where all addresses below it are of one kind, so
+//! that a private address stays in its block and a public one stays public; the price is that
+//! the bits that an address shares with a special block stay as they are.
+//!
+//! Loopback, multicast, broadcast and unspecified addresses are the same on every host, and stay.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::{Mutex, PoisonError};
+
+use ahash::AHashMap;
+
+use super::key::Key;
+use crate::analyze::model::Scope;
+use crate::analyze::scope::{is_uniform, scope};
+
+/// Pseudonyms of addresses, each computed once.
+#[derive(Debug)]
+pub(super) struct Addresses {
+    key: Key,
+    known: Mutex<AHashMap<IpAddr, IpAddr>>,
+}
+
+impl Addresses {
+    pub(super) fn new(key: Key) -> Self {
+        Self { key, known: Mutex::default() }
+    }
+
+    /// The pseudonym of an address.
+    pub(super) fn pseudonym(&self, addr: IpAddr) -> IpAddr {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        *known.entry(addr).or_insert_with(|| self.compute(addr))
+    }
+
+    fn compute(&self, addr: IpAddr) -> IpAddr {
+        match (scope(addr), addr) {
+            (Scope::Loopback | Scope::Multicast | Scope::Broadcast | Scope::Unspecified, _) => addr,
+            (_, IpAddr::V4(v4)) => {
+                IpAddr::V4(Ipv4Addr::from_bits(self.turn(addr, v4.to_bits().into(), 32) as u32))
+            }
+            (_, IpAddr::V6(v6)) => IpAddr::V6(Ipv6Addr::from_bits(self.turn(addr, v6.to_bits(), 128))),
+        }
+    }
+
+    /// Turns those of the `width` bits that may be turned.
+    fn turn(&self, addr: IpAddr, bits: u128, width: u8) -> u128 {
+        (0..width).filter(|depth| is_uniform(addr, *depth)).fold(bits, |turned, depth| {
+            // The bits before this one, at the right.
+            let before = bits.checked_shr(u32::from(width - depth)).unwrap_or_default();
+            let mut message = vec![width, depth];
+            message.extend(before.to_be_bytes());
+            let turn = u128::from(self.key.hash("address", &message) & 1);
+            turned ^ turn << (width - 1 - depth)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::key;
+    use super::*;
+
+    fn addresses() -> Addresses {
+        Addresses::new(key::of_tests())
+    }
+
+    fn of(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn every_kind_stays_of_its_kind() {
+        let addresses = addresses();
+        for text in
+            ["10.1.2.3", "172.20.1.1", "192.168.7.9", "100.64.3.4", "169.254.9.9", "fd00::1", "fe80::1"]
+        {
+            let (before, after) = (of(text), addresses.pseudonym(of(text)));
+            assert_eq!(scope(before), scope(after), "{before} {after}");
+            assert_ne!(before, after);
+        }
+    }
+
+    #[test]
+    fn what_is_the_same_everywhere_stays() {
+        for text in ["127.0.0.1", "0.0.0.0", "::", "::1", "224.0.0.251", "255.255.255.255", "ff02::fb"] {
+            assert_eq!(addresses().pseudonym(of(text)), of(text));
+        }
+    }
+
+    #[test]
+    fn another_key_gives_other_addresses() {
+        let other = Addresses::new(Key::random().unwrap());
+        let differs = |n: u8| {
+            let addr = IpAddr::from([8, 8, n, n]);
+            addresses().pseudonym(addr) != other.pseudonym(addr)
+        };
+        assert!((0..16).any(differs));
+    }
+
+    proptest! {
+        #[test]
+        fn two_addresses_share_as_many_bits_after_as_before(a: u32, shared in 0_u32..32) {
+            let b = a ^ 1 << (31 - shared);
+            let addresses = addresses();
+            let after = [a, b].map(|bits| match addresses.pseudonym(IpAddr::V4(bits.into())) {
+                IpAddr::V4(v4) => v4.to_bits(),
+                IpAddr::V6(_) => 0,
+            });
+            prop_assert_eq!((after[0] ^ after[1]).leading_zeros(), shared);
+        }
+
+        #[test]
+        fn the_kind_is_kept_for_all_addresses(v4: u32, v6: u128) {
+            let addresses = addresses();
+            for addr in [IpAddr::V4(v4.into()), IpAddr::V6(v6.into()), IpAddr::V6((v6 >> 3 | 1 << 125).into())] {
+                prop_assert_eq!(scope(addresses.pseudonym(addr)), scope(addr));
+            }
+        }
+    }
+}

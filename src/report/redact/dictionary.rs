@@ -1,0 +1,211 @@
+//! Every name of the capture, and its pseudonym.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound::{Included, Unbounded};
+
+use super::key::Key;
+
+/// The same on every host of its kind, and needed to understand a finding.
+const COMMON_WORDS: [&str; 2] = ["root", "localhost"];
+
+/// Shortest name that is searched for inside other texts; a shorter one would be found in every
+/// sentence. Cells and fields that hold nothing else are replaced at any length.
+const MIN_SEARCHED_BYTES: usize = 3;
+
+/// What a name names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Host,
+    Boot,
+    User,
+    Path,
+    Command,
+    Name,
+    Container,
+    File,
+    Rule,
+}
+
+impl Kind {
+    /// What a column of the tables holds; none if any text may stand in it.
+    pub(super) fn of_column(name: &str) -> Option<Self> {
+        match name {
+            "exe" => Some(Self::Path),
+            "cmdline" => Some(Self::Command),
+            "username" => Some(Self::User),
+            "container" => Some(Self::Container),
+            "remote_name" => Some(Self::Name),
+            _ => None,
+        }
+    }
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Boot => "boot",
+            Self::User => "user",
+            Self::Path => "path",
+            Self::Command => "command",
+            Self::Name => "name",
+            Self::Container => "container",
+            Self::File => "file",
+            Self::Rule => "rule",
+        }
+    }
+}
+
+/// Names and their pseudonyms, for a search of the longest that a text begins with.
+#[derive(Debug)]
+pub(super) struct Dictionary {
+    key: Key,
+    entries: BTreeMap<String, String>,
+    /// Names of programs, which stay: users and command lines may have the same.
+    programs: BTreeSet<String>,
+}
+
+impl Dictionary {
+    pub(super) fn new(key: Key, programs: BTreeSet<String>) -> Self {
+        Self { key, entries: BTreeMap::new(), programs }
+    }
+
+    /// Adds a name, and what it is part of: folders of a path, domains of a name, words of a
+    /// command line that are paths.
+    pub(super) fn add(&mut self, kind: Kind, name: Option<&str>) {
+        let Some(name) = name.filter(|name| !self.entries.contains_key(*name)) else { return };
+        self.insert(kind, name);
+        match kind {
+            Kind::Path => self.add_folders(name),
+            Kind::Name | Kind::Host => {
+                let domains = name.match_indices('.').map(|(at, _)| &name[at + 1..]);
+                domains.filter(|domain| domain.contains('.')).for_each(|domain| self.insert(kind, domain));
+            }
+            Kind::Command => {
+                let words = name.split([' ', '=', ',', '"', '\'']).filter(|word| word.contains('/'));
+                words.for_each(|word| self.insert(Kind::Path, word));
+            }
+            _ => {}
+        }
+    }
+
+    fn add_folders(&mut self, path: &str) {
+        for (at, _) in path.match_indices('/').filter(|(at, _)| *at > 0) {
+            // `/usr` and `/tmp` are on every host.
+            if path[1..at].contains('/') {
+                self.insert(Kind::Path, &path[..at]);
+            }
+        }
+    }
+
+    fn insert(&mut self, kind: Kind, name: &str) {
+        let is_program = matches!(kind, Kind::User | Kind::Command) && self.programs.contains(name);
+        if name.len() >= MIN_SEARCHED_BYTES && !COMMON_WORDS.contains(&name) && !is_program {
+            let pseudonym = self.pseudonym(kind, name);
+            self.entries.entry(name.to_owned()).or_insert(pseudonym);
+        }
+    }
+
+    /// The pseudonym of a name; what was found first about a name that is of two kinds counts.
+    pub(super) fn pseudonym(&self, kind: Kind, name: &str) -> String {
+        if let Some(pseudonym) = self.entries.get(name) {
+            return pseudonym.clone();
+        }
+        if COMMON_WORDS.contains(&name) || name.is_empty() {
+            return name.to_owned();
+        }
+        let short = self.key.hash(kind.as_str(), name.as_bytes()) >> 24;
+        match kind {
+            Kind::Path => format!("/redacted/path-{short:010x}"),
+            Kind::Name => format!("name-{short:010x}.invalid"),
+            Kind::File => format!("file-{short:010x}.parquet"),
+            _ => format!("{}-{short:010x}", kind.as_str()),
+        }
+    }
+
+    /// The longest name that a text begins with and that ends where a word ends, with its
+    /// pseudonym.
+    pub(super) fn find(&self, text: &str) -> Option<(&str, &str)> {
+        let mut limit = text.len();
+        while limit >= MIN_SEARCHED_BYTES {
+            // Of all names that are not after the text in the order of the alphabet, the last one
+            // is the longest that it begins with, or shows how far the next can reach.
+            let (name, pseudonym) =
+                self.entries.range::<str, _>((Unbounded, Included(&text[..limit]))).next_back()?;
+            let shared = common_prefix(name, &text[..limit]);
+            if shared < name.len() {
+                limit = shared;
+                continue;
+            }
+            if ends_word(name, &text[name.len()..]) {
+                return Some((name, pseudonym));
+            }
+            limit = floor_char(text, name.len() - 1);
+        }
+        None
+    }
+}
+
+/// Whether a word ends between two texts.
+fn ends_word(before: &str, after: &str) -> bool {
+    !(before.ends_with(char::is_alphanumeric) && after.starts_with(char::is_alphanumeric))
+}
+
+/// Bytes that two texts share at their start, in whole characters.
+fn common_prefix(a: &str, b: &str) -> usize {
+    let shared = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
+    floor_char(a, shared)
+}
+
+fn floor_char(text: &str, mut at: usize) -> usize {
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::key;
+    use super::*;
+
+    fn dictionary() -> Dictionary {
+        let mut dictionary = Dictionary::new(key::of_tests(), BTreeSet::from(["postgres".to_owned()]));
+        dictionary.add(Kind::User, Some("alice"));
+        dictionary.add(Kind::User, Some("postgres"));
+        dictionary.add(Kind::Host, Some("web-01"));
+        dictionary.add(Kind::Path, Some("/home/alice/.cache/x"));
+        dictionary.add(Kind::Name, Some("files.corp.example"));
+        dictionary
+    }
+
+    #[test]
+    fn the_longest_name_is_found() {
+        let dictionary = dictionary();
+        let found = |text: &str| dictionary.find(text).map(|(name, _)| name.to_owned());
+        assert_eq!(found("/home/alice/.cache/x and more").as_deref(), Some("/home/alice/.cache/x"));
+        assert_eq!(found("/home/alice/.cache/y").as_deref(), Some("/home/alice/.cache"));
+        assert_eq!(found("/home/alice/doc").as_deref(), Some("/home/alice"));
+        assert_eq!(found("corp.example:443").as_deref(), Some("corp.example"));
+        assert_eq!(found("alice's").as_deref(), Some("alice"));
+    }
+
+    #[test]
+    fn a_part_of_a_word_is_no_name() {
+        assert_eq!(dictionary().find("alicebob"), None);
+        assert_eq!(dictionary().find("web-011"), None);
+        assert_eq!(dictionary().find("al"), None);
+        // The program of that name stays; as the name of a user it does not.
+        assert_eq!(dictionary().find("postgres"), None);
+        assert!(dictionary().pseudonym(Kind::User, "postgres").starts_with("user-"));
+        assert_eq!(dictionary().find("ältere"), None);
+    }
+
+    #[test]
+    fn pseudonyms_say_of_what_kind_the_name_was_and_root_stays() {
+        let dictionary = dictionary();
+        assert!(dictionary.pseudonym(Kind::User, "bob").starts_with("user-"));
+        assert!(dictionary.pseudonym(Kind::Name, "x.example").ends_with(".invalid"));
+        assert_eq!(dictionary.pseudonym(Kind::User, "root"), "root");
+        assert_eq!(dictionary.pseudonym(Kind::User, "bob"), dictionary.pseudonym(Kind::User, "bob"));
+        assert_ne!(dictionary.pseudonym(Kind::User, "bob"), dictionary.pseudonym(Kind::User, "eve"));
+    }
+}

@@ -1,0 +1,59 @@
+//! Tables with other texts in them.
+
+use ahash::AHashMap;
+use polars::prelude::{Column, DataFrame, DataType, IntoColumn, NamedFrom, StringChunked, UInt64Chunked};
+
+use crate::Result;
+use crate::analyze::Tables;
+
+/// The column by which tables name a connection. In an import it is a hash of addresses and
+/// ports, which could be guessed.
+const ID_COLUMN: &str = "conn_id";
+
+/// The tables that hold texts.
+pub(super) fn of(tables: &Tables) -> [&DataFrame; 4] {
+    [&tables.connections, &tables.processes, &tables.endpoints, &tables.pairs]
+}
+
+/// Hands over every text of a table with the name of its column.
+pub(super) fn each_text(frame: &DataFrame, mut take: impl FnMut(&str, &str)) -> Result<()> {
+    for column in frame.columns().iter().filter(|column| *column.dtype() == DataType::String) {
+        column.str()?.iter().flatten().for_each(|text| take(column.name(), text));
+    }
+    Ok(())
+}
+
+/// Replaces every text of a table; equal texts of a column once.
+pub(super) fn map_texts(frame: &mut DataFrame, of: impl Fn(&str, &str) -> String) -> Result<()> {
+    let mut columns = Vec::new();
+    for column in frame.columns().iter().filter(|column| *column.dtype() == DataType::String) {
+        let mut known: AHashMap<&str, String> = AHashMap::new();
+        let texts: Vec<Option<String>> = column
+            .str()?
+            .iter()
+            .map(|text| {
+                let text = text?;
+                Some(known.entry(text).or_insert_with(|| of(column.name(), text)).clone())
+            })
+            .collect();
+        columns.push(StringChunked::new(column.name().clone(), texts).into_column());
+    }
+    replace(frame, columns)
+}
+
+/// Replaces the ids of connections.
+pub(super) fn map_ids(frame: &mut DataFrame, of: impl Fn(u64) -> u64) -> Result<()> {
+    let Ok(column) = frame.column(ID_COLUMN) else { return Ok(()) };
+    if *column.dtype() != DataType::UInt64 {
+        return Ok(());
+    }
+    let ids: Vec<Option<u64>> = column.u64()?.iter().map(|id| id.map(&of)).collect();
+    replace(frame, vec![UInt64Chunked::new(ID_COLUMN.into(), ids).into_column()])
+}
+
+fn replace(frame: &mut DataFrame, columns: Vec<Column>) -> Result<()> {
+    for column in columns {
+        frame.with_column(column)?;
+    }
+    Ok(())
+}

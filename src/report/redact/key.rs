@@ -1,0 +1,116 @@
+//! The secret behind the pseudonyms.
+
+use std::fmt;
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+use crate::{Error, Result};
+
+/// A key is not guessed from fewer bytes.
+const MIN_BYTES: usize = 16;
+/// Size of a block of SHA-256.
+const BLOCK_BYTES: usize = 64;
+
+/// A key for pseudonyms: HMAC-SHA-256 (RFC 2104).
+#[derive(Clone)]
+pub struct Key {
+    /// The hash after the inner and the outer padded key.
+    inner: Sha256,
+    outer: Sha256,
+}
+
+impl Key {
+    /// A key for one report, known to nobody.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the system has no randomness to give.
+    pub fn random() -> Result<Self> {
+        let mut secret = [0; 32];
+        let failed = |e: getrandom::Error| {
+            Error::io("read", "the system's randomness")(std::io::Error::other(e.to_string()))
+        };
+        getrandom::fill(&mut secret).map_err(failed)?;
+        Ok(Self::of(&secret))
+    }
+
+    /// The key in a file: all of its bytes.
+    ///
+    /// # Errors
+    /// [`Error::Io`], or [`Error::Key`] if it is too short to be a secret.
+    pub fn load(path: &Path) -> Result<Self> {
+        let secret = std::fs::read(path).map_err(Error::io("read", path))?;
+        if secret.len() < MIN_BYTES {
+            let reason = format!("it has {} bytes, and a secret needs {MIN_BYTES}", secret.len());
+            return Err(Error::Key { path: path.to_path_buf(), reason });
+        }
+        Ok(Self::of(&secret))
+    }
+
+    fn of(secret: &[u8]) -> Self {
+        let mut block = [0; BLOCK_BYTES];
+        if secret.len() > BLOCK_BYTES {
+            block[..32].copy_from_slice(&Sha256::digest(secret));
+        } else {
+            block[..secret.len()].copy_from_slice(secret);
+        }
+        let padded = |pad: u8| Sha256::new().chain_update(block.map(|byte| byte ^ pad));
+        Self { inner: padded(0x36), outer: padded(0x5c) }
+    }
+
+    fn mac(&self, message: &[&[u8]]) -> [u8; 32] {
+        let mut inner = self.inner.clone();
+        message.iter().for_each(|part| inner.update(part));
+        self.outer.clone().chain_update(inner.finalize()).finalize().into()
+    }
+
+    /// 64 bits that only the key's owner can tell from chance, of a text of some kind.
+    pub(super) fn hash(&self, kind: &str, text: &[u8]) -> u64 {
+        // The length keeps a kind and a text apart.
+        let mac = self.mac(&[&[kind.len() as u8], kind.as_bytes(), text]);
+        mac[..8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
+    }
+
+    /// Another number for a number; the same for the same.
+    pub(super) fn number(&self, number: u64) -> u64 {
+        self.hash("number", &number.to_be_bytes())
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key(…)")
+    }
+}
+
+#[cfg(test)]
+pub(super) fn of_tests() -> Key {
+    Key::of(b"a key for tests only")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_construction_is_that_of_the_rfc() {
+        // RFC 4231, test cases 2 and 6.
+        let first = Key::of(b"Jefe").mac(&[b"what do ya want ", b"for nothing?"]);
+        assert_eq!(first[..4], [0x5b, 0xdc, 0xc1, 0x46]);
+        let long = Key::of(&[0xaa; 131]).mac(&[b"Test Using Larger Than Block-Size Key - Hash Key First"]);
+        assert_eq!(long[..4], [0x60, 0xe4, 0x31, 0x59]);
+    }
+
+    #[test]
+    fn a_short_file_is_no_secret() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("key");
+        std::fs::write(&path, "short").unwrap();
+        assert!(Key::load(&path).unwrap_err().to_string().contains("16"));
+        std::fs::write(&path, "long enough for a secret").unwrap();
+        let (a, b) = (Key::load(&path).unwrap(), Key::load(&path).unwrap());
+        assert_eq!(a.hash("x", b"y"), b.hash("x", b"y"));
+        assert_ne!(a.hash("x", b"y"), Key::random().unwrap().hash("x", b"y"));
+        assert!(!format!("{a:?}").contains("long"));
+    }
+}

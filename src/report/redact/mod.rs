@@ -1,0 +1,267 @@
+//! Redaction: a report that can be shared with somebody who must not know whose it is.
+//!
+//! What names a host, a person or a place in a network is replaced by a pseudonym, the same one
+//! everywhere: addresses ([`addresses`]), and host and user names, paths, command lines, names of
+//! remotes, containers and files ([`dictionary`]). It works on the finished analysis, so the
+//! findings, their severities and their numbers are those of the original; and on everything in
+//! it that is text, so that a name inside a title is replaced as well.
+//!
+//! What stays: names of processes, ports, times, counts, countries, the hashes of the capture and
+//! of executables. Pseudonyms are made with a secret key (HMAC-SHA-256); with the same key they
+//! are the same in every report, without one they hold for this report alone.
+//!
+//! [`Redactor::rules`] does the rest: the rules of the allow-lists, which are their authors' words.
+
+mod addresses;
+mod dictionary;
+mod frames;
+mod key;
+mod text;
+
+use std::collections::BTreeSet;
+
+use polars::prelude::DataFrame;
+
+use self::addresses::Addresses;
+use self::dictionary::{Dictionary, Kind};
+pub use self::key::Key;
+use super::CaptureIdentity;
+use super::json::v1;
+use crate::Result;
+use crate::analyze::detectors::{Run, Status};
+use crate::analyze::finding::{Entities, Finding};
+use crate::analyze::metrics::{Metrics, Share};
+use crate::analyze::{Analysis, Tables};
+use crate::capture::Metadata;
+use crate::insight::{Insight, Step};
+
+/// Said among the blind spots of a redacted report.
+const NOTE: &str = "Redacted: addresses, host and user names, paths, command lines, names of remotes and \
+                    containers are pseudonyms.";
+
+/// Replaces what identifies somebody.
+#[derive(Debug)]
+pub struct Redactor {
+    key: Key,
+    addresses: Addresses,
+    dictionary: Dictionary,
+}
+
+impl Redactor {
+    /// A redactor for an analysis: it knows every name in it.
+    ///
+    /// # Errors
+    /// [`crate::Error::Analysis`] if a column of texts is not one: a bug.
+    pub fn new(key: Key, analysis: &Analysis, capture: &CaptureIdentity) -> Result<Self> {
+        let mut programs = BTreeSet::new();
+        for frame in frames::of(&analysis.tables) {
+            frames::each_text(frame, |column, text| {
+                if matches!(column, "process_name" | "parent_name") {
+                    programs.insert(text.to_owned());
+                }
+            })?;
+        }
+        let mut dictionary = Dictionary::new(key.clone(), programs);
+        let metadata = &analysis.metadata;
+        dictionary.add(Kind::File, Some(&capture.file_name));
+        dictionary.add(Kind::Host, metadata.host_name.as_deref());
+        dictionary.add(Kind::Boot, metadata.boot_id.as_deref());
+        let imports = metadata.imports.iter().chain(&metadata.import);
+        imports.for_each(|import| dictionary.add(Kind::File, Some(&import.file)));
+        if let Some(series) = &metadata.series {
+            dictionary.add(Kind::File, Some(&series.name));
+            dictionary.add(Kind::File, series.previous.as_ref().map(|previous| previous.file.as_str()));
+        }
+        for frame in frames::of(&analysis.tables) {
+            frames::each_text(frame, |column, text| {
+                if let Some(kind) = Kind::of_column(column) {
+                    dictionary.add(kind, Some(text));
+                }
+            })?;
+        }
+        let runs = analysis.runs.iter().flat_map(|run| &run.output.findings);
+        let suppressed = analysis.suppressed.iter().map(|suppressed| &suppressed.finding);
+        let about = runs.chain(suppressed).map(|finding| &finding.judgement.entities);
+        for entities in about.chain(analysis.insights.iter().map(|insight| &insight.entities)) {
+            dictionary.add(Kind::Path, entities.exe.as_deref());
+            dictionary.add(Kind::Command, entities.cmdline.as_deref());
+            dictionary.add(Kind::User, entities.username.as_deref());
+            dictionary.add(Kind::Container, entities.container.as_deref());
+            dictionary.add(Kind::Name, entities.remote_name.as_deref());
+        }
+        Ok(Self { addresses: Addresses::new(key.clone()), dictionary, key })
+    }
+
+    /// Replaces everything in an analysis and in what is said of its file.
+    ///
+    /// # Errors
+    /// [`crate::Error::Analysis`] if a table cannot be made anew: a bug.
+    pub fn redact(&self, analysis: &mut Analysis, capture: &mut CaptureIdentity) -> Result<()> {
+        capture.file_name = self.dictionary.pseudonym(Kind::File, &capture.file_name);
+        self.metadata(&mut analysis.metadata);
+        self.tables(&mut analysis.tables)?;
+        self.metrics(&mut analysis.metrics);
+        let completeness = &mut analysis.completeness;
+        self.texts(&mut completeness.blind_spots);
+        completeness.blind_spots.insert(0, NOTE.to_owned());
+        completeness.sources.iter_mut().for_each(|source| self.text_in(&mut source.detail));
+        analysis.runs.iter_mut().try_for_each(|run| self.run(run))?;
+        analysis.insights.iter_mut().for_each(|insight| self.insight(insight));
+        analysis.suppressed.iter_mut().for_each(|suppressed| self.finding(&mut suppressed.finding));
+        Ok(())
+    }
+
+    /// Replaces what a report says beyond its analysis: the rules of the allow-lists.
+    pub fn rules(&self, report: &mut v1::Report) {
+        let rule = |rule: &mut String| *rule = self.dictionary.pseudonym(Kind::Rule, rule);
+        report.idle_allow_rules.iter_mut().for_each(rule);
+        report.suppressed.iter_mut().for_each(|suppressed| rule(&mut suppressed.rule));
+    }
+
+    fn metadata(&self, metadata: &mut Metadata) {
+        let of = |kind, text: &mut Option<String>| {
+            *text = text.as_deref().map(|text| self.dictionary.pseudonym(kind, text));
+        };
+        of(Kind::Host, &mut metadata.host_name);
+        of(Kind::Boot, &mut metadata.boot_id);
+        self.texts(&mut metadata.host_addresses);
+        self.texts(&mut metadata.inside);
+        self.texts(&mut metadata.privileges);
+        metadata.sources.iter_mut().for_each(|source| self.text_in(&mut source.detail));
+        for import in metadata.imports.iter_mut().chain(&mut metadata.import) {
+            import.file = self.dictionary.pseudonym(Kind::File, &import.file);
+        }
+        metadata.series = None;
+        metadata.recovered.iter_mut().for_each(|text| self.text_in(text));
+    }
+
+    fn tables(&self, tables: &mut Tables) -> Result<()> {
+        let Tables {
+            connections,
+            processes,
+            endpoints,
+            pairs,
+            time_bins,
+            process_bins,
+            endpoint_bins,
+            sends,
+            transitions,
+            ..
+        } = tables;
+        let all = [
+            connections,
+            processes,
+            endpoints,
+            pairs,
+            time_bins,
+            process_bins,
+            endpoint_bins,
+            sends,
+            transitions,
+        ];
+        all.into_iter().try_for_each(|frame| self.frame(frame))
+    }
+
+    fn frame(&self, frame: &mut DataFrame) -> Result<()> {
+        frames::map_texts(frame, |column, text| self.cell(column, text))?;
+        frames::map_ids(frame, |id| self.key.number(id))
+    }
+
+    /// A cell of a table. What a column means is known by its name; any other text is searched.
+    fn cell(&self, column: &str, text: &str) -> String {
+        match Kind::of_column(column) {
+            Some(kind) => self.dictionary.pseudonym(kind, text),
+            None => self.text(text),
+        }
+    }
+
+    fn metrics(&self, metrics: &mut Metrics) {
+        let (overview, bandwidth) = (&mut metrics.overview, &mut metrics.bandwidth);
+        let lists: [&mut Vec<Share>; 6] = [
+            &mut overview.top_processes,
+            &mut overview.top_endpoints,
+            &mut overview.by_state,
+            &mut bandwidth.by_process,
+            &mut bandwidth.by_endpoint,
+            &mut metrics.tcp.close_wait_by_process,
+        ];
+        for share in lists.into_iter().flatten() {
+            self.text_in(&mut share.name);
+        }
+        metrics.processes.iter_mut().for_each(|process| self.text_in(&mut process.name));
+    }
+
+    fn run(&self, run: &mut Run) -> Result<()> {
+        if let Status::Skipped(reason) | Status::Failed(reason) = &mut run.status {
+            self.text_in(reason);
+        }
+        run.thresholds.iter_mut().for_each(|(_, value)| self.threshold(value));
+        self.texts(&mut run.output.limits);
+        run.output.findings.iter_mut().for_each(|finding| self.finding(finding));
+        run.output.tables.iter_mut().try_for_each(|(_, frame)| self.frame(frame))
+    }
+
+    fn threshold(&self, value: &mut toml::Value) {
+        match value {
+            toml::Value::String(text) => self.text_in(text),
+            toml::Value::Array(values) => values.iter_mut().for_each(|value| self.threshold(value)),
+            toml::Value::Table(table) => table.iter_mut().for_each(|(_, value)| self.threshold(value)),
+            _ => {}
+        }
+    }
+
+    fn finding(&self, finding: &mut Finding) {
+        finding.id = self.id(&finding.id);
+        let judgement = &mut finding.judgement;
+        self.text_in(&mut judgement.title);
+        self.text_in(&mut judgement.explanation);
+        self.text_in(&mut judgement.false_positives);
+        self.entities(&mut judgement.entities);
+        finding.evidence.measurements.iter_mut().for_each(|measured| self.text_in(&mut measured.name));
+        finding.evidence.connections.iter_mut().for_each(|id| *id = self.key.number(*id));
+    }
+
+    /// An id is a hash of what the finding is about, which could be guessed.
+    fn id(&self, id: &str) -> String {
+        let detector = id.rsplit_once('-').map_or(id, |(detector, _)| detector);
+        format!("{detector}-{:012x}", self.key.hash("id", id.as_bytes()) >> 16)
+    }
+
+    fn entities(&self, entities: &mut Entities) {
+        let of = |kind, text: &mut Option<String>| {
+            *text = text.as_deref().map(|text| self.dictionary.pseudonym(kind, text));
+        };
+        of(Kind::Path, &mut entities.exe);
+        of(Kind::Command, &mut entities.cmdline);
+        of(Kind::User, &mut entities.username);
+        of(Kind::Container, &mut entities.container);
+        of(Kind::Name, &mut entities.remote_name);
+        let texts = [&mut entities.process_name, &mut entities.local_addr, &mut entities.remote_addr];
+        texts.into_iter().flatten().for_each(|text| self.text_in(text));
+    }
+
+    fn insight(&self, insight: &mut Insight) {
+        insight.id = self.id(&insight.id);
+        self.text_in(&mut insight.title);
+        self.text_in(&mut insight.summary);
+        self.entities(&mut insight.entities);
+        insight.findings.iter_mut().for_each(|id| *id = self.id(id));
+        self.texts(&mut insight.supports);
+        self.texts(&mut insight.against);
+        for step in &mut insight.next_steps {
+            match step {
+                Step::Ask(text) | Step::Dump { filter: text, .. } => self.text_in(text),
+                Step::OnHost { arguments, .. } => self.texts(arguments),
+                Step::Replay(_) => {}
+            }
+        }
+    }
+
+    fn texts(&self, texts: &mut [String]) {
+        texts.iter_mut().for_each(|text| self.text_in(text));
+    }
+
+    fn text_in(&self, text: &mut String) {
+        *text = self.text(text);
+    }
+}

@@ -1,0 +1,128 @@
+//! Running text: names, addresses and paths in it are replaced, the rest stays.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::Redactor;
+use super::dictionary::Kind;
+
+/// Places that are the same on every Linux host, and say what to look at.
+const PLACES_OF_THE_SYSTEM: [&str; 3] = ["/proc/", "/sys/", "/dev/"];
+
+impl Redactor {
+    /// A text with pseudonyms instead of names, addresses and paths.
+    pub(super) fn text(&self, text: &str) -> String {
+        let mut out = String::with_capacity(text.len());
+        let mut rest = text;
+        let mut previous = None;
+        while let Some(c) = rest.chars().next() {
+            let found = self.name(previous, rest).or_else(|| self.address(previous, rest));
+            let (taken, replacement) = match found.or_else(|| self.path(previous, rest)) {
+                Some((taken, replacement)) => (taken, replacement),
+                None => (c.len_utf8(), c.to_string()),
+            };
+            out.push_str(&replacement);
+            previous = rest[..taken].chars().next_back();
+            rest = &rest[taken..];
+        }
+        out
+    }
+
+    /// A known name, where a word begins.
+    fn name(&self, previous: Option<char>, rest: &str) -> Option<(usize, String)> {
+        let is_inside =
+            previous.is_some_and(char::is_alphanumeric) && rest.starts_with(char::is_alphanumeric);
+        let (name, pseudonym) = self.dictionary.find(rest).filter(|_| !is_inside)?;
+        Some((name.len(), pseudonym.to_owned()))
+    }
+
+    /// An address, known or not, with its port or without; also behind a colon, as in a filter's
+    /// `remote:192.0.2.7`.
+    fn address(&self, previous: Option<char>, rest: &str) -> Option<(usize, String)> {
+        let is_part = |c: char| c.is_ascii_hexdigit() || c == '.' || c == ':';
+        if previous.is_some_and(|c| c.is_alphanumeric() || c == '.') || !rest.starts_with(is_part) {
+            return None;
+        }
+        let end = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
+        // A sentence may end behind an address.
+        let run = rest[..end].trim_end_matches('.');
+        let run = if run.ends_with("::") { run } else { run.trim_end_matches(':') };
+        if rest[end..].starts_with(char::is_alphanumeric) {
+            return None;
+        }
+        if let Ok(addr) = run.parse::<IpAddr>() {
+            return Some((run.len(), self.addresses.pseudonym(addr).to_string()));
+        }
+        let socket: SocketAddr = run.parse().ok()?;
+        Some((run.len(), format!("{}:{}", self.addresses.pseudonym(socket.ip()), socket.port())))
+    }
+
+    /// A path that no table holds: of at least two parts, up to the next blank or quote.
+    fn path(&self, previous: Option<char>, rest: &str) -> Option<(usize, String)> {
+        let begins = previous.is_none_or(|c| c.is_whitespace() || "'\"`(=,".contains(c));
+        if !begins
+            || !rest.starts_with('/')
+            || PLACES_OF_THE_SYSTEM.iter().any(|place| rest.starts_with(place))
+        {
+            return None;
+        }
+        let end = rest.find(|c: char| c.is_whitespace() || "'\"`),;".contains(c)).unwrap_or(rest.len());
+        let path = rest[..end].trim_end_matches(['.', ':']);
+        let is_deep = path.get(1..).is_some_and(|inner| inner.contains('/'));
+        is_deep.then(|| (path.len(), self.dictionary.pseudonym(Kind::Path, path)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::key;
+    use super::*;
+    use crate::report::fixture;
+
+    fn redacted(text: &str) -> String {
+        let (analysis, identity) = (fixture::analysis(), fixture::identity());
+        Redactor::new(key::of_tests(), &analysis, &identity).unwrap().text(text)
+    }
+
+    #[test]
+    fn addresses_are_found_wherever_they_stand() {
+        for text in [
+            "8.8.4.4",
+            "to 8.8.4.4.",
+            "(8.8.4.4)",
+            "8.8.4.4:443",
+            "remote:8.8.4.4",
+            "[2620:fe::9]:53",
+            "2620:fe::9,",
+        ] {
+            let after = redacted(text);
+            assert!(!after.contains("8.8.4.4") && !after.contains("2620:fe::9"), "{text} {after}");
+            assert_eq!(after.contains(":443"), text.contains(":443"), "{after}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_and_no_path_stays() {
+        let texts = [
+            "at 2026-06-01T10:00:00.000001Z",
+            "20 s, 3.5 %, T1071.001",
+            "read/write",
+            "sha256sum /proc/4242/exe",
+            "version 6.12.9-amd64",
+            "größer: 127.0.0.1",
+            "",
+        ];
+        for text in texts {
+            assert_eq!(redacted(text), text);
+        }
+    }
+
+    #[test]
+    fn names_and_paths_are_replaced() {
+        let after = redacted("web-01 runs /opt/acme/x -v, from 'web-01.parquet'");
+        assert!(!after.contains("web-01") && !after.contains("acme"), "{after}");
+        assert!(
+            after.contains("host-") && after.contains("/redacted/path-") && after.contains("file-"),
+            "{after}"
+        );
+    }
+}

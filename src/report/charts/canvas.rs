@@ -167,9 +167,30 @@ impl Canvas<'_> {
         self.page.draw(&PathElement::new(points.to_vec(), stroke(colour, 2)))
     }
 
+    /// The same, dashed, for a second of one colour.
+    pub(super) fn dashed_path(&self, points: &[Point], colour: RGBColor) -> Drawn {
+        self.page.draw(&DashedPathElement::new(points.to_vec(), 7, 3, stroke(colour, 2)))
+    }
+
     /// A pale area inside of points.
     pub(super) fn area(&self, points: &[Point], colour: RGBColor) -> Drawn {
         self.page.draw(&Polygon::new(points.to_vec(), colour.mix(0.18).filled()))
+    }
+
+    /// A filled shape.
+    pub(super) fn shape(&self, points: &[Point], colour: RGBColor) -> Drawn {
+        self.page.draw(&Polygon::new(points.to_vec(), colour.filled()))
+    }
+
+    /// The outline of a shape, one pixel wide.
+    pub(super) fn outline(&self, points: &[Point], colour: RGBColor) -> Drawn {
+        let closed: Vec<Point> = points.iter().chain(points.first()).copied().collect();
+        self.page.draw(&PathElement::new(closed, stroke(colour, 1)))
+    }
+
+    /// A filled disc.
+    pub(super) fn disc(&self, at: Point, radius: i32, colour: RGBColor) -> Drawn {
+        self.page.draw(&Circle::new(at, radius, colour.filled()))
     }
 
     /// A dot.

@@ -68,6 +68,15 @@ def ring_of(arcs, indices):
     return points
 
 
+def on_one_side(points):
+    """A ring that touches the antimeridian has it on both ends of the map: keeps to the side of most points."""
+    lons = [lon for lon, _ in points]
+    if max(lons) - min(lons) < 300:
+        return points
+    side = 1 if sum(lon > 0 for lon in lons) * 2 >= len(lons) else -1
+    return [(lon if lon * side > 0 else side * 180, lat) for lon, lat in points]
+
+
 def simplify(points):
     """Douglas and Peucker: leaves out what lies within the tolerance."""
     if len(points) < 3:
@@ -107,7 +116,7 @@ def main():
             continue
         polygons = geometry["arcs"] if geometry["type"] == "MultiPolygon" else [geometry["arcs"]]
         # Holes are other countries, which are drawn over them: smaller ones come later.
-        rings = [[pixels(*point) for point in ring_of(arcs, polygon[0])] for polygon in polygons]
+        rings = [[pixels(*point) for point in on_one_side(ring_of(arcs, polygon[0]))] for polygon in polygons]
         rings.sort(key=area, reverse=True)
         for number, ring in enumerate(rings):
             if number > 0 and area(ring) < SMALLEST_AREA:

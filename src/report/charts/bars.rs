@@ -2,10 +2,10 @@
 
 use plotters::style::RGBColor;
 
-use super::canvas::{Area, Canvas, Drawn, Label};
+use super::canvas::{self, Area, Canvas, Drawn, Label};
 use super::palette::{AXIS, RECEIVED, SENT};
 use crate::analyze::metrics::Share;
-use crate::report::{escape, format};
+use crate::report::format;
 
 /// Most rows that a chart has room for: ten and the rest.
 pub(super) const MOST_ROWS: usize = 11;
@@ -117,7 +117,7 @@ fn draw_row(canvas: &Canvas<'_>, row: &Row, largest: u64, area: Area, values: Va
     let bars = row.bars.len().max(1) as i32;
     let thickness = ((area.bottom - area.top) * 7 / 10 / bars).min(THICKEST);
     let columns = value_columns(Area { right: area.right + VALUES, ..area });
-    canvas.text((area.left - 10, middle), Label::VALUE.right(), &escape::shorten(&row.name, NAME_CHARS))?;
+    canvas.text((area.left - 10, middle), Label::VALUE.right(), &canvas::fit(&row.name, NAME_CHARS))?;
     for ((bar, index), column) in row.bars.iter().zip(0..).zip(columns) {
         let top = middle - thickness * bars / 2 + index * thickness;
         let width = (bar.value as f64 / largest as f64 * f64::from(area.right - area.left)).round() as i32;

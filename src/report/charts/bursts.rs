@@ -48,7 +48,8 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
 
 impl Bursts<'_> {
     fn lane(&self, subject: &Subject<'_>) -> Lane {
-        let amount = |value: f64| if self.is_bytes { format::bytes(value) } else { format::number(value) };
+        let amount =
+            |value: f64| if self.is_bytes { format::bytes(value) } else { format::short_count(value) };
         let what = if self.is_bytes { "" } else { " conns" };
         Lane {
             name: self.subject.to_owned(),

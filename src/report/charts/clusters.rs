@@ -13,7 +13,7 @@ use super::{Chart, Subject};
 use crate::Result;
 use crate::analyze::Analysis;
 use crate::analyze::view::{Numbers, Words};
-use crate::report::{Section, escape, format};
+use crate::report::{Section, format};
 
 pub(super) const CHART: Chart =
     Chart { id: "clusters", title: "Groups of like connections", section: Section::Behavior, draw };
@@ -27,7 +27,7 @@ const ENTRY: i32 = 34;
 const LINE_CHARS: usize = 44;
 /// Connections in no group are drawn once per field of so many pixels, and at most so many.
 const FIELD: i32 = 6;
-const MOST_FIELDS: usize = 400;
+const MOST_FIELDS: usize = 250;
 
 /// A group, with the medians of its connections; none where they were not counted.
 struct Group<'a> {
@@ -71,7 +71,7 @@ fn scales<'a>(groups: &[Group<'_>], ungrouped: &[(f64, f64)], plot: Area) -> (Sc
         .chain(ungrouped.iter().copied())
         .fold((1.0_f64, 1.0_f64), |most, of_one| (most.0.max(of_one.0), most.1.max(of_one.1)));
     let bytes = Axis::amounts(bytes, (plot.left, plot.right), format::bytes);
-    let times = Axis::amounts(millis(duration_s), (plot.bottom, plot.top), |ms| format::seconds(ms / 1e3));
+    let times = Axis::amounts_of_time(millis(duration_s), (plot.bottom, plot.top));
     (Scale { axis: bytes, unit: "bytes sent and received" }, Scale { axis: times, unit: "time seen" })
 }
 
@@ -82,9 +82,9 @@ fn millis(duration_s: f64) -> f64 {
 
 fn disc(subject: &Subject<'_>, group: &Group<'_>, number: usize) -> Option<Disc> {
     // The area grows with the number of digits, so that the small ones are seen beside the large.
-    let radius = 6 + (f64::from(group.connections.max(1)).log10() * 4.0) as i32;
+    let radius = 6 + (f64::from(group.connections.max(1)).log10() * 3.0) as i32;
     Some(Disc {
-        name: number.to_string(),
+        name: format!("#{number}"),
         x: group.bytes?,
         y: millis(group.duration_s),
         radius,
@@ -111,8 +111,8 @@ fn draw_list(canvas: &Canvas<'_>, subject: &Subject<'_>, groups: &[Group<'_>], p
     for ((group, number), index) in groups.iter().zip(1..).take(MOST_LISTED).zip(0..) {
         let y = plot.top + index * ENTRY;
         canvas.disc((left, y), 6, subject.colours.get(group.process))?;
-        let text = format!("{number}  {}", group.description);
-        let (first, second) = in_two_lines(&escape::shorten(&text, 2 * LINE_CHARS - 4));
+        let text = format!("#{number}  {}", group.description);
+        let (first, second) = in_two_lines(&canvas::fit(&text, 2 * LINE_CHARS - 4));
         canvas.text((left + 14, y), Label::SMALL, &first)?;
         canvas.text((left + 14, y + 14), Label::SMALL, &second)?;
     }

@@ -9,7 +9,7 @@ use crate::report::{Section, format};
 
 pub(super) const CHART: Chart = Chart {
     id: "correlation",
-    title: "Correlation of a connection's numbers",
+    title: "Correlation of the numbers of connections",
     section: Section::Statistics,
     draw,
 };
@@ -94,11 +94,17 @@ fn draw_field(canvas: &Canvas<'_>, field: Area, value: Field) -> Drawn {
         Field::Unknown => (palette::tint(GRID, 0.4), MUTED, format::UNKNOWN.to_owned()),
         Field::Known(rho) => {
             let colour = palette::diverging(rho);
-            (colour, palette::ink_on(colour), format!("{rho:+.2}"))
+            (colour, palette::ink_on(colour), signed(rho))
         }
     };
     canvas.fill(field, colour)?;
     canvas.text(middle, Label::PLAIN.centre().coloured(ink), &text)
+}
+
+/// With its sign, which nothing has not.
+fn signed(rho: f64) -> String {
+    let text = format!("{rho:+.2}");
+    if text == "-0.00" || text == "+0.00" { "0.00".to_owned() } else { text.replace('-', "−") }
 }
 
 /// From -1 to +1, beside the title.
@@ -116,6 +122,11 @@ fn draw_legend(canvas: &Canvas<'_>) -> Drawn {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_correlation_has_its_sign() {
+        assert_eq!([0.5, -0.25, -0.001].map(signed), ["+0.50", "−0.25", "0.00"]);
+    }
 
     #[test]
     fn a_pair_is_found_in_either_order() {

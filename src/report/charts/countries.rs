@@ -12,7 +12,7 @@ use crate::Result;
 use crate::analyze::Tables;
 use crate::analyze::metrics::Share;
 use crate::analyze::view::Words;
-use crate::report::{Section, escape, format};
+use crate::report::{Section, format};
 
 pub(super) const CHART: Chart =
     Chart { id: "countries", title: "Connections per country", section: Section::Geography, draw };
@@ -114,7 +114,7 @@ fn draw_list(canvas: &Canvas<'_>, countries: &[Share], names: &Names<'_>, larges
         let square = Area { left: LIST_LEFT, top: y - 6, right: LIST_LEFT + 12, bottom: y + 6 };
         canvas.fill(square, shade(share.connections, largest))?;
         let star = if is_on_map(&share.name) { "" } else { " *" };
-        let name = format!("{}{star}", escape::shorten(&names.with_code(&share.name), NAME_CHARS));
+        let name = format!("{}{star}", canvas::fit(&names.with_code(&share.name), NAME_CHARS));
         canvas.text((LIST_LEFT + 20, y), Label::VALUE, &name)?;
         canvas.text((inside.right, y), Label::PLAIN.right(), &format::count(share.connections))?;
     }
@@ -125,7 +125,7 @@ fn draw_list(canvas: &Canvas<'_>, countries: &[Share], names: &Names<'_>, larges
         canvas.text((LIST_LEFT + 20, y), Label::SMALL, &format!("and {} more", format::count(more)))?;
     }
     if not_on_map > 0 {
-        let text = format!("* too small for this map: {}", format::count(not_on_map));
+        let text = format!("* not on this map: {}", format::count(not_on_map));
         canvas.text((LIST_LEFT, y + 18), Label::SMALL, &text)?;
     }
     Ok(())

@@ -8,7 +8,7 @@ use super::countries::Names;
 use super::palette::{self, AXIS};
 use super::{Chart, Subject};
 use crate::Result;
-use crate::report::{Section, escape, format};
+use crate::report::{Section, format};
 
 pub(super) const CHART: Chart =
     Chart { id: "direction-by-country", title: "Directions per country", section: Section::Geography, draw };
@@ -41,7 +41,9 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     };
     let inside = Canvas::inside();
     let pitch = ((inside.bottom - inside.top) / rows.len() as i32).min(WIDEST_PITCH);
-    let legend = DIRECTIONS[..2].iter().map(|name| (*name, palette::of_direction(name))).collect::<Vec<_>>();
+    let occurs = |name: &&str| rows.iter().any(|row| row.counts.contains_key(*name));
+    let legend: Vec<_> =
+        DIRECTIONS.iter().copied().filter(occurs).map(|name| (name, palette::of_direction(name))).collect();
     canvas::picture(CHART.title, &subtitle, |canvas| {
         canvas.legend(inside.right, &legend)?;
         for (row, index) in rows.iter().zip(0..) {
@@ -67,7 +69,7 @@ impl Row<'_> {
     fn draw(&self, canvas: &Canvas<'_>, names: &Names<'_>, largest: u64, row: Area) -> Drawn {
         let (left, middle) = (row.left + NAMES, i32::midpoint(row.top, row.bottom));
         let name = names.with_code(self.code);
-        canvas.text((left - 10, middle), Label::VALUE.right(), &escape::shorten(&name, NAME_CHARS))?;
+        canvas.text((left - 10, middle), Label::VALUE.right(), &canvas::fit(&name, NAME_CHARS))?;
         let at = |sum: u64| {
             left + (sum as f64 / largest as f64 * f64::from(row.right - VALUES - left)).round() as i32
         };

@@ -6,7 +6,7 @@ use super::{Chart, Subject};
 use crate::Result;
 use crate::analyze::detectors::{Run, Status};
 use crate::analyze::finding::Severity;
-use crate::report::{Section, escape, format};
+use crate::report::{Section, format};
 
 pub(super) const CHART: Chart =
     Chart { id: "findings-per-detector", title: "Findings per detector", section: Section::Security, draw };
@@ -53,7 +53,7 @@ fn draw_row(canvas: &Canvas<'_>, run: &Run, largest: usize, row: Area) -> Drawn 
         Status::Failed(why) => Some(format!("failed: {why}")),
     };
     if let Some(text) = unable {
-        return canvas.text((left + 8, middle), Label::SMALL, &escape::shorten(&text, REASON_CHARS));
+        return canvas.text((left + 8, middle), Label::SMALL, &canvas::fit(&text, REASON_CHARS));
     }
     let width = f64::from(row.right - VALUES - left);
     let at = |findings: usize| left + (findings as f64 / largest as f64 * width).round() as i32;

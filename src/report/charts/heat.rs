@@ -3,9 +3,8 @@
 
 use super::axis::{self, Axis};
 use super::buckets::Buckets;
-use super::canvas::{Area, Canvas, Drawn, Label};
+use super::canvas::{self, Area, Canvas, Drawn, Label};
 use super::palette;
-use crate::report::escape;
 
 /// Room for names, in pixels, and how many characters of one fit.
 const NAMES: i32 = 190;
@@ -42,7 +41,7 @@ pub(super) fn draw(canvas: &Canvas<'_>, buckets: &Buckets, rows: &[Row], text: f
     for (row, index) in rows.iter().zip(0..) {
         let top = plot.top + index * pitch;
         let middle = top + pitch / 2;
-        let name = escape::shorten(&row.name, NAME_CHARS);
+        let name = canvas::fit(&row.name, NAME_CHARS);
         canvas.text((plot.left - 10, middle), Label::VALUE.right(), &name)?;
         for (first, end, level) in runs(&row.values, &scale) {
             let left = time.at(buckets.start_us(first) as f64);

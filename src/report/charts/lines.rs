@@ -7,8 +7,7 @@ use plotters::style::RGBColor;
 
 use super::axis::{self, Axis};
 use super::buckets::Buckets;
-use super::canvas::{Area, Canvas, Drawn, Label, Point};
-use crate::report::escape;
+use super::canvas::{self, Area, Canvas, Drawn, Label, Point};
 
 /// Width of the legend, in pixels.
 const LEGEND: i32 = 206;
@@ -94,8 +93,8 @@ pub(super) fn draw_legend(canvas: &Canvas<'_>, top: i32, lines: &[Line]) -> Draw
         } else {
             canvas.fill(Area { left, top: y - 6, right: left + 12, bottom: y + 6 }, line.colour)?;
         }
-        canvas.text((left + 20, y), Label::VALUE, &escape::shorten(&line.name, NAME_CHARS))?;
-        canvas.text((left + 20, y + 15), Label::SMALL, &escape::shorten(&line.note, NOTE_CHARS))?;
+        canvas.text((left + 20, y), Label::VALUE, &canvas::fit(&line.name, NAME_CHARS))?;
+        canvas.text((left + 20, y + 15), Label::SMALL, &canvas::fit(&line.note, NOTE_CHARS))?;
     }
     Ok(())
 }

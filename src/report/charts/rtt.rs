@@ -49,7 +49,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
 
 /// The median, and what the slowest twentieth exceed.
 fn draw_marks(canvas: &Canvas<'_>, rtt_us: &Distribution, times: &Axis, plot: Area) -> Drawn {
-    let marks = [("median", rtt_us.median, plot.top - 10), ("95 % are below", rtt_us.p95, plot.top + 6)];
+    let marks = [("median", rtt_us.median, plot.top - 24), ("95 % are below", rtt_us.p95, plot.top - 10)];
     for (name, value_us, y) in marks.into_iter().filter(|(_, value_us, _)| *value_us > 0.0) {
         let x = times.at((value_us / 1e6).log10());
         canvas.dashed((x, y - 4), (x, plot.bottom), THRESHOLD)?;

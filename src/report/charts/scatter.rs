@@ -4,12 +4,11 @@
 use plotters::style::RGBColor;
 
 use super::axis::{self, Axis};
-use super::canvas::{Area, Canvas, Drawn, Label, Point, text_width};
+use super::canvas::{self, Area, Canvas, Drawn, Label, Point, text_width};
 use super::palette::{self, GRID};
-use crate::report::escape;
 
 /// Most discs; those behind them in the list are left out.
-pub(super) const MOST_DISCS: usize = 600;
+pub(super) const MOST_DISCS: usize = 250;
 const NAME_CHARS: usize = 34;
 const TEXT_SIZE: f64 = 12.0;
 /// Room of a line of text, in pixels.
@@ -59,7 +58,7 @@ fn names(discs: &[Disc], places: &[(Point, i32)], plot: Area) -> Vec<(Point, boo
     let mut taken: Vec<Area> = places.iter().take(40).map(|(at, radius)| around(*at, *radius)).collect();
     let mut names = Vec::new();
     for (disc, ((x, y), radius)) in discs.iter().zip(places).take(40) {
-        let name = escape::shorten(&disc.name, NAME_CHARS).into_owned();
+        let name = canvas::fit(&disc.name, NAME_CHARS);
         let width = text_width(&name, TEXT_SIZE);
         let room = |is_right: bool| {
             let left = if is_right { x + radius + 4 } else { x - radius - 4 - width };

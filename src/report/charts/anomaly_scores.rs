@@ -25,7 +25,7 @@ const LABELS: i32 = 44;
 
 fn draw(subject: &Subject<'_>) -> Result<String> {
     let Some(table) = subject.analysis.detector_table(DETECTOR, "scores") else {
-        return canvas::nothing(CHART.title, "The isolation forest did not run; its section says why.");
+        return canvas::nothing(CHART.title, &subject.why_missing(DETECTOR));
     };
     let scores = Numbers::<Float64Type>::of(table, "score")?;
     let scores: Vec<f64> = (0..scores.len()).filter_map(|row| scores.get(row)).collect();

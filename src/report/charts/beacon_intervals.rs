@@ -67,7 +67,7 @@ struct Scaled<'a> {
 
 fn draw(subject: &Subject<'_>) -> Result<String> {
     let Some(table) = subject.analysis.detector_table("beacon", "intervals") else {
-        return canvas::nothing(CHART.title, "The beacon detector did not run; its section says why.");
+        return canvas::nothing(CHART.title, &subject.why_missing("beacon"));
     };
     let pairs = pairs(table)?;
     let scaled: Vec<_> = pairs.iter().filter_map(|pair| Scaled::of(pair, subject)).collect();

@@ -24,7 +24,7 @@ struct Pair<'a> {
 
 fn draw(subject: &Subject<'_>) -> Result<String> {
     let Some(table) = subject.analysis.detector_table("beacon", "intervals") else {
-        return canvas::nothing(CHART.title, "The beacon detector did not run; its section says why.");
+        return canvas::nothing(CHART.title, &subject.why_missing("beacon"));
     };
     let lanes = lanes(subject, table)?;
     if lanes.is_empty() {

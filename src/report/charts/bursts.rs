@@ -26,7 +26,7 @@ struct Bursts<'a> {
 
 fn draw(subject: &Subject<'_>) -> Result<String> {
     let Some(table) = subject.analysis.detector_table("burst", "episodes") else {
-        return canvas::nothing(CHART.title, "The detector burst did not run; its section says why.");
+        return canvas::nothing(CHART.title, &subject.why_missing("burst"));
     };
     let all = bursts(table)?;
     if all.is_empty() {

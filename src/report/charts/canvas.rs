@@ -116,7 +116,7 @@ pub(super) fn nothing(title: &str, reason: &str) -> Result<String> {
     picture(title, "", |canvas| {
         let middle = (SIZE.0 as i32 / 2, SIZE.1 as i32 / 2);
         canvas.text((middle.0, middle.1 - 10), Label::VALUE.centre(), "Nothing to show")?;
-        canvas.text((middle.0, middle.1 + 14), Label::PLAIN.centre(), reason)
+        canvas.text((middle.0, middle.1 + 14), Label::PLAIN.centre(), &fit(reason, SUBTITLE_CHARS))
     })
 }
 

@@ -41,7 +41,7 @@ struct Group<'a> {
 fn draw(subject: &Subject<'_>) -> Result<String> {
     let analysis = subject.analysis;
     let Some(table) = analysis.detector_table("clusters", "clusters") else {
-        return canvas::nothing(CHART.title, "The detector clusters did not run; its section says why.");
+        return canvas::nothing(CHART.title, &subject.why_missing("clusters"));
     };
     let groups = groups(table)?;
     let ungrouped = ungrouped(analysis)?;

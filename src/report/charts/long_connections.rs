@@ -18,10 +18,7 @@ pub(super) const CHART: Chart = Chart {
 
 fn draw(subject: &Subject<'_>) -> Result<String> {
     let Some(table) = subject.analysis.detector_table("long-connection", "pairs") else {
-        return canvas::nothing(
-            CHART.title,
-            "The detector long-connection did not run; its section says why.",
-        );
+        return canvas::nothing(CHART.title, &subject.why_missing("long-connection"));
     };
     let rows = rows(subject, table)?;
     if rows.is_empty() {

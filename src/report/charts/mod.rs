@@ -60,6 +60,7 @@ mod uploads;
 use self::palette::ProcessColours;
 use super::Section;
 use crate::analyze::Analysis;
+use crate::analyze::detectors::Status;
 use crate::{Error, Result, parallel};
 
 /// Every chart, in the order of the report.
@@ -118,6 +119,19 @@ pub struct Chart {
 struct Subject<'a> {
     analysis: &'a Analysis,
     colours: ProcessColours,
+}
+
+impl Subject<'_> {
+    /// Why there is no table of a detector, for the place of its chart.
+    fn why_missing(&self, detector: &str) -> String {
+        let run = self.analysis.runs.iter().find(|run| run.about.id == detector);
+        match run.map(|run| &run.status) {
+            Some(Status::Skipped(why)) => format!("{detector} was skipped: {why}"),
+            Some(Status::Failed(why)) => format!("{detector} failed: {why}"),
+            Some(Status::Ran) => format!("{detector} gave nothing to draw."),
+            None => format!("{detector} did not run."),
+        }
+    }
 }
 
 /// A chart that has been drawn.
@@ -206,6 +220,16 @@ mod tests {
         for picture in draw_all(&fixture::empty()).unwrap() {
             assert!(picture.svg.contains("Nothing to show"), "{}", picture.id);
         }
+    }
+
+    #[test]
+    fn where_a_detector_did_not_run_the_reason_stands_in_the_place_of_its_chart() {
+        let svg = |id: &str| {
+            let pictures = pictures().into_iter().find(|picture| picture.id == id);
+            pictures.unwrap().svg
+        };
+        assert!(svg("clusters").contains("clusters was skipped: 4 connections are fewer than"));
+        assert!(svg("bursts").contains("burst did not run"));
     }
 
     #[test]

@@ -26,7 +26,7 @@ const BETWEEN: i32 = 26;
 
 fn draw(subject: &Subject<'_>) -> Result<String> {
     let Some(table) = subject.analysis.detector_table("tcp-health", "slices") else {
-        return canvas::nothing(CHART.title, "The detector tcp-health did not run; its section says why.");
+        return canvas::nothing(CHART.title, &subject.why_missing("tcp-health"));
     };
     let slice_us = slice_us(table, subject.analysis.tables.bin_width_us)?;
     let Some(buckets) = Buckets::of_table(table, slice_us, lines::MOST_BUCKETS)? else {

@@ -20,7 +20,7 @@ const RADIUS: i32 = 6;
 
 fn draw(subject: &Subject<'_>) -> Result<String> {
     let Some(table) = subject.analysis.detector_table("exfiltration", "uploads") else {
-        return canvas::nothing(CHART.title, "The detector exfiltration did not run; its section says why.");
+        return canvas::nothing(CHART.title, &subject.why_missing("exfiltration"));
     };
     let discs = discs(table)?;
     if discs.is_empty() {

@@ -1,13 +1,16 @@
 //! Analyses made by hand, for the tests of every part of the report.
 
+mod detected;
+mod recorded;
+
 use polars::prelude::{DataFrame, df};
 
 use super::CaptureIdentity;
 use crate::analyze::detectors::{About, Output, Run, Status};
 use crate::analyze::finding::{Confidence, Entities, Evidence, Finding, Judgement, Measurement, Severity};
 use crate::analyze::metrics::{
-    Bandwidth, Completeness, Distribution, Geography, Metrics, Overview, ProcessLoad, ProtocolEfficiency,
-    Share, Tcp,
+    self, Anomalies, Bandwidth, Completeness, Correlation, Distribution, Geography, Metrics, Overview,
+    PortUse, ProcessLoad, ProtocolEfficiency, Share, Tcp, Traffic,
 };
 use crate::analyze::{Analysis, Config, Suppressed, Tables};
 use crate::capture::{Metadata, SourceReport, SourceStatus};
@@ -45,7 +48,7 @@ pub(crate) fn analysis() -> Analysis {
     Analysis {
         metadata: metadata(),
         completeness: completeness(),
-        tables: tables(&connections(), &time_bins(600)),
+        tables: Tables { connections: connections(), ..recorded::tables(600) },
         metrics: metrics(),
         runs: vec![beacon_run(), scan_run(), ended("clusters", skipped()), ended("geo", failed())],
         insights: vec![insight()],
@@ -106,7 +109,7 @@ pub(crate) fn empty() -> Analysis {
     Analysis {
         metadata: Metadata { start_us: START_US, end_us: START_US, ..Metadata::default() },
         completeness: Completeness::default(),
-        tables: tables(&connections().head(Some(0)), &time_bins(0)),
+        tables: recorded::tables(0),
         metrics: Metrics::default(),
         runs: Vec::new(),
         insights: Vec::new(),
@@ -120,17 +123,18 @@ pub(crate) fn empty() -> Analysis {
 pub(crate) fn large(count: usize) -> Analysis {
     let mut analysis = analysis();
     let rows: Vec<u32> = (0..count as u32).collect();
-    let durations: Vec<f64> = rows.iter().map(|i| f64::from(i * 7919 % 10_007).powi(2) / 1e4).collect();
-    analysis.tables.connections =
-        df!("role" => vec!["connection"; count], "duration_s" => durations).unwrap();
-    analysis.tables.time_bins = time_bins(count as i64);
+    analysis.tables = recorded::tables(count);
+    let measured =
+        metrics::measure(&analysis.tables, &analysis.metadata, analysis.config.analysis()).unwrap();
     let names = |i: usize| format!("/opt/a rather long folder name/worker-{i:05}-of-many");
     let shares: Vec<Share> = (0..count.min(11))
         .map(|i| share(&names(i), 10_u64.pow(9 - i as u32 % 9), u64::MAX >> i, 1 << i))
         .collect();
+    let by_state = analysis.metrics.overview.by_state.iter().take(count).cloned().collect();
+    analysis.metrics = measured;
+    analysis.metrics.overview.by_state = by_state;
     analysis.metrics.overview.top_processes.clone_from(&shares);
     analysis.metrics.bandwidth.by_process = shares;
-    analysis.metrics.overview.by_state.truncate(count);
     let intervals = df!(
         "rank" => rows.iter().map(|i| i % 3 + 1).collect::<Vec<_>>(),
         "label" => rows.iter().map(|i| format!("{} → 2001:db8::{}", names(0), i % 3)).collect::<Vec<_>>(),
@@ -138,6 +142,8 @@ pub(crate) fn large(count: usize) -> Analysis {
         "gap_s" => rows.iter().map(|i| (*i > 2).then(|| 3.0 + f64::from(i % 7) / 10.0)).collect::<Vec<_>>(),
     );
     analysis.runs[0].output.tables = vec![("intervals", intervals.unwrap())];
+    analysis.runs.retain(|run| run.status == Status::Ran);
+    analysis.runs.extend(detected::runs(count));
     analysis
 }
 
@@ -197,25 +203,6 @@ fn completeness() -> Completeness {
     }
 }
 
-fn tables(connections: &DataFrame, time_bins: &DataFrame) -> Tables {
-    let none = DataFrame::default();
-    Tables {
-        connections: connections.clone(),
-        processes: none.clone(),
-        endpoints: none.clone(),
-        pairs: none.clone(),
-        time_bins: time_bins.clone(),
-        process_bins: none.clone(),
-        endpoint_bins: none.clone(),
-        sends: none.clone(),
-        transitions: none,
-        span_us: (START_US, START_US + 600 * SECOND_US),
-        bin_width_us: SECOND_US,
-        ticks: 597,
-        interval_s: 1.0,
-    }
-}
-
 fn connections() -> DataFrame {
     df!(
         "conn_id" => [11_u64, 12, 13, u64::MAX],
@@ -226,23 +213,16 @@ fn connections() -> DataFrame {
         "remote_port" => [Some(443_u16), Some(443), Some(53), None],
         "remote_name" => [Some("=evil.example\u{202e}"), None, None, None],
         "role" => ["connection", "connection", "connection", "listener"],
+        "direction" => [Some("outbound"), Some("outbound"), Some("outbound"), None],
         "state" => [Some("ESTABLISHED"), Some("CLOSE_WAIT"), None, Some("LISTEN")],
         "first_seen_us" => [START_US, START_US + 5 * SECOND_US, START_US + 9 * SECOND_US, START_US],
         "last_seen_us" => [START_US + 600 * SECOND_US, START_US + 8 * SECOND_US, START_US + 9 * SECOND_US, START_US],
         "duration_s" => [Some(600.0), Some(3.25), Some(0.0), None],
         "opened_in_recording" => [false, true, true, false],
         "bytes_sent" => [Some(123_456_u64), Some(0), None, None],
+        "bytes_received" => [Some(98_765_u64), Some(512), None, None],
+        "rtt_us" => [Some(23_000_u32), Some(310), None, None],
         "process_name" => [Some(HOSTILE_NAME), Some("curl"), None, Some("sshd")],
-    )
-    .unwrap()
-}
-
-fn time_bins(count: i64) -> DataFrame {
-    let bins: Vec<i64> = (0..count).collect();
-    let wave = |i: &i64| (40.0 + 25.0 * (*i as f64 / 60.0).sin() + (i * 7919 % 13) as f64) as u32;
-    df!(
-        "start_us" => bins.iter().map(|i| START_US + i * SECOND_US).collect::<Vec<_>>(),
-        "open_connections" => bins.iter().map(wave).collect::<Vec<_>>(),
     )
     .unwrap()
 }
@@ -323,11 +303,39 @@ fn metrics() -> Metrics {
             cpu_percent_max: Some(99.9),
             memory_rss_max_bytes: Some(48_000_000),
         }],
+        anomalies: Anomalies { ports_by_process: ports_by_process() },
+        traffic: Traffic {
+            slice_s: 1.0,
+            sent_per_s: Some(distribution(48_000.0, 1_250_000.0)),
+            received_per_s: Some(distribution(9_000.0, 310_000.0)),
+            opened_per_s: None,
+        },
+        correlations: correlations(),
     }
 }
 
-fn tcp() -> Tcp {
-    let distribution = |median: f64, max: f64| Distribution {
+fn ports_by_process() -> Vec<PortUse> {
+    let of = |process: &str, connections, ports, unusual_ports, unusual_connections| PortUse {
+        process: process.to_owned(),
+        connections,
+        ports,
+        unusual_ports,
+        unusual_connections,
+    };
+    vec![of(HOSTILE_NAME, 96, 12, 11, 90), of("nginx", 212, 2, 0, 0), of("unknown", 12, 3, 1, 1)]
+}
+
+fn correlations() -> Vec<Correlation> {
+    let of = |a: &str, b: &str, rho| Correlation { a: a.to_owned(), b: b.to_owned(), connections: 355, rho };
+    vec![
+        of("bytes sent", "bytes received", Some(0.62)),
+        of("bytes sent", "time seen", Some(-0.31)),
+        of("bytes received", "time seen", None),
+    ]
+}
+
+fn distribution(median: f64, max: f64) -> Distribution {
+    Distribution {
         count: 355,
         mean: median * 1.5,
         min: 0.0,
@@ -337,7 +345,10 @@ fn tcp() -> Tcp {
         p95: median * 5.0,
         p99: max,
         max,
-    };
+    }
+}
+
+fn tcp() -> Tcp {
     Tcp {
         transitions: vec![("SYN_SENT".to_owned(), "ESTABLISHED".to_owned(), 180)],
         duration_s: Some(distribution(12.0, 600.0)),

@@ -3,8 +3,10 @@
 //! Bytes are payload bytes moved during the recording unless a name says otherwise. What was
 //! not counted is null, and how much of it there is stands beside every sum.
 
+mod anomalies;
 mod bandwidth;
 mod completeness;
+mod correlation;
 mod distribution;
 mod efficiency;
 mod geography;
@@ -12,6 +14,7 @@ mod overview;
 mod shares;
 mod sockets;
 mod tcp;
+mod traffic;
 
 use self::sockets::Sockets;
 use super::Tables;
@@ -93,6 +96,12 @@ pub struct Metrics {
     pub protocols: Vec<ProtocolEfficiency>,
     /// Trends: processes by mean CPU, with memory; the first 50.
     pub processes: Vec<ProcessLoad>,
+    /// Anomalies.
+    pub anomalies: Anomalies,
+    /// Statistics: how fast traffic was.
+    pub traffic: Traffic,
+    /// Statistics: every pair of a connection's numbers.
+    pub correlations: Vec<Correlation>,
 }
 
 /// What was recorded, in shares.
@@ -211,6 +220,56 @@ pub struct ProtocolEfficiency {
     pub payload_share_estimate: Option<f64>,
 }
 
+/// What is unlike the rest, beyond what the detectors find.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Anomalies {
+    /// By process name, most unusual ports first; the first 100.
+    pub ports_by_process: Vec<PortUse>,
+}
+
+/// How many ports a process uses, and of how many of them the service is not known. The port is
+/// the local one of an inbound connection, else the remote one.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PortUse {
+    /// Process name; `unknown` where it is not known.
+    pub process: String,
+    /// Connections.
+    pub connections: u64,
+    /// Ports, each protocol's apart.
+    pub ports: u64,
+    /// Of them, those that no service is registered for, as far as netrec knows.
+    pub unusual_ports: u64,
+    /// Connections on such ports.
+    pub unusual_connections: u64,
+}
+
+/// How fast traffic was: each slice of the recording is one value.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Traffic {
+    /// Length of a slice, in seconds.
+    pub slice_s: f64,
+    /// Payload bytes sent per second; none without a slice.
+    pub sent_per_s: Option<Distribution>,
+    /// Payload bytes received per second.
+    pub received_per_s: Option<Distribution>,
+    /// Connections opened per second.
+    pub opened_per_s: Option<Distribution>,
+}
+
+/// How two numbers of connections hang together.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Correlation {
+    /// The first number, in words.
+    pub a: String,
+    /// The second number.
+    pub b: String,
+    /// Connections that were compared: those of which both are known, and of very many a sample.
+    pub connections: u64,
+    /// Spearman's rank correlation, -1 to 1; none with fewer than ten connections, or if one of
+    /// the numbers is always the same.
+    pub rho: Option<f64>,
+}
+
 /// What a process cost the host.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ProcessLoad {
@@ -239,6 +298,9 @@ pub fn measure(tables: &Tables, _metadata: &Metadata, settings: &Settings) -> Re
         geography: geography::geography(tables, &sockets)?,
         protocols: efficiency::protocols(&sockets),
         processes: bandwidth::loads(tables)?,
+        anomalies: anomalies::anomalies(&sockets),
+        traffic: traffic::traffic(tables)?,
+        correlations: correlation::correlations(&sockets),
     })
 }
 

@@ -16,6 +16,19 @@ const DAY_MS: i64 = 86_400_000;
 const DURATION_TICKS_S: [f64; 13] =
     [1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0, 60.0, 600.0, 3_600.0, 36_000.0, 86_400.0];
 
+/// Least distance of ticks on an axis of durations, in pixels.
+const LEAST_BETWEEN_TICKS: i32 = 22;
+
+/// Room for the unit above a plot and for tick labels below it, in pixels.
+const ABOVE: i32 = 16;
+const BELOW: i32 = 24;
+
+/// Where a plot with axes lies, with so many pixels for the labels on its left.
+pub(super) fn plot(labels: i32) -> Area {
+    let inside = Canvas::inside();
+    Area { left: inside.left + labels, top: inside.top + ABOVE, bottom: inside.bottom - BELOW, ..inside }
+}
+
 /// A direction on the page along which values lie.
 #[derive(Debug, Clone)]
 pub(super) struct Axis {
@@ -61,6 +74,40 @@ impl Axis {
         Self { values, pixels, ticks }
     }
 
+    /// Amounts over many orders of magnitude, 0 among them: [`Axis::at_amount`].
+    pub(super) fn amounts(largest: f64, pixels: (i32, i32), tick_text: fn(f64) -> String) -> Self {
+        let decades = largest.max(1.0).log10().ceil().clamp(1.0, 300.0) as i32;
+        let room = ((pixels.1 - pixels.0).abs() / 55).max(2);
+        let step = (1..=300).find(|step| decades / step < room).unwrap_or(300);
+        // Over many decades 0 and 1 fall together.
+        let first = if decades / room > 0 || decades > 4 { step } else { 0 };
+        let powers = (first..=decades).step_by(step as usize).map(|power| 10_f64.powi(power));
+        let ticks = std::iter::once(0.0).chain(powers).map(|v| (scale_amount(v), tick_text(v))).collect();
+        Self { values: (0.0, scale_amount(10_f64.powi(decades))), pixels, ticks }
+    }
+
+    /// Durations from 0 in ms, with ticks in the units of clocks: [`Axis::at_amount`].
+    pub(super) fn amounts_of_time(largest_ms: f64, pixels: (i32, i32)) -> Self {
+        let mut axis = Self::amounts(largest_ms, pixels, format::number);
+        let mut last = axis.at_amount(0.0);
+        let mut ticks = vec![(0.0, format::seconds(0.0))];
+        for tick_s in DURATION_TICKS_S {
+            let (value, pixel) = (scale_amount(tick_s * 1e3), axis.at_amount(tick_s * 1e3));
+            let has_room = (pixel - last).abs() >= LEAST_BETWEEN_TICKS;
+            if tick_s >= 1e-3 && value <= axis.values.1 && has_room {
+                ticks.push((value, format::seconds(tick_s)));
+                last = pixel;
+            }
+        }
+        axis.ticks = ticks;
+        axis
+    }
+
+    /// The pixel of an amount on an axis of [`Axis::amounts`].
+    pub(super) fn at_amount(&self, value: f64) -> i32 {
+        self.at(scale_amount(value))
+    }
+
     /// The pixel of a value; what lies outside is put on the border.
     pub(super) fn at(&self, value: f64) -> i32 {
         let (first, last) = self.values;
@@ -95,6 +142,11 @@ pub(super) fn draw_bottom(canvas: &Canvas<'_>, axis: &Axis, plot: Area, unit: &s
 fn within_page(x: i32, text: &str) -> i32 {
     let half = canvas::text_width(text, 11.0) / 2 + 4;
     x.clamp(half, (canvas::SIZE.0 as i32 - half).max(half))
+}
+
+/// Amounts are compared by their logarithm, with room for 0.
+fn scale_amount(value: f64) -> f64 {
+    (1.0 + value.max(0.0)).log10()
 }
 
 /// Which days a time axis covers: `UTC, 2026-06-01`.
@@ -180,6 +232,22 @@ mod tests {
     fn durations_have_ticks_in_the_units_of_clocks() {
         let axis = Axis::log_durations((0.1, 86_400.0), (0, 800));
         assert_eq!(texts(&axis), ["100 ms", "1 s", "10 s", "1 min", "10 min", "1 h", "10 h", "1 d"]);
+    }
+
+    #[test]
+    fn amounts_have_a_place_for_nothing_and_few_ticks() {
+        let axis = Axis::amounts(2_000.0, (0, 400), format::bytes);
+        assert_eq!(texts(&axis), ["0 B", "1 B", "10 B", "100 B", "1 kB", "10 kB"]);
+        assert_eq!((axis.at_amount(0.0), axis.at_amount(1e9), axis.at_amount(f64::NAN)), (0, 400, 0));
+        let wide = Axis::amounts(u64::MAX as f64, (0, 400), format::bytes);
+        assert!(wide.ticks.len() <= 8, "{:?}", texts(&wide));
+        assert_eq!(texts(&Axis::amounts(0.0, (0, 400), format::bytes)), ["0 B", "1 B", "10 B"]);
+    }
+
+    #[test]
+    fn amounts_of_time_have_ticks_in_the_units_of_clocks_that_do_not_touch() {
+        let axis = Axis::amounts_of_time(100_000_000.0, (300, 0));
+        assert_eq!(texts(&axis), ["0 s", "10 ms", "100 ms", "1 s", "10 s", "1 min", "10 min", "1 h", "10 h"]);
     }
 
     #[test]

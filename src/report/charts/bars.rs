@@ -2,9 +2,10 @@
 
 use plotters::style::RGBColor;
 
-use super::canvas::{Area, Canvas, Drawn, Label};
-use super::palette::AXIS;
-use crate::report::escape;
+use super::canvas::{self, Area, Canvas, Drawn, Label};
+use super::palette::{AXIS, RECEIVED, SENT};
+use crate::analyze::metrics::Share;
+use crate::report::format;
 
 /// Most rows that a chart has room for: ten and the rest.
 pub(super) const MOST_ROWS: usize = 11;
@@ -16,6 +17,8 @@ const THICKEST: i32 = 22;
 const NAMES: i32 = 214;
 const VALUES: i32 = 160;
 const NAME_CHARS: usize = 27;
+/// Room for the headings of the values, in pixels.
+const HEADINGS: i32 = 14;
 
 /// One name with its bars.
 pub(super) struct Row {
@@ -39,6 +42,57 @@ pub(super) struct Bar {
     pub(super) colour: RGBColor,
 }
 
+/// Rows of connections, each with its share of the total.
+pub(super) fn counted(shares: &[Share], total: u64, colour: impl Fn(&str) -> RGBColor) -> Vec<Row> {
+    let row = |share: &Share| Row {
+        name: share.name.clone(),
+        bars: vec![Bar {
+            value: share.connections,
+            text: format!(
+                "{}  ({})",
+                format::count(share.connections),
+                format::percent(share.connections, total)
+            ),
+            colour: colour(&share.name),
+        }],
+    };
+    shares.iter().map(row).collect()
+}
+
+/// The first shares that have room, and the others as one.
+pub(super) fn first(shares: &[Share]) -> Vec<Share> {
+    let (first, rest) = shares.split_at(shares.len().min(MOST_ROWS - 1));
+    let sum = |of: fn(&Share) -> u64| rest.iter().map(of).fold(0, u64::saturating_add);
+    let other = Share {
+        name: "other".to_owned(),
+        connections: sum(|share| share.connections),
+        bytes_sent: sum(|share| share.bytes_sent),
+        bytes_received: sum(|share| share.bytes_received),
+    };
+    first.iter().cloned().chain((!rest.is_empty()).then_some(other)).collect()
+}
+
+/// Rows of bytes in both directions, for [`Values::InColumns`]; those without bytes are left out.
+pub(super) fn moved(shares: &[Share]) -> Vec<Row> {
+    let bar = |value: u64, colour| Bar { value, text: format::bytes(value as f64), colour };
+    let row = |share: &Share| Row {
+        name: share.name.clone(),
+        bars: vec![bar(share.bytes_sent, SENT), bar(share.bytes_received, RECEIVED)],
+    };
+    shares.iter().filter(|share| share.bytes_sent > 0 || share.bytes_received > 0).map(row).collect()
+}
+
+/// Draws rows of [`moved`] with their headings and the legend.
+pub(super) fn draw_moved(canvas: &Canvas<'_>, rows: &[Row]) -> Drawn {
+    let inside = Canvas::inside();
+    let area = Area { top: inside.top + HEADINGS, ..inside };
+    canvas.legend(inside.right, &[("sent", SENT), ("received", RECEIVED)])?;
+    for (column, name) in value_columns(area).into_iter().zip(["sent", "received"]) {
+        canvas.text((column, inside.top + 2), Label::SMALL.right(), name)?;
+    }
+    draw(canvas, area, rows, Values::InColumns)
+}
+
 /// Draws at most [`MOST_ROWS`] rows from the top of `area`, their bars in proportion.
 pub(super) fn draw(canvas: &Canvas<'_>, area: Area, rows: &[Row], values: Values) -> Drawn {
     let rows = &rows[..rows.len().min(MOST_ROWS)];
@@ -54,7 +108,7 @@ pub(super) fn draw(canvas: &Canvas<'_>, area: Area, rows: &[Row], values: Values
 }
 
 /// Where the values of a row's bars end, from left to right.
-pub(super) fn value_columns(area: Area) -> [i32; 2] {
+fn value_columns(area: Area) -> [i32; 2] {
     [area.right - VALUES / 2, area.right]
 }
 
@@ -63,7 +117,7 @@ fn draw_row(canvas: &Canvas<'_>, row: &Row, largest: u64, area: Area, values: Va
     let bars = row.bars.len().max(1) as i32;
     let thickness = ((area.bottom - area.top) * 7 / 10 / bars).min(THICKEST);
     let columns = value_columns(Area { right: area.right + VALUES, ..area });
-    canvas.text((area.left - 10, middle), Label::VALUE.right(), &escape::shorten(&row.name, NAME_CHARS))?;
+    canvas.text((area.left - 10, middle), Label::VALUE.right(), &canvas::fit(&row.name, NAME_CHARS))?;
     for ((bar, index), column) in row.bars.iter().zip(0..).zip(columns) {
         let top = middle - thickness * bars / 2 + index * thickness;
         let width = (bar.value as f64 / largest as f64 * f64::from(area.right - area.left)).round() as i32;
@@ -109,6 +163,15 @@ mod tests {
     #[test]
     fn little_is_seen_and_nothing_is_not() {
         assert_eq!(widths(&[u64::MAX, 1, 0]), [470, 1]);
+    }
+
+    #[test]
+    fn what_has_no_room_is_summed_and_nothing_is_lost() {
+        let shares: Vec<Share> = (1..=50).map(|n| Share { connections: n, ..Share::default() }).collect();
+        let first = first(&shares);
+        assert_eq!((first.len(), first[MOST_ROWS - 1].name.as_str()), (MOST_ROWS, "other"));
+        assert_eq!(first.iter().map(|share| share.connections).sum::<u64>(), 50 * 51 / 2);
+        assert_eq!(super::first(&shares[..3]).len(), 3);
     }
 
     #[test]

@@ -21,7 +21,7 @@ use super::canvas::{self, Area, Canvas, Drawn, Label};
 use super::palette::{AXIS, GRID};
 use super::{Chart, Subject};
 use crate::Result;
-use crate::report::{Section, escape, format};
+use crate::report::{Section, format};
 
 pub(super) const CHART: Chart = Chart {
     id: "beacon-intervals",
@@ -67,7 +67,7 @@ struct Scaled<'a> {
 
 fn draw(subject: &Subject<'_>) -> Result<String> {
     let Some(table) = subject.analysis.detector_table("beacon", "intervals") else {
-        return canvas::nothing(CHART.title, "The beacon detector did not run; its section says why.");
+        return canvas::nothing(CHART.title, &subject.why_missing("beacon"));
     };
     let pairs = pairs(table)?;
     let scaled: Vec<_> = pairs.iter().filter_map(|pair| Scaled::of(pair, subject)).collect();
@@ -143,7 +143,7 @@ impl<'a> Scaled<'a> {
 
     fn draw(&self, canvas: &Canvas<'_>, time: &Axis, row: Area) -> Drawn {
         let plot = Area { top: row.top + ABOVE, bottom: row.bottom - UNDER, ..row };
-        canvas.text((row.left, row.top + 6), Label::VALUE, &escape::shorten(&self.pair.label, NAME_CHARS))?;
+        canvas.text((row.left, row.top + 6), Label::VALUE, &canvas::fit(&self.pair.label, NAME_CHARS))?;
         let gaps = format::plural(self.pair.gaps.len() as u64, "gap");
         let title = format!("{gaps}, median {}", format::seconds(self.median_s));
         canvas.text((row.right, row.top + 6), Label::PLAIN.right(), &title)?;

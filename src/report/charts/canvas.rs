@@ -116,7 +116,7 @@ pub(super) fn nothing(title: &str, reason: &str) -> Result<String> {
     picture(title, "", |canvas| {
         let middle = (SIZE.0 as i32 / 2, SIZE.1 as i32 / 2);
         canvas.text((middle.0, middle.1 - 10), Label::VALUE.centre(), "Nothing to show")?;
-        canvas.text((middle.0, middle.1 + 14), Label::PLAIN.centre(), reason)
+        canvas.text((middle.0, middle.1 + 14), Label::PLAIN.centre(), &fit(reason, SUBTITLE_CHARS))
     })
 }
 
@@ -128,8 +128,8 @@ impl Canvas<'_> {
 
     fn head(&self, title: &str, subtitle: &str) -> Drawn {
         self.page.fill(&PAPER)?;
-        self.text((MARGIN, 34), Label::TITLE, &escape::shorten(title, TITLE_CHARS))?;
-        self.text((MARGIN, 60), Label::SUBTITLE, &escape::shorten(subtitle, SUBTITLE_CHARS))
+        self.text((MARGIN, 34), Label::TITLE, &fit(title, TITLE_CHARS))?;
+        self.text((MARGIN, 60), Label::SUBTITLE, &fit(subtitle, SUBTITLE_CHARS))
     }
 
     /// A text, made harmless.
@@ -167,9 +167,30 @@ impl Canvas<'_> {
         self.page.draw(&PathElement::new(points.to_vec(), stroke(colour, 2)))
     }
 
+    /// The same, dashed, for a second of one colour.
+    pub(super) fn dashed_path(&self, points: &[Point], colour: RGBColor) -> Drawn {
+        self.page.draw(&DashedPathElement::new(points.to_vec(), 7, 3, stroke(colour, 2)))
+    }
+
     /// A pale area inside of points.
     pub(super) fn area(&self, points: &[Point], colour: RGBColor) -> Drawn {
         self.page.draw(&Polygon::new(points.to_vec(), colour.mix(0.18).filled()))
+    }
+
+    /// A filled shape.
+    pub(super) fn shape(&self, points: &[Point], colour: RGBColor) -> Drawn {
+        self.page.draw(&Polygon::new(points.to_vec(), colour.filled()))
+    }
+
+    /// The outline of a shape, one pixel wide.
+    pub(super) fn outline(&self, points: &[Point], colour: RGBColor) -> Drawn {
+        let closed: Vec<Point> = points.iter().chain(points.first()).copied().collect();
+        self.page.draw(&PathElement::new(closed, stroke(colour, 1)))
+    }
+
+    /// A filled disc.
+    pub(super) fn disc(&self, at: Point, radius: i32, colour: RGBColor) -> Drawn {
+        self.page.draw(&Circle::new(at, radius, colour.filled()))
     }
 
     /// A dot.
@@ -194,6 +215,11 @@ fn stroke(colour: RGBColor, width: u32) -> ShapeStyle {
     ShapeStyle { color: colour.to_rgba(), filled: false, stroke_width: width }
 }
 
+/// A text that has room: made visible first, as that makes it longer, then cut in the middle.
+pub(super) fn fit(text: &str, max_chars: usize) -> String {
+    escape::shorten(&escape::svg(text), max_chars).into_owned()
+}
+
 /// Width of a text in pixels, generously: the font's letters are on average 0.6 as wide as high.
 pub(super) fn text_width(text: &str, size: f64) -> i32 {
     (text.chars().count() as f64 * size * 0.62).ceil() as i32
@@ -213,6 +239,13 @@ mod tests {
             document.descendants().filter(roxmltree::Node::is_element).map(|n| n.tag_name().name()).collect();
         assert_eq!(names, ["svg", "rect", "text", "text"]);
         assert!(svg.contains(r"a\u{0}\u{1b}[2J\u{202e}"));
+    }
+
+    #[test]
+    fn a_name_of_controls_is_not_longer_than_its_room() {
+        let name = "\u{202e}".repeat(1_000_000);
+        assert_eq!(fit(&name, 27).chars().count(), 27);
+        assert_eq!(fit("sshd", 27), "sshd");
     }
 
     #[test]

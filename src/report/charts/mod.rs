@@ -6,31 +6,100 @@
 //! is built in: both show the same picture on every machine. Whatever has no data says so in
 //! its place.
 
+mod anomaly_scores;
 mod axis;
 mod bars;
 mod beacon_intervals;
+mod beacon_raster;
+mod buckets;
+mod bursts;
+mod bytes_heatmap;
+mod bytes_over_time;
+mod bytes_per_endpoint;
 mod bytes_per_process;
 mod canvas;
+mod cities;
+mod clusters;
+mod correlation;
+mod countries;
+mod cpu;
+mod direction_by_country;
 mod durations;
+mod findings_per_detector;
+mod findings_timeline;
+mod heat;
+mod lanes;
+mod lines;
+mod load;
+mod long_connections;
+mod memory;
+mod mirror;
 mod open_connections;
+mod opened_connections;
 pub mod palette;
+mod per_process;
 mod png;
+mod protocols;
+mod received_heatmap;
+mod retransmissions;
+mod rolling;
+mod rtt;
+mod scatter;
+mod sent_heatmap;
+mod shares;
 mod states;
+mod tcp_trouble;
+mod top_endpoints;
+mod top_ports;
 mod top_processes;
+mod traffic_rate;
+mod transitions;
+mod unusual_ports;
+mod uploads;
 
 use self::palette::ProcessColours;
 use super::Section;
 use crate::analyze::Analysis;
+use crate::analyze::detectors::Status;
 use crate::{Error, Result, parallel};
 
 /// Every chart, in the order of the report.
 pub const CHARTS: &[Chart] = &[
+    shares::CHART,
     open_connections::CHART,
+    opened_connections::CHART,
     top_processes::CHART,
+    top_endpoints::CHART,
+    top_ports::CHART,
+    findings_timeline::CHART,
+    findings_per_detector::CHART,
     bytes_per_process::CHART,
+    bytes_per_endpoint::CHART,
+    bytes_over_time::CHART,
+    sent_heatmap::CHART,
+    received_heatmap::CHART,
+    uploads::CHART,
+    unusual_ports::CHART,
+    anomaly_scores::CHART,
+    cpu::CHART,
+    memory::CHART,
     states::CHART,
+    transitions::CHART,
     durations::CHART,
+    rtt::CHART,
+    retransmissions::CHART,
+    tcp_trouble::CHART,
+    countries::CHART,
+    cities::CHART,
+    direction_by_country::CHART,
+    bursts::CHART,
+    beacon_raster::CHART,
     beacon_intervals::CHART,
+    long_connections::CHART,
+    clusters::CHART,
+    correlation::CHART,
+    traffic_rate::CHART,
+    protocols::CHART,
 ];
 
 /// A chart as the list holds it.
@@ -50,6 +119,19 @@ pub struct Chart {
 struct Subject<'a> {
     analysis: &'a Analysis,
     colours: ProcessColours,
+}
+
+impl Subject<'_> {
+    /// Why there is no table of a detector, for the place of its chart.
+    fn why_missing(&self, detector: &str) -> String {
+        let run = self.analysis.runs.iter().find(|run| run.about.id == detector);
+        match run.map(|run| &run.status) {
+            Some(Status::Skipped(why)) => format!("{detector} was skipped: {why}"),
+            Some(Status::Failed(why)) => format!("{detector} failed: {why}"),
+            Some(Status::Ran) => format!("{detector} gave nothing to draw."),
+            None => format!("{detector} did not run."),
+        }
+    }
 }
 
 /// A chart that has been drawn.
@@ -125,7 +207,8 @@ mod tests {
 
     #[test]
     fn hostile_names_are_text_in_every_chart() {
-        for picture in pictures() {
+        let with_tables = draw_all(&fixture::large(30)).unwrap();
+        for picture in pictures().into_iter().chain(with_tables) {
             assert!(!picture.svg.contains("<script"), "{}", picture.id);
             assert!(!picture.svg.chars().any(|c| escape::is_unsafe(c) && c != '\n'), "{}", picture.id);
             resvg::usvg::roxmltree::Document::parse(&picture.svg).unwrap();
@@ -140,15 +223,42 @@ mod tests {
     }
 
     #[test]
+    fn where_a_detector_did_not_run_the_reason_stands_in_the_place_of_its_chart() {
+        let svg = |id: &str| {
+            let pictures = pictures().into_iter().find(|picture| picture.id == id);
+            pictures.unwrap().svg
+        };
+        assert!(svg("clusters").contains("clusters was skipped: 4 connections are fewer than"));
+        assert!(svg("bursts").contains("burst did not run"));
+    }
+
+    #[test]
     fn ten_thousand_of_everything_stays_one_small_picture() {
         for picture in draw_all(&fixture::large(10_000)).unwrap() {
-            assert!(picture.svg.len() < 150_000, "{}: {} bytes", picture.id, picture.svg.len());
+            assert!(!picture.svg.contains("Nothing to show"), "{} is empty", picture.id);
+            assert!(picture.svg.len() < 120_000, "{}: {} bytes", picture.id, picture.svg.len());
         }
     }
 
     #[test]
     fn one_of_everything_can_be_drawn() {
         draw_all(&fixture::large(1)).unwrap();
+    }
+
+    #[test]
+    fn every_section_that_is_for_pictures_has_some() {
+        let without = [Section::RawData, Section::Report];
+        for section in Section::ALL.into_iter().filter(|section| !without.contains(section)) {
+            assert!(CHARTS.iter().any(|chart| chart.section == section), "{section:?}");
+        }
+    }
+
+    #[test]
+    fn an_id_is_the_name_of_a_file() {
+        for chart in CHARTS {
+            let file = format!("src/report/charts/{}.rs", chart.id.replace('-', "_"));
+            assert!(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(&file).is_file(), "{file}");
+        }
     }
 
     #[test]
@@ -168,6 +278,7 @@ mod tests {
             ("fixture", fixture::analysis()),
             ("empty", fixture::empty()),
             ("one", fixture::large(1)),
+            ("ten", fixture::large(10)),
             ("large", fixture::large(10_000)),
         ];
         for (name, analysis) in subjects {

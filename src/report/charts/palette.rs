@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use plotters::style::RGBColor;
 
+use crate::analyze::finding::Severity;
 use crate::analyze::metrics::Metrics;
 
 const BLUE: RGBColor = RGBColor(0, 114, 178);
@@ -38,7 +39,22 @@ pub const PLAIN: RGBColor = BLUE;
 /// Thresholds.
 pub const THRESHOLD: RGBColor = VERMILION;
 
-const PROCESS_HUES: [RGBColor; 6] = [BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY];
+/// Connections that were opened.
+pub const OPENED: RGBColor = GREEN;
+/// Connections that were closed.
+pub const CLOSED: RGBColor = PURPLE;
+
+/// Segments that were sent again.
+pub const RETRANSMITTED: RGBColor = VERMILION;
+
+/// Of Paul Tol's muted scheme (*Colour Schemes*, 2021), for more processes than the first
+/// six: dark enough beside their like.
+const INDIGO: RGBColor = RGBColor(51, 34, 136);
+const OLIVE: RGBColor = RGBColor(153, 153, 51);
+const WINE: RGBColor = RGBColor(136, 34, 85);
+const TEAL: RGBColor = RGBColor(68, 170, 153);
+
+const PROCESS_HUES: [RGBColor; 10] = [BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, INDIGO, OLIVE, WINE, TEAL];
 
 /// The colour of a TCP state: flowing, opening, closing, waiting and gone are told apart.
 pub fn of_state(state: &str) -> RGBColor {
@@ -53,17 +69,86 @@ pub fn of_state(state: &str) -> RGBColor {
     }
 }
 
+/// The colour of a direction; outbound and inbound as sent and received.
+pub fn of_direction(direction: &str) -> RGBColor {
+    match direction {
+        "outbound" => SENT,
+        "inbound" => RECEIVED,
+        "internal" => GREEN,
+        _ => REST,
+    }
+}
+
+/// The colour of a protocol.
+pub fn of_protocol(protocol: &str) -> RGBColor {
+    match protocol {
+        "tcp" => SKY,
+        "udp" => PURPLE,
+        _ => REST,
+    }
+}
+
+/// The colour of a severity: the worse, the darker and warmer.
+pub const fn of_severity(severity: Severity) -> RGBColor {
+    match severity {
+        Severity::Info => REST,
+        Severity::Low => SKY,
+        Severity::Medium => ORANGE,
+        Severity::High => VERMILION,
+        Severity::Critical => WINE,
+    }
+}
+
+/// The colour of what has no colour of its own, and of the rest.
+pub fn of_anything(name: &str) -> RGBColor {
+    if is_rest(name) { REST } else { PLAIN }
+}
+
+/// A colour between the paper (0) and another (1).
+pub fn tint(colour: RGBColor, share: f64) -> RGBColor {
+    between(PAPER, colour, share)
+}
+
+/// From pale (0) to dark (1), for how much of something there is; also readable in grey.
+pub fn heat(share: f64) -> RGBColor {
+    let middle = RGBColor(66, 146, 198);
+    if share < 0.5 {
+        between(RGBColor(222, 235, 247), middle, share * 2.0)
+    } else {
+        between(middle, RGBColor(8, 48, 107), share * 2.0 - 1.0)
+    }
+}
+
+/// From one extreme (-1) over the paper (0) to the other (1).
+pub fn diverging(value: f64) -> RGBColor {
+    tint(if value < 0.0 { VERMILION } else { BLUE }, value.abs())
+}
+
+/// A colour in which text is read on another.
+pub fn ink_on(colour: RGBColor) -> RGBColor {
+    let light = 0.299 * f64::from(colour.0) + 0.587 * f64::from(colour.1) + 0.114 * f64::from(colour.2);
+    if light < 140.0 { PAPER } else { INK }
+}
+
+fn between(from: RGBColor, to: RGBColor, share: f64) -> RGBColor {
+    let share = if share.is_nan() { 0.0 } else { share.clamp(0.0, 1.0) };
+    let part = |from: u8, to: u8| (f64::from(from) + (f64::from(to) - f64::from(from)) * share).round() as u8;
+    RGBColor(part(from.0, to.0), part(from.1, to.1), part(from.2, to.2))
+}
+
 /// Which process has which colour.
 #[derive(Debug, Clone, Default)]
 pub struct ProcessColours(BTreeMap<String, RGBColor>);
 
 impl ProcessColours {
     /// Gives out the hues by rank: processes with findings first, then most connections, then
-    /// most bytes. With more names than hues they begin anew; names always stand beside the
-    /// colour.
+    /// most bytes, then most CPU. With more names than hues they begin anew; names always stand
+    /// beside the colour.
     pub fn of<'a>(with_findings: impl IntoIterator<Item = &'a str>, metrics: &'a Metrics) -> Self {
         let shares = metrics.overview.top_processes.iter().chain(&metrics.bandwidth.by_process);
-        let ranked = with_findings.into_iter().chain(shares.map(|share| share.name.as_str()));
+        let shares = shares.map(|share| share.name.as_str());
+        let loads = metrics.processes.iter().map(|process| process.name.as_str());
+        let ranked = with_findings.into_iter().chain(shares).chain(loads);
         let mut colours = BTreeMap::new();
         let mut hues = PROCESS_HUES.iter().cycle();
         for name in ranked.filter(|name| !is_rest(name)) {
@@ -104,6 +189,24 @@ mod tests {
         assert_eq!(colours.get("other"), REST);
         assert_eq!(colours.get("unknown"), REST);
         assert_eq!(colours.get("never seen"), REST);
+    }
+
+    #[test]
+    fn scales_reach_from_end_to_end_and_text_on_them_is_read() {
+        assert_eq!((tint(BLUE, 0.0), tint(BLUE, 1.0), tint(BLUE, f64::NAN)), (PAPER, BLUE, PAPER));
+        assert_eq!((diverging(-1.0), diverging(0.0), diverging(9.0)), (VERMILION, PAPER, BLUE));
+        assert_eq!((ink_on(heat(0.0)), ink_on(heat(1.0))), (INK, PAPER));
+    }
+
+    #[test]
+    fn every_direction_protocol_and_severity_has_a_colour_of_its_own() {
+        let directions = ["outbound", "inbound", "internal", "unknown"].map(of_direction);
+        let severities = Severity::ALL.map(of_severity);
+        for colours in [&directions[..], &severities[..], &["tcp", "udp", "x"].map(of_protocol)[..]] {
+            for (index, colour) in colours.iter().enumerate() {
+                assert!(!colours[..index].contains(colour), "{colour:?}");
+            }
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! TCP sockets by the state in which they were seen last.
 
-use super::bars::{self, Bar, Row, Values};
+use super::bars::{self, Values};
 use super::canvas::{self, Canvas};
 use super::{Chart, Subject, palette};
 use crate::Result;
@@ -14,19 +14,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     if total == 0 {
         return canvas::nothing(CHART.title, "The capture has no TCP sockets.");
     }
-    let row = |state: &crate::analyze::metrics::Share| Row {
-        name: state.name.clone(),
-        bars: vec![Bar {
-            value: state.connections,
-            text: format!(
-                "{}  ({})",
-                format::count(state.connections),
-                format::percent(state.connections, total)
-            ),
-            colour: palette::of_state(&state.name),
-        }],
-    };
-    let rows: Vec<_> = states.iter().map(row).collect();
+    let rows = bars::counted(states, total, palette::of_state);
     let subtitle = format!("{} TCP sockets by the state in which each was seen last", format::count(total));
     canvas::picture(CHART.title, &subtitle, |canvas| {
         bars::draw(canvas, Canvas::inside(), &rows, Values::AtEnd)

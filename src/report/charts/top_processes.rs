@@ -1,10 +1,9 @@
 //! Which processes had the most connections.
 
-use super::bars::{self, Bar, Row, Values};
+use super::bars::{self, Values};
 use super::canvas::{self, Canvas};
 use super::{Chart, Subject};
 use crate::Result;
-use crate::analyze::metrics::Share;
 use crate::report::{Section, format};
 
 pub(super) const CHART: Chart =
@@ -16,19 +15,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     if total == 0 {
         return canvas::nothing(CHART.title, "The capture has no connections.");
     }
-    let row = |share: &Share| Row {
-        name: share.name.clone(),
-        bars: vec![Bar {
-            value: share.connections,
-            text: format!(
-                "{}  ({})",
-                format::count(share.connections),
-                format::percent(share.connections, total)
-            ),
-            colour: subject.colours.get(&share.name),
-        }],
-    };
-    let rows: Vec<_> = overview.top_processes.iter().map(row).collect();
+    let rows = bars::counted(&overview.top_processes, total, |name| subject.colours.get(name));
     let subtitle = format!(
         "{} connections of {} processes, by process name",
         format::count(total),

@@ -6,7 +6,8 @@ use crate::report::Section;
 use crate::report::charts::Picture;
 use crate::report::format::{self, bytes, bytes_per_s, count, ratio_percent, seconds};
 use crate::report::json::metrics::{
-    Bandwidth, Distribution, Geography, Metrics, Overview, ProcessLoad, ProtocolEfficiency, Share, Tcp,
+    Anomalies, Bandwidth, Correlation, Distribution, Geography, Metrics, Overview, PortUse, ProcessLoad,
+    ProtocolEfficiency, Share, Tcp, Traffic,
 };
 use crate::report::json::v1::Finding;
 
@@ -83,7 +84,8 @@ fn measured(section: Section, metrics: &Metrics) -> SectionView {
         Section::Bandwidth => bandwidth(&metrics.bandwidth),
         Section::Tcp => tcp(&metrics.tcp),
         Section::Geography => geography(&metrics.geography),
-        Section::Statistics => statistics(&metrics.protocols),
+        Section::Anomalies => anomalies(&metrics.anomalies),
+        Section::Statistics => statistics(metrics),
         Section::Trends => processes(&metrics.processes),
         _ => SectionView::of(section, Vec::new(), Vec::new()),
     }
@@ -182,7 +184,58 @@ fn geography(geography: &Geography) -> SectionView {
     )
 }
 
-fn statistics(protocols: &[ProtocolEfficiency]) -> SectionView {
+fn anomalies(anomalies: &Anomalies) -> SectionView {
+    let row = |process: &PortUse| {
+        vec![
+            process.process.clone(),
+            count(process.connections),
+            count(process.ports),
+            count(process.unusual_ports),
+            count(process.unusual_connections),
+        ]
+    };
+    let header = ["process", "connections", "ports", "unusual ports", "connections on them"];
+    let caption = "Ports by process; a port is unusual if no service is registered for it";
+    SectionView::of(
+        Section::Anomalies,
+        Vec::new(),
+        vec![Table::of(caption, &header, anomalies.ports_by_process.iter().map(row))],
+    )
+}
+
+fn statistics(metrics: &Metrics) -> SectionView {
+    SectionView::of(
+        Section::Statistics,
+        Vec::new(),
+        vec![protocols(&metrics.protocols), rates(&metrics.traffic), correlations(&metrics.correlations)],
+    )
+}
+
+fn rates(traffic: &Traffic) -> Table {
+    let rows = [
+        traffic.sent_per_s.as_ref().map(|sent| distribution("sent", sent, bytes_per_s)),
+        traffic.received_per_s.as_ref().map(|received| distribution("received", received, bytes_per_s)),
+        traffic.opened_per_s.as_ref().map(|opened| {
+            distribution("connections opened", opened, |value| format!("{}/s", format::number(value)))
+        }),
+    ];
+    let caption = format!("Rates, slice by slice of {}", or_unknown(traffic.slice_s, seconds));
+    let header = ["", "slices", "min", "median", "mean", "p95", "p99", "max"];
+    Table::of(caption, &header, rows.into_iter().flatten())
+}
+
+/// Those that could be measured.
+fn correlations(correlations: &[Correlation]) -> Table {
+    let row = |pair: &Correlation| {
+        let rho = pair.rho.map(|rho| format!("{rho:+.2}"))?;
+        Some(vec![pair.a.clone(), pair.b.clone(), rho, count(pair.connections)])
+    };
+    let caption = "Spearman's rank correlation of a connection's numbers";
+    let rows = correlations.iter().filter_map(row);
+    Table::of(caption, &["of", "with", "correlation", "connections"], rows)
+}
+
+fn protocols(protocols: &[ProtocolEfficiency]) -> Table {
     let row = |protocol: &ProtocolEfficiency| {
         vec![
             protocol.protocol.clone(),
@@ -206,11 +259,7 @@ fn statistics(protocols: &[ProtocolEfficiency]) -> SectionView {
         "payload share (estimate)",
     ];
     let caption = "Protocols compared, over the whole lives of the sockets";
-    SectionView::of(
-        Section::Statistics,
-        Vec::new(),
-        vec![Table::of(caption, &header, protocols.iter().map(row))],
-    )
+    Table::of(caption, &header, protocols.iter().map(row))
 }
 
 fn processes(processes: &[ProcessLoad]) -> SectionView {

@@ -2,8 +2,8 @@
 
 use super::convert::finite;
 use super::metrics::{
-    Bandwidth, CountryDirection, Distribution, Geography, Metrics, Overview, ProcessLoad, ProtocolEfficiency,
-    Share, Tcp, Transition,
+    Anomalies, Bandwidth, Correlation, CountryDirection, Distribution, Geography, Metrics, Overview, PortUse,
+    ProcessLoad, ProtocolEfficiency, Share, Tcp, Traffic, Transition,
 };
 use crate::analyze::metrics as internal;
 
@@ -16,6 +16,9 @@ impl From<&internal::Metrics> for Metrics {
             geography: Geography::from(&metrics.geography),
             protocols: metrics.protocols.iter().map(ProtocolEfficiency::from).collect(),
             processes: metrics.processes.iter().map(ProcessLoad::from).collect(),
+            anomalies: Anomalies::from(&metrics.anomalies),
+            traffic: Traffic::from(&metrics.traffic),
+            correlations: metrics.correlations.iter().map(Correlation::from).collect(),
         }
     }
 }
@@ -135,6 +138,41 @@ impl From<&internal::ProtocolEfficiency> for ProtocolEfficiency {
             retransmission_rate: protocol.retransmission_rate.and_then(finite),
             goodput_bytes_per_s: protocol.goodput_bytes_per_s.and_then(finite),
             payload_share_estimate: protocol.payload_share_estimate.and_then(finite),
+        }
+    }
+}
+
+impl From<&internal::Anomalies> for Anomalies {
+    fn from(anomalies: &internal::Anomalies) -> Self {
+        let port_use = |process: &internal::PortUse| PortUse {
+            process: process.process.clone(),
+            connections: process.connections,
+            ports: process.ports,
+            unusual_ports: process.unusual_ports,
+            unusual_connections: process.unusual_connections,
+        };
+        Self { ports_by_process: anomalies.ports_by_process.iter().map(port_use).collect() }
+    }
+}
+
+impl From<&internal::Traffic> for Traffic {
+    fn from(traffic: &internal::Traffic) -> Self {
+        Self {
+            slice_s: finite(traffic.slice_s),
+            sent_per_s: traffic.sent_per_s.as_ref().map(Distribution::from),
+            received_per_s: traffic.received_per_s.as_ref().map(Distribution::from),
+            opened_per_s: traffic.opened_per_s.as_ref().map(Distribution::from),
+        }
+    }
+}
+
+impl From<&internal::Correlation> for Correlation {
+    fn from(correlation: &internal::Correlation) -> Self {
+        Self {
+            a: correlation.a.clone(),
+            b: correlation.b.clone(),
+            connections: correlation.connections,
+            rho: correlation.rho.and_then(finite),
         }
     }
 }

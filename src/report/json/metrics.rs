@@ -21,6 +21,12 @@ pub struct Metrics {
     pub protocols: Vec<ProtocolEfficiency>,
     /// What the processes cost the host.
     pub processes: Vec<ProcessLoad>,
+    /// What is unlike the rest, beyond what the detectors find.
+    pub anomalies: Anomalies,
+    /// How fast traffic was.
+    pub traffic: Traffic,
+    /// How a connection's numbers hang together, pair by pair.
+    pub correlations: Vec<Correlation>,
 }
 
 /// A part of a whole.
@@ -178,6 +184,56 @@ pub struct ProtocolEfficiency {
     pub goodput_bytes_per_s: Option<f64>,
     /// Estimate of payload's share of all bytes on the wire.
     pub payload_share_estimate: Option<f64>,
+}
+
+/// What is unlike the rest.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Anomalies {
+    /// By process name, most unusual ports first.
+    pub ports_by_process: Vec<PortUse>,
+}
+
+/// How many ports a process uses, and of how many of them the service is not known. The port is
+/// the local one of an inbound connection, else the remote one.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct PortUse {
+    /// Process name.
+    pub process: String,
+    /// Connections.
+    pub connections: u64,
+    /// Ports, each protocol's apart.
+    pub ports: u64,
+    /// Of them, those that no service is registered for, as far as netrec knows.
+    pub unusual_ports: u64,
+    /// Connections on such ports.
+    pub unusual_connections: u64,
+}
+
+/// How fast traffic was: each slice of the recording is one value.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Traffic {
+    /// Length of a slice, in seconds.
+    pub slice_s: Option<f64>,
+    /// Bytes sent per second.
+    pub sent_per_s: Option<Distribution>,
+    /// Bytes received per second.
+    pub received_per_s: Option<Distribution>,
+    /// Connections opened per second.
+    pub opened_per_s: Option<Distribution>,
+}
+
+/// How two numbers of connections hang together.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Correlation {
+    /// The first number, in words.
+    pub a: String,
+    /// The second number.
+    pub b: String,
+    /// Connections that were compared: those of which both are known, and of very many a sample.
+    pub connections: u64,
+    /// Spearman's rank correlation, -1 to 1; null with too few connections, or if one of the
+    /// numbers is always the same.
+    pub rho: Option<f64>,
 }
 
 /// What a process cost the host.

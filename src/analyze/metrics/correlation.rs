@@ -1,0 +1,127 @@
+//! How the numbers of connections hang together: Spearman's rank correlation, as amounts are
+//! heavy-tailed and their relations seldom straight lines.
+
+use super::Correlation;
+use super::sockets::Sockets;
+
+/// Connections that are compared at most; of more, every n-th in the order of time.
+const MOST_COMPARED: usize = 20_000;
+/// Fewest connections of which both numbers are known; of fewer, chance makes strong ones.
+const FEWEST: usize = 10;
+
+/// A number of a connection, if it is known.
+type Measure = fn(&Sockets<'_>, usize) -> Option<f64>;
+
+/// What is compared.
+const MEASURES: [(&str, Measure); 7] = [
+    ("bytes sent", |s, row| s.bytes_sent.get(row).map(|n| n as f64)),
+    ("bytes received", |s, row| s.bytes_received.get(row).map(|n| n as f64)),
+    ("packets sent", |s, row| s.packets_sent.get(row).map(|n| n as f64)),
+    ("packets received", |s, row| s.packets_received.get(row).map(|n| n as f64)),
+    ("time seen", |s, row| s.duration_s.get(row)),
+    ("round-trip time", |s, row| s.rtt_us.get(row).map(f64::from)),
+    ("retransmits", |s, row| s.retransmits.get(row).map(f64::from)),
+];
+
+/// Every pair of numbers.
+pub(super) fn correlations(sockets: &Sockets<'_>) -> Vec<Correlation> {
+    let rows: Vec<usize> = sockets.connections().collect();
+    let step = rows.len().div_ceil(MOST_COMPARED).max(1);
+    let column = |(_, measure): &(&str, Measure)| -> Vec<Option<f64>> {
+        rows.iter()
+            .step_by(step)
+            .map(|row| measure(sockets, *row).filter(|value| value.is_finite()))
+            .collect()
+    };
+    let columns: Vec<Vec<Option<f64>>> = MEASURES.iter().map(column).collect();
+    let mut pairs = Vec::new();
+    for (a, (name_a, _)) in MEASURES.iter().enumerate() {
+        for (b, (name_b, _)) in MEASURES.iter().enumerate().skip(a + 1) {
+            let (connections, rho) = spearman(&columns[a], &columns[b]);
+            pairs.push(Correlation { a: (*name_a).to_owned(), b: (*name_b).to_owned(), connections, rho });
+        }
+    }
+    pairs
+}
+
+/// Of how many pairs both are known, and their correlation; none if there are too few, or one
+/// of the two is always the same.
+fn spearman(a: &[Option<f64>], b: &[Option<f64>]) -> (u64, Option<f64>) {
+    let (a, b): (Vec<f64>, Vec<f64>) = a.iter().zip(b).filter_map(|(a, b)| a.zip(*b)).unzip();
+    let rho = if a.len() < FEWEST { None } else { pearson(&ranks(&a), &ranks(&b)) };
+    (a.len() as u64, rho)
+}
+
+/// Ranks from 0; equal values share the mean of theirs.
+fn ranks(values: &[f64]) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    order.sort_unstable_by(|a, b| values[*a].total_cmp(&values[*b]).then(a.cmp(b)));
+    let mut ranks = vec![0.0; values.len()];
+    let mut first = 0;
+    for run in order.chunk_by(|a, b| values[*a].total_cmp(&values[*b]).is_eq()) {
+        let rank = first as f64 + (run.len() - 1) as f64 / 2.0;
+        for at in run {
+            ranks[*at] = rank;
+        }
+        first += run.len();
+    }
+    ranks
+}
+
+fn pearson(a: &[f64], b: &[f64]) -> Option<f64> {
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    let (mean_a, mean_b) = (mean(a), mean(b));
+    let (mut both, mut squares_a, mut squares_b) = (0.0, 0.0, 0.0);
+    for (a, b) in a.iter().zip(b) {
+        let (a, b) = (a - mean_a, b - mean_b);
+        both += a * b;
+        squares_a += a * a;
+        squares_b += b * b;
+    }
+    let width = (squares_a * squares_b).sqrt();
+    (width > 0.0).then(|| (both / width).clamp(-1.0, 1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analyze::testing::{Capture, Conn};
+
+    fn known(values: &[f64]) -> Vec<Option<f64>> {
+        values.iter().copied().map(Some).collect()
+    }
+
+    #[test]
+    fn the_correlation_is_that_of_scipy() {
+        // scipy.stats.spearmanr(a, b).statistic
+        let a = known(&[1.0, 2.0, 2.0, 4.0, 5.0, 9.0, 7.0, 8.0, 100.0, 3.0]);
+        let b = known(&[2.0, 1.0, 4.0, 3.0, 5.0, 6.0, 9.0, 7.0, 1000.0, 3.0]);
+        let (connections, rho) = spearman(&a, &b);
+        assert_eq!(connections, 10);
+        assert!((rho.unwrap() - 0.878_048_780_487_805).abs() < 1e-12, "{rho:?}");
+    }
+
+    #[test]
+    fn what_is_not_known_few_or_always_the_same_has_no_correlation() {
+        let ten = known(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0]);
+        assert_eq!(spearman(&ten, &[None; 10]), (0, None));
+        assert_eq!(spearman(&ten[..9], &ten[..9]), (9, None));
+        assert_eq!(spearman(&ten, &known(&[3.0; 10])), (10, None));
+        assert_eq!(spearman(&ten, &ten).1, Some(1.0));
+    }
+
+    #[test]
+    fn every_pair_is_there_once() {
+        let mut capture = Capture::new(60);
+        for n in 1..=20 {
+            capture.add(Conn::to("203.0.113.5", 443).bytes(n * 100, n * 1_000).lasting(60.0 / n as f64));
+        }
+        let tables = capture.tables();
+        let pairs = correlations(&Sockets::of(&tables.connections).unwrap());
+        assert_eq!(pairs.len(), MEASURES.len() * (MEASURES.len() - 1) / 2);
+        let rho = |a: &str, b: &str| pairs.iter().find(|pair| pair.a == a && pair.b == b).unwrap().rho;
+        assert_eq!(rho("bytes sent", "bytes received"), Some(1.0));
+        assert_eq!(rho("bytes sent", "time seen"), Some(-1.0));
+        assert_eq!(rho("bytes sent", "round-trip time"), None);
+    }
+}

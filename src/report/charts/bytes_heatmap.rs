@@ -1,0 +1,32 @@
+//! What `sent_heatmap` and `received_heatmap` have in common.
+
+use super::heat::{self, Row};
+use super::{Chart, Subject, canvas};
+use super::{buckets::Buckets, per_process};
+use crate::Result;
+use crate::report::format;
+
+/// Draws which process moved how much when, in the direction of a column of the tables.
+pub(super) fn draw(subject: &Subject<'_>, chart: &Chart, column: &str) -> Result<String> {
+    let tables = &subject.analysis.tables;
+    let Some(buckets) = Buckets::of(tables, heat::MOST_COLUMNS)? else {
+        return canvas::nothing(chart.title, "The recording has no length.");
+    };
+    // Two rows are for the others and for what has no known process.
+    let series = per_process::bytes(tables, &buckets, column, heat::MOST_ROWS - 2)?;
+    if series.is_empty() {
+        return canvas::nothing(chart.title, "No payload bytes were counted in this direction.");
+    }
+    let rows: Vec<Row> = series
+        .into_iter()
+        .map(|series| {
+            let per_s = |(bucket, cell): (usize, &per_process::Cell)| cell.sum / buckets.seconds(bucket);
+            Row { values: series.cells.iter().enumerate().map(per_s).collect(), name: series.name }
+        })
+        .collect();
+    let subtitle = format!(
+        "payload per second, mean over each {}; logarithmic colours, blank: nothing",
+        format::seconds(buckets.seconds(0))
+    );
+    canvas::picture(chart.title, &subtitle, |canvas| heat::draw(canvas, &buckets, &rows, format::bytes_per_s))
+}

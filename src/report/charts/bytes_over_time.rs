@@ -1,0 +1,68 @@
+//! How fast the busiest processes sent and received, as lines: sent above, received below.
+
+use super::axis::Axis;
+use super::buckets::Buckets;
+use super::canvas::{self, Area};
+use super::lines::{self, Line};
+use super::per_process::{self, Series};
+use super::{Chart, Subject};
+use crate::Result;
+use crate::report::{Section, format};
+
+pub(super) const CHART: Chart = Chart {
+    id: "bytes-over-time",
+    title: "Bandwidth of the busiest processes",
+    section: Section::Bandwidth,
+    draw,
+};
+
+/// Processes with a line.
+const MOST_LINES: usize = 3;
+/// Room for tick labels, and between the two plots, in pixels.
+const LABELS: i32 = 68;
+const BETWEEN: i32 = 40;
+/// Height of a legend's heading, in pixels.
+const HEADING: i32 = 4;
+
+fn draw(subject: &Subject<'_>) -> Result<String> {
+    let tables = &subject.analysis.tables;
+    let Some(buckets) = Buckets::of(tables, lines::MOST_BUCKETS)? else {
+        return canvas::nothing(CHART.title, "The recording has no length.");
+    };
+    let lines_of = |column| -> Result<Vec<Line>> {
+        let mut series = per_process::bytes(tables, &buckets, column, MOST_LINES)?;
+        series.truncate(MOST_LINES);
+        Ok(series.iter().map(|series| line(subject, &buckets, series)).collect())
+    };
+    let (sent, received) = (lines_of("bytes_sent")?, lines_of("bytes_received")?);
+    if sent.is_empty() && received.is_empty() {
+        return canvas::nothing(CHART.title, "No payload bytes were counted during the recording.");
+    }
+    let plot = lines::plot(LABELS);
+    let middle = i32::midpoint(plot.top, plot.bottom);
+    let upper = Area { bottom: middle - BETWEEN / 2, ..plot };
+    let lower = Area { top: middle + BETWEEN / 2, ..plot };
+    let subtitle = format!(
+        "payload per second, mean over each {}; the {MOST_LINES} with the most in each direction",
+        format::seconds(buckets.seconds(0))
+    );
+    canvas::picture(CHART.title, &subtitle, |canvas| {
+        for (lines, plot, unit) in [(&sent, upper, "sent, bytes/s"), (&received, lower, "received, bytes/s")]
+        {
+            let rate = Axis::from_zero(lines::largest(lines), (plot.bottom, plot.top), format::bytes_per_s);
+            lines::draw(canvas, plot, &buckets, lines, (&rate, unit))?;
+            lines::draw_legend(canvas, plot.top + HEADING, lines)?;
+        }
+        lines::draw_time(canvas, plot, &buckets)
+    })
+}
+
+fn line(subject: &Subject<'_>, buckets: &Buckets, series: &Series) -> Line {
+    let per_s = |(bucket, cell): (usize, &per_process::Cell)| Some(cell.sum / buckets.seconds(bucket));
+    Line {
+        name: series.name.clone(),
+        note: format!("{} in all", format::bytes(series.total())),
+        colour: subject.colours.get(&series.name),
+        values: series.cells.iter().enumerate().map(per_s).collect(),
+    }
+}

@@ -1,0 +1,34 @@
+//! In which cities the remotes are.
+
+use super::bars::{self, Values};
+use super::canvas::{self, Canvas};
+use super::{Chart, Subject, palette};
+use crate::Result;
+use crate::report::{Section, format};
+
+pub(super) const CHART: Chart =
+    Chart { id: "cities", title: "Connections per city", section: Section::Geography, draw };
+
+fn draw(subject: &Subject<'_>) -> Result<String> {
+    let cities = &subject.analysis.metrics.geography.by_city;
+    let total: u64 = cities.iter().map(|city| city.connections).sum();
+    if total == 0 {
+        return canvas::nothing(
+            CHART.title,
+            "No database of cities was given, or it knows none of the addresses.",
+        );
+    }
+    let rows = bars::counted(&bars::first(cities), total, palette::of_anything);
+    let subtitle = format!(
+        "{} with public addresses of which the city is known; {}",
+        format::plural(total, "connection"),
+        if cities.len() == 1 {
+            "one city".to_owned()
+        } else {
+            format!("{} cities", format::count(cities.len() as u64))
+        }
+    );
+    canvas::picture(CHART.title, &subtitle, |canvas| {
+        bars::draw(canvas, Canvas::inside(), &rows, Values::AtEnd)
+    })
+}

@@ -1,0 +1,21 @@
+//! How much CPU the busiest processes used, over time.
+
+use super::load::Load;
+use super::{Chart, Subject, per_process};
+use crate::Result;
+use crate::report::{Section, format};
+
+pub(super) const CHART: Chart =
+    Chart { id: "cpu", title: "CPU of the busiest processes", section: Section::Trends, draw };
+
+fn draw(subject: &Subject<'_>) -> Result<String> {
+    let load = Load {
+        chart: &CHART,
+        series: per_process::cpu,
+        unknown: "The capture has no CPU use of any process, or none used any.",
+        unit: "% of one core",
+        what: "percent of one core",
+        text: |percent| format!("{} %", format::number(percent)),
+    };
+    load.draw(subject)
+}

@@ -1,0 +1,133 @@
+//! When the findings were: each a bar from its first to its last moment, by severity.
+
+use super::axis::{self, Axis};
+use super::canvas::{self, Area, Canvas, Drawn, Label, text_width};
+use super::palette::{self, GRID};
+use super::{Chart, Subject};
+use crate::Result;
+use crate::analyze::finding::{Finding, Severity};
+use crate::report::{Section, format};
+
+pub(super) const CHART: Chart = Chart {
+    id: "findings-timeline",
+    title: "Findings over time, by severity",
+    section: Section::Security,
+    draw,
+};
+
+/// Room for the names of the severities, in pixels.
+const LABELS: i32 = 104;
+/// Height of a line of bars, and of a bar, in pixels.
+const LINE: i32 = 12;
+const BAR: i32 = 8;
+/// Between a bar and its text and from there to the next bar, in pixels.
+const GAP: i32 = 6;
+const TEXT_SIZE: f64 = 11.0;
+/// Findings of a severity that are drawn; the page and the tables have all.
+const MOST_DRAWN: usize = 150;
+
+fn draw(subject: &Subject<'_>) -> Result<String> {
+    let findings = subject.analysis.findings();
+    if findings.is_empty() {
+        return canvas::nothing(CHART.title, "No detector that ran found anything.");
+    }
+    let plot = axis::plot(LABELS);
+    let span_us = span_us(subject, &findings);
+    let time = Axis::time(span_us, (plot.left, plot.right));
+    let pitch = (plot.bottom - plot.top) / Severity::ALL.len() as i32;
+    let subtitle = format!(
+        "{}, from the first to the last moment of the evidence of each",
+        format::plural(findings.len() as u64, "finding")
+    );
+    canvas::picture(CHART.title, &subtitle, |canvas| {
+        for (severity, index) in Severity::ALL.into_iter().rev().zip(0..) {
+            let top = plot.top + index * pitch;
+            let of_severity: Vec<_> =
+                findings.iter().copied().filter(|finding| finding.judgement.severity == severity).collect();
+            draw_lane(canvas, severity, &of_severity, &time, Area { top, bottom: top + pitch, ..plot })?;
+        }
+        axis::draw_bottom(canvas, &time, plot, &axis::time_unit(span_us))
+    })
+}
+
+/// The recording, and findings beyond it, as a hostile capture may have.
+fn span_us(subject: &Subject<'_>, findings: &[&Finding]) -> (i64, i64) {
+    let spans = || findings.iter().map(|finding| finding.evidence.span_us);
+    let recording = subject.analysis.tables.span_us;
+    let first = spans().map(|(first, _)| first).fold(recording.0, i64::min);
+    let last = spans().map(|(_, last)| last).fold(recording.1, i64::max);
+    (first, last)
+}
+
+fn draw_lane(
+    canvas: &Canvas<'_>,
+    severity: Severity,
+    findings: &[&Finding],
+    time: &Axis,
+    lane: Area,
+) -> Drawn {
+    canvas.line((lane.left, lane.top), (lane.right, lane.top), GRID)?;
+    let middle = i32::midpoint(lane.top, lane.bottom);
+    let label = Label::VALUE.right();
+    canvas.text((lane.left - 12, middle - 7), label, severity.as_str())?;
+    canvas.text((lane.left - 12, middle + 8), Label::SMALL.right(), &format::count(findings.len() as u64))?;
+    let lines = ((lane.bottom - lane.top - 4) / LINE).max(1) as usize;
+    let mut bars: Vec<Bar<'_>> = findings.iter().take(MOST_DRAWN).map(|f| Bar::of(f, time)).collect();
+    bars.sort_by_key(|bar| (bar.left, bar.right));
+    let mut ends = vec![i32::MIN; lines];
+    for bar in bars {
+        let (row, with_text) = bar.place(&mut ends, lane.right);
+        let top = lane.top + 4 + row as i32 * LINE;
+        let area = Area { left: bar.left, top, right: bar.right, bottom: top + BAR };
+        canvas.fill(area, palette::of_severity(severity))?;
+        if with_text {
+            canvas.text((bar.right + GAP, top + BAR / 2), Label::SMALL, bar.detector)?;
+        }
+    }
+    Ok(())
+}
+
+/// A finding on the page.
+struct Bar<'a> {
+    left: i32,
+    right: i32,
+    detector: &'a str,
+}
+
+impl<'a> Bar<'a> {
+    fn of(finding: &'a Finding, time: &Axis) -> Self {
+        let (first_us, last_us) = finding.evidence.span_us;
+        let left = time.at(first_us as f64);
+        // A moment is as wide as it needs to be seen.
+        Self { left, right: time.at(last_us as f64).max(left + 4), detector: finding.detector }
+    }
+
+    /// The line where it fits, and whether its text fits beside it; without room it lies over
+    /// others in the last line.
+    fn place(&self, ends: &mut [i32], right: i32) -> (usize, bool) {
+        let free = |ends: &[i32]| ends.iter().position(|end| *end < self.left);
+        let Some(line) = free(ends) else { return (ends.len() - 1, false) };
+        let end_of_text = self.right + GAP + text_width(self.detector, TEXT_SIZE);
+        let with_text = end_of_text <= right;
+        ends[line] = if with_text { end_of_text + GAP } else { self.right + GAP };
+        (line, with_text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bar(left: i32, right: i32) -> Bar<'static> {
+        Bar { left, right, detector: "beacon" }
+    }
+
+    #[test]
+    fn bars_that_meet_lie_in_lines_of_their_own_as_long_as_there_are_some() {
+        let mut ends = [i32::MIN; 2];
+        assert_eq!(bar(0, 100).place(&mut ends, 900), (0, true));
+        assert_eq!(bar(50, 60).place(&mut ends, 900), (1, true));
+        assert_eq!(bar(55, 60).place(&mut ends, 900), (1, false));
+        assert_eq!(bar(300, 895).place(&mut ends, 900), (0, false));
+    }
+}

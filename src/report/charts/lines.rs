@@ -1,0 +1,154 @@
+//! Lines over time, with a legend on their right that has room for long names.
+//!
+//! A line is a step for each bucket, and not a slope between two: what is drawn was measured
+//! then. Where nothing is known there is a gap.
+
+use plotters::style::RGBColor;
+
+use super::axis::{self, Axis};
+use super::buckets::Buckets;
+use super::canvas::{self, Area, Canvas, Drawn, Label, Point};
+
+/// Width of the legend, in pixels.
+const LEGEND: i32 = 206;
+/// Height of an entry of the legend, in pixels.
+const ENTRY: i32 = 36;
+const NAME_CHARS: usize = 25;
+const NOTE_CHARS: usize = 30;
+/// Most buckets of a line.
+pub(super) const MOST_BUCKETS: usize = 200;
+
+/// A line with its entry in the legend.
+pub(super) struct Line {
+    pub(super) name: String,
+    /// Numbers in words, below the name.
+    pub(super) note: String,
+    pub(super) colour: RGBColor,
+    /// By bucket; none where it is not known.
+    pub(super) values: Vec<Option<f64>>,
+}
+
+impl Line {
+    /// The largest value; 0 if none is known.
+    pub(super) fn largest(&self) -> f64 {
+        self.values.iter().flatten().copied().fold(0.0, f64::max)
+    }
+}
+
+/// The largest value of all lines.
+pub(super) fn largest(lines: &[Line]) -> f64 {
+    lines.iter().map(Line::largest).fold(0.0, f64::max)
+}
+
+/// Where lines are drawn beside their legend.
+pub(super) fn plot(labels: i32) -> Area {
+    let plot = axis::plot(labels);
+    Area { right: plot.right - LEGEND, ..plot }
+}
+
+/// Draws lines with their axis on the left; the first lines lie on top. Without a time axis, so
+/// that several plots can share one.
+pub(super) fn draw(
+    canvas: &Canvas<'_>,
+    plot: Area,
+    buckets: &Buckets,
+    lines: &[Line],
+    (values, unit): (&Axis, &str),
+) -> Drawn {
+    axis::draw_left(canvas, values, plot, unit)?;
+    let time = Axis::time(buckets.span_us(), (plot.left, plot.right));
+    for (index, line) in lines.iter().enumerate().rev() {
+        let is_second = is_second(lines, index);
+        for path in paths(line, buckets, &time, values) {
+            if is_second {
+                canvas.dashed_path(&path, line.colour)?;
+            } else {
+                canvas.path(&path, line.colour)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether an earlier line has the colour already, as there are more names than colours.
+fn is_second(lines: &[Line], index: usize) -> bool {
+    lines[..index].iter().any(|line| line.colour == lines[index].colour)
+}
+
+/// Draws the axis of time below plots.
+pub(super) fn draw_time(canvas: &Canvas<'_>, plot: Area, buckets: &Buckets) -> Drawn {
+    let span_us = buckets.span_us();
+    let time = Axis::time(span_us, (plot.left, plot.right));
+    axis::draw_bottom(canvas, &time, plot, &axis::time_unit(span_us))
+}
+
+/// Draws the entries of the legend right of the plots, from this height downwards.
+pub(super) fn draw_legend(canvas: &Canvas<'_>, top: i32, lines: &[Line]) -> Drawn {
+    let inside = Canvas::inside();
+    let left = inside.right - LEGEND + 24;
+    for (line, index) in lines.iter().zip(0..) {
+        let y = top + index * ENTRY;
+        if is_second(lines, index as usize) {
+            canvas.dashed_path(&[(left, y), (left + 14, y)], line.colour)?;
+        } else {
+            canvas.fill(Area { left, top: y - 6, right: left + 12, bottom: y + 6 }, line.colour)?;
+        }
+        canvas.text((left + 20, y), Label::VALUE, &canvas::fit(&line.name, NAME_CHARS))?;
+        canvas.text((left + 20, y + 15), Label::SMALL, &canvas::fit(&line.note, NOTE_CHARS))?;
+    }
+    Ok(())
+}
+
+/// Steps without gaps.
+fn paths(line: &Line, buckets: &Buckets, time: &Axis, values: &Axis) -> Vec<Vec<Point>> {
+    let x = |bucket: usize| time.at(buckets.start_us(bucket) as f64);
+    let mut paths: Vec<Vec<Point>> = Vec::new();
+    let mut is_going_on = false;
+    for (bucket, value) in line.values.iter().enumerate() {
+        let Some(value) = value else {
+            is_going_on = false;
+            continue;
+        };
+        if !is_going_on {
+            paths.push(Vec::new());
+        }
+        is_going_on = true;
+        let y = values.at(*value);
+        paths.last_mut().into_iter().for_each(|path| extend(path, [(x(bucket), y), (x(bucket + 1), y)]));
+    }
+    paths
+}
+
+/// Adds a step; level steps become one.
+fn extend(path: &mut Vec<Point>, [from, to]: [Point; 2]) {
+    match path.last_mut() {
+        Some(last) if last.1 == from.1 => *last = to,
+        _ => path.extend([from, to]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use polars::prelude::df;
+
+    use super::*;
+    use crate::report::charts::palette::PLAIN;
+    use crate::report::format;
+
+    #[test]
+    fn a_gap_stays_a_gap_and_level_steps_are_one() {
+        let table = df!("start_us" => [0_i64, 10, 20, 30, 40]).unwrap();
+        let buckets = Buckets::of_table(&table, 10, 5).unwrap().unwrap();
+        let line = Line {
+            name: "a".to_owned(),
+            note: String::new(),
+            colour: PLAIN,
+            values: vec![Some(1.0), Some(1.0), Some(0.0), None, Some(1.0)],
+        };
+        // An axis of time is at least a second long.
+        let time = Axis::time(buckets.span_us(), (0, 100_000));
+        let values = Axis::from_zero(1.0, (10, 0), format::number);
+        let expected = [vec![(0, 0), (2, 0), (2, 10), (3, 10)], vec![(4, 0), (5, 0)]];
+        assert_eq!(paths(&line, &buckets, &time, &values), expected);
+    }
+}

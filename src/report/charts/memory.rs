@@ -1,0 +1,21 @@
+//! How much memory the largest processes had, over time.
+
+use super::load::Load;
+use super::{Chart, Subject, per_process};
+use crate::Result;
+use crate::report::{Section, format};
+
+pub(super) const CHART: Chart =
+    Chart { id: "memory", title: "Memory of the largest processes", section: Section::Trends, draw };
+
+fn draw(subject: &Subject<'_>) -> Result<String> {
+    let load = Load {
+        chart: &CHART,
+        series: per_process::memory,
+        unknown: "The capture has no memory use of any process.",
+        unit: "resident memory",
+        what: "resident memory",
+        text: format::bytes,
+    };
+    load.draw(subject)
+}

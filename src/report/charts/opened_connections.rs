@@ -1,0 +1,58 @@
+//! How many connections were opened and closed, over time: brief ones, which are open at no
+//! tick, show here.
+
+use polars::prelude::UInt32Type;
+
+use super::buckets::Buckets;
+use super::mirror::{Half, MOST_BUCKETS, Mirror};
+use super::palette::{CLOSED, OPENED};
+use super::{Chart, Subject, canvas};
+use crate::Result;
+use crate::analyze::view::Numbers;
+use crate::report::{Section, format};
+
+pub(super) const CHART: Chart = Chart {
+    id: "opened-connections",
+    title: "Connections opened and closed over time",
+    section: Section::Dashboard,
+    draw,
+};
+
+/// Room for tick labels, in pixels.
+const LABELS: i32 = 40;
+
+fn draw(subject: &Subject<'_>) -> Result<String> {
+    let tables = &subject.analysis.tables;
+    let Some(buckets) = Buckets::of(tables, MOST_BUCKETS)? else {
+        return canvas::nothing(CHART.title, "The recording has no length.");
+    };
+    let count = |name| -> Result<Vec<u64>> {
+        let numbers = Numbers::<UInt32Type>::of(&tables.time_bins, name)?;
+        Ok(buckets.sums(|slice| numbers.get(slice).map(u64::from)))
+    };
+    let (opened, closed) = (count("opened")?, count("closed")?);
+    let total = |counts: &[u64]| counts.iter().copied().fold(0, u64::saturating_add);
+    let totals = (total(&opened), total(&closed));
+    if totals == (0, 0) {
+        return canvas::nothing(CHART.title, "No connection was opened or closed during the recording.");
+    }
+    let half = |name, counts: Vec<u64>, colour| Half {
+        name,
+        values: counts.into_iter().map(|count| count as f64).collect(),
+        colour,
+    };
+    let mirror = Mirror {
+        buckets: &buckets,
+        up: half("opened", opened, OPENED),
+        down: half("closed", closed, CLOSED),
+        unit: "connections",
+        tick_text: format::short_count,
+    };
+    let subtitle = format!(
+        "{} opened and {} closed while it was recorded; each bar is {}",
+        format::count(totals.0),
+        format::count(totals.1),
+        format::seconds(buckets.seconds(0))
+    );
+    canvas::picture(CHART.title, &subtitle, |canvas| mirror.draw(canvas, LABELS))
+}

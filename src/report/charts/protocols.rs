@@ -1,0 +1,100 @@
+//! The protocols beside each other: how large packets are, how fast, how much is payload, and
+//! how much was sent again.
+
+use super::canvas::{self, Area, Canvas, Drawn, Label};
+use super::palette::{self, AXIS};
+use super::{Chart, Subject};
+use crate::Result;
+use crate::analyze::metrics::ProtocolEfficiency;
+use crate::report::{Section, format};
+
+pub(super) const CHART: Chart =
+    Chart { id: "protocols", title: "Protocols compared", section: Section::Statistics, draw };
+
+/// A measure of a protocol.
+struct Measure {
+    name: &'static str,
+    value: fn(&ProtocolEfficiency) -> Option<f64>,
+    text: fn(f64) -> String,
+}
+
+const MEASURES: [Measure; 6] = [
+    Measure { name: "connections", value: |p| Some(p.connections as f64), text: |n| format::count(n as u64) },
+    Measure {
+        name: "payload per second of connection",
+        value: |p| p.goodput_bytes_per_s,
+        text: format::bytes_per_s,
+    },
+    Measure { name: "payload per packet sent", value: |p| p.bytes_per_packet_sent, text: format::bytes },
+    Measure {
+        name: "payload per packet received",
+        value: |p| p.bytes_per_packet_received,
+        text: format::bytes,
+    },
+    Measure {
+        name: "payload's share of all bytes, estimated",
+        value: |p| p.payload_share_estimate,
+        text: format::ratio_percent,
+    },
+    Measure { name: "segments sent again", value: |p| p.retransmission_rate, text: format::ratio_percent },
+];
+/// The measures lie in so many columns, so far from each other, in pixels.
+const COLUMNS: i32 = 2;
+const BETWEEN: i32 = 48;
+/// Room for the name of a protocol and for a value, in pixels.
+const NAMES: i32 = 40;
+const VALUES: i32 = 90;
+/// Height of a bar with the space below it, in pixels.
+const BAR: i32 = 24;
+const THICKNESS: i32 = 16;
+
+fn draw(subject: &Subject<'_>) -> Result<String> {
+    let protocols = &subject.analysis.metrics.protocols;
+    if protocols.is_empty() {
+        return canvas::nothing(CHART.title, "The capture has no connections.");
+    }
+    let counted: u64 = protocols.iter().map(|protocol| protocol.counted).sum();
+    let all: u64 = protocols.iter().map(|protocol| protocol.connections).sum();
+    let subtitle = format!(
+        "over the whole lives of the {} of {} connections with byte and packet counts; a dash: not counted",
+        format::count(counted),
+        format::count(all)
+    );
+    let inside = Canvas::inside();
+    let width = (inside.right - inside.left - BETWEEN) / COLUMNS;
+    let height = (inside.bottom - inside.top) / (MEASURES.len() as i32 / COLUMNS);
+    canvas::picture(CHART.title, &subtitle, |canvas| {
+        for (measure, index) in MEASURES.iter().zip(0..) {
+            let left = inside.left + index % COLUMNS * (width + BETWEEN);
+            let top = inside.top + index / COLUMNS * height;
+            measure.draw(canvas, protocols, Area { left, top, right: left + width, bottom: top + height })?;
+        }
+        Ok(())
+    })
+}
+
+impl Measure {
+    fn draw(&self, canvas: &Canvas<'_>, protocols: &[ProtocolEfficiency], area: Area) -> Drawn {
+        canvas.text((area.left, area.top + 8), Label::PLAIN, self.name)?;
+        let known = || protocols.iter().filter_map(self.value).filter(|value| value.is_finite());
+        let largest = known().fold(f64::MIN_POSITIVE, f64::max);
+        let left = area.left + NAMES;
+        for (protocol, index) in protocols.iter().zip(0..) {
+            let top = area.top + 22 + index * BAR;
+            let middle = top + THICKNESS / 2;
+            canvas.text((left - 10, middle), Label::VALUE.right(), &protocol.protocol)?;
+            let Some(value) = (self.value)(protocol).filter(|value| value.is_finite()) else {
+                canvas.text((left + 8, middle), Label::PLAIN, format::UNKNOWN)?;
+                continue;
+            };
+            let width = (value / largest * f64::from(area.right - VALUES - left)).round() as i32;
+            if value > 0.0 {
+                let bar = Area { left, top, right: left + width, bottom: top + THICKNESS };
+                canvas.fill(bar, palette::of_protocol(&protocol.protocol))?;
+            }
+            canvas.text((left + width + 8, middle), Label::PLAIN, &(self.text)(value))?;
+        }
+        let bottom = area.top + 22 + protocols.len() as i32 * BAR - BAR + THICKNESS;
+        canvas.line((left, area.top + 20), (left, bottom + 2), AXIS)
+    }
+}

@@ -1,0 +1,16 @@
+//! Which process received how much, and when.
+
+use super::{Chart, Subject, bytes_heatmap};
+use crate::Result;
+use crate::report::Section;
+
+pub(super) const CHART: Chart = Chart {
+    id: "received-heatmap",
+    title: "Received over time, per process",
+    section: Section::Bandwidth,
+    draw,
+};
+
+fn draw(subject: &Subject<'_>) -> Result<String> {
+    bytes_heatmap::draw(subject, &CHART, "bytes_received")
+}

@@ -1,0 +1,12 @@
+//! Which process sent how much, and when.
+
+use super::{Chart, Subject, bytes_heatmap};
+use crate::Result;
+use crate::report::Section;
+
+pub(super) const CHART: Chart =
+    Chart { id: "sent-heatmap", title: "Sent over time, per process", section: Section::Bandwidth, draw };
+
+fn draw(subject: &Subject<'_>) -> Result<String> {
+    bytes_heatmap::draw(subject, &CHART, "bytes_sent")
+}

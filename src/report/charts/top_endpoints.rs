@@ -1,0 +1,31 @@
+//! With which remote addresses there were the most connections.
+
+use super::bars::{self, Values};
+use super::canvas::{self, Canvas};
+use super::{Chart, Subject, palette};
+use crate::Result;
+use crate::report::{Section, format};
+
+pub(super) const CHART: Chart =
+    Chart { id: "top-endpoints", title: "Connections per remote address", section: Section::Dashboard, draw };
+
+fn draw(subject: &Subject<'_>) -> Result<String> {
+    let overview = &subject.analysis.metrics.overview;
+    let total: u64 = overview.top_endpoints.iter().map(|share| share.connections).sum();
+    if total == 0 {
+        return canvas::nothing(CHART.title, "The capture has no connections.");
+    }
+    let rows = bars::counted(&overview.top_endpoints, total, palette::of_anything);
+    let subtitle = format!(
+        "{} connections with {}",
+        format::count(total),
+        if overview.endpoints == 1 {
+            "one address".to_owned()
+        } else {
+            format!("{} addresses", format::count(overview.endpoints))
+        }
+    );
+    canvas::picture(CHART.title, &subtitle, |canvas| {
+        bars::draw(canvas, Canvas::inside(), &rows, Values::AtEnd)
+    })
+}

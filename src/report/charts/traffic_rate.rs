@@ -1,0 +1,46 @@
+//! How fast payload was sent and received, over time.
+
+use polars::prelude::UInt64Type;
+
+use super::buckets::Buckets;
+use super::mirror::{Half, MOST_BUCKETS, Mirror};
+use super::palette::{RECEIVED, SENT};
+use super::{Chart, Subject, canvas};
+use crate::Result;
+use crate::analyze::view::Numbers;
+use crate::report::{Section, format};
+
+pub(super) const CHART: Chart =
+    Chart { id: "traffic-rate", title: "Traffic rate", section: Section::Statistics, draw };
+
+/// Room for tick labels, in pixels.
+const LABELS: i32 = 68;
+
+fn draw(subject: &Subject<'_>) -> Result<String> {
+    let tables = &subject.analysis.tables;
+    let Some(buckets) = Buckets::of(tables, MOST_BUCKETS)? else {
+        return canvas::nothing(CHART.title, "The recording has no length.");
+    };
+    let half = |name, column, colour| -> Result<Half<'_>> {
+        let numbers = Numbers::<UInt64Type>::of(&tables.time_bins, column)?;
+        let sums = buckets.sums(|slice| numbers.get(slice));
+        let per_s = |(bucket, sum)| sum as f64 / buckets.seconds(bucket);
+        Ok(Half { name, values: sums.into_iter().enumerate().map(per_s).collect(), colour })
+    };
+    let mirror = Mirror {
+        buckets: &buckets,
+        up: half("sent", "bytes_sent", SENT)?,
+        down: half("received", "bytes_received", RECEIVED)?,
+        unit: "bytes/s",
+        tick_text: format::bytes_per_s,
+    };
+    if mirror.largest() <= 0.0 {
+        return canvas::nothing(CHART.title, "No payload bytes were counted during the recording.");
+    }
+    let subtitle = format!(
+        "payload of all connections with byte counts; mean over each {}, {} at the most",
+        format::seconds(buckets.seconds(0)),
+        format::bytes_per_s(mirror.largest())
+    );
+    canvas::picture(CHART.title, &subtitle, |canvas| mirror.draw(canvas, LABELS))
+}

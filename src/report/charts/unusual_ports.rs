@@ -1,0 +1,51 @@
+//! How many connections each process has, against how many ports that are unusual.
+
+use super::axis::{self, Axis};
+use super::canvas;
+use super::scatter::{self, Disc, Scale};
+use super::{Chart, Subject};
+use crate::Result;
+use crate::analyze::metrics::PortUse;
+use crate::report::{Section, format};
+
+pub(super) const CHART: Chart = Chart {
+    id: "unusual-ports",
+    title: "Connections against unusual ports, per process",
+    section: Section::Anomalies,
+    draw,
+};
+
+/// Room for tick labels, in pixels.
+const LABELS: i32 = 40;
+const RADIUS: i32 = 7;
+
+fn draw(subject: &Subject<'_>) -> Result<String> {
+    let processes = &subject.analysis.metrics.anomalies.ports_by_process;
+    if processes.is_empty() {
+        return canvas::nothing(CHART.title, "The capture has no connections.");
+    }
+    let plot = axis::plot(LABELS);
+    let largest = |of: fn(&PortUse) -> u64| processes.iter().map(of).max().unwrap_or(0) as f64;
+    let connections = Axis::amounts(largest(|p| p.connections), (plot.left, plot.right), format::short_count);
+    let ports = Axis::amounts(largest(|p| p.unusual_ports), (plot.bottom, plot.top), format::short_count);
+    let x = Scale { axis: connections, unit: "connections, logarithmic" };
+    let y = Scale { axis: ports, unit: "unusual ports, logarithmic" };
+    let discs: Vec<Disc> = processes.iter().map(|process| disc(subject, process)).collect();
+    let with_some = processes.iter().filter(|process| process.unusual_ports > 0).count() as u64;
+    let subtitle = format!(
+        "a disc is a process name; a port is unusual if no service is registered for it; {} of {} use any",
+        format::count(with_some),
+        format::count(processes.len() as u64)
+    );
+    canvas::picture(CHART.title, &subtitle, |canvas| scatter::draw(canvas, plot, &discs, &x, &y))
+}
+
+fn disc(subject: &Subject<'_>, process: &PortUse) -> Disc {
+    Disc {
+        name: process.process.clone(),
+        x: process.connections as f64,
+        y: process.unusual_ports as f64,
+        radius: RADIUS,
+        colour: subject.colours.get(&process.process),
+    }
+}

@@ -1,0 +1,63 @@
+//! What was sent to each address against what came back.
+
+use polars::prelude::{DataFrame, UInt64Type};
+
+use super::axis::{self, Axis};
+use super::canvas::{self, Area, Canvas, Drawn, Label};
+use super::palette::{AXIS, PLAIN, THRESHOLD};
+use super::scatter::{self, Disc, Scale};
+use super::{Chart, Subject};
+use crate::Result;
+use crate::analyze::view::{Flags, Numbers, Words};
+use crate::report::{Section, format};
+
+pub(super) const CHART: Chart =
+    Chart { id: "uploads", title: "Sent against received, per address", section: Section::Bandwidth, draw };
+
+/// Room for tick labels, in pixels.
+const LABELS: i32 = 60;
+const RADIUS: i32 = 6;
+
+fn draw(subject: &Subject<'_>) -> Result<String> {
+    let Some(table) = subject.analysis.detector_table("exfiltration", "uploads") else {
+        return canvas::nothing(CHART.title, &subject.why_missing("exfiltration"));
+    };
+    let discs = discs(table)?;
+    if discs.is_empty() {
+        return canvas::nothing(CHART.title, "Nothing was sent to any address beyond the local networks.");
+    }
+    let plot = axis::plot(LABELS);
+    let largest = discs.iter().map(|disc| disc.x.max(disc.y)).fold(0.0, f64::max);
+    // One range for both, so that the diagonal is where as much came as went.
+    let x = Scale { axis: Axis::amounts(largest, (plot.left, plot.right), format::bytes), unit: "received" };
+    let y = Scale { axis: Axis::amounts(largest, (plot.bottom, plot.top), format::bytes), unit: "sent" };
+    let subtitle = "a disc is what one process moved with one address; above the line more went than came";
+    canvas::picture(CHART.title, subtitle, |canvas| {
+        canvas.legend(plot.right, &[("other", PLAIN), ("found by the detector", THRESHOLD)])?;
+        draw_diagonal(canvas, plot)?;
+        scatter::draw(canvas, plot, &discs, &x, &y)
+    })
+}
+
+fn draw_diagonal(canvas: &Canvas<'_>, plot: Area) -> Drawn {
+    canvas.dashed((plot.left, plot.bottom), (plot.right, plot.top), AXIS)?;
+    canvas.text((plot.right, plot.top - 8), Label::SMALL.right(), "as much sent as received")
+}
+
+/// Found ones first, then the most sent.
+fn discs(table: &DataFrame) -> Result<Vec<Disc>> {
+    let (sources, addrs) = (Words::of(table, "source")?, Words::of(table, "remote_addr")?);
+    let sent = Numbers::<UInt64Type>::of(table, "sent")?;
+    let received = Numbers::<UInt64Type>::of(table, "received")?;
+    let found = Flags::of(table, "found")?;
+    let mut rows: Vec<usize> = (0..table.height()).collect();
+    rows.sort_by_key(|row| (std::cmp::Reverse(found.get(*row)), std::cmp::Reverse(sent.get(*row)), *row));
+    let disc = |row: usize| Disc {
+        name: format!("{} → {}", sources.get(row).unwrap_or("unknown"), addrs.get(row).unwrap_or("unknown")),
+        x: received.get(row).unwrap_or(0) as f64,
+        y: sent.get(row).unwrap_or(0) as f64,
+        radius: RADIUS,
+        colour: if found.get(row) == Some(true) { THRESHOLD } else { PLAIN },
+    };
+    Ok(rows.into_iter().take(scatter::MOST_DISCS).map(disc).collect())
+}

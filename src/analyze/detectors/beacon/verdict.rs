@@ -55,11 +55,10 @@ pub(super) fn process_name(candidate: &Candidate<'_>) -> Option<String> {
 /// how bad it would be; an ordinary reason speaks against it.
 fn severity(look: &Look, is_beyond: bool) -> Severity {
     match (look.reason, look.signs.is_empty(), is_beyond) {
-        (Some(_), true, _) => Severity::Info,
         (None, false, true) => Severity::Medium,
         // Whatever hides behind NTP or works in turns is worth a look, and no more.
         (Some(_), false, true) | (None, ..) => Severity::Low,
-        (Some(_), false, false) => Severity::Info,
+        (Some(_), ..) => Severity::Info,
     }
 }
 

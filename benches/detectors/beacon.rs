@@ -13,7 +13,7 @@ const NOISY_PAIRS: [u32; 2] = [0, 20];
 const REPEATS: u64 = 10;
 
 pub(crate) fn print() {
-    for (seen, how) in
+    for (known, how) in
         [(Seen::ByEvent, "starts by events"), (Seen::BySnapshot, "starts by snapshots of a second")]
     {
         println!("\nThe recording has {how}.\n");
@@ -23,15 +23,15 @@ pub(crate) fn print() {
                 for missed in MISSED {
                     let what =
                         format!("{period_s} s ± {:.0} %, {:.0} % missed", 100.0 * jitter, 100.0 * missed);
-                    cell(seen, period_s, jitter, missed).print(&what);
+                    cell(known, period_s, jitter, missed).print(&what);
                 }
             }
         }
-        print_noise(seen);
+        print_noise(known);
     }
 }
 
-fn cell(seen: Seen, period_s: f64, jitter: f64, missed: f64) -> Tally {
+fn cell(known: Seen, period_s: f64, jitter: f64, missed: f64) -> Tally {
     let mut tally = Tally::default();
     for repeat in 0..REPEATS {
         for check_ins in CHECK_INS {
@@ -45,7 +45,9 @@ fn cell(seen: Seen, period_s: f64, jitter: f64, missed: f64) -> Tally {
                     let rate = f64::from(check_ins) / last_s * (0.5 + chance.uniform());
                     flows.extend(noise(&mut chance, pair, rate, length_s as f64));
                 }
-                flows.iter_mut().for_each(|flow| flow.seen = seen);
+                for flow in &mut flows {
+                    flow.seen = known;
+                }
                 tally.add(&frame::run("beacon", &frame::tables(&flows, length_s)), true);
             }
         }
@@ -99,7 +101,7 @@ fn noise(chance: &mut Chance, pair: u32, rate: f64, length_s: f64) -> Vec<Flow<'
 }
 
 /// Noise alone: how many pairs are called periodic, and how many RITA's score alone would call.
-fn print_noise(seen: Seen) {
+fn print_noise(known: Seen) {
     let (mut tested, mut found, mut by_score, mut hours) = (0, 0, 0, 0.0);
     for seed in 0..400 {
         let mut chance = Chance::new(seed);
@@ -109,7 +111,9 @@ fn print_noise(seen: Seen) {
             let arrivals = 8.0 + 80.0 * chance.uniform();
             flows.extend(noise(&mut chance, pair, arrivals / length_s as f64, length_s as f64));
         }
-        flows.iter_mut().for_each(|flow| flow.seen = seen);
+        for flow in &mut flows {
+            flow.seen = known;
+        }
         let output = frame::run("beacon", &frame::tables(&flows, length_s));
         found += output.findings.len();
         hours += length_s as f64 / 3_600.0;

@@ -160,8 +160,11 @@ impl Look {
 fn reason(candidate: &Candidate<'_>, members: &[Socket<'_>], owners: &[Process<'_>]) -> Option<Reason> {
     let pair = &candidate.series.pair;
     let by_design = PERIODIC_BY_DESIGN.iter().find(|(port, _)| pair.protocol == "udp" && *port == pair.port);
-    let is_inside =
-        |socket: &Socket<'_>| socket.direction == Some("internal") || socket.remote_scope == Some("loopback");
+    // Not by direction: in an import with many hosts, all of one network are inside.
+    let is_inside = |socket: &Socket<'_>| {
+        let is_own = socket.remote.is_some_and(|(addr, _)| addr == socket.local_addr);
+        is_own || socket.remote_scope == Some("loopback")
+    };
     if let Some((_, service)) = by_design {
         Some(Reason::ByDesign(service))
     } else if candidate.is_back_to_back {

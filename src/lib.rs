@@ -22,8 +22,10 @@
 //! | [`indicators`] | lists of what to look for, one format per file |
 //! | [`analyze`] | the pass over a capture, its tables, the metrics, the detectors and their findings |
 //! | [`insight`] | findings joined into hypotheses |
+//! | [`filter`] | the language in which commands are told which connections to look at |
+//! | [`replay`] | a moment of a recording as rows and as a screen |
 //! | [`export`] | the connections for other programs, one exporter each |
-//! | [`report`] | the folder that is attached to the ticket: JSON, HTML, CSV, Markdown, charts |
+//! | [`report`] | the folder that is attached to the ticket: JSON, HTML, CSV, Markdown, charts, OCSF, STIX, a manifest |
 //!
 //! # Invariants
 //!
@@ -52,12 +54,14 @@ pub mod capture;
 pub mod cli;
 pub mod error;
 pub mod export;
+pub mod filter;
 pub mod geo;
 pub mod import;
 pub mod indicators;
 pub mod insight;
 mod parallel;
 pub mod record;
+pub mod replay;
 pub mod report;
 pub mod wire;
 

@@ -9,6 +9,7 @@
 //! each row group has a record beside it ([`growing`]), and [`recover`] makes a capture of both.
 //! A finished capture shows every change: [`evidence`] says how, [`verify()`] looks.
 
+pub mod cursor;
 mod digest;
 mod evidence;
 mod folder;
@@ -28,6 +29,7 @@ mod source;
 mod verify;
 pub mod writer;
 
+pub use cursor::{Cursor, Place, Sample, Toward};
 pub use digest::Digest;
 pub use evidence::{Evidence, GroupHash};
 pub use growing::Finished;

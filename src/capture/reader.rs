@@ -190,16 +190,22 @@ impl CaptureFile {
     /// none if it has no rows, or a row group without statistics.
     pub fn span_us(&self) -> Option<(i64, i64)> {
         let groups = self.parts.iter().flat_map(Part::row_groups).filter(|group| group.num_rows() > 0);
-        let spans: Option<Vec<(i64, i64)>> = groups
-            .map(|group| {
-                let ts = group.columns().iter().find(|c| c.column_path().string() == Column::Ts.name())?;
-                match ts.statistics()? {
-                    Statistics::Int64(ts) => Some((*ts.min_opt()?, *ts.max_opt()?)),
-                    _ => None,
-                }
-            })
-            .collect();
+        let spans: Option<Vec<(i64, i64)>> = groups.map(ts_range).collect();
         spans?.into_iter().reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+    }
+
+    /// First and last time and tick of a row group and its number of rows, by the statistics of
+    /// the file; none without them.
+    pub(super) fn group_range(&self, row_group: usize) -> Option<GroupRange> {
+        let (part, local) = self.part_of(row_group)?;
+        let group = &part.row_groups()[local];
+        let (ts_us, ticks) = (ts_range(group)?, tick_range(group)?);
+        Some(GroupRange { rows: group.num_rows().max(0) as u64, ts_us, ticks })
+    }
+
+    /// An error about what a row says.
+    pub(super) fn damage(&self, reason: String) -> Error {
+        Error::Damaged { path: self.path.clone(), reason }
     }
 
     /// Whether no row of a row group has a value in this column, by the statistics of the file.
@@ -289,6 +295,34 @@ impl CaptureFile {
     fn error(&self, reason: &str) -> Error {
         Error::Damaged { path: self.path.clone(), reason: reason.to_owned() }
     }
+}
+
+/// What the statistics of a row group say.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct GroupRange {
+    pub(super) rows: u64,
+    /// µs since the Unix epoch.
+    pub(super) ts_us: (i64, i64),
+    pub(super) ticks: (u32, u32),
+}
+
+fn ts_range(group: &RowGroupMetaData) -> Option<(i64, i64)> {
+    match statistics(group, Column::Ts)? {
+        Statistics::Int64(ts) => Some((*ts.min_opt()?, *ts.max_opt()?)),
+        _ => None,
+    }
+}
+
+fn tick_range(group: &RowGroupMetaData) -> Option<(u32, u32)> {
+    match statistics(group, Column::Tick)? {
+        // Parquet keeps unsigned numbers in signed ones of the same bits.
+        Statistics::Int32(tick) => Some((tick.min_opt()?.cast_unsigned(), tick.max_opt()?.cast_unsigned())),
+        _ => None,
+    }
+}
+
+fn statistics(group: &RowGroupMetaData, column: Column) -> Option<&Statistics> {
+    group.columns().iter().find(|chunk| chunk.column_path().string() == column.name())?.statistics()
 }
 
 /// The metadata of a finished capture whose seal holds; none for anything else. Nothing is

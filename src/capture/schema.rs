@@ -33,7 +33,7 @@ columns! {
     MonoNs: "mono_ns", I64, never, "The same moment on the monotonic clock, in nanoseconds, so that a step of the wall clock cannot bend durations.";
     Tick: "tick", U32, never, "Number of the snapshot, from 0; events carry the number of the snapshot before them.";
     Kind: "kind", KindText, never, "Why the row was written.";
-    ConnId: "conn_id", U64, never, "Identity of one socket's life: the kernel's socket cookie; where there is none, a stable hash.";
+    ConnId: "conn_id", U64, never, "Identity of one socket's life: the kernel's socket cookie; where there is none, a stable hash. Beside a UDP socket without a remote of its own, each remote that it talks to has rows under an identity of its own: the highest bit set, the rest from the SHA-256 of cookie, both ends and the beginning; after 60 s of silence another one begins.";
     Protocol: "protocol", ProtocolText, never, "Transport protocol.";
     LocalAddr: "local_addr", Text, never, "Local address; v4-mapped v6 is written as v4. In imports, the originator.";
     LocalPort: "local_port", U16, never, "Local port.";
@@ -58,7 +58,7 @@ columns! {
     Username: "username", Text, null, "User name for uid.";
     ParentName: "parent_name", Text, null, "Short name of the owner's parent.";
     Container: "container", Text, null, "Container of the owner, from its cgroup.";
-    ExeSha256: "exe_sha256", Text, null, "SHA-256 of the executable, hashed once per file; null where it could not be read.";
+    ExeSha256: "exe_sha256", Text, null, "SHA-256 of the executable, hashed once per file in the background; null until then, and where it could not be read.";
     ProcessStart: "process_start", TimestampUs, null, "Start of the owner: microseconds since the Unix epoch, UTC. With pid it identifies the process.";
     CpuPercent: "cpu_percent", F32, null, "CPU use of the owner since the last tick, in percent of one core.";
     MemoryRssBytes: "memory_rss_bytes", U64, null, "Resident memory of the owner, in bytes.";

@@ -10,6 +10,7 @@ macro_rules! say {
 
 mod analyze;
 mod check;
+mod dump;
 mod explain;
 mod export;
 mod import;
@@ -55,6 +56,13 @@ const EXIT_CODES: &str = "Exit codes: 0 done · 1 failed · 2 wrong usage · 3 d
                           (late ticks, lost events, recovered, cut short, not confirmed) · 10 a finding reached \
                           --fail-on";
 
+pub(crate) const FILTER_HELP: &str = "Filters: words joined by \"and\"; alternatives in one word (port:80,443); -word must not hold; \
+                           * and ? are wildcards; \"quotes\" keep blanks. Fields: process, pid, ppid, parent, exe, \
+                           cmdline, user, uid, container, sha256, remote, local, addr, port, remote_port, local_port, \
+                           name, protocol, state, kind, bytes, sent, received, packets, retransmits, rtt, cpu, memory, \
+                           conn, netns. Operators: : = != ~ (contains) > >= < <=. Unknown values: process:none. \
+                           Example: process:curl,wget -port:443 remote:10.0.0.0/8 bytes>1M";
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Record this host into a capture file, until Ctrl-C or for a set time
@@ -63,6 +71,8 @@ enum Command {
     Import(import::Arguments),
     /// Analyze a capture and write a report folder
     Analyze(analyze::Arguments),
+    /// List the sockets of a moment or of a stretch of time, for scripts and grep
+    Dump(dump::Arguments),
     /// Write the connections of a capture for other programs (Zeek's conn.log, CSV, NDJSON)
     Export(export::Arguments),
     /// Show what is in a capture, from its metadata
@@ -80,6 +90,7 @@ pub fn main() -> ExitCode {
         Command::Record(arguments) => record::run(arguments),
         Command::Import(arguments) => import::run(arguments),
         Command::Analyze(arguments) => analyze::run(&arguments),
+        Command::Dump(arguments) => dump::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Info(arguments) => info::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),

@@ -29,6 +29,7 @@ mod series;
 mod session;
 mod size;
 mod spool;
+mod stable_id;
 mod stop;
 
 pub use clock::{Clock, Moment, SystemClock};

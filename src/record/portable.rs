@@ -8,10 +8,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use netstat2::{AddressFamilyFlags, ProtocolFlags, ProtocolSocketInfo, SocketInfo};
-use sha2::{Digest as _, Sha256};
 use sysinfo::{Pid, Process, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind, Users};
 
 use super::host::{Host, Seen, Tick, Wanted};
+use super::stable_id::stable_id;
 use crate::capture::{Owner, OwnerSource, Protocol, Row, SourceReport, SourceStatus, TcpState};
 use crate::{Error, Result};
 
@@ -226,8 +226,7 @@ fn conn_id(
     process_start_us: Option<i64>,
 ) -> u64 {
     let text = format!("{}|{local:?}|{remote:?}|{process_start_us:?}", protocol.as_str());
-    let digest: [u8; 32] = Sha256::digest(text).into();
-    digest.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
+    stable_id(text.as_bytes())
 }
 
 /// `sysinfo` knows whole seconds.

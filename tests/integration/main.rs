@@ -6,6 +6,7 @@ mod bad_input;
 mod browser;
 mod capture_format;
 mod crash;
+mod dump;
 mod evidence;
 mod expectations;
 mod fixture;
@@ -20,4 +21,6 @@ mod record;
 mod report;
 mod runner;
 mod scene;
+#[cfg(target_os = "linux")]
+mod short_lived;
 mod zeek_oracle;

@@ -25,6 +25,7 @@ pub(crate) struct Seen {
     pub(crate) tick: u32,
     pub(crate) kind: String,
     pub(crate) conn_id: u64,
+    pub(crate) ports: (u16, Option<u16>),
     pub(crate) state: Option<String>,
     pub(crate) bytes: (Option<u64>, Option<u64>),
     pub(crate) packets: (Option<u64>, Option<u64>),
@@ -33,6 +34,9 @@ pub(crate) struct Seen {
     pub(crate) process_name: Option<String>,
     pub(crate) netns: Option<u64>,
     pub(crate) remote_name: Option<String>,
+    pub(crate) exe: Option<String>,
+    pub(crate) exe_sha256: Option<String>,
+    pub(crate) cmdline: Option<String>,
 }
 
 /// The snapshots of one socket, in the order of time.
@@ -44,19 +48,18 @@ pub(crate) fn rows_of(path: &Path, local_port: u16, remote_port: Option<u16>) ->
 
 /// Every row of one socket, in the order of ticks.
 pub(crate) fn all_rows_of(path: &Path, local_port: u16, remote_port: Option<u16>) -> Vec<Seen> {
+    rows_where(path, |row| row.ports == (local_port, remote_port))
+}
+
+/// Every row that is meant, in the order of ticks.
+pub(crate) fn rows_where(path: &Path, is_meant: impl Fn(&Seen) -> bool) -> Vec<Seen> {
     let capture = CaptureFile::open(path).unwrap();
     let columns: Vec<Column> = COLUMNS.iter().map(|info| info.column).collect();
     let mut rows = Vec::new();
     for group in 0..capture.row_groups() {
         for batch in capture.row_group(group, &columns).unwrap() {
             let batch = batch.unwrap();
-            let port = |column: Column, row| number::<UInt16Type>(&batch, column, row);
-            rows.extend(
-                (0..batch.num_rows())
-                    .filter(|row| port(Column::LocalPort, *row) == Some(local_port))
-                    .filter(|row| port(Column::RemotePort, *row) == remote_port)
-                    .map(|row| seen(&batch, row)),
-            );
+            rows.extend((0..batch.num_rows()).map(|row| seen(&batch, row)).filter(&is_meant));
         }
     }
     rows.sort_by_key(|row: &Seen| row.tick);
@@ -65,10 +68,12 @@ pub(crate) fn all_rows_of(path: &Path, local_port: u16, remote_port: Option<u16>
 
 fn seen(batch: &RecordBatch, row: usize) -> Seen {
     let count = |column| number::<UInt64Type>(batch, column, row);
+    let port = |column| number::<UInt16Type>(batch, column, row);
     Seen {
         tick: number::<UInt32Type>(batch, Column::Tick, row).unwrap(),
         kind: text(batch, Column::Kind, row).unwrap(),
         conn_id: count(Column::ConnId).unwrap(),
+        ports: (port(Column::LocalPort).unwrap(), port(Column::RemotePort)),
         state: text(batch, Column::State, row),
         bytes: (count(Column::BytesSent), count(Column::BytesReceived)),
         packets: (count(Column::PacketsSent), count(Column::PacketsReceived)),
@@ -77,6 +82,9 @@ fn seen(batch: &RecordBatch, row: usize) -> Seen {
         process_name: text(batch, Column::ProcessName, row),
         netns: count(Column::Netns),
         remote_name: text(batch, Column::RemoteName, row),
+        exe: text(batch, Column::Exe, row),
+        exe_sha256: text(batch, Column::ExeSha256, row),
+        cmdline: text(batch, Column::Cmdline, row),
     }
 }
 
@@ -97,7 +105,7 @@ fn text(batch: &RecordBatch, column: Column, row: usize) -> Option<String> {
 
 /// Records in this process, calling `after_tick` after each, so that the test and the recorder
 /// take turns and nothing depends on how fast the machine is.
-fn record_steps(path: &Path, steps: &mut [&mut dyn FnMut()]) {
+pub(crate) fn record_steps(path: &Path, steps: &mut [&mut dyn FnMut()]) {
     record_wanted(path, Wanted::default(), steps);
 }
 
@@ -232,7 +240,7 @@ fn a_connection_that_comes_between_ticks_gets_its_owner() {
 }
 
 /// Whether the events of the last recording ran; if not, why.
-fn events_ran(path: &Path) -> Result<(), String> {
+pub(crate) fn events_ran(path: &Path) -> Result<(), String> {
     let capture = CaptureFile::open(path).unwrap();
     let missing = capture.metadata().sources.iter().find(|source| source.status == SourceStatus::Missing);
     missing.map_or(Ok(()), |source| Err(format!("{}: {}", source.name, source.detail)))
@@ -396,7 +404,7 @@ fn check_signal_ends_well(signal: i32) {
     let names: Vec<&str> = metadata.sources.iter().map(|source| source.name.as_str()).collect();
     let expected = ["sock_diag", "network-namespaces", "proc-owners"];
     assert_eq!(names[..3], expected);
-    assert_eq!(names[3..], ["perf-events", "sock_destroy", "proc-connector"]);
+    assert_eq!(names[3..], ["perf-events", "sock_destroy", "proc-connector", "exe-hashes"]);
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(said.contains("next: netrec analyze c.parquet"), "{said}");
     assert!(output.stderr.is_empty(), "no progress where there is no terminal");

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::cgroups::Cgroups;
 use super::diag::Socket;
 use super::events::{Events, Told};
+use super::hashes::Hashes;
 use super::namespaces::{Change, Namespaces};
 use super::owners::Owners;
 use super::packets::Packets;
@@ -27,6 +28,7 @@ pub(in super::super) struct LinuxHost {
     namespaces: Namespaces,
     owners: Owners,
     processes: Processes,
+    hashes: Arc<Hashes>,
     cgroups: Cgroups,
     strangers: Strangers,
     sockets: Vec<Socket>,
@@ -57,12 +59,14 @@ impl LinuxHost {
         let cgroup_root = CGROUP_ROOTS
             .into_iter()
             .find(|root| std::path::Path::new(root).join("cgroup.controllers").exists());
-        let events = Events::start(reader(Proc::new("/proc")), namespaces.own());
+        let hashes = Hashes::start(proc.clone());
+        let events = Events::start(reader(proc.clone(), &hashes), namespaces.own());
         let packets = wanted.packets().then(|| Packets::start(wanted, namespaces.own()));
         let mut host = Self {
             namespaces,
             owners: Owners::default(),
-            processes: Processes::new(reader(proc)),
+            processes: Processes::new(reader(proc, &hashes)),
+            hashes,
             cgroups: Cgroups::new(cgroup_root.unwrap_or("/sys/fs/cgroup")),
             strangers: Strangers::new(),
             sockets,
@@ -251,6 +255,7 @@ impl Host for LinuxHost {
             packets.name(&mut rows[first..], end);
             self.append(made, rows);
         }
+        self.hashes.stop();
     }
 
     fn events_lost(&self) -> Option<u64> {
@@ -268,15 +273,17 @@ impl Host for LinuxHost {
         };
         let mut reports = vec![sockets, self.namespaces.report(), self.owners_report()];
         reports.extend(self.events.reports());
+        reports.push(self.hashes.report());
         reports.extend(self.packets.iter().flat_map(Packets::reports));
         reports
     }
 }
 
-fn reader(proc: Proc) -> Reader {
+fn reader(proc: Proc, hashes: &Arc<Hashes>) -> Reader {
     Reader {
         proc,
         users: Users::new("/etc/passwd"),
+        hashes: Arc::clone(hashes),
         boot_us: boot_us(),
         ticks_per_second: system_value(libc::_SC_CLK_TCK).unwrap_or(100),
         page_bytes: system_value(libc::_SC_PAGESIZE).unwrap_or(4096),

@@ -4,6 +4,7 @@ mod cgroups;
 mod container;
 mod diag;
 mod events;
+mod hashes;
 mod host;
 mod ids;
 mod message;

@@ -4,11 +4,11 @@
 //! recorder needs one file of a few processes per tick, and cannot afford more.
 
 use std::ffi::CStr;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _};
 use std::os::fd::{AsRawFd as _, RawFd};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::stat::Stat;
@@ -91,6 +91,11 @@ impl Proc {
     pub(super) fn exe(&self, pid: u32) -> Option<String> {
         let path = fs::read_link(self.path(pid, "exe")).ok()?;
         Some(path.to_string_lossy().into_owned())
+    }
+
+    /// Takes hold of the executable, even a deleted one, without opening it.
+    pub(super) fn hold_exe(&self, pid: u32) -> io::Result<File> {
+        OpenOptions::new().read(true).custom_flags(libc::O_PATH).open(self.path(pid, "exe"))
     }
 
     /// The arguments, separated by spaces; none for a kernel thread.
@@ -197,8 +202,12 @@ pub(super) mod tests {
             fs::write(self.of(pid).join("cmdline"), format!("/bin/{name}\0--flag\0")).unwrap();
             fs::write(self.of(pid).join("status"), "Name:\tx\nUid:\t1000\t1001\t0\t0\n").unwrap();
             fs::write(self.of(pid).join("cgroup"), "0::/system.slice\n").unwrap();
+            self.set_exe(pid, Path::new(&format!("/bin/{name}")));
+        }
+
+        pub(in super::super) fn set_exe(&self, pid: u32, path: &Path) {
             let _ = fs::remove_file(self.of(pid).join("exe"));
-            symlink(format!("/bin/{name}"), self.of(pid).join("exe")).unwrap();
+            symlink(path, self.of(pid).join("exe")).unwrap();
         }
 
         pub(in super::super) fn set_stat(&self, pid: u32, name: &str, cpu_ticks: u64, start_ticks: u64) {

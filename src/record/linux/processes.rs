@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::hashes::{Executable, Hashes};
 use super::ids::IdMap;
 use super::proc::{Proc, lossy};
 use super::stat::Stat;
@@ -25,6 +26,7 @@ pub(super) struct Process {
     comm: Vec<u8>,
     layout: (u64, u64),
     pub(super) owner: Arc<Owner>,
+    executable: Option<Arc<Executable>>,
     cpu_ticks: u64,
     read_ns: i64,
     pub(super) cpu_percent: Option<f32>,
@@ -53,11 +55,20 @@ pub(super) struct Processes {
 pub(super) struct Reader {
     pub(super) proc: Proc,
     pub(super) users: Users,
+    pub(super) hashes: Arc<Hashes>,
     /// When the host was booted, µs since the Unix epoch.
     pub(super) boot_us: i64,
     pub(super) ticks_per_second: u64,
     pub(super) page_bytes: u64,
     pub(super) buffer: Vec<u8>,
+}
+
+/// What is known of a process that lives.
+pub(super) struct Facts {
+    /// With the hash of the executable, if that is known already.
+    pub(super) owner: Owner,
+    /// Whose hash it is.
+    pub(super) executable: Option<Arc<Executable>>,
 }
 
 impl Processes {
@@ -121,14 +132,15 @@ impl Processes {
 
 impl Reader {
     /// Every fact of a process that lives now.
-    pub(super) fn living(&mut self, pid: u32) -> Option<Owner> {
+    pub(super) fn living(&mut self, pid: u32) -> Option<Facts> {
         let mut buffer = std::mem::take(&mut self.buffer);
-        let owner = self
-            .proc
-            .stat(pid, &mut buffer)
-            .map(|stat| Owner { parent_name: self.proc.name(stat.ppid), ..self.facts(pid, &stat) });
+        let facts = self.proc.stat(pid, &mut buffer).map(|stat| {
+            let mut facts = self.facts(pid, &stat);
+            facts.owner.parent_name = self.proc.name(stat.ppid);
+            facts
+        });
         self.buffer = buffer;
-        owner
+        facts
     }
 
     /// Reads the state of a process; false if it has ended.
@@ -164,33 +176,37 @@ impl Reader {
         if executed || tick.number >= process.reread_at {
             self.reread(pid, process, stat, tick.number);
         }
+        self.hashes.complete(&mut process.owner, process.executable.as_deref());
     }
 
     fn reread(&mut self, pid: u32, process: &mut Process, stat: &Stat<'_>, tick: u32) {
         process.reread_at = tick.saturating_add(process.reread_after);
         process.reread_after = (process.reread_after * 2).min(REREAD_TICKS);
         let before = &process.owner;
-        let facts = Owner {
+        let Facts { owner, executable } = self.facts(pid, stat);
+        let owner = Owner {
             // The first parent tells where a process came from; later ones only adopt orphans.
             ppid: before.ppid,
             parent_name: before.parent_name.clone(),
-            ..self.facts(pid, stat)
+            ..owner
         };
-        if facts != **before {
-            process.owner = Arc::new(facts);
+        if owner != **before {
+            process.owner = Arc::new(owner);
         }
+        process.executable = executable;
     }
 
     fn read(&mut self, id: ProcessId, tick: &Tick) -> Option<Process> {
         let mut buffer = Vec::new();
         let stat = self.proc.stat(id.pid, &mut buffer).filter(|stat| stat.start_ticks == id.start_ticks)?;
-        let mut owner = self.facts(id.pid, &stat);
+        let Facts { mut owner, executable } = self.facts(id.pid, &stat);
         owner.parent_name = self.proc.name(stat.ppid);
         Some(Process {
             start_ticks: id.start_ticks,
             comm: stat.comm.to_vec(),
             layout: stat.layout,
             owner: Arc::new(owner),
+            executable,
             cpu_ticks: stat.cpu_ticks,
             read_ns: tick.moment.mono_ns,
             // A share of time needs two readings.
@@ -204,10 +220,11 @@ impl Reader {
     }
 
     /// Every fact but the parent's name.
-    fn facts(&mut self, pid: u32, stat: &Stat<'_>) -> Owner {
+    fn facts(&mut self, pid: u32, stat: &Stat<'_>) -> Facts {
         let uid = self.proc.uid(pid);
         let start_us = u128::from(stat.start_ticks) * 1_000_000 / u128::from(self.ticks_per_second.max(1));
-        Owner {
+        let executable = self.hashes.meet(pid);
+        let owner = Owner {
             pid: Some(pid),
             ppid: Some(stat.ppid),
             uid,
@@ -217,9 +234,10 @@ impl Reader {
             username: uid.and_then(|uid| self.users.name(uid)),
             parent_name: None,
             container: self.proc.cgroup(pid).as_deref().and_then(container::of_process),
-            exe_sha256: None,
+            exe_sha256: executable.as_deref().and_then(|executable| self.hashes.sha256(executable)),
             process_start_us: Some(self.boot_us.saturating_add(start_us as i64)),
-        }
+        };
+        Facts { owner, executable }
     }
 }
 
@@ -240,6 +258,7 @@ pub(super) mod tests {
         Processes::new(Reader {
             proc: fake.proc(),
             users: Users::new("/nonexistent"),
+            hashes: Hashes::start(fake.proc()),
             boot_us: 1_000_000_000,
             ticks_per_second: 100,
             page_bytes: 4096,

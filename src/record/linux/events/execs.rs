@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
+use super::super::hashes::{Executable, Hashes};
 use super::super::message;
 
 /// `CN_IDX_PROC`, `CN_VAL_PROC`, `PROC_CN_MCAST_LISTEN`, `PROC_EVENT_EXEC` (`linux/cn_proc.h`).
@@ -39,11 +40,13 @@ pub(super) struct Exec {
     pub(super) time_ns: u64,
     pub(super) cmdline: String,
     pub(super) uid: u32,
+    /// What `/proc` said to be its executable; if it ran another program at once, that one's.
+    pub(super) executable: Option<Arc<Executable>>,
 }
 
 /// The last exec of every process, as far as it was caught.
-#[derive(Default)]
 pub(super) struct Execs {
+    hashes: Arc<Hashes>,
     latest: Mutex<HashMap<u32, Exec>>,
     ending: AtomicBool,
 }
@@ -53,13 +56,17 @@ impl Execs {
     ///
     /// # Errors
     /// What the system said: a kernel without the connector, or a namespace without it.
-    pub(super) fn start() -> io::Result<(Arc<Self>, JoinHandle<()>)> {
+    pub(super) fn start(hashes: Arc<Hashes>) -> io::Result<(Arc<Self>, JoinHandle<()>)> {
         let socket = subscribe()?;
-        let execs = Arc::new(Self::default());
+        let execs = Arc::new(Self::new(hashes));
         let shared = Arc::clone(&execs);
         let thread =
             std::thread::Builder::new().name("execs".to_owned()).spawn(move || shared.run(&socket))?;
         Ok((execs, thread))
+    }
+
+    fn new(hashes: Arc<Hashes>) -> Self {
+        Self { hashes, latest: Mutex::default(), ending: AtomicBool::new(false) }
     }
 
     /// Lets the thread end within [`WAIT_MS`].
@@ -77,6 +84,7 @@ impl Execs {
     pub(super) fn forget_before(&self, time_ns: u64) {
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         latest.retain(|_, exec| exec.time_ns >= time_ns);
+        self.hashes.let_go();
     }
 
     fn run(&self, socket: &OwnedFd) {
@@ -103,9 +111,10 @@ impl Execs {
 
     fn note(&self, pid: u32, time_ns: u64) {
         let Ok((cmdline, uid)) = read_cmdline(pid) else { return };
+        let executable = self.hashes.meet(pid);
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         if latest.len() < MOST_PROGRAMS || latest.contains_key(&pid) {
-            latest.insert(pid, Exec { time_ns, cmdline, uid });
+            latest.insert(pid, Exec { time_ns, cmdline, uid, executable });
         }
     }
 }
@@ -171,6 +180,7 @@ fn ask_for_priority() {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::proc::Proc;
     use super::*;
 
     #[test]
@@ -189,7 +199,7 @@ mod tests {
 
     #[test]
     fn a_process_is_remembered_until_it_is_forgotten() {
-        let execs = Execs::default();
+        let execs = Execs::new(Hashes::start(Proc::new("/proc")));
         execs.note(std::process::id(), 50);
         assert_eq!(execs.of(std::process::id(), 49), None, "it had not happened yet");
         assert!(execs.of(std::process::id(), 50).unwrap().cmdline.contains("netrec"));

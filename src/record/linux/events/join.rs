@@ -9,90 +9,12 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use super::super::diag::Socket;
 use super::kernel_event::{KernelEvent, StateChange, What};
-use crate::capture::{Counters, Kind, OwnerSource, Protocol, Row, TcpState};
+use super::life::{Closing, Life, OwnerHint, SocketEvent, Tuple, alone, closed, tell};
+use crate::capture::{OwnerSource, Protocol, Row, TcpState};
 
 /// How long one half of a closed socket waits for the other, in ns.
 const PATIENCE_NS: u64 = 2_000_000_000;
-
-/// A TCP five-tuple without the protocol: local and remote address and port.
-pub(super) type Tuple = ((IpAddr, u16), (IpAddr, u16));
-
-/// The kernel's notice of a closing socket.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Closing {
-    pub(super) cookie: u64,
-    pub(super) netns: u64,
-    pub(super) protocol: Protocol,
-    pub(super) tuple: Tuple,
-    /// The counters, but for the bytes received: whether a FIN is among them, only the states tell.
-    pub(super) counters: Counters,
-    /// Bytes received, and one more if a FIN was.
-    pub(super) received_sequence: Option<u64>,
-}
-
-impl Closing {
-    /// From what the kernel says of the socket.
-    pub(super) fn of(socket: &Socket, netns: u64) -> Self {
-        let remote = socket.remote.unwrap_or((socket.local.0, 0));
-        Self {
-            cookie: socket.cookie,
-            netns,
-            protocol: socket.protocol,
-            tuple: (socket.local, remote),
-            counters: socket.counters,
-            received_sequence: socket.received_sequence,
-        }
-    }
-
-    /// The final counters of a socket that went through these states.
-    fn counters_after(&self, states: &[TcpState]) -> Counters {
-        let fin =
-            match states {
-                [] => return self.counters,
-                // The original socket may end in FIN_WAIT2 before the FIN comes, if it comes more
-                // than a delayed acknowledgement later: then this is one byte too few.
-                [.., TcpState::FinWait2, TcpState::Close] => 1,
-                states => u64::from(states.iter().any(|state| {
-                    matches!(state, TcpState::CloseWait | TcpState::Closing | TcpState::TimeWait)
-                })),
-            };
-        let bytes_received = self.received_sequence.map(|sequence| sequence.saturating_sub(fin));
-        Counters { bytes_received, ..self.counters }
-    }
-}
-
-/// A process, as far as the events tell: its id and how that is known.
-pub(super) type OwnerHint = (u32, OwnerSource);
-
-/// One thing that happened to one socket.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct SocketEvent {
-    /// Monotonic clock, ns.
-    pub(super) time_ns: u64,
-    pub(super) kind: Kind,
-    pub(super) cookie: u64,
-    pub(super) netns: Option<u64>,
-    pub(super) protocol: Protocol,
-    pub(super) tuple: Tuple,
-    pub(super) state: Option<TcpState>,
-    pub(super) prev_state: Option<TcpState>,
-    pub(super) counters: Counters,
-    pub(super) owner: Option<OwnerHint>,
-}
-
-/// A socket of which the tracepoints told.
-#[derive(Debug, Clone)]
-struct Life {
-    tuple: Tuple,
-    owner: Option<OwnerHint>,
-    changes: Vec<(u64, TcpState, TcpState)>,
-    cookie: Option<u64>,
-    netns: Option<u64>,
-    /// How many of `changes` were given out already.
-    told: usize,
-}
 
 /// Who listens where; none if several processes do, on one port or in several namespaces.
 type Listeners = HashMap<(IpAddr, u16), Option<u32>>;
@@ -190,14 +112,7 @@ impl Joiner {
             self.listeners.remove(&change.local);
         }
         let tuple = (change.local, change.remote);
-        let life = self.lives.entry(change.socket).or_insert_with(|| Life {
-            tuple,
-            owner: None,
-            changes: Vec::new(),
-            cookie: None,
-            netns: None,
-            told: 0,
-        });
+        let life = self.lives.entry(change.socket).or_insert_with(|| Life::new(tuple));
         // At SYN_SENT the source port is not chosen yet, and after a close it may be gone.
         let better = change.local.1 != 0 && (change.remote.1 != 0 || change.to == TcpState::Listen);
         if better && (life.tuple != tuple || life.changes.is_empty()) {
@@ -245,59 +160,6 @@ impl Joiner {
     }
 }
 
-/// Gives out what happened to a socket and was not given out yet.
-fn tell(life: &mut Life, cookie: u64, out: &mut Vec<SocketEvent>) {
-    for index in life.told..life.changes.len() {
-        let (time_ns, from, to) = life.changes[index];
-        let opens = index == 0 && matches!(from, TcpState::Close | TcpState::Listen);
-        out.push(SocketEvent {
-            time_ns,
-            kind: if opens { Kind::Opened } else { Kind::State },
-            cookie,
-            netns: life.netns,
-            protocol: Protocol::Tcp,
-            tuple: life.tuple,
-            state: Some(to),
-            prev_state: (!opens).then_some(from),
-            counters: Counters::default(),
-            owner: life.owner,
-        });
-    }
-    life.told = life.changes.len();
-}
-
-/// A closing of which the tracepoints told nothing.
-fn alone(time_ns: u64, closing: &Closing) -> SocketEvent {
-    let event = closed(time_ns, closing.cookie, closing.tuple, None, Some(closing.counters));
-    SocketEvent {
-        netns: Some(closing.netns),
-        protocol: closing.protocol,
-        state: event.state.filter(|_| closing.protocol == Protocol::Tcp),
-        ..event
-    }
-}
-
-fn closed(
-    time_ns: u64,
-    cookie: u64,
-    tuple: Tuple,
-    owner: Option<OwnerHint>,
-    counters: Option<Counters>,
-) -> SocketEvent {
-    SocketEvent {
-        time_ns,
-        kind: Kind::Closed,
-        cookie,
-        netns: None,
-        protocol: Protocol::Tcp,
-        tuple,
-        state: Some(TcpState::Close),
-        prev_state: None,
-        counters: counters.unwrap_or_default(),
-        owner,
-    }
-}
-
 /// Whose socket it is, as far as one change tells.
 fn owner_of(pid: u32, change: &StateChange, listeners: &Listeners) -> Option<OwnerHint> {
     // Whoever connects, and whoever closes, does so itself. Everything that happens while an
@@ -331,6 +193,7 @@ fn forget_tuple(tuples: &mut HashMap<Tuple, Option<u64>>, tuple: &Tuple, socket:
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capture::{Counters, Kind};
 
     const CLIENT: u64 = 0xc1;
     const SERVER: u64 = 0x5e;

@@ -29,7 +29,7 @@ pub(super) enum What {
     /// A process took another name; `exec` if because it runs another program now.
     Named { name: String, exec: bool },
     /// A process mapped a file into memory as code. The first after an exec is the executable.
-    Mapped { path: String },
+    Mapped { path: String, inode: u64 },
     /// A process was started by another.
     Forked { parent: u32 },
     /// A process ended.
@@ -115,7 +115,7 @@ impl Decoder {
             }
             perf::PERF_RECORD_MMAP2 => {
                 let path = text(body.get(64..body.len().checked_sub(SAMPLE_ID_BYTES)?)?);
-                about(body, u32_at(body, 0)?, What::Mapped { path })
+                about(body, u32_at(body, 0)?, What::Mapped { path, inode: u64_at(body, 40)? })
             }
             perf::PERF_RECORD_FORK => {
                 let (pid, parent, tid) = (u32_at(body, 0)?, u32_at(body, 4)?, u32_at(body, 8)?);

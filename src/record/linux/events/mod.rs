@@ -17,6 +17,7 @@ mod closings;
 mod execs;
 mod join;
 mod kernel_event;
+mod life;
 mod programs;
 mod ring;
 mod tracefs;
@@ -33,8 +34,9 @@ use crate::capture::{Kind, Owner, OwnerSource, Row, SourceReport, SourceStatus};
 use crate::record::Moment;
 pub(super) use closings::Closings;
 use execs::Execs;
-use join::{Closing, Joiner, SocketEvent};
+use join::Joiner;
 use kernel_event::{Decoder, KernelEvent, What};
+use life::{Closing, SocketEvent};
 use programs::Programs;
 use ring::Ring;
 
@@ -142,7 +144,7 @@ impl Events {
             Ok(closings) => (vec![(netns, closings, 0)], ran("sock_destroy", DESTROY_GIVES)),
             Err(error) => (Vec::new(), missing("sock_destroy", &error.to_string(), DESTROY_LACKS)),
         };
-        let (catcher, execs_report) = match Execs::start() {
+        let (catcher, execs_report) = match Execs::start(Arc::clone(&reader.hashes)) {
             Ok(catcher) => (Some(catcher), ran("proc-connector", EXECS_GIVE)),
             Err(error) => (None, missing("proc-connector", &error.to_string(), EXECS_LACK)),
         };

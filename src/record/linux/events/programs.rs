@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::super::processes::Reader;
+use super::super::hashes::Executable;
+use super::super::processes::{Facts, Reader};
 use super::execs::Execs;
 use super::kernel_event::{KernelEvent, What};
 use crate::capture::Owner;
@@ -26,6 +27,9 @@ pub(super) struct Programs {
 struct Program {
     name: Option<String>,
     exe: Option<String>,
+    /// The executable's number in its file system, as the kernel told it.
+    exe_inode: Option<u64>,
+    executable: Option<Arc<Executable>>,
     cmdline: Option<String>,
     uid: Option<u32>,
     parent: Option<(u32, Option<String>)>,
@@ -48,7 +52,7 @@ impl Programs {
         match &event.what {
             What::Forked { parent } => {
                 let start_us = (event.time_ns / 1000) as i64 + wall_offset_us;
-                self.forked(event.pid, *parent, start_us);
+                self.forked(event.pid, *parent, event.time_ns, start_us);
             }
             What::Named { name, exec } => {
                 let program = self.known.entry(event.pid).or_default();
@@ -56,14 +60,17 @@ impl Programs {
                 program.owner = None;
                 if *exec {
                     program.exe = None;
+                    program.exe_inode = None;
+                    program.executable = None;
                     program.cmdline = None;
                     program.awaits_exe = true;
                 }
             }
-            What::Mapped { path } => {
+            What::Mapped { path, inode } => {
                 let Some(program) = self.known.get_mut(&event.pid) else { return };
                 if program.awaits_exe && path.starts_with('/') {
                     program.exe = Some(path.clone());
+                    program.exe_inode = Some(*inode);
                     program.awaits_exe = false;
                 }
             }
@@ -83,16 +90,21 @@ impl Programs {
             return None;
         }
         let program = self.known.entry(pid).or_default();
-        if let Some(owner) = &program.owner {
+        if let Some(owner) = &mut program.owner {
+            self.reader.hashes.complete(owner, program.executable.as_deref());
             return Some(Arc::clone(owner));
         }
         let told = program.name.clone();
-        let living = self.reader.living(pid).filter(|facts| told.is_none() || facts.process_name == told);
-        let owner = living.or_else(|| self.as_told(pid, at_ns)).map(Arc::new);
+        // One that has ended and was not waited for yet has a name there, and nothing else.
+        let is_it = |owner: &Owner| told.is_none() || (owner.process_name == told && owner.exe.is_some());
+        let living = self.reader.living(pid).filter(|facts| is_it(&facts.owner));
+        let Facts { owner, executable } = living.or_else(|| self.as_told(pid, at_ns))?;
+        let owner = Arc::new(owner);
         if let Some(program) = self.known.get_mut(&pid) {
-            program.owner.clone_from(&owner);
+            program.owner = Some(Arc::clone(&owner));
+            program.executable = executable;
         }
-        owner
+        Some(owner)
     }
 
     /// Forgets processes that ended a while ago.
@@ -110,11 +122,14 @@ impl Programs {
     }
 
     /// A new process is its parent until it runs another program.
-    fn forked(&mut self, pid: u32, parent: u32, start_us: i64) {
+    fn forked(&mut self, pid: u32, parent: u32, at_ns: u64, start_us: i64) {
         let like = match self.known.get(&parent) {
             Some(program) if program.name.is_some() => program.clone(),
             _ => self.read(parent),
         };
+        let exec = self.execs.as_ref().and_then(|execs| execs.of(parent, at_ns));
+        let like =
+            Program { cmdline: exec.map(|exec| exec.cmdline).or_else(|| like.cmdline.clone()), ..like };
         let child = Program {
             parent: Some((parent, like.name.clone())),
             start_us: Some(start_us),
@@ -127,8 +142,11 @@ impl Programs {
 
     /// A process of which no event told, from `/proc`.
     fn read(&mut self, pid: u32) -> Program {
-        let Some(facts) = self.reader.living(pid) else { return Program::default() };
+        let Some(Facts { owner: facts, executable }) = self.reader.living(pid) else {
+            return Program::default();
+        };
         let program = Program {
+            executable,
             name: facts.process_name.clone(),
             exe: facts.exe.clone(),
             cmdline: facts.cmdline.clone(),
@@ -142,14 +160,18 @@ impl Programs {
         program
     }
 
-    fn as_told(&mut self, pid: u32, at_ns: u64) -> Option<Owner> {
+    fn as_told(&mut self, pid: u32, at_ns: u64) -> Option<Facts> {
         let exec = self.execs.as_ref().and_then(|execs| execs.of(pid, at_ns));
         let program = self.known.get(&pid)?;
         // Without a name nothing is known, and nothing is better than a guess.
         let name = program.name.clone()?;
         let uid = exec.as_ref().map(|exec| exec.uid).or(program.uid);
         let (parent, parent_name) = program.parent.clone().unzip();
-        Some(Owner {
+        let executable = exec.as_ref().and_then(|exec| exec.executable.clone());
+        // The command line was read at the exec, but the executable a moment after it.
+        let executable = executable.filter(|executable| program.exe_inode == Some(executable.inode()));
+        let executable = executable.or_else(|| program.executable.clone());
+        let owner = Owner {
             pid: Some(pid),
             ppid: parent,
             uid,
@@ -159,8 +181,9 @@ impl Programs {
             username: uid.and_then(|uid| self.reader.users.name(uid)),
             parent_name: parent_name.flatten(),
             container: program.container.clone(),
-            exe_sha256: None,
+            exe_sha256: executable.as_deref().and_then(|executable| self.reader.hashes.sha256(executable)),
             process_start_us: program.start_us,
-        })
+        };
+        Some(Facts { owner, executable })
     }
 }

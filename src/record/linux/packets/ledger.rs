@@ -6,11 +6,11 @@
 //! twice. What fits no socket, or several, is nobody's: it is counted, and said.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::flows::{Door, Endpoint, Flow, Flows, Tally};
 use crate::capture::{Counters, Kind, Protocol, Row};
+use crate::record::stable_id::stable_id;
 
 /// How long a flow waits for the snapshot or the notice that knows its socket, in ns.
 const PATIENCE_NS: i64 = 3_000_000_000;
@@ -171,9 +171,6 @@ pub(super) fn give_up(flows: &Flows, stray: &mut Stray) {
 
 /// The row of one remote of a socket, made from the socket's own.
 fn of_remote(socket: &Row, local: IpAddr, remote: Endpoint, flow: &Flow, kind: Kind) -> Row {
-    let mut hasher = DefaultHasher::new();
-    // The beginning too: after a long silence it is another talk.
-    (socket.conn_id, local, remote, flow.first_ns).hash(&mut hasher);
     let at_ns = match kind {
         Kind::Opened => flow.first_ns,
         Kind::Closed => flow.last_ns,
@@ -181,7 +178,7 @@ fn of_remote(socket: &Row, local: IpAddr, remote: Endpoint, flow: &Flow, kind: K
     };
     Row {
         kind,
-        conn_id: hasher.finish() | REMOTE_BIT,
+        conn_id: remote_id(socket.conn_id, local, remote, flow.first_ns),
         ts_us: socket.ts_us - (socket.mono_ns - at_ns) / 1000,
         mono_ns: at_ns,
         local_addr: local,
@@ -192,6 +189,22 @@ fn of_remote(socket: &Row, local: IpAddr, remote: Endpoint, flow: &Flow, kind: K
         memory_rss_bytes: socket.memory_rss_bytes.filter(|_| kind == Kind::Snapshot),
         ..socket.clone()
     }
+}
+
+/// The identity of one remote of a socket. With the beginning, because after a long silence it is
+/// another talk.
+fn remote_id(cookie: u64, local: IpAddr, remote: Endpoint, first_ns: i64) -> u64 {
+    let address = |address: IpAddr| match address {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
+        IpAddr::V6(v6) => v6.octets(),
+    };
+    let (mut bytes, (remote, port)) = (Vec::with_capacity(50), remote);
+    bytes.extend(cookie.to_le_bytes());
+    bytes.extend(address(local));
+    bytes.extend(address(remote));
+    bytes.extend(port.to_le_bytes());
+    bytes.extend(first_ns.to_le_bytes());
+    stable_id(&bytes) | REMOTE_BIT
 }
 
 /// Of a socket whose packets are all seen, and that had none.

@@ -1,0 +1,309 @@
+//! The sample at this time, in this direction: all that a player of a recording needs.
+//!
+//! A [`Sample`] is a snapshot with what happened since the one before it. The footer says which
+//! row groups can hold it; only those are read, and the last of them are kept, so that the next
+//! tick costs nothing. Rows lie by connection inside of a row group; [`group`] finds those of a
+//! tick among them.
+//!
+//! What was imported from logs of connections has events only, and no moments at which all
+//! sockets were seen. Such a file is cut into slices of equal length, and a sample holds what
+//! happened in one.
+
+mod group;
+mod rows;
+
+use std::sync::Arc;
+
+use self::group::Group;
+use super::{CaptureFile, Row};
+use crate::Result;
+
+/// Rows of row groups that are kept decoded: two of a recorder's size, some 200 bytes each.
+const MOST_ROWS_KEPT: usize = 300_000;
+
+/// Slices into which a file without snapshots is cut, at most.
+const MOST_SLICES: i64 = 3600;
+
+/// A slice is never shorter than this.
+const SHORTEST_SLICE_US: i64 = 1_000_000;
+
+/// A snapshot, and what happened since the one before it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Sample {
+    /// Number of the snapshot; of a file without snapshots, of the slice.
+    pub tick: u32,
+    /// When it was taken, or when the slice ends; µs since the Unix epoch.
+    pub ts_us: i64,
+    /// One row per socket, by `conn_id`. Of a slice: the last row of each connection in it.
+    pub rows: Vec<Row>,
+    /// Events since the snapshot before, in the order of time.
+    pub events: Vec<Row>,
+}
+
+/// Which sample, if there is none at the very place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Toward {
+    /// The last one at or before it.
+    Earlier,
+    /// The first one at or after it.
+    Later,
+}
+
+/// A place in a recording.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// µs since the Unix epoch.
+    Time(i64),
+    /// The number of a snapshot.
+    Tick(u32),
+}
+
+/// How the rows of a file are put into samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Grid {
+    /// By their ticks; the last one is this.
+    Ticks { last: u32 },
+    /// By their time.
+    Slices { start_us: i64, width_us: i64 },
+}
+
+/// What the footer says of a row group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Span {
+    /// Number of the row group in the file.
+    index: usize,
+    rows: u64,
+    /// First and last time of a row, µs since the Unix epoch.
+    ts_us: (i64, i64),
+    /// First and last tick of a row.
+    ticks: (u32, u32),
+}
+
+/// Finds samples in a capture.
+#[derive(Debug)]
+pub struct Cursor {
+    capture: Arc<CaptureFile>,
+    grid: Grid,
+    spans: Vec<Span>,
+    /// Row groups that are decoded, the one that was used last at the end.
+    kept: Vec<(usize, Arc<Group>)>,
+}
+
+impl Cursor {
+    /// A cursor over a capture. Reads no rows, but of row groups without statistics.
+    ///
+    /// # Errors
+    /// [`crate::Error::Damaged`] if no row group can be read at all.
+    pub fn new(capture: Arc<CaptureFile>) -> Result<Self> {
+        let spans = group::spans(&capture)?;
+        let grid = grid_of(&capture, &spans);
+        Ok(Self { capture, grid, spans, kept: Vec::new() })
+    }
+
+    /// The capture.
+    pub fn capture(&self) -> &Arc<CaptureFile> {
+        &self.capture
+    }
+
+    /// First and last moment of any row, µs since the Unix epoch; none without a row.
+    pub fn span_us(&self) -> Option<(i64, i64)> {
+        let ends = self.spans.iter().map(|span| span.ts_us);
+        ends.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+    }
+
+    /// Length of a slice, where the file has no snapshots, in µs.
+    pub fn slice_us(&self) -> Option<i64> {
+        match self.grid {
+            Grid::Ticks { .. } => None,
+            Grid::Slices { width_us, .. } => Some(width_us),
+        }
+    }
+
+    /// How many rows lie in each stretch of time, by the footer alone: `(from, to, rows)`.
+    pub fn density(&self) -> impl Iterator<Item = (i64, i64, u64)> {
+        self.spans.iter().map(|span| (span.ts_us.0, span.ts_us.1, span.rows))
+    }
+
+    /// The sample at a place, or the next one in this direction; none if there is none.
+    /// A row group that is damaged is left out, which the capture notes.
+    ///
+    /// # Errors
+    /// [`crate::Error::Damaged`] if a row holds what no netrec writes.
+    pub fn at(&mut self, place: Place, toward: Toward) -> Result<Option<Sample>> {
+        let mut best: Option<(u32, i64)> = None;
+        for index in self.candidates(place, toward) {
+            let span = self.spans[index];
+            if best.is_some_and(|best| self.is_beyond(&span, best, place, toward)) {
+                break;
+            }
+            let Some(group) = self.group(index) else { continue };
+            if let Some(found) = group.nearest(place, toward) {
+                best = Some(best.map_or(found, |best| nearer(best, found, place, toward)));
+            }
+        }
+        best.map(|(tick, ts_us)| self.sample(tick, ts_us)).transpose()
+    }
+
+    /// The sample that shows a moment: the one that was taken then or next, with what happened
+    /// before it; behind the last one, that. None in a capture without rows.
+    ///
+    /// # Errors
+    /// As [`Cursor::at`].
+    pub fn showing(&mut self, ts_us: i64) -> Result<Option<Sample>> {
+        match self.at(Place::Time(ts_us), Toward::Later)? {
+            None => self.at(Place::Time(ts_us), Toward::Earlier),
+            sample => Ok(sample),
+        }
+    }
+
+    /// Row groups that may hold the sample, the likeliest first.
+    fn candidates(&self, place: Place, toward: Toward) -> Vec<usize> {
+        let mut indexes: Vec<usize> = (0..self.spans.len())
+            .filter(|index| {
+                let (first, last) = self.grid.ends(&self.spans[*index], place);
+                match toward {
+                    Toward::Earlier => first <= value(place),
+                    Toward::Later => last >= value(place),
+                }
+            })
+            .collect();
+        if toward == Toward::Earlier {
+            indexes.reverse();
+        }
+        indexes
+    }
+
+    fn sample(&mut self, tick: u32, ts_us: i64) -> Result<Sample> {
+        let mut sample = Sample { tick, ts_us, ..Sample::default() };
+        for index in 0..self.spans.len() {
+            let (first, last) = self.grid.steps(&self.spans[index]);
+            if !(first..=last).contains(&tick) {
+                continue;
+            }
+            if let Some(group) = self.group(index) {
+                group.collect(tick, &mut sample).map_err(|reason| self.capture.damage(reason))?;
+            }
+        }
+        sample.rows.sort_by_key(|row| (row.conn_id, row.ts_us));
+        sample.events.sort_by_key(|row| (row.ts_us, row.conn_id));
+        if let Grid::Slices { .. } = self.grid {
+            // The last row of a connection says the most.
+            sample.rows.reverse();
+            sample.rows.dedup_by_key(|row| row.conn_id);
+            sample.rows.reverse();
+        }
+        Ok(sample)
+    }
+
+    /// Whether nothing in a row group can be nearer than what was found.
+    fn is_beyond(&self, span: &Span, found: (u32, i64), place: Place, toward: Toward) -> bool {
+        let (first, last) = self.grid.ends(span, place);
+        let found = match place {
+            Place::Time(_) => found.1,
+            Place::Tick(_) => i64::from(found.0),
+        };
+        match toward {
+            Toward::Earlier => last < found,
+            Toward::Later => first > found,
+        }
+    }
+
+    /// A row group, decoded now or kept from before; none if it is damaged.
+    fn group(&mut self, index: usize) -> Option<Arc<Group>> {
+        if let Some(at) = self.kept.iter().position(|(kept, _)| *kept == index) {
+            let entry = self.kept.remove(at);
+            let group = Arc::clone(&entry.1);
+            self.kept.push(entry);
+            return Some(group);
+        }
+        let rows_kept =
+            |kept: &[(usize, Arc<Group>)]| kept.iter().map(|(_, group)| group.len()).sum::<usize>();
+        // Before the new one is decoded, so that both are never there at once.
+        while !self.kept.is_empty()
+            && rows_kept(&self.kept) + self.spans[index].rows as usize > MOST_ROWS_KEPT
+        {
+            self.kept.remove(0);
+        }
+        match Group::read(&self.capture, self.spans[index].index, self.grid) {
+            Ok(group) => {
+                let group = Arc::new(group);
+                self.kept.push((index, Arc::clone(&group)));
+                Some(group)
+            }
+            Err(error) => {
+                self.capture.leave_out(self.spans[index].index, &error);
+                None
+            }
+        }
+    }
+}
+
+impl Grid {
+    /// The sample to which a row belongs: a snapshot to its own, an event to the snapshot that
+    /// came after it.
+    fn step(self, tick: u32, ts_us: i64, is_snapshot: bool) -> u32 {
+        match self {
+            Self::Ticks { .. } if is_snapshot => tick,
+            Self::Ticks { last } => tick.saturating_add(1).min(last),
+            Self::Slices { start_us, width_us } => {
+                u32::try_from(ts_us.saturating_sub(start_us).max(0) / width_us).unwrap_or(u32::MAX)
+            }
+        }
+    }
+
+    /// First and last sample that may have rows in a row group.
+    fn steps(self, span: &Span) -> (u32, u32) {
+        (self.step(span.ticks.0, span.ts_us.0, true), self.step(span.ticks.1, span.ts_us.1, false))
+    }
+
+    /// When a sample that has a row at this time is taken: of a slice, its end.
+    fn moment_us(self, step: u32, ts_us: i64) -> i64 {
+        match self {
+            Self::Ticks { .. } => ts_us,
+            Self::Slices { start_us, width_us } => {
+                let slices = i64::from(step).saturating_add(1);
+                start_us.saturating_add(slices.saturating_mul(width_us)).saturating_sub(1)
+            }
+        }
+    }
+
+    /// First and last place of the samples of a row group.
+    fn ends(self, span: &Span, place: Place) -> (i64, i64) {
+        let (first, last) = self.steps(span);
+        match place {
+            Place::Time(_) => (span.ts_us.0, self.moment_us(last, span.ts_us.1)),
+            Place::Tick(_) => (i64::from(first), i64::from(last)),
+        }
+    }
+}
+
+fn grid_of(capture: &CaptureFile, spans: &[Span]) -> Grid {
+    let last = spans.iter().map(|span| span.ticks.1).max().unwrap_or(0);
+    let has_snapshots = capture.metadata().ticks_taken > 0 || capture.metadata().import.is_none();
+    if has_snapshots {
+        return Grid::Ticks { last };
+    }
+    let start_us = spans.iter().map(|span| span.ts_us.0).min().unwrap_or(0);
+    let end_us = spans.iter().map(|span| span.ts_us.1).max().unwrap_or(0);
+    let width_us = (end_us.saturating_sub(start_us) / MOST_SLICES).max(SHORTEST_SLICE_US);
+    Grid::Slices { start_us, width_us }
+}
+
+fn value(place: Place) -> i64 {
+    match place {
+        Place::Time(ts_us) => ts_us,
+        Place::Tick(tick) => i64::from(tick),
+    }
+}
+
+fn nearer(a: (u32, i64), b: (u32, i64), place: Place, toward: Toward) -> (u32, i64) {
+    let key = |found: &(u32, i64)| match place {
+        Place::Time(_) => (found.1, found.0),
+        Place::Tick(_) => (i64::from(found.0), found.0),
+    };
+    let b_is_later = key(&b) > key(&a);
+    if b_is_later == (toward == Toward::Earlier) { b } else { a }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,198 @@
+//! A decoded row group, and which of its rows belong to which sample.
+
+use std::ops::Range;
+
+use arrow::array::{Array as _, AsArray as _, RecordBatch};
+use arrow::datatypes::{Int32Type, TimestampMicrosecondType, UInt32Type};
+
+use super::rows::Rows;
+use super::{Grid, Place, Sample, Span, Toward};
+use crate::capture::schema::COLUMNS;
+use crate::capture::{CaptureFile, Column, Kind};
+use crate::{Error, Result};
+
+/// A decoded row group.
+#[derive(Debug)]
+pub(super) struct Group {
+    batches: Vec<RecordBatch>,
+    /// Its samples, by number.
+    steps: Vec<Step>,
+    /// Where the rows lie, by sample: number of the batch, and row in it.
+    order: Vec<(u32, u32)>,
+}
+
+/// The rows of one sample in this row group.
+#[derive(Debug)]
+struct Step {
+    number: u32,
+    /// When it was taken; none where this row group has only events of it.
+    ts_us: Option<i64>,
+    /// In [`Group::order`].
+    rows: Range<usize>,
+}
+
+/// The footer's account of every row group that has rows; one without statistics is read.
+///
+/// # Errors
+/// [`Error::Damaged`] if there are row groups and none can be read.
+pub(super) fn spans(capture: &CaptureFile) -> Result<Vec<Span>> {
+    let mut spans = Vec::new();
+    let mut first_error = None;
+    for index in 0..capture.row_groups() {
+        let range = capture.group_range(index);
+        let span = match range {
+            Some(range) => Ok(Some(Span { index, rows: range.rows, ts_us: range.ts_us, ticks: range.ticks })),
+            None => read_span(capture, index),
+        };
+        match span {
+            Ok(span) => spans.extend(span.filter(|span| span.rows > 0)),
+            Err(error) => {
+                capture.leave_out(index, &error);
+                first_error.get_or_insert(error);
+            }
+        }
+    }
+    match first_error {
+        Some(error) if spans.is_empty() => Err(error),
+        _ => Ok(spans),
+    }
+}
+
+fn read_span(capture: &CaptureFile, index: usize) -> Result<Option<Span>> {
+    let mut span: Option<Span> = None;
+    for batch in capture.row_group(index, &[Column::Ts, Column::Tick])? {
+        let batch = batch?;
+        let Some((times, ticks)) = times_and_ticks(&batch) else { return Err(odd(capture)) };
+        for (ts_us, tick) in times.iter().zip(ticks) {
+            let before =
+                span.unwrap_or(Span { index, rows: 0, ts_us: (*ts_us, *ts_us), ticks: (*tick, *tick) });
+            span = Some(Span {
+                rows: before.rows + 1,
+                ts_us: (before.ts_us.0.min(*ts_us), before.ts_us.1.max(*ts_us)),
+                ticks: (before.ticks.0.min(*tick), before.ticks.1.max(*tick)),
+                ..before
+            });
+        }
+    }
+    Ok(span)
+}
+
+fn odd(capture: &CaptureFile) -> Error {
+    capture.damage("its columns are not what its schema says".to_owned())
+}
+
+fn times_and_ticks(batch: &RecordBatch) -> Option<(&[i64], &[u32])> {
+    let times = batch.column_by_name(Column::Ts.name())?.as_primitive_opt::<TimestampMicrosecondType>()?;
+    let ticks = batch.column_by_name(Column::Tick.name())?.as_primitive_opt::<UInt32Type>()?;
+    (times.null_count() == 0 && ticks.null_count() == 0).then(|| (&times.values()[..], &ticks.values()[..]))
+}
+
+/// Which rows are snapshots.
+fn snapshots(batch: &RecordBatch) -> Option<impl Iterator<Item = bool>> {
+    let kinds = batch.column_by_name(Column::Kind.name())?.as_dictionary_opt::<Int32Type>()?;
+    let names = kinds.values().as_string_opt::<i32>()?;
+    let snapshot = names.iter().position(|name| name == Some(Kind::Snapshot.as_str()));
+    let snapshot = snapshot.and_then(|key| i32::try_from(key).ok());
+    Some(kinds.keys().iter().map(move |key| key.is_some() && key == snapshot))
+}
+
+impl Group {
+    /// Decodes a row group.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] if it is not as it was recorded, or cannot be decoded.
+    pub(super) fn read(capture: &CaptureFile, index: usize, grid: Grid) -> Result<Self> {
+        let columns = COLUMNS.iter().map(|info| info.column);
+        let columns: Vec<Column> = columns.filter(|column| !capture.is_all_null(index, *column)).collect();
+        let batches: Vec<RecordBatch> = capture.row_group(index, &columns)?.collect::<Result<_>>()?;
+        let mut places = Vec::new();
+        for (number, batch) in batches.iter().enumerate() {
+            place_rows(batch, number as u32, grid, &mut places).ok_or_else(|| odd(capture))?;
+        }
+        // By sample; inside of it in the order of the file.
+        places.sort_unstable_by_key(|place| (place.step, place.batch, place.row));
+        let steps = cut(&places);
+        let order = places.iter().map(|place| (place.batch, place.row)).collect();
+        Ok(Self { batches, steps, order })
+    }
+
+    /// Number of rows.
+    pub(super) fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Number and time of the sample at a place, or of the next one in this direction.
+    pub(super) fn nearest(&self, place: Place, toward: Toward) -> Option<(u32, i64)> {
+        let moments = self.steps.iter().filter_map(|step| Some((step.number, step.ts_us?)));
+        let wanted = match place {
+            Place::Time(ts_us) => ts_us,
+            Place::Tick(tick) => i64::from(tick),
+        };
+        let key = |moment: &(u32, i64)| match place {
+            Place::Time(_) => moment.1,
+            Place::Tick(_) => i64::from(moment.0),
+        };
+        match toward {
+            Toward::Earlier => moments.filter(|moment| key(moment) <= wanted).max_by_key(key),
+            Toward::Later => moments.filter(|moment| key(moment) >= wanted).min_by_key(key),
+        }
+    }
+
+    /// Adds the rows of a sample.
+    ///
+    /// # Errors
+    /// In words, if a row holds what no netrec writes.
+    pub(super) fn collect(&self, number: u32, sample: &mut Sample) -> std::result::Result<(), String> {
+        let Ok(at) = self.steps.binary_search_by_key(&number, |step| step.number) else { return Ok(()) };
+        let places = &self.order[self.steps[at].rows.clone()];
+        for places in places.chunk_by(|a, b| a.0 == b.0) {
+            let Some(batch) = places.first().and_then(|place| self.batches.get(place.0 as usize)) else {
+                continue;
+            };
+            let mut rows = Rows::of(batch)?;
+            for (_, row) in places {
+                let row = rows.get(*row as usize)?;
+                match row.kind {
+                    Kind::Snapshot => sample.rows.push(row),
+                    Kind::Opened | Kind::State | Kind::Closed => sample.events.push(row),
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A row and the sample to which it belongs.
+#[derive(Clone, Copy)]
+struct Placed {
+    step: u32,
+    batch: u32,
+    row: u32,
+    /// When the sample was taken, if the row tells.
+    ts_us: Option<i64>,
+}
+
+fn place_rows(batch: &RecordBatch, number: u32, grid: Grid, places: &mut Vec<Placed>) -> Option<()> {
+    let (times, ticks) = times_and_ticks(batch)?;
+    for (row, ((ts_us, tick), is_snapshot)) in times.iter().zip(ticks).zip(snapshots(batch)?).enumerate() {
+        let step = grid.step(*tick, *ts_us, is_snapshot);
+        let tells = is_snapshot || matches!(grid, Grid::Slices { .. });
+        let ts_us = tells.then(|| grid.moment_us(step, *ts_us));
+        places.push(Placed { step, batch: number, row: row as u32, ts_us });
+    }
+    Some(())
+}
+
+/// Cuts rows that lie by sample into their samples.
+fn cut(places: &[Placed]) -> Vec<Step> {
+    let mut start = 0;
+    let chunks = places.chunk_by(|a, b| a.step == b.step);
+    chunks
+        .map(|chunk| {
+            let rows = start..start + chunk.len();
+            start = rows.end;
+            let ts_us = chunk.iter().filter_map(|place| place.ts_us).min();
+            Step { number: chunk[0].step, ts_us, rows }
+        })
+        .collect()
+}

@@ -1,0 +1,120 @@
+//! Captures of a few rows, and the samples that are found in them.
+
+use std::path::Path;
+
+use super::*;
+use crate::capture::{Kind, Metadata, Overwrite, Protocol, TcpState, Writer};
+
+const START_US: i64 = 1_700_000_000_000_000;
+
+fn row(conn_id: u64, tick: u32, kind: Kind, after_ms: i64) -> Row {
+    let mut row = Row::snapshot(conn_id, Protocol::Tcp, ("10.0.0.1".parse().unwrap(), 40_000));
+    row.tick = tick;
+    row.kind = kind;
+    row.ts_us = START_US + i64::from(tick) * 1_000_000 + after_ms * 1000;
+    row.mono_ns = row.ts_us * 1000;
+    row.remote = Some(("10.0.0.2".parse().unwrap(), 443));
+    row.state = Some(TcpState::Established);
+    row
+}
+
+/// Ten snapshots of two sockets, in row groups of two ticks each, and one connection between
+/// the snapshots 4 and 5.
+fn write(path: &Path, ticks_taken: u64) {
+    let mut writer = Writer::create(path, Overwrite::Never).unwrap();
+    let metadata = Metadata { ticks_taken, ..Metadata::default() };
+    for tick in 0..10 {
+        for conn_id in [7, 3] {
+            writer.push(&row(conn_id, tick, Kind::Snapshot, 0)).unwrap();
+        }
+        if tick == 5 {
+            writer.push(&row(9, 4, Kind::Closed, 700)).unwrap();
+            writer.push(&row(9, 4, Kind::Opened, 200)).unwrap();
+        }
+    }
+    writer.push(&row(3, 9, Kind::Closed, 100)).unwrap();
+    writer.finish(&metadata).unwrap();
+}
+
+fn cursor(folder: &Path) -> Cursor {
+    let path = folder.join("x.parquet");
+    write(&path, 10);
+    Cursor::new(Arc::new(CaptureFile::open(&path).unwrap())).unwrap()
+}
+
+fn ticks(cursor: &mut Cursor, place: Place, toward: Toward) -> Option<u32> {
+    cursor.at(place, toward).unwrap().map(|sample| sample.tick)
+}
+
+#[test]
+fn a_sample_has_its_snapshot_and_what_happened_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let sample = cursor(folder.path()).at(Place::Tick(5), Toward::Later).unwrap().unwrap();
+    assert_eq!((sample.tick, sample.ts_us), (5, START_US + 5_000_000));
+    assert_eq!(sample.rows.iter().map(|row| row.conn_id).collect::<Vec<_>>(), [3, 7]);
+    let events: Vec<Kind> = sample.events.iter().map(|row| row.kind).collect();
+    assert_eq!(events, [Kind::Opened, Kind::Closed]);
+}
+
+#[test]
+fn what_happened_after_the_last_snapshot_is_shown_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let sample = cursor(folder.path()).at(Place::Tick(9), Toward::Earlier).unwrap().unwrap();
+    assert_eq!(sample.events.len(), 1);
+}
+
+#[test]
+fn rows_come_back_as_they_were_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let sample = cursor(folder.path()).at(Place::Tick(2), Toward::Later).unwrap().unwrap();
+    assert_eq!(sample.rows, [row(3, 2, Kind::Snapshot, 0), row(7, 2, Kind::Snapshot, 0)]);
+}
+
+#[test]
+fn the_next_sample_in_a_direction_is_found_by_time_and_by_tick() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut cursor = cursor(folder.path());
+    let at = |ms: i64| Place::Time(START_US + ms * 1000);
+    assert_eq!(ticks(&mut cursor, at(4500), Toward::Earlier), Some(4));
+    assert_eq!(ticks(&mut cursor, at(4500), Toward::Later), Some(5));
+    assert_eq!(ticks(&mut cursor, at(4000), Toward::Later), Some(4));
+    assert_eq!(ticks(&mut cursor, at(-1), Toward::Earlier), None);
+    assert_eq!(ticks(&mut cursor, at(-1), Toward::Later), Some(0));
+    assert_eq!(ticks(&mut cursor, at(99_000), Toward::Earlier), Some(9));
+    assert_eq!(ticks(&mut cursor, at(99_000), Toward::Later), None);
+    assert_eq!(ticks(&mut cursor, Place::Tick(3), Toward::Later), Some(3));
+    assert_eq!(ticks(&mut cursor, Place::Tick(33), Toward::Earlier), Some(9));
+}
+
+#[test]
+fn a_file_without_snapshots_is_cut_into_slices() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.parquet");
+    let mut writer = Writer::create(&path, Overwrite::Never).unwrap();
+    for (kind, after_ms) in [(Kind::Opened, 0), (Kind::Closed, 400), (Kind::Opened, 5200)] {
+        writer.push(&row(after_ms as u64 / 1000, 0, kind, after_ms)).unwrap();
+    }
+    let import = Some(crate::capture::ImportSource {
+        file: "conn.log".to_owned(),
+        format: "zeek".to_owned(),
+        sha256: String::new(),
+    });
+    writer.finish(&Metadata { import, ..Metadata::default() }).unwrap();
+    let mut cursor = Cursor::new(Arc::new(CaptureFile::open(&path).unwrap())).unwrap();
+    assert_eq!(cursor.slice_us(), Some(1_000_000));
+    let first = cursor.at(Place::Time(START_US + 100), Toward::Later).unwrap().unwrap();
+    assert_eq!((first.tick, first.ts_us, first.events.len()), (0, START_US + 999_999, 2));
+    let second = cursor.at(Place::Tick(1), Toward::Later).unwrap().unwrap();
+    assert_eq!((second.tick, second.events.len()), (5, 1));
+    assert_eq!(ticks(&mut cursor, Place::Time(START_US + 5_300_000), Toward::Later), Some(5));
+}
+
+#[test]
+fn a_file_without_rows_has_no_sample() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.parquet");
+    Writer::create(&path, Overwrite::Never).unwrap().finish(&Metadata::default()).unwrap();
+    let mut cursor = Cursor::new(Arc::new(CaptureFile::open(&path).unwrap())).unwrap();
+    assert_eq!(cursor.span_us(), None);
+    assert_eq!(ticks(&mut cursor, Place::Tick(0), Toward::Later), None);
+}

@@ -1,0 +1,242 @@
+//! A text into an expression, or a sentence that points at the word that is wrong.
+
+use super::fields::{FIELDS, Field, Reads, Test, Value};
+use super::pattern::{Pattern, Wildcards};
+use super::value::{Operator, Place, Range};
+use super::{Filter, FilterError, MOST_TERMS, Term};
+
+/// What is written between a field and its value; the longer ones first.
+const OPERATORS: &[(&str, Operator, bool)] = &[
+    ("!=", Operator::Is, true),
+    (">=", Operator::AtLeast, false),
+    ("<=", Operator::AtMost, false),
+    (":", Operator::Is, false),
+    ("=", Operator::Is, false),
+    ("~", Operator::Contains, false),
+    (">", Operator::More, false),
+    ("<", Operator::Less, false),
+];
+
+/// A character of a word, and whether it stood in quotes.
+#[derive(Debug, Clone, Copy)]
+struct Letter {
+    char: char,
+    is_quoted: bool,
+    /// Its place in the text, in characters.
+    at: usize,
+}
+
+type Word = Vec<Letter>;
+
+/// A fault inside of a word: the letters that are meant, and why.
+type Fault = ((usize, usize), String);
+
+pub(super) fn parse(text: &str) -> Result<Filter, FilterError> {
+    let error = |(span, reason): Fault| FilterError { reason, text: text.to_owned(), span };
+    let mut terms = Vec::new();
+    let mut is_negated = false;
+    for word in words(text).map_err(error)? {
+        let span = span_of(&word);
+        match plain(&word).as_str() {
+            "not" | "-" | "!" if !is_quoted(&word) => is_negated = !is_negated,
+            "and" | "AND" if !is_quoted(&word) => {}
+            "or" | "OR" if !is_quoted(&word) => {
+                let reason = "alternatives stand in one word: port:80,443".to_owned();
+                return Err(error((span, reason)));
+            }
+            _ => {
+                terms.push(term(&word, std::mem::take(&mut is_negated)).map_err(error)?);
+                if terms.len() > MOST_TERMS {
+                    return Err(error((span, format!("more than {MOST_TERMS} words"))));
+                }
+            }
+        }
+    }
+    if is_negated {
+        let end = text.chars().count();
+        return Err(error(((end, end), "a word is missing after the negation".to_owned())));
+    }
+    Ok(Filter { text: text.trim().to_owned(), terms })
+}
+
+/// Cuts a text at its blanks, outside of quotes.
+fn words(text: &str) -> Result<Vec<Word>, Fault> {
+    let mut words = vec![Word::new()];
+    let mut quote = None;
+    let mut chars = text.chars().enumerate().peekable();
+    while let Some((at, char)) = chars.next() {
+        match char {
+            '"' if quote.is_some() => quote = None,
+            '"' => quote = Some(at),
+            '\\' if quote.is_some() && matches!(chars.peek(), Some((_, '"' | '\\'))) => {
+                let next = chars.next();
+                push(&mut words, next.map(|(at, char)| Letter { char, is_quoted: true, at }));
+            }
+            c if c.is_whitespace() && quote.is_none() => words.push(Word::new()),
+            char => push(&mut words, Some(Letter { char, is_quoted: quote.is_some(), at })),
+        }
+    }
+    if let Some(at) = quote {
+        return Err(((at, at + 1), "this quote is not closed".to_owned()));
+    }
+    words.retain(|word| !word.is_empty());
+    Ok(words)
+}
+
+fn push(words: &mut [Word], letter: Option<Letter>) {
+    if let Some(word) = words.last_mut() {
+        word.extend(letter);
+    }
+}
+
+fn term(word: &[Letter], is_negated: bool) -> Result<Term, Fault> {
+    let minus = word.first().filter(|first| matches!(first.char, '-' | '!') && !first.is_quoted);
+    let (word, is_negated) = if minus.is_some() { (&word[1..], !is_negated) } else { (word, is_negated) };
+    let Some((name, operator, is_not, value)) = split(word) else {
+        let wildcards = if is_quoted(word) { Wildcards::Off } else { Wildcards::On };
+        let test = Test::Anywhere(Pattern::part(&plain(word), wildcards));
+        return Ok(Term { is_negated, test });
+    };
+    let field = field(name)?;
+    if value.is_empty() {
+        let example = format!("{}: a value is missing ({})", plain(name), field.meaning);
+        return Err((span_of(word), example));
+    }
+    let alternatives = value.split(|letter| letter.char == ',' && !letter.is_quoted);
+    let values = alternatives
+        .map(|value| self::value(field, operator, value).map_err(|why| (span_or(value, word), why)))
+        .collect::<Result<_, Fault>>()?;
+    Ok(Term { is_negated: is_negated != is_not, test: Test::Field(field.reads, values) })
+}
+
+/// The name, the operator and the value of a word; none for a word without an operator.
+fn split(word: &[Letter]) -> Option<(&[Letter], Operator, bool, &[Letter])> {
+    let is_name =
+        |letter: &Letter| !letter.is_quoted && (letter.char.is_ascii_alphanumeric() || letter.char == '_');
+    let length = word.iter().take_while(|letter| is_name(letter)).count();
+    if length == 0 {
+        return None;
+    }
+    let (name, rest) = word.split_at(length);
+    let text = plain(rest);
+    let (sign, operator, is_not) = OPERATORS.iter().find(|(sign, ..)| text.starts_with(sign))?;
+    // An address of IP version 6 and `host:port` begin like a field.
+    let is_address = *sign == ":" && Place::parse(&plain(word)).is_some();
+    if is_address || rest.first().is_some_and(|first| first.is_quoted) {
+        return None;
+    }
+    Some((name, *operator, *is_not, &rest[sign.len()..]))
+}
+
+fn field(name: &[Letter]) -> Result<&'static Field, Fault> {
+    let text = plain(name).to_lowercase();
+    if let Some(field) = FIELDS.iter().find(|field| field.names.contains(&text.as_str())) {
+        return Ok(field);
+    }
+    let names = || FIELDS.iter().flat_map(|field| field.names);
+    let near = names().map(|name| (distance(name, &text), *name)).min();
+    let advice = match near {
+        Some((distance, name)) if distance <= 2 && distance < text.len() => format!("did you mean {name}?"),
+        _ => {
+            let main: Vec<&str> = FIELDS.iter().map(|field| field.names[0]).collect();
+            format!("there are {}", main.join(", "))
+        }
+    };
+    Err((span_of(name), format!("there is no field {text:?}: {advice}")))
+}
+
+fn value(field: &Field, operator: Operator, letters: &[Letter]) -> Result<Value, String> {
+    let text = plain(letters);
+    let name = field.names[0];
+    if text.is_empty() {
+        return Err(format!("{name}: a value is missing between the commas"));
+    }
+    let is_bare = !is_quoted(letters);
+    let is_equality = matches!(operator, Operator::Is | Operator::Contains);
+    if text == "none" && is_bare && is_equality {
+        return Ok(Value::Unknown);
+    }
+    let wildcards = if is_bare { Wildcards::On } else { Wildcards::Off };
+    let pattern = || match operator {
+        Operator::Contains => Pattern::part(&text, wildcards),
+        _ => Pattern::whole(&text, wildcards),
+    };
+    match field.reads {
+        Reads::Number(_, unit) => Range::of(operator, &text, unit).map(Value::Range),
+        Reads::Port(_) => port(operator, &text),
+        _ if !is_equality => Err(format!("{name} is no number: use {name}:{text}")),
+        Reads::Text(_) => Ok(Value::Pattern(pattern())),
+        Reads::Word(_, all) => {
+            let pattern = pattern();
+            let known = all();
+            let is_known = known.iter().any(|word| pattern.fits(word));
+            let refusal = || format!("{name} is never {text:?}: there are {}", known.join(", "));
+            if is_known { Ok(Value::Pattern(pattern)) } else { Err(refusal()) }
+        }
+        Reads::Address(..) => address(name, operator, &text, pattern),
+    }
+}
+
+fn port(operator: Operator, text: &str) -> Result<Value, String> {
+    let range = Range::of(operator, text, super::value::Unit::None)?;
+    let numbers = text.split('-').filter_map(|number| number.parse::<u64>().ok());
+    if numbers.max().is_some_and(|port| port > u64::from(u16::MAX)) {
+        return Err(format!("{text} is no port: they end at 65535"));
+    }
+    Ok(Value::Range(range))
+}
+
+/// An address or a network; what has letters or wildcards is a pattern for names and addresses.
+fn address(
+    name: &str,
+    operator: Operator,
+    text: &str,
+    pattern: impl Fn() -> Pattern,
+) -> Result<Value, String> {
+    if operator == Operator::Contains {
+        return Ok(Value::Pattern(pattern()));
+    }
+    if let Some(place) = Place::parse(text) {
+        return Ok(Value::Place(place));
+    }
+    let is_name = text.chars().any(|c| c.is_alphabetic() || c == '*' || c == '?');
+    if is_name && !text.contains('/') {
+        return Ok(Value::Pattern(pattern()));
+    }
+    Err(format!("{name}: {text:?} is no address, network (10.0.0.0/8) or name"))
+}
+
+fn plain(letters: &[Letter]) -> String {
+    letters.iter().map(|letter| letter.char).collect()
+}
+
+fn is_quoted(letters: &[Letter]) -> bool {
+    letters.iter().any(|letter| letter.is_quoted)
+}
+
+fn span_of(letters: &[Letter]) -> (usize, usize) {
+    match (letters.first(), letters.last()) {
+        (Some(first), Some(last)) => (first.at, last.at + 1),
+        _ => (0, 0),
+    }
+}
+
+fn span_or(letters: &[Letter], whole: &[Letter]) -> (usize, usize) {
+    span_of(if letters.is_empty() { whole } else { letters })
+}
+
+/// Letters that have to be put in, left out or replaced to make one word of another.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().take(40).collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, left) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, right) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(left != *right);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}

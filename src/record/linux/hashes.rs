@@ -1,0 +1,480 @@
+//! SHA-256 of executables: once per file, beside the recording, and never in its way.
+//!
+//! Whoever meets a process takes hold of its executable at once, because a moment later the process
+//! may have ended and the file may be deleted. To hold is not to open (`O_PATH`): no file system is
+//! asked for anything, not even one whose server hangs. One thread of idle priority opens and reads
+//! what is wanted when the host has nothing better to do; until then, and where it cannot, the
+//! hash is unknown.
+
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _};
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use sha2::{Digest as _, Sha256};
+
+use super::proc::Proc;
+use crate::capture::{Digest, Owner, SourceReport, SourceStatus};
+
+/// Most files that wait to be read, and as many again that are held in case they are wanted.
+const MOST_HELD: usize = 128;
+
+/// How long a file is held that nobody wants: a held file keeps its file system from being unmounted.
+const HOLD: Duration = Duration::from_secs(2);
+
+/// Most files that are remembered.
+const MOST_FILES: usize = 8192;
+
+/// Longest file that is read, in bytes.
+const MOST_BYTES: u64 = 2 << 30;
+
+/// Bytes that are read at once.
+const CHUNK_BYTES: usize = 1 << 20;
+
+/// After each chunk the thread rests for so many times as long as it took: a quarter of a core,
+/// at most.
+const REST_FACTOR: u32 = 3;
+
+/// Longest rest, for a chunk that took long because others had the CPU.
+const MOST_REST: Duration = Duration::from_millis(50);
+
+/// How often a file is read again because it changed meanwhile. To delete it is such a change.
+const ATTEMPTS: u32 = 3;
+
+/// What a file was when it was met; one that was written since then is another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct FileId {
+    device: (u32, u32),
+    inode: u64,
+    bytes: u64,
+    /// Seconds and nanoseconds; whoever owns the file may set them.
+    modified: (i64, u32),
+    /// The same, which nobody may set; deleting changes it too.
+    changed: (i64, u32),
+}
+
+impl FileId {
+    /// As the kernel has it in memory, without asking a server of the file system.
+    fn of(file: &File) -> io::Result<Self> {
+        // SAFETY: zeros are a valid value of this structure of numbers.
+        let mut found: libc::statx = unsafe { std::mem::zeroed() };
+        let flags = libc::AT_EMPTY_PATH | libc::AT_STATX_DONT_SYNC;
+        let target = &raw mut found;
+        // SAFETY: the path ends in NUL, and the target is valid; both outlive the call.
+        let result =
+            unsafe { libc::statx(file.as_raw_fd(), c"".as_ptr(), flags, libc::STATX_BASIC_STATS, target) };
+        if result != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(Self {
+            device: (found.stx_dev_major, found.stx_dev_minor),
+            inode: found.stx_ino,
+            bytes: found.stx_size,
+            modified: (found.stx_mtime.tv_sec, found.stx_mtime.tv_nsec),
+            changed: (found.stx_ctime.tv_sec, found.stx_ctime.tv_nsec),
+        })
+    }
+
+    fn has_same_content(&self, other: &Self) -> bool {
+        let of = |id: &Self| (id.device, id.inode, id.bytes, id.modified);
+        of(self) == of(other)
+    }
+}
+
+/// An executable that was met, and its hash as soon as there is one.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Executable {
+    id: FileId,
+    /// None inside if it could not be read. Reading this never waits for the thread that writes it.
+    sha256: OnceLock<Option<String>>,
+}
+
+impl Executable {
+    /// The file's number in its file system.
+    pub(super) fn inode(&self) -> u64 {
+        self.id.inode
+    }
+}
+
+/// The executables of the host, as far as they were met.
+#[derive(Debug)]
+pub(super) struct Hashes {
+    proc: Proc,
+    files: Mutex<Files>,
+    jobs: SyncSender<Job>,
+    work: Arc<Work>,
+}
+
+type Job = (Arc<Executable>, File);
+
+#[derive(Debug, Default)]
+struct Files {
+    known: HashMap<FileId, Known>,
+    held: usize,
+}
+
+#[derive(Debug)]
+struct Known {
+    executable: Arc<Executable>,
+    /// The file and since when it is held; none once it was handed over, or let go.
+    held: Option<(File, Instant)>,
+    is_wanted: bool,
+}
+
+impl Known {
+    fn is_left(&self) -> bool {
+        self.is_wanted && self.executable.sha256.get().is_none()
+    }
+}
+
+/// What the thread has done so far, and whether it should end.
+#[derive(Debug, Default)]
+struct Work {
+    hashed: AtomicU64,
+    unreadable: AtomicU64,
+    ending: AtomicBool,
+}
+
+impl Hashes {
+    /// Starts the thread; without one, nothing is hashed, and that is said.
+    pub(super) fn start(proc: Proc) -> Arc<Self> {
+        let (jobs, incoming) = sync_channel(MOST_HELD);
+        let work = Arc::new(Work::default());
+        let theirs = Arc::clone(&work);
+        // Nobody waits for its end: a read from a file system that hangs may take for ever.
+        let _ = std::thread::Builder::new().name("hashes".to_owned()).spawn(move || theirs.run(&incoming));
+        Arc::new(Self { proc, files: Mutex::default(), jobs, work })
+    }
+
+    /// Takes hold of the executable of a process; none if it is gone, or may not be seen.
+    pub(super) fn meet(&self, pid: u32) -> Option<Arc<Executable>> {
+        let file = self.proc.hold_exe(pid).ok()?;
+        let id = FileId::of(&file).ok()?;
+        let mut files = self.files();
+        files.make_room(&id)?;
+        let Files { known, held } = &mut *files;
+        let known = known.entry(id).or_insert_with(|| Known {
+            executable: Arc::new(Executable { id, sha256: OnceLock::new() }),
+            held: None,
+            is_wanted: false,
+        });
+        let is_settled = known.held.is_some() || known.executable.sha256.get().is_some();
+        if !is_settled && *held < MOST_HELD {
+            known.held = Some((file, Instant::now()));
+            *held += 1;
+        }
+        Some(Arc::clone(&known.executable))
+    }
+
+    /// Fills in the hash once it is known; until then, sees to it that it will be.
+    pub(super) fn complete(&self, owner: &mut Arc<Owner>, executable: Option<&Executable>) {
+        if owner.exe_sha256.is_none()
+            && let Some(executable) = executable
+            && let Some(sha256) = self.sha256(executable)
+        {
+            Arc::make_mut(owner).exe_sha256 = Some(sha256);
+        }
+    }
+
+    /// The hash, if it is known by now; if not, it is wanted from now on.
+    pub(super) fn sha256(&self, executable: &Executable) -> Option<String> {
+        if let Some(sha256) = executable.sha256.get() {
+            return sha256.clone();
+        }
+        let mut files = self.files();
+        let Files { known, held } = &mut *files;
+        let known = known.get_mut(&executable.id)?;
+        known.is_wanted = true;
+        let (file, since) = known.held.take()?;
+        *held -= 1;
+        if let Err(TrySendError::Full((_, file))) = self.jobs.try_send((Arc::clone(&known.executable), file))
+        {
+            known.held = Some((file, since));
+            *held += 1;
+        }
+        None
+    }
+
+    /// Lets go of files that nobody has wanted for a while.
+    pub(super) fn let_go(&self) {
+        let mut files = self.files();
+        let Files { known, held } = &mut *files;
+        for known in known.values_mut().filter(|known| !known.is_wanted) {
+            if known.held.take_if(|(_, since)| since.elapsed() > HOLD).is_some() {
+                *held -= 1;
+            }
+        }
+    }
+
+    /// Ends the thread, at the latest after the chunk that it reads.
+    pub(super) fn stop(&self) {
+        self.work.ending.store(true, Ordering::Relaxed);
+    }
+
+    /// How many were hashed, and how many were not.
+    pub(super) fn report(&self) -> SourceReport {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let (hashed, unreadable) = (count(&self.work.hashed), count(&self.work.unreadable));
+        let left = self.files().known.values().filter(|known| known.is_left()).count();
+        let has_ended = self.work.ending.load(Ordering::Relaxed);
+        let waiting =
+            if has_ended { "not hashed yet when the recording ended" } else { "still to be hashed" };
+        let detail = [(unreadable, "that could not be read"), (left as u64, waiting)]
+            .into_iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("; {count} {what}"));
+        let detail = format!("executables with SHA-256: {hashed}{}", detail.collect::<String>());
+        let is_whole = unreadable == 0 && (left == 0 || !has_ended);
+        let status = if is_whole { SourceStatus::Ran } else { SourceStatus::Partial };
+        SourceReport { name: "exe-hashes".to_owned(), status, detail }
+    }
+
+    fn files(&self) -> MutexGuard<'_, Files> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Hashes {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Files {
+    /// Forgets files that nobody asks about any more, if there are too many; none if all are needed.
+    fn make_room(&mut self, id: &FileId) -> Option<()> {
+        if self.known.len() >= MOST_FILES && !self.known.contains_key(id) {
+            let held = &mut self.held;
+            self.known.retain(|_, known| {
+                let stays = Arc::strong_count(&known.executable) > 1 || known.is_left();
+                *held -= usize::from(!stays && known.held.is_some());
+                stays
+            });
+        }
+        (self.known.len() < MOST_FILES || self.known.contains_key(id)).then_some(())
+    }
+}
+
+impl Work {
+    fn run(&self, jobs: &Receiver<Job>) {
+        ask_for_little();
+        for (executable, file) in jobs {
+            let sha256 = hash(&file, executable.id, &self.ending);
+            if self.ending.load(Ordering::Relaxed) {
+                return;
+            }
+            let counter = if sha256.is_ok() { &self.hashed } else { &self.unreadable };
+            counter.fetch_add(1, Ordering::Relaxed);
+            // Nobody else sets it.
+            let _ = executable.sha256.set(sha256.ok());
+        }
+    }
+}
+
+/// The hash of what the file was when it was met. A change of its content is noticed unless the
+/// file was dated back and so made to look the same, in the moment before it was read.
+fn hash(held: &File, met: FileId, ending: &AtomicBool) -> io::Result<String> {
+    let mut before = FileId::of(held)?;
+    for _ in 0..ATTEMPTS {
+        if !before.has_same_content(&met) {
+            break;
+        }
+        let sha256 = hash_once(held, before.bytes, ending)?;
+        let after = FileId::of(held)?;
+        if after == before {
+            return Ok(sha256);
+        }
+        before = after;
+    }
+    Err(io::Error::other("the file changed while it was read"))
+}
+
+fn hash_once(held: &File, bytes: u64, ending: &AtomicBool) -> io::Result<String> {
+    if bytes > MOST_BYTES {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    let mut file = open(held)?;
+    let mut hasher = Sha256::new();
+    let mut chunk = vec![0; CHUNK_BYTES.min(bytes as usize + 1)];
+    let mut read = 0;
+    loop {
+        let begin = Instant::now();
+        let length = file.read(&mut chunk)?;
+        hasher.update(&chunk[..length]);
+        read += length as u64;
+        if length == 0 || read > bytes || ending.load(Ordering::Relaxed) {
+            break;
+        }
+        std::thread::sleep((begin.elapsed() * REST_FACTOR).min(MOST_REST));
+    }
+    if read != bytes {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(Digest::from_hash(hasher).to_string())
+}
+
+/// Opens what is held, without a mark on its time of access where that is allowed.
+fn open(held: &File) -> io::Result<File> {
+    let path = format!("/proc/self/fd/{}", held.as_raw_fd());
+    let without_mark = OpenOptions::new().read(true).custom_flags(libc::O_NOATIME).open(&path);
+    without_mark.or_else(|_| File::open(&path))
+}
+
+/// Lets everybody else go first, at the CPU and at the disk; where that is refused, nothing changes.
+fn ask_for_little() {
+    /// `IOPRIO_WHO_PROCESS`, and `IOPRIO_CLASS_IDLE` at its place (`linux/ioprio.h`).
+    const WHO_PROCESS: libc::c_int = 1;
+    const IDLE: libc::c_int = 3 << 13;
+    let parameters = libc::sched_param { sched_priority: 0 };
+    // SAFETY: 0 is the calling thread, and the parameters are valid.
+    unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &raw const parameters) };
+    // SAFETY: no memory is passed; 0 is the calling thread.
+    unsafe { libc::syscall(libc::SYS_ioprio_set, WHO_PROCESS, 0, IDLE) };
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::PathBuf;
+
+    use super::super::proc::tests::FakeProc;
+    use super::*;
+
+    /// `printf hello | sha256sum`
+    const HELLO: &str = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+
+    /// A fake host with one process, 10, whose executable is a file with this content.
+    struct Scene {
+        fake: FakeProc,
+        folder: tempfile::TempDir,
+        hashes: Arc<Hashes>,
+    }
+
+    impl Scene {
+        fn new(content: &[u8]) -> Self {
+            let (fake, folder) = (FakeProc::new(), tempfile::tempdir().unwrap());
+            fake.start(10, "web", 500);
+            fs::write(folder.path().join("web"), content).unwrap();
+            fake.set_exe(10, &folder.path().join("web"));
+            let hashes = Hashes::start(fake.proc());
+            Self { fake, folder, hashes }
+        }
+
+        fn file(&self) -> PathBuf {
+            self.folder.path().join("web")
+        }
+
+        /// Waits for the thread; none if the file could not be read.
+        fn hash(&self, executable: &Executable) -> Option<String> {
+            let begin = Instant::now();
+            self.hashes.sha256(executable);
+            while executable.sha256.get().is_none() {
+                assert!(begin.elapsed() < Duration::from_mins(1), "{}", self.hashes.report().detail);
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            self.hashes.sha256(executable)
+        }
+    }
+
+    #[test]
+    fn a_file_is_hashed_once_and_the_owner_completed() {
+        let scene = Scene::new(b"hello");
+        let first = scene.hashes.meet(10).unwrap();
+        assert_eq!(scene.hash(&first).as_deref(), Some(HELLO));
+        let again = scene.hashes.meet(10).unwrap();
+        assert!(Arc::ptr_eq(&first, &again));
+        let mut owner = Arc::new(Owner::default());
+        scene.hashes.complete(&mut owner, Some(&again));
+        assert_eq!(owner.exe_sha256.as_deref(), Some(HELLO));
+        let report = scene.hashes.report();
+        assert_eq!(
+            (report.status, report.detail.as_str()),
+            (SourceStatus::Ran, "executables with SHA-256: 1")
+        );
+    }
+
+    #[test]
+    fn a_file_that_was_deleted_after_it_was_met_is_hashed_all_the_same() {
+        let scene = Scene::new(b"hello");
+        let executable = scene.hashes.meet(10).unwrap();
+        fs::remove_file(scene.file()).unwrap();
+        scene.fake.end(10);
+        assert_eq!(scene.hash(&executable).as_deref(), Some(HELLO));
+    }
+
+    #[test]
+    fn a_file_that_is_written_again_is_another_one() {
+        let scene = Scene::new(b"hello");
+        let before = scene.hashes.meet(10).unwrap();
+        assert_eq!(scene.hash(&before).as_deref(), Some(HELLO));
+        fs::write(scene.file(), b"worse").unwrap();
+        let after = scene.hashes.meet(10).unwrap();
+        assert!(scene.hash(&after).is_some_and(|sha256| sha256 != HELLO));
+        assert_eq!(scene.hash(&before).as_deref(), Some(HELLO));
+    }
+
+    #[test]
+    fn what_was_written_over_before_it_was_read_has_no_hash() {
+        let scene = Scene::new(b"hello");
+        let executable = scene.hashes.meet(10).unwrap();
+        fs::write(scene.file(), b"something else").unwrap();
+        assert_eq!(scene.hash(&executable), None);
+        let report = scene.hashes.report();
+        assert_eq!(report.status, SourceStatus::Partial);
+        assert!(report.detail.contains("1 that could not be read"), "{}", report.detail);
+    }
+
+    #[test]
+    fn what_nobody_wants_is_let_go() {
+        let scene = Scene::new(b"hello");
+        scene.hashes.meet(10).unwrap();
+        scene.hashes.let_go();
+        assert_eq!(scene.hashes.files().held, 1, "not so soon");
+        for known in scene.hashes.files().known.values_mut() {
+            known.held.as_mut().unwrap().1 -= 2 * HOLD;
+        }
+        scene.hashes.let_go();
+        assert_eq!(scene.hashes.files().held, 0);
+        let again = scene.hashes.meet(10).unwrap();
+        assert_eq!(scene.hash(&again).as_deref(), Some(HELLO));
+    }
+
+    #[test]
+    fn what_is_left_at_the_end_is_said() {
+        let scene = Scene::new(b"hello");
+        scene.hashes.stop();
+        let executable = scene.hashes.meet(10).unwrap();
+        assert_eq!(scene.hashes.sha256(&executable), None);
+        let report = scene.hashes.report();
+        assert_eq!(report.status, SourceStatus::Partial);
+        assert!(report.detail.contains("1 not hashed yet"), "{}", report.detail);
+    }
+
+    #[test]
+    fn no_more_files_are_held_than_may_be() {
+        let scene = Scene::new(b"hello");
+        for pid in 100..100 + MOST_HELD as u32 + 10 {
+            let path = scene.folder.path().join(pid.to_string());
+            fs::write(&path, "x").unwrap();
+            scene.fake.start(pid, "web", 500);
+            scene.fake.set_exe(pid, &path);
+            scene.hashes.meet(pid).unwrap();
+        }
+        assert_eq!(scene.hashes.files().held, MOST_HELD);
+        assert!(scene.hashes.meet(9).is_none(), "there is no such process");
+    }
+
+    #[test]
+    fn this_program_is_read_by_its_link() {
+        let hashes = Hashes::start(Proc::new("/proc"));
+        let executable = hashes.meet(std::process::id()).unwrap();
+        let own = fs::read(std::env::current_exe().unwrap()).unwrap();
+        let scene = Scene { fake: FakeProc::new(), folder: tempfile::tempdir().unwrap(), hashes };
+        assert_eq!(scene.hash(&executable), Some(Digest::of(&own).to_string()));
+    }
+}

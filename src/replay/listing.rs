@@ -1,0 +1,214 @@
+//! Rows of a capture as text: a table for people, CSV and JSON for programs, all from the one
+//! list of columns.
+
+use std::io::{self, Write};
+use std::net::IpAddr;
+
+use serde_json::{Map, Value};
+
+use crate::capture::schema::COLUMNS;
+use crate::capture::{Column, Row};
+use crate::report::{escape, format};
+
+/// A form in which rows are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Form {
+    /// Columns of a width, for reading and for grep.
+    Table,
+    /// Every column of the capture; safe to open in a spreadsheet.
+    Csv,
+    /// Every column of the capture, one object a line.
+    Json,
+}
+
+/// Writes rows in a form.
+///
+/// # Errors
+/// If they cannot be written.
+pub fn write<'a>(out: &mut dyn Write, form: Form, rows: impl IntoIterator<Item = &'a Row>) -> io::Result<()> {
+    match form {
+        Form::Table => table(out, rows),
+        Form::Csv => csv(out, rows),
+        Form::Json => rows.into_iter().try_for_each(|row| writeln!(out, "{}", json(row))),
+    }
+}
+
+fn table<'a>(out: &mut dyn Write, rows: impl IntoIterator<Item = &'a Row>) -> io::Result<()> {
+    writeln!(
+        out,
+        "{:<27} {:<8} {:<5} {:<23} {:<23} {:<11} {:>12} {:>12} {:>7} PROCESS",
+        "TIME", "KIND", "PROTO", "LOCAL", "REMOTE", "STATE", "SENT", "RECEIVED", "PID"
+    )?;
+    let number = |value: Option<u64>| value.map_or_else(unknown, |value| value.to_string());
+    for row in rows {
+        let owner = row.owner.as_deref();
+        let process = owner.and_then(|owner| owner.process_name.as_deref());
+        let name = row.remote_name.as_deref().map_or_else(String::new, |name| format!(" ({name})"));
+        writeln!(
+            out,
+            "{:<27} {:<8} {:<5} {:<23} {:<23} {:<11} {:>12} {:>12} {:>7} {}{}",
+            format::iso_utc(row.ts_us).unwrap_or_else(unknown),
+            row.kind.as_str(),
+            row.protocol.as_str(),
+            endpoint((row.local_addr, row.local_port)),
+            row.remote.map_or_else(unknown, endpoint),
+            row.state.map_or_else(unknown, |state| state.as_str().to_owned()),
+            number(row.counters.bytes_sent),
+            number(row.counters.bytes_received),
+            owner.and_then(|owner| owner.pid).map_or_else(unknown, |pid| pid.to_string()),
+            escape::terminal(process.unwrap_or(format::UNKNOWN)),
+            escape::terminal(&name),
+        )?;
+    }
+    Ok(())
+}
+
+fn csv<'a>(out: &mut dyn Write, rows: impl IntoIterator<Item = &'a Row>) -> io::Result<()> {
+    let names: Vec<&str> = COLUMNS.iter().map(|column| column.name).collect();
+    writeln!(out, "{}\r", names.join(","))?;
+    for row in rows {
+        let cells: Vec<String> = COLUMNS.iter().map(|column| cell(&value(row, column.column))).collect();
+        writeln!(out, "{}\r", cells.join(","))?;
+    }
+    Ok(())
+}
+
+/// A cell by RFC 4180, formula-safe.
+fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => {
+            let text = escape::csv(text);
+            if text.contains([',', '"']) {
+                format!("\"{}\"", text.replace('"', "\"\""))
+            } else {
+                text.into_owned()
+            }
+        }
+        other => other.to_string(),
+    }
+}
+
+/// One row as a JSON object on one line.
+fn json(row: &Row) -> String {
+    let fields = COLUMNS.iter().map(|column| (column.name.to_owned(), value(row, column.column)));
+    let text = Value::Object(fields.collect::<Map<_, _>>()).to_string();
+    escape::json(&text).into_owned()
+}
+
+/// A column's value. Identities are texts, as they use all 64 bits, which many readers of JSON
+/// have not.
+fn value(row: &Row, column: Column) -> Value {
+    let owner = row.owner.as_deref();
+    let time = |ts_us: i64| format::iso_utc(ts_us).map_or_else(|| ts_us.into(), Value::from);
+    match column {
+        Column::Ts => time(row.ts_us),
+        Column::MonoNs => row.mono_ns.into(),
+        Column::Tick => row.tick.into(),
+        Column::Kind => row.kind.as_str().into(),
+        Column::ConnId => row.conn_id.to_string().into(),
+        Column::Protocol => row.protocol.as_str().into(),
+        Column::LocalAddr => row.local_addr.to_string().into(),
+        Column::LocalPort => row.local_port.into(),
+        Column::RemoteAddr => row.remote.map(|(addr, _)| addr.to_string()).into(),
+        Column::RemotePort => row.remote.map(|(_, port)| port).into(),
+        Column::RemoteName => row.remote_name.as_deref().into(),
+        Column::Netns => row.netns.into(),
+        Column::State => row.state.map(crate::capture::TcpState::as_str).into(),
+        Column::PrevState => row.prev_state.map(crate::capture::TcpState::as_str).into(),
+        Column::BytesSent => row.counters.bytes_sent.into(),
+        Column::BytesReceived => row.counters.bytes_received.into(),
+        Column::PacketsSent => row.counters.packets_sent.into(),
+        Column::PacketsReceived => row.counters.packets_received.into(),
+        Column::Retransmits => row.counters.retransmits.into(),
+        Column::RttUs => row.counters.rtt_us.into(),
+        Column::Pid => owner.and_then(|owner| owner.pid).into(),
+        Column::Ppid => owner.and_then(|owner| owner.ppid).into(),
+        Column::Uid => owner.and_then(|owner| owner.uid).into(),
+        Column::ProcessName => owner.and_then(|owner| owner.process_name.as_deref()).into(),
+        Column::Exe => owner.and_then(|owner| owner.exe.as_deref()).into(),
+        Column::Cmdline => owner.and_then(|owner| owner.cmdline.as_deref()).into(),
+        Column::Username => owner.and_then(|owner| owner.username.as_deref()).into(),
+        Column::ParentName => owner.and_then(|owner| owner.parent_name.as_deref()).into(),
+        Column::Container => owner.and_then(|owner| owner.container.as_deref()).into(),
+        Column::ExeSha256 => owner.and_then(|owner| owner.exe_sha256.as_deref()).into(),
+        Column::ProcessStart => owner.and_then(|owner| owner.process_start_us).map(time).into(),
+        Column::CpuPercent => row.cpu_percent.into(),
+        Column::MemoryRssBytes => row.memory_rss_bytes.into(),
+        Column::OwnerSource => row.owner_source.map(crate::capture::OwnerSource::as_str).into(),
+    }
+}
+
+/// `10.0.0.1:443`, `[::1]:443`.
+pub(super) fn endpoint((addr, port): (IpAddr, u16)) -> String {
+    match addr {
+        IpAddr::V4(addr) => format!("{addr}:{port}"),
+        IpAddr::V6(addr) => format!("[{addr}]:{port}"),
+    }
+}
+
+fn unknown() -> String {
+    format::UNKNOWN.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::capture::{Owner, Protocol};
+
+    fn hostile() -> Row {
+        let mut row = Row::snapshot(u64::MAX, Protocol::Udp, ("::1".parse().unwrap(), 53));
+        row.ts_us = 1_780_308_000_000_000;
+        row.remote = Some(("10.0.0.2".parse().unwrap(), 443));
+        row.owner = Some(Arc::new(Owner {
+            pid: Some(7),
+            process_name: Some("=cmd\u{1b}[31m".to_owned()),
+            cmdline: Some("a \"b\", c".to_owned()),
+            ..Owner::default()
+        }));
+        row
+    }
+
+    fn written(form: Form) -> String {
+        let mut out = Vec::new();
+        write(&mut out, form, [&hostile()]).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn no_form_lets_a_hostile_name_through() {
+        for form in [Form::Table, Form::Csv, Form::Json] {
+            let text = written(form);
+            assert!(!text.contains('\u{1b}'), "{text}");
+            assert!(text.contains("u{1b}") || text.contains("u001b"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_table_has_a_line_per_row() {
+        let text = written(Form::Table);
+        let line = text.lines().nth(1).unwrap();
+        assert!(line.starts_with("2026-06-01T10:00:00.000000Z snapshot udp   [::1]:53"), "{line}");
+        assert!(line.contains(" – "), "what is not known is a dash: {line}");
+    }
+
+    #[test]
+    fn csv_comes_back_from_a_parser() {
+        let text = written(Form::Csv);
+        let mut reader = ::csv::Reader::from_reader(text.as_bytes());
+        let row = reader.records().next().unwrap().unwrap();
+        assert_eq!(row.len(), COLUMNS.len());
+        assert_eq!(&row[Column::Cmdline as usize], "a \"b\", c");
+        assert_eq!(&row[Column::ProcessName as usize], r"'=cmd\u{1b}[31m");
+    }
+
+    #[test]
+    fn json_has_every_column_and_null_for_what_is_not_known() {
+        let row: Value = serde_json::from_str(&written(Form::Json)).unwrap();
+        assert_eq!(row.as_object().unwrap().len(), COLUMNS.len());
+        assert_eq!(row["conn_id"], "18446744073709551615");
+        assert_eq!(row["bytes_sent"], Value::Null);
+    }
+}

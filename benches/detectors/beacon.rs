@@ -3,7 +3,7 @@
 use netrec::analyze::view::Numbers;
 use polars::prelude::Float64Type;
 
-use crate::frame::{self, CULPRIT, Chance, Flow, Tally};
+use crate::frame::{self, CULPRIT, Chance, Flow, Seen, Tally};
 
 const PERIODS_S: [f64; 6] = [2.0, 10.0, 60.0, 300.0, 900.0, 3_600.0];
 const JITTERS: [f64; 3] = [0.0, 0.2, 0.4];
@@ -13,19 +13,25 @@ const NOISY_PAIRS: [u32; 2] = [0, 20];
 const REPEATS: u64 = 10;
 
 pub(crate) fn print() {
-    frame::print_head("period, jitter, missed (12 and 40 check-ins, 0 and 20 noisy pairs)");
-    for period_s in PERIODS_S {
-        for jitter in JITTERS {
-            for missed in MISSED {
-                let what = format!("{period_s} s ± {:.0} %, {:.0} % missed", 100.0 * jitter, 100.0 * missed);
-                cell(period_s, jitter, missed).print(&what);
+    for (known, how) in
+        [(Seen::ByEvent, "starts by events"), (Seen::BySnapshot, "starts by snapshots of a second")]
+    {
+        println!("\nThe recording has {how}.\n");
+        frame::print_head("period, jitter, missed (12 and 40 check-ins, 0 and 20 noisy pairs)");
+        for period_s in PERIODS_S {
+            for jitter in JITTERS {
+                for missed in MISSED {
+                    let what =
+                        format!("{period_s} s ± {:.0} %, {:.0} % missed", 100.0 * jitter, 100.0 * missed);
+                    cell(known, period_s, jitter, missed).print(&what);
+                }
             }
         }
+        print_noise(known);
     }
-    print_noise();
 }
 
-fn cell(period_s: f64, jitter: f64, missed: f64) -> Tally {
+fn cell(known: Seen, period_s: f64, jitter: f64, missed: f64) -> Tally {
     let mut tally = Tally::default();
     for repeat in 0..REPEATS {
         for check_ins in CHECK_INS {
@@ -38,6 +44,9 @@ fn cell(period_s: f64, jitter: f64, missed: f64) -> Tally {
                 for pair in 0..noisy_pairs {
                     let rate = f64::from(check_ins) / last_s * (0.5 + chance.uniform());
                     flows.extend(noise(&mut chance, pair, rate, length_s as f64));
+                }
+                for flow in &mut flows {
+                    flow.seen = known;
                 }
                 tally.add(&frame::run("beacon", &frame::tables(&flows, length_s)), true);
             }
@@ -64,6 +73,7 @@ fn beacon(
                 seconds: 0.3,
                 sent: 200,
                 received: 300,
+                seen: Seen::BySnapshot,
             });
         }
         at += period_s * (1.0 + jitter * (2.0 * chance.uniform() - 1.0));
@@ -83,6 +93,7 @@ fn noise(chance: &mut Chance, pair: u32, rate: f64, length_s: f64) -> Vec<Flow<'
             seconds: 0.3,
             sent: sent as u64,
             received: received as u64,
+            seen: Seen::BySnapshot,
         });
         at += chance.wait(rate);
     }
@@ -90,7 +101,7 @@ fn noise(chance: &mut Chance, pair: u32, rate: f64, length_s: f64) -> Vec<Flow<'
 }
 
 /// Noise alone: how many pairs are called periodic, and how many RITA's score alone would call.
-fn print_noise() {
+fn print_noise(known: Seen) {
     let (mut tested, mut found, mut by_score, mut hours) = (0, 0, 0, 0.0);
     for seed in 0..400 {
         let mut chance = Chance::new(seed);
@@ -99,6 +110,9 @@ fn print_noise() {
         for pair in 0..10 {
             let arrivals = 8.0 + 80.0 * chance.uniform();
             flows.extend(noise(&mut chance, pair, arrivals / length_s as f64, length_s as f64));
+        }
+        for flow in &mut flows {
+            flow.seen = known;
         }
         let output = frame::run("beacon", &frame::tables(&flows, length_s));
         found += output.findings.len();

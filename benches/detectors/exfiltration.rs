@@ -1,6 +1,6 @@
 //! Bytes × ratios of an upload, beside an ordinary client.
 
-use crate::frame::{self, CULPRIT, Chance, Flow, Tally};
+use crate::frame::{self, CULPRIT, Chance, Flow, Seen, Tally};
 
 const SENT_MB: [u64; 4] = [10, 60, 200, 2_000];
 const RATIOS: [u64; 4] = [2, 5, 20, 200];
@@ -20,6 +20,7 @@ pub(crate) fn print() {
                     seconds: 5.0,
                     sent: sent_mb * 1_000_000 / parts,
                     received: sent_mb * 1_000_000 / ratio / parts,
+                    seen: Seen::BySnapshot,
                 }));
                 tally.add(&frame::run("exfiltration", &frame::tables(&flows, 600)), true);
             }
@@ -38,6 +39,7 @@ fn client(chance: &mut Chance) -> Vec<Flow<'static>> {
             seconds: 1.0,
             sent: 2_000,
             received: (3e6 * chance.uniform()) as u64,
+            seen: Seen::BySnapshot,
         })
         .collect();
     let (process, addr) = ("meeting", "198.51.100.200".to_owned());
@@ -48,6 +50,7 @@ fn client(chance: &mut Chance) -> Vec<Flow<'static>> {
         seconds: 500.0,
         sent: 150_000_000,
         received: 120_000_000,
+        seen: Seen::BySnapshot,
     });
     flows
 }

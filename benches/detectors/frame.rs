@@ -36,7 +36,7 @@ impl Chance {
     }
 }
 
-/// A connection of a scene, seen at ticks of a second.
+/// A connection of a scene.
 pub(crate) struct Flow<'a> {
     pub(crate) process: &'a str,
     pub(crate) addr: String,
@@ -44,6 +44,16 @@ pub(crate) struct Flow<'a> {
     pub(crate) seconds: f64,
     pub(crate) sent: u64,
     pub(crate) received: u64,
+    pub(crate) seen: Seen,
+}
+
+/// How the recorder came to know of a connection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// At the next snapshot.
+    BySnapshot,
+    /// By an event, at once.
+    ByEvent,
 }
 
 /// What a recording of a second's interval makes of some connections to public addresses.
@@ -94,7 +104,10 @@ fn connection(
     endpoint: EndpointId,
 ) -> Connection {
     // A snapshot sees it at the next whole second.
-    let first_s = flow.start_s.ceil();
+    let first_s = match flow.seen {
+        Seen::BySnapshot => flow.start_s.ceil(),
+        Seen::ByEvent => flow.start_s,
+    };
     let (first_seen_us, life_us) = (START_US + (first_s * 1e6) as i64, (flow.seconds * 1e6) as i64);
     let (sent, received) = (Some(Count::of(flow.sent)), Some(Count::of(flow.received)));
     let seen = [TcpState::SynSent, TcpState::Established, TcpState::FinWait1, TcpState::Close];
@@ -115,7 +128,7 @@ fn connection(
         first_mono_ns: first_seen_us * 1_000,
         last_mono_ns: (first_seen_us + life_us) * 1_000,
         opened_in_recording: true,
-        start_is_exact: false,
+        start_is_exact: flow.seen == Seen::ByEvent,
         closed_in_recording: true,
         ticks: 1,
         last_tick: first_s as u32,

@@ -15,6 +15,7 @@ pub mod model;
 pub mod pass;
 pub mod perspective;
 pub mod processes;
+pub mod programs;
 pub mod scope;
 pub mod services;
 pub mod sockets;

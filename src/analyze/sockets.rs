@@ -162,6 +162,11 @@ impl<'a> Sockets<'a> {
         self.first_seen_us.get(row).unwrap_or_default()
     }
 
+    /// Whether an event says when the socket in a row was opened.
+    pub fn start_is_exact(&self, row: usize) -> bool {
+        self.exact.get(row).unwrap_or_default()
+    }
+
     /// The identity of the socket in a row.
     pub fn conn_id(&self, row: usize) -> u64 {
         self.conn_id.get(row).unwrap_or_default()
@@ -189,7 +194,7 @@ impl<'a> Sockets<'a> {
             last_seen_us: self.last_seen_us.get(row).unwrap_or_default(),
             duration_s: self.duration_s.get(row).unwrap_or_default(),
             opened_in_recording: self.opened.get(row).unwrap_or_default(),
-            start_is_exact: self.exact.get(row).unwrap_or_default(),
+            start_is_exact: self.start_is_exact(row),
             closed_in_recording: self.closed.get(row).unwrap_or_default(),
             ticks: self.ticks.get(row).unwrap_or_default(),
             bytes_sent: self.bytes_sent.get(row),

@@ -11,6 +11,7 @@ use crate::capture::Metadata;
 pub(crate) const START_US: i64 = 1_700_000_000_000_000;
 
 /// A capture of a test: some connections and a length.
+#[derive(Clone)]
 pub(crate) struct Capture {
     conns: Vec<Conn>,
     facts: Vec<(u32, Facts)>,
@@ -41,6 +42,7 @@ pub(crate) struct Conn {
     first_s: f64,
     duration_s: f64,
     opened: bool,
+    start_is_exact: bool,
     closed: bool,
     state_since_s: Option<f64>,
     bytes: Option<(u64, u64)>,
@@ -69,6 +71,7 @@ impl Conn {
             first_s: 0.0,
             duration_s: 0.5,
             opened: true,
+            start_is_exact: false,
             closed: true,
             state_since_s: None,
             bytes: Some((500, 4_000)),
@@ -97,6 +100,12 @@ impl Conn {
     pub(crate) fn at(mut self, first_s: f64) -> Self {
         self.first_s = first_s;
         self
+    }
+
+    /// Opened at this time by an event's account.
+    pub(crate) fn exactly_at(mut self, first_s: f64) -> Self {
+        self.start_is_exact = true;
+        self.at(first_s)
     }
 
     pub(crate) fn by(mut self, name: &str, pid: u32) -> Self {
@@ -325,7 +334,7 @@ fn connections(conns: &[Conn], owners: &[(String, u32)], interval_s: f64) -> Dat
         "last_seen_us" => column(conns, |c| c.first_us() + (c.duration_s * 1e6) as i64),
         "duration_s" => column(conns, |c| c.duration_s),
         "opened_in_recording" => column(conns, |c| c.opened),
-        "start_is_exact" => column(conns, |_| false),
+        "start_is_exact" => column(conns, |c| c.start_is_exact),
         "closed_in_recording" => column(conns, |c| c.closed),
         "ticks" => column(conns, |c| 1 + (c.duration_s / interval_s) as u32),
         "bytes_sent" => column(conns, |c| c.bytes.map(|b| b.0)),

@@ -1,9 +1,11 @@
 //! `beacon`: periodic connections from one process to one destination.
 
+mod arrivals;
 mod candidate;
 mod null_model;
 mod pairs;
 mod rita;
+mod signs;
 #[cfg(test)]
 mod tests;
 mod verdict;
@@ -18,6 +20,7 @@ use self::candidate::Candidate;
 use self::pairs::Pair;
 use super::{About, Context, Detector, Outcome, Output};
 use crate::Result;
+use crate::analyze::processes::Processes;
 use crate::analyze::sockets::{Sockets, Source};
 use crate::analyze::tables::Tables;
 use crate::analyze::words;
@@ -43,7 +46,7 @@ pub struct Thresholds {
     /// Largest false discovery rate (q-value) against arrivals without a period, 0 to 1.
     pub max_q: f64,
     /// Largest mean distance of a gap from the median gap, as a share of it, 0 to 1: 0 is a
-    /// clock, 0.25 a jitter of ± 50 %, 0.6 chance.
+    /// clock, 0.25 a jitter of ± 50 %, or that every gap is twice as long; 0.5 chance.
     pub max_spread: f64,
     /// Shortest period that is reported, in seconds; never less than two ticks of the recording.
     pub min_period_s: f64,
@@ -83,16 +86,21 @@ impl Detector for Beacon {
             often as many connections at random times would be at least as regular, at the coarseness of \
             this recording; over all pairs, the expected share of false discoveries (Benjamini-Hochberg) is at most \
             `max_q`. And the gaps lie on average no further than `max_spread` of the median gap from it, half of that for \
-            several processes together. Periods \
-            below `min_period_s` seconds or two ticks cannot be told from a busy process. Severity: medium beyond \
-            the local networks; low within them; info for services that are periodic by design (NTP, DHCP, mDNS, SSDP, \
-            LLMNR) and for connections that follow each other without a pause.",
+            several processes together; a gap of two periods is one missed check-in, and counts a quarter. Where events \
+            tell when connections began, their times are used, else the ticks at which they were first seen. Periods \
+            below `min_period_s` seconds, or two ticks without events, cannot be told from a busy process. \
+            That it is periodic is one judgement; whether it is suspicious is another: medium beyond the local \
+            networks if there is a sign besides the rhythm (no known owner, or many names; an executable or a script in a temporary or hidden \
+            folder, deleted, or never a file; a name like a kernel thread; a shell or a relay; a port on which programs do not ask outside); \
+            low without one, and within the local networks; info where there is an ordinary reason (services that are periodic by \
+            design, questions inside the host, installed monitoring and update agents, connections that follow each \
+            other without a pause).",
         false_positives: "Update checks, health checks, monitoring agents, mail clients, push notifications, cron jobs, \
             anything that polls. A download in equal pieces, one connection after the other. The question is not \
             whether it is regular but whether this process has a reason to ask this address.",
         evidence: "Period (median gap) and jitter in seconds, check-ins and how many were missed, the score and its four \
             parts beside `min_score`, p-value and q-value beside `max_q`, the spread of the gaps beside `max_spread`, \
-            and the connections. The tables `pairs` and `intervals` hold every tested pair and the gaps of the first.",
+            the signs, and the connections. The tables `pairs` and `intervals` hold every tested pair and the gaps of the first.",
         source: "Score: RITA v5, Active Countermeasures (analysis/beacons.go), from its formulas. Null model: arrivals \
             without memory given their number and span; J. Besag, P. Clifford: Sequential Monte Carlo p-values. \
             Biometrika 1991; Y. Benjamini, Y. Hochberg: Controlling the False Discovery Rate. JRSS B 1995. ATT&CK \
@@ -124,7 +132,8 @@ impl Detector for Beacon {
         if let Some(skipped) = super::nothing_could_open(context.tables, &sockets) {
             return Ok(skipped);
         }
-        let timing = Timing::of(context.tables, config);
+        let processes = Processes::of(context.tables)?;
+        let timing = Timing::of(context.tables);
         let mut candidates: Vec<Candidate<'_>> =
             pairs::collect(&sockets, timing.window_us, config.min_starts as usize)
                 .into_iter()
@@ -142,10 +151,10 @@ impl Detector for Beacon {
         let findings = ranked
             .iter()
             .filter(|(_, is_found)| *is_found)
-            .map(|(candidate, _)| verdict::finding(&sockets, candidate, config))
+            .map(|(candidate, _)| verdict::finding(&sockets, &processes, candidate, config))
             .collect();
         let tables = vec![("pairs", pairs_table(&ranked)?), ("intervals", intervals_table(&ranked)?)];
-        Ok(Outcome::Ran(Output { findings, tables, limits: timing.limits() }))
+        Ok(Outcome::Ran(Output { findings, tables, limits: timing.limits(&sockets, config) }))
     }
 }
 
@@ -155,13 +164,11 @@ struct Timing {
     window_us: (i64, i64),
     /// Time to which starts are known, µs.
     tick_us: i64,
-    /// Shortest period that is reported, in seconds.
-    shortest_s: f64,
     is_cut: bool,
 }
 
 impl Timing {
-    fn of(tables: &Tables, config: &Thresholds) -> Self {
+    fn of(tables: &Tables) -> Self {
         let (first, last) = tables.span_us;
         let earliest = last.saturating_sub(rita::MAX_WINDOW_S * 1_000_000);
         // A hostile interval must neither be zero nor overflow.
@@ -169,19 +176,37 @@ impl Timing {
         Self {
             window_us: (first.max(earliest), last),
             tick_us: (tick_s * 1e6) as i64,
-            shortest_s: config.min_period_s.max(2.0 * tick_s),
             is_cut: first < earliest,
         }
     }
 
-    fn limits(&self) -> Vec<String> {
+    /// Shortest period that is reported of a pair, in seconds: a start that snapshots saw is known
+    /// to a tick, and so is a period.
+    fn shortest_s(&self, candidate: &Candidate<'_>, config: &Thresholds) -> f64 {
+        if candidate.series.is_exact { config.min_period_s } else { self.shortest_by_ticks_s(config) }
+    }
+
+    fn shortest_by_ticks_s(&self, config: &Thresholds) -> f64 {
+        config.min_period_s.max(2.0 * self.tick_us as f64 / 1e6)
+    }
+
+    fn limits(&self, sockets: &Sockets<'_>, config: &Thresholds) -> Vec<String> {
         let (first, last) = self.window_us;
         let longest_s = last.saturating_sub(first) as f64 / 3e6;
+        let by_ticks_s = self.shortest_by_ticks_s(config);
+        let has_exact = (0..sockets.len()).any(|row| sockets.start_is_exact(row));
+        let shortest_s = if has_exact { config.min_period_s } else { by_ticks_s };
         let mut limits = vec![format!(
             "This capture can show periods from {} to {}.",
-            words::duration(self.shortest_s),
+            words::duration(shortest_s),
             words::duration(longest_s)
         )];
+        if shortest_s < by_ticks_s {
+            limits.push(format!(
+                "Of connections that no event told of, it can show periods from {}.",
+                words::duration(by_ticks_s)
+            ));
+        }
         if self.is_cut {
             limits.push("Only the last 24 hours of the recording were looked at.".to_owned());
         }
@@ -206,8 +231,8 @@ fn found(candidates: &[Candidate<'_>], timing: &Timing, config: &Thresholds) -> 
         c.score.total >= config.min_score
             && c.q_value <= config.max_q
             && c.arrivals.spread() <= config.max_spread(&c.series.pair)
-            // A start is known to a tick, and so is a period.
-            && c.period_s >= 0.95 * timing.shortest_s
+            // The median of a dozen gaps with jitter is this close to the period.
+            && c.period_s >= 0.8 * timing.shortest_s(c, config)
     };
     let clarity = |pair: &Pair<'_>| match pair.source {
         Some(Source::Process(_)) => 2,

@@ -1,22 +1,10 @@
 //! One pair, measured: its score, its rhythm, and how surprising that is.
 
-use super::null_model::Arrivals;
+use super::arrivals::{self, Arrivals};
 use super::pairs::Series;
 use super::rita::{self, Score};
 use crate::analyze::sockets::Sockets;
 use crate::analyze::stats;
-
-/// UDP services that are periodic by design: port and name.
-const PERIODIC_BY_DESIGN: [(u16, &str); 8] = [
-    (67, "DHCP"),
-    (68, "DHCP"),
-    (123, "NTP"),
-    (546, "DHCPv6"),
-    (547, "DHCPv6"),
-    (1900, "SSDP"),
-    (5353, "mDNS"),
-    (5355, "LLMNR"),
-];
 
 /// A pair that was tested.
 #[derive(Debug)]
@@ -44,11 +32,16 @@ impl<'a> Candidate<'a> {
         window_us: (i64, i64),
         tick_us: i64,
     ) -> Option<Self> {
-        let arrivals = Arrivals::of(&series.starts_us, window_us.0, tick_us)?;
+        let arrivals = if series.is_exact {
+            Arrivals::exactly(&series.starts_us)?
+        } else {
+            Arrivals::by_ticks(&series.starts_us, window_us.0, tick_us)?
+        };
+        let moment_us = if series.is_exact { arrivals::MOMENT_US } else { tick_us / 2 };
         let sizes: Vec<u64> = series.rows.iter().filter_map(|row| sockets.get(*row).bytes_sent).collect();
         let seconds = (window_us.0.div_euclid(1_000_000), window_us.1.div_euclid(1_000_000));
         let score = rita::score(&series.starts_s(), &sizes, seconds)?;
-        let gaps_s = gaps_s(&series.starts_us, tick_us);
+        let gaps_s = gaps_s(&series.starts_us, moment_us);
         let period_s = stats::median(&gaps_s)?;
         let lasting = stats::sorted(series.rows.iter().map(|row| sockets.get(*row).duration_s));
         let is_back_to_back = stats::median(&lasting)? >= 0.8 * period_s;
@@ -65,15 +58,6 @@ impl<'a> Candidate<'a> {
         })
     }
 
-    /// The service that is periodic by design, if it is one.
-    pub(super) fn periodic_service(&self) -> Option<&'static str> {
-        let is_udp = self.series.pair.protocol == "udp";
-        PERIODIC_BY_DESIGN
-            .iter()
-            .find(|(port, _)| is_udp && *port == self.series.pair.port)
-            .map(|(_, name)| *name)
-    }
-
     /// Who and where, for titles and charts.
     pub(super) fn label(&self) -> String {
         let pair = &self.series.pair;
@@ -82,15 +66,10 @@ impl<'a> Candidate<'a> {
     }
 }
 
-/// Gaps in ascending order, in seconds; starts within half a tick of each other are one.
-fn gaps_s(starts_us: &[i64], tick_us: i64) -> Vec<f64> {
-    let mut distinct: Vec<i64> = Vec::with_capacity(starts_us.len());
-    for start in starts_us {
-        if distinct.last().is_none_or(|last| start - last > tick_us / 2) {
-            distinct.push(*start);
-        }
-    }
-    stats::sorted(distinct.windows(2).map(|w| (w[1] - w[0]) as f64 / 1e6))
+/// Gaps in ascending order, in seconds; starts within a moment of each other are one.
+fn gaps_s(starts_us: &[i64], moment_us: i64) -> Vec<f64> {
+    let starts = arrivals::distinct(starts_us.iter().copied(), moment_us);
+    stats::sorted(starts.windows(2).map(|w| w[1].saturating_sub(w[0]) as f64 / 1e6))
 }
 
 /// Only gaps of about one period say how exact the clock is.
@@ -117,7 +96,7 @@ mod tests {
 
     #[test]
     fn starts_at_one_moment_are_one() {
-        let gaps = gaps_s(&[0, 100, 60_000_000, 60_000_500, 120_000_000], 1_000_000);
+        let gaps = gaps_s(&[0, 100, 60_000_000, 60_000_500, 120_000_000], 500_000);
         assert_eq!(gaps.len(), 2);
     }
 }

@@ -1,20 +1,19 @@
 //! How often would arrivals at the same rate, without a period, look as regular?
 //!
-//! A pair is seen as the distinct ticks at which it opened connections. Under the null
-//! hypothesis of arrivals without memory (Poisson), given the first and last of these ticks
-//! and their number, those between are a random choice without replacement. The p-value
-//! is the share of such choices that are at least as regular, by Monte Carlo with a stopping
-//! rule (Besag & Clifford 1991). As the choices are made of ticks, the coarseness of the
-//! recording is part of the null: a process that connects at every tick is no surprise.
+//! A pair is seen as the distinct steps of time at which it opened connections (see
+//! [`super::arrivals`]). Under the null hypothesis of arrivals without memory (Poisson), given
+//! the first and last of these steps and their number, those between are a random choice without
+//! replacement. The p-value is the share of such choices that are at least as regular, by Monte
+//! Carlo with a stopping rule (Besag & Clifford 1991). As the choices are made of steps, the
+//! coarseness of the recording is part of the null: a process that connects at every tick is no
+//! surprise. So is the rule that what follows within a moment is one start: after each start the
+//! choice leaves out the steps in which there could be none.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+use super::arrivals::{Arrivals, spread};
 use crate::parallel;
-
-/// The last starts of a pair that are looked at; more would cost time and decide nothing, as
-/// the p-value of a clock with these is far below what many pairs ask for.
-const MAX_STARTS: usize = 64;
 
 /// Choices as regular as the observation after which a pair is given up.
 const ENOUGH: u64 = 10;
@@ -29,57 +28,6 @@ const CHEAP: u64 = 500_000;
 
 /// Choices that a pair gets at most; more pairs than this over 100 cannot all be resolved.
 const LAST_ROUND: u64 = 1_000_000;
-
-/// The distinct ticks of a pair's starts, counted from the first; ascending.
-#[derive(Debug)]
-pub(super) struct Arrivals {
-    ticks: Vec<u32>,
-}
-
-impl Arrivals {
-    /// Of start times in ascending order and the time between ticks, both in µs; none if there
-    /// are fewer than four distinct ones.
-    pub(super) fn of(starts_us: &[i64], origin_us: i64, tick_us: i64) -> Option<Self> {
-        // Rounded, not cut off: a snapshot is taken a little after its time, not always the same.
-        let mut ticks: Vec<i64> =
-            starts_us.iter().map(|start| (start - origin_us + tick_us / 2).div_euclid(tick_us)).collect();
-        ticks.dedup();
-        let ticks = &ticks[ticks.len().saturating_sub(MAX_STARTS)..];
-        let first = *ticks.first()?;
-        let ticks: Vec<u32> =
-            ticks.iter().map(|tick| u32::try_from(tick - first)).collect::<Result<_, _>>().ok()?;
-        (ticks.len() >= 4).then_some(Self { ticks })
-    }
-
-    /// How far gaps lie from their median: the mean of |gap − median| / median, each at most
-    /// 1, so that a missed check-in counts as one, however long it is. 0 for a clock, about
-    /// 0.6 for arrivals without memory.
-    pub(super) fn spread(&self) -> f64 {
-        spread(&mut gaps(&self.ticks))
-    }
-
-    fn length(&self) -> u32 {
-        self.ticks.last().copied().unwrap_or(0)
-    }
-}
-
-fn gaps(ticks: &[u32]) -> Vec<u32> {
-    ticks.windows(2).map(|w| w[1] - w[0]).collect()
-}
-
-/// See [`Arrivals::spread`]. In whole numbers up to the last step, which is quick.
-fn spread(gaps: &mut [u32]) -> f64 {
-    let middle = gaps.len() / 2;
-    let is_odd = gaps.len() % 2 == 1;
-    let (below, upper, _) = gaps.select_nth_unstable(middle);
-    let upper = u64::from(*upper);
-    let lower = below.iter().max().map_or(upper, |lower| u64::from(*lower));
-    let twice_median = if is_odd { 2 * upper } else { lower + upper };
-    // A gap of two medians is a whole one away, and so is every longer one.
-    let capped = gaps.iter().map(|gap| u64::from(*gap).min(twice_median));
-    let sum: u64 = capped.map(|gap| (2 * gap).abs_diff(twice_median)).sum();
-    sum as f64 / (twice_median as f64 * gaps.len() as f64)
-}
 
 /// The p-value of every pair, precise enough to control the false discovery rate at `max_q`.
 ///
@@ -156,25 +104,30 @@ impl<'a> Trial<'a> {
     }
 }
 
-/// Random choices of ticks between a first and a last one.
+/// Random choices of steps between a first and a last one.
 struct Null {
-    /// One bit per tick from the first to the last.
+    /// One bit per step from the first to the last, without those in which no start can be.
     marks: Vec<u64>,
     gaps: Vec<u32>,
     length: u32,
-    /// Ticks to mark by chance: those of starts, or those without, whichever are fewer.
+    /// Steps after each start that are left out.
+    left_out: u32,
+    /// Steps to mark by chance: those of starts, or those without, whichever are fewer.
     drawn: usize,
     are_starts_drawn: bool,
 }
 
 impl Null {
     fn of(pair: &Arrivals) -> Self {
-        let (length, starts) = (pair.length(), pair.ticks.len() - 2);
+        let (starts, left_out) = (pair.len() - 2, pair.smallest_gap() - 1);
+        // No gap is shorter than the smallest, so that at least one step of each remains.
+        let length = pair.length() - left_out * (pair.len() as u32 - 1);
         let others = length as usize - 1 - starts;
         Self {
             marks: vec![0; length as usize / 64 + 1],
-            gaps: Vec::with_capacity(pair.ticks.len()),
+            gaps: Vec::with_capacity(pair.len()),
             length,
+            left_out,
             drawn: starts.min(others),
             are_starts_drawn: starts <= others,
         }
@@ -186,12 +139,12 @@ impl Null {
         let mut left = self.drawn;
         while left > 0 {
             let inner = u64::from(self.length - 1);
-            let tick = 1 + ((u64::from(rng.next_u32()) * inner) >> 32) as usize;
-            let bit = 1 << (tick % 64);
-            let is_start = self.marks[tick / 64] & bit != 0;
-            // A tick that is drawn twice is drawn again, which keeps all choices equally likely.
+            let step = 1 + ((u64::from(rng.next_u32()) * inner) >> 32) as usize;
+            let bit = 1 << (step % 64);
+            let is_start = self.marks[step / 64] & bit != 0;
+            // A step that is drawn twice is drawn again, which keeps all choices equally likely.
             if is_start != self.are_starts_drawn {
-                self.marks[tick / 64] ^= bit;
+                self.marks[step / 64] ^= bit;
                 left -= 1;
             }
         }
@@ -201,25 +154,25 @@ impl Null {
         spread(&mut self.gaps)
     }
 
-    fn set(&mut self, tick: u32, is_start: bool) {
-        let bit = 1 << (tick % 64);
-        let word = &mut self.marks[tick as usize / 64];
+    fn set(&mut self, step: u32, is_start: bool) {
+        let bit = 1 << (step % 64);
+        let word = &mut self.marks[step as usize / 64];
         *word = if is_start { *word | bit } else { *word & !bit };
     }
 
-    /// The gaps between marked ticks, from tick 0 to the last.
+    /// The gaps between marked steps, from step 0 to the last, with what was left out.
     fn read_gaps(&mut self) {
         self.gaps.clear();
         let mut before = 0;
         for (number, word) in self.marks.iter().enumerate() {
             let mut rest = *word;
             while rest != 0 {
-                let tick = number as u32 * 64 + rest.trailing_zeros();
-                if tick > self.length {
+                let step = number as u32 * 64 + rest.trailing_zeros();
+                if step > self.length {
                     return;
                 }
-                self.gaps.push(tick - before);
-                before = tick;
+                self.gaps.push(step - before + self.left_out);
+                before = step;
                 rest &= rest - 1;
             }
         }
@@ -249,7 +202,7 @@ mod tests {
 
     fn arrivals(seconds: impl IntoIterator<Item = i64>) -> Arrivals {
         let starts: Vec<i64> = seconds.into_iter().map(|s| s * SECOND_US).collect();
-        Arrivals::of(&starts, 0, SECOND_US).unwrap()
+        Arrivals::by_ticks(&starts, 0, SECOND_US).unwrap()
     }
 
     /// Arrivals without memory at the tick, `rate` a second for `seconds`.
@@ -259,31 +212,28 @@ mod tests {
             let uniform = (f64::from(rng.next_u32()) + 1.0) / (f64::from(u32::MAX) + 2.0);
             at -= uniform.ln() / rate;
             if at > seconds {
-                return Arrivals::of(&starts, 0, SECOND_US);
+                return Arrivals::by_ticks(&starts, 0, SECOND_US);
             }
             // A snapshot sees it at the next tick.
             starts.push(at.ceil() as i64 * SECOND_US);
         }
     }
 
+    /// Arrivals without memory whose starts events tell.
+    fn exact_poisson(rng: &mut ChaCha8Rng, rate: f64, seconds: f64) -> Option<Arrivals> {
+        let (mut at, mut starts) = (0.0, Vec::new());
+        loop {
+            let uniform = (f64::from(rng.next_u32()) + 1.0) / (f64::from(u32::MAX) + 2.0);
+            at -= uniform.ln() / rate;
+            if at > seconds {
+                return Arrivals::exactly(&starts);
+            }
+            starts.push((at * 1e6) as i64);
+        }
+    }
+
     fn by_reference(pairs: &[Arrivals]) -> Vec<&Arrivals> {
         pairs.iter().collect()
-    }
-
-    #[test]
-    fn spread_of_a_clock_of_missed_check_ins_and_of_chance() {
-        assert!(arrivals((0..20).map(|n| n * 60)).spread() < 1e-9);
-        let missed = arrivals((0..20).filter(|n| n % 7 != 3).map(|n| n * 60));
-        assert!((missed.spread() - 3.0 / 16.0).abs() < 1e-9, "{}", missed.spread());
-        let chance = poisson(&mut ChaCha8Rng::seed_from_u64(1), 0.02, 100_000.0).unwrap();
-        assert!((0.5..0.75).contains(&chance.spread()), "{}", chance.spread());
-    }
-
-    #[test]
-    fn jitter_of_the_snapshots_does_not_move_a_tick() {
-        let starts = [0, 60_003_000, 119_998_000, 180_004_000];
-        let arrivals = Arrivals::of(&starts, 0, SECOND_US).unwrap();
-        assert_eq!(arrivals.ticks, [0, 60, 120, 180]);
     }
 
     #[test]
@@ -296,6 +246,20 @@ mod tests {
             // Four binomial standard deviations; ties of the coarse statistic only lower it.
             assert!(share(0.05) < 0.05 + 0.044, "rate {rate}: {}", share(0.05));
             assert!(share(0.5) < 0.5 + 0.1, "rate {rate}: {}", share(0.5));
+        }
+    }
+
+    #[test]
+    fn p_values_of_exact_chance_are_uniform_although_a_moment_is_one_start() {
+        let mut rng = ChaCha8Rng::seed_from_u64(13);
+        for (rate, seconds) in [(3.0, 20.0), (1.0, 40.0), (0.1, 300.0), (0.02, 3_600.0)] {
+            let pairs: Vec<Arrivals> =
+                (0..400).filter_map(|_| exact_poisson(&mut rng, rate, seconds)).collect();
+            let p = p_values(&by_reference(&pairs), 1, 0.01);
+            let share = |below: f64| p.iter().filter(|p| **p <= below).count() as f64 / p.len() as f64;
+            // Four binomial standard deviations.
+            assert!(share(0.05) < 0.05 + 0.044, "rate {rate}: {}", share(0.05));
+            assert!((share(0.5) - 0.5).abs() < 0.1, "rate {rate}: {}", share(0.5));
         }
     }
 
@@ -374,11 +338,5 @@ mod tests {
         let expected = [0.02, 0.04, 0.04, 0.02];
         assert!(q.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-12), "{q:?}");
         assert!(q_values(&[]).is_empty());
-    }
-
-    #[test]
-    fn hostile_times_are_no_arrivals() {
-        assert!(Arrivals::of(&[i64::MIN / 4, 0, 1, i64::MAX / 4], 0, SECOND_US).is_none());
-        assert!(Arrivals::of(&[], 0, SECOND_US).is_none());
     }
 }

@@ -34,7 +34,12 @@ pub(super) struct Series<'a> {
     pub(super) starts_us: Vec<i64>,
     /// Rows in the table of sockets.
     pub(super) rows: Vec<usize>,
+    /// Whether events tell when they started; snapshots know it to a tick.
+    pub(super) is_exact: bool,
 }
+
+/// From this share on, a few starts that are known to a tick do not matter.
+const MOSTLY: f64 = 0.9;
 
 impl<'a> Series<'a> {
     /// The rows, in any order, with their times.
@@ -42,7 +47,8 @@ impl<'a> Series<'a> {
         // The table is in the order of time.
         rows.sort_unstable();
         let starts_us = rows.iter().map(|row| sockets.first_seen_us(*row)).collect();
-        Self { pair, starts_us, rows }
+        let exact = rows.iter().filter(|row| sockets.start_is_exact(**row)).count();
+        Self { pair, starts_us, is_exact: exact as f64 >= MOSTLY * rows.len() as f64, rows }
     }
 
     /// Start times in whole seconds.

@@ -3,7 +3,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::*;
 use crate::analyze::finding::{Finding, Severity};
-use crate::analyze::testing::{Capture, Conn};
+use crate::analyze::testing::{Capture, Conn, Facts};
 
 fn uniform(rng: &mut ChaCha8Rng) -> f64 {
     (f64::from(rng.next_u32()) + 0.5) / (f64::from(u32::MAX) + 1.0)
@@ -19,6 +19,8 @@ fn c2() -> Conn {
 }
 
 fn findings(capture: &Capture) -> Vec<Finding> {
+    let mut capture = capture.clone();
+    capture.process(666, Facts { exe: Some("/tmp/.x/kworker"), ..Facts::default() });
     capture.run::<Beacon>().findings
 }
 
@@ -159,7 +161,7 @@ fn the_accepting_side_inside_the_host_is_not_reported() {
     }
     let finding = only(&capture);
     assert_eq!(finding.judgement.entities.process_name.as_deref(), Some("client"));
-    assert_eq!(finding.judgement.severity, Severity::Low);
+    assert_eq!(finding.judgement.severity, Severity::Info);
 }
 
 #[test]
@@ -195,6 +197,56 @@ fn one_beacon_and_a_visitor_to_the_same_place_are_one_finding() {
     }
     capture.add(c2().by("firefox", 1).at(100.0));
     assert!(only(&capture).judgement.title.starts_with("kworker"));
+}
+
+/// Twenty check-ins at intervals of half a minute.
+fn every_half_minute(conn: &Conn) -> Capture {
+    let mut capture = Capture::new(600);
+    for n in 0..20 {
+        capture.add(conn.clone().at(f64::from(n) * 30.0));
+    }
+    capture
+}
+
+#[test]
+fn an_update_check_of_an_ordinary_program_is_periodic_and_not_suspicious() {
+    let finding = only(&every_half_minute(&Conn::to("203.0.113.66", 443).by("curl", 7)));
+    assert_eq!(finding.judgement.severity, Severity::Low);
+    assert!(finding.judgement.attack.is_empty());
+    assert!(finding.judgement.explanation.contains("Nothing but the rhythm"));
+    assert!(measured(&finding, "signs besides the rhythm").abs() < 1e-9);
+}
+
+#[test]
+fn an_owner_that_nobody_knows_is_a_sign() {
+    let finding = only(&every_half_minute(&Conn::to("203.0.113.66", 443).unowned()));
+    assert_eq!(finding.judgement.severity, Severity::Medium);
+    assert!(finding.judgement.explanation.contains("nobody knows which program"));
+}
+
+#[test]
+fn health_checks_inside_the_host_and_installed_agents_are_information() {
+    let within = Conn::to("127.0.0.1", 8_080).internal().by("curl", 7);
+    let finding = only(&every_half_minute(&within));
+    assert_eq!(finding.judgement.severity, Severity::Info);
+    assert!(finding.judgement.title.contains("(inside the host)"), "{}", finding.judgement.title);
+    let finding = only(&every_half_minute(&Conn::to("203.0.113.66", 443).by("telegraf", 8)));
+    assert_eq!(finding.judgement.severity, Severity::Info);
+    assert!(finding.judgement.title.contains("agent"), "{}", finding.judgement.title);
+}
+
+#[test]
+fn exact_starts_show_two_seconds_with_jitter_at_any_interval() {
+    for seed in 0..20 {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let (mut capture, mut at) = (Capture::new(40), 1.0);
+        for _ in 0..12 {
+            capture.add(c2().exactly_at(at));
+            at += 2.0 * (0.8 + 0.4 * uniform(&mut rng));
+        }
+        let finding = only(&capture);
+        assert!((measured(&finding, "period") - 2.0).abs() < 0.4, "seed {seed}");
+    }
 }
 
 #[test]

@@ -1,28 +1,36 @@
 //! What is said of a periodic pair: how bad, how sure, and in which words.
 
 use super::candidate::Candidate;
+use super::signs::{Look, Reason};
 use super::{Beacon, Thresholds};
 use crate::analyze::detectors::Detector;
 use crate::analyze::finding::{Confidence, Evidence, Finding, Judgement, Measurement, Severity};
+use crate::analyze::processes::Processes;
 use crate::analyze::sockets::{Socket, Sockets, Source};
 use crate::analyze::words::duration;
 
-/// TCP ports on which a client is expected.
-const USUAL_PORTS: [u16; 20] =
-    [21, 22, 25, 53, 80, 110, 143, 443, 465, 587, 853, 873, 993, 995, 1194, 3128, 5222, 8080, 8443, 9418];
-
 /// The finding for a pair that meets every threshold.
-pub(super) fn finding(sockets: &Sockets<'_>, candidate: &Candidate<'_>, config: &Thresholds) -> Finding {
+pub(super) fn finding(
+    sockets: &Sockets<'_>,
+    processes: &Processes<'_>,
+    candidate: &Candidate<'_>,
+    config: &Thresholds,
+) -> Finding {
     let members: Vec<Socket<'_>> = candidate.series.rows.iter().map(|row| sockets.get(*row)).collect();
     let is_beyond = members.iter().any(Socket::is_beyond_local_networks);
-    let severity = severity(candidate, is_beyond);
+    let look = Look::of(candidate, &members, processes);
+    let severity = severity(&look, is_beyond);
     let judgement = Judgement {
         severity,
         confidence: confidence(candidate),
-        title: title(candidate),
-        explanation: explanation(candidate),
+        title: title(candidate, look.reason),
+        explanation: explanation(candidate, &look),
         false_positives: String::new(),
-        attack: if severity == Severity::Info { Vec::new() } else { attack(candidate, is_beyond) },
+        attack: if look.signs.is_empty() || severity == Severity::Info {
+            Vec::new()
+        } else {
+            attack(candidate, &look)
+        },
         entities: sockets.entities(&members),
     };
     let ids: Vec<u64> = members.iter().map(|socket| socket.conn_id).collect();
@@ -31,7 +39,7 @@ pub(super) fn finding(sockets: &Sockets<'_>, candidate: &Candidate<'_>, config: 
     Finding::new(
         &Beacon::ABOUT,
         judgement,
-        Evidence::new(measurements(candidate, config), &ids, (first, last)),
+        Evidence::new(measurements(candidate, &look, config), &ids, (first, last)),
     )
 }
 
@@ -43,14 +51,14 @@ pub(super) fn process_name(candidate: &Candidate<'_>) -> Option<String> {
     }
 }
 
-/// Periodic is not suspicious: the destination decides how bad it would be.
-fn severity(candidate: &Candidate<'_>, is_beyond: bool) -> Severity {
-    if candidate.periodic_service().is_some() || candidate.is_back_to_back {
-        Severity::Info
-    } else if is_beyond {
-        Severity::Medium
-    } else {
-        Severity::Low
+/// Periodic is not suspicious: without a sign it is at most low. With one, the destination decides
+/// how bad it would be; an ordinary reason speaks against it.
+fn severity(look: &Look, is_beyond: bool) -> Severity {
+    match (look.reason, look.signs.is_empty(), is_beyond) {
+        (None, false, true) => Severity::Medium,
+        // Whatever hides behind NTP or works in turns is worth a look, and no more.
+        (Some(_), false, true) | (None, ..) => Severity::Low,
+        (Some(_), ..) => Severity::Info,
     }
 }
 
@@ -61,29 +69,29 @@ fn confidence(candidate: &Candidate<'_>) -> Confidence {
     Confidence::new(f64::midpoint(candidate.score.total, closeness) * (1.0 - candidate.q_value))
 }
 
-fn attack(candidate: &Candidate<'_>, is_beyond: bool) -> Vec<&'static str> {
+fn attack(candidate: &Candidate<'_>, look: &Look) -> Vec<&'static str> {
     let pair = &candidate.series.pair;
     let mut techniques = match pair.port {
         80 | 443 | 8080 | 8443 => vec!["T1071.001"],
         53 | 853 => vec!["T1071.004"],
         _ => vec!["T1071"],
     };
-    if is_beyond && pair.protocol == "tcp" && !USUAL_PORTS.contains(&pair.port) {
+    if look.is_on_unusual_port {
         techniques.push("T1571");
     }
     techniques
 }
 
-fn title(candidate: &Candidate<'_>) -> String {
+fn title(candidate: &Candidate<'_>, reason: Option<Reason>) -> String {
     let pair = &candidate.series.pair;
     let who = pair.source.map_or_else(|| "Several processes".to_owned(), |source| source.to_string());
     let verb = if pair.source.is_some() { "contacts" } else { "together contact" };
     let every = duration(candidate.period_s);
-    let service = candidate.periodic_service().map_or_else(String::new, |name| format!(" ({name})"));
-    format!("{who} {verb} {} port {}{service} every {every}", pair.addr, pair.port)
+    let label = reason.and_then(Reason::label).map_or_else(String::new, |label| format!(" ({label})"));
+    format!("{who} {verb} {} port {}{label} every {every}", pair.addr, pair.port)
 }
 
-fn explanation(candidate: &Candidate<'_>) -> String {
+fn explanation(candidate: &Candidate<'_>, look: &Look) -> String {
     let missed = match candidate.missed {
         0 => "none was missed".to_owned(),
         1 => "one was missed".to_owned(),
@@ -105,18 +113,18 @@ fn explanation(candidate: &Candidate<'_>) -> String {
     if candidate.score.ds.is_none() {
         sentences.push("Sizes were not counted, and so add nothing to the score.".to_owned());
     }
-    sentences.extend(candidate.periodic_service().map(|name| format!("{name} is periodic by design.")));
-    if candidate.is_back_to_back {
-        let turns =
-            "Each connection lasts about until the next begins: work in turns rather than a check-in.";
-        sentences.push(turns.to_owned());
-    }
-    let caution = "Periodic is not suspicious in itself: ask whether this process has a reason to talk to this address.";
-    sentences.push(caution.to_owned());
+    sentences.extend(look.reason.map(Reason::sentence));
+    sentences.push(if look.signs.is_empty() {
+        "Nothing but the rhythm is conspicuous, and a rhythm alone is what update checks and cron jobs have: \
+            ask whether this process has a reason to talk to this address."
+            .to_owned()
+    } else {
+        format!("What makes it suspicious and not only periodic: {}.", look.signs.join("; "))
+    });
     sentences.join(" ")
 }
 
-fn measurements(candidate: &Candidate<'_>, config: &Thresholds) -> Vec<Measurement> {
+fn measurements(candidate: &Candidate<'_>, look: &Look, config: &Thresholds) -> Vec<Measurement> {
     let score = &candidate.score;
     let mut all = vec![
         Measurement::of("period", candidate.period_s, "s"),
@@ -135,6 +143,7 @@ fn measurements(candidate: &Candidate<'_>, config: &Thresholds) -> Vec<Measureme
         Measurement::of("q-value", candidate.q_value, "").against(config.max_q),
         Measurement::of("spread of the gaps", candidate.arrivals.spread(), "")
             .against(config.max_spread(&candidate.series.pair)),
+        Measurement::of("signs besides the rhythm", look.signs.len() as f64, "signs"),
     ]);
     all
 }

@@ -2,6 +2,10 @@
 
 use crate::analyze::finding::Severity;
 use crate::analyze::processes::Process;
+use crate::analyze::programs::{
+    hidden_folder_of, is_in_temporary_folder, is_installed, is_interpreter, is_named_like_a_kernel_thread,
+    is_shell, starts_with_any,
+};
 
 /// How far the connections of a process reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,88 +48,6 @@ pub(super) const RULES: &[Rule] = &[
     borrowed_name,
 ];
 
-/// Folders that packages and administrators install into.
-const INSTALLED: &[&str] = &[
-    "/usr/",
-    "/bin/",
-    "/sbin/",
-    "/lib/",
-    "/lib64/",
-    "/opt/",
-    "/snap/",
-    "/nix/store/",
-    "/gnu/store/",
-    "/var/lib/flatpak/",
-    "/var/lib/snapd/",
-    "/app/",
-    "/System/",
-    "/Applications/",
-    "/Library/",
-];
-
-/// Folders that everybody may write to and nobody installs into.
-const TEMPORARY: &[&str] = &["/tmp/", "/var/tmp/", "/dev/shm/", "/run/shm/", "/run/user/", "/private/tmp/"];
-
-/// Hidden folders of a home folder in which ordinary tools keep programs.
-const USUAL_HIDDEN: &[&str] = &[
-    ".local",
-    ".cargo",
-    ".rustup",
-    ".nvm",
-    ".npm",
-    ".pyenv",
-    ".rbenv",
-    ".vscode",
-    ".vscode-server",
-    ".cursor",
-    ".cursor-server",
-    ".cache",
-    ".config",
-    ".venv",
-    ".tox",
-    ".bun",
-    ".deno",
-    ".volta",
-    ".sdkman",
-    ".krew",
-    ".docker",
-    ".dotnet",
-    ".jdks",
-    ".gradle",
-    ".steam",
-    ".var",
-    ".wine",
-    ".asdf",
-    ".mozilla",
-    ".bin",
-    ".go",
-    ".nix-profile",
-    ".linuxbrew",
-    ".conda",
-    ".virtualenvs",
-    ".oh-my-zsh",
-    ".fzf",
-    ".opam",
-    ".ghcup",
-    ".stack",
-    ".elan",
-    ".juliaup",
-    ".julia",
-    ".platformio",
-    ".arduino15",
-    ".android",
-    ".terraform.d",
-    ".pulumi",
-    ".snapshots",
-    ".tools",
-];
-
-/// Command interpreters that have no business with a network of their own.
-const SHELLS: &[&str] = &["sh", "bash", "dash", "zsh", "ksh", "mksh", "ash", "csh", "tcsh", "fish", "rbash"];
-
-/// Languages whose interpreter runs whatever it is given.
-const INTERPRETERS: &[&str] = &["python", "perl", "ruby", "php", "lua", "node"];
-
 /// Programs that carry bytes between a network and anything.
 const CARRIERS: &[&str] =
     &["nc", "ncat", "netcat", "nc.openbsd", "nc.traditional", "socat", "telnet", "curl", "wget"];
@@ -151,35 +73,6 @@ const SERVERS: &[&str] = &[
     "named",
     "soffice.bin",
     "evince",
-];
-
-/// Names of kernel threads; those that end in `/` are followed by a number or a device.
-const KERNEL_THREADS: &[&str] = &[
-    "kworker/",
-    "ksoftirqd/",
-    "migration/",
-    "rcu_",
-    "kthreadd",
-    "kswapd",
-    "khugepaged",
-    "kcompactd",
-    "kdevtmpfs",
-    "kauditd",
-    "khungtaskd",
-    "jbd2/",
-    "scsi_eh_",
-    "cpuhp/",
-    "idle_inject/",
-    "irq/",
-    "kblockd",
-    "kintegrityd",
-    "watchdogd",
-    "ext4-rsv-conver",
-    "xfsaild/",
-    "oom_reaper",
-    "writeback",
-    "netns",
-    "mm_percpu_wq",
 ];
 
 /// Daemons under whose names others like to hide.
@@ -215,31 +108,9 @@ const DAEMONS: &[&str] = &[
 const SHELL_OVER_SOCKET: &[&str] =
     &["/dev/tcp/", "pty.spawn", "dup2", "fsockopen", "TCPSocket", "Socket::INET"];
 
-fn starts_with_any(text: &str, starts: &[&str]) -> bool {
-    starts.iter().any(|start| text.starts_with(start))
-}
-
-fn is_installed(exe: &str) -> bool {
-    starts_with_any(exe, INSTALLED)
-}
-
-fn is_shell(process: &Process<'_>) -> bool {
-    let program = process.program();
-    let is_busybox_shell =
-        program == "busybox" && process.process_name.is_some_and(|name| SHELLS.contains(&name));
-    is_busybox_shell || SHELLS.contains(&program)
-}
-
 /// Whether it runs commands, or carries bytes to whatever it is given.
 pub(super) fn is_shell_or_carrier(process: &Process<'_>) -> bool {
     is_shell(process) || CARRIERS.contains(&process.program())
-}
-
-/// `python3.12` is python.
-fn is_interpreter(process: &Process<'_>) -> bool {
-    let program = process.program();
-    let name = program.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
-    INTERPRETERS.contains(&name)
 }
 
 fn by_reach(reach: Reach, [host, local, beyond]: [Severity; 3]) -> Severity {
@@ -280,7 +151,7 @@ fn deleted_executable(process: &Process<'_>, reach: Reach) -> Option<Verdict> {
 }
 
 fn temporary_folder(process: &Process<'_>, reach: Reach) -> Option<Verdict> {
-    let exe = process.exe.filter(|exe| starts_with_any(exe, TEMPORARY))?;
+    let exe = process.exe.filter(|exe| is_in_temporary_folder(exe))?;
     // An AppImage mounts itself there.
     if exe.contains("/.mount_") {
         return None;
@@ -302,11 +173,8 @@ fn temporary_folder(process: &Process<'_>, reach: Reach) -> Option<Verdict> {
 }
 
 fn hidden_folder(process: &Process<'_>, reach: Reach) -> Option<Verdict> {
-    let exe = process.exe.filter(|exe| !starts_with_any(exe, TEMPORARY))?;
-    let hidden = exe.split('/').find(|part| part.len() > 1 && part.starts_with('.'))?;
-    if USUAL_HIDDEN.contains(&hidden) {
-        return None;
-    }
+    let exe = process.exe.filter(|exe| !is_in_temporary_folder(exe))?;
+    hidden_folder_of(exe)?;
     let is_in_home = starts_with_any(exe, &["/home/", "/root/", "/Users/"]);
     Some(Verdict {
         does: "runs from a hidden folder",
@@ -324,13 +192,7 @@ fn hidden_folder(process: &Process<'_>, reach: Reach) -> Option<Verdict> {
 }
 
 fn kernel_thread_name(process: &Process<'_>, reach: Reach) -> Option<Verdict> {
-    let exe = process.exe?;
-    let cmdline = process.cmdline.unwrap_or_default();
-    let is_named_so = process.process_name.is_some_and(|name| starts_with_any(name, KERNEL_THREADS));
-    let is_bracketed = cmdline.starts_with('[') && cmdline.trim_end().ends_with(']');
-    // A program of such a name, properly installed and called by it, hides nothing.
-    let is_honest = is_installed(exe) && process.process_name == Some(process.program());
-    (is_bracketed || is_named_so && !is_honest).then_some(Verdict {
+    is_named_like_a_kernel_thread(process).then_some(Verdict {
         does: "is named like a kernel thread and has an executable",
         why: "Threads of the kernel have none. The name keeps the process out of sight in a list of processes.",
         harmless_if: "A program that happens to be called so.",

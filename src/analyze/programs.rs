@@ -1,0 +1,182 @@
+//! What a program's path and name say of it, for every detector that asks.
+
+use super::processes::Process;
+
+/// Folders that packages and administrators install into.
+const INSTALLED: &[&str] = &[
+    "/usr/",
+    "/bin/",
+    "/sbin/",
+    "/lib/",
+    "/lib64/",
+    "/opt/",
+    "/snap/",
+    "/nix/store/",
+    "/gnu/store/",
+    "/var/lib/flatpak/",
+    "/var/lib/snapd/",
+    "/app/",
+    "/System/",
+    "/Applications/",
+    "/Library/",
+];
+
+/// Folders that everybody may write to and nobody installs into.
+const TEMPORARY: &[&str] = &["/tmp/", "/var/tmp/", "/dev/shm/", "/run/shm/", "/run/user/", "/private/tmp/"];
+
+/// Hidden folders of a home folder in which ordinary tools keep programs.
+const USUAL_HIDDEN: &[&str] = &[
+    ".local",
+    ".cargo",
+    ".rustup",
+    ".nvm",
+    ".npm",
+    ".pyenv",
+    ".rbenv",
+    ".vscode",
+    ".vscode-server",
+    ".cursor",
+    ".cursor-server",
+    ".cache",
+    ".config",
+    ".venv",
+    ".tox",
+    ".bun",
+    ".deno",
+    ".volta",
+    ".sdkman",
+    ".krew",
+    ".docker",
+    ".dotnet",
+    ".jdks",
+    ".gradle",
+    ".steam",
+    ".var",
+    ".wine",
+    ".asdf",
+    ".mozilla",
+    ".bin",
+    ".go",
+    ".nix-profile",
+    ".linuxbrew",
+    ".conda",
+    ".virtualenvs",
+    ".oh-my-zsh",
+    ".fzf",
+    ".opam",
+    ".ghcup",
+    ".stack",
+    ".elan",
+    ".juliaup",
+    ".julia",
+    ".platformio",
+    ".arduino15",
+    ".android",
+    ".terraform.d",
+    ".pulumi",
+    ".snapshots",
+    ".tools",
+];
+
+/// Command interpreters that have no business with a network of their own.
+const SHELLS: &[&str] = &["sh", "bash", "dash", "zsh", "ksh", "mksh", "ash", "csh", "tcsh", "fish", "rbash"];
+
+/// Languages whose interpreter runs whatever it is given.
+const INTERPRETERS: &[&str] = &["python", "perl", "ruby", "php", "lua", "node"];
+
+/// Names of kernel threads; those that end in `/` are followed by a number or a device.
+const KERNEL_THREADS: &[&str] = &[
+    "kworker/",
+    "ksoftirqd/",
+    "migration/",
+    "rcu_",
+    "kthreadd",
+    "kswapd",
+    "khugepaged",
+    "kcompactd",
+    "kdevtmpfs",
+    "kauditd",
+    "khungtaskd",
+    "jbd2/",
+    "scsi_eh_",
+    "cpuhp/",
+    "idle_inject/",
+    "irq/",
+    "kblockd",
+    "kintegrityd",
+    "watchdogd",
+    "ext4-rsv-conver",
+    "xfsaild/",
+    "oom_reaper",
+    "writeback",
+    "netns",
+    "mm_percpu_wq",
+];
+
+/// Whether a text starts with one of some.
+pub fn starts_with_any(text: &str, starts: &[&str]) -> bool {
+    starts.iter().any(|start| text.starts_with(start))
+}
+
+/// Whether a path lies where packages and administrators install.
+pub fn is_installed(exe: &str) -> bool {
+    starts_with_any(exe, INSTALLED)
+}
+
+/// Whether a path lies where everybody may write and nobody installs.
+pub fn is_in_temporary_folder(exe: &str) -> bool {
+    starts_with_any(exe, TEMPORARY)
+}
+
+/// The hidden folder or file in a path, if it is none in which usual tools keep programs.
+pub fn hidden_folder_of(exe: &str) -> Option<&str> {
+    let hidden = exe.split('/').find(|part| part.len() > 1 && part.starts_with('.'))?;
+    (!USUAL_HIDDEN.contains(&hidden)).then_some(hidden)
+}
+
+/// Whether it has an executable, which threads of the kernel have not, and is named like one.
+pub fn is_named_like_a_kernel_thread(process: &Process<'_>) -> bool {
+    let Some(exe) = process.exe else { return false };
+    let cmdline = process.cmdline.unwrap_or_default();
+    let is_named_so = process.process_name.is_some_and(|name| starts_with_any(name, KERNEL_THREADS));
+    let is_bracketed = cmdline.starts_with('[') && cmdline.trim_end().ends_with(']');
+    // A program of such a name, properly installed and called by it, hides nothing.
+    let is_honest = is_installed(exe) && process.process_name == Some(process.program());
+    is_bracketed || is_named_so && !is_honest
+}
+
+/// Whether it is a command interpreter.
+pub fn is_shell(process: &Process<'_>) -> bool {
+    let program = process.program();
+    let is_busybox_shell =
+        program == "busybox" && process.process_name.is_some_and(|name| SHELLS.contains(&name));
+    is_busybox_shell || SHELLS.contains(&program)
+}
+
+/// Whether it runs whatever program it is given; `python3.12` is python.
+pub fn is_interpreter(process: &Process<'_>) -> bool {
+    let program = process.program();
+    let name = program.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+    INTERPRETERS.contains(&name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_installed_temporary_or_hidden() {
+        assert!(is_installed("/usr/bin/curl") && !is_installed("/home/a/curl"));
+        assert!(is_in_temporary_folder("/dev/shm/x") && !is_in_temporary_folder("/srv/tmp/x"));
+        assert_eq!(hidden_folder_of("/var/lib/.cache2/x"), Some(".cache2"));
+        assert_eq!((hidden_folder_of("/home/a/.local/bin/x"), hidden_folder_of("/usr/bin/x")), (None, None));
+    }
+
+    #[test]
+    fn only_what_has_an_executable_can_pretend_to_be_a_thread_of_the_kernel() {
+        let named = |name, exe| Process { process_name: Some(name), exe, ..Process::default() };
+        assert!(is_named_like_a_kernel_thread(&named("kworker/0:1", Some("/tmp/x"))));
+        assert!(!is_named_like_a_kernel_thread(&named("kworker/0:1", None)));
+        assert!(!is_named_like_a_kernel_thread(&named("kswapd", Some("/usr/bin/kswapd"))));
+    }
+}

@@ -97,7 +97,6 @@ fn footer(state: &State) -> String {
         (_, Some(message)) => message.clone(),
         (Mode::Story, None) => "esc back  c command  ? help  q quit".to_owned(),
         (_, None) if !state.filter.is_empty() => format!("filter: {}  (esc clears)  ? help", state.filter),
-        _ => "space play  ←→ step  n finding  t time  / filter  enter story  e export  ? help  q quit"
-            .to_owned(),
+        _ => "space play  ←→ step  n finding  t time  / filter  enter open  ? help  q quit".to_owned(),
     }
 }

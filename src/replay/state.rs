@@ -299,14 +299,14 @@ impl State {
             Action::Play => self.is_playing = !self.is_playing,
             Action::Faster => self.speed = (self.speed * 2.0).min(SPEEDS.1),
             Action::Slower => self.speed = (self.speed / 2.0).max(SPEEDS.0),
-            Action::NextTick => return self.stop(Request::Step(Step::Forward)),
-            Action::PreviousTick => return self.stop(Request::Step(Step::Back)),
-            Action::Start => return self.stop(Request::Show(Place::Time(self.span_us.0))),
-            Action::End => return self.stop(Request::Show(Place::Time(self.span_us.1))),
+            Action::NextTick => return Some(self.stop(Request::Step(Step::Forward))),
+            Action::PreviousTick => return Some(self.stop(Request::Step(Step::Back))),
+            Action::Start => return Some(self.stop(Request::Show(Place::Time(self.span_us.0)))),
+            Action::End => return Some(self.stop(Request::Show(Place::Time(self.span_us.1)))),
             Action::AskTime => self.mode = Mode::Time(String::new()),
             Action::AskFilter => self.mode = Mode::Filter(self.filter.text().to_owned()),
-            Action::NextFinding => return self.to_finding(Step::Forward),
-            Action::PreviousFinding => return self.to_finding(Step::Back),
+            Action::NextFinding => return self.seek_finding(Step::Forward),
+            Action::PreviousFinding => return self.seek_finding(Step::Back),
             Action::NextPanel => self.turn_to((self.panel as usize + 1) % Panel::ALL.len()),
             Action::Panel(number) => self.turn_to(number),
             Action::Sort | Action::Reverse => self.sort(action),
@@ -340,12 +340,12 @@ impl State {
         self.lines.iter().map(|line| &line.row)
     }
 
-    fn stop(&mut self, request: Request) -> Option<Request> {
+    fn stop(&mut self, request: Request) -> Request {
         self.is_playing = false;
-        Some(request)
+        request
     }
 
-    fn to_finding(&mut self, step: Step) -> Option<Request> {
+    fn seek_finding(&mut self, step: Step) -> Option<Request> {
         // The sample that shows a finding ends after it began.
         let shown_since = self.previous.as_ref().map_or(i64::MIN, |previous| previous.ts_us);
         let here = self.sample.ts_us;
@@ -354,21 +354,17 @@ impl State {
             Step::Forward => marks.iter().find(|mark| mark.ts_us > here),
             Step::Back => marks.iter().rev().find(|mark| mark.ts_us <= shown_since),
         };
-        match mark {
-            Some(mark) => {
-                let (ts_us, text) = (mark.ts_us, format!("{}: {}", mark.label, mark.title));
-                self.message = Some(text);
-                self.stop(Request::Show(Place::Time(ts_us)))
-            }
-            None => {
-                self.message = Some(match &self.findings {
-                    Findings::Searching => "the detectors are still at work".to_owned(),
-                    Findings::Failed(why) => format!("no findings: {why}"),
-                    Findings::Found(_) => "no finding further in this direction".to_owned(),
-                });
-                None
-            }
+        if let Some(mark) = mark {
+            let (ts_us, text) = (mark.ts_us, format!("{}: {}", mark.label, mark.title));
+            self.message = Some(text);
+            return Some(self.stop(Request::Show(Place::Time(ts_us))));
         }
+        self.message = Some(match &self.findings {
+            Findings::Searching => "the detectors are still at work".to_owned(),
+            Findings::Failed(why) => format!("no findings: {why}"),
+            Findings::Found(_) => "no finding further in this direction".to_owned(),
+        });
+        None
     }
 
     fn turn_to(&mut self, number: usize) {
@@ -432,7 +428,7 @@ impl State {
                 let (ts_us, text) = (mark.ts_us, format!("{}: {}", mark.label, mark.title));
                 self.message = Some(text);
                 self.turn_to(0);
-                self.stop(Request::Show(Place::Time(ts_us)))
+                Some(self.stop(Request::Show(Place::Time(ts_us))))
             }
         }
     }

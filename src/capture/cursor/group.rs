@@ -124,9 +124,13 @@ impl Group {
     /// Number and time of the sample at a place, or of the next one in this direction.
     pub(super) fn nearest(&self, place: Place, toward: Toward) -> Option<(u32, i64)> {
         let moments = self.steps.iter().filter_map(|step| Some((step.number, step.ts_us?)));
-        let (key, wanted): (fn(&(u32, i64)) -> i64, i64) = match place {
-            Place::Time(ts_us) => (|moment| moment.1, ts_us),
-            Place::Tick(tick) => (|moment| i64::from(moment.0), i64::from(tick)),
+        let wanted = match place {
+            Place::Time(ts_us) => ts_us,
+            Place::Tick(tick) => i64::from(tick),
+        };
+        let key = |moment: &(u32, i64)| match place {
+            Place::Time(_) => moment.1,
+            Place::Tick(_) => i64::from(moment.0),
         };
         match toward {
             Toward::Earlier => moments.filter(|moment| key(moment) <= wanted).max_by_key(key),

@@ -131,8 +131,7 @@ impl<'a> Rows<'a> {
     pub(in crate::capture) fn get(&mut self, row: usize) -> Result<Row, Reason> {
         let conn_id = self.conn_id.always(row, Column::ConnId)?;
         let protocol = always(self.protocol.member(row, Protocol::from_text), Column::Protocol)?;
-        let local_addr =
-            always(self.local_addr.get(row).map(|addr| address(addr)).transpose(), Column::LocalAddr)?;
+        let local_addr = always(self.local_addr.get(row).map(address).transpose(), Column::LocalAddr)?;
         let local_port = self.local_port.always(row, Column::LocalPort)?;
         let remote_addr = self.remote_addr.get(row).map(address).transpose()?;
         Ok(Row {

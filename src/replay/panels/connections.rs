@@ -14,7 +14,7 @@ use crate::report::format;
 /// For 80 characters.
 const NARROW: &[Column] = &[
     left(" ", 1),
-    left("STATE", 8),
+    left("STATE", 11),
     left("LOCAL", 15),
     left("REMOTE", 21),
     right("SENT/s", 8),

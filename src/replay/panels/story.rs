@@ -55,21 +55,21 @@ pub(in crate::replay) fn draw(state: &State, theme: Theme, area: Rect, buffer: &
 }
 
 fn headline(row: &Row) -> String {
-    let remote = row.remote.map_or_else(|| "nobody".to_owned(), endpoint);
     let name = row.remote_name.as_deref().map_or_else(String::new, |name| format!(" ({name})"));
+    let remote = row.remote.map_or_else(String::new, |remote| format!(" → {}{name}", endpoint(remote)));
     let local = endpoint((row.local_addr, row.local_port));
-    format!("{} {local} → {remote}{name}   connection {}", row.protocol.as_str(), row.conn_id)
+    format!("{} {local}{remote}, connection {}", row.protocol.as_str(), row.conn_id)
 }
 
 fn facts(row: &Row) -> Vec<String> {
     let Some(owner) = row.owner.as_deref() else {
         return vec!["owner: not known".to_owned()];
     };
-    let how = row.owner_source.map_or("not known", |source| source.as_str());
+    let how = row.owner_source.map_or(String::new(), |source| format!(", known by {}", source.as_str()));
     let pid = or_unknown(owner.pid.map(|pid| pid.to_string()));
     let text = |text: &Option<String>| or_unknown(text.clone());
     let mut lines = vec![format!(
-        "process: {} (pid {pid}), user {}, known by {how}; parent {} ({})",
+        "process: {} (pid {pid}), user {}{how}; parent {} ({})",
         text(&owner.process_name),
         or_unknown(owner.username.clone().or_else(|| owner.uid.map(|uid| uid.to_string()))),
         text(&owner.parent_name),

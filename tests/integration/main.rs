@@ -18,6 +18,7 @@ mod metrics;
 mod packets;
 #[cfg(target_os = "linux")]
 mod record;
+mod replay;
 mod report;
 mod runner;
 mod scene;

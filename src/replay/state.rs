@@ -60,7 +60,7 @@ pub enum Mode {
 }
 
 /// What has to be done outside of the state.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Request {
     /// Show the sample at a place.
     Show(Place),

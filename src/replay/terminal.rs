@@ -17,7 +17,7 @@ use super::screen;
 use super::state::{Findings, Request, State, Step};
 use crate::analyze::model::Scope;
 use crate::analyze::scope::scope;
-use crate::capture::{CaptureFile, Cursor, Place, Row, Sample, Toward};
+use crate::capture::{Cursor, Place, Row, Sample, Toward};
 use crate::geo::Databases;
 use crate::record::Stop;
 use crate::{Error, Result};
@@ -148,7 +148,7 @@ impl Player {
                 self.show(state, sample.filter(|sample| sample.tick != state.sample.tick))?;
             }
             Request::Tell(conn_id) => {
-                self.story = Some(background::story(Arc::clone(self.cursor.capture()), conn_id))
+                self.story = Some(background::story(Arc::clone(self.cursor.capture()), conn_id));
             }
             Request::Export(form) => {
                 state.message = Some(match export(state, form) {
@@ -216,12 +216,4 @@ pub(super) fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send +
     // Without a thread nothing is ever sent, and the receiver finds its sender gone.
     let _ = std::thread::Builder::new().name("replay".to_owned()).spawn(move || sender.send(work()));
     receiver
-}
-
-/// Used by tests: the capture that is played.
-impl Player {
-    /// The capture that is played.
-    pub fn capture(&self) -> &CaptureFile {
-        self.cursor.capture()
-    }
 }

@@ -25,7 +25,7 @@
 //! | [`filter`] | the language in which commands are told which connections to look at |
 //! | [`replay`] | a moment of a recording as rows and as a screen |
 //! | [`export`] | the connections for other programs, one exporter each |
-//! | [`report`] | the folder that is attached to the ticket: JSON, HTML, CSV, Markdown, charts |
+//! | [`report`] | the folder that is attached to the ticket: JSON, HTML, CSV, Markdown, charts, OCSF, STIX, a manifest |
 //!
 //! # Invariants
 //!

@@ -1,4 +1,5 @@
-//! `netrec verify`: whether a capture is as it was recorded, and by whom.
+//! `netrec verify`: whether a capture is as it was recorded, and by whom; whether a report is as
+//! it was written.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +8,8 @@ use indicatif::HumanBytes;
 
 use super::Done;
 use crate::capture::{self, PublicKey, Signature, SigningKey, Verdict};
-use crate::report::escape;
+use crate::report::manifest::{self, Manifest};
+use crate::report::{escape, format};
 use crate::{Error, Result};
 
 /// Exit codes: 0 unchanged · 1 changed, or signed by another key · 3 something cannot be confirmed
@@ -18,7 +20,7 @@ use crate::{Error, Result};
                         key is given, or recovered"
 )]
 pub(super) struct Arguments {
-    /// The capture to check
+    /// The capture to check, or the folder of a report
     #[arg(required_unless_present = "new_key")]
     capture: Option<PathBuf>,
     /// The public key by which it must be signed (PEM, or 64 hexadecimal digits)
@@ -35,6 +37,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
         return make_key(path);
     }
     let Some(path) = &arguments.capture else { return Ok(Done::Well) };
+    if path.join(manifest::FILE).is_file() {
+        return check_report(path);
+    }
     let key = arguments.key.as_deref().map(PublicKey::load).transpose()?;
     let verdict = capture::verify(path)?;
     if !verdict.changes.is_empty() {
@@ -59,6 +64,26 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     }
     let is_confirmed = verdict.is_sealed && verdict.metadata.recovered.is_none();
     Ok(if is_confirmed { done } else { Done::Degraded })
+}
+
+fn check_report(folder: &Path) -> Result<Done> {
+    let manifest = Manifest::read(folder)?;
+    let changes = manifest.changes(folder)?;
+    if !changes.is_empty() {
+        return Err(Error::Damaged { path: folder.to_path_buf(), reason: changes.join("; ") });
+    }
+    let shown = |text: &str| escape::terminal(text);
+    say!(
+        "{}: {}, every byte as it was written",
+        shown(&folder.display().to_string()),
+        format::plural(manifest.files.len() as u64, "file")
+    );
+    say!("  made from: {}, SHA-256 {}", shown(&manifest.capture.path), shown(&manifest.capture.sha256));
+    say!(
+        "  who can change the report can write its manifest anew; compare the SHA-256 of {}",
+        manifest::FILE
+    );
+    Ok(Done::Well)
 }
 
 fn make_key(path: &Path) -> Result<Done> {

@@ -1,4 +1,4 @@
-//! `tables/connections.csv`: every column of every connection.
+//! A table as CSV: every column of every row.
 //!
 //! UTF-8, RFC 4180 (CRLF, quotes doubled), the times in ISO 8601. Null is an empty cell. See
 //! [`escape::csv`] for what a spreadsheet must not take for a formula.

@@ -1,12 +1,15 @@
 //! A report folder that is made under a temporary name and renamed when it is whole.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use serde::Deserialize;
 
-use super::json;
+use super::manifest::{self, Entry, Hashing};
+use super::{CaptureIdentity, json};
 use crate::{Error, Result};
 
 /// Temporary names to try; only leftovers of killed runs with the same pid are in the way.
@@ -19,6 +22,8 @@ pub struct Folder {
     temporary: PathBuf,
     replaces: bool,
     whole: bool,
+    /// Size and SHA-256 of every file, by its path; the parts are written by several threads.
+    written: Mutex<BTreeMap<String, (u64, String)>>,
 }
 
 impl Folder {
@@ -41,7 +46,7 @@ impl Folder {
             check_is_report(&target)?;
         }
         let temporary = make_beside(&target, "partial")?;
-        Ok(Self { target, temporary, replaces: exists, whole: false })
+        Ok(Self { target, temporary, replaces: exists, whole: false, written: Mutex::default() })
     }
 
     /// Writes one file, its folder made if needed; gives the path that it will have.
@@ -65,9 +70,26 @@ impl Folder {
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).map_err(Error::io("create", parent))?;
         }
-        let mut out = BufWriter::new(File::create(&path).map_err(Error::io("create", &path))?);
-        write(&mut out).and_then(|()| out.flush()).map_err(Error::io("write", &path))?;
+        let file = File::create(&path).map_err(Error::io("create", &path))?;
+        let mut out = BufWriter::new(Hashing::new(file));
+        write(&mut out).map_err(Error::io("write", &path))?;
+        let out = out.into_inner().map_err(|error| Error::io("write", &path)(error.into_error()))?;
+        self.written.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), out.finish());
         Ok(self.target.join(name))
+    }
+
+    /// Every file that was written so far, by path.
+    pub fn entries(&self) -> Vec<Entry> {
+        manifest::entries(&self.written.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Writes the manifest of all that was written; gives the path that it will have.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn put_manifest(&self, capture: &CaptureIdentity) -> Result<PathBuf> {
+        let manifest = manifest::Manifest::of(capture, self.entries());
+        self.put_with(manifest::FILE, |out| json::write(&manifest, out))
     }
 
     /// Gives the folder its name. A report that was there is moved aside first and deleted
@@ -120,14 +142,18 @@ fn check_is_report(path: &Path) -> Result<()> {
         schema: String,
     }
     let is_link = fs::symlink_metadata(path).is_ok_and(|facts| facts.is_symlink());
-    let head = File::open(path.join("report.json"))
-        .ok()
-        .and_then(|file| serde_json::from_reader::<_, Head>(io::BufReader::new(file)).ok());
-    if !is_link && head.is_some_and(|head| head.schema.starts_with(json::SCHEMA_FAMILY)) {
+    let is_ours = |(name, family): (&str, &str)| {
+        let file = File::open(path.join(name)).ok();
+        let head = file.and_then(|file| serde_json::from_reader::<_, Head>(io::BufReader::new(file)).ok());
+        head.is_some_and(|head| head.schema.starts_with(family))
+    };
+    // Reports had no manifest once, and have a report.json only if it was asked for.
+    let marks = [(manifest::FILE, manifest::SCHEMA_FAMILY), ("report.json", json::SCHEMA_FAMILY)];
+    if !is_link && marks.into_iter().any(is_ours) {
         return Ok(());
     }
-    let reason = "it is not a report of netrec (no report.json of netrec's in it), and is left as it is even with \
-                  --force: name another folder with -o";
+    let reason = "it is not a report of netrec (no manifest.json or report.json of netrec's in it), and is left as it \
+                  is even with --force: name another folder with -o";
     Err(Error::io("replace", path)(io::Error::other(reason)))
 }
 

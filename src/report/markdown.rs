@@ -6,8 +6,9 @@
 use std::collections::BTreeSet;
 use std::fmt::{self, Write};
 
-use super::json::v1::{Detector, DetectorStatus, Finding, Insight, Report, Severity};
-use super::{escape, format};
+use super::json::v1::{Detector, DetectorStatus, Finding, Insight, Report};
+use super::tables::name_of;
+use super::{Part, escape, format};
 
 /// Findings and sentences that are shown; the rest is counted.
 const MOST_FINDINGS: usize = 4;
@@ -16,22 +17,27 @@ const MOST_INSIGHTS: usize = 3;
 /// Longest text in a code span, in characters.
 const MOST_CHARS: usize = 160;
 
-/// The summary of a report.
-pub fn render(report: &Report) -> String {
+/// The summary of a report, with a pointer to the fuller ones among the `parts` beside it.
+pub fn render(report: &Report, parts: &[Part]) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
-    let _ = write_all(&mut out, report);
+    let _ = write_all(&mut out, report, parts);
     out
 }
 
-fn write_all(out: &mut String, report: &Report) -> fmt::Result {
+fn write_all(out: &mut String, report: &Report, parts: &[Part]) -> fmt::Result {
     write_head(out, report)?;
     write_blind_spots(out, report)?;
     write_insights(out, report)?;
     write_findings(out, report)?;
     write_suppressed(out, report)?;
     write_detectors(out, &report.detectors)?;
-    writeln!(out, "\nThe full report is `report.html`; for programs, `report.json`.")?;
+    match (parts.contains(&Part::Html), parts.contains(&Part::Json)) {
+        (true, true) => writeln!(out, "\nThe full report is `report.html`; for programs, `report.json`.")?,
+        (true, false) => writeln!(out, "\nThe full report is `report.html`.")?,
+        (false, true) => writeln!(out, "\nThe full report is `report.json`.")?,
+        (false, false) => {}
+    }
     report.geolocation.iter().try_for_each(|source| {
         let link =
             source.url.as_deref().map(|url| format!(" ({})", escape::markdown_code(url))).unwrap_or_default();
@@ -172,16 +178,6 @@ fn code(text: &str) -> String {
     escape::markdown_code(&escape::shorten(text, MOST_CHARS))
 }
 
-fn name_of(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Info => "info",
-        Severity::Low => "low",
-        Severity::Medium => "medium",
-        Severity::High => "high",
-        Severity::Critical => "critical",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -191,7 +187,7 @@ mod tests {
     fn the_reviewed_summary_has_not_changed() {
         let report = Report::of(&fixture::analysis(), &fixture::identity());
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/report/report.md");
-        fixture::check_golden(path, &render(&report));
+        fixture::check_golden(path, &render(&report, &Part::ALL));
     }
 
     #[test]
@@ -201,14 +197,14 @@ mod tests {
         report.findings = vec![finding; 500];
         report.insights = vec![report.insights[0].clone(); 50];
         report.capture.completeness.blind_spots = vec!["Something was not seen.".repeat(100); 40];
-        let text = render(&report);
+        let text = render(&report, &Part::ALL);
         assert!(text.lines().count() < 60, "{}", text.lines().count());
         assert!(text.len() < 8_000, "{}", text.len());
     }
 
     #[test]
     fn hostile_names_are_not_markup() {
-        let text = render(&Report::of(&fixture::analysis(), &fixture::identity()));
+        let text = render(&Report::of(&fixture::analysis(), &fixture::identity()), &Part::ALL);
         // The fixture's name holds a backtick, and so stands between two.
         for outside in text.split("``").step_by(2) {
             assert!(!outside.contains("<script") && !outside.contains("]("), "{outside}");
@@ -218,7 +214,7 @@ mod tests {
 
     #[test]
     fn nothing_found_is_said_with_its_limits() {
-        let text = render(&Report::of(&fixture::empty(), &fixture::identity()));
+        let text = render(&Report::of(&fixture::empty(), &fixture::identity()), &Part::ALL);
         assert!(text.contains("Findings: none") && text.contains("could not show"), "{text}");
     }
 }

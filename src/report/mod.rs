@@ -5,8 +5,11 @@
 //! | `report.html` | people: one page with all eleven sections, which loads nothing |
 //! | `report.md` | the ticket's text |
 //! | `report.json` | programs; its schema is `schemas/report.v1.schema.json` |
+//! | `findings.ndjson` | a SIEM: OCSF Detection Findings |
+//! | `indicators.stix.json` | other hosts' defenders: what to look for, as STIX 2.1 |
 //! | `charts/*.svg`, `charts/*.png` | the same pictures twice |
-//! | `tables/connections.csv` | spreadsheets |
+//! | `tables/*.csv` | spreadsheets |
+//! | `manifest.json` | whoever asks later: the SHA-256 of every file and of the capture |
 //!
 //! The page and the summary are made from the same published types as `report.json`, so that
 //! all of them say the same.
@@ -19,18 +22,27 @@ pub(crate) mod fixture;
 pub mod folder;
 pub mod format;
 pub mod html;
+pub mod index;
 pub mod json;
+pub mod manifest;
 pub mod markdown;
+pub mod ocsf;
+pub mod part;
 pub mod section;
+mod sockets;
+pub mod stix;
+pub mod tables;
 
 use std::path::PathBuf;
 use std::thread;
 
 pub use folder::Folder;
+pub use part::Part;
 pub use section::Section;
 
 use self::charts::Picture;
 use self::json::v1::Report;
+use self::sockets::Sockets;
 use crate::analyze::Analysis;
 use crate::{Error, Result};
 
@@ -45,37 +57,86 @@ pub struct CaptureIdentity {
     pub sha256: String,
 }
 
-/// Writes every part of the report into `folder`, and gives their paths, sorted.
+/// Writes the parts of the report that are asked for into `folder`, the manifest last, and
+/// gives their paths, sorted.
 ///
 /// The folder was made beside its place under a temporary name and is renamed when all is
 /// there, so that there is a whole report or none.
 ///
 /// # Errors
 /// [`Error::Io`], [`Error::Render`], or [`Error::Analysis`] if a table lacks a column.
-pub fn write(analysis: &Analysis, capture: &CaptureIdentity, folder: Folder) -> Result<Vec<PathBuf>> {
-    let report = Report::of(analysis, capture);
+pub fn write(
+    analysis: &Analysis,
+    capture: &CaptureIdentity,
+    parts: &[Part],
+    folder: Folder,
+) -> Result<Vec<PathBuf>> {
+    let mut report = Report::of(analysis, capture);
+    if !parts.contains(&Part::Charts) {
+        // A report lists only the pictures that lie beside it.
+        report.charts.clear();
+    }
     let mut paths = thread::scope(|scope| {
         // The largest part by far, and independent of the others.
-        let tables = scope.spawn(|| write_tables(analysis, &folder));
-        let pictures = charts::draw_all(analysis)?;
-        let mut paths = write_pictures(&pictures, &folder)?;
-        paths
-            .push(folder.put("report.html", html::render(&report, &pictures, &analysis.tables)?.as_bytes())?);
-        paths.push(folder.put("report.md", markdown::render(&report).as_bytes())?);
-        paths.push(folder.put_with("report.json", |out| json::write(&report, out))?);
-        paths.push(
+        let tables = scope.spawn(|| {
+            if parts.contains(&Part::Csv) { write_tables(analysis, &report, &folder) } else { Ok(Vec::new()) }
+        });
+        let mut paths = write_documents(analysis, &report, parts, &folder)?;
+        paths.extend(
             tables.join().unwrap_or_else(|_| Err(Error::Analysis("writing a table panicked".to_owned())))?,
         );
         Ok::<_, Error>(paths)
     })?;
+    paths.push(folder.put_manifest(capture)?);
     folder.finish()?;
     paths.sort();
     Ok(paths)
 }
 
-fn write_tables(analysis: &Analysis, folder: &Folder) -> Result<PathBuf> {
-    let connections = csv::Table::of(&analysis.tables.connections)?;
-    folder.put_with("tables/connections.csv", |out| connections.write(out))
+/// Everything but the tables.
+fn write_documents(
+    analysis: &Analysis,
+    report: &Report,
+    parts: &[Part],
+    folder: &Folder,
+) -> Result<Vec<PathBuf>> {
+    let wants = |part| parts.contains(&part);
+    let mut paths = Vec::new();
+    if wants(Part::Html) || wants(Part::Charts) {
+        let pictures = charts::draw_all(analysis)?;
+        if wants(Part::Charts) {
+            paths.extend(write_pictures(&pictures, folder)?);
+        }
+        if wants(Part::Html) {
+            let page = html::render(report, &pictures, &analysis.tables)?;
+            paths.push(folder.put("report.html", page.as_bytes())?);
+        }
+    }
+    if wants(Part::Markdown) {
+        paths.push(folder.put("report.md", markdown::render(report, parts).as_bytes())?);
+    }
+    if wants(Part::Json) {
+        paths.push(folder.put_with("report.json", |out| json::write(report, out))?);
+    }
+    if wants(Part::Ocsf) {
+        let sockets = Sockets::of(&analysis.tables, &report.findings)?;
+        paths.push(folder.put_with("findings.ndjson", |out| ocsf::write(report, &sockets, out))?);
+    }
+    if wants(Part::Stix) {
+        let sockets = Sockets::of(&analysis.tables, &report.findings)?;
+        let bundle = stix::bundle(report, &sockets);
+        paths.push(folder.put_with("indicators.stix.json", |out| json::write(&bundle, out))?);
+    }
+    Ok(paths)
+}
+
+fn write_tables(analysis: &Analysis, report: &Report, folder: &Folder) -> Result<Vec<PathBuf>> {
+    let write = |table: &tables::TableFile| {
+        let frame = (table.rows)(analysis, report)?;
+        let rows = csv::Table::of(&frame)?;
+        folder.put_with(&format!("tables/{}.csv", table.name), |out| rows.write(out))
+    };
+    tables::TABLES.iter().map(write).collect()
 }
 
 fn write_pictures(pictures: &[Picture], folder: &Folder) -> Result<Vec<PathBuf>> {
@@ -92,12 +153,13 @@ mod tests {
     use std::fs;
     use std::path::Path;
 
+    use super::manifest::Manifest;
     use super::*;
 
     fn written(place: &Path, name: &str) -> PathBuf {
         let target = place.join(name);
         let folder = Folder::prepare(&target, false).unwrap();
-        write(&fixture::analysis(), &fixture::identity(), folder).unwrap();
+        write(&fixture::analysis(), &fixture::identity(), &Part::ALL, folder).unwrap();
         target
     }
 
@@ -106,8 +168,8 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let target = place.path().join("report");
         let folder = Folder::prepare(&target, false).unwrap();
-        let paths = write(&fixture::analysis(), &fixture::identity(), folder).unwrap();
-        assert_eq!(paths.len(), 4 + 2 * charts::CHARTS.len());
+        let paths = write(&fixture::analysis(), &fixture::identity(), &Part::ALL, folder).unwrap();
+        assert_eq!(paths.len(), 6 + 2 * charts::CHARTS.len() + tables::TABLES.len());
         assert!(paths.iter().all(|path| path.starts_with(&target) && fs::metadata(path).unwrap().len() > 0));
         assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1);
     }
@@ -116,11 +178,26 @@ mod tests {
     fn every_part_is_the_same_for_the_same_analysis() {
         let place = tempfile::tempdir().unwrap();
         let (a, b) = (written(place.path(), "a"), written(place.path(), "b"));
-        for name in
-            ["report.json", "report.html", "report.md", "tables/connections.csv", "charts/durations.png"]
-        {
+        let manifest = Manifest::read(&a).unwrap();
+        assert_eq!(manifest, Manifest::read(&b).unwrap());
+        for name in manifest.files.iter().map(|file| &file.path) {
             assert!(fs::read(a.join(name)).unwrap() == fs::read(b.join(name)).unwrap(), "{name}");
         }
+    }
+
+    #[test]
+    fn only_what_is_asked_for_is_written_and_listed() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = Folder::prepare(&place.path().join("r"), false).unwrap();
+        let paths =
+            write(&fixture::analysis(), &fixture::identity(), &[Part::Json, Part::Markdown], folder).unwrap();
+        let names: Vec<_> = paths.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
+        assert_eq!(names, ["manifest.json", "report.json", "report.md"]);
+        let text = fs::read_to_string(&paths[1]).unwrap();
+        assert!(text.contains("\"charts\": []"));
+        assert!(!fs::read_to_string(&paths[2]).unwrap().contains("report.html"));
+        // It can be replaced, as it says whose it is.
+        assert!(Folder::prepare(&place.path().join("r"), true).is_ok());
     }
 
     #[test]
@@ -129,7 +206,7 @@ mod tests {
         let mut analysis = fixture::analysis();
         analysis.tables.time_bins = polars::prelude::DataFrame::default();
         let folder = Folder::prepare(&place.path().join("report"), false).unwrap();
-        assert!(write(&analysis, &fixture::identity(), folder).is_err());
+        assert!(write(&analysis, &fixture::identity(), &Part::ALL, folder).is_err());
         assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
     }
 }

@@ -68,7 +68,18 @@ fn the_folder_has_every_part_and_its_json_follows_the_published_schema() {
     let report = place.path().join("r");
     let names: Vec<_> =
         files(&report).iter().map(|path| path.strip_prefix(&report).unwrap().display().to_string()).collect();
-    for name in ["report.html", "report.json", "report.md", "tables/connections.csv"] {
+    for name in [
+        "report.html",
+        "report.json",
+        "report.md",
+        "findings.ndjson",
+        "indicators.stix.json",
+        "manifest.json",
+        "tables/connections.csv",
+        "tables/findings.csv",
+        "tables/listeners.csv",
+        "tables/processes.csv",
+    ] {
         assert!(names.iter().any(|n| n == name), "{name} is missing in {names:?}");
     }
     let read = |path: &Path| serde_json::from_str::<Value>(&fs::read_to_string(path).unwrap()).unwrap();
@@ -156,4 +167,57 @@ fn a_capture_without_rows_gives_a_report_that_says_so() {
     analyze(place.path(), "r", &[]).succeeds();
     let html = fs::read_to_string(place.path().join("r/report.html")).unwrap();
     assert!(html.contains("No detector could run"), "nothing found is not the same as nothing looked for");
+}
+
+#[test]
+fn a_report_is_checked_against_its_manifest() {
+    let place = place();
+    analyze(place.path(), "r", &[]).succeeds();
+    let ran = netrec_in(place.path(), &["verify", "r"]).succeeds();
+    assert!(ran.stdout.contains("every byte as it was written"), "{}", ran.stdout);
+    let manifest = fs::read_to_string(place.path().join("r/manifest.json")).unwrap();
+    let manifest: Value = serde_json::from_str(&manifest).unwrap();
+    let verified = netrec_in(place.path(), &["verify", "c.parquet"]).stdout;
+    assert!(verified.contains(manifest["capture"]["sha256"].as_str().unwrap()), "{verified}");
+
+    let path = place.path().join("r/report.md");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replacen("# ", "#_", 1)).unwrap();
+    fs::write(place.path().join("r/note.txt"), "").unwrap();
+    netrec_in(place.path(), &["verify", "r"]).fails_saying(&["report.md", "note.txt was added"]);
+}
+
+#[test]
+fn the_parts_can_be_picked() {
+    let place = place();
+    analyze(place.path(), "r", &["--format", "json,csv"]).succeeds();
+    let names: Vec<_> = fs::read_dir(place.path().join("r"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert_eq!(names.len(), 3, "{names:?}");
+    assert_eq!(analyze(place.path(), "s", &["--format", "pdf"]).code, 2);
+}
+
+#[test]
+fn several_captures_have_a_folder_each_and_an_index() {
+    let place = place();
+    fs::copy(place.path().join("c.parquet"), place.path().join("d.parquet")).unwrap();
+    let all = ["analyze", "c.parquet", "d.parquet", "-o", "all"];
+    netrec_in(place.path(), &all).succeeds();
+    let read = |name: &str| fs::read_to_string(place.path().join("all").join(name)).unwrap();
+    let index: Value = serde_json::from_str(&read("index.json")).unwrap();
+    let reports = index["reports"].as_array().unwrap();
+    assert_eq!(reports.len(), 2);
+    for (report, name) in reports.iter().zip(["c-report", "d-report"]) {
+        assert_eq!(report["folder"], name);
+        assert!(read("index.html").contains(&format!("href=\"./{name}/report.html\"")));
+        netrec_in(place.path(), &["verify", &format!("all/{name}")]).succeeds();
+    }
+    netrec_in(place.path(), &all).fails_saying(&["exists already"]);
+
+    fs::write(place.path().join("d.parquet"), "no capture any more, but long enough").unwrap();
+    let ran = netrec_in(place.path(), &[&all[..], &["--force"]].concat());
+    assert_eq!(ran.code, 1);
+    assert!(read("index.html").contains("not analyzed"), "{}", ran.stderr);
 }

@@ -23,7 +23,7 @@ pub(super) fn data_uri(svg: &str) -> String {
 }
 
 /// What a Content-Security-Policy calls a style or a script that it allows.
-pub(super) fn csp_hash(content: &str) -> String {
+pub(in crate::report) fn csp_hash(content: &str) -> String {
     let digest: [u8; 32] = Sha256::digest(content.as_bytes()).into();
     format!("'sha256-{}'", base64(&digest))
 }

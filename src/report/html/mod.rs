@@ -11,7 +11,7 @@
 
 mod connections;
 mod data;
-mod embed;
+pub(super) mod embed;
 pub mod escaper;
 mod findings;
 mod first_rows;
@@ -35,7 +35,7 @@ const MOST_FINDINGS: usize = 200;
 const MOST_SUPPRESSED: usize = 100;
 /// Hypotheses, or findings where there are none, at the top of the first page.
 const MOST_HEADLINES: usize = 3;
-const STYLE: &str = include_str!("style.css");
+pub(super) const STYLE: &str = include_str!("style.css");
 /// The script: its parts in one scope, in the order in which they use each other.
 const SCRIPT: &str = concat!(
     "(() => {\n\"use strict\";\n",

@@ -13,7 +13,7 @@ pub mod v1;
 use std::io::{self, Write};
 
 use schemars::generate::SchemaSettings;
-use serde::Serialize as _;
+use serde::Serialize;
 use serde_json::Value;
 
 use super::escape;
@@ -24,15 +24,15 @@ pub const SCHEMA_FAMILY: &str = "netrec/report.";
 /// Where the schema of the current version is published.
 const SCHEMA_URL: &str = "https://github.com/netrec/netrec/blob/main/schemas/report.v1.schema.json";
 
-/// Writes the document: indented, keys in fixed order, nothing in it that depends on when or
+/// Writes a document (the report, and others of the folder): indented, keys in fixed order, nothing in it that depends on when or
 /// where it is written.
 ///
 /// # Errors
 /// If `out` cannot be written.
-pub fn write(report: &v1::Report, out: &mut dyn Write) -> io::Result<()> {
+pub fn write(document: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
     let mut text = Vec::new();
     let mut serializer = serde_json::Serializer::pretty(&mut text);
-    report.serialize(&mut serializer)?;
+    document.serialize(&mut serializer)?;
     // serde_json writes UTF-8 only.
     let text = String::from_utf8(text).map_err(io::Error::other)?;
     out.write_all(escape::json(&text).as_bytes())?;

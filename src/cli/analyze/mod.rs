@@ -1,0 +1,163 @@
+//! `netrec analyze`: a capture in, a report folder out; several captures, and an index beside
+//! their folders.
+
+mod several;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::{Done, progress, summary};
+use crate::Result;
+use crate::analyze::allow::AllowList;
+use crate::analyze::finding::Severity;
+use crate::analyze::knowledge::Knowledge;
+use crate::analyze::{self, Analysis, Config};
+use crate::capture::CaptureFile;
+use crate::geo::Databases;
+use crate::report::index::Entry;
+use crate::report::{self, CaptureIdentity, Part, escape};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The capture to analyze; of several, each gets a folder and an index page names them
+    #[arg(required = true, value_name = "CAPTURE")]
+    captures: Vec<PathBuf>,
+    /// Folder for the report [default: the capture's name with `-report`, in this folder]; of
+    /// several captures, the folder for their reports [default: netrec-reports]
+    #[arg(short, long, value_name = "DIR")]
+    output: Option<PathBuf>,
+    /// Replace a report that is there already
+    #[arg(long)]
+    force: bool,
+    /// Parts to write, separated by commas: html, md, json, ocsf, stix, charts, csv [default: all]
+    #[arg(long, value_name = "PARTS", value_delimiter = ',', value_parser = part)]
+    format: Vec<Part>,
+    /// Thresholds and settings, in TOML
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Geolocation database (`.mmdb`); may be given several times, the first that
+    /// knows an address answers
+    #[arg(long, value_name = "FILE")]
+    geoip: Vec<PathBuf>,
+    /// Findings that need not be looked at, as [[allow]] entries in TOML; may be given several
+    /// times
+    #[arg(long, value_name = "FILE")]
+    allow: Vec<PathBuf>,
+    /// Indicators to look for: a plain list, CSV, a STIX 2.1 bundle or a MISP event; may be
+    /// given several times
+    #[arg(long, value_name = "FILE")]
+    ioc: Vec<PathBuf>,
+    /// Sigma rules for network connections: a folder or a file; may be given several times
+    #[arg(long, value_name = "DIR")]
+    sigma: Vec<PathBuf>,
+    /// End with exit code 10 if a finding has this severity or a higher one: info, low, medium,
+    /// high, critical
+    #[arg(long, value_name = "LEVEL", value_parser = severity)]
+    fail_on: Option<Severity>,
+}
+
+/// What every capture is analyzed with.
+struct Inputs {
+    config: Config,
+    geo: Databases,
+    parts: Vec<Part>,
+    force: bool,
+    fail_on: Option<Severity>,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Done> {
+    let inputs = Inputs {
+        config: configuration(arguments)?,
+        geo: Databases::open(&arguments.geoip)?,
+        parts: if arguments.format.is_empty() { Part::ALL.to_vec() } else { arguments.format.clone() },
+        force: arguments.force,
+        fail_on: arguments.fail_on,
+    };
+    match arguments.captures.as_slice() {
+        [capture] => {
+            let folder = arguments.output.clone().unwrap_or_else(|| default_folder(capture));
+            Ok(inputs.report(capture, &folder)?.0)
+        }
+        captures => several::run(captures, arguments.output.as_deref(), &inputs),
+    }
+}
+
+impl Inputs {
+    /// Analyzes a capture, writes its report, and says what was found.
+    fn report(&self, capture: &Path, folder: &Path) -> Result<(Done, Entry)> {
+        let capture = super::open(capture)?;
+        let target = report::Folder::prepare(folder, self.force)?;
+
+        let bar = progress::rows(capture.rows());
+        bar.set_message("reading");
+        let analysis = analyze::run(&capture, &self.config, &self.geo, &|rows| bar.set_position(rows))?;
+        bar.set_message("writing the report");
+        let identity = identify(&capture)?;
+        report::write(&analysis, &identity, &self.parts, target)?;
+        bar.finish_and_clear();
+
+        for line in summary::lines(&analysis, &self.entrance(folder)) {
+            say!("{}", escape::terminal(&line));
+        }
+        if analysis.metadata.recovered != capture.metadata().recovered {
+            super::warn_recovered(&analysis.metadata);
+        }
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok((self.judge(&analysis), Entry::of(&analysis, &identity, name, &self.parts)))
+    }
+
+    /// What to open first.
+    fn entrance(&self, folder: &Path) -> PathBuf {
+        if self.parts.contains(&Part::Html) { folder.join("report.html") } else { folder.to_path_buf() }
+    }
+
+    fn judge(&self, analysis: &Analysis) -> Done {
+        let worst = analysis.findings().first().map(|finding| finding.judgement.severity);
+        match self.fail_on {
+            Some(level) if worst >= Some(level) => Done::Found,
+            _ if analysis.metadata.is_degraded() => Done::Degraded,
+            _ => Done::Well,
+        }
+    }
+}
+
+fn configuration(arguments: &Arguments) -> Result<Config> {
+    let mut config = arguments.config.as_deref().map_or_else(|| Ok(Config::default()), Config::load)?;
+    for path in &arguments.allow {
+        config.allow_also(AllowList::load(path)?);
+    }
+    let mut knowledge = Knowledge::default();
+    for path in &arguments.ioc {
+        knowledge.indicators.load(path)?;
+    }
+    for path in &arguments.sigma {
+        knowledge.load_rules(path)?;
+    }
+    Ok(config.with_knowledge(knowledge))
+}
+
+fn severity(name: &str) -> Result<Severity, String> {
+    let known = Severity::ALL.into_iter().find(|severity| severity.as_str() == name);
+    known.ok_or_else(|| format!("there are {}", Severity::ALL.map(Severity::as_str).join(", ")))
+}
+
+fn part(name: &str) -> Result<Part, String> {
+    Part::of_name(name).ok_or_else(|| format!("there are {}", Part::ALL.map(Part::as_str).join(", ")))
+}
+
+/// `web-01.parquet` → `web-01-report`, in the current folder.
+fn default_folder(capture: &Path) -> PathBuf {
+    let mut name = capture.file_stem().map_or_else(|| OsString::from("netrec"), OsString::from);
+    name.push("-report");
+    PathBuf::from(name)
+}
+
+fn identify(capture: &CaptureFile) -> Result<CaptureIdentity> {
+    Ok(CaptureIdentity {
+        file_name: capture.path().file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        bytes: capture.bytes(),
+        sha256: capture.sha256()?.to_string(),
+    })
+}

@@ -1,0 +1,111 @@
+//! Several captures: a folder for each, and an index of them.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use super::{Inputs, default_folder};
+use crate::cli::Done;
+use crate::report::escape;
+use crate::report::index::{self, Entry, Index};
+use crate::{Error, Result};
+
+/// Where the reports go if no folder is named.
+const DEFAULT_FOLDER: &str = "netrec-reports";
+
+/// Analyzes one capture after the other. One that cannot be read is said and does not keep the
+/// others from their reports; the first such error is the outcome of all.
+pub(super) fn run(captures: &[PathBuf], output: Option<&Path>, inputs: &Inputs) -> Result<Done> {
+    let place = output.unwrap_or(Path::new(DEFAULT_FOLDER));
+    prepare(place, inputs.force)?;
+    let (mut worst, mut first_error) = (Done::Well, None);
+    let mut entries = Vec::new();
+    for (capture, folder) in captures.iter().zip(folders(captures)) {
+        match inputs.report(capture, &place.join(folder)) {
+            Ok((done, entry)) => {
+                worst = worse(worst, done);
+                entries.push(entry);
+            }
+            Err(error) => {
+                entries.push(Entry::failed(name_of(capture), &error));
+                if first_error.is_none() {
+                    // Said at the end, as the outcome.
+                    first_error = Some(error);
+                } else {
+                    // Nobody is left to tell if standard error is closed.
+                    let _ = writeln!(std::io::stderr(), "netrec: {}", escape::terminal(&error.to_string()));
+                }
+            }
+        }
+    }
+    Index::of(entries).write(place)?;
+    say!("index      {}", escape::terminal(&place.join(index::FILES[0]).display().to_string()));
+    first_error.map_or(Ok(worst), Err)
+}
+
+/// Makes the folder, if it is not there, and refuses to replace an index unless asked.
+fn prepare(place: &Path, replaces: bool) -> Result<()> {
+    for path in index::FILES.map(|name| place.join(name)) {
+        if !replaces && fs::symlink_metadata(&path).is_ok() {
+            return Err(Error::Exists { path });
+        }
+    }
+    match fs::create_dir(place) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            Err(Error::io("create", place)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A folder's name for each capture; captures of the same name from several folders are numbered.
+fn folders(captures: &[PathBuf]) -> Vec<OsString> {
+    let mut taken = BTreeSet::new();
+    let mut free = |capture: &PathBuf| {
+        let plain = default_folder(capture).into_os_string();
+        let numbered = (2_u32..).map(|number| {
+            let mut name = plain.clone();
+            name.push(format!("-{number}"));
+            name
+        });
+        let mut names = std::iter::once(plain.clone()).chain(numbered);
+        // There are more numbers than captures.
+        let name = names.find(|name| !taken.contains(name)).unwrap_or(plain.clone());
+        taken.insert(name.clone());
+        name
+    };
+    captures.iter().map(&mut free).collect()
+}
+
+fn name_of(capture: &Path) -> String {
+    capture.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// What was found outweighs what was missed.
+fn worse(a: Done, b: Done) -> Done {
+    match (a, b) {
+        (Done::Found, _) | (_, Done::Found) => Done::Found,
+        (Done::Degraded, _) | (_, Done::Degraded) => Done::Degraded,
+        _ => Done::Well,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn captures_of_the_same_name_have_folders_of_their_own() {
+        let captures = ["a/c.parquet", "b/c.parquet", "d.parquet", "c.parquet"].map(PathBuf::from);
+        assert_eq!(folders(&captures), ["c-report", "c-report-2", "d-report", "c-report-3"]);
+    }
+
+    #[test]
+    fn the_worst_of_all_is_the_outcome() {
+        assert_eq!(worse(Done::Well, Done::Degraded), Done::Degraded);
+        assert_eq!(worse(Done::Found, Done::Degraded), Done::Found);
+        assert_eq!(worse(Done::Well, Done::Well), Done::Well);
+    }
+}

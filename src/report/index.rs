@@ -1,0 +1,246 @@
+//! `index.html` and `index.json`: the reports of several captures side by side.
+//!
+//! `netrec analyze A B C` writes one folder each; the index names them in the order in which
+//! the captures were given, with what each shows and which could not be analyzed.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::Path;
+
+use askama::Template;
+use serde::Serialize;
+
+use super::html::{STYLE, embed};
+use super::json::v1::Severity;
+use super::tables::name_of;
+use super::{CaptureIdentity, Part, format, json};
+use crate::analyze::Analysis;
+use crate::{Error, Result};
+
+/// Names of the two files.
+pub const FILES: [&str; 2] = ["index.html", "index.json"];
+
+/// Version 1 of the index. Within the version, fields are only added.
+#[derive(Debug, Serialize)]
+pub struct Index {
+    /// Always `netrec/index.v1`.
+    pub schema: String,
+    /// Name and version of the program that made it.
+    pub tool_version: String,
+    /// One entry for each capture, in the order in which they were given.
+    pub reports: Vec<Entry>,
+}
+
+/// One capture.
+#[derive(Debug, Serialize)]
+pub struct Entry {
+    /// Name of the capture, without its folder.
+    pub capture: String,
+    /// Folder of the report, beside the index; null if there is none.
+    pub folder: Option<String>,
+    /// Path of its page; null if none was asked for.
+    pub page: Option<String>,
+    /// Why there is none.
+    pub error: Option<String>,
+    /// What the capture shows.
+    pub shows: Option<Shows>,
+}
+
+/// What a capture shows, in a line.
+#[derive(Debug, Serialize)]
+pub struct Shows {
+    /// SHA-256 of the capture, in hexadecimal.
+    pub sha256: String,
+    /// Name of the host; null where it is not known.
+    pub host_name: Option<String>,
+    /// Start of the recording, ISO 8601 in UTC; null outside of the calendar.
+    pub start: Option<String>,
+    /// Its end.
+    pub end: Option<String>,
+    /// Whether it missed something that it set out to record.
+    pub degraded: bool,
+    /// Sockets with a remote.
+    pub connections: u64,
+    /// Findings in all.
+    pub findings: u64,
+    /// The highest severity found; null without a finding.
+    pub highest_severity: Option<Severity>,
+    /// The strongest hypothesis, or the worst finding where there is none; null without either.
+    pub headline: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "index.html", config = "src/report/html/askama.toml")]
+struct Page<'a> {
+    style_hash: String,
+    style: &'static str,
+    title: String,
+    rows: Vec<Row<'a>>,
+    tool_version: &'a str,
+}
+
+/// A row of the page.
+struct Row<'a> {
+    capture: &'a str,
+    link: Option<String>,
+    error: Option<&'a str>,
+    cells: [String; 7],
+}
+
+impl Index {
+    /// An index of these captures.
+    pub fn of(reports: Vec<Entry>) -> Self {
+        Self {
+            schema: "netrec/index.v1".to_owned(),
+            tool_version: concat!("netrec ", env!("CARGO_PKG_VERSION")).to_owned(),
+            reports,
+        }
+    }
+
+    /// Writes both files into a folder, each whole or not at all.
+    ///
+    /// # Errors
+    /// [`Error::Io`], or [`Error::Render`] if the template fails: a bug.
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        put(&folder.join(FILES[0]), self.page()?.as_bytes())?;
+        let mut text = Vec::new();
+        json::write(self, &mut text).map_err(Error::io("write", folder.join(FILES[1])))?;
+        put(&folder.join(FILES[1]), &text)
+    }
+
+    fn page(&self) -> Result<String> {
+        let page = Page {
+            style_hash: embed::csp_hash(STYLE),
+            style: STYLE,
+            title: format!("{} analyzed by netrec", format::plural(self.reports.len() as u64, "capture")),
+            rows: self.reports.iter().map(Row::from).collect(),
+            tool_version: &self.tool_version,
+        };
+        page.render().map_err(|e| Error::Render { what: FILES[0].to_owned(), reason: e.to_string() })
+    }
+}
+
+impl Entry {
+    /// A capture that was analyzed.
+    pub fn of(analysis: &Analysis, capture: &CaptureIdentity, folder: String, parts: &[Part]) -> Self {
+        Self {
+            capture: capture.file_name.clone(),
+            page: parts.contains(&Part::Html).then(|| format!("{folder}/report.html")),
+            folder: Some(folder),
+            error: None,
+            shows: Some(Shows::of(analysis, capture)),
+        }
+    }
+
+    /// A capture that could not be analyzed.
+    pub fn failed(capture: String, error: &Error) -> Self {
+        Self { capture, folder: None, page: None, error: Some(error.to_string()), shows: None }
+    }
+
+    /// Host, start, connections, findings, the highest severity, the headline, completeness.
+    fn cells(&self) -> [String; 7] {
+        let Some(shows) = &self.shows else {
+            return std::array::from_fn(|_| format::UNKNOWN.to_owned());
+        };
+        let known = |text: &Option<String>| text.clone().unwrap_or_else(|| format::UNKNOWN.to_owned());
+        [
+            known(&shows.host_name),
+            known(&shows.start),
+            format::count(shows.connections),
+            format::count(shows.findings),
+            shows.highest_severity.map_or("none", name_of).to_owned(),
+            shows.headline.clone().unwrap_or_else(|| "nothing was found".to_owned()),
+            if shows.degraded { "degraded" } else { "as planned" }.to_owned(),
+        ]
+    }
+}
+
+impl Shows {
+    fn of(analysis: &Analysis, capture: &CaptureIdentity) -> Self {
+        let findings = analysis.findings();
+        let worst = findings.first().map(|finding| &finding.judgement);
+        let headline = analysis.insights.first().map(|insight| insight.title.clone());
+        Self {
+            sha256: capture.sha256.clone(),
+            host_name: analysis.metadata.host_name.clone(),
+            start: format::iso_utc(analysis.metadata.start_us),
+            end: format::iso_utc(analysis.metadata.end_us),
+            degraded: analysis.metadata.is_degraded(),
+            connections: analysis.metrics.overview.connections,
+            findings: findings.len() as u64,
+            highest_severity: worst.map(|judgement| judgement.severity.into()),
+            headline: headline.or_else(|| worst.map(|judgement| judgement.title.clone())),
+        }
+    }
+}
+
+impl<'a> From<&'a Entry> for Row<'a> {
+    fn from(entry: &'a Entry) -> Self {
+        Self {
+            capture: &entry.capture,
+            link: entry.page.as_deref().map(relative_link),
+            error: entry.error.as_deref(),
+            cells: entry.cells(),
+        }
+    }
+}
+
+/// A path as a link that stays inside the folder, whatever the path begins with.
+fn relative_link(path: &str) -> String {
+    let mut link = "./".to_owned();
+    for byte in path.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+            link.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(link, "%{byte:02X}");
+        }
+    }
+    link
+}
+
+/// Under a temporary name first, as a reader may look at any moment.
+fn put(path: &Path, content: &[u8]) -> Result<()> {
+    let place = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(place).map_err(Error::io("create", path))?;
+    file.write_all(content).map_err(Error::io("write", path))?;
+    file.persist(path).map_err(|error| Error::io("create", path)(error.error))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::report::fixture;
+
+    fn index() -> Index {
+        let gone = Error::Analysis("the file <b>c.parquet</b> is damaged".to_owned());
+        Index::of(vec![
+            Entry::of(&fixture::analysis(), &fixture::identity(), "web 01-report".to_owned(), &Part::ALL),
+            Entry::failed("c.parquet".to_owned(), &gone),
+        ])
+    }
+
+    #[test]
+    fn every_capture_has_its_line_and_a_failed_one_says_why() {
+        let place = tempfile::tempdir().unwrap();
+        index().write(place.path()).unwrap();
+        let read = |name: &str| fs::read_to_string(place.path().join(name)).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&read("index.json")).unwrap();
+        assert_eq!(json["reports"][0]["shows"]["highest_severity"], "high");
+        assert!(json["reports"][1]["error"].as_str().unwrap().contains("damaged"));
+        let page = read("index.html");
+        assert!(
+            page.contains("href=\"./web%2001-report/report.html\"") && page.contains("&#60;b&#62;c.parquet")
+        );
+        assert!(!page.contains("<script") && page.contains("default-src 'none'"));
+        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 2);
+    }
+    #[test]
+    fn a_link_cannot_lead_anywhere_else() {
+        assert_eq!(relative_link("javascript:x/report.html"), "./javascript%3Ax/report.html");
+        assert_eq!(relative_link("a\"b"), "./a%22b");
+    }
+}

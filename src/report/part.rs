@@ -1,0 +1,65 @@
+//! The parts of a report that can be asked for by name.
+
+use std::fmt;
+
+/// A part of the report: one file, or the files of one kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// `report.html`.
+    Html,
+    /// `report.md`.
+    Markdown,
+    /// `report.json`.
+    Json,
+    /// `findings.ndjson`: OCSF Detection Findings.
+    Ocsf,
+    /// `indicators.stix.json`: a STIX 2.1 bundle.
+    Stix,
+    /// `charts/`: SVG and PNG.
+    Charts,
+    /// `tables/`: CSV.
+    Csv,
+}
+
+impl Part {
+    /// Every part: what is written if nothing is picked.
+    pub const ALL: [Self; 7] =
+        [Self::Html, Self::Markdown, Self::Json, Self::Ocsf, Self::Stix, Self::Charts, Self::Csv];
+
+    /// Its name on the command line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Html => "html",
+            Self::Markdown => "md",
+            Self::Json => "json",
+            Self::Ocsf => "ocsf",
+            Self::Stix => "stix",
+            Self::Charts => "charts",
+            Self::Csv => "csv",
+        }
+    }
+
+    /// The part of a name; none if there is no such part.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|part| part.as_str() == name)
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_part_is_found_by_its_name_and_nothing_else_is() {
+        for part in Part::ALL {
+            assert_eq!(Part::of_name(part.as_str()), Some(part));
+        }
+        assert_eq!(Part::of_name("pdf"), None);
+    }
+}

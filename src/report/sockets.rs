@@ -1,0 +1,67 @@
+//! What the tables know of the sockets that findings rest on, and the findings do not say.
+
+use ahash::{AHashMap, AHashSet};
+use polars::prelude::{UInt32Type, UInt64Type};
+
+use super::json::v1::Finding;
+use crate::Result;
+use crate::analyze::Tables;
+use crate::analyze::view::{Numbers, Words};
+
+/// The sockets of some findings.
+pub(super) struct Sockets<'a> {
+    /// Rows of the table of connections by `conn_id`.
+    rows: AHashMap<u64, usize>,
+    direction: Option<Words<'a>>,
+    process: Option<Numbers<'a, UInt32Type>>,
+    exe: Option<Words<'a>>,
+    exe_sha256: Option<Words<'a>>,
+}
+
+impl<'a> Sockets<'a> {
+    /// The sockets of the findings.
+    ///
+    /// # Errors
+    /// If the table of connections has no `conn_id`: a bug.
+    pub(super) fn of(tables: &'a Tables, findings: &[Finding]) -> Result<Self> {
+        let wanted: AHashSet<u64> = findings.iter().flat_map(ids).collect();
+        let all = Numbers::<UInt64Type>::of(&tables.connections, "conn_id")?;
+        let rows = (0..all.len()).filter_map(|row| Some((all.get(row)?, row)));
+        Ok(Self {
+            rows: rows.filter(|(id, _)| wanted.contains(id)).collect(),
+            direction: Words::of(&tables.connections, "direction").ok(),
+            process: Numbers::of(&tables.connections, "process").ok(),
+            exe: Words::of(&tables.processes, "exe").ok(),
+            exe_sha256: Words::of(&tables.processes, "exe_sha256").ok(),
+        })
+    }
+
+    /// The direction of a finding's connections; none if they differ or it is not known.
+    pub(super) fn direction(&self, finding: &Finding) -> Option<&'a str> {
+        let column = self.direction.as_ref()?;
+        let mut directions = self.rows_of(finding).map(|row| column.get(row));
+        let first = directions.next()??;
+        directions.all(|other| other == Some(first)).then_some(first)
+    }
+
+    /// The executables behind a finding's connections, with their SHA-256, where it is known.
+    pub(super) fn executables(&self, finding: &Finding) -> Vec<(&'a str, &'a str)> {
+        let (Some(process), Some(exe), Some(sha256)) = (&self.process, &self.exe, &self.exe_sha256) else {
+            return Vec::new();
+        };
+        let rows = self.rows_of(finding).filter_map(|row| process.get(row));
+        let mut found: Vec<_> =
+            rows.filter_map(|row| Some((exe.get(row as usize)?, sha256.get(row as usize)?))).collect();
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    fn rows_of(&self, finding: &Finding) -> impl Iterator<Item = usize> {
+        ids(finding).filter_map(|id| self.rows.get(&id).copied())
+    }
+}
+
+fn ids(finding: &Finding) -> impl Iterator<Item = u64> {
+    finding.evidence.connections.iter().filter_map(|id| id.parse().ok())
+}

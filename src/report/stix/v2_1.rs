@@ -1,0 +1,76 @@
+//! The part of STIX 2.1 in which indicators are said. Times are RFC 3339 with ms, as the
+//! specification asks for `created` and `modified`.
+
+use serde::Serialize;
+
+/// The version of the specification.
+pub const VERSION: &str = "2.1";
+
+/// The file.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs, reason = "the fields are the specification's properties of the same name")]
+pub struct Bundle {
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    pub id: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub objects: Vec<Object>,
+}
+
+/// Something in a bundle.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Object {
+    /// Who says so.
+    Identity(Identity),
+    /// What to look for.
+    Indicator(Indicator),
+}
+
+/// What every object has.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs, reason = "the fields are the specification's properties of the same name")]
+pub struct Common {
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    pub spec_version: &'static str,
+    pub id: String,
+    pub created: String,
+    pub modified: String,
+}
+
+/// The program.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs, reason = "the fields are the specification's properties of the same name")]
+pub struct Identity {
+    #[serde(flatten)]
+    pub common: Common,
+    pub name: &'static str,
+    pub identity_class: &'static str,
+}
+
+/// A pattern and what it means.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs, reason = "the fields are the specification's properties of the same name")]
+pub struct Indicator {
+    #[serde(flatten)]
+    pub common: Common,
+    pub created_by_ref: String,
+    pub name: String,
+    pub description: String,
+    pub indicator_types: [&'static str; 1],
+    pub pattern: String,
+    pub pattern_type: &'static str,
+    pub valid_from: String,
+    pub confidence: u32,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub external_references: Vec<Reference>,
+}
+
+/// An ATT&CK technique.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs, reason = "the fields are the specification's properties of the same name")]
+pub struct Reference {
+    pub source_name: &'static str,
+    pub external_id: String,
+}

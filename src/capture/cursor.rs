@@ -27,6 +27,9 @@ const MOST_SLICES: i64 = 3600;
 /// A slice is never shorter than this.
 const SHORTEST_SLICE_US: i64 = 1_000_000;
 
+/// Rows of one connection that are read at most: a day of seconds.
+const MOST_ROWS_TOLD: usize = 100_000;
+
 /// A snapshot, and what happened since the one before it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Sample {
@@ -236,6 +239,24 @@ impl Cursor {
             }
         }
     }
+}
+
+/// All rows of one connection, in the order of time, the first [`MOST_ROWS_TOLD`] of them. Reads
+/// one column of the whole file, and the others of where it is found. What is damaged is left
+/// out, which the capture notes.
+pub fn rows_of_connection(capture: &CaptureFile, conn_id: u64) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for index in 0..capture.row_groups() {
+        if let Err(error) = group::collect_connection(capture, index, conn_id, &mut rows) {
+            capture.leave_out(index, &error);
+        }
+        if rows.len() >= MOST_ROWS_TOLD {
+            break;
+        }
+    }
+    rows.truncate(MOST_ROWS_TOLD);
+    rows.sort_by_key(|row: &Row| row.ts_us);
+    rows
 }
 
 impl Grid {

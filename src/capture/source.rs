@@ -1,7 +1,7 @@
 //! Where the bytes of a capture come from: a file, or memory for what has no file of its own.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{BufReader, Read};
 
 use bytes::Bytes;
 use parquet::errors::Result;
@@ -34,6 +34,24 @@ impl Source {
     }
 }
 
+/// Reads a file from a place on. Handles of one file share its position, so that threads that
+/// sought and read would take each other's bytes; this reads at a place without seeking.
+struct At {
+    file: File,
+    place: u64,
+}
+
+impl Read for At {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        #[cfg(unix)]
+        let read = std::os::unix::fs::FileExt::read_at(&self.file, buffer, self.place)?;
+        #[cfg(windows)]
+        let read = std::os::windows::fs::FileExt::seek_read(&self.file, buffer, self.place)?;
+        self.place += read as u64;
+        Ok(read)
+    }
+}
+
 impl Length for Source {
     fn len(&self) -> u64 {
         match self {
@@ -48,7 +66,7 @@ impl ChunkReader for Source {
 
     fn get_read(&self, start: u64) -> Result<Self::T> {
         Ok(match self {
-            Self::File(file) => Box::new(file.get_read(start)?),
+            Self::File(file) => Box::new(BufReader::new(At { file: file.try_clone()?, place: start })),
             Self::Memory(bytes) => Box::new(ChunkReader::get_read(bytes, start)?),
         })
     }
@@ -62,8 +80,41 @@ impl ChunkReader for Source {
             return Err(parquet::errors::ParquetError::EOF(reason));
         }
         match self {
-            Self::File(file) => file.get_bytes(start, length),
+            Self::File(file) => {
+                let mut bytes = vec![0; length];
+                At { file: file.try_clone()?, place: start }.read_exact(&mut bytes)?;
+                Ok(bytes.into())
+            }
             Self::Memory(bytes) => bytes.get_bytes(start, length),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    #[test]
+    fn threads_that_read_at_once_get_each_their_own_bytes() {
+        let mut file = tempfile::tempfile().unwrap();
+        let bytes: Vec<u8> = (0..1 << 16).map(|number: u32| (number >> 8) as u8).collect();
+        file.write_all(&bytes).unwrap();
+        let source = Source::File(file);
+        std::thread::scope(|scope| {
+            for part in 0_u8..4 {
+                let source = source.try_clone().unwrap();
+                scope.spawn(move || {
+                    for _ in 0..2000 {
+                        let read = source.get_bytes(u64::from(part) << 8, 256).unwrap();
+                        assert!(read.iter().all(|byte| *byte == part));
+                        let mut read = [0; 256];
+                        source.get_read(u64::from(part) << 8).unwrap().read_exact(&mut read).unwrap();
+                        assert!(read.iter().all(|byte| *byte == part));
+                    }
+                });
+            }
+        });
     }
 }

@@ -17,6 +17,7 @@ mod import;
 mod info;
 mod progress;
 mod record;
+mod replay;
 mod summary;
 mod verify;
 
@@ -71,6 +72,8 @@ enum Command {
     Import(import::Arguments),
     /// Analyze a capture and write a report folder
     Analyze(analyze::Arguments),
+    /// Play a capture in the terminal
+    Replay(replay::Arguments),
     /// List the sockets of a moment or of a stretch of time, for scripts and grep
     Dump(dump::Arguments),
     /// Write the connections of a capture for other programs (Zeek's conn.log, CSV, NDJSON)
@@ -90,6 +93,7 @@ pub fn main() -> ExitCode {
         Command::Record(arguments) => record::run(arguments),
         Command::Import(arguments) => import::run(arguments),
         Command::Analyze(arguments) => analyze::run(&arguments),
+        Command::Replay(arguments) => replay::run(&arguments),
         Command::Dump(arguments) => dump::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Info(arguments) => info::run(&arguments),

@@ -21,6 +21,7 @@ mod packets;
 #[cfg(target_os = "linux")]
 mod record;
 mod redaction;
+mod replay;
 mod report;
 mod runner;
 mod scene;

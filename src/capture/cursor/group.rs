@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use arrow::array::{Array as _, AsArray as _, RecordBatch};
-use arrow::datatypes::{Int32Type, TimestampMicrosecondType, UInt32Type};
+use arrow::datatypes::{Int32Type, TimestampMicrosecondType, UInt32Type, UInt64Type};
 
 use super::rows::Rows;
 use super::{Grid, Place, Sample, Span, Toward};
@@ -160,6 +160,40 @@ impl Group {
         }
         Ok(())
     }
+}
+
+/// Adds the rows of one connection in a row group.
+///
+/// # Errors
+/// [`Error::Damaged`] if it cannot be read.
+pub(super) fn collect_connection(
+    capture: &CaptureFile,
+    index: usize,
+    conn_id: u64,
+    found: &mut Vec<crate::capture::Row>,
+) -> Result<()> {
+    let is_ours = |batch: &RecordBatch| {
+        let ids = batch.column_by_name(Column::ConnId.name())?.as_primitive_opt::<UInt64Type>()?;
+        let ids = ids.values();
+        // Rows lie by connection, so ours lie together.
+        let start = ids.iter().position(|id| *id == conn_id)?;
+        let length = ids[start..].iter().take_while(|id| **id == conn_id).count();
+        Some(start..start + length)
+    };
+    let ids = capture.row_group(index, &[Column::ConnId])?;
+    let places: Vec<Option<Range<usize>>> = ids.map(|batch| Ok(is_ours(&batch?))).collect::<Result<_>>()?;
+    if places.iter().all(Option::is_none) {
+        return Ok(());
+    }
+    let columns: Vec<Column> = COLUMNS.iter().map(|info| info.column).collect();
+    for (batch, place) in capture.row_group(index, &columns)?.zip(places) {
+        let (batch, Some(place)) = (batch?, place) else { continue };
+        let mut rows = Rows::of(&batch).map_err(|reason| capture.damage(reason))?;
+        for row in place {
+            found.push(rows.get(row).map_err(|reason| capture.damage(reason))?);
+        }
+    }
+    Ok(())
 }
 
 /// A row and the sample to which it belongs.

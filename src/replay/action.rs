@@ -1,0 +1,144 @@
+//! Keys into actions: one list, which drives the keyboard and the help.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+/// What a key asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// End the program.
+    Quit,
+    /// Show or hide the help.
+    Help,
+    /// Start or stop playing.
+    Play,
+    /// Play twice as fast.
+    Faster,
+    /// Play half as fast.
+    Slower,
+    /// The next sample.
+    NextTick,
+    /// The one before.
+    PreviousTick,
+    /// The start of the recording.
+    Start,
+    /// Its end.
+    End,
+    /// Ask for a time to go to.
+    AskTime,
+    /// Ask for a filter.
+    AskFilter,
+    /// The moment of the next finding.
+    NextFinding,
+    /// The moment of the finding before.
+    PreviousFinding,
+    /// The next panel.
+    NextPanel,
+    /// The panel with this number.
+    Panel(usize),
+    /// Sort by the next column.
+    Sort,
+    /// Turn the order of sorting round.
+    Reverse,
+    /// The line below.
+    Down,
+    /// The line above.
+    Up,
+    /// A screen further down.
+    PageDown,
+    /// A screen further up.
+    PageUp,
+    /// Look at the selected line.
+    Open,
+    /// Back from what was opened.
+    Back,
+    /// Write what is seen as CSV.
+    ExportCsv,
+    /// Write what is seen as JSON.
+    ExportJson,
+    /// Show the command for this moment.
+    Command,
+}
+
+/// A key, its name in the help, and what it does.
+pub(super) struct Binding {
+    keys: &'static [KeyCode],
+    /// As the help shows them.
+    pub(super) names: &'static str,
+    action: Action,
+    /// In words.
+    pub(super) meaning: &'static str,
+}
+
+const fn binding(
+    keys: &'static [KeyCode],
+    names: &'static str,
+    action: Action,
+    meaning: &'static str,
+) -> Binding {
+    Binding { keys, names, action, meaning }
+}
+
+use KeyCode::{BackTab, Char, Down, Enter, Esc, Left, PageDown, PageUp, Right, Tab, Up};
+
+/// Every key, in the order of the help.
+pub(super) const BINDINGS: &[Binding] = &[
+    binding(&[Char(' ')], "space", Action::Play, "play, pause"),
+    binding(&[Char('+'), Char('=')], "+", Action::Faster, "twice as fast"),
+    binding(&[Char('-')], "-", Action::Slower, "half as fast"),
+    binding(&[Right, Char('l')], "→ l", Action::NextTick, "next snapshot"),
+    binding(&[Left, Char('h')], "← h", Action::PreviousTick, "snapshot before"),
+    binding(&[KeyCode::Home, Char('g')], "home g", Action::Start, "start of the recording"),
+    binding(&[KeyCode::End, Char('G')], "end G", Action::End, "end of the recording"),
+    binding(&[Char('t'), Char(':')], "t", Action::AskTime, "go to 14:02, -5m, +30s, an ISO time"),
+    binding(&[Char('n')], "n", Action::NextFinding, "next finding"),
+    binding(&[Char('N'), Char('p')], "N p", Action::PreviousFinding, "finding before"),
+    binding(&[Char('/'), Char('f')], "/ f", Action::AskFilter, "filter: process:curl port:443"),
+    binding(&[Tab, BackTab], "tab", Action::NextPanel, "next panel"),
+    binding(&[Char('1')], "1", Action::Panel(0), "connections"),
+    binding(&[Char('2')], "2", Action::Panel(1), "processes"),
+    binding(&[Char('3')], "3", Action::Panel(2), "destinations"),
+    binding(&[Char('4')], "4", Action::Panel(3), "findings"),
+    binding(&[Down, Char('j')], "↓ j", Action::Down, "line below"),
+    binding(&[Up, Char('k')], "↑ k", Action::Up, "line above"),
+    binding(&[PageDown], "page ↓", Action::PageDown, "a screen down"),
+    binding(&[PageUp], "page ↑", Action::PageUp, "a screen up"),
+    binding(&[Enter], "enter", Action::Open, "the whole story; go to a finding"),
+    binding(&[Esc, KeyCode::Backspace], "esc", Action::Back, "back; clear the filter"),
+    binding(&[Char('s')], "s", Action::Sort, "sort by the next column"),
+    binding(&[Char('S')], "S", Action::Reverse, "the other way round"),
+    binding(&[Char('e')], "e", Action::ExportCsv, "write what is seen as CSV"),
+    binding(&[Char('E')], "E", Action::ExportJson, "write what is seen as JSON lines"),
+    binding(&[Char('c')], "c", Action::Command, "the command for this moment"),
+    binding(&[Char('?')], "?", Action::Help, "this help"),
+    binding(&[Char('q')], "q", Action::Quit, "quit"),
+];
+
+/// The action of a key; none for one without.
+pub fn of_key(key: KeyEvent) -> Option<Action> {
+    if key.modifiers.contains(KeyModifiers::CONTROL) {
+        return (key.code == Char('c')).then_some(Action::Quit);
+    }
+    BINDINGS.iter().find(|binding| binding.keys.contains(&key.code)).map(|binding| binding.action)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_key_has_two_meanings() {
+        let mut keys: Vec<String> =
+            BINDINGS.iter().flat_map(|binding| binding.keys).map(|key| format!("{key:?}")).collect();
+        let all = keys.len();
+        keys.sort();
+        keys.dedup();
+        assert_eq!(keys.len(), all);
+    }
+
+    #[test]
+    fn control_c_always_ends() {
+        assert_eq!(of_key(KeyEvent::new(Char('c'), KeyModifiers::CONTROL)), Some(Action::Quit));
+        assert_eq!(of_key(KeyEvent::new(Char('c'), KeyModifiers::NONE)), Some(Action::Command));
+        assert_eq!(of_key(KeyEvent::new(Char('x'), KeyModifiers::CONTROL)), None);
+    }
+}

@@ -1,0 +1,83 @@
+//! What takes longer than a screen may wait: the findings, and all rows of a connection.
+
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+
+use super::state::{Findings, Mark};
+use super::terminal::in_background;
+use crate::analyze::view::Numbers;
+use crate::analyze::{self, Analysis, Config};
+use crate::capture::cursor::rows_of_connection;
+use crate::capture::{CaptureFile, Cursor, Row};
+use crate::geo::Databases;
+
+/// Stretches into which the activity is cut before anything has been read.
+const STRETCHES: usize = 400;
+
+/// What the analysis found.
+#[derive(Debug)]
+pub struct Found {
+    /// The findings, or why there are none.
+    pub findings: Findings,
+    /// Bytes in stretches of equal length; none if the analysis failed.
+    pub activity: Option<Vec<f64>>,
+}
+
+/// Runs the detectors in a thread of its own.
+pub fn analyze(capture: Arc<CaptureFile>, geo: Arc<Databases>) -> Receiver<Found> {
+    in_background(move || match analyze::run(&capture, &Config::default(), &geo, &|_| {}) {
+        Ok(analysis) => Found { findings: Findings::Found(marks(&analysis)), activity: activity(&analysis) },
+        Err(error) => Found { findings: Findings::Failed(error.to_string()), activity: None },
+    })
+}
+
+/// All rows of a connection, in the order of time.
+pub fn story(capture: Arc<CaptureFile>, conn_id: u64) -> Receiver<Vec<Row>> {
+    in_background(move || rows_of_connection(&capture, conn_id))
+}
+
+/// Rows a second in stretches of equal length, by the footer alone.
+pub fn density(cursor: &Cursor, (first, last): (i64, i64)) -> Vec<f64> {
+    let mut stretches = vec![0.0; STRETCHES];
+    let width = ((last - first) as f64 / STRETCHES as f64).max(1.0);
+    let stretch = |ts_us: i64| (((ts_us - first) as f64 / width) as usize).min(STRETCHES - 1);
+    for (from, to, rows) in cursor.density() {
+        let per_us = rows as f64 / ((to - from) as f64).max(1.0);
+        for value in &mut stretches[stretch(from)..=stretch(to)] {
+            *value = f64::max(*value, per_us);
+        }
+    }
+    stretches
+}
+
+fn marks(analysis: &Analysis) -> Vec<Mark> {
+    let mut marks: Vec<Mark> = analysis
+        .findings()
+        .into_iter()
+        .map(|finding| Mark {
+            ts_us: finding.evidence.span_us.0,
+            severity: finding.judgement.severity as usize,
+            label: format!("{} {}", finding.judgement.severity, finding.detector),
+            title: finding.judgement.title.clone(),
+            explanation: finding.judgement.explanation.clone(),
+        })
+        .collect();
+    marks.sort_by_key(|mark| mark.ts_us);
+    marks
+}
+
+/// Bytes of each slice; where none are counted, connections that were opened.
+fn activity(analysis: &Analysis) -> Option<Vec<f64>> {
+    use polars::prelude::{UInt32Type, UInt64Type};
+    let bins = &analysis.tables.time_bins;
+    let sent = Numbers::<UInt64Type>::of(bins, "bytes_sent").ok()?;
+    let received = Numbers::<UInt64Type>::of(bins, "bytes_received").ok()?;
+    let opened = Numbers::<UInt32Type>::of(bins, "opened").ok()?;
+    let bytes = |row| sent.get(row).unwrap_or(0).saturating_add(received.get(row).unwrap_or(0)) as f64;
+    let all: Vec<f64> = (0..bins.height()).map(bytes).collect();
+    if all.iter().any(|bytes| *bytes > 0.0) {
+        // A logarithm, or one large transfer would flatten everything else.
+        return Some(all.into_iter().map(f64::ln_1p).collect());
+    }
+    Some((0..bins.height()).map(|row| f64::from(opened.get(row).unwrap_or(0))).collect())
+}

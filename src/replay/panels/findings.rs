@@ -1,0 +1,44 @@
+//! The findings of the whole recording, in the order of time.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::{Cells, Column, FAINT, Theme, left, nothing, paragraph, table};
+use crate::replay::state::{Findings, State};
+use crate::report::format;
+
+const COLUMNS: &[Column] = &[left("TIME (UTC)", 19), left("SEVERITY", 26), left("WHAT", 30)];
+
+/// Lines for the explanation of the selected finding.
+const DETAIL: u16 = 6;
+
+pub(in crate::replay) fn draw(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let marks = match &state.findings {
+        Findings::Searching => return nothing(buffer, area, "The detectors are at work …"),
+        Findings::Failed(why) => {
+            paragraph(buffer, area, 1, &format!("The detectors could not run: {why}"), theme.bad());
+            return;
+        }
+        Findings::Found(marks) if marks.is_empty() => {
+            return nothing(
+                buffer,
+                area,
+                "No detector that ran found anything; netrec analyze says what the recording could not show.",
+            );
+        }
+        Findings::Found(marks) => marks,
+    };
+    let detail = if area.height > DETAIL * 2 { DETAIL } else { 0 };
+    let list = ratatui::layout::Rect { height: area.height - detail, ..area };
+    table(buffer, list, COLUMNS, (marks.len(), state.selected), |index| {
+        let mark = marks.get(index)?;
+        let time = format::second_utc(mark.ts_us).trim_end_matches(" UTC").to_owned();
+        let cells = vec![time, mark.label.clone(), mark.title.clone()];
+        Some(Cells { cells, style: theme.severity(mark.severity) })
+    });
+    if let (Some(mark), true) = (marks.get(state.selected), detail > 0) {
+        let below = Rect { y: list.bottom(), height: detail, ..area };
+        let next = paragraph(buffer, below, 0, &mark.title, super::TITLE);
+        paragraph(buffer, below, next, &mark.explanation, FAINT);
+    }
+}

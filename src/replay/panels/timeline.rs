@@ -1,0 +1,78 @@
+//! The whole recording in two lines: how much happened, the findings, and where one is.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Modifier;
+
+use super::{FAINT, TITLE, Theme};
+use crate::replay::state::State;
+
+const BARS: [&str; 9] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
+
+pub(in crate::replay) fn draw(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    if area.width == 0 || area.height < 2 {
+        return;
+    }
+    let width = usize::from(area.width);
+    for (at, level) in levels(&state.activity, width).into_iter().enumerate() {
+        buffer.set_string(area.x + at as u16, area.y, BARS[level], theme.accent());
+    }
+    let below = area.y + 1;
+    buffer.set_string(area.x, below, "·".repeat(width), FAINT);
+    for mark in state.marks() {
+        let x = area.x + column(mark.ts_us, state.span_us, area.width);
+        buffer.set_string(x, below, "!", theme.severity(mark.severity));
+    }
+    let x = area.x + column(state.sample.ts_us, state.span_us, area.width);
+    buffer.set_string(x, below, "▲", TITLE.add_modifier(Modifier::REVERSED));
+}
+
+/// The column of a moment.
+fn column(ts_us: i64, (first, last): (i64, i64), width: u16) -> u16 {
+    let length = (last - first).max(1) as f64;
+    let share = ((ts_us.saturating_sub(first)) as f64 / length).clamp(0.0, 1.0);
+    (share * f64::from(width.saturating_sub(1))).round() as u16
+}
+
+/// The height of each column, 0 to 8: of the stretches that fall into it, the highest, so that
+/// no burst is lost between two columns.
+fn levels(activity: &[f64], width: usize) -> Vec<usize> {
+    let most = activity.iter().copied().fold(0.0, f64::max);
+    if most <= 0.0 {
+        return vec![0; width];
+    }
+    let level =
+        |value: f64| if value > 0.0 { (value / most * 8.0).ceil().clamp(1.0, 8.0) as usize } else { 0 };
+    let stretch = |at: usize| at * activity.len() / width;
+    let of_column = |at: usize| {
+        let from = stretch(at).min(activity.len() - 1);
+        let to = stretch(at + 1).clamp(from + 1, activity.len());
+        activity[from..to].iter().copied().fold(0.0, f64::max)
+    };
+    (0..width).map(|at| level(of_column(at))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_burst_is_lost_between_columns() {
+        let mut activity = vec![0.0; 1000];
+        activity[501] = 80.0;
+        activity[10] = 1.0;
+        let levels = levels(&activity, 10);
+        assert_eq!(levels, [1, 0, 0, 0, 0, 8, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn few_stretches_fill_all_columns_and_none_is_flat() {
+        assert_eq!(levels(&[1.0, 2.0], 4), [4, 4, 8, 8]);
+        assert_eq!(levels(&[], 3), [0, 0, 0]);
+    }
+
+    #[test]
+    fn a_moment_outside_is_at_the_end() {
+        assert_eq!([0, 5, 10, 99, -9].map(|ts| column(ts, (0, 10), 11)), [0, 5, 10, 10, 0]);
+    }
+}

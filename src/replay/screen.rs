@@ -1,0 +1,102 @@
+//! The screen: header, time line, panel, footer.
+
+use std::net::IpAddr;
+
+use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
+
+use super::panels::{Theme, connections, destinations, findings, help, processes, story, timeline};
+use super::state::{Findings, Mode, Panel, State};
+use crate::report::{escape, format};
+
+/// Draws everything. `country` says where an address is.
+pub fn draw(frame: &mut Frame<'_>, state: &State, theme: Theme, country: &dyn Fn(IpAddr) -> String) {
+    let area = frame.area();
+    let buffer = frame.buffer_mut();
+    let [head, times, tabs, body, foot] = rows(area);
+    line(buffer, head, &header(state), Style::new().add_modifier(Modifier::REVERSED));
+    timeline::draw(state, theme, times, buffer);
+    draw_tabs(state, tabs, buffer);
+    match (&state.mode, state.panel) {
+        (Mode::Help, _) => help::draw(theme, body, buffer),
+        (Mode::Story, _) => story::draw(state, theme, body, buffer),
+        (_, Panel::Connections) => connections::draw(state, theme, body, buffer),
+        (_, Panel::Processes) => processes::draw(state, theme, body, buffer),
+        (_, Panel::Destinations) => destinations::draw(state, theme, country, body, buffer),
+        (_, Panel::Findings) => findings::draw(state, theme, body, buffer),
+    }
+    line(buffer, foot, &footer(state), Style::new());
+}
+
+/// Header, time line, tabs, panel, footer; what does not fit has no height.
+fn rows(area: Rect) -> [Rect; 5] {
+    let mut y = area.y;
+    let mut take = |height: u16| {
+        let height = height.min(area.bottom().saturating_sub(y));
+        let row = Rect { y, height, ..area };
+        y += height;
+        row
+    };
+    [take(1), take(2), take(1), take(area.height.saturating_sub(5)), take(1)]
+}
+
+fn line(buffer: &mut Buffer, area: Rect, text: &str, style: Style) {
+    if area.height == 0 {
+        return;
+    }
+    buffer.set_style(area, style);
+    buffer.set_stringn(area.x, area.y, escape::terminal(text), usize::from(area.width), style);
+}
+
+fn header(state: &State) -> String {
+    let time = format::moment(state.sample.ts_us);
+    let time = time
+        .map_or_else(|| format::UNKNOWN.to_owned(), |time| time.format("%Y-%m-%d %H:%M:%S%.3f").to_string());
+    let playing = if state.is_playing { "▶" } else { "paused" };
+    let events = state.sample.events.len();
+    let file = escape::shorten(&state.file, 24).into_owned();
+    format!(
+        " {time} UTC  {playing} {}x  tick {}  {} sockets, {events} events  {file}",
+        format::number(state.speed),
+        state.sample.tick,
+        state.sample.rows.len(),
+    )
+}
+
+fn draw_tabs(state: &State, area: Rect, buffer: &mut Buffer) {
+    if area.height == 0 {
+        return;
+    }
+    let mut x = area.x;
+    for (number, panel) in Panel::ALL.into_iter().enumerate() {
+        let count = match (panel, &state.findings) {
+            (Panel::Findings, Findings::Found(marks)) => format!(" ({})", marks.len()),
+            (Panel::Findings, _) => " (…)".to_owned(),
+            (Panel::Connections, _) => format!(" ({})", state.lines().len()),
+            _ => String::new(),
+        };
+        let name = format!(" {} {}{count} ", number + 1, panel.name());
+        let is_shown = panel == state.panel;
+        let style = if is_shown {
+            Style::new().add_modifier(Modifier::BOLD | Modifier::UNDERLINED)
+        } else {
+            Style::new()
+        };
+        let left = area.right().saturating_sub(x);
+        x = buffer.set_stringn(x, area.y, name, usize::from(left), style).0;
+    }
+}
+
+fn footer(state: &State) -> String {
+    match (&state.mode, &state.message) {
+        (Mode::Filter(text), Some(why)) => format!("filter: {text}█  {why}"),
+        (Mode::Filter(text), None) => format!("filter: {text}█"),
+        (Mode::Time(text), _) => format!("go to (UTC; 14:02, -5m, +30s): {text}█"),
+        (_, Some(message)) => message.clone(),
+        (Mode::Story, None) => "esc back  c command  ? help  q quit".to_owned(),
+        (_, None) if !state.filter.is_empty() => format!("filter: {}  (esc clears)  ? help", state.filter),
+        _ => "space play  ←→ step  n finding  t time  / filter  enter open  ? help  q quit".to_owned(),
+    }
+}

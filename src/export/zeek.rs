@@ -18,7 +18,7 @@ use crate::analyze::sockets::{Openers, Socket, Sockets};
 /// See the [module's documentation](self).
 pub(super) const EXPORTER: Exporter = Exporter { id: "zeek", extension: "conn.log", write };
 
-/// Fields and types of the log, in the order of [`line`].
+/// Fields and types of the log, in the order of [`line()`].
 const FIELDS: &[(&str, &str)] = &[
     ("ts", "time"),
     ("uid", "string"),

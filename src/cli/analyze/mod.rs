@@ -42,7 +42,7 @@ pub(super) struct Arguments {
     /// knows an address answers
     #[arg(long, value_name = "FILE")]
     geoip: Vec<PathBuf>,
-    /// Findings that need not be looked at, as [[allow]] entries in TOML; may be given several
+    /// Findings that need not be looked at, as `[[allow]]` entries in TOML; may be given several
     /// times
     #[arg(long, value_name = "FILE")]
     allow: Vec<PathBuf>,

@@ -60,7 +60,9 @@ impl Key {
 
     fn mac(&self, message: &[&[u8]]) -> [u8; 32] {
         let mut inner = self.inner.clone();
-        message.iter().for_each(|part| inner.update(part));
+        for part in message {
+            inner.update(part);
+        }
         self.outer.clone().chain_update(inner.finalize()).finalize().into()
     }
 

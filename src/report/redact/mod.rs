@@ -258,7 +258,9 @@ impl Redactor {
     }
 
     fn texts(&self, texts: &mut [String]) {
-        texts.iter_mut().for_each(|text| self.text_in(text));
+        for text in texts {
+            self.text_in(text);
+        }
     }
 
     fn text_in(&self, text: &mut String) {

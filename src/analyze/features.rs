@@ -96,6 +96,8 @@ const fn rarity(name: &'static str, measure: Measure) -> Feature {
 /// The features of a capture's connections, row by row, on their scales, without gaps.
 #[derive(Debug)]
 pub struct Matrix {
+    /// The connections: rows of the table of sockets that have a remote.
+    pub rows: Vec<usize>,
     /// Row-major, [`FEATURES`] columns per row.
     pub values: Vec<f32>,
     /// Median and width of every feature over the known values; none where nothing is known.
@@ -103,16 +105,17 @@ pub struct Matrix {
 }
 
 impl Matrix {
-    /// Measures the sockets in some rows of the table.
-    pub fn of(sockets: &Sockets<'_>, rows: &[usize]) -> Self {
-        let frequencies = Frequencies::of(sockets, rows);
+    /// Measures every connection of a capture.
+    pub fn of(sockets: &Sockets<'_>) -> Self {
+        let rows: Vec<usize> = (0..sockets.len()).filter(|row| sockets.has_remote(*row)).collect();
+        let frequencies = Frequencies::of(sockets, &rows);
         let mut values = Vec::with_capacity(rows.len() * FEATURES.len());
-        for row in rows {
+        for row in &rows {
             let socket = sockets.get(*row);
             values.extend(FEATURES.iter().map(|feature| feature.scaled(&socket, &frequencies)));
         }
         let bulks = (0..FEATURES.len()).map(|column| fill_gaps(&mut values, column)).collect();
-        Self { values, bulks }
+        Self { rows, values, bulks }
     }
 
     /// The features of a connection.
@@ -130,11 +133,6 @@ fn fill_gaps(values: &mut [f32], column: usize) -> Option<Bulk> {
         *value = usual;
     }
     bulk
-}
-
-/// The rows of sockets that have a remote: what the features are measured of.
-pub fn connections(sockets: &Sockets<'_>) -> Vec<usize> {
-    (0..sockets.len()).filter(|row| sockets.has_remote(*row)).collect()
 }
 
 /// How often each port, address and process occurs among the connections.
@@ -190,7 +188,7 @@ mod tests {
     fn matrix(capture: &Capture) -> Matrix {
         let tables = capture.tables();
         let sockets = Sockets::of(&tables).unwrap();
-        Matrix::of(&sockets, &connections(&sockets))
+        Matrix::of(&sockets)
     }
 
     fn column(name: &str) -> usize {

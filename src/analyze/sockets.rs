@@ -174,7 +174,8 @@ impl<'a> Sockets<'a> {
 
     /// The socket in a row of the table. Fields that nobody asks for are not looked up, as
     /// the compiler sees them.
-    #[inline]
+    #[allow(clippy::inline_always, reason = "left to itself, the compiler looks up every field of every row")]
+    #[inline(always)]
     pub fn get(&self, row: usize) -> Socket<'a> {
         Socket {
             conn_id: self.conn_id(row),
@@ -213,6 +214,7 @@ impl<'a> Sockets<'a> {
     }
 
     /// Every socket, in the order of the table: by first seen, then `conn_id`.
+    #[inline]
     pub fn iter(&self) -> impl Iterator<Item = Socket<'a>> + '_ {
         (0..self.len()).map(|row| self.get(row))
     }

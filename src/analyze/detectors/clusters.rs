@@ -1,6 +1,7 @@
 //! `clusters`: groups of like connections, and those in no group.
 
 mod density;
+mod neighbours;
 mod points;
 #[cfg(test)]
 mod tests;
@@ -14,7 +15,7 @@ use self::density::Grouping;
 use self::points::Points;
 use super::{About, Context, Detector, Outcome, Output};
 use crate::Result;
-use crate::analyze::features::{self, FEATURES, Matrix};
+use crate::analyze::features::FEATURES;
 use crate::analyze::finding::{Confidence, Evidence, Finding, Judgement, Measurement, Severity};
 use crate::analyze::sockets::{Socket, Sockets};
 
@@ -84,7 +85,8 @@ impl Detector for Clusters {
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
         let sockets = Sockets::of(context.tables)?;
-        let rows = features::connections(&sockets);
+        let features = context.features(&sockets);
+        let rows = &features.rows;
         if rows.len() < config.min_points as usize {
             return Ok(Outcome::Skipped(format!(
                 "Needs at least {} connections, and this capture has {}.",
@@ -92,15 +94,15 @@ impl Detector for Clusters {
                 rows.len()
             )));
         }
-        let points = Points::of(&Matrix::of(&sockets, &rows).values, FEATURES.len());
+        let points = Points::of(&features.values, FEATURES.len());
         let grouping = density::group(&points, config).map_err(crate::Error::Analysis)?;
         let of_rows: Vec<Option<u32>> =
             points.of_row.iter().map(|point| grouping.of_point[*point as usize]).collect();
         let tables = vec![
-            ("clusters", wording::table(&sockets, &rows, &of_rows, grouping.clusters)?),
-            ("assignments", assignments(&sockets, &rows, &of_rows)?),
+            ("clusters", wording::table(&sockets, rows, &of_rows, grouping.clusters)?),
+            ("assignments", assignments(&sockets, rows, &of_rows)?),
         ];
-        let findings = ungrouped(&sockets, &rows, &of_rows, &grouping, config).into_iter().collect();
+        let findings = ungrouped(&sockets, rows, &of_rows, &grouping, config).into_iter().collect();
         Ok(Outcome::Ran(Output { findings, tables, limits: limits(&points, &grouping) }))
     }
 }

@@ -4,7 +4,7 @@ pub mod forest;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use polars::prelude::df;
 use schemars::JsonSchema;
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use self::forest::{Forest, Growth, MAX_SAMPLE};
 use super::{About, Context, Detector, Outcome, Output};
 use crate::Result;
-use crate::analyze::features::{self, FEATURES, Matrix, Scale};
+use crate::analyze::features::{FEATURES, Matrix, Scale};
 use crate::analyze::finding::{Confidence, Evidence, Finding, Judgement, Measurement, Severity};
 use crate::analyze::sockets::{Socket, Sockets, Source};
 
@@ -53,8 +53,8 @@ impl Default for Thresholds {
             min_score: 0.7,
             max_share: 0.002,
             min_robust_z: 3.5,
-            low_score: 0.75,
-            max_findings: 10,
+            low_score: 0.8,
+            max_findings: 5,
         }
     }
 }
@@ -116,7 +116,8 @@ impl Detector for IsolationForest {
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
         let sockets = Sockets::of(context.tables)?;
-        let rows = features::connections(&sockets);
+        let matrix = context.features(&sockets);
+        let rows = &matrix.rows;
         if rows.len() < config.min_connections as usize {
             return Ok(Outcome::Skipped(format!(
                 "{} connections; it takes at least {} to say what is usual.",
@@ -124,7 +125,6 @@ impl Detector for IsolationForest {
                 config.min_connections
             )));
         }
-        let matrix = Matrix::of(&sockets, &rows);
         let growth =
             Growth { trees: config.trees as usize, sample: config.sample_size as usize, seed: context.seed };
         let Some(forest) = Forest::grow(&matrix.values, FEATURES.len(), growth) else {
@@ -134,8 +134,8 @@ impl Detector for IsolationForest {
         let judge = Judge {
             config,
             sockets: &sockets,
-            rows: &rows,
-            matrix: &matrix,
+            rows,
+            matrix,
             scores: &scores,
             forest: &forest,
         };
@@ -178,17 +178,17 @@ impl<'c> Judge<'_, 'c> {
         self.sockets.get(self.rows[row])
     }
 
-    /// Rows that are reported, of one process and address each; highest score first.
+    /// Rows that are reported, of one source each; highest score first. What a process does is one
+    /// thing to look at, with however many addresses it does it.
     fn groups(&self) -> Vec<Vec<usize>> {
         let mut rows: Vec<usize> =
             (0..self.scores.len()).filter(|row| self.scores[*row] >= self.config.min_score).collect();
         rows.sort_by(|a, b| self.scores[*b].total_cmp(&self.scores[*a]).then(a.cmp(b)));
         rows.truncate((self.scores.len() as f64 * self.config.max_share).ceil() as usize);
         rows.retain(|row| self.widest(*row) >= self.config.min_robust_z);
-        let mut groups: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+        let mut groups: BTreeMap<Source<'_>, Vec<usize>> = BTreeMap::new();
         for row in rows {
-            let socket = self.socket(row);
-            groups.entry((Source::of(&socket), socket.remote.map(|(addr, _)| addr))).or_default().push(row);
+            groups.entry(Source::of(&self.socket(row))).or_default().push(row);
         }
         let mut groups: Vec<Vec<usize>> = groups.into_values().collect();
         groups.sort_by(|a, b| self.scores[b[0]].total_cmp(&self.scores[a[0]]).then(a[0].cmp(&b[0])));
@@ -232,7 +232,7 @@ impl<'c> Judge<'_, 'c> {
         let judgement = Judgement {
             severity,
             confidence: Confidence::new((score - 0.5) * 2.0),
-            title: title(&self.socket(top), group.len()),
+            title: title(&members),
             explanation: self.explanation(top, group.len(), &reasons),
             false_positives: String::new(),
             attack: Vec::new(),
@@ -309,18 +309,22 @@ impl<'c> Judge<'_, 'c> {
         }
         let shown = self.config.max_findings as usize;
         if groups > shown {
-            limits.push(format!("{groups} groups of connections stood out; the {shown} highest are shown."));
+            limits.push(format!("Connections of {groups} processes stood out; those of the {shown} highest are shown."));
         }
         limits
     }
 }
 
-fn title(socket: &Socket<'_>, connections: usize) -> String {
-    let (addr, port) = socket.remote.unwrap_or(("unknown", 0));
-    let source = Source::of(socket);
-    match connections {
-        1 => format!("Unusual connection: {source} and {addr} port {port}"),
-        n => format!("{n} unusual connections: {source} and {addr}"),
+fn title(members: &[Socket<'_>]) -> String {
+    let [first, others @ ..] = members else { return String::new() };
+    let source = Source::of(first);
+    let addrs: BTreeSet<&str> = members.iter().filter_map(|s| s.remote).map(|(addr, _)| addr).collect();
+    match (first.remote, addrs.len()) {
+        (Some((addr, port)), _) if others.is_empty() => {
+            format!("Unusual connection: {source} and {addr} port {port}")
+        }
+        (Some((addr, _)), 1) => format!("{} unusual connections: {source} and {addr}", members.len()),
+        (_, many) => format!("{} unusual connections: {source} and {many} addresses", members.len()),
     }
 }
 

@@ -18,12 +18,15 @@ pub mod sigma;
 pub mod tcp_health;
 pub mod unusual_port;
 
+use std::sync::OnceLock;
+
 use polars::prelude::DataFrame;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::config::Config;
+use super::features::Matrix;
 use super::finding::Finding;
 use super::knowledge::Knowledge;
 use super::sockets::Sockets;
@@ -84,12 +87,25 @@ pub struct Context<'a> {
     pub knowledge: &'a Knowledge,
     /// Seed for everything random.
     pub seed: u64,
+    /// Made when the first detector asks for it.
+    features: OnceLock<Matrix>,
 }
 
 impl<'a> Context<'a> {
     /// What the detectors are given of a capture under a configuration.
     pub fn of(tables: &'a Tables, metadata: &'a Metadata, config: &'a Config) -> Self {
-        Self { tables, metadata, knowledge: config.knowledge(), seed: config.analysis().seed }
+        Self {
+            tables,
+            metadata,
+            knowledge: config.knowledge(),
+            seed: config.analysis().seed,
+            features: OnceLock::new(),
+        }
+    }
+
+    /// The connections as numbers; `sockets` are those of the tables.
+    pub fn features(&self, sockets: &Sockets<'_>) -> &Matrix {
+        self.features.get_or_init(|| Matrix::of(sockets))
     }
 }
 

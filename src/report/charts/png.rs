@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use resvg::tiny_skia::{Pixmap, Transform};
+use ahash::AHashMap;
+use png::{BitDepth, ColorType, Compression, EncodingError, Filter};
+use resvg::tiny_skia::{Pixmap, PremultipliedColorU8, Transform};
 use resvg::usvg::{ImageHrefResolver, Options, Tree, fontdb};
 
 /// `DejaVu` Sans 2.37; its licence lies beside it.
@@ -34,7 +36,58 @@ impl Renderer {
         let size = tree.size().to_int_size().scale_by(SCALE).ok_or("it has no size")?;
         let mut pixels = Pixmap::new(size.width(), size.height()).ok_or("it has no size")?;
         resvg::render(&tree, Transform::from_scale(SCALE, SCALE), &mut pixels.as_mut());
-        pixels.encode_png().map_err(|e| e.to_string())
+        match Indexed::of(&pixels) {
+            Some(indexed) => indexed.encode(&pixels).map_err(|e| e.to_string()),
+            None => pixels.encode_png().map_err(|e| e.to_string()),
+        }
+    }
+}
+
+/// A picture by the numbers of its colours. Charts have few, and a byte per pixel instead of four is
+/// compressed in a quarter of the time.
+struct Indexed {
+    colours: Vec<PremultipliedColorU8>,
+    pixels: Vec<u8>,
+}
+
+impl Indexed {
+    /// None if there are more colours than a byte can tell apart.
+    fn of(pixmap: &Pixmap) -> Option<Self> {
+        let mut numbers: AHashMap<[u8; 4], u8> = AHashMap::new();
+        let mut indexed = Self { colours: Vec::new(), pixels: Vec::with_capacity(pixmap.pixels().len()) };
+        for run in pixmap.pixels().chunk_by(|a, b| a == b) {
+            let colour = run[0];
+            let key = [colour.red(), colour.green(), colour.blue(), colour.alpha()];
+            let number = if let Some(number) = numbers.get(&key) {
+                *number
+            } else {
+                let number = u8::try_from(indexed.colours.len()).ok()?;
+                numbers.insert(key, number);
+                indexed.colours.push(colour);
+                number
+            };
+            indexed.pixels.resize(indexed.pixels.len() + run.len(), number);
+        }
+        Some(indexed)
+    }
+
+    fn encode(&self, pixmap: &Pixmap) -> Result<Vec<u8>, EncodingError> {
+        let colours = || self.colours.iter().map(|colour| colour.demultiply());
+        let mut bytes = Vec::new();
+        let mut encoder = png::Encoder::new(&mut bytes, pixmap.width(), pixmap.height());
+        encoder.set_color(ColorType::Indexed);
+        encoder.set_depth(BitDepth::Eight);
+        encoder.set_palette(colours().flat_map(|c| [c.red(), c.green(), c.blue()]).collect::<Vec<_>>());
+        if colours().any(|colour| colour.alpha() < u8::MAX) {
+            encoder.set_trns(colours().map(|colour| colour.alpha()).collect::<Vec<_>>());
+        }
+        encoder.set_compression(Compression::Balanced);
+        // Neighbouring numbers say nothing about each other.
+        encoder.set_filter(Filter::NoFilter);
+        let mut writer = encoder.write_header()?;
+        writer.write_image_data(&self.pixels)?;
+        writer.finish()?;
+        Ok(bytes)
     }
 }
 
@@ -57,6 +110,39 @@ mod tests {
         let renderer = Renderer::new();
         let (blank, word) = (renderer.render(&svg("")).unwrap(), renderer.render(&svg("abc")).unwrap());
         assert!(blank != word);
+    }
+
+    /// The size of a PNG and the colours of its pixels, whichever way it holds them.
+    fn decoded(bytes: &[u8]) -> (u32, u32, Vec<u8>) {
+        let mut decoder = png::Decoder::new(std::io::Cursor::new(bytes));
+        decoder.set_transformations(png::Transformations::EXPAND | png::Transformations::ALPHA);
+        let mut reader = decoder.read_info().unwrap();
+        let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+        let frame = reader.next_frame(&mut pixels).unwrap();
+        (frame.width, frame.height, pixels)
+    }
+
+    #[test]
+    fn numbers_of_colours_are_the_same_picture() {
+        let mut pixmap = Pixmap::new(64, 8).unwrap();
+        for (at, pixel) in pixmap.pixels_mut().iter_mut().enumerate() {
+            let shade = (at % 200) as u8;
+            *pixel = PremultipliedColorU8::from_rgba(shade / 2, shade / 3, 0, shade).unwrap();
+        }
+        let indexed = Indexed::of(&pixmap).unwrap().encode(&pixmap).unwrap();
+        assert_eq!(decoded(&indexed), decoded(&pixmap.encode_png().unwrap()));
+    }
+
+    #[test]
+    fn a_picture_of_many_colours_keeps_them_all() {
+        let stripes: String = (0..300)
+            .map(|n| format!(r##"<rect x="{n}" width="1" height="1" fill="#{:06x}"/>"##, n * 50_000))
+            .collect();
+        let svg = format!(r#"<svg xmlns="http://www.w3.org/2000/svg" width="300" height="1">{stripes}</svg>"#);
+        let (width, height, pixels) = decoded(&Renderer::new().render(&svg).unwrap());
+        assert_eq!((width, height), (600, 2));
+        let colours: std::collections::BTreeSet<&[u8]> = pixels.chunks_exact(4).collect();
+        assert!(colours.len() >= 300, "{}", colours.len());
     }
 
     #[test]

@@ -12,6 +12,8 @@ pub(super) struct Points {
     columns: usize,
     /// How many rows each point stands for.
     pub(super) weights: Vec<u32>,
+    /// The place of each point among all points in the order in which their first rows come.
+    pub(super) firsts: Vec<u32>,
     /// The point of every row.
     pub(super) of_row: Vec<u32>,
 }
@@ -62,6 +64,7 @@ impl Points {
             steps: keys.iter().flat_map(|(key, _)| key).copied().collect(),
             columns,
             weights: keys.iter().map(|(_, number)| weights[*number as usize]).collect(),
+            firsts: keys.iter().map(|(_, number)| *number).collect(),
             of_row,
         }
     }

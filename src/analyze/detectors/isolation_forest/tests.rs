@@ -62,6 +62,18 @@ fn near_identical_outliers_of_one_pair_are_one_finding() {
 }
 
 #[test]
+fn what_one_process_does_with_several_addresses_is_one_finding() {
+    let mut capture = normal_host(3_000);
+    for addr in ["198.51.100.7", "198.51.100.8", "198.51.100.9"] {
+        capture.add(Conn::to(addr, 4444).by("rclone", 666).at(300.0).lasting(300.0).bytes(9_000_000_000, 9));
+    }
+    let output = capture.run::<IsolationForest>();
+    let titles: Vec<_> = output.findings.iter().map(|f| f.judgement.title.as_str()).collect();
+    assert_eq!(titles, ["3 unusual connections: rclone and 3 addresses"]);
+    assert_eq!(output.findings[0].judgement.entities.remote_addr, None);
+}
+
+#[test]
 fn unknown_counters_never_stand_out() {
     let mut capture = normal_host(400);
     capture.add(Conn::to("203.0.113.1", 443).by("firefox", 100).at(200.0).lasting(1.0).uncounted());

@@ -131,14 +131,7 @@ impl Detector for IsolationForest {
             return Ok(Outcome::Skipped("Too few connections for a forest.".to_owned()));
         };
         let scores = forest.scores(&matrix.values);
-        let judge = Judge {
-            config,
-            sockets: &sockets,
-            rows,
-            matrix,
-            scores: &scores,
-            forest: &forest,
-        };
+        let judge = Judge { config, sockets: &sockets, rows, matrix, scores: &scores, forest: &forest };
         let groups = judge.groups();
         let shown = config.max_findings as usize;
         let findings = groups.iter().take(shown).map(|group| judge.finding(group)).collect();
@@ -309,7 +302,9 @@ impl<'c> Judge<'_, 'c> {
         }
         let shown = self.config.max_findings as usize;
         if groups > shown {
-            limits.push(format!("Connections of {groups} processes stood out; those of the {shown} highest are shown."));
+            limits.push(format!(
+                "Connections of {groups} processes stood out; those of the {shown} highest are shown."
+            ));
         }
         limits
     }

@@ -138,7 +138,8 @@ mod tests {
         let stripes: String = (0..300)
             .map(|n| format!(r##"<rect x="{n}" width="1" height="1" fill="#{:06x}"/>"##, n * 50_000))
             .collect();
-        let svg = format!(r#"<svg xmlns="http://www.w3.org/2000/svg" width="300" height="1">{stripes}</svg>"#);
+        let svg =
+            format!(r#"<svg xmlns="http://www.w3.org/2000/svg" width="300" height="1">{stripes}</svg>"#);
         let (width, height, pixels) = decoded(&Renderer::new().render(&svg).unwrap());
         assert_eq!((width, height), (600, 2));
         let colours: std::collections::BTreeSet<&[u8]> = pixels.chunks_exact(4).collect();

@@ -118,7 +118,8 @@ fn dbscan(
     config: &Thresholds,
 ) -> Result<Vec<Option<u32>>, String> {
     let steps = sample.iter().flat_map(|point| points.get(*point)).map(|step| f64::from(*step)).collect();
-    let matrix = Array2::from_shape_vec((sample.len(), points.columns()), steps).map_err(|e| e.to_string())?;
+    let matrix =
+        Array2::from_shape_vec((sample.len(), points.columns()), steps).map_err(|e| e.to_string())?;
     let labels = Dbscan::params_with(config.min_points as usize, L2Dist, Index(tree))
         .tolerance(radius / STEP)
         .transform(&matrix)

@@ -103,13 +103,7 @@ impl Tree {
         }
     }
 
-    fn visit(
-        &self,
-        node: usize,
-        here: &[i16],
-        limit: &mut i64,
-        found: &mut impl FnMut(u32, i64) -> i64,
-    ) {
+    fn visit(&self, node: usize, here: &[i16], limit: &mut i64, found: &mut impl FnMut(u32, i64) -> i64) {
         let Some(second) = self.nodes[node].second else {
             for place in self.nodes[node].places.clone() {
                 let steps = &self.steps[place * self.columns..][..self.columns];
@@ -147,7 +141,7 @@ impl Tree {
     /// The nearest members, so many that they stand for at least `rows` rows, nearest first; all
     /// if these are fewer. With the squares of their distances, in steps.
     pub(super) fn nearest(&self, here: &[i16], rows: u32) -> Vec<(i64, u32)> {
-        let mut near: Vec<(i64, u32)> = Vec::with_capacity(rows as usize + 1);
+        let mut near: Vec<(i64, u32)> = Vec::new();
         let mut standing_for = 0_u64;
         self.search(here, i64::MAX, |member, apart| {
             let at = near.partition_point(|other| *other < (apart, member));

@@ -46,7 +46,7 @@ fn what_is_like_nothing_else_is_one_finding_of_info() {
 #[test]
 fn a_sample_gives_the_same_groups_and_says_that_it_is_one() {
     let capture = habits();
-    let config = Thresholds { max_points: 20, ..Thresholds::default() };
+    let config = Thresholds { max_points: 5, ..Thresholds::default() };
     let Outcome::Ran(output) = capture.outcome_with::<Clusters>(&config) else { panic!("skipped") };
     assert!(output.limits.iter().any(|limit| limit.contains("Too many for all")), "{:?}", output.limits);
     let clusters = table(&output, "clusters");

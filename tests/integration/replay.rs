@@ -97,9 +97,9 @@ fn an_investigator_gets_from_a_finding_to_the_story_and_an_export() {
     terminal.press(&["t", "21:58:20", "Enter"]);
     terminal.shows("21:58:20");
     terminal.press(&["Enter"]);
-    terminal.shows("snapshot");
+    terminal.shows("opened");
     terminal.press(&["Escape"]);
-    terminal.loses("snapshot");
+    terminal.loses("opened");
     terminal.press(&["e"]);
     terminal.shows("written: workday-");
     terminal.press(&["q"]);

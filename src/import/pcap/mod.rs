@@ -59,7 +59,7 @@ struct Rows<'o, 'p> {
 impl Sink for Rows<'_, '_> {
     fn row(&mut self, row: &Row) {
         if self.result.is_ok() {
-            self.result = self.output.push(row.clone());
+            self.result = self.output.push_in_order(row);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
-use crate::import::{Importer, Imported, Plan, import};
+use crate::import::{Imported, Importer, Plan, import};
 use crate::{Error, Result, capture::Overwrite};
 
 /// Files that are used again for each input.
@@ -36,11 +36,18 @@ impl Files {
     ///
     /// # Panics
     /// If a file cannot be written or read, or the import did not hold what it must.
-    pub fn import<'a>(&mut self, contents: impl IntoIterator<Item = &'a [u8]>, from: Option<&'static Importer>) {
+    pub fn import<'a>(
+        &mut self,
+        contents: impl IntoIterator<Item = &'a [u8]>,
+        from: Option<&'static Importer>,
+    ) {
         let mut contents = contents.into_iter();
         for (_, file) in &mut self.files {
             let bytes = contents.next().unwrap_or_default();
-            let written = file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0))).and_then(|_| file.write_all(bytes));
+            let written = file
+                .set_len(0)
+                .and_then(|()| file.seek(SeekFrom::Start(0)))
+                .and_then(|_| file.write_all(bytes));
             written.expect("an input");
         }
         let paths = self.files.iter().map(|(path, _)| path.clone()).collect();

@@ -154,7 +154,7 @@ fn exception(log: &str, pcap: &str) -> (Vec<Line>, PathBuf) {
     (lines_of(&folder.join("expected").join(log)), folder.join("pcap").join(pcap))
 }
 
-/// Zeek's script for GridFTP stops looking at a data channel as soon as it takes it for one
+/// Zeek's script for `GridFTP` stops looking at a data channel as soon as it takes it for one
 /// (`GridFTP::skip_data`), and says itself that its true size is not logged then. In this file
 /// that is at frame 50; up to there both count the same.
 #[test]

@@ -40,6 +40,10 @@ pub(in super::super) struct LinuxHost {
     brief: u64,
 }
 
+/// What is a large allocation, in bytes.
+#[cfg(target_env = "gnu")]
+const LARGE_BYTES: libc::c_int = 1 << 20;
+
 /// Ticks that are remembered: longer than one half of an event waits for the other.
 const REMEMBERED_TICKS: usize = 64;
 
@@ -52,6 +56,7 @@ const MOST_STRANGERS: usize = 4096;
 impl LinuxHost {
     /// Opens the kernel's socket diagnostics, and proves that they answer.
     pub(in super::super) fn open(wanted: Wanted) -> io::Result<Self> {
+        give_back_bursts();
         let proc = Proc::new("/proc");
         let mut namespaces = Namespaces::open(&proc, wanted)?;
         let mut sockets = Vec::new();
@@ -280,6 +285,17 @@ impl Host for LinuxHost {
         reports.push(self.hashes.report());
         reports.extend(self.packets.iter().flat_map(Packets::reports));
         reports
+    }
+}
+
+/// Lets large allocations be mappings of their own, which go back to the system when they are freed.
+/// By itself the allocator would keep up to 64 MiB of them per thread, once a storm made it ask for
+/// them: twice the memory that is ever in use.
+fn give_back_bursts() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: no memory is passed; the call sets a number of the allocator.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE_BYTES);
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::cgroups::Cgroups;
 use super::diag::Socket;
-use super::events::{Events, Told};
+use super::events::{Events, SocketEvent, Told};
 use super::hashes::Hashes;
 use super::namespaces::{Change, Namespaces};
 use super::owners::Owners;
@@ -170,8 +170,10 @@ impl LinuxHost {
         tick.or(self.ticks.front()).map_or(0, |(_, number)| *number)
     }
 
-    fn event_rows(&mut self, told: Vec<Told>, now: Moment, rows: &mut Vec<Row>) {
-        for told in told {
+    fn event_rows(&mut self, events: Vec<SocketEvent>, now: Moment, rows: &mut Vec<Row>) {
+        rows.reserve(events.len());
+        for event in events {
+            let told = self.events.tell(event);
             let row = self.event_row(told, now);
             rows.extend(match &mut self.packets {
                 Some(packets) => packets.event(row),
@@ -236,9 +238,9 @@ impl Host for LinuxHost {
             let row = self.row(socket, &tick);
             rows.push(row);
         }
-        let told = self.events.take(&mut rows[first..], tick.moment);
+        let events = self.events.take(&mut rows[first..], tick.moment);
         self.packet_rows(rows, first, tick.moment);
-        self.event_rows(told, tick.moment, rows);
+        self.event_rows(events, tick.moment, rows);
         if let Some(packets) = &self.packets {
             packets.name(&mut rows[first..], tick.moment);
         }
@@ -257,8 +259,8 @@ impl Host for LinuxHost {
 
     fn finish(&mut self, end: Moment, rows: &mut Vec<Row>) {
         let first = rows.len();
-        let told = self.events.finish();
-        self.event_rows(told, end, rows);
+        let events = self.events.finish();
+        self.event_rows(events, end, rows);
         if let Some(packets) = &mut self.packets {
             let made = packets.finish();
             packets.name(&mut rows[first..], end);

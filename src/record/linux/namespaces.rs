@@ -124,9 +124,8 @@ impl Namespaces {
                 Ok(netns) => {
                     present.entry(netns).or_insert_with(|| proc.netns_path(pid));
                 }
-                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => self.unreadable += 1,
-                // It has just ended.
-                Err(_) => {}
+                // Of one that has just ended the kernel says the same as of one that may not be seen.
+                Err(_) => self.unreadable += usize::from(proc.name(pid).is_some()),
             }
         }
         let expected = std::mem::take(&mut self.expected);

@@ -182,6 +182,11 @@ impl Joiner {
     }
 
     fn conclude(&mut self, time_ns: u64, cookie: u64, mut life: Life, closing: Option<Closing>) {
+        // Events of two CPUs came in the wrong order, and the address is another socket's already.
+        if let Some(closing) = closing.as_ref().filter(|closing| !agree(&closing.tuple, &life.tuple)) {
+            self.out.push(alone(time_ns, closing));
+            return;
+        }
         life.netns = closing.as_ref().map(|closing| closing.netns).or(life.netns);
         tell(&mut life, cookie, &mut self.out);
         // A socket that was reset has forgotten its remote, and its counters with it.
@@ -196,6 +201,12 @@ impl Joiner {
         event.state = life.changes.last().map(|(_, _, to)| *to).or(event.state);
         self.out.push(event);
     }
+}
+
+/// Whether two tuples may be of one socket; a port of 0 is one that is not known.
+fn agree(a: &Tuple, b: &Tuple) -> bool {
+    let agree = |a: (IpAddr, u16), b: (IpAddr, u16)| a.1 == 0 || b.1 == 0 || a == b;
+    agree(a.0, b.0) && agree(a.1, b.1)
 }
 
 /// Whose socket it is, as far as one change tells.
@@ -380,6 +391,28 @@ mod tests {
         assert_eq!(owner_of_later(connects), (Some((30, OwnerSource::Event)), 40_002));
         let goes_on = vec![(7, 30, change(CLIENT, (Established, Close), client, false))];
         assert_eq!(owner_of_later(goes_on), (Some((10, OwnerSource::Event)), 40_000));
+    }
+
+    #[test]
+    fn an_end_that_is_told_after_the_address_was_given_out_again_takes_no_owner_with_it() {
+        use TcpState::{Close, SynSent};
+        let mut joiner = Joiner::default();
+        let late = change(SERVER, (Close, SynSent), (at(0), at(80)), false);
+        let end = What::Destroyed { socket: SERVER, cookie: 101, in_interrupt: true };
+        told(&mut joiner, connection().into_iter().take(5).chain([(9, 30, late), (9, 30, end)]).collect());
+        let notice = Closing {
+            cookie: 101,
+            netns: 1,
+            protocol: Protocol::Tcp,
+            tuple: (at(80), at(40_000)),
+            counters: counters(9),
+            received_sequence: Some(10),
+            unread: 0,
+        };
+        joiner.closing(10, notice);
+        let events = joiner.take(11);
+        let closed = events.iter().find(|e| e.kind == Kind::Closed).unwrap();
+        assert_eq!((closed.owner, closed.counters), (None, counters(9)));
     }
 
     #[test]

@@ -68,7 +68,7 @@ pub(super) type OwnerHint = (u32, OwnerSource);
 
 /// One thing that happened to one socket.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct SocketEvent {
+pub(in super::super) struct SocketEvent {
     /// Monotonic clock, ns.
     pub(super) time_ns: u64,
     pub(super) kind: Kind,

@@ -170,10 +170,11 @@ def run(count, options):
         with tempfile.TemporaryDirectory() as folder:
             netrec = measure_netrec(options.netrec, folder, options.ticks, options.interval)
         others = {}
-        if shutil.which("ss"):
+        if options.repeats and shutil.which("ss"):
             others["ss -tinap"] = measure_ss(options.repeats)
         try:
-            others["psutil"] = measure_psutil(options.repeats)
+            if options.repeats:
+                others["psutil"] = measure_psutil(options.repeats)
         except ImportError:
             print("psutil is not installed: left out", file=sys.stderr)
         return netrec, others
@@ -190,7 +191,7 @@ def main():
     parser.add_argument("--sockets", default="100,1000,10000")
     parser.add_argument("--ticks", type=int, default=60)
     parser.add_argument("--interval", type=float, default=1.0)
-    parser.add_argument("--repeats", type=int, default=5, help="of ss and psutil")
+    parser.add_argument("--repeats", type=int, default=5, help="of ss and psutil; 0: netrec alone")
     parser.add_argument("--hold", type=int, nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.hold:

@@ -6,6 +6,7 @@ mod bad_input;
 mod browser;
 mod capture_format;
 mod crash;
+mod diff;
 mod dump;
 mod evidence;
 mod expectations;

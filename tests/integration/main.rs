@@ -21,6 +21,7 @@ mod metrics;
 mod packets;
 #[cfg(target_os = "linux")]
 mod record;
+mod public_captures;
 mod redaction;
 mod replay;
 mod report;

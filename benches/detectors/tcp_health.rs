@@ -15,7 +15,7 @@ pub(crate) fn print() {
         (Fate::Reset, "connections of a service reset within 5 s"),
     ] {
         for size in SIZES {
-            let flows = |chance: &mut Chance| (0..size).map(|n| ailing(chance, fate, n)).collect();
+            let flows = |chance: &mut Chance| (0..size).map(|n| ailing(chance, fate, n)).collect::<Vec<_>>();
             cell(flows).print(&format!("{size} {what}"));
         }
     }

@@ -23,7 +23,7 @@ pub(crate) fn print() {
                 start_s: 500.0 * chance.uniform(),
                 ..Flow::default()
             };
-            (0..ports).map(rare).collect()
+            (0..ports).map(rare).collect::<Vec<_>>()
         };
         cell(CULPRIT, flows).print(&format!("{ports} rare ports of one program at one host"));
     }

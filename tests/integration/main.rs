@@ -19,9 +19,9 @@ mod import_pcap;
 mod metrics;
 #[cfg(target_os = "linux")]
 mod packets;
+mod public_captures;
 #[cfg(target_os = "linux")]
 mod record;
-mod public_captures;
 mod redaction;
 mod replay;
 mod report;

@@ -35,8 +35,11 @@ const COPIED: &[Truth] = &[
         found: &[("beacon", "172.18.0.3 sends to 172.18.0.2 port 8888 every 5")],
         silent: &["port-scan"],
     },
-    // The agent answers only when it is told to: there is no rhythm in what it sends.
-    Truth { file: "manx-tcp.pcap.zst", found: &[], silent: &["beacon", "port-scan"] },
+    Truth {
+        file: "manx-tcp.pcap.zst",
+        found: &[("beacon", "172.18.0.3 sends to 172.18.0.2 port 7010 every 20")],
+        silent: &["port-scan"],
+    },
 ];
 
 const ELSEWHERE: &[Truth] = &[

@@ -10,6 +10,7 @@
 //! nothing can be sent anywhere.
 
 mod connections;
+mod dark;
 mod data;
 pub(super) mod embed;
 pub mod escaper;

@@ -104,7 +104,9 @@ fn check(folder: &Path, truth: &Truth) {
 #[test]
 fn the_truth_about_the_copied_captures_is_found() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/public-captures");
-    COPIED.iter().for_each(|truth| check(&folder, truth));
+    for truth in COPIED {
+        check(&folder, truth);
+    }
 }
 
 #[test]
@@ -113,5 +115,7 @@ fn the_truth_about_captures_elsewhere_is_found() {
         eprintln!("skipped: NETREC_PUBLIC_CAPTURES names no folder");
         return;
     };
-    ELSEWHERE.iter().for_each(|truth| check(&folder, truth));
+    for truth in ELSEWHERE {
+        check(&folder, truth);
+    }
 }

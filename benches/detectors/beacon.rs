@@ -66,12 +66,7 @@ fn beacon(
     let (mut at, mut flows) = (period_s * chance.uniform(), Vec::new());
     while flows.len() < check_ins as usize {
         if chance.uniform() >= missed {
-            flows.push(Flow {
-                start_s: at,
-                sent: 200,
-                received: 300,
-                ..Flow::default()
-            });
+            flows.push(Flow { start_s: at, sent: 200, received: 300, ..Flow::default() });
         }
         at += period_s * (1.0 + jitter * (2.0 * chance.uniform() - 1.0));
     }

@@ -2,7 +2,8 @@
 
 use crate::frame::{self, Chance, Flow, Tally};
 
-const LENGTHS: [(f64, &str); 4] = [(660.0, "11 min"), (2_000.0, "33 min"), (4_000.0, "67 min"), (45_000.0, "12.5 h")];
+const LENGTHS: [(f64, &str); 4] =
+    [(660.0, "11 min"), (2_000.0, "33 min"), (4_000.0, "67 min"), (45_000.0, "12.5 h")];
 const REPEATS: u64 = 10;
 
 pub(crate) fn print() {

@@ -22,7 +22,13 @@ pub(crate) fn print() {
     for percent in [2, 6, 15] {
         let path = |_: &mut Chance| {
             let retransmits = (SEGMENTS * percent / 100) as u32;
-            vec![Flow { start_s: 60.0, seconds: 60.0, sent: SEGMENTS * 1_400, retransmits, ..Flow::default() }]
+            vec![Flow {
+                start_s: 60.0,
+                seconds: 60.0,
+                sent: SEGMENTS * 1_400,
+                retransmits,
+                ..Flow::default()
+            }]
         };
         cell(path).print(&format!("{percent} % of {SEGMENTS} segments sent again"));
     }

@@ -18,11 +18,8 @@ pub(crate) fn print() {
     }
     for ports in RARE_PORTS {
         let flows = |chance: &mut Chance| {
-            let rare = |n: u16| Flow {
-                port: 40_001 + 97 * n,
-                start_s: 500.0 * chance.uniform(),
-                ..Flow::default()
-            };
+            let rare =
+                |n: u16| Flow { port: 40_001 + 97 * n, start_s: 500.0 * chance.uniform(), ..Flow::default() };
             (0..ports).map(rare).collect::<Vec<_>>()
         };
         cell(CULPRIT, flows).print(&format!("{ports} rare ports of one program at one host"));

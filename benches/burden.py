@@ -31,7 +31,7 @@ def start(watcher, arguments, folder):
     path = os.path.join(folder, "burden.parquet")
     commands = {
         "netrec": [arguments.netrec, "record", "-i", "1s", "-o", path, "--force"],
-        "nethogs": ["nethogs", "-t", "-d", "1", "lo"],
+        "nethogs": ["nethogs", "-t", "-d", "1", "-a", "lo"],
     }
     quiet = subprocess.DEVNULL
     process = subprocess.Popen(commands[watcher], stdin=quiet, stdout=quiet, stderr=quiet)
@@ -60,7 +60,12 @@ def run(watcher, arguments, folder):
     finally:
         if process:
             process.send_signal(signal.SIGINT)
-            process.wait(60)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                # nethogs may wait for a packet before it looks at its signals.
+                process.kill()
+                process.wait()
     made, rate, each_us = map(int, re.match(r"(\d+) .*, (\d+) a second, (\d+)", said).groups())
     generator_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return {

@@ -49,20 +49,20 @@ fn main() -> std::io::Result<()> {
     let client = || start(&["connect", &address.to_string(), &rate, &seconds, &bytes]);
     let clients = (0..clients).map(|_| client()).collect::<std::io::Result<Vec<_>>>()?;
     let pids: Vec<String> = clients.iter().map(|client| client.id().to_string()).collect();
-    let (mut made, mut took_us) = (0, 0);
+    let (mut made, mut all_us) = (0, 0);
     for client in clients {
         let output = client.wait_with_output()?;
         let said = String::from_utf8_lossy(&output.stdout);
         let mut numbers = said.split_whitespace().map(|text| text.parse::<usize>().unwrap_or(0));
         made += numbers.next().unwrap_or(0);
-        took_us += numbers.next().unwrap_or(0);
+        all_us += numbers.next().unwrap_or(0);
     }
     let took_s = begin.elapsed().as_secs_f64();
     // The server ends when its standard input does.
     drop(server.stdin.take());
     server.wait()?;
     let rate = made as f64 / took_s;
-    println!("{made} connections in {took_s:.2} s, {rate:.0} a second, {} µs each", took_us / made.max(1));
+    println!("{made} connections in {took_s:.2} s, {rate:.0} a second, {} µs each", all_us / made.max(1));
     println!("port {}, server {}, clients {}", address.port(), server.id(), pids.join(" "));
     Ok(())
 }

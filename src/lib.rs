@@ -22,6 +22,7 @@
 //! | [`indicators`] | lists of what to look for, one format per file |
 //! | [`analyze`] | the pass over a capture, its tables, the metrics, the detectors and their findings |
 //! | [`insight`] | findings joined into hypotheses |
+//! | [`diff`] | what is new between two captures of a host |
 //! | [`filter`] | the language in which commands are told which connections to look at |
 //! | [`replay`] | a moment of a recording as rows and as a screen |
 //! | [`export`] | the connections for other programs, one exporter each |
@@ -52,6 +53,7 @@
 pub mod analyze;
 pub mod capture;
 pub mod cli;
+pub mod diff;
 pub mod error;
 pub mod export;
 pub mod filter;

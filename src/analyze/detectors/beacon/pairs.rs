@@ -78,7 +78,8 @@ impl<'a> Series<'a> {
     }
 
     /// Its connections by how much they sent, if that is not always the same: a program with
-    /// several timers says something else at each. The most frequent ones, in ascending order.
+    /// several timers says something else at each. None if it says many things, as a browser does: their
+    /// parts would only be more chances for chance.
     fn parts(&self, sockets: &Sockets<'a>, min_starts: usize) -> Vec<Self> {
         let sent = |row: &usize| Some((sockets.get(*row).bytes_sent?, *row));
         let mut sizes: Vec<(u64, usize)> = self.rows.iter().filter_map(sent).collect();
@@ -95,6 +96,10 @@ impl<'a> Series<'a> {
         }
         parts.sort_by_key(|(size, rows)| (std::cmp::Reverse(rows.len()), *size));
         parts.truncate(MOST_PARTS);
+        let within: usize = parts.iter().map(|(_, rows)| rows.len()).sum();
+        if (within as f64) < MOSTLY * self.rows.len() as f64 {
+            return Vec::new();
+        }
         let of = |(size, rows)| Self { sent: Some(size), ..Self::of(self.pair, rows, sockets) };
         parts.into_iter().map(of).filter(|part| part.is_testable(min_starts.max(FEWEST_OF_PART))).collect()
     }

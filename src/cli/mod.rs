@@ -20,6 +20,7 @@ mod record;
 mod replay;
 mod summary;
 mod verify;
+mod watch;
 
 use std::io::Write as _;
 use std::path::Path;
@@ -74,6 +75,8 @@ enum Command {
     Analyze(analyze::Arguments),
     /// Play a capture in the terminal
     Replay(replay::Arguments),
+    /// Watch this host in the terminal, and record it from a minute before
+    Watch(watch::Arguments),
     /// List the sockets of a moment or of a stretch of time, for scripts and grep
     Dump(dump::Arguments),
     /// Write the connections of a capture for other programs (Zeek's conn.log, CSV, NDJSON)
@@ -94,6 +97,7 @@ pub fn main() -> ExitCode {
         Command::Import(arguments) => import::run(arguments),
         Command::Analyze(arguments) => analyze::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
+        Command::Watch(arguments) => watch::run(&arguments),
         Command::Dump(arguments) => dump::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Info(arguments) => info::run(&arguments),

@@ -57,6 +57,8 @@ pub enum Action {
     ExportJson,
     /// Show the command for this moment.
     Command,
+    /// Start or stop to record the live host.
+    Record,
 }
 
 /// A key, its name in the help, and what it does.
@@ -109,6 +111,7 @@ pub(super) const BINDINGS: &[Binding] = &[
     binding(&[Char('e')], "e", Action::ExportCsv, "write what is seen as CSV"),
     binding(&[Char('E')], "E", Action::ExportJson, "write what is seen as JSON lines"),
     binding(&[Char('c')], "c", Action::Command, "the command for this moment"),
+    binding(&[Char('r')], "r", Action::Record, "watch: record, or stop"),
     binding(&[Char('?')], "?", Action::Help, "this help"),
     binding(&[Char('q')], "q", Action::Quit, "quit"),
 ];

@@ -8,7 +8,7 @@ use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
 use super::panels::{Theme, connections, destinations, findings, help, processes, story, timeline};
-use super::state::{Findings, Mode, Panel, State};
+use super::state::{Findings, Live, Mode, Panel, State};
 use crate::report::{escape, format};
 
 /// Draws everything. `country` says where an address is.
@@ -54,15 +54,36 @@ fn header(state: &State) -> String {
     let time = format::moment(state.sample.ts_us);
     let time = time
         .map_or_else(|| format::UNKNOWN.to_owned(), |time| time.format("%Y-%m-%d %H:%M:%S%.3f").to_string());
-    let playing = if state.is_playing { "▶" } else { "paused" };
     let events = state.sample.events.len();
-    let file = escape::shorten(&state.file, 24).into_owned();
+    let (playing, place) = match &state.live {
+        Some(live) => live_words(state, live),
+        None => recording_words(state),
+    };
     format!(
-        " {time} UTC  {playing} {}x  tick {}  {} sockets, {events} events  {file}",
-        format::number(state.speed),
+        " {time} UTC  {playing}  tick {}  {} sockets, {events} events  {place}",
         state.sample.tick,
         state.sample.rows.len(),
     )
+}
+
+/// How a recording plays, and its name.
+fn recording_words(state: &State) -> (String, String) {
+    let playing = if state.is_playing { "▶" } else { "paused" };
+    let file = escape::shorten(&state.file, 24).into_owned();
+    (format!("{playing} {}x", format::number(state.speed)), file)
+}
+
+/// Whether the live host is followed, and what is kept of it.
+fn live_words(state: &State, live: &Live) -> (String, String) {
+    let playing = if state.is_playing { "● live" } else { "paused" };
+    let kept = match &live.recording {
+        None => format!("{:.0} s kept", live.memory_s),
+        Some((file, since_us)) => {
+            let seconds = (state.span_us.1.saturating_sub(*since_us)) / 1_000_000;
+            format!("REC {}:{:02} {}", seconds / 60, seconds % 60, escape::shorten(file, 40))
+        }
+    };
+    (playing.to_owned(), kept)
 }
 
 fn draw_tabs(state: &State, area: Rect, buffer: &mut Buffer) {
@@ -97,6 +118,9 @@ fn footer(state: &State) -> String {
         (_, Some(message)) => message.clone(),
         (Mode::Story, None) => "esc back  c command  ? help  q quit".to_owned(),
         (_, None) if !state.filter.is_empty() => format!("filter: {}  (esc clears)  ? help", state.filter),
+        _ if state.live.is_some() => {
+            "space pause  ←→ step  r record  n finding  / filter  enter open  ? help  q quit".to_owned()
+        }
         _ => "space play  ←→ step  n finding  t time  / filter  enter open  ? help  q quit".to_owned(),
     }
 }

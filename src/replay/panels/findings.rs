@@ -19,6 +19,9 @@ pub(in crate::replay) fn draw(state: &State, theme: Theme, area: Rect, buffer: &
             paragraph(buffer, area, 1, &format!("The detectors could not run: {why}"), theme.bad());
             return;
         }
+        Findings::Found(marks) if marks.is_empty() && state.live.is_some() => {
+            return nothing_yet(state, area, buffer);
+        }
         Findings::Found(marks) if marks.is_empty() => {
             return nothing(
                 buffer,
@@ -40,5 +43,15 @@ pub(in crate::replay) fn draw(state: &State, theme: Theme, area: Rect, buffer: &
         let below = Rect { y: list.bottom(), height: detail, ..area };
         let next = paragraph(buffer, below, 0, &mark.title, super::TITLE);
         paragraph(buffer, below, next, &mark.explanation, FAINT);
+    }
+}
+
+/// What is looked for on the live host, and what cannot be seen there.
+fn nothing_yet(state: &State, area: Rect, buffer: &mut Buffer) {
+    let looked_for = "Nothing so far. Port scans, bursts, unusual ports and new listeners are looked for; \
+                      netrec analyze looks for much more in what was recorded (r).";
+    let mut next = paragraph(buffer, area, 1, looked_for, FAINT);
+    for unseen in state.live.iter().flat_map(|live| &live.unseen) {
+        next = paragraph(buffer, area, next.saturating_add(1), &format!("Not seen: {unseen}"), FAINT);
     }
 }

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crossterm::event::KeyModifiers;
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 

@@ -68,7 +68,8 @@ fn process_rows(number: usize, texts: &[String]) -> Vec<Row> {
         row.tick = tick;
         row.ts_us = START_US + i64::from(tick) * 1_000_000;
         row.mono_ns = i64::from(tick) * 1_000_000_000;
-        row.remote = Some((remote, 443));
+        // No service, so that the rhythm is more than one.
+        row.remote = Some((remote, 4444));
         row.remote_name = texts.get((number + 7) % texts.len()).map(|name| name.as_str().into());
         row.state = Some(TcpState::Established);
         row.owner = Some(Arc::clone(&owner));

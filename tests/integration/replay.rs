@@ -38,13 +38,24 @@ impl Terminal {
     /// Waits until the screen holds a text.
     #[track_caller]
     fn shows(&self, text: &str) -> String {
+        self.waits(&format!("{text:?} never came"), |screen| screen.contains(text))
+    }
+
+    /// Waits until the screen does not hold a text.
+    #[track_caller]
+    fn loses(&self, text: &str) {
+        self.waits(&format!("{text:?} never went"), |screen| !screen.contains(text));
+    }
+
+    #[track_caller]
+    fn waits(&self, otherwise: &str, until: impl Fn(&str) -> bool) -> String {
         let end = Instant::now() + Duration::from_mins(1);
         loop {
             let screen = self.tmux(&["capture-pane", "-p"]);
-            if screen.contains(text) {
+            if until(&screen) {
                 return screen;
             }
-            assert!(Instant::now() < end, "{text:?} never came:\n{screen}");
+            assert!(Instant::now() < end, "{otherwise}:\n{screen}");
             std::thread::sleep(Duration::from_millis(50));
         }
     }
@@ -74,7 +85,10 @@ fn an_investigator_gets_from_a_finding_to_the_story_and_an_export() {
     terminal.shows("Findings (11)");
     terminal.press(&["/", "process:nmap port:22", "Enter"]);
     terminal.shows("filter: process:nmap port:22");
-    terminal.press(&["Escape", "4"]);
+    // What follows an escape at once would be one key with it.
+    terminal.press(&["Escape"]);
+    terminal.loses("filter: process:nmap");
+    terminal.press(&["4"]);
     terminal.shows("port-scan");
     terminal.press(&["1", "g"]);
     terminal.shows("tick 0 ");
@@ -83,8 +97,10 @@ fn an_investigator_gets_from_a_finding_to_the_story_and_an_export() {
     terminal.press(&["t", "21:58:20", "Enter"]);
     terminal.shows("21:58:20");
     terminal.press(&["Enter"]);
-    terminal.shows("snapshot");
-    terminal.press(&["Escape", "e"]);
+    terminal.shows("opened");
+    terminal.press(&["Escape"]);
+    terminal.loses("opened");
+    terminal.press(&["e"]);
     terminal.shows("written: workday-");
     terminal.press(&["q"]);
     let screen = terminal.shows("ended with 0");

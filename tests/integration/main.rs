@@ -9,6 +9,7 @@ mod crash;
 mod dump;
 mod evidence;
 mod expectations;
+mod filter;
 mod fixture;
 mod geo;
 mod golden;
@@ -27,4 +28,7 @@ mod runner;
 mod scene;
 #[cfg(target_os = "linux")]
 mod short_lived;
+mod terminal;
+#[cfg(target_os = "linux")]
+mod watch;
 mod zeek_oracle;

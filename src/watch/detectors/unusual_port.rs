@@ -103,9 +103,9 @@ mod tests {
         assert_eq!(
             found,
             [
-                "low unusual-port: python3 listens on port 22",
                 "low unusual-port: ssh talks to port 4022",
                 "low unusual-port: x talks to port 4444",
+                "low unusual-port: python3 listens on port 22",
             ]
         );
     }

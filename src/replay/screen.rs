@@ -51,19 +51,22 @@ fn line(buffer: &mut Buffer, area: Rect, text: &str, style: Style) {
 }
 
 fn header(state: &State) -> String {
-    let time = format::moment(state.sample.ts_us);
-    let time = time
-        .map_or_else(|| format::UNKNOWN.to_owned(), |time| time.format("%Y-%m-%d %H:%M:%S%.3f").to_string());
-    let events = state.sample.events.len();
-    let (playing, place) = match &state.live {
-        Some(live) => live_words(state, live),
-        None => recording_words(state),
+    let time = |format: &str| {
+        let moment = format::moment(state.sample.ts_us);
+        moment.map_or_else(|| format::UNKNOWN.to_owned(), |moment| moment.format(format).to_string())
     };
-    format!(
-        " {time} UTC  {playing}  tick {}  {} sockets, {events} events  {place}",
-        state.sample.tick,
-        state.sample.rows.len(),
-    )
+    let (sockets, events) = (state.sample.rows.len(), state.sample.events.len());
+    let seen = format!("tick {}  {sockets} sockets, {events} events", state.sample.tick);
+    match &state.live {
+        Some(live) => {
+            let (playing, file) = live_words(state, live);
+            format!(" {} UTC  {playing}  {seen}  {file}", time("%Y-%m-%d %H:%M:%S"))
+        }
+        None => {
+            let (playing, file) = recording_words(state);
+            format!(" {} UTC  {playing}  {seen}  {file}", time("%Y-%m-%d %H:%M:%S%.3f"))
+        }
+    }
 }
 
 /// How a recording plays, and its name.
@@ -73,17 +76,17 @@ fn recording_words(state: &State) -> (String, String) {
     (format!("{playing} {}x", format::number(state.speed)), file)
 }
 
-/// Whether the live host is followed, and what is kept of it.
+/// Whether the live host is followed and how long it has been recorded, and the file.
 fn live_words(state: &State, live: &Live) -> (String, String) {
     let playing = if state.is_playing { "● live" } else { "paused" };
-    let kept = match &live.recording {
-        None => format!("{:.0} s kept", live.memory_s),
+    match &live.recording {
+        None => (playing.to_owned(), format!("{:.0} s kept", live.memory_s)),
         Some((file, since_us)) => {
-            let seconds = (state.span_us.1.saturating_sub(*since_us)) / 1_000_000;
-            format!("REC {}:{:02} {}", seconds / 60, seconds % 60, escape::shorten(file, 40))
+            let seconds = state.span_us.1.saturating_sub(*since_us) / 1_000_000;
+            let file = escape::shorten(file, 40).into_owned();
+            (format!("{playing}  REC {}:{:02}", seconds / 60, seconds % 60), file)
         }
-    };
-    (playing.to_owned(), kept)
+    }
 }
 
 fn draw_tabs(state: &State, area: Rect, buffer: &mut Buffer) {

@@ -3,11 +3,15 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{Cells, Column, FAINT, Theme, left, nothing, paragraph, table};
+use super::{Cells, Column, FAINT, Theme, left, nothing, or_unknown, paragraph, table};
 use crate::replay::state::{Findings, State};
 use crate::report::format;
 
-const COLUMNS: &[Column] = &[left("TIME (UTC)", 19), left("SEVERITY", 26), left("WHAT", 30)];
+/// For 80 characters.
+const NARROW: &[Column] = &[left("TIME (UTC)", 14), left("SEVERITY", 20), left("WHAT", 30)];
+
+/// From 110 characters on.
+const WIDE: &[Column] = &[left("TIME (UTC)", 19), left("SEVERITY", 26), left("WHAT", 30)];
 
 /// Lines for the explanation of the selected finding.
 const DETAIL: u16 = 6;
@@ -33,10 +37,12 @@ pub(in crate::replay) fn draw(state: &State, theme: Theme, area: Rect, buffer: &
     };
     let detail = if area.height > DETAIL * 2 { DETAIL } else { 0 };
     let list = ratatui::layout::Rect { height: area.height - detail, ..area };
-    table(buffer, list, COLUMNS, (marks.len(), state.selected), |index| {
+    let (columns, format) =
+        if area.width >= 110 { (WIDE, "%Y-%m-%d %H:%M:%S") } else { (NARROW, "%m-%d %H:%M:%S") };
+    table(buffer, list, columns, (marks.len(), state.selected), |index| {
         let mark = marks.get(index)?;
-        let time = format::second_utc(mark.ts_us).trim_end_matches(" UTC").to_owned();
-        let cells = vec![time, mark.label.clone(), mark.title.clone()];
+        let time = format::moment(mark.ts_us).map(|time| time.format(format).to_string());
+        let cells = vec![or_unknown(time), mark.label.clone(), mark.title.clone()];
         Some(Cells { cells, style: theme.severity(mark.severity) })
     });
     if let (Some(mark), true) = (marks.get(state.selected), detail > 0) {

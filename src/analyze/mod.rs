@@ -117,7 +117,8 @@ pub fn run(
     let suppressed = config.allow().apply(&mut runs, &tables)?;
     let mut completeness = metrics::completeness(&tables, &metadata)?;
     completeness.blind_spots.extend(geo.notes().iter().cloned());
-    completeness.blind_spots.extend(capture.selection().map(left_out));
+    // First, as it is the one that the reader chose.
+    completeness.blind_spots.splice(0..0, capture.selection().map(left_out));
     let mut analysis = Analysis {
         metadata,
         completeness,

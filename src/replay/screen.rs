@@ -9,6 +9,7 @@ use ratatui::style::{Modifier, Style};
 
 use super::panels::{Theme, connections, destinations, findings, help, processes, story, timeline};
 use super::state::{Findings, Live, Mode, Panel, State};
+use crate::analyze::words;
 use crate::report::{escape, format};
 
 /// Draws everything. `country` says where an address is.
@@ -55,8 +56,9 @@ fn header(state: &State) -> String {
         let moment = format::moment(state.sample.ts_us);
         moment.map_or_else(|| format::UNKNOWN.to_owned(), |moment| moment.format(format).to_string())
     };
-    let (sockets, events) = (state.sample.rows.len(), state.sample.events.len());
-    let seen = format!("tick {}  {sockets} sockets, {events} events", state.sample.tick);
+    let sockets = words::count(state.sample.rows.len(), "socket", "sockets");
+    let events = words::count(state.sample.events.len(), "event", "events");
+    let seen = format!("tick {}  {sockets}, {events}", state.sample.tick);
     match &state.live {
         Some(live) => {
             let (playing, file) = live_words(state, live);

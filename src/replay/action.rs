@@ -104,7 +104,7 @@ pub(super) const BINDINGS: &[Binding] = &[
     binding(&[Up, Char('k')], "", Action::Up, ""),
     binding(&[PageDown], "page ↓↑", Action::PageDown, "a screen down, up"),
     binding(&[PageUp], "", Action::PageUp, ""),
-    binding(&[Enter], "enter", Action::Open, "the whole story; go to a finding"),
+    binding(&[Enter], "enter", Action::Open, "the story; go to a finding"),
     binding(&[Esc, KeyCode::Backspace], "esc", Action::Back, "back; clear the filter"),
     binding(&[Char('s')], "s", Action::Sort, "sort by the next column"),
     binding(&[Char('S')], "S", Action::Reverse, "the other way round"),

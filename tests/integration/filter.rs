@@ -26,8 +26,13 @@ fn titles(report: &Value) -> Vec<&str> {
 fn only_what_fits_is_analyzed_and_the_report_says_so() {
     let (all, some) = (report(&[]), report(&["--filter", "process:nmap"]));
     let (all_titles, titles) = (titles(&all), titles(&some));
-    assert!(all_titles.iter().any(|title| !title.contains("nmap")), "{all_titles:?}");
-    assert!(!titles.is_empty() && titles.iter().all(|title| title.contains("nmap")), "{titles:?}");
+    let tells_of = |titles: &[&str], name: &str| titles.iter().any(|title| title.contains(name));
+    assert!(
+        ["nmap", "sysupdated", "iperf3"].iter().all(|name| tells_of(&all_titles, name)),
+        "{all_titles:?}"
+    );
+    assert!(tells_of(&titles, "nmap") && !tells_of(&titles, "sysupdated"), "{titles:?}");
+    assert!(!tells_of(&titles, "iperf3"), "{titles:?}");
     let said = some.to_string();
     assert!(said.contains("sockets were analyzed, those of which a row fits the filter process:nmap"));
     assert!(!all.to_string().contains("sockets were analyzed, those of which"));

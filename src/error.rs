@@ -119,12 +119,6 @@ impl Error {
     }
 }
 
-impl From<polars::error::PolarsError> for Error {
-    fn from(error: polars::error::PolarsError) -> Self {
-        Self::Analysis(error.to_string())
-    }
-}
-
 /// The system's message, with what to do where that is plain.
 fn describe_io(error: &io::Error) -> String {
     let hint = match error.kind() {

@@ -327,7 +327,8 @@ pub struct Endpoint {
 #[allow(missing_docs, reason = "the names say it; see `Tables::time_bins`")]
 pub struct TimeBin {
     pub start_us: i64,
-    /// Sockets with a remote at the bin's fullest tick.
+    /// Sockets with a remote at the bin's fullest tick; of imported packets and logs, connections
+    /// at its fullest moment.
     pub open_connections: u32,
     /// Connections of which the first row lies in the bin, if they were opened in the recording.
     pub opened: u32,

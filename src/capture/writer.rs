@@ -164,6 +164,16 @@ impl Writer {
         Ok(finished)
     }
 
+    /// Removes everything, finished row groups too: for what can be written again.
+    pub fn abandon(mut self) {
+        self.journal = None;
+        self.growing = None;
+        if let Some(folder) = self.folder.take() {
+            // Nobody needs what cannot be removed, and the error that led here is said.
+            let _ = folder.remove();
+        }
+    }
+
     /// Puts the collected rows into the file, after which their journal is not needed any more.
     fn flush_group(&mut self, metadata: &Metadata) -> Result<()> {
         if self.group.len() == 0 {

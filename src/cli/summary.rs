@@ -27,9 +27,13 @@ pub(super) fn lines(analysis: &Analysis, report: &Path) -> Vec<String> {
 
 fn recording(analysis: &Analysis) -> String {
     let (metadata, overview) = (&analysis.metadata, &analysis.metrics.overview);
+    let imported = metadata.import.as_ref().map(|import| import.file.as_str());
+    let (what, of) = match (metadata.host_name.as_deref(), imported) {
+        (None, Some(file)) => ("imported", file),
+        (host, _) => ("recording", host.unwrap_or("unknown host")),
+    };
     format!(
-        "recording  {} at {}, {}: {}",
-        metadata.host_name.as_deref().unwrap_or("unknown host"),
+        "{what:<10} {of} at {}, {}: {}",
         format::second_utc(metadata.start_us),
         format::seconds(metadata.duration_s()),
         format::plural(overview.connections, "connection"),
@@ -38,17 +42,19 @@ fn recording(analysis: &Analysis) -> String {
 
 fn completeness(analysis: &Analysis) -> String {
     let completeness = &analysis.completeness;
-    let state = if analysis.metadata.is_degraded() { "DEGRADED" } else { "as planned" };
+    let is_import = analysis.metadata.import.is_some();
+    let state = match (analysis.metadata.is_degraded(), is_import) {
+        (true, _) => "DEGRADED",
+        (false, true) => "whole",
+        (false, false) => "as planned",
+    };
+    let late = if is_import { String::new() } else { format!(", {} late", completeness.ticks_late) };
     let spots = match completeness.blind_spots.as_slice() {
         [] => String::new(),
         [only] => format!("; {only}"),
         [first, ..] => format!("; {} blind spots: {first}", completeness.blind_spots.len()),
     };
-    format!(
-        "complete   {state}, {}, {} late{spots}",
-        ticks(completeness.ticks_taken),
-        completeness.ticks_late
-    )
+    format!("complete   {state}, {}{late}{spots}", ticks(completeness.ticks_taken))
 }
 
 fn ticks(number: u64) -> String {

@@ -135,7 +135,7 @@ impl<R: Read> Lines<R> {
 }
 
 /// Whether a decompressor says that its input ends too early or makes no sense.
-fn is_broken_stream(error: &io::Error) -> bool {
+pub(super) fn is_broken_stream(error: &io::Error) -> bool {
     use io::ErrorKind::{InvalidData, InvalidInput, Other, UnexpectedEof};
     matches!(error.kind(), UnexpectedEof | InvalidData | InvalidInput | Other)
 }

@@ -94,6 +94,7 @@ impl LoggedConnection {
     pub fn rows(&self) -> [Row; 2] {
         let zero = |total: Option<u64>| total.map(|_| 0);
         let totals = self.counters;
+        let conn_id = self.conn_id();
         let first = Row {
             // What was open before the log began is counted from then on.
             kind: if self.course.was_opened { Kind::Opened } else { Kind::State },
@@ -106,25 +107,25 @@ impl LoggedConnection {
                 retransmits: totals.retransmits.map(|_| 0),
                 rtt_us: None,
             },
-            ..self.row(self.start_us)
+            ..self.row(conn_id, self.start_us)
         };
         let last = Row {
             kind: if self.course.has_ended { Kind::Closed } else { Kind::State },
             state: self.course.last,
             prev_state: self.course.middle,
             counters: totals,
-            ..self.row(self.start_us.saturating_add(self.duration_us.unwrap_or(0).max(0)))
+            ..self.row(conn_id, self.start_us.saturating_add(self.duration_us.unwrap_or(0).max(0)))
         };
         [first, last]
     }
 
-    fn row(&self, ts_us: i64) -> Row {
+    fn row(&self, conn_id: u64, ts_us: i64) -> Row {
         Row {
             ts_us,
             mono_ns: ts_us.saturating_mul(1000),
             remote: Some((self.responder.0.to_canonical(), self.responder.1)),
             remote_name: self.remote_name.clone(),
-            ..Row::snapshot(self.conn_id(), self.protocol, self.originator)
+            ..Row::snapshot(conn_id, self.protocol, self.originator)
         }
     }
 

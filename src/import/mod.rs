@@ -90,7 +90,10 @@ pub fn import(plan: &Plan, to: &Path, overwrite: Overwrite, progress: &dyn Fn(u6
     let importer = common_importer(&inputs, plan.from)?;
     let mut output = Output::create(to, overwrite, importer.id, &plan.inside, progress)?;
     output.expect_bytes(inputs.iter().map(|input| input.bytes).sum());
-    (importer.import)(&inputs, &mut output)?;
+    if let Err(error) = (importer.import)(&inputs, &mut output) {
+        output.abandon();
+        return Err(error);
+    }
     let (finished, metadata) = output.finish()?;
     Ok(Imported { finished, metadata, passed_over })
 }

@@ -16,7 +16,7 @@ pub(super) fn micros(text: &[u8]) -> Option<i64> {
     let mut micros = 0;
     for at in 0..6 {
         let digit = fraction.get(at).copied().unwrap_or(b'0');
-        micros = micros * 10 + i64::from(digit.is_ascii_digit().then_some(digit - b'0')?);
+        micros = micros * 10 + i64::from(digit.is_ascii_digit().then(|| digit - b'0')?);
     }
     if !fraction.iter().skip(6).all(u8::is_ascii_digit) {
         return None;
@@ -42,7 +42,7 @@ mod tests {
 
     #[test]
     fn seconds_become_microseconds() {
-        let cases: [(&str, Option<i64>); 12] = [
+        let cases: [(&str, Option<i64>); 13] = [
             ("1700000000.123456", Some(1_700_000_000_123_456)),
             ("0.000000", Some(0)),
             ("1.5", Some(1_500_000)),
@@ -51,6 +51,7 @@ mod tests {
             ("-0.25", Some(-250_000)),
             ("0.1234567", Some(123_456)),
             ("1e5", None),
+            ("3.2+0000", None),
             ("", None),
             (".5", None),
             ("XXXXXXXXXX.XXXXXX", None),

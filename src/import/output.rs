@@ -15,6 +15,8 @@ use crate::capture::{Finished, ImportSource, Metadata, Overwrite, Row, SourceRep
 /// A capture that is being made of foreign files.
 pub struct Output<'a> {
     writer: Writer,
+    /// The newest tick that was written.
+    newest_tick: Option<u32>,
     sorter: Sorter,
     format: &'static str,
     metadata: Metadata,
@@ -48,6 +50,7 @@ impl<'a> Output<'a> {
         };
         Ok(Self {
             writer: Writer::create(to, overwrite)?,
+            newest_tick: None,
             sorter: Sorter::new(folder),
             format,
             metadata,
@@ -90,9 +93,24 @@ impl<'a> Output<'a> {
     /// # Errors
     /// [`crate::Error::Io`] if the disk does not take it.
     pub fn push(&mut self, row: Row) -> Result<()> {
-        let (first, last) = self.span_us.unwrap_or((i64::MAX, i64::MIN));
-        self.span_us = Some((first.min(row.ts_us), last.max(row.ts_us)));
+        self.extend_span(row.ts_us);
         self.sorter.push(row)
+    }
+
+    /// Adds a row of a file that needs no sorting: rows of one socket come in the order of time,
+    /// and those of all in the order of their ticks. Such rows wait for nothing, so that an
+    /// importer hands over all of its rows in this way or none.
+    ///
+    /// # Errors
+    /// [`crate::Error::Io`] if the disk does not take it.
+    pub fn push_in_order(&mut self, row: &Row) -> Result<()> {
+        self.extend_span(row.ts_us);
+        write(&mut self.writer, &mut self.newest_tick, row, &self.metadata)
+    }
+
+    fn extend_span(&mut self, ts_us: i64) {
+        let (first, last) = self.span_us.unwrap_or((ts_us, ts_us));
+        self.span_us = Some((first.min(ts_us), last.max(ts_us)));
     }
 
     /// Says how a part of the files fared: a log, a check, a limit.
@@ -130,23 +148,29 @@ impl<'a> Output<'a> {
 
     /// Writes the rows in the order of time, and completes the capture.
     pub(super) fn finish(self) -> Result<(Finished, Metadata)> {
-        let Self { mut writer, sorter, mut metadata, span_us, .. } = self;
-        let mut newest_tick: Option<u32> = None;
+        let Self { mut writer, mut newest_tick, sorter, mut metadata, span_us, .. } = self;
         // An importer that knows of quiet time at the ends has said so.
         let said = (metadata.end_us > 0).then_some((metadata.start_us, metadata.end_us));
         let spans = [span_us, said].into_iter().flatten();
         let span_us = spans.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
         (metadata.start_us, metadata.end_us) = span_us.unwrap_or_default();
-        sorter.finish(|row| {
-            // A row group ends with a tick, where there are ticks, so that each stands alone.
-            if newest_tick.is_some_and(|newest| row.tick > newest) {
-                writer.end_row_group_if_full(&metadata)?;
-            }
-            newest_tick = newest_tick.max(Some(row.tick));
-            writer.push(&row)
-        })?;
+        sorter.finish(|row| write(&mut writer, &mut newest_tick, &row, &metadata))?;
         metadata.rows = writer.rows();
         let finished = writer.finish(&metadata)?;
         Ok((finished, metadata))
     }
+
+    /// Removes what was written: the import can be run again.
+    pub(super) fn abandon(self) {
+        self.writer.abandon();
+    }
+}
+
+/// Writes a row. A row group ends with a tick, where there are ticks, so that each stands alone.
+fn write(writer: &mut Writer, newest_tick: &mut Option<u32>, row: &Row, metadata: &Metadata) -> Result<()> {
+    if newest_tick.is_some_and(|newest| row.tick > newest) {
+        writer.end_row_group_if_full(metadata)?;
+    }
+    *newest_tick = (*newest_tick).max(Some(row.tick));
+    writer.push(row)
 }

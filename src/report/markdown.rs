@@ -47,8 +47,11 @@ fn write_all(out: &mut String, report: &Report, parts: &[Part]) -> fmt::Result {
 
 fn write_head(out: &mut String, report: &Report) -> fmt::Result {
     let (capture, summary) = (&report.capture, &report.summary);
-    let host = capture.host_name.as_deref().map_or_else(|| "an unknown host".to_owned(), code);
-    writeln!(out, "# Network recording of {host}\n")?;
+    match (&capture.host_name, &capture.import) {
+        (Some(host), _) => writeln!(out, "# Network recording of {}\n", code(host))?,
+        (None, Some(import)) => writeln!(out, "# Network activity in {}\n", code(&import.file))?,
+        (None, None) => writeln!(out, "# Network recording of an unknown host\n")?,
+    }
     let duration = capture.duration_s.map_or_else(|| format::UNKNOWN.to_owned(), format::seconds);
     writeln!(out, "- **When:** {} to {} ({duration})", at(capture.start.us), at(capture.end.us))?;
     writeln!(out, "- **Capture:** {}, SHA-256 `{}`", code(&capture.file), capture.sha256)?;
@@ -70,14 +73,16 @@ fn at(moment_us: i64) -> String {
 
 fn write_blind_spots(out: &mut String, report: &Report) -> fmt::Result {
     let completeness = &report.capture.completeness;
-    let state = match (completeness.degraded, completeness.ticks_taken) {
-        (true, _) => "The recording is degraded",
-        (false, 0) => "A list of connections, without snapshots",
-        (false, _) => "The recording ran as planned",
+    let taken = format::count(completeness.ticks_taken);
+    let late = completeness.ticks_late;
+    let state = match (report.capture.import.is_some(), completeness.degraded, completeness.ticks_taken) {
+        (true, true, _) => format!("What was imported is not whole ({taken} snapshots)."),
+        (_, false, 0) => "A list of connections, without snapshots.".to_owned(),
+        (true, false, _) => format!("What was imported is whole ({taken} snapshots)."),
+        (false, true, _) => format!("The recording is degraded ({taken} ticks, {late} late)."),
+        (false, false, _) => format!("The recording ran as planned ({taken} ticks, {late} late)."),
     };
-    let ticks =
-        format!("{} ticks, {} late", format::count(completeness.ticks_taken), completeness.ticks_late);
-    writeln!(out, "\n## What it could not show\n\n{state} ({ticks}).\n")?;
+    writeln!(out, "\n## What it could not show\n\n{state}\n")?;
     for sentence in completeness.blind_spots.iter().take(MOST_BLIND_SPOTS) {
         writeln!(out, "- {}", escape::markdown(&escape::shorten(sentence, 2 * MOST_CHARS)))?;
     }

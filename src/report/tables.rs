@@ -86,7 +86,8 @@ fn insights(insights: &[Insight]) -> Result<DataFrame> {
         "findings" => texts(|i| i.findings.join(" ")),
         "supports" => texts(|i| i.supports.join(" ")),
         "against" => texts(|i| i.against.join(" ")),
-        "next_steps" => texts(|i| i.next_steps.join("; ")),
+        "next_steps" => texts(|i| i.next_steps.join(" ")),
+        "commands" => texts(|i| i.commands.join("; ")),
         "first_seen_us" => insights.iter().map(|i| i.first_seen.us).collect::<Vec<_>>(),
         "last_seen_us" => insights.iter().map(|i| i.last_seen.us).collect::<Vec<_>>(),
     )?;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The sample captures, by name without ending.
-const SAMPLES: [&str; 2] = ["workday", "c2-manx-udp"];
+const SAMPLES: [&str; 3] = ["workday", "c2-manx-udp", "c2-quasarrat"];
 
 /// Where and when an analysis runs must not show in its report.
 struct Surroundings {

@@ -60,11 +60,20 @@ impl Sink for Flows {
 }
 
 fn flows_of(pcap: &Path) -> Vec<Line> {
+    flows_of_first(usize::MAX, pcap)
+}
+
+/// The flows in so many frames at the beginning.
+fn flows_of_first(most: usize, pcap: &Path) -> Vec<Line> {
     let mut tracker = Tracker::new(Limits::default());
     let mut flows = Flows::default();
     let file = std::fs::File::open(pcap).unwrap();
+    let mut number = 0;
     frames::read(file, |frame| {
-        tracker.take_frame(frame.link, frame.ts_ns, frame.data, frame.wire_bytes, &mut flows);
+        number += 1;
+        if number <= most {
+            tracker.take_frame(frame.link, frame.ts_ns, frame.data, frame.wire_bytes, &mut flows);
+        }
     })
     .unwrap();
     tracker.finish(&mut flows);
@@ -137,6 +146,65 @@ fn flows_agree_with_zeeks_own_log() {
             "{name}\nonly Zeek: {missing:#?}\nonly netrec: {extra:#?}"
         );
     }
+}
+
+/// A pair that is not in the list: Zeek counts it otherwise, and the tests below say why.
+fn exception(log: &str, pcap: &str) -> (Vec<Line>, PathBuf) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/zeek-pairs");
+    (lines_of(&folder.join("expected").join(log)), folder.join("pcap").join(pcap))
+}
+
+/// Zeek's script for `GridFTP` stops looking at a data channel as soon as it takes it for one
+/// (`GridFTP::skip_data`), and says itself that its true size is not logged then. In this file
+/// that is at frame 50; up to there both count the same.
+#[test]
+fn zeek_counts_a_gridftp_channel_only_until_it_knows_it() {
+    let (log, pcap) = exception("scripts.base.protocols.ftp.gridftp.conn.log", "globus-url-copy.pcap");
+    let of_data =
+        |lines: Vec<Line>| lines.into_iter().filter(|l| l.ends.contains("55968")).collect::<Vec<_>>();
+    let (missing, extra) = differences(of_data(log.clone()), of_data(flows_of_first(50, &pcap)));
+    assert_eq!((missing, extra), (vec![], vec![]));
+    let (missing, extra) = differences(log, flows_of(&pcap));
+    assert_eq!((missing.len(), extra.len()), (1, 1));
+    assert_eq!((extra[0].packets, extra[0].state.as_str()), ((9, 9), "SF"));
+}
+
+/// Zeek does not count packets with a wrong checksum (its history has a `C` for them). Of files
+/// that were captured on a host itself nearly every sent packet has one, as the network card
+/// fills it in later, so that netrec counts them.
+#[test]
+fn zeek_leaves_out_datagrams_with_a_wrong_checksum() {
+    let (log, pcap) =
+        exception("core.tunnels.vxlan-unknown-internal-packet.conn.log", "vxlan-encapsulated-igmp-v2.pcap");
+    let mut ends: Vec<String> = log.iter().map(|line| line.ends.clone()).collect();
+    assert!(log.iter().all(|line| line.packets == (0, 0) && line.state == "OTH"), "{log:?}");
+    let flows = flows_of(&pcap);
+    let mut seen: Vec<String> = flows.iter().map(|line| line.ends.clone()).collect();
+    ends.sort();
+    seen.sort();
+    assert_eq!(ends, seen);
+    assert!(flows.iter().all(|line| line.packets == (1, 0)), "{flows:?}");
+    assert!(udp_checksums(&pcap).iter().all(|(said, right)| said != right));
+}
+
+/// The checksum of each datagram over Ethernet and IPv4, and what it should be (RFC 768).
+fn udp_checksums(pcap: &Path) -> Vec<(u16, u16)> {
+    let mut checksums = Vec::new();
+    frames::read(std::fs::File::open(pcap).unwrap(), |frame| {
+        let ip = &frame.data[14..];
+        let udp = &ip[usize::from(ip[0] & 15) * 4..];
+        let length = usize::from(u16::from_be_bytes([udp[4], udp[5]]));
+        let mut covered = [&ip[12..20], &[0, 17], &udp[4..6], &udp[..6], &udp[8..length]].concat();
+        covered.resize(covered.len().next_multiple_of(2), 0);
+        let words = covered.chunks_exact(2).map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]])));
+        let mut sum: u32 = words.sum();
+        while sum > 0xffff {
+            sum = (sum & 0xffff) + (sum >> 16);
+        }
+        checksums.push((u16::from_be_bytes([udp[6], udp[7]]), !(sum as u16)));
+    })
+    .unwrap();
+    checksums
 }
 
 #[test]

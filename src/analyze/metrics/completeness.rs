@@ -60,7 +60,11 @@ fn blind_spots(known: &Completeness, metadata: &Metadata, udp_without_bytes: u64
         ));
     }
     if let Some(lost) = known.events_lost.filter(|lost| *lost > 0) {
-        spots.push(format!("The kernel dropped {lost} events before they were read."));
+        spots.push(if metadata.import.is_some() {
+            format!("The capturing side says that it lost {lost} packets.")
+        } else {
+            format!("The kernel dropped {lost} events before they were read.")
+        });
     }
     if known.ticks_late > 0 {
         spots.push(format!("Late ticks or ticks left out: {} of {}.", known.ticks_late, ticks(known)));

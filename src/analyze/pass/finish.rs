@@ -2,7 +2,7 @@
 
 use super::sockets::TransitionCounts;
 use super::ticks::Load;
-use super::{Pass, axis};
+use super::{Pass, axis, open};
 use crate::analyze::direction::{Flow, Host};
 use crate::analyze::model::{
     Connection, Direction, Endpoint, EndpointBin, EndpointId, Process, ProcessBin, ProcessId, Recorded, Role,
@@ -29,6 +29,14 @@ pub(super) fn finish(pass: Pass, metadata: &Metadata, geo: &Databases) -> Record
         if connection.closed_in_recording {
             bins[pass.axis.bin(connection.last_seen_us) as usize].closed += 1;
         }
+    }
+    if metadata.holds_many_hosts() {
+        let end_us = pass.span_us.map_or(metadata.end_us, |(_, end_us)| end_us);
+        // Of what the last snapshot shows nobody knows an end; a log says all that it knows.
+        let is_in_last = |c: &Connection| metadata.ticks_taken > 0 && !c.closed_in_recording;
+        let until_us = |c: &Connection| if is_in_last(c) { end_us } else { c.last_seen_us };
+        let open = connections.iter().filter(|c| c.role() == Role::Connection);
+        open::count(&mut bins, pass.axis, open.map(|c| (c.first_seen_us, until_us(c))));
     }
     let (endpoints, endpoint_order) = sort_endpoints(&addresses, &texts, geo);
     let (processes, process_order) = sort_processes(owners.into_processes(), &loads, &texts);

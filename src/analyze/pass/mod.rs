@@ -9,6 +9,7 @@ mod addresses;
 mod axis;
 mod batch;
 mod finish;
+mod open;
 mod owners;
 mod sockets;
 mod ticks;

@@ -2,8 +2,14 @@
 
 use polars::prelude::*;
 
-use crate::Result;
 use crate::analyze::model::{TextId, Texts};
+use crate::{Error, Result};
+
+impl From<PolarsError> for Error {
+    fn from(error: PolarsError) -> Self {
+        Self::Analysis(error.to_string())
+    }
+}
 
 /// Records, each of which becomes a row.
 pub(super) struct Rows<'a, T>(pub(super) &'a [T]);

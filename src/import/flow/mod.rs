@@ -6,9 +6,6 @@
 //! its rows nothing happened to a flow, so that idle ones cost nothing.
 //!
 //! States and byte counts follow Zeek's rules, whose `conn.log` is the oracle of the tests.
-//!
-//! This module and [`crate::wire`] need nothing but the types of a row, so that fuzzing builds
-//! them alone.
 
 mod clock;
 mod conn_state;

@@ -59,7 +59,7 @@ struct Rows<'o, 'p> {
 impl Sink for Rows<'_, '_> {
     fn row(&mut self, row: &Row) {
         if self.result.is_ok() {
-            self.result = self.output.push(row.clone());
+            self.result = self.output.push_in_order(row);
         }
     }
 }
@@ -87,8 +87,7 @@ fn say_end(file: &Input, outcome: &Outcome, output: &mut Output<'_>) {
 fn describe(tracker: &Tracker, dropped: Option<u64>, unreadable: u64, output: &mut Output<'_>) {
     let account = tracker.account();
     let metadata = output.metadata();
-    // Every packet has its own time, so that what lies between two snapshots is seen.
-    metadata.events_lost = Some(dropped.unwrap_or(0));
+    metadata.events_lost = dropped;
     metadata.ticks_taken = u64::from(tracker.ticks()) + 1;
     let (status, detail) = packets(account, dropped, unreadable);
     output.source("packets", status, detail);

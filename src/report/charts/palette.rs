@@ -126,8 +126,17 @@ pub fn diverging(value: f64) -> RGBColor {
 
 /// A colour in which text is read on another.
 pub fn ink_on(colour: RGBColor) -> RGBColor {
-    let light = 0.299 * f64::from(colour.0) + 0.587 * f64::from(colour.1) + 0.114 * f64::from(colour.2);
-    if light < 140.0 { PAPER } else { INK }
+    if luma(colour) < 140.0 { PAPER } else { INK }
+}
+
+/// How light a colour is, 0 to 255 (ITU-R BT.601).
+pub fn luma(colour: RGBColor) -> f64 {
+    0.299 * f64::from(colour.0) + 0.587 * f64::from(colour.1) + 0.114 * f64::from(colour.2)
+}
+
+/// Whether a colour says what something is, and not how much of it there is.
+pub fn is_hue(colour: RGBColor) -> bool {
+    PROCESS_HUES.contains(&colour) || colour == REST
 }
 
 fn between(from: RGBColor, to: RGBColor, share: f64) -> RGBColor {

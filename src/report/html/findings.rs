@@ -143,6 +143,7 @@ pub(super) struct InsightView {
     pub(super) meta: String,
     pub(super) summary: String,
     pub(super) reasons: Vec<Reasons>,
+    pub(super) commands: Vec<String>,
     pub(super) findings: Vec<Link>,
 }
 
@@ -157,7 +158,7 @@ impl InsightView {
         let reasons = [
             ("What speaks for it", &insight.supports),
             ("What speaks against it", &insight.against),
-            ("What to look at next", &insight.next_steps),
+            ("What to find out next", &insight.next_steps),
         ];
         let said = reasons.into_iter().filter(|(_, sentences)| !sentences.is_empty());
         let found = |id: &String| on_page.iter().find(|finding| finding.id == *id).map(Link::from);
@@ -167,6 +168,7 @@ impl InsightView {
             meta: meta.join(" · "),
             summary: insight.summary.clone(),
             reasons: said.map(|(title, text)| Reasons { title, sentences: text.clone() }).collect(),
+            commands: insight.commands.clone(),
             findings: insight.findings.iter().filter_map(found).collect(),
         }
     }

@@ -10,6 +10,7 @@
 //! nothing can be sent anywhere.
 
 mod connections;
+mod dark;
 mod data;
 pub(super) mod embed;
 pub mod escaper;
@@ -167,8 +168,12 @@ fn rows_note(sockets: usize) -> String {
 }
 
 fn title(report: &Report) -> String {
-    let host = report.capture.host_name.as_deref().unwrap_or("an unknown host");
-    format!("Network recording of {host}")
+    let capture = &report.capture;
+    match (&capture.host_name, &capture.import) {
+        (Some(host), _) => format!("Network recording of {host}"),
+        (None, Some(import)) => format!("Network activity in {}", import.file),
+        (None, None) => "Network recording of an unknown host".to_owned(),
+    }
 }
 
 fn lead(report: &Report) -> String {
@@ -190,6 +195,10 @@ fn completeness(report: &Report) -> String {
     let taken = format::count(completeness.ticks_taken);
     if !completeness.degraded && completeness.ticks_taken == 0 {
         return "A list of connections, without snapshots.".to_owned();
+    }
+    if report.capture.import.is_some() {
+        let whole = if completeness.degraded { "not whole" } else { "whole" };
+        return format!("What was imported is {whole}; {taken} snapshots were made of it.");
     }
     if !completeness.degraded {
         return format!("The recording ran as planned: {taken} ticks, none late.");

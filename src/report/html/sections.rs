@@ -97,7 +97,7 @@ fn overview(overview: &Overview) -> SectionView {
         vec![
             Fact::of("Sockets of any kind", count(overview.sockets)),
             Fact::of("Listening TCP sockets", count(overview.listeners)),
-            Fact::of("Open at the fullest tick", count(overview.open_connections_max)),
+            Fact::of("Open at once, at most", count(overview.open_connections_max)),
         ],
         vec![
             connections("Connections by process", "process", &overview.top_processes),

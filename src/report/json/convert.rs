@@ -200,7 +200,8 @@ impl Insight {
             findings: insight.findings.clone(),
             supports: insight.supports.clone(),
             against: insight.against.clone(),
-            next_steps: insight.next_steps.iter().map(|step| step_in_words(step, capture_file)).collect(),
+            next_steps: insight.next_steps.iter().filter_map(sentence).collect(),
+            commands: insight.next_steps.iter().filter_map(|step| command(step, capture_file)).collect(),
             first_seen: insight.span_us.0.into(),
             last_seen: insight.span_us.1.into(),
         }
@@ -227,21 +228,28 @@ impl From<&finding::Entities> for Entities {
     }
 }
 
-/// A step as a sentence, or as a command that can be copied.
-fn step_in_words(step: &insight::Step, capture_file: &str) -> String {
+fn sentence(step: &insight::Step) -> Option<String> {
+    match step {
+        insight::Step::Ask(sentence) => Some(sentence.clone()),
+        _ => None,
+    }
+}
+
+/// A step as a command that can be copied.
+fn command(step: &insight::Step, capture_file: &str) -> Option<String> {
     let file = escape::shell_word(capture_file);
     match step {
-        insight::Step::Ask(sentence) => sentence.clone(),
-        insight::Step::Replay(moment_us) => replay(&file, *moment_us),
+        insight::Step::Ask(_) => None,
+        insight::Step::Replay(moment_us) => Some(replay(&file, *moment_us)),
         insight::Step::Dump { filter, span_us: (from, to) } => {
             let filter = escape::shell_word(filter);
             let between = format::iso_utc(*from).zip(format::iso_utc(*to));
             let between = between.map(|(from, to)| format!(" --between {from} {to}")).unwrap_or_default();
-            format!("netrec dump {file}{between} --filter {filter}")
+            Some(format!("netrec dump {file}{between} --filter {filter}"))
         }
         insight::Step::OnHost { command, arguments } => {
             let arguments = arguments.iter().map(|argument| escape::shell_word(argument));
-            iter::once(Cow::Borrowed(*command)).chain(arguments).collect::<Vec<_>>().join(" ")
+            Some(iter::once(Cow::Borrowed(*command)).chain(arguments).collect::<Vec<_>>().join(" "))
         }
     }
 }

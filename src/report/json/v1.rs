@@ -293,8 +293,10 @@ pub struct Insight {
     pub supports: Vec<String>,
     /// What speaks against it, in sentences.
     pub against: Vec<String>,
-    /// What to look at next.
+    /// What to find out next, in sentences.
     pub next_steps: Vec<String>,
+    /// Commands that help with it, to be copied: those on the capture, then those on its host.
+    pub commands: Vec<String>,
     /// First moment of its findings.
     pub first_seen: Moment,
     /// Last moment of its findings.

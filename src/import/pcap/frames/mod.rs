@@ -10,6 +10,7 @@ mod ng;
 use std::io::{self, Read};
 
 use self::buffer::Buffer;
+use crate::import::lines::is_broken_stream;
 use crate::wire::packet::LinkType;
 
 /// No link has longer frames; a length beyond it is damage or an attack.
@@ -61,15 +62,16 @@ pub fn is_capture(begin: &[u8]) -> bool {
 }
 
 /// Hands every whole frame of a file to `take`, in the order of the file. A file that cannot be
-/// read any further, or is compressed and cut short, gives what is whole.
+/// read any further, or is compressed and cut short or damaged, gives what is whole.
 ///
 /// # Errors
-/// What the reader says, if it is anything else than that the file ends too early.
+/// What the reader says, if it is anything else.
 pub fn read(from: impl Read, mut take: impl FnMut(Frame<'_>)) -> io::Result<Outcome> {
     let mut input = Buffer::new(from);
     let mut lost = ng::Lost::default();
     let end = match read_frames(&mut input, &mut lost, &mut take) {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => End::CutShort,
+        Err(error) if is_broken_stream(&error) => End::Damaged("what was compressed cannot be restored"),
         end => end?,
     };
     Ok(Outcome { end, position: input.position(), dropped: lost.dropped, unreadable: lost.unreadable })

@@ -109,6 +109,34 @@ fn wherever_a_file_is_cut_what_is_whole_is_read() {
     }
 }
 
+/// Gives some bytes, and then an error.
+struct Broken(Vec<u8>, io::ErrorKind);
+
+impl Read for Broken {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let bytes = std::mem::take(&mut self.0);
+        if bytes.is_empty() {
+            return Err(self.1.into());
+        }
+        buffer[..bytes.len()].copy_from_slice(&bytes);
+        Ok(bytes.len())
+    }
+}
+
+#[test]
+fn what_cannot_be_decompressed_any_further_gives_what_is_whole() {
+    let mut file = classic(0xa1b2_c3d4, false, &[(1, 0, b"one"), (2, 0, b"two")]);
+    file.truncate(file.len() - 1);
+    let read = |kind| {
+        let mut seen = 0;
+        let outcome = super::read(Broken(file.clone(), kind), |_| seen += 1);
+        (seen, outcome.map(|outcome| outcome.end).map_err(|error| error.kind()))
+    };
+    assert_eq!(read(io::ErrorKind::UnexpectedEof), (1, Ok(End::CutShort)));
+    assert!(matches!(read(io::ErrorKind::InvalidInput), (1, Ok(End::Damaged(_)))));
+    assert_eq!(read(io::ErrorKind::PermissionDenied), (1, Err(io::ErrorKind::PermissionDenied)));
+}
+
 #[test]
 fn an_impossible_length_ends_the_reading_and_allocates_nothing() {
     let mut file = classic(0xa1b2_c3d4, false, &[(1, 0, b"one"), (2, 0, b"two")]);

@@ -35,7 +35,9 @@ impl PackedTick {
 
 fn pack(rows: &[Row]) -> std::io::Result<Vec<u8>> {
     let mut group = RowGroup::default();
-    rows.iter().for_each(|row| group.push(row));
+    for row in rows {
+        group.push(row);
+    }
     let content = postcard::to_stdvec(&group.end_tick()).map_err(std::io::Error::other)?;
     frame::pack(&content)
 }

@@ -70,7 +70,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     let watched = Player::new(&mut live, geo).run(&mut state, i64::MAX, &stop);
     // What was recorded is completed whatever became of the screen.
     let recordings = live.finish()?;
-    recordings.iter().for_each(|recording| say(&plan, recording));
+    for recording in &recordings {
+        say(&plan, recording);
+    }
     watched?;
     let is_degraded = recordings.iter().any(|recording| recording.metadata.is_degraded());
     Ok(if is_degraded { Done::Degraded } else { Done::Well })

@@ -59,16 +59,11 @@ fn header(state: &State) -> String {
     let sockets = words::count(state.sample.rows.len(), "socket", "sockets");
     let events = words::count(state.sample.events.len(), "event", "events");
     let seen = format!("tick {}  {sockets}, {events}", state.sample.tick);
-    match &state.live {
-        Some(live) => {
-            let (playing, file) = live_words(state, live);
-            format!(" {} UTC  {playing}  {seen}  {file}", time("%Y-%m-%d %H:%M:%S"))
-        }
-        None => {
-            let (playing, file) = recording_words(state);
-            format!(" {} UTC  {playing}  {seen}  {file}", time("%Y-%m-%d %H:%M:%S%.3f"))
-        }
-    }
+    let ((playing, file), time) = match &state.live {
+        Some(live) => (live_words(state, live), time("%Y-%m-%d %H:%M:%S")),
+        None => (recording_words(state), time("%Y-%m-%d %H:%M:%S%.3f")),
+    };
+    format!(" {time} UTC  {playing}  {seen}  {file}")
 }
 
 /// How a recording plays, and its name.

@@ -25,7 +25,7 @@ pub(super) struct Life {
     pub(super) was_established: bool,
     seen: u32,
     bytes: u64,
-    is_settled: bool,
+    settled: Option<Outcome>,
 }
 
 /// Follows every socket.
@@ -59,14 +59,18 @@ impl Tracker {
         if !self.lives.contains_key(&row.conn_id) {
             let life = self.life(row);
             amount.opened += u64::from(life.is_new && row.remote.is_some());
-            detectors.iter_mut().for_each(|detector| detector.appeared(&life));
+            for detector in detectors.iter_mut() {
+                detector.appeared(&life);
+            }
             self.lives.insert(row.conn_id, life);
         }
         let Some(life) = self.lives.get_mut(&row.conn_id) else { return };
         let moved = life.update(row, self.ticks);
         amount.bytes += moved;
         if moved > 0 {
-            detectors.iter_mut().for_each(|detector| detector.moved(life, moved));
+            for detector in detectors.iter_mut() {
+                detector.moved(life, moved);
+            }
         }
         let waits = row.state == Some(TcpState::SynSent) && now_us - life.first_us >= PENDING_US;
         match life.outcome() {
@@ -92,7 +96,7 @@ impl Tracker {
             seen: self.ticks,
             // What a socket had moved before we watched is none of what we see.
             bytes: if is_new { 0 } else { total(row).unwrap_or(0) },
-            is_settled: false,
+            settled: None,
         }
     }
 
@@ -139,8 +143,11 @@ impl Life {
 
     /// Tells what came of it, once.
     fn settle(&mut self, outcome: Outcome, detectors: &mut [Box<dyn Detector>]) {
-        if !std::mem::replace(&mut self.is_settled, true) && self.row.remote.is_some() {
-            detectors.iter_mut().for_each(|detector| detector.settled(self, outcome));
+        if self.settled.replace(outcome).is_some() || self.row.remote.is_none() {
+            return;
+        }
+        for detector in detectors {
+            detector.settled(self, outcome);
         }
     }
 }

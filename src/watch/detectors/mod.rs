@@ -164,7 +164,9 @@ pub(super) mod testing {
             let ts_us = START_US + second as i64 * 1_000_000;
             let rows: Vec<Row> = rows.into_iter().map(|row| Row { ts_us, ..row }).collect();
             tracker.take(ts_us, &rows, &mut detectors);
-            detectors.iter_mut().for_each(|detector| detector.end_tick(ts_us, &mut board));
+            for detector in &mut detectors {
+                detector.end_tick(ts_us, &mut board);
+            }
         }
         board.marks().into_iter().map(|mark| format!("{}: {}", mark.label, mark.title)).collect()
     }

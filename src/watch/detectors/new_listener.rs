@@ -45,7 +45,9 @@ impl Detector for NewListener {
     }
 
     fn end_tick(&mut self, _ts_us: i64, board: &mut Board) {
-        self.found.drain(..).for_each(|(key, mark)| board.put(key, mark));
+        for (key, mark) in self.found.drain(..) {
+            board.put(key, mark);
+        }
     }
 }
 

@@ -34,13 +34,13 @@ impl Detector for UnusualPort {
         let is_reachable = !life.row.local_addr.is_loopback();
         if expected::belongs_to_others(port, name) {
             let why = format!("{} None of the programs that usually do is called so.", usual_service(port));
-            self.tell(life, port, Severity::Low, format!("{name} listens on port {port}"), why);
+            self.tell(life, port, Severity::Low, format!("{name} listens on port {port}"), &why);
         } else if let Some(ports) = expected::server_ports(name)
             && is_reachable
             && !ports.contains(&port)
         {
             let why = format!("It usually listens on {}. Moved services are usual.", listed(ports));
-            self.tell(life, port, Severity::Info, format!("{name} listens on port {port}"), why);
+            self.tell(life, port, Severity::Info, format!("{name} listens on port {port}"), &why);
         }
     }
 
@@ -53,21 +53,23 @@ impl Detector for UnusualPort {
         if let Some(ports) = process_name(&life.row).and_then(expected::client_ports) {
             if port != DNS && !ports.contains(&port) {
                 let why = format!("It usually talks to {}. {}", listed(ports), usual_service(port));
-                self.tell(life, port, Severity::Low, title, why);
+                self.tell(life, port, Severity::Low, title, &why);
             }
         } else if let Some(tool) = expected::tool(port).filter(|_| life.row.protocol == Protocol::Tcp) {
             let why = format!("That is the default of {tool}; other programs may use it too.");
-            self.tell(life, port, Severity::Low, title, why);
+            self.tell(life, port, Severity::Low, title, &why);
         }
     }
 
     fn end_tick(&mut self, _ts_us: i64, board: &mut Board) {
-        self.found.drain(..).for_each(|(key, mark)| board.put(key, mark));
+        for (key, mark) in self.found.drain(..) {
+            board.put(key, mark);
+        }
     }
 }
 
 impl UnusualPort {
-    fn tell(&mut self, life: &Life, port: u16, severity: Severity, title: String, why: String) {
+    fn tell(&mut self, life: &Life, port: u16, severity: Severity, title: String, why: &str) {
         if self.told.len() < MOST_TOLD && self.told.insert((Party::here(life), port)) {
             let key = format!("unusual-port {title}");
             self.found

@@ -6,7 +6,7 @@
 //!
 //! A server in a process of its own reads `BYTES` and answers with half as many; so many client
 //! processes connect at the given rate in all (0: as fast as they can). Prints one line:
-//! connections made, seconds, rate; then the port and the process ids, for `benches/storm.py`, which
+//! connections made, seconds, rate, and how long each took from connect to answer; then the port and the process ids, for `benches/storm.py`, which
 //! counts what a recorder saw of it.
 
 use std::io::{Read as _, Write as _};
@@ -28,8 +28,8 @@ fn main() -> std::io::Result<()> {
     {
         let number = |text: &str| text.parse::<usize>().map_err(std::io::Error::other);
         let server = server.parse().map_err(std::io::Error::other)?;
-        let made = connect(server, number(per_second)? as u32, number(seconds)?, number(bytes)?);
-        println!("{made}");
+        let (made, took) = connect(server, number(per_second)? as u32, number(seconds)?, number(bytes)?);
+        println!("{made} {}", took.as_micros());
         return Ok(());
     }
     let (Some(per_second), Some(seconds)) = (number(0), number(1)) else {
@@ -49,16 +49,20 @@ fn main() -> std::io::Result<()> {
     let client = || start(&["connect", &address.to_string(), &rate, &seconds, &bytes]);
     let clients = (0..clients).map(|_| client()).collect::<std::io::Result<Vec<_>>>()?;
     let pids: Vec<String> = clients.iter().map(|client| client.id().to_string()).collect();
-    let mut made = 0;
+    let (mut made, mut all_us) = (0, 0);
     for client in clients {
         let output = client.wait_with_output()?;
-        made += String::from_utf8_lossy(&output.stdout).trim().parse::<usize>().unwrap_or(0);
+        let said = String::from_utf8_lossy(&output.stdout);
+        let mut numbers = said.split_whitespace().map(|text| text.parse::<usize>().unwrap_or(0));
+        made += numbers.next().unwrap_or(0);
+        all_us += numbers.next().unwrap_or(0);
     }
     let took_s = begin.elapsed().as_secs_f64();
     // The server ends when its standard input does.
     drop(server.stdin.take());
     server.wait()?;
-    println!("{made} connections in {took_s:.2} s, {:.0} a second", made as f64 / took_s);
+    let rate = made as f64 / took_s;
+    println!("{made} connections in {took_s:.2} s, {rate:.0} a second, {} µs each", all_us / made.max(1));
     println!("port {}, server {}, clients {}", address.port(), server.id(), pids.join(" "));
     Ok(())
 }
@@ -69,22 +73,27 @@ fn start(arguments: &[&str]) -> std::io::Result<Child> {
     Command::new(program).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()
 }
 
-/// Connects at a rate; a client that falls behind catches up, so the rate holds on average.
-fn connect(server: SocketAddr, per_second: u32, seconds: usize, bytes: usize) -> usize {
-    let (mut made, start) = (0, Instant::now());
+/// Connects at a rate; a client that falls behind catches up, so the rate holds on average. Gives how
+/// many connections were made, and how long they took together.
+fn connect(server: SocketAddr, per_second: u32, seconds: usize, bytes: usize) -> (usize, Duration) {
+    let (mut made, mut took, start) = (0, Duration::ZERO, Instant::now());
     let mut buffer = vec![b'x'; bytes];
     while start.elapsed() < Duration::from_secs(seconds as u64) {
         if per_second > 0 {
             let due = Duration::from_secs(1) * made as u32 / per_second;
             std::thread::sleep(due.saturating_sub(start.elapsed()));
         }
+        let begin = Instant::now();
         let exchange = TcpStream::connect(server).and_then(|mut stream| {
             stream.write_all(&buffer)?;
             stream.read_exact(&mut buffer[..bytes / 2])
         });
-        made += usize::from(exchange.is_ok());
+        if exchange.is_ok() {
+            made += 1;
+            took += begin.elapsed();
+        }
     }
-    made
+    (made, took)
 }
 
 fn serve(bytes: usize) -> std::io::Result<()> {

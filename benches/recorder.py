@@ -3,9 +3,10 @@
 
     recorder.py [--netrec target/release/netrec] [--sockets 100,1000,10000] [--ticks 60] [--interval 1.0]
 
-A child process holds the sockets: established loopback TCP connections, both ends. netrec
+Child processes hold the sockets: established loopback TCP connections, both ends. netrec
 records them; its CPU per tick is user plus system time of its whole process after the first
-tick, completing the file included, over the ticks. `ss -tinap` (output thrown
+tick, completing the file included, over the ticks. What its threads `hashes` and `execs` have in
+it is due to programs that others start meanwhile, and is told beside it. `ss -tinap` (output thrown
 away) and one psutil.net_connections("inet") with the facts that netrec writes too (name, user,
 CPU and memory of each owner) are measured in turns. Medians; CPU in ms, because a busy machine
 bends the wall clock. Needs psutil (pip install psutil) and ss, and says so where one is missing.
@@ -26,7 +27,11 @@ import time
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
-def hold(count):
+# Of one process; the usual limit of descriptors is 20,000.
+MOST_HELD = 16_000
+
+
+def hold(count, network):
     """Holds `count` sockets until standard input is closed; a byte goes over each connection."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -38,7 +43,7 @@ def hold(count):
         # A few thousand connections per address, so that ports do not run out.
         group += 1
         with socket.socket() as listener:
-            listener.bind((f"127.1.{group // 250}.{group % 250 + 1}", 0))
+            listener.bind((f"127.{network}.{group // 250}.{group % 250 + 1}", 0))
             listener.listen(1024)
             for _ in range(min(4000, (count - len(ends) + 1) // 2)):
                 client = socket.create_connection(listener.getsockname())
@@ -63,6 +68,20 @@ def cpu_s(pid):
         return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
 
 
+def threads_ms(pid):
+    """CPU time of each thread so far, by name; empty where the kernel does not count it."""
+    times = {}
+    for task in os.listdir(f"/proc/{pid}/task"):
+        try:
+            with open(f"/proc/{pid}/task/{task}/comm") as name, \
+                    open(f"/proc/{pid}/task/{task}/schedstat") as file:
+                thread = "main" if int(task) == pid else name.read().strip()
+                times[thread] = times.get(thread, 0) + int(file.read().split()[0]) / 1e6
+        except OSError:
+            pass
+    return times
+
+
 def peak_mb(pid):
     with open(f"/proc/{pid}/status") as file:
         lines = dict(line.split(":", 1) for line in file)
@@ -78,8 +97,9 @@ def measure_netrec(netrec, folder, ticks, interval_s):
     try:
         # The first tick finds every owner; what comes after it is what a recording costs.
         time.sleep(0.7 * interval_s)
-        start_s = cpu_s(child.pid)
+        start_s, threads_before = cpu_s(child.pid), threads_ms(child.pid)
         time.sleep(ticks * interval_s)
+        threads = {name: ms - threads_before.get(name, 0) for name, ms in threads_ms(child.pid).items()}
         ticks_s = cpu_s(child.pid) - start_s
         memory_mb = peak_mb(child.pid)
         child.send_signal(signal.SIGTERM)
@@ -94,6 +114,7 @@ def measure_netrec(netrec, folder, ticks, interval_s):
         "tick_ms": (all_s - start_s) / taken * 1000,
         "without_end_ms": ticks_s / taken * 1000,
         "start_ms": start_s * 1000,
+        "threads_ms": {name: ms / taken for name, ms in threads.items() if ms / taken >= 0.01},
         "memory_mb": memory_mb,
         "said": said.splitlines()[0].split(": ", 1)[1],
     }
@@ -137,28 +158,31 @@ def measure_psutil(repeats):
 
 
 def run(count, options):
-    holder = subprocess.Popen(
-        [sys.executable, os.path.abspath(__file__), "--hold", str(count)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    holders = []
     try:
-        if holder.stdout.readline().strip() != "ready":
-            sys.exit(f"{count} sockets could not be opened")
+        for network, first in enumerate(range(0, count, MOST_HELD), 1):
+            part = [str(min(MOST_HELD, count - first)), str(network)]
+            command = [sys.executable, os.path.abspath(__file__), "--hold", *part]
+            holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            holders.append(holder)
+            if holder.stdout.readline().strip() != "ready":
+                sys.exit(f"{count} sockets could not be opened")
         with tempfile.TemporaryDirectory() as folder:
             netrec = measure_netrec(options.netrec, folder, options.ticks, options.interval)
         others = {}
-        if shutil.which("ss"):
-            others["ss -tinap"] = measure_ss(5)
+        if options.repeats and shutil.which("ss"):
+            others["ss -tinap"] = measure_ss(options.repeats)
         try:
-            others["psutil"] = measure_psutil(5)
+            if options.repeats:
+                others["psutil"] = measure_psutil(options.repeats)
         except ImportError:
             print("psutil is not installed: left out", file=sys.stderr)
         return netrec, others
     finally:
-        holder.stdin.close()
-        holder.wait(60)
+        for holder in holders:
+            holder.stdin.close()
+        for holder in holders:
+            holder.wait(60)
 
 
 def main():
@@ -167,10 +191,11 @@ def main():
     parser.add_argument("--sockets", default="100,1000,10000")
     parser.add_argument("--ticks", type=int, default=60)
     parser.add_argument("--interval", type=float, default=1.0)
-    parser.add_argument("--hold", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--repeats", type=int, default=5, help="of ss and psutil; 0: netrec alone")
+    parser.add_argument("--hold", type=int, nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.hold:
-        return hold(options.hold)
+        return hold(*options.hold)
     print(f"Linux {os.uname().release}, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}, "
           f"{options.ticks} ticks of {options.interval} s\n")
     print("| sockets | tool | CPU ms per tick | wall ms | times netrec |")
@@ -186,7 +211,8 @@ def main():
         notes.append(
             f"- {count:,} sockets: {netrec['start_ms']:.0f} ms for start and first tick, "
             f"{netrec['without_end_ms']:.2f} ms a tick without completing the file, "
-            f"peak memory {netrec['memory_mb']:.1f} MB; {netrec['said']}"
+            f"peak memory {netrec['memory_mb']:.1f} MB; {netrec['said']}; by thread "
+            + ", ".join(f"{name} {ms:.2f}" for name, ms in sorted(netrec["threads_ms"].items()))
         )
     print("\n" + "\n".join(notes))
 

@@ -22,6 +22,7 @@
 //! | [`indicators`] | lists of what to look for, one format per file |
 //! | [`analyze`] | the pass over a capture, its tables, the metrics, the detectors and their findings |
 //! | [`insight`] | findings joined into hypotheses |
+//! | [`diff`] | what is new between two captures of a host |
 //! | [`filter`] | the language in which commands are told which connections to look at |
 //! | [`replay`] | a moment of a recording as rows and as a screen |
 //! | [`watch`] | the live host on the same screen, and recordings that begin a minute before |
@@ -53,6 +54,7 @@
 pub mod analyze;
 pub mod capture;
 pub mod cli;
+pub mod diff;
 pub mod error;
 pub mod export;
 pub mod filter;

@@ -3,7 +3,7 @@
 use netrec::analyze::view::Numbers;
 use polars::prelude::Float64Type;
 
-use crate::frame::{self, CULPRIT, Chance, Flow, Seen, Tally};
+use crate::frame::{self, Chance, Flow, Seen, Tally};
 
 const PERIODS_S: [f64; 6] = [2.0, 10.0, 60.0, 300.0, 900.0, 3_600.0];
 const JITTERS: [f64; 3] = [0.0, 0.2, 0.4];
@@ -66,15 +66,7 @@ fn beacon(
     let (mut at, mut flows) = (period_s * chance.uniform(), Vec::new());
     while flows.len() < check_ins as usize {
         if chance.uniform() >= missed {
-            flows.push(Flow {
-                process: CULPRIT,
-                addr: "203.0.113.66".to_owned(),
-                start_s: at,
-                seconds: 0.3,
-                sent: 200,
-                received: 300,
-                seen: Seen::BySnapshot,
-            });
+            flows.push(Flow { start_s: at, sent: 200, received: 300, ..Flow::default() });
         }
         at += period_s * (1.0 + jitter * (2.0 * chance.uniform() - 1.0));
     }
@@ -90,10 +82,9 @@ fn noise(chance: &mut Chance, pair: u32, rate: f64, length_s: f64) -> Vec<Flow<'
             process: "browser",
             addr: format!("198.51.100.{pair}"),
             start_s: at,
-            seconds: 0.3,
             sent: sent as u64,
             received: received as u64,
-            seen: Seen::BySnapshot,
+            ..Flow::default()
         });
         at += chance.wait(rate);
     }

@@ -1,6 +1,6 @@
 //! Sizes × lengths of bursts, over a steady rate of the same process.
 
-use crate::frame::{self, CULPRIT, Chance, Flow, Seen, Tally};
+use crate::frame::{self, Chance, Flow, Tally};
 
 const SIZES: [u32; 5] = [20, 60, 100, 300, 1_000];
 const LENGTHS_S: [f64; 3] = [2.0, 10.0, 30.0];
@@ -42,5 +42,5 @@ fn steady(chance: &mut Chance, rate: f64) -> Vec<Flow<'static>> {
 
 fn flow(start_s: f64) -> Flow<'static> {
     let addr = "203.0.113.5".to_owned();
-    Flow { process: CULPRIT, addr, start_s, seconds: 0.3, sent: 500, received: 5_000, seen: Seen::BySnapshot }
+    Flow { addr, start_s, ..Flow::default() }
 }

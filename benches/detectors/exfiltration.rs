@@ -1,6 +1,6 @@
 //! Bytes × ratios of an upload, beside an ordinary client.
 
-use crate::frame::{self, CULPRIT, Chance, Flow, Seen, Tally};
+use crate::frame::{self, Chance, Flow, Tally};
 
 const SENT_MB: [u64; 4] = [10, 60, 200, 2_000];
 const RATIOS: [u64; 4] = [2, 5, 20, 200];
@@ -14,13 +14,11 @@ pub(crate) fn print() {
             for (repeat, parts) in (0..REPEATS).flat_map(|repeat| [1, 50].map(|parts| (repeat, parts))) {
                 let mut flows = client(&mut Chance::new(repeat));
                 flows.extend((0..parts).map(|part| Flow {
-                    process: CULPRIT,
-                    addr: "203.0.113.66".to_owned(),
                     start_s: 100.0 + part as f64 * 8.0,
                     seconds: 5.0,
                     sent: sent_mb * 1_000_000 / parts,
                     received: sent_mb * 1_000_000 / ratio / parts,
-                    seen: Seen::BySnapshot,
+                    ..Flow::default()
                 }));
                 tally.add(&frame::run("exfiltration", &frame::tables(&flows, 600)), true);
             }
@@ -39,7 +37,7 @@ fn client(chance: &mut Chance) -> Vec<Flow<'static>> {
             seconds: 1.0,
             sent: 2_000,
             received: (3e6 * chance.uniform()) as u64,
-            seen: Seen::BySnapshot,
+            ..Flow::default()
         })
         .collect();
     let (process, addr) = ("meeting", "198.51.100.200".to_owned());
@@ -50,7 +48,7 @@ fn client(chance: &mut Chance) -> Vec<Flow<'static>> {
         seconds: 500.0,
         sent: 150_000_000,
         received: 120_000_000,
-        seen: Seen::BySnapshot,
+        ..Flow::default()
     });
     flows
 }

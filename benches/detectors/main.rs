@@ -12,10 +12,25 @@ mod beacon;
 mod burst;
 mod exfiltration;
 mod frame;
+mod isolation_forest;
+mod long_connection;
+mod port_scan;
+mod process;
+mod tcp_health;
+mod unusual_port;
 
 /// A detector's grid: its id, and what prints its table.
-const GRIDS: &[(&str, fn())] =
-    &[("beacon", beacon::print), ("burst", burst::print), ("exfiltration", exfiltration::print)];
+const GRIDS: &[(&str, fn())] = &[
+    ("beacon", beacon::print),
+    ("burst", burst::print),
+    ("exfiltration", exfiltration::print),
+    ("port-scan", port_scan::print),
+    ("long-connection", long_connection::print),
+    ("tcp-health", tcp_health::print),
+    ("unusual-port", unusual_port::print),
+    ("process", process::print),
+    ("isolation-forest", isolation_forest::print),
+];
 
 fn main() {
     let only = std::env::args().nth(1);

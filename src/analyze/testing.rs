@@ -21,10 +21,11 @@ pub(crate) struct Capture {
 
 /// What is known of a process besides its name; by default an installed program of its name.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Facts {
-    pub(super) exe: Option<&'static str>,
-    pub(super) cmdline: Option<&'static str>,
-    pub(super) parent_name: Option<&'static str>,
+pub(crate) struct Facts {
+    pub(crate) exe: Option<&'static str>,
+    pub(crate) exe_sha256: Option<&'static str>,
+    pub(crate) cmdline: Option<&'static str>,
+    pub(crate) parent_name: Option<&'static str>,
 }
 
 /// One connection, with what is usual filled in: TCP, outbound, established, opened and
@@ -34,6 +35,7 @@ pub(crate) struct Conn {
     protocol: &'static str,
     local: (String, u16),
     remote: Option<(String, u16)>,
+    remote_name: Option<&'static str>,
     scope: Option<&'static str>,
     country: Option<&'static str>,
     role: &'static str,
@@ -50,6 +52,7 @@ pub(crate) struct Conn {
     retransmits: u32,
     rtt_us: Option<u32>,
     owner: Option<(String, u32)>,
+    sends_s: Vec<f64>,
 }
 
 impl Conn {
@@ -63,6 +66,7 @@ impl Conn {
             protocol: "tcp",
             local: ("192.168.1.10".to_owned(), 40_000),
             remote: Some((addr.to_owned(), port)),
+            remote_name: None,
             scope: Some(scope),
             country: None,
             role: "connection",
@@ -79,6 +83,7 @@ impl Conn {
             retransmits: 0,
             rtt_us: Some(20_000),
             owner: Some(("app".to_owned(), 100)),
+            sends_s: Vec::new(),
         }
     }
 
@@ -186,9 +191,33 @@ impl Conn {
         self
     }
 
+    /// Asked for by this name.
+    pub(crate) fn named(mut self, name: &'static str) -> Self {
+        self.remote_name = Some(name);
+        self
+    }
+
+    /// With another role than a connection's or a listener's.
+    pub(crate) fn role(mut self, role: &'static str) -> Self {
+        self.role = role;
+        self
+    }
+
+    /// Over before the recording ended.
+    pub(crate) fn closed(mut self) -> Self {
+        self.closed = true;
+        self
+    }
+
     /// Bound to this local address.
-    pub(super) fn on(mut self, addr: &str) -> Self {
+    pub(crate) fn on(mut self, addr: &str) -> Self {
         addr.clone_into(&mut self.local.0);
+        self
+    }
+
+    /// Begins to send again at these seconds of the recording.
+    pub(crate) fn sending_at(mut self, seconds: impl IntoIterator<Item = f64>) -> Self {
+        self.sends_s = seconds.into_iter().collect();
         self
     }
 
@@ -247,7 +276,7 @@ impl Capture {
     }
 
     /// Says what is known of the process of this pid.
-    pub(super) fn process(&mut self, pid: u32, facts: Facts) -> &mut Self {
+    pub(crate) fn process(&mut self, pid: u32, facts: Facts) -> &mut Self {
         self.facts.push((pid, facts));
         self
     }
@@ -268,7 +297,7 @@ impl Capture {
             endpoint_bins: bins_by("endpoint", &conns, self.seconds, |c| {
                 place(&addresses, &c.remote.as_ref()?.0)
             }),
-            sends: df!("conn_id" => Vec::<u64>::new(), "ts_us" => Vec::<i64>::new()).unwrap(),
+            sends: sends(&conns),
             transitions: DataFrame::empty(),
             span_us: (START_US, START_US + self.seconds * 1_000_000),
             bin_width_us: 1_000_000,
@@ -322,7 +351,7 @@ fn connections(conns: &[Conn], owners: &[(String, u32)], interval_s: f64) -> Dat
         "local_port" => column(conns, |c| c.local.1),
         "remote_addr" => column(conns, |c| c.remote.as_ref().map(|r| r.0.clone())),
         "remote_port" => column(conns, |c| c.remote.as_ref().map(|r| r.1)),
-        "remote_name" => column(conns, |_| None::<String>),
+        "remote_name" => column(conns, |c| c.remote_name),
         "remote_scope" => column(conns, |c| c.scope),
         "country_code" => column(conns, |c| c.country),
         "role" => column(conns, |c| c.role),
@@ -351,6 +380,13 @@ fn connections(conns: &[Conn], owners: &[(String, u32)], interval_s: f64) -> Dat
         "process_name" => column(conns, |c| c.owner.as_ref().map(|o| o.0.clone())),
     )
     .unwrap()
+}
+
+fn sends(conns: &[Conn]) -> DataFrame {
+    let sends = (1_u64..).zip(conns).flat_map(|(id, c)| c.sends_s.iter().map(move |second| (id, second)));
+    let (ids, moments): (Vec<u64>, Vec<i64>) =
+        sends.map(|(id, second)| (id, START_US + (second * 1e6) as i64)).unzip();
+    df!("conn_id" => ids, "ts_us" => moments).unwrap()
 }
 
 /// The remote addresses, as the table of endpoints numbers them.
@@ -397,6 +433,7 @@ fn processes(owners: &[(String, u32)], facts: &[(u32, Facts)]) -> DataFrame {
         "pid" => owners.iter().map(|owner| Some(owner.1)).collect::<Vec<_>>(),
         "process_name" => text(""),
         "exe" => told("/usr/bin/", |facts| facts.exe),
+        "exe_sha256" => owners.iter().map(|owner| of(owner.1).exe_sha256).collect::<Vec<_>>(),
         "cmdline" => told("", |facts| facts.cmdline),
         "parent_name" => owners.iter().map(|owner| of(owner.1).parent_name).collect::<Vec<_>>(),
         "username" => text("user-of-"),

@@ -10,6 +10,7 @@ macro_rules! say {
 
 mod analyze;
 mod check;
+mod diff;
 mod dump;
 mod explain;
 mod export;
@@ -56,7 +57,7 @@ struct Arguments {
 
 const EXIT_CODES: &str = "Exit codes: 0 done · 1 failed · 2 wrong usage · 3 done, but the capture is degraded \
                           (late ticks, lost events, recovered, cut short, not confirmed) · 10 a finding reached \
-                          --fail-on";
+                          --fail-on, or --fail-on-new and something is new";
 
 pub(crate) const FILTER_HELP: &str = "Filters: words joined by \"and\"; alternatives in one word (port:80,443); -word must not hold; \
                            * and ? are wildcards; \"quotes\" keep blanks. Fields: process, pid, ppid, parent, exe, \
@@ -79,6 +80,8 @@ enum Command {
     Watch(watch::Arguments),
     /// List the sockets of a moment or of a stretch of time, for scripts and grep
     Dump(dump::Arguments),
+    /// Show what is new between two captures of a host: listeners, programs, destinations, volumes
+    Diff(diff::Arguments),
     /// Write the connections of a capture for other programs (Zeek's conn.log, CSV, NDJSON)
     Export(export::Arguments),
     /// Show what is in a capture, from its metadata
@@ -99,6 +102,7 @@ pub fn main() -> ExitCode {
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Watch(arguments) => watch::run(&arguments),
         Command::Dump(arguments) => dump::run(&arguments),
+        Command::Diff(arguments) => diff::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Info(arguments) => info::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),

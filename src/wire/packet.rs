@@ -10,6 +10,9 @@ use std::net::IpAddr;
 
 pub use link::LinkType;
 
+/// Headers between IP version 6 and the transport that are passed over.
+const MOST_EXTENSIONS: u32 = 16;
+
 /// How many headers may lie around the innermost one; deeper nesting is an attack.
 const MOST_LAYERS: u32 = 16;
 
@@ -51,7 +54,17 @@ pub enum Transport {
     /// Transmission Control Protocol.
     Tcp(TcpHeader),
     /// User Datagram Protocol.
-    Udp,
+    Udp(UdpHeader),
+}
+
+/// What matters of a UDP header, and of how the datagram came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UdpHeader {
+    /// Length of the datagram's payload as it claims, in bytes; the length of what is there if it is
+    /// longer than the field can say.
+    pub claimed_bytes: u32,
+    /// Whether this is the first of several fragments, and the rest of the payload in the others.
+    pub is_fragmented: bool,
 }
 
 /// What matters of a TCP header.
@@ -112,6 +125,13 @@ pub struct Inner<'a> {
 pub fn decode(link: LinkType, data: &[u8], wire_bytes: u32) -> Decoded<'_> {
     let rest = Rest { data, wire: (wire_bytes as usize).max(data.len()) };
     link::decode(link, rest, MOST_LAYERS).unwrap_or(Decoded::Malformed)
+}
+
+/// Decodes an IP packet of which `data` was captured and `wire_bytes` were on the wire. A tunnel is
+/// not entered: a host sees what comes out of it as a packet of its own.
+pub fn decode_ip(data: &[u8], wire_bytes: u32) -> Decoded<'_> {
+    let rest = Rest { data, wire: (wire_bytes as usize).max(data.len()) };
+    ip::by_version(rest, 1).unwrap_or(Decoded::Malformed)
 }
 
 impl<'a> Inner<'a> {

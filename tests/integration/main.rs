@@ -6,6 +6,7 @@ mod bad_input;
 mod browser;
 mod capture_format;
 mod crash;
+mod diff;
 mod dump;
 mod evidence;
 mod expectations;
@@ -19,6 +20,7 @@ mod import_pcap;
 mod metrics;
 #[cfg(target_os = "linux")]
 mod packets;
+mod public_captures;
 #[cfg(target_os = "linux")]
 mod record;
 mod redaction;

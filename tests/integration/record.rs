@@ -380,6 +380,32 @@ fn a_network_namespace_that_is_born_while_recording_is_seen_soon() {
     assert_eq!(row.pid, Some(child.id()));
 }
 
+#[test]
+fn a_network_namespace_that_was_gone_before_it_could_be_entered_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("c.parquet");
+    let mut born = None;
+    let mut brief = || {
+        born = Some(child_in_own_namespace().map(|mut child| {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }));
+    };
+    record_steps(&path, &mut [&mut brief, &mut || ()]);
+    if let Err(error) = born.unwrap() {
+        println!("skipped: a network namespace needs CAP_SYS_ADMIN ({error})");
+        return;
+    }
+    if let Err(reason) = events_ran(&path) {
+        println!("skipped: {reason}");
+        return;
+    }
+    let capture = CaptureFile::open(&path).unwrap();
+    let sources = &capture.metadata().sources;
+    let source = sources.iter().find(|source| source.name == "network-namespaces").unwrap();
+    assert_eq!(source.status, SourceStatus::Partial, "{}", source.detail);
+}
+
 /// A started program that does not outlive the test, even one that fails.
 struct Running(Option<Child>);
 

@@ -6,6 +6,7 @@ mod null_model;
 mod pairs;
 mod rita;
 mod signs;
+mod talks;
 #[cfg(test)]
 mod tests;
 mod verdict;
@@ -17,7 +18,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::candidate::Candidate;
-use self::pairs::Pair;
+use self::pairs::{Known, Series};
 use super::{About, Context, Detector, Outcome, Output};
 use crate::Result;
 use crate::analyze::processes::Processes;
@@ -50,19 +51,34 @@ pub struct Thresholds {
     pub max_spread: f64,
     /// Shortest period that is reported, in seconds; never less than two ticks of the recording.
     pub min_period_s: f64,
+    /// Shortest period inside one connection that is reported, in seconds; never less than five ticks
+    /// of the recording, as what is sent more often than that is a conversation.
+    pub min_inside_period_s: f64,
 }
 
 impl Default for Thresholds {
     fn default() -> Self {
-        Self { min_starts: 4, min_score: 0.5, max_q: 0.01, max_spread: 0.4, min_period_s: 2.0 }
+        Self {
+            min_starts: 4,
+            min_score: 0.5,
+            max_q: 0.01,
+            max_spread: 0.4,
+            min_period_s: 2.0,
+            min_inside_period_s: 5.0,
+        }
     }
 }
 
 impl Thresholds {
-    /// Largest spread of the gaps for a pair: half for several sources together, as there are
-    /// many such groups, and no reason why they should have a common clock.
-    fn max_spread(&self, pair: &Pair<'_>) -> f64 {
-        if pair.source.is_some() { self.max_spread } else { self.max_spread / 2.0 }
+    /// Largest spread of the gaps for a series: half for several sources together, as there are
+    /// many such groups, and no reason why they should have a common clock; three quarters inside a
+    /// connection, where what is sent in a row counts once, which makes chance more regular.
+    fn max_spread(&self, series: &Series<'_>) -> f64 {
+        match (series.known, series.pair.source) {
+            (Known::Inside, _) => 0.75 * self.max_spread,
+            (_, Some(_)) => self.max_spread,
+            (_, None) => self.max_spread / 2.0,
+        }
     }
 }
 
@@ -73,7 +89,7 @@ impl Detector for Beacon {
         id: "beacon",
         title: "Periodic connections",
         what_it_finds: "A process that connects to the same address and port at regular intervals, with or without \
-            jitter and missed check-ins. Where several processes contact one destination, they are also looked at \
+            jitter and missed check-ins, or that sends at regular intervals in a connection that stays. Where several processes contact one destination, they are also looked at \
             together, so that a beacon that runs under a new name each time is found.",
         why_it_matters: "Malware that waits for orders asks for them again and again, at intervals that a clock makes \
             and not a person. So do time servers, update checks and monitoring: periodic is not the same as \
@@ -86,16 +102,20 @@ impl Detector for Beacon {
             often as many connections at random times would be at least as regular, at the coarseness of \
             this recording; over all pairs, the expected share of false discoveries (Benjamini-Hochberg) is at most \
             `max_q`. And the gaps lie on average no further than `max_spread` of the median gap from it, half of that for \
-            several processes together; a gap of two periods is one missed check-in, and counts a quarter. Where events \
+            several processes together, and three quarters inside a connection; a gap of two periods is one missed check-in, and counts a quarter. Where events \
             tell when connections began, their times are used, else the ticks at which they were first seen. Periods \
-            below `min_period_s` seconds, or two ticks without events, cannot be told from a busy process. \
+            below `min_period_s` seconds, or two ticks without events, cannot be told from a busy process. The same is asked of \
+            the moments (64 at most) at which one connection that this side opened began to send again, of each pair the one with the \
+            most, from `min_inside_period_s` on; and of those connections of a pair that sent about as much, as a program with \
+            two timers says something else at each. \
             That it is periodic is one judgement; whether it is suspicious is another: medium beyond the local \
             networks if there is a sign besides the rhythm (no known owner, or many names; an executable or a script in a temporary or hidden \
             folder, deleted, or never a file; a name like a kernel thread; a shell or a relay; a port on which programs do not ask outside); \
             low without one, and within the local networks; info where there is an ordinary reason (services that are periodic by \
             design, questions inside the host, installed monitoring and update agents, connections that follow each \
-            other without a pause).",
+            other without a pause, and what keeps one connection alive without another sign).",
         false_positives: "Update checks, health checks, monitoring agents, mail clients, push notifications, cron jobs, \
+            what programs send so that a connection is kept open, \
             anything that polls. A download in equal pieces, one connection after the other. The question is not \
             whether it is regular but whether this process has a reason to ask this address.",
         evidence: "Period (median gap) and jitter in seconds, check-ins and how many were missed, the score and its four \
@@ -134,11 +154,13 @@ impl Detector for Beacon {
         }
         let processes = Processes::of(context.tables)?;
         let timing = Timing::of(context.tables);
-        let mut candidates: Vec<Candidate<'_>> =
-            pairs::collect(&sockets, timing.window_us, config.min_starts as usize)
-                .into_iter()
-                .filter_map(|series| Candidate::of(&sockets, series, timing.window_us, timing.tick_us))
-                .collect();
+        let min_starts = config.min_starts as usize;
+        let talks = talks::collect(&sockets, context.tables, timing.window_us, min_starts)?;
+        let mut candidates: Vec<Candidate<'_>> = pairs::collect(&sockets, timing.window_us, min_starts)
+            .into_iter()
+            .chain(talks)
+            .filter_map(|series| Candidate::of(&sockets, series, timing.window_us, timing.tick_us))
+            .collect();
         test(&mut candidates, context.seed, config.max_q);
         let found = found(&candidates, &timing, config);
         let mut order: Vec<usize> = (0..candidates.len()).collect();
@@ -183,7 +205,11 @@ impl Timing {
     /// Shortest period that is reported of a pair, in seconds: a start that snapshots saw is known
     /// to a tick, and so is a period.
     fn shortest_s(&self, candidate: &Candidate<'_>, config: &Thresholds) -> f64 {
-        if candidate.series.is_exact { config.min_period_s } else { self.shortest_by_ticks_s(config) }
+        match candidate.series.known {
+            Known::ByEvents => config.min_period_s,
+            Known::ByTicks => self.shortest_by_ticks_s(config),
+            Known::Inside => config.min_inside_period_s.max(5.0 * self.tick_us as f64 / 1e6),
+        }
     }
 
     fn shortest_by_ticks_s(&self, config: &Thresholds) -> f64 {
@@ -224,31 +250,34 @@ fn test(candidates: &mut [Candidate<'_>], seed: u64, max_q: f64) {
 }
 
 /// The candidates that meet every threshold, each destination in its clearest light: a
-/// process if one is periodic alone, else all sources together, else connections of unknown
-/// owner.
+/// process if one is periodic alone, else those of its connections that are, else all sources together, else connections of unknown
+/// owner, else what goes on inside a connection.
 fn found(candidates: &[Candidate<'_>], timing: &Timing, config: &Thresholds) -> BTreeSet<usize> {
     let meets = |c: &Candidate<'_>| {
         c.score.total >= config.min_score
             && c.q_value <= config.max_q
-            && c.arrivals.spread() <= config.max_spread(&c.series.pair)
+            && c.arrivals.spread() <= config.max_spread(&c.series)
             // The median of a dozen gaps with jitter is this close to the period.
             && c.period_s >= 0.8 * timing.shortest_s(c, config)
     };
-    let clarity = |pair: &Pair<'_>| match pair.source {
-        Some(Source::Process(_)) => 2,
-        None => 1,
-        Some(Source::Address(_)) => 0,
+    let clarity = |series: &Series<'_>| match (series.known, series.pair.source, series.sent) {
+        (Known::Inside, ..) => 0,
+        (_, Some(Source::Process(_)), None) => 5,
+        (_, Some(Source::Process(_)), Some(_)) => 4,
+        (_, None, _) => 3,
+        (_, Some(Source::Address(_)), None) => 2,
+        (_, Some(Source::Address(_)), Some(_)) => 1,
     };
     let all: Vec<usize> = (0..candidates.len()).filter(|at| meets(&candidates[*at])).collect();
     let mut clearest: BTreeMap<_, u8> = BTreeMap::new();
-    for pair in all.iter().map(|at| candidates[*at].series.pair) {
-        let best = clearest.entry(pair.destination()).or_default();
-        *best = clarity(&pair).max(*best);
+    for series in all.iter().map(|at| &candidates[*at].series) {
+        let best = clearest.entry(series.pair.destination()).or_default();
+        *best = clarity(series).max(*best);
     }
     all.into_iter()
         .filter(|at| {
-            let pair = candidates[*at].series.pair;
-            clearest.get(&pair.destination()) == Some(&clarity(&pair))
+            let series = &candidates[*at].series;
+            clearest.get(&series.pair.destination()) == Some(&clarity(series))
         })
         .collect()
 }
@@ -256,7 +285,8 @@ fn found(candidates: &[Candidate<'_>], timing: &Timing, config: &Thresholds) -> 
 /// Every tested pair, those found first, then by score.
 ///
 /// `process_name` is null where it is not known, and where several sources are looked at
-/// together (`sources` = `several`).
+/// together (`sources` = `several`). The starts of one connection (`sources` = `inside`) are the moments
+/// at which it began to send again; a `part` are the connections of a pair that sent about as much.
 fn pairs_table(ranked: &[(&Candidate<'_>, bool)]) -> Result<DataFrame> {
     fn column<T>(ranked: &[(&Candidate<'_>, bool)], field: impl Fn(&Candidate<'_>) -> T) -> Vec<T> {
         ranked.iter().map(|(candidate, _)| field(candidate)).collect()
@@ -276,9 +306,18 @@ fn pairs_table(ranked: &[(&Candidate<'_>, bool)]) -> Result<DataFrame> {
         "period_s" => column(ranked, |c| c.period_s),
         "spread" => column(ranked, |c| c.arrivals.spread()),
         "protocol" => column(ranked, |c| c.series.pair.protocol.to_owned()),
-        "sources" => column(ranked, |c| if c.series.pair.source.is_some() { "one" } else { "several" }),
+        "sources" => column(ranked, |c| sources(&c.series)),
         "found" => ranked.iter().map(|(_, is_found)| *is_found).collect::<Vec<_>>(),
     )?)
+}
+
+fn sources(series: &Series<'_>) -> &'static str {
+    match (series.known, series.pair.source) {
+        (Known::Inside, _) => "inside",
+        (_, Some(_)) if series.sent.is_some() => "part",
+        (_, Some(_)) => "one",
+        (_, None) => "several",
+    }
 }
 
 /// The start times of the first pairs, with the time since the start before.

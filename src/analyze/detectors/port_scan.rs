@@ -131,7 +131,8 @@ impl Detector for PortScan {
             with ports of one host within `window_s` seconds, a horizontal one at least `hosts` failed first contacts on \
             one port; or `slow_factor` times as many over the whole recording, however slow. Fewer make a small scan, which is \
             never more than low: `small_ports` ports or `small_hosts` hosts over the whole recording, of which at least \
-            `small_failed_share` failed. All first contacts in that time, \
+            `small_failed_share` failed; of those that were under way when the recording ended, all count for it but this \
+            host's own on ports of the web, which browsers open many of. All first contacts in that time, \
             the successful ones too, then go through a sequential test (threshold random walk): each failure speaks \
             for a scanner by (1 − `success_if_scanner`) / (1 − `success_if_benign`), each success against it by \
             `success_if_scanner` / `success_if_benign`; the product must reach `detection` / `false_alarm`. At least \
@@ -191,7 +192,7 @@ impl Detector for PortScan {
         if let Some(skipped) = super::nothing_could_open(context.tables, &sockets) {
             return Ok(skipped);
         }
-        let contacts = contacts::first_contacts(&sockets);
+        let contacts = contacts::first_contacts(&sockets, context.tables.span_us.1);
         let scans = scans::find(&contacts, config);
         let mut findings: Vec<Finding> = scans.iter().map(|scan| finding(&sockets, scan, config)).collect();
         findings
@@ -243,7 +244,7 @@ fn attack(scan: &Scan<'_>, members: &[Socket<'_>]) -> Vec<&'static str> {
 fn confidence(scan: &Scan<'_>, config: &Thresholds) -> Confidence {
     let failures = scan.failures() as f64;
     let by_count = 1.0 - (-2.0 * failures / config.threshold(scan.kind) as f64).exp();
-    let glimpsed = scan.count(Reply::Glimpsed) as f64 / failures.max(1.0);
+    let glimpsed = (scan.count(Reply::Glimpsed) + scan.count(Reply::Pending)) as f64 / failures.max(1.0);
     Confidence::new(scan.failed_share() * by_count * (1.0 - 0.5 * glimpsed))
 }
 
@@ -262,6 +263,7 @@ fn explanation(scan: &Scan<'_>, config: &Thresholds) -> String {
         (Reply::Unanswered, "unanswered"),
         (Reply::NoData, "closed without data"),
         (Reply::Glimpsed, "seen once in the handshake and not again"),
+        (Reply::Pending, "still under way when the recording ended"),
     ];
     let replies: Vec<String> = replies
         .into_iter()

@@ -282,7 +282,7 @@ impl Flow {
 pub(super) fn protocol(packet: &Packet<'_>) -> Protocol {
     match packet.transport {
         Transport::Tcp(_) => Protocol::Tcp,
-        Transport::Udp => Protocol::Udp,
+        Transport::Udp(_) => Protocol::Udp,
     }
 }
 

@@ -186,7 +186,7 @@ impl Tracker {
 
     fn take_packet(&mut self, packet: &Packet<'_>, at: Moment, sink: &mut impl Sink) {
         self.account.packets += 1;
-        if matches!(packet.transport, Transport::Udp) && DNS_PORTS.contains(&packet.source.1) {
+        if matches!(packet.transport, Transport::Udp(_)) && DNS_PORTS.contains(&packet.source.1) {
             self.names.learn(packet.payload, at.mono_ns);
         }
         let key = Key::of(packet);
@@ -205,7 +205,7 @@ impl Tracker {
     fn begins_anew(&self, id: Id, packet: &Packet<'_>, at: Moment) -> bool {
         let is_reused = |flow: &Flow| match packet.transport {
             Transport::Tcp(header) => flow.is_reused_by(header),
-            Transport::Udp => false,
+            Transport::Udp(_) => false,
         };
         self.table.is_expired(id, at.mono_ns) || self.table.get(id).is_some_and(is_reused)
     }
@@ -277,7 +277,7 @@ impl Tracker {
 fn begins_flow(packet: &Packet<'_>) -> bool {
     match packet.transport {
         Transport::Tcp(header) => header.flags.syn(),
-        Transport::Udp => true,
+        Transport::Udp(_) => true,
     }
 }
 
@@ -286,6 +286,6 @@ fn is_from_server(packet: &Packet<'_>) -> bool {
     let by_port = comes_from_server(protocol(packet), packet.source.1, packet.destination.1);
     match packet.transport {
         Transport::Tcp(header) if header.flags.syn() => header.flags.ack(),
-        Transport::Tcp(_) | Transport::Udp => by_port,
+        Transport::Tcp(_) | Transport::Udp(_) => by_port,
     }
 }

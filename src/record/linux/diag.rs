@@ -19,6 +19,8 @@ pub(super) struct Socket {
     pub(super) counters: Counters,
     /// How far the received sequence has come: the payload, and one more after a FIN.
     pub(super) received_sequence: Option<u64>,
+    /// How much of that no process has read yet, a FIN included.
+    pub(super) unread: u32,
     /// 0 while no process holds the socket: not yet accepted, or closed already.
     pub(super) inode: u32,
     pub(super) uid: u32,
@@ -157,6 +159,7 @@ pub(super) fn parse(answer: &[u8], protocol: Protocol) -> Option<Socket> {
         state: None,
         counters: Counters::default(),
         received_sequence: None,
+        unread: u32_at(answer, 56)?,
         uid: u32_at(answer, 64)?,
         inode: u32_at(answer, 68)?,
         cgroup_id: None,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::cgroups::Cgroups;
 use super::diag::Socket;
-use super::events::{Events, Told};
+use super::events::{Events, SocketEvent, Told};
 use super::hashes::Hashes;
 use super::namespaces::{Change, Namespaces};
 use super::owners::Owners;
@@ -40,6 +40,10 @@ pub(in super::super) struct LinuxHost {
     brief: u64,
 }
 
+/// What is a large allocation, in bytes.
+#[cfg(target_env = "gnu")]
+const LARGE_BYTES: libc::c_int = 1 << 20;
+
 /// Ticks that are remembered: longer than one half of an event waits for the other.
 const REMEMBERED_TICKS: usize = 64;
 
@@ -52,6 +56,7 @@ const MOST_STRANGERS: usize = 4096;
 impl LinuxHost {
     /// Opens the kernel's socket diagnostics, and proves that they answer.
     pub(in super::super) fn open(wanted: Wanted) -> io::Result<Self> {
+        give_back_bursts();
         let proc = Proc::new("/proc");
         let mut namespaces = Namespaces::open(&proc, wanted)?;
         let mut sockets = Vec::new();
@@ -165,8 +170,10 @@ impl LinuxHost {
         tick.or(self.ticks.front()).map_or(0, |(_, number)| *number)
     }
 
-    fn event_rows(&mut self, told: Vec<Told>, now: Moment, rows: &mut Vec<Row>) {
-        for told in told {
+    fn event_rows(&mut self, events: Vec<SocketEvent>, now: Moment, rows: &mut Vec<Row>) {
+        rows.reserve(events.len());
+        for event in events {
+            let told = self.events.tell(event);
             let row = self.event_row(told, now);
             rows.extend(match &mut self.packets {
                 Some(packets) => packets.event(row),
@@ -231,9 +238,9 @@ impl Host for LinuxHost {
             let row = self.row(socket, &tick);
             rows.push(row);
         }
-        let told = self.events.take(&mut rows[first..], tick.moment);
+        let events = self.events.take(&mut rows[first..], tick.moment);
         self.packet_rows(rows, first, tick.moment);
-        self.event_rows(told, tick.moment, rows);
+        self.event_rows(events, tick.moment, rows);
         if let Some(packets) = &self.packets {
             packets.name(&mut rows[first..], tick.moment);
         }
@@ -252,8 +259,8 @@ impl Host for LinuxHost {
 
     fn finish(&mut self, end: Moment, rows: &mut Vec<Row>) {
         let first = rows.len();
-        let told = self.events.finish();
-        self.event_rows(told, end, rows);
+        let events = self.events.finish();
+        self.event_rows(events, end, rows);
         if let Some(packets) = &mut self.packets {
             let made = packets.finish();
             packets.name(&mut rows[first..], end);
@@ -280,6 +287,17 @@ impl Host for LinuxHost {
         reports.push(self.hashes.report());
         reports.extend(self.packets.iter().flat_map(Packets::reports));
         reports
+    }
+}
+
+/// Lets large allocations be mappings of their own, which go back to the system when they are freed.
+/// By itself the allocator would keep up to 64 MiB of them per thread, once a storm made it ask for
+/// them: twice the memory that is ever in use.
+fn give_back_bursts() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: no memory is passed; the call sets a number of the allocator.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE_BYTES);
     }
 }
 

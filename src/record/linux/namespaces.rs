@@ -16,7 +16,7 @@ use crate::capture::{SourceReport, SourceStatus};
 use crate::record::Wanted;
 
 /// Time between two looks for namespaces that have come or gone, because each asks every process;
-/// one of which the events tell is looked for at once.
+/// one of which the events tell is looked for with the next snapshot.
 const LOOK_EVERY_NS: i64 = 10_000_000_000;
 
 /// Most namespaces that are recorded: each one's dump walks the host's whole socket table.
@@ -30,8 +30,12 @@ pub(super) struct Namespaces {
     /// Those that could not be entered, and why the last one could not.
     refused: BTreeSet<u64>,
     reason: String,
-    /// Processes whose namespace could not even be asked for.
+    /// Processes whose namespace may not even be asked for.
     unreadable: usize,
+    /// Those of which the events told and that the next look will look for.
+    expected: BTreeSet<u64>,
+    /// How many of them were gone by then.
+    missed: u64,
     look_at_ns: i64,
     wanted: Wanted,
     changes: Vec<Change>,
@@ -59,6 +63,8 @@ impl Namespaces {
             refused: BTreeSet::new(),
             reason: String::new(),
             unreadable: 0,
+            expected: BTreeSet::new(),
+            missed: 0,
             look_at_ns: i64::MIN,
             wanted,
             changes: Vec::new(),
@@ -86,12 +92,13 @@ impl Namespaces {
         Ok(())
     }
 
-    /// Looks with the next snapshot if one of these is new: a process was seen in it.
+    /// Looks with the next snapshot if one of these is new: a process came into it.
     pub(super) fn expect(&mut self, seen: impl IntoIterator<Item = u64>) {
         let is_known = |netns: u64| {
             netns == self.own.netns() || self.others.contains_key(&netns) || self.refused.contains(&netns)
         };
-        if seen.into_iter().any(|netns| !is_known(netns)) {
+        self.expected.extend(seen.into_iter().filter(|netns| !is_known(*netns)));
+        if !self.expected.is_empty() {
             self.look_at_ns = i64::MIN;
         }
     }
@@ -113,13 +120,16 @@ impl Namespaces {
         self.unreadable = 0;
         for pid in proc.pids() {
             match proc.netns(pid) {
-                Some(netns) if netns == self.own.netns() => {}
-                Some(netns) => {
+                Ok(netns) if netns == self.own.netns() => {}
+                Ok(netns) => {
                     present.entry(netns).or_insert_with(|| proc.netns_path(pid));
                 }
-                None => self.unreadable += 1,
+                // Of one that has just ended the kernel says the same as of one that may not be seen.
+                Err(_) => self.unreadable += usize::from(proc.name(pid).is_some()),
             }
         }
+        let expected = std::mem::take(&mut self.expected);
+        self.missed += expected.iter().filter(|netns| !present.contains_key(netns)).count() as u64;
         self.changes.extend(
             self.others
                 .extract_if(|netns, _| !present.contains_key(netns))
@@ -160,12 +170,17 @@ impl Namespaces {
                 self.reason
             );
             (SourceStatus::Partial, detail)
-        } else if self.unreadable > 1 {
-            // A single one may just have been ending.
+        } else if self.unreadable > 0 {
             let detail = format!(
                 "{recorded} recorded; {} processes of other users may be in further ones, such as those of containers: \
                  run as root or give CAP_SYS_ADMIN and CAP_SYS_PTRACE",
                 self.unreadable
+            );
+            (SourceStatus::Partial, detail)
+        } else if self.missed > 0 {
+            let detail = format!(
+                "{recorded} recorded; {} were gone before they could be entered, with what happened in them",
+                self.missed
             );
             (SourceStatus::Partial, detail)
         } else {
@@ -217,6 +232,26 @@ mod tests {
         let report = namespaces.report();
         assert_eq!(report.status, SourceStatus::Partial);
         assert!(report.detail.contains("1 not") && report.detail.contains("CAP_SYS_ADMIN"));
+    }
+
+    #[test]
+    fn a_namespace_that_was_gone_when_it_was_looked_for_is_said() {
+        let proc = Proc::new("/proc");
+        let mut namespaces = Namespaces::open(&proc, Wanted::default()).unwrap();
+        namespaces.sockets(&proc, 0, &mut Vec::new()).unwrap();
+        namespaces.expect([namespaces.own()]);
+        namespaces.sockets(&proc, 1, &mut Vec::new()).unwrap();
+        assert_eq!(namespaces.missed, 0);
+        // No namespace has this number.
+        namespaces.expect([1]);
+        namespaces.sockets(&proc, 2, &mut Vec::new()).unwrap();
+        namespaces.sockets(&proc, 3, &mut Vec::new()).unwrap();
+        assert_eq!(namespaces.missed, 1);
+        // Without privileges there is more to say.
+        (namespaces.unreadable, namespaces.refused) = (0, BTreeSet::new());
+        let report = namespaces.report();
+        assert_eq!(report.status, SourceStatus::Partial);
+        assert!(report.detail.contains("1 were gone"), "{}", report.detail);
     }
 
     #[test]

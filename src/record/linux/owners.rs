@@ -11,8 +11,12 @@ use super::scan::{Holder, Scanner, Searched, Wanted};
 use crate::capture::Owner;
 use crate::record::host::Tick;
 
-/// Longest time until a socket's owner is confirmed or looked for again, in ticks.
+/// Longest time until a socket's owner is confirmed again, in ticks.
 const CHECK_TICKS: u32 = 64;
+
+/// Longest time until an owner that was not found is looked for again, in ticks: for one socket
+/// that only the kernel holds, the descriptors of every process are listed.
+const SEARCH_TICKS: u32 = 256;
 
 /// How long a socket that is gone is remembered, in ticks: the notice of its closing may come
 /// after the first snapshot without it.
@@ -40,7 +44,7 @@ pub(super) struct Known {
     /// Whether some process must hold the socket, and it is not known which.
     missing: bool,
     seen_at: u32,
-    /// When the holder is confirmed or looked for again: after 1, 2, 4, … ticks.
+    /// When the holder is confirmed again, after 1, 2, 4, … ticks, or looked for, after 1, 4, 16, ….
     check_at: u32,
     check_after: u32,
     /// Descriptors that the holder had open when it was last confirmed.
@@ -50,6 +54,11 @@ pub(super) struct Known {
 impl Known {
     fn check_later(&mut self, tick: u32) {
         self.check_after = (self.check_after * 2).clamp(1, CHECK_TICKS);
+        self.check_at = tick.saturating_add(self.check_after);
+    }
+
+    fn search_later(&mut self, tick: u32) {
+        self.check_after = (self.check_after * 4).clamp(1, SEARCH_TICKS);
         self.check_at = tick.saturating_add(self.check_after);
     }
 
@@ -146,7 +155,7 @@ impl Owners {
             }
             known.missing = true;
             if searched == Searched::All {
-                known.check_later(tick.number);
+                known.search_later(tick.number);
             } else {
                 known.check_next(tick.number);
             }
@@ -238,6 +247,7 @@ mod tests {
             state: None,
             counters: Counters::default(),
             received_sequence: None,
+            unread: 0,
             inode,
             uid: 0,
             cgroup_id: None,
@@ -395,7 +405,7 @@ mod tests {
                 looked_at.push(number);
             }
         }
-        assert_eq!(looked_at, [0, 1, 3, 7, 15, 31, 63]);
+        assert_eq!(looked_at, [0, 1, 5, 21, 85]);
         assert_eq!(scene.owners.without_owner(), 1);
         scene.tick(&[]);
         assert_eq!(scene.owners.without_owner(), 1, "counted also when it is gone");

@@ -127,8 +127,11 @@ impl Proc {
     }
 
     /// Inode of the network namespace that the process is in.
-    pub(super) fn netns(&self, pid: u32) -> Option<u64> {
-        Some(fs::metadata(self.netns_path(pid)).ok()?.ino())
+    ///
+    /// # Errors
+    /// What the system said: the process is gone, or may not be looked at.
+    pub(super) fn netns(&self, pid: u32) -> io::Result<u64> {
+        Ok(fs::metadata(self.netns_path(pid))?.ino())
     }
 
     /// The file that stands for the network namespace of the process.
@@ -274,6 +277,6 @@ pub(super) mod tests {
         assert!(proc.pids().contains(&pid));
         // SAFETY: geteuid has no preconditions.
         assert_eq!(proc.uid(pid), Some(unsafe { libc::geteuid() }));
-        assert!(proc.exe(pid).unwrap().contains("netrec") && proc.netns(pid).is_some());
+        assert!(proc.exe(pid).unwrap().contains("netrec") && proc.netns(pid).is_ok());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{Decoded, Flags, Inner, Packet, Rest, TcpHeader, Transport, link};
+use super::{Decoded, Flags, Inner, MOST_EXTENSIONS, Packet, Rest, TcpHeader, Transport, UdpHeader, link};
 
 /// The two addresses of an IP packet.
 #[derive(Clone, Copy)]
@@ -64,7 +64,7 @@ pub(super) fn v6(rest: Rest<'_>, layers_left: u32) -> Option<Decoded<'_>> {
     if payload_bytes != 0 {
         rest = rest.truncate(payload_bytes);
     }
-    for _ in 0..=layers_left {
+    for _ in 0..=MOST_EXTENSIONS {
         let header_bytes = match next {
             // Hop-by-hop, routing, destination options, mobility, host identity, shim.
             0 | 43 | 60 | 135 | 139 | 140 => (usize::from(rest.u8(1)?) + 1) * 8,
@@ -133,7 +133,10 @@ fn udp(ends: Ends, rest: Rest<'_>, layers_left: u32) -> Option<Decoded<'_>> {
     Some(Decoded::Packet(Packet {
         source: (ends.source, source_port),
         destination: (ends.destination, destination_port),
-        transport: Transport::Udp,
+        transport: Transport::Udp(UdpHeader {
+            claimed_bytes: if claimed == 0 { payload.wire } else { claimed - 8 } as u32,
+            is_fragmented: ends.is_fragmented,
+        }),
         payload: payload.data,
         payload_bytes: payload.wire as u32,
         inner: if is_whole { tunnelled(destination_port, payload, layers_left) } else { None },

@@ -118,7 +118,7 @@ fn a_tunnel_over_udp_is_a_datagram_with_a_packet_inside() {
     let geneve = ipv4(17, &udp(40_000, 6081, &behind(&[1, 0, 0x65, 0x58, 0, 0, 7, 0, 1, 2, 3, 4], &inner)));
     for frame in [vxlan, geneve] {
         let outer = packet(101, &frame);
-        assert_eq!(outer.transport, Transport::Udp);
+        assert!(matches!(outer.transport, Transport::Udp(_)));
         let Some(Decoded::Packet(inner)) = outer.inner.map(Inner::decode) else { panic!("{outer:?}") };
         assert!(is_the_syn(&inner));
     }
@@ -136,7 +136,11 @@ fn extension_headers_of_version_6_are_passed_over() {
 fn only_the_first_fragment_says_whose_it_is_and_counts_what_it_holds() {
     let datagram = udp(53, 5000, &[0; 1000]);
     let first = ipv4_fragment(17, 0x2000, &datagram[..408]);
-    assert_eq!(packet(101, &first).payload_bytes, 400);
+    let header = UdpHeader { claimed_bytes: 1000, is_fragmented: true };
+    assert_eq!(
+        (packet(101, &first).payload_bytes, packet(101, &first).transport),
+        (400, Transport::Udp(header))
+    );
     let later = ipv4_fragment(17, 51, &datagram[408..]);
     assert_eq!(decode(LinkType::RAW, &later, later.len() as u32), Decoded::Fragment);
 }
@@ -170,6 +174,18 @@ fn what_is_no_tcp_or_udp_is_told_apart() {
     for (expected, frame) in cases {
         assert_eq!(decode(LinkType::ETHERNET, &frame, frame.len() as u32), expected);
     }
+}
+
+#[test]
+fn a_host_sees_what_comes_out_of_a_tunnel_by_itself() {
+    let syn = ipv4(6, TCP_SYN);
+    assert!(matches!(decode_ip(&syn, 40), Decoded::Packet(_)));
+    let tunnel = ipv4(4, &syn);
+    assert_eq!(decode_ip(&tunnel, 60), Decoded::Malformed);
+    let options = behind(&[17, 0, 0, 0, 0, 0, 0, 0], &udp(546, 547, b"hello"));
+    let after_three =
+        ipv6(0, &behind(&[60, 0, 0, 0, 0, 0, 0, 0], &behind(&[60, 0, 0, 0, 0, 0, 0, 0], &options)));
+    assert!(matches!(decode_ip(&after_three, 200), Decoded::Packet(_)));
 }
 
 #[test]

@@ -40,6 +40,12 @@ impl Arrivals {
         Self::on_grid(starts_us, origin_us, tick_us, 1)
     }
 
+    /// Of moments at which one connection began to send again, as [`Arrivals::by_ticks`]: what is
+    /// sent at the very next tick is no new moment.
+    pub(super) fn inside(starts_us: &[i64], origin_us: i64, tick_us: i64) -> Option<Self> {
+        Self::on_grid(starts_us, origin_us, tick_us, 2)
+    }
+
     /// Of exact start times in ascending order, in µs; none if there are fewer than four moments.
     pub(super) fn exactly(starts_us: &[i64]) -> Option<Self> {
         let moments = distinct(starts_us.iter().copied(), MOMENT_US);

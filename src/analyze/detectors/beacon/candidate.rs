@@ -1,7 +1,7 @@
 //! One pair, measured: its score, its rhythm, and how surprising that is.
 
 use super::arrivals::{self, Arrivals};
-use super::pairs::Series;
+use super::pairs::{Known, Series};
 use super::rita::{self, Score};
 use crate::analyze::sockets::Sockets;
 use crate::analyze::stats;
@@ -32,19 +32,17 @@ impl<'a> Candidate<'a> {
         window_us: (i64, i64),
         tick_us: i64,
     ) -> Option<Self> {
-        let arrivals = if series.is_exact {
-            Arrivals::exactly(&series.starts_us)?
-        } else {
-            Arrivals::by_ticks(&series.starts_us, window_us.0, tick_us)?
+        let arrivals = match series.known {
+            Known::ByEvents => Arrivals::exactly(&series.starts_us)?,
+            Known::ByTicks => Arrivals::by_ticks(&series.starts_us, window_us.0, tick_us)?,
+            Known::Inside => Arrivals::inside(&series.starts_us, window_us.0, tick_us)?,
         };
-        let moment_us = if series.is_exact { arrivals::MOMENT_US } else { tick_us / 2 };
-        let sizes: Vec<u64> = series.rows.iter().filter_map(|row| sockets.get(*row).bytes_sent).collect();
-        let seconds = (window_us.0.div_euclid(1_000_000), window_us.1.div_euclid(1_000_000));
-        let score = rita::score(&series.starts_s(), &sizes, seconds)?;
+        let moment_us = if series.known == Known::ByEvents { arrivals::MOMENT_US } else { tick_us / 2 };
+        let score = score(sockets, &series, window_us)?;
         let gaps_s = gaps_s(&series.starts_us, moment_us);
         let period_s = stats::median(&gaps_s)?;
         let lasting = stats::sorted(series.rows.iter().map(|row| sockets.get(*row).duration_s));
-        let is_back_to_back = stats::median(&lasting)? >= 0.8 * period_s;
+        let is_back_to_back = series.known != Known::Inside && stats::median(&lasting)? >= 0.8 * period_s;
         Some(Self {
             jitter_s: jitter_s(&gaps_s, period_s),
             missed: missed(&gaps_s, period_s),
@@ -62,8 +60,22 @@ impl<'a> Candidate<'a> {
     pub(super) fn label(&self) -> String {
         let pair = &self.series.pair;
         let source = pair.source.map_or_else(|| "several processes".to_owned(), |source| source.to_string());
-        format!("{source} → {} port {}", pair.addr, pair.port)
+        let place = if self.series.known == Known::Inside { ", inside a connection" } else { "" };
+        format!("{source} → {} port {}{place}", pair.addr, pair.port)
     }
+}
+
+/// RITA's score of a series. Of moments inside a connection no size is known, and the window is from
+/// the first to the last of them: the connection was not there for longer, or only these are kept.
+fn score(sockets: &Sockets<'_>, series: &Series<'_>, window_us: (i64, i64)) -> Option<Score> {
+    let (sizes, (first_us, last_us)) = match series.known {
+        Known::Inside => (Vec::new(), (*series.starts_us.first()?, *series.starts_us.last()?)),
+        Known::ByEvents | Known::ByTicks => {
+            (series.rows.iter().filter_map(|row| sockets.get(*row).bytes_sent).collect(), window_us)
+        }
+    };
+    let seconds = (first_us.div_euclid(1_000_000), last_us.div_euclid(1_000_000));
+    rita::score(&series.starts_s(), &sizes, seconds)
 }
 
 /// Gaps in ascending order, in seconds; starts within a moment of each other are one.

@@ -34,8 +34,32 @@ pub(super) struct Series<'a> {
     pub(super) starts_us: Vec<i64>,
     /// Rows in the table of sockets.
     pub(super) rows: Vec<usize>,
-    /// Whether events tell when they started; snapshots know it to a tick.
-    pub(super) is_exact: bool,
+    pub(super) known: Known,
+    /// Only those of the pair's connections that sent about as much as this.
+    pub(super) sent: Option<u64>,
+}
+
+/// What the starts of a series are, and how they are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Known {
+    /// Events tell when the connections began.
+    ByEvents,
+    /// Snapshots saw the connections first, to a tick.
+    ByTicks,
+    /// They are moments at which one connection that stays began to send again, to a tick; two of
+    /// them are never one tick apart.
+    Inside,
+}
+
+/// Parts of a pair that are looked at.
+const MOST_PARTS: usize = 4;
+
+/// Connections without which a part has no rhythm of its own.
+const FEWEST_OF_PART: usize = 6;
+
+/// Whether two amounts are of the same message: a counter or a name in it may differ.
+fn is_alike(smallest: u64, size: u64) -> bool {
+    size <= smallest.saturating_add(smallest / 5).saturating_add(8)
 }
 
 /// From this share on, a few starts that are known to a tick do not matter.
@@ -48,7 +72,31 @@ impl<'a> Series<'a> {
         rows.sort_unstable();
         let starts_us = rows.iter().map(|row| sockets.first_seen_us(*row)).collect();
         let exact = rows.iter().filter(|row| sockets.start_is_exact(**row)).count();
-        Self { pair, starts_us, is_exact: exact as f64 >= MOSTLY * rows.len() as f64, rows }
+        let is_exact = exact as f64 >= MOSTLY * rows.len() as f64;
+        let known = if is_exact { Known::ByEvents } else { Known::ByTicks };
+        Self { pair, starts_us, rows, known, sent: None }
+    }
+
+    /// Its connections by how much they sent, if that is not always the same: a program with
+    /// several timers says something else at each. The most frequent ones, in ascending order.
+    fn parts(&self, sockets: &Sockets<'a>, min_starts: usize) -> Vec<Self> {
+        let sent = |row: &usize| Some((sockets.get(*row).bytes_sent?, *row));
+        let mut sizes: Vec<(u64, usize)> = self.rows.iter().filter_map(sent).collect();
+        sizes.sort_unstable();
+        let mut parts: Vec<(u64, Vec<usize>)> = Vec::new();
+        for (size, row) in sizes {
+            match parts.last_mut() {
+                Some((smallest, rows)) if is_alike(*smallest, size) => rows.push(row),
+                _ => parts.push((size, vec![row])),
+            }
+        }
+        if parts.len() < 2 {
+            return Vec::new();
+        }
+        parts.sort_by_key(|(size, rows)| (std::cmp::Reverse(rows.len()), *size));
+        parts.truncate(MOST_PARTS);
+        let of = |(size, rows)| Self { sent: Some(size), ..Self::of(self.pair, rows, sockets) };
+        parts.into_iter().map(of).filter(|part| part.is_testable(min_starts.max(FEWEST_OF_PART))).collect()
     }
 
     /// Start times in whole seconds.
@@ -57,7 +105,7 @@ impl<'a> Series<'a> {
     }
 
     /// Whether there are enough distinct times to have a rhythm, and few enough to have pauses.
-    fn is_testable(&self, min_starts: usize) -> bool {
+    pub(super) fn is_testable(&self, min_starts: usize) -> bool {
         let mut seconds = self.starts_s();
         seconds.dedup();
         seconds.len() >= min_starts && self.starts_us.len() < STROBE
@@ -68,7 +116,8 @@ impl<'a> Series<'a> {
 ///
 /// A destination that several sources contact is looked at once more with all of them
 /// together: a beacon that runs under a new name each time, or whose short-lived process was
-/// not always caught, has its rhythm only there.
+/// not always caught, has its rhythm only there. And the connections of one source are looked at once more by
+/// how much they sent.
 pub(super) fn collect<'a>(
     sockets: &Sockets<'a>,
     window_us: (i64, i64),
@@ -85,6 +134,11 @@ pub(super) fn collect<'a>(
         .filter(|(pair, group)| pair.source.is_some() || group.parts > 1)
         .map(|(pair, group)| Series::of(pair, group.rows, sockets))
         .filter(|series| series.is_testable(min_starts))
+        .flat_map(|series| {
+            let is_one = series.pair.source.is_some();
+            let parts = if is_one { series.parts(sockets, min_starts) } else { Vec::new() };
+            std::iter::once(series).chain(parts)
+        })
         .collect()
 }
 

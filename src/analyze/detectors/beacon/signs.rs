@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::candidate::Candidate;
+use super::pairs::Known;
 use crate::analyze::processes::{Process, Processes};
 use crate::analyze::programs;
 use crate::analyze::services;
@@ -93,6 +94,8 @@ pub(super) enum Reason {
     Agent,
     /// Connections follow each other without a pause.
     InTurns,
+    /// The rhythm is inside a connection, and nothing else is odd.
+    KeptOpen,
 }
 
 impl Reason {
@@ -102,7 +105,7 @@ impl Reason {
             Self::ByDesign(service) => Some(service),
             Self::WithinHost => Some("inside the host"),
             Self::Agent => Some("a monitoring or update agent"),
-            Self::InTurns => None,
+            Self::InTurns | Self::KeptOpen => None,
         }
     }
 
@@ -121,6 +124,7 @@ impl Reason {
                 "Each connection lasts about until the next begins: work in turns rather than a check-in."
                     .to_owned()
             }
+            Self::KeptOpen => "Most programs send at intervals to keep a connection open.".to_owned(),
         }
     }
 }
@@ -149,8 +153,9 @@ impl Look {
             signs.insert(format!("port {} is not one on which a program like that asks outside", pair.port));
         }
         signs.extend(of_names(pair.source, members));
+        let is_kept_open = candidate.series.known == Known::Inside && signs.is_empty();
         Self {
-            reason: reason(candidate, members, &owners),
+            reason: reason(candidate, members, &owners).or(is_kept_open.then_some(Reason::KeptOpen)),
             signs: signs.into_iter().collect(),
             is_on_unusual_port,
         }

@@ -249,6 +249,80 @@ fn exact_starts_show_two_seconds_with_jitter_at_any_interval() {
     }
 }
 
+/// A connection that stays, in which something is sent at intervals of 50 s ± 33 %.
+fn talk(conn: &Conn, seed: u64) -> Conn {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut at = 10.0;
+    let moments: Vec<f64> = (0..30)
+        .map(|_| {
+            at += 50.0 * (0.67 + 0.66 * uniform(&mut rng));
+            tick(at)
+        })
+        .collect();
+    conn.clone().standing().lasting(1_800.0).sending_at(moments)
+}
+
+#[test]
+fn check_ins_inside_one_connection_are_found() {
+    for seed in 0..20 {
+        let mut capture = Capture::new(1_800);
+        capture.add(talk(&c2(), seed));
+        let finding = only(&capture);
+        let title = &finding.judgement.title;
+        assert!(title.starts_with("kworker sends to 203.0.113.66 port 443 every"), "seed {seed}: {title}");
+        assert!(title.ends_with(", in one connection"), "{title}");
+        assert_eq!(finding.judgement.severity, Severity::Medium);
+        assert!((measured(&finding, "period") - 50.0).abs() < 10.0, "seed {seed}");
+        assert_eq!(finding.evidence.connections_total, 1);
+    }
+}
+
+#[test]
+fn what_keeps_a_connection_of_an_ordinary_program_open_is_information() {
+    let mut capture = Capture::new(1_800);
+    capture.add(talk(&Conn::to("203.0.113.66", 443).by("slack", 7), 1));
+    let finding = only(&capture);
+    assert_eq!(finding.judgement.severity, Severity::Info);
+    assert!(finding.judgement.explanation.contains("to keep a connection open"));
+}
+
+#[test]
+fn a_conversation_has_no_rhythm_and_that_of_somebody_who_called_is_not_ours() {
+    let (mut tested, mut found) = (0, 0);
+    for seed in 0..100 {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let (mut at, mut moments): (f64, Vec<f64>) = (10.0, Vec::new());
+        while moments.len() < 40 {
+            at -= uniform(&mut rng).ln() * [5.0, 20.0, 45.0][seed as usize % 3];
+            // What follows at the next tick is no new moment.
+            if moments.last().is_none_or(|last| tick(at) > last + 1.0) {
+                moments.push(tick(at));
+            }
+        }
+        let mut capture = Capture::new(at as i64 + 10);
+        capture.add(c2().standing().lasting(at).sending_at(moments));
+        let output = capture.run::<Beacon>();
+        tested += output.tables[0].1.height();
+        found += output.findings.len();
+    }
+    assert_eq!(tested, 100);
+    assert!(found <= 1, "{found} of {tested}");
+    let mut capture = Capture::new(1_800);
+    capture.add(talk(&c2(), 1).inbound());
+    assert!(findings(&capture).is_empty());
+}
+
+#[test]
+fn of_many_connections_of_a_pair_the_one_that_sent_most_often_is_shown() {
+    let mut capture = Capture::new(1_800);
+    for seed in 1..6 {
+        capture.add(talk(&c2(), seed));
+    }
+    let longer = (0..40).map(|n| 5.0 + 40.0 * f64::from(n));
+    capture.add(c2().standing().lasting(1_700.0).sending_at(longer));
+    assert!((measured(&only(&capture), "moments of sending") - 40.0).abs() < 1e-9);
+}
+
 #[test]
 fn what_is_periodic_by_design_is_information() {
     let mut capture = Capture::new(3_600);
@@ -310,4 +384,20 @@ fn the_same_capture_gives_the_same_findings() {
     let ids =
         |capture: &Capture| findings(capture).into_iter().map(|f| (f.id, f.evidence)).collect::<Vec<_>>();
     assert_eq!(ids(&capture), ids(&capture));
+}
+
+#[test]
+fn two_timers_of_a_program_are_two_rhythms() {
+    let mut capture = Capture::new(1_800);
+    for n in 0..30 {
+        capture.add(c2().bytes(180, 420).at(7.0 + 60.0 * f64::from(n)));
+    }
+    for n in 0..41 {
+        capture.add(c2().bytes(40_000, 90).at(31.0 + 43.0 * f64::from(n)));
+    }
+    let mut found = findings(&capture);
+    found.sort_by(|a, b| measured(a, "period").total_cmp(&measured(b, "period")));
+    let periods: Vec<f64> = found.iter().map(|finding| measured(finding, "period")).collect();
+    assert_eq!(periods, [43.0, 60.0]);
+    assert!(found[0].judgement.explanation.contains("that sent about 40 kB"), "{:?}", found[0].judgement);
 }

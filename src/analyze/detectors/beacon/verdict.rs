@@ -1,13 +1,14 @@
 //! What is said of a periodic pair: how bad, how sure, and in which words.
 
 use super::candidate::Candidate;
+use super::pairs::Known;
 use super::signs::{Look, Reason};
 use super::{Beacon, Thresholds};
 use crate::analyze::detectors::Detector;
 use crate::analyze::finding::{Confidence, Evidence, Finding, Judgement, Measurement, Severity};
 use crate::analyze::processes::Processes;
 use crate::analyze::sockets::{Socket, Sockets, Source};
-use crate::analyze::words::duration;
+use crate::analyze::words::{bytes, duration};
 
 /// The finding for a pair that meets every threshold.
 pub(super) fn finding(
@@ -85,10 +86,14 @@ fn attack(candidate: &Candidate<'_>, look: &Look) -> Vec<&'static str> {
 fn title(candidate: &Candidate<'_>, reason: Option<Reason>) -> String {
     let pair = &candidate.series.pair;
     let who = pair.source.map_or_else(|| "Several processes".to_owned(), |source| source.to_string());
-    let verb = if pair.source.is_some() { "contacts" } else { "together contact" };
+    let (verb, place) = match (candidate.series.known, pair.source) {
+        (Known::Inside, _) => ("sends to", ", in one connection"),
+        (_, Some(_)) => ("contacts", ""),
+        (_, None) => ("together contact", ""),
+    };
     let every = duration(candidate.period_s);
     let label = reason.and_then(Reason::label).map_or_else(String::new, |label| format!(" ({label})"));
-    format!("{who} {verb} {} port {}{label} every {every}", pair.addr, pair.port)
+    format!("{who} {verb} {} port {}{label} every {every}{place}", pair.addr, pair.port)
 }
 
 fn explanation(candidate: &Candidate<'_>, look: &Look) -> String {
@@ -97,19 +102,27 @@ fn explanation(candidate: &Candidate<'_>, look: &Look) -> String {
         1 => "one was missed".to_owned(),
         n => format!("{n} were missed"),
     };
+    let what = if candidate.series.known == Known::Inside {
+        "moments at which one connection began to send again"
+    } else {
+        "connections"
+    };
     let seen = format!(
-        "{} connections, one every {} with a jitter of {}; {missed}.",
+        "{} {what}, one every {} with a jitter of {}; {missed}.",
         candidate.series.starts_us.len(),
         duration(candidate.period_s),
         duration(candidate.jitter_s),
     );
     let chance = format!(
-        "As many connections at random times would look this regular with a probability of {}. RITA's beacon score is \
+        "As many at random times would look this regular with a probability of {}. RITA's beacon score is \
          {:.2}, for which chance alone gives about 0.7.",
         probability(candidate.p_value),
         candidate.score.total,
     );
     let mut sentences = vec![seen, chance];
+    sentences.extend(candidate.series.sent.map(|sent| {
+        format!("Only those of its connections count here that sent about {}.", bytes(sent as f64))
+    }));
     if candidate.score.ds.is_none() {
         sentences.push("Sizes were not counted, and so add nothing to the score.".to_owned());
     }
@@ -126,12 +139,13 @@ fn explanation(candidate: &Candidate<'_>, look: &Look) -> String {
 
 fn measurements(candidate: &Candidate<'_>, look: &Look, config: &Thresholds) -> Vec<Measurement> {
     let score = &candidate.score;
+    let unit = if candidate.series.known == Known::Inside { "moments of sending" } else { "connections" };
     let mut all = vec![
         Measurement::of("period", candidate.period_s, "s"),
         Measurement::of("jitter", candidate.jitter_s, "s"),
-        Measurement::of("connections", candidate.series.starts_us.len() as f64, "connections")
+        Measurement::of(unit, candidate.series.starts_us.len() as f64, unit)
             .against(f64::from(config.min_starts)),
-        Measurement::of("missed", candidate.missed as f64, "connections"),
+        Measurement::of("missed", candidate.missed as f64, unit),
         Measurement::of("RITA score", score.total, "").against(config.min_score),
         Measurement::of("score of the gaps (ts)", score.ts, ""),
     ];
@@ -142,7 +156,7 @@ fn measurements(candidate: &Candidate<'_>, look: &Look, config: &Thresholds) -> 
         Measurement::of("p-value", candidate.p_value, ""),
         Measurement::of("q-value", candidate.q_value, "").against(config.max_q),
         Measurement::of("spread of the gaps", candidate.arrivals.spread(), "")
-            .against(config.max_spread(&candidate.series.pair)),
+            .against(config.max_spread(&candidate.series)),
         Measurement::of("signs besides the rhythm", look.signs.len() as f64, "signs"),
     ]);
     all

@@ -10,6 +10,10 @@ const ESTABLISHED: [&str; 7] =
 
 /// A SYN that is younger than this at the end of the recording may still be answered, in seconds.
 const PENDING_S: f64 = 1.0;
+const PENDING_US: i64 = 1_000_000;
+
+/// Ports of the web.
+const WEB: [u16; 4] = [80, 443, 8080, 8443];
 
 /// On which side of the host a scan is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -33,6 +37,8 @@ pub(super) enum Reply {
     Unanswered,
     /// Seen once while the handshake was under way; how it ended was not seen.
     Glimpsed,
+    /// The recording ended before there could be an answer.
+    Pending,
 }
 
 impl Reply {
@@ -43,7 +49,7 @@ impl Reply {
 
     /// Whether no connection came about, as far as was seen.
     pub(super) fn is_unestablished(self) -> bool {
-        matches!(self, Self::Refused | Self::Unanswered | Self::Glimpsed)
+        matches!(self, Self::Refused | Self::Unanswered | Self::Glimpsed | Self::Pending)
     }
 }
 
@@ -60,8 +66,9 @@ pub(super) struct Contact<'a> {
     pub(super) row: usize,
 }
 
-/// The first TCP contact of every source with every port of every host, in the order of time.
-pub(super) fn first_contacts<'a>(sockets: &Sockets<'a>) -> Vec<Contact<'a>> {
+/// The first TCP contact of every source with every port of every host, in the order of time; of
+/// a recording that ended at `end_us`.
+pub(super) fn first_contacts<'a>(sockets: &Sockets<'a>, end_us: i64) -> Vec<Contact<'a>> {
     let openers = Openers::of(sockets);
     let mut known = AHashSet::new();
     let mut contacts = Vec::new();
@@ -71,7 +78,7 @@ pub(super) fn first_contacts<'a>(sockets: &Sockets<'a>) -> Vec<Contact<'a>> {
             continue;
         };
         // A contact of which it is too early to say what came of it leaves the next one to be the first.
-        if let Some(reply) = reply(&socket) {
+        if let Some(reply) = reply(&socket, end_us).filter(|reply| counts(*reply, &approach)) {
             known.insert(approach);
             let (side, source, host, port) = approach;
             contacts.push(Contact {
@@ -86,6 +93,12 @@ pub(super) fn first_contacts<'a>(sockets: &Sockets<'a>) -> Vec<Contact<'a>> {
         }
     }
     contacts
+}
+
+/// Whether it says anything. What is under way when a recording ends may become a connection, and
+/// a browser opens many at once; no ordinary program does so on other ports.
+fn counts(reply: Reply, (side, _, _, port): &Approach<'_>) -> bool {
+    reply != Reply::Pending || *side == Side::FromOutside || !WEB.contains(port)
 }
 
 /// Who tries which port of which host.
@@ -121,16 +134,17 @@ fn is_backscatter(socket: &Socket<'_>) -> bool {
     only_received || is_unasked && is_from_service
 }
 
-/// What came of a connection; none if it is too early to say.
-fn reply(socket: &Socket<'_>) -> Option<Reply> {
+/// What came of a connection; none if it was there before the recording, and is not over.
+fn reply(socket: &Socket<'_>, end_us: i64) -> Option<Reply> {
     if ESTABLISHED.iter().any(|state| socket.was_in(state)) {
         return Some(if was_left_empty(socket) { Reply::NoData } else { Reply::Answered });
     }
     if socket.was_in("CLOSE") {
         return Some(Reply::Refused);
     }
-    if !socket.closed_in_recording {
-        return (socket.duration_s >= PENDING_S).then_some(Reply::Unanswered);
+    // By the end of the recording and not by what was seen last, which in packets is long before.
+    if end_us.saturating_sub(socket.first_seen_us) < PENDING_US && !socket.closed_in_recording {
+        return socket.opened_in_recording.then_some(Reply::Pending);
     }
     let lasted = socket.ticks >= 2 || socket.duration_s >= PENDING_S || socket.retransmits.unwrap_or(0) > 0;
     Some(if lasted { Reply::Unanswered } else { Reply::Glimpsed })
@@ -156,7 +170,7 @@ mod tests {
         capture.add(conn);
         let tables = capture.tables();
         let sockets = Sockets::of(&tables).unwrap();
-        let contacts = first_contacts(&sockets);
+        let contacts = first_contacts(&sockets, tables.span_us.1);
         assert_eq!(contacts.first().map(|contact| contact.reply), expected);
     }
 
@@ -170,7 +184,11 @@ mod tests {
         check(conn().bytes(0, 0), Some(Reply::NoData));
         check(conn().uncounted(), Some(Reply::Answered));
         check(conn().bytes(0, 0).states("ESTABLISHED"), Some(Reply::Answered));
-        check(conn().states("SYN_SENT").lasting(0.2).standing(), None);
+        check(conn().states("SYN_SENT").lasting(0.2).at(59.8).standing(), None);
+        check(conn().states("SYN_SENT").lasting(0.0).unclosed(), Some(Reply::Glimpsed));
+        check(conn().states("SYN_SENT").lasting(0.2).at(59.8).unclosed(), None);
+        let telnet = Conn::to("10.0.0.1", 23).states("SYN_SENT").lasting(0.2);
+        check(telnet.at(59.8).unclosed(), Some(Reply::Pending));
         check(conn().udp(), None);
         check(Conn::listener(80), None);
     }
@@ -194,7 +212,8 @@ mod tests {
         capture.add(Conn::to("10.0.0.1", 81).at(3.0));
         let tables = capture.tables();
         let sockets = Sockets::of(&tables).unwrap();
-        let replies: Vec<_> = first_contacts(&sockets).iter().map(|c| (c.port, c.reply)).collect();
+        let replies: Vec<_> =
+            first_contacts(&sockets, tables.span_us.1).iter().map(|c| (c.port, c.reply)).collect();
         assert_eq!(replies, [(80, Reply::Refused), (81, Reply::Answered)]);
     }
 }

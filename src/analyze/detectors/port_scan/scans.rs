@@ -147,8 +147,9 @@ struct Reached {
 /// failures, if there are enough for a slow scan, and of all contacts, if there are too few for any
 /// but a small one.
 fn busiest(contacts: &[Contact<'_>], threshold: usize, config: &Thresholds) -> Reached {
-    let failures: Vec<i64> =
-        contacts.iter().filter(|c| c.reply.is_failure()).map(|c| c.first_seen_us).collect();
+    // What was under way at the end makes a small scan at most.
+    let is_certain = |c: &&Contact<'_>| c.reply.is_failure() && c.reply != Reply::Pending;
+    let failures: Vec<i64> = contacts.iter().filter(is_certain).map(|c| c.first_seen_us).collect();
     let window_us = (config.window_s * 1e6) as i64;
     let (mut oldest, mut most_in_window, mut span) = (0, 0, None);
     for (newest, at_us) in failures.iter().enumerate() {

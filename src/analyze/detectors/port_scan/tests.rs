@@ -274,3 +274,28 @@ fn thresholds_that_cannot_be_meant_are_refused() {
     assert!(refused(|c| c.min_unestablished_share = -0.1));
     assert!(PortScan::validate(&Thresholds::default()).is_ok());
 }
+
+/// A recording that ended while ten SYNs were under way, as a capture of a fast scan's packets does.
+fn cut_short(approach: impl Fn(u16) -> Conn) -> Capture {
+    let mut capture = Capture::new(60);
+    for n in 0..10 {
+        capture.add(approach(n).unanswered().lasting(0.0).unclosed().at(59.9 + f64::from(n) / 1_000.0));
+    }
+    capture
+}
+
+#[test]
+fn what_was_under_way_at_the_end_makes_a_small_scan() {
+    let ports = [21, 22, 23, 111, 113, 135, 143, 445, 554, 995];
+    for capture in [
+        cut_short(|n| Conn::to("10.0.0.5", ports[usize::from(n)]).by("nmap", 9)),
+        cut_short(|n| Conn::to(&host(n), 23).by("worm", 9)),
+        cut_short(|n| Conn::to("10.9.9.9", 50_000).on(&host(n)).local_port(80).inbound()),
+    ] {
+        let finding = only(&capture);
+        assert_eq!(finding.judgement.severity, Severity::Low, "{}", finding.judgement.title);
+        assert!(finding.judgement.explanation.contains("10 still under way when the recording ended"));
+        assert!(finding.judgement.confidence.get() < 0.5);
+    }
+    quiet(&cut_short(|n| Conn::to(&host(n), 443).by("firefox", 1)));
+}

@@ -39,6 +39,8 @@ pub(super) struct Joiner {
     out: Vec<SocketEvent>,
     /// Sockets that ended without the kernel's notice.
     unnoticed: u64,
+    /// How often events were lost so far.
+    losses: u64,
 }
 
 impl Joiner {
@@ -46,7 +48,10 @@ impl Joiner {
     pub(super) fn event(&mut self, event: &KernelEvent) {
         match &event.what {
             What::State(change) => self.state(event.time_ns, event.pid, change),
-            What::Destroyed { socket, cookie } => self.destroyed(event.time_ns, *socket, *cookie),
+            What::Destroyed { socket, cookie, in_interrupt } => {
+                self.destroyed(event.time_ns, (*socket, *cookie), *in_interrupt);
+            }
+            What::Lost(_) => self.losses += 1,
             _ => {}
         }
     }
@@ -121,14 +126,22 @@ impl Joiner {
         } else if change.from == TcpState::Listen && change.to == TcpState::Close {
             self.listeners.remove(&change.local);
         }
+        if self.lives.get(&change.socket).is_some_and(|life| !life.goes_on(change, self.losses)) {
+            self.strand(time_ns, change.socket);
+        }
         let tuple = (change.local, change.remote);
-        let life = self.lives.entry(change.socket).or_insert_with(|| Life::new(tuple));
+        let losses = self.losses;
+        let life = self.lives.entry(change.socket).or_insert_with(|| Life::new(tuple, losses));
         // At SYN_SENT the source port is not chosen yet, and after a close it may be gone.
         let better = change.local.1 != 0 && (change.remote.1 != 0 || change.to == TcpState::Listen);
         if better && (life.tuple != tuple || life.changes.is_empty()) {
             forget_tuple(&mut self.tuples, &life.tuple, change.socket);
             life.tuple = tuple;
             note_tuple(&mut self.tuples, tuple, change.socket);
+        } else if change.to == TcpState::SynSent {
+            // Another attempt of the same socket, perhaps from another port.
+            forget_tuple(&mut self.tuples, &life.tuple, change.socket);
+            life.tuple = tuple;
         }
         if let Some(owner) = owner_of(pid, change, &self.listeners)
             && life.owner.is_none_or(|(_, source)| source == OwnerSource::Listener)
@@ -136,14 +149,30 @@ impl Joiner {
             life.owner = Some(owner);
         }
         life.changes.push((time_ns, change.from, change.to));
+        life.closed_in_interrupt = change.in_interrupt;
         if let Some(cookie) = life.cookie {
             tell(life, cookie, &mut self.out);
         }
     }
 
-    fn destroyed(&mut self, time_ns: u64, socket: u64, cookie: u64) {
+    /// Gives up a socket whose address is another's by now: its end was lost.
+    fn strand(&mut self, time_ns: u64, socket: u64) {
         let Some(life) = self.lives.remove(&socket) else { return };
         forget_tuple(&mut self.tuples, &life.tuple, socket);
+        // Of one that no snapshot saw, the cookie is not known: its notice is given out alone.
+        if let Some(cookie) = life.cookie {
+            self.end(time_ns, cookie, life);
+        }
+    }
+
+    fn destroyed(&mut self, time_ns: u64, (socket, cookie): (u64, u64), in_interrupt: bool) {
+        let Some(mut life) = self.lives.remove(&socket) else { return };
+        life.destroyed_in_interrupt = in_interrupt;
+        forget_tuple(&mut self.tuples, &life.tuple, socket);
+        self.end(time_ns, cookie, life);
+    }
+
+    fn end(&mut self, time_ns: u64, cookie: u64, life: Life) {
         match self.closings.remove(&cookie) {
             Some(closing) => self.conclude(time_ns, cookie, life, Some(closing.half)),
             None => {
@@ -153,21 +182,31 @@ impl Joiner {
     }
 
     fn conclude(&mut self, time_ns: u64, cookie: u64, mut life: Life, closing: Option<Closing>) {
+        // Events of two CPUs came in the wrong order, and the address is another socket's already.
+        if let Some(closing) = closing.as_ref().filter(|closing| !agree(&closing.tuple, &life.tuple)) {
+            self.out.push(alone(time_ns, closing));
+            return;
+        }
         life.netns = closing.as_ref().map(|closing| closing.netns).or(life.netns);
         tell(&mut life, cookie, &mut self.out);
-        let states: Vec<TcpState> = life.changes.iter().map(|(_, _, to)| *to).collect();
         // A socket that was reset has forgotten its remote, and its counters with it.
         let whole = closing.as_ref().is_some_and(|closing| closing.tuple.1.1 != 0 || life.tuple.1.1 == 0);
         let tuple = match &closing {
             Some(closing) if whole => closing.tuple,
             _ => life.tuple,
         };
-        let counters = closing.filter(|_| whole).map(|closing| closing.counters_after(&states));
+        let counters = closing.filter(|_| whole).map(|closing| closing.counters_after(&life));
         let mut event = closed(time_ns, cookie, tuple, life.owner, counters);
         event.netns = life.netns;
-        event.state = states.last().copied().or(event.state);
+        event.state = life.changes.last().map(|(_, _, to)| *to).or(event.state);
         self.out.push(event);
     }
+}
+
+/// Whether two tuples may be of one socket; a port of 0 is one that is not known.
+fn agree(a: &Tuple, b: &Tuple) -> bool {
+    let agree = |a: (IpAddr, u16), b: (IpAddr, u16)| a.1 == 0 || b.1 == 0 || a == b;
+    agree(a.0, b.0) && agree(a.1, b.1)
 }
 
 /// Whose socket it is, as far as one change tells.
@@ -240,9 +279,9 @@ mod tests {
             (8, 20, change(SERVER, (CloseWait, LastAck), server, false)),
             (9, 20, change(CLIENT, (FinWait1, FinWait2), client, true)),
             (10, 20, change(CLIENT, (FinWait2, Close), client, true)),
-            (11, 20, What::Destroyed { socket: CLIENT, cookie: 100 }),
+            (11, 20, What::Destroyed { socket: CLIENT, cookie: 100, in_interrupt: true }),
             (12, 10, change(SERVER, (LastAck, Close), server, true)),
-            (13, 10, What::Destroyed { socket: SERVER, cookie: 101 }),
+            (13, 10, What::Destroyed { socket: SERVER, cookie: 101, in_interrupt: true }),
         ]
     }
 
@@ -262,6 +301,7 @@ mod tests {
                 tuple: (at(40_000), at(80)),
                 counters: counters(7),
                 received_sequence: Some(51),
+                unread: 1,
             },
         );
         told(&mut joiner, connection());
@@ -274,6 +314,7 @@ mod tests {
                 tuple: (at(80), at(40_000)),
                 counters: counters(9),
                 received_sequence: Some(101),
+                unread: 0,
             },
         );
         let mut events = joiner.take(15);
@@ -323,11 +364,88 @@ mod tests {
     }
 
     #[test]
+    fn an_address_that_is_given_out_again_does_not_inherit_the_owner() {
+        use TcpState::{Close, Established, Listen, SynRecv, SynSent};
+        let (client, server) = ((at(40_000), at(80)), (at(80), at(40_001)));
+        let owner_of_later = |later: Vec<(u64, u32, What)>| {
+            let mut joiner = Joiner::default();
+            let lost = (6, 0, What::Lost(9));
+            told(&mut joiner, connection().into_iter().take(5).chain([lost]).chain(later).collect());
+            let end = What::Destroyed { socket: CLIENT, cookie: 200, in_interrupt: true };
+            told(&mut joiner, vec![(20, 0, end)]);
+            let events = joiner.take(PATIENCE_NS * 2);
+            let closed = events.iter().find(|e| e.cookie == 200).cloned().unwrap();
+            (closed.owner, closed.tuple.0.1)
+        };
+        let accepted = vec![
+            (7, 30, change(CLIENT, (Listen, SynRecv), server, true)),
+            (8, 30, change(CLIENT, (SynRecv, Established), server, true)),
+        ];
+        assert_eq!(owner_of_later(accepted), (Some((20, OwnerSource::Listener)), 80));
+        let middle = vec![(7, 30, change(CLIENT, (Established, Close), server, false))];
+        assert_eq!(owner_of_later(middle), (Some((30, OwnerSource::Event)), 80));
+        let connects = vec![
+            (7, 30, change(CLIENT, (Close, SynSent), (at(0), at(80)), false)),
+            (8, 30, change(CLIENT, (SynSent, Established), (at(40_002), at(80)), true)),
+        ];
+        assert_eq!(owner_of_later(connects), (Some((30, OwnerSource::Event)), 40_002));
+        let goes_on = vec![(7, 30, change(CLIENT, (Established, Close), client, false))];
+        assert_eq!(owner_of_later(goes_on), (Some((10, OwnerSource::Event)), 40_000));
+    }
+
+    #[test]
+    fn an_end_that_is_told_after_the_address_was_given_out_again_takes_no_owner_with_it() {
+        use TcpState::{Close, SynSent};
+        let mut joiner = Joiner::default();
+        let late = change(SERVER, (Close, SynSent), (at(0), at(80)), false);
+        let end = What::Destroyed { socket: SERVER, cookie: 101, in_interrupt: true };
+        told(&mut joiner, connection().into_iter().take(5).chain([(9, 30, late), (9, 30, end)]).collect());
+        let notice = Closing {
+            cookie: 101,
+            netns: 1,
+            protocol: Protocol::Tcp,
+            tuple: (at(80), at(40_000)),
+            counters: counters(9),
+            received_sequence: Some(10),
+            unread: 0,
+        };
+        joiner.closing(10, notice);
+        let events = joiner.take(11);
+        let closed = events.iter().find(|e| e.kind == Kind::Closed).unwrap();
+        assert_eq!((closed.owner, closed.counters), (None, counters(9)));
+    }
+
+    #[test]
+    fn a_socket_that_tries_again_stays_the_same() {
+        use TcpState::{Close, Established, SynSent};
+        let mut joiner = Joiner::default();
+        let from = |port| (at(port), at(80));
+        let states = [
+            (Close, SynSent, 0),
+            (SynSent, Close, 41_000),
+            (Close, SynSent, 0),
+            (SynSent, Established, 41_001),
+        ];
+        for (time_ns, (old, new, port)) in (1..).zip(states) {
+            told(&mut joiner, vec![(time_ns, 10, change(CLIENT, (old, new), from(port), false))]);
+        }
+        assert_eq!(joiner.seen(100, Some(1), &from(41_000)), None, "it is not there any more");
+        assert_eq!(joiner.seen(100, Some(1), &from(41_001)), Some((10, OwnerSource::Event)));
+        assert_eq!(joiner.take(9).len(), states.len());
+    }
+
+    #[test]
     fn a_reset_connection_keeps_the_tuple_and_says_no_counters() {
         let mut joiner = Joiner::default();
         told(&mut joiner, connection().into_iter().take(5).collect());
         let reset = change(CLIENT, (TcpState::Established, TcpState::Close), (at(40_000), at(0)), false);
-        told(&mut joiner, vec![(6, 10, reset), (7, 10, What::Destroyed { socket: CLIENT, cookie: 100 })]);
+        told(
+            &mut joiner,
+            vec![
+                (6, 10, reset),
+                (7, 10, What::Destroyed { socket: CLIENT, cookie: 100, in_interrupt: true }),
+            ],
+        );
         joiner.closing(
             8,
             Closing {
@@ -337,6 +455,7 @@ mod tests {
                 tuple: (at(40_000), at(0)),
                 counters: counters(0),
                 received_sequence: None,
+                unread: 0,
             },
         );
         let events = joiner.take(9);
@@ -358,6 +477,7 @@ mod tests {
                 tuple: (at(1), at(2)),
                 counters: counters(3),
                 received_sequence: Some(4),
+                unread: 0,
             },
         );
         assert_eq!(joiner.take(21), []);

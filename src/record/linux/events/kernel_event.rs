@@ -25,13 +25,15 @@ pub(super) enum What {
     /// A TCP socket changed its state.
     State(StateChange),
     /// A TCP socket ceased to be; the kernel's address of it may be used again.
-    Destroyed { socket: u64, cookie: u64 },
+    Destroyed { socket: u64, cookie: u64, in_interrupt: bool },
     /// A process took another name; `exec` if because it runs another program now.
     Named { name: String, exec: bool },
     /// A process mapped a file into memory as code. The first after an exec is the executable.
     Mapped { path: String, inode: u64 },
     /// A process was started by another.
     Forked { parent: u32 },
+    /// A process came into a network namespace, of this inode: born there, or by entering it.
+    Entered { netns: u64 },
     /// A process ended.
     Exited,
     /// The ring was full, and this many records were dropped.
@@ -54,9 +56,14 @@ pub(super) struct StateChange {
 /// Reads records by the offsets of this kernel.
 pub(super) struct Decoder {
     state: StateFields,
-    destroy_id: u16,
-    destroy_socket: Field,
-    destroy_cookie: Field,
+    destroy: DestroyFields,
+}
+
+struct DestroyFields {
+    id: u16,
+    flags: Field,
+    socket: Field,
+    cookie: Field,
 }
 
 struct StateFields {
@@ -97,9 +104,12 @@ impl Decoder {
                 saddr: state.field("saddr_v6", 16)?,
                 daddr: state.field("daddr_v6", 16)?,
             },
-            destroy_id: destroy.id,
-            destroy_socket: destroy.field("skaddr", 8)?,
-            destroy_cookie: destroy.field("sock_cookie", 8)?,
+            destroy: DestroyFields {
+                id: destroy.id,
+                flags: destroy.field("common_flags", 1)?,
+                socket: destroy.field("skaddr", 8)?,
+                cookie: destroy.field("sock_cookie", 8)?,
+            },
         })
     }
 
@@ -123,6 +133,13 @@ impl Decoder {
                 (pid == tid).then_some(())?;
                 about(body, pid, What::Forked { parent })
             }
+            perf::PERF_RECORD_NAMESPACES => {
+                // A number of namespaces, then device and inode of each; that of the network is the
+                // first.
+                let (pid, count) = (u32_at(body, 0)?, u64_at(body, 8)?);
+                (count > u64::from(perf::NET_NS_INDEX)).then_some(())?;
+                about(body, pid, What::Entered { netns: u64_at(body, 24)? })
+            }
             perf::PERF_RECORD_EXIT => {
                 let (pid, tid) = (u32_at(body, 0)?, u32_at(body, 8)?);
                 (pid == tid).then_some(())?;
@@ -140,10 +157,11 @@ impl Decoder {
         let id = u16_at(raw, 0)?;
         let what = if id == self.state.id {
             self.state.decode(raw)?
-        } else if id == self.destroy_id {
+        } else if id == self.destroy.id {
             What::Destroyed {
-                socket: u64_at(raw, self.destroy_socket.offset)?,
-                cookie: u64_at(raw, self.destroy_cookie.offset)?,
+                socket: u64_at(raw, self.destroy.socket.offset)?,
+                cookie: u64_at(raw, self.destroy.cookie.offset)?,
+                in_interrupt: is_in_interrupt(raw, self.destroy.flags)?,
             }
         } else {
             return None;
@@ -160,11 +178,15 @@ impl StateFields {
             socket: u64_at(raw, self.socket.offset)?,
             from: tcp_state(*raw.get(self.from.offset)?)?,
             to: tcp_state(*raw.get(self.to.offset)?)?,
-            in_interrupt: raw.get(self.flags.offset)? & IN_INTERRUPT != 0,
+            in_interrupt: is_in_interrupt(raw, self.flags)?,
             local: (addr_at(raw, self.saddr.offset)?, u16_at(raw, self.sport.offset)?),
             remote: (addr_at(raw, self.daddr.offset)?, u16_at(raw, self.dport.offset)?),
         }))
     }
+}
+
+fn is_in_interrupt(raw: &[u8], flags: Field) -> Option<bool> {
+    Some(raw.get(flags.offset)? & IN_INTERRUPT != 0)
 }
 
 /// An event of a record that is no sample: its time lies in the trailer.

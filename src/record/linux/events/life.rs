@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::super::diag::Socket;
+use super::kernel_event::StateChange;
 use crate::capture::{Counters, Kind, OwnerSource, Protocol, TcpState};
 
 /// A TCP five-tuple without the protocol: local and remote address and port.
@@ -19,6 +20,8 @@ pub(super) struct Closing {
     pub(super) counters: Counters,
     /// Bytes received, and one more if a FIN was.
     pub(super) received_sequence: Option<u64>,
+    /// How much of that no process has read.
+    pub(super) unread: u32,
 }
 
 impl Closing {
@@ -32,23 +35,31 @@ impl Closing {
             tuple: (socket.local, remote),
             counters: socket.counters,
             received_sequence: socket.received_sequence,
+            unread: socket.unread,
         }
     }
 
-    /// The final counters of a socket that went through these states.
-    pub(super) fn counters_after(&self, states: &[TcpState]) -> Counters {
-        let fin =
-            match states {
-                [] => return self.counters,
-                // The original socket may end in FIN_WAIT2 before the FIN comes, if it comes more
-                // than a delayed acknowledgement later: then this is one byte too few.
-                [.., TcpState::FinWait2, TcpState::Close] => 1,
-                states => u64::from(states.iter().any(|state| {
-                    matches!(state, TcpState::CloseWait | TcpState::Closing | TcpState::TimeWait)
-                })),
-            };
-        let bytes_received = self.received_sequence.map(|sequence| sequence.saturating_sub(fin));
+    /// The final counters of a socket that lived so.
+    pub(super) fn counters_after(&self, life: &Life) -> Counters {
+        let fin = match life.changes.as_slice() {
+            [] => return self.counters,
+            [.., (_, TcpState::FinWait2, TcpState::Close)] => self.has_fin_after_own(life),
+            changes => changes
+                .iter()
+                .any(|(_, _, to)| matches!(to, TcpState::CloseWait | TcpState::Closing | TcpState::TimeWait)),
+        };
+        let bytes_received = self.received_sequence.map(|sequence| sequence.saturating_sub(fin.into()));
         Counters { bytes_received, ..self.counters }
+    }
+
+    /// Whether a FIN is among what was received by a socket that sent its own first.
+    ///
+    /// One that its process has closed gives its place to a small stand-in as soon as its FIN is
+    /// acknowledged, in an interrupt or in the call that closes it; the other side's FIN is among its
+    /// bytes only if it came with the acknowledgement, and then nobody can have read it. One that is
+    /// still open (`shutdown`) ends when the FIN comes, and is destroyed later, by its process.
+    fn has_fin_after_own(&self, life: &Life) -> bool {
+        self.unread > 0 || (life.closed_in_interrupt && !life.destroyed_in_interrupt)
     }
 }
 
@@ -57,7 +68,7 @@ pub(super) type OwnerHint = (u32, OwnerSource);
 
 /// One thing that happened to one socket.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct SocketEvent {
+pub(in super::super) struct SocketEvent {
     /// Monotonic clock, ns.
     pub(super) time_ns: u64,
     pub(super) kind: Kind,
@@ -79,13 +90,45 @@ pub(super) struct Life {
     pub(super) changes: Vec<(u64, TcpState, TcpState)>,
     pub(super) cookie: Option<u64>,
     pub(super) netns: Option<u64>,
+    /// Whether the last change, and the end, came while an interrupt was served.
+    pub(super) closed_in_interrupt: bool,
+    pub(super) destroyed_in_interrupt: bool,
     /// How many of `changes` were given out already.
     told: usize,
+    /// How often events had been lost when it began.
+    losses: u64,
 }
 
 impl Life {
-    pub(super) fn new(tuple: Tuple) -> Self {
-        Self { tuple, owner: None, changes: Vec::new(), cookie: None, netns: None, told: 0 }
+    pub(super) fn new(tuple: Tuple, losses: u64) -> Self {
+        Self {
+            tuple,
+            owner: None,
+            changes: Vec::new(),
+            cookie: None,
+            netns: None,
+            closed_in_interrupt: false,
+            destroyed_in_interrupt: false,
+            told: 0,
+            losses,
+        }
+    }
+
+    /// Whether a change is this socket's: the kernel gives its address to another after its end,
+    /// which may be among the events that were lost.
+    pub(super) fn goes_on(&self, change: &StateChange, losses: u64) -> bool {
+        let Some((_, _, last)) = self.changes.last() else { return true };
+        let is_whole = |((_, local), (_, remote)): Tuple| local != 0 && remote != 0;
+        let tuple = (change.local, change.remote);
+        match (change.from, change.to) {
+            // It comes into being by this.
+            (TcpState::Listen, TcpState::SynRecv) => false,
+            // One that could not connect may try again.
+            (TcpState::Close, TcpState::SynSent | TcpState::Listen) => {
+                *last == TcpState::Close && self.losses == losses
+            }
+            _ => self.tuple == tuple || !is_whole(tuple) || !is_whole(self.tuple),
+        }
     }
 }
 
@@ -147,21 +190,47 @@ pub(super) fn closed(
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_fin_is_no_byte_where_the_states_say_that_it_came() {
-        let at = |port| (IpAddr::from([127, 0, 0, 1]), port);
-        let closing = Closing {
+    fn at(port: u16) -> (IpAddr, u16) {
+        (IpAddr::from([127, 0, 0, 1]), port)
+    }
+
+    fn closing(unread: u32) -> Closing {
+        Closing {
             cookie: 1,
             netns: 1,
             protocol: Protocol::Tcp,
             tuple: (at(1), at(2)),
             counters: Counters::default(),
             received_sequence: Some(11),
-        };
-        let received = |states: &[TcpState]| closing.counters_after(states).bytes_received;
+            unread,
+        }
+    }
+
+    fn life(states: &[TcpState]) -> Life {
+        let changes = states.windows(2).map(|pair| (0, pair[0], pair[1])).collect();
+        Life { changes, ..Life::new((at(1), at(2)), 0) }
+    }
+
+    #[test]
+    fn a_fin_is_no_byte_where_the_states_say_that_it_came() {
+        let received = |states: &[TcpState]| closing(0).counters_after(&life(states)).bytes_received;
         assert_eq!(received(&[TcpState::Established, TcpState::CloseWait, TcpState::Close]), Some(10));
-        assert_eq!(received(&[TcpState::FinWait1, TcpState::FinWait2, TcpState::Close]), Some(10));
+        assert_eq!(received(&[TcpState::FinWait1, TcpState::Closing, TcpState::Close]), Some(10));
         assert_eq!(received(&[TcpState::Established, TcpState::Close]), Some(11), "reset");
         assert_eq!(received(&[]), None, "no state was seen, and so not whether a FIN came");
+    }
+
+    #[test]
+    fn a_fin_that_answers_ones_own_is_told_from_one_that_came_too_late() {
+        let received = |unread, closed_in_interrupt, destroyed_in_interrupt| {
+            let states = life(&[TcpState::FinWait1, TcpState::FinWait2, TcpState::Close]);
+            let life = Life { closed_in_interrupt, destroyed_in_interrupt, ..states };
+            closing(unread).counters_after(&life).bytes_received
+        };
+        assert_eq!(received(1, true, true), Some(10), "it came with the acknowledgement");
+        assert_eq!(received(0, true, true), Some(11), "it came later, and the stand-in took it");
+        assert_eq!(received(0, false, false), Some(11), "the same, within the call that closed");
+        assert_eq!(received(0, true, false), Some(10), "the process read it and closed then");
+        assert_eq!(received(1, true, false), Some(10), "the process closed without reading it");
     }
 }

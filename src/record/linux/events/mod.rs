@@ -37,7 +37,8 @@ pub(super) use closings::Closings;
 use execs::Execs;
 use join::Joiner;
 use kernel_event::{Decoder, KernelEvent, What};
-use life::{Closing, SocketEvent};
+use life::Closing;
+pub(super) use life::SocketEvent;
 use programs::Programs;
 use ring::Ring;
 
@@ -54,7 +55,10 @@ const FORGET_EVERY_NS: u64 = 1_000_000_000;
 
 /// Records of two CPUs are put in order by their time; the newest wait for the next look,
 /// because another CPU may still be writing an earlier one.
-const HOLD_BACK_NS: u64 = 1_000_000;
+const HOLD_BACK_NS: u64 = 4_000_000;
+
+/// Niceness of the thread that looks; it works for about a tenth of the time in a storm.
+const NICENESS: libc::c_int = -10;
 
 /// The tracepoints, in the order in which [`Decoder::new`] takes them.
 const TRACEPOINTS: [&str; 2] = ["sock/inet_sock_set_state", "tcp/tcp_destroy_sock"];
@@ -182,7 +186,7 @@ impl Events {
 
     /// Tells the events which sockets a snapshot saw, and fills in owners that only the events
     /// know; then gives out what has happened since the last call.
-    pub(super) fn take(&self, rows: &mut [Row], now: Moment) -> Vec<Told> {
+    pub(super) fn take(&self, rows: &mut [Row], now: Moment) -> Vec<SocketEvent> {
         self.shared.drain(HOLD_BACK_NS);
         let mut story = self.shared.story();
         for row in rows {
@@ -201,21 +205,28 @@ impl Events {
             }
         }
         let events = story.joiner.take(now.mono_ns as u64);
-        story.tell_in_time(events)
+        story.in_time(events)
     }
 
-    /// The network namespaces of processes that did something to a socket since the last call.
+    /// The event with the facts of its process. One by one, because in a storm a list of them all
+    /// would be a good part of the recorder's memory.
+    pub(super) fn tell(&self, event: SocketEvent) -> Told {
+        self.shared.story().tell(event)
+    }
+
+    /// The network namespaces that processes came into since the last call.
     pub(super) fn namespaces(&self) -> BTreeSet<u64> {
+        self.shared.drain(HOLD_BACK_NS);
         self.shared.story().programs.namespaces()
     }
 
     /// Ends the sources and gives out the rest.
-    pub(super) fn finish(&mut self) -> Vec<Told> {
+    pub(super) fn finish(&mut self) -> Vec<SocketEvent> {
         self.end();
         let mut story = self.shared.story();
         let mut events = std::mem::take(&mut story.waiting);
         events.extend(story.joiner.finish());
-        story.tell(events)
+        events
     }
 
     /// What the kernel dropped so far; none if no source ran.
@@ -269,6 +280,7 @@ impl Drop for Events {
 impl Shared {
     /// The thread that looks at the sources between ticks.
     fn run(&self) {
+        ask_for_priority();
         while !self.ending.load(Ordering::Relaxed) {
             std::thread::sleep(DRAIN_EVERY);
             let mut entries = self.sources().entries();
@@ -293,28 +305,25 @@ impl Shared {
 }
 
 impl Story {
-    /// Tells what happened, but the end of a socket, while the program behind it is being hashed,
-    /// with the next call: of a program that runs once there is no later row to carry the hash.
-    fn tell_in_time(&mut self, events: Vec<SocketEvent>) -> Vec<Told> {
-        let mut due = std::mem::take(&mut self.waiting);
-        for event in events {
+    /// What is to be told now: the end of a socket, while the program behind it is being hashed, with
+    /// the next call, because of a program that runs once there is no later row to carry the hash.
+    fn in_time(&mut self, mut events: Vec<SocketEvent>) -> Vec<SocketEvent> {
+        let due = std::mem::take(&mut self.waiting);
+        let waits = |event: &mut SocketEvent| {
             let owner = event.owner.filter(|_| event.kind == Kind::Closed);
-            let waits = owner.is_some_and(|(pid, _)| self.programs.awaits_hash(pid));
-            if waits { &mut self.waiting } else { &mut due }.push(event);
-        }
-        self.tell(due)
+            owner.is_some_and(|(pid, _)| self.programs.awaits_hash(pid))
+        };
+        self.waiting = events.extract_if(.., waits).collect();
+        events.extend(due);
+        events
     }
 
-    fn tell(&mut self, events: Vec<SocketEvent>) -> Vec<Told> {
-        events
-            .into_iter()
-            .map(|event| {
-                let owner = event
-                    .owner
-                    .and_then(|(pid, source)| Some((self.programs.owner(pid, event.time_ns)?, source)));
-                Told { event, owner }
-            })
-            .collect()
+    fn tell(&mut self, event: SocketEvent) -> Told {
+        let owner = event.owner.and_then(|(pid, source)| {
+            let owner = self.programs.owner(pid, event.time_ns)?;
+            Some((owner, source))
+        });
+        Told { event, owner }
     }
 }
 
@@ -383,6 +392,13 @@ impl Sources {
     }
 }
 
+/// Before other work, if that may be had: a ring that is full when its reader's turn comes has lost
+/// what it should tell of a host that is overrun.
+fn ask_for_priority() {
+    // SAFETY: no memory is passed; 0 is the calling thread.
+    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICENESS) };
+}
+
 /// The processes that did something to a socket themselves, each once.
 fn socket_owners(events: &[KernelEvent]) -> Vec<u32> {
     let mut pids: Vec<u32> = events
@@ -400,9 +416,10 @@ fn open_rings() -> Result<(Vec<Ring>, Decoder), String> {
     let [state, destroy] = tracepoints.as_slice() else { return Err("tracepoints are missing".to_owned()) };
     let decoder = Decoder::new(state, destroy)?;
     let ids = [state.id, destroy.id];
-    let rings = online_cpus()
-        .into_iter()
-        .map(|cpu| Ring::open(cpu, &ids))
+    let cpus = online_cpus();
+    let rings = cpus
+        .iter()
+        .map(|cpu| Ring::open(*cpu, cpus.len(), &ids))
         .collect::<Result<Vec<_>, _>>()
         .map_err(|e| format!("the kernel refused its events (it needs root or CAP_PERFMON): {e}"))?;
     Ok((rings, decoder))

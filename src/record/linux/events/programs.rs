@@ -23,7 +23,7 @@ pub(super) struct Programs {
     reader: Reader,
     execs: Option<Arc<Execs>>,
     known: HashMap<u32, Program>,
-    /// Network namespaces that processes were in since someone asked.
+    /// Network namespaces that processes came into since someone asked.
     namespaces: BTreeSet<u64>,
 }
 
@@ -79,6 +79,11 @@ impl Programs {
                     program.awaits_exe = false;
                 }
             }
+            What::Entered { netns } => {
+                if self.namespaces.len() < MOST_NAMESPACES {
+                    self.namespaces.insert(*netns);
+                }
+            }
             What::Exited => {
                 if let Some(program) = self.known.get_mut(&event.pid) {
                     program.ended_ns = Some(event.time_ns);
@@ -105,9 +110,6 @@ impl Programs {
         let living = self.reader.living(pid).filter(|facts| is_it(&facts.owner));
         let Facts { owner, executable } = living.or_else(|| self.as_told(pid, at_ns))?;
         let owner = Arc::new(owner);
-        if self.namespaces.len() < MOST_NAMESPACES {
-            self.namespaces.extend(self.reader.proc.netns(pid));
-        }
         if let Some(program) = self.known.get_mut(&pid) {
             program.owner = Some(Arc::clone(&owner));
             program.executable = executable;
@@ -121,7 +123,7 @@ impl Programs {
         executable.is_some_and(|executable| executable.is_pending())
     }
 
-    /// The network namespaces that processes with sockets were in since the last call.
+    /// The network namespaces that processes came into since the last call.
     pub(super) fn namespaces(&mut self) -> BTreeSet<u64> {
         std::mem::take(&mut self.namespaces)
     }

@@ -6,8 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use perf_event_open_sys::{bindings as perf, ioctls};
 
-/// Bytes of the ring of one CPU; halved until the system allows it.
-const RING_BYTES: usize = 4 << 20;
+/// Bytes of the rings of all CPUs together, and most and least of one; halved until the system allows
+/// it. Ten thousand connections a second fill three MiB a second of each of two rings, and on a host
+/// that is overrun the reader may have to wait that long for its turn.
+const ALL_RINGS_BYTES: usize = 16 << 20;
+const LARGEST_RING_BYTES: usize = 8 << 20;
 
 /// How full a ring is when it wakes its reader.
 const WAKEUP_BYTES: u32 = 32 << 10;
@@ -25,11 +28,11 @@ pub(super) struct Ring {
 }
 
 impl Ring {
-    /// Opens the tracepoints on a CPU, for all processes and all network namespaces.
+    /// Opens the tracepoints on one of so many CPUs, for all processes and all network namespaces.
     ///
     /// # Errors
     /// What the system said: `EACCES` without the privilege.
-    pub(super) fn open(cpu: i32, tracepoints: &[u16]) -> io::Result<Self> {
+    pub(super) fn open(cpu: i32, cpus: usize, tracepoints: &[u16]) -> io::Result<Self> {
         let mut events = Vec::new();
         for (index, id) in tracepoints.iter().enumerate() {
             let mut attributes = attributes(*id);
@@ -40,11 +43,12 @@ impl Ring {
                 attributes.set_task(1);
                 attributes.set_mmap(1);
                 attributes.set_mmap2(1);
+                attributes.set_namespaces(1);
             }
             events.push(open_event(&mut attributes, cpu)?);
         }
         let Some(first) = events.first() else { return Err(io::ErrorKind::InvalidInput.into()) };
-        let map = Mapping::new(first.as_raw_fd())?;
+        let map = Mapping::new(first.as_raw_fd(), ring_bytes(cpus))?;
         for other in &events[1..] {
             // SAFETY: both are descriptors of perf events that are open.
             check(unsafe { ioctls::SET_OUTPUT(other.as_raw_fd(), first.as_raw_fd()) })?;
@@ -79,6 +83,13 @@ impl Ring {
         }
         self.map.set_tail(tail);
     }
+}
+
+/// Bytes of one ring: a power of two, so that all together stay within [`ALL_RINGS_BYTES`] on a host
+/// with up to 64 CPUs.
+fn ring_bytes(cpus: usize) -> usize {
+    let share = ALL_RINGS_BYTES / cpus.max(1).next_power_of_two();
+    share.clamp(4 * SMALLEST_RING_BYTES, LARGEST_RING_BYTES)
 }
 
 fn attributes(tracepoint: u16) -> perf::perf_event_attr {
@@ -127,10 +138,10 @@ struct Mapping {
 unsafe impl Send for Mapping {}
 
 impl Mapping {
-    fn new(fd: RawFd) -> io::Result<Self> {
+    fn new(fd: RawFd, wanted_bytes: usize) -> io::Result<Self> {
         // SAFETY: `sysconf` has no preconditions.
         let page_bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as usize;
-        let mut ring_bytes = RING_BYTES;
+        let mut ring_bytes = wanted_bytes;
         loop {
             let protection = libc::PROT_READ | libc::PROT_WRITE;
             let bytes = page_bytes + ring_bytes;
@@ -192,5 +203,17 @@ impl Drop for Mapping {
     fn drop(&mut self) {
         // SAFETY: this is the mapping that `new` made, and it is not used any more.
         unsafe { libc::munmap(self.base.cast(), self.page_bytes + self.ring_bytes) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_cpus_share_the_memory() {
+        assert_eq!([1, 2, 3, 4, 16].map(|cpus| ring_bytes(cpus) >> 10), [8192, 8192, 4096, 4096, 1024]);
+        assert_eq!(ring_bytes(64) * 64, ALL_RINGS_BYTES);
+        assert!(ring_bytes(1000).is_power_of_two());
     }
 }

@@ -2,7 +2,7 @@
 //! because the headers of every packet are looked at for it.
 //!
 //! ```text
-//!  ring a namespace ──► packet ──► flows  ─┐ once a tick  ─► ledger: rows of UDP sockets
+//!  ring a namespace ──► (wire) ──► flows  ─┐ once a tick  ─► ledger: rows of UDP sockets
 //!  (AF_PACKET; the filter            names ─┘              ─► remote_name of every row
 //!   runs in the kernel)
 //! ```
@@ -17,7 +17,6 @@ mod filter;
 mod flows;
 mod ledger;
 mod names;
-mod packet;
 mod ring;
 
 use std::collections::HashSet;
@@ -30,11 +29,11 @@ use std::time::Duration;
 use super::namespaces::Change;
 use crate::capture::{Kind, Protocol, Row, SourceReport, SourceStatus};
 use crate::record::{Clock as _, Moment, SystemClock, Wanted};
+use crate::wire::packet::{self, Decoded, Packet, Transport, UdpHeader};
 use crate::wire::{dns, tls};
 use flows::{Datagram, Endpoint, Flows};
 use ledger::Stray;
 use names::Names;
-use packet::{Content, Packet};
 pub(super) use ring::Ring;
 use ring::{Captured, RETIRE_MS, Way};
 
@@ -265,22 +264,24 @@ impl Shared {
 impl Seen {
     /// Takes a packet; `mono_offset_ns` is what the monotonic clock is ahead of the wall clock.
     fn take(&mut self, netns: u64, captured: &Captured<'_>, mono_offset_ns: i64) {
-        let Some(packet) = Packet::parse(captured.bytes, captured.length) else { return };
-        let Packet { source, destination, content } = packet;
+        let length = u32::try_from(captured.length).unwrap_or(u32::MAX);
+        let Decoded::Packet(packet) = packet::decode_ip(captured.bytes, length) else { return };
+        let Packet { source, destination, payload, .. } = packet;
         let time_ns = captured.wall_ns + mono_offset_ns;
-        match content {
-            Content::Datagram { bytes, fragment, payload } => {
-                self.fragmented += u64::from(fragment);
+        match packet.transport {
+            Transport::Udp(header) => {
+                let Some(bytes) = datagram_bytes(header, packet.payload_bytes) else { return };
+                self.fragmented += u64::from(header.is_fragmented);
                 let (way, interface) = (captured.way, captured.interface);
                 self.flows.add(&Datagram { netns, source, destination, bytes, way, interface, time_ns });
                 self.dns(netns, (source, destination), captured.way, payload, time_ns);
             }
-            Content::Segment { payload } if captured.way != Way::In => match tls::client_hello(payload) {
+            Transport::Tcp(_) if captured.way != Way::In => match tls::client_hello(payload) {
                 tls::Hello::Names(name) => self.names.hello(netns, source, destination, name, time_ns),
                 tls::Hello::CutShort => self.names.cut_short += 1,
                 tls::Hello::Nameless | tls::Hello::Foreign => {}
             },
-            Content::Segment { .. } => {}
+            Transport::Tcp(_) => {}
         }
     }
 
@@ -299,6 +300,12 @@ impl Seen {
             }
         }
     }
+}
+
+/// Payload of the whole datagram; none for one that is shorter than it says, which the receiving
+/// kernel drops, unless the rest is still to come.
+fn datagram_bytes(header: UdpHeader, here_bytes: u32) -> Option<u64> {
+    (header.is_fragmented || header.claimed_bytes <= here_bytes).then_some(u64::from(header.claimed_bytes))
 }
 
 /// The thread that reads the rings.
@@ -353,5 +360,18 @@ impl Watcher {
             self.tidy_at_ns = now.mono_ns + TIDY_EVERY_NS;
             seen.names.forget(now.mono_ns);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_datagram_that_is_cut_short_counts_only_if_the_rest_is_in_other_fragments() {
+        let header = |is_fragmented| UdpHeader { claimed_bytes: 1000, is_fragmented };
+        assert_eq!(datagram_bytes(header(false), 1000), Some(1000));
+        assert_eq!(datagram_bytes(header(false), 3), None);
+        assert_eq!(datagram_bytes(header(true), 3), Some(1000));
     }
 }

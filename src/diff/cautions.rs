@@ -1,0 +1,126 @@
+//! What makes the comparison of two captures doubtful.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::facts::Facts;
+use crate::capture::{Metadata, SourceStatus};
+use crate::report::format;
+
+/// Recordings of which one is this many times as long as the other differ by that alone.
+const UNEVEN: f64 = 2.0;
+
+/// A share of sockets without an owner from which on programs may well be missing.
+const MANY_WITHOUT_OWNER: f64 = 0.1;
+
+/// A capture: what it says about itself, and its facts.
+type Known<'a> = (&'a Metadata, &'a Facts);
+
+pub(super) fn cautions(before: Known<'_>, after: Known<'_>) -> Vec<String> {
+    let mut cautions = not_alike(before.0, after.0);
+    for ((metadata, facts), which) in [(before, "earlier"), (after, "later")] {
+        if metadata.is_degraded() {
+            cautions.push(format!(
+                "The {which} capture is degraded: what is missing in it may only not have been seen."
+            ));
+        }
+        if facts.without_owner as f64 > MANY_WITHOUT_OWNER * facts.sockets as f64 {
+            cautions.push(format!(
+                "In the {which} capture {} of {} have no known process: programs may be missing in it.",
+                format::count(facts.without_owner as u64),
+                format::plural(facts.sockets as u64, "socket"),
+            ));
+        }
+    }
+    cautions.extend(unequal_views(before.0, after.0));
+    cautions.extend(unknown_contents(before.1, after.1));
+    cautions
+}
+
+/// Captures that are not of the same host, or not of the same kind.
+fn not_alike(before: &Metadata, after: &Metadata) -> Vec<String> {
+    let mut cautions = Vec::new();
+    let name =
+        |metadata: &Metadata| metadata.host_name.clone().unwrap_or_else(|| "an unknown host".to_owned());
+    if before.host_name != after.host_name || before.host_name.is_none() {
+        cautions.push(format!(
+            "These may not be captures of the same host: {} before, {} after.",
+            name(before),
+            name(after)
+        ));
+    }
+    if after.start_us < before.start_us {
+        cautions.push(
+            "The capture that is named first is the later one: new and gone are the wrong way round."
+                .to_owned(),
+        );
+    }
+    if before.boot_id.is_some() && after.boot_id.is_some() && before.boot_id != after.boot_id {
+        cautions.push(
+            "The host was started anew between them: services may have moved without anybody's doing."
+                .to_owned(),
+        );
+    }
+    let (short, long) =
+        (before.duration_s().min(after.duration_s()), before.duration_s().max(after.duration_s()));
+    if long > UNEVEN * short {
+        cautions.push(format!(
+            "One recording is far longer than the other ({} and {}): it saw more of what is rare.",
+            format::seconds(long),
+            format::seconds(short),
+        ));
+    }
+    if before.import.is_some() != after.import.is_some() {
+        cautions.push(
+            "One is a recording and the other an import, and they do not know the same things.".to_owned(),
+        );
+    }
+    cautions
+}
+
+/// What one of the two could see and the other could not.
+fn unequal_views(before: &Metadata, after: &Metadata) -> Vec<String> {
+    let mut cautions = Vec::new();
+    if before.sees_between_ticks() != after.sees_between_ticks() {
+        let which = if after.sees_between_ticks() { "later" } else { "earlier" };
+        cautions.push(format!("Only the {which} capture has the connections that lived between two ticks."));
+    }
+    if before.privileges != after.privileges {
+        let list = |metadata: &Metadata| {
+            if metadata.privileges.is_empty() { "none".to_owned() } else { metadata.privileges.join(", ") }
+        };
+        cautions.push(format!(
+            "The recorders had other privileges: {} before, {} after.",
+            list(before),
+            list(after)
+        ));
+    }
+    let (old, new) = (statuses(before), statuses(after));
+    let names: BTreeSet<&str> = old.keys().chain(new.keys()).copied().collect();
+    let unequal: Vec<&str> = names.into_iter().filter(|name| old.get(name) != new.get(name)).collect();
+    if !unequal.is_empty() && before.import.is_none() && after.import.is_none() {
+        cautions.push(format!("Sources that did not see as much in both: {}.", unequal.join(", ")));
+    }
+    cautions
+}
+
+/// How each source fared that ran.
+fn statuses(metadata: &Metadata) -> BTreeMap<&str, SourceStatus> {
+    let ran = metadata.sources.iter().filter(|source| source.status != SourceStatus::Missing);
+    ran.map(|source| (source.name.as_str(), source.status)).collect()
+}
+
+/// Executables in both of which a change could not show.
+fn unknown_contents(before: &Facts, after: &Facts) -> Option<String> {
+    let exes = |facts: &Facts| -> BTreeSet<String> {
+        facts.programs.iter().filter_map(|program| program.exe.clone()).collect()
+    };
+    let both: Vec<String> = exes(before).intersection(&exes(after)).cloned().collect();
+    let is_known = |exe: &&String| before.hashes.contains_key(*exe) && after.hashes.contains_key(*exe);
+    let unknown = both.len() - both.iter().filter(is_known).count();
+    (unknown > 0).then(|| {
+        format!(
+            "Of {} in both the content is not known in one of the captures for {unknown}: a change could not show.",
+            format::plural(both.len() as u64, "executable"),
+        )
+    })
+}

@@ -1,0 +1,100 @@
+//! What is new between two captures of a host.
+//!
+//! Compared are facts and not rows: who listens, which programs run from where and by whom
+//! they were started, whom they talk to and how much. Pids, and ports that the system picks
+//! at random, are no facts in that sense and are left out. What makes the comparison doubtful
+//! is said before what it found.
+
+mod cautions;
+mod executables;
+mod facts;
+mod recognise;
+#[cfg(test)]
+mod tests;
+pub mod text;
+pub mod v1;
+mod volumes;
+
+use schemars::generate::SchemaSettings;
+use serde_json::Value;
+
+use self::facts::Facts;
+use self::recognise::change;
+use self::v1::{Capture, Diff};
+use crate::Result;
+use crate::analyze::Tables;
+use crate::capture::Metadata;
+
+/// Names the form of the JSON document.
+pub const SCHEMA: &str = "netrec/diff.v1";
+
+/// Where its schema is published.
+const SCHEMA_URL: &str = "https://github.com/netrec/netrec/blob/main/schemas/diff.v1.schema.json";
+
+/// A capture that is compared.
+pub struct Side<'a> {
+    /// Name of its file.
+    pub file: &'a str,
+    /// What it says about itself.
+    pub metadata: &'a Metadata,
+    /// Its tables.
+    pub tables: &'a Tables,
+}
+
+/// Compares two captures.
+///
+/// # Errors
+/// [`crate::Error::Analysis`] if a table lacks a column: a bug.
+pub fn compare(before: &Side<'_>, after: &Side<'_>) -> Result<Diff> {
+    let (old, new) = (Facts::of(before)?, Facts::of(after)?);
+    Ok(Diff {
+        schema: SCHEMA.to_owned(),
+        before: Capture::of(before),
+        after: Capture::of(after),
+        cautions: cautions::cautions((before.metadata, &old), (after.metadata, &new)),
+        listeners: change(&old.listeners, &new.listeners),
+        programs: change(&old.programs, &new.programs),
+        parents: change(&old.parents, &new.parents),
+        destinations: change(&old.destinations, &new.destinations),
+        changed_executables: executables::changed(&old.hashes, &new.hashes),
+        moved_programs: executables::moved(&old.programs, &new.programs),
+        shifted_volumes: volumes::shifted(
+            (&old.volumes, before.tables.span_s()),
+            (&new.volumes, after.tables.span_s()),
+        ),
+    })
+}
+
+/// The JSON schema of a comparison, as in `schemas/diff.v1.schema.json`.
+pub fn schema() -> Value {
+    let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
+    let mut schema = generator.into_root_schema_for::<Diff>();
+    schema.insert("$id".to_owned(), SCHEMA_URL.into());
+    schema.insert("title".to_owned(), "netrec diff, version 1".into());
+    schema.to_value()
+}
+
+impl Diff {
+    /// Whether something is in the later capture that is not in the earlier one, or not as it
+    /// was. What is gone is no news: it may only have been silent.
+    pub fn has_news(&self) -> bool {
+        let new = self.listeners.new.len()
+            + self.programs.new.len()
+            + self.parents.new.len()
+            + self.destinations.new.len();
+        let other = self.changed_executables.len() + self.moved_programs.len() + self.shifted_volumes.len();
+        new + other > 0
+    }
+}
+
+impl Capture {
+    fn of(side: &Side<'_>) -> Self {
+        let duration_s = side.metadata.duration_s();
+        Self {
+            file: side.file.to_owned(),
+            host_name: side.metadata.host_name.clone(),
+            start_us: side.metadata.start_us,
+            duration_s: duration_s.is_finite().then_some(duration_s),
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Who moves much more or much less than before.
+
+use std::collections::BTreeMap;
+
+use super::facts::Who;
+use super::v1::ShiftedVolume;
+
+/// Bytes that must lie between the two over the shorter recording: below, a ratio is gossip.
+pub(super) const FLOOR_BYTES: f64 = 1_000_000.0;
+
+/// How many times as much, or as little, it must be.
+pub(super) const RATIO: f64 = 4.0;
+
+/// Bytes sent and received during the recording, and its length in seconds.
+type Volumes<'a> = (&'a BTreeMap<Who, (u64, u64)>, f64);
+
+/// Of those who are in both captures: who is in one only is new or gone.
+pub(super) fn shifted(before: Volumes<'_>, after: Volumes<'_>) -> Vec<ShiftedVolume> {
+    let shorter_s = before.1.min(after.1);
+    if shorter_s <= 0.0 {
+        return Vec::new();
+    }
+    let mut shifted = Vec::new();
+    for (who, new) in after.0 {
+        let Some(old) = before.0.get(who) else { continue };
+        for (way, old, new) in [("sent", old.0, new.0), ("received", old.1, new.1)] {
+            let (old, new) = (old as f64 / before.1, new as f64 / after.1);
+            let is_large = (new - old).abs() * shorter_s >= FLOOR_BYTES;
+            if is_large && new.max(old) >= RATIO * new.min(old) {
+                shifted.push(ShiftedVolume {
+                    process_name: who.process_name.clone(),
+                    local_addr: who.local_addr.clone(),
+                    way: way.to_owned(),
+                    before_bytes_per_s: old,
+                    after_bytes_per_s: new,
+                });
+            }
+        }
+    }
+    shifted
+}

@@ -25,6 +25,7 @@
 //! | [`diff`] | what is new between two captures of a host |
 //! | [`filter`] | the language in which commands are told which connections to look at |
 //! | [`replay`] | a moment of a recording as rows and as a screen |
+//! | [`watch`] | the live host on the same screen, and recordings that begin a minute before |
 //! | [`export`] | the connections for other programs, one exporter each |
 //! | [`report`] | the folder that is attached to the ticket: JSON, HTML, CSV, Markdown, charts, OCSF, STIX, a manifest |
 //!
@@ -65,6 +66,7 @@ mod parallel;
 pub mod record;
 pub mod replay;
 pub mod report;
+pub mod watch;
 pub mod wire;
 
 pub use error::{Error, Result};

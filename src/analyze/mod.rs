@@ -32,7 +32,7 @@ pub use config::Config;
 pub use tables::Tables;
 
 use crate::Result;
-use crate::capture::{CaptureFile, Metadata};
+use crate::capture::{CaptureFile, Metadata, Selection};
 use crate::geo::Databases;
 use crate::insight::{self, Insight};
 
@@ -117,6 +117,8 @@ pub fn run(
     let suppressed = config.allow().apply(&mut runs, &tables)?;
     let mut completeness = metrics::completeness(&tables, &metadata)?;
     completeness.blind_spots.extend(geo.notes().iter().cloned());
+    // First, as it is the one that the reader chose.
+    completeness.blind_spots.splice(0..0, capture.selection().map(left_out));
     let mut analysis = Analysis {
         metadata,
         completeness,
@@ -130,4 +132,13 @@ pub fn run(
     };
     analysis.insights = insight::join(&analysis.findings(), &analysis.tables, &analysis.completeness)?;
     Ok(analysis)
+}
+
+/// What an analysis of some connections cannot say.
+fn left_out(selection: &Selection) -> String {
+    format!(
+        "Only {} of {} sockets were analyzed, those of which a row fits the filter {}, and the listening sockets on \
+         their ports; nothing is said of the others, and what is normal on this host was judged without them.",
+        selection.connections, selection.of, selection.by,
+    )
 }

@@ -259,6 +259,16 @@ pub fn rows_of_connection(capture: &CaptureFile, conn_id: u64) -> Vec<Row> {
     rows
 }
 
+/// Hands over every row of a capture, in the order of the file. What is damaged is left out, which
+/// the capture notes.
+pub(super) fn each_row(capture: &CaptureFile, take: &mut dyn FnMut(&Row)) {
+    for index in 0..capture.row_groups() {
+        if let Err(error) = group::each_row(capture, index, take) {
+            capture.leave_out(index, &error);
+        }
+    }
+}
+
 impl Grid {
     /// The sample to which a row belongs: a snapshot to its own, an event to the snapshot that
     /// came after it.

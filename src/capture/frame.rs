@@ -52,6 +52,12 @@ pub(super) fn pack(content: &[u8]) -> std::io::Result<Vec<u8>> {
     Ok(frame)
 }
 
+/// The content of a frame that is whole; none for anything else.
+pub(super) fn unpack(frame: &[u8]) -> Option<Vec<u8>> {
+    let (header, packed) = frame.split_at_checked(HEADER_BYTES)?;
+    content(header, packed)
+}
+
 /// Hands every whole frame of a file to `take`, in order. What is damaged is passed over.
 pub(super) fn scan(source: &Source, mut take: impl FnMut(Frame)) {
     let mut at = 0;
@@ -110,6 +116,11 @@ fn claimed_bytes(source: &Source, start: u64) -> Option<usize> {
 fn read(source: &Source, start: u64, length: usize) -> Option<Frame> {
     let bytes = source.get_bytes(start, HEADER_BYTES + length).ok()?;
     let (header, packed) = bytes.split_at(HEADER_BYTES);
+    let content = content(header, packed)?;
+    Some(Frame { start, end: start + bytes.len() as u64, content })
+}
+
+fn content(header: &[u8], packed: &[u8]) -> Option<Vec<u8>> {
     let stated = u32::from_le_bytes(header[12..16].try_into().ok()?);
     if stated != checksum(header[8..12].try_into().ok()?, packed) {
         return None;
@@ -118,7 +129,7 @@ fn read(source: &Source, start: u64, length: usize) -> Option<Frame> {
     let unpacking = zstd::stream::read::Decoder::with_buffer(packed).ok()?;
     // A few bytes may claim to be gigabytes.
     unpacking.take(LONGEST_BYTES as u64).read_to_end(&mut content).ok()?;
-    Some(Frame { start, end: start + bytes.len() as u64, content })
+    Some(content)
 }
 
 fn checksum(length: [u8; 4], packed: &[u8]) -> u32 {

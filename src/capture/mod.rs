@@ -19,12 +19,14 @@ mod guard;
 mod journal;
 mod keys;
 pub mod metadata;
+mod packed;
 pub mod reader;
 mod recover;
 pub mod row;
 mod row_group;
 pub mod schema;
 mod sealed;
+mod selection;
 mod source;
 mod verify;
 pub mod writer;
@@ -37,10 +39,12 @@ pub use keys::{PublicKey, SigningKey};
 pub use metadata::{
     ImportSource, IntervalChange, Metadata, PreviousPart, SeriesPart, SourceReport, SourceStatus,
 };
+pub use packed::PackedTick;
 pub use reader::{CaptureFile, finished_metadata};
 pub use recover::{complete_unfinished, set_aside};
 pub use row::{Counters, Kind, Owner, OwnerSource, Protocol, Row, TcpState};
 pub use schema::Column;
+pub use selection::Selection;
 pub use verify::{Signature, Verdict, verify};
 pub use writer::{Overwrite, Writer};
 

@@ -16,11 +16,13 @@ use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::statistics::Statistics;
 use sha2::{Digest as _, Sha256};
 
+use super::Row;
 use super::digest::Digest;
 use super::evidence::GroupHash;
 use super::recover::{self, Recovered};
 use super::schema::{COLUMNS, Column};
 use super::sealed::{self, Footer};
+use super::selection::Selection;
 use super::source::Source;
 use super::{FORMAT_VERSION, Metadata, folder, guard};
 use crate::{Error, Result};
@@ -41,6 +43,8 @@ pub struct CaptureFile {
     damaged: Mutex<BTreeMap<usize, String>>,
     /// Row groups whose hash has been checked.
     checked: Mutex<BTreeSet<usize>>,
+    /// The connections that are looked at; none for all.
+    selection: Option<Selection>,
 }
 
 /// Bytes with a footer. A finished capture is one; a recording that cannot be completed is
@@ -131,7 +135,21 @@ impl CaptureFile {
             metadata,
             damaged: Mutex::default(),
             checked: Mutex::default(),
+            selection: None,
         }
+    }
+
+    /// The same capture, of which only the connections are seen of which `wanted` accepts a row;
+    /// `by` says in words which those are.
+    #[must_use]
+    pub fn select(self, by: &str, wanted: &dyn Fn(&Row) -> bool) -> Self {
+        let selection = Some(Selection::of(&self, by, wanted));
+        Self { selection, ..self }
+    }
+
+    /// The connections that are looked at; none for all.
+    pub fn selection(&self) -> Option<&Selection> {
+        self.selection.as_ref()
     }
 
     /// Where the file is: what was recovered may have another name than what was asked for.
@@ -250,7 +268,11 @@ impl CaptureFile {
                 reader = None;
                 return Some(Err(self.error("its decoder gave up")));
             };
-            next.map(|batch| batch.map_err(|e| self.error(&e.to_string())))
+            next.map(|batch| {
+                let batch = batch.map_err(|e| self.error(&e.to_string()))?;
+                let chosen = self.selection.as_ref().map(|selection| selection.rows_of(batch.clone()));
+                chosen.unwrap_or(Ok(batch)).map_err(|e| self.error(&e))
+            })
         }))
     }
 

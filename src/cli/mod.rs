@@ -21,6 +21,7 @@ mod record;
 mod replay;
 mod summary;
 mod verify;
+mod watch;
 
 use std::io::Write as _;
 use std::path::Path;
@@ -75,6 +76,8 @@ enum Command {
     Analyze(analyze::Arguments),
     /// Play a capture in the terminal
     Replay(replay::Arguments),
+    /// Watch this host in the terminal, and record it from a minute before
+    Watch(watch::Arguments),
     /// List the sockets of a moment or of a stretch of time, for scripts and grep
     Dump(dump::Arguments),
     /// Show what is new between two captures of a host: listeners, programs, destinations, volumes
@@ -97,6 +100,7 @@ pub fn main() -> ExitCode {
         Command::Import(arguments) => import::run(arguments),
         Command::Analyze(arguments) => analyze::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
+        Command::Watch(arguments) => watch::run(&arguments),
         Command::Dump(arguments) => dump::run(&arguments),
         Command::Diff(arguments) => diff::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),

@@ -48,7 +48,7 @@ pub(super) struct Arguments {
 
 /// Sources that look at packets, and so only on demand.
 #[derive(Debug, Args)]
-struct Sources {
+pub(super) struct Sources {
     /// Count what goes over UDP, from the headers of packets (Linux, as root)
     #[arg(long)]
     udp_bytes: bool,
@@ -76,7 +76,7 @@ struct RotationArguments {
 }
 
 impl Sources {
-    fn wanted(&self) -> Wanted {
+    pub(super) fn wanted(&self) -> Wanted {
         Wanted { udp_bytes: self.udp_bytes, names: self.names }
     }
 }
@@ -139,7 +139,7 @@ pub(super) fn run(arguments: Arguments) -> Result<Done> {
 
 /// Keeps only what the sources need, and notes what that is.
 #[cfg(target_os = "linux")]
-fn give_up_privileges(wanted: Wanted, path: &Path, facts: &mut HostFacts) -> Result<()> {
+pub(super) fn give_up_privileges(wanted: Wanted, path: &Path, facts: &mut HostFacts) -> Result<()> {
     record::limit_privileges(wanted, path.parent().unwrap_or(Path::new(".")))
         .map_err(crate::Error::Record)?;
     *facts = HostFacts::read();
@@ -147,11 +147,11 @@ fn give_up_privileges(wanted: Wanted, path: &Path, facts: &mut HostFacts) -> Res
 }
 
 #[cfg(not(target_os = "linux"))]
-fn give_up_privileges(_wanted: Wanted, _path: &Path, _facts: &mut HostFacts) -> Result<()> {
+pub(super) fn give_up_privileges(_wanted: Wanted, _path: &Path, _facts: &mut HostFacts) -> Result<()> {
     Ok(())
 }
 
-fn parse_interval(text: &str) -> Result<Duration, String> {
+pub(super) fn parse_interval(text: &str) -> Result<Duration, String> {
     let interval = parse_duration(text)?;
     if interval < MIN_INTERVAL {
         let least = MIN_INTERVAL.as_millis();
@@ -204,7 +204,7 @@ fn say_finished(file: &FinishedFile) {
 }
 
 /// What was recorded, what could not be seen, and what to do next.
-fn say(plan: &Plan, recording: &Recording) {
+pub(super) fn say(plan: &Plan, recording: &Recording) {
     let metadata = &recording.metadata;
     let Some((last, earlier)) = recording.files.split_last() else { return };
     earlier.iter().for_each(say_finished);

@@ -11,7 +11,7 @@ use crate::capture::Cursor;
 use crate::filter::Filter;
 use crate::geo::Databases;
 use crate::record::Stop;
-use crate::replay::{Player, State, When};
+use crate::replay::{Player, Recorded, State, When, background};
 use crate::{Error, Result};
 
 #[derive(Debug, Args)]
@@ -56,13 +56,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
         say!("the capture has no rows");
         return Ok(Done::Well);
     };
-    let geo = Databases::open(&arguments.geoip)?;
+    let geo = Arc::new(Databases::open(&arguments.geoip)?);
     let file = arguments.capture.display().to_string();
     let mut state = State::new(&file, span_us, arguments.filter.clone(), arguments.speed);
     let at_us = arguments.at.resolve(span_us, None);
     let stop = Stop::default();
     stop.on_signals()?;
-    Player::new(cursor, geo).run(&mut state, at_us, &stop)?;
+    state.activity = background::density(&cursor, span_us);
+    let mut recorded = Recorded::new(cursor, &geo);
+    Player::new(&mut recorded, geo).run(&mut state, at_us, &stop)?;
     say!("{}", state.command());
     Ok(if capture.metadata_as_read().is_degraded() { Done::Degraded } else { Done::Well })
 }

@@ -20,6 +20,7 @@ mod facts;
 mod host;
 #[cfg(target_os = "linux")]
 mod linux;
+mod live;
 mod part;
 mod portable;
 #[cfg(target_os = "linux")]
@@ -36,6 +37,7 @@ pub use clock::{Clock, Moment, SystemClock};
 pub use duration::{describe_duration, parse_duration};
 pub use facts::{HostFacts, capture_name, series_name};
 pub use host::{Host, Seen, Tick, Wanted, open_host};
+pub use live::{Observed, observe};
 #[cfg(target_os = "linux")]
 pub(crate) use privileges::{has_all as has_all_privileges, limit as limit_privileges, setcap_names};
 pub use schedule::{MIN_INTERVAL, Plan};

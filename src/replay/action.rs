@@ -57,12 +57,14 @@ pub enum Action {
     ExportJson,
     /// Show the command for this moment.
     Command,
+    /// Start or stop to record the live host.
+    Record,
 }
 
 /// A key, its name in the help, and what it does.
 pub(super) struct Binding {
     keys: &'static [KeyCode],
-    /// As the help shows them.
+    /// As the help shows them; empty where another line tells of this key too.
     pub(super) names: &'static str,
     action: Action,
     /// In words.
@@ -89,26 +91,27 @@ pub(super) const BINDINGS: &[Binding] = &[
     binding(&[Left, Char('h')], "← h", Action::PreviousTick, "snapshot before"),
     binding(&[KeyCode::Home, Char('g')], "home g", Action::Start, "start of the recording"),
     binding(&[KeyCode::End, Char('G')], "end G", Action::End, "end of the recording"),
-    binding(&[Char('t'), Char(':')], "t", Action::AskTime, "go to 14:02, -5m, +30s, an ISO time"),
+    binding(&[Char('t'), Char(':')], "t", Action::AskTime, "go to 14:02, -5m, ISO time"),
     binding(&[Char('n')], "n", Action::NextFinding, "next finding"),
     binding(&[Char('N'), Char('p')], "N p", Action::PreviousFinding, "finding before"),
     binding(&[Char('/'), Char('f')], "/ f", Action::AskFilter, "filter: process:curl port:443"),
     binding(&[Tab, BackTab], "tab", Action::NextPanel, "next panel"),
-    binding(&[Char('1')], "1", Action::Panel(0), "connections"),
-    binding(&[Char('2')], "2", Action::Panel(1), "processes"),
-    binding(&[Char('3')], "3", Action::Panel(2), "destinations"),
-    binding(&[Char('4')], "4", Action::Panel(3), "findings"),
-    binding(&[Down, Char('j')], "↓ j", Action::Down, "line below"),
-    binding(&[Up, Char('k')], "↑ k", Action::Up, "line above"),
-    binding(&[PageDown], "page ↓", Action::PageDown, "a screen down"),
-    binding(&[PageUp], "page ↑", Action::PageUp, "a screen up"),
-    binding(&[Enter], "enter", Action::Open, "the whole story; go to a finding"),
+    binding(&[Char('1')], "1 … 4", Action::Panel(0), "the panels"),
+    binding(&[Char('2')], "", Action::Panel(1), ""),
+    binding(&[Char('3')], "", Action::Panel(2), ""),
+    binding(&[Char('4')], "", Action::Panel(3), ""),
+    binding(&[Down, Char('j')], "↓ ↑", Action::Down, "line below, above (j k)"),
+    binding(&[Up, Char('k')], "", Action::Up, ""),
+    binding(&[PageDown], "page ↓↑", Action::PageDown, "a screen down, up"),
+    binding(&[PageUp], "", Action::PageUp, ""),
+    binding(&[Enter], "enter", Action::Open, "the story; go to a finding"),
     binding(&[Esc, KeyCode::Backspace], "esc", Action::Back, "back; clear the filter"),
     binding(&[Char('s')], "s", Action::Sort, "sort by the next column"),
     binding(&[Char('S')], "S", Action::Reverse, "the other way round"),
     binding(&[Char('e')], "e", Action::ExportCsv, "write what is seen as CSV"),
     binding(&[Char('E')], "E", Action::ExportJson, "write what is seen as JSON lines"),
     binding(&[Char('c')], "c", Action::Command, "the command for this moment"),
+    binding(&[Char('r')], "r", Action::Record, "watch: record, or stop"),
     binding(&[Char('?')], "?", Action::Help, "this help"),
     binding(&[Char('q')], "q", Action::Quit, "quit"),
 ];

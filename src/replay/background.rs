@@ -1,10 +1,9 @@
 //! What takes longer than a screen may wait: the findings, and all rows of a connection.
 
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, channel};
 
 use super::state::{Findings, Mark};
-use super::terminal::in_background;
 use crate::analyze::view::Numbers;
 use crate::analyze::{self, Analysis, Config};
 use crate::capture::cursor::rows_of_connection;
@@ -34,6 +33,14 @@ pub fn analyze(capture: Arc<CaptureFile>, geo: Arc<Databases>) -> Receiver<Found
 /// All rows of a connection, in the order of time.
 pub fn story(capture: Arc<CaptureFile>, conn_id: u64) -> Receiver<Vec<Row>> {
     in_background(move || rows_of_connection(&capture, conn_id))
+}
+
+/// A channel whose sender lives in a thread of its own.
+pub(crate) fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Receiver<T> {
+    let (sender, receiver) = channel();
+    // Without a thread nothing is ever sent, and the receiver finds its sender gone.
+    let _ = std::thread::Builder::new().name("replay".to_owned()).spawn(move || sender.send(work()));
+    receiver
 }
 
 /// Rows a second in stretches of equal length, by the footer alone.

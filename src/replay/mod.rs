@@ -1,25 +1,32 @@
-//! Looks into a recording: the samples of a capture as rows for programs and as a screen.
+//! Looks into a recording or at the live host: samples as rows for programs and as a screen.
 //!
 //! ```text
-//!  keys ─► action ─► state ─► screen, panels
-//!                      │ ▲
-//!              request ▼ │ sample
-//!            terminal (the loop) ─► capture::Cursor, analysis in the background
+//!  keyboard ─► action ─► state ─► screen, panels
+//!                          │ ▲
+//!                  request ▼ │ sample
+//!                terminal (the loop) ─► source ─┬─ recorded: capture::Cursor, analysis
+//!                                               └─ crate::watch: the live host
 //! ```
 //!
-//! [`state`] knows neither the terminal nor the file, so that tests press keys and look at what
-//! is drawn. One panel is one file in `panels/`.
+//! [`state`] knows neither the terminal nor where samples come from, so that tests press keys and
+//! look at what is drawn. One panel is one file in `panels/`.
 
 pub mod action;
 pub mod background;
+mod export;
+mod keyboard;
 pub mod listing;
 pub mod panels;
+mod recorded;
 pub mod screen;
+pub mod source;
 pub mod state;
 pub mod terminal;
 pub mod time;
 pub mod view;
 
+pub use recorded::Recorded;
+pub use source::Source;
 pub use state::State;
 pub use terminal::Player;
 pub use time::When;

@@ -8,7 +8,8 @@ use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
 use super::panels::{Theme, connections, destinations, findings, help, processes, story, timeline};
-use super::state::{Findings, Mode, Panel, State};
+use super::state::{Findings, Live, Mode, Panel, State};
+use crate::analyze::words;
 use crate::report::{escape, format};
 
 /// Draws everything. `country` says where an address is.
@@ -51,18 +52,38 @@ fn line(buffer: &mut Buffer, area: Rect, text: &str, style: Style) {
 }
 
 fn header(state: &State) -> String {
-    let time = format::moment(state.sample.ts_us);
-    let time = time
-        .map_or_else(|| format::UNKNOWN.to_owned(), |time| time.format("%Y-%m-%d %H:%M:%S%.3f").to_string());
+    let time = |format: &str| {
+        let moment = format::moment(state.sample.ts_us);
+        moment.map_or_else(|| format::UNKNOWN.to_owned(), |moment| moment.format(format).to_string())
+    };
+    let sockets = words::count(state.sample.rows.len(), "socket", "sockets");
+    let events = words::count(state.sample.events.len(), "event", "events");
+    let seen = format!("tick {}  {sockets}, {events}", state.sample.tick);
+    let ((playing, file), time) = match &state.live {
+        Some(live) => (live_words(state, live), time("%Y-%m-%d %H:%M:%S")),
+        None => (recording_words(state), time("%Y-%m-%d %H:%M:%S%.3f")),
+    };
+    format!(" {time} UTC  {playing}  {seen}  {file}")
+}
+
+/// How a recording plays, and its name.
+fn recording_words(state: &State) -> (String, String) {
     let playing = if state.is_playing { "▶" } else { "paused" };
-    let events = state.sample.events.len();
     let file = escape::shorten(&state.file, 24).into_owned();
-    format!(
-        " {time} UTC  {playing} {}x  tick {}  {} sockets, {events} events  {file}",
-        format::number(state.speed),
-        state.sample.tick,
-        state.sample.rows.len(),
-    )
+    (format!("{playing} {}x", format::number(state.speed)), file)
+}
+
+/// Whether the live host is followed and how long it has been recorded, and the file.
+fn live_words(state: &State, live: &Live) -> (String, String) {
+    let playing = if state.is_playing { "● live" } else { "paused" };
+    match &live.recording {
+        None => (playing.to_owned(), format!("{:.0} s kept", live.memory_s)),
+        Some((file, since_us)) => {
+            let seconds = state.span_us.1.saturating_sub(*since_us) / 1_000_000;
+            let file = escape::shorten(file, 40).into_owned();
+            (format!("{playing}  REC {}:{:02}", seconds / 60, seconds % 60), file)
+        }
+    }
 }
 
 fn draw_tabs(state: &State, area: Rect, buffer: &mut Buffer) {
@@ -97,6 +118,9 @@ fn footer(state: &State) -> String {
         (_, Some(message)) => message.clone(),
         (Mode::Story, None) => "esc back  c command  ? help  q quit".to_owned(),
         (_, None) if !state.filter.is_empty() => format!("filter: {}  (esc clears)  ? help", state.filter),
+        _ if state.live.is_some() => {
+            "space pause  ←→ step  r record  n finding  / filter  enter open  ? help  q quit".to_owned()
+        }
         _ => "space play  ←→ step  n finding  t time  / filter  enter open  ? help  q quit".to_owned(),
     }
 }

@@ -1,13 +1,16 @@
 //! What is on the screen, and what an action makes of it. Knows no terminal and no file: what
 //! has to be fetched comes out as a [`Request`], and goes in as a sample.
 
+mod parts;
+#[cfg(test)]
+mod tests;
+mod typing;
+
 use std::time::Duration;
 
-use crossterm::event::{KeyCode, KeyEvent};
-
-use super::action::{self, Action};
+pub use self::parts::{Findings, Live, Mark, Mode, Panel, Request, Step};
+use super::action::Action;
 use super::listing::Form;
-use super::time::When;
 use super::view::{self, DestinationLine, Line, ProcessLine, SortBy};
 use crate::capture::{Place, Row, Sample};
 use crate::filter::Filter;
@@ -19,104 +22,18 @@ const SPEEDS: (f64, f64) = (0.1, 1000.0);
 /// Lines that a screen goes further.
 const PAGE: usize = 15;
 
-/// A panel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the names are the panels")]
-pub enum Panel {
-    Connections,
-    Processes,
-    Destinations,
-    Findings,
-}
-
-impl Panel {
-    /// Every panel, in the order of their numbers.
-    pub const ALL: [Self; 4] = [Self::Connections, Self::Processes, Self::Destinations, Self::Findings];
-
-    /// Its name on the screen.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Connections => "Connections",
-            Self::Processes => "Processes",
-            Self::Destinations => "Destinations",
-            Self::Findings => "Findings",
-        }
-    }
-}
-
-/// What the keyboard is for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Mode {
-    /// Actions.
-    Normal,
-    /// A time is being typed.
-    Time(String),
-    /// A filter is being typed.
-    Filter(String),
-    /// The help is shown.
-    Help,
-    /// The whole story of a connection is shown.
-    Story,
-}
-
-/// What has to be done outside of the state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Request {
-    /// Show the sample at a place.
-    Show(Place),
-    /// Show the one after or before.
-    Step(Step),
-    /// Show the last one at or before this time, if it is another one.
-    PlayTo(i64),
-    /// Find all rows of a connection.
-    Tell(u64),
-    /// Write the rows that are seen.
-    Export(Form),
-    /// End.
-    Quit,
-}
-
-/// A direction in which to step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the names say it")]
-pub enum Step {
-    Forward,
-    Back,
-}
-
-/// A finding as the screen needs it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Mark {
-    /// When it begins, µs since the Unix epoch.
-    pub ts_us: i64,
-    /// How bad, 0 for info to 4 for critical.
-    pub severity: usize,
-    /// The severity and the detector in words.
-    pub label: String,
-    /// One line.
-    pub title: String,
-    /// A few sentences.
-    pub explanation: String,
-}
-
-/// How far the search for findings is.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Findings {
-    /// It runs.
-    Searching,
-    /// It is done; in the order of time.
-    Found(Vec<Mark>),
-    /// It failed, and why.
-    Failed(String),
-}
+/// Rows of a connection of the live host that its story holds at most: a day of seconds.
+const MOST_ROWS_TOLD: usize = 100_000;
 
 /// Everything that is on the screen.
 #[derive(Debug)]
 pub struct State {
     /// The file, as it was named.
     pub file: String,
-    /// First and last moment of the recording, µs since the Unix epoch.
+    /// First and last moment of the time line, µs since the Unix epoch.
     pub span_us: (i64, i64),
+    /// What there is to say of the live host; none for a recording.
+    pub live: Option<Live>,
     /// The sample that is shown.
     pub sample: Sample,
     /// The one before, for rates.
@@ -160,6 +77,7 @@ impl State {
         Self {
             file: file.to_owned(),
             span_us,
+            live: None,
             sample: Sample::default(),
             previous: None,
             panel: Panel::Connections,
@@ -180,6 +98,11 @@ impl State {
             processes: Vec::new(),
             destinations: Vec::new(),
         }
+    }
+
+    /// The first screen of the live host, whose snapshots are followed.
+    pub fn live(name: &str, filter: Filter) -> Self {
+        Self { live: Some(Live::default()), is_playing: true, ..Self::new(name, (0, 0), filter, 1.0) }
     }
 
     /// The connections that are seen, sorted.
@@ -216,9 +139,23 @@ impl State {
         self.refresh();
     }
 
+    /// The live host has a new snapshot, which is shown unless one has stopped to look.
+    pub fn follow(&mut self, sample: Sample) {
+        if !self.is_playing {
+            return;
+        }
+        if let (Mode::Story, Some(story), Some(of)) = (&self.mode, &mut self.story, &self.story_of) {
+            let rows = sample.events.iter().chain(&sample.rows).filter(|row| row.conn_id == of.conn_id);
+            story.extend(rows.take(MOST_ROWS_TOLD.saturating_sub(story.len())).cloned());
+        }
+        let previous = std::mem::take(&mut self.sample);
+        let is_before = (1..sample.ts_us).contains(&previous.ts_us);
+        self.show(sample, is_before.then_some(previous));
+    }
+
     /// Time has passed: where playing is now.
     pub fn pass(&mut self, time: Duration) -> Option<Request> {
-        if !self.is_playing {
+        if !self.is_playing || self.live.is_some() {
             return None;
         }
         let by_us = time.as_secs_f64() * self.speed * 1e6;
@@ -231,77 +168,22 @@ impl State {
         Some(Request::PlayTo(self.clock_us))
     }
 
-    /// A key was pressed.
-    pub fn press(&mut self, key: KeyEvent) -> Option<Request> {
-        self.message = None;
-        match &mut self.mode {
-            Mode::Time(text) | Mode::Filter(text) => {
-                match key.code {
-                    KeyCode::Esc => self.mode = Mode::Normal,
-                    KeyCode::Enter => return self.enter(),
-                    KeyCode::Backspace => {
-                        text.pop();
-                    }
-                    KeyCode::Char(c) if action::of_key(key) != Some(Action::Quit) || c == 'q' => text.push(c),
-                    KeyCode::Char(_) => return Some(Request::Quit),
-                    _ => {}
-                }
-                None
-            }
-            Mode::Help => {
-                self.mode = Mode::Normal;
-                (action::of_key(key) == Some(Action::Quit)).then_some(Request::Quit)
-            }
-            Mode::Normal | Mode::Story => self.act(action::of_key(key)?),
-        }
-    }
-
-    /// Text was pasted.
-    pub fn paste(&mut self, pasted: &str) {
-        if let Mode::Time(text) | Mode::Filter(text) = &mut self.mode {
-            text.extend(pasted.chars().filter(|c| !c.is_control()).take(1000));
-        }
-    }
-
-    /// What was typed is complete.
-    fn enter(&mut self) -> Option<Request> {
-        match std::mem::replace(&mut self.mode, Mode::Normal) {
-            Mode::Time(text) => match text.parse::<When>() {
-                Ok(when) => {
-                    self.is_playing = false;
-                    return Some(Request::Show(Place::Time(
-                        when.resolve(self.span_us, Some(self.sample.ts_us)),
-                    )));
-                }
-                Err(why) => self.message = Some(why),
-            },
-            Mode::Filter(text) => match text.parse::<Filter>() {
-                Ok(filter) => {
-                    self.filter = filter;
-                    self.selected = 0;
-                    self.refresh();
-                }
-                Err(error) => {
-                    self.message = Some(error.reason);
-                    self.mode = Mode::Filter(text);
-                }
-            },
-            _ => {}
-        }
-        None
-    }
-
     /// Does what a key asks for.
     pub fn act(&mut self, action: Action) -> Option<Request> {
         match action {
             Action::Quit => return Some(Request::Quit),
             Action::Help => self.mode = Mode::Help,
+            Action::Play if self.live.is_some() && !self.is_playing => return Some(self.catch_up()),
             Action::Play => self.is_playing = !self.is_playing,
+            Action::Faster | Action::Slower if self.live.is_some() => {
+                self.message = Some("the live host has only one speed".to_owned());
+            }
             Action::Faster => self.speed = (self.speed * 2.0).min(SPEEDS.1),
             Action::Slower => self.speed = (self.speed / 2.0).max(SPEEDS.0),
             Action::NextTick => return Some(self.stop(Request::Step(Step::Forward))),
             Action::PreviousTick => return Some(self.stop(Request::Step(Step::Back))),
             Action::Start => return Some(self.stop(Request::Show(Place::Time(self.span_us.0)))),
+            Action::End if self.live.is_some() => return Some(self.catch_up()),
             Action::End => return Some(self.stop(Request::Show(Place::Time(self.span_us.1)))),
             Action::AskTime => self.mode = Mode::Time(String::new()),
             Action::AskFilter => self.mode = Mode::Filter(self.filter.text().to_owned()),
@@ -319,25 +201,39 @@ impl State {
             Action::ExportCsv => return Some(Request::Export(Form::Csv)),
             Action::ExportJson => return Some(Request::Export(Form::Json)),
             Action::Command => self.message = Some(self.command()),
+            Action::Record => return Some(Request::ToggleRecording),
         }
         None
     }
 
     /// The command that shows this moment.
     pub fn command(&self) -> String {
-        let file = escape::shell_word(&self.file).into_owned();
-        let at = format::iso_utc(self.sample.ts_us).map(|at| format!(" --at {at}")).unwrap_or_default();
-        let filter = if self.filter.is_empty() {
-            String::new()
-        } else {
-            format!(" --filter={}", escape::shell_word(&format!("{}", self.filter)))
+        let recording = self.live.as_ref().map(|live| live.recording.as_ref().map(|(file, _)| file.as_str()));
+        let file = match recording {
+            None => escape::shell_word(&self.file),
+            Some(Some(file)) => escape::shell_word(file),
+            Some(None) => return format!("netrec watch{}", self.filter_option()),
         };
-        format!("netrec replay {file}{at}{filter}")
+        let at = format::iso_utc(self.sample.ts_us).map(|at| format!(" --at {at}")).unwrap_or_default();
+        format!("netrec replay {file}{at}{}", self.filter_option())
+    }
+
+    fn filter_option(&self) -> String {
+        if self.filter.is_empty() {
+            return String::new();
+        }
+        format!(" --filter={}", escape::shell_word(&format!("{}", self.filter)))
     }
 
     /// The rows that are exported: those of the connections that are seen.
     pub fn seen(&self) -> impl Iterator<Item = &Row> {
         self.lines.iter().map(|line| &line.row)
+    }
+
+    /// Goes to the newest snapshot of the live host, and on with those that come.
+    fn catch_up(&mut self) -> Request {
+        self.is_playing = true;
+        Request::Show(Place::Time(i64::MAX))
     }
 
     fn stop(&mut self, request: Request) -> Request {
@@ -455,13 +351,15 @@ impl State {
 
     /// What follows from the sample, the filter and the order.
     fn refresh(&mut self) {
+        // A line that was chosen stays chosen, wherever it goes; the first line is no choice.
+        let chosen = self.lines.get(self.selected).filter(|_| self.selected > 0).map(|line| line.row.conn_id);
         self.lines = view::connections(&self.sample, self.previous.as_ref(), &self.filter);
         view::sort(&mut self.lines, self.sort_by, self.is_reversed);
         self.processes = view::processes(&self.lines);
         self.destinations = view::destinations(&self.lines);
-        self.select(self.selected);
+        let is_list = self.panel == Panel::Connections && self.mode != Mode::Story;
+        let place = chosen.filter(|_| is_list);
+        let place = place.and_then(|id| self.lines.iter().position(|line| line.row.conn_id == id));
+        self.select(place.unwrap_or(self.selected));
     }
 }
-
-#[cfg(test)]
-mod tests;

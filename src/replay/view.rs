@@ -127,7 +127,14 @@ pub fn connections(sample: &Sample, previous: Option<&Sample>, filter: &Filter) 
     let here: AHashSet<u64> = sample.rows.iter().map(|row| row.conn_id).collect();
     lines.extend(gone(sample, &here).map(|row| {
         let old = before.get(&row.conn_id).copied();
-        line(row, old, Change::Closed, seconds)
+        // Without a snapshot before, nothing is gone but what says so.
+        let change = match row.kind {
+            Kind::Closed => Change::Closed,
+            _ if previous.is_some() => Change::Closed,
+            Kind::Opened => Change::Opened,
+            Kind::State | Kind::Snapshot => Change::Stays,
+        };
+        line(row, old, change, seconds)
     }));
     lines.retain(|line| filter.matches(&line.row));
     lines

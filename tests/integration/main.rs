@@ -10,6 +10,7 @@ mod diff;
 mod dump;
 mod evidence;
 mod expectations;
+mod filter;
 mod fixture;
 mod geo;
 mod golden;
@@ -29,4 +30,7 @@ mod runner;
 mod scene;
 #[cfg(target_os = "linux")]
 mod short_lived;
+mod terminal;
+#[cfg(target_os = "linux")]
+mod watch;
 mod zeek_oracle;

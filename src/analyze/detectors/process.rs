@@ -1,6 +1,6 @@
 //! `process`: what only a recorder on the host sees of those who talk.
 
-mod rules;
+pub(crate) mod rules;
 #[cfg(test)]
 mod tests;
 

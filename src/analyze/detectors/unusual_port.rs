@@ -1,6 +1,6 @@
 //! `unusual-port`: programs and ports that do not go together.
 
-mod expected;
+pub(crate) mod expected;
 mod habits;
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use arrow::datatypes::{Int32Type, TimestampMicrosecondType, UInt32Type, UInt64Ty
 use super::rows::Rows;
 use super::{Grid, Place, Sample, Span, Toward};
 use crate::capture::schema::COLUMNS;
-use crate::capture::{CaptureFile, Column, Kind};
+use crate::capture::{CaptureFile, Column, Kind, Row};
 use crate::{Error, Result};
 
 /// A decoded row group.
@@ -170,7 +170,7 @@ pub(super) fn collect_connection(
     capture: &CaptureFile,
     index: usize,
     conn_id: u64,
-    found: &mut Vec<crate::capture::Row>,
+    found: &mut Vec<Row>,
 ) -> Result<()> {
     let is_ours = |batch: &RecordBatch| {
         let ids = batch.column_by_name(Column::ConnId.name())?.as_primitive_opt::<UInt64Type>()?;
@@ -191,6 +191,23 @@ pub(super) fn collect_connection(
         let mut rows = Rows::of(&batch).map_err(|reason| capture.damage(reason))?;
         for row in place {
             found.push(rows.get(row).map_err(|reason| capture.damage(reason))?);
+        }
+    }
+    Ok(())
+}
+
+/// Hands over every row of a row group.
+///
+/// # Errors
+/// [`Error::Damaged`] if it cannot be read.
+pub(super) fn each_row(capture: &CaptureFile, index: usize, take: &mut dyn FnMut(&Row)) -> Result<()> {
+    let columns = COLUMNS.iter().map(|info| info.column);
+    let columns: Vec<Column> = columns.filter(|column| !capture.is_all_null(index, *column)).collect();
+    for batch in capture.row_group(index, &columns)? {
+        let batch = batch?;
+        let mut rows = Rows::of(&batch).map_err(|reason| capture.damage(reason))?;
+        for row in 0..batch.num_rows() {
+            take(&rows.get(row).map_err(|reason| capture.damage(reason))?);
         }
     }
     Ok(())

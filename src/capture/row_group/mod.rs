@@ -90,6 +90,36 @@ impl RowGroup {
         self.rows.push(packed);
     }
 
+    /// The rows again, as they were pushed.
+    pub(super) fn unpacked(&self) -> Vec<Row> {
+        let addrs: Vec<Option<IpAddr>> = self.texts.list.iter().map(|text| text.parse().ok()).collect();
+        self.rows.iter().filter_map(|row| self.unpacked_row(row, &addrs)).collect()
+    }
+
+    /// `addrs` are the texts as addresses, as far as they are some.
+    fn unpacked_row(&self, row: &PackedRow, addrs: &[Option<IpAddr>]) -> Option<Row> {
+        let addr = |key: i32| addrs.get(usize::try_from(key).ok()?).copied().flatten();
+        let text = |key: i32| self.texts.list.get(usize::try_from(key).ok()?);
+        let local = (addr(row.local_addr)?, row.local_port);
+        Some(Row {
+            ts_us: row.ts_us,
+            mono_ns: row.mono_ns,
+            tick: row.tick,
+            kind: row.kind,
+            remote: row.remote_addr.and_then(addr).map(|addr| (addr, row.remote_port)),
+            remote_name: row.remote_name.and_then(text).map(Arc::clone),
+            netns: row.netns,
+            state: row.state,
+            prev_state: row.prev_state,
+            counters: row.counters,
+            owner: row.owner.and_then(|key| self.owners.get(key as usize)).map(Arc::clone),
+            owner_source: row.owner_source,
+            cpu_percent: row.cpu_percent,
+            memory_rss_bytes: row.memory_rss_bytes,
+            ..Row::snapshot(row.conn_id, row.protocol, local)
+        })
+    }
+
     fn owner_key(&mut self, owner: &Arc<Owner>) -> u32 {
         // The group holds the `Arc`, so the address cannot be reused while the key stands.
         let address = Arc::as_ptr(owner) as usize;

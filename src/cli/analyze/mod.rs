@@ -15,12 +15,14 @@ use crate::analyze::finding::Severity;
 use crate::analyze::knowledge::Knowledge;
 use crate::analyze::{self, Analysis, Config};
 use crate::capture::CaptureFile;
+use crate::filter::Filter;
 use crate::geo::Databases;
 use crate::report::index::Entry;
 use crate::report::redact::{Key, Redactor};
 use crate::report::{self, CaptureIdentity, Part, escape};
 
 #[derive(Debug, Args)]
+#[command(after_help = super::FILTER_HELP)]
 pub(super) struct Arguments {
     /// The capture to analyze; of several, each gets a folder and an index page names them
     #[arg(required = true, value_name = "CAPTURE")]
@@ -53,6 +55,15 @@ pub(super) struct Arguments {
     /// Sigma rules for network connections: a folder or a file; may be given several times
     #[arg(long, value_name = "DIR")]
     sigma: Vec<PathBuf>,
+    /// Analyze only connections that fit, such as `process:curl -port:443`; the report says so
+    #[arg(
+        long,
+        value_name = "EXPR",
+        allow_hyphen_values = true,
+        default_value = "",
+        hide_default_value = true
+    )]
+    filter: Filter,
     /// Replace addresses, host and user names, paths, command lines, names of remotes and
     /// containers by pseudonyms, so that the report can be shared
     #[arg(long)]
@@ -75,6 +86,7 @@ struct Inputs {
     force: bool,
     fail_on: Option<Severity>,
     redact: Option<Key>,
+    filter: Filter,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Done> {
@@ -85,6 +97,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
         force: arguments.force,
         fail_on: arguments.fail_on,
         redact: key(arguments)?,
+        filter: arguments.filter.clone(),
     };
     match arguments.captures.as_slice() {
         [capture] => {
@@ -98,7 +111,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
 impl Inputs {
     /// Analyzes a capture, writes its report, and says what was found.
     fn report(&self, capture: &Path, folder: &Path) -> Result<(Done, Entry)> {
-        let capture = super::open(capture)?;
+        let capture = self.selected(super::open(capture)?);
         let target = report::Folder::prepare(folder, self.force)?;
 
         let bar = progress::rows(capture.rows());
@@ -120,6 +133,14 @@ impl Inputs {
         }
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         Ok((self.judge(&analysis), Entry::of(&analysis, &identity, name, &self.parts)))
+    }
+
+    /// The connections that the filter leaves.
+    fn selected(&self, capture: CaptureFile) -> CaptureFile {
+        if self.filter.is_empty() {
+            return capture;
+        }
+        capture.select(&self.filter.to_string(), &|row| self.filter.matches(row))
     }
 
     /// Redacts, if it is asked for.

@@ -8,8 +8,8 @@ use super::{Cells, Column, Theme, left, nothing, rate, right, table};
 use crate::replay::state::State;
 
 const COLUMNS: &[Column] = &[
-    left("ADDRESS", 27),
-    left("WHERE", 7),
+    left("ADDRESS", 25),
+    left("WHERE", 10),
     right("CONNS", 5),
     right("SENT/s", 8),
     right("RECV/s", 8),

@@ -19,7 +19,9 @@ pub(in crate::replay) fn draw(state: &State, theme: Theme, area: Rect, buffer: &
     }
     let below = area.y + 1;
     buffer.set_string(area.x, below, "·".repeat(width), FAINT);
-    for mark in state.marks() {
+    // Of the live host, the time line is shorter than what was found.
+    let is_on_it = |ts_us: i64| state.live.is_none() || ts_us >= state.span_us.0;
+    for mark in state.marks().iter().filter(|mark| is_on_it(mark.ts_us)) {
         let x = area.x + column(mark.ts_us, state.span_us, area.width);
         buffer.set_string(x, below, "!", theme.severity(mark.severity));
     }

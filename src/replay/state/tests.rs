@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crossterm::event::KeyModifiers;
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
@@ -254,4 +254,103 @@ fn the_command_shows_this_moment_with_this_filter() {
     let expected =
         "netrec replay web-01.parquet --at 2026-06-01T10:00:05.000000Z --filter='process:curl port:443'";
     assert_eq!(state.command(), expected);
+}
+
+/// The live host, with the samples 4 and 5.
+fn live() -> State {
+    let (before, now) = samples();
+    let mut state = State::live("netrec-web-01.live", Filter::default());
+    state.span_us = (START_US, START_US + 5_000_000);
+    state.live = Some(Live {
+        memory_s: 5.0,
+        recording: None,
+        unseen: vec!["perf-events: tracefs cannot be read (it needs root)".to_owned()],
+    });
+    state.findings = Findings::Found(Vec::new());
+    state.follow(before);
+    state.follow(now);
+    state
+}
+
+#[test]
+fn the_live_host_looks_as_in_the_files() {
+    let mut state = live();
+    check_screen("watch", &state, (80, 24));
+    press(&mut state, "4");
+    check_screen("watch-nothing-found", &state, (80, 24));
+    if let Some(live) = &mut state.live {
+        live.recording = Some(("live.parquet".to_owned(), START_US));
+    }
+    state.findings =
+        Findings::Found(vec![mark(3, 2, "medium port-scan", "nmap scanned 20 ports of 10.77.0.2")]);
+    check_screen("watch-recording", &state, (80, 24));
+}
+
+#[test]
+fn the_live_host_is_followed_until_one_stops_to_look() {
+    let mut state = live();
+    let newest = Some(Request::Show(Place::Time(i64::MAX)));
+    assert_eq!((state.sample.tick, state.previous.as_ref().map(|sample| sample.tick)), (5, Some(4)));
+    assert_eq!(state.pass(Duration::from_secs(9)), None, "the host has its own time");
+    press(&mut state, " ");
+    let (_, mut later) = samples();
+    (later.tick, later.ts_us) = (6, later.ts_us + 1_000_000);
+    state.follow(later);
+    assert_eq!(state.sample.tick, 5, "it is paused");
+    assert_eq!(press(&mut state, " "), newest);
+    assert!(state.is_playing);
+    press(&mut state, "h");
+    assert_eq!((state.is_playing, press(&mut state, "G")), (false, newest));
+    assert_eq!(press(&mut state, "r"), Some(Request::ToggleRecording));
+    assert_eq!(press(&mut state, "+"), None);
+    assert!(state.message.as_deref().unwrap().contains("one speed"));
+}
+
+#[test]
+fn the_story_of_a_live_connection_goes_on() {
+    let mut state = live();
+    press(&mut state, "/port:443\n");
+    assert_eq!(press(&mut state, "\n"), Some(Request::Tell(3)));
+    state.story = Some(Vec::new());
+    let (_, mut later) = samples();
+    (later.tick, later.ts_us) = (6, later.ts_us + 1_000_000);
+    state.follow(later);
+    assert_eq!(state.story.as_ref().unwrap().len(), 1);
+}
+
+#[test]
+fn the_command_of_the_live_host_names_the_file_that_is_recorded() {
+    let mut state = live();
+    press(&mut state, "/port:443\n");
+    assert_eq!(state.command(), "netrec watch --filter=port:443");
+    if let Some(live) = &mut state.live {
+        live.recording = Some(("a b.parquet".to_owned(), START_US));
+    }
+    let expected = "netrec replay 'a b.parquet' --at 2026-06-01T10:00:05.000000Z --filter=port:443";
+    assert_eq!(state.command(), expected);
+}
+
+#[test]
+fn a_chosen_line_stays_chosen_when_others_come_before_it() {
+    let mut state = live();
+    press(&mut state, "jjj");
+    let chosen = state.lines()[state.selected].row.conn_id;
+    let (_, mut later) = samples();
+    (later.tick, later.ts_us) = (6, later.ts_us + 1_000_000);
+    let new = row(9, 6, "203.0.113.9:80", &owner(900, 1, "wget"), (0, 0));
+    later.rows.push(new);
+    state.follow(later);
+    assert_eq!(state.lines()[state.selected].row.conn_id, chosen);
+}
+
+#[test]
+fn without_a_snapshot_before_nothing_is_gone_but_what_says_so() {
+    let (_, mut slice) = samples();
+    slice.rows.clear();
+    let mut opened = slice.events[0].clone();
+    (opened.conn_id, opened.kind) = (8, Kind::Opened);
+    slice.events.push(opened);
+    let lines = view::connections(&slice, None, &Filter::default());
+    let changes: Vec<_> = lines.iter().map(|line| (line.row.conn_id, line.change)).collect();
+    assert_eq!(changes, [(4, view::Change::Closed), (8, view::Change::Opened)]);
 }

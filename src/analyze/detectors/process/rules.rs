@@ -109,7 +109,7 @@ const SHELL_OVER_SOCKET: &[&str] =
     &["/dev/tcp/", "pty.spawn", "dup2", "fsockopen", "TCPSocket", "Socket::INET"];
 
 /// Whether it runs commands, or carries bytes to whatever it is given.
-pub(super) fn is_shell_or_carrier(process: &Process<'_>) -> bool {
+pub(crate) fn is_shell_or_carrier(process: &Process<'_>) -> bool {
     is_shell(process) || CARRIERS.contains(&process.program())
 }
 

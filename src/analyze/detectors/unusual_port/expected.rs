@@ -78,12 +78,12 @@ const TOOLS: &[(u16, &str)] = &[
 ];
 
 /// The ports to which a program usually talks; none if it has none of its own.
-pub(super) fn client_ports(name: &str) -> Option<&'static [u16]> {
+pub(crate) fn client_ports(name: &str) -> Option<&'static [u16]> {
     ports_of(CLIENTS, name)
 }
 
 /// The ports on which a program usually waits; none if it has none of its own.
-pub(super) fn server_ports(name: &str) -> Option<&'static [u16]> {
+pub(crate) fn server_ports(name: &str) -> Option<&'static [u16]> {
     ports_of(SERVERS, name)
 }
 
@@ -92,7 +92,7 @@ fn ports_of(table: &[(&[&str], &'static [u16])], name: &str) -> Option<&'static 
 }
 
 /// Whether a port belongs to other programs than this one.
-pub(super) fn belongs_to_others(port: u16, name: &str) -> bool {
+pub(crate) fn belongs_to_others(port: u16, name: &str) -> bool {
     let owners = PORTS.iter().find(|(of, _)| *of == port).map(|(_, names)| *names);
     // `sshd-session` and `named-pkcs11` are sshd and named.
     let is_owner = |owner: &&str| name.starts_with(*owner);
@@ -100,6 +100,6 @@ pub(super) fn belongs_to_others(port: u16, name: &str) -> bool {
 }
 
 /// Whose default a port is.
-pub(super) fn tool(port: u16) -> Option<&'static str> {
+pub(crate) fn tool(port: u16) -> Option<&'static str> {
     TOOLS.iter().find(|(of, _)| *of == port).map(|(_, tool)| *tool)
 }

@@ -1,0 +1,79 @@
+//! `netrec watch`: this host in the terminal, as it is now.
+
+use std::io::{self, IsTerminal as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::Done;
+use super::record::{Sources, give_up_privileges, parse_interval, say};
+use crate::capture::SigningKey;
+use crate::filter::Filter;
+use crate::geo::Databases;
+use crate::record::{HostFacts, Plan, Stop, series_name};
+use crate::replay::{Player, State};
+use crate::watch::{Live, Recordings};
+use crate::{Error, Result};
+
+#[derive(Debug, Args)]
+#[command(after_help = super::FILTER_HELP)]
+pub(super) struct Arguments {
+    /// Time between two snapshots, such as 500ms or 5s
+    #[arg(short, long, value_name = "TIME", value_parser = parse_interval, allow_hyphen_values = true, default_value = "1s")]
+    interval: Duration,
+    /// The capture that the key r writes, from a minute before [default: netrec-HOST-START.parquet in
+    /// this folder]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Show only what fits, such as `process:curl port:443 remote:10.0.0.0/8`; all is recorded
+    #[arg(
+        long,
+        value_name = "EXPR",
+        allow_hyphen_values = true,
+        default_value = "",
+        hide_default_value = true
+    )]
+    filter: Filter,
+    /// Sign what is recorded with this Ed25519 key (`netrec verify --new-key` makes one)
+    #[arg(long, value_name = "KEY")]
+    sign: Option<PathBuf>,
+    #[command(flatten)]
+    sources: Sources,
+    /// Geolocation database (`.mmdb`); may be given several times
+    #[arg(long, value_name = "FILE")]
+    geoip: Vec<PathBuf>,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Done> {
+    if !io::stdout().is_terminal() {
+        let reason = "standard output is none; netrec record needs none";
+        return Err(Error::io("use", "the terminal")(io::Error::other(reason)));
+    }
+    if let Some(path) = arguments.output.as_ref().filter(|path| path.exists()) {
+        return Err(Error::Exists { path: path.clone() });
+    }
+    let wanted = arguments.sources.wanted();
+    let key = arguments.sign.as_deref().map(SigningKey::load).transpose()?;
+    let geo = Arc::new(Databases::open(&arguments.geoip)?);
+    let mut facts = HostFacts::read();
+    let name = series_name(facts.host_name.as_deref());
+    // Without a name of its own, what is recorded goes to this folder.
+    give_up_privileges(wanted, arguments.output.as_deref().unwrap_or(Path::new("")), &mut facts)?;
+    let plan = Plan { interval: arguments.interval, duration: None, max_cpu_percent: None };
+    let stop = Stop::default();
+    stop.on_signals()?;
+    let recordings = Recordings::new(plan, facts, key, arguments.output.clone());
+    let mut live = Live::start(plan, wanted, &stop, recordings)?;
+    let mut state = State::live(&format!("{name}.live"), arguments.filter.clone());
+    let watched = Player::new(&mut live, geo).run(&mut state, i64::MAX, &stop);
+    // What was recorded is completed whatever became of the screen.
+    let recordings = live.finish()?;
+    for recording in &recordings {
+        say(&plan, recording);
+    }
+    watched?;
+    let is_degraded = recordings.iter().any(|recording| recording.metadata.is_degraded());
+    Ok(if is_degraded { Done::Degraded } else { Done::Well })
+}

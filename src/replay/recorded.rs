@@ -1,0 +1,56 @@
+//! A recording as a source of samples, with its detectors in the background.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, TryRecvError};
+
+use super::background::{self, Found};
+use super::source::Source;
+use super::state::{Findings, State};
+use crate::Result;
+use crate::capture::{Cursor, Place, Row, Sample, Toward};
+use crate::geo::Databases;
+
+/// A capture.
+pub struct Recorded {
+    cursor: Cursor,
+    found: Receiver<Found>,
+}
+
+impl Recorded {
+    /// A capture, whose detectors begin to run.
+    pub fn new(cursor: Cursor, geo: &Arc<Databases>) -> Self {
+        let found = background::analyze(Arc::clone(cursor.capture()), Arc::clone(geo));
+        Self { cursor, found }
+    }
+}
+
+impl Source for Recorded {
+    fn at(&mut self, place: Place, toward: Toward) -> Result<Option<Sample>> {
+        self.cursor.at(place, toward)
+    }
+
+    fn has_snapshots(&self) -> bool {
+        self.cursor.slice_us().is_none()
+    }
+
+    fn story(&mut self, conn_id: u64) -> Receiver<Vec<Row>> {
+        background::story(Arc::clone(self.cursor.capture()), conn_id)
+    }
+
+    fn news(&mut self, state: &mut State) -> Result<bool> {
+        match self.found.try_recv() {
+            Ok(found) => {
+                state.findings = found.findings;
+                if let Some(activity) = found.activity {
+                    state.activity = activity;
+                }
+                Ok(true)
+            }
+            Err(TryRecvError::Disconnected) if state.findings == Findings::Searching => {
+                state.findings = Findings::Failed("the detectors gave up".to_owned());
+                Ok(true)
+            }
+            Err(_) => Ok(false),
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! What the thread that looks at the host hands to the screen and to a recording.
+
+use std::collections::VecDeque;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::Error;
+use crate::capture::{Kind, PackedTick, Place, Row, Sample, SourceReport, Toward};
+use crate::record::{Moment, Seen};
+use crate::replay::state::Mark;
+
+/// How long a snapshot is kept.
+const KEPT_NS: i64 = 60_000_000_000;
+
+/// Snapshots that take more memory than this are forgotten before their time: a host in trouble
+/// must not run out of memory for the sake of its screen.
+const MOST_BYTES: usize = 64 * 1024 * 1024;
+
+/// A snapshot that is kept.
+#[derive(Debug)]
+pub(super) struct KeptTick {
+    pub(super) number: u32,
+    pub(super) moment: Moment,
+    pub(super) seen: Seen,
+    /// Events that the system had lost by then.
+    pub(super) events_lost: Option<u64>,
+    /// What the sources said of themselves.
+    pub(super) reports: Arc<Vec<SourceReport>>,
+    pub(super) rows: PackedTick,
+}
+
+impl KeptTick {
+    /// The snapshot as the screen takes it.
+    pub(super) fn sample(&self) -> Sample {
+        sample_of(self.number, self.moment.ts_us, self.rows.unpack())
+    }
+}
+
+/// Rows of a tick as a sample.
+pub(super) fn sample_of(tick: u32, ts_us: i64, rows: Vec<Row>) -> Sample {
+    let (rows, mut events): (Vec<Row>, Vec<Row>) =
+        rows.into_iter().partition(|row| row.kind == Kind::Snapshot);
+    events.sort_by_key(|row| row.ts_us);
+    Sample { tick, ts_us, rows, events }
+}
+
+/// What is new since the last look.
+#[derive(Debug, Default)]
+pub(super) struct News {
+    /// The newest snapshot.
+    pub(super) sample: Option<Sample>,
+    /// Every finding, in the order of time.
+    pub(super) marks: Vec<Mark>,
+    /// How much happened, in stretches of equal length over `span_us`.
+    pub(super) activity: Vec<f64>,
+    pub(super) span_us: (i64, i64),
+}
+
+/// The last minute of the host, between the threads.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Feed(Arc<Mutex<Inner>>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    kept: VecDeque<Arc<KeptTick>>,
+    bytes: usize,
+    news: Option<News>,
+    /// Recordings that want every snapshot.
+    listeners: Vec<Sender<Arc<KeptTick>>>,
+    has_ended: bool,
+    /// Why it has ended.
+    error: Option<Error>,
+}
+
+impl Feed {
+    /// Keeps a snapshot, and hands it to whoever records.
+    pub(super) fn keep(&self, tick: KeptTick) {
+        let tick = Arc::new(tick);
+        let mut inner = self.inner();
+        inner.listeners.retain(|listener| listener.send(Arc::clone(&tick)).is_ok());
+        inner.bytes += tick.rows.bytes();
+        inner.kept.push_back(tick);
+        inner.forget();
+    }
+
+    /// Leaves what is new for the screen. What it has not looked at before is replaced.
+    pub(super) fn tell(&self, news: News) {
+        self.inner().news = Some(news);
+    }
+
+    /// Takes what is new.
+    pub(super) fn news(&self) -> Option<News> {
+        self.inner().news.take()
+    }
+
+    /// Says that nothing more will come, and why.
+    pub(super) fn end(&self, error: Option<Error>) {
+        let mut inner = self.inner();
+        (inner.has_ended, inner.error) = (true, error);
+        inner.listeners.clear();
+    }
+
+    /// Whether nothing more will come.
+    pub(super) fn has_ended(&self) -> bool {
+        self.inner().has_ended
+    }
+
+    /// Why nothing more will come; told once.
+    pub(super) fn take_error(&self) -> Option<Error> {
+        self.inner().error.take()
+    }
+
+    /// Every snapshot that is kept, and from then on every one that comes, without a gap, until
+    /// [`Feed::let_go`].
+    pub(super) fn listen(&self) -> Receiver<Arc<KeptTick>> {
+        let (sender, receiver) = channel();
+        let mut inner = self.inner();
+        for tick in &inner.kept {
+            // The receiver is here.
+            let _ = sender.send(Arc::clone(tick));
+        }
+        inner.listeners.push(sender);
+        receiver
+    }
+
+    /// Ends what those who listen get.
+    pub(super) fn let_go(&self) {
+        self.inner().listeners.clear();
+    }
+
+    /// The snapshots that are kept.
+    pub(super) fn kept(&self) -> Vec<Arc<KeptTick>> {
+        self.inner().kept.iter().map(Arc::clone).collect()
+    }
+
+    /// The newest snapshot.
+    pub(super) fn newest(&self) -> Option<Arc<KeptTick>> {
+        self.inner().kept.back().map(Arc::clone)
+    }
+
+    /// Seconds that the snapshots that are kept cover.
+    pub(super) fn memory_s(&self) -> f64 {
+        self.inner().covered_ns() as f64 / 1e9
+    }
+
+    /// The snapshot at a place, or the next one in this direction.
+    pub(super) fn at(&self, place: Place, toward: Toward) -> Option<Arc<KeptTick>> {
+        let inner = self.inner();
+        let is_before = |tick: &&Arc<KeptTick>| match place {
+            Place::Time(ts_us) => tick.moment.ts_us <= ts_us,
+            Place::Tick(number) => tick.number <= number,
+        };
+        let is_behind = |tick: &&Arc<KeptTick>| match place {
+            Place::Time(ts_us) => tick.moment.ts_us >= ts_us,
+            Place::Tick(number) => tick.number >= number,
+        };
+        match toward {
+            Toward::Earlier => inner.kept.iter().rev().find(is_before).map(Arc::clone),
+            Toward::Later => inner.kept.iter().find(is_behind).map(Arc::clone),
+        }
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn covered_ns(&self) -> i64 {
+        let ends = self.kept.front().zip(self.kept.back());
+        ends.map_or(0, |(first, last)| last.moment.mono_ns - first.moment.mono_ns)
+    }
+
+    /// Forgets what is older than a minute, or too much; never the newest.
+    fn forget(&mut self) {
+        while self.kept.len() > 1 && (self.covered_ns() > KEPT_NS || self.bytes > MOST_BYTES) {
+            if let Some(oldest) = self.kept.pop_front() {
+                self.bytes -= oldest.rows.bytes();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::capture::Protocol;
+
+    /// A snapshot of one socket, `number` seconds after the start.
+    pub(in super::super) fn tick(number: u32) -> KeptTick {
+        let moment = Moment {
+            ts_us: 1_780_308_000_000_000 + i64::from(number) * 1_000_000,
+            mono_ns: i64::from(number) * 1_000_000_000,
+        };
+        let row = Row::snapshot(7, Protocol::Tcp, ("192.0.2.1".parse().unwrap(), 80));
+        let row = Row { tick: number, ts_us: moment.ts_us, mono_ns: moment.mono_ns, ..row };
+        let mut rows = vec![row.clone()];
+        if number > 0 {
+            let event = Row { kind: Kind::Closed, conn_id: 8, tick: number - 1, ..row };
+            rows.push(Row { ts_us: moment.ts_us - 500_000, mono_ns: moment.mono_ns - 500_000_000, ..event });
+        }
+        KeptTick {
+            number,
+            moment,
+            seen: Seen { sockets: 1, processes: 0, connections: u64::from(number) + 1 },
+            events_lost: Some(u64::from(number) * 2),
+            reports: Arc::default(),
+            rows: PackedTick::pack(&rows).unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_minute_is_kept() {
+        let feed = Feed::default();
+        (0..100).for_each(|number| feed.keep(tick(number)));
+        let kept: Vec<u32> = feed.kept().iter().map(|tick| tick.number).collect();
+        assert_eq!((kept[0], kept[kept.len() - 1], feed.memory_s()), (39, 99, 60.0));
+    }
+
+    #[test]
+    fn a_place_is_found_in_both_directions() {
+        let feed = Feed::default();
+        (0..5).for_each(|number| feed.keep(tick(number)));
+        let at = |place, toward| feed.at(place, toward).map(|tick| tick.number);
+        let between = tick(2).moment.ts_us + 1;
+        assert_eq!(at(Place::Time(between), Toward::Earlier), Some(2));
+        assert_eq!(at(Place::Time(between), Toward::Later), Some(3));
+        assert_eq!(at(Place::Time(i64::MAX), Toward::Later), None);
+        assert_eq!(at(Place::Tick(9), Toward::Earlier), Some(4));
+        assert_eq!(at(Place::Tick(0), Toward::Later), Some(0));
+    }
+
+    #[test]
+    fn who_listens_gets_every_snapshot_once_and_then_the_end() {
+        let feed = Feed::default();
+        (0..3).for_each(|number| feed.keep(tick(number)));
+        let listener = feed.listen();
+        (3..5).for_each(|number| feed.keep(tick(number)));
+        feed.let_go();
+        feed.keep(tick(5));
+        assert_eq!(listener.iter().map(|tick| tick.number).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn events_of_a_sample_are_apart_from_its_rows() {
+        let sample = tick(4).sample();
+        assert_eq!((sample.tick, sample.rows.len(), sample.events.len()), (4, 1, 1));
+        assert_eq!(sample.events[0].kind, Kind::Closed);
+    }
+}

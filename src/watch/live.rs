@@ -1,0 +1,101 @@
+//! The live host as a source of samples for the screen.
+
+use std::sync::mpsc::Receiver;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::feed::Feed;
+use super::recorder::Recordings;
+use super::sampler;
+use crate::capture::{Place, Row, Sample, SourceStatus, Toward};
+use crate::record::{Plan, Recording, Stop, Wanted};
+use crate::replay::background::in_background;
+use crate::replay::source::Source;
+use crate::replay::state::{Findings, State};
+use crate::{Error, Result};
+
+/// How often someone who waits for the first snapshot looks for it.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// This host.
+pub struct Live {
+    feed: Feed,
+    recordings: Recordings,
+    thread: JoinHandle<()>,
+    stop: Stop,
+}
+
+impl Live {
+    /// Begins to look at this host, and waits for the first snapshot.
+    ///
+    /// # Errors
+    /// [`Error::Record`] if its sockets cannot be listed in any way.
+    pub fn start(plan: Plan, wanted: Wanted, stop: &Stop, recordings: Recordings) -> Result<Self> {
+        let feed = Feed::default();
+        let thread = sampler::start(plan, wanted, stop.clone(), feed.clone())?;
+        while feed.newest().is_none() && !feed.has_ended() {
+            std::thread::sleep(LOOK_EVERY);
+        }
+        match feed.take_error() {
+            Some(error) => Err(error),
+            None => Ok(Self { feed, recordings, thread, stop: stop.clone() }),
+        }
+    }
+
+    /// Ends looking, and what is being recorded; gives every recording that was made.
+    ///
+    /// # Errors
+    /// If the last recording could not be completed.
+    pub fn finish(self) -> Result<Vec<Recording>> {
+        self.stop.ask();
+        let recordings = self.recordings.finish(&self.feed);
+        // It has nothing more to say.
+        let _ = self.thread.join();
+        recordings
+    }
+}
+
+impl Source for Live {
+    fn at(&mut self, place: Place, toward: Toward) -> Result<Option<Sample>> {
+        Ok(self.feed.at(place, toward).map(|tick| tick.sample()))
+    }
+
+    fn story(&mut self, conn_id: u64) -> Receiver<Vec<Row>> {
+        let kept = self.feed.kept();
+        in_background(move || {
+            let mut rows: Vec<Row> = kept.iter().flat_map(|tick| tick.rows.unpack()).collect();
+            rows.retain(|row| row.conn_id == conn_id);
+            rows.sort_by_key(|row| row.ts_us);
+            rows
+        })
+    }
+
+    fn news(&mut self, state: &mut State) -> Result<bool> {
+        if self.feed.has_ended() && !self.stop.is_asked() {
+            let error = self.feed.take_error();
+            return Err(error.unwrap_or_else(|| Error::Record("the thread that watches has died".to_owned())));
+        }
+        if let Some(said) = self.recordings.look(&self.feed) {
+            state.message = Some(said);
+        }
+        let Some(news) = self.feed.news() else { return Ok(false) };
+        (state.span_us, state.activity) = (news.span_us, news.activity);
+        state.findings = Findings::Found(news.marks);
+        if let Some(live) = &mut state.live {
+            live.memory_s = self.feed.memory_s();
+            live.recording = self.recordings.running();
+            live.unseen = self.feed.newest().map_or_else(Vec::new, |tick| {
+                let missing = tick.reports.iter().filter(|report| report.status != SourceStatus::Ran);
+                missing.map(|report| format!("{}: {}", report.name, report.detail)).collect()
+            });
+        }
+        if let Some(sample) = news.sample {
+            state.follow(sample);
+        }
+        Ok(true)
+    }
+
+    fn toggle_recording(&mut self) -> String {
+        self.recordings.toggle(&self.feed)
+    }
+}

@@ -1,0 +1,185 @@
+//! Starts and stops recordings of what is watched.
+
+use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
+
+use super::feed::Feed;
+use super::relay::relay;
+use crate::capture::{Overwrite, SigningKey};
+use crate::record::{
+    self, HostFacts, Output, Plan, Recording, Rotation, Stop, capture_name, describe_duration,
+};
+use crate::{Error, Result};
+
+/// The recordings of a session at the screen.
+pub struct Recordings {
+    plan: Plan,
+    facts: HostFacts,
+    key: Option<SigningKey>,
+    /// The file that the user named.
+    named: Option<PathBuf>,
+    /// Recordings that were started.
+    started: u32,
+    running: Option<Running>,
+    done: Vec<Recording>,
+}
+
+/// A recording that runs in a thread of its own.
+struct Running {
+    path: PathBuf,
+    since_us: i64,
+    stop: Stop,
+    thread: JoinHandle<Result<Recording>>,
+}
+
+impl Recordings {
+    /// None so far. A recording goes to the file that is `named`, else to one named after the
+    /// host and the time.
+    pub fn new(plan: Plan, facts: HostFacts, key: Option<SigningKey>, named: Option<PathBuf>) -> Self {
+        Self { plan, facts, key, named, started: 0, running: None, done: Vec::new() }
+    }
+
+    /// The file that is being recorded, and its first moment, µs since the Unix epoch.
+    pub(super) fn running(&self) -> Option<(String, i64)> {
+        self.running.as_ref().map(|running| (running.path.display().to_string(), running.since_us))
+    }
+
+    /// Starts or stops; what there is to say.
+    pub(super) fn toggle(&mut self, feed: &Feed) -> String {
+        let outcome = if self.running.is_some() { self.stop(feed) } else { self.start(feed) };
+        outcome.unwrap_or_else(|error| format!("not recorded: {error}"))
+    }
+
+    /// Looks whether a recording ended by itself; what there is to say.
+    pub(super) fn look(&mut self, feed: &Feed) -> Option<String> {
+        let has_ended = self.running.as_ref().is_some_and(|running| running.thread.is_finished());
+        has_ended.then(|| {
+            let said = self.stop(feed).unwrap_or_else(|error| error.to_string());
+            format!("the recording has ended: {said}")
+        })
+    }
+
+    /// Ends the recording that runs, and gives all that were made.
+    ///
+    /// # Errors
+    /// If the last one could not be completed; its finished ticks are found again.
+    pub(super) fn finish(mut self, feed: &Feed) -> Result<Vec<Recording>> {
+        if self.running.is_some() {
+            self.stop(feed)?;
+        }
+        Ok(self.done)
+    }
+
+    fn start(&mut self, feed: &Feed) -> Result<String> {
+        let kept = feed.kept();
+        let first = kept.first().ok_or_else(|| Error::Record("there is no snapshot yet".to_owned()))?;
+        let since_us = first.moment.ts_us;
+        let path = self.free_path(since_us);
+        if path.exists() {
+            return Err(Error::Exists { path });
+        }
+        let output = Output {
+            path: path.clone(),
+            overwrite: Overwrite::Never,
+            key: self.key.clone(),
+            rotation: Rotation::default(),
+        };
+        let (plan, facts, stop) = (self.plan, self.facts.clone(), Stop::default());
+        let (incoming, from_memory, asked) = (feed.listen(), kept.len(), stop.clone());
+        let thread = std::thread::Builder::new()
+            .name("recording".to_owned())
+            .spawn(move || {
+                let Some((mut host, clock)) = relay(incoming, from_memory) else {
+                    return Err(Error::Record("no snapshot came".to_owned()));
+                };
+                record::record(&plan, &output, &mut host, (&clock, &asked), &facts, &mut |_| {})
+            })
+            .map_err(|e| Error::Record(format!("the recording thread cannot be started: {e}")))?;
+        let told = format!("recording from {:.0} s before into {}", feed.memory_s(), path.display());
+        self.started += 1;
+        self.running = Some(Running { path, since_us, stop, thread });
+        Ok(told)
+    }
+
+    /// Waits until all that came so far is in the file.
+    fn stop(&mut self, feed: &Feed) -> Result<String> {
+        let Some(running) = self.running.take() else { return Ok("nothing is recorded".to_owned()) };
+        feed.let_go();
+        let died = |_| Error::Record("the recording thread died; netrec info recovers its file".to_owned());
+        let recording = running.thread.join().map_err(died)??;
+        // Whoever asked for the end was the disk.
+        let why = if running.stop.is_asked() && recording.ending == record::Ending::DiskFull {
+            ", ended by a disk that is nearly full"
+        } else {
+            ""
+        };
+        let told = format!(
+            "{}: {} snapshots over {}{why}; netrec analyze reads it",
+            running.path.display(),
+            recording.metadata.ticks_taken,
+            describe_duration(std::time::Duration::from_secs_f64(recording.metadata.duration_s())),
+        );
+        self.done.push(recording);
+        Ok(told)
+    }
+
+    /// A recording after the first one that was named gets a number.
+    fn free_path(&self, since_us: i64) -> PathBuf {
+        match &self.named {
+            None => capture_name(self.facts.host_name.as_deref(), since_us).into(),
+            Some(path) if self.started == 0 => path.clone(),
+            Some(path) => numbered(path, self.started + 1),
+        }
+    }
+}
+
+/// `x.parquet` as `x-2.parquet`.
+fn numbered(path: &Path, number: u32) -> PathBuf {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let ending = path.extension().map_or_else(String::new, |e| format!(".{}", e.to_string_lossy()));
+    path.with_file_name(format!("{stem}-{number}{ending}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::feed::tests::tick;
+    use super::*;
+    use crate::capture::verify;
+
+    #[test]
+    fn the_key_starts_and_stops_and_each_recording_has_a_file_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let named = folder.path().join("live.parquet");
+        let feed = Feed::default();
+        (0..3).for_each(|number| feed.keep(tick(number)));
+        let plan = Plan { interval: Duration::from_secs(1), duration: None, max_cpu_percent: None };
+        let mut recordings = Recordings::new(plan, HostFacts::default(), None, Some(named.clone()));
+        assert!(recordings.toggle(&feed).starts_with("recording from 2 s before"));
+        assert_eq!(recordings.running().unwrap().1, tick(0).moment.ts_us);
+        feed.keep(tick(3));
+        let told = recordings.toggle(&feed);
+        assert!(told.contains("4 snapshots over 3 s"), "{told}");
+        let verdict = verify(&named).unwrap();
+        assert!(verdict.is_sealed && verdict.changes.is_empty(), "{verdict:?}");
+        recordings.toggle(&feed);
+        let done = recordings.finish(&feed).unwrap();
+        assert_eq!(done.len(), 2);
+        assert!(folder.path().join("live-2.parquet").exists());
+    }
+
+    #[test]
+    fn a_file_that_is_there_is_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let named = folder.path().join("live.parquet");
+        std::fs::write(&named, "mine").unwrap();
+        let feed = Feed::default();
+        feed.keep(tick(0));
+        let plan = Plan { interval: Duration::from_secs(1), duration: None, max_cpu_percent: None };
+        let mut recordings = Recordings::new(plan, HostFacts::default(), None, Some(named.clone()));
+        assert!(recordings.toggle(&feed).contains("live.parquet"));
+        assert_eq!(std::fs::read(&named).unwrap(), b"mine");
+        assert!(recordings.running().is_none());
+    }
+}

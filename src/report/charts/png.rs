@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ahash::AHashMap;
 use png::{BitDepth, ColorType, Compression, EncodingError, Filter};
-use resvg::tiny_skia::{Pixmap, PremultipliedColorU8, Transform};
+use resvg::tiny_skia::{ColorU8, Pixmap, PremultipliedColorU8, Transform};
 use resvg::usvg::{ImageHrefResolver, Options, Tree, fontdb};
 
 /// `DejaVu` Sans 2.37; its licence lies beside it.
@@ -72,14 +72,14 @@ impl Indexed {
     }
 
     fn encode(&self, pixmap: &Pixmap) -> Result<Vec<u8>, EncodingError> {
-        let colours = || self.colours.iter().map(|colour| colour.demultiply());
+        let colours: Vec<ColorU8> = self.colours.iter().map(PremultipliedColorU8::demultiply).collect();
         let mut bytes = Vec::new();
         let mut encoder = png::Encoder::new(&mut bytes, pixmap.width(), pixmap.height());
         encoder.set_color(ColorType::Indexed);
         encoder.set_depth(BitDepth::Eight);
-        encoder.set_palette(colours().flat_map(|c| [c.red(), c.green(), c.blue()]).collect::<Vec<_>>());
-        if colours().any(|colour| colour.alpha() < u8::MAX) {
-            encoder.set_trns(colours().map(|colour| colour.alpha()).collect::<Vec<_>>());
+        encoder.set_palette(colours.iter().flat_map(|c| [c.red(), c.green(), c.blue()]).collect::<Vec<_>>());
+        if colours.iter().any(|colour| colour.alpha() < u8::MAX) {
+            encoder.set_trns(colours.iter().map(|colour| colour.alpha()).collect::<Vec<_>>());
         }
         encoder.set_compression(Compression::Balanced);
         // Neighbouring numbers say nothing about each other.
@@ -135,9 +135,8 @@ mod tests {
 
     #[test]
     fn a_picture_of_many_colours_keeps_them_all() {
-        let stripes: String = (0..300)
-            .map(|n| format!(r##"<rect x="{n}" width="1" height="1" fill="#{:06x}"/>"##, n * 50_000))
-            .collect();
+        let stripe = |n| format!(r##"<rect x="{n}" width="1" height="1" fill="#{:06x}"/>"##, n * 50_000);
+        let stripes = (0..300).map(stripe).collect::<Vec<_>>().concat();
         let svg =
             format!(r#"<svg xmlns="http://www.w3.org/2000/svg" width="300" height="1">{stripes}</svg>"#);
         let (width, height, pixels) = decoded(&Renderer::new().render(&svg).unwrap());

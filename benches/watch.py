@@ -43,10 +43,11 @@ class Screen:
 
 def measure(netrec, sockets, ticks, size):
     holder = subprocess.Popen(
-        [sys.executable, recorder.__file__, "--hold", str(sockets)],
+        [sys.executable, recorder.__file__, "--hold", str(sockets), "1"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )
-    holder.stdout.readline()
+    if holder.stdout.readline().strip() != "ready":
+        sys.exit(f"{sockets} sockets could not be opened")
     with tempfile.TemporaryDirectory() as folder:
         record = subprocess.Popen(
             [netrec, "record", "-o", os.path.join(folder, "recorded.parquet")],

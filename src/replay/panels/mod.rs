@@ -171,7 +171,7 @@ fn paragraph(buffer: &mut Buffer, area: Rect, from: u16, content: &str, style: S
 
 /// What stands where there is nothing to show.
 fn nothing(buffer: &mut Buffer, area: Rect, why: &str) {
-    text(buffer, area, 1, why, FAINT);
+    paragraph(buffer, area, 1, why, FAINT);
 }
 
 fn rate(value: Option<f64>) -> String {

@@ -34,7 +34,7 @@ pub(super) fn run(wanted: Wanted, facts: &HostFacts) -> Result<Done> {
     }
     advise(wanted);
     let is_missing = reports.iter().any(|report| report.status == SourceStatus::Missing);
-    Ok(if is_missing || !has_all_privileges(wanted) { Done::Degraded } else { Done::Well })
+    Ok(Done::of(is_missing || !has_all_privileges(wanted)))
 }
 
 fn probe(host: &mut dyn Host) -> Result<Vec<SourceReport>> {

@@ -30,14 +30,8 @@ pub(super) struct Arguments {
     #[arg(long, requires = "between")]
     all_rows: bool,
     /// Only what fits, such as `process:curl port:443 remote:10.0.0.0/8`
-    #[arg(
-        long,
-        value_name = "EXPR",
-        allow_hyphen_values = true,
-        default_value = "",
-        hide_default_value = true
-    )]
-    filter: Filter,
+    #[arg(long, value_name = "EXPR", allow_hyphen_values = true)]
+    filter: Option<Filter>,
     /// How to write it
     #[arg(long, value_enum, default_value_t = Form::Table)]
     format: Form,
@@ -46,11 +40,12 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     let capture = Arc::new(super::open(&arguments.capture)?);
     let mut cursor = Cursor::new(Arc::clone(&capture))?;
+    let filter = arguments.filter.clone().unwrap_or_default();
     let rows = match (cursor.span_us(), &arguments.at, arguments.between.as_deref()) {
-        (Some(span_us), Some(at), _) => rows_at(&mut cursor, at.resolve(span_us, None), &arguments.filter)?,
+        (Some(span_us), Some(at), _) => rows_at(&mut cursor, at.resolve(span_us, None), &filter)?,
         (Some(span_us), None, Some([from, to])) => {
             let ends = (from.resolve(span_us, None), to.resolve(span_us, None));
-            rows_between(&mut cursor, ends, arguments)?
+            rows_between(&mut cursor, ends, &filter, arguments.all_rows)?
         }
         // A capture without a row has nothing to show.
         _ => Vec::new(),
@@ -68,8 +63,14 @@ fn rows_at(cursor: &mut Cursor, at_us: i64, filter: &Filter) -> Result<Vec<Row>>
     Ok(sample.events.into_iter().chain(snapshots).filter(|row| filter.matches(row)).collect())
 }
 
-/// The rows between two moments, both included, in the order of time.
-fn rows_between(cursor: &mut Cursor, (from, to): (i64, i64), arguments: &Arguments) -> Result<Vec<Row>> {
+/// The rows between two moments, both included, in the order of time: all of them, or the last one
+/// of each connection.
+fn rows_between(
+    cursor: &mut Cursor,
+    (from, to): (i64, i64),
+    filter: &Filter,
+    all_rows: bool,
+) -> Result<Vec<Row>> {
     let mut every = Vec::new();
     let mut last: BTreeMap<u64, Row> = BTreeMap::new();
     let mut next = cursor.at(Place::Time(from), Toward::Later)?;
@@ -77,8 +78,8 @@ fn rows_between(cursor: &mut Cursor, (from, to): (i64, i64), arguments: &Argumen
         let is_behind = sample.ts_us > to;
         let after = sample.tick.checked_add(1);
         let rows = sample.events.into_iter().chain(sample.rows);
-        let wanted = rows.filter(|row| (from..=to).contains(&row.ts_us) && arguments.filter.matches(row));
-        if arguments.all_rows {
+        let wanted = rows.filter(|row| (from..=to).contains(&row.ts_us) && filter.matches(row));
+        if all_rows {
             every.extend(wanted);
         } else {
             last.extend(wanted.map(|row| (row.conn_id, row)));
@@ -109,5 +110,5 @@ fn ending(capture: &CaptureFile) -> Done {
     if metadata.recovered != capture.metadata().recovered {
         super::warn_recovered(&metadata);
     }
-    if metadata.is_degraded() { Done::Degraded } else { Done::Well }
+    Done::of(metadata.is_degraded())
 }

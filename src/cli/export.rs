@@ -45,7 +45,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     let connections = (exporter.write)(&tables, &mut target)?;
     let made = target.made.iter().map(|path| escape::terminal(&path.display().to_string()));
     say!("{}: {connections} connections", made.collect::<Vec<_>>().join(" and "));
-    Ok(if metadata.is_degraded() { Done::Degraded } else { Done::Well })
+    Ok(Done::of(metadata.is_degraded()))
 }
 
 /// `web-01.parquet` → `web-01.conn.log`, in the current folder.

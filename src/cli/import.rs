@@ -51,7 +51,7 @@ pub(super) fn run(arguments: Arguments) -> Result<Done> {
     let imported = imported?;
     say(&to, &imported);
     super::warn_recovered(&imported.metadata);
-    Ok(if imported.metadata.is_degraded() { Done::Degraded } else { Done::Well })
+    Ok(Done::of(imported.metadata.is_degraded()))
 }
 
 /// `conn.log.gz` → `conn.parquet`, in the current folder.

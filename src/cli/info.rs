@@ -30,7 +30,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     } else {
         say!("{}", describe(&capture).trim_end());
     }
-    Ok(if metadata.is_degraded() { Done::Degraded } else { Done::Well })
+    Ok(Done::of(metadata.is_degraded()))
 }
 
 /// The description, one `name  value` a line.

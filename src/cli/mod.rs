@@ -44,6 +44,13 @@ pub enum Done {
     Found,
 }
 
+impl Done {
+    /// The work is done, and something that it set out to see is missing or not.
+    fn of(is_degraded: bool) -> Self {
+        if is_degraded { Self::Degraded } else { Self::Well }
+    }
+}
+
 /// A flight recorder for a host's network.
 ///
 /// `record` writes who talked to whom, by which process, with the kernel's own byte counts,

@@ -134,7 +134,7 @@ pub(super) fn run(arguments: Arguments) -> Result<Done> {
     let recording = recording?;
     say(&plan, &recording);
     let cut_short = recording.ending == Ending::DiskFull;
-    Ok(if cut_short || recording.metadata.is_degraded() { Done::Degraded } else { Done::Well })
+    Ok(Done::of(cut_short || recording.metadata.is_degraded()))
 }
 
 /// Keeps only what the sources need, and notes what that is.

@@ -32,14 +32,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = speed)]
     speed: f64,
     /// Only what fits, such as `process:curl port:443 remote:10.0.0.0/8`
-    #[arg(
-        long,
-        value_name = "EXPR",
-        allow_hyphen_values = true,
-        default_value = "",
-        hide_default_value = true
-    )]
-    filter: Filter,
+    #[arg(long, value_name = "EXPR", allow_hyphen_values = true)]
+    filter: Option<Filter>,
     /// Geolocation database (`.mmdb`); may be given several times
     #[arg(long, value_name = "FILE")]
     geoip: Vec<PathBuf>,
@@ -58,7 +52,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     };
     let geo = Arc::new(Databases::open(&arguments.geoip)?);
     let file = arguments.capture.display().to_string();
-    let mut state = State::new(&file, span_us, arguments.filter.clone(), arguments.speed);
+    let mut state = State::new(&file, span_us, arguments.filter.clone().unwrap_or_default(), arguments.speed);
     let at_us = arguments.at.resolve(span_us, None);
     let stop = Stop::default();
     stop.on_signals()?;
@@ -66,7 +60,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     let mut recorded = Recorded::new(cursor, &geo);
     Player::new(&mut recorded, geo).run(&mut state, at_us, &stop)?;
     say!("{}", state.command());
-    Ok(if capture.metadata_as_read().is_degraded() { Done::Degraded } else { Done::Well })
+    Ok(Done::of(capture.metadata_as_read().is_degraded()))
 }
 
 fn speed(text: &str) -> Result<f64, String> {

@@ -28,14 +28,8 @@ pub(super) struct Arguments {
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Show only what fits, such as `process:curl port:443 remote:10.0.0.0/8`; all is recorded
-    #[arg(
-        long,
-        value_name = "EXPR",
-        allow_hyphen_values = true,
-        default_value = "",
-        hide_default_value = true
-    )]
-    filter: Filter,
+    #[arg(long, value_name = "EXPR", allow_hyphen_values = true)]
+    filter: Option<Filter>,
     /// Sign what is recorded with this Ed25519 key (`netrec verify --new-key` makes one)
     #[arg(long, value_name = "KEY")]
     sign: Option<PathBuf>,
@@ -66,7 +60,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     stop.on_signals()?;
     let recordings = Recordings::new(plan, facts, key, arguments.output.clone());
     let mut live = Live::start(plan, wanted, &stop, recordings)?;
-    let mut state = State::live(&format!("{name}.live"), arguments.filter.clone());
+    let mut state = State::live(&format!("{name}.live"), arguments.filter.clone().unwrap_or_default());
     let watched = Player::new(&mut live, geo).run(&mut state, i64::MAX, &stop);
     // What was recorded is completed whatever became of the screen.
     let recordings = live.finish()?;
@@ -75,5 +69,5 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     }
     watched?;
     let is_degraded = recordings.iter().any(|recording| recording.metadata.is_degraded());
-    Ok(if is_degraded { Done::Degraded } else { Done::Well })
+    Ok(Done::of(is_degraded))
 }

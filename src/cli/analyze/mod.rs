@@ -56,14 +56,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "DIR")]
     sigma: Vec<PathBuf>,
     /// Analyze only connections that fit, such as `process:curl -port:443`; the report says so
-    #[arg(
-        long,
-        value_name = "EXPR",
-        allow_hyphen_values = true,
-        default_value = "",
-        hide_default_value = true
-    )]
-    filter: Filter,
+    #[arg(long, value_name = "EXPR", allow_hyphen_values = true)]
+    filter: Option<Filter>,
     /// Replace addresses, host and user names, paths, command lines, names of remotes and
     /// containers by pseudonyms, so that the report can be shared
     #[arg(long)]
@@ -97,7 +91,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
         force: arguments.force,
         fail_on: arguments.fail_on,
         redact: key(arguments)?,
-        filter: arguments.filter.clone(),
+        filter: arguments.filter.clone().unwrap_or_default(),
     };
     match arguments.captures.as_slice() {
         [capture] => {
@@ -160,8 +154,7 @@ impl Inputs {
         let worst = analysis.findings().first().map(|finding| finding.judgement.severity);
         match self.fail_on {
             Some(level) if worst >= Some(level) => Done::Found,
-            _ if analysis.metadata.is_degraded() => Done::Degraded,
-            _ => Done::Well,
+            _ => Done::of(analysis.metadata.is_degraded()),
         }
     }
 }

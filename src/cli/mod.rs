@@ -23,15 +23,15 @@ mod summary;
 mod verify;
 mod watch;
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::Result;
 use crate::capture::{CaptureFile, Metadata};
 use crate::report::escape;
+use crate::{Error, Result};
 
 /// How a command ended, if it did not fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,6 +135,15 @@ fn warn_recovered(metadata: &Metadata) {
         // The same.
         let _ = writeln!(std::io::stderr(), "netrec: {}", escape::terminal(recovered));
     }
+}
+
+/// Fails where there is nothing to draw on, and says what to use there.
+fn need_terminal(instead: &str) -> Result<()> {
+    if std::io::stdout().is_terminal() {
+        return Ok(());
+    }
+    let reason = format!("standard output is none; {instead}");
+    Err(Error::io("use", "the terminal")(std::io::Error::other(reason)))
 }
 
 fn conclude(result: Result<Done>) -> ExitCode {

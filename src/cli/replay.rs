@@ -1,18 +1,17 @@
 //! `netrec replay`: a recording in the terminal.
 
-use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
 
 use super::Done;
+use crate::Result;
 use crate::capture::Cursor;
 use crate::filter::Filter;
 use crate::geo::Databases;
 use crate::record::Stop;
 use crate::replay::{Player, Recorded, State, When, background};
-use crate::{Error, Result};
 
 #[derive(Debug, Args)]
 #[command(after_help = super::FILTER_HELP)]
@@ -41,10 +40,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     let capture = Arc::new(super::open(&arguments.capture)?);
-    let no_screen = |reason: &str| Error::io("use", "the terminal")(io::Error::other(reason.to_owned()));
-    if !io::stdout().is_terminal() {
-        return Err(no_screen("standard output is none; netrec dump lists what netrec replay shows"));
-    }
+    super::need_terminal("netrec dump lists what netrec replay shows")?;
     let cursor = Cursor::new(Arc::clone(&capture))?;
     let Some(span_us) = cursor.span_us() else {
         say!("the capture has no rows");

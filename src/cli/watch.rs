@@ -1,6 +1,5 @@
 //! `netrec watch`: this host in the terminal, as it is now.
 
-use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,10 +40,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Done> {
-    if !io::stdout().is_terminal() {
-        let reason = "standard output is none; netrec record needs none";
-        return Err(Error::io("use", "the terminal")(io::Error::other(reason)));
-    }
+    super::need_terminal("netrec record needs none")?;
     if let Some(path) = arguments.output.as_ref().filter(|path| path.exists()) {
         return Err(Error::Exists { path: path.clone() });
     }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use netrec::capture::{Counters, Metadata, Owner, OwnerSource, Protocol, Row, TcpState};
@@ -16,7 +16,7 @@ use parquet::file::writer::SerializedFileWriter;
 use serde_json::Value;
 
 use crate::fixture::{self, START_US};
-use crate::runner::{Ran, netrec_in};
+use crate::runner::{Ran, files, netrec_in};
 
 const TICKS: u32 = 400;
 
@@ -101,15 +101,6 @@ fn place() -> tempfile::TempDir {
 
 fn analyze(place: &Path) -> Ran {
     netrec_in(place, &["analyze", "c.parquet", "-o", "r"])
-}
-
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
-    }
-    found
 }
 
 fn ending(path: &Path) -> &str {

@@ -1,14 +1,14 @@
 //! The report folder as a user gets it: whole, valid, the same each time, harmless.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use netrec::capture::{Counters, Owner, OwnerSource, Protocol, Row, TcpState};
 use serde_json::Value;
 
 use crate::fixture::{self, START_US};
-use crate::runner::{Ran, netrec_in};
+use crate::runner::{Ran, files, netrec_in};
 
 /// What a process may call itself.
 const HOSTILE_NAME: &str = "=<script>alert(1)</script>\u{1b}]0;x\u{7}\u{202e}`|";
@@ -48,17 +48,6 @@ fn place() -> tempfile::TempDir {
 
 fn analyze(place: &Path, output: &str, more: &[&str]) -> Ran {
     netrec_in(place, &[&["analyze", "c.parquet", "-o", output], more].concat())
-}
-
-/// Every file below a folder, sorted.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
-    }
-    found.sort();
-    found
 }
 
 #[test]

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use netrec::capture::{Counters, Metadata, Owner, OwnerSource, Protocol, Row, TcpState};
 use serde_json::Value;
 
 use crate::fixture::{self, START_US};
-use crate::runner::netrec_in;
+use crate::runner::{files, netrec_in};
 
 const TICKS: u32 = 600;
 
@@ -38,7 +38,8 @@ fn rows() -> Vec<Row> {
     let owner = Arc::new(Owner {
         pid: Some(4242),
         uid: Some(1000),
-        process_name: Some("updater".to_owned()),
+        // As sshd calls itself: a name of a process may hold somebody's.
+        process_name: Some("updater: alice".to_owned()),
         exe: Some("/home/alice/.cache/updater (deleted)".to_owned()),
         cmdline: Some("/home/alice/.cache/updater --token s3cr3t".to_owned()),
         username: Some("alice".to_owned()),
@@ -89,15 +90,6 @@ fn analyze(place: &Path, output: &str, more: &[&str]) -> Value {
     let ran = netrec_in(place, &[&arguments[..], more].concat());
     assert!([0, 3].contains(&ran.code), "{}", ran.stderr);
     serde_json::from_str(&fs::read_to_string(place.join(output).join("report.json")).unwrap()).unwrap()
-}
-
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
-    }
-    found
 }
 
 fn holds(bytes: &[u8], secret: &str) -> bool {

@@ -81,6 +81,26 @@ pub struct Tables {
 }
 
 impl Tables {
+    /// Every table, to be changed.
+    pub fn frames_mut(&mut self) -> [&mut DataFrame; 9] {
+        let Self {
+            connections,
+            processes,
+            endpoints,
+            pairs,
+            time_bins,
+            process_bins,
+            endpoint_bins,
+            sends,
+            transitions,
+            span_us: _,
+            bin_width_us: _,
+            ticks: _,
+            interval_s: _,
+        } = self;
+        [connections, processes, endpoints, pairs, time_bins, process_bins, endpoint_bins, sends, transitions]
+    }
+
     /// Makes the tables of the pass's records.
     ///
     /// # Errors

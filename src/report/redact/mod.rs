@@ -28,10 +28,10 @@ pub use self::key::Key;
 use super::CaptureIdentity;
 use super::json::v1;
 use crate::Result;
+use crate::analyze::Analysis;
 use crate::analyze::detectors::{Run, Status};
 use crate::analyze::finding::{Entities, Finding};
 use crate::analyze::metrics::{Metrics, Share};
-use crate::analyze::{Analysis, Tables};
 use crate::capture::Metadata;
 use crate::insight::{Insight, Step};
 
@@ -99,7 +99,7 @@ impl Redactor {
     pub fn redact(&self, analysis: &mut Analysis, capture: &mut CaptureIdentity) -> Result<()> {
         capture.file_name = self.dictionary.pseudonym(Kind::File, &capture.file_name);
         self.metadata(&mut analysis.metadata);
-        self.tables(&mut analysis.tables)?;
+        analysis.tables.frames_mut().into_iter().try_for_each(|frame| self.frame(frame))?;
         self.metrics(&mut analysis.metrics);
         let completeness = &mut analysis.completeness;
         self.texts(&mut completeness.blind_spots);
@@ -135,33 +135,6 @@ impl Redactor {
         metadata.recovered.iter_mut().for_each(|text| self.text_in(text));
     }
 
-    fn tables(&self, tables: &mut Tables) -> Result<()> {
-        let Tables {
-            connections,
-            processes,
-            endpoints,
-            pairs,
-            time_bins,
-            process_bins,
-            endpoint_bins,
-            sends,
-            transitions,
-            ..
-        } = tables;
-        let all = [
-            connections,
-            processes,
-            endpoints,
-            pairs,
-            time_bins,
-            process_bins,
-            endpoint_bins,
-            sends,
-            transitions,
-        ];
-        all.into_iter().try_for_each(|frame| self.frame(frame))
-    }
-
     fn frame(&self, frame: &mut DataFrame) -> Result<()> {
         frames::map_texts(frame, |column, text| self.cell(column, text))?;
         frames::map_ids(frame, |id| self.key.number(id))
@@ -189,6 +162,7 @@ impl Redactor {
             self.text_in(&mut share.name);
         }
         metrics.processes.iter_mut().for_each(|process| self.text_in(&mut process.name));
+        metrics.anomalies.ports_by_process.iter_mut().for_each(|user| self.text_in(&mut user.process));
     }
 
     fn run(&self, run: &mut Run) -> Result<()> {

@@ -157,8 +157,9 @@ fn statistics(kind: ColumnKind, values: &Values, nulls: u64) -> Statistics {
     match values {
         Values::Numbers(numbers) => number_statistics(kind, numbers, nulls),
         Values::Texts(texts) => {
-            let stated =
-                |text: Option<&[u8]>| text.filter(|text| text.len() <= STATED_BYTES).map(|text| text.to_vec().into());
+            let stated = |text: Option<&[u8]>| {
+                text.filter(|text| text.len() <= STATED_BYTES).map(|text| text.to_vec().into())
+            };
             let (least, most) = (stated(texts.iter().min()), stated(texts.iter().max()));
             Statistics::byte_array(least, most, None, Some(nulls), false)
         }

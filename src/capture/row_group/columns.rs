@@ -133,7 +133,11 @@ impl RowGroup {
 
     fn texts(&self, get: impl Fn(&PackedRow) -> Option<i32>) -> Coded {
         let count = self.texts.list.len();
-        self.renumbered(count, |key, out| self.texts.list[key].put(out), |row| get(row).map(|key| key as usize))
+        self.renumbered(
+            count,
+            |key, out| self.texts.list[key].put(out),
+            |row| get(row).map(|key| key as usize),
+        )
     }
 
     fn owner_text(&self, index: usize) -> Coded {

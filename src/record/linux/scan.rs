@@ -1,5 +1,6 @@
 //! Looks for the processes that hold sockets: first where something has changed.
 
+use std::io;
 use std::time::Instant;
 
 use super::ids::IdMap;
@@ -126,7 +127,8 @@ impl Scanner {
                 hits.push((descriptor, inode));
             }
         });
-        if read.is_err()
+        // Any other error says that it has ended meanwhile.
+        if read.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
             && let Some(seen) = self.seen.get_mut(&pid)
         {
             seen.readable = false;

@@ -37,8 +37,12 @@ fn main() -> io::Result<()> {
         && let (Some(port), Some(rate), Some(seconds), Some(bytes)) =
             (number(1), number(2), number(3), number(4))
     {
+        let begin = Instant::now();
         let took = connect(port as u16, rate, Duration::from_secs(seconds as u64), bytes)?;
-        took.iter().for_each(|took| println!("{}", took.as_micros()));
+        println!("{}", begin.elapsed().as_micros());
+        for each in took {
+            println!("{}", each.as_micros());
+        }
         return Ok(());
     }
     let (Some(per_second), Some(seconds)) = (number(0), number(1)) else {
@@ -55,28 +59,29 @@ fn storm(per_second: usize, seconds: usize, bytes: usize, clients: usize) -> io:
     let length = server.stdout.as_mut().map_or(Ok(0), |stdout| stdout.read(&mut line))?;
     let port = String::from_utf8_lossy(&line[..length]).trim().to_owned();
 
-    let begin = Instant::now();
     let [rate, seconds, bytes] = [per_second.div_ceil(clients), seconds, bytes].map(|n| n.to_string());
     let client = || start(&["connect", &port, &rate, &seconds, &bytes]);
     let clients = (0..clients).map(|_| client()).collect::<io::Result<Vec<_>>>()?;
     let pids: Vec<String> = clients.iter().map(|client| client.id().to_string()).collect();
-    let mut took_us: Vec<u64> = Vec::new();
+    let (mut each_us, mut longest_us) = (Vec::new(), 1);
     for client in clients {
         let output = client.wait_with_output()?;
         if !output.status.success() {
             return Err(io::Error::other("a client failed"));
         }
         let said = String::from_utf8_lossy(&output.stdout);
-        took_us.extend(said.split_whitespace().filter_map(|text| text.parse::<u64>().ok()));
+        let mut numbers = said.split_whitespace().filter_map(|text| text.parse::<u64>().ok());
+        longest_us = numbers.next().unwrap_or(0).max(longest_us);
+        each_us.extend(numbers);
     }
-    let took_s = begin.elapsed().as_secs_f64();
     // The server ends when its standard input does.
     drop(server.stdin.take());
     server.wait()?;
-    took_us.sort_unstable();
-    let median_us = took_us.get(took_us.len() / 2).unwrap_or(&0);
-    let rate = took_us.len() as f64 / took_s;
-    println!("{} connections in {took_s:.2} s, {rate:.0} a second, {median_us} µs each", took_us.len());
+    each_us.sort_unstable();
+    let (made, median_us) = (each_us.len(), each_us.get(each_us.len() / 2).unwrap_or(&0));
+    let seconds = longest_us as f64 / 1e6;
+    let rate = made as f64 / seconds;
+    println!("{made} connections in {seconds:.2} s, {rate:.0} a second, {median_us} µs each");
     println!("port {port}, server {}, clients {}", server.id(), pids.join(" "));
     Ok(())
 }

@@ -13,6 +13,7 @@ pub mod cursor;
 mod digest;
 mod evidence;
 mod folder;
+mod footer;
 mod frame;
 mod growing;
 mod guard;

@@ -2,17 +2,19 @@
 """What watching costs those who are watched: a traffic generator alone, beside netrec, beside nethogs.
 
     burden.py [--netrec target/release/netrec] [--storm target/release/examples/connect_storm]
-              [--rate 1000] [--seconds 10] [--rounds 5]
+              [--rate 1000] [--seconds 3] [--rounds 20] [--watchers netrec,nethogs]
 
-In each round the generator runs once for every watcher, in an order that turns, so that whatever else
-the machine does hits all alike. Per watcher: CPU time of the generator for a connection (both ends, with
-what the kernel does for the watcher in their context), time from connect to answer, the rate that was
-reached, and the CPU of the watcher itself; medians with the least and the most, and the median of the
-rounds' differences to the generator alone. A rate of 0 is as fast as it can.
-Needs root; nethogs is left out where it is not installed.
+In each of many short rounds the generator runs once for every watcher, in an order that turns, so that
+whatever else the machine does hits all alike. Per watcher: CPU time of the generator for a connection
+(both ends, with what the kernel does for the watcher in their context), median time from connect to
+answer, the rate that was reached, and the CPU of the watcher itself: medians over the rounds, in brackets
+the middle half. What a watcher adds is the median of the rounds' differences to the generator alone, in
+brackets the range in which that median lies with 95 % confidence: where it holds 0, nothing was shown. A
+rate of 0 is as fast as it can. Needs root; nethogs is left out where it is not installed.
 """
 
 import argparse
+import math
 import os
 import re
 import resource
@@ -35,7 +37,7 @@ def start(watcher, arguments, folder):
     }
     quiet = subprocess.DEVNULL
     process = subprocess.Popen(commands[watcher], stdin=quiet, stdout=quiet, stderr=quiet)
-    time.sleep(2)
+    time.sleep(1.5)
     if process.poll() is not None:
         raise SystemExit(f"{watcher} ended at once, with {process.returncode}")
     return process
@@ -77,7 +79,20 @@ def run(watcher, arguments, folder):
 
 
 def spread(values):
-    return f"{statistics.median(values):.1f} ({min(values):.1f}–{max(values):.1f})"
+    """Median and quartiles."""
+    low, middle, high = statistics.quantiles(values, n=4) if len(values) > 1 else values * 3
+    return f"{middle:.1f} ({low:.1f}–{high:.1f})"
+
+
+def added(runs, alone, key):
+    """Median of the differences in percent, and its 95 % confidence interval by the sign test."""
+    shares = sorted(100 * (one[key] / other[key] - 1) for one, other in zip(runs, alone))
+    count, below, rank = len(shares), 0.0, 0
+    while (below := below + math.comb(count, rank) / 2**count) <= 0.025:
+        rank += 1
+    # With fewer than six rounds the extremes are all that can be said.
+    low, high = shares[max(rank - 1, 0)], shares[min(count - rank, count - 1)]
+    return f"{statistics.median(shares):+.1f} % ({low:+.1f} to {high:+.1f})"
 
 
 def main():
@@ -85,10 +100,13 @@ def main():
     parser.add_argument("--netrec", default="target/release/netrec")
     parser.add_argument("--storm", default="target/release/examples/connect_storm")
     parser.add_argument("--rate", type=int, default=1000)
-    parser.add_argument("--seconds", type=int, default=10)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--watchers", default="netrec,nethogs")
     arguments = parser.parse_args()
-    watchers = ["nobody", "netrec"] + (["nethogs"] if shutil.which("nethogs") else [])
+    watchers = ["nobody"] + arguments.watchers.split(",")
+    if not shutil.which("nethogs"):
+        watchers = [watcher for watcher in watchers if watcher != "nethogs"]
     results = {watcher: [] for watcher in watchers}
     with tempfile.TemporaryDirectory() as folder:
         for turn in range(arguments.rounds):
@@ -102,12 +120,10 @@ def main():
     print("|---|---|---|---|---|---|---|")
     alone = results["nobody"]
     for watcher, runs in results.items():
-        def more(key):
-            shares = [100 * (one[key] / other[key] - 1) for one, other in zip(runs, alone)]
-            return f"{statistics.median(shares):+.1f} %"
+        more = {key: added(runs, alone, key) if watcher != "nobody" else "–" for key in ("generator_us", "each_us")}
         values = {key: spread([one[key] for one in runs]) for key in runs[0]}
-        print(f"| {watcher} | {values['generator_us']} | {more('generator_us')} | {values['each_us']} "
-              f"| {more('each_us')} | {values['rate']} | {values['watcher_us']} |")
+        print(f"| {watcher} | {values['generator_us']} | {more['generator_us']} | {values['each_us']} "
+              f"| {more['each_us']} | {values['rate']} | {values['watcher_us']} |")
 
 
 if __name__ == "__main__":

@@ -4,9 +4,10 @@
     recorder.py [--netrec target/release/netrec] [--sockets 100,1000,10000] [--ticks 60] [--interval 1.0]
 
 Child processes hold the sockets: established loopback TCP connections, both ends. netrec
-records them; its CPU per tick is user plus system time of its whole process after the first
-tick, completing the file included, over the ticks. What its threads `hashes` and `execs` have in
-it is due to programs that others start meanwhile, and is told beside it. `ss -tinap` (output thrown
+records them. Once it has found the owners of all and hashed their executables, which is done once and
+told beside it, its CPU per tick is user plus system time of its whole process, completing the file
+included, over the ticks. What its threads `hashes` and `execs` still have in it is due to programs that
+others start meanwhile, and is told too. `ss -tinap` (output thrown
 away) and one psutil.net_connections("inet") with the facts that netrec writes too (name, user,
 CPU and memory of each owner) are measured in turns. Medians; CPU in ms, because a busy machine
 bends the wall clock. Needs psutil (pip install psutil) and ss, and says so where one is missing.
@@ -88,15 +89,29 @@ def peak_mb(pid):
     return int(lines["VmHWM"].split()[0]) / 1024
 
 
+def wait_for_hashes(pid, begin, interval_s):
+    """Waits a few ticks, and until the executables that own sockets are hashed: 30 s at most."""
+    before_ms = -1
+    while time.monotonic() < begin + 30:
+        # Between two ticks.
+        since_s = time.monotonic() - begin
+        time.sleep((int(since_s / interval_s + 0.3) + 2.7) * interval_s - since_s)
+        now_ms = threads_ms(pid).get("hashes", 0)
+        if now_ms == before_ms:
+            break
+        before_ms = now_ms
+
+
 def measure_netrec(netrec, folder, ticks, interval_s):
-    """CPU per tick in ms after the first, with and without the end of the file; first tick; peak MB."""
+    """CPU per tick in ms, with and without the end of the file; before the first of them; peak MB."""
     path = os.path.join(folder, "c.parquet")
     command = [netrec, "record", "-i", f"{int(interval_s * 1000)}ms", "-o", path, "--force"]
     before_all = resource.getrusage(resource.RUSAGE_CHILDREN)
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    begin = time.monotonic()
     try:
-        # The first tick finds every owner; what comes after it is what a recording costs.
-        time.sleep(0.7 * interval_s)
+        wait_for_hashes(child.pid, begin, interval_s)
+        ticks_before = int((time.monotonic() - begin) / interval_s) + 1
         start_s, threads_before = cpu_s(child.pid), threads_ms(child.pid)
         time.sleep(ticks * interval_s)
         threads = {name: ms - threads_before.get(name, 0) for name, ms in threads_ms(child.pid).items()}
@@ -109,11 +124,13 @@ def measure_netrec(netrec, folder, ticks, interval_s):
         child.wait()
     after_all = resource.getrusage(resource.RUSAGE_CHILDREN)
     all_s = after_all.ru_utime + after_all.ru_stime - before_all.ru_utime - before_all.ru_stime
-    taken = int(said.split(" snapshots")[0].rsplit(" ", 1)[1]) - 1
+    taken = int(said.split(" snapshots")[0].rsplit(" ", 1)[1]) - ticks_before
     return {
         "tick_ms": (all_s - start_s) / taken * 1000,
         "without_end_ms": ticks_s / taken * 1000,
         "start_ms": start_s * 1000,
+        "ticks_before": ticks_before,
+        "hashes_ms": threads_before.get("hashes", 0),
         "threads_ms": {name: ms / taken for name, ms in threads.items() if ms / taken >= 0.01},
         "memory_mb": memory_mb,
         "said": said.splitlines()[0].split(": ", 1)[1],
@@ -209,7 +226,8 @@ def main():
             ratio = cpu_ms / tick_ms
             print(f"| {count:,} | {name} | {cpu_ms:.1f} | {wall_ms:.1f} | {ratio:.1f} |", flush=True)
         notes.append(
-            f"- {count:,} sockets: {netrec['start_ms']:.0f} ms for start and first tick, "
+            f"- {count:,} sockets: {netrec['start_ms']:.0f} ms for the start and {netrec['ticks_before']} ticks, "
+            f"of which {netrec['hashes_ms']:.0f} for executables, "
             f"{netrec['without_end_ms']:.2f} ms a tick without completing the file, "
             f"peak memory {netrec['memory_mb']:.1f} MB; {netrec['said']}; by thread "
             + ", ".join(f"{name} {ms:.2f}" for name, ms in sorted(netrec["threads_ms"].items()))

@@ -29,6 +29,8 @@ mod report;
 mod runner;
 mod scene;
 #[cfg(target_os = "linux")]
+mod service;
+#[cfg(target_os = "linux")]
 mod short_lived;
 mod terminal;
 #[cfg(target_os = "linux")]

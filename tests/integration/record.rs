@@ -407,7 +407,7 @@ fn a_network_namespace_that_was_gone_before_it_could_be_entered_is_said() {
 }
 
 /// A started program that does not outlive the test, even one that fails.
-struct Running(Option<Child>);
+pub(crate) struct Running(pub(crate) Option<Child>);
 
 impl Drop for Running {
     fn drop(&mut self) {

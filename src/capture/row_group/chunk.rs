@@ -4,9 +4,10 @@
 //! kilobytes. The rows know by themselves which values are equal, and that makes a tenth of the
 //! work of it (`benches/recorder.py`).
 
+use std::borrow::Cow;
+
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::column::page::{CompressedPage, Page, PageWriter as _};
-use parquet::data_type::ByteArray;
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::statistics::Statistics;
@@ -47,7 +48,7 @@ impl Chunks {
         &mut self,
         info: &ColumnInfo,
         description: ColumnDescPtr,
-        column: &Coded<'_>,
+        column: &Coded,
     ) -> Result<ColumnChunkMetaData> {
         let start = self.out.bytes_written() as i64;
         self.uncompressed_bytes = 0;
@@ -71,9 +72,15 @@ impl Chunks {
             .build()
     }
 
-    fn dictionary_page(&mut self, kind: ColumnKind, values: &Values<'_>) -> Result<()> {
-        let mut plain = Vec::new();
-        (0..values.len() as u32).for_each(|key| put_plain(kind, values, key, &mut plain));
+    fn dictionary_page(&mut self, kind: ColumnKind, values: &Values) -> Result<()> {
+        let plain = match values {
+            Values::Numbers(numbers) => {
+                let mut plain = Vec::new();
+                put_numbers(kind, numbers.iter().copied(), &mut plain);
+                Cow::Owned(plain)
+            }
+            Values::Texts(texts) => Cow::Borrowed(texts.bytes.as_slice()),
+        };
         self.page(&plain, |buf| Page::DictionaryPage {
             buf,
             num_values: values.len() as u32,
@@ -83,7 +90,7 @@ impl Chunks {
     }
 
     /// Which rows have a value, then the values: by their keys, or where most are different, as they are.
-    fn data_page(&mut self, info: &ColumnInfo, column: &Coded<'_>, is_coded: bool) -> Result<()> {
+    fn data_page(&mut self, info: &ColumnInfo, column: &Coded, is_coded: bool) -> Result<()> {
         let mut content = Vec::new();
         if info.nullable {
             put_levels(&column.keys, &mut content);
@@ -94,7 +101,12 @@ impl Chunks {
             content.push(width);
             hybrid::encode(&present.collect::<Vec<u32>>(), width, &mut content);
         } else {
-            present.for_each(|key| put_plain(info.kind, &column.values, key, &mut content));
+            match &column.values {
+                Values::Numbers(numbers) => {
+                    put_numbers(info.kind, present.map(|key| numbers[key as usize]), &mut content);
+                }
+                Values::Texts(texts) => present.for_each(|key| content.extend_from_slice(texts.plain(key))),
+            }
         }
         self.page(&content, |buf| Page::DataPage {
             buf,
@@ -125,16 +137,10 @@ fn put_levels(keys: &[u32], out: &mut Vec<u8>) {
     out[start..start + 4].copy_from_slice(&length.to_le_bytes());
 }
 
-fn put_plain(kind: ColumnKind, values: &Values<'_>, key: u32, out: &mut Vec<u8>) {
-    match values {
-        Values::Numbers(numbers) => {
-            out.extend_from_slice(&numbers[key as usize].to_le_bytes()[..number_bytes(kind)]);
-        }
-        Values::Texts(texts) => {
-            let text = texts[key as usize].as_bytes();
-            out.extend_from_slice(&(text.len() as u32).to_le_bytes());
-            out.extend_from_slice(text);
-        }
+fn put_numbers(kind: ColumnKind, numbers: impl Iterator<Item = u64>, out: &mut Vec<u8>) {
+    match number_bytes(kind) {
+        4 => numbers.for_each(|number| out.extend_from_slice(&(number as u32).to_le_bytes())),
+        _ => numbers.for_each(|number| out.extend_from_slice(&number.to_le_bytes())),
     }
 }
 
@@ -147,12 +153,12 @@ fn number_bytes(kind: ColumnKind) -> usize {
 }
 
 /// Smallest and largest value, in the order that the type has, and how many rows have none.
-fn statistics(kind: ColumnKind, values: &Values<'_>, nulls: u64) -> Statistics {
+fn statistics(kind: ColumnKind, values: &Values, nulls: u64) -> Statistics {
     match values {
         Values::Numbers(numbers) => number_statistics(kind, numbers, nulls),
         Values::Texts(texts) => {
-            let stated = |text: Option<&&str>| {
-                text.filter(|text| text.len() <= STATED_BYTES).map(|text| ByteArray::from(*text))
+            let stated = |text: Option<&[u8]>| {
+                text.filter(|text| text.len() <= STATED_BYTES).map(|text| text.to_vec().into())
             };
             let (least, most) = (stated(texts.iter().min()), stated(texts.iter().max()));
             Statistics::byte_array(least, most, None, Some(nulls), false)

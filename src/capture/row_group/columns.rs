@@ -9,34 +9,71 @@ use crate::capture::schema::Column;
 /// The key of a row without a value.
 pub(super) const NULL: u32 = u32::MAX;
 
+/// Bytes of the length before a text.
+const LENGTH_BYTES: usize = 4;
+
+/// Values that are looked at to tell whether nearly all are different.
+const SAMPLE: usize = 2048;
+
 /// A column.
-pub(super) struct Coded<'a> {
+pub(super) struct Coded {
     /// For each row the place of its value, or [`NULL`].
     pub(super) keys: Vec<u32>,
-    /// The different values, in the order in which they first appear.
-    pub(super) values: Values<'a>,
+    /// The values, in the order in which they first appear.
+    pub(super) values: Values,
 }
 
-/// The different values of a column.
-pub(super) enum Values<'a> {
+/// The values of a column, each once; where nearly every row has one of its own, some may be there
+/// twice, as looking for those would cost more than they do.
+pub(super) enum Values {
     /// Numbers of any type, by their bits.
     Numbers(Vec<u64>),
     /// Texts.
-    Texts(Vec<&'a str>),
+    Texts(PlainTexts),
 }
 
-impl Values<'_> {
+impl Values {
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Numbers(numbers) => numbers.len(),
-            Self::Texts(texts) => texts.len(),
+            Self::Texts(texts) => texts.ends.len(),
         }
+    }
+}
+
+/// Texts as Parquet has them plain: each behind its length in four bytes.
+#[derive(Default)]
+pub(super) struct PlainTexts {
+    pub(super) bytes: Vec<u8>,
+    ends: Vec<u32>,
+}
+
+impl PlainTexts {
+    fn push(&mut self, put: impl FnOnce(&mut Vec<u8>)) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(&[0; LENGTH_BYTES]);
+        put(&mut self.bytes);
+        let length = (self.bytes.len() - start - LENGTH_BYTES) as u32;
+        self.bytes[start..start + LENGTH_BYTES].copy_from_slice(&length.to_le_bytes());
+        self.ends.push(self.bytes.len() as u32);
+    }
+
+    /// A text with its length before it.
+    pub(super) fn plain(&self, key: u32) -> &[u8] {
+        let key = key as usize;
+        let start = key.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.bytes[start as usize..self.ends[key] as usize]
+    }
+
+    /// Every text.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        (0..self.ends.len() as u32).map(|key| &self.plain(key)[LENGTH_BYTES..])
     }
 }
 
 impl RowGroup {
     /// The values of one column, in the order of the rows.
-    pub(super) fn coded(&self, column: Column) -> Coded<'_> {
+    pub(super) fn coded(&self, column: Column) -> Coded {
         match column {
             Column::Ts => self.numbers(|row| Some(row.ts_us as u64)),
             Column::MonoNs => self.numbers(|row| Some(row.mono_ns as u64)),
@@ -81,29 +118,29 @@ impl RowGroup {
         }
     }
 
-    fn numbers(&self, get: impl Fn(&PackedRow) -> Option<u64>) -> Coded<'_> {
-        let mut known: AHashMap<u64, u32> = AHashMap::new();
-        let mut numbers = Vec::new();
-        let keys = self.keys(get, |number| {
-            *known.entry(number).or_insert_with(|| {
-                numbers.push(number);
-                numbers.len() as u32 - 1
-            })
-        });
-        Coded { keys, values: Values::Numbers(numbers) }
+    fn numbers(&self, get: impl Fn(&PackedRow) -> Option<u64>) -> Coded {
+        let mut runs = self.runs(get);
+        if !are_mostly_different(&runs.numbers) {
+            runs.unite();
+        }
+        Coded { keys: runs.keys, values: Values::Numbers(runs.numbers) }
     }
 
-    fn of_owner(&self, get: impl Fn(&Owner) -> Option<u64>) -> Coded<'_> {
+    fn of_owner(&self, get: impl Fn(&Owner) -> Option<u64>) -> Coded {
         let of_each: Vec<Option<u64>> = self.owners.iter().map(|owner| get(owner)).collect();
         self.numbers(|row| of_each[row.owner? as usize])
     }
 
-    fn texts(&self, get: impl Fn(&PackedRow) -> Option<i32>) -> Coded<'_> {
-        let text = |key: usize| self.texts.list[key].as_ref();
-        self.renumbered(self.texts.list.len(), text, |row| get(row).map(|key| key as usize))
+    fn texts(&self, get: impl Fn(&PackedRow) -> Option<i32>) -> Coded {
+        let count = self.texts.list.len();
+        self.renumbered(
+            count,
+            |key, out| self.texts.list[key].put(out),
+            |row| get(row).map(|key| key as usize),
+        )
     }
 
-    fn owner_text(&self, index: usize) -> Coded<'_> {
+    fn owner_text(&self, index: usize) -> Coded {
         self.texts(|row| self.owner_texts[row.owner? as usize][index])
     }
 
@@ -113,45 +150,91 @@ impl RowGroup {
         all: &'static [T],
         name: fn(T) -> &'static str,
         get: impl Fn(&PackedRow) -> Option<usize>,
-    ) -> Coded<'_> {
-        self.renumbered(all.len(), |place| name(all[place]), get)
+    ) -> Coded {
+        self.renumbered(all.len(), |place, out| out.extend_from_slice(name(all[place]).as_bytes()), get)
     }
 
     /// Gives keys in the order of their first use for keys below `count`.
-    fn renumbered<'a>(
-        &'a self,
+    fn renumbered(
+        &self,
         count: usize,
-        text: impl Fn(usize) -> &'a str,
+        put: impl Fn(usize, &mut Vec<u8>),
         get: impl Fn(&PackedRow) -> Option<usize>,
-    ) -> Coded<'a> {
-        let mut new = vec![NULL; count];
-        let mut texts = Vec::new();
-        let keys = self.keys(get, |old| {
-            if new[old] == NULL {
-                new[old] = texts.len() as u32;
-                texts.push(text(old));
+    ) -> Coded {
+        let Runs { mut keys, numbers } = self.runs(|row| get(row).map(|key| key as u64));
+        let mut texts = PlainTexts::default();
+        if !numbers.is_empty() {
+            let mut new = vec![NULL; count];
+            for old in &numbers {
+                let new = &mut new[*old as usize];
+                if *new == NULL {
+                    *new = texts.ends.len() as u32;
+                    texts.push(|out| put(*old as usize, out));
+                }
             }
-            new[old]
-        });
+            rename(&mut keys, |run| new[numbers[run as usize] as usize]);
+        }
         Coded { keys, values: Values::Texts(texts) }
     }
 
-    /// The key of each row. Rows of a connection lie together, so that most have the value of
-    /// the row before, which is not looked up again.
-    fn keys<T: PartialEq + Copy>(
-        &self,
-        get: impl Fn(&PackedRow) -> Option<T>,
-        mut key_of: impl FnMut(T) -> u32,
-    ) -> Vec<u32> {
-        let (mut last, mut last_key) = (None, NULL);
-        let key = |row| {
-            let value = get(row);
-            if value != last {
-                last_key = value.map_or(NULL, &mut key_of);
-                last = value;
+    /// Rows of a connection lie together, so that most have the value of the row before.
+    fn runs(&self, get: impl Fn(&PackedRow) -> Option<u64>) -> Runs {
+        let mut runs = Runs { keys: Vec::with_capacity(self.rows.len()), numbers: Vec::new() };
+        let mut last = None;
+        for value in self.rows.iter().map(get) {
+            if let Some(number) = value.filter(|_| value != last) {
+                runs.numbers.push(number);
             }
-            last_key
-        };
-        self.rows.iter().map(key).collect()
+            runs.keys.push(if value.is_some() { runs.numbers.len() as u32 - 1 } else { NULL });
+            last = value;
+        }
+        runs
     }
+}
+
+/// A column by its runs of equal values.
+struct Runs {
+    /// For each row the number of its run, or [`NULL`].
+    keys: Vec<u32>,
+    /// The value of each run.
+    numbers: Vec<u64>,
+}
+
+impl Runs {
+    /// Gives runs of the same value the same key.
+    fn unite(&mut self) {
+        let mut known: AHashMap<u64, u32> = AHashMap::new();
+        let mut numbers = Vec::new();
+        let new: Vec<u32> = self
+            .numbers
+            .iter()
+            .map(|number| {
+                *known.entry(*number).or_insert_with(|| {
+                    numbers.push(*number);
+                    numbers.len() as u32 - 1
+                })
+            })
+            .collect();
+        if numbers.len() < self.numbers.len() {
+            rename(&mut self.keys, |run| new[run as usize]);
+            self.numbers = numbers;
+        }
+    }
+}
+
+fn rename(keys: &mut [u32], new: impl Fn(u32) -> u32) {
+    keys.iter_mut().filter(|key| **key != NULL).for_each(|key| *key = new(*key));
+}
+
+/// Whether each value is there less than one and a half times, by a sample: as many pairs of equal
+/// values would be in it as half of the values gave, if each were there twice.
+fn are_mostly_different(numbers: &[u64]) -> bool {
+    if numbers.len() < 2 * SAMPLE {
+        return false;
+    }
+    let step = numbers.len() / SAMPLE;
+    let mut sample: Vec<u64> = numbers.iter().copied().step_by(step).collect();
+    sample.sort_unstable();
+    let twice = sample.windows(2).filter(|pair| pair[0] == pair[1]).count();
+    4 * twice * numbers.len() < sample.len() * sample.len()
 }

@@ -39,10 +39,11 @@ impl RowGroup {
             .set_total_byte_size(total_bytes)
             .set_column_metadata(columns)
             .build()?;
-        // The place of the rows is kept for the next ones: pages fresh from the system cost more
-        // than the rows.
+        // The place of the rows and texts is kept for the next ones: pages fresh from the system
+        // cost more than the rows.
         group.rows.clear();
-        self.rows = group.rows;
+        group.texts.clear();
+        (self.rows, self.texts) = (group.rows, group.texts);
         Ok(Encoded { bytes: chunks.into_bytes()?, description })
     }
 

@@ -5,6 +5,7 @@ mod columns;
 mod delta;
 mod encode;
 mod hybrid;
+mod texts;
 mod tick;
 
 use std::net::IpAddr;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use ahash::AHashMap;
 
 pub(super) use self::encode::schema;
+use self::texts::{Text, Texts};
 pub(super) use self::tick::{Absorbed, TickRows};
 use super::row::{Counters, Kind, Owner, OwnerSource, Protocol, Row, TcpState};
 
@@ -92,14 +94,14 @@ impl RowGroup {
 
     /// The rows again, as they were pushed.
     pub(super) fn unpacked(&self) -> Vec<Row> {
-        let addrs: Vec<Option<IpAddr>> = self.texts.list.iter().map(|text| text.parse().ok()).collect();
+        let addrs: Vec<Option<IpAddr>> = self.texts.list.iter().map(Text::addr).collect();
         self.rows.iter().filter_map(|row| self.unpacked_row(row, &addrs)).collect()
     }
 
     /// `addrs` are the texts as addresses, as far as they are some.
     fn unpacked_row(&self, row: &PackedRow, addrs: &[Option<IpAddr>]) -> Option<Row> {
         let addr = |key: i32| addrs.get(usize::try_from(key).ok()?).copied().flatten();
-        let text = |key: i32| self.texts.list.get(usize::try_from(key).ok()?);
+        let text = |key: i32| self.texts.list.get(usize::try_from(key).ok()?)?.name();
         let local = (addr(row.local_addr)?, row.local_port);
         Some(Row {
             ts_us: row.ts_us,
@@ -107,7 +109,7 @@ impl RowGroup {
             tick: row.tick,
             kind: row.kind,
             remote: row.remote_addr.and_then(addr).map(|addr| (addr, row.remote_port)),
-            remote_name: row.remote_name.and_then(text).map(Arc::clone),
+            remote_name: row.remote_name.and_then(text),
             netns: row.netns,
             state: row.state,
             prev_state: row.prev_state,
@@ -140,36 +142,6 @@ impl RowGroup {
         self.owners.push(Arc::clone(owner));
         self.owner_texts.push(texts);
         self.owner_keys.insert(address, key);
-        key
-    }
-}
-
-/// Every string of the group once; a string's key is its place in the list.
-#[derive(Default)]
-struct Texts {
-    list: Vec<Arc<str>>,
-    keys: AHashMap<Arc<str>, i32>,
-    addr_keys: AHashMap<IpAddr, i32>,
-}
-
-impl Texts {
-    fn key(&mut self, text: &str) -> i32 {
-        if let Some(key) = self.keys.get(text) {
-            return *key;
-        }
-        let text: Arc<str> = text.into();
-        let key = self.list.len() as i32;
-        self.list.push(Arc::clone(&text));
-        self.keys.insert(text, key);
-        key
-    }
-
-    fn addr(&mut self, addr: IpAddr) -> i32 {
-        if let Some(key) = self.addr_keys.get(&addr) {
-            return *key;
-        }
-        let key = self.key(&addr.to_canonical().to_string());
-        self.addr_keys.insert(addr, key);
         key
     }
 }

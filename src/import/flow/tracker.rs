@@ -136,12 +136,10 @@ impl Tracker {
     /// Writes what is left: flows that are over, and how the others were at the end.
     pub fn finish(&mut self, sink: &mut impl Sink) {
         let now_ns = self.clock.mono_ns();
-        for id in self.table.ids() {
-            let is_open = self.table.get(id).is_some_and(|flow| flow.is_open_at_end(now_ns));
-            let Some(flow) = self.table.get_mut(id) else { continue };
+        for mut flow in self.table.take_all() {
             // What is open at the end is in the last snapshot, whether it has changed or not.
-            flow.is_dirty |= is_open;
-            self.end(id, sink);
+            flow.is_dirty |= flow.is_open_at_end(now_ns);
+            self.write_last(flow, sink);
         }
     }
 
@@ -262,7 +260,12 @@ impl Tracker {
 
     /// Writes the last row of a flow and forgets it.
     fn end(&mut self, id: Id, sink: &mut impl Sink) {
-        let Some(mut flow) = self.table.remove(id) else { return };
+        if let Some(flow) = self.table.remove(id) {
+            self.write_last(flow, sink);
+        }
+    }
+
+    fn write_last(&mut self, mut flow: Flow, sink: &mut impl Sink) {
         self.greetings -= usize::from(flow.keeps_greeting());
         if flow.over_ns.is_some() {
             sink.row(&flow.row(Kind::Closed, self.tick));

@@ -92,6 +92,8 @@ pub(super) struct Executable {
     id: FileId,
     /// None inside if it could not be read. Reading this never waits for the thread that writes it.
     sha256: OnceLock<Option<String>>,
+    /// Set when someone was told: what comes after the last row is in no row.
+    told: OnceLock<()>,
 }
 
 impl Executable {
@@ -133,11 +135,11 @@ struct Known {
 
 impl Known {
     fn is_left(&self) -> bool {
-        self.is_wanted && self.executable.sha256.get().is_none()
+        self.is_wanted && self.executable.told.get().is_none()
     }
 }
 
-/// What the thread has done so far, and whether it should end.
+/// What was told so far, and whether the thread should end.
 #[derive(Debug, Default)]
 struct Work {
     hashed: AtomicU64,
@@ -164,7 +166,7 @@ impl Hashes {
         files.make_room(&id)?;
         let Files { known, held } = &mut *files;
         let known = known.entry(id).or_insert_with(|| Known {
-            executable: Arc::new(Executable { id, sha256: OnceLock::new() }),
+            executable: Arc::new(Executable { id, sha256: OnceLock::new(), told: OnceLock::new() }),
             held: None,
             is_wanted: false,
         });
@@ -189,6 +191,10 @@ impl Hashes {
     /// The hash, if it is known by now; if not, it is wanted from now on.
     pub(super) fn sha256(&self, executable: &Executable) -> Option<String> {
         if let Some(sha256) = executable.sha256.get() {
+            if executable.told.set(()).is_ok() {
+                let counter = if sha256.is_some() { &self.work.hashed } else { &self.work.unreadable };
+                counter.fetch_add(1, Ordering::Relaxed);
+            }
             return sha256.clone();
         }
         let mut files = self.files();
@@ -273,8 +279,6 @@ impl Work {
             if self.ending.load(Ordering::Relaxed) {
                 return;
             }
-            let counter = if sha256.is_ok() { &self.hashed } else { &self.unreadable };
-            counter.fetch_add(1, Ordering::Relaxed);
             // Nobody else sets it.
             let _ = executable.sha256.set(sha256.ok());
         }
@@ -458,6 +462,20 @@ mod tests {
         let report = scene.hashes.report();
         assert_eq!(report.status, SourceStatus::Partial);
         assert!(report.detail.contains("1 not hashed yet"), "{}", report.detail);
+    }
+
+    #[test]
+    fn a_hash_that_came_after_the_last_row_is_said_to_be_missing() {
+        let scene = Scene::new(b"hello");
+        let executable = scene.hashes.meet(10).unwrap();
+        assert_eq!(scene.hashes.sha256(&executable), None);
+        while executable.sha256.get().is_none() {
+            std::thread::yield_now();
+        }
+        scene.hashes.stop();
+        let report = scene.hashes.report();
+        assert_eq!(report.detail, "executables with SHA-256: 0; 1 not hashed yet when the recording ended");
+        assert_eq!(report.status, SourceStatus::Partial);
     }
 
     #[test]

@@ -212,7 +212,7 @@ impl LinuxHost {
             _ => (
                 SourceStatus::Partial,
                 format!(
-                    "the owners of {sockets} could not be read ({unreadable} processes of other users); \
+                    "the owners of {sockets} could not be read (processes of other users: {unreadable}); \
                      run as root or give CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH"
                 ),
             ),

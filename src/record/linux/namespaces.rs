@@ -124,8 +124,11 @@ impl Namespaces {
                 Ok(netns) => {
                     present.entry(netns).or_insert_with(|| proc.netns_path(pid));
                 }
-                // Of one that has just ended the kernel says the same as of one that may not be seen.
-                Err(_) => self.unreadable += usize::from(proc.name(pid).is_some()),
+                // Of one that is gone the kernel says the same as of one that may not be seen.
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                    self.unreadable += usize::from(proc.lives(pid));
+                }
+                Err(_) => {}
             }
         }
         let expected = std::mem::take(&mut self.expected);
@@ -172,14 +175,14 @@ impl Namespaces {
             (SourceStatus::Partial, detail)
         } else if self.unreadable > 0 {
             let detail = format!(
-                "{recorded} recorded; {} processes of other users may be in further ones, such as those of containers: \
-                 run as root or give CAP_SYS_ADMIN and CAP_SYS_PTRACE",
+                "{recorded} recorded; processes of other users that may be in further ones, such as those of \
+                 containers: {}; run as root or give CAP_SYS_ADMIN and CAP_SYS_PTRACE",
                 self.unreadable
             );
             (SourceStatus::Partial, detail)
         } else if self.missed > 0 {
             let detail = format!(
-                "{recorded} recorded; {} were gone before they could be entered, with what happened in them",
+                "{recorded} recorded; gone before they could be entered, with what happened in them: {}",
                 self.missed
             );
             (SourceStatus::Partial, detail)
@@ -251,7 +254,32 @@ mod tests {
         (namespaces.unreadable, namespaces.refused) = (0, BTreeSet::new());
         let report = namespaces.report();
         assert_eq!(report.status, SourceStatus::Partial);
-        assert!(report.detail.contains("1 were gone"), "{}", report.detail);
+        assert!(
+            report.detail.contains("gone before they could be entered, with what happened in them: 1"),
+            "{}",
+            report.detail
+        );
+    }
+
+    #[test]
+    fn a_process_that_has_ended_is_in_no_namespace() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut ended = std::process::Command::new("true").spawn().unwrap();
+        for pid in [ended.id(), 1] {
+            let link = folder.path().join(pid.to_string());
+            std::os::unix::fs::symlink(format!("/proc/{pid}"), link).unwrap();
+        }
+        let proc = Proc::new(folder.path());
+        while proc.lives(ended.id()) {
+            std::thread::yield_now();
+        }
+        assert!(proc.name(ended.id()).is_some(), "it waits to be waited for");
+        let mut namespaces = Namespaces::open(&Proc::new("/proc"), Wanted::default()).unwrap();
+        namespaces.look(&proc);
+        // Init belongs to root, and others may not look.
+        let may_look = proc.netns(1).is_ok();
+        assert_eq!(namespaces.unreadable, usize::from(!may_look));
+        ended.wait().unwrap();
     }
 
     #[test]

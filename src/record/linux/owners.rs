@@ -129,6 +129,10 @@ impl Owners {
             .map(|holder| key(holder.process.pid, holder.descriptor))
             .collect();
         let is_held = |pid, descriptor| held.contains(&key(pid, descriptor));
+        // Mostly they belong to a process that has others.
+        if self.scanner.search_first(processes.proc(), &processes.pids(), wanted, &is_held) {
+            return Searched::All;
+        }
         self.scanner.search(processes.proc(), wanted, &is_held, tick.moment.mono_ns)
     }
 

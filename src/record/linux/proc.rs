@@ -126,10 +126,17 @@ impl Proc {
         self.stat(pid, &mut buffer).map(|stat| lossy(stat.comm))
     }
 
+    /// Whether there is such a process that has not ended.
+    pub(super) fn lives(&self, pid: u32) -> bool {
+        let mut buffer = Vec::new();
+        self.stat(pid, &mut buffer).is_some_and(|stat| !stat.has_ended)
+    }
+
     /// Inode of the network namespace that the process is in.
     ///
     /// # Errors
-    /// What the system said: the process is gone, or may not be looked at.
+    /// `PermissionDenied` if it may not be looked at, or is gone; `NotFound` if it has left its
+    /// namespace, because it has ended.
     pub(super) fn netns(&self, pid: u32) -> io::Result<u64> {
         Ok(fs::metadata(self.netns_path(pid))?.ino())
     }

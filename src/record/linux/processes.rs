@@ -89,6 +89,13 @@ impl Processes {
         self.known.len()
     }
 
+    /// Ids of those that own sockets, in rising order.
+    pub(super) fn pids(&self) -> Vec<u32> {
+        let mut pids: Vec<u32> = self.known.keys().copied().collect();
+        pids.sort_unstable();
+        pids
+    }
+
     /// Reads the state of every process that owned a socket at the last tick; forgets those that
     /// have ended, or own none any more.
     pub(super) fn refresh(&mut self, tick: &Tick) {

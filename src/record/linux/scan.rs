@@ -1,5 +1,6 @@
 //! Looks for the processes that hold sockets: first where something has changed.
 
+use std::io;
 use std::time::Instant;
 
 use super::ids::IdMap;
@@ -51,6 +52,26 @@ impl Scanner {
     /// Descriptors that a process had open at the last search; 0 if that is not known.
     pub(super) fn descriptors(&self, pid: u32) -> u64 {
         self.seen.get(&pid).map_or(0, |seen| seen.descriptors)
+    }
+
+    /// Looks for `wanted` in some processes, where the number of descriptors has changed; true if that
+    /// explains all of them. On a host with many processes, to ask each costs more than a tick.
+    pub(super) fn search_first(
+        &mut self,
+        proc: &Proc,
+        pids: &[u32],
+        wanted: &mut Wanted,
+        held: &dyn Fn(u32, u32) -> bool,
+    ) -> bool {
+        for pid in pids {
+            let Ok(descriptors) = proc.descriptors(*pid) else { continue };
+            // 0 says nothing.
+            if descriptors == 0 || self.descriptors(*pid) != descriptors {
+                self.seen.insert(*pid, Seen { descriptors, readable: true });
+                self.search_process(proc, *pid, wanted, held);
+            }
+        }
+        wanted.values().all(Option::is_some)
     }
 
     /// Looks for `wanted`, leaving out the descriptors of which `held` knows what they are.
@@ -126,7 +147,8 @@ impl Scanner {
                 hits.push((descriptor, inode));
             }
         });
-        if read.is_err()
+        // Any other error says that it has ended meanwhile.
+        if read.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
             && let Some(seen) = self.seen.get_mut(&pid)
         {
             seen.readable = false;
@@ -180,6 +202,27 @@ mod tests {
         Scanner::default().search(&fake.proc(), &mut wanted, &|_, _| false, 0);
         let process = ProcessId { pid: 10, start_ticks: 500 };
         assert_eq!(wanted[&1234], Some(Holder { process, descriptor: 7 }));
+    }
+
+    #[test]
+    fn some_processes_are_searched_first_and_the_others_if_that_does_not_explain_all() {
+        let fake = FakeProc::new();
+        for (pid, inode) in [(10, 1), (20, 2)] {
+            fake.start(pid, "web", 500);
+            fake.open_socket(pid, 3, inode);
+        }
+        let mut scanner = Scanner::default();
+        let mut first = |pids: &[u32], inode: u32| {
+            let mut wanted = Wanted::default();
+            wanted.insert(inode, None);
+            let is_explained = scanner.search_first(&fake.proc(), pids, &mut wanted, &|_, _| false);
+            (is_explained, wanted[&inode].map(|holder| holder.process.pid))
+        };
+        assert_eq!(first(&[10], 1), (true, Some(10)));
+        assert_eq!(first(&[10], 2), (false, None));
+        assert_eq!(first(&[20, 99], 2), (true, Some(20)));
+        assert_eq!(first(&[20], 2), (false, None), "its descriptors have not changed");
+        assert_eq!(search(&mut scanner, &fake, 2, 0), (Searched::All, Some(20)));
     }
 
     #[test]

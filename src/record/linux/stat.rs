@@ -5,6 +5,8 @@
 pub(super) struct Stat<'a> {
     /// Short name; the process chooses its bytes.
     pub(super) comm: &'a [u8],
+    /// It has ended and was not waited for yet: what it held is gone.
+    pub(super) has_ended: bool,
     pub(super) ppid: u32,
     /// User and system time so far, in clock ticks.
     pub(super) cpu_ticks: u64,
@@ -26,7 +28,8 @@ impl<'a> Stat<'a> {
         let rest = std::str::from_utf8(line.get(close + 1..)?).ok()?;
         // Numbered as in proc(5), less 3.
         let mut fields = rest.split_ascii_whitespace();
-        let ppid = fields.nth(1)?.parse().ok()?;
+        let has_ended = matches!(fields.next()?, "Z" | "X");
+        let ppid = fields.next()?.parse().ok()?;
         let user: u64 = fields.nth(9)?.parse().ok()?;
         let system: u64 = fields.next()?.parse().ok()?;
         let start_ticks = fields.nth(6)?.parse().ok()?;
@@ -35,6 +38,7 @@ impl<'a> Stat<'a> {
         let arguments = fields.nth(21).and_then(|field| field.parse().ok()).unwrap_or(0);
         Some(Self {
             comm: line.get(open + 1..close)?,
+            has_ended,
             ppid,
             cpu_ticks: user.saturating_add(system),
             start_ticks,

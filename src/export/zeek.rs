@@ -61,7 +61,7 @@ fn write(tables: &Tables, target: &mut Target<'_>) -> Result<u64> {
     let sockets = Sockets::of(tables)?;
     let openers = Openers::of(&sockets);
     let flows: Vec<Flow<'_>> =
-        (0..sockets.len()).filter_map(|row| Flow::of(row, sockets.get(row), &openers)).collect();
+        (0..sockets.len()).filter_map(|row| Flow::of(row, &sockets, &openers)).collect();
     target.file(target.path.to_path_buf(), |out| {
         head(out, "conn", FIELDS)?;
         flows.iter().try_for_each(|flow| line(out, &flow.values()))
@@ -114,7 +114,8 @@ struct Flow<'a> {
 impl<'a> Flow<'a> {
     /// None for a socket without a remote, and for the accepting one of two inside the host,
     /// whose connection the other one stands for.
-    fn of(row: usize, socket: Socket<'a>, openers: &Openers<'_>) -> Option<Self> {
+    fn of(row: usize, sockets: &Sockets<'a>, openers: &Openers<'_>) -> Option<Self> {
+        let socket = sockets.get(row);
         let remote = socket.remote?;
         let local = (socket.local_addr, socket.local_port);
         let is_local_originator = openers.opened(&socket);
@@ -249,7 +250,7 @@ mod tests {
         let sockets = Sockets::of(&tables).unwrap();
         let openers = Openers::of(&sockets);
         (0..sockets.len())
-            .filter_map(|row| Flow::of(row, sockets.get(row), &openers))
+            .filter_map(|row| Flow::of(row, &sockets, &openers))
             .map(|flow| flow.values())
             .collect()
     }

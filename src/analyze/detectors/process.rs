@@ -165,7 +165,7 @@ fn finding(sockets: &Sockets<'_>, mut case: Case<'_>) -> Finding {
         attack: verdict.attack.to_vec(),
         entities: members.entities(),
     };
-    let beyond = members.iter().filter(|socket| socket.is_beyond_local_networks()).count();
+    let beyond = members.iter().filter(Socket::is_beyond_local_networks).count();
     let measurements = vec![
         Measurement::of("processes alike", case.pids.len() as f64, "processes"),
         Measurement::of("sockets", members.len() as f64, "sockets"),

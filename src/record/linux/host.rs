@@ -205,8 +205,8 @@ impl LinuxHost {
             (_, 0) => (
                 SourceStatus::Partial,
                 format!(
-                    "no process was found that held {sockets}: the kernel itself does, or a process of another \
-                     PID namespace, or none did for long enough"
+                    "no process was found that held {sockets}: the kernel itself does, or a process that cannot \
+                     be looked at (of another PID namespace, say), or none did for long enough"
                 ),
             ),
             _ => (

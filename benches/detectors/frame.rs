@@ -158,7 +158,7 @@ pub(crate) fn tables(flows: &[Flow<'_>], length_s: i64) -> Tables {
         .collect();
     recorded.texts = texts;
     let metadata = Metadata { interval_ms: 1_000, ..Metadata::default() };
-    Tables::build(&recorded, &metadata).unwrap_or_else(|error| panic!("tables of a scene: {error}"))
+    Tables::build(recorded, &metadata).unwrap_or_else(|error| panic!("tables of a scene: {error}"))
 }
 
 fn connection(

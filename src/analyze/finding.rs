@@ -122,13 +122,18 @@ impl Evidence {
     ///
     /// # Panics
     /// Without a connection or a measurement: such a detector is broken.
-    pub fn new(measurements: Vec<Measurement>, connections: &[u64], span_us: (i64, i64)) -> Self {
+    pub fn new(
+        measurements: Vec<Measurement>,
+        connections: impl IntoIterator<IntoIter: ExactSizeIterator<Item = u64>>,
+        span_us: (i64, i64),
+    ) -> Self {
+        let connections = connections.into_iter();
         assert!(!measurements.is_empty(), "a finding needs a measurement");
-        assert!(!connections.is_empty(), "a finding needs a connection");
+        assert!(connections.len() > 0, "a finding needs a connection");
         Self {
             measurements,
             connections_total: connections.len() as u64,
-            connections: connections.iter().copied().take(Self::MAX_CONNECTIONS).collect(),
+            connections: connections.take(Self::MAX_CONNECTIONS).collect(),
             span_us,
         }
     }
@@ -198,7 +203,7 @@ mod tests {
     }
 
     fn evidence(first_us: i64) -> Evidence {
-        Evidence::new(vec![Measurement::of("ports tried", 20.0, "ports").against(15.0)], &[7], (first_us, 9))
+        Evidence::new(vec![Measurement::of("ports tried", 20.0, "ports").against(15.0)], [7], (first_us, 9))
     }
 
     #[test]
@@ -221,13 +226,13 @@ mod tests {
     #[test]
     #[should_panic(expected = "a finding needs a connection")]
     fn no_finding_without_a_connection() {
-        let _ = Evidence::new(vec![Measurement::of("x", 1.0, "")], &[], (0, 0));
+        let _ = Evidence::new(vec![Measurement::of("x", 1.0, "")], [], (0, 0));
     }
 
     #[test]
     fn a_long_list_of_connections_is_cut_but_counted() {
         let all: Vec<u64> = (0..500).collect();
-        let evidence = Evidence::new(vec![Measurement::of("x", 1.0, "")], &all, (0, 0));
+        let evidence = Evidence::new(vec![Measurement::of("x", 1.0, "")], all, (0, 0));
         assert_eq!((evidence.connections.len(), evidence.connections_total), (100, 500));
     }
 

@@ -10,6 +10,7 @@ pub mod direction;
 pub mod features;
 pub mod finding;
 pub mod knowledge;
+pub mod members;
 pub mod metrics;
 pub mod model;
 pub mod pass;
@@ -106,8 +107,7 @@ pub fn run(
     let recorded = pass::run(capture, config.analysis(), geo, progress)?;
     // What is damaged is known only now that the rows have been read.
     let metadata = capture.metadata_as_read();
-    let tables = Tables::build(&recorded, &metadata)?;
-    drop(recorded);
+    let tables = Tables::build(recorded, &metadata)?;
     let context = detectors::Context::of(&tables, &metadata, config);
     let (metrics, mut runs) = thread::scope(|scope| {
         let metrics = scope.spawn(|| metrics::measure(&tables, &metadata, config.analysis()));

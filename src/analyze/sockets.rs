@@ -225,23 +225,24 @@ impl<'a> Sockets<'a> {
         rows.map(|row| (self.conn_id(row), self.get(row))).collect()
     }
 
-    /// What some sockets have in common; a field that is unknown or differs is none.
-    pub fn entities(&self, sockets: &[Socket<'a>]) -> Entities {
-        let process = common(sockets, |s| s.process).map(|process| process as usize);
+    /// What the sockets in some rows have in common; a field that is unknown or differs is none.
+    pub fn entities(&self, rows: &[usize]) -> Entities {
+        let sockets = || rows.iter().map(|row| self.get(*row));
+        let process = common(sockets(), |s| s.process).map(|process| process as usize);
         let detail = |column: &Words<'_>| process.and_then(|row| owned(column.get(row)));
         Entities {
-            process_name: owned(common(sockets, |s| s.process_name)),
-            pid: common(sockets, |s| s.pid),
+            process_name: owned(common(sockets(), |s| s.process_name)),
+            pid: common(sockets(), |s| s.pid),
             exe: detail(&self.processes.exe),
             cmdline: detail(&self.processes.cmdline),
             username: detail(&self.processes.username),
             container: detail(&self.processes.container),
-            protocol: owned(common(sockets, |s| Some(s.protocol))),
-            local_addr: owned(common(sockets, |s| Some(s.local_addr))),
-            local_port: common(sockets, |s| Some(s.local_port)),
-            remote_addr: owned(common(sockets, |s| s.remote.map(|(addr, _)| addr))),
-            remote_port: common(sockets, |s| s.remote.map(|(_, port)| port)),
-            remote_name: owned(common(sockets, |s| s.remote_name)),
+            protocol: owned(common(sockets(), |s| Some(s.protocol))),
+            local_addr: owned(common(sockets(), |s| Some(s.local_addr))),
+            local_port: common(sockets(), |s| Some(s.local_port)),
+            remote_addr: owned(common(sockets(), |s| s.remote.map(|(addr, _)| addr))),
+            remote_port: common(sockets(), |s| s.remote.map(|(_, port)| port)),
+            remote_name: owned(common(sockets(), |s| s.remote_name)),
         }
     }
 }
@@ -363,9 +364,12 @@ impl<'a> Openers<'a> {
 }
 
 /// The value that all have; none if it is unknown for one or differs.
-fn common<'a, T: PartialEq>(sockets: &[Socket<'a>], field: impl Fn(&Socket<'a>) -> Option<T>) -> Option<T> {
-    let value = field(sockets.first()?)?;
-    sockets.iter().all(|socket| field(socket).as_ref() == Some(&value)).then_some(value)
+fn common<'a, T: PartialEq>(
+    mut sockets: impl Iterator<Item = Socket<'a>>,
+    field: impl Fn(&Socket<'a>) -> Option<T>,
+) -> Option<T> {
+    let value = field(&sockets.next()?)?;
+    sockets.all(|socket| field(&socket).as_ref() == Some(&value)).then_some(value)
 }
 
 fn owned(text: Option<&str>) -> Option<String> {
@@ -435,7 +439,7 @@ mod tests {
         capture.add(Conn::to("203.0.113.5", 80).by("curl", 8).at(2.0));
         let tables = capture.tables();
         let sockets = Sockets::of(&tables).unwrap();
-        let entities = sockets.entities(&sockets.iter().collect::<Vec<_>>());
+        let entities = sockets.entities(&(0..sockets.len()).collect::<Vec<_>>());
         assert_eq!(entities.process_name.as_deref(), Some("curl"));
         assert_eq!(entities.remote_addr.as_deref(), Some("203.0.113.5"));
         assert_eq!((entities.pid, entities.remote_port, entities.exe), (None, None, None));

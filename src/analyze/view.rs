@@ -4,7 +4,8 @@
 //! tables here are in one piece, so that is settled once per column. A view copies nothing.
 
 use polars::prelude::{
-    BooleanType, ChunkedArray, DataFrame, PolarsDataType, PolarsNumericType, PolarsPhysicalType, StringType,
+    BooleanType, Categorical32Type, CategoricalMapping, ChunkedArray, DataFrame, DataType, PolarsDataType,
+    PolarsNumericType, PolarsPhysicalType, StringType, UInt32Type,
 };
 
 use crate::{Error, Result};
@@ -13,7 +14,15 @@ use crate::{Error, Result};
 pub struct Numbers<'a, T: PolarsNumericType>(&'a <T as PolarsDataType>::Array);
 
 /// A column of texts.
-pub struct Words<'a>(&'a <StringType as PolarsDataType>::Array);
+pub struct Words<'a>(Texts<'a>);
+
+/// Where the texts of a column are.
+enum Texts<'a> {
+    /// In the column itself.
+    Own(&'a <StringType as PolarsDataType>::Array),
+    /// In a mapping of keys to texts, of which the column has the keys.
+    Keys(Numbers<'a, UInt32Type>, &'a CategoricalMapping),
+}
 
 /// A column of truth values.
 pub struct Flags<'a>(&'a <BooleanType as PolarsDataType>::Array);
@@ -50,15 +59,29 @@ impl<'a> Words<'a> {
     /// The view of a column.
     ///
     /// # Errors
-    /// [`Error::Analysis`] if the column is missing, not of this type, or in several pieces: a bug.
+    /// [`Error::Analysis`] if the column is missing, holds no texts, or is in several pieces: a bug.
     pub fn of(table: &'a DataFrame, column: &str) -> Result<Self> {
-        Ok(Self(array::<StringType>(table, column)?))
+        let series = table.column(column)?.as_materialized_series();
+        if !matches!(series.dtype(), DataType::Categorical(..)) {
+            return Ok(Self(Texts::Own(array::<StringType>(table, column)?)));
+        }
+        let words = series.cat::<Categorical32Type>()?;
+        Ok(Self(Texts::Keys(Numbers(one_piece(words.physical(), column)?), words.get_mapping())))
+    }
+
+    /// Whether columns of a type hold texts.
+    pub fn are(dtype: &DataType) -> bool {
+        matches!(dtype, DataType::String | DataType::Categorical(..))
     }
 
     /// The text of a row; none if it is null or there is no such row.
     #[inline]
     pub fn get(&self, row: usize) -> Option<&'a str> {
-        if row < self.0.len() { self.0.get(row) } else { None }
+        match &self.0 {
+            Texts::Own(texts) if row < texts.len() => texts.get(row),
+            Texts::Own(_) => None,
+            Texts::Keys(keys, mapping) => mapping.cat_to_str(keys.get(row)?),
+        }
     }
 }
 
@@ -82,7 +105,10 @@ impl<'a> Flags<'a> {
 
 /// The one array of a column.
 fn array<'a, T: PolarsPhysicalType>(table: &'a DataFrame, column: &str) -> Result<&'a T::Array> {
-    let chunks: &ChunkedArray<T> = table.column(column)?.as_materialized_series().unpack::<T>()?;
+    one_piece(table.column(column)?.as_materialized_series().unpack::<T>()?, column)
+}
+
+fn one_piece<'a, T: PolarsDataType>(chunks: &'a ChunkedArray<T>, column: &str) -> Result<&'a T::Array> {
     match chunks.downcast_get(0) {
         Some(array) if chunks.chunks().len() == 1 => Ok(array),
         _ => Err(Error::Analysis(format!("the column {column} is not in one piece"))),

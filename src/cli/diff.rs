@@ -64,7 +64,7 @@ impl Read {
         let recorded = pass::run(&capture, Config::default().analysis(), &Databases::default(), &progress)?;
         bar.finish_and_clear();
         let metadata = capture.metadata_as_read();
-        let tables = Tables::build(&recorded, &metadata)?;
+        let tables = Tables::build(recorded, &metadata)?;
         let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         Ok(Self { file, metadata, tables })
     }

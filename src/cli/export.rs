@@ -38,7 +38,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     let geo = Databases::open(&[])?;
     let recorded = pass::run(&capture, config.analysis(), &geo, &|rows| bar.set_position(rows))?;
     let metadata = capture.metadata_as_read();
-    let tables = Tables::build(&recorded, &metadata)?;
+    let tables = Tables::build(recorded, &metadata)?;
     bar.finish_and_clear();
     let overwrite = if arguments.force { Overwrite::Allowed } else { Overwrite::Never };
     let mut target = Target { path: &path, overwrite, made: Vec::new() };

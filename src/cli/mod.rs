@@ -31,7 +31,7 @@ use clap::{Parser, Subcommand};
 
 use crate::capture::{CaptureFile, Metadata};
 use crate::report::escape;
-use crate::{Error, Result};
+use crate::{Error, Result, memory};
 
 /// How a command ended, if it did not fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,8 +99,12 @@ enum Command {
     Explain(explain::Arguments),
 }
 
+/// What is a large allocation: a column of a piece of a table.
+const LARGE_BYTES: i32 = 128 << 10;
+
 /// The program: parses, runs, and maps the result to an exit code.
 pub fn main() -> ExitCode {
+    memory::give_back_from(LARGE_BYTES);
     let arguments = Arguments::parse();
     let result = match arguments.command {
         Command::Record(arguments) => record::run(arguments),

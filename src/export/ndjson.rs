@@ -30,9 +30,10 @@ fn write(tables: &Tables, target: &mut Target<'_>) -> Result<u64> {
 }
 
 fn json(value: &AnyValue<'_>) -> Option<Value> {
+    if let Some(text) = value.get_str() {
+        return Some(Value::from(text));
+    }
     Some(match value {
-        AnyValue::String(text) => Value::from(*text),
-        AnyValue::StringOwned(text) => Value::from(text.as_str()),
         AnyValue::Boolean(flag) => Value::from(*flag),
         AnyValue::UInt16(number) => Value::from(*number),
         AnyValue::UInt32(number) => Value::from(*number),

@@ -60,7 +60,8 @@ const UNSET: &str = "-";
 fn write(tables: &Tables, target: &mut Target<'_>) -> Result<u64> {
     let sockets = Sockets::of(tables)?;
     let openers = Openers::of(&sockets);
-    let flows: Vec<Flow<'_>> = sockets.iter().filter_map(|socket| Flow::of(&socket, &openers)).collect();
+    let flows: Vec<Flow<'_>> =
+        (0..sockets.len()).filter_map(|row| Flow::of(row, &sockets, &openers)).collect();
     target.file(target.path.to_path_buf(), |out| {
         head(out, "conn", FIELDS)?;
         flows.iter().try_for_each(|flow| line(out, &flow.values()))
@@ -70,7 +71,7 @@ fn write(tables: &Tables, target: &mut Target<'_>) -> Result<u64> {
         head(out, "netrec_processes", PROCESS_FIELDS)?;
         let owned = flows.iter().filter(|flow| flow.socket.process.is_some());
         owned.into_iter().try_for_each(|flow| {
-            let entities = sockets.entities(&[flow.socket]);
+            let entities = sockets.entities(&[flow.row]);
             let values = [
                 Some(flow.uid()),
                 entities.pid.map(|pid| pid.to_string()),
@@ -102,6 +103,8 @@ fn line(out: &mut dyn Write, values: &[String]) -> std::io::Result<()> {
 
 /// A connection, with the end that opened it first.
 struct Flow<'a> {
+    /// In the table of sockets.
+    row: usize,
     socket: Socket<'a>,
     originator: (&'a str, u16),
     responder: (&'a str, u16),
@@ -111,15 +114,16 @@ struct Flow<'a> {
 impl<'a> Flow<'a> {
     /// None for a socket without a remote, and for the accepting one of two inside the host,
     /// whose connection the other one stands for.
-    fn of(socket: &Socket<'a>, openers: &Openers<'_>) -> Option<Self> {
+    fn of(row: usize, sockets: &Sockets<'a>, openers: &Openers<'_>) -> Option<Self> {
+        let socket = sockets.get(row);
         let remote = socket.remote?;
         let local = (socket.local_addr, socket.local_port);
-        let is_local_originator = openers.opened(socket);
+        let is_local_originator = openers.opened(&socket);
         if !is_local_originator && socket.direction == Some("internal") {
             return None;
         }
         let (originator, responder) = if is_local_originator { (local, remote) } else { (remote, local) };
-        Some(Self { socket: *socket, originator, responder, is_local_originator })
+        Some(Self { row, socket, originator, responder, is_local_originator })
     }
 
     fn uid(&self) -> String {
@@ -245,7 +249,10 @@ mod tests {
         let tables = capture.tables();
         let sockets = Sockets::of(&tables).unwrap();
         let openers = Openers::of(&sockets);
-        sockets.iter().filter_map(|socket| Flow::of(&socket, &openers)).map(|flow| flow.values()).collect()
+        (0..sockets.len())
+            .filter_map(|row| Flow::of(row, &sockets, &openers))
+            .map(|flow| flow.values())
+            .collect()
     }
 
     #[test]

@@ -33,7 +33,7 @@ fn by(detector: &'static str, severity: Severity) -> Told {
         attack: Vec::new(),
         entities: Entities { process_name: Some("app".to_owned()), ..Entities::default() },
     };
-    let evidence = Evidence::new(vec![Measurement::of("x", 1.0, "")], &[1], (5, 9));
+    let evidence = Evidence::new(vec![Measurement::of("x", 1.0, "")], [1], (5, 9));
     Told(Finding::new(&about, judgement, evidence))
 }
 

@@ -85,7 +85,7 @@ impl<'a> Cells<'a> {
     fn of(frame: &'a DataFrame, column: &Column) -> Result<Self> {
         let name = column.name().as_str();
         Ok(match column.dtype() {
-            DataType::String => Self::Text(Words::of(frame, name)?),
+            dtype if Words::are(dtype) => Self::Text(Words::of(frame, name)?),
             DataType::Boolean => Self::Flag(Flags::of(frame, name)?),
             DataType::UInt16 => Self::U16(Numbers::of(frame, name)?),
             DataType::UInt32 => Self::U32(Numbers::of(frame, name)?),

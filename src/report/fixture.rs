@@ -415,7 +415,7 @@ fn beacon_run() -> Run {
         Measurement::of("q-value", f64::NAN, "").against(0.01),
     ];
     let connections: Vec<u64> = (11..141).collect();
-    let evidence = Evidence::new(measurements, &connections, (START_US, START_US + 580 * SECOND_US));
+    let evidence = Evidence::new(measurements, connections, (START_US, START_US + 580 * SECOND_US));
     let finding = Finding::new(&BEACON, judgement(Severity::High, 0.92, title, entities), evidence);
     let mut thresholds = toml::Table::new();
     thresholds.insert("score".to_owned(), 0.8.into());
@@ -455,7 +455,7 @@ fn scan_run() -> Run {
         let title = format!("198.51.100.23 tries 120 ports of this host, port {port} first");
         let measurements = vec![Measurement::of("ports tried", 120.0, "ports").against(15.0)];
         let evidence =
-            Evidence::new(measurements, &[13], (START_US + 60 * SECOND_US, START_US + 70 * SECOND_US));
+            Evidence::new(measurements, [13], (START_US + 60 * SECOND_US, START_US + 70 * SECOND_US));
         Finding::new(&SCAN, judgement(severity, confidence, title, entities), evidence)
     };
     let output = Output {

@@ -7,6 +7,7 @@ use polars::prelude::{BooleanChunked, DataFrame, df};
 
 use super::json::v1::{Entities, Finding, Insight, Report, Severity};
 use crate::Result;
+use crate::analyze::view::Words;
 use crate::analyze::{Analysis, Tables};
 
 /// A table: its name and where its rows come from.
@@ -35,8 +36,9 @@ const OF_REMOTES: [&str; 7] =
 /// The sockets that wait for others.
 fn listeners(tables: &Tables) -> Result<DataFrame> {
     let frame = &tables.connections;
-    let roles = frame.column("role")?.str()?;
-    let is_listener: BooleanChunked = roles.iter().map(|role| Some(role == Some("listener"))).collect();
+    let roles = Words::of(frame, "role")?;
+    let is_listener: BooleanChunked =
+        (0..frame.height()).map(|row| Some(roles.get(row) == Some("listener"))).collect();
     let mut rows = frame.filter(&is_listener)?.drop_many(OF_REMOTES);
     // What lies in several pieces cannot be read row by row.
     rows.rechunk_mut();

@@ -191,7 +191,7 @@ fn a_private_address_has_no_place_whatever_the_databases_say() {
 fn captures_of_no_row_and_of_one_tick_work() {
     let empty = pass_over(&[], 0);
     assert_eq!((empty.rows, empty.connections.len(), empty.ticks), (0, 0, 0));
-    assert_eq!(Tables::build(&empty, &fixture::metadata(0)).unwrap().connections.height(), 0);
+    assert_eq!(Tables::build(empty, &fixture::metadata(0)).unwrap().connections.height(), 0);
     let recorded = pass_over(&[tcp(1, 0).bytes(10, 10)], 1);
     assert_eq!(recorded.ticks, 1);
     assert_eq!(connection(&recorded, 1).recorded_sent, counted(0));
@@ -210,7 +210,7 @@ fn absurd_clocks_and_ticks_neither_break_nor_allocate() {
     let recorded = pass_with(&rows, &metadata, &Databases::default());
     assert_eq!(recorded.connections.len(), 4);
     assert!(recorded.bins.len() <= 1300, "{}", recorded.bins.len());
-    Tables::build(&recorded, &metadata).unwrap();
+    Tables::build(recorded, &metadata).unwrap();
 }
 
 #[test]
@@ -223,7 +223,7 @@ fn the_tables_sum_what_the_connections_moved() {
         udp(4, 1).to("8.8.8.8", 53),
         listener(5, "0.0.0.0", 22, 1).owner(1, "a"),
     ];
-    let tables = Tables::build(&pass_over(&rows, 2), &fixture::metadata(2)).unwrap();
+    let tables = Tables::build(pass_over(&rows, 2), &fixture::metadata(2)).unwrap();
     let numbers = |table: &polars::prelude::DataFrame, column: &str| -> Vec<u64> {
         let column = table.column(column).unwrap();
         match column.u64() {
@@ -249,7 +249,7 @@ fn the_same_capture_gives_the_same_tables() {
             })
         })
         .collect();
-    let tables = || format!("{:?}", Tables::build(&pass_over(&rows, 300), &fixture::metadata(300)).unwrap());
+    let tables = || format!("{:?}", Tables::build(pass_over(&rows, 300), &fixture::metadata(300)).unwrap());
     assert_eq!(tables(), tables());
 }
 

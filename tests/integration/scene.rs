@@ -126,7 +126,7 @@ pub(crate) fn measured(
     rows: &[Row],
     metadata: &Metadata,
 ) -> (Tables, metrics::Metrics, metrics::Completeness) {
-    let tables = Tables::build(&pass_with(rows, metadata, &Databases::default()), metadata).unwrap();
+    let tables = Tables::build(pass_with(rows, metadata, &Databases::default()), metadata).unwrap();
     let measured = metrics::measure(&tables, metadata, &Settings::default()).unwrap();
     let completeness = metrics::completeness(&tables, metadata).unwrap();
     (tables, measured, completeness)

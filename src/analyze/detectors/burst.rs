@@ -13,8 +13,9 @@ use self::episodes::Episode;
 use self::series::{Metric, Subject};
 use super::{About, Context, Detector, Outcome, Output};
 use crate::Result;
-use crate::analyze::finding::{Confidence, Evidence, Finding, Judgement, Measurement, Severity};
-use crate::analyze::sockets::{Socket, Sockets};
+use crate::analyze::finding::{Confidence, Finding, Judgement, Measurement, Severity};
+use crate::analyze::members::Members;
+use crate::analyze::sockets::Sockets;
 use crate::analyze::words;
 
 /// Windows that a recording must have for a normal rate to be known.
@@ -98,8 +99,8 @@ impl Detector for Burst {
                 "Needs a recording of at least {LEAST_WINDOWS} ticks to know a normal rate."
             )));
         }
-        let all = series::of(&sockets, context.tables, window_s, config)?;
-        let episodes = episodes::find(&all, context.tables.span_us, config);
+        let (all, connections) = series::of(&sockets, context.tables, window_s, config)?;
+        let episodes = episodes::find((&all, &connections), &sockets, context.tables.span_us, config);
         let findings = episodes.iter().map(|episode| finding(&sockets, episode, config)).collect();
         let tables = vec![("episodes", episodes_table(&episodes)?)];
         let mut limits = vec![format!(
@@ -115,8 +116,8 @@ impl Detector for Burst {
 }
 
 fn finding(sockets: &Sockets<'_>, episode: &Episode<'_>, config: &Thresholds) -> Finding {
-    let members: Vec<Socket<'_>> = episode.rows.iter().map(|row| sockets.get(*row)).collect();
-    let severity = severity(episode, &members, config);
+    let members = sockets.members(&episode.rows);
+    let severity = severity(episode, members, config);
     let judgement = Judgement {
         severity,
         confidence: confidence(episode, config),
@@ -124,14 +125,13 @@ fn finding(sockets: &Sockets<'_>, episode: &Episode<'_>, config: &Thresholds) ->
         explanation: explanation(episode),
         false_positives: String::new(),
         attack: if severity >= Severity::Medium { vec!["T1498"] } else { Vec::new() },
-        entities: sockets.entities(&members),
+        entities: members.entities(),
     };
-    let ids: Vec<u64> = members.iter().map(|socket| socket.conn_id).collect();
-    let evidence = Evidence::new(measurements(episode, config), &ids, episode.span_us);
+    let evidence = members.evidence_within(measurements(episode, config), episode.span_us);
     Finding::new(&Burst::ABOUT, judgement, evidence)
 }
 
-fn severity(episode: &Episode<'_>, members: &[Socket<'_>], config: &Thresholds) -> Severity {
+fn severity(episode: &Episode<'_>, members: Members<'_, '_>, config: &Thresholds) -> Severity {
     if episode.metric == Metric::Bytes {
         return Severity::Info;
     }

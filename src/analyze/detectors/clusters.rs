@@ -16,8 +16,8 @@ use self::points::Points;
 use super::{About, Context, Detector, Outcome, Output};
 use crate::Result;
 use crate::analyze::features::FEATURES;
-use crate::analyze::finding::{Confidence, Evidence, Finding, Judgement, Measurement, Severity};
-use crate::analyze::sockets::{Socket, Sockets};
+use crate::analyze::finding::{Confidence, Finding, Judgement, Measurement, Severity};
+use crate::analyze::sockets::Sockets;
 
 /// Groups like connections.
 #[derive(Debug)]
@@ -140,12 +140,9 @@ fn ungrouped(
     grouping: &Grouping,
     config: &Thresholds,
 ) -> Option<Finding> {
-    let members: Vec<Socket<'_>> = rows
-        .iter()
-        .zip(of_rows)
-        .filter(|(_, cluster)| cluster.is_none())
-        .map(|(row, _)| sockets.get(*row))
-        .collect();
+    let alone: Vec<usize> =
+        rows.iter().zip(of_rows).filter(|(_, cluster)| cluster.is_none()).map(|(row, _)| *row).collect();
+    let members = sockets.members(&alone);
     let share = members.len() as f64 / rows.len() as f64;
     if members.is_empty() || share > config.max_noise_share {
         return None;
@@ -160,15 +157,12 @@ fn ungrouped(
         ),
         false_positives: String::new(),
         attack: Vec::new(),
-        entities: sockets.entities(&members),
+        entities: members.entities(),
     };
     let measurements = vec![
         Measurement::of("share in no group", share, "").against(config.max_noise_share),
         Measurement::of("groups", f64::from(grouping.clusters), "groups"),
         Measurement::of("radius", grouping.radius, "standard deviations"),
     ];
-    let ids: Vec<u64> = members.iter().map(|socket| socket.conn_id).collect();
-    let first = members.iter().map(|socket| socket.first_seen_us).min().unwrap_or_default();
-    let last = members.iter().map(|socket| socket.last_seen_us).max().unwrap_or_default();
-    Some(Finding::new(&Clusters::ABOUT, judgement, Evidence::new(measurements, &ids, (first, last))))
+    Some(Finding::new(&Clusters::ABOUT, judgement, members.evidence(measurements)))
 }

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use self::uploads::Upload;
 use super::{About, Context, Detector, Outcome, Output};
 use crate::Result;
-use crate::analyze::finding::{Confidence, Evidence, Finding, Judgement, Measurement, Severity};
-use crate::analyze::sockets::{Socket, Sockets};
+use crate::analyze::finding::{Confidence, Finding, Judgement, Measurement, Severity};
+use crate::analyze::sockets::Sockets;
 use crate::analyze::words;
 use crate::capture::Metadata;
 
@@ -116,7 +116,7 @@ fn limits(metadata: &Metadata) -> Vec<String> {
 }
 
 fn finding(sockets: &Sockets<'_>, upload: &Upload<'_>, config: &Thresholds) -> Finding {
-    let members: Vec<Socket<'_>> = upload.rows.iter().map(|row| sockets.get(*row)).collect();
+    let members = sockets.members(&upload.rows);
     let severity = severity(upload, config);
     let judgement = Judgement {
         severity,
@@ -125,10 +125,9 @@ fn finding(sockets: &Sockets<'_>, upload: &Upload<'_>, config: &Thresholds) -> F
         explanation: explanation(upload),
         false_positives: String::new(),
         attack: if severity >= Severity::Medium { attack(upload) } else { Vec::new() },
-        entities: sockets.entities(&members),
+        entities: members.entities(),
     };
-    let ids: Vec<u64> = members.iter().map(|socket| socket.conn_id).collect();
-    let evidence = Evidence::new(measurements(upload, config), &ids, upload.span_us);
+    let evidence = members.evidence_within(measurements(upload, config), upload.span_us);
     Finding::new(&Exfiltration::ABOUT, judgement, evidence)
 }
 

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use self::places::{Lone, Whole};
 use super::{About, Context, Detector, Outcome, Output};
 use crate::Result;
-use crate::analyze::finding::{Confidence, Evidence, Finding, Judgement, Measurement, Severity};
-use crate::analyze::sockets::{Socket, Sockets};
+use crate::analyze::finding::{Confidence, Finding, Judgement, Measurement, Severity};
+use crate::analyze::sockets::Sockets;
 use crate::analyze::words;
 
 /// How many countries a text lists before it only counts.
@@ -110,7 +110,7 @@ impl Detector for Geo {
 }
 
 fn finding(sockets: &Sockets<'_>, lone: &Lone<'_>, whole: &Whole, config: &Thresholds) -> Finding {
-    let members: Vec<Socket<'_>> = lone.rows.iter().map(|row| sockets.get(*row)).collect();
+    let members = sockets.members(&lone.rows);
     let sends = lone.sent >= config.sent_bytes && lone.sent > lone.received;
     let more = lone.countries.len().saturating_sub(LISTED);
     let listed = lone.countries.iter().take(LISTED).copied().collect::<Vec<_>>().join(", ");
@@ -132,7 +132,7 @@ fn finding(sockets: &Sockets<'_>, lone: &Lone<'_>, whole: &Whole, config: &Thres
         ),
         false_positives: String::new(),
         attack: Vec::new(),
-        entities: sockets.entities(&members),
+        entities: members.entities(),
     };
     let bytes_share = (lone.sent + lone.received) as f64 / whole.bytes.max(1) as f64;
     let measurements = vec![
@@ -143,8 +143,5 @@ fn finding(sockets: &Sockets<'_>, lone: &Lone<'_>, whole: &Whole, config: &Thres
         Measurement::of("bytes received", lone.received as f64, "bytes"),
         Measurement::of("countries", lone.countries.len() as f64, "countries"),
     ];
-    let ids: Vec<u64> = members.iter().map(|socket| socket.conn_id).collect();
-    let first = members.iter().map(|socket| socket.first_seen_us).min().unwrap_or_default();
-    let last = members.iter().map(|socket| socket.last_seen_us).max().unwrap_or_default();
-    Finding::new(&Geo::ABOUT, judgement, Evidence::new(measurements, &ids, (first, last)))
+    Finding::new(&Geo::ABOUT, judgement, members.evidence(measurements))
 }

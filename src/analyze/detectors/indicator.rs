@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use self::index::Index;
 use super::{About, Context, Detector, Outcome, Output};
 use crate::Result;
-use crate::analyze::finding::{Confidence, Evidence, Finding, Judgement, Measurement, Severity};
-use crate::analyze::sockets::{Socket, Sockets, Source};
+use crate::analyze::finding::{Confidence, Finding, Judgement, Measurement, Severity};
+use crate::analyze::sockets::{Sockets, Source};
 use crate::analyze::tables::Tables;
 use crate::analyze::view::{Numbers, Words};
 use crate::indicators::{self, Observable};
@@ -141,12 +141,9 @@ fn finding(
     source: Source<'_>,
     rows: &[usize],
 ) -> Finding {
-    let members: Vec<Socket<'_>> = rows.iter().map(|row| sockets.get(*row)).collect();
+    let members = sockets.members(rows);
     let was_visited = members.iter().all(|socket| socket.direction == Some("inbound"));
     let (severity, confidence) = weight(&indicator.what, was_visited);
-    let ids: Vec<u64> = members.iter().map(|socket| socket.conn_id).collect();
-    let first = members.iter().map(|socket| socket.first_seen_us).min().unwrap_or_default();
-    let last = members.iter().map(|socket| socket.last_seen_us).max().unwrap_or_default();
     let judgement = Judgement {
         severity,
         confidence: Confidence::new(confidence),
@@ -154,10 +151,10 @@ fn finding(
         explanation: explanation(indicator, members.len()),
         false_positives: String::new(),
         attack: Vec::new(),
-        entities: sockets.entities(&members),
+        entities: members.entities(),
     };
     let measured = vec![Measurement::of("connections that it names", members.len() as f64, "connections")];
-    Finding::new(&Indicator::ABOUT, judgement, Evidence::new(measured, &ids, (first, last)))
+    Finding::new(&Indicator::ABOUT, judgement, members.evidence(measured))
 }
 
 /// How bad and how sure a match of this kind is.

@@ -14,7 +14,8 @@ use self::forest::{Forest, Growth, MAX_SAMPLE};
 use super::{About, Context, Detector, Outcome, Output};
 use crate::Result;
 use crate::analyze::features::{FEATURES, Matrix, Scale};
-use crate::analyze::finding::{Confidence, Evidence, Finding, Judgement, Measurement, Severity};
+use crate::analyze::finding::{Confidence, Finding, Judgement, Measurement, Severity};
+use crate::analyze::members::Members;
 use crate::analyze::sockets::{Socket, Sockets, Source};
 
 /// Connections unlike the rest, by an isolation forest.
@@ -219,22 +220,21 @@ impl<'c> Judge<'_, 'c> {
         let top = group[0];
         let score = self.scores[top];
         let reasons = self.reasons(top);
-        let mut members: Vec<Socket<'_>> = group.iter().map(|row| self.socket(*row)).collect();
-        members.sort_by_key(|s| (s.first_seen_us, s.conn_id));
+        let mut rows: Vec<usize> = group.iter().map(|row| self.rows[*row]).collect();
+        // The table is in the order of time.
+        rows.sort_unstable();
+        let members = self.sockets.members(&rows);
         let severity = if score >= self.config.low_score { Severity::Low } else { Severity::Info };
         let judgement = Judgement {
             severity,
             confidence: Confidence::new((score - 0.5) * 2.0),
-            title: title(&members),
+            title: title(members),
             explanation: self.explanation(top, group.len(), &reasons),
             false_positives: String::new(),
             attack: Vec::new(),
-            entities: self.sockets.entities(&members),
+            entities: members.entities(),
         };
-        let ids: Vec<u64> = members.iter().map(|s| s.conn_id).collect();
-        let first = members.iter().map(|s| s.first_seen_us).min().unwrap_or_default();
-        let last = members.iter().map(|s| s.last_seen_us).max().unwrap_or_default();
-        let evidence = Evidence::new(self.measurements(top, &reasons), &ids, (first, last));
+        let evidence = members.evidence(self.measurements(top, &reasons));
         Finding::new(&IsolationForest::ABOUT, judgement, evidence)
     }
 
@@ -310,12 +310,12 @@ impl<'c> Judge<'_, 'c> {
     }
 }
 
-fn title(members: &[Socket<'_>]) -> String {
-    let [first, others @ ..] = members else { return String::new() };
-    let source = Source::of(first);
+fn title(members: Members<'_, '_>) -> String {
+    let Some(first) = members.first() else { return String::new() };
+    let source = Source::of(&first);
     let addrs: BTreeSet<&str> = members.iter().filter_map(|s| s.remote).map(|(addr, _)| addr).collect();
     match (first.remote, addrs.len()) {
-        (Some((addr, port)), _) if others.is_empty() => {
+        (Some((addr, port)), _) if members.len() == 1 => {
             format!("Unusual connection: {source} and {addr} port {port}")
         }
         (Some((addr, _)), 1) => format!("{} unusual connections: {source} and {addr}", members.len()),

@@ -8,11 +8,11 @@ use polars::prelude::{DataFrame, df};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use self::totals::Total;
+use self::totals::{Total, Totals};
 use super::{About, Context, Detector, Outcome, Output};
 use crate::Result;
-use crate::analyze::finding::{Confidence, Evidence, Finding, Judgement, Measurement, Severity};
-use crate::analyze::sockets::{Socket, Sockets};
+use crate::analyze::finding::{Confidence, Finding, Judgement, Measurement, Severity};
+use crate::analyze::sockets::Sockets;
 use crate::analyze::words;
 
 /// Rungs of the ladder of durations, in seconds: what Corelight's long-connections reports at.
@@ -37,6 +37,9 @@ pub struct Thresholds {
     /// Destinations of one source that are reported one by one; more become one finding.
     pub max_separate: u32,
 }
+
+/// Pairs in the table.
+const MOST_LISTED: usize = 1_000;
 
 impl Default for Thresholds {
     fn default() -> Self {
@@ -87,17 +90,20 @@ impl Detector for LongConnection {
                 "Needs at least two ticks to see that a connection stays.".to_owned(),
             ));
         }
-        let totals = totals::of(&sockets);
+        let totals = Totals::of(&sockets);
+
         let long: Vec<&Total<'_>> = totals
+            .all
             .iter()
             .filter(|total| total.longest_s >= config.min_duration_s || total.sum_s >= config.min_total_s)
             .collect();
         let findings = by_source(&long, config.max_separate as usize)
             .into_iter()
-            .map(|together| finding(&sockets, &together, config))
+            .map(|together| finding((&sockets, &totals), &together, config))
             .collect();
-        let tables = vec![("pairs", pairs_table(&totals)?)];
-        let limits = limits(context.tables.span_s(), &totals, config);
+
+        let tables = vec![("pairs", pairs_table(&totals.all)?)];
+        let limits = limits(context.tables.span_s(), &totals.all, config);
         Ok(Outcome::Ran(Output { findings, tables, limits }))
     }
 }
@@ -125,10 +131,14 @@ fn longest<'t, 'a>(together: &[&'t Total<'a>]) -> &'t Total<'a> {
         .fold(together[0], |best, total| if total.longest_s > best.longest_s { total } else { best })
 }
 
-fn finding(sockets: &Sockets<'_>, together: &[&Total<'_>], config: &Thresholds) -> Finding {
-    let mut rows: Vec<usize> = together.iter().flat_map(|total| total.rows.iter().copied()).collect();
+fn finding(
+    (sockets, totals): (&Sockets<'_>, &Totals<'_>),
+    together: &[&Total<'_>],
+    config: &Thresholds,
+) -> Finding {
+    let mut rows: Vec<usize> = together.iter().flat_map(|total| totals.rows(total)).collect();
     rows.sort_unstable();
-    let members: Vec<Socket<'_>> = rows.iter().map(|row| sockets.get(*row)).collect();
+    let members = sockets.members(&rows);
     let judgement = Judgement {
         severity: together.iter().map(|total| severity(total)).max().unwrap_or(Severity::Info),
         // What is long was seen to be long; only whether it is unusual is open.
@@ -137,12 +147,9 @@ fn finding(sockets: &Sockets<'_>, together: &[&Total<'_>], config: &Thresholds) 
         explanation: explanation(together),
         false_positives: String::new(),
         attack: Vec::new(),
-        entities: sockets.entities(&members),
+        entities: members.entities(),
     };
-    let ids: Vec<u64> = members.iter().map(|socket| socket.conn_id).collect();
-    let first = members.iter().map(|socket| socket.first_seen_us).min().unwrap_or_default();
-    let last = members.iter().map(|socket| socket.last_seen_us).max().unwrap_or_default();
-    let evidence = Evidence::new(measurements(together, config), &ids, (first, last));
+    let evidence = members.evidence(measurements(together, config));
     Finding::new(&LongConnection::ABOUT, judgement, evidence)
 }
 
@@ -256,11 +263,15 @@ fn limits(span_s: f64, totals: &[Total<'_>], config: &Thresholds) -> Vec<String>
     limits
 }
 
-/// Every pair of a source and another host, by source, then destination.
+/// The pairs of a source and another host that were connected the longest in sum, longest first.
 fn pairs_table(totals: &[Total<'_>]) -> Result<DataFrame> {
-    fn column<T>(totals: &[Total<'_>], field: impl Fn(&Total<'_>) -> T) -> Vec<T> {
-        totals.iter().map(field).collect()
+    fn column<T>(totals: &[&Total<'_>], field: impl Fn(&Total<'_>) -> T) -> Vec<T> {
+        totals.iter().map(|total| field(total)).collect()
     }
+    let mut totals: Vec<&Total<'_>> = totals.iter().collect();
+    totals.sort_by(|a, b| b.sum_s.total_cmp(&a.sum_s));
+    totals.truncate(MOST_LISTED);
+    let totals = &totals[..];
     Ok(df!(
         "source" => column(totals, |t| t.source().to_string()),
         "remote_addr" => column(totals, |t| t.pair.addr.to_owned()),

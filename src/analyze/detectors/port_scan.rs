@@ -12,8 +12,9 @@ use self::contacts::{Reply, Side};
 use self::scans::{Kind, Scan, Size};
 use super::{About, Context, Detector, Outcome, Output};
 use crate::Result;
-use crate::analyze::finding::{Confidence, Evidence, Finding, Judgement, Measurement, Severity};
-use crate::analyze::sockets::{Socket, Sockets};
+use crate::analyze::finding::{Confidence, Finding, Judgement, Measurement, Severity};
+use crate::analyze::members::Members;
+use crate::analyze::sockets::Sockets;
 use crate::capture::Metadata;
 
 /// How many ports or hosts a text lists before it only counts.
@@ -213,27 +214,25 @@ fn limits(metadata: &Metadata) -> Vec<String> {
 }
 
 fn finding(sockets: &Sockets<'_>, scan: &Scan<'_>, config: &Thresholds) -> Finding {
-    let members: Vec<Socket<'_>> = scan.contacts.iter().map(|contact| sockets.get(contact.row)).collect();
+    let rows: Vec<usize> = scan.contacts.iter().map(|contact| contact.row).collect();
+    let members = sockets.members(&rows);
     let judgement = Judgement {
-        severity: severity(scan, &members),
+        severity: severity(scan, members),
         confidence: confidence(scan, config),
         title: title(scan),
         explanation: explanation(scan, config),
         false_positives: String::new(),
-        attack: attack(scan, &members),
-        entities: sockets.entities(&members),
+        attack: attack(scan, members),
+        entities: members.entities(),
     };
-    let ids: Vec<u64> = members.iter().map(|socket| socket.conn_id).collect();
-    let first = members.iter().map(|socket| socket.first_seen_us).min().unwrap_or_default();
-    let last = members.iter().map(|socket| socket.last_seen_us).max().unwrap_or_default();
-    Finding::new(&PortScan::ABOUT, judgement, Evidence::new(measurements(scan, config), &ids, (first, last)))
+    Finding::new(&PortScan::ABOUT, judgement, members.evidence(measurements(scan, config)))
 }
 
-fn is_from_beyond(scan: &Scan<'_>, members: &[Socket<'_>]) -> bool {
-    scan.side == Side::FromOutside && members.iter().all(Socket::is_beyond_local_networks)
+fn is_from_beyond(scan: &Scan<'_>, members: Members<'_, '_>) -> bool {
+    scan.side == Side::FromOutside && members.iter().all(|socket| socket.is_beyond_local_networks())
 }
 
-fn severity(scan: &Scan<'_>, members: &[Socket<'_>]) -> Severity {
+fn severity(scan: &Scan<'_>, members: Members<'_, '_>) -> Severity {
     if scan.size == Size::Small || is_from_beyond(scan, members) {
         return Severity::Low;
     }
@@ -242,7 +241,7 @@ fn severity(scan: &Scan<'_>, members: &[Socket<'_>]) -> Severity {
     if scan.side == Side::FromHere && !stays_inside && is_sweep { Severity::High } else { Severity::Medium }
 }
 
-fn attack(scan: &Scan<'_>, members: &[Socket<'_>]) -> Vec<&'static str> {
+fn attack(scan: &Scan<'_>, members: Members<'_, '_>) -> Vec<&'static str> {
     if is_from_beyond(scan, members) { vec!["T1595.001"] } else { vec!["T1046"] }
 }
 

@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use self::rules::{RULES, Reach, Verdict};
 use super::{About, Context, Detector, Outcome, Output};
 use crate::Result;
-use crate::analyze::finding::{Confidence, Evidence, Finding, Judgement, Measurement, Severity};
+use crate::analyze::finding::{Confidence, Finding, Judgement, Measurement, Severity};
+use crate::analyze::members::Members;
 use crate::analyze::processes::{Process, Processes};
 use crate::analyze::sockets::{Socket, Sockets};
 
@@ -149,7 +150,7 @@ fn is_any(addr: &str) -> bool {
 
 fn finding(sockets: &Sockets<'_>, mut case: Case<'_>) -> Finding {
     case.rows.sort_unstable();
-    let members: Vec<Socket<'_>> = case.rows.iter().map(|row| sockets.get(*row)).collect();
+    let members = sockets.members(&case.rows);
     let (process, verdict) = (case.process, case.verdict);
     let facts =
         [("Executable", process.exe), ("Command line", process.cmdline), ("Parent", process.parent_name)];
@@ -162,33 +163,29 @@ fn finding(sockets: &Sockets<'_>, mut case: Case<'_>) -> Finding {
         explanation: format!("{} {}", verdict.why, facts.join(" ")),
         false_positives: verdict.harmless_if.to_owned(),
         attack: verdict.attack.to_vec(),
-        entities: sockets.entities(&members),
+        entities: members.entities(),
     };
-    let beyond = members.iter().filter(|socket| socket.is_beyond_local_networks()).count();
+    let beyond = members.iter().filter(Socket::is_beyond_local_networks).count();
     let measurements = vec![
         Measurement::of("processes alike", case.pids.len() as f64, "processes"),
         Measurement::of("sockets", members.len() as f64, "sockets"),
         Measurement::of("connections beyond the local networks", beyond as f64, "connections"),
     ];
-    Finding::new(&ProcessLook::ABOUT, judgement, evidence(measurements, &members))
-}
-
-fn evidence(measurements: Vec<Measurement>, members: &[Socket<'_>]) -> Evidence {
-    let ids: Vec<u64> = members.iter().map(|socket| socket.conn_id).collect();
-    let first = members.iter().map(|socket| socket.first_seen_us).min().unwrap_or_default();
-    let last = members.iter().map(|socket| socket.last_seen_us).max().unwrap_or_default();
-    Evidence::new(measurements, &ids, (first, last))
+    Finding::new(&ProcessLook::ABOUT, judgement, members.evidence(measurements))
 }
 
 /// Ports on which a process began to listen on all addresses. One that the same name already
 /// held when the recording began was restarted, and is not new.
 fn new_listeners(sockets: &Sockets<'_>, processes: &Processes<'_>) -> Vec<Finding> {
     let mut held: BTreeSet<(Option<&str>, u16)> = BTreeSet::new();
-    let mut began: BTreeMap<(Option<&str>, u16), Vec<Socket<'_>>> = BTreeMap::new();
-    for socket in sockets.iter().filter(|socket| socket.role == "listener" && is_any(socket.local_addr)) {
+    let mut began: BTreeMap<(Option<&str>, u16), Vec<usize>> = BTreeMap::new();
+    for (row, socket) in sockets.iter().enumerate() {
+        if socket.role != "listener" || !is_any(socket.local_addr) {
+            continue;
+        }
         let key = (socket.process_name, socket.local_port);
         if socket.opened_in_recording {
-            began.entry(key).or_default().push(socket);
+            began.entry(key).or_default().push(row);
         } else {
             held.insert(key);
         }
@@ -196,16 +193,15 @@ fn new_listeners(sockets: &Sockets<'_>, processes: &Processes<'_>) -> Vec<Findin
     began.retain(|key, _| !held.contains(key));
     began
         .iter()
-        .map(|((name, port), members)| new_listener(sockets, processes, *name, *port, members))
+        .map(|((name, port), rows)| new_listener(sockets.members(rows), processes, *name, *port))
         .collect()
 }
 
-fn new_listener<'a>(
-    sockets: &Sockets<'a>,
+fn new_listener(
+    members: Members<'_, '_>,
     processes: &Processes<'_>,
     name: Option<&str>,
     port: u16,
-    members: &[Socket<'a>],
 ) -> Finding {
     let waits_for_commands = members
         .iter()
@@ -224,8 +220,8 @@ fn new_listener<'a>(
             while (a peer-to-peer client, an FTP server)."
                 .to_owned(),
         attack: vec!["T1133"],
-        entities: sockets.entities(members),
+        entities: members.entities(),
     };
     let measurements = vec![Measurement::of("listening sockets", members.len() as f64, "sockets")];
-    Finding::new(&ProcessLook::ABOUT, judgement, evidence(measurements, members))
+    Finding::new(&ProcessLook::ABOUT, judgement, members.evidence(measurements))
 }

@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use self::event::{Event, Programs};
 use self::rules::{Rule, Rules};
 use super::{About, Context, Detector, Outcome, Output};
-use crate::analyze::finding::{Confidence, Evidence, Finding, Judgement, Measurement};
-use crate::analyze::sockets::{Socket, Sockets, Source};
+use crate::analyze::finding::{Confidence, Finding, Judgement, Measurement};
+use crate::analyze::sockets::{Sockets, Source};
 use crate::{Result, parallel};
 
 /// Rules that are listed as not evaluated; more are counted.
@@ -119,24 +119,24 @@ fn matches<'a>(rules: &Rules, sockets: &Sockets<'a>, programs: &Programs<'a>) ->
 }
 
 fn finding(sockets: &Sockets<'_>, programs: &Programs<'_>, rule: &Rule, rows: &[usize]) -> Finding {
-    let members: Vec<Socket<'_>> = rows.iter().map(|row| sockets.get(*row)).collect();
-    let first_event = Event::of(&members[0], programs);
+    let members = sockets.members(rows);
+    // A match has a row.
+    let first = sockets.get(rows[0]);
+    let first_event = Event::of(&first, programs);
     let unknown: Vec<&str> =
         rule.fields.iter().filter(|field| first_event.value(field).is_none()).map(String::as_str).collect();
-    let ids: Vec<u64> = members.iter().map(|socket| socket.conn_id).collect();
-    let first = members.iter().map(|socket| socket.first_seen_us).min().unwrap_or_default();
-    let last = members.iter().map(|socket| socket.last_seen_us).max().unwrap_or_default();
     let judgement = Judgement {
         severity: rule.severity,
         confidence: Confidence::new(if unknown.is_empty() { rule.trust } else { rule.trust * 2.0 / 3.0 }),
-        title: format!("{}: {}", Source::of(&members[0]), rule.title),
+        title: format!("{}: {}", Source::of(&first), rule.title),
         explanation: explanation(rule, &first_event, &unknown),
         false_positives: rule.false_positives.clone(),
         attack: Vec::new(),
-        entities: sockets.entities(&members),
+        entities: members.entities(),
     };
-    let measured = vec![Measurement::of("connections that it describes", ids.len() as f64, "connections")];
-    Finding::new(&Sigma::ABOUT, judgement, Evidence::new(measured, &ids, (first, last)))
+    let measured =
+        vec![Measurement::of("connections that it describes", members.len() as f64, "connections")];
+    Finding::new(&Sigma::ABOUT, judgement, members.evidence(measured))
 }
 
 fn explanation(rule: &Rule, event: &Event<'_>, unknown: &[&str]) -> String {

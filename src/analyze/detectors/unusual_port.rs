@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use self::habits::Oddity;
 use super::{About, Context, Detector, Outcome, Output};
 use crate::Result;
-use crate::analyze::finding::{Confidence, Evidence, Finding, Judgement, Measurement, Severity};
-use crate::analyze::sockets::{Socket, Sockets};
+use crate::analyze::finding::{Confidence, Finding, Judgement, Measurement, Severity};
+use crate::analyze::sockets::Sockets;
 use crate::analyze::{services, words};
 
 /// How many ports a text lists before it only counts.
@@ -92,7 +92,7 @@ impl Detector for UnusualPort {
 }
 
 fn finding(sockets: &Sockets<'_>, oddity: &Oddity<'_>, rows: &[usize], config: &Thresholds) -> Finding {
-    let members: Vec<Socket<'_>> = rows.iter().map(|row| sockets.get(*row)).collect();
+    let members = sockets.members(rows);
     let (severity, confidence) = judge(oddity, config);
     let (title, explanation) = told(oddity);
     let judgement = Judgement {
@@ -102,7 +102,7 @@ fn finding(sockets: &Sockets<'_>, oddity: &Oddity<'_>, rows: &[usize], config: &
         explanation,
         false_positives: String::new(),
         attack: vec!["T1571"],
-        entities: sockets.entities(&members),
+        entities: members.entities(),
     };
     let mut measurements = vec![Measurement::of("sockets", members.len() as f64, "sockets")];
     if let Oddity::RarePorts { ports, hosts, .. } = oddity {
@@ -110,10 +110,7 @@ fn finding(sockets: &Sockets<'_>, oddity: &Oddity<'_>, rows: &[usize], config: &
         measurements.push(ports.against(f64::from(config.rare_ports)));
         measurements.push(Measurement::of("hosts", *hosts as f64, "hosts"));
     }
-    let ids: Vec<u64> = members.iter().map(|socket| socket.conn_id).collect();
-    let first = members.iter().map(|socket| socket.first_seen_us).min().unwrap_or_default();
-    let last = members.iter().map(|socket| socket.last_seen_us).max().unwrap_or_default();
-    Finding::new(&UnusualPort::ABOUT, judgement, Evidence::new(measurements, &ids, (first, last)))
+    Finding::new(&UnusualPort::ABOUT, judgement, members.evidence(measurements))
 }
 
 fn judge(oddity: &Oddity<'_>, config: &Thresholds) -> (Severity, f64) {

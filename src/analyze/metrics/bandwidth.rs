@@ -7,6 +7,7 @@ use super::sockets::Sockets;
 use super::{Bandwidth, ProcessLoad};
 use crate::Result;
 use crate::analyze::Tables;
+use crate::analyze::view::Words;
 
 /// How many processes are listed by their load.
 const MOST_LOADS: usize = 50;
@@ -32,7 +33,7 @@ pub(super) fn loads(tables: &Tables) -> Result<Vec<ProcessLoad>> {
     let table = &tables.processes;
     let columns = (
         table.column("pid")?.u32()?,
-        table.column("process_name")?.str()?,
+        Words::of(table, "process_name")?,
         table.column("cpu_percent_mean")?.f32()?,
         table.column("cpu_percent_max")?.f32()?,
         table.column("memory_rss_max_bytes")?.u64()?,

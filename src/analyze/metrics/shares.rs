@@ -9,6 +9,7 @@ use polars::prelude::DataFrame;
 use super::Share;
 use super::sockets::Sockets;
 use crate::Result;
+use crate::analyze::view::Words;
 
 /// How many names are told apart; the rest is `other`.
 pub(super) const FIRST: usize = 10;
@@ -54,7 +55,7 @@ pub(super) fn shares<N: Hash + Eq + Copy + ToString>(
 
 /// The remote addresses of the table of endpoints, which has their sums already.
 pub(super) fn endpoint_shares(endpoints: &DataFrame, by: By) -> Result<Vec<Share>> {
-    let addrs = endpoints.column("remote_addr")?.str()?;
+    let addrs = Words::of(endpoints, "remote_addr")?;
     let connections = endpoints.column("connections")?.u32()?;
     let (sent, received) =
         (endpoints.column("bytes_sent")?.u64()?, endpoints.column("bytes_received")?.u64()?);

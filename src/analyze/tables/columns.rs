@@ -1,5 +1,7 @@
 //! Columns made of records, without a `String` per row.
 
+use std::sync::Arc;
+
 use polars::prelude::*;
 
 use crate::analyze::model::{TextId, Texts};
@@ -39,10 +41,30 @@ impl<'a, T> Rows<'a, T> {
         column.with_name(name.into()).into_column()
     }
 
-    /// A column of names that the program has, or of texts that nothing else shares.
-    pub(super) fn name(&self, name: &str, get: impl Fn(&'a T) -> Option<&'a str>) -> Column {
+    /// A column of texts that nothing else shares.
+    pub(super) fn own_text(&self, name: &str, get: impl Fn(&'a T) -> Option<&'a str>) -> Column {
         let column: StringChunked = self.0.iter().map(get).collect();
         column.with_name(name.into()).into_column()
+    }
+
+    /// A column of names that the program has, each in many rows.
+    pub(super) fn name(
+        &self,
+        name: &str,
+        texts: &TextColumns,
+        get: impl Fn(&'a T) -> Option<&'a str>,
+    ) -> Result<Column> {
+        let mut last = ("", texts.key("")?);
+        let mut key = |text: &'a str| {
+            // Rows that follow each other mostly have the same name, at the same place.
+            if !std::ptr::eq(text, last.0) {
+                last = (text, texts.key(text)?);
+            }
+            Ok(last.1)
+        };
+        let keys: Result<UInt32Chunked> =
+            self.0.iter().map(|row| get(row).map(&mut key).transpose()).collect();
+        Ok(texts.column(name, keys?))
     }
 
     /// A column of texts of the capture.
@@ -51,9 +73,8 @@ impl<'a, T> Rows<'a, T> {
         name: &str,
         texts: &TextColumns,
         get: impl Fn(&'a T) -> Option<TextId>,
-    ) -> Result<Column> {
-        let keys: IdxCa = self.0.iter().map(|row| get(row).map(|id| id.0)).collect();
-        Ok(texts.0.take(&keys)?.with_name(name.into()).into_column())
+    ) -> Column {
+        texts.column(name, self.0.iter().map(|row| get(row).map(|id| id.0)).collect())
     }
 
     pub(super) fn frame(&self, columns: Vec<Column>) -> Result<DataFrame> {
@@ -61,25 +82,44 @@ impl<'a, T> Rows<'a, T> {
     }
 }
 
-/// Every text once; a column of texts points into it, so that the bytes of a text are in
-/// memory once however many rows have it.
-pub(super) struct TextColumns(StringChunked);
+/// Every text once; a column of texts has keys to them, four bytes a row.
+pub(super) struct TextColumns {
+    dtype: DataType,
+    mapping: Arc<CategoricalMapping>,
+}
 
 impl TextColumns {
-    /// The texts of a capture.
-    pub(super) fn new(texts: &Texts) -> Self {
-        Self::of(texts.iter().map(Some))
+    /// The texts of a capture, of which the keys are their ids.
+    ///
+    /// # Errors
+    /// If there are more texts than keys.
+    pub(super) fn new(texts: &Texts) -> Result<Self> {
+        let categories = Categories::random("netrec".into(), CategoricalPhysical::U32);
+        let mapping = categories.mapping();
+        let columns = Self { dtype: DataType::Categorical(categories, Arc::clone(&mapping)), mapping };
+        for (id, text) in (0..).zip(texts.iter()) {
+            if columns.key(text)? != id {
+                return Err(Error::Analysis("two texts of the capture are the same".to_owned()));
+            }
+        }
+        Ok(columns)
     }
 
-    /// Texts in the order of their keys; a row that points at none of them is null.
-    pub(super) fn of<'t>(texts: impl Iterator<Item = Option<&'t str>>) -> Self {
-        Self(texts.collect())
+    /// The key of a text, new or known.
+    fn key(&self, text: &str) -> Result<u32> {
+        Ok(self.mapping.insert_cat(text)?)
+    }
+
+    fn column(&self, name: &str, keys: UInt32Chunked) -> Column {
+        let words = CategoricalChunked::<Categorical32Type>::from_cats_and_dtype(keys, self.dtype.clone());
+        words.into_series().with_name(name.into()).into_column()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analyze::view::Words;
 
     #[test]
     fn texts_and_their_absence_arrive_where_they_belong() {
@@ -87,18 +127,27 @@ mod tests {
         let (short, long) = (texts.intern("short"), texts.intern("longer than what a view holds inline"));
         let records = [Some(long), None, Some(short), Some(long)];
         let rows = Rows(&records);
-        let column = rows.text("words", &TextColumns::new(&texts), |id| *id).unwrap();
-        let words: Vec<Option<&str>> = column.str().unwrap().iter().collect();
+        let texts = TextColumns::new(&texts).unwrap();
+        let frame = rows
+            .frame(vec![
+                rows.text("words", &texts, |id| *id),
+                rows.name("names", &texts, |id| id.map(|_| "new")).unwrap(),
+            ])
+            .unwrap();
+        let words = |column| {
+            let words = Words::of(&frame, column).unwrap();
+            (0..4).map(|row| words.get(row)).collect::<Vec<_>>()
+        };
         let long = "longer than what a view holds inline";
-        assert_eq!(words, [Some(long), None, Some("short"), Some(long)]);
-        assert_eq!(column.name().as_str(), "words");
+        assert_eq!(words("words"), [Some(long), None, Some("short"), Some(long)]);
+        assert_eq!(words("names"), [Some("new"), None, Some("new"), Some("new")]);
     }
 
     #[test]
     fn a_table_without_rows_still_has_its_columns() {
         let rows = Rows::<u64>(&[]);
         let columns =
-            vec![rows.u64("n", |n| Some(*n)), rows.name("word", |_| None), rows.bool("b", |_| true)];
+            vec![rows.u64("n", |n| Some(*n)), rows.own_text("word", |_| None), rows.bool("b", |_| true)];
         let frame = rows.frame(columns).unwrap();
         assert_eq!(frame.shape(), (0, 3));
         assert_eq!(frame.column("word").unwrap().dtype(), &DataType::String);

@@ -7,8 +7,6 @@ mod columns;
 mod rollups;
 mod sockets;
 
-use std::thread;
-
 use polars::prelude::DataFrame;
 
 use self::columns::{Rows, TextColumns};
@@ -101,19 +99,14 @@ impl Tables {
         [connections, processes, endpoints, pairs, time_bins, process_bins, endpoint_bins, sends, transitions]
     }
 
-    /// Makes the tables of the pass's records.
+    /// Makes the tables of the pass's records, which are let go on the way.
     ///
     /// # Errors
     /// If polars refuses a table: a bug.
-    pub fn build(recorded: &Recorded, metadata: &Metadata) -> Result<Self> {
-        let texts = TextColumns::new(&recorded.texts);
-        // The connections are as much work as everything else.
-        let (connections, others) = thread::scope(|scope| {
-            let connections = scope.spawn(|| sockets::connections(recorded, &texts));
-            let others = Self::without_connections(recorded, metadata, &texts);
-            (connections.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), others)
-        });
-        Ok(Self { connections: connections?, ..others? })
+    pub fn build(recorded: Recorded, metadata: &Metadata) -> Result<Self> {
+        let texts = TextColumns::new(&recorded.texts)?;
+        let others = Self::without_connections(&recorded, metadata, &texts)?;
+        Ok(Self { connections: sockets::connections(recorded, &texts)?, ..others })
     }
 
     fn without_connections(recorded: &Recorded, metadata: &Metadata, texts: &TextColumns) -> Result<Self> {
@@ -187,8 +180,8 @@ fn sends(sends: &[Sends]) -> Result<DataFrame> {
 fn transitions(transitions: &[Transition]) -> Result<DataFrame> {
     let rows = Rows(transitions);
     rows.frame(vec![
-        rows.name("from_state", |t| Some(t.from.as_str())),
-        rows.name("to_state", |t| Some(t.to.as_str())),
+        rows.own_text("from_state", |t| Some(t.from.as_str())),
+        rows.own_text("to_state", |t| Some(t.to.as_str())),
         rows.u64("count", |t| Some(t.count)),
     ])
 }

@@ -4,8 +4,9 @@ use polars::prelude::DataFrame;
 
 use super::columns::{Rows, TextColumns};
 use crate::Result;
-use crate::analyze::model::{Connection, Count, Direction, Recorded, TextId};
+use crate::analyze::model::{Connection, Count, Direction, Recorded};
 use crate::capture::{OwnerSource, TcpState};
+use crate::parallel;
 
 /// States in the order of a connection's life, not of the kernel's numbers.
 const LIFE: [TcpState; TcpState::ALL.len()] = [
@@ -22,29 +23,61 @@ const LIFE: [TcpState; TcpState::ALL.len()] = [
     TcpState::Close,
 ];
 
+/// Records that become rows together, before they are let go.
+const PIECE: usize = 1 << 14;
+
 /// See [`super::Tables::connections`].
-pub(super) fn connections(recorded: &Recorded, texts: &TextColumns) -> Result<DataFrame> {
-    let rows = Rows(&recorded.connections);
+///
+/// Records and table are each some hundred bytes per socket. Records are let go piece by piece,
+/// so that no more than one of the two is ever in memory whole.
+pub(super) fn connections(mut recorded: Recorded, texts: &TextColumns) -> Result<DataFrame> {
+    let mut records = std::mem::take(&mut recorded.connections);
+    let lists = state_lists();
+    let mut pieces = Vec::new();
+    // From the end, where a vector gives memory back.
+    while !records.is_empty() {
+        let rest = records.len().saturating_sub(1) / (2 * PIECE) * 2 * PIECE;
+        let last = records.split_off(rest);
+        records.shrink_to_fit();
+        let last: Vec<&[Connection]> = last.chunks(PIECE).collect();
+        let frames = parallel::map(&last, |piece| frame(piece, &recorded, texts, &lists));
+        pieces.extend(frames.into_iter().rev());
+    }
+    let mut pieces = pieces.into_iter().rev();
+    let mut table = pieces.next().unwrap_or_else(|| frame(&[], &recorded, texts, &lists))?;
+    for piece in pieces {
+        table.vstack_mut_owned(piece?)?;
+    }
+    // Column by column, each of which lets go of its pieces.
+    table.rechunk_mut();
+    Ok(table)
+}
+
+fn frame(
+    records: &[Connection],
+    recorded: &Recorded,
+    texts: &TextColumns,
+    lists: &[Option<String>],
+) -> Result<DataFrame> {
+    let rows = Rows(records);
     let endpoint = |c: &Connection| c.remote.map(|(id, _)| &recorded.endpoints[id.0 as usize]);
     let process = |c: &Connection| c.process.map(|id| &recorded.processes[id.0 as usize]);
-    let lists = TextColumns::of(state_lists().iter().map(Option::as_deref));
-    let list = |c: &Connection| Some(TextId(u32::from(c.states_seen)));
     rows.frame(vec![
         rows.u64("conn_id", |c| Some(c.conn_id)),
-        rows.name("protocol", |c| Some(c.protocol.as_str())),
+        rows.name("protocol", texts, |c| Some(c.protocol.as_str()))?,
         rows.u64("netns", |c| c.netns),
-        rows.text("local_addr", texts, |c| Some(c.local_addr))?,
+        rows.text("local_addr", texts, |c| Some(c.local_addr)),
         rows.u16("local_port", |c| Some(c.local_port)),
-        rows.text("remote_addr", texts, |c| endpoint(c).map(|e| e.addr))?,
+        rows.text("remote_addr", texts, |c| endpoint(c).map(|e| e.addr)),
         rows.u16("remote_port", |c| c.remote.map(|(_, port)| port)),
-        rows.text("remote_name", texts, |c| c.remote_name)?,
-        rows.name("remote_scope", |c| endpoint(c).map(|e| e.scope.as_str())),
-        rows.name("country_code", |c| endpoint(c)?.place.as_ref()?.country_code.as_deref()),
-        rows.name("role", |c| Some(c.role().as_str())),
-        rows.name("direction", |c| c.direction.map(Direction::as_str)),
-        rows.name("state", |c| c.state.map(TcpState::as_str)),
+        rows.text("remote_name", texts, |c| c.remote_name),
+        rows.name("remote_scope", texts, |c| endpoint(c).map(|e| e.scope.as_str()))?,
+        rows.name("country_code", texts, |c| endpoint(c)?.place.as_ref()?.country_code.as_deref())?,
+        rows.name("role", texts, |c| Some(c.role().as_str()))?,
+        rows.name("direction", texts, |c| c.direction.map(Direction::as_str))?,
+        rows.name("state", texts, |c| c.state.map(TcpState::as_str))?,
         rows.i64("state_since_us", |c| c.state.map(|_| c.state_since_us)),
-        rows.text("states", &lists, list)?,
+        rows.name("states", texts, |c| lists[usize::from(c.states_seen)].as_deref())?,
         rows.i64("first_seen_us", |c| Some(c.first_seen_us)),
         rows.i64("last_seen_us", |c| Some(c.last_seen_us)),
         rows.f64("duration_s", |c| Some(c.duration_s())),
@@ -63,8 +96,8 @@ pub(super) fn connections(recorded: &Recorded, texts: &TextColumns) -> Result<Da
         rows.u64("recorded_received", |c| c.recorded_received.map(Count::get)),
         rows.u32("process", |c| c.process.map(|id| id.0)),
         rows.u32("pid", |c| process(c)?.pid),
-        rows.text("process_name", texts, |c| process(c)?.process_name)?,
-        rows.name("owner_source", |c| c.owner_source.map(OwnerSource::as_str)),
+        rows.text("process_name", texts, |c| process(c)?.process_name),
+        rows.name("owner_source", texts, |c| c.owner_source.map(OwnerSource::as_str))?,
         rows.u32("endpoint", |c| c.remote.map(|(id, _)| id.0)),
     ])
 }

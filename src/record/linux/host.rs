@@ -18,7 +18,7 @@ use crate::capture::{Kind, Owner, OwnerSource, Row, SourceReport, SourceStatus};
 use crate::record::clock::boot_us;
 use crate::record::host::{Host, Seen, Tick};
 use crate::record::{Moment, Wanted};
-use crate::{Error, Result};
+use crate::{Error, Result, memory};
 
 /// Where cgroup2 is mounted: alone, or beside the older version.
 const CGROUP_ROOTS: [&str; 2] = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"];
@@ -40,9 +40,8 @@ pub(in super::super) struct LinuxHost {
     brief: u64,
 }
 
-/// What is a large allocation, in bytes.
-#[cfg(target_env = "gnu")]
-const LARGE_BYTES: libc::c_int = 1 << 20;
+/// What is a large allocation, in bytes: more than a tick needs, and what a storm asks for.
+const LARGE_BYTES: i32 = 1 << 20;
 
 /// Ticks that are remembered: longer than one half of an event waits for the other.
 const REMEMBERED_TICKS: usize = 64;
@@ -56,7 +55,7 @@ const MOST_STRANGERS: usize = 4096;
 impl LinuxHost {
     /// Opens the kernel's socket diagnostics, and proves that they answer.
     pub(in super::super) fn open(wanted: Wanted) -> io::Result<Self> {
-        give_back_bursts();
+        memory::give_back_from(LARGE_BYTES);
         let proc = Proc::new("/proc");
         let mut namespaces = Namespaces::open(&proc, wanted)?;
         let mut sockets = Vec::new();
@@ -206,8 +205,8 @@ impl LinuxHost {
             (_, 0) => (
                 SourceStatus::Partial,
                 format!(
-                    "no process was found that held {sockets}: the kernel itself does, or a process of another \
-                     PID namespace, or none did for long enough"
+                    "no process was found that held {sockets}: the kernel itself does, or a process that cannot \
+                     be looked at (of another PID namespace, say), or none did for long enough"
                 ),
             ),
             _ => (
@@ -287,17 +286,6 @@ impl Host for LinuxHost {
         reports.push(self.hashes.report());
         reports.extend(self.packets.iter().flat_map(Packets::reports));
         reports
-    }
-}
-
-/// Lets large allocations be mappings of their own, which go back to the system when they are freed.
-/// By itself the allocator would keep up to 64 MiB of them per thread, once a storm made it ask for
-/// them: twice the memory that is ever in use.
-fn give_back_bursts() {
-    #[cfg(target_env = "gnu")]
-    // SAFETY: no memory is passed; the call sets a number of the allocator.
-    unsafe {
-        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE_BYTES);
     }
 }
 

@@ -13,7 +13,7 @@ use super::netlink::Netlink;
 use super::packets::{OTHER_RING_BYTES, Ring};
 use super::proc::Proc;
 use crate::capture::{SourceReport, SourceStatus};
-use crate::record::Wanted;
+use crate::record::{Wanted, privileges};
 
 /// Time between two looks for namespaces that have come or gone, because each asks every process;
 /// one of which the events tell is looked for with the next snapshot.
@@ -164,32 +164,38 @@ impl Namespaces {
 
     /// What was recorded, and what could not be.
     pub(super) fn report(&self) -> SourceReport {
-        let recorded = self.others.len() + 1;
-        let missing = self.refused.len();
-        let (status, detail) = if missing > 0 {
-            let detail = format!(
-                "{recorded} recorded; {missing} not, such as those of containers, which could not be entered \
-                 ({}): run as root or give CAP_SYS_ADMIN and CAP_SYS_PTRACE",
+        let refused = || {
+            format!(
+                "{} not, such as those of containers, which could not be entered ({}): run as root or give \
+                 CAP_SYS_ADMIN and CAP_SYS_PTRACE",
+                self.refused.len(),
                 self.reason
-            );
-            (SourceStatus::Partial, detail)
-        } else if self.unreadable > 0 {
-            let detail = format!(
-                "{recorded} recorded; processes of other users that may be in further ones, such as those of \
-                 containers: {}; run as root or give CAP_SYS_ADMIN and CAP_SYS_PTRACE",
-                self.unreadable
-            );
-            (SourceStatus::Partial, detail)
-        } else if self.missed > 0 {
-            let detail = format!(
-                "{recorded} recorded; gone before they could be entered, with what happened in them: {}",
-                self.missed
-            );
-            (SourceStatus::Partial, detail)
-        } else {
-            (SourceStatus::Ran, format!("{recorded} recorded"))
+            )
         };
+        let unreadable = || format!("{}: {}", unreadable(privileges::has_all(self.wanted)), self.unreadable);
+        let missed =
+            || format!("gone before they could be entered, with what happened in them: {}", self.missed);
+        let lacks = [
+            (!self.refused.is_empty()).then(refused),
+            // Where some could not be entered, others may be unknown for the same reason.
+            (self.unreadable > 0 && self.refused.is_empty()).then(unreadable),
+            (self.missed > 0).then(missed),
+        ];
+        let lacks: Vec<String> = lacks.into_iter().flatten().collect();
+        let status = if lacks.is_empty() { SourceStatus::Ran } else { SourceStatus::Partial };
+        let recorded = format!("{} recorded", self.others.len() + 1);
+        let detail = [vec![recorded], lacks].concat().join("; ");
         SourceReport { name: "network-namespaces".to_owned(), status, detail }
+    }
+}
+
+/// What is said of processes that may be in namespaces which were not recorded.
+fn unreadable(has_privileges: bool) -> &'static str {
+    if has_privileges {
+        "processes that the system lets nobody look at, which may be in further ones"
+    } else {
+        "processes of other users that may be in further ones, such as those of containers (root, or CAP_SYS_ADMIN \
+         with CAP_SYS_PTRACE, may look)"
     }
 }
 
@@ -279,6 +285,11 @@ mod tests {
         // Init belongs to root, and others may not look.
         let may_look = proc.netns(1).is_ok();
         assert_eq!(namespaces.unreadable, usize::from(!may_look));
+        // To become root is advice only for those who are not.
+        namespaces.unreadable = 2;
+        let detail = namespaces.report().detail;
+        assert_eq!(detail.contains("root"), !privileges::has_all(Wanted::default()), "{detail}");
+        assert!(detail.contains("1 recorded; processes") && detail.contains(": 2"), "{detail}");
         ended.wait().unwrap();
     }
 

@@ -1,6 +1,8 @@
 //! How long connections were seen, on a logarithmic scale, with the thresholds for
 //! short-lived and long-lived.
 
+use polars::prelude::Float64Type;
+
 use super::axis::{self, Axis};
 use super::canvas::{self, Area, Canvas, Drawn, Label, MARGIN, text_width};
 use super::palette::{PLAIN, REST, THRESHOLD};
@@ -8,6 +10,7 @@ use super::{Chart, Subject};
 use crate::Result;
 use crate::analyze::Tables;
 use crate::analyze::metrics::Tcp;
+use crate::analyze::view::{Numbers, Words};
 use crate::report::{Section, format};
 
 pub(super) const CHART: Chart =
@@ -63,13 +66,11 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
 
 /// Sorted, of sockets with a remote.
 fn durations_s(tables: &Tables) -> Result<Vec<f64>> {
-    let roles = tables.connections.column("role")?.str()?;
-    let durations = tables.connections.column("duration_s")?.f64()?;
-    let mut durations_s: Vec<f64> = roles
-        .iter()
-        .zip(durations.iter())
-        .filter(|(role, _)| *role == Some("connection"))
-        .filter_map(|(_, duration_s)| duration_s)
+    let roles = Words::of(&tables.connections, "role")?;
+    let durations = Numbers::<Float64Type>::of(&tables.connections, "duration_s")?;
+    let mut durations_s: Vec<f64> = (0..durations.len())
+        .filter(|row| roles.get(*row) == Some("connection"))
+        .filter_map(|row| durations.get(row))
         .filter(|duration_s| duration_s.is_finite() && *duration_s >= 0.0)
         .collect();
     durations_s.sort_by(f64::total_cmp);

@@ -166,7 +166,7 @@ fn column(
     }
     let name = series.name().as_str();
     let cells = match series.dtype() {
-        DataType::String => texts(&Words::of(frame, name)?, rows, room),
+        dtype if Words::are(dtype) => texts(&Words::of(frame, name)?, rows, room),
         DataType::Boolean => {
             let flags = Flags::of(frame, name)?;
             Cells::Flag { cells: at(rows, |row| flags.get(row).map(u8::from)) }

@@ -5,6 +5,7 @@ use polars::prelude::{Column, DataFrame, DataType, IntoColumn, NamedFrom, String
 
 use crate::Result;
 use crate::analyze::Tables;
+use crate::analyze::view::Words;
 
 /// The column by which tables name a connection. In an import it is a hash of addresses and
 /// ports, which could be guessed.
@@ -17,8 +18,9 @@ pub(super) fn of(tables: &Tables) -> [&DataFrame; 4] {
 
 /// Hands over every text of a table with the name of its column.
 pub(super) fn each_text(frame: &DataFrame, mut take: impl FnMut(&str, &str)) -> Result<()> {
-    for column in frame.columns().iter().filter(|column| *column.dtype() == DataType::String) {
-        column.str()?.iter().flatten().for_each(|text| take(column.name(), text));
+    for column in text_columns(frame) {
+        let words = Words::of(frame, column)?;
+        (0..frame.height()).filter_map(|row| words.get(row)).for_each(|text| take(column, text));
     }
     Ok(())
 }
@@ -26,19 +28,24 @@ pub(super) fn each_text(frame: &DataFrame, mut take: impl FnMut(&str, &str)) -> 
 /// Replaces every text of a table; equal texts of a column once.
 pub(super) fn map_texts(frame: &mut DataFrame, of: impl Fn(&str, &str) -> String) -> Result<()> {
     let mut columns = Vec::new();
-    for column in frame.columns().iter().filter(|column| *column.dtype() == DataType::String) {
+    for column in text_columns(frame) {
+        let words = Words::of(frame, column)?;
         let mut known: AHashMap<&str, String> = AHashMap::new();
-        let texts: Vec<Option<String>> = column
-            .str()?
-            .iter()
-            .map(|text| {
-                let text = text?;
-                Some(known.entry(text).or_insert_with(|| of(column.name(), text)).clone())
+        let texts: Vec<Option<String>> = (0..frame.height())
+            .map(|row| {
+                let text = words.get(row)?;
+                Some(known.entry(text).or_insert_with(|| of(column, text)).clone())
             })
             .collect();
-        columns.push(StringChunked::new(column.name().clone(), texts).into_column());
+        columns.push(StringChunked::new(column.into(), texts).into_column());
     }
     replace(frame, columns)
+}
+
+/// The names of the columns that hold texts.
+fn text_columns(frame: &DataFrame) -> impl Iterator<Item = &str> {
+    let columns = frame.columns().iter().filter(|column| Words::are(column.dtype()));
+    columns.map(|column| column.name().as_str())
 }
 
 /// Replaces the ids of connections.

@@ -110,16 +110,42 @@ pub(super) fn distinct(values: impl Iterator<Item = i64>, apart: i64) -> Vec<i64
     kept
 }
 
-/// See [`Arrivals::spread`]. In whole numbers up to the last step, which is quick.
-pub(super) fn spread(gaps: &mut [u32]) -> f64 {
+/// See [`Arrivals::spread`].
+fn spread(gaps: &mut [u32]) -> f64 {
+    let twice_median = twice_median(gaps);
+    gaps.iter().map(|gap| deviation(2 * u64::from(*gap), twice_median)).sum::<u64>() as f64
+        / whole(gaps, twice_median)
+}
+
+/// Whether the spread of gaps is at most `limit`; for chance, a few gaps mostly show that it is not.
+pub(super) fn is_spread_at_most(gaps: &mut [u32], limit: f64) -> bool {
+    let twice_median = twice_median(gaps);
+    let whole = whole(gaps, twice_median);
+    // Rounded up, so that only what is surely above is given up.
+    let surely_above = limit * whole * (1.0 + 1e-9);
+    let mut sum = 0;
+    for gap in &*gaps {
+        sum += deviation(2 * u64::from(*gap), twice_median);
+        if sum as f64 > surely_above {
+            return false;
+        }
+    }
+    sum as f64 / whole <= limit
+}
+
+/// What a spread of 1 would be, in the units of [`deviation`].
+fn whole(gaps: &[u32], twice_median: u64) -> f64 {
+    COST_OF_MISSED as f64 * twice_median as f64 * gaps.len() as f64
+}
+
+/// Twice, so that it is a whole number.
+fn twice_median(gaps: &mut [u32]) -> u64 {
     let middle = gaps.len() / 2;
     let is_odd = gaps.len() % 2 == 1;
     let (below, upper, _) = gaps.select_nth_unstable(middle);
     let upper = u64::from(*upper);
     let lower = below.iter().max().map_or(upper, |lower| u64::from(*lower));
-    let twice_median = if is_odd { 2 * upper } else { lower + upper };
-    let sum: u64 = gaps.iter().map(|gap| deviation(2 * u64::from(*gap), twice_median)).sum();
-    sum as f64 / (COST_OF_MISSED as f64 * twice_median as f64 * gaps.len() as f64)
+    if is_odd { 2 * upper } else { lower + upper }
 }
 
 /// How far a gap lies from what a clock with a period would make, times [`COST_OF_MISSED`].

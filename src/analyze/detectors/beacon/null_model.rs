@@ -12,7 +12,7 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use super::arrivals::{Arrivals, spread};
+use super::arrivals::{Arrivals, is_spread_at_most};
 use crate::parallel;
 
 /// Choices as regular as the observation after which a pair is given up.
@@ -82,7 +82,7 @@ impl<'a> Trial<'a> {
     fn to(mut self, replicates: u64) -> Self {
         let mut null = Null::of(self.pair);
         while self.done < replicates && !self.is_settled() {
-            self.as_regular += u64::from(null.draw(&mut self.rng) <= self.observed);
+            self.as_regular += u64::from(null.is_as_regular(self.observed, &mut self.rng));
             self.done += 1;
         }
         self
@@ -133,8 +133,8 @@ impl Null {
         }
     }
 
-    /// The spread of one random choice.
-    fn draw(&mut self, rng: &mut ChaCha8Rng) -> f64 {
+    /// Whether the spread of one random choice is at most the one observed.
+    fn is_as_regular(&mut self, observed: f64, rng: &mut ChaCha8Rng) -> bool {
         self.marks.fill(if self.are_starts_drawn { 0 } else { u64::MAX });
         let mut left = self.drawn;
         while left > 0 {
@@ -151,7 +151,7 @@ impl Null {
         self.set(0, false);
         self.set(self.length, true);
         self.read_gaps();
-        spread(&mut self.gaps)
+        is_spread_at_most(&mut self.gaps, observed)
     }
 
     fn set(&mut self, step: u32, is_start: bool) {
@@ -293,7 +293,7 @@ mod tests {
             let pair = arrivals(ticks.clone());
             let mut null = Null::of(&pair);
             for _ in 0..50 {
-                null.draw(&mut rng);
+                null.is_as_regular(0.0, &mut rng);
                 assert_eq!(null.gaps.len(), ticks.len() - 1);
                 assert_eq!(null.gaps.iter().sum::<u32>(), pair.length());
                 assert!(null.gaps.iter().all(|gap| *gap > 0));

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use ahash::AHashMap;
+use ahash::{AHashMap, RandomState};
 
-use crate::analyze::sockets::{Openers, Sockets, Source};
+use crate::analyze::sockets::{Openers, Socket, Sockets, Source};
 
 /// From this many connections on, a pair is not periodic but constant (RITA: a strobe).
 const STROBE: usize = 86_400;
@@ -128,15 +128,10 @@ pub(super) fn collect<'a>(
     window_us: (i64, i64),
     min_starts: usize,
 ) -> Vec<Series<'a>> {
-    let mut groups: BTreeMap<Pair<'a>, Group> = BTreeMap::new();
-    for (pair, rows) in by_source_and_local_address(sockets, window_us) {
-        groups.entry(Pair { local_addr: None, ..pair }).or_default().add(&rows);
-        groups.entry(Pair { source: None, ..pair }).or_default().add(&rows);
-    }
-    groups
+    groups(sockets, window_us, min_starts)
         .into_iter()
         // All sources together are another series only if there are several.
-        .filter(|(pair, group)| pair.source.is_some() || group.parts > 1)
+        .filter(|(pair, group)| pair.source.is_some() || group.has_several_sources)
         .map(|(pair, group)| Series::of(pair, group.rows, sockets))
         .filter(|series| series.is_testable(min_starts))
         .flat_map(|series| {
@@ -147,36 +142,64 @@ pub(super) fn collect<'a>(
         .collect()
 }
 
-/// Rows of several parts, and how many parts there are.
-#[derive(Default)]
-struct Group {
+/// The connections of a pair.
+struct Group<'a> {
     rows: Vec<usize>,
-    parts: usize,
+    first_source: Source<'a>,
+    has_several_sources: bool,
 }
 
-impl Group {
-    fn add(&mut self, rows: &[usize]) {
-        self.rows.extend_from_slice(rows);
-        self.parts += 1;
-    }
-}
-
-/// The rows that opened a connection within the window, by everything that names a pair; in no
-/// order. What several pairs share is looked up once per row.
-fn by_source_and_local_address<'a>(
+/// The rows of every pair that has at least `min_starts`, by source and by local address.
+///
+/// Most pairs of a busy host have one or two, and would fill the memory: they are counted by
+/// the hash of their name, and only those that are frequent are gathered. Two pairs of one hash
+/// are at worst gathered in vain.
+fn groups<'a>(
     sockets: &Sockets<'a>,
-    (first_us, last_us): (i64, i64),
-) -> AHashMap<Pair<'a>, Vec<usize>> {
-    let openers = Openers::of(sockets);
-    let mut rows: AHashMap<Pair<'a>, Vec<usize>> = AHashMap::new();
-    for (row, socket) in sockets.iter().enumerate() {
-        let is_within = (first_us..=last_us).contains(&socket.first_seen_us);
-        if !is_within || !socket.opened_in_recording || !openers.opened(&socket) {
-            continue;
-        }
-        let Some((addr, port)) = socket.remote else { continue };
-        let (source, local_addr) = (Some(Source::of(&socket)), Some(socket.local_addr));
-        rows.entry(Pair { protocol: socket.protocol, addr, port, source, local_addr }).or_default().push(row);
+    window_us: (i64, i64),
+    min_starts: usize,
+) -> BTreeMap<Pair<'a>, Group<'a>> {
+    let hasher = RandomState::with_seeds(1, 2, 3, 4);
+    let rows = opened_within(sockets, window_us);
+    let mut counts: AHashMap<u64, u32> = AHashMap::new();
+    for pair in rows.iter().filter_map(|row| names(&sockets.get(*row as usize))).flatten() {
+        *counts.entry(hasher.hash_one(pair)).or_default() += 1;
     }
-    rows
+    let mut groups: BTreeMap<Pair<'a>, Group<'a>> = BTreeMap::new();
+    for row in rows.iter().map(|row| *row as usize) {
+        let socket = sockets.get(row);
+        let source = Source::of(&socket);
+        let frequent =
+            |pair: &Pair<'a>| counts.get(&hasher.hash_one(pair)).is_some_and(|n| *n as usize >= min_starts);
+        for pair in names(&socket).into_iter().flatten().filter(frequent) {
+            let group = groups.entry(pair).or_insert_with(|| Group {
+                rows: Vec::new(),
+                first_source: source,
+                has_several_sources: false,
+            });
+            group.rows.push(row);
+            group.has_several_sources |= group.first_source != source;
+        }
+    }
+    groups
+}
+
+/// The two pairs to which a connection belongs: of its source, and of its local address.
+fn names<'a>(socket: &Socket<'a>) -> Option<[Pair<'a>; 2]> {
+    let (addr, port) = socket.remote?;
+    let pair = Pair { protocol: socket.protocol, addr, port, source: None, local_addr: None };
+    Some([
+        Pair { source: Some(Source::of(socket)), ..pair },
+        Pair { local_addr: Some(socket.local_addr), ..pair },
+    ])
+}
+
+/// The rows that opened a connection within the window, in the order of time.
+fn opened_within(sockets: &Sockets<'_>, (first_us, last_us): (i64, i64)) -> Vec<u32> {
+    let openers = Openers::of(sockets);
+    let is_one = |socket: &Socket<'_>| {
+        let is_within = (first_us..=last_us).contains(&socket.first_seen_us);
+        is_within && socket.opened_in_recording && openers.opened(socket)
+    };
+    (0..).zip(sockets.iter()).filter(|(_, socket)| is_one(socket)).map(|(row, _)| row).collect()
 }

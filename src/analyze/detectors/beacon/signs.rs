@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::candidate::Candidate;
 use super::pairs::Known;
+use crate::analyze::members::Members;
 use crate::analyze::processes::{Process, Processes};
 use crate::analyze::programs;
 use crate::analyze::services;
@@ -141,13 +142,13 @@ pub(super) struct Look {
 
 impl Look {
     /// Looks at a pair, its connections and the processes that own them.
-    pub(super) fn of(candidate: &Candidate<'_>, members: &[Socket<'_>], processes: &Processes<'_>) -> Self {
+    pub(super) fn of(candidate: &Candidate<'_>, members: Members<'_, '_>, processes: &Processes<'_>) -> Self {
         let pair = &candidate.series.pair;
         let owners: BTreeSet<usize> =
             members.iter().filter_map(|socket| socket.process).map(|row| row as usize).collect();
         let owners: Vec<Process<'_>> = owners.into_iter().map(|row| processes.get(row)).collect();
         let mut signs: BTreeSet<String> = owners.iter().flat_map(of_program).map(str::to_owned).collect();
-        let is_beyond = members.iter().any(Socket::is_beyond_local_networks);
+        let is_beyond = members.iter().any(|socket| socket.is_beyond_local_networks());
         let is_on_unusual_port = is_beyond && !is_usual(pair.protocol, pair.port);
         if is_on_unusual_port {
             signs.insert(format!("port {} is not one on which a program like that asks outside", pair.port));
@@ -162,7 +163,7 @@ impl Look {
     }
 }
 
-fn reason(candidate: &Candidate<'_>, members: &[Socket<'_>], owners: &[Process<'_>]) -> Option<Reason> {
+fn reason(candidate: &Candidate<'_>, members: Members<'_, '_>, owners: &[Process<'_>]) -> Option<Reason> {
     let pair = &candidate.series.pair;
     let by_design = PERIODIC_BY_DESIGN.iter().find(|(port, _)| pair.protocol == "udp" && *port == pair.port);
     // Not by direction: in an import with many hosts, all of one network are inside.
@@ -174,7 +175,7 @@ fn reason(candidate: &Candidate<'_>, members: &[Socket<'_>], owners: &[Process<'
         Some(Reason::ByDesign(service))
     } else if candidate.is_back_to_back {
         Some(Reason::InTurns)
-    } else if members.iter().all(is_inside) {
+    } else if members.iter().all(|socket| is_inside(&socket)) {
         Some(Reason::WithinHost)
     } else {
         (!owners.is_empty() && owners.iter().all(is_agent)).then_some(Reason::Agent)
@@ -230,7 +231,7 @@ fn runs_odd_script(process: &Process<'_>) -> bool {
 }
 
 /// Signs that lie in whose connections these are.
-fn of_names(source: Option<Source<'_>>, members: &[Socket<'_>]) -> Option<String> {
+fn of_names(source: Option<Source<'_>>, members: Members<'_, '_>) -> Option<String> {
     let names: BTreeSet<&str> = members.iter().filter_map(|socket| socket.process_name).collect();
     match (source, names.len()) {
         (_, 0) => Some("it is not known which program it is".to_owned()),

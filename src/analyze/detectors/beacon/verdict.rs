@@ -5,9 +5,9 @@ use super::pairs::Known;
 use super::signs::{Look, Reason};
 use super::{Beacon, Thresholds};
 use crate::analyze::detectors::Detector;
-use crate::analyze::finding::{Confidence, Evidence, Finding, Judgement, Measurement, Severity};
+use crate::analyze::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::analyze::processes::Processes;
-use crate::analyze::sockets::{Socket, Sockets, Source};
+use crate::analyze::sockets::{Sockets, Source};
 use crate::analyze::words::{bytes, duration};
 
 /// The finding for a pair that meets every threshold.
@@ -17,9 +17,9 @@ pub(super) fn finding(
     candidate: &Candidate<'_>,
     config: &Thresholds,
 ) -> Finding {
-    let members: Vec<Socket<'_>> = candidate.series.rows.iter().map(|row| sockets.get(*row)).collect();
-    let is_beyond = members.iter().any(Socket::is_beyond_local_networks);
-    let look = Look::of(candidate, &members, processes);
+    let members = sockets.members(&candidate.series.rows);
+    let is_beyond = members.iter().any(|socket| socket.is_beyond_local_networks());
+    let look = Look::of(candidate, members, processes);
     let severity = severity(&look, is_beyond);
     let judgement = Judgement {
         severity,
@@ -32,16 +32,9 @@ pub(super) fn finding(
         } else {
             attack(candidate, &look)
         },
-        entities: sockets.entities(&members),
+        entities: members.entities(),
     };
-    let ids: Vec<u64> = members.iter().map(|socket| socket.conn_id).collect();
-    let first = members.iter().map(|socket| socket.first_seen_us).min().unwrap_or_default();
-    let last = members.iter().map(|socket| socket.last_seen_us).max().unwrap_or_default();
-    Finding::new(
-        &Beacon::ABOUT,
-        judgement,
-        Evidence::new(measurements(candidate, &look, config), &ids, (first, last)),
-    )
+    Finding::new(&Beacon::ABOUT, judgement, members.evidence(measurements(candidate, &look, config)))
 }
 
 /// The process of a pair, where there is one and it is known.

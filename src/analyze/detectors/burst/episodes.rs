@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::Thresholds;
-use super::series::{Metric, Series, Subject};
+use super::series::{Connections, Metric, Series, Subject};
+use crate::analyze::sockets::Sockets;
 use crate::analyze::stats::Bulk;
 
 /// Share of an address's connections in an episode that make it the doing of one process.
@@ -30,9 +31,15 @@ pub(super) struct Episode<'a> {
 }
 
 /// Every episode, in the order of time.
-pub(super) fn find<'a>(all: &[Series<'a>], span_us: (i64, i64), config: &Thresholds) -> Vec<Episode<'a>> {
-    let mut episodes: Vec<Episode<'a>> =
-        all.iter().flat_map(|series| of_series(series, span_us, config)).collect();
+pub(super) fn find<'a>(
+    (all, connections): (&[Series<'a>], &Connections<'a>),
+    sockets: &Sockets<'_>,
+    span_us: (i64, i64),
+    config: &Thresholds,
+) -> Vec<Episode<'a>> {
+    let rows = |series: &Series<'a>| connections.get(&series.subject).map_or(&[][..], Vec::as_slice);
+    let of_one = |series| of_series(series, (sockets, rows(series)), span_us, config);
+    let mut episodes: Vec<Episode<'a>> = all.iter().flat_map(of_one).collect();
     episodes.sort_by_key(|episode| (episode.metric, episode.subject, episode.span_us));
     let told: Vec<bool> = episodes.iter().map(|episode| is_told_by_a_process(episode, &episodes)).collect();
     let mut told = told.into_iter();
@@ -57,7 +64,12 @@ fn is_told_by_a_process(episode: &Episode<'_>, all: &[Episode<'_>]) -> bool {
         })
 }
 
-fn of_series<'a>(series: &Series<'a>, span_us: (i64, i64), config: &Thresholds) -> Vec<Episode<'a>> {
+fn of_series<'a>(
+    series: &Series<'a>,
+    connections: (&Sockets<'_>, &[u32]),
+    span_us: (i64, i64),
+    config: &Thresholds,
+) -> Vec<Episode<'a>> {
     let windows = sliding(series);
     let floor = series.metric.floor(config);
     if !windows.iter().any(|window| window.amount >= floor) {
@@ -69,11 +81,16 @@ fn of_series<'a>(series: &Series<'a>, span_us: (i64, i64), config: &Thresholds) 
         .filter(|window| window.amount >= floor && normal.robust_z(window.amount) >= config.min_z)
         .collect();
     high.chunk_by(|a, b| b.from_us <= a.to_us.saturating_add(series.window_us))
-        .filter_map(|windows| episode(series, windows, normal))
+        .filter_map(|windows| episode(series, connections, windows, normal))
         .collect()
 }
 
-fn episode<'a>(series: &Series<'a>, windows: &[&Window], normal: Bulk) -> Option<Episode<'a>> {
+fn episode<'a>(
+    series: &Series<'a>,
+    (sockets, rows): (&Sockets<'_>, &[u32]),
+    windows: &[&Window],
+    normal: Bulk,
+) -> Option<Episode<'a>> {
     let from_us = windows.iter().map(|window| window.from_us).min()?;
     let to_us = windows.iter().map(|window| window.to_us).max()?;
     let peak = windows.iter().map(|window| window.amount).fold(0.0, f64::max);
@@ -84,12 +101,11 @@ fn episode<'a>(series: &Series<'a>, windows: &[&Window], normal: Bulk) -> Option
         Metric::Connections => (from_us..=to_us).contains(&first),
         Metric::Bytes => first <= latest && last >= earliest,
     };
-    let rows: Vec<usize> = series
-        .connections
-        .iter()
-        .filter(|(_, first, last)| is_within(*first, *last))
-        .map(|(row, ..)| *row)
-        .collect();
+    let is_of_it = |row: &usize| {
+        let socket = sockets.get(*row);
+        is_within(socket.first_seen_us, socket.last_seen_us)
+    };
+    let rows: Vec<usize> = rows.iter().map(|row| *row as usize).filter(is_of_it).collect();
     (!rows.is_empty()).then(|| Episode {
         subject: series.subject,
         metric: series.metric,

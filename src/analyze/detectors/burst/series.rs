@@ -41,46 +41,54 @@ pub(super) struct Series<'a> {
     pub(super) metric: Metric,
     pub(super) window_us: i64,
     pub(super) moments: Vec<(i64, f64)>,
-    /// Its connections, in the order of time: row, first and last seen.
-    pub(super) connections: Vec<(usize, i64, i64)>,
 }
 
-/// Every series that could reach its floor, ordered by metric, then subject.
+/// The connections of each subject in the order of time, as rows in the table of sockets.
+pub(super) type Connections<'a> = BTreeMap<Subject<'a>, Vec<u32>>;
+
+/// Every series that could reach its floor, ordered by metric, then subject; and whose connections
+/// are whose.
 pub(super) fn of<'a>(
     sockets: &Sockets<'a>,
     tables: &'a Tables,
     window_s: f64,
     config: &Thresholds,
-) -> Result<Vec<Series<'a>>> {
+) -> Result<(Vec<Series<'a>>, Connections<'a>)> {
     let width_us = ((window_s * 1e6) as i64).max(1);
-    let mut connections: BTreeMap<Subject<'a>, Vec<(usize, i64, i64)>> = BTreeMap::new();
-    let mut opened: BTreeMap<Subject<'a>, Vec<(i64, f64)>> = BTreeMap::new();
+    let mut connections = Connections::new();
     let mut names = Names::default();
-    for (row, socket) in sockets.iter().enumerate() {
+    for (row, socket) in (0..).zip(sockets.iter()) {
         let Some((addr, _)) = socket.remote else { continue };
         names.learn(&socket);
         // Inside the host, the remote address is the host itself.
         let remote = (socket.direction != Some("internal")).then_some(Subject::Remote(addr));
         for subject in [Some(Subject::Source(Source::of(&socket))), remote].into_iter().flatten() {
-            connections.entry(subject).or_default().push((row, socket.first_seen_us, socket.last_seen_us));
-            if socket.opened_in_recording {
-                opened.entry(subject).or_default().push((socket.first_seen_us, 1.0));
-            }
+            connections.entry(subject).or_default().push(row);
         }
     }
+    let opened = connections.iter().map(|(subject, rows)| Series {
+        subject: *subject,
+        metric: Metric::Connections,
+        window_us: width_us,
+        moments: opened(sockets, rows),
+    });
     let slices_us = width_us.max(tables.bin_width_us.max(1));
-    let moved = names.moved(tables)?;
-    let opened =
-        opened.into_iter().map(|(subject, moments)| (Metric::Connections, subject, width_us, moments));
-    let moved = moved.into_iter().map(|(subject, moments)| (Metric::Bytes, subject, slices_us, moments));
-    let mut all = Vec::new();
-    for (metric, subject, window_us, moments) in opened.chain(moved) {
-        if moments.iter().map(|(_, amount)| amount).sum::<f64>() >= metric.floor(config) {
-            let connections = connections.get(&subject).cloned().unwrap_or_default();
-            all.push(Series { subject, metric, window_us, moments, connections });
-        }
-    }
-    Ok(all)
+    let moved = names.moved(tables)?.into_iter().map(|(subject, moments)| Series {
+        subject,
+        metric: Metric::Bytes,
+        window_us: slices_us,
+        moments,
+    });
+    let can_reach_its_floor = |series: &Series<'_>| {
+        series.moments.iter().map(|(_, amount)| amount).sum::<f64>() >= series.metric.floor(config)
+    };
+    Ok((opened.chain(moved).filter(can_reach_its_floor).collect(), connections))
+}
+
+/// The moments at which connections were opened.
+fn opened(sockets: &Sockets<'_>, rows: &[u32]) -> Vec<(i64, f64)> {
+    let sockets = rows.iter().map(|row| sockets.get(*row as usize));
+    sockets.filter(|socket| socket.opened_in_recording).map(|socket| (socket.first_seen_us, 1.0)).collect()
 }
 
 /// Whom the numbers in the tables of slices mean.
@@ -104,24 +112,25 @@ impl<'a> Names<'a> {
 
     /// Bytes per subject and slice, at the middle of the slice.
     fn moved(&self, tables: &'a Tables) -> Result<BTreeMap<Subject<'a>, Vec<(i64, f64)>>> {
-        let mut sums: BTreeMap<(Subject<'a>, u32), f64> = BTreeMap::new();
-        add_slices(&mut sums, &tables.process_bins, "process", &self.processes)?;
-        add_slices(&mut sums, &tables.endpoint_bins, "endpoint", &self.endpoints)?;
-        let mut moved: BTreeMap<Subject<'a>, Vec<(i64, f64)>> = BTreeMap::new();
-        let width_us = tables.bin_width_us.max(1);
-        for ((subject, bin), bytes) in sums {
-            let middle = i64::from(bin).saturating_mul(width_us).saturating_add(width_us / 2);
-            moved.entry(subject).or_default().push((tables.span_us.0.saturating_add(middle), bytes));
-        }
+        let mut moved = BTreeMap::new();
+        let middle = |bin: u32| {
+            let width_us = tables.bin_width_us.max(1);
+            let since_start = i64::from(bin).saturating_mul(width_us).saturating_add(width_us / 2);
+            tables.span_us.0.saturating_add(since_start)
+        };
+        add_slices(&mut moved, &tables.process_bins, "process", &self.processes, middle)?;
+        add_slices(&mut moved, &tables.endpoint_bins, "endpoint", &self.endpoints, middle)?;
         Ok(moved)
     }
 }
 
+/// Adds what the numbers of a table moved, of which the slices are in the order of time.
 fn add_slices<'a>(
-    sums: &mut BTreeMap<(Subject<'a>, u32), f64>,
+    moved: &mut BTreeMap<Subject<'a>, Vec<(i64, f64)>>,
     slices: &DataFrame,
     key: &str,
     names: &BTreeMap<u32, Subject<'a>>,
+    middle: impl Fn(u32) -> i64,
 ) -> Result<()> {
     if slices.height() == 0 {
         return Ok(());
@@ -134,7 +143,12 @@ fn add_slices<'a>(
         let (Some(subject), Some(bin)) = (subject, bin.get(row)) else { continue };
         let bytes = sent.get(row).unwrap_or(0) as f64 + received.get(row).unwrap_or(0) as f64;
         if bytes > 0.0 {
-            *sums.entry((*subject, bin)).or_default() += bytes;
+            let moments = moved.entry(*subject).or_default();
+            match moments.last_mut() {
+                // Several processes may be one subject.
+                Some((moment, sum)) if *moment == middle(bin) => *sum += bytes,
+                _ => moments.push((middle(bin), bytes)),
+            }
         }
     }
     Ok(())

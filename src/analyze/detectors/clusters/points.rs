@@ -1,7 +1,5 @@
 //! Standardised features, rounded, with equal points merged.
 
-use ahash::AHashMap;
-
 /// To which part of a standard deviation features are rounded.
 pub(super) const STEP: f64 = 0.05;
 
@@ -22,51 +20,29 @@ impl Points {
     /// Of a row-major matrix without gaps. Columns in which all values are the same say nothing
     /// and become 0.
     pub(super) fn of(values: &[f32], columns: usize) -> Self {
-        let scales: Vec<(f64, f64)> =
-            (0..columns).map(|column| mean_and_sd(values, column, columns)).collect();
-        let mut numbers: AHashMap<Vec<i16>, u32> = AHashMap::new();
-        let mut weights: Vec<u32> = Vec::new();
-        let mut first_numbers: Vec<u32> = Vec::with_capacity(values.len() / columns.max(1));
-        let mut key = vec![0_i16; columns];
-        for row in values.chunks_exact(columns) {
-            for ((step, value), scale) in key.iter_mut().zip(row).zip(&scales) {
-                *step = in_steps(f64::from(*value), *scale);
-            }
-            let number = if let Some(number) = numbers.get(&key) {
-                *number
-            } else {
-                numbers.insert(key.clone(), weights.len() as u32);
-                weights.push(0);
-                weights.len() as u32 - 1
-            };
-            weights[number as usize] += 1;
-            first_numbers.push(number);
-        }
-        Self::in_order(numbers, &weights, first_numbers, columns)
-    }
-
-    fn in_order(
-        numbers: AHashMap<Vec<i16>, u32>,
-        weights: &[u32],
-        mut of_row: Vec<u32>,
-        columns: usize,
-    ) -> Self {
-        let mut keys: Vec<(Vec<i16>, u32)> = numbers.into_iter().collect();
-        keys.sort_unstable();
-        let mut place = vec![0_u32; keys.len()];
-        for (at, (_, number)) in keys.iter().enumerate() {
-            place[*number as usize] = at as u32;
-        }
-        for number in &mut of_row {
-            *number = place[*number as usize];
-        }
-        Self {
-            steps: keys.iter().flat_map(|(key, _)| key).copied().collect(),
+        let all = in_steps(values, columns);
+        let row = |row: u32| &all[row as usize * columns..][..columns];
+        let rows = values.len().checked_div(columns).unwrap_or(0) as u32;
+        let mut order: Vec<u32> = (0..rows).collect();
+        order.sort_unstable_by(|a, b| row(*a).cmp(row(*b)).then(a.cmp(b)));
+        let mut points = Self {
+            steps: Vec::new(),
             columns,
-            weights: keys.iter().map(|(_, number)| weights[*number as usize]).collect(),
-            firsts: keys.iter().map(|(_, number)| *number).collect(),
-            of_row,
+            weights: Vec::new(),
+            firsts: Vec::new(),
+            of_row: vec![0; rows as usize],
+        };
+        let mut first_rows = Vec::new();
+        for same in order.chunk_by(|a, b| row(*a) == row(*b)) {
+            for member in same {
+                points.of_row[*member as usize] = points.weights.len() as u32;
+            }
+            points.steps.extend(row(same[0]));
+            points.weights.push(same.len() as u32);
+            first_rows.push(same[0]);
         }
+        points.firsts = ranks(&first_rows);
+        points
     }
 
     pub(super) fn len(&self) -> usize {
@@ -104,7 +80,23 @@ fn mean_and_sd(values: &[f32], column: usize, columns: usize) -> (f64, f64) {
     (mean, variance.sqrt())
 }
 
-/// A cast that overflows saturates, and 1,600 standard deviations are far enough.
-fn in_steps(value: f64, (mean, sd): (f64, f64)) -> i16 {
-    if sd > 1e-9 { ((value - mean) / sd / STEP).round() as i16 } else { 0 }
+/// The matrix in standard deviations from the mean of each column, in units of [`STEP`]. A cast
+/// that overflows saturates, and 1,600 standard deviations are far enough.
+fn in_steps(values: &[f32], columns: usize) -> Vec<i16> {
+    let scales: Vec<(f64, f64)> = (0..columns).map(|column| mean_and_sd(values, column, columns)).collect();
+    let in_steps = |(value, (mean, sd)): (&f32, &(f64, f64))| {
+        if *sd > 1e-9 { ((f64::from(*value) - mean) / sd / STEP).round() as i16 } else { 0 }
+    };
+    values.iter().zip(scales.iter().cycle()).map(in_steps).collect()
+}
+
+/// The place of each value among all of them, of which no two are equal.
+fn ranks(values: &[u32]) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..values.len() as u32).collect();
+    order.sort_unstable_by_key(|at| values[*at as usize]);
+    let mut ranks = vec![0; values.len()];
+    for (rank, at) in (0..).zip(order) {
+        ranks[at as usize] = rank;
+    }
+    ranks
 }

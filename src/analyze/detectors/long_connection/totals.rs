@@ -19,8 +19,8 @@ pub(super) struct Pair<'a> {
 #[derive(Debug)]
 pub(super) struct Total<'a> {
     pub(super) pair: Pair<'a>,
-    /// Rows in the table of sockets.
-    pub(super) rows: Vec<usize>,
+    /// Row of the last one in the table of sockets.
+    last_row: u32,
     pub(super) connections: usize,
     pub(super) longest_s: f64,
     /// The longest was there before the recording, or was still open when it ended.
@@ -37,7 +37,7 @@ impl<'a> Total<'a> {
     fn of(pair: Pair<'a>) -> Self {
         Self {
             pair,
-            rows: Vec::new(),
+            last_row: NONE,
             connections: 0,
             longest_s: 0.0,
             is_longest_open_ended: false,
@@ -54,8 +54,7 @@ impl<'a> Total<'a> {
         self.pair.source
     }
 
-    fn add(&mut self, row: usize, socket: &Socket<'a>) {
-        self.rows.push(row);
+    fn add(&mut self, socket: &Socket<'a>) {
         self.connections += 1;
         self.sum_s += socket.duration_s;
         if socket.duration_s > self.longest_s {
@@ -72,25 +71,56 @@ impl<'a> Total<'a> {
     }
 }
 
-/// Every pair with another host, ordered by pair.
-pub(super) fn of<'a>(sockets: &Sockets<'a>) -> Vec<Total<'a>> {
-    let mut totals: AHashMap<Pair<'a>, Total<'a>> = AHashMap::new();
-    for (row, socket) in sockets.iter().enumerate() {
-        let Some((addr, _)) = socket.remote else { continue };
-        let was_established = socket.protocol != "tcp" || socket.was_in("ESTABLISHED");
-        if socket.direction == Some("internal") || !was_established {
-            continue;
+/// Every pair with another host.
+#[derive(Debug)]
+pub(super) struct Totals<'a> {
+    /// Ordered by pair.
+    pub(super) all: Vec<Total<'a>>,
+    /// For each row in the table of sockets, the one before it of the same pair: few pairs are long
+    /// enough for their rows to be asked for.
+    before: Vec<u32>,
+}
+
+/// No row.
+const NONE: u32 = u32::MAX;
+
+impl<'a> Totals<'a> {
+    /// The totals of a capture's connections.
+    pub(super) fn of(sockets: &Sockets<'a>) -> Self {
+        let mut places: AHashMap<Pair<'a>, u32> = AHashMap::new();
+        let mut totals = Self { all: Vec::new(), before: vec![NONE; sockets.len()] };
+        for (row, socket) in (0..).zip(sockets.iter()) {
+            let Some(pair) = pair(&socket) else { continue };
+            let place = *places.entry(pair).or_insert_with(|| {
+                totals.all.push(Total::of(pair));
+                totals.all.len() as u32 - 1
+            });
+            let total = &mut totals.all[place as usize];
+            total.add(&socket);
+            totals.before[row as usize] = std::mem::replace(&mut total.last_row, row);
         }
-        let pair = Pair {
-            source: Source::of(&socket),
-            addr,
-            port: socket.service_port().unwrap_or_default(),
-            protocol: socket.protocol,
-            direction: socket.direction,
-        };
-        totals.entry(pair).or_insert_with(|| Total::of(pair)).add(row, &socket);
+        totals.all.sort_unstable_by_key(|total| total.pair);
+        totals
     }
-    let mut totals: Vec<Total<'a>> = totals.into_values().collect();
-    totals.sort_unstable_by_key(|total| total.pair);
-    totals
+
+    /// Rows of a pair's connections in the table of sockets, the last one first.
+    pub(super) fn rows(&self, total: &Total<'_>) -> impl Iterator<Item = usize> {
+        let existing = |row: u32| Some(row).filter(|row| *row != NONE);
+        let rows =
+            std::iter::successors(existing(total.last_row), move |row| existing(self.before[*row as usize]));
+        rows.map(|row| row as usize)
+    }
+}
+
+/// The pair of a connection with another host that was established.
+fn pair<'a>(socket: &Socket<'a>) -> Option<Pair<'a>> {
+    let (addr, _) = socket.remote?;
+    let was_established = socket.protocol != "tcp" || socket.was_in("ESTABLISHED");
+    (was_established && socket.direction != Some("internal")).then(|| Pair {
+        source: Source::of(socket),
+        addr,
+        port: socket.service_port().unwrap_or_default(),
+        protocol: socket.protocol,
+        direction: socket.direction,
+    })
 }

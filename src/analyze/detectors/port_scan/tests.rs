@@ -1,4 +1,5 @@
 use super::*;
+use crate::analyze::finding::Evidence;
 use crate::analyze::testing::{Capture, Conn};
 
 fn findings(capture: &Capture) -> Vec<Finding> {

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use super::groups::{Ailment, Kind};
 use super::{TcpHealth, Thresholds};
 use crate::analyze::detectors::Detector;
-use crate::analyze::finding::{Confidence, Evidence, Finding, Judgement, Measurement, Severity};
+use crate::analyze::finding::{Confidence, Finding, Judgement, Measurement, Severity};
+use crate::analyze::members::Members;
 use crate::analyze::sockets::{Socket, Sockets};
 use crate::analyze::tables::Tables;
 use crate::analyze::words;
@@ -20,22 +21,19 @@ pub(super) fn finding(
     ailment: &Ailment<'_>,
     config: &Thresholds,
 ) -> Finding {
-    let members: Vec<Socket<'_>> = ailment.rows.iter().map(|row| sockets.get(*row)).collect();
+    let members = sockets.members(&ailment.rows);
     let is_flood = matches!(ailment.kind, Kind::HalfOpenIn(_));
     let judgement = Judgement {
         severity: severity(ailment, config),
         confidence: confidence(ailment, config),
-        title: title(ailment, &members),
-        explanation: explanation(ailment, &members, tables),
+        title: title(ailment, members),
+        explanation: explanation(ailment, members, tables),
         false_positives: String::new(),
         attack: if is_flood { vec!["T1499.001"] } else { Vec::new() },
-        entities: sockets.entities(&members),
+        entities: members.entities(),
     };
-    let ids: Vec<u64> = members.iter().map(|socket| socket.conn_id).collect();
-    let first = members.iter().map(|socket| socket.first_seen_us).min().unwrap_or_default();
-    let last = members.iter().map(|socket| socket.last_seen_us).max().unwrap_or_default();
-    let measurements = measurements(ailment, &members, tables, config);
-    Finding::new(&TcpHealth::ABOUT, judgement, Evidence::new(measurements, &ids, (first, last)))
+    let measurements = measurements(ailment, members, tables, config);
+    Finding::new(&TcpHealth::ABOUT, judgement, members.evidence(measurements))
 }
 
 fn severity(ailment: &Ailment<'_>, config: &Thresholds) -> Severity {
@@ -59,7 +57,7 @@ fn confidence(ailment: &Ailment<'_>, config: &Thresholds) -> Confidence {
     Confidence::new((1.0 - (-value / threshold).exp()) * (0.7 + 0.3 * ailment.share.min(1.0)))
 }
 
-fn title(ailment: &Ailment<'_>, members: &[Socket<'_>]) -> String {
+fn title(ailment: &Ailment<'_>, members: Members<'_, '_>) -> String {
     let number = members.len();
     match ailment.kind {
         Kind::HalfOpenIn(port) => {
@@ -78,15 +76,15 @@ fn title(ailment: &Ailment<'_>, members: &[Socket<'_>]) -> String {
     }
 }
 
-fn remotes(members: &[Socket<'_>]) -> String {
+fn remotes(members: Members<'_, '_>) -> String {
     words::count(addresses(members), "address", "addresses")
 }
 
-fn addresses(members: &[Socket<'_>]) -> usize {
+fn addresses(members: Members<'_, '_>) -> usize {
     members.iter().filter_map(|socket| socket.remote).map(|(addr, _)| addr).collect::<BTreeSet<_>>().len()
 }
 
-fn explanation(ailment: &Ailment<'_>, members: &[Socket<'_>], tables: &Tables) -> String {
+fn explanation(ailment: &Ailment<'_>, members: Members<'_, '_>, tables: &Tables) -> String {
     let share = format!("{:.0} %", 100.0 * ailment.share);
     let what = match ailment.kind {
         Kind::HalfOpenIn(_) => format!(
@@ -125,18 +123,18 @@ fn seconds_into(tables: &Tables, ts_us: i64) -> f64 {
 }
 
 /// How many there were after the first and in the last quarter of the recording.
-fn quarters(members: &[Socket<'_>], tables: &Tables) -> (usize, usize) {
+fn quarters(members: Members<'_, '_>, tables: &Tables) -> (usize, usize) {
     let (first, last) = tables.span_us;
     let quarter = last.saturating_sub(first) / 4;
     let at = |ts_us: i64| {
         let has_it =
-            |s: &&Socket<'_>| s.state_since_us.unwrap_or(s.first_seen_us) <= ts_us && ts_us <= s.last_seen_us;
+            |s: &Socket<'_>| s.state_since_us.unwrap_or(s.first_seen_us) <= ts_us && ts_us <= s.last_seen_us;
         members.iter().filter(has_it).count()
     };
     (at(first + quarter), at(last - quarter))
 }
 
-fn change(ailment: &Ailment<'_>, members: &[Socket<'_>], tables: &Tables) -> String {
+fn change(ailment: &Ailment<'_>, members: Members<'_, '_>, tables: &Tables) -> String {
     let (early, late) = quarters(members, tables);
     if late > early {
         format!("They grew from {early} after a quarter of the recording to {late} after three.")
@@ -147,7 +145,7 @@ fn change(ailment: &Ailment<'_>, members: &[Socket<'_>], tables: &Tables) -> Str
 
 fn measurements(
     ailment: &Ailment<'_>,
-    members: &[Socket<'_>],
+    members: Members<'_, '_>,
     tables: &Tables,
     config: &Thresholds,
 ) -> Vec<Measurement> {

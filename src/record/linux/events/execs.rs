@@ -8,10 +8,9 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, PipeReader, PipeWriter, Read as _};
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::os::unix::fs::MetadataExt as _;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -30,9 +29,6 @@ const CMDLINE_BYTES: u64 = 4096;
 /// Most programs remembered at once; an attacker may start any number.
 const MOST_PROGRAMS: usize = 16 * 1024;
 
-/// How long the thread waits before it looks whether it should end, in ms.
-const WAIT_MS: libc::c_int = 200;
-
 /// A program at the moment of its start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Exec {
@@ -48,7 +44,8 @@ pub(super) struct Exec {
 pub(super) struct Execs {
     hashes: Arc<Hashes>,
     latest: Mutex<HashMap<u32, Exec>>,
-    ending: AtomicBool,
+    /// The thread ends when this is closed: one that looked now and then would cost a quiet host more.
+    running: Mutex<Option<PipeWriter>>,
 }
 
 impl Execs {
@@ -58,20 +55,23 @@ impl Execs {
     /// What the system said: a kernel without the connector, or a namespace without it.
     pub(super) fn start(hashes: Arc<Hashes>) -> io::Result<(Arc<Self>, JoinHandle<()>)> {
         let socket = subscribe()?;
+        let (ended, running) = io::pipe()?;
         let execs = Arc::new(Self::new(hashes));
+        *execs.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(running);
         let shared = Arc::clone(&execs);
-        let thread =
-            std::thread::Builder::new().name("execs".to_owned()).spawn(move || shared.run(&socket))?;
+        let thread = std::thread::Builder::new()
+            .name("execs".to_owned())
+            .spawn(move || shared.run(&socket, &ended))?;
         Ok((execs, thread))
     }
 
     fn new(hashes: Arc<Hashes>) -> Self {
-        Self { hashes, latest: Mutex::default(), ending: AtomicBool::new(false) }
+        Self { hashes, latest: Mutex::default(), running: Mutex::default() }
     }
 
-    /// Lets the thread end within [`WAIT_MS`].
+    /// Ends the thread.
     pub(super) fn end(&self) {
-        self.ending.store(true, Ordering::Relaxed);
+        *self.running.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// The last exec of a process up to a moment, with a little room between the two clocks' readings.
@@ -87,14 +87,19 @@ impl Execs {
         self.hashes.let_go();
     }
 
-    fn run(&self, socket: &OwnedFd) {
+    fn run(&self, socket: &OwnedFd, ended: &PipeReader) {
         ask_for_priority();
         let mut buffer = [0; 4096];
-        while !self.ending.load(Ordering::Relaxed) {
-            let mut poll = libc::pollfd { fd: socket.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-            // SAFETY: one valid entry.
-            if unsafe { libc::poll(&raw mut poll, 1, WAIT_MS) } <= 0 {
-                continue;
+        loop {
+            let mut entries = [socket.as_raw_fd(), ended.as_raw_fd()].map(|fd| libc::pollfd {
+                fd,
+                events: libc::POLLIN,
+                revents: 0,
+            });
+            // SAFETY: the entries are valid, and as many as stated.
+            unsafe { libc::poll(entries.as_mut_ptr(), entries.len() as libc::nfds_t, -1) };
+            if entries[1].revents != 0 {
+                return;
             }
             // SAFETY: the buffer is valid for its length.
             let length = unsafe {

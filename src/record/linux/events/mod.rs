@@ -282,10 +282,11 @@ impl Shared {
     fn run(&self) {
         ask_for_priority();
         while !self.ending.load(Ordering::Relaxed) {
-            std::thread::sleep(DRAIN_EVERY);
             let mut entries = self.sources().entries();
             // SAFETY: the entries are valid, and as many as stated.
-            unsafe { libc::poll(entries.as_mut_ptr(), entries.len() as libc::nfds_t, WAIT_MS) };
+            if unsafe { libc::poll(entries.as_mut_ptr(), entries.len() as libc::nfds_t, WAIT_MS) } > 0 {
+                std::thread::sleep(DRAIN_EVERY);
+            }
             self.drain(HOLD_BACK_NS);
         }
         self.drain(0);

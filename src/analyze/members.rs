@@ -1,0 +1,63 @@
+//! The sockets that a finding is about.
+
+use super::finding::{Entities, Evidence, Measurement};
+use super::sockets::{Socket, Sockets};
+
+/// Some sockets of a capture, looked up when they are asked for: a finding may be about all of them.
+#[derive(Clone, Copy)]
+pub struct Members<'m, 'a> {
+    sockets: &'m Sockets<'a>,
+    rows: &'m [usize],
+}
+
+impl<'a> Sockets<'a> {
+    /// The sockets in some rows of the table.
+    pub fn members<'m>(&'m self, rows: &'m [usize]) -> Members<'m, 'a> {
+        Members { sockets: self, rows }
+    }
+}
+
+impl<'m, 'a> Members<'m, 'a> {
+    /// Number of sockets.
+    pub fn len(self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Each socket, in the order of the rows.
+    pub fn iter(self) -> impl ExactSizeIterator<Item = Socket<'a>> + Clone + use<'m, 'a> {
+        self.rows.iter().map(move |row| self.sockets.get(*row))
+    }
+
+    /// The first of them.
+    pub fn first(self) -> Option<Socket<'a>> {
+        self.iter().next()
+    }
+
+    /// What they have in common; a field that is unknown or differs is none.
+    pub fn entities(self) -> Entities {
+        self.sockets.entities(self.rows)
+    }
+
+    /// Evidence from all of them, in the order of their rows, which is that of time.
+    ///
+    /// # Panics
+    /// As [`Evidence::new`].
+    pub fn evidence(self, measurements: Vec<Measurement>) -> Evidence {
+        let first = self.iter().map(|socket| socket.first_seen_us).min().unwrap_or_default();
+        let last = self.iter().map(|socket| socket.last_seen_us).max().unwrap_or_default();
+        self.evidence_within(measurements, (first, last))
+    }
+
+    /// As [`Members::evidence`], from a first to a last moment in µs since the Unix epoch.
+    ///
+    /// # Panics
+    /// As [`Evidence::new`].
+    pub fn evidence_within(self, measurements: Vec<Measurement>, span_us: (i64, i64)) -> Evidence {
+        Evidence::new(measurements, self.iter().map(|socket| socket.conn_id), span_us)
+    }
+}

@@ -22,6 +22,7 @@ use super::evidence::{EVIDENCE_KEY, Evidence, GroupHash, SEAL_KEY, Seal};
 use super::footer::{self, Description, Descriptions};
 use super::keys::SigningKey;
 use super::row_group::{self, RowGroup};
+use super::thrift;
 use super::{FORMAT_VERSION, Metadata, frame};
 use crate::{Error, Result};
 
@@ -58,7 +59,9 @@ impl Record {
     /// The footer's contents.
     pub(super) fn footer(&self) -> Option<ParquetMetaData> {
         let length = self.footer.len().checked_sub(footer::END_BYTES)?;
-        ParquetMetaDataReader::decode_metadata(&self.footer[..length]).ok()
+        let words = &self.footer[..length];
+        thrift::walk(words)?;
+        ParquetMetaDataReader::decode_metadata(words).ok()
     }
 }
 

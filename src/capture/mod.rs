@@ -29,6 +29,7 @@ pub mod schema;
 mod sealed;
 mod selection;
 mod source;
+mod thrift;
 mod verify;
 pub mod writer;
 

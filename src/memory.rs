@@ -1,12 +1,25 @@
 //! How the allocator gives memory back.
 
-/// Lets allocations of so many bytes and more be mappings of their own, which go back to the system
-/// when they are freed. By itself the allocator raises that limit to 32 MiB with what is freed, and
-/// keeps up to twice as much per thread: more memory than is ever in use.
+/// Gives back what is free in the heap, where much that is small has just been freed.
+pub(crate) fn give_back() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: no memory is passed; only what nobody holds is given back.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
+/// Lets all threads share one heap, and allocations of so many bytes and more be mappings of their
+/// own, which go back to the system when they are freed.
+///
+/// By itself the allocator makes a heap per thread and raises that limit to 32 MiB with what is
+/// freed: more memory is kept than is ever in use. Nothing here allocates so often that threads
+/// would wait for each other.
 pub(crate) fn give_back_from(bytes: i32) {
     #[cfg(target_env = "gnu")]
-    // SAFETY: no memory is passed; the call sets a number of the allocator.
+    // SAFETY: no memory is passed; the calls set numbers of the allocator.
     unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 1);
         libc::mallopt(libc::M_MMAP_THRESHOLD, bytes);
     }
     #[cfg(not(target_env = "gnu"))]

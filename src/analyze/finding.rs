@@ -1,5 +1,6 @@
 //! What a detector says: a finding, which cannot be built without its evidence.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use sha2::{Digest, Sha256};
@@ -182,6 +183,13 @@ impl Finding {
         let digest: [u8; 32] = hash.finalize().into();
         let short = digest[..6].iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
         Self { id: format!("{}-{short:012x}", about.id), detector: about.id, judgement, evidence }
+    }
+
+    /// The order in which findings are told: worst first, then surest, then by id.
+    pub fn worst_first(&self, other: &Self) -> Ordering {
+        let rank = |finding: &Self| (finding.judgement.severity, finding.judgement.confidence);
+        let by_rank = rank(other).partial_cmp(&rank(self)).unwrap_or(Ordering::Equal);
+        by_rank.then_with(|| self.id.cmp(&other.id))
     }
 }
 

@@ -32,10 +32,13 @@ use std::thread;
 pub use config::Config;
 pub use tables::Tables;
 
-use crate::Result;
+use polars::prelude::DataFrame;
+
+use self::finding::Finding;
 use crate::capture::{CaptureFile, Metadata, Selection};
 use crate::geo::Databases;
 use crate::insight::{self, Insight};
+use crate::{Result, memory};
 
 /// Everything that is known of a capture after its analysis.
 #[derive(Debug)]
@@ -64,19 +67,16 @@ pub struct Analysis {
 #[derive(Debug, Clone)]
 pub struct Suppressed {
     /// The finding as it would have been.
-    pub finding: finding::Finding,
+    pub finding: Finding,
     /// The rule that took it out, as its author wrote it.
     pub rule: String,
 }
 
 impl Analysis {
     /// Every finding, worst first, then surest, then by id.
-    pub fn findings(&self) -> Vec<&finding::Finding> {
+    pub fn findings(&self) -> Vec<&Finding> {
         let mut findings: Vec<_> = self.runs.iter().flat_map(|run| &run.output.findings).collect();
-        findings.sort_by(|a, b| {
-            let rank = |f: &finding::Finding| (f.judgement.severity, f.judgement.confidence);
-            rank(b).partial_cmp(&rank(a)).unwrap_or(std::cmp::Ordering::Equal).then_with(|| a.id.cmp(&b.id))
-        });
+        findings.sort_by(|a, b| a.worst_first(b));
         findings
     }
 
@@ -108,6 +108,7 @@ pub fn run(
     // What is damaged is known only now that the rows have been read.
     let metadata = capture.metadata_as_read();
     let tables = Tables::build(recorded, &metadata)?;
+    memory::give_back();
     let context = detectors::Context::of(&tables, &metadata, config);
     let (metrics, mut runs) = thread::scope(|scope| {
         let metrics = scope.spawn(|| metrics::measure(&tables, &metadata, config.analysis()));
@@ -133,6 +134,22 @@ pub fn run(
     analysis.insights =
         insight::join(&analysis.findings(), &analysis.tables, &analysis.completeness, &analysis.metadata)?;
     Ok(analysis)
+}
+
+/// Only what the detectors find, and the activity over time: one detector after the other, none of
+/// which leaves more than its findings, so that it takes little memory beside what else goes on.
+///
+/// # Errors
+/// As [`run`].
+pub fn find(capture: &CaptureFile, config: &Config, geo: &Databases) -> Result<(Vec<Finding>, DataFrame)> {
+    let recorded = pass::run(capture, config.analysis(), geo, &|_| {})?;
+    let metadata = capture.metadata_as_read();
+    let tables = Tables::build(recorded, &metadata)?;
+    memory::give_back();
+    let mut runs = detectors::run_in_turn(&detectors::Context::of(&tables, &metadata, config), config);
+    config.allow().apply(&mut runs, &tables)?;
+    let findings = runs.into_iter().flat_map(|run| run.output.findings).collect();
+    Ok((findings, tables.time_bins))
 }
 
 /// What an analysis of some connections cannot say.

@@ -4,8 +4,9 @@
 //! tables here are in one piece, so that is settled once per column. A view copies nothing.
 
 use polars::prelude::{
-    BooleanType, Categorical32Type, CategoricalMapping, ChunkedArray, DataFrame, DataType, PolarsDataType,
-    PolarsNumericType, PolarsPhysicalType, StringType, UInt32Type,
+    BooleanType, Categorical8Type, Categorical32Type, CategoricalMapping, CategoricalPhysical, ChunkedArray,
+    DataFrame, DataType, PolarsDataType, PolarsNumericType, PolarsPhysicalType, StringType, UInt8Type,
+    UInt32Type,
 };
 
 use crate::{Error, Result};
@@ -22,6 +23,8 @@ enum Texts<'a> {
     Own(&'a <StringType as PolarsDataType>::Array),
     /// In a mapping of keys to texts, of which the column has the keys.
     Keys(Numbers<'a, UInt32Type>, &'a CategoricalMapping),
+    /// The same, of few texts.
+    ShortKeys(Numbers<'a, UInt8Type>, &'a CategoricalMapping),
 }
 
 /// A column of truth values.
@@ -62,11 +65,16 @@ impl<'a> Words<'a> {
     /// [`Error::Analysis`] if the column is missing, holds no texts, or is in several pieces: a bug.
     pub fn of(table: &'a DataFrame, column: &str) -> Result<Self> {
         let series = table.column(column)?.as_materialized_series();
-        if !matches!(series.dtype(), DataType::Categorical(..)) {
+        let DataType::Categorical(categories, mapping) = series.dtype() else {
             return Ok(Self(Texts::Own(array::<StringType>(table, column)?)));
-        }
-        let words = series.cat::<Categorical32Type>()?;
-        Ok(Self(Texts::Keys(Numbers(one_piece(words.physical(), column)?), words.get_mapping())))
+        };
+        Ok(Self(if categories.physical() == CategoricalPhysical::U8 {
+            let keys = series.cat::<Categorical8Type>()?.physical();
+            Texts::ShortKeys(Numbers(one_piece(keys, column)?), mapping)
+        } else {
+            let keys = series.cat::<Categorical32Type>()?.physical();
+            Texts::Keys(Numbers(one_piece(keys, column)?), mapping)
+        }))
     }
 
     /// Whether columns of a type hold texts.
@@ -81,6 +89,7 @@ impl<'a> Words<'a> {
             Texts::Own(texts) if row < texts.len() => texts.get(row),
             Texts::Own(_) => None,
             Texts::Keys(keys, mapping) => mapping.cat_to_str(keys.get(row)?),
+            Texts::ShortKeys(keys, mapping) => mapping.cat_to_str(keys.get(row)?.into()),
         }
     }
 }

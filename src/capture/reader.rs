@@ -29,7 +29,7 @@ use super::{FORMAT_VERSION, Metadata, folder, guard};
 use crate::{Error, Result};
 
 /// Rows per batch: enough to amortise the call, few enough for the cache.
-const BATCH_ROWS: usize = 32 * 1024;
+const BATCH_ROWS: usize = 8 * 1024;
 
 /// An opened capture: its footer is read and checked, its rows are not read yet.
 ///

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 
+use polars::prelude::{DataFrame, UInt32Type, UInt64Type};
+
 use super::state::{Findings, Mark};
+use crate::analyze::finding::Finding;
 use crate::analyze::view::Numbers;
-use crate::analyze::{self, Analysis, Config};
+use crate::analyze::{self, Config};
 use crate::capture::cursor::rows_of_connection;
 use crate::capture::{CaptureFile, Cursor, Row};
 use crate::geo::Databases;
@@ -24,8 +27,10 @@ pub struct Found {
 
 /// Runs the detectors in a thread of its own.
 pub fn analyze(capture: Arc<CaptureFile>, geo: Arc<Databases>) -> Receiver<Found> {
-    in_background(move || match analyze::run(&capture, &Config::default(), &geo, &|_| {}) {
-        Ok(analysis) => Found { findings: Findings::Found(marks(&analysis)), activity: activity(&analysis) },
+    in_background(move || match analyze::find(&capture, &Config::default(), &geo) {
+        Ok((findings, bins)) => {
+            Found { findings: Findings::Found(marks(findings)), activity: activity(&bins) }
+        }
         Err(error) => Found { findings: Findings::Failed(error.to_string()), activity: None },
     })
 }
@@ -57,26 +62,22 @@ pub fn density(cursor: &Cursor, (first, last): (i64, i64)) -> Vec<f64> {
     stretches
 }
 
-fn marks(analysis: &Analysis) -> Vec<Mark> {
-    let mut marks: Vec<Mark> = analysis
-        .findings()
-        .into_iter()
-        .map(|finding| Mark {
-            ts_us: finding.evidence.span_us.0,
-            severity: finding.judgement.severity as usize,
-            label: format!("{} {}", finding.judgement.severity, finding.detector),
-            title: finding.judgement.title.clone(),
-            explanation: finding.judgement.explanation.clone(),
-        })
-        .collect();
-    marks.sort_by_key(|mark| mark.ts_us);
-    marks
+fn marks(mut findings: Vec<Finding>) -> Vec<Mark> {
+    findings.sort_by(Finding::worst_first);
+    // Those of one moment stay in that order.
+    findings.sort_by_key(|finding| finding.evidence.span_us.0);
+    let mark = |finding: Finding| Mark {
+        ts_us: finding.evidence.span_us.0,
+        severity: finding.judgement.severity as usize,
+        label: format!("{} {}", finding.judgement.severity, finding.detector),
+        title: finding.judgement.title,
+        explanation: finding.judgement.explanation,
+    };
+    findings.into_iter().map(mark).collect()
 }
 
 /// Bytes of each slice; where none are counted, connections that were opened.
-fn activity(analysis: &Analysis) -> Option<Vec<f64>> {
-    use polars::prelude::{UInt32Type, UInt64Type};
-    let bins = &analysis.tables.time_bins;
+fn activity(bins: &DataFrame) -> Option<Vec<f64>> {
     let sent = Numbers::<UInt64Type>::of(bins, "bytes_sent").ok()?;
     let received = Numbers::<UInt64Type>::of(bins, "bytes_received").ok()?;
     let opened = Numbers::<UInt32Type>::of(bins, "opened").ok()?;

@@ -250,6 +250,16 @@ pub fn run_all(context: &Context<'_>, config: &Config) -> Vec<Run> {
     parallel::map(DETECTORS, |entry| run_one(entry, context, config))
 }
 
+/// As [`run_all`], one after the other, without the tables.
+pub fn run_in_turn(context: &Context<'_>, config: &Config) -> Vec<Run> {
+    let without_tables = |entry| {
+        let mut run = run_one(entry, context, config);
+        run.output.tables.clear();
+        run
+    };
+    DETECTORS.iter().map(without_tables).collect()
+}
+
 fn run_one(entry: &Entry, context: &Context<'_>, config: &Config) -> Run {
     let thresholds = config.section(entry.about.id).cloned().unwrap_or_default();
     let mut effective = (entry.default_thresholds)();

@@ -39,7 +39,7 @@ use crate::capture::{CaptureFile, Column, Counters, Kind, OwnerSource, Protocol,
 use crate::geo::Databases;
 use crate::{Error, Result};
 
-/// Batches that wait between the threads: some 8 MB each.
+/// Batches that wait between the threads: some 2 MB each.
 const BATCHES_AHEAD: usize = 1;
 
 /// Reads every row once. `progress` is told the rows read so far. A row group that is damaged is

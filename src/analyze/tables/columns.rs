@@ -47,24 +47,27 @@ impl<'a, T> Rows<'a, T> {
         column.with_name(name.into()).into_column()
     }
 
-    /// A column of names that the program has, each in many rows.
+    /// A column of names that the program itself has.
     pub(super) fn name(
         &self,
         name: &str,
         texts: &TextColumns,
         get: impl Fn(&'a T) -> Option<&'a str>,
     ) -> Result<Column> {
-        let mut last = ("", texts.key("")?);
-        let mut key = |text: &'a str| {
-            // Rows that follow each other mostly have the same name, at the same place.
-            if !std::ptr::eq(text, last.0) {
-                last = (text, texts.key(text)?);
-            }
-            Ok(last.1)
-        };
-        let keys: Result<UInt32Chunked> =
-            self.0.iter().map(|row| get(row).map(&mut key).transpose()).collect();
-        Ok(texts.column(name, keys?))
+        let keys: Result<UInt8Chunked> =
+            texts.names.keys(self.0.iter().map(get)).map(|key| Ok(key?.map(|key| key as u8))).collect();
+        Ok(texts.names.column::<Categorical8Type>(name, keys?))
+    }
+
+    /// A column of texts that are made here, each for many rows.
+    pub(super) fn made_text(
+        &self,
+        name: &str,
+        texts: &TextColumns,
+        get: impl Fn(&'a T) -> Option<&'a str>,
+    ) -> Result<Column> {
+        let keys: Result<UInt32Chunked> = texts.all.keys(self.0.iter().map(get)).collect();
+        Ok(texts.all.column::<Categorical32Type>(name, keys?))
     }
 
     /// A column of texts of the capture.
@@ -74,7 +77,8 @@ impl<'a, T> Rows<'a, T> {
         texts: &TextColumns,
         get: impl Fn(&'a T) -> Option<TextId>,
     ) -> Column {
-        texts.column(name, self.0.iter().map(|row| get(row).map(|id| id.0)).collect())
+        let keys = self.0.iter().map(|row| get(row).map(|id| id.0)).collect();
+        texts.all.column::<Categorical32Type>(name, keys)
     }
 
     pub(super) fn frame(&self, columns: Vec<Column>) -> Result<DataFrame> {
@@ -82,10 +86,12 @@ impl<'a, T> Rows<'a, T> {
     }
 }
 
-/// Every text once; a column of texts has keys to them, four bytes a row.
+/// Every text once, to which columns have keys.
 pub(super) struct TextColumns {
-    dtype: DataType,
-    mapping: Arc<CategoricalMapping>,
+    /// Texts of the capture and those made of them: four bytes a row.
+    all: Dictionary,
+    /// Names that the program has: one byte a row.
+    names: Dictionary,
 }
 
 impl TextColumns {
@@ -94,15 +100,27 @@ impl TextColumns {
     /// # Errors
     /// If there are more texts than keys.
     pub(super) fn new(texts: &Texts) -> Result<Self> {
-        let categories = Categories::random("netrec".into(), CategoricalPhysical::U32);
-        let mapping = categories.mapping();
-        let columns = Self { dtype: DataType::Categorical(categories, Arc::clone(&mapping)), mapping };
+        let all = Dictionary::empty(CategoricalPhysical::U32);
         for (id, text) in (0..).zip(texts.iter()) {
-            if columns.key(text)? != id {
+            if all.key(text)? != id {
                 return Err(Error::Analysis("two texts of the capture are the same".to_owned()));
             }
         }
-        Ok(columns)
+        Ok(Self { all, names: Dictionary::empty(CategoricalPhysical::U8) })
+    }
+}
+
+/// Texts by their keys.
+struct Dictionary {
+    dtype: DataType,
+    mapping: Arc<CategoricalMapping>,
+}
+
+impl Dictionary {
+    fn empty(keys: CategoricalPhysical) -> Self {
+        let categories = Categories::random("netrec".into(), keys);
+        let mapping = categories.mapping();
+        Self { dtype: DataType::Categorical(categories, Arc::clone(&mapping)), mapping }
     }
 
     /// The key of a text, new or known.
@@ -110,8 +128,28 @@ impl TextColumns {
         Ok(self.mapping.insert_cat(text)?)
     }
 
-    fn column(&self, name: &str, keys: UInt32Chunked) -> Column {
-        let words = CategoricalChunked::<Categorical32Type>::from_cats_and_dtype(keys, self.dtype.clone());
+    /// The keys of some texts, of which those that follow each other are mostly the same.
+    fn keys<'t>(
+        &self,
+        texts: impl Iterator<Item = Option<&'t str>>,
+    ) -> impl Iterator<Item = Result<Option<u32>>> {
+        let mut last: Option<(&str, u32)> = None;
+        texts.map(move |text| {
+            let Some(text) = text else { return Ok(None) };
+            if let Some((_, key)) = last.filter(|(known, _)| std::ptr::eq(*known, text)) {
+                return Ok(Some(key));
+            }
+            let key = self.key(text)?;
+            last = Some((text, key));
+            Ok(Some(key))
+        })
+    }
+
+    fn column<T: PolarsCategoricalType>(&self, name: &str, keys: ChunkedArray<T::PolarsPhysical>) -> Column
+    where
+        CategoricalChunked<T>: IntoSeries,
+    {
+        let words = CategoricalChunked::<T>::from_cats_and_dtype(keys, self.dtype.clone());
         words.into_series().with_name(name.into()).into_column()
     }
 }
@@ -132,6 +170,7 @@ mod tests {
             .frame(vec![
                 rows.text("words", &texts, |id| *id),
                 rows.name("names", &texts, |id| id.map(|_| "new")).unwrap(),
+                rows.made_text("made", &texts, |id| id.map(|_| "short")).unwrap(),
             ])
             .unwrap();
         let words = |column| {
@@ -141,6 +180,7 @@ mod tests {
         let long = "longer than what a view holds inline";
         assert_eq!(words("words"), [Some(long), None, Some("short"), Some(long)]);
         assert_eq!(words("names"), [Some("new"), None, Some("new"), Some("new")]);
+        assert_eq!(words("made"), [Some("short"), None, Some("short"), Some("short")]);
     }
 
     #[test]

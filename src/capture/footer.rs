@@ -113,12 +113,11 @@ impl Frame {
         let mut begin = self.before.clone();
         put_number(zigzag(rows), &mut begin);
         begin.push(LIST);
-        match count {
-            0..15 => begin.push((count as u8) << 4 | STRUCTS),
-            _ => {
-                begin.push(0xF0 | STRUCTS);
-                put_number(count as u64, &mut begin);
-            }
+        if count < 15 {
+            begin.push((count as u8) << 4 | STRUCTS);
+        } else {
+            begin.push(0xF0 | STRUCTS);
+            put_number(count as u64, &mut begin);
         }
         begin
     }

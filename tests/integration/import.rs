@@ -174,10 +174,10 @@ fn what_is_exported_for_zeek_comes_back_as_the_same_connections() {
 fn syn_flood(path: &Path, attempts: u32) {
     let mut file = std::io::BufWriter::new(File::create(path).unwrap());
     let head: [u32; 6] = [0xA1B2_C3D4, 2 | 4 << 16, 0, 0, 65535, 101];
-    head.iter().for_each(|word| file.write_all(&word.to_le_bytes()).unwrap());
+    file.write_all(&head.map(u32::to_le_bytes).concat()).unwrap();
     for attempt in 0..attempts {
         let head: [u32; 4] = [1_700_000_000 + attempt / 100_000, attempt % 100_000 * 10, 40, 40];
-        head.iter().for_each(|word| file.write_all(&word.to_le_bytes()).unwrap());
+        file.write_all(&head.map(u32::to_le_bytes).concat()).unwrap();
         let mut packet = [0; 40];
         packet[..10].copy_from_slice(&[0x45, 0, 0, 40, 0, 1, 0, 0, 64, 6]);
         packet[12..16].copy_from_slice(&(0x2D00_0000 + attempt).to_be_bytes());

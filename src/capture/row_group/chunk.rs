@@ -49,21 +49,22 @@ impl Chunks {
         info: &ColumnInfo,
         description: ColumnDescPtr,
         column: &Coded,
+        rows: usize,
     ) -> Result<ColumnChunkMetaData> {
         let start = self.out.bytes_written() as i64;
         self.uncompressed_bytes = 0;
-        let nulls = column.keys.iter().filter(|key| **key == NULL).count();
-        let (distinct, present) = (column.values.len(), column.keys.len() - nulls);
+        let present = column.keys.iter().filter(|key| **key != NULL).count();
+        let (distinct, nulls) = (column.values.len(), rows - present);
         let is_coded = distinct > 0 && distinct <= present / 2;
         if is_coded {
             self.dictionary_page(info.kind, &column.values)?;
         }
         let data_start = self.out.bytes_written() as i64;
-        self.data_page(info, column, is_coded)?;
+        self.data_page(info, column, is_coded, rows)?;
         ColumnChunkMetaData::builder(description)
             .set_encodings(vec![Encoding::PLAIN, Encoding::RLE, Encoding::RLE_DICTIONARY])
             .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
-            .set_num_values(column.keys.len() as i64)
+            .set_num_values(rows as i64)
             .set_total_compressed_size(self.out.bytes_written() as i64 - start)
             .set_total_uncompressed_size(self.uncompressed_bytes)
             .set_data_page_offset(data_start)
@@ -90,10 +91,10 @@ impl Chunks {
     }
 
     /// Which rows have a value, then the values: by their keys, or where most are different, as they are.
-    fn data_page(&mut self, info: &ColumnInfo, column: &Coded, is_coded: bool) -> Result<()> {
+    fn data_page(&mut self, info: &ColumnInfo, column: &Coded, is_coded: bool, rows: usize) -> Result<()> {
         let mut content = Vec::new();
         if info.nullable {
-            put_levels(&column.keys, &mut content);
+            put_levels(&column.keys, rows, &mut content);
         }
         let present = column.keys.iter().copied().filter(|key| *key != NULL);
         if is_coded {
@@ -110,7 +111,7 @@ impl Chunks {
         }
         self.page(&content, |buf| Page::DataPage {
             buf,
-            num_values: column.keys.len() as u32,
+            num_values: rows as u32,
             encoding: if is_coded { Encoding::RLE_DICTIONARY } else { Encoding::PLAIN },
             def_level_encoding: Encoding::RLE,
             rep_level_encoding: Encoding::RLE,
@@ -128,11 +129,14 @@ impl Chunks {
 }
 
 /// 1 for each row that has a value, with the length of it all before.
-fn put_levels(keys: &[u32], out: &mut Vec<u8>) {
-    let levels: Vec<u32> = keys.iter().map(|key| u32::from(*key != NULL)).collect();
+fn put_levels(keys: &[u32], rows: usize, out: &mut Vec<u8>) {
     let start = out.len();
     out.extend_from_slice(&[0; 4]);
-    hybrid::encode(&levels, 1, out);
+    if keys.is_empty() {
+        hybrid::put_run(0, rows, 1, out);
+    } else {
+        hybrid::encode(&keys.iter().map(|key| u32::from(*key != NULL)).collect::<Vec<u32>>(), 1, out);
+    }
     let length = (out.len() - start - 4) as u32;
     out[start..start + 4].copy_from_slice(&length.to_le_bytes());
 }

@@ -17,7 +17,7 @@ const SAMPLE: usize = 2048;
 
 /// A column.
 pub(super) struct Coded {
-    /// For each row the place of its value, or [`NULL`].
+    /// For each row the place of its value, or [`NULL`]; empty if no row has a value.
     pub(super) keys: Vec<u32>,
     /// The values, in the order in which they first appear.
     pub(super) values: Values,
@@ -158,7 +158,11 @@ impl RowGroup {
 
     /// Rows of a connection lie together, so that most have the value of the row before.
     fn runs(&self, get: impl Fn(&PackedRow) -> Option<u64>) -> Runs {
-        let mut runs = Runs { keys: Vec::with_capacity(self.rows.len()), numbers: Vec::new() };
+        let mut runs = Runs::default();
+        if self.rows.iter().all(|row| get(row).is_none()) {
+            return runs;
+        }
+        runs.keys.reserve_exact(self.rows.len());
         let mut last = None;
         for value in self.rows.iter().map(get) {
             if let Some(number) = value.filter(|_| value != last) {
@@ -172,8 +176,9 @@ impl RowGroup {
 }
 
 /// A column by its runs of equal values.
+#[derive(Default)]
 pub(super) struct Runs {
-    /// For each row the number of its run, or [`NULL`].
+    /// For each row the number of its run, or [`NULL`]; empty if no row has a value.
     keys: Vec<u32>,
     /// The value of each run.
     numbers: Vec<u64>,
@@ -190,6 +195,9 @@ impl Runs {
             })
         };
         let new: Vec<u32> = self.numbers.iter().map(&mut key_of).collect();
+        if numbers.is_empty() {
+            return Self::default();
+        }
         let mut keys = self.keys.clone();
         rename(&mut keys, |run| new[run as usize]);
         Self { keys, numbers }

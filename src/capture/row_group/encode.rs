@@ -33,7 +33,7 @@ impl RowGroup {
             .iter()
             .zip(schema.columns())
             .map(|(info, description)| {
-                chunks.push(info, description.clone(), &group.coded(info.column, &owners))
+                chunks.push(info, description.clone(), &group.coded(info.column, &owners), group.len())
             })
             .collect::<Result<_>>()?;
         let total_bytes = columns.iter().map(ColumnChunkMetaData::uncompressed_size).sum();

@@ -32,7 +32,7 @@ pub(super) fn encode(keys: &[u32], width: u8, out: &mut Vec<u8>) {
 }
 
 /// One key, `count` times.
-fn put_run(key: u32, count: usize, width: u8, out: &mut Vec<u8>) {
+pub(super) fn put_run(key: u32, count: usize, width: u8, out: &mut Vec<u8>) {
     put_varint(count << 1, out);
     out.extend_from_slice(&key.to_le_bytes()[..usize::from(width.div_ceil(8))]);
 }

@@ -9,7 +9,13 @@ pub mod import;
 #[path = "../../src/wire/mod.rs"]
 pub mod wire;
 
+#[cfg(not(feature = "capture-file"))]
+pub mod capture;
+#[cfg(feature = "capture-file")]
+#[path = "../../src/capture/mod.rs"]
 pub mod capture;
 pub mod files;
+#[cfg(feature = "capture-file")]
+pub mod recordings;
 
 pub use error::{Error, Result};

@@ -131,7 +131,8 @@ pub fn run(
         config: config.clone(),
         geo_sources: geo.sources(),
     };
-    analysis.insights = insight::join(&analysis.findings(), &analysis.tables, &analysis.completeness)?;
+    analysis.insights =
+        insight::join(&analysis.findings(), &analysis.tables, &analysis.completeness, &analysis.metadata)?;
     Ok(analysis)
 }
 

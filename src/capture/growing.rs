@@ -13,24 +13,21 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{
-    FileMetaData, KeyValue, ParquetMetaData, ParquetMetaDataReader, ParquetMetaDataWriter, RowGroupMetaData,
-};
+use parquet::file::metadata::{FileMetaData, KeyValue, ParquetMetaData, ParquetMetaDataReader};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::digest::Digest;
 use super::evidence::{EVIDENCE_KEY, Evidence, GroupHash, SEAL_KEY, Seal};
+use super::footer::{self, Description, Descriptions};
 use super::keys::SigningKey;
 use super::row_group::{self, RowGroup};
+use super::thrift;
 use super::{FORMAT_VERSION, Metadata, frame};
 use crate::{Error, Result};
 
 /// What a Parquet file begins and ends with.
 const MAGIC: &[u8; 4] = b"PAR1";
-
-/// Length of the footer and magic, at the end of a Parquet file.
-pub(super) const FOOTER_END_BYTES: usize = 8;
 
 /// Copies of each record.
 const COPIES: usize = 2;
@@ -61,8 +58,10 @@ impl Record {
 
     /// The footer's contents.
     pub(super) fn footer(&self) -> Option<ParquetMetaData> {
-        let length = self.footer.len().checked_sub(FOOTER_END_BYTES)?;
-        ParquetMetaDataReader::decode_metadata(&self.footer[..length]).ok()
+        let length = self.footer.len().checked_sub(footer::END_BYTES)?;
+        let words = &self.footer[..length];
+        thrift::walk(words)?;
+        ParquetMetaDataReader::decode_metadata(words).ok()
     }
 }
 
@@ -83,7 +82,7 @@ pub(super) struct Existing {
     /// Their hashes, in the order of the file.
     pub(super) evidence: Evidence,
     /// Their descriptions, in the same order.
-    pub(super) descriptions: Vec<RowGroupMetaData>,
+    pub(super) descriptions: Descriptions,
     /// The schema; none for that of this program.
     pub(super) schema: Option<FileMetaData>,
     /// A hash of what lies outside the row groups so far.
@@ -140,21 +139,24 @@ impl Growing {
         let encoded = group.encode().map_err(|e| parquet_error(&self.path, e))?;
         let start = self.existing.end;
         self.write(&encoded.bytes)?;
-        let ordinal = self.existing.descriptions.len();
-        let description = encoded.placed_at(start, ordinal).map_err(|e| parquet_error(&self.path, e))?;
+        let (schema, ordinal) = (self.schema()?, self.existing.descriptions.len());
+        let description = encoded
+            .placed_at(start, ordinal)
+            .and_then(|row_group| Description::new(&schema, row_group))
+            .map_err(|e| parquet_error(&self.path, e))?;
         let hash = GroupHash { start, end: self.existing.end, rows, sha256: Digest::of(&encoded.bytes) };
         let record = Record {
             index: self.existing.next_index,
             hash: hash.clone(),
             metadata: serde_json::to_string(metadata).unwrap_or_default(),
-            footer: self.footer(&self.schema()?, vec![description.clone()])?,
+            footer: description.footer.clone(),
         };
         let content = postcard::to_stdvec(&record).map_err(|e| self.bug(&e.to_string()))?;
         let frame = frame::pack(&content).map_err(Error::io("write", &self.path))?;
         self.write_outside(&frame.repeat(COPIES))?;
         self.file.sync_data().map_err(Error::io("write", &self.path))?;
         self.existing.evidence.push(hash);
-        self.existing.descriptions.push(description);
+        self.existing.descriptions.push(&description);
         self.existing.next_index += 1;
         Ok(())
     }
@@ -173,7 +175,8 @@ impl Growing {
             schema.schema_descr_ptr(),
             schema.column_orders().cloned(),
         );
-        let mut tail = self.footer(&file, self.existing.descriptions.clone())?;
+        let tail = self.existing.descriptions.footer(&file);
+        let mut tail = tail.map_err(|e| parquet_error(&self.path, e))?;
         let (outside, chain) = (self.existing.outside.clone(), self.existing.evidence.chain);
         Seal::put(&mut tail, outside, chain, key)
             .ok_or_else(|| self.bug("the footer has no place for the seal"))?;
@@ -203,14 +206,6 @@ impl Growing {
         }
     }
 
-    fn footer(&self, schema: &FileMetaData, row_groups: Vec<RowGroupMetaData>) -> Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        ParquetMetaDataWriter::new(&mut bytes, &footer(schema, row_groups))
-            .finish()
-            .map_err(|e| parquet_error(&self.path, e))?;
-        Ok(bytes)
-    }
-
     fn write_outside(&mut self, bytes: &[u8]) -> Result<()> {
         self.existing.outside.update(bytes);
         self.write(bytes)
@@ -228,19 +223,6 @@ impl Growing {
     fn bug(&self, what: &str) -> Error {
         Error::io("write", &self.path)(std::io::Error::other(what.to_owned()))
     }
-}
-
-/// A footer for these row groups: readers believe it about the number of rows too.
-pub(super) fn footer(schema: &FileMetaData, row_groups: Vec<RowGroupMetaData>) -> ParquetMetaData {
-    let file = FileMetaData::new(
-        schema.version(),
-        row_groups.iter().map(RowGroupMetaData::num_rows).sum(),
-        schema.created_by().map(str::to_owned),
-        schema.key_value_metadata().cloned(),
-        schema.schema_descr_ptr(),
-        schema.column_orders().cloned(),
-    );
-    ParquetMetaData::new(file, row_groups)
 }
 
 /// A Parquet error of writing: nearly always the file system's, which is then named as such.

@@ -144,6 +144,19 @@ pub struct ImportSource {
     pub sha256: String,
 }
 
+impl ImportSource {
+    /// What it is, in words that go on after "from".
+    pub fn kind(&self) -> &str {
+        match self.format.as_str() {
+            "pcap" => "a packet capture",
+            "zeek" => "logs of Zeek",
+            "eve" => "events of Suricata",
+            "ss" => "the output of ss or netstat",
+            other => other,
+        }
+    }
+}
+
 impl Metadata {
     /// The key-value pairs of the file: strings as they are, everything else as JSON.
     /// Fields that are null are left out.

@@ -13,6 +13,7 @@ pub mod cursor;
 mod digest;
 mod evidence;
 mod folder;
+mod footer;
 mod frame;
 mod growing;
 mod guard;
@@ -28,6 +29,7 @@ pub mod schema;
 mod sealed;
 mod selection;
 mod source;
+mod thrift;
 mod verify;
 pub mod writer;
 

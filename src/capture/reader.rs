@@ -24,6 +24,7 @@ use super::schema::{COLUMNS, Column};
 use super::sealed::{self, Footer};
 use super::selection::Selection;
 use super::source::Source;
+use super::thrift;
 use super::{FORMAT_VERSION, Metadata, folder, guard};
 use crate::{Error, Result};
 
@@ -249,6 +250,7 @@ impl CaptureFile {
     ) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<'_>> {
         let (part, local) = self.part_of(index).ok_or_else(|| self.error("there is no such row group"))?;
         self.check(index, part, local)?;
+        self.check_pages(part, local, columns)?;
         let source = part.source.try_clone().map_err(Error::io("read", &self.path))?;
         let names = columns.iter().map(|column| column.name());
         let mask = ProjectionMask::columns(part.footer.metadata().file_metadata().schema_descr(), names);
@@ -297,6 +299,15 @@ impl CaptureFile {
         }
         checked.insert(index);
         Ok(())
+    }
+
+    /// Checks that no page of the columns is a trap for the decoder.
+    fn check_pages(&self, part: &Part, local: usize, columns: &[Column]) -> Result<()> {
+        let wanted = |name: &str| columns.iter().any(|column| column.name() == name);
+        let chunks = part.row_groups()[local].columns().iter();
+        let mut chunks = chunks.filter(|chunk| wanted(&chunk.column_path().string()));
+        let walk = || chunks.try_for_each(|chunk| thrift::walk_pages(&part.source, chunk));
+        guard::quietly(walk).flatten().ok_or_else(|| self.error("a page of it has a header that cannot be"))
     }
 
     fn rows_of(&self, index: usize) -> u64 {

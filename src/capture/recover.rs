@@ -9,13 +9,14 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, SecondsFormat};
-use parquet::file::metadata::ParquetMetaData;
+use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::reader::ChunkReader as _;
 use sha2::{Digest as _, Sha256};
 
 use super::digest::Digest;
 use super::folder::{self, Folder, Hold};
-use super::growing::{self, Existing, Growing, Record};
+use super::footer::{self, Description};
+use super::growing::{Existing, Growing, Record};
 use super::reader::{Part, is_sealed};
 use super::row_group::{self, Absorbed, RowGroup};
 use super::source::Source;
@@ -211,7 +212,7 @@ fn in_memory(path: &Path, rows: &mut RowGroup) -> Result<Part> {
     let description = encoded.placed_at(start.len() as u64, 0).map_err(bug)?;
     let bytes = [start, &encoded.bytes].concat();
     let schema = row_group::schema().map_err(bug)?;
-    Part::new(path, Source::Memory(bytes.into()), growing::footer(schema, vec![description]), Vec::new())
+    Part::new(path, Source::Memory(bytes.into()), footer::of(schema, vec![description]), Vec::new())
 }
 
 /// Finds every row group of a file by the records, and checks its hash.
@@ -243,16 +244,19 @@ impl Found {
         let hash = &record.hash;
         let is_whole = hash.start >= before && digest(source, hash.start, hash.end) == Some(hash.sha256);
         let footer = guard::quietly(|| record.footer()).flatten().filter(|_| is_whole);
-        let Some((footer, description)) = footer.and_then(|footer| {
-            let description = footer.row_groups().first()?.clone();
-            Some((footer, description))
-        }) else {
+        let described = footer.and_then(|footer| {
+            let row_group = footer.row_groups().first()?.clone();
+            let schema = footer.file_metadata().clone();
+            let description = guard::quietly(|| Description::new(&schema, row_group).ok()).flatten()?;
+            Some((schema, description))
+        });
+        let Some((schema, description)) = described else {
             self.rows_lost += hash.rows;
             return;
         };
         self.existing.evidence.push(hash.clone());
-        self.existing.descriptions.push(description);
-        self.existing.schema = Some(footer.file_metadata().clone());
+        self.existing.descriptions.push(&description);
+        self.existing.schema = Some(schema);
         self.whole.insert(record.index);
     }
 
@@ -263,8 +267,9 @@ impl Found {
 
     /// What a footer of the row groups would say; none if there is none.
     pub(super) fn footer(&self) -> Option<ParquetMetaData> {
-        let schema = self.existing.schema.as_ref()?;
-        Some(growing::footer(schema, self.existing.descriptions.clone()))
+        let footer = self.existing.descriptions.footer(self.existing.schema.as_ref()?).ok()?;
+        let words = &footer[..footer.len().checked_sub(footer::END_BYTES)?];
+        guard::quietly(|| ParquetMetaDataReader::decode_metadata(words).ok()).flatten()
     }
 
     /// What is missing, as a further sentence; empty if nothing is.

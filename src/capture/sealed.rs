@@ -6,9 +6,10 @@ use parquet::file::reader::ChunkReader as _;
 use sha2::{Digest as _, Sha256};
 
 use super::evidence::{EVIDENCE_KEY, Evidence, SEAL_KEY, Seal};
-use super::growing::FOOTER_END_BYTES;
+use super::footer::END_BYTES;
 use super::recover::hash_into;
 use super::source::Source;
+use super::thrift;
 
 /// A footer that could be read.
 pub(super) struct Footer {
@@ -26,7 +27,9 @@ pub(super) struct Footer {
 pub(super) fn read(source: &Source) -> Result<Footer> {
     let start = start_of_footer(source)?;
     let tail = source.get_bytes(start, (source.bytes() - start) as usize)?;
-    let parquet = ParquetMetaDataReader::decode_metadata(&tail[..tail.len() - FOOTER_END_BYTES])?;
+    let words = &tail[..tail.len() - END_BYTES];
+    thrift::walk(words).ok_or_else(corrupt)?;
+    let parquet = ParquetMetaDataReader::decode_metadata(words)?;
     let value = |wanted: &str| {
         pairs(&parquet).into_iter().find(|(key, _)| *key == wanted).map(|(_, value)| value.to_owned())
     };
@@ -57,10 +60,13 @@ pub(super) fn pairs(parquet: &ParquetMetaData) -> Vec<(&str, &str)> {
     pairs.into_iter().flatten().filter_map(|pair| Some((pair.key.as_str(), pair.value.as_deref()?))).collect()
 }
 
+fn corrupt() -> ParquetError {
+    ParquetError::General("Invalid Parquet file. Corrupt footer".to_owned())
+}
+
 fn start_of_footer(source: &Source) -> Result<u64> {
-    let corrupt = || ParquetError::General("Invalid Parquet file. Corrupt footer".to_owned());
-    let end = source.bytes().checked_sub(FOOTER_END_BYTES as u64).ok_or_else(corrupt)?;
-    let bytes = source.get_bytes(end, FOOTER_END_BYTES)?;
+    let end = source.bytes().checked_sub(END_BYTES as u64).ok_or_else(corrupt)?;
+    let bytes = source.get_bytes(end, END_BYTES)?;
     let (length, magic) = bytes.split_at(4);
     if magic != b"PAR1" {
         return Err(corrupt());

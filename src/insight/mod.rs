@@ -25,6 +25,7 @@ use crate::Result;
 use crate::analyze::Tables;
 use crate::analyze::finding::{Confidence, Entities, Finding, Severity};
 use crate::analyze::metrics::Completeness;
+use crate::capture::Metadata;
 
 /// A hypothesis about what happened, made of findings.
 #[derive(Debug, Clone)]
@@ -82,10 +83,15 @@ pub enum Step {
 ///
 /// # Errors
 /// [`crate::Error::Analysis`] if the table of connections lacks a column: a bug.
-pub fn join(findings: &[&Finding], tables: &Tables, completeness: &Completeness) -> Result<Vec<Insight>> {
+pub fn join(
+    findings: &[&Finding],
+    tables: &Tables,
+    completeness: &Completeness,
+    metadata: &Metadata,
+) -> Result<Vec<Insight>> {
     let facts = fact::facts(findings, tables)?;
     let mut insights: Vec<Insight> =
-        case::cases(&facts).iter().map(|case| words::insight(case, completeness)).collect();
+        case::cases(&facts).iter().map(|case| words::insight(case, completeness, metadata)).collect();
     insights.sort_by(|a, b| {
         let rank = |insight: &Insight| (insight.severity, insight.confidence);
         rank(b).partial_cmp(&rank(a)).unwrap_or(std::cmp::Ordering::Equal).then_with(|| a.id.cmp(&b.id))

@@ -5,6 +5,7 @@ use super::hypothesis::ANY;
 use super::*;
 use crate::analyze::detectors::{About, DETECTORS};
 use crate::analyze::finding::{Confidence, Evidence, Judgement, Measurement};
+use crate::capture::ImportSource;
 
 /// Detectors of the design that are not in the list yet.
 const TO_COME: [&str; 3] = ["process", "unusual-port", "geo"];
@@ -66,6 +67,10 @@ impl Told {
 }
 
 fn joined(told: &[Told]) -> Vec<Insight> {
+    joined_in(&Metadata::default(), told)
+}
+
+fn joined_in(metadata: &Metadata, told: &[Told]) -> Vec<Insight> {
     let mut findings: Vec<&Finding> = told.iter().map(|told| &told.0).collect();
     findings.sort_by_key(|finding| (std::cmp::Reverse(finding.judgement.severity), finding.id.clone()));
     let facts: Vec<fact::Fact<'_>> = findings
@@ -81,7 +86,7 @@ fn joined(told: &[Told]) -> Vec<Insight> {
         })
         .collect();
     let cases = case::cases(&facts);
-    cases.iter().map(|case| words::insight(case, &Completeness::default())).collect()
+    cases.iter().map(|case| words::insight(case, &Completeness::default(), metadata)).collect()
 }
 
 /// The hypothesis, severity and number of findings of every insight.
@@ -228,5 +233,48 @@ fn every_hypothesis_is_complete_and_named_after_its_file() {
             assert!(sign.detector == ANY || known(sign.detector), "{}: {}", hypothesis.id, sign.detector);
             assert!(sign.detector == ANY || sign.says.ends_with(':'), "{}: {}", hypothesis.id, sign.says);
         }
+    }
+}
+
+#[test]
+fn in_a_network_hosts_act_and_in_a_recording_processes_of_its_host() {
+    let told = || {
+        let mut told = by("beacon", Medium).to("203.0.113.9").unowned();
+        told.0.judgement.entities.local_addr = Some("10.0.0.7".to_owned());
+        [told]
+    };
+    let import = |format: &str| Metadata {
+        import: Some(ImportSource { file: "f".to_owned(), format: format.to_owned(), sha256: String::new() }),
+        ..Metadata::default()
+    };
+    let said = |metadata: &Metadata| {
+        let insight = joined_in(metadata, &told()).remove(0);
+        let Step::Ask(ask) = insight.next_steps[0].clone() else { panic!("no question") };
+        (insight.title, ask)
+    };
+    let (title, ask) = said(&import("pcap"));
+    assert_eq!(title, "10.0.0.7 asks 203.0.113.9 regularly");
+    assert!(ask.starts_with("Is the host known"), "{ask}");
+    // What ss printed is the view of one host.
+    for metadata in [Metadata::default(), import("ss")] {
+        let (title, ask) = said(&metadata);
+        assert_eq!(title, "an unknown process on 10.0.0.7 asks 203.0.113.9 regularly");
+        assert!(ask.starts_with("Is the program known"), "{ask}");
+    }
+}
+
+#[test]
+fn every_place_in_a_text_is_known() {
+    for hypothesis in HYPOTHESES {
+        let signs = hypothesis.needs.iter().copied().flatten().chain(hypothesis.supports);
+        let texts = signs.map(|sign| sign.says).chain(hypothesis.ask.iter().copied());
+        for text in texts.chain([hypothesis.title, hypothesis.summary]) {
+            for place in text.split('{').skip(1) {
+                let place = place.split_once('}').unwrap_or_else(|| panic!("{}: {text}", hypothesis.id)).0;
+                let is_known = ["who", "where", "count", "host", "Host"].contains(&place);
+                assert!(is_known || place.matches('|').count() == 1, "{}: {place}", hypothesis.id);
+            }
+        }
+        assert!(hypothesis.benign.iter().all(|text| !text.contains('{')), "{}", hypothesis.id);
     }
 }

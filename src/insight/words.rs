@@ -10,6 +10,7 @@ use super::hypothesis::Joins;
 use super::{Insight, Step, score};
 use crate::analyze::finding::{Entities, Finding};
 use crate::analyze::metrics::Completeness;
+use crate::capture::Metadata;
 
 /// Below this confidence of the surest finding, the doubt is said.
 const UNSURE: f64 = 0.6;
@@ -17,8 +18,10 @@ const UNSURE: f64 = 0.6;
 /// Sentences of findings that are shown; more are counted.
 const MOST_SENTENCES: usize = 8;
 
-pub(super) fn insight(case: &Case<'_>, completeness: &Completeness) -> Insight {
+pub(super) fn insight(case: &Case<'_>, completeness: &Completeness, metadata: &Metadata) -> Insight {
     let entities = common_entities(case);
+    let view = if metadata.holds_many_hosts() && !case.has_owner() { View::Network } else { View::Host };
+    let fill = |text: &str| fill(text, case, &entities, view);
     let findings: Vec<&Finding> = case.facts().map(|fact| fact.finding).collect();
     let span_us = (
         findings.iter().map(|finding| finding.evidence.span_us.0).min().unwrap_or_default(),
@@ -28,16 +31,25 @@ pub(super) fn insight(case: &Case<'_>, completeness: &Completeness) -> Insight {
         id: id(case),
         severity: score::severity(case),
         confidence: score::confidence(case),
-        title: fill(case.hypothesis.title, case, &entities),
-        summary: fill(case.hypothesis.summary, case, &entities),
+        title: fill(case.hypothesis.title),
+        summary: fill(case.hypothesis.summary),
         attack: attack(case),
         findings: findings.iter().map(|finding| finding.id.clone()).collect(),
-        supports: supports(case),
-        against: against(case, completeness),
-        next_steps: next_steps(case, &entities, span_us),
+        supports: supports(case, fill),
+        against: against(case, completeness, metadata),
+        next_steps: next_steps(case, &entities, span_us, fill),
         entities,
         span_us,
     }
+}
+
+/// Who acts in a case, as far as words go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum View {
+    /// Processes of the host that was recorded.
+    Host,
+    /// The hosts of a network, by their addresses.
+    Network,
 }
 
 /// From the hypothesis and what it is about, and so the same for the same capture.
@@ -71,30 +83,54 @@ fn common_entities(case: &Case<'_>) -> Entities {
     }
 }
 
-/// Puts names in the places of a text. One pass, so that a name cannot hold a place.
-fn fill(text: &str, case: &Case<'_>, entities: &Entities) -> String {
+/// Puts names in the places of a text, and of `{one|other}` the words that fit the view. One pass, so
+/// that a name cannot hold a place.
+fn fill(text: &str, case: &Case<'_>, entities: &Entities, view: View) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('{') {
         let (place, after) = after.split_once('}').unwrap_or((after, ""));
         out.push_str(before);
         out.push_str(&match place {
-            "who" => who(case, entities),
+            "who" => who(case, entities, view),
+            "host" => host(case, entities, view),
+            "Host" => capitalised(&host(case, entities, view)),
             "count" => case.members.len().to_string(),
-            _ => destination(case, entities),
+            _ => match (place.split_once('|'), view) {
+                (Some((words, _)), View::Host) | (Some((_, words)), View::Network) => words.to_owned(),
+                (None, _) => destination(case, entities),
+            },
         });
         rest = after;
     }
     out + rest
 }
 
-fn who(case: &Case<'_>, entities: &Entities) -> String {
-    match (&entities.process_name, &entities.local_addr) {
-        (Some(name), _) => name.clone(),
-        (None, _) if case.has_owner() => "several processes".to_owned(),
-        (None, Some(addr)) => format!("an unknown process on {addr}"),
-        (None, None) => "an unknown process".to_owned(),
+fn who(case: &Case<'_>, entities: &Entities, view: View) -> String {
+    match (&entities.process_name, &entities.local_addr, view) {
+        (Some(name), ..) => name.clone(),
+        (None, _, View::Network) => host(case, entities, view),
+        _ if case.has_owner() => "several processes".to_owned(),
+        (None, Some(addr), View::Host) => format!("an unknown process on {addr}"),
+        (None, None, View::Host) => "an unknown process".to_owned(),
     }
+}
+
+/// The host on this side.
+fn host(case: &Case<'_>, entities: &Entities, view: View) -> String {
+    match (view, &entities.local_addr) {
+        (View::Host, _) => "this host".to_owned(),
+        (View::Network, Some(addr)) => addr.clone(),
+        (View::Network, None) => {
+            let differs = case.facts().any(|fact| fact.finding.judgement.entities.local_addr.is_some());
+            if differs { "several hosts".to_owned() } else { "a host".to_owned() }
+        }
+    }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 fn destination(case: &Case<'_>, entities: &Entities) -> String {
@@ -116,12 +152,13 @@ fn attack(case: &Case<'_>) -> Vec<&'static str> {
     of_findings.chain(case.hypothesis.attack.iter().copied()).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-fn supports(case: &Case<'_>) -> Vec<String> {
+fn supports(case: &Case<'_>, fill: impl Fn(&str) -> String) -> Vec<String> {
     let sentence = |member: &Member<'_>| {
         let judgement = &member.fact.finding.judgement;
         let sure = judgement.confidence.get() * 100.0;
         let (severity, detector) = (judgement.severity, member.fact.finding.detector);
-        format!("{} {} ({detector}: {severity}, {sure:.0} % sure).", member.sign.says, judgement.title)
+        let says = fill(member.sign.says);
+        format!("{says} {} ({detector}: {severity}, {sure:.0} % sure).", judgement.title)
     };
     let mut sentences: Vec<String> = case.members.iter().take(MOST_SENTENCES).map(sentence).collect();
     let more = case.members.len().saturating_sub(MOST_SENTENCES);
@@ -131,7 +168,7 @@ fn supports(case: &Case<'_>) -> Vec<String> {
     sentences
 }
 
-fn against(case: &Case<'_>, completeness: &Completeness) -> Vec<String> {
+fn against(case: &Case<'_>, completeness: &Completeness, metadata: &Metadata) -> Vec<String> {
     let mut sentences: Vec<String> = case.hypothesis.benign.iter().map(ToString::to_string).collect();
     let surest = case.needed().map(|fact| fact.finding.judgement.confidence.get()).fold(0.0, f64::max);
     if surest < UNSURE {
@@ -148,7 +185,11 @@ fn against(case: &Case<'_>, completeness: &Completeness) -> Vec<String> {
         );
     }
     let lost = completeness.events_lost.unwrap_or(0) + completeness.ticks_late;
-    if lost > 0 {
+    if lost > 0 && metadata.import.is_some() {
+        sentences.push(format!(
+            "What was imported has gaps (packets lost: {lost}), so that what would explain it may be missing."
+        ));
+    } else if lost > 0 {
         sentences.push(format!(
             "The recording has gaps (late ticks and lost events: {lost}), so that what would explain it may be missing."
         ));
@@ -156,8 +197,13 @@ fn against(case: &Case<'_>, completeness: &Completeness) -> Vec<String> {
     sentences
 }
 
-fn next_steps(case: &Case<'_>, entities: &Entities, span_us: (i64, i64)) -> Vec<Step> {
-    let mut steps: Vec<Step> = case.hypothesis.ask.iter().map(|ask| Step::Ask(ask.to_string())).collect();
+fn next_steps(
+    case: &Case<'_>,
+    entities: &Entities,
+    span_us: (i64, i64),
+    fill: impl Fn(&str) -> String,
+) -> Vec<Step> {
+    let mut steps: Vec<Step> = case.hypothesis.ask.iter().map(|ask| Step::Ask(fill(ask))).collect();
     steps.push(Step::Replay(span_us.0));
     let filter = filter(entities);
     if !filter.is_empty() {

@@ -57,10 +57,17 @@ fn write_head(out: &mut String, report: &Report) -> fmt::Result {
     writeln!(out, "- **Capture:** {}, SHA-256 `{}`", code(&capture.file), capture.sha256)?;
     writeln!(
         out,
-        "- **Seen:** {} connections, {} processes, {} remote addresses; {} sent, {} received",
-        format::count(summary.connections),
-        format::count(summary.processes),
-        format::count(summary.endpoints),
+        "- **Seen:** {}, {}, {}; {} sent, {} received",
+        format::plural(summary.connections, "connection"),
+        match summary.processes {
+            0 => "no known process".to_owned(),
+            1 => "1 process".to_owned(),
+            number => format!("{} processes", format::count(number)),
+        },
+        match summary.endpoints {
+            1 => "1 remote address".to_owned(),
+            number => format!("{} remote addresses", format::count(number)),
+        },
         format::bytes(summary.bytes_sent as f64),
         format::bytes(summary.bytes_received as f64)
     )?;
@@ -74,11 +81,12 @@ fn at(moment_us: i64) -> String {
 fn write_blind_spots(out: &mut String, report: &Report) -> fmt::Result {
     let completeness = &report.capture.completeness;
     let taken = format::count(completeness.ticks_taken);
+    let snapshots = format::plural(completeness.ticks_taken, "snapshot");
     let late = completeness.ticks_late;
     let state = match (report.capture.import.is_some(), completeness.degraded, completeness.ticks_taken) {
-        (true, true, _) => format!("What was imported is not whole ({taken} snapshots)."),
+        (true, true, _) => format!("What was imported is not whole ({snapshots})."),
         (_, false, 0) => "A list of connections, without snapshots.".to_owned(),
-        (true, false, _) => format!("What was imported is whole ({taken} snapshots)."),
+        (true, false, _) => format!("What was imported is whole ({snapshots})."),
         (false, true, _) => format!("The recording is degraded ({taken} ticks, {late} late)."),
         (false, false, _) => format!("The recording ran as planned ({taken} ticks, {late} late)."),
     };

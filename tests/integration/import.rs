@@ -169,3 +169,49 @@ fn what_is_exported_for_zeek_comes_back_as_the_same_connections() {
     let first: Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
     assert_eq!((lines.lines().count(), first["bytes_sent"].as_u64()), (3, Some(100)));
 }
+
+/// A packet capture of as many SYNs to one server, each from another address; raw IP.
+fn syn_flood(path: &Path, attempts: u32) {
+    let mut file = std::io::BufWriter::new(File::create(path).unwrap());
+    let head: [u32; 6] = [0xA1B2_C3D4, 2 | 4 << 16, 0, 0, 65535, 101];
+    file.write_all(&head.map(u32::to_le_bytes).concat()).unwrap();
+    for attempt in 0..attempts {
+        let head: [u32; 4] = [1_700_000_000 + attempt / 100_000, attempt % 100_000 * 10, 40, 40];
+        file.write_all(&head.map(u32::to_le_bytes).concat()).unwrap();
+        let mut packet = [0; 40];
+        packet[..10].copy_from_slice(&[0x45, 0, 0, 40, 0, 1, 0, 0, 64, 6]);
+        packet[12..16].copy_from_slice(&(0x2D00_0000 + attempt).to_be_bytes());
+        packet[16..24].copy_from_slice(&[10, 0, 0, 5, 0x9C, 0x40, 0x01, 0xBB]);
+        packet[24..28].copy_from_slice(&attempt.to_be_bytes());
+        packet[32..34].copy_from_slice(&[0x50, 0x02]);
+        file.write_all(&packet).unwrap();
+    }
+    file.flush().unwrap();
+}
+
+#[test]
+fn a_flood_of_half_open_connections_is_bounded_and_the_capture_and_its_report_say_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let kept = u32::try_from(netrec::import::flow::Limits::default().flows).unwrap();
+    syn_flood(&folder.path().join("flood.pcap"), kept + 1000);
+    let ran = netrec_in(folder.path(), &["import", "flood.pcap"]).succeeds();
+    let words = format!(
+        "more flows were open at once than the {kept} that are kept: 1000 that only one side had taken part in"
+    );
+    assert!(ran.stdout.contains(&format!("flow table: not all: {words}")), "{}", ran.stdout);
+    let capture = netrec::capture::CaptureFile::open(&folder.path().join("flood.parquet")).unwrap();
+    let source = capture.metadata().sources.iter().find(|source| source.name == "flow table").unwrap();
+    assert!(source.detail.starts_with(&words), "{}", source.detail);
+
+    let report = report_of(folder.path(), "flood.parquet");
+    let spots = report["capture"]["completeness"]["blind_spots"].to_string();
+    assert!(spots.contains(&words), "{spots}");
+    assert_eq!(report["summary"]["connections"], kept + 1000, "each attempt is there");
+    let titles: Vec<&str> = report["insights"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|insight| insight["title"].as_str().unwrap())
+        .collect();
+    assert!(titles.contains(&"10.0.0.5 may be under a flood of connections"), "{titles:?}");
+}

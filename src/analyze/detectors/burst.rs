@@ -103,11 +103,14 @@ impl Detector for Burst {
         let episodes = episodes::find((&all, &connections), &sockets, context.tables.span_us, config);
         let findings = episodes.iter().map(|episode| finding(&sockets, episode, config)).collect();
         let tables = vec![("episodes", episodes_table(&episodes)?)];
-        let limits = vec![format!(
-            "Windows of {} for connections; for bytes never less than a slice, {}. Bytes of UDP are not counted.",
+        let mut limits = vec![format!(
+            "Windows of {} for connections; for bytes never less than a slice, {}.",
             words::duration(window_s),
             words::duration(context.tables.bin_width_us as f64 / 1e6),
         )];
+        if !context.metadata.holds_many_hosts() {
+            limits.push("Bytes of UDP are not counted.".to_owned());
+        }
         Ok(Outcome::Ran(Output { findings, tables, limits }))
     }
 }

@@ -14,6 +14,7 @@ use crate::Result;
 use crate::analyze::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::analyze::sockets::Sockets;
 use crate::analyze::words;
+use crate::capture::Metadata;
 
 /// From this many times `min_sent_bytes` on, an upload without a harmless reading is high.
 const VERY_MUCH: f64 = 10.0;
@@ -98,14 +99,20 @@ impl Detector for Exfiltration {
             .map(|upload| finding(&sockets, upload, config))
             .collect();
         let tables = vec![("uploads", uploads_table(&uploads, config)?)];
-        let limits = vec![
-            "Bytes of UDP sockets are not counted by the kernel, so that an upload over QUIC or DNS is not seen in a \
-             recording of this host."
-                .to_owned(),
-            "What others fetch from a service of this host is not looked at.".to_owned(),
-        ];
-        Ok(Outcome::Ran(Output { findings, tables, limits }))
+        Ok(Outcome::Ran(Output { findings, tables, limits: limits(context.metadata) }))
     }
+}
+
+fn limits(metadata: &Metadata) -> Vec<String> {
+    if metadata.holds_many_hosts() {
+        return vec!["What others fetch from a service inside is not looked at.".to_owned()];
+    }
+    vec![
+        "Bytes of UDP sockets are not counted by the kernel, so that an upload over QUIC or DNS is not seen in a \
+         recording of this host."
+            .to_owned(),
+        "What others fetch from a service of this host is not looked at.".to_owned(),
+    ]
 }
 
 fn finding(sockets: &Sockets<'_>, upload: &Upload<'_>, config: &Thresholds) -> Finding {

@@ -84,13 +84,19 @@ impl Detector for Geo {
             return Ok(Outcome::Skipped(reason.to_owned()));
         }
         let whole = Whole::of(&sockets);
-        let mut limits = vec!["Only connections that this host opened are compared.".to_owned()];
+        let is_network = context.metadata.holds_many_hosts();
+        let opener = if is_network { "hosts inside" } else { "this host" };
+        let mut limits = vec![format!("Only connections that {opener} opened are compared.")];
         if !whole.is_comparable(config) {
             limits.push(format!(
                 "Too little to compare: {} to {} of known countries by {}, and {} by at least 2 are needed.",
                 words::count(whole.connections, "connection", "connections"),
                 "public addresses",
-                words::count(whole.sources, "process", "processes"),
+                if is_network {
+                    words::count(whole.sources, "host", "hosts")
+                } else {
+                    words::count(whole.sources, "process", "processes")
+                },
                 config.min_connections,
             ));
         }

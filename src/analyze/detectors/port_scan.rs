@@ -15,6 +15,7 @@ use crate::Result;
 use crate::analyze::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::analyze::members::Members;
 use crate::analyze::sockets::Sockets;
+use crate::capture::Metadata;
 
 /// How many ports or hosts a text lists before it only counts.
 const LISTED: usize = 15;
@@ -198,12 +199,18 @@ impl Detector for PortScan {
         let mut findings: Vec<Finding> = scans.iter().map(|scan| finding(&sockets, scan, config)).collect();
         findings
             .sort_by(|a, b| b.judgement.severity.cmp(&a.judgement.severity).then_with(|| a.id.cmp(&b.id)));
-        let limits = vec![
-            "TCP only: an unanswered UDP datagram leaves no trace in a socket.".to_owned(),
-            "An attempt from outside on a closed port of this host has no socket and is not seen.".to_owned(),
-        ];
-        Ok(Outcome::Ran(Output { findings, tables: Vec::new(), limits }))
+        Ok(Outcome::Ran(Output { findings, tables: Vec::new(), limits: limits(context.metadata) }))
     }
+}
+
+fn limits(metadata: &Metadata) -> Vec<String> {
+    if metadata.holds_many_hosts() {
+        return vec!["TCP only: nothing says whether a UDP datagram was meant to be answered.".to_owned()];
+    }
+    vec![
+        "TCP only: an unanswered UDP datagram leaves no trace in a socket.".to_owned(),
+        "An attempt from outside on a closed port of this host has no socket and is not seen.".to_owned(),
+    ]
 }
 
 fn finding(sockets: &Sockets<'_>, scan: &Scan<'_>, config: &Thresholds) -> Finding {

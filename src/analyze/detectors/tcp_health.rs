@@ -14,6 +14,7 @@ use super::{About, Context, Detector, Outcome, Output};
 use crate::Result;
 use crate::analyze::finding::Finding;
 use crate::analyze::sockets::Sockets;
+use crate::capture::Metadata;
 
 /// TCP that does not go as it should.
 #[derive(Debug)]
@@ -125,15 +126,19 @@ impl Detector for TcpHealth {
         findings
             .sort_by(|a, b| b.judgement.severity.cmp(&a.judgement.severity).then_with(|| a.id.cmp(&b.id)));
         let tables = vec![("slices", slices::table(&sockets, context.tables)?)];
-        Ok(Outcome::Ran(Output { findings, tables, limits: limits(&sockets) }))
+        Ok(Outcome::Ran(Output { findings, tables, limits: limits(&sockets, context.metadata) }))
     }
 }
 
-fn limits(sockets: &Sockets<'_>) -> Vec<String> {
-    let mut limits = vec![
-        "With SYN cookies the kernel keeps no socket for a half-open connection: a flood may be larger than it looks."
-            .to_owned(),
-    ];
+fn limits(sockets: &Sockets<'_>, metadata: &Metadata) -> Vec<String> {
+    let mut limits = Vec::new();
+    if !metadata.holds_many_hosts() {
+        limits.push(
+            "With SYN cookies the kernel keeps no socket for a half-open connection: a flood may be larger than it \
+             looks."
+                .to_owned(),
+        );
+    }
     if !groups::follows_states(sockets) {
         limits.push(
             "No connection was followed through its last states, so that a reset cannot be told from a close."

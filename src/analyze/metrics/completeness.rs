@@ -44,8 +44,7 @@ fn period_range_s(tables: &Tables, saw_events: bool) -> Option<(f64, f64)> {
 fn blind_spots(known: &Completeness, metadata: &Metadata, udp_without_bytes: u64) -> Vec<String> {
     let mut spots: Vec<String> = metadata.recovered.iter().cloned().collect();
     if let Some(import) = &metadata.import {
-        spots
-            .push(format!("Imported from {}: what that file does not say is not known here.", import.format));
+        spots.push(format!("Imported from {}: what it does not say is not known here.", import.kind()));
         if metadata.ticks_taken == 0 {
             spots.push(
                 "Logs of connections have totals, not courses: the bytes of a connection stand at its end in \
@@ -81,6 +80,9 @@ fn blind_spots(known: &Completeness, metadata: &Metadata, udp_without_bytes: u64
     }
     spots.extend(metadata.sources.iter().filter_map(|source| match source.status {
         SourceStatus::Ran => None,
+        SourceStatus::Partial if metadata.import.is_some() => {
+            Some(format!("{}: {}", source.name.replace('-', " "), source.detail))
+        }
         SourceStatus::Partial => Some(format!("{} did not see everything: {}", source.name, source.detail)),
         SourceStatus::Missing => Some(format!("{} did not run: {}", source.name, source.detail)),
     }));

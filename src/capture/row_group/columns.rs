@@ -72,8 +72,13 @@ impl PlainTexts {
 }
 
 impl RowGroup {
+    /// The owners of the rows, as [`RowGroup::coded`] wants them.
+    pub(super) fn owner_runs(&self) -> Runs {
+        self.runs(|row| row.owner.map(u64::from))
+    }
+
     /// The values of one column, in the order of the rows.
-    pub(super) fn coded(&self, column: Column) -> Coded {
+    pub(super) fn coded(&self, column: Column, owners: &Runs) -> Coded {
         match column {
             Column::Ts => self.numbers(|row| Some(row.ts_us as u64)),
             Column::MonoNs => self.numbers(|row| Some(row.mono_ns as u64)),
@@ -99,17 +104,17 @@ impl RowGroup {
             Column::PacketsReceived => self.numbers(|row| row.counters.packets_received),
             Column::Retransmits => self.numbers(|row| row.counters.retransmits.map(u64::from)),
             Column::RttUs => self.numbers(|row| row.counters.rtt_us.map(u64::from)),
-            Column::Pid => self.of_owner(|owner| owner.pid.map(u64::from)),
-            Column::Ppid => self.of_owner(|owner| owner.ppid.map(u64::from)),
-            Column::Uid => self.of_owner(|owner| owner.uid.map(u64::from)),
-            Column::ProcessName => self.owner_text(0),
-            Column::Exe => self.owner_text(1),
-            Column::Cmdline => self.owner_text(2),
-            Column::Username => self.owner_text(3),
-            Column::ParentName => self.owner_text(4),
-            Column::Container => self.owner_text(5),
-            Column::ExeSha256 => self.owner_text(6),
-            Column::ProcessStart => self.of_owner(|owner| owner.process_start_us.map(|us| us as u64)),
+            Column::Pid => self.of_owner(owners, |owner| owner.pid.map(u64::from)),
+            Column::Ppid => self.of_owner(owners, |owner| owner.ppid.map(u64::from)),
+            Column::Uid => self.of_owner(owners, |owner| owner.uid.map(u64::from)),
+            Column::ProcessName => self.owner_text(owners, 0),
+            Column::Exe => self.owner_text(owners, 1),
+            Column::Cmdline => self.owner_text(owners, 2),
+            Column::Username => self.owner_text(owners, 3),
+            Column::ParentName => self.owner_text(owners, 4),
+            Column::Container => self.owner_text(owners, 5),
+            Column::ExeSha256 => self.owner_text(owners, 6),
+            Column::ProcessStart => self.of_owner(owners, |owner| owner.process_start_us.map(|us| us as u64)),
             Column::CpuPercent => self.numbers(|row| row.cpu_percent.map(|cpu| u64::from(cpu.to_bits()))),
             Column::MemoryRssBytes => self.numbers(|row| row.memory_rss_bytes),
             Column::OwnerSource => {
@@ -119,29 +124,25 @@ impl RowGroup {
     }
 
     fn numbers(&self, get: impl Fn(&PackedRow) -> Option<u64>) -> Coded {
-        let mut runs = self.runs(get);
-        if !are_mostly_different(&runs.numbers) {
-            runs.unite();
-        }
-        Coded { keys: runs.keys, values: Values::Numbers(runs.numbers) }
+        self.runs(get).into_numbers()
     }
 
-    fn of_owner(&self, get: impl Fn(&Owner) -> Option<u64>) -> Coded {
+    fn of_owner(&self, owners: &Runs, get: impl Fn(&Owner) -> Option<u64>) -> Coded {
         let of_each: Vec<Option<u64>> = self.owners.iter().map(|owner| get(owner)).collect();
-        self.numbers(|row| of_each[row.owner? as usize])
+        owners.turned(|owner| of_each[owner as usize]).into_numbers()
     }
 
     fn texts(&self, get: impl Fn(&PackedRow) -> Option<i32>) -> Coded {
-        let count = self.texts.list.len();
-        self.renumbered(
-            count,
-            |key, out| self.texts.list[key].put(out),
-            |row| get(row).map(|key| key as usize),
-        )
+        self.runs(|row| get(row).map(|key| key as u64)).into_texts(self.texts.list.len(), self.put_text())
     }
 
-    fn owner_text(&self, index: usize) -> Coded {
-        self.texts(|row| self.owner_texts[row.owner? as usize][index])
+    fn owner_text(&self, owners: &Runs, index: usize) -> Coded {
+        let texts = owners.turned(|owner| self.owner_texts[owner as usize][index].map(|key| key as u64));
+        texts.into_texts(self.texts.list.len(), self.put_text())
+    }
+
+    fn put_text(&self) -> impl Fn(usize, &mut Vec<u8>) {
+        |key, out| self.texts.list[key].put(out)
     }
 
     /// A column of few names, each known by its place in `all`.
@@ -151,30 +152,8 @@ impl RowGroup {
         name: fn(T) -> &'static str,
         get: impl Fn(&PackedRow) -> Option<usize>,
     ) -> Coded {
-        self.renumbered(all.len(), |place, out| out.extend_from_slice(name(all[place]).as_bytes()), get)
-    }
-
-    /// Gives keys in the order of their first use for keys below `count`.
-    fn renumbered(
-        &self,
-        count: usize,
-        put: impl Fn(usize, &mut Vec<u8>),
-        get: impl Fn(&PackedRow) -> Option<usize>,
-    ) -> Coded {
-        let Runs { mut keys, numbers } = self.runs(|row| get(row).map(|key| key as u64));
-        let mut texts = PlainTexts::default();
-        if !numbers.is_empty() {
-            let mut new = vec![NULL; count];
-            for old in &numbers {
-                let new = &mut new[*old as usize];
-                if *new == NULL {
-                    *new = texts.ends.len() as u32;
-                    texts.push(|out| put(*old as usize, out));
-                }
-            }
-            rename(&mut keys, |run| new[numbers[run as usize] as usize]);
-        }
-        Coded { keys, values: Values::Texts(texts) }
+        let runs = self.runs(|row| get(row).map(|place| place as u64));
+        runs.into_texts(all.len(), |place, out| out.extend_from_slice(name(all[place]).as_bytes()))
     }
 
     /// Rows of a connection lie together, so that most have the value of the row before.
@@ -193,7 +172,7 @@ impl RowGroup {
 }
 
 /// A column by its runs of equal values.
-struct Runs {
+pub(super) struct Runs {
     /// For each row the number of its run, or [`NULL`].
     keys: Vec<u32>,
     /// The value of each run.
@@ -201,6 +180,45 @@ struct Runs {
 }
 
 impl Runs {
+    /// What belongs to the value of each run.
+    fn turned(&self, get: impl Fn(u64) -> Option<u64>) -> Self {
+        let mut numbers = Vec::new();
+        let mut key_of = |number: &u64| {
+            get(*number).map_or(NULL, |number| {
+                numbers.push(number);
+                numbers.len() as u32 - 1
+            })
+        };
+        let new: Vec<u32> = self.numbers.iter().map(&mut key_of).collect();
+        let mut keys = self.keys.clone();
+        rename(&mut keys, |run| new[run as usize]);
+        Self { keys, numbers }
+    }
+
+    fn into_numbers(mut self) -> Coded {
+        if !are_mostly_different(&self.numbers) {
+            self.unite();
+        }
+        Coded { keys: self.keys, values: Values::Numbers(self.numbers) }
+    }
+
+    /// Of numbers below `count`, each of which stands for a text.
+    fn into_texts(mut self, count: usize, put: impl Fn(usize, &mut Vec<u8>)) -> Coded {
+        let mut texts = PlainTexts::default();
+        if !self.numbers.is_empty() {
+            let mut new = vec![NULL; count];
+            for number in &self.numbers {
+                let new = &mut new[*number as usize];
+                if *new == NULL {
+                    *new = texts.ends.len() as u32;
+                    texts.push(|out| put(*number as usize, out));
+                }
+            }
+            rename(&mut self.keys, |run| new[self.numbers[run as usize] as usize]);
+        }
+        Coded { keys: self.keys, values: Values::Texts(texts) }
+    }
+
     /// Gives runs of the same value the same key.
     fn unite(&mut self) {
         let mut known: AHashMap<u64, u32> = AHashMap::new();

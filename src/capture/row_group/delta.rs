@@ -282,7 +282,7 @@ impl<T: Cell + Blank> Cell for Option<T> {
 }
 
 /// Small numbers of either sign as small numbers.
-fn zigzag(number: i64) -> u64 {
+pub(in crate::capture) fn zigzag(number: i64) -> u64 {
     (number << 1 ^ number >> 63) as u64
 }
 
@@ -290,7 +290,7 @@ fn unzigzag(number: u64) -> i64 {
     (number >> 1) as i64 ^ -((number & 1) as i64)
 }
 
-fn put_number(mut number: u64, out: &mut Vec<u8>) {
+pub(in crate::capture) fn put_number(mut number: u64, out: &mut Vec<u8>) {
     while number >= 0x80 {
         out.push(number as u8 | 0x80);
         number >>= 7;

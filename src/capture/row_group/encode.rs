@@ -28,10 +28,13 @@ impl RowGroup {
         group.sort();
         let schema = schema()?.schema_descr_ptr();
         let mut chunks = Chunks::new()?;
+        let owners = group.owner_runs();
         let columns: Vec<ColumnChunkMetaData> = COLUMNS
             .iter()
             .zip(schema.columns())
-            .map(|(info, description)| chunks.push(info, description.clone(), &group.coded(info.column)))
+            .map(|(info, description)| {
+                chunks.push(info, description.clone(), &group.coded(info.column, &owners))
+            })
             .collect::<Result<_>>()?;
         let total_bytes = columns.iter().map(ColumnChunkMetaData::uncompressed_size).sum();
         let description = RowGroupMetaData::builder(schema)

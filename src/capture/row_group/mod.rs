@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use ahash::AHashMap;
 
+pub(super) use self::delta::{put_number, zigzag};
 pub(super) use self::encode::schema;
 use self::texts::{Text, Texts};
 pub(super) use self::tick::{Absorbed, TickRows};

@@ -202,8 +202,13 @@ impl Table {
         all.slots.into_iter().filter_map(|slot| slot.flow)
     }
 
+    /// Flows that are kept.
+    pub(super) fn len(&self) -> usize {
+        self.ids.len()
+    }
+
     pub(super) fn is_full(&self) -> bool {
-        self.ids.len() >= self.limits.flows.max(1)
+        self.len() >= self.limits.flows.max(1)
     }
 
     /// Adds a flow, of which there is none with this key.

@@ -180,6 +180,7 @@ fn a_flood_is_bounded_counted_and_spares_what_is_established() {
     scene.there(2_000, Flags::ACK, (101, 501), &[7; 10]);
     let account = *scene.tracker.account();
     assert_eq!((account.flows, account.evicted_one_sided, account.evicted_open), (10_001, 9_901, 0));
+    assert_eq!(account.most_kept, 100);
     let rows = scene.end();
     let opened = rows.iter().filter(|row| row.kind == Kind::Opened).count();
     assert_eq!(opened, 10_001, "each attempt is in the capture");

@@ -52,6 +52,8 @@ pub struct Account {
     pub evicted_one_sided: u64,
     /// Other flows that had to give way.
     pub evicted_open: u64,
+    /// The most flows that were kept at once.
+    pub most_kept: u64,
 }
 
 /// Follows every flow.
@@ -220,7 +222,9 @@ impl Tracker {
             // from here on is compared with nothing.
             sink.row(&flow.row(Kind::Snapshot, self.tick));
         }
-        self.table.insert(key, flow, at.mono_ns)
+        let id = self.table.insert(key, flow, at.mono_ns);
+        self.account.most_kept = self.account.most_kept.max(self.table.len() as u64);
+        id
     }
 
     fn evict(&mut self, sink: &mut impl Sink) {

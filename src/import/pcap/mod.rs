@@ -134,8 +134,8 @@ fn packets(account: &Account, dropped: Option<u64>, unreadable: u64) -> (SourceS
 
 fn evictions(account: &Account) -> String {
     format!(
-        "more flows were open at once than are kept: {} that only one side had taken part in and {} others were \
-         let go of early, the oldest first; what came of them later counts as another flow",
-        account.evicted_one_sided, account.evicted_open
+        "more flows were open at once than the {} that are kept: {} that only one side had taken part in and {} \
+         others were let go of early, the oldest first; what came of them later counts as another flow",
+        account.most_kept, account.evicted_one_sided, account.evicted_open
     )
 }

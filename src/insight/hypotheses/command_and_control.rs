@@ -6,7 +6,7 @@ use crate::insight::hypothesis::{Hypothesis, Joins, Sign};
 pub(super) const COMMAND_AND_CONTROL: Hypothesis = Hypothesis {
     id: "command-and-control",
     title: "{who} may take orders from {where}",
-    summary: "A process keeps in touch with one address outside, and something else about it is conspicuous. Either alone \
+    summary: "A {process|host} keeps in touch with one address outside, and something else about it is conspicuous. Either alone \
         is mostly harmless; together they are how implants behave.",
     joins: Joins::ProcessAndDestination,
     needs: &[
@@ -30,7 +30,7 @@ pub(super) const COMMAND_AND_CONTROL: Hypothesis = Hypothesis {
         ],
     ],
     supports: &[
-        Sign::any("geo", "Nothing else on this host talks to that place:"),
+        Sign::any("geo", "{Nothing else on this host|No other host} talks to that place:"),
         Sign::any("exfiltration", "It sends much:"),
         Sign::any("isolation-forest", "The connections are unlike the others:"),
         Sign::any("burst", "It does much at once:"),
@@ -46,7 +46,7 @@ pub(super) const COMMAND_AND_CONTROL: Hypothesis = Hypothesis {
         "Software that an administrator put into an unusual place behaves the same.",
     ],
     ask: &[
-        "Where does the program come from, and who started it?",
+        "{Where does the program come from, and who started it?|Which host is it, and which of its programs asks there?}",
         "To whom does the address belong, and do other hosts talk to it?",
     ],
     attack: &["T1071"],

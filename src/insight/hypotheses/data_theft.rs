@@ -6,7 +6,7 @@ use crate::insight::hypothesis::{Hypothesis, Joins, Sign};
 pub(super) const DATA_THEFT: Hypothesis = Hypothesis {
     id: "data-theft",
     title: "{who} may be carrying data out to {where}",
-    summary: "One process sends far more than it receives, to one place.",
+    summary: "One {process|host} sends far more than it receives, to one place.",
     joins: Joins::ProcessAndDestination,
     needs: &[&[Sign::any("exfiltration", "It sends much more than it gets:")]],
     supports: &[
@@ -14,7 +14,7 @@ pub(super) const DATA_THEFT: Hypothesis = Hypothesis {
         Sign::any("sigma", "A rule names it:"),
         Sign::any("process", "The program itself is odd:"),
         Sign::any("unusual-port", "The port is unusual for it:"),
-        Sign::any("geo", "Nothing else on this host talks to that place:"),
+        Sign::any("geo", "{Nothing else on this host|No other host} talks to that place:"),
         Sign::any("beacon", "It also asks there regularly:"),
         Sign::any("burst", "It does so all at once:"),
         Sign::any("long-connection", "It stays connected:"),
@@ -28,8 +28,8 @@ pub(super) const DATA_THEFT: Hypothesis = Hypothesis {
         "Whoever serves files sends more than it receives.",
     ],
     ask: &[
-        "Does this program have a reason to send this much there?",
-        "Which files did it have open, and from when are they?",
+        "Does this {program|host} have a reason to send this much there?",
+        "{Which files did it have open, and from when are they?|Which of its programs sent it, and what?}",
     ],
     attack: &["T1041"],
 };

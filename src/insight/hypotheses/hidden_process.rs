@@ -11,7 +11,7 @@ pub(super) const HIDDEN_PROCESS: Hypothesis = Hypothesis {
     needs: &[&[Sign::any("process", "The program itself is odd:")]],
     supports: &[
         Sign::any("unusual-port", "It uses unusual ports:"),
-        Sign::any("geo", "Nothing else on this host talks to that place:"),
+        Sign::any("geo", "{Nothing else on this host|No other host} talks to that place:"),
         Sign::any("isolation-forest", "Its connections are unlike the others:"),
         Sign::any("beacon", "It asks regularly:"),
         Sign::any("long-connection", "It stays connected:"),

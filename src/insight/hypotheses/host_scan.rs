@@ -6,7 +6,7 @@ use crate::insight::hypothesis::{Hypothesis, Joins, Sign};
 pub(super) const HOST_SCAN: Hypothesis = Hypothesis {
     id: "host-scan",
     title: "{who} scans: {where}",
-    summary: "One source on this host tries ports or hosts, mostly in vain. Everything that the detectors say about it is \
+    summary: "One {source on this host|host} tries ports or hosts, mostly in vain. Everything that the detectors say about it is \
         here together, as it is one activity.",
     joins: Joins::Process,
     needs: &[&[Sign::that("port-scan", |fact| !fact.is_inbound, "It tries what is open:")]],
@@ -27,7 +27,7 @@ pub(super) const HOST_SCAN: Hypothesis = Hypothesis {
         "A program with a long list of servers looks like this during an outage.",
     ],
     ask: &[
-        "Who started it, by its parent and its user, and was it announced?",
+        "{Who started it, by its parent and its user|Whose host is it}, and was it announced?",
         "What did it find: which ports accepted a connection, and what followed there?",
     ],
     attack: &[],

@@ -12,7 +12,7 @@ pub(super) const KNOWN_BAD: Hypothesis = Hypothesis {
     supports: &[
         Sign::any("process", "The program itself is odd:"),
         Sign::any("unusual-port", "The port is unusual for it:"),
-        Sign::any("geo", "Nothing else on this host talks to that place:"),
+        Sign::any("geo", "{Nothing else on this host|No other host} talks to that place:"),
         Sign::any("burst", "It does much at once:"),
         Sign::any("isolation-forest", "The connections are unlike the others:"),
         Sign::any("beacon", "It asks regularly:"),

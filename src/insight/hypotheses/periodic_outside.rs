@@ -11,7 +11,7 @@ pub(super) const PERIODIC_OUTSIDE: Hypothesis = Hypothesis {
     joins: Joins::ProcessAndDestination,
     needs: &[&[Sign::that("beacon", |fact| fact.is_beyond, "It asks at intervals that a clock makes:")]],
     supports: &[
-        Sign::any("geo", "Nothing else on this host talks to that place:"),
+        Sign::any("geo", "{Nothing else on this host|No other host} talks to that place:"),
         Sign::any("long-connection", "It stays connected:"),
         Sign::any("isolation-forest", "The connections are unlike the others:"),
         Sign::any("burst", "It does much at once:"),
@@ -20,6 +20,6 @@ pub(super) const PERIODIC_OUTSIDE: Hypothesis = Hypothesis {
     escalates: false,
     at_most: Severity::Critical,
     benign: &["Update checks, monitoring, mail, chat and time services ask regularly by design."],
-    ask: &["Is the program known, and does it have a reason to ask this address?"],
+    ask: &["Is the {program|host} known, and does it have a reason to ask this address?"],
     attack: &[],
 };

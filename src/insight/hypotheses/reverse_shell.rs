@@ -16,7 +16,7 @@ pub(super) const REVERSE_SHELL: Hypothesis = Hypothesis {
     )]],
     supports: &[
         Sign::any("unusual-port", "The port is unusual for it:"),
-        Sign::any("geo", "Nothing else on this host talks to that place:"),
+        Sign::any("geo", "{Nothing else on this host|No other host} talks to that place:"),
         Sign::any("long-connection", "It stays connected, as an interactive session does:"),
         Sign::any("isolation-forest", "The connection is unlike the others:"),
         Sign::any("beacon", "It comes back regularly:"),

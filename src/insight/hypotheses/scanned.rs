@@ -5,8 +5,8 @@ use crate::insight::hypothesis::{Hypothesis, Joins, Sign};
 
 pub(super) const SCANNED: Hypothesis = Hypothesis {
     id: "scanned",
-    title: "{where} scans this host",
-    summary: "One address tried many ports of this host. Only what listens leaves a socket, so that it tried more than is seen here.",
+    title: "{where} scans {host}",
+    summary: "One address tried many ports{ of this host. Only what listens leaves a socket, so that it tried more than is seen here.| or many hosts inside.}",
     joins: Joins::Destination,
     needs: &[&[Sign::that("port-scan", |fact| fact.is_inbound, "It goes through the open ports:")]],
     supports: &[

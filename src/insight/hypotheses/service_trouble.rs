@@ -20,7 +20,7 @@ pub(super) const SERVICE_TROUBLE: Hypothesis = Hypothesis {
     benign: &["A restart, a deployment or a load test passes by itself."],
     ask: &[
         "Does the number grow over the recording? A leak does, a spike does not.",
-        "What do the logs of the program say at that time?",
+        "What do the logs of {the program|its programs} say at that time?",
     ],
     attack: &[],
 };

@@ -6,7 +6,7 @@ use crate::insight::hypothesis::{ANY, Hypothesis, Joins, Sign};
 pub(super) const SEVERAL_SIGNS: Hypothesis = Hypothesis {
     id: "several-signs",
     title: "{who} stands out: {where}",
-    summary: "The findings about this process fit no more specific explanation; together they are worth a look.",
+    summary: "The findings about this {process|host} fit no more specific explanation; together they are worth a look.",
     joins: Joins::Process,
     needs: &[&[Sign::that(
         ANY,
@@ -18,6 +18,6 @@ pub(super) const SEVERAL_SIGNS: Hypothesis = Hypothesis {
     escalates: false,
     at_most: Severity::Critical,
     benign: &["What is rare is not bad: a backup, an update or an administrator at work stands out as well."],
-    ask: &["What is this program for, and does what it did fit?"],
+    ask: &["What is this {program|host} for, and does what it did fit?"],
     attack: &[],
 };

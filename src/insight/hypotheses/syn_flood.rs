@@ -5,7 +5,7 @@ use crate::insight::hypothesis::{Hypothesis, Joins, Sign};
 
 pub(super) const SYN_FLOOD: Hypothesis = Hypothesis {
     id: "syn-flood",
-    title: "This host may be under a flood of connections",
+    title: "{Host} may be under a flood of connections",
     summary: "Connections pile up half-open or are torn down in storms, as under an attack that exhausts a service.",
     joins: Joins::Capture,
     needs: &[&[Sign::that(

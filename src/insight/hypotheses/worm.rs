@@ -6,8 +6,8 @@ use crate::insight::hypothesis::{Hypothesis, Joins, Sign};
 pub(super) const WORM: Hypothesis = Hypothesis {
     id: "worm",
     title: "{who} may be spreading: it tries many hosts and does more than look",
-    summary: "One process tries the same port on many hosts, and is itself conspicuous: by where it was started from, by \
-        what it sends, or by whom it asks regularly. That is how a worm or an intruder moves on to the next machine.",
+    summary: "One {process|host} tries the same port on many hosts, and is itself conspicuous: by {where it was started from, by \
+        |}what it sends, or by whom it asks regularly. That is how a worm or an intruder moves on to the next machine.",
     joins: Joins::Process,
     needs: &[
         &[Sign::that(
@@ -40,7 +40,7 @@ pub(super) const WORM: Hypothesis = Hypothesis {
         "A cluster member or a peer-to-peer client contacts many hosts on one port by design.",
     ],
     ask: &[
-        "Is this program meant to scan, and who started it?",
+        "Is this {program meant to scan, and who started it|host meant to scan}?",
         "Which of the hosts answered, and are they conspicuous now?",
     ],
     attack: &["T1021", "T1210"],

@@ -198,7 +198,8 @@ fn completeness(report: &Report) -> String {
     }
     if report.capture.import.is_some() {
         let whole = if completeness.degraded { "not whole" } else { "whole" };
-        return format!("What was imported is {whole}; {taken} snapshots were made of it.");
+        let taken = format::plural(completeness.ticks_taken, "snapshot");
+        return format!("What was imported is {whole}; it gave {taken}.");
     }
     if !completeness.degraded {
         return format!("The recording ran as planned: {taken} ticks, none late.");

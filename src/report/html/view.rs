@@ -199,7 +199,7 @@ pub(super) fn completeness_facts(completeness: &Completeness) -> Vec<Fact> {
         Fact::of("Ticks planned", or_unknown(completeness.ticks_planned, count)),
         Fact::of("Ticks taken", count(completeness.ticks_taken)),
         Fact::of("Ticks late or left out", count(completeness.ticks_late)),
-        Fact::of("Events lost by the kernel", or_unknown(completeness.events_lost, count)),
+        Fact::of("Events or packets lost", or_unknown(completeness.events_lost, count)),
         Fact::of("Connections without a known owner", of_all(completeness.connections_without_owner)),
         Fact::of("Connections without byte counts", of_all(completeness.connections_without_bytes)),
         Fact::of("Surely seen if it lived at least", or_unknown(shortest, format::seconds)),
@@ -218,14 +218,18 @@ pub(super) fn capture_facts(capture: &Capture) -> Vec<Fact> {
         Fact::of("Start", or_unknown(capture.start.utc.clone(), |utc| utc)),
         Fact::of("End", or_unknown(capture.end.utc.clone(), |utc| utc)),
         Fact::of("Interval between ticks", format::seconds(capture.interval_ms as f64 / 1000.0)),
+    ];
+    let host = [
         Fact::of("Host", text(&capture.host_name)),
         Fact::of("Operating system", text(&capture.os)),
         Fact::of("Kernel", text(&capture.kernel)),
         Fact::code("Boot", text(&capture.boot_id)),
         Fact::of("Addresses of the host", list(&capture.host_addresses)),
         Fact::of("Privileges of the recorder", list(&capture.privileges)),
-        Fact::of("Recorded by", &capture.recorded_by),
     ];
+    // What was imported mostly names no host.
+    facts.extend(host.into_iter().filter(|fact| capture.import.is_none() || fact.value != UNKNOWN));
+    facts.push(Fact::of("Made by", &capture.recorded_by));
     if let Some(import) = &capture.import {
         facts.push(Fact::code("Imported from", format!("{} ({})", import.file, import.format)));
         facts.push(Fact::code("SHA-256 of that file", &import.sha256));

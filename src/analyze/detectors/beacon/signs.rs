@@ -234,7 +234,7 @@ fn runs_odd_script(process: &Process<'_>) -> bool {
 fn of_names(source: Option<Source<'_>>, members: Members<'_, '_>) -> Option<String> {
     let names: BTreeSet<&str> = members.iter().filter_map(|socket| socket.process_name).collect();
     match (source, names.len()) {
-        (_, 0) => Some("nobody knows which program it is".to_owned()),
+        (_, 0) => Some("it is not known which program it is".to_owned()),
         (None, 2..) => Some(format!("it comes under {} names", names.len())),
         _ => None,
     }

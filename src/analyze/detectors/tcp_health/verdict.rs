@@ -69,7 +69,7 @@ fn title(ailment: &Ailment<'_>, members: Members<'_, '_>) -> String {
         }
         Kind::CloseWait(source) => format!("{source} leaves {} sockets in CLOSE_WAIT", ailment.at_once),
         Kind::Resets(Some(addr), port) => format!("{number} connections to {addr} port {port} were reset"),
-        Kind::Resets(None, port) => format!("{number} connections to port {port} of this host were reset"),
+        Kind::Resets(None, port) => format!("{number} connections that came in to port {port} were reset"),
         Kind::Retransmission(addr) => {
             format!("{:.0} % of the segments to {addr} were sent again", 100.0 * ailment.share)
         }

@@ -1,0 +1,209 @@
+//! Structures in Thrift's compact protocol, looked through before the library decodes them.
+//!
+//! The library passes over what it does not know, element by element, and takes no byte for a truth
+//! value in a list: a few bytes that claim billions of them would keep it busy for hours. What
+//! [`walk`] has been through has fewer elements than bytes.
+
+use parquet::file::metadata::ColumnChunkMetaData;
+use parquet::file::reader::ChunkReader as _;
+
+use super::source::Source;
+
+/// How deep structures may lie in each other; a footer needs five levels.
+const DEEPEST: usize = 12;
+
+/// How much is read at first of a page to find its header; more, if that was too little.
+const HEADER_BYTES: u64 = 512;
+
+/// No page is longer, unpacked: the library makes room for what a header says.
+const LONGEST_PAGE_BYTES: i64 = 256 * 1024 * 1024;
+
+/// Numbers of the fields of a page's header: its length unpacked and packed.
+const PAGE_LENGTHS: [i64; 2] = [2, 3];
+
+/// A structure that was walked through.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Walked {
+    /// Its length in bytes.
+    pub(super) bytes: usize,
+    /// The number of each of its own fields that is an integer, and its value.
+    integers: Vec<(i64, i64)>,
+}
+
+impl Walked {
+    fn integer(&self, field: i64) -> Option<i64> {
+        self.integers.iter().rfind(|(number, _)| *number == field).map(|(_, value)| *value)
+    }
+}
+
+/// Walks through the structure at the beginning of `bytes`; none if it is not whole, or no structure
+/// that a footer or a page begins with.
+pub(super) fn walk(bytes: &[u8]) -> Option<Walked> {
+    let mut walker = Walker { rest: bytes };
+    let mut integers = Vec::new();
+    walker.structure(DEEPEST, &mut |field, value| integers.push((field, value)))?;
+    Some(Walked { bytes: bytes.len() - walker.rest.len(), integers })
+}
+
+/// Walks through the headers of all pages of a column; none if one is not as it should be.
+pub(super) fn walk_pages(source: &Source, column: &ColumnChunkMetaData) -> Option<()> {
+    let (mut at, length) = column.byte_range();
+    let end = at.checked_add(length).filter(|end| *end <= source.bytes())?;
+    while at < end {
+        let header = header(source, at, end)?;
+        let [unpacked, packed] = PAGE_LENGTHS.map(|field| header.integer(field));
+        if unpacked? > LONGEST_PAGE_BYTES {
+            return None;
+        }
+        at = at.checked_add(header.bytes as u64)?.checked_add(u64::try_from(packed?).ok()?)?;
+    }
+    Some(())
+}
+
+fn header(source: &Source, at: u64, end: u64) -> Option<Walked> {
+    let mut length = HEADER_BYTES;
+    loop {
+        let bytes = source.get_bytes(at, length.min(end - at) as usize).ok()?;
+        match walk(&bytes) {
+            None if length < end - at => length *= 16,
+            walked => return walked,
+        }
+    }
+}
+
+struct Walker<'a> {
+    rest: &'a [u8],
+}
+
+impl Walker<'_> {
+    /// Hands the integers among the fields to `take`.
+    fn structure(&mut self, deepest: usize, take: &mut dyn FnMut(i64, i64)) -> Option<()> {
+        let deepest = deepest.checked_sub(1)?;
+        let mut field = 0_i64;
+        loop {
+            let header = self.byte()?;
+            if header == 0 {
+                return Some(());
+            }
+            field = match header >> 4 {
+                0 => self.integer()?,
+                step => field.checked_add(i64::from(step))?,
+            };
+            match header & 0xF {
+                // A truth value is in the type.
+                1 | 2 => {}
+                4..=6 => take(field, self.integer()?),
+                kind => self.value(kind, deepest)?,
+            }
+        }
+    }
+
+    /// What lies in a field or in a list; truth values have no place in either list of a footer.
+    fn value(&mut self, kind: u8, deepest: usize) -> Option<()> {
+        match kind {
+            3 => self.skip(1),
+            4..=6 => self.integer().map(|_| ()),
+            7 => self.skip(8),
+            8 => {
+                let length = self.number()?;
+                self.skip(length)
+            }
+            9 | 10 => {
+                let header = self.byte()?;
+                let count = if header >> 4 == 15 { self.number()? } else { u64::from(header >> 4) };
+                self.values(count, &[header & 0xF], deepest)
+            }
+            11 => match self.number()? {
+                0 => Some(()),
+                count => {
+                    let kinds = self.byte()?;
+                    self.values(count, &[kinds >> 4, kinds & 0xF], deepest)
+                }
+            },
+            12 => self.structure(deepest, &mut |_, _| {}),
+            13 => self.skip(16),
+            _ => None,
+        }
+    }
+
+    fn values(&mut self, count: u64, kinds: &[u8], deepest: usize) -> Option<()> {
+        let deepest = deepest.checked_sub(1)?;
+        // Each takes a byte at least.
+        if count > self.rest.len() as u64 {
+            return None;
+        }
+        (0..count).try_for_each(|_| kinds.iter().try_for_each(|kind| self.value(*kind, deepest)))
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        let (byte, rest) = self.rest.split_first()?;
+        self.rest = rest;
+        Some(*byte)
+    }
+
+    fn skip(&mut self, bytes: u64) -> Option<()> {
+        self.rest = self.rest.get(usize::try_from(bytes).ok()?..)?;
+        Some(())
+    }
+
+    fn number(&mut self) -> Option<u64> {
+        let mut number = 0;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            number |= u64::from(byte & 0x7F) << shift;
+            if byte < 0x80 {
+                return Some(number);
+            }
+        }
+        None
+    }
+
+    /// Of either sign, in zigzag.
+    fn integer(&mut self) -> Option<i64> {
+        self.number().map(|number| (number >> 1) as i64 ^ -((number & 1) as i64))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_numbered_by_their_steps_or_by_their_number() {
+        // Field 1, i32: -1; field 3, text; field 20, i64: 150; then something else.
+        let bytes = [0x15, 1, 0x28, 2, b'a', b'b', 0x06, 40, 0xAC, 2, 0, 99];
+        let walked = walk(&bytes).unwrap();
+        assert_eq!(walked, Walked { bytes: 11, integers: vec![(1, -1), (20, 150)] });
+        assert_eq!((walked.integer(20), walked.integer(2)), (Some(150), None));
+    }
+
+    #[test]
+    fn every_kind_of_value_is_passed_over() {
+        let list = [0x19, 0x25, 2, 4];
+        let map = [0x1B, 1, 0x58, 6, 1, b'x'];
+        let others = [0x13, 7, 0x17, 0, 0, 0, 0, 0, 0, 0, 0, 0x1C, 0x11, 0];
+        let bytes = [list.as_slice(), &map, &others, &[0x1B, 0, 0x12, 0]].concat();
+        assert_eq!(walk(&bytes).unwrap().bytes, bytes.len());
+        for length in 0..bytes.len() {
+            assert_eq!(walk(&bytes[..length]), None, "cut at {length}");
+        }
+    }
+
+    #[test]
+    fn billions_of_nothing_are_refused() {
+        let billions = [0xFF, 0xFF, 0xFF, 0xFF, 7];
+        for kind in 0..16 {
+            let list = [[0x19, 0xF0 | kind].as_slice(), &billions, &[0]].concat();
+            assert_eq!(walk(&list), None, "a list of {kind}");
+            let map = [[0x1B].as_slice(), &billions, &[kind << 4 | kind, 0]].concat();
+            assert_eq!(walk(&map), None, "a map of {kind}");
+        }
+        assert_eq!(walk(&[0x19, 0x11, 0]), None, "a truth value in a list");
+    }
+
+    #[test]
+    fn structures_in_structures_end() {
+        assert_eq!(walk(&[0x1C; 1000]), None);
+        assert_eq!(walk(&[0x19, 0x19].repeat(1000)), None);
+    }
+}

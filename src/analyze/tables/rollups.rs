@@ -87,7 +87,7 @@ pub(super) fn pair_table(
     let name = |id: Option<ProcessId>| id.and_then(|id| recorded.processes[id.get() as usize].process_name);
     let addr = |id: EndpointId| recorded.endpoints[id.get() as usize].addr;
     rows.frame(vec![
-        rows.u32("process", |(pair, _)| pair.process.map(|id| id.get())),
+        rows.u32("process", |(pair, _)| pair.process.map(ProcessId::get)),
         rows.text("process_name", texts, |(pair, _)| name(pair.process)),
         rows.u32("endpoint", |(pair, _)| Some(pair.endpoint.get())),
         rows.text("remote_addr", texts, |(pair, _)| Some(addr(pair.endpoint))),

@@ -4,7 +4,7 @@ use polars::prelude::DataFrame;
 
 use super::columns::{Rows, TextColumns};
 use crate::Result;
-use crate::analyze::model::{Connection, Count, Direction, Recorded, SmallCount};
+use crate::analyze::model::{Connection, Count, Direction, ProcessId, Recorded, SmallCount};
 use crate::capture::{OwnerSource, TcpState};
 use crate::parallel;
 
@@ -94,7 +94,7 @@ fn frame(
         rows.u32("rtt_min_us", |c| c.rtt_min_us.map(SmallCount::get)),
         rows.u64("recorded_sent", |c| c.recorded_sent.map(Count::get)),
         rows.u64("recorded_received", |c| c.recorded_received.map(Count::get)),
-        rows.u32("process", |c| c.process.map(|id| id.get())),
+        rows.u32("process", |c| c.process.map(ProcessId::get)),
         rows.u32("pid", |c| process(c)?.pid),
         rows.text("process_name", texts, |c| process(c)?.process_name),
         rows.name("owner_source", texts, |c| c.owner_source.map(OwnerSource::as_str))?,

@@ -4,7 +4,7 @@ use netrec::analyze::Config;
 use netrec::analyze::detectors::{Context, Entry, Outcome, Output};
 use netrec::analyze::model::{
     Connection, Count, Direction, Endpoint, EndpointBin, EndpointId, Process, ProcessBin, ProcessId,
-    Recorded, Scope, TextId, Texts, TimeBin, Totals,
+    Recorded, Scope, SmallCount, TextId, Texts, TimeBin, Totals,
 };
 use netrec::analyze::tables::Tables;
 use netrec::capture::{Metadata, Protocol, TcpState};
@@ -136,8 +136,8 @@ pub(crate) fn tables(flows: &[Flow<'_>], length_s: i64) -> Tables {
         ..Recorded::default()
     };
     for (number, flow) in flows.iter().enumerate() {
-        let process = ProcessId(place(&processes, flow.process));
-        let endpoint = EndpointId(place(&addresses, &flow.addr));
+        let process = ProcessId::of(place(&processes, flow.process));
+        let endpoint = EndpointId::of(place(&addresses, &flow.addr));
         recorded.connections.push(connection(number, flow, local, process, endpoint));
         add_slices(&mut recorded, flow, process, endpoint, length_s);
     }
@@ -207,7 +207,7 @@ fn connection(
             bytes_received: received,
             packets_sent: Some(Count::of(2 + flow.sent / 1_400)),
             packets_received: Some(Count::of(2 + flow.received / 1_400)),
-            retransmits: Some(flow.retransmits),
+            retransmits: Some(SmallCount::of(flow.retransmits)),
             ..Totals::default()
         },
         recorded_sent: sent,

@@ -9,17 +9,43 @@ use ahash::AHashMap;
 
 use crate::capture::{OwnerSource, Protocol, TcpState};
 
-/// Key of an interned string.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TextId(pub u32);
+/// Declares numbers that take no more room where they may be unknown: `Option<Count>` has eight
+/// bytes, `Option<u64>` sixteen, and every connection has several. The largest number becomes the
+/// one below it.
+macro_rules! numbers {
+    ($($(#[$doc:meta])* $name:ident: $native:ty;)+) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+            pub struct $name(NonZero<$native>);
 
-/// Index of a process in [`Recorded::processes`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ProcessId(pub u32);
+            impl $name {
+                /// Of a number.
+                pub fn of(number: $native) -> Self {
+                    Self(NonZero::<$native>::MIN.saturating_add(number))
+                }
 
-/// Index of a remote address in [`Recorded::endpoints`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct EndpointId(pub u32);
+                /// The number.
+                pub fn get(self) -> $native {
+                    self.0.get() - 1
+                }
+            }
+        )+
+    };
+}
+
+numbers! {
+    /// Key of an interned string.
+    TextId: u32;
+    /// Index of a process in [`Recorded::processes`].
+    ProcessId: u32;
+    /// Index of a remote address in [`Recorded::endpoints`].
+    EndpointId: u32;
+    /// A number of bytes or packets, or of a namespace.
+    Count: u64;
+    /// A number of retransmissions or microseconds.
+    SmallCount: u32;
+}
 
 /// Every string of the capture once.
 #[derive(Debug, Default)]
@@ -49,7 +75,7 @@ impl Texts {
         if let Some(id) = self.keys.get(text) {
             return *id;
         }
-        let id = TextId(self.list.len() as u32);
+        let id = TextId::of(self.list.len() as u32);
         let text: std::sync::Arc<str> = text.into();
         self.list.push(text.clone());
         self.keys.insert(text, id);
@@ -58,25 +84,7 @@ impl Texts {
 
     /// The text of a key that [`Texts::intern`] gave.
     pub fn get(&self, id: TextId) -> &str {
-        &self.list[id.0 as usize]
-    }
-}
-
-/// A number that takes no more room where it may be unknown: `Option<Count>` has eight bytes,
-/// `Option<u64>` sixteen, and every connection has several. [`u64::MAX`] becomes the number
-/// below it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Count(NonZero<u64>);
-
-impl Count {
-    /// The count of a number.
-    pub fn of(number: u64) -> Self {
-        Self(NonZero::<u64>::MIN.saturating_add(number))
-    }
-
-    /// The number.
-    pub fn get(self) -> u64 {
-        self.0.get() - 1
+        &self.list[id.get() as usize]
     }
 }
 
@@ -88,8 +96,8 @@ pub struct Totals {
     pub bytes_received: Option<Count>,
     pub packets_sent: Option<Count>,
     pub packets_received: Option<Count>,
-    pub retransmits: Option<u32>,
-    pub rtt_us: Option<u32>,
+    pub retransmits: Option<SmallCount>,
+    pub rtt_us: Option<SmallCount>,
 }
 
 /// Everything that one pass over a capture found.
@@ -133,7 +141,7 @@ pub struct Connection {
     /// Transport protocol.
     pub protocol: Protocol,
     /// Network namespace.
-    pub netns: Option<u64>,
+    pub netns: Option<Count>,
     /// Local address.
     pub local_addr: TextId,
     /// Local port.
@@ -180,7 +188,7 @@ pub struct Connection {
     /// Payload bytes received during the recording.
     pub recorded_received: Option<Count>,
     /// Smallest round-trip time seen, µs.
-    pub rtt_min_us: Option<u32>,
+    pub rtt_min_us: Option<SmallCount>,
     /// The owner, if known; the last one, if the socket changed hands.
     pub process: Option<ProcessId>,
     /// How the owner is known.
@@ -394,5 +402,6 @@ mod tests {
             assert_eq!(Count::of(number).get(), number);
         }
         assert_eq!(Count::of(u64::MAX).get(), u64::MAX - 1);
+        assert_eq!(size_of::<Option<(EndpointId, u16)>>(), 8);
     }
 }

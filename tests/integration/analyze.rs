@@ -141,7 +141,7 @@ fn a_socket_keeps_its_owner_when_it_has_none_any_more() {
     let rows = [tcp(1, 0).owner(42, "curl"), tcp(1, 1).state(TcpState::TimeWait)];
     let recorded = pass_over(&rows, 2);
     let process = connection(&recorded, 1).process.unwrap();
-    assert_eq!(recorded.processes[process.0 as usize].pid, Some(42));
+    assert_eq!(recorded.processes[process.get() as usize].pid, Some(42));
     assert!(connection(&recorded, 1).owner_source.is_some());
 }
 

@@ -48,7 +48,7 @@ impl Activity {
         Self {
             axis,
             cells: AHashMap::new(),
-            current: ((0, EndpointId(0)), Bytes::default()),
+            current: ((0, EndpointId::of(0)), Bytes::default()),
             senders: AHashMap::new(),
         }
     }
@@ -150,7 +150,7 @@ mod tests {
     }
 
     fn sends_at(ticks: impl IntoIterator<Item = u32>) -> Vec<Sends> {
-        let (mut activity, mut connection) = (activity(), blank(7, Protocol::Tcp, (TextId(0), 1)));
+        let (mut activity, mut connection) = (activity(), blank(7, Protocol::Tcp, (TextId::of(0), 1)));
         for tick in ticks {
             let at = Moment { ts_us: i64::from(tick) * SECOND_US, mono_ns: 0, tick };
             activity.add_send(0, &mut connection, at);
@@ -162,11 +162,11 @@ mod tests {
     fn bytes_are_summed_per_slice_and_address() {
         let mut activity = activity();
         for (endpoint, second, sent) in [(1, 5, 10), (1, 5, 20), (2, 5, 1), (1, 5, 4), (1, 9, 0)] {
-            activity.add_bytes(EndpointId(endpoint), second * SECOND_US, &row(sent, 0));
+            activity.add_bytes(EndpointId::of(endpoint), second * SECOND_US, &row(sent, 0));
         }
         let (mut bins, _) = activity.finish(&[]);
         bins.sort_by_key(|bin| (bin.bin, bin.endpoint));
-        let sums: Vec<_> = bins.iter().map(|bin| (bin.bin, bin.endpoint.0, bin.bytes_sent)).collect();
+        let sums: Vec<_> = bins.iter().map(|bin| (bin.bin, bin.endpoint.get(), bin.bytes_sent)).collect();
         assert_eq!(sums, [(5, 1, 34), (5, 2, 1)]);
     }
 
@@ -175,7 +175,7 @@ mod tests {
         let mut activity = activity();
         for endpoint in 0..(MOST_CELLS as u32 + 10) {
             let sent = if endpoint == 1_000 { 1_000_000 } else { 1 + u64::from(endpoint % 7) };
-            activity.add_bytes(EndpointId(endpoint), SECOND_US, &row(sent, 0));
+            activity.add_bytes(EndpointId::of(endpoint), SECOND_US, &row(sent, 0));
         }
         let (bins, _) = activity.finish(&[]);
         assert!(bins.len() < MOST_CELLS);

@@ -30,12 +30,12 @@ impl Addresses {
 
     /// The record of a remote address, new or known.
     pub(super) fn endpoint(&mut self, text: TextId, texts: &Texts) -> Result<EndpointId, Reason> {
-        let index = text.0 as usize;
+        let index = text.get() as usize;
         if let Some(id) = self.endpoint_ids.get(index).copied().flatten() {
             return Ok(id);
         }
         self.parse(text, texts)?;
-        let id = EndpointId(self.endpoints.len() as u32);
+        let id = EndpointId::of(self.endpoints.len() as u32);
         self.endpoints.push(text);
         if index >= self.endpoint_ids.len() {
             self.endpoint_ids.resize(texts.len(), None);

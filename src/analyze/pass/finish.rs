@@ -5,8 +5,8 @@ use super::ticks::Load;
 use super::{Pass, axis, open};
 use crate::analyze::direction::{Flow, Host};
 use crate::analyze::model::{
-    Connection, Direction, Endpoint, EndpointBin, EndpointId, Process, ProcessBin, ProcessId, Recorded, Role,
-    Scope, TextId, Texts, Transition,
+    Connection, Count, Direction, Endpoint, EndpointBin, EndpointId, Process, ProcessBin, ProcessId,
+    Recorded, Role, Scope, TextId, Texts, Transition,
 };
 use crate::analyze::perspective::Perspective;
 use crate::analyze::scope::scope;
@@ -67,7 +67,7 @@ fn set_directions(connections: &mut [Connection], addresses: &super::Addresses, 
     for waiting in connections.iter().filter(|c| waits(c)) {
         if let Some(addr) = addresses.known(waiting.local_addr) {
             let local = (addr, waiting.local_port);
-            host.add_waiting(waiting.protocol, local, waiting.netns, waiting.first_seen_us);
+            host.add_waiting(waiting.protocol, local, waiting.netns.map(Count::get), waiting.first_seen_us);
         }
     }
     let perspective = Perspective::of(metadata);
@@ -90,7 +90,7 @@ fn direction(
     addresses: &super::Addresses,
 ) -> Option<Direction> {
     let (endpoint, _) = connection.remote?;
-    let remote = addresses.known(*addresses.endpoints().get(endpoint.0 as usize)?)?;
+    let remote = addresses.known(*addresses.endpoints().get(endpoint.get() as usize)?)?;
     let local = addresses.known(connection.local_addr)?;
     let was_turned = connection.direction == Some(Direction::Inbound);
     if let Some(direction) = perspective.direction(local, remote, was_turned) {
@@ -98,7 +98,7 @@ fn direction(
     }
     Some(host.direction(&Flow {
         protocol: connection.protocol,
-        netns: connection.netns,
+        netns: connection.netns.map(Count::get),
         local: (local, connection.local_port),
         remote,
         first_seen_us: connection.first_seen_us,
@@ -152,24 +152,24 @@ fn places(order: &[u32]) -> Vec<u32> {
 fn renumber(connections: &mut [Connection], endpoints: &[u32], processes: &[u32]) {
     for connection in connections {
         if let Some((endpoint, _)) = &mut connection.remote {
-            *endpoint = EndpointId(endpoints[endpoint.0 as usize]);
+            *endpoint = EndpointId::of(endpoints[endpoint.get() as usize]);
         }
         if let Some(process) = &mut connection.process {
-            *process = ProcessId(processes[process.0 as usize]);
+            *process = ProcessId::of(processes[process.get() as usize]);
         }
     }
 }
 
 fn renumber_bins(process_bins: &mut [ProcessBin], processes: &[u32]) {
     for slice in &mut *process_bins {
-        slice.process = ProcessId(processes[slice.process.0 as usize]);
+        slice.process = ProcessId::of(processes[slice.process.get() as usize]);
     }
     process_bins.sort_unstable_by_key(|slice| (slice.bin, slice.process));
 }
 
 fn renumber_endpoint_bins(endpoint_bins: &mut [EndpointBin], endpoints: &[u32]) {
     for slice in &mut *endpoint_bins {
-        slice.endpoint = EndpointId(endpoints[slice.endpoint.0 as usize]);
+        slice.endpoint = EndpointId::of(endpoints[slice.endpoint.get() as usize]);
     }
     endpoint_bins.sort_unstable_by_key(|slice| (slice.bin, slice.endpoint));
 }

@@ -32,7 +32,7 @@ use self::sockets::{Moment, TransitionCounts};
 use self::ticks::{Increment, Ticks};
 use self::words::Interned;
 use super::config::Analysis as Settings;
-use super::model::{Connection, Direction, ProcessId, Recorded, TextId, Texts};
+use super::model::{Connection, Count, Direction, ProcessId, Recorded, TextId, Texts};
 use super::perspective::{Perspective, turned_counters, turned_state};
 use crate::capture::schema::COLUMNS;
 use crate::capture::{CaptureFile, Column, Counters, Kind, OwnerSource, Protocol, TcpState};
@@ -273,7 +273,7 @@ impl Pass {
         let connection = &mut self.connections[stretch.connection];
         connection.remote = remote.or(connection.remote);
         connection.remote_name = remote_name.or(connection.remote_name);
-        connection.netns = batch.netns.get(row).or(connection.netns);
+        connection.netns = batch.netns.get(row).map(Count::of).or(connection.netns);
         Ok(())
     }
 

@@ -56,18 +56,18 @@ impl Owners {
         *self.ids.entry(identity).or_insert_with(|| {
             self.processes.push(unknown(identity));
             self.described_us.push(i64::MIN);
-            ProcessId(self.processes.len() as u32 - 1)
+            ProcessId::of(self.processes.len() as u32 - 1)
         })
     }
 
     /// Takes over what the row says of its owner. A later row replaces what an earlier one
     /// said, and an earlier one fills what is still unknown.
     fn describe(&mut self, id: ProcessId, batch: &Batch, row: usize, texts: &mut Texts) {
-        let is_later = batch.ts_us[row] >= self.described_us[id.0 as usize];
+        let is_later = batch.ts_us[row] >= self.described_us[id.get() as usize];
         if is_later {
-            self.described_us[id.0 as usize] = batch.ts_us[row];
+            self.described_us[id.get() as usize] = batch.ts_us[row];
         }
-        let process = &mut self.processes[id.0 as usize];
+        let process = &mut self.processes[id.get() as usize];
         update(&mut process.ppid, batch.ppid.get(row), is_later);
         update(&mut process.uid, batch.uid.get(row), is_later);
         let fields = [

@@ -1,7 +1,7 @@
 //! Sockets: what a row changes in the record of its connection.
 
 use super::ticks::Increment;
-use crate::analyze::model::{Connection, Count, Totals};
+use crate::analyze::model::{Connection, Count, SmallCount, Totals};
 use crate::capture::{Counters, Kind, Protocol, TcpState};
 
 /// How often connections went from one TCP state to another.
@@ -53,6 +53,16 @@ pub(super) fn blank(
     }
 }
 
+/// Raises a cumulative counter as [`grown`] says, and gives by how much.
+macro_rules! grow {
+    ($number:ident, $total:expr, $seen:expr, $start:expr) => {
+        grown($total.map($number::get), $seen, $start).map(|(after, by)| {
+            $total = Some($number::of(after));
+            by
+        })
+    };
+}
+
 impl Connection {
     /// Takes note that it was there.
     pub(super) fn saw(&mut self, kind: Kind, at: Moment) {
@@ -85,14 +95,15 @@ impl Connection {
     pub(super) fn count(&mut self, seen: &Counters) -> Increment {
         let start = if self.opened_in_recording { Start::Zero } else { Start::FirstCount };
         let totals = &mut self.totals;
-        let sent = grow_count(&mut totals.bytes_sent, seen.bytes_sent, start);
-        let received = grow_count(&mut totals.bytes_received, seen.bytes_received, start);
-        let retransmits = grow(&mut totals.retransmits, seen.retransmits, start);
-        grow_count(&mut totals.packets_sent, seen.packets_sent, start);
-        grow_count(&mut totals.packets_received, seen.packets_received, start);
+        let sent = grow!(Count, totals.bytes_sent, seen.bytes_sent, start);
+        let received = grow!(Count, totals.bytes_received, seen.bytes_received, start);
+        let retransmits = grow!(SmallCount, totals.retransmits, seen.retransmits, start);
+        grow!(Count, totals.packets_sent, seen.packets_sent, start);
+        grow!(Count, totals.packets_received, seen.packets_received, start);
         add(&mut self.recorded_sent, sent);
         add(&mut self.recorded_received, received);
         if let Some(rtt_us) = seen.rtt_us {
+            let rtt_us = SmallCount::of(rtt_us);
             totals.rtt_us = Some(rtt_us);
             self.rtt_min_us = Some(self.rtt_min_us.map_or(rtt_us, |least| least.min(rtt_us)));
         }
@@ -112,31 +123,23 @@ enum Start {
     FirstCount,
 }
 
-/// Raises a cumulative counter, and gives by how much; none where nothing was counted.
+/// Where a cumulative counter stands after it was seen again, and by how much it grew; none where
+/// nothing was counted.
 ///
 /// A counter that falls was reset or is hostile. It then stands until it passes its old
 /// height: better to count too little than bytes that nobody sent.
-fn grow<N>(total: &mut Option<N>, seen: Option<N>, start: Start) -> Option<N>
+fn grown<N>(total: Option<N>, seen: Option<N>, start: Start) -> Option<(N, N)>
 where
     N: Copy + Ord + Default + std::ops::Sub<Output = N>,
 {
     let seen = seen?;
-    let before = match (*total, start) {
+    let before = match (total, start) {
         (Some(before), _) => before,
         (None, Start::Zero) => N::default(),
         (None, Start::FirstCount) => seen,
     };
     let after = before.max(seen);
-    *total = Some(after);
-    Some(after - before)
-}
-
-/// As [`grow`].
-fn grow_count(total: &mut Option<Count>, seen: Option<u64>, start: Start) -> Option<u64> {
-    let mut number = total.map(Count::get);
-    let grown = grow(&mut number, seen, start);
-    *total = number.map(Count::of);
-    grown
+    Some((after, after - before))
 }
 
 fn add(sum: &mut Option<Count>, more: Option<u64>) {
@@ -151,7 +154,7 @@ mod tests {
     use crate::analyze::model::TextId;
 
     fn connection(opened_in_recording: bool) -> Connection {
-        Connection { opened_in_recording, ..blank(1, Protocol::Tcp, (TextId(0), 1)) }
+        Connection { opened_in_recording, ..blank(1, Protocol::Tcp, (TextId::of(0), 1)) }
     }
 
     fn sent(bytes: Option<u64>) -> Counters {
@@ -198,7 +201,10 @@ mod tests {
         for rtt_us in [Some(300), Some(100), Some(200), None] {
             connection.count(&Counters { rtt_us, ..Counters::default() });
         }
-        assert_eq!((connection.totals.rtt_us, connection.rtt_min_us), (Some(200), Some(100)));
+        assert_eq!(
+            (connection.totals.rtt_us, connection.rtt_min_us),
+            (Some(SmallCount::of(200)), Some(SmallCount::of(100)))
+        );
     }
 
     #[test]

@@ -243,7 +243,7 @@ impl Ticks {
     }
 
     fn load(&mut self, process: ProcessId) -> &mut Load {
-        let index = process.0 as usize;
+        let index = process.get() as usize;
         if index >= self.loads.len() {
             self.loads.resize(index + 1, Load::default());
         }

@@ -77,7 +77,7 @@ impl<'a, T> Rows<'a, T> {
         texts: &TextColumns,
         get: impl Fn(&'a T) -> Option<TextId>,
     ) -> Column {
-        let keys = self.0.iter().map(|row| get(row).map(|id| id.0)).collect();
+        let keys = self.0.iter().map(|row| get(row).map(TextId::get)).collect();
         texts.all.column::<Categorical32Type>(name, keys)
     }
 

@@ -151,7 +151,7 @@ fn process_bins(bins: &[ProcessBin]) -> Result<DataFrame> {
     let rows = Rows(bins);
     rows.frame(vec![
         rows.u32("bin", |b| Some(b.bin)),
-        rows.u32("process", |b| Some(b.process.0)),
+        rows.u32("process", |b| Some(b.process.get())),
         rows.u32("open_connections", |b| Some(b.open_connections)),
         rows.u64("bytes_sent", |b| Some(b.bytes_sent)),
         rows.u64("bytes_received", |b| Some(b.bytes_received)),
@@ -164,7 +164,7 @@ fn endpoint_bins(bins: &[EndpointBin]) -> Result<DataFrame> {
     let rows = Rows(bins);
     rows.frame(vec![
         rows.u32("bin", |b| Some(b.bin)),
-        rows.u32("endpoint", |b| Some(b.endpoint.0)),
+        rows.u32("endpoint", |b| Some(b.endpoint.get())),
         rows.u64("bytes_sent", |b| Some(b.bytes_sent)),
         rows.u64("bytes_received", |b| Some(b.bytes_received)),
     ])

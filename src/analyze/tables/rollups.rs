@@ -61,14 +61,18 @@ impl Sums {
 
 /// The connections of each pair, in the order of [`super::Tables::pairs`].
 pub(super) fn pairs(recorded: &Recorded) -> Vec<(Pair, Sums)> {
-    let mut sums: AHashMap<Pair, Sums> = AHashMap::new();
+    let mut places: AHashMap<Pair, u32> = AHashMap::new();
+    let mut pairs: Vec<(Pair, Sums)> = Vec::new();
     for connection in &recorded.connections {
         let Some((endpoint, port)) = connection.remote else { continue };
         let Connection { process, protocol, direction, .. } = *connection;
         let pair = Pair { process, endpoint, port, protocol, direction };
-        sums.entry(pair).or_insert(Sums::NOTHING).add(connection);
+        let place = *places.entry(pair).or_insert_with(|| {
+            pairs.push((pair, Sums::NOTHING));
+            pairs.len() as u32 - 1
+        });
+        pairs[place as usize].1.add(connection);
     }
-    let mut pairs: Vec<(Pair, Sums)> = sums.into_iter().collect();
     pairs.sort_unstable_by_key(|(pair, _)| *pair);
     pairs
 }
@@ -80,12 +84,12 @@ pub(super) fn pair_table(
     pairs: &[(Pair, Sums)],
 ) -> Result<DataFrame> {
     let rows = Rows(pairs);
-    let name = |id: Option<ProcessId>| id.and_then(|id| recorded.processes[id.0 as usize].process_name);
-    let addr = |id: EndpointId| recorded.endpoints[id.0 as usize].addr;
+    let name = |id: Option<ProcessId>| id.and_then(|id| recorded.processes[id.get() as usize].process_name);
+    let addr = |id: EndpointId| recorded.endpoints[id.get() as usize].addr;
     rows.frame(vec![
-        rows.u32("process", |(pair, _)| pair.process.map(|id| id.0)),
+        rows.u32("process", |(pair, _)| pair.process.map(ProcessId::get)),
         rows.text("process_name", texts, |(pair, _)| name(pair.process)),
-        rows.u32("endpoint", |(pair, _)| Some(pair.endpoint.0)),
+        rows.u32("endpoint", |(pair, _)| Some(pair.endpoint.get())),
         rows.text("remote_addr", texts, |(pair, _)| Some(addr(pair.endpoint))),
         rows.u16("remote_port", |(pair, _)| Some(pair.port)),
         rows.name("protocol", texts, |(pair, _)| Some(pair.protocol.as_str()))?,
@@ -168,11 +172,11 @@ fn process_sums(recorded: &Recorded, pairs: &[(Pair, Sums)]) -> Vec<Sums> {
     let mut sums = vec![Sums::NOTHING; recorded.processes.len()];
     for connection in &recorded.connections {
         if let Some(process) = connection.process {
-            sums[process.0 as usize].add(connection);
+            sums[process.get() as usize].add(connection);
         }
     }
     for (process, _) in acquaintances(pairs) {
-        sums[process.0 as usize].partners += 1;
+        sums[process.get() as usize].partners += 1;
     }
     sums
 }
@@ -182,11 +186,11 @@ fn endpoint_sums(recorded: &Recorded, pairs: &[(Pair, Sums)]) -> Vec<Sums> {
     let mut sums = vec![Sums::NOTHING; recorded.endpoints.len()];
     for connection in &recorded.connections {
         if let Some((endpoint, _)) = connection.remote {
-            sums[endpoint.0 as usize].add(connection);
+            sums[endpoint.get() as usize].add(connection);
         }
     }
     for (_, endpoint) in acquaintances(pairs) {
-        sums[endpoint.0 as usize].partners += 1;
+        sums[endpoint.get() as usize].partners += 1;
     }
     sums
 }

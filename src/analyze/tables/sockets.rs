@@ -4,7 +4,7 @@ use polars::prelude::DataFrame;
 
 use super::columns::{Rows, TextColumns};
 use crate::Result;
-use crate::analyze::model::{Connection, Count, Direction, Recorded};
+use crate::analyze::model::{Connection, Count, Direction, ProcessId, Recorded, SmallCount};
 use crate::capture::{OwnerSource, TcpState};
 use crate::parallel;
 
@@ -60,12 +60,12 @@ fn frame(
     lists: &[Option<String>],
 ) -> Result<DataFrame> {
     let rows = Rows(records);
-    let endpoint = |c: &Connection| c.remote.map(|(id, _)| &recorded.endpoints[id.0 as usize]);
-    let process = |c: &Connection| c.process.map(|id| &recorded.processes[id.0 as usize]);
+    let endpoint = |c: &Connection| c.remote.map(|(id, _)| &recorded.endpoints[id.get() as usize]);
+    let process = |c: &Connection| c.process.map(|id| &recorded.processes[id.get() as usize]);
     rows.frame(vec![
         rows.u64("conn_id", |c| Some(c.conn_id)),
         rows.name("protocol", texts, |c| Some(c.protocol.as_str()))?,
-        rows.u64("netns", |c| c.netns),
+        rows.u64("netns", |c| c.netns.map(Count::get)),
         rows.text("local_addr", texts, |c| Some(c.local_addr)),
         rows.u16("local_port", |c| Some(c.local_port)),
         rows.text("remote_addr", texts, |c| endpoint(c).map(|e| e.addr)),
@@ -89,16 +89,16 @@ fn frame(
         rows.u64("bytes_received", |c| c.totals.bytes_received.map(Count::get)),
         rows.u64("packets_sent", |c| c.totals.packets_sent.map(Count::get)),
         rows.u64("packets_received", |c| c.totals.packets_received.map(Count::get)),
-        rows.u32("retransmits", |c| c.totals.retransmits),
-        rows.u32("rtt_us", |c| c.totals.rtt_us),
-        rows.u32("rtt_min_us", |c| c.rtt_min_us),
+        rows.u32("retransmits", |c| c.totals.retransmits.map(SmallCount::get)),
+        rows.u32("rtt_us", |c| c.totals.rtt_us.map(SmallCount::get)),
+        rows.u32("rtt_min_us", |c| c.rtt_min_us.map(SmallCount::get)),
         rows.u64("recorded_sent", |c| c.recorded_sent.map(Count::get)),
         rows.u64("recorded_received", |c| c.recorded_received.map(Count::get)),
-        rows.u32("process", |c| c.process.map(|id| id.0)),
+        rows.u32("process", |c| c.process.map(ProcessId::get)),
         rows.u32("pid", |c| process(c)?.pid),
         rows.text("process_name", texts, |c| process(c)?.process_name),
         rows.name("owner_source", texts, |c| c.owner_source.map(OwnerSource::as_str))?,
-        rows.u32("endpoint", |c| c.remote.map(|(id, _)| id.0)),
+        rows.u32("endpoint", |c| c.remote.map(|(id, _)| id.get())),
     ])
 }
 

@@ -6,9 +6,11 @@
 //! five-tuple. A tuple that two sockets have at once (in two network namespaces, say) joins
 //! nothing.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 
+use ahash::AHashMap;
+
+use super::super::ids::IdMap;
 use super::kernel_event::{KernelEvent, StateChange, What};
 use super::life::{Closing, Life, OwnerHint, SocketEvent, Tuple, alone, closed, tell};
 use crate::capture::{OwnerSource, Protocol, Row, TcpState};
@@ -18,7 +20,7 @@ use crate::capture::{OwnerSource, Protocol, Row, TcpState};
 const PATIENCE_NS: u64 = 5_000_000_000;
 
 /// Who listens where; none if several processes do, on one port or in several namespaces.
-type Listeners = HashMap<(IpAddr, u16), Option<u32>>;
+type Listeners = AHashMap<(IpAddr, u16), Option<u32>>;
 
 /// One half of a closed socket, waiting for the other.
 struct Waiting<T> {
@@ -30,12 +32,12 @@ struct Waiting<T> {
 /// [`PATIENCE_NS`] of closed ones.
 #[derive(Default)]
 pub(super) struct Joiner {
-    lives: HashMap<u64, Life>,
+    lives: IdMap<u64, Life>,
     /// The one socket of a tuple; none if there are several.
-    tuples: HashMap<Tuple, Option<u64>>,
+    tuples: AHashMap<Tuple, Option<u64>>,
     listeners: Listeners,
-    ended: HashMap<u64, Waiting<Life>>,
-    closings: HashMap<u64, Waiting<Closing>>,
+    ended: IdMap<u64, Waiting<Life>>,
+    closings: IdMap<u64, Waiting<Closing>>,
     out: Vec<SocketEvent>,
     /// Sockets that ended without the kernel's notice.
     unnoticed: u64,
@@ -229,11 +231,11 @@ fn note_listener(listeners: &mut Listeners, local: (IpAddr, u16), pid: u32) {
     *known = known.filter(|known| *known == pid);
 }
 
-fn note_tuple(tuples: &mut HashMap<Tuple, Option<u64>>, tuple: Tuple, socket: u64) {
+fn note_tuple(tuples: &mut AHashMap<Tuple, Option<u64>>, tuple: Tuple, socket: u64) {
     tuples.entry(tuple).and_modify(|owner| *owner = None).or_insert(Some(socket));
 }
 
-fn forget_tuple(tuples: &mut HashMap<Tuple, Option<u64>>, tuple: &Tuple, socket: u64) {
+fn forget_tuple(tuples: &mut AHashMap<Tuple, Option<u64>>, tuple: &Tuple, socket: u64) {
     if tuples.get(tuple).is_some_and(|owner| owner.is_none_or(|owner| owner == socket)) {
         tuples.remove(tuple);
     }

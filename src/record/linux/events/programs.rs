@@ -1,9 +1,10 @@
 //! Which program a process was, also when it is gone by the time that anyone asks.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::super::hashes::Executable;
+use super::super::ids::IdMap;
 use super::super::processes::{Facts, Reader};
 use super::execs::Execs;
 use super::kernel_event::{KernelEvent, What};
@@ -22,7 +23,7 @@ const MOST_NAMESPACES: usize = 1024;
 pub(super) struct Programs {
     reader: Reader,
     execs: Option<Arc<Execs>>,
-    known: HashMap<u32, Program>,
+    known: IdMap<u32, Program>,
     /// Network namespaces that processes came into since someone asked.
     namespaces: BTreeSet<u64>,
 }
@@ -49,7 +50,7 @@ struct Program {
 
 impl Programs {
     pub(super) fn new(reader: Reader, execs: Option<Arc<Execs>>) -> Self {
-        Self { reader, execs, known: HashMap::new(), namespaces: BTreeSet::new() }
+        Self { reader, execs, known: IdMap::default(), namespaces: BTreeSet::new() }
     }
 
     /// Takes an event; `wall_offset_us` is what the wall clock is ahead of the monotonic one.

@@ -18,6 +18,7 @@ use crate::Result;
 use crate::analyze::features::FEATURES;
 use crate::analyze::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::analyze::sockets::Sockets;
+use crate::analyze::words;
 
 /// Groups like connections.
 #[derive(Debug)]
@@ -117,10 +118,10 @@ fn assignments(sockets: &Sockets<'_>, rows: &[usize], of_rows: &[Option<u32>]) -
 fn limits(points: &Points, grouping: &Grouping) -> Vec<String> {
     let radius = grouping.radius;
     let mut limits = vec![format!(
-        "{} groups with a radius of {radius:.2} standard deviations ({}), of {} distinct points.",
-        grouping.clusters,
+        "{} with a radius of {radius:.2} standard deviations ({}), of {}.",
+        words::count(grouping.clusters as usize, "group", "groups"),
         grouping.radius_is,
-        points.len(),
+        words::count(points.len(), "distinct point", "distinct points"),
     )];
     if grouping.sampled < points.len() {
         limits.push(format!(

@@ -4,8 +4,6 @@
 //! kilobytes. The rows know by themselves which values are equal, and that makes a tenth of the
 //! work of it (`benches/recorder.py`).
 
-use std::borrow::Cow;
-
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::column::page::{CompressedPage, Page, PageWriter as _};
 use parquet::errors::{ParquetError, Result};
@@ -30,12 +28,17 @@ pub(super) struct Chunks {
     /// One for all pages: making one costs more than compressing a page.
     compressor: zstd::bulk::Compressor<'static>,
     uncompressed_bytes: i64,
+    /// The last page's content, and how it was compressed: their room is used for the next one, as
+    /// pages fresh from the system cost more than what is put into them.
+    content: Vec<u8>,
+    packed: Vec<u8>,
 }
 
 impl Chunks {
     pub(super) fn new() -> Result<Self> {
         let compressor = zstd::bulk::Compressor::new(ZSTD_LEVEL).map_err(external)?;
-        Ok(Self { out: TrackedWrite::new(Vec::new()), compressor, uncompressed_bytes: 0 })
+        let (content, packed) = (Vec::new(), Vec::new());
+        Ok(Self { out: TrackedWrite::new(Vec::new()), compressor, uncompressed_bytes: 0, content, packed })
     }
 
     /// The chunks so far.
@@ -74,15 +77,11 @@ impl Chunks {
     }
 
     fn dictionary_page(&mut self, kind: ColumnKind, values: &Values) -> Result<()> {
-        let plain = match values {
-            Values::Numbers(numbers) => {
-                let mut plain = Vec::new();
-                put_numbers(kind, numbers.iter().copied(), &mut plain);
-                Cow::Owned(plain)
-            }
-            Values::Texts(texts) => Cow::Borrowed(texts.bytes.as_slice()),
-        };
-        self.page(&plain, |buf| Page::DictionaryPage {
+        match values {
+            Values::Numbers(numbers) => put_numbers(kind, numbers.iter().copied(), &mut self.content),
+            Values::Texts(texts) => self.content.extend_from_slice(&texts.bytes),
+        }
+        self.page(|buf| Page::DictionaryPage {
             buf,
             num_values: values.len() as u32,
             encoding: Encoding::PLAIN,
@@ -92,24 +91,24 @@ impl Chunks {
 
     /// Which rows have a value, then the values: by their keys, or where most are different, as they are.
     fn data_page(&mut self, info: &ColumnInfo, column: &Coded, is_coded: bool, rows: usize) -> Result<()> {
-        let mut content = Vec::new();
+        let content = &mut self.content;
         if info.nullable {
-            put_levels(&column.keys, rows, &mut content);
+            put_levels(&column.keys, rows, content);
         }
         let present = column.keys.iter().copied().filter(|key| *key != NULL);
         if is_coded {
             let width = hybrid::bit_width(column.values.len());
             content.push(width);
-            hybrid::encode(&present.collect::<Vec<u32>>(), width, &mut content);
+            hybrid::encode(&present.collect::<Vec<u32>>(), width, content);
         } else {
             match &column.values {
                 Values::Numbers(numbers) => {
-                    put_numbers(info.kind, present.map(|key| numbers[key as usize]), &mut content);
+                    put_numbers(info.kind, present.map(|key| numbers[key as usize]), content);
                 }
                 Values::Texts(texts) => present.for_each(|key| content.extend_from_slice(texts.plain(key))),
             }
         }
-        self.page(&content, |buf| Page::DataPage {
+        self.page(|buf| Page::DataPage {
             buf,
             num_values: rows as u32,
             encoding: if is_coded { Encoding::RLE_DICTIONARY } else { Encoding::PLAIN },
@@ -119,9 +118,13 @@ impl Chunks {
         })
     }
 
-    fn page(&mut self, content: &[u8], page: impl FnOnce(bytes::Bytes) -> Page) -> Result<()> {
-        let packed = self.compressor.compress(content).map_err(external)?;
-        let page = CompressedPage::new(page(packed.into()), content.len());
+    /// Writes the content as a page, and empties it.
+    fn page(&mut self, page: impl FnOnce(bytes::Bytes) -> Page) -> Result<()> {
+        self.packed.clear();
+        self.packed.reserve(zstd::zstd_safe::compress_bound(self.content.len()));
+        self.compressor.compress_to_buffer(&self.content, &mut self.packed).map_err(external)?;
+        let page = CompressedPage::new(page(bytes::Bytes::copy_from_slice(&self.packed)), self.content.len());
+        self.content.clear();
         let written = SerializedPageWriter::new(&mut self.out).write_page(page)?;
         self.uncompressed_bytes += written.uncompressed_size as i64;
         Ok(())

@@ -97,7 +97,7 @@ const fn rarity(name: &'static str, measure: Measure) -> Feature {
 #[derive(Debug)]
 pub struct Matrix {
     /// The connections: rows of the table of sockets that have a remote.
-    pub rows: Vec<usize>,
+    pub rows: Vec<u32>,
     /// Row-major, [`FEATURES`] columns per row.
     pub values: Vec<f32>,
     /// Median and width of every feature over the known values; none where nothing is known.
@@ -107,11 +107,12 @@ pub struct Matrix {
 impl Matrix {
     /// Measures every connection of a capture.
     pub fn of(sockets: &Sockets<'_>) -> Self {
-        let rows: Vec<usize> = (0..sockets.len()).filter(|row| sockets.has_remote(*row)).collect();
+        let rows: Vec<u32> =
+            (0..sockets.len() as u32).filter(|row| sockets.has_remote(*row as usize)).collect();
         let frequencies = Frequencies::of(sockets, &rows);
         let mut values = Vec::with_capacity(rows.len() * FEATURES.len());
         for row in &rows {
-            let socket = sockets.get(*row);
+            let socket = sockets.get(*row as usize);
             values.extend(FEATURES.iter().map(|feature| feature.scaled(&socket, &frequencies)));
         }
         let bulks = (0..FEATURES.len()).map(|column| fill_gaps(&mut values, column)).collect();
@@ -145,9 +146,9 @@ struct Frequencies<'a> {
 }
 
 impl<'a> Frequencies<'a> {
-    fn of(sockets: &Sockets<'a>, rows: &[usize]) -> Self {
+    fn of(sockets: &Sockets<'a>, rows: &[u32]) -> Self {
         let mut all = Self { total: rows.len() as f64, ..Self::default() };
-        for socket in rows.iter().map(|row| sockets.get(*row)) {
+        for socket in rows.iter().map(|row| sockets.get(*row as usize)) {
             *all.ports.entry((socket.protocol, socket.service_port())).or_default() += 1;
             if let Some((addr, _)) = socket.remote {
                 *all.addrs.entry(addr).or_default() += 1;

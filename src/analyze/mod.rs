@@ -144,7 +144,10 @@ pub fn run(
 pub fn find(capture: &CaptureFile, config: &Config, geo: &Databases) -> Result<(Vec<Finding>, DataFrame)> {
     let recorded = pass::run(capture, config.analysis(), geo, &|_| {})?;
     let metadata = capture.metadata_as_read();
-    let tables = Tables::build(recorded, &metadata)?;
+    let mut tables = Tables::build(recorded, &metadata)?;
+    // No detector asks for these.
+    tables.pairs = tables.pairs.clear();
+    tables.connections = tables.connections.drop_many(["netns", "rtt_min_us", "owner_source"]);
     memory::give_back();
     let mut runs = detectors::run_in_turn(&detectors::Context::of(&tables, &metadata, config), config);
     config.allow().apply(&mut runs, &tables)?;

@@ -100,7 +100,7 @@ enum Command {
 }
 
 /// What is a large allocation: a column of a piece of a table.
-const LARGE_BYTES: i32 = 128 << 10;
+const LARGE_BYTES: i32 = 64 << 10;
 
 /// The program: parses, runs, and maps the result to an exit code.
 pub fn main() -> ExitCode {

@@ -222,6 +222,9 @@ impl Timing {
         let by_ticks_s = self.shortest_by_ticks_s(config);
         let has_exact = (0..sockets.len()).any(|row| sockets.start_is_exact(row));
         let shortest_s = if has_exact { config.min_period_s } else { by_ticks_s };
+        if longest_s < shortest_s {
+            return vec!["This capture is too short to show a period.".to_owned()];
+        }
         let mut limits = vec![format!(
             "This capture can show periods from {} to {}.",
             words::duration(shortest_s),

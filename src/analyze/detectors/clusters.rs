@@ -7,7 +7,7 @@ mod points;
 mod tests;
 mod wording;
 
-use polars::prelude::{DataFrame, df};
+use polars::prelude::{DataFrame, IntoColumn, UInt32Chunked, UInt64Chunked};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,7 @@ use crate::Result;
 use crate::analyze::features::FEATURES;
 use crate::analyze::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::analyze::sockets::Sockets;
+use crate::analyze::words;
 
 /// Groups like connections.
 #[derive(Debug)]
@@ -86,7 +87,7 @@ impl Detector for Clusters {
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
         let sockets = Sockets::of(context.tables)?;
         let features = context.features(&sockets);
-        let rows = &features.rows;
+        let rows = features.rows.clone();
         if rows.len() < config.min_points as usize {
             return Ok(Outcome::Skipped(format!(
                 "Needs at least {} connections, and this capture has {}.",
@@ -95,32 +96,36 @@ impl Detector for Clusters {
             )));
         }
         let points = Points::of(&features.values, FEATURES.len());
+        drop(features);
         let grouping = density::group(&points, config).map_err(crate::Error::Analysis)?;
         let of_rows: Vec<Option<u32>> =
             points.of_row.iter().map(|point| grouping.of_point[*point as usize]).collect();
         let tables = vec![
-            ("clusters", wording::table(&sockets, rows, &of_rows, grouping.clusters)?),
-            ("assignments", assignments(&sockets, rows, &of_rows)?),
+            ("clusters", wording::table(&sockets, &rows, &of_rows, grouping.clusters)?),
+            ("assignments", assignments(&sockets, &rows, &of_rows)?),
         ];
-        let findings = ungrouped(&sockets, rows, &of_rows, &grouping, config).into_iter().collect();
+        let findings = ungrouped(&sockets, &rows, &of_rows, &grouping, config).into_iter().collect();
         Ok(Outcome::Ran(Output { findings, tables, limits: limits(&points, &grouping) }))
     }
 }
 
 /// The group of every connection; null for those in none.
-fn assignments(sockets: &Sockets<'_>, rows: &[usize], of_rows: &[Option<u32>]) -> Result<DataFrame> {
-    let ids: Vec<u64> = rows.iter().map(|row| sockets.conn_id(*row)).collect();
-    Ok(df!("conn_id" => ids, "cluster" => of_rows.to_vec())?)
+fn assignments(sockets: &Sockets<'_>, rows: &[u32], of_rows: &[Option<u32>]) -> Result<DataFrame> {
+    let ids: UInt64Chunked = rows.iter().map(|row| Some(sockets.conn_id(*row as usize))).collect();
+    let clusters: UInt32Chunked = of_rows.iter().copied().collect();
+    let columns =
+        [ids.with_name("conn_id".into()).into_column(), clusters.with_name("cluster".into()).into_column()];
+    Ok(DataFrame::new(rows.len(), columns.into())?)
 }
 
 /// What must be known to make the groups again, and where they are only near.
 fn limits(points: &Points, grouping: &Grouping) -> Vec<String> {
     let radius = grouping.radius;
     let mut limits = vec![format!(
-        "{} groups with a radius of {radius:.2} standard deviations ({}), of {} distinct points.",
-        grouping.clusters,
+        "{} with a radius of {radius:.2} standard deviations ({}), of {}.",
+        words::count(grouping.clusters as usize, "group", "groups"),
         grouping.radius_is,
-        points.len(),
+        words::count(points.len(), "distinct point", "distinct points"),
     )];
     if grouping.sampled < points.len() {
         limits.push(format!(
@@ -135,13 +140,17 @@ fn limits(points: &Points, grouping: &Grouping) -> Vec<String> {
 /// The connections in no group as one finding, if they are few.
 fn ungrouped(
     sockets: &Sockets<'_>,
-    rows: &[usize],
+    rows: &[u32],
     of_rows: &[Option<u32>],
     grouping: &Grouping,
     config: &Thresholds,
 ) -> Option<Finding> {
-    let alone: Vec<usize> =
-        rows.iter().zip(of_rows).filter(|(_, cluster)| cluster.is_none()).map(|(row, _)| *row).collect();
+    let alone: Vec<usize> = rows
+        .iter()
+        .zip(of_rows)
+        .filter(|(_, cluster)| cluster.is_none())
+        .map(|(row, _)| *row as usize)
+        .collect();
     let members = sockets.members(&alone);
     let share = members.len() as f64 / rows.len() as f64;
     if members.is_empty() || share > config.max_noise_share {

@@ -6,7 +6,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use polars::prelude::df;
+use polars::prelude::{DataFrame, Float64Chunked, IntoColumn, UInt64Chunked};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -132,20 +132,25 @@ impl Detector for IsolationForest {
             return Ok(Outcome::Skipped("Too few connections for a forest.".to_owned()));
         };
         let scores = forest.scores(&matrix.values);
-        let judge = Judge { config, sockets: &sockets, rows, matrix, scores: &scores, forest: &forest };
+        let judge =
+            Judge { config, sockets: &sockets, rows, matrix: &matrix, scores: &scores, forest: &forest };
         let groups = judge.groups();
         let shown = config.max_findings as usize;
         let findings = groups.iter().take(shown).map(|group| judge.finding(group)).collect();
-        let scores_table = df!(
-            "conn_id" => rows.iter().map(|row| sockets.conn_id(*row)).collect::<Vec<_>>(),
-            "score" => &scores,
-        )?;
-        Ok(Outcome::Ran(Output {
-            findings,
-            tables: vec![("scores", scores_table)],
-            limits: judge.limits(groups.len()),
-        }))
+        let limits = judge.limits(groups.len());
+        let tables = vec![("scores", scores_table(&sockets, rows, scores)?)];
+        Ok(Outcome::Ran(Output { findings, tables, limits }))
     }
+}
+
+/// The score of every connection.
+fn scores_table(sockets: &Sockets<'_>, rows: &[u32], scores: Vec<f64>) -> Result<DataFrame> {
+    let ids = rows.iter().map(|row| sockets.conn_id(*row as usize)).collect();
+    let columns = [
+        UInt64Chunked::from_vec("conn_id".into(), ids).into_column(),
+        Float64Chunked::from_vec("score".into(), scores).into_column(),
+    ];
+    Ok(DataFrame::new(rows.len(), columns.into())?)
 }
 
 /// A capture's connections with their scores, and the thresholds.
@@ -153,7 +158,7 @@ struct Judge<'a, 'c> {
     config: &'a Thresholds,
     sockets: &'a Sockets<'c>,
     /// Rows of the connections in the table of sockets.
-    rows: &'a [usize],
+    rows: &'a [u32],
     matrix: &'a Matrix,
     scores: &'a [f64],
     forest: &'a Forest,
@@ -169,7 +174,7 @@ struct Reason {
 
 impl<'c> Judge<'_, 'c> {
     fn socket(&self, row: usize) -> Socket<'c> {
-        self.sockets.get(self.rows[row])
+        self.sockets.get(self.rows[row] as usize)
     }
 
     /// Rows that are reported, of one source each; highest score first. What a process does is one
@@ -220,7 +225,7 @@ impl<'c> Judge<'_, 'c> {
         let top = group[0];
         let score = self.scores[top];
         let reasons = self.reasons(top);
-        let mut rows: Vec<usize> = group.iter().map(|row| self.rows[*row]).collect();
+        let mut rows: Vec<usize> = group.iter().map(|row| self.rows[*row] as usize).collect();
         // The table is in the order of time.
         rows.sort_unstable();
         let members = self.sockets.members(&rows);

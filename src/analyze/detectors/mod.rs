@@ -18,7 +18,7 @@ pub mod sigma;
 pub mod tcp_health;
 pub mod unusual_port;
 
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use polars::prelude::DataFrame;
 use schemars::JsonSchema;
@@ -32,7 +32,7 @@ use super::knowledge::Knowledge;
 use super::sockets::Sockets;
 use super::tables::Tables;
 use crate::capture::Metadata;
-use crate::{Result, parallel};
+use crate::{Result, memory, parallel};
 
 /// Every detector, in the order of the report. The list drives the run, the configuration
 /// and the documentation.
@@ -87,8 +87,8 @@ pub struct Context<'a> {
     pub knowledge: &'a Knowledge,
     /// Seed for everything random.
     pub seed: u64,
-    /// Made when the first detector asks for it.
-    features: OnceLock<Matrix>,
+    /// Made when a detector asks for it, and kept as long as one needs it.
+    features: Mutex<Weak<Matrix>>,
 }
 
 impl<'a> Context<'a> {
@@ -99,13 +99,19 @@ impl<'a> Context<'a> {
             metadata,
             knowledge: config.knowledge(),
             seed: config.analysis().seed,
-            features: OnceLock::new(),
+            features: Mutex::new(Weak::new()),
         }
     }
 
     /// The connections as numbers; `sockets` are those of the tables.
-    pub fn features(&self, sockets: &Sockets<'_>) -> &Matrix {
-        self.features.get_or_init(|| Matrix::of(sockets))
+    pub fn features(&self, sockets: &Sockets<'_>) -> Arc<Matrix> {
+        // Whoever panicked while holding it left it as it was.
+        let mut features = self.features.lock().unwrap_or_else(PoisonError::into_inner);
+        features.upgrade().unwrap_or_else(|| {
+            let matrix = Arc::new(Matrix::of(sockets));
+            *features = Arc::downgrade(&matrix);
+            matrix
+        })
     }
 }
 
@@ -255,6 +261,7 @@ pub fn run_in_turn(context: &Context<'_>, config: &Config) -> Vec<Run> {
     let without_tables = |entry| {
         let mut run = run_one(entry, context, config);
         run.output.tables.clear();
+        memory::give_back();
         run
     };
     DETECTORS.iter().map(without_tables).collect()

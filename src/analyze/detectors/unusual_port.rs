@@ -84,10 +84,12 @@ impl Detector for UnusualPort {
             .collect();
         findings
             .sort_by(|a, b| b.judgement.severity.cmp(&a.judgement.severity).then_with(|| a.id.cmp(&b.id)));
-        let limits = vec![
-            "Which protocol is spoken on a port is not seen; programs are judged by their names.".to_owned(),
-        ];
-        Ok(Outcome::Ran(Output { findings, tables: Vec::new(), limits }))
+        let limit = if context.metadata.holds_many_hosts() {
+            "Which protocol is spoken on a port is not seen, and which program uses it is not known."
+        } else {
+            "Which protocol is spoken on a port is not seen; programs are judged by their names."
+        };
+        Ok(Outcome::Ran(Output { findings, tables: Vec::new(), limits: vec![limit.to_owned()] }))
     }
 }
 

@@ -7,6 +7,8 @@ mod columns;
 mod rollups;
 mod sockets;
 
+use std::mem;
+
 use polars::prelude::DataFrame;
 
 use self::columns::{Rows, TextColumns};
@@ -103,13 +105,20 @@ impl Tables {
     ///
     /// # Errors
     /// If polars refuses a table: a bug.
-    pub fn build(recorded: Recorded, metadata: &Metadata) -> Result<Self> {
+    pub fn build(mut recorded: Recorded, metadata: &Metadata) -> Result<Self> {
         let texts = TextColumns::new(&recorded.texts)?;
-        let others = Self::without_connections(&recorded, metadata, &texts)?;
+        let others = Self::without_connections(&mut recorded, metadata, &texts)?;
         Ok(Self { connections: sockets::connections(recorded, &texts)?, ..others })
     }
 
-    fn without_connections(recorded: &Recorded, metadata: &Metadata, texts: &TextColumns) -> Result<Self> {
+    fn without_connections(
+        recorded: &mut Recorded,
+        metadata: &Metadata,
+        texts: &TextColumns,
+    ) -> Result<Self> {
+        let process_bins = process_bins(&mem::take(&mut recorded.process_bins))?;
+        let endpoint_bins = endpoint_bins(&mem::take(&mut recorded.endpoint_bins))?;
+        let sends = sends(&mem::take(&mut recorded.sends))?;
         let pairs = rollups::pairs(recorded);
         Ok(Self {
             connections: DataFrame::empty(),
@@ -117,9 +126,9 @@ impl Tables {
             endpoints: rollups::endpoint_table(recorded, texts, &pairs)?,
             pairs: rollups::pair_table(recorded, texts, &pairs)?,
             time_bins: time_bins(&recorded.bins)?,
-            process_bins: process_bins(&recorded.process_bins)?,
-            endpoint_bins: endpoint_bins(&recorded.endpoint_bins)?,
-            sends: sends(&recorded.sends)?,
+            process_bins,
+            endpoint_bins,
+            sends,
             transitions: transitions(&recorded.transitions)?,
             span_us: recorded.span_us,
             bin_width_us: recorded.bin_width_us,

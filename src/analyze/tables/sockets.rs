@@ -24,7 +24,7 @@ const LIFE: [TcpState; TcpState::ALL.len()] = [
 ];
 
 /// Records that become rows together, before they are let go.
-const PIECE: usize = 1 << 14;
+const PIECE: usize = 1 << 15;
 
 /// See [`super::Tables::connections`].
 ///

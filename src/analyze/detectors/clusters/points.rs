@@ -20,29 +20,22 @@ impl Points {
     /// Of a row-major matrix without gaps. Columns in which all values are the same say nothing
     /// and become 0.
     pub(super) fn of(values: &[f32], columns: usize) -> Self {
-        let all = in_steps(values, columns);
+        let mut all = in_steps(values, columns);
         let row = |row: u32| &all[row as usize * columns..][..columns];
-        let rows = values.len().checked_div(columns).unwrap_or(0) as u32;
+        let rows = all.len().checked_div(columns).unwrap_or(0) as u32;
         let mut order: Vec<u32> = (0..rows).collect();
         order.sort_unstable_by(|a, b| row(*a).cmp(row(*b)).then(a.cmp(b)));
-        let mut points = Self {
-            steps: Vec::new(),
-            columns,
-            weights: Vec::new(),
-            firsts: Vec::new(),
-            of_row: vec![0; rows as usize],
-        };
-        let mut first_rows = Vec::new();
+        let (mut weights, mut first_rows, mut of_row) = (Vec::new(), Vec::new(), vec![0; rows as usize]);
         for same in order.chunk_by(|a, b| row(*a) == row(*b)) {
             for member in same {
-                points.of_row[*member as usize] = points.weights.len() as u32;
+                of_row[*member as usize] = weights.len() as u32;
             }
-            points.steps.extend(row(same[0]));
-            points.weights.push(same.len() as u32);
+            weights.push(same.len() as u32);
             first_rows.push(same[0]);
         }
-        points.firsts = ranks(&first_rows);
-        points
+        put_in_order(&mut all, columns, order);
+        keep_firsts(&mut all, columns, &weights);
+        Self { steps: all, columns, weights, firsts: ranks(&first_rows), of_row }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -88,6 +81,37 @@ fn in_steps(values: &[f32], columns: usize) -> Vec<i16> {
         if *sd > 1e-9 { ((f64::from(*value) - mean) / sd / STEP).round() as i16 } else { 0 }
     };
     values.iter().zip(scales.iter().cycle()).map(in_steps).collect()
+}
+
+/// Moves the rows of a matrix in place, so that `order` holds where each was before.
+fn put_in_order(values: &mut [i16], columns: usize, mut order: Vec<u32>) {
+    let start = |row: usize| row * columns;
+    let mut moved_out = vec![0; columns];
+    for first in 0..order.len() {
+        // A cycle of rows, each of which takes the place of the one before it.
+        moved_out.copy_from_slice(&values[start(first)..start(first + 1)]);
+        let mut place = first;
+        loop {
+            let from = std::mem::replace(&mut order[place], place as u32) as usize;
+            if from == first {
+                values[start(place)..start(place + 1)].copy_from_slice(&moved_out);
+                break;
+            }
+            values.copy_within(start(from)..start(from + 1), start(place));
+            place = from;
+        }
+    }
+}
+
+/// Of rows in order, keeps the first of each group of so many.
+fn keep_firsts(values: &mut Vec<i16>, columns: usize, group_sizes: &[u32]) {
+    let mut from = 0;
+    for (place, size) in group_sizes.iter().enumerate() {
+        values.copy_within(from * columns..(from + 1) * columns, place * columns);
+        from += *size as usize;
+    }
+    values.truncate(group_sizes.len() * columns);
+    values.shrink_to_fit();
 }
 
 /// The place of each value among all of them, of which no two are equal.

@@ -37,11 +37,11 @@ struct Group<'a> {
 /// group have it in common), and medians: `bytes_sent`, `bytes_received`, `duration_s` f64.
 pub(super) fn table(
     sockets: &Sockets<'_>,
-    rows: &[usize],
+    rows: &[u32],
     of_rows: &[Option<u32>],
     clusters: u32,
 ) -> Result<DataFrame> {
-    let mut members: Vec<Vec<usize>> = vec![Vec::new(); clusters as usize];
+    let mut members: Vec<Vec<u32>> = vec![Vec::new(); clusters as usize];
     for (row, cluster) in rows.iter().zip(of_rows) {
         if let Some(cluster) = cluster {
             members[*cluster as usize].push(*row);
@@ -65,8 +65,8 @@ pub(super) fn table(
 }
 
 impl<'a> Group<'a> {
-    fn of(sockets: &Sockets<'a>, rows: &[usize]) -> Self {
-        let all = || rows.iter().map(|row| sockets.get(*row));
+    fn of(sockets: &Sockets<'a>, rows: &[u32]) -> Self {
+        let all = || rows.iter().map(|row| sockets.get(*row as usize));
         let median = |field: fn(&Socket<'_>) -> Option<f64>| {
             stats::median(&stats::sorted(all().filter_map(|socket| field(&socket))))
         };

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Three ordinary minutes of a host, recorded and analyzed: a package download, name
-# look-ups, a web server under load, a job every minute, a health check every ten seconds. Nothing of it
-# may be more than low.
+# look-ups, SSH in and out, a web server under load, a job every minute, a health check every ten seconds.
+# Nothing of it may be more than low.
 #
 #   sudo scripts/quiet-host.sh [target/release/netrec] [FOLDER]
 #
-# Needs nginx, wrk, curl, dig and apt-get. The world outside is a network namespace (5.5.5.5), so that the
+# Needs nginx, wrk, curl, dig, OpenSSH (ssh, sshd) and apt-get. The world outside is a network namespace (5.5.5.5), so that the
 # scene is the same without a network; the downloads and look-ups are then missing, and said so.
 # Ends with 0 if no finding is above low, else with 1 and the findings. What else happens on the host is
 # in the recording too.
@@ -53,10 +53,31 @@ done
 nginx -c "$PWD/nginx/web.conf" & started+=($!)
 ip netns exec netrec-quiet nginx -c "$PWD/nginx/out.conf" & started+=($!)
 
+# Who may log in: root, by a key that lives as long as the folder.
+ssh-keygen -q -t ed25519 -N '' -f key <<< y >/dev/null
+mkdir -p /run/sshd
+for address in 5.5.5.5 10.213.7.1; do
+    cat > "sshd-$address.conf" <<CONF
+ListenAddress $address:22
+HostKey $PWD/key
+AuthorizedKeysFile $PWD/key.pub
+PidFile none
+StrictModes no
+UsePAM no
+CONF
+done
+ip netns exec netrec-quiet /usr/sbin/sshd -D -f "$PWD/sshd-5.5.5.5.conf" & started+=($!)
+/usr/sbin/sshd -D -f "$PWD/sshd-10.213.7.1.conf" & started+=($!)
+log_in=(ssh -q -i "$PWD/key" -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null)
+
 "$netrec" record --duration "${seconds}s" -o quiet.parquet --force & recorder=$!
 (for _ in 1 2 3; do curl -s -o /dev/null http://5.5.5.5/ || true; sleep 60; done) & started+=($!)
 (for _ in $(seq 17); do curl -s -o /dev/null http://127.0.0.1:18080/ || true; sleep 10; done) & started+=($!)
-sleep 15
+sleep 3
+("${log_in[@]}" root@5.5.5.5 sleep 120 || echo "no session went out") & started+=($!)
+(ip netns exec netrec-quiet "${log_in[@]}" root@10.213.7.1 sleep 90 || echo "no session came in") & started+=($!)
+(for _ in 1 2 3; do sleep 40; "${log_in[@]}" root@5.5.5.5 uptime >/dev/null || echo "no command was run"; done) & started+=($!)
+sleep 12
 (cd debs && timeout 40 apt-get download git >/dev/null 2>&1) || echo "no packages were downloaded"
 for name in debian.org example.com rust-lang.org; do dig +short +time=2 +tries=1 "$name" >/dev/null || echo "no name service"; done
 wrk -t1 -c20 -d20s http://127.0.0.1:18080/ >/dev/null

@@ -128,7 +128,7 @@ impl Joiner {
         } else if change.from == TcpState::Listen && change.to == TcpState::Close {
             self.listeners.remove(&change.local);
         }
-        if self.lives.get(&change.socket).is_some_and(|life| !life.goes_on(change, self.losses)) {
+        if self.lives.get(&change.socket).is_some_and(|life| !life.goes_on(change, pid, self.losses)) {
             self.strand(time_ns, change.socket);
         }
         let tuple = (change.local, change.remote);
@@ -393,6 +393,27 @@ mod tests {
         assert_eq!(owner_of_later(connects), (Some((30, OwnerSource::Event)), 40_002));
         let goes_on = vec![(7, 30, change(CLIENT, (Established, Close), client, false))];
         assert_eq!(owner_of_later(goes_on), (Some((10, OwnerSource::Event)), 40_000));
+    }
+
+    #[test]
+    fn a_socket_of_which_only_the_last_states_were_seen_leaves_nothing_to_the_next_at_its_address() {
+        use TcpState::{Close, CloseWait, Established, LastAck, SynSent};
+        // As when the recording begins while it ends.
+        let (accepted, client) = ((at(80), at(40_000)), (at(41_000), at(22)));
+        let mut joiner = Joiner::default();
+        told(
+            &mut joiner,
+            vec![
+                (1, 20, change(CLIENT, (CloseWait, LastAck), accepted, false)),
+                (2, 20, change(CLIENT, (LastAck, Close), accepted, true)),
+                (3, 30, change(CLIENT, (Close, SynSent), (at(0), at(22)), false)),
+                (4, 20, change(CLIENT, (SynSent, Established), client, true)),
+            ],
+        );
+        assert_eq!(joiner.seen(200, Some(1), &client), Some((30, OwnerSource::Event)));
+        let told: Vec<_> = joiner.take(5).into_iter().map(|e| (e.kind, e.time_ns, e.owner)).collect();
+        let owner = Some((30, OwnerSource::Event));
+        assert_eq!(told, [(Kind::Opened, 3, owner), (Kind::State, 4, owner)]);
     }
 
     #[test]

@@ -114,18 +114,19 @@ impl Life {
         }
     }
 
-    /// Whether a change is this socket's: the kernel gives its address to another after its end,
-    /// which may be among the events that were lost.
-    pub(super) fn goes_on(&self, change: &StateChange, losses: u64) -> bool {
+    /// Whether a change by a process is this socket's: the kernel gives its address to another after its
+    /// end, which may be among the events that were lost or came before the recording.
+    pub(super) fn goes_on(&self, change: &StateChange, pid: u32, losses: u64) -> bool {
         let Some((_, _, last)) = self.changes.last() else { return true };
         let is_whole = |((_, local), (_, remote)): Tuple| local != 0 && remote != 0;
         let tuple = (change.local, change.remote);
         match (change.from, change.to) {
             // It comes into being by this.
             (TcpState::Listen, TcpState::SynRecv) => false,
-            // One that could not connect may try again.
+            // One that could not connect may try again, and then the same process does.
             (TcpState::Close, TcpState::SynSent | TcpState::Listen) => {
-                *last == TcpState::Close && self.losses == losses
+                let is_its_own = self.owner == Some((pid, OwnerSource::Event));
+                *last == TcpState::Close && is_its_own && self.losses == losses
             }
             _ => self.tuple == tuple || !is_whole(tuple) || !is_whole(self.tuple),
         }

@@ -25,6 +25,9 @@ const RITA_TOTAL_S: [f64; 4] = [3_600.0, 14_400.0, 28_800.0, 43_200.0];
 #[derive(Debug)]
 pub struct LongConnection;
 
+/// Pairs in the table.
+const MOST_LISTED: usize = 1_000;
+
 /// Thresholds of `long-connection`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -37,9 +40,6 @@ pub struct Thresholds {
     /// Destinations of one source that are reported one by one; more become one finding.
     pub max_separate: u32,
 }
-
-/// Pairs in the table.
-const MOST_LISTED: usize = 1_000;
 
 impl Default for Thresholds {
     fn default() -> Self {
@@ -91,7 +91,6 @@ impl Detector for LongConnection {
             ));
         }
         let totals = Totals::of(&sockets);
-
         let long: Vec<&Total<'_>> = totals
             .all
             .iter()
@@ -101,7 +100,6 @@ impl Detector for LongConnection {
             .into_iter()
             .map(|together| finding((&sockets, &totals), &together, config))
             .collect();
-
         let tables = vec![("pairs", pairs_table(&totals.all)?)];
         let limits = limits(context.tables.span_s(), &totals.all, config);
         Ok(Outcome::Ran(Output { findings, tables, limits }))

@@ -1,0 +1,254 @@
+use super::*;
+use crate::capture::{Counters, Kind};
+
+const CLIENT: u64 = 0xc1;
+const SERVER: u64 = 0x5e;
+
+fn at(port: u16) -> (IpAddr, u16) {
+    (IpAddr::from([127, 0, 0, 1]), port)
+}
+
+fn change(socket: u64, states: (TcpState, TcpState), tuple: Tuple, in_interrupt: bool) -> What {
+    let (from, to) = states;
+    What::State(StateChange { socket, from, to, in_interrupt, local: tuple.0, remote: tuple.1 })
+}
+
+fn told(joiner: &mut Joiner, events: Vec<(u64, u32, What)>) {
+    for (time_ns, pid, what) in events {
+        joiner.event(&KernelEvent { time_ns, pid, what });
+    }
+}
+
+/// A connection on loopback as the kernel tells it: client 10, server 20.
+fn connection() -> Vec<(u64, u32, What)> {
+    use TcpState::{Close, CloseWait, Established, FinWait1, FinWait2, LastAck, Listen, SynRecv, SynSent};
+    let (client, server) = ((at(40_000), at(80)), (at(80), at(40_000)));
+    vec![
+        (1, 20, change(1, (Close, Listen), (at(80), at(0)), false)),
+        (2, 10, change(CLIENT, (Close, SynSent), (at(0), at(80)), false)),
+        (3, 10, change(SERVER, (Listen, SynRecv), server, true)),
+        (4, 10, change(CLIENT, (SynSent, Established), client, true)),
+        (5, 10, change(SERVER, (SynRecv, Established), server, true)),
+        (6, 10, change(CLIENT, (Established, FinWait1), client, false)),
+        (7, 10, change(SERVER, (Established, CloseWait), server, true)),
+        (8, 20, change(SERVER, (CloseWait, LastAck), server, false)),
+        (9, 20, change(CLIENT, (FinWait1, FinWait2), client, true)),
+        (10, 20, change(CLIENT, (FinWait2, Close), client, true)),
+        (11, 20, What::Destroyed { socket: CLIENT, cookie: 100, in_interrupt: true }),
+        (12, 10, change(SERVER, (LastAck, Close), server, true)),
+        (13, 10, What::Destroyed { socket: SERVER, cookie: 101, in_interrupt: true }),
+    ]
+}
+
+fn counters(bytes: u64) -> Counters {
+    Counters { bytes_sent: Some(bytes), ..Counters::default() }
+}
+
+#[test]
+fn a_short_connection_has_its_whole_life_and_both_owners() {
+    let mut joiner = Joiner::default();
+    joiner.closing(
+        10,
+        Closing {
+            cookie: 100,
+            netns: 1,
+            protocol: Protocol::Tcp,
+            tuple: (at(40_000), at(80)),
+            counters: counters(7),
+            received_sequence: Some(51),
+            unread: 1,
+        },
+    );
+    told(&mut joiner, connection());
+    joiner.closing(
+        14,
+        Closing {
+            cookie: 101,
+            netns: 1,
+            protocol: Protocol::Tcp,
+            tuple: (at(80), at(40_000)),
+            counters: counters(9),
+            received_sequence: Some(101),
+            unread: 0,
+        },
+    );
+    let mut events = joiner.take(15);
+    events.sort_by_key(|e| (e.cookie, e.time_ns, e.kind));
+
+    let client: Vec<_> = events.iter().filter(|e| e.cookie == 100).collect();
+    assert_eq!(client[0].kind, Kind::Opened);
+    assert_eq!((client[0].time_ns, client[0].state), (2, Some(TcpState::SynSent)));
+    assert_eq!(client[0].tuple, (at(40_000), at(80)), "the source port is known by now");
+    let states: Vec<_> = client.iter().filter(|e| e.kind == Kind::State).map(|e| e.state).collect();
+    let expected = [TcpState::Established, TcpState::FinWait1, TcpState::FinWait2, TcpState::Close];
+    assert_eq!(states, expected.map(Some));
+    let last = client.last().unwrap();
+    let received = |counters, bytes_received| Counters { bytes_received, ..counters };
+    assert_eq!((last.kind, last.counters), (Kind::Closed, received(counters(7), Some(50))), "less the FIN");
+    assert!(client.iter().all(|e| e.owner == Some((10, OwnerSource::Event))));
+
+    let server: Vec<_> = events.iter().filter(|e| e.cookie == 101).collect();
+    assert_eq!(server.last().unwrap().counters, received(counters(9), Some(100)));
+    assert!(server.iter().all(|e| e.owner == Some((20, OwnerSource::Event))));
+}
+
+#[test]
+fn a_socket_that_lives_on_is_joined_by_its_tuple() {
+    let mut joiner = Joiner::default();
+    told(&mut joiner, connection().into_iter().take(5).collect());
+    assert_eq!(joiner.seen(100, Some(1), &(at(40_000), at(80))), Some((10, OwnerSource::Event)));
+    assert_eq!(joiner.seen(101, Some(1), &(at(80), at(40_000))), Some((20, OwnerSource::Listener)));
+    assert_eq!(joiner.take(6).len(), 4);
+    assert_eq!(joiner.seen(100, Some(1), &(at(40_000), at(80))), Some((10, OwnerSource::Event)));
+    assert_eq!(joiner.take(7), [], "nothing is told twice");
+}
+
+#[test]
+fn two_sockets_of_one_tuple_join_nothing() {
+    let mut joiner = Joiner::default();
+    let tuple = (at(40_000), at(80));
+    for socket in [1, 2] {
+        let open = change(socket, (TcpState::SynSent, TcpState::Established), tuple, true);
+        told(&mut joiner, vec![(socket, 10, open)]);
+    }
+    assert_eq!(joiner.seen(100, Some(1), &tuple), None);
+}
+
+#[test]
+fn an_address_that_is_given_out_again_does_not_inherit_the_owner() {
+    use TcpState::{Close, Established, Listen, SynRecv, SynSent};
+    let (client, server) = ((at(40_000), at(80)), (at(80), at(40_001)));
+    let owner_of_later = |later: Vec<(u64, u32, What)>| {
+        let mut joiner = Joiner::default();
+        let lost = (6, 0, What::Lost(9));
+        told(&mut joiner, connection().into_iter().take(5).chain([lost]).chain(later).collect());
+        let end = What::Destroyed { socket: CLIENT, cookie: 200, in_interrupt: true };
+        told(&mut joiner, vec![(20, 0, end)]);
+        let events = joiner.take(PATIENCE_NS * 2);
+        let closed = events.iter().find(|e| e.cookie == 200).cloned().unwrap();
+        (closed.owner, closed.tuple.0.1)
+    };
+    let accepted = vec![
+        (7, 30, change(CLIENT, (Listen, SynRecv), server, true)),
+        (8, 30, change(CLIENT, (SynRecv, Established), server, true)),
+    ];
+    assert_eq!(owner_of_later(accepted), (Some((20, OwnerSource::Listener)), 80));
+    let middle = vec![(7, 30, change(CLIENT, (Established, Close), server, false))];
+    assert_eq!(owner_of_later(middle), (Some((30, OwnerSource::Event)), 80));
+    let connects = vec![
+        (7, 30, change(CLIENT, (Close, SynSent), (at(0), at(80)), false)),
+        (8, 30, change(CLIENT, (SynSent, Established), (at(40_002), at(80)), true)),
+    ];
+    assert_eq!(owner_of_later(connects), (Some((30, OwnerSource::Event)), 40_002));
+    let goes_on = vec![(7, 30, change(CLIENT, (Established, Close), client, false))];
+    assert_eq!(owner_of_later(goes_on), (Some((10, OwnerSource::Event)), 40_000));
+}
+
+#[test]
+fn a_socket_of_which_only_the_last_states_were_seen_leaves_nothing_to_the_next_at_its_address() {
+    use TcpState::{Close, CloseWait, Established, LastAck, SynSent};
+    // As when the recording begins while it ends.
+    let (accepted, client) = ((at(80), at(40_000)), (at(41_000), at(22)));
+    let mut joiner = Joiner::default();
+    told(
+        &mut joiner,
+        vec![
+            (1, 20, change(CLIENT, (CloseWait, LastAck), accepted, false)),
+            (2, 20, change(CLIENT, (LastAck, Close), accepted, true)),
+            (3, 30, change(CLIENT, (Close, SynSent), (at(0), at(22)), false)),
+            (4, 20, change(CLIENT, (SynSent, Established), client, true)),
+        ],
+    );
+    assert_eq!(joiner.seen(200, Some(1), &client), Some((30, OwnerSource::Event)));
+    let told: Vec<_> = joiner.take(5).into_iter().map(|e| (e.kind, e.time_ns, e.owner)).collect();
+    let owner = Some((30, OwnerSource::Event));
+    assert_eq!(told, [(Kind::Opened, 3, owner), (Kind::State, 4, owner)]);
+}
+
+#[test]
+fn an_end_that_is_told_after_the_address_was_given_out_again_takes_no_owner_with_it() {
+    use TcpState::{Close, SynSent};
+    let mut joiner = Joiner::default();
+    let late = change(SERVER, (Close, SynSent), (at(0), at(80)), false);
+    let end = What::Destroyed { socket: SERVER, cookie: 101, in_interrupt: true };
+    told(&mut joiner, connection().into_iter().take(5).chain([(9, 30, late), (9, 30, end)]).collect());
+    let notice = Closing {
+        cookie: 101,
+        netns: 1,
+        protocol: Protocol::Tcp,
+        tuple: (at(80), at(40_000)),
+        counters: counters(9),
+        received_sequence: Some(10),
+        unread: 0,
+    };
+    joiner.closing(10, notice);
+    let events = joiner.take(11);
+    let closed = events.iter().find(|e| e.kind == Kind::Closed).unwrap();
+    assert_eq!((closed.owner, closed.counters), (None, counters(9)));
+}
+
+#[test]
+fn a_socket_that_tries_again_stays_the_same() {
+    use TcpState::{Close, Established, SynSent};
+    let mut joiner = Joiner::default();
+    let from = |port| (at(port), at(80));
+    let states =
+        [(Close, SynSent, 0), (SynSent, Close, 41_000), (Close, SynSent, 0), (SynSent, Established, 41_001)];
+    for (time_ns, (old, new, port)) in (1..).zip(states) {
+        told(&mut joiner, vec![(time_ns, 10, change(CLIENT, (old, new), from(port), false))]);
+    }
+    assert_eq!(joiner.seen(100, Some(1), &from(41_000)), None, "it is not there any more");
+    assert_eq!(joiner.seen(100, Some(1), &from(41_001)), Some((10, OwnerSource::Event)));
+    assert_eq!(joiner.take(9).len(), states.len());
+}
+
+#[test]
+fn a_reset_connection_keeps_the_tuple_and_says_no_counters() {
+    let mut joiner = Joiner::default();
+    told(&mut joiner, connection().into_iter().take(5).collect());
+    let reset = change(CLIENT, (TcpState::Established, TcpState::Close), (at(40_000), at(0)), false);
+    told(
+        &mut joiner,
+        vec![(6, 10, reset), (7, 10, What::Destroyed { socket: CLIENT, cookie: 100, in_interrupt: true })],
+    );
+    joiner.closing(
+        8,
+        Closing {
+            cookie: 100,
+            netns: 1,
+            protocol: Protocol::Tcp,
+            tuple: (at(40_000), at(0)),
+            counters: counters(0),
+            received_sequence: None,
+            unread: 0,
+        },
+    );
+    let events = joiner.take(9);
+    let last = events.iter().find(|e| e.kind == Kind::Closed).unwrap();
+    assert_eq!(last.tuple, (at(40_000), at(80)));
+    assert_eq!(last.counters, Counters::default(), "zero would be an invented number");
+}
+
+#[test]
+fn halves_that_stay_alone_are_given_out_after_a_while() {
+    let mut joiner = Joiner::default();
+    told(&mut joiner, connection().into_iter().take(11).collect());
+    joiner.closing(
+        20,
+        Closing {
+            cookie: 7,
+            netns: 1,
+            protocol: Protocol::Tcp,
+            tuple: (at(1), at(2)),
+            counters: counters(3),
+            received_sequence: Some(4),
+            unread: 0,
+        },
+    );
+    assert_eq!(joiner.take(21), []);
+    let events = joiner.take(PATIENCE_NS * 2);
+    let closed: Vec<_> = events.iter().filter(|e| e.kind == Kind::Closed).collect();
+    assert_eq!((closed.len(), joiner.unnoticed()), (2, 1));
+    assert!(closed.iter().any(|e| e.cookie == 7 && e.owner.is_none() && e.counters == counters(3)));
+    assert!(closed.iter().any(|e| e.cookie == 100 && e.counters == Counters::default()));
+}

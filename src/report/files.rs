@@ -78,8 +78,8 @@ impl<'a> Files<'a> {
         let sockets = || Sockets::of(&analysis.tables, &report.findings);
         let path = match part {
             Part::Html => {
-                let page = html::render(report, self.pictures, &analysis.tables)?;
-                folder.put("report.html", page.as_bytes())?
+                let page = html::page(report, self.pictures, &analysis.tables)?;
+                folder.put_with("report.html", |out| page.write(out))?
             }
             Part::Markdown => folder.put("report.md", markdown::render(report, self.parts).as_bytes())?,
             Part::Json => folder.put_with("report.json", |out| json::write(report, out))?,

@@ -192,19 +192,24 @@ impl Ticks {
     /// Empties every block but those of `keep`. Sorted, so that sums of floats do not hang
     /// on the order of a hash map.
     fn fold(&mut self, keep: Option<u32>) {
-        let mut keys: Vec<(BlockKey, usize)> = std::mem::take(&mut self.keys).into_iter().collect();
+        let mut keys: Vec<(BlockKey, usize)> = self.keys.drain().collect();
         keys.sort_unstable();
-        let blocks = std::mem::take(&mut self.blocks);
+        let mut blocks = std::mem::take(&mut self.blocks);
         self.current = None;
         let mut open_by_tick: BTreeMap<u32, (u32, u32)> = BTreeMap::new();
+        let mut kept = Vec::new();
         for (key, index) in keys {
             if Some(key.block) == keep {
-                self.keys.insert(key, self.blocks.len());
-                self.blocks.push(blocks[index]);
+                self.keys.insert(key, kept.len());
+                kept.push(blocks[index]);
             } else {
                 self.fold_block(key, &blocks[index], &mut open_by_tick);
             }
         }
+        // The next row group needs as much memory again.
+        blocks.clear();
+        blocks.append(&mut kept);
+        self.blocks = blocks;
         for (tick, (bin, open)) in open_by_tick {
             let slice = &mut self.bins[bin as usize];
             slice.open_connections = slice.open_connections.max(open);

@@ -119,9 +119,11 @@ fn find(bytes: &[u8]) -> Option<usize> {
     let pairs = bytes.len().saturating_sub(1);
     for from in (0..pairs).step_by(STRIDE_BYTES) {
         let to = pairs.min(from + STRIDE_BYTES);
-        // Without an end before the last pair, so that the compiler makes vector instructions of it.
+        // Without an end before the last pair, and in numbers, so that the compiler makes vector
+        // instructions of it.
         let begins = bytes[from..to].iter().zip(&bytes[from + 1..=to]);
-        if begins.fold(false, |any, (a, b)| any | ((*a == first) & (*b == second)))
+        let hits = begins.fold(0, |hits, (a, b)| hits | (u8::from(*a == first) & u8::from(*b == second)));
+        if hits != 0
             && let Some(place) = (from..to).find(|place| bytes[*place..].starts_with(&MAGIC))
         {
             return Some(place);

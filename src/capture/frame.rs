@@ -34,22 +34,39 @@ pub(super) struct Frame {
     pub(super) content: Vec<u8>,
 }
 
-/// Packs a content into a frame.
+/// Packs one frame after the other: making a compressor costs more than packing a quiet tick.
+pub(super) struct Packer(zstd::bulk::Compressor<'static>);
+
+impl Packer {
+    pub(super) fn new() -> std::io::Result<Self> {
+        zstd::bulk::Compressor::new(ZSTD_LEVEL).map(Self)
+    }
+
+    /// Packs a content into a frame.
+    ///
+    /// # Errors
+    /// If the content is longer than a frame may be, or the compression fails.
+    pub(super) fn pack(&mut self, content: &[u8]) -> std::io::Result<Vec<u8>> {
+        let packed = self.0.compress(content)?;
+        if content.len() > LONGEST_BYTES || packed.len() > LONGEST_BYTES {
+            return Err(std::io::Error::other("too many rows in one tick"));
+        }
+        let length = (packed.len() as u32).to_le_bytes();
+        let mut frame = Vec::with_capacity(HEADER_BYTES + packed.len());
+        frame.extend_from_slice(&MAGIC);
+        frame.extend_from_slice(&length);
+        frame.extend_from_slice(&checksum(length, &packed).to_le_bytes());
+        frame.extend_from_slice(&packed);
+        Ok(frame)
+    }
+}
+
+/// Packs a single content into a frame.
 ///
 /// # Errors
-/// If the content is longer than a frame may be, or the compression fails.
+/// Those of [`Packer::pack`].
 pub(super) fn pack(content: &[u8]) -> std::io::Result<Vec<u8>> {
-    let packed = zstd::bulk::compress(content, ZSTD_LEVEL)?;
-    if content.len() > LONGEST_BYTES || packed.len() > LONGEST_BYTES {
-        return Err(std::io::Error::other("too many rows in one tick"));
-    }
-    let length = (packed.len() as u32).to_le_bytes();
-    let mut frame = Vec::with_capacity(HEADER_BYTES + packed.len());
-    frame.extend_from_slice(&MAGIC);
-    frame.extend_from_slice(&length);
-    frame.extend_from_slice(&checksum(length, &packed).to_le_bytes());
-    frame.extend_from_slice(&packed);
-    Ok(frame)
+    Packer::new()?.pack(content)
 }
 
 /// The content of a frame that is whole; none for anything else.

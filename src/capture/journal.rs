@@ -73,7 +73,8 @@ pub(super) struct Journal {
     file: File,
     bytes: u64,
     entries: u64,
-    /// The part of the metadata that was written last.
+    packer: frame::Packer,
+    /// The metadata as they were last written, with what is counted as it was with the last tick.
     described: Metadata,
     /// The frame of a base, until its second copy is written.
     base: Vec<u8>,
@@ -84,8 +85,10 @@ impl Journal {
     pub(super) fn create(folder: &Path, number: u64) -> Result<Self> {
         let path = path_of(folder, number);
         let file = File::create(&path).map_err(Error::io("create", &path))?;
+        let packer = frame::Packer::new().map_err(Error::io("create", &path))?;
         sync_parent(&path);
-        Ok(Self { path, file, bytes: 0, entries: 0, described: Metadata::default(), base: Vec::new() })
+        let described = Metadata::default();
+        Ok(Self { path, file, bytes: 0, entries: 0, packer, described, base: Vec::new() })
     }
 
     /// Bytes so far.
@@ -95,17 +98,16 @@ impl Journal {
 
     /// Writes what was pushed into `group` since the last tick, and waits until it is on disk.
     pub(super) fn append(&mut self, group: &mut RowGroup, metadata: &Metadata) -> Result<()> {
-        let rest = Tally::without(metadata);
-        let is_due =
-            self.entries < 2 || self.entries.is_multiple_of(METADATA_EVERY_TICKS) || rest != self.described;
-        let entry = Entry {
-            tally: Tally::of(metadata),
-            metadata: is_due.then(|| serde_json::to_string(&rest).unwrap_or_default()),
-            rows: group.end_tick(),
-        };
+        let tally = Tally::of(metadata);
+        tally.put_into(&mut self.described);
+        let is_due = self.entries < 2
+            || self.entries.is_multiple_of(METADATA_EVERY_TICKS)
+            || self.described != *metadata;
+        let text = || serde_json::to_string(&Tally::without(metadata)).unwrap_or_default();
+        let entry = Entry { tally, metadata: is_due.then(text), rows: group.end_tick() };
         let content = postcard::to_stdvec(&entry)
             .map_err(|e| Error::io("write", &self.path)(std::io::Error::other(e.to_string())))?;
-        let frame = frame::pack(&content).map_err(Error::io("write", &self.path))?;
+        let frame = self.packer.pack(&content).map_err(Error::io("write", &self.path))?;
         let mut bytes = std::mem::take(&mut self.base);
         bytes.extend_from_slice(&frame);
         self.file
@@ -118,7 +120,7 @@ impl Journal {
         }
         self.entries += 1;
         if is_due {
-            self.described = rest;
+            self.described = metadata.clone();
         }
         Ok(())
     }

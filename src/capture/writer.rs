@@ -104,15 +104,15 @@ impl Writer {
     ///
     /// # Errors
     /// [`Error::Io`] if they cannot be written; the ticks before are safe.
-    pub fn end_tick(&mut self, metadata: &Metadata) -> Result<()> {
+    pub fn end_tick(&mut self, metadata: Metadata) -> Result<()> {
         let is_full = self.group.len() >= ROW_GROUP_ROWS
             || self.journal.as_ref().is_some_and(|journal| journal.bytes() >= JOURNAL_BYTES);
         if is_full {
-            self.flush_group(metadata)?;
+            self.flush_group(&metadata)?;
         } else {
-            self.append_to_journal(metadata)?;
+            self.append_to_journal(&metadata)?;
         }
-        self.described = Some(metadata.clone());
+        self.described = Some(metadata);
         Ok(())
     }
 

@@ -46,10 +46,10 @@ impl Part {
     }
 
     /// The account of this file, from that of the recording so far.
-    pub(super) fn of(&self, whole: &Metadata, series: Option<&str>) -> Metadata {
+    pub(super) fn of(&self, whole: Metadata, series: Option<&str>) -> Metadata {
         let name = series.map(str::to_owned);
         let series = name.map(|name| SeriesPart { name, part: self.number, previous: self.previous.clone() });
-        let Some(start) = self.start else { return Metadata { series, ..whole.clone() } };
+        let Some(start) = self.start else { return Metadata { series, ..whole } };
         let lost_before = start.events_lost.unwrap_or(0);
         Metadata {
             start_us: start.us,
@@ -61,7 +61,7 @@ impl Part {
             events_lost: whole.events_lost.map(|lost| lost.saturating_sub(lost_before)),
             interval_changes: in_force_since(start.us, &whole.interval_changes),
             series,
-            ..whole.clone()
+            ..whole
         }
     }
 }
@@ -95,14 +95,14 @@ mod tests {
 
     #[test]
     fn the_only_file_has_the_account_of_the_recording() {
-        assert_eq!(Part::first().of(&whole(10, 1, Some(3)), None), whole(10, 1, Some(3)));
+        assert_eq!(Part::first().of(whole(10, 1, Some(3)), None), whole(10, 1, Some(3)));
     }
 
     #[test]
     fn a_later_file_counts_from_its_own_start_and_shares_one_tick() {
         let cut = whole(10, 1, Some(3));
         let part = Part::first().next(&cut, previous());
-        let file = part.of(&whole(25, 4, Some(5)), Some("web"));
+        let file = part.of(whole(25, 4, Some(5)), Some("web"));
         assert_eq!((file.start_us, file.start_mono_ns), (cut.end_us, cut.end_mono_ns));
         assert_eq!((file.ticks_taken, file.ticks_late, file.events_lost), (16, 3, Some(2)));
         assert_eq!(file.ticks_planned, None);

@@ -203,7 +203,7 @@ impl Worker {
                 self.writer.push(row)?;
             }
             if let Some(so_far) = so_far {
-                self.end_tick(&rows, &so_far)?;
+                self.end_tick(&rows, so_far)?;
             }
             rows.clear();
             rows.shrink_to(KEPT_ROWS);
@@ -218,11 +218,11 @@ impl Worker {
         Ok(self)
     }
 
-    fn end_tick(&mut self, rows: &[Row], so_far: &Metadata) -> Result<()> {
-        if self.is_due(so_far) {
-            return self.cut(rows, so_far);
+    fn end_tick(&mut self, rows: &[Row], so_far: Metadata) -> Result<()> {
+        if self.is_due(&so_far) {
+            return self.cut(rows, &so_far);
         }
-        self.writer.end_tick(&self.part.of(so_far, self.series_name()))
+        self.writer.end_tick(self.part.of(so_far, self.series_name()))
     }
 
     /// Whether the file ends with this tick.
@@ -255,7 +255,7 @@ impl Worker {
         let name = self.series.name().to_owned();
         let next_path = self.series.free_path(so_far.end_us);
         let next = Writer::create(&next_path, Overwrite::Never)?.signed_with(self.output.key.clone());
-        let metadata = Metadata { ticks_planned: None, ..self.part.of(so_far, Some(&name)) };
+        let metadata = Metadata { ticks_planned: None, ..self.part.of(so_far.clone(), Some(&name)) };
         self.rows_before += self.writer.rows();
         let finished = std::mem::replace(&mut self.writer, next).finish(&metadata)?;
         self.bytes_before += finished.bytes;
@@ -271,7 +271,7 @@ impl Worker {
         }
         // Counted with the file before.
         self.rows_before -= snapshot.count() as u64;
-        self.writer.end_tick(&self.part.of(so_far, Some(&name)))?;
+        self.writer.end_tick(self.part.of(so_far.clone(), Some(&name)))?;
         let pruned = self.prune(so_far);
         let file = FinishedFile { path, finished, pruned };
         self.written.files.lock().unwrap_or_else(PoisonError::into_inner).push(file);
@@ -280,7 +280,7 @@ impl Worker {
 
     /// Completes the last file.
     fn finish(self, whole: &Metadata) -> Result<Ended> {
-        let metadata = self.part.of(whole, self.series_name());
+        let metadata = self.part.of(whole.clone(), self.series_name());
         let rows = self.rows_before + self.writer.rows();
         let finished = self.writer.finish(&metadata)?;
         // Nothing is being written any more: the last file is one of those that may stay.

@@ -23,7 +23,7 @@ fn record_ticks(home: &Path, ticks: u32) -> PathBuf {
         for row in rows {
             writer.push(row).unwrap();
         }
-        writer.end_tick(&fixture::metadata(tick + 1)).unwrap();
+        writer.end_tick(fixture::metadata(tick + 1)).unwrap();
     }
     home.join("c.parquet.d")
 }
@@ -203,7 +203,7 @@ fn a_recording_that_still_runs_can_be_read_and_is_left_alone() {
         for row in rows {
             writer.push(row).unwrap();
         }
-        writer.end_tick(&fixture::metadata(tick + 1)).unwrap();
+        writer.end_tick(fixture::metadata(tick + 1)).unwrap();
         let capture = CaptureFile::open(&path).unwrap();
         assert!(capture.metadata().recovered.as_ref().unwrap().contains("still running"));
         assert_eq!(rows_of(&capture), expected(tick + 1));
@@ -283,7 +283,7 @@ fn what_a_tick_costs() {
         for row in rows {
             writer.push(row).unwrap();
         }
-        writer.end_tick(&fixture::metadata(tick + 1)).unwrap();
+        writer.end_tick(fixture::metadata(tick + 1)).unwrap();
         costs_ms.push(cpu_ms() - start);
     }
     let journal = fs::metadata(home.path().join("c.parquet.d/journal-0")).unwrap().len();

@@ -1,8 +1,11 @@
 //! What the page's script works with: a block of JSON that nothing in it can end.
 
+use std::io;
+
 use ahash::AHashSet;
 use polars::prelude::{DataFrame, Int64Type, UInt32Type, UInt64Type};
 use serde::Serialize;
+use serde_json::ser::{Formatter, Serializer};
 
 use super::connections::{Connections, Selection};
 use super::sections::section_of;
@@ -15,11 +18,11 @@ use crate::{Error, Result};
 
 /// Everything that the script gets. Moments are µs since `origin_us`.
 #[derive(Serialize)]
-struct Data {
+struct Data<'a> {
     origin_us: i64,
     slices: Slices,
     findings: Vec<FindingData>,
-    connections: Connections,
+    connections: Connections<'a>,
 }
 
 /// The recording in equal slices of time.
@@ -64,10 +67,29 @@ pub(super) fn block(report: &Report, tables: &Tables, most_findings: usize) -> R
         findings: findings.iter().map(|finding| FindingData::of(finding, &selection, origin_us)).collect(),
         connections: Connections::of(tables, &selection, origin_us)?,
     };
-    let text = serde_json::to_string(&data)
-        .map_err(|e| Error::Render { what: "the page's data".to_owned(), reason: e.to_string() })?;
-    // Without this sign no text can end the block, or begin a comment in it.
-    Ok(text.replace('<', "\\u003c"))
+    let failed = |reason: String| Error::Render { what: "the page's data".to_owned(), reason };
+    let mut text = Vec::new();
+    data.serialize(&mut Serializer::with_formatter(&mut text, WithoutLessThan))
+        .map_err(|e| failed(e.to_string()))?;
+    String::from_utf8(text).map_err(|e| failed(e.to_string()))
+}
+
+/// Without this sign no text can end the block, or begin a comment in it.
+struct WithoutLessThan;
+
+impl Formatter for WithoutLessThan {
+    fn write_string_fragment<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        let mut parts = fragment.split('<');
+        writer.write_all(parts.next().unwrap_or_default().as_bytes())?;
+        parts.try_for_each(|part| {
+            writer.write_all(b"\\u003c")?;
+            writer.write_all(part.as_bytes())
+        })
+    }
 }
 
 fn conn_ids(finding: &Finding) -> impl Iterator<Item = u64> + '_ {

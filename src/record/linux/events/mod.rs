@@ -20,11 +20,12 @@ mod kernel_event;
 mod life;
 mod programs;
 mod ring;
+mod sources;
 mod tracefs;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -36,11 +37,10 @@ use crate::record::Moment;
 pub(super) use closings::Closings;
 use execs::Execs;
 use join::Joiner;
-use kernel_event::{Decoder, KernelEvent, What};
-use life::Closing;
+use kernel_event::{KernelEvent, What};
 pub(super) use life::SocketEvent;
 use programs::Programs;
-use ring::Ring;
+use sources::{Sources, open_rings};
 
 /// Least time between two looks at rings and closings: short enough that a process that has just
 /// connected mostly still lives, long enough to cost nothing in a storm.
@@ -50,18 +50,12 @@ const DRAIN_EVERY: Duration = Duration::from_millis(40);
 /// wait, because its process lives on.
 const WAIT_MS: libc::c_int = 250;
 
-/// How often processes that ended a while ago are forgotten, in ns.
-const FORGET_EVERY_NS: u64 = 1_000_000_000;
-
 /// Records of two CPUs are put in order by their time; the newest wait for the next look,
 /// because another CPU may still be writing an earlier one.
 const HOLD_BACK_NS: u64 = 4_000_000;
 
 /// Niceness of the thread that looks; it works for about a tenth of the time in a storm.
 const NICENESS: libc::c_int = -10;
-
-/// The tracepoints, in the order in which [`Decoder::new`] takes them.
-const TRACEPOINTS: [&str; 2] = ["sock/inet_sock_set_state", "tcp/tcp_destroy_sock"];
 
 /// The sources of events of this host, and the thread that listens to them.
 pub(super) struct Events {
@@ -143,13 +137,13 @@ impl Told {
 impl Events {
     /// Starts whatever sources this host allows; none is no error.
     pub(super) fn start(reader: Reader, netns: u64) -> Self {
-        let (rings, decoder, perf_report) = match open_rings() {
-            Ok((rings, decoder)) => (rings, Some(decoder), ran("perf-events", PERF_GIVES)),
-            Err(reason) => (Vec::new(), None, missing("perf-events", &reason, PERF_LACKS)),
+        let (rings, perf_report) = match open_rings() {
+            Ok(rings) => (Some(rings), ran("perf-events", PERF_GIVES)),
+            Err(reason) => (None, missing("perf-events", &reason, PERF_LACKS)),
         };
         let (closings, closings_report) = match Closings::open() {
-            Ok(closings) => (vec![(netns, closings, 0)], ran("sock_destroy", DESTROY_GIVES)),
-            Err(error) => (Vec::new(), missing("sock_destroy", &error.to_string(), DESTROY_LACKS)),
+            Ok(closings) => (Some((netns, closings)), ran("sock_destroy", DESTROY_GIVES)),
+            Err(error) => (None, missing("sock_destroy", &error.to_string(), DESTROY_LACKS)),
         };
         let (catcher, execs_report) = match Execs::start(Arc::clone(&reader.hashes)) {
             Ok(catcher) => (Some(catcher), ran("proc-connector", EXECS_GIVE)),
@@ -164,7 +158,7 @@ impl Events {
             lost_closings: 0,
         };
         let (changes, incoming) = channel();
-        let sources = Sources { rings, decoder, closings, incoming, held: Vec::new(), forget_at_ns: 0 };
+        let sources = Sources::new(rings, closings, incoming);
         let shared = Arc::new(Shared {
             sources: Mutex::new(sources),
             story: Mutex::new(story),
@@ -306,6 +300,22 @@ impl Shared {
 }
 
 impl Story {
+    /// Takes records, which must come in the order of time.
+    fn take(&mut self, events: &[KernelEvent], now: Moment) {
+        let wall_offset_us = now.ts_us - now.mono_ns / 1000;
+        for event in events {
+            if let What::Lost(count) = event.what {
+                self.lost_records += count;
+            }
+            self.programs.event(event, wall_offset_us);
+            self.joiner.event(event);
+        }
+        for pid in socket_owners(events) {
+            // Now, while it may still live: at the next tick it may be gone.
+            self.programs.owner(pid, now.mono_ns as u64);
+        }
+    }
+
     /// What is to be told now: the end of a socket, while the program behind it is being hashed, with
     /// the next call, because of a program that runs once there is no later row to carry the hash.
     fn in_time(&mut self, mut events: Vec<SocketEvent>) -> Vec<SocketEvent> {
@@ -328,78 +338,6 @@ impl Story {
     }
 }
 
-/// What the kernel tells by, and what was told of it too late to be in order.
-struct Sources {
-    rings: Vec<Ring>,
-    decoder: Option<Decoder>,
-    /// Network namespace, its closing sockets, and how many of them the kernel dropped.
-    closings: Vec<(u64, Closings, u64)>,
-    incoming: Receiver<Change>,
-    held: Vec<KernelEvent>,
-    forget_at_ns: u64,
-}
-
-impl Sources {
-    /// What to wait for: on a quiet host, 25 looks a second in vain would cost more than a
-    /// thousand sockets.
-    fn entries(&self) -> Vec<libc::pollfd> {
-        let rings = self.rings.iter().map(Ring::as_raw_fd);
-        let closings = self.closings.iter().map(|(_, closings, _)| closings.as_raw_fd());
-        rings.chain(closings).map(|fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 }).collect()
-    }
-
-    fn drain(&mut self, story: &Mutex<Story>, hold_back_ns: u64) {
-        for change in self.incoming.try_iter() {
-            match change {
-                Change::Entered(netns, closings) => self.closings.push((netns, closings, 0)),
-                Change::Left(left) => self.closings.retain(|(netns, ..)| *netns != left),
-                Change::Watched(..) => {}
-            }
-        }
-        let now = crate::record::Clock::now(&crate::record::SystemClock);
-        let now_ns = now.mono_ns as u64;
-        let wall_offset_us = now.ts_us - now.mono_ns / 1000;
-        let mut events = std::mem::take(&mut self.held);
-        if let Some(decoder) = &self.decoder {
-            for ring in &mut self.rings {
-                ring.drain(|kind, misc, body| events.extend(decoder.decode(kind, misc, body)));
-            }
-        }
-        events.sort_by_key(|event| event.time_ns);
-        let ready = events.partition_point(|event| event.time_ns + hold_back_ns <= now_ns);
-        self.held = events.split_off(ready);
-
-        let mut story = story.lock().unwrap_or_else(PoisonError::into_inner);
-        for event in &events {
-            if let What::Lost(count) = event.what {
-                story.lost_records += count;
-            }
-            story.programs.event(event, wall_offset_us);
-            story.joiner.event(event);
-        }
-        for pid in socket_owners(&events) {
-            // Now, while it may still live: at the next tick it may be gone.
-            story.programs.owner(pid, now_ns);
-        }
-        for (netns, closings, lost) in &mut self.closings {
-            closings.drain(|socket| story.joiner.closing(now_ns, Closing::of(&socket, *netns)));
-            let before = std::mem::replace(lost, closings.lost());
-            story.lost_closings += *lost - before;
-        }
-        if now_ns >= self.forget_at_ns {
-            self.forget_at_ns = now_ns + FORGET_EVERY_NS;
-            story.programs.forget(now_ns);
-        }
-    }
-}
-
-/// Before other work, if that may be had: a ring that is full when its reader's turn comes has lost
-/// what it should tell of a host that is overrun.
-fn ask_for_priority() {
-    // SAFETY: no memory is passed; 0 is the calling thread.
-    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICENESS) };
-}
-
 /// The processes that did something to a socket themselves, each once.
 fn socket_owners(events: &[KernelEvent]) -> Vec<u32> {
     let mut pids: Vec<u32> = events
@@ -412,29 +350,11 @@ fn socket_owners(events: &[KernelEvent]) -> Vec<u32> {
     pids
 }
 
-fn open_rings() -> Result<(Vec<Ring>, Decoder), String> {
-    let tracepoints = tracefs::read(&TRACEPOINTS)?;
-    let [state, destroy] = tracepoints.as_slice() else { return Err("tracepoints are missing".to_owned()) };
-    let decoder = Decoder::new(state, destroy)?;
-    let ids = [state.id, destroy.id];
-    let cpus = online_cpus();
-    let rings = cpus
-        .iter()
-        .map(|cpu| Ring::open(*cpu, cpus.len(), &ids))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|e| format!("the kernel refused its events (it needs root or CAP_PERFMON): {e}"))?;
-    Ok((rings, decoder))
-}
-
-/// `0-3,8` → 0, 1, 2, 3, 8; all of one CPU if the system does not say.
-fn online_cpus() -> Vec<i32> {
-    let text = std::fs::read_to_string("/sys/devices/system/cpu/online").unwrap_or_default();
-    let ranges = text.trim().split(',').filter_map(|range| {
-        let (first, last) = range.split_once('-').unwrap_or((range, range));
-        Some(first.parse::<i32>().ok()?..=last.parse::<i32>().ok()?)
-    });
-    let cpus: Vec<i32> = ranges.flatten().collect();
-    if cpus.is_empty() { vec![0] } else { cpus }
+/// Before other work, if that may be had: a ring that is full when its reader's turn comes has lost
+/// what it should tell of a host that is overrun.
+fn ask_for_priority() {
+    // SAFETY: no memory is passed; 0 is the calling thread.
+    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICENESS) };
 }
 
 const PERF_GIVES: &str = "every TCP state change with its process, and the life of every process";

@@ -61,6 +61,11 @@ impl Ring {
         self.events.first().map_or(-1, AsRawFd::as_raw_fd)
     }
 
+    /// Whether there is anything to read.
+    pub(super) fn has_records(&self) -> bool {
+        self.map.tail() < self.map.head()
+    }
+
     /// Hands every record that is there to `each`: type, `misc` bits and body.
     pub(super) fn drain(&mut self, mut each: impl FnMut(u32, u16, &[u8])) {
         let head = self.map.head();

@@ -148,6 +148,23 @@ fn twice_median(gaps: &mut [u32]) -> u64 {
     if is_odd { 2 * upper } else { lower + upper }
 }
 
+/// Periods from which on a gap deviates fully, whatever the period.
+pub(super) const FARTHEST: f64 = COST_OF_MISSED as f64 + 1.0;
+
+/// The least that a gap of `lowest` to `highest` periods deviates, as a share of a period; never more
+/// than the deviation of which [`Arrivals::spread`] is the mean.
+pub(super) fn least_deviation(lowest: f64, highest: f64) -> f64 {
+    let of = |periods: f64| {
+        let whole = periods.round().max(1.0);
+        let as_missed = (whole - 1.0) / COST_OF_MISSED as f64 + (periods - whole).abs();
+        as_missed.min((periods - 1.0).abs()).min(1.0)
+    };
+    // Between the ends, only a whole number of periods deviates less.
+    let whole = lowest.ceil().max(1.0);
+    let within = if whole <= highest { of(whole) } else { f64::INFINITY };
+    of(lowest).min(of(highest)).min(within)
+}
+
 /// How far a gap lies from what a clock with a period would make, times [`COST_OF_MISSED`].
 fn deviation(gap: u64, period: u64) -> u64 {
     let from_one = gap.abs_diff(period).min(period) * COST_OF_MISSED;

@@ -60,11 +60,11 @@ impl Measured {
     /// Ranks from 0 among those of which the other is known too, in the order of the connections;
     /// equal values share the mean of theirs.
     fn ranks_beside(&self, other: &Self) -> Vec<f64> {
-        let both: Vec<(f64, usize)> = self
-            .order
-            .iter()
-            .filter_map(|at| other.values[*at].and(self.values[*at]).map(|value| (value, *at)))
-            .collect();
+        let mut both = Vec::with_capacity(self.order.len());
+        both.extend(self.order.iter().filter_map(|at| {
+            let value = other.values[*at].and(self.values[*at])?;
+            Some((value, *at))
+        }));
         let mut ranks = vec![f64::NAN; self.values.len()];
         let mut first = 0;
         for run in both.chunk_by(|(a, _), (b, _)| a.total_cmp(b).is_eq()) {

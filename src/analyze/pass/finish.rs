@@ -15,15 +15,16 @@ use crate::analyze::perspective::Perspective;
 use crate::analyze::scope::scope;
 use crate::capture::{Metadata, Protocol, TcpState};
 use crate::geo::Databases;
+use crate::parallel;
 
 /// Makes the records of what was gathered, in their fixed order.
 pub(super) fn finish(pass: Pass, metadata: &Metadata, geo: &Databases) -> Recorded {
     let Pass { texts, addresses, owners, mut connections, transitions, ticks, activity, .. } = pass;
     drop(pass.ids);
     let (mut bins, mut process_bins, loads, tick_count) = ticks.finish();
-    for connection in &mut connections {
+    parallel::change(&mut connections, |connection| {
         connection.closed_in_recording |= connection.last_tick < pass.last_tick;
-    }
+    });
     // Looking up places and judging directions take about as long.
     let (endpoints, endpoint_order) = thread::scope(|scope| {
         let endpoints = scope.spawn(|| sort_endpoints(&addresses, &texts, geo));
@@ -79,9 +80,9 @@ fn set_directions(connections: &mut [Connection], addresses: &super::Addresses, 
         }
     }
     let perspective = Perspective::of(metadata);
-    for connection in connections {
+    parallel::change(connections, |connection| {
         connection.direction = direction(connection, &host, &perspective, addresses);
-    }
+    });
 }
 
 fn waits(connection: &Connection) -> bool {
@@ -158,14 +159,14 @@ fn places(order: &[u32]) -> Vec<u32> {
 }
 
 fn renumber(connections: &mut [Connection], endpoints: &[u32], processes: &[u32]) {
-    for connection in connections {
+    parallel::change(connections, |connection| {
         if let Some((endpoint, _)) = &mut connection.remote {
             *endpoint = EndpointId::of(endpoints[endpoint.get() as usize]);
         }
         if let Some(process) = &mut connection.process {
             *process = ProcessId::of(processes[process.get() as usize]);
         }
-    }
+    });
 }
 
 fn renumber_bins(process_bins: &mut [ProcessBin], processes: &[u32]) {

@@ -126,11 +126,18 @@ impl Tables {
         let process_bins = process_bins(&mem::take(&mut recorded.process_bins))?;
         let endpoint_bins = endpoint_bins(&mem::take(&mut recorded.endpoint_bins))?;
         let sends = sends(&mem::take(&mut recorded.sends))?;
+        let recorded = &*recorded;
+        let (processes, endpoints, pairs) = thread::scope(|scope| {
+            let endpoints = scope.spawn(|| rollups::endpoint_table(recorded, texts, pairs));
+            let processes = rollups::process_table(recorded, texts, pairs);
+            let pairs = rollups::pair_table(recorded, texts, pairs);
+            (processes, endpoints.join().unwrap_or_else(|panic| resume_unwind(panic)), pairs)
+        });
         Ok(Self {
             connections: DataFrame::empty(),
-            processes: rollups::process_table(recorded, texts, pairs)?,
-            endpoints: rollups::endpoint_table(recorded, texts, pairs)?,
-            pairs: rollups::pair_table(recorded, texts, pairs)?,
+            processes: processes?,
+            endpoints: endpoints?,
+            pairs: pairs?,
             time_bins: time_bins(&recorded.bins)?,
             process_bins,
             endpoint_bins,

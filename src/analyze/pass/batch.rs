@@ -87,7 +87,8 @@ pub(super) struct Batch {
     pub(super) owner_source: Words,
     pub(super) cpu_percent: Numbers<Float32Type>,
     pub(super) memory_rss_bytes: Numbers<UInt64Type>,
-    /// For each row, what differs from the row before it; everything does at the first.
+    /// For each row, what differs from the row before it, once [`Self::compare_rows`] was called;
+    /// everything does at the first.
     pub(super) changes: Vec<u8>,
 }
 
@@ -96,7 +97,7 @@ impl Batch {
     pub(super) fn new(batch: &RecordBatch) -> Result<Self, Reason> {
         let [name, exe, cmdline, username, parent, container, sha256] = OWNER_TEXTS;
         let owner_text = |column| Words::new(batch, column);
-        let mut batch = Self {
+        Ok(Self {
             ts_us: always::<TimestampMicrosecondType>(batch, Column::Ts)?,
             mono_ns: always::<Int64Type>(batch, Column::MonoNs)?,
             tick: always::<UInt32Type>(batch, Column::Tick)?,
@@ -134,14 +135,19 @@ impl Batch {
             cpu_percent: Numbers::new(batch, Column::CpuPercent)?,
             memory_rss_bytes: Numbers::new(batch, Column::MemoryRssBytes)?,
             changes: Vec::new(),
-        };
-        batch.changes = batch.find_changes();
-        Ok(batch)
+        })
     }
 
     /// Number of rows.
     pub(super) fn len(&self) -> usize {
         self.conn_id.len()
+    }
+
+    /// Finds what differs between rows, unless that is known.
+    pub(super) fn compare_rows(&mut self) {
+        if self.changes.len() != self.len() {
+            self.changes = self.find_changes();
+        }
     }
 
     fn find_changes(&self) -> Vec<u8> {

@@ -86,7 +86,6 @@ impl Load {
 
 /// Gathers rows into time slices.
 pub(super) struct Ticks {
-    axis: Axis,
     keys: AHashMap<BlockKey, usize>,
     blocks: Vec<[Cell; BLOCK_TICKS as usize]>,
     current: Option<(BlockKey, usize)>,
@@ -105,7 +104,6 @@ impl Ticks {
             .map(|bin| TimeBin { start_us: axis.bin_start_us(bin), ..TimeBin::default() })
             .collect();
         Self {
-            axis,
             keys: AHashMap::new(),
             blocks: Vec::new(),
             current: None,
@@ -118,9 +116,8 @@ impl Ticks {
         }
     }
 
-    /// Adds a row of a tick.
-    pub(super) fn add_snapshot(&mut self, tick: u32, ts_us: i64, row: &Increment) {
-        let bin = self.axis.bin(ts_us);
+    /// Adds a row of a tick, in a slice.
+    pub(super) fn add_snapshot(&mut self, tick: u32, bin: u32, row: &Increment) {
         let cell = self.cell(row.process, tick);
         if cell.rows > 0 && cell.bin != bin {
             // Rows of one tick that are far apart: the bytes still go where they belong.
@@ -137,9 +134,17 @@ impl Ticks {
         cell.memory_rss_bytes = row.memory_rss_bytes.or(cell.memory_rss_bytes);
     }
 
-    /// Adds a row of an event between ticks.
-    pub(super) fn add_event(&mut self, ts_us: i64, row: &Increment) {
-        self.add_to_bin(self.axis.bin(ts_us), row);
+    /// Adds a row to a slice alone, such as one of an event between ticks.
+    pub(super) fn add_to_bin(&mut self, bin: u32, row: &Increment) {
+        let slice = &mut self.bins[bin as usize];
+        slice.bytes_sent = slice.bytes_sent.saturating_add(row.sent);
+        slice.bytes_received = slice.bytes_received.saturating_add(row.received);
+        slice.retransmits += u64::from(row.retransmits);
+        if let Some(process) = row.process {
+            let sums = self.process_bin(process, bin);
+            sums.sent = sums.sent.saturating_add(row.sent);
+            sums.received = sums.received.saturating_add(row.received);
+        }
     }
 
     /// Folds every tick but the newest, of which the next row group may hold the rest.
@@ -176,18 +181,6 @@ impl Ticks {
         });
         self.current = Some((key, index));
         index
-    }
-
-    fn add_to_bin(&mut self, bin: u32, row: &Increment) {
-        let slice = &mut self.bins[bin as usize];
-        slice.bytes_sent = slice.bytes_sent.saturating_add(row.sent);
-        slice.bytes_received = slice.bytes_received.saturating_add(row.received);
-        slice.retransmits += u64::from(row.retransmits);
-        if let Some(process) = row.process {
-            let sums = self.process_bin(process, bin);
-            sums.sent = sums.sent.saturating_add(row.sent);
-            sums.received = sums.received.saturating_add(row.received);
-        }
     }
 
     /// Empties every block but those of `keep`. Sorted, so that sums of floats do not hang

@@ -23,6 +23,7 @@ use std::io::{self, Write};
 
 use askama::Template;
 
+use self::data::Data;
 use self::findings::{FindingView, InsightView, SuppressedView};
 use self::sections::SectionView;
 use self::view::{DetectorView, Fact, Severity, Source, Table};
@@ -58,13 +59,13 @@ const SCRIPT: &str = concat!(
 /// The page: what the template shows.
 #[derive(Template)]
 #[template(path = "report.html", config = "src/report/html/askama.toml")]
-pub struct Page {
+pub struct Page<'a> {
     style_hash: String,
     style: &'static str,
     script_hash: String,
     script: &'static str,
     /// What the script works with, as JSON without `<`.
-    data: String,
+    data: Data<'a>,
     title: String,
     lead: String,
     tiles: Vec<Fact>,
@@ -90,7 +91,7 @@ pub struct Page {
     tool_version: String,
 }
 
-impl Page {
+impl Page<'_> {
     fn top_insights(&self) -> &[InsightView] {
         &self.insights[..self.insights.len().min(MOST_HEADLINES)]
     }
@@ -113,16 +114,15 @@ impl Page {
 /// The page of a report with its pictures and the connections behind it.
 ///
 /// # Errors
-/// [`crate::Error::Analysis`] if a table lacks a column, [`crate::Error::Render`] if the data cannot be
-/// written: bugs.
-pub fn page(report: &Report, pictures: &[Picture], tables: &Tables) -> Result<Page> {
+/// [`crate::Error::Analysis`] if a table lacks a column: a bug.
+pub fn page<'a>(report: &Report, pictures: &[Picture], tables: &'a Tables) -> Result<Page<'a>> {
     let shown = &report.findings[..report.findings.len().min(MOST_FINDINGS)];
     Ok(Page {
         style_hash: embed::csp_hash(STYLE),
         style: STYLE,
         script_hash: embed::csp_hash(SCRIPT),
         script: SCRIPT,
-        data: data::block(report, tables, MOST_FINDINGS)?,
+        data: Data::of(report, tables, MOST_FINDINGS)?,
         title: title(report),
         lead: lead(report),
         tiles: view::tiles(report),
@@ -243,7 +243,7 @@ mod tests {
         text_of(&page(&report, &charts::draw_all(analysis).unwrap(), &analysis.tables).unwrap())
     }
 
-    fn text_of(page: &Page) -> String {
+    fn text_of(page: &Page<'_>) -> String {
         let mut text = Vec::new();
         page.write(&mut text).unwrap();
         String::from_utf8(text).unwrap()

@@ -23,17 +23,22 @@ const MEASURES: [(&str, Measure); 7] = [
     ("retransmits", |s, row| s.retransmits.get(row).map(f64::from)),
 ];
 
+/// One number of every connection that is compared.
+struct Measured {
+    values: Vec<Option<f64>>,
+    /// The connections of which it is known, by it.
+    order: Vec<usize>,
+}
+
 /// Every pair of numbers.
 pub(super) fn correlations(sockets: &Sockets<'_>) -> Vec<Correlation> {
     let rows: Vec<usize> = sockets.connections().collect();
     let step = rows.len().div_ceil(MOST_COMPARED).max(1);
-    let column = |(_, measure): &(&str, Measure)| -> Vec<Option<f64>> {
-        rows.iter()
-            .step_by(step)
-            .map(|row| measure(sockets, *row).filter(|value| value.is_finite()))
-            .collect()
+    let column = |(_, measure): &(&str, Measure)| {
+        let values = rows.iter().step_by(step).map(|row| measure(sockets, *row));
+        Measured::of(values.map(|value| value.filter(|value| value.is_finite())).collect())
     };
-    let columns: Vec<Vec<Option<f64>>> = MEASURES.iter().map(column).collect();
+    let columns: Vec<Measured> = MEASURES.iter().map(column).collect();
     let mut pairs = Vec::new();
     for (a, (name_a, _)) in MEASURES.iter().enumerate() {
         for (b, (name_b, _)) in MEASURES.iter().enumerate().skip(a + 1) {
@@ -44,28 +49,42 @@ pub(super) fn correlations(sockets: &Sockets<'_>) -> Vec<Correlation> {
     pairs
 }
 
-/// Of how many pairs both are known, and their correlation; none if there are too few, or one
-/// of the two is always the same.
-fn spearman(a: &[Option<f64>], b: &[Option<f64>]) -> (u64, Option<f64>) {
-    let (a, b): (Vec<f64>, Vec<f64>) = a.iter().zip(b).filter_map(|(a, b)| a.zip(*b)).unzip();
-    let rho = if a.len() < FEWEST { None } else { pearson(&ranks(&a), &ranks(&b)) };
-    (a.len() as u64, rho)
+impl Measured {
+    fn of(values: Vec<Option<f64>>) -> Self {
+        let mut known: Vec<(f64, usize)> =
+            values.iter().enumerate().filter_map(|(at, value)| Some(((*value)?, at))).collect();
+        known.sort_unstable_by(|(a, at_a), (b, at_b)| a.total_cmp(b).then(at_a.cmp(at_b)));
+        Self { values, order: known.into_iter().map(|(_, at)| at).collect() }
+    }
+
+    /// Ranks from 0 among those of which the other is known too, in the order of the connections;
+    /// equal values share the mean of theirs.
+    fn ranks_beside(&self, other: &Self) -> Vec<f64> {
+        let mut both = Vec::with_capacity(self.order.len());
+        both.extend(self.order.iter().filter_map(|at| {
+            let value = other.values[*at].and(self.values[*at])?;
+            Some((value, *at))
+        }));
+        let mut ranks = vec![f64::NAN; self.values.len()];
+        let mut first = 0;
+        for run in both.chunk_by(|(a, _), (b, _)| a.total_cmp(b).is_eq()) {
+            let rank = first as f64 + (run.len() - 1) as f64 / 2.0;
+            for (_, at) in run {
+                ranks[*at] = rank;
+            }
+            first += run.len();
+        }
+        ranks.retain(|rank| !rank.is_nan());
+        ranks
+    }
 }
 
-/// Ranks from 0; equal values share the mean of theirs.
-fn ranks(values: &[f64]) -> Vec<f64> {
-    let mut order: Vec<usize> = (0..values.len()).collect();
-    order.sort_unstable_by(|a, b| values[*a].total_cmp(&values[*b]).then(a.cmp(b)));
-    let mut ranks = vec![0.0; values.len()];
-    let mut first = 0;
-    for run in order.chunk_by(|a, b| values[*a].total_cmp(&values[*b]).is_eq()) {
-        let rank = first as f64 + (run.len() - 1) as f64 / 2.0;
-        for at in run {
-            ranks[*at] = rank;
-        }
-        first += run.len();
-    }
-    ranks
+/// Of how many connections both are known, and their correlation; none if there are too few, or
+/// one of the two is always the same.
+fn spearman(a: &Measured, b: &Measured) -> (u64, Option<f64>) {
+    let (ranks_a, ranks_b) = (a.ranks_beside(b), b.ranks_beside(a));
+    let rho = if ranks_a.len() < FEWEST { None } else { pearson(&ranks_a, &ranks_b) };
+    (ranks_a.len() as u64, rho)
 }
 
 fn pearson(a: &[f64], b: &[f64]) -> Option<f64> {
@@ -87,8 +106,8 @@ mod tests {
     use super::*;
     use crate::analyze::testing::{Capture, Conn};
 
-    fn known(values: &[f64]) -> Vec<Option<f64>> {
-        values.iter().copied().map(Some).collect()
+    fn known(values: &[f64]) -> Measured {
+        Measured::of(values.iter().copied().map(Some).collect())
     }
 
     #[test]
@@ -102,10 +121,18 @@ mod tests {
     }
 
     #[test]
+    fn ranks_are_those_among_the_connections_of_which_both_are_known() {
+        let a = Measured::of([5.0, 1.0, 3.0, 1.0].map(Some).to_vec());
+        let b = Measured::of(vec![Some(1.0), None, Some(1.0), Some(0.0)]);
+        assert_eq!((a.ranks_beside(&b), b.ranks_beside(&a)), (vec![2.0, 1.0, 0.0], vec![1.5, 1.5, 0.0]));
+    }
+
+    #[test]
     fn what_is_not_known_few_or_always_the_same_has_no_correlation() {
         let ten = known(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0]);
-        assert_eq!(spearman(&ten, &[None; 10]), (0, None));
-        assert_eq!(spearman(&ten[..9], &ten[..9]), (9, None));
+        assert_eq!(spearman(&ten, &Measured::of(vec![None; 10])), (0, None));
+        let nine = Measured::of((0..10).map(|n| (n != 4).then_some(f64::from(n))).collect());
+        assert_eq!(spearman(&ten, &nine), (9, None));
         assert_eq!(spearman(&ten, &known(&[3.0; 10])), (10, None));
         assert_eq!(spearman(&ten, &ten).1, Some(1.0));
     }

@@ -87,6 +87,8 @@ pub(super) struct Batch {
     pub(super) owner_source: Words,
     pub(super) cpu_percent: Numbers<Float32Type>,
     pub(super) memory_rss_bytes: Numbers<UInt64Type>,
+    /// For each row, what differs from the row before it; everything does at the first.
+    pub(super) changes: Vec<u8>,
 }
 
 impl Batch {
@@ -94,7 +96,7 @@ impl Batch {
     pub(super) fn new(batch: &RecordBatch) -> Result<Self, Reason> {
         let [name, exe, cmdline, username, parent, container, sha256] = OWNER_TEXTS;
         let owner_text = |column| Words::new(batch, column);
-        Ok(Self {
+        let mut batch = Self {
             ts_us: always::<TimestampMicrosecondType>(batch, Column::Ts)?,
             mono_ns: always::<Int64Type>(batch, Column::MonoNs)?,
             tick: always::<UInt32Type>(batch, Column::Tick)?,
@@ -131,7 +133,10 @@ impl Batch {
             owner_source: Words::new(batch, Column::OwnerSource)?,
             cpu_percent: Numbers::new(batch, Column::CpuPercent)?,
             memory_rss_bytes: Numbers::new(batch, Column::MemoryRssBytes)?,
-        })
+            changes: Vec::new(),
+        };
+        batch.changes = batch.find_changes();
+        Ok(batch)
     }
 
     /// Number of rows.
@@ -139,8 +144,7 @@ impl Batch {
         self.conn_id.len()
     }
 
-    /// For each row, what differs from the row before it; everything does at the first.
-    pub(super) fn changes(&self) -> Vec<u8> {
+    fn find_changes(&self) -> Vec<u8> {
         let mut changes = vec![0; self.len()];
         mark_values(&mut changes, &self.conn_id, SOCKET);
         mark_values(&mut changes, &self.local_port, SOCKET);

@@ -20,7 +20,7 @@ use std::sync::mpsc::{self, SyncSender};
 use std::thread;
 
 use ahash::AHashMap;
-use arrow::array::{AsArray, RecordBatch};
+use arrow::array::AsArray;
 use arrow::datatypes::{Int32Type, UInt32Type};
 
 use self::activity::Activity;
@@ -55,14 +55,15 @@ pub fn run(
 ) -> Result<Recorded> {
     let perspective = Perspective::of(capture.metadata());
     let mut pass = Pass::new(axis_of(capture, settings), first_tick(capture), perspective);
-    // Decoding costs about as much as adding up, so that a second thread halves the time.
+    // Decoding, with the comparison of rows, costs about as much as adding up, so that a second
+    // thread halves the time.
     thread::scope(|scope| {
         let (sender, decoded) = mpsc::sync_channel(BATCHES_AHEAD);
         scope.spawn(move || decode(capture, &sender));
         for decoded in decoded {
             match decoded {
                 Decoded::Rows(batch) => {
-                    Batch::new(&batch).and_then(|batch| pass.add(&batch)).map_err(damaged(capture))?;
+                    batch.and_then(|batch| pass.add(&batch)).map_err(damaged(capture))?;
                     progress(pass.rows);
                 }
                 Decoded::EndOfRowGroup => pass.ticks.end_row_group(),
@@ -75,7 +76,7 @@ pub fn run(
 
 /// What the decoding thread hands over.
 enum Decoded {
-    Rows(RecordBatch),
+    Rows(Result<Box<Batch>, Reason>),
     EndOfRowGroup,
 }
 
@@ -95,7 +96,7 @@ fn decode_row_group(capture: &CaptureFile, group: usize, to: &SyncSender<Decoded
     let columns = COLUMNS.iter().map(|info| info.column);
     let columns: Vec<Column> = columns.filter(|column| !capture.is_all_null(group, *column)).collect();
     for batch in capture.row_group(group, &columns)? {
-        if to.send(Decoded::Rows(batch?)).is_err() {
+        if to.send(Decoded::Rows(Batch::new(&batch?).map(Box::new))).is_err() {
             break;
         }
     }
@@ -170,7 +171,7 @@ impl Pass {
         self.remote_addrs.turn_to(&batch.remote_addr);
         self.remote_names.turn_to(&batch.remote_name);
         self.owners.turn_to(batch);
-        let changes = batch.changes();
+        let changes = &batch.changes;
         let mut stretch = Stretch { connection: 0, kind: Kind::Snapshot, process: None, is_turned: false };
         let mut row = 0;
         while row < batch.len() {

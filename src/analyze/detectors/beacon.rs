@@ -49,7 +49,7 @@ pub struct Thresholds {
     /// Largest false discovery rate (q-value) against arrivals without a period, 0 to 1.
     pub max_q: f64,
     /// Largest mean distance of a gap from the median gap, as a share of it, 0 to 1: 0 is a
-    /// clock, 0.25 a jitter of ± 50 %, or that every gap is twice as long; 0.5 chance.
+    /// clock, 0.26 a jitter of ± 50 %, 0.25 that every gap is twice as long; 0.7 chance.
     pub max_spread: f64,
     /// Shortest period that is reported, in seconds; never less than two ticks of the recording.
     pub min_period_s: f64,
@@ -104,7 +104,7 @@ impl Detector for Beacon {
             often as many connections at random times would be at least as regular, at the coarseness of \
             this recording, by simulation, or for a clock by a bound that it cannot exceed; over all pairs, the expected share of false discoveries (Benjamini-Hochberg) is at most \
             `max_q`. And the gaps lie on average no further than `max_spread` of the median gap from it, half of that for \
-            several processes together, and three quarters inside a connection; a gap of two periods is one missed check-in, and counts a quarter. Where events \
+            several processes together, and three quarters inside a connection; a gap of two periods is one missed check-in, and counts a quarter, one below two thirds of a period up to twice. Where events \
             tell when connections began, their times are used, else the ticks at which they were first seen. Periods \
             below `min_period_s` seconds, or two ticks without events, cannot be told from a busy process. The same is asked of \
             the moments (64 at most) at which one connection that this side opened began to send again, of each pair the one with the \

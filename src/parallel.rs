@@ -35,9 +35,29 @@ fn map_with<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync, thread
     done.into_iter().map(|(_, result)| result).collect()
 }
 
+/// Changes items on all cores, each of which gets as many that follow each other.
+pub(crate) fn change<T: Send>(items: &mut [T], work: impl Fn(&mut T) + Sync) {
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    let part = items.len().div_ceil(threads).max(1);
+    thread::scope(|scope| {
+        for part in items.chunks_mut(part) {
+            scope.spawn(|| part.iter_mut().for_each(&work));
+        }
+    });
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_item_is_changed_once() {
+        for count in [0, 1, 2, 3, 1_000] {
+            let mut items: Vec<usize> = (0..count).collect();
+            change(&mut items, |item| *item += 1);
+            assert_eq!(items, (1..=count).collect::<Vec<_>>());
+        }
+    }
 
     #[test]
     fn results_are_in_the_order_of_the_items_whatever_the_number_of_threads() {

@@ -14,13 +14,14 @@ const HIDING: [(&str, &str, &str); 7] = [
 ];
 
 /// Programs with nothing to hide.
-const ORDINARY: [(&str, &str); 6] = [
+const ORDINARY: [(&str, &str); 7] = [
     ("nginx", "/usr/sbin/nginx"),
     ("python3", "/usr/bin/python3.12"),
     ("chrome", "/opt/google/chrome/chrome"),
     ("node", "/home/me/.nvm/versions/node/v22/bin/node"),
     ("cargo", "/home/me/.cargo/bin/cargo"),
     ("app", "/srv/app/bin/app"),
+    ("esbuild", "/home/me/site/node_modules/.pnpm/esbuild/bin/esbuild"),
 ];
 
 pub(crate) fn print() {

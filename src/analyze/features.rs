@@ -148,7 +148,7 @@ struct Frequencies<'a> {
 impl<'a> Frequencies<'a> {
     fn of(sockets: &Sockets<'a>, rows: &[u32]) -> Self {
         let mut all = Self { total: rows.len() as f64, ..Self::default() };
-        for socket in rows.iter().map(|row| sockets.get(*row as usize)) {
+        for socket in sockets.walk(rows.iter().map(|row| *row as usize)) {
             *all.ports.entry((socket.protocol, socket.service_port())).or_default() += 1;
             if let Some((addr, _)) = socket.remote {
                 *all.addrs.entry(addr).or_default() += 1;

@@ -1,7 +1,10 @@
 //! The sockets that a finding is about.
 
+use std::iter::Copied;
+use std::slice;
+
 use super::finding::{Entities, Evidence, Measurement};
-use super::sockets::{Socket, Sockets};
+use super::sockets::{Socket, Sockets, Walk};
 
 /// Some sockets of a capture, looked up when they are asked for: a finding may be about all of them.
 #[derive(Clone, Copy)]
@@ -29,8 +32,8 @@ impl<'m, 'a> Members<'m, 'a> {
     }
 
     /// Each socket, in the order of the rows.
-    pub fn iter(self) -> impl ExactSizeIterator<Item = Socket<'a>> + Clone + use<'m, 'a> {
-        self.rows.iter().map(move |row| self.sockets.get(*row))
+    pub fn iter(self) -> Walk<'m, 'a, Copied<slice::Iter<'m, usize>>> {
+        self.sockets.walk(self.rows.iter().copied())
     }
 
     /// The first of them.

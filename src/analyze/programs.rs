@@ -72,7 +72,11 @@ const USUAL_HIDDEN: &[&str] = &[
     ".platformio",
     ".arduino15",
     ".android",
+    ".terraform",
     ".terraform.d",
+    ".pnpm",
+    ".yarn",
+    ".build",
     ".pulumi",
     ".snapshots",
     ".tools",
@@ -130,8 +134,7 @@ pub fn is_in_temporary_folder(exe: &str) -> bool {
 
 /// The hidden folder or file in a path, if it is none in which usual tools keep programs.
 pub fn hidden_folder_of(exe: &str) -> Option<&str> {
-    let hidden = exe.split('/').find(|part| part.len() > 1 && part.starts_with('.'))?;
-    (!USUAL_HIDDEN.contains(&hidden)).then_some(hidden)
+    exe.split('/').find(|part| part.len() > 1 && part.starts_with('.') && !USUAL_HIDDEN.contains(part))
 }
 
 /// Whether it has an executable, which threads of the kernel have not, and is named like one.
@@ -170,6 +173,8 @@ mod tests {
         assert!(is_in_temporary_folder("/dev/shm/x") && !is_in_temporary_folder("/srv/tmp/x"));
         assert_eq!(hidden_folder_of("/var/lib/.cache2/x"), Some(".cache2"));
         assert_eq!((hidden_folder_of("/home/a/.local/bin/x"), hidden_folder_of("/usr/bin/x")), (None, None));
+        // What hides in a usual hidden folder is hidden all the same.
+        assert_eq!(hidden_folder_of("/home/a/.cache/.x/x"), Some(".x"));
     }
 
     #[test]

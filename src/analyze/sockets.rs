@@ -214,9 +214,13 @@ impl<'a> Sockets<'a> {
     }
 
     /// Every socket, in the order of the table: by first seen, then `conn_id`.
-    #[inline]
     pub fn iter(&self) -> impl Iterator<Item = Socket<'a>> + '_ {
-        (0..self.len()).map(|row| self.get(row))
+        self.walk(0..self.len())
+    }
+
+    /// The sockets in some rows.
+    pub fn walk<R: Iterator<Item = usize>>(&self, rows: R) -> Walk<'_, 'a, R> {
+        Walk { sockets: self, rows }
     }
 
     /// The sockets with some identities.
@@ -227,25 +231,53 @@ impl<'a> Sockets<'a> {
 
     /// What the sockets in some rows have in common; a field that is unknown or differs is none.
     pub fn entities(&self, rows: &[usize]) -> Entities {
-        let sockets = || rows.iter().map(|row| self.get(*row));
-        let process = common(sockets(), |s| s.process).map(|process| process as usize);
+        let process = common(rows, |row| self.process.get(row)).map(|process| process as usize);
         let detail = |column: &Words<'_>| process.and_then(|row| owned(column.get(row)));
+        let text = |column: &Words<'a>| owned(common(rows, |row| column.get(row)));
+        let port = |column: &Numbers<'_, UInt16Type>| common(rows, |row| column.get(row));
         Entities {
-            process_name: owned(common(sockets(), |s| s.process_name)),
-            pid: common(sockets(), |s| s.pid),
+            process_name: text(&self.process_name),
+            pid: common(rows, |row| self.pid.get(row)),
             exe: detail(&self.processes.exe),
             cmdline: detail(&self.processes.cmdline),
             username: detail(&self.processes.username),
             container: detail(&self.processes.container),
-            protocol: owned(common(sockets(), |s| Some(s.protocol))),
-            local_addr: owned(common(sockets(), |s| Some(s.local_addr))),
-            local_port: common(sockets(), |s| Some(s.local_port)),
-            remote_addr: owned(common(sockets(), |s| s.remote.map(|(addr, _)| addr))),
-            remote_port: common(sockets(), |s| s.remote.map(|(_, port)| port)),
-            remote_name: owned(common(sockets(), |s| s.remote_name)),
+            protocol: text(&self.protocol),
+            local_addr: text(&self.local_addr),
+            local_port: port(&self.local_port),
+            remote_addr: text(&self.remote_addr),
+            remote_port: port(&self.remote_port),
+            remote_name: text(&self.remote_name),
         }
     }
 }
+
+/// The sockets in some rows of the table, one after the other.
+///
+/// A type of its own, so that what is done with a socket is compiled where it is looked up: see
+/// [`Sockets::get`].
+#[derive(Clone)]
+pub struct Walk<'m, 'a, R> {
+    sockets: &'m Sockets<'a>,
+    rows: R,
+}
+
+impl<'a, R: Iterator<Item = usize>> Iterator for Walk<'_, 'a, R> {
+    type Item = Socket<'a>;
+
+    #[allow(clippy::inline_always, reason = "as that of `Sockets::get`")]
+    #[inline(always)]
+    fn next(&mut self) -> Option<Socket<'a>> {
+        let row = self.rows.next()?;
+        Some(self.sockets.get(row))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.rows.size_hint()
+    }
+}
+
+impl<R: ExactSizeIterator<Item = usize>> ExactSizeIterator for Walk<'_, '_, R> {}
 
 /// The columns of the processes table that name a process.
 struct Processes<'a> {
@@ -363,13 +395,10 @@ impl<'a> Openers<'a> {
     }
 }
 
-/// The value that all have; none if it is unknown for one or differs.
-fn common<'a, T: PartialEq>(
-    mut sockets: impl Iterator<Item = Socket<'a>>,
-    field: impl Fn(&Socket<'a>) -> Option<T>,
-) -> Option<T> {
-    let value = field(&sockets.next()?)?;
-    sockets.all(|socket| field(&socket).as_ref() == Some(&value)).then_some(value)
+/// The value that all rows have; none if it is unknown for one or differs.
+fn common<T: PartialEq>(rows: &[usize], value: impl Fn(usize) -> Option<T>) -> Option<T> {
+    let first = value(*rows.first()?)?;
+    rows.iter().all(|row| value(*row).as_ref() == Some(&first)).then_some(first)
 }
 
 fn owned(text: Option<&str>) -> Option<String> {

@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, SecondsFormat};
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
-use parquet::file::reader::ChunkReader as _;
 use sha2::{Digest as _, Sha256};
 
 use super::digest::Digest;
@@ -24,7 +23,7 @@ use super::{Metadata, frame, guard, journal};
 use crate::{Error, Result};
 
 /// How much is hashed at once.
-const PIECE_BYTES: usize = 1024 * 1024;
+const PIECE_BYTES: usize = 256 * 1024;
 
 /// What was found in the row groups of a file, by their records.
 #[derive(Default)]
@@ -295,10 +294,11 @@ pub(super) fn digest(source: &Source, start: u64, end: u64) -> Option<Digest> {
 
 /// Feeds a hash from a stretch of a file, in pieces, so that memory does not grow with it.
 pub(super) fn hash_into(hash: &mut Sha256, source: &Source, mut start: u64, end: u64) -> Option<()> {
+    let mut buffer = vec![0; PIECE_BYTES.min(end.saturating_sub(start) as usize)];
     while start < end {
-        let bytes = source.get_bytes(start, PIECE_BYTES.min((end - start) as usize)).ok()?;
-        hash.update(&bytes);
-        start += bytes.len() as u64;
+        let piece = source.read_into(start, end, &mut buffer).ok()?;
+        hash.update(piece);
+        start += piece.len() as u64;
     }
     Some(())
 }

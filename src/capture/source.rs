@@ -1,5 +1,6 @@
 //! Where the bytes of a capture come from: a file, or memory for what has no file of its own.
 
+use std::borrow::Borrow;
 use std::fs::File;
 use std::io::{BufReader, Read};
 
@@ -22,6 +23,30 @@ impl Source {
         self.len()
     }
 
+    /// Reads the bytes from `start` to `end`, or as many of them as `buffer` takes, into `buffer`, and
+    /// gives them. Whoever reads a whole file piece by piece has the same memory for every piece.
+    ///
+    /// # Errors
+    /// If they cannot be read, or the bytes end before.
+    pub(super) fn read_into<'b>(
+        &self,
+        start: u64,
+        end: u64,
+        buffer: &'b mut [u8],
+    ) -> std::io::Result<&'b [u8]> {
+        let length = end.saturating_sub(start).min(buffer.len() as u64) as usize;
+        let piece = &mut buffer[..length];
+        match self {
+            Self::File(file) => At { file, place: start }.read_exact(piece)?,
+            Self::Memory(bytes) => {
+                let from = usize::try_from(start).unwrap_or(usize::MAX);
+                let there = from.checked_add(length).and_then(|to| bytes.get(from..to));
+                piece.copy_from_slice(there.ok_or(std::io::ErrorKind::UnexpectedEof)?);
+            }
+        }
+        Ok(piece)
+    }
+
     /// The same bytes once more.
     ///
     /// # Errors
@@ -36,17 +61,17 @@ impl Source {
 
 /// Reads a file from a place on. Handles of one file share its position, so that threads that
 /// sought and read would take each other's bytes; this reads at a place without seeking.
-struct At {
-    file: File,
+struct At<F> {
+    file: F,
     place: u64,
 }
 
-impl Read for At {
+impl<F: Borrow<File>> Read for At<F> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         #[cfg(unix)]
-        let read = std::os::unix::fs::FileExt::read_at(&self.file, buffer, self.place)?;
+        let read = std::os::unix::fs::FileExt::read_at(self.file.borrow(), buffer, self.place)?;
         #[cfg(windows)]
-        let read = std::os::windows::fs::FileExt::seek_read(&self.file, buffer, self.place)?;
+        let read = std::os::windows::fs::FileExt::seek_read(self.file.borrow(), buffer, self.place)?;
         self.place += read as u64;
         Ok(read)
     }
@@ -82,7 +107,7 @@ impl ChunkReader for Source {
         match self {
             Self::File(file) => {
                 let mut bytes = vec![0; length];
-                At { file: file.try_clone()?, place: start }.read_exact(&mut bytes)?;
+                At { file, place: start }.read_exact(&mut bytes)?;
                 Ok(bytes.into())
             }
             Self::Memory(bytes) => bytes.get_bytes(start, length),
@@ -95,6 +120,20 @@ mod tests {
     use std::io::Write as _;
 
     use super::*;
+
+    #[test]
+    fn pieces_are_as_long_as_the_buffer_and_end_where_they_should() {
+        let bytes: Vec<u8> = (0..100).collect();
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&bytes).unwrap();
+        for source in [Source::File(file), Source::Memory(bytes.clone().into())] {
+            let mut buffer = [0; 60];
+            assert_eq!(source.read_into(10, 100, &mut buffer).unwrap(), &bytes[10..70]);
+            assert_eq!(source.read_into(70, 100, &mut buffer).unwrap(), &bytes[70..]);
+            assert!(source.read_into(70, 101, &mut buffer).is_err());
+            assert!(source.read_into(u64::MAX - 1, u64::MAX, &mut buffer).is_err());
+        }
+    }
 
     #[test]
     fn threads_that_read_at_once_get_each_their_own_bytes() {

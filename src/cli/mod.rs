@@ -99,8 +99,9 @@ enum Command {
     Explain(explain::Arguments),
 }
 
-/// What is a large allocation: a column of a piece of a table.
-const LARGE_BYTES: i32 = 64 << 10;
+/// What is a large allocation: a column of a piece of a table, and not one of a batch of rows, which
+/// the next batch needs again.
+const LARGE_BYTES: i32 = 128 << 10;
 
 /// The program: parses, runs, and maps the result to an exit code.
 pub fn main() -> ExitCode {

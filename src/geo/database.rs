@@ -1,5 +1,6 @@
 //! One database in `MaxMind`'s format, whoever made it.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use chrono::DateTime;
@@ -34,17 +35,20 @@ const AS_ORGANIZATION: &[&[&str]] = &[
     &["as_name"],
 ];
 
+/// The bytes of a database: of a file, or of the program itself.
+type Bytes = Cow<'static, [u8]>;
+
 /// A database that was tried and works.
 #[derive(Debug)]
 pub(super) struct Database {
-    reader: Reader<Vec<u8>>,
+    reader: Reader<Bytes>,
     info: SourceInfo,
 }
 
 impl Database {
     /// Opens a database of these bytes and tries it; `file_name` helps to know whose it is.
     /// The reason why it cannot be used is in words.
-    pub(super) fn new(bytes: Vec<u8>, file_name: &str) -> Result<Self, String> {
+    pub(super) fn new(bytes: Bytes, file_name: &str) -> Result<Self, String> {
         let reader = Reader::from_source(bytes).map_err(|e| e.to_string())?;
         let info = describe(&reader, file_name);
         let database = Self { reader, info };
@@ -80,7 +84,7 @@ impl Database {
     }
 
     /// The record of an address; none if the database has none, or no addresses of its kind.
-    fn record(&self, addr: IpAddr) -> Option<Result<LookupResult<'_, Vec<u8>>, String>> {
+    fn record(&self, addr: IpAddr) -> Option<Result<LookupResult<'_, Bytes>, String>> {
         let addr = addr.to_canonical();
         if addr.is_ipv6() && self.reader.metadata().ip_version == 4 {
             return None;
@@ -103,13 +107,13 @@ impl Database {
 }
 
 /// The first path that leads to a text which is not empty.
-fn text(record: &LookupResult<'_, Vec<u8>>, paths: &[&[&str]]) -> Option<String> {
+fn text(record: &LookupResult<'_, Bytes>, paths: &[&[&str]]) -> Option<String> {
     let found = paths.iter().find_map(|path| decode::<&str>(record, path).filter(|text| !text.is_empty()))?;
     Some(found.chars().take(MOST_CHARACTERS).collect())
 }
 
 /// The first path that leads to a number, be it written `29518` or `AS29518`.
-fn number(record: &LookupResult<'_, Vec<u8>>, paths: &[&[&str]]) -> Option<u32> {
+fn number(record: &LookupResult<'_, Bytes>, paths: &[&[&str]]) -> Option<u32> {
     paths.iter().find_map(|path| {
         decode::<u32>(record, path).or_else(|| {
             let text = decode::<&str>(record, path)?;
@@ -118,12 +122,12 @@ fn number(record: &LookupResult<'_, Vec<u8>>, paths: &[&[&str]]) -> Option<u32> 
     })
 }
 
-fn decode<'a, T: Deserialize<'a>>(record: &LookupResult<'a, Vec<u8>>, path: &[&str]) -> Option<T> {
+fn decode<'a, T: Deserialize<'a>>(record: &LookupResult<'a, Bytes>, path: &[&str]) -> Option<T> {
     let path: Vec<PathElement<'_>> = path.iter().map(|key| PathElement::Key(key)).collect();
     record.decode_path(&path).ok().flatten()
 }
 
-fn describe(reader: &Reader<Vec<u8>>, file_name: &str) -> SourceInfo {
+fn describe(reader: &Reader<Bytes>, file_name: &str) -> SourceInfo {
     let metadata = reader.metadata();
     let short = |text: &str| text.chars().take(MOST_CHARACTERS).collect::<String>();
     let kind = metadata.database_type.to_lowercase();

@@ -20,7 +20,7 @@ pub(super) fn open(path: &Path) -> Result<Database> {
         return Err(unusable(path, format!("it is larger than {} MB", MOST_BYTES >> 20)));
     }
     let bytes = fs::read(path).map_err(Error::io("read", path))?;
-    Database::new(bytes, &file_name(path)).map_err(|reason| unusable(path, reason))
+    Database::new(bytes.into(), &file_name(path)).map_err(|reason| unusable(path, reason))
 }
 
 /// The databases of a folder by name; none if there is no such folder.

@@ -16,12 +16,16 @@ use crate::{Error, Result};
 /// Ends of names of columns that hold moments in µs since the Unix epoch.
 const MOMENT_SUFFIX: &str = "_seen_us";
 
+/// Texts of which the cells are kept, and the bytes that most texts lie apart.
+const MOST_WRITTEN: usize = 256;
+const TEXT_ALIGNMENT: usize = 8;
+
 /// Bytes that are gathered before they are written.
 const BLOCK_BYTES: usize = 64 * 1024;
 
 /// A column, its type known once and not per cell.
 enum Cells<'a> {
-    Text(Words<'a>),
+    Text(Texts<'a>),
     Flag(Flags<'a>),
     U16(Numbers<'a, UInt16Type>),
     U32(Numbers<'a, UInt32Type>),
@@ -85,7 +89,7 @@ impl<'a> Cells<'a> {
     fn of(frame: &'a DataFrame, column: &Column) -> Result<Self> {
         let name = column.name().as_str();
         Ok(match column.dtype() {
-            dtype if Words::are(dtype) => Self::Text(Words::of(frame, name)?),
+            dtype if Words::are(dtype) => Self::Text(Texts::new(Words::of(frame, name)?)),
             DataType::Boolean => Self::Flag(Flags::of(frame, name)?),
             DataType::UInt16 => Self::U16(Numbers::of(frame, name)?),
             DataType::UInt32 => Self::U32(Numbers::of(frame, name)?),
@@ -103,17 +107,20 @@ impl<'a> Cells<'a> {
     /// Appends the cell of a row; nothing for null.
     fn push(&mut self, block: &mut Vec<u8>, row: usize) -> io::Result<()> {
         match self {
-            Self::Text(cells) => known(cells.get(row), |text| push_text(block, &escape::csv(text))),
+            Self::Text(cells) => cells.push(block, row),
             Self::U16(cells) => known(cells.get(row), |value| push_whole(block, value.into())),
             Self::U32(cells) => known(cells.get(row), |value| push_whole(block, value.into())),
             Self::U64(cells) => known(cells.get(row), |value| push_whole(block, value)),
             Self::Flag(cells) => {
                 known(cells.get(row), |flag| block.extend_from_slice(if flag { b"true" } else { b"false" }));
             }
-            Self::Moment(cells, second) => {
-                return cells.get(row).map_or(Ok(()), |moment_us| second.push(block, moment_us));
-            }
-            Self::I64(cells) => return cells.get(row).map_or(Ok(()), |value| write!(block, "{value}")),
+            Self::Moment(cells, second) => known(cells.get(row), |moment_us| second.push(block, moment_us)),
+            Self::I64(cells) => known(cells.get(row), |value| {
+                if value < 0 {
+                    block.push(b'-');
+                }
+                push_whole(block, value.unsigned_abs());
+            }),
             Self::F32(cells) => return push_real(block, cells.get(row).map(f64::from)),
             Self::F64(cells) => return push_real(block, cells.get(row)),
         }
@@ -125,6 +132,30 @@ impl<'a> Cells<'a> {
 fn known<T>(cell: Option<T>, push: impl FnOnce(T)) {
     if let Some(value) = cell {
         push(value);
+    }
+}
+
+/// A column of texts, and the cells of those that were written last, as most columns have few.
+struct Texts<'a> {
+    words: Words<'a>,
+    /// By where the text lies.
+    written: Vec<(&'a str, Vec<u8>)>,
+}
+
+impl<'a> Texts<'a> {
+    fn new(words: Words<'a>) -> Self {
+        Self { words, written: vec![("", Vec::new()); MOST_WRITTEN] }
+    }
+
+    fn push(&mut self, block: &mut Vec<u8>, row: usize) {
+        let Some(text) = self.words.get(row) else { return };
+        let (of, cell) = &mut self.written[text.as_ptr().addr() / TEXT_ALIGNMENT % MOST_WRITTEN];
+        if !std::ptr::eq(*of, text) {
+            *of = text;
+            cell.clear();
+            push_text(cell, &escape::csv(text));
+        }
+        block.extend_from_slice(cell);
     }
 }
 
@@ -177,15 +208,21 @@ struct Second {
 }
 
 impl Second {
-    fn push(&mut self, block: &mut Vec<u8>, moment_us: i64) -> io::Result<()> {
-        let (second, fraction_us) = (moment_us.div_euclid(1_000_000), moment_us.rem_euclid(1_000_000));
+    fn push(&mut self, block: &mut Vec<u8>, moment_us: i64) {
+        let (second, mut fraction_us) = (moment_us.div_euclid(1_000_000), moment_us.rem_euclid(1_000_000));
         if self.last.as_ref().is_none_or(|(last, _)| *last != second) {
             let text = format::iso_utc(moment_us);
             let stem = text.and_then(|text| Some(text.split_once('.')?.0.to_owned()));
             self.last = Some((second, stem));
         }
-        let Some((_, Some(stem))) = &self.last else { return Ok(()) };
-        write!(block, "{stem}.{fraction_us:06}Z")
+        let Some((_, Some(stem))) = &self.last else { return };
+        let mut fraction = *b".000000Z";
+        for digit in fraction[1..7].iter_mut().rev() {
+            *digit += (fraction_us % 10) as u8;
+            fraction_us /= 10;
+        }
+        block.extend_from_slice(stem.as_bytes());
+        block.extend_from_slice(&fraction);
     }
 }
 
@@ -246,6 +283,16 @@ mod tests {
         let expected: Vec<String> =
             moments.iter().map(|moment_us| format::iso_utc(*moment_us).unwrap_or_default()).collect();
         assert_eq!(text_of(&frame).lines().skip(1).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn a_text_that_comes_again_is_the_same_cell_and_whole_numbers_have_their_sign() {
+        let names = [Some("=a"), Some("b,c"), Some(""), None, Some("=a")];
+        let frame = df!("name" => names, "offset" => [0_i64, -12, i64::MIN, 7, 1]).unwrap();
+        assert_eq!(
+            text_of(&frame),
+            "name,offset\r\n'=a,0\r\n\"b,c\",-12\r\n,-9223372036854775808\r\n,7\r\n'=a,1\r\n"
+        );
     }
 
     #[test]

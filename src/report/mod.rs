@@ -17,6 +17,7 @@
 pub mod charts;
 pub mod csv;
 pub mod escape;
+mod files;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod folder;
@@ -35,18 +36,15 @@ pub mod stix;
 pub mod tables;
 
 use std::path::PathBuf;
-use std::thread;
 
 pub use folder::Folder;
 pub use part::Part;
 pub use section::Section;
 
-use self::charts::Picture;
 use self::json::v1::Report;
 use self::redact::Redactor;
-use self::sockets::Sockets;
+use crate::Result;
 use crate::analyze::Analysis;
-use crate::{Error, Result};
 
 /// What the report says of the file that was analysed, beyond its own metadata.
 #[derive(Debug, Clone)]
@@ -68,7 +66,8 @@ pub struct CaptureIdentity {
 /// there, so that there is a whole report or none.
 ///
 /// # Errors
-/// [`Error::Io`], [`Error::Render`], or [`Error::Analysis`] if a table lacks a column.
+/// [`crate::Error::Io`], [`crate::Error::Render`], or [`crate::Error::Analysis`] if a table lacks
+/// a column.
 pub fn write(
     analysis: &Analysis,
     capture: &CaptureIdentity,
@@ -84,75 +83,10 @@ pub fn write(
         // A report lists only the pictures that lie beside it.
         report.charts.clear();
     }
-    let mut paths = thread::scope(|scope| {
-        // The largest part by far, and independent of the others.
-        let tables = scope.spawn(|| {
-            if parts.contains(&Part::Csv) { write_tables(analysis, &report, &folder) } else { Ok(Vec::new()) }
-        });
-        let mut paths = write_documents(analysis, &report, parts, &folder)?;
-        paths.extend(
-            tables.join().unwrap_or_else(|_| Err(Error::Analysis("writing a table panicked".to_owned())))?,
-        );
-        Ok::<_, Error>(paths)
-    })?;
+    let mut paths = files::write(analysis, &report, parts, &folder)?;
     paths.push(folder.put_manifest(capture)?);
     folder.finish()?;
     paths.sort();
-    Ok(paths)
-}
-
-/// Everything but the tables.
-fn write_documents(
-    analysis: &Analysis,
-    report: &Report,
-    parts: &[Part],
-    folder: &Folder,
-) -> Result<Vec<PathBuf>> {
-    let wants = |part| parts.contains(&part);
-    let mut paths = Vec::new();
-    if wants(Part::Html) || wants(Part::Charts) {
-        let pictures = charts::draw_all(analysis)?;
-        if wants(Part::Charts) {
-            paths.extend(write_pictures(&pictures, folder)?);
-        }
-        if wants(Part::Html) {
-            let page = html::render(report, &pictures, &analysis.tables)?;
-            paths.push(folder.put("report.html", page.as_bytes())?);
-        }
-    }
-    if wants(Part::Markdown) {
-        paths.push(folder.put("report.md", markdown::render(report, parts).as_bytes())?);
-    }
-    if wants(Part::Json) {
-        paths.push(folder.put_with("report.json", |out| json::write(report, out))?);
-    }
-    if wants(Part::Ocsf) {
-        let sockets = Sockets::of(&analysis.tables, &report.findings)?;
-        paths.push(folder.put_with("findings.ndjson", |out| ocsf::write(report, &sockets, out))?);
-    }
-    if wants(Part::Stix) {
-        let sockets = Sockets::of(&analysis.tables, &report.findings)?;
-        let bundle = stix::bundle(report, &sockets);
-        paths.push(folder.put_with("indicators.stix.json", |out| json::write(&bundle, out))?);
-    }
-    Ok(paths)
-}
-
-fn write_tables(analysis: &Analysis, report: &Report, folder: &Folder) -> Result<Vec<PathBuf>> {
-    let write = |table: &tables::TableFile| {
-        let frame = (table.rows)(analysis, report)?;
-        let rows = csv::Table::of(&frame)?;
-        folder.put_with(&format!("tables/{}.csv", table.name), |out| rows.write(out))
-    };
-    tables::TABLES.iter().map(write).collect()
-}
-
-fn write_pictures(pictures: &[Picture], folder: &Folder) -> Result<Vec<PathBuf>> {
-    let mut paths = Vec::with_capacity(2 * pictures.len());
-    for picture in pictures {
-        paths.push(folder.put(&format!("charts/{}.svg", picture.id), picture.svg.as_bytes())?);
-        paths.push(folder.put(&format!("charts/{}.png", picture.id), &picture.png)?);
-    }
     Ok(paths)
 }
 

@@ -1,6 +1,7 @@
 //! `beacon`: periodic connections from one process to one destination.
 
 mod arrivals;
+mod bound;
 mod candidate;
 mod null_model;
 mod pairs;
@@ -18,6 +19,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::candidate::Candidate;
+use self::null_model::Asked;
 use self::pairs::{Known, Series};
 use super::{About, Context, Detector, Outcome, Output};
 use crate::Result;
@@ -47,7 +49,7 @@ pub struct Thresholds {
     /// Largest false discovery rate (q-value) against arrivals without a period, 0 to 1.
     pub max_q: f64,
     /// Largest mean distance of a gap from the median gap, as a share of it, 0 to 1: 0 is a
-    /// clock, 0.25 a jitter of ± 50 %, or that every gap is twice as long; 0.5 chance.
+    /// clock, 0.26 a jitter of ± 50 %, 0.25 that every gap is twice as long; 0.7 chance.
     pub max_spread: f64,
     /// Shortest period that is reported, in seconds; never less than two ticks of the recording.
     pub min_period_s: f64,
@@ -100,9 +102,9 @@ impl Detector for Beacon {
             score, from regular gaps, equal sizes, a flat histogram and presence over the whole window, is at least \
             `min_score`; arrivals without any period reach about 0.7, so this alone says little. The p-value says how \
             often as many connections at random times would be at least as regular, at the coarseness of \
-            this recording; over all pairs, the expected share of false discoveries (Benjamini-Hochberg) is at most \
+            this recording, by simulation, or for a clock by a bound that it cannot exceed; over all pairs, the expected share of false discoveries (Benjamini-Hochberg) is at most \
             `max_q`. And the gaps lie on average no further than `max_spread` of the median gap from it, half of that for \
-            several processes together, and three quarters inside a connection; a gap of two periods is one missed check-in, and counts a quarter. Where events \
+            several processes together, and three quarters inside a connection; a gap of two periods is one missed check-in, and counts a quarter, one below two thirds of a period up to twice. Where events \
             tell when connections began, their times are used, else the ticks at which they were first seen. Periods \
             below `min_period_s` seconds, or two ticks without events, cannot be told from a busy process. The same is asked of \
             the moments (64 at most) at which one connection that this side opened began to send again, of each pair the one with the \
@@ -123,7 +125,8 @@ impl Detector for Beacon {
             the signs, and the connections. The tables `pairs` and `intervals` hold every tested pair and the gaps of the first.",
         source: "Score: RITA v5, Active Countermeasures (analysis/beacons.go), from its formulas. Null model: arrivals \
             without memory given their number and span; J. Besag, P. Clifford: Sequential Monte Carlo p-values. \
-            Biometrika 1991; Y. Benjamini, Y. Hochberg: Controlling the False Discovery Rate. JRSS B 1995. ATT&CK \
+            Biometrika 1991; bound: H. Chernoff, A Measure of Asymptotic Efficiency for Tests of a Hypothesis Based on \
+            the Sum of Observations. Annals of Mathematical Statistics 1952; Y. Benjamini, Y. Hochberg: Controlling the False Discovery Rate. JRSS B 1995. ATT&CK \
             T1071, T1571.",
     };
 
@@ -161,7 +164,7 @@ impl Detector for Beacon {
             .chain(talks)
             .filter_map(|series| Candidate::of(&sockets, series, timing.window_us, timing.tick_us))
             .collect();
-        test(&mut candidates, context.seed, config.max_q);
+        test(&mut candidates, context.seed, &timing, config);
         let found = found(&candidates, &timing, config);
         let mut order: Vec<usize> = (0..candidates.len()).collect();
         order.sort_by(|a, b| {
@@ -243,26 +246,31 @@ impl Timing {
     }
 }
 
-fn test(candidates: &mut [Candidate<'_>], seed: u64, max_q: f64) {
-    let arrivals: Vec<_> = candidates.iter().map(|candidate| &candidate.arrivals).collect();
-    let p_values = null_model::p_values(&arrivals, seed, max_q);
+fn test(candidates: &mut [Candidate<'_>], seed: u64, timing: &Timing, config: &Thresholds) {
+    let asked: Vec<_> = candidates
+        .iter()
+        .map(|c| Asked { arrivals: &c.arrivals, matters: is_regular_enough(c, timing, config) })
+        .collect();
+    let p_values = null_model::p_values(&asked, seed, config.max_q);
     let q_values = null_model::q_values(&p_values);
     for ((candidate, p_value), q_value) in candidates.iter_mut().zip(p_values).zip(q_values) {
         (candidate.p_value, candidate.q_value) = (p_value, q_value);
     }
 }
 
+/// Whether a candidate meets every threshold but that of chance.
+fn is_regular_enough(candidate: &Candidate<'_>, timing: &Timing, config: &Thresholds) -> bool {
+    candidate.score.total >= config.min_score
+        && candidate.arrivals.spread() <= config.max_spread(&candidate.series)
+        // The median of a dozen gaps with jitter is this close to the period.
+        && candidate.period_s >= 0.8 * timing.shortest_s(candidate, config)
+}
+
 /// The candidates that meet every threshold, each destination in its clearest light: a
 /// process if one is periodic alone, else those of its connections that are, else all sources together, else connections of unknown
 /// owner, else what goes on inside a connection.
 fn found(candidates: &[Candidate<'_>], timing: &Timing, config: &Thresholds) -> BTreeSet<usize> {
-    let meets = |c: &Candidate<'_>| {
-        c.score.total >= config.min_score
-            && c.q_value <= config.max_q
-            && c.arrivals.spread() <= config.max_spread(&c.series)
-            // The median of a dozen gaps with jitter is this close to the period.
-            && c.period_s >= 0.8 * timing.shortest_s(c, config)
-    };
+    let meets = |c: &Candidate<'_>| is_regular_enough(c, timing, config) && c.q_value <= config.max_q;
     let clarity = |series: &Series<'_>| match (series.known, series.pair.source, series.sent) {
         (Known::Inside, ..) => 0,
         (_, Some(Source::Process(_)), None) => 5,

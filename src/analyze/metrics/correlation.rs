@@ -23,49 +23,75 @@ const MEASURES: [(&str, Measure); 7] = [
     ("retransmits", |s, row| s.retransmits.get(row).map(f64::from)),
 ];
 
+/// One number of every connection that is compared.
+struct Measured {
+    /// NaN where it is not known.
+    values: Vec<f64>,
+    /// The connections of which it is known, by it.
+    order: Vec<usize>,
+}
+
 /// Every pair of numbers.
 pub(super) fn correlations(sockets: &Sockets<'_>) -> Vec<Correlation> {
     let rows: Vec<usize> = sockets.connections().collect();
     let step = rows.len().div_ceil(MOST_COMPARED).max(1);
-    let column = |(_, measure): &(&str, Measure)| -> Vec<Option<f64>> {
-        rows.iter()
-            .step_by(step)
-            .map(|row| measure(sockets, *row).filter(|value| value.is_finite()))
-            .collect()
+    let column = |(_, measure): &(&str, Measure)| {
+        Measured::of(rows.iter().step_by(step).map(|row| measure(sockets, *row)))
     };
-    let columns: Vec<Vec<Option<f64>>> = MEASURES.iter().map(column).collect();
+    let columns: Vec<Measured> = MEASURES.iter().map(column).collect();
+    let mut ranks = Ranks::default();
     let mut pairs = Vec::new();
     for (a, (name_a, _)) in MEASURES.iter().enumerate() {
         for (b, (name_b, _)) in MEASURES.iter().enumerate().skip(a + 1) {
-            let (connections, rho) = spearman(&columns[a], &columns[b]);
+            let (connections, rho) = ranks.spearman(&columns[a], &columns[b]);
             pairs.push(Correlation { a: (*name_a).to_owned(), b: (*name_b).to_owned(), connections, rho });
         }
     }
     pairs
 }
 
-/// Of how many pairs both are known, and their correlation; none if there are too few, or one
-/// of the two is always the same.
-fn spearman(a: &[Option<f64>], b: &[Option<f64>]) -> (u64, Option<f64>) {
-    let (a, b): (Vec<f64>, Vec<f64>) = a.iter().zip(b).filter_map(|(a, b)| a.zip(*b)).unzip();
-    let rho = if a.len() < FEWEST { None } else { pearson(&ranks(&a), &ranks(&b)) };
-    (a.len() as u64, rho)
+impl Measured {
+    fn of(values: impl Iterator<Item = Option<f64>>) -> Self {
+        let values: Vec<f64> =
+            values.map(|value| value.filter(|value| value.is_finite()).unwrap_or(f64::NAN)).collect();
+        let mut order: Vec<usize> = (0..values.len()).filter(|at| !values[*at].is_nan()).collect();
+        order.sort_unstable_by(|a, b| values[*a].total_cmp(&values[*b]).then(a.cmp(b)));
+        Self { values, order }
+    }
+
+    /// Ranks from 0 among those of which the other is known too, in the order of the connections;
+    /// equal values share the mean of theirs.
+    fn rank_beside(&self, other: &Self, ranks: &mut Vec<f64>) {
+        ranks.clear();
+        ranks.resize(self.values.len(), f64::NAN);
+        let (mut first, mut count) = (0, 0);
+        for run in self.order.chunk_by(|a, b| self.values[*a].total_cmp(&self.values[*b]).is_eq()) {
+            let both = || run.iter().filter(|at| !other.values[**at].is_nan());
+            count += both().count();
+            let rank = (first + count).saturating_sub(1) as f64 / 2.0;
+            both().for_each(|at| ranks[*at] = rank);
+            first = count;
+        }
+        ranks.retain(|rank| !rank.is_nan());
+    }
 }
 
-/// Ranks from 0; equal values share the mean of theirs.
-fn ranks(values: &[f64]) -> Vec<f64> {
-    let mut order: Vec<usize> = (0..values.len()).collect();
-    order.sort_unstable_by(|a, b| values[*a].total_cmp(&values[*b]).then(a.cmp(b)));
-    let mut ranks = vec![0.0; values.len()];
-    let mut first = 0;
-    for run in order.chunk_by(|a, b| values[*a].total_cmp(&values[*b]).is_eq()) {
-        let rank = first as f64 + (run.len() - 1) as f64 / 2.0;
-        for at in run {
-            ranks[*at] = rank;
-        }
-        first += run.len();
+/// The ranks of a pair, of which the next one takes over the memory.
+#[derive(Default)]
+struct Ranks {
+    a: Vec<f64>,
+    b: Vec<f64>,
+}
+
+impl Ranks {
+    /// Of how many connections both are known, and their correlation; none if there are too few,
+    /// or one of the two is always the same.
+    fn spearman(&mut self, a: &Measured, b: &Measured) -> (u64, Option<f64>) {
+        a.rank_beside(b, &mut self.a);
+        b.rank_beside(a, &mut self.b);
+        let rho = if self.a.len() < FEWEST { None } else { pearson(&self.a, &self.b) };
+        (self.a.len() as u64, rho)
     }
-    ranks
 }
 
 fn pearson(a: &[f64], b: &[f64]) -> Option<f64> {
@@ -87,8 +113,12 @@ mod tests {
     use super::*;
     use crate::analyze::testing::{Capture, Conn};
 
-    fn known(values: &[f64]) -> Vec<Option<f64>> {
-        values.iter().copied().map(Some).collect()
+    fn known(values: &[f64]) -> Measured {
+        Measured::of(values.iter().copied().map(Some))
+    }
+
+    fn spearman(a: &Measured, b: &Measured) -> (u64, Option<f64>) {
+        Ranks::default().spearman(a, b)
     }
 
     #[test]
@@ -102,10 +132,20 @@ mod tests {
     }
 
     #[test]
+    fn ranks_are_those_among_the_connections_of_which_both_are_known() {
+        let a = known(&[5.0, 1.0, 3.0, 1.0]);
+        let b = Measured::of([Some(1.0), None, Some(1.0), Some(0.0)].into_iter());
+        let mut ranks = Ranks::default();
+        ranks.spearman(&a, &b);
+        assert_eq!((ranks.a, ranks.b), (vec![2.0, 1.0, 0.0], vec![1.5, 1.5, 0.0]));
+    }
+
+    #[test]
     fn what_is_not_known_few_or_always_the_same_has_no_correlation() {
         let ten = known(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0]);
-        assert_eq!(spearman(&ten, &[None; 10]), (0, None));
-        assert_eq!(spearman(&ten[..9], &ten[..9]), (9, None));
+        assert_eq!(spearman(&ten, &Measured::of([None; 10].into_iter())), (0, None));
+        let nine = Measured::of((0..10).map(|n| (n != 4).then_some(f64::from(n))));
+        assert_eq!(spearman(&ten, &nine), (9, None));
         assert_eq!(spearman(&ten, &known(&[3.0; 10])), (10, None));
         assert_eq!(spearman(&ten, &ten).1, Some(1.0));
     }

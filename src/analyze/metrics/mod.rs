@@ -16,6 +16,9 @@ mod sockets;
 mod tcp;
 mod traffic;
 
+use std::panic::resume_unwind;
+use std::thread;
+
 use self::sockets::Sockets;
 use super::Tables;
 use super::config::Analysis as Settings;
@@ -291,16 +294,21 @@ pub struct ProcessLoad {
 /// If a table lacks a column: a bug.
 pub fn measure(tables: &Tables, _metadata: &Metadata, settings: &Settings) -> Result<Metrics> {
     let sockets = Sockets::of(&tables.connections)?;
-    Ok(Metrics {
-        overview: overview::overview(tables, &sockets)?,
-        bandwidth: bandwidth::bandwidth(tables, &sockets)?,
-        tcp: tcp::tcp(tables, &sockets, settings)?,
-        geography: geography::geography(tables, &sockets)?,
-        protocols: efficiency::protocols(&sockets),
-        processes: bandwidth::loads(tables)?,
-        anomalies: anomalies::anomalies(&sockets),
-        traffic: traffic::traffic(tables)?,
-        correlations: correlation::correlations(&sockets),
+    thread::scope(|scope| {
+        // Half of the work.
+        let overview = scope.spawn(|| overview::overview(tables, &sockets));
+        let correlations = scope.spawn(|| correlation::correlations(&sockets));
+        Ok(Metrics {
+            bandwidth: bandwidth::bandwidth(tables, &sockets)?,
+            tcp: tcp::tcp(tables, &sockets, settings)?,
+            geography: geography::geography(tables, &sockets)?,
+            protocols: efficiency::protocols(&sockets),
+            processes: bandwidth::loads(tables)?,
+            anomalies: anomalies::anomalies(&sockets),
+            traffic: traffic::traffic(tables)?,
+            overview: overview.join().unwrap_or_else(|panic| resume_unwind(panic))?,
+            correlations: correlations.join().unwrap_or_else(|panic| resume_unwind(panic)),
+        })
     })
 }
 

@@ -10,6 +10,8 @@ pub(super) struct Sockets<'a> {
     pub(super) len: usize,
     /// Whether the row is a connection: a socket with a remote.
     pub(super) is_connection: Vec<bool>,
+    /// Whether it is one of TCP.
+    is_tcp_connection: Vec<bool>,
     pub(super) role: Words<'a>,
     pub(super) protocol: Words<'a>,
     pub(super) local_addr: Words<'a>,
@@ -38,11 +40,16 @@ pub(super) struct Sockets<'a> {
 impl<'a> Sockets<'a> {
     pub(super) fn of(table: &'a DataFrame) -> Result<Self> {
         let (len, role) = (table.height(), Words::of(table, "role")?);
+        let protocol = Words::of(table, "protocol")?;
+        let is_connection: Vec<bool> = (0..len).map(|row| role.get(row) == Some("connection")).collect();
+        let is_tcp =
+            |(row, is_connection): (usize, &bool)| *is_connection && protocol.get(row) == Some("tcp");
         Ok(Self {
             len,
-            is_connection: (0..len).map(|row| role.get(row) == Some("connection")).collect(),
+            is_tcp_connection: is_connection.iter().enumerate().map(is_tcp).collect(),
+            is_connection,
             role,
-            protocol: Words::of(table, "protocol")?,
+            protocol,
             local_addr: Words::of(table, "local_addr")?,
             local_port: Numbers::of(table, "local_port")?,
             remote_port: Numbers::of(table, "remote_port")?,
@@ -74,7 +81,7 @@ impl<'a> Sockets<'a> {
 
     /// The rows that are TCP connections.
     pub(super) fn tcp_connections(&self) -> impl Iterator<Item = usize> {
-        self.connections().filter(|row| self.protocol.get(*row) == Some("tcp"))
+        (0..self.len).filter(|row| self.is_tcp_connection[*row])
     }
 
     /// Whether a row has a byte count in either direction.

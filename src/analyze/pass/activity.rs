@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 
 use ahash::AHashMap;
 
-use super::axis::Axis;
 use super::sockets::Moment;
 use super::ticks::Increment;
 use crate::analyze::model::{Connection, EndpointBin, EndpointId, Sends};
@@ -29,7 +28,6 @@ const MOST_SENDERS: usize = 1 << 16;
 
 /// Gathers what moves inside connections.
 pub(super) struct Activity {
-    axis: Axis,
     cells: AHashMap<(u32, EndpointId), Bytes>,
     /// The cell of the last row; rows of a connection lie together.
     current: ((u32, EndpointId), Bytes),
@@ -44,21 +42,20 @@ struct Bytes {
 }
 
 impl Activity {
-    pub(super) fn new(axis: Axis) -> Self {
+    pub(super) fn new() -> Self {
         Self {
-            axis,
             cells: AHashMap::new(),
             current: ((0, EndpointId::of(0)), Bytes::default()),
             senders: AHashMap::new(),
         }
     }
 
-    /// Adds what a row moved to and from its remote address.
-    pub(super) fn add_bytes(&mut self, endpoint: EndpointId, ts_us: i64, row: &Increment) {
+    /// Adds what a row moved to and from its remote address in a slice.
+    pub(super) fn add_bytes(&mut self, endpoint: EndpointId, bin: u32, row: &Increment) {
         if row.sent == 0 && row.received == 0 {
             return;
         }
-        let key = (self.axis.bin(ts_us), endpoint);
+        let key = (bin, endpoint);
         if key != self.current.0 {
             self.file_current();
             self.current.0 = key;
@@ -141,16 +138,12 @@ mod tests {
 
     const SECOND_US: i64 = 1_000_000;
 
-    fn activity() -> Activity {
-        Activity::new(Axis::new((0, 600 * SECOND_US), SECOND_US, 600))
-    }
-
     fn row(sent: u64, received: u64) -> Increment {
         Increment { sent, received, ..Increment::default() }
     }
 
     fn sends_at(ticks: impl IntoIterator<Item = u32>) -> Vec<Sends> {
-        let (mut activity, mut connection) = (activity(), blank(7, Protocol::Tcp, (TextId::of(0), 1)));
+        let (mut activity, mut connection) = (Activity::new(), blank(7, Protocol::Tcp, (TextId::of(0), 1)));
         for tick in ticks {
             let at = Moment { ts_us: i64::from(tick) * SECOND_US, mono_ns: 0, tick };
             activity.add_send(0, &mut connection, at);
@@ -160,9 +153,9 @@ mod tests {
 
     #[test]
     fn bytes_are_summed_per_slice_and_address() {
-        let mut activity = activity();
-        for (endpoint, second, sent) in [(1, 5, 10), (1, 5, 20), (2, 5, 1), (1, 5, 4), (1, 9, 0)] {
-            activity.add_bytes(EndpointId::of(endpoint), second * SECOND_US, &row(sent, 0));
+        let mut activity = Activity::new();
+        for (endpoint, bin, sent) in [(1, 5, 10), (1, 5, 20), (2, 5, 1), (1, 5, 4), (1, 9, 0)] {
+            activity.add_bytes(EndpointId::of(endpoint), bin, &row(sent, 0));
         }
         let (mut bins, _) = activity.finish(&[]);
         bins.sort_by_key(|bin| (bin.bin, bin.endpoint));
@@ -172,10 +165,10 @@ mod tests {
 
     #[test]
     fn too_many_cells_cost_the_small_ones_and_not_the_large_one() {
-        let mut activity = activity();
+        let mut activity = Activity::new();
         for endpoint in 0..(MOST_CELLS as u32 + 10) {
             let sent = if endpoint == 1_000 { 1_000_000 } else { 1 + u64::from(endpoint % 7) };
-            activity.add_bytes(EndpointId::of(endpoint), SECOND_US, &row(sent, 0));
+            activity.add_bytes(EndpointId::of(endpoint), 1, &row(sent, 0));
         }
         let (bins, _) = activity.finish(&[]);
         assert!(bins.len() < MOST_CELLS);

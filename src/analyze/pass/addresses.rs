@@ -2,15 +2,14 @@
 
 use std::net::IpAddr;
 
-use ahash::AHashMap;
-
 use super::batch::Reason;
 use crate::analyze::model::{EndpointId, TextId, Texts};
 
 /// Every address so far.
 #[derive(Default)]
 pub(super) struct Addresses {
-    parsed: AHashMap<TextId, IpAddr>,
+    /// By text.
+    parsed: Vec<Option<IpAddr>>,
     endpoints: Vec<TextId>,
     /// By text.
     endpoint_ids: Vec<Option<EndpointId>>,
@@ -19,12 +18,16 @@ pub(super) struct Addresses {
 impl Addresses {
     /// The address that a text means.
     pub(super) fn parse(&mut self, text: TextId, texts: &Texts) -> Result<IpAddr, Reason> {
-        if let Some(addr) = self.parsed.get(&text) {
-            return Ok(*addr);
+        if let Some(addr) = self.known(text) {
+            return Ok(addr);
         }
         let words = texts.get(text);
         let addr = words.parse().map_err(|_| format!("{} is no address", super::quote(words)))?;
-        self.parsed.insert(text, addr);
+        let index = text.get() as usize;
+        if index >= self.parsed.len() {
+            self.parsed.resize(texts.len(), None);
+        }
+        self.parsed[index] = Some(addr);
         Ok(addr)
     }
 
@@ -51,6 +54,6 @@ impl Addresses {
 
     /// The address of a text that was parsed before.
     pub(super) fn known(&self, text: TextId) -> Option<IpAddr> {
-        self.parsed.get(&text).copied()
+        self.parsed.get(text.get() as usize).copied().flatten()
     }
 }

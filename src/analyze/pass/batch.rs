@@ -87,6 +87,9 @@ pub(super) struct Batch {
     pub(super) owner_source: Words,
     pub(super) cpu_percent: Numbers<Float32Type>,
     pub(super) memory_rss_bytes: Numbers<UInt64Type>,
+    /// For each row, what differs from the row before it, once [`Self::compare_rows`] was called;
+    /// everything does at the first.
+    pub(super) changes: Vec<u8>,
 }
 
 impl Batch {
@@ -131,6 +134,7 @@ impl Batch {
             owner_source: Words::new(batch, Column::OwnerSource)?,
             cpu_percent: Numbers::new(batch, Column::CpuPercent)?,
             memory_rss_bytes: Numbers::new(batch, Column::MemoryRssBytes)?,
+            changes: Vec::new(),
         })
     }
 
@@ -139,8 +143,14 @@ impl Batch {
         self.conn_id.len()
     }
 
-    /// For each row, what differs from the row before it; everything does at the first.
-    pub(super) fn changes(&self) -> Vec<u8> {
+    /// Finds what differs between rows, unless that is known.
+    pub(super) fn compare_rows(&mut self) {
+        if self.changes.len() != self.len() {
+            self.changes = self.find_changes();
+        }
+    }
+
+    fn find_changes(&self) -> Vec<u8> {
         let mut changes = vec![0; self.len()];
         mark_values(&mut changes, &self.conn_id, SOCKET);
         mark_values(&mut changes, &self.local_port, SOCKET);

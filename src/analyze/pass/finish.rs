@@ -1,5 +1,8 @@
 //! The end of the pass: what needs the whole capture to be known, and the order of the records.
 
+use std::panic::resume_unwind;
+use std::thread;
+
 use super::sockets::TransitionCounts;
 use super::ticks::Load;
 use super::{Pass, axis, open};
@@ -12,16 +15,22 @@ use crate::analyze::perspective::Perspective;
 use crate::analyze::scope::scope;
 use crate::capture::{Metadata, Protocol, TcpState};
 use crate::geo::Databases;
+use crate::parallel;
 
 /// Makes the records of what was gathered, in their fixed order.
 pub(super) fn finish(pass: Pass, metadata: &Metadata, geo: &Databases) -> Recorded {
     let Pass { texts, addresses, owners, mut connections, transitions, ticks, activity, .. } = pass;
     drop(pass.ids);
     let (mut bins, mut process_bins, loads, tick_count) = ticks.finish();
-    for connection in &mut connections {
+    parallel::change(&mut connections, |connection| {
         connection.closed_in_recording |= connection.last_tick < pass.last_tick;
-    }
-    set_directions(&mut connections, &addresses, metadata);
+    });
+    // Looking up places and judging directions take about as long.
+    let (endpoints, endpoint_order) = thread::scope(|scope| {
+        let endpoints = scope.spawn(|| sort_endpoints(&addresses, &texts, geo));
+        set_directions(&mut connections, &addresses, metadata);
+        endpoints.join().unwrap_or_else(|panic| resume_unwind(panic))
+    });
     for connection in connections.iter().filter(|c| c.role() == Role::Connection) {
         if connection.opened_in_recording {
             bins[pass.axis.bin(connection.first_seen_us) as usize].opened += 1;
@@ -38,13 +47,13 @@ pub(super) fn finish(pass: Pass, metadata: &Metadata, geo: &Databases) -> Record
         let open = connections.iter().filter(|c| c.role() == Role::Connection);
         open::count(&mut bins, pass.axis, open.map(|c| (c.first_seen_us, until_us(c))));
     }
-    let (endpoints, endpoint_order) = sort_endpoints(&addresses, &texts, geo);
     let (processes, process_order) = sort_processes(owners.into_processes(), &loads, &texts);
     renumber(&mut connections, &endpoint_order, &process_order);
     renumber_bins(&mut process_bins, &process_order);
     let (mut endpoint_bins, sends) = activity.finish(&connections);
     renumber_endpoint_bins(&mut endpoint_bins, &endpoint_order);
-    connections.sort_unstable_by_key(|c| (c.first_seen_us, c.conn_id));
+    // Records are long: they are moved once, when it is known where to.
+    connections.sort_by_cached_key(|c| (c.first_seen_us, c.conn_id));
     Recorded {
         texts,
         connections,
@@ -71,9 +80,9 @@ fn set_directions(connections: &mut [Connection], addresses: &super::Addresses, 
         }
     }
     let perspective = Perspective::of(metadata);
-    for connection in connections {
+    parallel::change(connections, |connection| {
         connection.direction = direction(connection, &host, &perspective, addresses);
-    }
+    });
 }
 
 fn waits(connection: &Connection) -> bool {
@@ -150,14 +159,14 @@ fn places(order: &[u32]) -> Vec<u32> {
 }
 
 fn renumber(connections: &mut [Connection], endpoints: &[u32], processes: &[u32]) {
-    for connection in connections {
+    parallel::change(connections, |connection| {
         if let Some((endpoint, _)) = &mut connection.remote {
             *endpoint = EndpointId::of(endpoints[endpoint.get() as usize]);
         }
         if let Some(process) = &mut connection.process {
             *process = ProcessId::of(processes[process.get() as usize]);
         }
-    }
+    });
 }
 
 fn renumber_bins(process_bins: &mut [ProcessBin], processes: &[u32]) {

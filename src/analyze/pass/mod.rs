@@ -16,11 +16,11 @@ mod ticks;
 mod words;
 
 use std::ops::Range;
-use std::sync::mpsc::{self, SyncSender};
+use std::sync::mpsc::{self, SyncSender, TrySendError};
 use std::thread;
 
 use ahash::AHashMap;
-use arrow::array::{AsArray, RecordBatch};
+use arrow::array::AsArray;
 use arrow::datatypes::{Int32Type, UInt32Type};
 
 use self::activity::Activity;
@@ -62,7 +62,7 @@ pub fn run(
         for decoded in decoded {
             match decoded {
                 Decoded::Rows(batch) => {
-                    Batch::new(&batch).and_then(|batch| pass.add(&batch)).map_err(damaged(capture))?;
+                    batch.and_then(|mut batch| pass.add(&mut batch)).map_err(damaged(capture))?;
                     progress(pass.rows);
                 }
                 Decoded::EndOfRowGroup => pass.ticks.end_row_group(),
@@ -75,7 +75,7 @@ pub fn run(
 
 /// What the decoding thread hands over.
 enum Decoded {
-    Rows(RecordBatch),
+    Rows(Result<Box<Batch>, Reason>),
     EndOfRowGroup,
 }
 
@@ -95,11 +95,25 @@ fn decode_row_group(capture: &CaptureFile, group: usize, to: &SyncSender<Decoded
     let columns = COLUMNS.iter().map(|info| info.column);
     let columns: Vec<Column> = columns.filter(|column| !capture.is_all_null(group, *column)).collect();
     for batch in capture.row_group(group, &columns)? {
-        if to.send(Decoded::Rows(batch?)).is_err() {
+        if !hand_over(Batch::new(&batch?).map(Box::new), to) {
             break;
         }
     }
     Ok(())
+}
+
+/// Hands a batch over; if the other thread is not ready for it, with its rows compared, so that
+/// whichever of the two has less to do does that. Whether anybody listens.
+fn hand_over(batch: Result<Box<Batch>, Reason>, to: &SyncSender<Decoded>) -> bool {
+    match to.try_send(Decoded::Rows(batch)) {
+        Ok(()) => true,
+        Err(TrySendError::Full(Decoded::Rows(Ok(mut batch)))) => {
+            batch.compare_rows();
+            to.send(Decoded::Rows(Ok(batch))).is_ok()
+        }
+        Err(TrySendError::Full(other)) => to.send(other).is_ok(),
+        Err(TrySendError::Disconnected(_)) => false,
+    }
 }
 
 /// Everything that the pass has gathered so far.
@@ -161,16 +175,18 @@ impl Pass {
             ids: AHashMap::new(),
             transitions: TransitionCounts::default(),
             ticks: Ticks::new(axis),
-            activity: Activity::new(axis),
+            activity: Activity::new(),
         }
     }
 
-    fn add(&mut self, batch: &Batch) -> Result<(), Reason> {
+    fn add(&mut self, batch: &mut Batch) -> Result<(), Reason> {
+        batch.compare_rows();
+        let batch = &*batch;
         self.local_addrs.turn_to(&batch.local_addr);
         self.remote_addrs.turn_to(&batch.remote_addr);
         self.remote_names.turn_to(&batch.remote_name);
         self.owners.turn_to(batch);
-        let changes = batch.changes();
+        let changes = &batch.changes;
         let mut stretch = Stretch { connection: 0, kind: Kind::Snapshot, process: None, is_turned: false };
         let mut row = 0;
         while row < batch.len() {
@@ -310,6 +326,7 @@ impl Pass {
             let seen = counters(batch, row);
             let seen = if stretch.is_turned { turned_counters(seen) } else { seen };
             let at = Moment { ts_us: batch.ts_us[row], mono_ns: batch.mono_ns[row], tick: batch.tick[row] };
+            let bin = self.axis.bin(at.ts_us);
             connection.saw(stretch.kind, at);
             let increment = Increment {
                 process: connection.process,
@@ -319,15 +336,15 @@ impl Pass {
                 ..connection.count(&seen)
             };
             if let Some((endpoint, _)) = connection.remote {
-                self.activity.add_bytes(endpoint, at.ts_us, &increment);
+                self.activity.add_bytes(endpoint, bin, &increment);
             }
             if stretch.kind == Kind::Snapshot && increment.sent > 0 {
                 self.activity.add_send(stretch.connection, connection, at);
             }
             if stretch.kind == Kind::Snapshot {
-                self.ticks.add_snapshot(at.tick, at.ts_us, &increment);
+                self.ticks.add_snapshot(at.tick, bin, &increment);
             } else {
-                self.ticks.add_event(at.ts_us, &increment);
+                self.ticks.add_to_bin(bin, &increment);
             }
         }
         self.last_tick = self.last_tick.max(connection.last_tick);

@@ -86,13 +86,13 @@ impl Load {
 
 /// Gathers rows into time slices.
 pub(super) struct Ticks {
-    axis: Axis,
     keys: AHashMap<BlockKey, usize>,
     blocks: Vec<[Cell; BLOCK_TICKS as usize]>,
     current: Option<(BlockKey, usize)>,
     newest_tick: u32,
     bins: Vec<TimeBin>,
-    process_bins: AHashMap<(u32, ProcessId), Sums>,
+    /// By process, then slice.
+    process_bins: Vec<Vec<(u32, Sums)>>,
     loads: Vec<Load>,
     counted_to: Option<u32>,
     taken: u32,
@@ -104,22 +104,20 @@ impl Ticks {
             .map(|bin| TimeBin { start_us: axis.bin_start_us(bin), ..TimeBin::default() })
             .collect();
         Self {
-            axis,
             keys: AHashMap::new(),
             blocks: Vec::new(),
             current: None,
             newest_tick: 0,
             bins,
-            process_bins: AHashMap::new(),
+            process_bins: Vec::new(),
             loads: Vec::new(),
             counted_to: None,
             taken: 0,
         }
     }
 
-    /// Adds a row of a tick.
-    pub(super) fn add_snapshot(&mut self, tick: u32, ts_us: i64, row: &Increment) {
-        let bin = self.axis.bin(ts_us);
+    /// Adds a row of a tick, in a slice.
+    pub(super) fn add_snapshot(&mut self, tick: u32, bin: u32, row: &Increment) {
         let cell = self.cell(row.process, tick);
         if cell.rows > 0 && cell.bin != bin {
             // Rows of one tick that are far apart: the bytes still go where they belong.
@@ -136,9 +134,17 @@ impl Ticks {
         cell.memory_rss_bytes = row.memory_rss_bytes.or(cell.memory_rss_bytes);
     }
 
-    /// Adds a row of an event between ticks.
-    pub(super) fn add_event(&mut self, ts_us: i64, row: &Increment) {
-        self.add_to_bin(self.axis.bin(ts_us), row);
+    /// Adds a row to a slice alone, such as one of an event between ticks.
+    pub(super) fn add_to_bin(&mut self, bin: u32, row: &Increment) {
+        let slice = &mut self.bins[bin as usize];
+        slice.bytes_sent = slice.bytes_sent.saturating_add(row.sent);
+        slice.bytes_received = slice.bytes_received.saturating_add(row.received);
+        slice.retransmits += u64::from(row.retransmits);
+        if let Some(process) = row.process {
+            let sums = self.process_bin(process, bin);
+            sums.sent = sums.sent.saturating_add(row.sent);
+            sums.received = sums.received.saturating_add(row.received);
+        }
     }
 
     /// Folds every tick but the newest, of which the next row group may hold the rest.
@@ -146,13 +152,13 @@ impl Ticks {
         self.fold(Some(self.newest_tick / BLOCK_TICKS));
     }
 
-    /// The slices, the slices per process in no order, the loads by process and the number
-    /// of ticks.
+    /// The slices, the slices by process, the loads by process and the number of ticks.
     pub(super) fn finish(mut self) -> (Vec<TimeBin>, Vec<ProcessBin>, Vec<Load>, u32) {
         self.fold(None);
-        let process_bins =
-            self.process_bins.iter().map(|((bin, process), sums)| sums.process_bin(*bin, *process)).collect();
-        (self.bins, process_bins, self.loads, self.taken)
+        let slices = (0..).zip(&self.process_bins).flat_map(|(process, slices)| {
+            slices.iter().map(move |(bin, sums)| sums.process_bin(*bin, ProcessId::of(process)))
+        });
+        (self.bins, slices.collect(), self.loads, self.taken)
     }
 
     fn cell(&mut self, process: Option<ProcessId>, tick: u32) -> &mut Cell {
@@ -177,34 +183,27 @@ impl Ticks {
         index
     }
 
-    fn add_to_bin(&mut self, bin: u32, row: &Increment) {
-        let slice = &mut self.bins[bin as usize];
-        slice.bytes_sent = slice.bytes_sent.saturating_add(row.sent);
-        slice.bytes_received = slice.bytes_received.saturating_add(row.received);
-        slice.retransmits += u64::from(row.retransmits);
-        if let Some(process) = row.process {
-            let sums = self.process_bins.entry((bin, process)).or_default();
-            sums.sent = sums.sent.saturating_add(row.sent);
-            sums.received = sums.received.saturating_add(row.received);
-        }
-    }
-
     /// Empties every block but those of `keep`. Sorted, so that sums of floats do not hang
     /// on the order of a hash map.
     fn fold(&mut self, keep: Option<u32>) {
-        let mut keys: Vec<(BlockKey, usize)> = std::mem::take(&mut self.keys).into_iter().collect();
+        let mut keys: Vec<(BlockKey, usize)> = self.keys.drain().collect();
         keys.sort_unstable();
-        let blocks = std::mem::take(&mut self.blocks);
+        let mut blocks = std::mem::take(&mut self.blocks);
         self.current = None;
         let mut open_by_tick: BTreeMap<u32, (u32, u32)> = BTreeMap::new();
+        let mut kept = Vec::new();
         for (key, index) in keys {
             if Some(key.block) == keep {
-                self.keys.insert(key, self.blocks.len());
-                self.blocks.push(blocks[index]);
+                self.keys.insert(key, kept.len());
+                kept.push(blocks[index]);
             } else {
                 self.fold_block(key, &blocks[index], &mut open_by_tick);
             }
         }
+        // The next row group needs as much memory again.
+        blocks.clear();
+        blocks.append(&mut kept);
+        self.blocks = blocks;
         for (tick, (bin, open)) in open_by_tick {
             let slice = &mut self.bins[bin as usize];
             slice.open_connections = slice.open_connections.max(open);
@@ -237,9 +236,31 @@ impl Ticks {
 
     fn file(&mut self, process: Option<ProcessId>, sums: Option<(u32, Sums)>) {
         if let (Some(process), Some((bin, sums))) = (process, sums) {
-            self.process_bins.entry((bin, process)).or_default().merge(&sums);
+            self.process_bin(process, bin).merge(&sums);
             self.load(process).add(&sums);
         }
+    }
+
+    fn process_bin(&mut self, process: ProcessId, bin: u32) -> &mut Sums {
+        let index = process.get() as usize;
+        if index >= self.process_bins.len() {
+            self.process_bins.resize_with(index + 1, Vec::new);
+        }
+        let slices = &mut self.process_bins[index];
+        // Mostly the last or a new one.
+        let at = match slices.last() {
+            Some((last, _)) if *last >= bin => slices.binary_search_by_key(&bin, |(bin, _)| *bin),
+            _ => Err(slices.len()),
+        };
+        let at = at.unwrap_or_else(|at| {
+            if slices.is_empty() {
+                // Many a process has but one.
+                slices.reserve_exact(1);
+            }
+            slices.insert(at, (bin, Sums::default()));
+            at
+        });
+        &mut slices[at].1
     }
 
     fn load(&mut self, process: ProcessId) -> &mut Load {

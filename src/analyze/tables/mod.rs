@@ -7,7 +7,8 @@ mod columns;
 mod rollups;
 mod sockets;
 
-use std::mem;
+use std::panic::resume_unwind;
+use std::{mem, thread};
 
 use polars::prelude::DataFrame;
 
@@ -106,8 +107,13 @@ impl Tables {
     /// # Errors
     /// If polars refuses a table: a bug.
     pub fn build(mut recorded: Recorded, metadata: &Metadata) -> Result<Self> {
-        let texts = TextColumns::new(&recorded.texts)?;
-        let others = Self::without_connections(&mut recorded, metadata, &texts)?;
+        let (texts, pairs) = thread::scope(|scope| {
+            let pairs = scope.spawn(|| rollups::pairs(&recorded));
+            let texts = TextColumns::new(&recorded.texts);
+            (texts, pairs.join().unwrap_or_else(|panic| resume_unwind(panic)))
+        });
+        let texts = texts?;
+        let others = Self::without_connections(&mut recorded, metadata, &texts, &pairs)?;
         Ok(Self { connections: sockets::connections(recorded, &texts)?, ..others })
     }
 
@@ -115,16 +121,23 @@ impl Tables {
         recorded: &mut Recorded,
         metadata: &Metadata,
         texts: &TextColumns,
+        pairs: &[(rollups::Pair, rollups::Sums)],
     ) -> Result<Self> {
         let process_bins = process_bins(&mem::take(&mut recorded.process_bins))?;
         let endpoint_bins = endpoint_bins(&mem::take(&mut recorded.endpoint_bins))?;
         let sends = sends(&mem::take(&mut recorded.sends))?;
-        let pairs = rollups::pairs(recorded);
+        let recorded = &*recorded;
+        let (processes, endpoints, pairs) = thread::scope(|scope| {
+            let endpoints = scope.spawn(|| rollups::endpoint_table(recorded, texts, pairs));
+            let processes = rollups::process_table(recorded, texts, pairs);
+            let pairs = rollups::pair_table(recorded, texts, pairs);
+            (processes, endpoints.join().unwrap_or_else(|panic| resume_unwind(panic)), pairs)
+        });
         Ok(Self {
             connections: DataFrame::empty(),
-            processes: rollups::process_table(recorded, texts, &pairs)?,
-            endpoints: rollups::endpoint_table(recorded, texts, &pairs)?,
-            pairs: rollups::pair_table(recorded, texts, &pairs)?,
+            processes: processes?,
+            endpoints: endpoints?,
+            pairs: pairs?,
             time_bins: time_bins(&recorded.bins)?,
             process_bins,
             endpoint_bins,

@@ -37,19 +37,19 @@ pub(super) fn connections(mut recorded: Recorded, texts: &TextColumns) -> Result
     // From the end, where a vector gives memory back.
     while !records.is_empty() {
         let rest = records.len().saturating_sub(1) / (2 * PIECE) * 2 * PIECE;
-        let last = records.split_off(rest);
-        records.shrink_to_fit();
-        let last: Vec<&[Connection]> = last.chunks(PIECE).collect();
+        let last: Vec<&[Connection]> = records[rest..].chunks(PIECE).collect();
         let frames = parallel::map(&last, |piece| frame(piece, &recorded, texts, &lists));
         pieces.extend(frames.into_iter().rev());
+        records.truncate(rest);
+        records.shrink_to_fit();
     }
     let mut pieces = pieces.into_iter().rev();
     let mut table = pieces.next().unwrap_or_else(|| frame(&[], &recorded, texts, &lists))?;
     for piece in pieces {
         table.vstack_mut_owned(piece?)?;
     }
-    // Column by column, each of which lets go of its pieces.
-    table.rechunk_mut();
+    // Each column lets go of its pieces before the next.
+    table.rechunk_mut_par();
     Ok(table)
 }
 

@@ -4,12 +4,13 @@
 mod several;
 
 use std::ffi::OsString;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use clap::Args;
 
 use super::{Done, progress, summary};
-use crate::Result;
 use crate::analyze::allow::AllowList;
 use crate::analyze::finding::Severity;
 use crate::analyze::knowledge::Knowledge;
@@ -20,6 +21,7 @@ use crate::geo::Databases;
 use crate::report::index::Entry;
 use crate::report::redact::{Key, Redactor};
 use crate::report::{self, CaptureIdentity, Part, escape};
+use crate::{Error, Result};
 
 #[derive(Debug, Args)]
 #[command(after_help = super::FILTER_HELP)]
@@ -110,11 +112,14 @@ impl Inputs {
 
         let bar = progress::rows(capture.rows());
         bar.set_message("reading");
-        let mut analysis = analyze::run(&capture, &self.config, &self.geo, &|rows| bar.set_position(rows))?;
+        let (mut analysis, mut identity) = thread::scope(|scope| {
+            let identity = scope.spawn(|| identify(&capture));
+            let analysis = analyze::run(&capture, &self.config, &self.geo, &|rows| bar.set_position(rows))?;
+            Ok::<_, Error>((analysis, identity.join().unwrap_or_else(|panic| resume_unwind(panic))?))
+        })?;
         bar.set_message("writing the report");
         // Whoever is at this terminal may know the names.
         let lines = summary::lines(&analysis, &self.entrance(folder));
-        let mut identity = identify(&capture)?;
         let redactor = self.redactor(&mut analysis, &mut identity)?;
         report::write(&analysis, &identity, &self.parts, redactor.as_ref(), target)?;
         bar.finish_and_clear();

@@ -97,38 +97,53 @@ fn ranked(
 ) -> Result<Vec<Series>> {
     let slices = Numbers::<UInt32Type>::of(&tables.process_bins, "bin")?;
     let processes = Numbers::<UInt32Type>::of(&tables.process_bins, "process")?;
-    let names = Words::of(&tables.processes, "process_name")?;
-    let name = |row: usize| names.get(processes.get(row)? as usize).or(Some("unknown"));
-    let first = first_names(slices.len(), &name, value, most);
-    let places: AHashMap<&str, usize> = first.iter().copied().zip(0..).collect();
+    let (names, name_of) = names(tables)?;
+    let name = |row: usize| name_of.get(processes.get(row)? as usize).copied();
+    let mut sums = vec![0.0; names.len()];
+    for row in 0..slices.len() {
+        if let (Some(name), Some(value)) = (name(row), value(row)) {
+            sums[name] += value;
+        }
+    }
+    let first = first_names(&names, &sums, most);
+    let mut places = vec![first.len(); names.len()];
+    for (place, name) in first.iter().enumerate() {
+        places[*name] = place;
+    }
     let blank = |name: &str| Series { name: name.to_owned(), cells: vec![Cell::default(); buckets.len()] };
-    let mut series: Vec<Series> = first.iter().copied().chain(["other"]).map(blank).collect();
+    let mut series: Vec<Series> = first.iter().map(|name| names[*name]).chain(["other"]).map(blank).collect();
     for row in 0..slices.len() {
         let (Some(slice), Some(name), Some(value)) = (slices.get(row), name(row), value(row)) else {
             continue;
         };
         let Some(bucket) = buckets.of_slice(slice as usize) else { continue };
-        let place = places.get(name).copied().unwrap_or(first.len());
-        series[place].cells[bucket].add(slice, value);
+        series[places[name]].cells[bucket].add(slice, value);
     }
     Ok(series)
 }
 
-fn first_names<'a>(
-    rows: usize,
-    name: &dyn Fn(usize) -> Option<&'a str>,
-    value: &dyn Fn(usize) -> Option<f64>,
-    most: usize,
-) -> Vec<&'a str> {
-    let mut sums: AHashMap<&str, f64> = AHashMap::new();
-    for row in 0..rows {
-        if let (Some(name), Some(value)) = (name(row), value(row)) {
-            *sums.entry(name).or_default() += value;
-        }
-    }
-    let mut ranked: Vec<(&str, f64)> = sums.into_iter().filter(|(_, sum)| *sum > 0.0).collect();
-    ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(b.0)));
-    ranked.into_iter().take(most).map(|(name, _)| name).collect()
+/// Every name once, and for each process the index of its own.
+fn names(tables: &Tables) -> Result<(Vec<&str>, Vec<usize>)> {
+    let words = Words::of(&tables.processes, "process_name")?;
+    let mut names: Vec<&str> = Vec::new();
+    let mut known: AHashMap<&str, usize> = AHashMap::new();
+    let of_process = (0..tables.processes.height()).map(|row| {
+        let name = words.get(row).unwrap_or("unknown");
+        *known.entry(name).or_insert_with(|| {
+            names.push(name);
+            names.len() - 1
+        })
+    });
+    let name_of = of_process.collect();
+    Ok((names, name_of))
+}
+
+/// The indices of the first names, the largest sum first, then by name.
+fn first_names(names: &[&str], sums: &[f64], most: usize) -> Vec<usize> {
+    let mut ranked: Vec<usize> = (0..names.len()).filter(|name| sums[*name] > 0.0).collect();
+    ranked.sort_by(|a, b| sums[*b].total_cmp(&sums[*a]).then_with(|| names[*a].cmp(names[*b])));
+    ranked.truncate(most);
+    ranked
 }
 
 #[cfg(test)]

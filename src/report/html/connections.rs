@@ -3,12 +3,14 @@
 //! Ten thousand connections are about one megabyte so. What would make a page that no browser
 //! opens is cut, and the page says so: rows, long texts, and too many different texts.
 
+use std::rc::Rc;
+
 use ahash::{AHashMap, AHashSet};
 use polars::prelude::{
-    Column as Series, DataFrame, DataType, Float32Type, Float64Type, Int64Type, UInt16Type, UInt32Type,
-    UInt64Type,
+    Column as Series, DataFrame, DataType, Float32Type, Float64Type, Int64Type, PolarsNumericType,
+    UInt16Type, UInt32Type, UInt64Type,
 };
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::analyze::Tables;
 use crate::analyze::view::{Flags, Numbers, Words};
@@ -32,27 +34,27 @@ const OF_PROCESS: [&str; 7] = ["exe", "cmdline", "username", "uid", "parent_name
 const OF_ENDPOINT: [&str; 2] = ["city", "as_organization"];
 
 /// The table.
-#[derive(Debug, Serialize)]
-pub(super) struct Connections {
+#[derive(Serialize)]
+pub(super) struct Connections<'a> {
     /// Sockets in the capture.
-    pub(super) total: usize,
+    total: usize,
     /// Of them, in the page.
-    pub(super) rows: usize,
-    pub(super) columns: Vec<Column>,
+    rows: usize,
+    columns: Vec<Column<'a>>,
 }
 
 /// A column; those without a single value are left out.
-#[derive(Debug, Serialize)]
-pub(super) struct Column {
-    pub(super) name: String,
+#[derive(Serialize)]
+struct Column<'a> {
+    name: &'a str,
     #[serde(flatten)]
-    pub(super) cells: Cells,
+    cells: Cells<'a>,
 }
 
 /// The cells of a column, in the order of the rows.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
-pub(super) enum Cells {
+enum Cells<'a> {
     /// Numbers of words; −1 is null.
     Text {
         words: Vec<String>,
@@ -60,31 +62,60 @@ pub(super) enum Cells {
     },
     /// Numbers too large for a script, as text.
     Id {
-        cells: Vec<Option<String>>,
+        cells: Each<'a, Digits>,
     },
     Number {
-        cells: Vec<Option<Number>>,
+        cells: Each<'a, Number>,
     },
     Flag {
-        cells: Vec<Option<u8>>,
+        cells: Each<'a, u8>,
     },
     /// µs since the origin.
     Moment {
-        cells: Vec<Option<i64>>,
+        cells: Each<'a, i64>,
     },
 }
 
+/// Rows of a frame, some of which may not be there.
+type Rows = Rc<[Option<usize>]>;
+
+/// The values of some rows, each made when it is written.
+struct Each<'a, T> {
+    rows: Rows,
+    value: Box<dyn Fn(usize) -> Option<T> + 'a>,
+}
+
+impl<T: Serialize> Serialize for Each<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.rows.iter().map(|row| row.and_then(&self.value)))
+    }
+}
+
+/// A number as text.
+struct Digits(u64);
+
+impl Serialize for Digits {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
 /// A number without digits that nobody needs.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 #[serde(untagged)]
-pub(super) enum Number {
+enum Number {
     Whole(u64),
     Real(f64),
 }
 
 impl Number {
+    fn whole(value: impl Into<u64>) -> Self {
+        Self::Whole(value.into())
+    }
+
     /// To the sixth decimal, which of seconds is a µs.
-    fn real(value: f64) -> Option<Self> {
+    fn real(value: impl Into<f64>) -> Option<Self> {
+        let value = value.into();
         value.is_finite().then(|| Self::Real((value * 1e6).round() / 1e6))
     }
 }
@@ -125,16 +156,16 @@ impl Selection {
     }
 }
 
-impl Connections {
+impl<'a> Connections<'a> {
     /// The table of the selected connections; moments count from `origin_us`.
     ///
     /// # Errors
     /// If a column is of a type that no table has: a bug.
-    pub(super) fn of(tables: &Tables, selection: &Selection, origin_us: i64) -> Result<Self> {
+    pub(super) fn of(tables: &'a Tables, selection: &Selection, origin_us: i64) -> Result<Self> {
         let frame = &tables.connections;
         let mut room = MOST_TEXT_BYTES;
         let mut columns = Vec::new();
-        let own: Vec<Option<usize>> = selection.rows.iter().map(|row| Some(*row)).collect();
+        let own: Rows = selection.rows.iter().map(|row| Some(*row)).collect();
         for series in frame.columns().iter().filter(|c| !ROW_NUMBERS.contains(&c.name().as_str())) {
             columns.extend(column(frame, series, &own, origin_us, &mut room)?);
         }
@@ -143,7 +174,7 @@ impl Connections {
             ("endpoint", &tables.endpoints, OF_ENDPOINT.as_slice()),
         ] {
             let Ok(keys) = Numbers::<UInt32Type>::of(frame, key) else { continue };
-            let rows: Vec<_> =
+            let rows: Rows =
                 selection.rows.iter().map(|row| keys.get(*row).map(|key| key as usize)).collect();
             for series in names.iter().filter_map(|name| other.column(name).ok()) {
                 columns.extend(column(other, series, &rows, origin_us, &mut room)?);
@@ -154,13 +185,13 @@ impl Connections {
 }
 
 /// A column of a frame at some rows; none without a value.
-fn column(
-    frame: &DataFrame,
-    series: &Series,
-    rows: &[Option<usize>],
+fn column<'a>(
+    frame: &'a DataFrame,
+    series: &'a Series,
+    rows: &Rows,
     origin_us: i64,
     room: &mut usize,
-) -> Result<Option<Column>> {
+) -> Result<Option<Column<'a>>> {
     if series.null_count() == frame.height() {
         return Ok(None);
     }
@@ -169,39 +200,39 @@ fn column(
         dtype if Words::are(dtype) => texts(&Words::of(frame, name)?, rows, room),
         DataType::Boolean => {
             let flags = Flags::of(frame, name)?;
-            Cells::Flag { cells: at(rows, |row| flags.get(row).map(u8::from)) }
+            Cells::Flag { cells: each(rows, move |row| flags.get(row).map(u8::from)) }
         }
         DataType::UInt64 if name == "conn_id" => {
             let ids = Numbers::<UInt64Type>::of(frame, name)?;
-            Cells::Id { cells: at(rows, |row| ids.get(row).map(|id| id.to_string())) }
+            Cells::Id { cells: each(rows, move |row| ids.get(row).map(Digits)) }
         }
-        DataType::UInt64 => {
-            let numbers = Numbers::<UInt64Type>::of(frame, name)?;
-            Cells::Number { cells: at(rows, |row| numbers.get(row).map(Number::Whole)) }
-        }
-        DataType::UInt32 => {
-            let numbers = Numbers::<UInt32Type>::of(frame, name)?;
-            Cells::Number { cells: at(rows, |row| numbers.get(row).map(|n| Number::Whole(n.into()))) }
-        }
-        DataType::UInt16 => {
-            let numbers = Numbers::<UInt16Type>::of(frame, name)?;
-            Cells::Number { cells: at(rows, |row| numbers.get(row).map(|n| Number::Whole(n.into()))) }
-        }
+        DataType::UInt64 => numbers::<UInt64Type>(frame, name, rows, |n| Some(Number::whole(n)))?,
+        DataType::UInt32 => numbers::<UInt32Type>(frame, name, rows, |n| Some(Number::whole(n)))?,
+        DataType::UInt16 => numbers::<UInt16Type>(frame, name, rows, |n| Some(Number::whole(n)))?,
         DataType::Int64 => {
             let moments = Numbers::<Int64Type>::of(frame, name)?;
-            Cells::Moment { cells: at(rows, |row| moments.get(row).map(|us| us.saturating_sub(origin_us))) }
+            let since_origin = move |row| Some(moments.get(row)?.saturating_sub(origin_us));
+            Cells::Moment { cells: each(rows, since_origin) }
         }
-        DataType::Float32 => {
-            let numbers = Numbers::<Float32Type>::of(frame, name)?;
-            Cells::Number { cells: at(rows, |row| numbers.get(row).and_then(|n| Number::real(n.into()))) }
-        }
-        DataType::Float64 => {
-            let numbers = Numbers::<Float64Type>::of(frame, name)?;
-            Cells::Number { cells: at(rows, |row| numbers.get(row).and_then(Number::real)) }
-        }
+        DataType::Float32 => numbers::<Float32Type>(frame, name, rows, Number::real)?,
+        DataType::Float64 => numbers::<Float64Type>(frame, name, rows, Number::real)?,
         other => return Err(Error::Analysis(format!("the column {name} is of type {other}"))),
     };
-    Ok(Some(Column { name: name.to_owned(), cells }))
+    Ok(Some(Column { name, cells }))
+}
+
+fn numbers<'a, T: PolarsNumericType>(
+    frame: &'a DataFrame,
+    name: &str,
+    rows: &Rows,
+    number: fn(T::Native) -> Option<Number>,
+) -> Result<Cells<'a>> {
+    let values = Numbers::<T>::of(frame, name)?;
+    Ok(Cells::Number { cells: each(rows, move |row| values.get(row).and_then(number)) })
+}
+
+fn each<'a, T>(rows: &Rows, value: impl Fn(usize) -> Option<T> + 'a) -> Each<'a, T> {
+    Each { rows: Rc::clone(rows), value: Box::new(value) }
 }
 
 /// A text as the table shows it: harmless, and cut.
@@ -209,12 +240,8 @@ pub(super) fn shown(text: &str) -> String {
     escape::html(&escape::shorten(text, MOST_CHARS)).into_owned()
 }
 
-fn at<T>(rows: &[Option<usize>], get: impl Fn(usize) -> Option<T>) -> Vec<Option<T>> {
-    rows.iter().map(|row| row.and_then(&get)).collect()
-}
-
 /// Every text once, made harmless and cut, as long as there is room.
-fn texts(column: &Words<'_>, rows: &[Option<usize>], room: &mut usize) -> Cells {
+fn texts(column: &Words<'_>, rows: &[Option<usize>], room: &mut usize) -> Cells<'static> {
     let mut numbers: AHashMap<&str, i32> = AHashMap::new();
     let mut words: Vec<String> = Vec::new();
     let mut left_out = None;
@@ -244,36 +271,37 @@ fn texts(column: &Words<'_>, rows: &[Option<usize>], room: &mut usize) -> Cells 
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
     use crate::report::fixture;
 
-    fn table(evidence: &[u64]) -> Connections {
+    /// The column of a name, as the script gets it.
+    fn column(name: &str) -> Value {
         let tables = fixture::analysis().tables;
-        let selection = Selection::of(&tables, &evidence.iter().copied().collect()).unwrap();
-        Connections::of(&tables, &selection, fixture::START_US).unwrap()
-    }
-
-    fn cells<'a>(table: &'a Connections, name: &str) -> &'a Cells {
-        &table.columns.iter().find(|column| column.name == name).unwrap().cells
+        let selection = Selection::of(&tables, &AHashSet::new()).unwrap();
+        let table = Connections::of(&tables, &selection, fixture::START_US).unwrap();
+        let table = serde_json::to_value(&table).unwrap();
+        assert_eq!((&table["total"], &table["rows"]), (&json!(4), &json!(4)));
+        let columns = table["columns"].as_array().unwrap();
+        columns.iter().find(|column| column["name"] == name).unwrap().clone()
     }
 
     #[test]
     fn texts_are_there_once_and_made_visible() {
-        let table = table(&[]);
-        let Cells::Text { words, cells: numbers } = cells(&table, "process_name") else { panic!() };
-        assert_eq!(numbers, &[0, 1, -1, 2]);
-        assert!(!words[0].chars().any(escape::is_unsafe), "{}", words[0]);
-        let Cells::Text { words, .. } = cells(&table, "protocol") else { panic!() };
-        assert_eq!(words, &["tcp", "udp"]);
+        let names = column("process_name");
+        assert_eq!((&names["kind"], &names["cells"]), (&json!("text"), &json!([0, 1, -1, 2])));
+        assert!(!names["words"][0].as_str().unwrap().chars().any(escape::is_unsafe), "{names}");
+        assert_eq!(column("protocol")["words"], json!(["tcp", "udp"]));
     }
 
     #[test]
     fn ids_keep_every_digit_and_moments_count_from_the_start() {
-        let table = table(&[]);
-        let Cells::Id { cells: ids } = cells(&table, "conn_id") else { panic!() };
-        assert_eq!(ids[3].as_deref(), Some("18446744073709551615"));
-        let Cells::Moment { cells: moments } = cells(&table, "first_seen_us") else { panic!() };
-        assert_eq!(moments, &[Some(0), Some(5_000_000), Some(9_000_000), Some(0)]);
+        let ids = column("conn_id");
+        assert_eq!((&ids["kind"], &ids["cells"][3]), (&json!("id"), &json!("18446744073709551615")));
+        let moments = column("first_seen_us");
+        let expected = json!([0, 5_000_000, 9_000_000, 0]);
+        assert_eq!((&moments["kind"], &moments["cells"]), (&json!("moment"), &expected));
     }
 
     #[test]

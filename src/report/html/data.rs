@@ -1,25 +1,32 @@
 //! What the page's script works with: a block of JSON that nothing in it can end.
 
+use std::fmt;
+use std::io::{self, Write as _};
+
 use ahash::AHashSet;
 use polars::prelude::{DataFrame, Int64Type, UInt32Type, UInt64Type};
 use serde::Serialize;
+use serde_json::ser::{Formatter, Serializer};
 
 use super::connections::{Connections, Selection};
 use super::sections::section_of;
 use super::view::name_of;
+use crate::Result;
 use crate::analyze::Tables;
 use crate::analyze::view::Numbers;
 use crate::report::escape;
 use crate::report::json::v1::{Entities, Finding, Report};
-use crate::{Error, Result};
+
+/// Bytes that are gathered before they go into the page.
+const BLOCK_BYTES: usize = 64 * 1024;
 
 /// Everything that the script gets. Moments are µs since `origin_us`.
 #[derive(Serialize)]
-struct Data {
+pub(super) struct Data<'a> {
     origin_us: i64,
     slices: Slices,
     findings: Vec<FindingData>,
-    connections: Connections,
+    connections: Connections<'a>,
 }
 
 /// The recording in equal slices of time.
@@ -49,25 +56,77 @@ struct FindingData {
     about: Vec<(&'static str, String)>,
 }
 
-/// The block of a report, its first `most_findings` findings among it.
-///
-/// # Errors
-/// If a table lacks a column: a bug.
-pub(super) fn block(report: &Report, tables: &Tables, most_findings: usize) -> Result<String> {
-    let origin_us = tables.span_us.0;
-    let findings = &report.findings[..report.findings.len().min(most_findings)];
-    let evidence: AHashSet<u64> = findings.iter().flat_map(conn_ids).collect();
-    let selection = Selection::of(tables, &evidence)?;
-    let data = Data {
-        origin_us,
-        slices: Slices::of(tables, origin_us)?,
-        findings: findings.iter().map(|finding| FindingData::of(finding, &selection, origin_us)).collect(),
-        connections: Connections::of(tables, &selection, origin_us)?,
-    };
-    let text = serde_json::to_string(&data)
-        .map_err(|e| Error::Render { what: "the page's data".to_owned(), reason: e.to_string() })?;
-    // Without this sign no text can end the block, or begin a comment in it.
-    Ok(text.replace('<', "\\u003c"))
+impl<'a> Data<'a> {
+    /// The data of a report, its first `most_findings` findings among it.
+    ///
+    /// # Errors
+    /// If a table lacks a column: a bug.
+    pub(super) fn of(report: &Report, tables: &'a Tables, most_findings: usize) -> Result<Self> {
+        let origin_us = tables.span_us.0;
+        let findings = &report.findings[..report.findings.len().min(most_findings)];
+        let evidence: AHashSet<u64> = findings.iter().flat_map(conn_ids).collect();
+        let selection = Selection::of(tables, &evidence)?;
+        Ok(Self {
+            origin_us,
+            slices: Slices::of(tables, origin_us)?,
+            findings: findings
+                .iter()
+                .map(|finding| FindingData::of(finding, &selection, origin_us))
+                .collect(),
+            connections: Connections::of(tables, &selection, origin_us)?,
+        })
+    }
+}
+
+/// The block, which goes into the page as it is made.
+impl fmt::Display for Data<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = Blocks { out: f, block: Vec::with_capacity(2 * BLOCK_BYTES) };
+        let mut serializer = Serializer::with_formatter(&mut out, WithoutLessThan);
+        self.serialize(&mut serializer).map_err(|_| fmt::Error)?;
+        out.flush().map_err(|_| fmt::Error)
+    }
+}
+
+/// Gathers JSON, which comes in very small pieces, each of whole characters.
+struct Blocks<'a, 'f> {
+    out: &'a mut fmt::Formatter<'f>,
+    block: Vec<u8>,
+}
+
+impl io::Write for Blocks<'_, '_> {
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        self.block.extend_from_slice(piece);
+        if self.block.len() >= BLOCK_BYTES {
+            self.flush()?;
+        }
+        Ok(piece.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let text = str::from_utf8(&self.block).map_err(io::Error::other)?;
+        self.out.write_str(text).map_err(io::Error::other)?;
+        self.block.clear();
+        Ok(())
+    }
+}
+
+/// Without this sign no text can end the block, or begin a comment in it.
+struct WithoutLessThan;
+
+impl Formatter for WithoutLessThan {
+    fn write_string_fragment<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        let mut parts = fragment.split('<');
+        writer.write_all(parts.next().unwrap_or_default().as_bytes())?;
+        parts.try_for_each(|part| {
+            writer.write_all(b"\\u003c")?;
+            writer.write_all(part.as_bytes())
+        })
+    }
 }
 
 fn conn_ids(finding: &Finding) -> impl Iterator<Item = u64> + '_ {
@@ -146,7 +205,8 @@ mod tests {
 
     fn data() -> (String, Value) {
         let analysis = fixture::analysis();
-        let text = block(&Report::of(&analysis, &fixture::identity()), &analysis.tables, 200).unwrap();
+        let report = Report::of(&analysis, &fixture::identity());
+        let text = Data::of(&report, &analysis.tables, 200).unwrap().to_string();
         let value = serde_json::from_str(&text).unwrap();
         (text, value)
     }

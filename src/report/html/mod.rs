@@ -19,16 +19,19 @@ mod first_rows;
 mod sections;
 mod view;
 
+use std::io::{self, Write};
+
 use askama::Template;
 
+use self::data::Data;
 use self::findings::{FindingView, InsightView, SuppressedView};
 use self::sections::SectionView;
 use self::view::{DetectorView, Fact, Severity, Source, Table};
 use super::charts::Picture;
 use super::format;
 use super::json::v1::{Report, SourceStatus};
+use crate::Result;
 use crate::analyze::Tables;
-use crate::{Error, Result};
 
 /// Findings on the page; the rest is in the JSON report. A browser still scrolls these well.
 const MOST_FINDINGS: usize = 200;
@@ -53,16 +56,16 @@ const SCRIPT: &str = concat!(
     "})();\n",
 );
 
-/// What the template shows.
+/// The page: what the template shows.
 #[derive(Template)]
 #[template(path = "report.html", config = "src/report/html/askama.toml")]
-struct Page {
+pub struct Page<'a> {
     style_hash: String,
     style: &'static str,
     script_hash: String,
     script: &'static str,
     /// What the script works with, as JSON without `<`.
-    data: String,
+    data: Data<'a>,
     title: String,
     lead: String,
     tiles: Vec<Fact>,
@@ -88,7 +91,7 @@ struct Page {
     tool_version: String,
 }
 
-impl Page {
+impl Page<'_> {
     fn top_insights(&self) -> &[InsightView] {
         &self.insights[..self.insights.len().min(MOST_HEADLINES)]
     }
@@ -98,25 +101,28 @@ impl Page {
         let most = if self.insights.is_empty() { MOST_HEADLINES } else { 0 };
         &self.findings[..self.findings.len().min(most)]
     }
+
+    /// Writes it.
+    ///
+    /// # Errors
+    /// If `out` cannot be written.
+    pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.write_into(out)
+    }
 }
 
 /// The page of a report with its pictures and the connections behind it.
 ///
 /// # Errors
-/// [`Error::Render`] if the template fails, [`Error::Analysis`] if a table lacks a column: bugs.
-pub fn render(report: &Report, pictures: &[Picture], tables: &Tables) -> Result<String> {
-    let page = page(report, pictures, tables)?;
-    page.render().map_err(|e| Error::Render { what: "report.html".to_owned(), reason: e.to_string() })
-}
-
-fn page(report: &Report, pictures: &[Picture], tables: &Tables) -> Result<Page> {
+/// [`crate::Error::Analysis`] if a table lacks a column: a bug.
+pub fn page<'a>(report: &Report, pictures: &[Picture], tables: &'a Tables) -> Result<Page<'a>> {
     let shown = &report.findings[..report.findings.len().min(MOST_FINDINGS)];
     Ok(Page {
         style_hash: embed::csp_hash(STYLE),
         style: STYLE,
         script_hash: embed::csp_hash(SCRIPT),
         script: SCRIPT,
-        data: data::block(report, tables, MOST_FINDINGS)?,
+        data: Data::of(report, tables, MOST_FINDINGS)?,
         title: title(report),
         lead: lead(report),
         tiles: view::tiles(report),
@@ -234,7 +240,13 @@ mod tests {
 
     fn rendered(analysis: &crate::analyze::Analysis) -> String {
         let report = Report::of(analysis, &fixture::identity());
-        render(&report, &charts::draw_all(analysis).unwrap(), &analysis.tables).unwrap()
+        text_of(&page(&report, &charts::draw_all(analysis).unwrap(), &analysis.tables).unwrap())
+    }
+
+    fn text_of(page: &Page<'_>) -> String {
+        let mut text = Vec::new();
+        page.write(&mut text).unwrap();
+        String::from_utf8(text).unwrap()
     }
 
     #[test]
@@ -305,7 +317,7 @@ mod tests {
         let analysis = fixture::analysis();
         let mut report = Report::of(&analysis, &fixture::identity());
         report.findings = vec![report.findings[0].clone(); 5_000];
-        let html = render(&report, &[], &analysis.tables).unwrap();
+        let html = text_of(&page(&report, &[], &analysis.tables).unwrap());
         assert!(html.contains("4800 more findings"));
         assert!(html.len() < 2_000_000, "{}", html.len());
     }

@@ -77,7 +77,8 @@ impl Arrivals {
 
     /// How far gaps lie from their median: the mean of |gap − median| / median, each at most 1;
     /// a gap of about k medians is k − 1 missed check-ins, each a quarter, and its distance from k
-    /// medians. 0 for a clock, about 0.5 for arrivals without memory.
+    /// medians; one below two thirds of the median counts more, up to twice. 0 for a clock, about
+    /// 0.7 for arrivals without memory.
     pub(super) fn spread(&self) -> f64 {
         let mut gaps: Vec<u32> = self.steps.windows(2).map(|w| w[1] - w[0]).collect();
         spread(&mut gaps)
@@ -148,11 +149,37 @@ fn twice_median(gaps: &mut [u32]) -> u64 {
     if is_odd { 2 * upper } else { lower + upper }
 }
 
+/// What a gap below two thirds of the period counts more: nothing there, once more at 0. A clock with
+/// jitter is never that early, and chance is half of the time.
+///
+/// By simulation of a dozen check-ins with a jitter of ± 40 %, at a chance of 1 in 2,000: 96 % found instead of
+/// 90, with a tenth missed 81 instead of 71.
+fn earliness(gap: u64, period: u64) -> u64 {
+    (2 * period).saturating_sub(3 * gap) * COST_OF_MISSED / 2
+}
+
+/// Periods from which on a gap deviates fully, whatever the period.
+pub(super) const FARTHEST: f64 = COST_OF_MISSED as f64 + 1.0;
+
+/// The least that a gap of `lowest` to `highest` periods deviates, as a share of a period; never more
+/// than the deviation of which [`Arrivals::spread`] is the mean.
+pub(super) fn least_deviation(lowest: f64, highest: f64) -> f64 {
+    let of = |periods: f64| {
+        let whole = periods.round().max(1.0);
+        let as_missed = (whole - 1.0) / COST_OF_MISSED as f64 + (periods - whole).abs();
+        as_missed.min((periods - 1.0).abs()).min(1.0) + (1.0 - 1.5 * periods).max(0.0)
+    };
+    // Between the ends, only a whole number of periods deviates less.
+    let whole = lowest.ceil().max(1.0);
+    let within = if whole <= highest { of(whole) } else { f64::INFINITY };
+    of(lowest).min(of(highest)).min(within)
+}
+
 /// How far a gap lies from what a clock with a period would make, times [`COST_OF_MISSED`].
 fn deviation(gap: u64, period: u64) -> u64 {
     let from_one = gap.abs_diff(period).min(period) * COST_OF_MISSED;
     if 2 * gap < 3 * period || period < FINE {
-        return from_one;
+        return from_one + earliness(gap, period);
     }
     let periods = (2 * gap + period) / (2 * period);
     let as_missed = (periods - 1) * period + gap.abs_diff(periods * period) * COST_OF_MISSED;
@@ -180,9 +207,17 @@ mod tests {
     #[test]
     fn a_gap_deviates_by_its_distance_and_by_what_was_missed() {
         let of = |gap: u64| deviation(gap, 100) as f64 / (100.0 * COST_OF_MISSED as f64);
-        for (gap, expected) in
-            [(100, 0.0), (60, 0.4), (0, 1.0), (140, 0.4), (200, 0.25), (210, 0.35), (300, 0.5), (900, 1.0)]
-        {
+        for (gap, expected) in [
+            (100, 0.0),
+            (70, 0.3),
+            (60, 0.5),
+            (0, 2.0),
+            (140, 0.4),
+            (200, 0.25),
+            (210, 0.35),
+            (300, 0.5),
+            (900, 1.0),
+        ] {
             assert!((of(gap) - expected).abs() < 1e-9, "{gap}: {}", of(gap));
         }
     }

@@ -7,12 +7,14 @@
 //! Carlo with a stopping rule (Besag & Clifford 1991). As the choices are made of steps, the
 //! coarseness of the recording is part of the null: a process that connects at every tick is no
 //! surprise. So is the rule that what follows within a moment is one start: after each start the
-//! choice leaves out the steps in which there could be none.
+//! choice leaves out the steps in which there could be none. Where a bound shows that drawing would not
+//! find a choice as regular (see [`super::bound`]), the bound is the p-value, and none is drawn.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::arrivals::{Arrivals, is_spread_at_most};
+use super::bound;
 use crate::parallel;
 
 /// Choices as regular as the observation after which a pair is given up.
@@ -29,19 +31,34 @@ const CHEAP: u64 = 500_000;
 /// Choices that a pair gets at most; more pairs than this over 100 cannot all be resolved.
 const LAST_ROUND: u64 = 1_000_000;
 
+/// A pair whose p-value is asked for.
+pub(super) struct Asked<'a> {
+    pub(super) arrivals: &'a Arrivals,
+    /// Whether something hangs on it: what fails another threshold counts as a pair, and gets no more than
+    /// the first round.
+    pub(super) matters: bool,
+}
+
 /// The p-value of every pair, precise enough to control the false discovery rate at `max_q`.
 ///
-/// Rounds with more and more choices, each only for the pairs that the one before left open:
+/// First come bounds: what they put below `max_q` whatever the other pairs are is settled. Then rounds
+/// with more and more choices, each only for the pairs that matter and that the one before left open:
 /// with `n` pairs of which `k` are periodic, a little over `n / (k max_q)` resolve them.
-pub(super) fn p_values(pairs: &[&Arrivals], seed: u64, max_q: f64) -> Vec<f64> {
+pub(super) fn p_values(pairs: &[Asked<'_>], seed: u64, max_q: f64) -> Vec<f64> {
+    let sure = (max_q / pairs.len() as f64).min(1.0 / PRECISE as f64);
     let all: Vec<usize> = (0..pairs.len()).collect();
     let mut replicates = FIRST_ROUND;
-    let mut trials = parallel::map(&all, |pair| Trial::of(pairs[*pair], seed, *pair as u64).to(replicates));
+    let mut trials = parallel::map(&all, |pair| {
+        let trial = Trial::of(pairs[*pair].arrivals, seed, *pair as u64);
+        if pairs[*pair].matters { trial.bounded(sure).to(replicates) } else { trial.to(replicates) }
+    });
+    let bounded = trials.iter().filter(|trial| trial.bound.is_some()).count();
     loop {
-        let open: Vec<usize> = all.iter().copied().filter(|pair| !trials[*pair].is_settled()).collect();
+        let is_open = |pair: &usize| pairs[*pair].matters && !trials[*pair].is_settled();
+        let open: Vec<usize> = all.iter().copied().filter(is_open).collect();
         // Of the open pairs, some are only lucky so far: those that chance has never matched count.
         let unmatched = open.iter().filter(|pair| trials[**pair].as_regular == 0).count();
-        let needed = replicates_for(unmatched, open.len(), pairs.len(), max_q);
+        let needed = replicates_for(bounded + unmatched, open.len(), pairs.len(), max_q);
         if open.is_empty() || needed <= replicates {
             return trials.iter().map(Trial::p_value).collect();
         }
@@ -53,7 +70,7 @@ pub(super) fn p_values(pairs: &[&Arrivals], seed: u64, max_q: f64) -> Vec<f64> {
     }
 }
 
-/// Choices that `open` of `pairs` pairs need, of which chance has not matched `unmatched` yet, or
+/// Choices that `open` of `pairs` pairs need, where chance has not matched `unmatched` yet, or
 /// get because they are cheap.
 fn replicates_for(unmatched: usize, open: usize, pairs: usize, max_q: f64) -> u64 {
     let needed = (1.5 * pairs as f64 / (max_q * unmatched.max(1) as f64)).ceil();
@@ -69,13 +86,20 @@ struct Trial<'a> {
     observed: f64,
     done: u64,
     as_regular: u64,
+    /// What the p-value is at most, where that is enough.
+    bound: Option<f64>,
 }
 
 impl<'a> Trial<'a> {
     fn of(pair: &'a Arrivals, seed: u64, stream: u64) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(stream);
-        Self { pair, rng, observed: pair.spread() + 1e-12, done: 0, as_regular: 0 }
+        Self { pair, rng, observed: pair.spread() + 1e-12, done: 0, as_regular: 0, bound: None }
+    }
+
+    /// Settles the pair if its p-value is at most `sure`.
+    fn bounded(self, sure: f64) -> Self {
+        Self { bound: bound::p_value(self.pair, sure), ..self }
     }
 
     /// Goes on to this many choices, or until it is settled.
@@ -90,13 +114,15 @@ impl<'a> Trial<'a> {
 
     /// Whether more choices would not change what is made of it.
     fn is_settled(&self) -> bool {
-        self.as_regular >= ENOUGH
+        self.bound.is_some() || self.as_regular >= ENOUGH
     }
 
     /// The share that is as regular; where the number of choices was given and not that of
     /// the regular ones, the observation counts as one of them (Besag & Clifford 1991).
     fn p_value(&self) -> f64 {
-        if self.is_settled() {
+        if let Some(bound) = self.bound {
+            bound
+        } else if self.is_settled() {
             self.as_regular as f64 / self.done as f64
         } else {
             (self.as_regular + 1) as f64 / (self.done + 1) as f64
@@ -232,8 +258,10 @@ mod tests {
         }
     }
 
-    fn by_reference(pairs: &[Arrivals]) -> Vec<&Arrivals> {
-        pairs.iter().collect()
+    /// The p-values of pairs of which each matters.
+    fn p_values_of(pairs: &[Arrivals], seed: u64) -> Vec<f64> {
+        let asked: Vec<_> = pairs.iter().map(|arrivals| Asked { arrivals, matters: true }).collect();
+        p_values(&asked, seed, 0.01)
     }
 
     #[test]
@@ -241,7 +269,7 @@ mod tests {
         let mut rng = ChaCha8Rng::seed_from_u64(11);
         for (rate, seconds) in [(0.5, 60.0), (0.1, 300.0), (0.02, 3_600.0)] {
             let pairs: Vec<Arrivals> = (0..400).filter_map(|_| poisson(&mut rng, rate, seconds)).collect();
-            let p = p_values(&by_reference(&pairs), 1, 0.01);
+            let p = p_values_of(&pairs, 1);
             let share = |below: f64| p.iter().filter(|p| **p <= below).count() as f64 / p.len() as f64;
             // Four binomial standard deviations; ties of the coarse statistic only lower it.
             assert!(share(0.05) < 0.05 + 0.044, "rate {rate}: {}", share(0.05));
@@ -255,7 +283,7 @@ mod tests {
         for (rate, seconds) in [(3.0, 20.0), (1.0, 40.0), (0.1, 300.0), (0.02, 3_600.0)] {
             let pairs: Vec<Arrivals> =
                 (0..400).filter_map(|_| exact_poisson(&mut rng, rate, seconds)).collect();
-            let p = p_values(&by_reference(&pairs), 1, 0.01);
+            let p = p_values_of(&pairs, 1);
             let share = |below: f64| p.iter().filter(|p| **p <= below).count() as f64 / p.len() as f64;
             // Four binomial standard deviations.
             assert!(share(0.05) < 0.05 + 0.044, "rate {rate}: {}", share(0.05));
@@ -267,7 +295,7 @@ mod tests {
     fn a_thousand_pairs_of_chance_give_no_discovery() {
         let mut rng = ChaCha8Rng::seed_from_u64(5);
         let pairs: Vec<Arrivals> = (0..1_000).filter_map(|_| poisson(&mut rng, 0.05, 600.0)).collect();
-        let q = q_values(&p_values(&by_reference(&pairs), 1, 0.01));
+        let q = q_values(&p_values_of(&pairs, 1));
         assert!(q.iter().filter(|q| **q <= 0.01).count() <= 10, "more than 1 % of {}", q.len());
     }
 
@@ -276,13 +304,13 @@ mod tests {
         let mut rng = ChaCha8Rng::seed_from_u64(6);
         let mut pairs: Vec<Arrivals> = (0..1_000).filter_map(|_| poisson(&mut rng, 0.05, 600.0)).collect();
         pairs.push(arrivals((0..30).map(|n| n * 20)));
-        let q = q_values(&p_values(&by_reference(&pairs), 1, 0.01));
+        let q = q_values(&p_values_of(&pairs, 1));
         assert!(*q.last().unwrap() <= 0.01, "{:?}", q.last());
     }
 
     #[test]
     fn a_process_that_connects_at_every_tick_is_no_surprise() {
-        let p = p_values(&[&arrivals(0..60)], 1, 0.01);
+        let p = p_values_of(&[arrivals(0..60)], 1);
         assert!(p[0] > 0.99, "{p:?}");
     }
 
@@ -329,7 +357,7 @@ mod tests {
     fn the_same_seed_gives_the_same_p_values() {
         let mut rng = ChaCha8Rng::seed_from_u64(8);
         let pairs: Vec<Arrivals> = (0..20).filter_map(|_| poisson(&mut rng, 0.1, 300.0)).collect();
-        assert_eq!(p_values(&by_reference(&pairs), 3, 0.01), p_values(&by_reference(&pairs), 3, 0.01));
+        assert_eq!(p_values_of(&pairs, 3), p_values_of(&pairs, 3));
     }
 
     #[test]

@@ -155,6 +155,11 @@ fn measurements(candidate: &Candidate<'_>, look: &Look, config: &Thresholds) -> 
     all
 }
 
+/// In words that do not pretend to know how rare something is that has never been seen.
 fn probability(p_value: f64) -> String {
-    if p_value < 0.001 { format!("about {p_value:.0e}") } else { format!("{p_value:.3}") }
+    match p_value {
+        p if p < 1e-9 => "less than 1e-9".to_owned(),
+        p if p < 0.001 => format!("about {p:.0e}"),
+        p => format!("{p:.3}"),
+    }
 }

@@ -87,7 +87,7 @@ pub(super) fn of<'a>(
 
 /// The moments at which connections were opened.
 fn opened(sockets: &Sockets<'_>, rows: &[u32]) -> Vec<(i64, f64)> {
-    let sockets = rows.iter().map(|row| sockets.get(*row as usize));
+    let sockets = sockets.walk(rows.iter().map(|row| *row as usize));
     sockets.filter(|socket| socket.opened_in_recording).map(|socket| (socket.first_seen_us, 1.0)).collect()
 }
 

@@ -165,7 +165,7 @@ fn nearest(
     guess: Option<u32>,
 ) -> Option<u32> {
     let here = points.get(point);
-    let apart = |member: u32| distance_squared(here, points.get(members[member as usize]), limit);
+    let apart = |member: u32| distance_squared(here, points.get(members[member as usize]));
     let mut best = guess.map(|member| (apart(member), member)).filter(|(apart, _)| *apart < limit);
     let bound = |best: Option<(i64, u32)>| best.map_or(limit, |(apart, _)| apart + 1);
     tree.search(here, bound(best), |member, apart| {

@@ -13,10 +13,14 @@ use linfa_nn::distance::Distance;
 use linfa_nn::{BuildError, NearestNeighbour, NearestNeighbourIndex, NnError};
 use ndarray::{ArrayBase, ArrayView1, ArrayView2, Data, Ix2};
 
-use super::points::{Points, distance_squared};
+use super::points::Points;
 
 /// Points that are compared one by one rather than split further.
-const LEAF: usize = 12;
+const LEAF: usize = 16;
+
+/// Coordinates that the processor compares at once; those of a point are filled up with zeros to a
+/// multiple of them.
+const LANES: usize = 8;
 
 /// Points in a tree. A member is a place in the list of points that the tree was made of.
 #[derive(Debug)]
@@ -25,13 +29,16 @@ pub(super) struct Tree {
     /// The members, those of a leaf side by side.
     members: Vec<u32>,
     /// Their coordinates, in the same order.
-    steps: Vec<i16>,
+    steps: Vec<Lanes>,
     /// How many rows each member stands for, by its number.
     weights: Vec<u32>,
     nodes: Vec<Node>,
     /// The lowest and the highest coordinates of every node.
-    boxes: Vec<i16>,
+    boxes: Vec<Lanes>,
 }
+
+/// Some coordinates of a point, those of one column each.
+type Lanes = [i16; LANES];
 
 /// A box of points: two smaller ones, of which the first is the next node, or a leaf.
 #[derive(Debug)]
@@ -47,7 +54,7 @@ impl Tree {
         let mut tree = Self {
             columns: points.columns(),
             members: (0..chosen.len() as u32).collect(),
-            steps: Vec::with_capacity(chosen.len() * points.columns()),
+            steps: Vec::new(),
             weights: chosen.iter().map(|point| points.weights[*point].min(most)).collect(),
             nodes: Vec::new(),
             boxes: Vec::new(),
@@ -56,8 +63,13 @@ impl Tree {
         if !chosen.is_empty() {
             tree.split(0..chosen.len(), &coordinates);
         }
-        let steps = tree.members.iter().flat_map(coordinates).copied().collect();
+        let steps = tree.members.iter().flat_map(|member| in_lanes(coordinates(member))).collect();
         Self { steps, ..tree }
+    }
+
+    /// How many groups of coordinates a point has.
+    fn width(&self) -> usize {
+        self.columns.div_ceil(LANES)
     }
 
     /// Makes the node of some members, and those below it.
@@ -90,8 +102,8 @@ impl Tree {
         }
         let width = |column: &usize| i32::from(high[*column]) - i32::from(low[*column]);
         let widest = (0..self.columns).max_by_key(width).filter(|column| width(column) > 0);
-        self.boxes.extend(low);
-        self.boxes.extend(high);
+        self.boxes.extend(in_lanes(&low));
+        self.boxes.extend(in_lanes(&high));
         widest
     }
 
@@ -99,15 +111,16 @@ impl Tree {
     /// answer is the limit from there on.
     pub(super) fn search(&self, here: &[i16], mut limit: i64, mut found: impl FnMut(u32, i64) -> i64) {
         if !self.nodes.is_empty() {
-            self.visit(0, here, &mut limit, &mut found);
+            let here: Vec<Lanes> = in_lanes(here).collect();
+            self.visit(0, &here, &mut limit, &mut found);
         }
     }
 
-    fn visit(&self, node: usize, here: &[i16], limit: &mut i64, found: &mut impl FnMut(u32, i64) -> i64) {
+    fn visit(&self, node: usize, here: &[Lanes], limit: &mut i64, found: &mut impl FnMut(u32, i64) -> i64) {
         let Some(second) = self.nodes[node].second else {
             for place in self.nodes[node].places.clone() {
-                let steps = &self.steps[place * self.columns..][..self.columns];
-                let apart = distance_squared(here, steps, *limit);
+                let steps = &self.steps[place * self.width()..][..self.width()];
+                let apart = here.iter().zip(steps).map(|(a, b)| apart_squared(a, b)).sum();
                 if apart < *limit {
                     *limit = found(self.members[place], apart);
                 }
@@ -115,7 +128,7 @@ impl Tree {
             return;
         };
         // The nearer first, as that may make the other needless.
-        let mut below = [node + 1, second].map(|node| (self.distance_to_box(node, here, *limit), node));
+        let mut below = [node + 1, second].map(|node| (self.distance_to_box(node, here), node));
         below.sort_unstable();
         for (apart, node) in below {
             if apart < *limit {
@@ -124,18 +137,15 @@ impl Tree {
         }
     }
 
-    /// Square of the distance to the nearest place of a box; `limit` or more if it is not below.
-    fn distance_to_box(&self, node: usize, here: &[i16], limit: i64) -> i64 {
-        let (low, high) = self.boxes[node * 2 * self.columns..][..2 * self.columns].split_at(self.columns);
-        let mut sum = 0;
-        for ((step, low), high) in here.iter().zip(low).zip(high) {
-            let apart = i64::from(*step) - i64::from((*step).clamp(*low, *high));
-            sum += apart * apart;
-            if sum >= limit {
-                break;
-            }
-        }
-        sum
+    /// Square of the distance to the nearest place of a box.
+    fn distance_to_box(&self, node: usize, here: &[Lanes]) -> i64 {
+        let width = self.width();
+        let (low, high) = self.boxes[node * 2 * width..][..2 * width].split_at(width);
+        let outside = |((here, low), high): ((&Lanes, &Lanes), &Lanes)| {
+            let nearest = std::array::from_fn(|at| here[at].max(low[at]).min(high[at]));
+            apart_squared(here, &nearest)
+        };
+        here.iter().zip(low).zip(high).map(outside).sum()
     }
 
     /// The nearest members, so many that they stand for at least `rows` rows, nearest first; all
@@ -163,6 +173,21 @@ impl Tree {
         });
         near
     }
+}
+
+/// Coordinates in groups, the last of which is filled up with zeros.
+fn in_lanes(coordinates: &[i16]) -> impl Iterator<Item = Lanes> {
+    coordinates.chunks(LANES).map(|some| std::array::from_fn(|at| some.get(at).copied().unwrap_or(0)))
+}
+
+/// Square of the distance in some columns; coordinates are small enough for it.
+fn apart_squared(a: &Lanes, b: &Lanes) -> i64 {
+    let mut sum = 0;
+    for at in 0..LANES {
+        let apart = i32::from(a[at].wrapping_sub(b[at]));
+        sum += apart * apart;
+    }
+    i64::from(sum)
 }
 
 /// A tree as linfa takes an index: for the matrix of its members' coordinates, in steps, in the
@@ -230,6 +255,7 @@ impl<F: Float> NearestNeighbourIndex<F> for Lookup<'_, F> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::points::distance_squared;
     use super::*;
 
     /// Points in three columns, of which some are equal.
@@ -244,7 +270,7 @@ mod tests {
 
     /// Every point with its distance from another, nearest first.
     fn by_distance(points: &Points, here: usize) -> Vec<(i64, u32)> {
-        let apart = |other| distance_squared(points.get(here), points.get(other), i64::MAX);
+        let apart = |other| distance_squared(points.get(here), points.get(other));
         let mut all: Vec<_> = (0..points.len()).map(|other| (apart(other), other as u32)).collect();
         all.sort_unstable();
         all

@@ -3,6 +3,10 @@
 /// To which part of a standard deviation features are rounded.
 pub(super) const STEP: f64 = 0.05;
 
+/// Steps from the mean at most, which is 400 standard deviations and far enough: so the difference of two
+/// fits in 16 bits, and the sum of eight of its squares in 31.
+const FARTHEST: f64 = 8_191.0;
+
 /// The distinct points of a matrix, in the order of their coordinates.
 pub(super) struct Points {
     /// Row-major, in units of [`STEP`].
@@ -52,17 +56,9 @@ impl Points {
     }
 }
 
-/// Square of the distance of two points, in units of [`STEP`]; `limit` or more if it is not below.
-pub(super) fn distance_squared(a: &[i16], b: &[i16], limit: i64) -> i64 {
-    let mut sum = 0;
-    for (a, b) in a.iter().zip(b) {
-        let apart = i64::from(*a) - i64::from(*b);
-        sum += apart * apart;
-        if sum >= limit {
-            break;
-        }
-    }
-    sum
+/// Square of the distance of two points, in units of [`STEP`].
+pub(super) fn distance_squared(a: &[i16], b: &[i16]) -> i64 {
+    a.iter().zip(b).map(|(a, b)| (i64::from(*a) - i64::from(*b)).pow(2)).sum()
 }
 
 fn mean_and_sd(values: &[f32], column: usize, columns: usize) -> (f64, f64) {
@@ -73,12 +69,14 @@ fn mean_and_sd(values: &[f32], column: usize, columns: usize) -> (f64, f64) {
     (mean, variance.sqrt())
 }
 
-/// The matrix in standard deviations from the mean of each column, in units of [`STEP`]. A cast
-/// that overflows saturates, and 1,600 standard deviations are far enough.
+/// The matrix in standard deviations from the mean of each column, in units of [`STEP`].
 fn in_steps(values: &[f32], columns: usize) -> Vec<i16> {
     let scales: Vec<(f64, f64)> = (0..columns).map(|column| mean_and_sd(values, column, columns)).collect();
     let in_steps = |(value, (mean, sd)): (&f32, &(f64, f64))| {
-        if *sd > 1e-9 { ((f64::from(*value) - mean) / sd / STEP).round() as i16 } else { 0 }
+        if *sd <= 1e-9 {
+            return 0;
+        }
+        ((f64::from(*value) - mean) / sd / STEP).round().clamp(-FARTHEST, FARTHEST) as i16
     };
     values.iter().zip(scales.iter().cycle()).map(in_steps).collect()
 }

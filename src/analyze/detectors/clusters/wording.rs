@@ -6,7 +6,7 @@ use ahash::AHashMap;
 use polars::prelude::{DataFrame, df};
 
 use crate::Result;
-use crate::analyze::sockets::{Socket, Sockets};
+use crate::analyze::sockets::Sockets;
 use crate::analyze::{services, stats, words};
 
 /// Share of a group that must have something in common for it to be said of the group.
@@ -66,20 +66,16 @@ pub(super) fn table(
 
 impl<'a> Group<'a> {
     fn of(sockets: &Sockets<'a>, rows: &[u32]) -> Self {
-        let all = || rows.iter().map(|row| sockets.get(*row as usize));
-        let median = |field: fn(&Socket<'_>) -> Option<f64>| {
-            stats::median(&stats::sorted(all().filter_map(|socket| field(&socket))))
-        };
         Self {
             connections: rows.len(),
-            process_name: common(all().map(|socket| socket.process_name)),
-            protocol: common(all().map(|socket| Some(socket.protocol))),
-            port: common(all().map(|socket| socket.service_port())),
-            direction: common(all().map(|socket| socket.direction)),
-            remote_addr: common(all().map(|socket| socket.remote.map(|(addr, _)| addr))),
-            sent: median(|socket| socket.bytes_sent.map(|bytes| bytes as f64)),
-            received: median(|socket| socket.bytes_received.map(|bytes| bytes as f64)),
-            duration_s: median(|socket| Some(socket.duration_s)),
+            process_name: common(rows, |row| sockets.get(row).process_name),
+            protocol: common(rows, |row| Some(sockets.get(row).protocol)),
+            port: common(rows, |row| sockets.get(row).service_port()),
+            direction: common(rows, |row| sockets.get(row).direction),
+            remote_addr: common(rows, |row| sockets.get(row).remote.map(|(addr, _)| addr)),
+            sent: median(rows, |row| sockets.get(row).bytes_sent.map(|bytes| bytes as f64)),
+            received: median(rows, |row| sockets.get(row).bytes_received.map(|bytes| bytes as f64)),
+            duration_s: median(rows, |row| Some(sockets.get(row).duration_s)),
         }
     }
 
@@ -119,15 +115,18 @@ impl<'a> Group<'a> {
     }
 }
 
-/// What most have in common; none if there is no such value, or it is not known of most.
-fn common<T: Hash + Eq + Copy>(values: impl Iterator<Item = Option<T>>) -> Option<T> {
+/// The median of what is known of some rows.
+fn median(rows: &[u32], value: impl Fn(usize) -> Option<f64>) -> Option<f64> {
+    stats::median(&stats::sorted(rows.iter().filter_map(|row| value(*row as usize))))
+}
+
+/// What most rows have in common; none if there is no such value, or it is not known of most.
+fn common<T: Hash + Eq + Copy>(rows: &[u32], value: impl Fn(usize) -> Option<T>) -> Option<T> {
     let mut counts: AHashMap<Option<T>, usize> = AHashMap::new();
-    let mut total = 0;
-    for value in values {
-        *counts.entry(value).or_default() += 1;
-        total += 1;
+    for row in rows {
+        *counts.entry(value(*row as usize)).or_default() += 1;
     }
     // No two values can be that frequent, so that the order of the counts does not matter.
-    let (value, _) = counts.into_iter().find(|(_, count)| *count as f64 >= MOST * f64::from(total))?;
+    let (value, _) = counts.into_iter().find(|(_, count)| *count as f64 >= MOST * rows.len() as f64)?;
     value
 }

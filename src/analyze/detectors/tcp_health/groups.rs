@@ -169,7 +169,7 @@ impl Ailment<'_> {
 /// How many of some connections have their trouble at the same time, and when.
 fn most_at_once(rows: &[usize], sockets: &Sockets<'_>, kind: Kind<'_>) -> (usize, i64) {
     let mut changes: Vec<(i64, i32)> = Vec::with_capacity(2 * rows.len());
-    for socket in rows.iter().map(|row| sockets.get(*row)) {
+    for socket in sockets.walk(rows.iter().copied()) {
         let since = match kind {
             Kind::CloseWait(_) => socket.state_since_us.unwrap_or(socket.first_seen_us),
             _ => socket.first_seen_us,

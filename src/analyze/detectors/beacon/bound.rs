@@ -1,0 +1,200 @@
+//! How often chance is at least as regular, at most: without drawing a single choice.
+//!
+//! Drawing resolves what happens once in a thousand times, or in a million if time does not
+//! matter; a clock is far rarer. For it a bound is worth more than an estimate, and costs less.
+//!
+//! Under the null hypothesis (see [`super::null_model`]) all ways of cutting the time from the first
+//! start to the last into as many gaps are equally likely, so the p-value is a count of those ways
+//! that are as regular, divided by all of them. Those with a given median are at most
+//! `exp(λ s n + κ L) w (Σ exp(-κ g - λ d(g)))^(n - 1)` for every λ ≥ 0 and κ (Chernoff 1952), with
+//! the number of gaps n, their length L in all, the observed spread s, the deviation d(g) of a gap
+//! of g steps, and w the largest term of the sum: the last gap is what the others leave. The bound is
+//! the sum over all medians. Neighbouring medians and neighbouring gaps are taken together, with the
+//! smallest deviation among them, which only makes it larger.
+
+use super::arrivals::{self, Arrivals};
+
+/// Parts into which a mean gap is cut, and neighbouring medians are this part of each other apart: with
+/// more, the bound is closer, and takes longer.
+const FINENESS: u64 = 128;
+
+/// Smallest spread for which the sum is weighted; a sharper weight adds nothing to a clock.
+const SHARPEST: f64 = 0.005;
+
+/// What κ is tried at, times the mean gap: small where the median is below the mean, large where
+/// it is above.
+const TILTS: [f64; 4] = [0.1, 0.3, 1.0, 3.0];
+
+/// No less than the p-value of a pair, with two digits; none if that would be above `limit`.
+pub(super) fn p_value(pair: &Arrivals, limit: f64) -> Option<f64> {
+    let cut = Cut::of(pair);
+    let (shortest, longest) = (2 * cut.shortest, 2 * cut.length / cut.gaps.div_ceil(2));
+    let mut bound = 0.0;
+    let mut first = shortest;
+    while first <= longest {
+        let last = first + first / FINENESS;
+        bound += (cut.ln_ways_at_most(first, last) - cut.ln_all_ways()).exp();
+        if bound > limit {
+            return None;
+        }
+        first = last + 1;
+    }
+    Some(rounded_up(bound)).filter(|bound| *bound <= limit)
+}
+
+/// A stretch of time that is cut into gaps as regular as those of a pair.
+struct Cut {
+    /// Steps in all.
+    length: u64,
+    gaps: u64,
+    /// Steps of the shortest gap that there can be.
+    shortest: u64,
+    spread: f64,
+}
+
+impl Cut {
+    fn of(pair: &Arrivals) -> Self {
+        Self {
+            length: pair.length().into(),
+            gaps: pair.len() as u64 - 1,
+            shortest: pair.smallest_gap().into(),
+            // Rounding must not make the observation rarer than it is.
+            spread: pair.spread() + 1e-9,
+        }
+    }
+
+    /// Logarithm of the number of ways, whatever their median: the binomial coefficient that
+    /// chooses where the gaps end, where each keeps its shortest length.
+    fn ln_all_ways(&self) -> f64 {
+        let free = self.length - self.gaps * (self.shortest - 1) - 1;
+        (1..self.gaps).map(|n| ((free - self.gaps + 1 + n) as f64 / n as f64).ln()).sum()
+    }
+
+    /// Logarithm of a bound of the number of ways that are as regular, and of which twice the
+    /// median lies from `first` to `last`.
+    fn ln_ways_at_most(&self, first: u64, last: u64) -> f64 {
+        let gaps = self.gaps as f64;
+        let mean = self.length as f64 / gaps;
+        let tilts = TILTS.map(|tilt| tilt / mean);
+        let sharpness = 1.0 / self.spread.max(SHARPEST);
+        let weights = self.weights(first, last, sharpness, tilts);
+        let bounds = std::iter::zip(tilts, weights).map(|(tilt, weights)| {
+            sharpness * self.spread * gaps
+                + tilt * self.length as f64
+                + weights.largest.ln()
+                + (gaps - 1.0) * weights.sum.ln()
+        });
+        bounds.fold(f64::INFINITY, f64::min)
+    }
+
+    /// For each κ, the weights of all lengths of a gap.
+    fn weights(&self, first: u64, last: u64, sharpness: f64, tilts: [f64; 4]) -> [Weights; 4] {
+        let width = (self.length / self.gaps / FINENESS).max(1);
+        let mut shortest = self.shortest;
+        let mut tilted = tilts.map(|tilt| (-tilt * shortest as f64).exp());
+        let steps = tilts.map(|tilt| (-tilt * width as f64).exp());
+        let mut weights = [Weights::default(); 4];
+        loop {
+            let lowest = (2 * shortest) as f64 / last as f64;
+            if lowest > arrivals::FARTHEST {
+                // All that follow deviate fully: a geometric series.
+                for (at, tilt) in tilts.into_iter().enumerate() {
+                    weights[at].sum += (-sharpness).exp() * tilted[at] / -(-tilt).exp_m1();
+                }
+                return weights;
+            }
+            let highest = (2 * (shortest + width - 1)) as f64 / first as f64;
+            let weight = (-sharpness * arrivals::least_deviation(lowest, highest)).exp();
+            for at in 0..tilts.len() {
+                weights[at].sum += width as f64 * tilted[at] * weight;
+                weights[at].largest = weights[at].largest.max(tilted[at] * weight);
+                tilted[at] *= steps[at];
+            }
+            shortest += width;
+        }
+    }
+}
+
+/// What the lengths of a gap weigh.
+#[derive(Clone, Copy, Default)]
+struct Weights {
+    sum: f64,
+    largest: f64,
+}
+
+/// Two digits are enough, and the same on every machine.
+fn rounded_up(bound: f64) -> f64 {
+    format!("{:.1e}", 1.05 * bound).parse().unwrap_or(1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use rand_chacha::ChaCha8Rng;
+    use rand_chacha::rand_core::{Rng, SeedableRng};
+
+    use super::*;
+
+    const SECOND_US: i64 = 1_000_000;
+
+    fn by_seconds(seconds: impl IntoIterator<Item = i64>) -> Arrivals {
+        let starts: Vec<i64> = seconds.into_iter().map(|s| s * SECOND_US).collect();
+        Arrivals::by_ticks(&starts, 0, SECOND_US).unwrap()
+    }
+
+    /// Every way of cutting `length` seconds into `gaps` gaps, as start times.
+    fn all_cuts(length: i64, gaps: usize) -> Vec<Vec<i64>> {
+        let mut cuts = vec![vec![0]];
+        for _ in 1..gaps {
+            cuts = cuts
+                .iter()
+                .flat_map(|cut| (cut[cut.len() - 1] + 1..length).map(|at| [&cut[..], &[at]].concat()))
+                .collect();
+        }
+        cuts.iter().map(|cut| [&cut[..], &[length]].concat()).collect()
+    }
+
+    #[test]
+    fn no_way_of_cutting_is_rarer_than_its_bound() {
+        let mut bounded = 0;
+        for (length, gaps) in [(5, 4), (12, 3), (30, 4), (40, 5), (18, 6), (16, 9)] {
+            let all: Vec<Arrivals> = all_cuts(length, gaps).into_iter().map(by_seconds).collect();
+            let mut spreads: Vec<f64> = all.iter().map(Arrivals::spread).collect();
+            spreads.sort_by(f64::total_cmp);
+            for cut in all.iter().step_by(7) {
+                let as_regular = spreads.partition_point(|spread| *spread <= cut.spread() + 1e-12);
+                let exact = as_regular as f64 / spreads.len() as f64;
+                let Some(bound) = p_value(cut, 1.0) else { continue };
+                assert!(bound >= exact, "{length} in {gaps}: {bound} is less than {exact}");
+                bounded += 1;
+            }
+        }
+        assert!(bounded > 10, "{bounded}");
+    }
+
+    #[test]
+    fn a_clock_is_beyond_any_doubt_and_a_process_that_always_connects_is_not() {
+        assert!(p_value(&by_seconds((0..20).map(|n| n * 60)), 1e-15).is_some());
+        assert_eq!(p_value(&by_seconds(0..60), 0.99), None);
+    }
+
+    #[test]
+    fn a_dozen_check_ins_with_jitter_need_no_drawing() {
+        let mut rng = ChaCha8Rng::seed_from_u64(4);
+        let few = (0..100).filter(|_| {
+            let mut at = 0;
+            let starts = (0..12).map(|_| {
+                at += 48_000_000 + i64::from(rng.next_u32() % 24_000_000);
+                at
+            });
+            p_value(&Arrivals::exactly(&starts.collect::<Vec<_>>()).unwrap(), 5e-4).is_some()
+        });
+        assert!(few.count() >= 90);
+    }
+
+    #[test]
+    fn hostile_lengths_end() {
+        let starts: Vec<i64> = (0..64).map(|n| n * n * n * 10_000_000_000).collect();
+        let pair = Arrivals::by_ticks(&starts, 0, 1_000_000).unwrap();
+        assert_eq!(p_value(&pair, 0.01), None);
+    }
+}

@@ -1,0 +1,105 @@
+//! The files of a report, written on all cores.
+
+use std::path::PathBuf;
+
+use super::charts::{self, Picture};
+use super::json::v1::Report;
+use super::sockets::Sockets;
+use super::tables::{self, TableFile};
+use super::{Folder, Part, csv, html, json, markdown, ocsf, stix};
+use crate::analyze::Analysis;
+use crate::{Result, parallel};
+
+/// Writes every file of the parts but the manifest, and gives their paths.
+///
+/// # Errors
+/// [`crate::Error::Io`], [`crate::Error::Render`], or [`crate::Error::Analysis`] if a table lacks
+/// a column.
+pub(super) fn write(
+    analysis: &Analysis,
+    report: &Report,
+    parts: &[Part],
+    folder: &Folder,
+) -> Result<Vec<PathBuf>> {
+    let has_pictures = parts.contains(&Part::Html) || parts.contains(&Part::Charts);
+    let pictures = if has_pictures { charts::draw_all(analysis)? } else { Vec::new() };
+    let files = Files { analysis, report, parts, pictures: &pictures, folder };
+    let renderer = charts::Renderer::new();
+    let written: Result<Vec<_>> = parallel::map(&files.all(), |file| match file {
+        File::Table(table) => files.write_table(table).map(|path| vec![path]),
+        File::Document(part) => files.write_document(*part),
+        File::Picture(picture) => files.write_picture(picture, &renderer),
+    })
+    .into_iter()
+    .collect();
+    Ok(written?.concat())
+}
+
+/// What the files are made of.
+struct Files<'a> {
+    analysis: &'a Analysis,
+    report: &'a Report,
+    parts: &'a [Part],
+    pictures: &'a [Picture],
+    folder: &'a Folder,
+}
+
+/// What is written by itself.
+enum File<'a> {
+    Table(&'a TableFile),
+    Document(Part),
+    /// Both forms of a picture.
+    Picture(&'a Picture),
+}
+
+impl<'a> Files<'a> {
+    /// Every file that is asked for, what takes long first.
+    fn all(&self) -> Vec<File<'a>> {
+        let mut all = Vec::new();
+        if self.parts.contains(&Part::Csv) {
+            all.extend(tables::TABLES.iter().map(File::Table));
+        }
+        all.extend(self.parts.iter().copied().map(File::Document));
+        if self.parts.contains(&Part::Charts) {
+            all.extend(self.pictures.iter().map(File::Picture));
+        }
+        all
+    }
+
+    fn write_table(&self, table: &TableFile) -> Result<PathBuf> {
+        let frame = (table.rows)(self.analysis, self.report)?;
+        let rows = csv::Table::of(&frame)?;
+        self.folder.put_with(&format!("tables/{}.csv", table.name), |out| rows.write(out))
+    }
+
+    /// The one file of a part; none of a part that has many.
+    fn write_document(&self, part: Part) -> Result<Vec<PathBuf>> {
+        let Self { analysis, report, folder, .. } = self;
+        let sockets = || Sockets::of(&analysis.tables, &report.findings);
+        let path = match part {
+            Part::Html => {
+                let page = html::page(report, self.pictures, &analysis.tables)?;
+                folder.put_with("report.html", |out| page.write(out))?
+            }
+            Part::Markdown => folder.put("report.md", markdown::render(report, self.parts).as_bytes())?,
+            Part::Json => folder.put_with("report.json", |out| json::write(report, out))?,
+            Part::Ocsf => {
+                let sockets = sockets()?;
+                folder.put_with("findings.ndjson", |out| ocsf::write(report, &sockets, out))?
+            }
+            Part::Stix => {
+                let bundle = stix::bundle(report, &sockets()?);
+                folder.put_with("indicators.stix.json", |out| json::write(&bundle, out))?
+            }
+            Part::Charts | Part::Csv => return Ok(Vec::new()),
+        };
+        Ok(vec![path])
+    }
+
+    fn write_picture(&self, picture: &Picture, renderer: &charts::Renderer) -> Result<Vec<PathBuf>> {
+        let put = |ending: &str, content: &[u8]| {
+            self.folder.put(&format!("charts/{}.{ending}", picture.id), content)
+        };
+        Ok(vec![put("svg", picture.svg.as_bytes())?, put("png", &renderer.render(picture)?)?])
+    }
+}

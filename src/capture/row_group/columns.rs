@@ -263,7 +263,9 @@ impl Keyed {
     ) -> Coded {
         let Self { runs, items } = self.turned(count, get);
         let mut texts = PlainTexts::default();
-        items.into_iter().for_each(|text| texts.push(|out| put(text as usize, out)));
+        for text in items {
+            texts.push(|out| put(text as usize, out));
+        }
         Coded { runs, values: Values::Texts(texts) }
     }
 

@@ -261,7 +261,9 @@ impl Rows {
         let mut rank_of = vec![0; by_id.len()];
         let mut ranks = 0;
         for of_socket in by_id.chunk_by(|a, b| a.0 == b.0) {
-            of_socket.iter().for_each(|(_, identity)| rank_of[*identity as usize] = ranks);
+            for (_, identity) in of_socket {
+                rank_of[*identity as usize] = ranks;
+            }
             ranks += 1;
         }
         (rank_of, ranks as usize)
@@ -282,7 +284,7 @@ impl Rows {
 }
 
 /// Puts a list into the order in which the lines need it: each column walks along it.
-fn rearrange<T: Copy>(list: &mut Vec<T>, lines: &mut [Line], key_of: fn(&mut Line) -> &mut u32) {
+fn rearrange<T: Copy>(list: &mut [T], lines: &mut [Line], key_of: fn(&mut Line) -> &mut u32) {
     let mut new = vec![u32::MAX; list.len()];
     let mut order = Vec::with_capacity(list.len());
     for line in lines {
@@ -357,7 +359,7 @@ mod tests {
 
     fn quiet(conn_id: u64, tick: u32) -> PackedRow {
         let counters = Counters { bytes_sent: Some(1), ..Counters::default() };
-        PackedRow { conn_id, tick, counters, ..super::super::delta::BLANK }
+        PackedRow { conn_id, counters, tick, ..super::super::delta::BLANK }
     }
 
     #[test]

@@ -48,7 +48,9 @@ impl Key {
 
     fn mac(&self, message: &[&[u8]]) -> [u8; 32] {
         let mut mac = self.0.clone();
-        message.iter().for_each(|part| mac.update(part));
+        for part in message {
+            mac.update(part);
+        }
         mac.finalize().into_bytes().into()
     }
 

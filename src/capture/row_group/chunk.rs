@@ -12,7 +12,7 @@ use parquet::file::statistics::Statistics;
 use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
 
-use super::columns::{Coded, NULL, Values};
+use super::columns::{Coded, NULL, Run, Values};
 use super::hybrid;
 use crate::capture::schema::{ColumnInfo, ColumnKind};
 
@@ -56,7 +56,7 @@ impl Chunks {
     ) -> Result<ColumnChunkMetaData> {
         let start = self.out.bytes_written() as i64;
         self.uncompressed_bytes = 0;
-        let present = column.keys.iter().filter(|key| **key != NULL).count();
+        let present: usize = present(&column.runs).map(|run| run.rows as usize).sum();
         let (distinct, nulls) = (column.values.len(), rows - present);
         let is_coded = distinct > 0 && distinct <= present / 2;
         if is_coded {
@@ -93,19 +93,20 @@ impl Chunks {
     fn data_page(&mut self, info: &ColumnInfo, column: &Coded, is_coded: bool, rows: usize) -> Result<()> {
         let content = &mut self.content;
         if info.nullable {
-            put_levels(&column.keys, rows, content);
+            put_levels(&column.runs, content);
         }
-        let present = column.keys.iter().copied().filter(|key| *key != NULL);
+        let present = present(&column.runs);
         if is_coded {
             let width = hybrid::bit_width(column.values.len());
             content.push(width);
-            hybrid::encode(&present.collect::<Vec<u32>>(), width, content);
+            hybrid::encode(present.map(|run| (run.key, run.rows as usize)), width, content);
         } else {
+            let keys = present.flat_map(|run| std::iter::repeat_n(run.key, run.rows as usize));
             match &column.values {
                 Values::Numbers(numbers) => {
-                    put_numbers(info.kind, present.map(|key| numbers[key as usize]), content);
+                    put_numbers(info.kind, keys.map(|key| numbers[key as usize]), content);
                 }
-                Values::Texts(texts) => present.for_each(|key| content.extend_from_slice(texts.plain(key))),
+                Values::Texts(texts) => keys.for_each(|key| content.extend_from_slice(texts.plain(key))),
             }
         }
         self.page(|buf| Page::DataPage {
@@ -131,15 +132,16 @@ impl Chunks {
     }
 }
 
+/// The runs of rows that have a value.
+fn present(runs: &[Run]) -> impl Iterator<Item = Run> {
+    runs.iter().copied().filter(|run| run.key != NULL)
+}
+
 /// 1 for each row that has a value, with the length of it all before.
-fn put_levels(keys: &[u32], rows: usize, out: &mut Vec<u8>) {
+fn put_levels(runs: &[Run], out: &mut Vec<u8>) {
     let start = out.len();
     out.extend_from_slice(&[0; 4]);
-    if keys.is_empty() {
-        hybrid::put_run(0, rows, 1, out);
-    } else {
-        hybrid::encode(&keys.iter().map(|key| u32::from(*key != NULL)).collect::<Vec<u32>>(), 1, out);
-    }
+    hybrid::encode(runs.iter().map(|run| (u32::from(run.key != NULL), run.rows as usize)), 1, out);
     let length = (out.len() - start - 4) as u32;
     out[start..start + 4].copy_from_slice(&length.to_le_bytes());
 }

@@ -1,9 +1,10 @@
-//! The rows as columns: each different value once, and a key for every row.
+//! The rows as columns: each different value once, and runs of keys.
 
 use ahash::AHashMap;
 
-use super::{PackedRow, RowGroup};
-use crate::capture::row::{Kind, Owner, OwnerSource, Protocol, TcpState};
+use super::RowGroup;
+use super::rows::{Identity, Line, Load, Moment};
+use crate::capture::row::{Counters, Kind, Owner, OwnerSource, Protocol, TcpState};
 use crate::capture::schema::Column;
 
 /// The key of a row without a value.
@@ -15,10 +16,17 @@ const LENGTH_BYTES: usize = 4;
 /// Values that are looked at to tell whether nearly all are different.
 const SAMPLE: usize = 2048;
 
+/// So many rows, one after the other, with the same key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Run {
+    pub(super) key: u32,
+    pub(super) rows: u32,
+}
+
 /// A column.
 pub(super) struct Coded {
-    /// For each row the place of its value, or [`NULL`]; empty if no row has a value.
-    pub(super) keys: Vec<u32>,
+    /// For the rows in their order the places of their values, or [`NULL`].
+    pub(super) runs: Vec<Run>,
     /// The values, in the order in which they first appear.
     pub(super) values: Values,
 }
@@ -71,78 +79,112 @@ impl PlainTexts {
     }
 }
 
+/// Which items of its lists the rows of a group need.
+pub(super) struct Lists {
+    identities: Keyed,
+    owners: Keyed,
+    counters: Keyed,
+    moments: Keyed,
+    loads: Keyed,
+}
+
 impl RowGroup {
-    /// The owners of the rows, as [`RowGroup::coded`] wants them.
-    pub(super) fn owner_runs(&self) -> Runs {
-        self.runs(|row| row.owner.map(u64::from))
+    /// The lists, as [`RowGroup::coded`] wants them.
+    pub(super) fn lists(&self) -> Lists {
+        let rows = &self.rows;
+        let keyed =
+            |get: fn(&Line) -> u32, count| Keyed::of(rows.lines.iter().map(|line| Some(get(line))), count);
+        let identities = keyed(|line| line.identity, rows.identities.len());
+        let owner = |item: usize| Some(rows.identities[item].owner? as usize);
+        Lists {
+            owners: identities.turned(self.owners.len(), owner),
+            identities,
+            counters: keyed(|line| line.counters, rows.counters.len()),
+            moments: keyed(|line| line.moment, rows.moments.len()),
+            loads: keyed(|line| line.load, rows.loads.len()),
+        }
     }
 
     /// The values of one column, in the order of the rows.
-    pub(super) fn coded(&self, column: Column, owners: &Runs) -> Coded {
+    pub(super) fn coded(&self, column: Column, lists: &Lists) -> Coded {
         match column {
-            Column::Ts => self.numbers(|row| Some(row.ts_us as u64)),
-            Column::MonoNs => self.numbers(|row| Some(row.mono_ns as u64)),
-            Column::Tick => self.numbers(|row| Some(u64::from(row.tick))),
-            Column::Kind => self.named(Kind::ALL, Kind::as_str, |row| Some(row.kind as usize)),
-            Column::ConnId => self.numbers(|row| Some(row.conn_id)),
-            Column::Protocol => {
-                self.named(Protocol::ALL, Protocol::as_str, |row| Some(row.protocol as usize))
-            }
-            Column::LocalAddr => self.texts(|row| Some(row.local_addr)),
-            Column::LocalPort => self.numbers(|row| Some(u64::from(row.local_port))),
-            Column::RemoteAddr => self.texts(|row| row.remote_addr),
-            Column::RemotePort => self.numbers(|row| row.remote_addr.map(|_| u64::from(row.remote_port))),
-            Column::RemoteName => self.texts(|row| row.remote_name),
-            Column::Netns => self.numbers(|row| row.netns),
-            Column::State => self.named(TcpState::ALL, TcpState::as_str, |row| Some(row.state? as usize)),
+            Column::Ts => self.of_moment(lists, |moment| moment.ts_us as u64),
+            Column::MonoNs => self.of_moment(lists, |moment| moment.mono_ns as u64),
+            Column::Tick => self.of_moment(lists, |moment| u64::from(moment.tick)),
+            Column::Kind => self.named(Kind::ALL, Kind::as_str, |line| Some(line.kind as u32)),
+            Column::ConnId => self.of_identity(lists, |identity| Some(identity.conn_id)),
+            Column::Protocol => lists.identities.texts(
+                Protocol::ALL.len(),
+                put_name(Protocol::ALL, Protocol::as_str),
+                |key| Some(self.rows.identities[key].protocol as usize),
+            ),
+            Column::LocalAddr => self.text(lists, |identity| Some(identity.local_addr)),
+            Column::LocalPort => self.of_identity(lists, |identity| Some(u64::from(identity.local_port))),
+            Column::RemoteAddr => self.text(lists, |identity| identity.remote_addr),
+            Column::RemotePort => self
+                .of_identity(lists, |identity| identity.remote_addr.map(|_| u64::from(identity.remote_port))),
+            Column::RemoteName => self.text(lists, |identity| identity.remote_name),
+            Column::Netns => self.of_identity(lists, |identity| identity.netns),
+            Column::State => self.named(TcpState::ALL, TcpState::as_str, |line| Some(line.state? as u32)),
             Column::PrevState => {
-                self.named(TcpState::ALL, TcpState::as_str, |row| Some(row.prev_state? as usize))
+                self.named(TcpState::ALL, TcpState::as_str, |line| Some(line.prev_state? as u32))
             }
-            Column::BytesSent => self.numbers(|row| row.counters.bytes_sent),
-            Column::BytesReceived => self.numbers(|row| row.counters.bytes_received),
-            Column::PacketsSent => self.numbers(|row| row.counters.packets_sent),
-            Column::PacketsReceived => self.numbers(|row| row.counters.packets_received),
-            Column::Retransmits => self.numbers(|row| row.counters.retransmits.map(u64::from)),
-            Column::RttUs => self.numbers(|row| row.counters.rtt_us.map(u64::from)),
-            Column::Pid => self.of_owner(owners, |owner| owner.pid.map(u64::from)),
-            Column::Ppid => self.of_owner(owners, |owner| owner.ppid.map(u64::from)),
-            Column::Uid => self.of_owner(owners, |owner| owner.uid.map(u64::from)),
-            Column::ProcessName => self.owner_text(owners, 0),
-            Column::Exe => self.owner_text(owners, 1),
-            Column::Cmdline => self.owner_text(owners, 2),
-            Column::Username => self.owner_text(owners, 3),
-            Column::ParentName => self.owner_text(owners, 4),
-            Column::Container => self.owner_text(owners, 5),
-            Column::ExeSha256 => self.owner_text(owners, 6),
-            Column::ProcessStart => self.of_owner(owners, |owner| owner.process_start_us.map(|us| us as u64)),
-            Column::CpuPercent => self.numbers(|row| row.cpu_percent.map(|cpu| u64::from(cpu.to_bits()))),
-            Column::MemoryRssBytes => self.numbers(|row| row.memory_rss_bytes),
+            Column::BytesSent => self.counter(lists, |counters| counters.bytes_sent),
+            Column::BytesReceived => self.counter(lists, |counters| counters.bytes_received),
+            Column::PacketsSent => self.counter(lists, |counters| counters.packets_sent),
+            Column::PacketsReceived => self.counter(lists, |counters| counters.packets_received),
+            Column::Retransmits => self.counter(lists, |counters| counters.retransmits.map(u64::from)),
+            Column::RttUs => self.counter(lists, |counters| counters.rtt_us.map(u64::from)),
+            Column::Pid => self.of_owner(lists, |owner| owner.pid.map(u64::from)),
+            Column::Ppid => self.of_owner(lists, |owner| owner.ppid.map(u64::from)),
+            Column::Uid => self.of_owner(lists, |owner| owner.uid.map(u64::from)),
+            Column::ProcessName => self.owner_text(lists, 0),
+            Column::Exe => self.owner_text(lists, 1),
+            Column::Cmdline => self.owner_text(lists, 2),
+            Column::Username => self.owner_text(lists, 3),
+            Column::ParentName => self.owner_text(lists, 4),
+            Column::Container => self.owner_text(lists, 5),
+            Column::ExeSha256 => self.owner_text(lists, 6),
+            Column::ProcessStart => self.of_owner(lists, |owner| owner.process_start_us.map(|us| us as u64)),
+            Column::CpuPercent => self.of_load(lists, |load| load.cpu_bits.map(u64::from)),
+            Column::MemoryRssBytes => self.of_load(lists, |load| load.memory_rss_bytes),
             Column::OwnerSource => {
-                self.named(OwnerSource::ALL, OwnerSource::as_str, |row| Some(row.owner_source? as usize))
+                self.named(OwnerSource::ALL, OwnerSource::as_str, |line| Some(line.owner_source? as u32))
             }
         }
     }
 
-    fn numbers(&self, get: impl Fn(&PackedRow) -> Option<u64>) -> Coded {
-        self.runs(get).into_numbers()
+    fn of_identity(&self, lists: &Lists, get: impl Fn(&Identity) -> Option<u64>) -> Coded {
+        lists.identities.numbers(|key| get(&self.rows.identities[key]))
     }
 
-    fn of_owner(&self, owners: &Runs, get: impl Fn(&Owner) -> Option<u64>) -> Coded {
-        let of_each: Vec<Option<u64>> = self.owners.iter().map(|owner| get(owner)).collect();
-        owners.turned(|owner| of_each[owner as usize]).into_numbers()
+    fn of_moment(&self, lists: &Lists, get: impl Fn(&Moment) -> u64) -> Coded {
+        lists.moments.numbers(|key| Some(get(&self.rows.moments[key])))
     }
 
-    fn texts(&self, get: impl Fn(&PackedRow) -> Option<i32>) -> Coded {
-        self.runs(|row| get(row).map(|key| key as u64)).into_texts(self.texts.list.len(), self.put_text())
+    fn of_load(&self, lists: &Lists, get: impl Fn(&Load) -> Option<u64>) -> Coded {
+        lists.loads.numbers(|key| get(&self.rows.loads[key]))
     }
 
-    fn owner_text(&self, owners: &Runs, index: usize) -> Coded {
-        let texts = owners.turned(|owner| self.owner_texts[owner as usize][index].map(|key| key as u64));
-        texts.into_texts(self.texts.list.len(), self.put_text())
+    fn counter(&self, lists: &Lists, get: impl Fn(&Counters) -> Option<u64>) -> Coded {
+        lists.counters.numbers(|key| get(&self.rows.counters[key]))
     }
 
-    fn put_text(&self) -> impl Fn(usize, &mut Vec<u8>) {
-        |key, out| self.texts.list[key].put(out)
+    fn of_owner(&self, lists: &Lists, get: impl Fn(&Owner) -> Option<u64>) -> Coded {
+        lists.owners.numbers(|key| get(&self.owners[key]))
+    }
+
+    fn text(&self, lists: &Lists, get: impl Fn(&Identity) -> Option<i32>) -> Coded {
+        self.text_of(&lists.identities, |item| get(&self.rows.identities[item]))
+    }
+
+    fn owner_text(&self, lists: &Lists, index: usize) -> Coded {
+        self.text_of(&lists.owners, |item| self.owner_texts[item][index])
+    }
+
+    fn text_of(&self, keyed: &Keyed, get: impl Fn(usize) -> Option<i32>) -> Coded {
+        let put = |text: usize, out: &mut Vec<u8>| self.texts.list[text].put(out);
+        keyed.texts(self.texts.list.len(), put, |item| get(item).map(|text| text as usize))
     }
 
     /// A column of few names, each known by its place in `all`.
@@ -150,106 +192,112 @@ impl RowGroup {
         &self,
         all: &'static [T],
         name: fn(T) -> &'static str,
-        get: impl Fn(&PackedRow) -> Option<usize>,
+        get: impl Fn(&Line) -> Option<u32>,
     ) -> Coded {
-        let runs = self.runs(|row| get(row).map(|place| place as u64));
-        runs.into_texts(all.len(), |place, out| out.extend_from_slice(name(all[place]).as_bytes()))
+        Keyed::of(self.rows.lines.iter().map(get), all.len()).texts(all.len(), put_name(all, name), Some)
+    }
+}
+
+fn put_name<T: Copy>(all: &'static [T], name: fn(T) -> &'static str) -> impl Fn(usize, &mut Vec<u8>) {
+    move |place, out| out.extend_from_slice(name(all[place]).as_bytes())
+}
+
+/// Rows by what of one list they need.
+struct Keyed {
+    /// In their order, by the places in `items`, or [`NULL`].
+    runs: Vec<Run>,
+    /// What is needed of the list, in the order in which it is first needed.
+    items: Vec<u32>,
+}
+
+impl Keyed {
+    /// From what each row needs of a list of `count` items.
+    fn of(rows: impl Iterator<Item = Option<u32>>, count: usize) -> Self {
+        let (mut runs, mut items) = (Vec::new(), Vec::new());
+        let mut keys = vec![NULL; count];
+        for item in rows {
+            let key = item.map_or(NULL, |item| keyed(&mut keys[item as usize], item, &mut items));
+            push(&mut runs, Run { key, rows: 1 });
+        }
+        Self { runs, items }
     }
 
-    /// Rows of a connection lie together, so that most have the value of the row before.
-    fn runs(&self, get: impl Fn(&PackedRow) -> Option<u64>) -> Runs {
-        let mut runs = Runs::default();
-        if self.rows.iter().all(|row| get(row).is_none()) {
-            return runs;
+    /// The rows by what the items need of a list of `count` further ones.
+    fn turned(&self, count: usize, get: impl Fn(usize) -> Option<usize>) -> Self {
+        let mut items = Vec::new();
+        let mut keys = vec![NULL; count];
+        let key_of = |item: &u32| {
+            get(*item as usize).map_or(NULL, |item| keyed(&mut keys[item], item as u32, &mut items))
+        };
+        let new: Vec<u32> = self.items.iter().map(key_of).collect();
+        Self { runs: self.renamed(&new), items }
+    }
+
+    /// A column of numbers, of which each item has one or none.
+    fn numbers(&self, get: impl Fn(usize) -> Option<u64>) -> Coded {
+        let of_items = || self.items.iter().map(|item| get(*item as usize));
+        let mut numbers: Vec<u64> = of_items().flatten().collect();
+        let mut next = 0..;
+        let keys: Vec<u32> = if are_mostly_different(&numbers) {
+            of_items().map(|number| number.and_then(|_| next.next()).unwrap_or(NULL)).collect()
+        } else {
+            numbers.clear();
+            let mut known: AHashMap<u64, u32> = AHashMap::new();
+            let mut key_of = |number: u64| {
+                *known.entry(number).or_insert_with(|| {
+                    numbers.push(number);
+                    numbers.len() as u32 - 1
+                })
+            };
+            of_items().map(|number| number.map_or(NULL, &mut key_of)).collect()
+        };
+        Coded { runs: self.renamed(&keys), values: Values::Numbers(numbers) }
+    }
+
+    /// A column of texts: each item has one of `count`, by its number, or none.
+    fn texts(
+        &self,
+        count: usize,
+        put: impl Fn(usize, &mut Vec<u8>),
+        get: impl Fn(usize) -> Option<usize>,
+    ) -> Coded {
+        let Self { runs, items } = self.turned(count, get);
+        let mut texts = PlainTexts::default();
+        for text in items {
+            texts.push(|out| put(text as usize, out));
         }
-        runs.keys.reserve_exact(self.rows.len());
-        let mut last = None;
-        for value in self.rows.iter().map(get) {
-            if let Some(number) = value.filter(|_| value != last) {
-                runs.numbers.push(number);
-            }
-            runs.keys.push(if value.is_some() { runs.numbers.len() as u32 - 1 } else { NULL });
-            last = value;
+        Coded { runs, values: Values::Texts(texts) }
+    }
+
+    fn renamed(&self, keys: &[u32]) -> Vec<Run> {
+        // Half of the columns have no value in most groups.
+        if keys.iter().all(|key| *key == NULL) {
+            return vec![Run { key: NULL, rows: self.runs.iter().map(|run| run.rows).sum() }];
+        }
+        let mut runs = Vec::new();
+        for run in &self.runs {
+            let key = if run.key == NULL { NULL } else { keys[run.key as usize] };
+            push(&mut runs, Run { key, ..*run });
         }
         runs
     }
 }
 
-/// A column by its runs of equal values.
-#[derive(Default)]
-pub(super) struct Runs {
-    /// For each row the number of its run, or [`NULL`]; empty if no row has a value.
-    keys: Vec<u32>,
-    /// The value of each run.
-    numbers: Vec<u64>,
+/// The key of an item, which gets the next one when it is first needed.
+fn keyed(key: &mut u32, item: u32, items: &mut Vec<u32>) -> u32 {
+    if *key == NULL {
+        *key = items.len() as u32;
+        items.push(item);
+    }
+    *key
 }
 
-impl Runs {
-    /// What belongs to the value of each run.
-    fn turned(&self, get: impl Fn(u64) -> Option<u64>) -> Self {
-        let mut numbers = Vec::new();
-        let mut key_of = |number: &u64| {
-            get(*number).map_or(NULL, |number| {
-                numbers.push(number);
-                numbers.len() as u32 - 1
-            })
-        };
-        let new: Vec<u32> = self.numbers.iter().map(&mut key_of).collect();
-        if numbers.is_empty() {
-            return Self::default();
-        }
-        let mut keys = self.keys.clone();
-        rename(&mut keys, |run| new[run as usize]);
-        Self { keys, numbers }
+/// Appends a run, or makes the last one longer.
+fn push(runs: &mut Vec<Run>, run: Run) {
+    match runs.last_mut() {
+        Some(last) if last.key == run.key => last.rows += run.rows,
+        _ => runs.push(run),
     }
-
-    fn into_numbers(mut self) -> Coded {
-        if !are_mostly_different(&self.numbers) {
-            self.unite();
-        }
-        Coded { keys: self.keys, values: Values::Numbers(self.numbers) }
-    }
-
-    /// Of numbers below `count`, each of which stands for a text.
-    fn into_texts(mut self, count: usize, put: impl Fn(usize, &mut Vec<u8>)) -> Coded {
-        let mut texts = PlainTexts::default();
-        if !self.numbers.is_empty() {
-            let mut new = vec![NULL; count];
-            for number in &self.numbers {
-                let new = &mut new[*number as usize];
-                if *new == NULL {
-                    *new = texts.ends.len() as u32;
-                    texts.push(|out| put(*number as usize, out));
-                }
-            }
-            rename(&mut self.keys, |run| new[self.numbers[run as usize] as usize]);
-        }
-        Coded { keys: self.keys, values: Values::Texts(texts) }
-    }
-
-    /// Gives runs of the same value the same key.
-    fn unite(&mut self) {
-        let mut known: AHashMap<u64, u32> = AHashMap::new();
-        let mut numbers = Vec::new();
-        let new: Vec<u32> = self
-            .numbers
-            .iter()
-            .map(|number| {
-                *known.entry(*number).or_insert_with(|| {
-                    numbers.push(*number);
-                    numbers.len() as u32 - 1
-                })
-            })
-            .collect();
-        if numbers.len() < self.numbers.len() {
-            rename(&mut self.keys, |run| new[run as usize]);
-            self.numbers = numbers;
-        }
-    }
-}
-
-fn rename(keys: &mut [u32], new: impl Fn(u32) -> u32) {
-    keys.iter_mut().filter(|key| **key != NULL).for_each(|key| *key = new(*key));
 }
 
 /// Whether each value is there less than one and a half times, by a sample: as many pairs of equal

@@ -16,7 +16,7 @@ use super::PackedRow;
 use crate::capture::row::{Counters, Kind, OwnerSource, Protocol, TcpState};
 
 /// What the first row of a tick without a base is told by.
-const BLANK: PackedRow = PackedRow {
+pub(super) const BLANK: PackedRow = PackedRow {
     ts_us: 0,
     mono_ns: 0,
     conn_id: 0,
@@ -79,22 +79,27 @@ macro_rules! for_fields {
 pub(super) type Places = AHashMap<u64, u32>;
 
 /// The place of the last row of each socket.
-pub(super) fn places(base: &[PackedRow]) -> Places {
+pub(super) fn places(base: impl Iterator<Item = PackedRow>) -> Places {
     (0..).zip(base).map(|(place, row)| (row.conn_id, place)).collect()
 }
 
-/// Appends `rows`, whose owners are below `owners`, told by the rows of a base.
-pub(super) fn encode(rows: &[PackedRow], base: &[PackedRow], places: &Places, owners: usize) -> Vec<u8> {
+/// The rows, whose owners are below `owners`, told by those of a base, each of which `base` gives.
+pub(super) fn encode(
+    rows: impl Iterator<Item = PackedRow>,
+    base: impl Fn(usize) -> Option<PackedRow>,
+    places: &Places,
+    owners: usize,
+) -> Vec<u8> {
     let mut out = Vec::new();
-    let mut expected = Expected::new(base, owners);
+    let mut expected = Expected::new(owners);
     for row in rows {
-        let next = base.get(expected.next).filter(|next| next.conn_id == row.conn_id);
+        let next = base(expected.next).filter(|next| next.conn_id == row.conn_id);
         let place = match next {
             Some(_) => Some(expected.next),
             None => places.get(&row.conn_id).map(|place| *place as usize),
         };
         put_number(place.map_or(0, |place| 1 + zigzag(place as i64 - expected.next as i64)), &mut out);
-        let like = expected.row(place);
+        let like = expected.row(next.or_else(|| base(place?)));
         let mut mask = 0_u64;
         macro_rules! compare {
             ($bit:literal, $($field:ident).+) => {
@@ -113,7 +118,7 @@ pub(super) fn encode(rows: &[PackedRow], base: &[PackedRow], places: &Places, ow
             }
             for_fields!(put);
         }
-        expected.saw(*row, place);
+        expected.saw(row, place);
     }
     out
 }
@@ -126,7 +131,7 @@ pub(super) fn decode(
     owners: usize,
 ) -> Option<Vec<PackedRow>> {
     let mut rows = Vec::new();
-    let mut expected = Expected::new(base, owners);
+    let mut expected = Expected::new(owners);
     for _ in 0..count {
         let place = match get_number(&mut bytes)? {
             0 => None,
@@ -135,7 +140,7 @@ pub(super) fn decode(
                 Some(usize::try_from(place).ok().filter(|place| *place < base.len())?)
             }
         };
-        let mut row = expected.row(place);
+        let mut row = expected.row(place.map(|place| base[place]));
         let mask = get_number(&mut bytes)?;
         macro_rules! get {
             ($bit:literal, $($field:ident).+) => {
@@ -152,9 +157,8 @@ pub(super) fn decode(
 }
 
 /// What the next row is most likely.
-struct Expected<'a> {
-    base: &'a [PackedRow],
-    /// Sockets mostly come in the order of the tick before.
+struct Expected {
+    /// Its place in the base: sockets mostly come in the order of the tick before.
     next: usize,
     before: PackedRow,
     is_first: bool,
@@ -162,14 +166,14 @@ struct Expected<'a> {
     loads: Vec<Option<(Option<f32>, Option<u64>)>>,
 }
 
-impl<'a> Expected<'a> {
-    fn new(base: &'a [PackedRow], owners: usize) -> Self {
-        Self { base, next: 0, before: BLANK, is_first: true, loads: vec![None; owners] }
+impl Expected {
+    fn new(owners: usize) -> Self {
+        Self { next: 0, before: BLANK, is_first: true, loads: vec![None; owners] }
     }
 
-    fn row(&self, place: Option<usize>) -> PackedRow {
-        let Some(place) = place else { return self.before };
-        let mut row = self.base[place];
+    /// `like` is the socket's row in the base.
+    fn row(&self, like: Option<PackedRow>) -> PackedRow {
+        let Some(mut row) = like else { return self.before };
         if !self.is_first {
             (row.ts_us, row.mono_ns, row.tick) = (self.before.ts_us, self.before.mono_ns, self.before.tick);
         }
@@ -317,7 +321,7 @@ fn get_byte(bytes: &mut &[u8]) -> Option<u8> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
@@ -361,8 +365,13 @@ mod tests {
         })
     }
 
-    fn any_rows() -> impl Strategy<Value = Vec<PackedRow>> {
+    pub(in super::super) fn any_rows() -> impl Strategy<Value = Vec<PackedRow>> {
         proptest::collection::vec(any_row(), 0..20)
+    }
+
+    fn encoded(rows: &[PackedRow], base: &[PackedRow], owners: usize) -> Vec<u8> {
+        let places = places(base.iter().copied());
+        encode(rows.iter().copied(), |place| base.get(place).copied(), &places, owners)
     }
 
     fn quiet(conn_id: u64, tick: u32) -> PackedRow {
@@ -373,7 +382,7 @@ mod tests {
     fn a_quiet_socket_takes_two_bytes() {
         let tick = |tick| (0..100).map(|id| quiet(id, tick)).collect::<Vec<_>>();
         let (base, next) = (tick(0), tick(1));
-        let bytes = encode(&next, &base, &places(&base), 1);
+        let bytes = encoded(&next, &base, 1);
         assert!(bytes.len() < 2 * 100 + 10, "{} bytes", bytes.len());
         assert_eq!(decode(&bytes, 100, &base, 1), Some(next));
     }
@@ -385,7 +394,7 @@ mod tests {
             (0..100).map(row).collect::<Vec<_>>()
         };
         let (base, next) = (tick(1.5), tick(2.5));
-        let bytes = encode(&next, &base, &places(&base), 2);
+        let bytes = encoded(&next, &base, 2);
         assert!(bytes.len() <= 2 * 100 + 2 * 6, "{} bytes", bytes.len());
         assert_eq!(decode(&bytes, 100, &base, 2), Some(next));
     }
@@ -393,7 +402,7 @@ mod tests {
     #[test]
     fn a_reference_beyond_the_base_is_refused() {
         let base = [quiet(1, 0)];
-        let bytes = encode(&[quiet(1, 1)], &base, &places(&base), 1);
+        let bytes = encoded(&[quiet(1, 1)], &base, 1);
         assert!(decode(&bytes, 1, &base, 1).is_some());
         assert_eq!(decode(&bytes, 1, &[], 1), None);
     }
@@ -401,9 +410,9 @@ mod tests {
     proptest! {
         #[test]
         fn rows_come_back_with_any_base_and_without(rows in any_rows(), base in any_rows()) {
-            let bytes = encode(&rows, &base, &places(&base), 4);
+            let bytes = encoded(&rows, &base, 4);
             prop_assert_eq!(decode(&bytes, rows.len(), &base, 4), Some(rows.clone()));
-            let bytes = encode(&rows, &[], &Places::default(), 4);
+            let bytes = encoded(&rows, &[], 4);
             prop_assert_eq!(decode(&bytes, rows.len(), &[], 4), Some(rows));
         }
 

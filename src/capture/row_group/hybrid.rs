@@ -11,28 +11,45 @@ pub(super) fn bit_width(count: usize) -> u8 {
     (usize::BITS - count.saturating_sub(1).leading_zeros()) as u8
 }
 
-/// Appends `keys`, none of which needs more than `width` bits.
-pub(super) fn encode(keys: &[u32], width: u8, out: &mut Vec<u8>) {
-    let (mut packed, mut at) = (0..0, 0);
-    while at < keys.len() {
-        let run = keys[at..].iter().take_while(|key| **key == keys[at]).count();
-        // Only the last pack may be short, so that a run first fills up the one before it.
-        let missing = packed.len().next_multiple_of(PACK) - packed.len();
-        if run < PACK + missing {
-            at += run;
-            packed.end = at;
-            continue;
+/// Appends keys, none of which needs more than `width` bits, each with how often it comes in a row.
+pub(super) fn encode(runs: impl Iterator<Item = (u32, usize)>, width: u8, out: &mut Vec<u8>) {
+    let mut writer = Writer { packed: Vec::new(), width, out };
+    let mut last: Option<(u32, usize)> = None;
+    for (key, count) in runs {
+        match &mut last {
+            Some((before, sum)) if *before == key => *sum += count,
+            _ => writer.put(last.replace((key, count))),
         }
-        put_packed(&keys[packed.start..at + missing], width, out);
-        put_run(keys[at], run - missing, width, out);
-        at += run;
-        packed = at..at;
     }
-    put_packed(&keys[packed], width, out);
+    writer.put(last);
+    put_packed(&writer.packed, width, out);
+}
+
+struct Writer<'a> {
+    /// Keys that wait to be packed together.
+    packed: Vec<u32>,
+    width: u8,
+    out: &'a mut Vec<u8>,
+}
+
+impl Writer<'_> {
+    fn put(&mut self, run: Option<(u32, usize)>) {
+        let Some((key, count)) = run else { return };
+        // Only the last pack may be short, so that a run first fills up the one before it.
+        let missing = self.packed.len().next_multiple_of(PACK) - self.packed.len();
+        if count < PACK + missing {
+            self.packed.extend(std::iter::repeat_n(key, count));
+            return;
+        }
+        self.packed.extend(std::iter::repeat_n(key, missing));
+        put_packed(&self.packed, self.width, self.out);
+        self.packed.clear();
+        put_run(key, count - missing, self.width, self.out);
+    }
 }
 
 /// One key, `count` times.
-pub(super) fn put_run(key: u32, count: usize, width: u8, out: &mut Vec<u8>) {
+fn put_run(key: u32, count: usize, width: u8, out: &mut Vec<u8>) {
     put_varint(count << 1, out);
     out.extend_from_slice(&key.to_le_bytes()[..usize::from(width.div_ceil(8))]);
 }
@@ -77,7 +94,7 @@ mod tests {
 
     fn encoded(keys: &[u32], width: u8) -> Vec<u8> {
         let mut out = Vec::new();
-        encode(keys, width, &mut out);
+        encode(keys.iter().map(|key| (*key, 1)), width, &mut out);
         out
     }
 

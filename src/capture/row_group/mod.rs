@@ -5,6 +5,7 @@ mod columns;
 mod delta;
 mod encode;
 mod hybrid;
+mod rows;
 mod texts;
 mod tick;
 
@@ -15,6 +16,7 @@ use ahash::AHashMap;
 
 pub(super) use self::delta::{put_number, zigzag};
 pub(super) use self::encode::schema;
+use self::rows::Rows;
 use self::texts::{Text, Texts};
 pub(super) use self::tick::{Absorbed, TickRows};
 use super::row::{Counters, Kind, Owner, OwnerSource, Protocol, Row, TcpState};
@@ -23,7 +25,7 @@ use super::row::{Counters, Kind, Owner, OwnerSource, Protocol, Row, TcpState};
 /// so that memory is bounded however many names a long recording sees.
 #[derive(Default)]
 pub(super) struct RowGroup {
-    rows: Vec<PackedRow>,
+    rows: Rows,
     texts: Texts,
     owners: Vec<Arc<Owner>>,
     owner_keys: AHashMap<usize, u32>,
@@ -69,6 +71,10 @@ impl RowGroup {
     }
 
     pub(super) fn push(&mut self, row: &Row) {
+        let place = self.rows.place(row.conn_id);
+        let known = place.map(|place| *self.rows.known(place));
+        let owner =
+            row.owner.as_ref().map(|owner| self.owner_key(owner, known.and_then(|known| known.owner)));
         let packed = PackedRow {
             ts_us: row.ts_us,
             mono_ns: row.mono_ns,
@@ -76,10 +82,12 @@ impl RowGroup {
             netns: row.netns,
             counters: row.counters,
             memory_rss_bytes: row.memory_rss_bytes,
-            local_addr: self.texts.addr(row.local_addr),
-            remote_addr: row.remote.map(|(addr, _)| self.texts.addr(addr)),
+            local_addr: self.texts.addr(row.local_addr, known.map(|known| known.local_addr)),
+            remote_addr: row
+                .remote
+                .map(|(addr, _)| self.texts.addr(addr, known.and_then(|known| known.remote_addr))),
             remote_name: row.remote_name.as_deref().map(|name| self.texts.key(name)),
-            owner: row.owner.as_ref().map(|owner| self.owner_key(owner)),
+            owner,
             cpu_percent: row.cpu_percent,
             tick: row.tick,
             local_port: row.local_port,
@@ -90,13 +98,13 @@ impl RowGroup {
             prev_state: row.prev_state,
             owner_source: row.owner_source,
         };
-        self.rows.push(packed);
+        self.rows.push(&packed, place);
     }
 
     /// The rows again, as they were pushed.
     pub(super) fn unpacked(&self) -> Vec<Row> {
         let addrs: Vec<Option<IpAddr>> = self.texts.list.iter().map(Text::addr).collect();
-        self.rows.iter().filter_map(|row| self.unpacked_row(row, &addrs)).collect()
+        self.rows.iter().filter_map(|row| self.unpacked_row(&row, &addrs)).collect()
     }
 
     /// `addrs` are the texts as addresses, as far as they are some.
@@ -123,7 +131,11 @@ impl RowGroup {
         })
     }
 
-    fn owner_key(&mut self, owner: &Arc<Owner>) -> u32 {
+    /// The key of an owner, which most likely is the expected one.
+    fn owner_key(&mut self, owner: &Arc<Owner>, expected: Option<u32>) -> u32 {
+        if let Some(key) = expected.filter(|key| Arc::ptr_eq(&self.owners[*key as usize], owner)) {
+            return key;
+        }
         // The group holds the `Arc`, so the address cannot be reused while the key stands.
         let address = Arc::as_ptr(owner) as usize;
         if let Some(key) = self.owner_keys.get(&address) {

@@ -88,9 +88,12 @@ impl Texts {
         key
     }
 
-    /// The key of an address as a text, v4 where it is mapped into v6.
-    pub(super) fn addr(&mut self, addr: IpAddr) -> i32 {
+    /// The key of an address as a text, v4 where it is mapped into v6; most likely the expected one.
+    pub(super) fn addr(&mut self, addr: IpAddr, expected: Option<i32>) -> i32 {
         let addr = addr.to_canonical();
+        if let Some(key) = expected.filter(|key| self.list.get(*key as usize) == Some(&Text::Addr(addr))) {
+            return key;
+        }
         let next = self.list.len() as i32;
         let key = match addr {
             IpAddr::V4(addr) => *self.v4.entry(addr).or_insert(next),
@@ -133,8 +136,14 @@ mod tests {
     fn a_text_has_one_key_and_a_mapped_address_is_that_of_v4() {
         let mut texts = Texts::default();
         let addr: IpAddr = "192.0.2.1".parse().unwrap();
-        let keys = [texts.addr(addr), texts.key("name"), texts.addr("::ffff:192.0.2.1".parse().unwrap())];
-        assert_eq!(keys, [0, 1, 0]);
+        let keys = [
+            texts.addr(addr, None),
+            texts.key("name"),
+            texts.addr("::ffff:192.0.2.1".parse().unwrap(), None),
+            texts.addr(addr, Some(0)),
+            texts.addr(addr, Some(1)),
+        ];
+        assert_eq!(keys, [0, 1, 0, 0, 0]);
         assert_eq!(texts.key("name"), 1);
         assert_eq!(texts.list, [Text::Addr(addr), Text::Name("name".into())]);
     }

@@ -70,7 +70,7 @@ impl RowGroup {
             None => Base {
                 number: tick.number,
                 rows: self.tick_start..self.rows.len(),
-                places: delta::places(&self.rows[self.tick_start..]),
+                places: delta::places((self.tick_start..self.rows.len()).map(|index| self.rows.row(index))),
                 texts: self.texts.list.len(),
                 owners: self.owners.len(),
                 bytes: tick.bytes(),
@@ -78,6 +78,7 @@ impl RowGroup {
             },
         });
         self.tick_start = self.rows.len();
+        self.rows.end_tick();
         self.ticks += 1;
         tick
     }
@@ -86,14 +87,15 @@ impl RowGroup {
         let (none, no_places) = (0..0, Places::default());
         let (rows, places) = base.map_or((&none, &no_places), |base| (&base.rows, &base.places));
         let (texts, owners) = base.map_or((0, 0), |base| (base.texts, base.owners));
-        let new = &self.rows[self.tick_start..];
+        let new = self.tick_start..self.rows.len();
+        let in_base = |place| rows.clone().nth(place).map(|index| self.rows.row(index));
         TickRows {
             number: self.ticks,
             base: base.map(|base| base.number),
             texts: self.texts.list[texts..].iter().map(ToString::to_string).collect(),
             owners: self.owners[owners..].iter().map(|owner| owner.as_ref().clone()).collect(),
             count: new.len() as u32,
-            rows: delta::encode(new, &self.rows[rows.clone()], places, self.owners.len()),
+            rows: delta::encode(new.map(|index| self.rows.row(index)), in_base, places, self.owners.len()),
         }
     }
 }
@@ -139,7 +141,11 @@ impl Absorbed {
         owners
             .extend(tick.owners.into_iter().map(|owner| owner_key(&mut self.group, &mut self.owners, owner)));
         let before = self.group.rows.len();
-        self.group.rows.extend(rows.iter().filter_map(|row| translated(row, &texts, &owners)));
+        for row in rows.iter().filter_map(|row| translated(row, &texts, &owners)) {
+            let place = self.group.rows.place(row.conn_id);
+            self.group.rows.push(&row, place);
+        }
+        self.group.rows.end_tick();
         if tick.base.is_none() {
             self.base = Some(Read { number: tick.number, rows, texts, owners });
         }
@@ -154,7 +160,7 @@ impl Absorbed {
 
 fn owner_key(group: &mut RowGroup, owners: &mut HashMap<Owner, Arc<Owner>>, owner: Owner) -> u32 {
     let owner = owners.entry(owner).or_insert_with_key(|owner| Arc::new(owner.clone()));
-    group.owner_key(owner)
+    group.owner_key(owner, None)
 }
 
 fn translated(row: &PackedRow, texts: &[i32], owners: &[u32]) -> Option<PackedRow> {
@@ -269,7 +275,13 @@ mod tests {
             let mut group = RowGroup::default();
             group.push(&row(1, 1));
             group.push(&row(2, 2));
-            break_it(&mut group.rows[0]);
+            let mut rows: Vec<PackedRow> = group.rows.iter().collect();
+            break_it(&mut rows[0]);
+            group.rows.clear();
+            for row in &rows {
+                let place = group.rows.place(row.conn_id);
+                group.rows.push(row, place);
+            }
             let mut absorbed = Absorbed::default();
             assert_eq!(absorbed.add(group.end_tick()), 1);
             assert_eq!(absorbed.group.len(), 1);

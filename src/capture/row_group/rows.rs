@@ -1,0 +1,406 @@
+//! Rows told by what they share: most of a row is what the socket's last row said too, or what every
+//! row of the tick says. A quiet socket takes 20 bytes a tick.
+
+use super::PackedRow;
+use crate::capture::row::{Counters, Kind, OwnerSource, Protocol, TcpState};
+
+/// The rows of a group.
+#[derive(Default)]
+pub(super) struct Rows {
+    pub(super) lines: Vec<Line>,
+    pub(super) identities: Vec<Identity>,
+    pub(super) counters: Vec<Counters>,
+    pub(super) moments: Vec<Moment>,
+    pub(super) loads: Vec<Load>,
+    sockets: Vec<Socket>,
+    /// The socket of the tick's first row, of the last row, and of the next row if it comes in the
+    /// order of the tick before.
+    first: Option<u32>,
+    last: Option<u32>,
+    expected: Option<u32>,
+    /// The counters of rows that have none.
+    uncounted: Option<u32>,
+    /// The last load of each owner, by its key and one more; at 0 that of rows without an owner.
+    loads_of: Vec<Option<u32>>,
+}
+
+/// A row: places in the lists of [`Rows`], and what is small enough to stand by itself.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Line {
+    pub(super) identity: u32,
+    pub(super) counters: u32,
+    pub(super) moment: u32,
+    pub(super) load: u32,
+    pub(super) kind: Kind,
+    pub(super) state: Option<TcpState>,
+    pub(super) prev_state: Option<TcpState>,
+    pub(super) owner_source: Option<OwnerSource>,
+}
+
+/// What hardly ever changes while a socket lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Identity {
+    pub(super) conn_id: u64,
+    pub(super) netns: Option<u64>,
+    pub(super) local_addr: i32,
+    pub(super) remote_addr: Option<i32>,
+    pub(super) remote_name: Option<i32>,
+    pub(super) owner: Option<u32>,
+    pub(super) local_port: u16,
+    pub(super) remote_port: u16,
+    pub(super) protocol: Protocol,
+}
+
+/// When a row was, which all rows of a snapshot share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Moment {
+    pub(super) ts_us: i64,
+    pub(super) mono_ns: i64,
+    pub(super) tick: u32,
+}
+
+/// What a process uses, which all its sockets share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Load {
+    pub(super) cpu_bits: Option<u32>,
+    pub(super) memory_rss_bytes: Option<u64>,
+}
+
+/// What the last row of a socket said. One that comes in no order to be foreseen is taken for a new one.
+struct Socket {
+    identity: u32,
+    counters: Option<u32>,
+    /// The socket that had the next row.
+    next: Option<u32>,
+}
+
+/// Sockets that may be gone between two that are still there. The kernel lists them in the same order
+/// each time.
+const MOST_GONE: usize = 16;
+
+impl Rows {
+    pub(super) fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// The rows that follow are those of another tick.
+    pub(super) fn end_tick(&mut self) {
+        self.expected = self.first.take();
+    }
+
+    /// Where what is known of a socket lies, if its row comes where it did before; for
+    /// [`Rows::known`] and [`Rows::push`].
+    pub(super) fn place(&self, conn_id: u64) -> Option<u32> {
+        let next = |place: &u32| self.sockets[*place as usize].next;
+        let ahead = std::iter::successors(self.expected, next).take(MOST_GONE);
+        // Events of one socket mostly come one after the other.
+        self.last.into_iter().chain(ahead).find(|place| self.known(*place).conn_id == conn_id)
+    }
+
+    /// What the last row of a socket said of what hardly changes.
+    pub(super) fn known(&self, place: u32) -> &Identity {
+        &self.identities[self.sockets[place as usize].identity as usize]
+    }
+
+    /// Adds a row of the socket at `place`, as [`Rows::place`] gave it.
+    pub(super) fn push(&mut self, row: &PackedRow, place: Option<u32>) {
+        let identity = Identity {
+            conn_id: row.conn_id,
+            netns: row.netns,
+            local_addr: row.local_addr,
+            remote_addr: row.remote_addr,
+            remote_name: row.remote_name,
+            owner: row.owner,
+            local_port: row.local_port,
+            remote_port: row.remote_port,
+            protocol: row.protocol,
+        };
+        let place = self.follow(place, identity);
+        let socket = &mut self.sockets[place as usize];
+        if self.identities[socket.identity as usize] != identity {
+            socket.identity = added(&mut self.identities, identity);
+        }
+        let identity = socket.identity;
+        let counters = match socket.counters {
+            _ if row.counters == Counters::default() => {
+                *self.uncounted.get_or_insert_with(|| added(&mut self.counters, row.counters))
+            }
+            Some(key) if self.counters[key as usize] == row.counters => key,
+            _ => *socket.counters.insert(added(&mut self.counters, row.counters)),
+        };
+        let moment = self.moment(Moment { ts_us: row.ts_us, mono_ns: row.mono_ns, tick: row.tick });
+        let load =
+            Load { cpu_bits: row.cpu_percent.map(f32::to_bits), memory_rss_bytes: row.memory_rss_bytes };
+        let load = self.load(row.owner, load);
+        let (kind, state, prev_state) = (row.kind, row.state, row.prev_state);
+        let owner_source = row.owner_source;
+        self.lines.push(Line { identity, counters, moment, load, kind, state, prev_state, owner_source });
+    }
+
+    /// Gives the socket of the next row, a new one if it has no place, and keeps their order.
+    fn follow(&mut self, place: Option<u32>, identity: Identity) -> u32 {
+        let place = match place {
+            Some(place) if Some(place) == self.last => return place,
+            Some(place) => {
+                self.expected = self.sockets[place as usize].next;
+                place
+            }
+            None => {
+                let identity = added(&mut self.identities, identity);
+                added(&mut self.sockets, Socket { identity, counters: None, next: self.expected })
+            }
+        };
+        self.first.get_or_insert(place);
+        if let Some(last) = self.last.replace(place) {
+            self.sockets[last as usize].next = Some(place);
+        }
+        place
+    }
+
+    fn moment(&mut self, moment: Moment) -> u32 {
+        if self.moments.last() != Some(&moment) {
+            self.moments.push(moment);
+        }
+        self.moments.len() as u32 - 1
+    }
+
+    fn load(&mut self, owner: Option<u32>, load: Load) -> u32 {
+        let slot = owner.map_or(0, |owner| owner as usize + 1);
+        if slot >= self.loads_of.len() {
+            self.loads_of.resize(slot + 1, None);
+        }
+        match self.loads_of[slot] {
+            Some(key) if self.loads[key as usize] == load => key,
+            _ => {
+                let key = added(&mut self.loads, load);
+                self.loads_of[slot] = Some(key);
+                key
+            }
+        }
+    }
+
+    /// The row at an index.
+    pub(super) fn row(&self, index: usize) -> PackedRow {
+        let line = &self.lines[index];
+        let identity = &self.identities[line.identity as usize];
+        let moment = &self.moments[line.moment as usize];
+        let load = &self.loads[line.load as usize];
+        PackedRow {
+            ts_us: moment.ts_us,
+            mono_ns: moment.mono_ns,
+            conn_id: identity.conn_id,
+            netns: identity.netns,
+            counters: self.counters[line.counters as usize],
+            memory_rss_bytes: load.memory_rss_bytes,
+            local_addr: identity.local_addr,
+            remote_addr: identity.remote_addr,
+            remote_name: identity.remote_name,
+            owner: identity.owner,
+            cpu_percent: load.cpu_bits.map(f32::from_bits),
+            tick: moment.tick,
+            local_port: identity.local_port,
+            remote_port: identity.remote_port,
+            kind: line.kind,
+            protocol: identity.protocol,
+            state: line.state,
+            prev_state: line.prev_state,
+            owner_source: line.owner_source,
+        }
+    }
+
+    /// Every row, in the order in which they came.
+    pub(super) fn iter(&self) -> impl Iterator<Item = PackedRow> {
+        (0..self.len()).map(|index| self.row(index))
+    }
+
+    /// Sorts by `conn_id`, then `ts`; a socket's rows of one moment keep the order in which they came.
+    /// What they lead to then stands in the order in which they need it. No row can be added any more
+    /// until all are forgotten.
+    pub(super) fn sort(&mut self) {
+        self.lines = self.sorted();
+        rearrange(&mut self.identities, &mut self.lines, |line| &mut line.identity);
+        rearrange(&mut self.counters, &mut self.lines, |line| &mut line.counters);
+        rearrange(&mut self.moments, &mut self.lines, |line| &mut line.moment);
+        rearrange(&mut self.loads, &mut self.lines, |line| &mut line.load);
+    }
+
+    fn sorted(&self) -> Vec<Line> {
+        let (rank_of, ranks) = self.ranks();
+        let mut ends = vec![0_u32; ranks + 1];
+        for line in &self.lines {
+            ends[rank_of[line.identity as usize] as usize + 1] += 1;
+        }
+        for rank in 1..ends.len() {
+            ends[rank] += ends[rank - 1];
+        }
+        // Now where the rows of each socket begin; with the last of them in place, where they end.
+        let mut sorted = self.lines.clone();
+        for line in &self.lines {
+            let end = &mut ends[rank_of[line.identity as usize] as usize];
+            sorted[*end as usize] = *line;
+            *end += 1;
+        }
+        let ts_us = |line: &Line| self.moments[line.moment as usize].ts_us;
+        let mut start = 0;
+        for end in ends.into_iter().take(ranks) {
+            let of_socket = &mut sorted[start as usize..end as usize];
+            // An event is told after the snapshot before which it happened.
+            if !of_socket.is_sorted_by_key(ts_us) {
+                of_socket.sort_by_key(ts_us);
+            }
+            start = end;
+        }
+        sorted
+    }
+
+    /// For each identity how many smaller `conn_id`s there are, and how many there are in all.
+    fn ranks(&self) -> (Vec<u32>, usize) {
+        let mut by_id: Vec<(u64, u32)> =
+            (0..).zip(&self.identities).map(|(index, identity)| (identity.conn_id, index)).collect();
+        by_id.sort_unstable();
+        let mut rank_of = vec![0; by_id.len()];
+        let mut ranks = 0;
+        for of_socket in by_id.chunk_by(|a, b| a.0 == b.0) {
+            for (_, identity) in of_socket {
+                rank_of[*identity as usize] = ranks;
+            }
+            ranks += 1;
+        }
+        (rank_of, ranks as usize)
+    }
+
+    /// Forgets everything and keeps the room for as much.
+    pub(super) fn clear(&mut self) {
+        self.lines.clear();
+        self.identities.clear();
+        self.counters.clear();
+        self.moments.clear();
+        self.loads.clear();
+        self.sockets.clear();
+        (self.first, self.last, self.expected) = (None, None, None);
+        self.uncounted = None;
+        self.loads_of.clear();
+    }
+}
+
+/// Puts a list into the order in which the lines need it: each column walks along it.
+fn rearrange<T: Copy>(list: &mut [T], lines: &mut [Line], key_of: fn(&mut Line) -> &mut u32) {
+    let mut new = vec![u32::MAX; list.len()];
+    let mut order = Vec::with_capacity(list.len());
+    for line in lines {
+        let key = key_of(line);
+        let place = &mut new[*key as usize];
+        if *place == u32::MAX {
+            *place = added(&mut order, *key);
+        }
+        *key = *place;
+    }
+    reorder(list, order);
+}
+
+/// Puts at each place what `order` says, cycle by cycle: a second copy would be the largest piece of
+/// memory that a row group needs. Each place is in `order` once.
+fn reorder<T: Copy>(items: &mut [T], mut order: Vec<u32>) {
+    for start in 0..order.len() {
+        let first = items[start];
+        let mut to = start;
+        loop {
+            let from = order[to] as usize;
+            order[to] = to as u32;
+            if from == start {
+                items[to] = first;
+                break;
+            }
+            if from == to {
+                break;
+            }
+            items[to] = items[from];
+            to = from;
+        }
+    }
+}
+
+/// Appends an item and gives its place.
+fn added<T>(list: &mut Vec<T>, item: T) -> u32 {
+    list.push(item);
+    list.len() as u32 - 1
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::delta::tests::any_rows;
+    use super::*;
+
+    /// The rows of ticks of so many rows each.
+    fn rows_of(packed: &[PackedRow], of_tick: usize) -> Rows {
+        let mut rows = Rows::default();
+        for (index, row) in packed.iter().enumerate() {
+            if index % of_tick == 0 {
+                rows.end_tick();
+            }
+            let place = rows.place(row.conn_id);
+            rows.push(row, place);
+        }
+        rows
+    }
+
+    #[test]
+    fn every_order_can_be_made_in_place() {
+        let orders: [&[u32]; 6] = [&[], &[0], &[0, 1, 2], &[1, 0, 2], &[2, 0, 1], &[3, 2, 0, 1]];
+        for order in orders {
+            let mut items: Vec<u32> = (10..10 + order.len() as u32).collect();
+            reorder(&mut items, order.to_vec());
+            let expected: Vec<u32> = order.iter().map(|from| from + 10).collect();
+            assert_eq!(items, expected);
+        }
+    }
+
+    fn quiet(conn_id: u64, tick: u32) -> PackedRow {
+        let counters = Counters { bytes_sent: Some(1), ..Counters::default() };
+        PackedRow { conn_id, counters, tick, ..super::super::delta::BLANK }
+    }
+
+    #[test]
+    fn what_quiet_sockets_say_again_is_kept_once() {
+        let rows: Vec<_> = (0..50).flat_map(|tick| (0..10).map(move |id| quiet(id, tick))).collect();
+        let rows = rows_of(&rows, 10);
+        let lengths = [rows.identities.len(), rows.counters.len(), rows.moments.len(), rows.loads.len()];
+        assert_eq!((rows.len(), lengths), (500, [10, 10, 50, 1]));
+    }
+
+    #[test]
+    fn sockets_that_come_and_go_do_not_make_the_others_new() {
+        let mut rows = Rows::default();
+        let mut seen = std::collections::BTreeSet::new();
+        for tick in 0..20_u32 {
+            // Each tick three sockets have gone somewhere, and three others have come.
+            let ids = (0..200_u64).filter(|id| (id + 7 * u64::from(tick)) % 67 > 0);
+            for id in ids {
+                let row = quiet(id, tick);
+                seen.insert(id);
+                let place = rows.place(id);
+                rows.push(&row, place);
+            }
+            rows.end_tick();
+        }
+        assert!(rows.identities.len() < seen.len() + 3 * 20, "{} of {}", rows.identities.len(), seen.len());
+    }
+
+    proptest! {
+        #[test]
+        fn rows_come_back_as_they_were_pushed(packed in any_rows(), of_tick in 1_usize..8) {
+            prop_assert_eq!(rows_of(&packed, of_tick).iter().collect::<Vec<_>>(), packed);
+        }
+
+        #[test]
+        fn sorted_rows_are_those_of_a_stable_sort(packed in any_rows(), of_tick in 1_usize..8) {
+            let mut rows = rows_of(&packed, of_tick);
+            rows.sort();
+            let mut expected = packed;
+            expected.sort_by_key(|row| (row.conn_id, row.ts_us));
+            prop_assert_eq!(rows.iter().collect::<Vec<_>>(), expected);
+        }
+    }
+}

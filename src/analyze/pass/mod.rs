@@ -8,6 +8,7 @@ mod activity;
 mod addresses;
 mod axis;
 mod batch;
+mod decode;
 mod finish;
 mod open;
 mod owners;
@@ -16,7 +17,7 @@ mod ticks;
 mod words;
 
 use std::ops::Range;
-use std::sync::mpsc::{self, SyncSender, TrySendError};
+use std::sync::mpsc;
 use std::thread;
 
 use ahash::AHashMap;
@@ -27,6 +28,7 @@ use self::activity::Activity;
 use self::addresses::Addresses;
 use self::axis::Axis;
 use self::batch::{Batch, OWNER, Reason, SOCKET, STATE};
+use self::decode::Decoded;
 use self::owners::Owners;
 use self::sockets::{Moment, TransitionCounts};
 use self::ticks::{Increment, Ticks};
@@ -34,7 +36,6 @@ use self::words::Interned;
 use super::config::Analysis as Settings;
 use super::model::{Connection, Count, Direction, ProcessId, Recorded, TextId, Texts};
 use super::perspective::{Perspective, turned_counters, turned_state};
-use crate::capture::schema::COLUMNS;
 use crate::capture::{CaptureFile, Column, Counters, Kind, OwnerSource, Protocol, TcpState};
 use crate::geo::Databases;
 use crate::{Error, Result};
@@ -58,7 +59,7 @@ pub fn run(
     // Decoding costs about as much as adding up, so that a second thread halves the time.
     thread::scope(|scope| {
         let (sender, decoded) = mpsc::sync_channel(BATCHES_AHEAD);
-        scope.spawn(move || decode(capture, &sender));
+        scope.spawn(move || decode::row_groups(capture, &sender));
         for decoded in decoded {
             match decoded {
                 Decoded::Rows(batch) => {
@@ -71,49 +72,6 @@ pub fn run(
         Ok::<(), Error>(())
     })?;
     Ok(finish::finish(pass, capture.metadata(), geo))
-}
-
-/// What the decoding thread hands over.
-enum Decoded {
-    Rows(Result<Box<Batch>, Reason>),
-    EndOfRowGroup,
-}
-
-/// Decodes the row groups in their order, until the end or until nobody listens any more.
-fn decode(capture: &CaptureFile, to: &SyncSender<Decoded>) {
-    for group in 0..capture.row_groups() {
-        if let Err(error) = decode_row_group(capture, group, to) {
-            capture.leave_out(group, &error);
-        }
-        if to.send(Decoded::EndOfRowGroup).is_err() {
-            return;
-        }
-    }
-}
-
-fn decode_row_group(capture: &CaptureFile, group: usize, to: &SyncSender<Decoded>) -> Result<()> {
-    let columns = COLUMNS.iter().map(|info| info.column);
-    let columns: Vec<Column> = columns.filter(|column| !capture.is_all_null(group, *column)).collect();
-    for batch in capture.row_group(group, &columns)? {
-        if !hand_over(Batch::new(&batch?).map(Box::new), to) {
-            break;
-        }
-    }
-    Ok(())
-}
-
-/// Hands a batch over; if the other thread is not ready for it, with its rows compared, so that
-/// whichever of the two has less to do does that. Whether anybody listens.
-fn hand_over(batch: Result<Box<Batch>, Reason>, to: &SyncSender<Decoded>) -> bool {
-    match to.try_send(Decoded::Rows(batch)) {
-        Ok(()) => true,
-        Err(TrySendError::Full(Decoded::Rows(Ok(mut batch)))) => {
-            batch.compare_rows();
-            to.send(Decoded::Rows(Ok(batch))).is_ok()
-        }
-        Err(TrySendError::Full(other)) => to.send(other).is_ok(),
-        Err(TrySendError::Disconnected(_)) => false,
-    }
 }
 
 /// Everything that the pass has gathered so far.

@@ -13,6 +13,7 @@ pub mod knowledge;
 pub mod members;
 pub mod metrics;
 pub mod model;
+pub mod openers;
 pub mod pass;
 pub mod perspective;
 pub mod processes;

@@ -12,7 +12,12 @@ use polars::prelude::{
 use crate::{Error, Result};
 
 /// A column of numbers.
-pub struct Numbers<'a, T: PolarsNumericType>(&'a <T as PolarsDataType>::Array);
+pub struct Numbers<'a, T: PolarsNumericType> {
+    values: &'a [T::Native],
+    array: &'a <T as PolarsDataType>::Array,
+    /// Most columns have none, which then need not be looked for.
+    has_nulls: bool,
+}
 
 /// A column of texts.
 pub struct Words<'a>(Texts<'a>);
@@ -23,8 +28,8 @@ enum Texts<'a> {
     Own(&'a <StringType as PolarsDataType>::Array),
     /// In a mapping of keys to texts, of which the column has the keys.
     Keys(Numbers<'a, UInt32Type>, &'a CategoricalMapping),
-    /// The same, of few texts.
-    ShortKeys(Numbers<'a, UInt8Type>, &'a CategoricalMapping),
+    /// The same, of few texts: here they are, by key.
+    ShortKeys(Numbers<'a, UInt8Type>, Vec<Option<&'a str>>),
 }
 
 /// A column of truth values.
@@ -36,20 +41,28 @@ impl<'a, T: PolarsNumericType> Numbers<'a, T> {
     /// # Errors
     /// [`Error::Analysis`] if the column is missing, not of this type, or in several pieces: a bug.
     pub fn of(table: &'a DataFrame, column: &str) -> Result<Self> {
-        Ok(Self(array::<T>(table, column)?))
+        Ok(Self::new(array::<T>(table, column)?))
+    }
+
+    fn new(array: &'a T::Array) -> Self {
+        let has_nulls = array.validity().is_some_and(|known| known.unset_bits() > 0);
+        Self { values: array.values().as_slice(), array, has_nulls }
     }
 
     /// The value of a row; none if it is null or there is no such row.
     #[inline]
     pub fn get(&self, row: usize) -> Option<T::Native> {
-        let value = *self.0.values().as_slice().get(row)?;
-        let is_known = self.0.validity().is_none_or(|known| known.get(row) == Some(true));
-        is_known.then_some(value)
+        let value = *self.values.get(row)?;
+        (!self.has_nulls || self.is_known(row)).then_some(value)
+    }
+
+    fn is_known(&self, row: usize) -> bool {
+        self.array.validity().is_none_or(|known| known.get(row) == Some(true))
     }
 
     /// Number of rows.
     pub fn len(&self) -> usize {
-        self.0.values().len()
+        self.values.len()
     }
 
     /// Whether there is no row.
@@ -70,10 +83,11 @@ impl<'a> Words<'a> {
         };
         Ok(Self(if categories.physical() == CategoricalPhysical::U8 {
             let keys = series.cat::<Categorical8Type>()?.physical();
-            Texts::ShortKeys(Numbers(one_piece(keys, column)?), mapping)
+            let texts = (0..mapping.num_cats_upper_bound()).map(|key| mapping.cat_to_str(key as u32));
+            Texts::ShortKeys(Numbers::new(one_piece(keys, column)?), texts.collect())
         } else {
             let keys = series.cat::<Categorical32Type>()?.physical();
-            Texts::Keys(Numbers(one_piece(keys, column)?), mapping)
+            Texts::Keys(Numbers::new(one_piece(keys, column)?), mapping)
         }))
     }
 
@@ -89,7 +103,7 @@ impl<'a> Words<'a> {
             Texts::Own(texts) if row < texts.len() => texts.get(row),
             Texts::Own(_) => None,
             Texts::Keys(keys, mapping) => mapping.cat_to_str(keys.get(row)?),
-            Texts::ShortKeys(keys, mapping) => mapping.cat_to_str(keys.get(row)?.into()),
+            Texts::ShortKeys(keys, texts) => *texts.get(usize::from(keys.get(row)?))?,
         }
     }
 }

@@ -7,7 +7,8 @@ use super::executables::Lists;
 use super::v1::{Destination, Listener, Parent, Program};
 use crate::Result;
 use crate::analyze::Tables;
-use crate::analyze::sockets::{Openers, Socket, Sockets};
+use crate::analyze::openers::Openers;
+use crate::analyze::sockets::{Socket, Sockets};
 use crate::analyze::view::Words;
 
 /// Where the ports begin that Linux picks for programs that ask for none.

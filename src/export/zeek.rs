@@ -13,7 +13,8 @@ use community_id::calculate_community_id;
 use super::{Exporter, Target};
 use crate::Result;
 use crate::analyze::Tables;
-use crate::analyze::sockets::{Openers, Socket, Sockets};
+use crate::analyze::openers::Openers;
+use crate::analyze::sockets::{Socket, Sockets};
 
 /// See the [module's documentation](self).
 pub(super) const EXPORTER: Exporter = Exporter { id: "zeek", extension: "conn.log", write };

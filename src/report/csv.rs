@@ -16,9 +16,11 @@ use crate::{Error, Result};
 /// Ends of names of columns that hold moments in µs since the Unix epoch.
 const MOMENT_SUFFIX: &str = "_seen_us";
 
-/// Texts of which the cells are kept, and the bytes that most texts lie apart.
+/// Texts and minutes of which the cells are kept, and the bytes that most texts lie apart.
 const MOST_WRITTEN: usize = 256;
 const TEXT_ALIGNMENT: usize = 8;
+
+const MINUTE_US: i64 = 60_000_000;
 
 /// Bytes that are gathered before they are written.
 const BLOCK_BYTES: usize = 64 * 1024;
@@ -33,7 +35,7 @@ enum Cells<'a> {
     I64(Numbers<'a, Int64Type>),
     F32(Numbers<'a, Float32Type>),
     F64(Numbers<'a, Float64Type>),
-    Moment(Numbers<'a, Int64Type>, Second),
+    Moment(Numbers<'a, Int64Type>, Minutes),
 }
 
 /// A table that can be written.
@@ -95,7 +97,7 @@ impl<'a> Cells<'a> {
             DataType::UInt32 => Self::U32(Numbers::of(frame, name)?),
             DataType::UInt64 => Self::U64(Numbers::of(frame, name)?),
             DataType::Int64 if name.ends_with(MOMENT_SUFFIX) => {
-                Self::Moment(Numbers::of(frame, name)?, Second::default())
+                Self::Moment(Numbers::of(frame, name)?, Minutes::new())
             }
             DataType::Int64 => Self::I64(Numbers::of(frame, name)?),
             DataType::Float32 => Self::F32(Numbers::of(frame, name)?),
@@ -114,7 +116,7 @@ impl<'a> Cells<'a> {
             Self::Flag(cells) => {
                 known(cells.get(row), |flag| block.extend_from_slice(if flag { b"true" } else { b"false" }));
             }
-            Self::Moment(cells, second) => known(cells.get(row), |moment_us| second.push(block, moment_us)),
+            Self::Moment(cells, minutes) => known(cells.get(row), |moment_us| minutes.push(block, moment_us)),
             Self::I64(cells) => known(cells.get(row), |value| {
                 if value < 0 {
                     block.push(b'-');
@@ -153,10 +155,22 @@ impl<'a> Texts<'a> {
         if !std::ptr::eq(*of, text) {
             *of = text;
             cell.clear();
-            push_text(cell, &escape::csv(text));
+            if is_plain(text) {
+                cell.extend_from_slice(text.as_bytes());
+            } else {
+                push_text(cell, &escape::csv(text));
+            }
         }
         block.extend_from_slice(cell);
     }
+}
+
+/// Whether a text surely is its own cell, as most are: addresses, names and states.
+fn is_plain(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b':' | b'_' | b'-' | b'>'))
 }
 
 /// A text, in quotes where it needs them.
@@ -200,29 +214,33 @@ fn end_row(block: &mut Vec<u8>) {
     block.extend_from_slice(b"\r\n");
 }
 
-/// The text of the second that was written last, as neighbours often share it.
-#[derive(Default)]
-struct Second {
-    /// Seconds since the Unix epoch, and the text up to the dot; none outside of the calendar.
-    last: Option<(i64, Option<String>)>,
+/// The texts of the minutes that were written last, as the moments of a recording lie in few.
+struct Minutes {
+    /// By minute since the Unix epoch: the text up to the last colon; none outside of the calendar.
+    written: Vec<Option<(i64, Option<String>)>>,
 }
 
-impl Second {
+impl Minutes {
+    fn new() -> Self {
+        Self { written: vec![None; MOST_WRITTEN] }
+    }
+
     fn push(&mut self, block: &mut Vec<u8>, moment_us: i64) {
-        let (second, mut fraction_us) = (moment_us.div_euclid(1_000_000), moment_us.rem_euclid(1_000_000));
-        if self.last.as_ref().is_none_or(|(last, _)| *last != second) {
+        let (minute, mut rest_us) = (moment_us.div_euclid(MINUTE_US), moment_us.rem_euclid(MINUTE_US));
+        let written = &mut self.written[minute.rem_euclid(MOST_WRITTEN as i64) as usize];
+        if written.as_ref().is_none_or(|(known, _)| *known != minute) {
             let text = format::iso_utc(moment_us);
-            let stem = text.and_then(|text| Some(text.split_once('.')?.0.to_owned()));
-            self.last = Some((second, stem));
+            let stem = text.and_then(|text| Some(text.rsplit_once(':')?.0.to_owned()));
+            *written = Some((minute, stem));
         }
-        let Some((_, Some(stem))) = &self.last else { return };
-        let mut fraction = *b".000000Z";
-        for digit in fraction[1..7].iter_mut().rev() {
-            *digit += (fraction_us % 10) as u8;
-            fraction_us /= 10;
+        let Some((_, Some(stem))) = written else { return };
+        let mut seconds = *b":00.000000Z";
+        for place in [9, 8, 7, 6, 5, 4, 2, 1] {
+            seconds[place] += (rest_us % 10) as u8;
+            rest_us /= 10;
         }
         block.extend_from_slice(stem.as_bytes());
-        block.extend_from_slice(&fraction);
+        block.extend_from_slice(&seconds);
     }
 }
 
@@ -277,8 +295,9 @@ mod tests {
     }
 
     #[test]
-    fn a_second_is_the_same_text_from_its_first_to_its_last_moment() {
-        let moments = [-1_i64, 0, 999_999, 1_000_000, 5, i64::MAX, 1_780_308_000_000_020];
+    fn a_minute_is_the_same_text_from_its_first_to_its_last_moment() {
+        let moments =
+            [-1_i64, 0, 999_999, 59_999_999, 60_000_000, 5, i64::MIN, i64::MAX, 1_780_308_000_000_020];
         let frame = df!("last_seen_us" => moments).unwrap();
         let expected: Vec<String> =
             moments.iter().map(|moment_us| format::iso_utc(*moment_us).unwrap_or_default()).collect();

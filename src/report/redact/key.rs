@@ -3,22 +3,17 @@
 use std::fmt;
 use std::path::Path;
 
-use sha2::{Digest, Sha256};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
 
 use crate::{Error, Result};
 
 /// A key is not guessed from fewer bytes.
 const MIN_BYTES: usize = 16;
-/// Size of a block of SHA-256.
-const BLOCK_BYTES: usize = 64;
 
 /// A key for pseudonyms: HMAC-SHA-256 (RFC 2104).
 #[derive(Clone)]
-pub struct Key {
-    /// The hash after the inner and the outer padded key.
-    inner: Sha256,
-    outer: Sha256,
-}
+pub struct Key(Hmac<Sha256>);
 
 impl Key {
     /// A key for one report, known to nobody.
@@ -48,22 +43,15 @@ impl Key {
     }
 
     fn of(secret: &[u8]) -> Self {
-        let mut block = [0; BLOCK_BYTES];
-        if secret.len() > BLOCK_BYTES {
-            block[..32].copy_from_slice(&Sha256::digest(secret));
-        } else {
-            block[..secret.len()].copy_from_slice(secret);
-        }
-        let padded = |pad: u8| Sha256::new().chain_update(block.map(|byte| byte ^ pad));
-        Self { inner: padded(0x36), outer: padded(0x5c) }
+        Self(Hmac::new_from_slice(secret).unwrap_or_else(|_| unreachable!("a key of any length will do")))
     }
 
     fn mac(&self, message: &[&[u8]]) -> [u8; 32] {
-        let mut inner = self.inner.clone();
+        let mut mac = self.0.clone();
         for part in message {
-            inner.update(part);
+            mac.update(part);
         }
-        self.outer.clone().chain_update(inner.finalize()).finalize().into()
+        mac.finalize().into_bytes().into()
     }
 
     /// 64 bits that only the key's owner can tell from chance, of a text of some kind.

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use ahash::{AHashMap, RandomState};
 
-use crate::analyze::sockets::{Openers, Socket, Sockets, Source};
+use crate::analyze::openers::Openers;
+use crate::analyze::sockets::{Socket, Sockets, Source};
 
 /// From this many connections on, a pair is not periodic but constant (RITA: a strobe).
 const STROBE: usize = 86_400;

@@ -8,7 +8,8 @@ use polars::prelude::{Int64Type, UInt64Type};
 use super::pairs::{Known, Pair, Series};
 use crate::Result;
 use crate::analyze::Tables;
-use crate::analyze::sockets::{Openers, Sockets, Source};
+use crate::analyze::openers::Openers;
+use crate::analyze::sockets::{Sockets, Source};
 use crate::analyze::view::Numbers;
 
 /// For every pair with connections that this side opened and in which it speaks up now and then,

@@ -2,7 +2,8 @@
 
 use ahash::AHashSet;
 
-use crate::analyze::sockets::{Openers, Socket, Sockets, Source};
+use crate::analyze::openers::Openers;
+use crate::analyze::sockets::{Socket, Sockets, Source};
 
 /// States that only a connection reaches that was established.
 const ESTABLISHED: [&str; 7] =

@@ -9,8 +9,22 @@ pub(crate) fn give_back() {
     }
 }
 
+/// Lets so many free bytes stay at the end of the heap, for what needs them again at once.
+///
+/// By itself the allocator gives back what is more than 128 KiB there: of what a batch of rows
+/// takes, again with each batch.
+pub(crate) fn keep_free(bytes: i32) {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: no memory is passed; the call sets a number of the allocator.
+    unsafe {
+        libc::mallopt(libc::M_TRIM_THRESHOLD, bytes);
+    }
+    #[cfg(not(target_env = "gnu"))]
+    let _ = bytes;
+}
+
 /// Lets all threads share one heap, and allocations of so many bytes and more be mappings of their
-/// own, which go back to the system when they are freed.
+/// own, which go back to the system when they are freed; the end of the heap does when as much is free.
 ///
 /// By itself the allocator makes a heap per thread and raises that limit to 32 MiB with what is
 /// freed: more memory is kept than is ever in use. Nothing here allocates so often that threads
@@ -21,6 +35,7 @@ pub(crate) fn give_back_from(bytes: i32) {
     unsafe {
         libc::mallopt(libc::M_ARENA_MAX, 1);
         libc::mallopt(libc::M_MMAP_THRESHOLD, bytes);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, bytes);
     }
     #[cfg(not(target_env = "gnu"))]
     let _ = bytes;

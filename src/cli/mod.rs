@@ -103,6 +103,9 @@ enum Command {
 /// the next batch needs again.
 const LARGE_BYTES: i32 = 128 << 10;
 
+/// What stays in the heap of an analysis: some batches of rows.
+const KEPT_BYTES: i32 = 4 << 20;
+
 /// The program: parses, runs, and maps the result to an exit code.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -110,6 +113,9 @@ pub fn main() -> ExitCode {
     // of its time to give them.
     if !matches!(arguments.command, Command::Import(_)) {
         memory::give_back_from(LARGE_BYTES);
+    }
+    if matches!(arguments.command, Command::Analyze(_)) {
+        memory::keep_free(KEPT_BYTES);
     }
     let result = match arguments.command {
         Command::Record(arguments) => record::run(arguments),

@@ -24,7 +24,7 @@ pub(crate) fn keep_free(bytes: i32) {
 }
 
 /// Lets all threads share one heap, and allocations of so many bytes and more be mappings of their
-/// own, which go back to the system when they are freed.
+/// own, which go back to the system when they are freed; the end of the heap does when as much is free.
 ///
 /// By itself the allocator makes a heap per thread and raises that limit to 32 MiB with what is
 /// freed: more memory is kept than is ever in use. Nothing here allocates so often that threads
@@ -35,6 +35,7 @@ pub(crate) fn give_back_from(bytes: i32) {
     unsafe {
         libc::mallopt(libc::M_ARENA_MAX, 1);
         libc::mallopt(libc::M_MMAP_THRESHOLD, bytes);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, bytes);
     }
     #[cfg(not(target_env = "gnu"))]
     let _ = bytes;

@@ -164,6 +164,9 @@ fn show(line: &ProgressBar, plan: &Plan, progress: &Progress) {
     for file in &progress.files {
         line.suspend(|| say_finished(file));
     }
+    if line.is_hidden() {
+        return;
+    }
     let seconds = |duration: Duration| Duration::from_secs(duration.as_secs_f64().round() as u64);
     let elapsed = describe_duration(seconds(progress.elapsed));
     let planned = plan

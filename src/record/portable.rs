@@ -269,11 +269,12 @@ mod tests {
         let mut host = PortableHost::open("for a test".to_owned(), Wanted::default()).unwrap();
         let (seen, rows) = observe(&mut host, 0);
         assert_eq!(seen.sockets, rows.len() as u64);
-        let row = rows.iter().find(|row| row.local_port == client.local_addr().unwrap().port()).unwrap();
-        assert_eq!(
-            row.remote,
-            Some((listener.local_addr().unwrap().ip(), listener.local_addr().unwrap().port()))
-        );
+        let [local, remote] = [client.local_addr(), listener.local_addr()]
+            .map(|addr| addr.map(|addr| (addr.ip(), addr.port())));
+        let (local, remote) = (local.unwrap(), remote.ok());
+        // Others may have the same port at another address.
+        let is_it = |row: &&Row| (row.local_addr, row.local_port) == local && row.remote == remote;
+        let row = rows.iter().find(is_it).unwrap();
         assert_eq!((row.state, row.counters), (Some(TcpState::Established), Counters::default()));
         assert_eq!(row.owner.as_ref().unwrap().pid, Some(std::process::id()));
         assert_eq!((row.owner_source, row.cpu_percent), (Some(OwnerSource::Inode), None));

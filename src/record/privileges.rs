@@ -26,6 +26,9 @@ const NEEDED: &[(Capability, Need)] = &[
     (Capability::CAP_NET_RAW, Need::Packets),
 ];
 
+/// Which of them is needed for no more than opening a source.
+const FOR_OPENING: Capability = Capability::CAP_NET_ADMIN;
+
 /// When a capability is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Need {
@@ -68,6 +71,19 @@ pub(crate) fn limit(wanted: Wanted, folder: &Path) -> Result<(), String> {
         0 => Ok(()),
         _ => Err(format!("new privileges cannot be ruled out: {}", std::io::Error::last_os_error())),
     }
+}
+
+/// Lays aside, on this thread and those that it starts, what only the opening of sources needs: to whoever
+/// has it, the kernel tells more of each socket than was asked for.
+pub(crate) fn lay_aside() {
+    // Who has it not need not lay it aside.
+    let _ = caps::drop(None, CapSet::Effective, FOR_OPENING);
+}
+
+/// Takes up again what was laid aside.
+pub(crate) fn take_up() {
+    // Without it the buffer is smaller.
+    let _ = caps::raise(None, CapSet::Effective, FOR_OPENING);
 }
 
 /// Whether this thread has every capability that the wanted sources need.
@@ -115,6 +131,10 @@ mod tests {
             assert_eq!(caps::read(None, CapSet::Effective).unwrap(), after);
             let had_all = needed(Wanted::default()).all(|one| before.contains(&one));
             assert_eq!(has_all(Wanted::default()), had_all);
+            lay_aside();
+            assert!(!caps::read(None, CapSet::Effective).unwrap().contains(&FOR_OPENING));
+            take_up();
+            assert_eq!(caps::read(None, CapSet::Effective).unwrap(), after);
             caps::clear(None, CapSet::Effective).unwrap();
             assert!(!has_all(Wanted::default()));
         });

@@ -183,7 +183,8 @@ impl Session {
 
     /// Lengthens or shortens the interval after a tick, as the CPU budget asks.
     fn keep_budget(&mut self, clock: &dyn Clock, moment: Moment) {
-        let (Some(budget), Some(cpu_ns)) = (&mut self.budget, clock.cpu_ns()) else { return };
+        let Some(budget) = &mut self.budget else { return };
+        let Some(cpu_ns) = clock.cpu_ns() else { return };
         let Some(changed) = budget.tick(moment.mono_ns, cpu_ns) else { return };
         self.interval = changed.interval;
         self.schedule.change_interval(changed.interval);

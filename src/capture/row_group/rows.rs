@@ -180,6 +180,7 @@ impl Rows {
     }
 
     /// The row at an index.
+    #[inline]
     pub(super) fn row(&self, index: usize) -> PackedRow {
         let line = &self.lines[index];
         let identity = &self.identities[line.identity as usize];

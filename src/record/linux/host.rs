@@ -17,7 +17,7 @@ use super::users::Users;
 use crate::capture::{Kind, Owner, OwnerSource, Row, SourceReport, SourceStatus};
 use crate::record::clock::boot_us;
 use crate::record::host::{Host, Seen, Tick};
-use crate::record::{Moment, Wanted};
+use crate::record::{Moment, Wanted, privileges};
 use crate::{Error, Result, memory};
 
 /// Where cgroup2 is mounted: alone, or beside the older version.
@@ -80,6 +80,7 @@ impl LinuxHost {
             brief: 0,
         };
         host.follow();
+        privileges::lay_aside();
         Ok(host)
     }
 
@@ -237,7 +238,7 @@ impl Host for LinuxHost {
             let row = self.row(socket, &tick);
             rows.push(row);
         }
-        let events = self.events.take(&mut rows[first..], tick.moment);
+        let events = self.events.take(&mut rows[first..], &tick);
         self.packet_rows(rows, first, tick.moment);
         self.event_rows(events, tick.moment, rows);
         if let Some(packets) = &self.packets {

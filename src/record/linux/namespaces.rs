@@ -38,6 +38,8 @@ pub(super) struct Namespaces {
     missed: u64,
     look_at_ns: i64,
     wanted: Wanted,
+    /// Whether nothing more could be had.
+    has_privileges: bool,
     changes: Vec<Change>,
 }
 
@@ -67,6 +69,7 @@ impl Namespaces {
             missed: 0,
             look_at_ns: i64::MIN,
             wanted,
+            has_privileges: privileges::has_all(wanted),
             changes: Vec::new(),
         })
     }
@@ -172,7 +175,7 @@ impl Namespaces {
                 self.reason
             )
         };
-        let unreadable = || format!("{}: {}", unreadable(privileges::has_all(self.wanted)), self.unreadable);
+        let unreadable = || format!("{}: {}", unreadable(self.has_privileges), self.unreadable);
         let missed =
             || format!("gone before they could be entered, with what happened in them: {}", self.missed);
         let lacks = [
@@ -211,6 +214,7 @@ fn enter<T: Send + 'static>(
         if unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) } != 0 {
             return Err(io::Error::last_os_error());
         }
+        privileges::take_up();
         open()
     };
     let thread = std::thread::Builder::new().name("netns".to_owned()).spawn(inside)?;

@@ -186,16 +186,19 @@ fn deviation(gap: u64, period: u64) -> u64 {
     from_one.min(as_missed)
 }
 
+/// Of starts at whole seconds, as snapshots of a second see them.
+#[cfg(test)]
+pub(super) fn by_seconds(seconds: impl IntoIterator<Item = i64>) -> Arrivals {
+    const SECOND_US: i64 = 1_000_000;
+    let starts: Vec<i64> = seconds.into_iter().map(|second| second * SECOND_US).collect();
+    Arrivals::by_ticks(&starts, 0, SECOND_US).unwrap()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const SECOND_US: i64 = 1_000_000;
-
-    fn by_seconds(seconds: impl IntoIterator<Item = i64>) -> Arrivals {
-        let starts: Vec<i64> = seconds.into_iter().map(|s| s * SECOND_US).collect();
-        Arrivals::by_ticks(&starts, 0, SECOND_US).unwrap()
-    }
 
     #[test]
     fn spread_of_a_clock_and_of_missed_check_ins() {

@@ -132,14 +132,8 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
     use rand_chacha::rand_core::{Rng, SeedableRng};
 
+    use super::super::arrivals::by_seconds;
     use super::*;
-
-    const SECOND_US: i64 = 1_000_000;
-
-    fn by_seconds(seconds: impl IntoIterator<Item = i64>) -> Arrivals {
-        let starts: Vec<i64> = seconds.into_iter().map(|s| s * SECOND_US).collect();
-        Arrivals::by_ticks(&starts, 0, SECOND_US).unwrap()
-    }
 
     /// Every way of cutting `length` seconds into `gaps` gaps, as start times.
     fn all_cuts(length: i64, gaps: usize) -> Vec<Vec<i64>> {

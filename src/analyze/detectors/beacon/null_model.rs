@@ -222,14 +222,10 @@ pub(super) fn q_values(p_values: &[f64]) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::arrivals::by_seconds;
     use super::*;
 
     const SECOND_US: i64 = 1_000_000;
-
-    fn arrivals(seconds: impl IntoIterator<Item = i64>) -> Arrivals {
-        let starts: Vec<i64> = seconds.into_iter().map(|s| s * SECOND_US).collect();
-        Arrivals::by_ticks(&starts, 0, SECOND_US).unwrap()
-    }
 
     /// Arrivals without memory at the tick, `rate` a second for `seconds`.
     fn poisson(rng: &mut ChaCha8Rng, rate: f64, seconds: f64) -> Option<Arrivals> {
@@ -303,14 +299,14 @@ mod tests {
     fn one_clock_among_a_thousand_pairs_is_resolved() {
         let mut rng = ChaCha8Rng::seed_from_u64(6);
         let mut pairs: Vec<Arrivals> = (0..1_000).filter_map(|_| poisson(&mut rng, 0.05, 600.0)).collect();
-        pairs.push(arrivals((0..30).map(|n| n * 20)));
+        pairs.push(by_seconds((0..30).map(|n| n * 20)));
         let q = q_values(&p_values_of(&pairs, 1));
         assert!(*q.last().unwrap() <= 0.01, "{:?}", q.last());
     }
 
     #[test]
     fn a_process_that_connects_at_every_tick_is_no_surprise() {
-        let p = p_values_of(&[arrivals(0..60)], 1);
+        let p = p_values_of(&[by_seconds(0..60)], 1);
         assert!(p[0] > 0.99, "{p:?}");
     }
 
@@ -318,7 +314,7 @@ mod tests {
     fn a_random_choice_has_as_many_starts_and_the_same_span() {
         let mut rng = ChaCha8Rng::seed_from_u64(2);
         for ticks in [vec![0, 9, 70, 640], (0..60).chain([62, 64]).collect(), (0..40).collect()] {
-            let pair = arrivals(ticks.clone());
+            let pair = by_seconds(ticks.clone());
             let mut null = Null::of(&pair);
             for _ in 0..50 {
                 null.is_as_regular(0.0, &mut rng);

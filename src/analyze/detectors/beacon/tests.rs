@@ -3,7 +3,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::*;
 use crate::analyze::finding::{Finding, Severity};
-use crate::analyze::testing::{Capture, Conn, Facts};
+use crate::analyze::testing::{Capture, Conn, Facts, measured, the_only};
 
 fn uniform(rng: &mut ChaCha8Rng) -> f64 {
     (f64::from(rng.next_u32()) + 0.5) / (f64::from(u32::MAX) + 1.0)
@@ -26,14 +26,7 @@ fn findings(capture: &Capture) -> Vec<Finding> {
 
 #[track_caller]
 fn only(capture: &Capture) -> Finding {
-    let mut findings = findings(capture);
-    let titles: Vec<_> = findings.iter().map(|f| f.judgement.title.clone()).collect();
-    assert_eq!(findings.len(), 1, "{titles:?}");
-    findings.remove(0)
-}
-
-fn measured(finding: &Finding, name: &str) -> f64 {
-    finding.evidence.measurements.iter().find(|m| m.name == name).unwrap().value
+    the_only(findings(capture))
 }
 
 /// A pair without a rhythm: arrivals without memory.

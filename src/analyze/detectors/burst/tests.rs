@@ -1,5 +1,5 @@
 use super::*;
-use crate::analyze::testing::{Capture, Conn};
+use crate::analyze::testing::{Capture, Conn, the_only};
 
 fn findings(capture: &Capture) -> Vec<Finding> {
     capture.run::<Burst>().findings
@@ -7,10 +7,7 @@ fn findings(capture: &Capture) -> Vec<Finding> {
 
 #[track_caller]
 fn only(capture: &Capture) -> Finding {
-    let mut findings = findings(capture);
-    let titles: Vec<_> = findings.iter().map(|f| f.judgement.title.clone()).collect();
-    assert_eq!(findings.len(), 1, "{titles:?}");
-    findings.remove(0)
+    the_only(findings(capture))
 }
 
 fn add(capture: &mut Capture, conn: &Conn, number: u32, from_s: f64, seconds: f64) {

@@ -137,42 +137,64 @@ fn spread(points: &Points, sample: &[usize], labels: &[Option<u32>], radius: f64
     if sample.len() == points.len() {
         return of_point;
     }
-    let grouped: Vec<usize> =
-        sample.iter().zip(labels).filter(|(_, label)| label.is_some()).map(|(point, _)| *point).collect();
-    let tree = Tree::of(points, &grouped, 1);
-    let limit = (radius / STEP).powi(2).floor() as i64 + 1;
+    let grouped: Vec<(usize, u32)> =
+        sample.iter().zip(labels).filter_map(|(point, label)| Some((*point, (*label)?))).collect();
+    let (members, groups): (Vec<usize>, Vec<u32>) = grouped.into_iter().unzip();
+    let tree = Tree::of(points, &members, 1).grouped(&groups);
+    let near = Near { points, tree, members, groups, limit: (radius / STEP).powi(2).floor() as i64 + 1 };
     let pieces: Vec<usize> = (0..points.len()).step_by(PIECE).collect();
     let spread = parallel::map(&pieces, |start| {
         let piece = *start..points.len().min(start + PIECE);
         let mut guess = None;
         let labels = piece.map(|point| {
-            guess = nearest(points, &tree, &grouped, point, limit, guess);
-            guess.and_then(|member| of_point[grouped[member as usize]])
+            guess = near.of_the_group_at(point, guess);
+            guess.map(|member| near.groups[member as usize])
         });
         labels.collect::<Vec<_>>()
     });
     spread.into_iter().flatten().collect()
 }
 
-/// The member of a tree that is nearest to a point and nearer than `limit`. What is near to the
-/// point before it, the `guess`, is often near to it too, and leaves less to search.
-fn nearest(
-    points: &Points,
-    tree: &Tree,
-    members: &[usize],
-    point: usize,
+/// Points that are in groups, and how near is near.
+struct Near<'a> {
+    points: &'a Points,
+    tree: Tree,
+    /// The points that are in groups.
+    members: Vec<usize>,
+    /// The group of each.
+    groups: Vec<u32>,
+    /// Square of the distance, in steps, from which on a point is not near.
     limit: i64,
-    guess: Option<u32>,
-) -> Option<u32> {
-    let here = points.get(point);
-    let apart = |member: u32| distance_squared(here, points.get(members[member as usize]));
-    let mut best = guess.map(|member| (apart(member), member)).filter(|(apart, _)| *apart < limit);
-    let bound = |best: Option<(i64, u32)>| best.map_or(limit, |(apart, _)| apart + 1);
-    tree.search(here, bound(best), |member, apart| {
-        best = Some(best.map_or((apart, member), |best| best.min((apart, member))));
-        bound(best)
-    });
-    best.map(|(_, member)| member)
+}
+
+impl Near<'_> {
+    /// A member that is near to a point, of the group of the nearest. What is near to the point before
+    /// it, the `guess`, is often near to it too, and mostly no member of another group is nearer.
+    fn of_the_group_at(&self, point: usize, guess: Option<u32>) -> Option<u32> {
+        let here = self.points.get(point);
+        let apart = |member: u32| distance_squared(here, self.points.get(self.members[member as usize]));
+        let best = guess.map(|member| (apart(member), member)).filter(|(apart, _)| *apart < self.limit);
+        let is_of_the_group = best.is_some_and(|(apart, member)| {
+            let group = self.groups[member as usize];
+            let mut has_rival = false;
+            self.tree.search_beside(Some(group), here, apart + 1, |other, _| {
+                has_rival |= self.groups[other as usize] != group;
+                if has_rival { 0 } else { apart + 1 }
+            });
+            !has_rival
+        });
+        if is_of_the_group { guess } else { self.nearest_to(here, best) }
+    }
+
+    /// The nearest member, of those that are equally near the one with the lowest number.
+    fn nearest_to(&self, here: &[i16], mut best: Option<(i64, u32)>) -> Option<u32> {
+        let bound = |best: Option<(i64, u32)>| best.map_or(self.limit, |(apart, _)| apart + 1);
+        self.tree.search(here, bound(best), |member, apart| {
+            best = Some(best.map_or((apart, member), |best| best.min((apart, member))));
+            bound(best)
+        });
+        best.map(|(_, member)| member)
+    }
 }
 
 /// Numbers the groups by the rows that they have, most first, and gives their number.

@@ -46,6 +46,24 @@ struct Node {
     /// Places in the tree's list of members.
     places: Range<usize>,
     second: Option<usize>,
+    /// The group that all its members are in.
+    group: Option<u32>,
+}
+
+/// What is searched for.
+struct Search<'a, F> {
+    here: &'a [Lanes],
+    /// Boxes of which all members are in this group are left out.
+    group: Option<u32>,
+    limit: i64,
+    /// Is given a member and its distance, and gives the limit from there on.
+    found: F,
+}
+
+impl<F> Search<'_, F> {
+    fn leaves_out(&self, node: &Node) -> bool {
+        self.group.is_some() && node.group == self.group
+    }
 }
 
 impl Tree {
@@ -67,6 +85,17 @@ impl Tree {
         Self { steps, ..tree }
     }
 
+    /// The tree, knowing the group of every member.
+    pub(super) fn grouped(mut self, groups: &[u32]) -> Self {
+        for node in &mut self.nodes {
+            let mut of_members =
+                self.members[node.places.clone()].iter().map(|member| groups[*member as usize]);
+            let first = of_members.next();
+            node.group = first.filter(|first| of_members.all(|group| group == *first));
+        }
+        self
+    }
+
     /// How many groups of coordinates a point has.
     fn width(&self) -> usize {
         self.columns.div_ceil(LANES)
@@ -76,7 +105,7 @@ impl Tree {
     fn split<'a>(&mut self, places: Range<usize>, coordinates: &impl Fn(&u32) -> &'a [i16]) {
         let node = self.nodes.len();
         let column = self.add_box(&places, coordinates);
-        self.nodes.push(Node { places: places.clone(), second: None });
+        self.nodes.push(Node { places: places.clone(), second: None, group: None });
         let Some(column) = column.filter(|_| places.len() > LEAF) else { return };
         let middle = places.len() / 2;
         self.members[places.clone()]
@@ -109,30 +138,43 @@ impl Tree {
 
     /// Hands over every member nearer than `limit` (a square, in steps) with its distance. The
     /// answer is the limit from there on.
-    pub(super) fn search(&self, here: &[i16], mut limit: i64, mut found: impl FnMut(u32, i64) -> i64) {
-        if !self.nodes.is_empty() {
-            let here: Vec<Lanes> = in_lanes(here).collect();
-            self.visit(0, &here, &mut limit, &mut found);
+    pub(super) fn search(&self, here: &[i16], limit: i64, found: impl FnMut(u32, i64) -> i64) {
+        self.search_beside(None, here, limit, found);
+    }
+
+    /// As [`Tree::search`], but for boxes in which all are in one group: who wants to know of others
+    /// need not look there.
+    pub(super) fn search_beside(
+        &self,
+        group: Option<u32>,
+        here: &[i16],
+        limit: i64,
+        found: impl FnMut(u32, i64) -> i64,
+    ) {
+        let here: Vec<Lanes> = in_lanes(here).collect();
+        let mut search = Search { here: &here, group, limit, found };
+        if !self.nodes.is_empty() && !search.leaves_out(&self.nodes[0]) {
+            self.visit(0, &mut search);
         }
     }
 
-    fn visit(&self, node: usize, here: &[Lanes], limit: &mut i64, found: &mut impl FnMut(u32, i64) -> i64) {
+    fn visit<F: FnMut(u32, i64) -> i64>(&self, node: usize, search: &mut Search<'_, F>) {
         let Some(second) = self.nodes[node].second else {
             for place in self.nodes[node].places.clone() {
                 let steps = &self.steps[place * self.width()..][..self.width()];
-                let apart = here.iter().zip(steps).map(|(a, b)| apart_squared(a, b)).sum();
-                if apart < *limit {
-                    *limit = found(self.members[place], apart);
+                let apart = search.here.iter().zip(steps).map(|(a, b)| apart_squared(a, b)).sum();
+                if apart < search.limit {
+                    search.limit = (search.found)(self.members[place], apart);
                 }
             }
             return;
         };
         // The nearer first, as that may make the other needless.
-        let mut below = [node + 1, second].map(|node| (self.distance_to_box(node, here), node));
+        let mut below = [node + 1, second].map(|node| (self.distance_to_box(node, search.here), node));
         below.sort_unstable();
         for (apart, node) in below {
-            if apart < *limit {
-                self.visit(node, here, limit, found);
+            if apart < search.limit && !search.leaves_out(&self.nodes[node]) {
+                self.visit(node, search);
             }
         }
     }

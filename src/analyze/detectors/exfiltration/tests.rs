@@ -1,5 +1,5 @@
 use super::*;
-use crate::analyze::testing::{Capture, Conn};
+use crate::analyze::testing::{Capture, Conn, the_only};
 
 const MB: u64 = 1_000_000;
 
@@ -9,10 +9,7 @@ fn findings(capture: &Capture) -> Vec<Finding> {
 
 #[track_caller]
 fn only(capture: &Capture) -> Finding {
-    let mut findings = findings(capture);
-    let titles: Vec<_> = findings.iter().map(|f| f.judgement.title.clone()).collect();
-    assert_eq!(findings.len(), 1, "{titles:?}");
-    findings.remove(0)
+    the_only(findings(capture))
 }
 
 fn upload(mb: u64) -> Conn {

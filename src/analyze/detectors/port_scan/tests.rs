@@ -1,6 +1,6 @@
 use super::*;
 use crate::analyze::finding::Evidence;
-use crate::analyze::testing::{Capture, Conn};
+use crate::analyze::testing::{Capture, Conn, measured, the_only};
 
 fn findings(capture: &Capture) -> Vec<Finding> {
     capture.run::<PortScan>().findings
@@ -15,13 +15,7 @@ fn quiet(capture: &Capture) {
 /// The one finding.
 #[track_caller]
 fn only(capture: &Capture) -> Finding {
-    let mut findings = findings(capture);
-    assert_eq!(findings.len(), 1, "{:?}", findings.iter().map(|f| &f.judgement.title).collect::<Vec<_>>());
-    findings.remove(0)
-}
-
-fn measured(finding: &Finding, name: &str) -> f64 {
-    finding.evidence.measurements.iter().find(|m| m.name == name).unwrap().value
+    the_only(findings(capture))
 }
 
 fn host(n: u16) -> String {

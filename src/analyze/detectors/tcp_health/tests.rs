@@ -1,6 +1,6 @@
 use super::*;
 use crate::analyze::finding::Severity;
-use crate::analyze::testing::{Capture, Conn};
+use crate::analyze::testing::{Capture, Conn, the_only};
 
 fn findings(capture: &Capture) -> Vec<Finding> {
     capture.run::<TcpHealth>().findings
@@ -8,10 +8,7 @@ fn findings(capture: &Capture) -> Vec<Finding> {
 
 #[track_caller]
 fn only(capture: &Capture) -> Finding {
-    let mut findings = findings(capture);
-    let titles: Vec<_> = findings.iter().map(|f| f.judgement.title.clone()).collect();
-    assert_eq!(findings.len(), 1, "{titles:?}");
-    findings.remove(0)
+    the_only(findings(capture))
 }
 
 fn followed() -> Conn {

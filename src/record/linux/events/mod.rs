@@ -24,7 +24,7 @@ mod sources;
 mod tracefs;
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -33,7 +33,8 @@ use std::time::Duration;
 use super::namespaces::Change;
 use super::processes::Reader;
 use crate::capture::{Kind, Owner, OwnerSource, Row, SourceReport, SourceStatus};
-use crate::record::Moment;
+use crate::record::host::Tick;
+use crate::record::{Clock as _, Moment, SystemClock};
 pub(super) use closings::Closings;
 use execs::Execs;
 use join::Joiner;
@@ -48,7 +49,7 @@ const DRAIN_EVERY: Duration = Duration::from_millis(40);
 
 /// Most time between two looks, in ms. A socket that closes is told at once; what only opens may
 /// wait, because its process lives on.
-const WAIT_MS: libc::c_int = 250;
+const WAIT_MS: u64 = 250;
 
 /// Records of two CPUs are put in order by their time; the newest wait for the next look,
 /// because another CPU may still be writing an earlier one.
@@ -70,6 +71,8 @@ struct Shared {
     /// Taken before `story` by whoever needs both.
     sources: Mutex<Sources>,
     story: Mutex<Story>,
+    /// When the next tick is due, monotonic, ns: it looks too.
+    next_tick_ns: AtomicU64,
     ending: AtomicBool,
 }
 
@@ -162,6 +165,7 @@ impl Events {
         let shared = Arc::new(Shared {
             sources: Mutex::new(sources),
             story: Mutex::new(story),
+            next_tick_ns: AtomicU64::new(0),
             ending: AtomicBool::new(false),
         });
         let listening = Arc::clone(&shared);
@@ -180,7 +184,10 @@ impl Events {
 
     /// Tells the events which sockets a snapshot saw, and fills in owners that only the events
     /// know; then gives out what has happened since the last call.
-    pub(super) fn take(&self, rows: &mut [Row], now: Moment) -> Vec<SocketEvent> {
+    pub(super) fn take(&self, rows: &mut [Row], tick: &Tick) -> Vec<SocketEvent> {
+        let now = tick.moment;
+        let next_tick_ns = now.mono_ns as u64 + tick.interval.as_nanos() as u64;
+        self.shared.next_tick_ns.store(next_tick_ns, Ordering::Relaxed);
         self.shared.drain(HOLD_BACK_NS);
         let mut story = self.shared.story();
         for row in rows {
@@ -277,8 +284,10 @@ impl Shared {
         ask_for_priority();
         while !self.ending.load(Ordering::Relaxed) {
             let mut entries = self.sources().entries();
+            let next_tick_ns = self.next_tick_ns.load(Ordering::Relaxed);
+            let wait_ms = wait_ms(SystemClock.now().mono_ns as u64, next_tick_ns);
             // SAFETY: the entries are valid, and as many as stated.
-            if unsafe { libc::poll(entries.as_mut_ptr(), entries.len() as libc::nfds_t, WAIT_MS) } > 0 {
+            if unsafe { libc::poll(entries.as_mut_ptr(), entries.len() as libc::nfds_t, wait_ms) } > 0 {
                 std::thread::sleep(DRAIN_EVERY);
             }
             self.drain(HOLD_BACK_NS);
@@ -338,6 +347,14 @@ impl Story {
     }
 }
 
+/// How long to wait for something to happen: where the next tick is near, until as long after it, as
+/// a thread that wakes costs more than its look.
+fn wait_ms(now_ns: u64, next_tick_ns: u64) -> libc::c_int {
+    let until_tick_ms = next_tick_ns.saturating_sub(now_ns) / 1_000_000;
+    let wait_ms = if until_tick_ms <= WAIT_MS * 3 / 2 { until_tick_ms + WAIT_MS } else { WAIT_MS };
+    wait_ms as libc::c_int
+}
+
 /// The processes that did something to a socket themselves, each once.
 fn socket_owners(events: &[KernelEvent]) -> Vec<u32> {
     let mut pids: Vec<u32> = events
@@ -373,5 +390,22 @@ fn missing(name: &str, reason: &str, lacks: &str) -> SourceReport {
         name: name.to_owned(),
         status: SourceStatus::Missing,
         detail: format!("{reason}; {lacks}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_than_the_wait_and_half_of_it_is_between_two_looks() {
+        let ms = |ms: u64| ms * 1_000_000;
+        assert_eq!(wait_ms(ms(5000), 0), 250, "there is no tick yet, or it is over");
+        assert_eq!(wait_ms(ms(5000), ms(15_000)), 250, "the next one is far away");
+        // After a tick at 5 s: at 5.25, 5.5, 5.75, then after the tick at 6 s.
+        let waits: Vec<_> = [5250, 5500, 5750].map(|now| wait_ms(ms(now), ms(6000))).into();
+        assert_eq!(waits, [250, 250, 500]);
+        assert_eq!(wait_ms(ms(5620), ms(6000)), 250);
+        assert_eq!(wait_ms(ms(5630), ms(6000)), 370 + 250);
     }
 }

@@ -1,0 +1,240 @@
+//! A connection of a test.
+
+use super::START_US;
+
+/// One connection, with what is usual filled in: TCP, outbound, established, opened and
+/// closed in the recording, owned by `app`.
+#[derive(Clone)]
+pub(crate) struct Conn {
+    pub(super) protocol: &'static str,
+    pub(super) local: (String, u16),
+    pub(super) remote: Option<(String, u16)>,
+    pub(super) remote_name: Option<&'static str>,
+    pub(super) scope: Option<&'static str>,
+    pub(super) country: Option<&'static str>,
+    pub(super) role: &'static str,
+    pub(super) direction: Option<&'static str>,
+    pub(super) states: Option<&'static str>,
+    pub(super) first_s: f64,
+    pub(super) duration_s: f64,
+    pub(super) opened: bool,
+    pub(super) start_is_exact: bool,
+    pub(super) closed: bool,
+    pub(super) state_since_s: Option<f64>,
+    pub(super) bytes: Option<(u64, u64)>,
+    pub(super) packets_sent: Option<u64>,
+    pub(super) retransmits: u32,
+    pub(super) rtt_us: Option<u32>,
+    pub(super) owner: Option<(String, u32)>,
+    pub(super) sends_s: Vec<f64>,
+}
+
+impl Conn {
+    pub(crate) fn to(addr: &str, port: u16) -> Self {
+        let scope = match addr {
+            a if a.starts_with("127.") => "loopback",
+            a if a.starts_with("10.") || a.starts_with("192.168.") => "private",
+            _ => "public",
+        };
+        Self {
+            protocol: "tcp",
+            local: ("192.168.1.10".to_owned(), 40_000),
+            remote: Some((addr.to_owned(), port)),
+            remote_name: None,
+            scope: Some(scope),
+            country: None,
+            role: "connection",
+            direction: Some("outbound"),
+            states: Some("SYN_SENT>ESTABLISHED>FIN_WAIT1"),
+            first_s: 0.0,
+            duration_s: 0.5,
+            opened: true,
+            start_is_exact: false,
+            closed: true,
+            state_since_s: None,
+            bytes: Some((500, 4_000)),
+            packets_sent: None,
+            retransmits: 0,
+            rtt_us: Some(20_000),
+            owner: Some(("app".to_owned(), 100)),
+            sends_s: Vec::new(),
+        }
+    }
+
+    pub(crate) fn listener(port: u16) -> Self {
+        Self {
+            remote: None,
+            scope: None,
+            role: "listener",
+            direction: None,
+            states: Some("LISTEN"),
+            opened: false,
+            closed: false,
+            bytes: None,
+            rtt_us: None,
+            ..Self::to("", 0).local_port(port)
+        }
+    }
+
+    pub(crate) fn at(mut self, first_s: f64) -> Self {
+        self.first_s = first_s;
+        self
+    }
+
+    /// Opened at this time by an event's account.
+    pub(crate) fn exactly_at(mut self, first_s: f64) -> Self {
+        self.start_is_exact = true;
+        self.at(first_s)
+    }
+
+    pub(crate) fn by(mut self, name: &str, pid: u32) -> Self {
+        self.owner = Some((name.to_owned(), pid));
+        self
+    }
+
+    pub(crate) fn unowned(mut self) -> Self {
+        self.owner = None;
+        self
+    }
+
+    pub(crate) fn local_port(mut self, port: u16) -> Self {
+        self.local.1 = port;
+        self
+    }
+
+    pub(crate) fn bytes(mut self, sent: u64, received: u64) -> Self {
+        self.bytes = Some((sent, received));
+        self
+    }
+
+    pub(crate) fn uncounted(mut self) -> Self {
+        self.bytes = None;
+        self.rtt_us = None;
+        self
+    }
+
+    pub(crate) fn lasting(mut self, duration_s: f64) -> Self {
+        self.duration_s = duration_s;
+        self
+    }
+
+    pub(crate) fn rtt_us(mut self, rtt_us: u32) -> Self {
+        self.rtt_us = Some(rtt_us);
+        self
+    }
+
+    pub(crate) fn udp(mut self) -> Self {
+        (self.protocol, self.states) = ("udp", None);
+        self
+    }
+
+    /// Opened by the remote.
+    pub(crate) fn inbound(mut self) -> Self {
+        self.direction = Some("inbound");
+        self
+    }
+
+    /// Both ends on this host.
+    pub(crate) fn internal(mut self) -> Self {
+        self.direction = Some("internal");
+        "127.0.0.1".clone_into(&mut self.local.0);
+        self
+    }
+
+    /// A SYN that was answered by a reset.
+    pub(crate) fn refused(mut self) -> Self {
+        (self.states, self.bytes, self.rtt_us) = (Some("SYN_SENT>CLOSE"), Some((0, 0)), None);
+        self.lasting(0.0)
+    }
+
+    /// A SYN to which nothing came back.
+    pub(crate) fn unanswered(mut self) -> Self {
+        (self.states, self.bytes, self.rtt_us) = (Some("SYN_SENT"), Some((0, 0)), None);
+        self.lasting(3.0)
+    }
+
+    /// Any states, joined by `>`.
+    pub(crate) fn states(mut self, states: &'static str) -> Self {
+        self.states = Some(states);
+        self
+    }
+
+    /// With a remote in this country.
+    pub(crate) fn country(mut self, code: &'static str) -> Self {
+        self.country = Some(code);
+        self
+    }
+
+    /// Asked for by this name.
+    pub(crate) fn named(mut self, name: &'static str) -> Self {
+        self.remote_name = Some(name);
+        self
+    }
+
+    /// With another role than a connection's or a listener's.
+    pub(crate) fn role(mut self, role: &'static str) -> Self {
+        self.role = role;
+        self
+    }
+
+    /// Over before the recording ended.
+    pub(crate) fn closed(mut self) -> Self {
+        self.closed = true;
+        self
+    }
+
+    /// Bound to this local address.
+    pub(crate) fn on(mut self, addr: &str) -> Self {
+        addr.clone_into(&mut self.local.0);
+        self
+    }
+
+    /// Begins to send again at these seconds of the recording.
+    pub(crate) fn sending_at(mut self, seconds: impl IntoIterator<Item = f64>) -> Self {
+        self.sends_s = seconds.into_iter().collect();
+        self
+    }
+
+    /// Not there yet when the recording began.
+    pub(crate) fn opened(mut self) -> Self {
+        self.opened = true;
+        self
+    }
+
+    /// In its last state since this second of the recording.
+    pub(crate) fn in_last_state_since(mut self, second: f64) -> Self {
+        self.state_since_s = Some(second);
+        self
+    }
+
+    /// Segments sent, and those among them that were sent again.
+    pub(crate) fn segments(mut self, sent: u64, again: u32) -> Self {
+        (self.packets_sent, self.retransmits) = (Some(sent), again);
+        self
+    }
+
+    /// Still there when the recording ended.
+    pub(crate) fn unclosed(mut self) -> Self {
+        self.closed = false;
+        self
+    }
+
+    /// There before the recording began, and still there when it ended.
+    pub(crate) fn standing(mut self) -> Self {
+        (self.opened, self.closed) = (false, false);
+        self
+    }
+
+    /// Its bytes as they fall into slices of a second, evenly over its life.
+    pub(super) fn bytes_per_second(&self, seconds: i64) -> Vec<(u32, u64, u64)> {
+        let Some((sent, received)) = self.bytes else { return Vec::new() };
+        let first = self.first_s as u32;
+        let slices = (self.duration_s.ceil() as u64).max(1);
+        let slice = |n: u64| (first + n as u32, sent / slices, received / slices);
+        (0..slices).map(slice).filter(|(bin, ..)| i64::from(*bin) <= seconds).collect()
+    }
+
+    pub(super) fn first_us(&self) -> i64 {
+        START_US + (self.first_s * 1e6) as i64
+    }
+}

@@ -170,8 +170,8 @@ impl Tree {
             return;
         };
         // The nearer first, as that may make the other needless.
-        let mut below = [node + 1, second].map(|node| (self.distance_to_box(node, search.here), node));
-        below.sort_unstable();
+        let [first, second] = [node + 1, second].map(|node| (self.distance_to_box(node, search.here), node));
+        let below = if second.0 < first.0 { [second, first] } else { [first, second] };
         for (apart, node) in below {
             if apart < search.limit && !search.leaves_out(&self.nodes[node]) {
                 self.visit(node, search);

@@ -26,13 +26,26 @@ fn map_with<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync, thread
         let threads: Vec<_> = (1..threads).map(|_| scope.spawn(lane)).collect();
         let mut done = lane();
         for thread in threads {
-            // A panic in a thread is a bug, and goes on as a panic here.
-            done.extend(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            done.extend(joined(thread));
         }
         done
     });
     done.sort_unstable_by_key(|(at, _)| *at);
     done.into_iter().map(|(_, result)| result).collect()
+}
+
+/// Does two things at once, the first on a thread of its own.
+pub(crate) fn both<A: Send, B>(a: impl FnOnce() -> A + Send, b: impl FnOnce() -> B) -> (A, B) {
+    thread::scope(|scope| {
+        let a = scope.spawn(a);
+        let b = b();
+        (joined(a), b)
+    })
+}
+
+/// What a thread made; a panic in it is a bug, and goes on as a panic here.
+pub(crate) fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// Changes items on all cores, each of which gets as many that follow each other.
@@ -67,6 +80,13 @@ mod tests {
             assert_eq!(map_with(&items, |n| n * n, threads), squares, "{threads} threads");
         }
         assert!(map(&[], |n: &u64| *n).is_empty());
+    }
+
+    #[test]
+    #[should_panic(expected = "the first")]
+    fn of_two_things_no_panic_is_lost_either() {
+        assert_eq!(both(|| 1, || 2), (1, 2));
+        both(|| panic!("the first"), || ());
     }
 
     #[test]

@@ -28,8 +28,6 @@ pub(crate) mod testing;
 pub mod view;
 pub mod words;
 
-use std::thread;
-
 pub use config::Config;
 pub use tables::Tables;
 
@@ -39,7 +37,7 @@ use self::finding::Finding;
 use crate::capture::{CaptureFile, Metadata, Selection};
 use crate::geo::Databases;
 use crate::insight::{self, Insight};
-use crate::{Result, memory};
+use crate::{Result, memory, parallel};
 
 /// Everything that is known of a capture after its analysis.
 #[derive(Debug)]
@@ -111,11 +109,10 @@ pub fn run(
     let tables = Tables::build(recorded, &metadata)?;
     memory::give_back();
     let context = detectors::Context::of(&tables, &metadata, config);
-    let (metrics, mut runs) = thread::scope(|scope| {
-        let metrics = scope.spawn(|| metrics::measure(&tables, &metadata, config.analysis()));
-        let runs = detectors::run_all(&context, config);
-        (metrics.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), runs)
-    });
+    let (metrics, mut runs) = parallel::both(
+        || metrics::measure(&tables, &metadata, config.analysis()),
+        || detectors::run_all(&context, config),
+    );
     let suppressed = config.allow().apply(&mut runs, &tables)?;
     let mut completeness = metrics::completeness(&tables, &metadata)?;
     completeness.blind_spots.extend(geo.notes().iter().cloned());

@@ -16,14 +16,13 @@ mod sockets;
 mod tcp;
 mod traffic;
 
-use std::panic::resume_unwind;
 use std::thread;
 
 use self::sockets::Sockets;
 use super::Tables;
 use super::config::Analysis as Settings;
-use crate::Result;
 use crate::capture::{Metadata, SourceReport};
+use crate::{Result, parallel};
 
 /// How complete the capture is, and what it could not have shown.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -306,8 +305,8 @@ pub fn measure(tables: &Tables, _metadata: &Metadata, settings: &Settings) -> Re
             processes: bandwidth::loads(tables)?,
             anomalies: anomalies::anomalies(&sockets),
             traffic: traffic::traffic(tables)?,
-            overview: overview.join().unwrap_or_else(|panic| resume_unwind(panic))?,
-            correlations: correlations.join().unwrap_or_else(|panic| resume_unwind(panic)),
+            overview: parallel::joined(overview)?,
+            correlations: parallel::joined(correlations),
         })
     })
 }

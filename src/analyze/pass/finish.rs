@@ -1,8 +1,5 @@
 //! The end of the pass: what needs the whole capture to be known, and the order of the records.
 
-use std::panic::resume_unwind;
-use std::thread;
-
 use super::sockets::TransitionCounts;
 use super::ticks::Load;
 use super::{Pass, axis, open};
@@ -26,11 +23,10 @@ pub(super) fn finish(pass: Pass, metadata: &Metadata, geo: &Databases) -> Record
         connection.closed_in_recording |= connection.last_tick < pass.last_tick;
     });
     // Looking up places and judging directions take about as long.
-    let (endpoints, endpoint_order) = thread::scope(|scope| {
-        let endpoints = scope.spawn(|| sort_endpoints(&addresses, &texts, geo));
-        set_directions(&mut connections, &addresses, metadata);
-        endpoints.join().unwrap_or_else(|panic| resume_unwind(panic))
-    });
+    let ((endpoints, endpoint_order), ()) = parallel::both(
+        || sort_endpoints(&addresses, &texts, geo),
+        || set_directions(&mut connections, &addresses, metadata),
+    );
     for connection in connections.iter().filter(|c| c.role() == Role::Connection) {
         if connection.opened_in_recording {
             bins[pass.axis.bin(connection.first_seen_us) as usize].opened += 1;

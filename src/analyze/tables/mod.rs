@@ -7,15 +7,14 @@ mod columns;
 mod rollups;
 mod sockets;
 
-use std::panic::resume_unwind;
-use std::{mem, thread};
+use std::mem;
 
 use polars::prelude::DataFrame;
 
 use self::columns::{Rows, TextColumns};
 use super::model::{EndpointBin, ProcessBin, Recorded, Sends, TimeBin, Transition};
-use crate::Result;
 use crate::capture::Metadata;
+use crate::{Result, parallel};
 
 /// The tables of one capture.
 #[derive(Debug, Clone)]
@@ -107,11 +106,8 @@ impl Tables {
     /// # Errors
     /// If polars refuses a table: a bug.
     pub fn build(mut recorded: Recorded, metadata: &Metadata) -> Result<Self> {
-        let (texts, pairs) = thread::scope(|scope| {
-            let pairs = scope.spawn(|| rollups::pairs(&recorded));
-            let texts = TextColumns::new(&recorded.texts);
-            (texts, pairs.join().unwrap_or_else(|panic| resume_unwind(panic)))
-        });
+        let (pairs, texts) =
+            parallel::both(|| rollups::pairs(&recorded), || TextColumns::new(&recorded.texts));
         let texts = texts?;
         let others = Self::without_connections(&mut recorded, metadata, &texts, &pairs)?;
         Ok(Self { connections: sockets::connections(recorded, &texts)?, ..others })
@@ -127,12 +123,10 @@ impl Tables {
         let endpoint_bins = endpoint_bins(&mem::take(&mut recorded.endpoint_bins))?;
         let sends = sends(&mem::take(&mut recorded.sends))?;
         let recorded = &*recorded;
-        let (processes, endpoints, pairs) = thread::scope(|scope| {
-            let endpoints = scope.spawn(|| rollups::endpoint_table(recorded, texts, pairs));
-            let processes = rollups::process_table(recorded, texts, pairs);
-            let pairs = rollups::pair_table(recorded, texts, pairs);
-            (processes, endpoints.join().unwrap_or_else(|panic| resume_unwind(panic)), pairs)
-        });
+        let (endpoints, (processes, pairs)) = parallel::both(
+            || rollups::endpoint_table(recorded, texts, pairs),
+            || (rollups::process_table(recorded, texts, pairs), rollups::pair_table(recorded, texts, pairs)),
+        );
         Ok(Self {
             connections: DataFrame::empty(),
             processes: processes?,

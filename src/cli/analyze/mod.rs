@@ -4,9 +4,7 @@
 mod several;
 
 use std::ffi::OsString;
-use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
-use std::thread;
 
 use clap::Args;
 
@@ -21,7 +19,7 @@ use crate::geo::Databases;
 use crate::report::index::Entry;
 use crate::report::redact::{Key, Redactor};
 use crate::report::{self, CaptureIdentity, Part, escape};
-use crate::{Error, Result};
+use crate::{Result, parallel};
 
 #[derive(Debug, Args)]
 #[command(after_help = super::FILTER_HELP)]
@@ -112,11 +110,11 @@ impl Inputs {
 
         let bar = progress::rows(capture.rows());
         bar.set_message("reading");
-        let (mut analysis, mut identity) = thread::scope(|scope| {
-            let identity = scope.spawn(|| identify(&capture));
-            let analysis = analyze::run(&capture, &self.config, &self.geo, &|rows| bar.set_position(rows))?;
-            Ok::<_, Error>((analysis, identity.join().unwrap_or_else(|panic| resume_unwind(panic))?))
-        })?;
+        let (identity, analysis) = parallel::both(
+            || identify(&capture),
+            || analyze::run(&capture, &self.config, &self.geo, &|rows| bar.set_position(rows)),
+        );
+        let (mut analysis, mut identity) = (analysis?, identity?);
         bar.set_message("writing the report");
         // Whoever is at this terminal may know the names.
         let lines = summary::lines(&analysis, &self.entrance(folder));

@@ -31,6 +31,7 @@ const FINE: u64 = 2 * 4;
 pub(super) struct Arrivals {
     steps: Vec<u32>,
     smallest_gap: u32,
+    spread: f64,
 }
 
 impl Arrivals {
@@ -72,7 +73,11 @@ impl Arrivals {
             .map(|step| u32::try_from(step.saturating_sub(first)))
             .collect::<Result<_, _>>()
             .ok()?;
-        (steps.len() >= 4).then_some(Self { steps, smallest_gap })
+        if steps.len() < 4 {
+            return None;
+        }
+        let mut gaps: Vec<u32> = steps.windows(2).map(|w| w[1] - w[0]).collect();
+        Some(Self { spread: spread(&mut gaps), steps, smallest_gap })
     }
 
     /// How far gaps lie from their median: the mean of |gap − median| / median, each at most 1;
@@ -80,8 +85,7 @@ impl Arrivals {
     /// medians; one below two thirds of the median counts more, up to twice. 0 for a clock, about
     /// 0.7 for arrivals without memory.
     pub(super) fn spread(&self) -> f64 {
-        let mut gaps: Vec<u32> = self.steps.windows(2).map(|w| w[1] - w[0]).collect();
-        spread(&mut gaps)
+        self.spread
     }
 
     /// Number of distinct starts.
@@ -186,16 +190,9 @@ fn deviation(gap: u64, period: u64) -> u64 {
     from_one.min(as_missed)
 }
 
-/// Of starts at whole seconds, as snapshots of a second see them.
-#[cfg(test)]
-pub(super) fn by_seconds(seconds: impl IntoIterator<Item = i64>) -> Arrivals {
-    const SECOND_US: i64 = 1_000_000;
-    let starts: Vec<i64> = seconds.into_iter().map(|second| second * SECOND_US).collect();
-    Arrivals::by_ticks(&starts, 0, SECOND_US).unwrap()
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::tests::by_seconds;
     use super::*;
 
     const SECOND_US: i64 = 1_000_000;
@@ -222,6 +219,15 @@ mod tests {
             (900, 1.0),
         ] {
             assert!((of(gap) - expected).abs() < 1e-9, "{gap}: {}", of(gap));
+        }
+    }
+
+    #[test]
+    fn the_least_deviation_of_one_length_is_its_deviation() {
+        for gap in 0..900_u64 {
+            let periods = gap as f64 / 100.0;
+            let exact = deviation(gap, 100) as f64 / (100.0 * COST_OF_MISSED as f64);
+            assert!((least_deviation(periods, periods) - exact).abs() < 1e-9, "{gap}");
         }
     }
 

@@ -28,12 +28,13 @@ const TILTS: [f64; 4] = [0.1, 0.3, 1.0, 3.0];
 /// No less than the p-value of a pair, with two digits; none if that would be above `limit`.
 pub(super) fn p_value(pair: &Arrivals, limit: f64) -> Option<f64> {
     let cut = Cut::of(pair);
+    let ln_all_ways = cut.ln_all_ways();
     let (shortest, longest) = (2 * cut.shortest, 2 * cut.length / cut.gaps.div_ceil(2));
     let mut bound = 0.0;
     let mut first = shortest;
     while first <= longest {
         let last = first + first / FINENESS;
-        bound += (cut.ln_ways_at_most(first, last) - cut.ln_all_ways()).exp();
+        bound += (cut.ln_ways_at_most(first, last) - ln_all_ways).exp();
         if bound > limit {
             return None;
         }
@@ -132,7 +133,7 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
     use rand_chacha::rand_core::{Rng, SeedableRng};
 
-    use super::super::arrivals::by_seconds;
+    use super::super::tests::by_seconds;
     use super::*;
 
     /// Every way of cutting `length` seconds into `gaps` gaps, as start times.

@@ -222,7 +222,7 @@ pub(super) fn q_values(p_values: &[f64]) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::arrivals::by_seconds;
+    use super::super::tests::by_seconds;
     use super::*;
 
     const SECOND_US: i64 = 1_000_000;

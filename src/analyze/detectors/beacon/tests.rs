@@ -1,9 +1,17 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+use super::arrivals::Arrivals;
 use super::*;
 use crate::analyze::finding::{Finding, Severity};
 use crate::analyze::testing::{Capture, Conn, Facts, measured, the_only};
+
+/// Of starts at whole seconds, as snapshots of a second see them.
+pub(super) fn by_seconds(seconds: impl IntoIterator<Item = i64>) -> Arrivals {
+    const SECOND_US: i64 = 1_000_000;
+    let starts: Vec<i64> = seconds.into_iter().map(|second| second * SECOND_US).collect();
+    Arrivals::by_ticks(&starts, 0, SECOND_US).unwrap()
+}
 
 fn uniform(rng: &mut ChaCha8Rng) -> f64 {
     (f64::from(rng.next_u32()) + 0.5) / (f64::from(u32::MAX) + 1.0)

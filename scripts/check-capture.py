@@ -51,7 +51,7 @@ def check(path):
     expect(f"{path}: sockets", frame["conn_id"].n_unique(), sockets)
     expect(f"{path}: bytes sent", frame["bytes_sent"].cast(polars.Int128).sum(), sent)
     for column in SCHEMA["columns"]:
-        if "values" in column:
+        if "values" in column and not column["open"]:
             found = set(frame[column["name"]].cast(polars.String).drop_nulls().unique())
             expect(f"{path}: unknown values of {column['name']}", found - set(column["values"]), set())
     print(f"{path}: {rows} rows, {sockets} sockets; pyarrow, polars and DuckDB agree with the schema")

@@ -9,11 +9,15 @@ use crate::Result;
 mod digest;
 #[path = "../../src/capture/metadata.rs"]
 mod metadata;
+#[path = "../../src/capture/query.rs"]
+#[allow(dead_code, reason = "not every importer reads DNS")]
+pub mod query;
 #[path = "../../src/capture/row.rs"]
 mod row;
 
 pub use digest::Digest;
 pub use metadata::{ImportSource, Metadata, SourceReport, SourceStatus};
+pub use query::Query;
 pub use row::{Counters, Kind, Owner, OwnerSource, Protocol, Row, TcpState};
 
 /// See [`Writer::finish`].

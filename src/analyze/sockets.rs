@@ -12,6 +12,7 @@ use super::finding::Entities;
 use super::tables::Tables;
 use super::view::{Flags, Numbers, Words};
 use crate::Result;
+use crate::capture::Protocol;
 
 /// The connections table, column by column.
 pub struct Sockets<'a> {
@@ -182,7 +183,10 @@ impl<'a> Sockets<'a> {
             protocol: self.protocol.get(row).unwrap_or_default(),
             local_addr: self.local_addr.get(row).unwrap_or_default(),
             local_port: self.local_port.get(row).unwrap_or_default(),
-            remote: self.remote_addr.get(row).zip(self.remote_port.get(row)),
+            remote: self
+                .remote_addr
+                .get(row)
+                .map(|addr| (addr, self.remote_port.get(row).unwrap_or_default())),
             remote_name: self.remote_name.get(row),
             remote_scope: self.remote_scope.get(row),
             country_code: self.country_code.get(row),
@@ -313,9 +317,12 @@ impl Socket<'_> {
         self.states.split('>').any(|seen| seen == state)
     }
 
-    /// The port of the service: the local one if the remote opened the connection.
+    /// The port of the service: the local one if the remote opened the connection. None where the
+    /// protocol has no ports.
     pub fn service_port(&self) -> Option<u16> {
-        if self.direction == Some("inbound") {
+        if !Protocol::read(self.protocol).has_ports() {
+            None
+        } else if self.direction == Some("inbound") {
             Some(self.local_port)
         } else {
             self.remote.map(|(_, port)| port)

@@ -169,7 +169,11 @@ mod tests {
             for conn_id in 0..=number % 70 {
                 group.push(&Row::snapshot(conn_id, Protocol::Tcp, ([10, 0, 0, 1].into(), 443)));
             }
-            group.encode().unwrap().placed_at(number * 5000, number as usize).unwrap()
+            group
+                .encode(row_group::schema().unwrap())
+                .unwrap()
+                .placed_at(number * 5000, number as usize)
+                .unwrap()
         };
         (0..count).map(group).collect()
     }

@@ -136,10 +136,10 @@ impl Growing {
     /// Adds a row group and its record, and waits until both are on disk.
     pub(super) fn append(&mut self, group: &mut RowGroup, metadata: &Metadata) -> Result<()> {
         let rows = group.len() as u64;
-        let encoded = group.encode().map_err(|e| parquet_error(&self.path, e))?;
+        let (schema, ordinal) = (self.schema()?, self.existing.descriptions.len());
+        let encoded = group.encode(&schema).map_err(|e| parquet_error(&self.path, e))?;
         let start = self.existing.end;
         self.write(&encoded.bytes)?;
-        let (schema, ordinal) = (self.schema()?, self.existing.descriptions.len());
         let description = encoded
             .placed_at(start, ordinal)
             .and_then(|row_group| Description::new(&schema, row_group))

@@ -21,6 +21,7 @@ mod journal;
 mod keys;
 pub mod metadata;
 mod packed;
+pub mod query;
 pub mod reader;
 mod recover;
 pub mod row;
@@ -42,6 +43,7 @@ pub use metadata::{
     ImportSource, IntervalChange, Metadata, PreviousPart, SeriesPart, SourceReport, SourceStatus,
 };
 pub use packed::PackedTick;
+pub use query::Query;
 pub use reader::{CaptureFile, finished_metadata};
 pub use recover::{complete_unfinished, set_aside};
 pub use row::{Counters, Kind, Owner, OwnerSource, Protocol, Row, TcpState};

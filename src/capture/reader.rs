@@ -227,13 +227,15 @@ impl CaptureFile {
         Error::Damaged { path: self.path.clone(), reason }
     }
 
-    /// Whether no row of a row group has a value in this column, by the statistics of the file.
+    /// Whether no row of a row group has a value in this column, by the statistics of the file, or
+    /// because the version that wrote it did not have the column.
     /// Reading such a column costs more than it tells.
     pub fn is_all_null(&self, row_group: usize, column: Column) -> bool {
         let Some((part, local)) = self.part_of(row_group) else { return false };
         let group = &part.row_groups()[local];
         let chunk = group.columns().iter().find(|c| c.column_path().string() == column.name());
-        let nulls = chunk.and_then(|chunk| chunk.statistics()?.null_count_opt());
+        let Some(chunk) = chunk else { return true };
+        let nulls = chunk.statistics().and_then(Statistics::null_count_opt);
         nulls.is_some_and(|nulls| i64::try_from(nulls) == Ok(group.num_rows()))
     }
 
@@ -411,10 +413,14 @@ fn read_metadata(path: &Path, footer: &Footer) -> Result<Metadata> {
     Metadata::from_pairs(pairs).map_err(not_a_capture)
 }
 
-/// Every column must be there with its type; further ones do no harm.
+/// Every column must be there with its type, but for those that older versions did not write;
+/// further ones do no harm.
 fn check_columns(schema: &SchemaRef) -> Result<(), String> {
     for column in COLUMNS {
         let Some((_, field)) = schema.column_with_name(column.name) else {
+            if column.is_later() {
+                continue;
+            }
             return Err(format!("it has no column {}", column.name));
         };
         let wanted = column.kind.arrow_type();

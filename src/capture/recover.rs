@@ -207,10 +207,10 @@ fn in_memory(path: &Path, rows: &mut RowGroup) -> Result<Part> {
     let bug =
         |e: parquet::errors::ParquetError| Error::Damaged { path: path.to_path_buf(), reason: e.to_string() };
     let start = b"PAR1".as_slice();
-    let encoded = rows.encode().map_err(bug)?;
+    let schema = row_group::schema().map_err(bug)?;
+    let encoded = rows.encode(schema).map_err(bug)?;
     let description = encoded.placed_at(start.len() as u64, 0).map_err(bug)?;
     let bytes = [start, &encoded.bytes].concat();
-    let schema = row_group::schema().map_err(bug)?;
     Part::new(path, Source::Memory(bytes.into()), footer::of(schema, vec![description]), Vec::new())
 }
 

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::Query;
+
 /// Declares an enum whose members are the values of a dictionary column, in one place.
 macro_rules! dictionary_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$member_doc:meta])* $member:ident = $text:literal,)+ }) => {
@@ -41,16 +43,56 @@ dictionary_enum! {
         State = "state",
         /// The socket was closed; counters are final.
         Closed = "closed",
+        /// A DNS question and what came of it. It counts as no connection of its own.
+        Query = "query",
     }
 }
 
 dictionary_enum! {
-    /// Transport protocol.
+    /// Transport protocol; for sockets below the transport layer, what kind they are.
     Protocol {
         /// Transmission Control Protocol.
         Tcp = "tcp",
         /// User Datagram Protocol.
         Udp = "udp",
+        /// ICMP and `ICMPv6`: ping sockets, and raw sockets of these protocols.
+        Icmp = "icmp",
+        /// A raw IP socket of another protocol; `protocol_number` says which.
+        Raw = "raw",
+        /// A packet socket (`AF_PACKET`), which sees and sends whole frames; `protocol_number` is
+        /// its ethertype.
+        Packet = "packet",
+        /// UDP-Lite (RFC 3828).
+        UdpLite = "udplite",
+        /// Stream Control Transmission Protocol.
+        Sctp = "sctp",
+        /// Datagram Congestion Control Protocol.
+        Dccp = "dccp",
+        /// A protocol without a name here: `protocol_number` may say which. Readers take a name
+        /// that they do not know for this one.
+        Other = "other",
+    }
+}
+
+impl Protocol {
+    /// The member for a text of a capture: [`Protocol::Other`] for a name of the future.
+    pub fn read(text: &str) -> Self {
+        Self::from_text(text).unwrap_or(Self::Other)
+    }
+
+    /// A port as the capture has it: none where the protocol has no ports.
+    pub fn port(self, number: u16) -> Option<u16> {
+        match self {
+            Self::Tcp | Self::Udp => Some(number),
+            Self::Icmp | Self::Raw | Self::Packet => None,
+            // Of these, it may not be known.
+            Self::UdpLite | Self::Sctp | Self::Dccp | Self::Other => (number != 0).then_some(number),
+        }
+    }
+
+    /// Whether every socket has ports.
+    pub fn has_ports(self) -> bool {
+        self.port(0).is_some()
     }
 }
 
@@ -157,11 +199,14 @@ pub struct Row {
     pub conn_id: u64,
     /// Transport protocol.
     pub protocol: Protocol,
-    /// Local address.
+    /// IP protocol number of a raw socket or of [`Protocol::Other`], ethertype of a packet socket.
+    pub protocol_number: Option<u16>,
+    /// Local address; unspecified for a packet socket.
     pub local_addr: IpAddr,
-    /// Local port.
+    /// Local port; 0 where the protocol has none, and null in the file.
     pub local_port: u16,
-    /// Remote address and port; none for a listening or unconnected socket.
+    /// Remote address and port; none for a listening or unconnected socket. The port is 0 where the
+    /// protocol has none, and null in the file.
     pub remote: Option<(IpAddr, u16)>,
     /// The name by which the remote was asked for.
     pub remote_name: Option<Arc<str>>,
@@ -181,6 +226,8 @@ pub struct Row {
     pub cpu_percent: Option<f32>,
     /// Resident memory of the owner, bytes.
     pub memory_rss_bytes: Option<u64>,
+    /// What was asked and answered, in a `query` row.
+    pub query: Option<Arc<Query>>,
 }
 
 impl Row {
@@ -193,6 +240,7 @@ impl Row {
             kind: Kind::Snapshot,
             conn_id,
             protocol,
+            protocol_number: None,
             local_addr: local.0.to_canonical(),
             local_port: local.1,
             remote: None,
@@ -205,6 +253,33 @@ impl Row {
             owner_source: None,
             cpu_percent: None,
             memory_rss_bytes: None,
+            query: None,
         }
+    }
+
+    /// A `query` row of a question to `server`, of which nothing more is known yet.
+    pub fn query(
+        conn_id: u64,
+        protocol: Protocol,
+        client: (IpAddr, u16),
+        server: (IpAddr, u16),
+        query: Arc<Query>,
+    ) -> Self {
+        Self {
+            kind: Kind::Query,
+            remote: Some((server.0.to_canonical(), server.1)),
+            query: Some(query),
+            ..Self::snapshot(conn_id, protocol, client)
+        }
+    }
+
+    /// The local port; none where the protocol has no ports.
+    pub fn local_port(&self) -> Option<u16> {
+        self.protocol.port(self.local_port)
+    }
+
+    /// The remote port; none without a remote, and where the protocol has no ports.
+    pub fn remote_port(&self) -> Option<u16> {
+        self.protocol.port(self.remote?.1)
     }
 }

@@ -32,23 +32,23 @@ columns! {
     Ts: "ts", TimestampUs, never, "When it was observed: microseconds since the Unix epoch, UTC.";
     MonoNs: "mono_ns", I64, never, "The same moment on the monotonic clock, in nanoseconds, so that a step of the wall clock cannot bend durations.";
     Tick: "tick", U32, never, "Number of the snapshot, from 0; events carry the number of the snapshot before them.";
-    Kind: "kind", KindText, never, "Why the row was written.";
-    ConnId: "conn_id", U64, never, "Identity of one socket's life: the kernel's socket cookie; where there is none, a stable hash. Beside a UDP socket without a remote of its own, each remote that it talks to has rows under an identity of its own: the highest bit set, the rest from the SHA-256 of cookie, both ends and the beginning; after 60 s of silence another one begins.";
-    Protocol: "protocol", ProtocolText, never, "Transport protocol.";
-    LocalAddr: "local_addr", Text, never, "Local address; v4-mapped v6 is written as v4. In imports, the originator.";
-    LocalPort: "local_port", U16, never, "Local port.";
+    Kind: "kind", KindText, never, "Why the row was written. A row of kind query is one DNS question: it belongs to the connection that carried it and counts as none of its own. Readers pass over rows of a kind that they do not know.";
+    ConnId: "conn_id", U64, never, "Identity of one socket's life: the kernel's socket cookie; where there is none, a stable hash. Beside a UDP socket without a remote of its own, each remote that it talks to has rows under an identity of its own: the highest bit set, the rest from the SHA-256 of cookie, both ends and the beginning; after 60 s of silence another one begins. In a row of kind query, that of the connection that carried the question where it is known, else a stable hash.";
+    Protocol: "protocol", ProtocolText, never, "Transport protocol; of a socket below the transport layer, its kind: icmp is a ping socket or a raw socket of ICMP or ICMPv6, raw any other raw IP socket, packet an AF_PACKET socket. Readers accept a name that they do not know and treat it as other.";
+    LocalAddr: "local_addr", Text, never, "Local address; v4-mapped v6 is written as v4. In imports, the originator. Unspecified (0.0.0.0) for a packet socket, which has none.";
+    LocalPort: "local_port", U16, null, "Local port; null where the protocol has no ports (icmp, raw, packet), and where it is not known.";
     RemoteAddr: "remote_addr", Text, null, "Remote address; null for a listening or unconnected socket.";
-    RemotePort: "remote_port", U16, null, "Remote port; null where remote_addr is.";
+    RemotePort: "remote_port", U16, null, "Remote port; null where remote_addr is, where the protocol has no ports, and where it is not known.";
     RemoteName: "remote_name", Text, null, "The name by which the remote was asked for (DNS answer, TLS server name), where a source saw it.";
     Netns: "netns", U64, null, "Inode of the network namespace.";
-    State: "state", StateText, null, "TCP state in the kernel's spelling; null for UDP.";
+    State: "state", StateText, null, "TCP state in the kernel's spelling; null for every other protocol.";
     PrevState: "prev_state", StateText, null, "TCP state before this one, in a row of kind state.";
     BytesSent: "bytes_sent", U64, null, "Payload bytes sent since the socket was opened, without retransmissions; null where the kernel does not count.";
     BytesReceived: "bytes_received", U64, null, "Payload bytes received since the socket was opened; null where the kernel does not count.";
     PacketsSent: "packets_sent", U64, null, "Segments or datagrams sent since the socket was opened; null where the kernel does not count.";
     PacketsReceived: "packets_received", U64, null, "Segments or datagrams received since the socket was opened; null where the kernel does not count.";
     Retransmits: "retransmits", U32, null, "Segments retransmitted since the socket was opened; null for UDP.";
-    RttUs: "rtt_us", U32, null, "Smoothed round-trip time in microseconds; null for UDP and before the first sample.";
+    RttUs: "rtt_us", U32, null, "Smoothed round-trip time in microseconds; null for UDP and before the first sample. In a row of kind query, the time from the question to its answer.";
     Pid: "pid", U32, null, "Process id of the owner.";
     Ppid: "ppid", U32, null, "Process id of the owner's parent.";
     Uid: "uid", U32, null, "Numeric user id of the owner; where the process is not known, of the socket.";
@@ -63,6 +63,11 @@ columns! {
     CpuPercent: "cpu_percent", F32, null, "CPU use of the owner since the last tick, in percent of one core.";
     MemoryRssBytes: "memory_rss_bytes", U64, null, "Resident memory of the owner, in bytes.";
     OwnerSource: "owner_source", OwnerSourceText, null, "How the owner is known; null means that it is not. Never a guess.";
+    ProtocolNumber: "protocol_number", U16, null, "IP protocol number of a raw IP socket and of protocol other, ethertype of a packet socket (3 is every frame); null for the rest, and where it is not known.";
+    QueryName: "query_name", Text, null, "In a row of kind query, the name that was asked for: lower case, without the final dot, in presentation format (what is not printable is \\DDD). The row's remote is the server, its owner the process that asked, ts when it asked.";
+    QueryType: "query_type", Text, null, "In a row of kind query, the type of record asked for: A, AAAA, TXT; TYPE4711 where it has no mnemonic.";
+    ResponseCode: "response_code", Text, null, "In a row of kind query, the response code: NOERROR, NXDOMAIN; RCODE12 where it has no mnemonic; null if no response was seen.";
+    Answers: "answers", Text, null, "In a row of kind query, the data of the answers, separated by a space, white space in one of them written \\DDD; null if there are none.";
 }
 
 /// A column's name, type and meaning.
@@ -95,6 +100,13 @@ pub enum ColumnKind {
     ProtocolText,
     StateText,
     OwnerSourceText,
+}
+
+impl ColumnInfo {
+    /// Whether files of this format version may lack it, as it was added later.
+    pub fn is_later(&self) -> bool {
+        self.column as u8 >= Column::ProtocolNumber as u8
+    }
 }
 
 impl Column {
@@ -131,6 +143,11 @@ impl ColumnKind {
         }
     }
 
+    /// Whether later versions may have values that are not listed.
+    fn is_open(self) -> bool {
+        matches!(self, Self::KindText | Self::ProtocolText)
+    }
+
     /// The type's name in `schemas/capture.v1.json`.
     fn published_name(self) -> &'static str {
         match self {
@@ -165,6 +182,7 @@ pub fn published() -> Value {
             });
             if let Some(values) = c.kind.allowed_values() {
                 column["values"] = json!(values);
+                column["open"] = json!(c.kind.is_open());
             }
             column
         })
@@ -172,8 +190,9 @@ pub fn published() -> Value {
     json!({
         "title": "netrec capture",
         "format_version": FORMAT_VERSION,
+        "compatibility": "Within a format version, nullable columns, metadata, and values of columns marked open are added and nothing is removed. Readers ignore columns and metadata that they do not know, take a nullable column that is missing for null, treat an unknown protocol as other, and pass over rows of an unknown kind.",
         "container": "Apache Parquet, zstd, dictionary encoding",
-        "row": "One row per socket per tick, complete at every tick, and one row per event between ticks.",
+        "row": "One row per socket per tick, complete at every tick, and one row per event and per DNS question between ticks.",
         "row_order": "Inside each row group by conn_id, then ts.",
         "columns": columns,
         "metadata_prefix": super::metadata::PREFIX,

@@ -8,7 +8,7 @@ use arrow::compute::filter_record_batch;
 use arrow::datatypes::UInt64Type;
 
 use super::cursor::each_row;
-use super::{CaptureFile, Column, Row, TcpState};
+use super::{CaptureFile, Column, Kind, Row, TcpState};
 use crate::Result;
 
 /// The connections that are looked at.
@@ -32,8 +32,11 @@ impl Selection {
         let (mut all, mut ids, mut ports) = (AHashSet::new(), AHashSet::new(), AHashSet::new());
         let mut listeners = Vec::new();
         each_row(capture, &mut |row| {
-            all.insert(row.conn_id);
-            if row.state == Some(TcpState::Listen) || row.remote.is_none() {
+            if row.kind != Kind::Query {
+                all.insert(row.conn_id);
+            }
+            let waits = row.state == Some(TcpState::Listen) || row.remote.is_none();
+            if waits && row.protocol.has_ports() {
                 let listener = (row.conn_id, (row.protocol, row.local_port));
                 // A socket's rows lie together.
                 if listeners.last() != Some(&listener) {
@@ -45,7 +48,7 @@ impl Selection {
                 ports.insert((row.protocol, row.local_port));
             }
         });
-        let connections = ids.len();
+        let connections = ids.intersection(&all).count();
         ids.extend(listeners.into_iter().filter(|(_, port)| ports.contains(port)).map(|(id, _)| id));
         Self { by: by.to_owned(), connections, of: all.len(), ids: Arc::new(ids) }
     }

@@ -23,7 +23,7 @@ pub(super) struct Arguments {
     /// 2026-06-01T10:00:00Z, +30s from the start, -5m from the end)
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, required_unless_present = "between")]
     at: Option<When>,
-    /// Every connection that was seen between two times, as it was seen last
+    /// Every connection and DNS question between two times, a connection as it was seen last
     #[arg(long, value_names = ["FROM", "TO"], num_args = 2, allow_hyphen_values = true, conflicts_with = "at")]
     between: Option<Vec<When>>,
     /// With --between: every row, and not the last one of each connection
@@ -64,7 +64,7 @@ fn rows_at(cursor: &mut Cursor, at_us: i64, filter: &Filter) -> Result<Vec<Row>>
 }
 
 /// The rows between two moments, both included, in the order of time: all of them, or the last one
-/// of each connection.
+/// of each connection. DNS questions are no connections, and all of them are there.
 fn rows_between(
     cursor: &mut Cursor,
     (from, to): (i64, i64),
@@ -78,11 +78,12 @@ fn rows_between(
         let is_behind = sample.ts_us > to;
         let after = sample.tick.checked_add(1);
         let rows = sample.events.into_iter().chain(sample.rows);
-        let wanted = rows.filter(|row| (from..=to).contains(&row.ts_us) && filter.matches(row));
-        if all_rows {
-            every.extend(wanted);
-        } else {
-            last.extend(wanted.map(|row| (row.conn_id, row)));
+        for row in rows.filter(|row| (from..=to).contains(&row.ts_us) && filter.matches(row)) {
+            if all_rows || row.kind == Kind::Query {
+                every.push(row);
+            } else {
+                last.insert(row.conn_id, row);
+            }
         }
         next = match after {
             Some(tick) if !is_behind => cursor.at(Place::Tick(tick), Toward::Later)?,

@@ -69,7 +69,7 @@ const EXIT_CODES: &str = "Exit codes: 0 done · 1 failed · 2 wrong usage · 3 d
 pub(crate) const FILTER_HELP: &str = "Filters: words joined by \"and\"; alternatives in one word (port:80,443); -word must not hold; \
                            * and ? are wildcards; \"quotes\" keep blanks. Fields: process, pid, ppid, parent, exe, \
                            cmdline, user, uid, container, sha256, remote, local, addr, port, remote_port, local_port, \
-                           name, protocol, state, kind, bytes, sent, received, packets, retransmits, rtt, cpu, memory, \
+                           name, protocol, state, kind, query, query_type, response_code, answers, bytes, sent, received, packets, retransmits, rtt, cpu, memory, \
                            conn, netns. Operators: : = != ~ (contains) > >= < <=. Unknown values: process:none. \
                            Example: process:curl,wget -port:443 remote:10.0.0.0/8 bytes>1M";
 

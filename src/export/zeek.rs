@@ -15,6 +15,7 @@ use crate::Result;
 use crate::analyze::Tables;
 use crate::analyze::openers::Openers;
 use crate::analyze::sockets::{Socket, Sockets};
+use crate::capture::Protocol;
 
 /// See the [module's documentation](self).
 pub(super) const EXPORTER: Exporter = Exporter { id: "zeek", extension: "conn.log", write };
@@ -141,14 +142,16 @@ impl<'a> Flow<'a> {
         let count = |count: Option<u64>| count.map_or_else(|| UNSET.to_owned(), |count| count.to_string());
         let duration_us = (socket.duration_s * 1e6).round().max(0.0) as i64;
         let unset = || UNSET.to_owned();
+        let protocol = Protocol::read(socket.protocol);
+        let port = |number| protocol.port(number).map_or_else(unset, |number| number.to_string());
         vec![
             seconds(socket.first_seen_us),
             self.uid(),
             self.originator.0.to_owned(),
-            self.originator.1.to_string(),
+            port(self.originator.1),
             self.responder.0.to_owned(),
-            self.responder.1.to_string(),
-            socket.protocol.to_owned(),
+            port(self.responder.1),
+            transport(socket.protocol).to_owned(),
             unset(),
             if duration_us > 0 { seconds(duration_us) } else { unset() },
             count(orig_bytes),
@@ -170,7 +173,7 @@ impl<'a> Flow<'a> {
     /// Zeek's word for how it went, where the states leave no doubt.
     fn conn_state(&self) -> Option<&'static str> {
         let socket = &self.socket;
-        if socket.protocol == "udp" {
+        if socket.protocol != "tcp" {
             return match (socket.packets_sent?, socket.packets_received?) {
                 (0, 0) => None,
                 (_, 0) if self.is_local_originator => Some("S0"),
@@ -204,10 +207,21 @@ impl<'a> Flow<'a> {
 
     fn community_id(&self) -> Option<String> {
         let addr = |text: &str| text.parse::<IpAddr>().ok();
-        let number = if self.socket.protocol == "tcp" { 6 } else { 17 };
+        let number = match self.socket.protocol {
+            "tcp" => 6,
+            "udp" => 17,
+            "sctp" => 132,
+            // Of ICMP it needs type and code, and it has no rule for the others.
+            _ => return None,
+        };
         let (from, to) = (self.originator, self.responder);
         calculate_community_id(0, addr(from.0)?, addr(to.0)?, Some(from.1), Some(to.1), number, false).ok()
     }
+}
+
+/// Zeek's name for a transport protocol; `unknown_transport` for those that it has none for.
+fn transport(protocol: &str) -> &str {
+    if matches!(protocol, "tcp" | "udp" | "icmp") { protocol } else { "unknown_transport" }
 }
 
 /// µs as seconds with six digits.

@@ -155,7 +155,7 @@ pub(super) const FIELDS: &[Field] = &[
             |row| Some(row.protocol.as_str()),
             || crate::capture::Protocol::ALL.iter().map(|value| value.as_str()).collect(),
         ),
-        meaning: "tcp or udp",
+        meaning: "tcp, udp, icmp, raw, packet, udplite, sctp, dccp, other",
     },
     Field {
         names: &["state"],
@@ -171,7 +171,27 @@ pub(super) const FIELDS: &[Field] = &[
             |row| Some(row.kind.as_str()),
             || crate::capture::Kind::ALL.iter().map(|value| value.as_str()).collect(),
         ),
-        meaning: "kind of row: snapshot, opened, state, closed",
+        meaning: "kind of row: snapshot, opened, state, closed, query",
+    },
+    Field {
+        names: &["query", "query_name"],
+        reads: Reads::Text(|row| Some(&row.query.as_deref()?.name)),
+        meaning: "name that a DNS question asked for: query:*.example.com",
+    },
+    Field {
+        names: &["query_type", "qtype"],
+        reads: Reads::Text(|row| row.query.as_deref()?.query_type.as_deref()),
+        meaning: "type of record asked for: query_type:TXT",
+    },
+    Field {
+        names: &["response_code", "rcode"],
+        reads: Reads::Text(|row| row.query.as_deref()?.response_code.as_deref()),
+        meaning: "DNS response code: rcode:NXDOMAIN",
+    },
+    Field {
+        names: &["answers"],
+        reads: Reads::Text(|row| row.query.as_deref()?.answers.as_deref()),
+        meaning: "data of the DNS answers: answers~192.0.2.1",
     },
     Field {
         names: &["bytes"],
@@ -277,6 +297,7 @@ fn stands_anywhere(pattern: &Pattern, row: &Row) -> bool {
         owner.and_then(|owner| owner.username.as_deref()),
         owner.and_then(|owner| owner.container.as_deref()),
         row.remote_name.as_deref(),
+        row.query.as_deref().map(|query| query.name.as_str()),
         Some(row.protocol.as_str()),
         row.state.map(crate::capture::TcpState::as_str),
     ];

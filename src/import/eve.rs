@@ -159,7 +159,7 @@ fn connection(event: &Value, protocol: Protocol, names: &mut Names) -> Option<Lo
         },
         course: match protocol {
             Protocol::Tcp => course(&event["tcp"]),
-            Protocol::Udp => Course::STATELESS,
+            _ => Course::STATELESS,
         },
         uid,
         remote_name,

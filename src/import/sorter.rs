@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::capture::{Counters, Kind, Owner, OwnerSource, Protocol, Row, TcpState};
+use crate::capture::{Counters, Kind, Owner, OwnerSource, Protocol, Query, Row, TcpState};
 use crate::{Error, Result};
 
 /// Rows of a run; some 60 MB.
@@ -148,6 +148,7 @@ struct Stored {
     kind: Kind,
     conn_id: u64,
     protocol: Protocol,
+    protocol_number: Option<u16>,
     local: (IpAddr, u16),
     remote: Option<(IpAddr, u16)>,
     remote_name: Option<u32>,
@@ -158,6 +159,7 @@ struct Stored {
     owner_source: Option<OwnerSource>,
     cpu_percent: Option<f32>,
     memory_rss_bytes: Option<u64>,
+    query: Option<Query>,
 }
 
 impl Chunk {
@@ -185,6 +187,7 @@ impl Chunk {
                 kind: row.kind,
                 conn_id: row.conn_id,
                 protocol: row.protocol,
+                protocol_number: row.protocol_number,
                 local: (row.local_addr, row.local_port),
                 remote: row.remote,
                 remote_name,
@@ -195,6 +198,7 @@ impl Chunk {
                 owner_source: row.owner_source,
                 cpu_percent: row.cpu_percent,
                 memory_rss_bytes: row.memory_rss_bytes,
+                query: row.query.as_deref().cloned(),
             });
         }
         chunk
@@ -218,6 +222,8 @@ impl Chunk {
             owner_source: stored.owner_source,
             cpu_percent: stored.cpu_percent,
             memory_rss_bytes: stored.memory_rss_bytes,
+            protocol_number: stored.protocol_number,
+            query: stored.query.map(Arc::new),
             ..Row::snapshot(stored.conn_id, stored.protocol, stored.local)
         };
         self.rows.into_iter().map(row).collect()

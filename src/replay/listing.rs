@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use serde_json::{Map, Value};
 
 use crate::capture::schema::COLUMNS;
-use crate::capture::{Column, Row};
+use crate::capture::{Column, Query, Row};
 use crate::report::{escape, format};
 
 /// A form in which rows are written.
@@ -44,20 +44,22 @@ fn table<'a>(out: &mut dyn Write, rows: impl IntoIterator<Item = &'a Row>) -> io
         let owner = row.owner.as_deref();
         let process = owner.and_then(|owner| owner.process_name.as_deref());
         let name = row.remote_name.as_deref().map_or_else(String::new, |name| format!(" ({name})"));
+        let query = row.query.as_deref().map_or_else(String::new, |query| format!("  {}", question(query)));
         writeln!(
             out,
-            "{:<27} {:<8} {:<5} {:<23} {:<23} {:<11} {:>12} {:>12} {:>7} {}{}",
+            "{:<27} {:<8} {:<5} {:<23} {:<23} {:<11} {:>12} {:>12} {:>7} {}{}{}",
             format::iso_utc(row.ts_us).unwrap_or_else(unknown),
             row.kind.as_str(),
             row.protocol.as_str(),
-            endpoint((row.local_addr, row.local_port)),
-            row.remote.map_or_else(unknown, endpoint),
+            local_end(row),
+            remote_end(row).unwrap_or_else(unknown),
             row.state.map_or_else(unknown, |state| state.as_str().to_owned()),
             number(row.counters.bytes_sent),
             number(row.counters.bytes_received),
             owner.and_then(|owner| owner.pid).map_or_else(unknown, |pid| pid.to_string()),
             escape::terminal(process.unwrap_or(format::UNKNOWN)),
             escape::terminal(&name),
+            escape::terminal(&query),
         )?;
     }
     Ok(())
@@ -99,7 +101,7 @@ fn json(row: &Row) -> String {
 /// A column's value. Identities are texts, as they use all 64 bits, which many readers of JSON
 /// have not.
 fn value(row: &Row, column: Column) -> Value {
-    let owner = row.owner.as_deref();
+    let (owner, query) = (row.owner.as_deref(), row.query.as_deref());
     let time = |ts_us: i64| format::iso_utc(ts_us).map_or_else(|| ts_us.into(), Value::from);
     match column {
         Column::Ts => time(row.ts_us),
@@ -109,9 +111,9 @@ fn value(row: &Row, column: Column) -> Value {
         Column::ConnId => row.conn_id.to_string().into(),
         Column::Protocol => row.protocol.as_str().into(),
         Column::LocalAddr => row.local_addr.to_string().into(),
-        Column::LocalPort => row.local_port.into(),
+        Column::LocalPort => row.local_port().into(),
         Column::RemoteAddr => row.remote.map(|(addr, _)| addr.to_string()).into(),
-        Column::RemotePort => row.remote.map(|(_, port)| port).into(),
+        Column::RemotePort => row.remote_port().into(),
         Column::RemoteName => row.remote_name.as_deref().into(),
         Column::Netns => row.netns.into(),
         Column::State => row.state.map(crate::capture::TcpState::as_str).into(),
@@ -136,15 +138,39 @@ fn value(row: &Row, column: Column) -> Value {
         Column::CpuPercent => row.cpu_percent.into(),
         Column::MemoryRssBytes => row.memory_rss_bytes.into(),
         Column::OwnerSource => row.owner_source.map(crate::capture::OwnerSource::as_str).into(),
+        Column::ProtocolNumber => row.protocol_number.into(),
+        Column::QueryName => query.map(|query| query.name.as_str()).into(),
+        Column::QueryType => query.and_then(|query| query.query_type.as_deref()).into(),
+        Column::ResponseCode => query.and_then(|query| query.response_code.as_deref()).into(),
+        Column::Answers => query.and_then(|query| query.answers.as_deref()).into(),
     }
 }
 
-/// `10.0.0.1:443`, `[::1]:443`.
-pub(super) fn endpoint((addr, port): (IpAddr, u16)) -> String {
-    match addr {
-        IpAddr::V4(addr) => format!("{addr}:{port}"),
-        IpAddr::V6(addr) => format!("[{addr}]:{port}"),
+/// The local end of a row; of a raw or packet socket with the number of its protocol, `0.0.0.0 (89)`.
+pub(super) fn local_end(row: &Row) -> String {
+    let end = endpoint(row.local_addr, row.local_port());
+    row.protocol_number.map_or_else(|| end.clone(), |number| format!("{end} ({number})"))
+}
+
+/// The remote end of a row.
+pub(super) fn remote_end(row: &Row) -> Option<String> {
+    row.remote.map(|(addr, _)| endpoint(addr, row.remote_port()))
+}
+
+/// `10.0.0.1:443`, `[::1]:443`; without a port `10.0.0.1`.
+fn endpoint(addr: IpAddr, port: Option<u16>) -> String {
+    match (addr, port) {
+        (addr, None) => addr.to_string(),
+        (IpAddr::V4(addr), Some(port)) => format!("{addr}:{port}"),
+        (IpAddr::V6(addr), Some(port)) => format!("[{addr}]:{port}"),
     }
+}
+
+/// `AAAA example.org NOERROR 2001:db8::1`.
+pub(super) fn question(query: &Query) -> String {
+    let known = [query.query_type.as_deref(), Some(&query.name), query.response_code.as_deref()];
+    let words: Vec<&str> = known.into_iter().chain([query.answers.as_deref()]).flatten().collect();
+    words.join(" ")
 }
 
 fn unknown() -> String {

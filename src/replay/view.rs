@@ -132,7 +132,7 @@ pub fn connections(sample: &Sample, previous: Option<&Sample>, filter: &Filter) 
             Kind::Closed => Change::Closed,
             _ if previous.is_some() => Change::Closed,
             Kind::Opened => Change::Opened,
-            Kind::State | Kind::Snapshot => Change::Stays,
+            Kind::State | Kind::Snapshot | Kind::Query => Change::Stays,
         };
         line(row, old, change, seconds)
     }));
@@ -142,7 +142,7 @@ pub fn connections(sample: &Sample, previous: Option<&Sample>, filter: &Filter) 
 
 /// The last event of each connection that is not in the snapshot any more.
 fn gone<'a>(sample: &'a Sample, here: &AHashSet<u64>) -> impl Iterator<Item = &'a Row> {
-    let events = sample.events.iter().filter(|row| !here.contains(&row.conn_id));
+    let events = sample.events.iter().filter(|row| row.kind != Kind::Query && !here.contains(&row.conn_id));
     events.map(|row| (row.conn_id, row)).collect::<BTreeMap<u64, &Row>>().into_values()
 }
 

@@ -44,7 +44,7 @@ impl Tracker {
         self.listening.clear();
         self.listening.extend(rows.iter().filter(listens).map(|row| row.local_port));
         let mut amount = Amount::default();
-        for row in rows.iter().filter(|row| row.kind != Kind::Snapshot) {
+        for row in rows.iter().filter(|row| !matches!(row.kind, Kind::Snapshot | Kind::Query)) {
             self.row(row, ts_us, &mut amount, detectors);
         }
         for row in rows.iter().filter(|row| row.kind == Kind::Snapshot) {

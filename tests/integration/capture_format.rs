@@ -1,11 +1,12 @@
 //! The capture format: what is written comes back, and the published schema is the code's.
 
 use std::fs;
+use std::sync::Arc;
 
 use arrow::array::AsArray;
 use arrow::datatypes::{TimestampMicrosecondType, UInt64Type};
 use netrec::capture::schema::{COLUMNS, published};
-use netrec::capture::{CaptureFile, Column, Counters, Kind, Metadata, Protocol, Row, TcpState};
+use netrec::capture::{CaptureFile, Column, Counters, Kind, Metadata, Protocol, Query, Row, TcpState};
 use netrec::capture::{SourceReport, SourceStatus};
 use proptest::prelude::*;
 
@@ -97,7 +98,16 @@ proptest! {
             prop_assert_eq!(cell(&batch, "remote_name", i), row.remote_name.as_deref().map(str::to_owned));
             prop_assert_eq!(cell(&batch, "local_addr", i), Some(row.local_addr.to_canonical().to_string()));
             prop_assert_eq!(cell(&batch, "remote_addr", i), row.remote.map(|(a, _)| a.to_canonical().to_string()));
-            prop_assert_eq!(cell(&batch, "remote_port", i), row.remote.map(|(_, p)| p.to_string()));
+            prop_assert_eq!(cell(&batch, "local_port", i), row.local_port().map(|p| p.to_string()));
+            prop_assert_eq!(cell(&batch, "remote_port", i), row.remote_port().map(|p| p.to_string()));
+            prop_assert_eq!(cell(&batch, "protocol", i), Some(row.protocol.as_str().to_owned()));
+            prop_assert_eq!(cell(&batch, "protocol_number", i), row.protocol_number.map(|n| n.to_string()));
+            let query = row.query.as_deref();
+            prop_assert_eq!(cell(&batch, "query_name", i), query.map(|query| query.name.clone()));
+            prop_assert_eq!(cell(&batch, "query_type", i), query.and_then(|query| query.query_type.clone()));
+            let code = query.and_then(|query| query.response_code.clone());
+            prop_assert_eq!(cell(&batch, "response_code", i), code);
+            prop_assert_eq!(cell(&batch, "answers", i), query.and_then(|query| query.answers.clone()));
             prop_assert_eq!(cell(&batch, "kind", i), Some(row.kind.as_str().to_owned()));
             prop_assert_eq!(cell(&batch, "state", i), row.state.map(|s| s.as_str().to_owned()));
             prop_assert_eq!(cell(&batch, "bytes_sent", i), row.counters.bytes_sent.map(|b| b.to_string()));
@@ -127,8 +137,15 @@ prop_compose! {
         kind in proptest::sample::select(Kind::ALL),
         bytes_sent in any::<Option<u64>>(),
         rtt_us in any::<Option<u32>>(),
+        protocol in proptest::sample::select(Protocol::ALL),
+        protocol_number in any::<Option<u16>>(),
+        query in any::<Option<(String, Option<String>, Option<String>, Option<String>)>>(),
     ) -> Row {
-        let mut row = Row::snapshot(conn_id, Protocol::Tcp, (local, 1));
+        let mut row = Row::snapshot(conn_id, protocol, (local, 1));
+        row.protocol_number = protocol_number;
+        row.query = query.map(|(name, query_type, response_code, answers)| {
+            Arc::new(Query { name, query_type, response_code, answers })
+        });
         row.ts_us = ts_us;
         row.remote = remote;
         row.remote_name = name.map(Into::into);

@@ -200,7 +200,7 @@ fn every_file_of_the_report_is_harmless_and_none_is_large() {
 }
 
 /// Copies a capture column by column, with other bytes in its texts.
-fn rewrite(path: &Path, change: impl Fn(&[u8]) -> Vec<u8>) {
+pub(crate) fn rewrite(path: &Path, change: impl Fn(&[u8]) -> Vec<u8>) {
     let bytes = bytes::Bytes::from(fs::read(path).unwrap());
     let reader = SerializedFileReader::new(bytes).unwrap();
     let facts = reader.metadata().file_metadata();

@@ -20,6 +20,7 @@ mod import_pcap;
 mod metrics;
 #[cfg(target_os = "linux")]
 mod packets;
+mod protocols;
 mod public_captures;
 #[cfg(target_os = "linux")]
 mod record;

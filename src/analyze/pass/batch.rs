@@ -66,7 +66,7 @@ pub(super) struct Batch {
     pub(super) kind: Words,
     pub(super) protocol: Words,
     pub(super) local_addr: Words,
-    pub(super) local_port: ScalarBuffer<u16>,
+    pub(super) local_port: Numbers<UInt16Type>,
     pub(super) remote_addr: Words,
     pub(super) remote_port: Numbers<UInt16Type>,
     pub(super) remote_name: Words,
@@ -105,7 +105,7 @@ impl Batch {
             kind: Words::new(batch, Column::Kind)?,
             protocol: Words::new(batch, Column::Protocol)?,
             local_addr: Words::new(batch, Column::LocalAddr)?,
-            local_port: always::<UInt16Type>(batch, Column::LocalPort)?,
+            local_port: Numbers::new(batch, Column::LocalPort)?,
             remote_addr: Words::new(batch, Column::RemoteAddr)?,
             remote_port: Numbers::new(batch, Column::RemotePort)?,
             remote_name: Words::new(batch, Column::RemoteName)?,
@@ -153,10 +153,10 @@ impl Batch {
     fn find_changes(&self) -> Vec<u8> {
         let mut changes = vec![0; self.len()];
         mark_values(&mut changes, &self.conn_id, SOCKET);
-        mark_values(&mut changes, &self.local_port, SOCKET);
         for words in [&self.protocol, &self.local_addr, &self.remote_addr, &self.remote_name] {
             words.mark(&mut changes, SOCKET);
         }
+        self.local_port.mark(&mut changes, SOCKET);
         self.remote_port.mark(&mut changes, SOCKET);
         self.netns.mark(&mut changes, SOCKET);
         for numbers in [&self.pid, &self.ppid, &self.uid] {

@@ -83,8 +83,8 @@ fn set_directions(connections: &mut [Connection], addresses: &super::Addresses, 
 
 fn waits(connection: &Connection) -> bool {
     match connection.protocol {
-        Protocol::Tcp => connection.has_seen(TcpState::Listen),
-        Protocol::Udp => connection.role() == Role::Unconnected,
+        Protocol::Udp | Protocol::UdpLite => connection.role() == Role::Unconnected,
+        _ => connection.has_seen(TcpState::Listen),
     }
 }
 

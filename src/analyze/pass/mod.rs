@@ -147,11 +147,19 @@ impl Pass {
         let changes = &batch.changes;
         let mut stretch = Stretch { connection: 0, kind: Kind::Snapshot, process: None, is_turned: false };
         let mut row = 0;
+        // What has changed in rows that were passed over.
+        let mut passed_over = 0;
         while row < batch.len() {
             let same = changes[row + 1..].iter().position(|change| *change != 0);
             let end = same.map_or(batch.len(), |same| row + 1 + same);
-            self.turn_to(&mut stretch, batch, row, changes[row])?;
-            self.add_rows(stretch, batch, row..end);
+            let change = changes[row] | passed_over;
+            if is_of_a_socket(batch, row)? {
+                passed_over = 0;
+                self.turn_to(&mut stretch, batch, row, change)?;
+                self.add_rows(stretch, batch, row..end);
+            } else {
+                passed_over = change;
+            }
             row = end;
         }
         self.rows += batch.len() as u64;
@@ -193,12 +201,17 @@ impl Pass {
             .local_addrs
             .get(&batch.local_addr, row, &mut self.texts)
             .ok_or_else(|| without_value(Column::LocalAddr))?;
-        let local = (local_addr, batch.local_port[row]);
+        let protocol = required(&batch.protocol, Column::Protocol, row, protocol)?;
+        let port = |port: Option<u16>, column| match port {
+            None if protocol.has_ports() => Err(without_value(column)),
+            port => Ok(port.unwrap_or_default()),
+        };
+        let local = (local_addr, port(batch.local_port.get(row), Column::LocalPort)?);
         let ours = self.addresses.parse(local_addr, &self.texts)?;
         let Some(addr) = self.remote_addrs.get(&batch.remote_addr, row, &mut self.texts) else {
             return Ok(Ends { local, remote: None, is_turned: false });
         };
-        let port = batch.remote_port.get(row).ok_or_else(|| without_value(Column::RemotePort))?;
+        let port = port(batch.remote_port.get(row), Column::RemotePort)?;
         let is_turned = match self.perspective {
             Perspective::Host => false,
             Perspective::Networks(_) => {
@@ -219,7 +232,7 @@ impl Pass {
         if let Some(index) = self.ids.get(&conn_id) {
             return Ok(*index as usize);
         }
-        let protocol = required(&batch.protocol, Column::Protocol, row, Protocol::from_text)?;
+        let protocol = required(&batch.protocol, Column::Protocol, row, protocol)?;
         let mut connection = sockets::blank(conn_id, protocol, ends.local);
         connection.direction = ends.is_turned.then_some(Direction::Inbound);
         // A socket whose first row is an event at the first tick may have been there before.
@@ -271,7 +284,7 @@ impl Pass {
         match stretch.kind {
             Kind::Opened => connection.opened_in_recording = true,
             Kind::Closed => connection.closed_in_recording = true,
-            Kind::Snapshot | Kind::State => {}
+            Kind::Snapshot | Kind::State | Kind::Query => {}
         }
         Ok(())
     }
@@ -309,6 +322,18 @@ impl Pass {
         let (first, last) = self.span_us.unwrap_or((i64::MAX, i64::MIN));
         self.span_us = Some((first.min(connection.first_seen_us), last.max(connection.last_seen_us)));
     }
+}
+
+/// Whether a row tells of a socket. One of a DNS question does not, nor one of a kind that only
+/// later versions know.
+fn is_of_a_socket(batch: &Batch, row: usize) -> Result<bool, Reason> {
+    let kind = batch.kind.get(row).ok_or_else(|| without_value(Column::Kind))?;
+    Ok(Kind::from_text(kind).is_some_and(|kind| kind != Kind::Query))
+}
+
+#[allow(clippy::unnecessary_wraps, reason = "as `required` asks for it; a name of the future is other")]
+fn protocol(text: &str) -> Option<Protocol> {
+    Some(Protocol::read(text))
 }
 
 fn counters(batch: &Batch, row: usize) -> Counters {

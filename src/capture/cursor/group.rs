@@ -151,10 +151,9 @@ impl Group {
             };
             let mut rows = Rows::of(batch)?;
             for (_, row) in places {
-                let row = rows.get(*row as usize)?;
-                match row.kind {
-                    Kind::Snapshot => sample.rows.push(row),
-                    Kind::Opened | Kind::State | Kind::Closed => sample.events.push(row),
+                match rows.get(*row as usize)? {
+                    Some(row) if row.kind == Kind::Snapshot => sample.rows.push(row),
+                    row => sample.events.extend(row),
                 }
             }
         }
@@ -190,7 +189,7 @@ pub(super) fn collect_connection(
         let (batch, Some(place)) = (batch?, place) else { continue };
         let mut rows = Rows::of(&batch).map_err(|reason| capture.damage(reason))?;
         for row in place {
-            found.push(rows.get(row).map_err(|reason| capture.damage(reason))?);
+            found.extend(rows.get(row).map_err(|reason| capture.damage(reason))?);
         }
     }
     Ok(())
@@ -207,7 +206,9 @@ pub(super) fn each_row(capture: &CaptureFile, index: usize, take: &mut dyn FnMut
         let batch = batch?;
         let mut rows = Rows::of(&batch).map_err(|reason| capture.damage(reason))?;
         for row in 0..batch.num_rows() {
-            take(&rows.get(row).map_err(|reason| capture.damage(reason))?);
+            if let Some(row) = rows.get(row).map_err(|reason| capture.damage(reason))? {
+                take(&row);
+            }
         }
     }
     Ok(())

@@ -11,7 +11,7 @@ use arrow::datatypes::{
     Float32Type, Int32Type, Int64Type, TimestampMicrosecondType, UInt16Type, UInt32Type, UInt64Type,
 };
 
-use crate::capture::{Column, Counters, Kind, Owner, OwnerSource, Protocol, Row, TcpState};
+use crate::capture::{Column, Counters, Kind, Owner, OwnerSource, Protocol, Query, Row, TcpState};
 
 /// A reason for which a row cannot be used, in words.
 type Reason = String;
@@ -68,6 +68,9 @@ pub(in crate::capture) struct Rows<'a> {
     cpu_percent: Numbers<'a, Float32Type>,
     memory_rss_bytes: Numbers<'a, UInt64Type>,
     owner_source: Words<'a>,
+    protocol_number: Numbers<'a, UInt16Type>,
+    /// Name, type, response code and answers of a question.
+    query: [Words<'a>; 4],
     /// Owners and names that rows of the batch share.
     owners: AHashMap<OwnerKey, Arc<Owner>>,
     names: AHashMap<usize, Arc<str>>,
@@ -119,27 +122,41 @@ impl<'a> Rows<'a> {
             cpu_percent: Numbers::of(batch, Column::CpuPercent)?,
             memory_rss_bytes: numbers_u64(Column::MemoryRssBytes)?,
             owner_source: words(Column::OwnerSource)?,
+            protocol_number: Numbers::of(batch, Column::ProtocolNumber)?,
+            query: [
+                words(Column::QueryName)?,
+                words(Column::QueryType)?,
+                words(Column::ResponseCode)?,
+                words(Column::Answers)?,
+            ],
             owners: AHashMap::new(),
             names: AHashMap::new(),
         })
     }
 
-    /// The row at a place.
+    /// The row at a place; none if it is of a kind that only later versions know.
     ///
     /// # Errors
     /// In words, if it holds what no netrec writes.
-    pub(in crate::capture) fn get(&mut self, row: usize) -> Result<Row, Reason> {
+    pub(in crate::capture) fn get(&mut self, row: usize) -> Result<Option<Row>, Reason> {
+        let kind = self.kind.get(row).ok_or_else(|| without_value(Column::Kind))?;
+        let Some(kind) = Kind::from_text(kind) else { return Ok(None) };
         let conn_id = self.conn_id.always(row, Column::ConnId)?;
-        let protocol = always(self.protocol.member(row, Protocol::from_text), Column::Protocol)?;
+        let protocol = self.protocol.get(row).map(Protocol::read);
+        let protocol = protocol.ok_or_else(|| without_value(Column::Protocol))?;
         let local_addr = always(self.local_addr.get(row).map(address).transpose(), Column::LocalAddr)?;
-        let local_port = self.local_port.always(row, Column::LocalPort)?;
+        let local_port = self.local_port.get(row);
+        if local_port.is_none() && protocol.has_ports() {
+            return Err(without_value(Column::LocalPort));
+        }
         let remote_addr = self.remote_addr.get(row).map(address).transpose()?;
-        Ok(Row {
+        Ok(Some(Row {
             ts_us: self.ts_us.always(row, Column::Ts)?,
             mono_ns: self.mono_ns.always(row, Column::MonoNs)?,
             tick: self.tick.always(row, Column::Tick)?,
-            kind: always(self.kind.member(row, Kind::from_text), Column::Kind)?,
-            remote: remote_addr.zip(self.remote_port.get(row)),
+            kind,
+            protocol_number: self.protocol_number.get(row),
+            remote: remote_addr.map(|addr| (addr, self.remote_port.get(row).unwrap_or_default())),
             remote_name: self.remote_name(row),
             netns: self.netns.get(row),
             state: self.state.member(row, TcpState::from_text)?,
@@ -156,8 +173,20 @@ impl<'a> Rows<'a> {
             owner_source: self.owner_source.member(row, OwnerSource::from_text)?,
             cpu_percent: self.cpu_percent.get(row).filter(|cpu| cpu.is_finite()),
             memory_rss_bytes: self.memory_rss_bytes.get(row),
-            ..Row::snapshot(conn_id, protocol, (local_addr, local_port))
-        })
+            query: self.query(row),
+            ..Row::snapshot(conn_id, protocol, (local_addr, local_port.unwrap_or_default()))
+        }))
+    }
+
+    fn query(&self, row: usize) -> Option<Arc<Query>> {
+        let [name, query_type, response_code, answers] = &self.query;
+        let owned = |words: &Words<'_>| words.get(row).map(str::to_owned);
+        Some(Arc::new(Query {
+            name: owned(name)?,
+            query_type: owned(query_type),
+            response_code: owned(response_code),
+            answers: owned(answers),
+        }))
     }
 
     fn remote_name(&mut self, row: usize) -> Option<Arc<str>> {

@@ -14,7 +14,7 @@ use parquet::schema::types::ColumnDescPtr;
 
 use super::columns::{Coded, NULL, Run, Values};
 use super::hybrid;
-use crate::capture::schema::{ColumnInfo, ColumnKind};
+use crate::capture::schema::ColumnKind;
 
 /// zstd level; higher ones cost much time for little.
 const ZSTD_LEVEL: i32 = 3;
@@ -49,7 +49,7 @@ impl Chunks {
     /// Appends a column, and describes it; its place is counted from the first chunk's start.
     pub(super) fn push(
         &mut self,
-        info: &ColumnInfo,
+        kind: ColumnKind,
         description: ColumnDescPtr,
         column: &Coded,
         rows: usize,
@@ -60,10 +60,14 @@ impl Chunks {
         let (distinct, nulls) = (column.values.len(), rows - present);
         let is_coded = distinct > 0 && distinct <= present / 2;
         if is_coded {
-            self.dictionary_page(info.kind, &column.values)?;
+            self.dictionary_page(kind, &column.values)?;
         }
         let data_start = self.out.bytes_written() as i64;
-        self.data_page(info, column, is_coded, rows)?;
+        let nullable = description.max_def_level() > 0;
+        if nulls > 0 && !nullable {
+            return Err(ParquetError::General(format!("column {} has no room for null", description.name())));
+        }
+        self.data_page(kind, nullable, column, is_coded, rows)?;
         ColumnChunkMetaData::builder(description)
             .set_encodings(vec![Encoding::PLAIN, Encoding::RLE, Encoding::RLE_DICTIONARY])
             .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
@@ -72,7 +76,7 @@ impl Chunks {
             .set_total_uncompressed_size(self.uncompressed_bytes)
             .set_data_page_offset(data_start)
             .set_dictionary_page_offset(is_coded.then_some(start))
-            .set_statistics(statistics(info.kind, &column.values, nulls as u64))
+            .set_statistics(statistics(kind, &column.values, nulls as u64))
             .build()
     }
 
@@ -90,9 +94,16 @@ impl Chunks {
     }
 
     /// Which rows have a value, then the values: by their keys, or where most are different, as they are.
-    fn data_page(&mut self, info: &ColumnInfo, column: &Coded, is_coded: bool, rows: usize) -> Result<()> {
+    fn data_page(
+        &mut self,
+        kind: ColumnKind,
+        nullable: bool,
+        column: &Coded,
+        is_coded: bool,
+        rows: usize,
+    ) -> Result<()> {
         let content = &mut self.content;
-        if info.nullable {
+        if nullable {
             put_levels(&column.runs, content);
         }
         let present = present(&column.runs);
@@ -104,7 +115,7 @@ impl Chunks {
             let keys = present.flat_map(|run| std::iter::repeat_n(run.key, run.rows as usize));
             match &column.values {
                 Values::Numbers(numbers) => {
-                    put_numbers(info.kind, keys.map(|key| numbers[key as usize]), content);
+                    put_numbers(kind, keys.map(|key| numbers[key as usize]), content);
                 }
                 Values::Texts(texts) => keys.for_each(|key| content.extend_from_slice(texts.plain(key))),
             }

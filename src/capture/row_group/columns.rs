@@ -2,8 +2,8 @@
 
 use ahash::AHashMap;
 
-use super::RowGroup;
 use super::rows::{Identity, Line, Load, Moment};
+use super::{QueryKeys, RowGroup};
 use crate::capture::row::{Counters, Kind, Owner, OwnerSource, Protocol, TcpState};
 use crate::capture::schema::Column;
 
@@ -119,10 +119,11 @@ impl RowGroup {
                 |key| Some(self.rows.identities[key].protocol as usize),
             ),
             Column::LocalAddr => self.text(lists, |identity| Some(identity.local_addr)),
-            Column::LocalPort => self.of_identity(lists, |identity| Some(u64::from(identity.local_port))),
+            Column::LocalPort => self.port(lists, |identity| Some(identity.local_port)),
             Column::RemoteAddr => self.text(lists, |identity| identity.remote_addr),
-            Column::RemotePort => self
-                .of_identity(lists, |identity| identity.remote_addr.map(|_| u64::from(identity.remote_port))),
+            Column::RemotePort => {
+                self.port(lists, |identity| identity.remote_addr.map(|_| identity.remote_port))
+            }
             Column::RemoteName => self.text(lists, |identity| identity.remote_name),
             Column::Netns => self.of_identity(lists, |identity| identity.netns),
             Column::State => self.named(TcpState::ALL, TcpState::as_str, |line| Some(line.state? as u32)),
@@ -151,11 +152,27 @@ impl RowGroup {
             Column::OwnerSource => {
                 self.named(OwnerSource::ALL, OwnerSource::as_str, |line| Some(line.owner_source? as u32))
             }
+            Column::ProtocolNumber => {
+                self.of_identity(lists, |identity| identity.protocol_number.map(u64::from))
+            }
+            Column::QueryName => self.query_text(lists, |query| query.name),
+            Column::QueryType => self.query_text(lists, |query| query.query_type),
+            Column::ResponseCode => self.query_text(lists, |query| query.response_code),
+            Column::Answers => self.query_text(lists, |query| query.answers),
         }
     }
 
     fn of_identity(&self, lists: &Lists, get: impl Fn(&Identity) -> Option<u64>) -> Coded {
         lists.identities.numbers(|key| get(&self.rows.identities[key]))
+    }
+
+    /// Ports, of protocols that have them.
+    fn port(&self, lists: &Lists, get: impl Fn(&Identity) -> Option<u16>) -> Coded {
+        self.of_identity(lists, |identity| identity.protocol.port(get(identity)?).map(u64::from))
+    }
+
+    fn query_text(&self, lists: &Lists, get: impl Fn(&QueryKeys) -> Option<i32>) -> Coded {
+        self.text(lists, |identity| get(&self.rows.queries[identity.query? as usize]))
     }
 
     fn of_moment(&self, lists: &Lists, get: impl Fn(&Moment) -> u64) -> Coded {

@@ -12,7 +12,7 @@
 
 use ahash::AHashMap;
 
-use super::PackedRow;
+use super::{PackedRow, QueryKeys};
 use crate::capture::row::{Counters, Kind, OwnerSource, Protocol, TcpState};
 
 /// What the first row of a tick without a base is told by.
@@ -30,6 +30,7 @@ pub(super) const BLANK: PackedRow = PackedRow {
         rtt_us: None,
     },
     memory_rss_bytes: None,
+    query: QueryKeys { name: None, query_type: None, response_code: None, answers: None },
     local_addr: 0,
     remote_addr: None,
     remote_name: None,
@@ -40,6 +41,7 @@ pub(super) const BLANK: PackedRow = PackedRow {
     remote_port: 0,
     kind: Kind::Snapshot,
     protocol: Protocol::Tcp,
+    protocol_number: None,
     state: None,
     prev_state: None,
     owner_source: None,
@@ -72,6 +74,11 @@ macro_rules! for_fields {
         $each!(21, netns);
         $each!(22, remote_name);
         $each!(23, protocol);
+        $each!(24, protocol_number);
+        $each!(25, query.name);
+        $each!(26, query.query_type);
+        $each!(27, query.response_code);
+        $each!(28, query.answers);
     };
 }
 
@@ -263,6 +270,7 @@ blanks! {
     u64 = 0,
     u32 = 0,
     i32 = 0,
+    u16 = 0,
     f32 = 0.0,
     TcpState = TcpState::Established,
     OwnerSource = OwnerSource::Event,
@@ -332,8 +340,12 @@ pub(super) mod tests {
         let counters =
             (any::<Option<u64>>(), any::<Option<u64>>(), any::<Option<u32>>(), any::<Option<u32>>());
         let keys = (any::<i32>(), any::<Option<i32>>(), proptest::option::of(0_u32..4), any::<[u16; 2]>());
-        let names =
-            (0..4_usize, 0..2_usize, proptest::option::of(0..11_usize), proptest::option::of(0..4_usize));
+        let names = (
+            0..Kind::ALL.len(),
+            0..Protocol::ALL.len(),
+            proptest::option::of(0..11_usize),
+            proptest::option::of(0..4_usize),
+        );
         let load = (proptest::option::of(-1e9_f32..1e9), any::<Option<u64>>());
         (clocks, counters, keys, names, load).prop_map(|(clocks, counters, keys, names, load)| PackedRow {
             ts_us: clocks.0,
@@ -359,6 +371,8 @@ pub(super) mod tests {
             remote_port: keys.3[1],
             kind: Kind::ALL[names.0],
             protocol: Protocol::ALL[names.1],
+            protocol_number: names.2.map(|_| keys.3[0]),
+            query: QueryKeys { name: keys.1, query_type: keys.1, response_code: None, answers: Some(keys.0) },
             state: names.2.map(|n| TcpState::ALL[n]),
             prev_state: names.2.map(|n| TcpState::ALL[10 - n]),
             owner_source: names.3.map(|n| OwnerSource::ALL[n]),

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use parquet::arrow::ArrowWriter;
-use parquet::errors::Result;
+use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{ColumnChunkMetaData, FileMetaData, RowGroupMetaData};
 use parquet::file::properties::WriterProperties;
 
@@ -23,17 +23,23 @@ impl RowGroup {
     /// The rows, in the order of the capture, as Parquet; the group is empty afterwards.
     ///
     /// One column after the other, so that memory holds the rows and one column, not all.
-    pub(in crate::capture) fn encode(&mut self) -> Result<Encoded> {
+    ///
+    /// The columns are those of `schema`, which an older version of netrec may have begun the file
+    /// with.
+    pub(in crate::capture) fn encode(&mut self, schema: &FileMetaData) -> Result<Encoded> {
         let mut group = std::mem::take(self);
         group.rows.sort();
-        let schema = schema()?.schema_descr_ptr();
+        let schema = schema.schema_descr_ptr();
         let mut chunks = Chunks::new()?;
         let lists = group.lists();
-        let columns: Vec<ColumnChunkMetaData> = COLUMNS
+        let columns: Vec<ColumnChunkMetaData> = schema
+            .columns()
             .iter()
-            .zip(schema.columns())
-            .map(|(info, description)| {
-                chunks.push(info, description.clone(), &group.coded(info.column, &lists), group.len())
+            .map(|description| {
+                let info = COLUMNS.iter().find(|info| info.name == description.name());
+                let info = info.ok_or_else(|| unknown_column(description.name()))?;
+                let column = group.coded(info.column, &lists);
+                chunks.push(info.kind, description.clone(), &column, group.len())
             })
             .collect::<Result<_>>()?;
         let total_bytes = columns.iter().map(ColumnChunkMetaData::uncompressed_size).sum();
@@ -77,6 +83,10 @@ impl Encoded {
             .set_ordinal(ordinal as i32)
             .build()
     }
+}
+
+fn unknown_column(name: &str) -> ParquetError {
+    ParquetError::General(format!("the file has a column {name}, which this version does not know"))
 }
 
 fn shifted(column: &ColumnChunkMetaData, shift: i64) -> Result<ColumnChunkMetaData> {

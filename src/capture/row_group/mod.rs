@@ -19,6 +19,7 @@ pub(super) use self::encode::schema;
 use self::rows::Rows;
 use self::texts::{Text, Texts};
 pub(super) use self::tick::{Absorbed, TickRows};
+use super::query::Query;
 use super::row::{Counters, Kind, Owner, OwnerSource, Protocol, Row, TcpState};
 
 /// Rows of one row group. Strings and owners are kept once and forgotten with the group,
@@ -50,6 +51,7 @@ struct PackedRow {
     netns: Option<u64>,
     counters: Counters,
     memory_rss_bytes: Option<u64>,
+    query: QueryKeys,
     local_addr: i32,
     remote_addr: Option<i32>,
     remote_name: Option<i32>,
@@ -60,9 +62,19 @@ struct PackedRow {
     remote_port: u16,
     kind: Kind,
     protocol: Protocol,
+    protocol_number: Option<u16>,
     state: Option<TcpState>,
     prev_state: Option<TcpState>,
     owner_source: Option<OwnerSource>,
+}
+
+/// The texts of a DNS question by their keys; none at all in a row of another kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+struct QueryKeys {
+    name: Option<i32>,
+    query_type: Option<i32>,
+    response_code: Option<i32>,
+    answers: Option<i32>,
 }
 
 impl RowGroup {
@@ -82,6 +94,7 @@ impl RowGroup {
             netns: row.netns,
             counters: row.counters,
             memory_rss_bytes: row.memory_rss_bytes,
+            query: row.query.as_deref().map(|query| self.query_keys(query)).unwrap_or_default(),
             local_addr: self.texts.addr(row.local_addr, known.map(|known| known.local_addr)),
             remote_addr: row
                 .remote
@@ -94,6 +107,7 @@ impl RowGroup {
             remote_port: row.remote.map_or(0, |(_, port)| port),
             kind: row.kind,
             protocol: row.protocol,
+            protocol_number: row.protocol_number,
             state: row.state,
             prev_state: row.prev_state,
             owner_source: row.owner_source,
@@ -112,11 +126,19 @@ impl RowGroup {
         let addr = |key: i32| addrs.get(usize::try_from(key).ok()?).copied().flatten();
         let text = |key: i32| self.texts.list.get(usize::try_from(key).ok()?)?.name();
         let local = (addr(row.local_addr)?, row.local_port);
+        let owned = |key: Option<i32>| Some(text(key?)?.as_ref().to_owned());
+        let query = row.query.name.and_then(text).map(|name| Query {
+            name: name.as_ref().to_owned(),
+            query_type: owned(row.query.query_type),
+            response_code: owned(row.query.response_code),
+            answers: owned(row.query.answers),
+        });
         Some(Row {
             ts_us: row.ts_us,
             mono_ns: row.mono_ns,
             tick: row.tick,
             kind: row.kind,
+            protocol_number: row.protocol_number,
             remote: row.remote_addr.and_then(addr).map(|addr| (addr, row.remote_port)),
             remote_name: row.remote_name.and_then(text),
             netns: row.netns,
@@ -127,8 +149,19 @@ impl RowGroup {
             owner_source: row.owner_source,
             cpu_percent: row.cpu_percent,
             memory_rss_bytes: row.memory_rss_bytes,
+            query: query.map(Arc::new),
             ..Row::snapshot(row.conn_id, row.protocol, local)
         })
+    }
+
+    fn query_keys(&mut self, query: &Query) -> QueryKeys {
+        let mut key = |text: &Option<String>| text.as_deref().map(|text| self.texts.key(text));
+        QueryKeys {
+            query_type: key(&query.query_type),
+            response_code: key(&query.response_code),
+            answers: key(&query.answers),
+            name: Some(self.texts.key(&query.name)),
+        }
     }
 
     /// The key of an owner, which most likely is the expected one.

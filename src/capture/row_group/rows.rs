@@ -1,7 +1,7 @@
 //! Rows told by what they share: most of a row is what the socket's last row said too, or what every
 //! row of the tick says. A quiet socket takes 20 bytes a tick.
 
-use super::PackedRow;
+use super::{PackedRow, QueryKeys};
 use crate::capture::row::{Counters, Kind, OwnerSource, Protocol, TcpState};
 
 /// The rows of a group.
@@ -12,6 +12,7 @@ pub(super) struct Rows {
     pub(super) counters: Vec<Counters>,
     pub(super) moments: Vec<Moment>,
     pub(super) loads: Vec<Load>,
+    pub(super) queries: Vec<QueryKeys>,
     sockets: Vec<Socket>,
     /// The socket of the tick's first row, of the last row, and of the next row if it comes in the
     /// order of the tick before.
@@ -46,8 +47,11 @@ pub(super) struct Identity {
     pub(super) remote_addr: Option<i32>,
     pub(super) remote_name: Option<i32>,
     pub(super) owner: Option<u32>,
+    /// Place in [`Rows::queries`].
+    pub(super) query: Option<u32>,
     pub(super) local_port: u16,
     pub(super) remote_port: u16,
+    pub(super) protocol_number: Option<u16>,
     pub(super) protocol: Protocol,
 }
 
@@ -111,8 +115,10 @@ impl Rows {
             remote_addr: row.remote_addr,
             remote_name: row.remote_name,
             owner: row.owner,
+            query: self.query(row.query),
             local_port: row.local_port,
             remote_port: row.remote_port,
+            protocol_number: row.protocol_number,
             protocol: row.protocol,
         };
         let place = self.follow(place, identity);
@@ -157,6 +163,17 @@ impl Rows {
         place
     }
 
+    /// The place of a question's texts; the same question mostly comes several times in a row.
+    fn query(&mut self, query: QueryKeys) -> Option<u32> {
+        if query == QueryKeys::default() {
+            return None;
+        }
+        if self.queries.last() == Some(&query) {
+            return Some(self.queries.len() as u32 - 1);
+        }
+        Some(added(&mut self.queries, query))
+    }
+
     fn moment(&mut self, moment: Moment) -> u32 {
         if self.moments.last() != Some(&moment) {
             self.moments.push(moment);
@@ -193,6 +210,7 @@ impl Rows {
             netns: identity.netns,
             counters: self.counters[line.counters as usize],
             memory_rss_bytes: load.memory_rss_bytes,
+            query: identity.query.map(|place| self.queries[place as usize]).unwrap_or_default(),
             local_addr: identity.local_addr,
             remote_addr: identity.remote_addr,
             remote_name: identity.remote_name,
@@ -203,6 +221,7 @@ impl Rows {
             remote_port: identity.remote_port,
             kind: line.kind,
             protocol: identity.protocol,
+            protocol_number: identity.protocol_number,
             state: line.state,
             prev_state: line.prev_state,
             owner_source: line.owner_source,
@@ -277,6 +296,7 @@ impl Rows {
         self.counters.clear();
         self.moments.clear();
         self.loads.clear();
+        self.queries.clear();
         self.sockets.clear();
         (self.first, self.last, self.expected) = (None, None, None);
         self.uncounted = None;

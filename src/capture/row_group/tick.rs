@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::delta::{self, Places};
-use super::{PackedRow, RowGroup};
+use super::{PackedRow, QueryKeys, RowGroup};
 use crate::capture::row::Owner;
 
 /// The journals of a recording never hold more rows than two row groups; what claims to is not
@@ -165,10 +165,20 @@ fn owner_key(group: &mut RowGroup, owners: &mut HashMap<Owner, Arc<Owner>>, owne
 
 fn translated(row: &PackedRow, texts: &[i32], owners: &[u32]) -> Option<PackedRow> {
     let text = |key: i32| texts.get(usize::try_from(key).ok()?).copied();
+    let optional = |key: Option<i32>| match key {
+        Some(key) => text(key).map(Some),
+        None => Some(None),
+    };
     Some(PackedRow {
         local_addr: text(row.local_addr)?,
-        remote_addr: row.remote_addr.map(|key| text(key).ok_or(())).transpose().ok()?,
-        remote_name: row.remote_name.map(|key| text(key).ok_or(())).transpose().ok()?,
+        remote_addr: optional(row.remote_addr)?,
+        remote_name: optional(row.remote_name)?,
+        query: QueryKeys {
+            name: optional(row.query.name)?,
+            query_type: optional(row.query.query_type)?,
+            response_code: optional(row.query.response_code)?,
+            answers: optional(row.query.answers)?,
+        },
         owner: row.owner.map(|key| owners.get(key as usize).copied().ok_or(())).transpose().ok()?,
         ..*row
     })
@@ -192,7 +202,7 @@ mod tests {
     }
 
     fn encoded(group: &mut RowGroup) -> Vec<u8> {
-        group.encode().unwrap().bytes
+        group.encode(super::super::schema().unwrap()).unwrap().bytes
     }
 
     #[test]
@@ -271,6 +281,7 @@ mod tests {
             |row| row.remote_addr = Some(99),
             |row| row.remote_name = Some(i32::MAX),
             |row| row.owner = Some(2),
+            |row| row.query.answers = Some(99),
         ] {
             let mut group = RowGroup::default();
             group.push(&row(1, 1));

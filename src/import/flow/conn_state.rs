@@ -59,7 +59,7 @@ impl ConnState {
 pub fn conn_state(protocol: Protocol, originator: &Side, responder: &Side) -> ConnState {
     match protocol {
         Protocol::Tcp => of_tcp(originator, responder),
-        Protocol::Udp => match (originator.packets > 0, responder.packets > 0) {
+        _ => match (originator.packets > 0, responder.packets > 0) {
             (true, true) => ConnState::Sf,
             (true, false) => ConnState::S0,
             (false, true) => ConnState::Shr,

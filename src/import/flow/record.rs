@@ -232,7 +232,7 @@ impl Flow {
     pub fn bytes(&self) -> (u64, u64) {
         match self.protocol {
             Protocol::Tcp => (self.sent.stream_bytes(&self.received), self.received.stream_bytes(&self.sent)),
-            Protocol::Udp => (self.sent.payload_bytes, self.received.payload_bytes),
+            _ => (self.sent.payload_bytes, self.received.payload_bytes),
         }
     }
 

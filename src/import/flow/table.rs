@@ -47,9 +47,9 @@ impl Queue {
     pub(super) fn of(flow: &Flow) -> Self {
         match flow.protocol {
             _ if flow.over_ns.is_some() => Self::Over,
-            Protocol::Udp => Self::Datagrams,
             Protocol::Tcp if flow.is_two_sided() => Self::Open,
             Protocol::Tcp => Self::OneSided,
+            _ => Self::Datagrams,
         }
     }
 

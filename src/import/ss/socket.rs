@@ -119,7 +119,7 @@ fn netstat(words: &[&str]) -> Option<Socket> {
     let (state, rest) = match (protocol, rest) {
         (Protocol::Tcp, [state, rest @ ..]) => (Some(tcp_state(state)?), rest),
         (Protocol::Tcp, []) => return None,
-        (Protocol::Udp, rest) => (None, rest),
+        (_, rest) => (None, rest),
     };
     let mut owner = Owner::default();
     if let Some((pid, name)) = rest.iter().find_map(|word| word.split_once('/')) {

@@ -68,7 +68,7 @@ fn try_connection(record: &Record<'_>, protocol: Protocol) -> Option<LoggedConne
         },
         course: match protocol {
             Protocol::Tcp => course(record),
-            Protocol::Udp => Course::STATELESS,
+            _ => Course::STATELESS,
         },
         remote_name: None,
     })

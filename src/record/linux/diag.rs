@@ -129,7 +129,7 @@ fn both_families_request() -> [u8; 60] {
 fn family_request(family: u8, protocol: Protocol) -> [u8; 56] {
     let (number, states) = match protocol {
         Protocol::Tcp => (libc::IPPROTO_TCP, TCP_STATES),
-        Protocol::Udp => (libc::IPPROTO_UDP, UDP_STATES),
+        _ => (libc::IPPROTO_UDP, UDP_STATES),
     };
     let mut request = [0; 56];
     request[..3].copy_from_slice(&[family, number as u8, WANT_TCP_INFO]);

@@ -6,7 +6,7 @@ use ratatui::style::Style;
 
 use super::{Cells, Column, Theme, left, nothing, or_unknown, rate, right, table};
 use crate::capture::Kind;
-use crate::replay::listing::endpoint;
+use crate::replay::listing::{local_end, remote_end};
 use crate::replay::state::State;
 use crate::replay::view::{Change, process_name, total};
 use crate::report::format;
@@ -53,13 +53,13 @@ pub(in crate::replay) fn draw(state: &State, theme: Theme, area: Rect, buffer: &
             (_, Some(state)) => state.as_str().to_owned(),
             (_, None) => row.protocol.as_str().to_owned(),
         };
-        let remote = row.remote.map(|(addr, port)| match &row.remote_name {
-            Some(name) if is_wide => format!("{name} {}", endpoint((addr, port))),
-            _ => endpoint((addr, port)),
+        let remote = remote_end(row).map(|remote| match &row.remote_name {
+            Some(name) if is_wide => format!("{name} {remote}"),
+            _ => remote,
         });
         let (sent, received) = (rate(line.sent_per_s), rate(line.received_per_s));
         let process = process_name(row).unwrap_or(format::UNKNOWN).to_owned();
-        let local = endpoint((row.local_addr, row.local_port));
+        let local = local_end(row);
         let cells = if is_wide {
             let pid = row.owner.as_deref().and_then(|owner| owner.pid).map(|pid| pid.to_string());
             let bytes = total(row).map(|bytes| format::bytes(bytes as f64));

@@ -6,7 +6,7 @@ use ratatui::style::Style;
 
 use super::{Cells, Column, TITLE, Theme, left, nothing, or_unknown, paragraph, right, table};
 use crate::capture::{Kind, Row};
-use crate::replay::listing::endpoint;
+use crate::replay::listing::{local_end, remote_end};
 use crate::replay::state::State;
 use crate::report::format;
 
@@ -36,7 +36,7 @@ pub(in crate::replay) fn draw(state: &State, theme: Theme, area: Rect, buffer: &
         let style = match row.kind {
             Kind::Opened => theme.good(),
             Kind::Closed => theme.bad(),
-            Kind::State => theme.accent(),
+            Kind::State | Kind::Query => theme.accent(),
             Kind::Snapshot => Style::new(),
         };
         let bytes = |value: Option<u64>| or_unknown(value.map(|value| format::bytes(value as f64)));
@@ -56,8 +56,8 @@ pub(in crate::replay) fn draw(state: &State, theme: Theme, area: Rect, buffer: &
 
 fn headline(row: &Row) -> String {
     let name = row.remote_name.as_deref().map_or_else(String::new, |name| format!(" ({name})"));
-    let remote = row.remote.map_or_else(String::new, |remote| format!(" → {}{name}", endpoint(remote)));
-    let local = endpoint((row.local_addr, row.local_port));
+    let remote = remote_end(row).map_or_else(String::new, |remote| format!(" → {remote}{name}"));
+    let local = local_end(row);
     format!("{} {local}{remote}, connection {}", row.protocol.as_str(), row.conn_id)
 }
 

@@ -68,7 +68,7 @@ impl Cut {
     /// chooses where the gaps end, where each keeps its shortest length.
     fn ln_all_ways(&self) -> f64 {
         let free = self.length - self.gaps * (self.shortest - 1) - 1;
-        (1..self.gaps).map(|n| ((free - self.gaps + 1 + n) as f64 / n as f64).ln()).sum()
+        (1..self.gaps).map(|n| ((free + 1 + n - self.gaps) as f64 / n as f64).ln()).sum()
     }
 
     /// Logarithm of a bound of the number of ways that are as regular, and of which twice the

@@ -72,7 +72,7 @@ fn reached<'a>(socket: &Socket<'a>) -> Option<(&'a str, u16)> {
         socket.bytes_received.is_some_and(|bytes| bytes > 0)
     };
     let is_outbound = socket.direction == Some("outbound") && socket.is_beyond_local_networks();
-    socket.remote.filter(|_| is_outbound && came_about)
+    socket.remote.filter(|_| is_outbound && came_about && socket.service_port().is_some())
 }
 
 /// Processes that reach many ports without a usual service, which nothing else uses.

@@ -174,7 +174,7 @@ fn of_remote(socket: &Row, local: IpAddr, remote: Endpoint, flow: &Flow, kind: K
     let at_ns = match kind {
         Kind::Opened => flow.first_ns,
         Kind::Closed => flow.last_ns,
-        Kind::Snapshot | Kind::State => socket.mono_ns,
+        Kind::Snapshot | Kind::State | Kind::Query => socket.mono_ns,
     };
     Row {
         kind,

@@ -7,6 +7,8 @@ use crate::Result;
 #[path = "../../src/capture/digest.rs"]
 #[allow(dead_code, reason = "a writer chains the hashes of its row groups, and this one has none")]
 mod digest;
+#[path = "../../src/capture/import_stats.rs"]
+mod import_stats;
 #[path = "../../src/capture/metadata.rs"]
 mod metadata;
 #[path = "../../src/capture/query.rs"]
@@ -16,6 +18,7 @@ pub mod query;
 mod row;
 
 pub use digest::Digest;
+pub use import_stats::{Example, ImportStats, UnusedReason};
 pub use metadata::{ImportSource, Metadata, SourceReport, SourceStatus};
 pub use query::Query;
 pub use row::{Counters, Kind, Owner, OwnerSource, Protocol, Row, TcpState};

@@ -51,7 +51,7 @@ impl Files {
             written.expect("an input");
         }
         let paths = self.files.iter().map(|(path, _)| path.clone()).collect();
-        let plan = Plan { paths, from, inside: Vec::new() };
+        let plan = Plan { paths, from, inside: Vec::new(), taken_at_us: Some(0) };
         let imported = import(&plan, &self.folder.join("out.parquet"), Overwrite::Never, &|_, _| {});
         check(imported);
     }

@@ -7,6 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::import_stats::ImportStats;
+
 /// What every metadata key of the file begins with.
 pub const PREFIX: &str = "netrec.";
 
@@ -65,6 +67,9 @@ pub struct Metadata {
     /// For imports: every file that was imported.
     #[serde(default)]
     pub imports: Vec<ImportSource>,
+    /// For imports: what was read, and what of it is not in the capture, with the reasons.
+    #[serde(default)]
+    pub import_stats: Option<ImportStats>,
     /// For imports, which may hold many hosts: the networks that count as inside, given by the
     /// files or by whoever imported them; empty for the private ones.
     #[serde(default)]
@@ -217,9 +222,16 @@ impl Metadata {
         self.events_lost.is_some() || self.holds_many_hosts()
     }
 
-    /// Whether the recording missed something that it set out to see.
+    /// Whether the recording missed something that it set out to see, or an import could not use
+    /// all that it was given.
     pub fn is_degraded(&self) -> bool {
-        self.ticks_late > 0 || self.events_lost.unwrap_or(0) > 0 || self.recovered.is_some()
+        let has_gaps = self.import_stats.as_ref().is_some_and(ImportStats::has_gaps);
+        let is_empty_import = self.import.is_some() && self.rows == 0;
+        self.ticks_late > 0
+            || self.events_lost.unwrap_or(0) > 0
+            || self.recovered.is_some()
+            || has_gaps
+            || is_empty_import
     }
 }
 

@@ -17,6 +17,7 @@ mod footer;
 mod frame;
 mod growing;
 mod guard;
+mod import_stats;
 mod journal;
 mod keys;
 pub mod metadata;
@@ -38,6 +39,7 @@ pub use cursor::{Cursor, Place, Sample, Toward};
 pub use digest::Digest;
 pub use evidence::{Evidence, GroupHash};
 pub use growing::Finished;
+pub use import_stats::{Example, ImportStats, Unused, UnusedReason};
 pub use keys::{PublicKey, SigningKey};
 pub use metadata::{
     ImportSource, IntervalChange, Metadata, PreviousPart, SeriesPart, SourceReport, SourceStatus,

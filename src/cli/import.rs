@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use chrono::{DateTime, FixedOffset};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use indicatif::{HumanBytes, HumanCount};
@@ -11,12 +12,12 @@ use ipnet::IpNet;
 use super::{Done, progress};
 use crate::Result;
 use crate::capture::{Overwrite, SourceStatus};
-use crate::import::{self, IMPORTERS, Imported, Importer, Plan};
+use crate::import::{self, IMPORTERS, Imported, Importer, Plan, STANDARD_INPUT};
 use crate::report::escape;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Files and folders to import, all of one format, recognised by what is in them
+    /// Files and folders to import, all of one format, recognised by what is in them; - is standard input
     #[arg(required = true)]
     files: Vec<PathBuf>,
     /// The capture to write [default: the first file's name with `.parquet`, in this folder]
@@ -29,6 +30,10 @@ pub(super) struct Arguments {
     /// [default: what the files mark as local, else the private networks]
     #[arg(long, value_name = "CIDR")]
     inside: Vec<IpNet>,
+    /// When a snapshot (ss, netstat, lsof, /proc/net) was taken, if the file does not say it, as
+    /// 2026-11-24T10:00:00Z
+    #[arg(long, value_name = "TIME")]
+    at: Option<DateTime<FixedOffset>>,
     /// Replace a capture that is there already
     #[arg(long)]
     force: bool,
@@ -41,6 +46,7 @@ pub(super) fn run(arguments: Arguments) -> Result<Done> {
         paths: arguments.files,
         from: arguments.from.as_deref().and_then(Importer::find),
         inside: arguments.inside,
+        taken_at_us: arguments.at.map(|at| at.timestamp_micros()),
     };
     let bar = progress::bytes();
     let imported = import::import(&plan, &to, overwrite, &|read, total| {
@@ -54,14 +60,21 @@ pub(super) fn run(arguments: Arguments) -> Result<Done> {
     Ok(Done::of(imported.metadata.is_degraded()))
 }
 
-/// `conn.log.gz` → `conn.parquet`, in the current folder.
+/// `conn.log.gz` → `conn.parquet`, in the current folder; a pipe has no name of its own.
 fn default_output(files: &[PathBuf]) -> PathBuf {
     let first = files.first().map_or_else(|| Path::new(""), PathBuf::as_path);
-    let name = first.file_name().unwrap_or_default().to_string_lossy();
+    let is_stream =
+        first == Path::new(STANDARD_INPUT) || first.starts_with("/dev") || first.starts_with("/proc");
+    let name = if is_stream { "".into() } else { first.file_name().unwrap_or_default().to_string_lossy() };
     let stem = name.split('.').next().filter(|stem| !stem.is_empty()).unwrap_or("imported");
     let mut output = OsString::from(stem);
     output.push(".parquet");
     PathBuf::from(output)
+}
+
+/// `1 file`, `2 files`.
+fn plural(number: usize, noun: &str) -> String {
+    format!("{} {noun}{}", HumanCount(number as u64), if number == 1 { "" } else { "s" })
 }
 
 /// What was imported, what could not be read, and what to do next.
@@ -70,11 +83,17 @@ fn say(to: &Path, imported: &Imported) {
     let file = escape::terminal(&to.display().to_string());
     let format = metadata.import.as_ref().map_or("", |import| import.format.as_str());
     say!(
-        "{file}: {} of {} rows from {} files ({format})",
+        "{file}: {}, {} rows from {} ({format})",
         HumanBytes(imported.finished.bytes),
         HumanCount(imported.finished.rows),
-        metadata.imports.len(),
+        plural(metadata.imports.len(), "file"),
     );
+    if let Some(stats) = &metadata.import_stats {
+        say!("  {}", stats.summary());
+        for unused in stats.unused.iter().chain(&stats.files) {
+            say!("    {}: {}", unused.reason.words(), escape::terminal(&unused.describe_counted()));
+        }
+    }
     for source in &metadata.sources {
         let mark = match source.status {
             SourceStatus::Ran => "",
@@ -82,9 +101,6 @@ fn say(to: &Path, imported: &Imported) {
             SourceStatus::Missing => "missing: ",
         };
         say!("  {}: {mark}{}", escape::terminal(&source.name), escape::terminal(&source.detail));
-    }
-    if imported.passed_over > 0 {
-        say!("  passed over: {} files of other formats", imported.passed_over);
     }
     if let Some(sha256) = imported.finished.sha256 {
         say!("  SHA-256: {sha256}");

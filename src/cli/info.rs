@@ -77,6 +77,12 @@ fn describe(capture: &CaptureFile) -> String {
         };
         line("source", &format!("{:<16} {mark:<8} {}", source.name, source.detail));
     }
+    if let Some(stats) = &metadata.import_stats {
+        line("records", &stats.summary());
+        for unused in stats.unused.iter().chain(&stats.files) {
+            line("", &format!("{}: {}", unused.reason.words(), unused.describe_counted()));
+        }
+    }
     if !metadata.inside.is_empty() {
         line("inside", &metadata.inside.join(", "));
     }

@@ -43,8 +43,11 @@ fn recording(analysis: &Analysis) -> String {
 fn completeness(analysis: &Analysis) -> String {
     let completeness = &analysis.completeness;
     let is_import = analysis.metadata.import.is_some();
+    let is_empty_import = is_import && analysis.metadata.rows == 0;
     let state = match (analysis.metadata.is_degraded(), is_import) {
-        (true, _) => "DEGRADED",
+        _ if is_empty_import => "EMPTY",
+        (true, true) => "PARTIAL",
+        (true, false) => "DEGRADED",
         (false, true) => "whole",
         (false, false) => "as planned",
     };
@@ -80,6 +83,9 @@ fn headlines(analysis: &Analysis) -> Vec<String> {
 }
 
 fn counts(analysis: &Analysis) -> String {
+    if analysis.metadata.import.is_some() && analysis.metadata.rows == 0 {
+        return "findings   not judged: the capture holds nothing".to_owned();
+    }
     let findings = analysis.findings();
     let of = |severity: Severity| findings.iter().filter(|f| f.judgement.severity == severity).count();
     let by_severity: Vec<String> = Severity::ALL

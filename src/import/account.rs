@@ -1,58 +1,65 @@
-//! What the lines of logs came to, and what is said of it.
+//! What became of the records of one file, and what is said when next to nothing was used.
 
-use super::Output;
-use crate::capture::SourceStatus;
+use std::path::PathBuf;
 
-/// Lines that were read, and those that could not be used.
+use super::{Importer, Input};
+use crate::capture::{ImportStats, Unused};
+use crate::{Error, Result};
+
+/// What reading one file came to; [`super::Output::account`] takes it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Account {
-    /// Connections.
-    pub connections: u64,
-    /// Lines that lack what names a connection, or are none of this format.
-    pub unreadable: u64,
-    /// Where the first of those is: file and line.
-    pub first_unreadable: Option<String>,
-    /// Connections of other protocols than TCP and UDP.
-    pub other_protocols: u64,
+    /// Every record, counted once.
+    pub stats: ImportStats,
     /// Bytes of connections that the sensor says it missed.
     pub missed_bytes: u64,
-    /// Whether the file ended before its end.
+    /// Whether the file ended in the middle of a record.
     pub is_cut_short: bool,
 }
 
 impl Account {
-    /// Notes a line that could not be read.
-    pub(super) fn unreadable(&mut self, line: u64) {
-        self.unreadable += 1;
-        self.first_unreadable.get_or_insert_with(|| format!("line {line}"));
+    /// An account of records called so, in the singular: `line`, `event`.
+    pub fn new(unit: &str) -> Self {
+        Self { stats: ImportStats::new(unit), ..Self::default() }
     }
+}
 
-    /// Adds what another file came to.
-    pub(super) fn add(&mut self, other: &Self) {
-        self.connections += other.connections;
-        self.unreadable += other.unreadable;
-        if self.first_unreadable.is_none() {
-            self.first_unreadable.clone_from(&other.first_unreadable);
-        }
-        self.other_protocols += other.other_protocols;
-        self.missed_bytes = self.missed_bytes.saturating_add(other.missed_bytes);
+/// Fails where nothing was used, or next to nothing and the format was only guessed.
+///
+/// # Errors
+/// [`Error::Import`] with what was there, and what there would have to be.
+pub(super) fn check(
+    stats: &ImportStats,
+    inputs: &[Input],
+    importer: &Importer,
+    is_format_named: bool,
+) -> Result<()> {
+    let is_enough = stats.used > 0 && (is_format_named || !stats.is_next_to_nothing());
+    if is_enough {
+        return Ok(());
     }
-
-    /// Says all of it.
-    pub(super) fn say(&self, name: &str, output: &mut Output<'_>) {
-        output.source(name, SourceStatus::Ran, format!("{} connections", self.connections));
-        if let (1.., Some(first)) = (self.unreadable, &self.first_unreadable) {
-            let detail = format!("{} lines could not be read, the first in {first}", self.unreadable);
-            output.source("unreadable-lines", SourceStatus::Partial, detail);
-        }
-        if self.other_protocols > 0 {
-            let detail =
-                format!("{} entries are neither TCP nor UDP, and are left out", self.other_protocols);
-            output.source("other-protocols", SourceStatus::Partial, detail);
-        }
-        if self.missed_bytes > 0 {
-            let detail = format!("the sensor itself missed {} bytes of these connections", self.missed_bytes);
-            output.source("missed-bytes", SourceStatus::Partial, detail);
-        }
-    }
+    let path = inputs.first().map_or_else(PathBuf::new, |input| input.path.clone());
+    let what = match inputs {
+        [_] => format!("it is {}", importer.title),
+        _ => format!("it and {} more are {}", super::plural(inputs.len() as u64 - 1, "file"), importer.title),
+    };
+    let kinds: Vec<String> = stats.unused.iter().take(3).map(Unused::describe_counted).collect();
+    let reason = match (stats.read, stats.used) {
+        (0, _) => format!("{what}, but there is no {} in it. {}", stats.unit, importer.needs),
+        (_, 0) => format!(
+            "{what}, but 0 of {} could be used: {}. {}",
+            super::plural(stats.read, &stats.unit),
+            kinds.join("; "),
+            importer.needs
+        ),
+        _ => format!(
+            "it looks like {}, but only {} of {} could be used: {}. If it is, import it with --from {}",
+            importer.title,
+            stats.used,
+            super::plural(stats.read, &stats.unit),
+            kinds.join("; "),
+            importer.id
+        ),
+    };
+    Err(Error::Import { path, reason })
 }

@@ -14,11 +14,17 @@ use super::lines::{Line, Lines};
 use super::log::{Course, LoggedConnection};
 use super::names::{Names, Told};
 use super::{Account, Begin, Importer, Input, Output};
-use crate::capture::{Counters, Protocol, SourceStatus, TcpState};
+use crate::capture::{Counters, Example, ImportStats, Protocol, SourceStatus, TcpState, UnusedReason};
 use crate::{Error, Result};
 
 /// See the [module's documentation](self).
-pub const IMPORTER: Importer = Importer { id: "eve", title: "Suricata's EVE (JSON)", recognises, import };
+pub const IMPORTER: Importer = Importer {
+    id: "eve",
+    title: "Suricata's EVE (JSON)",
+    needs: "Connections come from flow events: enable `flow` under eve-log in suricata.yaml.",
+    recognises,
+    import,
+};
 
 /// TCP flags, as Suricata gathers them per side.
 const FIN: u64 = 0x01;
@@ -36,7 +42,6 @@ fn recognises(begin: &Begin) -> bool {
 }
 
 fn import(inputs: &[Input], output: &mut Output<'_>) -> Result<()> {
-    let mut total = Account::default();
     for input in inputs {
         let mut failed = None;
         let reader = output.reader(input)?;
@@ -44,24 +49,14 @@ fn import(inputs: &[Input], output: &mut Output<'_>) -> Result<()> {
             failed = connection.rows().into_iter().find_map(|row| output.push(row).err());
             failed.is_none()
         });
-        let (mut account, reader) = read.map_err(Error::io("read", &input.path))?;
+        let (account, reader) = read.map_err(Error::io("read", &input.path))?;
         if let Some(error) = failed {
             return Err(error);
         }
-        if let Some(line) = &mut account.first_unreadable {
-            *line = format!("{} {line}", input.file_name());
-        }
-        if account.is_cut_short {
-            output.cut_short(&format!(
-                "{} ends in the middle of a line; what is whole was read.",
-                input.file_name()
-            ));
-        }
         let source = reader.finish(output.format())?;
         output.imported(source);
-        total.add(&account);
+        output.account(input, account);
     }
-    total.say("flow-events", output);
     let detail =
         "bytes are those of whole packets with their headers, as Suricata counts them, and not of payload";
     output.source("byte-counts", SourceStatus::Partial, detail);
@@ -77,7 +72,7 @@ pub fn read_events<R: Read>(
     mut take: impl FnMut(LoggedConnection) -> bool,
 ) -> io::Result<(Account, R)> {
     let mut lines = Lines::new(reader);
-    let mut account = Account::default();
+    let mut account = Account::new("event");
     let mut names = Names::default();
     loop {
         let number = lines.number() + 1;
@@ -86,7 +81,7 @@ pub fn read_events<R: Read>(
             Some(Line::Whole(line)) => (line, true),
             Some(Line::Unended(line)) => (line, false),
             Some(Line::TooLong) => {
-                account.unreadable(number);
+                account.stats.unreadable_line(number, b"");
                 continue;
             }
         };
@@ -95,28 +90,41 @@ pub fn read_events<R: Read>(
         }
         let Ok(event) = serde_json::from_slice::<Value>(line) else {
             if is_whole {
-                account.unreadable(number);
+                account.stats.unreadable_line(number, line);
             }
             account.is_cut_short |= !is_whole;
             continue;
         };
         if event["event_type"] != "flow" {
             take_name(&event, &mut names);
+            skip_event(&event, number, line, &mut account.stats);
             continue;
         }
         match flow(&event, &mut names) {
             Flow::Connection(connection) => {
-                account.connections += 1;
+                account.stats.use_one();
                 if !take(*connection) {
                     break;
                 }
             }
-            Flow::OtherProtocol => account.other_protocols += 1,
-            Flow::Unreadable => account.unreadable(number),
+            Flow::OtherProtocol => {
+                let kind = format!("protocol {}", event["proto"].as_str().unwrap_or("unknown"));
+                account.stats.skip(UnusedReason::Unsupported, &kind, || Example::of_line(number, line));
+            }
+            Flow::Unreadable => account.stats.unreadable_line(number, line),
         }
     }
     account.is_cut_short |= lines.is_cut_short();
     Ok((account, lines.into_inner()))
+}
+
+/// Counts an event that is no flow; without a type it is none at all.
+fn skip_event(event: &Value, number: u64, line: &[u8], stats: &mut ImportStats) {
+    match event["event_type"].as_str() {
+        Some(kind) => stats
+            .skip(UnusedReason::NoConnection, &format!("{kind} event"), || Example::of_line(number, line)),
+        None => stats.unreadable_line(number, line),
+    }
 }
 
 enum Flow {
@@ -263,7 +271,7 @@ mod tests {
     fn a_flow_is_a_connection_with_the_name_of_its_greeting() {
         let tls = r#"{"timestamp":"2024-01-01T00:00:01.000000+0000","flow_id":7,"event_type":"tls","tls":{"sni":"c2.example"}}"#;
         let (flows, account) = read(&format!("{tls}\n{FLOW}\n"));
-        assert_eq!((flows.len(), account.unreadable), (1, 0));
+        assert_eq!((flows.len(), account.stats.gaps()), (1, 0));
         assert_eq!(flows[0].remote_name.as_deref(), Some("c2.example"));
         assert_eq!((flows[0].start_us, flows[0].duration_us), (1_704_067_200_500_000, Some(1_500_000)));
         assert_eq!((flows[0].counters.bytes_sent, flows[0].course), (Some(600), Course::CLOSED));
@@ -297,7 +305,7 @@ mod tests {
     fn a_last_line_that_is_cut_is_said_and_one_that_is_whole_counts() {
         assert_eq!(read(FLOW).0.len(), 1);
         let (flows, account) = read(&format!("{FLOW}\n{}", &FLOW[..300]));
-        assert_eq!((flows.len(), account.is_cut_short, account.unreadable), (1, true, 0));
+        assert_eq!((flows.len(), account.is_cut_short, account.stats.gaps()), (1, true, 0));
     }
 
     proptest! {

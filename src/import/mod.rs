@@ -9,18 +9,26 @@
 //! and a line or a record that cannot be read is counted and said, not guessed.
 
 mod account;
+mod begin;
+mod collect;
+mod decompress;
 pub mod eve;
 pub mod flow;
 mod input;
+mod known;
 pub mod lines;
 pub mod log;
+pub mod lsof;
 pub mod marks;
 pub mod names;
 mod number;
 mod output;
 pub mod pcap;
+pub mod procnet;
+mod snapshot;
 mod sorter;
 pub mod ss;
+mod text;
 pub mod zeek;
 
 use std::path::{Path, PathBuf};
@@ -28,9 +36,10 @@ use std::path::{Path, PathBuf};
 use ipnet::IpNet;
 
 pub use self::account::Account;
-pub use self::input::{Begin, Input, Reader};
+pub use self::begin::Begin;
+pub use self::input::{Input, Reader, STANDARD_INPUT};
 pub use self::output::Output;
-use crate::capture::{Finished, Metadata, Overwrite};
+use crate::capture::{Finished, ImportStats, Metadata, Overwrite};
 use crate::{Error, Result};
 
 /// A foreign format that can be read.
@@ -40,6 +49,9 @@ pub struct Importer {
     pub id: &'static str,
     /// What it reads, in words that go on after "is" and "understood are".
     pub title: &'static str,
+    /// A sentence for a file in which nothing could be used: where connections come from, and how to
+    /// get them.
+    pub needs: &'static str,
     /// Whether a file that begins so is one of these.
     pub recognises: fn(&Begin) -> bool,
     /// Reads the files, all of this format, and hands over what they say.
@@ -47,7 +59,8 @@ pub struct Importer {
 }
 
 /// Every importer; the first that recognises a file reads it.
-pub const IMPORTERS: &[&Importer] = &[&pcap::IMPORTER, &zeek::IMPORTER, &eve::IMPORTER, &ss::IMPORTER];
+pub const IMPORTERS: &[&Importer] =
+    &[&pcap::IMPORTER, &zeek::IMPORTER, &eve::IMPORTER, &ss::IMPORTER, &lsof::IMPORTER, &procnet::IMPORTER];
 
 impl Importer {
     /// The importer with this id.
@@ -66,6 +79,8 @@ pub struct Plan {
     /// Networks that count as inside, where the files do not say it themselves; empty for the
     /// private ones.
     pub inside: Vec<IpNet>,
+    /// When the first snapshot was taken, µs since the Unix epoch, for files that do not say it.
+    pub taken_at_us: Option<i64>,
 }
 
 /// What an import came to.
@@ -75,8 +90,6 @@ pub struct Imported {
     pub finished: Finished,
     /// What it says about itself.
     pub metadata: Metadata,
-    /// Files that were passed over in folders, as none of a known format.
-    pub passed_over: usize,
 }
 
 /// Imports files into a capture. `progress` is told the bytes read so far and of how many.
@@ -86,16 +99,20 @@ pub struct Imported {
 /// [`Error::Io`] if something cannot be read or written; [`Error::Exists`] as
 /// [`crate::capture::Writer::create`] says.
 pub fn import(plan: &Plan, to: &Path, overwrite: Overwrite, progress: &dyn Fn(u64, u64)) -> Result<Imported> {
-    let (inputs, passed_over) = input::collect(&plan.paths, plan.from)?;
+    let mut files = ImportStats::default();
+    let inputs = collect::collect(&plan.paths, plan.from, &mut files)?;
     let importer = common_importer(&inputs, plan.from)?;
-    let mut output = Output::create(to, overwrite, importer.id, &plan.inside, progress)?;
+    let mut output = Output::create(to, overwrite, importer.id, plan, progress)?;
     output.expect_bytes(inputs.iter().map(|input| input.bytes).sum());
-    if let Err(error) = (importer.import)(&inputs, &mut output) {
+    output.stats().add(files, "");
+    let result = (importer.import)(&inputs, &mut output)
+        .and_then(|()| account::check(output.stats(), &inputs, importer, plan.from.is_some()));
+    if let Err(error) = result {
         output.abandon();
         return Err(error);
     }
     let (finished, metadata) = output.finish()?;
-    Ok(Imported { finished, metadata, passed_over })
+    Ok(Imported { finished, metadata })
 }
 
 /// The one importer that all files are for.
@@ -117,4 +134,9 @@ fn common_importer(inputs: &[Input], from: Option<&'static Importer>) -> Result<
         }
     }
     Ok(importer)
+}
+
+/// `1 file`, `2 files`.
+fn plural(number: u64, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }

@@ -4,13 +4,16 @@ use std::cell::Cell;
 use std::path::Path;
 use std::rc::Rc;
 
-use ipnet::IpNet;
-
+use super::Plan;
+use super::account::Account;
 use super::input::{Input, Reader};
 use super::marks::Marks;
 use super::sorter::Sorter;
+use super::text::Layout;
 use crate::Result;
-use crate::capture::{Finished, ImportSource, Metadata, Overwrite, Row, SourceReport, SourceStatus, Writer};
+use crate::capture::{
+    Finished, ImportSource, ImportStats, Metadata, Overwrite, Row, SourceReport, SourceStatus, Writer,
+};
 
 /// A capture that is being made of foreign files.
 pub struct Output<'a> {
@@ -20,6 +23,13 @@ pub struct Output<'a> {
     sorter: Sorter,
     format: &'static str,
     metadata: Metadata,
+    stats: ImportStats,
+    /// When the first snapshot was taken, as whoever imports it says.
+    taken_at_us: Option<i64>,
+    /// NUL bytes that were taken out of each file.
+    nul_bytes: Vec<(String, Rc<Cell<u64>>)>,
+    /// Bytes that a sensor says it missed.
+    missed_bytes: u64,
     span_us: Option<(i64, i64)>,
     /// Bytes of all files, and of what was read of them.
     bytes: (u64, Rc<Cell<u64>>),
@@ -35,7 +45,7 @@ impl<'a> Output<'a> {
         to: &Path,
         overwrite: Overwrite,
         format: &'static str,
-        inside: &[IpNet],
+        plan: &Plan,
         progress: &'a dyn Fn(u64, u64),
     ) -> Result<Self> {
         let folder = match to.parent() {
@@ -45,7 +55,7 @@ impl<'a> Output<'a> {
         let metadata = Metadata {
             tool_version: concat!("netrec ", env!("CARGO_PKG_VERSION")).to_owned(),
             interval_ms: 1000,
-            inside: inside.iter().map(ToString::to_string).collect(),
+            inside: plan.inside.iter().map(ToString::to_string).collect(),
             ..Metadata::default()
         };
         Ok(Self {
@@ -54,6 +64,10 @@ impl<'a> Output<'a> {
             sorter: Sorter::new(folder),
             format,
             metadata,
+            stats: ImportStats::default(),
+            taken_at_us: plan.taken_at_us,
+            missed_bytes: 0,
+            nul_bytes: Vec::new(),
             span_us: None,
             bytes: (0, Rc::default()),
             progress,
@@ -69,18 +83,43 @@ impl<'a> Output<'a> {
     ///
     /// # Errors
     /// [`crate::Error::Io`] if it cannot be opened.
-    pub fn reader(&self, input: &Input) -> Result<Reader<'a>> {
+    pub fn reader(&mut self, input: &Input) -> Result<Reader<'a>> {
         let (total, read, progress) = (self.bytes.0, Rc::clone(&self.bytes.1), self.progress);
-        input.reader(move |bytes| {
+        let reader = input.reader(move |bytes| {
             read.set(read.get() + bytes);
             progress(read.get(), total);
-        })
+        })?;
+        self.nul_bytes.push((input.file_name(), reader.nul_bytes()));
+        Ok(reader)
     }
 
     /// Notes a file that was imported, as [`Reader::finish`] describes it.
     pub fn imported(&mut self, source: ImportSource) {
         self.metadata.import.get_or_insert_with(|| source.clone());
         self.metadata.imports.push(source);
+    }
+
+    /// Takes what became of the records of a file.
+    pub fn account(&mut self, input: &Input, mut account: Account) {
+        let file = input.file_name();
+        if input.begin.layout.is_some_and(Layout::moves_lines) {
+            account.stats.count_by("record");
+        }
+        if account.is_cut_short {
+            self.cut_short(&format!("{file} ends in the middle of a line; what is whole was read."));
+        }
+        self.missed_bytes = self.missed_bytes.saturating_add(account.missed_bytes);
+        self.stats.add(account.stats, &file);
+    }
+
+    /// What became of all records so far, for what is not counted file by file.
+    pub fn stats(&mut self) -> &mut ImportStats {
+        &mut self.stats
+    }
+
+    /// When the first snapshot was taken, µs since the Unix epoch, if whoever imports it says so.
+    pub fn taken_at_us(&self) -> Option<i64> {
+        self.taken_at_us
     }
 
     /// The id of the importer.
@@ -147,8 +186,23 @@ impl<'a> Output<'a> {
     }
 
     /// Writes the rows in the order of time, and completes the capture.
-    pub(super) fn finish(self) -> Result<(Finished, Metadata)> {
-        let Self { mut writer, mut newest_tick, sorter, mut metadata, span_us, .. } = self;
+    pub(super) fn finish(mut self) -> Result<(Finished, Metadata)> {
+        if self.missed_bytes > 0 {
+            let detail = format!("the sensor itself missed {} bytes of these connections", self.missed_bytes);
+            self.source("missed-bytes", SourceStatus::Partial, detail);
+        }
+        for (file, count) in std::mem::take(&mut self.nul_bytes) {
+            if count.get() > 0 {
+                let detail = format!(
+                    "{} NUL bytes in {file} were passed over, as copytruncate or a power failure leaves them",
+                    count.get()
+                );
+                self.source("nul-bytes", SourceStatus::Partial, detail);
+            }
+        }
+        let Self { mut writer, mut newest_tick, sorter, mut metadata, mut stats, span_us, .. } = self;
+        stats.sort();
+        metadata.import_stats = Some(stats);
         // An importer that knows of quiet time at the ends has said so.
         let said = (metadata.end_us > 0).then_some((metadata.start_us, metadata.end_us));
         let spans = [span_us, said].into_iter().flatten();

@@ -91,6 +91,10 @@ fn write_blind_spots(out: &mut String, report: &Report) -> fmt::Result {
         (false, false, _) => format!("The recording ran as planned ({taken} ticks, {late} late)."),
     };
     writeln!(out, "\n## What it could not show\n\n{state}\n")?;
+    if let Some(records) = report.capture.import.as_ref().and_then(|import| import.records.as_ref()) {
+        let read = format::plural(records.read, &records.unit);
+        writeln!(out, "- {read} read, {} used.", format::count(records.used))?;
+    }
     for sentence in completeness.blind_spots.iter().take(MOST_BLIND_SPOTS) {
         writeln!(out, "- {}", escape::markdown(&escape::shorten(sentence, 2 * MOST_CHARS)))?;
     }

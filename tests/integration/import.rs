@@ -17,7 +17,6 @@ const CONN: &str = "#separator \\x09
 1700000060.5\tC2\t203.0.113.9\t51000\t10.0.0.5\t22\ttcp\tssh\t2.0\t300\t900\tSF\t-\t-\t0\tShADadFf\t10\t800\t9\t1300\t(empty)   Benign   -
 1700000000.25\tC1\t10.0.0.1\t40000\t192.0.2.1\t443\ttcp\tssl\t30.5\t100\t2000\tSF\t-\t-\t0\tShADadFf\t10\t800\t9\t1300\t(empty)   Malicious   C&C
 1700000010.0\tC3\t10.0.0.1\t40001\t10.0.0.5\t53\tudp\tdns\t-\t-\t-\tS0\t-\t-\t0\tD\t1\t60\t0\t0\t(empty)
-1700000011.0\tC4\t10.0.0.1\t8\t10.0.0.5\t0\ticmp\t-\t-\t-\t-\tOTH\t-\t-\t0\t-\t1\t60\t0\t0\t(empty)
 #close\t2023-11-14-23-00-00
 ";
 
@@ -44,7 +43,7 @@ fn a_log_of_zeek_becomes_connections_with_names_and_directions() {
     fs::write(folder.path().join("conn.log"), CONN).unwrap();
     fs::write(folder.path().join("ssl.log"), SSL).unwrap();
     let ran = netrec_in(folder.path(), &["import", "conn.log"]).succeeds();
-    assert!(ran.stdout.contains("1 entries are neither TCP nor UDP"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("4 lines read: 3 used, 1 not a connection"), "{}", ran.stdout);
     let report = report_of(folder.path(), "conn.parquet");
     let spots = report["capture"]["completeness"]["blind_spots"].to_string();
     assert!(spots.contains("names no processes"), "{spots}");
@@ -79,8 +78,10 @@ fn compressed_json_and_tsv_in_a_folder_are_one_capture_and_what_is_there_twice_c
     fs::write(logs.join("notes.txt"), "nothing").unwrap();
     let json = r#"{"ts":1700000020.0,"uid":"C9","id_orig_h":"10.0.0.7","id_orig_p":1,"id_resp_h":"192.0.2.7","id_resp_p":2,"proto":"tcp","conn_state":"S0","history":"S"}"#;
     fs::write(logs.join("more.json"), format!("{json}\n")).unwrap();
-    let ran = netrec_in(folder.path(), &["import", "logs", "-o", "all.parquet"]).succeeds();
-    assert!(ran.stdout.contains("passed over: 1 files"), "{}", ran.stdout);
+    let ran = netrec_in(folder.path(), &["import", "logs", "-o", "all.parquet"]);
+    assert_eq!(ran.code, 3, "a file of the folder was not used: {}", ran.stdout);
+    assert!(ran.stdout.contains("1 × it is text, of no known format"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("2023-11-14/notes.txt"), "{}", ran.stdout);
     report_of(folder.path(), "all.parquet");
     assert_eq!(connections(folder.path()).len(), 4);
 }
@@ -100,23 +101,23 @@ fn a_file_that_is_cut_short_gives_what_is_whole_and_exit_code_3() {
 fn a_foreign_file_is_refused_with_what_it_looks_like() {
     let folder = tempfile::tempdir().unwrap();
     for (content, words) in [
-        (b"hello\nworld\n".as_slice(), "is text of another kind"),
-        (b"PAR1rest", "is a Parquet file"),
+        (b"hello\nworld\n".as_slice(), "is text, of no known format; netrec imports a packet capture"),
+        (b"PAR1\x00\x01\x02\x03", "is a Parquet file"),
         (b"", "is empty"),
-        (b"PK\x03\x04rest", "is a zip archive"),
-        (b"{\"a\": 1}\n", "is JSON of another kind"),
+        (b"PK\x03\x04\x00\x01\x02\x03", "is a zip archive; decompress it on the way: unzip -p"),
+        (b"{\"a\": 1}\n", "is JSON, of no known format; netrec imports"),
     ] {
         fs::write(folder.path().join("file"), content).unwrap();
-        netrec_in(folder.path(), &["import", "file"]).fails_saying(&[
-            "cannot import file",
-            words,
-            "a Zeek log",
-        ]);
+        netrec_in(folder.path(), &["import", "file"]).fails_saying(&["cannot import file", words]);
         assert!(!folder.path().join("file.parquet").exists());
     }
     fs::write(folder.path().join("conn.log"), SSL).unwrap();
-    netrec_in(folder.path(), &["import", "conn.log"])
-        .fails_saying(&["without that there are no connections"]);
+    netrec_in(folder.path(), &["import", "conn.log"]).fails_saying(&[
+        "a Zeek log",
+        "0 of 1 line could be used",
+        "Connections come from conn.log",
+    ]);
+    assert!(!folder.path().join("conn.parquet").exists());
     fs::write(folder.path().join("conn.log"), CONN).unwrap();
     netrec_in(folder.path(), &["import", "conn.log"]).succeeds();
     netrec_in(folder.path(), &["import", "conn.log"]).fails_saying(&["exists already"]);

@@ -3,7 +3,7 @@
 use super::Completeness;
 use super::sockets::Sockets;
 use crate::analyze::Tables;
-use crate::capture::{Metadata, SourceStatus};
+use crate::capture::{ImportStats, Metadata, SourceStatus};
 
 /// Arrivals that are needed to see a period, less one.
 const FEWEST_INTERVALS: f64 = 3.0;
@@ -44,6 +44,10 @@ fn period_range_s(tables: &Tables, saw_events: bool) -> Option<(f64, f64)> {
 fn blind_spots(known: &Completeness, metadata: &Metadata, udp_without_bytes: u64) -> Vec<String> {
     let mut spots: Vec<String> = metadata.recovered.iter().cloned().collect();
     if let Some(import) = &metadata.import {
+        spots.extend(metadata.import_stats.iter().flat_map(ImportStats::gap_sentences));
+        if metadata.rows == 0 {
+            spots.push("Nothing was imported: there is nothing to analyze.".to_owned());
+        }
         spots.push(format!("Imported from {}: what it does not say is not known here.", import.kind()));
         if metadata.ticks_taken == 0 {
             spots.push(

@@ -34,6 +34,8 @@ pub trait Sink {
 pub struct Account {
     /// Frames.
     pub frames: u64,
+    /// Frames of which a packet was counted. Each of the others is counted once below.
+    pub used_frames: u64,
     /// TCP segments and UDP datagrams that were counted, those in tunnels too.
     pub packets: u64,
     /// Flows.
@@ -126,13 +128,19 @@ impl Tracker {
             return;
         }
         let mut decoded = decode(link, data, wire_bytes);
+        let mut is_used = false;
         for _ in 0..=MOST_TUNNELS {
             let Decoded::Packet(packet) = decoded else { break };
             self.take_packet(&packet, at, sink);
-            let Some(inner) = packet.inner else { return };
+            is_used = true;
+            let Some(inner) = packet.inner else { break };
             decoded = inner.decode();
         }
-        self.count_unused(decoded);
+        if is_used {
+            self.account.used_frames += 1;
+        } else {
+            self.count_unused(decoded);
+        }
     }
 
     /// Writes what is left: flows that are over, and how the others were at the end.

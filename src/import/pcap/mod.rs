@@ -8,13 +8,14 @@ pub mod frames;
 use self::frames::{End, Outcome};
 use super::flow::{Account, Limits, Sink, Tracker};
 use super::{Begin, Importer, Input, Output};
-use crate::capture::{Row, SourceStatus};
+use crate::capture::{ImportStats, Row, SourceStatus, UnusedReason};
 use crate::{Error, Result};
 
 /// Reads packet captures.
 pub const IMPORTER: Importer = Importer {
     id: "pcap",
     title: "a packet capture (pcap or pcapng)",
+    needs: "Connections come from frames that hold IP.",
     recognises: |begin: &Begin| frames::is_capture(&begin.bytes),
     import,
 };
@@ -89,8 +90,8 @@ fn describe(tracker: &Tracker, dropped: Option<u64>, unreadable: u64, output: &m
     let metadata = output.metadata();
     metadata.events_lost = dropped;
     metadata.ticks_taken = u64::from(tracker.ticks()) + 1;
-    let (status, detail) = packets(account, dropped, unreadable);
-    output.source("packets", status, detail);
+    output.source("packets", SourceStatus::Ran, packets(account, dropped));
+    *output.stats() = stats(account, unreadable);
     if account.evicted_one_sided + account.evicted_open > 0 {
         output.source("flow table", SourceStatus::Partial, evictions(account));
     }
@@ -104,32 +105,32 @@ fn describe(tracker: &Tracker, dropped: Option<u64>, unreadable: u64, output: &m
     }
 }
 
-fn packets(account: &Account, dropped: Option<u64>, unreadable: u64) -> (SourceStatus, String) {
-    let mut said = vec![format!(
-        "{} frames, {} TCP and UDP packets in {} flows",
-        account.frames, account.packets, account.flows
-    )];
-    let unused = [
-        (account.fragments, "IP fragments, which do not say whose they are"),
-        (account.malformed, "frames with a broken or cut header"),
-        (account.foreign_links, "frames of a link type that is not understood"),
-        (unreadable, "frames without a time or an interface"),
-    ];
-    let mut status = SourceStatus::Ran;
-    for (count, what) in unused.into_iter().filter(|(count, _)| *count > 0) {
-        status = SourceStatus::Partial;
-        said.push(format!("not used: {count} {what}"));
-    }
-    let beside =
-        [(account.other_protocols, "packets of other IP protocols"), (account.not_ip, "frames without IP")];
-    for (count, what) in beside.into_iter().filter(|(count, _)| *count > 0) {
-        said.push(format!("beside them {count} {what}"));
-    }
-    said.push(match dropped {
+fn packets(account: &Account, dropped: Option<u64>) -> String {
+    let dropped = match dropped {
         Some(dropped) => format!("the capturing side says that it lost {dropped}"),
         None => "the file does not say how many the capturing side lost".to_owned(),
-    });
-    (status, said.join("; "))
+    };
+    format!(
+        "{} frames, {} TCP and UDP packets in {} flows; {dropped}",
+        account.frames, account.packets, account.flows
+    )
+}
+
+/// What became of each frame.
+fn stats(account: &Account, unreadable: u64) -> ImportStats {
+    let mut stats = ImportStats::new("frame");
+    stats.use_many(account.used_frames);
+    for (reason, kind, count) in [
+        (UnusedReason::Unreadable, "frame without a time or an interface", unreadable),
+        (UnusedReason::Unreadable, "broken or truncated header", account.malformed),
+        (UnusedReason::Unsupported, "unknown link type", account.foreign_links),
+        (UnusedReason::Unsupported, "IP fragment without its first part", account.fragments),
+        (UnusedReason::Unsupported, "IP protocol other than TCP and UDP", account.other_protocols),
+        (UnusedReason::NoConnection, "frame without IP", account.not_ip),
+    ] {
+        stats.skip_many(reason, kind, count, None);
+    }
+    stats
 }
 
 fn evictions(account: &Account) -> String {

@@ -4,7 +4,7 @@
 //! a table without a time comes a second after the one before, which is said.
 
 mod socket;
-mod time;
+pub(super) mod time;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
@@ -17,12 +17,17 @@ use self::socket::{Socket, Table, add_details};
 use self::time::stamp;
 use super::lines::{Line, Lines};
 use super::{Account, Begin, Importer, Input, Output};
-use crate::capture::{Owner, OwnerSource, Row, SourceStatus};
+use crate::capture::{Example, ImportStats, Owner, OwnerSource, Row, SourceStatus, UnusedReason};
 use crate::{Error, Result};
 
 /// See the [module's documentation](self).
-pub const IMPORTER: Importer =
-    Importer { id: "ss", title: "the output of ss or netstat", recognises, import };
+pub const IMPORTER: Importer = Importer {
+    id: "ss",
+    title: "the output of ss or netstat",
+    needs: "Connections come from TCP and UDP sockets: run `ss -tunap`.",
+    recognises,
+    import,
+};
 
 /// Owners that are kept as one; more than these are each kept for themselves.
 const MOST_OWNERS: usize = 100_000;
@@ -31,6 +36,9 @@ const MOST_OWNERS: usize = 100_000;
 const MOST_ADDRESSES: usize = 10_000;
 
 const SECOND_US: i64 = 1_000_000;
+
+/// What is counted.
+const UNIT: &str = "socket";
 
 fn recognises(begin: &Begin) -> bool {
     begin
@@ -57,7 +65,7 @@ struct Tables {
 }
 
 fn import(inputs: &[Input], output: &mut Output<'_>) -> Result<()> {
-    let mut tables = Tables::default();
+    let mut tables = Tables { account: Account::new(UNIT), ..Tables::default() };
     for input in inputs {
         let mut failed = None;
         let reader = output.reader(input)?;
@@ -71,22 +79,15 @@ fn import(inputs: &[Input], output: &mut Output<'_>) -> Result<()> {
         }
         let source = reader.finish(output.format())?;
         output.imported(source);
+        output.account(input, std::mem::replace(&mut tables.account, Account::new(UNIT)));
     }
     say(&tables, output);
     Ok(())
 }
 
 fn say(tables: &Tables, output: &mut Output<'_>) {
-    let account = &tables.account;
-    let detail = format!("{} sockets in {} tables", account.connections, tables.ticks);
+    let detail = format!("{} sockets in {} tables", output.stats().used, tables.ticks);
     output.source("tables", SourceStatus::Ran, detail);
-    if let (1.., Some(first)) = (account.unreadable, &account.first_unreadable) {
-        let detail = format!("{} lines could not be read, the first in {first}", account.unreadable);
-        output.source("unreadable-lines", SourceStatus::Partial, detail);
-    }
-    if account.is_cut_short {
-        output.cut_short("A file ends in the middle of a line; what is whole was read.");
-    }
     if tables.without_time > 0 {
         let detail = format!(
             "{} tables have no time: each is taken to come one second after the one before it, from 1970 on if \
@@ -130,7 +131,7 @@ fn read_tables<R: Read>(reader: R, tables: &mut Tables, take: &mut dyn FnMut(Row
                 break;
             }
             Some(Line::TooLong) => {
-                tables.account.unreadable(number);
+                tables.account.stats.unreadable_line(number, b"");
                 continue;
             }
         };
@@ -154,9 +155,9 @@ fn read_tables<R: Read>(reader: R, tables: &mut Tables, take: &mut dyn FnMut(Row
             tables.without_zone += u32::from(!stamp.has_zone);
         } else if let Some(table) = table {
             socket = table.socket(&line);
-            let is_known = line.trim().is_empty() || line.starts_with("Active ") || is_of_others(&line);
-            if socket.is_none() && !is_known {
-                tables.account.unreadable(number);
+            let is_between = line.trim().is_empty() || line.starts_with("Active ");
+            if socket.is_none() && !is_between {
+                skip_line(number, &line, &mut tables.account.stats);
             }
         }
     }
@@ -165,6 +166,15 @@ fn read_tables<R: Read>(reader: R, tables: &mut Tables, take: &mut dyn FnMut(Row
     }
     tables.account.is_cut_short |= lines.is_cut_short();
     Ok(lines.into_inner())
+}
+
+fn skip_line(number: u64, line: &str, stats: &mut ImportStats) {
+    if is_of_others(line) {
+        let example = || Example::of_line(number, line.as_bytes());
+        stats.skip(UnusedReason::NoConnection, "socket of another family", example);
+    } else {
+        stats.unreadable_line(number, line.as_bytes());
+    }
 }
 
 /// Sockets of other families, which `ss` and `netstat` print in the same table.
@@ -189,7 +199,7 @@ impl Tables {
     }
 
     fn row(&mut self, socket: Socket) -> Row {
-        self.account.connections += 1;
+        self.account.stats.use_one();
         if socket.remote.is_some() && self.addresses.len() < MOST_ADDRESSES {
             self.addresses.insert(socket.local.0);
         }
@@ -266,7 +276,7 @@ ESTAB 0 0 10.0.0.1:22 10.0.0.2:5555 users:((\"sshd\",pid=77,fd=4)) ino:5 sk:1a <
         assert_eq!((rows[0].conn_id, rows[2].conn_id), (0x1a, 0x1a));
         assert!(Arc::ptr_eq(rows[0].owner.as_ref().unwrap(), rows[2].owner.as_ref().unwrap()));
         assert_eq!((interval_ms(&tables.stamps_us), tables.without_time), (5000, 0));
-        assert_eq!(tables.account.unreadable, 0);
+        assert_eq!(tables.account.stats.gaps(), 0);
     }
 
     #[test]

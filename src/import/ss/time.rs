@@ -21,13 +21,13 @@ const WITH_ZONE: &[&str] = &["%Y-%m-%d %H:%M:%S%.f %z", "%Y-%m-%dT%H:%M:%S%.f%z"
 
 /// A time and whether its zone is known; without one it is taken for UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stamp {
-    pub(super) ts_us: i64,
-    pub(super) has_zone: bool,
+pub(in crate::import) struct Stamp {
+    pub(in crate::import) ts_us: i64,
+    pub(in crate::import) has_zone: bool,
 }
 
 /// The time that a line is about; none if it is no such line.
-pub(super) fn stamp(line: &str) -> Option<Stamp> {
+pub(in crate::import) fn stamp(line: &str) -> Option<Stamp> {
     let text = line.trim_matches(DECORATION);
     let text = text.split_once("Every ").map_or(text, |_| after_watch(text));
     let text = ["date:", "Date:", "time:", "Time:", "ts="]

@@ -15,13 +15,18 @@ mod tsv;
 use self::reader::{LogKind, read_log};
 use super::marks::Marks;
 use super::names::Names;
-use super::{Account, Importer, Input, Output};
-use crate::capture::SourceStatus;
+use super::{Importer, Input, Output};
+use crate::capture::{SourceStatus, UnusedReason};
 use crate::{Error, Result};
 
 /// See the [module's documentation](self).
-pub const IMPORTER: Importer =
-    Importer { id: "zeek", title: "a Zeek log (TSV or JSON)", recognises: reader::recognises, import };
+pub const IMPORTER: Importer = Importer {
+    id: "zeek",
+    title: "a Zeek log (TSV or JSON)",
+    needs: "Connections come from conn.log: import that, or the folder that holds it.",
+    recognises: reader::recognises,
+    import,
+};
 
 /// Logs that name the remotes of connections, as their files are called, in the order in which
 /// they are read.
@@ -31,10 +36,6 @@ fn import(inputs: &[Input], output: &mut Output<'_>) -> Result<()> {
     let beside = logs_beside(inputs)?;
     output.expect_bytes(beside.iter().map(|input| input.bytes).sum());
     let of = |wanted| inputs.iter().chain(&beside).filter(move |input| LogKind::of(input) == wanted);
-    if let (Some(first), None) = (inputs.first(), of(LogKind::Conn).next()) {
-        let reason = "it is a Zeek log, but not conn.log, and without that there are no connections";
-        return Err(Error::Import { path: first.path.clone(), reason: reason.to_owned() });
-    }
     let mut names = Names::default();
     for (_, kind) in BESIDE {
         for input in of(kind) {
@@ -42,16 +43,13 @@ fn import(inputs: &[Input], output: &mut Output<'_>) -> Result<()> {
         }
     }
     let mut marks = Marks::default();
-    let mut total = Account::default();
     for input in of(LogKind::Conn) {
-        total.add(&read(input, LogKind::Conn, &mut names, &mut marks, output)?);
+        read(input, LogKind::Conn, &mut names, &mut marks, output)?;
     }
-    total.say("conn.log", output);
     say_names(&names, output);
-    let ignored = of(LogKind::Other).count();
-    if ignored > 0 {
-        let detail = format!("{ignored} Zeek logs of other kinds were not needed");
-        output.source("other-logs", SourceStatus::Ran, detail);
+    for input in of(LogKind::Other) {
+        let path = || input.path.display().to_string();
+        output.stats().skip_file(UnusedReason::NoConnection, "Zeek log of another kind", path);
     }
     output.mark_inside(&marks);
     Ok(())
@@ -64,7 +62,7 @@ fn read(
     names: &mut Names,
     marks: &mut Marks,
     output: &mut Output<'_>,
-) -> Result<Account> {
+) -> Result<()> {
     let mut failed = None;
     let reader = output.reader(input)?;
     let read = read_log(reader, kind, names, |names, mut connection, record| {
@@ -78,22 +76,14 @@ fn read(
         failed = connection.rows().into_iter().find_map(|row| output.push(row).err());
         failed.is_none()
     });
-    let (mut account, reader) = read.map_err(Error::io("read", &input.path))?;
+    let (account, reader) = read.map_err(Error::io("read", &input.path))?;
     if let Some(error) = failed {
         return Err(error);
     }
-    if let Some(line) = &mut account.first_unreadable {
-        *line = format!("{} {line}", input.file_name());
-    }
-    if account.is_cut_short {
-        output.cut_short(&format!(
-            "{} ends in the middle of a line; what is whole was read.",
-            input.file_name()
-        ));
-    }
     let source = reader.finish(output.format())?;
     output.imported(source);
-    Ok(account)
+    output.account(input, account);
+    Ok(())
 }
 
 fn say_names(names: &Names, output: &mut Output<'_>) {

@@ -6,6 +6,7 @@ use super::conn::{self, ConnLine};
 use super::json::Object;
 use super::record::{Field, Record};
 use super::tsv::{Header, unescape};
+use crate::capture::{Example, UnusedReason};
 use crate::import::lines::{Line, Lines};
 use crate::import::log::LoggedConnection;
 use crate::import::names::{Names, Told};
@@ -31,6 +32,17 @@ impl LogKind {
         let Some(object) = first_object(begin) else { return Self::Other };
         let name = object.record().text(Field::Path).and_then(Self::named);
         name.unwrap_or_else(|| Self::with_fields(|field| object.has(field)))
+    }
+
+    /// What its lines are, for those that are no connections.
+    fn names(self) -> &'static str {
+        match self {
+            Self::Conn => "conn record",
+            Self::Ssl => "ssl record, read for its name",
+            Self::Http => "http record, read for its name",
+            Self::Dns => "dns record, read for its names",
+            Self::Other => "record of another log",
+        }
     }
 
     fn named(name: &str) -> Option<Self> {
@@ -90,7 +102,7 @@ pub(super) fn read_log<R: Read>(
     mut take: impl FnMut(&Names, LoggedConnection, &Record<'_>) -> bool,
 ) -> io::Result<(Account, R)> {
     let mut lines = Lines::new(reader);
-    let mut account = Account::default();
+    let mut account = Account::new("line");
     let mut header = Header::default();
     loop {
         let number = lines.number() + 1;
@@ -99,7 +111,7 @@ pub(super) fn read_log<R: Read>(
             Some(Line::Whole(line)) => (line, true),
             Some(Line::Unended(line)) => (line, false),
             Some(Line::TooLong) => {
-                account.unreadable(number);
+                account.stats.unreadable_line(number, b"");
                 continue;
             }
         };
@@ -121,11 +133,12 @@ pub(super) fn read_log<R: Read>(
             None => header.record(line),
         };
         if kind == LogKind::Conn {
-            if !take_connection(&record, number, &mut account, &mut |c, r| take(names, c, r)) {
+            if !take_connection(&record, number, line, &mut account, &mut |c, r| take(names, c, r)) {
                 break;
             }
         } else {
             take_name(kind, &record, names);
+            account.stats.skip(UnusedReason::NoConnection, kind.names(), || Example::of_line(number, line));
         }
     }
     account.is_cut_short |= lines.is_cut_short();
@@ -135,21 +148,23 @@ pub(super) fn read_log<R: Read>(
 fn take_connection(
     record: &Record<'_>,
     number: u64,
+    line: &[u8],
     account: &mut Account,
     take: &mut dyn FnMut(LoggedConnection, &Record<'_>) -> bool,
 ) -> bool {
     match conn::read(record) {
         ConnLine::Connection(connection) => {
-            account.connections += 1;
+            account.stats.use_one();
             account.missed_bytes = account.missed_bytes.saturating_add(conn::missed_bytes(record));
             take(*connection, record)
         }
         ConnLine::OtherProtocol => {
-            account.other_protocols += 1;
+            let kind = format!("protocol {}", record.text(Field::Proto).unwrap_or("unknown"));
+            account.stats.skip(UnusedReason::Unsupported, &kind, || Example::of_line(number, line));
             true
         }
         ConnLine::Unreadable => {
-            account.unreadable(number);
+            account.stats.unreadable_line(number, line);
             true
         }
     }

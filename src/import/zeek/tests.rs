@@ -33,8 +33,14 @@ fn lines_that_cannot_be_read_are_counted_and_the_first_is_named() {
         "{HEADER}rubbish\n1.0\tC1\t10.0.0.1\t1\t10.0.0.2\t2\ttcp\t-\t-\n1.0\tC1\t10.0.0.1\t1\t10.0.0.2\t0\ticmp\t-\t-\n"
     );
     let (connections, account) = read(log.as_bytes());
-    assert_eq!((connections.len(), account.unreadable, account.other_protocols), (1, 1, 1));
-    assert_eq!(account.first_unreadable.as_deref(), Some("line 4"));
+    let unused: Vec<(&str, u64, &str)> = account
+        .stats
+        .unused
+        .iter()
+        .map(|unused| (unused.kind.as_str(), unused.count, unused.example.as_ref().unwrap().at.as_str()))
+        .collect();
+    assert_eq!(connections.len(), 1);
+    assert_eq!(unused, [("unreadable line", 1, "line 4"), ("protocol icmp", 1, "line 6")]);
 }
 
 #[test]

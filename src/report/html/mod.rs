@@ -29,7 +29,7 @@ use self::sections::SectionView;
 use self::view::{DetectorView, Fact, Severity, Source, Table};
 use super::charts::Picture;
 use super::format;
-use super::json::v1::{Report, SourceStatus};
+use super::json::v1::{Report, SourceStatus, UnusedReason, UnusedRecords};
 use crate::Result;
 use crate::analyze::Tables;
 
@@ -74,6 +74,7 @@ pub struct Page<'a> {
     completeness_facts: Vec<Fact>,
     blind_spots: Vec<String>,
     sources: Table,
+    import_records: Option<Table>,
     severities: Vec<Severity>,
     nothing_found: &'static str,
     headlines_title: &'static str,
@@ -131,6 +132,7 @@ pub fn page<'a>(report: &Report, pictures: &[Picture], tables: &'a Tables) -> Re
         completeness_facts: view::completeness_facts(&report.capture.completeness),
         blind_spots: report.capture.completeness.blind_spots.clone(),
         sources: sources(report),
+        import_records: import_records(report),
         severities: view::severities(&report.summary),
         nothing_found: format::nothing_found(&report.detectors),
         headlines_title: headlines_title(report),
@@ -231,6 +233,28 @@ fn sources(report: &Report) -> Table {
         &["source", "status", "what it gave, or what is missing"],
         rows,
     )
+}
+
+/// What was not used of an import; none for a recording.
+fn import_records(report: &Report) -> Option<Table> {
+    let records = report.capture.import.as_ref()?.records.as_ref()?;
+    let of = |unused: &UnusedRecords, unit: &str| {
+        let reason = match unused.reason {
+            UnusedReason::Unreadable => "unreadable",
+            UnusedReason::Unsupported => "not supported",
+            UnusedReason::Duplicate => "duplicate",
+            UnusedReason::NoConnection => "not a connection",
+        };
+        let example = [&unused.example, &unused.example_text];
+        let example: Vec<&str> = example.into_iter().flatten().map(String::as_str).collect();
+        vec![format::plural(unused.count, unit), reason.to_owned(), unused.kind.clone(), example.join(": ")]
+    };
+    let used = vec![format::plural(records.used, &records.unit), "used".to_owned()];
+    let rows = std::iter::once([used, vec![String::new(); 2]].concat())
+        .chain(records.unused.iter().map(|unused| of(unused, &records.unit)))
+        .chain(records.files.iter().map(|unused| of(unused, "file")));
+    let title = format!("What was imported: {} read", format::plural(records.read, &records.unit));
+    Some(Table::of_text(&title, &["count", "use", "kind", "first of them"], rows))
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::v1::{
     Capture, Chart, Completeness, Detector, DetectorStatus, Documentation, Entities, Evidence, Finding,
-    GeolocationSource, Import, Insight, Measurement, Metrics, Moment, Report, Severity, Source, SourceStatus,
-    Summary, Suppressed,
+    GeolocationSource, Import, ImportRecords, Insight, Measurement, Metrics, Moment, Report, Severity,
+    Source, SourceStatus, Summary, Suppressed, UnusedReason, UnusedRecords,
 };
 use crate::analyze::detectors::{About, Run, Status};
 use crate::analyze::{Analysis, finding, metrics};
@@ -91,6 +91,7 @@ impl Capture {
                 file: import.file,
                 format: import.format,
                 sha256: import.sha256,
+                records: metadata.import_stats.as_ref().map(ImportRecords::from),
             }),
         }
     }
@@ -113,6 +114,37 @@ impl Completeness {
             shortest_period_s: period_range_s.and_then(|(shortest_s, _)| finite(shortest_s)),
             longest_period_s: period_range_s.and_then(|(_, longest_s)| finite(longest_s)),
             sources: completeness.sources.iter().map(Source::from).collect(),
+        }
+    }
+}
+
+impl From<&capture::ImportStats> for ImportRecords {
+    fn from(stats: &capture::ImportStats) -> Self {
+        let list = |list: &[capture::Unused]| list.iter().map(UnusedRecords::from).collect();
+        Self {
+            unit: stats.unit.clone(),
+            read: stats.read,
+            used: stats.used,
+            unused: list(&stats.unused),
+            files: list(&stats.files),
+        }
+    }
+}
+
+impl From<&capture::Unused> for UnusedRecords {
+    fn from(unused: &capture::Unused) -> Self {
+        let reason = match unused.reason {
+            capture::UnusedReason::Unreadable => UnusedReason::Unreadable,
+            capture::UnusedReason::Unsupported => UnusedReason::Unsupported,
+            capture::UnusedReason::Duplicate => UnusedReason::Duplicate,
+            capture::UnusedReason::NoConnection => UnusedReason::NoConnection,
+        };
+        Self {
+            reason,
+            kind: unused.kind.clone(),
+            count: unused.count,
+            example: unused.example.as_ref().map(|example| example.at.clone()),
+            example_text: unused.example.as_ref().and_then(|example| example.text.clone()),
         }
     }
 }

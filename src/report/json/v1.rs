@@ -101,6 +101,53 @@ pub struct Import {
     pub format: String,
     /// SHA-256 of its bytes, in hexadecimal.
     pub sha256: String,
+    /// What was read of all files, and what of it was not used; null for a capture of an older
+    /// version.
+    pub records: Option<ImportRecords>,
+}
+
+/// What an import read: every record is used, or counted once in `unused`.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ImportRecords {
+    /// What a record is, in the singular: `line`, `event`, `frame`, `socket`.
+    pub unit: String,
+    /// Records that were read, used or not.
+    pub read: u64,
+    /// Records that became rows.
+    pub used: u64,
+    /// Records that did not become rows, by reason and kind.
+    pub unused: Vec<UnusedRecords>,
+    /// Files of the given folders that were not imported, by reason and kind.
+    pub files: Vec<UnusedRecords>,
+}
+
+/// Records of one kind that did not become rows.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct UnusedRecords {
+    /// Why not.
+    pub reason: UnusedReason,
+    /// What they are.
+    pub kind: String,
+    /// How many.
+    pub count: u64,
+    /// Where the first of them is: file and position.
+    pub example: Option<String>,
+    /// How that one begins; null for a record that is no text, and in a redacted report.
+    pub example_text: Option<String>,
+}
+
+/// Why a record did not become rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum UnusedReason {
+    /// Damaged, truncated, or no record of this format: a gap.
+    Unreadable,
+    /// It tells of traffic in a way that cannot be used: a gap.
+    Unsupported,
+    /// It repeats what another record says.
+    Duplicate,
+    /// It is no connection, and was not expected to be one.
+    NoConnection,
 }
 
 /// How complete the recording is, and what it could not have shown.

@@ -32,7 +32,7 @@ use crate::analyze::Analysis;
 use crate::analyze::detectors::{Run, Status};
 use crate::analyze::finding::{Entities, Finding};
 use crate::analyze::metrics::{Metrics, Share};
-use crate::capture::Metadata;
+use crate::capture::{ImportStats, Metadata};
 use crate::insight::{Insight, Step};
 
 /// Said among the blind spots of a redacted report.
@@ -98,7 +98,14 @@ impl Redactor {
     /// [`crate::Error::Analysis`] if a table cannot be made anew: a bug.
     pub fn redact(&self, analysis: &mut Analysis, capture: &mut CaptureIdentity) -> Result<()> {
         capture.file_name = self.dictionary.pseudonym(Kind::File, &capture.file_name);
+        let gaps_before = gap_sentences(&analysis.metadata);
         self.metadata(&mut analysis.metadata);
+        let gaps = gap_sentences(&analysis.metadata);
+        for spot in &mut analysis.completeness.blind_spots {
+            if let Some(at) = gaps_before.iter().position(|before| before == spot) {
+                spot.clone_from(&gaps[at]);
+            }
+        }
         analysis.tables.frames_mut().into_iter().try_for_each(|frame| self.frame(frame))?;
         self.metrics(&mut analysis.metrics);
         let completeness = &mut analysis.completeness;
@@ -130,6 +137,11 @@ impl Redactor {
         metadata.sources.iter_mut().for_each(|source| self.text_in(&mut source.detail));
         for import in metadata.imports.iter_mut().chain(&mut metadata.import) {
             import.file = self.dictionary.pseudonym(Kind::File, &import.file);
+        }
+        let stats = metadata.import_stats.iter_mut();
+        for unused in stats.flat_map(|stats| stats.unused.iter_mut().chain(&mut stats.files)) {
+            // A record that could not be read holds whatever it holds, and so does a path.
+            unused.example = None;
         }
         metadata.series = None;
         metadata.recovered.iter_mut().for_each(|text| self.text_in(text));
@@ -240,4 +252,8 @@ impl Redactor {
     fn text_in(&self, text: &mut String) {
         *text = self.text(text);
     }
+}
+/// What the report says of records that are not in the capture.
+fn gap_sentences(metadata: &Metadata) -> Vec<String> {
+    metadata.import_stats.as_ref().map_or_else(Vec::new, ImportStats::gap_sentences)
 }

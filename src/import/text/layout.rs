@@ -1,0 +1,216 @@
+//! How a file of text is written, as far as its beginning tells.
+
+use serde_json::{Map, Value};
+
+use super::utf16::Order;
+
+/// Keys under which exports hold an array of records: search engines, clouds, log APIs.
+const ENVELOPES: &[&str] = &[
+    "hits",
+    "Records",
+    "records",
+    "events",
+    "Events",
+    "logEvents",
+    "value",
+    "results",
+    "Items",
+    "items",
+    "data",
+];
+
+/// How text is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::import) struct Layout {
+    pub(super) encoding: Encoding,
+    /// Whether there is a byte-order mark.
+    pub(super) has_mark: bool,
+    pub(super) ends_lines_with_cr: bool,
+    pub(super) json: JsonLayout,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Encoding {
+    /// Or any other of single bytes.
+    Utf8,
+    Utf16(Order),
+}
+
+/// How JSON lies in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum JsonLayout {
+    /// An object a line; also what is no JSON.
+    Lines,
+    /// Arrays, objects over several lines.
+    Values {
+        /// Whether the outermost object holds the array of records.
+        has_envelope: bool,
+    },
+}
+
+impl Layout {
+    /// Of a file that begins so; none if it is no text.
+    pub(in crate::import) fn of(head: &[u8]) -> Option<Self> {
+        let encoding = match utf16_order(head) {
+            Some(order) => Encoding::Utf16(order),
+            None if is_text(head) => Encoding::Utf8,
+            None => return None,
+        };
+        let mut layout =
+            Self { encoding, has_mark: false, ends_lines_with_cr: false, json: JsonLayout::Lines };
+        let text = super::plain_head(head, Some(layout));
+        if matches!(encoding, Encoding::Utf16(_)) && !is_text(&text) {
+            return None;
+        }
+        let plain = text.strip_prefix("\u{feff}".as_bytes());
+        layout.has_mark = plain.is_some();
+        let plain = plain.unwrap_or(&text);
+        layout.ends_lines_with_cr = plain.contains(&b'\r') && !plain.contains(&b'\n');
+        if !layout.ends_lines_with_cr {
+            layout.json = json_layout(plain);
+        }
+        Some(layout)
+    }
+
+    /// Whether records are no longer on the lines on which they are in the file.
+    pub(in crate::import) fn moves_lines(self) -> bool {
+        self.json != JsonLayout::Lines
+    }
+}
+
+/// The order of the bytes if it is UTF-16: by its mark, or as every second byte is NUL.
+fn utf16_order(head: &[u8]) -> Option<Order> {
+    match head {
+        [0xFF, 0xFE, ..] => return Some(Order::Little),
+        [0xFE, 0xFF, ..] => return Some(Order::Big),
+        _ => {}
+    }
+    let pairs = head.chunks_exact(2).take(512);
+    let number = pairs.len();
+    let is = |test: fn(&[u8]) -> bool| {
+        number >= 4 && pairs.clone().filter(|pair| test(pair)).count() * 10 >= number * 9
+    };
+    if is(|pair| pair[0] != 0 && pair[1] == 0) {
+        return Some(Order::Little);
+    }
+    is(|pair| pair[0] == 0 && pair[1] != 0).then_some(Order::Big)
+}
+
+/// Whether these bytes are text: hardly any control characters, and NUL bytes in few runs only.
+fn is_text(head: &[u8]) -> bool {
+    let mut controls = 0;
+    let mut others = 0;
+    let mut runs = 0;
+    let mut previous = b' ';
+    for &byte in head {
+        match byte {
+            0 => runs += usize::from(previous != 0),
+            b'\t' | b'\n' | b'\r' | 0x0b | 0x0c | 0x1b => others += 1,
+            0x01..=0x1f | 0x7f => controls += 1,
+            _ => others += 1,
+        }
+        previous = byte;
+    }
+    others > 0 && controls * 100 <= others && runs <= 2 + others / 512
+}
+
+fn json_layout(text: &[u8]) -> JsonLayout {
+    let text = text.trim_ascii_start();
+    match text {
+        [b'[', rest @ ..] if matches!(rest.trim_ascii_start(), [b'{' | b'[', ..]) => {
+            JsonLayout::Values { has_envelope: false }
+        }
+        [b'{', ..] => layout_of_objects(text),
+        _ => JsonLayout::Lines,
+    }
+}
+
+fn layout_of_objects(text: &[u8]) -> JsonLayout {
+    let mut lines = text.splitn(2, |byte| *byte == b'\n');
+    let first = lines.next().unwrap_or_default().trim_ascii_end();
+    let is_only_line = lines.next().is_none_or(|rest| rest.trim_ascii().is_empty());
+    if let Ok(object) = serde_json::from_slice::<Map<String, Value>>(first) {
+        let has_envelope = is_only_line && has_records(&object);
+        return if has_envelope { JsonLayout::Values { has_envelope } } else { JsonLayout::Lines };
+    }
+    // An object that goes on: pretty-printed, or an envelope on a line longer than what was looked at.
+    let has_envelope = begins_as_envelope(text);
+    let goes_on = matches!(first, [b'{'] | [.., b',' | b'{' | b'[' | b':']);
+    let is_pretty = !is_only_line && goes_on;
+    if is_pretty || (is_only_line && has_envelope) {
+        JsonLayout::Values { has_envelope }
+    } else {
+        JsonLayout::Lines
+    }
+}
+
+/// Whether it holds an array of objects under a key of an envelope.
+fn has_records(object: &Map<String, Value>) -> bool {
+    let is_records =
+        |value: &Value| value.as_array().is_some_and(|list| list.first().is_some_and(Value::is_object));
+    ENVELOPES
+        .iter()
+        .filter_map(|key| object.get(*key))
+        .any(|value| is_records(value) || is_records(&value["hits"]))
+}
+
+/// The same for text of which the end is not there: such a key, and after it an array of objects.
+fn begins_as_envelope(text: &[u8]) -> bool {
+    ENVELOPES.iter().any(|key| {
+        let key = format!("\"{key}\"");
+        text.windows(key.len()).enumerate().filter(|(_, window)| *window == key.as_bytes()).any(|(at, _)| {
+            let rest = text[at + key.len()..].trim_ascii_start();
+            let Some(rest) = rest.strip_prefix(b":").map(<[u8]>::trim_ascii_start) else { return false };
+            let Some(rest) = rest.strip_prefix(b"[") else { return false };
+            rest.trim_ascii_start().starts_with(b"{")
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::import::text::plain_head;
+
+    fn lines(text: &str) -> Vec<String> {
+        let plain = plain_head(text.as_bytes(), Layout::of(text.as_bytes()));
+        String::from_utf8(plain).unwrap().lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn every_layout_of_json_becomes_a_record_a_line() {
+        let records = [r#"{"a":1,"b":{"c":["x","}\"]"]}}"#, r#"{"a":2,"b":{}}"#];
+        let values: Vec<Value> = records.iter().map(|record| serde_json::from_str(record).unwrap()).collect();
+        let array = Value::Array(values.clone());
+        let layouts = [
+            records.join("\n"),
+            format!("[{}]", records.join(",")),
+            format!("[\n{}\n]\n", records.join(",\n")),
+            format!("[[{}],[{}]]", records[0], records[1]),
+            serde_json::to_string_pretty(&array).unwrap(),
+            values.iter().map(|value| serde_json::to_string_pretty(value).unwrap() + "\n").collect(),
+            serde_json::json!({"took": 3, "_shards": {"total": 1}, "hits": {"total": {"value": 2}, "hits": array}}).to_string(),
+            serde_json::to_string_pretty(&serde_json::json!({"Records": array})).unwrap(),
+            serde_json::json!({"count": 2, "logEvents": array, "next": "x"}).to_string(),
+        ];
+        for layout in layouts {
+            assert_eq!(lines(&layout), records, "{layout}");
+        }
+    }
+
+    #[test]
+    fn records_that_hold_arrays_stay_whole() {
+        let lines_of = r#"{"event_type":"dns","data":[{"a":1}]}
+{"event_type":"dns","data":[{"a":2}]}"#;
+        assert_eq!(lines(lines_of).len(), 2);
+        assert_eq!(lines(lines_of)[0], r#"{"event_type":"dns","data":[{"a":1}]}"#);
+        assert_eq!(lines("[::1]:22 text\nmore"), ["[::1]:22 text", "more"]);
+    }
+
+    #[test]
+    fn what_is_cut_short_has_no_line_end() {
+        let text = r#"[{"a":1},{"a":"#;
+        let plain = plain_head(text.as_bytes(), Layout::of(text.as_bytes()));
+        assert_eq!(plain, b"{\"a\":1}\n{\"a\":");
+    }
+}

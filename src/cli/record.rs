@@ -55,6 +55,9 @@ pub(super) struct Sources {
     /// Name remotes, from DNS answers and TLS server names in packets (Linux, as root)
     #[arg(long)]
     names: bool,
+    /// Load no eBPF programs: perf tracepoints tell of TCP instead, without the counters of reset connections
+    #[arg(long)]
+    no_bpf: bool,
 }
 
 /// For a recording that goes on for months.
@@ -77,7 +80,7 @@ struct RotationArguments {
 
 impl Sources {
     pub(super) fn wanted(&self) -> Wanted {
-        Wanted { udp_bytes: self.udp_bytes, names: self.names }
+        Wanted { udp_bytes: self.udp_bytes, names: self.names, no_bpf: self.no_bpf }
     }
 }
 

@@ -73,6 +73,12 @@ pub(super) fn boot_us() -> i64 {
     wall_us() - read_clock(libc::CLOCK_BOOTTIME) / 1000
 }
 
+/// How long the host was suspended since it was booted, ns: what its monotonic clock leaves out.
+#[cfg(target_os = "linux")]
+pub(super) fn suspended_ns() -> u64 {
+    u64::try_from(read_clock(libc::CLOCK_BOOTTIME) - read_clock(libc::CLOCK_MONOTONIC)).unwrap_or(0)
+}
+
 #[cfg(unix)]
 fn read_clock(clock: libc::clockid_t) -> i64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };

@@ -29,13 +29,16 @@ pub struct Seen {
     pub connections: u64,
 }
 
-/// Sources that are used only where they are asked for, because they look at every packet.
+/// Sources that are used only where they are asked for, because they look at every packet, and what is not
+/// to be used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Wanted {
     /// Payload of each UDP socket and remote.
     pub udp_bytes: bool,
     /// Names of remotes, from DNS answers and TLS server names.
     pub names: bool,
+    /// No programs of the recorder's own in the kernel, where that is against the rules of the house.
+    pub no_bpf: bool,
 }
 
 impl Wanted {

@@ -16,6 +16,8 @@ const NEEDED: &[(Capability, Need)] = &[
     // The kernel's events, and more memory for their rings than others get.
     (Capability::CAP_PERFMON, Need::Always),
     (Capability::CAP_IPC_LOCK, Need::Always),
+    // Its own two programs in the kernel.
+    (Capability::CAP_BPF, Need::Programs),
     // Descriptors, executables and namespaces of other users' processes; tracefs.
     (Capability::CAP_SYS_PTRACE, Need::Always),
     (Capability::CAP_DAC_READ_SEARCH, Need::Always),
@@ -34,13 +36,18 @@ const FOR_OPENING: Capability = Capability::CAP_NET_ADMIN;
 enum Need {
     Always,
     Packets,
+    Programs,
 }
 
 /// The capabilities that the wanted sources need.
 fn needed(wanted: Wanted) -> impl Iterator<Item = Capability> {
     NEEDED
         .iter()
-        .filter(move |(_, need)| *need == Need::Always || wanted.packets())
+        .filter(move |(_, need)| match need {
+            Need::Always => true,
+            Need::Packets => wanted.packets(),
+            Need::Programs => !wanted.no_bpf,
+        })
         .map(|(capability, _)| *capability)
 }
 
@@ -115,6 +122,8 @@ mod tests {
         assert!(without.starts_with("cap_net_admin,cap_perfmon,") && !without.contains("net_raw"));
         let names = Wanted { names: true, ..Wanted::default() };
         assert_eq!(setcap_names(names), format!("{without},cap_net_raw"));
+        assert!(without.contains(",cap_bpf,"));
+        assert!(!setcap_names(Wanted { no_bpf: true, ..Wanted::default() }).contains("bpf"));
     }
 
     #[test]

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should say where")]
 
 mod analyze;
+#[cfg(target_os = "linux")]
+mod attribution;
 mod bad_input;
 mod browser;
 mod capture_format;

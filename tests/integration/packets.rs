@@ -26,8 +26,8 @@ fn port(socket: &UdpSocket) -> u16 {
     socket.local_addr().unwrap().port()
 }
 
-const UDP_BYTES: Wanted = Wanted { udp_bytes: true, names: false };
-const NAMES: Wanted = Wanted { udp_bytes: false, names: true };
+const UDP_BYTES: Wanted = Wanted { udp_bytes: true, names: false, no_bpf: false };
+const NAMES: Wanted = Wanted { udp_bytes: false, names: true, no_bpf: false };
 
 fn check_udp_bytes(address: &str) {
     let folder = tempfile::tempdir().unwrap();

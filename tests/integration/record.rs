@@ -37,6 +37,8 @@ pub(crate) struct Seen {
     pub(crate) exe: Option<String>,
     pub(crate) exe_sha256: Option<String>,
     pub(crate) cmdline: Option<String>,
+    pub(crate) container: Option<String>,
+    pub(crate) owner_source: Option<String>,
 }
 
 /// The snapshots of one socket, in the order of time.
@@ -85,6 +87,8 @@ fn seen(batch: &RecordBatch, row: usize) -> Seen {
         exe: text(batch, Column::Exe, row),
         exe_sha256: text(batch, Column::ExeSha256, row),
         cmdline: text(batch, Column::Cmdline, row),
+        container: text(batch, Column::Container, row),
+        owner_source: text(batch, Column::OwnerSource, row),
     }
 }
 
@@ -148,7 +152,7 @@ fn transfer(mut from: &TcpStream, mut to: &TcpStream, bytes: usize) {
     });
 }
 
-fn own_name() -> String {
+pub(crate) fn own_name() -> String {
     fs::read_to_string("/proc/self/comm").unwrap().trim_end().to_owned()
 }
 
@@ -456,7 +460,8 @@ fn check_signal_ends_well(signal: i32) {
     let names: Vec<&str> = metadata.sources.iter().map(|source| source.name.as_str()).collect();
     let expected = ["sock_diag", "network-namespaces", "proc-owners"];
     assert_eq!(names[..3], expected);
-    assert_eq!(names[3..], ["perf-events", "sock_destroy", "proc-connector", "exe-hashes"]);
+    let events = ["kernel-programs", "perf-events", "sock_destroy", "proc-connector", "exe-hashes"];
+    assert_eq!(names[3..], events);
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(said.contains("next: netrec analyze c.parquet"), "{said}");
     assert!(output.stderr.is_empty(), "no progress where there is no terminal");

@@ -3,14 +3,22 @@
 /// Hexadecimal digits of a container's id that are kept, as the runtimes' own tools show it.
 const SHORT_ID: usize = 12;
 
-/// Prefixes of the last part of a path before a long id, and the runtime that they are of.
+/// Prefixes of a part of a path before a long id, and the runtime that they are of. A monitor of a container
+/// (`libpod-conmon-…`) is a process of the host.
 const PREFIXES: &[(&str, &str)] = &[
-    ("docker-", "docker"),
-    ("cri-containerd-", "containerd"),
-    ("nerdctl-", "containerd"),
-    ("crio-", "cri-o"),
-    ("libpod-", "podman"),
+    ("docker", "docker"),
+    ("cri-containerd", "containerd"),
+    ("nerdctl", "containerd"),
+    ("crio", "cri-o"),
+    ("libpod", "podman"),
+    ("libpod-payload", "podman"),
 ];
+
+/// Folders right above that of a container, and the runtime that they are of.
+const PARENTS: &[(&str, &str)] = &[("docker", "docker"), ("libpod_parent", "podman"), ("libpod", "podman")];
+
+/// Folders somewhere above that of a container, by how they begin.
+const ANCESTORS: &[(&str, &str)] = &[("kubepods", "kubepods"), ("ecs", "ecs")];
 
 /// The container for the text of `/proc/PID/cgroup`: `docker:0123456789ab`, `lxc:name`; none
 /// for a process of the host.
@@ -29,36 +37,64 @@ pub(super) fn of_path(path: &str) -> Option<String> {
 /// The container that one part of the path names, given the parts above it.
 fn of_part(part: &str, above: &[&str]) -> Option<String> {
     let name = part.strip_suffix(".scope").unwrap_or(part);
-    for (prefix, runtime) in PREFIXES {
-        if let Some(id) = name.strip_prefix(prefix).and_then(short_id) {
-            return Some(format!("{runtime}:{id}"));
-        }
-    }
-    if let Some(guest) = name.strip_prefix("lxc.payload.").or_else(|| name.strip_prefix("machine-")) {
-        let runtime = if part.starts_with("lxc") { "lxc" } else { "machine" };
-        return Some(format!("{runtime}:{guest}"));
+    if let Some(found) = of_prefix(name).or_else(|| of_triple(name)).or_else(|| of_guest(part, name, above)) {
+        return Some(found);
     }
     let parent = above.last().copied().unwrap_or("");
+    let by_parent = PARENTS.iter().find(|(folder, _)| parent == *folder);
+    let by_ancestor = || ANCESTORS.iter().find(|(start, _)| above.iter().any(|part| part.starts_with(start)));
+    let runtime = by_parent.or_else(by_ancestor).map(|(_, runtime)| *runtime);
+    let id = short_id(name).or_else(|| short_id_of_task(name, above))?;
+    // Nothing else is named so: a container whose place in the tree someone chose (`--cgroup-parent`).
+    Some(format!("{}:{id}", runtime.unwrap_or("container")))
+}
+
+/// `docker-ID`, as systemd names the scopes of containers.
+fn of_prefix(name: &str) -> Option<String> {
+    let (prefix, id) = name.rsplit_once('-')?;
+    let (_, runtime) = PREFIXES.iter().find(|(known, _)| prefix == *known)?;
+    Some(format!("{runtime}:{}", short_id(id)?))
+}
+
+/// `kubepods-burstable-pod1.slice:cri-containerd:ID`: what was meant for systemd, and used as a name.
+fn of_triple(name: &str) -> Option<String> {
+    let (rest, id) = name.rsplit_once(':')?;
+    let (_, prefix) = rest.rsplit_once(':')?;
+    let known = PREFIXES.iter().find(|(known, _)| prefix == *known);
+    Some(format!("{}:{}", known.map_or("container", |(_, runtime)| *runtime), short_id(id)?))
+}
+
+/// A guest with a name of its own: of LXC, or of systemd's list of machines.
+fn of_guest(part: &str, name: &str, above: &[&str]) -> Option<String> {
+    let parent = above.last().copied().unwrap_or("");
+    if let Some(guest) = name.strip_prefix("lxc.payload.") {
+        return Some(format!("lxc:{guest}"));
+    }
     if parent == "lxc" || parent == "lxc.payload" {
         return Some(format!("lxc:{name}"));
     }
-    let id = short_id(name)?;
-    let runtime = if parent == "docker" {
-        "docker"
-    } else if parent.starts_with("libpod") {
-        "podman"
-    } else if above.iter().any(|part| part.starts_with("kubepods")) {
-        "kubepods"
-    } else {
-        return None;
-    };
-    Some(format!("{runtime}:{id}"))
+    let service = part.strip_prefix("systemd-nspawn@").and_then(|rest| rest.strip_suffix(".service"));
+    let scope = || part.strip_prefix("machine-")?.strip_suffix(".scope");
+    service.or_else(scope).map(|guest| format!("machine:{}", unescape(guest)))
+}
+
+/// systemd writes what it does not like in a name as `\x2d`.
+fn unescape(name: &str) -> String {
+    name.replace("\\x2d", "-")
 }
 
 /// The first digits of a container's id, if it is one: 64 hexadecimal digits.
 fn short_id(text: &str) -> Option<&str> {
     let is_id = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     if is_id { text.get(..SHORT_ID) } else { None }
+}
+
+/// The same of one on Fargate: 32 digits of the task, whose folder is above it, and a number.
+fn short_id_of_task<'a>(name: &'a str, above: &[&str]) -> Option<&'a str> {
+    let (task, number) = name.split_once('-')?;
+    let is_id =
+        task.len() == 32 && above.last() == Some(&task) && number.bytes().all(|byte| byte.is_ascii_digit());
+    if is_id { task.get(..SHORT_ID) } else { None }
 }
 
 #[cfg(test)]
@@ -88,6 +124,33 @@ mod tests {
     }
 
     #[test]
+    fn less_common_places_are_known_too() {
+        check(
+            "0::/system.slice/containerd.service/kubepods-besteffort-podb1.slice:cri-containerd:ID",
+            Some("containerd:3f2a00112233"),
+        );
+        check("0::/system.slice:docker:ID", Some("docker:3f2a00112233"));
+        check("3:cpu:/ecs/0a1b/ID", Some("ecs:3f2a00112233"));
+        let task = "0123456789abcdef0123456789abcdef";
+        check(&format!("3:cpu:/ecs/{task}/{task}-1234567890"), Some("ecs:0123456789ab"));
+        check("0::/gitlab/ID", Some("container:3f2a00112233"));
+        check("0::/ID", Some("container:3f2a00112233"));
+        check("0::/kubepods/pod1/crio-ID", Some("cri-o:3f2a00112233"));
+        check("0::/user.slice/user-1000.slice/libpod_parent/libpod-ID", Some("podman:3f2a00112233"));
+        check("0::/machine.slice/libpod-payload-ID", Some("podman:3f2a00112233"));
+        check("0::/system.slice/systemd-nspawn@web.service/payload", Some("machine:web"));
+        check("0::/machine.slice/machine-lxc\\x2d12\\x2dweb.scope", Some("machine:lxc-12-web"));
+        check("0::/lxc/100/ns/system.slice", Some("lxc:100"));
+    }
+
+    #[test]
+    fn what_watches_a_container_is_of_the_host() {
+        check("0::/machine.slice/libpod-conmon-ID.scope", None);
+        check("0::/lxc.monitor.web", None);
+        check("0::/system.slice/containerd.service", None);
+    }
+
+    #[test]
     fn the_inner_container_counts() {
         check(&format!("0::/lxc.payload.outer/docker/{ID}"), Some("docker:3f2a00112233"));
     }
@@ -96,7 +159,6 @@ mod tests {
     fn the_host_is_no_container() {
         check("0::/user.slice/user-1000.slice/session-2.scope", None);
         check("0::/system.slice/docker.service", None);
-        check("0::/ID", None);
         check("0::/docker/not-an-id", None);
         check("nonsense", None);
         check("", None);

@@ -137,6 +137,9 @@ fn family_request(family: u8, protocol: Protocol) -> [u8; 56] {
     request
 }
 
+/// `idiag_timer` of the small structure that takes the place of a closed socket (`inet_twsk_diag_fill`).
+const STAND_IN: u8 = 3;
+
 /// Length of `struct inet_diag_msg`, after which the attributes begin.
 const DIAG_BYTES: usize = 72;
 
@@ -147,7 +150,11 @@ pub(super) fn has_tcp_info(answer: &[u8]) -> bool {
 
 /// Reads one `struct inet_diag_msg` with its attributes; none if it is too short or foreign.
 pub(super) fn parse(answer: &[u8], protocol: Protocol) -> Option<Socket> {
-    let family = *answer.first()?;
+    let [family, _, timer, ..] = *answer else { return None };
+    // Of a closed socket, TIME_WAIT's stand-in may say FIN_WAIT2 until the other side has closed too.
+    if protocol == Protocol::Tcp && timer == STAND_IN {
+        return None;
+    }
     let port = |offset| Some(u16::from_be_bytes(piece(answer, offset)?));
     let local = (address(family, answer, 8)?, port(4)?);
     let remote = (address(family, answer, 24)?, port(6)?);
@@ -296,6 +303,15 @@ mod tests {
         assert_eq!(socket.counters.bytes_sent, Some(1000));
         assert_eq!(socket.counters.bytes_received, Some(300));
         assert_eq!(socket.counters.rtt_us, None, "no sample yet");
+    }
+
+    #[test]
+    fn what_stands_in_for_a_closed_socket_is_none() {
+        let mut stand_in = answer(5, &tcp_info(5, 0, (0, 0)));
+        assert!(parse(&stand_in, Protocol::Tcp).is_some());
+        stand_in[2] = STAND_IN;
+        assert_eq!(parse(&stand_in, Protocol::Tcp), None);
+        assert!(parse(&stand_in, Protocol::Udp).is_some());
     }
 
     #[test]

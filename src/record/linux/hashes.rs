@@ -158,9 +158,25 @@ impl Hashes {
         Arc::new(Self { proc, files: Mutex::default(), jobs, work })
     }
 
+    /// Where processes are looked at.
+    pub(super) fn proc(&self) -> &Proc {
+        &self.proc
+    }
+
     /// Takes hold of the executable of a process; none if it is gone, or may not be seen.
     pub(super) fn meet(&self, pid: u32) -> Option<Arc<Executable>> {
-        let file = self.proc.hold_exe(pid).ok()?;
+        self.hold(self.proc.hold_exe(pid).ok()?)
+    }
+
+    /// Takes hold of an executable whose process is gone, by the path and the number in its file system
+    /// that the kernel told; none if another file is there now.
+    pub(super) fn meet_file(&self, path: &str, inode: u64) -> Option<Arc<Executable>> {
+        let file = OpenOptions::new().read(true).custom_flags(libc::O_PATH).open(path).ok()?;
+        let is_it = FileId::of(&file).is_ok_and(|id| id.inode == inode);
+        if is_it { self.hold(file) } else { None }
+    }
+
+    fn hold(&self, file: File) -> Option<Arc<Executable>> {
         let id = FileId::of(&file).ok()?;
         let mut files = self.files();
         files.make_room(&id)?;

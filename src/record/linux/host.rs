@@ -4,9 +4,8 @@ use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
 
-use super::cgroups::Cgroups;
 use super::diag::Socket;
-use super::events::{Events, SocketEvent, Told};
+use super::events::{Events, LastSeen, SocketEvent, Told};
 use super::hashes::Hashes;
 use super::namespaces::{Change, Namespaces};
 use super::owners::Owners;
@@ -20,16 +19,12 @@ use crate::record::host::{Host, Seen, Tick};
 use crate::record::{Moment, Wanted, privileges};
 use crate::{Error, Result, memory};
 
-/// Where cgroup2 is mounted: alone, or beside the older version.
-const CGROUP_ROOTS: [&str; 2] = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"];
-
 /// This host by netlink and `/proc`.
 pub(in super::super) struct LinuxHost {
     namespaces: Namespaces,
     owners: Owners,
     processes: Processes,
     hashes: Arc<Hashes>,
-    cgroups: Cgroups,
     strangers: Strangers,
     sockets: Vec<Socket>,
     events: Events,
@@ -58,20 +53,23 @@ impl LinuxHost {
         memory::give_back_from(LARGE_BYTES);
         let proc = Proc::new("/proc");
         let mut namespaces = Namespaces::open(&proc, wanted)?;
+        let hashes = Hashes::start(proc.clone());
+        // Once, because start times by events and by ticks have to be the same.
+        let boot_us = boot_us();
+        let events = Events::start(
+            reader(proc.clone(), &hashes, boot_us),
+            (namespaces.own(), &namespaces.watch()),
+            wanted,
+        );
+        namespaces.want(events.notices());
         let mut sockets = Vec::new();
         namespaces.sockets(&proc, 0, &mut sockets)?;
-        let cgroup_root = CGROUP_ROOTS
-            .into_iter()
-            .find(|root| std::path::Path::new(root).join("cgroup.controllers").exists());
-        let hashes = Hashes::start(proc.clone());
-        let events = Events::start(reader(proc.clone(), &hashes), namespaces.own());
         let packets = wanted.packets().then(|| Packets::start(wanted, namespaces.own()));
         let mut host = Self {
             namespaces,
             owners: Owners::default(),
-            processes: Processes::new(reader(proc, &hashes)),
+            processes: Processes::new(reader(proc, &hashes, boot_us)),
             hashes,
-            cgroups: Cgroups::new(cgroup_root.unwrap_or("/sys/fs/cgroup")),
             strangers: Strangers::new(),
             sockets,
             events,
@@ -116,7 +114,7 @@ impl LinuxHost {
     fn fill_owner(&mut self, row: &mut Row, socket: &Socket, tick: &Tick) {
         let known = self.owners.of(socket.cookie);
         let Some((known, owner)) = known.and_then(|known| Some((known, known.owner.as_ref()?))) else {
-            row.owner = self.stranger(socket, tick.number);
+            row.owner = self.stranger(socket);
             return;
         };
         row.owner_source = Some(OwnerSource::Inode);
@@ -131,7 +129,7 @@ impl LinuxHost {
     }
 
     /// User and container of a socket whose process is not known.
-    fn stranger(&mut self, socket: &Socket, tick: u32) -> Option<Arc<Owner>> {
+    fn stranger(&mut self, socket: &Socket) -> Option<Arc<Owner>> {
         // Without a process that holds it, the kernel may say user 0 for want of a better one.
         if socket.inode == 0 {
             return None;
@@ -143,7 +141,7 @@ impl LinuxHost {
         let owner = Arc::new(Owner {
             uid: Some(socket.uid),
             username: self.processes.users().name(socket.uid),
-            container: socket.cgroup_id.and_then(|id| self.cgroups.container(id, tick)),
+            container: socket.cgroup_id.and_then(|id| self.events.container(id)),
             ..Owner::default()
         });
         if self.strangers.len() >= MOST_STRANGERS {
@@ -161,7 +159,8 @@ impl LinuxHost {
         if known.is_none() && told.is_closed() {
             self.brief += 1;
         }
-        told.into_row(now, tick, known.and_then(|known| known.owner.clone()))
+        let last = known.map(|known| LastSeen { owner: known.owner.clone(), tuple: known.tuple });
+        told.into_row(now, tick, last.as_ref())
     }
 
     /// The number of the snapshot before a moment by the monotonic clock.
@@ -226,7 +225,6 @@ impl Host for LinuxHost {
     fn observe(&mut self, tick: Tick, rows: &mut Vec<Row>) -> Result<Seen> {
         let mut sockets = std::mem::take(&mut self.sockets);
         sockets.clear();
-        self.namespaces.expect(self.events.namespaces());
         let listed = self.namespaces.sockets(self.processes.proc(), tick.moment.mono_ns, &mut sockets);
         listed.map_err(|e| Error::Record(format!("the kernel did not list its sockets: {e}")))?;
         self.follow();
@@ -290,12 +288,12 @@ impl Host for LinuxHost {
     }
 }
 
-fn reader(proc: Proc, hashes: &Arc<Hashes>) -> Reader {
+fn reader(proc: Proc, hashes: &Arc<Hashes>, boot_us: i64) -> Reader {
     Reader {
         proc,
         users: Users::new("/etc/passwd"),
         hashes: Arc::clone(hashes),
-        boot_us: boot_us(),
+        boot_us,
         ticks_per_second: system_value(libc::_SC_CLK_TCK).unwrap_or(100),
         page_bytes: system_value(libc::_SC_PAGESIZE).unwrap_or(4096),
         buffer: Vec::new(),

@@ -10,6 +10,7 @@ mod ids;
 mod message;
 mod namespaces;
 mod netlink;
+mod newcomers;
 mod owners;
 mod packets;
 mod proc;
@@ -17,5 +18,6 @@ mod processes;
 mod scan;
 mod stat;
 mod users;
+mod ways;
 
 pub(super) use host::LinuxHost;

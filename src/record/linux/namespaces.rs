@@ -3,44 +3,61 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
-use std::os::fd::AsRawFd as _;
 use std::path::PathBuf;
 
 use super::diag::{Diag, Socket};
-use super::events::Closings;
+use super::events::{Closings, Notices};
 use super::ids::IdMap;
 use super::netlink::Netlink;
-use super::packets::{OTHER_RING_BYTES, Ring};
+use super::newcomers::{Newcomer, Newcomers, Opened, Watch};
+use super::packets::Ring;
 use super::proc::Proc;
+use super::ways;
 use crate::capture::{SourceReport, SourceStatus};
 use crate::record::{Wanted, privileges};
 
-/// Time between two looks for namespaces that have come or gone, because each asks every process;
-/// one of which the events tell is looked for with the next snapshot.
+/// Time between two looks for namespaces that have come or gone, because each asks every process; one
+/// that a process comes into is entered at once.
 const LOOK_EVERY_NS: i64 = 10_000_000_000;
+
+/// The same after a process that went first into a namespace has ended.
+const LOOK_SOON_NS: i64 = 1_000_000_000;
 
 /// Most namespaces that are recorded: each one's dump walks the host's whole socket table.
 const MOST: usize = 256;
+
+/// Most namespaces that are remembered because they were gone too soon.
+const MOST_MISSED: usize = 4096;
 
 /// One way into the sockets of each namespace.
 #[derive(Debug)]
 pub(super) struct Namespaces {
     own: Diag,
-    others: IdMap<u64, Diag>,
+    others: IdMap<u64, Other>,
+    newcomers: Newcomers,
     /// Those that could not be entered, and why the last one could not.
     refused: BTreeSet<u64>,
     reason: String,
     /// Processes whose namespace may not even be asked for.
     unreadable: usize,
-    /// Those of which the events told and that the next look will look for.
-    expected: BTreeSet<u64>,
-    /// How many of them were gone by then.
-    missed: u64,
+    /// Those that were gone before they could be entered.
+    missed: BTreeSet<u64>,
     look_at_ns: i64,
-    wanted: Wanted,
+    /// Whether threads that are elsewhere than their process were looked for.
+    has_looked: bool,
     /// Whether nothing more could be had.
     has_privileges: bool,
     changes: Vec<Change>,
+}
+
+/// A namespace that was entered.
+#[derive(Debug)]
+struct Other {
+    diag: Diag,
+    /// The process that was seen to come into it.
+    guest: Option<u32>,
+    /// Whether the last snapshot found sockets in it.
+    has_sockets: bool,
 }
 
 /// A namespace that came or went, for those who listen to its sockets and packets.
@@ -59,19 +76,31 @@ impl Namespaces {
     pub(super) fn open(proc: &Proc, wanted: Wanted) -> io::Result<Self> {
         let netns = proc.netns(std::process::id()).unwrap_or(0);
         let own = Diag::new(Netlink::open()?, netns);
+        let newcomers = Newcomers::start(proc, wanted);
+        newcomers.watch().note(netns);
         Ok(Self {
             own,
             others: IdMap::default(),
+            newcomers,
             refused: BTreeSet::new(),
             reason: String::new(),
             unreadable: 0,
-            expected: BTreeSet::new(),
-            missed: 0,
+            missed: BTreeSet::new(),
             look_at_ns: i64::MIN,
-            wanted,
+            has_looked: false,
             has_privileges: privileges::has_all(wanted),
             changes: Vec::new(),
         })
+    }
+
+    /// For those who see threads come into namespaces.
+    pub(super) fn watch(&self) -> Watch {
+        self.newcomers.watch().clone()
+    }
+
+    /// Which notices of closing sockets to ask for in namespaces that are entered from now on.
+    pub(super) fn want(&mut self, notices: Notices) {
+        self.newcomers.want(notices);
     }
 
     /// Appends the sockets of every namespace.
@@ -79,31 +108,29 @@ impl Namespaces {
     /// # Errors
     /// Only for the recorder's own; another that is gone is left out.
     pub(super) fn sockets(&mut self, proc: &Proc, now_ns: i64, sockets: &mut Vec<Socket>) -> io::Result<()> {
+        self.welcome();
         if now_ns >= self.look_at_ns {
             self.look_at_ns = now_ns.saturating_add(LOOK_EVERY_NS);
             self.look(proc);
         }
         self.own.sockets(sockets)?;
-        self.others.retain(|_, diag| {
+        let mut is_left = false;
+        let watch = self.newcomers.watch();
+        self.others.retain(|netns, other| {
             let before = sockets.len();
-            let alive = diag.sockets(sockets).is_ok();
+            let alive = other.diag.sockets(sockets).is_ok();
             if !alive {
                 sockets.truncate(before);
+                watch.forget(*netns);
             }
+            other.has_sockets = sockets.len() > before;
+            is_left |= !other.has_sockets && other.guest.is_some_and(|guest| !proc.lives(guest));
             alive
         });
-        Ok(())
-    }
-
-    /// Looks with the next snapshot if one of these is new: a process came into it.
-    pub(super) fn expect(&mut self, seen: impl IntoIterator<Item = u64>) {
-        let is_known = |netns: u64| {
-            netns == self.own.netns() || self.others.contains_key(&netns) || self.refused.contains(&netns)
-        };
-        self.expected.extend(seen.into_iter().filter(|netns| !is_known(*netns)));
-        if !self.expected.is_empty() {
-            self.look_at_ns = i64::MIN;
+        if is_left {
+            self.look_at_ns = self.look_at_ns.min(now_ns.saturating_add(LOOK_SOON_NS));
         }
+        Ok(())
     }
 
     /// Inode of the recorder's own namespace.
@@ -116,14 +143,70 @@ impl Namespaces {
         std::mem::take(&mut self.changes)
     }
 
-    /// Enters namespaces that are new and leaves those that no process is in any more: an open
-    /// socket would keep them, and their devices, alive.
+    /// Takes over the namespaces that were entered since the last snapshot.
+    fn welcome(&mut self) {
+        for Newcomer { entered, opened } in self.newcomers.take() {
+            match opened {
+                Ok(opened) => self.settle(entered.netns, Some(entered.pid), opened),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    if self.missed.len() < MOST_MISSED {
+                        self.missed.insert(entered.netns);
+                    }
+                }
+                Err(error) => self.refuse(entered.netns, error.to_string()),
+            }
+        }
+    }
+
+    fn settle(&mut self, netns: u64, guest: Option<u32>, opened: Opened) {
+        self.missed.remove(&netns);
+        self.refused.remove(&netns);
+        if self.others.contains_key(&netns) {
+            return;
+        }
+        if self.others.len() >= MOST {
+            self.refuse(netns, format!("more than {MOST} are too many"));
+            return;
+        }
+        self.newcomers.watch().note(netns);
+        self.others.insert(netns, Other { diag: Diag::new(opened.netlink, netns), guest, has_sockets: true });
+        self.changes.extend(opened.closings.ok().map(|closings| Change::Entered(netns, closings)));
+        self.changes.extend(opened.ring.map(|ring| Change::Watched(netns, ring)));
+    }
+
+    /// Enters namespaces that are new and leaves those that nobody is in any more and that have no socket:
+    /// an open socket of the recorder's own would keep them, and their devices, alive.
     fn look(&mut self, proc: &Proc) {
+        let mut present = self.of_processes(proc);
+        present.extend(ways::mounted(proc));
+        if !std::mem::replace(&mut self.has_looked, true) {
+            present.extend(ways::of_threads(proc));
+        }
+        present.remove(&self.own.netns());
+        let watch = self.newcomers.watch();
+        let is_over = |netns: &u64, other: &mut Other| !present.contains_key(netns) && !other.has_sockets;
+        self.changes.extend(self.others.extract_if(is_over).map(|(netns, _)| {
+            watch.forget(netns);
+            Change::Left(netns)
+        }));
+        self.refused.retain(|netns| present.contains_key(netns));
+        for (netns, path) in present {
+            if self.others.contains_key(&netns) || self.refused.contains(&netns) {
+                continue;
+            }
+            match File::open(path).and_then(|namespace| self.newcomers.enter(namespace)) {
+                Ok(opened) => self.settle(netns, None, opened),
+                Err(error) => self.refuse(netns, error.to_string()),
+            }
+        }
+    }
+
+    /// The namespaces that processes are in.
+    fn of_processes(&mut self, proc: &Proc) -> IdMap<u64, PathBuf> {
         let mut present: IdMap<u64, PathBuf> = IdMap::default();
         self.unreadable = 0;
         for pid in proc.pids() {
             match proc.netns(pid) {
-                Ok(netns) if netns == self.own.netns() => {}
                 Ok(netns) => {
                     present.entry(netns).or_insert_with(|| proc.netns_path(pid));
                 }
@@ -134,34 +217,12 @@ impl Namespaces {
                 Err(_) => {}
             }
         }
-        let expected = std::mem::take(&mut self.expected);
-        self.missed += expected.iter().filter(|netns| !present.contains_key(netns)).count() as u64;
-        self.changes.extend(
-            self.others
-                .extract_if(|netns, _| !present.contains_key(netns))
-                .map(|(netns, _)| Change::Left(netns)),
-        );
-        self.refused.retain(|netns| present.contains_key(netns));
-        for (netns, path) in present {
-            if self.others.contains_key(&netns) || self.refused.contains(&netns) {
-                continue;
-            }
-            let wanted = self.wanted;
-            let ring = move || wanted.packets().then(|| Ring::open(wanted, OTHER_RING_BYTES));
-            match enter(path, move || Ok((Netlink::open()?, Closings::open(), ring()))) {
-                Ok((netlink, closings, ring)) if self.others.len() < MOST => {
-                    self.others.insert(netns, Diag::new(netlink, netns));
-                    self.changes.extend(closings.ok().map(|closings| Change::Entered(netns, closings)));
-                    self.changes.extend(ring.map(|ring| Change::Watched(netns, ring)));
-                }
-                Ok(_) => self.refuse(netns, format!("more than {MOST} are too many")),
-                Err(error) => self.refuse(netns, error.to_string()),
-            }
-        }
+        present
     }
 
     fn refuse(&mut self, netns: u64, reason: String) {
         self.refused.insert(netns);
+        self.newcomers.watch().note(netns);
         self.reason = reason;
     }
 
@@ -176,13 +237,15 @@ impl Namespaces {
             )
         };
         let unreadable = || format!("{}: {}", unreadable(self.has_privileges), self.unreadable);
-        let missed =
-            || format!("gone before they could be entered, with what happened in them: {}", self.missed);
+        let missed = || {
+            let what = if self.newcomers.has_tcp_without_entering() { "UDP" } else { "what happened" };
+            format!("gone before they could be entered, with {what} in them: {}", self.missed.len())
+        };
         let lacks = [
             (!self.refused.is_empty()).then(refused),
             // Where some could not be entered, others may be unknown for the same reason.
             (self.unreadable > 0 && self.refused.is_empty()).then(unreadable),
-            (self.missed > 0).then(missed),
+            (!self.missed.is_empty()).then(missed),
         ];
         let lacks: Vec<String> = lacks.into_iter().flatten().collect();
         let status = if lacks.is_empty() { SourceStatus::Ran } else { SourceStatus::Partial };
@@ -202,27 +265,9 @@ fn unreadable(has_privileges: bool) -> &'static str {
     }
 }
 
-/// Opens sockets inside a namespace. On a thread of its own, which ends there: the
-/// recorder itself never leaves its namespace.
-fn enter<T: Send + 'static>(
-    path: PathBuf,
-    open: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> io::Result<T> {
-    let inside = move || {
-        let namespace = File::open(path)?;
-        // SAFETY: no memory is passed; the call changes this thread alone.
-        if unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) } != 0 {
-            return Err(io::Error::last_os_error());
-        }
-        privileges::take_up();
-        open()
-    };
-    let thread = std::thread::Builder::new().name("netns".to_owned()).spawn(inside)?;
-    thread.join().map_err(|_| io::Error::other("the thread died"))?
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::newcomers::inside;
     use super::*;
 
     #[test]
@@ -239,7 +284,6 @@ mod tests {
 
     #[test]
     fn a_namespace_that_cannot_be_entered_is_said() {
-        assert!(enter("/proc/self/ns/nothing".into(), Netlink::open).is_err());
         let mut namespaces = Namespaces::open(&Proc::new("/proc"), Wanted::default()).unwrap();
         namespaces.refuse(7, "Operation not permitted".to_owned());
         let report = namespaces.report();
@@ -251,24 +295,24 @@ mod tests {
     fn a_namespace_that_was_gone_when_it_was_looked_for_is_said() {
         let proc = Proc::new("/proc");
         let mut namespaces = Namespaces::open(&proc, Wanted::default()).unwrap();
-        namespaces.sockets(&proc, 0, &mut Vec::new()).unwrap();
-        namespaces.expect([namespaces.own()]);
-        namespaces.sockets(&proc, 1, &mut Vec::new()).unwrap();
-        assert_eq!(namespaces.missed, 0);
+        let pid = std::process::id();
         // No namespace has this number.
-        namespaces.expect([1]);
-        namespaces.sockets(&proc, 2, &mut Vec::new()).unwrap();
-        namespaces.sockets(&proc, 3, &mut Vec::new()).unwrap();
-        assert_eq!(namespaces.missed, 1);
+        namespaces.watch().notice(ways::Entered { pid, thread: pid, netns: 1 });
+        for _ in 0..500 {
+            namespaces.sockets(&proc, 0, &mut Vec::new()).unwrap();
+            if !namespaces.missed.is_empty() {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
         // Without privileges there is more to say.
         (namespaces.unreadable, namespaces.refused) = (0, BTreeSet::new());
         let report = namespaces.report();
         assert_eq!(report.status, SourceStatus::Partial);
-        assert!(
-            report.detail.contains("gone before they could be entered, with what happened in them: 1"),
-            "{}",
-            report.detail
-        );
+        let said = "gone before they could be entered, with what happened in them: 1";
+        assert!(report.detail.contains(said), "{}", report.detail);
+        namespaces.want(Notices::Udp);
+        assert!(namespaces.report().detail.contains("with UDP in them: 1"));
     }
 
     #[test]
@@ -300,7 +344,8 @@ mod tests {
     #[test]
     fn entering_ones_own_namespace_finds_the_same_sockets() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let Ok(netlink) = enter("/proc/self/ns/net".into(), Netlink::open) else {
+        let namespace = File::open("/proc/self/ns/net").unwrap();
+        let Ok(netlink) = inside(namespace, Netlink::open) else {
             println!("skipped: setns needs CAP_SYS_ADMIN");
             return;
         };

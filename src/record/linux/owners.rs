@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::hash::BuildHasherDefault;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::diag::Socket;
@@ -11,8 +12,12 @@ use super::scan::{Holder, Scanner, Searched, Wanted};
 use crate::capture::Owner;
 use crate::record::host::Tick;
 
-/// Longest time until a socket's owner is confirmed again, in ticks.
+/// Longest time until a socket's owner is confirmed again, in ticks. A process may hand a socket on without
+/// a trace but this.
 const CHECK_TICKS: u32 = 64;
+
+/// Owners that each tick confirms, as long as that leaves none for longer than [`CHECK_TICKS`].
+const CHECKS_EACH_TICK: u32 = 24;
 
 /// Longest time until an owner that was not found is looked for again, in ticks: for one socket
 /// that only the kernel holds, the descriptors of every process are listed.
@@ -41,22 +46,17 @@ pub(super) struct Known {
     pub(super) holder: Option<Holder>,
     /// The holder's facts as they last were, for sockets that outlive it.
     pub(super) owner: Option<Arc<Owner>>,
+    /// Both ends as they last were, of a socket that was connected.
+    pub(super) tuple: Option<((IpAddr, u16), (IpAddr, u16))>,
     /// Whether some process must hold the socket, and it is not known which.
     missing: bool,
     seen_at: u32,
-    /// When the holder is confirmed again, after 1, 2, 4, … ticks, or looked for, after 1, 4, 16, ….
+    /// When the holder is confirmed again, or looked for, after 1, 4, 16, … ticks.
     check_at: u32,
     check_after: u32,
-    /// Descriptors that the holder had open when it was last confirmed.
-    descriptors: u64,
 }
 
 impl Known {
-    fn check_later(&mut self, tick: u32) {
-        self.check_after = (self.check_after * 2).clamp(1, CHECK_TICKS);
-        self.check_at = tick.saturating_add(self.check_after);
-    }
-
     fn search_later(&mut self, tick: u32) {
         self.check_after = (self.check_after * 4).clamp(1, SEARCH_TICKS);
         self.check_at = tick.saturating_add(self.check_after);
@@ -95,7 +95,8 @@ impl Owners {
     pub(super) fn resolve(&mut self, sockets: &mut Vec<Socket>, processes: &mut Processes, tick: &Tick) {
         let mut wanted = Wanted::default();
         let mut searching = Vec::new();
-        let mut checks = Checks { processes, tick, left: CHECKS_PER_TICK };
+        let every = (self.known.len() as u32 / CHECKS_EACH_TICK).clamp(1, CHECK_TICKS);
+        let mut checks = Checks { processes, tick, every, left: CHECKS_PER_TICK };
         sockets.retain(|socket| {
             let known = self.known.entry(socket.cookie).or_insert_with(|| {
                 self.sockets += 1;
@@ -105,6 +106,9 @@ impl Owners {
                 return false;
             }
             known.seen_at = tick.number;
+            if let Some(remote) = socket.remote {
+                known.tuple = Some((socket.local, remote));
+            }
             if !checks.is_settled(known, socket.inode) {
                 wanted.insert(socket.inode, None);
                 searching.push(socket.cookie);
@@ -151,7 +155,6 @@ impl Owners {
                 && let Some(owner) = processes.adopt(holder.process, tick)
             {
                 known.holder = Some(holder);
-                known.descriptors = self.scanner.descriptors(holder.process.pid);
                 known.owner = Some(owner);
                 known.missing = false;
                 known.check_next(tick.number);
@@ -182,6 +185,8 @@ impl Owners {
 struct Checks<'a> {
     processes: &'a mut Processes,
     tick: &'a Tick,
+    /// Ticks between two checks of a socket.
+    every: u32,
     left: u32,
 }
 
@@ -197,7 +202,7 @@ impl Checks<'_> {
             return true;
         }
         if known.inode != inode {
-            *known = Known { inode, seen_at: self.tick.number, ..Known::default() };
+            *known = Known { inode, seen_at: self.tick.number, tuple: known.tuple, ..Known::default() };
             return false;
         }
         let Some(holder) = known.holder else { return self.tick.number < known.check_at };
@@ -211,31 +216,21 @@ impl Checks<'_> {
         false
     }
 
-    /// Confirms the holder. A server that forks hands its connections on, which changes how many
-    /// descriptors it has; where that says nothing, and sometimes anyway, the descriptor itself
-    /// is looked at.
+    /// Confirms the holder: a server may hand its connections on, to a child or to any other process.
     fn still_holds(&mut self, known: &mut Known, holder: Holder) -> bool {
-        let descriptors = self.processes.descriptors(holder.process, self.tick);
-        let unchanged = descriptors > 0 && descriptors == known.descriptors;
-        if unchanged && known.check_after < CHECK_TICKS {
-            known.check_later(self.tick.number);
-            return true;
-        }
         if self.left == 0 {
             known.check_at = self.tick.number.saturating_add(1);
             return true;
         }
         self.left -= 1;
-        let holds = self.processes.proc().socket(holder.process.pid, holder.descriptor) == Some(known.inode);
-        known.descriptors = descriptors;
-        known.check_later(self.tick.number);
-        holds
+        known.check_at = self.tick.number.saturating_add(self.every);
+        self.processes.proc().socket(holder.process.pid, holder.descriptor) == Some(known.inode)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::net::{IpAddr, Ipv4Addr};
+    use std::net::Ipv4Addr;
 
     use super::super::proc::tests::FakeProc;
     use super::super::processes::tests::{processes, tick};
@@ -326,23 +321,28 @@ mod tests {
         scene.fake.open_socket(11, 3, 100);
         assert_eq!(scene.tick(&[(1, 100)]), [Some(10)]);
         scene.fake.close(10, 3);
-        // The kernel would say one less now; the fake's folder has the same size as before.
-        scene.owners.known.get_mut(&1).unwrap().descriptors += 1;
         assert_eq!(scene.tick(&[(1, 100)]), [Some(11)]);
     }
 
     #[test]
-    fn a_swap_that_leaves_the_number_of_descriptors_is_noticed_in_time() {
-        let mut scene = Scene::new();
-        scene.fake.start(10, "listener", 500);
-        scene.fake.open_socket(10, 3, 100);
-        scene.tick(&[(1, 100)]);
-        // The fake's folder has the same size whatever is in it.
-        scene.fake.close(10, 3);
-        scene.fake.start(11, "worker", 600);
-        scene.fake.open_socket(11, 3, 100);
-        let ticks = (0..3 * CHECK_TICKS).take_while(|_| scene.tick(&[(1, 100)]) == [Some(10)]).count();
-        assert!((1..2 * CHECK_TICKS as usize).contains(&ticks), "noticed after {ticks} ticks");
+    fn a_socket_that_was_handed_on_is_noticed_at_once_or_among_many_in_time() {
+        for (others, most_ticks) in [(0, 1), (1000, 1000 / CHECKS_EACH_TICK + 1)] {
+            let mut scene = Scene::new();
+            scene.fake.start(10, "listener", 500);
+            let sockets: Vec<(u64, u32)> = (0..=others).map(|n| (u64::from(n), 100 + n)).collect();
+            for (cookie, inode) in &sockets {
+                scene.fake.open_socket(10, 3 + *cookie as u32, *inode);
+            }
+            for _ in 0..100 {
+                scene.tick(&sockets);
+            }
+            // The fake's folder has the same size whatever is in it.
+            scene.fake.close(10, 3);
+            scene.fake.start(11, "worker", 600);
+            scene.fake.open_socket(11, 3, 100);
+            let ticks = (0..200).take_while(|_| scene.tick(&sockets)[0] == Some(10)).count();
+            assert!(ticks <= most_ticks as usize, "noticed after {ticks} ticks");
+        }
     }
 
     #[test]
@@ -354,12 +354,11 @@ mod tests {
             scene.fake.open_socket(10, 3 + *n as u32, *inode);
         }
         scene.tick(&sockets);
-        for known in scene.owners.known.values_mut() {
-            (known.check_at, known.descriptors) = (1, 0);
-        }
+        // All are due at once, because all are new.
         for confirmed in 1..=3 {
             assert_eq!(scene.tick(&sockets).iter().flatten().count(), sockets.len());
-            let done = scene.owners.known.values().filter(|known| known.descriptors > 0).count();
+            let next = scene.number;
+            let done = scene.owners.known.values().filter(|known| known.check_at > next).count();
             assert_eq!(done, confirmed * CHECKS_PER_TICK as usize);
         }
     }

@@ -30,6 +30,11 @@ impl Proc {
         Self { root: root.into() }
     }
 
+    /// Where it is.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
     fn path(&self, pid: u32, what: &str) -> PathBuf {
         let mut path = self.root.join(pid.to_string());
         path.push(what);
@@ -144,6 +149,24 @@ impl Proc {
     /// The file that stands for the network namespace of the process.
     pub(super) fn netns_path(&self, pid: u32) -> PathBuf {
         self.path(pid, "ns/net")
+    }
+
+    /// The same of a thread, which may be in another than its process.
+    pub(super) fn thread_netns_path(&self, pid: u32, thread: u32) -> PathBuf {
+        self.path(pid, &format!("task/{thread}/ns/net"))
+    }
+
+    /// Ids of some threads of a process.
+    pub(super) fn threads(&self, pid: u32, most: usize) -> Vec<u32> {
+        let Ok(entries) = fs::read_dir(self.path(pid, "task")) else { return Vec::new() };
+        entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).take(most).collect()
+    }
+
+    /// The descriptors of a process that lead to something, as the kernel names it (`net:[4026532281]`).
+    pub(super) fn descriptors_to(&self, pid: u32, target: &str) -> Vec<PathBuf> {
+        let Ok(entries) = fs::read_dir(self.path(pid, "fd")) else { return Vec::new() };
+        let leads_there = |path: &PathBuf| fs::read_link(path).is_ok_and(|found| found.as_os_str() == target);
+        entries.flatten().map(|entry| entry.path()).filter(leads_there).collect()
     }
 
     fn text(&self, pid: u32, what: &str) -> Option<String> {

@@ -32,8 +32,6 @@ pub(super) struct Process {
     pub(super) cpu_percent: Option<f32>,
     pub(super) memory_rss_bytes: Option<u64>,
     used_at: u32,
-    /// Open descriptors, and the tick at which they were counted.
-    descriptors: Option<(u32, u64)>,
     /// Facts that give no sign of changing (user, cgroup, arguments) are read again after 1, 2,
     /// 4, … ticks.
     reread_at: u32,
@@ -112,19 +110,6 @@ impl Processes {
         Some(process)
     }
 
-    /// How many descriptors the process has open, counted once per tick; 0 if that is not known.
-    pub(super) fn descriptors(&mut self, id: ProcessId, tick: &Tick) -> u64 {
-        let Some(process) = self.known.get_mut(&id.pid) else { return 0 };
-        match process.descriptors {
-            Some((at, count)) if at == tick.number => count,
-            _ => {
-                let count = self.reader.proc.descriptors(id.pid).unwrap_or(0);
-                process.descriptors = Some((tick.number, count));
-                count
-            }
-        }
-    }
-
     /// Reads the facts of a process that was found to own a socket; none if it has ended.
     pub(super) fn adopt(&mut self, id: ProcessId, tick: &Tick) -> Option<Arc<Owner>> {
         if let Some(process) = self.get(id, tick) {
@@ -141,7 +126,8 @@ impl Reader {
     /// Every fact of a process that lives now.
     pub(super) fn living(&mut self, pid: u32) -> Option<Facts> {
         let mut buffer = std::mem::take(&mut self.buffer);
-        let facts = self.proc.stat(pid, &mut buffer).map(|stat| {
+        let stat = self.proc.stat(pid, &mut buffer).filter(|stat| !stat.has_ended);
+        let facts = stat.map(|stat| {
             let mut facts = self.facts(pid, &stat);
             facts.owner.parent_name = self.proc.name(stat.ppid);
             facts
@@ -220,7 +206,6 @@ impl Reader {
             cpu_percent: None,
             memory_rss_bytes: Some(stat.rss_pages * self.page_bytes),
             used_at: tick.number,
-            descriptors: None,
             reread_at: tick.number.saturating_add(1),
             reread_after: 1,
         })
@@ -228,10 +213,15 @@ impl Reader {
 
     /// Every fact but the parent's name.
     fn facts(&mut self, pid: u32, stat: &Stat<'_>) -> Facts {
-        let uid = self.proc.uid(pid);
-        let start_us = u128::from(stat.start_ticks) * 1_000_000 / u128::from(self.ticks_per_second.max(1));
         let executable = self.hashes.meet(pid);
-        let owner = Owner {
+        let exe_sha256 = executable.as_deref().and_then(|executable| self.hashes.sha256(executable));
+        Facts { owner: Owner { exe_sha256, ..self.owner(pid, stat) }, executable }
+    }
+
+    /// Every fact but the parent's name and the hash of the executable.
+    fn owner(&mut self, pid: u32, stat: &Stat<'_>) -> Owner {
+        let uid = self.proc.uid(pid);
+        Owner {
             pid: Some(pid),
             ppid: Some(stat.ppid),
             uid,
@@ -241,10 +231,24 @@ impl Reader {
             username: uid.and_then(|uid| self.users.name(uid)),
             parent_name: None,
             container: self.proc.cgroup(pid).as_deref().and_then(container::of_process),
-            exe_sha256: executable.as_deref().and_then(|executable| self.hashes.sha256(executable)),
-            process_start_us: Some(self.boot_us.saturating_add(start_us as i64)),
-        };
-        Facts { owner, executable }
+            exe_sha256: None,
+            process_start_us: Some(self.start_us(stat.start_ticks)),
+        }
+    }
+
+    /// What can be said of a process without taking hold of its executable; none if it has ended.
+    pub(super) fn glance(&mut self, pid: u32) -> Option<Owner> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let stat = self.proc.stat(pid, &mut buffer).filter(|stat| !stat.has_ended);
+        let owner = stat.map(|stat| self.owner(pid, &stat));
+        self.buffer = buffer;
+        owner
+    }
+
+    /// The start of a process by the wall clock, from clock ticks after boot.
+    pub(super) fn start_us(&self, start_ticks: u64) -> i64 {
+        let start_us = u128::from(start_ticks) * 1_000_000 / u128::from(self.ticks_per_second.max(1));
+        self.boot_us.saturating_add(start_us as i64)
     }
 }
 

@@ -10,6 +10,16 @@ use crate::capture::Protocol;
 
 /// Multicast groups: TCP and UDP over v4, TCP and UDP over v6 (`SKNLGRP_*`, as bits).
 const GROUPS: u32 = 0b1111;
+const UDP_GROUPS: u32 = 0b1010;
+
+/// Of which sockets the notices are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum Notices {
+    /// TCP and UDP.
+    All,
+    /// UDP alone, where something better tells of TCP.
+    Udp,
+}
 
 /// Receive buffer asked for, in bytes. A reader that was starved for two seconds at 10,000
 /// closings a second lost 3 % with 1 MiB, and nothing with 8.
@@ -41,7 +51,7 @@ impl Closings {
     ///
     /// # Errors
     /// What the system said; an old kernel has no such groups.
-    pub(in super::super) fn open() -> io::Result<Self> {
+    pub(in super::super) fn open(notices: Notices) -> io::Result<Self> {
         let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
         // SAFETY: no memory is passed; the result is checked.
         let fd = unsafe { libc::socket(libc::AF_NETLINK, kind, libc::NETLINK_SOCK_DIAG) };
@@ -54,7 +64,8 @@ impl Closings {
             // Without the privilege the system's own limit applies; drops are counted anyway.
             set_buffer(socket.as_raw_fd(), libc::SO_RCVBUF)?;
         }
-        bind(socket.as_raw_fd(), GROUPS)?;
+        let groups = if notices == Notices::All { GROUPS } else { UDP_GROUPS };
+        bind(socket.as_raw_fd(), groups)?;
         Ok(Self { socket, buffers: vec![[0; MESSAGE_BYTES]; BATCH] })
     }
 

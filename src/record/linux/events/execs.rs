@@ -1,21 +1,25 @@
-//! Command lines of programs that may live for less than a millisecond: read at the moment of
-//! their exec, as the kernel's process connector tells of it.
+//! Command lines of programs that may live for less than a millisecond: taken at the moment of their exec.
 //!
-//! The tracepoints know name and executable of every program, but not its arguments, and by
-//! the time that a ring is read the program may be gone. So one thread does nothing but wait
-//! for the next exec and read `/proc/PID/cmdline`; with real-time priority where that is
-//! allowed, because at normal priority every second program is gone before its turn.
+//! The perf rings know name and executable of every program, but not its arguments, and by the time that a
+//! ring is read the program may be gone. A program in the kernel tells them, and wakes this thread for what
+//! it has not seen before: an executable, of which it takes hold, or a network namespace. Where no such
+//! program may be loaded, the kernel's process connector tells of each exec, and the thread reads
+//! `/proc/PID/cmdline`; with real-time priority where that is allowed, because at normal priority every
+//! second program is gone before its turn.
 
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read as _};
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::os::unix::fs::MetadataExt as _;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use super::super::hashes::{Executable, Hashes};
 use super::super::message;
+use super::super::newcomers::Watch;
+use super::super::ways::Entered;
+use super::bpf::{ExecProbe, FileKey, Started};
 
 /// `CN_IDX_PROC`, `CN_VAL_PROC`, `PROC_CN_MCAST_LISTEN`, `PROC_EVENT_EXEC` (`linux/cn_proc.h`).
 const PROCESS_INDEX: u32 = 1;
@@ -29,12 +33,15 @@ const CMDLINE_BYTES: u64 = 4096;
 /// Most programs remembered at once; an attacker may start any number.
 const MOST_PROGRAMS: usize = 16 * 1024;
 
+/// Most executables of which the kernel need not tell at once.
+const MOST_FILES: usize = 8192;
+
 /// A program at the moment of its start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Exec {
     /// Monotonic clock, ns.
     pub(super) time_ns: u64,
-    pub(super) cmdline: String,
+    pub(super) cmdline: Option<String>,
     pub(super) uid: u32,
     /// What `/proc` said to be its executable; if it ran another program at once, that one's.
     pub(super) executable: Option<Arc<Executable>>,
@@ -43,30 +50,45 @@ pub(super) struct Exec {
 /// The last exec of every process, as far as it was caught.
 pub(super) struct Execs {
     hashes: Arc<Hashes>,
+    /// Whoever enters namespaces that are new: a program in one may end before a tick.
+    watch: Watch,
     latest: Mutex<HashMap<u32, Exec>>,
+    probe: Option<Mutex<Probe>>,
     /// The thread ends when this is closed: one that looked now and then would cost a quiet host more.
     running: Mutex<Option<PipeWriter>>,
+}
+
+/// What the program in the kernel tells, and the executables that it need not wake anyone for.
+struct Probe {
+    probe: ExecProbe,
+    files: HashMap<FileKey, Arc<Executable>>,
 }
 
 impl Execs {
     /// Starts the thread; it ends by [`Execs::end`].
     ///
     /// # Errors
-    /// What the system said: a kernel without the connector, or a namespace without it.
-    pub(super) fn start(hashes: Arc<Hashes>) -> io::Result<(Arc<Self>, JoinHandle<()>)> {
-        let socket = subscribe()?;
+    /// What the system said, where there is no program in the kernel: a kernel without the connector, or a
+    /// namespace without it.
+    pub(super) fn start(
+        hashes: Arc<Hashes>,
+        watch: Watch,
+        probe: Option<ExecProbe>,
+    ) -> io::Result<(Arc<Self>, JoinHandle<()>)> {
+        let connector = if probe.is_none() { Some(subscribe()?) } else { None };
         let (ended, running) = io::pipe()?;
-        let execs = Arc::new(Self::new(hashes));
+        let execs = Arc::new(Self::new(hashes, watch, probe));
         *execs.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(running);
         let shared = Arc::clone(&execs);
         let thread = std::thread::Builder::new()
             .name("execs".to_owned())
-            .spawn(move || shared.run(&socket, &ended))?;
+            .spawn(move || shared.run(connector.as_ref(), &ended))?;
         Ok((execs, thread))
     }
 
-    fn new(hashes: Arc<Hashes>) -> Self {
-        Self { hashes, latest: Mutex::default(), running: Mutex::default() }
+    fn new(hashes: Arc<Hashes>, watch: Watch, probe: Option<ExecProbe>) -> Self {
+        let probe = probe.map(|probe| Mutex::new(Probe { probe, files: HashMap::new() }));
+        Self { hashes, watch, latest: Mutex::default(), probe, running: Mutex::default() }
     }
 
     /// Ends the thread.
@@ -76,35 +98,47 @@ impl Execs {
 
     /// The last exec of a process up to a moment, with a little room between the two clocks' readings.
     pub(super) fn of(&self, pid: u32, not_after_ns: u64) -> Option<Exec> {
-        let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
-        latest.get(&pid).filter(|exec| exec.time_ns <= not_after_ns).cloned()
+        self.latest().get(&pid).filter(|exec| exec.time_ns <= not_after_ns).cloned()
+    }
+
+    /// Takes what the kernel has told without waking anyone.
+    pub(super) fn catch_up(&self) {
+        let Some(probe) = &self.probe else { return };
+        let mut probe = probe.lock().unwrap_or_else(PoisonError::into_inner);
+        for started in probe.probe.take() {
+            self.note_started(&mut probe, started);
+        }
     }
 
     /// Forgets what happened before a moment.
     pub(super) fn forget_before(&self, time_ns: u64) {
-        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
-        latest.retain(|_, exec| exec.time_ns >= time_ns);
+        self.latest().retain(|_, exec| exec.time_ns >= time_ns);
         self.hashes.let_go();
     }
 
-    fn run(&self, socket: &OwnedFd, ended: &PipeReader) {
+    fn run(&self, connector: Option<&OwnedFd>, ended: &PipeReader) {
         ask_for_priority();
+        let probe = self
+            .probe
+            .as_ref()
+            .map(|probe| probe.lock().unwrap_or_else(PoisonError::into_inner).probe.as_raw_fd());
+        let Some(source) = connector.map(OwnedFd::as_raw_fd).or(probe) else { return };
         let mut buffer = [0; 4096];
         loop {
-            let mut entries = [socket.as_raw_fd(), ended.as_raw_fd()].map(|fd| libc::pollfd {
-                fd,
-                events: libc::POLLIN,
-                revents: 0,
-            });
+            let mut entries =
+                [source, ended.as_raw_fd()].map(|fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 });
             // SAFETY: the entries are valid, and as many as stated.
             unsafe { libc::poll(entries.as_mut_ptr(), entries.len() as libc::nfds_t, -1) };
             if entries[1].revents != 0 {
                 return;
             }
+            if connector.is_none() {
+                self.catch_up();
+                continue;
+            }
             // SAFETY: the buffer is valid for its length.
-            let length = unsafe {
-                libc::recv(socket.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), libc::MSG_DONTWAIT)
-            };
+            let length =
+                unsafe { libc::recv(source, buffer.as_mut_ptr().cast(), buffer.len(), libc::MSG_DONTWAIT) };
             let Ok(length) = usize::try_from(length) else { continue };
             for message in message::messages(&buffer[..length]) {
                 if let Some((pid, time_ns)) = exec_event(message.payload) {
@@ -114,13 +148,48 @@ impl Execs {
         }
     }
 
+    /// A process runs another program, says the connector.
     fn note(&self, pid: u32, time_ns: u64) {
+        if let Ok(netns) = self.hashes.proc().netns(pid) {
+            self.watch.notice(Entered { pid, thread: pid, netns });
+        }
         let Ok((cmdline, uid)) = read_cmdline(pid) else { return };
         let executable = self.hashes.meet(pid);
-        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        self.remember(pid, Exec { time_ns, cmdline: Some(cmdline), uid, executable });
+    }
+
+    /// A process runs another program, says the program in the kernel.
+    fn note_started(&self, probe: &mut Probe, started: Started) {
+        let Started { time_ns, pid, uid, netns, file, .. } = started;
+        self.watch.notice(Entered { pid, thread: pid, netns: netns.into() });
+        probe.probe.know_netns(netns);
+        let executable = probe.files.get(&file).cloned().or_else(|| {
+            let executable = self.hashes.meet(pid)?;
+            // It may be gone already, and another one be there.
+            let number = u64::from_ne_bytes(message::piece(&file, 8)?);
+            (executable.inode() == number).then_some(())?;
+            if probe.files.len() >= MOST_FILES {
+                probe.files.clear();
+            }
+            probe.files.insert(file, Arc::clone(&executable));
+            probe.probe.know_file(&file);
+            Some(executable)
+        });
+        let read = || read_cmdline(pid).ok().map(|(cmdline, _)| cmdline);
+        let told = started.arguments.and_then(cmdline);
+        let cmdline = if started.is_whole { told } else { read().or(told) };
+        self.remember(pid, Exec { time_ns, cmdline, uid, executable });
+    }
+
+    fn remember(&self, pid: u32, exec: Exec) {
+        let mut latest = self.latest();
         if latest.len() < MOST_PROGRAMS || latest.contains_key(&pid) {
-            latest.insert(pid, Exec { time_ns, cmdline, uid, executable });
+            latest.insert(pid, exec);
         }
+    }
+
+    fn latest(&self) -> MutexGuard<'_, HashMap<u32, Exec>> {
+        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -129,14 +198,17 @@ fn read_cmdline(pid: u32) -> io::Result<(String, u32)> {
     let file = File::open(format!("/proc/{pid}/cmdline"))?;
     let mut bytes = Vec::new();
     (&file).take(CMDLINE_BYTES).read_to_end(&mut bytes)?;
-    let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-    if end == 0 {
-        // Gone already: the kernel gives an empty file for a process without memory.
-        return Err(io::ErrorKind::NotFound.into());
-    }
+    // Gone already: the kernel gives an empty file for a process without memory.
+    let cmdline = cmdline(bytes).ok_or(io::ErrorKind::NotFound)?;
+    Ok((cmdline, file.metadata()?.uid()))
+}
+
+/// Arguments, each of which ends with a zero, separated by spaces; none if there are none.
+fn cmdline(mut bytes: Vec<u8>) -> Option<String> {
+    let end = bytes.iter().rposition(|byte| *byte != 0)? + 1;
     bytes.truncate(end);
     bytes.iter_mut().filter(|byte| **byte == 0).for_each(|byte| *byte = b' ');
-    Ok((String::from_utf8_lossy(&bytes).into_owned(), file.metadata()?.uid()))
+    Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Process and moment of an exec: after `struct cn_msg` (20 bytes) comes `struct proc_event`.
@@ -185,8 +257,10 @@ fn ask_for_priority() {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::newcomers::Newcomers;
     use super::super::super::proc::Proc;
     use super::*;
+    use crate::record::Wanted;
 
     #[test]
     fn only_execs_are_read() {
@@ -204,10 +278,12 @@ mod tests {
 
     #[test]
     fn a_process_is_remembered_until_it_is_forgotten() {
-        let execs = Execs::new(Hashes::start(Proc::new("/proc")));
+        let proc = Proc::new("/proc");
+        let watch = Newcomers::start(&proc, Wanted::default()).watch().clone();
+        let execs = Execs::new(Hashes::start(proc), watch, None);
         execs.note(std::process::id(), 50);
         assert_eq!(execs.of(std::process::id(), 49), None, "it had not happened yet");
-        assert!(execs.of(std::process::id(), 50).unwrap().cmdline.contains("netrec"));
+        assert!(execs.of(std::process::id(), 50).unwrap().cmdline.unwrap().contains("netrec"));
         execs.forget_before(51);
         assert_eq!(execs.of(std::process::id(), 60), None);
     }

@@ -7,20 +7,23 @@
 //! nothing.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use ahash::AHashMap;
 
 use super::super::ids::IdMap;
+use super::identity::{Attribution, Identity};
 use super::kernel_event::{KernelEvent, StateChange, What};
-use super::life::{Closing, Life, OwnerHint, SocketEvent, Tuple, alone, closed, tell};
+use super::life::{Change, Closing, Life, SocketEvent, Tuple, alone, closed, tell};
+use super::listeners::Listeners;
 use crate::capture::{OwnerSource, Protocol, Row, TcpState};
 
 /// How long one half of a closed socket waits for the other, in ns. The kernel gives its notices from
 /// a queue of work, which on a busy host may come late.
 const PATIENCE_NS: u64 = 5_000_000_000;
 
-/// Who listens where; none if several processes do, on one port or in several namespaces.
-type Listeners = AHashMap<(IpAddr, u16), Option<u32>>;
+/// How many ticks an event waits for a snapshot to find the owner of its socket.
+const MOST_POSTPONED: u8 = 1;
 
 /// One half of a closed socket, waiting for the other.
 struct Waiting<T> {
@@ -35,27 +38,40 @@ pub(super) struct Joiner {
     lives: IdMap<u64, Life>,
     /// The one socket of a tuple; none if there are several.
     tuples: AHashMap<Tuple, Option<u64>>,
+    /// The socket of a cookie, where the records give it.
+    cookies: IdMap<u64, u64>,
     listeners: Listeners,
+    /// Sockets of which there is something to tell.
+    news: Vec<u64>,
     ended: IdMap<u64, Waiting<Life>>,
     closings: IdMap<u64, Waiting<Closing>>,
     out: Vec<SocketEvent>,
     /// Sockets that ended without the kernel's notice.
     unnoticed: u64,
+    /// Notices of sockets whose counters the kernel had cleared.
+    cleared: u64,
+    /// Notices of sockets of which no event told, though they were connected.
+    untold: u64,
     /// How often events were lost so far.
     losses: u64,
 }
 
 impl Joiner {
-    /// Takes an event; events must come in the order of time.
-    pub(super) fn event(&mut self, event: &KernelEvent) {
+    /// Takes an event, and the process if it was one that did it; events must come in the order of time.
+    pub(super) fn event(&mut self, event: &KernelEvent, who: Option<Arc<Identity>>) {
         match &event.what {
-            What::State(change) => self.state(event.time_ns, event.pid, change),
+            What::State(change) => self.state(event, change, who),
             What::Destroyed { socket, cookie, in_interrupt } => {
-                self.destroyed(event.time_ns, (*socket, *cookie), *in_interrupt);
+                self.destroyed(event.time_ns, (*socket, *cookie), *in_interrupt, who);
             }
             What::Lost(_) => self.losses += 1,
             _ => {}
         }
+    }
+
+    /// Events were lost.
+    pub(super) fn lost(&mut self) {
+        self.losses += 1;
     }
 
     /// Takes the notice of a closing socket.
@@ -70,33 +86,59 @@ impl Joiner {
         }
     }
 
-    /// A snapshot saw a socket: from now on its cookie is known, and so is what happened to it.
-    /// Gives the owner as the events know it.
-    pub(super) fn seen(&mut self, cookie: u64, netns: Option<u64>, tuple: &Tuple) -> Option<OwnerHint> {
-        let socket = (*self.tuples.get(tuple)?)?;
+    /// A snapshot saw a connected socket: from now on its cookie is known, and so is what happened to it.
+    /// Gives the owner as the events know it, for one that the snapshot does not.
+    pub(super) fn seen(&mut self, row: &Row) -> Option<Attribution> {
+        let tuple = ((row.local_addr, row.local_port), row.remote?);
+        let by_tuple = || self.tuples.get(&tuple).copied().flatten();
+        let socket = self.cookies.get(&row.conn_id).copied().or_else(by_tuple)?;
         let life = self.lives.get_mut(&socket)?;
         match life.cookie {
-            Some(known) if known != cookie => return None,
+            Some(known) if known != row.conn_id => return None,
             Some(_) => {}
-            None => (life.cookie, life.netns) = (Some(cookie), netns),
+            None => {
+                (life.cookie, life.netns) = (Some(row.conn_id), row.netns);
+                self.news.push(socket);
+            }
         }
-        let owner = life.owner;
-        tell(life, cookie, &mut self.out);
-        owner
+        life.postponed = MOST_POSTPONED;
+        if let Some(owner) = row.owner.as_ref().filter(|_| row.owner_source == Some(OwnerSource::Inode)) {
+            life.confirm(owner);
+            return None;
+        }
+        life.owner.clone()
     }
 
     /// A snapshot saw a socket without a remote; if it listens, what it accepts is its owner's
     /// until something better is known.
     pub(super) fn listens(&mut self, row: &Row) {
         if row.state == Some(TcpState::Listen)
-            && let Some(pid) = row.owner.as_ref().and_then(|owner| owner.pid)
+            && let Some(owner) = row.owner.as_ref().filter(|owner| owner.pid.is_some())
         {
-            note_listener(&mut self.listeners, (row.local_addr, row.local_port), pid);
+            let identity = Arc::new(Identity::new(Arc::clone(owner), None));
+            self.listeners.note(row.netns, (row.local_addr, row.local_port), &identity);
         }
+    }
+
+    /// A snapshot has been seen as a whole.
+    pub(super) fn end_tick(&mut self) {
+        self.listeners.end_tick();
     }
 
     /// What is ready, in no order; halves that have waited too long are given out alone.
     pub(super) fn take(&mut self, now_ns: u64) -> Vec<SocketEvent> {
+        for socket in std::mem::take(&mut self.news) {
+            let Some(life) = self.lives.get_mut(&socket) else { continue };
+            let Some(cookie) = life.cookie else { continue };
+            // The next snapshot may find the process that this one came too early for.
+            let may_improve = !life.owner.as_ref().is_some_and(Attribution::is_seen) && now_ns != u64::MAX;
+            if may_improve && life.postponed < MOST_POSTPONED {
+                life.postponed += 1;
+                self.news.push(socket);
+            } else {
+                tell(life, cookie, &mut self.out);
+            }
+        }
         let overdue = |since_ns: u64| now_ns.saturating_sub(since_ns) > PATIENCE_NS;
         let lives: Vec<_> = self.ended.extract_if(|_, life| overdue(life.since_ns)).collect();
         // At the end of the recording the notice may still be on its way.
@@ -105,6 +147,7 @@ impl Joiner {
             self.conclude(life.since_ns, cookie, life.half, None);
         }
         let closings: Vec<_> = self.closings.extract_if(|_, closing| overdue(closing.since_ns)).collect();
+        self.untold += closings.iter().filter(|(_, closing)| !closing.half.is_cleared()).count() as u64;
         self.out.extend(closings.iter().map(|(_, closing)| alone(closing.since_ns, &closing.half)));
         std::mem::take(&mut self.out)
     }
@@ -114,22 +157,34 @@ impl Joiner {
         self.unnoticed
     }
 
+    /// How many sockets ended with counters that the kernel had cleared.
+    pub(super) fn cleared(&self) -> u64 {
+        self.cleared
+    }
+
+    /// How many sockets ended of which no event had told.
+    pub(super) fn untold(&self) -> u64 {
+        self.untold
+    }
+
     /// Gives out every half that still waits: the recording ends.
     pub(super) fn finish(&mut self) -> Vec<SocketEvent> {
         self.take(u64::MAX)
     }
 
-    fn state(&mut self, time_ns: u64, pid: u32, change: &StateChange) {
+    fn state(&mut self, event: &KernelEvent, change: &StateChange, who: Option<Arc<Identity>>) {
         if change.from == change.to {
             return;
         }
-        if change.to == TcpState::Listen {
-            note_listener(&mut self.listeners, change.local, pid);
+        let netns = change.facts.map(|facts| facts.netns);
+        if let (TcpState::Listen, Some(who)) = (change.to, &who) {
+            self.listeners.note(netns, change.local, who);
         } else if change.from == TcpState::Listen && change.to == TcpState::Close {
-            self.listeners.remove(&change.local);
+            self.listeners.forget(netns, change.local);
         }
-        if self.lives.get(&change.socket).is_some_and(|life| !life.goes_on(change, pid, self.losses)) {
-            self.strand(time_ns, change.socket);
+        let goes_on = |life: &Life| life.goes_on(change, event.pid, self.losses);
+        if self.lives.get(&change.socket).is_some_and(|life| !goes_on(life)) {
+            self.strand(event.time_ns, change.socket);
         }
         let tuple = (change.local, change.remote);
         let losses = self.losses;
@@ -145,38 +200,67 @@ impl Joiner {
             forget_tuple(&mut self.tuples, &life.tuple, change.socket);
             life.tuple = tuple;
         }
-        if let Some(owner) = owner_of(pid, change, &self.listeners)
-            && life.owner.is_none_or(|(_, source)| source == OwnerSource::Listener)
-        {
-            life.owner = Some(owner);
+        if let Some(facts) = change.facts {
+            life.is_complete = true;
+            (life.cookie, life.netns) = (Some(facts.cookie), Some(facts.netns));
+            life.final_counters = facts.counters;
+            self.cookies.insert(facts.cookie, change.socket);
         }
-        life.changes.push((time_ns, change.from, change.to));
+        if let Some(who) = who {
+            life.owner = Some(Attribution { identity: who, source: OwnerSource::Event });
+        } else if life.owner.is_none() && matches!(change.from, TcpState::Listen | TcpState::SynRecv) {
+            life.owner = self.listeners.owner(netns, change.local);
+        }
+        life.changes.push(Change {
+            time_ns: event.time_ns,
+            from: change.from,
+            to: change.to,
+            owner: life.owner.clone().filter(Attribution::is_seen),
+        });
         life.closed_in_interrupt = change.in_interrupt;
-        if let Some(cookie) = life.cookie {
-            tell(life, cookie, &mut self.out);
+        if life.cookie.is_some() {
+            self.news.push(change.socket);
         }
     }
 
     /// Gives up a socket whose address is another's by now: its end was lost.
     fn strand(&mut self, time_ns: u64, socket: u64) {
-        let Some(life) = self.lives.remove(&socket) else { return };
-        forget_tuple(&mut self.tuples, &life.tuple, socket);
+        let Some(life) = self.remove(socket) else { return };
         // Of one that no snapshot saw, the cookie is not known: its notice is given out alone.
         if let Some(cookie) = life.cookie {
             self.end(time_ns, cookie, life);
         }
     }
 
-    fn destroyed(&mut self, time_ns: u64, (socket, cookie): (u64, u64), in_interrupt: bool) {
-        let Some(mut life) = self.lives.remove(&socket) else { return };
+    fn destroyed(
+        &mut self,
+        time_ns: u64,
+        (socket, cookie): (u64, u64),
+        in_interrupt: bool,
+        who: Option<Arc<Identity>>,
+    ) {
+        let Some(mut life) = self.remove(socket) else { return };
         life.destroyed_in_interrupt = in_interrupt;
-        forget_tuple(&mut self.tuples, &life.tuple, socket);
+        // Whoever closes a socket that the other side had ended already changes no state of it.
+        if let Some(who) = who {
+            life.owner = Some(Attribution { identity: who, source: OwnerSource::Event });
+        }
         self.end(time_ns, cookie, life);
+    }
+
+    fn remove(&mut self, socket: u64) -> Option<Life> {
+        let life = self.lives.remove(&socket)?;
+        forget_tuple(&mut self.tuples, &life.tuple, socket);
+        if let Some(cookie) = life.cookie {
+            self.cookies.remove(&cookie);
+        }
+        Some(life)
     }
 
     fn end(&mut self, time_ns: u64, cookie: u64, life: Life) {
         match self.closings.remove(&cookie) {
             Some(closing) => self.conclude(time_ns, cookie, life, Some(closing.half)),
+            None if life.is_complete => self.conclude(time_ns, cookie, life, None),
             None => {
                 self.ended.insert(cookie, Waiting { since_ns: time_ns, half: life });
             }
@@ -185,50 +269,40 @@ impl Joiner {
 
     fn conclude(&mut self, time_ns: u64, cookie: u64, mut life: Life, closing: Option<Closing>) {
         // Events of two CPUs came in the wrong order, and the address is another socket's already.
-        if let Some(closing) = closing.as_ref().filter(|closing| !agree(&closing.tuple, &life.tuple)) {
+        if let Some(closing) = closing.as_ref().filter(|closing| !agree(closing, &life.tuple)) {
             self.out.push(alone(time_ns, closing));
             return;
         }
         life.netns = closing.as_ref().map(|closing| closing.netns).or(life.netns);
+        let cgroup_id = closing.as_ref().and_then(|closing| closing.cgroup_id);
+        let first = self.out.len();
         tell(&mut life, cookie, &mut self.out);
-        // A socket that was reset has forgotten its remote, and its counters with it.
-        let whole = closing.as_ref().is_some_and(|closing| closing.tuple.1.1 != 0 || life.tuple.1.1 == 0);
-        let tuple = match &closing {
-            Some(closing) if whole => closing.tuple,
-            _ => life.tuple,
+        // What the kernel has cleared tells nothing of a connection.
+        let whole = closing.filter(|closing| !closing.is_cleared() || life.tuple.1.1 == 0);
+        let tuple = whole.as_ref().map_or(life.tuple, |closing| closing.tuple);
+        let counters = match life.final_counters {
+            Some(counters) => Some(counters).filter(|_| !life.has_listened()),
+            None => whole.map(|closing| closing.counters_after(&life)),
         };
-        let counters = closing.filter(|_| whole).map(|closing| closing.counters_after(&life));
-        let mut event = closed(time_ns, cookie, tuple, life.owner, counters);
+        self.cleared += u64::from(counters.is_none() && !life.has_listened());
+        let mut event = closed(time_ns, cookie, tuple, life.owner.clone(), counters);
         event.netns = life.netns;
-        event.state = life.changes.last().map(|(_, _, to)| *to).or(event.state);
+        event.state = life.changes.last().map(|change| change.to).or(event.state);
         self.out.push(event);
+        self.out[first..].iter_mut().for_each(|event| event.cgroup_id = cgroup_id);
     }
 }
 
-/// Whether two tuples may be of one socket; a port of 0 is one that is not known.
-fn agree(a: &Tuple, b: &Tuple) -> bool {
+/// Whether a notice may be of the socket of a tuple; a port of 0 is one that is not known, and what was
+/// cleared has lost its addresses.
+fn agree(closing: &Closing, tuple: &Tuple) -> bool {
     let agree = |a: (IpAddr, u16), b: (IpAddr, u16)| a.1 == 0 || b.1 == 0 || a == b;
-    agree(a.0, b.0) && agree(a.1, b.1)
-}
-
-/// Whose socket it is, as far as one change tells.
-fn owner_of(pid: u32, change: &StateChange, listeners: &Listeners) -> Option<OwnerHint> {
-    // Whoever connects, and whoever closes, does so itself. Everything that happens while an
-    // interrupt is served, the whole accepting side among it, happens to whoever is running.
-    if change.to == TcpState::SynSent || (!change.in_interrupt && change.from != TcpState::Listen) {
-        return Some((pid, OwnerSource::Event));
+    if closing.is_cleared() {
+        let ((addr, port), (local, local_port)) = (closing.tuple.0, tuple.0);
+        let has_port = port == 0 || local_port == 0 || port == local_port;
+        return has_port && (addr.is_unspecified() || addr == local);
     }
-    let (addr, port) = change.local;
-    let any: [IpAddr; 2] = [std::net::Ipv4Addr::UNSPECIFIED.into(), std::net::Ipv6Addr::UNSPECIFIED.into()];
-    let pid = std::iter::once(addr).chain(any).find_map(|addr| listeners.get(&(addr, port)))?;
-    let pid = (*pid)?;
-    (change.from == TcpState::Listen || change.from == TcpState::SynRecv)
-        .then_some((pid, OwnerSource::Listener))
-}
-
-fn note_listener(listeners: &mut Listeners, local: (IpAddr, u16), pid: u32) {
-    let known = listeners.entry(local).or_insert(Some(pid));
-    *known = known.filter(|known| *known == pid);
+    agree(closing.tuple.0, tuple.0) && agree(closing.tuple.1, tuple.1)
 }
 
 fn note_tuple(tuples: &mut AHashMap<Tuple, Option<u64>>, tuple: Tuple, socket: u64) {

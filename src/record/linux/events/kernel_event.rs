@@ -7,7 +7,15 @@ use perf_event_open_sys::bindings as perf;
 use super::super::diag::tcp_state;
 use super::super::message::{piece, u16_at, u32_at, u64_at};
 use super::tracefs::{Field, Tracepoint};
-use crate::capture::TcpState;
+use crate::capture::{Counters, TcpState};
+
+/// The tracepoints that are understood.
+pub(super) const STATE: &str = "sock/inet_sock_set_state";
+pub(super) const DESTROY: &str = "tcp/tcp_destroy_sock";
+pub(super) const MOVED: &str = "cgroup/cgroup_attach_task";
+
+/// The number of the hierarchy of cgroup2.
+const UNIFIED_HIERARCHY: u32 = 0;
 
 /// Something that the kernel told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +24,18 @@ pub(super) struct KernelEvent {
     pub(super) time_ns: u64,
     /// Process in whose context it happened, or that it is about.
     pub(super) pid: u32,
+    /// What is known of the process at that moment.
+    pub(super) actor: Option<Actor>,
     pub(super) what: What,
+}
+
+/// A process at the moment in which it did something to a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Actor {
+    /// Effective user.
+    pub(super) uid: u32,
+    /// Inode of the cgroup2 folder that it is in.
+    pub(super) cgroup_id: u64,
 }
 
 /// What happened.
@@ -26,14 +45,17 @@ pub(super) enum What {
     State(StateChange),
     /// A TCP socket ceased to be; the kernel's address of it may be used again.
     Destroyed { socket: u64, cookie: u64, in_interrupt: bool },
-    /// A process took another name; `exec` if because it runs another program now.
+    /// A process took another name; `exec` if because it runs another program now. Names of threads
+    /// are theirs alone.
     Named { name: String, exec: bool },
     /// A process mapped a file into memory as code. The first after an exec is the executable.
     Mapped { path: String, inode: u64 },
     /// A process was started by another.
     Forked { parent: u32 },
-    /// A process came into a network namespace, of this inode: born there, or by entering it.
-    Entered { netns: u64 },
+    /// A thread of a process came into a network namespace, of this inode: born there, or by entering it.
+    Entered { netns: u64, thread: u32 },
+    /// A process was moved into a cgroup, of the newer hierarchy or of an older one.
+    Moved { path: String, is_unified: bool },
     /// A process ended.
     Exited,
     /// The ring was full, and this many records were dropped.
@@ -51,12 +73,41 @@ pub(super) struct StateChange {
     pub(super) in_interrupt: bool,
     pub(super) local: (IpAddr, u16),
     pub(super) remote: (IpAddr, u16),
+    /// What only a program in the kernel can see.
+    pub(super) facts: Option<SocketFacts>,
+}
+
+impl StateChange {
+    /// Whether the process did it: whoever connects, and whoever closes, does so itself. Everything that
+    /// happens while an interrupt is served, the whole accepting side among it, happens to whoever runs.
+    pub(super) fn is_by_process(&self) -> bool {
+        self.to == TcpState::SynSent || (!self.in_interrupt && self.from != TcpState::Listen)
+    }
+}
+
+/// What a socket is beside its addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct SocketFacts {
+    pub(super) cookie: u64,
+    /// Inode of the network namespace.
+    pub(super) netns: u64,
+    /// The final counters, when it is closed.
+    pub(super) counters: Option<Counters>,
 }
 
 /// Reads records by the offsets of this kernel.
+#[derive(Default)]
 pub(super) struct Decoder {
-    state: StateFields,
-    destroy: DestroyFields,
+    state: Option<StateFields>,
+    destroy: Option<DestroyFields>,
+    moved: Option<MovedFields>,
+}
+
+struct MovedFields {
+    id: u16,
+    root: Field,
+    pid: Field,
+    path: Field,
 }
 
 struct DestroyFields {
@@ -86,31 +137,19 @@ const SAMPLE_ID_BYTES: usize = 24;
 const IN_INTERRUPT: u8 = 0x08 | 0x10;
 
 impl Decoder {
-    /// From the descriptions of `sock/inet_sock_set_state` and `tcp/tcp_destroy_sock`.
+    /// Understands the samples of one more tracepoint from now on.
     ///
     /// # Errors
-    /// In words, if a field is missing or has another size than it should.
-    pub(super) fn new(state: &Tracepoint, destroy: &Tracepoint) -> Result<Self, String> {
-        Ok(Self {
-            state: StateFields {
-                id: state.id,
-                flags: state.field("common_flags", 1)?,
-                socket: state.field("skaddr", 8)?,
-                from: state.field("oldstate", 4)?,
-                to: state.field("newstate", 4)?,
-                sport: state.field("sport", 2)?,
-                dport: state.field("dport", 2)?,
-                protocol: state.field("protocol", 2)?,
-                saddr: state.field("saddr_v6", 16)?,
-                daddr: state.field("daddr_v6", 16)?,
-            },
-            destroy: DestroyFields {
-                id: destroy.id,
-                flags: destroy.field("common_flags", 1)?,
-                socket: destroy.field("skaddr", 8)?,
-                cookie: destroy.field("sock_cookie", 8)?,
-            },
-        })
+    /// In words, if a field is missing or has another size than it should, or if nobody knows the
+    /// tracepoint.
+    pub(super) fn add(&mut self, name: &str, tracepoint: &Tracepoint) -> Result<(), String> {
+        match name {
+            STATE => self.state = Some(StateFields::new(tracepoint)?),
+            DESTROY => self.destroy = Some(DestroyFields::new(tracepoint)?),
+            MOVED => self.moved = Some(MovedFields::new(tracepoint)?),
+            _ => return Err(format!("nobody reads the tracepoint {name}")),
+        }
+        Ok(())
     }
 
     /// Understands a record; none for what is of no interest.
@@ -119,9 +158,11 @@ impl Decoder {
             perf::PERF_RECORD_SAMPLE => self.sample(body),
             perf::PERF_RECORD_LOST => about(body, 0, What::Lost(u64_at(body, 8)?)),
             perf::PERF_RECORD_COMM => {
+                let (pid, tid) = (u32_at(body, 0)?, u32_at(body, 4)?);
+                (pid == tid).then_some(())?;
                 let name = text(body.get(8..body.len().checked_sub(SAMPLE_ID_BYTES)?)?);
                 let exec = u32::from(misc) & perf::PERF_RECORD_MISC_COMM_EXEC != 0;
-                about(body, u32_at(body, 0)?, What::Named { name, exec })
+                about(body, pid, What::Named { name, exec })
             }
             perf::PERF_RECORD_MMAP2 => {
                 let path = text(body.get(64..body.len().checked_sub(SAMPLE_ID_BYTES)?)?);
@@ -136,9 +177,9 @@ impl Decoder {
             perf::PERF_RECORD_NAMESPACES => {
                 // A number of namespaces, then device and inode of each; that of the network is the
                 // first.
-                let (pid, count) = (u32_at(body, 0)?, u64_at(body, 8)?);
+                let (pid, thread, count) = (u32_at(body, 0)?, u32_at(body, 4)?, u64_at(body, 8)?);
                 (count > u64::from(perf::NET_NS_INDEX)).then_some(())?;
-                about(body, pid, What::Entered { netns: u64_at(body, 24)? })
+                about(body, pid, What::Entered { netns: u64_at(body, 24)?, thread })
             }
             perf::PERF_RECORD_EXIT => {
                 let (pid, tid) = (u32_at(body, 0)?, u32_at(body, 8)?);
@@ -155,22 +196,74 @@ impl Decoder {
         let raw_bytes = u32_at(body, 24)? as usize;
         let raw = body.get(28..28_usize.checked_add(raw_bytes)?)?;
         let id = u16_at(raw, 0)?;
-        let what = if id == self.state.id {
-            self.state.decode(raw)?
-        } else if id == self.destroy.id {
-            What::Destroyed {
-                socket: u64_at(raw, self.destroy.socket.offset)?,
-                cookie: u64_at(raw, self.destroy.cookie.offset)?,
-                in_interrupt: is_in_interrupt(raw, self.destroy.flags)?,
-            }
-        } else {
-            return None;
-        };
-        Some(KernelEvent { time_ns, pid, what })
+        if let Some(fields) = self.state.as_ref().filter(|fields| fields.id == id) {
+            return Some(KernelEvent { time_ns, pid, actor: None, what: fields.decode(raw)? });
+        }
+        if let Some(fields) = self.destroy.as_ref().filter(|fields| fields.id == id) {
+            return Some(KernelEvent { time_ns, pid, actor: None, what: fields.decode(raw)? });
+        }
+        let fields = self.moved.as_ref().filter(|fields| fields.id == id)?;
+        let (pid, what) = fields.decode(raw)?;
+        Some(KernelEvent { time_ns, pid, actor: None, what })
+    }
+}
+
+impl MovedFields {
+    fn new(tracepoint: &Tracepoint) -> Result<Self, String> {
+        Ok(Self {
+            id: tracepoint.id,
+            root: tracepoint.field("dst_root", 4)?,
+            pid: tracepoint.field("pid", 4)?,
+            path: tracepoint.field("dst_path", 4)?,
+        })
+    }
+
+    /// The process that was moved, which is not the one that moves it.
+    fn decode(&self, raw: &[u8]) -> Option<(u32, What)> {
+        // Place and length of a text, in one number.
+        let place = u32_at(raw, self.path.offset)?;
+        let (start, length) = ((place & 0xffff) as usize, (place >> 16) as usize);
+        let path = text(raw.get(start..start.checked_add(length)?)?);
+        let is_unified = u32_at(raw, self.root.offset)? == UNIFIED_HIERARCHY;
+        Some((u32_at(raw, self.pid.offset)?, What::Moved { path, is_unified }))
+    }
+}
+
+impl DestroyFields {
+    fn new(tracepoint: &Tracepoint) -> Result<Self, String> {
+        Ok(Self {
+            id: tracepoint.id,
+            flags: tracepoint.field("common_flags", 1)?,
+            socket: tracepoint.field("skaddr", 8)?,
+            cookie: tracepoint.field("sock_cookie", 8)?,
+        })
+    }
+
+    fn decode(&self, raw: &[u8]) -> Option<What> {
+        Some(What::Destroyed {
+            socket: u64_at(raw, self.socket.offset)?,
+            cookie: u64_at(raw, self.cookie.offset)?,
+            in_interrupt: is_in_interrupt(raw, self.flags)?,
+        })
     }
 }
 
 impl StateFields {
+    fn new(tracepoint: &Tracepoint) -> Result<Self, String> {
+        Ok(Self {
+            id: tracepoint.id,
+            flags: tracepoint.field("common_flags", 1)?,
+            socket: tracepoint.field("skaddr", 8)?,
+            from: tracepoint.field("oldstate", 4)?,
+            to: tracepoint.field("newstate", 4)?,
+            sport: tracepoint.field("sport", 2)?,
+            dport: tracepoint.field("dport", 2)?,
+            protocol: tracepoint.field("protocol", 2)?,
+            saddr: tracepoint.field("saddr_v6", 16)?,
+            daddr: tracepoint.field("daddr_v6", 16)?,
+        })
+    }
+
     fn decode(&self, raw: &[u8]) -> Option<What> {
         let protocol = u16_at(raw, self.protocol.offset)?;
         (i32::from(protocol) == libc::IPPROTO_TCP).then_some(())?;
@@ -181,6 +274,7 @@ impl StateFields {
             in_interrupt: is_in_interrupt(raw, self.flags)?,
             local: (addr_at(raw, self.saddr.offset)?, u16_at(raw, self.sport.offset)?),
             remote: (addr_at(raw, self.daddr.offset)?, u16_at(raw, self.dport.offset)?),
+            facts: None,
         }))
     }
 }
@@ -192,7 +286,7 @@ fn is_in_interrupt(raw: &[u8], flags: Field) -> Option<bool> {
 /// An event of a record that is no sample: its time lies in the trailer.
 fn about(body: &[u8], pid: u32, what: What) -> Option<KernelEvent> {
     let time_ns = u64_at(body, body.len().checked_sub(SAMPLE_ID_BYTES - 8)?)?;
-    Some(KernelEvent { time_ns, pid, what })
+    Some(KernelEvent { time_ns, pid, actor: None, what })
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -2,9 +2,12 @@
 
 use std::net::IpAddr;
 
+use std::sync::Arc;
+
 use super::super::diag::Socket;
+use super::identity::{Attribution, Identity};
 use super::kernel_event::StateChange;
-use crate::capture::{Counters, Kind, OwnerSource, Protocol, TcpState};
+use crate::capture::{Counters, Kind, Owner, OwnerSource, Protocol, TcpState};
 
 /// A TCP five-tuple without the protocol: local and remote address and port.
 pub(super) type Tuple = ((IpAddr, u16), (IpAddr, u16));
@@ -22,6 +25,8 @@ pub(super) struct Closing {
     pub(super) received_sequence: Option<u64>,
     /// How much of that no process has read.
     pub(super) unread: u32,
+    /// Inode of the cgroup2 folder in which it was opened.
+    pub(super) cgroup_id: Option<u64>,
 }
 
 impl Closing {
@@ -36,17 +41,26 @@ impl Closing {
             counters: socket.counters,
             received_sequence: socket.received_sequence,
             unread: socket.unread,
+            cgroup_id: socket.cgroup_id,
         }
+    }
+
+    /// Whether the kernel had cleared the socket before it told: a reset by its own process, a `connect`
+    /// that waited and failed, the end of MPTCP. What it has left is a local port, and zeros.
+    pub(super) fn is_cleared(&self) -> bool {
+        self.protocol == Protocol::Tcp && self.tuple.1.1 == 0
     }
 
     /// The final counters of a socket that lived so.
     pub(super) fn counters_after(&self, life: &Life) -> Counters {
         let fin = match life.changes.as_slice() {
             [] => return self.counters,
-            [.., (_, TcpState::FinWait2, TcpState::Close)] => self.has_fin_after_own(life),
-            changes => changes
-                .iter()
-                .any(|(_, _, to)| matches!(to, TcpState::CloseWait | TcpState::Closing | TcpState::TimeWait)),
+            [.., Change { from: TcpState::FinWait2, to: TcpState::Close, .. }] => {
+                self.has_fin_after_own(life)
+            }
+            changes => changes.iter().any(|change| {
+                matches!(change.to, TcpState::CloseWait | TcpState::Closing | TcpState::TimeWait)
+            }),
         };
         let bytes_received = self.received_sequence.map(|sequence| sequence.saturating_sub(fin.into()));
         Counters { bytes_received, ..self.counters }
@@ -63,9 +77,6 @@ impl Closing {
     }
 }
 
-/// A process, as far as the events tell: its id and how that is known.
-pub(super) type OwnerHint = (u32, OwnerSource);
-
 /// One thing that happened to one socket.
 #[derive(Debug, Clone, PartialEq)]
 pub(in super::super) struct SocketEvent {
@@ -79,22 +90,40 @@ pub(in super::super) struct SocketEvent {
     pub(super) state: Option<TcpState>,
     pub(super) prev_state: Option<TcpState>,
     pub(super) counters: Counters,
-    pub(super) owner: Option<OwnerHint>,
+    pub(super) owner: Option<Attribution>,
+    /// Inode of the cgroup2 folder in which the socket was opened.
+    pub(super) cgroup_id: Option<u64>,
+}
+
+/// A change of a socket's state, and who is known to have owned it then.
+#[derive(Debug, Clone)]
+pub(super) struct Change {
+    pub(super) time_ns: u64,
+    pub(super) from: TcpState,
+    pub(super) to: TcpState,
+    pub(super) owner: Option<Attribution>,
 }
 
 /// A socket of which the tracepoints told.
 #[derive(Debug, Clone)]
 pub(super) struct Life {
     pub(super) tuple: Tuple,
-    pub(super) owner: Option<OwnerHint>,
-    pub(super) changes: Vec<(u64, TcpState, TcpState)>,
+    pub(super) owner: Option<Attribution>,
+    pub(super) changes: Vec<Change>,
     pub(super) cookie: Option<u64>,
     pub(super) netns: Option<u64>,
+    /// Whether the records themselves give cookie, namespace and final counters.
+    pub(super) is_complete: bool,
+    pub(super) final_counters: Option<Counters>,
     /// Whether the last change, and the end, came while an interrupt was served.
     pub(super) closed_in_interrupt: bool,
     pub(super) destroyed_in_interrupt: bool,
+    /// The owner that the last snapshot found, to know it again at the next.
+    confirmed: Option<Arc<Owner>>,
     /// How many of `changes` were given out already.
     told: usize,
+    /// How often they could have been given out, and were not.
+    pub(super) postponed: u8,
     /// How often events had been lost when it began.
     losses: u64,
 }
@@ -107,9 +136,13 @@ impl Life {
             changes: Vec::new(),
             cookie: None,
             netns: None,
+            is_complete: false,
+            final_counters: None,
             closed_in_interrupt: false,
             destroyed_in_interrupt: false,
+            confirmed: None,
             told: 0,
+            postponed: 0,
             losses,
         }
     }
@@ -117,7 +150,10 @@ impl Life {
     /// Whether a change by a process is this socket's: the kernel gives its address to another after its
     /// end, which may be among the events that were lost or came before the recording.
     pub(super) fn goes_on(&self, change: &StateChange, pid: u32, losses: u64) -> bool {
-        let Some((_, _, last)) = self.changes.last() else { return true };
+        if let Some((known, facts)) = self.cookie.zip(change.facts) {
+            return known == facts.cookie;
+        }
+        let Some(last) = self.changes.last() else { return true };
         let is_whole = |((_, local), (_, remote)): Tuple| local != 0 && remote != 0;
         let tuple = (change.local, change.remote);
         match (change.from, change.to) {
@@ -125,30 +161,50 @@ impl Life {
             (TcpState::Listen, TcpState::SynRecv) => false,
             // One that could not connect may try again, and then the same process does.
             (TcpState::Close, TcpState::SynSent | TcpState::Listen) => {
-                let is_its_own = self.owner == Some((pid, OwnerSource::Event));
-                *last == TcpState::Close && is_its_own && self.losses == losses
+                let owner = self.owner.as_ref().filter(|owner| owner.source == OwnerSource::Event);
+                let is_its_own = owner.is_some_and(|owner| owner.identity.pid() == Some(pid));
+                last.to == TcpState::Close && is_its_own && self.losses == losses
             }
             _ => self.tuple == tuple || !is_whole(tuple) || !is_whole(self.tuple),
+        }
+    }
+
+    /// Whether it ever waited for connections.
+    pub(super) fn has_listened(&self) -> bool {
+        self.changes.iter().any(|change| change.from == TcpState::Listen || change.to == TcpState::Listen)
+            && self.tuple.1.1 == 0
+    }
+
+    /// A snapshot found the process that holds it, which counts more than who did something to it before.
+    pub(super) fn confirm(&mut self, owner: &Arc<Owner>) {
+        if self.confirmed.as_ref().is_some_and(|confirmed| Arc::ptr_eq(confirmed, owner)) {
+            return;
+        }
+        self.confirmed = Some(Arc::clone(owner));
+        if !self.owner.as_ref().is_some_and(|known| known.is_seen() && known.is_like(owner)) {
+            let identity = Arc::new(Identity::new(Arc::clone(owner), None));
+            self.owner = Some(Attribution { identity, source: OwnerSource::Inode });
         }
     }
 }
 
 /// Gives out what happened to a socket and was not given out yet.
 pub(super) fn tell(life: &mut Life, cookie: u64, out: &mut Vec<SocketEvent>) {
-    for index in life.told..life.changes.len() {
-        let (time_ns, from, to) = life.changes[index];
-        let opens = index == 0 && matches!(from, TcpState::Close | TcpState::Listen);
+    for (index, change) in life.changes.iter().enumerate().skip(life.told) {
+        let opens = index == 0 && matches!(change.from, TcpState::Close | TcpState::Listen);
         out.push(SocketEvent {
-            time_ns,
+            time_ns: change.time_ns,
             kind: if opens { Kind::Opened } else { Kind::State },
             cookie,
             netns: life.netns,
             protocol: Protocol::Tcp,
             tuple: life.tuple,
-            state: Some(to),
-            prev_state: (!opens).then_some(from),
+            state: Some(change.to),
+            prev_state: (!opens).then_some(change.from),
             counters: Counters::default(),
-            owner: life.owner,
+            // Who accepts is known later than the connection is there.
+            owner: change.owner.as_ref().or(life.owner.as_ref()).cloned(),
+            cgroup_id: None,
         });
     }
     life.told = life.changes.len();
@@ -156,11 +212,14 @@ pub(super) fn tell(life: &mut Life, cookie: u64, out: &mut Vec<SocketEvent>) {
 
 /// A closing of which the tracepoints told nothing.
 pub(super) fn alone(time_ns: u64, closing: &Closing) -> SocketEvent {
-    let event = closed(time_ns, closing.cookie, closing.tuple, None, Some(closing.counters));
+    // Zeros that the kernel left would be invented numbers.
+    let counters = (!closing.is_cleared()).then_some(closing.counters);
+    let event = closed(time_ns, closing.cookie, closing.tuple, None, counters);
     SocketEvent {
         netns: Some(closing.netns),
         protocol: closing.protocol,
         state: event.state.filter(|_| closing.protocol == Protocol::Tcp),
+        cgroup_id: closing.cgroup_id,
         ..event
     }
 }
@@ -170,7 +229,7 @@ pub(super) fn closed(
     time_ns: u64,
     cookie: u64,
     tuple: Tuple,
-    owner: Option<OwnerHint>,
+    owner: Option<Attribution>,
     counters: Option<Counters>,
 ) -> SocketEvent {
     SocketEvent {
@@ -184,6 +243,7 @@ pub(super) fn closed(
         prev_state: None,
         counters: counters.unwrap_or_default(),
         owner,
+        cgroup_id: None,
     }
 }
 
@@ -204,11 +264,13 @@ mod tests {
             counters: Counters::default(),
             received_sequence: Some(11),
             unread,
+            cgroup_id: None,
         }
     }
 
     fn life(states: &[TcpState]) -> Life {
-        let changes = states.windows(2).map(|pair| (0, pair[0], pair[1])).collect();
+        let change = |pair: &[TcpState]| Change { time_ns: 0, from: pair[0], to: pair[1], owner: None };
+        let changes = states.windows(2).map(change).collect();
         Life { changes, ..Life::new((at(1), at(2)), 0) }
     }
 

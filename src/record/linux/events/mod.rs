@@ -1,23 +1,27 @@
 //! What happens between two ticks, told by the kernel.
 //!
 //! ```text
-//!  perf rings (a ring a CPU)   closings (a socket a namespace)     execs (own thread)
-//!    states, destroys,           final counters by cookie            command lines
-//!    forks, execs, exits
-//!         └─────────────┬──────────────┘                               │
-//!                     join: one life per socket ◄── programs: who was that process?
-//!                       │ taken once a tick
-//!                     rows of kind opened, state, closed
+//!  bpf (two programs)      perf rings (a ring a CPU)   closings (a socket a namespace)   execs (own thread)
+//!    states, ends, final     forks, execs, exits;        final counters by cookie          command lines
+//!    counters                states and ends without bpf
+//!         └───────────────────────┬───────────────────────────────┘                             │
+//!                               join: one life per socket ◄── programs: who was that process?
+//!                                 │ taken once a tick
+//!                               rows of kind opened, state, closed
 //! ```
 //!
-//! Each source is optional: without the privilege for the rings, closings still give every
-//! connection with its counters, only without its process.
+//! Each source is optional. Without the programs in the kernel, the tracepoints by perf and the notices
+//! of closing sockets give the same, but for the counters of what was reset; without the rings, closings
+//! still give every connection with its counters, only without its process.
 
+mod bpf;
 mod closings;
 mod execs;
+mod identity;
 mod join;
 mod kernel_event;
 mod life;
+mod listeners;
 mod programs;
 mod ring;
 mod sources;
@@ -31,17 +35,19 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::namespaces::Change;
+use super::newcomers::Watch;
 use super::processes::Reader;
-use crate::capture::{Kind, Owner, OwnerSource, Row, SourceReport, SourceStatus};
+use crate::capture::{Kind, Owner, OwnerSource, Protocol, Row, SourceReport, SourceStatus};
 use crate::record::host::Tick;
-use crate::record::{Clock as _, Moment, SystemClock};
-pub(super) use closings::Closings;
+use crate::record::{Clock as _, Moment, SystemClock, Wanted};
+use bpf::SocketProbe;
+pub(super) use closings::{Closings, Notices};
 use execs::Execs;
 use join::Joiner;
 use kernel_event::{KernelEvent, What};
 pub(super) use life::SocketEvent;
-use programs::Programs;
-use sources::{Sources, open_rings};
+use programs::{Programs, Readings, acts};
+use sources::{Rings, Sources};
 
 /// Least time between two looks at rings and closings: short enough that a process that has just
 /// connected mostly still lives, long enough to cost nothing in a storm.
@@ -63,7 +69,8 @@ pub(super) struct Events {
     shared: Arc<Shared>,
     listener: Option<JoinHandle<()>>,
     catcher: Option<(Arc<Execs>, JoinHandle<()>)>,
-    reports: [SourceReport; 3],
+    reports: [SourceReport; 4],
+    notices: Notices,
     changes: Sender<Change>,
 }
 
@@ -86,6 +93,8 @@ struct Story {
     lost_records: u64,
     /// Notices of closing sockets that the kernel dropped.
     lost_closings: u64,
+    /// Tracepoints that eBPF programs of others were attached to.
+    shared: BTreeSet<&'static str>,
 }
 
 /// An event with the facts of its process.
@@ -110,16 +119,20 @@ impl Told {
         self.event.kind == Kind::Closed
     }
 
-    /// The row of the capture. `seen` is the owner that a snapshot found, for those that the
-    /// events do not know.
-    pub(super) fn into_row(self, now: Moment, tick: u32, seen: Option<Arc<Owner>>) -> Row {
+    /// The row of the capture. `last` is what the last snapshot knew of the socket.
+    pub(super) fn into_row(self, now: Moment, tick: u32, last: Option<&LastSeen>) -> Row {
         let time_ns = self.time_ns();
+        let inode = || last.and_then(|last| last.owner.clone());
         let (owner, owner_source) = match self.owner {
             Some((owner, source)) => (Some(owner), Some(source)),
-            None => (seen.clone(), seen.map(|_| OwnerSource::Inode)),
+            None => (inode(), inode().map(|_| OwnerSource::Inode)),
         };
         let event = self.event;
-        let (local, remote) = event.tuple;
+        let (mut local, mut remote) = event.tuple;
+        // What the kernel has cleared, the last snapshot still knew.
+        if let Some(tuple) = last.and_then(|last| last.tuple).filter(|_| remote.1 == 0) {
+            (local, remote) = tuple;
+        }
         Row {
             ts_us: now.ts_us - (now.mono_ns - time_ns) / 1000,
             mono_ns: time_ns,
@@ -137,31 +150,51 @@ impl Told {
     }
 }
 
+/// What the last snapshot knew of a socket.
+pub(super) struct LastSeen {
+    pub(super) owner: Option<Arc<Owner>>,
+    /// Both ends, of one that was connected.
+    pub(super) tuple: Option<((std::net::IpAddr, u16), (std::net::IpAddr, u16))>,
+}
+
 impl Events {
     /// Starts whatever sources this host allows; none is no error.
-    pub(super) fn start(reader: Reader, netns: u64) -> Self {
-        let (rings, perf_report) = match open_rings() {
-            Ok(rings) => (Some(rings), ran("perf-events", PERF_GIVES)),
-            Err(reason) => (None, missing("perf-events", &reason, PERF_LACKS)),
+    pub(super) fn start(reader: Reader, (netns, watch): (u64, &Watch), wanted: Wanted) -> Self {
+        let started = if wanted.no_bpf { Err("not wanted".to_owned()) } else { SocketProbe::start() };
+        let (probe, exec_probe, probe_report) = match started {
+            Ok((probe, execs)) => (Some(probe), execs, ran("kernel-programs", PROBE_GIVES)),
+            Err(reason) => (None, None, missing("kernel-programs", &reason, PROBE_LACKS)),
         };
-        let (closings, closings_report) = match Closings::open() {
-            Ok(closings) => (Some((netns, closings)), ran("sock_destroy", DESTROY_GIVES)),
-            Err(error) => (None, missing("sock_destroy", &error.to_string(), DESTROY_LACKS)),
+        let (rings, perf_report) = match (Rings::open(probe.is_none()), &probe) {
+            (Ok(rings), None) => (Some(rings), ran("perf-events", PERF_GIVES)),
+            (Ok(rings), Some(_)) => (Some(rings), ran("perf-events", LIVES_GIVE)),
+            (Err(reason), None) => (None, missing("perf-events", &reason, PERF_LACKS)),
+            (Err(reason), Some(_)) => (None, missing("perf-events", &reason, LIVES_LACK)),
         };
-        let (catcher, execs_report) = match Execs::start(Arc::clone(&reader.hashes)) {
-            Ok(catcher) => (Some(catcher), ran("proc-connector", EXECS_GIVE)),
-            Err(error) => (None, missing("proc-connector", &error.to_string(), EXECS_LACK)),
+        let notices = if probe.is_some() { Notices::Udp } else { Notices::All };
+        let (closings, closings_report) = match (Closings::open(notices), notices) {
+            (Ok(closings), Notices::All) => (Some((netns, closings)), ran("sock_destroy", DESTROY_GIVES)),
+            (Ok(closings), Notices::Udp) => (Some((netns, closings)), ran("sock_destroy", UDP_GIVES)),
+            (Err(error), _) => (None, missing("sock_destroy", &error.to_string(), DESTROY_LACKS)),
         };
-        let programs = Programs::new(reader, catcher.as_ref().map(|(execs, _)| Arc::clone(execs)));
+        let has_exec_probe = exec_probe.is_some();
+        let (catcher, execs_report) =
+            match Execs::start(Arc::clone(&reader.hashes), watch.clone(), exec_probe) {
+                Ok(catcher) if has_exec_probe => (Some(catcher), ran("proc-connector", EXECS_TOLD)),
+                Ok(catcher) => (Some(catcher), ran("proc-connector", EXECS_GIVE)),
+                Err(error) => (None, missing("proc-connector", &error.to_string(), EXECS_LACK)),
+            };
+        let execs = catcher.as_ref().map(|(execs, _)| Arc::clone(execs));
         let story = Story {
             joiner: Joiner::default(),
-            programs,
+            programs: Programs::new(reader, execs, watch.clone()),
             waiting: Vec::new(),
             lost_records: 0,
             lost_closings: 0,
+            shared: BTreeSet::new(),
         };
         let (changes, incoming) = channel();
-        let sources = Sources::new(rings, closings, incoming);
+        let sources = Sources::new(probe, rings, closings, incoming);
         let shared = Arc::new(Shared {
             sources: Mutex::new(sources),
             story: Mutex::new(story),
@@ -171,11 +204,12 @@ impl Events {
         let listening = Arc::clone(&shared);
         let listener =
             std::thread::Builder::new().name("events".to_owned()).spawn(move || listening.run()).ok();
-        Self { shared, listener, catcher, reports: [perf_report, closings_report, execs_report], changes }
+        let reports = [probe_report, perf_report, closings_report, execs_report];
+        Self { shared, listener, catcher, reports, notices, changes }
     }
 
     /// Listens to the closing sockets of namespaces that came, and no more to those that went.
-    pub(super) fn follow(&mut self, changes: impl IntoIterator<Item = Change>) {
+    pub(super) fn follow(&self, changes: impl IntoIterator<Item = Change>) {
         for change in changes {
             // A listener that broke has nothing more to tell.
             let _ = self.changes.send(change);
@@ -190,21 +224,17 @@ impl Events {
         self.shared.next_tick_ns.store(next_tick_ns, Ordering::Relaxed);
         self.shared.drain(HOLD_BACK_NS);
         let mut story = self.shared.story();
-        for row in rows {
-            let Some(remote) = row.remote else {
+        for row in rows.iter_mut().filter(|row| row.protocol == Protocol::Tcp) {
+            if row.remote.is_none() {
                 story.joiner.listens(row);
-                continue;
-            };
-            let tuple = ((row.local_addr, row.local_port), remote);
-            let hint = story.joiner.seen(row.conn_id, row.netns, &tuple);
-            if row.owner_source.is_none()
-                && let Some((pid, source)) = hint
-                && let Some(owner) = story.programs.owner(pid, now.mono_ns as u64)
+            } else if let Some(known) = story.joiner.seen(row)
+                && row.owner_source.is_none()
             {
-                row.owner = Some(owner);
-                row.owner_source = Some(source);
+                row.owner = Some(story.programs.complete(&known.identity));
+                row.owner_source = Some(known.source);
             }
         }
+        story.joiner.end_tick();
         let events = story.joiner.take(now.mono_ns as u64);
         story.in_time(events)
     }
@@ -215,10 +245,14 @@ impl Events {
         self.shared.story().tell(event)
     }
 
-    /// The network namespaces that processes came into since the last call.
-    pub(super) fn namespaces(&self) -> BTreeSet<u64> {
-        self.shared.drain(HOLD_BACK_NS);
-        self.shared.story().programs.namespaces()
+    /// The container of a cgroup.
+    pub(super) fn container(&self, cgroup_id: u64) -> Option<String> {
+        self.shared.story().programs.container(cgroup_id)
+    }
+
+    /// Of which closing sockets the kernel's notices are wanted.
+    pub(super) fn notices(&self) -> Notices {
+        self.notices
     }
 
     /// Ends the sources and gives out the rest.
@@ -232,7 +266,7 @@ impl Events {
 
     /// What the kernel dropped so far; none if no source ran.
     pub(super) fn lost(&self) -> Option<u64> {
-        let any = self.reports[..2].iter().any(|report| report.status == SourceStatus::Ran);
+        let any = self.reports[..3].iter().any(|report| report.status == SourceStatus::Ran);
         let story = self.shared.story();
         any.then_some(story.lost_records + story.lost_closings)
     }
@@ -241,21 +275,35 @@ impl Events {
     pub(super) fn reports(&self) -> Vec<SourceReport> {
         let story = self.shared.story();
         let mut reports = self.reports.to_vec();
-        for (report, lost) in reports.iter_mut().zip([story.lost_records, story.lost_closings]) {
-            if lost > 0 {
-                report.status = SourceStatus::Partial;
-                report.detail = format!("{}; the kernel dropped {lost} of its events", report.detail);
-            }
-        }
+        let [probe, perf, closings, _] = reports.as_mut_slice() else { return reports };
+        lack(perf, story.shared.len() as u64, |_| {
+            let names: Vec<&str> = story.shared.iter().copied().collect();
+            format!(
+                "an eBPF program of others is attached to {}, and may hide its events",
+                names.join(" and ")
+            )
+        });
+        let untold = story.joiner.untold();
+        lack(perf, untold, |count| format!("{count} connections closed of which no event told"));
+        // Records are lost by whichever tells of sockets.
+        let records = if probe.status == SourceStatus::Missing { perf } else { probe };
+        let dropped = |lost| format!("the kernel dropped {lost} of its events");
+        lack(records, story.lost_records, dropped);
+        lack(closings, story.lost_closings, dropped);
         let unnoticed = story.joiner.unnoticed().saturating_sub(story.lost_closings);
-        if unnoticed > 0 && reports[1].status != SourceStatus::Missing {
-            reports[1].status = SourceStatus::Partial;
-            reports[1].detail = format!(
-                "{}; of {unnoticed} it gave none, so that their counters and network namespace are not known: \
-                 the namespace was new, or not entered, or the socket was the kernel's own",
-                reports[1].detail
-            );
-        }
+        lack(closings, unnoticed, |count| {
+            format!(
+                "of {count} it gave none, so that their counters and network namespace are not known: the namespace \
+                 was new, or not entered, or the socket was the kernel's own"
+            )
+        });
+        let cleared = story.joiner.cleared().saturating_sub(story.joiner.unnoticed());
+        lack(closings, cleared, |count| {
+            format!(
+                "of {count} the kernel had cleared the counters before it told (reset by their own process, or \
+                 MPTCP), so that the last snapshot's are a lower bound"
+            )
+        });
         reports
     }
 
@@ -310,18 +358,14 @@ impl Shared {
 
 impl Story {
     /// Takes records, which must come in the order of time.
-    fn take(&mut self, events: &[KernelEvent], now: Moment) {
-        let wall_offset_us = now.ts_us - now.mono_ns / 1000;
+    fn take(&mut self, events: &[KernelEvent], readings: &Readings) {
         for event in events {
             if let What::Lost(count) = event.what {
                 self.lost_records += count;
             }
-            self.programs.event(event, wall_offset_us);
-            self.joiner.event(event);
-        }
-        for pid in socket_owners(events) {
-            // Now, while it may still live: at the next tick it may be gone.
-            self.programs.owner(pid, now.mono_ns as u64);
+            self.programs.event(event);
+            let who = if acts(event) { self.programs.who(event, readings) } else { None };
+            self.joiner.event(event, who);
         }
     }
 
@@ -330,8 +374,8 @@ impl Story {
     fn in_time(&mut self, mut events: Vec<SocketEvent>) -> Vec<SocketEvent> {
         let due = std::mem::take(&mut self.waiting);
         let waits = |event: &mut SocketEvent| {
-            let owner = event.owner.filter(|_| event.kind == Kind::Closed);
-            owner.is_some_and(|(pid, _)| self.programs.awaits_hash(pid))
+            let owner = event.owner.as_ref().filter(|_| event.kind == Kind::Closed);
+            owner.is_some_and(|owner| owner.identity.awaits_hash())
         };
         self.waiting = events.extract_if(.., waits).collect();
         events.extend(due);
@@ -339,9 +383,11 @@ impl Story {
     }
 
     fn tell(&mut self, event: SocketEvent) -> Told {
-        let owner = event.owner.and_then(|(pid, source)| {
-            let owner = self.programs.owner(pid, event.time_ns)?;
-            Some((owner, source))
+        let owner = event.owner.as_ref().map(|known| {
+            if let Some(cgroup_id) = event.cgroup_id {
+                known.identity.add_container(|| self.programs.container(cgroup_id));
+            }
+            (self.programs.complete(&known.identity), known.source)
         });
         Told { event, owner }
     }
@@ -355,18 +401,6 @@ fn wait_ms(now_ns: u64, next_tick_ns: u64) -> libc::c_int {
     wait_ms as libc::c_int
 }
 
-/// The processes that did something to a socket themselves, each once.
-fn socket_owners(events: &[KernelEvent]) -> Vec<u32> {
-    let mut pids: Vec<u32> = events
-        .iter()
-        .filter(|event| matches!(&event.what, What::State(change) if !change.in_interrupt))
-        .map(|event| event.pid)
-        .collect();
-    pids.sort_unstable();
-    pids.dedup();
-    pids
-}
-
 /// Before other work, if that may be had: a ring that is full when its reader's turn comes has lost
 /// what it should tell of a host that is overrun.
 fn ask_for_priority() {
@@ -374,11 +408,26 @@ fn ask_for_priority() {
     unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICENESS) };
 }
 
+/// Adds to a report what its source did not give.
+fn lack(report: &mut SourceReport, count: u64, detail: impl Fn(u64) -> String) {
+    if count > 0 && report.status != SourceStatus::Missing {
+        report.status = SourceStatus::Partial;
+        report.detail = format!("{}; {}", report.detail, detail(count));
+    }
+}
+
+const PROBE_GIVES: &str = "every TCP state change with its process, and the final counters of every connection, also of those that are reset";
+const PROBE_LACKS: &str = "TCP is told by perf-events and sock_destroy instead, if those run: connections that their own \
+     process resets have no final counters, and an eBPF program of others on the same tracepoint hides processes";
+const LIVES_GIVE: &str = "the life of every process";
+const LIVES_LACK: &str = "programs that have ended by the time that they are looked at have no name";
+const UDP_GIVES: &str = "every closing UDP socket";
 const PERF_GIVES: &str = "every TCP state change with its process, and the life of every process";
 const PERF_LACKS: &str = "connections between two ticks have no process and no states";
 const DESTROY_GIVES: &str = "every closing socket with its final counters";
 const DESTROY_LACKS: &str = "connections between two ticks have no byte counts";
 const EXECS_GIVE: &str = "command lines of programs at their start";
+const EXECS_TOLD: &str = "not needed: kernel-programs give the command lines of programs at their start";
 const EXECS_LACK: &str = "programs that end within milliseconds have no command line";
 
 fn ran(name: &str, gives: &str) -> SourceReport {

@@ -1,34 +1,59 @@
-//! Which program a process was, also when it is gone by the time that anyone asks.
+//! Which program a process was at a moment, also when it is gone or another by the time that anyone
+//! asks.
+//!
+//! The kernel's records of forks, execs and ends are taken in the order of time, beginning with all
+//! processes that there were at the start. So what a process was when it did something is known without
+//! asking `/proc`. What `/proc` says besides counts only if no record says that the process has changed
+//! since.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::super::cgroups::Cgroups;
+use super::super::container;
 use super::super::hashes::Executable;
 use super::super::ids::IdMap;
+use super::super::newcomers::Watch;
 use super::super::processes::{Facts, Reader};
-use super::execs::Execs;
-use super::kernel_event::{KernelEvent, What};
+use super::super::ways::Entered;
+use super::execs::{Exec, Execs};
+use super::identity::Identity;
+use super::kernel_event::{Actor, KernelEvent, What};
 use crate::capture::Owner;
+use crate::record::clock::suspended_ns;
 
-/// How long an ended process is remembered, in ns: its sockets may close after it.
+/// How long an ended process is remembered, in ns: records of another CPU may still tell of it.
 const MEMORY_NS: u64 = 10_000_000_000;
 
 /// Most processes remembered; beyond it, those that have ended go at once.
 const MOST_PROCESSES: usize = 64 * 1024;
 
-/// Most namespaces that are told at once.
-const MOST_NAMESPACES: usize = 1024;
-
-/// The processes that the events told of, and those that had to do with sockets.
+/// The processes of the host.
 pub(super) struct Programs {
     reader: Reader,
+    cgroups: Cgroups,
     execs: Option<Arc<Execs>>,
-    known: IdMap<u32, Program>,
-    /// Network namespaces that processes came into since someone asked.
-    namespaces: BTreeSet<u64>,
+    known: IdMap<u32, Process>,
+    /// Whoever enters namespaces that are new.
+    watch: Watch,
+    /// Records were lost: what is known may be of the past.
+    is_stale: bool,
 }
 
-/// A process, as far as it is known without asking `/proc`.
+/// A process of which the records tell.
+#[derive(Debug, Clone, Default)]
+struct Process {
+    program: Arc<Program>,
+    /// The parent, and what it was when it started this one.
+    parent: Option<(u32, Arc<Program>)>,
+    start_us: Option<i64>,
+    /// An exec was seen, its executable not yet.
+    awaits_exe: bool,
+    ended_ns: Option<u64>,
+    /// The facts as they were given out, so that all rows share them, and for whom.
+    identity: Option<(Option<Actor>, Arc<Identity>)>,
+}
+
+/// What a process runs; its children run the same until they exec.
 #[derive(Debug, Clone, Default)]
 struct Program {
     name: Option<String>,
@@ -38,174 +63,323 @@ struct Program {
     executable: Option<Arc<Executable>>,
     cmdline: Option<String>,
     uid: Option<u32>,
-    parent: Option<(u32, Option<String>)>,
-    start_us: Option<i64>,
     container: Option<String>,
-    /// An exec was seen, its executable not yet.
-    awaits_exe: bool,
-    ended_ns: Option<u64>,
-    /// The facts as they were given out, so that all rows share them.
-    owner: Option<Arc<Owner>>,
+    /// Process and moment of the exec by which it began, until its command line is known.
+    exec: Option<(u32, u64)>,
+    /// Some process that runs it, besides the one that acts.
+    holder: u32,
+}
+
+/// What `/proc` says of processes, and when each has changed last as far as the records tell.
+#[derive(Default)]
+pub(super) struct Readings {
+    facts: IdMap<u32, Facts>,
+    changed_ns: IdMap<u32, u64>,
+    /// When records were lost, which may have told of any process.
+    lost_ns: u64,
+}
+
+impl Readings {
+    /// Whether nothing was read.
+    pub(super) fn is_empty(&self) -> bool {
+        self.facts.is_empty()
+    }
+
+    /// Takes note of records that were written until after the reading.
+    pub(super) fn note_changes<'a>(&mut self, events: impl IntoIterator<Item = &'a KernelEvent>) {
+        for event in events {
+            let changed_ns = match event.what {
+                What::Lost(_) => &mut self.lost_ns,
+                What::Named { exec: true, .. } | What::Forked { .. } | What::Exited => {
+                    self.changed_ns.entry(event.pid).or_default()
+                }
+                _ => continue,
+            };
+            *changed_ns = (*changed_ns).max(event.time_ns);
+        }
+    }
+
+    /// What was read of a process, if it still is what it was at the moment.
+    fn of(&self, pid: u32, at_ns: u64) -> Option<&Facts> {
+        let changed_ns = self.changed_ns.get(&pid).copied().unwrap_or(0).max(self.lost_ns);
+        let is_unchanged = changed_ns <= at_ns;
+        self.facts.get(&pid).filter(|_| is_unchanged)
+    }
 }
 
 impl Programs {
-    pub(super) fn new(reader: Reader, execs: Option<Arc<Execs>>) -> Self {
-        Self { reader, execs, known: IdMap::default(), namespaces: BTreeSet::new() }
+    /// Knows the processes that there are now.
+    pub(super) fn new(reader: Reader, execs: Option<Arc<Execs>>, watch: Watch) -> Self {
+        let (cgroups, known) = (Cgroups::of_host(), IdMap::default());
+        let mut programs = Self { reader, cgroups, execs, known, watch, is_stale: true };
+        programs.look_around();
+        programs
     }
 
-    /// Takes an event; `wall_offset_us` is what the wall clock is ahead of the monotonic one.
-    pub(super) fn event(&mut self, event: &KernelEvent, wall_offset_us: i64) {
+    /// Takes a record; they must come in the order of time.
+    pub(super) fn event(&mut self, event: &KernelEvent) {
         match &event.what {
-            What::Forked { parent } => {
-                let start_us = (event.time_ns / 1000) as i64 + wall_offset_us;
-                self.forked(event.pid, *parent, event.time_ns, start_us);
-            }
-            What::Named { name, exec } => {
-                let program = self.known.entry(event.pid).or_default();
-                program.name = Some(name.clone());
-                program.owner = None;
-                if *exec {
-                    program.exe = None;
-                    program.exe_inode = None;
-                    program.executable = None;
-                    program.cmdline = None;
-                    program.awaits_exe = true;
-                }
-            }
-            What::Mapped { path, inode } => {
-                let Some(program) = self.known.get_mut(&event.pid) else { return };
-                if program.awaits_exe && path.starts_with('/') {
-                    program.exe = Some(path.clone());
-                    program.exe_inode = Some(*inode);
-                    program.awaits_exe = false;
-                }
-            }
-            What::Entered { netns } => {
-                if self.namespaces.len() < MOST_NAMESPACES {
-                    self.namespaces.insert(*netns);
-                }
+            What::Forked { parent } => self.forked(event.pid, *parent, event.time_ns),
+            What::Named { name, exec } => self.named(event, name, *exec),
+            What::Mapped { path, inode } => self.mapped(event, path, *inode),
+            What::Moved { path, is_unified } => self.moved(event.pid, path, *is_unified),
+            What::Entered { netns, thread } => {
+                self.watch.notice(Entered { pid: event.pid, thread: *thread, netns: *netns });
             }
             What::Exited => {
-                if let Some(program) = self.known.get_mut(&event.pid) {
-                    program.ended_ns = Some(event.time_ns);
+                if let Some(process) = self.known.get_mut(&event.pid) {
+                    process.ended_ns = Some(event.time_ns);
                 }
             }
-            What::State(_) | What::Destroyed { .. } | What::Lost(_) => {}
+            What::Lost(_) => {
+                // Some process may have become another, and nothing said so.
+                self.known.clear();
+                self.is_stale = true;
+            }
+            What::State(_) | What::Destroyed { .. } => {}
         }
     }
 
-    /// The facts of a process at a moment: from `/proc` while it lives, else as the events told.
-    pub(super) fn owner(&mut self, pid: u32, at_ns: u64) -> Option<Arc<Owner>> {
-        // What acts without a process is the kernel itself.
+    /// Asks `/proc` for the processes that did something to a socket and of which less is known than it
+    /// may say, as long as they live. To be told afterwards what has changed until then.
+    pub(super) fn read(&mut self, events: &[KernelEvent]) -> Readings {
+        if let Some(execs) = &self.execs {
+            execs.catch_up();
+        }
+        let mut readings = Readings::default();
+        for event in events.iter().filter(|event| acts(event)) {
+            let is_known = self.known.get(&event.pid).is_some_and(|process| process.identity.is_some());
+            if !is_known
+                && !readings.facts.contains_key(&event.pid)
+                && let Some(facts) = self.reader.living(event.pid)
+            {
+                readings.facts.insert(event.pid, facts);
+            }
+        }
+        readings
+    }
+
+    /// Who did what an event tells; none for what the kernel does by itself.
+    pub(super) fn who(&mut self, event: &KernelEvent, readings: &Readings) -> Option<Arc<Identity>> {
+        let pid = event.pid;
         if pid == 0 {
             return None;
         }
-        let program = self.known.entry(pid).or_default();
-        if let Some(owner) = &mut program.owner {
-            self.reader.hashes.complete(owner, program.executable.as_deref());
-            return Some(Arc::clone(owner));
+        let process = self.known.entry(pid).or_default();
+        if let Some((actor, identity)) = &process.identity
+            && *actor == event.actor
+        {
+            return Some(Arc::clone(identity));
         }
-        let told = program.name.clone();
-        // One that has ended and was not waited for yet has a name there, and nothing else.
-        let is_it = |owner: &Owner| told.is_none() || (owner.process_name == told && owner.exe.is_some());
-        let living = self.reader.living(pid).filter(|facts| is_it(&facts.owner));
-        let Facts { owner, executable } = living.or_else(|| self.as_told(pid, at_ns))?;
-        let owner = Arc::new(owner);
-        if let Some(program) = self.known.get_mut(&pid) {
-            program.owner = Some(Arc::clone(&owner));
-            program.executable = executable;
+        self.complete_program(pid, event.time_ns);
+        let process = self.known.get(&pid)?.clone();
+        let reading = readings.of(pid, event.time_ns).filter(|facts| process.program.agrees(&facts.owner));
+        let executable = self.executable(&process.program, reading);
+        let owner = self.describe(pid, &process, reading.map(|facts| &facts.owner), event.actor);
+        let mut owner = Arc::new(owner);
+        self.reader.hashes.complete(&mut owner, executable.as_deref());
+        let identity = Arc::new(Identity::new(owner, executable));
+        if let Some(process) = self.known.get_mut(&pid) {
+            process.identity = Some((event.actor, Arc::clone(&identity)));
         }
-        Some(owner)
+        Some(identity)
     }
 
-    /// Whether the hash of the process's executable may still become known.
-    pub(super) fn awaits_hash(&self, pid: u32) -> bool {
-        let executable = self.known.get(&pid).and_then(|program| program.executable.as_ref());
-        executable.is_some_and(|executable| executable.is_pending())
+    /// The container of a cgroup.
+    pub(super) fn container(&mut self, cgroup_id: u64) -> Option<String> {
+        self.cgroups.container(cgroup_id)
     }
 
-    /// The network namespaces that processes came into since the last call.
-    pub(super) fn namespaces(&mut self) -> BTreeSet<u64> {
-        std::mem::take(&mut self.namespaces)
+    /// The facts of an identity, with the hash of its executable if that is known by now.
+    pub(super) fn complete(&self, identity: &Identity) -> Arc<Owner> {
+        identity.complete(&self.reader.hashes)
     }
 
     /// Forgets processes that ended a while ago.
     pub(super) fn forget(&mut self, now_ns: u64) {
+        if self.is_stale {
+            self.look_around();
+        }
         let crowded = self.known.len() > MOST_PROCESSES;
         let recent = |ended_ns: u64| !crowded && now_ns.saturating_sub(ended_ns) < MEMORY_NS;
-        self.known.retain(|_, program| program.ended_ns.is_none_or(recent));
+        self.known.retain(|_, process| process.ended_ns.is_none_or(recent));
         if self.known.len() > MOST_PROCESSES {
-            // Their ends were lost; what still lives is read again when it is asked for.
+            // Their ends were lost; what still lives is read again.
             self.known.clear();
+            self.is_stale = true;
         }
         if let Some(execs) = &self.execs {
             execs.forget_before(now_ns.saturating_sub(MEMORY_NS));
         }
     }
 
+    /// Reads what every process is.
+    fn look_around(&mut self) {
+        self.is_stale = false;
+        let mut parents = Vec::new();
+        for pid in self.reader.proc.pids().into_iter().take(MOST_PROCESSES) {
+            if self.known.contains_key(&pid) {
+                continue;
+            }
+            let Some(owner) = self.reader.glance(pid) else { continue };
+            let program = Program {
+                name: owner.process_name,
+                exe: owner.exe,
+                cmdline: owner.cmdline,
+                uid: owner.uid,
+                container: owner.container,
+                holder: pid,
+                ..Program::default()
+            };
+            parents.extend(owner.ppid.map(|ppid| (pid, ppid)));
+            let start_us = owner.process_start_us;
+            self.known.insert(pid, Process { program: Arc::new(program), start_us, ..Process::default() });
+        }
+        for (pid, ppid) in parents {
+            let program = self.known.get(&ppid).map(|parent| Arc::clone(&parent.program)).unwrap_or_default();
+            if let Some(process) = self.known.get_mut(&pid) {
+                process.parent = Some((ppid, program));
+            }
+        }
+    }
+
     /// A new process is its parent until it runs another program.
-    fn forked(&mut self, pid: u32, parent: u32, at_ns: u64, start_us: i64) {
-        let like = match self.known.get(&parent) {
-            Some(program) if program.name.is_some() => program.clone(),
-            _ => self.read(parent),
-        };
-        let exec = self.execs.as_ref().and_then(|execs| execs.of(parent, at_ns));
-        let like =
-            Program { cmdline: exec.map(|exec| exec.cmdline).or_else(|| like.cmdline.clone()), ..like };
-        let child = Program {
-            parent: Some((parent, like.name.clone())),
-            start_us: Some(start_us),
-            ended_ns: None,
-            owner: None,
-            ..like
+    fn forked(&mut self, pid: u32, parent: u32, at_ns: u64) {
+        self.complete_program(parent, at_ns);
+        let program = self.known.get(&parent).map(|parent| Arc::clone(&parent.program)).unwrap_or_default();
+        let boot_ns = at_ns.saturating_add(suspended_ns());
+        let start_ticks = u128::from(boot_ns) * u128::from(self.reader.ticks_per_second) / 1_000_000_000;
+        let child = Process {
+            parent: Some((parent, Arc::clone(&program))),
+            program,
+            start_us: Some(self.reader.start_us(start_ticks as u64)),
+            ..Process::default()
         };
         self.known.insert(pid, child);
     }
 
-    /// A process of which no event told, from `/proc`.
-    fn read(&mut self, pid: u32) -> Program {
-        let Some(Facts { owner: facts, executable }) = self.reader.living(pid) else {
-            return Program::default();
-        };
-        let program = Program {
-            executable,
-            name: facts.process_name.clone(),
-            exe: facts.exe.clone(),
-            cmdline: facts.cmdline.clone(),
-            uid: facts.uid,
-            parent: facts.ppid.map(|ppid| (ppid, facts.parent_name.clone())),
-            start_us: facts.process_start_us,
-            container: facts.container.clone(),
+    fn named(&mut self, event: &KernelEvent, name: &str, exec: bool) {
+        let process = self.known.entry(event.pid).or_default();
+        process.identity = None;
+        if !exec {
+            Arc::make_mut(&mut process.program).name = Some(name.to_owned());
+            return;
+        }
+        let before = &process.program;
+        process.program = Arc::new(Program {
+            name: Some(name.to_owned()),
+            uid: before.uid,
+            container: before.container.clone(),
+            exec: Some((event.pid, event.time_ns)),
+            holder: event.pid,
             ..Program::default()
-        };
-        self.known.insert(pid, Program { owner: Some(Arc::new(facts)), ..program.clone() });
-        program
+        });
+        process.awaits_exe = true;
     }
 
-    fn as_told(&mut self, pid: u32, at_ns: u64) -> Option<Facts> {
-        let exec = self.execs.as_ref().and_then(|execs| execs.of(pid, at_ns));
-        let program = self.known.get(&pid)?;
-        // Without a name nothing is known, and nothing is better than a guess.
-        let name = program.name.clone()?;
-        let uid = exec.as_ref().map(|exec| exec.uid).or(program.uid);
-        let (parent, parent_name) = program.parent.clone().unzip();
-        let executable = exec.as_ref().and_then(|exec| exec.executable.clone());
-        // The command line was read at the exec, but the executable a moment after it.
-        let executable = executable.filter(|executable| program.exe_inode == Some(executable.inode()));
-        let executable = executable.or_else(|| program.executable.clone());
-        let owner = Owner {
-            pid: Some(pid),
-            ppid: parent,
-            uid,
-            process_name: Some(name),
-            exe: program.exe.clone(),
-            cmdline: exec.map(|exec| exec.cmdline).or_else(|| program.cmdline.clone()),
-            username: uid.and_then(|uid| self.reader.users.name(uid)),
-            parent_name: parent_name.flatten(),
-            container: program.container.clone(),
-            exe_sha256: executable.as_deref().and_then(|executable| self.reader.hashes.sha256(executable)),
-            process_start_us: program.start_us,
+    fn mapped(&mut self, event: &KernelEvent, path: &str, inode: u64) {
+        let Some(process) = self.known.get_mut(&event.pid) else { return };
+        // The kernel calls what is no file `//anon`.
+        if !process.awaits_exe || !path.starts_with('/') || path.starts_with("//") {
+            return;
+        }
+        process.awaits_exe = false;
+        let program = Arc::make_mut(&mut process.program);
+        program.exe = Some(path.to_owned());
+        program.exe_inode = Some(inode);
+        // What was caught of it at its exec is not kept for long.
+        self.complete_program(event.pid, event.time_ns.saturating_add(MEMORY_NS));
+    }
+
+    fn moved(&mut self, pid: u32, path: &str, is_unified: bool) {
+        let Some(process) = self.known.get_mut(&pid) else { return };
+        let container = container::of_path(path);
+        // A container may have its place in one of several hierarchies only.
+        if container.is_none() && (!is_unified || path == "/") {
+            return;
+        }
+        if process.program.container != container {
+            Arc::make_mut(&mut process.program).container = container;
+            process.identity = None;
+        }
+    }
+
+    /// Adds what was caught of the program at its exec.
+    fn complete_program(&mut self, pid: u32, at_ns: u64) {
+        let Some(process) = self.known.get_mut(&pid) else { return };
+        let Some((by, since_ns)) = process.program.exec else { return };
+        let Some(exec) = self.execs.as_ref().and_then(|execs| execs.of(by, at_ns)) else { return };
+        if exec.time_ns < since_ns {
+            return;
+        }
+        Arc::make_mut(&mut process.program).started_as(exec);
+    }
+
+    /// The executable, to be hashed: as it was caught at the exec, as the living process has it, as another
+    /// process has it that runs the same, or as it still lies in its place.
+    fn executable(&self, program: &Program, reading: Option<&Facts>) -> Option<Arc<Executable>> {
+        let hashes = &self.reader.hashes;
+        let caught = program.executable.as_ref().filter(|executable| !executable.is_pending());
+        if let Some(executable) = caught.or_else(|| reading?.executable.as_ref()) {
+            return Some(Arc::clone(executable));
+        }
+        let exe = program.exe.as_deref()?;
+        // It may have been let go of since then: take hold of it again.
+        let in_place = || hashes.meet_file(exe, program.exe_inode?);
+        let by_other = || {
+            let runs_it = || self.reader.proc.exe(program.holder).as_deref() == Some(exe);
+            let executable = runs_it().then(|| hashes.meet(program.holder))??;
+            let is_it = program.exe_inode.is_none_or(|inode| inode == executable.inode()) && runs_it();
+            is_it.then_some(executable)
         };
-        Some(Facts { owner, executable })
+        in_place().or_else(by_other).or_else(|| program.executable.clone())
+    }
+
+    fn describe(&mut self, pid: u32, process: &Process, read: Option<&Owner>, actor: Option<Actor>) -> Owner {
+        let program = &*process.program;
+        let read = read.cloned().unwrap_or_default();
+        let uid = actor.map(|actor| actor.uid).or(read.uid).or(program.uid);
+        let (parent, parent_program) = process.parent.clone().unzip();
+        let of_cgroup = actor.and_then(|actor| self.cgroups.container(actor.cgroup_id));
+        Owner {
+            pid: Some(pid),
+            ppid: parent.or(read.ppid),
+            uid,
+            process_name: program.name.clone().or(read.process_name),
+            exe: read.exe.or_else(|| program.exe.clone()),
+            cmdline: read.cmdline.or_else(|| program.cmdline.clone()),
+            username: uid.and_then(|uid| self.reader.users.name(uid)),
+            parent_name: parent_program.and_then(|parent| parent.name.clone()).or(read.parent_name),
+            container: of_cgroup.or_else(|| program.container.clone()).or(read.container),
+            exe_sha256: None,
+            process_start_us: read.process_start_us.or(process.start_us),
+        }
+    }
+}
+
+impl Program {
+    /// Whether this may be the same program, as far as its executable tells.
+    fn agrees(&self, owner: &Owner) -> bool {
+        const DELETED: &str = " (deleted)";
+        let Some(exe) = self.exe.as_deref() else { return true };
+        let read = owner.exe.as_deref().unwrap_or_default();
+        read.strip_suffix(DELETED).unwrap_or(read) == exe.strip_suffix(DELETED).unwrap_or(exe)
+    }
+
+    fn started_as(&mut self, exec: Exec) {
+        self.exec = None;
+        self.cmdline = exec.cmdline;
+        self.uid = Some(exec.uid);
+        // The command line was read at the exec, but the executable a moment after it.
+        self.executable = exec.executable.filter(|executable| self.exe_inode == Some(executable.inode()));
+    }
+}
+
+/// Whether a process did something to a socket itself.
+pub(super) fn acts(event: &KernelEvent) -> bool {
+    match &event.what {
+        What::State(change) => change.is_by_process(),
+        What::Destroyed { in_interrupt, .. } => !in_interrupt,
+        _ => false,
     }
 }

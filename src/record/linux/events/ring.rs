@@ -28,23 +28,24 @@ pub(super) struct Ring {
 }
 
 impl Ring {
-    /// Opens the tracepoints on one of so many CPUs, for all processes and all network namespaces.
+    /// Opens the tracepoints on one of so many CPUs, for all processes and all network namespaces, and the
+    /// lives of all processes beside them.
     ///
     /// # Errors
     /// What the system said: `EACCES` without the privilege.
     pub(super) fn open(cpu: i32, cpus: usize, tracepoints: &[u16]) -> io::Result<Self> {
-        let mut events = Vec::new();
-        for (index, id) in tracepoints.iter().enumerate() {
-            let mut attributes = attributes(*id);
-            if index == 0 {
-                // One event a CPU tells of the processes; two would tell everything twice.
-                attributes.set_comm(1);
-                attributes.set_comm_exec(1);
-                attributes.set_task(1);
-                attributes.set_mmap(1);
-                attributes.set_mmap2(1);
-                attributes.set_namespaces(1);
-            }
+        // An event that never happens: one a CPU tells of the processes, two would tell everything twice.
+        let mut lives = attributes(perf::PERF_TYPE_SOFTWARE, u64::from(perf::PERF_COUNT_SW_DUMMY));
+        lives.set_comm(1);
+        lives.set_comm_exec(1);
+        lives.set_task(1);
+        lives.set_mmap(1);
+        lives.set_mmap2(1);
+        lives.set_namespaces(1);
+        let mut events = vec![open_event(&mut lives, cpu)?];
+        for id in tracepoints {
+            let mut attributes = attributes(perf::PERF_TYPE_TRACEPOINT, u64::from(*id));
+            attributes.__bindgen_anon_1.sample_period = 1;
             events.push(open_event(&mut attributes, cpu)?);
         }
         let Some(first) = events.first() else { return Err(io::ErrorKind::InvalidInput.into()) };
@@ -59,6 +60,20 @@ impl Ring {
     /// The descriptor that can be polled; the first event's, which owns the ring.
     pub(super) fn as_raw_fd(&self) -> RawFd {
         self.events.first().map_or(-1, AsRawFd::as_raw_fd)
+    }
+
+    /// Which of the tracepoints, by their places, have an eBPF program of others attached, as perf tells. The
+    /// kernel asks such a program first, and most answer that nobody else is to be told.
+    pub(super) fn shared_with_others(&self) -> Vec<usize> {
+        let is_shared = |event: &OwnedFd| {
+            let mut query = perf::perf_event_query_bpf::default();
+            // SAFETY: the descriptor is open; there is room for no ids, and none are asked for.
+            let result = unsafe { ioctls::QUERY_BPF(event.as_raw_fd(), &raw mut query) };
+            // With room for none of them, it says that there is not enough.
+            let is_answer = result == 0 || io::Error::last_os_error().raw_os_error() == Some(libc::ENOSPC);
+            is_answer && query.prog_cnt > 0
+        };
+        (0..self.events.len() - 1).filter(|place| is_shared(&self.events[place + 1])).collect()
     }
 
     /// Whether there is anything to read.
@@ -97,18 +112,17 @@ fn ring_bytes(cpus: usize) -> usize {
     share.clamp(4 * SMALLEST_RING_BYTES, LARGEST_RING_BYTES)
 }
 
-fn attributes(tracepoint: u16) -> perf::perf_event_attr {
+fn attributes(kind: perf::perf_type_id, config: u64) -> perf::perf_event_attr {
     let mut attributes = perf::perf_event_attr {
-        type_: perf::PERF_TYPE_TRACEPOINT,
+        type_: kind,
         size: size_of::<perf::perf_event_attr>() as u32,
-        config: u64::from(tracepoint),
+        config,
         sample_type: u64::from(
             perf::PERF_SAMPLE_TID | perf::PERF_SAMPLE_TIME | perf::PERF_SAMPLE_CPU | perf::PERF_SAMPLE_RAW,
         ),
         clockid: libc::CLOCK_MONOTONIC,
         ..perf::perf_event_attr::default()
     };
-    attributes.__bindgen_anon_1.sample_period = 1;
     // The ring is looked at by the clock, and earlier only when a good part of it is full: to
     // wake someone for each record would slow down whoever the record is about.
     attributes.__bindgen_anon_2.wakeup_watermark = WAKEUP_BYTES;

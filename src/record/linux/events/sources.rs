@@ -4,24 +4,33 @@ use std::os::fd::RawFd;
 use std::sync::mpsc::Receiver;
 use std::sync::{Mutex, PoisonError};
 
+use super::super::diag::Socket;
 use super::super::namespaces::Change;
+use super::bpf::SocketProbe;
 use super::closings::Closings;
-use super::kernel_event::{Decoder, KernelEvent};
+use super::kernel_event::{self, Decoder, KernelEvent};
 use super::life::Closing;
 use super::ring::Ring;
 use super::{Story, tracefs};
+use crate::capture::Protocol;
 use crate::record::{Clock as _, SystemClock};
 
 /// How often processes that ended a while ago are forgotten, in ns.
 const FORGET_EVERY_NS: u64 = 1_000_000_000;
 
-/// The tracepoints, in the order in which [`Decoder::new`] takes them.
-const TRACEPOINTS: [&str; 2] = ["sock/inet_sock_set_state", "tcp/tcp_destroy_sock"];
+/// The perf rings of all CPUs, how to read them, and the tracepoints in them.
+#[derive(Default)]
+pub(super) struct Rings {
+    per_cpu: Vec<Ring>,
+    decoder: Decoder,
+    tracepoints: Vec<&'static str>,
+}
 
 /// What the kernel tells by, and what was told of it too late to be in order.
 pub(super) struct Sources {
-    rings: Vec<Ring>,
-    decoder: Option<Decoder>,
+    probe: Option<SocketProbe>,
+    lost_by_probe: u64,
+    rings: Rings,
     /// Network namespace, its closing sockets, and how many of them the kernel dropped.
     closings: Vec<(u64, Closings, u64)>,
     incoming: Receiver<Change>,
@@ -32,19 +41,28 @@ pub(super) struct Sources {
 impl Sources {
     /// The closing sockets are those of the namespace; `incoming` tells of further ones.
     pub(super) fn new(
-        rings: Option<(Vec<Ring>, Decoder)>,
+        probe: Option<SocketProbe>,
+        rings: Option<Rings>,
         closings: Option<(u64, Closings)>,
         incoming: Receiver<Change>,
     ) -> Self {
-        let (rings, decoder) = rings.map_or((Vec::new(), None), |(rings, decoder)| (rings, Some(decoder)));
         let closings = closings.into_iter().map(|(netns, closings)| (netns, closings, 0)).collect();
-        Self { rings, decoder, closings, incoming, held: Vec::new(), forget_at_ns: 0 }
+        Self {
+            probe,
+            lost_by_probe: 0,
+            rings: rings.unwrap_or_default(),
+            closings,
+            incoming,
+            held: Vec::new(),
+            forget_at_ns: 0,
+        }
     }
 
     /// What to wait for: on a quiet host, 25 looks a second in vain would cost more than a
     /// thousand sockets.
     pub(super) fn entries(&self) -> Vec<libc::pollfd> {
-        let mut entries: Vec<_> = self.rings.iter().map(|ring| readable(ring.as_raw_fd())).collect();
+        let mut entries: Vec<_> = self.rings.per_cpu.iter().map(|ring| readable(ring.as_raw_fd())).collect();
+        entries.extend(self.probe.iter().map(|probe| readable(probe.as_raw_fd())));
         entries.extend(self.closing_entries());
         entries
     }
@@ -56,12 +74,12 @@ impl Sources {
     /// Takes what is there, but for the newest records of the rings.
     pub(super) fn drain(&mut self, story: &Mutex<Story>, hold_back_ns: u64) {
         self.follow();
-        let now = SystemClock.now();
-        let now_ns = now.mono_ns as u64;
+        let now_ns = SystemClock.now().mono_ns as u64;
         let is_ready = self.ready_closings();
         // Mostly there is nothing, as each tick looks too.
         let has_news = !self.held.is_empty()
-            || self.rings.iter().any(Ring::has_records)
+            || self.rings.per_cpu.iter().any(Ring::has_records)
+            || self.probe.as_ref().is_some_and(SocketProbe::has_records)
             || is_ready.contains(&true)
             || now_ns >= self.forget_at_ns;
         if !has_news {
@@ -69,16 +87,30 @@ impl Sources {
         }
         let events = self.records(now_ns, hold_back_ns);
         let mut story = story.lock().unwrap_or_else(PoisonError::into_inner);
-        story.take(&events, now);
+        let mut readings = story.programs.read(&events);
+        if !readings.is_empty() {
+            // Whatever has happened to these processes until they were read is told by now.
+            self.fetch();
+        }
+        readings.note_changes(events.iter().chain(&self.held));
+        story.take(&events, &readings);
+        self.count_lost(&mut story);
         for ((netns, closings, lost), _) in self.closings.iter_mut().zip(is_ready).filter(|(_, ready)| *ready)
         {
-            closings.drain(|socket| story.joiner.closing(now_ns, Closing::of(&socket, *netns)));
+            // A namespace may have been entered before it was known that TCP is told by better means.
+            let is_wanted = |socket: &Socket| self.probe.is_none() || socket.protocol != Protocol::Tcp;
+            closings.drain(|socket| {
+                if is_wanted(&socket) {
+                    story.joiner.closing(now_ns, Closing::of(&socket, *netns));
+                }
+            });
             let before = std::mem::replace(lost, closings.lost());
             story.lost_closings += *lost - before;
         }
         if now_ns >= self.forget_at_ns {
             self.forget_at_ns = now_ns + FORGET_EVERY_NS;
             story.programs.forget(now_ns);
+            story.shared.extend(self.rings.shared_with_others());
         }
     }
 
@@ -103,16 +135,32 @@ impl Sources {
 
     /// The records of all rings in the order of time; the newest are held back for the next look.
     fn records(&mut self, now_ns: u64, hold_back_ns: u64) -> Vec<KernelEvent> {
+        self.fetch();
         let mut events = std::mem::take(&mut self.held);
-        if let Some(decoder) = &self.decoder {
-            for ring in &mut self.rings {
-                ring.drain(|kind, misc, body| events.extend(decoder.decode(kind, misc, body)));
-            }
-        }
         events.sort_by_key(|event| event.time_ns);
         let ready = events.partition_point(|event| event.time_ns + hold_back_ns <= now_ns);
         self.held = events.split_off(ready);
         events
+    }
+
+    /// Takes every record that there is.
+    fn fetch(&mut self) {
+        let (held, decoder) = (&mut self.held, &self.rings.decoder);
+        if let Some(probe) = &mut self.probe {
+            probe.drain(|event| held.push(event));
+        }
+        for ring in &mut self.rings.per_cpu {
+            ring.drain(|kind, misc, body| held.extend(decoder.decode(kind, misc, body)));
+        }
+    }
+
+    fn count_lost(&mut self, story: &mut Story) {
+        let Some(probe) = &self.probe else { return };
+        let before = std::mem::replace(&mut self.lost_by_probe, probe.lost());
+        if self.lost_by_probe > before {
+            story.lost_records += self.lost_by_probe - before;
+            story.joiner.lost();
+        }
     }
 }
 
@@ -120,22 +168,42 @@ fn readable(fd: RawFd) -> libc::pollfd {
     libc::pollfd { fd, events: libc::POLLIN, revents: 0 }
 }
 
-/// Opens the rings of all CPUs.
-///
-/// # Errors
-/// In words: without the privilege, or without tracefs.
-pub(super) fn open_rings() -> Result<(Vec<Ring>, Decoder), String> {
-    let tracepoints = tracefs::read(&TRACEPOINTS)?;
-    let [state, destroy] = tracepoints.as_slice() else { return Err("tracepoints are missing".to_owned()) };
-    let decoder = Decoder::new(state, destroy)?;
-    let ids = [state.id, destroy.id];
-    let cpus = online_cpus();
-    let rings = cpus
-        .iter()
-        .map(|cpu| Ring::open(*cpu, cpus.len(), &ids))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|e| format!("the kernel refused its events (it needs root or CAP_PERFMON): {e}"))?;
-    Ok((rings, decoder))
+impl Rings {
+    /// Opens the rings of all CPUs: what becomes of processes, and of sockets unless a program in the kernel
+    /// tells of those.
+    ///
+    /// # Errors
+    /// In words: without the privilege, or without tracefs where sockets are wanted.
+    pub(super) fn open(of_sockets: bool) -> Result<Self, String> {
+        let mut opened = Self::default();
+        let mut ids = Vec::new();
+        if of_sockets {
+            ids.push(opened.add(kernel_event::STATE)?);
+            ids.push(opened.add(kernel_event::DESTROY)?);
+        }
+        // Without it, a process that is moved into a container is noticed when it is read.
+        ids.extend(opened.add(kernel_event::MOVED).ok());
+        let cpus = online_cpus();
+        opened.per_cpu = cpus
+            .iter()
+            .map(|cpu| Ring::open(*cpu, cpus.len(), &ids))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|e| format!("the kernel refused its events (it needs root or CAP_PERFMON): {e}"))?;
+        Ok(opened)
+    }
+
+    fn add(&mut self, name: &'static str) -> Result<u16, String> {
+        let tracepoint = tracefs::read(name)?;
+        self.decoder.add(name, &tracepoint)?;
+        self.tracepoints.push(name);
+        Ok(tracepoint.id)
+    }
+
+    /// The tracepoints by which an eBPF program of others is told first, and may keep what it is told.
+    fn shared_with_others(&self) -> impl Iterator<Item = &'static str> {
+        let places = self.per_cpu.first().map(Ring::shared_with_others).unwrap_or_default();
+        places.into_iter().filter_map(|place| self.tracepoints.get(place).copied())
+    }
 }
 
 /// `0-3,8` → 0, 1, 2, 3, 8; all of one CPU if the system does not say.

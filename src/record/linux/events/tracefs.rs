@@ -49,42 +49,35 @@ fn parse_field(line: &str) -> Option<(String, Field)> {
     Some((name.to_owned(), field))
 }
 
-/// Reads the descriptions of tracepoints (`sock/inet_sock_set_state`), from where tracefs is
+/// Reads the description of a tracepoint (`sock/inet_sock_set_state`), from where tracefs is
 /// mounted, or from a mount that only a thread of this process sees, so that nothing of the
 /// host changes.
 ///
 /// # Errors
-/// In words: why they cannot be read.
-pub(super) fn read(names: &[&str]) -> Result<Vec<Tracepoint>, String> {
+/// In words: why it cannot be read.
+pub(super) fn read(name: &str) -> Result<Tracepoint, String> {
     for root in ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"] {
         if Path::new(root).join("events/sock").is_dir() {
-            return read_under(Path::new(root), names);
+            return read_under(Path::new(root), name);
         }
     }
-    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let name = name.to_owned();
     std::thread::spawn(move || {
         let root = mount_for_this_thread().map_err(|e| {
             format!(
                 "tracefs cannot be read (it needs root, or CAP_DAC_READ_SEARCH with tracefs mounted): {e}"
             )
         })?;
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        read_under(&root, &names)
+        read_under(&root, &name)
     })
     .join()
     .unwrap_or_else(|_| Err("the reader of tracefs broke".to_owned()))
 }
 
-fn read_under(root: &Path, names: &[&str]) -> Result<Vec<Tracepoint>, String> {
-    let mut tracepoints = Vec::new();
-    for name in names {
-        let path = root.join("events").join(name).join("format");
-        let text = fs::read_to_string(&path).map_err(|e| format!("tracepoint {name}: {e}"))?;
-        let tracepoint = Tracepoint::parse(&text)
-            .ok_or_else(|| format!("tracepoint {name}: its description is not understood"))?;
-        tracepoints.push(tracepoint);
-    }
-    Ok(tracepoints)
+fn read_under(root: &Path, name: &str) -> Result<Tracepoint, String> {
+    let path = root.join("events").join(name).join("format");
+    let text = fs::read_to_string(&path).map_err(|e| format!("tracepoint {name}: {e}"))?;
+    Tracepoint::parse(&text).ok_or_else(|| format!("tracepoint {name}: its description is not understood"))
 }
 
 /// Mounts tracefs in a mount namespace of the calling thread's own; both end with the thread.

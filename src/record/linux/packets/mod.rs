@@ -211,7 +211,8 @@ impl Packets {
 
     fn udp_detail(&self, seen: &Seen) -> String {
         let mut parts = vec![
-            "payload and datagrams of each UDP socket and remote, counted from packets since the recording began"
+            "payload and datagrams of each UDP socket and remote, counted from packets since the recording began; \
+             several datagrams that a program hands over at once (UDP GSO) count as one packet"
                 .to_owned(),
         ];
         let mut add = |packets: u64, bytes: u64, what: &str| {

@@ -1,5 +1,7 @@
+use super::super::kernel_event::SocketFacts;
+use super::super::programs::acts;
 use super::*;
-use crate::capture::{Counters, Kind};
+use crate::capture::{Counters, Kind, Owner, Row};
 
 const CLIENT: u64 = 0xc1;
 const SERVER: u64 = 0x5e;
@@ -10,13 +12,37 @@ fn at(port: u16) -> (IpAddr, u16) {
 
 fn change(socket: u64, states: (TcpState, TcpState), tuple: Tuple, in_interrupt: bool) -> What {
     let (from, to) = states;
-    What::State(StateChange { socket, from, to, in_interrupt, local: tuple.0, remote: tuple.1 })
+    What::State(StateChange { socket, from, to, in_interrupt, local: tuple.0, remote: tuple.1, facts: None })
 }
 
 fn told(joiner: &mut Joiner, events: Vec<(u64, u32, What)>) {
     for (time_ns, pid, what) in events {
-        joiner.event(&KernelEvent { time_ns, pid, what });
+        let event = KernelEvent { time_ns, pid, actor: None, what };
+        let who = acts(&event).then(|| process(pid));
+        joiner.event(&event, who);
     }
+}
+
+fn process(pid: u32) -> Arc<Identity> {
+    Arc::new(Identity::new(Arc::new(Owner { pid: Some(pid), ..Owner::default() }), None))
+}
+
+/// The row of a snapshot, of which the process is not known.
+fn row(cookie: u64, tuple: &Tuple) -> Row {
+    Row { netns: Some(1), remote: Some(tuple.1), ..Row::snapshot(cookie, Protocol::Tcp, tuple.0) }
+}
+
+fn who(owner: Option<&Attribution>) -> Option<(u32, OwnerSource)> {
+    owner.and_then(|owner| Some((owner.identity.pid()?, owner.source)))
+}
+
+fn seen(joiner: &mut Joiner, cookie: u64, tuple: &Tuple) -> Option<(u32, OwnerSource)> {
+    who(joiner.seen(&row(cookie, tuple)).as_ref())
+}
+
+/// A local end whose address the kernel has cleared.
+fn cleared() -> (IpAddr, u16) {
+    (std::net::Ipv4Addr::UNSPECIFIED.into(), 40_000)
 }
 
 /// A connection on loopback as the kernel tells it: client 10, server 20.
@@ -57,6 +83,7 @@ fn a_short_connection_has_its_whole_life_and_both_owners() {
             counters: counters(7),
             received_sequence: Some(51),
             unread: 1,
+            cgroup_id: None,
         },
     );
     told(&mut joiner, connection());
@@ -70,6 +97,7 @@ fn a_short_connection_has_its_whole_life_and_both_owners() {
             counters: counters(9),
             received_sequence: Some(101),
             unread: 0,
+            cgroup_id: None,
         },
     );
     let mut events = joiner.take(15);
@@ -85,21 +113,21 @@ fn a_short_connection_has_its_whole_life_and_both_owners() {
     let last = client.last().unwrap();
     let received = |counters, bytes_received| Counters { bytes_received, ..counters };
     assert_eq!((last.kind, last.counters), (Kind::Closed, received(counters(7), Some(50))), "less the FIN");
-    assert!(client.iter().all(|e| e.owner == Some((10, OwnerSource::Event))));
+    assert!(client.iter().all(|e| who(e.owner.as_ref()) == Some((10, OwnerSource::Event))));
 
     let server: Vec<_> = events.iter().filter(|e| e.cookie == 101).collect();
     assert_eq!(server.last().unwrap().counters, received(counters(9), Some(100)));
-    assert!(server.iter().all(|e| e.owner == Some((20, OwnerSource::Event))));
+    assert!(server.iter().all(|e| who(e.owner.as_ref()) == Some((20, OwnerSource::Event))));
 }
 
 #[test]
 fn a_socket_that_lives_on_is_joined_by_its_tuple() {
     let mut joiner = Joiner::default();
     told(&mut joiner, connection().into_iter().take(5).collect());
-    assert_eq!(joiner.seen(100, Some(1), &(at(40_000), at(80))), Some((10, OwnerSource::Event)));
-    assert_eq!(joiner.seen(101, Some(1), &(at(80), at(40_000))), Some((20, OwnerSource::Listener)));
+    assert_eq!(seen(&mut joiner, 100, &(at(40_000), at(80))), Some((10, OwnerSource::Event)));
+    assert_eq!(seen(&mut joiner, 101, &(at(80), at(40_000))), Some((20, OwnerSource::Listener)));
     assert_eq!(joiner.take(6).len(), 4);
-    assert_eq!(joiner.seen(100, Some(1), &(at(40_000), at(80))), Some((10, OwnerSource::Event)));
+    assert_eq!(seen(&mut joiner, 100, &(at(40_000), at(80))), Some((10, OwnerSource::Event)));
     assert_eq!(joiner.take(7), [], "nothing is told twice");
 }
 
@@ -111,7 +139,7 @@ fn two_sockets_of_one_tuple_join_nothing() {
         let open = change(socket, (TcpState::SynSent, TcpState::Established), tuple, true);
         told(&mut joiner, vec![(socket, 10, open)]);
     }
-    assert_eq!(joiner.seen(100, Some(1), &tuple), None);
+    assert_eq!(seen(&mut joiner, 100, &tuple), None);
 }
 
 #[test]
@@ -126,7 +154,7 @@ fn an_address_that_is_given_out_again_does_not_inherit_the_owner() {
         told(&mut joiner, vec![(20, 0, end)]);
         let events = joiner.take(PATIENCE_NS * 2);
         let closed = events.iter().find(|e| e.cookie == 200).cloned().unwrap();
-        (closed.owner, closed.tuple.0.1)
+        (who(closed.owner.as_ref()), closed.tuple.0.1)
     };
     let accepted = vec![
         (7, 30, change(CLIENT, (Listen, SynRecv), server, true)),
@@ -159,8 +187,9 @@ fn a_socket_of_which_only_the_last_states_were_seen_leaves_nothing_to_the_next_a
             (4, 20, change(CLIENT, (SynSent, Established), client, true)),
         ],
     );
-    assert_eq!(joiner.seen(200, Some(1), &client), Some((30, OwnerSource::Event)));
-    let told: Vec<_> = joiner.take(5).into_iter().map(|e| (e.kind, e.time_ns, e.owner)).collect();
+    assert_eq!(seen(&mut joiner, 200, &client), Some((30, OwnerSource::Event)));
+    let told: Vec<_> =
+        joiner.take(5).into_iter().map(|e| (e.kind, e.time_ns, who(e.owner.as_ref()))).collect();
     let owner = Some((30, OwnerSource::Event));
     assert_eq!(told, [(Kind::Opened, 3, owner), (Kind::State, 4, owner)]);
 }
@@ -180,11 +209,12 @@ fn an_end_that_is_told_after_the_address_was_given_out_again_takes_no_owner_with
         counters: counters(9),
         received_sequence: Some(10),
         unread: 0,
+        cgroup_id: None,
     };
     joiner.closing(10, notice);
     let events = joiner.take(11);
     let closed = events.iter().find(|e| e.kind == Kind::Closed).unwrap();
-    assert_eq!((closed.owner, closed.counters), (None, counters(9)));
+    assert_eq!((who(closed.owner.as_ref()), closed.counters), (None, counters(9)));
 }
 
 #[test]
@@ -197,8 +227,8 @@ fn a_socket_that_tries_again_stays_the_same() {
     for (time_ns, (old, new, port)) in (1..).zip(states) {
         told(&mut joiner, vec![(time_ns, 10, change(CLIENT, (old, new), from(port), false))]);
     }
-    assert_eq!(joiner.seen(100, Some(1), &from(41_000)), None, "it is not there any more");
-    assert_eq!(joiner.seen(100, Some(1), &from(41_001)), Some((10, OwnerSource::Event)));
+    assert_eq!(seen(&mut joiner, 100, &from(41_000)), None, "it is not there any more");
+    assert_eq!(seen(&mut joiner, 100, &from(41_001)), Some((10, OwnerSource::Event)));
     assert_eq!(joiner.take(9).len(), states.len());
 }
 
@@ -217,10 +247,11 @@ fn a_reset_connection_keeps_the_tuple_and_says_no_counters() {
             cookie: 100,
             netns: 1,
             protocol: Protocol::Tcp,
-            tuple: (at(40_000), at(0)),
+            tuple: (cleared(), at(0)),
             counters: counters(0),
             received_sequence: None,
             unread: 0,
+            cgroup_id: None,
         },
     );
     let events = joiner.take(9);
@@ -243,6 +274,7 @@ fn halves_that_stay_alone_are_given_out_after_a_while() {
             counters: counters(3),
             received_sequence: Some(4),
             unread: 0,
+            cgroup_id: None,
         },
     );
     assert_eq!(joiner.take(21), []);
@@ -251,4 +283,57 @@ fn halves_that_stay_alone_are_given_out_after_a_while() {
     assert_eq!((closed.len(), joiner.unnoticed()), (2, 1));
     assert!(closed.iter().any(|e| e.cookie == 7 && e.owner.is_none() && e.counters == counters(3)));
     assert!(closed.iter().any(|e| e.cookie == 100 && e.counters == Counters::default()));
+}
+
+#[test]
+fn whoever_closes_what_the_other_side_has_reset_owned_it() {
+    let mut joiner = Joiner::default();
+    told(&mut joiner, connection().into_iter().take(5).collect());
+    let reset = change(SERVER, (TcpState::Established, TcpState::Close), (at(80), at(40_000)), true);
+    let end = What::Destroyed { socket: SERVER, cookie: 101, in_interrupt: false };
+    told(&mut joiner, vec![(6, 10, reset), (7, 21, end)]);
+    let owners: Vec<_> = joiner.take(PATIENCE_NS * 2).iter().map(|e| who(e.owner.as_ref())).collect();
+    // A worker of the process that listens.
+    assert_eq!(owners, [Some((21, OwnerSource::Event)); 4]);
+}
+
+#[test]
+fn the_process_that_a_snapshot_finds_replaces_the_one_that_connected() {
+    let mut joiner = Joiner::default();
+    let tuple = (at(40_000), at(80));
+    told(&mut joiner, connection().into_iter().take(5).collect());
+    let owner = Some(Arc::new(Owner { pid: Some(30), ..Owner::default() }));
+    let handed = Row { owner, owner_source: Some(OwnerSource::Inode), ..row(100, &tuple) };
+    assert_eq!(joiner.seen(&handed), None);
+    let opened: Vec<_> = joiner.take(6).iter().map(|e| who(e.owner.as_ref())).collect();
+    assert_eq!(opened, [Some((10, OwnerSource::Event)); 2], "it was his then");
+    let closes = change(CLIENT, (TcpState::Established, TcpState::Close), tuple, true);
+    let end = What::Destroyed { socket: CLIENT, cookie: 100, in_interrupt: true };
+    told(&mut joiner, vec![(7, 20, closes), (8, 20, end)]);
+    let later: Vec<_> = joiner.take(PATIENCE_NS * 2).iter().map(|e| who(e.owner.as_ref())).collect();
+    assert_eq!(later, [Some((30, OwnerSource::Inode)); 2]);
+}
+
+#[test]
+fn records_that_know_the_socket_need_no_notice_of_its_end() {
+    let facts = |counters| Some(SocketFacts { cookie: 100, netns: 7, counters });
+    let with = |what, counters| match what {
+        What::State(change) => What::State(StateChange { facts: facts(counters), ..change }),
+        what => what,
+    };
+    let mut joiner = Joiner::default();
+    let tuple = (at(40_000), at(80));
+    let opens = change(CLIENT, (TcpState::Close, TcpState::SynSent), (at(0), at(80)), false);
+    let reset = change(CLIENT, (TcpState::Established, TcpState::Close), tuple, false);
+    let end = What::Destroyed { socket: CLIENT, cookie: 100, in_interrupt: false };
+    told(
+        &mut joiner,
+        vec![(1, 10, with(opens, None)), (2, 10, with(reset, Some(counters(50_000)))), (3, 10, end)],
+    );
+    let events = joiner.take(4);
+    let kinds: Vec<_> = events.iter().map(|e| (e.kind, e.netns, e.tuple)).collect();
+    let whole = |kind| (kind, Some(7), tuple);
+    assert_eq!(kinds, [whole(Kind::Opened), whole(Kind::State), whole(Kind::Closed)]);
+    assert_eq!(events[2].counters, counters(50_000), "exact, though it was reset");
+    assert_eq!((joiner.unnoticed(), joiner.cleared()), (0, 0));
 }

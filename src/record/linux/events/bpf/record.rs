@@ -1,0 +1,88 @@
+//! What the programs in the kernel have written, understood.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::super::super::diag::tcp_state;
+use super::super::super::message::{piece, u32_at, u64_at};
+use super::super::kernel_event::{Actor, KernelEvent, SocketFacts, StateChange, What};
+use super::programs::{DESTROYED, Layout, STATE, place};
+use crate::capture::Counters;
+
+/// `SOCK_DONE`: the other side's FIN has come, as a bit of the socket's flags.
+const HAS_FIN: u64 = 1 << 1;
+
+/// `ECONNABORTED`: someone else had the kernel close the socket (`ss --kill`).
+const ABORTED: u32 = libc::ECONNABORTED as u32;
+
+/// Bytes of `tcp_sock.srtt_us` are eighths of a microsecond.
+const ROUND_TRIP_SHIFT: u32 = 3;
+
+/// Understands a record; none for what is not one.
+pub(super) fn decode(layout: &Layout, record: &[u8]) -> Option<KernelEvent> {
+    let by_process = *record.get(place::OWNED)? != 0;
+    let socket = u64_at(record, place::SOCKET)?;
+    let cookie = u64_at(record, place::COOKIE)?;
+    let what = match *record.get(place::KIND)? {
+        STATE => What::State(state_change(layout, record, (socket, cookie), by_process)?),
+        DESTROYED => What::Destroyed { socket, cookie, in_interrupt: !by_process },
+        _ => return None,
+    };
+    let actor = Actor { uid: u32_at(record, place::UID)?, cgroup_id: u64_at(record, place::CGROUP)? };
+    Some(KernelEvent {
+        time_ns: u64_at(record, place::TIME)?,
+        pid: u32_at(record, place::PID)?,
+        actor: by_process.then_some(actor),
+        what,
+    })
+}
+
+fn state_change(
+    layout: &Layout,
+    record: &[u8],
+    (socket, cookie): (u64, u64),
+    by_process: bool,
+) -> Option<StateChange> {
+    let common = record.get(place::COMMON..place::COMMON_END)?;
+    let port = |bytes: &[u8], at: usize| Some(u16::from_be_bytes(piece(bytes, at)?));
+    let (local, remote) = addresses(layout, common)?;
+    let counters = record.get(place::COMMON_END..place::END).and_then(|_| counters(layout, record));
+    let was_aborted = u32_at(record, place::ERROR)? == ABORTED;
+    Some(StateChange {
+        socket,
+        from: tcp_state(*record.get(place::FROM)?)?,
+        to: tcp_state(*record.get(place::TO)?)?,
+        // Whoever has another's socket closed holds its lock too.
+        in_interrupt: !by_process || was_aborted,
+        local: (local, port(record, place::SOURCE_PORT)?),
+        remote: (remote, port(common, layout.dport as usize)?),
+        facts: Some(SocketFacts { cookie, netns: u32_at(record, place::NETNS)?.into(), counters }),
+    })
+}
+
+fn addresses(layout: &Layout, common: &[u8]) -> Option<(IpAddr, IpAddr)> {
+    let family = u16::from_ne_bytes(piece(common, layout.family as usize)?);
+    let v4 = |at: i16| Some(IpAddr::V4(Ipv4Addr::from(piece::<4>(common, at as usize)?)));
+    let v6 = |at: i16| Some(IpAddr::V6(Ipv6Addr::from(piece::<16>(common, at as usize)?)).to_canonical());
+    if i32::from(family) == libc::AF_INET6 {
+        let (saddr, daddr) = layout.v6?;
+        return Some((v6(saddr)?, v6(daddr)?));
+    }
+    Some((v4(layout.saddr)?, v4(layout.daddr)?))
+}
+
+/// The counters of a socket that is closed: nothing is added to them any more.
+fn counters(layout: &Layout, record: &[u8]) -> Option<Counters> {
+    let flags = u64_at(record, place::COMMON + layout.flags as usize)?;
+    let received = u64_at(record, place::BYTES_RECEIVED)?;
+    let sent = u64_at(record, place::BYTES_SENT)?;
+    let again = u64_at(record, place::BYTES_RETRANSMITTED)?;
+    let round_trip_us = u32_at(record, place::ROUND_TRIP)? >> ROUND_TRIP_SHIFT;
+    Some(Counters {
+        bytes_sent: Some(sent.saturating_sub(again)),
+        bytes_received: Some(received.saturating_sub(u64::from(flags & HAS_FIN != 0))),
+        packets_sent: u32_at(record, place::SEGMENTS_OUT).map(u64::from),
+        packets_received: u32_at(record, place::SEGMENTS_IN).map(u64::from),
+        retransmits: u32_at(record, place::RETRANSMITS),
+        rtt_us: (round_trip_us > 0).then_some(round_trip_us),
+    })
+}

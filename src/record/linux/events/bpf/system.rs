@@ -1,0 +1,137 @@
+//! The `bpf` system call: maps, programs, and what they are attached to.
+
+use std::io;
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
+
+use super::code::Code;
+
+/// `BPF_MAP_CREATE`, `BPF_MAP_LOOKUP_ELEM`, `BPF_MAP_UPDATE_ELEM`, `BPF_PROG_LOAD`, `BPF_RAW_TRACEPOINT_OPEN`.
+const MAP_CREATE: libc::c_int = 0;
+const MAP_LOOKUP: libc::c_int = 1;
+const MAP_UPDATE: libc::c_int = 2;
+const PROG_LOAD: libc::c_int = 5;
+const RAW_TRACEPOINT_OPEN: libc::c_int = 17;
+
+/// `BPF_MAP_TYPE_ARRAY`, `BPF_MAP_TYPE_LRU_HASH`, `BPF_MAP_TYPE_RINGBUF`.
+const ARRAY: u32 = 2;
+const LRU_HASH: u32 = 9;
+const RING: u32 = 27;
+
+/// `BPF_PROG_TYPE_TRACING`, attached as `BPF_TRACE_RAW_TP`.
+const TRACING: u32 = 26;
+const TRACE_RAW_TRACEPOINT: u32 = 23;
+
+/// Bytes for what the kernel says of a program that it refuses.
+const LOG_BYTES: usize = 64 << 10;
+
+/// The arguments of `BPF_PROG_LOAD`, as far as they are used (`union bpf_attr`).
+#[repr(C)]
+#[derive(Default)]
+struct LoadArguments {
+    kind: u32,
+    instructions: u32,
+    code: u64,
+    license: u64,
+    log_level: u32,
+    log_bytes: u32,
+    log: u64,
+    kernel_version: u32,
+    flags: u32,
+    name: [u8; 16],
+    interface: u32,
+    attach_kind: u32,
+    types: [u32; 2],
+    functions: u64,
+    function_count: u32,
+    line_bytes: u32,
+    lines: u64,
+    line_count: u32,
+    attach_to: u32,
+}
+
+/// A ring buffer of so many bytes, a power of two.
+pub(super) fn new_ring(bytes: u32) -> io::Result<OwnedFd> {
+    descriptor(MAP_CREATE, &mut [RING, 0, 0, bytes])
+}
+
+/// A counter that starts at 0.
+pub(super) fn new_counter() -> io::Result<OwnedFd> {
+    descriptor(MAP_CREATE, &mut [ARRAY, 4, 8, 1])
+}
+
+/// The value of a counter; none if it cannot be read.
+pub(super) fn counter(map: &OwnedFd) -> Option<u64> {
+    let (key, mut value) = (0_u32, 0_u64);
+    let mut arguments = [map.as_raw_fd() as u64, (&raw const key) as u64, (&raw mut value) as u64, 0];
+    // SAFETY: key and value are of the sizes that the map was made with, and outlive the call.
+    unsafe { call(MAP_LOOKUP, &mut arguments) }.ok()?;
+    Some(value)
+}
+
+/// A set of keys, which forgets those that were not asked for the longest.
+pub(super) fn new_cache(key_bytes: u32, most: u32) -> io::Result<OwnedFd> {
+    descriptor(MAP_CREATE, &mut [LRU_HASH, key_bytes, 4, most])
+}
+
+/// Adds a key to a set; without it the kernel asks again.
+pub(super) fn remember(map: &OwnedFd, key: &[u8]) {
+    let value = 1_u32;
+    let mut arguments = [map.as_raw_fd() as u64, key.as_ptr() as u64, (&raw const value) as u64, 0];
+    // SAFETY: key and value are of the sizes that the map was made with, and outlive the call.
+    let _ = unsafe { call(MAP_UPDATE, &mut arguments) };
+}
+
+/// Hands a program to the kernel, which checks it, and attaches it to a tracepoint; it runs until the
+/// descriptor is closed.
+///
+/// # Errors
+/// In words, with the last thing that the kernel's verifier said.
+pub(super) fn attach(name: &str, code: &Code, tracepoint: u32) -> Result<OwnedFd, String> {
+    let program = load(name, code, tracepoint)?;
+    let mut arguments = [0_u64, program.as_raw_fd() as u64];
+    descriptor(RAW_TRACEPOINT_OPEN, &mut arguments).map_err(|e| format!("{name} cannot be attached: {e}"))
+}
+
+fn load(name: &str, code: &Code, tracepoint: u32) -> Result<OwnedFd, String> {
+    let mut arguments = LoadArguments {
+        kind: TRACING,
+        instructions: code.words().len() as u32,
+        code: code.words().as_ptr() as u64,
+        license: c"GPL".as_ptr() as u64,
+        attach_kind: TRACE_RAW_TRACEPOINT,
+        attach_to: tracepoint,
+        ..LoadArguments::default()
+    };
+    for (to, from) in arguments.name.iter_mut().zip(name.bytes().take(15)) {
+        *to = from;
+    }
+    let error = match descriptor(PROG_LOAD, &mut arguments) {
+        Ok(program) => return Ok(program),
+        Err(error) => error,
+    };
+    // To ask for the reason costs time, and is asked for only here.
+    let mut log = vec![0_u8; LOG_BYTES];
+    (arguments.log_level, arguments.log_bytes, arguments.log) =
+        (1, LOG_BYTES as u32, log.as_mut_ptr() as u64);
+    let _ = descriptor(PROG_LOAD, &mut arguments);
+    let end = log.iter().position(|byte| *byte == 0).unwrap_or(log.len());
+    let said = String::from_utf8_lossy(&log[..end]).into_owned();
+    let reason = said.lines().rfind(|line| !line.starts_with("processed")).unwrap_or_default();
+    Err(format!("the kernel refused {name} ({error}): {reason}"))
+}
+
+fn descriptor<T>(command: libc::c_int, arguments: &mut T) -> io::Result<OwnedFd> {
+    // SAFETY: all that the arguments point to outlives the call.
+    let fd = unsafe { call(command, arguments) }?;
+    // SAFETY: the call gave a new descriptor that nobody else has.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// # Safety
+/// Addresses among the arguments must be valid for what the command does with them.
+unsafe fn call<T>(command: libc::c_int, arguments: &mut T) -> io::Result<libc::c_int> {
+    let place: *mut T = arguments;
+    // SAFETY: the arguments are as long as stated; the caller answers for addresses in them.
+    let result = unsafe { libc::syscall(libc::SYS_bpf, command, place, size_of::<T>()) };
+    if result >= 0 { Ok(result as libc::c_int) } else { Err(io::Error::last_os_error()) }
+}

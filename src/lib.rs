@@ -62,6 +62,7 @@ pub mod geo;
 pub mod import;
 pub mod indicators;
 pub mod insight;
+mod guard;
 mod memory;
 mod parallel;
 pub mod record;

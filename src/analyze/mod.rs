@@ -13,7 +13,7 @@ pub mod knowledge;
 pub mod members;
 pub mod metrics;
 pub mod model;
-pub mod openers;
+pub mod orientation;
 pub mod pass;
 pub mod perspective;
 pub mod processes;
@@ -79,6 +79,11 @@ impl Analysis {
         findings
     }
 
+    /// Whether a detector broke, so that what it looks for was not searched.
+    pub fn has_failed_detector(&self) -> bool {
+        self.runs.iter().any(|run| matches!(run.status, detectors::Status::Failed(_)))
+    }
+
     /// Entries of the allow-lists that no finding fits, as their authors wrote them.
     pub fn idle_rules(&self) -> Vec<String> {
         let is_idle = |rule: &String| !self.suppressed.iter().any(|suppressed| suppressed.rule == *rule);
@@ -114,7 +119,7 @@ pub fn run(
         || detectors::run_all(&context, config),
     );
     let suppressed = config.allow().apply(&mut runs, &tables)?;
-    let mut completeness = metrics::completeness(&tables, &metadata)?;
+    let mut completeness = metrics::completeness(&tables, &metadata, &runs)?;
     completeness.blind_spots.extend(geo.notes().iter().cloned());
     // First, as it is the one that the reader chose.
     completeness.blind_spots.splice(0..0, capture.selection().map(left_out));

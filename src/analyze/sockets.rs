@@ -16,6 +16,7 @@ use crate::capture::Protocol;
 
 /// The connections table, column by column.
 pub struct Sockets<'a> {
+    holds_many_hosts: bool,
     processes: Processes<'a>,
     conn_id: Numbers<'a, UInt64Type>,
     protocol: Words<'a>,
@@ -106,6 +107,7 @@ impl<'a> Sockets<'a> {
     pub fn of(tables: &'a Tables) -> Result<Self> {
         let frame = &tables.connections;
         Ok(Self {
+            holds_many_hosts: tables.holds_many_hosts,
             processes: Processes::of(&tables.processes)?,
             conn_id: Numbers::of(frame, "conn_id")?,
             protocol: Words::of(frame, "protocol")?,
@@ -141,6 +143,11 @@ impl<'a> Sockets<'a> {
             pid: Numbers::of(frame, "pid")?,
             process_name: Words::of(frame, "process_name")?,
         })
+    }
+
+    /// Whether they are of a network and not of one host.
+    pub fn holds_many_hosts(&self) -> bool {
+        self.holds_many_hosts
     }
 
     /// Number of sockets.

@@ -22,6 +22,7 @@ pub(crate) struct Capture {
     facts: Vec<(u32, Facts)>,
     seconds: i64,
     interval_s: f64,
+    holds_many_hosts: bool,
 }
 
 /// What is known of a process besides its name; by default an installed program of its name.
@@ -35,11 +36,17 @@ pub(crate) struct Facts {
 
 impl Capture {
     pub(crate) fn new(seconds: i64) -> Self {
-        Self { conns: Vec::new(), facts: Vec::new(), seconds, interval_s: 1.0 }
+        Self { conns: Vec::new(), facts: Vec::new(), seconds, interval_s: 1.0, holds_many_hosts: false }
     }
 
     pub(crate) fn add(&mut self, conn: Conn) -> &mut Self {
         self.conns.push(conn);
+        self
+    }
+
+    /// Makes it the import of a network's log.
+    pub(crate) fn imported(&mut self) -> &mut Self {
+        self.holds_many_hosts = true;
         self
     }
 
@@ -71,6 +78,7 @@ impl Capture {
             bin_width_us: 1_000_000,
             ticks: self.seconds as u32 + 1,
             interval_s: self.interval_s,
+            holds_many_hosts: self.holds_many_hosts,
         }
     }
 

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use super::folder::sync_parent;
 use super::row_group::{RowGroup, TickRows};
 use super::source::Source;
-use super::{Metadata, frame, guard};
-use crate::{Error, Result};
+use super::{Metadata, frame};
+use crate::{Error, Result, guard};
 
 /// The metadata is written whole with the first two ticks and then with every so many, so that
 /// no damaged frame can take the only copy along.

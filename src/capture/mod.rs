@@ -16,7 +16,6 @@ mod folder;
 mod footer;
 mod frame;
 mod growing;
-mod guard;
 mod import_stats;
 mod journal;
 mod keys;

@@ -25,8 +25,8 @@ use super::sealed::{self, Footer};
 use super::selection::Selection;
 use super::source::Source;
 use super::thrift;
-use super::{FORMAT_VERSION, Metadata, folder, guard};
-use crate::{Error, Result};
+use super::{FORMAT_VERSION, Metadata, folder};
+use crate::{Error, Result, guard};
 
 /// Rows per batch: enough to amortise the call, few enough for the cache.
 const BATCH_ROWS: usize = 8 * 1024;

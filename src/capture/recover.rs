@@ -19,8 +19,8 @@ use super::growing::{Existing, Growing, Record};
 use super::reader::{Part, is_sealed};
 use super::row_group::{self, Absorbed, RowGroup};
 use super::source::Source;
-use super::{Metadata, frame, guard, journal};
-use crate::{Error, Result};
+use super::{Metadata, frame, journal};
+use crate::{Error, Result, guard};
 
 /// How much is hashed at once.
 const PIECE_BYTES: usize = 256 * 1024;

@@ -7,7 +7,7 @@ use super::executables::Lists;
 use super::v1::{Destination, Listener, Parent, Program};
 use crate::Result;
 use crate::analyze::Tables;
-use crate::analyze::openers::Openers;
+use crate::analyze::orientation::Orientation;
 use crate::analyze::sockets::{Socket, Sockets};
 use crate::analyze::view::Words;
 
@@ -48,13 +48,13 @@ impl Facts {
     pub(super) fn of(side: &Side<'_>) -> Result<Self> {
         let mut facts = Self::default();
         let sockets = Sockets::of(side.tables)?;
-        let openers = Openers::of(&sockets);
+        let orientation = Orientation::of(&sockets);
         let mut named = Named::new();
         for socket in sockets.iter() {
             let who = Who::of(&socket, side.metadata.holds_many_hosts());
             facts.add_volume(&socket, &who);
             facts.add_listener(&socket);
-            if is_destination(&socket, &openers) {
+            if is_destination(&socket, &orientation) {
                 facts.add_destination(&socket, who, &mut named);
             }
         }
@@ -157,7 +157,7 @@ fn waits(socket: &Socket<'_>) -> bool {
 }
 
 /// Whether this side opened it, to a port that somebody chose.
-fn is_destination(socket: &Socket<'_>, openers: &Openers<'_>) -> bool {
+fn is_destination(socket: &Socket<'_>, orientation: &Orientation<'_>) -> bool {
     let is_chosen = |port: u16| socket.direction == Some("outbound") || port < FIRST_PICKED_PORT;
-    socket.remote.is_some_and(|(_, port)| is_chosen(port)) && openers.opened(socket)
+    socket.remote.is_some_and(|(_, port)| is_chosen(port)) && orientation.is_originator(socket)
 }

@@ -13,7 +13,7 @@ use community_id::calculate_community_id;
 use super::{Exporter, Target};
 use crate::Result;
 use crate::analyze::Tables;
-use crate::analyze::openers::Openers;
+use crate::analyze::orientation::{self, Orientation};
 use crate::analyze::sockets::{Socket, Sockets};
 use crate::capture::Protocol;
 
@@ -61,9 +61,9 @@ const UNSET: &str = "-";
 
 fn write(tables: &Tables, target: &mut Target<'_>) -> Result<u64> {
     let sockets = Sockets::of(tables)?;
-    let openers = Openers::of(&sockets);
+    let orientation = Orientation::of(&sockets);
     let flows: Vec<Flow<'_>> =
-        (0..sockets.len()).filter_map(|row| Flow::of(row, &sockets, &openers)).collect();
+        (0..sockets.len()).filter_map(|row| Flow::of(row, &sockets, &orientation)).collect();
     target.file(target.path.to_path_buf(), |out| {
         head(out, "conn", FIELDS)?;
         flows.iter().try_for_each(|flow| line(out, &flow.values()))
@@ -116,15 +116,12 @@ struct Flow<'a> {
 impl<'a> Flow<'a> {
     /// None for a socket without a remote, and for the accepting one of two inside the host,
     /// whose connection the other one stands for.
-    fn of(row: usize, sockets: &Sockets<'a>, openers: &Openers<'_>) -> Option<Self> {
+    fn of(row: usize, sockets: &Sockets<'a>, orientation: &Orientation<'_>) -> Option<Self> {
         let socket = sockets.get(row);
-        let remote = socket.remote?;
-        let local = (socket.local_addr, socket.local_port);
-        let is_local_originator = openers.opened(&socket);
+        let orientation::Flow { originator, responder, is_local_originator } = orientation.flow(&socket)?;
         if !is_local_originator && socket.direction == Some("internal") {
             return None;
         }
-        let (originator, responder) = if is_local_originator { (local, remote) } else { (remote, local) };
         Some(Self { row, socket, originator, responder, is_local_originator })
     }
 
@@ -263,9 +260,9 @@ mod tests {
         capture.add(conn);
         let tables = capture.tables();
         let sockets = Sockets::of(&tables).unwrap();
-        let openers = Openers::of(&sockets);
+        let orientation = Orientation::of(&sockets);
         (0..sockets.len())
-            .filter_map(|row| Flow::of(row, &sockets, &openers))
+            .filter_map(|row| Flow::of(row, &sockets, &orientation))
             .map(|flow| flow.values())
             .collect()
     }

@@ -6,12 +6,15 @@ use polars::prelude::{UInt32Type, UInt64Type};
 use super::json::v1::Finding;
 use crate::Result;
 use crate::analyze::Tables;
+use crate::analyze::orientation::Orientation;
+use crate::analyze::sockets;
 use crate::analyze::view::{Numbers, Words};
 
 /// The sockets of some findings.
 pub(super) struct Sockets<'a> {
     /// Rows of the table of connections by `conn_id`.
     rows: AHashMap<u64, usize>,
+    connections: Option<(sockets::Sockets<'a>, Orientation<'a>)>,
     direction: Option<Words<'a>>,
     process: Option<Numbers<'a, UInt32Type>>,
     exe: Option<Words<'a>>,
@@ -29,6 +32,10 @@ impl<'a> Sockets<'a> {
         let rows = (0..all.len()).filter_map(|row| Some((all.get(row)?, row)));
         Ok(Self {
             rows: rows.filter(|(id, _)| wanted.contains(id)).collect(),
+            connections: sockets::Sockets::of(tables).ok().map(|sockets| {
+                let orientation = Orientation::of(&sockets);
+                (sockets, orientation)
+            }),
             direction: Words::of(&tables.connections, "direction").ok(),
             process: Numbers::of(&tables.connections, "process").ok(),
             exe: Words::of(&tables.processes, "exe").ok(),
@@ -39,9 +46,14 @@ impl<'a> Sockets<'a> {
     /// The direction of a finding's connections; none if they differ or it is not known.
     pub(super) fn direction(&self, finding: &Finding) -> Option<&'a str> {
         let column = self.direction.as_ref()?;
-        let mut directions = self.rows_of(finding).map(|row| column.get(row));
-        let first = directions.next()??;
-        directions.all(|other| other == Some(first)).then_some(first)
+        same(self.rows_of(finding).map(|row| column.get(row)))
+    }
+
+    /// Whether the local end opened a finding's connections; none if that differs or is not known.
+    pub(super) fn is_local_originator(&self, finding: &Finding) -> Option<bool> {
+        let (sockets, orientation) = self.connections.as_ref()?;
+        let of = |row| Some(orientation.flow(&sockets.get(row))?.is_local_originator);
+        same(self.rows_of(finding).map(of))
     }
 
     /// The executables behind a finding's connections, with their SHA-256, where it is known.
@@ -60,6 +72,12 @@ impl<'a> Sockets<'a> {
     fn rows_of(&self, finding: &Finding) -> impl Iterator<Item = usize> {
         ids(finding).filter_map(|id| self.rows.get(&id).copied())
     }
+}
+
+/// The value that all have.
+fn same<T: PartialEq>(mut values: impl Iterator<Item = Option<T>>) -> Option<T> {
+    let first = values.next()??;
+    values.all(|other| other.as_ref() == Some(&first)).then_some(first)
 }
 
 fn ids(finding: &Finding) -> impl Iterator<Item = u64> {

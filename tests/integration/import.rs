@@ -65,6 +65,52 @@ fn a_log_of_zeek_becomes_connections_with_names_and_directions() {
     assert_eq!(connections[0]["duration_s"], "30.5");
 }
 
+/// A log in which an address outside tries many ports of one inside, and one inside many outside.
+fn log_of_scans() -> String {
+    let head = "#separator \\x09\n#path\tconn\n\
+        #fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tconn_state\torig_pkts\tresp_pkts\n";
+    let attempts = (0..40).flat_map(|n| {
+        [("203.0.113.9", "10.0.0.5"), ("10.0.0.7", "198.51.100.3")].map(|(orig, resp)| {
+            let (ts, from, to) = (1_700_000_000 + n, 50_000 + n, 1_000 + n * 7);
+            format!("{ts}.5\tC{orig}{n}\t{orig}\t{from}\t{resp}\t{to}\ttcp\tS0\t1\t0\n")
+        })
+    });
+    head.to_owned() + &attempts.collect::<String>()
+}
+
+#[test]
+fn in_every_output_the_source_of_an_imported_connection_is_who_opened_it() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("conn.log"), log_of_scans()).unwrap();
+    netrec_in(folder.path(), &["import", "conn.log"]).succeeds();
+    report_of(folder.path(), "conn.parquet");
+    let text = fs::read_to_string(folder.path().join("report/findings.ndjson")).unwrap();
+    let scans: Vec<(String, String, u64)> = text
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .filter(|line| line["finding_info"]["analytic"]["uid"] == "port-scan")
+        .map(|line| {
+            let evidence = &line["evidences"][0];
+            let ip = |end: &str| evidence[end]["ip"].as_str().unwrap_or_default().to_owned();
+            let direction = evidence["connection_info"]["direction_id"].as_u64().unwrap();
+            (ip("src_endpoint"), ip("dst_endpoint"), direction)
+        })
+        .collect();
+    for (source, destination, direction) in [("203.0.113.9", "10.0.0.5", 1), ("10.0.0.7", "198.51.100.3", 2)] {
+        let expected = (source.to_owned(), destination.to_owned(), direction);
+        assert!(scans.contains(&expected), "{expected:?} is not in {scans:?}");
+    }
+    // The same in the log that is written for Zeek.
+    netrec_in(folder.path(), &["export", "conn.parquet", "--to", "zeek", "-o", "out.conn.log"]).succeeds();
+    let log = fs::read_to_string(folder.path().join("out.conn.log")).unwrap();
+    let rows = log.lines().filter(|line| !line.starts_with('#'));
+    let pairs: std::collections::BTreeSet<(&str, &str)> = rows
+        .map(|line| line.split('\t').collect::<Vec<_>>())
+        .map(|cells| (cells[2], cells[4]))
+        .collect();
+    assert_eq!(pairs, [("203.0.113.9", "10.0.0.5"), ("10.0.0.7", "198.51.100.3")].into());
+}
+
 #[test]
 fn compressed_json_and_tsv_in_a_folder_are_one_capture_and_what_is_there_twice_counts_once() {
     let folder = tempfile::tempdir().unwrap();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use netrec::analyze::config::Analysis as Settings;
 use netrec::analyze::model::Recorded;
-use netrec::analyze::{Tables, metrics, pass};
+use netrec::analyze::{Config, Tables, detectors, metrics, pass};
 use netrec::capture::{CaptureFile, Counters, Kind, Metadata, Owner, OwnerSource, Protocol, Row, TcpState};
 use netrec::geo::Databases;
 
@@ -128,6 +128,8 @@ pub(crate) fn measured(
 ) -> (Tables, metrics::Metrics, metrics::Completeness) {
     let tables = Tables::build(pass_with(rows, metadata, &Databases::default()), metadata).unwrap();
     let measured = metrics::measure(&tables, metadata, &Settings::default()).unwrap();
-    let completeness = metrics::completeness(&tables, metadata).unwrap();
+    let config = Config::default();
+    let runs = detectors::run_all(&detectors::Context::of(&tables, metadata, &config), &config);
+    let completeness = metrics::completeness(&tables, metadata, &runs).unwrap();
     (tables, measured, completeness)
 }

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use self::candidate::Candidate;
 use self::null_model::Asked;
 use self::pairs::{Known, Series};
-use super::{About, Context, Detector, Outcome, Output};
+use super::{About, Context, Detector, Outcome, Output, Periods};
 use crate::Result;
 use crate::analyze::processes::Processes;
 use crate::analyze::sockets::{Sockets, Source};
@@ -179,7 +179,13 @@ impl Detector for Beacon {
             .map(|(candidate, _)| verdict::finding(&sockets, &processes, candidate, config))
             .collect();
         let tables = vec![("pairs", pairs_table(&ranked)?), ("intervals", intervals_table(&ranked)?)];
-        Ok(Outcome::Ran(Output { findings, tables, limits: timing.limits(&sockets, config) }))
+        let shortest_s = timing.shortest_of_all_s(&sockets, config);
+        Ok(Outcome::Ran(Output {
+            findings,
+            tables,
+            limits: timing.limits(shortest_s, config),
+            periods: Some(timing.periods(shortest_s)),
+        }))
     }
 }
 
@@ -219,15 +225,24 @@ impl Timing {
         config.min_period_s.max(2.0 * self.tick_us as f64 / 1e6)
     }
 
-    fn limits(&self, sockets: &Sockets<'_>, config: &Thresholds) -> Vec<String> {
+    /// Shortest period that can be reported of any pair, in seconds.
+    fn shortest_of_all_s(&self, sockets: &Sockets<'_>, config: &Thresholds) -> f64 {
+        let has_exact = (0..sockets.len()).any(|row| sockets.start_is_exact(row));
+        if has_exact { config.min_period_s } else { self.shortest_by_ticks_s(config) }
+    }
+
+    /// Four starts are the fewest that show a period, so that it can last a third of the window.
+    fn periods(&self, shortest_s: f64) -> Periods {
         let (first, last) = self.window_us;
         let longest_s = last.saturating_sub(first) as f64 / 3e6;
-        let by_ticks_s = self.shortest_by_ticks_s(config);
-        let has_exact = (0..sockets.len()).any(|row| sockets.start_is_exact(row));
-        let shortest_s = if has_exact { config.min_period_s } else { by_ticks_s };
-        if longest_s < shortest_s {
+        if longest_s < shortest_s { Periods::TooShort } else { Periods::Between(shortest_s, longest_s) }
+    }
+
+    fn limits(&self, shortest_s: f64, config: &Thresholds) -> Vec<String> {
+        let Periods::Between(shortest_s, longest_s) = self.periods(shortest_s) else {
             return vec!["This capture is too short to show a period.".to_owned()];
-        }
+        };
+        let by_ticks_s = self.shortest_by_ticks_s(config);
         let mut limits = vec![format!(
             "This capture can show periods from {} to {}.",
             words::duration(shortest_s),

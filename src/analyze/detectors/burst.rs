@@ -111,7 +111,7 @@ impl Detector for Burst {
         if !context.metadata.holds_many_hosts() {
             limits.push("Bytes of UDP are not counted.".to_owned());
         }
-        Ok(Outcome::Ran(Output { findings, tables, limits }))
+        Ok(Outcome::Ran(Output { findings, tables, limits, ..Output::default() }))
     }
 }
 

@@ -105,7 +105,7 @@ impl Detector for Clusters {
             ("assignments", assignments(&sockets, &rows, &of_rows)?),
         ];
         let findings = ungrouped(&sockets, &rows, &of_rows, &grouping, config).into_iter().collect();
-        Ok(Outcome::Ran(Output { findings, tables, limits: limits(&points, &grouping) }))
+        Ok(Outcome::Ran(Output { findings, tables, limits: limits(&points, &grouping), ..Output::default() }))
     }
 }
 

@@ -99,7 +99,7 @@ impl Detector for Exfiltration {
             .map(|upload| finding(&sockets, upload, config))
             .collect();
         let tables = vec![("uploads", uploads_table(&uploads, config)?)];
-        Ok(Outcome::Ran(Output { findings, tables, limits: limits(context.metadata) }))
+        Ok(Outcome::Ran(Output { findings, tables, limits: limits(context.metadata), ..Output::default() }))
     }
 }
 

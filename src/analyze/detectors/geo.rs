@@ -105,7 +105,7 @@ impl Detector for Geo {
             lone.iter().map(|lone| finding(&sockets, lone, &whole, config)).collect();
         findings
             .sort_by(|a, b| b.judgement.severity.cmp(&a.judgement.severity).then_with(|| a.id.cmp(&b.id)));
-        Ok(Outcome::Ran(Output { findings, tables: Vec::new(), limits }))
+        Ok(Outcome::Ran(Output { findings, limits, ..Output::default() }))
     }
 }
 

@@ -85,7 +85,7 @@ impl Detector for Indicator {
             limits.push(format!("{} matches in all; the {most} worst are shown.", findings.len()));
             findings.truncate(most);
         }
-        Ok(Outcome::Ran(Output { findings, tables: Vec::new(), limits }))
+        Ok(Outcome::Ran(Output { findings, limits, ..Output::default() }))
     }
 }
 

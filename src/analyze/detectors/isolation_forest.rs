@@ -139,7 +139,7 @@ impl Detector for IsolationForest {
         let findings = groups.iter().take(shown).map(|group| judge.finding(group)).collect();
         let limits = judge.limits(groups.len());
         let tables = vec![("scores", scores_table(&sockets, rows, scores)?)];
-        Ok(Outcome::Ran(Output { findings, tables, limits }))
+        Ok(Outcome::Ran(Output { findings, tables, limits, ..Output::default() }))
     }
 }
 

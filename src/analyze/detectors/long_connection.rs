@@ -102,7 +102,7 @@ impl Detector for LongConnection {
             .collect();
         let tables = vec![("pairs", pairs_table(&totals.all)?)];
         let limits = limits(context.tables.span_s(), &totals.all, config);
-        Ok(Outcome::Ran(Output { findings, tables, limits }))
+        Ok(Outcome::Ran(Output { findings, tables, limits, ..Output::default() }))
     }
 }
 

@@ -32,7 +32,7 @@ use super::knowledge::Knowledge;
 use super::sockets::Sockets;
 use super::tables::Tables;
 use crate::capture::Metadata;
-use crate::{Result, memory, parallel};
+use crate::{Result, guard, memory, parallel};
 
 /// Every detector, in the order of the report. The list drives the run, the configuration
 /// and the documentation.
@@ -133,6 +133,17 @@ pub struct Output {
     pub tables: Vec<(&'static str, DataFrame)>,
     /// What this capture allowed it to see, in sentences: shortest period, smallest sample.
     pub limits: Vec<String>,
+    /// The periods that it could have found, from a detector that looks for periods.
+    pub periods: Option<Periods>,
+}
+
+/// The periods that a capture can show.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Periods {
+    /// The recording is too short for any.
+    TooShort,
+    /// From the shortest to the longest, in seconds.
+    Between(f64, f64),
 }
 
 /// A detector, with thresholds of its own type.
@@ -152,7 +163,8 @@ pub trait Detector {
     /// Looks at the tables.
     ///
     /// # Errors
-    /// If a table cannot be queried; the report then says `failed`, and goes on.
+    /// If a table cannot be queried. The report then says `failed`, as it does of a panic, and the
+    /// other detectors run.
     fn detect(context: &Context<'_>, config: &Self::Config) -> Result<Outcome>;
 }
 
@@ -251,9 +263,13 @@ pub enum Status {
     Failed(String),
 }
 
-/// Runs every detector, on all cores; one that fails does not take the others down.
+/// Runs every detector, on all cores; one that fails or panics does not take the others down.
 pub fn run_all(context: &Context<'_>, config: &Config) -> Vec<Run> {
-    parallel::map(DETECTORS, |entry| run_one(entry, context, config))
+    run_each(DETECTORS, context, config)
+}
+
+fn run_each(detectors: &[Entry], context: &Context<'_>, config: &Config) -> Vec<Run> {
+    parallel::map(detectors, |entry| run_one(entry, context, config))
 }
 
 /// As [`run_all`], one after the other, without the tables.
@@ -271,10 +287,11 @@ fn run_one(entry: &Entry, context: &Context<'_>, config: &Config) -> Run {
     let thresholds = config.section(entry.about.id).cloned().unwrap_or_default();
     let mut effective = (entry.default_thresholds)();
     effective.extend(thresholds);
-    let (status, output) = match (entry.run)(context, config) {
-        Ok(Outcome::Ran(output)) => (Status::Ran, output),
-        Ok(Outcome::Skipped(reason)) => (Status::Skipped(reason), Output::default()),
-        Err(error) => (Status::Failed(error.to_string()), Output::default()),
+    let (status, output) = match guard::catch_panic(|| (entry.run)(context, config)) {
+        Ok(Ok(Outcome::Ran(output))) => (Status::Ran, output),
+        Ok(Ok(Outcome::Skipped(reason))) => (Status::Skipped(reason), Output::default()),
+        Ok(Err(error)) => (Status::Failed(error.to_string()), Output::default()),
+        Err(panic) => (Status::Failed(format!("This is a bug in netrec: {panic}")), Output::default()),
     };
     Run { about: entry.about, status, thresholds: effective, output }
 }
@@ -283,7 +300,7 @@ fn run_one(entry: &Entry, context: &Context<'_>, config: &Config) -> Run {
 mod tests {
     use std::path::Path;
 
-    use super::super::testing::Capture;
+    use super::super::testing::{Capture, Conn};
     use super::*;
 
     fn sections(about: &About) -> [&'static str; 7] {
@@ -333,6 +350,43 @@ mod tests {
         for run in run_all(&Context::of(&tables, &metadata, &config), &config) {
             assert!(!matches!(run.status, Status::Failed(_)), "{}: {:?}", run.about.id, run.status);
             assert!(run.output.findings.is_empty());
+        }
+    }
+
+    /// A detector with a bug, which holds a lock that others need when it panics.
+    struct Broken;
+
+    impl Detector for Broken {
+        type Config = beacon::Thresholds;
+        const ABOUT: About = About { id: "broken", ..beacon::Beacon::ABOUT };
+
+        fn validate(_: &Self::Config) -> Result<(), String> {
+            Ok(())
+        }
+
+        fn detect(context: &Context<'_>, _: &Self::Config) -> Result<Outcome> {
+            let _features = context.features.lock();
+            panic!("index out of bounds");
+        }
+    }
+
+    #[test]
+    fn a_detector_that_panics_has_failed_and_the_others_run() {
+        let mut capture = Capture::new(60);
+        for second in 0..20 {
+            capture.add(Conn::to("203.0.113.5", 443).at(f64::from(second)));
+        }
+        let (tables, metadata, config) = (capture.tables(), Metadata::default(), Config::default());
+        let context = Context::of(&tables, &metadata, &config);
+        // The forest asks for the features, whose lock the panic has poisoned.
+        let detectors = [Entry::of::<Broken>(), Entry::of::<isolation_forest::IsolationForest>()];
+        let once = [run_one(&detectors[0], &context, &config), run_one(&detectors[1], &context, &config)];
+        let at_once = run_each(&detectors, &context, &config);
+        for runs in [&once[..], &at_once] {
+            let Status::Failed(why) = &runs[0].status else { panic!("{:?}", runs[0].status) };
+            assert!(why.contains("index out of bounds (src/analyze/detectors/mod.rs:"), "{why}");
+            assert!(runs[0].output.findings.is_empty());
+            assert_eq!(runs[1].status, Status::Ran);
         }
     }
 

@@ -199,7 +199,7 @@ impl Detector for PortScan {
         let mut findings: Vec<Finding> = scans.iter().map(|scan| finding(&sockets, scan, config)).collect();
         findings
             .sort_by(|a, b| b.judgement.severity.cmp(&a.judgement.severity).then_with(|| a.id.cmp(&b.id)));
-        Ok(Outcome::Ran(Output { findings, tables: Vec::new(), limits: limits(context.metadata) }))
+        Ok(Outcome::Ran(Output { findings, limits: limits(context.metadata), ..Output::default() }))
     }
 }
 

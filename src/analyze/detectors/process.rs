@@ -81,7 +81,7 @@ impl Detector for ProcessLook {
             "A process whose executable could not be read (another user's, without privileges) cannot be judged."
                 .to_owned(),
         ];
-        Ok(Outcome::Ran(Output { findings, tables: Vec::new(), limits }))
+        Ok(Outcome::Ran(Output { findings, limits, ..Output::default() }))
     }
 }
 

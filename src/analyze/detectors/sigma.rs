@@ -11,7 +11,7 @@ use ahash::AHashMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use self::event::{Event, Programs};
+use self::event::{Background, Event};
 use self::rules::{Rule, Rules};
 use super::{About, Context, Detector, Outcome, Output};
 use crate::analyze::finding::{Confidence, Finding, Judgement, Measurement};
@@ -72,11 +72,11 @@ impl Detector for Sigma {
         }
         let rules = Rules::of(files, rules::product(context.metadata));
         let sockets = Sockets::of(context.tables)?;
-        let programs = Programs::of(context.tables)?;
-        let matches = matches(&rules, &sockets, &programs);
+        let known = Background::of(context.tables, &sockets)?;
+        let matches = matches(&rules, &sockets, &known);
         let mut findings: Vec<Finding> = matches
             .iter()
-            .map(|((at, _), rows)| finding(&sockets, &programs, &rules.list[*at], rows))
+            .map(|((at, _), rows)| finding(&sockets, &known, &rules.list[*at], rows))
             .collect();
         findings
             .sort_by(|a, b| b.judgement.severity.cmp(&a.judgement.severity).then_with(|| a.id.cmp(&b.id)));
@@ -86,7 +86,7 @@ impl Detector for Sigma {
             limits.push(format!("{} matches in all; the {most} worst are shown.", findings.len()));
             findings.truncate(most);
         }
-        Ok(Outcome::Ran(Output { findings, tables: Vec::new(), limits }))
+        Ok(Outcome::Ran(Output { findings, limits, ..Output::default() }))
     }
 }
 
@@ -95,15 +95,15 @@ type Matches<'a> = BTreeMap<(usize, Source<'a>), Vec<usize>>;
 
 /// Connections that are the same in every field that a rule asks for are evaluated once:
 /// traffic is full of them.
-fn matches<'a>(rules: &Rules, sockets: &Sockets<'a>, programs: &Programs<'a>) -> Matches<'a> {
+fn matches<'a>(rules: &Rules, sockets: &Sockets<'a>, known: &Background<'a>) -> Matches<'a> {
     let mut alike: AHashMap<String, Vec<usize>> = AHashMap::new();
     for row in (0..sockets.len()).filter(|row| sockets.has_remote(*row)) {
-        let event = Event::of(&sockets.get(row), programs);
+        let event = Event::of(&sockets.get(row), known);
         alike.entry(event.key(&rules.fields)).or_default().push(row);
     }
     let groups: Vec<&Vec<usize>> = alike.values().collect();
     let described =
-        parallel::map(&groups, |rows| rules.evaluator.matches(&Event::of(&sockets.get(rows[0]), programs)));
+        parallel::map(&groups, |rows| rules.evaluator.matches(&Event::of(&sockets.get(rows[0]), known)));
     let mut matches = Matches::new();
     for (rows, described) in groups.iter().zip(described) {
         for at in described {
@@ -118,11 +118,11 @@ fn matches<'a>(rules: &Rules, sockets: &Sockets<'a>, programs: &Programs<'a>) ->
     matches
 }
 
-fn finding(sockets: &Sockets<'_>, programs: &Programs<'_>, rule: &Rule, rows: &[usize]) -> Finding {
+fn finding(sockets: &Sockets<'_>, known: &Background<'_>, rule: &Rule, rows: &[usize]) -> Finding {
     let members = sockets.members(rows);
     // A match has a row.
     let first = sockets.get(rows[0]);
-    let first_event = Event::of(&first, programs);
+    let first_event = Event::of(&first, known);
     let unknown: Vec<&str> =
         rule.fields.iter().filter(|field| first_event.value(field).is_none()).map(String::as_str).collect();
     let judgement = Judgement {

@@ -126,7 +126,7 @@ impl Detector for TcpHealth {
         findings
             .sort_by(|a, b| b.judgement.severity.cmp(&a.judgement.severity).then_with(|| a.id.cmp(&b.id)));
         let tables = vec![("slices", slices::table(&sockets, context.tables)?)];
-        Ok(Outcome::Ran(Output { findings, tables, limits: limits(&sockets, context.metadata) }))
+        Ok(Outcome::Ran(Output { findings, tables, limits: limits(&sockets, context.metadata), ..Output::default() }))
     }
 }
 

@@ -89,7 +89,7 @@ impl Detector for UnusualPort {
         } else {
             "Which protocol is spoken on a port is not seen; programs are judged by their names."
         };
-        Ok(Outcome::Ran(Output { findings, tables: Vec::new(), limits: vec![limit.to_owned()] }))
+        Ok(Outcome::Ran(Output { findings, limits: vec![limit.to_owned()], ..Output::default() }))
     }
 }
 

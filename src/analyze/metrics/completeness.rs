@@ -3,16 +3,15 @@
 use super::Completeness;
 use super::sockets::Sockets;
 use crate::analyze::Tables;
+use crate::analyze::detectors::Periods;
 use crate::capture::{ImportStats, Metadata, SourceStatus};
 
-/// Arrivals that are needed to see a period, less one.
-const FEWEST_INTERVALS: f64 = 3.0;
-
-/// How exactly an event between ticks tells when something began, as far as the search for
-/// periods goes, in seconds.
-const EVENT_RESOLUTION_S: f64 = 1.0;
-
-pub(super) fn completeness(sockets: &Sockets<'_>, tables: &Tables, metadata: &Metadata) -> Completeness {
+pub(super) fn completeness(
+    sockets: &Sockets<'_>,
+    tables: &Tables,
+    metadata: &Metadata,
+    periods: Option<Periods>,
+) -> Completeness {
     let count = |is: &dyn Fn(usize) -> bool| sockets.connections().filter(|row| is(*row)).count() as u64;
     let saw_events = metadata.sees_between_ticks();
     let mut completeness = Completeness {
@@ -24,24 +23,25 @@ pub(super) fn completeness(sockets: &Sockets<'_>, tables: &Tables, metadata: &Me
         connections_without_owner: count(&|row| sockets.process.get(row).is_none()),
         connections_without_bytes: count(&|row| !sockets.is_counted(row)),
         shortest_lifetime_s: (!saw_events).then_some(tables.interval_s),
-        period_range_s: period_range_s(tables, saw_events),
+        period_range_s: match periods {
+            Some(Periods::Between(shortest_s, longest_s)) => Some((shortest_s, longest_s)),
+            Some(Periods::TooShort) | None => None,
+        },
         sources: metadata.sources.clone(),
         blind_spots: Vec::new(),
     };
     let udp_without_bytes =
         count(&|row| !sockets.is_counted(row) && sockets.protocol.get(row) == Some("udp"));
-    completeness.blind_spots = blind_spots(&completeness, metadata, udp_without_bytes);
+    completeness.blind_spots = blind_spots(&completeness, metadata, udp_without_bytes, periods);
     completeness
 }
 
-fn period_range_s(tables: &Tables, saw_events: bool) -> Option<(f64, f64)> {
-    let interval_s = tables.interval_s;
-    let resolution_s = if saw_events { EVENT_RESOLUTION_S.min(interval_s) } else { interval_s };
-    let (shortest, longest) = (2.0 * resolution_s, tables.span_s() / FEWEST_INTERVALS);
-    (longest >= shortest).then_some((shortest, longest))
-}
-
-fn blind_spots(known: &Completeness, metadata: &Metadata, udp_without_bytes: u64) -> Vec<String> {
+fn blind_spots(
+    known: &Completeness,
+    metadata: &Metadata,
+    udp_without_bytes: u64,
+    periods: Option<Periods>,
+) -> Vec<String> {
     let mut spots: Vec<String> = metadata.recovered.iter().cloned().collect();
     if let Some(import) = &metadata.import {
         spots.extend(metadata.import_stats.iter().flat_map(ImportStats::gap_sentences));
@@ -79,8 +79,12 @@ fn blind_spots(known: &Completeness, metadata: &Metadata, udp_without_bytes: u64
         spots.push(format!("The recording ended after {} of {planned} planned ticks.", known.ticks_taken));
     }
     spots.extend(unknown_parts(known, metadata, udp_without_bytes));
-    if known.period_range_s.is_none() {
-        spots.push("The recording is too short to show that something is periodic.".to_owned());
+    match periods {
+        Some(Periods::Between(..)) => {}
+        Some(Periods::TooShort) => {
+            spots.push("The recording is too short to show that something is periodic.".to_owned());
+        }
+        None => spots.push("Periodic connections were not searched for; the detectors say why.".to_owned()),
     }
     spots.extend(metadata.sources.iter().filter_map(|source| match source.status {
         SourceStatus::Ran => None,

@@ -21,6 +21,7 @@ use std::thread;
 use self::sockets::Sockets;
 use super::Tables;
 use super::config::Analysis as Settings;
+use super::detectors::Run;
 use crate::capture::{Metadata, SourceReport};
 use crate::{Result, parallel};
 
@@ -44,10 +45,8 @@ pub struct Completeness {
     /// A connection shorter than this may be missing altogether, in seconds; none if events
     /// between ticks were recorded.
     pub shortest_lifetime_s: Option<f64>,
-    /// The shortest and longest period that a periodic pair could have shown, in seconds:
-    /// from two intervals (with events between ticks: two seconds, if that is less) to a third
-    /// of the recording, as four arrivals are the fewest that show a period. None if the
-    /// recording was too short for any.
+    /// The shortest and longest period that the search for periodic connections could have found,
+    /// in seconds. None if the recording was too short for any, or if it was not searched.
     pub period_range_s: Option<(f64, f64)>,
     /// Every source of facts and how it fared.
     pub sources: Vec<SourceReport>,
@@ -311,10 +310,11 @@ pub fn measure(tables: &Tables, _metadata: &Metadata, settings: &Settings) -> Re
     })
 }
 
-/// How complete a capture is.
+/// How complete a capture is, and what the detectors that ran over it could have found.
 ///
 /// # Errors
 /// If a table lacks a column: a bug.
-pub fn completeness(tables: &Tables, metadata: &Metadata) -> Result<Completeness> {
-    Ok(completeness::completeness(&Sockets::of(&tables.connections)?, tables, metadata))
+pub fn completeness(tables: &Tables, metadata: &Metadata, runs: &[Run]) -> Result<Completeness> {
+    let periods = runs.iter().find_map(|run| run.output.periods);
+    Ok(completeness::completeness(&Sockets::of(&tables.connections)?, tables, metadata, periods))
 }

@@ -78,6 +78,8 @@ pub struct Tables {
     pub ticks: u32,
     /// Time between ticks as asked for, in seconds.
     pub interval_s: f64,
+    /// Whether the connections are of a network (an imported log or packet capture), not of one host.
+    pub holds_many_hosts: bool,
 }
 
 impl Tables {
@@ -97,6 +99,7 @@ impl Tables {
             bin_width_us: _,
             ticks: _,
             interval_s: _,
+            holds_many_hosts: _,
         } = self;
         [connections, processes, endpoints, pairs, time_bins, process_bins, endpoint_bins, sends, transitions]
     }
@@ -141,6 +144,7 @@ impl Tables {
             bin_width_us: recorded.bin_width_us,
             ticks: recorded.ticks,
             interval_s: metadata.longest_interval_ms() as f64 / 1000.0,
+            holds_many_hosts: metadata.holds_many_hosts(),
         })
     }
 

@@ -157,7 +157,7 @@ impl Inputs {
         let worst = analysis.findings().first().map(|finding| finding.judgement.severity);
         match self.fail_on {
             Some(level) if worst >= Some(level) => Done::Found,
-            _ => Done::of(analysis.metadata.is_degraded()),
+            _ => Done::of(analysis.metadata.is_degraded() || analysis.has_failed_detector()),
         }
     }
 }

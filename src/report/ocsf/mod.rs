@@ -40,7 +40,7 @@ pub(super) fn write(report: &Report, sockets: &Sockets, out: &mut dyn Write) -> 
 fn detection(report: &Report, finding: &Finding, sockets: &Sockets) -> DetectionFinding {
     let (severity_id, severity) = severity(finding.severity);
     let (confidence_id, confidence) = confidence(finding.confidence);
-    let evidence = evidence(report, finding, sockets);
+    let evidence = evidence(finding, sockets);
     DetectionFinding {
         class_uid: 2004,
         class_name: "Detection Finding",
@@ -133,14 +133,15 @@ fn attack(id: &str) -> Attack {
     }
 }
 
-fn evidence(report: &Report, finding: &Finding, sockets: &Sockets) -> Evidence {
+fn evidence(finding: &Finding, sockets: &Sockets) -> Evidence {
     let entities = &finding.entities;
     let direction = sockets.direction(finding);
     let local = endpoint(entities.local_addr.as_ref(), entities.local_port, None);
     let remote = endpoint(entities.remote_addr.as_ref(), entities.remote_port, entities.remote_name.as_ref());
-    // In an import the local end is always the one that began.
-    let is_turned = direction == Some("inbound") && report.capture.import.is_none();
-    let (src_endpoint, dst_endpoint) = if is_turned { (remote, local) } else { (local, remote) };
+    let (src_endpoint, dst_endpoint) = match sockets.is_local_originator(finding) {
+        Some(false) => (remote, local),
+        Some(true) | None => (local, remote),
+    };
     let (direction_id, direction) = match direction {
         Some("inbound") => (1, "Inbound"),
         Some("outbound") => (2, "Outbound"),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ahash::{AHashMap, RandomState};
 
-use crate::analyze::openers::Openers;
+use crate::analyze::orientation::Orientation;
 use crate::analyze::sockets::{Socket, Sockets, Source};
 
 /// From this many connections on, a pair is not periodic but constant (RITA: a strobe).
@@ -197,10 +197,10 @@ fn names<'a>(socket: &Socket<'a>) -> Option<[Pair<'a>; 2]> {
 
 /// The rows that opened a connection within the window, in the order of time.
 fn opened_within(sockets: &Sockets<'_>, (first_us, last_us): (i64, i64)) -> Vec<u32> {
-    let openers = Openers::of(sockets);
+    let orientation = Orientation::of(sockets);
     let is_one = |socket: &Socket<'_>| {
         let is_within = (first_us..=last_us).contains(&socket.first_seen_us);
-        is_within && socket.opened_in_recording && openers.opened(socket)
+        is_within && socket.opened_in_recording && orientation.is_originator(socket)
     };
     (0..).zip(sockets.iter()).filter(|(_, socket)| is_one(socket)).map(|(row, _)| row).collect()
 }

@@ -8,7 +8,7 @@ use polars::prelude::{Int64Type, UInt64Type};
 use super::pairs::{Known, Pair, Series};
 use crate::Result;
 use crate::analyze::Tables;
-use crate::analyze::openers::Openers;
+use crate::analyze::orientation::Orientation;
 use crate::analyze::sockets::{Sockets, Source};
 use crate::analyze::view::Numbers;
 
@@ -25,11 +25,11 @@ pub(super) fn collect<'a>(
 ) -> Result<Vec<Series<'a>>> {
     let mut sends = sends(tables)?;
     let talking: AHashSet<u64> = sends.keys().copied().collect();
-    let openers = Openers::of(sockets);
+    let orientation = Orientation::of(sockets);
     let mut chosen: BTreeMap<Pair<'a>, Series<'a>> = BTreeMap::new();
     for row in (0..sockets.len()).filter(|row| talking.contains(&sockets.conn_id(*row))) {
         let socket = sockets.get(row);
-        let Some((addr, port)) = socket.remote.filter(|_| openers.opened(&socket)) else { continue };
+        let Some((addr, port)) = socket.remote.filter(|_| orientation.is_originator(&socket)) else { continue };
         let mut starts_us = sends.remove(&socket.conn_id).unwrap_or_default();
         starts_us.retain(|start| (first_us..=last_us).contains(start));
         let source = Some(Source::of(&socket));

@@ -374,8 +374,10 @@ fn the_tables_hold_every_tested_pair_and_the_gaps_of_the_first() {
 fn the_limits_say_which_periods_could_be_seen() {
     let output = Capture::new(600).run::<Beacon>();
     assert_eq!(output.limits, ["This capture can show periods from 2 s to 3.3 min."]);
+    assert_eq!(output.periods, Some(Periods::Between(2.0, 200.0)));
     let output = Capture::new(3).run::<Beacon>();
     assert_eq!(output.limits, ["This capture is too short to show a period."]);
+    assert_eq!(output.periods, Some(Periods::TooShort));
 }
 
 #[test]

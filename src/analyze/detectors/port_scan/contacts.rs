@@ -2,7 +2,7 @@
 
 use ahash::AHashSet;
 
-use crate::analyze::openers::Openers;
+use crate::analyze::orientation::Orientation;
 use crate::analyze::sockets::{Socket, Sockets, Source};
 
 /// States that only a connection reaches that was established.
@@ -70,12 +70,12 @@ pub(super) struct Contact<'a> {
 /// The first TCP contact of every source with every port of every host, in the order of time; of
 /// a recording that ended at `end_us`.
 pub(super) fn first_contacts<'a>(sockets: &Sockets<'a>, end_us: i64) -> Vec<Contact<'a>> {
-    let openers = Openers::of(sockets);
+    let orientation = Orientation::of(sockets);
     let mut known = AHashSet::new();
     let mut contacts = Vec::new();
     for row in 0..sockets.len() {
         let socket = sockets.get(row);
-        let Some(approach) = approach(&openers, &socket).filter(|approach| !known.contains(approach)) else {
+        let Some(approach) = approach(&orientation, &socket).filter(|approach| !known.contains(approach)) else {
             continue;
         };
         // A contact of which it is too early to say what came of it leaves the next one to be the first.
@@ -105,12 +105,12 @@ fn counts(reply: Reply, (side, _, _, port): &Approach<'_>) -> bool {
 /// Who tries which port of which host.
 type Approach<'a> = (Side, Source<'a>, &'a str, u16);
 
-fn approach<'a>(openers: &Openers<'_>, socket: &Socket<'a>) -> Option<Approach<'a>> {
+fn approach<'a>(orientation: &Orientation<'_>, socket: &Socket<'a>) -> Option<Approach<'a>> {
     if socket.protocol != "tcp" || is_backscatter(socket) {
         return None;
     }
     let (addr, port) = socket.remote?;
-    if openers.opened(socket) {
+    if orientation.is_originator(socket) {
         return Some((Side::FromHere, Source::of(socket), addr, port));
     }
     // The accepting side of a connection inside the host is counted on its opening side.

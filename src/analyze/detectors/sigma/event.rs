@@ -8,27 +8,35 @@ use rsigma_eval::EventValue;
 use serde_json::{Map, Value};
 
 use crate::Result;
-use crate::analyze::sockets::Socket;
+use crate::analyze::orientation::{Flow, Orientation};
+use crate::analyze::sockets::{Socket, Sockets};
 use crate::analyze::tables::Tables;
 use crate::analyze::view::Words;
 
-/// What is known of the processes that own the connections.
-pub(super) struct Programs<'a> {
+/// What is known of connections beyond their own table: who opened them, and their processes.
+pub(super) struct Background<'a> {
+    orientation: Orientation<'a>,
     exe: Words<'a>,
     cmdline: Words<'a>,
     username: Words<'a>,
 }
 
-impl<'a> Programs<'a> {
-    pub(super) fn of(tables: &'a Tables) -> Result<Self> {
+impl<'a> Background<'a> {
+    pub(super) fn of(tables: &'a Tables, sockets: &Sockets<'a>) -> Result<Self> {
         let words = |column| Words::of(&tables.processes, column);
-        Ok(Self { exe: words("exe")?, cmdline: words("cmdline")?, username: words("username")? })
+        Ok(Self {
+            orientation: Orientation::of(sockets),
+            exe: words("exe")?,
+            cmdline: words("cmdline")?,
+            username: words("username")?,
+        })
     }
 }
 
 /// A connection; its source is who opened it.
 pub(super) struct Event<'a> {
     socket: Socket<'a>,
+    flow: Option<Flow<'a>>,
     exe: Option<&'a str>,
     cmdline: Option<&'a str>,
     username: Option<&'a str>,
@@ -44,14 +52,17 @@ pub(super) const FIELDS: &[(&str, Read)] = &[
     ("User", |e| text(e.username)),
     ("Protocol", |e| text(Some(e.socket.protocol))),
     // Sysmon writes it as a text, and so do rules.
-    ("Initiated", |e| text(e.socket.direction.map(|d| if d == "inbound" { "false" } else { "true" }))),
-    ("SourceIp", |e| text(Some(e.source()?.0))),
-    ("SourcePort", |e| Some(EventValue::Int(e.source()?.1.into()))),
-    ("SourceIsIpv6", |e| is_v6(e.source()?.0)),
-    ("DestinationIp", |e| text(Some(e.destination()?.0))),
-    ("DestinationPort", |e| Some(EventValue::Int(e.destination()?.1.into()))),
-    ("DestinationIsIpv6", |e| is_v6(e.destination()?.0)),
-    ("DestinationHostname", |e| text(if e.was_visited() { None } else { e.socket.remote_name })),
+    ("Initiated", |e| {
+        let is_local = e.socket.direction.and(e.flow)?.is_local_originator;
+        text(Some(if is_local { "true" } else { "false" }))
+    }),
+    ("SourceIp", |e| text(Some(e.flow?.originator.0))),
+    ("SourcePort", |e| Some(EventValue::Int(e.flow?.originator.1.into()))),
+    ("SourceIsIpv6", |e| is_v6(e.flow?.originator.0)),
+    ("DestinationIp", |e| text(Some(e.flow?.responder.0))),
+    ("DestinationPort", |e| Some(EventValue::Int(e.flow?.responder.1.into()))),
+    ("DestinationIsIpv6", |e| is_v6(e.flow?.responder.0)),
+    ("DestinationHostname", |e| text(if e.flow?.is_local_originator { e.socket.remote_name } else { None })),
 ];
 
 fn text(text: Option<&str>) -> Option<EventValue<'_>> {
@@ -64,28 +75,15 @@ fn is_v6(addr: &str) -> Option<EventValue<'static>> {
 }
 
 impl<'a> Event<'a> {
-    pub(super) fn of(socket: &Socket<'a>, programs: &Programs<'a>) -> Self {
+    pub(super) fn of(socket: &Socket<'a>, known: &Background<'a>) -> Self {
         let of = |column: &Words<'a>| socket.process.and_then(|row| column.get(row as usize));
         Self {
             socket: *socket,
-            exe: of(&programs.exe),
-            cmdline: of(&programs.cmdline),
-            username: of(&programs.username),
+            flow: known.orientation.flow(socket),
+            exe: of(&known.exe),
+            cmdline: of(&known.cmdline),
+            username: of(&known.username),
         }
-    }
-
-    fn was_visited(&self) -> bool {
-        self.socket.direction == Some("inbound")
-    }
-
-    fn source(&self) -> Option<(&'a str, u16)> {
-        let local = (self.socket.local_addr, self.socket.local_port);
-        if self.was_visited() { self.socket.remote } else { Some(local) }
-    }
-
-    fn destination(&self) -> Option<(&'a str, u16)> {
-        let local = (self.socket.local_addr, self.socket.local_port);
-        if self.was_visited() { Some(local) } else { self.socket.remote }
     }
 
     /// The value of a field; none if it is not known.

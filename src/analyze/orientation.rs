@@ -1,16 +1,32 @@
-//! Which side of a connection opened it.
+//! Which end of a connection opened it: the originator, as Zeek and Sysmon call it.
+//!
+//! Everything that tells a source from a destination asks here: detectors, exports, OCSF.
 
 use ahash::AHashSet;
 
 use super::sockets::{Socket, Sockets};
 
-/// Tells which of the two sockets of a connection inside the host opened it.
-pub struct Openers<'a> {
+/// Tells for each connection which end opened it.
+pub struct Orientation<'a> {
+    /// A log or a packet capture of a network: there `local_*` opened every connection but those
+    /// that are seen from their other end, which are inbound.
+    holds_many_hosts: bool,
     listening: AHashSet<(&'a str, u16)>,
     five_tuples: AHashSet<(&'a str, &'a str, u16, &'a str, u16)>,
 }
 
-impl<'a> Openers<'a> {
+/// A connection with the end that opened it first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Flow<'a> {
+    /// Address and port of the end that opened it.
+    pub originator: (&'a str, u16),
+    /// Address and port of the end that accepted it.
+    pub responder: (&'a str, u16),
+    /// Whether the originator is the local end.
+    pub is_local_originator: bool,
+}
+
+impl<'a> Orientation<'a> {
     /// Learns the listening ports and the connections inside the host.
     pub fn of(sockets: &Sockets<'a>) -> Self {
         let mut listening = AHashSet::new();
@@ -26,16 +42,27 @@ impl<'a> Openers<'a> {
                 _ => {}
             }
         }
-        Self { listening, five_tuples }
+        Self { holds_many_hosts: sockets.holds_many_hosts(), listening, five_tuples }
     }
 
-    /// Whether this socket opened its connection; its other side did not.
+    /// The two ends of a connection; none if it has no remote.
+    pub fn flow<'s>(&self, socket: &Socket<'s>) -> Option<Flow<'s>> {
+        let (local, remote) = ((socket.local_addr, socket.local_port), socket.remote?);
+        let is_local_originator = self.is_originator(socket);
+        let (originator, responder) = if is_local_originator { (local, remote) } else { (remote, local) };
+        Some(Flow { originator, responder, is_local_originator })
+    }
+
+    /// Whether the local end of this socket opened its connection; otherwise the remote end did.
     ///
     /// For connections inside the host, in this order: the handshake's state, the listening
     /// port, and the higher port, as ephemeral ports lie high. A socket whose other side is
     /// not in the capture opened it: what accepts has a listener, which is.
-    pub fn opened(&self, socket: &Socket<'_>) -> bool {
+    pub fn is_originator(&self, socket: &Socket<'_>) -> bool {
         let Some((addr, port)) = socket.remote else { return false };
+        if self.holds_many_hosts {
+            return socket.direction != Some("inbound");
+        }
         if socket.direction != Some("internal") {
             return socket.direction == Some("outbound");
         }
@@ -59,8 +86,8 @@ mod tests {
     fn opened(capture: &Capture) -> Vec<bool> {
         let tables = capture.tables();
         let sockets = Sockets::of(&tables).unwrap();
-        let openers = Openers::of(&sockets);
-        sockets.iter().map(|s| openers.opened(&s)).collect()
+        let orientation = Orientation::of(&sockets);
+        sockets.iter().map(|s| orientation.is_originator(&s)).collect()
     }
 
     #[test]
@@ -105,5 +132,21 @@ mod tests {
         capture.add(conn(40_000).local_port(80).states("SYN_SENT>ESTABLISHED").at(1.0));
         capture.add(conn(80).local_port(40_000).states("SYN_RECV>ESTABLISHED").at(2.0));
         assert_eq!(opened(&capture), [true, false]);
+    }
+
+    #[test]
+    fn in_a_log_of_a_network_the_local_end_opened_all_that_is_not_inbound() {
+        let mut capture = Capture::new(60);
+        let conn = |port| Conn::to("10.0.0.2", port).internal().states("ESTABLISHED").on("10.0.0.1");
+        capture.add(conn(6_000).local_port(5_000).at(1.0));
+        // The same two ports the other way around are another connection, and not its other side.
+        capture.add(Conn::to("10.0.0.1", 5_000).internal().on("10.0.0.2").local_port(6_000).at(2.0));
+        capture.add(Conn::to("203.0.113.9", 50_000).local_port(22).inbound().at(3.0));
+        capture.imported();
+        assert_eq!(opened(&capture), [true, true, false]);
+        let tables = capture.tables();
+        let sockets = Sockets::of(&tables).unwrap();
+        let flow = Orientation::of(&sockets).flow(&sockets.get(2)).unwrap();
+        assert_eq!((flow.originator, flow.responder.1), (("203.0.113.9", 50_000), 22));
     }
 }

@@ -1,0 +1,99 @@
+//! Containment of panics: a bug in a library that decodes hostile bytes, or in one detector of
+//! many, costs what it was working on and not the run.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+use std::sync::Once;
+
+thread_local! {
+    /// Whether this thread is inside a guard, so that the panic is not printed to the terminal.
+    static IS_GUARDED: Cell<bool> = const { Cell::new(false) };
+    /// Where the last panic of this thread inside a guard happened.
+    static LOCATION: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Runs `decode`, and gives none if it panics, without a word on standard error.
+///
+/// The values that `decode` works on are broken then, and must be given up.
+pub(crate) fn quietly<T>(decode: impl FnOnce() -> T) -> Option<T> {
+    catch_panic(decode).ok()
+}
+
+/// Runs `work`; if it panics, the error is the panic's message and, where it is known, its place
+/// in the source.
+///
+/// What `work` was changing is broken then, and must not be used again.
+///
+/// # Errors
+/// If it panics.
+pub(crate) fn catch_panic<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    install_hook();
+    let before = IS_GUARDED.replace(true);
+    LOCATION.take();
+    // The caller gives up what `work` was changing, so nobody sees it half done.
+    let result = catch_unwind(AssertUnwindSafe(work));
+    IS_GUARDED.set(before);
+    result.map_err(|panic| {
+        let message = message(panic.as_ref());
+        match LOCATION.take() {
+            Some(location) => format!("{message} ({location})"),
+            None => message.to_owned(),
+        }
+    })
+}
+
+/// The text of a panic; nearly all have one.
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message")
+}
+
+/// Makes the panic message depend on whether the thread is guarded.
+fn install_hook() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        let usual = take_hook();
+        set_hook(Box::new(move |panic| {
+            if IS_GUARDED.get() {
+                LOCATION.set(panic.location().map(ToString::to_string));
+            } else {
+                usual(panic);
+            }
+        }));
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_none_and_the_next_call_works() {
+        assert_eq!(
+            quietly(|| {
+                let list: [u8; 0] = [];
+                list[std::hint::black_box(3)]
+            }),
+            None
+        );
+        assert_eq!(quietly(|| 5), Some(5));
+        assert!(!IS_GUARDED.get());
+    }
+
+    #[test]
+    fn the_error_of_a_panic_says_what_and_where() {
+        let error = catch_panic(|| panic!("row {} is out of order", 7)).map(|()| ()).unwrap_err();
+        assert!(error.starts_with("row 7 is out of order (src/guard.rs:"), "{error}");
+        assert_eq!(catch_panic(|| std::panic::panic_any(5)).map(|()| ()).unwrap_err().split(' ').next(), Some("without"));
+    }
+
+    #[test]
+    fn a_guard_inside_a_guard_leaves_the_outer_one_standing() {
+        quietly(|| {
+            assert_eq!(quietly(|| 1), Some(1));
+            assert!(IS_GUARDED.get());
+        })
+        .unwrap();
+    }
+}

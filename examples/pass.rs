@@ -7,10 +7,11 @@ use std::path::Path;
 use std::time::Instant;
 
 use netrec::analyze::config::Analysis as Settings;
-use netrec::analyze::{Tables, metrics, pass};
+use netrec::analyze::{metrics, pass};
 use netrec::capture::schema::COLUMNS;
 use netrec::capture::{CaptureFile, Column};
 use netrec::geo::Databases;
+use netrec::model::Tables;
 
 /// Each is the best of this many runs: other work on the machine can only make it slower.
 const RUNS: usize = 3;

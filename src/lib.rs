@@ -20,6 +20,7 @@
 //! | [`capture`] | the file format: schema, rows, metadata, writer, reader |
 //! | [`geo`] | where an address is, from local databases |
 //! | [`indicators`] | lists of what to look for, one format per file |
+//! | [`model`] | what everything from here on speaks in: tables, findings, the contract of detectors, metrics |
 //! | [`analyze`] | the pass over a capture, its tables, the metrics, the detectors and their findings |
 //! | [`insight`] | findings joined into hypotheses |
 //! | [`diff`] | what is new between two captures of a host |
@@ -59,11 +60,12 @@ pub mod error;
 pub mod export;
 pub mod filter;
 pub mod geo;
+mod guard;
 pub mod import;
 pub mod indicators;
 pub mod insight;
-mod guard;
 mod memory;
+pub mod model;
 mod parallel;
 pub mod record;
 pub mod replay;

@@ -1,6 +1,6 @@
 //! Periods × jitter × missed check-ins × noise around them; and noise alone.
 
-use netrec::analyze::view::Numbers;
+use netrec::model::view::Numbers;
 use polars::prelude::Float64Type;
 
 use crate::frame::{self, Chance, Flow, Seen, Tally};

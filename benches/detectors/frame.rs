@@ -1,13 +1,14 @@
 //! Scenes as tables, without a file, and the tally of what a detector made of them.
 
 use netrec::analyze::Config;
-use netrec::analyze::detectors::{Context, Entry, Outcome, Output};
-use netrec::analyze::model::{
+use netrec::analyze::detectors;
+use netrec::capture::{Metadata, Protocol, TcpState};
+use netrec::model::detector::{Outcome, Output};
+use netrec::model::records::{
     Connection, Count, Direction, Endpoint, EndpointBin, EndpointId, Process, ProcessBin, ProcessId,
     Recorded, Scope, SmallCount, TextId, Texts, TimeBin, Totals,
 };
-use netrec::analyze::tables::Tables;
-use netrec::capture::{Metadata, Protocol, TcpState};
+use netrec::model::tables::Tables;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -299,11 +300,11 @@ pub(crate) fn print_calm(detector: &str) {
 
 /// Runs a detector as it is by default.
 pub(crate) fn run(detector: &str, tables: &Tables) -> Output {
-    let entry = Entry::find(detector).unwrap_or_else(|| panic!("no detector {detector}"));
+    let entry = detectors::find(detector).unwrap_or_else(|| panic!("no detector {detector}"));
     // Events between ticks tell of every state, as in a recording by root.
     let metadata = Metadata { events_lost: Some(0), ..Metadata::default() };
     let config = Config::default();
-    match (entry.run)(&Context::of(tables, &metadata, &config), &config) {
+    match (entry.run)(&config.context(tables, &metadata), None) {
         Ok(Outcome::Ran(output)) => output,
         Ok(Outcome::Skipped(_)) => Output::default(),
         Err(error) => panic!("{detector} failed: {error}"),

@@ -15,10 +15,10 @@ use serde::Deserialize;
 
 use self::entry::Entry;
 use super::Suppressed;
-use super::detectors::Run;
-use super::finding::Finding;
-use super::sockets::{Socket, Sockets};
-use super::tables::Tables;
+use crate::model::detector::Run;
+use crate::model::finding::Finding;
+use crate::model::sockets::{Socket, Sockets};
+use crate::model::tables::Tables;
 use crate::{Error, Result};
 
 /// The section of an entry, in `netrec.toml` and in a file of `--allow`.
@@ -156,10 +156,10 @@ fn connections_of<'a>(runs: &[Run], sockets: &Sockets<'a>) -> ahash::AHashMap<u6
 #[cfg(test)]
 mod tests {
     use super::super::Config;
-    use super::super::detectors::{Context, run_all};
-    use super::super::testing::{Capture, Conn};
+    use super::super::runs::run_all;
     use super::*;
     use crate::capture::Metadata;
+    use crate::model::testing::{Capture, Conn};
 
     /// A host on which `nmap` scans and `agent` asks an address every ten seconds.
     fn busy() -> Capture {
@@ -179,7 +179,7 @@ mod tests {
     fn sorted_out(entries: &str) -> (Vec<String>, Vec<String>) {
         let tables = busy().tables();
         let config = Config::parse(entries).unwrap();
-        let mut runs = run_all(&Context::of(&tables, &Metadata::default(), &config), &config);
+        let mut runs = run_all(&config.context(&tables, &Metadata::default()), &config);
         let suppressed = config.allow().apply(&mut runs, &tables).unwrap();
         let title = |f: &Finding| f.judgement.title.clone();
         let stay = runs.iter().flat_map(|run| &run.output.findings).map(title).collect();

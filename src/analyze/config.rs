@@ -4,8 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::allow::{self, AllowList};
-use super::detectors::{self, DETECTORS, ENABLED, Entry};
-use super::knowledge::Knowledge;
+use super::detectors::{self, DETECTORS};
+use crate::capture::Metadata;
+use crate::model::Tables;
+use crate::model::detector::{self, Context, ENABLED};
+use crate::model::knowledge::Knowledge;
 use crate::{Error, Result};
 
 /// Settings of an analysis. The defaults are meant to be right for most.
@@ -64,7 +67,7 @@ impl Config {
         let allow =
             sections.remove(allow::SECTION).map_or_else(|| Ok(AllowList::default()), AllowList::parse)?;
         for (name, section) in &sections {
-            let entry = Entry::find(name).ok_or_else(|| unknown_section(name))?;
+            let entry = detectors::find(name).ok_or_else(|| unknown_section(name))?;
             let table = section.as_table().ok_or_else(|| format!("{name} must be a section"))?;
             (entry.check)(table).map_err(|reason| format!("[{name}]: {reason}"))?;
         }
@@ -97,6 +100,11 @@ impl Config {
         Self { knowledge: Arc::new(knowledge), ..self }
     }
 
+    /// What the detectors are given of a capture under this configuration.
+    pub fn context<'a>(&'a self, tables: &'a Tables, metadata: &'a Metadata) -> Context<'a> {
+        Context::new(tables, metadata, &self.knowledge, self.analysis.seed)
+    }
+
     /// A detector's section, as far as the file has one.
     pub fn section(&self, id: &str) -> Option<&toml::Table> {
         self.sections.get(id)?.as_table()
@@ -110,7 +118,7 @@ pub fn documented_defaults() -> String {
         "# Keep what you change; what is left out stays as it is here.".to_owned(),
     ];
     let analysis = toml::Table::try_from(Analysis::default()).unwrap_or_default();
-    lines.extend(section_lines("analysis", &analysis, detectors::describe::<Analysis>));
+    lines.extend(section_lines("analysis", &analysis, detector::describe::<Analysis>));
     for entry in DETECTORS {
         let mut section = (entry.default_thresholds)();
         section.insert(ENABLED.to_owned(), true.into());

@@ -17,8 +17,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ahash::{AHashMap, AHashSet};
 
-use super::model::Direction;
 use crate::capture::{OwnerSource, Protocol, TcpState};
+use crate::model::records::Direction;
 
 /// What the judgement needs to know of a connection.
 #[derive(Debug, Clone, Copy)]

@@ -7,36 +7,25 @@ pub mod allow;
 pub mod config;
 pub mod detectors;
 pub mod direction;
-pub mod features;
-pub mod finding;
-pub mod knowledge;
-pub mod members;
 pub mod metrics;
-pub mod model;
-pub mod orientation;
 pub mod pass;
 pub mod perspective;
-pub mod processes;
 pub mod programs;
-pub mod scope;
+pub mod runs;
 pub mod services;
-pub mod sockets;
-pub mod stats;
-pub mod tables;
-#[cfg(test)]
-pub(crate) mod testing;
-pub mod view;
 pub mod words;
 
 pub use config::Config;
-pub use tables::Tables;
 
 use polars::prelude::DataFrame;
 
-use self::finding::Finding;
 use crate::capture::{CaptureFile, Metadata, Selection};
 use crate::geo::Databases;
 use crate::insight::{self, Insight};
+use crate::model::Tables;
+use crate::model::detector::{DetectorTable, Run, Status};
+use crate::model::finding::Finding;
+use crate::model::metrics::{Completeness, Metrics};
 use crate::{Result, memory, parallel};
 
 /// Everything that is known of a capture after its analysis.
@@ -45,13 +34,13 @@ pub struct Analysis {
     /// What the capture says about itself.
     pub metadata: Metadata,
     /// How complete it is, and what it could not have shown.
-    pub completeness: metrics::Completeness,
+    pub completeness: Completeness,
     /// The tables.
     pub tables: Tables,
     /// The metrics of every section of the report.
-    pub metrics: metrics::Metrics,
+    pub metrics: Metrics,
     /// Every detector, with its status and what it found.
-    pub runs: Vec<detectors::Run>,
+    pub runs: Vec<Run>,
     /// What the findings mean together, strongest first.
     pub insights: Vec<Insight>,
     /// Findings that an allow-list took out of the others.
@@ -81,7 +70,7 @@ impl Analysis {
 
     /// Whether a detector broke, so that what it looks for was not searched.
     pub fn has_failed_detector(&self) -> bool {
-        self.runs.iter().any(|run| matches!(run.status, detectors::Status::Failed(_)))
+        self.runs.iter().any(|run| matches!(run.status, Status::Failed(_)))
     }
 
     /// Entries of the allow-lists that no finding fits, as their authors wrote them.
@@ -90,10 +79,10 @@ impl Analysis {
         self.config.allow().rules().filter(is_idle).collect()
     }
 
-    /// A table that a detector gave, by the detector's id and the table's name.
-    pub fn detector_table(&self, detector: &str, table: &str) -> Option<&polars::prelude::DataFrame> {
-        let run = self.runs.iter().find(|run| run.about.id == detector)?;
-        run.output.tables.iter().find(|(name, _)| *name == table).map(|(_, frame)| frame)
+    /// A table that a detector gave.
+    pub fn detector_table(&self, table: &DetectorTable) -> Option<&DataFrame> {
+        let run = self.runs.iter().find(|run| run.about.id == table.detector)?;
+        run.output.tables.iter().find(|(name, _)| *name == table.name).map(|(_, frame)| frame)
     }
 }
 
@@ -101,7 +90,7 @@ impl Analysis {
 ///
 /// # Errors
 /// [`crate::Error::Damaged`] if rows cannot be read. A detector that fails says so in its
-/// [`detectors::Run`], and is no error here.
+/// [`Run`], and is no error here.
 pub fn run(
     capture: &CaptureFile,
     config: &Config,
@@ -113,10 +102,10 @@ pub fn run(
     let metadata = capture.metadata_as_read();
     let tables = Tables::build(recorded, &metadata)?;
     memory::give_back();
-    let context = detectors::Context::of(&tables, &metadata, config);
+    let context = config.context(&tables, &metadata);
     let (metrics, mut runs) = parallel::both(
         || metrics::measure(&tables, &metadata, config.analysis()),
-        || detectors::run_all(&context, config),
+        || runs::run_all(&context, config),
     );
     let suppressed = config.allow().apply(&mut runs, &tables)?;
     let mut completeness = metrics::completeness(&tables, &metadata, &runs)?;
@@ -152,7 +141,7 @@ pub fn find(capture: &CaptureFile, config: &Config, geo: &Databases) -> Result<(
     tables.pairs = tables.pairs.clear();
     tables.connections = tables.connections.drop_many(["netns", "rtt_min_us", "owner_source"]);
     memory::give_back();
-    let mut runs = detectors::run_in_turn(&detectors::Context::of(&tables, &metadata, config), config);
+    let mut runs = runs::run_in_turn(&config.context(&tables, &metadata), config);
     config.allow().apply(&mut runs, &tables)?;
     let findings = runs.into_iter().flat_map(|run| run.output.findings).collect();
     Ok((findings, tables.time_bins))

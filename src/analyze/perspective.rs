@@ -10,9 +10,9 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::model::{Direction, Scope};
-use super::scope::scope;
 use crate::capture::{Counters, Metadata, TcpState};
+use crate::model::records::{Direction, Scope};
+use crate::model::scope::scope;
 
 /// From which side connections are seen.
 #[derive(Debug, Clone, Default)]

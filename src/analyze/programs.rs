@@ -1,6 +1,6 @@
 //! What a program's path and name say of it, for every detector that asks.
 
-use super::processes::Process;
+use crate::model::processes::Process;
 
 /// Folders that packages and administrators install into.
 const INSTALLED: &[&str] = &[

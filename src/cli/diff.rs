@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::{Done, progress};
-use crate::analyze::{Config, Tables, pass};
+use crate::analyze::{Config, pass};
 use crate::capture::Metadata;
 use crate::diff::{self, Side};
 use crate::geo::Databases;
+use crate::model::Tables;
 use crate::report::{escape, json};
 use crate::{Error, Result};
 

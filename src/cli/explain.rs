@@ -8,7 +8,8 @@ use clap::builder::PossibleValuesParser;
 
 use super::Done;
 use crate::analyze::config::{documented_defaults, wrap};
-use crate::analyze::detectors::{About, DETECTORS, Entry};
+use crate::analyze::detectors::{self, DETECTORS};
+use crate::model::detector::{About, Entry};
 use crate::{Error, Result};
 
 /// Characters in a line of text.
@@ -25,7 +26,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Done> {
-    let text = match arguments.id.as_deref().and_then(Entry::find) {
+    let text = match arguments.id.as_deref().and_then(detectors::find) {
         Some(entry) => explanation(entry),
         None if arguments.config => documented_defaults(),
         None => list(),

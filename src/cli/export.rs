@@ -7,10 +7,11 @@ use clap::builder::PossibleValuesParser;
 
 use super::{Done, progress};
 use crate::Result;
-use crate::analyze::{Config, Tables, pass};
+use crate::analyze::{Config, pass};
 use crate::capture::Overwrite;
 use crate::export::{EXPORTERS, Exporter, Target};
 use crate::geo::Databases;
+use crate::model::Tables;
 use crate::report::escape;
 
 #[derive(Debug, Args)]

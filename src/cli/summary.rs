@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use crate::analyze::Analysis;
-use crate::analyze::detectors::Status;
-use crate::analyze::finding::{Confidence, Severity};
+use crate::model::detector::Status;
+use crate::model::finding::{Confidence, Severity};
 use crate::report::format;
 
 /// Insights and findings that are shown.

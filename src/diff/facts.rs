@@ -6,10 +6,10 @@ use super::Side;
 use super::executables::Lists;
 use super::v1::{Destination, Listener, Parent, Program};
 use crate::Result;
-use crate::analyze::Tables;
-use crate::analyze::orientation::Orientation;
-use crate::analyze::sockets::{Socket, Sockets};
-use crate::analyze::view::Words;
+use crate::model::Tables;
+use crate::model::orientation::Orientation;
+use crate::model::sockets::{Socket, Sockets};
+use crate::model::view::Words;
 
 /// Where the ports begin that Linux picks for programs that ask for none.
 const FIRST_PICKED_PORT: u16 = 32_768;

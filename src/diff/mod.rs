@@ -22,8 +22,8 @@ use self::facts::Facts;
 use self::recognise::change;
 use self::v1::{Capture, Diff};
 use crate::Result;
-use crate::analyze::Tables;
 use crate::capture::Metadata;
+use crate::model::Tables;
 
 /// Names the form of the JSON document.
 pub const SCHEMA: &str = "netrec/diff.v1";

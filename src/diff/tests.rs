@@ -1,6 +1,6 @@
 use super::*;
-use crate::analyze::testing::{Capture as Scene, Conn, Facts as Known};
 use crate::capture::{ImportSource, SourceReport, SourceStatus};
+use crate::model::testing::{Capture as Scene, Conn, Facts as Known};
 use crate::report::fixture::check_golden;
 
 fn scene(conns: impl IntoIterator<Item = Conn>) -> Scene {

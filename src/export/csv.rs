@@ -2,7 +2,7 @@
 
 use super::{Exporter, Target};
 use crate::Result;
-use crate::analyze::Tables;
+use crate::model::Tables;
 use crate::report::csv::Table;
 
 /// See the [module's documentation](self).

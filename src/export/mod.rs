@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use crate::analyze::Tables;
+use crate::model::Tables;
 use crate::{Error, Result};
 
 /// A format into which connections are written.

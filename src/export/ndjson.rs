@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::{Exporter, Target};
 use crate::Result;
-use crate::analyze::Tables;
+use crate::model::Tables;
 use crate::report::escape;
 
 /// See the [module's documentation](self).

@@ -12,10 +12,10 @@ use community_id::calculate_community_id;
 
 use super::{Exporter, Target};
 use crate::Result;
-use crate::analyze::Tables;
-use crate::analyze::orientation::{self, Orientation};
-use crate::analyze::sockets::{Socket, Sockets};
 use crate::capture::Protocol;
+use crate::model::Tables;
+use crate::model::orientation::{self, Orientation};
+use crate::model::sockets::{Socket, Sockets};
 
 /// See the [module's documentation](self).
 pub(super) const EXPORTER: Exporter = Exporter { id: "zeek", extension: "conn.log", write };
@@ -253,7 +253,7 @@ fn is_bidi(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analyze::testing::{Capture, Conn};
+    use crate::model::testing::{Capture, Conn};
 
     fn flows(conn: Conn) -> Vec<Vec<String>> {
         let mut capture = Capture::new(60);

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::fact::Fact;
 use super::hypotheses::HYPOTHESES;
 use super::hypothesis::{Hypothesis, Joins, Sign};
-use crate::analyze::finding::Severity;
+use crate::model::about::Signal;
+use crate::model::finding::Severity;
 
 /// With more destinations than these, a process is one case with all of them.
 const MOST_DESTINATIONS: usize = 3;
@@ -59,7 +60,7 @@ impl<'a> Case<'a> {
         let agree: BTreeSet<&str> = self
             .facts()
             .filter(|fact| fact.finding.judgement.severity >= Severity::Low)
-            .map(|fact| fact.finding.detector)
+            .map(|fact| fact.finding.about.id)
             .collect();
         worst >= Some(self.hypothesis.min_severity) || agree.len() >= 2
     }
@@ -116,7 +117,7 @@ fn belongs(joins: Joins, key: Key<'_>, fact: &Fact<'_>) -> bool {
 
 /// Whether a fact is about a process as such, and not about one of its destinations.
 fn is_of_process(fact: &Fact<'_>) -> bool {
-    fact.destination().is_none() || fact.finding.detector == "process"
+    fact.destination().is_none() || fact.finding.about.signal == Signal::SuspiciousProcess
 }
 
 fn case<'a>(

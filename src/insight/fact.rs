@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use ahash::{AHashMap, AHashSet};
 
 use crate::Result;
-use crate::analyze::finding::Finding;
-use crate::analyze::model::Scope;
-use crate::analyze::scope::scope;
-use crate::analyze::sockets::{Socket, Sockets};
-use crate::analyze::tables::Tables;
+use crate::model::finding::Finding;
+use crate::model::records::Scope;
+use crate::model::scope::scope;
+use crate::model::sockets::{Socket, Sockets};
+use crate::model::tables::Tables;
 
 /// A finding, and the connections behind it as far as it lists them.
 #[derive(Debug)]

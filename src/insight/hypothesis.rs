@@ -1,7 +1,8 @@
 //! What a rule for an insight consists of.
 
 use super::fact::Fact;
-use crate::analyze::finding::Severity;
+use crate::model::about::Signal;
+use crate::model::finding::Severity;
 
 /// A rule: which findings, about the same thing, mean what.
 ///
@@ -52,30 +53,32 @@ pub enum Joins {
 /// A kind of finding, and what it says for the hypothesis.
 #[derive(Debug)]
 pub struct Sign {
-    /// Id of the detector.
-    pub detector: &'static str,
-    /// Whether a finding of the detector is meant.
+    /// What the finding says; none if that does not matter.
+    pub signal: Option<Signal>,
+    /// Whether a finding that says so is meant.
     pub is: fn(&Fact<'_>) -> bool,
     /// What it says, in a sentence.
     pub says: &'static str,
 }
 
 impl Sign {
-    /// Any finding of a detector.
-    pub const fn any(detector: &'static str, says: &'static str) -> Self {
-        Self { detector, is: |_| true, says }
+    /// Any finding with a signal.
+    pub const fn any(signal: Signal, says: &'static str) -> Self {
+        Self::that(signal, |_| true, says)
     }
 
-    /// The findings of a detector that are so.
-    pub const fn that(detector: &'static str, is: fn(&Fact<'_>) -> bool, says: &'static str) -> Self {
-        Self { detector, is, says }
+    /// The findings with a signal that are so.
+    pub const fn that(signal: Signal, is: fn(&Fact<'_>) -> bool, says: &'static str) -> Self {
+        Self { signal: Some(signal), is, says }
+    }
+
+    /// The findings that are so, whatever their signal.
+    pub const fn of_any_detector(is: fn(&Fact<'_>) -> bool, says: &'static str) -> Self {
+        Self { signal: None, is, says }
     }
 
     /// Whether a fact is such a finding.
     pub fn shows_in(&self, fact: &Fact<'_>) -> bool {
-        (self.detector == ANY || self.detector == fact.finding.detector) && (self.is)(fact)
+        self.signal.is_none_or(|signal| signal == fact.finding.about.signal) && (self.is)(fact)
     }
 }
-
-/// In place of a detector's id: whichever.
-pub(super) const ANY: &str = "*";

@@ -22,10 +22,10 @@ pub use hypotheses::HYPOTHESES;
 pub use hypothesis::Hypothesis;
 
 use crate::Result;
-use crate::analyze::Tables;
-use crate::analyze::finding::{Confidence, Entities, Finding, Severity};
-use crate::analyze::metrics::Completeness;
 use crate::capture::Metadata;
+use crate::model::Tables;
+use crate::model::finding::{Confidence, Entities, Finding, Severity};
+use crate::model::metrics::Completeness;
 
 /// A hypothesis about what happened, made of findings.
 #[derive(Debug, Clone)]

@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 
 use super::case::Case;
-use crate::analyze::finding::{Confidence, Severity};
+use crate::model::finding::{Confidence, Severity};
 
 const BELIEF_NEEDED: f64 = 0.8;
 const BELIEF_SUPPORTING: f64 = 0.4;
@@ -22,7 +22,7 @@ pub(super) fn severity(case: &Case<'_>) -> Severity {
     let mut grave: Vec<&str> = case
         .facts()
         .filter(|fact| fact.finding.judgement.severity >= Severity::Medium)
-        .map(|fact| fact.finding.detector)
+        .map(|fact| fact.finding.about.id)
         .collect();
     grave.sort_unstable();
     grave.dedup();
@@ -40,7 +40,7 @@ pub(super) fn confidence(case: &Case<'_>) -> Confidence {
     for member in &case.members {
         let belief = if member.is_needed { BELIEF_NEEDED } else { BELIEF_SUPPORTING };
         let judgement = &member.fact.finding.judgement;
-        let witness = witnesses.entry(member.fact.finding.detector).or_default();
+        let witness = witnesses.entry(member.fact.finding.about.id).or_default();
         *witness = witness.max(belief * judgement.confidence.get());
     }
     let doubt: f64 = witnesses.values().map(|belief| 1.0 - belief).product();

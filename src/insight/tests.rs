@@ -1,29 +1,15 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::hypothesis::ANY;
 use super::*;
-use crate::analyze::detectors::{About, DETECTORS};
-use crate::analyze::finding::{Confidence, Evidence, Judgement, Measurement};
+use crate::analyze::detectors::{self, DETECTORS};
 use crate::capture::ImportSource;
-
-/// Detectors of the design that are not in the list yet.
-const TO_COME: [&str; 3] = ["process", "unusual-port", "geo"];
+use crate::model::finding::{Confidence, Evidence, Judgement, Measurement};
 
 /// A finding told in a line: detector, severity, confidence, and what it is about.
 struct Told(Finding);
 
 fn by(detector: &'static str, severity: Severity) -> Told {
-    let about = About {
-        id: detector,
-        title: "",
-        what_it_finds: "",
-        why_it_matters: "",
-        how_it_decides: "",
-        false_positives: "",
-        evidence: "",
-        source: "",
-    };
     let judgement = Judgement {
         severity,
         confidence: Confidence::new(0.8),
@@ -34,7 +20,7 @@ fn by(detector: &'static str, severity: Severity) -> Told {
         entities: Entities { process_name: Some("app".to_owned()), ..Entities::default() },
     };
     let evidence = Evidence::new(vec![Measurement::of("x", 1.0, "")], [1], (5, 9));
-    Told(Finding::new(&about, judgement, evidence))
+    Told(Finding::new(detectors::find(detector).unwrap().about, judgement, evidence))
 }
 
 impl Told {
@@ -228,10 +214,10 @@ fn every_hypothesis_is_complete_and_named_after_its_file() {
         assert!(file.is_file() && ids.insert(hypothesis.id), "{}", hypothesis.id);
         assert!(!hypothesis.benign.is_empty() && !hypothesis.ask.is_empty(), "{}", hypothesis.id);
         assert!(hypothesis.summary.len() > 40 && !hypothesis.summary.contains("  "), "{}", hypothesis.id);
-        let known = |id: &str| DETECTORS.iter().any(|entry| entry.about.id == id) || TO_COME.contains(&id);
+        let is_given = |signal| DETECTORS.iter().any(|entry| entry.about.signal == signal);
         for sign in hypothesis.needs.iter().copied().flatten().chain(hypothesis.supports) {
-            assert!(sign.detector == ANY || known(sign.detector), "{}: {}", hypothesis.id, sign.detector);
-            assert!(sign.detector == ANY || sign.says.ends_with(':'), "{}: {}", hypothesis.id, sign.says);
+            assert!(sign.signal.is_none_or(is_given), "{}: {:?}", hypothesis.id, sign.signal);
+            assert!(sign.says.ends_with(':'), "{}: {}", hypothesis.id, sign.says);
         }
     }
 }

@@ -8,9 +8,9 @@ use super::case::{Case, Member};
 use super::fact::Fact;
 use super::hypothesis::Joins;
 use super::{Insight, Step, score};
-use crate::analyze::finding::{Entities, Finding};
-use crate::analyze::metrics::Completeness;
 use crate::capture::Metadata;
+use crate::model::finding::{Entities, Finding};
+use crate::model::metrics::Completeness;
 
 /// Below this confidence of the surest finding, the doubt is said.
 const UNSURE: f64 = 0.6;
@@ -156,7 +156,7 @@ fn supports(case: &Case<'_>, fill: impl Fn(&str) -> String) -> Vec<String> {
     let sentence = |member: &Member<'_>| {
         let judgement = &member.fact.finding.judgement;
         let sure = judgement.confidence.get() * 100.0;
-        let (severity, detector) = (judgement.severity, member.fact.finding.detector);
+        let (severity, detector) = (judgement.severity, member.fact.finding.about.id);
         let says = fill(member.sign.says);
         format!("{says} {} ({detector}: {severity}, {sure:.0} % sure).", judgement.title)
     };
@@ -174,7 +174,7 @@ fn against(case: &Case<'_>, completeness: &Completeness, metadata: &Metadata) ->
     if surest < UNSURE {
         sentences.push(format!("Even the surest of these findings is only {:.0} % sure.", surest * 100.0));
     }
-    let detectors: BTreeSet<&str> = case.facts().map(|fact| fact.finding.detector).collect();
+    let detectors: BTreeSet<&str> = case.facts().map(|fact| fact.finding.about.id).collect();
     if let (1, Some(detector)) = (detectors.len(), detectors.first()) {
         sentences
             .push(format!("Only one detector says so ({detector}); no other saw anything to support it."));

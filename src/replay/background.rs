@@ -6,12 +6,12 @@ use std::sync::mpsc::{Receiver, channel};
 use polars::prelude::{DataFrame, UInt32Type, UInt64Type};
 
 use super::state::{Findings, Mark};
-use crate::analyze::finding::Finding;
-use crate::analyze::view::Numbers;
 use crate::analyze::{self, Config};
 use crate::capture::cursor::rows_of_connection;
 use crate::capture::{CaptureFile, Cursor, Row};
 use crate::geo::Databases;
+use crate::model::finding::Finding;
+use crate::model::view::Numbers;
 
 /// Stretches into which the activity is cut before anything has been read.
 const STRETCHES: usize = 400;
@@ -69,7 +69,7 @@ fn marks(mut findings: Vec<Finding>) -> Vec<Mark> {
     let mark = |finding: Finding| Mark {
         ts_us: finding.evidence.span_us.0,
         severity: finding.judgement.severity as usize,
-        label: format!("{} {}", finding.judgement.severity, finding.detector),
+        label: format!("{} {}", finding.judgement.severity, finding.about.id),
         title: finding.judgement.title,
         explanation: finding.judgement.explanation,
     };

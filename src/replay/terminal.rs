@@ -14,10 +14,10 @@ use super::panels::Theme;
 use super::source::Source;
 use super::state::{Request, State, Step};
 use super::{export, screen};
-use crate::analyze::model::Scope;
-use crate::analyze::scope::scope;
 use crate::capture::{Place, Row, Sample, Toward};
 use crate::geo::Databases;
+use crate::model::records::Scope;
+use crate::model::scope::scope;
 use crate::record::Stop;
 use crate::{Error, Result};
 

@@ -10,7 +10,7 @@ use polars::prelude::{
 };
 
 use super::{escape, format};
-use crate::analyze::view::{Flags, Numbers, Words};
+use crate::model::view::{Flags, Numbers, Words};
 use crate::{Error, Result};
 
 /// Ends of names of columns that hold moments in µs since the Unix epoch.

@@ -6,16 +6,18 @@ mod recorded;
 use polars::prelude::{DataFrame, df};
 
 use super::CaptureIdentity;
-use crate::analyze::detectors::{About, Output, Run, Status};
-use crate::analyze::finding::{Confidence, Entities, Evidence, Finding, Judgement, Measurement, Severity};
-use crate::analyze::metrics::{
-    self, Anomalies, Bandwidth, Completeness, Correlation, Distribution, Geography, Metrics, Overview,
-    PortUse, ProcessLoad, ProtocolEfficiency, Share, Tcp, Traffic,
-};
-use crate::analyze::{Analysis, Config, Suppressed, Tables};
+use crate::analyze::{Analysis, Config, Suppressed};
 use crate::capture::{Metadata, SourceReport, SourceStatus};
 use crate::geo::SourceInfo;
 use crate::insight::{Insight, Step};
+use crate::model::Tables;
+use crate::model::detector::{About, Method, Output, Periods, Run, Signal, Status};
+use crate::model::finding::{Confidence, Entities, Evidence, Finding, Judgement, Measurement, Severity};
+use crate::model::metrics::{
+    self, Anomalies, Bandwidth, Completeness, Correlation, Distribution, Geography, Metrics, Overview,
+    PortUse, ProcessLoad, ProtocolEfficiency, Share, Tcp, Traffic,
+};
+use crate::model::section::Section;
 
 /// A process name that tries to be markup, a formula, a terminal command and another name.
 pub(crate) const HOSTILE_NAME: &str =
@@ -125,7 +127,8 @@ pub(crate) fn large(count: usize) -> Analysis {
     let rows: Vec<u32> = (0..count as u32).collect();
     analysis.tables = recorded::tables(count);
     let measured =
-        metrics::measure(&analysis.tables, &analysis.metadata, analysis.config.analysis()).unwrap();
+        crate::analyze::metrics::measure(&analysis.tables, &analysis.metadata, analysis.config.analysis())
+            .unwrap();
     let names = |i: usize| format!("/opt/a rather long folder name/worker-{i:05}-of-many");
     let shares: Vec<Share> = (0..count.min(11))
         .map(|i| share(&names(i), 10_u64.pow(9 - i as u32 % 9), u64::MAX >> i, 1 << i))
@@ -372,6 +375,10 @@ static BEACON: About = About {
     false_positives: "Monitoring, time synchronisation and update checks are periodic as well.",
     evidence: "The period, its jitter, and the score in its four parts.",
     source: "RITA v5 (Active Countermeasures).",
+    section: Section::Behavior,
+    method: Method::Statistics,
+    signal: Signal::Periodic,
+    attack: &["T1071.001"],
 };
 
 static SCAN: About = About {
@@ -383,6 +390,10 @@ static SCAN: About = About {
     false_positives: "Monitoring that checks many services.",
     evidence: "The ports that were tried.",
     source: "Jung et al. 2004.",
+    section: Section::Security,
+    method: Method::Behavior,
+    signal: Signal::Scan,
+    attack: &["T1071.001"],
 };
 
 fn judgement(severity: Severity, confidence: f64, title: String, entities: Entities) -> Judgement {
@@ -424,6 +435,7 @@ fn beacon_run() -> Run {
         findings: vec![finding],
         tables: vec![("intervals", intervals())],
         limits: vec!["Periods between 2 s and 200 s could be seen.".to_owned()],
+        periods: Some(Periods::Between(2.0, 200.0)),
     };
     Run { about: &BEACON, status: Status::Ran, thresholds, output }
 }
@@ -483,6 +495,10 @@ fn ended(id: &'static str, status: Status) -> Run {
         false_positives: "",
         evidence: "",
         source: "",
+        section: Section::Security,
+        method: Method::Behavior,
+        signal: Signal::Outlier,
+        attack: &[],
     };
     // Tests end before this small leak matters.
     Run {

@@ -30,16 +30,15 @@ pub mod markdown;
 pub mod ocsf;
 pub mod part;
 pub mod redact;
-pub mod section;
 mod sockets;
 pub mod stix;
 pub mod tables;
 
 use std::path::PathBuf;
 
+pub use crate::model::section::Section;
 pub use folder::Folder;
 pub use part::Part;
-pub use section::Section;
 
 use self::json::v1::Report;
 use self::redact::Redactor;

@@ -5,10 +5,10 @@ use polars::prelude::{UInt32Type, UInt64Type};
 
 use super::json::v1::Finding;
 use crate::Result;
-use crate::analyze::Tables;
-use crate::analyze::orientation::Orientation;
-use crate::analyze::sockets;
-use crate::analyze::view::{Numbers, Words};
+use crate::model::Tables;
+use crate::model::orientation::Orientation;
+use crate::model::sockets;
+use crate::model::view::{Numbers, Words};
 
 /// The sockets of some findings.
 pub(super) struct Sockets<'a> {

@@ -7,8 +7,9 @@ use polars::prelude::{BooleanChunked, DataFrame, df};
 
 use super::json::v1::{Entities, Finding, Insight, Report, Severity};
 use crate::Result;
-use crate::analyze::view::Words;
-use crate::analyze::{Analysis, Tables};
+use crate::analyze::Analysis;
+use crate::model::Tables;
+use crate::model::view::Words;
 
 /// A table: its name and where its rows come from.
 pub struct TableFile {

@@ -1,9 +1,9 @@
 //! What the pass makes of rows.
 
-use netrec::analyze::Tables;
-use netrec::analyze::model::{Connection, Count, Direction, Recorded, Role, Scope};
 use netrec::capture::{Kind, Metadata, Overwrite, Protocol, Row, TcpState, Writer};
 use netrec::geo::Databases;
+use netrec::model::Tables;
+use netrec::model::records::{Connection, Count, Direction, Recorded, Role, Scope};
 use proptest::prelude::*;
 
 use crate::fixture;

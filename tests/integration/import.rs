@@ -96,7 +96,8 @@ fn in_every_output_the_source_of_an_imported_connection_is_who_opened_it() {
             (ip("src_endpoint"), ip("dst_endpoint"), direction)
         })
         .collect();
-    for (source, destination, direction) in [("203.0.113.9", "10.0.0.5", 1), ("10.0.0.7", "198.51.100.3", 2)] {
+    for (source, destination, direction) in [("203.0.113.9", "10.0.0.5", 1), ("10.0.0.7", "198.51.100.3", 2)]
+    {
         let expected = (source.to_owned(), destination.to_owned(), direction);
         assert!(scans.contains(&expected), "{expected:?} is not in {scans:?}");
     }
@@ -104,10 +105,8 @@ fn in_every_output_the_source_of_an_imported_connection_is_who_opened_it() {
     netrec_in(folder.path(), &["export", "conn.parquet", "--to", "zeek", "-o", "out.conn.log"]).succeeds();
     let log = fs::read_to_string(folder.path().join("out.conn.log")).unwrap();
     let rows = log.lines().filter(|line| !line.starts_with('#'));
-    let pairs: std::collections::BTreeSet<(&str, &str)> = rows
-        .map(|line| line.split('\t').collect::<Vec<_>>())
-        .map(|cells| (cells[2], cells[4]))
-        .collect();
+    let pairs: std::collections::BTreeSet<(&str, &str)> =
+        rows.map(|line| line.split('\t').collect::<Vec<_>>()).map(|cells| (cells[2], cells[4])).collect();
     assert_eq!(pairs, [("203.0.113.9", "10.0.0.5"), ("10.0.0.7", "198.51.100.3")].into());
 }
 

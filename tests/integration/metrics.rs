@@ -1,7 +1,7 @@
 //! What the metrics say of a capture.
 
-use netrec::analyze::metrics::Share;
 use netrec::capture::{Counters, Metadata, Row, SourceReport, SourceStatus, TcpState};
+use netrec::model::metrics::Share;
 
 use crate::fixture;
 use crate::scene::{HOST, Tell, listener, measured, tcp, udp};

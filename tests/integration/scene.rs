@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use netrec::analyze::config::Analysis as Settings;
-use netrec::analyze::model::Recorded;
-use netrec::analyze::{Config, Tables, detectors, metrics, pass};
+use netrec::analyze::{Config, metrics, pass, runs};
 use netrec::capture::{CaptureFile, Counters, Kind, Metadata, Owner, OwnerSource, Protocol, Row, TcpState};
 use netrec::geo::Databases;
+use netrec::model::Tables;
+use netrec::model::metrics::{Completeness, Metrics};
+use netrec::model::records::Recorded;
 
 use crate::fixture;
 
@@ -122,14 +124,11 @@ pub(crate) fn pass_with(rows: &[Row], metadata: &Metadata, geo: &Databases) -> R
 }
 
 /// The tables and metrics of a recording of `ticks` seconds.
-pub(crate) fn measured(
-    rows: &[Row],
-    metadata: &Metadata,
-) -> (Tables, metrics::Metrics, metrics::Completeness) {
+pub(crate) fn measured(rows: &[Row], metadata: &Metadata) -> (Tables, Metrics, Completeness) {
     let tables = Tables::build(pass_with(rows, metadata, &Databases::default()), metadata).unwrap();
     let measured = metrics::measure(&tables, metadata, &Settings::default()).unwrap();
     let config = Config::default();
-    let runs = detectors::run_all(&detectors::Context::of(&tables, metadata, &config), &config);
+    let runs = runs::run_all(&config.context(&tables, metadata), &config);
     let completeness = metrics::completeness(&tables, metadata, &runs).unwrap();
     (tables, measured, completeness)
 }

@@ -75,7 +75,7 @@ impl Entry {
         let text = |patterns: &[Text], common: Option<&str>| {
             patterns.is_empty() || common.is_some_and(|text| any(patterns, |p| p.matches(text)))
         };
-        text(&self.detector, Some(subject.finding.detector))
+        text(&self.detector, Some(subject.finding.about.id))
             && text(&self.exe, entities.exe.as_deref())
             && text(&self.user, entities.username.as_deref())
             && text(&self.container, entities.container.as_deref())

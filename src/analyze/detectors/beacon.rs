@@ -21,12 +21,15 @@ use serde::{Deserialize, Serialize};
 use self::candidate::Candidate;
 use self::null_model::Asked;
 use self::pairs::{Known, Series};
-use super::{About, Context, Detector, Outcome, Output, Periods};
 use crate::Result;
-use crate::analyze::processes::Processes;
-use crate::analyze::sockets::{Sockets, Source};
-use crate::analyze::tables::Tables;
 use crate::analyze::words;
+use crate::model::detector::{
+    About, Context, Detector, DetectorTable, Method, Outcome, Output, Periods, Signal,
+};
+use crate::model::processes::Processes;
+use crate::model::section::Section;
+use crate::model::sockets::{Sockets, Source};
+use crate::model::tables::Tables;
 
 /// Pairs whose start times are handed to the charts.
 const CHART_PAIRS: usize = 12;
@@ -37,6 +40,12 @@ const CHART_STARTS: usize = 2_000;
 /// Periodic connections.
 #[derive(Debug)]
 pub struct Beacon;
+
+/// Every tested pair.
+pub const PAIRS: DetectorTable = DetectorTable { detector: Beacon::ABOUT.id, name: "pairs" };
+
+/// The start times of the first pairs.
+pub const INTERVALS: DetectorTable = DetectorTable { detector: Beacon::ABOUT.id, name: "intervals" };
 
 /// Thresholds of `beacon`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -128,6 +137,10 @@ impl Detector for Beacon {
             Biometrika 1991; bound: H. Chernoff, A Measure of Asymptotic Efficiency for Tests of a Hypothesis Based on \
             the Sum of Observations. Annals of Mathematical Statistics 1952; Y. Benjamini, Y. Hochberg: Controlling the False Discovery Rate. JRSS B 1995. ATT&CK \
             T1071, T1571.",
+        section: Section::Behavior,
+        method: Method::Statistics,
+        signal: Signal::Periodic,
+        attack: &["T1071", "T1071.001", "T1071.004", "T1571"],
     };
 
     fn validate(config: &Thresholds) -> Result<(), String> {
@@ -152,7 +165,7 @@ impl Detector for Beacon {
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
         let sockets = Sockets::of(context.tables)?;
-        if let Some(skipped) = super::nothing_could_open(context.tables, &sockets) {
+        if let Some(skipped) = Outcome::skipped_if_nothing_opened(context.tables, &sockets) {
             return Ok(skipped);
         }
         let processes = Processes::of(context.tables)?;
@@ -178,7 +191,7 @@ impl Detector for Beacon {
             .filter(|(_, is_found)| *is_found)
             .map(|(candidate, _)| verdict::finding(&sockets, &processes, candidate, config))
             .collect();
-        let tables = vec![("pairs", pairs_table(&ranked)?), ("intervals", intervals_table(&ranked)?)];
+        let tables = vec![(PAIRS.name, pairs_table(&ranked)?), (INTERVALS.name, intervals_table(&ranked)?)];
         let shortest_s = timing.shortest_of_all_s(&sockets, config);
         Ok(Outcome::Ran(Output {
             findings,

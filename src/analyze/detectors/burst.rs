@@ -11,12 +11,13 @@ use serde::{Deserialize, Serialize};
 
 use self::episodes::Episode;
 use self::series::{Metric, Subject};
-use super::{About, Context, Detector, Outcome, Output};
 use crate::Result;
-use crate::analyze::finding::{Confidence, Finding, Judgement, Measurement, Severity};
-use crate::analyze::members::Members;
-use crate::analyze::sockets::Sockets;
 use crate::analyze::words;
+use crate::model::detector::{About, Context, Detector, DetectorTable, Method, Outcome, Output, Signal};
+use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
+use crate::model::members::Members;
+use crate::model::section::Section;
+use crate::model::sockets::Sockets;
 
 /// Windows that a recording must have for a normal rate to be known.
 const LEAST_WINDOWS: f64 = 12.0;
@@ -27,6 +28,9 @@ const VERY_MUCH: f64 = 10.0;
 /// Many connections or bytes at once.
 #[derive(Debug)]
 pub struct Burst;
+
+/// Every episode.
+pub const EPISODES: DetectorTable = DetectorTable { detector: Burst::ABOUT.id, name: "episodes" };
 
 /// Thresholds of `burst`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -74,6 +78,10 @@ impl Detector for Burst {
         source: "Robust z: B. Iglewicz, D. Hoaglin: How to Detect and Handle Outliers. ASQC 1993. No two tools agree on \
             the numbers; these are own ones. ATT&CK T1498 for connections in very large numbers to one address beyond \
             the local networks.",
+        section: Section::Behavior,
+        method: Method::Statistics,
+        signal: Signal::Spike,
+        attack: &["T1498"],
     };
 
     fn validate(config: &Thresholds) -> Result<(), String> {
@@ -90,7 +98,7 @@ impl Detector for Burst {
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
         let sockets = Sockets::of(context.tables)?;
-        if let Some(skipped) = super::nothing_could_open(context.tables, &sockets) {
+        if let Some(skipped) = Outcome::skipped_if_nothing_opened(context.tables, &sockets) {
             return Ok(skipped);
         }
         let window_s = config.window_s.min(context.tables.span_s() / LEAST_WINDOWS);
@@ -102,7 +110,7 @@ impl Detector for Burst {
         let (all, connections) = series::of(&sockets, context.tables, window_s, config)?;
         let episodes = episodes::find((&all, &connections), &sockets, context.tables.span_us, config);
         let findings = episodes.iter().map(|episode| finding(&sockets, episode, config)).collect();
-        let tables = vec![("episodes", episodes_table(&episodes)?)];
+        let tables = vec![(EPISODES.name, episodes_table(&episodes)?)];
         let mut limits = vec![format!(
             "Windows of {} for connections; for bytes never less than a slice, {}.",
             words::duration(window_s),

@@ -13,16 +13,23 @@ use serde::{Deserialize, Serialize};
 
 use self::density::Grouping;
 use self::points::Points;
-use super::{About, Context, Detector, Outcome, Output};
 use crate::Result;
-use crate::analyze::features::FEATURES;
-use crate::analyze::finding::{Confidence, Finding, Judgement, Measurement, Severity};
-use crate::analyze::sockets::Sockets;
 use crate::analyze::words;
+use crate::model::detector::{About, Context, Detector, DetectorTable, Method, Outcome, Output, Signal};
+use crate::model::features::FEATURES;
+use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
+use crate::model::section::Section;
+use crate::model::sockets::Sockets;
 
 /// Groups like connections.
 #[derive(Debug)]
 pub struct Clusters;
+
+/// The groups.
+pub const CLUSTERS: DetectorTable = DetectorTable { detector: Clusters::ABOUT.id, name: "clusters" };
+
+/// The group of each connection.
+pub const ASSIGNMENTS: DetectorTable = DetectorTable { detector: Clusters::ABOUT.id, name: "assignments" };
 
 /// Thresholds of `clusters`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -66,6 +73,10 @@ impl Detector for Clusters {
         evidence: "The connections in no group, the radius, and the number of groups; the groups stand in a table.",
         source: "M. Ester, H.-P. Kriegel, J. Sander, X. Xu: A Density-Based Algorithm for Discovering Clusters. KDD 1996. \
             DBSCAN itself: linfa-clustering.",
+        section: Section::Behavior,
+        method: Method::Learning,
+        signal: Signal::Group,
+        attack: &[],
     };
 
     fn validate(config: &Thresholds) -> Result<(), String> {
@@ -101,8 +112,8 @@ impl Detector for Clusters {
         let of_rows: Vec<Option<u32>> =
             points.of_row.iter().map(|point| grouping.of_point[*point as usize]).collect();
         let tables = vec![
-            ("clusters", wording::table(&sockets, &rows, &of_rows, grouping.clusters)?),
-            ("assignments", assignments(&sockets, &rows, &of_rows)?),
+            (CLUSTERS.name, wording::table(&sockets, &rows, &of_rows, grouping.clusters)?),
+            (ASSIGNMENTS.name, assignments(&sockets, &rows, &of_rows)?),
         ];
         let findings = ungrouped(&sockets, &rows, &of_rows, &grouping, config).into_iter().collect();
         Ok(Outcome::Ran(Output { findings, tables, limits: limits(&points, &grouping), ..Output::default() }))

@@ -9,12 +9,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::uploads::Upload;
-use super::{About, Context, Detector, Outcome, Output};
 use crate::Result;
-use crate::analyze::finding::{Confidence, Finding, Judgement, Measurement, Severity};
-use crate::analyze::sockets::Sockets;
 use crate::analyze::words;
 use crate::capture::Metadata;
+use crate::model::detector::{About, Context, Detector, DetectorTable, Method, Outcome, Output, Signal};
+use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
+use crate::model::section::Section;
+use crate::model::sockets::Sockets;
 
 /// From this many times `min_sent_bytes` on, an upload without a harmless reading is high.
 const VERY_MUCH: f64 = 10.0;
@@ -25,6 +26,9 @@ const USUAL_RATE: f64 = 3.0;
 /// Much more out than in, to one place.
 #[derive(Debug)]
 pub struct Exfiltration;
+
+/// What was sent and received, by source and destination.
+pub const UPLOADS: DetectorTable = DetectorTable { detector: Exfiltration::ABOUT.id, name: "uploads" };
 
 /// Thresholds of `exfiltration`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -73,6 +77,10 @@ impl Detector for Exfiltration {
             process sent, how long it took, and the connections.",
         source: "Own rule from volume, ratio and history, as in Slips (upload volume) and flowscope (against own \
             history), with other numbers. ATT&CK T1048, T1048.003, T1567.",
+        section: Section::Bandwidth,
+        method: Method::Behavior,
+        signal: Signal::Upload,
+        attack: &["T1048", "T1048.003", "T1567"],
     };
 
     fn validate(config: &Thresholds) -> Result<(), String> {
@@ -98,7 +106,7 @@ impl Detector for Exfiltration {
             .filter(|upload| upload.meets(config))
             .map(|upload| finding(&sockets, upload, config))
             .collect();
-        let tables = vec![("uploads", uploads_table(&uploads, config)?)];
+        let tables = vec![(UPLOADS.name, uploads_table(&uploads, config)?)];
         Ok(Outcome::Ran(Output { findings, tables, limits: limits(context.metadata), ..Output::default() }))
     }
 }

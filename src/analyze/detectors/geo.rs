@@ -8,11 +8,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::places::{Lone, Whole};
-use super::{About, Context, Detector, Outcome, Output};
 use crate::Result;
-use crate::analyze::finding::{Confidence, Finding, Judgement, Measurement, Severity};
-use crate::analyze::sockets::Sockets;
 use crate::analyze::words;
+use crate::model::detector::{About, Context, Detector, Method, Outcome, Output, Signal};
+use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
+use crate::model::section::Section;
+use crate::model::sockets::Sockets;
 
 /// How many countries a text lists before it only counts.
 const LISTED: usize = 10;
@@ -61,6 +62,10 @@ impl Detector for Geo {
             talk with the whole world. An address may be registered in one country and stand in another.",
         evidence: "The country, its share of the connections and of the bytes, what was sent and received, and the connections.",
         source: "Share and sole use: netrec's own. Places: the databases that the report names.",
+        section: Section::Geography,
+        method: Method::Behavior,
+        signal: Signal::RarePlace,
+        attack: &[],
     };
 
     fn validate(config: &Thresholds) -> Result<(), String> {

@@ -12,13 +12,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::index::Index;
-use super::{About, Context, Detector, Outcome, Output};
 use crate::Result;
-use crate::analyze::finding::{Confidence, Finding, Judgement, Measurement, Severity};
-use crate::analyze::sockets::{Sockets, Source};
-use crate::analyze::tables::Tables;
-use crate::analyze::view::{Numbers, Words};
 use crate::indicators::{self, Observable};
+use crate::model::detector::{About, Context, Detector, Method, Outcome, Output, Signal};
+use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
+use crate::model::section::Section;
+use crate::model::sockets::{Sockets, Source};
+use crate::model::tables::Tables;
+use crate::model::view::{Numbers, Words};
 
 /// What lists from outside name.
 #[derive(Debug)]
@@ -59,6 +60,10 @@ impl Detector for Indicator {
             harmful have one address; lists with mistakes; a list of scanners, held against a server that everybody may visit.",
         evidence: "The entry: its list, its id and what the list says about it; the connections.",
         source: "STIX 2.1 (OASIS, 2021); MISP core format (draft-dulaunoy-misp-core-format); otherwise the lists that are given.",
+        section: Section::Security,
+        method: Method::Rule,
+        signal: Signal::KnownBad,
+        attack: &[],
     };
 
     fn validate(config: &Thresholds) -> Result<(), String> {

@@ -11,16 +11,20 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::forest::{Forest, Growth, MAX_SAMPLE};
-use super::{About, Context, Detector, Outcome, Output};
 use crate::Result;
-use crate::analyze::features::{FEATURES, Matrix, Scale};
-use crate::analyze::finding::{Confidence, Finding, Judgement, Measurement, Severity};
-use crate::analyze::members::Members;
-use crate::analyze::sockets::{Socket, Sockets, Source};
+use crate::model::detector::{About, Context, Detector, DetectorTable, Method, Outcome, Output, Signal};
+use crate::model::features::{FEATURES, Matrix, Scale};
+use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
+use crate::model::members::Members;
+use crate::model::section::Section;
+use crate::model::sockets::{Socket, Sockets, Source};
 
 /// Connections unlike the rest, by an isolation forest.
 #[derive(Debug)]
 pub struct IsolationForest;
+
+/// The score of each connection.
+pub const SCORES: DetectorTable = DetectorTable { detector: IsolationForest::ABOUT.id, name: "scores" };
 
 /// Thresholds of `isolation-forest`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -91,6 +95,10 @@ impl Detector for IsolationForest {
             distance in robust standard deviations. The table `scores` holds the score of every connection.",
         source: "F. T. Liu, K. M. Ting, Z.-H. Zhou: Isolation Forest. ICDM 2008, doi 10.1109/ICDM.2008.17. Robust \
             distances: B. Iglewicz, D. C. Hoaglin: How to Detect and Handle Outliers, 1993.",
+        section: Section::Anomalies,
+        method: Method::Learning,
+        signal: Signal::Outlier,
+        attack: &[],
     };
 
     fn validate(config: &Thresholds) -> Result<(), String> {
@@ -138,7 +146,7 @@ impl Detector for IsolationForest {
         let shown = config.max_findings as usize;
         let findings = groups.iter().take(shown).map(|group| judge.finding(group)).collect();
         let limits = judge.limits(groups.len());
-        let tables = vec![("scores", scores_table(&sockets, rows, scores)?)];
+        let tables = vec![(SCORES.name, scores_table(&sockets, rows, scores)?)];
         Ok(Outcome::Ran(Output { findings, tables, limits, ..Output::default() }))
     }
 }

@@ -9,11 +9,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::totals::{Total, Totals};
-use super::{About, Context, Detector, Outcome, Output};
 use crate::Result;
-use crate::analyze::finding::{Confidence, Finding, Judgement, Measurement, Severity};
-use crate::analyze::sockets::Sockets;
 use crate::analyze::words;
+use crate::model::detector::{About, Context, Detector, DetectorTable, Method, Outcome, Output, Signal};
+use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
+use crate::model::section::Section;
+use crate::model::sockets::Sockets;
 
 /// Rungs of the ladder of durations, in seconds: what Corelight's long-connections reports at.
 const LADDER_S: [f64; 5] = [600.0, 1_800.0, 3_600.0, 43_200.0, 86_400.0];
@@ -24,6 +25,9 @@ const RITA_TOTAL_S: [f64; 4] = [3_600.0, 14_400.0, 28_800.0, 43_200.0];
 /// Connections that stay.
 #[derive(Debug)]
 pub struct LongConnection;
+
+/// The pairs that were connected the longest.
+pub const PAIRS: DetectorTable = DetectorTable { detector: LongConnection::ABOUT.id, name: "pairs" };
 
 /// Pairs in the table.
 const MOST_LISTED: usize = 1_000;
@@ -72,6 +76,10 @@ impl Detector for LongConnection {
             connections. The table `pairs` holds every pair with its total.",
         source: "Ladder: Corelight, zeek-long-connections. Total and score: RITA v5, Active Countermeasures, from its \
             formulas. ATT&CK T1071, T1572, T1219 are what it may be; the duration alone names none.",
+        section: Section::Behavior,
+        method: Method::Behavior,
+        signal: Signal::LongLived,
+        attack: &[],
     };
 
     fn validate(config: &Thresholds) -> Result<(), String> {
@@ -100,7 +108,7 @@ impl Detector for LongConnection {
             .into_iter()
             .map(|together| finding((&sockets, &totals), &together, config))
             .collect();
-        let tables = vec![("pairs", pairs_table(&totals.all)?)];
+        let tables = vec![(PAIRS.name, pairs_table(&totals.all)?)];
         let limits = limits(context.tables.span_s(), &totals.all, config);
         Ok(Outcome::Ran(Output { findings, tables, limits, ..Output::default() }))
     }

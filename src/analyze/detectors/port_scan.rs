@@ -10,12 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use self::contacts::{Reply, Side};
 use self::scans::{Kind, Scan, Size};
-use super::{About, Context, Detector, Outcome, Output};
 use crate::Result;
-use crate::analyze::finding::{Confidence, Finding, Judgement, Measurement, Severity};
-use crate::analyze::members::Members;
-use crate::analyze::sockets::Sockets;
 use crate::capture::Metadata;
+use crate::model::detector::{About, Context, Detector, Method, Outcome, Output, Signal};
+use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
+use crate::model::members::Members;
+use crate::model::section::Section;
+use crate::model::sockets::Sockets;
 
 /// How many ports or hosts a text lists before it only counts.
 const LISTED: usize = 15;
@@ -154,6 +155,10 @@ impl Detector for PortScan {
         source: "Thresholds: Zeek, policy/misc/scan.zeek. Sequential test: J. Jung, V. Paxson, A. W. Berger, H. \
             Balakrishnan: Fast Portscan Detection Using Sequential Hypothesis Testing. IEEE S&P 2004. ATT&CK T1046, \
             T1595.001.",
+        section: Section::Security,
+        method: Method::Behavior,
+        signal: Signal::Scan,
+        attack: &["T1046", "T1595.001"],
     };
 
     fn validate(config: &Thresholds) -> Result<(), String> {
@@ -191,7 +196,7 @@ impl Detector for PortScan {
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
         let sockets = Sockets::of(context.tables)?;
-        if let Some(skipped) = super::nothing_could_open(context.tables, &sockets) {
+        if let Some(skipped) = Outcome::skipped_if_nothing_opened(context.tables, &sockets) {
             return Ok(skipped);
         }
         let contacts = contacts::first_contacts(&sockets, context.tables.span_us.1);

@@ -10,12 +10,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::rules::{RULES, Reach, Verdict};
-use super::{About, Context, Detector, Outcome, Output};
 use crate::Result;
-use crate::analyze::finding::{Confidence, Finding, Judgement, Measurement, Severity};
-use crate::analyze::members::Members;
-use crate::analyze::processes::{Process, Processes};
-use crate::analyze::sockets::{Socket, Sockets};
+use crate::model::detector::{About, Context, Detector, Method, Outcome, Output, Signal};
+use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
+use crate::model::members::Members;
+use crate::model::processes::{Process, Processes};
+use crate::model::section::Section;
+use crate::model::sockets::{Socket, Sockets};
 
 /// Looks at the processes that own sockets.
 #[derive(Debug)]
@@ -57,6 +58,21 @@ impl Detector for ProcessLook {
         evidence: "The process with its executable, command line and parent, how many processes are like it, and the connections \
             that it owned.",
         source: "MITRE ATT&CK T1036.004, T1036.005, T1059, T1059.004, T1070.004, T1133, T1190, T1505.003, T1564.001, T1620.",
+        section: Section::Security,
+        method: Method::Behavior,
+        signal: Signal::SuspiciousProcess,
+        attack: &[
+            "T1036.004",
+            "T1036.005",
+            "T1059",
+            "T1059.004",
+            "T1070.004",
+            "T1133",
+            "T1190",
+            "T1505.003",
+            "T1564.001",
+            "T1620",
+        ],
     };
 
     fn validate(_: &Thresholds) -> Result<(), String> {

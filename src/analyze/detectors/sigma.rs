@@ -13,9 +13,10 @@ use serde::{Deserialize, Serialize};
 
 use self::event::{Background, Event};
 use self::rules::{Rule, Rules};
-use super::{About, Context, Detector, Outcome, Output};
-use crate::analyze::finding::{Confidence, Finding, Judgement, Measurement};
-use crate::analyze::sockets::{Sockets, Source};
+use crate::model::detector::{About, Context, Detector, Method, Outcome, Output, Signal};
+use crate::model::finding::{Confidence, Finding, Judgement, Measurement};
+use crate::model::section::Section;
+use crate::model::sockets::{Sockets, Source};
 use crate::{Result, parallel};
 
 /// Rules that are listed as not evaluated; more are counted.
@@ -59,6 +60,10 @@ impl Detector for Sigma {
         false_positives: "What the rule itself names as such; and rules whose exceptions ask for a field that is not known here.",
         evidence: "The rule with its id, its author and its file, the fields that it asks for and their values, the connections.",
         source: "Sigma specification 2 (SigmaHQ); evaluated by the crates rsigma-parser and rsigma-eval.",
+        section: Section::Security,
+        method: Method::Rule,
+        signal: Signal::RuleMatch,
+        attack: &[],
     };
 
     fn validate(config: &Thresholds) -> Result<(), String> {
@@ -74,10 +79,8 @@ impl Detector for Sigma {
         let sockets = Sockets::of(context.tables)?;
         let known = Background::of(context.tables, &sockets)?;
         let matches = matches(&rules, &sockets, &known);
-        let mut findings: Vec<Finding> = matches
-            .iter()
-            .map(|((at, _), rows)| finding(&sockets, &known, &rules.list[*at], rows))
-            .collect();
+        let mut findings: Vec<Finding> =
+            matches.iter().map(|((at, _), rows)| finding(&sockets, &known, &rules.list[*at], rows)).collect();
         findings
             .sort_by(|a, b| b.judgement.severity.cmp(&a.judgement.severity).then_with(|| a.id.cmp(&b.id)));
         let mut limits = limits(&rules);

@@ -10,15 +10,19 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::groups::Ailment;
-use super::{About, Context, Detector, Outcome, Output};
 use crate::Result;
-use crate::analyze::finding::Finding;
-use crate::analyze::sockets::Sockets;
 use crate::capture::Metadata;
+use crate::model::detector::{About, Context, Detector, DetectorTable, Method, Outcome, Output, Signal};
+use crate::model::finding::Finding;
+use crate::model::section::Section;
+use crate::model::sockets::Sockets;
 
 /// TCP that does not go as it should.
 #[derive(Debug)]
 pub struct TcpHealth;
+
+/// Failures and retransmissions over time.
+pub const SLICES: DetectorTable = DetectorTable { detector: TcpHealth::ABOUT.id, name: "slices" };
 
 /// Thresholds of `tcp-health`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -84,6 +88,10 @@ impl Detector for TcpHealth {
             `slices` holds half-open, waiting and reset connections over time.",
         source: "States and transitions: RFC 9293. SYN flood: W. Eddy, RFC 4987. ATT&CK T1499.001 (OS exhaustion \
             flood) for floods alone. The numbers are own ones.",
+        section: Section::Tcp,
+        method: Method::Behavior,
+        signal: Signal::TcpTrouble,
+        attack: &["T1499.001"],
     };
 
     fn validate(config: &Thresholds) -> Result<(), String> {
@@ -125,8 +133,13 @@ impl Detector for TcpHealth {
             .collect();
         findings
             .sort_by(|a, b| b.judgement.severity.cmp(&a.judgement.severity).then_with(|| a.id.cmp(&b.id)));
-        let tables = vec![("slices", slices::table(&sockets, context.tables)?)];
-        Ok(Outcome::Ran(Output { findings, tables, limits: limits(&sockets, context.metadata), ..Output::default() }))
+        let tables = vec![(SLICES.name, slices::table(&sockets, context.tables)?)];
+        Ok(Outcome::Ran(Output {
+            findings,
+            tables,
+            limits: limits(&sockets, context.metadata),
+            ..Output::default()
+        }))
     }
 }
 

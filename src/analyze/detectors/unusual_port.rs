@@ -9,11 +9,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::habits::Oddity;
-use super::{About, Context, Detector, Outcome, Output};
 use crate::Result;
-use crate::analyze::finding::{Confidence, Finding, Judgement, Measurement, Severity};
-use crate::analyze::sockets::Sockets;
 use crate::analyze::{services, words};
+use crate::model::detector::{About, Context, Detector, Method, Outcome, Output, Signal};
+use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
+use crate::model::section::Section;
+use crate::model::sockets::Sockets;
 
 /// How many ports a text lists before it only counts.
 const LISTED: usize = 15;
@@ -61,6 +62,10 @@ impl Detector for UnusualPort {
             use ports of no service. A program may bear the name of another.",
         evidence: "The process, the port beside those expected, the hosts, and the connections.",
         source: "Ports: IANA Service Name and Transport Protocol Port Number Registry (RFC 6335). ATT&CK T1571, T1036.",
+        section: Section::Anomalies,
+        method: Method::Behavior,
+        signal: Signal::UnusualPort,
+        attack: &["T1571"],
     };
 
     fn validate(config: &Thresholds) -> Result<(), String> {

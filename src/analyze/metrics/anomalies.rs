@@ -62,7 +62,7 @@ fn rank(process: &PortUse) -> (Reverse<u64>, Reverse<u64>, &str, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analyze::testing::{Capture, Conn};
+    use crate::model::testing::{Capture, Conn};
 
     #[test]
     fn ports_without_a_service_are_counted_once_and_the_service_is_on_the_side_that_accepts() {

@@ -6,8 +6,8 @@ use super::shares::{By, endpoint_shares, first, shares};
 use super::sockets::Sockets;
 use super::{Bandwidth, ProcessLoad};
 use crate::Result;
-use crate::analyze::Tables;
-use crate::analyze::view::Words;
+use crate::model::Tables;
+use crate::model::view::Words;
 
 /// How many processes are listed by their load.
 const MOST_LOADS: usize = 50;

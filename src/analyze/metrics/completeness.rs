@@ -2,9 +2,9 @@
 
 use super::Completeness;
 use super::sockets::Sockets;
-use crate::analyze::Tables;
-use crate::analyze::detectors::Periods;
 use crate::capture::{ImportStats, Metadata, SourceStatus};
+use crate::model::Tables;
+use crate::model::detector::Periods;
 
 pub(super) fn completeness(
     sockets: &Sockets<'_>,

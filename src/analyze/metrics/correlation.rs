@@ -111,7 +111,7 @@ fn pearson(a: &[f64], b: &[f64]) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analyze::testing::{Capture, Conn};
+    use crate::model::testing::{Capture, Conn};
 
     fn known(values: &[f64]) -> Measured {
         Measured::of(values.iter().copied().map(Some))

@@ -8,7 +8,7 @@ use super::Geography;
 use super::shares::{By, shares};
 use super::sockets::Sockets;
 use crate::Result;
-use crate::analyze::Tables;
+use crate::model::Tables;
 
 pub(super) fn geography(tables: &Tables, sockets: &Sockets<'_>) -> Result<Geography> {
     let is_public = |row: &usize| sockets.remote_scope.get(*row) == Some("public");

@@ -7,8 +7,8 @@ use super::Overview;
 use super::shares::{By, endpoint_shares, first, shares};
 use super::sockets::Sockets;
 use crate::Result;
-use crate::analyze::Tables;
-use crate::analyze::view::Words;
+use crate::model::Tables;
+use crate::model::view::Words;
 
 pub(super) fn overview(tables: &Tables, sockets: &Sockets<'_>) -> Result<Overview> {
     let by =

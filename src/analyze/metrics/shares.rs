@@ -9,7 +9,7 @@ use polars::prelude::DataFrame;
 use super::Share;
 use super::sockets::Sockets;
 use crate::Result;
-use crate::analyze::view::Words;
+use crate::model::view::Words;
 
 /// How many names are told apart; the rest is `other`.
 pub(super) const FIRST: usize = 10;

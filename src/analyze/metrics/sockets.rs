@@ -3,7 +3,7 @@
 use polars::prelude::{DataFrame, Float64Type, UInt16Type, UInt32Type, UInt64Type};
 
 use crate::Result;
-use crate::analyze::view::{Flags, Numbers, Words};
+use crate::model::view::{Flags, Numbers, Words};
 
 /// The table of connections, by column.
 pub(super) struct Sockets<'a> {

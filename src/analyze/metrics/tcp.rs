@@ -6,7 +6,7 @@ use super::shares::{By, shares};
 use super::sockets::Sockets;
 use super::{Settings, Tcp};
 use crate::Result;
-use crate::analyze::Tables;
+use crate::model::Tables;
 
 pub(super) fn tcp(tables: &Tables, sockets: &Sockets<'_>, settings: &Settings) -> Result<Tcp> {
     let durations = || sockets.tcp_connections().filter_map(|row| sockets.duration_s.get(row));

@@ -5,8 +5,8 @@ use polars::prelude::{UInt32Type, UInt64Type};
 use super::Traffic;
 use super::distribution::distribution;
 use crate::Result;
-use crate::analyze::Tables;
-use crate::analyze::view::Numbers;
+use crate::model::Tables;
+use crate::model::view::Numbers;
 
 pub(super) fn traffic(tables: &Tables) -> Result<Traffic> {
     let slice_s = tables.bin_width_us as f64 / 1e6;

@@ -7,7 +7,7 @@ use ahash::AHashMap;
 
 use super::sockets::Moment;
 use super::ticks::Increment;
-use crate::analyze::model::{Connection, EndpointBin, EndpointId, Sends};
+use crate::model::records::{Connection, EndpointBin, EndpointId, Sends};
 
 /// Cells of bytes per address and slice before the smaller half of them is let go. Who looks
 /// for much traffic does not miss it, and a hostile capture cannot fill the memory.
@@ -132,9 +132,9 @@ impl Activity {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analyze::model::TextId;
     use crate::analyze::pass::sockets::blank;
     use crate::capture::Protocol;
+    use crate::model::records::TextId;
 
     const SECOND_US: i64 = 1_000_000;
 

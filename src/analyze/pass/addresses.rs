@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::batch::Reason;
-use crate::analyze::model::{EndpointId, TextId, Texts};
+use crate::model::records::{EndpointId, TextId, Texts};
 
 /// Every address so far.
 #[derive(Default)]

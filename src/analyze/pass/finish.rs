@@ -4,14 +4,14 @@ use super::sockets::TransitionCounts;
 use super::ticks::Load;
 use super::{Pass, axis, open};
 use crate::analyze::direction::{Flow, Host};
-use crate::analyze::model::{
+use crate::analyze::perspective::Perspective;
+use crate::capture::{Metadata, Protocol, TcpState};
+use crate::geo::Databases;
+use crate::model::records::{
     Connection, Count, Direction, Endpoint, EndpointBin, EndpointId, Process, ProcessBin, ProcessId,
     Recorded, Role, Scope, TextId, Texts, Transition,
 };
-use crate::analyze::perspective::Perspective;
-use crate::analyze::scope::scope;
-use crate::capture::{Metadata, Protocol, TcpState};
-use crate::geo::Databases;
+use crate::model::scope::scope;
 use crate::parallel;
 
 /// Makes the records of what was gathered, in their fixed order.

@@ -34,10 +34,10 @@ use self::sockets::{Moment, TransitionCounts};
 use self::ticks::{Increment, Ticks};
 use self::words::Interned;
 use super::config::Analysis as Settings;
-use super::model::{Connection, Count, Direction, ProcessId, Recorded, TextId, Texts};
 use super::perspective::{Perspective, turned_counters, turned_state};
 use crate::capture::{CaptureFile, Column, Counters, Kind, OwnerSource, Protocol, TcpState};
 use crate::geo::Databases;
+use crate::model::records::{Connection, Count, Direction, ProcessId, Recorded, TextId, Texts};
 use crate::{Error, Result};
 
 /// Batches that wait between the threads: some 2 MB each.

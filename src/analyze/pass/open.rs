@@ -4,7 +4,7 @@
 //! between its first and its last it is open all the same.
 
 use super::axis::Axis;
-use crate::analyze::model::TimeBin;
+use crate::model::records::TimeBin;
 
 /// Gives every slice the number of connections at its fullest moment. `lives` are the first and
 /// the last moment of each connection, µs since the Unix epoch; both count.

@@ -4,7 +4,7 @@ use ahash::AHashMap;
 
 use super::batch::{Batch, OWNER_TEXTS};
 use super::words::Interned;
-use crate::analyze::model::{Process, ProcessId, TextId, Texts};
+use crate::model::records::{Process, ProcessId, TextId, Texts};
 
 /// What identifies a process. Without a pid (some imports) its name has to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,8 +1,8 @@
 //! Sockets: what a row changes in the record of its connection.
 
 use super::ticks::Increment;
-use crate::analyze::model::{Connection, Count, SmallCount, Totals};
 use crate::capture::{Counters, Kind, Protocol, TcpState};
+use crate::model::records::{Connection, Count, SmallCount, Totals};
 
 /// How often connections went from one TCP state to another.
 pub(super) type TransitionCounts = [[u64; TcpState::ALL.len()]; TcpState::ALL.len()];
@@ -19,7 +19,7 @@ pub(super) struct Moment {
 pub(super) fn blank(
     conn_id: u64,
     protocol: Protocol,
-    local: (crate::analyze::model::TextId, u16),
+    local: (crate::model::records::TextId, u16),
 ) -> Connection {
     Connection {
         conn_id,
@@ -151,7 +151,7 @@ fn add(sum: &mut Option<Count>, more: Option<u64>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analyze::model::TextId;
+    use crate::model::records::TextId;
 
     fn connection(opened_in_recording: bool) -> Connection {
         Connection { opened_in_recording, ..blank(1, Protocol::Tcp, (TextId::of(0), 1)) }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use ahash::AHashMap;
 
 use super::axis::Axis;
-use crate::analyze::model::{ProcessBin, ProcessId, TimeBin};
+use crate::model::records::{ProcessBin, ProcessId, TimeBin};
 
 /// Ticks in a block; a power of two.
 const BLOCK_TICKS: u32 = 16;

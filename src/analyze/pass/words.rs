@@ -3,7 +3,7 @@
 use arrow::array::{Array, StringArray};
 
 use super::batch::Words;
-use crate::analyze::model::{TextId, Texts};
+use crate::model::records::{TextId, Texts};
 
 /// What the keys of one column's dictionary mean, as far as they were asked for.
 ///

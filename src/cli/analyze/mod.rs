@@ -10,12 +10,12 @@ use clap::Args;
 
 use super::{Done, progress, summary};
 use crate::analyze::allow::AllowList;
-use crate::analyze::finding::Severity;
-use crate::analyze::knowledge::Knowledge;
 use crate::analyze::{self, Analysis, Config};
 use crate::capture::CaptureFile;
 use crate::filter::Filter;
 use crate::geo::Databases;
+use crate::model::finding::Severity;
+use crate::model::knowledge::Knowledge;
 use crate::report::index::Entry;
 use crate::report::redact::{Key, Redactor};
 use crate::report::{self, CaptureIdentity, Part, escape};

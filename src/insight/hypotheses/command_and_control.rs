@@ -1,7 +1,8 @@
 //! `command-and-control`: somebody outside is asked for orders.
 
-use crate::analyze::finding::Severity;
 use crate::insight::hypothesis::{Hypothesis, Joins, Sign};
+use crate::model::about::Signal;
+use crate::model::finding::Severity;
 
 pub(super) const COMMAND_AND_CONTROL: Hypothesis = Hypothesis {
     id: "command-and-control",
@@ -11,32 +12,32 @@ pub(super) const COMMAND_AND_CONTROL: Hypothesis = Hypothesis {
     joins: Joins::ProcessAndDestination,
     needs: &[
         &[
-            Sign::that("beacon", |fact| fact.is_beyond, "It asks at intervals that a clock makes:"),
-            Sign::that("long-connection", |fact| fact.is_beyond, "It stays connected:"),
+            Sign::that(Signal::Periodic, |fact| fact.is_beyond, "It asks at intervals that a clock makes:"),
+            Sign::that(Signal::LongLived, |fact| fact.is_beyond, "It stays connected:"),
         ],
         &[
             Sign::that(
-                "process",
+                Signal::SuspiciousProcess,
                 |fact| fact.finding.judgement.severity >= Severity::Medium,
                 "The program itself is odd:",
             ),
-            Sign::any("indicator", "The other side is known to be bad:"),
-            Sign::any("sigma", "A rule names it:"),
+            Sign::any(Signal::KnownBad, "The other side is known to be bad:"),
+            Sign::any(Signal::RuleMatch, "A rule names it:"),
             Sign::that(
-                "unusual-port",
+                Signal::UnusualPort,
                 |fact| fact.finding.judgement.severity >= Severity::Low,
                 "The port is unusual for it:",
             ),
         ],
     ],
     supports: &[
-        Sign::any("geo", "{Nothing else on this host|No other host} talks to that place:"),
-        Sign::any("exfiltration", "It sends much:"),
-        Sign::any("isolation-forest", "The connections are unlike the others:"),
-        Sign::any("burst", "It does much at once:"),
-        Sign::any("beacon", "It asks regularly:"),
-        Sign::any("long-connection", "It stays connected:"),
-        Sign::any("process", "About the program:"),
+        Sign::any(Signal::RarePlace, "{Nothing else on this host|No other host} talks to that place:"),
+        Sign::any(Signal::Upload, "It sends much:"),
+        Sign::any(Signal::Outlier, "The connections are unlike the others:"),
+        Sign::any(Signal::Spike, "It does much at once:"),
+        Sign::any(Signal::Periodic, "It asks regularly:"),
+        Sign::any(Signal::LongLived, "It stays connected:"),
+        Sign::any(Signal::SuspiciousProcess, "About the program:"),
     ],
     min_severity: Severity::Medium,
     escalates: true,

@@ -1,24 +1,25 @@
 //! `data-theft`: much more out than in, to one place.
 
-use crate::analyze::finding::Severity;
 use crate::insight::hypothesis::{Hypothesis, Joins, Sign};
+use crate::model::about::Signal;
+use crate::model::finding::Severity;
 
 pub(super) const DATA_THEFT: Hypothesis = Hypothesis {
     id: "data-theft",
     title: "{who} may be carrying data out to {where}",
     summary: "One {process|host} sends far more than it receives, to one place.",
     joins: Joins::ProcessAndDestination,
-    needs: &[&[Sign::any("exfiltration", "It sends much more than it gets:")]],
+    needs: &[&[Sign::any(Signal::Upload, "It sends much more than it gets:")]],
     supports: &[
-        Sign::any("indicator", "The other side is known to be bad:"),
-        Sign::any("sigma", "A rule names it:"),
-        Sign::any("process", "The program itself is odd:"),
-        Sign::any("unusual-port", "The port is unusual for it:"),
-        Sign::any("geo", "{Nothing else on this host|No other host} talks to that place:"),
-        Sign::any("beacon", "It also asks there regularly:"),
-        Sign::any("burst", "It does so all at once:"),
-        Sign::any("long-connection", "It stays connected:"),
-        Sign::any("isolation-forest", "The connections are unlike the others:"),
+        Sign::any(Signal::KnownBad, "The other side is known to be bad:"),
+        Sign::any(Signal::RuleMatch, "A rule names it:"),
+        Sign::any(Signal::SuspiciousProcess, "The program itself is odd:"),
+        Sign::any(Signal::UnusualPort, "The port is unusual for it:"),
+        Sign::any(Signal::RarePlace, "{Nothing else on this host|No other host} talks to that place:"),
+        Sign::any(Signal::Periodic, "It also asks there regularly:"),
+        Sign::any(Signal::Spike, "It does so all at once:"),
+        Sign::any(Signal::LongLived, "It stays connected:"),
+        Sign::any(Signal::Outlier, "The connections are unlike the others:"),
     ],
     min_severity: Severity::Low,
     escalates: true,

@@ -1,7 +1,8 @@
 //! `exposed-service`: something new that listens to everybody.
 
-use crate::analyze::finding::Severity;
 use crate::insight::hypothesis::{Hypothesis, Joins, Sign};
+use crate::model::about::Signal;
+use crate::model::finding::Severity;
 
 pub(super) const EXPOSED_SERVICE: Hypothesis = Hypothesis {
     id: "exposed-service",
@@ -9,13 +10,13 @@ pub(super) const EXPOSED_SERVICE: Hypothesis = Hypothesis {
     summary: "A process listens where it can be reached from other hosts, and did not before or is not expected to.",
     joins: Joins::Process,
     needs: &[&[
-        Sign::that("process", |fact| fact.is_listener, "It listens:"),
-        Sign::that("unusual-port", |fact| fact.is_listener, "It listens on a port that is not its own:"),
+        Sign::that(Signal::SuspiciousProcess, |fact| fact.is_listener, "It listens:"),
+        Sign::that(Signal::UnusualPort, |fact| fact.is_listener, "It listens on a port that is not its own:"),
     ]],
     supports: &[
-        Sign::any("process", "About the program:"),
-        Sign::any("unusual-port", "The port is unusual for it:"),
-        Sign::that("port-scan", |fact| fact.is_inbound, "It was scanned:"),
+        Sign::any(Signal::SuspiciousProcess, "About the program:"),
+        Sign::any(Signal::UnusualPort, "The port is unusual for it:"),
+        Sign::that(Signal::Scan, |fact| fact.is_inbound, "It was scanned:"),
     ],
     min_severity: Severity::Medium,
     escalates: true,

@@ -1,21 +1,22 @@
 //! `hidden-process`: a program that hides what it is.
 
-use crate::analyze::finding::Severity;
 use crate::insight::hypothesis::{Hypothesis, Joins, Sign};
+use crate::model::about::Signal;
+use crate::model::finding::Severity;
 
 pub(super) const HIDDEN_PROCESS: Hypothesis = Hypothesis {
     id: "hidden-process",
     title: "{who} is not where or what a program should be",
     summary: "What is known of the process itself is conspicuous, whatever it talks to.",
     joins: Joins::Process,
-    needs: &[&[Sign::any("process", "The program itself is odd:")]],
+    needs: &[&[Sign::any(Signal::SuspiciousProcess, "The program itself is odd:")]],
     supports: &[
-        Sign::any("unusual-port", "It uses unusual ports:"),
-        Sign::any("geo", "{Nothing else on this host|No other host} talks to that place:"),
-        Sign::any("isolation-forest", "Its connections are unlike the others:"),
-        Sign::any("beacon", "It asks regularly:"),
-        Sign::any("long-connection", "It stays connected:"),
-        Sign::any("burst", "It does much at once:"),
+        Sign::any(Signal::UnusualPort, "It uses unusual ports:"),
+        Sign::any(Signal::RarePlace, "{Nothing else on this host|No other host} talks to that place:"),
+        Sign::any(Signal::Outlier, "Its connections are unlike the others:"),
+        Sign::any(Signal::Periodic, "It asks regularly:"),
+        Sign::any(Signal::LongLived, "It stays connected:"),
+        Sign::any(Signal::Spike, "It does much at once:"),
     ],
     min_severity: Severity::Medium,
     escalates: true,

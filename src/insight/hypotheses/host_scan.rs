@@ -1,7 +1,8 @@
 //! `host-scan`: a process of this host that scans.
 
-use crate::analyze::finding::Severity;
 use crate::insight::hypothesis::{Hypothesis, Joins, Sign};
+use crate::model::about::Signal;
+use crate::model::finding::Severity;
 
 pub(super) const HOST_SCAN: Hypothesis = Hypothesis {
     id: "host-scan",
@@ -9,15 +10,15 @@ pub(super) const HOST_SCAN: Hypothesis = Hypothesis {
     summary: "One {source on this host|host} tries ports or hosts, mostly in vain. Everything that the detectors say about it is \
         here together, as it is one activity.",
     joins: Joins::Process,
-    needs: &[&[Sign::that("port-scan", |fact| !fact.is_inbound, "It tries what is open:")]],
+    needs: &[&[Sign::that(Signal::Scan, |fact| !fact.is_inbound, "It tries what is open:")]],
     supports: &[
-        Sign::any("burst", "The scan is a burst too:"),
-        Sign::any("unusual-port", "The ports that it tries are unusual, as a scan's are:"),
-        Sign::any("isolation-forest", "Its contacts are unlike other connections:"),
-        Sign::any("tcp-health", "Its failed contacts show in the states:"),
-        Sign::any("geo", "It reaches places that nothing else does:"),
-        Sign::any("sigma", "A rule names it:"),
-        Sign::that("process", |_| true, "The program itself is odd:"),
+        Sign::any(Signal::Spike, "The scan is a burst too:"),
+        Sign::any(Signal::UnusualPort, "The ports that it tries are unusual, as a scan's are:"),
+        Sign::any(Signal::Outlier, "Its contacts are unlike other connections:"),
+        Sign::any(Signal::TcpTrouble, "Its failed contacts show in the states:"),
+        Sign::any(Signal::RarePlace, "It reaches places that nothing else does:"),
+        Sign::any(Signal::RuleMatch, "A rule names it:"),
+        Sign::that(Signal::SuspiciousProcess, |_| true, "The program itself is odd:"),
     ],
     min_severity: Severity::Low,
     escalates: false,

@@ -1,22 +1,26 @@
 //! `known-bad`: what your indicators or rules name.
 
-use crate::analyze::finding::Severity;
 use crate::insight::hypothesis::{Hypothesis, Joins, Sign};
+use crate::model::about::Signal;
+use crate::model::finding::Severity;
 
 pub(super) const KNOWN_BAD: Hypothesis = Hypothesis {
     id: "known-bad",
     title: "{who} touches what your indicators or rules name: {where}",
     summary: "Something in this capture is on a list or fits a rule that you brought along.",
     joins: Joins::ProcessAndDestination,
-    needs: &[&[Sign::any("indicator", "It is on your list:"), Sign::any("sigma", "Your rule names it:")]],
+    needs: &[&[
+        Sign::any(Signal::KnownBad, "It is on your list:"),
+        Sign::any(Signal::RuleMatch, "Your rule names it:"),
+    ]],
     supports: &[
-        Sign::any("process", "The program itself is odd:"),
-        Sign::any("unusual-port", "The port is unusual for it:"),
-        Sign::any("geo", "{Nothing else on this host|No other host} talks to that place:"),
-        Sign::any("burst", "It does much at once:"),
-        Sign::any("isolation-forest", "The connections are unlike the others:"),
-        Sign::any("beacon", "It asks regularly:"),
-        Sign::any("long-connection", "It stays connected:"),
+        Sign::any(Signal::SuspiciousProcess, "The program itself is odd:"),
+        Sign::any(Signal::UnusualPort, "The port is unusual for it:"),
+        Sign::any(Signal::RarePlace, "{Nothing else on this host|No other host} talks to that place:"),
+        Sign::any(Signal::Spike, "It does much at once:"),
+        Sign::any(Signal::Outlier, "The connections are unlike the others:"),
+        Sign::any(Signal::Periodic, "It asks regularly:"),
+        Sign::any(Signal::LongLived, "It stays connected:"),
     ],
     min_severity: Severity::Medium,
     escalates: true,

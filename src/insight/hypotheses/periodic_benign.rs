@@ -1,7 +1,8 @@
 //! `periodic-benign`: what is regular and has an ordinary explanation.
 
-use crate::analyze::finding::Severity;
 use crate::insight::hypothesis::{Hypothesis, Joins, Sign};
+use crate::model::about::Signal;
+use crate::model::finding::Severity;
 
 pub(super) const PERIODIC_BENIGN: Hypothesis = Hypothesis {
     id: "periodic-benign",
@@ -10,7 +11,7 @@ pub(super) const PERIODIC_BENIGN: Hypothesis = Hypothesis {
         neighbours in the local network, work in turns. They are listed so that nobody has to look for them.",
     joins: Joins::Capture,
     needs: &[&[Sign::that(
-        "beacon",
+        Signal::Periodic,
         |fact| fact.finding.judgement.severity <= Severity::Low,
         "It is regular, and that is its nature:",
     )]],

@@ -1,7 +1,8 @@
 //! `periodic-outside`: regular questions to the outside, without anything else.
 
-use crate::analyze::finding::Severity;
 use crate::insight::hypothesis::{Hypothesis, Joins, Sign};
+use crate::model::about::Signal;
+use crate::model::finding::Severity;
 
 pub(super) const PERIODIC_OUTSIDE: Hypothesis = Hypothesis {
     id: "periodic-outside",
@@ -9,12 +10,16 @@ pub(super) const PERIODIC_OUTSIDE: Hypothesis = Hypothesis {
     summary: "The intervals are a machine's. Nothing else about it is conspicuous, so that this is most likely an update \
         check, monitoring or synchronisation; it is here because implants do the same.",
     joins: Joins::ProcessAndDestination,
-    needs: &[&[Sign::that("beacon", |fact| fact.is_beyond, "It asks at intervals that a clock makes:")]],
+    needs: &[&[Sign::that(
+        Signal::Periodic,
+        |fact| fact.is_beyond,
+        "It asks at intervals that a clock makes:",
+    )]],
     supports: &[
-        Sign::any("geo", "{Nothing else on this host|No other host} talks to that place:"),
-        Sign::any("long-connection", "It stays connected:"),
-        Sign::any("isolation-forest", "The connections are unlike the others:"),
-        Sign::any("burst", "It does much at once:"),
+        Sign::any(Signal::RarePlace, "{Nothing else on this host|No other host} talks to that place:"),
+        Sign::any(Signal::LongLived, "It stays connected:"),
+        Sign::any(Signal::Outlier, "The connections are unlike the others:"),
+        Sign::any(Signal::Spike, "It does much at once:"),
     ],
     min_severity: Severity::Medium,
     escalates: false,

@@ -1,7 +1,8 @@
 //! `reverse-shell`: a shell or interpreter that talks to the outside.
 
-use crate::analyze::finding::Severity;
 use crate::insight::hypothesis::{Hypothesis, Joins, Sign};
+use crate::model::about::Signal;
+use crate::model::finding::Severity;
 
 pub(super) const REVERSE_SHELL: Hypothesis = Hypothesis {
     id: "reverse-shell",
@@ -10,18 +11,18 @@ pub(super) const REVERSE_SHELL: Hypothesis = Hypothesis {
         somebody connected one.",
     joins: Joins::ProcessAndDestination,
     needs: &[&[Sign::that(
-        "process",
+        Signal::SuspiciousProcess,
         |fact| fact.has_technique("T1059") && !fact.is_listener,
         "A shell owns a connection:",
     )]],
     supports: &[
-        Sign::any("unusual-port", "The port is unusual for it:"),
-        Sign::any("geo", "{Nothing else on this host|No other host} talks to that place:"),
-        Sign::any("long-connection", "It stays connected, as an interactive session does:"),
-        Sign::any("isolation-forest", "The connection is unlike the others:"),
-        Sign::any("beacon", "It comes back regularly:"),
-        Sign::any("exfiltration", "It sends much:"),
-        Sign::any("process", "About the program:"),
+        Sign::any(Signal::UnusualPort, "The port is unusual for it:"),
+        Sign::any(Signal::RarePlace, "{Nothing else on this host|No other host} talks to that place:"),
+        Sign::any(Signal::LongLived, "It stays connected, as an interactive session does:"),
+        Sign::any(Signal::Outlier, "The connection is unlike the others:"),
+        Sign::any(Signal::Periodic, "It comes back regularly:"),
+        Sign::any(Signal::Upload, "It sends much:"),
+        Sign::any(Signal::SuspiciousProcess, "About the program:"),
     ],
     min_severity: Severity::Medium,
     escalates: true,

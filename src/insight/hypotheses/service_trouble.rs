@@ -1,7 +1,8 @@
 //! `service-trouble`: a program or a network in trouble, rather than an attack.
 
-use crate::analyze::finding::Severity;
 use crate::insight::hypothesis::{Hypothesis, Joins, Sign};
+use crate::model::about::Signal;
+use crate::model::finding::Severity;
 
 pub(super) const SERVICE_TROUBLE: Hypothesis = Hypothesis {
     id: "service-trouble",
@@ -9,10 +10,10 @@ pub(super) const SERVICE_TROUBLE: Hypothesis = Hypothesis {
     summary: "The states of its connections say that something leaks, breaks off or is lost on the way. That is a matter of \
         operation rather than of security.",
     joins: Joins::Process,
-    needs: &[&[Sign::any("tcp-health", "The states say so:")]],
+    needs: &[&[Sign::any(Signal::TcpTrouble, "The states say so:")]],
     supports: &[
-        Sign::any("burst", "It does much at once:"),
-        Sign::any("isolation-forest", "Its connections are unlike the others:"),
+        Sign::any(Signal::Spike, "It does much at once:"),
+        Sign::any(Signal::Outlier, "Its connections are unlike the others:"),
     ],
     min_severity: Severity::Medium,
     escalates: false,

@@ -1,15 +1,14 @@
 //! `several-signs`: several detectors point at one process.
 
-use crate::analyze::finding::Severity;
-use crate::insight::hypothesis::{ANY, Hypothesis, Joins, Sign};
+use crate::insight::hypothesis::{Hypothesis, Joins, Sign};
+use crate::model::finding::Severity;
 
 pub(super) const SEVERAL_SIGNS: Hypothesis = Hypothesis {
     id: "several-signs",
     title: "{who} stands out: {where}",
     summary: "The findings about this {process|host} fit no more specific explanation; together they are worth a look.",
     joins: Joins::Process,
-    needs: &[&[Sign::that(
-        ANY,
+    needs: &[&[Sign::of_any_detector(
         |fact| fact.finding.judgement.severity >= Severity::Low,
         "A detector points at it:",
     )]],

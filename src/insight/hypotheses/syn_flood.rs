@@ -1,7 +1,8 @@
 //! `syn-flood`: more half-open connections than a service can take.
 
-use crate::analyze::finding::Severity;
 use crate::insight::hypothesis::{Hypothesis, Joins, Sign};
+use crate::model::about::Signal;
+use crate::model::finding::Severity;
 
 pub(super) const SYN_FLOOD: Hypothesis = Hypothesis {
     id: "syn-flood",
@@ -9,13 +10,13 @@ pub(super) const SYN_FLOOD: Hypothesis = Hypothesis {
     summary: "Connections pile up half-open or are torn down in storms, as under an attack that exhausts a service.",
     joins: Joins::Capture,
     needs: &[&[Sign::that(
-        "tcp-health",
+        Signal::TcpTrouble,
         |fact| fact.has_technique("T1498") || fact.has_technique("T1499"),
         "The states say so:",
     )]],
     supports: &[
-        Sign::that("burst", |fact| fact.is_inbound, "They come all at once:"),
-        Sign::that("port-scan", |fact| fact.is_inbound, "It is scanned too:"),
+        Sign::that(Signal::Spike, |fact| fact.is_inbound, "They come all at once:"),
+        Sign::that(Signal::Scan, |fact| fact.is_inbound, "It is scanned too:"),
     ],
     min_severity: Severity::Medium,
     escalates: false,

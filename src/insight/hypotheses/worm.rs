@@ -1,7 +1,8 @@
 //! `worm`: a process that looks for hosts on one port and does more than look.
 
-use crate::analyze::finding::Severity;
 use crate::insight::hypothesis::{Hypothesis, Joins, Sign};
+use crate::model::about::Signal;
+use crate::model::finding::Severity;
 
 pub(super) const WORM: Hypothesis = Hypothesis {
     id: "worm",
@@ -11,26 +12,26 @@ pub(super) const WORM: Hypothesis = Hypothesis {
     joins: Joins::Process,
     needs: &[
         &[Sign::that(
-            "port-scan",
+            Signal::Scan,
             |fact| !fact.is_inbound && fact.measured("hosts tried").is_some_and(|hosts| hosts >= 10.0),
             "It looks for its next hosts:",
         )],
         &[
             Sign::that(
-                "process",
+                Signal::SuspiciousProcess,
                 |fact| fact.finding.judgement.severity >= Severity::Medium,
                 "The program itself is odd:",
             ),
-            Sign::any("indicator", "It is known to be bad:"),
-            Sign::any("exfiltration", "It sends much:"),
-            Sign::that("beacon", |fact| fact.is_beyond, "It asks somebody outside regularly:"),
+            Sign::any(Signal::KnownBad, "It is known to be bad:"),
+            Sign::any(Signal::Upload, "It sends much:"),
+            Sign::that(Signal::Periodic, |fact| fact.is_beyond, "It asks somebody outside regularly:"),
         ],
     ],
     supports: &[
-        Sign::any("burst", "It opens much at once:"),
-        Sign::any("unusual-port", "It uses unusual ports:"),
-        Sign::any("isolation-forest", "Its connections are unlike the others:"),
-        Sign::any("sigma", "A rule names it:"),
+        Sign::any(Signal::Spike, "It opens much at once:"),
+        Sign::any(Signal::UnusualPort, "It uses unusual ports:"),
+        Sign::any(Signal::Outlier, "Its connections are unlike the others:"),
+        Sign::any(Signal::RuleMatch, "A rule names it:"),
     ],
     min_severity: Severity::Medium,
     escalates: true,

@@ -7,7 +7,8 @@ use super::canvas::{self, Area, Canvas, Drawn, Label, text_width};
 use super::palette::{PLAIN, THRESHOLD};
 use super::{Chart, Subject};
 use crate::Result;
-use crate::analyze::view::Numbers;
+use crate::analyze::detectors::isolation_forest;
+use crate::model::view::Numbers;
 use crate::report::{Section, format};
 
 pub(super) const CHART: Chart = Chart {
@@ -17,15 +18,14 @@ pub(super) const CHART: Chart = Chart {
     draw,
 };
 
-const DETECTOR: &str = "isolation-forest";
 /// Bars of the histogram, from score 0 to 1.
 const BARS: usize = 50;
 /// Room for tick labels, in pixels.
 const LABELS: i32 = 44;
 
 fn draw(subject: &Subject<'_>) -> Result<String> {
-    let Some(table) = subject.analysis.detector_table(DETECTOR, "scores") else {
-        return canvas::nothing(CHART.title, &subject.why_missing(DETECTOR));
+    let Some(table) = subject.analysis.detector_table(&isolation_forest::SCORES) else {
+        return canvas::nothing(CHART.title, &subject.why_missing(&isolation_forest::SCORES));
     };
     let scores = Numbers::<Float64Type>::of(table, "score")?;
     let scores: Vec<f64> = (0..scores.len()).filter_map(|row| scores.get(row)).collect();
@@ -55,7 +55,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
 
 /// The score from which on the detector reports.
 fn threshold(subject: &Subject<'_>) -> Option<f64> {
-    let run = subject.analysis.runs.iter().find(|run| run.about.id == DETECTOR)?;
+    let run = subject.analysis.runs.iter().find(|run| run.about.id == isolation_forest::SCORES.detector)?;
     run.thresholds.get("min_score")?.as_float().filter(|score| (0.0..=1.0).contains(score))
 }
 

@@ -4,7 +4,7 @@ use plotters::style::RGBColor;
 
 use super::canvas::{self, Area, Canvas, Drawn, Label};
 use super::palette::{AXIS, RECEIVED, SENT};
-use crate::analyze::metrics::Share;
+use crate::model::metrics::Share;
 use crate::report::format;
 
 /// Most rows that a chart has room for: ten and the rest.

@@ -21,6 +21,7 @@ use super::canvas::{self, Area, Canvas, Drawn, Label};
 use super::palette::{AXIS, GRID};
 use super::{Chart, Subject};
 use crate::Result;
+use crate::analyze::detectors::beacon;
 use crate::report::{Section, format};
 
 pub(super) const CHART: Chart = Chart {
@@ -66,8 +67,8 @@ struct Scaled<'a> {
 }
 
 fn draw(subject: &Subject<'_>) -> Result<String> {
-    let Some(table) = subject.analysis.detector_table("beacon", "intervals") else {
-        return canvas::nothing(CHART.title, &subject.why_missing("beacon"));
+    let Some(table) = subject.analysis.detector_table(&beacon::INTERVALS) else {
+        return canvas::nothing(CHART.title, &subject.why_missing(&beacon::INTERVALS));
     };
     let pairs = pairs(table)?;
     let scaled: Vec<_> = pairs.iter().filter_map(|pair| Scaled::of(pair, subject)).collect();

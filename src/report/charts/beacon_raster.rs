@@ -7,6 +7,7 @@ use polars::prelude::{DataFrame, DataType};
 use super::lanes::{self, Lane};
 use super::{Chart, Subject, canvas};
 use crate::Result;
+use crate::analyze::detectors::beacon;
 use crate::report::{Section, format};
 
 pub(super) const CHART: Chart = Chart {
@@ -23,8 +24,8 @@ struct Pair<'a> {
 }
 
 fn draw(subject: &Subject<'_>) -> Result<String> {
-    let Some(table) = subject.analysis.detector_table("beacon", "intervals") else {
-        return canvas::nothing(CHART.title, &subject.why_missing("beacon"));
+    let Some(table) = subject.analysis.detector_table(&beacon::INTERVALS) else {
+        return canvas::nothing(CHART.title, &subject.why_missing(&beacon::INTERVALS));
     };
     let lanes = lanes(subject, table)?;
     if lanes.is_empty() {

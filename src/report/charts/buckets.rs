@@ -4,8 +4,8 @@
 use polars::prelude::{DataFrame, Int64Type};
 
 use crate::Result;
-use crate::analyze::Tables;
-use crate::analyze::view::Numbers;
+use crate::model::Tables;
+use crate::model::view::Numbers;
 
 /// Neighbouring slices of the recording as one.
 #[derive(Debug, Clone)]

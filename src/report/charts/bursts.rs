@@ -7,7 +7,8 @@ use polars::prelude::{DataFrame, Float64Type, Int64Type};
 use super::lanes::{self, Lane};
 use super::{Chart, Subject, canvas, palette};
 use crate::Result;
-use crate::analyze::view::{Numbers, Words};
+use crate::analyze::detectors::burst;
+use crate::model::view::{Numbers, Words};
 use crate::report::{Section, format};
 
 pub(super) const CHART: Chart = Chart { id: "bursts", title: "Bursts", section: Section::Behavior, draw };
@@ -25,8 +26,8 @@ struct Bursts<'a> {
 }
 
 fn draw(subject: &Subject<'_>) -> Result<String> {
-    let Some(table) = subject.analysis.detector_table("burst", "episodes") else {
-        return canvas::nothing(CHART.title, &subject.why_missing("burst"));
+    let Some(table) = subject.analysis.detector_table(&burst::EPISODES) else {
+        return canvas::nothing(CHART.title, &subject.why_missing(&burst::EPISODES));
     };
     let all = bursts(table)?;
     if all.is_empty() {

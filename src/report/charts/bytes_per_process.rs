@@ -3,7 +3,7 @@
 use super::{Chart, Subject};
 use super::{bars, canvas};
 use crate::Result;
-use crate::analyze::metrics::Bandwidth;
+use crate::model::metrics::Bandwidth;
 use crate::report::{Section, format};
 
 pub(super) const CHART: Chart =

@@ -12,7 +12,8 @@ use super::scatter::{self, Disc, Scale};
 use super::{Chart, Subject};
 use crate::Result;
 use crate::analyze::Analysis;
-use crate::analyze::view::{Numbers, Words};
+use crate::analyze::detectors::clusters;
+use crate::model::view::{Numbers, Words};
 use crate::report::{Section, format};
 
 pub(super) const CHART: Chart =
@@ -40,8 +41,8 @@ struct Group<'a> {
 
 fn draw(subject: &Subject<'_>) -> Result<String> {
     let analysis = subject.analysis;
-    let Some(table) = analysis.detector_table("clusters", "clusters") else {
-        return canvas::nothing(CHART.title, &subject.why_missing("clusters"));
+    let Some(table) = analysis.detector_table(&clusters::CLUSTERS) else {
+        return canvas::nothing(CHART.title, &subject.why_missing(&clusters::CLUSTERS));
     };
     let groups = groups(table)?;
     let ungrouped = ungrouped(analysis)?;
@@ -151,7 +152,7 @@ fn groups(table: &DataFrame) -> Result<Vec<Group<'_>>> {
 
 /// Bytes and seconds of every connection in no group of which both are known.
 fn ungrouped(analysis: &Analysis) -> Result<Vec<(f64, f64)>> {
-    let Some(table) = analysis.detector_table("clusters", "assignments") else { return Ok(Vec::new()) };
+    let Some(table) = analysis.detector_table(&clusters::ASSIGNMENTS) else { return Ok(Vec::new()) };
     let ids = Numbers::<UInt64Type>::of(table, "conn_id")?;
     let clusters = Numbers::<UInt32Type>::of(table, "cluster")?;
     let alone: AHashSet<u64> =

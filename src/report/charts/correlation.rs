@@ -4,7 +4,7 @@ use super::canvas::{self, Area, Canvas, Drawn, Label};
 use super::palette::{self, GRID, MUTED};
 use super::{Chart, Subject};
 use crate::Result;
-use crate::analyze::metrics::Correlation;
+use crate::model::metrics::Correlation;
 use crate::report::{Section, format};
 
 pub(super) const CHART: Chart = Chart {

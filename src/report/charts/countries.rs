@@ -9,9 +9,9 @@ use super::canvas::{self, Area, Canvas, Drawn, Label, Point};
 use super::palette::{self, GRID, PAPER};
 use super::{Chart, Subject};
 use crate::Result;
-use crate::analyze::Tables;
-use crate::analyze::metrics::Share;
-use crate::analyze::view::Words;
+use crate::model::Tables;
+use crate::model::metrics::Share;
+use crate::model::view::Words;
 use crate::report::{Section, format};
 
 pub(super) const CHART: Chart =

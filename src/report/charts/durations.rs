@@ -8,9 +8,9 @@ use super::canvas::{self, Area, Canvas, Drawn, Label, MARGIN, text_width};
 use super::palette::{PLAIN, REST, THRESHOLD};
 use super::{Chart, Subject};
 use crate::Result;
-use crate::analyze::Tables;
-use crate::analyze::metrics::Tcp;
-use crate::analyze::view::{Numbers, Words};
+use crate::model::Tables;
+use crate::model::metrics::Tcp;
+use crate::model::view::{Numbers, Words};
 use crate::report::{Section, format};
 
 pub(super) const CHART: Chart =

@@ -4,8 +4,8 @@ use super::canvas::{self, Area, Canvas, Drawn, Label};
 use super::palette::{self, AXIS};
 use super::{Chart, Subject};
 use crate::Result;
-use crate::analyze::detectors::{Run, Status};
-use crate::analyze::finding::Severity;
+use crate::model::detector::{Run, Status};
+use crate::model::finding::Severity;
 use crate::report::{Section, format};
 
 pub(super) const CHART: Chart =

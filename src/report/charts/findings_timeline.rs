@@ -5,7 +5,7 @@ use super::canvas::{self, Area, Canvas, Drawn, Label, text_width};
 use super::palette::{self, GRID};
 use super::{Chart, Subject};
 use crate::Result;
-use crate::analyze::finding::{Finding, Severity};
+use crate::model::finding::{Finding, Severity};
 use crate::report::{Section, format};
 
 pub(super) const CHART: Chart = Chart {
@@ -99,7 +99,7 @@ impl<'a> Bar<'a> {
         let (first_us, last_us) = finding.evidence.span_us;
         let left = time.at(first_us as f64);
         // A moment is as wide as it needs to be seen.
-        Self { left, right: time.at(last_us as f64).max(left + 4), detector: finding.detector }
+        Self { left, right: time.at(last_us as f64).max(left + 4), detector: finding.about.id }
     }
 
     /// The line where it fits, and whether its text fits beside it; without room it lies over

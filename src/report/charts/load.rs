@@ -6,7 +6,7 @@ use super::lines::{self, Line};
 use super::per_process::{Cell, Series};
 use super::{Chart, Subject, canvas, rolling};
 use crate::Result;
-use crate::analyze::Tables;
+use crate::model::Tables;
 use crate::report::format;
 
 /// Processes with a line.

@@ -6,7 +6,8 @@ use super::bars::{self, Bar, Row, Values};
 use super::canvas::{self, Canvas};
 use super::{Chart, Subject};
 use crate::Result;
-use crate::analyze::view::{Flags, Numbers, Words};
+use crate::analyze::detectors::long_connection;
+use crate::model::view::{Flags, Numbers, Words};
 use crate::report::{Section, format};
 
 pub(super) const CHART: Chart = Chart {
@@ -17,8 +18,8 @@ pub(super) const CHART: Chart = Chart {
 };
 
 fn draw(subject: &Subject<'_>) -> Result<String> {
-    let Some(table) = subject.analysis.detector_table("long-connection", "pairs") else {
-        return canvas::nothing(CHART.title, &subject.why_missing("long-connection"));
+    let Some(table) = subject.analysis.detector_table(&long_connection::PAIRS) else {
+        return canvas::nothing(CHART.title, &subject.why_missing(&long_connection::PAIRS));
     };
     let rows = rows(subject, table)?;
     if rows.is_empty() {

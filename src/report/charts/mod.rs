@@ -61,7 +61,7 @@ use self::palette::ProcessColours;
 pub use self::png::Renderer;
 use super::Section;
 use crate::analyze::Analysis;
-use crate::analyze::detectors::Status;
+use crate::model::detector::{DetectorTable, Status};
 use crate::{Result, parallel};
 
 /// Every chart, in the order of the report.
@@ -124,7 +124,8 @@ struct Subject<'a> {
 
 impl Subject<'_> {
     /// Why there is no table of a detector, for the place of its chart.
-    fn why_missing(&self, detector: &str) -> String {
+    fn why_missing(&self, table: &DetectorTable) -> String {
+        let detector = table.detector;
         let run = self.analysis.runs.iter().find(|run| run.about.id == detector);
         match run.map(|run| &run.status) {
             Some(Status::Skipped(why)) => format!("{detector} was skipped: {why}"),

@@ -5,7 +5,7 @@ use super::canvas::{self, Area, Canvas, Drawn, Label, Point};
 use super::palette::{INK, PLAIN};
 use super::{Chart, Subject};
 use crate::Result;
-use crate::analyze::Tables;
+use crate::model::Tables;
 use crate::report::{Section, format};
 
 pub(super) const CHART: Chart =

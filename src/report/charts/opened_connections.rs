@@ -8,7 +8,7 @@ use super::mirror::{Half, MOST_BUCKETS, Mirror};
 use super::palette::{CLOSED, OPENED};
 use super::{Chart, Subject, canvas};
 use crate::Result;
-use crate::analyze::view::Numbers;
+use crate::model::view::Numbers;
 use crate::report::{Section, format};
 
 pub(super) const CHART: Chart = Chart {

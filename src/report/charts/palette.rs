@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use plotters::style::RGBColor;
 
-use crate::analyze::finding::Severity;
-use crate::analyze::metrics::Metrics;
+use crate::model::finding::Severity;
+use crate::model::metrics::Metrics;
 
 const BLUE: RGBColor = RGBColor(0, 114, 178);
 const ORANGE: RGBColor = RGBColor(230, 159, 0);
@@ -181,7 +181,7 @@ fn is_rest(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analyze::metrics::Share;
+    use crate::model::metrics::Share;
 
     fn named(names: &[&str]) -> Vec<Share> {
         names.iter().map(|name| Share { name: (*name).to_owned(), ..Share::default() }).collect()

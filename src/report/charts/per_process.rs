@@ -5,8 +5,8 @@ use polars::prelude::{Float32Type, UInt32Type, UInt64Type};
 
 use super::buckets::Buckets;
 use crate::Result;
-use crate::analyze::Tables;
-use crate::analyze::view::{Numbers, Words};
+use crate::model::Tables;
+use crate::model::view::{Numbers, Words};
 
 /// A process name over time.
 #[derive(Debug, Clone, PartialEq)]

@@ -5,7 +5,7 @@ use super::canvas::{self, Area, Canvas, Drawn, Label};
 use super::palette::{self, AXIS};
 use super::{Chart, Subject};
 use crate::Result;
-use crate::analyze::metrics::ProtocolEfficiency;
+use crate::model::metrics::ProtocolEfficiency;
 use crate::report::{Section, format};
 
 pub(super) const CHART: Chart =

@@ -9,8 +9,8 @@ use super::mirror::MOST_BUCKETS;
 use super::palette::RETRANSMITTED;
 use super::{Chart, Subject};
 use crate::Result;
-use crate::analyze::metrics::Tcp;
-use crate::analyze::view::Numbers;
+use crate::model::metrics::Tcp;
+use crate::model::view::Numbers;
 use crate::report::{Section, format};
 
 pub(super) const CHART: Chart =

@@ -7,9 +7,9 @@ use super::canvas::{self, Area, Canvas, Drawn, Label, text_width};
 use super::palette::{PLAIN, THRESHOLD};
 use super::{Chart, Subject};
 use crate::Result;
-use crate::analyze::Tables;
-use crate::analyze::metrics::Distribution;
-use crate::analyze::view::{Numbers, Words};
+use crate::model::Tables;
+use crate::model::metrics::Distribution;
+use crate::model::view::{Numbers, Words};
 use crate::report::{Section, format};
 
 pub(super) const CHART: Chart =

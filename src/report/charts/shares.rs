@@ -10,7 +10,7 @@ use plotters::style::RGBColor;
 use super::canvas::{self, Area, Canvas, Drawn, Label, text_width};
 use super::{Chart, Subject, palette};
 use crate::Result;
-use crate::analyze::metrics::Share;
+use crate::model::metrics::Share;
 use crate::report::{Section, format};
 
 pub(super) const CHART: Chart =

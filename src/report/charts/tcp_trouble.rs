@@ -8,7 +8,8 @@ use super::canvas::{self, Area, Canvas, Drawn};
 use super::lines::{self, Line};
 use super::{Chart, Subject, palette};
 use crate::Result;
-use crate::analyze::view::Numbers;
+use crate::analyze::detectors::tcp_health;
+use crate::model::view::Numbers;
 use crate::report::{Section, format};
 
 pub(super) const CHART: Chart =
@@ -25,8 +26,8 @@ const LABELS: i32 = 40;
 const BETWEEN: i32 = 26;
 
 fn draw(subject: &Subject<'_>) -> Result<String> {
-    let Some(table) = subject.analysis.detector_table("tcp-health", "slices") else {
-        return canvas::nothing(CHART.title, &subject.why_missing("tcp-health"));
+    let Some(table) = subject.analysis.detector_table(&tcp_health::SLICES) else {
+        return canvas::nothing(CHART.title, &subject.why_missing(&tcp_health::SLICES));
     };
     let slice_us = slice_us(table, subject.analysis.tables.bin_width_us)?;
     let Some(buckets) = Buckets::of_table(table, slice_us, lines::MOST_BUCKETS)? else {

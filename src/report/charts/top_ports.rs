@@ -4,8 +4,8 @@ use super::bars::{self, Values};
 use super::canvas::{self, Canvas};
 use super::{Chart, Subject, palette};
 use crate::Result;
-use crate::analyze::metrics::Share;
 use crate::analyze::services;
+use crate::model::metrics::Share;
 use crate::report::{Section, format};
 
 pub(super) const CHART: Chart = Chart {

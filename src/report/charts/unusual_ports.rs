@@ -5,7 +5,7 @@ use super::canvas;
 use super::scatter::{self, Disc, Scale};
 use super::{Chart, Subject};
 use crate::Result;
-use crate::analyze::metrics::PortUse;
+use crate::model::metrics::PortUse;
 use crate::report::{Section, format};
 
 pub(super) const CHART: Chart = Chart {

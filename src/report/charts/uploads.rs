@@ -8,7 +8,8 @@ use super::palette::{AXIS, PLAIN, THRESHOLD};
 use super::scatter::{self, Disc, Scale};
 use super::{Chart, Subject};
 use crate::Result;
-use crate::analyze::view::{Flags, Numbers, Words};
+use crate::analyze::detectors::exfiltration;
+use crate::model::view::{Flags, Numbers, Words};
 use crate::report::{Section, format};
 
 pub(super) const CHART: Chart =
@@ -19,8 +20,8 @@ const LABELS: i32 = 60;
 const RADIUS: i32 = 6;
 
 fn draw(subject: &Subject<'_>) -> Result<String> {
-    let Some(table) = subject.analysis.detector_table("exfiltration", "uploads") else {
-        return canvas::nothing(CHART.title, &subject.why_missing("exfiltration"));
+    let Some(table) = subject.analysis.detector_table(&exfiltration::UPLOADS) else {
+        return canvas::nothing(CHART.title, &subject.why_missing(&exfiltration::UPLOADS));
     };
     let discs = discs(table)?;
     if discs.is_empty() {

@@ -12,8 +12,8 @@ use polars::prelude::{
 };
 use serde::{Serialize, Serializer};
 
-use crate::analyze::Tables;
-use crate::analyze::view::{Flags, Numbers, Words};
+use crate::model::Tables;
+use crate::model::view::{Flags, Numbers, Words};
 use crate::report::escape;
 use crate::{Error, Result};
 

@@ -9,11 +9,10 @@ use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 
 use super::connections::{Connections, Selection};
-use super::sections::section_of;
 use super::view::name_of;
 use crate::Result;
-use crate::analyze::Tables;
-use crate::analyze::view::Numbers;
+use crate::model::Tables;
+use crate::model::view::Numbers;
 use crate::report::escape;
 use crate::report::json::v1::{Entities, Finding, Report};
 
@@ -170,7 +169,7 @@ impl FindingData {
             id: finding.id.clone(),
             severity: name_of(finding.severity),
             title: escape::html(&escape::shorten(&finding.title, 200)).into_owned(),
-            section: section_of(&finding.detector).id(),
+            section: finding.about.section.id(),
             first: finding.first_seen.us.saturating_sub(origin_us),
             last: finding.last_seen.us.saturating_sub(origin_us),
             rows,

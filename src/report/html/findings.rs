@@ -1,6 +1,5 @@
 //! Findings and hypotheses as the page shows them.
 
-use super::sections::section_of;
 use super::view::{Fact, Table, name_of};
 use crate::report::format::{self, UNKNOWN, plural};
 use crate::report::json::v1::{Entities, Finding, Insight, Measurement, Moment, Severity, Suppressed};
@@ -38,7 +37,7 @@ impl From<&Finding> for FindingView {
         let evidence = &finding.evidence;
         let rows = evidence.measurements.iter().map(measurement);
         let (listed, total) = (evidence.connections.len() as u64, evidence.connections_total);
-        let section = section_of(&finding.detector);
+        let section = finding.about.section;
         Self {
             id: finding.id.clone(),
             severity: name_of(finding.severity),

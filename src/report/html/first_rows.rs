@@ -4,7 +4,7 @@ use polars::prelude::{DataFrame, Int64Type, UInt16Type, UInt64Type};
 
 use super::findings::endpoint;
 use super::view::{Table, or_unknown};
-use crate::analyze::view::{Numbers, Words};
+use crate::model::view::{Numbers, Words};
 use crate::report::format::{bytes, count, second_utc};
 
 /// Rows without script, and on paper.

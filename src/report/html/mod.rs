@@ -31,7 +31,7 @@ use super::charts::Picture;
 use super::format;
 use super::json::v1::{Report, SourceStatus, UnusedReason, UnusedRecords};
 use crate::Result;
-use crate::analyze::Tables;
+use crate::model::Tables;
 
 /// Findings on the page; the rest is in the JSON report. A browser still scrolls these well.
 const MOST_FINDINGS: usize = 200;

@@ -47,8 +47,7 @@ pub(super) fn all(metrics: &Metrics, findings: &[Finding], pictures: &[Picture])
 fn view(section: Section, metrics: &Metrics, findings: &[Finding], pictures: &[Picture]) -> SectionView {
     let has_own_content =
         matches!(section, Section::Dashboard | Section::RawData | Section::Report | Section::Security);
-    let is_listed =
-        |finding: &&Finding| section != Section::Security && section_of(&finding.detector) == section;
+    let is_listed = |finding: &&Finding| section != Section::Security && finding.about.section == section;
     let mut view = SectionView {
         charts: charts(section, pictures),
         findings: findings.iter().filter(is_listed).map(Link::from).collect(),
@@ -60,18 +59,6 @@ fn view(section: Section, metrics: &Metrics, findings: &[Finding], pictures: &[P
         && view.charts.is_empty()
         && view.findings.is_empty();
     view
-}
-
-/// Where the charts and numbers are that belong to a detector's findings.
-pub(super) fn section_of(detector: &str) -> Section {
-    match detector {
-        "exfiltration" => Section::Bandwidth,
-        "isolation-forest" | "unusual-port" => Section::Anomalies,
-        "tcp-health" => Section::Tcp,
-        "geo" => Section::Geography,
-        "beacon" | "burst" | "clusters" | "long-connection" => Section::Behavior,
-        _ => Section::Security,
-    }
 }
 
 fn charts(section: Section, pictures: &[Picture]) -> Vec<Image> {

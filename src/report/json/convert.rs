@@ -11,11 +11,12 @@ use super::v1::{
     GeolocationSource, Import, ImportRecords, Insight, Measurement, Metrics, Moment, Report, Severity,
     Source, SourceStatus, Summary, Suppressed, UnusedReason, UnusedRecords,
 };
-use crate::analyze::detectors::{About, Run, Status};
-use crate::analyze::{Analysis, finding, metrics};
+use crate::analyze::Analysis;
 use crate::capture;
 use crate::geo;
 use crate::insight;
+use crate::model::detector::{About, Run, Status};
+use crate::model::{finding, metrics};
 use crate::report::charts::{self, CHARTS};
 use crate::report::{CaptureIdentity, escape, format};
 
@@ -204,7 +205,8 @@ impl Finding {
         let (first_us, last_us) = finding.evidence.span_us;
         Self {
             id: finding.id.clone(),
-            detector: finding.detector.to_owned(),
+            detector: finding.about.id.to_owned(),
+            about: finding.about,
             severity: judgement.severity.into(),
             confidence: judgement.confidence.get(),
             title: judgement.title.clone(),

@@ -5,7 +5,7 @@ use super::metrics::{
     Anomalies, Bandwidth, Correlation, CountryDirection, Distribution, Geography, Metrics, Overview, PortUse,
     ProcessLoad, ProtocolEfficiency, Share, Tcp, Traffic, Transition,
 };
-use crate::analyze::metrics as internal;
+use crate::model::metrics as internal;
 
 impl From<&internal::Metrics> for Metrics {
     fn from(metrics: &internal::Metrics) -> Self {

@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub use super::metrics::Metrics;
+use crate::model::about::About;
 pub use crate::report::Section;
 
 /// What one capture shows.
@@ -271,6 +272,9 @@ pub struct Finding {
     pub first_seen: Moment,
     /// Last moment of its connections.
     pub last_seen: Moment,
+    /// The detector, for the other formats.
+    #[serde(skip)]
+    pub about: &'static About,
 }
 
 /// Whom and what a finding is about.

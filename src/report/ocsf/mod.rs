@@ -13,16 +13,11 @@ use serde_json::{Map, json};
 use super::escape;
 use super::json::v1::{Detector, Entities, Finding, Report, Severity};
 use super::sockets::Sockets;
+use crate::model::detector::Method;
 use v1_3::{
     Analytic, Attack, ConnectionInfo, Container, DetectionFinding, Device, Endpoint, Evidence, File,
     FindingInfo, Metadata, Observable, Process, Product, Technique, User, VERSION,
 };
-
-/// Detectors that learn what is usual, those that count, and those that follow a list of rules;
-/// the others judge behaviour.
-const LEARNING: [&str; 2] = ["isolation-forest", "clusters"];
-const STATISTICAL: [&str; 2] = ["beacon", "burst"];
-const RULES: [&str; 2] = ["indicator", "sigma"];
 
 /// Writes every finding of a report, worst first.
 ///
@@ -103,7 +98,7 @@ fn confidence(share: f64) -> (u32, &'static str) {
 fn info(report: &Report, finding: &Finding) -> FindingInfo {
     let title_of = |detector: &&Detector| detector.id == finding.detector;
     let name = report.detectors.iter().find(title_of).map_or(&finding.detector, |detector| &detector.title);
-    let (type_id, kind) = kind_of(&finding.detector);
+    let (type_id, kind) = analytic(finding.about.method);
     FindingInfo {
         uid: finding.id.clone(),
         title: finding.title.clone(),
@@ -115,12 +110,13 @@ fn info(report: &Report, finding: &Finding) -> FindingInfo {
     }
 }
 
-fn kind_of(detector: &str) -> (u32, &'static str) {
-    match detector {
-        id if RULES.contains(&id) => (1, "Rule"),
-        id if STATISTICAL.contains(&id) => (3, "Statistical"),
-        id if LEARNING.contains(&id) => (4, "Learning (ML/DL)"),
-        _ => (2, "Behavioral"),
+/// The type of an analytic.
+const fn analytic(method: Method) -> (u32, &'static str) {
+    match method {
+        Method::Rule => (1, "Rule"),
+        Method::Behavior => (2, "Behavioral"),
+        Method::Statistics => (3, "Statistical"),
+        Method::Learning => (4, "Learning (ML/DL)"),
     }
 }
 

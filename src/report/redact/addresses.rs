@@ -14,8 +14,8 @@ use std::sync::{Mutex, PoisonError};
 use ahash::AHashMap;
 
 use super::key::Key;
-use crate::analyze::model::Scope;
-use crate::analyze::scope::{is_uniform, scope};
+use crate::model::records::Scope;
+use crate::model::scope::{is_uniform, scope};
 
 /// Pseudonyms of addresses, each computed once.
 #[derive(Debug)]

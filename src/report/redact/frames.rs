@@ -4,8 +4,8 @@ use ahash::AHashMap;
 use polars::prelude::{Column, DataFrame, DataType, IntoColumn, NamedFrom, StringChunked, UInt64Chunked};
 
 use crate::Result;
-use crate::analyze::Tables;
-use crate::analyze::view::Words;
+use crate::model::Tables;
+use crate::model::view::Words;
 
 /// The column by which tables name a connection. In an import it is a hash of addresses and
 /// ports, which could be guessed.

@@ -29,11 +29,11 @@ use super::CaptureIdentity;
 use super::json::v1;
 use crate::Result;
 use crate::analyze::Analysis;
-use crate::analyze::detectors::{Run, Status};
-use crate::analyze::finding::{Entities, Finding};
-use crate::analyze::metrics::{Metrics, Share};
 use crate::capture::{ImportStats, Metadata};
 use crate::insight::{Insight, Step};
+use crate::model::detector::{Run, Status};
+use crate::model::finding::{Entities, Finding};
+use crate::model::metrics::{Metrics, Share};
 
 /// Said among the blind spots of a redacted report.
 const NOTE: &str = "Redacted: addresses, host and user names, paths, command lines, names of remotes and \

@@ -19,8 +19,9 @@ use uuid::Uuid;
 use super::format;
 use super::json::v1::{Finding, Report, Severity};
 use super::sockets::Sockets;
-use crate::analyze::model::Scope;
-use crate::analyze::scope::scope;
+use crate::model::detector::Signal;
+use crate::model::records::Scope;
+use crate::model::scope::scope;
 use pattern::Pattern;
 use v2_1::{Bundle, Common, Identity, Indicator, Object, Reference, VERSION};
 
@@ -38,7 +39,7 @@ const SYSTEM_FOLDERS: [&str; 5] = ["/usr/", "/bin/", "/sbin/", "/lib/", "/lib64/
 #[derive(Default)]
 struct Draft<'a> {
     titles: BTreeSet<&'a str>,
-    detectors: BTreeSet<&'a str>,
+    is_known_bad: bool,
     attack: BTreeSet<&'a str>,
     confidence: f64,
     first_us: Option<i64>,
@@ -96,7 +97,7 @@ fn patterns<'a>(finding: &'a Finding, sockets: &Sockets<'a>) -> Vec<Pattern<'a>>
 impl<'a> Draft<'a> {
     fn add(&mut self, finding: &'a Finding) {
         self.titles.insert(&finding.title);
-        self.detectors.insert(&finding.detector);
+        self.is_known_bad |= finding.about.signal == Signal::KnownBad;
         self.attack.extend(finding.attack.iter().map(String::as_str));
         self.confidence = self.confidence.max(finding.confidence);
         let first_us = finding.first_seen.us;
@@ -112,8 +113,7 @@ impl<'a> Draft<'a> {
         expression: String,
     ) -> Option<Indicator> {
         // On a list of known evil, or only unlike what is usual.
-        let kind =
-            if self.detectors.contains("indicator") { "malicious-activity" } else { "anomalous-activity" };
+        let kind = if self.is_known_bad { "malicious-activity" } else { "anomalous-activity" };
         let titles = self.titles.iter().take(MOST_TITLES);
         let titles: Vec<_> = titles.map(|title| super::escape::shorten(title, MOST_CHARS)).collect();
         let more = match self.titles.len().saturating_sub(MOST_TITLES) {

@@ -7,9 +7,9 @@ use ahash::AHashMap;
 
 use super::{Board, Detector, Life, Party, mark};
 use crate::analyze::detectors::burst::Thresholds;
-use crate::analyze::finding::Severity;
-use crate::analyze::stats::Bulk;
 use crate::analyze::words;
+use crate::model::finding::Severity;
+use crate::model::stats::Bulk;
 
 /// Snapshots over which a normal rate is known.
 const MOST_TICKS: u32 = 600;

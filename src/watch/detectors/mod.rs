@@ -10,9 +10,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::tracker::Life;
-use crate::analyze::finding::Severity;
-use crate::analyze::model::Scope;
-use crate::analyze::scope::scope;
+use crate::model::finding::Severity;
+use crate::model::records::Scope;
+use crate::model::scope::scope;
 use crate::replay::state::Mark;
 use crate::replay::view::process_name;
 

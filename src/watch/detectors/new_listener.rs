@@ -4,9 +4,9 @@ use ahash::AHashSet;
 
 use super::{Board, Detector, Life, mark};
 use crate::analyze::detectors::process::rules::is_shell_or_carrier;
-use crate::analyze::finding::Severity;
-use crate::analyze::processes::Process;
 use crate::capture::TcpState;
+use crate::model::finding::Severity;
+use crate::model::processes::Process;
 use crate::replay::state::Mark;
 use crate::replay::view::process_name;
 

@@ -8,11 +8,11 @@ use ahash::{AHashMap, AHashSet};
 
 use super::{Board, Detector, Life, Outcome, Party, is_beyond_local_networks, mark};
 use crate::analyze::detectors::port_scan::Thresholds;
-use crate::analyze::finding::Severity;
-use crate::analyze::model::Scope;
-use crate::analyze::scope::scope;
 use crate::analyze::words;
 use crate::capture::Protocol;
+use crate::model::finding::Severity;
+use crate::model::records::Scope;
+use crate::model::scope::scope;
 
 /// First contacts of one source that are remembered; the oldest are forgotten first.
 const MOST_CONTACTS: usize = 20_000;

@@ -4,9 +4,9 @@ use ahash::AHashSet;
 
 use super::{Board, Detector, Life, Outcome, Party, is_beyond_local_networks, mark};
 use crate::analyze::detectors::unusual_port::expected;
-use crate::analyze::finding::Severity;
 use crate::analyze::services;
 use crate::capture::{Protocol, TcpState};
+use crate::model::finding::Severity;
 use crate::replay::state::Mark;
 use crate::replay::view::process_name;
 

@@ -3,8 +3,8 @@
 use super::arrivals::{self, Arrivals};
 use super::pairs::{Known, Series};
 use super::rita::{self, Score};
-use crate::analyze::sockets::Sockets;
-use crate::analyze::stats;
+use crate::model::sockets::Sockets;
+use crate::model::stats;
 
 /// A pair that was tested.
 #[derive(Debug)]

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use ahash::{AHashMap, RandomState};
 
-use crate::analyze::orientation::Orientation;
-use crate::analyze::sockets::{Socket, Sockets, Source};
+use crate::model::orientation::Orientation;
+use crate::model::sockets::{Socket, Sockets, Source};
 
 /// From this many connections on, a pair is not periodic but constant (RITA: a strobe).
 const STROBE: usize = 86_400;

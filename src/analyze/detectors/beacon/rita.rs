@@ -3,7 +3,7 @@
 //! Four parts of 0 to 1, a quarter of the score each: regular gaps (ts), equal sizes (ds), a
 //! flat histogram (hist), presence over the whole window (dur).
 
-use crate::analyze::stats;
+use crate::model::stats;
 
 /// Slices of the window for `hist` and `dur`: hours, if the window is a day.
 const BINS: usize = 24;

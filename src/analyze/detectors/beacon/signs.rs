@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use super::candidate::Candidate;
 use super::pairs::Known;
-use crate::analyze::members::Members;
-use crate::analyze::processes::{Process, Processes};
 use crate::analyze::programs;
 use crate::analyze::services;
-use crate::analyze::sockets::{Socket, Source};
+use crate::model::members::Members;
+use crate::model::processes::{Process, Processes};
+use crate::model::sockets::{Socket, Source};
 
 /// UDP services that are periodic by design: port and name.
 const PERIODIC_BY_DESIGN: [(u16, &str); 8] = [

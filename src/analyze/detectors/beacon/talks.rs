@@ -7,10 +7,10 @@ use polars::prelude::{Int64Type, UInt64Type};
 
 use super::pairs::{Known, Pair, Series};
 use crate::Result;
-use crate::analyze::Tables;
-use crate::analyze::orientation::Orientation;
-use crate::analyze::sockets::{Sockets, Source};
-use crate::analyze::view::Numbers;
+use crate::model::Tables;
+use crate::model::orientation::Orientation;
+use crate::model::sockets::{Sockets, Source};
+use crate::model::view::Numbers;
 
 /// For every pair with connections that this side opened and in which it speaks up now and then,
 /// the one in which it did so most often; ordered by pair.
@@ -29,7 +29,9 @@ pub(super) fn collect<'a>(
     let mut chosen: BTreeMap<Pair<'a>, Series<'a>> = BTreeMap::new();
     for row in (0..sockets.len()).filter(|row| talking.contains(&sockets.conn_id(*row))) {
         let socket = sockets.get(row);
-        let Some((addr, port)) = socket.remote.filter(|_| orientation.is_originator(&socket)) else { continue };
+        let Some((addr, port)) = socket.remote.filter(|_| orientation.is_originator(&socket)) else {
+            continue;
+        };
         let mut starts_us = sends.remove(&socket.conn_id).unwrap_or_default();
         starts_us.retain(|start| (first_us..=last_us).contains(start));
         let source = Some(Source::of(&socket));

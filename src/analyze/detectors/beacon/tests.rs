@@ -3,8 +3,8 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::arrivals::Arrivals;
 use super::*;
-use crate::analyze::finding::{Finding, Severity};
-use crate::analyze::testing::{Capture, Conn, Facts, measured, the_only};
+use crate::model::finding::{Finding, Severity};
+use crate::model::testing::{Capture, Conn, Facts, measured, the_only};
 
 /// Of starts at whole seconds, as snapshots of a second see them.
 pub(super) fn by_seconds(seconds: impl IntoIterator<Item = i64>) -> Arrivals {

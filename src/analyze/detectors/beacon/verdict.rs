@@ -4,11 +4,11 @@ use super::candidate::Candidate;
 use super::pairs::Known;
 use super::signs::{Look, Reason};
 use super::{Beacon, Thresholds};
-use crate::analyze::detectors::Detector;
-use crate::analyze::finding::{Confidence, Finding, Judgement, Measurement, Severity};
-use crate::analyze::processes::Processes;
-use crate::analyze::sockets::{Sockets, Source};
 use crate::analyze::words::{bytes, duration};
+use crate::model::detector::Detector;
+use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
+use crate::model::processes::Processes;
+use crate::model::sockets::{Sockets, Source};
 
 /// The finding for a pair that meets every threshold.
 pub(super) fn finding(

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::Thresholds;
 use super::series::{Connections, Metric, Series, Subject};
-use crate::analyze::sockets::Sockets;
-use crate::analyze::stats::Bulk;
+use crate::model::sockets::Sockets;
+use crate::model::stats::Bulk;
 
 /// Share of an address's connections in an episode that make it the doing of one process.
 const OF_ONE_PROCESS: f64 = 0.8;

@@ -6,9 +6,9 @@ use polars::prelude::{DataFrame, UInt32Type, UInt64Type};
 
 use super::Thresholds;
 use crate::Result;
-use crate::analyze::sockets::{Socket, Sockets, Source};
-use crate::analyze::tables::Tables;
-use crate::analyze::view::Numbers;
+use crate::model::sockets::{Socket, Sockets, Source};
+use crate::model::tables::Tables;
+use crate::model::view::Numbers;
 
 /// Whose rate it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -96,7 +96,7 @@ fn k_distances(points: &Points, sample: &[usize], tree: &Tree, config: &Threshol
     });
     let of_connections =
         distances.into_iter().filter_map(|(distance, weight)| Some(repeat_n(distance?, weight)));
-    crate::analyze::stats::sorted(of_connections.flatten())
+    crate::model::stats::sorted(of_connections.flatten())
 }
 
 /// The value at which a rising curve turns up: the farthest below the straight line from its first

@@ -1,6 +1,6 @@
 use super::*;
-use crate::analyze::testing::{Capture, Conn};
-use crate::analyze::view::{Numbers, Words};
+use crate::model::testing::{Capture, Conn};
+use crate::model::view::{Numbers, Words};
 use polars::prelude::UInt32Type;
 
 /// Two habits and one connection like neither.

@@ -6,8 +6,9 @@ use ahash::AHashMap;
 use polars::prelude::{DataFrame, df};
 
 use crate::Result;
-use crate::analyze::sockets::Sockets;
-use crate::analyze::{services, stats, words};
+use crate::analyze::{services, words};
+use crate::model::sockets::Sockets;
+use crate::model::stats;
 
 /// Share of a group that must have something in common for it to be said of the group.
 const MOST: f64 = 0.8;

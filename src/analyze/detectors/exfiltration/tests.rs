@@ -1,5 +1,5 @@
 use super::*;
-use crate::analyze::testing::{Capture, Conn, the_only};
+use crate::model::testing::{Capture, Conn, the_only};
 
 const MB: u64 = 1_000_000;
 

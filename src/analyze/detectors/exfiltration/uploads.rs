@@ -6,10 +6,10 @@ use polars::prelude::{UInt32Type, UInt64Type};
 
 use super::Thresholds;
 use crate::Result;
-use crate::analyze::sockets::{Sockets, Source};
-use crate::analyze::stats;
-use crate::analyze::tables::Tables;
-use crate::analyze::view::Numbers;
+use crate::model::sockets::{Sockets, Source};
+use crate::model::stats;
+use crate::model::tables::Tables;
+use crate::model::view::Numbers;
 
 /// Slices with traffic outside of an upload that make a history.
 const LEAST_HISTORY: usize = 5;

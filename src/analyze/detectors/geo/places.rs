@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Thresholds;
-use crate::analyze::sockets::{Socket, Sockets, Source};
+use crate::model::sockets::{Socket, Sockets, Source};
 
 /// All connections that are compared.
 pub(super) struct Whole {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::analyze::testing::{Capture, Conn};
+use crate::model::testing::{Capture, Conn};
 
 /// A host of which two processes talk 50 times each with the same country.
 fn ordinary() -> Capture {

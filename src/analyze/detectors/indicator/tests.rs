@@ -1,12 +1,12 @@
 use polars::prelude::*;
 
-use super::super::{Context, Detector, Outcome};
 use super::*;
 use crate::analyze::Config;
-use crate::analyze::knowledge::Knowledge;
-use crate::analyze::testing::{Capture, Conn};
 use crate::capture::Metadata;
 use crate::indicators::Indicators;
+use crate::model::detector::{Detector, Outcome};
+use crate::model::knowledge::Knowledge;
+use crate::model::testing::{Capture, Conn};
 
 /// A browser and a tool that talk to the outside, and a visitor.
 fn host() -> Tables {
@@ -34,7 +34,7 @@ fn outcome(list: &str) -> Outcome {
     }
     let config = Config::default().with_knowledge(Knowledge { indicators, ..Knowledge::default() });
     let (tables, metadata) = (host(), Metadata::default());
-    Indicator::detect(&Context::of(&tables, &metadata, &config), &Thresholds::default()).unwrap()
+    Indicator::detect(&config.context(&tables, &metadata), &Thresholds::default()).unwrap()
 }
 
 /// Title and severity of every finding, and to how many sockets each belongs.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::analyze::testing::{Capture, Conn};
+use crate::model::testing::{Capture, Conn};
 
 /// Unremarkable connections: sizes and times vary by a factor of a few.
 fn normal_host(connections: u32) -> Capture {

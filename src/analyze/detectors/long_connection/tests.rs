@@ -1,5 +1,5 @@
 use super::*;
-use crate::analyze::testing::{Capture, Conn, the_only};
+use crate::model::testing::{Capture, Conn, the_only};
 
 const HOUR: f64 = 3_600.0;
 

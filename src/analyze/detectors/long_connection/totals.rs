@@ -2,7 +2,7 @@
 
 use ahash::AHashMap;
 
-use crate::analyze::sockets::{Socket, Sockets, Source};
+use crate::model::sockets::{Socket, Sockets, Source};
 
 /// A source and another host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -2,8 +2,8 @@
 
 use ahash::AHashSet;
 
-use crate::analyze::orientation::Orientation;
-use crate::analyze::sockets::{Socket, Sockets, Source};
+use crate::model::orientation::Orientation;
+use crate::model::sockets::{Socket, Sockets, Source};
 
 /// States that only a connection reaches that was established.
 const ESTABLISHED: [&str; 7] =
@@ -75,7 +75,8 @@ pub(super) fn first_contacts<'a>(sockets: &Sockets<'a>, end_us: i64) -> Vec<Cont
     let mut contacts = Vec::new();
     for row in 0..sockets.len() {
         let socket = sockets.get(row);
-        let Some(approach) = approach(&orientation, &socket).filter(|approach| !known.contains(approach)) else {
+        let Some(approach) = approach(&orientation, &socket).filter(|approach| !known.contains(approach))
+        else {
             continue;
         };
         // A contact of which it is too early to say what came of it leaves the next one to be the first.
@@ -163,7 +164,7 @@ fn was_left_empty(socket: &Socket<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analyze::testing::{Capture, Conn};
+    use crate::model::testing::{Capture, Conn};
 
     #[track_caller]
     fn check(conn: Conn, expected: Option<Reply>) {

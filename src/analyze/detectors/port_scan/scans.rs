@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Thresholds;
 use super::contacts::{Contact, Reply, Side};
-use crate::analyze::sockets::Source;
+use crate::model::sockets::Source;
 
 /// What a scan goes through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

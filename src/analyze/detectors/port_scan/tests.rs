@@ -1,6 +1,6 @@
 use super::*;
-use crate::analyze::finding::Evidence;
-use crate::analyze::testing::{Capture, Conn, measured, the_only};
+use crate::model::finding::Evidence;
+use crate::model::testing::{Capture, Conn, measured, the_only};
 
 fn findings(capture: &Capture) -> Vec<Finding> {
     capture.run::<PortScan>().findings

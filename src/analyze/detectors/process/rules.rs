@@ -1,11 +1,11 @@
 //! What a process can look like, one function each: a verdict, or nothing to say.
 
-use crate::analyze::finding::Severity;
-use crate::analyze::processes::Process;
 use crate::analyze::programs::{
     hidden_folder_of, is_in_temporary_folder, is_installed, is_interpreter, is_named_like_a_kernel_thread,
     is_shell, starts_with_any,
 };
+use crate::model::finding::Severity;
+use crate::model::processes::Process;
 
 /// How far the connections of a process reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

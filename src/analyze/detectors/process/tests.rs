@@ -1,5 +1,5 @@
 use super::*;
-use crate::analyze::testing::{Capture, Conn, Facts};
+use crate::model::testing::{Capture, Conn, Facts};
 
 /// One process with one connection beyond the local networks.
 fn talks(name: &str, facts: Facts) -> Capture {

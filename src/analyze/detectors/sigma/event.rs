@@ -8,10 +8,10 @@ use rsigma_eval::EventValue;
 use serde_json::{Map, Value};
 
 use crate::Result;
-use crate::analyze::orientation::{Flow, Orientation};
-use crate::analyze::sockets::{Socket, Sockets};
-use crate::analyze::tables::Tables;
-use crate::analyze::view::Words;
+use crate::model::orientation::{Flow, Orientation};
+use crate::model::sockets::{Socket, Sockets};
+use crate::model::tables::Tables;
+use crate::model::view::Words;
 
 /// What is known of connections beyond their own table: who opened them, and their processes.
 pub(super) struct Background<'a> {

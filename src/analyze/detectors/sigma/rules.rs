@@ -4,9 +4,9 @@ use rsigma_eval::{Engine, RuleFieldSet};
 use rsigma_parser::{Detection, Level, LogSource, SigmaCollection, SigmaRule, Status};
 
 use super::event::{Event, FIELDS};
-use crate::analyze::finding::Severity;
-use crate::analyze::knowledge::RuleFile;
 use crate::capture::Metadata;
+use crate::model::finding::Severity;
+use crate::model::knowledge::RuleFile;
 
 const CATEGORY: &str = "network_connection";
 

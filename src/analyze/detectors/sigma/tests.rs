@@ -1,10 +1,10 @@
-use super::super::{Context, Detector, Outcome, Output};
 use super::*;
 use crate::analyze::Config;
-use crate::analyze::finding::Severity;
-use crate::analyze::knowledge::{Knowledge, RuleFile};
-use crate::analyze::testing::{Capture, Conn};
 use crate::capture::Metadata;
+use crate::model::detector::{Detector, Outcome, Output};
+use crate::model::finding::Severity;
+use crate::model::knowledge::{Knowledge, RuleFile};
+use crate::model::testing::{Capture, Conn};
 
 /// A rule of our own with some lines of detection.
 fn rule(title: &str, product: &str, detection: &str) -> String {
@@ -27,7 +27,7 @@ fn outcome(texts: &[String], os: Option<&str>) -> Output {
     let config = Config::default().with_knowledge(Knowledge { rules, ..Knowledge::default() });
     let (tables, metadata) =
         (capture.tables(), Metadata { os: os.map(str::to_owned), ..Metadata::default() });
-    match Sigma::detect(&Context::of(&tables, &metadata, &config), &Thresholds::default()).unwrap() {
+    match Sigma::detect(&config.context(&tables, &metadata), &Thresholds::default()).unwrap() {
         Outcome::Ran(output) => output,
         Outcome::Skipped(why) => panic!("{why}"),
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Thresholds;
-use crate::analyze::sockets::{Socket, Sockets, Source};
+use crate::model::sockets::{Socket, Sockets, Source};
 
 /// What is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

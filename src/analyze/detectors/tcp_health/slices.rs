@@ -4,8 +4,8 @@ use polars::prelude::{DataFrame, df};
 
 use super::groups::is_reset;
 use crate::Result;
-use crate::analyze::sockets::{Socket, Sockets};
-use crate::analyze::tables::Tables;
+use crate::model::sockets::{Socket, Sockets};
+use crate::model::tables::Tables;
 
 /// More slices than the pass ever makes; a table of a test or a hostile width has no more.
 const MOST_SLICES: i64 = 50_000;

@@ -1,6 +1,6 @@
 use super::*;
-use crate::analyze::finding::Severity;
-use crate::analyze::testing::{Capture, Conn, the_only};
+use crate::model::finding::Severity;
+use crate::model::testing::{Capture, Conn, the_only};
 
 fn findings(capture: &Capture) -> Vec<Finding> {
     capture.run::<TcpHealth>().findings

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use super::groups::{Ailment, Kind};
 use super::{TcpHealth, Thresholds};
-use crate::analyze::detectors::Detector;
-use crate::analyze::finding::{Confidence, Finding, Judgement, Measurement, Severity};
-use crate::analyze::members::Members;
-use crate::analyze::sockets::{Socket, Sockets};
-use crate::analyze::tables::Tables;
 use crate::analyze::words;
+use crate::model::detector::Detector;
+use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
+use crate::model::members::Members;
+use crate::model::sockets::{Socket, Sockets};
+use crate::model::tables::Tables;
 
 /// How many times a threshold is very much.
 const VERY_MUCH: usize = 10;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Thresholds;
 use super::expected;
 use crate::analyze::services;
-use crate::analyze::sockets::{Socket, Sockets, Source};
+use crate::model::sockets::{Socket, Sockets, Source};
 
 /// Something odd about a process and its ports.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,5 +1,5 @@
 use super::*;
-use crate::analyze::testing::{Capture, Conn};
+use crate::model::testing::{Capture, Conn};
 
 fn titles(capture: &Capture) -> Vec<(String, Severity)> {
     let findings = capture.run::<UnusualPort>().findings;

@@ -1,6 +1,6 @@
 //! What a test asks of findings.
 
-use crate::analyze::finding::Finding;
+use crate::model::finding::Finding;
 
 /// The only one there is.
 #[track_caller]

@@ -4,8 +4,8 @@ use polars::prelude::DataFrame;
 
 use super::columns::{Rows, TextColumns};
 use crate::Result;
-use crate::analyze::model::{Connection, Count, Direction, ProcessId, Recorded, SmallCount};
 use crate::capture::{OwnerSource, TcpState};
+use crate::model::records::{Connection, Count, Direction, ProcessId, Recorded, SmallCount};
 use crate::parallel;
 
 /// States in the order of a connection's life, not of the kernel's numbers.

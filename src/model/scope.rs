@@ -5,7 +5,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::model::Scope;
+use super::records::Scope;
 
 /// Blocks of v4 that are not public; the first that matches decides.
 const V4: &[(Ipv4Addr, u8, Scope)] = &[

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use polars::prelude::*;
 
-use crate::analyze::model::{TextId, Texts};
+use crate::model::records::{TextId, Texts};
 use crate::{Error, Result};
 
 impl From<PolarsError> for Error {
@@ -157,7 +157,7 @@ impl Dictionary {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analyze::view::Words;
+    use crate::model::view::Words;
 
     #[test]
     fn texts_and_their_absence_arrive_where_they_belong() {

@@ -7,8 +7,8 @@ use polars::prelude::*;
 
 pub(crate) use self::conn::Conn;
 pub(crate) use self::findings::{measured, the_only};
-use super::Config;
-use super::detectors::{Context, Detector, Outcome, Output};
+use super::detector::{Context, Detector, Outcome, Output};
+use super::knowledge::Knowledge;
 use super::tables::Tables;
 use crate::capture::Metadata;
 
@@ -90,8 +90,8 @@ impl Capture {
     /// Runs a detector.
     pub(crate) fn outcome_with<D: Detector>(&self, config: &D::Config) -> Outcome {
         let tables = self.tables();
-        let (metadata, defaults) = (Metadata::default(), Config::default());
-        D::detect(&Context::of(&tables, &metadata, &defaults), config).unwrap()
+        let (metadata, knowledge) = (Metadata::default(), Knowledge::default());
+        D::detect(&Context::new(&tables, &metadata, &knowledge, 1), config).unwrap()
     }
 
     /// Runs a detector that must not skip.

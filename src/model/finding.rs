@@ -5,7 +5,7 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use super::detectors::About;
+use super::detector::About;
 
 /// How bad it is, if it is true.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -164,8 +164,8 @@ pub struct Judgement {
 pub struct Finding {
     /// Stable for the same capture: the detector's id and a hash of what it is about.
     pub id: String,
-    /// The detector's id.
-    pub detector: &'static str,
+    /// The detector.
+    pub about: &'static About,
     /// What the detector says.
     pub judgement: Judgement,
     /// On what it rests.
@@ -174,15 +174,20 @@ pub struct Finding {
 
 impl Finding {
     /// A finding of a detector. The id is made from the entities and the first moment.
-    pub fn new(about: &About, mut judgement: Judgement, evidence: Evidence) -> Self {
+    ///
+    /// # Panics
+    /// If it names an ATT&CK technique that the detector does not declare: such a detector is broken.
+    pub fn new(about: &'static About, mut judgement: Judgement, evidence: Evidence) -> Self {
         if judgement.false_positives.is_empty() {
             about.false_positives.clone_into(&mut judgement.false_positives);
         }
+        let is_declared = |technique: &&str| about.attack.contains(technique);
+        assert!(judgement.attack.iter().all(is_declared), "{} declares other techniques", about.id);
         let mut hash = Sha256::new();
         hash.update(format!("{:?}|{:?}|{:?}", judgement.title, judgement.entities, evidence.span_us.0));
         let digest: [u8; 32] = hash.finalize().into();
         let short = digest[..6].iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
-        Self { id: format!("{}-{short:012x}", about.id), detector: about.id, judgement, evidence }
+        Self { id: format!("{}-{short:012x}", about.id), about, judgement, evidence }
     }
 
     /// The order in which findings are told: worst first, then surest, then by id.
@@ -195,8 +200,24 @@ impl Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::super::detectors::DETECTORS;
     use super::*;
+    use crate::model::about::{Method, Signal};
+    use crate::model::section::Section;
+
+    const ABOUT: &About = &About {
+        id: "port-scan",
+        title: "",
+        what_it_finds: "",
+        why_it_matters: "",
+        how_it_decides: "",
+        false_positives: "A monitoring system.",
+        evidence: "",
+        source: "",
+        section: Section::Security,
+        method: Method::Behavior,
+        signal: Signal::Scan,
+        attack: &["T1046"],
+    };
 
     fn judgement(title: &str) -> Judgement {
         Judgement {
@@ -216,19 +237,17 @@ mod tests {
 
     #[test]
     fn the_id_depends_on_what_it_is_about_and_on_nothing_else() {
-        let about = DETECTORS[0].about;
-        let id = |title: &str, first_us| Finding::new(about, judgement(title), evidence(first_us)).id;
+        let id = |title: &str, first_us| Finding::new(ABOUT, judgement(title), evidence(first_us)).id;
         assert_eq!(id("a", 1), id("a", 1));
         assert_ne!(id("a", 1), id("b", 1));
         assert_ne!(id("a", 1), id("a", 2));
-        assert_eq!(id("a", 1).len(), about.id.len() + 1 + 12);
+        assert_eq!(id("a", 1).len(), ABOUT.id.len() + 1 + 12);
     }
 
     #[test]
     fn without_words_of_its_own_a_finding_has_the_detectors_false_positives() {
-        let about = DETECTORS[0].about;
-        let finding = Finding::new(about, judgement("a"), evidence(1));
-        assert_eq!(finding.judgement.false_positives, about.false_positives);
+        let finding = Finding::new(ABOUT, judgement("a"), evidence(1));
+        assert_eq!(finding.judgement.false_positives, ABOUT.false_positives);
     }
 
     #[test]

@@ -5,8 +5,8 @@ use polars::prelude::DataFrame;
 
 use super::columns::{Rows, TextColumns};
 use crate::Result;
-use crate::analyze::model::{Connection, Count, Direction, EndpointId, ProcessId, Recorded, Role};
 use crate::capture::Protocol;
+use crate::model::records::{Connection, Count, Direction, EndpointId, ProcessId, Recorded, Role};
 
 /// What the connections of a pair have in common. Endpoints are numbered by their address,
 /// so this order is that of the table.

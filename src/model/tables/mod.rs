@@ -12,7 +12,7 @@ use std::mem;
 use polars::prelude::DataFrame;
 
 use self::columns::{Rows, TextColumns};
-use super::model::{EndpointBin, ProcessBin, Recorded, Sends, TimeBin, Transition};
+use super::records::{EndpointBin, ProcessBin, Recorded, Sends, TimeBin, Transition};
 use crate::capture::Metadata;
 use crate::{Result, parallel};
 

@@ -1,0 +1,36 @@
+//! What everything above the capture format speaks in: the tables of a capture, findings, the
+//! contract of detectors, and the metrics.
+//!
+//! It knows nothing of the pass that fills the tables, of any detector, of reports or files.
+//!
+//! | module | what it declares |
+//! |---|---|
+//! | [`records`] | what the pass makes of rows: plain records, each string once |
+//! | [`tables`] | the same as polars frames, and sums over them |
+//! | [`sockets`], [`processes`], [`view`] | tables read row by row, with types |
+//! | [`orientation`] | which end of a connection opened it |
+//! | [`finding`] | a finding, which cannot be built without its evidence |
+//! | [`about`], [`detector`], [`outcome`] | what a detector is, is given, and gives |
+//! | [`metrics`] | the numbers of every section of the report |
+
+pub mod about;
+pub mod detector;
+pub mod features;
+pub mod finding;
+pub mod knowledge;
+pub mod members;
+pub mod metrics;
+pub mod orientation;
+pub mod outcome;
+pub mod processes;
+pub mod records;
+pub mod scope;
+pub mod section;
+pub mod sockets;
+pub mod stats;
+pub mod tables;
+#[cfg(test)]
+pub(crate) mod testing;
+pub mod view;
+
+pub use tables::Tables;

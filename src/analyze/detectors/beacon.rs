@@ -247,7 +247,7 @@ impl Timing {
     /// Four starts are the fewest that show a period, so that it can last a third of the window.
     fn periods(&self, shortest_s: f64) -> Periods {
         let (first, last) = self.window_us;
-        let longest_s = last.saturating_sub(first) as f64 / 3e6;
+        let longest_s = last.saturating_sub(first) as f64 / 1e6 / 3.0;
         if longest_s < shortest_s { Periods::TooShort } else { Periods::Between(shortest_s, longest_s) }
     }
 

@@ -216,7 +216,8 @@ impl Ticks {
 
     fn fold_block(&mut self, key: BlockKey, cells: &[Cell], open_by_tick: &mut BTreeMap<u32, (u32, u32)>) {
         let mut sums: Option<(u32, Sums)> = None;
-        for (tick, cell) in (key.block * BLOCK_TICKS..).zip(cells).filter(|(_, cell)| cell.rows > 0) {
+        for (at, cell) in cells.iter().enumerate().filter(|(_, cell)| cell.rows > 0) {
+            let tick = key.block * BLOCK_TICKS + at as u32;
             open_by_tick.entry(tick).or_insert((cell.bin, 0)).1 += cell.open;
             let slice = &mut self.bins[cell.bin as usize];
             slice.bytes_sent = slice.bytes_sent.saturating_add(cell.sent);

@@ -83,10 +83,10 @@ mod tests {
 
     #[test]
     fn the_error_of_a_panic_says_what_and_where() {
-        let error = catch_panic(|| panic!("row {} is out of order", 7)).map(|()| ()).unwrap_err();
+        let error = catch_panic::<()>(|| panic!("row {} is out of order", 7)).unwrap_err();
         assert!(error.starts_with("row 7 is out of order (src/guard.rs:"), "{error}");
         assert_eq!(
-            catch_panic(|| std::panic::panic_any(5)).map(|()| ()).unwrap_err().split(' ').next(),
+            catch_panic::<()>(|| std::panic::panic_any(5)).unwrap_err().split(' ').next(),
             Some("without")
         );
     }

@@ -14,8 +14,8 @@ use crate::model::Tables;
 use crate::model::detector::{About, Method, Output, Periods, Run, Signal, Status};
 use crate::model::finding::{Confidence, Entities, Evidence, Finding, Judgement, Measurement, Severity};
 use crate::model::metrics::{
-    self, Anomalies, Bandwidth, Completeness, Correlation, Distribution, Geography, Metrics, Overview,
-    PortUse, ProcessLoad, ProtocolEfficiency, Share, Tcp, Traffic,
+    Anomalies, Bandwidth, Completeness, Correlation, Distribution, Geography, Metrics, Overview, PortUse,
+    ProcessLoad, ProtocolEfficiency, Share, Tcp, Traffic,
 };
 use crate::model::section::Section;
 

@@ -1,5 +1,5 @@
-//! A file of whatever kind, recognised by its content: the first byte says how it is compressed,
-//! the next four where the compressed bytes are cut or changed.
+//! A file of whatever kind, recognised by its content: the first byte says how it is encoded and
+//! compressed, the next four where the compressed bytes are cut or changed.
 #![no_main]
 
 use std::cell::RefCell;
@@ -17,10 +17,16 @@ thread_local! {
 fuzz_target!(|bytes: &[u8]| {
     let Some((head, contents)) = bytes.split_first_chunk::<5>() else { return };
     let [how, change, xor, high, low] = *head;
+    let encoded = match how / 3 % 6 {
+        0 => utf16(contents, u16::to_le_bytes),
+        1 => utf16(contents, u16::to_be_bytes),
+        2 => [&[0; 70_000], contents].concat(),
+        _ => contents.to_vec(),
+    };
     let mut file = match how % 3 {
-        0 => contents.to_vec(),
-        1 => gzip(contents),
-        _ => zstd::encode_all(contents, 1).expect("memory takes it"),
+        0 => encoded,
+        1 => gzip(&encoded),
+        _ => zstd::encode_all(encoded.as_slice(), 1).expect("memory takes it"),
     };
     let at = usize::from(u16::from_be_bytes([high, low]));
     match change % 3 {
@@ -30,6 +36,11 @@ fuzz_target!(|bytes: &[u8]| {
     }
     FILES.with_borrow_mut(|files| files.import([file.as_slice()], None));
 });
+
+/// As Windows writes text.
+fn utf16(text: &[u8], to_bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
+    String::from_utf8_lossy(text).encode_utf16().flat_map(to_bytes).collect()
+}
 
 /// Two members, as of a log that was compressed in pieces.
 fn gzip(contents: &[u8]) -> Vec<u8> {

@@ -18,7 +18,7 @@ pub mod query;
 mod row;
 
 pub use digest::Digest;
-pub use import_stats::{Example, ImportStats, UnusedReason};
+pub use import_stats::{Example, ImportStats, Unused, UnusedReason};
 pub use metadata::{ImportSource, Metadata, SourceReport, SourceStatus};
 pub use query::Query;
 pub use row::{Counters, Kind, Owner, OwnerSource, Protocol, Row, TcpState};

@@ -240,8 +240,9 @@ impl Unused {
         let Some(Example { at, text }) = &self.example else { return self.kind.clone() };
         let first = if self.count == 1 { "" } else { "first: " };
         match text {
-            Some(text) => format!("{} ({first}{at}: \"{text}\")", self.kind),
-            None => format!("{} ({first}{at})", self.kind),
+            // Of what is as it should be the place is enough.
+            Some(text) if self.reason.is_gap() => format!("{} ({first}{at}: \"{text}\")", self.kind),
+            _ => format!("{} ({first}{at})", self.kind),
         }
     }
 

@@ -143,7 +143,7 @@ pub enum SourceStatus {
 pub struct ImportSource {
     /// Name of the file.
     pub file: String,
-    /// Its format: `zeek`, `eve`, `ss`, `pcap`.
+    /// Its format: `zeek`, `eve`, `ss`, `pcap`, `lsof`, `proc-net`, `sysmon`.
     pub format: String,
     /// SHA-256 of its bytes, in hexadecimal.
     pub sha256: String,
@@ -157,6 +157,9 @@ impl ImportSource {
             "zeek" => "logs of Zeek",
             "eve" => "events of Suricata",
             "ss" => "the output of ss or netstat",
+            "lsof" => "the output of lsof",
+            "proc-net" => "tables of /proc/net",
+            "sysmon" => "events of Sysmon",
             other => other,
         }
     }
@@ -213,13 +216,15 @@ impl Metadata {
     /// Whether it is a view of a network with many hosts, in which the local side is whoever opened
     /// the connection, and not the recording of one.
     pub fn holds_many_hosts(&self) -> bool {
-        self.import.as_ref().is_some_and(|import| import.format != "ss")
+        let of_one_host = ["ss", "lsof", "proc-net", "sysmon"];
+        self.import.as_ref().is_some_and(|import| !of_one_host.contains(&import.format.as_str()))
     }
 
     /// Whether connections that lived between two ticks are in it too: a source of events ran, or
     /// what was imported tells of every connection and not of moments.
     pub fn sees_between_ticks(&self) -> bool {
-        self.events_lost.is_some() || self.holds_many_hosts()
+        let is_of_events = self.import.as_ref().is_some_and(|import| import.format == "sysmon");
+        self.events_lost.is_some() || self.holds_many_hosts() || is_of_events
     }
 
     /// Whether the recording missed something that it set out to see, or an import could not use

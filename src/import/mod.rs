@@ -28,6 +28,7 @@ pub mod procnet;
 mod snapshot;
 mod sorter;
 pub mod ss;
+pub mod sysmon;
 mod text;
 pub mod zeek;
 
@@ -59,8 +60,15 @@ pub struct Importer {
 }
 
 /// Every importer; the first that recognises a file reads it.
-pub const IMPORTERS: &[&Importer] =
-    &[&pcap::IMPORTER, &zeek::IMPORTER, &eve::IMPORTER, &ss::IMPORTER, &lsof::IMPORTER, &procnet::IMPORTER];
+pub const IMPORTERS: &[&Importer] = &[
+    &pcap::IMPORTER,
+    &zeek::IMPORTER,
+    &eve::IMPORTER,
+    &ss::IMPORTER,
+    &lsof::IMPORTER,
+    &procnet::IMPORTER,
+    &sysmon::IMPORTER,
+];
 
 impl Importer {
     /// The importer with this id.

@@ -18,12 +18,15 @@ mod geo;
 mod golden;
 mod hostile;
 mod import;
+mod import_input;
 mod import_pcap;
+mod import_tools;
 mod metrics;
 #[cfg(target_os = "linux")]
 mod packets;
 mod protocols;
 mod public_captures;
+mod random_files;
 #[cfg(target_os = "linux")]
 mod record;
 mod redaction;

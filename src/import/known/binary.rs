@@ -18,6 +18,8 @@ const fn at(offset: usize, bytes: &'static [u8], name: &'static str, way: &'stat
 
 const WIRESHARK: &str = "open it in Wireshark: it holds no IP connections";
 const UNPACK: &str = "extract it, and import the folder";
+const EVTX: &str = "if it is that of Sysmon, export it and import that: evtx_dump -o jsonl FILE | netrec import -, or \
+    wevtutil qe FILE /lf /f:xml";
 const NO_TRAFFIC: &str = "it holds no record of network traffic that netrec reads";
 const FLOWS: &str = "netrec does not read NetFlow: import packets or Zeek logs of the same traffic";
 
@@ -45,6 +47,7 @@ const MAGICS: &[Magic] = &[
     at(0, b"\xcf\x10", "a flow-tools file (NetFlow)", FLOWS),
     at(0, b"\xde\xad\xbe\xef", "a SiLK flow file", FLOWS),
     // Logs of systems.
+    at(0, b"ElfFile\0", "a Windows event log (EVTX)", EVTX),
     at(0, b"LPKSHHRH", "a systemd journal", "it holds no connections; print it: journalctl --file FILE"),
     at(0, b"LfLe", "an event log of Windows XP (EVT)", NO_TRAFFIC),
     at(4, b"LfLe", "an event log of Windows XP (EVT)", NO_TRAFFIC),
@@ -102,15 +105,28 @@ const MAGICS: &[Magic] = &[
     at(0, b"\xde\x12\x04\x95", "a catalogue of translations", NO_TRAFFIC),
 ];
 
-/// The binary format of a file that begins so.
-pub(super) fn find(bytes: &[u8]) -> Option<Known> {
+/// Magic bytes from this number on are found in no other text.
+const LONG_MAGIC: usize = 7;
+
+/// The binary format of a file that begins with words.
+pub(super) fn find_words(bytes: &[u8]) -> Option<Known> {
+    find_magic(bytes, LONG_MAGIC)
+}
+
+fn find_magic(bytes: &[u8], fewest: usize) -> Option<Known> {
     let has = |magic: &&Magic| {
         let from = bytes.get(magic.offset..);
-        from.is_some_and(|bytes| bytes.starts_with(magic.bytes))
+        magic.bytes.len() >= fewest && from.is_some_and(|bytes| bytes.starts_with(magic.bytes))
     };
+    let Magic { known: Known { name, way }, .. } = MAGICS.iter().find(has)?;
+    Some(Known { name, way })
+}
+
+/// The binary format of a file that begins so.
+pub(super) fn find(bytes: &[u8]) -> Option<Known> {
     let known = |name, way| Some(Known { name, way });
-    if let Some(Magic { known: Known { name, way }, .. }) = MAGICS.iter().find(has) {
-        return known(name, way);
+    if let Some(known) = find_magic(bytes, 0) {
+        return Some(known);
     }
     if is_etl(bytes) {
         let way = "convert it first: pktmon etl2pcap FILE, or etl2pcapng FILE out.pcapng";
@@ -192,6 +208,7 @@ mod tests {
             (b"snoop\0\0\0\0\0\0\x02\0\0\0\x04".as_slice(), "snoop"),
             (b"GMBU\0\x02\0\0\x01\0\0\0", "Network Monitor"),
             (b"iptrace 2.0\0\0\0\0\x01", "iptrace"),
+            (b"iptrace 1.0 and what follows is all letters", "iptrace"),
             (b"TRSNIFF data    \x1a\0\0\0\x04", "Sniffer"),
             (b"\x7fver\0\0\0\x01\x02\x03", "OmniPeek"),
         ] {
@@ -205,6 +222,11 @@ mod tests {
         assert_described(b"\x04\x22\x4d\x18\x64\x40\xa7\x01", &["lz4 -dc FILE | netrec import -"]);
         assert_described(b"7z\xbc\xaf\x27\x1c\0\x04", &["7-Zip", "7z x -so FILE | netrec import -"]);
         assert_described(b"\xfd7zXZ\0\0\x04", &["xz -dc FILE | netrec import -"]);
+    }
+
+    #[test]
+    fn an_event_log_of_windows_is_named_with_its_exporters() {
+        assert_described(b"ElfFile\0\0\0\0\0", &["EVTX", "evtx_dump -o jsonl FILE | netrec import -"]);
     }
 
     #[test]

@@ -20,7 +20,11 @@ const EDITCAP: &str = "convert it first: editcap -F pcap FILE out.pcap";
 
 /// What a file is, in words that go on after "it".
 pub(super) fn describe(begin: &Begin) -> String {
-    let known = if begin.layout.is_some() { text::find(begin) } else { binary::find(&begin.bytes) };
+    let known = match begin.layout {
+        // A short head of a binary file may be all letters.
+        Some(_) => text::find(begin).or_else(|| binary::find_words(&begin.bytes)),
+        None => binary::find(&begin.bytes),
+    };
     if let Some(Known { name, way }) = known {
         return format!("is {name}; {way}");
     }

@@ -27,6 +27,8 @@ pub(in crate::import) struct Layout {
     pub(super) has_mark: bool,
     pub(super) ends_lines_with_cr: bool,
     pub(super) json: JsonLayout,
+    /// Whether it is the XML of Windows events.
+    pub(super) has_xml_events: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,8 +58,13 @@ impl Layout {
             None if is_text(head) => Encoding::Utf8,
             None => return None,
         };
-        let mut layout =
-            Self { encoding, has_mark: false, ends_lines_with_cr: false, json: JsonLayout::Lines };
+        let mut layout = Self {
+            encoding,
+            has_mark: false,
+            ends_lines_with_cr: false,
+            json: JsonLayout::Lines,
+            has_xml_events: false,
+        };
         let text = super::plain_head(head, Some(layout));
         if matches!(encoding, Encoding::Utf16(_)) && !is_text(&text) {
             return None;
@@ -68,13 +75,14 @@ impl Layout {
         layout.ends_lines_with_cr = plain.contains(&b'\r') && !plain.contains(&b'\n');
         if !layout.ends_lines_with_cr {
             layout.json = json_layout(plain);
+            layout.has_xml_events = has_xml_events(plain);
         }
         Some(layout)
     }
 
     /// Whether records are no longer on the lines on which they are in the file.
     pub(in crate::import) fn moves_lines(self) -> bool {
-        self.json != JsonLayout::Lines
+        self.json != JsonLayout::Lines || self.has_xml_events
     }
 }
 
@@ -112,6 +120,14 @@ fn is_text(head: &[u8]) -> bool {
         previous = byte;
     }
     others > 0 && controls * 100 <= others && runs <= 2 + others / 512
+}
+
+/// The name space of Windows events, which all of them name.
+const XML_EVENTS: &[u8] = b"http://schemas.microsoft.com/win/2004/08/events/event";
+
+fn has_xml_events(text: &[u8]) -> bool {
+    let has = |words: &[u8]| text.windows(words.len()).any(|window| window == words);
+    text.trim_ascii_start().starts_with(b"<") && has(b"<Event ") && has(XML_EVENTS)
 }
 
 fn json_layout(text: &[u8]) -> JsonLayout {

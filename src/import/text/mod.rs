@@ -9,6 +9,7 @@ mod json;
 mod layout;
 mod nuls;
 mod utf16;
+mod xml;
 
 use std::cell::Cell;
 use std::io::{self, Read};
@@ -104,6 +105,9 @@ fn transforms(layout: Layout, nul_bytes: Rc<Cell<u64>>) -> Vec<Box<dyn Transform
     }
     if layout.ends_lines_with_cr {
         transforms.push(Box::new(CarriageReturns));
+    }
+    if layout.has_xml_events {
+        transforms.push(Box::<xml::Events>::default());
     }
     if let JsonLayout::Values { has_envelope } = layout.json {
         transforms.push(Box::new(json::Values::new(has_envelope)));

@@ -1,0 +1,16 @@
+//! Events of Sysmon, as JSON or XML.
+#![no_main]
+
+use std::cell::RefCell;
+
+use libfuzzer_sys::fuzz_target;
+use netrec_fuzz::files::Files;
+use netrec_fuzz::import::sysmon;
+
+thread_local! {
+    static FILES: RefCell<Files> = RefCell::new(Files::new(&["sysmon.json"]));
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    FILES.with_borrow_mut(|files| files.import([bytes], Some(&sysmon::IMPORTER)));
+});

@@ -1,0 +1,76 @@
+//! What is true about a labelled set: `truth.json`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde::Deserialize;
+
+/// Every set of a folder, by the name of its subfolder.
+pub(crate) type Truth = BTreeMap<String, Set>;
+
+/// A labelled set.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Set {
+    /// What is malicious in it; empty for a benign set.
+    #[serde(default)]
+    pub(crate) positives: Vec<Behaviour>,
+    /// Whether all else in the set is known to be benign; by default that of a set whose name begins with
+    /// `benign`. A set without positives may only be unlabelled.
+    pub(crate) benign: Option<bool>,
+}
+
+/// One malicious behaviour. What is not given is not compared.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Behaviour {
+    /// `beacon`, `vertical_scan`, `dns_tunnel`, …
+    pub(crate) kind: String,
+    /// Address of the originator.
+    pub(crate) src: Option<String>,
+    /// Address of the responder.
+    pub(crate) dst: Option<String>,
+    /// Port of the responder.
+    pub(crate) dport: Option<u16>,
+    /// Name of the program, where the set is a recording of a host.
+    pub(crate) process: Option<String>,
+    /// The file of the set that shows it, where not all do.
+    pub(crate) file: Option<String>,
+    /// What it is, in words.
+    #[serde(default)]
+    pub(crate) label: String,
+}
+
+impl Set {
+    /// Whether what is found in it, and is about none of its positives, is a false positive.
+    pub(crate) fn is_benign(&self, name: &str) -> bool {
+        self.benign.unwrap_or_else(|| name.starts_with("benign"))
+    }
+}
+
+/// Detectors of which a finding counts as the right one for a kind of behaviour; none for a kind
+/// that any detector may find.
+pub(crate) fn right_detectors(kind: &str) -> &'static [&'static str] {
+    match kind {
+        "vertical_scan" | "horizontal_scan" | "udp_scan" | "slow_scan" => &["port-scan"],
+        "beacon" => &["beacon"],
+        "in_connection_beacon" => &["beacon", "c2-session"],
+        "c2_single_connection" | "reverse_shell" => &["c2-session", "process"],
+        "long_connection" => &["long-connection", "c2-session"],
+        "dead_c2" | "unanswered" => &["unanswered"],
+        "exploit_callback" | "web_shell" => &["callback"],
+        "brute_force" => &["brute-force"],
+        "dns_tunnel" | "dga" => &["dns"],
+        "icmp_tunnel" => &["icmp"],
+        "exfil" => &["exfiltration"],
+        "lateral_movement" => &["lateral-movement"],
+        "mining" => &["mining"],
+        _ => &[],
+    }
+}
+
+/// Reads the `truth.json` of a folder.
+pub(crate) fn read(folder: &Path) -> Truth {
+    let path = folder.join("truth.json");
+    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}

@@ -509,11 +509,15 @@ mod tests {
     }
 
     #[test]
-    fn this_program_is_read_by_its_link() {
+    fn a_running_program_is_read_by_its_link() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
         let hashes = Hashes::start(Proc::new("/proc"));
-        let executable = hashes.meet(std::process::id()).unwrap();
-        let own = fs::read(std::env::current_exe().unwrap()).unwrap();
+        let executable = hashes.meet(child.id()).unwrap();
+        let content = fs::read(format!("/proc/{}/exe", child.id())).unwrap();
         let scene = Scene { fake: FakeProc::new(), folder: tempfile::tempdir().unwrap(), hashes };
-        assert_eq!(scene.hash(&executable), Some(Digest::of(&own).to_string()));
+        let hash = scene.hash(&executable);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(hash, Some(Digest::of(&content).to_string()));
     }
 }

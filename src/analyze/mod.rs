@@ -4,11 +4,13 @@
 //! same [`Analysis`], to the byte.
 
 pub mod allow;
+pub mod appraisal;
 pub mod config;
 pub mod detectors;
 pub mod direction;
 pub mod metrics;
 pub mod pass;
+pub mod peers;
 pub mod perspective;
 pub mod programs;
 pub mod runs;

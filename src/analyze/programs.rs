@@ -117,6 +117,47 @@ const KERNEL_THREADS: &[&str] = &[
     "mm_percpu_wq",
 ];
 
+/// Servers that serve what strangers send, and have no reason to start a shell that talks.
+const SERVERS: &[&str] = &[
+    "nginx",
+    "apache2",
+    "httpd",
+    "lighttpd",
+    "caddy",
+    "php-fpm",
+    "php-cgi",
+    "java",
+    "tomcat",
+    "gunicorn",
+    "uwsgi",
+    "mysqld",
+    "mariadbd",
+    "postgres",
+    "redis-server",
+    "memcached",
+    "mongod",
+    "vsftpd",
+    "proftpd",
+    "exim4",
+    "named",
+    "soffice.bin",
+    "evince",
+];
+
+/// Programs that fetch files.
+const DOWNLOADERS: &[&str] = &["curl", "wget", "fetch", "aria2c", "tftp", "ftp"];
+
+/// Whether a process of this name serves what strangers send; `php-fpm8.2` is php-fpm.
+pub fn is_server_name(name: &str) -> bool {
+    let without_version = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+    SERVERS.contains(&name) || SERVERS.contains(&without_version)
+}
+
+/// Whether it fetches files.
+pub fn is_downloader(process: &Process<'_>) -> bool {
+    DOWNLOADERS.contains(&process.program())
+}
+
 /// Whether a text starts with one of some.
 pub fn starts_with_any(text: &str, starts: &[&str]) -> bool {
     starts.iter().any(|start| text.starts_with(start))

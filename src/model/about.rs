@@ -64,6 +64,20 @@ pub enum Signal {
     Upload,
     /// A connection that stays.
     LongLived,
+    /// A session that has the marks of remote control.
+    Session,
+    /// A destination that never answers.
+    Unanswered,
+    /// A service, or what it started, connects out.
+    Callback,
+    /// Data hidden in another protocol.
+    Tunnel,
+    /// Cryptocurrency mining.
+    Mining,
+    /// Many failed logins.
+    PasswordGuessing,
+    /// Administration from host to host.
+    LateralMovement,
     /// TCP states or retransmissions that should not be.
     TcpTrouble,
     /// A service on a port that it does not use.

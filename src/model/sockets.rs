@@ -313,6 +313,10 @@ impl<'a> Processes<'a> {
 const LOCAL_SCOPES: [&str; 7] =
     ["loopback", "link-local", "private", "shared-nat", "multicast", "broadcast", "unspecified"];
 
+/// States that only a connection reaches that was established.
+const ESTABLISHED: [&str; 7] =
+    ["ESTABLISHED", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT", "CLOSE_WAIT", "LAST_ACK", "CLOSING"];
+
 impl Socket<'_> {
     /// Whether the remote is beyond the host's own and private networks.
     pub fn is_beyond_local_networks(&self) -> bool {
@@ -322,6 +326,16 @@ impl Socket<'_> {
     /// Whether a TCP state is among those seen.
     pub fn was_in(&self, state: &str) -> bool {
         self.states.split('>').any(|seen| seen == state)
+    }
+
+    /// Whether the handshake was completed, as far as the states seen tell; true for UDP that was
+    /// answered.
+    pub fn was_established(&self) -> bool {
+        if self.protocol == "tcp" {
+            ESTABLISHED.iter().any(|state| self.was_in(state))
+        } else {
+            self.bytes_received.or(self.packets_received).unwrap_or(0) > 0
+        }
     }
 
     /// The port of the service: the local one if the remote opened the connection. None where the

@@ -214,6 +214,7 @@ fn processes(owners: &[(String, u32)], facts: &[(u32, Facts)]) -> DataFrame {
         "parent_name" => owners.iter().map(|owner| of(owner.1).parent_name).collect::<Vec<_>>(),
         "username" => text("user-of-"),
         "container" => vec![None::<String>; owners.len()],
+        "cpu_percent_mean" => vec![None::<f32>; owners.len()],
     )
     .unwrap()
 }

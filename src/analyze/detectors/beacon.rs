@@ -6,7 +6,6 @@ mod candidate;
 mod null_model;
 mod pairs;
 mod rita;
-mod signs;
 mod talks;
 #[cfg(test)]
 mod tests;
@@ -22,6 +21,7 @@ use self::candidate::Candidate;
 use self::null_model::Asked;
 use self::pairs::{Known, Series};
 use crate::Result;
+use crate::analyze::appraisal::Surroundings;
 use crate::analyze::words;
 use crate::model::detector::{
     About, Context, Detector, DetectorTable, Method, Outcome, Output, Periods, Signal,
@@ -53,8 +53,6 @@ pub const INTERVALS: DetectorTable = DetectorTable { detector: Beacon::ABOUT.id,
 pub struct Thresholds {
     /// Fewest connections at distinct seconds for a pair to be tested, at least 4.
     pub min_starts: u32,
-    /// Smallest beacon score of RITA, 0 to 1; noise without a period scores about 0.7.
-    pub min_score: f64,
     /// Largest false discovery rate (q-value) against arrivals without a period, 0 to 1.
     pub max_q: f64,
     /// Largest mean distance of a gap from the median gap, as a share of it, 0 to 1: 0 is a
@@ -69,14 +67,7 @@ pub struct Thresholds {
 
 impl Default for Thresholds {
     fn default() -> Self {
-        Self {
-            min_starts: 4,
-            min_score: 0.5,
-            max_q: 0.01,
-            max_spread: 0.4,
-            min_period_s: 2.0,
-            min_inside_period_s: 5.0,
-        }
+        Self { min_starts: 4, max_q: 0.01, max_spread: 0.4, min_period_s: 2.0, min_inside_period_s: 5.0 }
     }
 }
 
@@ -102,35 +93,34 @@ impl Detector for Beacon {
         what_it_finds: "A process that connects to the same address and port at regular intervals, with or without \
             jitter and missed check-ins, or that sends at regular intervals in a connection that stays. Where several processes contact one destination, they are also looked at \
             together, so that a beacon that runs under a new name each time is found.",
-        why_it_matters: "Malware that waits for orders asks for them again and again, at intervals that a clock makes \
-            and not a person. So do time servers, update checks and monitoring: periodic is not the same as \
-            suspicious, and most of what is found is a machine doing its duty.",
-        how_it_decides: "A pair is a process (by name; the local address where it is not known), a remote address, a \
-            port and a protocol. Its connections that were opened during the recording, within its last 24 hours, \
-            are tested if they start at no fewer than `min_starts` distinct seconds. Three things must hold. RITA's \
-            score, from regular gaps, equal sizes, a flat histogram and presence over the whole window, is at least \
-            `min_score`; arrivals without any period reach about 0.7, so this alone says little. The p-value says how \
+        why_it_matters: "Implants poll their C2 server on a timer, so their connections recur at machine-regular intervals. So do \
+            time services, update checks and monitoring: most periodic traffic is benign.",
+        how_it_decides: "A pair is a program (by name; the local address where it is unknown), a remote address or the \
+            name by which it was asked for, a port and a protocol. Its connections that were opened during the recording \
+            are tested if they start at no fewer than `min_starts` distinct seconds, over the whole recording and, if that is longer than a \
+            day, in windows of 24 hours that overlap by half. Two things must hold. The p-value says how \
             often as many connections at random times would be at least as regular, at the coarseness of \
-            this recording, by simulation, or for a clock by a bound that it cannot exceed; over all pairs, the expected share of false discoveries (Benjamini-Hochberg) is at most \
-            `max_q`. And the gaps lie on average no further than `max_spread` of the median gap from it, half of that for \
-            several processes together, and three quarters inside a connection; a gap of two periods is one missed check-in, and counts a quarter, one below two thirds of a period up to twice. Where events \
+            this recording, by simulation, or for a clock by a bound that it cannot exceed; over all pairs, the expected share of \
+            false discoveries (Benjamini-Hochberg) is at most `max_q`. And the gaps lie on average no further than `max_spread` of the \
+            median gap from it, half of that for several processes together, and three quarters inside a connection; a gap of two \
+            periods is one missed check-in and counts a quarter, one below two thirds of a period up to twice. RITA's score, from regular \
+            gaps, equal sizes, a flat histogram and presence over the whole window, ranks what is found and rejects nothing: arrivals without \
+            any period reach about 0.7. Where events \
             tell when connections began, their times are used, else the ticks at which they were first seen. Periods \
             below `min_period_s` seconds, or two ticks without events, cannot be told from a busy process. The same is asked of \
             the moments (64 at most) at which one connection that this side opened began to send again, of each pair the one with the \
             most, from `min_inside_period_s` on; and of those connections of a pair that sent about as much, as a program with \
-            two timers says something else at each. \
-            That it is periodic is one judgement; whether it is suspicious is another: medium beyond the local \
-            networks if there is a sign besides the rhythm (no known owner, or many names; an executable or a script in a temporary or hidden \
-            folder, deleted, or never a file; a name like a kernel thread; a shell or a relay; a port on which programs do not ask outside); \
-            low without one, and within the local networks; info where there is an ordinary reason (services that are periodic by \
-            design, questions inside the host, installed monitoring and update agents, connections that follow each \
-            other without a pause, and what keeps one connection alive without another sign).",
+            two timers sends something else at each. \
+            That it is periodic is one judgement, whether it is suspicious another: the rhythm weighs 1, and the evidence about program, \
+            destination and rhythm is added, each fact with its weight (path and name of the program, shell or script; unusual port, missing or \
+            generated name, rarity; known service, infrastructure, services that are periodic by design; jitter, reconnecting every few seconds, back-to-back \
+            work). Below 0 it is info, from 2 on medium, from 4 on high. An unknown owner weighs nothing.",
         false_positives: "Update checks, health checks, monitoring agents, mail clients, push notifications, cron jobs, \
             what programs send so that a connection is kept open, \
             anything that polls. A download in equal pieces, one connection after the other. The question is not \
             whether it is regular but whether this process has a reason to ask this address.",
-        evidence: "Period (median gap) and jitter in seconds, check-ins and how many were missed, the score and its four \
-            parts beside `min_score`, p-value and q-value beside `max_q`, the spread of the gaps beside `max_spread`, \
+        evidence: "Period (median gap) and jitter in seconds, check-ins and how many were missed, RITA's score and its four \
+            parts, p-value and q-value beside `max_q`, the spread of the gaps beside `max_spread`, \
             the signs, and the connections. The tables `pairs` and `intervals` hold every tested pair and the gaps of the first.",
         source: "Score: RITA v5, Active Countermeasures (analysis/beacons.go), from its formulas. Null model: arrivals \
             without memory given their number and span; J. Besag, P. Clifford: Sequential Monte Carlo p-values. \
@@ -144,8 +134,7 @@ impl Detector for Beacon {
     };
 
     fn validate(config: &Thresholds) -> Result<(), String> {
-        let fractions =
-            [("min_score", config.min_score), ("max_q", config.max_q), ("max_spread", config.max_spread)];
+        let fractions = [("max_q", config.max_q), ("max_spread", config.max_spread)];
         for (key, value) in fractions {
             if !(0.0..=1.0).contains(&value) {
                 return Err(format!("{key} must lie between 0 and 1"));
@@ -170,26 +159,26 @@ impl Detector for Beacon {
         }
         let processes = Processes::of(context.tables)?;
         let timing = Timing::of(context.tables);
-        let min_starts = config.min_starts as usize;
-        let talks = talks::collect(&sockets, context.tables, timing.window_us, min_starts)?;
-        let mut candidates: Vec<Candidate<'_>> = pairs::collect(&sockets, timing.window_us, min_starts)
-            .into_iter()
-            .chain(talks)
-            .filter_map(|series| Candidate::of(&sockets, series, timing.window_us, timing.tick_us))
-            .collect();
+        let surroundings = Surroundings::of(&sockets, context.metadata);
+        let mut candidates = Vec::new();
+        for window_us in &timing.windows_us {
+            candidates.extend(in_window(context.tables, &sockets, *window_us, &timing, config)?);
+        }
         test(&mut candidates, context.seed, &timing, config);
         let found = found(&candidates, &timing, config);
-        let mut order: Vec<usize> = (0..candidates.len()).collect();
-        order.sort_by(|a, b| {
-            let rank = |at: usize| (found.contains(&at), candidates[at].score.total, -candidates[at].p_value);
-            rank(*b).partial_cmp(&rank(*a)).unwrap_or(std::cmp::Ordering::Equal).then(a.cmp(b))
+        let tested = joined(candidates, &found, &sockets);
+        let mut ranked: Vec<(&Candidate<'_>, bool)> =
+            tested.iter().map(|(candidate, is_found)| (candidate, *is_found)).collect();
+        ranked.sort_by(|a, b| {
+            let rank = |(candidate, is_found): &(&Candidate<'_>, bool)| {
+                (*is_found, candidate.score.total, -candidate.p_value)
+            };
+            rank(b).partial_cmp(&rank(a)).unwrap_or(std::cmp::Ordering::Equal)
         });
-        let ranked: Vec<(&Candidate<'_>, bool)> =
-            order.iter().map(|at| (&candidates[*at], found.contains(at))).collect();
         let findings = ranked
             .iter()
             .filter(|(_, is_found)| *is_found)
-            .map(|(candidate, _)| verdict::finding(&sockets, &processes, candidate, config))
+            .map(|(candidate, _)| verdict::finding(&sockets, &processes, &surroundings, candidate, config))
             .collect();
         let tables = vec![(PAIRS.name, pairs_table(&ranked)?), (INTERVALS.name, intervals_table(&ranked)?)];
         let shortest_s = timing.shortest_of_all_s(&sockets, config);
@@ -202,26 +191,60 @@ impl Detector for Beacon {
     }
 }
 
+/// Every series of a window that can be tested.
+fn in_window<'a>(
+    tables: &'a Tables,
+    sockets: &Sockets<'a>,
+    window_us: (i64, i64),
+    timing: &Timing,
+    config: &Thresholds,
+) -> Result<Vec<Candidate<'a>>> {
+    let min_starts = config.min_starts as usize;
+    let talks = talks::collect(sockets, tables, window_us, min_starts)?;
+    let series = pairs::collect(sockets, window_us, min_starts).into_iter().chain(talks);
+    Ok(series.filter_map(|series| Candidate::of(sockets, series, window_us, timing.tick_us)).collect())
+}
+
+/// Each pair once, and whether it was found in any window: joined from all windows in which it was, else as in
+/// its clearest one. Ordered by pair.
+fn joined<'a>(
+    candidates: Vec<Candidate<'a>>,
+    found: &BTreeSet<usize>,
+    sockets: &Sockets<'a>,
+) -> Vec<(Candidate<'a>, bool)> {
+    let mut tested: BTreeMap<_, (Candidate<'a>, bool)> = BTreeMap::new();
+    for (at, candidate) in candidates.into_iter().enumerate() {
+        let (key, is_found) = (candidate.key(), found.contains(&at));
+        let entry = match tested.remove(&key) {
+            Some((other, true)) if is_found => (other.joined(candidate, sockets), true),
+            Some((other, was_found)) if was_found || !is_found && other.p_value <= candidate.p_value => {
+                (other, was_found)
+            }
+            _ => (candidate, is_found),
+        };
+        tested.insert(key, entry);
+    }
+    tested.into_values().collect()
+}
+
+/// Longest recording that is tested as a whole only, and width of the windows of a longer one, in µs.
+const DAY_US: i64 = rita::MAX_WINDOW_S * 1_000_000;
+
 /// What the recording allows to be seen of time.
 struct Timing {
-    /// The recording, or its last 24 hours, µs since the Unix epoch.
-    window_us: (i64, i64),
+    /// The recording, and if it is longer than a day, windows of a day that overlap by half; µs
+    /// since the Unix epoch.
+    windows_us: Vec<(i64, i64)>,
     /// Time to which starts are known, µs.
     tick_us: i64,
-    is_cut: bool,
 }
 
 impl Timing {
     fn of(tables: &Tables) -> Self {
         let (first, last) = tables.span_us;
-        let earliest = last.saturating_sub(rita::MAX_WINDOW_S * 1_000_000);
         // A hostile interval must neither be zero nor overflow.
         let tick_s = tables.interval_s.clamp(1.0, rita::MAX_WINDOW_S as f64);
-        Self {
-            window_us: (first.max(earliest), last),
-            tick_us: (tick_s * 1e6) as i64,
-            is_cut: first < earliest,
-        }
+        Self { windows_us: windows(first, last), tick_us: (tick_s * 1e6) as i64 }
     }
 
     /// Shortest period that is reported of a pair, in seconds: a start that snapshots saw is known
@@ -246,7 +269,7 @@ impl Timing {
 
     /// Four starts are the fewest that show a period, so that it can last a third of the window.
     fn periods(&self, shortest_s: f64) -> Periods {
-        let (first, last) = self.window_us;
+        let (first, last) = self.windows_us.first().copied().unwrap_or_default();
         let longest_s = last.saturating_sub(first) as f64 / 1e6 / 3.0;
         if longest_s < shortest_s { Periods::TooShort } else { Periods::Between(shortest_s, longest_s) }
     }
@@ -267,11 +290,25 @@ impl Timing {
                 words::duration(by_ticks_s)
             ));
         }
-        if self.is_cut {
-            limits.push("Only the last 24 hours of the recording were looked at.".to_owned());
-        }
         limits
     }
+}
+
+/// Windows of a recording beyond which it is not cut any finer: two years of days.
+const MOST_WINDOWS: i64 = 1_460;
+
+/// The recording as a whole, and windows of a day that overlap by half.
+fn windows(first: i64, last: i64) -> Vec<(i64, i64)> {
+    let span = last.saturating_sub(first);
+    let mut windows = vec![(first, last)];
+    if span > DAY_US {
+        let number = (span / (DAY_US / 2)).min(MOST_WINDOWS);
+        windows.extend((0..number).map(|n| {
+            let begin = first.saturating_add(n * (DAY_US / 2));
+            (begin, begin.saturating_add(DAY_US).min(last))
+        }));
+    }
+    windows
 }
 
 fn test(candidates: &mut [Candidate<'_>], seed: u64, timing: &Timing, config: &Thresholds) {
@@ -288,8 +325,7 @@ fn test(candidates: &mut [Candidate<'_>], seed: u64, timing: &Timing, config: &T
 
 /// Whether a candidate meets every threshold but that of chance.
 fn is_regular_enough(candidate: &Candidate<'_>, timing: &Timing, config: &Thresholds) -> bool {
-    candidate.score.total >= config.min_score
-        && candidate.arrivals.spread() <= config.max_spread(&candidate.series)
+    candidate.arrivals.spread() <= config.max_spread(&candidate.series)
         // The median of a dozen gaps with jitter is this close to the period.
         && candidate.period_s >= 0.8 * timing.shortest_s(candidate, config)
 }
@@ -313,12 +349,24 @@ fn found(candidates: &[Candidate<'_>], timing: &Timing, config: &Thresholds) -> 
         let best = clearest.entry(series.pair.destination()).or_default();
         *best = clarity(series).max(*best);
     }
-    all.into_iter()
+    let mut clear: BTreeSet<usize> = all
+        .into_iter()
         .filter(|at| {
             let series = &candidates[*at].series;
             clearest.get(&series.pair.destination()) == Some(&clarity(series))
         })
-        .collect()
+        .collect();
+    let by_name: Vec<&Series<'_>> =
+        clear.iter().map(|at| &candidates[*at].series).filter(|series| series.pair.name.is_some()).collect();
+    let is_told_by_name = |series: &Series<'_>| {
+        series.pair.name.is_none() && by_name.iter().any(|named| named.tells_of(series))
+    };
+    let told: Vec<usize> =
+        clear.iter().copied().filter(|at| is_told_by_name(&candidates[*at].series)).collect();
+    for at in told {
+        clear.remove(&at);
+    }
+    clear
 }
 
 /// Every tested pair, those found first, then by score.

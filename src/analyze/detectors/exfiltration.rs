@@ -10,15 +10,20 @@ use serde::{Deserialize, Serialize};
 
 use self::uploads::Upload;
 use crate::Result;
+use crate::analyze::appraisal::{Appraisal, Surroundings};
 use crate::analyze::words;
 use crate::capture::Metadata;
 use crate::model::detector::{About, Context, Detector, DetectorTable, Method, Outcome, Output, Signal};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
+use crate::model::processes::Processes;
 use crate::model::section::Section;
 use crate::model::sockets::Sockets;
 
 /// From this many times `min_sent_bytes` on, an upload without a harmless reading is high.
 const VERY_MUCH: f64 = 10.0;
+
+/// What a small upload that is hardly answered weighs, see [`Appraisal::severity`].
+const SMALL_UPLOAD: f64 = 1.0;
 
 /// A process that sent no more than this many times its usual rate did what it always does.
 const USUAL_RATE: f64 = 3.0;
@@ -40,13 +45,24 @@ pub struct Thresholds {
     pub min_ratio: f64,
     /// Smallest ratio to the median of what the process sent to each of its other addresses.
     pub min_times_others: f64,
+    /// Fewest bytes of a small upload, which counts only if its destination is suspicious.
+    pub min_small_bytes: u64,
+    /// Smallest ratio of bytes sent to bytes received of a small upload, in all or in one connection.
+    pub min_small_ratio: f64,
     /// Rows that go into the table of uploads.
     pub max_listed: u32,
 }
 
 impl Default for Thresholds {
     fn default() -> Self {
-        Self { min_sent_bytes: 50_000_000, min_ratio: 4.0, min_times_others: 3.0, max_listed: 200 }
+        Self {
+            min_sent_bytes: 50_000_000,
+            min_ratio: 4.0,
+            min_times_others: 3.0,
+            min_small_bytes: 1_000_000,
+            min_small_ratio: 10.0,
+            max_listed: 200,
+        }
     }
 }
 
@@ -66,7 +82,9 @@ impl Detector for Exfiltration {
             times the median of what it sent to each of its other addresses, if there are any. Severity: medium beyond \
             the local networks, and high from ten times `min_sent_bytes` on; low within them. One level less for \
             each harmless reading: the process is named like a backup program or a tool whose duty is to send, a \
-            port of video calls, or a process that sends at this rate all the time. What others fetch \
+            port of video calls, or a process that sends at this rate all the time. A smaller upload, of at least `min_small_bytes` and `min_small_ratio` \
+            times what came back in all or in one connection, is reported if the evidence about program and destination makes it medium: a rare or \
+            nameless destination, an unusual port, a suspicious path. What others fetch \
             from a service of this host is that service's duty, and is not looked at. The table `uploads` holds \
             the first `max_listed` pairs by bytes sent.",
         false_positives: "Backups, file synchronisation, video calls and streams, pushing to a repository or a \
@@ -87,7 +105,12 @@ impl Detector for Exfiltration {
         if config.min_sent_bytes == 0 {
             return Err("min_sent_bytes must be above 0".to_owned());
         }
-        for (key, value) in [("min_ratio", config.min_ratio), ("min_times_others", config.min_times_others)] {
+        let ratios = [
+            ("min_ratio", config.min_ratio),
+            ("min_times_others", config.min_times_others),
+            ("min_small_ratio", config.min_small_ratio),
+        ];
+        for (key, value) in ratios {
             if !(value >= 1.0 && value.is_finite()) {
                 return Err(format!("{key} must be 1 or more"));
             }
@@ -100,12 +123,23 @@ impl Detector for Exfiltration {
         if sockets.iter().all(|socket| socket.recorded_sent.is_none()) {
             return Ok(Outcome::Skipped("Needs byte counts, and this capture has none.".to_owned()));
         }
-        let uploads = uploads::find(&sockets, context.tables, config)?;
-        let findings = uploads
+        let processes = Processes::of(context.tables)?;
+        let surroundings = Surroundings::of(&sockets, context.metadata);
+        let uploads = uploads::find(&sockets, &surroundings, context.tables, config)?;
+        let appraise =
+            |upload: &Upload<'_>| Appraisal::of(sockets.members(&upload.rows), &processes, &surroundings);
+        let mut findings: Vec<Finding> = uploads
             .iter()
             .filter(|upload| upload.meets(config))
-            .map(|upload| finding(&sockets, upload, config))
+            .map(|upload| finding(&sockets, upload, &appraise(upload), severity(upload, config), config))
             .collect();
+        for upload in uploads.iter().filter(|upload| upload.is_small_and_one_way(config)) {
+            let appraisal = appraise(upload);
+            let severity = appraisal.severity(SMALL_UPLOAD);
+            if severity >= Severity::Medium && harmless_readings(upload).is_empty() {
+                findings.push(finding(&sockets, upload, &appraisal, severity, config));
+            }
+        }
         let tables = vec![(UPLOADS.name, uploads_table(&uploads, config)?)];
         Ok(Outcome::Ran(Output { findings, tables, limits: limits(context.metadata), ..Output::default() }))
     }
@@ -123,14 +157,19 @@ fn limits(metadata: &Metadata) -> Vec<String> {
     ]
 }
 
-fn finding(sockets: &Sockets<'_>, upload: &Upload<'_>, config: &Thresholds) -> Finding {
+fn finding(
+    sockets: &Sockets<'_>,
+    upload: &Upload<'_>,
+    appraisal: &Appraisal,
+    severity: Severity,
+    config: &Thresholds,
+) -> Finding {
     let members = sockets.members(&upload.rows);
-    let severity = severity(upload, config);
     let judgement = Judgement {
         severity,
         confidence: confidence(upload, config),
         title: title(upload),
-        explanation: explanation(upload),
+        explanation: explanation(upload, appraisal),
         false_positives: String::new(),
         attack: if severity >= Severity::Medium { attack(upload) } else { Vec::new() },
         entities: members.entities(),
@@ -186,7 +225,7 @@ fn title(upload: &Upload<'_>) -> String {
     format!("{} sent {} to {}{port}", upload.source, words::bytes(upload.sent as f64), upload.addr)
 }
 
-fn explanation(upload: &Upload<'_>) -> String {
+fn explanation(upload: &Upload<'_>, appraisal: &Appraisal) -> String {
     let seconds = upload.seconds();
     let mut sentences = vec![format!(
         "{} within {}, and {} came back.",
@@ -204,6 +243,7 @@ fn explanation(upload: &Upload<'_>) -> String {
         sentences.push("It sent nothing before or after that would show its usual rate.".to_owned());
     }
     sentences.extend(harmless_readings(upload));
+    sentences.extend(appraisal.sentences());
     sentences.join(" ")
 }
 

@@ -3,17 +3,24 @@
 //! The contract is in [`crate::model::detector`].
 
 pub mod beacon;
+pub mod brute_force;
 pub mod burst;
+pub mod c2_session;
+pub mod callback;
 pub mod clusters;
+pub mod dns;
 pub mod exfiltration;
 pub mod geo;
 pub mod indicator;
 pub mod isolation_forest;
+pub mod lateral_movement;
 pub mod long_connection;
+pub mod mining;
 pub mod port_scan;
 pub mod process;
 pub mod sigma;
 pub mod tcp_health;
+pub mod unanswered;
 pub mod unusual_port;
 
 use crate::model::detector::Entry;
@@ -22,6 +29,13 @@ use crate::model::detector::Entry;
 /// and the documentation.
 pub const DETECTORS: &[Entry] = &[
     Entry::of::<beacon::Beacon>(),
+    Entry::of::<c2_session::C2Session>(),
+    Entry::of::<unanswered::Unanswered>(),
+    Entry::of::<callback::Callback>(),
+    Entry::of::<dns::Dns>(),
+    Entry::of::<mining::Mining>(),
+    Entry::of::<brute_force::BruteForce>(),
+    Entry::of::<lateral_movement::LateralMovement>(),
     Entry::of::<port_scan::PortScan>(),
     Entry::of::<process::ProcessLook>(),
     Entry::of::<burst::Burst>(),

@@ -72,7 +72,7 @@ impl Default for Thresholds {
             hosts: 25,
             window_s: 300.0,
             slow_factor: 2.0,
-            small_ports: 8,
+            small_ports: 7,
             small_hosts: 6,
             small_failed_share: 0.9,
             min_unestablished_share: 0.1,
@@ -132,9 +132,9 @@ impl Detector for PortScan {
             refused, if nothing answered, or if it was established and closed again without a byte either way, which \
             is how a scanner looks whether a port is open. A vertical scan is at least `ports` failed first contacts \
             with ports of one host within `window_s` seconds, a horizontal one at least `hosts` failed first contacts on \
-            one port; or `slow_factor` times as many over the whole recording, however slow. Fewer make a small scan, which is \
-            never more than low: `small_ports` ports or `small_hosts` hosts over the whole recording, of which at least \
-            `small_failed_share` failed; of those that were under way when the recording ended, all count for it but this \
+            one port; or `slow_factor` times as many over the whole recording, however slow. Fewer make a small scan: \
+            `small_ports` ports or `small_hosts` hosts over the whole recording, of which at least \
+            `small_failed_share` failed (seven failures in a row are what the sequential test asks for at one false alarm in 10,000); of those that were under way when the recording ended, all count for it but this \
             host's own on ports of the web, which browsers open many of. All first contacts in that time, \
             the successful ones too, then go through a sequential test (threshold random walk): each failure speaks \
             for a scanner by (1 − `success_if_scanner`) / (1 − `success_if_benign`), each success against it by \
@@ -142,8 +142,9 @@ impl Detector for PortScan {
             `min_unestablished_share` of the contacts must not have become a connection at all, which keeps health \
             checks that only connect and close from counting; this is not asked of scans from outside. More than `max_separate` scans of \
             one source become one finding. Severity: a scan from this host into other networks is medium, and high \
-            with 100 contacts or more, mostly failed; inside this host medium; from outside medium, and low if from \
-            beyond the local networks, as every public address is scanned all day.",
+            with 100 contacts or more, mostly failed; inside this host and from outside medium; from \
+            beyond the local networks medium for many ports of this host, and low for a few, as every public address is probed all day. A small scan is \
+            low, and medium if none of the ports of one host answered.",
         false_positives: "Inventory and vulnerability scanners that are meant to do this; monitoring that checks many \
             services while most are down; a peer-to-peer client whose peers are mostly gone and share a port; a program \
             with a long list of servers during a network outage; for a small scan, one whose handful of servers is down. \
@@ -238,8 +239,17 @@ fn is_from_beyond(scan: &Scan<'_>, members: Members<'_, '_>) -> bool {
 }
 
 fn severity(scan: &Scan<'_>, members: Members<'_, '_>) -> Severity {
-    if scan.size == Size::Small || is_from_beyond(scan, members) {
-        return Severity::Low;
+    let is_vertical = !matches!(scan.kind, Kind::Horizontal(_));
+    if is_from_beyond(scan, members) {
+        // Every public address is probed on a few ports all day; who goes through many wants this host.
+        return if is_vertical && scan.size == Size::Full { Severity::Medium } else { Severity::Low };
+    }
+    if scan.size == Size::Small {
+        // A handful of servers on one port may be down together; no program has that many ports of one host
+        // in its configuration.
+        let is_certain = |reply: Reply| reply.is_failure() && reply != Reply::Pending;
+        let is_blind = is_vertical && scan.contacts.iter().all(|contact| is_certain(contact.reply));
+        return if is_blind { Severity::Medium } else { Severity::Low };
     }
     let stays_inside = members.iter().all(|socket| socket.direction == Some("internal"));
     let is_sweep = scan.contacts.len() >= SWEEP_CONTACTS && scan.failed_share() >= 0.8;
@@ -283,18 +293,18 @@ fn explanation(scan: &Scan<'_>, config: &Thresholds) -> String {
         .map(|(count, name)| format!("{count} {name}"))
         .collect();
     format!(
-        "{} first contacts in {}, of which {} failed: {}. At most {} of them within {} s; {} make a {}. {}",
+        "{} first contacts in {}, of which {} failed: {}. Up to {} failed in any window of {} s; the threshold of a {} is {}. {}",
         scan.contacts.len(),
         span_in_words(scan),
         scan.failures(),
         replies.join(", "),
         scan.most_in_window,
         config.window_s,
-        config.held_against(scan),
         match scan.size {
             Size::Full => "scan",
-            Size::Small => "small scan, over any time",
+            Size::Small => "small scan, over any time,",
         },
+        config.held_against(scan),
         answered(scan),
     )
 }

@@ -113,6 +113,11 @@ impl Conn {
         self
     }
 
+    pub(crate) fn packets_sent(mut self, packets: u64) -> Self {
+        self.packets_sent = Some(packets);
+        self
+    }
+
     pub(crate) fn lasting(mut self, duration_s: f64) -> Self {
         self.duration_s = duration_s;
         self

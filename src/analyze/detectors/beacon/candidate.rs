@@ -1,7 +1,7 @@
 //! One pair, measured: its score, its rhythm, and how surprising that is.
 
 use super::arrivals::{self, Arrivals};
-use super::pairs::{Known, Series};
+use super::pairs::{Known, Pair, Series};
 use super::rita::{self, Score};
 use crate::model::sockets::Sockets;
 use crate::model::stats;
@@ -10,6 +10,8 @@ use crate::model::stats;
 #[derive(Debug)]
 pub(super) struct Candidate<'a> {
     pub(super) series: Series<'a>,
+    /// The name by which all of its connections asked for the destination.
+    pub(super) name: Option<&'a str>,
     pub(super) score: Score,
     pub(super) arrivals: Arrivals,
     /// Median time between connections, in seconds.
@@ -44,6 +46,7 @@ impl<'a> Candidate<'a> {
         let lasting = stats::sorted(series.rows.iter().map(|row| sockets.get(*row).duration_s));
         let is_back_to_back = series.known != Known::Inside && stats::median(&lasting)? >= 0.8 * period_s;
         Some(Self {
+            name: common_name(sockets, &series.rows),
             jitter_s: jitter_s(&gaps_s, period_s),
             missed: missed(&gaps_s, period_s),
             series,
@@ -56,6 +59,43 @@ impl<'a> Candidate<'a> {
         })
     }
 
+    /// The same pair in another window as well: what is said of it is about the connections of both, and how
+    /// sure it is about the clearer one.
+    pub(super) fn joined(self, other: Self, sockets: &Sockets<'a>) -> Self {
+        let (mut best, rest) = if other.p_value < self.p_value { (other, self) } else { (self, other) };
+        best.series.rows.extend(rest.series.rows);
+        best.series.starts_us.extend(rest.series.starts_us);
+        best.series.rows.sort_unstable();
+        best.series.rows.dedup();
+        best.series.starts_us = if best.series.known == Known::Inside {
+            best.series.starts_us.sort_unstable();
+            best.series.starts_us.dedup();
+            best.series.starts_us
+        } else {
+            best.series.rows.iter().map(|row| sockets.first_seen_us(*row)).collect()
+        };
+        let gaps_s = gaps_s(&best.series.starts_us, arrivals::MOMENT_US);
+        if let Some(period_s) = stats::median(&gaps_s) {
+            best.period_s = period_s;
+            best.jitter_s = jitter_s(&gaps_s, period_s);
+            best.missed = missed(&gaps_s, period_s);
+        }
+        best
+    }
+
+    /// What makes two candidates the same pair in two windows.
+    pub(super) fn key(&self) -> (Pair<'a>, Known, Option<u64>) {
+        (self.series.pair, self.series.known, self.series.sent)
+    }
+
+    /// Where it goes: the address, after the name where there is one.
+    pub(super) fn destination(&self) -> String {
+        match self.name {
+            Some(name) => format!("{name} ({})", self.series.pair.addr),
+            None => self.series.pair.addr.to_owned(),
+        }
+    }
+
     /// Who and where, for titles and charts.
     pub(super) fn label(&self) -> String {
         let pair = &self.series.pair;
@@ -63,6 +103,13 @@ impl<'a> Candidate<'a> {
         let place = if self.series.known == Known::Inside { ", inside a connection" } else { "" };
         format!("{source} → {} port {}{place}", pair.addr, pair.port)
     }
+}
+
+/// The name that all connections with a name have.
+fn common_name<'a>(sockets: &Sockets<'a>, rows: &[usize]) -> Option<&'a str> {
+    let mut names = rows.iter().filter_map(|row| sockets.get(*row).remote_name);
+    let first = names.next()?;
+    names.all(|name| name == first).then_some(first)
 }
 
 /// RITA's score of a series. Of moments inside a connection no size is known, and the window is from
@@ -91,8 +138,12 @@ fn jitter_s(gaps_s: &[f64], period_s: f64) -> f64 {
     stats::mad(&near, period_s).unwrap_or(0.0)
 }
 
+/// A gap of more periods than these is a pause (a host that was off), and not missed check-ins.
+const LONGEST_OUTAGE: u64 = 50;
+
 fn missed(gaps_s: &[f64], period_s: f64) -> u64 {
-    gaps_s.iter().map(|gap| ((gap / period_s).round() as u64).saturating_sub(1)).sum()
+    let skipped = gaps_s.iter().map(|gap| ((gap / period_s).round() as u64).saturating_sub(1));
+    skipped.filter(|periods| *periods <= LONGEST_OUTAGE).sum()
 }
 
 #[cfg(test)]

@@ -19,12 +19,14 @@ pub(super) struct Pair<'a> {
     /// None for all sources of one local address together.
     pub(super) source: Option<Source<'a>>,
     pub(super) local_addr: Option<&'a str>,
+    /// The name by which it is asked for, where a destination is taken by its name and not by its address.
+    pub(super) name: Option<&'a str>,
 }
 
 impl<'a> Pair<'a> {
-    /// Whom it contacts: protocol, address, port.
+    /// Whom it contacts: protocol, name or address, port.
     pub(super) fn destination(&self) -> (&'a str, &'a str, u16) {
-        (self.protocol, self.addr, self.port)
+        (self.protocol, self.name.unwrap_or(self.addr), self.port)
     }
 }
 
@@ -41,7 +43,7 @@ pub(super) struct Series<'a> {
 }
 
 /// What the starts of a series are, and how they are known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Known {
     /// Events tell when the connections began.
     ByEvents,
@@ -105,6 +107,12 @@ impl<'a> Series<'a> {
         parts.into_iter().map(of).filter(|part| part.is_testable(min_starts.max(FEWEST_OF_PART))).collect()
     }
 
+    /// Whether another series of the same source has half of its connections in this one, or more.
+    pub(super) fn tells_of(&self, other: &Self) -> bool {
+        let shared = other.rows.iter().filter(|row| self.rows.binary_search(row).is_ok()).count();
+        self.pair.source == other.pair.source && shared * 2 >= other.rows.len()
+    }
+
     /// Start times in whole seconds.
     pub(super) fn starts_s(&self) -> Vec<i64> {
         self.starts_us.iter().map(|start| start.div_euclid(1_000_000)).collect()
@@ -120,20 +128,32 @@ impl<'a> Series<'a> {
 
 /// Every series that could be periodic, ordered by pair.
 ///
-/// A destination that several sources contact is looked at once more with all of them
+/// A destination that several sources contact is tested once more with all of them
 /// together: a beacon that runs under a new name each time, or whose short-lived process was
-/// not always caught, has its rhythm only there. And the connections of one source are looked at once more by
-/// how much they sent.
+/// not always caught, has its rhythm only there. One that is asked for by name is tested by its name too, where that
+/// gives other connections than its address: behind a content delivery network it has many addresses, behind
+/// a proxy it shares one. And the connections of one source are tested once more by how much they sent.
 pub(super) fn collect<'a>(
     sockets: &Sockets<'a>,
     window_us: (i64, i64),
     min_starts: usize,
 ) -> Vec<Series<'a>> {
-    groups(sockets, window_us, min_starts)
+    let groups = groups(sockets, window_us, min_starts);
+    let sizes: AHashMap<Pair<'a>, usize> = groups
+        .iter()
+        .filter(|(pair, _)| pair.name.is_none())
+        .map(|(pair, group)| (*pair, group.rows.len()))
+        .collect();
+    groups
         .into_iter()
         // All sources together are another series only if there are several.
         .filter(|(pair, group)| pair.source.is_some() || group.has_several_sources)
-        .map(|(pair, group)| Series::of(pair, group.rows, sockets))
+        .filter_map(|(pair, group)| {
+            let addr = sockets.get(*group.rows.first()?).remote?.0;
+            let by_addr = Pair { name: None, addr, ..pair };
+            let is_new = pair.name.is_none() || sizes.get(&by_addr) != Some(&group.rows.len());
+            is_new.then(|| Series::of(Pair { addr, ..pair }, group.rows, sockets))
+        })
         .filter(|series| series.is_testable(min_starts))
         .flat_map(|series| {
             let is_one = series.pair.source.is_some();
@@ -185,14 +205,16 @@ fn groups<'a>(
     groups
 }
 
-/// The two pairs to which a connection belongs: of its source, and of its local address.
-fn names<'a>(socket: &Socket<'a>) -> Option<[Pair<'a>; 2]> {
+/// The pairs to which a connection belongs: of its source, of its local address, and of its source by
+/// the name that it asked for.
+fn names<'a>(socket: &Socket<'a>) -> Option<impl Iterator<Item = Pair<'a>> + use<'a>> {
     let (addr, port) = socket.remote?;
-    let pair = Pair { protocol: socket.protocol, addr, port, source: None, local_addr: None };
-    Some([
-        Pair { source: Some(Source::of(socket)), ..pair },
-        Pair { local_addr: Some(socket.local_addr), ..pair },
-    ])
+    let pair = Pair { protocol: socket.protocol, addr, port, source: None, local_addr: None, name: None };
+    let source = Some(Source::of(socket));
+    let by_addr = [Pair { source, ..pair }, Pair { local_addr: Some(socket.local_addr), ..pair }];
+    // By its name alone, whatever the address.
+    let by_name = socket.remote_name.map(|name| Pair { source, name: Some(name), addr: "", ..pair });
+    Some(by_addr.into_iter().chain(by_name))
 }
 
 /// The rows that opened a connection within the window, in the order of time.

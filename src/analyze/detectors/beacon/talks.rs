@@ -35,7 +35,7 @@ pub(super) fn collect<'a>(
         let mut starts_us = sends.remove(&socket.conn_id).unwrap_or_default();
         starts_us.retain(|start| (first_us..=last_us).contains(start));
         let source = Some(Source::of(&socket));
-        let pair = Pair { protocol: socket.protocol, addr, port, source, local_addr: None };
+        let pair = Pair { protocol: socket.protocol, addr, port, source, local_addr: None, name: None };
         let series = Series { pair, starts_us, rows: vec![row], known: Known::Inside, sent: None };
         if chosen.get(&pair).is_none_or(|other| other.starts_us.len() < series.starts_us.len()) {
             chosen.insert(pair, series);

@@ -2,39 +2,95 @@
 
 use super::candidate::Candidate;
 use super::pairs::Known;
-use super::signs::{Look, Reason};
 use super::{Beacon, Thresholds};
+use crate::analyze::appraisal::{Appraisal, Factor, Surroundings};
 use crate::analyze::words::{bytes, duration};
 use crate::model::detector::Detector;
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
+use crate::model::members::Members;
 use crate::model::processes::Processes;
 use crate::model::sockets::{Sockets, Source};
+
+/// What a rhythm weighs by itself, see [`Appraisal::severity`].
+const RHYTHM: f64 = 1.0;
+
+/// Jitter, as a share of the period, that implants add on purpose; a timer alone varies less, and a
+/// program without one more.
+const DELIBERATE_JITTER: std::ops::Range<f64> = 0.04..0.5;
+
+/// A program that needs its server more often than this keeps the connection open, in seconds.
+const HASTY_S: f64 = 10.0;
 
 /// The finding for a pair that meets every threshold.
 pub(super) fn finding(
     sockets: &Sockets<'_>,
     processes: &Processes<'_>,
+    surroundings: &Surroundings<'_>,
     candidate: &Candidate<'_>,
     config: &Thresholds,
 ) -> Finding {
     let members = sockets.members(&candidate.series.rows);
-    let is_beyond = members.iter().any(|socket| socket.is_beyond_local_networks());
-    let look = Look::of(candidate, members, processes);
-    let severity = severity(&look, is_beyond);
+    let appraisal = appraise(candidate, members, processes, surroundings);
+    let severity = appraisal.severity(RHYTHM);
     let judgement = Judgement {
         severity,
         confidence: confidence(candidate),
-        title: title(candidate, look.reason),
-        explanation: explanation(candidate, &look),
+        title: title(candidate, &appraisal),
+        explanation: explanation(candidate, &appraisal),
         false_positives: String::new(),
-        attack: if look.signs.is_empty() || severity == Severity::Info {
-            Vec::new()
-        } else {
-            attack(candidate, &look)
-        },
+        attack: if severity >= Severity::Medium { attack(candidate, &appraisal) } else { Vec::new() },
         entities: members.entities(),
     };
-    Finding::new(&Beacon::ABOUT, judgement, members.evidence(measurements(candidate, &look, config)))
+    let measurements = measurements(candidate, &appraisal, config);
+    Finding::new(&Beacon::ABOUT, judgement, members.evidence(measurements))
+}
+
+/// What is known of program and destination, and what the rhythm itself says.
+fn appraise(
+    candidate: &Candidate<'_>,
+    members: Members<'_, '_>,
+    processes: &Processes<'_>,
+    surroundings: &Surroundings<'_>,
+) -> Appraisal {
+    let mut appraisal = Appraisal::of(members, processes, surroundings);
+    let leaves = members.iter().any(|socket| surroundings.leaves_network(&socket));
+    appraisal.extend(of_rhythm(candidate, leaves));
+    if candidate.series.known == Known::Inside && appraisal.raising().next().is_none() {
+        appraisal.extend([Factor::new(
+            "rhythm-keep-alive",
+            -2.0,
+            "programs send at intervals to keep a connection open",
+        )]);
+    }
+    appraisal
+}
+
+fn of_rhythm(candidate: &Candidate<'_>, leaves: bool) -> Vec<Factor> {
+    let mut factors = Vec::new();
+    if candidate.is_back_to_back {
+        factors.push(Factor::new(
+            "rhythm-back-to-back",
+            -2.5,
+            "each connection lasts until about the next begins: back-to-back work, not polling",
+        ));
+    }
+    if candidate.series.known == Known::Inside || !leaves || candidate.is_back_to_back {
+        return factors;
+    }
+    let jitter = candidate.jitter_s / candidate.period_s;
+    if DELIBERATE_JITTER.contains(&jitter) && candidate.series.known == Known::ByEvents {
+        let says =
+            format!("its gaps vary by {:.0} % around the period, as implants do on purpose", 100.0 * jitter);
+        factors.push(Factor::new("rhythm-jitter", 0.5, says));
+    }
+    if candidate.period_s < HASTY_S {
+        factors.push(Factor::new(
+            "rhythm-reconnects",
+            1.0,
+            "it opens a new connection every few seconds, where ordinary clients keep one open",
+        ));
+    }
+    factors
 }
 
 /// The process of a pair, where there is one and it is known.
@@ -45,17 +101,6 @@ pub(super) fn process_name(candidate: &Candidate<'_>) -> Option<String> {
     }
 }
 
-/// Periodic is not suspicious: without a sign it is at most low. With one, the destination decides
-/// how bad it would be; an ordinary reason speaks against it.
-fn severity(look: &Look, is_beyond: bool) -> Severity {
-    match (look.reason, look.signs.is_empty(), is_beyond) {
-        (None, false, true) => Severity::Medium,
-        // Whatever hides behind NTP or works in turns is worth a look, and no more.
-        (Some(_), false, true) | (None, ..) => Severity::Low,
-        (Some(_), ..) => Severity::Info,
-    }
-}
-
 /// How sure it is that the connections are periodic: the mean of the score and of the
 /// closeness of the gaps. What is left to chance is never above `max_q`.
 fn confidence(candidate: &Candidate<'_>) -> Confidence {
@@ -63,20 +108,20 @@ fn confidence(candidate: &Candidate<'_>) -> Confidence {
     Confidence::new(f64::midpoint(candidate.score.total, closeness) * (1.0 - candidate.q_value))
 }
 
-fn attack(candidate: &Candidate<'_>, look: &Look) -> Vec<&'static str> {
+fn attack(candidate: &Candidate<'_>, appraisal: &Appraisal) -> Vec<&'static str> {
     let pair = &candidate.series.pair;
     let mut techniques = match pair.port {
         80 | 443 | 8080 | 8443 => vec!["T1071.001"],
         53 | 853 => vec!["T1071.004"],
         _ => vec!["T1071"],
     };
-    if look.is_on_unusual_port {
+    if appraisal.raising().any(|factor| factor.id.starts_with("port-")) {
         techniques.push("T1571");
     }
     techniques
 }
 
-fn title(candidate: &Candidate<'_>, reason: Option<Reason>) -> String {
+fn title(candidate: &Candidate<'_>, appraisal: &Appraisal) -> String {
     let pair = &candidate.series.pair;
     let who = pair.source.map_or_else(|| "Several processes".to_owned(), |source| source.to_string());
     let (verb, place) = match (candidate.series.known, pair.source) {
@@ -85,11 +130,11 @@ fn title(candidate: &Candidate<'_>, reason: Option<Reason>) -> String {
         (_, None) => ("together contact", ""),
     };
     let every = duration(candidate.period_s);
-    let label = reason.and_then(Reason::label).map_or_else(String::new, |label| format!(" ({label})"));
-    format!("{who} {verb} {} port {}{label} every {every}{place}", pair.addr, pair.port)
+    let label = appraisal.ordinary_reason().map_or("", |_| " (ordinary)");
+    format!("{who} {verb} {} port {}{label} every {every}{place}", candidate.destination(), pair.port)
 }
 
-fn explanation(candidate: &Candidate<'_>, look: &Look) -> String {
+fn explanation(candidate: &Candidate<'_>, appraisal: &Appraisal) -> String {
     let missed = match candidate.missed {
         0 => "none was missed".to_owned(),
         1 => "one was missed".to_owned(),
@@ -107,8 +152,8 @@ fn explanation(candidate: &Candidate<'_>, look: &Look) -> String {
         duration(candidate.jitter_s),
     );
     let chance = format!(
-        "As many at random times would look this regular with a probability of {}. RITA's beacon score is \
-         {:.2}, for which chance alone gives about 0.7.",
+        "If connections arrived at random, a series this regular would occur with probability {}. RITA's beacon \
+         score is {:.2}; random arrivals score about 0.7.",
         probability(candidate.p_value),
         candidate.score.total,
     );
@@ -117,20 +162,19 @@ fn explanation(candidate: &Candidate<'_>, look: &Look) -> String {
         format!("Only those of its connections count here that sent about {}.", bytes(sent as f64))
     }));
     if candidate.score.ds.is_none() {
-        sentences.push("Sizes were not counted, and so add nothing to the score.".to_owned());
+        sentences.push("Sizes were not counted, so they add nothing to the score.".to_owned());
     }
-    sentences.extend(look.reason.map(Reason::sentence));
-    sentences.push(if look.signs.is_empty() {
-        "Nothing but the rhythm is conspicuous, and a rhythm alone is what update checks and cron jobs have: \
-            ask whether this process has a reason to talk to this address."
-            .to_owned()
-    } else {
-        format!("What makes it suspicious and not only periodic: {}.", look.signs.join("; "))
-    });
+    sentences.extend(appraisal.sentences());
+    if appraisal.factors().is_empty() {
+        sentences.push(
+            "The only unusual thing is the regular timing, which update checks and cron jobs share."
+                .to_owned(),
+        );
+    }
     sentences.join(" ")
 }
 
-fn measurements(candidate: &Candidate<'_>, look: &Look, config: &Thresholds) -> Vec<Measurement> {
+fn measurements(candidate: &Candidate<'_>, appraisal: &Appraisal, config: &Thresholds) -> Vec<Measurement> {
     let score = &candidate.score;
     let unit = if candidate.series.known == Known::Inside { "moments of sending" } else { "connections" };
     let mut all = vec![
@@ -139,7 +183,7 @@ fn measurements(candidate: &Candidate<'_>, look: &Look, config: &Thresholds) -> 
         Measurement::of(unit, candidate.series.starts_us.len() as f64, unit)
             .against(f64::from(config.min_starts)),
         Measurement::of("missed", candidate.missed as f64, unit),
-        Measurement::of("RITA score", score.total, "").against(config.min_score),
+        Measurement::of("RITA score", score.total, ""),
         Measurement::of("score of the gaps (ts)", score.ts, ""),
     ];
     all.extend(score.ds.map(|ds| Measurement::of("score of the sizes (ds)", ds, "")));
@@ -150,7 +194,7 @@ fn measurements(candidate: &Candidate<'_>, look: &Look, config: &Thresholds) -> 
         Measurement::of("q-value", candidate.q_value, "").against(config.max_q),
         Measurement::of("spread of the gaps", candidate.arrivals.spread(), "")
             .against(config.max_spread(&candidate.series)),
-        Measurement::of("signs besides the rhythm", look.signs.len() as f64, "signs"),
+        Measurement::of("weight of the evidence", RHYTHM + appraisal.total(), "").against(2.0),
     ]);
     all
 }

@@ -6,6 +6,8 @@ use polars::prelude::{UInt32Type, UInt64Type};
 
 use super::Thresholds;
 use crate::Result;
+use crate::analyze::appraisal::Surroundings;
+use crate::model::orientation::Orientation;
 use crate::model::sockets::{Sockets, Source};
 use crate::model::stats;
 use crate::model::tables::Tables;
@@ -49,6 +51,8 @@ pub(super) struct Upload<'a> {
     pub(super) rows: Vec<usize>,
     pub(super) sent: u64,
     pub(super) received: u64,
+    /// Bytes sent and received by the connection that sent most.
+    pub(super) largest: (u64, u64),
     pub(super) is_beyond: bool,
     pub(super) span_us: (i64, i64),
     /// Share of all that the source sent with connections that it opened, 0 to 1.
@@ -64,6 +68,17 @@ impl Upload<'_> {
         self.sent >= config.min_sent_bytes
             && self.ratio() >= config.min_ratio
             && self.times_others.is_none_or(|times| times >= config.min_times_others)
+    }
+
+    /// Whether it would be worth a finding if the destination is suspicious: too little to be one by its
+    /// volume, and sent almost without an answer, in all or in one connection.
+    pub(super) fn is_small_and_one_way(&self, config: &Thresholds) -> bool {
+        let is_one_way = |(sent, received): (u64, u64)| {
+            sent >= config.min_small_bytes && sent as f64 >= config.min_small_ratio * received.max(1) as f64
+        };
+        self.is_beyond
+            && !self.meets(config)
+            && (is_one_way((self.sent, self.received)) || is_one_way(self.largest))
     }
 
     /// Sent over received.
@@ -90,13 +105,16 @@ impl Upload<'_> {
 /// What every source sent to every address that it contacted; most sent first.
 pub(super) fn find<'a>(
     sockets: &Sockets<'a>,
+    surroundings: &Surroundings<'_>,
     tables: &'a Tables,
     config: &Thresholds,
 ) -> Result<Vec<Upload<'a>>> {
+    let orientation = Orientation::of(sockets);
     let mut uploads: BTreeMap<(Source<'a>, &'a str), Upload<'a>> = BTreeMap::new();
     for (row, socket) in sockets.iter().enumerate() {
         let Some((addr, port)) = socket.remote else { continue };
-        if socket.direction != Some("outbound") {
+        let leaves = surroundings.leaves_network(&socket) && orientation.is_originator(&socket);
+        if socket.direction != Some("outbound") && !leaves {
             continue;
         }
         let source = Source::of(&socket);
@@ -107,7 +125,8 @@ pub(super) fn find<'a>(
             rows: Vec::new(),
             sent: 0,
             received: 0,
-            is_beyond: socket.is_beyond_local_networks(),
+            largest: (0, 0),
+            is_beyond: surroundings.leaves_network(&socket),
             span_us: (i64::MAX, i64::MIN),
             share: 0.0,
             times_others: None,
@@ -117,6 +136,8 @@ pub(super) fn find<'a>(
         upload.port = upload.port.filter(|known| *known == port);
         upload.sent = upload.sent.saturating_add(socket.recorded_sent.unwrap_or(0));
         upload.received = upload.received.saturating_add(socket.recorded_received.unwrap_or(0));
+        let one = (socket.recorded_sent.unwrap_or(0), socket.recorded_received.unwrap_or(0));
+        upload.largest = upload.largest.max(one);
         let (first, last) = upload.span_us;
         upload.span_us = (first.min(socket.first_seen_us), last.max(socket.last_seen_us));
     }

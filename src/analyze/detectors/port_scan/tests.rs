@@ -86,6 +86,8 @@ fn zeeks_thresholds_are_met_exactly() {
         for port in 1..=ports {
             capture.add(Conn::to("10.0.0.5", port).refused().at(f64::from(port)));
         }
+        // One port that answers keeps a small scan low.
+        capture.add(Conn::to("10.0.0.5", 100).at(30.0));
         assert_eq!(beyond_low(&capture), expected, "{ports} ports");
     }
     for (hosts, expected) in [(24, 0), (25, 1)] {
@@ -104,6 +106,7 @@ fn a_slow_scan_needs_more_ports_but_no_haste() {
         for port in 1..=ports {
             capture.add(Conn::to("10.0.0.5", port).refused().at(f64::from(port) * 120.0));
         }
+        capture.add(Conn::to("10.0.0.5", 100).at(30.0));
         assert_eq!(only(&capture).judgement.severity, expected, "{ports} ports");
     }
 }
@@ -118,7 +121,7 @@ fn a_small_scan_is_low_however_slow_it_is() {
     assert_eq!(finding.judgement.title, "worm scanned port 445 of 9 hosts");
     assert_eq!(finding.judgement.severity, Severity::Low);
     assert!(
-        finding.judgement.explanation.contains("6 make a small scan"),
+        finding.judgement.explanation.contains("the threshold of a small scan, over any time, is 6"),
         "{}",
         finding.judgement.explanation
     );
@@ -161,6 +164,18 @@ fn many_ports_of_many_hosts_are_one_finding() {
 }
 
 #[test]
+fn seven_ports_of_a_host_of_which_none_answers_are_medium() {
+    for (ports, expected) in [(6, None), (7, Some(Severity::Medium))] {
+        let mut capture = Capture::new(60);
+        for port in 1..=ports {
+            capture.add(Conn::to("10.0.0.5", port).refused().at(f64::from(port)));
+        }
+        let worst = findings(&capture).iter().map(|finding| finding.judgement.severity).max();
+        assert_eq!(worst, expected, "{ports} ports");
+    }
+}
+
+#[test]
 fn a_remote_that_looks_at_every_open_port_is_the_source() {
     let mut capture = Capture::new(60);
     for port in 1..=20 {
@@ -172,7 +187,7 @@ fn a_remote_that_looks_at_every_open_port_is_the_source() {
     assert_eq!(finding.judgement.title, "203.0.113.9 scanned 20 ports of 192.168.1.10");
     assert_eq!(
         (finding.judgement.severity, &finding.judgement.attack[..]),
-        (Severity::Low, &["T1595.001"][..])
+        (Severity::Medium, &["T1595.001"][..])
     );
 }
 

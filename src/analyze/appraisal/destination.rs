@@ -1,0 +1,208 @@
+//! What the destination says: where it is, its name, its port, who else goes there.
+
+use std::collections::BTreeSet;
+
+use super::surroundings::{Surroundings, is_usual_port};
+use super::{Factor, domains};
+use crate::model::members::Members;
+use crate::model::sockets::Socket;
+
+/// UDP services that are periodic by design: port and name.
+const PERIODIC_BY_DESIGN: [(u16, &str); 8] = [
+    (67, "DHCP"),
+    (68, "DHCP"),
+    (123, "NTP"),
+    (546, "DHCPv6"),
+    (547, "DHCPv6"),
+    (1900, "SSDP"),
+    (5353, "mDNS"),
+    (5355, "LLMNR"),
+];
+
+/// Default ports of attack frameworks' listeners (Metasploit, netcat tutorials, Cobalt Strike's team
+/// server, Sliver, Covenant) on which nothing common is registered.
+const ATTACK_TOOL_PORTS: [u16; 9] = [1234, 1337, 4443, 4444, 4445, 5555, 6666, 31_337, 50_050];
+
+/// Fewest sources of a capture for prevalence to say anything.
+const MIN_SOURCES: usize = 4;
+
+/// The facts about where some connections go. Those that a remote opened say nothing here.
+pub(super) fn factors(members: Members<'_, '_>, surroundings: &Surroundings<'_>) -> Vec<Factor> {
+    let Some(socket) = members.first() else { return Vec::new() };
+    let Some((addr, port)) = socket.remote.filter(|_| socket.direction != Some("inbound")) else {
+        return Vec::new();
+    };
+    let mut factors = Vec::new();
+    factors.extend(of_place(&socket, addr, surroundings));
+    factors.extend(of_service(members, &socket, port, surroundings));
+    factors.extend(of_name(members, surroundings));
+    factors.extend(of_prevalence(addr, surroundings));
+    factors.extend(of_failure(members));
+    factors
+}
+
+fn of_place(socket: &Socket<'_>, addr: &str, surroundings: &Surroundings<'_>) -> Option<Factor> {
+    let is_own = addr == socket.local_addr || socket.remote_scope == Some("loopback");
+    match socket.remote_scope {
+        _ if is_own => Some(Factor::new("destination-own-host", -3.0, "it stays inside the host")),
+        Some("multicast" | "broadcast" | "link-local") => {
+            Some(Factor::new("destination-segment", -3.0, "it stays on the local network segment"))
+        }
+        Some("private") if surroundings.is_foreign_private(socket.local_addr, addr) => Some(Factor::new(
+            "destination-foreign-private",
+            1.0,
+            format!("{addr} is a private address of another network"),
+        )),
+        _ => None,
+    }
+}
+
+fn of_service(
+    members: Members<'_, '_>,
+    socket: &Socket<'_>,
+    port: u16,
+    surroundings: &Surroundings<'_>,
+) -> Option<Factor> {
+    let by_design = PERIODIC_BY_DESIGN.iter().find(|known| socket.protocol == "udp" && known.0 == port);
+    if let Some((_, service)) = by_design {
+        return Some(Factor::new("service-by-design", -3.0, format!("{service} is periodic by design")));
+    }
+    let is_outside = members.iter().any(|socket| surroundings.leaves_network(&socket));
+    if !is_outside {
+        return None;
+    }
+    if ATTACK_TOOL_PORTS.contains(&port) {
+        return Some(Factor::new(
+            "port-attack-tool",
+            2.0,
+            format!("port {port} is a default of attack tools, and no common service uses it"),
+        ));
+    }
+    let is_unusual = !is_usual_port(socket.protocol, port);
+    is_unusual.then(|| {
+        Factor::new("port-unusual", 1.5, format!("port {port} is unusual for outbound client traffic"))
+    })
+}
+
+fn of_name(members: Members<'_, '_>, surroundings: &Surroundings<'_>) -> Option<Factor> {
+    let names: BTreeSet<&str> = members.iter().filter_map(|socket| socket.remote_name).collect();
+    if let Some(name) = names.iter().find(|name| domains::looks_generated(name)) {
+        return Some(Factor::new("name-generated", 1.5, format!("the name {name} looks generated")));
+    }
+    if !names.is_empty() && names.iter().all(|name| domains::is_known_service(name)) {
+        let name = names.iter().next().copied().unwrap_or_default();
+        return Some(Factor::new(
+            "name-known-service",
+            -2.5,
+            format!("{name} belongs to a known update, time or cloud service"),
+        ));
+    }
+    let is_nameless_web = members.iter().all(|socket| {
+        let is_web = matches!(socket.remote, Some((_, 80 | 443)));
+        is_web && socket.remote_name.is_none() && surroundings.leaves_network(&socket)
+    });
+    (is_nameless_web && surroundings.has_names()).then(|| {
+        Factor::new(
+            "name-missing",
+            1.0,
+            "it contacts a web server by address, where others in this capture are contacted by name",
+        )
+    })
+}
+
+fn of_prevalence(addr: &str, surroundings: &Surroundings<'_>) -> Option<Factor> {
+    let services = surroundings.infrastructure_services(addr);
+    if services >= 3 {
+        return Some(Factor::new(
+            "destination-infrastructure",
+            -2.5,
+            format!(
+                "{addr} answers on {services} ports of network infrastructure (directory, names, time, files)"
+            ),
+        ));
+    }
+    let (all, here) = (surroundings.sources(), surroundings.sources_of(addr));
+    if all < MIN_SOURCES {
+        return None;
+    }
+    if here * 2 >= all {
+        let says = format!("{here} of {all} sources in this capture contact {addr}");
+        return Some(Factor::new("destination-common", -1.5, says));
+    }
+    (here == 1).then(|| {
+        Factor::new("destination-rare", 0.5, format!("none of the other {} sources contacts {addr}", all - 1))
+    })
+}
+
+fn of_failure(members: Members<'_, '_>) -> Option<Factor> {
+    let is_tcp = |socket: &Socket<'_>| socket.protocol == "tcp";
+    let all = members.iter().filter(is_tcp).count();
+    let failed = members.iter().filter(is_tcp).filter(|socket| !socket.was_established()).count();
+    (all >= 10 && failed * 10 >= all * 9).then(|| {
+        Factor::new("destination-dead", 1.0, format!("{failed} of {all} attempts failed, and it kept trying"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::Metadata;
+    use crate::model::sockets::Sockets;
+    use crate::model::testing::{Capture, Conn};
+
+    /// Ids of the factors of the connections to `addr`.
+    fn ids(capture: &Capture, addr: &str) -> Vec<&'static str> {
+        let tables = capture.tables();
+        let sockets = Sockets::of(&tables).unwrap();
+        let surroundings = Surroundings::of(&sockets, &Metadata::default());
+        let rows: Vec<usize> =
+            (0..sockets.len()).filter(|row| sockets.get(*row).remote.is_some_and(|r| r.0 == addr)).collect();
+        factors(sockets.members(&rows), &surroundings).into_iter().map(|factor| factor.id).collect()
+    }
+
+    #[test]
+    fn a_private_address_is_no_excuse_if_it_is_of_another_network() {
+        let mut capture = Capture::new(60);
+        capture.add(Conn::to("10.10.10.5", 8080)).add(Conn::to("192.168.1.7", 8080));
+        assert_eq!(ids(&capture, "10.10.10.5"), ["destination-foreign-private"]);
+        assert!(ids(&capture, "192.168.1.7").is_empty());
+    }
+
+    #[test]
+    fn ports_count_outside_only() {
+        let mut capture = Capture::new(60);
+        capture.add(Conn::to("203.0.113.5", 4444)).add(Conn::to("203.0.113.6", 47_808));
+        capture.add(Conn::to("203.0.113.7", 443)).add(Conn::to("192.168.1.7", 4444));
+        assert_eq!(ids(&capture, "203.0.113.5"), ["port-attack-tool"]);
+        assert_eq!(ids(&capture, "203.0.113.6"), ["port-unusual"]);
+        assert!(ids(&capture, "203.0.113.7").is_empty() && ids(&capture, "192.168.1.7").is_empty());
+    }
+
+    #[test]
+    fn names_raise_and_lower() {
+        let mut capture = Capture::new(60);
+        capture.add(Conn::to("203.0.113.1", 443).named("www.ct7ctrgb6cr7.com"));
+        capture.add(Conn::to("203.0.113.2", 443).named("security.ubuntu.com"));
+        capture.add(Conn::to("203.0.113.3", 443).named("example.org"));
+        capture.add(Conn::to("203.0.113.4", 443));
+        assert_eq!(ids(&capture, "203.0.113.1"), ["name-generated"]);
+        assert_eq!(ids(&capture, "203.0.113.2"), ["name-known-service"]);
+        assert!(ids(&capture, "203.0.113.3").is_empty());
+        assert_eq!(ids(&capture, "203.0.113.4"), ["name-missing"]);
+    }
+
+    #[test]
+    fn what_many_use_is_common_and_what_serves_the_network_is_infrastructure() {
+        let mut capture = Capture::new(60);
+        for name in ["a", "b", "c", "d"] {
+            capture.add(Conn::to("203.0.113.1", 443).by(name, 1));
+        }
+        capture.add(Conn::to("203.0.113.2", 443).by("a", 1));
+        for port in [53, 88, 389] {
+            capture.add(Conn::to("192.168.1.1", port).by("a", 1));
+        }
+        assert_eq!(ids(&capture, "203.0.113.1"), ["destination-common"]);
+        assert_eq!(ids(&capture, "203.0.113.2"), ["destination-rare"]);
+        assert_eq!(ids(&capture, "192.168.1.1"), ["destination-infrastructure"]);
+    }
+}

@@ -1,0 +1,228 @@
+//! What is normal in a capture: against it, one contact is judged.
+
+use std::net::IpAddr;
+
+use ahash::{AHashMap, AHashSet};
+use ipnet::IpNet;
+
+use crate::analyze::services;
+use crate::capture::Metadata;
+use crate::model::sockets::{Socket, Sockets, Source};
+
+/// Sources of a destination that are counted; more do not change any judgement.
+const MOST_SOURCES: usize = 64;
+
+/// Ports whose services make a host a server of its network: directory, names, time, files, mail.
+const INFRASTRUCTURE_PORTS: [u16; 11] = [53, 67, 88, 123, 135, 389, 445, 464, 636, 3268, 9389];
+
+/// Facts about all connections of a capture together.
+#[derive(Debug, Default)]
+pub struct Surroundings<'a> {
+    by_addr: AHashMap<&'a str, Destination<'a>>,
+    sources: AHashSet<Source<'a>>,
+    /// Connections to web ports outside the local networks, and those of them with a name.
+    web: (usize, usize),
+    /// Networks that the user or the capture declares as its own.
+    declared: Vec<IpNet>,
+}
+
+/// What is known of one remote address.
+#[derive(Debug, Default)]
+pub(super) struct Destination<'a> {
+    sources: AHashSet<Source<'a>>,
+    /// Bit set of [`INFRASTRUCTURE_PORTS`] on which it answered.
+    infrastructure: u16,
+}
+
+impl<'a> Surroundings<'a> {
+    /// Learns from every connection, and takes the networks that the metadata declares.
+    pub fn of(sockets: &Sockets<'a>, metadata: &Metadata) -> Self {
+        let networks = metadata.inside.iter().filter_map(|text| text.parse::<IpNet>().ok());
+        // A single address that a log marks as local says nothing about the network around it.
+        let declared = networks.filter(|network| network.prefix_len() < network.max_prefix_len()).collect();
+        let mut all = Self { declared, ..Self::default() };
+        for socket in sockets.iter() {
+            all.add(&socket);
+        }
+        all
+    }
+
+    fn add(&mut self, socket: &Socket<'a>) {
+        let Some((addr, port)) = socket.remote else { return };
+        if socket.direction == Some("inbound") {
+            return;
+        }
+        let source = Source::of(socket);
+        if self.sources.len() < MOST_SOURCES {
+            self.sources.insert(source);
+        }
+        if matches!(port, 80 | 443) && socket.is_beyond_local_networks() && socket.was_established() {
+            self.web.0 += 1;
+            self.web.1 += usize::from(socket.remote_name.is_some());
+        }
+        let destination = self.by_addr.entry(addr).or_default();
+        if destination.sources.len() < MOST_SOURCES {
+            destination.sources.insert(source);
+        }
+        if socket.was_established()
+            && let Some(bit) = INFRASTRUCTURE_PORTS.iter().position(|known| *known == port)
+        {
+            destination.infrastructure |= 1 << bit;
+        }
+    }
+
+    /// Number of sources in the capture, 64 at most.
+    pub fn sources(&self) -> usize {
+        self.sources.len()
+    }
+
+    /// Number of sources that contact an address, 64 at most.
+    pub fn sources_of(&self, addr: &str) -> usize {
+        self.by_addr.get(addr).map_or(0, |destination| destination.sources.len())
+    }
+
+    /// Services of a network's infrastructure (directory, names, time, files) that an address offers.
+    pub fn infrastructure_services(&self, addr: &str) -> u32 {
+        self.by_addr.get(addr).map_or(0, |destination| destination.infrastructure.count_ones())
+    }
+
+    /// Whether a connection leaves the network of its local address: to a public address, or to a private
+    /// one of another network. Networks that are declared as one's own are not outside.
+    pub fn leaves_network(&self, socket: &Socket<'_>) -> bool {
+        if socket.direction == Some("inbound") {
+            return false;
+        }
+        let Some((remote, _)) = socket.remote else { return false };
+        if self.is_declared(remote) || are_of_one_subnet(socket.local_addr, remote) {
+            return false;
+        }
+        socket.is_beyond_local_networks() || self.is_foreign_private(socket.local_addr, remote)
+    }
+
+    /// Whether a private address belongs to another network than the local address.
+    pub(super) fn is_foreign_private(&self, local: &str, remote: &str) -> bool {
+        are_of_different_ranges(local, remote) && !self.is_declared(remote)
+    }
+
+    fn is_declared(&self, addr: &str) -> bool {
+        let addr = addr.parse::<IpAddr>().map(|addr| addr.to_canonical());
+        addr.is_ok_and(|addr| self.declared.iter().any(|network| network.contains(&addr)))
+    }
+
+    /// Whether web servers outside are mostly known by name in this capture, so that one without a name is
+    /// told apart.
+    pub fn has_names(&self) -> bool {
+        let (all, named) = self.web;
+        named >= 3 && named * 2 >= all
+    }
+}
+
+/// Whether two addresses are of one subnet of the usual size: /24, or /64.
+fn are_of_one_subnet(local: &str, remote: &str) -> bool {
+    let parse = |addr: &str| addr.parse::<IpAddr>().ok().map(|addr| addr.to_canonical());
+    match (parse(local), parse(remote)) {
+        (Some(IpAddr::V4(a)), Some(IpAddr::V4(b))) => a.octets()[..3] == b.octets()[..3],
+        (Some(IpAddr::V6(a)), Some(IpAddr::V6(b))) => a.segments()[..4] == b.segments()[..4],
+        _ => false,
+    }
+}
+
+/// Whether two private addresses are of different private ranges (RFC 1918): an organisation numbers
+/// one site from one of them.
+fn are_of_different_ranges(local: &str, remote: &str) -> bool {
+    let range = |addr: &str| match addr.parse::<IpAddr>().ok()?.to_canonical() {
+        IpAddr::V4(v4) => match v4.octets() {
+            [10, ..] => Some(10),
+            [172, second, ..] if second & 0xf0 == 16 => Some(172),
+            [192, 168, ..] => Some(192),
+            _ => None,
+        },
+        IpAddr::V6(_) => None,
+    };
+    matches!((range(local), range(remote)), (Some(here), Some(there)) if here != there)
+}
+
+/// Whether a client is expected to contact this port over the internet: a registered service, HTTP's
+/// alternative ports, proxies, Prometheus and its exporters; not the services of a local network.
+pub fn is_usual_port(protocol: &str, port: u16) -> bool {
+    const ALSO_USUAL: [u16; 9] = [3000, 3128, 8000, 8008, 8081, 8443, 8888, 9090, 9100];
+    const LOCAL_ONLY: [u16; 8] = [23, 135, 139, 445, 1080, 2375, 3389, 6667];
+    let has_service = services::name(protocol, port).is_some() && !LOCAL_ONLY.contains(&port);
+    has_service || protocol == "tcp" && ALSO_USUAL.contains(&port)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::testing::{Capture, Conn};
+
+    #[test]
+    fn sources_and_services_of_an_address_are_counted() {
+        let mut capture = Capture::new(60);
+        for (name, port) in [("a", 53), ("b", 88), ("c", 389), ("a", 389)] {
+            capture.add(Conn::to("10.0.0.1", port).by(name, 1));
+        }
+        capture.add(Conn::to("10.0.0.2", 389).by("a", 1).refused());
+        let tables = capture.tables();
+        let sockets = Sockets::of(&tables).unwrap();
+        let surroundings = Surroundings::of(&sockets, &Metadata::default());
+        assert_eq!(surroundings.sources(), 3);
+        assert_eq!((surroundings.sources_of("10.0.0.1"), surroundings.sources_of("10.0.0.2")), (3, 1));
+        assert_eq!(surroundings.infrastructure_services("10.0.0.1"), 3);
+        assert_eq!(surroundings.infrastructure_services("10.0.0.2"), 0);
+    }
+
+    #[test]
+    fn a_public_address_of_the_same_subnet_is_inside() {
+        assert!(are_of_one_subnet("2001:db8:1:2::5", "2001:db8:1:2:ffff::1"));
+        assert!(are_of_one_subnet("203.0.113.5", "203.0.113.9"));
+        assert!(!are_of_one_subnet("203.0.113.5", "203.0.114.9") && !are_of_one_subnet("203.0.113.5", "::1"));
+    }
+
+    #[test]
+    fn names_count_only_where_most_web_servers_have_one() {
+        let has_names = |named: usize, unnamed: usize| {
+            let mut capture = Capture::new(60);
+            for _ in 0..named {
+                capture.add(Conn::to("203.0.113.5", 443).named("a.example"));
+            }
+            for _ in 0..unnamed {
+                capture.add(Conn::to("203.0.113.5", 443));
+            }
+            let tables = capture.tables();
+            Surroundings::of(&Sockets::of(&tables).unwrap(), &Metadata::default()).has_names()
+        };
+        assert!(has_names(5, 2) && !has_names(5, 9) && !has_names(2, 0));
+    }
+
+    #[test]
+    fn a_private_address_of_another_range_is_outside_unless_it_is_declared() {
+        let mut capture = Capture::new(60);
+        capture
+            .add(Conn::to("10.10.10.5", 80))
+            .add(Conn::to("192.168.7.7", 80))
+            .add(Conn::to("203.0.113.5", 80));
+        let tables = capture.tables();
+        let sockets = Sockets::of(&tables).unwrap();
+        let leaving = |inside: &[&str]| {
+            let inside = inside.iter().map(|&network| network.to_owned()).collect();
+            let surroundings = Surroundings::of(&sockets, &Metadata { inside, ..Metadata::default() });
+            let mut all: Vec<&str> = sockets
+                .iter()
+                .filter(|socket| surroundings.leaves_network(socket))
+                .filter_map(|socket| Some(socket.remote?.0))
+                .collect();
+            all.sort_unstable();
+            all
+        };
+        assert_eq!(leaving(&[]), ["10.10.10.5", "203.0.113.5"]);
+        assert_eq!(leaving(&["10.10.10.5/32"]), ["10.10.10.5", "203.0.113.5"]);
+        assert_eq!(leaving(&["10.0.0.0/8", "192.168.0.0/16"]), ["203.0.113.5"]);
+    }
+
+    #[test]
+    fn ports_are_usual_by_protocol_and_by_where_their_services_belong() {
+        assert!(is_usual_port("tcp", 443) && is_usual_port("udp", 443) && is_usual_port("tcp", 8443));
+        assert!(!is_usual_port("tcp", 4444) && !is_usual_port("udp", 8443) && !is_usual_port("tcp", 445));
+    }
+}

@@ -1,0 +1,192 @@
+//! `brute-force`: many short, alike sessions with a login service.
+
+mod sessions;
+#[cfg(test)]
+mod tests;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use self::sessions::{Attack, Spread};
+
+use crate::Result;
+use crate::analyze::peers::Side;
+use crate::analyze::services;
+use crate::analyze::words;
+use crate::model::detector::{About, Context, Detector, Method, Outcome, Output, Signal};
+use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
+use crate::model::section::Section;
+use crate::model::sockets::Sockets;
+
+/// Password guessing.
+#[derive(Debug)]
+pub struct BruteForce;
+
+/// Thresholds of `brute-force`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Thresholds {
+    /// Fewest short sessions of one client with one service within `window_s`.
+    pub min_sessions: u32,
+    /// Width of the window, in seconds.
+    pub window_s: f64,
+    /// Fewest short sessions over the whole recording, however slow, and of several clients with one
+    /// service together.
+    pub min_slow_sessions: u32,
+    /// Longest session that can be a failed login, in seconds.
+    pub max_session_s: f64,
+    /// Most bytes that a failed login sends, per session.
+    pub max_session_bytes: u64,
+    /// Smallest share of the sessions with the service that look like failed logins, 0 to 1.
+    pub min_failed_share: f64,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self {
+            min_sessions: 20,
+            window_s: 3_600.0,
+            min_slow_sessions: 40,
+            max_session_s: 60.0,
+            max_session_bytes: 10_000,
+            min_failed_share: 0.8,
+        }
+    }
+}
+
+impl Detector for BruteForce {
+    type Config = Thresholds;
+
+    const ABOUT: About = About {
+        id: "brute-force",
+        title: "Password guessing",
+        what_it_finds: "Many short, similar sessions with a login service (SSH, RDP, FTP, SMB, mail, databases, VNC, \
+            WinRM, Telnet): from one client, from many clients against one service, or from one client against many \
+            hosts; from outside, inside the network, and from this host against others.",
+        why_it_matters: "Guessing and spraying passwords is among the most common ways in. Against this host it shows \
+            who tries; from this host it shows that the host is already used to attack others. A long session after many short \
+            ones may be the guess that worked.",
+        how_it_decides: "A session looks like a failed login if it was established, carried data both ways, lasted at \
+            most `max_session_s` and sent at most `max_session_bytes` from the client. At least `min_sessions` of them within \
+            `window_s`, or `min_slow_sessions` over the whole recording, from one client to one service make a \
+            finding, if they are at least `min_failed_share` of its sessions there. The same minimum of \
+            `min_slow_sessions` holds for several clients on one service and for one client on several hosts. Severity: \
+            medium against this network; high from this host against others, or if a longer session of the same client follows \
+            the guesses.",
+        false_positives: "Automation that opens an SSH session per task (Ansible, Git, backups, health checks of a \
+            database), a mail client with an old password, a vulnerability scanner that is meant to do this.",
+        evidence: "Short sessions beside `min_sessions`, the most within `window_s`, the share that looks failed beside \
+            `min_failed_share`, clients and targets, the median duration and bytes of a session, and the connections.",
+        source: "Size and length of a failed SSH login: M. M. Najafabadi et al., Detection of SSH Brute Force Attacks \
+            Using Aggregated Netflow Data, ICMLA 2015, and A. Sperotto et al., Hidden Markov Model Modeling of SSH Brute-Force \
+            Attacks, DSOM 2009. Number of attempts: Zeek, policy/protocols/ssh/detect-bruteforcing.zeek (30 in 30 min). ATT&CK T1110.",
+        section: Section::Security,
+        method: Method::Behavior,
+        signal: Signal::PasswordGuessing,
+        attack: &["T1110.001", "T1110.003"],
+    };
+
+    fn validate(config: &Thresholds) -> Result<(), String> {
+        if config.min_sessions < 5 || config.min_slow_sessions < config.min_sessions {
+            return Err(
+                "min_sessions must be at least 5, and min_slow_sessions at least min_sessions".to_owned()
+            );
+        }
+        for (key, value) in [("window_s", config.window_s), ("max_session_s", config.max_session_s)] {
+            if !(value > 0.0 && value.is_finite()) {
+                return Err(format!("{key} must be above 0"));
+            }
+        }
+        if !(0.0..=1.0).contains(&config.min_failed_share) {
+            return Err("min_failed_share must lie between 0 and 1".to_owned());
+        }
+        Ok(())
+    }
+
+    fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
+        let sockets = Sockets::of(context.tables)?;
+        if let Some(skipped) = Outcome::skipped_if_nothing_opened(context.tables, &sockets) {
+            return Ok(skipped);
+        }
+        let mut findings: Vec<Finding> = sessions::attacks(&sockets, config)
+            .iter()
+            .map(|attack| finding(&sockets, attack, config))
+            .collect();
+        findings.sort_by(Finding::worst_first);
+        Ok(Outcome::Ran(Output { findings, ..Output::default() }))
+    }
+}
+
+fn finding(sockets: &Sockets<'_>, attack: &Attack<'_>, config: &Thresholds) -> Finding {
+    let members = sockets.members(&attack.rows);
+    let leaves = attack.side == Side::Client && members.iter().any(|s| s.direction != Some("internal"));
+    let severity = if attack.succeeded || leaves { Severity::High } else { Severity::Medium };
+    let judgement = Judgement {
+        severity,
+        // Twice the minimum is as sure as the shape of sessions alone can be.
+        confidence: Confidence::new(
+            0.6 + 0.1 * (attack.rows.len() as f64 / f64::from(config.min_sessions)).min(3.0),
+        ),
+        title: title(attack),
+        explanation: explanation(attack),
+        false_positives: String::new(),
+        attack: if attack.spread == Spread::OneClientManyHosts {
+            vec!["T1110.003"]
+        } else {
+            vec!["T1110.001"]
+        },
+        entities: members.entities(),
+    };
+    let measurements = vec![
+        Measurement::of("short sessions", attack.rows.len() as f64, "sessions")
+            .against(f64::from(config.min_sessions)),
+        Measurement::of("most within the window", attack.most_within as f64, "sessions"),
+        Measurement::of("share that looks failed", attack.failed_share, "").against(config.min_failed_share),
+        Measurement::of("clients", attack.clients.len() as f64, "clients"),
+        Measurement::of("targets", attack.servers.len() as f64, "hosts"),
+        Measurement::of("median duration", attack.median_s, "s"),
+        Measurement::of("median bytes from the client", attack.median_bytes, "bytes"),
+    ];
+    Finding::new(&BruteForce::ABOUT, judgement, members.evidence(measurements))
+}
+
+fn title(attack: &Attack<'_>) -> String {
+    let service = services::name("tcp", attack.port)
+        .map_or_else(|| format!("port {}", attack.port), |name| format!("{name} (port {})", attack.port));
+    let sessions = words::count(attack.rows.len(), "short session", "short sessions");
+    let one = |list: &[&str]| list.first().copied().unwrap_or_default().to_owned();
+    match attack.spread {
+        Spread::OneToOne => {
+            let client = attack.program.map_or_else(|| one(&attack.clients), str::to_owned);
+            format!("{client} guesses passwords for {service} on {}: {sessions}", one(&attack.servers))
+        }
+        Spread::ManyClientsOneHost => format!(
+            "{} addresses guess passwords for {service} on {}: {sessions}",
+            attack.clients.len(),
+            one(&attack.servers)
+        ),
+        Spread::OneClientManyHosts => {
+            let client = attack.program.map_or_else(|| one(&attack.clients), str::to_owned);
+            format!("{client} guesses passwords for {service} on {} hosts: {sessions}", attack.servers.len())
+        }
+    }
+}
+
+fn explanation(attack: &Attack<'_>) -> String {
+    let mut sentences = vec![format!(
+        "{} sessions over {}, up to {} within an hour; half of them lasted at most {} and sent at most {} from the \
+         client, as a failed login does.",
+        attack.rows.len(),
+        words::duration(attack.span_s),
+        attack.most_within,
+        words::duration(attack.median_s),
+        words::bytes(attack.median_bytes),
+    )];
+    if attack.succeeded {
+        sentences.push(
+            "Afterwards the same client had a longer session with the service: one guess may have worked."
+                .to_owned(),
+        );
+    }
+    sentences.join(" ")
+}

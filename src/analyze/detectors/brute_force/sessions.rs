@@ -1,0 +1,174 @@
+//! Sessions with login services, and the attacks that they make up.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Thresholds;
+use crate::analyze::peers::{Peer, Side, by_peer, most_within};
+use crate::model::sockets::{Socket, Sockets, Source};
+use crate::model::stats;
+
+/// Ports of services that ask for a password.
+const LOGIN_PORTS: [u16; 24] = [
+    21, 22, 23, 25, 110, 139, 143, 389, 445, 465, 587, 636, 993, 995, 1433, 2222, 3306, 3389, 5432, 5900,
+    5901, 5985, 5986, 6379,
+];
+
+/// How an attack is spread over clients and servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Spread {
+    OneToOne,
+    ManyClientsOneHost,
+    OneClientManyHosts,
+}
+
+/// Sessions that look like password guessing.
+#[derive(Debug)]
+pub(super) struct Attack<'a> {
+    pub(super) spread: Spread,
+    pub(super) side: Side,
+    pub(super) port: u16,
+    /// The attacking program, where it runs on this host.
+    pub(super) program: Option<&'a str>,
+    pub(super) clients: Vec<&'a str>,
+    pub(super) servers: Vec<&'a str>,
+    /// Rows of the sessions that look failed, in the order of time.
+    pub(super) rows: Vec<usize>,
+    pub(super) failed_share: f64,
+    pub(super) most_within: usize,
+    pub(super) span_s: f64,
+    pub(super) median_s: f64,
+    pub(super) median_bytes: f64,
+    /// A client had a longer session after its guesses.
+    pub(super) succeeded: bool,
+}
+
+/// The sessions of one client with one service.
+struct Guesses<'a> {
+    peer: Peer<'a>,
+    failed: Vec<usize>,
+    all: usize,
+    succeeded: bool,
+}
+
+/// Every attack: pairs first, then what pairs that are too small alone add up to.
+pub(super) fn attacks<'a>(sockets: &Sockets<'a>, config: &Thresholds) -> Vec<Attack<'a>> {
+    let peers = by_peer(sockets, |socket, peer| {
+        socket.protocol == "tcp" && LOGIN_PORTS.contains(&peer.port) && socket.was_established()
+    });
+    let guesses: Vec<Guesses<'a>> =
+        peers.into_iter().map(|(peer, rows)| Guesses::of(peer, &rows, sockets, config)).collect();
+    let (alone, rest): (Vec<&Guesses<'a>>, Vec<&Guesses<'a>>) = guesses
+        .iter()
+        .filter(|guesses| guesses.failed.len() as f64 >= config.min_failed_share * guesses.all as f64)
+        .filter(|guesses| !guesses.failed.is_empty())
+        .partition(|guesses| guesses.are_an_attack(sockets, config));
+    let mut attacks: Vec<Attack<'a>> =
+        alone.iter().map(|guesses| Attack::of(Spread::OneToOne, &[guesses], sockets, config)).collect();
+    attacks.extend(together(&rest, sockets, config, Spread::ManyClientsOneHost));
+    attacks.extend(together(&rest, sockets, config, Spread::OneClientManyHosts));
+    attacks
+}
+
+/// Attacks of several clients on one service, or of one client on several hosts.
+fn together<'a>(
+    rest: &[&Guesses<'a>],
+    sockets: &Sockets<'a>,
+    config: &Thresholds,
+    spread: Spread,
+) -> Vec<Attack<'a>> {
+    let mut groups: BTreeMap<(Side, &str, u16), Vec<&Guesses<'a>>> = BTreeMap::new();
+    for guesses in rest {
+        let (client, server) = guesses.peer.client_and_server();
+        let common = if spread == Spread::ManyClientsOneHost { server } else { client };
+        groups.entry((guesses.peer.side, common, guesses.peer.port)).or_default().push(guesses);
+    }
+    groups
+        .into_values()
+        .filter(|group| group.len() >= 3)
+        .filter(|group| {
+            group.iter().map(|guesses| guesses.failed.len()).sum::<usize>()
+                >= config.min_slow_sessions as usize
+        })
+        .map(|group| Attack::of(spread, &group, sockets, config))
+        .collect()
+}
+
+impl<'a> Guesses<'a> {
+    fn of(peer: Peer<'a>, rows: &[usize], sockets: &Sockets<'a>, config: &Thresholds) -> Self {
+        let failed: Vec<usize> =
+            rows.iter().copied().filter(|row| looks_failed(&sockets.get(*row), &peer, config)).collect();
+        let last_failed = failed.last().map(|row| sockets.first_seen_us(*row));
+        let succeeded = rows.iter().any(|row| {
+            let socket = sockets.get(*row);
+            let is_after = last_failed.is_some_and(|last| socket.first_seen_us >= last);
+            is_after && is_a_session(&socket, config)
+        });
+        Self { peer, all: rows.len(), failed, succeeded }
+    }
+
+    fn are_an_attack(&self, sockets: &Sockets<'a>, config: &Thresholds) -> bool {
+        let starts: Vec<i64> = self.failed.iter().map(|row| sockets.first_seen_us(*row)).collect();
+        most_within(&starts, (config.window_s * 1e6) as i64) >= config.min_sessions as usize
+            || self.failed.len() >= config.min_slow_sessions as usize
+    }
+}
+
+/// Short, over, and with data both ways; counters that are not known are not held against it.
+fn looks_failed(socket: &Socket<'_>, peer: &Peer<'_>, config: &Thresholds) -> bool {
+    let from_client = from_client(socket, peer);
+    let from_server = if peer.side == Side::Client { socket.bytes_received } else { socket.bytes_sent };
+    let has_data = from_client.is_none_or(|bytes| bytes > 0) && from_server.is_none_or(|bytes| bytes > 0);
+    let is_small = from_client.is_none_or(|bytes| bytes <= config.max_session_bytes);
+    has_data && is_small && socket.duration_s <= config.max_session_s && socket.opened_in_recording
+}
+
+/// Longer than any failed login, or with much more data.
+fn is_a_session(socket: &Socket<'_>, config: &Thresholds) -> bool {
+    let bytes = socket.bytes_sent.unwrap_or(0).max(socket.bytes_received.unwrap_or(0));
+    socket.duration_s > config.max_session_s && bytes > config.max_session_bytes
+}
+
+fn from_client(socket: &Socket<'_>, peer: &Peer<'_>) -> Option<u64> {
+    if peer.side == Side::Client { socket.bytes_sent } else { socket.bytes_received }
+}
+
+impl<'a> Attack<'a> {
+    fn of(spread: Spread, group: &[&Guesses<'a>], sockets: &Sockets<'a>, config: &Thresholds) -> Self {
+        let mut rows: Vec<usize> = group.iter().flat_map(|guesses| guesses.failed.iter().copied()).collect();
+        rows.sort_unstable();
+        let starts: Vec<i64> = rows.iter().map(|row| sockets.first_seen_us(*row)).collect();
+        let all: usize = group.iter().map(|guesses| guesses.all).sum();
+        let ends = |pick: fn((&'a str, &'a str)) -> &'a str| {
+            let set: BTreeSet<&str> =
+                group.iter().map(|guesses| pick(guesses.peer.client_and_server())).collect();
+            set.into_iter().collect::<Vec<&str>>()
+        };
+        let peer = group[0].peer;
+        let program = match (peer.side, peer.source) {
+            (Side::Client, Source::Process(name)) => Some(name),
+            _ => None,
+        };
+        let median = |values: Vec<f64>| stats::median(&stats::sorted(values)).unwrap_or_default();
+        let sessions: Vec<Socket<'a>> = rows.iter().map(|row| sockets.get(*row)).collect();
+        Self {
+            spread,
+            side: peer.side,
+            port: peer.port,
+            program,
+            clients: ends(|(client, _)| client),
+            servers: ends(|(_, server)| server),
+            failed_share: rows.len() as f64 / all as f64,
+            most_within: most_within(&starts, (config.window_s * 1e6) as i64),
+            span_s: starts
+                .last()
+                .zip(starts.first())
+                .map_or(0.0, |(last, first)| (last - first) as f64 / 1e6),
+            median_s: median(sessions.iter().map(|socket| socket.duration_s).collect()),
+            median_bytes: median(
+                sessions.iter().filter_map(|socket| from_client(socket, &peer)).map(|b| b as f64).collect(),
+            ),
+            succeeded: group.iter().any(|guesses| guesses.succeeded),
+            rows,
+        }
+    }
+}

@@ -1,0 +1,76 @@
+use super::*;
+use crate::model::testing::{Capture, Conn, the_only};
+
+/// A failed SSH login as OpenSSH's client makes it.
+fn guess(conn: Conn) -> Conn {
+    conn.lasting(3.0).bytes(1_900, 1_600)
+}
+
+fn inbound(client: &str, client_port: u16) -> Conn {
+    guess(Conn::to(client, client_port).local_port(22).inbound().by("sshd", 9))
+}
+
+#[test]
+fn many_short_ssh_sessions_from_one_address_are_guessing() {
+    let mut capture = Capture::new(3_600);
+    for n in 0..30 {
+        capture.add(inbound("203.0.113.5", 50_000 + n).at(f64::from(n) * 20.0));
+    }
+    let output = capture.run::<BruteForce>();
+    let finding = the_only(output.findings);
+    assert_eq!(finding.judgement.severity, Severity::Medium);
+    assert_eq!(
+        finding.judgement.title,
+        "203.0.113.5 guesses passwords for SSH (port 22) on 192.168.1.10: 30 short sessions"
+    );
+}
+
+#[test]
+fn a_long_session_after_the_guesses_is_high() {
+    let mut capture = Capture::new(3_600);
+    for n in 0..30 {
+        capture.add(inbound("203.0.113.5", 50_000 + n).at(f64::from(n) * 20.0));
+    }
+    capture.add(inbound("203.0.113.5", 60_000).at(700.0).lasting(300.0).bytes(90_000, 20_000));
+    let finding = capture.run::<BruteForce>();
+    assert_eq!(the_only(finding.findings).judgement.severity, Severity::High);
+}
+
+#[test]
+fn guessing_from_this_host_names_the_program_and_is_high() {
+    let mut capture = Capture::new(3_600);
+    for n in 0..30 {
+        capture.add(guess(Conn::to("203.0.113.5", 22).by("hydra", 7)).at(f64::from(n)));
+    }
+    let output = capture.run::<BruteForce>();
+    let finding = the_only(output.findings);
+    assert_eq!(finding.judgement.severity, Severity::High);
+    assert!(finding.judgement.title.starts_with("hydra guesses"), "{}", finding.judgement.title);
+}
+
+#[test]
+fn many_addresses_with_a_few_guesses_each_are_one_attack() {
+    let mut capture = Capture::new(40_000);
+    for n in 0..60_u16 {
+        let client = format!("203.0.113.{}", n % 20);
+        capture.add(inbound(&client, 50_000 + n).at(f64::from(n) * 600.0));
+    }
+    let output = capture.run::<BruteForce>();
+    assert!(the_only(output.findings).judgement.title.starts_with("20 addresses guess"));
+}
+
+#[test]
+fn working_sessions_health_checks_and_other_ports_are_not_guessing() {
+    let none = |conn: &dyn Fn(u16) -> Conn| {
+        let mut capture = Capture::new(3_600);
+        for n in 0..30 {
+            capture.add(conn(n).at(f64::from(n) * 20.0));
+        }
+        assert!(capture.run::<BruteForce>().findings.is_empty());
+    };
+    // Git over SSH.
+    none(&|_| Conn::to("203.0.113.5", 22).bytes(60_000, 9_000_000));
+    // A TCP health check: no data from the client.
+    none(&|n| inbound("203.0.113.5", 50_000 + n).bytes(0, 40));
+    none(&|_| guess(Conn::to("203.0.113.5", 443)));
+}

@@ -1,0 +1,224 @@
+//! `c2-session`: a session that stays with one address outside, and has the marks of remote control.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Result;
+use crate::analyze::appraisal::{Appraisal, Factor, Surroundings, is_usual_port};
+use crate::analyze::peers::{Peer, Side, by_peer};
+use crate::analyze::words;
+use crate::model::detector::{About, Context, Detector, Method, Outcome, Output, Signal};
+use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
+use crate::model::members::Members;
+use crate::model::processes::Processes;
+use crate::model::section::Section;
+use crate::model::sockets::{Socket, Sockets, Source};
+
+/// Sessions under remote control.
+#[derive(Debug)]
+pub struct C2Session;
+
+/// Thresholds of `c2-session`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Thresholds {
+    /// Shortest session, in seconds; an interactive session needs at least a minute.
+    pub min_duration_s: f64,
+    /// Longest pause between the connections of one session, in seconds.
+    pub max_pause_s: f64,
+    /// Destinations of like sessions of one source from which on it is a peer-to-peer or cloud client.
+    pub peer_to_peer_from: u32,
+    /// Most payload bytes per packet sent by this side for a session that types and answers.
+    pub max_bytes_per_packet: f64,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self { min_duration_s: 60.0, max_pause_s: 10.0, peer_to_peer_from: 4, max_bytes_per_packet: 300.0 }
+    }
+}
+
+/// What a session weighs by itself, see [`Appraisal::severity`].
+const SESSION: f64 = 1.0;
+
+impl Detector for C2Session {
+    type Config = Thresholds;
+
+    const ABOUT: About = About {
+        id: "c2-session",
+        title: "Possible remote-control sessions",
+        what_it_finds: "A session of a minute or longer that a program (or host) opened to one address outside its \
+            network, and that evidence about the program or the destination makes suspicious: reverse shells, \
+            Meterpreter and similar sessions, C2 that runs inside a single connection.",
+        why_it_matters: "Interactive command and control needs no rhythm and no second connection. Beacon detectors do \
+            not see it, and a list of long connections is full of mail clients and chat.",
+        how_it_decides: "TCP connections that this side opened and that were established are grouped by program (or \
+            address), destination and port. Connections that overlap or follow each other within `max_pause_s` are one session: an \
+            implant may poll with a new connection each time. It counts if it lasted at least `min_duration_s`. It counts only if it leaves the network: a public address, or a \
+            private address of another network. A session alone weighs 1; every fact about program and destination \
+            adds or subtracts its weight (path, masquerading name, shell; unusual port, missing or generated name, rarity; known \
+            service, infrastructure). Many small packets both ways, at most `max_bytes_per_packet` bytes each, add 0.5. \
+            `peer_to_peer_from` destinations or more of one source with sessions on unusual ports subtract 1.5. Nothing below medium is reported: \
+            long sessions as such are listed by `long-connection`.",
+        false_positives: "SSH, remote support and VPN sessions on unusual ports, games, voice calls, peer-to-peer \
+            clients, software that contacts its server by address.",
+        evidence: "Duration beside `min_duration_s`, number of connections with pauses up to `max_pause_s`, bytes and packets each way, \
+            every fact with its weight, and the connections.",
+        source: "netrec's evidence model (weights of like facts in all detectors). Shape of interactive traffic: Y. Zhang, V. Paxson, \
+            Detecting Stepping Stones and Detecting Backdoors, USENIX Security 2000. ATT&CK T1071, T1095, T1571.",
+        section: Section::Security,
+        method: Method::Behavior,
+        signal: Signal::Session,
+        attack: &["T1071", "T1095"],
+    };
+
+    fn validate(config: &Thresholds) -> Result<(), String> {
+        if !(config.min_duration_s > 0.0 && config.min_duration_s.is_finite()) {
+            return Err("min_duration_s must be above 0".to_owned());
+        }
+        if !(config.max_pause_s >= 0.0 && config.max_pause_s.is_finite()) {
+            return Err("max_pause_s must be 0 or more".to_owned());
+        }
+        if config.peer_to_peer_from < 2 {
+            return Err("peer_to_peer_from must be at least 2".to_owned());
+        }
+        if !(config.max_bytes_per_packet > 0.0 && config.max_bytes_per_packet.is_finite()) {
+            return Err("max_bytes_per_packet must be above 0".to_owned());
+        }
+        Ok(())
+    }
+
+    fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
+        let sockets = Sockets::of(context.tables)?;
+        let processes = Processes::of(context.tables)?;
+        let surroundings = Surroundings::of(&sockets, context.metadata);
+        let peers = by_peer(&sockets, |socket, peer| {
+            peer.side == Side::Client && socket.protocol == "tcp" && surroundings.leaves_network(socket)
+        });
+        let sessions: Vec<(&Peer<'_>, &Vec<usize>)> =
+            peers.iter().filter(|(_, rows)| is_session(sockets.members(rows), config)).collect();
+        let crowds = crowds(&sessions);
+        let mut findings = Vec::new();
+        for (peer, rows) in sessions {
+            let members = sockets.members(rows);
+            let mut appraisal = Appraisal::of(members, &processes, &surroundings);
+            appraisal.extend(shape(members, config));
+            let crowd = crowds.get(&peer.source).copied().unwrap_or_default();
+            appraisal.extend(like_others(peer, crowd, config));
+            if appraisal.severity(SESSION) >= Severity::Medium {
+                findings.push(finding(peer, members, &appraisal, config));
+            }
+        }
+        findings.sort_by(Finding::worst_first);
+        Ok(Outcome::Ran(Output { findings, ..Output::default() }))
+    }
+}
+
+fn is_session(members: Members<'_, '_>, config: &Thresholds) -> bool {
+    members.iter().any(|socket| socket.was_established())
+        && longest_s(members, config) >= config.min_duration_s
+}
+
+/// The longest time without a pause in which established connections overlap or follow each other.
+fn longest_s(members: Members<'_, '_>, config: &Thresholds) -> f64 {
+    let pause_us = (config.max_pause_s * 1e6) as i64;
+    let mut longest = 0;
+    let mut session: Option<(i64, i64)> = None;
+    for socket in members.iter().filter(Socket::was_established) {
+        session = match session {
+            Some((first, last)) if socket.first_seen_us.saturating_sub(last) <= pause_us => {
+                Some((first, last.max(socket.last_seen_us)))
+            }
+            _ => Some((socket.first_seen_us, socket.last_seen_us)),
+        };
+        longest = session.map_or(longest, |(first, last)| longest.max(last.saturating_sub(first)));
+    }
+    longest as f64 / 1e6
+}
+
+/// Number of destinations on unusual ports with sessions, by source.
+fn crowds<'a>(sessions: &[(&Peer<'a>, &Vec<usize>)]) -> BTreeMap<Source<'a>, usize> {
+    let mut crowds = BTreeMap::new();
+    for (peer, _) in sessions.iter().filter(|(peer, _)| !is_usual_port(peer.protocol, peer.port)) {
+        *crowds.entry(peer.source).or_default() += 1;
+    }
+    crowds
+}
+
+fn like_others(peer: &Peer<'_>, crowd: usize, config: &Thresholds) -> Option<Factor> {
+    let is_in_it = !is_usual_port(peer.protocol, peer.port);
+    (is_in_it && crowd >= config.peer_to_peer_from as usize).then(|| {
+        Factor::new(
+            "session-one-of-many",
+            -1.5,
+            format!("it is one of {crowd} like sessions of the same source"),
+        )
+    })
+}
+
+/// Small packets both ways, as when one end sends commands and the other answers.
+fn shape(members: Members<'_, '_>, config: &Thresholds) -> Option<Factor> {
+    let sum = |field: fn(&Socket<'_>) -> Option<u64>| {
+        members.iter().map(|socket| field(&socket)).sum::<Option<u64>>()
+    };
+    let (bytes, sent) = (sum(|socket| socket.bytes_sent)?, sum(|socket| socket.packets_sent)?);
+    let received = sum(|socket| socket.packets_received)?;
+    let is_interactive = sent >= 20
+        && received >= 20
+        && bytes > 0
+        && bytes as f64 / sent as f64 <= config.max_bytes_per_packet;
+    is_interactive.then(|| {
+        let says = format!(
+            "{sent} packets sent with {} each on average, and {received} received",
+            words::bytes(bytes as f64 / sent as f64)
+        );
+        Factor::new("session-interactive", 0.5, says)
+    })
+}
+
+fn finding(peer: &Peer<'_>, members: Members<'_, '_>, appraisal: &Appraisal, config: &Thresholds) -> Finding {
+    let longest = longest_s(members, config);
+    let sum = |values: Vec<Option<u64>>| values.into_iter().flatten().map(|bytes| bytes as f64).sum::<f64>();
+    let sent = sum(members.iter().map(|socket| socket.bytes_sent).collect());
+    let received = sum(members.iter().map(|socket| socket.bytes_received).collect());
+    let connections = words::count(members.len(), "connection", "connections");
+    let mut explanation = vec![format!(
+        "{connections}, a session of {}; {} sent and {} received.",
+        words::duration(longest),
+        words::bytes(sent),
+        words::bytes(received)
+    )];
+    explanation.extend(appraisal.sentences());
+    let name = members.iter().find_map(|socket| socket.remote_name);
+    let to =
+        name.map_or_else(|| peer.remote_addr.to_owned(), |name| format!("{name} ({})", peer.remote_addr));
+    let judgement = Judgement {
+        severity: appraisal.severity(SESSION),
+        confidence: Confidence::new(0.4 + 0.1 * appraisal.total()),
+        title: format!(
+            "{}: possible remote-control session with {to} port {} for {}",
+            peer.source,
+            peer.port,
+            words::duration(longest)
+        ),
+        explanation: explanation.join(" "),
+        false_positives: String::new(),
+        attack: vec!["T1071", "T1095"],
+        entities: members.entities(),
+    };
+    let mut measurements = vec![
+        Measurement::of("longest session", longest, "s").against(config.min_duration_s),
+        Measurement::of("connections", members.len() as f64, "connections"),
+        Measurement::of("sent", sent, "bytes"),
+        Measurement::of("received", received, "bytes"),
+        Measurement::of("weight of the evidence", SESSION + appraisal.total(), "").against(2.0),
+    ];
+    measurements
+        .extend(appraisal.factors().iter().map(|factor| Measurement::of(factor.id, factor.weight, "")));
+    Finding::new(&C2Session::ABOUT, judgement, members.evidence(measurements))
+}

@@ -1,0 +1,56 @@
+use super::*;
+use crate::model::testing::{Capture, Conn, Facts, the_only};
+
+fn session(addr: &str, port: u16) -> Conn {
+    Conn::to(addr, port).lasting(200.0).bytes(20_000, 60_000)
+}
+
+#[test]
+fn a_reverse_shell_is_high_and_names_the_program() {
+    let mut capture = Capture::new(300);
+    capture.process(7, Facts { exe: Some("/tmp/.x/agent"), ..Facts::default() });
+    capture.add(session("203.0.113.5", 4444).by("agent", 7));
+    let output = capture.run::<C2Session>();
+    let finding = the_only(output.findings);
+    assert_eq!(finding.judgement.severity, Severity::High);
+    assert!(
+        finding
+            .judgement
+            .title
+            .starts_with("agent: possible remote-control session with 203.0.113.5 port 4444")
+    );
+}
+
+#[test]
+fn an_unknown_program_on_a_tool_port_is_medium() {
+    let mut capture = Capture::new(300);
+    capture.add(session("203.0.113.5", 4444).unowned());
+    assert_eq!(the_only(capture.run::<C2Session>().findings).judgement.severity, Severity::Medium);
+}
+
+#[test]
+fn a_private_address_of_another_network_is_outside() {
+    let mut capture = Capture::new(300);
+    capture.add(session("10.0.5.13", 8080).unowned());
+    assert_eq!(the_only(capture.run::<C2Session>().findings).judgement.severity, Severity::Medium);
+}
+
+#[test]
+fn ordinary_sessions_are_not_reported() {
+    let mut capture = Capture::new(300);
+    capture.add(session("203.0.113.5", 443)).add(session("203.0.113.6", 993));
+    capture.add(session("192.168.1.7", 4444)).add(Conn::to("203.0.113.7", 4444));
+    for n in 10..15 {
+        capture.add(session(&format!("203.0.113.{n}"), 8333).by("bitcoind", 8));
+    }
+    assert!(capture.run::<C2Session>().findings.is_empty());
+}
+
+#[test]
+fn polling_without_a_pause_is_one_session() {
+    let mut capture = Capture::new(300);
+    for n in 0..200 {
+        capture.add(Conn::to("10.0.5.13", 8443).unowned().at(f64::from(n) * 0.7 + f64::from(n % 7) * 0.3));
+    }
+    assert_eq!(the_only(capture.run::<C2Session>().findings).judgement.severity, Severity::Medium);
+}

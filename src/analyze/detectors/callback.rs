@@ -1,0 +1,262 @@
+//! `callback`: a service, or what it started, connects out to where it never did before.
+
+#[cfg(test)]
+mod tests;
+
+use ahash::{AHashMap, AHashSet};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Result;
+use crate::analyze::appraisal::{Appraisal, Factor, Surroundings};
+use crate::analyze::peers::{Peer, Side, by_peer};
+use crate::analyze::programs;
+use crate::analyze::words;
+use crate::model::detector::{About, Context, Detector, Method, Outcome, Output, Signal};
+use crate::model::finding::{Confidence, Finding, Judgement, Measurement};
+use crate::model::members::Members;
+use crate::model::processes::{Process, Processes};
+use crate::model::section::Section;
+use crate::model::sockets::Sockets;
+
+/// Services that connect back.
+#[derive(Debug)]
+pub struct Callback;
+
+/// Thresholds of `callback`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Thresholds {
+    /// Longest time between a request to a service and its connection back, in seconds.
+    pub window_s: f64,
+    /// Most connections of a service to one destination for it to be a callback and not a back end.
+    pub max_connections: u32,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self { window_s: 60.0, max_connections: 20 }
+    }
+}
+
+/// Ports of services that strangers send requests to.
+const EXPOSED_PORTS: [u16; 12] = [80, 443, 3000, 5000, 7001, 8000, 8008, 8080, 8081, 8088, 8443, 8983];
+
+/// Ports of directory and object services that deserialisation and look-up attacks (JNDI, RMI) make a
+/// server contact.
+const LOOKUP_PORTS: [u16; 6] = [389, 636, 1099, 1389, 1636, 3268];
+
+/// What a connection from a service to one of its clients weighs.
+const BACK_TO_CLIENT: f64 = 2.5;
+
+/// What a connection of a program that a service started weighs.
+const BY_CHILD: f64 = 2.0;
+
+impl Detector for Callback {
+    type Config = Thresholds;
+
+    const ABOUT: About = About {
+        id: "callback",
+        title: "Services that connect back",
+        what_it_finds: "A web or application server that opens a connection to one of its own clients shortly after a \
+            request, and programs started by a server (a shell, an interpreter, a downloader) that connect anywhere: web \
+            shells, Log4Shell and other exploits whose payload calls back.",
+        why_it_matters: "Servers answer; they do not call their clients. A connection in the other direction is how an \
+            exploit fetches its second stage or hands over a shell.",
+        how_it_decides: "For each client that reached a service on a common web or application port, connections of the \
+            serving host back to that client within `window_s` of a request are looked at, on any port that the client is not \
+            itself served from. On a recording of a host, connections of programs whose parent is a server are looked at as well, if \
+            the program is a shell, an interpreter, a downloader or lies in a temporary folder. More than `max_connections` connections \
+            to one destination are taken for an ordinary back end. A connection back weighs 2.5, one by a server's child 2; port, path and \
+            destination add to it; directory and object look-ups (LDAP, RMI) add 1.",
+        false_positives: "Webhooks that are delivered to the requesting host, active FTP, X11, callbacks of \
+            remote procedure calls, CI runners and plug-ins that start scripts.",
+        evidence: "Connections back beside `max_connections`, seconds after the request beside `window_s`, every fact \
+            with its weight, and the connections.",
+        source: "Pattern of CVE-2021-44228 (Log4Shell): CISA alert AA21-356A. ATT&CK T1190, T1505.003, T1059.",
+        section: Section::Security,
+        method: Method::Behavior,
+        signal: Signal::Callback,
+        attack: &["T1190", "T1071", "T1505.003", "T1059"],
+    };
+
+    fn validate(config: &Thresholds) -> Result<(), String> {
+        if !(config.window_s > 0.0 && config.window_s.is_finite()) {
+            return Err("window_s must be above 0".to_owned());
+        }
+        if config.max_connections == 0 {
+            return Err("max_connections must be at least 1".to_owned());
+        }
+        Ok(())
+    }
+
+    fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
+        let sockets = Sockets::of(context.tables)?;
+        let processes = Processes::of(context.tables)?;
+        let surroundings = Surroundings::of(&sockets, context.metadata);
+        let served = Served::of(&sockets);
+        let peers = by_peer(&sockets, |socket, peer| peer.side == Side::Client && socket.opened_in_recording);
+        let mut findings = Vec::new();
+        for (peer, rows) in peers.iter().filter(|(_, rows)| rows.len() <= config.max_connections as usize) {
+            let members = sockets.members(rows);
+            let Some(reason) = reason(peer, members, &served, &processes, config) else { continue };
+            let mut appraisal = Appraisal::of(members, &processes, &surroundings);
+            appraisal.extend(LOOKUP_PORTS.contains(&peer.port).then(|| {
+                Factor::new(
+                    "port-lookup",
+                    1.0,
+                    format!("port {} serves directory or object look-ups", peer.port),
+                )
+            }));
+            findings.push(finding(peer, members, &reason, &appraisal, config));
+        }
+        findings.sort_by(Finding::worst_first);
+        Ok(Outcome::Ran(Output { findings, ..Output::default() }))
+    }
+}
+
+/// Which hosts serve whom: for every server and client, the times of the requests.
+struct Served<'a> {
+    requests: AHashMap<(&'a str, &'a str), Vec<i64>>,
+    /// Services on which an address was reached: a client that is itself served from there is a peer.
+    services: AHashSet<(&'a str, u16)>,
+    /// Pairs with connections both ways on the same port: peers of one protocol, not client and server.
+    answered_ports: AHashSet<(&'a str, &'a str, u16)>,
+}
+
+impl<'a> Served<'a> {
+    fn of(sockets: &Sockets<'a>) -> Self {
+        let peers = by_peer(sockets, |socket, peer| {
+            socket.protocol == "tcp" && socket.was_established() && EXPOSED_PORTS.contains(&peer.port)
+        });
+        let mut all =
+            Self { requests: AHashMap::new(), services: AHashSet::new(), answered_ports: AHashSet::new() };
+        for (peer, rows) in &peers {
+            let (client, server) = peer.client_and_server();
+            if client == server {
+                continue;
+            }
+            let times = rows.iter().map(|row| sockets.first_seen_us(*row));
+            all.requests.entry((server, client)).or_default().extend(times);
+            all.services.insert((server, peer.port));
+            all.answered_ports.insert((client, server, peer.port));
+        }
+        for times in all.requests.values_mut() {
+            times.sort_unstable();
+        }
+        all
+    }
+
+    /// Seconds from the last request of `client` to `server` before a moment.
+    fn since_request_s(&self, server: &str, client: &str, at_us: i64) -> Option<f64> {
+        let times = self.requests.get(&(server, client))?;
+        let before = times.partition_point(|time| *time <= at_us).checked_sub(1)?;
+        Some((at_us - times[before]) as f64 / 1e6)
+    }
+}
+
+/// Why connections are a callback.
+enum Reason<'a> {
+    /// So many seconds after a request of the client that is now contacted.
+    BackToClient { after_s: f64 },
+    /// By a program that a server started.
+    ByChild { child: Process<'a> },
+}
+
+impl Reason<'_> {
+    fn weight(&self) -> f64 {
+        match self {
+            Self::BackToClient { .. } => BACK_TO_CLIENT,
+            Self::ByChild { .. } => BY_CHILD,
+        }
+    }
+}
+
+fn reason<'a>(
+    peer: &Peer<'a>,
+    members: Members<'_, 'a>,
+    served: &Served<'a>,
+    processes: &Processes<'a>,
+    config: &Thresholds,
+) -> Option<Reason<'a>> {
+    let children = members.iter().filter_map(|socket| socket.process).map(|row| processes.get(row as usize));
+    if let Some(child) = children.into_iter().find(is_child_of_server)
+        && peer.local_addr != peer.remote_addr
+    {
+        return Some(Reason::ByChild { child });
+    }
+    // A client that serves the same port, or that this host uses otherwise before any request, is a peer.
+    let is_peer = served.answered_ports.contains(&(peer.local_addr, peer.remote_addr, peer.port))
+        && served.services.contains(&(peer.local_addr, peer.port));
+    let first = members.first()?;
+    let after_s = served.since_request_s(peer.local_addr, peer.remote_addr, first.first_seen_us)?;
+    (!is_peer && after_s <= config.window_s && first.protocol == "tcp" && first.was_established())
+        .then_some(Reason::BackToClient { after_s })
+}
+
+/// Whether a server started it, and it is what an intruder has a server start.
+fn is_child_of_server(process: &Process<'_>) -> bool {
+    let parent_is_server = process.parent_name.is_some_and(programs::is_server_name);
+    let exe = process.exe.unwrap_or_default();
+    let is_tool = programs::is_shell(process)
+        || programs::is_interpreter(process)
+        || programs::is_downloader(process)
+        || programs::is_in_temporary_folder(exe);
+    parent_is_server && is_tool && !process.process_name.is_some_and(programs::is_server_name)
+}
+
+fn finding(
+    peer: &Peer<'_>,
+    members: Members<'_, '_>,
+    reason: &Reason<'_>,
+    appraisal: &Appraisal,
+    config: &Thresholds,
+) -> Finding {
+    let weight = reason.weight();
+    let connections = words::count(members.len(), "connection", "connections");
+    let (title, what) = match reason {
+        Reason::BackToClient { after_s } => (
+            format!("{} connects back to its client {} on port {}", peer.source, peer.remote_addr, peer.port),
+            format!(
+                "{connections}, the first {} after a request of {}.",
+                words::duration(*after_s),
+                peer.remote_addr
+            ),
+        ),
+        Reason::ByChild { child } => (
+            format!(
+                "{}, started by {}, connects to {} port {}",
+                child.program(),
+                child.parent_name.unwrap_or_default(),
+                peer.remote_addr,
+                peer.port
+            ),
+            format!("{connections} by a program that a server started."),
+        ),
+    };
+    let mut explanation = vec![what];
+    explanation.extend(appraisal.sentences());
+    let judgement = Judgement {
+        severity: appraisal.severity(weight),
+        confidence: Confidence::new(0.4 + 0.1 * (weight + appraisal.total())),
+        title,
+        explanation: explanation.join(" "),
+        false_positives: String::new(),
+        attack: match reason {
+            Reason::BackToClient { .. } => vec!["T1190", "T1071"],
+            Reason::ByChild { .. } => vec!["T1505.003", "T1059"],
+        },
+        entities: members.entities(),
+    };
+    let mut measurements = vec![
+        Measurement::of("connections", members.len() as f64, "connections")
+            .against(f64::from(config.max_connections)),
+    ];
+    if let Reason::BackToClient { after_s } = reason {
+        measurements.push(Measurement::of("after the request", *after_s, "s").against(config.window_s));
+    }
+    measurements.push(Measurement::of("weight of the evidence", weight + appraisal.total(), "").against(2.0));
+    measurements
+        .extend(appraisal.factors().iter().map(|factor| Measurement::of(factor.id, factor.weight, "")));
+    Finding::new(&Callback::ABOUT, judgement, members.evidence(measurements))
+}

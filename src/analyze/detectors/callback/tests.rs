@@ -1,0 +1,41 @@
+use super::*;
+use crate::model::finding::Severity;
+use crate::model::testing::{Capture, Conn, Facts, the_only};
+
+fn request(client: &str, second: f64) -> Conn {
+    Conn::to(client, 50_000).local_port(8080).inbound().by("java", 9).at(second)
+}
+
+#[test]
+fn a_server_that_looks_up_a_directory_of_its_client_was_exploited() {
+    let mut capture = Capture::new(60);
+    capture.add(request("203.0.113.5", 1.0));
+    capture.add(Conn::to("203.0.113.5", 1389).by("java", 9).at(2.0));
+    let output = capture.run::<Callback>();
+    let finding = the_only(output.findings);
+    assert!(finding.judgement.severity >= Severity::High, "{:?}", finding.judgement);
+    assert_eq!(finding.judgement.title, "java connects back to its client 203.0.113.5 on port 1389");
+}
+
+#[test]
+fn a_shell_that_a_web_server_started_is_named_with_its_parent() {
+    let mut capture = Capture::new(60);
+    capture
+        .process(7, Facts { exe: Some("/usr/bin/bash"), parent_name: Some("apache2"), ..Facts::default() });
+    capture.add(Conn::to("203.0.113.5", 443).by("bash", 7).at(2.0));
+    let output = capture.run::<Callback>();
+    assert_eq!(
+        the_only(output.findings).judgement.title,
+        "bash, started by apache2, connects to 203.0.113.5 port 443"
+    );
+}
+
+#[test]
+fn back_ends_earlier_contacts_and_late_ones_are_no_callback() {
+    let mut capture = Capture::new(900);
+    capture.add(request("203.0.113.5", 100.0));
+    capture.add(Conn::to("203.0.113.5", 5432).by("java", 9).at(50.0));
+    capture.add(Conn::to("203.0.113.6", 443).by("java", 9).at(101.0));
+    capture.add(Conn::to("203.0.113.5", 1389).by("java", 9).at(800.0));
+    assert!(capture.run::<Callback>().findings.is_empty());
+}

@@ -1,0 +1,278 @@
+//! `lateral-movement`: administration ports between hosts of the same network, by fan-out and chains.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Result;
+use crate::analyze::appraisal::{Appraisal, Surroundings};
+use crate::analyze::peers::{Peer, Side, by_peer, most_within};
+use crate::analyze::services;
+use crate::analyze::words;
+use crate::model::detector::{About, Context, Detector, Method, Outcome, Output, Signal};
+use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
+use crate::model::processes::Processes;
+use crate::model::section::Section;
+use crate::model::sockets::{Sockets, Source};
+
+/// Moves from host to host.
+#[derive(Debug)]
+pub struct LateralMovement;
+
+/// Thresholds of `lateral-movement`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Thresholds {
+    /// Fewest inside hosts that one source reaches on an administration port within `window_s`.
+    pub min_hosts: u32,
+    /// Width of the window, in seconds.
+    pub window_s: f64,
+    /// Longest time from a login to an outgoing login of the same host that makes a chain, in seconds.
+    pub chain_s: f64,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self { min_hosts: 5, window_s: 3_600.0, chain_s: 900.0 }
+    }
+}
+
+/// Ports with which a host is administered or its files are written remotely.
+const ADMIN_PORTS: [u16; 9] = [22, 23, 135, 139, 445, 3389, 5900, 5985, 5986];
+
+/// Ports on which a session gives somebody a shell or a desktop; file sharing alone makes no chain.
+const LOGIN_PORTS: [u16; 6] = [22, 23, 3389, 5900, 5985, 5986];
+
+impl Detector for LateralMovement {
+    type Config = Thresholds;
+
+    const ABOUT: About = About {
+        id: "lateral-movement",
+        title: "Lateral movement",
+        what_it_finds: "One program or host that reaches many hosts of its network on an administration port (SSH, RDP, SMB, \
+            RPC, WinRM, VNC, Telnet), and chains: a login to a host that is followed by logins from it to others.",
+        why_it_matters: "After the first foothold an attacker moves from host to host with the tools that administrators \
+            use. The single connection looks ordinary; the pattern does not.",
+        how_it_decides: "Established connections inside the network on administration ports are grouped by source and port. At least \
+            `min_hosts` different hosts within `window_s` are a fan-out. A host that was logged in to and within \
+            `chain_s` logs in to another host, which it had not contacted before, is a chain; file sharing does not make one. Fan-out is medium, and \
+            high with three times `min_hosts` or a suspicious program; a chain is low, medium with three hosts or more. A host that offers network \
+            infrastructure (directory, names, time) is left out as a target.",
+        false_positives: "Administrators, configuration management (Ansible, SCCM), backup and inventory servers, jump hosts: they belong \
+            into an `[[allow]]` entry.",
+        evidence: "Hosts reached beside `min_hosts` and within `window_s`, the time between login and next login beside `chain_s`, and \
+            the connections.",
+        source: "ATT&CK T1021 (remote services) and its sub-techniques; fan-out and chains: A. Bohara et al., An Unsupervised \
+            Multi-Detector Approach for Identifying Malicious Lateral Movement, SRDS 2017.",
+        section: Section::Security,
+        method: Method::Behavior,
+        signal: Signal::LateralMovement,
+        attack: &["T1021", "T1021.001", "T1021.002", "T1021.003", "T1021.004", "T1021.005", "T1021.006"],
+    };
+
+    fn validate(config: &Thresholds) -> Result<(), String> {
+        if config.min_hosts < 2 {
+            return Err("min_hosts must be at least 2".to_owned());
+        }
+        for (key, value) in [("window_s", config.window_s), ("chain_s", config.chain_s)] {
+            if !(value > 0.0 && value.is_finite()) {
+                return Err(format!("{key} must be above 0"));
+            }
+        }
+        Ok(())
+    }
+
+    fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
+        let sockets = Sockets::of(context.tables)?;
+        let processes = Processes::of(context.tables)?;
+        let surroundings = Surroundings::of(&sockets, context.metadata);
+        let peers = by_peer(&sockets, |socket, peer| {
+            let is_inside = !socket.is_beyond_local_networks() && socket.remote_scope != Some("loopback");
+            let is_infrastructure = surroundings.infrastructure_services(peer.client_and_server().1) >= 3;
+            is_inside
+                && socket.protocol == "tcp"
+                && ADMIN_PORTS.contains(&peer.port)
+                && socket.was_established()
+                && !is_infrastructure
+        });
+        let mut findings: Vec<Finding> = fan_outs(&peers, &sockets, config)
+            .into_iter()
+            .map(|fan_out| fan_out.finding(&sockets, &processes, &surroundings, config))
+            .collect();
+        findings.extend(chains(&peers, &sockets, config).iter().map(|chain| chain.finding(&sockets, config)));
+        findings.sort_by(Finding::worst_first);
+        Ok(Outcome::Ran(Output { findings, ..Output::default() }))
+    }
+}
+
+type Peers<'a> = BTreeMap<Peer<'a>, Vec<usize>>;
+type PeerRows<'p, 'a> = (&'p Peer<'a>, &'p Vec<usize>);
+
+/// One source that reaches many hosts.
+struct FanOut<'a> {
+    source: String,
+    port: u16,
+    hosts: BTreeSet<&'a str>,
+    most_within: usize,
+    rows: Vec<usize>,
+}
+
+fn fan_outs<'a>(peers: &Peers<'a>, sockets: &Sockets<'a>, config: &Thresholds) -> Vec<FanOut<'a>> {
+    let mut groups: BTreeMap<(Source<'a>, &str, u16), Vec<PeerRows<'_, 'a>>> = BTreeMap::new();
+    for (peer, rows) in peers.iter().filter(|(peer, _)| peer.side == Side::Client) {
+        groups.entry((peer.source, peer.local_addr, peer.port)).or_default().push((peer, rows));
+    }
+    let of_group = |((source, _, port), group): (_, Vec<PeerRows<'_, 'a>>)| {
+        // The first contact with each host: what counts is how many new hosts come within a window.
+        let mut firsts: Vec<i64> = group
+            .iter()
+            .filter_map(|(_, rows)| rows.first())
+            .map(|row| sockets.first_seen_us(*row))
+            .collect();
+        firsts.sort_unstable();
+        let fullest = most_within(&firsts, (config.window_s * 1e6) as i64);
+        let mut rows: Vec<usize> = group.iter().flat_map(|(_, rows)| rows.iter().copied()).collect();
+        rows.sort_unstable();
+        let hosts = group.iter().map(|(peer, _)| peer.remote_addr).collect();
+        let source: Source<'a> = source;
+        FanOut { source: source.to_string(), port, hosts, most_within: fullest, rows }
+    };
+    groups
+        .into_iter()
+        .map(of_group)
+        .filter(|fan_out| fan_out.most_within >= config.min_hosts as usize)
+        .collect()
+}
+
+impl FanOut<'_> {
+    fn finding(
+        &self,
+        sockets: &Sockets<'_>,
+        processes: &Processes<'_>,
+        surroundings: &Surroundings<'_>,
+        config: &Thresholds,
+    ) -> Finding {
+        let members = sockets.members(&self.rows);
+        let appraisal = Appraisal::of(members, processes, surroundings);
+        let is_wide = self.most_within >= 3 * config.min_hosts as usize;
+        let service = service(self.port);
+        let mut explanation = vec![format!(
+            "{} hosts on {service}, {} of them new within {}.",
+            self.hosts.len(),
+            self.most_within,
+            words::duration(config.window_s)
+        )];
+        explanation.extend(appraisal.sentences());
+        let judgement = Judgement {
+            severity: appraisal.severity(if is_wide { 4.0 } else { 2.5 }).max(Severity::Low),
+            confidence: Confidence::new(if is_wide { 0.7 } else { 0.5 }),
+            title: format!("{} reaches {} inside hosts on {service}", self.source, self.hosts.len()),
+            explanation: explanation.join(" "),
+            false_positives: String::new(),
+            attack: technique(self.port),
+            entities: members.entities(),
+        };
+        let measurements = vec![
+            Measurement::of("hosts within the window", self.most_within as f64, "hosts")
+                .against(f64::from(config.min_hosts)),
+            Measurement::of("hosts", self.hosts.len() as f64, "hosts"),
+            Measurement::of("connections", self.rows.len() as f64, "connections"),
+        ];
+        Finding::new(&LateralMovement::ABOUT, judgement, members.evidence(measurements))
+    }
+}
+
+/// A login to a host, and logins from it to others soon after.
+struct Chain<'a> {
+    from: &'a str,
+    through: &'a str,
+    to: BTreeSet<&'a str>,
+    shortest_s: f64,
+    rows: Vec<usize>,
+}
+
+fn chains<'a>(peers: &Peers<'a>, sockets: &Sockets<'a>, config: &Thresholds) -> Vec<Chain<'a>> {
+    let logins: Vec<(&str, &str, i64, usize)> = peers
+        .iter()
+        .filter(|(peer, _)| LOGIN_PORTS.contains(&peer.port))
+        .filter_map(|(peer, rows)| {
+            let row = *rows.iter().find(|row| sockets.get(**row).opened_in_recording)?;
+            let (client, server) = peer.client_and_server();
+            Some((client, server, sockets.first_seen_us(row), row))
+        })
+        .collect();
+    let within_us = (config.chain_s * 1e6) as i64;
+    let mut chains: BTreeMap<(&str, &str), Chain<'a>> = BTreeMap::new();
+    for (from, through, came_us, came_row) in &logins {
+        for (_, to, left_us, left_row) in logins.iter().filter(|next| next.0 == *through && next.1 != *from) {
+            let pause_us = left_us - came_us;
+            if !(0..=within_us).contains(&pause_us) {
+                continue;
+            }
+            let after_s = pause_us as f64 / 1e6;
+            let chain = chains.entry((from, through)).or_insert_with(|| Chain {
+                from,
+                through,
+                to: BTreeSet::new(),
+                shortest_s: after_s,
+                rows: vec![*came_row],
+            });
+            chain.to.insert(to);
+            chain.shortest_s = chain.shortest_s.min(after_s);
+            chain.rows.push(*left_row);
+        }
+    }
+    chains.into_values().collect()
+}
+
+impl Chain<'_> {
+    fn finding(&self, sockets: &Sockets<'_>, config: &Thresholds) -> Finding {
+        let mut rows = self.rows.clone();
+        rows.sort_unstable();
+        let members = sockets.members(&rows);
+        let to: Vec<&str> = self.to.iter().take(3).copied().collect();
+        let more = self.to.len().saturating_sub(to.len());
+        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        let to = format!("{}{more}", to.join(", "));
+        let judgement = Judgement {
+            severity: if self.to.len() >= 2 { Severity::Medium } else { Severity::Low },
+            confidence: Confidence::new(0.4),
+            title: format!("Chain of logins: {} to {}, then on to {to}", self.from, self.through),
+            explanation: format!(
+                "{} logged in to {}, and {} after that {} logged in to {to}, where it had not been before in this recording.",
+                self.from,
+                self.through,
+                words::duration(self.shortest_s),
+                self.through,
+            ),
+            false_positives: String::new(),
+            attack: vec!["T1021"],
+            entities: members.entities(),
+        };
+        let measurements = vec![
+            Measurement::of("hosts after the login", self.to.len() as f64, "hosts"),
+            Measurement::of("time between the logins", self.shortest_s, "s").against(config.chain_s),
+        ];
+        Finding::new(&LateralMovement::ABOUT, judgement, members.evidence(measurements))
+    }
+}
+
+fn service(port: u16) -> String {
+    services::name("tcp", port).map_or_else(|| format!("port {port}"), |name| format!("{name} (port {port})"))
+}
+
+fn technique(port: u16) -> Vec<&'static str> {
+    match port {
+        22 => vec!["T1021.004"],
+        3389 => vec!["T1021.001"],
+        139 | 445 => vec!["T1021.002"],
+        135 => vec!["T1021.003"],
+        5900 => vec!["T1021.005"],
+        5985 | 5986 => vec!["T1021.006"],
+        _ => vec!["T1021"],
+    }
+}

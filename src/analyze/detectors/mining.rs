@@ -1,0 +1,227 @@
+//! `mining`: cryptocurrency mining on somebody else's electricity.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use polars::prelude::Float32Type;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Result;
+use crate::analyze::appraisal::{Appraisal, Factor, Surroundings};
+use crate::analyze::peers::{Peer, Side, by_peer};
+use crate::analyze::words;
+use crate::model::detector::{About, Context, Detector, Method, Outcome, Output, Signal};
+use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
+use crate::model::members::Members;
+use crate::model::processes::Processes;
+use crate::model::section::Section;
+use crate::model::sockets::Sockets;
+use crate::model::view::Numbers;
+
+/// Miners.
+#[derive(Debug)]
+pub struct Mining;
+
+/// Thresholds of `mining`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Thresholds {
+    /// Shortest time that a connection with a pool stays open, in seconds.
+    pub min_duration_s: f64,
+    /// Highest mean rate each way of a pool's connection, in bytes per second.
+    pub max_bytes_per_s: f64,
+    /// Smallest CPU use of a miner, in percent of one core.
+    pub min_cpu_percent: f64,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self { min_duration_s: 120.0, max_bytes_per_s: 2_000.0, min_cpu_percent: 80.0 }
+    }
+}
+
+/// Ports that mining pools publish for the Stratum protocol and that have no other common use.
+const POOL_PORTS: [u16; 16] = [
+    3_333, 3_334, 3_355, 3_357, 4_444, 5_555, 7_777, 9_999, 10_128, 10_343, 13_333, 14_433, 14_444, 20_128,
+    45_560, 45_700,
+];
+
+/// What the names of mining pools contain.
+const POOL_WORDS: [&str; 18] = [
+    "2miners",
+    "antpool",
+    "ethermine",
+    "f2pool",
+    "flypool",
+    "hashvault",
+    "herominers",
+    "minexmr",
+    "monero",
+    "moneroocean",
+    "nanopool",
+    "nicehash",
+    "poolin",
+    "slushpool",
+    "stratum",
+    "supportxmr",
+    "viabtc",
+    "xmrpool",
+];
+
+/// Names that miners have.
+const MINERS: [&str; 10] = [
+    "xmrig", "xmr-stak", "minerd", "cpuminer", "ccminer", "ethminer", "t-rex", "nbminer", "lolminer",
+    "kinsing",
+];
+
+impl Detector for Mining {
+    type Config = Thresholds;
+
+    const ABOUT: About = About {
+        id: "mining",
+        title: "Cryptocurrency mining",
+        what_it_finds: "A long, thin connection with a mining pool, known by the pool's name or port, by the miner's \
+            program name, or by the CPU that its owner burns meanwhile.",
+        why_it_matters: "A miner is the most common thing that an automated break-in leaves behind. It costs money, and it shows \
+            that whoever put it there can run programs.",
+        how_it_decides: "Connections that this side opened and that stayed open for at least `min_duration_s`, with at most \
+            `max_bytes_per_s` each way, may be Stratum. The name of a pool weighs 3, a port that pools publish 1.5, a program named \
+            like a miner 3, an owner that uses at least `min_cpu_percent` of a core 1.5; evidence about program and destination is added as \
+            everywhere. Without one of name, port or program name nothing is reported.",
+        false_positives: "Mining that the owner of the machine wants; other software on a port that pools use.",
+        evidence: "Duration beside `min_duration_s`, bytes per second beside `max_bytes_per_s`, CPU beside `min_cpu_percent`, \
+            every fact with its weight, and the connections.",
+        source: "Ports: published by the pools that their names name (nanopool, 2miners, supportxmr, nicehash, moneroocean). \
+            Protocol: Stratum mining protocol. ATT&CK T1496.",
+        section: Section::Security,
+        method: Method::Behavior,
+        signal: Signal::Mining,
+        attack: &["T1496"],
+    };
+
+    fn validate(config: &Thresholds) -> Result<(), String> {
+        let all = [
+            ("min_duration_s", config.min_duration_s),
+            ("max_bytes_per_s", config.max_bytes_per_s),
+            ("min_cpu_percent", config.min_cpu_percent),
+        ];
+        for (key, value) in all {
+            if !(value > 0.0 && value.is_finite()) {
+                return Err(format!("{key} must be above 0"));
+            }
+        }
+        Ok(())
+    }
+
+    fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
+        let sockets = Sockets::of(context.tables)?;
+        let processes = Processes::of(context.tables)?;
+        let cpu = Numbers::<Float32Type>::of(&context.tables.processes, "cpu_percent_mean")?;
+        let surroundings = Surroundings::of(&sockets, context.metadata);
+        let peers = by_peer(&sockets, |socket, peer| {
+            peer.side == Side::Client && socket.protocol == "tcp" && surroundings.leaves_network(socket)
+        });
+        let mut findings = Vec::new();
+        for (peer, rows) in &peers {
+            let members = sockets.members(rows);
+            let Some(channel) = Channel::of(members).filter(|channel| channel.is_thin(config)) else {
+                continue;
+            };
+            let owner = members.iter().find_map(|socket| socket.process);
+            let cpu_percent = owner.and_then(|row| cpu.get(row as usize)).map(f64::from);
+            let mut signs = signs(peer, members);
+            if signs.is_empty() {
+                continue;
+            }
+            signs.extend(
+                cpu_percent.filter(|cpu| *cpu >= config.min_cpu_percent).map(|cpu| {
+                    Factor::new("program-cpu", 1.5, format!("its owner uses {cpu:.0} % of a core"))
+                }),
+            );
+            let mut appraisal = Appraisal::of(members, &processes, &surroundings);
+            appraisal.extend(signs);
+            findings.push(finding(peer, members, &channel, cpu_percent, &appraisal, config));
+        }
+        findings.sort_by(Finding::worst_first);
+        Ok(Outcome::Ran(Output { findings, ..Output::default() }))
+    }
+}
+
+/// The longest connection with a destination.
+struct Channel {
+    duration_s: f64,
+    bytes_per_s: f64,
+}
+
+impl Channel {
+    fn of(members: Members<'_, '_>) -> Option<Self> {
+        let longest = members.iter().max_by(|a, b| a.duration_s.total_cmp(&b.duration_s))?;
+        let bytes = longest
+            .recorded_sent
+            .or(longest.bytes_sent)?
+            .max(longest.recorded_received.or(longest.bytes_received)?);
+        Some(Self { duration_s: longest.duration_s, bytes_per_s: bytes as f64 / longest.duration_s.max(1.0) })
+    }
+
+    fn is_thin(&self, config: &Thresholds) -> bool {
+        self.duration_s >= config.min_duration_s && self.bytes_per_s <= config.max_bytes_per_s
+    }
+}
+
+fn signs(peer: &Peer<'_>, members: Members<'_, '_>) -> Vec<Factor> {
+    let mut signs = Vec::new();
+    let names: BTreeSet<String> =
+        members.iter().filter_map(|socket| socket.remote_name).map(str::to_ascii_lowercase).collect();
+    if let Some(name) = names.iter().find(|name| POOL_WORDS.iter().any(|word| name.contains(word))) {
+        signs.push(Factor::new("name-pool", 3.0, format!("{name} is the name of a mining pool")));
+    }
+    let program = members.iter().find_map(|socket| socket.process_name).map(str::to_ascii_lowercase);
+    if let Some(program) = program.filter(|program| MINERS.iter().any(|miner| program.starts_with(miner))) {
+        signs.push(Factor::new("program-miner", 3.0, format!("{program} is the name of a miner")));
+    }
+    if POOL_PORTS.contains(&peer.port) {
+        signs.push(Factor::new("port-pool", 1.5, format!("mining pools publish port {}", peer.port)));
+    }
+    signs
+}
+
+fn finding(
+    peer: &Peer<'_>,
+    members: Members<'_, '_>,
+    channel: &Channel,
+    cpu_percent: Option<f64>,
+    appraisal: &Appraisal,
+    config: &Thresholds,
+) -> Finding {
+    let name = members.iter().find_map(|socket| socket.remote_name);
+    let pool =
+        name.map_or_else(|| peer.remote_addr.to_owned(), |name| format!("{name} ({})", peer.remote_addr));
+    let mut explanation = vec![format!(
+        "The connection stayed for {} and carried {} a second.",
+        words::duration(channel.duration_s),
+        words::bytes(channel.bytes_per_s)
+    )];
+    explanation.extend(appraisal.sentences());
+    let judgement = Judgement {
+        severity: appraisal.severity(0.0).max(Severity::Low),
+        confidence: Confidence::new(0.3 + 0.12 * appraisal.total()),
+        title: format!("{}: possible cryptocurrency mining with {pool} port {}", peer.source, peer.port),
+        explanation: explanation.join(" "),
+        false_positives: String::new(),
+        attack: vec!["T1496"],
+        entities: members.entities(),
+    };
+    let mut measurements = vec![
+        Measurement::of("longest connection", channel.duration_s, "s").against(config.min_duration_s),
+        Measurement::of("rate", channel.bytes_per_s, "bytes/s").against(config.max_bytes_per_s),
+    ];
+    measurements.extend(
+        cpu_percent.map(|cpu| Measurement::of("CPU of the owner", cpu, "%").against(config.min_cpu_percent)),
+    );
+    measurements
+        .extend(appraisal.factors().iter().map(|factor| Measurement::of(factor.id, factor.weight, "")));
+    Finding::new(&Mining::ABOUT, judgement, members.evidence(measurements))
+}

@@ -1,0 +1,210 @@
+//! `unanswered`: a destination that never answers and is tried again and again.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Result;
+use crate::analyze::appraisal::{Appraisal, Surroundings};
+use crate::analyze::peers::{Peer, Side, by_peer};
+use crate::analyze::words;
+use crate::model::detector::{About, Context, Detector, Method, Outcome, Output, Signal};
+use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
+use crate::model::processes::Processes;
+use crate::model::section::Section;
+use crate::model::sockets::Sockets;
+use crate::model::stats;
+
+/// A destination that never answers.
+#[derive(Debug)]
+pub struct Unanswered;
+
+/// Thresholds of `unanswered`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Thresholds {
+    /// Fewest connection attempts to one destination.
+    pub min_attempts: u32,
+    /// Smallest share of the attempts that failed, 0 to 1.
+    pub min_failed_share: f64,
+    /// Shortest time between the first and the last attempt, in seconds.
+    pub min_span_s: f64,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self { min_attempts: 20, min_failed_share: 0.9, min_span_s: 60.0 }
+    }
+}
+
+impl Detector for Unanswered {
+    type Config = Thresholds;
+
+    const ABOUT: About = About {
+        id: "unanswered",
+        title: "Destinations that never answer",
+        what_it_finds: "A program or host that keeps trying to connect to an address and port that refuses or never \
+            answers.",
+        why_it_matters: "Command and control servers are taken down, and the implants that knew them keep calling. The \
+            attempts carry no data, so detectors of traffic overlook them. Ordinary software \
+            gives up, moves to another server, or is noticed because it does not work.",
+        how_it_decides: "TCP attempts of one program (or host) on one address and port are counted over the whole \
+            recording. At least `min_attempts` attempts, of which at least `min_failed_share` failed (refused, reset or \
+            unanswered), spread over at least `min_span_s` seconds, make a finding. Severity follows from the \
+            evidence about program and destination: low within the network, medium outside, high if the program is \
+            suspicious too.",
+        false_positives: "A server that is down for maintenance, a monitoring system that checks a dead host, a \
+            peer-to-peer client with an old list of peers, a firewall rule that blocks an ordinary service.",
+        evidence: "Attempts beside `min_attempts`, the share that failed beside `min_failed_share`, the time span, the \
+            median gap, and the connections.",
+        source: "Minimum of attempts and share: of 68 benign client and server pairs with at least 20 attempts in labelled public \
+            captures (CTU, Stratosphere Laboratory), none failed in 90 % of them. ATT&CK T1071, T1008.",
+        section: Section::Security,
+        method: Method::Behavior,
+        signal: Signal::Unanswered,
+        attack: &["T1071", "T1008"],
+    };
+
+    fn validate(config: &Thresholds) -> Result<(), String> {
+        if config.min_attempts < 3 {
+            return Err("min_attempts must be at least 3".to_owned());
+        }
+        if !(0.5..=1.0).contains(&config.min_failed_share) {
+            return Err("min_failed_share must lie between 0.5 and 1".to_owned());
+        }
+        if !(config.min_span_s >= 0.0 && config.min_span_s.is_finite()) {
+            return Err("min_span_s must be 0 or more".to_owned());
+        }
+        Ok(())
+    }
+
+    fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
+        let sockets = Sockets::of(context.tables)?;
+        if let Some(skipped) = Outcome::skipped_if_nothing_opened(context.tables, &sockets) {
+            return Ok(skipped);
+        }
+        let processes = Processes::of(context.tables)?;
+        let surroundings = Surroundings::of(&sockets, context.metadata);
+        let peers = by_peer(&sockets, |socket, peer| {
+            peer.side == Side::Client && socket.protocol == "tcp" && socket.opened_in_recording
+        });
+        let mut findings: Vec<Finding> = peers
+            .iter()
+            .filter_map(|(peer, rows)| Retries::of(peer, rows, &sockets))
+            .filter(|retries| retries.meet(config))
+            .map(|retries| retries.finding(&sockets, &processes, &surroundings, config))
+            .collect();
+        findings.sort_by(Finding::worst_first);
+        Ok(Outcome::Ran(Output { findings, ..Output::default() }))
+    }
+}
+
+/// The attempts of one client on one service.
+struct Retries<'r, 'a> {
+    peer: &'r Peer<'a>,
+    rows: &'r [usize],
+    failed: usize,
+    span_s: f64,
+    gap_s: f64,
+}
+
+impl<'r, 'a> Retries<'r, 'a> {
+    fn of(peer: &'r Peer<'a>, rows: &'r [usize], sockets: &Sockets<'a>) -> Option<Self> {
+        let starts: Vec<i64> = rows.iter().map(|row| sockets.first_seen_us(*row)).collect();
+        let (first, last) = (*starts.first()?, *starts.last()?);
+        let failed = rows.iter().filter(|row| !sockets.get(**row).was_established()).count();
+        let pauses = stats::sorted(starts.windows(2).map(|w| (w[1] - w[0]) as f64 / 1e6));
+        let gap_s = stats::median(&pauses).unwrap_or_default();
+        Some(Self { peer, rows, failed, span_s: (last - first) as f64 / 1e6, gap_s })
+    }
+
+    fn failed_share(&self) -> f64 {
+        self.failed as f64 / self.rows.len() as f64
+    }
+
+    fn meet(&self, config: &Thresholds) -> bool {
+        self.rows.len() >= config.min_attempts as usize
+            && self.failed_share() >= config.min_failed_share
+            && self.span_s >= config.min_span_s
+    }
+
+    fn finding(
+        &self,
+        sockets: &Sockets<'_>,
+        processes: &Processes<'_>,
+        surroundings: &Surroundings<'_>,
+        config: &Thresholds,
+    ) -> Finding {
+        let members = sockets.members(self.rows);
+        let appraisal = Appraisal::of(members, processes, surroundings);
+        let leaves = members.iter().any(|socket| surroundings.leaves_network(&socket));
+        let attempts = words::count(self.rows.len(), "attempt", "attempts");
+        let mut explanation = vec![format!(
+            "{} of {attempts} failed, one every {} over {}.",
+            self.failed,
+            words::duration(self.gap_s),
+            words::duration(self.span_s)
+        )];
+        explanation.extend(appraisal.sentences());
+        let judgement = Judgement {
+            // Within the network, a dead service is the likelier explanation.
+            severity: if leaves {
+                appraisal.severity(1.0)
+            } else {
+                appraisal.severity(0.0).min(Severity::Medium)
+            },
+            confidence: Confidence::new(0.5 + 0.4 * (1.0 - 10.0 / self.rows.len().max(20) as f64)),
+            title: format!(
+                "{} keeps trying {} port {}, which never answers: {attempts}",
+                self.peer.source, self.peer.remote_addr, self.peer.port
+            ),
+            explanation: explanation.join(" "),
+            false_positives: String::new(),
+            attack: vec!["T1071", "T1008"],
+            entities: members.entities(),
+        };
+        let measurements = vec![
+            Measurement::of("attempts", self.rows.len() as f64, "attempts")
+                .against(f64::from(config.min_attempts)),
+            Measurement::of("share failed", self.failed_share(), "").against(config.min_failed_share),
+            Measurement::of("time span", self.span_s, "s").against(config.min_span_s),
+            Measurement::of("median gap", self.gap_s, "s"),
+        ];
+        Finding::new(&Unanswered::ABOUT, judgement, members.evidence(measurements))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::testing::{Capture, Conn, the_only};
+
+    fn retries(attempts: usize, gap_s: f64, conn: impl Fn() -> Conn) -> Capture {
+        let mut capture = Capture::new(4_000);
+        for n in 0..attempts {
+            capture.add(conn().at(n as f64 * gap_s));
+        }
+        capture
+    }
+
+    #[test]
+    fn a_dead_destination_outside_is_medium_and_says_how_often_it_was_tried() {
+        let output = retries(40, 60.0, || Conn::to("203.0.113.5", 443).unanswered()).run::<Unanswered>();
+        let finding = the_only(output.findings);
+        assert_eq!(finding.judgement.severity, Severity::Medium);
+        assert!(finding.judgement.title.ends_with("40 attempts"), "{}", finding.judgement.title);
+    }
+
+    #[test]
+    fn a_dead_service_inside_is_no_more_than_low() {
+        let output = retries(40, 60.0, || Conn::to("192.168.1.7", 5432).refused()).run::<Unanswered>();
+        assert!(the_only(output.findings).judgement.severity <= Severity::Low);
+    }
+
+    #[test]
+    fn few_attempts_a_short_outage_and_a_service_that_answers_are_not_reported() {
+        let none = |capture: Capture| assert!(capture.run::<Unanswered>().findings.is_empty());
+        none(retries(19, 60.0, || Conn::to("203.0.113.5", 443).unanswered()));
+        none(retries(40, 1.0, || Conn::to("203.0.113.5", 443).unanswered()));
+        none(retries(40, 60.0, || Conn::to("203.0.113.5", 443)));
+    }
+}

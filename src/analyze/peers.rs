@@ -1,0 +1,115 @@
+//! The connections of a capture by who opened them, to where.
+
+use std::collections::BTreeMap;
+
+use crate::model::orientation::Orientation;
+use crate::model::sockets::{Socket, Sockets, Source};
+
+/// On which side of a service this side stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Side {
+    /// This side opened the connection.
+    Client,
+    /// The remote opened it.
+    Server,
+}
+
+/// One client and one service: all connections between the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Peer<'a> {
+    /// Whether this side is the client or the server.
+    pub side: Side,
+    /// This side: its process, or its address.
+    pub source: Source<'a>,
+    /// Address of this side.
+    pub local_addr: &'a str,
+    /// Address of the other side.
+    pub remote_addr: &'a str,
+    /// Port of the service.
+    pub port: u16,
+    /// Transport protocol.
+    pub protocol: &'a str,
+}
+
+impl<'a> Peer<'a> {
+    /// Of a socket; none for one without a remote, and for the accepting end of a connection whose other
+    /// end is in the capture too.
+    pub fn of(socket: &Socket<'a>, orientation: &Orientation<'_>) -> Option<Self> {
+        let (remote_addr, remote_port) = socket.remote?;
+        let is_inbound = socket.direction == Some("inbound");
+        if !is_inbound && !orientation.is_originator(socket) {
+            return None;
+        }
+        Some(Self {
+            side: if is_inbound { Side::Server } else { Side::Client },
+            source: Source::of(socket),
+            local_addr: socket.local_addr,
+            remote_addr,
+            port: if is_inbound { socket.local_port } else { remote_port },
+            protocol: socket.protocol,
+        })
+    }
+
+    /// The address that opened the connections, and the one that accepted them.
+    pub fn client_and_server(&self) -> (&'a str, &'a str) {
+        match self.side {
+            Side::Client => (self.local_addr, self.remote_addr),
+            Side::Server => (self.remote_addr, self.local_addr),
+        }
+    }
+}
+
+/// The rows of every client and service that `wanted` accepts, in the order of time; ordered by peer.
+pub fn by_peer<'a>(
+    sockets: &Sockets<'a>,
+    wanted: impl Fn(&Socket<'a>, &Peer<'a>) -> bool,
+) -> BTreeMap<Peer<'a>, Vec<usize>> {
+    let orientation = Orientation::of(sockets);
+    let mut peers: BTreeMap<Peer<'a>, Vec<usize>> = BTreeMap::new();
+    for (row, socket) in sockets.iter().enumerate() {
+        if let Some(peer) = Peer::of(&socket, &orientation).filter(|peer| wanted(&socket, peer)) {
+            peers.entry(peer).or_default().push(row);
+        }
+    }
+    peers
+}
+
+/// How many events fall into the fullest window of `width_us`; times in ascending order.
+pub fn most_within(times_us: &[i64], width_us: i64) -> usize {
+    let mut from = 0;
+    let mut most = 0;
+    for (at, time) in times_us.iter().enumerate() {
+        while time - times_us[from] > width_us {
+            from += 1;
+        }
+        most = most.max(at - from + 1);
+    }
+    most
+}
+
+#[cfg(test)]
+mod tests {
+    use super::crate::model::testing::{Capture, Conn};
+    use super::*;
+
+    #[test]
+    fn connections_are_grouped_by_client_and_service() {
+        let mut capture = Capture::new(60);
+        for (port, second) in [(40_000, 1.0), (40_001, 2.0)] {
+            capture.add(Conn::to("203.0.113.5", 443).local_port(port).at(second));
+            capture.add(Conn::to("198.51.100.7", port).local_port(22).inbound().at(second));
+        }
+        let tables = capture.tables();
+        let peers = by_peer(&Sockets::of(&tables).unwrap(), |_, _| true);
+        let found: Vec<_> = peers.iter().map(|(peer, rows)| (peer.side, peer.port, rows.len())).collect();
+        assert_eq!(found, [(Side::Client, 443, 2), (Side::Server, 22, 2)]);
+        let server = peers.keys().last().unwrap();
+        assert_eq!(server.client_and_server(), ("198.51.100.7", "192.168.1.10"));
+    }
+
+    #[test]
+    fn the_fullest_window_is_found() {
+        assert_eq!(most_within(&[0, 1, 2, 10, 11, 12, 13, 30], 3), 4);
+        assert_eq!(most_within(&[], 3), 0);
+    }
+}

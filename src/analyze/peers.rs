@@ -89,8 +89,8 @@ pub fn most_within(times_us: &[i64], width_us: i64) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::crate::model::testing::{Capture, Conn};
     use super::*;
+    use crate::model::testing::{Capture, Conn};
 
     #[test]
     fn connections_are_grouped_by_client_and_service() {

@@ -2,17 +2,23 @@
 
 mod command_and_control;
 mod data_theft;
+mod exploited_service;
 mod exposed_service;
 mod hidden_process;
 mod host_scan;
 mod known_bad;
+mod lateral_movement;
+mod mining;
+mod password_guessing;
 mod periodic_benign;
 mod periodic_outside;
+mod remote_control;
 mod reverse_shell;
 mod scanned;
 mod service_trouble;
 mod several_signs;
 mod syn_flood;
+mod tunnel;
 mod worm;
 
 use super::hypothesis::Hypothesis;
@@ -23,10 +29,16 @@ pub const HYPOTHESES: &[&Hypothesis] = &[
     &worm::WORM,
     &host_scan::HOST_SCAN,
     &scanned::SCANNED,
+    &exploited_service::EXPLOITED_SERVICE,
+    &lateral_movement::LATERAL_MOVEMENT,
+    &password_guessing::PASSWORD_GUESSING,
     &data_theft::DATA_THEFT,
+    &tunnel::TUNNEL,
+    &mining::MINING,
     &command_and_control::COMMAND_AND_CONTROL,
     &known_bad::KNOWN_BAD,
     &reverse_shell::REVERSE_SHELL,
+    &remote_control::REMOTE_CONTROL,
     &syn_flood::SYN_FLOOD,
     &service_trouble::SERVICE_TROUBLE,
     &exposed_service::EXPOSED_SERVICE,

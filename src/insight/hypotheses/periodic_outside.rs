@@ -6,25 +6,25 @@ use crate::model::finding::Severity;
 
 pub(super) const PERIODIC_OUTSIDE: Hypothesis = Hypothesis {
     id: "periodic-outside",
-    title: "{who} asks {where} regularly",
-    summary: "The intervals are a machine's. Nothing else about it is conspicuous, so that this is most likely an update \
-        check, monitoring or synchronisation; it is here because implants do the same.",
+    title: "{who} contacts {where} periodically",
+    summary: "The timing is a machine's, and no other fact raises suspicion. Update checks, monitoring and synchronisation \
+        look like this; so do implants, so it is listed.",
     joins: Joins::ProcessAndDestination,
     needs: &[&[Sign::that(
         Signal::Periodic,
-        |fact| fact.is_beyond,
-        "It asks at intervals that a clock makes:",
+        |fact| fact.is_beyond && fact.finding.judgement.severity < Severity::Medium,
+        "Periodic connections:",
     )]],
     supports: &[
-        Sign::any(Signal::RarePlace, "{Nothing else on this host|No other host} talks to that place:"),
+        Sign::any(Signal::RarePlace, "{Nothing else on this host|No other host} contacts that country:"),
         Sign::any(Signal::LongLived, "It stays connected:"),
-        Sign::any(Signal::Outlier, "The connections are unlike the others:"),
-        Sign::any(Signal::Spike, "It does much at once:"),
+        Sign::any(Signal::Outlier, "The connections are outliers:"),
+        Sign::any(Signal::Spike, "Rate anomaly:"),
     ],
     min_severity: Severity::Medium,
     escalates: false,
     at_most: Severity::Critical,
-    benign: &["Update checks, monitoring, mail, chat and time services ask regularly by design."],
-    ask: &["Is the {program|host} known, and does it have a reason to ask this address?"],
+    benign: &["Update checks, monitoring, mail, chat and time services poll by design."],
+    ask: &["Check whether the {program|host} is known, and whether it has a reason to contact this address."],
     attack: &[],
 };

@@ -1,0 +1,28 @@
+//! `lateral-movement`: from host to host.
+
+use crate::insight::hypothesis::{Hypothesis, Joins, Sign};
+use crate::model::about::Signal;
+use crate::model::finding::Severity;
+
+pub(super) const LATERAL_MOVEMENT: Hypothesis = Hypothesis {
+    id: "lateral-movement",
+    title: "{who}: possible lateral movement to {where}",
+    summary: "Administration ports of several hosts were reached from one place, or a login was followed by logins to \
+        further hosts.",
+    joins: Joins::Process,
+    needs: &[&[Sign::any(Signal::LateralMovement, "Administration ports of several hosts:")]],
+    supports: &[
+        Sign::any(Signal::Scan, "It scans:"),
+        Sign::any(Signal::PasswordGuessing, "It guesses passwords:"),
+        Sign::any(Signal::Session, "A session that may be remote control:"),
+        Sign::any(Signal::SuspiciousProcess, "About the program:"),
+        Sign::any(Signal::Spike, "Rate anomaly:"),
+        Sign::any(Signal::Upload, "It sends much:"),
+    ],
+    min_severity: Severity::Medium,
+    escalates: true,
+    at_most: Severity::Critical,
+    benign: &["Administrators, configuration management and backup servers reach many hosts by design."],
+    ask: &["Check whether the source is an administration host, and whose account was used."],
+    attack: &["T1021"],
+};

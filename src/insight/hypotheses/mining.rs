@@ -1,0 +1,26 @@
+//! `mining`: a miner and its pool.
+
+use crate::insight::hypothesis::{Hypothesis, Joins, Sign};
+use crate::model::about::Signal;
+use crate::model::finding::Severity;
+
+pub(super) const MINING: Hypothesis = Hypothesis {
+    id: "mining",
+    title: "{who}: possible cryptocurrency mining with {where}",
+    summary: "A long, thin connection with a mining pool. Miners are what automated break-ins leave behind most often.",
+    joins: Joins::ProcessAndDestination,
+    needs: &[&[Sign::any(Signal::Mining, "A connection with a mining pool:")]],
+    supports: &[
+        Sign::any(Signal::SuspiciousProcess, "About the program:"),
+        Sign::any(Signal::Session, "The session stays:"),
+        Sign::any(Signal::LongLived, "It stays connected:"),
+        Sign::any(Signal::UnusualPort, "The port is unusual:"),
+        Sign::any(Signal::Periodic, "Periodic messages:"),
+    ],
+    min_severity: Severity::Medium,
+    escalates: true,
+    at_most: Severity::High,
+    benign: &["The owner of the machine may want it to mine."],
+    ask: &["Find out how the program came onto the host: a miner has a way in."],
+    attack: &["T1496"],
+};

@@ -1,0 +1,26 @@
+//! `tunnel`: data hidden in another protocol.
+
+use crate::insight::hypothesis::{Hypothesis, Joins, Sign};
+use crate::model::about::Signal;
+use crate::model::finding::Severity;
+
+pub(super) const TUNNEL: Hypothesis = Hypothesis {
+    id: "tunnel",
+    title: "{who}: possible tunnel through {where}",
+    summary: "The messages carry more than the protocol needs. Tunnels through DNS and ICMP leave networks that let out \
+        nothing else.",
+    joins: Joins::ProcessAndDestination,
+    needs: &[&[Sign::any(Signal::Tunnel, "More data than the protocol needs:")]],
+    supports: &[
+        Sign::any(Signal::Periodic, "Periodic connections:"),
+        Sign::any(Signal::SuspiciousProcess, "About the program:"),
+        Sign::any(Signal::Spike, "Rate anomaly:"),
+        Sign::any(Signal::Upload, "It sends much:"),
+    ],
+    min_severity: Severity::Medium,
+    escalates: true,
+    at_most: Severity::Critical,
+    benign: &["Security products and mail servers put hashes and addresses into the names they look up."],
+    ask: &["Check the names that were looked up, and who owns their domain."],
+    attack: &["T1572"],
+};

@@ -96,16 +96,18 @@ fn a_beacon_of_an_odd_program_is_command_and_control_and_worse_than_either() {
 }
 
 #[test]
-fn a_beacon_alone_is_a_periodic_question() {
-    means(&[by("beacon", Medium).to("203.0.113.9")], &[("periodic-outside", Medium, 1)]);
+fn a_beacon_alone_is_periodic_and_with_suspicious_facts_it_may_be_remote_control() {
+    means(&[by("beacon", Medium).to("203.0.113.9")], &[("remote-control", Medium, 1)]);
+    let told = [by("beacon", Low).to("203.0.113.9"), by("geo", Low).to("203.0.113.9")];
+    means(&told, &[("periodic-outside", Low, 2)]);
 }
 
 #[test]
 fn what_belongs_to_another_process_or_destination_is_not_joined() {
     let told = [by("beacon", Medium).to("203.0.113.9"), by("process", High).of("other")];
-    means(&told, &[("hidden-process", High, 1), ("periodic-outside", Medium, 1)]);
+    means(&told, &[("remote-control", Medium, 1), ("hidden-process", High, 1)]);
     let told = [by("beacon", Medium).to("203.0.113.9"), by("unusual-port", Medium).to("203.0.113.10")];
-    means(&told, &[("periodic-outside", Medium, 1), ("several-signs", Medium, 1)]);
+    means(&told, &[("remote-control", Medium, 1), ("several-signs", Medium, 1)]);
 }
 
 #[test]
@@ -200,7 +202,11 @@ fn it_says_what_speaks_against_it_and_what_to_do() {
 fn a_hostile_name_is_no_part_of_a_filter() {
     let insight =
         joined(&[by("beacon", Medium).to("203.0.113.9").of("a remote:0.0.0.0/0 {where}")]).remove(0);
-    assert!(insight.title.starts_with("a remote:0.0.0.0/0 {where} asks 203"), "{}", insight.title);
+    assert!(
+        insight.title.starts_with("a remote:0.0.0.0/0 {where}: possible command and control with 203"),
+        "{}",
+        insight.title
+    );
     let is_clean = |step: &Step| !matches!(step, Step::Dump { filter, .. } if filter.contains("0/0"));
     assert!(insight.next_steps.iter().all(is_clean));
 }
@@ -239,13 +245,13 @@ fn in_a_network_hosts_act_and_in_a_recording_processes_of_its_host() {
         (insight.title, ask)
     };
     let (title, ask) = said(&import("pcap"));
-    assert_eq!(title, "10.0.0.7 asks 203.0.113.9 regularly");
-    assert!(ask.starts_with("Is the host known"), "{ask}");
+    assert_eq!(title, "10.0.0.7: possible command and control with 203.0.113.9");
+    assert!(ask.starts_with("Find out which program on the host"), "{ask}");
     // What ss printed is the view of one host.
     for metadata in [Metadata::default(), import("ss")] {
         let (title, ask) = said(&metadata);
-        assert_eq!(title, "an unknown process on 10.0.0.7 asks 203.0.113.9 regularly");
-        assert!(ask.starts_with("Is the program known"), "{ask}");
+        assert_eq!(title, "an unknown process on 10.0.0.7: possible command and control with 203.0.113.9");
+        assert!(ask.starts_with("Check where the program comes from"), "{ask}");
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) fn factors(members: Members<'_, '_>, surroundings: &Surroundings<'_>)
     factors.extend(of_place(&socket, addr, surroundings));
     factors.extend(of_service(members, &socket, port, surroundings));
     factors.extend(of_name(members, surroundings));
-    factors.extend(of_prevalence(addr, surroundings));
+    factors.extend(of_prevalence(addr, surroundings.leaves_network(&socket), surroundings));
     factors.extend(of_failure(members));
     factors
 }
@@ -110,7 +110,7 @@ fn of_name(members: Members<'_, '_>, surroundings: &Surroundings<'_>) -> Option<
     })
 }
 
-fn of_prevalence(addr: &str, surroundings: &Surroundings<'_>) -> Option<Factor> {
+fn of_prevalence(addr: &str, leaves: bool, surroundings: &Surroundings<'_>) -> Option<Factor> {
     let services = surroundings.infrastructure_services(addr);
     if services >= 3 {
         return Some(Factor::new(
@@ -122,7 +122,7 @@ fn of_prevalence(addr: &str, surroundings: &Surroundings<'_>) -> Option<Factor> 
         ));
     }
     let (all, here) = (surroundings.sources(), surroundings.sources_of(addr));
-    if all < MIN_SOURCES {
+    if all < MIN_SOURCES || !leaves {
         return None;
     }
     if here * 2 >= all {

@@ -19,6 +19,7 @@ const INFRASTRUCTURE_PORTS: [u16; 11] = [53, 67, 88, 123, 135, 389, 445, 464, 63
 #[derive(Debug, Default)]
 pub struct Surroundings<'a> {
     by_addr: AHashMap<&'a str, Destination<'a>>,
+    /// Who contacts anything outside.
     sources: AHashSet<Source<'a>>,
     /// Connections to web ports outside the local networks, and those of them with a name.
     web: (usize, usize),
@@ -53,7 +54,8 @@ impl<'a> Surroundings<'a> {
             return;
         }
         let source = Source::of(socket);
-        if self.sources.len() < MOST_SOURCES {
+        // Only who leaves the network could have contacted the same destination outside.
+        if self.sources.len() < MOST_SOURCES && self.leaves_network(socket) {
             self.sources.insert(source);
         }
         if matches!(port, 80 | 443) && socket.is_beyond_local_networks() && socket.was_established() {
@@ -71,7 +73,7 @@ impl<'a> Surroundings<'a> {
         }
     }
 
-    /// Number of sources in the capture, 64 at most.
+    /// Number of sources that contact anything outside their network, 64 at most.
     pub fn sources(&self) -> usize {
         self.sources.len()
     }
@@ -162,11 +164,12 @@ mod tests {
         for (name, port) in [("a", 53), ("b", 88), ("c", 389), ("a", 389)] {
             capture.add(Conn::to("10.0.0.1", port).by(name, 1));
         }
+        capture.add(Conn::to("192.168.1.9", 80).by("d", 1));
         capture.add(Conn::to("10.0.0.2", 389).by("a", 1).refused());
         let tables = capture.tables();
         let sockets = Sockets::of(&tables).unwrap();
         let surroundings = Surroundings::of(&sockets, &Metadata::default());
-        assert_eq!(surroundings.sources(), 3);
+        assert_eq!(surroundings.sources(), 3, "the fourth stays inside");
         assert_eq!((surroundings.sources_of("10.0.0.1"), surroundings.sources_of("10.0.0.2")), (3, 1));
         assert_eq!(surroundings.infrastructure_services("10.0.0.1"), 3);
         assert_eq!(surroundings.infrastructure_services("10.0.0.2"), 0);

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::Result;
 use crate::analyze::appraisal::{Appraisal, Factor, Surroundings, is_usual_port};
 use crate::analyze::peers::{Peer, Side, by_peer};
-use crate::analyze::words;
+use crate::analyze::{services, words};
 use crate::model::detector::{About, Context, Detector, Method, Outcome, Output, Signal};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::model::members::Members;
@@ -62,7 +62,7 @@ impl Detector for C2Session {
             implant may poll with a new connection each time. It counts if it lasted at least `min_duration_s`. It counts only if it leaves the network: a public address, or a \
             private address of another network. A session alone weighs 1; every fact about program and destination \
             adds or subtracts its weight (path, masquerading name, shell; unusual port, missing or generated name, rarity; known \
-            service, infrastructure). Many small packets both ways, at most `max_bytes_per_packet` bytes each, add 0.5. \
+            service, infrastructure). Many small packets both ways, at most `max_bytes_per_packet` bytes each, add 0.5 on ports without a registered service. \
             `peer_to_peer_from` destinations or more of one source with sessions on unusual ports subtract 1.5. Nothing below medium is reported: \
             long sessions as such are listed by `long-connection`.",
         false_positives: "SSH, remote support and VPN sessions on unusual ports, games, voice calls, peer-to-peer \
@@ -107,7 +107,7 @@ impl Detector for C2Session {
         for (peer, rows) in sessions {
             let members = sockets.members(rows);
             let mut appraisal = Appraisal::of(members, &processes, &surroundings);
-            appraisal.extend(shape(members, config));
+            appraisal.extend(shape(peer, members, config));
             let crowd = crowds.get(&peer.source).copied().unwrap_or_default();
             appraisal.extend(like_others(peer, crowd, config));
             if appraisal.severity(SESSION) >= Severity::Medium {
@@ -162,7 +162,11 @@ fn like_others(peer: &Peer<'_>, crowd: usize, config: &Thresholds) -> Option<Fac
 }
 
 /// Small packets both ways, as when one end sends commands and the other answers.
-fn shape(members: Members<'_, '_>, config: &Thresholds) -> Option<Factor> {
+fn shape(peer: &Peer<'_>, members: Members<'_, '_>, config: &Thresholds) -> Option<Factor> {
+    // Requests and acknowledgements of a web session have the same shape.
+    if services::name(peer.protocol, peer.port).is_some() {
+        return None;
+    }
     let sum = |field: fn(&Socket<'_>) -> Option<u64>| {
         members.iter().map(|socket| field(&socket)).sum::<Option<u64>>()
     };

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use netrec::analyze::finding::{Finding, Severity};
-use netrec::analyze::sockets::{Socket, Sockets};
 use netrec::analyze::{self, Analysis, Config};
 use netrec::geo::Databases;
+use netrec::model::finding::{Finding, Severity};
+use netrec::model::sockets::{Socket, Sockets};
 
 use crate::sets::{self, Evidence};
 use crate::truth::{Behaviour, Set, right_detectors};
@@ -105,12 +105,12 @@ fn look_for(set: &Set, one: &Evidence, analysis: &Analysis, sockets: &ById<'_>, 
             findings.iter().enumerate().filter(|(_, finding)| names(behaviour, finding, sockets))
         {
             let best = Best {
-                detector: finding.detector,
+                detector: finding.about.id,
                 score: score(finding),
                 rank: at + 1,
                 title: finding.judgement.title.clone(),
             };
-            if right.is_empty() || right.contains(&finding.detector) {
+            if right.is_empty() || right.contains(&finding.about.id) {
                 found.right.get_or_insert_with(|| best.clone());
             }
             found.any.get_or_insert(best);
@@ -156,7 +156,7 @@ fn gather_false(set: &Set, analysis: &Analysis, sockets: &ById<'_>, examined: &m
         |finding: &&Finding| !set.positives.iter().any(|behaviour| names(behaviour, finding, sockets));
     for finding in analysis.findings().into_iter().filter(is_false) {
         let score = score(finding);
-        examined.false_findings.push((finding.detector, score, finding.judgement.title.clone()));
+        examined.false_findings.push((finding.about.id, score, finding.judgement.title.clone()));
         let ends: BTreeSet<(String, String)> = finding
             .evidence
             .connections

@@ -34,7 +34,7 @@ pub(crate) fn import(set: &Path, by_file: bool, scratch: &Path) -> Vec<Evidence>
 }
 
 fn import_one(from: &Path, to: &Path) -> netrec::Result<PathBuf> {
-    let plan = Plan { paths: vec![from.to_owned()], from: None, inside: Vec::new() };
+    let plan = Plan { paths: vec![from.to_owned()], from: None, inside: Vec::new(), taken_at_us: None };
     import::import(&plan, to, Overwrite::Allowed, &|_, _| {})?;
     Ok(to.to_owned())
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use netrec::analyze::finding::Severity;
+use netrec::model::finding::Severity;
 
 use crate::examine::{Best, Examined, Found, Score};
 

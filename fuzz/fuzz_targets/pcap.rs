@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use netrec_fuzz::capture::Row;
-use netrec_fuzz::import::flow::{Limits, Sink, Tracker};
+use netrec_fuzz::import::flow::{Frame, Limits, Sink, Tracker};
 use netrec_fuzz::import::pcap::frames;
 
 /// Counts rows, and looks at what must hold for each.
@@ -22,7 +22,9 @@ fuzz_target!(|file: &[u8]| {
     let mut tracker = Tracker::new(Limits { flows: 8 });
     let mut rows = Rows::default();
     let read = frames::read(file, |frame| {
-        tracker.take_frame(frame.link, frame.ts_ns, frame.data, frame.wire_bytes, &mut rows);
+        let frames::Frame { link, ts_ns, data, wire_bytes, interface } = frame;
+        let interface = u64::from(interface);
+        tracker.take_frame(&Frame { link, ts_ns, data, wire_bytes, interface }, &mut rows);
     });
     assert!(read.is_ok(), "a slice cannot fail");
     tracker.finish(&mut rows);

@@ -3,12 +3,20 @@
 //! Every length in a frame is a claim. What is read is bounded by the bytes that were captured,
 //! what is counted by the bytes that the frame had on the wire; nesting is bounded too.
 
+mod ether;
 mod ip;
+mod ipv6;
 mod link;
+mod link_names;
+mod ppp;
+mod pseudo;
+mod tunnel;
+mod wifi;
 
 use std::net::IpAddr;
 
 pub use link::LinkType;
+pub use wifi::Aggregate;
 
 /// Headers between IP version 6 and the transport that are passed over.
 const MOST_EXTENSIONS: u32 = 16;
@@ -19,22 +27,26 @@ const MOST_LAYERS: u32 = 16;
 /// What a frame holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decoded<'a> {
-    /// A TCP segment or a UDP datagram.
+    /// An IP packet.
     Packet(Packet<'a>),
-    /// A fragment of an IP packet that is not its first: it does not say whose it is.
-    Fragment,
-    /// An IP packet of another protocol, such as ICMP.
-    OtherProtocol,
+    /// A fragment of an IP packet that is not its first: it has no ports.
+    LaterFragment(LaterFragment),
+    /// Several frames in one, as 802.11 aggregates them.
+    Aggregate(Aggregate<'a>),
     /// Something that is not IP, such as ARP.
     NotIp,
+    /// A payload that the link encrypts (802.11, `MACsec`) or PPP compresses.
+    Encrypted,
+    /// A frame of a link type that cannot be decoded.
+    UnknownLink(LinkType),
     /// A header that is cut short or contradicts itself.
     Malformed,
 }
 
-/// A TCP segment or a UDP datagram.
+/// An IP packet, or the first fragment of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Packet<'a> {
-    /// Who sent it: address and port.
+    /// Who sent it: address and port; port 0 where the protocol has none.
     pub source: (IpAddr, u16),
     /// To whom.
     pub destination: (IpAddr, u16),
@@ -44,8 +56,43 @@ pub struct Packet<'a> {
     pub payload: &'a [u8],
     /// Length of the payload on the wire, in bytes.
     pub payload_bytes: u32,
-    /// A packet that this one carries in a tunnel over UDP.
+    /// What matters of its IP header.
+    pub ip: IpHeader<'a>,
+    /// A packet that this one carries in a tunnel.
     pub inner: Option<Inner<'a>>,
+}
+
+/// What matters of an IP header beside the addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IpHeader<'a> {
+    /// The number by which fragments belong together; 0 where there is none (most senders of
+    /// packets that must not be fragmented, and IPv6).
+    pub id: u32,
+    /// Time to live, or hop limit.
+    pub hop_limit: u8,
+    /// Whether it is the first of several fragments.
+    pub is_fragmented: bool,
+    /// The captured bytes behind the IP header: transport header and payload.
+    pub body: &'a [u8],
+}
+
+/// A fragment behind the first one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LaterFragment {
+    /// Who sent it.
+    pub source: IpAddr,
+    /// To whom.
+    pub destination: IpAddr,
+    /// Number of the IP protocol (IPv4; of IPv6, what follows the fragment header).
+    pub protocol: u8,
+    /// The number that the fragments of one packet share.
+    pub id: u32,
+    /// Where it begins in the packet's payload, in bytes.
+    pub offset: u32,
+    /// Its length, in bytes.
+    pub bytes: u32,
+    /// Whether it ends the packet.
+    pub is_last: bool,
 }
 
 /// The transport protocol and its header.
@@ -55,6 +102,8 @@ pub enum Transport {
     Tcp(TcpHeader),
     /// User Datagram Protocol.
     Udp(UdpHeader),
+    /// Another one, by its number in IANA's registry. Its payload is all that follows the IP header.
+    Other(u8),
 }
 
 /// What matters of a UDP header, and of how the datagram came.
@@ -113,12 +162,27 @@ impl Flags {
     }
 }
 
-/// A frame inside of a datagram, to be decoded in its turn.
+/// What lies inside of a tunnel, to be decoded in its turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Inner<'a> {
     rest: Rest<'a>,
-    ethertype: u16,
+    next: Next,
     layers_left: u32,
+}
+
+/// How the contents of a tunnel begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// With an Ethernet header.
+    Ethernet,
+    /// With an IP header of either version.
+    Ip,
+    /// As this Ethernet type says.
+    Ethertype(u16),
+    /// With a PPP header.
+    Ppp,
+    /// As frames of this link type.
+    Link(LinkType),
 }
 
 /// Decodes a frame of which `data` was captured and `wire_bytes` were on the wire.
@@ -131,13 +195,26 @@ pub fn decode(link: LinkType, data: &[u8], wire_bytes: u32) -> Decoded<'_> {
 /// not entered: a host sees what comes out of it as a packet of its own.
 pub fn decode_ip(data: &[u8], wire_bytes: u32) -> Decoded<'_> {
     let rest = Rest { data, wire: (wire_bytes as usize).max(data.len()) };
-    ip::by_version(rest, 1).unwrap_or(Decoded::Malformed)
+    ip::by_version(rest, 0).unwrap_or(Decoded::Malformed)
 }
 
 impl<'a> Inner<'a> {
-    /// Decodes the frame inside.
+    /// The contents of a tunnel, unless the nesting is too deep by now.
+    fn new(next: Next, rest: Rest<'a>, layers_left: u32) -> Option<Self> {
+        Some(Self { rest, next, layers_left: layers_left.checked_sub(1)? })
+    }
+
+    /// Decodes the packet inside.
     pub fn decode(self) -> Decoded<'a> {
-        link::ethertype(self.ethertype, self.rest, self.layers_left).unwrap_or(Decoded::Malformed)
+        let Self { rest, next, layers_left } = self;
+        let decoded = match next {
+            Next::Ethernet => ether::ethernet(rest, layers_left),
+            Next::Ip => ip::by_version(rest, layers_left),
+            Next::Ethertype(kind) => ether::ethertype(kind, rest, layers_left),
+            Next::Ppp => ppp::point_to_point(rest, layers_left),
+            Next::Link(link) => link::decode(link, rest, layers_left),
+        };
+        decoded.unwrap_or(Decoded::Malformed)
     }
 }
 
@@ -173,6 +250,14 @@ impl Rest<'_> {
 
     fn u32(self, at: usize) -> Option<u32> {
         self.bytes(at).map(u32::from_be_bytes)
+    }
+
+    fn u16_le(self, at: usize) -> Option<u16> {
+        self.bytes(at).map(u16::from_le_bytes)
+    }
+
+    fn u32_le(self, at: usize) -> Option<u32> {
+        self.bytes(at).map(u32::from_le_bytes)
     }
 }
 

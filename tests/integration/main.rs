@@ -39,6 +39,7 @@ mod service;
 #[cfg(target_os = "linux")]
 mod short_lived;
 mod terminal;
+mod tshark;
 #[cfg(target_os = "linux")]
 mod watch;
 mod zeek_oracle;

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use netrec::capture::Row;
-use netrec::import::flow::{Flow, Limits, Sink, Tracker};
+use netrec::import::flow::{self, Flow, Limits, Sink, Tracker};
 use netrec::import::pcap::frames;
 
 /// A line of a `conn.log`, as far as it is compared. What the log leaves out (`-`) is none.
@@ -72,7 +72,9 @@ fn flows_of_first(most: usize, pcap: &Path) -> Vec<Line> {
     frames::read(file, |frame| {
         number += 1;
         if number <= most {
-            tracker.take_frame(frame.link, frame.ts_ns, frame.data, frame.wire_bytes, &mut flows);
+            let frames::Frame { link, ts_ns, data, wire_bytes, interface } = frame;
+            let interface = u64::from(interface);
+            tracker.take_frame(&flow::Frame { link, ts_ns, data, wire_bytes, interface }, &mut flows);
         }
     })
     .unwrap();
@@ -185,6 +187,20 @@ fn zeek_leaves_out_datagrams_with_a_wrong_checksum() {
     assert_eq!(ends, seen);
     assert!(flows.iter().all(|line| line.packets == (1, 0)), "{flows:?}");
     assert!(udp_checksums(&pcap).iter().all(|(said, right)| said != right));
+}
+
+/// Zeek counts a packet as often as it was captured. In this file each one was captured twice,
+/// with and without the tag of Cisco's `FabricPath`, with the same identification.
+#[test]
+fn zeek_counts_copies_of_a_packet() {
+    let (mut log, pcap) = exception("core.cisco-fabric-path.conn.log", "cisco-fabric-path.pcap");
+    assert!(log.iter().all(|line| line.packets == (2, 0)), "{log:?}");
+    for line in &mut log {
+        line.packets = (1, 0);
+        line.duration_s = None;
+    }
+    let (missing, extra) = differences(log, flows_of(&pcap));
+    assert_eq!((missing, extra), (vec![], vec![]));
 }
 
 /// The checksum of each datagram over Ethernet and IPv4, and what it should be (RFC 768).

@@ -9,6 +9,8 @@
 
 mod clock;
 mod conn_state;
+mod copies;
+mod fragments;
 mod names;
 mod ports;
 mod record;
@@ -22,7 +24,7 @@ pub use conn_state::{ConnState, conn_state};
 pub use record::Flow;
 pub use side::{Side, SideState};
 pub use table::{Limits, Table};
-pub use tracker::{Account, Sink, Tracker};
+pub use tracker::{Account, Frame, Sink, Taken, Tracker};
 
 #[cfg(test)]
 mod tests;

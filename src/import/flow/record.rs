@@ -24,6 +24,8 @@ const PENDING_NS: i64 = 5_000_000_000;
 pub struct Flow {
     /// Transport protocol.
     pub protocol: Protocol,
+    /// Its number, if the capture has no name for it.
+    pub protocol_number: Option<u16>,
     /// Who opened it, as far as that can be told.
     pub originator: (IpAddr, u16),
     /// The other end.
@@ -77,12 +79,13 @@ impl Flow {
         } else {
             (packet.source, packet.destination)
         };
-        let protocol = protocol(packet);
+        let (protocol, protocol_number) = protocol(packet);
         Self {
             protocol,
+            protocol_number,
             originator,
             responder,
-            conn_id: conn_id(protocol, originator, responder, at.wall_ns),
+            conn_id: conn_id((protocol, protocol_number), originator, responder, at.wall_ns),
             sent: Side::default(),
             received: Side::default(),
             rtt_us: None,
@@ -109,6 +112,16 @@ impl Flow {
         side.payload_bytes += u64::from(packet.payload_bytes);
         if let Transport::Tcp(header) = packet.transport {
             self.take_segment(header, packet.payload_bytes, is_originator, at);
+        }
+        self.is_dirty = true;
+    }
+
+    /// Adds payload from a later fragment to what an end has sent.
+    pub(super) fn extend(&mut self, source: (IpAddr, u16), bytes: u64, at: Moment) {
+        let side = if source == self.originator { &mut self.sent } else { &mut self.received };
+        side.extend(bytes);
+        if self.over_ns.is_none() && at.mono_ns >= self.last.mono_ns {
+            self.last = at;
         }
         self.is_dirty = true;
     }
@@ -256,6 +269,7 @@ impl Flow {
             state,
             prev_state,
             counters: self.counters(),
+            protocol_number: self.protocol_number,
             ..Row::snapshot(self.conn_id, self.protocol, self.originator)
         }
     }
@@ -278,18 +292,32 @@ impl Flow {
     }
 }
 
-/// The transport protocol of a packet.
-pub(super) fn protocol(packet: &Packet<'_>) -> Protocol {
+/// The protocol of a packet as the capture has it, and its number if the capture has no name for it.
+pub(super) fn protocol(packet: &Packet<'_>) -> (Protocol, Option<u16>) {
     match packet.transport {
-        Transport::Tcp(_) => Protocol::Tcp,
-        Transport::Udp(_) => Protocol::Udp,
+        Transport::Tcp(_) => (Protocol::Tcp, None),
+        Transport::Udp(_) => (Protocol::Udp, None),
+        // ICMP and ICMPv6.
+        Transport::Other(1 | 58) => (Protocol::Icmp, None),
+        Transport::Other(33) => (Protocol::Dccp, None),
+        Transport::Other(132) => (Protocol::Sctp, None),
+        Transport::Other(136) => (Protocol::UdpLite, None),
+        Transport::Other(number) => (Protocol::Other, Some(u16::from(number))),
     }
 }
 
 /// An identity that is the same in every import of the same packets.
-fn conn_id(protocol: Protocol, originator: (IpAddr, u16), responder: (IpAddr, u16), first_ns: i64) -> u64 {
+fn conn_id(
+    (protocol, number): (Protocol, Option<u16>),
+    originator: (IpAddr, u16),
+    responder: (IpAddr, u16),
+    first_ns: i64,
+) -> u64 {
     let mut hash = Sha256::new();
     hash.update([protocol as u8]);
+    if let Some(number) = number {
+        hash.update(number.to_be_bytes());
+    }
     for (addr, port) in [originator, responder] {
         hash.update(octets(addr).to_be_bytes());
         hash.update(port.to_be_bytes());

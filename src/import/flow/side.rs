@@ -115,6 +115,14 @@ impl Side {
         (self.start, self.last, self.acked) = (start, last, 0);
     }
 
+    /// Adds payload that came in a fragment behind the one with the header.
+    pub(super) fn extend(&mut self, bytes: u64) {
+        self.payload_bytes = self.payload_bytes.saturating_add(bytes);
+        if self.state != SideState::Reset {
+            self.last = self.last.saturating_add(bytes as i64);
+        }
+    }
+
     /// Takes over what the other side acknowledges.
     pub(super) fn acknowledge(&mut self, header: TcpHeader) {
         let position = near(header.ack, self.start, self.acked);

@@ -85,23 +85,26 @@ pub(super) struct Pair<A> {
 
 impl Key {
     pub(super) fn of(packet: &Packet<'_>) -> Self {
-        Self::between(packet.source, packet.destination, protocol(packet))
+        let (protocol, number) = protocol(packet);
+        Self::between(packet.source, packet.destination, protocol, number)
     }
 
-    fn between(a: (IpAddr, u16), b: (IpAddr, u16), protocol: Protocol) -> Self {
+    /// The key of the flow between two ends. A protocol without a name has a number, and no ports.
+    fn between(a: (IpAddr, u16), b: (IpAddr, u16), protocol: Protocol, number: Option<u16>) -> Self {
+        let number = number.unwrap_or(0);
         match (a.0, b.0) {
             (IpAddr::V4(a_addr), IpAddr::V4(b_addr)) => {
-                Self::V4(Pair::of((a_addr.to_bits(), a.1), (b_addr.to_bits(), b.1), protocol))
+                Self::V4(Pair::of((a_addr.to_bits(), a.1), (b_addr.to_bits(), b.1), protocol, number))
             }
-            _ => Self::V6(Pair::of((octets(a.0), a.1), (octets(b.0), b.1), protocol)),
+            _ => Self::V6(Pair::of((octets(a.0), a.1), (octets(b.0), b.1), protocol, number)),
         }
     }
 }
 
 impl<A: Ord> Pair<A> {
-    fn of(a: (A, u16), b: (A, u16), protocol: Protocol) -> Self {
+    fn of(a: (A, u16), b: (A, u16), protocol: Protocol, number: u16) -> Self {
         let (lower, higher) = if a <= b { (a, b) } else { (b, a) };
-        let ports = u32::from(lower.1) << 16 | u32::from(higher.1);
+        let ports = u32::from(lower.1) << 16 | u32::from(higher.1 | number);
         Self { lower: lower.0, higher: higher.0, ports, protocol }
     }
 }
@@ -231,7 +234,7 @@ impl Table {
     pub(super) fn remove(&mut self, id: Id) -> Option<Flow> {
         let flow = self.slots.get_mut(id as usize)?.flow.take()?;
         self.unlink(id);
-        self.ids.remove(&Key::between(flow.originator, flow.responder, flow.protocol));
+        self.ids.remove(&Key::between(flow.originator, flow.responder, flow.protocol, flow.protocol_number));
         self.free.push(id);
         Some(flow)
     }

@@ -20,6 +20,7 @@ impl Sink for Rows {
 struct Scene {
     tracker: Tracker,
     rows: Rows,
+    packets: u16,
 }
 
 impl Scene {
@@ -28,21 +29,26 @@ impl Scene {
     }
 
     fn keeping(flows: usize) -> Self {
-        Self { tracker: Tracker::new(Limits { flows }), rows: Rows::default() }
+        Self { tracker: Tracker::new(Limits { flows }), rows: Rows::default(), packets: 0 }
     }
 
     fn frame(&mut self, at_ms: i64, protocol: u8, ends: [(Ipv4Addr, u16); 2], rest: &[u8]) {
         let [from, to] = ends;
         let mut frame = vec![0x45, 0];
         frame.extend((24 + rest.len() as u16).to_be_bytes());
-        frame.extend([0, 1, 0, 0, 64, protocol, 0, 0]);
+        self.packets += 1;
+        frame.extend(self.packets.to_be_bytes());
+        frame.extend([0, 0, 64, protocol, 0, 0]);
         frame.extend(from.0.octets());
         frame.extend(to.0.octets());
         frame.extend(from.1.to_be_bytes());
         frame.extend(to.1.to_be_bytes());
         frame.extend(rest);
         let ts_ns = 1_700_000_000_000_000_000 + at_ms * 1_000_000;
-        self.tracker.take_frame(LinkType::RAW, ts_ns, &frame, frame.len() as u32, &mut self.rows);
+        let wire_bytes = frame.len() as u32;
+        let link = LinkType::RAW;
+        let frame = Frame { link, ts_ns: Some(ts_ns), data: &frame, wire_bytes, interface: 0 };
+        self.tracker.take_frame(&frame, &mut self.rows);
     }
 
     fn tcp(
@@ -222,4 +228,115 @@ fn the_same_packets_give_the_same_rows() {
         scene.end()
     };
     assert_eq!(rows(), rows());
+}
+
+/// A frame of Ethernet that comes from this interface and these link addresses.
+fn take_ethernet(scene: &mut Scene, at_us: i64, interface: u64, from: u8, ip: &[u8]) -> Taken {
+    let data = [&[2; 11][..], &[from, 0x08, 0x00], ip].concat();
+    let ts_ns = Some(1_700_000_000_000_000_000 + at_us * 1000);
+    let wire_bytes = data.len() as u32;
+    let frame = Frame { link: LinkType::ETHERNET, ts_ns, data: &data, wire_bytes, interface };
+    scene.tracker.take_frame(&frame, &mut scene.rows)
+}
+
+/// An IPv4 packet from the client to the server.
+fn ipv4(id: u16, fragment: u16, protocol: u8, payload: &[u8]) -> Vec<u8> {
+    let mut packet = vec![0x45, 0];
+    packet.extend((20 + payload.len() as u16).to_be_bytes());
+    packet.extend(id.to_be_bytes());
+    packet.extend(fragment.to_be_bytes());
+    packet.extend([64, protocol, 0, 0]);
+    packet.extend(CLIENT.0.octets());
+    packet.extend(SERVER.0.octets());
+    packet.extend(payload);
+    packet
+}
+
+fn segment(seq: u32, payload: &[u8]) -> Vec<u8> {
+    let mut segment = [CLIENT.1.to_be_bytes(), SERVER.1.to_be_bytes()].concat();
+    segment.extend(seq.to_be_bytes());
+    segment.extend([0, 0, 0, 9, 0x50, 0x10, 0xff, 0xff, 0, 0, 0, 0]);
+    segment.extend(payload);
+    segment
+}
+
+#[test]
+fn a_packet_on_three_interfaces_is_one_packet_and_no_retransmission() {
+    let mut scene = Scene::new();
+    for number in 0..100_u16 {
+        // The identification counts, or there is none: most packets that must not be fragmented.
+        let id = if number % 2 == 0 { 0 } else { 1000 + number };
+        let packet = ipv4(id, 0, 6, &segment(u32::from(number) * 10, &[7; 10]));
+        let at_us = i64::from(number) * 1000;
+        assert_eq!(take_ethernet(&mut scene, at_us, 1, 1, &packet), Taken::Counted);
+        assert_eq!(take_ethernet(&mut scene, at_us + 3, 2, 1, &packet), Taken::Copy);
+        let mut routed = packet;
+        routed[8] = 63;
+        assert_eq!(take_ethernet(&mut scene, at_us + 9, 2, 9, &routed), Taken::Copy);
+    }
+    assert_eq!(scene.tracker.account().copies, 200);
+    let counters = scene.end().last().unwrap().counters;
+    assert_eq!((counters.packets_sent, counters.retransmits), (Some(100), Some(0)));
+    assert_eq!(counters.bytes_sent, Some(1000));
+}
+
+#[test]
+fn a_retransmission_is_one_on_every_interface_together() {
+    let mut scene = Scene::new();
+    for (at_us, id) in [(0, 1), (250_000, 2)] {
+        let packet = ipv4(id, 0, 6, &segment(100, &[7; 10]));
+        take_ethernet(&mut scene, at_us, 1, 1, &packet);
+        take_ethernet(&mut scene, at_us + 3, 2, 1, &packet);
+    }
+    let counters = scene.end().last().unwrap().counters;
+    assert_eq!((counters.packets_sent, counters.retransmits), (Some(2), Some(1)));
+}
+
+#[test]
+fn fragments_count_to_the_flow_of_the_first_in_any_order() {
+    let datagram = [&[0xc3, 0x50, 0x01, 0xbb, 0x07, 0xd8, 0, 0][..], &[7; 2000]].concat();
+    let first = ipv4(5, 0x2000, 17, &datagram[..1480]);
+    let second = ipv4(5, 185, 17, &datagram[1480..]);
+    for (order, expected) in [
+        ([&first, &second], [Taken::Counted, Taken::Counted]),
+        ([&second, &first], [Taken::AwaitsFirstFragment, Taken::Counted]),
+    ] {
+        let mut scene = Scene::new();
+        let taken = order.map(|packet| take_ethernet(&mut scene, 0, 1, 1, packet));
+        assert_eq!((taken, scene.tracker.orphan_fragments()), (expected, 0));
+        let counters = scene.end().last().unwrap().counters;
+        assert_eq!((counters.packets_sent, counters.bytes_sent), (Some(1), Some(2000)));
+    }
+}
+
+#[test]
+fn a_fragment_whose_first_part_never_came_is_an_orphan() {
+    let mut scene = Scene::new();
+    take_ethernet(&mut scene, 0, 1, 1, &ipv4(5, 185, 17, &[7; 100]));
+    assert_eq!(scene.tracker.orphan_fragments(), 1);
+    assert_eq!(scene.end(), []);
+}
+
+#[test]
+fn what_is_in_a_tunnel_is_a_flow_beside_the_tunnel() {
+    let inner = [&[2; 12][..], &[0x08, 0x00], &ipv4(1, 0, 6, &segment(0, b"x"))].concat();
+    let vxlan = [&[8, 0, 0, 0, 0, 0, 1, 0][..], &inner].concat();
+    let datagram =
+        [&[0xc3, 0x50, 0x12, 0xb5][..], &(8 + vxlan.len() as u16).to_be_bytes(), &[0, 0], &vxlan].concat();
+    let mut scene = Scene::new();
+    assert_eq!(take_ethernet(&mut scene, 0, 1, 1, &ipv4(9, 0, 17, &datagram)), Taken::Counted);
+    let account = scene.tracker.account();
+    assert_eq!((account.frames, account.packets, account.flows), (1, 2, 2));
+}
+
+#[test]
+fn frames_without_a_time_are_counted_as_often_as_they_are_there() {
+    let mut scene = Scene::new();
+    let packet = ipv4(5, 0, 6, &segment(0, b"x"));
+    for interface in [0, 0, 1] {
+        let wire_bytes = packet.len() as u32;
+        let frame = Frame { link: LinkType::RAW, ts_ns: None, data: &packet, wire_bytes, interface };
+        assert_eq!(scene.tracker.take_frame(&frame, &mut scene.rows), Taken::Counted);
+    }
+    assert_eq!(scene.tracker.ticks(), 0);
 }

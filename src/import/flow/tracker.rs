@@ -1,12 +1,14 @@
 //! Packets in, rows out.
 
 use super::clock::{Clock, Moment};
+use super::copies::{Copies, Fingerprint};
+use super::fragments::{Fragments, Owner};
 use super::names::Names;
 use super::ports::comes_from_server;
 use super::record::{Flow, protocol};
 use super::table::{Id, Key, Limits, Queue, Table};
 use crate::capture::{Kind, Row};
-use crate::wire::packet::{Decoded, LinkType, Packet, Transport, decode};
+use crate::wire::packet::{Decoded, LaterFragment, LinkType, Packet, Transport, decode};
 
 /// Time between two snapshots, in ns.
 const TICK_NS: i64 = 1_000_000_000;
@@ -29,27 +31,53 @@ pub trait Sink {
     fn done(&mut self, _flow: &Flow) {}
 }
 
-/// What was seen, and what could not be used.
+/// A frame to take.
+#[derive(Debug, Clone, Copy)]
+pub struct Frame<'a> {
+    /// How it begins.
+    pub link: LinkType,
+    /// When it was captured, ns since the Unix epoch; none if that is not known.
+    pub ts_ns: Option<i64>,
+    /// The bytes that were captured.
+    pub data: &'a [u8],
+    /// How many there were on the wire.
+    pub wire_bytes: u32,
+    /// The interface on which it was captured, by any number that is its own.
+    pub interface: u64,
+}
+
+/// What became of a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// A packet in it was counted.
+    Counted,
+    /// Each packet in it was captured before: on another interface, or twice.
+    Copy,
+    /// It is a later fragment of a packet whose first fragment has not come yet.
+    AwaitsFirstFragment,
+    /// It holds no IP.
+    NotIp,
+    /// Its payload is encrypted.
+    Encrypted,
+    /// Its link type, or that of what it carries, is not decoded.
+    UnknownLink(LinkType),
+    /// A header in it is cut short or contradicts itself.
+    Malformed,
+}
+
+/// What was seen, and what had to give way.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Account {
     /// Frames.
     pub frames: u64,
-    /// Frames of which a packet was counted. Each of the others is counted once below.
-    pub used_frames: u64,
-    /// TCP segments and UDP datagrams that were counted, those in tunnels too.
+    /// IP packets that were counted, those in tunnels too.
     pub packets: u64,
+    /// Packets that were captured more than once, without the first of each.
+    pub copies: u64,
+    /// Tunnelled packets of which no header could be read; the tunnel itself was counted.
+    pub broken_inner: u64,
     /// Flows.
     pub flows: u64,
-    /// IP fragments that do not say to which flow they belong.
-    pub fragments: u64,
-    /// IP packets of other protocols than TCP and UDP.
-    pub other_protocols: u64,
-    /// Frames without IP.
-    pub not_ip: u64,
-    /// Frames with a header that is cut short or contradicts itself.
-    pub malformed: u64,
-    /// Frames of a link type that cannot be decoded.
-    pub foreign_links: u64,
     /// Flows heard from one side that had to give way to others.
     pub evicted_one_sided: u64,
     /// Other flows that had to give way.
@@ -58,12 +86,25 @@ pub struct Account {
     pub most_kept: u64,
 }
 
+/// When and where a packet was captured.
+#[derive(Clone, Copy)]
+struct Arrival {
+    at: Moment,
+    /// Whether its time is known, without which copies are not told from repetitions.
+    is_timed: bool,
+    place: u64,
+    /// Tunnels around it.
+    depth: usize,
+}
+
 /// Follows every flow.
 #[derive(Debug)]
 pub struct Tracker {
     table: Table,
     clock: Clock,
     names: Names,
+    copies: Copies,
+    fragments: Fragments,
     account: Account,
     /// Number of the snapshot before now.
     tick: u32,
@@ -80,6 +121,8 @@ impl Tracker {
             table: Table::new(limits),
             clock: Clock::default(),
             names: Names::default(),
+            copies: Copies::new(),
+            fragments: Fragments::default(),
             account: Account::default(),
             tick: 0,
             changed: Vec::new(),
@@ -108,38 +151,78 @@ impl Tracker {
         self.tick
     }
 
-    /// Takes a frame that was captured at `ts_ns` (since the Unix epoch) and had `wire_bytes`
-    /// on the wire.
-    pub fn take_frame(
-        &mut self,
-        link: LinkType,
-        ts_ns: i64,
-        data: &[u8],
-        wire_bytes: u32,
-        sink: &mut impl Sink,
-    ) {
+    /// Later fragments whose first one was not seen so far.
+    pub fn orphan_fragments(&self) -> u64 {
+        self.fragments.orphans()
+    }
+
+    /// Takes a frame.
+    pub fn take_frame(&mut self, frame: &Frame<'_>, sink: &mut impl Sink) -> Taken {
         self.account.frames += 1;
-        let at = self.clock.take(ts_ns);
+        let at = self.clock.take(frame.ts_ns);
         let (first, last) = self.span_ns.unwrap_or((at.wall_ns, at.wall_ns));
         self.span_ns = Some((first.min(at.wall_ns), last.max(at.wall_ns)));
         self.turn_tick(sink);
-        if !link.is_known() {
-            self.account.foreign_links += 1;
-            return;
+        let place = Copies::place(frame.interface, frame.link.place(frame.data));
+        let arrival = Arrival { at, is_timed: frame.ts_ns.is_some(), place, depth: 0 };
+        self.take_decoded(&decode(frame.link, frame.data, frame.wire_bytes), arrival, sink)
+    }
+
+    fn take_decoded(&mut self, decoded: &Decoded<'_>, arrival: Arrival, sink: &mut impl Sink) -> Taken {
+        match decoded {
+            Decoded::Packet(packet) => self.take_layers(packet, arrival, sink),
+            Decoded::LaterFragment(fragment) => self.take_fragment(fragment, arrival),
+            Decoded::Aggregate(frames) => {
+                let mut all = Taken::NotIp;
+                for frame in frames.decode() {
+                    let taken = self.take_decoded(&frame, arrival, sink);
+                    if all != Taken::Counted && taken != Taken::NotIp {
+                        all = taken;
+                    }
+                }
+                all
+            }
+            Decoded::NotIp => Taken::NotIp,
+            Decoded::Encrypted => Taken::Encrypted,
+            Decoded::UnknownLink(link) => Taken::UnknownLink(*link),
+            Decoded::Malformed => Taken::Malformed,
         }
-        let mut decoded = decode(link, data, wire_bytes);
-        let mut is_used = false;
-        for _ in 0..=MOST_TUNNELS {
-            let Decoded::Packet(packet) = decoded else { break };
-            self.take_packet(&packet, at, sink);
-            is_used = true;
-            let Some(inner) = packet.inner else { break };
-            decoded = inner.decode();
+    }
+
+    /// Takes a packet, and what it carries in a tunnel.
+    fn take_layers(&mut self, packet: &Packet<'_>, arrival: Arrival, sink: &mut impl Sink) -> Taken {
+        let taken = self.take_packet(packet, arrival, sink);
+        let Some(inner) = packet.inner.filter(|_| arrival.depth < MOST_TUNNELS) else { return taken };
+        // The same packet may also have been captured outside of the tunnel.
+        let place = arrival.place.rotate_left(8);
+        let inside =
+            self.take_decoded(&inner.decode(), Arrival { place, depth: arrival.depth + 1, ..arrival }, sink);
+        self.account.broken_inner += u64::from(inside == Taken::Malformed);
+        if inside == Taken::Counted { inside } else { taken }
+    }
+
+    /// Counts a fragment to the flow of the first one.
+    fn take_fragment(&mut self, fragment: &LaterFragment, arrival: Arrival) -> Taken {
+        let fingerprint = Fingerprint::of_fragment(fragment);
+        if arrival.is_timed && self.copies.is_copy(fingerprint, arrival.place, arrival.at.mono_ns) {
+            self.account.copies += 1;
+            return Taken::Copy;
         }
-        if is_used {
-            self.account.used_frames += 1;
-        } else {
-            self.count_unused(decoded);
+        let Some(owner) = self.fragments.owner(fragment, arrival.at.mono_ns) else {
+            return Taken::AwaitsFirstFragment;
+        };
+        self.extend(owner, u64::from(fragment.bytes), arrival.at);
+        Taken::Counted
+    }
+
+    /// Adds payload to what a flow has sent last.
+    fn extend(&mut self, owner: Owner, bytes: u64, at: Moment) {
+        let Some(id) = self.table.find(&owner.key) else { return };
+        let Some(flow) = self.table.get_mut(id) else { return };
+        let was_dirty = flow.is_dirty;
+        flow.extend(owner.source, bytes, at);
+        if !was_dirty && flow.over_ns.is_none() {
+            self.changed.push(id);
         }
     }
 
@@ -151,17 +234,6 @@ impl Tracker {
             flow.is_dirty |= flow.is_open_at_end(now_ns);
             self.write_last(flow, sink);
         }
-    }
-
-    fn count_unused(&mut self, decoded: Decoded<'_>) {
-        let counter = match decoded {
-            Decoded::Packet(_) => return,
-            Decoded::Fragment => &mut self.account.fragments,
-            Decoded::OtherProtocol => &mut self.account.other_protocols,
-            Decoded::NotIp => &mut self.account.not_ip,
-            Decoded::Malformed => &mut self.account.malformed,
-        };
-        *counter += 1;
     }
 
     /// Takes the snapshot that has become due. Seconds in which nothing happened have none.
@@ -192,7 +264,14 @@ impl Tracker {
         self.changed = changed;
     }
 
-    fn take_packet(&mut self, packet: &Packet<'_>, at: Moment, sink: &mut impl Sink) {
+    fn take_packet(&mut self, packet: &Packet<'_>, arrival: Arrival, sink: &mut impl Sink) -> Taken {
+        let at = arrival.at;
+        let fingerprint = Fingerprint::of_packet(packet);
+        let place = arrival.place ^ u64::from(packet.ip.hop_limit);
+        if arrival.is_timed && self.copies.is_copy(fingerprint, place, at.mono_ns) {
+            self.account.copies += 1;
+            return Taken::Copy;
+        }
         self.account.packets += 1;
         if matches!(packet.transport, Transport::Udp(_)) && DNS_PORTS.contains(&packet.source.1) {
             self.names.learn(packet.payload, at.mono_ns);
@@ -207,13 +286,20 @@ impl Tracker {
             None => self.open(key, packet, at, sink),
         };
         self.count(id, packet, at, sink);
+        if packet.ip.is_fragmented {
+            let early_bytes = self.fragments.begin(packet, key, at.mono_ns);
+            if early_bytes > 0 {
+                self.extend(Owner { key, source: packet.source }, early_bytes, at);
+            }
+        }
+        Taken::Counted
     }
 
     /// Whether a packet between the ends of a flow belongs to another one after it.
     fn begins_anew(&self, id: Id, packet: &Packet<'_>, at: Moment) -> bool {
         let is_reused = |flow: &Flow| match packet.transport {
             Transport::Tcp(header) => flow.is_reused_by(header),
-            Transport::Udp(_) => false,
+            _ => false,
         };
         self.table.is_expired(id, at.mono_ns) || self.table.get(id).is_some_and(is_reused)
     }
@@ -292,15 +378,18 @@ impl Tracker {
 fn begins_flow(packet: &Packet<'_>) -> bool {
     match packet.transport {
         Transport::Tcp(header) => header.flags.syn(),
-        Transport::Udp(_) => true,
+        _ => true,
     }
 }
 
 /// Whether the first packet of a flow comes from the side that did not open it.
 fn is_from_server(packet: &Packet<'_>) -> bool {
-    let by_port = comes_from_server(protocol(packet), packet.source.1, packet.destination.1);
+    let by_port = comes_from_server(protocol(packet).0, packet.source.1, packet.destination.1);
     match packet.transport {
         Transport::Tcp(header) if header.flags.syn() => header.flags.ack(),
-        Transport::Tcp(_) | Transport::Udp(_) => by_port,
+        // The answer to an echo of ICMP, and of that of version 6.
+        Transport::Other(1) => packet.payload.first() == Some(&0),
+        Transport::Other(58) => packet.payload.first() == Some(&129),
+        _ => by_port,
     }
 }

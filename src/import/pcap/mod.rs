@@ -4,12 +4,16 @@
 //! originator would have counted, as far as the wire shows it. No process is known.
 
 pub mod frames;
+mod merge;
+mod tally;
 
 use self::frames::{End, Outcome};
-use super::flow::{Account, Limits, Sink, Tracker};
+use self::merge::{Merge, Placed};
+use self::tally::Tally;
+use super::flow::{self, Account, Limits, Sink, Tracker};
 use super::{Begin, Importer, Input, Output};
-use crate::capture::{ImportStats, Row, SourceStatus, UnusedReason};
-use crate::{Error, Result};
+use crate::Result;
+use crate::capture::{Row, SourceStatus};
 
 /// Reads packet captures.
 pub const IMPORTER: Importer = Importer {
@@ -20,38 +24,40 @@ pub const IMPORTER: Importer = Importer {
     import,
 };
 
-/// Several files are read as one, in the order in which they are given: a ring of files that one
-/// program wrote holds flows that go on from file to file.
+/// Several files are read as one, in the order of their frames: a ring of files that one program
+/// wrote holds flows that go on from file to file.
 fn import(inputs: &[Input], output: &mut Output<'_>) -> Result<()> {
     let mut tracker = Tracker::new(Limits::default());
-    let mut dropped = None;
-    let mut unreadable = 0;
-    for file in inputs {
-        let outcome = read(file, &mut tracker, output)?;
-        say_end(file, &outcome, output);
-        unreadable += outcome.unreadable;
-        dropped = outcome.dropped.map(|more| dropped.unwrap_or(0_u64).saturating_add(more)).or(dropped);
+    let mut tally = Tally::default();
+    let merge = Merge::new(inputs).run(output, |placed, output| {
+        let mut rows = Rows { output, result: Ok(()) };
+        let taken = tracker.take_frame(&frame(placed), &mut rows);
+        tally.add(taken, || format!("{} frame {}", inputs[placed.file].file_name(), placed.number));
+        rows.result
+    })?;
+    let mut rows = Rows { output, result: Ok(()) };
+    tracker.finish(&mut rows);
+    rows.result?;
+    for (file, outcome) in &merge.outcomes {
+        say_end(&inputs[*file], outcome, output);
     }
-    with_rows(output, |rows| tracker.finish(rows))?;
-    describe(&tracker, dropped, unreadable, output);
+    let total = Total::of(merge.outcomes.iter().map(|(_, outcome)| outcome));
+    tally.say(tracker.orphan_fragments(), total.unreadable, output.stats());
+    describe(&tracker, &total, output);
+    if merge.has_waited {
+        let detail = "more files overlap in time than are read at once: some were read after the others";
+        output.source("files", SourceStatus::Partial, detail);
+    }
     Ok(())
 }
 
-fn read(file: &Input, tracker: &mut Tracker, output: &mut Output<'_>) -> Result<Outcome> {
-    let mut reader = output.reader(file)?;
-    let read = with_rows(output, |rows| {
-        frames::read(&mut reader, |frame| {
-            tracker.take_frame(frame.link, frame.ts_ns, frame.data, frame.wire_bytes, rows);
-        })
-    })?;
-    let outcome = read.map_err(Error::io("read", &file.path))?;
-    let source = reader.finish(output.format())?;
-    output.imported(source);
-    Ok(outcome)
+fn frame<'a>(placed: &Placed<'a>) -> flow::Frame<'a> {
+    let frames::Frame { link, ts_ns, data, wire_bytes, interface } = placed.frame;
+    let interface = (placed.file as u64) << 32 | u64::from(interface);
+    flow::Frame { link, ts_ns, data, wire_bytes, interface }
 }
 
-/// Hands rows on, and keeps the first error for the end: it would be checked for at every packet
-/// otherwise.
+/// Hands rows on, and keeps the first error.
 struct Rows<'o, 'p> {
     output: &'o mut Output<'p>,
     result: Result<()>,
@@ -65,10 +71,28 @@ impl Sink for Rows<'_, '_> {
     }
 }
 
-fn with_rows<T>(output: &mut Output<'_>, make: impl FnOnce(&mut Rows<'_, '_>) -> T) -> Result<T> {
-    let mut rows = Rows { output, result: Ok(()) };
-    let result = make(&mut rows);
-    rows.result.map(|()| result)
+/// What reading all files came to.
+#[derive(Default)]
+struct Total {
+    dropped: Option<u64>,
+    unreadable: u64,
+    untimed: u64,
+    /// Captures that lie behind another one in the same file.
+    joined: u64,
+}
+
+impl Total {
+    fn of<'a>(outcomes: impl Iterator<Item = &'a Outcome>) -> Self {
+        outcomes.fold(Self::default(), |total, outcome| Self {
+            dropped: match (total.dropped, outcome.dropped) {
+                (Some(a), Some(b)) => Some(a.saturating_add(b)),
+                (a, b) => a.or(b),
+            },
+            unreadable: total.unreadable + outcome.unreadable,
+            untimed: total.untimed + outcome.untimed,
+            joined: total.joined + outcome.captures.saturating_sub(1),
+        })
+    }
 }
 
 fn say_end(file: &Input, outcome: &Outcome, output: &mut Output<'_>) {
@@ -76,61 +100,70 @@ fn say_end(file: &Input, outcome: &Outcome, output: &mut Output<'_>) {
     match outcome.end {
         End::Whole => {}
         End::CutShort => output.cut_short(&format!(
-            "{file} ends in the middle of a frame, after {position} bytes; what was whole is here."
+            "{file} ends in the middle of a frame, after {position} bytes; all frames before it were read."
+        )),
+        End::Zeros => output.cut_short(&format!(
+            "{file} ends in zeros after {position} bytes, as after a power cut; all frames before them were read."
         )),
         End::Damaged(why) => output.cut_short(&format!(
-            "{file} is damaged after {position} bytes ({why}); what lies before is here."
+            "{file} is damaged after {position} bytes ({why}); all frames before that were read."
         )),
     }
 }
 
-/// Says what the packets were, and what could not be used.
-fn describe(tracker: &Tracker, dropped: Option<u64>, unreadable: u64, output: &mut Output<'_>) {
+/// Says what the packets were, and which times they had.
+fn describe(tracker: &Tracker, total: &Total, output: &mut Output<'_>) {
     let account = tracker.account();
     let metadata = output.metadata();
-    metadata.events_lost = dropped;
+    metadata.events_lost = total.dropped;
     metadata.ticks_taken = u64::from(tracker.ticks()) + 1;
-    output.source("packets", SourceStatus::Ran, packets(account, dropped));
-    *output.stats() = stats(account, unreadable);
+    output.source("packets", SourceStatus::Ran, packets(account, total));
     if account.evicted_one_sided + account.evicted_open > 0 {
         output.source("flow table", SourceStatus::Partial, evictions(account));
     }
-    let clock = tracker.clock();
-    if clock.steps_back() > 0 {
+    if total.untimed > 0 {
         let detail = format!(
-            "the times of the packets went back {} times by more than 5 s; durations were measured over the steps",
-            clock.steps_back()
+            "{} of {} frames have no time (pcapng simple packet blocks): they are shown at the time of the frame \
+             before them, or in 1970",
+            total.untimed, account.frames
         );
+        output.cut_short(&format!("{detail}."));
+        output.source("times", SourceStatus::Missing, detail);
+    }
+    let clock = tracker.clock();
+    let mut steps = Vec::new();
+    if clock.steps_back() > 0 {
+        steps.push(format!("back {} times by more than 5 s", clock.steps_back()));
+    }
+    if clock.steps_forward() > 0 {
+        steps.push(format!("forward {} times by more than a year", clock.steps_forward()));
+    }
+    if !steps.is_empty() {
+        let detail = format!("frame times jump {}; durations leave the jumps out", steps.join(" and "));
         output.source("clock", SourceStatus::Partial, detail);
     }
 }
 
-fn packets(account: &Account, dropped: Option<u64>) -> String {
-    let dropped = match dropped {
-        Some(dropped) => format!("the capturing side says that it lost {dropped}"),
-        None => "the file does not say how many the capturing side lost".to_owned(),
-    };
-    format!(
-        "{} frames, {} TCP and UDP packets in {} flows; {dropped}",
-        account.frames, account.packets, account.flows
-    )
-}
-
-/// What became of each frame.
-fn stats(account: &Account, unreadable: u64) -> ImportStats {
-    let mut stats = ImportStats::new("frame");
-    stats.use_many(account.used_frames);
-    for (reason, kind, count) in [
-        (UnusedReason::Unreadable, "frame without a time or an interface", unreadable),
-        (UnusedReason::Unreadable, "broken or truncated header", account.malformed),
-        (UnusedReason::Unsupported, "unknown link type", account.foreign_links),
-        (UnusedReason::Unsupported, "IP fragment without its first part", account.fragments),
-        (UnusedReason::Unsupported, "IP protocol other than TCP and UDP", account.other_protocols),
-        (UnusedReason::NoConnection, "frame without IP", account.not_ip),
-    ] {
-        stats.skip_many(reason, kind, count, None);
+fn packets(account: &Account, total: &Total) -> String {
+    let mut said =
+        vec![format!("{} frames, {} packets in {} flows", account.frames, account.packets, account.flows)];
+    if account.copies > 0 {
+        said.push(format!(
+            "{} packets were captured more than once (on several interfaces, or by a mirror port) and are counted once",
+            account.copies
+        ));
     }
-    stats
+    if account.broken_inner > 0 {
+        said.push(format!("the contents of {} tunnel packets could not be read", account.broken_inner));
+    }
+    if total.joined > 0 {
+        said.push(format!("captures that follow another one in the same file: {}", total.joined));
+    }
+    said.push(match total.dropped {
+        Some(dropped) => format!("the capturing program lost {dropped}"),
+        None => "the files do not say how many the capturing program lost".to_owned(),
+    });
+    said.join("; ")
 }
 
 fn evictions(account: &Account) -> String {

@@ -1,30 +1,42 @@
-//! IP, the tunnels directly in it, and the two transports.
+//! IP version 4, and the transports over both versions.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 
-use super::{Decoded, Flags, Inner, MOST_EXTENSIONS, Packet, Rest, TcpHeader, Transport, UdpHeader, link};
+use super::{
+    Decoded, Flags, IpHeader, LaterFragment, Packet, Rest, TcpHeader, Transport, UdpHeader, ipv6, tunnel,
+};
 
-/// The two addresses of an IP packet.
+/// The authentication header of `IPsec`, behind which another protocol follows.
+pub(super) const AUTHENTICATION: u8 = 51;
+
+/// Headers of authentication that are passed over.
+const MOST_AUTHENTICATIONS: usize = 4;
+
+/// The two ends of an IP packet, and what else matters of its header.
 #[derive(Clone, Copy)]
-struct Ends {
-    source: IpAddr,
-    destination: IpAddr,
+pub(super) struct Ends {
+    pub(super) source: IpAddr,
+    pub(super) destination: IpAddr,
+    pub(super) id: u32,
+    pub(super) hop_limit: u8,
     /// Whether it is the first of several fragments.
-    is_fragmented: bool,
+    pub(super) is_fragmented: bool,
 }
 
 /// Decodes IP of the version that its first bits say.
 pub(super) fn by_version(rest: Rest<'_>, layers_left: u32) -> Option<Decoded<'_>> {
     match rest.u8(0)? >> 4 {
         4 => v4(rest, layers_left),
-        6 => v6(rest, layers_left),
+        6 => ipv6::decode(rest, layers_left),
         _ => Some(Decoded::NotIp),
     }
 }
 
+pub(super) use super::ipv6::decode as v6;
+
 /// Decodes IP version 4.
 pub(super) fn v4(rest: Rest<'_>, layers_left: u32) -> Option<Decoded<'_>> {
-    let version_and_length = rest.u8(0)?;
+    let [version_and_length, _, _, _, id @ .., f0, f1] = rest.bytes::<8>(0)?;
     let header_bytes = usize::from(version_and_length & 0x0f) * 4;
     let total_bytes = match usize::from(rest.u16(2)?) {
         // Segmentation was left to the network card, and the length to be filled in by it.
@@ -34,75 +46,64 @@ pub(super) fn v4(rest: Rest<'_>, layers_left: u32) -> Option<Decoded<'_>> {
     if version_and_length >> 4 != 4 || header_bytes < 20 || total_bytes < header_bytes {
         return None;
     }
-    let fragment = rest.u16(6)?;
-    let protocol = rest.u8(9)?;
-    let source = Ipv4Addr::from(rest.bytes::<4>(12)?);
-    let destination = Ipv4Addr::from(rest.bytes::<4>(16)?);
-    if fragment & 0x1fff != 0 {
-        return Some(Decoded::Fragment);
-    }
+    let fragment = u16::from_be_bytes([f0, f1]);
+    let (hop_limit, protocol) = (rest.u8(8)?, rest.u8(9)?);
     let ends = Ends {
-        source: IpAddr::V4(source),
-        destination: IpAddr::V4(destination),
+        source: IpAddr::V4(Ipv4Addr::from(rest.bytes::<4>(12)?)),
+        destination: IpAddr::V4(Ipv4Addr::from(rest.bytes::<4>(16)?)),
+        id: u32::from(u16::from_be_bytes(id)),
+        hop_limit,
         is_fragmented: fragment & 0x2000 != 0,
     };
-    payload(protocol, ends, rest.truncate(total_bytes).skip(header_bytes)?, layers_left)
+    let offset = u32::from(fragment & 0x1fff) * 8;
+    if offset != 0 {
+        let bytes = rest.wire.min(total_bytes).saturating_sub(header_bytes);
+        return Some(later_fragment(ends, protocol, offset, bytes));
+    }
+    let (mut protocol, mut rest) = (protocol, rest.truncate(total_bytes).skip(header_bytes)?);
+    for _ in 0..MOST_AUTHENTICATIONS {
+        if protocol != AUTHENTICATION {
+            break;
+        }
+        protocol = rest.u8(0)?;
+        rest = rest.skip(authentication_bytes(rest)?)?;
+    }
+    transport(protocol, ends, rest, layers_left)
 }
 
-/// Decodes IP version 6 with its extension headers.
-pub(super) fn v6(rest: Rest<'_>, layers_left: u32) -> Option<Decoded<'_>> {
-    let payload_bytes = usize::from(rest.u16(4)?);
-    let mut next = rest.u8(6)?;
-    let source = Ipv6Addr::from(rest.bytes::<16>(8)?).to_canonical();
-    let destination = Ipv6Addr::from(rest.bytes::<16>(24)?).to_canonical();
-    if rest.u8(0)? >> 4 != 6 {
-        return None;
-    }
-    let mut ends = Ends { source, destination, is_fragmented: false };
-    let mut rest = rest.skip(40)?;
-    // No length: a jumbogram, or segmentation that was left to the network card.
-    if payload_bytes != 0 {
-        rest = rest.truncate(payload_bytes);
-    }
-    for _ in 0..=MOST_EXTENSIONS {
-        let header_bytes = match next {
-            // Hop-by-hop, routing, destination options, mobility, host identity, shim.
-            0 | 43 | 60 | 135 | 139 | 140 => (usize::from(rest.u8(1)?) + 1) * 8,
-            // Authentication counts in words of four bytes, less two.
-            51 => (usize::from(rest.u8(1)?) + 2) * 4,
-            44 => {
-                let fragment = rest.u16(2)?;
-                if fragment & 0xfff8 != 0 {
-                    return Some(Decoded::Fragment);
-                }
-                ends.is_fragmented = fragment & 1 != 0;
-                8
-            }
-            _ => return payload(next, ends, rest, layers_left),
-        };
-        next = rest.u8(0)?;
-        rest = rest.skip(header_bytes)?;
-    }
-    None
+/// The length of an authentication header: in words of four bytes, less two.
+pub(super) fn authentication_bytes(rest: Rest<'_>) -> Option<usize> {
+    Some((usize::from(rest.u8(1)?) + 2) * 4)
 }
 
-fn payload(protocol: u8, ends: Ends, rest: Rest<'_>, layers_left: u32) -> Option<Decoded<'_>> {
-    let deeper = layers_left.checked_sub(1)?;
+pub(super) fn later_fragment<'a>(ends: Ends, protocol: u8, offset: u32, bytes: usize) -> Decoded<'a> {
+    Decoded::LaterFragment(LaterFragment {
+        source: ends.source,
+        destination: ends.destination,
+        protocol,
+        id: ends.id,
+        offset,
+        bytes: bytes as u32,
+        is_last: !ends.is_fragmented,
+    })
+}
+
+/// Decodes what follows the IP headers.
+pub(super) fn transport(protocol: u8, ends: Ends, rest: Rest<'_>, layers_left: u32) -> Option<Decoded<'_>> {
     match protocol {
         6 => tcp(ends, rest),
-        17 => udp(ends, rest, deeper),
-        // The rest of a tunnelled packet is in the next fragment, and its lengths do not fit.
-        4 | 41 | 47 if ends.is_fragmented => Some(Decoded::OtherProtocol),
-        4 => v4(rest, deeper),
-        41 => v6(rest, deeper),
-        47 => generic_routing(rest, deeper),
-        _ => Some(Decoded::OtherProtocol),
+        17 => udp(ends, rest, layers_left),
+        _ => other(protocol, ends, rest, layers_left),
     }
+}
+
+fn header(ends: Ends, rest: Rest<'_>) -> IpHeader<'_> {
+    IpHeader { id: ends.id, hop_limit: ends.hop_limit, is_fragmented: ends.is_fragmented, body: rest.data }
 }
 
 fn tcp(ends: Ends, rest: Rest<'_>) -> Option<Decoded<'_>> {
     let (source_port, destination_port) = (rest.u16(0)?, rest.u16(2)?);
-    let header = TcpHeader { seq: rest.u32(4)?, ack: rest.u32(8)?, flags: Flags(rest.u8(13)?) };
+    let header_of_tcp = TcpHeader { seq: rest.u32(4)?, ack: rest.u32(8)?, flags: Flags(rest.u8(13)?) };
     let header_bytes = usize::from(rest.u8(12)? >> 4) * 4;
     let payload_bytes = rest.wire.checked_sub(header_bytes)?;
     if header_bytes < 20 {
@@ -111,10 +112,11 @@ fn tcp(ends: Ends, rest: Rest<'_>) -> Option<Decoded<'_>> {
     Some(Decoded::Packet(Packet {
         source: (ends.source, source_port),
         destination: (ends.destination, destination_port),
-        transport: Transport::Tcp(header),
+        transport: Transport::Tcp(header_of_tcp),
         // Options that were not captured leave no payload, but its length is known.
         payload: rest.data.get(header_bytes..).unwrap_or_default(),
         payload_bytes: payload_bytes as u32,
+        ip: header(ends, rest),
         inner: None,
     }))
 }
@@ -129,56 +131,38 @@ fn udp(ends: Ends, rest: Rest<'_>, layers_left: u32) -> Option<Decoded<'_>> {
         _ => rest.truncate(claimed),
     };
     let payload = datagram.skip(8)?;
-    let is_whole = !ends.is_fragmented && payload.data.len() == payload.wire;
+    let claimed_bytes = if claimed == 0 { payload.wire } else { claimed - 8 };
+    // What is carried in a tunnel has its true length, even where the end is in another fragment.
+    let carried = Rest { data: payload.data, wire: payload.wire.max(claimed_bytes) };
     Some(Decoded::Packet(Packet {
         source: (ends.source, source_port),
         destination: (ends.destination, destination_port),
         transport: Transport::Udp(UdpHeader {
-            claimed_bytes: if claimed == 0 { payload.wire } else { claimed - 8 } as u32,
+            claimed_bytes: claimed_bytes as u32,
             is_fragmented: ends.is_fragmented,
         }),
         payload: payload.data,
         payload_bytes: payload.wire as u32,
-        inner: if is_whole { tunnelled(destination_port, payload, layers_left) } else { None },
+        ip: header(ends, rest),
+        inner: tunnel::over_udp(source_port, destination_port, carried, layers_left),
     }))
 }
 
-/// The frame inside of a datagram, for the tunnels that are known by their port.
-fn tunnelled(port: u16, payload: Rest<'_>, layers_left: u32) -> Option<Inner<'_>> {
-    match port {
-        // VXLAN: a flag that says that there is a network identifier, and an Ethernet frame.
-        4789 if payload.u8(0)? & 0x08 != 0 => {
-            Some(Inner { rest: payload.skip(8)?, ethertype: link::BRIDGED, layers_left })
-        }
-        // Geneve, version 0: options, and what the type says.
-        6081 if payload.u8(0)? >> 6 == 0 => {
-            let options_bytes = usize::from(payload.u8(0)? & 0x3f) * 4;
-            Some(Inner { rest: payload.skip(8 + options_bytes)?, ethertype: payload.u16(2)?, layers_left })
-        }
-        _ => None,
-    }
-}
-
-/// Generic routing encapsulation: a mirrored port (ERSPAN), a tunnel, or PPTP.
-fn generic_routing(rest: Rest<'_>, layers_left: u32) -> Option<Decoded<'_>> {
-    let flags = rest.u16(0)?;
-    let protocol = rest.u16(2)?;
-    let has = |bit: u16| usize::from(flags & bit != 0) * 4;
-    let (has_sequence, version) = (flags & 0x1000 != 0, flags & 7);
-    // Checksum, key, sequence number; version 1 adds an acknowledgement.
-    let acknowledgement_bytes = if version == 1 { has(0x0080) } else { 0 };
-    let header_bytes = 4 + has(0x8000) + has(0x2000) + has(0x1000) + acknowledgement_bytes;
-    let rest = rest.skip(header_bytes)?;
-    match (version, protocol) {
-        (1, 0x880b) if !rest.data.is_empty() => link::point_to_point(rest, layers_left),
-        // ERSPAN: type I has no header of its own and no sequence number, type II has eight bytes.
-        (0, 0x88be) if !has_sequence => link::ethertype(link::BRIDGED, rest, layers_left),
-        (0, 0x88be) => link::ethertype(link::BRIDGED, rest.skip(8)?, layers_left),
-        (0, 0x22eb) => {
-            let optional_bytes = usize::from(rest.u8(11)? & 1) * 8;
-            link::ethertype(link::BRIDGED, rest.skip(12 + optional_bytes)?, layers_left)
-        }
-        (0, kind) => link::ethertype(kind, rest, layers_left),
-        _ => Some(Decoded::OtherProtocol),
-    }
+/// A protocol of which no more is known than its number, and perhaps that it is a tunnel, or that
+/// it has ports where UDP has them.
+fn other(protocol: u8, ends: Ends, rest: Rest<'_>, layers_left: u32) -> Option<Decoded<'_>> {
+    let has_ports = matches!(protocol, 33 | 132 | 136);
+    let ports = if has_ports { (rest.u16(0)?, rest.u16(2)?) } else { (0, 0) };
+    // The rest of the packet that is carried is in the next fragment.
+    let carried =
+        if ends.is_fragmented { Rest { wire: usize::from(u16::MAX).max(rest.wire), ..rest } } else { rest };
+    Some(Decoded::Packet(Packet {
+        source: (ends.source, ports.0),
+        destination: (ends.destination, ports.1),
+        transport: Transport::Other(protocol),
+        payload: rest.data,
+        payload_bytes: rest.wire as u32,
+        ip: header(ends, rest),
+        inner: tunnel::over_ip(protocol, carried, layers_left),
+    }))
 }

@@ -21,6 +21,10 @@ fn ipv4_fragment(protocol: u8, fragment: u16, payload: &[u8]) -> Vec<u8> {
     bytes.extend([0, 1]);
     bytes.extend(fragment.to_be_bytes());
     bytes.extend([64, protocol, 0, 0, 10, 0, 0, 1, 192, 0, 2, 2]);
+    let words = bytes.chunks_exact(2).map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]])));
+    let sum: u32 = words.sum();
+    let checksum = !((sum & 0xffff) + (sum >> 16)) as u16;
+    bytes[10..12].copy_from_slice(&checksum.to_be_bytes());
     bytes.extend(payload);
     bytes
 }
@@ -91,20 +95,6 @@ fn every_link_type_and_tag_leads_to_the_packet() {
         ("raw", 101, ip.clone()),
         ("cooked", 113, behind(&[&[0; 14][..], &[0x08, 0]].concat(), &ip)),
         ("cooked, version 2", 276, behind(&[&[0x08, 0][..], &[0; 18]].concat(), &ip)),
-        ("in IP", 101, ipv4(4, &ip)),
-        ("GRE", 101, ipv4(47, &behind(&[0x20, 0, 0x08, 0, 0, 0, 0, 9], &ip))),
-        ("ERSPAN I", 101, ipv4(47, &behind(&[0, 0, 0x88, 0xbe], &ethernet(0x0800, &ip)))),
-        (
-            "ERSPAN II",
-            101,
-            ipv4(
-                47,
-                &behind(
-                    &[0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0x10, 1, 0, 0, 0, 0, 0, 0],
-                    &ethernet(0x0800, &ip),
-                ),
-            ),
-        ),
     ];
     for (name, link, frame) in cases {
         assert!(is_the_syn(&packet(link, &frame)), "{name}");
@@ -112,16 +102,87 @@ fn every_link_type_and_tag_leads_to_the_packet() {
 }
 
 #[test]
-fn a_tunnel_over_udp_is_a_datagram_with_a_packet_inside() {
-    let inner = ethernet(0x0800, &ipv4(6, TCP_SYN));
-    let vxlan = ipv4(17, &udp(40_000, 4789, &behind(&[8, 0, 0, 0, 0, 0, 7, 0], &inner)));
-    let geneve = ipv4(17, &udp(40_000, 6081, &behind(&[1, 0, 0x65, 0x58, 0, 0, 7, 0, 1, 2, 3, 4], &inner)));
-    for frame in [vxlan, geneve] {
+fn a_tunnel_is_a_packet_with_another_one_inside() {
+    let ip = ipv4(6, TCP_SYN);
+    let frame = ethernet(0x0800, &ip);
+    let vxlan = behind(&[8, 0, 0, 0, 0, 0, 7, 0], &frame);
+    let geneve = behind(&[1, 0, 0x65, 0x58, 0, 0, 7, 0, 1, 2, 3, 4], &frame);
+    let erspan = behind(&[0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0x10, 1, 0, 0, 0, 0, 0, 0], &frame);
+    let cases = [
+        ("IP in IP", ipv4(4, &ip)),
+        ("GRE", ipv4(47, &behind(&[0x20, 0, 0x08, 0, 0, 0, 0, 9], &ip))),
+        ("ERSPAN I", ipv4(47, &behind(&[0, 0, 0x88, 0xbe], &frame))),
+        ("ERSPAN II", ipv4(47, &erspan)),
+        ("VXLAN", ipv4(17, &udp(40_000, 4789, &vxlan))),
+        ("VXLAN of Linux", ipv4(17, &udp(40_000, 8472, &vxlan))),
+        ("VXLAN on any port", ipv4(17, &udp(40_000, 9999, &vxlan))),
+        ("Geneve", ipv4(17, &udp(40_000, 6081, &geneve))),
+        ("Geneve on any port", ipv4(17, &udp(40_000, 9999, &geneve))),
+        ("GTP", ipv4(17, &udp(2152, 2152, &behind(&[0x30, 255, 0, 40, 0, 0, 0, 1], &ip)))),
+        ("LISP", ipv4(17, &udp(40_000, 4341, &behind(&[0; 8], &ip)))),
+        ("GUE", ipv4(17, &udp(40_000, 6080, &behind(&[0, 4, 0, 0], &ip)))),
+        ("GUE without a header", ipv4(17, &udp(40_000, 6080, &ip))),
+        ("L2TP 3", ipv4(115, &behind(&[0, 0, 0, 9, 1, 2, 3, 4], &frame))),
+        ("a fragment's first part", ipv4_fragment(47, 0x2000, &behind(&[0, 0, 0x08, 0], &ip))),
+    ];
+    for (name, frame) in cases {
         let outer = packet(101, &frame);
-        assert!(matches!(outer.transport, Transport::Udp(_)));
-        let Some(Decoded::Packet(inner)) = outer.inner.map(Inner::decode) else { panic!("{outer:?}") };
-        assert!(is_the_syn(&inner));
+        let Some(Decoded::Packet(inner)) = outer.inner.map(Inner::decode) else { panic!("{name} {outer:?}") };
+        assert!(is_the_syn(&inner), "{name}");
     }
+}
+
+#[test]
+fn what_only_resembles_a_tunnel_is_none() {
+    let ip = ipv4(6, TCP_SYN);
+    let vxlan = behind(&[8, 0, 0, 0, 0, 0, 7, 0], &ethernet(0x0800, &ip));
+    let mut wrong_checksum = vxlan.clone();
+    wrong_checksum[8 + 14 + 10] ^= 1;
+    let mut too_long = vxlan.clone();
+    too_long.truncate(vxlan.len() - 1);
+    let mut reserved = vxlan.clone();
+    reserved[3] = 1;
+    for (name, payload) in
+        [("checksum", wrong_checksum), ("length", too_long), ("reserved", reserved), ("short", vec![8, 0, 0])]
+    {
+        let frame = ipv4(17, &udp(40_000, 9999, &payload));
+        assert_eq!(packet(101, &frame).inner, None, "{name}");
+    }
+    let gtp_prime = ipv4(17, &udp(2152, 2152, &behind(&[0x20, 255, 0, 40, 0, 0, 0, 1], &ip)));
+    assert_eq!(packet(101, &gtp_prime).inner, None);
+}
+
+#[test]
+fn a_routing_header_says_where_a_packet_goes_in_the_end() {
+    let last: std::net::Ipv6Addr = "2001:db8::99".parse().unwrap();
+    let routing =
+        |kind, left| behind(&[17, 2, kind, left, 0, 0, 0, 0], &behind(&last.octets(), &udp(1, 2, b"x")));
+    for (kind, left, expected) in [
+        (0, 1, "2001:db8::99"),
+        (2, 1, "2001:db8::99"),
+        (4, 1, "2001:db8::99"),
+        (0, 0, "2001:db8::2"),
+        (3, 1, "2001:db8::2"),
+    ] {
+        let frame = ipv6(43, &routing(kind, left));
+        assert_eq!(packet(101, &frame).destination.0, expected.parse::<IpAddr>().unwrap(), "{kind} {left}");
+    }
+}
+
+#[test]
+fn an_encrypted_frame_and_one_of_another_link_type_are_said_to_be_that() {
+    let mut wifi = vec![0x08, 0x41];
+    wifi.resize(24, 0);
+    wifi.extend([1, 2, 3, 0x20, 5, 6, 7, 8, 9, 9, 9, 9]);
+    let check = |link, frame: &[u8], expected| {
+        assert_eq!(decode(LinkType(link), frame, frame.len() as u32), expected);
+    };
+    check(105, &wifi, Decoded::Encrypted);
+    check(105, &[0x80, 0, 0, 0], Decoded::NotIp);
+    check(1, &ethernet(0x88e5, &[0x2c, 0, 0, 0, 0, 1]), Decoded::Encrypted);
+    check(189, &[0; 64], Decoded::UnknownLink(LinkType(189)));
+    check(192, &[0, 0, 8, 0, 189, 0, 0, 0, 1, 2], Decoded::UnknownLink(LinkType(189)));
+    assert_eq!(LinkType(189).to_string(), "189 (USB_LINUX)");
 }
 
 #[test]
@@ -142,7 +203,8 @@ fn only_the_first_fragment_says_whose_it_is_and_counts_what_it_holds() {
         (400, Transport::Udp(header))
     );
     let later = ipv4_fragment(17, 51, &datagram[408..]);
-    assert_eq!(decode(LinkType::RAW, &later, later.len() as u32), Decoded::Fragment);
+    let Decoded::LaterFragment(later) = decode(LinkType::RAW, &later, later.len() as u32) else { panic!() };
+    assert_eq!((later.id, later.offset, later.bytes, later.is_last), (1, 408, 600, true));
 }
 
 #[test]
@@ -165,7 +227,6 @@ fn a_length_that_was_left_to_the_network_card_is_the_frames_own() {
 #[test]
 fn what_is_no_tcp_or_udp_is_told_apart() {
     let cases = [
-        (Decoded::OtherProtocol, ethernet(0x0800, &ipv4(1, &[8, 0, 0, 0]))),
         (Decoded::NotIp, ethernet(0x0806, &[0; 28])),
         (Decoded::Malformed, ethernet(0x0800, &ipv4(6, &TCP_SYN[..10]))),
         (Decoded::Malformed, ethernet(0x0800, &[0x41; 40])),
@@ -181,7 +242,8 @@ fn a_host_sees_what_comes_out_of_a_tunnel_by_itself() {
     let syn = ipv4(6, TCP_SYN);
     assert!(matches!(decode_ip(&syn, 40), Decoded::Packet(_)));
     let tunnel = ipv4(4, &syn);
-    assert_eq!(decode_ip(&tunnel, 60), Decoded::Malformed);
+    let Decoded::Packet(tunnel) = decode_ip(&tunnel, 60) else { panic!() };
+    assert_eq!((tunnel.transport, tunnel.inner), (Transport::Other(4), None));
     let options = behind(&[17, 0, 0, 0, 0, 0, 0, 0], &udp(546, 547, b"hello"));
     let after_three =
         ipv6(0, &behind(&[60, 0, 0, 0, 0, 0, 0, 0], &behind(&[60, 0, 0, 0, 0, 0, 0, 0], &options)));
@@ -194,7 +256,14 @@ fn nesting_ends() {
     for _ in 0..40 {
         frame = ipv4(4, &frame);
     }
-    assert_eq!(decode(LinkType::RAW, &frame, frame.len() as u32), Decoded::Malformed);
+    let mut layers = 0;
+    let mut decoded = decode(LinkType::RAW, &frame, frame.len() as u32);
+    while let Decoded::Packet(packet) = decoded {
+        layers += 1;
+        let Some(inner) = packet.inner else { break };
+        decoded = inner.decode();
+    }
+    assert!(layers <= MOST_LAYERS + 1, "{layers}");
 }
 
 proptest! {

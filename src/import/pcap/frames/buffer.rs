@@ -1,9 +1,10 @@
 //! Bytes of a file in pieces that lie in memory as a whole.
 
 use std::io::{self, Read};
+use std::ops::Range;
 
 /// How much is read at once.
-const CHUNK_BYTES: usize = 1024 * 1024;
+pub(super) const CHUNK_BYTES: usize = 1024 * 1024;
 
 /// A buffer over a reader, from which pieces are taken without copying.
 #[derive(Debug)]
@@ -17,8 +18,13 @@ pub(super) struct Buffer<R> {
 }
 
 impl<R: Read> Buffer<R> {
-    pub(super) fn new(inner: R) -> Self {
-        Self { inner, bytes: vec![0; CHUNK_BYTES], start: 0, end: 0, position: 0 }
+    /// A buffer of so many bytes to begin with.
+    pub(super) fn new(inner: R, bytes: usize) -> Self {
+        Self { inner, bytes: vec![0; bytes], start: 0, end: 0, position: 0 }
+    }
+
+    pub(super) fn into_inner(self) -> R {
+        self.inner
     }
 
     /// Bytes taken so far.
@@ -28,14 +34,23 @@ impl<R: Read> Buffer<R> {
 
     /// The next `bytes` bytes without taking them, or as many as are left. The buffer grows with
     /// what is there, not with what is asked for.
+    #[inline]
     pub(super) fn peek(&mut self, bytes: usize) -> io::Result<&[u8]> {
+        if self.end - self.start < bytes {
+            self.fill_up_to(bytes)?;
+        }
+        let available = (self.end - self.start).min(bytes);
+        Ok(&self.bytes[self.start..self.start + available])
+    }
+
+    #[cold]
+    fn fill_up_to(&mut self, bytes: usize) -> io::Result<()> {
         while self.end - self.start < bytes {
             if self.fill()? == 0 {
                 break;
             }
         }
-        let available = (self.end - self.start).min(bytes);
-        Ok(&self.bytes[self.start..self.start + available])
+        Ok(())
     }
 
     /// Takes bytes that were looked at.
@@ -45,13 +60,41 @@ impl<R: Read> Buffer<R> {
         self.position += taken as u64;
     }
 
+    /// All bytes that are in memory, at least so many unless the file ends or fails before.
+    pub(super) fn in_memory(&mut self, bytes: usize) -> &[u8] {
+        // A failure comes again when these bytes are taken.
+        let _ = self.peek(bytes);
+        &self.bytes[self.start..self.end]
+    }
+
+    /// Bytes that were looked at, counted from the next one to be taken.
+    pub(super) fn ahead(&self, range: Range<usize>) -> &[u8] {
+        let there = &self.bytes[self.start..self.end];
+        there.get(range).unwrap_or_default()
+    }
+
+    /// Takes all that is left; whether it was nothing but zeros.
+    pub(super) fn are_zeros_left(&mut self) -> io::Result<bool> {
+        loop {
+            let piece = self.peek(64 * 1024)?;
+            if piece.is_empty() {
+                return Ok(true);
+            }
+            if piece.iter().any(|byte| *byte != 0) {
+                return Ok(false);
+            }
+            let bytes = piece.len();
+            self.take(bytes);
+        }
+    }
+
     fn fill(&mut self) -> io::Result<usize> {
         if self.end == self.bytes.len() {
             self.bytes.copy_within(self.start..self.end, 0);
             self.end -= self.start;
             self.start = 0;
             if self.end == self.bytes.len() {
-                self.bytes.resize(2 * self.bytes.len(), 0);
+                self.bytes.resize(2 * self.bytes.len().max(64), 0);
             }
         }
         loop {
@@ -74,7 +117,7 @@ mod tests {
     #[test]
     fn pieces_come_in_order_whatever_their_size() {
         let bytes: Vec<u8> = (0..3_000_000_u32).map(|i| i as u8).collect();
-        let mut input = Buffer::new(bytes.as_slice());
+        let mut input = Buffer::new(bytes.as_slice(), CHUNK_BYTES);
         let mut seen = Vec::new();
         for size in [1, 10, 900_000, 2, 1_500_000, 1_000_000].iter().cycle() {
             let piece = input.peek(*size).unwrap().to_vec();
@@ -90,7 +133,7 @@ mod tests {
 
     #[test]
     fn asking_for_more_than_there_is_allocates_no_more_than_there_is() {
-        let mut input = Buffer::new([1_u8; 100].as_slice());
+        let mut input = Buffer::new([1_u8; 100].as_slice(), CHUNK_BYTES);
         assert_eq!(input.peek(usize::MAX).unwrap().len(), 100);
         assert!(input.bytes.len() <= CHUNK_BYTES);
     }

@@ -1,13 +1,15 @@
 //! The two formats of packet captures: frame by frame.
 //!
 //! Both are a few fields before each frame. They are read by slicing a buffer, which keeps up
-//! with a disk, and every length in them is checked against what is there.
+//! with a disk, and every length in them is checked against what is there. A file may hold several
+//! captures one behind the other, of either format, as `cat` joins them.
 
 mod buffer;
 mod legacy;
 mod ng;
 
 use std::io::{self, Read};
+use std::ops::Range;
 
 use self::buffer::Buffer;
 use crate::import::lines::is_broken_stream;
@@ -24,12 +26,23 @@ pub const MAGIC_BYTES: usize = 4;
 pub struct Frame<'a> {
     /// How it begins.
     pub link: LinkType,
-    /// When, ns since the Unix epoch.
-    pub ts_ns: i64,
+    /// When, ns since the Unix epoch; none where the file does not say it.
+    pub ts_ns: Option<i64>,
     /// The bytes that were captured.
     pub data: &'a [u8],
     /// How many there were on the wire.
     pub wire_bytes: u32,
+    /// Number of the interface on which it was captured, among all of the file.
+    pub interface: u32,
+}
+
+/// A frame without its bytes, which lie in the buffer.
+#[derive(Debug, Clone, Copy)]
+struct Head {
+    link: LinkType,
+    ts_ns: Option<i64>,
+    wire_bytes: u32,
+    interface: u32,
 }
 
 /// How a file ended.
@@ -39,6 +52,8 @@ pub enum End {
     Whole,
     /// In the middle of a frame.
     CutShort,
+    /// In zeros, as a file that was made longer beforehand, or had not reached the disk.
+    Zeros,
     /// What follows cannot be read; why, in words.
     Damaged(&'static str),
 }
@@ -52,13 +67,29 @@ pub struct Outcome {
     pub position: u64,
     /// Frames that the capturing side says it lost; none if it does not say.
     pub dropped: Option<u64>,
-    /// Frames without a time or of an interface that the file does not describe.
+    /// Frames of an interface that the file does not describe, or longer than their block.
     pub unreadable: u64,
+    /// Frames without a time.
+    pub untimed: u64,
+    /// Captures that lie one behind the other in the file.
+    pub captures: u64,
 }
 
 /// Whether a file that begins so is a packet capture.
 pub fn is_capture(begin: &[u8]) -> bool {
     begin.first_chunk().is_some_and(|begin| legacy::is_magic(*begin) || ng::is_magic(*begin))
+}
+
+/// The time of the first frame in the beginning of a file, ns since the Unix epoch; none if there
+/// is none that is whole and has a time.
+pub fn first_ts_ns(begin: &[u8]) -> Option<i64> {
+    let mut reader = Reader::with_capacity(begin, begin.len().max(MAGIC_BYTES));
+    while reader.advance().ok()? {
+        if let Some(ts_ns) = reader.frame().ts_ns {
+            return Some(ts_ns);
+        }
+    }
+    None
 }
 
 /// Hands every whole frame of a file to `take`, in the order of the file. A file that cannot be
@@ -67,26 +98,188 @@ pub fn is_capture(begin: &[u8]) -> bool {
 /// # Errors
 /// What the reader says, if it is anything else.
 pub fn read(from: impl Read, mut take: impl FnMut(Frame<'_>)) -> io::Result<Outcome> {
-    let mut input = Buffer::new(from);
-    let mut lost = ng::Lost::default();
-    let end = match read_frames(&mut input, &mut lost, &mut take) {
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => End::CutShort,
-        Err(error) if is_broken_stream(&error) => End::Damaged("what was compressed cannot be restored"),
-        end => end?,
-    };
-    Ok(Outcome { end, position: input.position(), dropped: lost.dropped, unreadable: lost.unreadable })
+    let mut reader = Reader::new(from);
+    while reader.advance()? {
+        take(reader.frame());
+    }
+    Ok(reader.outcome())
 }
 
-fn read_frames<R: Read>(
-    input: &mut Buffer<R>,
-    lost: &mut ng::Lost,
-    take: &mut impl FnMut(Frame<'_>),
-) -> io::Result<End> {
-    match input.peek(MAGIC_BYTES)?.first_chunk() {
-        Some(begin) if ng::is_magic(*begin) => ng::read(input, lost, take),
-        Some(begin) if legacy::is_magic(*begin) => legacy::read(input, take),
-        _ => Ok(End::Damaged("it does not begin as a packet capture")),
+/// Reads a file frame by frame.
+#[derive(Debug)]
+pub struct Reader<R> {
+    input: Buffer<R>,
+    format: Format,
+    head: Head,
+    /// Where the frame lies in the buffer, and how much there is to take with it.
+    data: Range<usize>,
+    taken_bytes: usize,
+    /// How the file ended, and where.
+    end: Option<(End, u64)>,
+    losses: ng::Losses,
+    captures: u64,
+    frames: u64,
+}
+
+/// The format of the capture that is being read.
+#[derive(Debug)]
+enum Format {
+    /// Its beginning comes next.
+    Awaited,
+    Legacy(legacy::Format),
+    Ng(ng::Section),
+}
+
+/// What comes next in a file.
+enum Next {
+    /// A frame that lies at these bytes from here, in a record of so many bytes.
+    Frame(Head, Range<usize>, usize),
+    /// Something that was passed over.
+    Other,
+    /// The beginning of another capture.
+    Capture,
+    /// Zeros; perhaps up to the end.
+    Zeros,
+    End(End),
+}
+
+impl<R: Read> Reader<R> {
+    /// A reader at the beginning of a file.
+    pub fn new(from: R) -> Self {
+        Self::with_capacity(from, buffer::CHUNK_BYTES)
     }
+
+    fn with_capacity(from: R, bytes: usize) -> Self {
+        Self {
+            input: Buffer::new(from, bytes),
+            format: Format::Awaited,
+            head: Head { link: LinkType::ETHERNET, ts_ns: None, wire_bytes: 0, interface: 0 },
+            data: 0..0,
+            taken_bytes: 0,
+            end: None,
+            losses: ng::Losses::default(),
+            captures: 0,
+            frames: 0,
+        }
+    }
+
+    /// Goes to the next frame; false if there is none. A file that cannot be read any further, or is
+    /// compressed and cut short or damaged, ends there.
+    ///
+    /// # Errors
+    /// What the reader says, if it is anything else.
+    #[inline]
+    pub fn advance(&mut self) -> io::Result<bool> {
+        if self.end.is_some() {
+            return Ok(false);
+        }
+        self.input.take(std::mem::take(&mut self.taken_bytes));
+        let end = match self.step() {
+            Ok(None) => {
+                self.frames += 1;
+                self.losses.untimed += u64::from(self.head.ts_ns.is_none());
+                return Ok(true);
+            }
+            Ok(Some(end)) => end,
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                (End::CutShort, self.input.position())
+            }
+            Err(error) if is_broken_stream(&error) => {
+                (End::Damaged("what was compressed cannot be restored"), self.input.position())
+            }
+            Err(error) => return Err(error),
+        };
+        self.data = 0..0;
+        self.end_section();
+        self.end = Some(end);
+        Ok(false)
+    }
+
+    /// The frame to which it went last.
+    #[inline]
+    pub fn frame(&self) -> Frame<'_> {
+        let Head { link, ts_ns, wire_bytes, interface } = self.head;
+        Frame { link, ts_ns, data: self.input.ahead(self.data.clone()), wire_bytes, interface }
+    }
+
+    /// The number of the frame to which it went last, from 1 on.
+    pub fn number(&self) -> u64 {
+        self.frames
+    }
+
+    /// The file, of which more may have been read than was looked at.
+    pub fn into_inner(self) -> R {
+        self.input.into_inner()
+    }
+
+    /// What reading came to so far.
+    pub fn outcome(&self) -> Outcome {
+        let (end, position) = self.end.unwrap_or((End::Whole, self.input.position()));
+        Outcome {
+            end,
+            position,
+            dropped: self.losses.dropped,
+            unreadable: self.losses.unreadable,
+            untimed: self.losses.untimed,
+            captures: self.captures,
+        }
+    }
+
+    /// Goes to the next frame, or says how and where the file ended.
+    fn step(&mut self) -> io::Result<Option<(End, u64)>> {
+        loop {
+            let next = match &mut self.format {
+                Format::Awaited => self.begin()?,
+                Format::Legacy(format) => legacy::next(&mut self.input, *format)?,
+                Format::Ng(section) => ng::next(&mut self.input, section, &mut self.losses)?,
+            };
+            match next {
+                Next::Frame(head, data, record_bytes) => {
+                    (self.head, self.data, self.taken_bytes) = (head, data, record_bytes);
+                    return Ok(None);
+                }
+                Next::Other => {}
+                Next::Capture => {
+                    self.end_section();
+                    self.format = Format::Awaited;
+                }
+                Next::Zeros => {
+                    let position = self.input.position();
+                    let end = if self.input.are_zeros_left()? {
+                        End::Zeros
+                    } else {
+                        End::Damaged("zeros in the place of a frame")
+                    };
+                    return Ok(Some((end, position)));
+                }
+                Next::End(end) => return Ok(Some((end, self.input.position()))),
+            }
+        }
+    }
+
+    fn begin(&mut self) -> io::Result<Next> {
+        self.format = match self.input.peek(MAGIC_BYTES)?.first_chunk() {
+            Some(begin) if ng::is_magic(*begin) => Format::Ng(ng::Section::default()),
+            Some(begin) if legacy::is_magic(*begin) => match legacy::file_header(&mut self.input)? {
+                Some(format) => Format::Legacy(format),
+                None => return Ok(Next::End(End::CutShort)),
+            },
+            _ => return Ok(Next::End(End::Damaged("it does not begin as a packet capture"))),
+        };
+        self.captures += 1;
+        Ok(Next::Other)
+    }
+
+    fn end_section(&mut self) {
+        if let Format::Ng(section) = &mut self.format {
+            section.end(&mut self.losses);
+        }
+    }
+}
+
+/// Whether the beginning of a capture lies where a record or a block is expected.
+fn is_capture_header(bytes: &[u8]) -> bool {
+    legacy::is_file_header(bytes) || ng::is_section_header(bytes)
 }
 
 /// The order of the bytes of a number.

@@ -1,9 +1,10 @@
 //! pcapng: blocks, several interfaces with their own link types and clocks.
 
 use std::io::{self, Read};
+use std::ops::Range;
 
 use super::buffer::Buffer;
-use super::{End, Endian, Frame, MOST_FRAME_BYTES};
+use super::{End, Endian, Head, MOST_FRAME_BYTES, Next, is_capture_header};
 use crate::wire::packet::LinkType;
 
 const SECTION_HEADER: u32 = 0x0a0d_0d0a;
@@ -23,91 +24,126 @@ const MOST_BLOCK_BYTES: usize = MOST_FRAME_BYTES + 64 * 1024;
 /// Interfaces of a section that are remembered; a frame of another one cannot be read.
 const MOST_INTERFACES: usize = 4096;
 
-/// Options of an interface, and the one of its statistics that tells what was lost.
+/// Options of an interface.
 const OPTION_RESOLUTION: u16 = 9;
 const OPTION_OFFSET: u16 = 14;
+/// Options of its statistics: what the interface and what the system lost.
 const OPTION_DROPPED: u16 = 5;
+const OPTION_DROPPED_BY_SYSTEM: u16 = 7;
+/// Option of a packet: what was lost between it and the one before.
+const OPTION_DROPPED_BEFORE: u16 = 4;
 
 /// Whether a file begins so.
 pub(super) fn is_magic(begin: [u8; 4]) -> bool {
     begin == SECTION_HEADER.to_be_bytes()
 }
 
+/// Whether a section header lies here.
+pub(super) fn is_section_header(bytes: &[u8]) -> bool {
+    let order = bytes.get(8..).and_then(|bytes| bytes.first_chunk());
+    bytes.first_chunk().is_some_and(|begin| is_magic(*begin))
+        && order.is_some_and(|order| byte_order(*order).is_some())
+}
+
+fn byte_order(magic: [u8; 4]) -> Option<Endian> {
+    [Endian::Little, Endian::Big].into_iter().find(|endian| endian.u32(magic) == 0x1a2b_3c4d)
+}
+
 /// A network interface on which frames were captured.
 #[derive(Debug, Clone, Copy)]
 struct Interface {
     link: LinkType,
+    /// The longest frame that was kept; 0 for no limit.
+    most_bytes: u32,
     /// Units of its clock in a second.
     units_per_second: u128,
     offset_s: i64,
-    /// Frames that it says it lost.
+    /// Frames that its statistics say were lost, and that its packets say.
     dropped: Option<u64>,
+    dropped_before: Option<u64>,
 }
 
 /// What is known of the section that is being read.
 #[derive(Debug)]
-struct Section {
+pub(super) struct Section {
     endian: Endian,
     interfaces: Vec<Interface>,
+    /// Interfaces of the sections before it.
+    interfaces_before: u32,
+}
+
+impl Default for Section {
+    fn default() -> Self {
+        Self { endian: Endian::Little, interfaces: Vec::new(), interfaces_before: 0 }
+    }
 }
 
 /// What was read besides the frames.
 #[derive(Debug, Default)]
-pub(super) struct Lost {
+pub(super) struct Losses {
     /// Frames that the capturing side says it lost; none if it does not say.
     pub(super) dropped: Option<u64>,
-    /// Frames of interfaces that were not described.
+    /// Frames of interfaces that were not described, or longer than their block.
     pub(super) unreadable: u64,
+    /// Frames without a time.
+    pub(super) untimed: u64,
 }
 
-/// Hands every whole frame to `take`.
-pub(super) fn read<R: Read>(
+/// The next block.
+pub(super) fn next<R: Read>(
     input: &mut Buffer<R>,
-    lost: &mut Lost,
-    take: &mut impl FnMut(Frame<'_>),
-) -> io::Result<End> {
-    let mut section = Section { endian: Endian::Little, interfaces: Vec::new() };
-    let end = loop {
-        let begin = input.peek(BLOCK_FRAME_BYTES)?;
-        if begin.is_empty() {
-            break End::Whole;
-        }
-        let Some(begin) = begin.first_chunk::<BLOCK_FRAME_BYTES>() else { break End::CutShort };
-        let Some((kind, bytes)) = block_begin(*begin, &mut section, lost) else {
-            break End::Damaged("a section does not say its byte order");
-        };
-        if bytes < BLOCK_FRAME_BYTES || bytes % 4 != 0 {
-            break End::Damaged("a block claims an impossible length");
-        }
-        if bytes > MOST_BLOCK_BYTES {
-            if !pass_over(input, bytes)? {
-                break End::CutShort;
-            }
-            continue;
-        }
-        let block = input.peek(bytes)?;
-        if block.len() < bytes {
-            break End::CutShort;
-        }
-        section.take_block(kind, &block[BLOCK_BEGIN_BYTES..bytes - 4], lost, take);
-        input.take(bytes);
+    section: &mut Section,
+    losses: &mut Losses,
+) -> io::Result<Next> {
+    let begin = input.peek(BLOCK_FRAME_BYTES)?;
+    if begin.is_empty() {
+        return Ok(Next::End(End::Whole));
+    }
+    if begin.iter().all(|byte| *byte == 0) {
+        return Ok(Next::Zeros);
+    }
+    let Some(begin) = begin.first_chunk::<BLOCK_FRAME_BYTES>().copied() else {
+        return Ok(Next::End(End::CutShort));
     };
-    section.end(lost);
-    Ok(end)
+    let is_other_format = begin.first_chunk().is_some_and(|magic| super::legacy::is_magic(*magic));
+    if is_other_format && is_capture_header(input.peek(24)?) {
+        return Ok(Next::Capture);
+    }
+    let Some((kind, bytes)) = block_begin(begin, section, losses) else {
+        return Ok(Next::End(End::Damaged("a section does not say its byte order")));
+    };
+    if bytes < BLOCK_FRAME_BYTES || bytes % 4 != 0 {
+        return Ok(Next::End(End::Damaged("a block claims an impossible length")));
+    }
+    if bytes > MOST_BLOCK_BYTES {
+        return Ok(if pass_over(input, bytes)? { Next::Other } else { Next::End(End::CutShort) });
+    }
+    let block = input.peek(bytes)?;
+    if block.len() < bytes {
+        return Ok(Next::End(End::CutShort));
+    }
+    let frame = section.take_block(kind, &block[BLOCK_BEGIN_BYTES..bytes - 4], losses);
+    if let Some((head, data)) = frame {
+        let data = data.start + BLOCK_BEGIN_BYTES..data.end + BLOCK_BEGIN_BYTES;
+        return Ok(Next::Frame(head, data, bytes));
+    }
+    input.take(bytes);
+    Ok(Next::Other)
 }
 
 /// Type and length of a block. A section header says the byte order of its own length too.
 fn block_begin(
     begin: [u8; BLOCK_FRAME_BYTES],
     section: &mut Section,
-    lost: &mut Lost,
+    losses: &mut Losses,
 ) -> Option<(u32, usize)> {
     let word = |at: usize| begin.get(at..)?.first_chunk().copied();
     let (kind, length, order) = (word(0)?, word(4)?, word(8)?);
     if is_magic(kind) {
-        let endian = [Endian::Little, Endian::Big].into_iter().find(|e| e.u32(order) == 0x1a2b_3c4d)?;
-        section.end(lost);
-        *section = Section { endian, interfaces: Vec::new() };
+        let endian = byte_order(order)?;
+        section.end(losses);
+        let interfaces_before = section.interfaces_before.saturating_add(section.interfaces.len() as u32);
+        *section = Section { endian, interfaces: Vec::new(), interfaces_before };
     }
     Some((section.endian.u32(kind), section.endian.u32(length) as usize))
 }
@@ -126,73 +162,116 @@ fn pass_over<R: Read>(input: &mut Buffer<R>, bytes: usize) -> io::Result<bool> {
     Ok(true)
 }
 
+/// A frame, and where its bytes lie in the block's content.
+type Found = (Head, Range<usize>);
+
 impl Section {
-    fn take_block(&mut self, kind: u32, body: &[u8], lost: &mut Lost, take: &mut impl FnMut(Frame<'_>)) {
+    fn take_block(&mut self, kind: u32, body: &[u8], losses: &mut Losses) -> Option<Found> {
         let fields = Fields { endian: self.endian, body };
         let frame = match kind {
+            ENHANCED_PACKET => self.enhanced(fields),
+            OBSOLETE_PACKET => self.obsolete(fields),
+            SIMPLE_PACKET => self.simple(fields),
             INTERFACE => {
                 if self.interfaces.len() < MOST_INTERFACES {
                     self.interfaces.extend(interface(fields));
                 }
-                return;
+                return None;
             }
             STATISTICS => {
                 self.take_statistics(fields);
-                return;
+                return None;
             }
-            ENHANCED_PACKET => self.enhanced(fields),
-            OBSOLETE_PACKET => self.obsolete(fields),
-            // It has no time, and so no place among the others.
-            SIMPLE_PACKET => None,
-            _ => return,
+            // Names, secrets, journals, and what only the program knows that wrote it.
+            _ => return None,
         };
-        match frame {
-            Some(frame) => take(frame),
-            None => lost.unreadable += 1,
+        losses.unreadable += u64::from(frame.is_none());
+        frame
+    }
+
+    fn enhanced(&mut self, fields: Fields<'_>) -> Option<Found> {
+        let found = self.timed(fields, fields.u32(0)? as usize)?;
+        let options_at = found.1.end.next_multiple_of(4);
+        if fields.body.len() > options_at {
+            let dropped = fields.options(options_at).find(|(code, _)| *code == OPTION_DROPPED_BEFORE);
+            let dropped = dropped.and_then(|(_, value)| Some(self.endian.u64(*value.first_chunk()?)));
+            self.note_dropped_before(fields.u32(0)? as usize, dropped);
         }
+        Some(found)
     }
 
-    fn enhanced<'a>(&self, fields: Fields<'a>) -> Option<Frame<'a>> {
-        let interface = self.interfaces.get(fields.u32(0)? as usize)?;
-        frame(fields, interface)
+    /// As the enhanced one, but with the interface in two bytes and a count of losses, if it is known.
+    fn obsolete(&mut self, fields: Fields<'_>) -> Option<Found> {
+        let interface = usize::from(fields.u16(0)?);
+        let dropped = fields.u16(2)?;
+        self.note_dropped_before(interface, (dropped != u16::MAX).then_some(u64::from(dropped)));
+        self.timed(fields, interface)
     }
 
-    /// As the enhanced one, but with the interface in two bytes and a count of losses.
-    fn obsolete<'a>(&self, fields: Fields<'a>) -> Option<Frame<'a>> {
-        let interface = self.interfaces.get(usize::from(fields.u16(0)?))?;
-        frame(fields, interface)
+    fn timed(&self, fields: Fields<'_>, index: usize) -> Option<Found> {
+        let interface = self.interfaces.get(index)?;
+        let units = u64::from(fields.u32(4)?) << 32 | u64::from(fields.u32(8)?);
+        let captured_bytes = fields.u32(12)? as usize;
+        let data = 20..20_usize.checked_add(captured_bytes)?;
+        fields.body.get(data.clone())?;
+        let head = Head {
+            link: interface.link,
+            ts_ns: Some(interface.time_ns(units)),
+            wire_bytes: fields.u32(16)?,
+            interface: self.interfaces_before.saturating_add(index as u32),
+        };
+        Some((head, data))
+    }
+
+    /// A length and the frame, on the first interface: no time, and no place among the others.
+    fn simple(&self, fields: Fields<'_>) -> Option<Found> {
+        let interface = self.interfaces.first()?;
+        let wire_bytes = fields.u32(0)?;
+        let most_bytes = if interface.most_bytes == 0 { u32::MAX } else { interface.most_bytes };
+        let captured_bytes = (wire_bytes.min(most_bytes) as usize).min(fields.body.len() - 4);
+        let head = Head { link: interface.link, ts_ns: None, wire_bytes, interface: self.interfaces_before };
+        Some((head, 4..4 + captured_bytes))
+    }
+
+    fn note_dropped_before(&mut self, index: usize, dropped: Option<u64>) {
+        if let (Some(interface), Some(dropped)) = (self.interfaces.get_mut(index), dropped) {
+            let before = interface.dropped_before.unwrap_or(0);
+            interface.dropped_before = Some(before.saturating_add(dropped));
+        }
     }
 
     /// Statistics are cumulative: the last ones count.
     fn take_statistics(&mut self, fields: Fields<'_>) {
-        let interface = fields.u32(0).and_then(|index| self.interfaces.get_mut(index as usize));
-        let dropped = fields.options(12).find(|(code, _)| *code == OPTION_DROPPED);
-        if let (Some(interface), Some((_, value))) = (interface, dropped) {
-            interface.dropped = value.first_chunk().map(|bytes| self.endian.u64(*bytes));
-        }
+        let Some(interface) = fields.u32(0).and_then(|index| self.interfaces.get_mut(index as usize)) else {
+            return;
+        };
+        let lost = fields
+            .options(12)
+            .filter(|(code, _)| matches!(*code, OPTION_DROPPED | OPTION_DROPPED_BY_SYSTEM))
+            .filter_map(|(_, value)| Some(fields.endian.u64(*value.first_chunk()?)));
+        interface.dropped = lost.reduce(u64::saturating_add).or(interface.dropped);
     }
 
     /// Adds up what its interfaces lost.
-    fn end(&self, lost: &mut Lost) {
-        for dropped in self.interfaces.iter().filter_map(|interface| interface.dropped) {
-            lost.dropped = Some(lost.dropped.unwrap_or(0).saturating_add(dropped));
+    pub(super) fn end(&mut self, losses: &mut Losses) {
+        for interface in &mut self.interfaces {
+            // What the packets say is part of what the statistics say, if there are any.
+            let dropped = interface.dropped.take().or(interface.dropped_before.take());
+            if let Some(dropped) = dropped {
+                losses.dropped = Some(losses.dropped.unwrap_or(0).saturating_add(dropped));
+            }
         }
     }
-}
-
-fn frame<'a>(fields: Fields<'a>, interface: &Interface) -> Option<Frame<'a>> {
-    let units = u64::from(fields.u32(4)?) << 32 | u64::from(fields.u32(8)?);
-    let captured_bytes = fields.u32(12)? as usize;
-    let data = fields.body.get(20..)?.get(..captured_bytes)?;
-    Some(Frame { link: interface.link, ts_ns: interface.time_ns(units), data, wire_bytes: fields.u32(16)? })
 }
 
 fn interface(fields: Fields<'_>) -> Option<Interface> {
     let mut interface = Interface {
         link: LinkType(u32::from(fields.u16(0)?)),
+        most_bytes: fields.u32(4)?,
         units_per_second: 1_000_000,
         offset_s: 0,
         dropped: None,
+        dropped_before: None,
     };
     for (code, value) in fields.options(8) {
         match (code, value) {
@@ -217,7 +296,12 @@ fn units(resolution: u8) -> u128 {
 
 impl Interface {
     fn time_ns(&self, units: u64) -> i64 {
-        let ns = u128::from(units).saturating_mul(1_000_000_000) / self.units_per_second;
+        let ns = match self.units_per_second {
+            // The usual units, without a division by a number that is not known beforehand.
+            1_000_000 => u128::from(units) * 1000,
+            1_000_000_000 => u128::from(units),
+            per_second => u128::from(units).saturating_mul(1_000_000_000) / per_second,
+        };
         let ns = i64::try_from(ns).unwrap_or(i64::MAX);
         ns.saturating_add(self.offset_s.saturating_mul(1_000_000_000))
     }

@@ -6,7 +6,8 @@ use super::*;
 fn classic(magic: u32, big: bool, records: &[(u32, u32, &[u8])]) -> Vec<u8> {
     let number = |value: u32| if big { value.to_be_bytes() } else { value.to_le_bytes() };
     let mut file = Vec::new();
-    for field in [magic, 0x0004_0002, 0, 0, 65_535, 101] {
+    let version = if big { 0x0002_0004 } else { 0x0004_0002 };
+    for field in [magic, version, 0, 0, 65_535, 101] {
         file.extend(number(field));
     }
     for (seconds, fraction, data) in records {
@@ -43,7 +44,7 @@ fn enhanced(interface: u32, units: u64, data: &[u8]) -> Vec<u8> {
     block(6, &body)
 }
 
-type Seen = Vec<(u32, i64, Vec<u8>, u32)>;
+type Seen = Vec<(u32, Option<i64>, Vec<u8>, u32)>;
 
 fn frames(file: &[u8]) -> (Seen, Outcome) {
     let mut seen = Vec::new();
@@ -56,7 +57,7 @@ fn both_byte_orders_and_both_units_are_read() {
     for (magic, fraction) in [(0xa1b2_c3d4, 250_000), (0xa1b2_3c4d, 250_000_000)] {
         for big in [false, true] {
             let (seen, outcome) = frames(&classic(magic, big, &[(7, fraction, b"frame")]));
-            assert_eq!(seen, [(101, 7_250_000_000, b"frame".to_vec(), 10)], "{magic:x} {big}");
+            assert_eq!(seen, [(101, Some(7_250_000_000), b"frame".to_vec(), 10)], "{magic:x} {big}");
             assert_eq!(outcome.end, End::Whole);
         }
     }
@@ -76,7 +77,7 @@ fn each_interface_has_its_own_link_type_and_clock() {
     .concat();
     let (seen, outcome) = frames(&file);
     let times: Vec<_> = seen.iter().map(|(link, ts_ns, ..)| (*link, *ts_ns)).collect();
-    assert_eq!(times, [(1, 2_000_001_000), (101, 103_000_000_007), (113, 4_500_000_000)]);
+    assert_eq!(times, [(1, Some(2_000_001_000)), (101, Some(103_000_000_007)), (113, Some(4_500_000_000))]);
     assert_eq!((outcome.end, outcome.unreadable), (End::Whole, 0));
 }
 
@@ -93,6 +94,144 @@ fn a_frame_without_a_described_interface_is_counted() {
     let file = [section(), enhanced(0, 1, b"a"), block(3, &[1, 0, 0, 0, 9, 0, 0, 0])].concat();
     let (seen, outcome) = frames(&file);
     assert_eq!((seen.len(), outcome.unreadable), (0, 2));
+}
+
+#[test]
+fn a_simple_packet_has_no_time_and_is_as_long_as_the_interface_keeps() {
+    let mut short = interface(1, &[]);
+    short[12..16].copy_from_slice(&3_u32.to_le_bytes());
+    let simple = block(3, &[&9_u32.to_le_bytes()[..], b"abcdefghi"].concat());
+    let (seen, outcome) = frames(&[section(), short, simple.clone()].concat());
+    assert_eq!((seen, outcome.untimed), (vec![(1, None, b"abc".to_vec(), 9)], 1));
+    let (seen, _) = frames(&[section(), interface(1, &[]), simple].concat());
+    assert_eq!(seen, [(1, None, b"abcdefghi".to_vec(), 9)]);
+}
+
+#[test]
+fn blocks_that_hold_no_frame_are_passed_over() {
+    let custom = [0x0bad, 0x4000_0bad, 4, 10, 9, 0x8000_0001].map(|kind| block(kind, &[7; 21])).concat();
+    let file = [section(), custom.clone(), interface(1, &[]), custom, enhanced(0, 1, b"a")].concat();
+    let (seen, outcome) = frames(&file);
+    assert_eq!((seen.len(), outcome.end, outcome.unreadable), (1, End::Whole, 0));
+}
+
+#[test]
+fn sections_have_their_own_byte_order_and_interfaces() {
+    let big: Vec<u8> = [
+        [0x0a0d_0d0a, 28, 0x1a2b_3c4d, 0x0001_0000, 0xffff_ffff, 0xffff_ffff, 28].as_slice(),
+        &[1, 20, 0x0065_0000, 0, 20],
+        &[6, 36, 0, 0, 5_000_000, 1, 1, 0x6100_0000, 36],
+        // An obsolete packet, with what was lost before it.
+        &[2, 36, 3, 0, 6_000_000, 1, 1, 0x6200_0000, 36],
+    ]
+    .concat()
+    .into_iter()
+    .flat_map(u32::to_be_bytes)
+    .collect();
+    let little = [section(), interface(1, &[]), enhanced(0, 7_000_000, b"c")].concat();
+    let mut interfaces = Vec::new();
+    let outcome = read([big, little].concat().as_slice(), |frame| {
+        interfaces.push((frame.link.0, frame.interface, frame.ts_ns.unwrap() / 1_000_000_000, frame.data[0]));
+    });
+    assert_eq!(interfaces, [(101, 0, 5, b'a'), (101, 0, 6, b'b'), (1, 1, 7, b'c')]);
+    assert_eq!(outcome.unwrap().dropped, Some(3));
+}
+
+#[test]
+fn statistics_say_what_interface_and_system_lost_and_the_last_ones_count() {
+    let statistics = |interface: u64, system: u64| {
+        let options =
+            [&[5, 0, 8, 0][..], &interface.to_le_bytes(), &[7, 0, 8, 0], &system.to_le_bytes()].concat();
+        block(5, &[&[0; 12][..], &options].concat())
+    };
+    let file = [section(), interface(1, &[]), statistics(1, 2), statistics(40, 2)].concat();
+    assert_eq!(frames(&file).1.dropped, Some(42));
+}
+
+#[test]
+fn captures_behind_each_other_are_all_read() {
+    let first = classic(0xa1b2_c3d4, false, &[(1, 0, b"one"), (2, 0, b"two")]);
+    let second = classic(0xa1b2_3c4d, true, &[(3, 7, b"three")]);
+    let third = [section(), interface(1, &[]), enhanced(0, 4_000_000, b"four")].concat();
+    for order in [[&first, &second, &third], [&third, &first, &second], [&second, &third, &first]] {
+        let (seen, outcome) = frames(&order.map(Vec::as_slice).concat());
+        assert_eq!((seen.len(), outcome.end, outcome.captures), (4, End::Whole, 3));
+    }
+}
+
+#[test]
+fn a_tail_of_zeros_is_damage_and_no_frames() {
+    let classic = classic(0xa1b2_c3d4, false, &[(1, 0, b"one"), (2, 0, b"two")]);
+    let ng = [section(), interface(1, &[]), enhanced(0, 1, b"one"), enhanced(0, 2, b"two")].concat();
+    for whole in [classic, ng] {
+        for zeros in [1, 5, 12, 16, 4096, 100_003] {
+            let file = [whole.as_slice(), &vec![0; zeros]].concat();
+            let (seen, outcome) = frames(&file);
+            assert_eq!(
+                (seen.len(), outcome.end, outcome.position),
+                (2, End::Zeros, whole.len() as u64),
+                "{zeros}"
+            );
+        }
+        let hole = [whole.as_slice(), &[0; 4096], b"and more"].concat();
+        assert!(matches!(frames(&hole).1.end, End::Damaged(_)));
+    }
+}
+
+#[test]
+fn before_version_2_3_the_length_on_the_wire_came_first() {
+    for (version, swaps) in
+        [(0x0002_0002, true), (0x0001_0002, true), (0x0000_021f, true), (0x0004_0002, false)]
+    {
+        let mut file = classic(0xa1b2_c3d4, false, &[(1, 0, b"abc"), (2, 0, b"defg")]);
+        file[4..8].copy_from_slice(&u32::to_le_bytes(version));
+        if swaps {
+            for (at, captured, wire) in [(32, 3_u32, 8_u32), (51, 4, 9)] {
+                file[at..at + 4].copy_from_slice(&wire.to_le_bytes());
+                file[at + 4..at + 8].copy_from_slice(&captured.to_le_bytes());
+            }
+        }
+        let (seen, outcome) = frames(&file);
+        let frames: Vec<_> = seen.iter().map(|(_, _, data, wire)| (data.as_slice(), *wire)).collect();
+        assert_eq!(frames, [(b"abc".as_slice(), 8), (b"defg", 9)], "{version:x}");
+        assert_eq!(outcome.end, End::Whole);
+    }
+}
+
+#[test]
+fn longer_record_headers_are_found_by_what_follows_them() {
+    for (magic, more) in [(0xa1b2_c3d4, 8), (0xa1b2_c3d4, 4), (0xa1b2_cd34, 8), (0xa1b2_cd34, 12)] {
+        for big in [false, true] {
+            let records: [(u32, u32, &[u8]); 3] = [(1, 0, &[7; 60]), (2, 0, &[8; 70]), (3, 0, &[9; 80])];
+            let whole = classic(magic, big, &records);
+            let mut file = whole[..24].to_vec();
+            let mut at = 24;
+            for (_, _, data) in records {
+                file.extend(&whole[at..at + 16]);
+                file.extend(vec![0; more]);
+                file.extend(data);
+                at += 16 + data.len();
+            }
+            let (seen, outcome) = frames(&file);
+            let sizes: Vec<_> = seen.iter().map(|(_, _, data, _)| (data.len(), data[0])).collect();
+            assert_eq!(
+                (sizes, outcome.end),
+                (vec![(60, 7), (70, 8), (80, 9)], End::Whole),
+                "{magic:x} {more}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_first_time_is_that_of_the_first_frame_that_has_one() {
+    let classic = classic(0xa1b2_c3d4, false, &[(7, 0, b"one"), (2, 0, b"two")]);
+    assert_eq!(first_ts_ns(&classic), Some(7_000_000_000));
+    assert_eq!(first_ts_ns(&classic[..30]), None);
+    assert_eq!(first_ts_ns(b""), None);
+    let simple = block(3, &[&9_u32.to_le_bytes()[..], b"abcdefghi"].concat());
+    let ng = [section(), interface(1, &[]), simple, enhanced(0, 5_000_000, b"one")].concat();
+    assert_eq!(first_ts_ns(&ng), Some(5_000_000_000));
 }
 
 #[test]

@@ -282,7 +282,7 @@ impl Seen {
                 tls::Hello::CutShort => self.names.cut_short += 1,
                 tls::Hello::Nameless | tls::Hello::Foreign => {}
             },
-            Transport::Tcp(_) => {}
+            Transport::Tcp(_) | Transport::Other(_) => {}
         }
     }
 

@@ -230,7 +230,16 @@ impl List {
         }
         self.account.stats.use_one();
         let state = file.state.as_deref().and_then(tcp_state).filter(|_| protocol == Protocol::Tcp);
-        self.sockets.push(Socket { protocol, state, local, remote, identity, owner: self.owner.clone() });
+        let protocol_number = None;
+        self.sockets.push(Socket {
+            protocol,
+            protocol_number,
+            state,
+            local,
+            remote,
+            identity,
+            owner: self.owner.clone(),
+        });
     }
 
     fn skip(&mut self, reason: UnusedReason, kind: &str, file: &OpenFile) {

@@ -10,7 +10,7 @@ use super::lines::{Line, Lines};
 use super::snapshot::{self, Snapshots, Socket};
 use super::ss::time::stamp;
 use super::{Account, Begin, Importer, Input, Output};
-use crate::capture::{Example, Owner, Protocol, TcpState, UnusedReason};
+use crate::capture::{Owner, Protocol, TcpState};
 use crate::{Error, Result};
 
 /// See the [module's documentation](self).
@@ -34,8 +34,11 @@ const INODE: usize = 9;
 enum Table {
     Tcp,
     Udp,
-    /// Sockets of protocols that are no connections: `raw`, `icmp`.
-    Other,
+    UdpLite,
+    /// Sockets whose local port is the number of their IP protocol.
+    Raw,
+    /// Ping sockets, whose local port is the identifier of their echo requests.
+    Icmp,
 }
 
 fn is_heading(line: &str) -> bool {
@@ -55,8 +58,10 @@ impl Table {
             ["proc_net_", "proc-net-"].iter().find_map(|prefix| stem.strip_prefix(prefix)).unwrap_or(stem);
         match stem.trim_end_matches('6') {
             "tcp" => Some(Self::Tcp),
-            "udp" | "udplite" => Some(Self::Udp),
-            "raw" | "icmp" => Some(Self::Other),
+            "udp" => Some(Self::Udp),
+            "udplite" => Some(Self::UdpLite),
+            "raw" => Some(Self::Raw),
+            "icmp" => Some(Self::Icmp),
             _ => None,
         }
     }
@@ -68,8 +73,22 @@ impl Table {
         match named {
             Some(named) if (named == Self::Tcp) != has_drops => named,
             _ if !has_drops => Self::Tcp,
-            _ if line.contains("rem_address") && line.starts_with("  sl") => Self::Other,
+            _ if line.contains("rem_address") && line.starts_with("  sl") => Self::Raw,
             _ => Self::Udp,
+        }
+    }
+
+    /// The protocol of a socket, and for a raw one its number.
+    fn protocol(self, local_port: u16) -> (Protocol, Option<u16>) {
+        match (self, local_port) {
+            (Self::Tcp, _) => (Protocol::Tcp, None),
+            (Self::Udp, _) => (Protocol::Udp, None),
+            (Self::UdpLite, _) => (Protocol::UdpLite, None),
+            // ICMP and ICMPv6.
+            (Self::Raw, 1 | 58) => (Protocol::Icmp, Some(local_port)),
+            (Self::Raw, 0..=255) => (Protocol::Raw, Some(local_port)),
+            // A table without a name whose ports are no protocols.
+            (Self::Raw | Self::Icmp, _) => (Protocol::Icmp, None),
         }
     }
 }
@@ -161,23 +180,19 @@ impl Tables {
         output: &mut Output<'_>,
     ) -> Result<()> {
         let stats = &mut self.account.stats;
-        match (self.table, socket(line, self.table, self.is_big_endian)) {
-            (Some(Table::Other), Some(_)) => {
-                let example = || Example::of_line(number, line.as_bytes());
-                stats.skip(UnusedReason::NoConnection, "raw or ICMP socket", example);
-            }
-            (Some(_), Some(socket)) => {
+        match self.table.and_then(|table| socket(line, table, self.is_big_endian)) {
+            Some(socket) => {
                 stats.use_one();
                 output.push(snapshots.row(socket))?;
             }
-            _ => stats.unreadable_line(number, line.as_bytes()),
+            None => stats.unreadable_line(number, line.as_bytes()),
         }
         Ok(())
     }
 }
 
 /// `0: 0100007F:0277 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 12345 …`.
-fn socket(line: &str, table: Option<Table>, is_big_endian: bool) -> Option<Socket> {
+fn socket(line: &str, table: Table, is_big_endian: bool) -> Option<Socket> {
     let mut words = line.split_whitespace();
     let number = words.next()?.strip_suffix(':')?;
     if !number.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -189,12 +204,17 @@ fn socket(line: &str, table: Option<Table>, is_big_endian: bool) -> Option<Socke
     let mut words = words.skip(3);
     let uid: u32 = words.next()?.parse().ok()?;
     let inode: u64 = words.nth(1)?.parse().ok()?;
-    let protocol = if table == Some(Table::Tcp) { Protocol::Tcp } else { Protocol::Udp };
+    let (protocol, protocol_number) = table.protocol(local.1);
+    let (local, remote) = match protocol {
+        Protocol::Icmp | Protocol::Raw => ((local.0, 0), (remote.0, 0)),
+        _ => (local, remote),
+    };
     let state = if protocol == Protocol::Tcp { Some(tcp_state(state)?) } else { None };
     // What is in no file any more has no owner, and the kernel prints 0 for it.
     let has_owner = inode != 0;
     Some(Socket {
         protocol,
+        protocol_number,
         state,
         local,
         remote: Some(remote).filter(|(addr, port)| *port != 0 || !addr.is_unspecified()),
@@ -257,19 +277,19 @@ mod tests {
 
     #[test]
     fn a_line_gives_the_ends_the_state_and_the_user() {
-        let socket = socket(TCP, Some(Table::Tcp), false).unwrap();
+        let socket = socket(TCP, Table::Tcp, false).unwrap();
         assert_eq!(socket.local, ("127.0.0.1".parse().unwrap(), 631));
         assert_eq!(socket.remote, Some(("10.0.0.2".parse().unwrap(), 50_000)));
         assert_eq!((socket.state, socket.owner.uid), (Some(TcpState::Established), Some(1000)));
         assert_eq!(socket.identity.as_deref(), Some("12345"));
-        let big = super::socket(&TCP.replace("0100007F", "7F000001"), Some(Table::Tcp), true).unwrap();
+        let big = super::socket(&TCP.replace("0100007F", "7F000001"), Table::Tcp, true).unwrap();
         assert_eq!(big.local.0, socket.local.0);
     }
 
     #[test]
     fn what_has_no_inode_has_no_owner_and_a_listener_no_remote() {
         let line = "0: 00000000000000000000000001000000:0016 00000000000000000000000000000000:0000 0A 0:0 0:0 0 0 0 0 1";
-        let socket = socket(line, Some(Table::Tcp), false).unwrap();
+        let socket = socket(line, Table::Tcp, false).unwrap();
         assert_eq!((socket.local, socket.remote), (("::1".parse().unwrap(), 22), None));
         assert_eq!((socket.owner.uid, socket.identity), (None, None));
     }
@@ -281,12 +301,12 @@ mod tests {
         assert!(is_heading(tcp) && is_heading(&udp) && !is_heading(TCP));
         assert_eq!(Table::of_heading(tcp, None), Table::Tcp);
         assert_eq!(Table::of_heading(&udp, None), Table::Udp);
-        assert_eq!(Table::of_heading(udp.trim_start_matches(' '), Some(Table::Other)), Table::Other);
-        assert_eq!(Table::of_heading(&udp[1..], None), Table::Other);
+        assert_eq!(Table::of_heading(udp.trim_start_matches(' '), Some(Table::Icmp)), Table::Icmp);
+        assert_eq!(Table::of_heading(&udp[1..], None), Table::Raw);
         for (name, table) in [
             ("==> /proc/net/udp6 <==", Some(Table::Udp)),
             ("proc_net_tcp.txt", Some(Table::Tcp)),
-            ("/proc/net/raw:", Some(Table::Other)),
+            ("/proc/net/raw:", Some(Table::Raw)),
             ("tcp6", Some(Table::Tcp)),
             ("notes.txt", None),
         ] {
@@ -295,11 +315,20 @@ mod tests {
     }
 
     #[test]
+    fn raw_sockets_have_a_protocol_in_place_of_a_port() {
+        let line = TCP.replace("0277", "0059");
+        let socket = socket(&line, Table::Raw, false).unwrap();
+        assert_eq!((socket.protocol, socket.protocol_number, socket.local.1), (Protocol::Raw, Some(89), 0));
+        let socket = super::socket(&line, Table::Icmp, false).unwrap();
+        assert_eq!((socket.protocol, socket.protocol_number, socket.state), (Protocol::Icmp, None, None));
+    }
+
+    #[test]
     fn broken_lines_are_none() {
         for line in
             ["", "x", "0:", &TCP.replace("0100007F", "é000007F"), &TCP.replace(" 01 ", " 77 "), &TCP[..40]]
         {
-            assert!(socket(line, Some(Table::Tcp), false).is_none(), "{line}");
+            assert!(socket(line, Table::Tcp, false).is_none(), "{line}");
         }
     }
 }

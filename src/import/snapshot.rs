@@ -27,6 +27,8 @@ const MOST_TIMES: usize = 100_000;
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Socket {
     pub(super) protocol: Protocol,
+    /// IP protocol number of a raw socket.
+    pub(super) protocol_number: Option<u16>,
     pub(super) state: Option<TcpState>,
     pub(super) local: (IpAddr, u16),
     pub(super) remote: Option<(IpAddr, u16)>,
@@ -97,6 +99,7 @@ impl Snapshots {
             ts_us: self.now_us,
             mono_ns: self.now_us.saturating_mul(1000),
             tick: self.lists.saturating_sub(1),
+            protocol_number: socket.protocol_number,
             remote: socket.remote,
             state: socket.state,
             owner,

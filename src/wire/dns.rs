@@ -62,7 +62,7 @@ fn is_response(message: &[u8]) -> bool {
 
 /// Whether the message is long enough for what its header claims to be in it: the library
 /// allocates by these counts.
-fn counts_fit(message: &[u8]) -> bool {
+pub(super) fn counts_fit(message: &[u8]) -> bool {
     let Some(([questions, records @ ..], body)) = counts(message).zip(message.get(HEADER_BYTES..)) else {
         return false;
     };
@@ -108,16 +108,34 @@ fn text(name: &Name<'_>) -> Option<String> {
         if !text.is_empty() {
             text.push('.');
         }
-        for byte in label {
-            match byte {
-                b'.' | b'\\' => text.extend(['\\', char::from(*byte)]),
-                byte if byte.is_ascii_graphic() => text.push(char::from(byte.to_ascii_lowercase())),
-                // Writing to a string cannot fail.
-                byte => drop(write!(text, "\\{byte:03}")),
-            }
-        }
+        put_label(label, &mut text, Case::Lower);
     }
     (!text.is_empty()).then_some(text)
+}
+
+/// Whether letters stay as they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Case {
+    /// In names, whose case says nothing.
+    Lower,
+    /// In texts.
+    AsIs,
+}
+
+/// Appends a label of a name, or a text, as zone files have it.
+pub(super) fn put_label(label: &[u8], text: &mut String, case: Case) {
+    for byte in label {
+        match byte {
+            b'.' if case == Case::AsIs => text.push('.'),
+            b'.' | b'\\' => text.extend(['\\', char::from(*byte)]),
+            byte if !byte.is_ascii_graphic() => {
+                // Writing to a string cannot fail.
+                let _ = write!(text, "\\{byte:03}");
+            }
+            byte if case == Case::Lower => text.push(char::from(byte.to_ascii_lowercase())),
+            byte => text.push(char::from(*byte)),
+        }
+    }
 }
 
 #[cfg(test)]

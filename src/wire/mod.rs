@@ -5,5 +5,6 @@
 //! was handed, and the names that come out hold nothing but printable ASCII.
 
 pub mod dns;
+pub mod dns_message;
 pub mod packet;
 pub mod tls;

@@ -13,6 +13,7 @@ mod copies;
 mod fragments;
 mod names;
 mod ports;
+mod queries;
 mod record;
 mod side;
 mod table;

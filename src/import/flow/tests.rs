@@ -340,3 +340,66 @@ fn frames_without_a_time_are_counted_as_often_as_they_are_there() {
     }
     assert_eq!(scene.tracker.ticks(), 0);
 }
+
+/// A DNS message: identification, flags, and a question for the AAAA record of `a.b`.
+fn dns(id: u16, flags: u16, answers: &[u8]) -> Vec<u8> {
+    let count = u16::from(!answers.is_empty());
+    let mut message: Vec<u8> = [id, flags, 1, count, 0, 0].into_iter().flat_map(u16::to_be_bytes).collect();
+    message.extend(b"\x01A\x01b\0\0\x1c\0\x01");
+    message.extend(answers);
+    message
+}
+
+const RESOLVER: (Ipv4Addr, u16) = (Ipv4Addr::new(192, 0, 2, 53), 53);
+
+/// Name, type, response code and answers of each question in the capture, and the time to its answer.
+fn questions(rows: &[Row]) -> Vec<(String, Option<u32>)> {
+    let queries = rows.iter().filter(|row| row.kind == Kind::Query);
+    let text = |row: &Row| {
+        let query = row.query.as_ref().unwrap();
+        let parts = [&query.query_type, &query.response_code, &query.answers];
+        let parts: Vec<&str> = parts.into_iter().map(|part| part.as_deref().unwrap_or("-")).collect();
+        (format!("{} {}", query.name, parts.join(" ")), row.counters.rtt_us)
+    };
+    queries.map(text).collect()
+}
+
+#[test]
+fn a_dns_question_is_a_row_with_its_answer_or_without_one() {
+    let mut scene = Scene::new();
+    let address =
+        [&[0xc0, 12, 0, 28, 0, 1, 0, 0, 0, 60, 0, 16][..], &[0x20, 1, 0x0d, 0xb8], &[0; 11], &[1]].concat();
+    scene.udp(0, [CLIENT, RESOLVER], &dns(1, 0x0100, &[]));
+    scene.udp(20, [RESOLVER, CLIENT], &dns(1, 0x8180, &address));
+    scene.udp(100, [CLIENT, RESOLVER], &dns(2, 0x0100, &[]));
+    scene.udp(150, [RESOLVER, CLIENT], &dns(2, 0x8183, &[]));
+    // Asked twice, and never answered; and an answer to what was asked before.
+    scene.udp(200, [CLIENT, RESOLVER], &dns(3, 0x0100, &[]));
+    scene.udp(5_200, [CLIENT, RESOLVER], &dns(3, 0x0100, &[]));
+    scene.udp(5_300, [RESOLVER, CLIENT], &dns(4, 0x8180, &address));
+    let rows = scene.end();
+    let found = questions(&rows);
+    let found: Vec<_> = found.iter().map(|(text, rtt_us)| (text.as_str(), *rtt_us)).collect();
+    assert_eq!(
+        found,
+        [
+            ("a.b AAAA NOERROR 2001:db8::1", Some(20_000)),
+            ("a.b AAAA NXDOMAIN -", Some(50_000)),
+            ("a.b AAAA NOERROR 2001:db8::1", None),
+            ("a.b AAAA - -", None),
+        ]
+    );
+    let flow = rows.iter().find(|row| row.kind == Kind::Opened).unwrap().conn_id;
+    assert!(rows.iter().all(|row| row.conn_id == flow), "the questions are the flow's");
+}
+
+#[test]
+fn dns_over_tcp_has_a_length_before_each_message() {
+    let mut scene = Scene::new();
+    let framed = |message: &[u8]| [&(message.len() as u16).to_be_bytes(), message].concat();
+    let two = [framed(&dns(1, 0x0100, &[])), framed(&dns(2, 0x0100, &[]))].concat();
+    scene.tcp(0, [CLIENT, RESOLVER], Flags::ACK, (1, 1), &two);
+    scene.tcp(30, [RESOLVER, CLIENT], Flags::ACK, (1, 99), &framed(&dns(2, 0x8185, &[])));
+    let found = questions(&scene.end());
+    assert_eq!(found, [("a.b AAAA REFUSED -".to_owned(), Some(30_000)), ("a.b AAAA - -".to_owned(), None)]);
+}

@@ -5,6 +5,7 @@ use super::copies::{Copies, Fingerprint};
 use super::fragments::{Fragments, Owner};
 use super::names::Names;
 use super::ports::comes_from_server;
+use super::queries::{self, Queries};
 use super::record::{Flow, protocol};
 use super::table::{Id, Key, Limits, Queue, Table};
 use crate::capture::{Kind, Row};
@@ -18,9 +19,6 @@ const MOST_GREETINGS: usize = 8 * 1024;
 
 /// How many packets a frame may hold in tunnels, each inside of the one before.
 const MOST_TUNNELS: usize = 4;
-
-/// The ports of DNS and of its multicast kin.
-const DNS_PORTS: [u16; 3] = [53, 5353, 5355];
 
 /// Takes what a [`Tracker`] makes.
 pub trait Sink {
@@ -105,6 +103,7 @@ pub struct Tracker {
     names: Names,
     copies: Copies,
     fragments: Fragments,
+    queries: Queries,
     account: Account,
     /// Number of the snapshot before now.
     tick: u32,
@@ -123,6 +122,7 @@ impl Tracker {
             names: Names::default(),
             copies: Copies::new(),
             fragments: Fragments::default(),
+            queries: Queries::default(),
             account: Account::default(),
             tick: 0,
             changed: Vec::new(),
@@ -228,6 +228,8 @@ impl Tracker {
 
     /// Writes what is left: flows that are over, and how the others were at the end.
     pub fn finish(&mut self, sink: &mut impl Sink) {
+        let tick = self.tick;
+        self.queries.finish(|row| sink.row(&Row { tick, ..row }));
         let now_ns = self.clock.mono_ns();
         for mut flow in self.table.take_all() {
             // What is open at the end is in the last snapshot, whether it has changed or not.
@@ -245,6 +247,7 @@ impl Tracker {
         }
         self.snapshot(sink);
         self.tick = tick;
+        self.queries.expire(now_ns, |row| sink.row(&Row { tick, ..row }));
         while let Some(id) = self.table.next_expired(now_ns) {
             self.end(id, sink);
         }
@@ -273,8 +276,9 @@ impl Tracker {
             return Taken::Copy;
         }
         self.account.packets += 1;
-        if matches!(packet.transport, Transport::Udp(_)) && DNS_PORTS.contains(&packet.source.1) {
-            self.names.learn(packet.payload, at.mono_ns);
+        let is_dns = queries::is_dns(packet);
+        if is_dns {
+            queries::messages(packet).for_each(|message| self.names.learn(message, at.mono_ns));
         }
         let key = Key::of(packet);
         let id = match self.table.find(&key) {
@@ -286,6 +290,9 @@ impl Tracker {
             None => self.open(key, packet, at, sink),
         };
         self.count(id, packet, at, sink);
+        if is_dns {
+            self.take_dns(id, packet, at, sink);
+        }
         if packet.ip.is_fragmented {
             let early_bytes = self.fragments.begin(packet, key, at.mono_ns);
             if early_bytes > 0 {
@@ -293,6 +300,15 @@ impl Tracker {
             }
         }
         Taken::Counted
+    }
+
+    /// A row for each DNS question that a packet answers.
+    fn take_dns(&mut self, id: Id, packet: &Packet<'_>, at: Moment, sink: &mut impl Sink) {
+        let Some(conn_id) = self.table.get(id).map(|flow| flow.conn_id) else { return };
+        for message in queries::messages(packet) {
+            let tick = self.tick;
+            self.queries.take(packet, message, conn_id, at, |row| sink.row(&Row { tick, ..row }));
+        }
     }
 
     /// Whether a packet between the ends of a flow belongs to another one after it.

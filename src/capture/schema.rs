@@ -43,7 +43,7 @@ columns! {
     Netns: "netns", U64, null, "Inode of the network namespace.";
     State: "state", StateText, null, "TCP state in the kernel's spelling; null for every other protocol.";
     PrevState: "prev_state", StateText, null, "TCP state before this one, in a row of kind state.";
-    BytesSent: "bytes_sent", U64, null, "Payload bytes sent since the socket was opened, without retransmissions; null where the kernel does not count.";
+    BytesSent: "bytes_sent", U64, null, "Payload bytes sent since the socket was opened, without retransmissions; null where the kernel does not count. Null in a row of kind closed of TCP: the kernel had cleared the final counters, and those of the last snapshot are a lower bound.";
     BytesReceived: "bytes_received", U64, null, "Payload bytes received since the socket was opened; null where the kernel does not count.";
     PacketsSent: "packets_sent", U64, null, "Segments or datagrams sent since the socket was opened; null where the kernel does not count.";
     PacketsReceived: "packets_received", U64, null, "Segments or datagrams received since the socket was opened; null where the kernel does not count.";

@@ -2,9 +2,8 @@
 //!
 //! Whoever meets a process takes hold of its executable at once, because a moment later the process
 //! may have ended and the file may be deleted. To hold is not to open (`O_PATH`): no file system is
-//! asked for anything, not even one whose server hangs. One thread of idle priority opens and reads
-//! what is wanted when the host has nothing better to do; until then, and where it cannot, the
-//! hash is unknown.
+//! asked for anything, not even one whose server hangs. One thread of low priority opens and reads
+//! what is wanted; until then, and where it cannot, the hash is unknown.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
@@ -39,6 +38,9 @@ const CHUNK_BYTES: usize = 1 << 20;
 /// After each chunk the thread rests for so many times as long as it took: a quarter of a core,
 /// at most.
 const REST_FACTOR: u32 = 3;
+
+/// Niceness of the thread.
+const NICENESS: libc::c_int = 10;
 
 /// Longest rest, for a chunk that took long because others had the CPU.
 const MOST_REST: Duration = Duration::from_millis(50);
@@ -355,9 +357,10 @@ fn ask_for_little() {
     /// `IOPRIO_WHO_PROCESS`, and `IOPRIO_CLASS_IDLE` at its place (`linux/ioprio.h`).
     const WHO_PROCESS: libc::c_int = 1;
     const IDLE: libc::c_int = 3 << 13;
-    let parameters = libc::sched_param { sched_priority: 0 };
-    // SAFETY: 0 is the calling thread, and the parameters are valid.
-    unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &raw const parameters) };
+    // Not `SCHED_IDLE`: a host in trouble is never idle, and its short programs are those whose hash is asked
+    // for. The rests keep it to a quarter of a core.
+    // SAFETY: no memory is passed; 0 is the calling thread.
+    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICENESS) };
     // SAFETY: no memory is passed; 0 is the calling thread.
     unsafe { libc::syscall(libc::SYS_ioprio_set, WHO_PROCESS, 0, IDLE) };
 }

@@ -51,6 +51,13 @@ impl Identity {
         self.executable.as_ref().is_some_and(|executable| executable.is_pending())
     }
 
+    /// Whether it is a thread of the kernel, which has a name and no executable: it may close what a process
+    /// has left behind.
+    pub(super) fn is_of_kernel(&self) -> bool {
+        let owner = self.owner();
+        owner.process_name.is_some() && owner.exe.is_none() && owner.cmdline.is_none()
+    }
+
     /// Process id.
     pub(super) fn pid(&self) -> Option<u32> {
         self.owner().pid

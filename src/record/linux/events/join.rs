@@ -207,7 +207,7 @@ impl Joiner {
             self.cookies.insert(facts.cookie, change.socket);
         }
         if let Some(who) = who {
-            life.owner = Some(Attribution { identity: who, source: OwnerSource::Event });
+            life.done_by(who);
         } else if life.owner.is_none() && matches!(change.from, TcpState::Listen | TcpState::SynRecv) {
             life.owner = self.listeners.owner(netns, change.local);
         }
@@ -243,7 +243,7 @@ impl Joiner {
         life.destroyed_in_interrupt = in_interrupt;
         // Whoever closes a socket that the other side had ended already changes no state of it.
         if let Some(who) = who {
-            life.owner = Some(Attribution { identity: who, source: OwnerSource::Event });
+            life.done_by(who);
         }
         self.end(time_ns, cookie, life);
     }

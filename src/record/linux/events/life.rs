@@ -175,6 +175,13 @@ impl Life {
             && self.tuple.1.1 == 0
     }
 
+    /// A process did something to it.
+    pub(super) fn done_by(&mut self, who: Arc<Identity>) {
+        if !who.is_of_kernel() || !self.owner.as_ref().is_some_and(Attribution::is_seen) {
+            self.owner = Some(Attribution { identity: who, source: OwnerSource::Event });
+        }
+    }
+
     /// A snapshot found the process that holds it, which counts more than who did something to it before.
     pub(super) fn confirm(&mut self, owner: &Arc<Owner>) {
         if self.confirmed.as_ref().is_some_and(|confirmed| Arc::ptr_eq(confirmed, owner)) {

@@ -9,8 +9,10 @@ use perf_event_open_sys::{bindings as perf, ioctls};
 /// Bytes of the rings of all CPUs together, and most and least of one; halved until the system allows
 /// it. Ten thousand connections a second fill three MiB a second of each of two rings, and on a host
 /// that is overrun the reader may have to wait that long for its turn.
-const ALL_RINGS_BYTES: usize = 16 << 20;
-const LARGEST_RING_BYTES: usize = 8 << 20;
+pub(super) const ALL_RINGS_BYTES: usize = 16 << 20;
+
+/// The same where nothing but the lives of processes is in them.
+pub(super) const LIVES_BYTES: usize = 4 << 20;
 
 /// How full a ring is when it wakes its reader.
 const WAKEUP_BYTES: u32 = 32 << 10;
@@ -33,7 +35,7 @@ impl Ring {
     ///
     /// # Errors
     /// What the system said: `EACCES` without the privilege.
-    pub(super) fn open(cpu: i32, cpus: usize, tracepoints: &[u16]) -> io::Result<Self> {
+    pub(super) fn open(cpu: i32, (cpus, all_bytes): (usize, usize), tracepoints: &[u16]) -> io::Result<Self> {
         // An event that never happens: one a CPU tells of the processes, two would tell everything twice.
         let mut lives = attributes(perf::PERF_TYPE_SOFTWARE, u64::from(perf::PERF_COUNT_SW_DUMMY));
         lives.set_comm(1);
@@ -49,7 +51,7 @@ impl Ring {
             events.push(open_event(&mut attributes, cpu)?);
         }
         let Some(first) = events.first() else { return Err(io::ErrorKind::InvalidInput.into()) };
-        let map = Mapping::new(first.as_raw_fd(), ring_bytes(cpus))?;
+        let map = Mapping::new(first.as_raw_fd(), ring_bytes(cpus, all_bytes))?;
         for other in &events[1..] {
             // SAFETY: both are descriptors of perf events that are open.
             check(unsafe { ioctls::SET_OUTPUT(other.as_raw_fd(), first.as_raw_fd()) })?;
@@ -105,11 +107,10 @@ impl Ring {
     }
 }
 
-/// Bytes of one ring: a power of two, so that all together stay within [`ALL_RINGS_BYTES`] on a host
-/// with up to 64 CPUs.
-fn ring_bytes(cpus: usize) -> usize {
-    let share = ALL_RINGS_BYTES / cpus.max(1).next_power_of_two();
-    share.clamp(4 * SMALLEST_RING_BYTES, LARGEST_RING_BYTES)
+/// Bytes of one ring: a power of two, so that all together have so many on a host with up to 64 CPUs.
+fn ring_bytes(cpus: usize, all_bytes: usize) -> usize {
+    let share = all_bytes / cpus.max(1).next_power_of_two();
+    share.clamp(4 * SMALLEST_RING_BYTES, all_bytes / 2)
 }
 
 fn attributes(kind: perf::perf_type_id, config: u64) -> perf::perf_event_attr {
@@ -231,8 +232,10 @@ mod tests {
 
     #[test]
     fn many_cpus_share_the_memory() {
-        assert_eq!([1, 2, 3, 4, 16].map(|cpus| ring_bytes(cpus) >> 10), [8192, 8192, 4096, 4096, 1024]);
-        assert_eq!(ring_bytes(64) * 64, ALL_RINGS_BYTES);
-        assert!(ring_bytes(1000).is_power_of_two());
+        let kib = |cpus| ring_bytes(cpus, ALL_RINGS_BYTES) >> 10;
+        assert_eq!([1, 2, 3, 4, 16].map(kib), [8192, 8192, 4096, 4096, 1024]);
+        assert_eq!(kib(64) * 64, ALL_RINGS_BYTES >> 10);
+        assert_eq!(ring_bytes(2, LIVES_BYTES), LIVES_BYTES / 2);
+        assert!(ring_bytes(1000, LIVES_BYTES).is_power_of_two());
     }
 }

@@ -10,7 +10,7 @@ use super::bpf::SocketProbe;
 use super::closings::Closings;
 use super::kernel_event::{self, Decoder, KernelEvent};
 use super::life::Closing;
-use super::ring::Ring;
+use super::ring::{ALL_RINGS_BYTES, LIVES_BYTES, Ring};
 use super::{Story, tracefs};
 use crate::capture::Protocol;
 use crate::record::{Clock as _, SystemClock};
@@ -183,10 +183,11 @@ impl Rings {
         }
         // Without it, a process that is moved into a container is noticed when it is read.
         ids.extend(opened.add(kernel_event::MOVED).ok());
+        let all_bytes = if of_sockets { ALL_RINGS_BYTES } else { LIVES_BYTES };
         let cpus = online_cpus();
         opened.per_cpu = cpus
             .iter()
-            .map(|cpu| Ring::open(*cpu, cpus.len(), &ids))
+            .map(|cpu| Ring::open(*cpu, (cpus.len(), all_bytes), &ids))
             .collect::<Result<Vec<_>, _>>()
             .map_err(|e| format!("the kernel refused its events (it needs root or CAP_PERFMON): {e}"))?;
         Ok(opened)

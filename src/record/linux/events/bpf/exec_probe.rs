@@ -8,8 +8,8 @@ use super::exec_program::{self, ExecLayout, ExecMaps, KEY_BYTES, MOST_KNOWN, pla
 use super::ring::Ring;
 use super::system;
 
-/// Bytes of the ring, for some thousand programs.
-const RING_BYTES: usize = 4 << 20;
+/// Bytes of the ring, for a thousand programs.
+const RING_BYTES: usize = 1 << 20;
 
 /// What identifies an executable, and changes with its content.
 pub(in super::super) type FileKey = [u8; KEY_BYTES];

@@ -26,8 +26,9 @@ pub(super) use exec_probe::{ExecProbe, FileKey, Started};
 use programs::{Layout, Maps};
 use ring::Ring;
 
-/// Bytes of the ring. Ten thousand connections a second write about 20 MB.
-const RING_BYTES: usize = 8 << 20;
+/// Bytes of the ring. Ten thousand connections a second write about 20 MB, and the ring is read every
+/// 40 ms. All of it counts as memory of the recorder from the start.
+const RING_BYTES: usize = 4 << 20;
 
 /// Inode of the first PID namespace (`PROC_PID_INIT_INO`).
 const FIRST_PID_NAMESPACE: u64 = 0xEFFF_FFFC;

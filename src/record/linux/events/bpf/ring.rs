@@ -14,13 +14,16 @@ const DISCARDED: u32 = 1 << 30;
 const HEADER_BYTES: u64 = 8;
 
 /// A ring, and the memory that it shares with the kernel: a page with how far it was read, a page with
-/// how far it was written, and the records, twice, so that none of them wraps around.
+/// how far it was written, and the records.
 pub(super) struct Ring {
     map: OwnedFd,
     read: Mapping,
     written: Mapping,
     page_bytes: usize,
     data_bytes: usize,
+    /// A record that wraps around the end is put together here. The kernel would map everything twice, so
+    /// that none does, and count it twice as memory of the recorder.
+    scratch: Vec<u8>,
 }
 
 impl Ring {
@@ -30,8 +33,8 @@ impl Ring {
         // SAFETY: `sysconf` has no preconditions.
         let page_bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as usize;
         let read = Mapping::new(&map, page_bytes, libc::PROT_READ | libc::PROT_WRITE, 0)?;
-        let written = Mapping::new(&map, page_bytes + 2 * data_bytes, libc::PROT_READ, page_bytes)?;
-        Ok(Self { map, read, written, page_bytes, data_bytes })
+        let written = Mapping::new(&map, page_bytes + data_bytes, libc::PROT_READ, page_bytes)?;
+        Ok(Self { map, read, written, page_bytes, data_bytes, scratch: Vec::new() })
     }
 
     /// Descriptor of the map, for programs that write to it and for those who wait for them.
@@ -49,23 +52,36 @@ impl Ring {
         let end = self.written.counter().load(Ordering::Acquire);
         let mut at = self.read.counter().load(Ordering::Relaxed);
         while at < end {
-            let place = (at as usize & (self.data_bytes - 1)) + self.page_bytes;
-            let length = self.length_at(place).load(Ordering::Acquire);
-            let bytes = u64::from(length & !(BUSY | DISCARDED));
-            if length & BUSY != 0 || bytes > self.data_bytes as u64 {
+            let length = self.length_at(self.place(at)).load(Ordering::Acquire);
+            let bytes = (length & !(BUSY | DISCARDED)) as usize;
+            if length & BUSY != 0 || bytes > self.data_bytes {
                 break;
             }
             if length & DISCARDED == 0 {
-                // SAFETY: the record lies behind its header, within the two copies of the ring; the kernel
-                // writes there again only after the position below was moved.
-                let record = unsafe {
-                    let start = self.written.base.add(place + HEADER_BYTES as usize);
-                    std::slice::from_raw_parts(start, bytes as usize)
-                };
-                each(record);
+                self.copy(at + HEADER_BYTES, bytes);
+                each(&self.scratch);
             }
-            at += (bytes + HEADER_BYTES).next_multiple_of(8);
+            at += (bytes as u64 + HEADER_BYTES).next_multiple_of(8);
             self.read.counter().store(at, Ordering::Release);
+        }
+    }
+
+    /// Where a position of the ring lies in the mapping.
+    fn place(&self, position: u64) -> usize {
+        (position as usize & (self.data_bytes - 1)) + self.page_bytes
+    }
+
+    /// Copies a record, around the end of the ring if need be.
+    fn copy(&mut self, position: u64, bytes: usize) {
+        let start = self.place(position);
+        let first = bytes.min(self.page_bytes + self.data_bytes - start);
+        self.scratch.clear();
+        // SAFETY: both parts lie within the ring, which the kernel writes to again only after it is told how
+        // far it was read.
+        unsafe {
+            let part = |at, length| std::slice::from_raw_parts(self.written.base.add(at), length);
+            self.scratch.extend_from_slice(part(start, first));
+            self.scratch.extend_from_slice(part(self.page_bytes, bytes - first));
         }
     }
 

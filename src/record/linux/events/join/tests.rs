@@ -337,3 +337,14 @@ fn records_that_know_the_socket_need_no_notice_of_its_end() {
     assert_eq!(events[2].counters, counters(50_000), "exact, though it was reset");
     assert_eq!((joiner.unnoticed(), joiner.cleared()), (0, 0));
 }
+
+#[test]
+fn a_thread_of_the_kernel_that_closes_what_was_left_behind_does_not_own_it() {
+    let mut joiner = Joiner::default();
+    told(&mut joiner, connection().into_iter().take(5).collect());
+    let kernel = Owner { pid: Some(2), process_name: Some("kworker/0:1".to_owned()), ..Owner::default() };
+    let closes = change(CLIENT, (TcpState::Established, TcpState::FinWait1), (at(40_000), at(80)), false);
+    let event = KernelEvent { time_ns: 6, pid: 2, actor: None, what: closes };
+    joiner.event(&event, Some(Arc::new(Identity::new(Arc::new(kernel), None))));
+    assert_eq!(seen(&mut joiner, 100, &(at(40_000), at(80))), Some((10, OwnerSource::Event)));
+}

@@ -10,7 +10,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read as _};
-use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -33,6 +33,12 @@ const CMDLINE_BYTES: u64 = 4096;
 /// Most programs remembered at once; an attacker may start any number.
 const MOST_PROGRAMS: usize = 16 * 1024;
 
+/// Most execs that are taken before the first of them is looked at.
+const MOST_AT_ONCE: usize = 64;
+
+/// Most execs of one process that are remembered.
+const MOST_OF_ONE: usize = 8;
+
 /// Most executables of which the kernel need not tell at once.
 const MOST_FILES: usize = 8192;
 
@@ -52,7 +58,8 @@ pub(super) struct Execs {
     hashes: Arc<Hashes>,
     /// Whoever enters namespaces that are new: a program in one may end before a tick.
     watch: Watch,
-    latest: Mutex<HashMap<u32, Exec>>,
+    /// The last few of each process, the oldest first.
+    latest: Mutex<HashMap<u32, Vec<Exec>>>,
     probe: Option<Mutex<Probe>>,
     /// The thread ends when this is closed: one that looked now and then would cost a quiet host more.
     running: Mutex<Option<PipeWriter>>,
@@ -96,9 +103,16 @@ impl Execs {
         *self.running.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// The last exec of a process up to a moment, with a little room between the two clocks' readings.
-    pub(super) fn of(&self, pid: u32, not_after_ns: u64) -> Option<Exec> {
-        self.latest().get(&pid).filter(|exec| exec.time_ns <= not_after_ns).cloned()
+    /// The first exec of a process from a moment on, up to another.
+    pub(super) fn of(&self, pid: u32, since_ns: u64, until_ns: u64) -> Option<Exec> {
+        let latest = self.latest();
+        let exec = latest.get(&pid)?.iter().find(|exec| exec.time_ns >= since_ns)?;
+        (exec.time_ns <= until_ns).then(|| exec.clone())
+    }
+
+    /// Whether every exec is told, so that one cannot be taken for another that was missed.
+    pub(super) fn are_all_told(&self) -> bool {
+        self.probe.is_some()
     }
 
     /// Takes what the kernel has told without waking anyone.
@@ -112,7 +126,10 @@ impl Execs {
 
     /// Forgets what happened before a moment.
     pub(super) fn forget_before(&self, time_ns: u64) {
-        self.latest().retain(|_, exec| exec.time_ns >= time_ns);
+        self.latest().retain(|_, execs| {
+            execs.retain(|exec| exec.time_ns >= time_ns);
+            !execs.is_empty()
+        });
         self.hashes.let_go();
     }
 
@@ -136,26 +153,34 @@ impl Execs {
                 self.catch_up();
                 continue;
             }
-            // SAFETY: the buffer is valid for its length.
-            let length =
-                unsafe { libc::recv(source, buffer.as_mut_ptr().cast(), buffer.len(), libc::MSG_DONTWAIT) };
-            let Ok(length) = usize::try_from(length) else { continue };
-            for message in message::messages(&buffer[..length]) {
-                if let Some((pid, time_ns)) = exec_event(message.payload) {
-                    self.note(pid, time_ns);
+            let mut told = receive(source, &mut buffer);
+            while !told.is_empty() {
+                let read: Vec<_> = told
+                    .iter()
+                    .enumerate()
+                    // Of one that ran several programs in a row, `/proc` knows the last.
+                    .filter(|(index, (pid, _))| !told[index + 1..].iter().any(|(later, _)| later == pid))
+                    .filter_map(|(_, (pid, time_ns))| Some((*pid, self.read(*pid, *time_ns)?)))
+                    .collect();
+                // It may have run another while it was read.
+                told = receive(source, &mut buffer);
+                for (pid, exec) in read {
+                    if !told.iter().any(|(later, _)| *later == pid) {
+                        self.remember(pid, exec);
+                    }
                 }
             }
         }
     }
 
     /// A process runs another program, says the connector.
-    fn note(&self, pid: u32, time_ns: u64) {
+    fn read(&self, pid: u32, time_ns: u64) -> Option<Exec> {
         if let Ok(netns) = self.hashes.proc().netns(pid) {
             self.watch.notice(Entered { pid, thread: pid, netns });
         }
-        let Ok((cmdline, uid)) = read_cmdline(pid) else { return };
+        let (cmdline, uid) = read_cmdline(pid).ok()?;
         let executable = self.hashes.meet(pid);
-        self.remember(pid, Exec { time_ns, cmdline: Some(cmdline), uid, executable });
+        Some(Exec { time_ns, cmdline: Some(cmdline), uid, executable })
     }
 
     /// A process runs another program, says the program in the kernel.
@@ -184,12 +209,31 @@ impl Execs {
     fn remember(&self, pid: u32, exec: Exec) {
         let mut latest = self.latest();
         if latest.len() < MOST_PROGRAMS || latest.contains_key(&pid) {
-            latest.insert(pid, exec);
+            let execs = latest.entry(pid).or_default();
+            if execs.len() >= MOST_OF_ONE {
+                execs.remove(0);
+            }
+            execs.push(exec);
         }
     }
 
-    fn latest(&self) -> MutexGuard<'_, HashMap<u32, Exec>> {
+    fn latest(&self) -> MutexGuard<'_, HashMap<u32, Vec<Exec>>> {
         self.latest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Processes and moments of the execs that the connector has told since.
+fn receive(source: RawFd, buffer: &mut [u8]) -> Vec<(u32, u64)> {
+    let mut told = Vec::new();
+    loop {
+        // SAFETY: the buffer is valid for its length.
+        let length =
+            unsafe { libc::recv(source, buffer.as_mut_ptr().cast(), buffer.len(), libc::MSG_DONTWAIT) };
+        let Ok(length) = usize::try_from(length) else { return told };
+        told.extend(message::messages(&buffer[..length]).filter_map(|message| exec_event(message.payload)));
+        if told.len() >= MOST_AT_ONCE {
+            return told;
+        }
     }
 }
 
@@ -281,10 +325,15 @@ mod tests {
         let proc = Proc::new("/proc");
         let watch = Newcomers::start(&proc, Wanted::default()).watch().clone();
         let execs = Execs::new(Hashes::start(proc), watch, None);
-        execs.note(std::process::id(), 50);
-        assert_eq!(execs.of(std::process::id(), 49), None, "it had not happened yet");
-        assert!(execs.of(std::process::id(), 50).unwrap().cmdline.unwrap().contains("netrec"));
-        execs.forget_before(51);
-        assert_eq!(execs.of(std::process::id(), 60), None);
+        let pid = std::process::id();
+        for time_ns in [50, 60] {
+            execs.remember(pid, execs.read(pid, time_ns).unwrap());
+        }
+        let found = |since_ns, until_ns| execs.of(pid, since_ns, until_ns).map(|exec| exec.time_ns);
+        assert_eq!(found(40, 49), None, "it had not happened yet");
+        assert!(execs.of(pid, 40, 70).unwrap().cmdline.unwrap().contains("netrec"));
+        assert_eq!([found(40, 70), found(51, 70), found(61, 70)], [Some(50), Some(60), None]);
+        execs.forget_before(61);
+        assert_eq!(found(0, 70), None);
     }
 }

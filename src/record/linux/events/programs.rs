@@ -287,8 +287,10 @@ impl Programs {
         let program = Arc::make_mut(&mut process.program);
         program.exe = Some(path.to_owned());
         program.exe_inode = Some(inode);
-        // What was caught of it at its exec is not kept for long.
-        self.complete_program(event.pid, event.time_ns.saturating_add(MEMORY_NS));
+        // What was caught of it at its exec is not kept for long, but comes a moment later than this.
+        if self.execs.as_ref().is_some_and(|execs| execs.are_all_told()) {
+            self.complete_program(event.pid, u64::MAX);
+        }
     }
 
     fn moved(&mut self, pid: u32, path: &str, is_unified: bool) {
@@ -308,10 +310,7 @@ impl Programs {
     fn complete_program(&mut self, pid: u32, at_ns: u64) {
         let Some(process) = self.known.get_mut(&pid) else { return };
         let Some((by, since_ns)) = process.program.exec else { return };
-        let Some(exec) = self.execs.as_ref().and_then(|execs| execs.of(by, at_ns)) else { return };
-        if exec.time_ns < since_ns {
-            return;
-        }
+        let Some(exec) = self.execs.as_ref().and_then(|execs| execs.of(by, since_ns, at_ns)) else { return };
         Arc::make_mut(&mut process.program).started_as(exec);
     }
 

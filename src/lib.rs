@@ -24,6 +24,7 @@
 //! | [`analyze`] | the pass over a capture, its tables, the metrics, the detectors and their findings |
 //! | [`insight`] | findings joined into hypotheses |
 //! | [`diff`] | what is new between two captures of a host |
+//! | [`humanize`] | the one style for numbers, sizes, durations, times and plurals that people read |
 //! | [`filter`] | the language in which commands are told which connections to look at |
 //! | [`replay`] | a moment of a recording as rows and as a screen |
 //! | [`watch`] | the live host on the same screen, and recordings that begin a minute before |
@@ -61,6 +62,7 @@ pub mod export;
 pub mod filter;
 pub mod geo;
 mod guard;
+pub mod humanize;
 pub mod import;
 pub mod indicators;
 pub mod insight;
@@ -70,6 +72,7 @@ mod parallel;
 pub mod record;
 pub mod replay;
 pub mod report;
+mod suggest;
 pub mod watch;
 pub mod wire;
 

@@ -43,20 +43,6 @@ fn parse_part<'a>(rest: &'a str, text: &str) -> Result<(u64, &'a str), String> {
     Ok((number.checked_mul(unit_ms).ok_or("that is too long")?, rest))
 }
 
-/// A duration for a sentence: `1 h 30 min`, `2.5 s`.
-#[must_use]
-pub fn describe_duration(duration: Duration) -> String {
-    let total_ms = duration.as_millis();
-    if total_ms < 60_000 && !total_ms.is_multiple_of(1000) {
-        return format!("{:.1} s", duration.as_secs_f64());
-    }
-    let seconds = duration.as_secs();
-    let parts = [(seconds / 3600, "h"), (seconds / 60 % 60, "min"), (seconds % 60, "s")];
-    let text: Vec<String> =
-        parts.iter().filter(|(n, _)| *n > 0).map(|(number, unit)| format!("{number} {unit}")).collect();
-    if text.is_empty() { "0 s".to_owned() } else { text.join(" ") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,13 +78,5 @@ mod tests {
         check_refused("5parsecs", "no unit of time");
         check_refused("99999999999999999999s", "too long");
         check_refused("18446744073709551615d", "too long");
-    }
-
-    #[test]
-    fn durations_are_described_for_people() {
-        assert_eq!(describe_duration(Duration::from_millis(2500)), "2.5 s");
-        assert_eq!(describe_duration(Duration::from_mins(90)), "1 h 30 min");
-        assert_eq!(describe_duration(Duration::from_millis(3_600_400)), "1 h");
-        assert_eq!(describe_duration(Duration::ZERO), "0 s");
     }
 }

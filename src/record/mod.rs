@@ -34,7 +34,7 @@ mod stable_id;
 mod stop;
 
 pub use clock::{Clock, Moment, SystemClock};
-pub use duration::{describe_duration, parse_duration};
+pub use duration::parse_duration;
 pub use facts::{HostFacts, capture_name, series_name};
 pub use host::{Host, Seen, Tick, Wanted, open_host};
 pub use live::{Observed, observe};

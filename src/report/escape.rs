@@ -11,13 +11,14 @@
 //! | CSV | cells that a spreadsheet takes for a formula | [`csv()`], then the writer's quoting |
 //! | Markdown | markup, images and links that load or mislead, mentions | [`markdown`], [`markdown_code`] |
 //! | JSON | the same as a terminal, as soon as somebody looks at the file with `cat` | [`json`] |
-//! | shell | a command that is meant to be copied, with a file name in it | [`shell_word`] |
+//! | shell | a command that is meant to be copied, with a file name in it | [`shell_word`], [`shell_path`] |
 //!
 //! What is escaped stays visible (`\u{1b}`): that a name holds such characters is evidence.
 //! Text of every ordinary script stays as it is.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::path::Path;
 
 /// For a terminal: every character that controls, reorders or cannot be seen becomes a
 /// visible `\u{…}`.
@@ -117,18 +118,39 @@ pub fn shell_word(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_unsafe) {
         return Cow::Owned(format!("'{}'", text.replace('\'', r"'\''")));
     }
-    let mut out = String::from("$'");
-    for c in text.chars() {
-        match c {
-            '\'' | '\\' => out.extend(['\\', c]),
-            c if is_unsafe(c) => c.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| {
-                let _ = write!(out, "\\x{byte:02x}");
-            }),
-            c => out.push(c),
+    Cow::Owned(dollar_quoted(text.as_bytes()))
+}
+
+/// A path as one word for a POSIX shell, as [`shell_word`]; also one that is not UTF-8.
+pub fn shell_path(path: &Path) -> String {
+    match path.to_str() {
+        Some(text) => shell_word(text).into_owned(),
+        None if path.as_os_str().as_encoded_bytes().starts_with(b"-") => {
+            dollar_quoted(&[b"./", path.as_os_str().as_encoded_bytes()].concat())
         }
+        None => dollar_quoted(path.as_os_str().as_encoded_bytes()),
+    }
+}
+
+/// In bash's `$'…'`: what is no text, or unsafe, as its bytes.
+fn dollar_quoted(bytes: &[u8]) -> String {
+    let mut out = String::from("$'");
+    let raw = |out: &mut String, byte: u8| {
+        // Writing to a String cannot fail.
+        let _ = write!(out, "\\x{byte:02x}");
+    };
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '\'' | '\\' => out.extend(['\\', c]),
+                c if is_unsafe(c) => c.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| raw(&mut out, byte)),
+                c => out.push(c),
+            }
+        }
+        chunk.invalid().iter().for_each(|byte| raw(&mut out, *byte));
     }
     out.push('\'');
-    Cow::Owned(out)
+    out
 }
 
 /// Cuts a text in the middle to at most `max_chars` characters, as both ends of a path tell
@@ -282,6 +304,16 @@ mod tests {
         assert_eq!(shell_word("it's"), r"'it'\''s'");
         assert_eq!(shell_word("--force"), "'./--force'");
         assert_eq!(shell_word("a\nb'c"), r"$'a\x0ab\'c'");
+        assert_eq!(shell_path(Path::new("a b.parquet")), "'a b.parquet'");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_path_that_is_not_text_survives_copying() {
+        use std::os::unix::ffi::OsStrExt as _;
+        let path = |bytes| shell_path(Path::new(std::ffi::OsStr::from_bytes(bytes)));
+        assert_eq!(path(b"caf\xe9 1"), r"$'caf\xe9 1'");
+        assert_eq!(path(b"-\xff'"), r"$'./-\xff\''");
     }
 
     #[test]

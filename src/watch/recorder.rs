@@ -6,9 +6,7 @@ use std::thread::JoinHandle;
 use super::feed::Feed;
 use super::relay::relay;
 use crate::capture::{Overwrite, SigningKey};
-use crate::record::{
-    self, HostFacts, Output, Plan, Recording, Rotation, Stop, capture_name, describe_duration,
-};
+use crate::record::{self, HostFacts, Output, Plan, Recording, Rotation, Stop, capture_name};
 use crate::{Error, Result};
 
 /// The recordings of a session at the screen.
@@ -117,7 +115,7 @@ impl Recordings {
             "{}: {} snapshots over {}{why}; netrec analyze reads it",
             running.path.display(),
             recording.metadata.ticks_taken,
-            describe_duration(std::time::Duration::from_secs_f64(recording.metadata.duration_s())),
+            crate::humanize::seconds(recording.metadata.duration_s()),
         );
         self.done.push(recording);
         Ok(told)

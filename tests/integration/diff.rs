@@ -71,7 +71,7 @@ fn what_is_new_is_told_in_text_harmless_in_a_terminal() {
     let place = place();
     let ran = netrec_in(place.path(), &["diff", "before.parquet", "after.parquet"]).succeeds();
     for words in [
-        "before: before.parquet (testhost, 2025-12-31 23:59:59 UTC",
+        "before: before.parquet (testhost, 2025-12-31T23:59:59Z",
         "new listeners:\n  + tcp 0.0.0.0 port 4444 by sshd\\u{1b}[2J",
         "new programs:\n  + sshd\\u{1b}[2J (/tmp/.x/sshd, as root)",
         "changed executables:\n  ~ /usr/bin/web: bbbbbbbbbbbb, was aaaaaaaaaaaa",

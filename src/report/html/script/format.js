@@ -2,9 +2,9 @@
 
 const UNKNOWN = "–";
 
-/** A count with narrow spaces between thousands. */
+/** A count with commas between thousands. */
 function count(value) {
-  return String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, "\u202f");
+  return String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
 /** A count with its noun. */

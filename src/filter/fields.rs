@@ -5,6 +5,9 @@ use std::net::IpAddr;
 use super::pattern::Pattern;
 use super::value::{Place, Range, Unit};
 use crate::capture::{Owner, Row};
+use crate::geo::Databases;
+use crate::model::records::Scope;
+use crate::model::scope::scope;
 
 /// A field of the language.
 pub(super) struct Field {
@@ -29,6 +32,8 @@ pub(super) enum Reads {
     /// Ends, and the name of the remote one where that is among them.
     Address(fn(&Row) -> [End; 2], fn(&Row) -> Option<&str>),
     Port(fn(&Row) -> [End; 2]),
+    /// The country of the remote address.
+    Country,
 }
 
 /// One alternative of a word of an expression.
@@ -150,6 +155,11 @@ pub(super) const FIELDS: &[Field] = &[
         meaning: "name by which the remote was asked for",
     },
     Field {
+        names: &["country", "country_code"],
+        reads: Reads::Country,
+        meaning: "country of a public remote address, as two letters: country:CN,RU, country:none",
+    },
+    Field {
         names: &["protocol", "proto"],
         reads: Reads::Word(
             |row| Some(row.protocol.as_str()),
@@ -250,12 +260,26 @@ pub(super) const FIELDS: &[Field] = &[
 
 impl Test {
     /// Whether it holds for a row.
-    pub(super) fn holds(&self, row: &Row) -> bool {
+    pub(super) fn holds(&self, row: &Row, geo: Option<&Databases>) -> bool {
         match self {
             Self::Anywhere(pattern) => stands_anywhere(pattern, row),
+            Self::Field(Reads::Country, values) => {
+                let country = country(row, geo);
+                values.iter().any(|value| match (value, &country) {
+                    (Value::Unknown, country) => country.is_none(),
+                    (Value::Pattern(pattern), Some(country)) => pattern.fits(country),
+                    _ => false,
+                })
+            }
             Self::Field(reads, values) => values.iter().any(|value| reads.fits(row, value)),
         }
     }
+}
+
+/// Addresses that are not public are in no country.
+fn country(row: &Row, geo: Option<&Databases>) -> Option<String> {
+    let (addr, _) = row.remote.filter(|(addr, _)| scope(*addr) == Scope::Public)?;
+    geo?.lookup(addr)?.country_code
 }
 
 impl Reads {

@@ -4,20 +4,26 @@
 //! process:curl port:443 state:ESTABLISHED remote:10.0.0.0/8 -user:root bytes>1M "some words"
 //! ```
 //!
-//! Words are joined by *and*; alternatives stand in one word (`port:80,443`); a word with `-`
-//! before it must not hold. [`fields::FIELDS`] is the one list of what can be asked, which
+//! Words are joined by *and*, which need not be written, by *or*, and by parentheses; *and* binds
+//! tighter. Alternatives of one field stand in one word (`port:80,443`); a word with `-` before it
+//! must not hold. [`fields::FIELDS`] is the one list of what can be asked, which
 //! drives the parser, its advice and the help. What is not known matches nothing but `none`.
 
+mod expression;
 mod fields;
+mod grammar;
 mod parse;
 mod pattern;
 mod value;
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
+use self::expression::Expression;
 use self::fields::Test;
 use crate::capture::Row;
+use crate::geo::Databases;
 
 /// Words that one expression may have.
 const MOST_TERMS: usize = 32;
@@ -26,15 +32,10 @@ const MOST_TERMS: usize = 32;
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     text: String,
-    terms: Vec<Term>,
-}
-
-/// One word of an expression.
-#[derive(Debug, Clone)]
-struct Term {
-    /// Whether it must not hold.
-    is_negated: bool,
-    test: Test,
+    terms: Vec<Test>,
+    expression: Expression,
+    /// Where countries are looked up.
+    geo: Option<Arc<Databases>>,
 }
 
 /// Why a text is no expression, and which part of it.
@@ -48,10 +49,6 @@ pub struct FilterError {
     span: (usize, usize),
 }
 
-/// Which words of an expression have held for the rows of one connection so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Hits(u32);
-
 impl Filter {
     /// Whether it lets everything through.
     pub fn is_empty(&self) -> bool {
@@ -63,25 +60,28 @@ impl Filter {
         &self.text
     }
 
+    /// Whether it asks for a country.
+    pub fn asks_for_countries(&self) -> bool {
+        self.terms.iter().any(|term| matches!(term, Test::Field(fields::Reads::Country, _)))
+    }
+
+    /// The same filter, with databases for the countries that it asks for. Without them no country
+    /// is known.
+    #[must_use]
+    pub fn with_countries(self, geo: Arc<Databases>) -> Self {
+        Self { geo: Some(geo), ..self }
+    }
+
+    /// Another filter with the databases of this one.
+    #[must_use]
+    pub fn with_same_countries(&self, other: Self) -> Self {
+        Self { geo: self.geo.clone(), ..other }
+    }
+
     /// Whether a row fits.
     pub fn matches(&self, row: &Row) -> bool {
-        self.terms.iter().all(|term| term.test.holds(row) != term.is_negated)
-    }
-
-    /// Adds what holds for one more row of a connection.
-    pub fn add(&self, hits: &mut Hits, row: &Row) {
-        for (index, term) in self.terms.iter().enumerate() {
-            let bit = 1 << index;
-            if hits.0 & bit == 0 && term.test.holds(row) {
-                hits.0 |= bit;
-            }
-        }
-    }
-
-    /// Whether a connection fits: every word held for one of its rows, and what must not hold
-    /// held for none.
-    pub fn selects(&self, hits: Hits) -> bool {
-        self.terms.iter().enumerate().all(|(index, term)| (hits.0 & 1 << index != 0) != term.is_negated)
+        let geo = self.geo.as_deref();
+        self.expression.holds(&|index| self.terms.get(index).is_some_and(|term| term.holds(row, geo)))
     }
 }
 
@@ -94,7 +94,7 @@ impl FromStr for Filter {
     type Err = FilterError;
 
     fn from_str(text: &str) -> Result<Self, FilterError> {
-        parse::parse(text)
+        grammar::parse(text)
     }
 }
 

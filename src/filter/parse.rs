@@ -1,9 +1,9 @@
-//! A text into an expression, or a sentence that points at the word that is wrong.
+//! A text into words, and a word into a test, or a sentence that points at what is wrong.
 
 use super::fields::{FIELDS, Field, Reads, Test, Value};
 use super::pattern::{Pattern, Wildcards};
 use super::value::{Operator, Place, Range};
-use super::{Filter, FilterError, MOST_TERMS, Term};
+use crate::suggest;
 
 /// What is written between a field and its value; the longer ones first.
 const OPERATORS: &[(&str, Operator, bool)] = &[
@@ -19,48 +19,20 @@ const OPERATORS: &[(&str, Operator, bool)] = &[
 
 /// A character of a word, and whether it stood in quotes.
 #[derive(Debug, Clone, Copy)]
-struct Letter {
-    char: char,
-    is_quoted: bool,
-    /// Its place in the text, in characters.
-    at: usize,
+pub(super) struct Letter {
+    pub(super) char: char,
+    pub(super) is_quoted: bool,
+    /// Its index in the text, in characters.
+    pub(super) at: usize,
 }
 
-type Word = Vec<Letter>;
+pub(super) type Word = Vec<Letter>;
 
-/// A fault inside of a word: the letters that are meant, and why.
-type Fault = ((usize, usize), String);
+/// A fault inside a word: the letters that are meant, and why.
+pub(super) type Fault = ((usize, usize), String);
 
-pub(super) fn parse(text: &str) -> Result<Filter, FilterError> {
-    let error = |(span, reason): Fault| FilterError { reason, text: text.to_owned(), span };
-    let mut terms = Vec::new();
-    let mut is_negated = false;
-    for word in words(text).map_err(error)? {
-        let span = span_of(&word);
-        match plain(&word).as_str() {
-            "not" | "-" | "!" if !is_quoted(&word) => is_negated = !is_negated,
-            "and" | "AND" if !is_quoted(&word) => {}
-            "or" | "OR" if !is_quoted(&word) => {
-                let reason = "alternatives stand in one word: port:80,443".to_owned();
-                return Err(error((span, reason)));
-            }
-            _ => {
-                terms.push(term(&word, std::mem::take(&mut is_negated)).map_err(error)?);
-                if terms.len() > MOST_TERMS {
-                    return Err(error((span, format!("more than {MOST_TERMS} words"))));
-                }
-            }
-        }
-    }
-    if is_negated {
-        let end = text.chars().count();
-        return Err(error(((end, end), "a word is missing after the negation".to_owned())));
-    }
-    Ok(Filter { text: text.trim().to_owned(), terms })
-}
-
-/// Cuts a text at its blanks, outside of quotes.
-fn words(text: &str) -> Result<Vec<Word>, Fault> {
+/// Splits a text at its blanks, outside of quotes.
+pub(super) fn words(text: &str) -> Result<Vec<Word>, Fault> {
     let mut words = vec![Word::new()];
     let mut quote = None;
     let mut chars = text.chars().enumerate().peekable();
@@ -89,13 +61,14 @@ fn push(words: &mut [Word], letter: Option<Letter>) {
     }
 }
 
-fn term(word: &[Letter], is_negated: bool) -> Result<Term, Fault> {
+/// The test of a word, and whether it must not hold.
+pub(super) fn term(word: &[Letter]) -> Result<(Test, bool), Fault> {
     let minus = word.first().filter(|first| matches!(first.char, '-' | '!') && !first.is_quoted);
-    let (word, is_negated) = if minus.is_some() { (&word[1..], !is_negated) } else { (word, is_negated) };
+    let (word, is_negated) = if minus.is_some() { (&word[1..], true) } else { (word, false) };
     let Some((name, operator, is_not, value)) = split(word) else {
         let wildcards = if is_quoted(word) { Wildcards::Off } else { Wildcards::On };
         let test = Test::Anywhere(Pattern::part(&plain(word), wildcards));
-        return Ok(Term { is_negated, test });
+        return Ok((test, is_negated));
     };
     let field = field(name)?;
     if value.is_empty() {
@@ -106,7 +79,7 @@ fn term(word: &[Letter], is_negated: bool) -> Result<Term, Fault> {
     let values = alternatives
         .map(|value| self::value(field, operator, value).map_err(|why| (span_or(value, word), why)))
         .collect::<Result<_, Fault>>()?;
-    Ok(Term { is_negated: is_negated != is_not, test: Test::Field(field.reads, values) })
+    Ok((Test::Field(field.reads, values), is_negated != is_not))
 }
 
 /// The name, the operator and the value of a word; none for a word without an operator.
@@ -133,15 +106,10 @@ fn field(name: &[Letter]) -> Result<&'static Field, Fault> {
     if let Some(field) = FIELDS.iter().find(|field| field.names.contains(&text.as_str())) {
         return Ok(field);
     }
-    let names = || FIELDS.iter().flat_map(|field| field.names);
-    let near = names().map(|name| (distance(name, &text), *name)).min();
-    let advice = match near {
-        Some((distance, name)) if distance <= 2 && distance < text.len() => format!("did you mean {name}?"),
-        _ => {
-            let main: Vec<&str> = FIELDS.iter().map(|field| field.names[0]).collect();
-            format!("there are {}", main.join(", "))
-        }
-    };
+    let names = FIELDS.iter().flat_map(|field| field.names).copied();
+    let main = || FIELDS.iter().map(|field| field.names[0]).collect::<Vec<_>>().join(", ");
+    let advice = suggest::nearest(&text, names)
+        .map_or_else(|| format!("there are {}", main()), |name| format!("did you mean {name}?"));
     Err((span_of(name), format!("there is no field {text:?}: {advice}")))
 }
 
@@ -170,10 +138,19 @@ fn value(field: &Field, operator: Operator, letters: &[Letter]) -> Result<Value,
             let pattern = pattern();
             let known = all();
             let is_known = known.iter().any(|word| pattern.fits(word));
-            let refusal = || format!("{name} is never {text:?}: there are {}", known.join(", "));
+            let refusal = || match suggest::nearest(&text, known.iter().copied()) {
+                Some(near) => format!("{name} is never {text:?}: did you mean {near}?"),
+                None => format!("{name} is never {text:?}: there are {}", known.join(", ")),
+            };
             if is_known { Ok(Value::Pattern(pattern)) } else { Err(refusal()) }
         }
         Reads::Address(..) => address(name, operator, &text, pattern),
+        Reads::Country => {
+            let is_code = text.chars().count() <= 2
+                && text.chars().all(|c| c.is_ascii_alphabetic() || "*?".contains(c));
+            let refusal = || format!("{text:?} is not a country code of two letters, such as DE or US");
+            if is_code { Ok(Value::Pattern(pattern())) } else { Err(refusal()) }
+        }
     }
 }
 
@@ -206,15 +183,15 @@ fn address(
     Err(format!("{name}: {text:?} is no address, network (10.0.0.0/8) or name"))
 }
 
-fn plain(letters: &[Letter]) -> String {
+pub(super) fn plain(letters: &[Letter]) -> String {
     letters.iter().map(|letter| letter.char).collect()
 }
 
-fn is_quoted(letters: &[Letter]) -> bool {
+pub(super) fn is_quoted(letters: &[Letter]) -> bool {
     letters.iter().any(|letter| letter.is_quoted)
 }
 
-fn span_of(letters: &[Letter]) -> (usize, usize) {
+pub(super) fn span_of(letters: &[Letter]) -> (usize, usize) {
     match (letters.first(), letters.last()) {
         (Some(first), Some(last)) => (first.at, last.at + 1),
         _ => (0, 0),
@@ -223,20 +200,4 @@ fn span_of(letters: &[Letter]) -> (usize, usize) {
 
 fn span_or(letters: &[Letter], whole: &[Letter]) -> (usize, usize) {
     span_of(if letters.is_empty() { whole } else { letters })
-}
-
-/// Letters that have to be put in, left out or replaced to make one word of another.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().take(40).collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, left) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, right) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(left != *right);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }

@@ -14,7 +14,7 @@ pub(super) fn write(state: &State, form: Form) -> Result<PathBuf> {
     let stem = Path::new(&state.file).file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let time = format::moment(state.sample.ts_us);
     let time = time.map(|time| time.format("-%Y%m%dT%H%M%S%.6fZ").to_string()).unwrap_or_default();
-    let ending = if form == Form::Json { "ndjson" } else { "csv" };
+    let ending = if form == Form::Ndjson { "ndjson" } else { "csv" };
     let path = PathBuf::from(format!("{stem}{time}.{ending}"));
     let file = File::create_new(&path).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => Error::Exists { path: path.clone() },

@@ -17,8 +17,9 @@ pub enum Form {
     Table,
     /// Every column of the capture; safe to open in a spreadsheet.
     Csv,
-    /// Every column of the capture, one object a line.
-    Json,
+    /// Every column of the capture, one JSON object a line.
+    #[value(alias = "json")]
+    Ndjson,
 }
 
 /// Writes rows in a form.
@@ -29,7 +30,7 @@ pub fn write<'a>(out: &mut dyn Write, form: Form, rows: impl IntoIterator<Item =
     match form {
         Form::Table => table(out, rows),
         Form::Csv => csv(out, rows),
-        Form::Json => rows.into_iter().try_for_each(|row| writeln!(out, "{}", json(row))),
+        Form::Ndjson => rows.into_iter().try_for_each(|row| writeln!(out, "{}", json(row))),
     }
 }
 
@@ -205,7 +206,7 @@ mod tests {
 
     #[test]
     fn no_form_lets_a_hostile_name_through() {
-        for form in [Form::Table, Form::Csv, Form::Json] {
+        for form in [Form::Table, Form::Csv, Form::Ndjson] {
             let text = written(form);
             assert!(!text.contains('\u{1b}'), "{text}");
             assert!(text.contains("u{1b}") || text.contains("u001b"), "{text}");
@@ -232,7 +233,7 @@ mod tests {
 
     #[test]
     fn json_has_every_column_and_null_for_what_is_not_known() {
-        let row: Value = serde_json::from_str(&written(Form::Json)).unwrap();
+        let row: Value = serde_json::from_str(&written(Form::Ndjson)).unwrap();
         assert_eq!(row.as_object().unwrap().len(), COLUMNS.len());
         assert_eq!(row["conn_id"], "18446744073709551615");
         assert_eq!(row["bytes_sent"], Value::Null);

@@ -29,4 +29,4 @@ pub use recorded::Recorded;
 pub use source::Source;
 pub use state::State;
 pub use terminal::Player;
-pub use time::When;
+pub use time::{Range, When};

@@ -199,7 +199,7 @@ impl State {
             Action::Open => return self.open(),
             Action::Back => self.back(),
             Action::ExportCsv => return Some(Request::Export(Form::Csv)),
-            Action::ExportJson => return Some(Request::Export(Form::Json)),
+            Action::ExportJson => return Some(Request::Export(Form::Ndjson)),
             Action::Command => self.message = Some(self.command()),
             Action::Record => return Some(Request::ToggleRecording),
         }
@@ -332,7 +332,7 @@ impl State {
     /// Shows the connections of a process or of a destination.
     fn look_at(&mut self, expression: &str) -> Option<Request> {
         if let Ok(filter) = expression.parse() {
-            self.filter = filter;
+            self.filter = self.filter.with_same_countries(filter);
             self.turn_to(0);
             self.refresh();
         }
@@ -344,7 +344,7 @@ impl State {
             self.mode = Mode::Normal;
             self.select(0);
         } else if !self.filter.is_empty() {
-            self.filter = Filter::default();
+            self.filter = self.filter.with_same_countries(Filter::default());
             self.refresh();
         }
     }

@@ -1,20 +1,27 @@
 //! Moments as people write them: `14:02`, `-5m`, `+30s`, `2026-06-01T10:00:00Z`. All in UTC.
 
+use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, SecondsFormat};
 
+use crate::humanize;
 use crate::record::parse_duration;
 
+const SECOND_US: i64 = 1_000_000;
+const MINUTE_US: i64 = 60_000_000;
 const DAY_US: i64 = 86_400_000_000;
 
-/// A moment that may depend on the recording and on where one is in it.
+/// A time that may depend on the recording and on where one is in it.
+///
+/// A time is as wide as it was written: `14:02` is that minute, `2026-06-01` that day. It is in a
+/// recording that begins within it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {
-    /// µs since the Unix epoch.
-    At(i64),
-    /// A time of day, µs since midnight.
-    OfDay(i64),
+    /// µs since the Unix epoch, and the width in µs.
+    At(i64, i64),
+    /// A time of day, µs since midnight, and the width in µs.
+    OfDay(i64, i64),
     /// So many µs from here. From a start that is not given: of the recording for later ones,
     /// its end for earlier ones.
     From(i64),
@@ -24,27 +31,136 @@ pub enum When {
     End,
 }
 
+/// A time that the recording does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outside {
+    /// The time, µs since the Unix epoch.
+    pub at_us: i64,
+    /// First and last moment of the recording, µs since the Unix epoch.
+    pub span_us: (i64, i64),
+}
+
+/// A range of time, as far as the recording has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Range {
+    /// First and last moment, both included, µs since the Unix epoch.
+    pub ends_us: (i64, i64),
+    /// The end of what was asked for that the recording does not have.
+    pub missing: Option<Outside>,
+}
+
 impl When {
     /// The moment in a recording of this span, seen from `here`; µs since the Unix epoch.
-    pub fn resolve(self, span_us: (i64, i64), here_us: Option<i64>) -> i64 {
+    ///
+    /// # Errors
+    /// [`Outside`] if the recording does not have it.
+    pub fn resolve(self, span_us: (i64, i64), here_us: Option<i64>) -> Result<i64, Outside> {
+        let (at_us, width_us) = self.place(span_us, here_us);
+        let (first, last) = span_us;
+        if (first..=last).contains(&at_us) {
+            return Ok(at_us);
+        }
+        let has_begun = at_us < first && at_us.saturating_add(width_us) > first;
+        if has_begun { Ok(first) } else { Err(Outside { at_us, span_us }) }
+    }
+
+    /// The moment nearest to it that the recording has.
+    pub fn nearest(self, span_us: (i64, i64), here_us: Option<i64>) -> i64 {
+        self.place(span_us, here_us).0.clamp(span_us.0, span_us.1)
+    }
+
+    /// Whether it is a step from where one is.
+    pub fn is_step(self) -> bool {
+        matches!(self, Self::From(_))
+    }
+
+    /// The moment and its width, whether or not the recording has it.
+    fn place(self, span_us: (i64, i64), here_us: Option<i64>) -> (i64, i64) {
         match self {
-            Self::At(ts_us) => ts_us,
-            Self::From(by_us) if by_us < 0 => here_us.unwrap_or(span_us.1).saturating_add(by_us),
-            Self::From(by_us) => here_us.unwrap_or(span_us.0).saturating_add(by_us),
-            Self::Start => span_us.0,
-            Self::End => span_us.1,
-            Self::OfDay(of_day_us) => day_of(here_us.unwrap_or(span_us.0), of_day_us, span_us),
+            Self::At(ts_us, width_us) => (ts_us, width_us),
+            Self::From(by_us) if by_us < 0 => (here_us.unwrap_or(span_us.1).saturating_add(by_us), 0),
+            Self::From(by_us) => (here_us.unwrap_or(span_us.0).saturating_add(by_us), 0),
+            Self::Start => (span_us.0, 0),
+            Self::End => (span_us.1, 0),
+            Self::OfDay(of_day_us, width_us) => {
+                (day_of(here_us.unwrap_or(span_us.0), (of_day_us, width_us), span_us), width_us)
+            }
         }
     }
 }
 
+impl Range {
+    /// The range between two times of a recording.
+    ///
+    /// # Errors
+    /// In words, if it is empty, ends before it begins, or lies outside of the recording.
+    pub fn between(from: When, to: When, span_us: (i64, i64)) -> Result<Self, String> {
+        let (first, last) = span_us;
+        let (from_us, to_us) = (from.place(span_us, None).0, to.place(span_us, None).0);
+        if from_us > to_us {
+            let (from, to) = (precise(from_us), precise(to_us));
+            return Err(format!("the range ends before it begins: {from} is later than {to}"));
+        }
+        if from_us == to_us {
+            let moment = precise(from_us);
+            return Err(format!("the range is empty: both ends are {moment}; --at shows one moment"));
+        }
+        if to_us < first {
+            return Err(Outside { at_us: to_us, span_us }.to_string());
+        }
+        if from_us > last {
+            return Err(Outside { at_us: from_us, span_us }.to_string());
+        }
+        let is_early = from.resolve(span_us, None).is_err();
+        let missing = [(is_early, from_us), (to_us > last, to_us)];
+        let missing = missing.into_iter().find(|(is_missing, _)| *is_missing);
+        Ok(Self {
+            ends_us: (from_us.max(first), to_us.min(last)),
+            missing: missing.map(|(_, at_us)| Outside { at_us, span_us }),
+        })
+    }
+}
+
+impl Outside {
+    /// In a line of a narrow screen.
+    pub fn short(&self) -> String {
+        let (first, last) = (humanize::second_utc(self.span_us.0), humanize::second_utc(self.span_us.1));
+        format!("{} the recording: {first} to {last}", self.side())
+    }
+
+    fn side(&self) -> &'static str {
+        if self.at_us < self.span_us.0 { "before" } else { "after" }
+    }
+}
+
+impl fmt::Display for Outside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (first, last) = (precise(self.span_us.0), precise(self.span_us.1));
+        let (at, side) = (precise(self.at_us), self.side());
+        write!(f, "{at} is {side} the recording, which runs from {first} to {last}")
+    }
+}
+
+/// With as many digits as it takes to tell it from others; a time outside of the calendar in
+/// seconds since the Unix epoch.
+fn precise(us: i64) -> String {
+    let format = match us % 1_000_000 {
+        0 => SecondsFormat::Secs,
+        us if us % 1000 == 0 => SecondsFormat::Millis,
+        _ => SecondsFormat::Micros,
+    };
+    let text = |time: DateTime<chrono::Utc>| time.to_rfc3339_opts(format, true);
+    humanize::moment(us).map_or_else(|| format!("@{}", us / 1_000_000), text)
+}
+
 /// On the day that one looks at if the recording has that time, else on the next day that has it.
-fn day_of(here_us: i64, of_day_us: i64, (first, last): (i64, i64)) -> i64 {
+fn day_of(here_us: i64, (of_day_us, width_us): (i64, i64), (first, last): (i64, i64)) -> i64 {
     let on_day_of = |moment: i64| moment.saturating_sub(moment.rem_euclid(DAY_US)).saturating_add(of_day_us);
     let here = on_day_of(here_us);
     let first_day = on_day_of(first);
+    let is_in = |moment: &i64| *moment <= last && moment.saturating_add(width_us) > first;
     let candidates = [here, first_day, first_day.saturating_add(DAY_US)];
-    candidates.into_iter().find(|moment| (first..=last).contains(moment)).unwrap_or(here)
+    candidates.into_iter().find(is_in).unwrap_or(here)
 }
 
 impl FromStr for When {
@@ -63,8 +179,9 @@ impl FromStr for When {
         if let Some(earlier) = text.strip_prefix('-') {
             return Ok(Self::From(-duration_us(earlier)?));
         }
-        let parsed = absolute(text).map(Self::At).or_else(|| of_day(text).map(Self::OfDay));
-        parsed.ok_or_else(|| {
+        let absolute = || absolute(text).map(|(at, width)| Self::At(at, width));
+        let of_day = || of_day(text).map(|(at, width)| Self::OfDay(at, width));
+        absolute().or_else(of_day).ok_or_else(|| {
             "write a time (UTC) as 14:02, 14:02:30, 2026-06-01T10:00:00Z, @1780308000, -5m, +30s, start or end"
                 .to_owned()
         })
@@ -76,24 +193,39 @@ fn duration_us(text: &str) -> Result<i64, String> {
     i64::try_from(micros).map_err(|_| "that is too long".to_owned())
 }
 
-fn absolute(text: &str) -> Option<i64> {
+/// A moment and its width, both in µs.
+fn absolute(text: &str) -> Option<(i64, i64)> {
     if let Some(seconds) = text.strip_prefix('@') {
-        let seconds: f64 = seconds.parse().ok()?;
-        return seconds.is_finite().then_some((seconds * 1e6) as i64);
+        let at: f64 = seconds.parse().ok()?;
+        return at.is_finite().then_some(((at * 1e6) as i64, width_of_second(seconds)));
     }
     if let Ok(moment) = DateTime::parse_from_rfc3339(text) {
-        return Some(moment.timestamp_micros());
+        return Some((moment.timestamp_micros(), width_of_second(text)));
     }
-    let formats = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"];
-    let naive = formats.iter().find_map(|format| NaiveDateTime::parse_from_str(text, format).ok());
-    let naive = naive.or_else(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0));
-    Some(naive?.and_utc().timestamp_micros())
+    let naive = |format: &&str| NaiveDateTime::parse_from_str(text, format).ok();
+    let to_us = |time: NaiveDateTime| time.and_utc().timestamp_micros();
+    if let Some(time) = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"].iter().find_map(naive) {
+        return Some((to_us(time), width_of_second(text)));
+    }
+    if let Some(time) = ["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"].iter().find_map(naive) {
+        return Some((to_us(time), MINUTE_US));
+    }
+    let midnight = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0)?;
+    Some((to_us(midnight), DAY_US))
 }
 
-fn of_day(text: &str) -> Option<i64> {
-    let time =
-        ["%H:%M:%S%.f", "%H:%M"].iter().find_map(|format| NaiveTime::parse_from_str(text, format).ok());
-    Some(time?.signed_duration_since(NaiveTime::MIN).num_microseconds()?.clamp(0, DAY_US - 1))
+/// A time of day and its width, both in µs.
+fn of_day(text: &str) -> Option<(i64, i64)> {
+    let time = |format: &str| NaiveTime::parse_from_str(text, format).ok();
+    let seconds = time("%H:%M:%S%.f").map(|time| (time, width_of_second(text)));
+    let (time, width_us) = seconds.or_else(|| Some((time("%H:%M")?, MINUTE_US)))?;
+    let of_day_us = time.signed_duration_since(NaiveTime::MIN).num_microseconds()?;
+    Some((of_day_us.clamp(0, DAY_US - 1), width_us))
+}
+
+/// A whole second is a second wide; a fraction is exact.
+fn width_of_second(text: &str) -> i64 {
+    if text.contains('.') { 0 } else { SECOND_US }
 }
 
 #[cfg(test)]
@@ -103,11 +235,27 @@ mod tests {
     /// 2026-06-01T22:00:00Z to 2026-06-02T03:00:00Z.
     const SPAN: (i64, i64) = (1_780_351_200_000_000, 1_780_369_200_000_000);
 
+    fn when(text: &str) -> When {
+        text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
     #[track_caller]
     fn check(text: &str, here_us: Option<i64>, expected: &str) {
-        let when: When = text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
-        let moment = DateTime::from_timestamp_micros(when.resolve(SPAN, here_us)).unwrap();
+        let moment = when(text).resolve(SPAN, here_us).unwrap_or_else(|outside| panic!("{text}: {outside}"));
+        let moment = DateTime::from_timestamp_micros(moment).unwrap();
         assert_eq!(moment.format("%Y-%m-%d %H:%M:%S%.6f").to_string(), expected, "{text}");
+    }
+
+    #[track_caller]
+    fn check_outside(text: &str, expected: &str) {
+        let outside = when(text).resolve(SPAN, None).unwrap_err().to_string();
+        let range = "the recording, which runs from 2026-06-01T22:00:00Z to 2026-06-02T03:00:00Z";
+        assert_eq!(outside, format!("{expected} {range}"), "{text}");
+    }
+
+    #[track_caller]
+    fn between(from: &str, to: &str) -> Result<Range, String> {
+        Range::between(when(from), when(to), SPAN)
     }
 
     #[test]
@@ -127,7 +275,6 @@ mod tests {
         check("01:15:30", None, "2026-06-02 01:15:30.000000");
         check("02:00", Some(SPAN.1), "2026-06-02 02:00:00.000000");
         check("22:30", Some(SPAN.1), "2026-06-01 22:30:00.000000");
-        check("12:00", None, "2026-06-01 12:00:00.000000");
     }
 
     #[test]
@@ -135,6 +282,54 @@ mod tests {
         check("+30s", None, "2026-06-01 22:00:30.000000");
         check("-5m", None, "2026-06-02 02:55:00.000000");
         check("-1h30m", Some(SPAN.1 - 3_600_000_000), "2026-06-02 00:30:00.000000");
+    }
+
+    #[test]
+    fn a_time_is_as_wide_as_it_was_written() {
+        let span = (SPAN.0 + 13_400_000, SPAN.1);
+        for text in ["22:00", "2026-06-01", "2026-06-01T22:00", "22:00:13", "@1780351213"] {
+            assert_eq!(when(text).resolve(span, None), Ok(span.0), "{text}");
+        }
+        for text in ["21:59", "22:00:12", "22:00:13.3", "2026-05-31"] {
+            assert!(when(text).resolve(span, None).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_time_that_the_recording_does_not_have_is_refused_with_what_it_has() {
+        check_outside("2020-01-01", "2020-01-01T00:00:00Z is before");
+        check_outside("2026-06-02T03:00:00.000001Z", "2026-06-02T03:00:00.000001Z is after");
+        check_outside("12:00", "2026-06-01T12:00:00Z is before");
+        check_outside("+6h", "2026-06-02T04:00:00Z is after");
+        check_outside("-6h", "2026-06-01T21:00:00Z is before");
+        check_outside("@1e30", "@9223372036854 is after");
+        assert_eq!(when("+6h").nearest(SPAN, None), SPAN.1);
+        assert_eq!(when("-6h").nearest(SPAN, None), SPAN.0);
+    }
+
+    #[test]
+    fn a_range_is_what_the_recording_has_of_it() {
+        let whole = Range { ends_us: SPAN, missing: None };
+        assert_eq!(between("start", "end"), Ok(whole));
+        assert_eq!(between("22:00", "03:00"), Ok(whole));
+        let early = between("21:00", "end").unwrap();
+        assert_eq!((early.ends_us, early.missing.unwrap().at_us), (SPAN, SPAN.0 - 3_600_000_000));
+        let late = between("2026-06-02", "2026-06-03").unwrap();
+        assert_eq!((late.ends_us.1, late.missing.unwrap().at_us), (SPAN.1, SPAN.1 + 75_600_000_000));
+    }
+
+    #[test]
+    fn a_range_that_holds_nothing_is_refused() {
+        for (from, to, because) in [
+            ("end", "start", "ends before it begins"),
+            ("23:00", "23:00", "is empty"),
+            ("2020-01-01", "2020-01-02", "is before the recording"),
+            ("2027-01-01", "2027-01-02", "is after the recording"),
+            ("start", "-6h", "ends before it begins"),
+        ] {
+            let error = between(from, to).unwrap_err();
+            assert!(error.contains(because), "{from} {to}: {error}");
+        }
     }
 
     #[test]

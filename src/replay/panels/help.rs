@@ -31,7 +31,7 @@ pub(in crate::replay) fn draw(theme: Theme, area: Rect, buffer: &mut Buffer) {
         below,
         0,
         &format!(
-            "Filter: words joined by and; port:80,443; -word must not hold; * ? wildcards; bytes>1M; process:none. \
+            "Filter: words joined by and, or, ( ); port:80,443; -word must not hold; * ? wildcards; bytes>1M; process:none. \
              Fields: {}",
             fields.join(" ")
         ),

@@ -41,21 +41,34 @@ impl State {
         }
     }
 
+    /// Goes to a time that the recording has, or says which times it has. A step that is too long
+    /// ends at the end.
+    fn go_to(&mut self, when: When) -> Option<Request> {
+        let here_us = Some(self.sample.ts_us);
+        let at_us = match when.resolve(self.span_us, here_us) {
+            Ok(at_us) => at_us,
+            Err(outside) => {
+                self.message = Some(outside.short());
+                if !when.is_step() {
+                    return None;
+                }
+                when.nearest(self.span_us, here_us)
+            }
+        };
+        self.is_playing = false;
+        Some(Request::Show(Place::Time(at_us)))
+    }
+
     /// What was typed is complete.
     fn enter(&mut self) -> Option<Request> {
         match std::mem::replace(&mut self.mode, Mode::Normal) {
             Mode::Time(text) => match text.parse::<When>() {
-                Ok(when) => {
-                    self.is_playing = false;
-                    return Some(Request::Show(Place::Time(
-                        when.resolve(self.span_us, Some(self.sample.ts_us)),
-                    )));
-                }
+                Ok(when) => return self.go_to(when),
                 Err(why) => self.message = Some(why),
             },
             Mode::Filter(text) => match text.parse::<Filter>() {
                 Ok(filter) => {
-                    self.filter = filter;
+                    self.filter = self.filter.with_same_countries(filter);
                     self.selected = 0;
                     self.refresh();
                 }

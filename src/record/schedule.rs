@@ -57,8 +57,8 @@ impl Schedule {
         self.before = self.before.saturating_sub(1);
     }
 
-    /// Ticks that belong to the plan: one at the start, one after each interval, the last one when
-    /// the duration is over; none for any number.
+    /// Ticks that belong to the plan: one at the start, one after each interval, and the last one at
+    /// the very end of the duration, whatever the interval; none for any number.
     pub(super) fn planned(&self) -> Option<u64> {
         Some(self.before + self.planned?)
     }
@@ -67,11 +67,26 @@ impl Schedule {
         self.start_ns = start_ns;
         self.interval_ns = i64::try_from(interval.as_nanos()).unwrap_or(i64::MAX).max(1);
         self.next = 0;
-        let places = |end_ns: i64| (end_ns.saturating_sub(start_ns).max(0) / self.interval_ns) as u64 + 1;
-        self.planned = self.end_ns.map(places);
+        self.planned = self.end_ns.map(|end_ns| self.places_until(end_ns));
     }
 
+    /// Places from the start of the grid to the end of the recording, both included. A rest that is
+    /// too short for a snapshot of its own goes to the last whole interval.
+    fn places_until(&self, end_ns: i64) -> u64 {
+        let left_ns = end_ns.saturating_sub(self.start_ns).max(0);
+        let (whole, rest_ns) = (left_ns / self.interval_ns, left_ns % self.interval_ns);
+        let is_worth_one = rest_ns >= MIN_INTERVAL.as_nanos() as i64 || (whole == 0 && rest_ns > 0);
+        whole as u64 + 1 + u64::from(is_worth_one)
+    }
+
+    /// When a place is due: the last one when the recording ends.
     fn place_ns(&self, place: u64) -> i64 {
+        if let (Some(planned), Some(end_ns)) = (self.planned, self.end_ns)
+            && place > 0
+            && place + 1 == planned
+        {
+            return end_ns;
+        }
         let offset_ns = self.interval_ns.saturating_mul(i64::try_from(place).unwrap_or(i64::MAX));
         self.start_ns.saturating_add(offset_ns)
     }
@@ -134,9 +149,44 @@ mod tests {
     fn a_plan_has_a_tick_at_both_ends() {
         let ticks = |interval_ms, duration_ms| Schedule::new(&plan(interval_ms, duration_ms), 7).planned();
         assert_eq!(ticks(1000, Some(10_000)), Some(11));
-        assert_eq!(ticks(1000, Some(10_900)), Some(11));
-        assert_eq!(ticks(1000, Some(300)), Some(1));
+        assert_eq!(ticks(1000, Some(10_900)), Some(12));
+        assert_eq!(ticks(1000, Some(10_050)), Some(11));
+        assert_eq!(ticks(1000, Some(300)), Some(2));
+        assert_eq!(ticks(1000, Some(1)), Some(2));
         assert_eq!(ticks(1000, None), None);
+    }
+
+    /// When the ticks of a plan are due, in ms, if each begins in time.
+    fn due_ms(interval_ms: u64, duration_ms: u64) -> Vec<i64> {
+        let mut schedule = Schedule::new(&plan(interval_ms, Some(duration_ms)), 0);
+        let mut due = Vec::new();
+        while let Some(due_ns) = schedule.due_ns() {
+            due.push(due_ns / 1_000_000);
+            schedule.begin(due_ns);
+        }
+        assert_eq!((schedule.planned(), schedule.late()), (Some(due.len() as u64), 0));
+        due
+    }
+
+    #[test]
+    fn the_last_tick_is_at_the_end_whatever_the_interval() {
+        assert_eq!(due_ms(5000, 3000), [0, 3000]);
+        assert_eq!(due_ms(5000, 8000), [0, 5000, 8000]);
+        assert_eq!(due_ms(5000, 10_000), [0, 5000, 10_000]);
+        // No snapshot follows another at once.
+        assert_eq!(due_ms(5000, 10_050), [0, 5000, 10_050]);
+        assert_eq!(due_ms(5000, 50), [0, 50]);
+    }
+
+    #[test]
+    fn an_interval_that_grows_past_the_end_leaves_a_tick_there() {
+        let mut schedule = Schedule::new(&plan(100, Some(1000)), 0);
+        schedule.begin(0);
+        schedule.begin(100_000_000);
+        schedule.change_interval(Duration::from_mins(1));
+        assert_eq!((schedule.due_ns(), schedule.planned()), (Some(1_000_000_000), Some(3)));
+        schedule.begin(1_000_000_000);
+        assert_eq!((schedule.due_ns(), schedule.late()), (None, 0));
     }
 
     #[test]
@@ -146,9 +196,9 @@ mod tests {
             schedule.begin(schedule.due_ns().unwrap());
         }
         assert_eq!(schedule.planned(), Some(11));
-        // The fourth tick was at 300: 500, 700 and 900 are left.
+        // The fourth tick was at 300: 500, 700, 900 and the end are left.
         schedule.change_interval(Duration::from_millis(200));
-        assert_eq!((schedule.due_ns(), schedule.planned()), (Some(500_000_000), Some(7)));
+        assert_eq!((schedule.due_ns(), schedule.planned()), (Some(500_000_000), Some(8)));
         schedule.begin(500_000_000);
         schedule.change_interval(Duration::from_millis(100));
         let mut due_ms = Vec::new();

@@ -22,6 +22,20 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// What was asked for does not go together.
+    #[error("{0}")]
+    Usage(String),
+    /// There is no such file, but one whose name is near.
+    #[error("cannot read {}: there is no such file or folder; did you mean {near}?", path.display())]
+    Misspelt {
+        /// The file that was named.
+        path: PathBuf,
+        /// The one that may have been meant, as a word for a shell.
+        near: String,
+    },
+    /// Standard output could not be written: a full disk, a device that takes nothing.
+    #[error("cannot write to standard output: {0}")]
+    Stdout(io::Error),
     /// The file is not a capture of netrec's: not Parquet, a foreign Parquet, damaged.
     #[error("{} is not a netrec capture: {reason}", path.display())]
     NotACapture {
@@ -44,6 +58,14 @@ pub enum Error {
         /// The file or folder.
         path: PathBuf,
         /// What it looks like, and what is understood.
+        reason: String,
+    },
+    /// The capture does not have the time that was asked for.
+    #[error("{}: {reason}", path.display())]
+    Time {
+        /// The capture.
+        path: PathBuf,
+        /// The time, and which times there are.
         reason: String,
     },
     /// The capture was written by a newer netrec than this one.

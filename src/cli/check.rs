@@ -3,21 +3,63 @@
 //! The code for scripts says whether something could be done about it: what is seen in part though no
 //! privilege is missing (sockets of the kernel itself, say) is so on nearly every host.
 
+use serde::Serialize;
+
 use super::Done;
 use crate::Result;
 use crate::capture::{SourceReport, SourceStatus};
 use crate::record::{self, Clock as _, Host, HostFacts, MIN_INTERVAL, SystemClock, Tick, Wanted};
 use crate::report::escape;
 
+/// What a recording would see: what `--json` prints.
+#[derive(Debug, Serialize)]
+struct Outcome {
+    /// Privileges of this process, before those that are not needed are dropped.
+    privileges: Vec<String>,
+    sources: Vec<SourceReport>,
+    /// Whether a privilege is missing that a source could use.
+    lacks_privileges: bool,
+    /// What `setcap` would have to give the program, if it lacks any.
+    capabilities: Option<String>,
+    /// 0 or 3, as the exit code.
+    exit_code: u8,
+}
+
 /// Opens every source and takes one snapshot, as a recording would; writes nothing.
-pub(super) fn run(wanted: Wanted, facts: &HostFacts) -> Result<Done> {
+pub(super) fn run(wanted: Wanted, facts: &HostFacts, is_json: bool) -> Result<Done> {
+    // Asked before the sources are opened: opening them drops what only opening needs.
+    let has_all = has_all_privileges(wanted);
     let mut host = record::open_host(wanted)?;
-    let reports = probe(host.as_mut())?;
-    let privileges =
-        if facts.privileges.is_empty() { "none".to_owned() } else { facts.privileges.join(", ") };
+    let sources = probe(host.as_mut())?;
+    let is_missing = sources.iter().any(|report| report.status == SourceStatus::Missing);
+    let is_all_there = sources.iter().all(|report| report.status == SourceStatus::Ran);
+    let done = Done::of(!is_all_there && (is_missing || !has_all));
+    if is_json {
+        let outcome = Outcome {
+            privileges: facts.privileges.clone(),
+            sources,
+            lacks_privileges: !has_all,
+            capabilities: Some(setcap_names(wanted)).filter(|names| !has_all && !names.is_empty()),
+            exit_code: if done == Done::Well { 0 } else { 3 },
+        };
+        let json = serde_json::to_string_pretty(&outcome).unwrap_or_default();
+        say!("{}", escape::json(&json));
+        return Ok(done);
+    }
+    tell(wanted, &facts.privileges, &sources);
+    if is_all_there {
+        say!("All that can be recorded here will be recorded.");
+    } else {
+        advise(wanted, has_all);
+    }
+    Ok(done)
+}
+
+fn tell(wanted: Wanted, privileges: &[String], sources: &[SourceReport]) {
+    let privileges = if privileges.is_empty() { "none".to_owned() } else { privileges.join(", ") };
     // As they are now: a recording keeps only those that its sources need.
-    say!("privileges before those not needed are given up: {}", escape::terminal(&privileges));
-    for report in &reports {
+    say!("privileges, before those not needed are dropped: {}", escape::terminal(&privileges));
+    for report in sources {
         let sees = match report.status {
             SourceStatus::Ran => "yes",
             SourceStatus::Partial => "in part",
@@ -26,15 +68,8 @@ pub(super) fn run(wanted: Wanted, facts: &HostFacts) -> Result<Done> {
         say!("{sees:<8} {:<18} {}", report.name, escape::terminal(&report.detail));
     }
     if !wanted.packets() {
-        say!("unasked  {:<18} bytes over UDP and names of remotes: --udp-bytes, --names", "packets");
+        say!("not used {:<18} bytes over UDP and names of remotes: --udp-bytes, --names", "packets");
     }
-    if reports.iter().all(|report| report.status == SourceStatus::Ran) {
-        say!("All that can be recorded here will be.");
-        return Ok(Done::Well);
-    }
-    advise(wanted);
-    let is_missing = reports.iter().any(|report| report.status == SourceStatus::Missing);
-    Ok(Done::of(is_missing || !has_all_privileges(wanted)))
 }
 
 fn probe(host: &mut dyn Host) -> Result<Vec<SourceReport>> {
@@ -53,22 +88,25 @@ fn has_all_privileges(_wanted: Wanted) -> bool {
 }
 
 #[cfg(target_os = "linux")]
-fn advise(wanted: Wanted) {
-    if has_all_privileges(wanted) {
+use record::setcap_names;
+
+/// Elsewhere there is no `setcap`.
+#[cfg(not(target_os = "linux"))]
+fn setcap_names(_wanted: Wanted) -> String {
+    String::new()
+}
+
+fn advise(wanted: Wanted, has_all: bool) {
+    if has_all {
         say!("No privilege is missing: the rest cannot be seen on this host, or not at this moment.");
         return;
     }
-    let program =
-        std::env::current_exe().map_or_else(|_| "netrec".to_owned(), |path| path.display().to_string());
+    let names = setcap_names(wanted);
+    if names.is_empty() {
+        say!("To see the rest, run as root; bytes and short connections are recorded on Linux only.");
+        return;
+    }
+    let program = std::env::current_exe().unwrap_or_else(|_| "netrec".into());
     say!("To see the rest, run as root, or give the program its privileges once:");
-    say!(
-        "  sudo setcap {}=ep '{}'",
-        record::setcap_names(wanted),
-        escape::terminal(&program).replace('\'', r"'\''")
-    );
-}
-
-#[cfg(not(target_os = "linux"))]
-fn advise(_wanted: Wanted) {
-    say!("To see the rest, run as root; bytes and short connections are recorded on Linux only.");
+    say!("  sudo setcap {names}=ep {}", escape::shell_path(&program));
 }

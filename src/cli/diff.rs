@@ -1,24 +1,30 @@
 //! `netrec diff`: what is new between two captures of a host.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{Done, progress};
+use super::{Done, paths, progress, stdout};
+use crate::Result;
 use crate::analyze::{Config, pass};
 use crate::capture::Metadata;
 use crate::diff::{self, Side};
 use crate::geo::Databases;
 use crate::model::Tables;
 use crate::report::{escape, json};
-use crate::{Error, Result};
+
+const EXAMPLES: &str = "Examples:\n\
+\x20 netrec diff before.parquet after.parquet\n\
+\x20 netrec diff before.parquet after.parquet --json --fail-on-new";
 
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     /// The earlier capture
+    #[arg(value_parser = paths::capture())]
     before: PathBuf,
     /// The later capture
+    #[arg(value_parser = paths::capture())]
     after: PathBuf,
     /// Everything as JSON, by schemas/diff.v1.schema.json; the text shortens long lists
     #[arg(long)]
@@ -32,11 +38,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     let (before, after) = (Read::of(&arguments.before)?, Read::of(&arguments.after)?);
     let diff = diff::compare(&before.side(), &after.side())?;
     if arguments.json {
-        match json::write(&diff, &mut io::stdout().lock()) {
-            // The reader has seen enough: `netrec diff --json A B | head`.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
-            written => written.map_err(Error::io("write", "standard output"))?,
-        }
+        stdout::document(|out| json::write(&diff, out));
     } else {
         for line in diff::text::lines(&diff) {
             say!("{}", escape::terminal(&line));
@@ -60,10 +62,9 @@ struct Read {
 impl Read {
     fn of(path: &Path) -> Result<Self> {
         let capture = super::open(path)?;
-        let bar = progress::rows(capture.rows());
-        let progress = |rows| bar.set_position(rows);
+        let stages = progress::Stages::of_rows(&["reading", "building tables"], capture.rows());
+        let progress = |rows| stages.show(rows);
         let recorded = pass::run(&capture, Config::default().analysis(), &Databases::default(), &progress)?;
-        bar.finish_and_clear();
         let metadata = capture.metadata_as_read();
         let tables = Tables::build(recorded, &metadata)?;
         let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();

@@ -1,23 +1,29 @@
-//! `netrec dump`: the sockets of a moment or of a stretch of time, for scripts and grep.
+//! `netrec dump`: the sockets of a moment or of a time range, for scripts and grep.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
 
-use super::Done;
+use super::{Done, paths, stdout};
+use crate::Result;
 use crate::capture::{CaptureFile, Cursor, Kind, Place, Row, Toward};
 use crate::filter::Filter;
-use crate::replay::When;
+use crate::geo::Databases;
 use crate::replay::listing::{self, Form};
-use crate::{Error, Result};
+use crate::replay::{Range, When};
+
+const EXAMPLES: &str = "Examples:\n\
+\x20 netrec dump web-01.parquet --at +10s\n\
+\x20 netrec dump web-01.parquet --at end --filter 'state:LISTEN' --format csv\n\
+\x20 netrec dump web-01.parquet --between start +20s --filter 'bytes>1M'";
 
 #[derive(Debug, Args)]
-#[command(after_help = super::FILTER_HELP)]
+#[command(after_help = super::with_filters(EXAMPLES))]
 pub(super) struct Arguments {
     /// The capture to look into
+    #[arg(value_parser = paths::capture())]
     capture: PathBuf,
     /// The snapshot at or after this time, with what happened since the one before (UTC: 14:02,
     /// 2026-06-01T10:00:00Z, +30s from the start, -5m from the end)
@@ -26,13 +32,16 @@ pub(super) struct Arguments {
     /// Every connection and DNS question between two times, a connection as it was seen last
     #[arg(long, value_names = ["FROM", "TO"], num_args = 2, allow_hyphen_values = true, conflicts_with = "at")]
     between: Option<Vec<When>>,
-    /// With --between: every row, and not the last one of each connection
+    /// With --between: every row instead of the last one of each connection
     #[arg(long, requires = "between")]
     all_rows: bool,
     /// Only what fits, such as `process:curl port:443 remote:10.0.0.0/8`
     #[arg(long, value_name = "EXPR", allow_hyphen_values = true)]
     filter: Option<Filter>,
-    /// How to write it
+    /// Geolocation database (`.mmdb`) for the countries of a filter; may be given several times
+    #[arg(long, value_name = "FILE", value_parser = paths::file())]
+    geoip: Vec<PathBuf>,
+    /// The format to write; ndjson is one JSON object a line
     #[arg(long, value_enum, default_value_t = Form::Table)]
     format: Form,
 }
@@ -40,18 +49,33 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     let capture = Arc::new(super::open(&arguments.capture)?);
     let mut cursor = Cursor::new(Arc::clone(&capture))?;
-    let filter = arguments.filter.clone().unwrap_or_default();
-    let rows = match (cursor.span_us(), &arguments.at, arguments.between.as_deref()) {
-        (Some(span_us), Some(at), _) => rows_at(&mut cursor, at.resolve(span_us, None), &filter)?,
-        (Some(span_us), None, Some([from, to])) => {
-            let ends = (from.resolve(span_us, None), to.resolve(span_us, None));
-            rows_between(&mut cursor, ends, &filter, arguments.all_rows)?
+    let span_us = super::span_us(&cursor)?;
+    let mut filter = arguments.filter.clone().unwrap_or_default();
+    if filter.asks_for_countries() {
+        filter = filter.with_countries(Arc::new(Databases::open(&arguments.geoip)?));
+    }
+    let (rows, is_whole) = match (&arguments.at, arguments.between.as_deref()) {
+        (_, Some([from, to])) => {
+            let range = Range::between(*from, *to, span_us).map_err(super::time_error(&arguments.capture))?;
+            (rows_between(&mut cursor, range.ends_us, &filter, arguments.all_rows)?, is_whole(range))
         }
-        // A capture without a row has nothing to show.
-        _ => Vec::new(),
+        (at, _) => {
+            // clap lets one of the two through.
+            let at = at.unwrap_or(When::Start).resolve(span_us, None);
+            let at = at.map_err(super::time_error(&arguments.capture))?;
+            (rows_at(&mut cursor, at, &filter)?, true)
+        }
     };
-    write(arguments.format, &rows)?;
-    Ok(ending(&capture))
+    stdout::document(|out| listing::write(out, arguments.format, &rows));
+    Ok(if is_whole { ending(&capture) } else { Done::Degraded })
+}
+
+/// Whether the recording has all of a range; if not, it is said.
+fn is_whole(range: Range) -> bool {
+    if let Some(missing) = range.missing {
+        super::note(&format!("listed as far as there is a recording: {missing}"));
+    }
+    range.missing.is_none()
 }
 
 /// The snapshot that shows a moment, and the events before it.
@@ -93,16 +117,6 @@ fn rows_between(
     every.extend(last.into_values());
     every.sort_by_key(|row| (row.ts_us, row.conn_id));
     Ok(every)
-}
-
-fn write(form: Form, rows: &[Row]) -> Result<()> {
-    let mut out = BufWriter::new(io::stdout().lock());
-    let written = listing::write(&mut out, form, rows).and_then(|()| out.flush());
-    match written {
-        // `netrec dump … | head` has what it wanted.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written.map_err(Error::io("write", "standard output")),
-    }
 }
 
 /// Degraded also when a row group that was needed turned out to be damaged, which is said.

@@ -1,21 +1,23 @@
 //! `netrec explain`: what the detectors do, in the words of the report, and every setting.
 
-use std::io::{self, Write as _};
-use std::path::PathBuf;
-
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 
-use super::Done;
+use super::{Done, stdout};
 use crate::analyze::config::{documented_defaults, wrap};
 use crate::analyze::detectors::{self, DETECTORS};
 use crate::model::detector::{About, Entry};
-use crate::{Error, Result};
 
 /// Characters in a line of text.
 const WIDTH: usize = 96;
 
+const EXAMPLES: &str = "Examples:\n\
+\x20 netrec explain\n\
+\x20 netrec explain beacon\n\
+\x20 netrec explain --config > netrec.toml";
+
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     /// The detector to explain; without one, all are listed
     #[arg(value_parser = PossibleValuesParser::new(DETECTORS.iter().map(|entry| entry.about.id)))]
@@ -25,18 +27,14 @@ pub(super) struct Arguments {
     config: bool,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Done> {
+pub(super) fn run(arguments: &Arguments) -> Done {
     let text = match arguments.id.as_deref().and_then(detectors::find) {
         Some(entry) => explanation(entry),
         None if arguments.config => documented_defaults(),
         None => list(),
     };
-    match io::stdout().write_all(text.as_bytes()) {
-        // The reader has seen enough: `netrec explain | head`.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Done::Well),
-        Err(source) => Err(Error::Io { action: "write", path: PathBuf::from("standard output"), source }),
-        Ok(()) => Ok(Done::Well),
-    }
+    stdout::document(|out| out.write_all(text.as_bytes()));
+    Done::Well
 }
 
 fn list() -> String {

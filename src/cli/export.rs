@@ -5,23 +5,29 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 
-use super::{Done, progress};
-use crate::Result;
+use super::{Done, paths, progress, shown, stdout};
 use crate::analyze::{Config, pass};
 use crate::capture::Overwrite;
 use crate::export::{EXPORTERS, Exporter, Target};
 use crate::geo::Databases;
 use crate::model::Tables;
-use crate::report::escape;
+use crate::{Error, Result};
+
+const EXAMPLES: &str = "Examples:\n\
+\x20 netrec export web-01.parquet --format zeek\n\
+\x20 netrec export web-01.parquet --format csv -o - | head";
 
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     /// The capture to export
+    #[arg(value_parser = paths::capture())]
     capture: PathBuf,
     /// The format to write
-    #[arg(long, value_name = "FORMAT", value_parser = PossibleValuesParser::new(EXPORTERS.iter().map(|e| e.id)))]
-    to: String,
-    /// The file to write [default: the capture's name with the format's ending, in this folder]
+    #[arg(long, alias = "to", value_name = "FORMAT", value_parser = PossibleValuesParser::new(EXPORTERS.iter().map(|e| e.id)))]
+    format: String,
+    /// The file to write, - for standard output [default: the capture's name with the format's
+    /// ending, in this folder]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Replace files that are there already
@@ -31,22 +37,50 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     // clap has let only known ids through.
-    let Some(exporter) = Exporter::find(&arguments.to) else { return Ok(Done::Well) };
+    let Some(exporter) = Exporter::find(&arguments.format) else { return Ok(Done::Well) };
+    let to_stream = arguments.output.as_deref().is_some_and(paths::is_stream);
+    if to_stream && exporter.has_files_beside {
+        let format = exporter.id;
+        let reason =
+            format!("--format {format} writes two files, so it cannot go to standard output; name one");
+        return Err(Error::Usage(reason));
+    }
     let capture = super::open(&arguments.capture)?;
     let path = arguments.output.clone().unwrap_or_else(|| default_output(&arguments.capture, exporter));
-    let bar = progress::rows(capture.rows());
+    let stages = progress::Stages::of_rows(&["reading", "building tables", "writing"], capture.rows());
     let config = Config::default();
     let geo = Databases::open(&[])?;
-    let recorded = pass::run(&capture, config.analysis(), &geo, &|rows| bar.set_position(rows))?;
+    let recorded = pass::run(&capture, config.analysis(), &geo, &|rows| stages.show(rows))?;
     let metadata = capture.metadata_as_read();
     let tables = Tables::build(recorded, &metadata)?;
-    bar.finish_and_clear();
-    let overwrite = if arguments.force { Overwrite::Allowed } else { Overwrite::Never };
-    let mut target = Target { path: &path, overwrite, made: Vec::new() };
-    let connections = (exporter.write)(&tables, &mut target)?;
-    let made = target.made.iter().map(|path| escape::terminal(&path.display().to_string()));
-    say!("{}: {connections} connections", made.collect::<Vec<_>>().join(" and "));
+    stages.enter(2);
+    if to_stream {
+        to_standard_output(exporter, &tables)?;
+    } else {
+        let overwrite = if arguments.force { Overwrite::Allowed } else { Overwrite::Never };
+        let mut target = Target::file(&path, overwrite);
+        let counts = (exporter.write)(&tables, &mut target)?;
+        drop(stages);
+        let made: Vec<String> = target.made.iter().map(|path| shown(path)).collect();
+        say!("{}: {counts}", made.join(" and "));
+    }
     Ok(Done::of(metadata.is_degraded()))
+}
+
+/// What was written is said on standard error, as standard output is taken.
+fn to_standard_output(exporter: &Exporter, tables: &Tables) -> Result<()> {
+    let mut outcome = Ok(None);
+    stdout::document(|out| match (exporter.write)(tables, &mut Target::stream(out)) {
+        Err(Error::Stdout(error)) => Err(error),
+        other => {
+            outcome = other.map(Some);
+            Ok(())
+        }
+    });
+    if let Some(counts) = outcome? {
+        super::note(&format!("written: {counts}"));
+    }
+    Ok(())
 }
 
 /// `web-01.parquet` → `web-01.conn.log`, in the current folder.

@@ -6,24 +6,30 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, FixedOffset};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use indicatif::{HumanBytes, HumanCount};
 use ipnet::IpNet;
 
-use super::{Done, progress};
-use crate::Result;
+use super::{Done, paths, progress, shown};
 use crate::capture::{Overwrite, SourceStatus};
 use crate::import::{self, IMPORTERS, Imported, Importer, Plan, STANDARD_INPUT};
 use crate::report::escape;
+use crate::{Result, humanize};
+
+const EXAMPLES: &str = "Examples:\n\
+\x20 netrec import capture.pcap -o network.parquet\n\
+\x20 netrec import /var/log/zeek/current --inside 192.0.2.0/24 -o zeek.parquet\n\
+\x20 netrec import - -o network.parquet < capture.pcap";
 
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
-    /// Files and folders to import, all of one format, recognised by what is in them; - is standard input
+    /// Files and folders to import, all of one format, recognised by their content; - for standard
+    /// input
     #[arg(required = true)]
     files: Vec<PathBuf>,
     /// The capture to write [default: the first file's name with `.parquet`, in this folder]
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", value_parser = paths::new_capture())]
     output: Option<PathBuf>,
-    /// The format, where it is not to be recognised by content
+    /// The format of the files, if it is not to be recognised by content
     #[arg(long, value_name = "FORMAT", value_parser = PossibleValuesParser::new(IMPORTERS.iter().map(|i| i.id)))]
     from: Option<String>,
     /// A network that counts as inside, such as 192.0.2.0/24; may be given several times
@@ -48,13 +54,9 @@ pub(super) fn run(arguments: Arguments) -> Result<Done> {
         inside: arguments.inside,
         taken_at_us: arguments.at.map(|at| at.timestamp_micros()),
     };
-    let bar = progress::bytes();
-    let imported = import::import(&plan, &to, overwrite, &|read, total| {
-        bar.set_length(total);
-        bar.set_position(read);
-    });
-    bar.finish_and_clear();
-    let imported = imported?;
+    let stages = progress::Stages::of_bytes(&["importing", "writing the capture"]);
+    let imported = import::import(&plan, &to, overwrite, &|read, total| stages.show_of(read, total))?;
+    drop(stages);
     say(&to, &imported);
     super::warn_recovered(&imported.metadata);
     Ok(Done::of(imported.metadata.is_degraded()))
@@ -72,21 +74,16 @@ fn default_output(files: &[PathBuf]) -> PathBuf {
     PathBuf::from(output)
 }
 
-/// `1 file`, `2 files`.
-fn plural(number: usize, noun: &str) -> String {
-    format!("{} {noun}{}", HumanCount(number as u64), if number == 1 { "" } else { "s" })
-}
-
 /// What was imported, what could not be read, and what to do next.
 fn say(to: &Path, imported: &Imported) {
     let metadata = &imported.metadata;
-    let file = escape::terminal(&to.display().to_string());
     let format = metadata.import.as_ref().map_or("", |import| import.format.as_str());
     say!(
-        "{file}: {}, {} rows from {} ({format})",
-        HumanBytes(imported.finished.bytes),
-        HumanCount(imported.finished.rows),
-        plural(metadata.imports.len(), "file"),
+        "{}: {}, {} from {} ({format})",
+        shown(to),
+        humanize::bytes(imported.finished.bytes as f64),
+        humanize::plural(imported.finished.rows, "row"),
+        humanize::plural(metadata.imports.len() as u64, "file"),
     );
     if let Some(stats) = &metadata.import_stats {
         say!("  {}", stats.summary());
@@ -105,5 +102,5 @@ fn say(to: &Path, imported: &Imported) {
     if let Some(sha256) = imported.finished.sha256 {
         say!("  SHA-256: {sha256}");
     }
-    say!("  next: netrec analyze {file}");
+    say!("  next: netrec analyze {}", escape::shell_path(to));
 }

@@ -3,18 +3,22 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use chrono::{DateTime, SecondsFormat};
 use clap::Args;
-use indicatif::{HumanBytes, HumanCount};
 
-use super::Done;
-use crate::Result;
+use super::{Done, paths};
 use crate::capture::{CaptureFile, IntervalChange, Metadata, SeriesPart, SourceStatus};
 use crate::report::escape;
+use crate::{Result, humanize};
+
+const EXAMPLES: &str = "Examples:\n\
+\x20 netrec info web-01.parquet\n\
+\x20 netrec info web-01.parquet --json | jq .host_name";
 
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     /// The capture to describe
+    #[arg(value_parser = paths::capture())]
     capture: PathBuf,
     /// The metadata as JSON, for scripts
     #[arg(long)]
@@ -45,17 +49,17 @@ fn describe(capture: &CaptureFile) -> String {
     line(
         "size",
         &format!(
-            "{}, {} rows in {} row groups",
-            HumanBytes(capture.bytes()),
-            HumanCount(capture.rows()),
-            capture.row_groups()
+            "{}, {} in {}",
+            humanize::bytes(capture.bytes() as f64),
+            humanize::plural(capture.rows(), "row"),
+            humanize::plural(capture.row_groups() as u64, "row group"),
         ),
     );
     line("format", &format!("version {}, by {}", metadata.format_version, metadata.tool_version));
     line("host", &host(metadata));
-    line("start", &utc(metadata.start_us));
-    line("end", &utc(metadata.end_us));
-    line("duration", &format!("{:.3} s", metadata.duration_s()));
+    line("start", &humanize::second_utc(metadata.start_us));
+    line("end", &humanize::second_utc(metadata.end_us));
+    line("duration", &humanize::seconds(metadata.duration_s()));
     line("ticks", &ticks(metadata));
     for change in &metadata.interval_changes {
         line("interval", &interval(change));
@@ -66,7 +70,7 @@ fn describe(capture: &CaptureFile) -> String {
     if let Some(recovered) = &metadata.recovered {
         line("recovered", recovered);
     }
-    line("events lost", &metadata.events_lost.map_or("not recorded".to_owned(), |lost| lost.to_string()));
+    line("events lost", &metadata.events_lost.map_or("not recorded".to_owned(), humanize::count));
     line("privileges", &or_none(&metadata.privileges));
     line("addresses", &or_none(&metadata.host_addresses));
     for source in &metadata.sources {
@@ -100,23 +104,34 @@ fn host(metadata: &Metadata) -> String {
         .flatten()
         .map(String::as_str)
         .collect();
-    if known.is_empty() { "not known".to_owned() } else { known.join(", ") }
+    if known.is_empty() { "unknown".to_owned() } else { known.join(", ") }
 }
 
 fn ticks(metadata: &Metadata) -> String {
-    let planned = metadata.ticks_planned.map_or(String::new(), |planned| format!(" of {planned} planned"));
+    let planned = metadata.ticks_planned;
+    let planned =
+        planned.map_or(String::new(), |planned| format!(" of {} planned", humanize::count(planned)));
     format!(
-        "{} taken{planned}, every {} ms, {} late",
-        metadata.ticks_taken, metadata.interval_ms, metadata.ticks_late
+        "{} taken{planned}, every {}, {} late",
+        humanize::count(metadata.ticks_taken),
+        milliseconds(metadata.interval_ms),
+        humanize::count(metadata.ticks_late),
     )
 }
 
 fn interval(change: &IntervalChange) -> String {
     let IntervalChange { at_us, tick, interval_ms, cpu_percent } = change;
     format!(
-        "every {interval_ms} ms from tick {tick} on ({}), after {cpu_percent:.2} % of a core",
-        utc(*at_us)
+        "every {} from tick {} on ({}), after using {} of a core",
+        milliseconds(*interval_ms),
+        humanize::count(*tick),
+        humanize::second_utc(*at_us),
+        humanize::ratio_percent(cpu_percent / 100.0),
     )
+}
+
+fn milliseconds(ms: u64) -> String {
+    humanize::seconds(ms as f64 / 1000.0)
 }
 
 fn series(part: &SeriesPart) -> String {
@@ -128,10 +143,4 @@ fn series(part: &SeriesPart) -> String {
 
 fn or_none(list: &[String]) -> String {
     if list.is_empty() { "none".to_owned() } else { list.join(", ") }
-}
-
-/// RFC 3339 with milliseconds; a number that is no time is shown as such.
-fn utc(us: i64) -> String {
-    DateTime::from_timestamp_micros(us)
-        .map_or_else(|| format!("{us} µs"), |time| time.to_rfc3339_opts(SecondsFormat::Millis, true))
 }

@@ -1,24 +1,25 @@
 //! The command line: one file per subcommand, each a function from arguments to an exit code.
 
-/// A line on standard output; nothing where nobody reads it any more (`netrec info FILE | head -1`).
+/// A line on standard output; an error is kept for [`stdout::finish`].
 macro_rules! say {
-    ($($text:tt)*) => {{
-        use std::io::Write as _;
-        let _ = writeln!(std::io::stdout(), $($text)*);
-    }};
+    ($($text:tt)*) => { $crate::cli::stdout::line(format_args!($($text)*)) };
 }
 
 mod analyze;
 mod check;
+mod completions;
 mod diff;
 mod dump;
 mod explain;
 mod export;
 mod import;
 mod info;
+mod man;
+mod paths;
 mod progress;
 mod record;
 mod replay;
+mod stdout;
 mod summary;
 mod verify;
 mod watch;
@@ -29,7 +30,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::capture::{CaptureFile, Metadata};
+use crate::capture::{CaptureFile, Cursor, Metadata};
 use crate::report::escape;
 use crate::{Error, Result, memory};
 
@@ -62,22 +63,28 @@ struct Arguments {
     command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done · 1 failed · 2 wrong usage · 3 done, but the capture is degraded \
-                          (late ticks, lost events, recovered, cut short, not confirmed) · 10 a finding reached \
-                          --fail-on, or --fail-on-new and something is new";
+const EXIT_CODES: &str = "Exit codes: 0 done · 1 failed · 2 wrong usage · 3 done, but incomplete: the capture is \
+                          degraded (late ticks, lost events, recovered, truncated), lacks part of what was asked \
+                          for, or is not confirmed · 10 a finding reached --fail-on, or something is new with \
+                          --fail-on-new. Environment: NO_COLOR turns colours off.";
 
-pub(crate) const FILTER_HELP: &str = "Filters: words joined by \"and\"; alternatives in one word (port:80,443); -word must not hold; \
-                           * and ? are wildcards; \"quotes\" keep blanks. Fields: process, pid, ppid, parent, exe, \
+pub(crate) const FILTER_HELP: &str = "Filters: words joined by \"and\", \"or\" and parentheses; alternatives of a field in one word \
+                           (port:80,443); -word must not hold; * and ? are wildcards; \"quotes\" keep blanks. Fields: process, pid, ppid, parent, exe, \
                            cmdline, user, uid, container, sha256, remote, local, addr, port, remote_port, local_port, \
-                           name, protocol, state, kind, query, query_type, response_code, answers, bytes, sent, received, packets, retransmits, rtt, cpu, memory, \
+                           name, country, protocol, state, kind, query, query_type, response_code, answers, bytes, sent, received, packets, retransmits, rtt, cpu, memory, \
                            conn, netns. Operators: : = != ~ (contains) > >= < <=. Unknown values: process:none. \
-                           Example: process:curl,wget -port:443 remote:10.0.0.0/8 bytes>1M";
+                           Example: (process:curl or port:22) -remote:10.0.0.0/8 bytes>1M";
+
+/// Examples, and how to write a filter.
+fn with_filters(examples: &str) -> String {
+    format!("{examples}\n\n{FILTER_HELP}")
+}
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Record this host into a capture file, until Ctrl-C or for a set time
     Record(record::Arguments),
-    /// Import files of other tools (Zeek, Suricata, ss, netstat) into a capture
+    /// Import files of other tools (pcap, Zeek, Suricata, ss, netstat) into a capture
     Import(import::Arguments),
     /// Analyze a capture and write a report folder
     Analyze(analyze::Arguments),
@@ -85,11 +92,11 @@ enum Command {
     Replay(replay::Arguments),
     /// Watch this host in the terminal, and record it from a minute before
     Watch(watch::Arguments),
-    /// List the sockets of a moment or of a stretch of time, for scripts and grep
+    /// List the sockets of a moment or of a time range, for scripts and grep
     Dump(dump::Arguments),
     /// Show what is new between two captures of a host: listeners, programs, destinations, volumes
     Diff(diff::Arguments),
-    /// Write the connections of a capture for other programs (Zeek's conn.log, CSV, NDJSON)
+    /// Write the connections of a capture for other programs: Zeek, CSV, NDJSON
     Export(export::Arguments),
     /// Show what is in a capture, from its metadata
     Info(info::Arguments),
@@ -97,6 +104,10 @@ enum Command {
     Verify(verify::Arguments),
     /// Explain what the detectors find and how they decide, and every setting
     Explain(explain::Arguments),
+    /// Print a script that completes the command line, for a shell
+    Completions(completions::Arguments),
+    /// Print a manual page, or write all of them
+    Man(man::Arguments),
 }
 
 /// What is a large allocation: a column of a piece of a table, and not one of a batch of rows, which
@@ -108,7 +119,10 @@ const KEPT_BYTES: i32 = 4 << 20;
 
 /// The program: parses, runs, and maps the result to an exit code.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return usage(&error),
+    };
     // An import asks for the same columns again with each row group: the system would take a tenth
     // of its time to give them.
     if !matches!(arguments.command, Command::Import(_)) {
@@ -128,18 +142,46 @@ pub fn main() -> ExitCode {
         Command::Export(arguments) => export::run(&arguments),
         Command::Info(arguments) => info::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
-        Command::Explain(arguments) => explain::run(&arguments),
+        Command::Explain(arguments) => Ok(explain::run(&arguments)),
+        Command::Completions(arguments) => Ok(completions::run(&arguments)),
+        Command::Man(arguments) => man::run(&arguments),
     };
-    conclude(result)
+    // A command that failed has more to say than its output.
+    conclude(result.and_then(|done| stdout::finish().map(|()| done)))
+}
+
+/// Prints help or the version on standard output, and wrong usage on standard error.
+fn usage(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() {
+        // Nobody is left to tell if standard error is closed.
+        let _ = error.print();
+        return ExitCode::from(2);
+    }
+    let help = error.render();
+    if std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) {
+        stdout::document(|out| write!(out, "{}", help.ansi()));
+    } else {
+        stdout::document(|out| write!(out, "{help}"));
+    }
+    conclude(stdout::finish().map(|()| Done::Well))
+}
+
+/// A sentence on standard error, with everything in it escaped.
+fn note(sentence: &str) {
+    // Nobody is left to tell if standard error is closed.
+    let _ = writeln!(std::io::stderr(), "netrec: {}", escape::terminal(sentence));
+}
+
+/// A path as it is shown on a terminal.
+fn shown(path: &Path) -> String {
+    escape::terminal(&path.display().to_string())
 }
 
 /// Opens a capture, and says on standard error if it had to be recovered or is damaged.
 fn open(path: &Path) -> Result<CaptureFile> {
-    let capture = CaptureFile::open(path)?;
+    let capture = CaptureFile::open(path).map_err(|error| paths::with_suggestion(path, error))?;
     if capture.metadata().recovered.is_some() {
-        let file = escape::terminal(&capture.path().display().to_string());
-        // Nobody is left to tell if standard error is closed.
-        let _ = writeln!(std::io::stderr(), "netrec: reading {file}");
+        note(&format!("reading {}", capture.path().display()));
         warn_recovered(capture.metadata());
     }
     Ok(capture)
@@ -147,9 +189,30 @@ fn open(path: &Path) -> Result<CaptureFile> {
 
 fn warn_recovered(metadata: &Metadata) {
     if let Some(recovered) = &metadata.recovered {
-        // The same.
-        let _ = writeln!(std::io::stderr(), "netrec: {}", escape::terminal(recovered));
+        note(recovered);
     }
+}
+
+/// First and last moment of a recording, its quiet ends included; µs since the Unix epoch.
+///
+/// # Errors
+/// [`Error::Time`] for a capture without a row.
+fn span_us(cursor: &Cursor) -> Result<(i64, i64)> {
+    let capture = cursor.capture();
+    let Some((first, last)) = cursor.span_us() else {
+        let reason = "the capture has no rows, so there is nothing to show".to_owned();
+        return Err(Error::Time { path: capture.path().to_path_buf(), reason });
+    };
+    let metadata = capture.metadata();
+    let (start, end) = (metadata.start_us, metadata.end_us);
+    // A clock that was set back, or a file that claims anything, widens no range.
+    let is_plausible = start > 0 && start <= first && end >= last;
+    Ok(if is_plausible { (start, end) } else { (first, last) })
+}
+
+/// For `map_err`: a time that a capture does not have.
+fn time_error<E: ToString>(path: &Path) -> impl FnOnce(E) -> Error {
+    move |reason| Error::Time { path: path.to_path_buf(), reason: reason.to_string() }
 }
 
 /// Fails where there is nothing to draw on, and says what to use there.
@@ -168,10 +231,8 @@ fn conclude(result: Result<Done>) -> ExitCode {
         Ok(Done::Found) => ExitCode::from(10),
         Err(error) => {
             // The message may quote a file name or a column that someone hostile chose.
-            let message = escape::terminal(&error.to_string());
-            // Nobody is left to tell if standard error is closed.
-            let _ = writeln!(std::io::stderr(), "netrec: {message}");
-            ExitCode::FAILURE
+            note(&error.to_string());
+            ExitCode::from(if matches!(error, Error::Usage(_)) { 2 } else { 1 })
         }
     }
 }

@@ -4,19 +4,27 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use indicatif::{HumanBytes, ProgressBar};
+use indicatif::ProgressBar;
 
-use super::{Done, check, progress};
-use crate::Result;
+use super::{Done, check, paths, progress, shown};
 use crate::capture::{self, Overwrite, SigningKey, SourceStatus};
 use crate::record::{
     self, Clock as _, Ending, FinishedFile, HostFacts, MIN_INTERVAL, Output, Plan, Progress, Recording,
-    Rotation, Stop, SystemClock, Wanted, capture_name, describe_duration, parse_duration, parse_percent,
-    parse_size, series_name,
+    Rotation, Stop, SystemClock, Wanted, capture_name, parse_duration, parse_percent, parse_size,
+    series_name,
 };
 use crate::report::escape;
+use crate::{Result, humanize};
+
+const EXAMPLES: &str = "Examples:\n\
+\x20 netrec record --duration 30s\n\
+\x20 sudo netrec record -d 10m -i 5s -o incident.parquet\n\
+\x20 sudo netrec record --rotate 1h --max-size 500MB --keep-for 7d --max-cpu 2%\n\
+\x20 sudo netrec record --udp-bytes --names --sign netrec.key\n\
+\x20 netrec record --check";
 
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     /// How long to record, such as 30s, 10m or 1h30m [default: until Ctrl-C]
     #[arg(short, long, value_name = "TIME", value_parser = parse_duration, allow_hyphen_values = true)]
@@ -25,19 +33,22 @@ pub(super) struct Arguments {
     #[arg(short, long, value_name = "TIME", value_parser = parse_interval, allow_hyphen_values = true, default_value = "1s")]
     interval: Duration,
     /// The capture to write [default: netrec-HOST-START.parquet in this folder]
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", value_parser = paths::new_capture())]
     output: Option<PathBuf>,
     /// Replace a capture that is there already
     #[arg(long)]
     force: bool,
-    /// Sign the capture with this Ed25519 key (`netrec verify --new-key` makes one)
-    #[arg(long, value_name = "KEY")]
+    /// Sign the capture with this Ed25519 key (`netrec verify --new-key FILE` makes one)
+    #[arg(long, value_name = "KEY", value_parser = paths::file())]
     sign: Option<PathBuf>,
     #[command(flatten)]
     sources: Sources,
-    /// Record nothing: say what this user on this host will see and what not, and how to get it
+    /// Record nothing: list what this user can and cannot see on this host, and how to see more
     #[arg(long)]
     check: bool,
+    /// With --check: as JSON, for scripts
+    #[arg(long, requires = "check")]
+    json: bool,
     /// CPU that the recorder may use, of one core, such as 2%: when it needs more, snapshots come
     /// less often, which the capture says
     #[arg(long, value_name = "SHARE", value_parser = parse_percent, allow_hyphen_values = true)]
@@ -62,7 +73,10 @@ pub(super) struct Sources {
 
 /// For a recording that goes on for months.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Several files, each a capture of its own, named FILE-START.parquet")]
+#[command(
+    next_help_heading = "Several files, each a capture of its own, named FILE-START.parquet",
+    group = clap::ArgGroup::new("cut").multiple(true)
+)]
 struct RotationArguments {
     /// Go on in a new file after this time, such as 1h
     #[arg(long, value_name = "TIME", value_parser = parse_duration, allow_hyphen_values = true, group = "cut")]
@@ -98,7 +112,7 @@ impl RotationArguments {
 pub(super) fn run(arguments: Arguments) -> Result<Done> {
     let wanted = arguments.sources.wanted();
     if arguments.check {
-        return check::run(wanted, &HostFacts::read());
+        return check::run(wanted, &HostFacts::read(), arguments.json);
     }
     let mut facts = HostFacts::read();
     let overwrite = if arguments.force { Overwrite::Allowed } else { Overwrite::Never };
@@ -114,8 +128,7 @@ pub(super) fn run(arguments: Arguments) -> Result<Done> {
     });
     let key = arguments.sign.as_deref().map(SigningKey::load).transpose()?;
     if let Some(earlier) = capture::set_aside(&path)? {
-        let earlier = escape::terminal(&earlier.display().to_string());
-        eprintln!("netrec: an earlier recording that was broken off has been recovered: {earlier}");
+        super::note(&format!("an interrupted earlier recording was recovered: {}", earlier.display()));
     }
     give_up_privileges(wanted, &path, &mut facts)?;
     let output = Output { path, overwrite, key, rotation };
@@ -129,8 +142,6 @@ pub(super) fn run(arguments: Arguments) -> Result<Done> {
     stop.on_signals()?;
 
     let line = progress::line();
-    // Each tick changes the text anyway, and a thread that only turns a wheel is a waste of the host.
-    line.disable_steady_tick();
     let mut show = |progress: &Progress| show(&line, &plan, progress);
     let recording = record::record(&plan, &output, host.as_mut(), (&SystemClock, &stop), &facts, &mut show);
     line.finish_and_clear();
@@ -171,41 +182,44 @@ fn show(line: &ProgressBar, plan: &Plan, progress: &Progress) {
         return;
     }
     let seconds = |duration: Duration| Duration::from_secs(duration.as_secs_f64().round() as u64);
-    let elapsed = describe_duration(seconds(progress.elapsed));
+    let elapsed = humanize::duration(seconds(progress.elapsed));
     let planned = plan
         .duration
-        .map_or_else(|| "Ctrl-C ends".to_owned(), |planned| format!("of {}", describe_duration(planned)));
+        .map_or_else(|| "Ctrl-C ends".to_owned(), |planned| format!("of {}", humanize::duration(planned)));
     let late = match progress.ticks_late {
         0 => String::new(),
-        late => format!(" · {late} ticks late"),
+        late => format!(" · {} late", humanize::plural(late, "tick")),
     };
     let slower = if progress.interval > plan.interval {
-        format!(" · every {} to stay within --max-cpu", describe_duration(progress.interval))
+        format!(" · every {} to stay within --max-cpu", humanize::duration(progress.interval))
     } else {
         String::new()
     };
     // Until the first row group is full, all there is on disk is the file's first four bytes.
-    let size =
-        if progress.bytes < 1024 { "in memory".to_owned() } else { HumanBytes(progress.bytes).to_string() };
+    let size = match progress.bytes {
+        bytes if bytes < 1024 => "in memory".to_owned(),
+        bytes => humanize::bytes(bytes as f64),
+    };
     line.set_message(format!(
-        "recording {elapsed} ({planned}) · {} sockets · {} processes · {} rows · {size}{late}{slower}",
-        progress.seen.sockets, progress.seen.processes, progress.rows,
+        "recording {elapsed} ({planned}) · {} · {} · {} · {size}{late}{slower}",
+        humanize::plural(progress.seen.sockets, "socket"),
+        humanize::plural(progress.seen.processes, "process"),
+        humanize::plural(progress.rows, "row"),
     ));
 }
 
 /// A file that is complete, and what became of those before it.
 fn say_finished(file: &FinishedFile) {
-    let name = |path: &std::path::Path| escape::terminal(&path.display().to_string());
-    let (path, rows) = (name(&file.path), file.finished.rows);
-    say!("{path}: {}, {rows} rows", HumanBytes(file.finished.bytes));
+    let (bytes, rows) = (file.finished.bytes as f64, file.finished.rows);
+    say!("{}: {}, {}", shown(&file.path), humanize::bytes(bytes), humanize::plural(rows, "row"));
     if let Some(sha256) = file.finished.sha256 {
         say!("  SHA-256: {sha256}");
     }
     for removed in &file.pruned.removed {
-        say!("  removed: {}", name(removed));
+        say!("  removed: {}", shown(removed));
     }
     for (path, reason) in &file.pruned.failed {
-        say!("  not removed: {}: {}", name(path), escape::terminal(reason));
+        say!("  not removed: {}: {}", shown(path), escape::terminal(reason));
     }
 }
 
@@ -214,29 +228,28 @@ pub(super) fn say(plan: &Plan, recording: &Recording) {
     let metadata = &recording.metadata;
     let Some((last, earlier)) = recording.files.split_last() else { return };
     earlier.iter().for_each(say_finished);
-    let file = escape::terminal(&last.path.display().to_string());
-    let duration = Duration::from_secs_f64(metadata.duration_s());
     let several = if last.finished.bytes < recording.bytes { " in all files" } else { "" };
     say!(
-        "{file}: {} of {} sockets in {} snapshots over {} ({} rows){several}",
-        HumanBytes(recording.bytes),
-        recording.connections,
-        metadata.ticks_taken,
-        describe_duration(duration),
-        metadata.rows,
+        "{}: {}, {} in {} over {} ({}){several}",
+        shown(&last.path),
+        humanize::bytes(recording.bytes as f64),
+        humanize::plural(recording.connections, "socket"),
+        humanize::plural(metadata.ticks_taken, "snapshot"),
+        humanize::seconds(metadata.duration_s()),
+        humanize::plural(metadata.rows, "row"),
     );
     if metadata.ticks_late > 0 {
         say!(
-            "  degraded: {} ticks began late or were left out; a longer --interval than {} may help",
-            metadata.ticks_late,
-            describe_duration(plan.interval),
+            "  degraded: {} late or missed; try a longer --interval than {}",
+            humanize::plural(metadata.ticks_late, "tick"),
+            humanize::duration(plan.interval),
         );
     }
     if let Some(change) = metadata.interval_changes.last() {
         say!(
-            "  interval: changed {} times to stay within --max-cpu, at last to {} ms",
-            metadata.interval_changes.len(),
-            change.interval_ms,
+            "  interval: changed {} to stay within --max-cpu, finally to {}",
+            humanize::plural(metadata.interval_changes.len() as u64, "time"),
+            humanize::seconds(change.interval_ms as f64 / 1000.0),
         );
     }
     for source in metadata.sources.iter().filter(|source| source.status != SourceStatus::Ran) {
@@ -246,7 +259,7 @@ pub(super) fn say(plan: &Plan, recording: &Recording) {
         say!("  SHA-256: {sha256}");
     }
     for removed in &last.pruned.removed {
-        say!("  removed: {}", escape::terminal(&removed.display().to_string()));
+        say!("  removed: {}", shown(removed));
     }
-    say!("  next: netrec analyze {file}");
+    say!("  next: netrec analyze {}", escape::shell_path(&last.path));
 }

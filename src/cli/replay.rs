@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::Done;
+use super::{Done, paths};
 use crate::Result;
 use crate::capture::Cursor;
 use crate::filter::Filter;
@@ -13,10 +13,16 @@ use crate::geo::Databases;
 use crate::record::Stop;
 use crate::replay::{Player, Recorded, State, When, background};
 
+const EXAMPLES: &str = "Examples:\n\
+\x20 netrec replay web-01.parquet\n\
+\x20 netrec replay web-01.parquet --at -10s --filter 'process:nmap'\n\
+\x20 netrec replay web-01.parquet --speed 10";
+
 #[derive(Debug, Args)]
-#[command(after_help = super::FILTER_HELP)]
+#[command(after_help = super::with_filters(EXAMPLES))]
 pub(super) struct Arguments {
     /// The capture to play
+    #[arg(value_parser = paths::capture())]
     capture: PathBuf,
     /// Where to begin (UTC: 14:02, 2026-06-01T10:00:00Z, +30s from the start, -5m from the end)
     #[arg(
@@ -34,25 +40,25 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "EXPR", allow_hyphen_values = true)]
     filter: Option<Filter>,
     /// Geolocation database (`.mmdb`); may be given several times
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = paths::file())]
     geoip: Vec<PathBuf>,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     let capture = Arc::new(super::open(&arguments.capture)?);
-    super::need_terminal("netrec dump lists what netrec replay shows")?;
     let cursor = Cursor::new(Arc::clone(&capture))?;
-    let Some(span_us) = cursor.span_us() else {
-        say!("the capture has no rows");
-        return Ok(Done::Well);
-    };
+    let span_us = super::span_us(&cursor)?;
+    let at_us = arguments.at.resolve(span_us, None).map_err(super::time_error(&arguments.capture))?;
+    super::need_terminal("netrec dump lists what netrec replay shows")?;
+    // The time line has rows at both ends.
+    let rows_us = cursor.span_us().unwrap_or(span_us);
     let geo = Arc::new(Databases::open(&arguments.geoip)?);
     let file = arguments.capture.display().to_string();
-    let mut state = State::new(&file, span_us, arguments.filter.clone().unwrap_or_default(), arguments.speed);
-    let at_us = arguments.at.resolve(span_us, None);
+    let filter = arguments.filter.clone().unwrap_or_default().with_countries(Arc::clone(&geo));
+    let mut state = State::new(&file, rows_us, filter, arguments.speed);
     let stop = Stop::default();
     stop.on_signals()?;
-    state.activity = background::density(&cursor, span_us);
+    state.activity = background::density(&cursor, rows_us);
     let mut recorded = Recorded::new(cursor, &geo);
     Player::new(&mut recorded, geo).run(&mut state, at_us, &stop)?;
     say!("{}", state.command());

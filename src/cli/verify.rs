@@ -4,118 +4,217 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use indicatif::HumanBytes;
+use serde::Serialize;
 
-use super::Done;
+use super::{Done, paths};
 use crate::capture::{self, PublicKey, Signature, SigningKey, Verdict};
+use crate::report::escape;
 use crate::report::manifest::{self, Manifest};
-use crate::report::{escape, format};
-use crate::{Error, Result};
+use crate::{Error, Result, humanize};
 
-/// Exit codes: 0 unchanged · 1 changed, or signed by another key · 3 something cannot be confirmed
+const HELP: &str = "Examples:\n\
+\x20 netrec verify web-01.parquet\n\
+\x20 netrec verify web-01-report\n\
+\x20 netrec verify --new-key new.key\n\
+\x20 netrec verify web-01.parquet --key netrec.key.pub\n\n\
+Exit codes: 0 unchanged, and signed by the key if one is given · 1 changed, not a capture, or signed by \
+another key · 3 not confirmed: no hashes, no signature where a key is given, or recovered";
+
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Exit codes: 0 unchanged (and signed by the key, if one is given) · 1 changed, not a \
-                        capture, or signed by another key · 3 not confirmed: no hashes, no signature where a \
-                        key is given, or recovered"
-)]
+#[command(after_help = HELP)]
 pub(super) struct Arguments {
     /// The capture to check, or the folder of a report
-    #[arg(required_unless_present = "new_key")]
+    #[arg(required_unless_present = "new_key", value_parser = paths::capture())]
     capture: Option<PathBuf>,
     /// The public key by which it must be signed (PEM, or 64 hexadecimal digits)
-    #[arg(long, value_name = "PUB")]
+    #[arg(long, value_name = "PUB", value_parser = paths::file())]
     key: Option<PathBuf>,
+    /// Print the result as JSON, for scripts
+    #[arg(long)]
+    json: bool,
     /// Make a key pair: the private key for `record --sign` in this file, the public key beside
     /// it with `.pub` added
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["capture", "key"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["capture", "key", "json"], value_parser = paths::file())]
     new_key: Option<PathBuf>,
+}
+
+/// What was checked and what came of it: what `--json` prints.
+#[derive(Debug, Serialize)]
+struct Outcome {
+    /// As it was named.
+    path: String,
+    /// `capture` or `report`.
+    kind: &'static str,
+    /// Whether every byte is as it was when it was written; null if it has no hashes.
+    unchanged: Option<bool>,
+    /// What differs, in words.
+    changes: Vec<String>,
+    /// Of a capture, its size in bytes.
+    bytes: Option<u64>,
+    /// Of a capture, its SHA-256; of a report, that of the capture it was made from.
+    capture_sha256: String,
+    /// Of a report, how many files it has.
+    files: Option<usize>,
+    /// Of a capture, how many row groups it has.
+    row_groups: Option<usize>,
+    /// `good`, `unconfirmed` (by a key that was not named), `other-key`, `bad`, or `missing`.
+    signature: &'static str,
+    /// The fingerprint of the key that signed it.
+    signed_by: Option<String>,
+    /// Why a capture was recovered, if it was.
+    recovered: Option<String>,
+    /// 0, 1 or 3, as the exit code.
+    exit_code: u8,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     if let Some(path) = &arguments.new_key {
         return make_key(path);
     }
+    // clap lets a path or --new-key through.
     let Some(path) = &arguments.capture else { return Ok(Done::Well) };
-    if path.join(manifest::FILE).is_file() {
-        return check_report(path);
+    let outcome = if path.join(manifest::FILE).is_file() {
+        if arguments.key.is_some() {
+            let reason = "a report is not signed: verify its capture with --key, and the report without";
+            return Err(Error::Usage(reason.to_owned()));
+        }
+        check_report(path, arguments.json)?
+    } else {
+        let key = arguments.key.as_deref().map(PublicKey::load).transpose()?;
+        check_capture(path, key.as_ref(), arguments.json)?
+    };
+    if arguments.json {
+        let json = serde_json::to_string_pretty(&outcome).unwrap_or_default();
+        say!("{}", escape::json(&json));
     }
-    let key = arguments.key.as_deref().map(PublicKey::load).transpose()?;
-    let verdict = capture::verify(path)?;
-    if !verdict.changes.is_empty() {
-        return Err(Error::Damaged { path: path.clone(), reason: verdict.changes.join("; ") });
+    match outcome.exit_code {
+        0 => Ok(Done::Well),
+        3 => Ok(Done::Degraded),
+        _ => Err(Error::Damaged { path: path.clone(), reason: outcome.changes.join("; ") }),
     }
-    let (signature, done) = judge_signature(path, &verdict, key)?;
-    say!(
-        "{}: {}, {} row groups, {}",
-        escape::terminal(&path.display().to_string()),
-        HumanBytes(verdict.bytes),
-        verdict.row_groups,
-        if verdict.is_sealed {
-            "every byte as it was recorded"
-        } else {
-            "without hashes, so nothing can be said"
-        },
-    );
-    say!("  SHA-256: {}", verdict.sha256);
-    say!("  signature: {signature}");
-    if let Some(recovered) = &verdict.metadata.recovered {
-        say!("  recovered: {}", escape::terminal(recovered));
-    }
-    let is_confirmed = verdict.is_sealed && verdict.metadata.recovered.is_none();
-    Ok(if is_confirmed { done } else { Done::Degraded })
 }
 
-fn check_report(folder: &Path) -> Result<Done> {
+fn check_capture(path: &Path, wanted: Option<&PublicKey>, is_quiet: bool) -> Result<Outcome> {
+    let Verdict { metadata, bytes, sha256, row_groups, mut changes, is_sealed, signature } =
+        capture::verify(path)?;
+    let (signature, signed_by) = match signature {
+        Signature::Bad => ("bad", None),
+        Signature::Missing => ("missing", None),
+        Signature::Good(key) => (judge(&key, wanted), Some(key.fingerprint())),
+    };
+    if changes.is_empty() {
+        changes.extend(wrong_signature(signature, signed_by.as_deref(), wanted));
+    }
+    let is_confirmed = is_sealed && metadata.recovered.is_none() && (wanted.is_none() || signature == "good");
+    let outcome = Outcome {
+        path: path.display().to_string(),
+        kind: "capture",
+        unchanged: (is_sealed || !changes.is_empty()).then_some(changes.is_empty()),
+        exit_code: match (changes.is_empty(), is_confirmed) {
+            (false, _) => 1,
+            (true, false) => 3,
+            (true, true) => 0,
+        },
+        changes,
+        bytes: Some(bytes),
+        capture_sha256: sha256.to_string(),
+        files: None,
+        row_groups: Some(row_groups),
+        signature,
+        signed_by,
+        recovered: metadata.recovered,
+    };
+    if !is_quiet && outcome.changes.is_empty() {
+        tell(path, &outcome, wanted.is_some());
+    }
+    Ok(outcome)
+}
+
+/// What a good signature is worth.
+fn judge(key: &PublicKey, wanted: Option<&PublicKey>) -> &'static str {
+    match wanted {
+        None => "unconfirmed",
+        Some(wanted) if wanted == key => "good",
+        Some(_) => "other-key",
+    }
+}
+
+/// Why a signature is as bad as a change.
+fn wrong_signature(signature: &str, signed_by: Option<&str>, wanted: Option<&PublicKey>) -> Option<String> {
+    match (signature, signed_by, wanted) {
+        ("bad", ..) => Some("its signature does not match its contents".to_owned()),
+        ("other-key", Some(key), Some(wanted)) => {
+            Some(format!("it is signed by the key {key}, not by {}", wanted.fingerprint()))
+        }
+        _ => None,
+    }
+}
+
+/// An unchanged capture, in words.
+fn tell(path: &Path, outcome: &Outcome, is_key_wanted: bool) {
+    say!(
+        "{}: {}, {}, {}",
+        super::shown(path),
+        humanize::bytes(outcome.bytes.unwrap_or_default() as f64),
+        humanize::plural(outcome.row_groups.unwrap_or_default() as u64, "row group"),
+        if outcome.unchanged == Some(true) {
+            "every byte is as recorded"
+        } else {
+            "no hashes, so changes cannot be detected"
+        },
+    );
+    say!("  SHA-256: {}", outcome.capture_sha256);
+    let key = outcome.signed_by.as_deref().unwrap_or_default();
+    match outcome.signature {
+        "good" => say!("  signature: good, by the key {key}"),
+        "unconfirmed" => say!("  signature: by the key {key}, which you have not confirmed (--key)"),
+        _ if is_key_wanted => say!("  signature: none, although --key asks for one"),
+        _ => say!("  unsigned: anyone able to edit the file can re-seal it; compare the SHA-256"),
+    }
+    if let Some(recovered) = &outcome.recovered {
+        say!("  recovered: {}", escape::terminal(recovered));
+    }
+}
+
+fn check_report(folder: &Path, is_quiet: bool) -> Result<Outcome> {
     let manifest = Manifest::read(folder)?;
     let changes = manifest.changes(folder)?;
-    if !changes.is_empty() {
-        return Err(Error::Damaged { path: folder.to_path_buf(), reason: changes.join("; ") });
+    if !is_quiet && changes.is_empty() {
+        let files = humanize::plural(manifest.files.len() as u64, "file");
+        say!("{}: {files}, every byte is as written", super::shown(folder));
+        let capture = &manifest.capture;
+        say!(
+            "  made from: {}, SHA-256 {}",
+            escape::terminal(&capture.path),
+            escape::terminal(&capture.sha256)
+        );
+        say!(
+            "  unsigned: anyone able to edit the report can rewrite its manifest; compare the SHA-256 of {}",
+            manifest::FILE
+        );
     }
-    let shown = |text: &str| escape::terminal(text);
-    say!(
-        "{}: {}, every byte as it was written",
-        shown(&folder.display().to_string()),
-        format::plural(manifest.files.len() as u64, "file")
-    );
-    say!("  made from: {}, SHA-256 {}", shown(&manifest.capture.path), shown(&manifest.capture.sha256));
-    say!(
-        "  who can change the report can write its manifest anew; compare the SHA-256 of {}",
-        manifest::FILE
-    );
-    Ok(Done::Well)
+    Ok(Outcome {
+        path: folder.display().to_string(),
+        kind: "report",
+        unchanged: Some(changes.is_empty()),
+        exit_code: u8::from(!changes.is_empty()),
+        changes,
+        bytes: None,
+        capture_sha256: manifest.capture.sha256,
+        files: Some(manifest.files.len()),
+        row_groups: None,
+        signature: "missing",
+        signed_by: None,
+        recovered: None,
+    })
 }
 
 fn make_key(path: &Path) -> Result<Done> {
     let key = SigningKey::generate()?;
     let public = key.save(path)?;
-    let shown = |path: &Path| escape::terminal(&path.display().to_string());
-    say!("{}: private key; keep it from the hosts whose captures are to be trusted later", shown(path));
-    say!("{}: public key, {}, for netrec verify --key", shown(&public), key.public().fingerprint());
+    say!("{}: private key; sign with it, and keep it secret", super::shown(path));
+    say!("{}: public key, {}", super::shown(&public), key.public().fingerprint());
+    say!("  sign:   netrec record --sign {}", escape::shell_path(path));
+    say!("  verify: netrec verify CAPTURE --key {}", escape::shell_path(&public));
     Ok(Done::Well)
-}
-
-/// A sentence on the signature, and what it means for the exit code.
-fn judge_signature(path: &Path, verdict: &Verdict, wanted: Option<PublicKey>) -> Result<(String, Done)> {
-    match (&verdict.signature, wanted) {
-        (Signature::Bad, _) => Err(Error::Damaged {
-            path: path.to_path_buf(),
-            reason: "its signature does not fit its contents".to_owned(),
-        }),
-        (Signature::Missing, None) => {
-            Ok(("none: who can change the file can seal it anew; compare the SHA-256".to_owned(), Done::Well))
-        }
-        (Signature::Missing, Some(_)) => Ok(("none, where one was asked for".to_owned(), Done::Degraded)),
-        (Signature::Good(key), None) => {
-            let fingerprint = key.fingerprint();
-            Ok((format!("by the key {fingerprint}, which you have not confirmed (--key)"), Done::Well))
-        }
-        (Signature::Good(key), Some(wanted)) if *key == wanted => {
-            Ok((format!("good, by the key {}", key.fingerprint()), Done::Well))
-        }
-        (Signature::Good(key), Some(wanted)) => Err(Error::Damaged {
-            path: path.to_path_buf(),
-            reason: format!("it is signed by the key {}, not by {}", key.fingerprint(), wanted.fingerprint()),
-        }),
-    }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::Done;
 use super::record::{Sources, give_up_privileges, parse_interval, say};
+use super::{Done, paths};
 use crate::capture::SigningKey;
 use crate::filter::Filter;
 use crate::geo::Databases;
@@ -16,26 +16,30 @@ use crate::replay::{Player, State};
 use crate::watch::{Live, Recordings};
 use crate::{Error, Result};
 
+const EXAMPLES: &str = "Examples:\n\
+\x20 sudo netrec watch\n\
+\x20 sudo netrec watch --names -o incident.parquet";
+
 #[derive(Debug, Args)]
-#[command(after_help = super::FILTER_HELP)]
+#[command(after_help = super::with_filters(EXAMPLES))]
 pub(super) struct Arguments {
     /// Time between two snapshots, such as 500ms or 5s
     #[arg(short, long, value_name = "TIME", value_parser = parse_interval, allow_hyphen_values = true, default_value = "1s")]
     interval: Duration,
     /// The capture that the key r writes, from a minute before [default: netrec-HOST-START.parquet in
     /// this folder]
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", value_parser = paths::new_capture())]
     output: Option<PathBuf>,
     /// Show only what fits, such as `process:curl port:443 remote:10.0.0.0/8`; all is recorded
     #[arg(long, value_name = "EXPR", allow_hyphen_values = true)]
     filter: Option<Filter>,
-    /// Sign what is recorded with this Ed25519 key (`netrec verify --new-key` makes one)
-    #[arg(long, value_name = "KEY")]
+    /// Sign what is recorded with this Ed25519 key (`netrec verify --new-key FILE` makes one)
+    #[arg(long, value_name = "KEY", value_parser = paths::file())]
     sign: Option<PathBuf>,
     #[command(flatten)]
     sources: Sources,
     /// Geolocation database (`.mmdb`); may be given several times
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = paths::file())]
     geoip: Vec<PathBuf>,
 }
 
@@ -56,7 +60,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     stop.on_signals()?;
     let recordings = Recordings::new(plan, facts, key, arguments.output.clone());
     let mut live = Live::start(plan, wanted, &stop, recordings)?;
-    let mut state = State::live(&format!("{name}.live"), arguments.filter.clone().unwrap_or_default());
+    let filter = arguments.filter.clone().unwrap_or_default().with_countries(Arc::clone(&geo));
+    let mut state = State::live(&format!("{name}.live"), filter);
     let watched = Player::new(&mut live, geo).run(&mut state, i64::MAX, &stop);
     // What was recorded is completed whatever became of the screen.
     let recordings = live.finish()?;

@@ -3,17 +3,18 @@
 use polars::prelude::AnyValue;
 use serde_json::{Map, Value};
 
-use super::{Exporter, Target};
+use super::{Exported, Exporter, Target};
 use crate::Result;
 use crate::model::Tables;
 use crate::report::escape;
 
 /// See the [module's documentation](self).
-pub(super) const EXPORTER: Exporter = Exporter { id: "ndjson", extension: "ndjson", write };
+pub(super) const EXPORTER: Exporter =
+    Exporter { id: "ndjson", extension: "ndjson", has_files_beside: false, write };
 
-fn write(tables: &Tables, target: &mut Target<'_>) -> Result<u64> {
+fn write(tables: &Tables, target: &mut Target<'_>) -> Result<Exported> {
     let frame = &tables.connections;
-    target.file(target.path.to_path_buf(), |out| {
+    target.main(|out| {
         for row in 0..frame.height() {
             let mut object = Map::new();
             for column in frame.columns() {
@@ -26,7 +27,7 @@ fn write(tables: &Tables, target: &mut Target<'_>) -> Result<u64> {
         }
         Ok(())
     })?;
-    Ok(frame.height() as u64)
+    Exported::all_sockets(tables)
 }
 
 fn json(value: &AnyValue<'_>) -> Option<Value> {

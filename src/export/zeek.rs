@@ -10,7 +10,7 @@ use std::net::IpAddr;
 
 use community_id::calculate_community_id;
 
-use super::{Exporter, Target};
+use super::{Exported, Exporter, Target};
 use crate::Result;
 use crate::capture::Protocol;
 use crate::model::Tables;
@@ -18,7 +18,8 @@ use crate::model::orientation::{self, Orientation};
 use crate::model::sockets::{Socket, Sockets};
 
 /// See the [module's documentation](self).
-pub(super) const EXPORTER: Exporter = Exporter { id: "zeek", extension: "conn.log", write };
+pub(super) const EXPORTER: Exporter =
+    Exporter { id: "zeek", extension: "conn.log", has_files_beside: true, write };
 
 /// Fields and types of the log, in the order of [`line()`].
 const FIELDS: &[(&str, &str)] = &[
@@ -59,17 +60,16 @@ const PROCESS_FIELDS: &[(&str, &str)] = &[
 
 const UNSET: &str = "-";
 
-fn write(tables: &Tables, target: &mut Target<'_>) -> Result<u64> {
+fn write(tables: &Tables, target: &mut Target<'_>) -> Result<Exported> {
     let sockets = Sockets::of(tables)?;
     let orientation = Orientation::of(&sockets);
     let flows: Vec<Flow<'_>> =
         (0..sockets.len()).filter_map(|row| Flow::of(row, &sockets, &orientation)).collect();
-    target.file(target.path.to_path_buf(), |out| {
+    target.main(|out| {
         head(out, "conn", FIELDS)?;
         flows.iter().try_for_each(|flow| line(out, &flow.values()))
     })?;
-    let beside = target.path.with_extension("processes.log");
-    target.file(beside, |out| {
+    target.beside("processes.log", |out| {
         head(out, "netrec_processes", PROCESS_FIELDS)?;
         let owned = flows.iter().filter(|flow| flow.socket.process.is_some());
         owned.into_iter().try_for_each(|flow| {
@@ -86,7 +86,9 @@ fn write(tables: &Tables, target: &mut Target<'_>) -> Result<u64> {
             line(out, &values.map(|value| value.map_or_else(|| UNSET.to_owned(), |value| escape(&value))))
         })
     })?;
-    Ok(flows.len() as u64)
+    let all = Exported::all_sockets(tables)?;
+    let other_ends = all.connections.saturating_sub(flows.len() as u64);
+    Ok(Exported { other_ends, has_all_sockets: false, ..all })
 }
 
 fn head(out: &mut dyn Write, path: &str, fields: &[(&str, &str)]) -> std::io::Result<()> {

@@ -71,6 +71,8 @@ pub fn run(
         }
         Ok::<(), Error>(())
     })?;
+    // Those of damaged row groups are done with too.
+    progress(capture.rows());
     Ok(finish::finish(pass, capture.metadata(), geo))
 }
 

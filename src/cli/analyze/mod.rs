@@ -5,10 +5,11 @@ mod several;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 
-use super::{Done, progress, summary};
+use super::{Done, paths, progress, summary};
 use crate::analyze::allow::AllowList;
 use crate::analyze::{self, Analysis, Config};
 use crate::capture::CaptureFile;
@@ -21,15 +22,21 @@ use crate::report::redact::{Key, Redactor};
 use crate::report::{self, CaptureIdentity, Part, escape};
 use crate::{Result, parallel};
 
+const EXAMPLES: &str = "Examples:\n\
+\x20 netrec analyze web-01.parquet -o report\n\
+\x20 netrec analyze web-01.parquet --format html,json --force\n\
+\x20 netrec analyze *.parquet --fail-on high\n\
+\x20 netrec analyze web-01.parquet --filter 'process:nmap' --ioc indicators.txt -o nmap";
+
 #[derive(Debug, Args)]
-#[command(after_help = super::FILTER_HELP)]
+#[command(after_help = super::with_filters(EXAMPLES))]
 pub(super) struct Arguments {
     /// The capture to analyze; of several, each gets a folder and an index page names them
-    #[arg(required = true, value_name = "CAPTURE")]
+    #[arg(required = true, value_name = "CAPTURE", value_parser = paths::capture())]
     captures: Vec<PathBuf>,
     /// Folder for the report [default: the capture's name with `-report`, in this folder]; of
     /// several captures, the folder for their reports [default: netrec-reports]
-    #[arg(short, long, value_name = "DIR")]
+    #[arg(short, long, value_name = "DIR", value_parser = paths::folder())]
     output: Option<PathBuf>,
     /// Replace a report that is there already
     #[arg(long)]
@@ -38,22 +45,22 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "PARTS", value_delimiter = ',', value_parser = part)]
     format: Vec<Part>,
     /// Thresholds and settings, in TOML
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = paths::file())]
     config: Option<PathBuf>,
     /// Geolocation database (`.mmdb`); may be given several times, the first that
     /// knows an address answers
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = paths::file())]
     geoip: Vec<PathBuf>,
     /// Findings that need not be looked at, as `[[allow]]` entries in TOML; may be given several
     /// times
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = paths::file())]
     allow: Vec<PathBuf>,
     /// Indicators to look for: a plain list, CSV, a STIX 2.1 bundle or a MISP event; may be
     /// given several times
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = paths::file())]
     ioc: Vec<PathBuf>,
     /// Sigma rules for network connections: a folder or a file; may be given several times
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = paths::file())]
     sigma: Vec<PathBuf>,
     /// Analyze only connections that fit, such as `process:curl -port:443`; the report says so
     #[arg(long, value_name = "EXPR", allow_hyphen_values = true)]
@@ -64,7 +71,7 @@ pub(super) struct Arguments {
     redact: bool,
     /// Make the pseudonyms with the secret in this file, the same in every report; without it they
     /// hold for this report alone
-    #[arg(long, value_name = "FILE", requires = "redact")]
+    #[arg(long, value_name = "FILE", requires = "redact", value_parser = paths::file())]
     redact_key: Option<PathBuf>,
     /// End with exit code 10 if a finding has this severity or a higher one: info, low, medium,
     /// high, critical
@@ -72,10 +79,13 @@ pub(super) struct Arguments {
     fail_on: Option<Severity>,
 }
 
+/// What an analysis shows that it is doing.
+const STAGES: &[&str] = &["reading", "running the detectors", "writing the report"];
+
 /// What every capture is analyzed with.
 struct Inputs {
     config: Config,
-    geo: Databases,
+    geo: Arc<Databases>,
     parts: Vec<Part>,
     force: bool,
     fail_on: Option<Severity>,
@@ -84,14 +94,15 @@ struct Inputs {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Done> {
+    let geo = Arc::new(Databases::open(&arguments.geoip)?);
     let inputs = Inputs {
         config: configuration(arguments)?,
-        geo: Databases::open(&arguments.geoip)?,
+        geo: Arc::clone(&geo),
         parts: parts(arguments),
         force: arguments.force,
         fail_on: arguments.fail_on,
         redact: key(arguments)?,
-        filter: arguments.filter.clone().unwrap_or_default(),
+        filter: arguments.filter.clone().unwrap_or_default().with_countries(geo),
     };
     match arguments.captures.as_slice() {
         [capture] => {
@@ -108,19 +119,18 @@ impl Inputs {
         let capture = self.selected(super::open(capture)?);
         let target = report::Folder::prepare(folder, self.force)?;
 
-        let bar = progress::rows(capture.rows());
-        bar.set_message("reading");
+        let stages = progress::Stages::of_rows(STAGES, capture.rows());
         let (identity, analysis) = parallel::both(
             || identify(&capture),
-            || analyze::run(&capture, &self.config, &self.geo, &|rows| bar.set_position(rows)),
+            || analyze::run(&capture, &self.config, &self.geo, &|rows| stages.show(rows)),
         );
         let (mut analysis, mut identity) = (analysis?, identity?);
-        bar.set_message("writing the report");
+        stages.enter(2);
         // Whoever is at this terminal may know the names.
         let lines = summary::lines(&analysis, &self.entrance(folder));
         let redactor = self.redactor(&mut analysis, &mut identity)?;
         report::write(&analysis, &identity, &self.parts, redactor.as_ref(), target)?;
-        bar.finish_and_clear();
+        drop(stages);
 
         for line in lines {
             say!("{}", escape::terminal(&line));

@@ -1,0 +1,67 @@
+//! File names on the command line: which of them may be `-`.
+//!
+//! `-` is standard input or output where a stream makes sense, and elsewhere refused with a
+//! sentence; it is never the name of a file.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use clap::builder::{PathBufValueParser, TypedValueParser};
+
+use crate::report::escape;
+use crate::{Error, suggest};
+
+/// Files of a folder that are compared with a name that is not there.
+const MOST_NEIGHBOURS: usize = 10_000;
+
+/// A capture that is read.
+pub(super) fn capture() -> impl TypedValueParser<Value = PathBuf> {
+    refusing("a capture is read from its end, so it cannot come from standard input: save it to a file first")
+}
+
+/// A capture that is written.
+pub(super) fn new_capture() -> impl TypedValueParser<Value = PathBuf> {
+    refusing("a capture is completed at its end, so it cannot go to standard output: name a file")
+}
+
+/// A folder of a report.
+pub(super) fn folder() -> impl TypedValueParser<Value = PathBuf> {
+    refusing("a report is a folder, so it cannot go to standard output: name a folder")
+}
+
+/// Any other file.
+pub(super) fn file() -> impl TypedValueParser<Value = PathBuf> {
+    refusing("this must be a file, not a standard stream")
+}
+
+/// Whether a path stands for a standard stream.
+pub(super) fn is_stream(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// An error about a file that is not there, with the file beside it that was probably meant.
+pub(super) fn with_suggestion(path: &Path, error: Error) -> Error {
+    let is_missing = matches!(&error, Error::Io { source, .. } if source.kind() == ErrorKind::NotFound);
+    match is_missing.then(|| neighbour(path)).flatten() {
+        Some(near) => Error::Misspelt { path: path.to_path_buf(), near: escape::shell_path(&near) },
+        None => error,
+    }
+}
+
+/// The file in the same folder whose name is nearest.
+fn neighbour(path: &Path) -> Option<PathBuf> {
+    let name = path.file_name()?.to_str()?;
+    let folder = path.parent()?;
+    let listed = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let entries = std::fs::read_dir(listed).ok()?.take(MOST_NEIGHBOURS).filter_map(Result::ok);
+    let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.sort();
+    let near = suggest::nearest(name, names.iter().map(String::as_str))?;
+    Some(folder.join(near))
+}
+
+fn refusing(reason: &'static str) -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(move |path| {
+        if is_stream(&path) { Err(format!("{reason} (./- is a file of that name)")) } else { Ok(path) }
+    })
+}

@@ -1,0 +1,66 @@
+//! Standard output, of which no error is lost: a command writes as if nothing could go wrong, and
+//! [`finish`] turns the first error into exit code 1. A reader that has seen enough
+//! (`netrec info FILE | head -1`) is no error.
+
+use std::fmt;
+use std::io::{self, BufWriter, Write};
+use std::sync::Mutex;
+
+use crate::{Error, Result};
+
+/// The first error; the process has one standard output, so there is one of these.
+static FIRST_ERROR: Mutex<Option<io::Error>> = Mutex::new(None);
+
+/// Writes a line.
+pub(super) fn line(text: fmt::Arguments<'_>) {
+    note(writeln!(io::stdout(), "{text}"));
+}
+
+/// Writes a document of any length through a buffer.
+pub(super) fn document(content: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
+    let mut out = BufWriter::new(io::stdout().lock());
+    note(content(&mut out).and_then(|()| out.flush()));
+}
+
+/// Hands over what is still buffered.
+///
+/// # Errors
+/// [`Error::Stdout`] if anything since the start could not be written.
+pub(super) fn finish() -> Result<()> {
+    note(io::stdout().flush());
+    // A thread that panicked while it held the lock has left the value whole.
+    let first = FIRST_ERROR.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+    first.map_or(Ok(()), |error| Err(Error::Stdout(error)))
+}
+
+fn note(written: io::Result<()>) {
+    let Err(error) = written else { return };
+    if nobody_reads(&error) {
+        return;
+    }
+    let mut first = FIRST_ERROR.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    first.get_or_insert(error);
+}
+
+/// Whether the reader is gone: of a pipe, or of a terminal that was closed.
+fn nobody_reads(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::BrokenPipe || is_closed_terminal(error)
+}
+
+/// A terminal that was closed answers EIO, which on a disk is a fault of the disk.
+#[cfg(unix)]
+fn is_closed_terminal(error: &io::Error) -> bool {
+    use std::os::fd::AsFd as _;
+    use std::os::unix::fs::FileTypeExt as _;
+
+    if error.raw_os_error() != Some(libc::EIO) {
+        return false;
+    }
+    let copy = io::stdout().as_fd().try_clone_to_owned().map(std::fs::File::from);
+    copy.and_then(|file| file.metadata()).is_ok_and(|metadata| metadata.file_type().is_char_device())
+}
+
+#[cfg(not(unix))]
+fn is_closed_terminal(_error: &io::Error) -> bool {
+    false
+}

@@ -43,3 +43,9 @@ mod tshark;
 #[cfg(target_os = "linux")]
 mod watch;
 mod zeek_oracle;
+
+// The command line: what is documented, standard streams, times.
+#[cfg(target_os = "linux")]
+mod commands;
+mod standard_streams;
+mod times;

@@ -163,7 +163,7 @@ fn a_report_is_checked_against_its_manifest() {
     let place = place();
     analyze(place.path(), "r", &[]).succeeds();
     let ran = netrec_in(place.path(), &["verify", "r"]).succeeds();
-    assert!(ran.stdout.contains("every byte as it was written"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("every byte is as written"), "{}", ran.stdout);
     let manifest = fs::read_to_string(place.path().join("r/manifest.json")).unwrap();
     let manifest: Value = serde_json::from_str(&manifest).unwrap();
     let verified = netrec_in(place.path(), &["verify", "c.parquet"]).stdout;

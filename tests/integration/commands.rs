@@ -1,0 +1,307 @@
+//! Every command that the README, `--help` and `netrec explain` show, run as it is shown.
+//!
+//! A block of the README is run from top to bottom in one folder that looks like the root of the
+//! project; every other command has a folder of its own. What cannot be run as it stands is
+//! replaced in one place, [`in_words_of_the_test`], so that nothing is left out in silence.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use crate::runner::netrec_in;
+use crate::terminal::Terminal;
+
+/// Words in capitals that stand for something, and what the test takes for them.
+const PLACEHOLDERS: &[(&str, &str)] = &[
+    ("--new-key FILE", "--new-key new.key"),
+    ("/var/log/zeek/current", "zeek"),
+    ("FILE", "web-01.parquet"),
+    ("CAPTURE", "web-01.parquet"),
+    ("DIR", "web-01-report"),
+    ("KEY", "netrec.key"),
+    ("PUB", "netrec.key.pub"),
+    ("A B C", "web-01.parquet before.parquet after.parquet"),
+    ("ID", "beacon"),
+    ("LEVEL", "high"),
+    ("SHELL", "bash"),
+];
+
+/// Exit codes of a command that did what is shown: done; done, with a capture that is degraded; done,
+/// and what `--fail-on` asked about was found.
+const DONE: [i32; 3] = [0, 3, 10];
+
+fn project() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Programs of the commands, as the test runs them.
+const PROGRAMS: &[(&str, &str)] = &[
+    // A recording without an end is ended as a user ends it.
+    (
+        "netrec",
+        "case \"$1 $2\" in\n'record --check') ;;\nrecord*) exec timeout --foreground -s INT --preserve-status 3 NETREC \"$@\" ;;\n\
+         esac\nexec NETREC \"$@\"",
+    ),
+    ("sudo", "exec \"$@\""),
+    // The test has been built, and is being run, by these two.
+    (
+        "cargo",
+        "case \"$*\" in\n'test --release' | 'build --release') exit 0 ;;\n'run --release -- '*) shift 3; exec netrec \"$@\" ;;\n\
+         esac\nexit 2",
+    ),
+    (
+        "duckdb",
+        "[ \"$1\" = -c ] || exit 2\nexec python3 -c 'import sys, duckdb; print(duckdb.sql(sys.argv[1]))' \"$2\"",
+    ),
+];
+
+/// A folder with what the commands need, made once and copied for each.
+fn template() -> &'static Path {
+    static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for name in ["bin", "sample-captures", "target/release", "zeek"] {
+            fs::create_dir_all(at(name)).unwrap();
+        }
+        for (name, script) in PROGRAMS {
+            let script = script.replace("NETREC", env!("CARGO_BIN_EXE_netrec"));
+            fs::write(at("bin").join(name), format!("#!/bin/sh\n{script}\n")).unwrap();
+            fs::set_permissions(at("bin").join(name), fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        symlink("../../bin/netrec", at("target/release/netrec")).unwrap();
+        let sample = project().join("sample-captures/workday.parquet");
+        for name in ["sample-captures/workday.parquet", "web-01.parquet", "before.parquet", "after.parquet"] {
+            fs::copy(&sample, at(name)).unwrap();
+        }
+        let pcap = project().join("tests/data/public-captures/manx-tcp.pcap.zst");
+        fs::copy(pcap, at("capture.pcap")).unwrap();
+        fs::write(at("indicators.txt"), "198.51.100.7\n").unwrap();
+        let run = |arguments: &[&str]| netrec_in(folder.path(), arguments).succeeds();
+        run(&["analyze", "web-01.parquet"]);
+        run(&["export", "web-01.parquet", "--format", "zeek", "-o", "zeek/conn.log"]);
+        run(&["verify", "--new-key", "netrec.key"]);
+        folder
+    });
+    folder.path()
+}
+
+/// A folder of its own, for some commands.
+fn playground() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let from = template().join(".");
+    let copied = Command::new("cp").arg("-a").arg(from).arg(folder.path()).status().unwrap();
+    assert!(copied.success());
+    folder
+}
+
+/// A command as the test can run it.
+fn in_words_of_the_test(shown: &str) -> String {
+    if shown.starts_with("jq ") {
+        // The README says it of the folder of a report.
+        return format!("cd web-01-report && {shown}");
+    }
+    PLACEHOLDERS
+        .iter()
+        .fold(format!(" {shown} "), |text, (word, by)| text.replace(&format!(" {word} "), &format!(" {by} ")))
+}
+
+/// Runs a command in a folder, as a user would.
+#[track_caller]
+fn run(folder: &Path, shown: &str) {
+    let line = in_words_of_the_test(shown);
+    let line = line.trim();
+    let plain = line.trim_start_matches("sudo ").trim_start_matches("target/release/");
+    if plain.starts_with("netrec replay ") || plain == "netrec watch" || plain.starts_with("netrec watch ") {
+        return play(folder, plain.trim_start_matches("netrec "), shown);
+    }
+    if line.starts_with("duckdb ") && !has_duckdb() {
+        eprintln!("skipped: {line}: there is no module duckdb for python3");
+        return;
+    }
+    let path = format!("{}:{}", folder.join("bin").display(), std::env::var("PATH").unwrap_or_default());
+    let ran = Command::new("sh")
+        .args(["-c", line])
+        .current_dir(folder)
+        .env("PATH", path)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let code = ran.status.code().unwrap_or(-1);
+    let stderr = String::from_utf8_lossy(&ran.stderr);
+    assert!(DONE.contains(&code), "`{shown}` ended with {code}: {stderr}");
+    assert!(!stderr.contains("panicked"), "`{shown}`: {stderr}");
+}
+
+/// Runs a command that needs a terminal, until its screen is there and `q` ends it.
+#[track_caller]
+fn play(folder: &Path, arguments: &str, shown: &str) {
+    let Some(terminal) = Terminal::run(folder, arguments) else { return };
+    terminal.shows("Connections");
+    terminal.press(&["q"]);
+    let screen = terminal.shows("ended with");
+    assert!(DONE.iter().any(|code| screen.contains(&format!("ended with {code}"))), "`{shown}`: {screen}");
+}
+
+fn has_duckdb() -> bool {
+    let asked = Command::new("python3").args(["-c", "import duckdb"]).stderr(Stdio::null()).status();
+    asked.is_ok_and(|status| status.success())
+}
+
+/// The commands of each block of shell in a text of Markdown. A command goes on in the next line
+/// while a quote is open, or after a `\`.
+fn blocks(markdown: &str) -> Vec<Vec<String>> {
+    let parts = markdown.split("```");
+    parts.skip(1).step_by(2).filter_map(|block| block.strip_prefix("sh\n")).map(commands).collect()
+}
+
+fn commands(block: &str) -> Vec<String> {
+    let mut commands: Vec<String> = Vec::new();
+    for line in block.replace("\\\n", " ").lines().filter(|line| !line.trim().is_empty()) {
+        let is_open = |text: &String| text.matches('"').count() % 2 == 1;
+        match commands.last_mut().filter(|last| is_open(last)) {
+            Some(last) => *last = format!("{last} {}", line.trim()),
+            None => commands.push(line.to_owned()),
+        }
+    }
+    commands
+}
+
+/// The commands in backticks of a text; they may be broken over lines.
+fn in_backticks(text: &str) -> Vec<String> {
+    let text: String = text.split("```").step_by(2).collect::<Vec<_>>().join("\n\n");
+    let paragraphs = text.split("\n\n").map(|paragraph| {
+        let joined = paragraph.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+        joined.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>()
+    });
+    paragraphs.flatten().filter(|span| is_command(span)).collect()
+}
+
+/// Whether a text is a whole command and not the beginning of one: `netrec record` alone, which is
+/// how a sentence names a subcommand, is none.
+fn is_command(text: &str) -> bool {
+    let text = text.trim_start_matches("sudo ");
+    let is_netrec = text.strip_prefix("netrec ").is_some_and(|rest| rest.contains(' ') || rest == "explain");
+    is_netrec || text.starts_with("jq ")
+}
+
+fn help_of(arguments: &[&str]) -> String {
+    netrec_in(Path::new("."), arguments).succeeds().stdout
+}
+
+/// Every subcommand, from the help of the program.
+fn subcommands() -> Vec<String> {
+    let help = help_of(&["--help"]);
+    let list = help.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap().to_owned();
+    let is_name = |line: &&str| line.starts_with("  ") && !line.starts_with("   ");
+    let names = list.lines().filter(is_name).filter_map(|line| line.split_whitespace().next());
+    names.filter(|name| *name != "help").map(str::to_owned).collect()
+}
+
+/// The commands under the heading of the examples.
+fn examples(help: &str) -> Vec<String> {
+    let after = help.split("Examples:\n").nth(1).unwrap_or_default();
+    after.lines().take_while(|line| line.starts_with("  ")).map(|line| line.trim().to_owned()).collect()
+}
+
+#[test]
+fn the_commands_of_the_readme_run() {
+    let readme = fs::read_to_string(project().join("README.md")).unwrap();
+    let blocks = blocks(&readme);
+    assert!(blocks.len() >= 6, "{blocks:?}");
+    for block in blocks {
+        let folder = playground();
+        for command in block {
+            run(folder.path(), &command);
+        }
+    }
+    let spans = in_backticks(&readme);
+    assert!(spans.len() >= 6, "{spans:?}");
+    for command in spans {
+        run(playground().path(), &command);
+    }
+}
+
+#[test]
+fn the_examples_of_every_help_run() {
+    let names = subcommands();
+    assert!(names.len() >= 11, "{names:?}");
+    for name in names {
+        let help = help_of(&[&name, "--help"]);
+        let examples = examples(&help);
+        assert!(!examples.is_empty(), "{name} --help has no example");
+        for command in examples.iter().chain(&in_backticks(&help)) {
+            run(playground().path(), command);
+        }
+    }
+}
+
+#[test]
+fn the_commands_of_explain_run() {
+    let list = help_of(&["explain"]);
+    let ids = list.lines().filter_map(|line| line.split_once("  ")).map(|(id, _)| id.trim());
+    let mut texts = vec![list.clone(), help_of(&["explain", "--config"])];
+    texts.extend(ids.filter(|id| !id.is_empty()).map(|id| help_of(&["explain", id])));
+    assert!(texts.len() > 10);
+    for command in texts.iter().flat_map(|text| in_backticks(text)) {
+        run(playground().path(), &command);
+    }
+}
+
+/// Commands that a report prints are for the folder in which the capture lies.
+#[test]
+fn the_commands_of_a_report_run() {
+    let report: PathBuf = template().join("web-01-report/report.json");
+    let report: serde_json::Value = serde_json::from_str(&fs::read_to_string(report).unwrap()).unwrap();
+    let mut commands = Vec::new();
+    collect(&report, &mut commands);
+    let names = subcommands();
+    commands.retain(|command| names.iter().any(|name| command.starts_with(&format!("netrec {name} "))));
+    commands.sort();
+    commands.dedup();
+    assert!(commands.len() > 5, "{commands:?}");
+    let folder = playground();
+    for command in commands {
+        match command.strip_prefix("netrec replay ") {
+            // Without a terminal: the moment is there, and only the screen is not.
+            Some(rest) => {
+                let ran = Command::new("sh")
+                    .args(["-c", &format!("'{}' replay {rest}", env!("CARGO_BIN_EXE_netrec"))])
+                    .current_dir(folder.path())
+                    .output()
+                    .unwrap();
+                let stderr = String::from_utf8_lossy(&ran.stderr);
+                assert!(stderr.contains("netrec dump lists"), "{command}: {stderr}");
+            }
+            None => run(folder.path(), &command),
+        }
+    }
+}
+
+/// Every text in a document that is a command of netrec's.
+fn collect(value: &serde_json::Value, commands: &mut Vec<String>) {
+    match value {
+        serde_json::Value::String(text) if text.starts_with("netrec ") => commands.push(text.clone()),
+        serde_json::Value::Array(items) => items.iter().for_each(|item| collect(item, commands)),
+        serde_json::Value::Object(fields) => fields.values().for_each(|item| collect(item, commands)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_variable_of_the_environment_is_documented() {
+    let text = fs::read_to_string(project().join("tests/README.md")).unwrap();
+    for folder in ["src", "tests", "benches"] {
+        for path in crate::runner::files(&project().join(folder)) {
+            // Pictures and captures are no text.
+            let Ok(source) = fs::read_to_string(&path) else { continue };
+            for rest in source.split("NETREC_").skip(1) {
+                let name: String = rest.chars().take_while(|c| c.is_ascii_uppercase() || *c == '_').collect();
+                let is_known = name.is_empty() || text.contains(&format!("`NETREC_{name}"));
+                assert!(is_known, "NETREC_{name} of {} is not in tests/README.md", path.display());
+            }
+        }
+    }
+}

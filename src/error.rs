@@ -87,6 +87,14 @@ pub enum Error {
         /// The file or folder.
         path: PathBuf,
     },
+    /// Something is in the way that netrec cannot prove to be its own.
+    #[error("{} is left as it is: {reason}; name another output with -o", path.display())]
+    Foreign {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why it is taken for somebody else's.
+        reason: String,
+    },
     /// The configuration file says something that cannot be meant.
     #[error("{}: {reason}", path.display())]
     Config {
@@ -117,6 +125,9 @@ pub enum Error {
         /// What the database reader said.
         reason: String,
     },
+    /// The system gives no more threads.
+    #[error("no thread can be started: {0} (the number of processes is limited: ulimit -u, pids.max)")]
+    Threads(#[source] io::Error),
     /// The host does not give what a recording needs.
     #[error("cannot record: {0}")]
     Record(String),

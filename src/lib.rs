@@ -29,6 +29,7 @@
 //! | [`replay`] | a moment of a recording as rows and as a screen |
 //! | [`watch`] | the live host on the same screen, and recordings that begin a minute before |
 //! | [`export`] | the connections for other programs, one exporter each |
+//! | [`safe_fs`] | the only way in which files are created, replaced and removed |
 //! | [`report`] | the folder that is attached to the ticket: JSON, HTML, CSV, Markdown, charts, OCSF, STIX, a manifest |
 //!
 //! # Invariants
@@ -50,8 +51,13 @@
 //!   by whoever is being investigated; each output escapes them in its own way
 //!   (see [`report::escape`]), and no parser allocates from a length that a file claims.
 //! - **The host, the clock and the terminal are handed in**, so that tests hand in their own.
+//! - **netrec removes and replaces only what it can prove that it wrote**, and whoever only reads
+//!   writes nothing: files are created, renamed and removed through [`safe_fs`] alone.
 //! - **Errors are handled once**: the library returns [`Error`], and only `main` turns one
 //!   into a sentence on standard error and an exit code.
+
+// They panic where nobody reads any more.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod analyze;
 pub mod capture;
@@ -72,6 +78,9 @@ mod parallel;
 pub mod record;
 pub mod replay;
 pub mod report;
+pub mod safe_fs;
+#[cfg(unix)]
+mod signals;
 mod suggest;
 pub mod watch;
 pub mod wire;

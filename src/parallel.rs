@@ -1,8 +1,10 @@
 //! Work on all cores, of which the result does not hang on their number.
 
+use std::io;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, Builder, Scope, ScopedJoinHandle};
 
 /// Maps items on all cores; the order of the results is that of the items.
 ///
@@ -23,7 +25,9 @@ fn map_with<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync, thread
         }
     };
     let mut done: Vec<(usize, R)> = thread::scope(|scope| {
-        let threads: Vec<_> = (1..threads).map(|_| scope.spawn(lane)).collect();
+        // Whoever is there takes all items that there are: fewer threads are no loss but of time.
+        let start = |_| Builder::new().spawn_scoped(scope, lane).ok();
+        let threads: Vec<_> = (1..threads).map_while(start).collect();
         let mut done = lane();
         for thread in threads {
             done.extend(joined(thread));
@@ -37,15 +41,65 @@ fn map_with<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync, thread
 /// Does two things at once, the first on a thread of its own.
 pub(crate) fn both<A: Send, B>(a: impl FnOnce() -> A + Send, b: impl FnOnce() -> B) -> (A, B) {
     thread::scope(|scope| {
-        let a = scope.spawn(a);
+        let a = spawn(scope, a);
         let b = b();
-        (joined(a), b)
+        (a.join(), b)
     })
 }
 
+/// Work that is done elsewhere, or has been done already.
+pub(crate) enum Job<'scope, T> {
+    Running(ScopedJoinHandle<'scope, T>),
+    Done(T),
+}
+
+impl<T> Job<'_, T> {
+    /// What it made.
+    pub(crate) fn join(self) -> T {
+        match self {
+            Self::Running(thread) => joined(thread),
+            Self::Done(made) => made,
+        }
+    }
+}
+
+/// Begins some work on a thread of its own; where there is none to be had, does it at once.
+pub(crate) fn spawn<'scope, T: Send + 'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    work: impl FnOnce() -> T + Send + 'scope,
+) -> Job<'scope, T> {
+    // A thread that is not started takes its work along: this is how it comes back.
+    let work = Arc::new(Mutex::new(Some(work)));
+    let take = |work: &Mutex<Option<_>>| work.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let theirs = Arc::clone(&work);
+    #[expect(clippy::expect_used, reason = "nobody but a thread that was started takes it")]
+    let run = move || take(&theirs).expect("the work is there")();
+    match (Builder::new().spawn_scoped(scope, run), work) {
+        (Ok(thread), _) => Job::Running(thread),
+        #[expect(clippy::expect_used, reason = "a thread that was not started has not taken it")]
+        (Err(_), work) => Job::Done(take(&work).expect("the work is there")()),
+    }
+}
+
 /// What a thread made; a panic in it is a bug, and goes on as a panic here.
-pub(crate) fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
+fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// Whether as many threads can be had as the libraries of the analysis start at once, which do not
+/// come back from having none.
+///
+/// # Errors
+/// What the system says.
+pub(crate) fn check() -> io::Result<()> {
+    let threads = 2 + thread::available_parallelism().map_or(1, NonZero::get);
+    let gate = Mutex::new(());
+    thread::scope(|scope| {
+        // All at the same time: none ends before the last one has begun.
+        let _closed = gate.lock().unwrap_or_else(PoisonError::into_inner);
+        let wait = || drop(gate.lock());
+        (0..threads).try_for_each(|_| Builder::new().spawn_scoped(scope, wait).map(drop))
+    })
 }
 
 /// Changes items on all cores, each of which gets as many that follow each other.
@@ -54,7 +108,7 @@ pub(crate) fn change<T: Send>(items: &mut [T], work: impl Fn(&mut T) + Sync) {
     let part = items.len().div_ceil(threads).max(1);
     thread::scope(|scope| {
         for part in items.chunks_mut(part) {
-            scope.spawn(|| part.iter_mut().for_each(&work));
+            spawn(scope, || part.iter_mut().for_each(&work));
         }
     });
 }
@@ -80,6 +134,11 @@ mod tests {
             assert_eq!(map_with(&items, |n| n * n, threads), squares, "{threads} threads");
         }
         assert!(map(&[], |n: &u64| *n).is_empty());
+    }
+
+    #[test]
+    fn there_are_threads_to_be_had() {
+        check().unwrap();
     }
 
     #[test]

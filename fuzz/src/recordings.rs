@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::Error;
 use crate::capture::schema::COLUMNS;
-use crate::capture::{CaptureFile, Column, Cursor, Place as Moment, Toward, verify};
+use crate::capture::{CaptureFile, Column, Cursor, Overwrite, Place as Moment, Toward, recover, verify};
 
 /// What a frame of a journal, and a record of a growing file, begins with.
 const MAGIC: [u8; 8] = *b"\xF5netrec\n";
@@ -21,6 +21,7 @@ const MOST_ROWS: usize = 300_000;
 pub struct Place {
     capture: PathBuf,
     folder: PathBuf,
+    recovered: PathBuf,
 }
 
 impl Default for Place {
@@ -39,7 +40,11 @@ impl Place {
         let parent = if memory.is_dir() { memory.to_path_buf() } else { std::env::temp_dir() };
         let place = parent.join(format!("netrec-fuzz-{}", std::process::id()));
         fs::create_dir_all(&place).expect("a folder for the inputs");
-        Self { capture: place.join("c.parquet"), folder: place.join("c.parquet.d") }
+        Self {
+            capture: place.join("c.parquet"),
+            folder: place.join("c.parquet.d"),
+            recovered: place.join("recovered.parquet"),
+        }
     }
 
     /// Opens a file of these bytes.
@@ -51,7 +56,7 @@ impl Place {
         self.look();
     }
 
-    /// Opens a recording that was broken off, and then the capture that it became.
+    /// Opens a recording that was broken off, and then the capture that is made of it.
     ///
     /// # Panics
     /// If it cannot be written, or what is read of it does not hold what it must.
@@ -61,6 +66,11 @@ impl Place {
         fs::write(self.folder.join("journal-0"), &recording.journal).expect("an input");
         let _ = fs::remove_file(&self.capture);
         self.look();
+        let _ = fs::remove_file(&self.recovered);
+        if recover(&self.capture, Some(&self.recovered), Overwrite::Never).is_ok() {
+            read(CaptureFile::open(&self.recovered).expect("a capture that was just made"));
+        }
+        assert!(self.folder.join("journal-0").exists(), "nothing of the recording is removed");
         let _ = fs::remove_dir_all(&self.folder);
     }
 

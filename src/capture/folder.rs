@@ -2,102 +2,310 @@
 //!
 //! | file | content |
 //! |---|---|
-//! | `lock` | empty; locked while the recorder lives |
+//! | `lock` | says that netrec made the folder ([`Marker`]); locked while the recorder lives |
 //! | `rows.parquet` | the growing file ([`super::growing`]), which becomes the capture by being renamed |
 //! | `journal-N` | the ticks that will be in row group N ([`super::journal`]) |
+//!
+//! A folder is written to, and removed, only by whoever made it or [`Folder::hold`]s it: with its
+//! marker, as its owner, and not through links. Anyone may read it ([`Unfinished`]).
 
-use std::fs::{self, File, TryLockError};
-use std::io;
+use std::ffi::{OsStr, OsString};
+use std::fs::{File, TryLockError};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
+use super::journal;
+use crate::safe_fs::pending::{self, HalfMade};
+use crate::safe_fs::{
+    Dir, Facts, Kind, Replace, User, describe_foreign, facts_of, file_name, is_own, with_ending,
+};
 use crate::{Error, Result};
+
+/// Names of the files in it.
+const LOCK: &str = "lock";
+pub(super) const ROWS: &str = "rows.parquet";
+
+/// What the folder of a capture is called by.
+const ENDING: &str = ".d";
+
+/// What the `schema` of every version of the marker begins with.
+const SCHEMA_FAMILY: &str = "netrec/recording.";
+
+/// A marker is no longer than this.
+const MOST_MARKER_BYTES: u64 = 16 * 1024;
+
+/// How often, and at what distance, a lock is asked for: a reader may hold it for a moment.
+const LOCK_ATTEMPTS: u32 = 10;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
+
+/// What the file `lock` says: that this folder is netrec's.
+#[derive(Debug, Serialize, Deserialize)]
+struct Marker {
+    /// Always `netrec/recording.v1`.
+    schema: String,
+    tool_version: String,
+    /// Name of the capture.
+    capture: String,
+}
 
 /// The folder of an unfinished recording, held by this process.
 #[derive(Debug)]
 pub(super) struct Folder {
-    path: PathBuf,
+    parent: Arc<Dir>,
+    name: OsString,
+    dir: Arc<Dir>,
     /// The lock is given up when the file is closed, also when the process is killed.
-    _lock: File,
-}
-
-/// Whether a folder could be held.
-pub(super) enum Hold {
-    /// It is ours now.
-    Held(Folder),
-    /// A recorder is writing into it.
-    Busy,
-    /// The system does not let us; it can only be read.
-    ReadOnly,
+    lock: File,
+    /// Whether a tick is in it, so that it is not removed when the program is ended.
+    has_evidence: Arc<AtomicBool>,
+    _half_made: Option<HalfMade>,
 }
 
 impl Folder {
     /// A new folder for the capture that will be at `capture`.
+    ///
+    /// # Errors
+    /// [`Error::Io`], also if something of that name is there.
     pub(super) fn create(capture: &Path) -> Result<Self> {
-        let path = path_of(capture);
-        fs::create_dir(&path).map_err(Error::io("create", &path))?;
-        match Self::hold(&path) {
-            Hold::Held(folder) => {
-                sync_parent(&path);
-                Ok(folder)
+        let name = with_ending(file_name(capture)?, ENDING);
+        let parent = Arc::new(Dir::of_file(capture).map_err(Error::io("create", capture))?);
+        let path = parent.path_of(&name);
+        pending::step(|| Self::create_in(parent, name, capture)).map_err(Error::io("create", path))
+    }
+
+    fn create_in(parent: Arc<Dir>, name: OsString, capture: &Path) -> io::Result<Self> {
+        let dir = Arc::new(parent.create_dir(&name)?);
+        let has_evidence = Arc::new(AtomicBool::new(false));
+        let removal = {
+            let (parent, name, dir) = (Arc::clone(&parent), name.clone(), Arc::clone(&dir));
+            let has_evidence = Arc::clone(&has_evidence);
+            move || {
+                if !has_evidence.load(Ordering::SeqCst) {
+                    // Nobody is left to tell, and an empty folder does no harm.
+                    let _ = remove_own(&parent, &name, &dir);
+                }
             }
-            Hold::Busy | Hold::ReadOnly => Err(Error::Busy { path: capture.to_path_buf() }),
+        };
+        let half_made = Some(HalfMade::new(removal));
+        match make_lock(&dir, capture) {
+            Ok(lock) => {
+                parent.sync();
+                Ok(Self { parent, name, dir, lock, has_evidence, _half_made: half_made })
+            }
+            Err(error) => {
+                let _ = remove_own(&parent, &name, &dir);
+                Err(error)
+            }
         }
     }
 
-    /// Takes hold of a folder that is there.
-    pub(super) fn hold(path: &Path) -> Hold {
-        let lock = File::options().create(true).truncate(false).write(true).open(path.join("lock"));
-        let Ok(lock) = lock else { return Hold::ReadOnly };
-        match lock.try_lock() {
-            Ok(()) => Hold::Held(Self { path: path.to_path_buf(), _lock: lock }),
-            Err(TryLockError::WouldBlock) => Hold::Busy,
-            // A network file system without locks: reading does no harm, writing might.
-            Err(TryLockError::Error(_)) => Hold::ReadOnly,
+    /// Takes hold of a folder that is there, to complete what is in it and to remove it.
+    ///
+    /// # Errors
+    /// [`Error::Foreign`] if it cannot be proven that this user's netrec made it; [`Error::Busy`] if
+    /// someone is recording into it; [`Error::Io`].
+    pub(super) fn hold(path: &Path) -> Result<Self> {
+        let foreign = |reason: &str| Error::Foreign { path: path.to_path_buf(), reason: reason.to_owned() };
+        let failed = |error| Error::io("open", path)(error);
+        let name = file_name(path)?.to_owned();
+        let parent = Arc::new(Dir::of_file(path).map_err(failed)?);
+        match parent.facts(&name).map_err(failed)? {
+            Some(facts) if facts.kind != Kind::Dir => return Err(foreign(describe_foreign(&facts))),
+            Some(facts) if !is_own(&facts) => return Err(foreign("it belongs to another user")),
+            _ => {}
         }
+        let dir = Arc::new(parent.open_dir(&name).map_err(failed)?);
+        let is_ours = |facts: io::Result<Facts>| facts.is_ok_and(|facts| is_own(&facts));
+        let no_marker = "it has no marker of netrec's";
+        let lock = match dir.write_file(LOCK) {
+            Ok(lock) if is_ours(dir.own_facts()) && is_ours(facts_of(&lock)) => lock,
+            Ok(_) => return Err(foreign(no_marker)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(foreign(no_marker)),
+            Err(error) => return Err(failed(error)),
+        };
+        if read_marker(&lock).is_none() {
+            return Err(foreign(no_marker));
+        }
+        if !try_lock(&lock) {
+            return Err(Error::Busy { path: capture_of(path) });
+        }
+        Ok(Self { parent, name, dir, lock, has_evidence: Arc::default(), _half_made: None })
+    }
+
+    /// The open folder.
+    pub(super) fn dir(&self) -> &Arc<Dir> {
+        &self.dir
+    }
+
+    /// The user who gets the finished capture, if he may have a file beside the folder.
+    pub(super) fn receiver(&self) -> Option<User> {
+        User::receiver_in(&self.parent)
     }
 
     /// Where it is.
-    pub(super) fn path(&self) -> &Path {
-        &self.path
+    pub(super) fn path(&self) -> PathBuf {
+        self.parent.path_of(&self.name)
     }
 
-    /// Where the growing file is.
-    pub(super) fn rows(&self) -> PathBuf {
-        rows_in(&self.path)
+    /// Notes that there is something in it that must not get lost.
+    pub(super) fn note_evidence(&self) {
+        self.has_evidence.store(true, Ordering::SeqCst);
     }
 
-    /// Gives the growing file its name. What is at `capture` is replaced.
-    pub(super) fn publish(&self, capture: &Path) -> Result<()> {
-        fs::rename(self.rows(), capture).map_err(Error::io("create", capture))?;
-        sync_parent(capture);
+    /// Whether the files of the folder have been removed by someone else: a cleaner of `/tmp`.
+    pub(super) fn was_removed(&self) -> bool {
+        facts_of(&self.lock).is_ok_and(|facts| facts.links == 0)
+    }
+
+    /// Makes the marker again, or the folder too if it has gone as well.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if that cannot be done.
+    pub(super) fn make_again(&mut self, capture: &Path) -> Result<()> {
+        if let Ok(lock) = make_lock(&self.dir, capture) {
+            self.lock = lock;
+            return Ok(());
+        }
+        let again = Self::create(capture)?;
+        again.has_evidence.store(self.has_evidence.load(Ordering::SeqCst), Ordering::SeqCst);
+        *self = again;
         Ok(())
     }
 
-    /// Removes the folder with all that is in it.
-    pub(super) fn remove(self) -> Result<()> {
-        fs::remove_dir_all(&self.path).map_err(Error::io("remove", &self.path))?;
-        sync_parent(&self.path);
+    /// Gives the growing file its name beside the folder.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] if the name is taken and nothing may be replaced, [`Error::Io`].
+    pub(super) fn publish(&self, capture: &Path, replace: Replace) -> Result<()> {
+        let name = file_name(capture)?;
+        let renamed = pending::step(|| self.dir.rename(ROWS, &self.parent, name, replace));
+        renamed.map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => Error::Exists { path: capture.to_path_buf() },
+            _ => Error::io("create", capture)(error),
+        })?;
+        self.parent.sync();
         Ok(())
+    }
+
+    /// Removes the folder with all that netrec put into it. What else is in it stays, and keeps the
+    /// folder; whether that is so.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if something cannot be removed.
+    pub(super) fn remove(self) -> Result<bool> {
+        remove_own(&self.parent, &self.name, &self.dir).map_err(Error::io("remove", self.path()))
+    }
+}
+
+/// Removes the files of a recording, and then the folder, if it has not become another one. Whether
+/// something else keeps it.
+fn remove_own(parent: &Dir, name: &OsStr, dir: &Dir) -> io::Result<bool> {
+    let owner = dir.own_facts()?;
+    let is_ours = |name: &OsStr| {
+        let facts = dir.facts(name).ok().flatten();
+        facts.is_some_and(|facts| facts.kind == Kind::File && facts.links == 1 && facts.uid == owner.uid)
+    };
+    let (last, files): (Vec<OsString>, Vec<OsString>) =
+        dir.names()?.into_iter().filter(|name| is_file_of_recording(name)).partition(|name| name == LOCK);
+    // The marker last: a folder that is removed in part is still known as netrec's.
+    for name in files.iter().chain(&last).filter(|name| is_ours(name)) {
+        dir.remove_file(name)?;
+    }
+    let is_same = parent.facts(name)?.is_some_and(|facts| facts.identity == owner.identity);
+    if is_same {
+        match parent.remove_dir(name) {
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => return Ok(true),
+            removed => removed?,
+        }
+        parent.sync();
+    }
+    Ok(false)
+}
+
+fn is_file_of_recording(name: &OsStr) -> bool {
+    name == LOCK || name == ROWS || journal::number_of(name).is_some()
+}
+
+fn make_lock(dir: &Dir, capture: &Path) -> io::Result<File> {
+    let mut lock = dir.create_file(LOCK)?;
+    // A network file system without locks has nobody who waits for one.
+    let _ = lock.try_lock();
+    let marker = Marker {
+        schema: format!("{SCHEMA_FAMILY}v1"),
+        tool_version: concat!("netrec ", env!("CARGO_PKG_VERSION")).to_owned(),
+        capture: capture.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+    };
+    let mut text = serde_json::to_string(&marker)?;
+    text.push('\n');
+    lock.write_all(text.as_bytes())?;
+    lock.sync_all()?;
+    dir.sync();
+    Ok(lock)
+}
+
+fn read_marker(lock: &File) -> Option<Marker> {
+    let mut text = String::new();
+    lock.take(MOST_MARKER_BYTES).read_to_string(&mut text).ok()?;
+    let marker: Marker = serde_json::from_str(&text).ok()?;
+    marker.schema.starts_with(SCHEMA_FAMILY).then_some(marker)
+}
+
+fn try_lock(lock: &File) -> bool {
+    for _ in 0..LOCK_ATTEMPTS {
+        match lock.try_lock() {
+            Ok(()) => return true,
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+            // A network file system without locks: somebody might be writing.
+            Err(TryLockError::Error(_)) => return false,
+        }
+    }
+    false
+}
+
+/// The folder of an unfinished recording, open for reading.
+pub(super) struct Unfinished {
+    /// The folder.
+    pub(super) dir: Dir,
+    /// Whether a recorder is writing into it at this moment.
+    pub(super) is_running: bool,
+}
+
+impl Unfinished {
+    /// Opens the folder at `path`; none if there is none, or it is not one of a recording.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if there is one that cannot be read.
+    pub(super) fn open(path: &Path) -> Result<Option<Self>> {
+        let ends_right = path.as_os_str().as_encoded_bytes().ends_with(ENDING.as_bytes());
+        let is_dir = std::fs::symlink_metadata(path).is_ok_and(|facts| facts.is_dir());
+        if !ends_right || !is_dir {
+            return Ok(None);
+        }
+        let dir = Dir::open(path).map_err(Error::io("read", path))?;
+        let names = dir.names().map_err(Error::io("read", path))?;
+        if !names.iter().any(|name| is_file_of_recording(name)) {
+            return Ok(None);
+        }
+        // Whoever only reads asks for a lock that many may have, and for a moment.
+        let is_locked = |lock: File| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock));
+        let is_running = dir.read_file(LOCK).is_ok_and(is_locked);
+        Ok(Some(Self { dir, is_running }))
     }
 }
 
 /// Where the folder of a capture is.
 pub(super) fn path_of(capture: &Path) -> PathBuf {
-    let mut name = capture.as_os_str().to_owned();
-    name.push(".d");
-    PathBuf::from(name)
+    with_ending(capture.as_os_str(), ENDING).into()
 }
 
-/// The capture to which a folder belongs; none if it is not such a folder.
-pub(super) fn capture_of(folder: &Path) -> Option<PathBuf> {
-    let is_ours = rows_in(folder).is_file() || folder.join("lock").is_file();
-    (is_ours && folder.extension().is_some_and(|extension| extension == "d"))
-        .then(|| folder.with_extension(""))
-}
-
-/// Where the growing file of a folder is.
-pub(super) fn rows_in(folder: &Path) -> PathBuf {
-    folder.join("rows.parquet")
+/// The capture to which a folder belongs.
+pub(super) fn capture_of(folder: &Path) -> PathBuf {
+    folder.with_extension("")
 }
 
 /// A name beside `capture` that is free, for what was recovered when a new recording takes its place.
@@ -107,18 +315,19 @@ pub(super) fn free_name(capture: &Path) -> PathBuf {
         let number = if number == 1 { String::new() } else { format!("-{number}") };
         capture.with_file_name(format!("{stem}-recovered{number}.parquet"))
     };
-    (1..u32::MAX).map(name).find(|path| !path.exists() && !path_of(path).exists()).unwrap_or_else(|| name(0))
+    let is_free = |path: &PathBuf| is_free(path) && is_free(&path_of(path));
+    (1..u32::MAX).map(name).find(is_free).unwrap_or_else(|| name(0))
 }
 
-/// Makes a rename or a removal in the folder of `path` outlive a power cut, where the system can.
-pub(super) fn sync_parent(path: &Path) {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // Some file systems cannot sync a folder; there is nothing better to do then.
-    let _: io::Result<()> = File::open(parent).and_then(|folder| folder.sync_all());
+/// Whether there is nothing of this name, not even a link that leads nowhere.
+pub(super) fn is_free(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -126,20 +335,64 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let capture = home.path().join("c.parquet");
         let folder = Folder::create(&capture).unwrap();
-        assert!(matches!(Folder::hold(folder.path()), Hold::Busy));
-        let path = folder.path().to_path_buf();
+        let path = folder.path();
+        assert!(matches!(Folder::hold(&path), Err(Error::Busy { path }) if path == capture));
+        assert!(Unfinished::open(&path).unwrap().unwrap().is_running);
+        folder.note_evidence();
         drop(folder);
-        assert!(matches!(Folder::hold(&path), Hold::Held(_)));
-        assert_eq!(capture_of(&path), Some(capture));
+        assert!(!Unfinished::open(&path).unwrap().unwrap().is_running);
+        Folder::hold(&path).unwrap().remove().unwrap();
+        assert!(!path.exists());
     }
 
     #[test]
-    fn other_folders_are_not_taken_for_a_recording() {
+    fn what_netrec_did_not_make_is_neither_held_nor_taken_for_a_recording() {
         let home = tempfile::tempdir().unwrap();
-        let folder = home.path().join("conf.d");
-        fs::create_dir(&folder).unwrap();
-        assert_eq!(capture_of(&folder), None);
-        assert_eq!(capture_of(&home.path().join("missing.d")), None);
+        let at = |name: &str| home.path().join(name);
+        fs::create_dir(at("conf.d")).unwrap();
+        fs::write(at("conf.d/notes.txt"), "mine").unwrap();
+        assert!(Unfinished::open(&at("conf.d")).unwrap().is_none());
+        assert!(Unfinished::open(&at("missing.d")).unwrap().is_none());
+        // Another program's lock, the one of a netrec without markers, another schema.
+        for content in ["", "12345\n", "{}", r#"{"schema": "other.v1", "tool_version": "", "capture": ""}"#] {
+            fs::write(at("conf.d/lock"), content).unwrap();
+            let held = Folder::hold(&at("conf.d"));
+            assert!(matches!(held, Err(Error::Foreign { .. })), "{content}");
+        }
+        fs::write(at("file.d"), "").unwrap();
+        assert!(matches!(Folder::hold(&at("file.d")), Err(Error::Foreign { .. })));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn links_are_not_followed() {
+        use std::os::unix::fs::symlink;
+        let home = tempfile::tempdir().unwrap();
+        let at = |name: &str| home.path().join(name);
+        let folder = Folder::create(&at("c.parquet")).unwrap();
+        folder.note_evidence();
+        drop(folder);
+        symlink("c.parquet.d", at("link.d")).unwrap();
+        assert!(Unfinished::open(&at("link.d")).unwrap().is_none());
+        assert!(matches!(Folder::hold(&at("link.d")), Err(Error::Foreign { .. })));
+        fs::rename(at("c.parquet.d/lock"), at("real-lock")).unwrap();
+        symlink("../real-lock", at("c.parquet.d/lock")).unwrap();
+        assert!(Folder::hold(&at("c.parquet.d")).is_err());
+        fs::remove_file(at("c.parquet.d/lock")).unwrap();
+        fs::hard_link(at("real-lock"), at("c.parquet.d/lock")).unwrap();
+        assert!(matches!(Folder::hold(&at("c.parquet.d")), Err(Error::Foreign { .. })));
+    }
+
+    #[test]
+    fn what_else_is_in_a_folder_stays_and_keeps_it() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = Folder::create(&home.path().join("c.parquet")).unwrap();
+        let path = folder.path();
+        fs::write(path.join("notes.txt"), "mine").unwrap();
+        fs::create_dir(path.join("journal-7")).unwrap();
+        assert!(folder.remove().unwrap(), "it is kept");
+        assert_eq!(fs::read(path.join("notes.txt")).unwrap(), b"mine");
+        assert!(path.join("journal-7").is_dir() && !path.join("lock").exists());
     }
 
     #[test]

@@ -101,6 +101,32 @@ pub(super) fn scan(source: &Source, mut take: impl FnMut(Frame)) {
     }
 }
 
+/// Whether what lies behind `at` is no more than the beginning of a frame whose writing was broken off,
+/// or room that the file system had made for it.
+pub(super) fn is_torn(source: &Source, at: u64) -> bool {
+    let left = source.bytes().saturating_sub(at);
+    let mut header = [0; HEADER_BYTES];
+    let Ok(begin) = source.read_into(at, source.bytes(), &mut header) else { return false };
+    let magic = &begin[..begin.len().min(MAGIC.len())];
+    if MAGIC.starts_with(magic) {
+        let claimed = begin.get(8..12).and_then(|length| length.try_into().ok()).map(u32::from_le_bytes);
+        return begin.len() < HEADER_BYTES
+            || claimed.is_some_and(|claimed| u64::from(claimed) > left - HEADER_BYTES as u64);
+    }
+    is_zero(source, at)
+}
+
+fn is_zero(source: &Source, mut at: u64) -> bool {
+    let mut window = vec![0; (WINDOW_BYTES as u64).min(source.bytes()) as usize];
+    while at < source.bytes() {
+        match source.read_into(at, source.bytes(), &mut window) {
+            Ok(piece) if piece.iter().all(|byte| *byte == 0) => at += piece.len() as u64,
+            _ => return false,
+        }
+    }
+    true
+}
+
 /// Where the next magic is, from `at` on.
 fn next_magic(source: &Source, mut at: u64, buffer: &mut [u8]) -> Option<u64> {
     while at + HEADER_BYTES as u64 <= source.bytes() {
@@ -226,6 +252,18 @@ mod tests {
             assert_eq!(contents(bytes[..end].to_vec())[0], expected[0]);
         }
         assert!(contents(bytes[..first - 1].to_vec()).is_empty());
+    }
+
+    #[test]
+    fn a_torn_end_is_told_from_a_damaged_one() {
+        let whole = pack(&[7; 5000]).unwrap();
+        let torn = |bytes: &[u8]| is_torn(&Source::Memory(bytes.to_vec().into()), 0);
+        for length in 0..whole.len() {
+            assert!(torn(&whole[..length]), "cut at {length}");
+        }
+        assert!(!torn(&whole) && !torn(&[whole.as_slice(), b"more"].concat()));
+        assert!(torn(&[0; 5000]) && !torn(&[[0; 4999].as_slice(), &[1]].concat()));
+        assert!(!torn(b"notes") && !torn(&whole[1..]));
     }
 
     #[test]

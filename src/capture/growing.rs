@@ -20,10 +20,12 @@ use sha2::{Digest as _, Sha256};
 use super::digest::Digest;
 use super::evidence::{EVIDENCE_KEY, Evidence, GroupHash, SEAL_KEY, Seal};
 use super::footer::{self, Description, Descriptions};
+use super::journal;
 use super::keys::SigningKey;
 use super::row_group::{self, RowGroup};
 use super::thrift;
 use super::{FORMAT_VERSION, Metadata, frame};
+use crate::safe_fs::{Dir, User, facts_of};
 use crate::{Error, Result};
 
 /// What a Parquet file begins and ends with.
@@ -74,6 +76,8 @@ pub struct Finished {
     pub bytes: u64,
     /// SHA-256 of the whole file, as `sha256sum` gives it; none if part of it was there before.
     pub sha256: Option<Digest>,
+    /// The user to whom it was given; none for whoever ran this program.
+    pub given_to: Option<User>,
 }
 
 /// Row groups that are in a file already.
@@ -99,21 +103,24 @@ pub(super) struct Growing {
     file: File,
     existing: Existing,
     whole: Option<Sha256>,
+    /// Who gets the finished file; none for whoever runs this program.
+    pub(super) given_to: Option<User>,
 }
 
 impl Growing {
     /// A new file; what is there with this name is an error.
-    pub(super) fn create(path: &Path) -> Result<Self> {
-        let file = File::create_new(path).map_err(Error::io("create", path))?;
+    pub(super) fn create(folder: &Dir, name: &str) -> Result<Self> {
+        let path = folder.path_of(name);
+        let file = folder.create_file(name).map_err(Error::io("create", &path))?;
         let whole = Some(Sha256::new());
-        let mut new = Self { path: path.to_path_buf(), file, existing: Existing::default(), whole };
+        let mut new = Self { path, file, existing: Existing::default(), whole, given_to: None };
         new.write_outside(MAGIC)?;
         Ok(new)
     }
 
     /// Goes on with a file behind the row groups that are whole; what lies behind them is cut off.
     pub(super) fn resume(path: &Path, file: File, existing: Existing) -> Result<Self> {
-        let mut resumed = Self { path: path.to_path_buf(), file, existing, whole: None };
+        let mut resumed = Self { path: path.to_path_buf(), file, existing, whole: None, given_to: None };
         let end = resumed.existing.end;
         let seek = |file: &mut File| std::io::Seek::seek(file, std::io::SeekFrom::Start(end));
         resumed.file.set_len(end).and_then(|()| seek(&mut resumed.file)).map_err(Error::io("write", path))?;
@@ -121,6 +128,19 @@ impl Growing {
             resumed.write_outside(MAGIC)?;
         }
         Ok(resumed)
+    }
+
+    /// Whether someone else has removed the file.
+    pub(super) fn was_removed(&self) -> bool {
+        facts_of(&self.file).is_ok_and(|facts| facts.links == 0)
+    }
+
+    /// Copies what was removed into a new file.
+    pub(super) fn make_again(&mut self, folder: &Dir, name: &str) -> Result<()> {
+        let mut file = folder.create_file(name).map_err(Error::io("create", &self.path))?;
+        journal::copy(&mut self.file, &mut file).map_err(Error::io("write", &self.path))?;
+        self.file = file;
+        Ok(())
     }
 
     /// Bytes so far.
@@ -182,8 +202,11 @@ impl Growing {
             .ok_or_else(|| self.bug("the footer has no place for the seal"))?;
         self.write(&tail)?;
         self.file.sync_all().map_err(Error::io("write", &self.path))?;
+        if let Some(user) = self.given_to {
+            user.receive(&self.file).map_err(Error::io("give to the user behind sudo", &self.path))?;
+        }
         let sha256 = self.whole.map(Digest::from_hash);
-        Ok(Finished { rows, bytes: self.existing.end, sha256 })
+        Ok(Finished { rows, bytes: self.existing.end, sha256, given_to: self.given_to })
     }
 
     /// The file's key-value pairs: the schema's own, the metadata, and at the very end the seal.

@@ -4,17 +4,22 @@
 //! second copy with the tick after it: no damage to one place costs more than the tick that is
 //! written there.
 
-use std::fs::{self, File};
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::folder::sync_parent;
 use super::row_group::{RowGroup, TickRows};
 use super::source::Source;
 use super::{Metadata, frame};
+use crate::safe_fs::{Dir, facts_of};
 use crate::{Error, Result, guard};
+
+/// What the name of every journal begins with.
+const PREFIX: &str = "journal-";
 
 /// The metadata is written whole with the first two ticks and then with every so many, so that
 /// no damaged frame can take the only copy along.
@@ -69,6 +74,8 @@ struct Entry {
 
 /// The journal that is being written.
 pub(super) struct Journal {
+    folder: Arc<Dir>,
+    name: OsString,
     path: PathBuf,
     file: File,
     bytes: u64,
@@ -81,14 +88,29 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// A new journal for the rows that will be in row group `number`; one that is there is emptied.
-    pub(super) fn create(folder: &Path, number: u64) -> Result<Self> {
-        let path = path_of(folder, number);
-        let file = File::create(&path).map_err(Error::io("create", &path))?;
+    /// A new journal for the rows that will be in row group `number`.
+    pub(super) fn create(folder: &Arc<Dir>, number: u64) -> Result<Self> {
+        let name = OsString::from(format!("{PREFIX}{number}"));
+        let path = folder.path_of(&name);
+        let file = folder.create_file(&name).map_err(Error::io("create", &path))?;
         let packer = frame::Packer::new().map_err(Error::io("create", &path))?;
-        sync_parent(&path);
+        folder.sync();
+        let folder = Arc::clone(folder);
         let described = Metadata::default();
-        Ok(Self { path, file, bytes: 0, entries: 0, packer, described, base: Vec::new() })
+        Ok(Self { folder, name, path, file, bytes: 0, entries: 0, packer, described, base: Vec::new() })
+    }
+
+    /// Whether someone else has removed it.
+    pub(super) fn was_removed(&self) -> bool {
+        facts_of(&self.file).is_ok_and(|facts| facts.links == 0)
+    }
+
+    /// Copies what was removed into a new file, perhaps in a new folder.
+    pub(super) fn make_again(&mut self, folder: &Arc<Dir>) -> Result<()> {
+        let mut file = folder.create_file(&self.name).map_err(Error::io("create", &self.path))?;
+        copy(&mut self.file, &mut file).map_err(Error::io("write", &self.path))?;
+        (self.folder, self.file) = (Arc::clone(folder), file);
+        Ok(())
     }
 
     /// Bytes so far.
@@ -127,24 +149,52 @@ impl Journal {
 
     /// Removes the journal, whose rows are in a row group now.
     pub(super) fn remove(self) -> Result<()> {
-        fs::remove_file(&self.path).map_err(Error::io("remove", &self.path))
+        match self.folder.remove_file(&self.name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed.map_err(Error::io("remove", &self.path)),
+        }
     }
 }
 
+/// Copies a whole file to the place of another, and waits until it is on disk.
+pub(super) fn copy(from: &mut File, to: &mut File) -> io::Result<()> {
+    io::Seek::rewind(from)?;
+    io::copy(from, to)?;
+    to.sync_all()
+}
+
+/// How much of a journal could be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Legible {
+    /// Bytes of the journal.
+    pub(super) bytes: u64,
+    /// Bytes of them that are no tick: damage, or the work of another version. What a write that
+    /// was broken off has left at the end is not counted, as that tick was never finished.
+    pub(super) damaged: u64,
+}
+
 /// Hands every whole tick of a journal to `take`, with the metadata as it was then.
-pub(super) fn read(path: &Path, mut take: impl FnMut(TickRows, &Metadata)) -> Result<()> {
-    let source = Source::File(File::open(path).map_err(Error::io("read", path))?);
+pub(super) fn read(source: &Source, mut take: impl FnMut(TickRows, &Metadata)) -> Legible {
     let mut described = None;
-    frame::scan(&source, |frame| {
+    let (mut end, mut damaged) = (0, 0);
+    frame::scan(source, |frame| {
+        damaged += frame.start - end;
+        end = frame.end;
         let entry = guard::quietly(|| postcard::from_bytes::<Entry>(&frame.content).ok()).flatten();
-        let Some(entry) = entry else { return };
+        let Some(entry) = entry else {
+            damaged += frame.end - frame.start;
+            return;
+        };
         let newer = entry.metadata.as_deref().and_then(|text| serde_json::from_str(text).ok());
         let mut metadata = newer.or(described.take()).unwrap_or_else(|| undescribed(entry.tally));
         entry.tally.put_into(&mut metadata);
         take(entry.rows, &metadata);
         described = Some(metadata);
     });
-    Ok(())
+    if !frame::is_torn(source, end) {
+        damaged += source.bytes() - end;
+    }
+    Legible { bytes: source.bytes(), damaged }
 }
 
 /// What is known where every description was lost.
@@ -158,32 +208,33 @@ fn undescribed(tally: Tally) -> Metadata {
 }
 
 /// Every journal in a folder by its number, the oldest first.
-pub(super) fn list(folder: &Path) -> Result<Vec<(u64, PathBuf)>> {
-    let entries = fs::read_dir(folder).map_err(Error::io("read", folder))?;
-    let mut journals: Vec<(u64, PathBuf)> = entries
-        .flatten()
-        .filter_map(|entry| {
-            let number = entry.file_name().to_str()?.strip_prefix("journal-")?.parse().ok()?;
-            Some((number, entry.path()))
-        })
-        .collect();
+pub(super) fn list(folder: &Dir) -> io::Result<Vec<(u64, OsString)>> {
+    let names = folder.names()?.into_iter();
+    let mut journals: Vec<_> = names.filter_map(|name| Some((number_of(&name)?, name))).collect();
     journals.sort();
     Ok(journals)
 }
 
-fn path_of(folder: &Path, number: u64) -> PathBuf {
-    folder.join(format!("journal-{number}"))
+/// The number of the row group for whose rows a journal of this name is; none for another file.
+pub(super) fn number_of(name: &OsStr) -> Option<u64> {
+    let digits = name.to_str()?.strip_prefix(PREFIX)?;
+    // As it is written: `journal-00` and `journal-+0` are nobody's.
+    digits.parse().ok().filter(|number: &u64| number.to_string() == digits)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::Path;
+
     use super::*;
     use crate::capture::row_group::Absorbed;
     use crate::capture::{Protocol, Row};
 
     /// A journal of `ticks` ticks with one row each; returns its path and the ends of its frames.
     fn journal(folder: &Path, ticks: u64) -> (PathBuf, Vec<u64>) {
-        let mut journal = Journal::create(folder, 3).unwrap();
+        let dir = Arc::new(Dir::open(folder).unwrap());
+        let mut journal = Journal::create(&dir, 3).unwrap();
         let mut group = RowGroup::default();
         let mut ends = Vec::new();
         for tick in 0..ticks {
@@ -200,18 +251,23 @@ mod tests {
             journal.append(&mut group, &metadata).unwrap();
             ends.push(journal.bytes());
         }
-        (path_of(folder, 3), ends)
+        (folder.join("journal-3"), ends)
     }
 
     /// Rows, and the last metadata.
     fn read_all(path: &Path) -> (usize, Option<Metadata>) {
+        let (rows, metadata, _) = read_legible(path);
+        (rows, metadata)
+    }
+
+    /// The same, with how many bytes are damaged.
+    fn read_legible(path: &Path) -> (usize, Option<Metadata>, u64) {
         let (mut absorbed, mut last) = (Absorbed::default(), None);
-        read(path, |rows, metadata| {
+        let legible = read(&Source::File(File::open(path).unwrap()), |rows, metadata| {
             absorbed.add(rows);
             last = Some(metadata.clone());
-        })
-        .unwrap();
-        (absorbed.group.len(), last)
+        });
+        (absorbed.group.len(), last, legible.damaged)
     }
 
     #[test]
@@ -222,7 +278,8 @@ mod tests {
         let metadata = metadata.unwrap();
         assert_eq!((rows, metadata.ticks_taken, metadata.events_lost), (100, 100, Some(99)));
         assert_eq!(metadata.host_name.as_deref(), Some("web"));
-        assert_eq!(list(folder.path()).unwrap(), [(3, path)]);
+        let dir = Dir::open(folder.path()).unwrap();
+        assert_eq!(list(&dir).unwrap(), [(3, OsString::from("journal-3"))]);
     }
 
     #[test]
@@ -233,8 +290,8 @@ mod tests {
         for length in 0..bytes.len() {
             fs::write(&path, &bytes[..length]).unwrap();
             let whole = ends.iter().filter(|end| **end <= length as u64).count();
-            let (rows, metadata) = read_all(&path);
-            assert_eq!(rows, whole, "cut at {length}");
+            let (rows, metadata, damaged) = read_legible(&path);
+            assert_eq!((rows, damaged), (whole, 0), "cut at {length}");
             assert_eq!(metadata.map_or(0, |metadata| metadata.ticks_taken), whole as u64);
         }
     }
@@ -248,7 +305,8 @@ mod tests {
             let mut bytes = whole.clone();
             bytes[*end as usize - 1] ^= 1;
             fs::write(&path, &bytes).unwrap();
-            let (rows, metadata) = read_all(&path);
+            let (rows, metadata, damaged) = read_legible(&path);
+            assert!(damaged > 0, "a whole frame that is none is no torn end");
             // The first is the base, of which there is another copy.
             assert_eq!(rows, if *end == ends[0] { 5 } else { 4 });
             assert_eq!(metadata.unwrap().host_name.as_deref(), Some("web"));

@@ -1,7 +1,7 @@
 //! Ed25519 keys: as `openssl genpkey -algorithm ed25519` and `openssl pkey -pubout` write them,
 //! or as 64 hexadecimal digits.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 
@@ -11,6 +11,7 @@ use ed25519_dalek::{Signature, Signer as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::digest::{Digest, from_hex, to_hex};
+use crate::safe_fs::{NewFile, Replace, with_ending};
 use crate::{Error, Result};
 
 /// What an Ed25519 private key in PKCS #8 begins with (RFC 8410), before its 32 bytes.
@@ -60,14 +61,20 @@ impl SigningKey {
     /// # Errors
     /// [`Error::Exists`] if one of them is there already, [`Error::Io`] if one cannot be written.
     pub fn save(&self, path: &Path) -> Result<std::path::PathBuf> {
-        let mut public_path = path.as_os_str().to_owned();
-        public_path.push(".pub");
-        let public_path = std::path::PathBuf::from(public_path);
-        if public_path.exists() {
-            return Err(Error::Exists { path: public_path });
+        let public_path = std::path::PathBuf::from(with_ending(path.as_os_str(), ".pub"));
+        let files = [
+            (path, pem("PRIVATE KEY", &PRIVATE_DER, &self.0.to_bytes())),
+            (&public_path, self.public().to_pem()),
+        ];
+        // Both or none: neither has its name before both are written.
+        let begin = |(path, text): (&Path, String)| {
+            let mut file = NewFile::create(path, Replace::No)?;
+            file.write_all(text.as_bytes()).map_err(Error::io("write", path))?;
+            Ok(file)
+        };
+        for file in files.into_iter().map(begin).collect::<Result<Vec<NewFile>>>()? {
+            file.commit()?;
         }
-        write_new(path, &pem("PRIVATE KEY", &PRIVATE_DER, &self.0.to_bytes()))?;
-        write_new(&public_path, &self.public().to_pem())?;
         Ok(public_path)
     }
 
@@ -145,18 +152,6 @@ fn read(path: &Path) -> Result<String> {
     }
     let bytes = fs::read(path).map_err(Error::io("read", path))?;
     String::from_utf8(bytes).map_err(|_| no_key(path, "a key in PEM or hexadecimal digits"))
-}
-
-fn write_new(path: &Path, text: &str) -> Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => Error::Exists { path: path.to_path_buf() },
-        _ => Error::io("create", path)(error),
-    })?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(Error::io("write", path))
 }
 
 fn pem(label: &str, prefix: &[u8], key: &[u8; 32]) -> String {

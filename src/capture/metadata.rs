@@ -74,6 +74,10 @@ pub struct Metadata {
     /// files or by whoever imported them; empty for the private ones.
     #[serde(default)]
     pub inside: Vec<String>,
+    /// Stretches that are in no file, because there was no room for them on the disk: those since the
+    /// file before this one ended.
+    #[serde(default)]
+    pub pauses: Vec<Pause>,
     /// In words: that the recording did not end by itself, or that part of the file is damaged,
     /// and what is there; null for a capture that is whole.
     pub recovered: Option<String>,
@@ -92,16 +96,34 @@ pub struct IntervalChange {
     pub cpu_percent: f64,
 }
 
+/// A stretch of time in which nothing could be written, because the disk was full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Pause {
+    /// The last snapshot that was written before, µs since the Unix epoch, UTC.
+    pub from_us: i64,
+    /// The first one that was written again, or the end of the recording.
+    pub to_us: i64,
+    /// Snapshots between them, of which none is in a file.
+    pub ticks: u64,
+    /// Their rows, and those of the events between them.
+    pub rows: u64,
+}
+
 /// The place of a file in a recording of several.
 ///
 /// Two files that follow each other share one snapshot: with it one ends and the other begins, so
-/// that every byte is counted in one of them. `tick` and `conn_id` go on through all files.
+/// that every byte is counted in one of them. Only a pause lies between two that do not. `tick` and
+/// `conn_id` go on through all files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SeriesPart {
     /// Name of the series: what the names of all its files begin with.
     pub name: String,
     /// Number of the file in its recording, from 1.
     pub part: u32,
+    /// Number of the file in the series, through all recordings: a later file has a higher one,
+    /// whatever the clock said. Null for files by earlier versions.
+    #[serde(default)]
+    pub sequence: Option<u64>,
     /// The file before it in its recording.
     pub previous: Option<PreviousPart>,
 }
@@ -234,6 +256,7 @@ impl Metadata {
         let is_empty_import = self.import.is_some() && self.rows == 0;
         self.ticks_late > 0
             || self.events_lost.unwrap_or(0) > 0
+            || !self.pauses.is_empty()
             || self.recovered.is_some()
             || has_gaps
             || is_empty_import

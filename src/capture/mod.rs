@@ -6,7 +6,8 @@
 //! is made.
 //!
 //! A recording survives whatever ends it: each tick is in a [`journal`] before the next begins,
-//! each row group has a record beside it ([`growing`]), and [`recover`] makes a capture of both.
+//! each row group has a record beside it ([`growing`]). Both are read as they are ([`salvage`]), and
+//! [`recover()`] makes a capture of them.
 //! A finished capture shows every change: [`evidence`] says how, [`verify()`] looks.
 
 pub mod cursor;
@@ -26,6 +27,7 @@ pub mod reader;
 mod recover;
 pub mod row;
 mod row_group;
+mod salvage;
 pub mod schema;
 mod sealed;
 mod selection;
@@ -41,12 +43,13 @@ pub use growing::Finished;
 pub use import_stats::{Example, ImportStats, Unused, UnusedReason};
 pub use keys::{PublicKey, SigningKey};
 pub use metadata::{
-    ImportSource, IntervalChange, Metadata, PreviousPart, SeriesPart, SourceReport, SourceStatus,
+    ImportSource, IntervalChange, Metadata, Pause, PreviousPart, SeriesPart, SourceReport, SourceStatus,
 };
 pub use packed::PackedTick;
 pub use query::Query;
+pub(crate) use reader::finished_metadata_of;
 pub use reader::{CaptureFile, finished_metadata};
-pub use recover::{complete_unfinished, set_aside};
+pub use recover::{Recovered, complete_unfinished, recover, set_aside};
 pub use row::{Counters, Kind, Owner, OwnerSource, Protocol, Row, TcpState};
 pub use schema::Column;
 pub use selection::Selection;

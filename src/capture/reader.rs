@@ -19,13 +19,15 @@ use sha2::{Digest as _, Sha256};
 use super::Row;
 use super::digest::Digest;
 use super::evidence::GroupHash;
-use super::recover::{self, Recovered};
+use super::folder::Unfinished;
+use super::salvage::{self, Fate, Salvage};
 use super::schema::{COLUMNS, Column};
 use super::sealed::{self, Footer};
 use super::selection::Selection;
 use super::source::Source;
 use super::thrift;
-use super::{FORMAT_VERSION, Metadata, folder};
+use super::{FORMAT_VERSION, Metadata, recover};
+use crate::safe_fs::open_regular;
 use crate::{Error, Result, guard};
 
 /// Rows per batch: enough to amortise the call, few enough for the cache.
@@ -87,27 +89,19 @@ impl CaptureFile {
     /// [`Error::Io`] if it cannot be read, [`Error::NotACapture`] for an empty file, a text
     /// file or a foreign Parquet, [`Error::NewerFormat`] for a format of the future.
     pub fn open(path: &Path) -> Result<Self> {
-        if path.is_dir() {
-            let Some(capture) = folder::capture_of(path) else {
-                return Err(Error::NotACapture {
-                    path: path.to_path_buf(),
-                    reason: "it is a folder".to_owned(),
-                });
-            };
-            return Self::open_unfinished(path, &capture);
-        }
-        let unfinished = folder::path_of(path);
-        if !path.exists() && folder::capture_of(&unfinished).is_some() {
-            return Self::open_unfinished(&unfinished, path);
+        if let Some(folder) = recover::unfinished(path)?
+            && let Some(unfinished) = Unfinished::open(&folder)?
+        {
+            return Self::open_unfinished(&folder, &unfinished);
         }
         Self::open_finished(path)
     }
 
-    fn open_unfinished(folder: &Path, capture: &Path) -> Result<Self> {
-        match recover::recover(folder, capture)? {
-            Recovered::Completed(capture) => Self::open_finished(&capture),
-            Recovered::Snapshot(parts, metadata) => Ok(Self::of(folder, parts, *metadata)),
-        }
+    fn open_unfinished(path: &Path, unfinished: &Unfinished) -> Result<Self> {
+        let salvage = Salvage::from(&unfinished.dir)?;
+        let fate = if unfinished.is_running { Fate::Running } else { Fate::BrokenOff };
+        let metadata = salvage.describe(path, fate)?;
+        Ok(Self::of(path, salvage.into_parts(&unfinished.dir)?, metadata))
     }
 
     fn open_finished(path: &Path) -> Result<Self> {
@@ -125,7 +119,7 @@ impl CaptureFile {
             Error::NotACapture { reason, .. } => reason.clone(),
             other => other.to_string(),
         };
-        let (part, metadata) = recover::without_footer(path, source, &reason).ok_or(error)?;
+        let (part, metadata) = salvage::without_footer(path, source, &reason).ok_or(error)?;
         Ok(Self::of(path, vec![part], metadata))
     }
 
@@ -189,7 +183,7 @@ impl CaptureFile {
     pub fn sha256(&self) -> Result<Digest> {
         let mut hash = Sha256::new();
         for part in &self.parts {
-            recover::hash_into(&mut hash, &part.source, 0, part.source.bytes())
+            salvage::hash_into(&mut hash, &part.source, 0, part.source.bytes())
                 .ok_or_else(|| self.error("it cannot be read to its end"))?;
         }
         Ok(Digest::from_hash(hash))
@@ -296,7 +290,7 @@ impl CaptureFile {
         if checked.contains(&index) {
             return Ok(());
         }
-        if recover::digest(&part.source, hash.start, hash.end) != Some(hash.sha256) {
+        if salvage::digest(&part.source, hash.start, hash.end) != Some(hash.sha256) {
             return Err(self.error(&format!("bytes {} to {} are not those recorded", hash.start, hash.end)));
         }
         checked.insert(index);
@@ -363,24 +357,31 @@ fn statistics(group: &RowGroupMetaData, column: Column) -> Option<&Statistics> {
 /// The metadata of a finished capture whose seal holds; none for anything else. Nothing is
 /// recovered, and no row is read.
 pub fn finished_metadata(path: &Path) -> Option<Metadata> {
-    let source = open_source(path).ok()?;
-    let (footer, metadata) = read_footer(path, &source).ok()?;
+    finished_metadata_of(path, open_regular(path).ok()?)
+}
+
+/// The same of an open file; `path` is for messages.
+pub(crate) fn finished_metadata_of(path: &Path, file: File) -> Option<Metadata> {
+    let (footer, metadata) = read_footer(path, &Source::File(file)).ok()?;
     (footer.is_intact && footer.seal.is_some()).then_some(metadata)
 }
 
-/// Whether there is a finished and unchanged capture at `path`.
-pub(super) fn is_sealed(path: &Path) -> bool {
-    finished_metadata(path).is_some()
+/// Whether these are the bytes of a finished capture whose seal holds.
+pub(super) fn is_sealed(path: &Path, source: &Source) -> bool {
+    read_footer(path, source).is_ok_and(|(footer, _)| footer.is_intact && footer.seal.is_some())
 }
 
 pub(super) fn open_source(path: &Path) -> Result<Source> {
-    let file = File::open(path).map_err(Error::io("read", path))?;
+    let file = open_regular(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::IsADirectory => Error::NotACapture {
+            path: path.to_path_buf(),
+            reason: "it is a folder, and none of an unfinished recording".to_owned(),
+        },
+        _ => Error::io("read", path)(error),
+    })?;
     let facts = file.metadata().map_err(Error::io("read", path))?;
     let not_a_capture =
         |reason: &str| Error::NotACapture { path: path.to_path_buf(), reason: reason.to_owned() };
-    if facts.is_dir() {
-        return Err(not_a_capture("it is a folder"));
-    }
     if facts.len() == 0 {
         return Err(not_a_capture("the file is empty"));
     }

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::evidence::{EVIDENCE_KEY, Evidence, SEAL_KEY, Seal};
 use super::footer::END_BYTES;
-use super::recover::hash_into;
+use super::salvage::hash_into;
 use super::source::Source;
 use super::thrift;
 

@@ -6,8 +6,9 @@ use super::digest::Digest;
 use super::evidence::GroupHash;
 use super::keys::PublicKey;
 use super::reader::{open_source, read_footer};
+use super::recover::unfinished;
 use super::source::Source;
-use super::{Metadata, recover, sealed};
+use super::{Metadata, salvage, sealed};
 use crate::{Error, Result};
 
 /// What a check of every byte found.
@@ -46,8 +47,12 @@ pub enum Signature {
 /// [`Error::Io`] if it cannot be read; [`Error::NotACapture`] if it is none, as far as can be
 /// told; [`Error::NewerFormat`] if it is one of the future.
 pub fn verify(path: &Path) -> Result<Verdict> {
+    if let Some(unfinished) = unfinished(path)? {
+        let reason = "the recording is not finished: netrec recover finishes it".to_owned();
+        return Err(Error::NotACapture { path: unfinished, reason });
+    }
     let source = open_source(path)?;
-    let sha256 = recover::digest(&source, 0, source.bytes()).ok_or_else(|| Error::Damaged {
+    let sha256 = salvage::digest(&source, 0, source.bytes()).ok_or_else(|| Error::Damaged {
         path: path.to_path_buf(),
         reason: "it cannot be read to its end".to_owned(),
     })?;
@@ -86,11 +91,11 @@ fn compare(source: &Source, sha256: Digest, footer: &sealed::Footer, metadata: M
 
 /// The verdict on a file whose footer cannot be read, but which has records of row groups.
 fn without_footer(source: &Source, sha256: Digest) -> Option<Verdict> {
-    let found = recover::find(source);
+    let found = salvage::find(source);
     let metadata = found.metadata.clone()?;
     let groups = &found.existing.evidence.row_groups;
     let mut changes = vec![outside_row_groups(source, groups)];
-    changes.extend(Some(found.lost_sentence().trim().to_owned()).filter(|sentence| !sentence.is_empty()));
+    changes.extend(found.lost_sentence());
     Some(Verdict {
         metadata,
         bytes: source.bytes(),
@@ -104,7 +109,7 @@ fn without_footer(source: &Source, sha256: Digest) -> Option<Verdict> {
 
 fn changed_groups(source: &Source, groups: &[GroupHash]) -> Vec<String> {
     let is_changed = |group: &GroupHash| {
-        recover::digest(source, group.start, group.end.min(source.bytes())) != Some(group.sha256)
+        salvage::digest(source, group.start, group.end.min(source.bytes())) != Some(group.sha256)
     };
     groups
         .iter()

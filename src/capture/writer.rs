@@ -1,13 +1,16 @@
 //! Writes a capture: rows in, row groups sorted and compressed, and nothing lost on the way.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::folder::Folder;
+use super::folder::{Folder, ROWS};
 use super::growing::{Finished, Growing};
 use super::journal::Journal;
 use super::keys::SigningKey;
+use super::reader::finished_metadata;
 use super::row_group::RowGroup;
 use super::{Metadata, Row, recover};
+use crate::safe_fs::{Dir, Replace, check_replaceable, file_name};
 use crate::{Error, Result};
 
 /// Rows per row group: long enough runs of each connection for the compression to work, few
@@ -27,14 +30,24 @@ const JOURNAL_BYTES: u64 = 32 * 1024 * 1024;
 pub enum Overwrite {
     /// It stays, and the writer refuses.
     Never,
-    /// It is replaced when the new one is whole.
+    /// It is replaced when the new one is whole, if it is a capture that nobody has changed. What
+    /// else is there is not netrec's, and stays.
     Allowed,
+}
+
+impl Overwrite {
+    pub(crate) fn replace(self) -> Replace {
+        match self {
+            Self::Never => Replace::No,
+            Self::Allowed => Replace::Yes,
+        }
+    }
 }
 
 /// Writes one capture in a folder beside its path; [`Writer::finish`] gives it its name.
 ///
 /// After [`Writer::end_tick`] the tick is on disk and is found again whatever happens. A writer
-/// that is dropped leaves that for [`super::CaptureFile::open`], and nothing if no tick ended.
+/// that is dropped leaves that for [`super::recover()`], and nothing if no tick ended.
 pub struct Writer {
     path: PathBuf,
     overwrite: Overwrite,
@@ -55,16 +68,18 @@ impl Writer {
     ///
     /// # Errors
     /// [`Error::Exists`] if `path` is there and `overwrite` does not allow it to be replaced;
-    /// [`Error::Busy`] if another process is recording to `path`; [`Error::Io`] if the folder
-    /// cannot be made.
+    /// [`Error::Foreign`] if it, or the folder, is not netrec's; [`Error::Busy`] if another process
+    /// is recording to `path`; [`Error::Io`] if the folder cannot be made.
     pub fn create(path: &Path, overwrite: Overwrite) -> Result<Self> {
-        refuse_existing(path, overwrite)?;
+        check_target(path, overwrite)?;
         recover::set_aside(path)?;
         let folder = Folder::create(path)?;
+        let dir = Arc::clone(folder.dir());
         let mut writer = Self {
             path: path.to_path_buf(),
             overwrite,
-            folder: None,
+            // In the writer before anything else is made, so that dropping it removes the folder.
+            folder: Some(folder),
             growing: None,
             journal: None,
             group: RowGroup::default(),
@@ -72,10 +87,7 @@ impl Writer {
             described: None,
             key: None,
         };
-        // In the writer before anything else is made, so that dropping it removes the folder.
-        let rows = folder.rows();
-        writer.folder = Some(folder);
-        writer.growing = Some(Growing::create(&rows)?);
+        writer.growing = Some(Growing::create(&dir, ROWS)?);
         Ok(writer)
     }
 
@@ -105,6 +117,7 @@ impl Writer {
     /// # Errors
     /// [`Error::Io`] if they cannot be written; the ticks before are safe.
     pub fn end_tick(&mut self, metadata: Metadata) -> Result<()> {
+        self.make_again_if_removed()?;
         let is_full = self.group.len() >= ROW_GROUP_ROWS
             || self.journal.as_ref().is_some_and(|journal| journal.bytes() >= JOURNAL_BYTES);
         if is_full {
@@ -113,6 +126,9 @@ impl Writer {
             self.append_to_journal(&metadata)?;
         }
         self.described = Some(metadata);
+        if let Some(folder) = &self.folder {
+            folder.note_evidence();
+        }
         Ok(())
     }
 
@@ -153,13 +169,15 @@ impl Writer {
     /// [`Error::Io`] if the file cannot be completed or renamed, [`Error::Exists`] if someone
     /// else has taken its name meanwhile; every finished tick is safe in the folder then.
     pub fn finish(mut self, metadata: &Metadata) -> Result<Finished> {
+        self.make_again_if_removed()?;
         self.flush_group(metadata)?;
-        let Some(growing) = self.growing.take() else { return Err(self.gone()) };
+        let Some(mut growing) = self.growing.take() else { return Err(self.gone()) };
+        growing.given_to = self.folder.as_ref().and_then(Folder::receiver);
         let finished = growing.finish(metadata, self.key.as_ref())?;
         self.described = Some(metadata.clone());
-        refuse_existing(&self.path, self.overwrite)?;
+        check_target(&self.path, self.overwrite)?;
         let Some(folder) = self.folder.take() else { return Err(self.gone()) };
-        folder.publish(&self.path)?;
+        folder.publish(&self.path, self.overwrite.replace())?;
         folder.remove()?;
         Ok(finished)
     }
@@ -172,6 +190,21 @@ impl Writer {
             // Nobody needs what cannot be removed, and the error that led here is said.
             let _ = folder.remove();
         }
+    }
+
+    /// Makes a folder again that someone else has removed, or a file of it, from what is still open.
+    fn make_again_if_removed(&mut self) -> Result<()> {
+        let (Some(folder), Some(growing)) = (&mut self.folder, &mut self.growing) else { return Ok(()) };
+        if folder.was_removed() {
+            folder.make_again(&self.path)?;
+        }
+        if growing.was_removed() {
+            growing.make_again(folder.dir(), ROWS)?;
+        }
+        if let Some(journal) = self.journal.as_mut().filter(|journal| journal.was_removed()) {
+            journal.make_again(folder.dir())?;
+        }
+        Ok(())
     }
 
     /// Puts the collected rows into the file, after which their journal is not needed any more.
@@ -189,7 +222,7 @@ impl Writer {
             let (Some(folder), Some(growing)) = (&self.folder, &self.growing) else {
                 return Err(self.gone());
             };
-            self.journal = Some(Journal::create(folder.path(), growing.next_index())?);
+            self.journal = Some(Journal::create(folder.dir(), growing.next_index())?);
         }
         let Some(journal) = &mut self.journal else { return Err(self.gone()) };
         journal.append(&mut self.group, metadata)
@@ -212,9 +245,18 @@ impl Drop for Writer {
     }
 }
 
-fn refuse_existing(path: &Path, overwrite: Overwrite) -> Result<()> {
-    if overwrite == Overwrite::Never && path.exists() {
-        return Err(Error::Exists { path: path.to_path_buf() });
+/// Refuses what may not be replaced: everything, or all that is no capture of netrec's.
+///
+/// # Errors
+/// [`Error::Exists`], [`Error::Foreign`], [`Error::Io`].
+pub(super) fn check_target(path: &Path, overwrite: Overwrite) -> Result<()> {
+    let dir = Dir::of_file(path).map_err(Error::io("create", path))?;
+    let name = file_name(path)?;
+    check_replaceable(&dir, name, path, overwrite.replace())?;
+    let is_there = dir.facts(name).map_err(Error::io("create", path))?.is_some();
+    if is_there && finished_metadata(path).is_none() {
+        let reason = "it is not a capture by netrec, or it was changed".to_owned();
+        return Err(Error::Foreign { path: path.to_path_buf(), reason });
     }
     Ok(())
 }

@@ -30,7 +30,7 @@ pub(super) struct Arguments {
     /// ending, in this folder]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Replace files that are there already
+    /// Replace files that netrec exported before
     #[arg(long)]
     force: bool,
 }
@@ -39,7 +39,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     // clap has let only known ids through.
     let Some(exporter) = Exporter::find(&arguments.format) else { return Ok(Done::Well) };
     let to_stream = arguments.output.as_deref().is_some_and(paths::is_stream);
-    if to_stream && exporter.has_files_beside {
+    if to_stream && exporter.beside.is_some() {
         let format = exporter.id;
         let reason =
             format!("--format {format} writes two files, so it cannot go to standard output; name one");
@@ -47,6 +47,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     }
     let capture = super::open(&arguments.capture)?;
     let path = arguments.output.clone().unwrap_or_else(|| default_output(&arguments.capture, exporter));
+    let overwrite = if arguments.force { Overwrite::Allowed } else { Overwrite::Never };
+    let mut files = if to_stream { None } else { Some(Target::file(exporter, &path, overwrite)?) };
     let stages = progress::Stages::of_rows(&["reading", "building tables", "writing"], capture.rows());
     let config = Config::default();
     let geo = Databases::open(&[])?;
@@ -54,15 +56,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     let metadata = capture.metadata_as_read();
     let tables = Tables::build(recorded, &metadata)?;
     stages.enter(2);
-    if to_stream {
-        to_standard_output(exporter, &tables)?;
-    } else {
-        let overwrite = if arguments.force { Overwrite::Allowed } else { Overwrite::Never };
-        let mut target = Target::file(&path, overwrite);
-        let counts = (exporter.write)(&tables, &mut target)?;
+    if let Some(target) = &mut files {
+        let counts = (exporter.write)(&tables, target)?;
         drop(stages);
         let made: Vec<String> = target.made.iter().map(|path| shown(path)).collect();
         say!("{}: {counts}", made.join(" and "));
+    } else {
+        to_standard_output(exporter, &tables)?;
     }
     Ok(Done::of(metadata.is_degraded()))
 }

@@ -8,6 +8,7 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 use ipnet::IpNet;
 
+use super::record::say_owner;
 use super::{Done, paths, progress, shown};
 use crate::capture::{Overwrite, SourceStatus};
 use crate::import::{self, IMPORTERS, Imported, Importer, Plan, STANDARD_INPUT};
@@ -40,7 +41,7 @@ pub(super) struct Arguments {
     /// 2026-11-24T10:00:00Z
     #[arg(long, value_name = "TIME")]
     at: Option<DateTime<FixedOffset>>,
-    /// Replace a capture that is there already
+    /// Replace a capture that is there already; what is no unchanged capture by netrec stays
     #[arg(long)]
     force: bool,
 }
@@ -102,5 +103,6 @@ fn say(to: &Path, imported: &Imported) {
     if let Some(sha256) = imported.finished.sha256 {
         say!("  SHA-256: {sha256}");
     }
+    say_owner(&imported.finished);
     say!("  next: netrec analyze {}", escape::shell_path(to));
 }

@@ -1,12 +1,14 @@
 //! `netrec man`: the manual pages, from the one definition of the command line.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Command, CommandFactory as _};
 use clap_mangen::Man;
 
 use super::{Done, paths, shown, stdout};
+use crate::safe_fs::{NewFile, Replace};
 use crate::{Error, Result, humanize, suggest};
 
 const EXAMPLES: &str = "Examples:\n\
@@ -57,6 +59,18 @@ fn page(command: &Command) -> Result<Vec<u8>> {
     Ok(page)
 }
 
+/// Writes a page, which everyone may read; an earlier one by netrec is replaced.
+fn write(path: &Path, page: &[u8]) -> Result<()> {
+    let is_ours = |text: String| text.contains(".TH netrec");
+    if path.symlink_metadata().is_ok() && !fs::read_to_string(path).is_ok_and(is_ours) {
+        let reason = "it is not a page by netrec".to_owned();
+        return Err(Error::Foreign { path: path.to_path_buf(), reason });
+    }
+    let mut file = NewFile::create(path, Replace::Yes)?;
+    file.write_all(page).and_then(|()| file.let_all_read()).map_err(Error::io("write", path))?;
+    file.commit().map(drop)
+}
+
 fn write_all(program: &Command, folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
     let commands = std::iter::once(program).chain(program.get_subcommands());
@@ -64,7 +78,7 @@ fn write_all(program: &Command, folder: &Path) -> Result<()> {
     for command in commands.filter(|command| !command.is_hide_set() && command.get_name() != "help") {
         let name = command.get_display_name().unwrap_or_else(|| command.get_name());
         let path = folder.join(format!("{name}.1"));
-        fs::write(&path, page(command)?).map_err(Error::io("write", &path))?;
+        write(&path, &page(command)?)?;
         pages += 1;
     }
     say!("{}: {}", shown(folder), humanize::plural(pages, "page"));

@@ -18,6 +18,7 @@ mod man;
 mod paths;
 mod progress;
 mod record;
+mod recover;
 mod replay;
 mod stdout;
 mod summary;
@@ -32,7 +33,7 @@ use clap::{Parser, Subcommand};
 
 use crate::capture::{CaptureFile, Cursor, Metadata};
 use crate::report::escape;
-use crate::{Error, Result, memory};
+use crate::{Error, Result, memory, parallel};
 
 /// How a command ended, if it did not fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +85,8 @@ fn with_filters(examples: &str) -> String {
 enum Command {
     /// Record this host into a capture file, until Ctrl-C or for a set time
     Record(record::Arguments),
+    /// Finish a recording that was broken off
+    Recover(recover::Arguments),
     /// Import files of other tools (pcap, Zeek, Suricata, ss, netstat) into a capture
     Import(import::Arguments),
     /// Analyze a capture and write a report folder
@@ -110,6 +113,13 @@ enum Command {
     Man(man::Arguments),
 }
 
+impl Command {
+    /// Whether it makes tables, whose library does not come back from a system without threads.
+    fn analyzes(&self) -> bool {
+        matches!(self, Self::Analyze(_) | Self::Replay(_) | Self::Diff(_) | Self::Export(_))
+    }
+}
+
 /// What is a large allocation: a column of a piece of a table, and not one of a batch of rows, which
 /// the next batch needs again.
 const LARGE_BYTES: i32 = 128 << 10;
@@ -123,6 +133,12 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return usage(&error),
     };
+    // A file that may not grow further is an error to be told, and no reason to die without a word.
+    #[cfg(unix)]
+    // SAFETY: no handler is installed; the signal is ignored, and the write fails.
+    unsafe {
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+    }
     // An import asks for the same columns again with each row group: the system would take a tenth
     // of its time to give them.
     if !matches!(arguments.command, Command::Import(_)) {
@@ -131,8 +147,19 @@ pub fn main() -> ExitCode {
     if matches!(arguments.command, Command::Analyze(_)) {
         memory::keep_free(KEPT_BYTES);
     }
+    // A recorder completes its file on a signal.
+    if !matches!(arguments.command, Command::Record(_) | Command::Replay(_) | Command::Watch(_)) {
+        #[cfg(unix)]
+        crate::signals::remove_what_is_half_made();
+    }
+    if arguments.command.analyzes()
+        && let Err(error) = parallel::check()
+    {
+        return conclude(Err(Error::Threads(error)));
+    }
     let result = match arguments.command {
         Command::Record(arguments) => record::run(arguments),
+        Command::Recover(arguments) => recover::run(&arguments),
         Command::Import(arguments) => import::run(arguments),
         Command::Analyze(arguments) => analyze::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),

@@ -61,7 +61,9 @@ impl Stages {
         }
         self.bar.reset_elapsed();
         self.bar.set_style(style(&format!("{{spinner}} {}, {{since}}", self.title(stage))));
-        self.bar.enable_steady_tick(TURN);
+        if crate::parallel::check().is_ok() {
+            self.bar.enable_steady_tick(TURN);
+        }
     }
 
     fn title(&self, stage: usize) -> String {
@@ -79,6 +81,7 @@ impl Drop for Stages {
 /// A line of text that is replaced at each change.
 pub(super) fn line() -> ProgressBar {
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
+    // No thread turns the wheel: each change of the text does.
     bar.set_style(style("{spinner} {wide_msg}"));
     bar
 }

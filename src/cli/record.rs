@@ -7,13 +7,14 @@ use clap::Args;
 use indicatif::ProgressBar;
 
 use super::{Done, check, paths, progress, shown};
-use crate::capture::{self, Overwrite, SigningKey, SourceStatus};
+use crate::capture::{self, Finished, Overwrite, SigningKey, SourceStatus};
 use crate::record::{
     self, Clock as _, Ending, FinishedFile, HostFacts, MIN_INTERVAL, Output, Plan, Progress, Recording,
     Rotation, Stop, SystemClock, Wanted, capture_name, parse_duration, parse_percent, parse_size,
     series_name,
 };
 use crate::report::escape;
+use crate::safe_fs::User;
 use crate::{Result, humanize};
 
 const EXAMPLES: &str = "Examples:\n\
@@ -35,7 +36,7 @@ pub(super) struct Arguments {
     /// The capture to write [default: netrec-HOST-START.parquet in this folder]
     #[arg(short, long, value_name = "FILE", value_parser = paths::new_capture())]
     output: Option<PathBuf>,
-    /// Replace a capture that is there already
+    /// Replace a capture that is there already; what is no unchanged capture by netrec stays
     #[arg(long)]
     force: bool,
     /// Sign the capture with this Ed25519 key (`netrec verify --new-key FILE` makes one)
@@ -84,10 +85,12 @@ struct RotationArguments {
     /// Go on in a new file when one has about this size, such as 500MB
     #[arg(long, value_name = "SIZE", value_parser = parse_size, allow_hyphen_values = true, group = "cut")]
     max_size: Option<u64>,
-    /// Keep so many finished files, and remove older ones of this series
+    /// Keep so many finished files, and remove older ones of this series; if the disk is full,
+    /// the oldest first
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), requires = "cut")]
     keep: Option<u64>,
-    /// Keep finished files for so long, such as 7d, and remove older ones of this series
+    /// Keep finished files for so long, such as 7d, and remove older ones of this series; if the
+    /// disk is full, the oldest first
     #[arg(long, value_name = "TIME", value_parser = parse_duration, allow_hyphen_values = true, requires = "cut")]
     keep_for: Option<Duration>,
 }
@@ -127,7 +130,9 @@ pub(super) fn run(arguments: Arguments) -> Result<Done> {
         }
     });
     let key = arguments.sign.as_deref().map(SigningKey::load).transpose()?;
-    if let Some(earlier) = capture::set_aside(&path)? {
+    if !rotation.is_wanted()
+        && let Some(earlier) = capture::set_aside(&path)?
+    {
         super::note(&format!("an interrupted earlier recording was recovered: {}", earlier.display()));
     }
     give_up_privileges(wanted, &path, &mut facts)?;
@@ -175,6 +180,9 @@ pub(super) fn parse_interval(text: &str) -> Result<Duration, String> {
 }
 
 fn show(line: &ProgressBar, plan: &Plan, progress: &Progress) {
+    for note in &progress.notes {
+        line.suspend(|| super::note(note));
+    }
     for file in &progress.files {
         line.suspend(|| say_finished(file));
     }
@@ -200,8 +208,9 @@ fn show(line: &ProgressBar, plan: &Plan, progress: &Progress) {
         bytes if bytes < 1024 => "in memory".to_owned(),
         bytes => humanize::bytes(bytes as f64),
     };
+    let doing = if progress.is_paused { "PAUSED, the disk is full" } else { "recording" };
     line.set_message(format!(
-        "recording {elapsed} ({planned}) · {} · {} · {} · {size}{late}{slower}",
+        "{doing} {elapsed} ({planned}) · {} · {} · {} · {size}{late}{slower}",
         humanize::plural(progress.seen.sockets, "socket"),
         humanize::plural(progress.seen.processes, "process"),
         humanize::plural(progress.rows, "row"),
@@ -215,6 +224,7 @@ fn say_finished(file: &FinishedFile) {
     if let Some(sha256) = file.finished.sha256 {
         say!("  SHA-256: {sha256}");
     }
+    say_owner(&file.finished);
     for removed in &file.pruned.removed {
         say!("  removed: {}", shown(removed));
     }
@@ -223,9 +233,25 @@ fn say_finished(file: &FinishedFile) {
     }
 }
 
+/// To whom a file belongs that was made through sudo.
+pub(super) fn say_owner(finished: &Finished) {
+    let name = || std::env::var("SUDO_USER").unwrap_or_default();
+    match (finished.given_to, User::behind_sudo()) {
+        (Some(user), _) => say!("  owner: {} (uid {}), who ran sudo", escape::terminal(&name()), user.uid),
+        (None, Some(user)) => {
+            say!(
+                "  owner: root, as the folder is none that uid {} may write to; read it with sudo",
+                user.uid
+            );
+        }
+        (None, None) => {}
+    }
+}
+
 /// What was recorded, what could not be seen, and what to do next.
 pub(super) fn say(plan: &Plan, recording: &Recording) {
     let metadata = &recording.metadata;
+    recording.notes.iter().for_each(|note| super::note(note));
     let Some((last, earlier)) = recording.files.split_last() else { return };
     earlier.iter().for_each(say_finished);
     let several = if last.finished.bytes < recording.bytes { " in all files" } else { "" };
@@ -258,6 +284,7 @@ pub(super) fn say(plan: &Plan, recording: &Recording) {
     if let Some(sha256) = last.finished.sha256 {
         say!("  SHA-256: {sha256}");
     }
+    say_owner(&last.finished);
     for removed in &last.pruned.removed {
         say!("  removed: {}", shown(removed));
     }

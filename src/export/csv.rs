@@ -7,10 +7,10 @@ use crate::report::csv::Table;
 
 /// See the [module's documentation](self).
 pub(super) const EXPORTER: Exporter =
-    Exporter { id: "csv", extension: "csv", has_files_beside: false, write };
+    Exporter { id: "csv", extension: "csv", beside: None, head_lines: 1, write };
 
 fn write(tables: &Tables, target: &mut Target<'_>) -> Result<Exported> {
     let table = Table::of(&tables.connections)?;
-    target.main(|out| table.write(out))?;
+    target.write(|out| table.write(out))?;
     Exported::all_sockets(tables)
 }

@@ -5,16 +5,21 @@ mod csv;
 mod ndjson;
 mod zeek;
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufRead as _, BufReader, BufWriter, Read as _, Write};
 use std::path::{Path, PathBuf};
 
 use crate::capture::Overwrite;
 use crate::humanize::{count, plural};
 use crate::model::Tables;
 use crate::model::sockets::Sockets;
+use crate::safe_fs::{NewFile, open_regular};
 use crate::{Error, Result};
+
+/// The head of a file is no longer than this.
+const MOST_HEAD_BYTES: u64 = 64 * 1024;
 
 /// A format into which connections are written.
 #[derive(Debug)]
@@ -23,8 +28,10 @@ pub struct Exporter {
     pub id: &'static str,
     /// What the name of its file ends in.
     pub extension: &'static str,
-    /// Whether it writes more than one file, and so cannot be written to a stream.
-    pub has_files_beside: bool,
+    /// What the name of a second file ends in, if there is one; then it cannot be written to a stream.
+    pub beside: Option<&'static str>,
+    /// Lines of a file before its first connection, by which one of netrec's is known.
+    pub head_lines: usize,
     /// Writes the connections, and says how many.
     pub write: fn(&Tables, &mut Target<'_>) -> Result<Exported>,
 }
@@ -97,14 +104,31 @@ pub struct Target<'a> {
 }
 
 enum To<'a> {
-    File { path: &'a Path, overwrite: Overwrite },
+    /// Files that are not whole yet, and whether they may replace others.
+    Files {
+        prepared: VecDeque<(PathBuf, NewFile)>,
+        overwrite: Overwrite,
+        head_lines: usize,
+    },
     Stream(&'a mut dyn Write),
 }
 
 impl<'a> Target<'a> {
-    /// A file, and others beside it.
-    pub fn file(path: &'a Path, overwrite: Overwrite) -> Self {
-        Self { to: To::File { path, overwrite }, made: Vec::new() }
+    /// A file, and another beside it. Both are begun, so that a place that cannot be written is said
+    /// before the work.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] if one is there and `overwrite` does not allow it to be replaced,
+    /// [`Error::Foreign`] if it may not be replaced, [`Error::Io`].
+    pub fn file(exporter: &Exporter, path: &Path, overwrite: Overwrite) -> Result<Self> {
+        let beside = exporter.beside.map(|extension| path.with_extension(extension));
+        let begin = |path: PathBuf| {
+            let file = NewFile::create(&path, overwrite.replace())?;
+            Ok((path, file))
+        };
+        let prepared = std::iter::once(path.to_path_buf()).chain(beside).map(begin).collect::<Result<_>>()?;
+        let to = To::Files { prepared, overwrite, head_lines: exporter.head_lines };
+        Ok(Self { to, made: Vec::new() })
     }
 
     /// A stream, for an exporter without files beside.
@@ -112,48 +136,46 @@ impl<'a> Target<'a> {
         Self { to: To::Stream(out), made: Vec::new() }
     }
 
-    /// Writes the connections.
-    fn main(&mut self, content: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<()> {
-        match &mut self.to {
-            To::File { path, overwrite } => {
-                let (path, overwrite) = (path.to_path_buf(), *overwrite);
-                self.create(path, overwrite, content)
-            }
-            To::Stream(out) => content(*out).and_then(|()| out.flush()).map_err(Error::Stdout),
-        }
-    }
-
-    /// Writes a file beside the one with the connections; nothing to a stream.
-    fn beside(
-        &mut self,
-        extension: &str,
-        content: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
-    ) -> Result<()> {
-        match &self.to {
-            To::File { path, overwrite } => {
-                let (path, overwrite) = (path.with_extension(extension), *overwrite);
-                self.create(path, overwrite, content)
-            }
-            To::Stream(_) => Ok(()),
-        }
-    }
-
-    fn create(
-        &mut self,
-        path: PathBuf,
-        overwrite: Overwrite,
-        content: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
-    ) -> Result<()> {
-        let file = match overwrite {
-            Overwrite::Allowed => File::create(&path),
-            Overwrite::Never if path.exists() => return Err(Error::Exists { path }),
-            Overwrite::Never => File::create_new(&path),
+    /// Writes the connections, or then the file beside them. A file that is there already is replaced only
+    /// if it begins as this one does: that of others of its format does not.
+    fn write(&mut self, content: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<()> {
+        let (prepared, overwrite, head_lines) = match &mut self.to {
+            To::Files { prepared, overwrite, head_lines } => (prepared, *overwrite, *head_lines),
+            To::Stream(out) => return content(*out).and_then(|()| out.flush()).map_err(Error::Stdout),
         };
-        let mut out = BufWriter::new(file.map_err(Error::io("create", &path))?);
+        let Some((path, mut file)) = prepared.pop_front() else { return Ok(()) };
+        let mut out = BufWriter::new(&mut file);
         content(&mut out).and_then(|()| out.flush()).map_err(Error::io("write", &path))?;
+        drop(out);
+        if overwrite == Overwrite::Allowed {
+            let ours = file.handle().and_then(|file| read_head(file, head_lines));
+            let ours = ours.map_err(Error::io("read", &path))?;
+            let is_ours = |file| read_head(file, head_lines).is_ok_and(|theirs| theirs == ours);
+            if path.symlink_metadata().is_ok() && !open_regular(&path).is_ok_and(is_ours) {
+                let reason = "it does not begin as what netrec exports".to_owned();
+                return Err(Error::Foreign { path, reason });
+            }
+        }
+        file.commit()?;
         self.made.push(path);
         Ok(())
     }
+}
+
+/// What tells a file of one format from another: its first lines, or of a line of JSON the first name.
+fn read_head(mut file: File, lines: usize) -> std::io::Result<Vec<Vec<u8>>> {
+    std::io::Seek::rewind(&mut file)?;
+    let mut reader = BufReader::new(file.take(MOST_HEAD_BYTES));
+    let mut head = Vec::new();
+    for _ in 0..lines.max(1) {
+        let mut line = Vec::new();
+        reader.read_until(b'\n', &mut line)?;
+        head.push(line);
+    }
+    if let (0, Some(line)) = (lines, head.first_mut()) {
+        line.truncate(line.iter().position(|byte| *byte == b':').unwrap_or(line.len()));
+    }
+    Ok(head)
 }
 
 #[cfg(test)]

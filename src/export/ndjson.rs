@@ -10,11 +10,11 @@ use crate::report::escape;
 
 /// See the [module's documentation](self).
 pub(super) const EXPORTER: Exporter =
-    Exporter { id: "ndjson", extension: "ndjson", has_files_beside: false, write };
+    Exporter { id: "ndjson", extension: "ndjson", beside: None, head_lines: 0, write };
 
 fn write(tables: &Tables, target: &mut Target<'_>) -> Result<Exported> {
     let frame = &tables.connections;
-    target.main(|out| {
+    target.write(|out| {
         for row in 0..frame.height() {
             let mut object = Map::new();
             for column in frame.columns() {

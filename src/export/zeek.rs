@@ -19,7 +19,7 @@ use crate::model::sockets::{Socket, Sockets};
 
 /// See the [module's documentation](self).
 pub(super) const EXPORTER: Exporter =
-    Exporter { id: "zeek", extension: "conn.log", has_files_beside: true, write };
+    Exporter { id: "zeek", extension: "conn.log", beside: Some("processes.log"), head_lines: 7, write };
 
 /// Fields and types of the log, in the order of [`line()`].
 const FIELDS: &[(&str, &str)] = &[
@@ -65,11 +65,11 @@ fn write(tables: &Tables, target: &mut Target<'_>) -> Result<Exported> {
     let orientation = Orientation::of(&sockets);
     let flows: Vec<Flow<'_>> =
         (0..sockets.len()).filter_map(|row| Flow::of(row, &sockets, &orientation)).collect();
-    target.main(|out| {
+    target.write(|out| {
         head(out, "conn", FIELDS)?;
         flows.iter().try_for_each(|flow| line(out, &flow.values()))
     })?;
-    target.beside("processes.log", |out| {
+    target.write(|out| {
         head(out, "netrec_processes", PROCESS_FIELDS)?;
         let owned = flows.iter().filter(|flow| flow.socket.process.is_some());
         owned.into_iter().try_for_each(|flow| {

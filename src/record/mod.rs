@@ -22,6 +22,7 @@ mod host;
 mod linux;
 mod live;
 mod part;
+mod pause;
 mod portable;
 #[cfg(target_os = "linux")]
 mod privileges;
@@ -32,6 +33,7 @@ mod size;
 mod spool;
 mod stable_id;
 mod stop;
+mod worker;
 
 pub use clock::{Clock, Moment, SystemClock};
 pub use duration::parse_duration;

@@ -1,12 +1,16 @@
 //! What of a recording's account belongs to one of its files.
 
-use crate::capture::{IntervalChange, Metadata, PreviousPart, SeriesPart};
+use chrono::{DateTime, SecondsFormat};
+
+use crate::capture::{IntervalChange, Metadata, Pause, PreviousPart, SeriesPart, SourceReport, SourceStatus};
 
 /// One file of a recording: where it begins, and what was counted before it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Part {
     /// From 1.
     number: u32,
+    /// In the series.
+    sequence: u64,
     /// None for the first, which begins with the recording.
     start: Option<Start>,
     previous: Option<PreviousPart>,
@@ -19,25 +23,30 @@ struct Start {
     ticks_taken: u64,
     ticks_late: u64,
     events_lost: Option<u64>,
+    /// Pauses that an earlier file tells of.
+    pauses: usize,
 }
 
 impl Part {
-    /// The first file.
-    pub(super) fn first() -> Self {
-        Self { number: 1, ..Self::default() }
+    /// The first file of a recording, with its number in the series.
+    pub(super) fn first(sequence: u64) -> Self {
+        Self { number: 1, sequence, ..Self::default() }
     }
 
-    /// The file that begins with the tick that `whole` ends with.
-    pub(super) fn next(&self, whole: &Metadata, previous: PreviousPart) -> Self {
+    /// The file that begins with the tick that `whole` ends with. The file before it told of so many
+    /// pauses, and of all before them.
+    pub(super) fn next(&self, whole: &Metadata, previous: Option<PreviousPart>, pauses: usize) -> Self {
         let start = Start {
             us: whole.end_us,
             mono_ns: whole.end_mono_ns,
-            // That tick is in both files.
+            // That tick is in both files, or in this one alone.
             ticks_taken: whole.ticks_taken.saturating_sub(1),
             ticks_late: whole.ticks_late,
             events_lost: whole.events_lost,
+            pauses,
         };
-        Self { number: self.number.saturating_add(1), start: Some(start), previous: Some(previous) }
+        let (number, sequence) = (self.number.saturating_add(1), self.sequence.saturating_add(1));
+        Self { number, sequence, start: Some(start), previous }
     }
 
     /// Whether a file was before this one.
@@ -47,10 +56,18 @@ impl Part {
 
     /// The account of this file, from that of the recording so far.
     pub(super) fn of(&self, whole: Metadata, series: Option<&str>) -> Metadata {
-        let name = series.map(str::to_owned);
-        let series = name.map(|name| SeriesPart { name, part: self.number, previous: self.previous.clone() });
+        let (part, sequence) = (self.number, Some(self.sequence));
+        let series = series.map(|name| SeriesPart {
+            name: name.to_owned(),
+            part,
+            sequence,
+            previous: self.previous.clone(),
+        });
         let Some(start) = self.start else { return Metadata { series, ..whole } };
         let lost_before = start.events_lost.unwrap_or(0);
+        let pauses = whole.pauses.get(start.pauses..).unwrap_or_default().to_vec();
+        let mut sources = whole.sources;
+        sources.extend(describe(&pauses));
         Metadata {
             start_us: start.us,
             start_mono_ns: start.mono_ns,
@@ -60,10 +77,29 @@ impl Part {
             ticks_late: whole.ticks_late - start.ticks_late,
             events_lost: whole.events_lost.map(|lost| lost.saturating_sub(lost_before)),
             interval_changes: in_force_since(start.us, &whole.interval_changes),
+            pauses,
+            sources,
             series,
             ..whole
         }
     }
+}
+
+/// How the disk fared, as one of the sources; none if there was always room.
+pub(super) fn describe(pauses: &[Pause]) -> Option<SourceReport> {
+    let (first, last) = (pauses.first()?, pauses.last()?);
+    let (ticks, rows) = pauses.iter().fold((0, 0), |sum, pause| (sum.0 + pause.ticks, sum.1 + pause.rows));
+    let time = |us: i64| {
+        let time = DateTime::from_timestamp_micros(us).unwrap_or_default();
+        time.to_rfc3339_opts(SecondsFormat::Secs, true)
+    };
+    let times = if pauses.len() > 1 { format!("{} times ", pauses.len()) } else { String::new() };
+    let detail = format!(
+        "the disk was full {times}between {} and {}: {ticks} snapshots with {rows} rows were not recorded",
+        time(first.from_us),
+        time(last.to_us)
+    );
+    Some(SourceReport { name: "disk".to_owned(), status: SourceStatus::Partial, detail })
 }
 
 /// The last change before a moment, and all after it.
@@ -95,19 +131,32 @@ mod tests {
 
     #[test]
     fn the_only_file_has_the_account_of_the_recording() {
-        assert_eq!(Part::first().of(whole(10, 1, Some(3)), None), whole(10, 1, Some(3)));
+        assert_eq!(Part::first(1).of(whole(10, 1, Some(3)), None), whole(10, 1, Some(3)));
     }
 
     #[test]
     fn a_later_file_counts_from_its_own_start_and_shares_one_tick() {
         let cut = whole(10, 1, Some(3));
-        let part = Part::first().next(&cut, previous());
+        let part = Part::first(41).next(&cut, Some(previous()), 0);
         let file = part.of(whole(25, 4, Some(5)), Some("web"));
         assert_eq!((file.start_us, file.start_mono_ns), (cut.end_us, cut.end_mono_ns));
         assert_eq!((file.ticks_taken, file.ticks_late, file.events_lost), (16, 3, Some(2)));
         assert_eq!(file.ticks_planned, None);
         let series = file.series.unwrap();
         assert_eq!((series.name.as_str(), series.part, series.previous), ("web", 2, Some(previous())));
+        assert_eq!(series.sequence, Some(42));
+    }
+
+    #[test]
+    fn a_file_tells_of_the_pauses_since_the_one_before_it() {
+        let pause = |at: i64| Pause { from_us: at, to_us: at + 5, ticks: 3, rows: 70 };
+        let cut = whole(10, 4, None);
+        let part = Part::first(1).next(&cut, None, 1);
+        let file = part.of(Metadata { pauses: vec![pause(1), pause(8)], ..whole(12, 4, None) }, Some("web"));
+        assert_eq!((file.pauses.as_slice(), file.ticks_taken), ([pause(8)].as_slice(), 3));
+        assert!(file.is_degraded());
+        let [disk] = file.sources.as_slice() else { panic!("{:?}", file.sources) };
+        assert!(disk.detail.contains("3 snapshots with 70 rows were not recorded"), "{}", disk.detail);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::path::Path;
 use caps::{CapSet, Capability, CapsHashSet};
 
 use super::Wanted;
+use crate::safe_fs::User;
 
 /// What each source may need, and what for.
 const NEEDED: &[(Capability, Need)] = &[
@@ -30,6 +31,10 @@ const NEEDED: &[(Capability, Need)] = &[
 
 /// Which of them is needed for no more than opening a source.
 const FOR_OPENING: Capability = Capability::CAP_NET_ADMIN;
+
+/// What it takes to give the finished files to the user behind sudo, and to remove them again in time
+/// where others may write too.
+const FOR_GIVING: [Capability; 2] = [Capability::CAP_CHOWN, Capability::CAP_FOWNER];
 
 /// When a capability is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +64,9 @@ fn needed(wanted: Wanted) -> impl Iterator<Item = Capability> {
 pub(crate) fn limit(wanted: Wanted, folder: &Path) -> Result<(), String> {
     let failed = |e: caps::errors::CapsError| format!("privileges cannot be given up: {e}");
     let permitted = caps::read(None, CapSet::Permitted).map_err(failed)?;
-    let mut kept: CapsHashSet = needed(wanted).filter(|capability| permitted.contains(capability)).collect();
+    let giving = FOR_GIVING.into_iter().filter(|_| User::behind_sudo().is_some());
+    let mut kept: CapsHashSet =
+        needed(wanted).chain(giving).filter(|capability| permitted.contains(capability)).collect();
     // What an executed program could get back; it takes a privilege of its own to give that up,
     // and nothing is executed.
     for capability in caps::all().difference(&kept) {

@@ -4,13 +4,13 @@
 //! one ends and the next begins, so that every byte and event is in one of them and a socket that
 //! lives on keeps its `conn_id` and its counters.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::DateTime;
 
-use crate::capture;
+use crate::capture::{self, Metadata};
+use crate::safe_fs::{Dir, Kind, is_mine};
 
 /// When a recording goes on in a new file, and which of the earlier ones stay.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -34,6 +34,9 @@ impl Rotation {
 }
 
 /// The files that netrec wrote under one name: `NAME-20261122T201500Z.parquet`.
+///
+/// Their order is that of their numbers in the series, which go on from one recording to the next:
+/// clocks are set back, and names follow clocks.
 #[derive(Debug, Clone)]
 pub(super) struct Series {
     folder: PathBuf,
@@ -43,9 +46,22 @@ pub(super) struct Series {
 /// A finished file of the series.
 #[derive(Debug)]
 struct Member {
-    path: PathBuf,
-    start_us: i64,
+    name: String,
+    bytes: u64,
+    sequence: u64,
     end_us: i64,
+    end_mono_ns: i64,
+    boot_id: Option<String>,
+}
+
+/// Files of the series that may be removed.
+pub(super) struct Kept<'a> {
+    /// What was asked for.
+    pub(super) rotation: &'a Rotation,
+    /// The file that is being written; none for none.
+    pub(super) growing: Option<&'a Path>,
+    /// The recording so far: its host, its boot and its time.
+    pub(super) so_far: &'a Metadata,
 }
 
 /// What became of the files that were not to stay.
@@ -77,69 +93,114 @@ impl Series {
     pub(super) fn free_path(&self, start_us: i64) -> PathBuf {
         let stamp = DateTime::from_timestamp_micros(start_us).unwrap_or_default().format("%Y%m%dT%H%M%SZ");
         let path = |suffix: &str| self.folder.join(format!("{}-{stamp}{suffix}.parquet", self.name));
-        let taken = |path: &PathBuf| path.exists() || unfinished(path).exists();
+        let is_there = |path: &Path| path.symlink_metadata().is_ok();
+        let taken = |path: &PathBuf| is_there(path) || is_there(&unfinished(path));
         let numbered = (2..u32::MAX).map(|number| path(&format!("-{number}")));
         std::iter::once(path("")).chain(numbered).find(|path| !taken(path)).unwrap_or_else(|| path(""))
     }
 
     /// Completes what earlier recordings of the series left when they were broken off. What cannot
-    /// be completed stays as it is.
-    pub(super) fn complete_unfinished(&self) {
+    /// be completed stays as it is, and is told.
+    pub(super) fn complete_unfinished(&self) -> Vec<String> {
+        let mut left = Vec::new();
         for name in self.names_ending(".d") {
-            let _ = capture::complete_unfinished(&self.folder.join(name.trim_end_matches(".d")));
+            let capture = self.folder.join(name.trim_end_matches(".d"));
+            if let Err(error) = capture::complete_unfinished(&capture) {
+                left.push(format!("an earlier recording is not completed: {error}"));
+            }
         }
+        left
+    }
+
+    /// The number of the next file.
+    pub(super) fn next_sequence(&self, host: Option<&str>) -> u64 {
+        self.members(host, None).first().map_or(1, |newest| newest.sequence.saturating_add(1))
     }
 
     /// Removes the finished files that are not to stay. Only what netrec wrote in this series on
     /// this host and nobody has changed since is ever removed.
-    pub(super) fn prune(
-        &self,
-        rotation: &Rotation,
-        host: Option<&str>,
-        growing: Option<&Path>,
-        now_us: i64,
-    ) -> Pruned {
-        let mut pruned = Pruned::default();
+    pub(super) fn prune(&self, kept: &Kept<'_>) -> Pruned {
+        let Kept { rotation, growing, so_far } = kept;
         if rotation.keep.is_none() && rotation.keep_for.is_none() {
-            return pruned;
+            return Pruned::default();
         }
         let is_over = |member: &Member| {
-            let age_us = now_us.saturating_sub(member.end_us);
-            rotation.keep_for.is_some_and(|most| u128::try_from(age_us).unwrap_or(0) > most.as_micros())
+            let age_us = u128::try_from(age_us(member, so_far)).unwrap_or(0);
+            rotation.keep_for.is_some_and(|most| age_us > most.as_micros())
         };
-        for (index, member) in self.members(host, growing).into_iter().enumerate() {
-            if rotation.keep.is_none_or(|keep| index < keep) && !is_over(&member) {
-                continue;
-            }
-            match fs::remove_file(&member.path) {
-                Ok(()) => pruned.removed.push(member.path),
-                Err(error) => pruned.failed.push((member.path, error.to_string())),
+        let members = self.members(so_far.host_name.as_deref(), *growing).into_iter().enumerate();
+        let too_many = |index: usize| rotation.keep.is_some_and(|keep| index >= keep);
+        self.remove(members.filter(|(index, member)| too_many(*index) || is_over(member)).map(|(_, m)| m))
+    }
+
+    /// Removes the oldest finished files until so many bytes are free again, where the rotation allows
+    /// files to be removed at all. The newest stays in any case; and if all others together are too
+    /// small, all stay, as it would be in vain.
+    pub(super) fn make_room(&self, kept: &Kept<'_>, bytes: u64) -> Pruned {
+        let Kept { rotation, growing, so_far } = kept;
+        let mut members = self.members(so_far.host_name.as_deref(), *growing);
+        let older = members.split_off(1.min(members.len()));
+        let all: u64 = older.iter().map(|member| member.bytes).sum();
+        if rotation.keep.is_none() && rotation.keep_for.is_none() || all < bytes {
+            return Pruned::default();
+        }
+        let mut freed = 0;
+        let is_needed = |member: &Member| {
+            let is_needed = freed < bytes;
+            freed += member.bytes;
+            is_needed
+        };
+        self.remove(older.into_iter().rev().take_while(is_needed))
+    }
+
+    fn remove(&self, members: impl Iterator<Item = Member>) -> Pruned {
+        let mut pruned = Pruned::default();
+        for Member { name, .. } in members {
+            let path = self.folder.join(&name);
+            match Dir::of_file(&path).and_then(|dir| dir.remove_file(&name)) {
+                Ok(()) => pruned.removed.push(path),
+                Err(error) => pruned.failed.push((path, error.to_string())),
             }
         }
         pruned
     }
 
-    /// The finished files of the series, the newest first.
+    /// The finished files of the series, the newest first. Files without a number are by an earlier
+    /// version: nobody knows their place, and they are none.
     fn members(&self, host: Option<&str>, growing: Option<&Path>) -> Vec<Member> {
-        let paths = self.names_ending(".parquet").into_iter().map(|name| self.folder.join(name));
-        let mut members: Vec<Member> = paths
-            .filter(|path| growing.is_none_or(|growing| path.file_name() != growing.file_name()))
-            .filter(|path| fs::symlink_metadata(path).is_ok_and(|facts| facts.is_file()))
-            .filter_map(|path| {
-                let metadata = capture::finished_metadata(&path)?;
-                let is_ours = metadata.series.as_ref().is_some_and(|part| part.name == self.name)
-                    && metadata.host_name.as_deref() == host;
-                is_ours.then_some(Member { path, start_us: metadata.start_us, end_us: metadata.end_us })
+        let names = self.names_ending(".parquet").into_iter();
+        let Ok(dir) = Dir::of_file(&self.folder.join("x")) else { return Vec::new() };
+        let mut members: Vec<Member> = names
+            .filter(|name| growing.is_none_or(|growing| growing.file_name() != Some(name.as_ref())))
+            .filter_map(|name| {
+                let facts = dir.facts(&name).ok()??;
+                if facts.kind != Kind::File || !is_mine(&facts) {
+                    return None;
+                }
+                let file = dir.read_file(&name).ok()?;
+                let metadata = capture::finished_metadata_of(&self.folder.join(&name), file)?;
+                let part = metadata.series.filter(|part| part.name == self.name)?;
+                (metadata.host_name.as_deref() == host).then_some(())?;
+                Some(Member {
+                    name,
+                    bytes: facts.bytes,
+                    sequence: part.sequence?,
+                    end_us: metadata.end_us,
+                    end_mono_ns: metadata.end_mono_ns,
+                    boot_id: metadata.boot_id,
+                })
             })
             .collect();
-        members.sort_by(|a, b| (b.start_us, &b.path).cmp(&(a.start_us, &a.path)));
+        members.sort_by(|a, b| (b.sequence, &b.name).cmp(&(a.sequence, &a.name)));
         members
     }
 
     /// Names in the folder that this series gives, and that end so.
     fn names_ending(&self, end: &str) -> Vec<String> {
-        let Ok(entries) = fs::read_dir(&self.folder) else { return Vec::new() };
-        let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+        let Ok(names) = Dir::of_file(&self.folder.join("x")).and_then(|dir| dir.names()) else {
+            return Vec::new();
+        };
+        let names = names.into_iter().filter_map(|name| name.into_string().ok());
         names.filter(|name| name.ends_with(end) && self.gave(name.trim_end_matches(".d"))).collect()
     }
 
@@ -160,6 +221,19 @@ impl Series {
     }
 }
 
+/// How long ago a file ended. Of this boot the monotonic clock tells, which nobody sets. Of an earlier
+/// one only the wall clock can, taken as it was when the recording began if that is earlier: a clock
+/// that is set forward must not make files old.
+fn age_us(member: &Member, now: &Metadata) -> i64 {
+    let is_same_boot = member.boot_id.is_some() && member.boot_id == now.boot_id;
+    let mono_age_us = now.end_mono_ns.saturating_sub(member.end_mono_ns) / 1000;
+    if is_same_boot && mono_age_us >= 0 {
+        return mono_age_us;
+    }
+    let elapsed_us = now.end_mono_ns.saturating_sub(now.start_mono_ns) / 1000;
+    now.end_us.min(now.start_us.saturating_add(elapsed_us)).saturating_sub(member.end_us)
+}
+
 /// The folder in which a capture grows.
 fn unfinished(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
@@ -169,8 +243,10 @@ fn unfinished(path: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
-    use crate::capture::{Metadata, Overwrite, SeriesPart, Writer};
+    use crate::capture::{Overwrite, SeriesPart, Writer};
 
     const DAY_US: i64 = 24 * 3600 * 1_000_000;
 
@@ -184,7 +260,12 @@ mod tests {
             host_name: Some(host.to_owned()),
             start_us: day * DAY_US,
             end_us: (day + 1) * DAY_US,
-            series: Some(SeriesPart { name: name.to_owned(), part: 1, previous: None }),
+            series: Some(SeriesPart {
+                name: name.to_owned(),
+                part: 1,
+                sequence: u64::try_from(day).ok(),
+                previous: None,
+            }),
             ..Metadata::default()
         };
         Writer::create(path, Overwrite::Never).unwrap().finish(&metadata).unwrap();
@@ -201,11 +282,19 @@ mod tests {
             .collect()
     }
 
+    /// A recording that begins and ends at this moment.
+    fn now(us: i64) -> Metadata {
+        let host_name = Some("web01".to_owned());
+        Metadata { host_name, start_us: us, end_us: us, ..Metadata::default() }
+    }
+
     fn prune(folder: &Path, keep: Option<usize>, keep_days: Option<u64>) -> usize {
         let keep_for = keep_days.map(|days| Duration::from_hours(24 * days));
         let rotation = Rotation { keep, keep_for, ..Rotation::default() };
         let growing = folder.join("web-19700106T000000Z.parquet");
-        let pruned = series(folder).prune(&rotation, Some("web01"), Some(&growing), 5 * DAY_US);
+        let so_far = now(5 * DAY_US);
+        let kept = Kept { rotation: &rotation, growing: Some(&growing), so_far: &so_far };
+        let pruned = series(folder).prune(&kept);
         assert_eq!(pruned.failed, []);
         pruned.removed.len()
     }
@@ -241,6 +330,66 @@ mod tests {
     }
 
     #[test]
+    fn the_order_is_that_of_the_series_whatever_the_clock_said() {
+        let folder = tempfile::tempdir().unwrap();
+        // The clock was set back after the third file: names and times say another order.
+        let files: Vec<PathBuf> = [7, 8, 9, 1, 2]
+            .into_iter()
+            .zip(0..)
+            .map(|(day, sequence)| {
+                let path = series(folder.path()).free_path(day * DAY_US);
+                write(&path, sequence, "web", "web01");
+                path
+            })
+            .collect();
+        assert_eq!(prune(folder.path(), Some(2), None), 3);
+        assert_eq!(
+            files.iter().map(|path| path.exists()).collect::<Vec<_>>(),
+            [false, false, false, true, true]
+        );
+        assert_eq!(series(folder.path()).next_sequence(Some("web01")), 5);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_forward_makes_no_file_old() {
+        let member = |boot: &str| Member {
+            name: String::new(),
+            bytes: 0,
+            sequence: 1,
+            end_us: DAY_US,
+            end_mono_ns: 60_000_000_000,
+            boot_id: Some(boot.to_owned()),
+        };
+        // A minute after its start the clock jumped a hundred days ahead.
+        let so_far = Metadata {
+            boot_id: Some("this".to_owned()),
+            start_us: 2 * DAY_US,
+            start_mono_ns: 120_000_000_000,
+            end_us: 102 * DAY_US,
+            end_mono_ns: 180_000_000_000,
+            ..Metadata::default()
+        };
+        assert_eq!(age_us(&member("this"), &so_far), 120_000_000);
+        assert_eq!(age_us(&member("earlier"), &so_far), DAY_US + 60_000_000);
+    }
+
+    #[test]
+    fn room_is_made_by_the_oldest_if_that_helps_and_is_allowed() {
+        let room = |bytes: u64, rotation: Rotation| {
+            let folder = tempfile::tempdir().unwrap();
+            let files = days(folder.path());
+            let so_far = now(5 * DAY_US);
+            let kept = Kept { rotation: &rotation, growing: None, so_far: &so_far };
+            series(folder.path()).make_room(&kept, bytes);
+            files.iter().map(|path| path.exists()).collect::<Vec<_>>()
+        };
+        let allowed = Rotation { keep: Some(9), ..Rotation::default() };
+        assert_eq!(room(1, allowed), [false, true, true, true, true]);
+        assert_eq!(room(1, Rotation::default()), [true; 5]);
+        assert_eq!(room(u64::MAX, allowed), [true; 5], "in vain");
+    }
+
+    #[test]
     fn nothing_else_is_ever_removed() {
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str| folder.path().join(name);
@@ -258,6 +407,15 @@ mod tests {
         fs::write(&changed, bytes).unwrap();
         // The one that is being written.
         write(&file("web-19700106T000000Z.parquet"), 5, "web", "web01");
+        // One by an earlier version, and one with a second name.
+        let old = file("web-19700107T000000Z.parquet");
+        write(&old, -1, "web", "web01");
+        #[cfg(unix)]
+        {
+            let linked = file("web-19700108T000000Z.parquet");
+            write(&linked, 0, "web", "web01");
+            fs::hard_link(&linked, file("backup")).unwrap();
+        }
         #[cfg(unix)]
         std::os::unix::fs::symlink(file("web-backup.parquet"), file("web-19700105T000000Z.parquet")).unwrap();
         let before = fs::read_dir(folder.path()).unwrap().count();

@@ -8,6 +8,8 @@ use super::budget::Budget;
 use super::clock::{Clock, Moment};
 use super::facts::{HostFacts, host_addresses};
 use super::host::{Host, Seen, Tick};
+use super::part;
+use super::pause::Account;
 use super::schedule::{Plan, Schedule};
 use super::spool::{Ended, FinishedFile, Output, Spool};
 use super::stop::Stop;
@@ -29,8 +31,12 @@ pub struct Progress {
     pub ticks_late: u64,
     /// Time between ticks by now.
     pub interval: Duration,
+    /// Whether nothing is written at this moment, because there is no room.
+    pub is_paused: bool,
     /// Files of the recording that were completed since the last tick.
     pub files: Vec<FinishedFile>,
+    /// What else the user should know of at once.
+    pub notes: Vec<String>,
 }
 
 /// Why a recording ended.
@@ -53,6 +59,8 @@ pub struct Recording {
     pub bytes: u64,
     /// Files that no progress told of yet, the last one among them.
     pub files: Vec<FinishedFile>,
+    /// What else no progress told of.
+    pub notes: Vec<String>,
     /// Different sockets that were seen.
     pub connections: u64,
     /// Why it ended.
@@ -73,8 +81,8 @@ pub fn record(
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<Recording> {
     let start = clock.now();
-    let spool = Spool::start(output, start.ts_us, stop)?;
     let mut session = Session::new(plan, start);
+    let spool = Spool::start(output, &session.describe(start, facts, host, Ending::Asked), stop)?;
     let outcome = session.run(host, (clock, stop), facts, &spool, progress);
     let ending = session.ending(&spool);
     let end = clock.now();
@@ -84,15 +92,16 @@ pub fn record(
     session.addresses.extend(host_addresses());
     let metadata = session.describe(end, facts, host, ending);
     // A writer that failed knows better than the loop why the rows could not be handed over.
-    let Ended { rows, bytes, files } = match (outcome, session.ticks_taken) {
+    let Ended { rows, bytes, pauses, files, notes } = match (outcome, session.ticks_taken) {
         (Err(error), 0) => {
             spool.abandon();
             return Err(error);
         }
         _ => spool.finish(&metadata)?,
     };
-    let metadata = Metadata { rows, ..metadata };
-    Ok(Recording { metadata, bytes, files, connections: session.seen.connections, ending })
+    let mut metadata = Account::of(pauses).amend(Metadata { rows, ..metadata });
+    metadata.sources.extend(part::describe(&metadata.pauses));
+    Ok(Recording { metadata, bytes, files, notes, connections: session.seen.connections, ending })
 }
 
 /// What the loop keeps from tick to tick.
@@ -204,6 +213,7 @@ impl Session {
     }
 
     fn progress(&self, now: Moment, spool: &Spool) -> Progress {
+        let (files, notes) = spool.untold();
         let elapsed_ns = u64::try_from(now.mono_ns - self.start.mono_ns).unwrap_or(0);
         Progress {
             elapsed: Duration::from_nanos(elapsed_ns),
@@ -212,7 +222,9 @@ impl Session {
             bytes: spool.bytes(),
             ticks_late: self.schedule.late(),
             interval: self.interval,
-            files: spool.finished_files(),
+            is_paused: spool.disk_is_full(),
+            files,
+            notes,
         }
     }
 

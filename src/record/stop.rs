@@ -59,45 +59,16 @@ impl Stop {
 
 #[cfg(unix)]
 fn install(stop: &Stop) -> std::io::Result<()> {
-    use std::io::Read as _;
-    use std::os::unix::net::UnixStream;
-
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-
-    let (mut reader, writer) = UnixStream::pair()?;
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
-        if signal == SIGHUP && is_ignored(signal) {
-            continue;
-        }
-        let seen = Arc::new(AtomicBool::new(false));
-        // The order matters: the first signal finds `seen` false and sets it, the second ends the program.
-        signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&seen))?;
-        signal_hook::flag::register(signal, seen)?;
-        signal_hook::low_level::pipe::register(signal, writer.try_clone()?)?;
-    }
-    // A handler may do almost nothing, so a thread of its own does the waking.
     let stop = stop.clone();
-    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        if reader.read_exact(&mut [0]).is_ok() {
+    let mut seen = std::collections::BTreeSet::new();
+    crate::signals::listen(move |signal| {
+        if seen.insert(signal) {
             stop.ask();
+        } else {
+            crate::safe_fs::pending::remove_all();
+            signal_hook::low_level::exit(128 + signal);
         }
-        // Kept open: a handler that writes into a closed pipe would only waste its time.
-        loop {
-            if reader.read_exact(&mut [0]).is_err() {
-                return;
-            }
-        }
-    })?;
-    Ok(())
-}
-
-#[cfg(unix)]
-fn is_ignored(signal: libc::c_int) -> bool {
-    // SAFETY: an all-zero sigaction is a valid value; the call only writes into it.
-    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
-    // SAFETY: a null new action changes nothing; `action` is valid for the call.
-    let result = unsafe { libc::sigaction(signal, std::ptr::null(), &raw mut action) };
-    result == 0 && action.sa_sigaction == libc::SIG_IGN
+    })
 }
 
 /// Elsewhere there is only a flag to look at.

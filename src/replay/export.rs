@@ -1,12 +1,12 @@
 //! What is seen, as a file for the ticket.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write as _};
+use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::listing::{self, Form};
 use super::state::State;
 use crate::report::format;
+use crate::safe_fs::{NewFile, Replace};
 use crate::{Error, Result};
 
 /// Writes the rows that are seen into a new file in this folder, and gives its name.
@@ -16,13 +16,12 @@ pub(super) fn write(state: &State, form: Form) -> Result<PathBuf> {
     let time = time.map(|time| time.format("-%Y%m%dT%H%M%S%.6fZ").to_string()).unwrap_or_default();
     let ending = if form == Form::Ndjson { "ndjson" } else { "csv" };
     let path = PathBuf::from(format!("{stem}{time}.{ending}"));
-    let file = File::create_new(&path).map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => Error::Exists { path: path.clone() },
-        _ => Error::io("create", &path)(error),
-    })?;
-    let mut out = BufWriter::new(file);
+    let mut file = NewFile::create(&path, Replace::No)?;
+    let mut out = BufWriter::new(&mut file);
     listing::write(&mut out, form, state.seen())
         .and_then(|()| out.flush())
         .map_err(Error::io("write", &path))?;
+    drop(out);
+    file.commit()?;
     Ok(path)
 }

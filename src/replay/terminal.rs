@@ -2,12 +2,15 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
 use crossterm::event::{Event, KeyEventKind};
-use ratatui::DefaultTerminal;
+use crossterm::execute;
+use crossterm::terminal::{EnterAlternateScreen, enable_raw_mode};
+use ratatui::backend::CrosstermBackend;
+use ratatui::{DefaultTerminal, Terminal};
 
 use super::keyboard::{Keyboard, Typed};
 use super::panels::Theme;
@@ -44,8 +47,12 @@ impl<'a> Player<'a> {
     /// [`Error::Io`] if the terminal cannot be used, and what the source says.
     pub fn run(mut self, state: &mut State, at_us: i64, stop: &Stop) -> Result<()> {
         self.fulfil(state, Request::Show(Place::Time(at_us)))?;
-        let mut terminal = ratatui::try_init().map_err(terminal_error)?;
+        let mut terminal = open().map_err(terminal_error)?;
         let outcome = self.turn(&mut terminal, state, stop);
+        if terminal.show_cursor().is_err() {
+            // Dropped, it would try that again, and panic where standard error has gone too.
+            std::mem::forget(terminal);
+        }
         // Of a terminal that has gone, nothing can be restored.
         let restored = ratatui::try_restore().map_err(terminal_error);
         match outcome {
@@ -65,7 +72,11 @@ impl<'a> Player<'a> {
             if is_stale {
                 let geo = &self.geo;
                 let country = |addr| place(geo, addr);
-                terminal.draw(|frame| screen::draw(frame, state, theme, &country)).map_err(terminal_error)?;
+                let drawn = terminal.draw(|frame| screen::draw(frame, state, theme, &country));
+                if let Err(error) = drawn {
+                    let is_gone = keyboard.wait(TURN) == Typed::Gone;
+                    return if is_gone { Ok(Typed::Gone) } else { Err(terminal_error(error)) };
+                }
             }
             let request = match keyboard.wait(TURN) {
                 Typed::Event(event) => {
@@ -154,6 +165,28 @@ impl<'a> Player<'a> {
         state.show(sample, previous);
         Ok(())
     }
+}
+
+/// The terminal, in raw mode and on its other screen.
+///
+/// As the library does it, but for its way of giving the terminal back on a panic: that panics itself
+/// when the terminal has gone, and the program aborts.
+fn open() -> io::Result<DefaultTerminal> {
+    static RESTORES: Once = Once::new();
+    RESTORES.call_once(|| {
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            let _ = ratatui::try_restore();
+            usual(panic);
+        }));
+    });
+    enable_raw_mode()?;
+    let opened = execute!(io::stdout(), EnterAlternateScreen)
+        .and_then(|()| Terminal::new(CrosstermBackend::new(io::stdout())));
+    if opened.is_err() {
+        let _ = ratatui::try_restore();
+    }
+    opened
 }
 
 /// What was typed, told to the state.

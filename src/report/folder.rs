@@ -1,52 +1,87 @@
-//! A report folder that is made under a temporary name and renamed when it is whole.
+//! A report folder that is made under a hidden name and renamed when it is whole.
 
-use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{OsStr, OsString};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use serde::Deserialize;
-
-use super::manifest::{self, Entry, Hashing};
+use super::manifest::{self, Entry, Hashing, Manifest};
 use super::{CaptureIdentity, json};
+use crate::safe_fs::pending::{self, HalfMade};
+use crate::safe_fs::{Dir, Kind, Replace, User, describe_foreign, is_mine, make_hidden_dir};
 use crate::{Error, Result};
-
-/// Temporary names to try; only leftovers of killed runs with the same pid are in the way.
-const ATTEMPTS: u32 = 100;
 
 /// A report folder that is being made; gone when dropped before it is whole.
 #[derive(Debug)]
 pub struct Folder {
+    /// As the user named it.
+    path: PathBuf,
     target: PathBuf,
-    temporary: PathBuf,
+    place: Arc<Place>,
     replaces: bool,
     whole: bool,
     /// Size and SHA-256 of every file, by its path; the parts are written by several threads.
     written: Mutex<BTreeMap<String, (u64, String)>>,
+    _half_made: HalfMade,
+}
+
+/// A folder under a hidden name, and all that this program has put there.
+#[derive(Debug)]
+struct Place {
+    parent: Arc<Dir>,
+    hidden: OsString,
+    made: Mutex<Made>,
+}
+
+/// What has the hidden name: the report that is being made, and after it has changed places with an
+/// earlier one, that.
+#[derive(Debug)]
+struct Made {
+    dir: Arc<Dir>,
+    /// Paths of files, with `/`.
+    files: BTreeSet<String>,
+    /// Folders below the first, by name; a report has one level of them.
+    folders: BTreeMap<String, Arc<Dir>>,
 }
 
 impl Folder {
-    /// Makes a temporary folder beside `path`, so that an unwritable place is said before
-    /// the work, and not after.
+    /// Makes a hidden folder beside `path`, so that an unwritable place is said before the work, and
+    /// not after.
     ///
-    /// With `replace`, what is at `path` must be a report of netrec's: no other folder is
-    /// ever deleted.
+    /// With `replace`, what is at `path` must be a report of netrec's of which every byte is as it was
+    /// written, and nothing else: no other folder is ever removed.
     ///
     /// # Errors
-    /// [`Error::Exists`] if `path` is there and is not to be replaced, [`Error::Io`] if no
-    /// folder can be made there, or what is there is no report.
+    /// [`Error::Exists`] if `path` is there and is not to be replaced, [`Error::Foreign`] if what is there
+    /// is no unchanged report, [`Error::Io`] if no folder can be made there.
     pub fn prepare(path: &Path, replace: bool) -> Result<Self> {
         let target = absolute(path)?;
-        let exists = fs::symlink_metadata(&target).is_ok();
+        let failed = |error| Error::io("create", path)(error);
+        let parent = Arc::new(Dir::of_file(&target).map_err(failed)?);
+        let name = target.file_name().unwrap_or_default();
+        let exists = parent.facts(name).map_err(failed)?.is_some();
         if exists && !replace {
             return Err(Error::Exists { path: path.to_path_buf() });
         }
         if exists {
-            check_is_report(&target)?;
+            check_is_report(path, &target, &parent, name)?;
         }
-        let temporary = make_beside(&target, "partial")?;
-        Ok(Self { target, temporary, replaces: exists, whole: false, written: Mutex::default() })
+        let (place, half_made) = pending::step(|| {
+            let place = Arc::new(Place::make(parent)?);
+            let to_remove = Arc::clone(&place);
+            Ok((place, HalfMade::new(move || to_remove.remove())))
+        })
+        .map_err(failed)?;
+        Ok(Self {
+            path: path.to_path_buf(),
+            target,
+            place,
+            replaces: exists,
+            whole: false,
+            written: Mutex::default(),
+            _half_made: half_made,
+        })
     }
 
     /// Writes one file, its folder made if needed; gives the path that it will have.
@@ -66,16 +101,13 @@ impl Folder {
         name: &str,
         write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> Result<PathBuf> {
-        let path = self.temporary.join(name);
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).map_err(Error::io("create", parent))?;
-        }
-        let file = File::create(&path).map_err(Error::io("create", &path))?;
+        let path = self.target.join(name);
+        let file = pending::step(|| self.place.create_file(name)).map_err(Error::io("create", &path))?;
         let mut out = BufWriter::new(Hashing::new(file));
         write(&mut out).map_err(Error::io("write", &path))?;
         let out = out.into_inner().map_err(|error| Error::io("write", &path)(error.into_error()))?;
         self.written.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), out.finish());
-        Ok(self.target.join(name))
+        Ok(path)
     }
 
     /// Every file that was written so far, by path.
@@ -88,31 +120,36 @@ impl Folder {
     /// # Errors
     /// [`Error::Io`].
     pub fn put_manifest(&self, capture: &CaptureIdentity) -> Result<PathBuf> {
-        let manifest = manifest::Manifest::of(capture, self.entries());
+        let manifest = Manifest::of(capture, self.entries());
         self.put_with(manifest::FILE, |out| json::write(&manifest, out))
     }
 
-    /// Gives the folder its name. A report that was there is moved aside first and deleted
-    /// last, so that there is one at every moment but the one between two renames; if the
-    /// second fails, the old one comes back.
+    /// Gives the folder its name. A report that was there changes places with it and is removed then,
+    /// so that there is one at every moment.
     ///
     /// # Errors
-    /// [`Error::Io`] if it cannot be renamed.
+    /// [`Error::Io`] if it cannot be renamed; [`Error::Exists`] and [`Error::Foreign`] as
+    /// [`Folder::prepare`] says, if something came there meanwhile.
     pub fn finish(mut self) -> Result<()> {
+        let Place { parent, hidden, .. } = self.place.as_ref();
+        let name = self.target.file_name().unwrap_or_default();
+        let failed = |error: io::Error| match error.kind() {
+            io::ErrorKind::AlreadyExists => Error::Exists { path: self.path.clone() },
+            _ => Error::io("create", &self.path)(error),
+        };
+        self.place.give_away().map_err(Error::io("give to the user behind sudo", &self.path))?;
         if !self.replaces {
-            fs::rename(&self.temporary, &self.target).map_err(Error::io("create", &self.target))?;
+            pending::step(|| parent.rename(hidden, parent, name, Replace::No)).map_err(failed)?;
             self.whole = true;
             return Ok(());
         }
-        let aside = make_beside(&self.target, "replaced")?;
-        // A rename onto an empty folder takes its place.
-        fs::rename(&self.target, &aside).map_err(Error::io("move", &self.target))?;
-        if let Err(error) = fs::rename(&self.temporary, &self.target) {
-            fs::rename(&aside, &self.target).map_err(Error::io("move back", &aside))?;
-            return Err(Error::io("replace", &self.target)(error));
-        }
+        let files = check_is_report(&self.path, &self.target, parent, name)?;
+        let old =
+            Made { dir: Arc::new(parent.open_dir(name).map_err(failed)?), files, folders: BTreeMap::new() };
+        pending::step(|| self.place.swap(name, old)).map_err(failed)?;
         self.whole = true;
-        fs::remove_dir_all(&aside).map_err(Error::io("delete the replaced report", &aside))
+        let left = self.place.lock().remove(parent, hidden);
+        left.map_err(Error::io("remove the replaced report, which is now", parent.path_of(hidden)))
     }
 }
 
@@ -120,8 +157,99 @@ impl Drop for Folder {
     fn drop(&mut self) {
         if !self.whole {
             // Whatever stopped the report is already on its way to the user.
-            let _ = fs::remove_dir_all(&self.temporary);
+            self.place.remove();
         }
+    }
+}
+
+impl Place {
+    fn make(parent: Arc<Dir>) -> io::Result<Self> {
+        let (hidden, dir) = make_hidden_dir(&parent)?;
+        let made = Made { dir: Arc::new(dir), files: BTreeSet::new(), folders: BTreeMap::new() };
+        Ok(Self { parent, hidden, made: Mutex::new(made) })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Made> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn create_file(&self, path: &str) -> io::Result<std::fs::File> {
+        let mut made = self.lock();
+        made.files.insert(path.to_owned());
+        let Some((folder, name)) = path.split_once('/') else { return made.dir.create_file(path) };
+        if let Some(dir) = made.folders.get(folder) {
+            return dir.create_file(name);
+        }
+        let dir = Arc::new(made.dir.create_dir(OsStr::new(folder))?);
+        made.folders.insert(folder.to_owned(), Arc::clone(&dir));
+        dir.create_file(name)
+    }
+
+    /// Removes what was made.
+    fn remove(&self) {
+        // Nobody is left to tell, and the name says that it is half made.
+        let _ = self.lock().remove(&self.parent, &self.hidden);
+    }
+
+    /// Gives all that was made to the user behind sudo, if he may have it here: the folder last, so that
+    /// nobody can put something in the place of a file before.
+    fn give_away(&self) -> io::Result<()> {
+        let Some(user) = User::receiver_in(&self.parent) else { return Ok(()) };
+        let made = self.lock();
+        for path in &made.files {
+            match path.split_once('/').and_then(|(folder, name)| Some((made.folders.get(folder)?, name))) {
+                Some((dir, name)) => user.receive(&dir.read_file(name)?)?,
+                None => user.receive(&made.dir.read_file(path)?)?,
+            }
+        }
+        for dir in made.folders.values().chain([&made.dir]) {
+            user.receive(&dir.as_file()?)?;
+        }
+        Ok(())
+    }
+
+    /// Lets the report and the `old` one under its name change places.
+    fn swap(&self, name: &OsStr, old: Made) -> io::Result<()> {
+        let mut made = self.lock();
+        self.parent.exchange(&self.hidden, name).or_else(|_| self.swap_in_steps(name))?;
+        *made = old;
+        Ok(())
+    }
+
+    /// Where two names cannot change places: the old one is moved aside, and comes back if the new one
+    /// cannot be moved.
+    fn swap_in_steps(&self, name: &OsStr) -> io::Result<()> {
+        let (aside, _) = make_hidden_dir(&self.parent)?;
+        // A rename onto an empty folder takes its place.
+        self.parent.rename(name, &self.parent, &aside, Replace::Yes)?;
+        let moved = self.parent.rename(&self.hidden, &self.parent, name, Replace::No);
+        let back = if moved.is_ok() { &self.hidden } else { &name.to_owned() };
+        self.parent.rename(&aside, &self.parent, back, Replace::No)?;
+        moved
+    }
+}
+
+impl Made {
+    /// Removes the files and the folders in which they are, and the folder of all; what else is there
+    /// stays, and keeps it.
+    fn remove(&self, parent: &Dir, hidden: &OsStr) -> io::Result<()> {
+        let dir = &self.dir;
+        let gone = |removed: io::Result<()>| match removed {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        };
+        let folders: BTreeSet<&str> =
+            self.files.iter().filter_map(|path| Some(path.split_once('/')?.0)).collect();
+        for path in self.files.iter().filter(|path| !path.contains('/')) {
+            gone(dir.remove_file(path))?;
+        }
+        for folder in folders {
+            let Ok(below) = dir.open_dir(OsStr::new(folder)) else { continue };
+            let inside = self.files.iter().filter_map(|path| path.strip_prefix(folder)?.strip_prefix('/'));
+            inside.into_iter().try_for_each(|name| gone(below.remove_file(name)))?;
+            gone(dir.remove_dir(folder))?;
+        }
+        gone(parent.remove_dir(hidden))
     }
 }
 
@@ -135,46 +263,40 @@ fn absolute(path: &Path) -> Result<PathBuf> {
     Err(Error::io("create", path)(io::Error::other(reason)))
 }
 
-/// Refuses to replace what netrec did not write.
-fn check_is_report(path: &Path) -> Result<()> {
-    #[derive(Deserialize)]
-    struct Head {
-        schema: String,
-    }
-    let is_link = fs::symlink_metadata(path).is_ok_and(|facts| facts.is_symlink());
-    let is_ours = |(name, family): (&str, &str)| {
-        let file = File::open(path.join(name)).ok();
-        let head = file.and_then(|file| serde_json::from_reader::<_, Head>(io::BufReader::new(file)).ok());
-        head.is_some_and(|head| head.schema.starts_with(family))
-    };
-    // Reports had no manifest once, and have a report.json only if it was asked for.
-    let marks = [(manifest::FILE, manifest::SCHEMA_FAMILY), ("report.json", json::SCHEMA_FAMILY)];
-    if !is_link && marks.into_iter().any(is_ours) {
-        return Ok(());
-    }
-    let reason = "it is not a report of netrec (no manifest.json or report.json of netrec's in it), and is left as it \
-                  is even with --force: name another folder with -o";
-    Err(Error::io("replace", path)(io::Error::other(reason)))
-}
-
-/// Makes a new hidden folder beside `target`. `create_dir` refuses what is already there, so
-/// that nobody can put a link in its place.
-fn make_beside(target: &Path, purpose: &str) -> Result<PathBuf> {
-    let name = target.file_name().unwrap_or_default().to_string_lossy();
-    for attempt in 0..ATTEMPTS {
-        let path = target.with_file_name(format!(".{name}.{}-{attempt}.{purpose}", std::process::id()));
-        match fs::create_dir(&path) {
-            Ok(()) => return Ok(path),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(Error::io("create", target)(error)),
+/// The paths of all files of a report that nobody has touched since it was written.
+///
+/// # Errors
+/// [`Error::Foreign`] for anything else.
+fn check_is_report(path: &Path, target: &Path, parent: &Dir, name: &OsStr) -> Result<BTreeSet<String>> {
+    let foreign = |reason: String| Error::Foreign { path: path.to_path_buf(), reason };
+    let facts = parent.facts(name).map_err(Error::io("replace", path))?;
+    match facts {
+        Some(facts) if facts.kind != Kind::Dir => {
+            let what = if facts.kind == Kind::File { "it is a file" } else { describe_foreign(&facts) };
+            return Err(foreign(what.to_owned()));
         }
+        Some(facts) if !is_mine(&facts) => {
+            return Err(foreign(describe_foreign(&facts).to_owned()));
+        }
+        _ => {}
     }
-    Err(Error::io("create", target)(io::ErrorKind::AlreadyExists.into()))
+    let no_report =
+        || foreign("it is not a report of netrec (it has no manifest.json of netrec's)".to_owned());
+    let manifest = Manifest::read(target).map_err(|_| no_report())?;
+    let changes = manifest.changes(target)?;
+    if !changes.is_empty() {
+        return Err(foreign(format!("it is not as netrec wrote it ({})", changes.join("; "))));
+    }
+    let files = manifest.files.into_iter().map(|entry| entry.path);
+    Ok(files.chain([manifest::FILE.to_owned()]).collect())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
+    use crate::report::fixture;
 
     fn names(folder: &Path) -> Vec<String> {
         let mut names: Vec<_> = fs::read_dir(folder)
@@ -186,9 +308,11 @@ mod tests {
     }
 
     fn report_at(path: &Path, text: &str) {
-        fs::create_dir(path).unwrap();
-        fs::write(path.join("report.json"), format!(r#"{{"schema": "netrec/report.v1", "x": "{text}"}}"#))
-            .unwrap();
+        let folder = Folder::prepare(path, false).unwrap();
+        folder.put("report.json", text.as_bytes()).unwrap();
+        folder.put("charts/a.svg", b"<svg/>").unwrap();
+        folder.put_manifest(&fixture::identity()).unwrap();
+        folder.finish().unwrap();
     }
 
     #[test]
@@ -217,13 +341,53 @@ mod tests {
 
         let folder = Folder::prepare(&target, true).unwrap();
         drop(folder);
-        assert_eq!(names(&target), ["report.json"]);
+        assert_eq!(names(&target), ["charts", "manifest.json", "report.json"]);
 
         let folder = Folder::prepare(&target, true).unwrap();
         folder.put("new", b"").unwrap();
         folder.finish().unwrap();
         assert_eq!(names(&target), ["new"]);
         assert_eq!(names(place.path()), ["report"]);
+    }
+
+    #[test]
+    fn a_report_to_which_somebody_added_is_not_replaced() {
+        let place = tempfile::tempdir().unwrap();
+        let target = place.path().join("report");
+        report_at(&target, "old");
+        fs::write(target.join("notes.txt"), "mine").unwrap();
+        let error = Folder::prepare(&target, true).unwrap_err().to_string();
+        assert!(error.contains("notes.txt was added"), "{error}");
+        fs::remove_file(target.join("notes.txt")).unwrap();
+        let folder = Folder::prepare(&target, true).unwrap();
+        fs::write(target.join("charts/notes.txt"), "mine").unwrap();
+        assert!(matches!(folder.finish(), Err(Error::Foreign { .. })), "added meanwhile");
+        assert_eq!(names(place.path()), ["report"]);
+        assert_eq!(fs::read(target.join("charts/notes.txt")).unwrap(), b"mine");
+    }
+
+    #[test]
+    fn where_two_folders_cannot_change_places_it_is_done_in_steps() {
+        let place = tempfile::tempdir().unwrap();
+        let target = place.path().join("report");
+        report_at(&target, "old");
+        let folder = Folder::prepare(&target, true).unwrap();
+        folder.put("new", b"").unwrap();
+        folder.place.swap_in_steps(OsStr::new("report")).unwrap();
+        assert_eq!(names(&target), ["new"]);
+        assert_eq!(names(place.path()).len(), 2, "the old one has the hidden name");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_report_is_for_its_owner_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let place = tempfile::tempdir().unwrap();
+        let target = place.path().join("report");
+        report_at(&target, "x");
+        let mode = |path: &str| fs::metadata(target.join(path)).unwrap().permissions().mode() & 0o777;
+        assert_eq!([mode(""), mode("charts")], [0o700; 2]);
+        assert_eq!([mode("report.json"), mode("charts/a.svg"), mode("manifest.json")], [0o600; 3]);
     }
 
     #[test]

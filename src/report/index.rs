@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use askama::Template;
 use serde::Serialize;
@@ -15,10 +15,17 @@ use super::json::v1::Severity;
 use super::tables::name_of;
 use super::{CaptureIdentity, Part, format, json};
 use crate::analyze::Analysis;
+use crate::safe_fs::{NewFile, Replace};
 use crate::{Error, Result};
 
 /// Names of the two files.
 pub const FILES: [&str; 2] = ["index.html", "index.json"];
+
+/// What the `schema` of every version begins with.
+const SCHEMA_FAMILY: &str = "netrec/index.";
+
+/// What only a page of netrec's has.
+const MARK: &str = r#"<meta name="generator" content="netrec">"#;
 
 /// Version 1 of the index. Within the version, fields are only added.
 #[derive(Debug, Serialize)]
@@ -91,7 +98,7 @@ impl Index {
     /// An index of these captures.
     pub fn of(reports: Vec<Entry>) -> Self {
         Self {
-            schema: "netrec/index.v1".to_owned(),
+            schema: format!("{SCHEMA_FAMILY}v1"),
             tool_version: concat!("netrec ", env!("CARGO_PKG_VERSION")).to_owned(),
             reports,
         }
@@ -101,11 +108,13 @@ impl Index {
     ///
     /// # Errors
     /// [`Error::Io`], or [`Error::Render`] if the template fails: a bug.
-    pub fn write(&self, folder: &Path) -> Result<()> {
-        put(&folder.join(FILES[0]), self.page()?.as_bytes())?;
+    pub fn write(&self, folder: &Path, replaces: bool) -> Result<()> {
+        check_place(folder, replaces)?;
+        let replace = if replaces { Replace::Yes } else { Replace::No };
+        put(&folder.join(FILES[0]), self.page()?.as_bytes(), replace)?;
         let mut text = Vec::new();
         json::write(self, &mut text).map_err(Error::io("write", folder.join(FILES[1])))?;
-        put(&folder.join(FILES[1]), &text)
+        put(&folder.join(FILES[1]), &text, replace)
     }
 
     fn page(&self) -> Result<String> {
@@ -199,13 +208,33 @@ fn relative_link(path: &str) -> String {
     link
 }
 
-/// Under a temporary name first, as a reader may look at any moment.
-fn put(path: &Path, content: &[u8]) -> Result<()> {
-    let place = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(place).map_err(Error::io("create", path))?;
+/// Under a hidden name first, as a reader may look at any moment.
+fn put(path: &Path, content: &[u8], replace: Replace) -> Result<()> {
+    let mut file = NewFile::create(path, replace)?;
     file.write_all(content).map_err(Error::io("write", path))?;
-    file.persist(path).map_err(|error| Error::io("create", path)(error.error))?;
-    Ok(())
+    file.commit().map(drop)
+}
+
+/// Refuses a folder in which an index is in the way: any, or one that netrec did not write.
+///
+/// # Errors
+/// [`Error::Exists`], [`Error::Foreign`].
+pub fn check_place(folder: &Path, replaces: bool) -> Result<()> {
+    let is_there = |path: &PathBuf| path.symlink_metadata().is_ok();
+    let Some(path) = FILES.map(|name| folder.join(name)).into_iter().find(is_there) else { return Ok(()) };
+    if !replaces {
+        return Err(Error::Exists { path });
+    }
+    let text = std::fs::read(folder.join(FILES[1])).unwrap_or_default();
+    let schema = serde_json::from_slice::<serde_json::Value>(&text).ok();
+    let is_ours = schema.is_some_and(|index| {
+        index["schema"].as_str().is_some_and(|schema| schema.starts_with(SCHEMA_FAMILY))
+    });
+    let page = std::fs::read_to_string(folder.join(FILES[0])).unwrap_or_default();
+    if is_ours && (page.is_empty() || page.contains(MARK)) {
+        return Ok(());
+    }
+    Err(Error::Foreign { path, reason: "it is not an index by netrec".to_owned() })
 }
 
 #[cfg(test)]
@@ -226,7 +255,7 @@ mod tests {
     #[test]
     fn every_capture_has_its_line_and_a_failed_one_says_why() {
         let place = tempfile::tempdir().unwrap();
-        index().write(place.path()).unwrap();
+        index().write(place.path(), false).unwrap();
         let read = |name: &str| fs::read_to_string(place.path().join(name)).unwrap();
         let json: serde_json::Value = serde_json::from_str(&read("index.json")).unwrap();
         assert_eq!(json["reports"][0]["shows"]["highest_severity"], "high");
@@ -238,6 +267,24 @@ mod tests {
         assert!(!page.contains("<script") && page.contains("default-src 'none'"));
         assert_eq!(fs::read_dir(place.path()).unwrap().count(), 2);
     }
+
+    #[test]
+    fn only_an_index_by_netrec_is_replaced() {
+        let place = tempfile::tempdir().unwrap();
+        let write = |replaces| index().write(place.path(), replaces);
+        write(false).unwrap();
+        assert!(matches!(write(false), Err(Error::Exists { .. })));
+        write(true).unwrap();
+        for name in FILES {
+            let path = place.path().join(name);
+            let ours = fs::read(&path).unwrap();
+            fs::write(&path, "<p>mine").unwrap();
+            assert!(matches!(write(true), Err(Error::Foreign { .. })), "{name}");
+            assert_eq!(fs::read(&path).unwrap(), b"<p>mine");
+            fs::write(&path, ours).unwrap();
+        }
+    }
+
     #[test]
     fn a_link_cannot_lead_anywhere_else() {
         assert_eq!(relative_link("javascript:x/report.html"), "./javascript%3Ax/report.html");

@@ -10,12 +10,16 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
+use netrec::capture::{Overwrite, Writer};
+
+use crate::fixture;
 use crate::runner::netrec_in;
 use crate::terminal::Terminal;
 
 /// Words in capitals that stand for something, and what the test takes for them.
 const PLACEHOLDERS: &[(&str, &str)] = &[
     ("--new-key FILE", "--new-key new.key"),
+    ("recover FILE", "recover broken.parquet"),
     ("/var/log/zeek/current", "zeek"),
     ("FILE", "web-01.parquet"),
     ("CAPTURE", "web-01.parquet"),
@@ -78,6 +82,14 @@ fn template() -> &'static Path {
         }
         let pcap = project().join("tests/data/public-captures/manx-tcp.pcap.zst");
         fs::copy(pcap, at("capture.pcap")).unwrap();
+        let mut broken = Writer::create(&at("broken.parquet"), Overwrite::Never).unwrap();
+        for (tick, rows) in (0..4_u32).zip(fixture::rows(4, 2).chunks(3)) {
+            for row in rows {
+                broken.push(row).unwrap();
+            }
+            broken.end_tick(fixture::metadata(tick + 1)).unwrap();
+        }
+        drop(broken);
         fs::write(at("indicators.txt"), "198.51.100.7\n").unwrap();
         let run = |arguments: &[&str]| netrec_in(folder.path(), arguments).succeeds();
         run(&["analyze", "web-01.parquet"]);

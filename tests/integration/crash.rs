@@ -8,6 +8,7 @@ use arrow::array::AsArray;
 use arrow::datatypes::{UInt32Type, UInt64Type};
 use netrec::capture::{CaptureFile, Column, Metadata, Overwrite, Row, Writer};
 
+use crate::decoys::listing;
 use crate::fixture;
 use crate::runner::netrec_in;
 
@@ -67,11 +68,12 @@ fn open_changed(folder: &Path, file: &str, change: impl FnOnce(&mut Vec<u8>)) ->
     let mut bytes = fs::read(copy.join(file)).unwrap();
     change(&mut bytes);
     fs::write(copy.join(file), bytes).unwrap();
+    let before = listing(home.path());
     let capture = CaptureFile::open(&home.path().join("c.parquet"));
     if let Ok(capture) = &capture {
-        assert!(!copy.exists(), "the folder is removed when the capture is whole");
         assert!(capture.metadata().recovered.is_some() && capture.metadata().is_degraded());
     }
+    assert_eq!(listing(home.path()), before, "whoever reads writes nothing");
     capture
 }
 
@@ -91,7 +93,78 @@ fn every_finished_tick_is_there_and_the_user_is_told() {
     let ran = netrec_in(home.path(), &["analyze", "c.parquet", "-o", "r"]);
     assert_eq!(ran.code, 3);
     assert!(fs::read_to_string(home.path().join("r/report.json")).unwrap().contains("broken off"));
-    assert_eq!(fs::read_dir(home.path()).unwrap().count(), 2, "the capture and the report");
+    assert_eq!(fs::read_dir(home.path()).unwrap().count(), 2, "what was recorded, and the report");
+}
+
+#[test]
+fn a_recording_that_was_broken_off_is_finished_when_that_is_asked_for() {
+    let home = tempfile::tempdir().unwrap();
+    record_ticks(home.path(), 5);
+    let ran = netrec_in(home.path(), &["recover", "c.parquet"]).succeeds();
+    assert!(ran.stdout.contains("c.parquet: ") && ran.stdout.contains("30 rows"), "{}", ran.stdout);
+    assert!(ran.stderr.contains("5 snapshots"), "{}", ran.stderr);
+    assert_eq!(rows_of(&CaptureFile::open(&home.path().join("c.parquet")).unwrap()), expected(5));
+    assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1, "its folder has become the capture");
+    let verified = netrec_in(home.path(), &["verify", "c.parquet"]);
+    assert_eq!(verified.code, 3, "it is whole, and recovered: {}{}", verified.stdout, verified.stderr);
+    netrec_in(home.path(), &["recover", "c.parquet"]).fails_saying(&["nothing to recover"]);
+}
+
+#[test]
+fn what_cannot_be_read_completely_is_copied_as_far_as_it_goes_and_kept() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = record_ticks(home.path(), 5);
+    let journal = folder.join("journal-0");
+    let mut bytes = fs::read(&journal).unwrap();
+    let end = bytes.len() - 3;
+    bytes[end] ^= 0x20;
+    fs::write(&journal, &bytes).unwrap();
+    let before = listing(&folder);
+    let ran = netrec_in(home.path(), &["recover", "c.parquet"]);
+    assert_eq!(ran.code, 3, "{}", ran.stderr);
+    assert!(ran.stdout.contains("kept: c.parquet.d"), "{}", ran.stdout);
+    assert!(ran.stderr.contains("bytes of journal-0 cannot be decoded"), "{}", ran.stderr);
+    assert_eq!(listing(&folder), before);
+    assert_eq!(rows_of(&CaptureFile::open(&home.path().join("c.parquet")).unwrap()), expected(4));
+    // It is in the way of a new recording too, and stays.
+    let ran = netrec_in(home.path(), &["record", "-d", "100ms", "-o", "c.parquet", "--force"]);
+    ran.fails_saying(&["c.parquet.d is left as it is", "netrec recover", "-o"]);
+    assert_eq!(listing(&folder), before);
+}
+
+#[test]
+fn a_journal_of_which_nothing_can_be_decoded_is_kept_by_every_command() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = record_ticks(home.path(), 5);
+    let journal = folder.join("journal-0");
+    let bytes: Vec<u8> = fs::read(&journal).unwrap().into_iter().map(|byte| byte ^ 0x55).collect();
+    fs::write(&journal, bytes).unwrap();
+    let before = listing(home.path());
+    for command in ["info", "verify", "recover"] {
+        for name in ["c.parquet", "c.parquet.d"] {
+            let ran = netrec_in(home.path(), &[command, name]);
+            assert_eq!(ran.code, 1, "{command} {name}: {}", ran.stderr);
+            assert_eq!(listing(home.path()), before, "{command} {name}");
+        }
+    }
+    netrec_in(home.path(), &["info", "c.parquet"]).fails_saying(&["can be decoded", "nothing was removed"]);
+    netrec_in(home.path(), &["record", "-d", "100ms", "-o", "c.parquet"]).fails_saying(&["is left as it is"]);
+    assert_eq!(listing(home.path()), before);
+}
+
+#[test]
+fn a_capture_without_its_end_is_copied_as_far_as_it_is_whole() {
+    let home = tempfile::tempdir().unwrap();
+    let (path, rows) = row_groups(home.path());
+    let bytes = fs::read(&path).unwrap();
+    fs::write(&path, &bytes[..bytes.len() * 9 / 10]).unwrap();
+    let before = fs::read(&path).unwrap();
+    let ran = netrec_in(home.path(), &["recover", "g.parquet"]);
+    assert_eq!(ran.code, 3, "{}", ran.stderr);
+    assert!(fs::read(&path).unwrap() == before, "the damaged one is left as it is");
+    let recovered = CaptureFile::open(&home.path().join("g-recovered.parquet")).unwrap();
+    let kept = rows_of(&recovered).len();
+    assert!(kept >= rows / 2 && kept < rows, "{kept} of {rows}");
 }
 
 #[test]
@@ -215,15 +288,19 @@ fn a_recording_that_still_runs_can_be_read_and_is_left_alone() {
 
 #[test]
 #[cfg(unix)]
-fn a_recovery_that_may_not_write_reads_all_the_same() {
+fn a_folder_by_an_earlier_version_is_read_and_copied_and_never_removed() {
     let home = tempfile::tempdir().unwrap();
     let folder = record_ticks(home.path(), 3);
-    // A folder in the place of the lock stands for a file system that is read-only.
-    fs::remove_file(folder.join("lock")).unwrap();
-    fs::create_dir(folder.join("lock")).unwrap();
+    // It had no marker in its lock.
+    fs::write(folder.join("lock"), "").unwrap();
+    let before = listing(&folder);
     let capture = CaptureFile::open(&home.path().join("c.parquet")).unwrap();
     assert_eq!(rows_of(&capture), expected(3));
-    assert!(folder.join("journal-0").exists());
+    netrec_in(home.path(), &["record", "-d", "100ms", "-o", "c.parquet"]).fails_saying(&["no marker"]);
+    let ran = netrec_in(home.path(), &["recover", "c.parquet"]).succeeds();
+    assert!(ran.stdout.contains("kept: c.parquet.d (it has no marker of netrec's)"), "{}", ran.stdout);
+    assert_eq!(rows_of(&CaptureFile::open(&home.path().join("c.parquet")).unwrap()), expected(3));
+    assert_eq!(listing(&folder), before);
 }
 
 /// The real recorder, killed at many moments: no tick that was on disk is lost.
@@ -262,7 +339,9 @@ fn a_killed_recording_keeps_every_tick_that_was_finished() {
         );
         assert_eq!(rows_of(&capture).len() as u64, metadata.rows);
         assert!(metadata.recovered.as_ref().unwrap().contains("broken off"));
+        netrec_in(home.path(), &["recover", "k.parquet"]).succeeds();
         assert!(!home.path().join("k.parquet.d").exists());
+        assert_eq!(rows_of(&CaptureFile::open(&home.path().join("k.parquet")).unwrap()), rows_of(&capture));
     }
 }
 

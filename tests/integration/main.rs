@@ -5,9 +5,11 @@ mod analyze;
 #[cfg(target_os = "linux")]
 mod attribution;
 mod bad_input;
+mod broken_off;
 mod browser;
 mod capture_format;
 mod crash;
+mod decoys;
 mod diff;
 mod dump;
 mod evidence;
@@ -33,6 +35,8 @@ mod redaction;
 mod replay;
 mod report;
 mod runner;
+#[cfg(target_os = "linux")]
+mod safety;
 mod scene;
 #[cfg(target_os = "linux")]
 mod service;

@@ -483,11 +483,16 @@ fn ctrl_c_ends_a_recording_well() {
 #[test]
 fn a_capture_is_replaced_only_by_force() {
     let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("c.parquet"), "evidence").unwrap();
     let arguments = ["record", "-d", "100ms", "-i", "100ms", "-o", "c.parquet"];
+    let forced = [arguments.as_slice(), &["--force"]].concat();
+    fs::write(folder.path().join("c.parquet"), "evidence").unwrap();
     netrec_in(folder.path(), &arguments).fails_saying(&["c.parquet", "exists already", "--force"]);
+    netrec_in(folder.path(), &forced).fails_saying(&["c.parquet", "not a capture by netrec"]);
     assert_eq!(fs::read(folder.path().join("c.parquet")).unwrap(), b"evidence");
-    let ran = netrec_in(folder.path(), &[arguments.as_slice(), &["--force"]].concat());
+    fs::remove_file(folder.path().join("c.parquet")).unwrap();
+    netrec_in(folder.path(), &arguments);
+    netrec_in(folder.path(), &arguments).fails_saying(&["c.parquet", "exists already", "--force"]);
+    let ran = netrec_in(folder.path(), &forced);
     assert!([0, 3].contains(&ran.code), "{}", ran.stderr);
     assert_eq!(
         CaptureFile::open(&folder.path().join("c.parquet")).unwrap().metadata().ticks_planned,
@@ -510,6 +515,10 @@ fn an_output_that_cannot_be_written_is_said_before_recording() {
     let begin = Instant::now();
     netrec_in(folder.path(), &["record", "-d", "1h", "-o", "no/such/c.parquet"])
         .fails_saying(&["no/such/c.parquet", "no such file or folder"]);
+    // A folder of that name, which would have been found out at the end.
+    fs::create_dir(folder.path().join("dir")).unwrap();
+    netrec_in(folder.path(), &["record", "-d", "1h", "-o", "dir", "--force"])
+        .fails_saying(&["it is a folder"]);
     assert!(begin.elapsed() < Duration::from_secs(20));
 }
 

@@ -86,3 +86,81 @@ fn a_service_that_is_killed_goes_on_when_it_is_started_again_and_keeps_no_more_t
     let previous = after.series.unwrap().previous.unwrap().file;
     assert_eq!(previous, first.file_name().unwrap().to_str().unwrap());
 }
+
+/// The disk is nearly full for a while, as a backup fills it; then there is room again.
+#[test]
+fn a_full_disk_pauses_the_service_which_counts_what_is_lost_and_goes_on() {
+    let home = tempfile::tempdir().unwrap();
+    let script = r#"
+        mount -t tmpfs -o size=20m none disk || exit 42
+        "$NETREC" record -i 100ms --rotate 1s --keep 50 -o disk/web >said 2>told & recorder=$!
+        while [ -z "$(ls disk | grep 'parquet$')" ]; do sleep 0.1; done
+        head -c 15000000 /dev/zero >disk/filler
+        until grep -q 'recording pauses' told; do sleep 0.1; done
+        sleep 1
+        rm disk/filler
+        until grep -q 'there is room again' told; do sleep 0.1; done
+        sleep 0.5
+        kill $recorder
+        wait $recorder; echo $? >code
+        cp -r disk copy"#;
+    fs::create_dir(home.path().join("disk")).unwrap();
+    let ran = Command::new("unshare")
+        .args(["--mount", "timeout", "60", "sh", "-c", script])
+        .env("NETREC", env!("CARGO_BIN_EXE_netrec"))
+        .current_dir(home.path())
+        .output();
+    if !ran.as_ref().is_ok_and(|output| output.status.success()) {
+        println!("skipped: a small disk needs CAP_SYS_ADMIN and unshare(1): {ran:?}");
+        return;
+    }
+    let read = |name: &str| fs::read_to_string(home.path().join(name)).unwrap();
+    assert_eq!(read("code").trim(), "3", "{}", read("told"));
+    let copy = home.path().join("copy");
+    assert_eq!(ending(&copy, ".d"), [] as [PathBuf; 0]);
+    let of = |path: &PathBuf| CaptureFile::open(path).unwrap().metadata().clone();
+    let mut parts: Vec<_> = finished(&copy).iter().map(of).collect();
+    parts.sort_by_key(|metadata| metadata.series.as_ref().unwrap().sequence);
+    let after = parts.iter().position(|metadata| !metadata.pauses.is_empty()).expect("it is in a file");
+    let pause = parts[after].pauses[0];
+    assert!(pause.ticks >= 5 && pause.rows >= pause.ticks && parts[after].is_degraded(), "{pause:?}");
+    assert!(parts[after].sources.iter().any(|source| source.name == "disk"));
+    assert_eq!((parts[after].start_us, parts[after - 1].end_us), (pause.to_us, pause.from_us));
+    assert!(read("said").contains("snapshots with"), "{}", read("said"));
+}
+
+/// Between two looks at the disk, or by a quota, there may be no room without a warning.
+#[test]
+fn a_write_that_fails_for_want_of_room_loses_no_tick_that_was_written() {
+    let home = tempfile::tempdir().unwrap();
+    let script = r#"
+        mount -t tmpfs -o size=20m none disk || exit 42
+        "$NETREC" record -i 500ms --rotate 2s --keep 9 -o disk/web >said 2>told & recorder=$!
+        while [ -z "$(ls disk/*.d/journal-0 2>/dev/null)" ]; do sleep 0.05; done
+        # All of it, at once: not even the file can be completed any more.
+        cat /dev/zero >disk/filler 2>/dev/null
+        until grep -q 'recording pauses' told; do sleep 0.1; done
+        rm disk/filler
+        until grep -q 'there is room again' told; do sleep 0.1; done
+        sleep 1
+        kill $recorder
+        wait $recorder; echo $? >code
+        cp -r disk copy"#;
+    fs::create_dir(home.path().join("disk")).unwrap();
+    let ran = Command::new("unshare")
+        .args(["--mount", "timeout", "60", "sh", "-c", script])
+        .env("NETREC", env!("CARGO_BIN_EXE_netrec"))
+        .current_dir(home.path())
+        .output();
+    if !ran.as_ref().is_ok_and(|output| output.status.success()) {
+        println!("skipped: a small disk needs CAP_SYS_ADMIN and unshare(1): {ran:?}");
+        return;
+    }
+    let told = fs::read_to_string(home.path().join("told")).unwrap();
+    let copy = home.path().join("copy");
+    assert_eq!(ending(&copy, ".d"), [] as [PathBuf; 0], "{told}");
+    let files = finished(&copy);
+    assert!(files.len() >= 2, "{files:?} {told}");
+    let ticks: u64 = files.iter().map(|path| CaptureFile::open(path).unwrap().metadata().ticks_taken).sum();
+    assert!(ticks >= 2, "{told}");
+}

@@ -85,3 +85,92 @@ fn without_a_terminal_it_says_what_to_use_instead() {
     let folder = tempfile::tempdir().unwrap();
     netrec_in(folder.path(), &["watch"]).fails_saying(&["netrec record"]);
 }
+
+/// A terminal whose other end is held by the test.
+struct Pty {
+    master: std::fs::File,
+    slave: std::fs::File,
+}
+
+impl Pty {
+    fn open() -> Self {
+        use std::os::fd::FromRawFd as _;
+        let (mut master, mut slave) = (-1, -1);
+        let size = libc::winsize { ws_row: 30, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 };
+        let (name, settings) = (std::ptr::null_mut(), std::ptr::null());
+        // SAFETY: the pointers are to live values, or null where that is allowed.
+        let opened =
+            unsafe { libc::openpty(&raw mut master, &raw mut slave, name, settings, &raw const size) };
+        assert_eq!(opened, 0, "{}", std::io::Error::last_os_error());
+        // SAFETY: both were just opened, and belong to nobody else.
+        unsafe {
+            Self { master: std::fs::File::from_raw_fd(master), slave: std::fs::File::from_raw_fd(slave) }
+        }
+    }
+
+    /// Starts `netrec watch` on it; with a signal when it goes away, or without.
+    fn watch(&self, folder: &Path, is_controlling: bool) -> std::process::Child {
+        use std::os::unix::process::CommandExt as _;
+        let end = || self.slave.try_clone().unwrap();
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_netrec"));
+        command.args(["watch", "-o", "live.parquet"]).current_dir(folder).env("TERM", "xterm");
+        command.stdin(end()).stdout(end()).stderr(end());
+        let begin_session = move || {
+            // SAFETY: no memory is passed.
+            unsafe {
+                libc::setsid();
+                if is_controlling {
+                    libc::ioctl(0, libc::TIOCSCTTY, 0);
+                }
+            }
+            Ok(())
+        };
+        // SAFETY: only system calls are made between fork and exec.
+        unsafe { command.pre_exec(begin_session) }.spawn().unwrap()
+    }
+}
+
+/// An SSH session drops, a window is closed, while it records or not.
+#[test]
+fn a_terminal_that_goes_away_completes_the_recording_and_ends_it_in_order() {
+    use std::io::{Read as _, Write as _};
+    for (is_controlling, records) in [(true, false), (true, true), (false, true)] {
+        let folder = tempfile::tempdir().unwrap();
+        let pty = Pty::open();
+        let mut child = pty.watch(folder.path(), is_controlling);
+        let Pty { mut master, slave } = pty;
+        drop(slave);
+        let mut screen = Vec::new();
+        let mut shows = |master: &mut std::fs::File, text: &str| {
+            let end = Instant::now() + Duration::from_mins(1);
+            let mut bytes = [0; 4096];
+            while !String::from_utf8_lossy(&screen).contains(text) {
+                assert!(Instant::now() < end, "{text} never came");
+                let read = master.read(&mut bytes).unwrap();
+                screen.extend_from_slice(&bytes[..read]);
+            }
+        };
+        shows(&mut master, "live");
+        if records {
+            master.write_all(b"r").unwrap();
+            shows(&mut master, "REC");
+        }
+        drop(master);
+        let begin = Instant::now();
+        let status = loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                break status;
+            }
+            // On a busy machine the thread that hashes programs, which has the lowest priority, ends late.
+            assert!(begin.elapsed() < Duration::from_mins(2), "it still runs");
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        assert!(status.code().is_some(), "controlling {is_controlling}, recording {records}: {status:?}");
+        let left: Vec<_> =
+            std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        assert_eq!(left, if records { vec!["live.parquet"] } else { Vec::new() });
+        if records {
+            assert_eq!(netrec_in(folder.path(), &["verify", "live.parquet"]).code, 0);
+        }
+    }
+}

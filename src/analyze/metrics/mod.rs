@@ -37,8 +37,8 @@ pub fn measure(tables: &Tables, _metadata: &Metadata, settings: &Settings) -> Re
     let sockets = Sockets::of(&tables.connections)?;
     thread::scope(|scope| {
         // Half of the work.
-        let overview = scope.spawn(|| overview::overview(tables, &sockets));
-        let correlations = scope.spawn(|| correlation::correlations(&sockets));
+        let overview = parallel::spawn(scope, || overview::overview(tables, &sockets));
+        let correlations = parallel::spawn(scope, || correlation::correlations(&sockets));
         Ok(Metrics {
             bandwidth: bandwidth::bandwidth(tables, &sockets)?,
             tcp: tcp::tcp(tables, &sockets, settings)?,
@@ -47,8 +47,8 @@ pub fn measure(tables: &Tables, _metadata: &Metadata, settings: &Settings) -> Re
             processes: bandwidth::loads(tables)?,
             anomalies: anomalies::anomalies(&sockets),
             traffic: traffic::traffic(tables)?,
-            overview: parallel::joined(overview)?,
-            correlations: parallel::joined(correlations),
+            overview: overview.join()?,
+            correlations: correlations.join(),
         })
     })
 }

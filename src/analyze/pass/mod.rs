@@ -59,7 +59,8 @@ pub fn run(
     // Decoding costs about as much as adding up, so that a second thread halves the time.
     thread::scope(|scope| {
         let (sender, decoded) = mpsc::sync_channel(BATCHES_AHEAD);
-        scope.spawn(move || decode::row_groups(capture, &sender));
+        let decoding = move || decode::row_groups(capture, &sender);
+        thread::Builder::new().spawn_scoped(scope, decoding).map_err(Error::Threads)?;
         for decoded in decoded {
             match decoded {
                 Decoded::Rows(batch) => {

@@ -38,7 +38,7 @@ pub(super) struct Arguments {
     /// several captures, the folder for their reports [default: netrec-reports]
     #[arg(short, long, value_name = "DIR", value_parser = paths::folder())]
     output: Option<PathBuf>,
-    /// Replace a report that is there already
+    /// Replace a report that is there already; a folder with anything else in it stays
     #[arg(long)]
     force: bool,
     /// Parts to write, separated by commas: html, md, json, ocsf, stix, charts, csv [default: all]

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +9,7 @@ use super::{Inputs, default_folder};
 use crate::cli::Done;
 use crate::report::escape;
 use crate::report::index::{self, Entry, Index};
+use crate::safe_fs::NewDir;
 use crate::{Error, Result};
 
 /// Where the reports go if no folder is named.
@@ -19,7 +19,8 @@ const DEFAULT_FOLDER: &str = "netrec-reports";
 /// others from their reports; the first such error is the outcome of all.
 pub(super) fn run(captures: &[PathBuf], output: Option<&Path>, inputs: &Inputs) -> Result<Done> {
     let place = output.unwrap_or(Path::new(DEFAULT_FOLDER));
-    prepare(place, inputs.force)?;
+    // Removed again, if it was made here and nothing came to lie in it.
+    let _made = prepare(place, inputs.force)?;
     let (mut worst, mut first_error) = (Done::Well, None);
     let mut entries = Vec::new();
     let folders = if inputs.redact.is_some() { numbers(captures) } else { folders(captures) };
@@ -41,24 +42,15 @@ pub(super) fn run(captures: &[PathBuf], output: Option<&Path>, inputs: &Inputs) 
             }
         }
     }
-    Index::of(entries).write(place)?;
+    Index::of(entries).write(place, inputs.force)?;
     say!("index      {}", escape::terminal(&place.join(index::FILES[0]).display().to_string()));
     first_error.map_or(Ok(worst), Err)
 }
 
 /// Makes the folder, if it is not there, and refuses to replace an index unless asked.
-fn prepare(place: &Path, replaces: bool) -> Result<()> {
-    for path in index::FILES.map(|name| place.join(name)) {
-        if !replaces && fs::symlink_metadata(&path).is_ok() {
-            return Err(Error::Exists { path });
-        }
-    }
-    match fs::create_dir(place) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-            Err(Error::io("create", place)(error))
-        }
-        _ => Ok(()),
-    }
+fn prepare(place: &Path, replaces: bool) -> Result<Option<NewDir>> {
+    index::check_place(place, replaces)?;
+    if place.is_dir() { Ok(None) } else { NewDir::make(place).map(Some) }
 }
 
 /// A folder's name for each capture; captures of the same name from several folders are numbered.

@@ -83,6 +83,17 @@ fn run_plan(
 ) -> Result<Recording> {
     let clock = FakeClock::default();
     clock.0.set(5_000_000_000);
+    run_clock(path, plan, rotation, &clock, costs_ms, stop_after)
+}
+
+fn run_clock(
+    path: &Path,
+    plan: Plan,
+    rotation: Rotation,
+    clock: &FakeClock,
+    costs_ms: &[Option<i64>],
+    stop_after: Option<usize>,
+) -> Result<Recording> {
     let stop = Stop::default();
     let mut host = FakeHost {
         clock: clock.clone(),
@@ -94,7 +105,7 @@ fn run_plan(
     let facts = HostFacts { host_name: Some("web01".to_owned()), ..HostFacts::default() };
     let mut files = Vec::new();
     let mut progress = |progress: &Progress| files.extend(progress.files.iter().cloned());
-    let recording = record(&plan, &output, &mut host, (&clock, &stop), &facts, &mut progress)?;
+    let recording = record(&plan, &output, &mut host, (clock, &stop), &facts, &mut progress)?;
     files.extend(recording.files);
     Ok(Recording { files, ..recording })
 }
@@ -144,6 +155,33 @@ fn files_that_are_too_many_are_removed_and_told() {
     let removed: usize = recording.files.iter().map(|file| file.pruned.removed.len()).sum();
     assert_eq!(removed, 4);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3, "two captures and what was there");
+}
+
+/// NTP, or a virtual machine that wakes up.
+#[test]
+fn a_clock_that_is_set_back_removes_the_oldest_files_and_no_newer_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("web.parquet");
+    let rotation = Rotation { every: Some(Duration::from_secs(1)), keep: Some(3), ..Rotation::default() };
+    let plan = |seconds| Plan {
+        interval: Duration::from_millis(100),
+        duration: Some(Duration::from_secs(seconds)),
+        max_cpu_percent: None,
+    };
+    let first = FakeClock::default();
+    first.0.set(7200 * 1_000_000_000);
+    let before = run_clock(&path, plan(5), rotation, &first, &[], None).unwrap();
+    // A service that is started again, two hours earlier by its clock.
+    let second = FakeClock::default();
+    let after = run_clock(&path, plan(2), rotation, &second, &[], None).unwrap();
+    let left = |recording: &Recording| recording.files.iter().filter(|file| file.path.exists()).count();
+    assert_eq!((left(&before), left(&after)), (0, 3));
+    let sequence = |file: &FinishedFile| {
+        CaptureFile::open(&file.path).unwrap().metadata().series.clone().unwrap().sequence
+    };
+    let numbers: Vec<_> = after.files.iter().map(sequence).collect();
+    let begin = before.files.len() as u64 + 1;
+    assert_eq!(numbers, [Some(begin), Some(begin + 1), Some(begin + 2)]);
 }
 
 #[test]

@@ -12,6 +12,8 @@ use std::thread;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+use crate::parallel;
+
 /// Rows that walk down a tree side by side, to hide the latency of each other's loads.
 const LANES: usize = 8;
 
@@ -104,7 +106,7 @@ impl Forest {
         let share = rows.div_ceil(threads.max(1)).next_multiple_of(LANES).max(BLOCK_ROWS);
         thread::scope(|scope| {
             for (scores, values) in scores.chunks_mut(share).zip(values.chunks(share * self.columns)) {
-                scope.spawn(|| self.score_into(scores, values));
+                parallel::spawn(scope, || self.score_into(scores, values));
             }
         });
         scores

@@ -62,16 +62,16 @@ pub(super) fn read(name: &str) -> Result<Tracepoint, String> {
         }
     }
     let name = name.to_owned();
-    std::thread::spawn(move || {
+    let thread = std::thread::Builder::new().name("tracefs".to_owned()).spawn(move || {
         let root = mount_for_this_thread().map_err(|e| {
             format!(
                 "tracefs cannot be read (it needs root, or CAP_DAC_READ_SEARCH with tracefs mounted): {e}"
             )
         })?;
         read_under(&root, &name)
-    })
-    .join()
-    .unwrap_or_else(|_| Err("the reader of tracefs broke".to_owned()))
+    });
+    let thread = thread.map_err(|e| format!("there is no thread for reading tracefs: {e}"))?;
+    thread.join().unwrap_or_else(|_| Err("the reader of tracefs broke".to_owned()))
 }
 
 fn read_under(root: &Path, name: &str) -> Result<Tracepoint, String> {

@@ -1,0 +1,110 @@
+//! What is lost while there is no room on the disk, and what is left to be done when there is.
+
+use std::path::PathBuf;
+
+use super::spool::Written;
+use crate::capture::{self, Metadata, Pause};
+
+/// How long it takes until writing is tried again where the system says that there is room, and yet
+/// takes nothing: a quota.
+const RETRY_NS: i64 = 5_000_000_000;
+
+/// All pauses of a recording.
+#[derive(Debug, Default)]
+pub(super) struct Account {
+    pauses: Vec<Pause>,
+}
+
+impl Account {
+    pub(super) fn of(pauses: Vec<Pause>) -> Self {
+        Self { pauses }
+    }
+
+    /// The pauses that are over.
+    pub(super) fn pauses(&self) -> &[Pause] {
+        &self.pauses
+    }
+
+    /// Adds one that is over.
+    pub(super) fn add(&mut self, pause: Pause) {
+        self.pauses.push(pause);
+    }
+
+    /// What the loop knows of the recording, which has taken every tick, as it was written.
+    pub(super) fn amend(&self, mut whole: Metadata) -> Metadata {
+        let lost: u64 = self.pauses.iter().map(|pause| pause.ticks).sum();
+        whole.ticks_taken = whole.ticks_taken.saturating_sub(lost);
+        whole.ticks_late += lost;
+        whole.pauses.clone_from(&self.pauses);
+        whole
+    }
+}
+
+/// What was amended already, with one more pause.
+pub(super) fn with_pause(amended: &Metadata, pause: Pause) -> Metadata {
+    let mut whole = amended.clone();
+    whole.ticks_taken = whole.ticks_taken.saturating_sub(pause.ticks);
+    whole.ticks_late += pause.ticks;
+    whole.pauses.push(pause);
+    whole
+}
+
+/// A pause that is not over.
+#[derive(Debug, Default)]
+pub(super) struct Paused {
+    from_us: i64,
+    ticks: u64,
+    rows: u64,
+    /// The capture that could not be completed any more.
+    unfinished: Option<PathBuf>,
+    /// Not before this moment, monotonic, ns.
+    retry_at_ns: i64,
+}
+
+impl Paused {
+    /// A pause that begins after a tick that was written.
+    pub(super) fn from(so_far: &Metadata) -> Self {
+        Self { from_us: so_far.end_us, ..Self::default() }
+    }
+
+    /// Notes that the file could not be completed, and so many rows of the last tick are not in it.
+    pub(super) fn leave_unfinished(&mut self, path: PathBuf, rows: usize) {
+        self.unfinished = Some(path);
+        if rows > 0 {
+            self.lose_tick(rows);
+        }
+    }
+
+    pub(super) fn lose_tick(&mut self, rows: usize) {
+        self.ticks += 1;
+        self.lose_rows(rows);
+    }
+
+    pub(super) fn lose_rows(&mut self, rows: usize) {
+        self.rows += rows as u64;
+    }
+
+    pub(super) fn is_time_to_try(&self, now_ns: i64) -> bool {
+        now_ns >= self.retry_at_ns
+    }
+
+    pub(super) fn try_later(&mut self, now_ns: i64) {
+        self.retry_at_ns = now_ns.saturating_add(RETRY_NS);
+    }
+
+    /// The pause, if it ends now.
+    pub(super) fn until(&self, to_us: i64) -> Pause {
+        Pause { from_us: self.from_us, to_us, ticks: self.ticks, rows: self.rows }
+    }
+
+    /// Completes the file that could not be completed before. What cannot be completed now either stays
+    /// as it is, for `netrec recover`.
+    pub(super) fn complete_unfinished(&mut self, written: &Written) {
+        let Some(path) = self.unfinished.take() else { return };
+        match capture::complete_unfinished(&path) {
+            Ok(true) => written.tell(format!("completed: {}", path.display())),
+            Ok(false) => {}
+            Err(error) => written.tell(format!("not completed: {error}")),
+        }
+    }
+}

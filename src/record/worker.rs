@@ -1,0 +1,390 @@
+//! The writing thread from inside: one file after the other, and a pause where there is no room.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError};
+
+use super::part::{Part, describe};
+use super::pause::{Account, Paused, with_pause};
+use super::series::{Kept, Series};
+use super::spool::{Batch, Ended, FinishedFile, Output, Written, is_full, missing_bytes};
+use super::stop::Stop;
+use crate::capture::{Finished, Kind, Metadata, Overwrite, PreviousPart, Row, Writer};
+use crate::{Error, Result};
+
+/// More rows than most ticks have: a vector that a storm has made longer is not kept, or the
+/// memory that one tick took would be held for good.
+const KEPT_ROWS: usize = 32 * 1024;
+
+/// Bytes that a row takes in a file that has no row group yet to tell.
+const BYTES_PER_ROW: u64 = 8;
+
+/// Row groups after which a recording goes on in a new file, asked for or not: what is known of
+/// each stays in memory, and in the footer that every reader has to read.
+const MOST_ROW_GROUPS: u64 = 2048;
+
+/// For so many rows there must be room before a recording goes on that has paused: with less, it would
+/// pause again at once.
+const ROWS_TO_RESUME: u64 = 128 * 1024;
+
+/// The writing thread, seen from inside.
+pub(super) struct Worker {
+    output: Output,
+    series: Series,
+    part: Part,
+    /// When the file that is being written ends by the clock, monotonic, ns.
+    cut_at_ns: Option<i64>,
+    path: PathBuf,
+    state: State,
+    /// Stretches in which there was no room.
+    account: Account,
+    /// Rows and bytes of the files before.
+    rows_before: u64,
+    bytes_before: u64,
+    /// The file that was finished last.
+    previous: Option<PreviousPart>,
+    /// Rows of the file when a row group was written last.
+    rows_on_disk: u64,
+    written: Arc<Written>,
+    stop: Stop,
+}
+
+/// What becomes of the rows.
+enum State {
+    /// They are written.
+    Writing(Box<Writer>),
+    /// There is no room for them.
+    Paused(Paused),
+}
+
+impl Worker {
+    pub(super) fn open(output: &Output, start: &Metadata, written: Arc<Written>, stop: Stop) -> Result<Self> {
+        let series = Series::new(&output.path);
+        let (path, sequence) = if output.rotation.is_wanted() {
+            series.complete_unfinished().into_iter().for_each(|note| written.tell(note));
+            (series.free_path(start.start_us), series.next_sequence(start.host_name.as_deref()))
+        } else {
+            (output.path.clone(), 1)
+        };
+        let mut worker = Self {
+            output: output.clone(),
+            series,
+            part: Part::first(sequence),
+            cut_at_ns: None,
+            path: path.clone(),
+            state: State::Paused(Paused::default()),
+            account: Account::default(),
+            rows_before: 0,
+            bytes_before: 0,
+            previous: None,
+            rows_on_disk: 0,
+            written,
+            stop,
+        };
+        worker.state = State::Writing(Box::new(worker.create(&path, output.overwrite)?));
+        Ok(worker)
+    }
+
+    fn create(&self, path: &Path, overwrite: Overwrite) -> Result<Writer> {
+        let writer = Writer::create(path, overwrite)?;
+        Ok(writer.signed_with(self.output.key.clone()))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn run(mut self, incoming: &Receiver<Batch>, outgoing: &SyncSender<Vec<Row>>) -> Result<Self> {
+        for Batch { mut rows, so_far } in incoming {
+            let so_far = so_far.map(|so_far| self.account.amend(so_far));
+            self.take(&rows, so_far.as_ref())?;
+            rows.clear();
+            rows.shrink_to(KEPT_ROWS);
+            if let Err(TrySendError::Full(spare)) = outgoing.try_send(rows) {
+                drop(spare);
+            }
+            if self.note_progress() {
+                self.rows_on_disk = self.rows_in_file();
+            }
+            if let Some(so_far) = &so_far {
+                self.check_room(so_far);
+            }
+        }
+        Ok(self)
+    }
+
+    /// Writes a tick, or counts it as lost where there is no room.
+    fn take(&mut self, rows: &[Row], so_far: Option<&Metadata>) -> Result<()> {
+        match (&mut self.state, so_far) {
+            (State::Paused(paused), None) => {
+                paused.lose_rows(rows.len());
+                Ok(())
+            }
+            (State::Paused(_), Some(so_far)) => self.resume(rows, so_far),
+            (State::Writing(writer), _) => {
+                let written = rows.iter().try_for_each(|row| writer.push(row));
+                let written =
+                    written.and_then(|()| so_far.map_or(Ok(()), |so_far| self.end_tick(rows, so_far)));
+                match (written, so_far) {
+                    (Err(error), Some(so_far)) if self.may_pause(&error) => {
+                        self.pause(rows.len(), so_far);
+                        Ok(())
+                    }
+                    (written, _) => written,
+                }
+            }
+        }
+    }
+
+    fn may_pause(&self, error: &Error) -> bool {
+        self.output.rotation.is_wanted() && is_full(error)
+    }
+
+    fn end_tick(&mut self, rows: &[Row], so_far: &Metadata) -> Result<()> {
+        if self.is_due(so_far) {
+            return self.cut(rows, so_far);
+        }
+        let metadata = self.part.of(so_far.clone(), self.series_name());
+        let State::Writing(writer) = &mut self.state else { return Ok(()) };
+        writer.end_tick(metadata)
+    }
+
+    /// Whether the file ends with this tick.
+    fn is_due(&mut self, so_far: &Metadata) -> bool {
+        let State::Writing(writer) = &self.state else { return false };
+        let rotation = &self.output.rotation;
+        let mut is_due = rotation.max_bytes.is_some_and(|most| bytes_expected(writer) >= most)
+            || writer.row_groups() >= MOST_ROW_GROUPS;
+        if let Some(every) = rotation.every {
+            // On a grid, so that a tick that comes a little late does not shift all files after it.
+            let every_ns = i64::try_from(every.as_nanos()).unwrap_or(i64::MAX).max(1);
+            let cut_at_ns = self.cut_at_ns.get_or_insert(so_far.start_mono_ns.saturating_add(every_ns));
+            while *cut_at_ns <= so_far.end_mono_ns {
+                *cut_at_ns = cut_at_ns.saturating_add(every_ns);
+                is_due = true;
+            }
+        }
+        is_due
+    }
+
+    /// Completes the file, which has the tick already, and begins the next with the same snapshot.
+    fn cut(&mut self, rows: &[Row], so_far: &Metadata) -> Result<()> {
+        self.end_file(rows.len(), so_far)?;
+        let path = self.series.free_path(so_far.end_us);
+        self.state = State::Writing(Box::new(self.create(&path, Overwrite::Never)?));
+        self.path = path;
+        self.begin_file(rows.iter().filter(|row| row.kind == Kind::Snapshot), so_far, 0)?;
+        // Counted with the file before.
+        self.rows_before -= self.rows_in_file();
+        Ok(())
+    }
+
+    /// Completes the file that is being written, if there is one. Where it cannot be, `rows` of the last
+    /// tick are not in it.
+    fn end_file(&mut self, rows: usize, so_far: &Metadata) -> Result<()> {
+        if matches!(self.state, State::Paused(_)) {
+            return Ok(());
+        }
+        let before = std::mem::replace(&mut self.state, State::Paused(Paused::from(so_far)));
+        let State::Writing(writer) = before else { return Ok(()) };
+        let path = self.path.clone();
+        match self.finish_file(*writer, &path, so_far) {
+            Ok(finished) => {
+                let kept = Kept { growing: None, ..self.kept(so_far) };
+                let pruned = self.series.prune(&kept);
+                self.written.tell_file(FinishedFile { path, finished, pruned });
+                Ok(())
+            }
+            Err(error) => {
+                if let State::Paused(paused) = &mut self.state {
+                    paused.leave_unfinished(path, rows);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn finish_file(&mut self, writer: Writer, path: &Path, so_far: &Metadata) -> Result<Finished> {
+        let name = self.series.name().to_owned();
+        let metadata = Metadata { ticks_planned: None, ..self.part.of(so_far.clone(), Some(&name)) };
+        let rows = writer.rows();
+        let finished = writer.finish(&metadata)?;
+        self.rows_before += rows;
+        self.bytes_before += finished.bytes;
+        self.previous = Some(PreviousPart {
+            file: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            sha256: finished.sha256.map(|sha256| sha256.to_string()).unwrap_or_default(),
+        });
+        Ok(finished)
+    }
+
+    /// The first tick of a file, which tells of the last so many pauses.
+    fn begin_file<'a>(
+        &mut self,
+        rows: impl Iterator<Item = &'a Row>,
+        so_far: &Metadata,
+        pauses: usize,
+    ) -> Result<()> {
+        let told = so_far.pauses.len().saturating_sub(pauses);
+        self.part = self.part.next(so_far, self.previous.clone(), told);
+        let metadata = self.part.of(so_far.clone(), Some(self.series.name()));
+        let State::Writing(writer) = &mut self.state else { return Ok(()) };
+        for row in rows {
+            writer.push(row)?;
+        }
+        writer.end_tick(metadata)
+    }
+
+    /// Completes the file while what it needs for that is still free, and loses what comes until there
+    /// is room. `rows` of the tick could perhaps not be written.
+    fn pause(&mut self, rows: usize, so_far: &Metadata) {
+        // What could not be completed is completed when there is room.
+        let _ = self.end_file(rows, so_far);
+        self.written.disk_is_full.store(true, Ordering::Relaxed);
+        self.written.tell("the disk is full: recording pauses until there is room".to_owned());
+    }
+
+    /// Begins a new file with this tick if there is room again; else the tick is lost.
+    fn resume(&mut self, rows: &[Row], so_far: &Metadata) -> Result<()> {
+        let is_time = |paused: &Paused| paused.is_time_to_try(so_far.end_mono_ns);
+        let may_try = matches!(&self.state, State::Paused(paused) if is_time(paused));
+        let has_room = may_try && self.has_room(so_far, ROWS_TO_RESUME);
+        let State::Paused(paused) = &mut self.state else { return Ok(()) };
+        if !has_room {
+            paused.lose_tick(rows.len());
+            return Ok(());
+        }
+        paused.complete_unfinished(&self.written);
+        let path = self.series.free_path(so_far.end_us);
+        let pause = paused.until(so_far.end_us);
+        let amended = with_pause(so_far, pause);
+        let resumed = self.create(&path, Overwrite::Never).and_then(|writer| {
+            let paused = std::mem::replace(&mut self.state, State::Writing(Box::new(writer)));
+            let before = (self.part.clone(), std::mem::replace(&mut self.path, path));
+            let begun = self.begin_file(rows.iter(), &amended, 1);
+            if begun.is_err() {
+                // Its folder goes with the writer, as no tick is in it.
+                self.state = paused;
+                (self.part, self.path) = before;
+            }
+            begun
+        });
+        match resumed {
+            Ok(()) => {
+                self.account.add(pause);
+                self.written.disk_is_full.store(false, Ordering::Relaxed);
+                let (ticks, lost) = (pause.ticks, pause.rows);
+                self.written.tell(format!(
+                    "there is room again: recording goes on; {ticks} snapshots with {lost} rows are lost"
+                ));
+                Ok(())
+            }
+            Err(error) if is_full(&error) => {
+                if let State::Paused(paused) = &mut self.state {
+                    paused.try_later(so_far.end_mono_ns);
+                    paused.lose_tick(rows.len());
+                }
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Completes the last file.
+    pub(super) fn finish(self, whole: &Metadata) -> Result<Ended> {
+        let mut account = self.account;
+        let mut whole = account.amend(whole.clone());
+        let (mut rows, mut bytes) = (self.rows_before, self.bytes_before);
+        let name = (self.output.rotation.is_wanted() || self.part.is_later()).then(|| self.series.name());
+        let mut last = None;
+        match self.state {
+            State::Writing(writer) => {
+                rows += writer.rows();
+                let metadata = self.part.of(whole.clone(), name);
+                let finished = writer.finish(&metadata)?;
+                bytes += finished.bytes;
+                last = Some(finished);
+            }
+            State::Paused(mut paused) => {
+                paused.complete_unfinished(&self.written);
+                let pause = paused.until(whole.end_us);
+                whole = with_pause(&whole, pause);
+                account.add(pause);
+                if let Some(report) = describe(&[pause]) {
+                    self.written.tell(format!("to its end {}", report.detail));
+                }
+            }
+        }
+        // Nothing is being written any more: the last file is one of those that may stay.
+        let kept = Kept { rotation: &self.output.rotation, growing: None, so_far: &whole };
+        let pruned = self.series.prune(&kept);
+        if let Some(finished) = last {
+            self.written.tell_file(FinishedFile { path: self.path, finished, pruned });
+        }
+        Ok(Ended { rows, bytes, pauses: account.pauses().to_vec(), files: Vec::new(), notes: Vec::new() })
+    }
+
+    fn kept<'a>(&'a self, so_far: &'a Metadata) -> Kept<'a> {
+        Kept { rotation: &self.output.rotation, growing: Some(&self.path), so_far }
+    }
+
+    /// The series that a file names: the only file of a recording needs none.
+    fn series_name(&self) -> Option<&str> {
+        (self.output.rotation.is_wanted() || self.part.is_later()).then(|| self.series.name())
+    }
+
+    fn rows_in_file(&self) -> u64 {
+        match &self.state {
+            State::Writing(writer) => writer.rows(),
+            State::Paused(_) => 0,
+        }
+    }
+
+    /// Publishes what has been written; true if the file has grown since the last time.
+    fn note_progress(&self) -> bool {
+        self.written.rows.store(self.rows_before + self.rows_in_file(), Ordering::Relaxed);
+        let in_file = match &self.state {
+            State::Writing(writer) => writer.bytes_written(),
+            State::Paused(_) => 0,
+        };
+        let bytes = self.bytes_before + in_file;
+        self.written.bytes.swap(bytes, Ordering::Relaxed) != bytes
+    }
+
+    /// Ends the file, or the recording, while what is in memory still fits: a file cut short by a full
+    /// disk has no footer.
+    fn check_room(&mut self, so_far: &Metadata) {
+        let waiting = self.rows_in_file().saturating_sub(self.rows_on_disk);
+        if matches!(self.state, State::Paused(_)) || self.has_room(so_far, waiting) {
+            return;
+        }
+        if self.output.rotation.is_wanted() {
+            self.pause(0, so_far);
+        } else {
+            self.written.disk_is_full.store(true, Ordering::Relaxed);
+            self.stop.ask();
+        }
+    }
+
+    /// Whether there is room for so many rows in memory, perhaps after old files of the series were
+    /// removed.
+    pub(super) fn has_room(&mut self, so_far: &Metadata, rows: u64) -> bool {
+        let Some(missing) = missing_bytes(&self.path, rows) else { return true };
+        if !self.output.rotation.is_wanted() {
+            return false;
+        }
+        let pruned = self.series.make_room(&self.kept(so_far), missing);
+        for path in &pruned.removed {
+            self.written.tell(format!("removed, as the disk is full: {}", path.display()));
+        }
+        !pruned.removed.is_empty() && missing_bytes(&self.path, rows).is_none()
+    }
+}
+
+/// About how large a file would be if it ended now.
+fn bytes_expected(writer: &Writer) -> u64 {
+    let (bytes, waiting) = (writer.bytes_written(), writer.rows_in_memory());
+    let written = writer.rows() - waiting;
+    bytes + (waiting * bytes).checked_div(written).unwrap_or(waiting * BYTES_PER_ROW)
+}

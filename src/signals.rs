@@ -1,0 +1,65 @@
+//! Signals that end the program, told to a thread of their own: a handler itself may do almost
+//! nothing.
+
+use std::io::{self, Read as _};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+/// From now on Ctrl-C, SIGTERM and SIGHUP do nothing but call `take` with their number, each time.
+///
+/// SIGHUP stays ignored where it was, so that what runs under `nohup` outlives its terminal.
+///
+/// # Errors
+/// If the handlers cannot be installed, or there is no thread to be had; nothing has changed then.
+pub(crate) fn listen(mut take: impl FnMut(i32) + Send + 'static) -> io::Result<()> {
+    let (mut reader, writer) = UnixStream::pair()?;
+    let wanted = [SIGINT, SIGTERM, SIGHUP].into_iter();
+    let wanted: Vec<i32> = wanted.filter(|signal| *signal != SIGHUP || !is_ignored(*signal)).collect();
+    let counts: Vec<(i32, Arc<AtomicU32>)> =
+        wanted.into_iter().map(|signal| (signal, Arc::default())).collect();
+    let to_thread = counts.clone();
+    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        // One byte a signal; the other end stays open for as long as the program runs.
+        while reader.read_exact(&mut [0]).is_ok() {
+            for (signal, count) in &to_thread {
+                for _ in 0..count.swap(0, Ordering::SeqCst) {
+                    take(*signal);
+                }
+            }
+        }
+    })?;
+    for (signal, count) in counts {
+        // SAFETY: adding to an atomic number is all that the handler does.
+        unsafe {
+            signal_hook::low_level::register(signal, move || {
+                count.fetch_add(1, Ordering::SeqCst);
+            })?;
+        }
+        // Handlers run in the order in which they were registered: counted first, then told.
+        signal_hook::low_level::pipe::register(signal, writer.try_clone()?)?;
+    }
+    Ok(())
+}
+
+/// From now on Ctrl-C, SIGTERM and SIGHUP remove what is half made, and end the program as they
+/// would have ended it anyway.
+pub(crate) fn remove_what_is_half_made() {
+    let end = |signal| {
+        crate::safe_fs::pending::remove_all();
+        let _ = signal_hook::low_level::emulate_default_handler(signal);
+        signal_hook::low_level::exit(128 + signal);
+    };
+    // Without a thread for it, a signal ends the program at once and leaves what is half made.
+    let _ = listen(end);
+}
+
+fn is_ignored(signal: libc::c_int) -> bool {
+    // SAFETY: an all-zero sigaction is a valid value; the call only writes into it.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: a null new action changes nothing; `action` is valid for the call.
+    let result = unsafe { libc::sigaction(signal, std::ptr::null(), &raw mut action) };
+    result == 0 && action.sa_sigaction == libc::SIG_IGN
+}

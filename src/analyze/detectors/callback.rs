@@ -92,6 +92,9 @@ impl Detector for Callback {
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
         let sockets = Sockets::of(context.tables)?;
+        if let Some(skipped) = Outcome::skipped_if_nothing_opened(context.tables, &sockets) {
+            return Ok(skipped);
+        }
         let processes = Processes::of(context.tables)?;
         let surroundings = Surroundings::of(&sockets, context.metadata);
         let served = Served::of(&sockets);

@@ -83,6 +83,9 @@ impl Detector for Dns {
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
         let sockets = Sockets::of(context.tables)?;
+        if let Some(skipped) = Outcome::skipped_if_nothing_opened(context.tables, &sockets) {
+            return Ok(skipped);
+        }
         let processes = Processes::of(context.tables)?;
         let surroundings = Surroundings::of(&sockets, context.metadata);
         let peers = by_peer(&sockets, |socket, peer| {

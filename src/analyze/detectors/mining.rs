@@ -118,6 +118,9 @@ impl Detector for Mining {
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
         let sockets = Sockets::of(context.tables)?;
+        if let Some(skipped) = Outcome::skipped_if_nothing_opened(context.tables, &sockets) {
+            return Ok(skipped);
+        }
         let processes = Processes::of(context.tables)?;
         let cpu = Numbers::<Float32Type>::of(&context.tables.processes, "cpu_percent_mean")?;
         let surroundings = Surroundings::of(&sockets, context.metadata);

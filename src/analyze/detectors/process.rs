@@ -1,5 +1,6 @@
 //! `process`: what only a recorder on the host sees of those who talk.
 
+mod raw_sockets;
 pub(crate) mod rules;
 #[cfg(test)]
 mod tests;
@@ -44,7 +45,8 @@ impl Detector for ProcessLook {
         title: "Processes that hide or do not belong",
         what_it_finds: "Owners of sockets that run from a deleted executable, from memory, or from a temporary or hidden \
             folder; that are named like a thread of the kernel or like a program of the system and are not; shells \
-            and one-line programs that own a connection; shells and transfer tools that a server started; and ports that \
+            and one-line programs that own a connection; packet and raw sockets of programs that are no known network tools, \
+            and data over ICMP; shells and transfer tools that a server started; and ports that \
             began to listen on all addresses during the recording.",
         why_it_matters: "What an intruder leaves on a host must run from somewhere and be called something. A network \
             sensor sees neither; the host does.",
@@ -57,18 +59,22 @@ impl Detector for ProcessLook {
             Each finding says what would make it harmless.",
         evidence: "The process with its executable, command line and parent, how many processes are like it, and the connections \
             that it owned.",
-        source: "MITRE ATT&CK T1036.004, T1036.005, T1059, T1059.004, T1070.004, T1133, T1190, T1505.003, T1564.001, T1620.",
+        source: "MITRE ATT&CK T1036.004, T1036.005, T1040, T1048.003, T1059, T1059.004, T1070.004, T1095, T1133, T1190, T1205.002, T1505.003, T1564.001, T1620.",
         section: Section::Security,
         method: Method::Behavior,
         signal: Signal::SuspiciousProcess,
         attack: &[
             "T1036.004",
             "T1036.005",
+            "T1040",
+            "T1048.003",
             "T1059",
             "T1059.004",
             "T1070.004",
+            "T1095",
             "T1133",
             "T1190",
+            "T1205.002",
             "T1505.003",
             "T1564.001",
             "T1620",
@@ -87,6 +93,7 @@ impl Detector for ProcessLook {
             return Ok(Outcome::Skipped("No connection of this capture has a known owner.".to_owned()));
         }
         let mut findings = judged(&sockets, &processes, &owners);
+        findings.extend(raw_sockets::findings(&sockets, &processes));
         if config.new_listeners {
             findings.extend(new_listeners(&sockets, &processes));
         }

@@ -128,6 +128,11 @@ impl Conn {
         self
     }
 
+    /// Over a protocol without states.
+    pub(crate) fn over(self, protocol: &'static str) -> Self {
+        Self { protocol, ..self.udp() }
+    }
+
     pub(crate) fn udp(mut self) -> Self {
         (self.protocol, self.states) = ("udp", None);
         self

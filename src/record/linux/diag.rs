@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::message::{attributes, piece, u32_at, u64_at};
 use super::netlink::Netlink;
+use super::other_sockets::OtherSockets;
 use crate::capture::{Counters, Protocol, TcpState};
 
 /// One socket as the kernel describes it.
@@ -13,6 +14,8 @@ pub(super) struct Socket {
     /// The kernel's number for the socket's life, unique until the host is booted again.
     pub(super) cookie: u64,
     pub(super) protocol: Protocol,
+    /// IP protocol number of a raw socket, ethertype of a packet socket.
+    pub(super) protocol_number: Option<u16>,
     pub(super) local: (IpAddr, u16),
     pub(super) remote: Option<(IpAddr, u16)>,
     pub(super) state: Option<TcpState>,
@@ -52,6 +55,7 @@ pub(super) struct Diag {
     netlink: Netlink,
     netns: u64,
     walk: TcpWalk,
+    others: OtherSockets,
 }
 
 /// How TCP's table is read.
@@ -64,8 +68,11 @@ enum TcpWalk {
 }
 
 impl Diag {
-    pub(super) fn new(netlink: Netlink, netns: u64) -> Self {
-        Self { netlink, netns, walk: TcpWalk::Once }
+    /// The ways to the sockets of the namespace in which the calling thread is, and of which this is the
+    /// inode.
+    pub(super) fn open(netns: u64) -> io::Result<Self> {
+        let (netlink, others) = (Netlink::open()?, OtherSockets::open());
+        Ok(Self { netlink, netns, walk: TcpWalk::Once, others })
     }
 
     /// Inode of the namespace.
@@ -73,12 +80,13 @@ impl Diag {
         self.netns
     }
 
-    /// Appends every TCP and UDP socket of the namespace.
+    /// Appends every socket of the namespace.
     pub(super) fn sockets(&mut self, sockets: &mut Vec<Socket>) -> io::Result<()> {
         self.tcp(sockets)?;
         for family in [libc::AF_INET, libc::AF_INET6] {
             self.by_family(family, Protocol::Udp, sockets)?;
         }
+        self.others.list(&mut self.netlink, self.netns, sockets);
         Ok(())
     }
 
@@ -161,6 +169,7 @@ pub(super) fn parse(answer: &[u8], protocol: Protocol) -> Option<Socket> {
     let mut socket = Socket {
         cookie: u64::from(u32_at(answer, 44)?) | u64::from(u32_at(answer, 48)?) << 32,
         protocol,
+        protocol_number: None,
         local,
         remote: (remote.1 != 0 || !remote.0.is_unspecified()).then_some(remote),
         state: None,
@@ -261,7 +270,7 @@ mod tests {
 
     fn own_sockets() -> Vec<Socket> {
         let mut sockets = Vec::new();
-        Diag::new(Netlink::open().unwrap(), 1).sockets(&mut sockets).unwrap();
+        Diag::open(1).unwrap().sockets(&mut sockets).unwrap();
         sockets
     }
 
@@ -372,7 +381,7 @@ mod tests {
         let listener = TcpListener::bind("[::1]:0").or_else(|_| TcpListener::bind("127.0.0.1:0")).unwrap();
         let port = listener.local_addr().unwrap().port();
         let mut by_family = Vec::new();
-        let mut diag = Diag { netlink: Netlink::open().unwrap(), netns: 1, walk: TcpWalk::PerFamily };
+        let mut diag = Diag { walk: TcpWalk::PerFamily, ..Diag::open(1).unwrap() };
         diag.sockets(&mut by_family).unwrap();
         let found = by_family.into_iter().find(|socket| socket.local.1 == port).unwrap();
         assert_eq!(find(port, None), Some(found));

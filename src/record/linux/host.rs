@@ -101,6 +101,7 @@ impl LinuxHost {
             ts_us: tick.moment.ts_us,
             mono_ns: tick.moment.mono_ns,
             tick: tick.number,
+            protocol_number: socket.protocol_number,
             remote: socket.remote,
             netns: Some(socket.netns),
             state: socket.state,
@@ -238,9 +239,13 @@ impl Host for LinuxHost {
         }
         let events = self.events.take(&mut rows[first..], &tick);
         self.packet_rows(rows, first, tick.moment);
+        let others = self.events.other_sockets(&mut rows[first..], &tick);
+        self.append(others, rows);
         self.event_rows(events, tick.moment, rows);
         if let Some(packets) = &self.packets {
             packets.name(&mut rows[first..], tick.moment);
+            let asked = packets.queries(&rows[first..], tick.moment);
+            self.append(asked, rows);
         }
         self.ticks.push_back((tick.moment.mono_ns, tick.number));
         if self.ticks.len() > REMEMBERED_TICKS {
@@ -259,10 +264,14 @@ impl Host for LinuxHost {
         let first = rows.len();
         let events = self.events.finish();
         self.event_rows(events, end, rows);
+        let others = self.events.last_other_sockets(end);
+        self.append(others, rows);
         if let Some(packets) = &mut self.packets {
             let made = packets.finish();
             packets.name(&mut rows[first..], end);
             self.append(made, rows);
+            let asked = self.packets.as_ref().map(|packets| packets.last_queries(&rows[first..], end));
+            self.append(asked.unwrap_or_default(), rows);
         }
         self.hashes.stop();
     }
@@ -277,7 +286,8 @@ impl Host for LinuxHost {
             name: "sock_diag".to_owned(),
             status: SourceStatus::Ran,
             detail: "TCP sockets with the counters of the kernel; UDP sockets, for which it keeps none \
-                     (--udp-bytes counts their packets)"
+                     (--udp-bytes counts their packets); raw, ping and packet sockets, and what of UDP-Lite, \
+                     SCTP and DCCP this kernel has"
                 .to_owned(),
         };
         let mut reports = vec![sockets, self.namespaces.report(), self.owners_report()];

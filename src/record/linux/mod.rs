@@ -11,6 +11,7 @@ mod message;
 mod namespaces;
 mod netlink;
 mod newcomers;
+mod other_sockets;
 mod owners;
 mod packets;
 mod proc;

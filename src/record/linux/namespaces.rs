@@ -8,7 +8,6 @@ use std::path::PathBuf;
 use super::diag::{Diag, Socket};
 use super::events::{Closings, Notices};
 use super::ids::IdMap;
-use super::netlink::Netlink;
 use super::newcomers::{Newcomer, Newcomers, Opened, Watch};
 use super::packets::Ring;
 use super::proc::Proc;
@@ -75,7 +74,7 @@ impl Namespaces {
     /// Opens the recorder's own namespace.
     pub(super) fn open(proc: &Proc, wanted: Wanted) -> io::Result<Self> {
         let netns = proc.netns(std::process::id()).unwrap_or(0);
-        let own = Diag::new(Netlink::open()?, netns);
+        let own = Diag::open(netns)?;
         let newcomers = Newcomers::start(proc, wanted);
         newcomers.watch().note(netns);
         Ok(Self {
@@ -169,7 +168,7 @@ impl Namespaces {
             return;
         }
         self.newcomers.watch().note(netns);
-        self.others.insert(netns, Other { diag: Diag::new(opened.netlink, netns), guest, has_sockets: true });
+        self.others.insert(netns, Other { diag: opened.diag, guest, has_sockets: true });
         self.changes.extend(opened.closings.ok().map(|closings| Change::Entered(netns, closings)));
         self.changes.extend(opened.ring.map(|ring| Change::Watched(netns, ring)));
     }
@@ -345,12 +344,12 @@ mod tests {
     fn entering_ones_own_namespace_finds_the_same_sockets() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let namespace = File::open("/proc/self/ns/net").unwrap();
-        let Ok(netlink) = inside(namespace, Netlink::open) else {
+        let Ok(mut diag) = inside(namespace, || Diag::open(1)) else {
             println!("skipped: setns needs CAP_SYS_ADMIN");
             return;
         };
         let mut sockets = Vec::new();
-        Diag::new(netlink, 1).sockets(&mut sockets).unwrap();
+        diag.sockets(&mut sockets).unwrap();
         let port = listener.local_addr().unwrap().port();
         assert!(sockets.iter().any(|socket| socket.local.1 == port));
     }

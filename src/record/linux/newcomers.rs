@@ -3,12 +3,13 @@
 
 use std::collections::HashSet;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::diag::Diag;
 use super::events::{Closings, Notices};
-use super::netlink::Netlink;
 use super::packets::{OTHER_RING_BYTES, Ring};
 use super::proc::Proc;
 use super::ways::{self, Entered};
@@ -19,7 +20,7 @@ const MOST: usize = 4096;
 
 /// What was opened inside a namespace.
 pub(super) struct Opened {
-    pub(super) netlink: Netlink,
+    pub(super) diag: Diag,
     pub(super) closings: io::Result<Closings>,
     pub(super) ring: Option<io::Result<Ring>>,
 }
@@ -144,11 +145,11 @@ impl Wants {
     }
 
     fn enter(&self, namespace: std::fs::File) -> io::Result<Opened> {
-        let packets = self.packets;
+        let (packets, netns) = (self.packets, namespace.metadata()?.ino());
         let notices = if self.tcp_notices.load(Ordering::Relaxed) { Notices::All } else { Notices::Udp };
         inside(namespace, move || {
             Ok(Opened {
-                netlink: Netlink::open()?,
+                diag: Diag::open(netns)?,
                 closings: Closings::open(notices),
                 ring: packets.packets().then(|| Ring::open(packets, OTHER_RING_BYTES)),
             })

@@ -241,6 +241,7 @@ mod tests {
         Socket {
             cookie,
             protocol: Protocol::Tcp,
+            protocol_number: None,
             local: (IpAddr::V4(Ipv4Addr::LOCALHOST), 80),
             remote: None,
             state: None,

@@ -6,6 +6,7 @@ use perf_event_open_sys::bindings as perf;
 
 use super::super::diag::tcp_state;
 use super::super::message::{piece, u16_at, u32_at, u64_at};
+use super::datagram_events::{DatagramDecoder, Routed, Transferred};
 use super::tracefs::{Field, Tracepoint};
 use crate::capture::{Counters, TcpState};
 
@@ -45,6 +46,10 @@ pub(super) enum What {
     State(StateChange),
     /// A TCP socket ceased to be; the kernel's address of it may be used again.
     Destroyed { socket: u64, cookie: u64, in_interrupt: bool },
+    /// A process looked up the way for what it sends over another protocol than TCP.
+    Routed(Routed),
+    /// A process sent or received through a raw, ping, packet or UDP-Lite socket.
+    Transferred(Transferred),
     /// A process took another name; `exec` if because it runs another program now. Names of threads
     /// are theirs alone.
     Named { name: String, exec: bool },
@@ -101,6 +106,8 @@ pub(super) struct Decoder {
     state: Option<StateFields>,
     destroy: Option<DestroyFields>,
     moved: Option<MovedFields>,
+    /// None if those tracepoints cannot be had.
+    pub(super) datagrams: Option<DatagramDecoder>,
 }
 
 struct MovedFields {
@@ -202,8 +209,11 @@ impl Decoder {
         if let Some(fields) = self.destroy.as_ref().filter(|fields| fields.id == id) {
             return Some(KernelEvent { time_ns, pid, actor: None, what: fields.decode(raw)? });
         }
-        let fields = self.moved.as_ref().filter(|fields| fields.id == id)?;
-        let (pid, what) = fields.decode(raw)?;
+        if let Some(fields) = self.moved.as_ref().filter(|fields| fields.id == id) {
+            let (pid, what) = fields.decode(raw)?;
+            return Some(KernelEvent { time_ns, pid, actor: None, what });
+        }
+        let what = self.datagrams.as_ref()?.decode(u32_at(body, 4)?, raw)?;
         Some(KernelEvent { time_ns, pid, actor: None, what })
     }
 }
@@ -279,7 +289,7 @@ impl StateFields {
     }
 }
 
-fn is_in_interrupt(raw: &[u8], flags: Field) -> Option<bool> {
+pub(super) fn is_in_interrupt(raw: &[u8], flags: Field) -> Option<bool> {
     Some(raw.get(flags.offset)? & IN_INTERRUPT != 0)
 }
 

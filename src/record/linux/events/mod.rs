@@ -16,16 +16,20 @@
 
 mod bpf;
 mod closings;
+mod datagram_events;
+mod datagrams;
 mod execs;
 mod identity;
 mod join;
 mod kernel_event;
 mod life;
 mod listeners;
+mod other_flows;
 mod programs;
 mod ring;
 mod sources;
 mod tracefs;
+mod udp_owners;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -42,9 +46,11 @@ use crate::record::host::Tick;
 use crate::record::{Clock as _, Moment, SystemClock, Wanted};
 use bpf::SocketProbe;
 pub(super) use closings::{Closings, Notices};
+use datagrams::Datagrams;
 use execs::Execs;
 use join::Joiner;
 use kernel_event::{KernelEvent, What};
+use life::Closing;
 pub(super) use life::SocketEvent;
 use programs::{Programs, Readings, acts};
 use sources::{Rings, Sources};
@@ -70,6 +76,7 @@ pub(super) struct Events {
     listener: Option<JoinHandle<()>>,
     catcher: Option<(Arc<Execs>, JoinHandle<()>)>,
     reports: [SourceReport; 4],
+    datagrams_report: SourceReport,
     notices: Notices,
     changes: Sender<Change>,
 }
@@ -86,6 +93,7 @@ struct Shared {
 /// What the events have told so far.
 struct Story {
     joiner: Joiner,
+    datagrams: Datagrams,
     programs: Programs,
     /// Ends of sockets that are given out one call later than they could be.
     waiting: Vec<SocketEvent>,
@@ -123,7 +131,9 @@ impl Told {
     pub(super) fn into_row(self, now: Moment, tick: u32, last: Option<&LastSeen>) -> Row {
         let time_ns = self.time_ns();
         let inode = || last.and_then(|last| last.owner.clone());
-        let (owner, owner_source) = match self.owner {
+        // A UDP socket is its holder's, whoever else has sent through it.
+        let is_held = self.event.protocol != Protocol::Tcp && inode().is_some();
+        let (owner, owner_source) = match self.owner.filter(|_| !is_held) {
             Some((owner, source)) => (Some(owner), Some(source)),
             None => (inode(), inode().map(|_| OwnerSource::Inode)),
         };
@@ -165,12 +175,14 @@ impl Events {
             Ok((probe, execs)) => (Some(probe), execs, ran("kernel-programs", PROBE_GIVES)),
             Err(reason) => (None, None, missing("kernel-programs", &reason, PROBE_LACKS)),
         };
-        let (rings, perf_report) = match (Rings::open(probe.is_none()), &probe) {
+        let (mut rings, perf_report) = match (Rings::open(probe.is_none()), &probe) {
             (Ok(rings), None) => (Some(rings), ran("perf-events", PERF_GIVES)),
             (Ok(rings), Some(_)) => (Some(rings), ran("perf-events", LIVES_GIVE)),
             (Err(reason), None) => (None, missing("perf-events", &reason, PERF_LACKS)),
             (Err(reason), Some(_)) => (None, missing("perf-events", &reason, LIVES_LACK)),
         };
+        let datagrams_report =
+            rings.as_mut().map_or_else(|| datagrams::unavailable(&perf_report.detail), Rings::add_datagrams);
         let notices = if probe.is_some() { Notices::Udp } else { Notices::All };
         let (closings, closings_report) = match (Closings::open(notices), notices) {
             (Ok(closings), Notices::All) => (Some((netns, closings)), ran("sock_destroy", DESTROY_GIVES)),
@@ -187,6 +199,7 @@ impl Events {
         let execs = catcher.as_ref().map(|(execs, _)| Arc::clone(execs));
         let story = Story {
             joiner: Joiner::default(),
+            datagrams: Datagrams::default(),
             programs: Programs::new(reader, execs, watch.clone()),
             waiting: Vec::new(),
             lost_records: 0,
@@ -205,7 +218,7 @@ impl Events {
         let listener =
             std::thread::Builder::new().name("events".to_owned()).spawn(move || listening.run()).ok();
         let reports = [probe_report, perf_report, closings_report, execs_report];
-        Self { shared, listener, catcher, reports, notices, changes }
+        Self { shared, listener, catcher, reports, datagrams_report, notices, changes }
     }
 
     /// Listens to the closing sockets of namespaces that came, and no more to those that went.
@@ -235,7 +248,8 @@ impl Events {
             }
         }
         story.joiner.end_tick();
-        let events = story.joiner.take(now.mono_ns as u64);
+        let mut events = story.joiner.take(now.mono_ns as u64);
+        events.extend(story.datagrams.take(now.mono_ns as u64, tick.interval.as_nanos() as u64));
         story.in_time(events)
     }
 
@@ -261,6 +275,7 @@ impl Events {
         let mut story = self.shared.story();
         let mut events = std::mem::take(&mut story.waiting);
         events.extend(story.joiner.finish());
+        events.extend(story.datagrams.take(u64::MAX, 0));
         events
     }
 
@@ -304,6 +319,7 @@ impl Events {
                  MPTCP), so that the last snapshot's are a lower bound"
             )
         });
+        reports.push(story.datagrams.complete(self.datagrams_report.clone()));
         reports
     }
 
@@ -365,7 +381,17 @@ impl Story {
             }
             self.programs.event(event);
             let who = if acts(event) { self.programs.who(event, readings) } else { None };
+            self.datagrams.event(event, who.as_ref(), |pid| self.programs.netns(pid));
             self.joiner.event(event, who);
+        }
+    }
+
+    /// Takes the notice of a closing socket.
+    fn closing(&mut self, now_ns: u64, closing: Closing) {
+        if closing.protocol == Protocol::Tcp {
+            self.joiner.closing(now_ns, closing);
+        } else {
+            self.datagrams.closing(now_ns, closing);
         }
     }
 

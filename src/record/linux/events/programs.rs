@@ -136,7 +136,7 @@ impl Programs {
                 self.known.clear();
                 self.is_stale = true;
             }
-            What::State(_) | What::Destroyed { .. } => {}
+            What::State(_) | What::Routed(_) | What::Transferred(_) | What::Destroyed { .. } => {}
         }
     }
 
@@ -183,6 +183,11 @@ impl Programs {
             process.identity = Some((event.actor, Arc::clone(&identity)));
         }
         Some(identity)
+    }
+
+    /// The network namespace of a process that lives.
+    pub(super) fn netns(&self, pid: u32) -> Option<u64> {
+        self.reader.proc.netns(pid).ok()
     }
 
     /// The container of a cgroup.
@@ -379,6 +384,7 @@ pub(super) fn acts(event: &KernelEvent) -> bool {
     match &event.what {
         What::State(change) => change.is_by_process(),
         What::Destroyed { in_interrupt, .. } => !in_interrupt,
+        What::Routed(_) | What::Transferred(_) => true,
         _ => false,
     }
 }

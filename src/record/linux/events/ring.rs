@@ -1,5 +1,6 @@
 //! The perf ring: records that the kernel writes into memory shared with this process.
 
+use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd as _, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -57,6 +58,34 @@ impl Ring {
             check(unsafe { ioctls::SET_OUTPUT(other.as_raw_fd(), first.as_raw_fd()) })?;
         }
         Ok(Self { events, map, scratch: Vec::new() })
+    }
+
+    /// Adds a tracepoint of which only what the filter lets through is recorded. Gives its place, for
+    /// [`Ring::filter`].
+    ///
+    /// # Errors
+    /// What the system said.
+    pub(super) fn add(&mut self, cpu: i32, tracepoint: u16, filter: &CStr) -> io::Result<usize> {
+        let mut attributes = attributes(perf::PERF_TYPE_TRACEPOINT, u64::from(tracepoint));
+        attributes.__bindgen_anon_1.sample_period = 1;
+        let event = open_event(&mut attributes, cpu)?;
+        // SAFETY: the descriptors are those of perf events, and the text is a C string.
+        unsafe {
+            check(ioctls::SET_FILTER(event.as_raw_fd(), filter.as_ptr().cast_mut()))?;
+            check(ioctls::SET_OUTPUT(event.as_raw_fd(), self.as_raw_fd()))?;
+        }
+        self.events.push(event);
+        Ok(self.events.len() - 1)
+    }
+
+    /// Gives an added tracepoint another filter.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub(super) fn filter(&self, place: usize, filter: &CStr) -> io::Result<()> {
+        let Some(event) = self.events.get(place) else { return Err(io::ErrorKind::InvalidInput.into()) };
+        // SAFETY: the descriptor is that of a perf event, and the text is a C string.
+        check(unsafe { ioctls::SET_FILTER(event.as_raw_fd(), filter.as_ptr().cast_mut()) })
     }
 
     /// The descriptor that can be polled; the first event's, which owns the ring.

@@ -8,11 +8,12 @@ use super::super::diag::Socket;
 use super::super::namespaces::Change;
 use super::bpf::SocketProbe;
 use super::closings::Closings;
+use super::datagrams::{self, Lookups};
 use super::kernel_event::{self, Decoder, KernelEvent};
 use super::life::Closing;
 use super::ring::{ALL_RINGS_BYTES, LIVES_BYTES, Ring};
 use super::{Story, tracefs};
-use crate::capture::Protocol;
+use crate::capture::{Protocol, SourceReport};
 use crate::record::{Clock as _, SystemClock};
 
 /// How often processes that ended a while ago are forgotten, in ns.
@@ -24,6 +25,7 @@ pub(super) struct Rings {
     per_cpu: Vec<Ring>,
     decoder: Decoder,
     tracepoints: Vec<&'static str>,
+    lookups: Lookups,
 }
 
 /// What the kernel tells by, and what was told of it too late to be in order.
@@ -101,7 +103,7 @@ impl Sources {
             let is_wanted = |socket: &Socket| self.probe.is_none() || socket.protocol != Protocol::Tcp;
             closings.drain(|socket| {
                 if is_wanted(&socket) {
-                    story.joiner.closing(now_ns, Closing::of(&socket, *netns));
+                    story.closing(now_ns, Closing::of(&socket, *netns));
                 }
             });
             let before = std::mem::replace(lost, closings.lost());
@@ -111,6 +113,7 @@ impl Sources {
             self.forget_at_ns = now_ns + FORGET_EVERY_NS;
             story.programs.forget(now_ns);
             story.shared.extend(self.rings.shared_with_others());
+            self.rings.lookups.leave_out(story.datagrams.busy_ports(), &self.rings.per_cpu);
         }
     }
 
@@ -191,6 +194,13 @@ impl Rings {
             .collect::<Result<Vec<_>, _>>()
             .map_err(|e| format!("the kernel refused its events (it needs root or CAP_PERFMON): {e}"))?;
         Ok(opened)
+    }
+
+    /// Adds what tells of other sockets than TCP's; tells how that went.
+    pub(super) fn add_datagrams(&mut self) -> SourceReport {
+        let (decoder, lookups, report) = datagrams::open(&mut self.per_cpu, &online_cpus());
+        (self.decoder.datagrams, self.lookups) = (decoder, lookups);
+        report
     }
 
     fn add(&mut self, name: &'static str) -> Result<u16, String> {

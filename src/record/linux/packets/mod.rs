@@ -17,9 +17,11 @@ mod filter;
 mod flows;
 mod ledger;
 mod names;
+mod queries;
 mod ring;
 
 use std::collections::HashSet;
+use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -34,6 +36,7 @@ use crate::wire::{dns, tls};
 use flows::{Datagram, Endpoint, Flows};
 use ledger::Stray;
 use names::Names;
+use queries::Queries;
 pub(super) use ring::Ring;
 use ring::{Captured, RETIRE_MS, Way};
 
@@ -46,8 +49,6 @@ const WAIT_MS: libc::c_int = 100;
 
 /// How often names are forgotten and drops asked for, in ns.
 const TIDY_EVERY_NS: i64 = 1_000_000_000;
-
-const DNS_PORT: u16 = 53;
 
 /// The source of packets, and the thread that reads them.
 pub(super) struct Packets {
@@ -73,6 +74,7 @@ struct Shared {
 struct Seen {
     flows: Flows,
     names: Names,
+    queries: Queries,
     /// Datagrams that came in fragments.
     fragmented: u64,
     /// Packets that the kernel dropped.
@@ -165,6 +167,16 @@ impl Packets {
         }
     }
 
+    /// The rows of DNS questions whose sockets are among these rows of a tick.
+    pub(super) fn queries(&self, rows: &[Row], now: Moment) -> Vec<Row> {
+        if self.wanted.names { self.shared.seen().queries.rows(rows, now) } else { Vec::new() }
+    }
+
+    /// The rows of the last DNS questions.
+    pub(super) fn last_queries(&self, rows: &[Row], end: Moment) -> Vec<Row> {
+        if self.wanted.names { self.shared.seen().queries.finish(rows, end) } else { Vec::new() }
+    }
+
     /// Waits for the last packets, ends the source, and gives out the rest.
     pub(super) fn finish(&mut self) -> Vec<Row> {
         std::thread::sleep(Duration::from_millis(2 * RETIRE_MS));
@@ -187,7 +199,7 @@ impl Packets {
             reports.push(self.report("udp-packets", self.udp_detail(&seen), seen.lost));
         }
         if self.wanted.names {
-            reports.push(self.report("names", names_detail(&seen.names), seen.lost));
+            reports.push(self.report("names", names_detail(&seen), seen.lost));
         }
         reports
     }
@@ -241,13 +253,21 @@ impl Packets {
     }
 }
 
-fn names_detail(names: &Names) -> String {
-    let (answered, greeted) = (names.answered, names.greeted);
-    let read = format!("{answered} addresses in DNS answers and {greeted} TLS server names were read");
-    match names.cut_short {
-        0 => read,
-        cut => format!("{read}; {cut} hellos lay in several packets, and were not read"),
-    }
+fn names_detail(seen: &Seen) -> String {
+    let (names, queries) = (&seen.names, &seen.queries);
+    let mut detail = format!(
+        "{} DNS questions over UDP, {} addresses in their answers and {} TLS server names were read",
+        queries.asked, names.answered, names.greeted
+    );
+    let mut add = |count: u64, what: &str| {
+        if count > 0 {
+            // Writing to a string cannot fail.
+            let _ = write!(detail, "; {count} {what}");
+        }
+    };
+    add(names.cut_short, "hellos lay in several packets, and were not read");
+    add(queries.crowded_out, "DNS questions were too many at once, and have no row");
+    detail
 }
 
 impl Drop for Packets {
@@ -287,15 +307,7 @@ impl Seen {
     }
 
     fn dns(&mut self, netns: u64, ends: (Endpoint, Endpoint), way: Way, payload: &[u8], time_ns: i64) {
-        let (source, destination) = ends;
-        let Some(number) = payload.first_chunk().map(|bytes| u16::from_be_bytes(*bytes)) else { return };
-        if destination.1 == DNS_PORT && way != Way::In {
-            self.names.ask((netns, source, destination, number), time_ns);
-        }
-        if source.1 == DNS_PORT
-            && way != Way::Out
-            && self.names.is_asked(&(netns, destination, source, number), time_ns)
-        {
+        if self.queries.take(netns, ends, way, payload, time_ns) {
             for answer in dns::answers(payload) {
                 self.names.answer(netns, answer, time_ns);
             }
@@ -360,6 +372,7 @@ impl Watcher {
         if is_time {
             self.tidy_at_ns = now.mono_ns + TIDY_EVERY_NS;
             seen.names.forget(now.mono_ns);
+            seen.queries.forget(now.mono_ns);
         }
     }
 }

@@ -10,15 +10,11 @@ use crate::capture::{Protocol, Row};
 use crate::record::linux::ids::IdMap;
 use crate::wire::dns::Answer;
 
-/// Most addresses whose names are known, answers of each that are kept, questions without an
-/// answer, hellos and connections; beyond it the oldest go.
+/// Most addresses whose names are known, answers of each that are kept, and hellos; beyond it the oldest
+/// go.
 const MOST_ADDRESSES: usize = 64 * 1024;
 const MOST_ANSWERS: usize = 4;
-const MOST_QUESTIONS: usize = 4096;
 const MOST_HELLOS: usize = 16 * 1024;
-
-/// How long an answer is waited for, in ns.
-const QUESTION_NS: i64 = 10_000_000_000;
 
 /// How long an answer holds at least and at most, in ns: programs keep addresses for longer than
 /// they were told, and a day is long enough for any.
@@ -31,13 +27,9 @@ const HELLO_NS: i64 = 60_000_000_000;
 /// How long a connection that is not seen any more keeps its name, in ns.
 const GONE_NS: i64 = 30_000_000_000;
 
-/// A DNS question under way: namespace, who asked, whom, and its number.
-pub(super) type Question = (u64, Endpoint, Endpoint, u16);
-
 /// The names that were seen.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    questions: HashMap<Question, i64>,
     answers: HashMap<(u64, IpAddr), Vec<Known>>,
     hellos: HashMap<(u64, Endpoint, Endpoint), (i64, Arc<str>)>,
     connections: IdMap<u64, Named>,
@@ -63,21 +55,6 @@ struct Named {
 }
 
 impl Names {
-    /// A question was asked.
-    pub(super) fn ask(&mut self, question: Question, now_ns: i64) {
-        if self.questions.len() >= MOST_QUESTIONS {
-            self.questions.retain(|_, since_ns| now_ns - *since_ns < QUESTION_NS);
-        }
-        if self.questions.len() < MOST_QUESTIONS {
-            self.questions.insert(question, now_ns);
-        }
-    }
-
-    /// Whether this answers a question that was asked: anyone may send answers to none.
-    pub(super) fn is_asked(&mut self, question: &Question, now_ns: i64) -> bool {
-        self.questions.remove(question).is_some_and(|since_ns| now_ns - since_ns < QUESTION_NS)
-    }
-
     /// An answer came.
     pub(super) fn answer(&mut self, netns: u64, answer: Answer, now_ns: i64) {
         let key = (netns, answer.address);
@@ -137,7 +114,6 @@ impl Names {
 
     /// Forgets what is not needed any more.
     pub(super) fn forget(&mut self, now_ns: i64) {
-        self.questions.retain(|_, since_ns| now_ns - *since_ns < QUESTION_NS);
         self.hellos.retain(|_, (since_ns, _)| now_ns - *since_ns < HELLO_NS);
         self.connections.retain(|_, named| now_ns - named.seen_ns < GONE_NS);
         self.forget_answers(now_ns);
@@ -206,19 +182,6 @@ mod tests {
         check(&mut names, &row(8, 3_600_000_000_000), None);
         names.forget(3_600_000_000_000);
         assert!(names.answers.is_empty());
-    }
-
-    #[test]
-    fn an_answer_that_nobody_asked_for_is_none() {
-        let mut names = Names::default();
-        let question = (1, at(1, 4000), at(9, 53), 77);
-        assert!(!names.is_asked(&question, 0));
-        names.ask(question, 0);
-        assert!(!names.is_asked(&(1, at(1, 4000), at(9, 53), 78), 1), "another number");
-        assert!(names.is_asked(&question, 1));
-        assert!(!names.is_asked(&question, 2), "it was answered");
-        names.ask(question, 0);
-        assert!(!names.is_asked(&question, QUESTION_NS + 1), "too late");
     }
 
     #[test]

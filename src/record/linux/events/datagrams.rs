@@ -1,0 +1,153 @@
+//! Everything that the events tell of sockets other than TCP's, behind one door.
+
+use std::sync::Arc;
+
+use super::datagram_events::{self, DatagramDecoder};
+use super::identity::Identity;
+use super::kernel_event::KernelEvent;
+use super::life::{Closing, SocketEvent};
+use super::other_flows::{Made, OtherFlows};
+use super::ring::Ring;
+use super::tracefs::{self, Tracepoint};
+use super::udp_owners::UdpOwners;
+use super::{Events, Story, missing, ran};
+use crate::capture::{Row, SourceReport, SourceStatus};
+use crate::record::Moment;
+use crate::record::host::Tick;
+
+/// Short-lived UDP sockets, and sockets below the transport layer.
+#[derive(Default)]
+pub(super) struct Datagrams {
+    udp: UdpOwners,
+    flows: OtherFlows,
+}
+
+/// The name of the source, and what it gives and lacks.
+const NAME: &str = "datagram-events";
+const GIVES: &str = "the process of UDP sockets that live between two ticks, if they send, and process, remote and \
+                     bytes of raw, ping, packet and UDP-Lite sockets; not what passes through shared memory \
+                     (PACKET_MMAP, io_uring, AF_XDP)";
+const LACKS: &str = "UDP sockets that live between two ticks have no process, and raw, ping, packet and UDP-Lite \
+                     sockets no bytes";
+
+/// Where the lookups are in each ring, and which ports are left out of them.
+#[derive(Debug, Default)]
+pub(super) struct Lookups {
+    places: Vec<usize>,
+    left_out: usize,
+}
+
+/// Adds the tracepoints to the rings of all CPUs; tells how that went.
+pub(super) fn open(rings: &mut [Ring], cpus: &[i32]) -> (Option<DatagramDecoder>, Lookups, SourceReport) {
+    match add(rings, cpus) {
+        Ok((decoder, lookups)) => (Some(decoder), lookups, ran(NAME, GIVES)),
+        Err(reason) => (None, Lookups::default(), unavailable(&reason)),
+    }
+}
+
+/// The report where there are no rings.
+pub(super) fn unavailable(reason: &str) -> SourceReport {
+    missing(NAME, reason, LACKS)
+}
+
+fn add(rings: &mut [Ring], cpus: &[i32]) -> Result<(DatagramDecoder, Lookups), String> {
+    let decoder = DatagramDecoder::new(&read()?)?;
+    let mut lookups = Lookups::default();
+    for (ring, cpu) in rings.iter_mut().zip(cpus) {
+        let added = decoder.filtered().into_iter().map(|(id, filter)| ring.add(*cpu, id, &filter));
+        let places: Vec<usize> = added
+            .collect::<std::io::Result<_>>()
+            .map_err(|e| format!("the kernel refused its events: {e}"))?;
+        // The lookups come first, and have the same places in every ring.
+        lookups.places = places[..2].to_vec();
+    }
+    Ok((decoder, lookups))
+}
+
+fn read() -> Result<Vec<Tracepoint>, String> {
+    datagram_events::TRACEPOINTS.into_iter().map(tracefs::read).collect()
+}
+
+impl Lookups {
+    /// Has the kernel leave out what is sent from these ports, to which some may have been added.
+    pub(super) fn leave_out(&mut self, ports: &[u16], rings: &[Ring]) {
+        if ports.len() == self.left_out {
+            return;
+        }
+        self.left_out = ports.len();
+        let filter = datagram_events::lookup_filter(ports);
+        for (ring, place) in rings.iter().flat_map(|ring| self.places.iter().map(move |place| (ring, *place)))
+        {
+            // With the filter that it has, it goes on.
+            let _ = ring.filter(place, &filter);
+        }
+    }
+}
+
+impl Datagrams {
+    /// Takes an event; events must come in the order of time.
+    pub(super) fn event(
+        &mut self,
+        event: &KernelEvent,
+        who: Option<&Arc<Identity>>,
+        netns_of: impl FnOnce(u32) -> Option<u64>,
+    ) {
+        self.udp.event(event, who, netns_of);
+        self.flows.event(event, who);
+    }
+
+    /// Takes the notice of a closing UDP socket.
+    pub(super) fn closing(&mut self, now_ns: u64, closing: Closing) {
+        self.udp.closing(now_ns, closing);
+    }
+
+    /// The ends of UDP sockets.
+    pub(super) fn take(&mut self, now_ns: u64, interval_ns: u64) -> Vec<SocketEvent> {
+        self.udp.take(now_ns, interval_ns)
+    }
+
+    /// Ports whose lookups are not wanted any more.
+    pub(super) fn busy_ports(&self) -> &[u16] {
+        self.udp.busy_ports()
+    }
+
+    /// Says in a report what was left out.
+    pub(super) fn complete(&self, mut report: SourceReport) -> SourceReport {
+        let mut lacks = Vec::new();
+        if let ports @ [_, ..] = self.udp.busy_ports() {
+            let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
+            lacks.push(format!("what is sent from busy ports is not looked at ({})", ports.join(", ")));
+        }
+        let crowded_out = self.udp.crowded_out() + self.flows.crowded_out();
+        if crowded_out > 0 {
+            lacks.push(format!("{crowded_out} sends and receives were too many to be told apart"));
+            report.status = SourceStatus::Partial;
+        }
+        report.detail = [vec![report.detail], lacks].concat().join("; ");
+        report
+    }
+}
+
+impl Events {
+    /// Fills in what the events tell of a snapshot's raw, ping, packet and UDP-Lite sockets, and gives
+    /// the rows of those that are in no snapshot.
+    pub(in super::super) fn other_sockets(&self, snapshot: &mut [Row], tick: &Tick) -> Vec<Row> {
+        let mut story = self.shared.story();
+        let made = story.datagrams.flows.settle(snapshot, tick.moment);
+        story.owned(made)
+    }
+
+    /// The last rows of such sockets.
+    pub(in super::super) fn last_other_sockets(&self, end: Moment) -> Vec<Row> {
+        let mut story = self.shared.story();
+        let made = story.datagrams.flows.finish(end);
+        story.owned(made)
+    }
+}
+
+impl Story {
+    fn owned(&self, made: Vec<Made>) -> Vec<Row> {
+        let owned = |Made { row, identity }| Row { owner: Some(self.programs.complete(&identity)), ..row };
+        made.into_iter().map(owned).collect()
+    }
+}

@@ -1,0 +1,373 @@
+//! Who had a UDP socket that lived between two ticks.
+//!
+//! The kernel's notice of a closing UDP socket has its cookie, its namespace and both ends, and no
+//! process. Whoever sent from its port has looked up the way: process, port and remote. In one
+//! namespace a port is one socket's at a time, so the two are joined by it; where several processes
+//! come into question and nothing tells them apart, none is named.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ahash::AHashMap;
+
+use super::super::ids::IdMap;
+use super::datagram_events::{MOST_BUSY_PORTS, Routed};
+use super::identity::{Attribution, Identity};
+use super::kernel_event::{KernelEvent, What};
+use super::life::{Closing, SocketEvent, alone};
+use crate::capture::OwnerSource;
+
+/// How long a closing waits for lookups that the rings hold back, in ns.
+const WAIT_NS: u64 = 20_000_000;
+
+/// How long a sender is remembered at least, and how many ticks, in ns: of a socket that lives on,
+/// the next snapshot finds the owner.
+const LEAST_MEMORY_NS: u64 = 10_000_000_000;
+const MEMORY_TICKS: u64 = 3;
+
+/// Most senders and namespaces of processes that are remembered; anyone may start any number.
+const MOST_SENDERS: usize = 64 * 1024;
+const MOST_PROCESSES: usize = 128 * 1024;
+
+/// Lookups from one port in a second that are too many: each costs its sender a microsecond, and a
+/// socket that sends so much lives on.
+const BUSY_LOOKUPS: u64 = 4000;
+
+/// The senders of UDP, and the closings that wait for theirs.
+#[derive(Default)]
+pub(super) struct UdpOwners {
+    /// By local port.
+    senders: AHashMap<u16, Vec<Sender>>,
+    count: usize,
+    closings: Vec<(u64, Closing)>,
+    /// Network namespace of each process of which an event told, and whether it has ended.
+    processes: IdMap<u32, (u64, bool)>,
+    busy_ports: Vec<u16>,
+    /// Senders for which there was no room.
+    crowded_out: u64,
+}
+
+/// A process that sent from a port.
+#[derive(Debug, Clone)]
+struct Sender {
+    pid: u32,
+    identity: Arc<Identity>,
+    netns: Option<u64>,
+    /// To whom it sent last.
+    remote: (IpAddr, u16),
+    first_ns: u64,
+    last_ns: u64,
+    /// Lookups since the last tick.
+    lookups: u32,
+}
+
+impl UdpOwners {
+    /// Takes an event; events must come in the order of time. `netns_of` is asked for the namespace of
+    /// a process of which no event told.
+    pub(super) fn event(
+        &mut self,
+        event: &KernelEvent,
+        who: Option<&Arc<Identity>>,
+        netns_of: impl FnOnce(u32) -> Option<u64>,
+    ) {
+        match &event.what {
+            What::Routed(routed) if i32::from(routed.protocol) == libc::IPPROTO_UDP => {
+                if let Some(identity) = who {
+                    self.sent(event, routed, identity, netns_of);
+                }
+            }
+            What::Entered { netns, thread } if self.processes.len() < MOST_PROCESSES => {
+                // A thread that is where its process is need not be remembered.
+                let known = self.processes.get(&event.pid).map(|(netns, _)| *netns);
+                if *thread == event.pid || known != Some(*netns) {
+                    self.processes.insert(*thread, (*netns, false));
+                }
+            }
+            What::Exited => {
+                if let Some((_, has_ended)) = self.processes.get_mut(&event.pid) {
+                    *has_ended = true;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes the notice of a closing socket.
+    pub(super) fn closing(&mut self, now_ns: u64, closing: Closing) {
+        self.closings.push((now_ns, closing));
+    }
+
+    /// The ends of sockets, with their owners as far as they are known. Closings that came just now
+    /// wait for the next call, unless `now_ns` is the end of time.
+    pub(super) fn take(&mut self, now_ns: u64, interval_ns: u64) -> Vec<SocketEvent> {
+        let is_due = |(since_ns, _): &mut (u64, Closing)| since_ns.saturating_add(WAIT_NS) <= now_ns;
+        let due: Vec<(u64, Closing)> = self.closings.extract_if(.., is_due).collect();
+        let events = self.join(&due);
+        self.forget(now_ns, interval_ns);
+        events
+    }
+
+    /// Ports from which so much is sent that their lookups are not worth it.
+    pub(super) fn busy_ports(&self) -> &[u16] {
+        &self.busy_ports
+    }
+
+    /// Senders that were not remembered because there were too many.
+    pub(super) fn crowded_out(&self) -> u64 {
+        self.crowded_out
+    }
+
+    fn sent(
+        &mut self,
+        event: &KernelEvent,
+        routed: &Routed,
+        identity: &Arc<Identity>,
+        netns_of: impl FnOnce(u32) -> Option<u64>,
+    ) {
+        let (time_ns, pid, port) = (event.time_ns, event.pid, routed.local.1);
+        if port == 0 {
+            return;
+        }
+        let of_thread = self.processes.get(&routed.thread).or_else(|| self.processes.get(&pid));
+        let known = of_thread.map(|(netns, _)| *netns);
+        let senders = self.senders.entry(port).or_default();
+        let is_it = |sender: &&mut Sender| sender.pid == pid && (known.is_none() || sender.netns == known);
+        if let Some(sender) = senders.iter_mut().rev().find(is_it) {
+            (sender.remote, sender.last_ns) = (routed.remote, time_ns);
+            sender.identity = Arc::clone(identity);
+            sender.lookups = sender.lookups.saturating_add(1);
+            return;
+        }
+        if self.count >= MOST_SENDERS {
+            self.crowded_out += 1;
+            return;
+        }
+        let netns = known.or_else(|| netns_of(pid));
+        if let (None, Some(netns)) = (known, netns)
+            && self.processes.len() < MOST_PROCESSES
+        {
+            self.processes.insert(pid, (netns, false));
+        }
+        let remote = routed.remote;
+        let identity = Arc::clone(identity);
+        senders.push(Sender {
+            pid,
+            identity,
+            netns,
+            remote,
+            first_ns: time_ns,
+            last_ns: time_ns,
+            lookups: 1,
+        });
+        self.count += 1;
+    }
+
+    fn join(&mut self, due: &[(u64, Closing)]) -> Vec<SocketEvent> {
+        // Of a port that several sockets had one after the other, all of them at once.
+        let mut by_port: AHashMap<(u64, u16), Vec<usize>> = AHashMap::new();
+        for (index, (_, closing)) in due.iter().enumerate() {
+            by_port.entry((closing.netns, closing.tuple.0.1)).or_default().push(index);
+        }
+        let mut owners = vec![None; due.len()];
+        for ((netns, port), indexes) in by_port {
+            let Some(senders) = self.senders.get_mut(&port) else { continue };
+            let before = senders.len();
+            let closings: Vec<&Closing> = indexes.iter().map(|index| &due[*index].1).collect();
+            for (index, pid) in indexes.iter().zip(owners_of(&closings, netns, senders)) {
+                owners[*index] = pid;
+            }
+            self.count -= before - senders.len();
+        }
+        let event = |((since_ns, closing), owner): (&(u64, Closing), Option<Arc<Identity>>)| SocketEvent {
+            owner: owner.map(|identity| Attribution { identity, source: OwnerSource::Event }),
+            ..alone(*since_ns, closing)
+        };
+        due.iter().zip(owners).map(event).collect()
+    }
+
+    fn forget(&mut self, now_ns: u64, interval_ns: u64) {
+        // At the end of the recording there is no interval, and nothing to save any more.
+        if interval_ns == 0 {
+            return;
+        }
+        let memory_ns = LEAST_MEMORY_NS.max(interval_ns.saturating_mul(MEMORY_TICKS));
+        for (port, senders) in &mut self.senders {
+            let lookups: u32 = senders.iter().map(|sender| sender.lookups).fold(0, u32::saturating_add);
+            let most = BUSY_LOOKUPS.saturating_mul(interval_ns) / 1_000_000_000;
+            if u64::from(lookups) > most && self.busy_ports.len() < MOST_BUSY_PORTS {
+                self.busy_ports.push(*port);
+            }
+            for sender in senders.iter_mut() {
+                sender.lookups = 0;
+            }
+            senders.retain(|sender| now_ns.saturating_sub(sender.last_ns) < memory_ns);
+        }
+        self.senders.retain(|_, senders| !senders.is_empty());
+        self.count = self.senders.values().map(Vec::len).sum();
+        self.processes.retain(|_, (_, has_ended)| !*has_ended);
+    }
+}
+
+/// The owner of each closing of one port in one namespace, in their order. Senders that are an
+/// owner's are taken out.
+fn owners_of(closings: &[&Closing], netns: u64, senders: &mut Vec<Sender>) -> Vec<Option<Arc<Identity>>> {
+    let is_here = |sender: &&Sender| sender.netns.is_none_or(|of_sender| of_sender == netns);
+    let mut here: Vec<Sender> = senders.iter().filter(is_here).cloned().collect();
+    here.sort_by_key(|sender| sender.first_ns);
+    // Those that are known to be in this namespace, and those that may be.
+    let known: Vec<&Sender> = here.iter().filter(|sender| sender.netns.is_some()).collect();
+    let all: Vec<&Sender> = here.iter().collect();
+    let is_one = |set: &[&Sender]| set.iter().all(|sender| sender.pid == set[0].pid);
+    // A socket with a remote names its sender by that.
+    let by_remote = |closing: &Closing| {
+        let mut fits = here.iter().filter(|sender| sender.remote == closing.tuple.1);
+        let first = fits.next()?;
+        fits.all(|sender| sender.pid == first.pid).then_some(first)
+    };
+    let owners: Vec<Option<&Sender>> = if is_one(&all) {
+        vec![here.first(); closings.len()]
+    } else if is_one(&known) && !known.is_empty() && closings.len() == 1 {
+        vec![Some(known[0])]
+    } else if let Some(set) = [known, all].into_iter().find(|set| set.len() == closings.len()) {
+        // As many as there were sockets: one after the other had the port.
+        set.into_iter().map(Some).collect()
+    } else {
+        closings.iter().map(|closing| by_remote(closing)).collect()
+    };
+    let is_used = |sender: &Sender| {
+        owners.iter().flatten().any(|owner| (owner.pid, owner.netns) == (sender.pid, sender.netns))
+    };
+    senders.retain(|sender| !is_used(sender));
+    owners.into_iter().map(|owner| owner.map(|sender| Arc::clone(&sender.identity))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::{Counters, Owner, Protocol};
+
+    const SECOND_NS: u64 = 1_000_000_000;
+
+    fn at(last: u8, port: u16) -> (IpAddr, u16) {
+        (IpAddr::from([10, 0, 0, last]), port)
+    }
+
+    fn sent(time_ns: u64, pid: u32, from: u16, remote: (IpAddr, u16)) -> KernelEvent {
+        let local = (IpAddr::from([0, 0, 0, 0]), from);
+        let what = What::Routed(Routed { thread: pid, protocol: 17, local, remote });
+        KernelEvent { time_ns, pid, actor: None, what }
+    }
+
+    fn closing(cookie: u64, netns: u64, local_port: u16, remote: Option<(IpAddr, u16)>) -> Closing {
+        Closing {
+            cookie,
+            netns,
+            protocol: Protocol::Udp,
+            tuple: (at(1, local_port), remote.unwrap_or((at(1, 0).0, 0))),
+            counters: Counters::default(),
+            received_sequence: None,
+            unread: 0,
+            cgroup_id: None,
+        }
+    }
+
+    /// Processes below 100 are in namespace 1, the others in 2.
+    fn take(udp: &mut UdpOwners, event: &KernelEvent) {
+        let owner = Owner { pid: Some(event.pid), ..Owner::default() };
+        let who = Arc::new(Identity::new(Arc::new(owner), None));
+        udp.event(event, Some(&who), |pid| Some(if pid < 100 { 1 } else { 2 }));
+    }
+
+    /// Process of each closing, by cookie.
+    fn owners(udp: &mut UdpOwners, now_ns: u64) -> Vec<(u64, Option<u32>)> {
+        let events = udp.take(now_ns, SECOND_NS);
+        events
+            .iter()
+            .map(|event| (event.cookie, event.owner.as_ref().and_then(|owner| owner.identity.pid())))
+            .collect()
+    }
+
+    #[test]
+    fn whoever_sent_from_the_port_owned_the_socket() {
+        let mut udp = UdpOwners::default();
+        take(&mut udp, &sent(10, 7, 4000, at(9, 53)));
+        take(&mut udp, &sent(20, 8, 4001, at(9, 53)));
+        udp.closing(30, closing(1, 1, 4000, Some(at(9, 53))));
+        udp.closing(30, closing(2, 1, 4001, None));
+        udp.closing(30, closing(3, 1, 4002, None));
+        assert_eq!(owners(&mut udp, 31), [], "the rings may hold back what belongs to it");
+        assert_eq!(owners(&mut udp, 30 + WAIT_NS), [(1, Some(7)), (2, Some(8)), (3, None)]);
+        assert_eq!(udp.count, 0, "an owner is used once");
+    }
+
+    #[test]
+    fn the_same_port_in_another_namespace_is_another_socket() {
+        let mut udp = UdpOwners::default();
+        take(&mut udp, &sent(10, 7, 4000, at(9, 53)));
+        take(&mut udp, &sent(20, 107, 4000, at(9, 53)));
+        udp.closing(30, closing(1, 2, 4000, None));
+        udp.closing(31, closing(2, 1, 4000, None));
+        udp.closing(32, closing(3, 3, 4000, None));
+        assert_eq!(owners(&mut udp, SECOND_NS), [(1, Some(107)), (2, Some(7)), (3, None)]);
+    }
+
+    #[test]
+    fn programs_that_used_a_port_one_after_the_other_are_told_apart() {
+        let mut udp = UdpOwners::default();
+        for (pid, cookie) in [(7, 1), (8, 2), (9, 3)] {
+            take(&mut udp, &sent(cookie * 10, pid, 4000, at(9, 53)));
+            udp.closing(cookie * 10 + 5, closing(cookie, 1, 4000, None));
+        }
+        assert_eq!(owners(&mut udp, SECOND_NS), [(1, Some(7)), (2, Some(8)), (3, Some(9))]);
+    }
+
+    #[test]
+    fn where_nothing_tells_who_it_was_nobody_is_named() {
+        let mut udp = UdpOwners::default();
+        take(&mut udp, &sent(10, 7, 4000, at(9, 53)));
+        take(&mut udp, &sent(11, 8, 4000, at(8, 53)));
+        udp.closing(30, closing(1, 1, 4000, None));
+        assert_eq!(owners(&mut udp, SECOND_NS), [(1, None)]);
+        udp.closing(2 * SECOND_NS, closing(2, 1, 4000, Some(at(8, 53))));
+        assert_eq!(owners(&mut udp, 3 * SECOND_NS), [(2, Some(8))], "its remote tells");
+    }
+
+    #[test]
+    fn a_process_is_where_the_events_say() {
+        let mut udp = UdpOwners::default();
+        let entered =
+            |netns| KernelEvent { time_ns: 1, pid: 7, actor: None, what: What::Entered { netns, thread: 7 } };
+        take(&mut udp, &entered(5));
+        take(&mut udp, &sent(10, 7, 4000, at(9, 53)));
+        take(&mut udp, &entered(6));
+        take(&mut udp, &sent(20, 7, 4000, at(9, 53)));
+        udp.closing(30, closing(1, 6, 4000, None));
+        udp.closing(30, closing(2, 5, 4000, None));
+        assert_eq!(owners(&mut udp, SECOND_NS), [(1, Some(7)), (2, Some(7))]);
+        take(&mut udp, &KernelEvent { time_ns: 40, pid: 7, actor: None, what: What::Exited });
+        owners(&mut udp, SECOND_NS);
+        assert!(udp.processes.is_empty());
+    }
+
+    #[test]
+    fn memory_is_bounded_and_what_has_no_room_is_counted() {
+        let mut udp = UdpOwners::default();
+        for n in 0..MOST_SENDERS as u32 + 5 {
+            take(&mut udp, &sent(1, 1 + n, 1 + (n % 60_000) as u16, at(9, 53)));
+        }
+        assert_eq!((udp.count, udp.crowded_out()), (MOST_SENDERS, 5));
+        assert_eq!(owners(&mut udp, LEAST_MEMORY_NS + 2), []);
+        assert_eq!((udp.count, udp.senders.len()), (0, 0), "those who sent long ago are forgotten");
+    }
+
+    #[test]
+    fn a_port_that_sends_too_much_is_left_out() {
+        let mut udp = UdpOwners::default();
+        for n in 0..=BUSY_LOOKUPS {
+            take(&mut udp, &sent(n, 7, 53, at((n % 200) as u8, 4000)));
+            take(&mut udp, &sent(n, 8, 5000 + (n % 3000) as u16, at(9, 53)));
+        }
+        owners(&mut udp, SECOND_NS);
+        assert_eq!(udp.busy_ports(), [53]);
+    }
+}

@@ -5,17 +5,30 @@
 //! through is known without their times: they stand in those two rows.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
+use super::names::Names;
+use crate::Result;
 use crate::capture::{Counters, Kind, Protocol, Row, TcpState};
+
+/// Where the readers of logs put what they find, in any order.
+pub trait Sink {
+    /// Takes a connection. Its name is looked up when everything has been read.
+    ///
+    /// # Errors
+    /// [`crate::Error::Io`] if the disk does not take it.
+    fn connection(&mut self, connection: &LoggedConnection) -> Result<()>;
+
+    /// The names of remotes.
+    fn names(&mut self) -> &mut Names;
+}
 
 /// A connection of a log.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LoggedConnection {
-    /// The identity that the log gives it; together with the five-tuple and the start, so that
-    /// what stands in two files counts once.
+    /// The identity that the log gives it, together with the five-tuple: what stands in two files
+    /// counts once. Where it is empty, the start stands for it.
     pub uid: Vec<u8>,
     /// Transport protocol.
     pub protocol: Protocol,
@@ -32,8 +45,6 @@ pub struct LoggedConnection {
     pub counters: Counters,
     /// How it went.
     pub course: Course,
-    /// The name by which the responder was asked for.
-    pub remote_name: Option<Arc<str>>,
 }
 
 /// How a connection went.
@@ -77,6 +88,16 @@ impl Course {
         }
     }
 
+    /// The same for a connection that goes on, whatever it says of its end.
+    #[must_use]
+    pub const fn continuing(self) -> Self {
+        let last = match self.last {
+            Some(TcpState::Close | TcpState::FinWait1 | TcpState::CloseWait) => Some(TcpState::Established),
+            last => last,
+        };
+        Self { middle: None, last, has_ended: false, ..self }
+    }
+
     /// There already when the log began, and in this state when it was last seen.
     pub const fn joined(first: Option<TcpState>, last: TcpState) -> Self {
         Self {
@@ -114,9 +135,14 @@ impl LoggedConnection {
             state: self.course.last,
             prev_state: self.course.middle,
             counters: totals,
-            ..self.row(conn_id, self.start_us.saturating_add(self.duration_us.unwrap_or(0).max(0)))
+            ..self.row(conn_id, self.end_us())
         };
         [first, last]
+    }
+
+    /// Its last packet, µs since the Unix epoch; the first where nothing is known of a later one.
+    pub fn end_us(&self) -> i64 {
+        self.start_us.saturating_add(self.duration_us.unwrap_or(0).max(0))
     }
 
     fn row(&self, conn_id: u64, ts_us: i64) -> Row {
@@ -124,12 +150,12 @@ impl LoggedConnection {
             ts_us,
             mono_ns: ts_us.saturating_mul(1000),
             remote: Some((self.responder.0.to_canonical(), self.responder.1)),
-            remote_name: self.remote_name.clone(),
             ..Row::snapshot(conn_id, self.protocol, self.originator)
         }
     }
 
-    /// The same for the same connection in every import.
+    /// The same for the same connection in every import. A log that names its connections may
+    /// tell of one several times, and of what happened in it without saying when it began.
     fn conn_id(&self) -> u64 {
         let mut text = [0; 64];
         let mut length = 0;
@@ -142,7 +168,9 @@ impl LoggedConnection {
             put(&bits(addr).to_be_bytes());
             put(&port.to_be_bytes());
         }
-        put(&self.start_us.to_be_bytes());
+        if self.uid.is_empty() {
+            put(&self.start_us.to_be_bytes());
+        }
         let mut hash = Sha256::new();
         hash.update(&text[..length]);
         hash.update(&self.uid);
@@ -170,7 +198,6 @@ fn example(course: Course) -> LoggedConnection {
         duration_us: Some(2_500_000),
         counters: Counters { bytes_sent: Some(10), packets_sent: Some(2), ..Counters::default() },
         course,
-        remote_name: None,
     }
 }
 
@@ -202,8 +229,9 @@ mod tests {
         let one = example(Course::STATELESS);
         let id = one.conn_id();
         assert_eq!(one.clone().conn_id(), id);
-        assert_ne!(LoggedConnection { start_us: 1_000_001, ..one.clone() }.conn_id(), id);
         assert_ne!(LoggedConnection { uid: b"C2".to_vec(), ..one.clone() }.conn_id(), id);
+        let unnamed = LoggedConnection { uid: Vec::new(), ..one.clone() };
+        assert_ne!(LoggedConnection { start_us: 1_000_001, ..unnamed.clone() }.conn_id(), unnamed.conn_id());
         assert_ne!(LoggedConnection { originator: one.responder, ..one }.conn_id(), id);
     }
 }

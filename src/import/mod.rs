@@ -12,6 +12,7 @@ mod account;
 mod begin;
 mod collect;
 mod decompress;
+mod envelope;
 pub mod eve;
 pub mod flow;
 mod input;
@@ -30,6 +31,7 @@ mod sorter;
 pub mod ss;
 pub mod sysmon;
 mod text;
+mod timestamp;
 pub mod zeek;
 
 use std::path::{Path, PathBuf};

@@ -1,10 +1,12 @@
 //! The names by which remotes were asked for, gathered from what stands beside a list of
 //! connections: TLS greetings, HTTP requests, DNS answers.
 
+use std::collections::hash_map::Entry;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use ahash::{AHashMap, AHashSet, RandomState};
+use serde::{Deserialize, Serialize};
 
 /// More names than these are not kept: files may hold any number.
 const MOST_ENTRIES: usize = 4_000_000;
@@ -12,52 +14,125 @@ const MOST_ENTRIES: usize = 4_000_000;
 /// No host name is longer (RFC 1035).
 const MOST_NAME_BYTES: usize = 255;
 
-/// Answers for one address of one client that are kept, the latest.
+/// Names that are kept for one address of one client, and for the same two ends.
 const MOST_ANSWERS: usize = 64;
 
 /// What tells a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Told {
+pub enum NameSource {
     /// A request in clear text.
-    ByHttp,
-    /// The greeting of a TLS client.
-    ByTls,
+    Http,
+    /// The server name of a TLS or QUIC client.
+    Tls,
 }
 
-/// A client and the address that it asked for.
-type Ends = (IpAddr, IpAddr);
+/// An address and its port.
+pub type End = (IpAddr, u16);
+
+/// Both ends of a flow.
+pub type Ends = (End, End);
+
+/// When a client was told a name, and the name.
+type Answer = (i64, Arc<str>);
+
+/// A flow as one record of a log refers to it.
+#[derive(Debug, Clone, Copy)]
+pub struct FlowRef<'a> {
+    /// What the log calls it; empty where it does not.
+    pub uid: &'a [u8],
+    /// Both ends, in either order; for flows without a `uid`.
+    pub ends: Option<Ends>,
+    /// The time of the record, µs since the Unix epoch.
+    pub ts_us: i64,
+}
+
+/// What a connection's name is looked up by, once everything has been read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NameKey {
+    /// Hash of what the log calls it; none where it does not.
+    uid: Option<u64>,
+    start_us: i64,
+    end_us: i64,
+}
+
+/// A name, and what ranks it among others of the same connection.
+#[derive(Debug)]
+struct Told {
+    source: NameSource,
+    ts_us: i64,
+    name: Arc<str>,
+}
+
+impl Told {
+    /// TLS knows better than a header; of two equals, the earlier holds.
+    fn outranks(&self, other: &Self) -> bool {
+        (self.source, other.ts_us, &other.name) > (other.source, self.ts_us, &self.name)
+    }
+}
 
 /// Names by connection, and by client and address.
+///
+/// They may be noted in any order, also after the connections that they name: connections are
+/// named by [`Names::find`] when everything has been read.
 #[derive(Debug, Default)]
 pub struct Names {
     hasher: RandomState,
     texts: AHashSet<Arc<str>>,
-    of_connection: AHashMap<u64, (Told, Arc<str>)>,
-    /// In the order of time.
-    of_address: AHashMap<Ends, Vec<(i64, Arc<str>)>>,
-    answers: usize,
+    of_uid: AHashMap<u64, Told>,
+    /// For flows without a `uid`: both ends, the smaller first.
+    of_ends: AHashMap<Ends, Vec<Told>>,
+    /// Client and address that it asked for, in the order of time.
+    of_address: AHashMap<(IpAddr, IpAddr), Vec<Answer>>,
+    /// Entries in the lists.
+    listed: usize,
     left_out: u64,
 }
 
 impl Names {
-    /// Notes by which name a connection asked; TLS knows better than a header.
-    pub fn of_connection(&mut self, uid: &[u8], told: Told, name: &[u8]) {
+    /// Notes by which name a connection asked.
+    pub fn of_connection(&mut self, flow: &FlowRef<'_>, source: NameSource, name: &[u8]) {
         let Some(name) = self.intern(name) else { return };
-        let key = self.hasher.hash_one(uid);
-        let is_known = self.of_connection.contains_key(&key);
-        if !is_known && self.of_connection.len() >= MOST_ENTRIES {
+        let told = Told { source, ts_us: flow.ts_us, name };
+        match (self.uid_key(flow.uid), flow.ends) {
+            (Some(key), _) => self.note_uid(key, told),
+            (None, Some(ends)) => self.note_ends(ends, told),
+            (None, None) => {}
+        }
+    }
+
+    fn note_uid(&mut self, key: u64, told: Told) {
+        if self.of_uid.len() >= MOST_ENTRIES && !self.of_uid.contains_key(&key) {
             self.left_out += 1;
             return;
         }
-        let entry = self.of_connection.entry(key).or_insert_with(|| (told, Arc::clone(&name)));
-        if told > entry.0 {
-            *entry = (told, name);
+        match self.of_uid.entry(key) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(told);
+            }
+            Entry::Occupied(mut known) if told.outranks(known.get()) => {
+                known.insert(told);
+            }
+            Entry::Occupied(_) => {}
+        }
+    }
+
+    fn note_ends(&mut self, (a, b): Ends, told: Told) {
+        if self.listed >= MOST_ENTRIES {
+            self.left_out += 1;
+            return;
+        }
+        let list = self.of_ends.entry((a.min(b), a.max(b))).or_default();
+        if list.len() < MOST_ANSWERS {
+            list.push(told);
+            self.listed += 1;
+        } else {
+            self.left_out += 1;
         }
     }
 
     /// Notes that a client was told this address for a name.
     pub fn answer(&mut self, client: IpAddr, addr: IpAddr, ts_us: i64, name: &[u8]) {
-        if self.answers >= MOST_ENTRIES {
+        if self.listed >= MOST_ENTRIES {
             self.left_out += 1;
             return;
         }
@@ -69,36 +144,51 @@ impl Names {
             return;
         }
         answers.insert(at, (ts_us, name));
-        self.answers += 1;
+        self.listed += 1;
         if answers.len() > MOST_ANSWERS {
             answers.remove(0);
-            self.answers -= 1;
+            self.listed -= 1;
         }
+    }
+
+    /// What the name of a connection will be looked up by. `end_us` is its last packet.
+    pub fn key(&self, uid: &[u8], start_us: i64, end_us: i64) -> NameKey {
+        NameKey { uid: self.uid_key(uid), start_us, end_us }
     }
 
     /// The name for a connection: its own, else what the client was last told before it.
-    pub fn find(&self, uid: &[u8], client: IpAddr, addr: IpAddr, ts_us: i64) -> Option<Arc<str>> {
-        if let Some((_, name)) = self.of_connection.get(&self.hasher.hash_one(uid)) {
-            return Some(Arc::clone(name));
+    pub fn find(&self, key: &NameKey, client: End, server: End) -> Option<Arc<str>> {
+        let own = match key.uid {
+            Some(uid) => self.of_uid.get(&uid),
+            None => self.within(key, client, server),
+        };
+        if let Some(own) = own {
+            return Some(Arc::clone(&own.name));
         }
-        let answers = self.of_address.get(&(client, addr))?;
-        let at = answers.partition_point(|(answered, _)| *answered <= ts_us);
+        let answers = self.of_address.get(&(client.0, server.0))?;
+        let at = answers.partition_point(|(answered, _)| *answered <= key.start_us);
         Some(Arc::clone(&answers.get(at.checked_sub(1)?)?.1))
     }
 
-    /// Forgets the name of a connection that is over.
-    pub fn forget(&mut self, uid: &[u8]) {
-        self.of_connection.remove(&self.hasher.hash_one(uid));
+    /// What was told between the same ends during the connection.
+    fn within(&self, key: &NameKey, client: End, server: End) -> Option<&Told> {
+        let list = self.of_ends.get(&(client.min(server), client.max(server)))?;
+        let during = list.iter().filter(|told| (key.start_us..=key.end_us).contains(&told.ts_us));
+        during.reduce(|best, told| if told.outranks(best) { told } else { best })
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.of_connection.is_empty() && self.of_address.is_empty()
+        self.of_uid.is_empty() && self.of_address.is_empty() && self.of_ends.is_empty()
     }
 
     /// Names that were left out because there were too many.
     pub fn left_out(&self) -> u64 {
         self.left_out
+    }
+
+    fn uid_key(&self, uid: &[u8]) -> Option<u64> {
+        (!uid.is_empty()).then(|| self.hasher.hash_one(uid))
     }
 
     fn intern(&mut self, name: &[u8]) -> Option<Arc<str>> {
@@ -134,20 +224,50 @@ mod tests {
         text.parse().unwrap()
     }
 
+    fn flow(uid: &str, ts_us: i64) -> FlowRef<'_> {
+        FlowRef { uid: uid.as_bytes(), ends: None, ts_us }
+    }
+
     fn find(names: &Names, uid: &str, client: &str, ts_us: i64) -> Option<String> {
-        names.find(uid.as_bytes(), addr(client), addr("192.0.2.1"), ts_us).map(|name| name.to_string())
+        let key = names.key(uid.as_bytes(), ts_us, ts_us + 100);
+        let name = names.find(&key, (addr(client), 40_000), (addr("192.0.2.1"), 443));
+        name.map(|name| name.to_string())
     }
 
     #[test]
-    fn a_greeting_knows_better_than_a_header_and_both_better_than_an_answer() {
+    fn a_greeting_outranks_a_header_and_both_an_answer() {
         let mut names = Names::default();
         names.answer(addr("10.0.0.1"), addr("192.0.2.1"), 0, b"by-dns.example");
-        names.of_connection(b"C1", Told::ByTls, b"by-tls.example");
-        names.of_connection(b"C1", Told::ByHttp, b"by-http.example");
-        names.of_connection(b"C2", Told::ByHttp, b"by-http.example:8080");
+        names.of_connection(&flow("C1", 0), NameSource::Tls, b"by-tls.example");
+        names.of_connection(&flow("C1", 0), NameSource::Http, b"by-http.example");
+        names.of_connection(&flow("C2", 0), NameSource::Http, b"by-http.example:8080");
         assert_eq!(find(&names, "C1", "10.0.0.1", 5).as_deref(), Some("by-tls.example"));
         assert_eq!(find(&names, "C2", "10.0.0.1", 5).as_deref(), Some("by-http.example"));
         assert_eq!(find(&names, "C3", "10.0.0.1", 5).as_deref(), Some("by-dns.example"));
+    }
+
+    #[test]
+    fn the_first_request_names_a_connection_in_any_order_of_records() {
+        let requests: [(i64, &[u8]); 2] = [(10, b"first.example"), (20, b"second.example")];
+        for order in [[0, 1], [1, 0]] {
+            let mut names = Names::default();
+            for (ts_us, name) in order.map(|at| requests[at]) {
+                names.of_connection(&flow("C1", ts_us), NameSource::Http, name);
+            }
+            assert_eq!(find(&names, "C1", "10.0.0.1", 5).as_deref(), Some("first.example"));
+        }
+    }
+
+    #[test]
+    fn without_a_uid_only_the_same_ends_at_the_same_time_share_a_name() {
+        let mut names = Names::default();
+        let ends = ((addr("192.0.2.1"), 443), (addr("10.0.0.1"), 40_000));
+        let flow = FlowRef { uid: b"", ends: Some(ends), ts_us: 50 };
+        names.of_connection(&flow, NameSource::Tls, b"a.example");
+        assert_eq!(find(&names, "", "10.0.0.1", 10).as_deref(), Some("a.example"));
+        assert_eq!(find(&names, "", "10.0.0.1", 60), None, "a later connection");
+        assert_eq!(find(&names, "", "10.0.0.2", 10), None, "another client");
+        assert_eq!(find(&names, "C1", "10.0.0.1", 10), None, "a connection that the log names");
     }
 
     #[test]
@@ -161,7 +281,7 @@ mod tests {
         assert_eq!(find(&names, "", "10.0.0.1", 16).as_deref(), Some("first.example"));
         assert_eq!(find(&names, "", "10.0.0.1", 20).as_deref(), Some("second.example"));
         assert_eq!(find(&names, "", "10.0.0.2", 20), None);
-        assert_eq!(names.answers, 2);
+        assert_eq!(names.listed, 2);
     }
 
     #[test]

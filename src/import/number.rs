@@ -25,6 +25,25 @@ pub(super) fn micros(text: &[u8]) -> Option<i64> {
     Some(if is_negative { -micros } else { micros })
 }
 
+/// Seconds as [`micros`], also with an exponent, as JSON has them (`1e-06`).
+pub(super) fn seconds(text: &[u8]) -> Option<i64> {
+    micros(text).or_else(|| {
+        let number: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
+        (text.contains(&b'e') || text.contains(&b'E'))
+            .then(|| (number * 1e6).round())
+            .filter(|us| us.abs() < 1e18)
+            .map(|us| us as i64)
+    })
+}
+
+/// A number without a sign, also where a program has made a float of it (`443.0`).
+pub(super) fn whole(text: &[u8]) -> Option<u64> {
+    unsigned(text).or_else(|| {
+        let dot = text.iter().position(|byte| *byte == b'.')?;
+        text[dot + 1..].iter().all(|byte| *byte == b'0').then(|| unsigned(&text[..dot]))?
+    })
+}
+
 /// A number without a sign; none for anything else and for what is too large.
 pub(super) fn unsigned(text: &[u8]) -> Option<u64> {
     if text.is_empty() || text.len() > 20 {
@@ -60,6 +79,14 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(micros(text.as_bytes()), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn numbers_of_other_programs_are_the_same_numbers() {
+        assert_eq!(seconds(b"1e-06"), Some(1));
+        assert_eq!(seconds(b"1.5E+2"), Some(150_000_000));
+        assert_eq!((seconds(b"1e300"), seconds(b"inf"), seconds(b"nan")), (None, None, None));
+        assert_eq!((whole(b"443.0"), whole(b"443.5"), whole(b"443")), (Some(443), None, Some(443)));
     }
 
     #[test]

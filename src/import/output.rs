@@ -7,7 +7,9 @@ use std::rc::Rc;
 use super::Plan;
 use super::account::Account;
 use super::input::{Input, Reader};
+use super::log::{LoggedConnection, Sink};
 use super::marks::Marks;
+use super::names::Names;
 use super::sorter::Sorter;
 use super::text::Layout;
 use crate::Result;
@@ -21,6 +23,7 @@ pub struct Output<'a> {
     /// The newest tick that was written.
     newest_tick: Option<u32>,
     sorter: Sorter,
+    names: Names,
     format: &'static str,
     metadata: Metadata,
     stats: ImportStats,
@@ -62,6 +65,7 @@ impl<'a> Output<'a> {
             writer: Writer::create(to, overwrite)?,
             newest_tick: None,
             sorter: Sorter::new(folder),
+            names: Names::default(),
             format,
             metadata,
             stats: ImportStats::default(),
@@ -133,7 +137,7 @@ impl<'a> Output<'a> {
     /// [`crate::Error::Io`] if the disk does not take it.
     pub fn push(&mut self, row: Row) -> Result<()> {
         self.extend_span(row.ts_us);
-        self.sorter.push(row)
+        self.sorter.push(row, None)
     }
 
     /// Adds a row of a file that needs no sorting: rows of one socket come in the order of time,
@@ -200,7 +204,7 @@ impl<'a> Output<'a> {
                 self.source("nul-bytes", SourceStatus::Partial, detail);
             }
         }
-        let Self { mut writer, mut newest_tick, sorter, mut metadata, mut stats, span_us, .. } = self;
+        let Self { mut writer, mut newest_tick, sorter, names, mut metadata, mut stats, span_us, .. } = self;
         stats.sort();
         metadata.import_stats = Some(stats);
         // An importer that knows of quiet time at the ends has said so.
@@ -208,7 +212,12 @@ impl<'a> Output<'a> {
         let spans = [span_us, said].into_iter().flatten();
         let span_us = spans.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
         (metadata.start_us, metadata.end_us) = span_us.unwrap_or_default();
-        sorter.finish(|row| write(&mut writer, &mut newest_tick, &row, &metadata))?;
+        sorter.finish(|(mut row, key)| {
+            if let (Some(key), Some(remote)) = (key, row.remote) {
+                row.remote_name = names.find(&key, (row.local_addr, row.local_port), remote);
+            }
+            write(&mut writer, &mut newest_tick, &row, &metadata)
+        })?;
         metadata.rows = writer.rows();
         let finished = writer.finish(&metadata)?;
         Ok((finished, metadata))
@@ -217,6 +226,21 @@ impl<'a> Output<'a> {
     /// Removes what was written: the import can be run again.
     pub(super) fn abandon(self) {
         self.writer.abandon();
+    }
+}
+
+impl Sink for Output<'_> {
+    fn connection(&mut self, connection: &LoggedConnection) -> Result<()> {
+        let key = self.names.key(&connection.uid, connection.start_us, connection.end_us());
+        for row in connection.rows() {
+            self.extend_span(row.ts_us);
+            self.sorter.push(row, Some(key))?;
+        }
+        Ok(())
+    }
+
+    fn names(&mut self) -> &mut Names {
+        &mut self.names
     }
 }
 

@@ -146,7 +146,7 @@ impl Snapshots {
 }
 
 /// What to do for a list without a time: the time of the file is only a hint, as copies have another.
-fn undated(file: &Path, lists_before: u32) -> Error {
+pub(super) fn undated(file: &Path, lists_before: u32) -> Error {
     let reason = if lists_before > 0 {
         "it holds several snapshots, and not all have a time: print the date before each".to_owned()
     } else {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::names::NameKey;
 use crate::capture::{Counters, Kind, Owner, OwnerSource, Protocol, Query, Row, TcpState};
 use crate::{Error, Result};
 
@@ -24,9 +25,12 @@ const CHUNK_ROWS: usize = 4096;
 pub(super) struct Sorter {
     folder: PathBuf,
     run_rows: usize,
-    rows: Vec<Row>,
+    rows: Vec<Unnamed>,
     runs: Vec<BufReader<File>>,
 }
+
+/// A row, and what its remote's name is looked up by when it is written.
+pub(super) type Unnamed = (Row, Option<NameKey>);
 
 impl Sorter {
     /// Runs are kept in files without names in `folder`.
@@ -38,8 +42,8 @@ impl Sorter {
     ///
     /// # Errors
     /// [`Error::Io`] if a run cannot be written.
-    pub(super) fn push(&mut self, row: Row) -> Result<()> {
-        self.rows.push(row);
+    pub(super) fn push(&mut self, row: Row, key: Option<NameKey>) -> Result<()> {
+        self.rows.push((row, key));
         if self.rows.len() >= self.run_rows { self.end_run() } else { Ok(()) }
     }
 
@@ -47,7 +51,7 @@ impl Sorter {
     ///
     /// # Errors
     /// [`Error::Io`] if a run cannot be read back, and what `take` gives.
-    pub(super) fn finish(mut self, mut take: impl FnMut(Row) -> Result<()>) -> Result<()> {
+    pub(super) fn finish(mut self, mut take: impl FnMut(Unnamed) -> Result<()>) -> Result<()> {
         sort(&mut self.rows);
         let folder = std::mem::take(&mut self.folder);
         let failed = |error| Error::io("read a temporary file in", &folder)(error);
@@ -97,13 +101,13 @@ impl Sorter {
 
 /// By time, and those of one moment in the order in which they came. Rows are large: their times
 /// are sorted, and each row is moved once.
-fn sort(rows: &mut [Row]) {
-    rows.sort_by_cached_key(|row| row.ts_us);
+fn sort(rows: &mut [Unnamed]) {
+    rows.sort_by_cached_key(|(row, _)| row.ts_us);
 }
 
 /// Rows in the order of time, of which some are in memory.
 struct Run {
-    chunk: VecDeque<Row>,
+    chunk: VecDeque<Unnamed>,
     /// None for what never left the memory.
     file: Option<BufReader<File>>,
 }
@@ -114,7 +118,7 @@ impl Run {
         if self.chunk.is_empty() {
             self.refill()?;
         }
-        Ok(self.chunk.front().map(|row| row.ts_us))
+        Ok(self.chunk.front().map(|(row, _)| row.ts_us))
     }
 
     fn refill(&mut self) -> io::Result<()> {
@@ -152,6 +156,7 @@ struct Stored {
     local: (IpAddr, u16),
     remote: Option<(IpAddr, u16)>,
     remote_name: Option<u32>,
+    name_key: Option<NameKey>,
     netns: Option<u64>,
     states: (Option<TcpState>, Option<TcpState>),
     counters: Counters,
@@ -163,11 +168,11 @@ struct Stored {
 }
 
 impl Chunk {
-    fn of(rows: &[Row]) -> Self {
+    fn of(rows: &[Unnamed]) -> Self {
         let mut chunk = Self::default();
         let mut names: HashMap<&str, u32> = HashMap::new();
         let mut owners: HashMap<*const Owner, u32> = HashMap::new();
-        for row in rows {
+        for (row, name_key) in rows {
             let remote_name = row.remote_name.as_deref().map(|name| {
                 *names.entry(name).or_insert_with(|| {
                     chunk.names.push(name.to_owned());
@@ -191,6 +196,7 @@ impl Chunk {
                 local: (row.local_addr, row.local_port),
                 remote: row.remote,
                 remote_name,
+                name_key: *name_key,
                 netns: row.netns,
                 states: (row.state, row.prev_state),
                 counters: row.counters,
@@ -204,7 +210,7 @@ impl Chunk {
         chunk
     }
 
-    fn into_rows(self) -> VecDeque<Row> {
+    fn into_rows(self) -> VecDeque<Unnamed> {
         let names: Vec<Arc<str>> = self.names.into_iter().map(Arc::from).collect();
         let owners: Vec<Arc<Owner>> = self.owners.into_iter().map(Arc::new).collect();
         let row = |stored: Stored| Row {
@@ -226,7 +232,13 @@ impl Chunk {
             query: stored.query.map(Arc::new),
             ..Row::snapshot(stored.conn_id, stored.protocol, stored.local)
         };
-        self.rows.into_iter().map(row).collect()
+        self.rows
+            .into_iter()
+            .map(|stored| {
+                let key = stored.name_key;
+                (row(stored), key)
+            })
+            .collect()
     }
 }
 
@@ -235,6 +247,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::import::names::Names;
 
     fn row(ts_us: i64, conn_id: u64) -> Row {
         let mut row = Row::snapshot(conn_id, Protocol::Tcp, ("10.0.0.1".parse().unwrap(), 443));
@@ -257,11 +270,13 @@ mod tests {
         ) {
             let folder = tempfile::tempdir().unwrap();
             let mut sorter = Sorter { run_rows, ..Sorter::new(folder.path()) };
-            let mut expected: Vec<Row> = times.iter().zip(0..).map(|(ts, id)| row(*ts, id)).collect();
-            for row in &expected {
-                sorter.push(row.clone()).unwrap();
+            let names = Names::default();
+            let key = |ts| (ts > 0).then(|| names.key(b"C1", ts, ts + 1));
+            let mut expected: Vec<Unnamed> = times.iter().zip(0..).map(|(ts, id)| (row(*ts, id), key(*ts))).collect();
+            for (row, key) in &expected {
+                sorter.push(row.clone(), *key).unwrap();
             }
-            expected.sort_by_key(|row| row.ts_us);
+            expected.sort_by_key(|(row, _)| row.ts_us);
             let mut sorted = Vec::new();
             sorter.finish(|row| { sorted.push(row); Ok(()) }).unwrap();
             prop_assert_eq!(sorted, expected);

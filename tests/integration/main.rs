@@ -23,6 +23,7 @@ mod import;
 mod import_input;
 mod import_pcap;
 mod import_tools;
+mod import_text;
 mod metrics;
 #[cfg(target_os = "linux")]
 mod packets;

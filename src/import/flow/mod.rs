@@ -22,6 +22,7 @@ mod tracker;
 
 pub use clock::Clock;
 pub use conn_state::{ConnState, conn_state};
+pub(super) use ports::comes_from_server;
 pub use record::Flow;
 pub use side::{Side, SideState};
 pub use table::{Limits, Table};

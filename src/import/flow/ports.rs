@@ -16,7 +16,7 @@ fn is_likely_server(port: u16) -> bool {
 }
 
 /// Whether a packet that does not open a connection comes from the side that waited for it.
-pub(super) fn comes_from_server(protocol: Protocol, source: u16, destination: u16) -> bool {
+pub(in crate::import) fn comes_from_server(protocol: Protocol, source: u16, destination: u16) -> bool {
     match (is_likely_server(source), is_likely_server(destination)) {
         (true, false) => true,
         // Both are: the lower one, as clients take high ports. Peers of one protocol that speaks

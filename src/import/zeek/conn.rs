@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use super::super::log::{Course, LoggedConnection};
-use super::super::number::{micros, unsigned};
+use super::super::number::{micros, seconds, unsigned, whole};
+use super::super::timestamp::{self, Timestamp};
 use super::record::{Field, Record};
 use crate::capture::{Counters, Protocol, TcpState};
 
@@ -18,11 +19,11 @@ pub(super) enum ConnLine {
     Unreadable,
 }
 
-/// Reads a line.
-pub(super) fn read(record: &Record<'_>) -> ConnLine {
+/// Reads a line; `is_open` if the log tells of connections that go on.
+pub(super) fn read(record: &Record<'_>, is_open: bool) -> ConnLine {
     match record.get(Field::Proto) {
-        Some(b"tcp") => connection(record, Protocol::Tcp),
-        Some(b"udp") => connection(record, Protocol::Udp),
+        Some(b"tcp" | b"TCP" | b"6") => connection(record, Protocol::Tcp, is_open),
+        Some(b"udp" | b"UDP" | b"17") => connection(record, Protocol::Udp, is_open),
         Some(_) => ConnLine::OtherProtocol,
         None => ConnLine::Unreadable,
     }
@@ -38,27 +39,30 @@ pub(super) fn marks(record: &Record<'_>, connection: &LoggedConnection) -> [(IpA
 
 /// Bytes that Zeek did not get to see.
 pub(super) fn missed_bytes(record: &Record<'_>) -> u64 {
-    record.get(Field::MissedBytes).and_then(unsigned).unwrap_or(0)
+    record.get(Field::MissedBytes).and_then(whole).unwrap_or(0)
 }
 
-fn connection(record: &Record<'_>, protocol: Protocol) -> ConnLine {
-    try_connection(record, protocol)
+fn connection(record: &Record<'_>, protocol: Protocol, is_open: bool) -> ConnLine {
+    try_connection(record, protocol, is_open)
         .map_or(ConnLine::Unreadable, |connection| ConnLine::Connection(Box::new(connection)))
 }
 
-fn try_connection(record: &Record<'_>, protocol: Protocol) -> Option<LoggedConnection> {
-    let count = |field| record.get(field).map(|text| unsigned(text).ok_or(())).transpose().ok();
-    let duration_us = match record.get(Field::Duration) {
-        Some(text) => Some(micros(text).filter(|duration| *duration >= 0)?),
-        None => None,
+fn try_connection(record: &Record<'_>, protocol: Protocol, is_open: bool) -> Option<LoggedConnection> {
+    let count = |field| record.get(field).map(|text| whole(text).ok_or(())).transpose().ok();
+    let course = match protocol {
+        Protocol::Tcp => course(record),
+        Protocol::Udp => Course::STATELESS,
     };
     Some(LoggedConnection {
         uid: record.get(Field::Uid).unwrap_or_default().to_vec(),
         protocol,
         originator: record.end(Field::OrigH, Field::OrigP)?,
         responder: record.end(Field::RespH, Field::RespP)?,
-        start_us: moment(record.get(Field::Ts)?)?,
-        duration_us,
+        start_us: timestamp(record.get(Field::Ts)?)?.us,
+        duration_us: match record.get(Field::Duration) {
+            Some(text) => duration(text)?,
+            None => None,
+        },
         counters: Counters {
             bytes_sent: count(Field::OrigBytes)?,
             bytes_received: count(Field::RespBytes)?,
@@ -66,20 +70,60 @@ fn try_connection(record: &Record<'_>, protocol: Protocol) -> Option<LoggedConne
             packets_received: count(Field::RespPkts)?,
             ..Counters::default()
         },
-        course: match protocol {
-            Protocol::Tcp => course(record),
-            _ => Course::STATELESS,
-        },
-        remote_name: None,
+        course: if is_open { course.continuing() } else { course },
     })
 }
 
-/// A time: seconds since the Unix epoch, or a date in words (an option of Zeek's JSON).
-pub(super) fn moment(text: &[u8]) -> Option<i64> {
-    micros(text).or_else(|| {
-        let text = std::str::from_utf8(text).ok()?;
-        Some(chrono::DateTime::parse_from_rfc3339(text).ok()?.timestamp_micros())
-    })
+/// A time: seconds since the Unix epoch, milliseconds or a date in words (options of Zeek's JSON
+/// and of `zeek-cut`).
+pub(super) fn timestamp(text: &[u8]) -> Option<Timestamp> {
+    timestamp::parse(text).or_else(|| Some(Timestamp { us: seconds(text)?, has_zone: true }))
+}
+
+/// An interval in µs; `Some(None)` for a negative one, as clocks that were set make them: how
+/// long it was is not known then. None for what is no interval.
+#[allow(clippy::option_option, reason = "a negative interval is an unknown one, and no error")]
+fn duration(text: &[u8]) -> Option<Option<i64>> {
+    let us = seconds(text).or_else(|| units(text)).or_else(|| clock(text))?;
+    Some((us >= 0).then_some(us))
+}
+
+/// `1m2.5s`, `250ms`, as Zed writes intervals.
+fn units(text: &[u8]) -> Option<i64> {
+    let (sign, mut rest) = text.strip_prefix(b"-").map_or((1, text), |rest| (-1, rest));
+    let mut us = 0_i64;
+    while !rest.is_empty() {
+        let number = rest.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'.').count();
+        let unit = rest[number..].iter().take_while(|byte| !byte.is_ascii_digit()).count();
+        let (number, after) = rest.split_at(number);
+        let (unit, after) = after.split_at(unit);
+        let (per_s, times) = match unit {
+            b"ns" => (1_000_000_000, 1),
+            b"us" | b"\xc2\xb5s" | b"\xce\xbcs" => (1_000_000, 1),
+            b"ms" => (1000, 1),
+            b"s" => (1, 1),
+            b"m" => (1, 60),
+            b"h" => (1, 3600),
+            b"d" => (1, 86_400),
+            b"w" => (1, 7 * 86_400),
+            b"y" => (1, 365 * 86_400),
+            _ => return None,
+        };
+        us = us.checked_add(micros(number)?.checked_mul(times)? / per_s)?;
+        rest = after;
+    }
+    (!text.is_empty()).then_some(sign * us)
+}
+
+/// `0 days 00:00:01.500000`, as pandas writes intervals, with or without the days.
+fn clock(text: &[u8]) -> Option<i64> {
+    let text = std::str::from_utf8(text).ok()?;
+    let (days, time) = text.split_once(" days ").unwrap_or(("0", text));
+    let mut parts = time.splitn(3, ':');
+    let days: i64 = days.parse().ok().filter(|days: &i64| days.abs() < 1_000_000)?;
+    let hours = i64::try_from(unsigned(parts.next()?.as_bytes())?).ok().filter(|hours| *hours < 1_000_000)?;
+    let minutes = i64::try_from(unsigned(parts.next()?.as_bytes())?).ok().filter(|minutes| *minutes < 60)?;
+    Some((days * 86_400 + hours * 3600 + minutes * 60) * 1_000_000 + micros(parts.next()?.as_bytes())?)
 }
 
 /// The states that Zeek's word for a connection tells of; where there is none, its history.
@@ -143,7 +187,7 @@ mod tests {
     }
 
     fn states(fields: &[(Field, &str)]) -> String {
-        let ConnLine::Connection(connection) = read(&record(fields)) else { return "none".to_owned() };
+        let ConnLine::Connection(connection) = read(&record(fields), false) else { return "none".to_owned() };
         let Course { was_opened, first, middle, last, has_ended } = connection.course;
         let states: Vec<&str> = [first, middle, last].into_iter().flatten().map(TcpState::as_str).collect();
         let (opened, ended) = (if was_opened { "(" } else { "" }, if has_ended { ")" } else { "" });
@@ -206,17 +250,19 @@ mod tests {
             (Field::OrigP, "70000"),
             (Field::RespH, ""),
             (Field::Proto, ""),
-            (Field::Duration, "-1.0"),
+            (Field::Duration, "soon"),
             (Field::OrigBytes, "many"),
         ] {
-            assert!(matches!(read(&record(&[(field, value)])), ConnLine::Unreadable), "{value}");
+            assert!(matches!(read(&record(&[(field, value)]), false), ConnLine::Unreadable), "{value}");
         }
-        assert!(matches!(read(&record(&[(Field::Proto, "icmp")])), ConnLine::OtherProtocol));
+        assert!(matches!(read(&record(&[(Field::Proto, "icmp")]), false), ConnLine::OtherProtocol));
     }
 
     #[test]
     fn what_is_not_set_is_not_known() {
-        let ConnLine::Connection(connection) = read(&record(&[(Field::OrigBytes, "0")])) else { panic!() };
+        let ConnLine::Connection(connection) = read(&record(&[(Field::OrigBytes, "0")]), false) else {
+            panic!()
+        };
         assert_eq!(connection.counters.bytes_sent, Some(0));
         assert_eq!(connection.counters.bytes_received, None);
         assert_eq!((connection.duration_us, connection.start_us), (None, 1_700_000_000_500_000));
@@ -224,10 +270,33 @@ mod tests {
     }
 
     #[test]
-    fn times_may_be_words() {
-        let expected = Some(1_700_000_000_250_000);
-        assert_eq!(moment(b"2023-11-14T22:13:20.250000Z"), expected);
-        assert_eq!(moment(b"1700000000.25"), expected);
-        assert_eq!(moment(b"yesterday"), None);
+    fn intervals_are_read_in_every_notation_and_negative_ones_are_unknown() {
+        for (text, expected) in [
+            ("1.5", Some(Some(1_500_000))),
+            ("1e-6", Some(Some(1))),
+            ("1.5s", Some(Some(1_500_000))),
+            ("1m2.5s", Some(Some(62_500_000))),
+            ("250ms", Some(Some(250_000))),
+            ("12\u{b5}s", Some(Some(12))),
+            ("0 days 00:01:01.500000", Some(Some(61_500_000))),
+            ("-0.000012", Some(None)),
+            ("-12us", Some(None)),
+            ("1x", None),
+            ("s", None),
+        ] {
+            assert_eq!(duration(text.as_bytes()), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_connection_that_goes_on_is_not_closed() {
+        for (word, last) in
+            [("SF", TcpState::Established), ("S1", TcpState::Established), ("S0", TcpState::SynSent)]
+        {
+            let ConnLine::Connection(open) = read(&record(&[(Field::ConnState, word)]), true) else {
+                panic!()
+            };
+            assert_eq!((open.course.has_ended, open.course.last), (false, Some(last)), "{word}");
+        }
     }
 }

@@ -1,205 +1,304 @@
-//! A Zeek log as a stream of records, in either notation.
+//! A Zeek log as a stream of records, in any notation. Each record is asked for its kind: one
+//! file may hold several logs.
 
-use std::io::{self, Read};
+use std::borrow::Cow;
+use std::io::Read;
 
+use super::bare::Bare;
 use super::conn::{self, ConnLine};
-use super::json::Object;
+use super::csv::Csv;
+use super::json::{self, Scanner};
+use super::kind::{self, Kind};
+use super::names;
 use super::record::{Field, Record};
-use super::tsv::{Header, unescape};
+use super::tsv::Header;
+use crate::Result;
 use crate::capture::{Example, UnusedReason};
+use crate::import::envelope;
 use crate::import::lines::{Line, Lines};
-use crate::import::log::LoggedConnection;
-use crate::import::names::{Names, Told};
-use crate::import::{Account, Begin, Input};
+use crate::import::log::Sink;
+use crate::import::marks::Marks;
+use crate::import::{Account, Begin};
 
-/// Which log a file is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum LogKind {
-    Conn,
-    Ssl,
-    Http,
-    Dns,
-    Other,
-}
-
-impl LogKind {
-    /// By the header, else by which fields there are.
-    pub(super) fn of(input: &Input) -> Self {
-        let begin = &input.begin;
-        if let Some(header) = header(begin) {
-            return Self::named(&header.path).unwrap_or_else(|| Self::with_fields(|field| header.has(field)));
-        }
-        let Some(object) = first_object(begin) else { return Self::Other };
-        let name = object.record().text(Field::Path).and_then(Self::named);
-        name.unwrap_or_else(|| Self::with_fields(|field| object.has(field)))
-    }
-
-    /// What its lines are, for those that are no connections.
-    fn names(self) -> &'static str {
-        match self {
-            Self::Conn => "conn record",
-            Self::Ssl => "ssl record, read for its name",
-            Self::Http => "http record, read for its name",
-            Self::Dns => "dns record, read for its names",
-            Self::Other => "record of another log",
-        }
-    }
-
-    fn named(name: &str) -> Option<Self> {
-        match name {
-            "" => None,
-            "conn" => Some(Self::Conn),
-            "ssl" => Some(Self::Ssl),
-            "http" => Some(Self::Http),
-            "dns" => Some(Self::Dns),
-            _ => Some(Self::Other),
-        }
-    }
-
-    fn with_fields(has: impl Fn(Field) -> bool) -> Self {
-        if has(Field::ConnState) || has(Field::History) || has(Field::OrigBytes) {
-            Self::Conn
-        } else if has(Field::ServerName) {
-            Self::Ssl
-        } else if has(Field::Query) {
-            Self::Dns
-        } else if has(Field::Host) {
-            Self::Http
-        } else if has(Field::Proto) {
-            Self::Conn
-        } else {
-            Self::Other
-        }
-    }
-}
+/// Lines of a file that may come before its first record: comments, a title.
+const MOST_PREFACE: usize = 8;
 
 /// Whether a file that begins so is a Zeek log.
 pub(super) fn recognises(begin: &Begin) -> bool {
-    let is_of_zeek =
-        |object: Object| object.has(Field::Ts) && (object.has(Field::OrigH) || object.has(Field::Path));
-    header(begin).is_some() || first_object(begin).is_some_and(is_of_zeek)
-}
-
-fn header(begin: &Begin) -> Option<Header> {
     let mut header = Header::default();
-    begin.lines().take_while(|line| line.starts_with(b"#")).for_each(|line| header.take(line));
-    header.is_complete().then_some(header)
+    let mut preface = 0;
+    for line in begin.lines().map(<[u8]>::trim_ascii_end).filter(|line| !line.is_empty()) {
+        match line[0] {
+            b'#' => header.take(line),
+            b'{' => return is_of_zeek(line),
+            _ if let Some(object) = envelope::after_prefix(line) => return is_of_zeek(object),
+            _ => return header.is_complete() || Csv::of_names(line).is_some() || Bare::of(line).is_some(),
+        }
+        if header.is_complete() {
+            return true;
+        }
+        preface += 1;
+        if preface > MOST_PREFACE {
+            break;
+        }
+    }
+    false
 }
 
-fn first_object(begin: &Begin) -> Option<Object> {
-    Object::parse(begin.lines().find(|line| !line.trim_ascii().is_empty())?)
+/// Whether an object is a record of Zeek: it has a time, and the ends of a connection or the name
+/// of a log.
+fn is_of_zeek(line: &[u8]) -> bool {
+    let mut scanner = Scanner::new();
+    scanner.scan(line) && (is_record(&scanner.record(line)) || wrapped(line).is_some())
 }
 
-/// Reads a log: names go to `names`, connections to `take`, with what the log marks as inside,
-/// until that gives false.
-///
-/// # Errors
-/// What the reader says, other than that a compressed stream breaks off.
-pub(super) fn read_log<R: Read>(
-    reader: R,
-    kind: LogKind,
-    names: &mut Names,
-    mut take: impl FnMut(&Names, LoggedConnection, &Record<'_>) -> bool,
-) -> io::Result<(Account, R)> {
-    let mut lines = Lines::new(reader);
-    let mut account = Account::new("line");
-    let mut header = Header::default();
-    loop {
-        let number = lines.number() + 1;
-        let (line, is_whole) = match lines.next()? {
-            None => break,
-            Some(Line::Whole(line)) => (line, true),
-            Some(Line::Unended(line)) => (line, false),
-            Some(Line::TooLong) => {
-                account.stats.unreadable_line(number, b"");
-                continue;
+fn is_record(record: &Record<'_>) -> bool {
+    let is_of_connection = record.has(Field::OrigH) && record.has(Field::RespH);
+    record.has(Field::Ts) && (is_of_connection || record.log_name().is_some())
+}
+
+/// The record in an object that a log shipper has put around it.
+fn wrapped(line: &[u8]) -> Option<Vec<u8>> {
+    envelope::open(line, &|inner| {
+        inner.contains_key("ts")
+            && (inner.contains_key("id.orig_h")
+                || inner.contains_key("id_orig_h")
+                || inner.contains_key("id")
+                || inner.contains_key("_path"))
+    })
+}
+
+/// What reads the lines that are no objects.
+#[derive(Debug)]
+enum Columns {
+    /// Zeek's header, or none yet.
+    Header(Header),
+    Csv(Csv),
+    Bare(Bare),
+}
+
+/// What a log said besides its records.
+#[derive(Debug, Default)]
+pub(super) struct Remarks {
+    /// Addresses that the log marks as local.
+    pub(super) marks: Marks,
+    /// Records whose time has no offset from UTC.
+    pub(super) without_zone: u64,
+    /// Lines without a header of which only the plain facts are known.
+    pub(super) without_counts: u64,
+}
+
+/// Reads a log.
+#[derive(Debug)]
+pub(super) struct LogReader<'a> {
+    columns: Columns,
+    scanner: Scanner,
+    taker: Taker<'a>,
+}
+
+/// Takes the records of a log.
+#[derive(Debug)]
+struct Taker<'a> {
+    file_name: &'a str,
+    account: Account,
+    remarks: &'a mut Remarks,
+}
+
+/// A line and its number, to be shown where it cannot be used.
+type Numbered<'a> = (u64, &'a [u8]);
+
+impl<'a> LogReader<'a> {
+    /// A reader for the log in this file. The name tells what its records do not: that the
+    /// connections of `conn_long.log` go on.
+    pub(super) fn new(file_name: &'a str, remarks: &'a mut Remarks) -> Self {
+        Self {
+            columns: Columns::Header(Header::default()),
+            scanner: Scanner::new(),
+            taker: Taker { file_name, account: Account::new("line"), remarks },
+        }
+    }
+
+    /// Reads the log to its end: names and connections go to `sink`.
+    ///
+    /// # Errors
+    /// What the reader says, other than that a compressed stream breaks off, and what `sink` gives.
+    pub(super) fn read<R: Read>(
+        mut self,
+        reader: R,
+        io_error: impl FnOnce(std::io::Error) -> crate::Error,
+        sink: &mut impl Sink,
+    ) -> Result<(Account, R)> {
+        let mut lines = Lines::new(reader);
+        let mut failed = None;
+        loop {
+            let number = lines.number() + 1;
+            match lines.next() {
+                Ok(None) => break,
+                Ok(Some(Line::Whole(line))) => self.line(number, line, true, sink)?,
+                Ok(Some(Line::Unended(line))) => self.line(number, line, false, sink)?,
+                Ok(Some(Line::TooLong)) => self.taker.account.stats.unreadable_line(number, b""),
+                Err(error) => {
+                    failed = Some(error);
+                    break;
+                }
             }
-        };
-        if line.is_empty() {
-            continue;
         }
-        if line[0] == b'#' {
-            header.take(line);
-            continue;
+        if let Some(error) = failed {
+            return Err(io_error(error));
         }
-        let object = if line[0] == b'{' { Object::parse(line) } else { None };
-        let record = match &object {
-            Some(object) => object.record(),
+        self.taker.account.is_cut_short |= lines.is_cut_short();
+        Ok((self.taker.account, lines.into_inner()))
+    }
+
+    fn line(&mut self, number: u64, line: &[u8], is_whole: bool, sink: &mut impl Sink) -> Result<()> {
+        match line.trim_ascii().first() {
+            None => Ok(()),
+            Some(b'#') => {
+                self.header(line);
+                Ok(())
+            }
+            Some(b'{') => self.object(number, line, is_whole, sink),
+            Some(_) if let Some(object) = self.after_prefix(line) => {
+                self.object(number, object, is_whole, sink)
+            }
             // A number at the end of a line that is cut short may be another.
-            None if !is_whole => {
-                account.is_cut_short = true;
-                break;
+            Some(_) if !is_whole => {
+                self.taker.account.is_cut_short = true;
+                Ok(())
             }
-            None => header.record(line),
-        };
-        if kind == LogKind::Conn {
-            if !take_connection(&record, number, line, &mut account, &mut |c, r| take(names, c, r)) {
-                break;
-            }
-        } else {
-            take_name(kind, &record, names);
-            account.stats.skip(UnusedReason::NoConnection, kind.names(), || Example::of_line(number, line));
+            Some(_) => self.text(number, line, sink),
         }
     }
-    account.is_cut_short |= lines.is_cut_short();
-    Ok((account, lines.into_inner()))
-}
 
-fn take_connection(
-    record: &Record<'_>,
-    number: u64,
-    line: &[u8],
-    account: &mut Account,
-    take: &mut dyn FnMut(LoggedConnection, &Record<'_>) -> bool,
-) -> bool {
-    match conn::read(record) {
-        ConnLine::Connection(connection) => {
-            account.stats.use_one();
-            account.missed_bytes = account.missed_bytes.saturating_add(conn::missed_bytes(record));
-            take(*connection, record)
+    /// The object at the end of a line of a log without columns.
+    fn after_prefix<'b>(&self, line: &'b [u8]) -> Option<&'b [u8]> {
+        let has_columns = !matches!(&self.columns, Columns::Header(header) if !header.is_complete());
+        if has_columns { None } else { envelope::after_prefix(line) }
+    }
+
+    fn header(&mut self, line: &[u8]) {
+        if !matches!(self.columns, Columns::Header(_)) {
+            self.columns = Columns::Header(Header::default());
         }
-        ConnLine::OtherProtocol => {
-            let kind = format!("protocol {}", record.text(Field::Proto).unwrap_or("unknown"));
-            account.stats.skip(UnusedReason::Unsupported, &kind, || Example::of_line(number, line));
-            true
+        if let Columns::Header(header) = &mut self.columns {
+            header.take(line);
         }
-        ConnLine::Unreadable => {
-            account.stats.unreadable_line(number, line);
-            true
+    }
+
+    fn object(&mut self, number: u64, line: &[u8], is_whole: bool, sink: &mut impl Sink) -> Result<()> {
+        let Self { scanner, taker, .. } = self;
+        let mut line = Cow::Borrowed(line);
+        let mut is_object = scanner.scan(&line);
+        if is_object
+            && !is_record(&scanner.record(&line))
+            && let Some(inner) = wrapped(&line)
+        {
+            line = Cow::Owned(inner);
+            is_object = scanner.scan(&line);
+        }
+        if !is_object {
+            taker.account.is_cut_short |= !is_whole;
+            if is_whole {
+                taker.account.stats.unreadable_line(number, &line);
+            }
+            return Ok(());
+        }
+        let record = scanner.record(&line);
+        let is_conns = || json::all_names(&line, kind::is_of_conn);
+        let kind = Kind::of(record.log_name(), |field| record.has(field), is_conns);
+        taker.record(kind, &record, (number, &line), b",", sink)
+    }
+
+    fn text(&mut self, number: u64, line: &[u8], sink: &mut impl Sink) -> Result<()> {
+        let Self { columns, taker, .. } = self;
+        if !matches!(columns, Columns::Header(header) if header.is_complete()) {
+            // Tables that were concatenated have the names of their columns again.
+            if let Some(csv) = Csv::of_names(line) {
+                *columns = Columns::Csv(csv);
+                return Ok(());
+            }
+        }
+        if matches!(columns, Columns::Header(header) if !header.is_complete()) {
+            let Some(bare) = Bare::of(line) else {
+                taker.account.stats.unreadable_line(number, line);
+                return Ok(());
+            };
+            *columns = Columns::Bare(bare);
+        }
+        match columns {
+            Columns::Header(header) => {
+                let record = header.record(line);
+                taker.record(header.kind_of(&record), &record, (number, line), &header.set_separator, sink)
+            }
+            Columns::Csv(csv) => {
+                let record = csv.record(line);
+                taker.record(csv.header.kind_of(&record), &record, (number, line), b",", sink)
+            }
+            Columns::Bare(bare) => {
+                taker.remarks.without_counts += u64::from(!bare.is_full);
+                taker.record(Kind::Conn, &bare.record(line), (number, line), b",", sink)
+            }
         }
     }
 }
 
-fn take_name(kind: LogKind, record: &Record<'_>, names: &mut Names) {
-    let uid = record.get(Field::Uid);
-    let told = |field| Some((uid?, unescape(record.get(field)?)));
-    match kind {
-        LogKind::Ssl => {
-            if let Some((uid, name)) = told(Field::ServerName) {
-                names.of_connection(uid, Told::ByTls, &name);
+impl Taker<'_> {
+    fn record(
+        &mut self,
+        kind: Kind,
+        record: &Record<'_>,
+        (number, line): Numbered<'_>,
+        set_separator: &[u8],
+        sink: &mut impl Sink,
+    ) -> Result<()> {
+        let example = || Example::of_line(number, line);
+        let kind = kind.in_file(self.file_name);
+        let is_open = kind == Kind::OpenConn;
+        match kind {
+            Kind::Conn | Kind::OpenConn => return self.connection(record, is_open, (number, line), sink),
+            Kind::Aggregate => {
+                let reason = UnusedReason::Unsupported;
+                self.account.stats.skip(reason, "aggregate of several connections", example);
+            }
+            Kind::Tls | Kind::Http | Kind::Dns => {
+                names::take(kind, record, set_separator, sink.names());
+                self.account.stats.skip(UnusedReason::NoConnection, kind.title(), example);
+            }
+            Kind::Other => {
+                let of_log = record.log_name().map(|name| Cow::Owned(format!("{name} record")));
+                let title = of_log.unwrap_or(Cow::Borrowed(kind.title()));
+                self.account.stats.skip(UnusedReason::NoConnection, &title, example);
             }
         }
-        LogKind::Http => {
-            if let Some((uid, name)) = told(Field::Host) {
-                names.of_connection(uid, Told::ByHttp, &name);
-            }
-        }
-        LogKind::Dns => take_answers(record, names),
-        LogKind::Conn | LogKind::Other => {}
+        Ok(())
     }
-}
 
-fn take_answers(record: &Record<'_>, names: &mut Names) {
-    let (Some(client), Some(ts_us), Some(query), Some(answers)) = (
-        record.addr(Field::OrigH),
-        record.get(Field::Ts).and_then(conn::moment),
-        record.get(Field::Query),
-        record.text(Field::Answers),
-    ) else {
-        return;
-    };
-    let query = unescape(query);
-    for addr in answers.split(',').filter_map(|answer| answer.parse::<std::net::IpAddr>().ok()) {
-        names.answer(client, addr.to_canonical(), ts_us, &query);
+    fn connection(
+        &mut self,
+        record: &Record<'_>,
+        is_open: bool,
+        (number, line): Numbered<'_>,
+        sink: &mut impl Sink,
+    ) -> Result<()> {
+        let stats = &mut self.account.stats;
+        match conn::read(record, is_open) {
+            ConnLine::Connection(connection) => {
+                stats.use_one();
+                self.account.missed_bytes =
+                    self.account.missed_bytes.saturating_add(conn::missed_bytes(record));
+                for (addr, is_inside) in conn::marks(record, &connection) {
+                    self.remarks.marks.add(addr, is_inside);
+                }
+                let ts = record.get(Field::Ts).and_then(conn::timestamp);
+                self.remarks.without_zone += u64::from(ts.is_some_and(|ts| !ts.has_zone));
+                return sink.connection(&connection);
+            }
+            ConnLine::OtherProtocol => {
+                let kind = format!("protocol {}", record.text(Field::Proto).unwrap_or("unknown"));
+                stats.skip(UnusedReason::Unsupported, &kind, || Example::of_line(number, line));
+            }
+            ConnLine::Unreadable => stats.unreadable_line(number, line),
+        }
+        Ok(())
     }
 }

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use crate::import::number::whole;
+
 /// Declares the fields once: their names in both notations.
 macro_rules! fields {
     ($($member:ident = $name:literal,)+) => {
@@ -15,12 +17,14 @@ macro_rules! fields {
             pub(super) const ALL: &[(Self, &str)] = &[$((Self::$member, $name),)+];
         }
 
-        const FIELDS: usize = [$(Field::$member,)+].len();
+        /// How many there are.
+        pub(super) const FIELDS: usize = [$(Field::$member,)+].len();
     };
 }
 
 fields! {
     Path = "_path",
+    Stream = "@stream",
     Ts = "ts",
     Uid = "uid",
     OrigH = "id.orig_h",
@@ -42,19 +46,49 @@ fields! {
     Host = "host",
     Query = "query",
     Answers = "answers",
+    Qtype = "qtype_name",
+    Rcode = "rcode_name",
+    OrigIpBytes = "orig_ip_bytes",
+    Method = "method",
+    Uri = "uri",
 }
 
 impl Field {
-    /// By its name; programs that cannot have dots in names write `id_orig_h`.
+    /// By its name; programs that cannot have dots in names write `id_orig_h` or `orig_h`.
     pub(super) fn of(name: &[u8]) -> Option<Self> {
-        let is = |known: &str| {
-            known.len() == name.len()
-                && known
-                    .bytes()
-                    .zip(name)
-                    .all(|(known, byte)| known == *byte || (known == b'.' && *byte == b'_'))
-        };
-        Self::ALL.iter().find(|(_, known)| is(known)).map(|(field, _)| *field)
+        match name {
+            [b'i', b'd', b'.' | b'_', rest @ ..] => Self::of_id(rest),
+            b"@path" => Some(Self::Path),
+            _ => Self::of_id(name).or_else(|| {
+                Self::ALL.iter().find(|(_, known)| known.as_bytes() == name).map(|(field, _)| *field)
+            }),
+        }
+    }
+
+    /// By its name among the four that name a connection.
+    pub(super) fn of_id(name: &[u8]) -> Option<Self> {
+        match name {
+            b"orig_h" => Some(Self::OrigH),
+            b"orig_p" => Some(Self::OrigP),
+            b"resp_h" => Some(Self::RespH),
+            b"resp_p" => Some(Self::RespP),
+            _ => None,
+        }
+    }
+
+    /// Whether `conn.log` has it.
+    pub(super) fn is_of_conn(self) -> bool {
+        !matches!(
+            self,
+            Self::ServerName
+                | Self::Host
+                | Self::Query
+                | Self::Answers
+                | Self::Qtype
+                | Self::Rcode
+                | Self::Method
+                | Self::Uri
+        )
     }
 }
 
@@ -77,14 +111,24 @@ impl<'a> Record<'a> {
         (!value.is_empty()).then_some(value)
     }
 
+    /// Whether the log has a value for a field.
+    pub(super) fn has(&self, field: Field) -> bool {
+        !self.slots[field as usize].is_empty()
+    }
+
     /// The same as text.
     pub(super) fn text(&self, field: Field) -> Option<&'a str> {
         std::str::from_utf8(self.get(field)?).ok()
     }
 
+    /// The log that it is of, where it says so itself.
+    pub(super) fn log_name(&self) -> Option<&'a str> {
+        self.text(Field::Path).or_else(|| self.text(Field::Stream))
+    }
+
     /// An address and its port.
     pub(super) fn end(&self, addr: Field, port: Field) -> Option<(IpAddr, u16)> {
-        Some((self.addr(addr)?, self.text(port)?.parse().ok()?))
+        Some((self.addr(addr)?, u16::try_from(whole(self.get(port)?)?).ok()?))
     }
 
     /// An address.
@@ -92,11 +136,11 @@ impl<'a> Record<'a> {
         Some(self.text(field)?.parse::<IpAddr>().ok()?.to_canonical())
     }
 
-    /// True or false, in Zeek's letters.
+    /// True or false, in Zeek's letters or in words.
     pub(super) fn flag(&self, field: Field) -> Option<bool> {
         match self.get(field)? {
-            b"T" => Some(true),
-            b"F" => Some(false),
+            b"T" | b"true" | b"True" | b"TRUE" => Some(true),
+            b"F" | b"false" | b"False" | b"FALSE" => Some(false),
             _ => None,
         }
     }
@@ -110,6 +154,8 @@ mod tests {
     fn names_with_dots_and_with_underscores_are_the_same() {
         assert_eq!(Field::of(b"id.orig_h"), Some(Field::OrigH));
         assert_eq!(Field::of(b"id_orig_h"), Some(Field::OrigH));
+        assert_eq!(Field::of(b"resp_h"), Some(Field::RespH));
+        assert_eq!(Field::of(b"ts"), Some(Field::Ts));
         assert_eq!(Field::of(b"id.orig.h"), None);
         assert_eq!(Field::of(b"tunnel_parents   label   detailed-label"), None);
     }

@@ -1,19 +1,27 @@
 //! Zeek's own notation: a header that names separators and fields, then a line per record.
 
+use super::kind::{self, Kind};
 use super::record::{Field, Record};
 
-/// What the header said. A file may have several, one after the other: logs are concatenated.
+/// What the header said. A file may have several, one after the other: logs are concatenated, and
+/// their fields change when Zeek is configured anew.
 #[derive(Debug, Clone)]
 pub(super) struct Header {
-    separator: u8,
+    separator: Vec<u8>,
+    /// Between the values of a set.
+    pub(super) set_separator: Vec<u8>,
     unset: Vec<u8>,
     empty: Vec<u8>,
     /// The log's name: `conn`, `ssl`; empty where the header does not say it.
-    pub(super) path: String,
+    path: String,
     /// For each column, the field in it; none for those that nobody asks for.
     columns: Vec<Option<Field>>,
     /// Columns up to the last that somebody asks for.
     wanted: usize,
+    /// Of the records below it.
+    pub(super) kind: Kind,
+    /// Whether each record names its log itself.
+    has_path_column: bool,
 }
 
 /// More columns than this no log has.
@@ -22,12 +30,15 @@ const MOST_COLUMNS: usize = 4096;
 impl Default for Header {
     fn default() -> Self {
         Self {
-            separator: b'\t',
+            separator: b"\t".to_vec(),
+            set_separator: b",".to_vec(),
             unset: b"-".to_vec(),
             empty: b"(empty)".to_vec(),
             path: String::new(),
             columns: Vec::new(),
             wanted: 0,
+            kind: Kind::Other,
+            has_path_column: false,
         }
     }
 }
@@ -39,18 +50,26 @@ impl Header {
             *self = Self { separator: separator(value), ..Self::default() };
             return;
         }
-        let mut words = line.split(|byte| *byte == self.separator);
-        let (key, value) = (words.next().unwrap_or_default(), words.clone().next().unwrap_or_default());
+        let separator = self.separator.clone();
+        let mut words = split(line, &separator);
+        let (key, value) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
         match key {
+            b"#set_separator" => self.set_separator = unescape(value),
             b"#unset_field" => self.unset = value.to_vec(),
             b"#empty_field" => self.empty = value.to_vec(),
             b"#path" => self.path = String::from_utf8_lossy(value).into_owned(),
-            b"#fields" => {
-                self.columns = words.take(MOST_COLUMNS).map(Field::of).collect();
-                self.wanted = self.columns.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
-            }
+            b"#fields" => self.name_columns(split(line, &separator).skip(1)),
             _ => {}
         }
+    }
+
+    /// Takes the names of the columns.
+    pub(super) fn name_columns<'a>(&mut self, names: impl Iterator<Item = &'a [u8]> + Clone) {
+        self.columns = names.clone().take(MOST_COLUMNS).map(Field::of).collect();
+        self.wanted = self.columns.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+        self.has_path_column = self.has(Field::Path) || self.has(Field::Stream);
+        let is_conns = || names.take(MOST_COLUMNS).all(kind::is_of_conn);
+        self.kind = Kind::of(Some(&self.path), |field| self.has(field), is_conns);
     }
 
     /// Whether it has named the fields.
@@ -65,8 +84,15 @@ impl Header {
 
     /// The fields of a line. A line with fewer columns has those that it has.
     pub(super) fn record<'a>(&self, line: &'a [u8]) -> Record<'a> {
+        match self.separator.as_slice() {
+            [byte] => self.fields(line.split(|other| other == byte)),
+            separator => self.fields(split(line, separator)),
+        }
+    }
+
+    /// The fields that the values of a line are.
+    pub(super) fn fields<'a>(&self, values: impl Iterator<Item = &'a [u8]>) -> Record<'a> {
         let mut record = Record::EMPTY;
-        let values = line.split(|byte| *byte == self.separator);
         for (value, column) in values.zip(&self.columns[..self.wanted]) {
             if let Some(field) = column
                 && value != self.unset
@@ -77,15 +103,31 @@ impl Header {
         }
         record
     }
+
+    /// The kind of a record below it.
+    pub(super) fn kind_of(&self, record: &Record<'_>) -> Kind {
+        if !self.has_path_column {
+            return self.kind;
+        }
+        Kind::of(record.log_name(), |field| record.has(field), || false)
+    }
 }
 
-/// `\x09` or the byte itself.
-fn separator(text: &[u8]) -> u8 {
-    match text {
-        [b'\\', b'x', high, low] => hex(*high, *low).unwrap_or(b'\t'),
-        [byte] => *byte,
-        _ => b'\t',
-    }
+/// `\x09` or the separator itself.
+fn separator(text: &[u8]) -> Vec<u8> {
+    let separator = unescape(text);
+    if separator.is_empty() { b"\t".to_vec() } else { separator }
+}
+
+/// The parts of a line between separators.
+fn split<'a>(line: &'a [u8], separator: &[u8]) -> impl Iterator<Item = &'a [u8]> + Clone {
+    let mut rest = Some(line);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let at = text.windows(separator.len().max(1)).position(|window| window == separator);
+        rest = at.map(|at| &text[at + separator.len()..]);
+        Some(at.map_or(text, |at| &text[..at]))
+    })
 }
 
 fn hex(high: u8, low: u8) -> Option<u8> {
@@ -124,15 +166,23 @@ mod tests {
     fn the_header_says_how_to_read_the_lines() {
         let header = header(&[
             "#separator \\x7c",
+            "#set_separator|\\x3b",
             "#unset_field|?",
             "#empty_field|nothing",
             "#path|conn",
             "#fields|extra|ts|uid|proto|more",
         ]);
-        assert_eq!(header.path, "conn");
+        assert_eq!((header.kind, header.set_separator.as_slice()), (Kind::Conn, b";".as_slice()));
         let record = header.record(b"x|1.5|?|nothing|y|z");
         assert_eq!(record.get(Field::Ts), Some(b"1.5".as_slice()));
         assert_eq!((record.get(Field::Uid), record.get(Field::Proto)), (None, None));
+    }
+
+    #[test]
+    fn separators_may_have_several_bytes() {
+        let header = header(&["#separator \\x7c\\x7c", "#fields||ts||uid||proto"]);
+        let record = header.record(b"1.5||C|1||tcp");
+        assert_eq!((record.text(Field::Uid), record.text(Field::Proto)), (Some("C|1"), Some("tcp")));
     }
 
     #[test]

@@ -1,0 +1,184 @@
+//! One event, and its values in whatever form an exporter has left them.
+
+use std::net::IpAddr;
+
+use serde_json::{Map, Value};
+
+use crate::capture::Protocol;
+use crate::import::envelope;
+use crate::import::names::End;
+use crate::import::timestamp::{self, Timestamp};
+use crate::import::{Begin, number};
+
+/// Lines that are looked at to tell what a file is.
+const MOST_LINES: usize = 20;
+
+/// Whether a file that begins so has events.
+pub(super) fn recognises(begin: &Begin) -> bool {
+    begin.lines().filter(|line| !line.trim_ascii().is_empty()).take(MOST_LINES).any(|line| {
+        let is_object = line.trim_ascii_start().starts_with(b"{") || envelope::after_prefix(line).is_some();
+        // A line may be longer than what was looked at: the keys that come first tell.
+        is_object && has_key(line, b"event_type") && has_key(line, b"timestamp")
+    })
+}
+
+/// Whether there is `"key"` in a text, also where the text is itself part of a JSON string.
+fn has_key(line: &[u8], key: &[u8]) -> bool {
+    line.windows(key.len() + 2).any(|window| {
+        let (first, rest) = (window[0], &window[1..]);
+        matches!(first, b'"' | b'@' | b'_')
+            && rest.starts_with(key)
+            && matches!(rest[key.len()], b'"' | b'\\')
+    })
+}
+
+/// An event of Suricata.
+#[derive(Debug)]
+pub(super) struct Event(Map<String, Value>);
+
+impl Event {
+    /// The event on a line, with whatever is around it taken away.
+    pub(super) fn parse(line: &[u8]) -> Option<Self> {
+        let line =
+            if line.trim_ascii_start().starts_with(b"{") { line } else { envelope::after_prefix(line)? };
+        let outer: Value = serde_json::from_slice(line).ok()?;
+        let is_event = |object: &Map<String, Value>| {
+            // Splunk puts what it has found in an event beside the event itself.
+            object.get("event_type").is_some_and(Value::is_string) && !object.contains_key("_raw")
+        };
+        let ends = Ecs::of(&outer);
+        let mut event = envelope::find(outer, &is_event, 0, &mut 0)?;
+        ends.fill(&mut event);
+        Some(Self(event))
+    }
+
+    /// What it tells of: `flow`, `tls`.
+    pub(super) fn kind(&self) -> &str {
+        self.0.get("event_type").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// A value by its path; null where there is none.
+    pub(super) fn get(&self, path: &[&str]) -> &Value {
+        let mut names = path.iter();
+        let first = names.next().and_then(|name| self.0.get(*name)).unwrap_or(&Value::Null);
+        names.fold(first, |value, name| &value[*name])
+    }
+
+    /// A count by its path.
+    pub(super) fn number(&self, path: &[&str]) -> Option<u64> {
+        to_number(self.get(path))
+    }
+
+    /// A time by its path.
+    pub(super) fn timestamp(&self, path: &[&str]) -> Option<Timestamp> {
+        to_timestamp(self.get(path))
+    }
+
+    /// When it was logged.
+    pub(super) fn ts_us(&self) -> Option<i64> {
+        let ts = self.timestamp(&["timestamp"]).or_else(|| self.timestamp(&["@timestamp"]));
+        ts.map(|ts| ts.us)
+    }
+
+    /// Whether its time has no offset from UTC.
+    pub(super) fn is_without_zone(&self) -> bool {
+        self.timestamp(&["timestamp"]).is_some_and(|ts| !ts.has_zone)
+    }
+
+    /// Its protocol: TCP or UDP, else what it is called.
+    pub(super) fn protocol(&self) -> Option<Result<Protocol, &str>> {
+        match self.get(&["proto"]).as_str()? {
+            text if text.eq_ignore_ascii_case("tcp") || text == "6" => Some(Ok(Protocol::Tcp)),
+            text if text.eq_ignore_ascii_case("udp") || text == "17" => Some(Ok(Protocol::Udp)),
+            text => Some(Err(text)),
+        }
+    }
+
+    /// Both ends, the source first. Some versions say in an alert which way the flow goes, as the
+    /// source of an alert is that of its packet.
+    pub(super) fn ends(&self) -> Option<(End, End)> {
+        let of_flow = self.end(&["flow", "src_ip"], &["flow", "src_port"]);
+        if let Some(ends) = of_flow.zip(self.end(&["flow", "dest_ip"], &["flow", "dest_port"])) {
+            return Some(ends);
+        }
+        let source = self.end(&["src_ip"], &["src_port"])?;
+        let destination = self.end(&["dest_ip"], &["dest_port"])?;
+        let is_answer = self.get(&["direction"]) == "to_client";
+        Some(if is_answer { (destination, source) } else { (source, destination) })
+    }
+
+    /// Whether an alert says which way its flow goes.
+    pub(super) fn has_direction(&self) -> bool {
+        !self.get(&["flow", "src_ip"]).is_null() || !self.get(&["direction"]).is_null()
+    }
+
+    fn end(&self, addr: &[&str], port: &[&str]) -> Option<End> {
+        let addr: IpAddr = self.get(addr).as_str()?.parse().ok()?;
+        Some((addr.to_canonical(), u16::try_from(self.number(port)?).ok()?))
+    }
+
+    /// What names its flow: the digits of Suricata's number together with both ends. The number
+    /// alone is not enough, as programs that keep numbers as floats have rounded it: several flows
+    /// may share it then. Empty where there is no number or what is left of it is no whole one.
+    pub(super) fn flow_uid(&self) -> Vec<u8> {
+        let digits = match self.get(&["flow_id"]) {
+            Value::Number(number) if number.is_u64() => number.to_string(),
+            Value::String(text) if number::unsigned(text.as_bytes()).is_some() => text.clone(),
+            _ => return Vec::new(),
+        };
+        let Some((a, b)) = self.ends() else { return Vec::new() };
+        let mut uid = digits.into_bytes();
+        for (addr, port) in [a.min(b), a.max(b)] {
+            uid.extend_from_slice(addr.to_string().as_bytes());
+            uid.extend_from_slice(&port.to_be_bytes());
+        }
+        uid
+    }
+}
+
+/// A count, also as a text or as a float without a fraction.
+fn to_number(value: &Value) -> Option<u64> {
+    match value {
+        Value::Number(number) => number.as_u64().or_else(|| {
+            let number = number.as_f64()?;
+            (number.fract() == 0.0 && (0.0..9e15).contains(&number)).then_some(number as u64)
+        }),
+        Value::String(text) => number::whole(text.as_bytes()),
+        _ => None,
+    }
+}
+
+fn to_timestamp(value: &Value) -> Option<Timestamp> {
+    match value {
+        Value::String(text) => timestamp::parse(text.as_bytes()),
+        Value::Number(number) => timestamp::parse(number.to_string().as_bytes()),
+        _ => None,
+    }
+}
+
+/// What Filebeat moves out of an event, under the names of the Elastic Common Schema.
+struct Ecs([(&'static str, Value); 6]);
+
+impl Ecs {
+    fn of(outer: &Value) -> Self {
+        let outer = if outer["_source"].is_object() { &outer["_source"] } else { outer };
+        let get = |path: [&str; 2]| outer[path[0]][path[1]].clone();
+        Self([
+            ("src_ip", get(["source", "ip"])),
+            ("src_port", get(["source", "port"])),
+            ("dest_ip", get(["destination", "ip"])),
+            ("dest_port", get(["destination", "port"])),
+            ("proto", get(["network", "transport"])),
+            ("timestamp", outer["@timestamp"].clone()),
+        ])
+    }
+
+    /// Puts it back where an event lacks it.
+    fn fill(self, event: &mut Map<String, Value>) {
+        for (name, value) in self.0 {
+            if !value.is_null() && !event.contains_key(name) {
+                event.insert(name.to_owned(), value);
+            }
+        }
+    }
+}

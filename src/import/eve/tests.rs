@@ -1,0 +1,284 @@
+use proptest::prelude::*;
+
+use super::flow::course;
+use super::{Events, Rest};
+use crate::Result;
+use crate::capture::{Protocol, TcpState, UnusedReason};
+use crate::import::decompress::Decompressed;
+use crate::import::log::{Course, LoggedConnection, Sink};
+use crate::import::names::Names;
+use crate::import::{Account, Begin};
+
+const FLOW: &str = r#"{"timestamp":"2024-01-01T00:01:00.000000+0000","flow_id":7,"event_type":"flow","src_ip":"10.0.0.1","src_port":40000,"dest_ip":"192.0.2.1","dest_port":443,"proto":"TCP","flow":{"pkts_toserver":5,"pkts_toclient":4,"bytes_toserver":600,"bytes_toclient":4000,"start":"2024-01-01T00:00:00.500000+0000","end":"2024-01-01T00:00:02.000000+0000"},"tcp":{"tcp_flags_ts":"1b","tcp_flags_tc":"1b"}}"#;
+
+const TLS: &str = r#"{"timestamp":"2024-01-01T00:00:01.000000+0000","flow_id":7,"event_type":"tls","src_ip":"10.0.0.1","src_port":40000,"dest_ip":"192.0.2.1","dest_port":443,"proto":"TCP","tls":{"sni":"c2.example"}}"#;
+
+/// 2024-01-01T00:00:00 in µs.
+const START: i64 = 1_704_067_200_000_000;
+
+#[derive(Default)]
+struct Taken {
+    connections: Vec<LoggedConnection>,
+    names: Names,
+}
+
+impl Sink for Taken {
+    fn connection(&mut self, connection: &LoggedConnection) -> Result<()> {
+        self.connections.push(connection.clone());
+        Ok(())
+    }
+
+    fn names(&mut self) -> &mut Names {
+        &mut self.names
+    }
+}
+
+impl Taken {
+    /// The names of all connections, `-` where there is none.
+    fn names(&self) -> Vec<String> {
+        let name = |connection: &LoggedConnection| {
+            let key = self.names.key(&connection.uid, connection.start_us, connection.end_us());
+            let name = self.names.find(&key, connection.originator, connection.responder);
+            name.map_or_else(|| "-".to_owned(), |name| name.to_string())
+        };
+        self.connections.iter().map(name).collect()
+    }
+}
+
+fn read_files(files: &[&str]) -> (Taken, Vec<Account>, Rest) {
+    let (mut taken, mut events) = (Taken::default(), Events::default());
+    let mut accounts = Vec::new();
+    for file in files {
+        let error = crate::Error::io("read", "eve.json");
+        accounts.push(events.read(file.as_bytes(), error, &mut taken).unwrap().0);
+    }
+    let rest = events.finish(&mut taken).unwrap();
+    (taken, accounts, rest)
+}
+
+fn read(text: &str) -> (Taken, Account) {
+    let (taken, mut accounts, _) = read_files(&[text]);
+    (taken, accounts.remove(0))
+}
+
+fn lines(events: &[&str]) -> String {
+    events.iter().flat_map(|event| [*event, "\n"]).collect()
+}
+
+fn is_recognised(text: &str) -> bool {
+    super::event::recognises(&Begin::read(&mut Decompressed::new(text.as_bytes()), 0))
+}
+
+#[test]
+fn a_flow_is_a_connection_with_the_name_of_its_greeting() {
+    let (taken, account) = read(&lines(&[TLS, FLOW]));
+    assert_eq!((taken.connections.len(), account.stats.used, account.stats.gaps()), (1, 1, 0));
+    assert_eq!(taken.names(), ["c2.example"]);
+    let flow = &taken.connections[0];
+    assert_eq!((flow.start_us, flow.duration_us), (START + 500_000, Some(1_500_000)));
+    assert_eq!((flow.counters.bytes_sent, flow.course), (Some(600), Course::CLOSED));
+}
+
+#[test]
+fn the_flags_of_both_sides_tell_how_it_went() {
+    let established = |last| Course { middle: Some(TcpState::Established), ..Course::opened(last) };
+    for (client, server, expected) in [
+        (0x02, Some(0), Course::ATTEMPT),
+        (0x02, None, Course::ATTEMPT),
+        (0x02, Some(0x14), Course::REFUSED),
+        (0x1a, Some(0x1a), Course::opened(TcpState::Established)),
+        (0x1b, Some(0x1a), established(TcpState::FinWait1)),
+        (0x1a, Some(0x1b), established(TcpState::CloseWait)),
+        (0x1e, Some(0x1a), Course::CLOSED),
+        (0x18, Some(0x18), Course::joined(Some(TcpState::Established), TcpState::Established)),
+        (0x1a, None, Course::STATELESS),
+    ] {
+        assert_eq!(course(Some(client), server), expected, "{client:x} {server:?}");
+    }
+    assert_eq!(course(None, None), Course::STATELESS);
+}
+
+#[test]
+fn a_last_line_that_is_cut_is_said_and_one_that_is_whole_counts() {
+    assert_eq!(read(FLOW).0.connections.len(), 1);
+    let (taken, account) = read(&format!("{FLOW}\n{}", &FLOW[..300]));
+    assert_eq!((taken.connections.len(), account.is_cut_short, account.stats.gaps()), (1, true, 0));
+}
+
+#[test]
+fn events_are_read_in_whatever_is_around_them() {
+    let text = serde_json::to_string(FLOW).unwrap();
+    let expected = read(FLOW).0.connections;
+    for line in [
+        format!(r#"{{"_index":"x","_source":{FLOW}}}"#),
+        format!(r#"{{"firewall_name":"fw","event_timestamp":"1704067260","event":{FLOW}}}"#),
+        format!(r#"{{"@timestamp":"2024-01-01T00:02:00Z","agent":{{"type":"filebeat"}},"message":{text}}}"#),
+        format!(r#"{{"@timestamp":"2024-01-01T00:02:00Z","event":{{"original":{text}}},"suricata":{{}}}}"#),
+        format!(r#"{{"log":{text},"stream":"stdout"}}"#),
+        format!(r#"{{"preview":false,"result":{{"event_type":"flow","src_port":"40000","_raw":{text}}}}}"#),
+        format!("Jan  1 00:01:00 sensor suricata[7]: {FLOW}"),
+        // All values as texts, as Wazuh has them.
+        format!(r#"{{"timestamp":"2024-01-01T00:02:00.000+0000","data":{}}}"#, FLOW.replace(":7,", ":\"7\",").replace("40000", "\"40000\"").replace(":600,", ":\"600\",")),
+        // Elastic Common Schema.
+        format!(
+            r#"{{"@timestamp":"2024-01-01T00:01:00Z","source":{{"ip":"10.0.0.1","port":40000}},"destination":{{"ip":"192.0.2.1","port":443}},"network":{{"transport":"tcp"}},"suricata":{{"eve":{}}}}}"#,
+            FLOW.replace(r#""src_ip":"10.0.0.1","src_port":40000,"dest_ip":"192.0.2.1","dest_port":443,"proto":"TCP","#, "")
+        ),
+    ] {
+        assert!(is_recognised(&line), "{line}");
+        let (taken, account) = read(&line);
+        assert_eq!(account.stats.gaps(), 0, "{line}");
+        assert_eq!(taken.connections, expected, "{line}");
+    }
+}
+
+#[test]
+fn names_and_flows_may_be_in_several_files_in_any_order() {
+    for files in [[TLS, FLOW], [FLOW, TLS]] {
+        let (taken, _, rest) = read_files(&files);
+        assert_eq!((taken.connections.len(), taken.names()), (1, vec!["c2.example".to_owned()]));
+        assert_eq!(rest.totals.used, 0, "the flow is known");
+    }
+}
+
+#[test]
+fn a_name_is_never_that_of_another_flow() {
+    let other = TLS.replace("40000", "40004").replace("192.0.2.1", "192.0.2.14");
+    for id in ["\"flow_id\":7,", "", "\"flow_id\":1.234567890123457e18,", "\"flow_id\":null,"] {
+        let (flow, tls) = (FLOW.replace("\"flow_id\":7,", id), other.replace("\"flow_id\":7,", id));
+        assert_eq!(read(&lines(&[&tls, &flow])).0.names()[0], "-", "{id}");
+        // Its own name is found by its ends and its time.
+        let own = TLS.replace("\"flow_id\":7,", id);
+        assert_eq!(read(&lines(&[&own, &flow])).0.names()[0], "c2.example", "{id}");
+    }
+    // Two flows whose numbers were rounded to the same one.
+    let (flow, tls) =
+        (FLOW.replace(":7,", ":1234567890123456800,"), other.replace(":7,", ":1234567890123456800,"));
+    assert_eq!(read(&lines(&[&tls, &flow])).0.names()[0], "-");
+}
+
+#[test]
+fn every_version_of_dns_names_the_flows_of_its_client() {
+    let event = |ends: &str, dns: &str| {
+        format!(
+            r#"{{"timestamp":"2024-01-01T00:00:00.000000+0000","event_type":"dns",{ends},"proto":"UDP","dns":{dns}}}"#
+        )
+    };
+    let from_server = r#""src_ip":"10.0.0.53","src_port":53,"dest_ip":"10.0.0.1","dest_port":999"#;
+    let from_client = r#""src_ip":"10.0.0.1","src_port":999,"dest_ip":"10.0.0.53","dest_port":53"#;
+    let odd_port = r#""src_ip":"10.0.0.1","src_port":999,"dest_ip":"10.0.0.53","dest_port":5353"#;
+    for dns in [
+        event(
+            from_server,
+            r#"{"type":"answer","id":1,"rrname":"a.example","rrtype":"A","ttl":60,"rdata":"192.0.2.1"}"#,
+        ),
+        event(
+            from_server,
+            r#"{"version":2,"type":"answer","rrname":"a.example","answers":[{"rrname":"b.example","rrtype":"A","rdata":"192.0.2.1"}]}"#,
+        ),
+        event(
+            from_client,
+            r#"{"version":2,"type":"answer","rrname":"a.example","grouped":{"A":["192.0.2.1"]}}"#,
+        ),
+        event(
+            from_client,
+            r#"{"version":3,"type":"response","queries":[{"rrname":"a.example","rrtype":"A"}],"answers":[{"rrname":"a.example","rrtype":"A","rdata":"192.0.2.1"}]}"#,
+        ),
+        event(
+            odd_port,
+            r#"{"version":3,"type":"response","queries":[{"rrname":"a.example","rrtype":"A"}],"grouped":{"A":["192.0.2.1"]}}"#,
+        ),
+    ] {
+        assert_eq!(read(&lines(&[&dns, FLOW])).0.names(), ["a.example"], "{dns}");
+    }
+}
+
+#[test]
+fn quic_http_and_http2_name_their_flows_too() {
+    for (kind, about) in [
+        ("quic", r#""quic":{"version":"1","sni":"c2.example"}"#),
+        ("http", r#""http":{"hostname":"c2.example","url":"/"}"#),
+        (
+            "http",
+            r#""http":{"version":"2","request_headers":[{"name":":method","value":"GET"},{"name":":authority","value":"c2.example"}]}"#,
+        ),
+        ("alert", r#""alert":{"signature_id":1},"tls":{"sni":"c2.example"}"#),
+    ] {
+        let event = TLS
+            .replace("\"event_type\":\"tls\"", &format!("\"event_type\":\"{kind}\""))
+            .replace(r#""tls":{"sni":"c2.example"}"#, about);
+        assert_eq!(read(&lines(&[&event, FLOW])).0.names(), ["c2.example"], "{event}");
+    }
+}
+
+const TO_SERVER: &str = r#"{"timestamp":"2024-01-01T00:01:00.000000+0000","flow_id":7,"event_type":"netflow","src_ip":"10.0.0.1","src_port":40000,"dest_ip":"192.0.2.1","dest_port":443,"proto":"TCP","netflow":{"pkts":5,"bytes":600,"start":"2024-01-01T00:00:00.500000+0000","end":"2024-01-01T00:00:02.000000+0000","age":2},"tcp":{"tcp_flags":"1b"}}"#;
+const TO_CLIENT: &str = r#"{"timestamp":"2024-01-01T00:01:00.000000+0000","flow_id":7,"event_type":"netflow","src_ip":"192.0.2.1","src_port":443,"dest_ip":"10.0.0.1","dest_port":40000,"proto":"TCP","netflow":{"pkts":4,"bytes":4000,"start":"2024-01-01T00:00:00.500000+0000","end":"2024-01-01T00:00:02.000000+0000","age":2},"tcp":{"tcp_flags":"1b"}}"#;
+
+#[test]
+fn both_directions_of_a_netflow_are_one_connection() {
+    let expected = read(FLOW).0.connections;
+    let (taken, account) = read(&lines(&[TO_SERVER, TO_CLIENT]));
+    assert_eq!((&taken.connections, account.stats.used), (&expected, 2));
+    let without_id = |event: &str| event.replace("\"flow_id\":7,", "");
+    let (taken, _) = read(&lines(&[&without_id(TO_SERVER), &without_id(TO_CLIENT)]));
+    assert_eq!(taken.connections[0].counters, expected[0].counters);
+    // In an export that is sorted from new to old, the ports tell who opened it.
+    let newer = TO_CLIENT.replace("00:01:00", "00:09:00").replace(":7,", ":8,").replace("443", "444");
+    let (taken, _) = read(&lines(&[&newer, TO_CLIENT, TO_SERVER]));
+    assert_eq!(taken.connections[0], expected[0]);
+}
+
+#[test]
+fn of_one_direction_nothing_is_known_of_the_other() {
+    let (taken, _) = read(&lines(&[&TO_SERVER.replace("1b", "02")]));
+    let flow = &taken.connections[0];
+    assert_eq!((flow.counters.bytes_sent, flow.counters.bytes_received), (Some(600), None));
+    assert_eq!(flow.course, Course::ATTEMPT);
+}
+
+#[test]
+fn without_flow_events_the_others_tell_what_they_can() {
+    let alert = r#"{"timestamp":"2024-01-01T00:00:03.000000+0000","flow_id":9,"event_type":"alert","src_ip":"192.0.2.1","src_port":443,"dest_ip":"10.0.0.1","dest_port":40009,"proto":"TCP","alert":{"signature_id":1},"flow":{"pkts_toserver":3,"pkts_toclient":2,"bytes_toserver":300,"bytes_toclient":400,"start":"2024-01-01T00:00:00.500000+0000"}}"#;
+    let stats = r#"{"timestamp":"2024-01-01T00:00:03.000000+0000","event_type":"stats","stats":{}}"#;
+    let (taken, accounts, rest) = read_files(&[&lines(&[alert, TLS, stats])]);
+    assert_eq!((taken.connections.len(), rest.totals.used), (2, 2));
+    let flow = &taken.connections[0];
+    // The alert's packet came from the server.
+    assert_eq!((flow.originator.1, flow.responder.1), (40_009, 443));
+    assert_eq!((flow.start_us, flow.end_us()), (START + 500_000, START + 3_000_000));
+    assert_eq!((flow.counters.bytes_sent, flow.course.has_ended), (Some(300), false));
+    let tls = &taken.connections[1];
+    assert_eq!((tls.protocol, tls.course.last), (Protocol::Tcp, Some(TcpState::Established)));
+    assert_eq!((tls.counters.bytes_sent, tls.duration_us), (None, None));
+    let unused = &accounts[0].stats.unused;
+    assert_eq!((unused[0].reason, unused[0].kind.as_str()), (UnusedReason::NoConnection, "stats event"));
+}
+
+#[test]
+fn times_are_read_as_suricata_and_exporters_write_them() {
+    for (zone, is_known) in [("+0000", true), ("Z", true), ("+00:00", true), ("", false)] {
+        let (taken, _, rest) = read_files(&[&FLOW.replace("+0000", zone)]);
+        assert_eq!(taken.connections[0].start_us, START + 500_000, "{zone}");
+        assert_eq!(rest.without_zone, u64::from(!is_known), "{zone}");
+    }
+    let local = FLOW.replace("T00:00:00.500000+0000", "T05:30:00.500000+0530");
+    assert_eq!(read(&local).0.connections[0].start_us, START + 500_000);
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_bytes_do_no_harm(bytes: Vec<u8>, at in 0..TO_SERVER.len(), byte: u8) {
+        let read = |bytes: &[u8]| {
+            let (mut taken, mut events) = (Taken::default(), Events::default());
+            events.read(bytes, crate::Error::io("read", "x"), &mut taken).unwrap();
+            events.finish(&mut taken).unwrap();
+        };
+        read(&bytes);
+        for event in [FLOW, TLS, TO_SERVER] {
+            let mut changed = event.as_bytes().to_vec();
+            let at = at % changed.len();
+            changed[at] = byte;
+            read(&changed);
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Lines of `netstat`: of Linux and `BusyBox`, of BSD and macOS, and of Windows. The form of a line
+//! tells which, and not its words, which many systems translate.
+
+use super::end::{self, Fault};
+use super::socket::{Parsed, Socket, process_name};
+use super::state;
+use crate::capture::{Owner, Protocol, TcpState};
+
+/// Other protocols and families, which stand in the same tables.
+const OTHERS: [&str; 18] = [
+    "unix",
+    "raw",
+    "raw6",
+    "icm4",
+    "icm6",
+    "icm46",
+    "icmp",
+    "icmp6",
+    "ip4",
+    "ip6",
+    "ip46",
+    "sctp",
+    "sctp4",
+    "dccp",
+    "udpl",
+    "udplite",
+    "bluetooth",
+    "divert",
+];
+
+/// Reads a line; `has_pid` says that the heading has a column for it, as on macOS.
+pub(super) fn parse(line: &str, pid_column: Option<usize>) -> Parsed {
+    let words: Vec<&str> = line.split_whitespace().take(64).collect();
+    let Some((name, rest)) = words.split_first() else { return Parsed::Nothing };
+    let protocol = match *name {
+        "tcp" | "tcp4" | "tcp6" | "tcp46" | "TCP" | "TCPv6" => Protocol::Tcp,
+        "udp" | "udp4" | "udp6" | "udp46" | "UDP" | "UDPv6" => Protocol::Udp,
+        other if OTHERS.contains(&other) => return Parsed::Other(other.to_owned()),
+        _ => return Parsed::Nothing,
+    };
+    match rest {
+        [received, sent, local, remote, rest @ ..] if is_number(received) && is_number(sent) => {
+            let after = after_words(line, 5);
+            Socket::between(local, remote, protocol)
+                .map(|socket| with_rest(socket, rest, after, pid_column))
+                .into()
+        }
+        [local, remote, rest @ ..] if end::parse(local, protocol).is_ok() => {
+            Socket::between(local, remote, protocol).map(|socket| of_windows(socket, rest)).into()
+        }
+        _ => Parsed::Fault(Fault::Other),
+    }
+}
+
+fn is_number(word: &str) -> bool {
+    !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// What follows the first words of a line.
+fn after_words(line: &str, words: usize) -> &str {
+    (0..words).fold(line, |line, _| {
+        let line = line.trim_start();
+        &line[line.find(char::is_whitespace).unwrap_or(line.len())..]
+    })
+}
+
+/// The state, if there is one, and the words after it.
+fn take_state<'a, 'b>(socket: &mut Socket, rest: &'a [&'b str]) -> &'a [&'b str] {
+    let Some((word, after)) = rest.split_first() else { return rest };
+    let state = state::of_word(word);
+    let is_word = word.chars().any(char::is_alphabetic) && !word.contains(['/', ':', '(']);
+    match socket.protocol {
+        Protocol::Tcp if is_word => {
+            // A word that is not known: a socket without a peer can only listen.
+            socket.state = state.or_else(|| socket.remote.is_none().then_some(TcpState::Listen));
+            after
+        }
+        Protocol::Udp if state.is_some() => after,
+        _ => rest,
+    }
+}
+
+/// What Linux, BSD and macOS print after the ends: a state, a user and an inode, a process.
+fn with_rest(mut socket: Socket, rest: &[&str], text: &str, pid_column: Option<usize>) -> Socket {
+    let words = take_state(&mut socket, rest);
+    if let Some(column) = pid_column {
+        socket.owner.pid = words.get(column).and_then(|word| word.parse().ok()).filter(|pid| *pid != 0);
+        return socket;
+    }
+    if let [user, inode, ..] = words
+        && is_number(inode)
+        && !user.contains('/')
+    {
+        socket.owner.uid = user.parse().ok();
+        socket.owner.username = if is_number(user) { None } else { process_name(user) };
+        socket.inode = inode.parse().ok().filter(|inode| *inode != 0);
+    }
+    take_program(text, &mut socket.owner);
+    socket
+}
+
+/// `4100/sshd: admin`: the process and the name that it goes by, up to a colon.
+fn take_program(text: &str, owner: &mut Owner) {
+    let program = text.split_whitespace().find_map(|word| {
+        let (pid, name) = word.split_once('/')?;
+        let pid: u32 = pid.parse().ok()?;
+        Some((pid, name.as_ptr() as usize - text.as_ptr() as usize))
+    });
+    let Some((pid, at)) = program else { return };
+    // A name may have single spaces; the next column is further away.
+    let name = text[at..].split("  ").next().unwrap_or_default();
+    owner.pid = Some(pid);
+    owner.process_name = process_name(name.split(':').next().unwrap_or(name));
+}
+
+/// What Windows prints after the ends: a state for TCP, a process if asked for (`-o`).
+fn of_windows(mut socket: Socket, rest: &[&str]) -> Socket {
+    let words = take_state(&mut socket, rest);
+    // The process 0 owns what nobody owns any more.
+    socket.owner.pid = words.first().and_then(|word| word.parse().ok()).filter(|pid| *pid != 0);
+    socket
+}
+
+/// The program that `netstat -b` of Windows prints below its sockets: ` [svchost.exe]`.
+pub(super) fn program_below(line: &str) -> Option<String> {
+    process_name(line.trim().strip_prefix('[')?.strip_suffix(']')?)
+}
+
+/// Whether a line is a socket whatever stands above it.
+pub(super) fn is_socket(line: &str) -> bool {
+    matches!(parse(line, None), Parsed::Socket(_) | Parsed::Fault(Fault::Name))
+}

@@ -1,0 +1,414 @@
+//! Tables of sockets: each is a tick, at the time that was said for it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Read};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ahash::AHashSet;
+
+use super::end::{Fault, is_any, is_wide};
+use super::layout::Layout;
+use super::socket::{Parsed, Socket};
+use super::time::{self, Stamp, stamp};
+use super::{iproute, netstat};
+use crate::capture::{Example, Owner, OwnerSource, Protocol, Row, TcpState, UnusedReason};
+use crate::import::Account;
+use crate::import::lines::{Line, Lines};
+
+/// Owners that are kept as one; more than these are each kept for themselves.
+const MOST_OWNERS: usize = 100_000;
+
+/// Addresses of the host that are listed.
+const MOST_ADDRESSES: usize = 10_000;
+
+/// Sockets of a table that are kept until its end; of a larger one, some are handed over before.
+const MOST_SOCKETS: usize = 250_000;
+
+const SECOND_US: i64 = 1_000_000;
+
+/// Between the lines of one table there is less time, in µs.
+const PAUSE_US: i64 = 500_000;
+
+/// What is counted.
+const UNIT: &str = "socket";
+
+/// What tells owners apart.
+type OwnerKey = (Option<u32>, Option<u32>, Option<String>, Option<String>);
+
+/// What was read of all files, beside the sockets.
+#[derive(Debug, Default)]
+pub(super) struct Tables {
+    pub(super) ticks: u32,
+    /// Tables that have no time of their own.
+    pub(super) without_time: u64,
+    pub(super) without_zone: u64,
+    pub(super) lacks_year: bool,
+    pub(super) stamps_us: Vec<i64>,
+    pub(super) addresses: BTreeSet<IpAddr>,
+    owners: BTreeMap<OwnerKey, Arc<Owner>>,
+}
+
+/// A socket of the table that is being read.
+#[derive(Debug)]
+struct Entry {
+    socket: Socket,
+    number: u64,
+    /// The beginning of its line, where that may have to be shown.
+    text: Option<String>,
+}
+
+/// Reads one file.
+#[allow(clippy::struct_excessive_bools, reason = "what is known of a file, each independent of the others")]
+pub(super) struct TableReader<'a> {
+    tables: &'a mut Tables,
+    take: &'a mut dyn FnMut(Row) -> bool,
+    /// The time of tables without one, if the user has given it.
+    at_us: Option<i64>,
+    account: Account,
+    layout: Layout,
+    entries: Vec<Entry>,
+    /// A time that was said and has no table yet.
+    stamp: Option<Stamp>,
+    now_us: Option<i64>,
+    /// Whether each line begins with a time, and the last of them.
+    has_prefixes: bool,
+    last_prefix_us: i64,
+    /// Whether tables have no headings.
+    is_headless: bool,
+    /// Sockets of the tick so far.
+    seen: AHashSet<u64>,
+    /// Whether this version of `ss` knows counters, so that one that is not there is zero.
+    knows_counters: bool,
+    /// Whether an address in this table is longer than any column that cuts.
+    is_wide: bool,
+    is_full: bool,
+}
+
+impl<'a> TableReader<'a> {
+    /// A reader whose rows go to `take` until that gives false.
+    pub(super) fn new(
+        tables: &'a mut Tables,
+        at_us: Option<i64>,
+        take: &'a mut dyn FnMut(Row) -> bool,
+    ) -> Self {
+        Self {
+            tables,
+            take,
+            at_us,
+            account: Account::new(UNIT),
+            layout: Layout::Outside,
+            entries: Vec::new(),
+            stamp: None,
+            now_us: None,
+            has_prefixes: false,
+            last_prefix_us: 0,
+            is_headless: false,
+            seen: AHashSet::new(),
+            knows_counters: false,
+            is_wide: false,
+            is_full: false,
+        }
+    }
+
+    /// Reads the file to its end.
+    ///
+    /// # Errors
+    /// What the reader says, other than that a compressed stream breaks off.
+    pub(super) fn read<R: Read>(mut self, reader: R) -> io::Result<(Account, R)> {
+        let mut lines = Lines::new(reader);
+        while !self.is_full {
+            let number = lines.number() + 1;
+            match lines.next()? {
+                None => break,
+                Some(Line::Whole(line)) => self.line(number, &String::from_utf8_lossy(line)),
+                // Its last number may be another.
+                Some(Line::Unended(_)) => {
+                    self.account.is_cut_short = true;
+                    break;
+                }
+                Some(Line::TooLong) => self.account.stats.unreadable_line(number, b""),
+            }
+        }
+        self.end_table();
+        self.account.is_cut_short |= lines.is_cut_short();
+        Ok((self.account, lines.into_inner()))
+    }
+
+    fn line(&mut self, number: u64, line: &str) {
+        let line = self.without_prefix(line);
+        if line.trim().is_empty() {
+            return;
+        }
+        let is_below = line.starts_with([' ', '\t']) && self.layout != Layout::Outside;
+        if is_below && self.is_details(line) {
+            return;
+        }
+        match self.layout.parse(line) {
+            Parsed::Socket(socket) => self.socket(number, line, *socket),
+            Parsed::Fault(Fault::Name) => {
+                let kind = "socket with a name in place of an address or a port (use ss -n or netstat -n)";
+                self.skip(UnusedReason::Unsupported, kind, number, line);
+            }
+            Parsed::Fault(Fault::Other) => self.account.stats.unreadable_line(number, line.as_bytes()),
+            Parsed::Other(family) => self.other(&family, number, line),
+            Parsed::Nothing => self.between(number, line),
+        }
+    }
+
+    /// A line that is no socket: a time, a heading, a title.
+    fn between(&mut self, number: u64, line: &str) {
+        if let Some(stamp) = stamp(line) {
+            self.end_table();
+            self.stamp = Some(stamp);
+            // Without headings, the lines below have to say for themselves what they are.
+            self.layout = Layout::Outside;
+        } else if let Some(layout) = Layout::of_heading(line) {
+            self.end_table();
+            self.layout = layout;
+        } else if let Some(name) = netstat::program_below(line) {
+            self.name_program(&name);
+        } else if line.bytes().any(|byte| byte.is_ascii_digit()) {
+            if self.layout.is_of_sockets() {
+                self.account.stats.unreadable_line(number, line.as_bytes());
+            } else {
+                self.skip(UnusedReason::NoConnection, "line outside of tables of sockets", number, line);
+            }
+        } else if self.layout != Layout::Ss
+            && line.contains(char::is_alphabetic)
+            && !line.starts_with([' ', '\t'])
+        {
+            // A title or a heading in any language: what follows is of another table, unless it
+            // looks like a socket.
+            self.layout = Layout::Other;
+        }
+    }
+
+    /// Takes the time off a line, if each has one.
+    fn without_prefix<'b>(&mut self, line: &'b str) -> &'b str {
+        if !self.has_prefixes {
+            if self.layout.is_of_sockets() {
+                return line;
+            }
+            let is_table =
+                |rest: &str| Layout::is_heading(rest) || iproute::is_socket(rest) || netstat::is_socket(rest);
+            self.has_prefixes = time::prefix(line, self.at_us).is_some_and(|(_, rest)| is_table(rest));
+            // Any year will do to see that nothing but the year is missing.
+            self.tables.lacks_year |=
+                self.at_us.is_none() && time::prefix(line, Some(0)).is_some_and(|(_, rest)| is_table(rest));
+        }
+        let prefixed = if self.has_prefixes { time::prefix(line, self.at_us) } else { None };
+        let Some((stamp, rest)) = prefixed else { return line };
+        // A table takes some time: its heading or its first line has the time of all of it.
+        let is_first = self.entries.is_empty() && self.stamp.is_none();
+        let is_later = self.is_headless && stamp.ts_us.saturating_sub(self.last_prefix_us) >= PAUSE_US;
+        self.last_prefix_us = stamp.ts_us;
+        if Layout::is_heading(rest) || is_first || is_later {
+            self.end_table();
+            self.stamp = Some(stamp);
+            self.layout = Layout::Outside;
+        }
+        rest
+    }
+
+    fn is_details(&mut self, line: &str) -> bool {
+        if !matches!(self.layout, Layout::Ss) && !line.starts_with('\t') {
+            return false;
+        }
+        let Some(entry) = self.entries.last_mut() else { return false };
+        self.knows_counters |= iproute::knows_counters(line);
+        iproute::add_details(line, &mut entry.socket);
+        true
+    }
+
+    fn socket(&mut self, number: u64, line: &str, socket: Socket) {
+        if !self.layout.is_of_sockets() && self.entries.is_empty() {
+            self.begin_without_heading(line);
+        }
+        if socket.has_details {
+            self.knows_counters |= iproute::knows_counters(line);
+        }
+        self.is_wide |= line.split_whitespace().any(is_wide_end);
+        let text = socket.may_be_cut.then(|| line.chars().take(200).collect());
+        self.entries.push(Entry { socket, number, text });
+        if self.entries.len() >= MOST_SOCKETS {
+            self.hand_over();
+        }
+    }
+
+    fn begin_without_heading(&mut self, line: &str) {
+        self.is_headless = true;
+        self.layout =
+            if iproute::is_socket(line) { Layout::Ss } else { Layout::Netstat { pid_column: None } };
+    }
+
+    /// The program that Windows prints below all sockets of a process.
+    fn name_program(&mut self, name: &str) {
+        let Some(last) = self.entries.last_mut() else { return };
+        if let owner @ Owner { process_name: None, .. } = &mut last.socket.owner {
+            owner.process_name = Some(name.to_owned());
+        }
+    }
+
+    fn other(&mut self, family: &str, number: u64, line: &str) {
+        if matches!(family, "sctp" | "sctp4" | "dccp" | "udpl" | "udplite") {
+            self.skip(UnusedReason::Unsupported, &format!("protocol {family}"), number, line);
+        } else {
+            self.skip(UnusedReason::NoConnection, "socket of another family", number, line);
+        }
+    }
+
+    fn skip(&mut self, reason: UnusedReason, kind: &str, number: u64, line: &str) {
+        self.account.stats.skip(reason, kind, || Example::of_line(number, line.as_bytes()));
+    }
+
+    /// Ends the table: gives it its time, and hands over its sockets.
+    fn end_table(&mut self) {
+        if self.entries.is_empty() && self.stamp.is_none() {
+            return;
+        }
+        if self.entries.is_empty() && self.layout == Layout::Outside {
+            // Two times, one after the other: the later one counts.
+            return;
+        }
+        self.hand_over();
+        self.is_wide = false;
+    }
+
+    fn hand_over(&mut self) {
+        let mut entries = std::mem::take(&mut self.entries);
+        tell_protocols(&mut entries);
+        self.drop_cut(&mut entries);
+        if self.knows_counters {
+            for entry in &mut entries {
+                iproute::fill_zeros(&mut entry.socket);
+            }
+        }
+        let Some(now_us) = self.begin_tick(&entries) else {
+            let (kind, first) = ("socket of a table without a time (say when with --at)", entries.first());
+            let example = first.map(|first| Example::at(format!("line {}", first.number)));
+            self.account.stats.skip_many(UnusedReason::Unsupported, kind, entries.len() as u64, example);
+            return;
+        };
+        for entry in entries {
+            let conn_id = entry.socket.conn_id();
+            if !self.seen.insert(conn_id) {
+                let example = || Example::at(format!("line {}", entry.number));
+                self.account.stats.skip(
+                    UnusedReason::Duplicate,
+                    "socket that is in this snapshot twice",
+                    example,
+                );
+                continue;
+            }
+            self.account.stats.use_one();
+            let row = self.tables.row(entry.socket, conn_id, now_us);
+            if !(self.take)(row) {
+                self.is_full = true;
+                return;
+            }
+        }
+    }
+
+    /// The time of the table, with which a new tick begins unless it belongs to the one before.
+    fn begin_tick(&mut self, entries: &[Entry]) -> Option<i64> {
+        let now_us = if let Some(stamp) = self.stamp.take() {
+            self.tables.without_zone += u64::from(!stamp.has_zone);
+            stamp.ts_us
+        } else if let Some(now_us) = self.now_us.filter(|_| !self.is_repeated(entries)) {
+            return Some(now_us);
+        } else {
+            self.tables.without_time += u64::from(!entries.is_empty());
+            match (self.now_us, self.at_us?) {
+                (Some(now_us), at_us) => at_us.max(now_us.saturating_add(SECOND_US)),
+                (None, at_us) => at_us,
+            }
+        };
+        self.now_us = Some(now_us);
+        self.seen.clear();
+        self.tables.begin(now_us);
+        Some(now_us)
+    }
+
+    /// Whether a table without a time shows the sockets of the one before once more, and not
+    /// others of the same moment (`ss -t; ss -u`).
+    fn is_repeated(&self, entries: &[Entry]) -> bool {
+        let known = entries.iter().filter(|entry| self.seen.contains(&entry.socket.conn_id())).count();
+        2 * known >= entries.len().max(1)
+    }
+
+    /// Takes out the sockets of which an address may have been cut to the width of its column.
+    fn drop_cut(&mut self, entries: &mut Vec<Entry>) {
+        if self.is_wide {
+            return;
+        }
+        entries.retain(|entry| {
+            if entry.socket.may_be_cut {
+                let kind = "socket whose IPv6 address may be truncated (use netstat -W)";
+                let text = entry.text.as_deref().unwrap_or_default();
+                let example = || Example::of_line(entry.number, text.as_bytes());
+                self.account.stats.skip(UnusedReason::Unreadable, kind, example);
+            }
+            !entry.socket.may_be_cut
+        });
+    }
+}
+
+fn is_wide_end(word: &str) -> bool {
+    word.contains(':') && word.len() < 80 && is_wide(word) && super::end::parse(word, Protocol::Tcp).is_ok()
+}
+
+/// Tells which protocol the sockets of a table without a column for it are of: an unconnected
+/// socket is one of UDP, unless the table has states that only TCP has.
+fn tell_protocols(entries: &mut [Entry]) {
+    let is_known = |entry: &Entry, protocol| entry.socket.has_protocol && entry.socket.protocol == protocol;
+    let has_tcp = entries.iter().any(|entry| is_known(entry, Protocol::Tcp));
+    let is_udp = |entry: &Entry| !entry.socket.has_protocol && entry.socket.protocol == Protocol::Udp;
+    let has_udp = entries.iter().any(is_udp);
+    for Entry { socket, .. } in entries.iter_mut().filter(|entry| !entry.socket.has_protocol) {
+        if has_tcp && socket.protocol == Protocol::Udp {
+            (socket.protocol, socket.state) = (Protocol::Tcp, Some(TcpState::Close));
+        } else if has_udp && !has_tcp {
+            (socket.protocol, socket.state) = (Protocol::Udp, None);
+        }
+    }
+}
+
+impl Tables {
+    fn begin(&mut self, now_us: i64) {
+        self.ticks = self.ticks.saturating_add(1);
+        // Enough to tell how far the tables are from each other.
+        if self.stamps_us.len() < 100_000 {
+            self.stamps_us.push(now_us);
+        }
+    }
+
+    fn row(&mut self, socket: Socket, conn_id: u64, now_us: i64) -> Row {
+        if socket.remote.is_some() && !is_any(socket.local.0) && self.addresses.len() < MOST_ADDRESSES {
+            self.addresses.insert(socket.local.0);
+        }
+        let has_owner = socket.owner.pid.is_some() || socket.owner.process_name.is_some();
+        let is_known = has_owner || socket.owner.uid.is_some() || socket.owner.username.is_some();
+        let owner = is_known.then(|| self.owner(socket.owner));
+        Row {
+            ts_us: now_us,
+            mono_ns: now_us.saturating_mul(1000),
+            tick: self.ticks.saturating_sub(1),
+            remote: socket.remote,
+            state: socket.state,
+            counters: socket.counters,
+            owner,
+            owner_source: has_owner.then_some(OwnerSource::Import),
+            ..Row::snapshot(conn_id, socket.protocol, socket.local)
+        }
+    }
+
+    /// The same owner as the same value, so that it is written once.
+    fn owner(&mut self, owner: Owner) -> Arc<Owner> {
+        let key = (owner.pid, owner.uid, owner.process_name.clone(), owner.username.clone());
+        if self.owners.len() >= MOST_OWNERS {
+            self.owners.clear();
+        }
+        Arc::clone(self.owners.entry(key).or_insert_with(|| Arc::new(owner)))
+    }
+}

@@ -9,16 +9,23 @@ use std::net::IpAddr;
 use sha2::{Digest as _, Sha256};
 
 use super::names::Names;
+use super::question::Question;
 use crate::Result;
 use crate::capture::{Counters, Kind, Protocol, Row, TcpState};
 
 /// Where the readers of logs put what they find, in any order.
-pub trait Sink {
+pub(super) trait Sink {
     /// Takes a connection. Its name is looked up when everything has been read.
     ///
     /// # Errors
     /// [`crate::Error::Io`] if the disk does not take it.
     fn connection(&mut self, connection: &LoggedConnection) -> Result<()>;
+
+    /// Takes a DNS question.
+    ///
+    /// # Errors
+    /// [`crate::Error::Io`] if the disk does not take it.
+    fn query(&mut self, question: Question) -> Result<()>;
 
     /// The names of remotes.
     fn names(&mut self) -> &mut Names;
@@ -32,7 +39,9 @@ pub struct LoggedConnection {
     pub uid: Vec<u8>,
     /// Transport protocol.
     pub protocol: Protocol,
-    /// Who opened it.
+    /// The number of its IP protocol, where that has no name of its own.
+    pub protocol_number: Option<u16>,
+    /// Who opened it; port 0 where the protocol has none.
     pub originator: (IpAddr, u16),
     /// The other end.
     pub responder: (IpAddr, u16),
@@ -150,33 +159,44 @@ impl LoggedConnection {
             ts_us,
             mono_ns: ts_us.saturating_mul(1000),
             remote: Some((self.responder.0.to_canonical(), self.responder.1)),
+            protocol_number: self.protocol_number,
             ..Row::snapshot(conn_id, self.protocol, self.originator)
         }
     }
 
-    /// The same for the same connection in every import. A log that names its connections may
-    /// tell of one several times, and of what happened in it without saying when it began.
     fn conn_id(&self) -> u64 {
-        let mut text = [0; 64];
-        let mut length = 0;
-        let mut put = |bytes: &[u8]| {
-            text[length..length + bytes.len()].copy_from_slice(bytes);
-            length += bytes.len();
-        };
-        put(&[self.protocol as u8]);
-        for (addr, port) in [self.originator, self.responder] {
-            put(&bits(addr).to_be_bytes());
-            put(&port.to_be_bytes());
-        }
-        if self.uid.is_empty() {
-            put(&self.start_us.to_be_bytes());
-        }
-        let mut hash = Sha256::new();
-        hash.update(&text[..length]);
-        hash.update(&self.uid);
-        let digest: [u8; 32] = hash.finalize().into();
-        digest.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
+        conn_id(self.protocol, self.originator, self.responder, self.start_us, &self.uid)
     }
+}
+
+/// The same for the same connection in every import. A log that names its connections may tell of
+/// one several times, and of what happened in it without saying when it began.
+pub(super) fn conn_id(
+    protocol: Protocol,
+    originator: (IpAddr, u16),
+    responder: (IpAddr, u16),
+    start_us: i64,
+    uid: &[u8],
+) -> u64 {
+    let mut text = [0; 64];
+    let mut length = 0;
+    let mut put = |bytes: &[u8]| {
+        text[length..length + bytes.len()].copy_from_slice(bytes);
+        length += bytes.len();
+    };
+    put(&[protocol as u8]);
+    for (addr, port) in [originator, responder] {
+        put(&bits(addr).to_be_bytes());
+        put(&port.to_be_bytes());
+    }
+    if uid.is_empty() {
+        put(&start_us.to_be_bytes());
+    }
+    let mut hash = Sha256::new();
+    hash.update(&text[..length]);
+    hash.update(uid);
+    let digest: [u8; 32] = hash.finalize().into();
+    digest.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
 
 /// An address as a number, v4 mapped into v6.
@@ -192,6 +212,7 @@ fn example(course: Course) -> LoggedConnection {
     LoggedConnection {
         uid: b"C1".to_vec(),
         protocol: Protocol::Tcp,
+        protocol_number: None,
         originator: ("10.0.0.1".parse().unwrap(), 40_000),
         responder: ("203.0.113.1".parse().unwrap(), 443),
         start_us: 1_000_000,

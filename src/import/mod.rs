@@ -26,6 +26,7 @@ mod number;
 mod output;
 pub mod pcap;
 pub mod procnet;
+mod question;
 mod snapshot;
 mod sorter;
 pub mod ss;

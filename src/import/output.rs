@@ -10,6 +10,7 @@ use super::input::{Input, Reader};
 use super::log::{LoggedConnection, Sink};
 use super::marks::Marks;
 use super::names::Names;
+use super::question::Question;
 use super::sorter::Sorter;
 use super::text::Layout;
 use crate::Result;
@@ -237,6 +238,10 @@ impl Sink for Output<'_> {
             self.sorter.push(row, Some(key))?;
         }
         Ok(())
+    }
+
+    fn query(&mut self, question: Question) -> Result<()> {
+        self.push(question.into_row())
     }
 
     fn names(&mut self) -> &mut Names {

@@ -85,13 +85,34 @@ impl Event {
         self.timestamp(&["timestamp"]).is_some_and(|ts| !ts.has_zone)
     }
 
-    /// Its protocol: TCP or UDP, else what it is called.
-    pub(super) fn protocol(&self) -> Option<Result<Protocol, &str>> {
-        match self.get(&["proto"]).as_str()? {
-            text if text.eq_ignore_ascii_case("tcp") || text == "6" => Some(Ok(Protocol::Tcp)),
-            text if text.eq_ignore_ascii_case("udp") || text == "17" => Some(Ok(Protocol::Udp)),
-            text => Some(Err(text)),
-        }
+    /// Its protocol, and the number of one that has no name of its own.
+    pub(super) fn protocol(&self) -> Option<(Protocol, Option<u16>)> {
+        let text = self.get(&["proto"]).as_str()?.to_ascii_uppercase();
+        let number = match text.as_str() {
+            "TCP" => 6,
+            "UDP" => 17,
+            "ICMP" | "IPV6-ICMP" | "ICMPV6" => 1,
+            "SCTP" => 132,
+            "IGMP" => 2,
+            "GRE" => 47,
+            "ESP" => 50,
+            "AH" => 51,
+            "IPIP" | "IP" => 4,
+            "IPV6" => 41,
+            "OSPF" | "OSPFIGP" => 89,
+            "PIM" => 103,
+            text => match text.parse::<u16>() {
+                Ok(number) if number < 256 => number,
+                _ => return Some((Protocol::Other, None)),
+            },
+        };
+        Some(match number {
+            6 => (Protocol::Tcp, None),
+            17 => (Protocol::Udp, None),
+            1 | 58 => (Protocol::Icmp, None),
+            132 => (Protocol::Sctp, None),
+            number => (Protocol::Other, Some(number)),
+        })
     }
 
     /// Both ends, the source first. Some versions say in an alert which way the flow goes, as the
@@ -114,7 +135,9 @@ impl Event {
 
     fn end(&self, addr: &[&str], port: &[&str]) -> Option<End> {
         let addr: IpAddr = self.get(addr).as_str()?.parse().ok()?;
-        Some((addr.to_canonical(), u16::try_from(self.number(port)?).ok()?))
+        let has_port = self.protocol().is_none_or(|(protocol, _)| protocol.has_ports());
+        let port = if has_port { self.number(port)? } else { 0 };
+        Some((addr.to_canonical(), u16::try_from(port).ok()?))
     }
 
     /// What names its flow: the digits of Suricata's number together with both ends. The number

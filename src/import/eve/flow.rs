@@ -10,38 +10,16 @@ const SYN: u64 = 0x02;
 const RST: u64 = 0x04;
 const ACK: u64 = 0x10;
 
-/// What an event says of a flow.
-#[derive(Debug)]
-pub(super) enum Flow {
-    Connection(Box<LoggedConnection>),
-    /// Of a protocol that is called so.
-    OtherProtocol(String),
-    Unreadable,
-}
-
-/// Reads a flow event.
-pub(super) fn read(event: &Event) -> Flow {
-    with_protocol(event, |protocol| connection(event, protocol))
-}
-
-/// Reads what is of a protocol that can be used.
-pub(super) fn with_protocol(event: &Event, read: impl FnOnce(Protocol) -> Option<LoggedConnection>) -> Flow {
-    match event.protocol() {
-        Some(Ok(protocol)) => {
-            read(protocol).map_or(Flow::Unreadable, |connection| Flow::Connection(Box::new(connection)))
-        }
-        Some(Err(other)) => Flow::OtherProtocol(other.to_owned()),
-        None => Flow::Unreadable,
-    }
-}
-
-fn connection(event: &Event, protocol: Protocol) -> Option<LoggedConnection> {
+/// Reads a flow event; none if it lacks what names a connection.
+pub(super) fn read(event: &Event) -> Option<LoggedConnection> {
+    let (protocol, protocol_number) = event.protocol()?;
     let start_us = event.timestamp(&["flow", "start"])?.us;
     let end_us = event.timestamp(&["flow", "end"]).map(|ts| ts.us).filter(|end_us| *end_us >= start_us);
     let (originator, responder) = event.ends()?;
     Some(LoggedConnection {
         uid: event.flow_uid(),
         protocol,
+        protocol_number,
         originator,
         responder,
         start_us,
@@ -49,7 +27,7 @@ fn connection(event: &Event, protocol: Protocol) -> Option<LoggedConnection> {
         counters: counters(event),
         course: match protocol {
             Protocol::Tcp => course(flags(event, "tcp_flags_ts"), flags(event, "tcp_flags_tc")),
-            Protocol::Udp => Course::STATELESS,
+            _ => Course::STATELESS,
         },
     })
 }

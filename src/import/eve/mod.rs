@@ -10,15 +10,16 @@ mod flow;
 mod names;
 mod netflow;
 mod partial;
+mod query;
 #[cfg(test)]
 mod tests;
 
 use std::io::Read;
 
 use self::event::Event;
-use self::flow::Flow;
 use self::netflow::NetFlows;
 use self::partial::{PartialFlows, Totals};
+use self::query::Questions;
 use super::lines::{Line, Lines};
 use super::log::Sink;
 use super::{Account, Importer, Input, Output};
@@ -60,6 +61,7 @@ fn import(inputs: &[Input], output: &mut Output<'_>) -> Result<()> {
 struct Events {
     netflows: NetFlows,
     partial: PartialFlows,
+    questions: Questions,
     without_zone: u64,
 }
 
@@ -157,9 +159,13 @@ impl Events {
         let example = || Example::of_line(number, line);
         let kind = event.kind();
         names::take(event, sink.names());
-        let flow = match kind {
+        let connection = match kind {
             "flow" => flow::read(event),
             "netflow" => netflow::read(event),
+            "dns" if self.questions.take(event, sink)? => {
+                account.stats.use_one();
+                return Ok(());
+            }
             _ => {
                 if !self.partial.note(event) {
                     account.stats.skip(UnusedReason::NoConnection, &format!("{kind} event"), example);
@@ -167,28 +173,24 @@ impl Events {
                 return Ok(());
             }
         };
-        match flow {
-            Flow::Connection(connection) => {
-                account.stats.use_one();
-                self.without_zone += u64::from(event.is_without_zone());
-                self.partial.done(event);
-                match kind {
-                    "netflow" => self.netflows.take(event, *connection, sink)?,
-                    _ => sink.connection(&connection)?,
-                }
-            }
-            Flow::OtherProtocol(name) => {
-                account.stats.skip(UnusedReason::Unsupported, &format!("protocol {name}"), example);
-            }
-            Flow::Unreadable => account.stats.unreadable_line(number, line),
+        let Some(connection) = connection else {
+            account.stats.unreadable_line(number, line);
+            return Ok(());
+        };
+        account.stats.use_one();
+        self.without_zone += u64::from(event.is_without_zone());
+        self.partial.done(event);
+        match kind {
+            "netflow" => self.netflows.take(event, connection, sink),
+            _ => sink.connection(&connection),
         }
-        Ok(())
     }
 
     /// Hands over what waited for a further event that has not come.
     fn finish(self, sink: &mut impl Sink) -> Result<Rest> {
-        let Self { netflows, partial, without_zone } = self;
+        let Self { netflows, partial, questions, without_zone } = self;
         netflows.finish(sink)?;
+        questions.finish(sink)?;
         let totals = partial.finish(sink)?;
         Ok(Rest { totals, without_zone, names_left_out: sink.names().left_out() })
     }

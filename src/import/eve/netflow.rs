@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::event::Event;
-use super::flow::{self, Flow};
+use super::flow;
 use crate::Result;
 use crate::capture::{Counters, Protocol};
 use crate::import::flow::comes_from_server;
@@ -15,26 +15,26 @@ use crate::import::log::{Course, LoggedConnection, Sink};
 /// Directions that wait for their other one; with more, all are handed over.
 const MOST_WAITING: usize = 500_000;
 
-/// Reads one direction: what its source sent.
-pub(super) fn read(event: &Event) -> Flow {
-    flow::with_protocol(event, |protocol| {
-        let start_us = event.timestamp(&["netflow", "start"])?.us;
-        let end_us = event.timestamp(&["netflow", "end"]).map(|ts| ts.us);
-        let (originator, responder) = event.ends()?;
-        Some(LoggedConnection {
-            uid: event.flow_uid(),
-            protocol,
-            originator,
-            responder,
-            start_us,
-            duration_us: end_us.filter(|end_us| *end_us >= start_us).map(|end_us| end_us - start_us),
-            counters: Counters {
-                bytes_sent: event.number(&["netflow", "bytes"]),
-                packets_sent: event.number(&["netflow", "pkts"]),
-                ..Counters::default()
-            },
-            course: Course::STATELESS,
-        })
+/// Reads one direction: what its source sent; none if it lacks what names a connection.
+pub(super) fn read(event: &Event) -> Option<LoggedConnection> {
+    let (protocol, protocol_number) = event.protocol()?;
+    let start_us = event.timestamp(&["netflow", "start"])?.us;
+    let end_us = event.timestamp(&["netflow", "end"]).map(|ts| ts.us);
+    let (originator, responder) = event.ends()?;
+    Some(LoggedConnection {
+        uid: event.flow_uid(),
+        protocol,
+        protocol_number,
+        originator,
+        responder,
+        start_us,
+        duration_us: end_us.filter(|end_us| *end_us >= start_us).map(|end_us| end_us - start_us),
+        counters: Counters {
+            bytes_sent: event.number(&["netflow", "bytes"]),
+            packets_sent: event.number(&["netflow", "pkts"]),
+            ..Counters::default()
+        },
+        course: Course::STATELESS,
     })
 }
 
@@ -114,7 +114,7 @@ impl NetFlows {
         let (client, server) = if is_turned { (second, first) } else { (first, second) };
         let course = match client.sent.protocol {
             Protocol::Tcp => flow::course(client.flags, server.flags),
-            Protocol::Udp => Course::STATELESS,
+            _ => Course::STATELESS,
         };
         LoggedConnection {
             counters: Counters {
@@ -133,7 +133,7 @@ impl NetFlows {
 fn alone(half: Half) -> LoggedConnection {
     let course = match half.sent.protocol {
         Protocol::Tcp => flow::course(half.flags, None),
-        Protocol::Udp => Course::STATELESS,
+        _ => Course::STATELESS,
     };
     LoggedConnection { course, ..half.sent }
 }

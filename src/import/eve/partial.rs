@@ -6,7 +6,7 @@ use std::collections::hash_map::Entry;
 use ahash::{AHashMap, AHashSet, RandomState};
 
 use super::event::Event;
-use super::{flow, names};
+use super::flow;
 use crate::Result;
 use crate::capture::{Counters, Protocol, TcpState};
 use crate::import::flow::comes_from_server;
@@ -108,11 +108,12 @@ impl PartialFlows {
 impl Partial {
     fn of(event: &Event) -> Option<Self> {
         let uid = event.flow_uid();
-        let (Some(Ok(protocol)), false) = (event.protocol(), uid.is_empty()) else { return None };
+        let (Some((protocol, protocol_number)), false) = (event.protocol(), uid.is_empty()) else {
+            return None;
+        };
         let ts_us = event.ts_us()?;
         let start_us = event.timestamp(&["flow", "start"]).map(|ts| ts.us);
-        let (originator, responder) =
-            if event.kind() == "dns" { names::dns_ends(event) } else { event.ends() }?;
+        let (originator, responder) = event.ends()?;
         let is_application = matches!(event.kind(), "tls" | "quic" | "http" | "ssh" | "smtp");
         // The source of an alert is that of its packet.
         let has_direction = event.kind() != "alert" || event.has_direction();
@@ -120,6 +121,7 @@ impl Partial {
             flow: LoggedConnection {
                 uid,
                 protocol,
+                protocol_number,
                 originator,
                 responder,
                 start_us: start_us.unwrap_or(ts_us),

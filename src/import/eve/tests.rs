@@ -7,6 +7,7 @@ use crate::capture::{Protocol, TcpState, UnusedReason};
 use crate::import::decompress::Decompressed;
 use crate::import::log::{Course, LoggedConnection, Sink};
 use crate::import::names::Names;
+use crate::import::question::Question;
 use crate::import::{Account, Begin};
 
 const FLOW: &str = r#"{"timestamp":"2024-01-01T00:01:00.000000+0000","flow_id":7,"event_type":"flow","src_ip":"10.0.0.1","src_port":40000,"dest_ip":"192.0.2.1","dest_port":443,"proto":"TCP","flow":{"pkts_toserver":5,"pkts_toclient":4,"bytes_toserver":600,"bytes_toclient":4000,"start":"2024-01-01T00:00:00.500000+0000","end":"2024-01-01T00:00:02.000000+0000"},"tcp":{"tcp_flags_ts":"1b","tcp_flags_tc":"1b"}}"#;
@@ -19,12 +20,18 @@ const START: i64 = 1_704_067_200_000_000;
 #[derive(Default)]
 struct Taken {
     connections: Vec<LoggedConnection>,
+    questions: Vec<Question>,
     names: Names,
 }
 
 impl Sink for Taken {
     fn connection(&mut self, connection: &LoggedConnection) -> Result<()> {
         self.connections.push(connection.clone());
+        Ok(())
+    }
+
+    fn query(&mut self, question: Question) -> Result<()> {
+        self.questions.push(question);
         Ok(())
     }
 
@@ -191,6 +198,34 @@ fn every_version_of_dns_names_the_flows_of_its_client() {
     ] {
         assert_eq!(read(&lines(&[&dns, FLOW])).0.names(), ["a.example"], "{dns}");
     }
+}
+
+#[test]
+fn a_question_and_its_answer_are_one_query() {
+    let event = |second: u32, dns: &str| {
+        format!(
+            r#"{{"timestamp":"2024-01-01T00:00:0{second}.000000+0000","flow_id":5,"event_type":"dns","src_ip":"10.0.0.1","src_port":999,"dest_ip":"10.0.0.53","dest_port":53,"proto":"UDP","dns":{dns}}}"#
+        )
+    };
+    let asked = event(0, r#"{"version":2,"type":"query","id":7,"rrname":"A.Example","rrtype":"A"}"#);
+    let answered = event(
+        1,
+        r#"{"version":2,"type":"answer","id":7,"rrname":"a.example","rrtype":"A","rcode":"NOERROR","answers":[{"rrname":"a.example","rrtype":"A","rdata":"192.0.2.1"}],"grouped":{"A":["192.0.2.1"]}}"#,
+    );
+    let unanswered = event(
+        2,
+        r#"{"version":3,"type":"request","id":8,"queries":[{"rrname":"b.example","rrtype":"TXT"}]}"#,
+    );
+    let (taken, account) = read(&lines(&[&asked, &answered, &unanswered]));
+    assert_eq!((taken.questions.len(), account.stats.used, taken.connections.len()), (2, 3, 0));
+    let (first, second) = (&taken.questions[0], &taken.questions[1]);
+    assert_eq!((first.asked_us, first.rtt_us, first.client.1), (START, Some(1_000_000), 999));
+    assert_eq!((first.query.name.as_str(), first.query.answers.as_deref()), ("a.example", Some("192.0.2.1")));
+    assert_eq!(first.query.response_code.as_deref(), Some("NOERROR"));
+    assert_eq!(
+        (second.query.query_type.as_deref(), second.query.response_code.as_deref()),
+        (Some("TXT"), None)
+    );
 }
 
 #[test]

@@ -13,20 +13,27 @@ use crate::capture::{Counters, Protocol, TcpState};
 pub(super) enum ConnLine {
     /// A connection.
     Connection(Box<LoggedConnection>),
-    /// Neither TCP nor UDP.
-    OtherProtocol,
     /// It lacks what names a connection, or says it in a way that cannot be meant.
     Unreadable,
 }
 
 /// Reads a line; `is_open` if the log tells of connections that go on.
 pub(super) fn read(record: &Record<'_>, is_open: bool) -> ConnLine {
-    match record.get(Field::Proto) {
-        Some(b"tcp" | b"TCP" | b"6") => connection(record, Protocol::Tcp, is_open),
-        Some(b"udp" | b"UDP" | b"17") => connection(record, Protocol::Udp, is_open),
-        Some(_) => ConnLine::OtherProtocol,
-        None => ConnLine::Unreadable,
-    }
+    let connection = protocol(record).and_then(|protocol| connection(record, protocol, is_open));
+    connection.map_or(ConnLine::Unreadable, |connection| ConnLine::Connection(Box::new(connection)))
+}
+
+/// The protocol of a record, and its number where that has no name of its own.
+pub(super) fn protocol(record: &Record<'_>) -> Option<(Protocol, Option<u16>)> {
+    let number = || record.get(Field::IpProto).and_then(whole).and_then(|number| u16::try_from(number).ok());
+    Some(match record.get(Field::Proto)? {
+        b"tcp" | b"TCP" | b"6" => (Protocol::Tcp, None),
+        b"udp" | b"UDP" | b"17" => (Protocol::Udp, None),
+        b"icmp" | b"ICMP" | b"1" | b"58" => (Protocol::Icmp, None),
+        b"sctp" | b"SCTP" | b"132" => (Protocol::Sctp, None),
+        b"unknown_transport" => (Protocol::Other, number()),
+        other => (Protocol::Other, Some(unsigned(other)?.try_into().ok()?)),
+    })
 }
 
 /// Which of the two ends the log marks as inside.
@@ -42,22 +49,22 @@ pub(super) fn missed_bytes(record: &Record<'_>) -> u64 {
     record.get(Field::MissedBytes).and_then(whole).unwrap_or(0)
 }
 
-fn connection(record: &Record<'_>, protocol: Protocol, is_open: bool) -> ConnLine {
-    try_connection(record, protocol, is_open)
-        .map_or(ConnLine::Unreadable, |connection| ConnLine::Connection(Box::new(connection)))
-}
-
-fn try_connection(record: &Record<'_>, protocol: Protocol, is_open: bool) -> Option<LoggedConnection> {
+fn connection(
+    record: &Record<'_>,
+    (protocol, protocol_number): (Protocol, Option<u16>),
+    is_open: bool,
+) -> Option<LoggedConnection> {
     let count = |field| record.get(field).map(|text| whole(text).ok_or(())).transpose().ok();
     let course = match protocol {
         Protocol::Tcp => course(record),
-        Protocol::Udp => Course::STATELESS,
+        _ => Course::STATELESS,
     };
     Some(LoggedConnection {
         uid: record.get(Field::Uid).unwrap_or_default().to_vec(),
         protocol,
-        originator: record.end(Field::OrigH, Field::OrigP)?,
-        responder: record.end(Field::RespH, Field::RespP)?,
+        protocol_number,
+        originator: end(record, Field::OrigH, Field::OrigP, protocol)?,
+        responder: end(record, Field::RespH, Field::RespP, protocol)?,
         start_us: timestamp(record.get(Field::Ts)?)?.us,
         duration_us: match record.get(Field::Duration) {
             Some(text) => duration(text)?,
@@ -72,6 +79,11 @@ fn try_connection(record: &Record<'_>, protocol: Protocol, is_open: bool) -> Opt
         },
         course: if is_open { course.continuing() } else { course },
     })
+}
+
+/// An end. Zeek has the type and the code of ICMP in place of ports.
+fn end(record: &Record<'_>, addr: Field, port: Field, protocol: Protocol) -> Option<(IpAddr, u16)> {
+    if protocol.has_ports() { record.end(addr, port) } else { Some((record.addr(addr)?, 0)) }
 }
 
 /// A time: seconds since the Unix epoch, milliseconds or a date in words (options of Zeek's JSON
@@ -255,7 +267,22 @@ mod tests {
         ] {
             assert!(matches!(read(&record(&[(field, value)]), false), ConnLine::Unreadable), "{value}");
         }
-        assert!(matches!(read(&record(&[(Field::Proto, "icmp")]), false), ConnLine::OtherProtocol));
+    }
+
+    #[test]
+    fn other_protocols_are_kept_without_ports() {
+        for (proto, number, expected) in [
+            ("icmp", "", (Protocol::Icmp, None)),
+            ("unknown_transport", "47", (Protocol::Other, Some(47))),
+            ("50", "", (Protocol::Other, Some(50))),
+        ] {
+            let fields =
+                [(Field::Proto, proto), (Field::IpProto, number), (Field::OrigP, "8"), (Field::RespP, "0")];
+            let ConnLine::Connection(read) = read(&record(&fields), false) else { panic!("{proto}") };
+            assert_eq!((read.protocol, read.protocol_number), expected);
+            assert_eq!((read.originator.1, read.course), (0, Course::STATELESS));
+        }
+        assert!(matches!(read(&record(&[(Field::Proto, "mystery")]), false), ConnLine::Unreadable));
     }
 
     #[test]

@@ -8,6 +8,9 @@ use super::record::{FIELDS, Field, Record};
 /// Deeper nesting than this no log has.
 const MOST_DEPTH: u32 = 32;
 
+/// Between the values of a list: no text has it.
+pub(super) const SEPARATOR: &[u8] = b"\x1f";
+
 /// Where a value stands.
 #[derive(Debug, Clone, Copy)]
 enum Place {
@@ -155,7 +158,7 @@ impl Scanner {
         Place::Text(from as u32, self.text.len() as u32)
     }
 
-    /// The texts of a list, with commas between; those that have commas themselves are left out.
+    /// The texts of a list, separated; those that have the separator in them are left out.
     fn list(&mut self, cursor: &mut Cursor<'_>) -> Option<()> {
         let first = self.text.len();
         cursor.items(|cursor| {
@@ -165,11 +168,11 @@ impl Scanner {
             let (from, to, _) = cursor.string()?;
             let before = self.text.len();
             if before > first {
-                self.text.push(b',');
+                self.text.extend_from_slice(SEPARATOR);
             }
             let start = self.text.len();
             unescape(&cursor.bytes[from..to], &mut self.text);
-            if self.text[start..].contains(&b',') {
+            if self.text[start..].contains(&SEPARATOR[0]) {
                 self.text.truncate(before);
             }
             Some(())
@@ -361,13 +364,13 @@ mod tests {
         assert_eq!(text(line, Field::OrigH).as_deref(), Some("10.0.0.1"));
         assert_eq!(text(line, Field::OrigP).as_deref(), Some("7"));
         assert_eq!(text(line, Field::LocalOrig).as_deref(), Some("T"));
-        assert_eq!(text(line, Field::Answers).as_deref(), Some("a.example,192.0.2.1"));
+        assert_eq!(text(line, Field::Answers).as_deref(), Some("a.example\u{1f}192.0.2.1"));
         assert_eq!(text(line, Field::Uid), None);
     }
 
     #[test]
     fn a_list_has_no_items_that_were_not_there() {
-        let line = r#"{"answers":["x,192.0.2.66",["192.0.2.67"],"192.0.2.1"]}"#;
+        let line = r#"{"answers":["x\u001f192.0.2.66",["192.0.2.67"],"192.0.2.1"]}"#;
         assert_eq!(text(line, Field::Answers).as_deref(), Some("192.0.2.1"));
     }
 

@@ -12,6 +12,7 @@ mod csv;
 mod json;
 mod kind;
 mod names;
+mod query;
 mod reader;
 mod record;
 #[cfg(test)]

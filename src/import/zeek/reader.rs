@@ -9,9 +9,9 @@ use super::conn::{self, ConnLine};
 use super::csv::Csv;
 use super::json::{self, Scanner};
 use super::kind::{self, Kind};
-use super::names;
 use super::record::{Field, Record};
 use super::tsv::Header;
+use super::{names, query};
 use crate::Result;
 use crate::capture::{Example, UnusedReason};
 use crate::import::envelope;
@@ -206,7 +206,7 @@ impl<'a> LogReader<'a> {
         let record = scanner.record(&line);
         let is_conns = || json::all_names(&line, kind::is_of_conn);
         let kind = Kind::of(record.log_name(), |field| record.has(field), is_conns);
-        taker.record(kind, &record, (number, &line), b",", sink)
+        taker.record(kind, &record, (number, &line), json::SEPARATOR, sink)
     }
 
     fn text(&mut self, number: u64, line: &[u8], sink: &mut impl Sink) -> Result<()> {
@@ -260,6 +260,11 @@ impl Taker<'_> {
                 let reason = UnusedReason::Unsupported;
                 self.account.stats.skip(reason, "aggregate of several connections", example);
             }
+            Kind::Dns if let Some(question) = query::read(record, set_separator) => {
+                names::take(kind, record, set_separator, sink.names());
+                self.account.stats.use_one();
+                return sink.query(question);
+            }
             Kind::Tls | Kind::Http | Kind::Dns => {
                 names::take(kind, record, set_separator, sink.names());
                 self.account.stats.skip(UnusedReason::NoConnection, kind.title(), example);
@@ -292,10 +297,6 @@ impl Taker<'_> {
                 let ts = record.get(Field::Ts).and_then(conn::timestamp);
                 self.remarks.without_zone += u64::from(ts.is_some_and(|ts| !ts.has_zone));
                 return sink.connection(&connection);
-            }
-            ConnLine::OtherProtocol => {
-                let kind = format!("protocol {}", record.text(Field::Proto).unwrap_or("unknown"));
-                stats.skip(UnusedReason::Unsupported, &kind, || Example::of_line(number, line));
             }
             ConnLine::Unreadable => stats.unreadable_line(number, line),
         }

@@ -46,6 +46,8 @@ fields! {
     Host = "host",
     Query = "query",
     Answers = "answers",
+    Rtt = "rtt",
+    IpProto = "ip_proto",
     Qtype = "qtype_name",
     Rcode = "rcode_name",
     OrigIpBytes = "orig_ip_bytes",
@@ -83,6 +85,7 @@ impl Field {
             Self::ServerName
                 | Self::Host
                 | Self::Query
+                | Self::Rtt
                 | Self::Answers
                 | Self::Qtype
                 | Self::Rcode

@@ -6,6 +6,7 @@ use crate::capture::{TcpState, UnusedReason};
 use crate::import::decompress::Decompressed;
 use crate::import::log::{LoggedConnection, Sink};
 use crate::import::names::Names;
+use crate::import::question::Question;
 use crate::import::{Account, Begin};
 
 const HEADER: &str = "#separator \\x09\n#path\tconn\n#fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tduration\torig_bytes\n";
@@ -13,12 +14,18 @@ const HEADER: &str = "#separator \\x09\n#path\tconn\n#fields\tts\tuid\tid.orig_h
 #[derive(Default)]
 struct Taken {
     connections: Vec<LoggedConnection>,
+    questions: Vec<Question>,
     names: Names,
 }
 
 impl Sink for Taken {
     fn connection(&mut self, connection: &LoggedConnection) -> Result<()> {
         self.connections.push(connection.clone());
+        Ok(())
+    }
+
+    fn query(&mut self, question: Question) -> Result<()> {
+        self.questions.push(question);
         Ok(())
     }
 
@@ -86,14 +93,11 @@ fn a_line_that_is_cut_short_is_not_trusted() {
 #[test]
 fn lines_that_cannot_be_read_are_counted_and_the_first_is_named() {
     let log = format!(
-        "{HEADER}rubbish\n1.0\tC1\t10.0.0.1\t1\t10.0.0.2\t2\ttcp\t-\t-\n1.0\tC1\t10.0.0.1\t1\t10.0.0.2\t0\tsctp\t-\t-\n"
+        "{HEADER}rubbish\n1.0\tC1\t10.0.0.1\t1\t10.0.0.2\t2\ttcp\t-\t-\n1.0\tC1\t10.0.0.1\t1\t10.0.0.2\t0\ticmp\t-\t-\n"
     );
     let (taken, account) = read(&log);
-    assert_eq!(taken.connections.len(), 1);
-    let expected = [
-        (UnusedReason::Unreadable, "unreadable line", 1, "line 4"),
-        (UnusedReason::Unsupported, "protocol sctp", 1, "line 6"),
-    ];
+    assert_eq!(taken.connections.len(), 2);
+    let expected = [(UnusedReason::Unreadable, "unreadable line", 1, "line 4")];
     assert_eq!(unused(&account), expected);
 }
 
@@ -147,16 +151,13 @@ fn one_stream_may_hold_all_logs_in_any_order() {
     ];
     let (forward, account) = read(&records.concat());
     assert_eq!(forward.names(), ["a.example", "b.example"]);
-    assert_eq!((account.stats.used, account.stats.gaps()), (2, 0));
+    assert_eq!((account.stats.used, account.stats.gaps()), (3, 0));
+    let query = &forward.questions[0].query;
+    assert_eq!((query.name.as_str(), query.answers.as_deref()), ("b.example", Some("192.0.2.2")));
     let kinds: Vec<_> = unused(&account).into_iter().map(|(_, kind, ..)| kind).collect();
     assert_eq!(
         kinds,
-        [
-            "TLS record, read for its server name",
-            "DNS record, read for its answers",
-            "record of a log without connections",
-            "files record"
-        ]
+        ["TLS record, read for its server name", "record of a log without connections", "files record"]
     );
     let reverse: String = records.iter().rev().map(String::as_str).collect();
     assert_eq!(read(&reverse).0.names(), ["b.example", "a.example"]);

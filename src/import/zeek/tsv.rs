@@ -120,7 +120,7 @@ fn separator(text: &[u8]) -> Vec<u8> {
 }
 
 /// The parts of a line between separators.
-fn split<'a>(line: &'a [u8], separator: &[u8]) -> impl Iterator<Item = &'a [u8]> + Clone {
+pub(super) fn split<'a>(line: &'a [u8], separator: &[u8]) -> impl Iterator<Item = &'a [u8]> + Clone {
     let mut rest = Some(line);
     std::iter::from_fn(move || {
         let text = rest?;

@@ -22,8 +22,8 @@ mod hostile;
 mod import;
 mod import_input;
 mod import_pcap;
-mod import_tools;
 mod import_text;
+mod import_tools;
 mod metrics;
 #[cfg(target_os = "linux")]
 mod packets;

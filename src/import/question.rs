@@ -1,5 +1,6 @@
 //! DNS questions of logs as rows.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::log;
@@ -43,7 +44,8 @@ pub(super) fn name(bytes: &[u8]) -> String {
         if byte.is_ascii_graphic() && *byte != b'\\' {
             name.push(char::from(byte.to_ascii_lowercase()));
         } else {
-            name.push_str(&format!("\\{byte:03}"));
+            // Writing to a string cannot fail.
+            let _ = write!(name, "\\{byte:03}");
         }
     }
     if name.is_empty() { ".".to_owned() } else { name }

@@ -55,7 +55,7 @@ impl Questions {
         let more = dns["queries"].as_array().into_iter().flatten().skip(1).take(MOST_QUESTIONS);
         let questions = std::iter::once(Some(first)).chain(more.map(|query| question(event, query)));
         for (index, question) in questions.flatten().enumerate() {
-            self.note(event, index, question, is_answer, sink)?;
+            self.note(event, index, &question, is_answer, sink)?;
         }
         if self.waiting.len() > MOST_WAITING { self.hand_over(sink).map(|()| true) } else { Ok(true) }
     }
@@ -64,7 +64,7 @@ impl Questions {
         &mut self,
         event: &Event,
         index: usize,
-        question: Question,
+        question: &Question,
         is_answer: bool,
         sink: &mut impl Sink,
     ) -> Result<()> {

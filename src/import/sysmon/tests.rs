@@ -23,10 +23,11 @@ fn data() -> serde_json::Map<String, serde_json::Value> {
 }
 
 fn xml_of(id: u32, data: &[(&str, &str)]) -> String {
-    let data: String = data
+    let data: Vec<String> = data
         .iter()
         .map(|(name, value)| format!("<Data Name='{name}'>{}</Data>", value.replace('&', "&amp;")))
         .collect();
+    let data = data.concat();
     format!(
         "<Event xmlns='http://schemas.microsoft.com/win/2004/08/events/event'><System><Provider \
          Name='Microsoft-Windows-Sysmon' Guid='{{x}}'/><EventID>{id}</EventID><TimeCreated \
@@ -38,7 +39,8 @@ fn xml_of(id: u32, data: &[(&str, &str)]) -> String {
 fn notations() -> Vec<String> {
     let provider = "Microsoft-Windows-Sysmon";
     let list: Vec<_> = DATA.iter().map(|(name, value)| json!({"@Name": name, "#text": value})).collect();
-    let message: String = DATA.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let message =
+        DATA.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect::<Vec<_>>().concat();
     let mut flat = data();
     flat.insert("EventID".to_owned(), json!(3));
     flat.insert("SourceName".to_owned(), json!(provider));

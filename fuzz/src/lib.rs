@@ -4,8 +4,16 @@
 mod error;
 #[path = "../../src/filter/mod.rs"]
 pub mod filter;
+pub mod geo;
+#[cfg(feature = "capture-file")]
+#[path = "../../src/guard.rs"]
+#[allow(dead_code, reason = "no detector runs here")]
+mod guard;
 #[path = "../../src/import/mod.rs"]
 pub mod import;
+pub mod model;
+#[path = "../../src/suggest.rs"]
+mod suggest;
 #[path = "../../src/wire/mod.rs"]
 pub mod wire;
 

@@ -157,7 +157,7 @@ fn a_mistake_is_pointed_at() {
     );
     check_refused(
         "kind:x",
-        "kind is never \"x\": there are snapshot, opened, state, closed\n  kind:x\n       ^",
+        "kind is never \"x\": there are snapshot, opened, state, closed, query\n  kind:x\n       ^",
     );
     check_refused("a or", "a word is missing after or\n  a or\n    ^^");
     check_refused("a or or b", "a word is missing after or\n  a or or b\n    ^^");

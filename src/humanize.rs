@@ -4,7 +4,7 @@
 //! | what | style | function |
 //! |---|---|---|
 //! | counts | `1,106` | [`count`], with a noun [`plural`] |
-//! | sizes | `210 MB`, decimal units, three significant digits | [`bytes`], [`bytes_per_s`] |
+//! | sizes | `210 MB`, decimal units, three significant digits | [`bytes()`], [`bytes_per_s`] |
 //! | durations | `12 ms`, `3.5 s`, `3 min 20 s`, `2 d 4 h` | [`duration`], [`seconds`] |
 //! | shares | `33 %`, `< 0.01 %` | [`percent`], [`ratio_percent`] |
 //! | times | `2026-06-01T10:00:00Z`, which every `--at` takes | [`second_utc`]; in data [`iso_utc`] |

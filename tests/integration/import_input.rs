@@ -247,7 +247,7 @@ fn json_is_read_in_arrays_envelopes_and_over_several_lines() {
             import(folder.path(), "some.json", text.as_bytes()).succeeds();
             assert_eq!(used(folder.path()), 5, "{}", &text[..80]);
         }
-        let text = format!("[{},{{\"broken\":1}}", line(1));
+        let text = format!("[{},{}", line(1), line(2).replace("10.0.0.5", "10.0.0."));
         let ran = import(folder.path(), "some.json", text.as_bytes());
         assert_eq!(ran.code, 3, "{}", ran.stdout);
         assert!(ran.stdout.contains("some.json record 2"), "{}", ran.stdout);

@@ -1,5 +1,6 @@
 //! Logs and tables of text as people have them: what is used, what is refused, and how it is said.
 
+use chrono::{DateTime, SecondsFormat};
 use std::fs;
 use std::path::Path;
 
@@ -29,7 +30,6 @@ fn connections(folder: &Path) -> Vec<String> {
         other => other.to_string(),
     };
     let fields = [
-        "first_seen",
         "local_addr",
         "local_port",
         "remote_addr",
@@ -42,7 +42,10 @@ fn connections(folder: &Path) -> Vec<String> {
         .lines()
         .map(|line| {
             let row: Value = serde_json::from_str(line).unwrap();
-            fields.iter().map(|field| show(&row[*field])).collect::<Vec<_>>().join(" ")
+            let first_seen = DateTime::from_timestamp_micros(row["first_seen_us"].as_i64().unwrap()).unwrap();
+            let first_seen = first_seen.to_rfc3339_opts(SecondsFormat::Micros, true);
+            let others = fields.iter().map(|field| show(&row[*field]));
+            std::iter::once(first_seen).chain(others).collect::<Vec<_>>().join(" ")
         })
         .collect();
     lines.sort();

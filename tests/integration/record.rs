@@ -75,7 +75,8 @@ fn seen(batch: &RecordBatch, row: usize) -> Seen {
         tick: number::<UInt32Type>(batch, Column::Tick, row).unwrap(),
         kind: text(batch, Column::Kind, row).unwrap(),
         conn_id: count(Column::ConnId).unwrap(),
-        ports: (port(Column::LocalPort).unwrap(), port(Column::RemotePort)),
+        // Packet and raw sockets have no ports.
+        ports: (port(Column::LocalPort).unwrap_or_default(), port(Column::RemotePort)),
         state: text(batch, Column::State, row),
         bytes: (count(Column::BytesSent), count(Column::BytesReceived)),
         packets: (count(Column::PacketsSent), count(Column::PacketsReceived)),

@@ -58,7 +58,7 @@ fn appraise(
     if candidate.series.known == Known::Inside && appraisal.raising().next().is_none() {
         appraisal.extend([Factor::new(
             "rhythm-keep-alive",
-            -2.0,
+            -1.5,
             "programs send at intervals to keep a connection open",
         )]);
     }

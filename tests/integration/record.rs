@@ -463,7 +463,8 @@ fn check_signal_ends_well(signal: i32) {
     let names: Vec<&str> = metadata.sources.iter().map(|source| source.name.as_str()).collect();
     let expected = ["sock_diag", "network-namespaces", "proc-owners"];
     assert_eq!(names[..3], expected);
-    let events = ["kernel-programs", "perf-events", "sock_destroy", "proc-connector", "exe-hashes"];
+    let events =
+        ["kernel-programs", "perf-events", "sock_destroy", "proc-connector", "datagram-events", "exe-hashes"];
     assert_eq!(names[3..], events);
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(said.contains("next: netrec analyze c.parquet"), "{said}");

@@ -55,6 +55,10 @@ impl Sink for Flows {
     fn row(&mut self, _row: &Row) {}
 
     fn done(&mut self, flow: &Flow) {
+        // Zeek's logs are compared as far as they are of TCP and UDP.
+        if !["tcp", "udp"].iter().any(|protocol| Line::of(flow).ends.starts_with(protocol)) {
+            return;
+        }
         self.0.push(Line::of(flow));
     }
 }

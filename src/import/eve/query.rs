@@ -91,7 +91,7 @@ impl Questions {
             order,
         });
         if is_answer {
-            waiting.answer(&question, dns);
+            waiting.answer(question, dns);
         } else if waiting.is_answered {
             waiting.question.asked_us = question.asked_us;
         }

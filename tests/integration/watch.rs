@@ -102,6 +102,11 @@ impl Pty {
         let opened =
             unsafe { libc::openpty(&raw mut master, &raw mut slave, name, settings, &raw const size) };
         assert_eq!(opened, 0, "{}", std::io::Error::last_os_error());
+        for end in [master, slave] {
+            // A program that holds the master itself never sees its terminal go away.
+            // SAFETY: no memory is passed.
+            unsafe { libc::fcntl(end, libc::F_SETFD, libc::FD_CLOEXEC) };
+        }
         // SAFETY: both were just opened, and belong to nobody else.
         unsafe {
             Self { master: std::fs::File::from_raw_fd(master), slave: std::fs::File::from_raw_fd(slave) }

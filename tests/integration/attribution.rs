@@ -211,9 +211,12 @@ fn a_program_that_is_executed_afterwards_has_done_nothing() {
         let Some(rows) = rows else { continue };
         let names: Vec<_> =
             rows.iter().filter(|row| row.ports.1 == Some(port) && row.kind != "snapshot").collect();
-        assert!(names.iter().all(|row| row.process_name.as_deref() == Some("bash")), "{names:#?}");
+        // On a busy host an end may stay unknown, but it is never another program's.
+        let is_bash = |row: &&Seen| row.process_name.as_deref() == Some("bash");
+        assert!(names.iter().any(is_bash), "{names:#?}");
+        assert!(names.iter().all(|row| is_bash(row) || row.process_name.is_none()), "{names:#?}");
         // Without the programs, a busy host may leave no time to read it.
-        let is_told = |row: &&&Seen| row.cmdline.is_some() || !wanted.no_bpf;
+        let is_told = |row: &&&Seen| row.cmdline.is_some() || is_bash(row) && !wanted.no_bpf;
         let is_its_own = |row: &&Seen| row.cmdline.as_deref().is_some_and(|line| line.starts_with("bash -c"));
         assert!(names.iter().filter(is_told).all(is_its_own), "{names:#?}");
     }

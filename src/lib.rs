@@ -30,6 +30,7 @@
 //! | [`watch`] | the live host on the same screen, and recordings that begin a minute before |
 //! | [`export`] | the connections for other programs, one exporter each |
 //! | [`safe_fs`] | the only way in which files are created, replaced and removed |
+//! | [`escape`] | hostile text made harmless, one way for each output |
 //! | [`report`] | the folder that is attached to the ticket: JSON, HTML, CSV, Markdown, charts, OCSF, STIX, a manifest |
 //!
 //! # Invariants
@@ -49,7 +50,7 @@
 //!   beside their thresholds, and the moment to look at.
 //! - **Everything in a capture is hostile input.** Process names and command lines are chosen
 //!   by whoever is being investigated; each output escapes them in its own way
-//!   (see [`report::escape`]), and no parser allocates from a length that a file claims.
+//!   (see [`escape`]), and no parser allocates from a length that a file claims.
 //! - **The host, the clock and the terminal are handed in**, so that tests hand in their own.
 //! - **netrec removes and replaces only what it can prove that it wrote**, and whoever only reads
 //!   writes nothing: files are created, renamed and removed through [`safe_fs`] alone.
@@ -64,6 +65,7 @@ pub mod capture;
 pub mod cli;
 pub mod diff;
 pub mod error;
+pub mod escape;
 pub mod export;
 pub mod filter;
 pub mod geo;
@@ -72,6 +74,8 @@ pub mod humanize;
 pub mod import;
 pub mod indicators;
 pub mod insight;
+#[cfg(test)]
+mod layers;
 mod memory;
 pub mod model;
 mod parallel;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use serde_json::{Value, json};
 
 use super::{FORMAT_VERSION, Kind, OwnerSource, Protocol, TcpState};

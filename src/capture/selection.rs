@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use ahash::AHashSet;
-use arrow::array::{AsArray, BooleanArray, RecordBatch};
-use arrow::compute::filter_record_batch;
-use arrow::datatypes::UInt64Type;
+use arrow_array::cast::AsArray;
+use arrow_array::types::UInt64Type;
+use arrow_array::{BooleanArray, RecordBatch};
+use arrow_select::filter::filter_record_batch;
 
 use super::cursor::each_row;
 use super::{CaptureFile, Column, Kind, Row, TcpState};

@@ -8,8 +8,8 @@ use serde::Serialize;
 use super::Done;
 use crate::Result;
 use crate::capture::{SourceReport, SourceStatus};
+use crate::escape;
 use crate::record::{self, Clock as _, Host, HostFacts, MIN_INTERVAL, SystemClock, Tick, Wanted};
-use crate::report::escape;
 
 /// What a recording would see: what `--json` prints.
 #[derive(Debug, Serialize)]

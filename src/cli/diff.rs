@@ -9,9 +9,10 @@ use crate::Result;
 use crate::analyze::{Config, pass};
 use crate::capture::Metadata;
 use crate::diff::{self, Side};
+use crate::escape;
 use crate::geo::Databases;
 use crate::model::Tables;
-use crate::report::{escape, json};
+use crate::report::json;
 
 const EXAMPLES: &str = "Examples:\n\
 \x20 netrec diff before.parquet after.parquet\n\

@@ -11,8 +11,8 @@ use ipnet::IpNet;
 use super::record::say_owner;
 use super::{Done, paths, progress, shown};
 use crate::capture::{Overwrite, SourceStatus};
+use crate::escape;
 use crate::import::{self, IMPORTERS, Imported, Importer, Plan, STANDARD_INPUT};
-use crate::report::escape;
 use crate::{Result, humanize};
 
 const EXAMPLES: &str = "Examples:\n\

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::{Done, paths};
 use crate::capture::{CaptureFile, IntervalChange, Metadata, SeriesPart, SourceStatus};
-use crate::report::escape;
+use crate::escape;
 use crate::{Result, humanize};
 
 const EXAMPLES: &str = "Examples:\n\

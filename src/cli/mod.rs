@@ -32,7 +32,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::capture::{CaptureFile, Cursor, Metadata};
-use crate::report::escape;
+use crate::escape;
 use crate::{Error, Result, memory, parallel};
 
 /// How a command ended, if it did not fail.

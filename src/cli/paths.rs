@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::{PathBufValueParser, TypedValueParser};
 
-use crate::report::escape;
+use crate::escape;
 use crate::{Error, suggest};
 
 /// Files of a folder that are compared with a name that is not there.

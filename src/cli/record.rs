@@ -8,12 +8,12 @@ use indicatif::ProgressBar;
 
 use super::{Done, check, paths, progress, shown};
 use crate::capture::{self, Finished, Overwrite, SigningKey, SourceStatus};
+use crate::escape;
 use crate::record::{
     self, Clock as _, Ending, FinishedFile, HostFacts, MIN_INTERVAL, Output, Plan, Progress, Recording,
     Rotation, Stop, SystemClock, Wanted, capture_name, parse_duration, parse_percent, parse_size,
     series_name,
 };
-use crate::report::escape;
 use crate::safe_fs::User;
 use crate::{Result, humanize};
 

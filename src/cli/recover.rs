@@ -7,7 +7,7 @@ use clap::Args;
 use super::record::say_owner;
 use super::{Done, paths, shown};
 use crate::capture::{self, Overwrite};
-use crate::report::escape;
+use crate::escape;
 use crate::{Result, humanize};
 
 #[derive(Debug, Args)]

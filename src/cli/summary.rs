@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use crate::analyze::Analysis;
+use crate::humanize;
 use crate::model::detector::Status;
 use crate::model::finding::{Confidence, Severity};
-use crate::report::format;
 
 /// Insights and findings that are shown.
 const MOST: usize = 4;
@@ -34,9 +34,9 @@ fn recording(analysis: &Analysis) -> String {
     };
     format!(
         "{what:<10} {of} at {}, {}: {}",
-        format::second_utc(metadata.start_us),
-        format::seconds(metadata.duration_s()),
-        format::plural(overview.connections, "connection"),
+        humanize::second_utc(metadata.start_us),
+        humanize::seconds(metadata.duration_s()),
+        humanize::plural(overview.connections, "connection"),
     )
 }
 
@@ -61,7 +61,7 @@ fn completeness(analysis: &Analysis) -> String {
 }
 
 fn ticks(number: u64) -> String {
-    format::plural(number, "tick")
+    humanize::plural(number, "tick")
 }
 
 /// The worst insights; without one, the worst findings.
@@ -96,7 +96,7 @@ fn counts(analysis: &Analysis) -> String {
         .map(|(count, severity)| format!("{count} {severity}"))
         .collect();
     let by_severity = if by_severity.is_empty() { "none".to_owned() } else { by_severity.join(", ") };
-    let insights = format::plural(analysis.insights.len() as u64, "insight");
+    let insights = humanize::plural(analysis.insights.len() as u64, "insight");
     let suppressed = match analysis.suppressed.len() {
         0 => String::new(),
         number => format!("; {number} suppressed by the allow-list"),

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{Done, paths};
 use crate::capture::{self, PublicKey, Signature, SigningKey, Verdict};
-use crate::report::escape;
+use crate::escape;
 use crate::report::manifest::{self, Manifest};
 use crate::{Error, Result, humanize};
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::facts::Facts;
 use crate::capture::{Metadata, SourceStatus};
-use crate::report::format;
+use crate::humanize;
 
 /// Recordings of which one is this many times as long as the other differ by that alone.
 const UNEVEN: f64 = 2.0;
@@ -26,8 +26,8 @@ pub(super) fn cautions(before: Known<'_>, after: Known<'_>) -> Vec<String> {
         if facts.without_owner as f64 > MANY_WITHOUT_OWNER * facts.sockets as f64 {
             cautions.push(format!(
                 "In the {which} capture {} of {} have no known process: programs may be missing in it.",
-                format::count(facts.without_owner as u64),
-                format::plural(facts.sockets as u64, "socket"),
+                humanize::count(facts.without_owner as u64),
+                humanize::plural(facts.sockets as u64, "socket"),
             ));
         }
     }
@@ -65,8 +65,8 @@ fn not_alike(before: &Metadata, after: &Metadata) -> Vec<String> {
     if long > UNEVEN * short {
         cautions.push(format!(
             "One recording is far longer than the other ({} and {}): it saw more of what is rare.",
-            format::seconds(long),
-            format::seconds(short),
+            humanize::seconds(long),
+            humanize::seconds(short),
         ));
     }
     if before.import.is_some() != after.import.is_some() {
@@ -120,7 +120,7 @@ fn unknown_contents(before: &Facts, after: &Facts) -> Option<String> {
     (unknown > 0).then(|| {
         format!(
             "Of {} in both the content is not known in one of the captures for {unknown}: a change could not show.",
-            format::plural(both.len() as u64, "executable"),
+            humanize::plural(both.len() as u64, "executable"),
         )
     })
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::v1::{Capture, Change, Destination, Diff, Listener, Parent, Program};
-use crate::report::format;
+use crate::humanize;
 
 /// Entries of a kind that are shown; the rest is counted, and in the JSON document.
 const MOST: usize = 20;
@@ -33,9 +33,9 @@ pub fn lines(diff: &Diff) -> Vec<String> {
     section(&mut lines, "parents", &diff.parents, |all| all.iter().map(parent).collect());
     section(&mut lines, "destinations", &diff.destinations, destinations);
     let shifted = diff.shifted_volumes.iter().map(|v| {
-        let who = v.process_name.as_ref().or(v.local_addr.as_ref()).map_or(format::UNKNOWN, String::as_str);
+        let who = v.process_name.as_ref().or(v.local_addr.as_ref()).map_or(humanize::UNKNOWN, String::as_str);
         let (before, after) =
-            (format::bytes_per_s(v.before_bytes_per_s), format::bytes_per_s(v.after_bytes_per_s));
+            (humanize::bytes_per_s(v.before_bytes_per_s), humanize::bytes_per_s(v.after_bytes_per_s));
         format!("{who} {} {after}, was {before}", v.way)
     });
     list(&mut lines, "shifted volumes", '~', &shifted.collect::<Vec<_>>());
@@ -46,9 +46,9 @@ pub fn lines(diff: &Diff) -> Vec<String> {
 }
 
 fn capture(capture: &Capture) -> String {
-    let duration = capture.duration_s.map_or_else(|| format::UNKNOWN.to_owned(), format::seconds);
+    let duration = capture.duration_s.map_or_else(|| humanize::UNKNOWN.to_owned(), humanize::seconds);
     let host = capture.host_name.as_deref().unwrap_or("unknown host");
-    format!("{} ({host}, {}, {duration})", capture.file, format::second_utc(capture.start_us))
+    format!("{} ({host}, {}, {duration})", capture.file, humanize::second_utc(capture.start_us))
 }
 
 fn section<T>(lines: &mut Vec<String>, title: &str, change: &Change<T>, told: fn(&[T]) -> Vec<String>) {
@@ -101,7 +101,7 @@ fn destinations(all: &[Destination]) -> Vec<String> {
 }
 
 fn place(d: &Destination) -> String {
-    let addr = d.remote_addrs.first().map_or(format::UNKNOWN, String::as_str);
+    let addr = d.remote_addrs.first().map_or(humanize::UNKNOWN, String::as_str);
     match (&d.remote_name, d.remote_addrs.len()) {
         (None, _) => addr.to_owned(),
         (Some(name), 1) => format!("{name} ({addr})"),

@@ -3,7 +3,7 @@
 use super::{Exported, Exporter, Target};
 use crate::Result;
 use crate::model::Tables;
-use crate::report::csv::Table;
+use crate::model::csv::Table;
 
 /// See the [module's documentation](self).
 pub(super) const EXPORTER: Exporter =

@@ -5,8 +5,8 @@ use serde_json::{Map, Value};
 
 use super::{Exported, Exporter, Target};
 use crate::Result;
+use crate::escape;
 use crate::model::Tables;
-use crate::report::escape;
 
 /// See the [module's documentation](self).
 pub(super) const EXPORTER: Exporter =

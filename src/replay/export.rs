@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 
 use super::listing::{self, Form};
 use super::state::State;
-use crate::report::format;
+use crate::humanize;
 use crate::safe_fs::{NewFile, Replace};
 use crate::{Error, Result};
 
 /// Writes the rows that are seen into a new file in this folder, and gives its name.
 pub(super) fn write(state: &State, form: Form) -> Result<PathBuf> {
     let stem = Path::new(&state.file).file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let time = format::moment(state.sample.ts_us);
+    let time = humanize::moment(state.sample.ts_us);
     let time = time.map(|time| time.format("-%Y%m%dT%H%M%S%.6fZ").to_string()).unwrap_or_default();
     let ending = if form == Form::Ndjson { "ndjson" } else { "csv" };
     let path = PathBuf::from(format!("{stem}{time}.{ending}"));

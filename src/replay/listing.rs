@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 
 use crate::capture::schema::COLUMNS;
 use crate::capture::{Column, Query, Row};
-use crate::report::{escape, format};
+use crate::escape;
+use crate::humanize;
 
 /// A form in which rows are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -49,7 +50,7 @@ fn table<'a>(out: &mut dyn Write, rows: impl IntoIterator<Item = &'a Row>) -> io
         writeln!(
             out,
             "{:<27} {:<8} {:<5} {:<23} {:<23} {:<11} {:>12} {:>12} {:>7} {}{}{}",
-            format::iso_utc(row.ts_us).unwrap_or_else(unknown),
+            humanize::iso_utc(row.ts_us).unwrap_or_else(unknown),
             row.kind.as_str(),
             row.protocol.as_str(),
             local_end(row),
@@ -58,7 +59,7 @@ fn table<'a>(out: &mut dyn Write, rows: impl IntoIterator<Item = &'a Row>) -> io
             number(row.counters.bytes_sent),
             number(row.counters.bytes_received),
             owner.and_then(|owner| owner.pid).map_or_else(unknown, |pid| pid.to_string()),
-            escape::terminal(process.unwrap_or(format::UNKNOWN)),
+            escape::terminal(process.unwrap_or(humanize::UNKNOWN)),
             escape::terminal(&name),
             escape::terminal(&query),
         )?;
@@ -103,7 +104,7 @@ fn json(row: &Row) -> String {
 /// have not.
 fn value(row: &Row, column: Column) -> Value {
     let (owner, query) = (row.owner.as_deref(), row.query.as_deref());
-    let time = |ts_us: i64| format::iso_utc(ts_us).map_or_else(|| ts_us.into(), Value::from);
+    let time = |ts_us: i64| humanize::iso_utc(ts_us).map_or_else(|| ts_us.into(), Value::from);
     match column {
         Column::Ts => time(row.ts_us),
         Column::MonoNs => row.mono_ns.into(),
@@ -175,7 +176,7 @@ pub(super) fn question(query: &Query) -> String {
 }
 
 fn unknown() -> String {
-    format::UNKNOWN.to_owned()
+    humanize::UNKNOWN.to_owned()
 }
 
 #[cfg(test)]

@@ -10,7 +10,8 @@ use ratatui::style::{Modifier, Style};
 use super::panels::{Theme, connections, destinations, findings, help, processes, story, timeline};
 use super::state::{Findings, Live, Mode, Panel, State};
 use crate::analyze::words;
-use crate::report::{escape, format};
+use crate::escape;
+use crate::humanize;
 
 /// Draws everything. `country` says where an address is.
 pub fn draw(frame: &mut Frame<'_>, state: &State, theme: Theme, country: &dyn Fn(IpAddr) -> String) {
@@ -53,8 +54,8 @@ fn line(buffer: &mut Buffer, area: Rect, text: &str, style: Style) {
 
 fn header(state: &State) -> String {
     let time = |format: &str| {
-        let moment = format::moment(state.sample.ts_us);
-        moment.map_or_else(|| format::UNKNOWN.to_owned(), |moment| moment.format(format).to_string())
+        let moment = humanize::moment(state.sample.ts_us);
+        moment.map_or_else(|| humanize::UNKNOWN.to_owned(), |moment| moment.format(format).to_string())
     };
     let sockets = words::count(state.sample.rows.len(), "socket", "sockets");
     let events = words::count(state.sample.events.len(), "event", "events");
@@ -70,7 +71,7 @@ fn header(state: &State) -> String {
 fn recording_words(state: &State) -> (String, String) {
     let playing = if state.is_playing { "▶" } else { "paused" };
     let file = escape::shorten(&state.file, 24).into_owned();
-    (format!("{playing} {}x", format::number(state.speed)), file)
+    (format!("{playing} {}x", humanize::number(state.speed)), file)
 }
 
 /// Whether the live host is followed and how long it has been recorded, and the file.

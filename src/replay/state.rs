@@ -13,8 +13,9 @@ use super::action::Action;
 use super::listing::Form;
 use super::view::{self, DestinationLine, Line, ProcessLine, SortBy};
 use crate::capture::{Place, Row, Sample};
+use crate::escape;
 use crate::filter::Filter;
-use crate::report::{escape, format};
+use crate::humanize;
 
 /// Slowest and fastest playing, in seconds of the recording a second.
 const SPEEDS: (f64, f64) = (0.1, 1000.0);
@@ -214,7 +215,7 @@ impl State {
             Some(Some(file)) => escape::shell_word(file),
             Some(None) => return format!("netrec watch{}", self.filter_option()),
         };
-        let at = format::iso_utc(self.sample.ts_us).map(|at| format!(" --at {at}")).unwrap_or_default();
+        let at = humanize::iso_utc(self.sample.ts_us).map(|at| format!(" --at {at}")).unwrap_or_default();
         format!("netrec replay {file}{at}{}", self.filter_option())
     }
 

@@ -6,8 +6,9 @@ use super::charts::{self, Picture};
 use super::json::v1::Report;
 use super::sockets::Sockets;
 use super::tables::{self, TableFile};
-use super::{Folder, Part, csv, html, json, markdown, ocsf, stix};
+use super::{Folder, Part, html, json, markdown, ocsf, stix};
 use crate::analyze::Analysis;
+use crate::model::csv;
 use crate::{Result, parallel};
 
 /// Writes every file of the parts but the manifest, and gives their paths.

@@ -13,8 +13,9 @@ use serde::Serialize;
 use super::html::{STYLE, embed};
 use super::json::v1::Severity;
 use super::tables::name_of;
-use super::{CaptureIdentity, Part, format, json};
+use super::{CaptureIdentity, Part, json};
 use crate::analyze::Analysis;
+use crate::humanize;
 use crate::safe_fs::{NewFile, Replace};
 use crate::{Error, Result};
 
@@ -121,7 +122,7 @@ impl Index {
         let page = Page {
             style_hash: embed::csp_hash(STYLE),
             style: STYLE,
-            title: format!("{} analyzed by netrec", format::plural(self.reports.len() as u64, "capture")),
+            title: format!("{} analyzed by netrec", humanize::plural(self.reports.len() as u64, "capture")),
             rows: self.reports.iter().map(Row::from).collect(),
             tool_version: &self.tool_version,
         };
@@ -149,14 +150,14 @@ impl Entry {
     /// Host, start, connections, findings, the highest severity, the headline, completeness.
     fn cells(&self) -> [String; 7] {
         let Some(shows) = &self.shows else {
-            return std::array::from_fn(|_| format::UNKNOWN.to_owned());
+            return std::array::from_fn(|_| humanize::UNKNOWN.to_owned());
         };
-        let known = |text: &Option<String>| text.clone().unwrap_or_else(|| format::UNKNOWN.to_owned());
+        let known = |text: &Option<String>| text.clone().unwrap_or_else(|| humanize::UNKNOWN.to_owned());
         [
             known(&shows.host_name),
             known(&shows.start),
-            format::count(shows.connections),
-            format::count(shows.findings),
+            humanize::count(shows.connections),
+            humanize::count(shows.findings),
             shows.highest_severity.map_or("none", name_of).to_owned(),
             shows.headline.clone().unwrap_or_else(|| "nothing was found".to_owned()),
             if shows.degraded { "degraded" } else { "as planned" }.to_owned(),
@@ -172,8 +173,8 @@ impl Shows {
         Self {
             sha256: capture.sha256.clone(),
             host_name: analysis.metadata.host_name.clone(),
-            start: format::iso_utc(analysis.metadata.start_us),
-            end: format::iso_utc(analysis.metadata.end_us),
+            start: humanize::iso_utc(analysis.metadata.start_us),
+            end: humanize::iso_utc(analysis.metadata.end_us),
             degraded: analysis.metadata.is_degraded(),
             connections: analysis.metrics.overview.connections,
             findings: findings.len() as u64,

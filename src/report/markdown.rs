@@ -6,9 +6,11 @@
 use std::collections::BTreeSet;
 use std::fmt::{self, Write};
 
+use super::Part;
 use super::json::v1::{Detector, DetectorStatus, Finding, Insight, Report};
 use super::tables::name_of;
-use super::{Part, escape, format};
+use crate::escape;
+use crate::humanize;
 
 /// Findings and sentences that are shown; the rest is counted.
 const MOST_FINDINGS: usize = 4;
@@ -52,36 +54,36 @@ fn write_head(out: &mut String, report: &Report) -> fmt::Result {
         (None, Some(import)) => writeln!(out, "# Network activity in {}\n", code(&import.file))?,
         (None, None) => writeln!(out, "# Network recording of an unknown host\n")?,
     }
-    let duration = capture.duration_s.map_or_else(|| format::UNKNOWN.to_owned(), format::seconds);
+    let duration = capture.duration_s.map_or_else(|| humanize::UNKNOWN.to_owned(), humanize::seconds);
     writeln!(out, "- **When:** {} to {} ({duration})", at(capture.start.us), at(capture.end.us))?;
     writeln!(out, "- **Capture:** {}, SHA-256 `{}`", code(&capture.file), capture.sha256)?;
     writeln!(
         out,
         "- **Seen:** {}, {}, {}; {} sent, {} received",
-        format::plural(summary.connections, "connection"),
+        humanize::plural(summary.connections, "connection"),
         match summary.processes {
             0 => "no known process".to_owned(),
             1 => "1 process".to_owned(),
-            number => format!("{} processes", format::count(number)),
+            number => format!("{} processes", humanize::count(number)),
         },
         match summary.endpoints {
             1 => "1 remote address".to_owned(),
-            number => format!("{} remote addresses", format::count(number)),
+            number => format!("{} remote addresses", humanize::count(number)),
         },
-        format::bytes(summary.bytes_sent as f64),
-        format::bytes(summary.bytes_received as f64)
+        humanize::bytes(summary.bytes_sent as f64),
+        humanize::bytes(summary.bytes_received as f64)
     )?;
     writeln!(out, "- **Made by:** {}", escape::markdown(&report.tool_version))
 }
 
 fn at(moment_us: i64) -> String {
-    format::second_utc(moment_us)
+    humanize::second_utc(moment_us)
 }
 
 fn write_blind_spots(out: &mut String, report: &Report) -> fmt::Result {
     let completeness = &report.capture.completeness;
-    let taken = format::count(completeness.ticks_taken);
-    let snapshots = format::plural(completeness.ticks_taken, "snapshot");
+    let taken = humanize::count(completeness.ticks_taken);
+    let snapshots = humanize::plural(completeness.ticks_taken, "snapshot");
     let late = completeness.ticks_late;
     let state = match (report.capture.import.is_some(), completeness.degraded, completeness.ticks_taken) {
         (true, true, _) => format!("What was imported is not whole ({snapshots})."),
@@ -92,8 +94,8 @@ fn write_blind_spots(out: &mut String, report: &Report) -> fmt::Result {
     };
     writeln!(out, "\n## What it could not show\n\n{state}\n")?;
     if let Some(records) = report.capture.import.as_ref().and_then(|import| import.records.as_ref()) {
-        let read = format::plural(records.read, &records.unit);
-        writeln!(out, "- {read} read, {} used.", format::count(records.used))?;
+        let read = humanize::plural(records.read, &records.unit);
+        writeln!(out, "- {read} read, {} used.", humanize::count(records.used))?;
     }
     for sentence in completeness.blind_spots.iter().take(MOST_BLIND_SPOTS) {
         writeln!(out, "- {}", escape::markdown(&escape::shorten(sentence, 2 * MOST_CHARS)))?;
@@ -115,8 +117,8 @@ fn write_insights(out: &mut String, report: &Report) -> fmt::Result {
 
 fn write_insight(out: &mut String, number: u32, insight: &Insight) -> fmt::Result {
     let severity = name_of(insight.severity);
-    let confidence = format::ratio_percent(insight.confidence);
-    let findings = format::plural(insight.findings.len() as u64, "finding");
+    let confidence = humanize::ratio_percent(insight.confidence);
+    let findings = humanize::plural(insight.findings.len() as u64, "finding");
     writeln!(out, "{number}. **{severity}** ({confidence} sure, {findings}): {}", code(&insight.title))?;
     let reasons = [("for", &insight.supports), ("against", &insight.against), ("next", &insight.next_steps)];
     for (name, sentence) in reasons.into_iter().filter_map(|(name, all)| Some((name, all.first()?))) {
@@ -128,7 +130,7 @@ fn write_insight(out: &mut String, number: u32, insight: &Insight) -> fmt::Resul
 fn write_suppressed(out: &mut String, report: &Report) -> fmt::Result {
     let rules: BTreeSet<&str> = report.suppressed.iter().map(|suppressed| suppressed.rule.as_str()).collect();
     if let Some(first) = rules.first() {
-        let findings = format::plural(report.suppressed.len() as u64, "finding");
+        let findings = humanize::plural(report.suppressed.len() as u64, "finding");
         let more = if rules.len() > 1 { format!(" and {} more", rules.len() - 1) } else { String::new() };
         writeln!(out, "\nSuppressed by the allow-list: {findings}, by {}{more}.", code(first))?;
     }
@@ -150,7 +152,7 @@ fn write_findings(out: &mut String, report: &Report) -> fmt::Result {
     let counts = if counts.is_empty() { "none".to_owned() } else { counts.join(", ") };
     writeln!(out, "\n## Findings: {counts}\n")?;
     if report.findings.is_empty() {
-        writeln!(out, "{}", format::nothing_found(&report.detectors))?;
+        writeln!(out, "{}", crate::report::nothing_found(&report.detectors))?;
     }
     for (number, finding) in (1..).zip(&report.findings).take(MOST_FINDINGS) {
         write_finding(out, number, finding)?;
@@ -160,7 +162,7 @@ fn write_findings(out: &mut String, report: &Report) -> fmt::Result {
 
 fn write_finding(out: &mut String, number: u32, finding: &Finding) -> fmt::Result {
     let severity = name_of(finding.severity);
-    let confidence = format::ratio_percent(finding.confidence);
+    let confidence = humanize::ratio_percent(finding.confidence);
     writeln!(
         out,
         "{number}. **{severity}** ({confidence} sure, {}): {}",
@@ -168,7 +170,7 @@ fn write_finding(out: &mut String, number: u32, finding: &Finding) -> fmt::Resul
         code(&finding.title)
     )?;
     let first = at(finding.first_seen.us);
-    let connections = format::plural(finding.evidence.connections_total, "connection");
+    let connections = humanize::plural(finding.evidence.connections_total, "connection");
     let attack = finding.attack.join(", ");
     let attack = if attack.is_empty() { String::new() } else { format!(", ATT&CK {attack}") };
     writeln!(out, "   {connections} from {first}{attack}; {}", code(&finding.evidence.command))

@@ -15,13 +15,10 @@
 //! all of them say the same.
 
 pub mod charts;
-pub mod csv;
-pub mod escape;
 mod files;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod folder;
-pub mod format;
 pub mod html;
 pub mod index;
 pub mod json;
@@ -40,7 +37,7 @@ pub use crate::model::section::Section;
 pub use folder::Folder;
 pub use part::Part;
 
-use self::json::v1::Report;
+use self::json::v1::{Detector, DetectorStatus, Report};
 use self::redact::Redactor;
 use crate::Result;
 use crate::analyze::Analysis;
@@ -54,6 +51,16 @@ pub struct CaptureIdentity {
     pub bytes: u64,
     /// SHA-256 of its bytes, in hexadecimal.
     pub sha256: String,
+}
+
+/// What stands where findings would: nothing found is not the same as nothing looked for.
+pub fn nothing_found(detectors: &[Detector]) -> &'static str {
+    if detectors.iter().any(|detector| detector.status == DetectorStatus::Ran) {
+        "No detector that ran found anything. Read this together with what the recording could not show, and \
+         with the detectors that were skipped or failed."
+    } else {
+        "No detector could run, so nothing was looked for. Why stands beside each detector."
+    }
 }
 
 /// Writes the parts of the report that are asked for into `folder`, the manifest last, and

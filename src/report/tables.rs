@@ -132,7 +132,8 @@ pub(super) const fn name_of(severity: Severity) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{csv, fixture};
+    use crate::model::csv;
+    use crate::report::fixture;
 
     fn text_of(name: &str) -> String {
         let analysis = fixture::analysis();

@@ -55,7 +55,7 @@ fn a_capture_of_a_newer_format_is_refused() {
 
 #[test]
 fn a_foreign_parquet_is_refused() {
-    use arrow::array::{ArrayRef, Int32Array, RecordBatch};
+    use arrow_array::{ArrayRef, Int32Array, RecordBatch};
     let folder = tempfile::tempdir().unwrap();
     let column: ArrayRef = std::sync::Arc::new(Int32Array::from(vec![1, 2, 3]));
     let batch = RecordBatch::try_from_iter([("a", column)]).unwrap();

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use arrow::array::AsArray;
-use arrow::datatypes::{UInt32Type, UInt64Type};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{UInt32Type, UInt64Type};
 use netrec::capture::{CaptureFile, Column, Overwrite, Row, Writer, recover, verify};
 use proptest::prelude::*;
 

@@ -3,8 +3,10 @@
 use std::fs;
 use std::sync::Arc;
 
-use arrow::array::AsArray;
-use arrow::datatypes::{TimestampMicrosecondType, UInt64Type};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int32Type, TimestampMicrosecondType, UInt32Type, UInt64Type};
+use arrow_array::{Array as _, RecordBatch, StringArray};
+use arrow_schema::DataType;
 use netrec::capture::schema::{COLUMNS, published};
 use netrec::capture::{CaptureFile, Column, Counters, Kind, Metadata, Protocol, Query, Row, TcpState};
 use netrec::capture::{SourceReport, SourceStatus};
@@ -118,12 +120,21 @@ proptest! {
 }
 
 /// A cell as text; none if it is null.
-fn cell(batch: &arrow::array::RecordBatch, column: &str, row: usize) -> Option<String> {
+fn cell(batch: &RecordBatch, column: &str, row: usize) -> Option<String> {
     let array = batch.column_by_name(column).unwrap();
     if array.is_null(row) {
         return None;
     }
-    Some(arrow::util::display::array_value_to_string(array, row).unwrap())
+    Some(match array.data_type() {
+        DataType::UInt32 => array.as_primitive::<UInt32Type>().value(row).to_string(),
+        DataType::UInt64 => array.as_primitive::<UInt64Type>().value(row).to_string(),
+        DataType::Utf8 => array.as_string::<i32>().value(row).to_owned(),
+        DataType::Dictionary(..) => {
+            let words = array.as_dictionary::<Int32Type>().downcast_dict::<StringArray>().unwrap();
+            words.into_iter().nth(row).flatten().unwrap().to_owned()
+        }
+        other => panic!("no column read here has the type {other}"),
+    })
 }
 
 prop_compose! {

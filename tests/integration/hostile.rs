@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use netrec::capture::{Counters, Metadata, Owner, OwnerSource, Protocol, Row, TcpState};
-use netrec::report::escape::is_unsafe;
+use netrec::escape::is_unsafe;
 use parquet::basic::Type;
 use parquet::column::reader::get_typed_column_reader;
 use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DoubleType, FloatType, Int32Type, Int64Type};

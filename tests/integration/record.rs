@@ -11,8 +11,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use arrow::array::{Array as _, AsArray as _, RecordBatch};
-use arrow::datatypes::{Int32Type, UInt16Type, UInt32Type, UInt64Type};
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::{Int32Type, UInt16Type, UInt32Type, UInt64Type};
+use arrow_array::{Array as _, RecordBatch};
 use netrec::capture::schema::COLUMNS;
 use netrec::capture::{CaptureFile, Column, Overwrite, SourceStatus};
 use netrec::record::{HostFacts, Output, Plan, Rotation, Stop, SystemClock, Wanted, open_host, record};
@@ -93,7 +94,7 @@ fn seen(batch: &RecordBatch, row: usize) -> Seen {
     }
 }
 
-fn number<T: arrow::datatypes::ArrowPrimitiveType>(
+fn number<T: arrow_array::types::ArrowPrimitiveType>(
     batch: &RecordBatch,
     column: Column,
     row: usize,

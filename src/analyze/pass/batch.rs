@@ -5,13 +5,12 @@
 //! comparison of each column with itself, shifted by a row, finds the places where something
 //! does; what names a socket or an owner is then looked at once per segment, not per row.
 
-use arrow::array::{
-    Array, ArrowPrimitiveType, AsArray, DictionaryArray, PrimitiveArray, RecordBatch, StringArray,
-};
-use arrow::buffer::{NullBuffer, ScalarBuffer};
-use arrow::datatypes::{
+use arrow_array::cast::AsArray;
+use arrow_array::types::{
     Float32Type, Int32Type, Int64Type, TimestampMicrosecondType, UInt16Type, UInt32Type, UInt64Type,
 };
+use arrow_array::{Array, ArrowPrimitiveType, DictionaryArray, PrimitiveArray, RecordBatch, StringArray};
+use arrow_buffer::{NullBuffer, ScalarBuffer};
 
 use crate::capture::Column;
 

@@ -21,8 +21,8 @@ use std::sync::mpsc;
 use std::thread;
 
 use ahash::AHashMap;
-use arrow::array::AsArray;
-use arrow::datatypes::{Int32Type, UInt32Type};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int32Type, UInt32Type};
 
 use self::activity::Activity;
 use self::addresses::Addresses;

@@ -1,6 +1,6 @@
 //! Interns the words of a dictionary column once per dictionary, not per row.
 
-use arrow::array::{Array, StringArray};
+use arrow_array::{Array, StringArray};
 
 use super::batch::Words;
 use crate::model::records::{TextId, Texts};

@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
-use arrow::array::{Array as _, AsArray as _, RecordBatch};
-use arrow::datatypes::{Int32Type, TimestampMicrosecondType, UInt32Type, UInt64Type};
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::{Int32Type, TimestampMicrosecondType, UInt32Type, UInt64Type};
+use arrow_array::{Array as _, RecordBatch};
 
 use super::rows::Rows;
 use super::{Grid, Place, Sample, Span, Toward};

@@ -13,13 +13,14 @@ use super::{Done, paths, progress, summary};
 use crate::analyze::allow::AllowList;
 use crate::analyze::{self, Analysis, Config};
 use crate::capture::CaptureFile;
+use crate::escape;
 use crate::filter::Filter;
 use crate::geo::Databases;
 use crate::model::finding::Severity;
 use crate::model::knowledge::Knowledge;
 use crate::report::index::Entry;
 use crate::report::redact::{Key, Redactor};
-use crate::report::{self, CaptureIdentity, Part, escape};
+use crate::report::{self, CaptureIdentity, Part};
 use crate::{Result, parallel};
 
 const EXAMPLES: &str = "Examples:\n\

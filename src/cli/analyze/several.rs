@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Inputs, default_folder};
 use crate::cli::Done;
-use crate::report::escape;
+use crate::escape;
 use crate::report::index::{self, Entry, Index};
 use crate::safe_fs::NewDir;
 use crate::{Error, Result};

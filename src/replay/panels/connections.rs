@@ -6,10 +6,10 @@ use ratatui::style::Style;
 
 use super::{Cells, Column, Theme, left, nothing, or_unknown, rate, right, table};
 use crate::capture::Kind;
+use crate::humanize;
 use crate::replay::listing::{local_end, remote_end};
 use crate::replay::state::State;
 use crate::replay::view::{Change, process_name, total};
-use crate::report::format;
 
 /// For 80 characters.
 const NARROW: &[Column] = &[
@@ -58,11 +58,11 @@ pub(in crate::replay) fn draw(state: &State, theme: Theme, area: Rect, buffer: &
             _ => remote,
         });
         let (sent, received) = (rate(line.sent_per_s), rate(line.received_per_s));
-        let process = process_name(row).unwrap_or(format::UNKNOWN).to_owned();
+        let process = process_name(row).unwrap_or(humanize::UNKNOWN).to_owned();
         let local = local_end(row);
         let cells = if is_wide {
             let pid = row.owner.as_deref().and_then(|owner| owner.pid).map(|pid| pid.to_string());
-            let bytes = total(row).map(|bytes| format::bytes(bytes as f64));
+            let bytes = total(row).map(|bytes| humanize::bytes(bytes as f64));
             let protocol = row.protocol.as_str().to_owned();
             vec![
                 mark.to_owned(),

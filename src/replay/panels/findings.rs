@@ -4,8 +4,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::{Cells, Column, FAINT, Theme, left, nothing, or_unknown, paragraph, table};
+use crate::humanize;
 use crate::replay::state::{Findings, State};
-use crate::report::format;
 
 /// For 80 characters.
 const NARROW: &[Column] = &[left("TIME (UTC)", 14), left("SEVERITY", 20), left("WHAT", 30)];
@@ -41,7 +41,7 @@ pub(in crate::replay) fn draw(state: &State, theme: Theme, area: Rect, buffer: &
         if area.width >= 110 { (WIDE, "%Y-%m-%d %H:%M:%S") } else { (NARROW, "%m-%d %H:%M:%S") };
     table(buffer, list, columns, (marks.len(), state.selected), |index| {
         let mark = marks.get(index)?;
-        let time = format::moment(mark.ts_us).map(|time| time.format(format).to_string());
+        let time = humanize::moment(mark.ts_us).map(|time| time.format(format).to_string());
         let cells = vec![or_unknown(time), mark.label.clone(), mark.title.clone()];
         Some(Cells { cells, style: theme.severity(mark.severity) })
     });

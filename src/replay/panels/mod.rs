@@ -21,7 +21,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 
-use crate::report::{escape, format};
+use crate::escape;
+use crate::humanize;
 
 /// Which colours there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -176,12 +177,12 @@ fn nothing(buffer: &mut Buffer, area: Rect, why: &str) {
 
 fn rate(value: Option<f64>) -> String {
     match value {
-        None => format::UNKNOWN.to_owned(),
+        None => humanize::UNKNOWN.to_owned(),
         Some(value) if value < 0.5 => "0".to_owned(),
-        Some(value) => format::bytes(value),
+        Some(value) => humanize::bytes(value),
     }
 }
 
 fn or_unknown(value: Option<String>) -> String {
-    value.unwrap_or_else(|| format::UNKNOWN.to_owned())
+    value.unwrap_or_else(|| humanize::UNKNOWN.to_owned())
 }

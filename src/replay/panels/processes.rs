@@ -5,9 +5,9 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::{Cells, Column, Theme, left, nothing, or_unknown, rate, right, table};
+use crate::humanize;
 use crate::replay::state::State;
 use crate::replay::view::process_name;
-use crate::report::format;
 
 const COLUMNS: &[Column] = &[
     right("PID", 7),
@@ -38,7 +38,7 @@ pub(in crate::replay) fn draw(state: &State, _theme: Theme, area: Rect, buffer: 
             rate(process.sent_per_s),
             rate(process.received_per_s),
             or_unknown(process.row.cpu_percent.map(|cpu| format!("{cpu:.1}%"))),
-            or_unknown(process.row.memory_rss_bytes.map(|bytes| format::bytes(bytes as f64))),
+            or_unknown(process.row.memory_rss_bytes.map(|bytes| humanize::bytes(bytes as f64))),
             or_unknown(owner.and_then(|owner| owner.exe.clone())),
         ];
         Some(Cells { cells, style: Style::new() })

@@ -6,9 +6,9 @@ use ratatui::style::Style;
 
 use super::{Cells, Column, TITLE, Theme, left, nothing, or_unknown, paragraph, right, table};
 use crate::capture::{Kind, Row};
+use crate::humanize;
 use crate::replay::listing::{local_end, remote_end};
 use crate::replay::state::State;
-use crate::report::format;
 
 const COLUMNS: &[Column] = &[
     left("TIME (UTC)", 15),
@@ -39,8 +39,8 @@ pub(in crate::replay) fn draw(state: &State, theme: Theme, area: Rect, buffer: &
             Kind::State | Kind::Query => theme.accent(),
             Kind::Snapshot => Style::new(),
         };
-        let bytes = |value: Option<u64>| or_unknown(value.map(|value| format::bytes(value as f64)));
-        let time = format::moment(row.ts_us).map(|time| time.format("%H:%M:%S%.6f").to_string());
+        let bytes = |value: Option<u64>| or_unknown(value.map(|value| humanize::bytes(value as f64)));
+        let time = humanize::moment(row.ts_us).map(|time| time.format("%H:%M:%S%.6f").to_string());
         let cells = vec![
             or_unknown(time),
             row.kind.as_str().to_owned(),
@@ -48,7 +48,7 @@ pub(in crate::replay) fn draw(state: &State, theme: Theme, area: Rect, buffer: &
             bytes(row.counters.bytes_sent),
             bytes(row.counters.bytes_received),
             or_unknown(row.counters.retransmits.map(|number| number.to_string())),
-            or_unknown(row.counters.rtt_us.map(|rtt| format::seconds(f64::from(rtt) / 1e6))),
+            or_unknown(row.counters.rtt_us.map(|rtt| humanize::seconds(f64::from(rtt) / 1e6))),
         ];
         Some(Cells { cells, style })
     });
@@ -78,7 +78,7 @@ fn facts(row: &Row) -> Vec<String> {
     lines.push(format!(
         "exe: {}   started {}",
         text(&owner.exe),
-        or_unknown(owner.process_start_us.map(format::second_utc))
+        or_unknown(owner.process_start_us.map(humanize::second_utc))
     ));
     lines.extend(owner.exe_sha256.as_ref().map(|hash| format!("sha256: {hash}")));
     lines.extend(

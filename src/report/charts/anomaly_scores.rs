@@ -8,8 +8,9 @@ use super::palette::{PLAIN, THRESHOLD};
 use super::{Chart, Subject};
 use crate::Result;
 use crate::analyze::detectors::isolation_forest;
+use crate::humanize;
 use crate::model::view::Numbers;
-use crate::report::{Section, format};
+use crate::report::Section;
 
 pub(super) const CHART: Chart = Chart {
     id: "anomaly-scores",
@@ -36,11 +37,11 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     let bars = histogram(&scores);
     let plot = axis::plot(LABELS);
     let largest = bars.iter().copied().max().unwrap_or(0);
-    let counts = Axis::amounts(largest as f64, (plot.bottom, plot.top), format::short_count);
-    let score_axis = Axis::from_zero(1.0, (plot.left, plot.right), format::number);
+    let counts = Axis::amounts(largest as f64, (plot.bottom, plot.top), humanize::short_count);
+    let score_axis = Axis::from_zero(1.0, (plot.left, plot.right), humanize::number);
     let subtitle = format!(
         "{}; the higher the score, the easier one is told apart; logarithmic counts",
-        format::plural(scores.len() as u64, "connection")
+        humanize::plural(scores.len() as u64, "connection")
     );
     canvas::picture(CHART.title, &subtitle, |canvas| {
         axis::draw_left(canvas, &counts, plot, "connections")?;
@@ -78,7 +79,7 @@ fn draw_bars(
 
 fn draw_threshold(canvas: &Canvas<'_>, threshold: f64, above: u64, x: i32, plot: Area) -> Drawn {
     canvas.dashed((x, plot.top - 14), (x, plot.bottom), THRESHOLD)?;
-    let text = format!("{} at or above {}", format::count(above), format::number(threshold));
+    let text = format!("{} at or above {}", humanize::count(above), humanize::number(threshold));
     let label = Label::SMALL.coloured(THRESHOLD);
     let fits = x + 6 + text_width(&text, 11.0) < plot.right;
     let (x, label) = if fits { (x + 6, label) } else { (x - 6, label.right()) };

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::canvas::{self, Area, Canvas, Drawn, Label};
 use super::palette::{AXIS, GRID};
-use crate::report::format;
+use crate::humanize;
 
 /// Steps between ticks of a time axis, in ms; beyond the last, multiples of a day.
 const TIME_STEPS_MS: [i64; 27] = [
@@ -51,7 +51,7 @@ impl Axis {
     /// From 0, in whole numbers.
     pub(super) fn counts(largest: u64, pixels: (i32, i32)) -> Self {
         // Below four the steps would be fractions, of which a count has none.
-        let mut axis = Self::from_zero(largest.max(1) as f64, pixels, format::short_count);
+        let mut axis = Self::from_zero(largest.max(1) as f64, pixels, humanize::short_count);
         axis.ticks.retain(|(value, _)| value.fract() == 0.0);
         axis
     }
@@ -70,7 +70,7 @@ impl Axis {
         let in_range = |tick: &&f64| **tick >= first_s * 0.999 && **tick <= last_s * 1.001;
         let days = (1..=6).map(|power| 86_400.0 * 10_f64.powi(power)).collect::<Vec<_>>();
         let all = DURATION_TICKS_S.iter().chain(&days);
-        let ticks = all.filter(in_range).map(|tick| (tick.log10(), format::seconds(*tick))).collect();
+        let ticks = all.filter(in_range).map(|tick| (tick.log10(), humanize::seconds(*tick))).collect();
         Self { values, pixels, ticks }
     }
 
@@ -88,14 +88,14 @@ impl Axis {
 
     /// Durations from 0 in ms, with ticks in the units of clocks: [`Axis::at_amount`].
     pub(super) fn amounts_of_time(largest_ms: f64, pixels: (i32, i32)) -> Self {
-        let mut axis = Self::amounts(largest_ms, pixels, format::number);
+        let mut axis = Self::amounts(largest_ms, pixels, humanize::number);
         let mut last = axis.at_amount(0.0);
-        let mut ticks = vec![(0.0, format::seconds(0.0))];
+        let mut ticks = vec![(0.0, humanize::seconds(0.0))];
         for tick_s in DURATION_TICKS_S {
             let (value, pixel) = (scale_amount(tick_s * 1e3), axis.at_amount(tick_s * 1e3));
             let has_room = (pixel - last).abs() >= LEAST_BETWEEN_TICKS;
             if tick_s >= 1e-3 && value <= axis.values.1 && has_room {
-                ticks.push((value, format::seconds(tick_s)));
+                ticks.push((value, humanize::seconds(tick_s)));
                 last = pixel;
             }
         }
@@ -151,7 +151,7 @@ fn scale_amount(value: f64) -> f64 {
 
 /// Which days a time axis covers: `UTC, 2026-06-01`.
 pub(super) fn time_unit((first_us, last_us): (i64, i64)) -> String {
-    let day = |us| format::moment(us).map(|t: DateTime<Utc>| t.format("%Y-%m-%d").to_string());
+    let day = |us| humanize::moment(us).map(|t: DateTime<Utc>| t.format("%Y-%m-%d").to_string());
     match (day(first_us), day(last_us)) {
         (Some(first), Some(last)) if first == last => format!("time, UTC, {first}"),
         (Some(first), Some(last)) => format!("time, UTC, {first} to {last}"),
@@ -183,7 +183,7 @@ fn time_ticks(first_us: i64, last_us: i64, most: i32) -> Vec<(f64, String)> {
     (first..=end_ms.div_euclid(step_ms))
         // The step is chosen so that there are few; this guards against a clock of the attacker's.
         .take(64)
-        .filter_map(|index| format::moment(index.checked_mul(step_ms)?.checked_mul(1000)?))
+        .filter_map(|index| humanize::moment(index.checked_mul(step_ms)?.checked_mul(1000)?))
         .map(|tick| (tick.timestamp_micros() as f64, tick.format(pattern).to_string()))
         .collect()
 }
@@ -236,12 +236,12 @@ mod tests {
 
     #[test]
     fn amounts_have_a_place_for_nothing_and_few_ticks() {
-        let axis = Axis::amounts(2_000.0, (0, 400), format::bytes);
+        let axis = Axis::amounts(2_000.0, (0, 400), humanize::bytes);
         assert_eq!(texts(&axis), ["0 B", "1 B", "10 B", "100 B", "1 kB", "10 kB"]);
         assert_eq!((axis.at_amount(0.0), axis.at_amount(1e9), axis.at_amount(f64::NAN)), (0, 400, 0));
-        let wide = Axis::amounts(u64::MAX as f64, (0, 400), format::bytes);
+        let wide = Axis::amounts(u64::MAX as f64, (0, 400), humanize::bytes);
         assert!(wide.ticks.len() <= 8, "{:?}", texts(&wide));
-        assert_eq!(texts(&Axis::amounts(0.0, (0, 400), format::bytes)), ["0 B", "1 B", "10 B"]);
+        assert_eq!(texts(&Axis::amounts(0.0, (0, 400), humanize::bytes)), ["0 B", "1 B", "10 B"]);
     }
 
     #[test]
@@ -252,7 +252,7 @@ mod tests {
 
     #[test]
     fn values_outside_stay_on_the_page() {
-        let axis = Axis::from_zero(10.0, (0, 100), format::number);
+        let axis = Axis::from_zero(10.0, (0, 100), humanize::number);
         assert_eq!((axis.at(-5.0), axis.at(1e300), axis.at(f64::NAN)), (0, 100, 0));
     }
 

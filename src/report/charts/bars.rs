@@ -4,8 +4,8 @@ use plotters::style::RGBColor;
 
 use super::canvas::{self, Area, Canvas, Drawn, Label};
 use super::palette::{AXIS, RECEIVED, SENT};
+use crate::humanize;
 use crate::model::metrics::Share;
-use crate::report::format;
 
 /// Most rows that a chart has room for: ten and the rest.
 pub(super) const MOST_ROWS: usize = 11;
@@ -50,8 +50,8 @@ pub(super) fn counted(shares: &[Share], total: u64, colour: impl Fn(&str) -> RGB
             value: share.connections,
             text: format!(
                 "{}  ({})",
-                format::count(share.connections),
-                format::percent(share.connections, total)
+                humanize::count(share.connections),
+                humanize::percent(share.connections, total)
             ),
             colour: colour(&share.name),
         }],
@@ -74,7 +74,7 @@ pub(super) fn first(shares: &[Share]) -> Vec<Share> {
 
 /// Rows of bytes in both directions, for [`Values::InColumns`]; those without bytes are left out.
 pub(super) fn moved(shares: &[Share]) -> Vec<Row> {
-    let bar = |value: u64, colour| Bar { value, text: format::bytes(value as f64), colour };
+    let bar = |value: u64, colour| Bar { value, text: humanize::bytes(value as f64), colour };
     let row = |share: &Share| Row {
         name: share.name.clone(),
         bars: vec![bar(share.bytes_sent, SENT), bar(share.bytes_received, RECEIVED)],

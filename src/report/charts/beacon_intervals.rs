@@ -22,7 +22,8 @@ use super::palette::{AXIS, GRID};
 use super::{Chart, Subject};
 use crate::Result;
 use crate::analyze::detectors::beacon;
-use crate::report::{Section, format};
+use crate::humanize;
+use crate::report::Section;
 
 pub(super) const CHART: Chart = Chart {
     id: "beacon-intervals",
@@ -145,8 +146,8 @@ impl<'a> Scaled<'a> {
     fn draw(&self, canvas: &Canvas<'_>, time: &Axis, row: Area) -> Drawn {
         let plot = Area { top: row.top + ABOVE, bottom: row.bottom - UNDER, ..row };
         canvas.text((row.left, row.top + 6), Label::VALUE, &canvas::fit(&self.pair.label, NAME_CHARS))?;
-        let gaps = format::plural(self.pair.gaps.len() as u64, "gap");
-        let title = format!("{gaps}, median {}", format::seconds(self.median_s));
+        let gaps = humanize::plural(self.pair.gaps.len() as u64, "gap");
+        let title = format!("{gaps}, median {}", humanize::seconds(self.median_s));
         canvas.text((row.right, row.top + 6), Label::PLAIN.right(), &title)?;
         self.draw_over_time(canvas, time, Area { left: TIME_LEFT, right: TIME_RIGHT, ..plot })?;
         self.draw_histogram(canvas, Area { left: GAPS_LEFT, ..plot })
@@ -155,7 +156,7 @@ impl<'a> Scaled<'a> {
     fn draw_over_time(&self, canvas: &Canvas<'_>, time: &Axis, plot: Area) -> Drawn {
         let middle = i32::midpoint(plot.top, plot.bottom);
         canvas.line((plot.left, middle), (plot.right, middle), GRID)?;
-        canvas.text((plot.left - 8, middle), Label::SMALL.right(), &format::seconds(self.median_s))?;
+        canvas.text((plot.left - 8, middle), Label::SMALL.right(), &humanize::seconds(self.median_s))?;
         canvas.text((plot.left - 8, plot.bottom), Label::SMALL.right(), "0 s")?;
         let height = f64::from(plot.bottom - plot.top);
         let place = |(start_us, gap_s): &(i64, f64)| {
@@ -186,8 +187,8 @@ impl<'a> Scaled<'a> {
         let below = plot.bottom + 11;
         canvas.text((plot.left, below), Label::SMALL, "0 s")?;
         let middle = i32::midpoint(plot.left, plot.right);
-        canvas.text((middle, below), Label::SMALL.centre(), &format::seconds(self.median_s))?;
-        let longest = format!("≥ {}", format::seconds(self.shown_s));
+        canvas.text((middle, below), Label::SMALL.centre(), &humanize::seconds(self.median_s))?;
+        let longest = format!("≥ {}", humanize::seconds(self.shown_s));
         canvas.text((plot.right, below), Label::SMALL.right(), &longest)
     }
 }

@@ -8,7 +8,8 @@ use super::lanes::{self, Lane};
 use super::{Chart, Subject, canvas};
 use crate::Result;
 use crate::analyze::detectors::beacon;
-use crate::report::{Section, format};
+use crate::humanize;
+use crate::report::Section;
 
 pub(super) const CHART: Chart = Chart {
     id: "beacon-raster",
@@ -50,7 +51,7 @@ fn lanes(subject: &Subject<'_>, table: &DataFrame) -> Result<Vec<Lane>> {
     }
     let lane = |pair: Pair<'_>| Lane {
         name: pair.label.to_owned(),
-        text: format::plural(pair.starts_us.len() as u64, "start"),
+        text: humanize::plural(pair.starts_us.len() as u64, "start"),
         // Labels begin with the process, by which the colours are given.
         colour: subject.colours.get(pair.label.split(" →").next().unwrap_or_default()),
         spans_us: pair.starts_us.into_iter().map(|start_us| (start_us, start_us)).collect(),

@@ -8,8 +8,9 @@ use super::lanes::{self, Lane};
 use super::{Chart, Subject, canvas, palette};
 use crate::Result;
 use crate::analyze::detectors::burst;
+use crate::humanize;
 use crate::model::view::{Numbers, Words};
-use crate::report::{Section, format};
+use crate::report::Section;
 
 pub(super) const CHART: Chart = Chart { id: "bursts", title: "Bursts", section: Section::Behavior, draw };
 
@@ -40,7 +41,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     let lanes: Vec<Lane> = all.iter().map(|bursts| bursts.lane(subject)).collect();
     let subtitle = format!(
         "{} of {}; right: the peak of the greatest, and what is usual; the most unusual first",
-        format::plural(episodes as u64, "burst"),
+        humanize::plural(episodes as u64, "burst"),
         if all.len() == 1 { "one subject".to_owned() } else { format!("{} subjects", all.len()) }
     );
     let span_us = subject.analysis.tables.span_us;
@@ -50,7 +51,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
 impl Bursts<'_> {
     fn lane(&self, subject: &Subject<'_>) -> Lane {
         let amount =
-            |value: f64| if self.is_bytes { format::bytes(value) } else { format::short_count(value) };
+            |value: f64| if self.is_bytes { humanize::bytes(value) } else { humanize::short_count(value) };
         let what = if self.is_bytes { "" } else { " conns" };
         Lane {
             name: self.subject.to_owned(),

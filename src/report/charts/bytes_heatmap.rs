@@ -4,7 +4,7 @@ use super::heat::{self, Row};
 use super::{Chart, Subject, canvas};
 use super::{buckets::Buckets, per_process};
 use crate::Result;
-use crate::report::format;
+use crate::humanize;
 
 /// Draws which process moved how much when, in the direction of a column of the tables.
 pub(super) fn draw(subject: &Subject<'_>, chart: &Chart, column: &str) -> Result<String> {
@@ -26,7 +26,9 @@ pub(super) fn draw(subject: &Subject<'_>, chart: &Chart, column: &str) -> Result
         .collect();
     let subtitle = format!(
         "payload per second, mean over each {}; logarithmic colours, blank: nothing",
-        format::seconds(buckets.seconds(0))
+        humanize::seconds(buckets.seconds(0))
     );
-    canvas::picture(chart.title, &subtitle, |canvas| heat::draw(canvas, &buckets, &rows, format::bytes_per_s))
+    canvas::picture(chart.title, &subtitle, |canvas| {
+        heat::draw(canvas, &buckets, &rows, humanize::bytes_per_s)
+    })
 }

@@ -7,7 +7,8 @@ use super::lines::{self, Line};
 use super::per_process::{self, Series};
 use super::{Chart, Subject};
 use crate::Result;
-use crate::report::{Section, format};
+use crate::humanize;
+use crate::report::Section;
 
 pub(super) const CHART: Chart = Chart {
     id: "bytes-over-time",
@@ -44,12 +45,12 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     let lower = Area { top: middle + BETWEEN / 2, ..plot };
     let subtitle = format!(
         "payload per second, mean over each {}; the {MOST_LINES} with the most in each direction",
-        format::seconds(buckets.seconds(0))
+        humanize::seconds(buckets.seconds(0))
     );
     canvas::picture(CHART.title, &subtitle, |canvas| {
         for (lines, plot, unit) in [(&sent, upper, "sent, bytes/s"), (&received, lower, "received, bytes/s")]
         {
-            let rate = Axis::from_zero(lines::largest(lines), (plot.bottom, plot.top), format::bytes_per_s);
+            let rate = Axis::from_zero(lines::largest(lines), (plot.bottom, plot.top), humanize::bytes_per_s);
             lines::draw(canvas, plot, &buckets, lines, (&rate, unit))?;
             lines::draw_legend(canvas, plot.top + HEADING, lines)?;
         }
@@ -61,7 +62,7 @@ fn line(subject: &Subject<'_>, buckets: &Buckets, series: &Series) -> Line {
     let per_s = |(bucket, cell): (usize, &per_process::Cell)| Some(cell.sum / buckets.seconds(bucket));
     Line {
         name: series.name.clone(),
-        note: format!("{} in all", format::bytes(series.total())),
+        note: format!("{} in all", humanize::bytes(series.total())),
         colour: subject.colours.get(&series.name),
         values: series.cells.iter().enumerate().map(per_s).collect(),
     }

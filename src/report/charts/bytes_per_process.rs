@@ -3,8 +3,9 @@
 use super::{Chart, Subject};
 use super::{bars, canvas};
 use crate::Result;
+use crate::humanize;
 use crate::model::metrics::Bandwidth;
-use crate::report::{Section, format};
+use crate::report::Section;
 
 pub(super) const CHART: Chart =
     Chart { id: "bytes-per-process", title: "Bytes per process", section: Section::Bandwidth, draw };
@@ -22,11 +23,11 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
 pub(super) fn subtitle(bandwidth: &Bandwidth) -> String {
     let sums = format!(
         "{} sent and {} received: payload during the recording",
-        format::bytes(bandwidth.bytes_sent as f64),
-        format::bytes(bandwidth.bytes_received as f64)
+        humanize::bytes(bandwidth.bytes_sent as f64),
+        humanize::bytes(bandwidth.bytes_received as f64)
     );
     if bandwidth.connections_not_counted == 0 {
         return sums;
     }
-    format!("{sums}; {} connections have no counts", format::count(bandwidth.connections_not_counted))
+    format!("{sums}; {} connections have no counts", humanize::count(bandwidth.connections_not_counted))
 }

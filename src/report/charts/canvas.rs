@@ -12,7 +12,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, IntoFont, IntoTextStyle, RGBColor, ShapeStyle};
 
 use super::palette::{INK, MUTED, PAPER};
-use crate::report::escape;
+use crate::escape;
 use crate::{Error, Result};
 
 /// Size of every chart in pixels.

@@ -4,7 +4,8 @@ use super::bars::{self, Values};
 use super::canvas::{self, Canvas};
 use super::{Chart, Subject, palette};
 use crate::Result;
-use crate::report::{Section, format};
+use crate::humanize;
+use crate::report::Section;
 
 pub(super) const CHART: Chart =
     Chart { id: "cities", title: "Connections per city", section: Section::Geography, draw };
@@ -21,11 +22,11 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     let rows = bars::counted(&bars::first(cities), total, palette::of_anything);
     let subtitle = format!(
         "{} with public addresses of which the city is known; {}",
-        format::plural(total, "connection"),
+        humanize::plural(total, "connection"),
         if cities.len() == 1 {
             "one city".to_owned()
         } else {
-            format!("{} cities", format::count(cities.len() as u64))
+            format!("{} cities", humanize::count(cities.len() as u64))
         }
     );
     canvas::picture(CHART.title, &subtitle, |canvas| {

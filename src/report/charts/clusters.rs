@@ -13,8 +13,9 @@ use super::{Chart, Subject};
 use crate::Result;
 use crate::analyze::Analysis;
 use crate::analyze::detectors::clusters;
+use crate::humanize;
 use crate::model::view::{Numbers, Words};
-use crate::report::{Section, format};
+use crate::report::Section;
 
 pub(super) const CHART: Chart =
     Chart { id: "clusters", title: "Groups of like connections", section: Section::Behavior, draw };
@@ -56,8 +57,8 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
         groups.iter().zip(1..).filter_map(|(group, number)| disc(subject, group, number)).collect();
     let subtitle = format!(
         "{}, a disc at the medians of each; grey: {} in none",
-        format::plural(groups.len() as u64, "group"),
-        format::plural(ungrouped.len() as u64, "connection")
+        humanize::plural(groups.len() as u64, "group"),
+        humanize::plural(ungrouped.len() as u64, "connection")
     );
     canvas::picture(CHART.title, &subtitle, |canvas| {
         draw_ungrouped(canvas, &ungrouped, &bytes.axis, &durations_s.axis)?;
@@ -71,7 +72,7 @@ fn scales<'a>(groups: &[Group<'_>], ungrouped: &[(f64, f64)], plot: Area) -> (Sc
     let (bytes, duration_s) = of_groups
         .chain(ungrouped.iter().copied())
         .fold((1.0_f64, 1.0_f64), |most, of_one| (most.0.max(of_one.0), most.1.max(of_one.1)));
-    let bytes = Axis::amounts(bytes, (plot.left, plot.right), format::bytes);
+    let bytes = Axis::amounts(bytes, (plot.left, plot.right), humanize::bytes);
     let times = Axis::amounts_of_time(millis(duration_s), (plot.bottom, plot.top));
     (Scale { axis: bytes, unit: "bytes sent and received" }, Scale { axis: times, unit: "time seen" })
 }
@@ -120,7 +121,7 @@ fn draw_list(canvas: &Canvas<'_>, subject: &Subject<'_>, groups: &[Group<'_>], p
     let more = groups.len().saturating_sub(MOST_LISTED) as u64;
     if more > 0 {
         let y = plot.top + MOST_LISTED as i32 * ENTRY;
-        canvas.text((left + 14, y), Label::SMALL, &format!("and {} more", format::count(more)))?;
+        canvas.text((left + 14, y), Label::SMALL, &format!("and {} more", humanize::count(more)))?;
     }
     Ok(())
 }

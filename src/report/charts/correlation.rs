@@ -4,8 +4,9 @@ use super::canvas::{self, Area, Canvas, Drawn, Label};
 use super::palette::{self, GRID, MUTED};
 use super::{Chart, Subject};
 use crate::Result;
+use crate::humanize;
 use crate::model::metrics::Correlation;
-use crate::report::{Section, format};
+use crate::report::Section;
 
 pub(super) const CHART: Chart = Chart {
     id: "correlation",
@@ -31,7 +32,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     };
     let subtitle = format!(
         "Spearman's rank correlation over up to {}; a dash: too few, or always the same",
-        format::plural(compared, "connection")
+        humanize::plural(compared, "connection")
     );
     canvas::picture(CHART.title, &subtitle, |canvas| {
         draw_legend(canvas)?;
@@ -91,7 +92,7 @@ fn draw_field(canvas: &Canvas<'_>, field: Area, value: Field) -> Drawn {
     let middle = (i32::midpoint(field.left, field.right), i32::midpoint(field.top, field.bottom));
     let (colour, ink, text) = match value {
         Field::Same => return canvas.fill(field, GRID),
-        Field::Unknown => (palette::tint(GRID, 0.4), MUTED, format::UNKNOWN.to_owned()),
+        Field::Unknown => (palette::tint(GRID, 0.4), MUTED, humanize::UNKNOWN.to_owned()),
         Field::Known(rho) => {
             let colour = palette::diverging(rho);
             (colour, palette::ink_on(colour), signed(rho))

@@ -9,10 +9,11 @@ use super::canvas::{self, Area, Canvas, Drawn, Label, Point};
 use super::palette::{self, GRID, PAPER};
 use super::{Chart, Subject};
 use crate::Result;
+use crate::humanize;
 use crate::model::Tables;
 use crate::model::metrics::Share;
 use crate::model::view::Words;
-use crate::report::{Section, format};
+use crate::report::Section;
 
 pub(super) const CHART: Chart =
     Chart { id: "countries", title: "Connections per country", section: Section::Geography, draw };
@@ -46,8 +47,8 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     let subtitle = format!(
         "{}; public addresses of unknown country: {}; not public, never looked up: {}",
         if countries.len() == 1 { "1 country".to_owned() } else { format!("{} countries", countries.len()) },
-        format::count(geography.public_unknown),
-        format::count(geography.not_public)
+        humanize::count(geography.public_unknown),
+        humanize::count(geography.not_public)
     );
     canvas::picture(CHART.title, &subtitle, |canvas| {
         draw_map(canvas, &counts, largest)?;
@@ -98,7 +99,7 @@ fn draw_legend(canvas: &Canvas<'_>, largest: u64) -> Drawn {
         canvas.fill(Area { left: x, top: y - 6, right: x + FIELD, bottom: y + 6 }, shade(count, largest))?;
     }
     canvas.text((left, y), Label::SMALL, "1")?;
-    let text = format!("{}, logarithmic", format::plural(largest, "connection"));
+    let text = format!("{}, logarithmic", humanize::plural(largest, "connection"));
     canvas.text((left + 28 + FIELDS * FIELD, y), Label::SMALL, &text)?;
     canvas.text(
         (LIST_LEFT - 30, y + 20),
@@ -116,16 +117,16 @@ fn draw_list(canvas: &Canvas<'_>, countries: &[Share], names: &Names<'_>, larges
         let star = if is_on_map(&share.name) { "" } else { " *" };
         let name = format!("{}{star}", canvas::fit(&names.with_code(&share.name), NAME_CHARS));
         canvas.text((LIST_LEFT + 20, y), Label::VALUE, &name)?;
-        canvas.text((inside.right, y), Label::PLAIN.right(), &format::count(share.connections))?;
+        canvas.text((inside.right, y), Label::PLAIN.right(), &humanize::count(share.connections))?;
     }
     let y = inside.top + 8 + MOST_LISTED as i32 * ENTRY;
     let more = countries.len().saturating_sub(MOST_LISTED) as u64;
     let not_on_map = countries.iter().filter(|share| !is_on_map(&share.name)).count() as u64;
     if more > 0 {
-        canvas.text((LIST_LEFT + 20, y), Label::SMALL, &format!("and {} more", format::count(more)))?;
+        canvas.text((LIST_LEFT + 20, y), Label::SMALL, &format!("and {} more", humanize::count(more)))?;
     }
     if not_on_map > 0 {
-        let text = format!("* not on this map: {}", format::count(not_on_map));
+        let text = format!("* not on this map: {}", humanize::count(not_on_map));
         canvas.text((LIST_LEFT, y + 18), Label::SMALL, &text)?;
     }
     Ok(())

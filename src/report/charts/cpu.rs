@@ -3,7 +3,8 @@
 use super::load::Load;
 use super::{Chart, Subject, per_process};
 use crate::Result;
-use crate::report::{Section, format};
+use crate::humanize;
+use crate::report::Section;
 
 pub(super) const CHART: Chart =
     Chart { id: "cpu", title: "CPU of the busiest processes", section: Section::Trends, draw };
@@ -15,7 +16,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
         unknown: "The capture has no CPU use of any process, or none used any.",
         unit: "% of one core",
         what: "percent of one core",
-        text: |percent| format!("{} %", format::number(percent)),
+        text: |percent| format!("{} %", humanize::number(percent)),
     };
     load.draw(subject)
 }

@@ -8,7 +8,8 @@ use super::countries::Names;
 use super::palette::{self, AXIS};
 use super::{Chart, Subject};
 use crate::Result;
-use crate::report::{Section, format};
+use crate::humanize;
+use crate::report::Section;
 
 pub(super) const CHART: Chart =
     Chart { id: "direction-by-country", title: "Directions per country", section: Section::Geography, draw };
@@ -84,7 +85,7 @@ impl Row<'_> {
             }
             sum += count;
         }
-        canvas.text((at(sum) + 8, middle), Label::PLAIN, &format::count(self.total()))
+        canvas.text((at(sum) + 8, middle), Label::PLAIN, &humanize::count(self.total()))
     }
 }
 

@@ -8,10 +8,11 @@ use super::canvas::{self, Area, Canvas, Drawn, Label, MARGIN, text_width};
 use super::palette::{PLAIN, REST, THRESHOLD};
 use super::{Chart, Subject};
 use crate::Result;
+use crate::humanize;
 use crate::model::Tables;
 use crate::model::metrics::Tcp;
 use crate::model::view::{Numbers, Words};
-use crate::report::{Section, format};
+use crate::report::Section;
 
 pub(super) const CHART: Chart =
     Chart { id: "durations", title: "How long connections lasted", section: Section::Tcp, draw };
@@ -52,8 +53,8 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     let durations = Axis::log_durations(histogram.range_s, (plot.left + INSTANT, plot.right));
     let subtitle = format!(
         "{} connections; median {}; seen from first to last observation",
-        format::count(durations_s.len() as u64),
-        format::seconds(durations_s[durations_s.len() / 2])
+        humanize::count(durations_s.len() as u64),
+        humanize::seconds(durations_s[durations_s.len() / 2])
     );
     canvas::picture(CHART.title, &subtitle, |canvas| {
         axis::draw_left(canvas, &counts, plot, "connections")?;
@@ -115,9 +116,9 @@ impl Histogram {
 
 /// Where short-lived ends and long-lived begins, with the numbers of the metrics.
 fn draw_thresholds(canvas: &Canvas<'_>, tcp: &Tcp, durations: &Axis, plot: Area) -> Drawn {
-    let count = |number: u64, what: &str| format!("{} {what}", format::count(number));
-    let short = count(tcp.short_lived, &format!("short-lived (< {})", format::seconds(tcp.short_lived_s)));
-    let long = count(tcp.long_lived, &format!("long-lived (≥ {})", format::seconds(tcp.long_lived_s)));
+    let count = |number: u64, what: &str| format!("{} {what}", humanize::count(number));
+    let short = count(tcp.short_lived, &format!("short-lived (< {})", humanize::seconds(tcp.short_lived_s)));
+    let long = count(tcp.long_lived, &format!("long-lived (≥ {})", humanize::seconds(tcp.long_lived_s)));
     let label = Label::SMALL.coloured(THRESHOLD);
     if tcp.short_lived_s > 0.0 {
         let x = durations.at(tcp.short_lived_s.log10());

@@ -4,9 +4,10 @@ use super::canvas::{self, Area, Canvas, Drawn, Label};
 use super::palette::{self, AXIS};
 use super::{Chart, Subject};
 use crate::Result;
+use crate::humanize;
 use crate::model::detector::{Run, Status};
 use crate::model::finding::Severity;
-use crate::report::{Section, format};
+use crate::report::Section;
 
 pub(super) const CHART: Chart =
     Chart { id: "findings-per-detector", title: "Findings per detector", section: Section::Security, draw };
@@ -69,5 +70,5 @@ fn draw_row(canvas: &Canvas<'_>, run: &Run, largest: usize, row: Area) -> Drawn 
         }
         sum += count;
     }
-    canvas.text((at(sum) + 8, middle), Label::PLAIN, &format::count(sum as u64))
+    canvas.text((at(sum) + 8, middle), Label::PLAIN, &humanize::count(sum as u64))
 }

@@ -5,8 +5,9 @@ use super::canvas::{self, Area, Canvas, Drawn, Label, text_width};
 use super::palette::{self, GRID};
 use super::{Chart, Subject};
 use crate::Result;
+use crate::humanize;
 use crate::model::finding::{Finding, Severity};
-use crate::report::{Section, format};
+use crate::report::Section;
 
 pub(super) const CHART: Chart = Chart {
     id: "findings-timeline",
@@ -37,7 +38,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     let pitch = (plot.bottom - plot.top) / Severity::ALL.len() as i32;
     let subtitle = format!(
         "{}, from the first to the last moment of the evidence of each",
-        format::plural(findings.len() as u64, "finding")
+        humanize::plural(findings.len() as u64, "finding")
     );
     canvas::picture(CHART.title, &subtitle, |canvas| {
         for (severity, index) in Severity::ALL.into_iter().rev().zip(0..) {
@@ -70,7 +71,11 @@ fn draw_lane(
     let middle = i32::midpoint(lane.top, lane.bottom);
     let label = Label::VALUE.right();
     canvas.text((lane.left - 12, middle - 7), label, severity.as_str())?;
-    canvas.text((lane.left - 12, middle + 8), Label::SMALL.right(), &format::count(findings.len() as u64))?;
+    canvas.text(
+        (lane.left - 12, middle + 8),
+        Label::SMALL.right(),
+        &humanize::count(findings.len() as u64),
+    )?;
     let lines = ((lane.bottom - lane.top - 4) / LINE).max(1) as usize;
     let mut bars: Vec<Bar<'_>> = findings.iter().take(MOST_DRAWN).map(|f| Bar::of(f, time)).collect();
     bars.sort_by_key(|bar| (bar.left, bar.right));

@@ -132,8 +132,8 @@ mod tests {
     use polars::prelude::df;
 
     use super::*;
+    use crate::humanize;
     use crate::report::charts::palette::PLAIN;
-    use crate::report::format;
 
     #[test]
     fn a_gap_stays_a_gap_and_level_steps_are_one() {
@@ -147,7 +147,7 @@ mod tests {
         };
         // An axis of time is at least a second long.
         let time = Axis::time(buckets.span_us(), (0, 100_000));
-        let values = Axis::from_zero(1.0, (10, 0), format::number);
+        let values = Axis::from_zero(1.0, (10, 0), humanize::number);
         let expected = [vec![(0, 0), (2, 0), (2, 10), (3, 10)], vec![(4, 0), (5, 0)]];
         assert_eq!(paths(&line, &buckets, &time, &values), expected);
     }

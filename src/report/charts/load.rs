@@ -6,8 +6,8 @@ use super::lines::{self, Line};
 use super::per_process::{Cell, Series};
 use super::{Chart, Subject, canvas, rolling};
 use crate::Result;
+use crate::humanize;
 use crate::model::Tables;
-use crate::report::format;
 
 /// Processes with a line.
 pub(super) const MOST_LINES: usize = 7;
@@ -46,7 +46,7 @@ impl Load {
         let subtitle = format!(
             "{}, rolling mean over {}; processes of one name together, and only while they have sockets",
             self.what,
-            format::seconds(window_s)
+            humanize::seconds(window_s)
         );
         canvas::picture(self.chart.title, &subtitle, |canvas| {
             lines::draw(canvas, plot, &buckets, &lines, (&axis, self.unit))?;

@@ -7,8 +7,9 @@ use super::canvas::{self, Canvas};
 use super::{Chart, Subject};
 use crate::Result;
 use crate::analyze::detectors::long_connection;
+use crate::humanize;
 use crate::model::view::{Flags, Numbers, Words};
-use crate::report::{Section, format};
+use crate::report::Section;
 
 pub(super) const CHART: Chart = Chart {
     id: "long-connections",
@@ -46,12 +47,12 @@ fn rows(subject: &Subject<'_>, table: &DataFrame) -> Result<Vec<Row>> {
         let source = sources.get(row).unwrap_or("unknown");
         let port = ports.get(row).map_or_else(String::new, |port| format!(" port {port}"));
         let at_least = if open_ended.get(row) == Some(true) { "> " } else { "" };
-        let count = format::plural(connections.get(row).unwrap_or(0).into(), "connection");
+        let count = humanize::plural(connections.get(row).unwrap_or(0).into(), "connection");
         Row {
             name: format!("{source} → {}{port}", addrs.get(row).unwrap_or("unknown")),
             bars: vec![Bar {
                 value: (total_s(row) * 1e3) as u64,
-                text: format!("{at_least}{} ({count})", format::seconds(total_s(row))),
+                text: format!("{at_least}{} ({count})", humanize::seconds(total_s(row))),
                 colour: subject.colours.get(source),
             }],
         }

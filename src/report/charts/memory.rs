@@ -3,7 +3,8 @@
 use super::load::Load;
 use super::{Chart, Subject, per_process};
 use crate::Result;
-use crate::report::{Section, format};
+use crate::humanize;
+use crate::report::Section;
 
 pub(super) const CHART: Chart =
     Chart { id: "memory", title: "Memory of the largest processes", section: Section::Trends, draw };
@@ -15,7 +16,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
         unknown: "The capture has no memory use of any process.",
         unit: "resident memory",
         what: "resident memory",
-        text: format::bytes,
+        text: humanize::bytes,
     };
     load.draw(subject)
 }

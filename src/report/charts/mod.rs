@@ -167,7 +167,8 @@ pub fn draw_all(analysis: &Analysis) -> Result<Vec<Picture>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{escape, fixture};
+    use crate::escape;
+    use crate::report::fixture;
 
     fn pictures() -> Vec<Picture> {
         draw_all(&fixture::analysis()).unwrap()

@@ -5,8 +5,9 @@ use super::canvas::{self, Area, Canvas, Drawn, Label, Point};
 use super::palette::{INK, PLAIN};
 use super::{Chart, Subject};
 use crate::Result;
+use crate::humanize;
 use crate::model::Tables;
-use crate::report::{Section, format};
+use crate::report::Section;
 
 pub(super) const CHART: Chart =
     Chart { id: "open-connections", title: "Open connections over time", section: Section::Dashboard, draw };
@@ -35,8 +36,8 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     let open = Axis::counts(u64::from(fullest.open), (plot.bottom, plot.top));
     let subtitle = format!(
         "the most at any tick within each {}; {} at the peak",
-        format::seconds(tables.bin_width_us as f64 / 1e6),
-        format::count(u64::from(fullest.open))
+        humanize::seconds(tables.bin_width_us as f64 / 1e6),
+        humanize::count(u64::from(fullest.open))
     );
     canvas::picture(CHART.title, &subtitle, |canvas| {
         axis::draw_left(canvas, &open, plot, "open connections")?;
@@ -82,7 +83,7 @@ fn mark_fullest(canvas: &Canvas<'_>, fullest: &Slice, width_us: i64, time: &Axis
     let at = (time.at(middle_us as f64), open.at(f64::from(fullest.open)));
     canvas.dot(at, PLAIN)?;
     // On the right half of the page the text goes to the left, where there is room.
-    let text = format::count(u64::from(fullest.open));
+    let text = humanize::count(u64::from(fullest.open));
     let is_right_half = at.0 > canvas::SIZE.0 as i32 / 2;
     let (x, label) = if is_right_half { (at.0 - 9, Label::VALUE.right()) } else { (at.0 + 9, Label::VALUE) };
     canvas.text((x, at.1 - 11), label.coloured(INK), &text)

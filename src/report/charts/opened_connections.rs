@@ -8,8 +8,9 @@ use super::mirror::{Half, MOST_BUCKETS, Mirror};
 use super::palette::{CLOSED, OPENED};
 use super::{Chart, Subject, canvas};
 use crate::Result;
+use crate::humanize;
 use crate::model::view::Numbers;
-use crate::report::{Section, format};
+use crate::report::Section;
 
 pub(super) const CHART: Chart = Chart {
     id: "opened-connections",
@@ -46,13 +47,13 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
         up: half("opened", opened, OPENED),
         down: half("closed", closed, CLOSED),
         unit: "connections",
-        tick_text: format::short_count,
+        tick_text: humanize::short_count,
     };
     let subtitle = format!(
         "{} opened and {} closed while it was recorded; each bar is {}",
-        format::count(totals.0),
-        format::count(totals.1),
-        format::seconds(buckets.seconds(0))
+        humanize::count(totals.0),
+        humanize::count(totals.1),
+        humanize::seconds(buckets.seconds(0))
     );
     canvas::picture(CHART.title, &subtitle, |canvas| mirror.draw(canvas, LABELS))
 }

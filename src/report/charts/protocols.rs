@@ -5,8 +5,9 @@ use super::canvas::{self, Area, Canvas, Drawn, Label};
 use super::palette::{self, AXIS};
 use super::{Chart, Subject};
 use crate::Result;
+use crate::humanize;
 use crate::model::metrics::ProtocolEfficiency;
-use crate::report::{Section, format};
+use crate::report::Section;
 
 pub(super) const CHART: Chart =
     Chart { id: "protocols", title: "Protocols compared", section: Section::Statistics, draw };
@@ -19,24 +20,28 @@ struct Measure {
 }
 
 const MEASURES: [Measure; 6] = [
-    Measure { name: "connections", value: |p| Some(p.connections as f64), text: |n| format::count(n as u64) },
+    Measure {
+        name: "connections",
+        value: |p| Some(p.connections as f64),
+        text: |n| humanize::count(n as u64),
+    },
     Measure {
         name: "payload per second of connection",
         value: |p| p.goodput_bytes_per_s,
-        text: format::bytes_per_s,
+        text: humanize::bytes_per_s,
     },
-    Measure { name: "payload per packet sent", value: |p| p.bytes_per_packet_sent, text: format::bytes },
+    Measure { name: "payload per packet sent", value: |p| p.bytes_per_packet_sent, text: humanize::bytes },
     Measure {
         name: "payload per packet received",
         value: |p| p.bytes_per_packet_received,
-        text: format::bytes,
+        text: humanize::bytes,
     },
     Measure {
         name: "payload's share of all bytes, estimated",
         value: |p| p.payload_share_estimate,
-        text: format::ratio_percent,
+        text: humanize::ratio_percent,
     },
-    Measure { name: "segments sent again", value: |p| p.retransmission_rate, text: format::ratio_percent },
+    Measure { name: "segments sent again", value: |p| p.retransmission_rate, text: humanize::ratio_percent },
 ];
 /// The measures lie in so many columns, so far from each other, in pixels.
 const COLUMNS: i32 = 2;
@@ -57,8 +62,8 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     let all: u64 = protocols.iter().map(|protocol| protocol.connections).sum();
     let subtitle = format!(
         "over the whole lives of the {} of {} connections with byte and packet counts; a dash: not counted",
-        format::count(counted),
-        format::count(all)
+        humanize::count(counted),
+        humanize::count(all)
     );
     let inside = Canvas::inside();
     let width = (inside.right - inside.left - BETWEEN) / COLUMNS;
@@ -84,7 +89,7 @@ impl Measure {
             let middle = top + THICKNESS / 2;
             canvas.text((left - 10, middle), Label::VALUE.right(), &protocol.protocol)?;
             let Some(value) = (self.value)(protocol).filter(|value| value.is_finite()) else {
-                canvas.text((left + 8, middle), Label::PLAIN, format::UNKNOWN)?;
+                canvas.text((left + 8, middle), Label::PLAIN, humanize::UNKNOWN)?;
                 continue;
             };
             let width = (value / largest * f64::from(area.right - VALUES - left)).round() as i32;

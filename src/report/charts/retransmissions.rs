@@ -9,9 +9,10 @@ use super::mirror::MOST_BUCKETS;
 use super::palette::RETRANSMITTED;
 use super::{Chart, Subject};
 use crate::Result;
+use crate::humanize;
 use crate::model::metrics::Tcp;
 use crate::model::view::Numbers;
-use crate::report::{Section, format};
+use crate::report::Section;
 
 pub(super) const CHART: Chart =
     Chart { id: "retransmissions", title: "Retransmitted segments over time", section: Section::Tcp, draw };
@@ -48,11 +49,11 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
 
 fn subtitle(tcp: &Tcp, buckets: &Buckets) -> String {
     let rate = tcp.retransmission_rate.map_or_else(String::new, |rate| {
-        format!("; {} of all segments sent over the connections' lives", format::ratio_percent(rate))
+        format!("; {} of all segments sent over the connections' lives", humanize::ratio_percent(rate))
     });
     format!(
         "{} while it was recorded, each bar is {}{rate}",
-        format::plural(tcp.retransmits, "segment"),
-        format::seconds(buckets.seconds(0))
+        humanize::plural(tcp.retransmits, "segment"),
+        humanize::seconds(buckets.seconds(0))
     )
 }

@@ -7,10 +7,11 @@ use super::canvas::{self, Area, Canvas, Drawn, Label, text_width};
 use super::palette::{PLAIN, THRESHOLD};
 use super::{Chart, Subject};
 use crate::Result;
+use crate::humanize;
 use crate::model::Tables;
 use crate::model::metrics::Distribution;
 use crate::model::view::{Numbers, Words};
-use crate::report::{Section, format};
+use crate::report::Section;
 
 pub(super) const CHART: Chart =
     Chart { id: "rtt", title: "Round-trip times of TCP connections", section: Section::Tcp, draw };
@@ -32,7 +33,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     let counts = Axis::counts(bars.iter().copied().max().unwrap_or(0), (plot.bottom, plot.top));
     let times = Axis::log_durations(range_s, (plot.left, plot.right));
     let subtitle =
-        format!("the last smoothed value of each of {}", format::plural(rtts_s.len() as u64, "connection"));
+        format!("the last smoothed value of each of {}", humanize::plural(rtts_s.len() as u64, "connection"));
     canvas::picture(CHART.title, &subtitle, |canvas| {
         axis::draw_left(canvas, &counts, plot, "connections")?;
         let edge = |index: usize| plot.left + index as i32 * (plot.right - plot.left) / BARS as i32;
@@ -53,7 +54,7 @@ fn draw_marks(canvas: &Canvas<'_>, rtt_us: &Distribution, times: &Axis, plot: Ar
     for (name, value_us, y) in marks.into_iter().filter(|(_, value_us, _)| *value_us > 0.0) {
         let x = times.at((value_us / 1e6).log10());
         canvas.dashed((x, y - 4), (x, plot.bottom), THRESHOLD)?;
-        let text = format!("{name} {}", format::seconds(value_us / 1e6));
+        let text = format!("{name} {}", humanize::seconds(value_us / 1e6));
         let label = Label::SMALL.coloured(THRESHOLD);
         let fits = x + 6 + text_width(&text, 11.0) < plot.right;
         let (x, label) = if fits { (x + 6, label) } else { (x - 6, label.right()) };

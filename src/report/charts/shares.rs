@@ -10,8 +10,9 @@ use plotters::style::RGBColor;
 use super::canvas::{self, Area, Canvas, Drawn, Label, text_width};
 use super::{Chart, Subject, palette};
 use crate::Result;
+use crate::humanize;
 use crate::model::metrics::Share;
-use crate::report::{Section, format};
+use crate::report::Section;
 
 pub(super) const CHART: Chart =
     Chart { id: "shares", title: "Protocols, directions and states", section: Section::Dashboard, draw };
@@ -44,7 +45,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     ];
     let subtitle = format!(
         "{} by protocol and direction; all TCP sockets, also listening ones, by the state seen last",
-        format::plural(overview.connections, "connection")
+        humanize::plural(overview.connections, "connection")
     );
     let inside = Canvas::inside();
     let pitch = (inside.bottom - inside.top) / wholes.len() as i32;
@@ -80,8 +81,8 @@ impl Whole<'_> {
             let text = format!(
                 "{} {} ({})",
                 part.name,
-                format::count(part.connections),
-                format::percent(part.connections, self.total())
+                humanize::count(part.connections),
+                humanize::percent(part.connections, self.total())
             );
             let width = SQUARE + text_width(&text, 12.0);
             if x > room.left && x + width > room.right {

@@ -4,7 +4,8 @@ use super::bars::{self, Values};
 use super::canvas::{self, Canvas};
 use super::{Chart, Subject, palette};
 use crate::Result;
-use crate::report::{Section, format};
+use crate::humanize;
+use crate::report::Section;
 
 pub(super) const CHART: Chart = Chart { id: "states", title: "TCP states", section: Section::Tcp, draw };
 
@@ -15,7 +16,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
         return canvas::nothing(CHART.title, "The capture has no TCP sockets.");
     }
     let rows = bars::counted(states, total, palette::of_state);
-    let subtitle = format!("{} TCP sockets by the state in which each was seen last", format::count(total));
+    let subtitle = format!("{} TCP sockets by the state in which each was seen last", humanize::count(total));
     canvas::picture(CHART.title, &subtitle, |canvas| {
         bars::draw(canvas, Canvas::inside(), &rows, Values::AtEnd)
     })

@@ -9,8 +9,9 @@ use super::lines::{self, Line};
 use super::{Chart, Subject, palette};
 use crate::Result;
 use crate::analyze::detectors::tcp_health;
+use crate::humanize;
 use crate::model::view::Numbers;
-use crate::report::{Section, format};
+use crate::report::Section;
 
 pub(super) const CHART: Chart =
     Chart { id: "tcp-trouble", title: "TCP connections in trouble", section: Section::Tcp, draw };
@@ -39,7 +40,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     }
     let subtitle = format!(
         "connections at some moment of a slice; the most of the slices within each {}",
-        format::seconds(buckets.seconds(0))
+        humanize::seconds(buckets.seconds(0))
     );
     canvas::picture(CHART.title, &subtitle, |canvas| draw_plots(canvas, &buckets, &lines))
 }
@@ -67,7 +68,7 @@ fn lines_of(table: &DataFrame, buckets: &Buckets) -> Result<Vec<Line>> {
         let most = counts.iter().copied().max().unwrap_or(0);
         Ok(Line {
             name: name.to_owned(),
-            note: format!("{} at the most", format::count(most)),
+            note: format!("{} at the most", humanize::count(most)),
             colour: palette::of_state(state),
             values: counts.into_iter().map(|count| Some(count as f64)).collect(),
         })

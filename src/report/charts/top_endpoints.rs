@@ -4,7 +4,8 @@ use super::bars::{self, Values};
 use super::canvas::{self, Canvas};
 use super::{Chart, Subject, palette};
 use crate::Result;
-use crate::report::{Section, format};
+use crate::humanize;
+use crate::report::Section;
 
 pub(super) const CHART: Chart =
     Chart { id: "top-endpoints", title: "Connections per remote address", section: Section::Dashboard, draw };
@@ -18,11 +19,11 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     let rows = bars::counted(&overview.top_endpoints, total, palette::of_anything);
     let subtitle = format!(
         "{} connections with {}",
-        format::count(total),
+        humanize::count(total),
         if overview.endpoints == 1 {
             "one address".to_owned()
         } else {
-            format!("{} addresses", format::count(overview.endpoints))
+            format!("{} addresses", humanize::count(overview.endpoints))
         }
     );
     canvas::picture(CHART.title, &subtitle, |canvas| {

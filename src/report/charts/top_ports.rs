@@ -5,8 +5,9 @@ use super::canvas::{self, Canvas};
 use super::{Chart, Subject, palette};
 use crate::Result;
 use crate::analyze::services;
+use crate::humanize;
 use crate::model::metrics::Share;
-use crate::report::{Section, format};
+use crate::report::Section;
 
 pub(super) const CHART: Chart = Chart {
     id: "top-ports",
@@ -25,7 +26,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     let rows = bars::counted(&named, total, palette::of_anything);
     let subtitle = format!(
         "{} connections; the local port of inbound ones, else the remote port; names as registered",
-        format::count(total)
+        humanize::count(total)
     );
     canvas::picture(CHART.title, &subtitle, |canvas| {
         bars::draw(canvas, Canvas::inside(), &rows, Values::AtEnd)

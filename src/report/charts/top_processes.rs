@@ -4,7 +4,8 @@ use super::bars::{self, Values};
 use super::canvas::{self, Canvas};
 use super::{Chart, Subject};
 use crate::Result;
-use crate::report::{Section, format};
+use crate::humanize;
+use crate::report::Section;
 
 pub(super) const CHART: Chart =
     Chart { id: "top-processes", title: "Connections per process", section: Section::Dashboard, draw };
@@ -18,8 +19,8 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     let rows = bars::counted(&overview.top_processes, total, |name| subject.colours.get(name));
     let subtitle = format!(
         "{} connections of {} processes, by process name",
-        format::count(total),
-        format::count(overview.processes)
+        humanize::count(total),
+        humanize::count(overview.processes)
     );
     canvas::picture(CHART.title, &subtitle, |canvas| {
         bars::draw(canvas, Canvas::inside(), &rows, Values::AtEnd)

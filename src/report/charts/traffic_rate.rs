@@ -7,8 +7,9 @@ use super::mirror::{Half, MOST_BUCKETS, Mirror};
 use super::palette::{RECEIVED, SENT};
 use super::{Chart, Subject, canvas};
 use crate::Result;
+use crate::humanize;
 use crate::model::view::Numbers;
-use crate::report::{Section, format};
+use crate::report::Section;
 
 pub(super) const CHART: Chart =
     Chart { id: "traffic-rate", title: "Traffic rate", section: Section::Statistics, draw };
@@ -32,15 +33,15 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
         up: half("sent", "bytes_sent", SENT)?,
         down: half("received", "bytes_received", RECEIVED)?,
         unit: "bytes/s",
-        tick_text: format::bytes_per_s,
+        tick_text: humanize::bytes_per_s,
     };
     if mirror.largest() <= 0.0 {
         return canvas::nothing(CHART.title, "No payload bytes were counted during the recording.");
     }
     let subtitle = format!(
         "payload of all connections with byte counts; mean over each {}, {} at the most",
-        format::seconds(buckets.seconds(0)),
-        format::bytes_per_s(mirror.largest())
+        humanize::seconds(buckets.seconds(0)),
+        humanize::bytes_per_s(mirror.largest())
     );
     canvas::picture(CHART.title, &subtitle, |canvas| mirror.draw(canvas, LABELS))
 }

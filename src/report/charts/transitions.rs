@@ -7,7 +7,8 @@ use super::palette::{self, GRID};
 use super::{Chart, Subject};
 use crate::Result;
 use crate::capture::TcpState;
-use crate::report::{Section, format};
+use crate::humanize;
+use crate::report::Section;
 
 pub(super) const CHART: Chart =
     Chart { id: "transitions", title: "TCP state changes", section: Section::Tcp, draw };
@@ -27,7 +28,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     let total = transitions.iter().map(|(.., count)| *count).fold(0, u64::saturating_add);
     let subtitle = format!(
         "{} seen; each row is the state before, each column the state after; logarithmic colours",
-        format::plural(total, "change")
+        humanize::plural(total, "change")
     );
     canvas::picture(CHART.title, &subtitle, |canvas| Matrix::of(transitions).draw(canvas))
 }
@@ -82,7 +83,7 @@ impl<'a> Matrix<'a> {
         let colour = palette::heat(share);
         canvas.fill(field, colour)?;
         let middle = (i32::midpoint(field.left, field.right), i32::midpoint(field.top, field.bottom));
-        let text = if count < 100_000 { format::count(count) } else { format::short_count(count as f64) };
+        let text = if count < 100_000 { humanize::count(count) } else { humanize::short_count(count as f64) };
         canvas.text(middle, Label::PLAIN.centre().coloured(palette::ink_on(colour)), &text)
     }
 }

@@ -5,8 +5,9 @@ use super::canvas;
 use super::scatter::{self, Disc, Scale};
 use super::{Chart, Subject};
 use crate::Result;
+use crate::humanize;
 use crate::model::metrics::PortUse;
-use crate::report::{Section, format};
+use crate::report::Section;
 
 pub(super) const CHART: Chart = Chart {
     id: "unusual-ports",
@@ -26,16 +27,17 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     }
     let plot = axis::plot(LABELS);
     let largest = |of: fn(&PortUse) -> u64| processes.iter().map(of).max().unwrap_or(0) as f64;
-    let connections = Axis::amounts(largest(|p| p.connections), (plot.left, plot.right), format::short_count);
-    let ports = Axis::amounts(largest(|p| p.unusual_ports), (plot.bottom, plot.top), format::short_count);
+    let connections =
+        Axis::amounts(largest(|p| p.connections), (plot.left, plot.right), humanize::short_count);
+    let ports = Axis::amounts(largest(|p| p.unusual_ports), (plot.bottom, plot.top), humanize::short_count);
     let x = Scale { axis: connections, unit: "connections, logarithmic" };
     let y = Scale { axis: ports, unit: "unusual ports, logarithmic" };
     let discs: Vec<Disc> = processes.iter().map(|process| disc(subject, process)).collect();
     let with_some = processes.iter().filter(|process| process.unusual_ports > 0).count() as u64;
     let subtitle = format!(
         "a disc is a process name; a port is unusual if no service is registered for it; {} of {} use any",
-        format::count(with_some),
-        format::count(processes.len() as u64)
+        humanize::count(with_some),
+        humanize::count(processes.len() as u64)
     );
     canvas::picture(CHART.title, &subtitle, |canvas| scatter::draw(canvas, plot, &discs, &x, &y))
 }

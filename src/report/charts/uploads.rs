@@ -9,8 +9,9 @@ use super::scatter::{self, Disc, Scale};
 use super::{Chart, Subject};
 use crate::Result;
 use crate::analyze::detectors::exfiltration;
+use crate::humanize;
 use crate::model::view::{Flags, Numbers, Words};
-use crate::report::{Section, format};
+use crate::report::Section;
 
 pub(super) const CHART: Chart =
     Chart { id: "uploads", title: "Sent against received, per address", section: Section::Bandwidth, draw };
@@ -30,8 +31,9 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     let plot = axis::plot(LABELS);
     let largest = discs.iter().map(|disc| disc.x.max(disc.y)).fold(0.0, f64::max);
     // One range for both, so that the diagonal is where as much came as went.
-    let x = Scale { axis: Axis::amounts(largest, (plot.left, plot.right), format::bytes), unit: "received" };
-    let y = Scale { axis: Axis::amounts(largest, (plot.bottom, plot.top), format::bytes), unit: "sent" };
+    let x =
+        Scale { axis: Axis::amounts(largest, (plot.left, plot.right), humanize::bytes), unit: "received" };
+    let y = Scale { axis: Axis::amounts(largest, (plot.bottom, plot.top), humanize::bytes), unit: "sent" };
     let subtitle = "a disc is what one process moved with one address; above the line more went than came";
     canvas::picture(CHART.title, subtitle, |canvas| {
         canvas.legend(plot.right, &[("other", PLAIN), ("found by the detector", THRESHOLD)])?;

@@ -12,9 +12,9 @@ use polars::prelude::{
 };
 use serde::{Serialize, Serializer};
 
+use crate::escape;
 use crate::model::Tables;
 use crate::model::view::{Flags, Numbers, Words};
-use crate::report::escape;
 use crate::{Error, Result};
 
 /// Rows in the page; the CSV has all.

@@ -11,9 +11,9 @@ use serde_json::ser::{Formatter, Serializer};
 use super::connections::{Connections, Selection};
 use super::view::name_of;
 use crate::Result;
+use crate::escape;
 use crate::model::Tables;
 use crate::model::view::Numbers;
-use crate::report::escape;
 use crate::report::json::v1::{Entities, Finding, Report};
 
 /// Bytes that are gathered before they go into the page.

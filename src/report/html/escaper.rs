@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use askama::filters::Escaper;
 
-use crate::report::escape;
+use crate::escape;
 
 /// Longest value on the page, in characters: a name of a megabyte is cut in its middle, and whole
 /// in `report.json`.

@@ -1,7 +1,7 @@
 //! Findings and hypotheses as the page shows them.
 
 use super::view::{Fact, Table, name_of};
-use crate::report::format::{self, UNKNOWN, plural};
+use crate::humanize::{self, UNKNOWN, plural};
 use crate::report::json::v1::{Entities, Finding, Insight, Measurement, Moment, Severity, Suppressed};
 
 /// Measured values that stand in one line on the first page.
@@ -67,7 +67,7 @@ impl From<&Finding> for FindingView {
 /// `beacon · 92 % sure · ATT&CK T1071.001 · 130 connections · first … last …`
 fn meta(finding: &Finding) -> String {
     let mut parts =
-        vec![finding.detector.clone(), format!("{} sure", format::ratio_percent(finding.confidence))];
+        vec![finding.detector.clone(), format!("{} sure", humanize::ratio_percent(finding.confidence))];
     if !finding.attack.is_empty() {
         parts.push(format!("ATT&CK {}", finding.attack.join(", ")));
     }
@@ -77,7 +77,7 @@ fn meta(finding: &Finding) -> String {
 }
 
 fn span(first: &Moment, last: &Moment) -> String {
-    format!("{} to {}", format::second_utc(first.us), format::second_utc(last.us))
+    format!("{} to {}", humanize::second_utc(first.us), humanize::second_utc(last.us))
 }
 
 /// `score 0.973 (threshold 0.8) · period 20 s`
@@ -93,14 +93,14 @@ fn measured_in_line(measurements: &[Measurement]) -> String {
 
 fn rows_title(listed: u64, total: u64) -> String {
     if listed < total {
-        return format!("Show the first {} of its {}", format::count(listed), plural(total, "connection"));
+        return format!("Show the first {} of its {}", humanize::count(listed), plural(total, "connection"));
     }
     format!("Show its {}", plural(total, "connection"))
 }
 
 fn measurement(measurement: &Measurement) -> Vec<String> {
     let text = |value: Option<f64>| {
-        value.map_or_else(|| UNKNOWN.to_owned(), |value| format::measured(value, &measurement.unit))
+        value.map_or_else(|| UNKNOWN.to_owned(), |value| humanize::measured(value, &measurement.unit))
     };
     vec![measurement.name.clone(), text(measurement.value), text(measurement.threshold)]
 }
@@ -109,7 +109,7 @@ fn connections_title(shown: u64, total: u64) -> String {
     if shown < total {
         return format!(
             "The first {} of its {} (conn_id):",
-            format::count(shown),
+            humanize::count(shown),
             plural(total, "connection")
         );
     }
@@ -149,7 +149,7 @@ pub(super) struct InsightView {
 impl InsightView {
     /// The hypothesis with links to those of its findings that are on the page.
     pub(super) fn of(insight: &Insight, on_page: &[Finding]) -> Self {
-        let mut meta = vec![format!("{} sure", format::ratio_percent(insight.confidence))];
+        let mut meta = vec![format!("{} sure", humanize::ratio_percent(insight.confidence))];
         if !insight.attack.is_empty() {
             meta.push(format!("ATT&CK {}", insight.attack.join(", ")));
         }

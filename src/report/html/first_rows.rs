@@ -4,8 +4,8 @@ use polars::prelude::{DataFrame, Int64Type, UInt16Type, UInt64Type};
 
 use super::findings::endpoint;
 use super::view::{Table, or_unknown};
+use crate::humanize::{bytes, count, second_utc};
 use crate::model::view::{Numbers, Words};
-use crate::report::format::{bytes, count, second_utc};
 
 /// Rows without script, and on paper.
 const MOST_ROWS: usize = 50;
@@ -48,8 +48,8 @@ pub(super) fn of(frame: &DataFrame) -> Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::humanize::UNKNOWN;
     use crate::report::fixture;
-    use crate::report::format::UNKNOWN;
 
     #[test]
     fn a_row_has_a_cell_for_every_heading() {

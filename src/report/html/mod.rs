@@ -28,9 +28,9 @@ use self::findings::{FindingView, InsightView, SuppressedView};
 use self::sections::SectionView;
 use self::view::{DetectorView, Fact, Severity, Source, Table};
 use super::charts::Picture;
-use super::format;
 use super::json::v1::{Report, SourceStatus, UnusedReason, UnusedRecords};
 use crate::Result;
+use crate::humanize;
 use crate::model::Tables;
 
 /// Findings on the page; the rest is in the JSON report. A browser still scrolls these well.
@@ -134,7 +134,7 @@ pub fn page<'a>(report: &Report, pictures: &[Picture], tables: &'a Tables) -> Re
         sources: sources(report),
         import_records: import_records(report),
         severities: view::severities(&report.summary),
-        nothing_found: format::nothing_found(&report.detectors),
+        nothing_found: crate::report::nothing_found(&report.detectors),
         headlines_title: headlines_title(report),
         insights: report.insights.iter().map(|insight| InsightView::of(insight, shown)).collect(),
         findings: shown.iter().map(FindingView::from).collect(),
@@ -156,7 +156,7 @@ fn headlines_title(report: &Report) -> &'static str {
 }
 
 fn suppressed_title(number: usize) -> String {
-    let all = format::plural(number as u64, "finding");
+    let all = humanize::plural(number as u64, "finding");
     if number > MOST_SUPPRESSED {
         return format!("{all} taken out by an allow-list; the first {MOST_SUPPRESSED}");
     }
@@ -170,8 +170,8 @@ fn rows_note(sockets: usize) -> String {
     format!(
         "The capture has {} sockets; this page holds the first {} and those behind findings. All of them are in \
          tables/connections.csv, beside this page.",
-        format::count(sockets as u64),
-        format::count(connections::MOST_ROWS as u64)
+        humanize::count(sockets as u64),
+        humanize::count(connections::MOST_ROWS as u64)
     )
 }
 
@@ -188,32 +188,32 @@ fn lead(report: &Report) -> String {
     let capture = &report.capture;
     let system: Vec<&str> =
         [&capture.os, &capture.kernel].into_iter().flatten().map(String::as_str).collect();
-    let duration = capture.duration_s.map_or_else(|| format::UNKNOWN.to_owned(), format::seconds);
+    let duration = capture.duration_s.map_or_else(|| humanize::UNKNOWN.to_owned(), humanize::seconds);
     let span = format!(
         "{duration}, from {} to {}",
-        format::second_utc(capture.start.us),
-        format::second_utc(capture.end.us)
+        humanize::second_utc(capture.start.us),
+        humanize::second_utc(capture.end.us)
     );
     if system.is_empty() { span } else { format!("{span} · {}", system.join(", ")) }
 }
 
 fn completeness(report: &Report) -> String {
     let completeness = &report.capture.completeness;
-    let late = format::count(completeness.ticks_late);
-    let taken = format::count(completeness.ticks_taken);
+    let late = humanize::count(completeness.ticks_late);
+    let taken = humanize::count(completeness.ticks_taken);
     if !completeness.degraded && completeness.ticks_taken == 0 {
         return "A list of connections, without snapshots.".to_owned();
     }
     if report.capture.import.is_some() {
         let whole = if completeness.degraded { "not whole" } else { "whole" };
-        let taken = format::plural(completeness.ticks_taken, "snapshot");
+        let taken = humanize::plural(completeness.ticks_taken, "snapshot");
         return format!("What was imported is {whole}; it gave {taken}.");
     }
     if !completeness.degraded {
         return format!("The recording ran as planned: {taken} ticks, none late.");
     }
     let lost = match completeness.events_lost {
-        Some(lost) if lost > 0 => format!(", and the kernel dropped {} events", format::count(lost)),
+        Some(lost) if lost > 0 => format!(", and the kernel dropped {} events", humanize::count(lost)),
         _ => String::new(),
     };
     format!("The recording is degraded: of {taken} ticks, {late} were late or left out{lost}.")
@@ -247,20 +247,21 @@ fn import_records(report: &Report) -> Option<Table> {
         };
         let example = [&unused.example, &unused.example_text];
         let example: Vec<&str> = example.into_iter().flatten().map(String::as_str).collect();
-        vec![format::plural(unused.count, unit), reason.to_owned(), unused.kind.clone(), example.join(": ")]
+        vec![humanize::plural(unused.count, unit), reason.to_owned(), unused.kind.clone(), example.join(": ")]
     };
-    let used = vec![format::plural(records.used, &records.unit), "used".to_owned()];
+    let used = vec![humanize::plural(records.used, &records.unit), "used".to_owned()];
     let rows = std::iter::once([used, vec![String::new(); 2]].concat())
         .chain(records.unused.iter().map(|unused| of(unused, &records.unit)))
         .chain(records.files.iter().map(|unused| of(unused, "file")));
-    let title = format!("What was imported: {} read", format::plural(records.read, &records.unit));
+    let title = format!("What was imported: {} read", humanize::plural(records.read, &records.unit));
     Some(Table::of_text(&title, &["count", "use", "kind", "first of them"], rows))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{charts, escape, fixture};
+    use crate::escape;
+    use crate::report::{charts, fixture};
 
     fn rendered(analysis: &crate::analyze::Analysis) -> String {
         let report = Report::of(analysis, &fixture::identity());

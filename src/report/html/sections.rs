@@ -2,9 +2,9 @@
 
 use super::findings::Link;
 use super::view::{Fact, Image, Table, or_unknown};
+use crate::humanize::{self, bytes, bytes_per_s, count, ratio_percent, seconds};
 use crate::report::Section;
 use crate::report::charts::Picture;
-use crate::report::format::{self, bytes, bytes_per_s, count, ratio_percent, seconds};
 use crate::report::json::metrics::{
     Anomalies, Bandwidth, Correlation, Distribution, Geography, Metrics, Overview, PortUse, ProcessLoad,
     ProtocolEfficiency, Share, Tcp, Traffic,
@@ -203,7 +203,7 @@ fn rates(traffic: &Traffic) -> Table {
         traffic.sent_per_s.as_ref().map(|sent| distribution("sent", sent, bytes_per_s)),
         traffic.received_per_s.as_ref().map(|received| distribution("received", received, bytes_per_s)),
         traffic.opened_per_s.as_ref().map(|opened| {
-            distribution("connections opened", opened, |value| format!("{}/s", format::number(value)))
+            distribution("connections opened", opened, |value| format!("{}/s", humanize::number(value)))
         }),
     ];
     let caption = format!("Rates, slice by slice of {}", or_unknown(traffic.slice_s, seconds));
@@ -274,7 +274,7 @@ fn percent(value: f64) -> String {
 fn connections(caption: &str, name: &str, shares: &[Share]) -> Table {
     let total: u64 = shares.iter().map(|share| share.connections).sum();
     let row = |share: &Share| {
-        vec![share.name.clone(), count(share.connections), format::percent(share.connections, total)]
+        vec![share.name.clone(), count(share.connections), humanize::percent(share.connections, total)]
     };
     Table::of(caption, &[name, "connections", "share"], shares.iter().map(row))
 }

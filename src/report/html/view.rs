@@ -1,8 +1,8 @@
 //! What the template shows, as text: the numbers are written here, so that it has no logic.
 
 use super::embed;
+use crate::humanize::{self, UNKNOWN, bytes, count};
 use crate::report::charts::Picture;
-use crate::report::format::{self, UNKNOWN, bytes, count};
 use crate::report::json::v1::{
     self, Capture, Completeness, Detector, DetectorStatus, GeolocationSource, Report, Summary,
 };
@@ -119,7 +119,7 @@ pub(super) struct DetectorView {
 impl From<&Detector> for DetectorView {
     fn from(detector: &Detector) -> Self {
         let (status, result) = match detector.status {
-            DetectorStatus::Ran => ("ran", format::plural(detector.findings, "finding")),
+            DetectorStatus::Ran => ("ran", humanize::plural(detector.findings, "finding")),
             DetectorStatus::Skipped => ("skipped", detector.reason.clone().unwrap_or_default()),
             DetectorStatus::Failed => ("failed", detector.reason.clone().unwrap_or_default()),
         };
@@ -187,10 +187,11 @@ pub(super) fn tiles(report: &Report) -> Vec<Fact> {
 }
 
 pub(super) fn completeness_facts(completeness: &Completeness) -> Vec<Fact> {
-    let of_all = |part: u64| format!("{} ({})", count(part), format::percent(part, completeness.connections));
+    let of_all =
+        |part: u64| format!("{} ({})", count(part), humanize::percent(part, completeness.connections));
     let period = match (completeness.shortest_period_s, completeness.longest_period_s) {
         (Some(shortest_s), Some(longest_s)) => {
-            format!("{} to {}", format::seconds(shortest_s), format::seconds(longest_s))
+            format!("{} to {}", humanize::seconds(shortest_s), humanize::seconds(longest_s))
         }
         _ => UNKNOWN.to_owned(),
     };
@@ -202,7 +203,7 @@ pub(super) fn completeness_facts(completeness: &Completeness) -> Vec<Fact> {
         Fact::of("Events or packets lost", or_unknown(completeness.events_lost, count)),
         Fact::of("Connections without a known owner", of_all(completeness.connections_without_owner)),
         Fact::of("Connections without byte counts", of_all(completeness.connections_without_bytes)),
-        Fact::of("Surely seen if it lived at least", or_unknown(shortest, format::seconds)),
+        Fact::of("Surely seen if it lived at least", or_unknown(shortest, humanize::seconds)),
         Fact::of("Periods that could have been seen", period),
     ]
 }
@@ -217,7 +218,7 @@ pub(super) fn capture_facts(capture: &Capture) -> Vec<Fact> {
         Fact::of("Rows", count(capture.rows)),
         Fact::of("Start", or_unknown(capture.start.utc.clone(), |utc| utc)),
         Fact::of("End", or_unknown(capture.end.utc.clone(), |utc| utc)),
-        Fact::of("Interval between ticks", format::seconds(capture.interval_ms as f64 / 1000.0)),
+        Fact::of("Interval between ticks", humanize::seconds(capture.interval_ms as f64 / 1000.0)),
     ];
     let host = [
         Fact::of("Host", text(&capture.host_name)),

@@ -13,12 +13,14 @@ use super::v1::{
 };
 use crate::analyze::Analysis;
 use crate::capture;
+use crate::escape;
 use crate::geo;
+use crate::humanize;
 use crate::insight;
 use crate::model::detector::{About, Run, Status};
 use crate::model::{finding, metrics};
+use crate::report::CaptureIdentity;
 use crate::report::charts::{self, CHARTS};
-use crate::report::{CaptureIdentity, escape, format};
 
 impl Report {
     /// The published form of an analysis.
@@ -63,7 +65,7 @@ pub(super) fn finite(value: f64) -> Option<f64> {
 
 impl From<i64> for Moment {
     fn from(us: i64) -> Self {
-        Self { utc: format::iso_utc(us), us }
+        Self { utc: humanize::iso_utc(us), us }
     }
 }
 
@@ -277,7 +279,7 @@ fn command(step: &insight::Step, capture_file: &str) -> Option<String> {
         insight::Step::Replay(moment_us) => Some(replay(&file, *moment_us)),
         insight::Step::Dump { filter, span_us: (from, to) } => {
             let filter = escape::shell_word(filter);
-            let between = format::iso_utc(*from).zip(format::iso_utc(*to));
+            let between = humanize::iso_utc(*from).zip(humanize::iso_utc(*to));
             let between = between.map(|(from, to)| format!(" --between {from} {to}")).unwrap_or_default();
             Some(format!("netrec dump {file}{between} --filter {filter}"))
         }
@@ -291,7 +293,7 @@ fn command(step: &insight::Step, capture_file: &str) -> Option<String> {
 /// The command that shows a moment. One outside of the calendar cannot be asked for; the
 /// capture's start can.
 fn replay(file: &str, moment_us: i64) -> String {
-    let at = format::iso_utc(moment_us).map(|at| format!(" --at {at}")).unwrap_or_default();
+    let at = humanize::iso_utc(moment_us).map(|at| format!(" --at {at}")).unwrap_or_default();
     format!("netrec replay {file}{at}")
 }
 

@@ -16,7 +16,7 @@ use schemars::generate::SchemaSettings;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::escape;
+use crate::escape;
 
 /// What the `schema` field of every version begins with.
 pub const SCHEMA_FAMILY: &str = "netrec/report.";

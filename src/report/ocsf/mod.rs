@@ -10,9 +10,9 @@ use std::io::{self, Write};
 
 use serde_json::{Map, json};
 
-use super::escape;
 use super::json::v1::{Detector, Entities, Finding, Report, Severity};
 use super::sockets::Sockets;
+use crate::escape;
 use crate::model::detector::Method;
 use v1_3::{
     Analytic, Attack, ConnectionInfo, Container, DetectionFinding, Device, Endpoint, Evidence, File,

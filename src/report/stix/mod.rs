@@ -16,9 +16,9 @@ use std::net::IpAddr;
 
 use uuid::Uuid;
 
-use super::format;
 use super::json::v1::{Finding, Report, Severity};
 use super::sockets::Sockets;
+use crate::humanize;
 use crate::model::detector::Signal;
 use crate::model::records::Scope;
 use crate::model::scope::scope;
@@ -115,7 +115,7 @@ impl<'a> Draft<'a> {
         // On a list of known evil, or only unlike what is usual.
         let kind = if self.is_known_bad { "malicious-activity" } else { "anomalous-activity" };
         let titles = self.titles.iter().take(MOST_TITLES);
-        let titles: Vec<_> = titles.map(|title| super::escape::shorten(title, MOST_CHARS)).collect();
+        let titles: Vec<_> = titles.map(|title| crate::escape::shorten(title, MOST_CHARS)).collect();
         let more = match self.titles.len().saturating_sub(MOST_TITLES) {
             0 => String::new(),
             more => format!("; and {more} more findings"),
@@ -141,7 +141,7 @@ fn technique(id: &str) -> Reference {
 
 /// To the ms, which STIX asks for.
 fn timestamp(moment_us: i64) -> Option<String> {
-    let text = format::iso_utc(moment_us)?;
+    let text = humanize::iso_utc(moment_us)?;
     let (second, fraction) = text.split_once('.')?;
     Some(format!("{second}.{}Z", fraction.get(..3)?))
 }

@@ -9,7 +9,8 @@ use polars::prelude::{
     Column, DataFrame, DataType, Float32Type, Float64Type, Int64Type, UInt16Type, UInt32Type, UInt64Type,
 };
 
-use super::{escape, format};
+use crate::escape;
+use crate::humanize;
 use crate::model::view::{Flags, Numbers, Words};
 use crate::{Error, Result};
 
@@ -229,7 +230,7 @@ impl Minutes {
         let (minute, mut rest_us) = (moment_us.div_euclid(MINUTE_US), moment_us.rem_euclid(MINUTE_US));
         let written = &mut self.written[minute.rem_euclid(MOST_WRITTEN as i64) as usize];
         if written.as_ref().is_none_or(|(known, _)| *known != minute) {
-            let text = format::iso_utc(moment_us);
+            let text = humanize::iso_utc(moment_us);
             let stem = text.and_then(|text| Some(text.rsplit_once(':')?.0.to_owned()));
             *written = Some((minute, stem));
         }
@@ -300,7 +301,7 @@ mod tests {
             [-1_i64, 0, 999_999, 59_999_999, 60_000_000, 5, i64::MIN, i64::MAX, 1_780_308_000_000_020];
         let frame = df!("last_seen_us" => moments).unwrap();
         let expected: Vec<String> =
-            moments.iter().map(|moment_us| format::iso_utc(*moment_us).unwrap_or_default()).collect();
+            moments.iter().map(|moment_us| humanize::iso_utc(*moment_us).unwrap_or_default()).collect();
         assert_eq!(text_of(&frame).lines().skip(1).collect::<Vec<_>>(), expected);
     }
 

@@ -31,8 +31,10 @@ mod snapshot;
 mod sorter;
 pub mod ss;
 pub mod sysmon;
+mod tcp_flags;
 mod text;
 mod timestamp;
+pub mod vpc_flow;
 pub mod zeek;
 
 use std::path::{Path, PathBuf};
@@ -71,6 +73,7 @@ pub const IMPORTERS: &[&Importer] = &[
     &lsof::IMPORTER,
     &procnet::IMPORTER,
     &sysmon::IMPORTER,
+    &vpc_flow::IMPORTER,
 ];
 
 impl Importer {

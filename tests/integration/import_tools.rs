@@ -222,3 +222,45 @@ fn sysmon_gives_connections_with_processes_users_and_hashes() {
     let ran = import(folder.path(), "sysmon.xml", &file, &[]).succeeds();
     assert!(ran.stdout.contains("3 events read: 3 used"), "{}", ran.stdout);
 }
+
+const VPC: &str = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status
+2 123456789010 eni-1 192.0.2.10 10.0.0.5 443 40000 6 5 5000 1700000000 1700000058 ACCEPT OK
+2 123456789010 eni-1 10.0.0.5 192.0.2.10 40000 443 6 5 500 1700000000 1700000058 ACCEPT OK
+2 123456789010 eni-1 203.0.113.9 10.0.0.5 50000 22 6 1 40 1700000003 1700000003 REJECT OK
+2 123456789010 eni-1 - - - - - - - 1700000060 1700000120 - NODATA
+";
+
+#[test]
+fn vpc_flow_logs_give_connections_of_both_directions_and_what_was_rejected() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path();
+    let ran = import(place, "flow.log", VPC, &[]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stdout.contains("4 records read: 3 used, 1 not a connection"), "{}", ran.stdout);
+    let connections = connections(place);
+    let told = [
+        "local_addr",
+        "local_port",
+        "remote_addr",
+        "remote_port",
+        "direction",
+        "bytes_sent",
+        "bytes_received",
+        "states",
+    ];
+    assert_eq!(
+        connections.iter().map(|row| columns(row, &told)).collect::<Vec<_>>(),
+        [
+            ["10.0.0.5", "40000", "192.0.2.10", "443", "outbound", "500", "5000", ""],
+            // It came from outside, so that it is told from the side of the host.
+            ["10.0.0.5", "22", "203.0.113.9", "50000", "inbound", "", "40", "SYN_RECV"],
+        ]
+    );
+    // Skipped intervals are a gap, and a log without any flow is no evidence of silence.
+    let gaps = VPC.replace("NODATA", "SKIPDATA");
+    let ran = import(place, "gaps.log", &gaps, &[]);
+    assert!(ran.stdout.contains("AWS skipped records of 1 aggregation interval"), "{}", ran.stdout);
+    let silent: String =
+        VPC.lines().filter(|line| !line.ends_with("OK")).map(|line| format!("{line}\n")).collect();
+    import(place, "silent.log", &silent, &[]).fails_saying(&["0 of 1 record could be used", "NODATA"]);
+}

@@ -1,14 +1,9 @@
 //! Flow events: a connection that is over, or that Suricata gave up to wait for.
 
 use super::event::Event;
-use crate::capture::{Counters, Protocol, TcpState};
+use crate::capture::{Counters, Protocol};
 use crate::import::log::{Course, LoggedConnection};
-
-/// TCP flags, as Suricata gathers them per side.
-const FIN: u64 = 0x01;
-const SYN: u64 = 0x02;
-const RST: u64 = 0x04;
-const ACK: u64 = 0x10;
+use crate::import::tcp_flags;
 
 /// Reads a flow event; none if it lacks what names a connection.
 pub(super) fn read(event: &Event) -> Option<LoggedConnection> {
@@ -26,7 +21,7 @@ pub(super) fn read(event: &Event) -> Option<LoggedConnection> {
         duration_us: end_us.map(|end_us| end_us - start_us),
         counters: counters(event),
         course: match protocol {
-            Protocol::Tcp => course(flags(event, "tcp_flags_ts"), flags(event, "tcp_flags_tc")),
+            Protocol::Tcp => tcp_flags::course(flags(event, "tcp_flags_ts"), flags(event, "tcp_flags_tc")),
             _ => Course::STATELESS,
         },
     })
@@ -47,26 +42,4 @@ pub(super) fn counters(event: &Event) -> Counters {
 /// The TCP flags that one side sent.
 pub(super) fn flags(event: &Event, name: &str) -> Option<u64> {
     u64::from_str_radix(event.get(&["tcp", name]).as_str()?, 16).ok()
-}
-
-/// The states that the flags of both sides tell of.
-pub(super) fn course(client: Option<u64>, server: Option<u64>) -> Course {
-    let Some(client) = client else { return Course::STATELESS };
-    // Of a client that never acknowledged anything, nobody has accepted a connection.
-    let was_unanswered = client & (SYN | ACK) == SYN;
-    let Some(server) = server.or(was_unanswered.then_some(0)) else { return Course::STATELESS };
-    let established = |last| Course { middle: Some(TcpState::Established), ..Course::opened(last) };
-    let is_reset = (client | server) & RST != 0;
-    if client & SYN == 0 {
-        return Course::joined(Some(TcpState::Established), TcpState::Established);
-    }
-    match (server & SYN != 0, client & FIN != 0, server & FIN != 0) {
-        (false, ..) if is_reset => Course::REFUSED,
-        (false, ..) => Course::ATTEMPT,
-        (true, ..) if is_reset => Course::CLOSED,
-        (true, true, true) => Course::CLOSED,
-        (true, true, false) => established(TcpState::FinWait1),
-        (true, false, true) => established(TcpState::CloseWait),
-        (true, false, false) => Course::opened(TcpState::Established),
-    }
 }

@@ -11,6 +11,7 @@ use crate::Result;
 use crate::capture::{Counters, Protocol};
 use crate::import::flow::comes_from_server;
 use crate::import::log::{Course, LoggedConnection, Sink};
+use crate::import::tcp_flags;
 
 /// Directions that wait for their other one; with more, all are handed over.
 const MOST_WAITING: usize = 500_000;
@@ -113,7 +114,7 @@ impl NetFlows {
         let is_turned = self.is_reversed && comes_from_server(first.sent.protocol, source, destination);
         let (client, server) = if is_turned { (second, first) } else { (first, second) };
         let course = match client.sent.protocol {
-            Protocol::Tcp => flow::course(client.flags, server.flags),
+            Protocol::Tcp => tcp_flags::course(client.flags, server.flags),
             _ => Course::STATELESS,
         };
         LoggedConnection {
@@ -132,7 +133,7 @@ impl NetFlows {
 /// A flow of which one direction is known: nothing is known of what came back.
 fn alone(half: Half) -> LoggedConnection {
     let course = match half.sent.protocol {
-        Protocol::Tcp => flow::course(half.flags, None),
+        Protocol::Tcp => tcp_flags::course(half.flags, None),
         _ => Course::STATELESS,
     };
     LoggedConnection { course, ..half.sent }

@@ -1,6 +1,5 @@
 use proptest::prelude::*;
 
-use super::flow::course;
 use super::{Events, Rest};
 use crate::Result;
 use crate::capture::{Protocol, TcpState, UnusedReason};
@@ -8,6 +7,7 @@ use crate::import::decompress::Decompressed;
 use crate::import::log::{Course, LoggedConnection, Sink};
 use crate::import::names::Names;
 use crate::import::question::Question;
+use crate::import::tcp_flags::course;
 use crate::import::{Account, Begin};
 
 const FLOW: &str = r#"{"timestamp":"2024-01-01T00:01:00.000000+0000","flow_id":7,"event_type":"flow","src_ip":"10.0.0.1","src_port":40000,"dest_ip":"192.0.2.1","dest_port":443,"proto":"TCP","flow":{"pkts_toserver":5,"pkts_toclient":4,"bytes_toserver":600,"bytes_toclient":4000,"start":"2024-01-01T00:00:00.500000+0000","end":"2024-01-01T00:00:02.000000+0000"},"tcp":{"tcp_flags_ts":"1b","tcp_flags_tc":"1b"}}"#;

@@ -124,11 +124,6 @@ const FORMATS: &[(Sign, Known)] = &[
             way: "they tell of calls to the API, not of connections: import VPC flow logs",
         },
     ),
-    (
-        Line(&["version", "interface-id", "srcaddr", "dstaddr"]),
-        Known { name: "AWS VPC flow logs", way: NOT_READ },
-    ),
-    (Test(is_vpc_flow), Known { name: "AWS VPC flow logs", way: NOT_READ }),
     (Text(&["flowLogVersion"]), Known { name: "Azure virtual network flow logs", way: NOT_READ }),
     (Text(&["NetworkSecurityGroupFlowEvent"]), Known { name: "Azure NSG flow logs", way: NOT_READ }),
     (Text(&["\"flowTuples\""]), Known { name: "Azure flow logs", way: NOT_READ }),
@@ -224,13 +219,6 @@ fn is_conntrack(line: &str) -> bool {
         && ["tcp", "udp", "[NEW]", "[UPDATE]", "[DESTROY]"].into_iter().any(|word| line.contains(word))
 }
 
-/// `2 123456789010 eni-1 10.0.0.5 192.0.2.10 40000 80 6 5 500 1700000000 1700000060 ACCEPT OK`.
-fn is_vpc_flow(line: &str) -> bool {
-    let mut words = line.split_whitespace().skip(2);
-    words.next().is_some_and(|word| word.starts_with("eni-"))
-        && words.last().is_some_and(|word| matches!(word, "OK" | "NODATA" | "SKIPDATA"))
-}
-
 /// `10.0.0.1 - - [14/Nov/2023:22:13:20 +0000] "GET / HTTP/1.1" 200 12`.
 fn is_access_log(line: &str) -> bool {
     line.contains("] \"") && [" HTTP/1.", " HTTP/2"].into_iter().any(|word| line.contains(word))
@@ -294,12 +282,6 @@ mod tests {
                 "osquery",
                 "lsof -i",
             ),
-            (
-                "2 123456789010 eni-1 10.0.0.5 192.0.2.10 40000 80 6 5 500 1700000000 1700000060 ACCEPT OK\n",
-                "VPC flow logs",
-                "Zeek logs",
-            ),
-            ("version account-id interface-id srcaddr dstaddr srcport\n", "VPC flow logs", "Zeek logs"),
             (
                 "10.0.0.1 - - [14/Nov/2023:22:13:20 +0000] \"GET / HTTP/1.1\" 200 12\n",
                 "access log",

@@ -1,0 +1,16 @@
+//! AWS VPC flow logs.
+#![no_main]
+
+use std::cell::RefCell;
+
+use libfuzzer_sys::fuzz_target;
+use netrec_fuzz::files::Files;
+use netrec_fuzz::import::vpc_flow;
+
+thread_local! {
+    static FILES: RefCell<Files> = RefCell::new(Files::new(&["flow.log"]));
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    FILES.with_borrow_mut(|files| files.import([bytes], Some(&vpc_flow::IMPORTER)));
+});

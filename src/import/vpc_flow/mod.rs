@@ -1,0 +1,119 @@
+//! AWS VPC flow logs as text: a record for each direction of a flow in each aggregation interval.
+//!
+//! Records of one flow are joined: both directions, and the intervals that follow each other. Sources:
+//! the Amazon VPC User Guide, "Flow log records" and "Flow log record examples"; files from S3 begin
+//! with a line that names their fields, records from Amazon `CloudWatch` Logs have the default ones and may
+//! begin with the time of their delivery.
+
+mod flows;
+mod record;
+#[cfg(test)]
+mod tests;
+
+use self::flows::Flows;
+use self::record::{Fields, Parsed};
+use super::lines::{Line, Lines};
+use super::{Account, Begin, Importer, Input, Output};
+use crate::capture::{Example, SourceStatus, UnusedReason};
+use crate::{Error, Result};
+
+/// See the [module's documentation](self).
+pub const IMPORTER: Importer = Importer {
+    id: "vpc-flow",
+    title: "AWS VPC flow logs",
+    needs: "Connections come from records with log-status OK and the fields srcaddr, dstaddr, protocol and start.",
+    recognises,
+    import,
+};
+
+/// Lines that are looked at to recognise a file.
+const MOST_LOOKED_AT: usize = 8;
+
+fn recognises(begin: &Begin) -> bool {
+    let lines = begin.lines().take(MOST_LOOKED_AT).filter_map(|line| std::str::from_utf8(line).ok());
+    lines.filter(|line| !line.trim().is_empty()).any(|line| {
+        Fields::named_by(line).is_some() || matches!(Fields::standard().parse(line), Some(Parsed::Flow(_)))
+    })
+}
+
+fn import(inputs: &[Input], output: &mut Output<'_>) -> Result<()> {
+    let mut flows = Flows::default();
+    let mut skipped_intervals = 0;
+    for input in inputs {
+        skipped_intervals += read(input, &mut flows, output)?;
+    }
+    let split = flows.finish(output)?;
+    let detail = "bytes are those of whole packets with their headers, summed over each aggregation interval";
+    output.source("byte-counts", SourceStatus::Partial, detail);
+    if skipped_intervals > 0 {
+        let detail = format!(
+            "AWS skipped records of {} (log-status SKIPDATA): traffic of that time is missing",
+            super::plural(skipped_intervals, "aggregation interval")
+        );
+        output.source("skipped-records", SourceStatus::Partial, detail);
+    }
+    if split > 0 {
+        let detail = format!(
+            "{} were open at once, too many to keep: what they sent later stands as further connections",
+            super::plural(split, "flow")
+        );
+        output.source("flows-split", SourceStatus::Partial, detail);
+    }
+    Ok(())
+}
+
+/// Reads a file; gives the aggregation intervals of which AWS says that it skipped records.
+fn read(input: &Input, flows: &mut Flows, output: &mut Output<'_>) -> Result<u64> {
+    let mut lines = Lines::new(output.reader(input)?);
+    let mut account = Account::new("record");
+    let mut fields = Fields::standard();
+    let mut skipped_intervals = 0;
+    loop {
+        let number = lines.number() + 1;
+        let (line, is_whole) = match lines.next().map_err(Error::io("read", &input.path))? {
+            None => break,
+            Some(Line::Whole(line)) => (line, true),
+            Some(Line::Unended(line)) => (line, false),
+            Some(Line::TooLong) => {
+                account.stats.unreadable_line(number, b"");
+                continue;
+            }
+        };
+        let text = String::from_utf8_lossy(line);
+        if text.trim().is_empty() {
+            continue;
+        }
+        if let Some(named) = Fields::named_by(&text) {
+            fields = named;
+            continue;
+        }
+        let skip = |kind| (UnusedReason::NoConnection, kind);
+        let (reason, kind) = match fields.parse(&text) {
+            Some(Parsed::Flow(record)) => {
+                account.stats.use_one();
+                flows.take(&record, output)?;
+                continue;
+            }
+            Some(Parsed::NoData) => skip("interval without traffic (NODATA)"),
+            Some(Parsed::Skipped) => {
+                skipped_intervals += 1;
+                skip("interval of which AWS skipped records (SKIPDATA)")
+            }
+            Some(Parsed::Unusable(missing)) => (UnusedReason::Unsupported, missing),
+            None if is_whole => {
+                account.stats.unreadable_line(number, line);
+                continue;
+            }
+            None => {
+                account.is_cut_short = true;
+                continue;
+            }
+        };
+        account.stats.skip(reason, kind, || Example::of_line(number, line));
+    }
+    account.is_cut_short |= lines.is_cut_short();
+    let source = lines.into_inner().finish(output.format())?;
+    output.imported(source);
+    output.account(input, account);
+    Ok(skipped_intervals)
+}

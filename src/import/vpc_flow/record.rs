@@ -1,0 +1,211 @@
+//! A record of a flow log: words in the order of its fields.
+
+use std::net::IpAddr;
+use std::num::ParseIntError;
+
+use crate::capture::Protocol;
+
+/// The fields of version 2, which a flow log has unless others were asked for.
+const STANDARD: [&str; 14] = [
+    "version",
+    "account-id",
+    "interface-id",
+    "srcaddr",
+    "dstaddr",
+    "srcport",
+    "dstport",
+    "protocol",
+    "packets",
+    "bytes",
+    "start",
+    "end",
+    "action",
+    "log-status",
+];
+
+/// More words than all versions together have.
+const MOST_FIELDS: usize = 64;
+
+/// What a field without a value holds.
+const NO_VALUE: &str = "-";
+
+/// No record is of a time beyond the year 9999.
+const MOST_SECONDS: u64 = 253_402_300_799;
+
+/// A field that is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Field {
+    Interface,
+    Source,
+    Destination,
+    /// The source of the packet, where an interface forwards (NAT gateway, load balancer, pod).
+    PacketSource,
+    PacketDestination,
+    SourcePort,
+    DestinationPort,
+    Protocol,
+    Packets,
+    Bytes,
+    Start,
+    End,
+    Action,
+    Status,
+    TcpFlags,
+    Unread,
+}
+
+impl Field {
+    fn named(name: &str) -> Self {
+        match name {
+            "interface-id" => Self::Interface,
+            "srcaddr" => Self::Source,
+            "dstaddr" => Self::Destination,
+            "pkt-srcaddr" => Self::PacketSource,
+            "pkt-dstaddr" => Self::PacketDestination,
+            "srcport" => Self::SourcePort,
+            "dstport" => Self::DestinationPort,
+            "protocol" => Self::Protocol,
+            "packets" => Self::Packets,
+            "bytes" => Self::Bytes,
+            "start" => Self::Start,
+            "end" => Self::End,
+            "action" => Self::Action,
+            "log-status" => Self::Status,
+            "tcp-flags" => Self::TcpFlags,
+            _ => Self::Unread,
+        }
+    }
+}
+
+/// The fields of each record, in their order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Fields(Vec<Field>);
+
+/// What a line is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Parsed {
+    Flow(Record),
+    /// Nothing was seen in this interval.
+    NoData,
+    /// AWS could not keep some records of this interval.
+    Skipped,
+    /// It lacks what names a connection; says what.
+    Unusable(&'static str),
+}
+
+/// One direction of a flow in one interval.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Record {
+    pub(super) interface: String,
+    pub(super) protocol: Protocol,
+    /// The number of a protocol that has no name of its own.
+    pub(super) protocol_number: Option<u16>,
+    pub(super) source: (IpAddr, u16),
+    pub(super) destination: (IpAddr, u16),
+    pub(super) packets: Option<u64>,
+    pub(super) bytes: Option<u64>,
+    /// First and last packet, µs since the Unix epoch, to the second.
+    pub(super) span_us: (i64, i64),
+    /// Whether a security group or network ACL dropped it.
+    pub(super) is_rejected: bool,
+    pub(super) tcp_flags: Option<u64>,
+}
+
+impl Fields {
+    /// Those of version 2.
+    pub(super) fn standard() -> Self {
+        Self(STANDARD.iter().map(|name| Field::named(name)).collect())
+    }
+
+    /// Those that a line names, if it is the line that does.
+    pub(super) fn named_by(line: &str) -> Option<Self> {
+        let fields: Vec<Field> = line.split_whitespace().take(MOST_FIELDS + 1).map(Field::named).collect();
+        let has = |field| fields.contains(&field);
+        let has_ends = has(Field::Source) && has(Field::Destination)
+            || has(Field::PacketSource) && has(Field::PacketDestination);
+        (has_ends && fields.len() <= MOST_FIELDS).then_some(Self(fields))
+    }
+
+    /// The record of a line; none if it is none.
+    pub(super) fn parse(&self, line: &str) -> Option<Parsed> {
+        let mut words: Vec<&str> = line.split_whitespace().take(MOST_FIELDS + 1).collect();
+        // CloudWatch puts the time of the delivery before it.
+        if words.len() == self.0.len() + 1 && is_time(words[0]) {
+            words.remove(0);
+        }
+        if words.len() != self.0.len() {
+            return None;
+        }
+        let value = |field| {
+            let at = self.0.iter().position(|known| *known == field)?;
+            Some(words[at]).filter(|word| *word != NO_VALUE)
+        };
+        match value(Field::Status) {
+            Some("NODATA") => return Some(Parsed::NoData),
+            Some("SKIPDATA") => return Some(Parsed::Skipped),
+            Some("OK") | None => {}
+            Some(_) => return None,
+        }
+        let addr = |packet, interface| value(packet).or_else(|| value(interface));
+        let Some(source) = addr(Field::PacketSource, Field::Source) else {
+            return Some(Parsed::Unusable("record without a source address"));
+        };
+        let Some(destination) = addr(Field::PacketDestination, Field::Destination) else {
+            return Some(Parsed::Unusable("record without a destination address"));
+        };
+        let Some(protocol) = value(Field::Protocol) else {
+            return Some(Parsed::Unusable("record without a protocol"));
+        };
+        let Some(start) = value(Field::Start) else {
+            return Some(Parsed::Unusable("record without a start"));
+        };
+        let start_us = micros(start)?;
+        let end_us = value(Field::End).map_or(Some(start_us), micros)?.max(start_us);
+        let (protocol, protocol_number) = known_protocol(protocol.parse().ok()?);
+        let port = |field| match value(field).filter(|_| protocol != Protocol::Icmp) {
+            Some(port) => port.parse::<u16>().ok(),
+            None => Some(0),
+        };
+        Some(Parsed::Flow(Record {
+            interface: value(Field::Interface).unwrap_or_default().to_owned(),
+            protocol,
+            protocol_number,
+            source: (source.parse::<IpAddr>().ok()?.to_canonical(), port(Field::SourcePort)?),
+            destination: (destination.parse::<IpAddr>().ok()?.to_canonical(), port(Field::DestinationPort)?),
+            packets: number(value(Field::Packets)).ok()?,
+            bytes: number(value(Field::Bytes)).ok()?,
+            span_us: (start_us, end_us),
+            is_rejected: value(Field::Action) == Some("REJECT"),
+            tcp_flags: number(value(Field::TcpFlags)).ok()?.filter(|_| protocol == Protocol::Tcp),
+        }))
+    }
+}
+
+/// A number that may be missing.
+fn number(word: Option<&str>) -> Result<Option<u64>, ParseIntError> {
+    word.map(str::parse).transpose()
+}
+
+/// Seconds since the Unix epoch as µs.
+fn micros(word: &str) -> Option<i64> {
+    let seconds: u64 = word.parse().ok()?;
+    (seconds <= MOST_SECONDS).then(|| seconds as i64 * 1_000_000)
+}
+
+/// `2026-11-14T22:13:20.000Z`.
+fn is_time(word: &str) -> bool {
+    chrono::DateTime::parse_from_rfc3339(word).is_ok()
+}
+
+/// The protocol of an IP protocol number, and the number of one that has no name of its own.
+fn known_protocol(number: u8) -> (Protocol, Option<u16>) {
+    match number {
+        6 => (Protocol::Tcp, None),
+        17 => (Protocol::Udp, None),
+        1 | 58 => (Protocol::Icmp, None),
+        132 => (Protocol::Sctp, None),
+        33 => (Protocol::Dccp, None),
+        136 => (Protocol::UdpLite, None),
+        number => (Protocol::Other, Some(number.into())),
+    }
+}

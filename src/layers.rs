@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 /// The floors, lowest first. A module may use those of lower floors, and none of its own or above.
 const FLOORS: &[&[&str]] = &[
     &["error"],
-    &["guard", "humanize", "memory", "parallel", "signals", "suggest"],
+    &["guard", "humanize", "memory", "parallel", "suggest"],
     &["escape", "safe_fs"],
+    &["signals"],
     &["geo", "indicators", "wire"],
     &["capture"],
     &["model"],
@@ -120,19 +121,21 @@ fn every_way_of_naming_a_module_is_seen() {
 }
 
 #[test]
-fn no_file_but_its_own_names_a_detector() {
+fn no_file_but_its_own_asks_for_a_detector_by_its_id() {
     use crate::analyze::detectors::DETECTORS;
 
     let mut named = Vec::new();
     for file in sources().into_iter().filter(|file| !is_test(file)) {
         let text = code(&fs::read_to_string(&file).unwrap());
-        for id in DETECTORS.iter().map(|entry| entry.about.id) {
-            let own = format!("src/analyze/detectors/{}", id.replace('-', "_"));
-            let is_own = file.display().to_string().contains(&own);
-            // These ids are words of their own: a table's column, STIX's name for an object.
-            let is_word = ["process", "indicator", "clusters", "geo"].contains(&id);
-            if !is_own && !is_word && text.contains(&format!("\"{id}\"")) {
-                named.push(format!("{} names {id}", file.display()));
+        // An id may be a word of its own: a table's column, the kind of a log, another list's key.
+        let asking = text.lines().filter(|line| line.contains("detector") || line.contains(".id"));
+        for line in asking {
+            for id in DETECTORS.iter().map(|entry| entry.about.id) {
+                let own = format!("src/analyze/detectors/{}", id.replace('-', "_"));
+                let is_own = file.display().to_string().contains(&own);
+                if !is_own && line.contains(&format!("\"{id}\"")) {
+                    named.push(format!("{}: {}", file.display(), line.trim()));
+                }
             }
         }
     }

@@ -5,9 +5,10 @@ use netrec::analyze::detectors;
 use netrec::capture::{Metadata, Protocol, TcpState};
 use netrec::model::detector::{Outcome, Output};
 use netrec::model::records::{
-    Connection, Count, Direction, Endpoint, EndpointBin, EndpointId, Process, ProcessBin, ProcessId,
-    Recorded, Scope, SmallCount, TextId, Texts, TimeBin, Totals,
+    Connection, Count, Direction, Endpoint, EndpointBin, EndpointId, Location, Process, ProcessBin,
+    ProcessId, Recorded, Scope, SmallCount, TextId, Texts, TimeBin, Totals,
 };
+use netrec::model::states::States;
 use netrec::model::tables::Tables;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -155,7 +156,7 @@ pub(crate) fn tables(flows: &[Flow<'_>], length_s: i64) -> Tables {
         .collect();
     recorded.endpoints = addresses
         .iter()
-        .map(|addr| Endpoint { addr: texts.intern(addr), scope: Scope::Public, place: None })
+        .map(|addr| Endpoint { addr: texts.intern(addr), scope: Scope::Public, place: Location::default() })
         .collect();
     recorded.texts = texts;
     let metadata = Metadata { interval_ms: 1_000, ..Metadata::default() };
@@ -191,7 +192,7 @@ fn connection(
         direction: Some(if is_inbound { Direction::Inbound } else { Direction::Outbound }),
         state: states.last().copied(),
         state_since_us: if flow.fate == Fate::LeftWaiting { first_seen_us } else { first_seen_us + life_us },
-        states_seen: states.iter().map(|state| 1 << *state as u16).sum(),
+        states_seen: States::of(states),
         first_seen_us,
         last_seen_us: first_seen_us + life_us,
         first_mono_ns: first_seen_us * 1_000,

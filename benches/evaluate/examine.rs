@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use netrec::analyze::{self, Analysis, Config};
+use netrec::capture::Protocol;
 use netrec::geo::Databases;
 use netrec::model::finding::{Finding, Severity};
 use netrec::model::sockets::{Socket, Sockets};
@@ -139,14 +140,14 @@ fn names(behaviour: &Behaviour, finding: &Finding, sockets: &ById<'_>) -> bool {
 }
 
 fn is_part(behaviour: &Behaviour, socket: &Socket<'_>) -> bool {
-    let Some((remote, remote_port)) = socket.remote else { return false };
+    let Some((remote, remote_port)) = socket.remote() else { return false };
     let is = |wanted: &Option<String>, addr: &str| wanted.as_deref().is_none_or(|wanted| wanted == addr);
     let is_port = |port: u16| behaviour.dport.is_none_or(|wanted| wanted == port);
     let forth = is(&behaviour.src, socket.local_addr) && is(&behaviour.dst, remote) && is_port(remote_port);
     let back =
-        is(&behaviour.src, remote) && is(&behaviour.dst, socket.local_addr) && is_port(socket.local_port);
+        is(&behaviour.src, remote) && is(&behaviour.dst, socket.local_addr) && is_port(socket.local_port());
     let is_process = behaviour.process.as_deref().is_none_or(|wanted| Some(wanted) == socket.process_name);
-    let is_protocol = behaviour.kind != "icmp_tunnel" || socket.protocol.to_string().starts_with("icmp");
+    let is_protocol = behaviour.kind != "icmp_tunnel" || socket.protocol == Protocol::Icmp;
     (forth || back) && is_process && is_protocol
 }
 
@@ -162,7 +163,7 @@ fn gather_false(set: &Set, analysis: &Analysis, sockets: &ById<'_>, examined: &m
             .connections
             .iter()
             .filter_map(|id| sockets.get(id))
-            .filter_map(|socket| Some((socket.local_addr.to_owned(), socket.remote?.0.to_owned())))
+            .filter_map(|socket| Some((socket.local_addr.to_owned(), socket.remote()?.0.to_owned())))
             .collect();
         for pair in ends {
             let best = pairs.entry(pair).or_insert(score);

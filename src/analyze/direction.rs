@@ -19,6 +19,7 @@ use ahash::{AHashMap, AHashSet};
 
 use crate::capture::{OwnerSource, Protocol, TcpState};
 use crate::model::records::Direction;
+use crate::model::states::States;
 
 /// What the judgement needs to know of a connection.
 #[derive(Debug, Clone, Copy)]
@@ -33,8 +34,8 @@ pub struct Flow {
     pub remote: IpAddr,
     /// First row, µs since the Unix epoch.
     pub first_seen_us: i64,
-    /// Every state seen: bit `1 << (state as u16)`.
-    pub states_seen: u16,
+    /// Every state seen.
+    pub states_seen: States,
     /// How the owner is known.
     pub owner_source: Option<OwnerSource>,
 }
@@ -89,7 +90,7 @@ impl Host {
 
     /// Who opened the connection.
     pub fn direction(&self, flow: &Flow) -> Direction {
-        let saw = |state: TcpState| flow.states_seen & (1 << state as u16) != 0;
+        let saw = |state: TcpState| flow.states_seen.contains(state);
         if self.is_own(flow.local.0) && self.is_own(flow.remote) {
             Direction::Internal
         } else if saw(TcpState::SynSent) {
@@ -146,7 +147,7 @@ mod tests {
             local: (addr(local), port),
             remote: addr(remote),
             first_seen_us: 100,
-            states_seen: 0,
+            states_seen: States::NONE,
             owner_source: None,
         }
     }
@@ -212,7 +213,7 @@ mod tests {
     fn the_handshake_tells_more_than_the_port() {
         let host = listening("0.0.0.0", 443, None);
         let with =
-            |port, state: TcpState| Flow { states_seen: 1 << state as u16, ..tcp(HOST, port, "8.8.8.8") };
+            |port, state: TcpState| Flow { states_seen: States::of(&[state]), ..tcp(HOST, port, "8.8.8.8") };
         assert_eq!(host.direction(&with(443, TcpState::SynSent)), Direction::Outbound);
         assert_eq!(host.direction(&with(9999, TcpState::SynRecv)), Direction::Inbound);
         assert_eq!(host.direction(&with(9999, TcpState::Established)), Direction::Outbound);

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::capture::Protocol;
 use crate::model::orientation::Orientation;
+use crate::model::records::Direction;
 use crate::model::sockets::{Socket, Sockets, Source};
 
 /// On which side of a service this side stands.
@@ -28,15 +30,15 @@ pub struct Peer<'a> {
     /// Port of the service.
     pub port: u16,
     /// Transport protocol.
-    pub protocol: &'a str,
+    pub protocol: Protocol,
 }
 
 impl<'a> Peer<'a> {
     /// Of a socket; none for one without a remote, and for the accepting end of a connection whose other
     /// end is in the capture too.
     pub fn of(socket: &Socket<'a>, orientation: &Orientation<'_>) -> Option<Self> {
-        let (remote_addr, remote_port) = socket.remote?;
-        let is_inbound = socket.direction == Some("inbound");
+        let (remote_addr, remote_port) = socket.remote()?;
+        let is_inbound = socket.direction == Some(Direction::Inbound);
         if !is_inbound && !orientation.is_originator(socket) {
             return None;
         }
@@ -45,7 +47,7 @@ impl<'a> Peer<'a> {
             source: Source::of(socket),
             local_addr: socket.local_addr,
             remote_addr,
-            port: if is_inbound { socket.local_port } else { remote_port },
+            port: if is_inbound { socket.local_port() } else { remote_port },
             protocol: socket.protocol,
         })
     }

@@ -3,6 +3,8 @@
 //! Ports and their services are facts of the IANA Service Name and Transport Protocol Port Number
 //! Registry (RFC 6335). What programs use without being registered for it is not in the table.
 
+use crate::capture::Protocol;
+
 /// A port with a usual service.
 struct Service {
     port: u16,
@@ -107,8 +109,8 @@ const SERVICES: &[Service] = &[
 ];
 
 /// The usual name of the service on a port; none if the table has none.
-pub fn name(protocol: &str, port: u16) -> Option<&'static str> {
-    let wanted = if protocol == "udp" { On::Udp } else { On::Tcp };
+pub fn name(protocol: Protocol, port: u16) -> Option<&'static str> {
+    let wanted = if protocol == Protocol::Udp { On::Udp } else { On::Tcp };
     let from = SERVICES.partition_point(|service| service.port < port);
     let of_port = SERVICES[from..].iter().take_while(|service| service.port == port);
     of_port
@@ -128,7 +130,10 @@ mod tests {
 
     #[test]
     fn a_port_has_its_service_by_protocol() {
-        assert_eq!((name("tcp", 443), name("udp", 443)), (Some("HTTPS"), Some("QUIC")));
-        assert_eq!((name("udp", 53), name("udp", 22), name("tcp", 1)), (Some("DNS"), None, None));
+        assert_eq!((name(Protocol::Tcp, 443), name(Protocol::Udp, 443)), (Some("HTTPS"), Some("QUIC")));
+        assert_eq!(
+            (name(Protocol::Udp, 53), name(Protocol::Udp, 22), name(Protocol::Tcp, 1)),
+            (Some("DNS"), None, None)
+        );
     }
 }

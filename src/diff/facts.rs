@@ -6,8 +6,10 @@ use super::Side;
 use super::executables::Lists;
 use super::v1::{Destination, Listener, Parent, Program};
 use crate::Result;
+use crate::capture::Protocol;
 use crate::model::Tables;
 use crate::model::orientation::Orientation;
+use crate::model::records::{Direction, Role};
 use crate::model::sockets::{Socket, Sockets};
 use crate::model::view::Words;
 
@@ -77,17 +79,17 @@ impl Facts {
     fn add_listener(&mut self, socket: &Socket<'_>) {
         if waits(socket) {
             self.listeners.insert(Listener {
-                protocol: socket.protocol.to_owned(),
+                protocol: socket.protocol.as_str().to_owned(),
                 local_addr: socket.local_addr.to_owned(),
-                local_port: socket.local_port,
+                local_port: socket.local_port(),
                 process_name: socket.process_name.map(str::to_owned),
             });
         }
     }
 
     fn add_destination(&mut self, socket: &Socket<'_>, who: Who, named: &mut Named) {
-        let Some((addr, port)) = socket.remote else { return };
-        let protocol = socket.protocol.to_owned();
+        let Some((addr, port)) = socket.remote() else { return };
+        let protocol = socket.protocol.as_str().to_owned();
         if let Some(name) = socket.remote_name {
             named.entry((who, protocol, port, name.to_owned())).or_default().insert(addr.to_owned());
         } else {
@@ -152,12 +154,12 @@ fn destination(
 /// Whether it waits for others: it listens, or is a UDP socket without a remote that is no client's.
 fn waits(socket: &Socket<'_>) -> bool {
     let stays = || !socket.closed_in_recording && socket.duration_s >= STAYS_S;
-    let is_open = || socket.protocol == "udp" && (socket.local_port < FIRST_PICKED_PORT || stays());
-    socket.role == "listener" || (socket.remote.is_none() && is_open())
+    let is_open = || socket.protocol == Protocol::Udp && (socket.local_port() < FIRST_PICKED_PORT || stays());
+    socket.role == Role::Listener || (socket.remote().is_none() && is_open())
 }
 
 /// Whether this side opened it, to a port that somebody chose.
 fn is_destination(socket: &Socket<'_>, orientation: &Orientation<'_>) -> bool {
-    let is_chosen = |port: u16| socket.direction == Some("outbound") || port < FIRST_PICKED_PORT;
-    socket.remote.is_some_and(|(_, port)| is_chosen(port)) && orientation.is_originator(socket)
+    let is_chosen = |port: u16| socket.direction == Some(Direction::Outbound) || port < FIRST_PICKED_PORT;
+    socket.remote().is_some_and(|(_, port)| is_chosen(port)) && orientation.is_originator(socket)
 }

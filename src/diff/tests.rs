@@ -88,7 +88,7 @@ fn a_port_that_another_program_listens_on_is_new_and_an_unknown_program_is_not()
 fn a_client_of_udp_is_no_listener_and_a_server_is() {
     let udp = |port, seconds| Conn::listener(port).udp().lasting(seconds);
     let count = |conn| compared(&scene([]), &scene([conn])).listeners.new.len();
-    let unconnected = |conn: Conn| conn.role("unconnected");
+    let unconnected = |conn: Conn| conn.unconnected();
     assert_eq!(count(unconnected(udp(53_124, 0.1)).closed()), 0, "it asked for a name");
     assert_eq!(count(unconnected(udp(161, 0.1)).closed()), 1);
     assert_eq!(count(unconnected(udp(53_124, 40.0))), 1, "it stays");

@@ -12,10 +12,12 @@ use community_id::calculate_community_id;
 
 use super::{Exported, Exporter, Target};
 use crate::Result;
-use crate::capture::Protocol;
+use crate::capture::{Protocol, TcpState};
 use crate::model::Tables;
 use crate::model::orientation::{self, Orientation};
+use crate::model::records::Direction;
 use crate::model::sockets::{Socket, Sockets};
+use crate::model::states::States;
 
 /// See the [module's documentation](self).
 pub(super) const EXPORTER: Exporter =
@@ -121,7 +123,7 @@ impl<'a> Flow<'a> {
     fn of(row: usize, sockets: &Sockets<'a>, orientation: &Orientation<'_>) -> Option<Self> {
         let socket = sockets.get(row);
         let orientation::Flow { originator, responder, is_local_originator } = orientation.flow(&socket)?;
-        if !is_local_originator && socket.direction == Some("internal") {
+        if !is_local_originator && socket.direction == Some(Direction::Internal) {
             return None;
         }
         Some(Self { row, socket, originator, responder, is_local_originator })
@@ -141,7 +143,7 @@ impl<'a> Flow<'a> {
         let count = |count: Option<u64>| count.map_or_else(|| UNSET.to_owned(), |count| count.to_string());
         let duration_us = (socket.duration_s * 1e6).round().max(0.0) as i64;
         let unset = || UNSET.to_owned();
-        let protocol = Protocol::read(socket.protocol);
+        let protocol = socket.protocol;
         let port = |number| protocol.port(number).map_or_else(unset, |number| number.to_string());
         vec![
             seconds(socket.first_seen_us),
@@ -171,8 +173,11 @@ impl<'a> Flow<'a> {
 
     /// Zeek's word for how it went, where the states leave no doubt.
     fn conn_state(&self) -> Option<&'static str> {
+        use TcpState::{
+            Close, CloseWait, Closing, Established, FinWait1, FinWait2, LastAck, SynRecv, SynSent, TimeWait,
+        };
         let socket = &self.socket;
-        if socket.protocol != "tcp" {
+        if socket.protocol != Protocol::Tcp {
             return match (socket.packets_sent?, socket.packets_received?) {
                 (0, 0) => None,
                 (_, 0) if self.is_local_originator => Some("S0"),
@@ -181,23 +186,24 @@ impl<'a> Flow<'a> {
                 _ => Some("SF"),
             };
         }
-        let was = |states: &[&str]| states.iter().any(|state| socket.was_in(state));
-        let is_closed_by_both = was(&["TIME_WAIT", "LAST_ACK", "CLOSING"]);
-        if is_closed_by_both || was(&["FIN_WAIT2", "FIN_WAIT1"]) && was(&["CLOSE_WAIT"]) {
+
+        let was = |states: &[TcpState]| socket.states.has_any(States::of(states));
+        let is_closed_by_both = was(&[TimeWait, LastAck, Closing]);
+        if is_closed_by_both || was(&[FinWait2, FinWait1]) && was(&[CloseWait]) {
             return Some("SF");
         }
-        let has_met = was(&["ESTABLISHED", "FIN_WAIT1", "FIN_WAIT2", "CLOSE_WAIT"]);
-        match (has_met, was(&["SYN_SENT", "SYN_RECV"])) {
-            (false, true) if was(&["CLOSE"]) => Some("REJ"),
+        let has_met = was(&[Established, FinWait1, FinWait2, CloseWait]);
+        match (has_met, was(&[SynSent, SynRecv])) {
+            (false, true) if was(&[Close]) => Some("REJ"),
             (false, true) => Some("S0"),
-            (true, _) if was(&["CLOSE"]) || socket.closed_in_recording => None,
+            (true, _) if was(&[Close]) || socket.closed_in_recording => None,
             (true, _)
-                if was(&["FIN_WAIT1", "FIN_WAIT2"]) == self.is_local_originator
-                    && was(&["FIN_WAIT1", "FIN_WAIT2", "CLOSE_WAIT"]) =>
+                if was(&[FinWait1, FinWait2]) == self.is_local_originator
+                    && was(&[FinWait1, FinWait2, CloseWait]) =>
             {
                 Some("S2")
             }
-            (true, _) if was(&["FIN_WAIT1", "FIN_WAIT2", "CLOSE_WAIT"]) => Some("S3"),
+            (true, _) if was(&[FinWait1, FinWait2, CloseWait]) => Some("S3"),
             (true, true) => Some("S1"),
             (true, false) => Some("OTH"),
             (false, false) => None,
@@ -207,9 +213,9 @@ impl<'a> Flow<'a> {
     fn community_id(&self) -> Option<String> {
         let addr = |text: &str| text.parse::<IpAddr>().ok();
         let number = match self.socket.protocol {
-            "tcp" => 6,
-            "udp" => 17,
-            "sctp" => 132,
+            Protocol::Tcp => 6,
+            Protocol::Udp => 17,
+            Protocol::Sctp => 132,
             // Of ICMP it needs type and code, and it has no rule for the others.
             _ => return None,
         };
@@ -219,8 +225,11 @@ impl<'a> Flow<'a> {
 }
 
 /// Zeek's name for a transport protocol; `unknown_transport` for those that it has none for.
-fn transport(protocol: &str) -> &str {
-    if matches!(protocol, "tcp" | "udp" | "icmp") { protocol } else { "unknown_transport" }
+fn transport(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Tcp | Protocol::Udp | Protocol::Icmp => protocol.as_str(),
+        _ => "unknown_transport",
+    }
 }
 
 /// µs as seconds with six digits.

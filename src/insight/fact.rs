@@ -6,6 +6,7 @@ use ahash::{AHashMap, AHashSet};
 
 use crate::Result;
 use crate::model::finding::Finding;
+use crate::model::records::Direction;
 use crate::model::records::Scope;
 use crate::model::scope::scope;
 use crate::model::sockets::{Socket, Sockets};
@@ -33,8 +34,8 @@ impl<'a> Fact<'a> {
         Self {
             finding,
             is_beyond: is_public || sockets.iter().any(|s| s.is_beyond_local_networks()),
-            is_inbound: all(|s| s.direction == Some("inbound")),
-            is_listener: all(|s| s.remote.is_none()),
+            is_inbound: all(|s| s.direction == Some(Direction::Inbound)),
+            is_listener: all(|s| s.remote().is_none()),
         }
     }
 

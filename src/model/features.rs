@@ -8,6 +8,7 @@ use ahash::AHashMap;
 
 use super::sockets::{Socket, Sockets};
 use super::stats::Bulk;
+use crate::capture::Protocol;
 
 /// One number of a connection.
 #[derive(Debug)]
@@ -140,7 +141,7 @@ fn fill_gaps(values: &mut [f32], column: usize) -> Option<Bulk> {
 #[derive(Default)]
 struct Frequencies<'a> {
     total: f64,
-    ports: AHashMap<(&'a str, Option<u16>), u32>,
+    ports: AHashMap<(Protocol, Option<u16>), u32>,
     addrs: AHashMap<&'a str, u32>,
     processes: AHashMap<&'a str, u32>,
 }
@@ -150,7 +151,7 @@ impl<'a> Frequencies<'a> {
         let mut all = Self { total: rows.len() as f64, ..Self::default() };
         for socket in sockets.walk(rows.iter().map(|row| *row as usize)) {
             *all.ports.entry((socket.protocol, socket.service_port())).or_default() += 1;
-            if let Some((addr, _)) = socket.remote {
+            if let Some(addr) = socket.remote_addr {
                 *all.addrs.entry(addr).or_default() += 1;
             }
             if let Some(name) = socket.process_name {
@@ -165,7 +166,7 @@ impl<'a> Frequencies<'a> {
     }
 
     fn addr(&self, s: &Socket<'_>) -> Option<f64> {
-        self.addrs.get(s.remote?.0).map(|n| f64::from(*n) / self.total)
+        self.addrs.get(s.remote_addr?).map(|n| f64::from(*n) / self.total)
     }
 
     fn process(&self, s: &Socket<'_>) -> Option<f64> {

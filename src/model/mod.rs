@@ -28,6 +28,7 @@ pub mod records;
 pub mod scope;
 pub mod section;
 pub mod sockets;
+pub mod states;
 pub mod stats;
 pub mod tables;
 #[cfg(test)]

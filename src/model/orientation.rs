@@ -2,6 +2,8 @@
 //!
 //! Everything that tells a source from a destination asks here: detectors, exports, OCSF.
 
+use crate::capture::{Protocol, TcpState};
+use crate::model::records::{Direction, Role};
 use ahash::AHashSet;
 
 use super::sockets::{Socket, Sockets};
@@ -11,8 +13,8 @@ pub struct Orientation<'a> {
     /// A log or a packet capture of a network: there `local_*` opened every connection but those
     /// that are seen from their other end, which are inbound.
     holds_many_hosts: bool,
-    listening: AHashSet<(&'a str, u16)>,
-    five_tuples: AHashSet<(&'a str, &'a str, u16, &'a str, u16)>,
+    listening: AHashSet<(Protocol, u16)>,
+    five_tuples: AHashSet<(Protocol, &'a str, u16, &'a str, u16)>,
 }
 
 /// A connection with the end that opened it first.
@@ -32,12 +34,12 @@ impl<'a> Orientation<'a> {
         let mut listening = AHashSet::new();
         let mut five_tuples = AHashSet::new();
         for s in sockets.iter() {
-            match s.remote {
-                None if s.role == "listener" || s.protocol == "udp" => {
-                    listening.insert((s.protocol, s.local_port));
+            match s.remote() {
+                None if s.role == Role::Listener || s.protocol == Protocol::Udp => {
+                    listening.insert((s.protocol, s.local_port()));
                 }
-                Some((addr, port)) if s.direction == Some("internal") => {
-                    five_tuples.insert((s.protocol, s.local_addr, s.local_port, addr, port));
+                Some((addr, port)) if s.direction == Some(Direction::Internal) => {
+                    five_tuples.insert((s.protocol, s.local_addr, s.local_port(), addr, port));
                 }
                 _ => {}
             }
@@ -47,7 +49,7 @@ impl<'a> Orientation<'a> {
 
     /// The two ends of a connection; none if it has no remote.
     pub fn flow<'s>(&self, socket: &Socket<'s>) -> Option<Flow<'s>> {
-        let (local, remote) = ((socket.local_addr, socket.local_port), socket.remote?);
+        let (local, remote) = ((socket.local_addr, socket.local_port()), socket.remote()?);
         let is_local_originator = self.is_originator(socket);
         let (originator, responder) = if is_local_originator { (local, remote) } else { (remote, local) };
         Some(Flow { originator, responder, is_local_originator })
@@ -59,22 +61,22 @@ impl<'a> Orientation<'a> {
     /// port, and the higher port, as ephemeral ports lie high. A socket whose other side is
     /// not in the capture opened it: what accepts has a listener, which is.
     pub fn is_originator(&self, socket: &Socket<'_>) -> bool {
-        let Some((addr, port)) = socket.remote else { return false };
+        let Some((addr, port)) = socket.remote() else { return false };
         if self.holds_many_hosts {
-            return socket.direction != Some("inbound");
+            return socket.direction != Some(Direction::Inbound);
         }
-        if socket.direction != Some("internal") {
-            return socket.direction == Some("outbound");
+        if socket.direction != Some(Direction::Internal) {
+            return socket.direction == Some(Direction::Outbound);
         }
-        if socket.was_in("SYN_SENT") != socket.was_in("SYN_RECV") {
-            return socket.was_in("SYN_SENT");
+        if socket.was_in(TcpState::SynSent) != socket.was_in(TcpState::SynRecv) {
+            return socket.was_in(TcpState::SynSent);
         }
-        let listens = self.listening.contains(&(socket.protocol, socket.local_port));
+        let listens = self.listening.contains(&(socket.protocol, socket.local_port()));
         if listens != self.listening.contains(&(socket.protocol, port)) {
             return !listens;
         }
-        let mirror = (socket.protocol, addr, port, socket.local_addr, socket.local_port);
-        !self.five_tuples.contains(&mirror) || socket.local_port > port
+        let mirror = (socket.protocol, addr, port, socket.local_addr, socket.local_port());
+        !self.five_tuples.contains(&mirror) || socket.local_port() > port
     }
 }
 

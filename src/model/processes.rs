@@ -1,19 +1,10 @@
 //! The processes table read row by row, with types and names instead of columns.
 
-use polars::prelude::UInt32Type;
-
-use super::tables::Tables;
-use super::view::{Numbers, Words};
+use super::tables::{ProcessColumns, Tables};
 use crate::Result;
 
-/// The processes table, column by column.
-pub struct Processes<'a> {
-    pid: Numbers<'a, UInt32Type>,
-    process_name: Words<'a>,
-    exe: Words<'a>,
-    cmdline: Words<'a>,
-    parent_name: Words<'a>,
-}
+/// The processes of a capture.
+pub struct Processes<'a>(ProcessColumns<'a>);
 
 /// One row of the processes table; the fields are its columns.
 #[derive(Debug, Clone, Copy, Default)]
@@ -37,27 +28,20 @@ impl<'a> Processes<'a> {
     /// # Errors
     /// [`crate::Error::Analysis`] if a column is missing or not of its type: a bug.
     pub fn of(tables: &'a Tables) -> Result<Self> {
-        let frame = &tables.processes;
-        Ok(Self {
-            pid: Numbers::of(frame, "pid")?,
-            process_name: Words::of(frame, "process_name")?,
-            exe: Words::of(frame, "exe")?,
-            cmdline: Words::of(frame, "cmdline")?,
-            parent_name: Words::of(frame, "parent_name")?,
-        })
+        Ok(Self(ProcessColumns::of(&tables.processes)?))
     }
 
     /// The process in a row; nothing is known of one that is not there.
     pub fn get(&self, row: usize) -> Process<'a> {
-        let said = self.exe.get(row);
+        let said = self.0.exe(row);
         let kept = said.and_then(|exe| exe.strip_suffix(DELETED));
         Process {
-            pid: self.pid.get(row),
-            process_name: self.process_name.get(row),
+            pid: self.0.pid(row),
+            process_name: self.0.process_name(row),
             exe: kept.or(said),
             exe_was_deleted: kept.is_some(),
-            cmdline: self.cmdline.get(row),
-            parent_name: self.parent_name.get(row),
+            cmdline: self.0.cmdline(row),
+            parent_name: self.0.parent_name(row),
         }
     }
 }

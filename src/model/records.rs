@@ -7,7 +7,9 @@ use std::num::NonZero;
 
 use ahash::AHashMap;
 
+use super::states::States;
 use crate::capture::{OwnerSource, Protocol, TcpState};
+use crate::geo;
 
 /// Declares numbers that take no more room where they may be unknown: `Option<Count>` has eight
 /// bytes, `Option<u64>` sixteen, and every connection has several. The largest number becomes the
@@ -156,8 +158,8 @@ pub struct Connection {
     pub state: Option<TcpState>,
     /// When the last state was first seen, µs since the Unix epoch.
     pub state_since_us: i64,
-    /// Every state seen: bit `1 << (state as u16)`.
-    pub states_seen: u16,
+    /// Every state seen.
+    pub states_seen: States,
     /// First row, µs since the Unix epoch.
     pub first_seen_us: i64,
     /// Last row, µs since the Unix epoch.
@@ -209,7 +211,7 @@ impl Connection {
 
     /// Whether it was ever seen in this state.
     pub fn has_seen(&self, state: TcpState) -> bool {
-        self.states_seen & (1 << state as u16) != 0
+        self.states_seen.contains(state)
     }
 
     /// Seconds from first to last row by the monotonic clock: a lower bound of its life,
@@ -257,43 +259,44 @@ pub enum Scope {
     Public,
 }
 
-impl Role {
-    /// The text that stands in the tables.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Connection => "connection",
-            Self::Listener => "listener",
-            Self::Unconnected => "unconnected",
+/// Gives the members of an enum the texts that stand in the tables.
+macro_rules! texts_of {
+    ($name:ident { $($member:ident = $text:literal,)+ }) => {
+        impl $name {
+            /// The text that stands in the tables.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$member => $text,)+ }
+            }
+
+            /// The member with this text.
+            pub fn from_text(text: &str) -> Option<Self> {
+                match text { $($text => Some(Self::$member),)+ _ => None }
+            }
         }
-    }
+    };
 }
 
-impl Direction {
-    /// The text that stands in the tables.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Inbound => "inbound",
-            Self::Outbound => "outbound",
-            Self::Internal => "internal",
-        }
+texts_of! { Role { Connection = "connection", Listener = "listener", Unconnected = "unconnected", } }
+texts_of! { Direction { Inbound = "inbound", Outbound = "outbound", Internal = "internal", } }
+texts_of! {
+    Scope {
+        Loopback = "loopback",
+        LinkLocal = "link-local",
+        Private = "private",
+        SharedNat = "shared-nat",
+        Multicast = "multicast",
+        Broadcast = "broadcast",
+        Documentation = "documentation",
+        Unspecified = "unspecified",
+        Reserved = "reserved",
+        Public = "public",
     }
 }
 
 impl Scope {
-    /// The text that stands in the tables.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Loopback => "loopback",
-            Self::LinkLocal => "link-local",
-            Self::Private => "private",
-            Self::SharedNat => "shared-nat",
-            Self::Multicast => "multicast",
-            Self::Broadcast => "broadcast",
-            Self::Documentation => "documentation",
-            Self::Unspecified => "unspecified",
-            Self::Reserved => "reserved",
-            Self::Public => "public",
-        }
+    /// Whether an address of this kind is beyond the host's own and private networks.
+    pub const fn is_beyond_local_networks(self) -> bool {
+        matches!(self, Self::Public | Self::Documentation | Self::Reserved)
     }
 }
 
@@ -326,8 +329,33 @@ pub struct Endpoint {
     pub addr: TextId,
     /// What kind of address it is.
     pub scope: Scope,
-    /// Where it is, for public addresses that a database knows.
-    pub place: Option<crate::geo::Place>,
+    /// Where it is.
+    pub place: Location,
+}
+
+/// Where a remote address is, as far as it is public and a database knows it.
+#[derive(Debug, Clone, Copy, Default)]
+#[allow(missing_docs, reason = "the fields are those of `geo::Place`")]
+pub struct Location {
+    pub country_code: Option<TextId>,
+    pub country: Option<TextId>,
+    pub city: Option<TextId>,
+    pub asn: Option<u32>,
+    pub as_organization: Option<TextId>,
+}
+
+impl Location {
+    /// What a database says.
+    pub fn of(place: &geo::Place, texts: &mut Texts) -> Self {
+        let mut text = |text: &Option<String>| text.as_deref().map(|text| texts.intern(text));
+        Self {
+            country_code: text(&place.country_code),
+            country: text(&place.country),
+            city: text(&place.city),
+            asn: place.asn,
+            as_organization: text(&place.as_organization),
+        }
+    }
 }
 
 /// A slice of the recording.

@@ -6,98 +6,23 @@
 use std::fmt;
 
 use ahash::{AHashMap, AHashSet};
-use polars::prelude::{DataFrame, Float64Type, Int64Type, UInt16Type, UInt32Type, UInt64Type};
 
 use super::finding::Entities;
-use super::tables::Tables;
-use super::view::{Flags, Numbers, Words};
+use super::records::{Direction, Scope};
+use super::states::States;
+use super::tables::{ProcessColumns, SocketColumns, SocketRow, Tables};
 use crate::Result;
-use crate::capture::Protocol;
+use crate::capture::{Protocol, TcpState};
 
-/// The connections table, column by column.
+/// The connections of a capture, with what names their processes.
 pub struct Sockets<'a> {
+    columns: SocketColumns<'a>,
+    processes: ProcessColumns<'a>,
     holds_many_hosts: bool,
-    processes: Processes<'a>,
-    conn_id: Numbers<'a, UInt64Type>,
-    protocol: Words<'a>,
-    local_addr: Words<'a>,
-    local_port: Numbers<'a, UInt16Type>,
-    remote_addr: Words<'a>,
-    remote_port: Numbers<'a, UInt16Type>,
-    remote_name: Words<'a>,
-    remote_scope: Words<'a>,
-    country_code: Words<'a>,
-    role: Words<'a>,
-    direction: Words<'a>,
-    state: Words<'a>,
-    state_since_us: Numbers<'a, Int64Type>,
-    states: Words<'a>,
-    first_seen_us: Numbers<'a, Int64Type>,
-    last_seen_us: Numbers<'a, Int64Type>,
-    duration_s: Numbers<'a, Float64Type>,
-    opened: Flags<'a>,
-    exact: Flags<'a>,
-    closed: Flags<'a>,
-    ticks: Numbers<'a, UInt32Type>,
-    bytes_sent: Numbers<'a, UInt64Type>,
-    bytes_received: Numbers<'a, UInt64Type>,
-    packets_sent: Numbers<'a, UInt64Type>,
-    packets_received: Numbers<'a, UInt64Type>,
-    retransmits: Numbers<'a, UInt32Type>,
-    rtt_us: Numbers<'a, UInt32Type>,
-    recorded_sent: Numbers<'a, UInt64Type>,
-    recorded_received: Numbers<'a, UInt64Type>,
-    endpoint: Numbers<'a, UInt32Type>,
-    process: Numbers<'a, UInt32Type>,
-    pid: Numbers<'a, UInt32Type>,
-    process_name: Words<'a>,
 }
 
-/// One row of the connections table; the fields are its columns.
-#[derive(Debug, Clone, Copy)]
-#[allow(missing_docs, reason = "the fields are the columns documented in `Tables`")]
-pub struct Socket<'a> {
-    pub conn_id: u64,
-    pub protocol: &'a str,
-    pub local_addr: &'a str,
-    pub local_port: u16,
-    pub remote: Option<(&'a str, u16)>,
-    pub remote_name: Option<&'a str>,
-    pub remote_scope: Option<&'a str>,
-    /// Country of a public remote that a database knows.
-    pub country_code: Option<&'a str>,
-    pub role: &'a str,
-    pub direction: Option<&'a str>,
-    /// The last state seen; none for UDP.
-    pub state: Option<&'a str>,
-    /// When the last state was first seen.
-    pub state_since_us: Option<i64>,
-    /// Every state seen, joined by `>`; empty for UDP.
-    pub states: &'a str,
-    pub first_seen_us: i64,
-    pub last_seen_us: i64,
-    pub duration_s: f64,
-    pub opened_in_recording: bool,
-    /// An event says when it was opened.
-    pub start_is_exact: bool,
-    pub closed_in_recording: bool,
-    pub ticks: u32,
-    pub bytes_sent: Option<u64>,
-    pub bytes_received: Option<u64>,
-    pub packets_sent: Option<u64>,
-    pub packets_received: Option<u64>,
-    pub retransmits: Option<u32>,
-    pub rtt_us: Option<u32>,
-    /// Sent during the recording.
-    pub recorded_sent: Option<u64>,
-    /// Received during the recording.
-    pub recorded_received: Option<u64>,
-    /// Row in the table of endpoints.
-    pub endpoint: Option<u32>,
-    pub process: Option<u32>,
-    pub pid: Option<u32>,
-    pub process_name: Option<&'a str>,
-}
+/// One row of the connections table.
+pub type Socket<'a> = SocketRow<&'a str>;
 
 impl<'a> Sockets<'a> {
     /// The view of a capture's connections.
@@ -105,44 +30,16 @@ impl<'a> Sockets<'a> {
     /// # Errors
     /// [`crate::Error::Analysis`] if a column is missing or not of its type: a bug.
     pub fn of(tables: &'a Tables) -> Result<Self> {
-        let frame = &tables.connections;
         Ok(Self {
+            columns: SocketColumns::of(&tables.connections)?,
+            processes: ProcessColumns::of(&tables.processes)?,
             holds_many_hosts: tables.holds_many_hosts,
-            processes: Processes::of(&tables.processes)?,
-            conn_id: Numbers::of(frame, "conn_id")?,
-            protocol: Words::of(frame, "protocol")?,
-            local_addr: Words::of(frame, "local_addr")?,
-            local_port: Numbers::of(frame, "local_port")?,
-            remote_addr: Words::of(frame, "remote_addr")?,
-            remote_port: Numbers::of(frame, "remote_port")?,
-            remote_name: Words::of(frame, "remote_name")?,
-            remote_scope: Words::of(frame, "remote_scope")?,
-            country_code: Words::of(frame, "country_code")?,
-            role: Words::of(frame, "role")?,
-            direction: Words::of(frame, "direction")?,
-            state: Words::of(frame, "state")?,
-            state_since_us: Numbers::of(frame, "state_since_us")?,
-            states: Words::of(frame, "states")?,
-            first_seen_us: Numbers::of(frame, "first_seen_us")?,
-            last_seen_us: Numbers::of(frame, "last_seen_us")?,
-            duration_s: Numbers::of(frame, "duration_s")?,
-            opened: Flags::of(frame, "opened_in_recording")?,
-            exact: Flags::of(frame, "start_is_exact")?,
-            closed: Flags::of(frame, "closed_in_recording")?,
-            ticks: Numbers::of(frame, "ticks")?,
-            bytes_sent: Numbers::of(frame, "bytes_sent")?,
-            bytes_received: Numbers::of(frame, "bytes_received")?,
-            packets_sent: Numbers::of(frame, "packets_sent")?,
-            packets_received: Numbers::of(frame, "packets_received")?,
-            retransmits: Numbers::of(frame, "retransmits")?,
-            rtt_us: Numbers::of(frame, "rtt_us")?,
-            recorded_sent: Numbers::of(frame, "recorded_sent")?,
-            recorded_received: Numbers::of(frame, "recorded_received")?,
-            endpoint: Numbers::of(frame, "endpoint")?,
-            process: Numbers::of(frame, "process")?,
-            pid: Numbers::of(frame, "pid")?,
-            process_name: Words::of(frame, "process_name")?,
         })
+    }
+
+    /// The table, column by column.
+    pub fn columns(&self) -> &SocketColumns<'a> {
+        &self.columns
     }
 
     /// Whether they are of a network and not of one host.
@@ -152,32 +49,32 @@ impl<'a> Sockets<'a> {
 
     /// Number of sockets.
     pub fn len(&self) -> usize {
-        self.conn_id.len()
+        self.columns.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.columns.is_empty()
     }
 
     /// Whether the socket in a row has a remote.
     pub fn has_remote(&self, row: usize) -> bool {
-        self.remote_addr.get(row).is_some()
+        self.columns.remote_addr(row).is_some()
     }
 
     /// When the socket in a row was first seen, µs since the Unix epoch.
     pub fn first_seen_us(&self, row: usize) -> i64 {
-        self.first_seen_us.get(row).unwrap_or_default()
+        self.columns.first_seen_us(row)
     }
 
     /// Whether an event says when the socket in a row was opened.
     pub fn start_is_exact(&self, row: usize) -> bool {
-        self.exact.get(row).unwrap_or_default()
+        self.columns.start_is_exact(row)
     }
 
     /// The identity of the socket in a row.
     pub fn conn_id(&self, row: usize) -> u64 {
-        self.conn_id.get(row).unwrap_or_default()
+        self.columns.conn_id(row)
     }
 
     /// The socket in a row of the table. Fields that nobody asks for are not looked up, as
@@ -185,43 +82,7 @@ impl<'a> Sockets<'a> {
     #[allow(clippy::inline_always, reason = "left to itself, the compiler looks up every field of every row")]
     #[inline(always)]
     pub fn get(&self, row: usize) -> Socket<'a> {
-        Socket {
-            conn_id: self.conn_id(row),
-            protocol: self.protocol.get(row).unwrap_or_default(),
-            local_addr: self.local_addr.get(row).unwrap_or_default(),
-            local_port: self.local_port.get(row).unwrap_or_default(),
-            remote: self
-                .remote_addr
-                .get(row)
-                .map(|addr| (addr, self.remote_port.get(row).unwrap_or_default())),
-            remote_name: self.remote_name.get(row),
-            remote_scope: self.remote_scope.get(row),
-            country_code: self.country_code.get(row),
-            role: self.role.get(row).unwrap_or_default(),
-            direction: self.direction.get(row),
-            state: self.state.get(row),
-            state_since_us: self.state_since_us.get(row),
-            states: self.states.get(row).unwrap_or_default(),
-            first_seen_us: self.first_seen_us.get(row).unwrap_or_default(),
-            last_seen_us: self.last_seen_us.get(row).unwrap_or_default(),
-            duration_s: self.duration_s.get(row).unwrap_or_default(),
-            opened_in_recording: self.opened.get(row).unwrap_or_default(),
-            start_is_exact: self.start_is_exact(row),
-            closed_in_recording: self.closed.get(row).unwrap_or_default(),
-            ticks: self.ticks.get(row).unwrap_or_default(),
-            bytes_sent: self.bytes_sent.get(row),
-            bytes_received: self.bytes_received.get(row),
-            packets_sent: self.packets_sent.get(row),
-            packets_received: self.packets_received.get(row),
-            retransmits: self.retransmits.get(row),
-            rtt_us: self.rtt_us.get(row),
-            recorded_sent: self.recorded_sent.get(row),
-            recorded_received: self.recorded_received.get(row),
-            endpoint: self.endpoint.get(row),
-            process: self.process.get(row),
-            pid: self.pid.get(row),
-            process_name: self.process_name.get(row),
-        }
+        self.columns.get(row)
     }
 
     /// Every socket, in the order of the table: by first seen, then `conn_id`.
@@ -242,23 +103,23 @@ impl<'a> Sockets<'a> {
 
     /// What the sockets in some rows have in common; a field that is unknown or differs is none.
     pub fn entities(&self, rows: &[usize]) -> Entities {
-        let process = common(rows, |row| self.process.get(row)).map(|process| process as usize);
-        let detail = |column: &Words<'_>| process.and_then(|row| owned(column.get(row)));
-        let text = |column: &Words<'a>| owned(common(rows, |row| column.get(row)));
-        let port = |column: &Numbers<'_, UInt16Type>| common(rows, |row| column.get(row));
+        let (columns, processes) = (&self.columns, &self.processes);
+        let process = common(rows, |row| columns.process(row)).map(|process| process as usize);
+        let detail = |of: &dyn Fn(usize) -> Option<&'a str>| process.and_then(|row| owned(of(row)));
+        let text = |of: &dyn Fn(usize) -> Option<&'a str>| owned(common(rows, of));
         Entities {
-            process_name: text(&self.process_name),
-            pid: common(rows, |row| self.pid.get(row)),
-            exe: detail(&self.processes.exe),
-            cmdline: detail(&self.processes.cmdline),
-            username: detail(&self.processes.username),
-            container: detail(&self.processes.container),
-            protocol: text(&self.protocol),
-            local_addr: text(&self.local_addr),
-            local_port: port(&self.local_port),
-            remote_addr: text(&self.remote_addr),
-            remote_port: port(&self.remote_port),
-            remote_name: text(&self.remote_name),
+            process_name: text(&|row| columns.process_name(row)),
+            pid: common(rows, |row| columns.pid(row)),
+            exe: detail(&|row| processes.exe(row)),
+            cmdline: detail(&|row| processes.cmdline(row)),
+            username: detail(&|row| processes.username(row)),
+            container: detail(&|row| processes.container(row)),
+            protocol: text(&|row| Some(columns.protocol(row).as_str())),
+            local_addr: text(&|row| Some(columns.local_addr(row))),
+            local_port: common(rows, |row| columns.local_port(row)),
+            remote_addr: text(&|row| columns.remote_addr(row)),
+            remote_port: common(rows, |row| columns.remote_port(row)),
+            remote_name: text(&|row| columns.remote_name(row)),
         }
     }
 }
@@ -290,49 +151,44 @@ impl<'a, R: Iterator<Item = usize>> Iterator for Walk<'_, 'a, R> {
 
 impl<R: ExactSizeIterator<Item = usize>> ExactSizeIterator for Walk<'_, '_, R> {}
 
-/// The columns of the processes table that name a process.
-struct Processes<'a> {
-    exe: Words<'a>,
-    cmdline: Words<'a>,
-    username: Words<'a>,
-    container: Words<'a>,
-}
-
-impl<'a> Processes<'a> {
-    fn of(frame: &'a DataFrame) -> Result<Self> {
-        Ok(Self {
-            exe: Words::of(frame, "exe")?,
-            cmdline: Words::of(frame, "cmdline")?,
-            username: Words::of(frame, "username")?,
-            container: Words::of(frame, "container")?,
-        })
-    }
-}
-
-/// Kinds of address (`remote_scope`) that do not leave the local networks.
-const LOCAL_SCOPES: [&str; 7] =
-    ["loopback", "link-local", "private", "shared-nat", "multicast", "broadcast", "unspecified"];
-
 /// States that only a connection reaches that was established.
-const ESTABLISHED: [&str; 7] =
-    ["ESTABLISHED", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT", "CLOSE_WAIT", "LAST_ACK", "CLOSING"];
+const ESTABLISHED: States = States::of(&[
+    TcpState::Established,
+    TcpState::FinWait1,
+    TcpState::FinWait2,
+    TcpState::TimeWait,
+    TcpState::CloseWait,
+    TcpState::LastAck,
+    TcpState::Closing,
+]);
 
-impl Socket<'_> {
+impl<T: Copy> SocketRow<T> {
+    /// Address and port of the remote, 0 where its protocol has none; none for a listening or
+    /// unconnected socket.
+    pub fn remote(&self) -> Option<(T, u16)> {
+        Some((self.remote_addr?, self.remote_port.unwrap_or_default()))
+    }
+
+    /// The local port, 0 where its protocol has none.
+    pub fn local_port(&self) -> u16 {
+        self.local_port.unwrap_or_default()
+    }
+
     /// Whether the remote is beyond the host's own and private networks.
     pub fn is_beyond_local_networks(&self) -> bool {
-        self.remote_scope.is_some_and(|scope| !LOCAL_SCOPES.contains(&scope))
+        self.remote_scope.is_some_and(Scope::is_beyond_local_networks)
     }
 
     /// Whether a TCP state is among those seen.
-    pub fn was_in(&self, state: &str) -> bool {
-        self.states.split('>').any(|seen| seen == state)
+    pub fn was_in(&self, state: TcpState) -> bool {
+        self.states.contains(state)
     }
 
     /// Whether the handshake was completed, as far as the states seen tell; true for UDP that was
     /// answered.
     pub fn was_established(&self) -> bool {
-        if self.protocol == "tcp" {
-            ESTABLISHED.iter().any(|state| self.was_in(state))
+        if self.protocol == Protocol::Tcp {
+            self.states.has_any(ESTABLISHED)
         } else {
             self.bytes_received.or(self.packets_received).unwrap_or(0) > 0
         }
@@ -341,13 +197,9 @@ impl Socket<'_> {
     /// The port of the service: the local one if the remote opened the connection. None where the
     /// protocol has no ports.
     pub fn service_port(&self) -> Option<u16> {
-        if !Protocol::read(self.protocol).has_ports() {
-            None
-        } else if self.direction == Some("inbound") {
-            Some(self.local_port)
-        } else {
-            self.remote.map(|(_, port)| port)
-        }
+        let port =
+            if self.direction == Some(Direction::Inbound) { self.local_port } else { self.remote_port };
+        port.filter(|_| self.protocol.has_ports())
     }
 }
 

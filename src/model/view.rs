@@ -4,11 +4,12 @@
 //! tables here are in one piece, so that is settled once per column. A view copies nothing.
 
 use polars::prelude::{
-    BooleanType, Categorical8Type, Categorical32Type, CategoricalMapping, CategoricalPhysical, ChunkedArray,
-    DataFrame, DataType, PolarsDataType, PolarsNumericType, PolarsPhysicalType, StringType, UInt8Type,
-    UInt32Type,
+    BooleanType, Categorical8Type, Categorical16Type, Categorical32Type, CategoricalMapping,
+    CategoricalPhysical, ChunkedArray, DataFrame, DataType, PolarsDataType, PolarsNumericType,
+    PolarsPhysicalType, StringType, UInt8Type, UInt16Type, UInt32Type,
 };
 
+use super::tables::cell::Named;
 use crate::{Error, Result};
 
 /// A column of numbers.
@@ -29,7 +30,34 @@ enum Texts<'a> {
     /// In a mapping of keys to texts, of which the column has the keys.
     Keys(Numbers<'a, UInt32Type>, &'a CategoricalMapping),
     /// The same, of few texts: here they are, by key.
-    ShortKeys(Numbers<'a, UInt8Type>, Vec<Option<&'a str>>),
+    Few(Keys<'a>, Vec<Option<&'a str>>),
+}
+
+/// Keys of few texts.
+enum Keys<'a> {
+    U8(Numbers<'a, UInt8Type>),
+    U16(Numbers<'a, UInt16Type>),
+}
+
+impl Keys<'_> {
+    #[inline]
+    fn get(&self, row: usize) -> Option<usize> {
+        match self {
+            Self::U8(keys) => keys.get(row).map(usize::from),
+            Self::U16(keys) => keys.get(row).map(usize::from),
+        }
+    }
+}
+
+/// A column of what the program itself has texts for.
+pub struct Names<'a, N>(Members<'a, N>);
+
+/// Where the members of a column are.
+enum Members<'a, N> {
+    /// By key.
+    Keys(Keys<'a>, Vec<Option<N>>),
+    /// Nowhere but in their texts, as in a table whose texts have been replaced.
+    Texts(Words<'a>),
 }
 
 /// A column of truth values.
@@ -81,13 +109,21 @@ impl<'a> Words<'a> {
         let DataType::Categorical(categories, mapping) = series.dtype() else {
             return Ok(Self(Texts::Own(array::<StringType>(table, column)?)));
         };
-        Ok(Self(if categories.physical() == CategoricalPhysical::U8 {
-            let keys = series.cat::<Categorical8Type>()?.physical();
-            let texts = (0..mapping.num_cats_upper_bound()).map(|key| mapping.cat_to_str(key as u32));
-            Texts::ShortKeys(Numbers::new(one_piece(keys, column)?), texts.collect())
-        } else {
-            let keys = series.cat::<Categorical32Type>()?.physical();
-            Texts::Keys(Numbers::new(one_piece(keys, column)?), mapping)
+        let texts =
+            || (0..mapping.num_cats_upper_bound()).map(|key| mapping.cat_to_str(key as u32)).collect();
+        Ok(Self(match categories.physical() {
+            CategoricalPhysical::U8 => {
+                let keys = series.cat::<Categorical8Type>()?.physical();
+                Texts::Few(Keys::U8(Numbers::new(one_piece(keys, column)?)), texts())
+            }
+            CategoricalPhysical::U16 => {
+                let keys = series.cat::<Categorical16Type>()?.physical();
+                Texts::Few(Keys::U16(Numbers::new(one_piece(keys, column)?)), texts())
+            }
+            CategoricalPhysical::U32 => {
+                let keys = series.cat::<Categorical32Type>()?.physical();
+                Texts::Keys(Numbers::new(one_piece(keys, column)?), mapping)
+            }
         }))
     }
 
@@ -103,7 +139,32 @@ impl<'a> Words<'a> {
             Texts::Own(texts) if row < texts.len() => texts.get(row),
             Texts::Own(_) => None,
             Texts::Keys(keys, mapping) => mapping.cat_to_str(keys.get(row)?),
-            Texts::ShortKeys(keys, texts) => *texts.get(usize::from(keys.get(row)?))?,
+            Texts::Few(keys, texts) => *texts.get(keys.get(row)?)?,
+        }
+    }
+}
+
+impl<'a, N: Named> Names<'a, N> {
+    /// The view of a column.
+    ///
+    /// # Errors
+    /// [`Error::Analysis`] if the column is missing, holds no texts, or is in several pieces: a bug.
+    pub fn of(table: &'a DataFrame, column: &str) -> Result<Self> {
+        let words = Words::of(table, column)?;
+        Ok(Self(match words.0 {
+            Texts::Few(keys, texts) => {
+                Members::Keys(keys, texts.into_iter().map(|text| N::from_text(text?)).collect())
+            }
+            texts => Members::Texts(Words(texts)),
+        }))
+    }
+
+    /// The value of a row; none if it is null or there is no such row.
+    #[inline]
+    pub fn get(&self, row: usize) -> Option<N> {
+        match &self.0 {
+            Members::Keys(keys, members) => *members.get(keys.get(row)?)?,
+            Members::Texts(words) => N::from_text(words.get(row)?),
         }
     }
 }

@@ -1,24 +1,23 @@
 //! What the tables know of the sockets that findings rest on, and the findings do not say.
 
 use ahash::{AHashMap, AHashSet};
-use polars::prelude::{UInt32Type, UInt64Type};
+use polars::prelude::UInt64Type;
 
 use super::json::v1::Finding;
 use crate::Result;
 use crate::model::Tables;
 use crate::model::orientation::Orientation;
+use crate::model::records::Direction;
 use crate::model::sockets;
-use crate::model::view::{Numbers, Words};
+use crate::model::tables::ProcessColumns;
+use crate::model::view::Numbers;
 
 /// The sockets of some findings.
 pub(super) struct Sockets<'a> {
     /// Rows of the table of connections by `conn_id`.
     rows: AHashMap<u64, usize>,
     connections: Option<(sockets::Sockets<'a>, Orientation<'a>)>,
-    direction: Option<Words<'a>>,
-    process: Option<Numbers<'a, UInt32Type>>,
-    exe: Option<Words<'a>>,
-    exe_sha256: Option<Words<'a>>,
+    processes: Option<ProcessColumns<'a>>,
 }
 
 impl<'a> Sockets<'a> {
@@ -36,17 +35,14 @@ impl<'a> Sockets<'a> {
                 let orientation = Orientation::of(&sockets);
                 (sockets, orientation)
             }),
-            direction: Words::of(&tables.connections, "direction").ok(),
-            process: Numbers::of(&tables.connections, "process").ok(),
-            exe: Words::of(&tables.processes, "exe").ok(),
-            exe_sha256: Words::of(&tables.processes, "exe_sha256").ok(),
+            processes: ProcessColumns::of(&tables.processes).ok(),
         })
     }
 
     /// The direction of a finding's connections; none if they differ or it is not known.
-    pub(super) fn direction(&self, finding: &Finding) -> Option<&'a str> {
-        let column = self.direction.as_ref()?;
-        same(self.rows_of(finding).map(|row| column.get(row)))
+    pub(super) fn direction(&self, finding: &Finding) -> Option<Direction> {
+        let (sockets, _) = self.connections.as_ref()?;
+        same(self.rows_of(finding).map(|row| sockets.columns().direction(row)))
     }
 
     /// Whether the local end opened a finding's connections; none if that differs or is not known.
@@ -58,12 +54,12 @@ impl<'a> Sockets<'a> {
 
     /// The executables behind a finding's connections, with their SHA-256, where it is known.
     pub(super) fn executables(&self, finding: &Finding) -> Vec<(&'a str, &'a str)> {
-        let (Some(process), Some(exe), Some(sha256)) = (&self.process, &self.exe, &self.exe_sha256) else {
+        let (Some((sockets, _)), Some(processes)) = (&self.connections, &self.processes) else {
             return Vec::new();
         };
-        let rows = self.rows_of(finding).filter_map(|row| process.get(row));
-        let mut found: Vec<_> =
-            rows.filter_map(|row| Some((exe.get(row as usize)?, sha256.get(row as usize)?))).collect();
+        let rows = self.rows_of(finding).filter_map(|row| sockets.columns().process(row));
+        let executable = |row: u32| processes.exe(row as usize).zip(processes.exe_sha256(row as usize));
+        let mut found: Vec<_> = rows.filter_map(executable).collect();
         found.sort_unstable();
         found.dedup();
         found

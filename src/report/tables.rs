@@ -9,7 +9,8 @@ use super::json::v1::{Entities, Finding, Insight, Report, Severity};
 use crate::Result;
 use crate::analyze::Analysis;
 use crate::model::Tables;
-use crate::model::view::Words;
+use crate::model::records::Role;
+use crate::model::tables::SocketColumns;
 
 /// A table: its name and where its rows come from.
 pub struct TableFile {
@@ -37,9 +38,9 @@ const OF_REMOTES: [&str; 7] =
 /// The sockets that wait for others.
 fn listeners(tables: &Tables) -> Result<DataFrame> {
     let frame = &tables.connections;
-    let roles = Words::of(frame, "role")?;
+    let sockets = SocketColumns::of(frame)?;
     let is_listener: BooleanChunked =
-        (0..frame.height()).map(|row| Some(roles.get(row) == Some("listener"))).collect();
+        (0..sockets.len()).map(|row| Some(sockets.role(row) == Role::Listener)).collect();
     let mut rows = frame.filter(&is_listener)?.drop_many(OF_REMOTES);
     // What lies in several pieces cannot be read row by row.
     rows.rechunk_mut();

@@ -183,7 +183,8 @@ fn a_private_address_has_no_place_whatever_the_databases_say() {
     let rows = [tcp(1, 0).to("10.9.9.9", 443), tcp(2, 0).to("81.2.69.142", 443)];
     let geo = Databases::open_named(&["tests/data/geoip/GeoLite2-City-Test.mmdb".into()]).unwrap();
     let recorded = pass_with(&rows, &fixture::metadata(1), &geo);
-    let endpoints: Vec<_> = recorded.endpoints.iter().map(|e| (e.scope, e.place.is_some())).collect();
+    let endpoints: Vec<_> =
+        recorded.endpoints.iter().map(|e| (e.scope, e.place.country_code.is_some())).collect();
     assert_eq!(endpoints, [(Scope::Private, false), (Scope::Public, true)]);
 }
 

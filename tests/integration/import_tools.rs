@@ -260,7 +260,6 @@ fn vpc_flow_logs_give_connections_of_both_directions_and_what_was_rejected() {
     let gaps = VPC.replace("NODATA", "SKIPDATA");
     let ran = import(place, "gaps.log", &gaps, &[]);
     assert!(ran.stdout.contains("AWS skipped records of 1 aggregation interval"), "{}", ran.stdout);
-    let silent: String =
-        VPC.lines().filter(|line| !line.ends_with("OK")).map(|line| format!("{line}\n")).collect();
+    let silent = VPC.lines().filter(|line| !line.ends_with("OK")).collect::<Vec<_>>().join("\n");
     import(place, "silent.log", &silent, &[]).fails_saying(&["0 of 1 record could be used", "NODATA"]);
 }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::Subject;
 use super::patterns::{Network, OneOrMore, Pattern, Ports, Text, WrittenPort};
 use crate::analyze::detectors::DETECTORS;
+use crate::model::records::Direction;
 
 /// An entry, checked. All keys that it has must hold; of a key's patterns, one.
 #[derive(Debug, Clone)]
@@ -97,7 +98,7 @@ impl Entry {
         let is_inside = |addr: &str| any(&self.address, |network| network.contains(addr));
         let by_name = || subject.all(entities.remote_name.as_deref(), |s| s.remote_name, is_named);
         let by_addr =
-            || subject.all(entities.remote_addr.as_deref(), |s| s.remote.map(|(addr, _)| addr), is_inside);
+            || subject.all(entities.remote_addr.as_deref(), |s| s.remote().map(|(addr, _)| addr), is_inside);
         (self.name.is_empty() || by_name()) && (self.address.is_empty() || by_addr())
     }
 
@@ -109,11 +110,11 @@ impl Entry {
 
     /// The port of the service: a finding's common remote port is one only if this host asked.
     fn port_holds(&self, subject: &Subject<'_>) -> bool {
-        let is_inbound = subject.connections.iter().any(|s| s.direction == Some("inbound"));
+        let is_inbound = subject.connections.iter().any(|s| s.direction == Some(Direction::Inbound));
         let entities = &subject.finding.judgement.entities;
         let common = if is_inbound { entities.local_port } else { entities.remote_port };
         let holds = |port: u16| any(&self.port, |ports| ports.contains(port));
-        self.port.is_empty() || subject.all(common, |s| s.service_port().or(Some(s.local_port)), holds)
+        self.port.is_empty() || subject.all(common, |s| s.service_port().or(Some(s.local_port())), holds)
     }
 
     /// Every key that it has, as `key = values`.

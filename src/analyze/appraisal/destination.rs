@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use super::surroundings::{Surroundings, is_usual_port};
 use super::{Factor, domains};
+use crate::capture::Protocol;
 use crate::model::members::Members;
+use crate::model::records::{Direction, Scope};
 use crate::model::sockets::Socket;
 
 /// UDP services that are periodic by design: port and name.
@@ -29,7 +31,7 @@ const MIN_SOURCES: usize = 4;
 /// The facts about where some connections go. Those that a remote opened say nothing here.
 pub(super) fn factors(members: Members<'_, '_>, surroundings: &Surroundings<'_>) -> Vec<Factor> {
     let Some(socket) = members.first() else { return Vec::new() };
-    let Some((addr, port)) = socket.remote.filter(|_| socket.direction != Some("inbound")) else {
+    let Some((addr, port)) = socket.remote().filter(|_| socket.direction != Some(Direction::Inbound)) else {
         return Vec::new();
     };
     let mut factors = Vec::new();
@@ -42,17 +44,19 @@ pub(super) fn factors(members: Members<'_, '_>, surroundings: &Surroundings<'_>)
 }
 
 fn of_place(socket: &Socket<'_>, addr: &str, surroundings: &Surroundings<'_>) -> Option<Factor> {
-    let is_own = addr == socket.local_addr || socket.remote_scope == Some("loopback");
+    let is_own = addr == socket.local_addr || socket.remote_scope == Some(Scope::Loopback);
     match socket.remote_scope {
         _ if is_own => Some(Factor::new("destination-own-host", -3.0, "it stays inside the host")),
-        Some("multicast" | "broadcast" | "link-local") => {
+        Some(Scope::Multicast | Scope::Broadcast | Scope::LinkLocal) => {
             Some(Factor::new("destination-segment", -3.0, "it stays on the local network segment"))
         }
-        Some("private") if surroundings.is_foreign_private(socket.local_addr, addr) => Some(Factor::new(
-            "destination-foreign-private",
-            1.0,
-            format!("{addr} is a private address of another network"),
-        )),
+        Some(Scope::Private) if surroundings.is_foreign_private(socket.local_addr, addr) => {
+            Some(Factor::new(
+                "destination-foreign-private",
+                1.0,
+                format!("{addr} is a private address of another network"),
+            ))
+        }
         _ => None,
     }
 }
@@ -63,7 +67,8 @@ fn of_service(
     port: u16,
     surroundings: &Surroundings<'_>,
 ) -> Option<Factor> {
-    let by_design = PERIODIC_BY_DESIGN.iter().find(|known| socket.protocol == "udp" && known.0 == port);
+    let by_design =
+        PERIODIC_BY_DESIGN.iter().find(|known| socket.protocol == Protocol::Udp && known.0 == port);
     if let Some((_, service)) = by_design {
         return Some(Factor::new("service-by-design", -3.0, format!("{service} is periodic by design")));
     }
@@ -98,7 +103,7 @@ fn of_name(members: Members<'_, '_>, surroundings: &Surroundings<'_>) -> Option<
         ));
     }
     let is_nameless_web = members.iter().all(|socket| {
-        let is_web = matches!(socket.remote, Some((_, 80 | 443)));
+        let is_web = matches!(socket.remote(), Some((_, 80 | 443)));
         is_web && socket.remote_name.is_none() && surroundings.leaves_network(&socket)
     });
     (is_nameless_web && surroundings.has_names()).then(|| {
@@ -135,7 +140,7 @@ fn of_prevalence(addr: &str, leaves: bool, surroundings: &Surroundings<'_>) -> O
 }
 
 fn of_failure(members: Members<'_, '_>) -> Option<Factor> {
-    let is_tcp = |socket: &Socket<'_>| socket.protocol == "tcp";
+    let is_tcp = |socket: &Socket<'_>| socket.protocol == Protocol::Tcp;
     let all = members.iter().filter(is_tcp).count();
     let failed = members.iter().filter(is_tcp).filter(|socket| !socket.was_established()).count();
     (all >= 10 && failed * 10 >= all * 9).then(|| {
@@ -155,8 +160,9 @@ mod tests {
         let tables = capture.tables();
         let sockets = Sockets::of(&tables).unwrap();
         let surroundings = Surroundings::of(&sockets, &Metadata::default());
-        let rows: Vec<usize> =
-            (0..sockets.len()).filter(|row| sockets.get(*row).remote.is_some_and(|r| r.0 == addr)).collect();
+        let rows: Vec<usize> = (0..sockets.len())
+            .filter(|row| sockets.get(*row).remote().is_some_and(|r| r.0 == addr))
+            .collect();
         factors(sockets.members(&rows), &surroundings).into_iter().map(|factor| factor.id).collect()
     }
 

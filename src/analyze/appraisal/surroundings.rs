@@ -7,6 +7,8 @@ use ipnet::IpNet;
 
 use crate::analyze::services;
 use crate::capture::Metadata;
+use crate::capture::Protocol;
+use crate::model::records::Direction;
 use crate::model::sockets::{Socket, Sockets, Source};
 
 /// Sources of a destination that are counted; more do not change any judgement.
@@ -49,8 +51,8 @@ impl<'a> Surroundings<'a> {
     }
 
     fn add(&mut self, socket: &Socket<'a>) {
-        let Some((addr, port)) = socket.remote else { return };
-        if socket.direction == Some("inbound") {
+        let Some((addr, port)) = socket.remote() else { return };
+        if socket.direction == Some(Direction::Inbound) {
             return;
         }
         let source = Source::of(socket);
@@ -91,10 +93,10 @@ impl<'a> Surroundings<'a> {
     /// Whether a connection leaves the network of its local address: to a public address, or to a private
     /// one of another network. Networks that are declared as one's own are not outside.
     pub fn leaves_network(&self, socket: &Socket<'_>) -> bool {
-        if socket.direction == Some("inbound") {
+        if socket.direction == Some(Direction::Inbound) {
             return false;
         }
-        let Some((remote, _)) = socket.remote else { return false };
+        let Some((remote, _)) = socket.remote() else { return false };
         if self.is_declared(remote) || are_of_one_subnet(socket.local_addr, remote) {
             return false;
         }
@@ -146,11 +148,11 @@ fn are_of_different_ranges(local: &str, remote: &str) -> bool {
 
 /// Whether a client is expected to contact this port over the internet: a registered service, HTTP's
 /// alternative ports, proxies, Prometheus and its exporters; not the services of a local network.
-pub fn is_usual_port(protocol: &str, port: u16) -> bool {
+pub fn is_usual_port(protocol: Protocol, port: u16) -> bool {
     const ALSO_USUAL: [u16; 9] = [3000, 3128, 8000, 8008, 8081, 8443, 8888, 9090, 9100];
     const LOCAL_ONLY: [u16; 8] = [23, 135, 139, 445, 1080, 2375, 3389, 6667];
     let has_service = services::name(protocol, port).is_some() && !LOCAL_ONLY.contains(&port);
-    has_service || protocol == "tcp" && ALSO_USUAL.contains(&port)
+    has_service || protocol == Protocol::Tcp && ALSO_USUAL.contains(&port)
 }
 
 #[cfg(test)]
@@ -213,7 +215,7 @@ mod tests {
             let mut all: Vec<&str> = sockets
                 .iter()
                 .filter(|socket| surroundings.leaves_network(socket))
-                .filter_map(|socket| Some(socket.remote?.0))
+                .filter_map(|socket| Some(socket.remote()?.0))
                 .collect();
             all.sort_unstable();
             all
@@ -225,7 +227,15 @@ mod tests {
 
     #[test]
     fn ports_are_usual_by_protocol_and_by_where_their_services_belong() {
-        assert!(is_usual_port("tcp", 443) && is_usual_port("udp", 443) && is_usual_port("tcp", 8443));
-        assert!(!is_usual_port("tcp", 4444) && !is_usual_port("udp", 8443) && !is_usual_port("tcp", 445));
+        assert!(
+            is_usual_port(Protocol::Tcp, 443)
+                && is_usual_port(Protocol::Udp, 443)
+                && is_usual_port(Protocol::Tcp, 8443)
+        );
+        assert!(
+            !is_usual_port(Protocol::Tcp, 4444)
+                && !is_usual_port(Protocol::Udp, 8443)
+                && !is_usual_port(Protocol::Tcp, 445)
+        );
     }
 }

@@ -392,7 +392,7 @@ fn pairs_table(ranked: &[(&Candidate<'_>, bool)]) -> Result<DataFrame> {
         "q_value" => column(ranked, |c| c.q_value),
         "period_s" => column(ranked, |c| c.period_s),
         "spread" => column(ranked, |c| c.arrivals.spread()),
-        "protocol" => column(ranked, |c| c.series.pair.protocol.to_owned()),
+        "protocol" => column(ranked, |c| c.series.pair.protocol.as_str()),
         "sources" => column(ranked, |c| sources(&c.series)),
         "found" => ranked.iter().map(|(_, is_found)| *is_found).collect::<Vec<_>>(),
     )?)

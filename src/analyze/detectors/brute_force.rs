@@ -13,8 +13,10 @@ use crate::Result;
 use crate::analyze::peers::Side;
 use crate::analyze::services;
 use crate::analyze::words;
+use crate::capture::Protocol;
 use crate::model::detector::{About, Context, Detector, Method, Outcome, Output, Signal};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
+use crate::model::records::Direction;
 use crate::model::section::Section;
 use crate::model::sockets::Sockets;
 
@@ -119,7 +121,8 @@ impl Detector for BruteForce {
 
 fn finding(sockets: &Sockets<'_>, attack: &Attack<'_>, config: &Thresholds) -> Finding {
     let members = sockets.members(&attack.rows);
-    let leaves = attack.side == Side::Client && members.iter().any(|s| s.direction != Some("internal"));
+    let leaves =
+        attack.side == Side::Client && members.iter().any(|s| s.direction != Some(Direction::Internal));
     let severity = if attack.succeeded || leaves { Severity::High } else { Severity::Medium };
     let judgement = Judgement {
         severity,
@@ -151,7 +154,7 @@ fn finding(sockets: &Sockets<'_>, attack: &Attack<'_>, config: &Thresholds) -> F
 }
 
 fn title(attack: &Attack<'_>) -> String {
-    let service = services::name("tcp", attack.port)
+    let service = services::name(Protocol::Tcp, attack.port)
         .map_or_else(|| format!("port {}", attack.port), |name| format!("{name} (port {})", attack.port));
     let sessions = words::count(attack.rows.len(), "short session", "short sessions");
     let one = |list: &[&str]| list.first().copied().unwrap_or_default().to_owned();

@@ -16,6 +16,7 @@ use crate::analyze::words;
 use crate::model::detector::{About, Context, Detector, DetectorTable, Method, Outcome, Output, Signal};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::model::members::Members;
+use crate::model::records::Direction;
 use crate::model::section::Section;
 use crate::model::sockets::Sockets;
 
@@ -143,9 +144,10 @@ fn severity(episode: &Episode<'_>, members: Members<'_, '_>, config: &Thresholds
     if episode.metric == Metric::Bytes {
         return Severity::Info;
     }
-    let first = members.first().and_then(|socket| socket.remote).map(|(addr, _)| addr);
-    let is_one_place = members.iter().all(|socket| socket.remote.map(|(addr, _)| addr) == first);
-    let leaves = members.iter().all(|s| s.direction == Some("outbound") && s.is_beyond_local_networks());
+    let first = members.first().and_then(|socket| socket.remote()).map(|(addr, _)| addr);
+    let is_one_place = members.iter().all(|socket| socket.remote().map(|(addr, _)| addr) == first);
+    let leaves =
+        members.iter().all(|s| s.direction == Some(Direction::Outbound) && s.is_beyond_local_networks());
     let is_very_much = episode.peak >= VERY_MUCH * f64::from(config.min_connections);
     if is_one_place && leaves && is_very_much { Severity::Medium } else { Severity::Low }
 }

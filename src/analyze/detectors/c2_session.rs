@@ -12,6 +12,7 @@ use crate::Result;
 use crate::analyze::appraisal::{Appraisal, Factor, Surroundings, is_usual_port};
 use crate::analyze::peers::{Peer, Side, by_peer};
 use crate::analyze::{services, words};
+use crate::capture::Protocol;
 use crate::model::detector::{About, Context, Detector, Method, Outcome, Output, Signal};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::model::members::Members;
@@ -101,7 +102,9 @@ impl Detector for C2Session {
         let processes = Processes::of(context.tables)?;
         let surroundings = Surroundings::of(&sockets, context.metadata);
         let peers = by_peer(&sockets, |socket, peer| {
-            peer.side == Side::Client && socket.protocol == "tcp" && surroundings.leaves_network(socket)
+            peer.side == Side::Client
+                && socket.protocol == Protocol::Tcp
+                && surroundings.leaves_network(socket)
         });
         let sessions: Vec<(&Peer<'_>, &Vec<usize>)> =
             peers.iter().filter(|(_, rows)| is_session(sockets.members(rows), config)).collect();

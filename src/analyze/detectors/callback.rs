@@ -12,6 +12,7 @@ use crate::analyze::appraisal::{Appraisal, Factor, Surroundings};
 use crate::analyze::peers::{Peer, Side, by_peer};
 use crate::analyze::programs;
 use crate::analyze::words;
+use crate::capture::Protocol;
 use crate::model::detector::{About, Context, Detector, Method, Outcome, Output, Signal};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement};
 use crate::model::members::Members;
@@ -130,7 +131,7 @@ struct Served<'a> {
 impl<'a> Served<'a> {
     fn of(sockets: &Sockets<'a>) -> Self {
         let peers = by_peer(sockets, |socket, peer| {
-            socket.protocol == "tcp" && socket.was_established() && EXPOSED_PORTS.contains(&peer.port)
+            socket.protocol == Protocol::Tcp && socket.was_established() && EXPOSED_PORTS.contains(&peer.port)
         });
         let mut all =
             Self { requests: AHashMap::new(), services: AHashSet::new(), answered_ports: AHashSet::new() };
@@ -193,7 +194,7 @@ fn reason<'a>(
         && served.services.contains(&(peer.local_addr, peer.port));
     let first = members.first()?;
     let after_s = served.since_request_s(peer.local_addr, peer.remote_addr, first.first_seen_us)?;
-    (!is_peer && after_s <= config.window_s && first.protocol == "tcp" && first.was_established())
+    (!is_peer && after_s <= config.window_s && first.protocol == Protocol::Tcp && first.was_established())
         .then_some(Reason::BackToClient { after_s })
 }
 

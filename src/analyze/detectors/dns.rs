@@ -14,6 +14,7 @@ use crate::model::detector::{About, Context, Detector, Method, Outcome, Output, 
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::model::members::Members;
 use crate::model::processes::Processes;
+use crate::model::records::Scope;
 use crate::model::section::Section;
 use crate::model::sockets::{Socket, Sockets};
 
@@ -89,7 +90,7 @@ impl Detector for Dns {
         let processes = Processes::of(context.tables)?;
         let surroundings = Surroundings::of(&sockets, context.metadata);
         let peers = by_peer(&sockets, |socket, peer| {
-            peer.side == Side::Client && peer.port == 53 && socket.remote_scope != Some("loopback")
+            peer.side == Side::Client && peer.port == 53 && socket.remote_scope != Some(Scope::Loopback)
         });
         let is_counted = peers.values().flatten().any(|row| sockets.get(*row).bytes_sent.is_some());
         if !peers.is_empty() && !is_counted {

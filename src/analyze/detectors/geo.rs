@@ -12,6 +12,7 @@ use crate::Result;
 use crate::analyze::words;
 use crate::model::detector::{About, Context, Detector, Method, Outcome, Output, Signal};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
+use crate::model::records::Scope;
 use crate::model::section::Section;
 use crate::model::sockets::Sockets;
 
@@ -80,7 +81,7 @@ impl Detector for Geo {
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
         let sockets = Sockets::of(context.tables)?;
-        let public = || sockets.iter().filter(|socket| socket.remote_scope == Some("public"));
+        let public = || sockets.iter().filter(|socket| socket.remote_scope == Some(Scope::Public));
         if public().next().is_none() {
             return Ok(Outcome::Skipped("No connection of this capture has a public address.".to_owned()));
         }

@@ -16,6 +16,7 @@ use crate::Result;
 use crate::indicators::{self, Observable};
 use crate::model::detector::{About, Context, Detector, Method, Outcome, Output, Signal};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
+use crate::model::records::Direction;
 use crate::model::section::Section;
 use crate::model::sockets::{Sockets, Source};
 use crate::model::tables::Tables;
@@ -109,7 +110,7 @@ fn matches<'a>(
     for row in 0..sockets.len() {
         let socket = sockets.get(row);
         let mut named: Vec<usize> = Vec::new();
-        if let Some((addr, port)) = socket.remote {
+        if let Some((addr, port)) = socket.remote() {
             named.extend(by_addr.entry(addr).or_insert_with(|| index.addr(addr)).iter());
             named.extend(index.endpoint(addr, port));
             // The port of the asker is chance.
@@ -147,7 +148,7 @@ fn finding(
     rows: &[usize],
 ) -> Finding {
     let members = sockets.members(rows);
-    let was_visited = members.iter().all(|socket| socket.direction == Some("inbound"));
+    let was_visited = members.iter().all(|socket| socket.direction == Some(Direction::Inbound));
     let (severity, confidence) = weight(&indicator.what, was_visited);
     let judgement = Judgement {
         severity,

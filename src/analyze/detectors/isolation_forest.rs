@@ -326,8 +326,8 @@ impl<'c> Judge<'_, 'c> {
 fn title(members: Members<'_, '_>) -> String {
     let Some(first) = members.first() else { return String::new() };
     let source = Source::of(&first);
-    let addrs: BTreeSet<&str> = members.iter().filter_map(|s| s.remote).map(|(addr, _)| addr).collect();
-    match (first.remote, addrs.len()) {
+    let addrs: BTreeSet<&str> = members.iter().filter_map(|s| s.remote()).map(|(addr, _)| addr).collect();
+    match (first.remote(), addrs.len()) {
         (Some((addr, port)), _) if members.len() == 1 => {
             format!("Unusual connection: {source} and {addr} port {port}")
         }

@@ -13,9 +13,11 @@ use crate::analyze::appraisal::{Appraisal, Surroundings};
 use crate::analyze::peers::{Peer, Side, by_peer, most_within};
 use crate::analyze::services;
 use crate::analyze::words;
+use crate::capture::Protocol;
 use crate::model::detector::{About, Context, Detector, Method, Outcome, Output, Signal};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::model::processes::Processes;
+use crate::model::records::Scope;
 use crate::model::section::Section;
 use crate::model::sockets::{Sockets, Source};
 
@@ -94,10 +96,11 @@ impl Detector for LateralMovement {
         let processes = Processes::of(context.tables)?;
         let surroundings = Surroundings::of(&sockets, context.metadata);
         let peers = by_peer(&sockets, |socket, peer| {
-            let is_inside = !socket.is_beyond_local_networks() && socket.remote_scope != Some("loopback");
+            let is_inside =
+                !socket.is_beyond_local_networks() && socket.remote_scope != Some(Scope::Loopback);
             let is_infrastructure = surroundings.infrastructure_services(peer.client_and_server().1) >= 3;
             is_inside
-                && socket.protocol == "tcp"
+                && socket.protocol == Protocol::Tcp
                 && ADMIN_PORTS.contains(&peer.port)
                 && socket.was_established()
                 && !is_infrastructure
@@ -265,7 +268,8 @@ impl Chain<'_> {
 }
 
 fn service(port: u16) -> String {
-    services::name("tcp", port).map_or_else(|| format!("port {port}"), |name| format!("{name} (port {port})"))
+    services::name(Protocol::Tcp, port)
+        .map_or_else(|| format!("port {port}"), |name| format!("{name} (port {port})"))
 }
 
 fn technique(port: u16) -> Vec<&'static str> {

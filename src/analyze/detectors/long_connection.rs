@@ -13,6 +13,7 @@ use crate::Result;
 use crate::analyze::words;
 use crate::model::detector::{About, Context, Detector, DetectorTable, Method, Outcome, Output, Signal};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
+use crate::model::records::Direction;
 use crate::model::section::Section;
 use crate::model::sockets::Sockets;
 
@@ -160,7 +161,7 @@ fn finding(
 }
 
 fn severity(total: &Total<'_>) -> Severity {
-    let leaves = total.is_beyond && total.pair.direction == Some("outbound");
+    let leaves = total.is_beyond && total.pair.direction == Some(Direction::Outbound);
     let is_very_long = total.longest_s >= LADDER_S[3] || total.sum_s >= RITA_TOTAL_S[2];
     if leaves && is_very_long {
         Severity::Medium
@@ -202,7 +203,7 @@ fn title(together: &[&Total<'_>]) -> String {
     }
     let (addr, port) = (total.pair.addr, total.pair.port);
     let (preposition, port) = match total.pair.direction {
-        Some("inbound") => ("from", String::new()),
+        Some(Direction::Inbound) => ("from", String::new()),
         _ => ("to", format!(" port {port}")),
     };
     if total.connections == 1 {
@@ -282,8 +283,8 @@ fn pairs_table(totals: &[Total<'_>]) -> Result<DataFrame> {
         "source" => column(totals, |t| t.source().to_string()),
         "remote_addr" => column(totals, |t| t.pair.addr.to_owned()),
         "remote_port" => column(totals, |t| t.pair.port),
-        "protocol" => column(totals, |t| t.pair.protocol.to_owned()),
-        "direction" => column(totals, |t| t.pair.direction.map(str::to_owned)),
+        "protocol" => column(totals, |t| t.pair.protocol.as_str()),
+        "direction" => column(totals, |t| t.pair.direction.map(Direction::as_str)),
         "connections" => column(totals, |t| t.connections as u32),
         "longest_s" => column(totals, |t| t.longest_s),
         "total_s" => column(totals, |t| t.sum_s),

@@ -13,6 +13,7 @@ use crate::Result;
 use crate::analyze::appraisal::{Appraisal, Factor, Surroundings};
 use crate::analyze::peers::{Peer, Side, by_peer};
 use crate::analyze::words;
+use crate::capture::Protocol;
 use crate::model::detector::{About, Context, Detector, Method, Outcome, Output, Signal};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::model::members::Members;
@@ -125,7 +126,9 @@ impl Detector for Mining {
         let cpu = Numbers::<Float32Type>::of(&context.tables.processes, "cpu_percent_mean")?;
         let surroundings = Surroundings::of(&sockets, context.metadata);
         let peers = by_peer(&sockets, |socket, peer| {
-            peer.side == Side::Client && socket.protocol == "tcp" && surroundings.leaves_network(socket)
+            peer.side == Side::Client
+                && socket.protocol == Protocol::Tcp
+                && surroundings.leaves_network(socket)
         });
         let mut findings = Vec::new();
         for (peer, rows) in &peers {

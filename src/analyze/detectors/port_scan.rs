@@ -15,6 +15,7 @@ use crate::capture::Metadata;
 use crate::model::detector::{About, Context, Detector, Method, Outcome, Output, Signal};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::model::members::Members;
+use crate::model::records::Direction;
 use crate::model::section::Section;
 use crate::model::sockets::Sockets;
 
@@ -251,7 +252,7 @@ fn severity(scan: &Scan<'_>, members: Members<'_, '_>) -> Severity {
         let is_blind = is_vertical && scan.contacts.iter().all(|contact| is_certain(contact.reply));
         return if is_blind { Severity::Medium } else { Severity::Low };
     }
-    let stays_inside = members.iter().all(|socket| socket.direction == Some("internal"));
+    let stays_inside = members.iter().all(|socket| socket.direction == Some(Direction::Internal));
     let is_sweep = scan.contacts.len() >= SWEEP_CONTACTS && scan.failed_share() >= 0.8;
     if scan.side == Side::FromHere && !stays_inside && is_sweep { Severity::High } else { Severity::Medium }
 }

@@ -16,6 +16,7 @@ use crate::model::detector::{About, Context, Detector, Method, Outcome, Output, 
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::model::members::Members;
 use crate::model::processes::{Process, Processes};
+use crate::model::records::{Direction, Role, Scope};
 use crate::model::section::Section;
 use crate::model::sockets::{Socket, Sockets};
 
@@ -159,10 +160,10 @@ fn reach(socket: &Socket<'_>) -> Reach {
     if socket.is_beyond_local_networks() {
         return Reach::Beyond;
     }
-    let is_outside = socket.remote.is_some()
-        && socket.direction != Some("internal")
-        && socket.remote_scope != Some("loopback");
-    let waits_for_all = socket.role == "listener" && is_any(socket.local_addr);
+    let is_outside = socket.remote().is_some()
+        && socket.direction != Some(Direction::Internal)
+        && socket.remote_scope != Some(Scope::Loopback);
+    let waits_for_all = socket.role == Role::Listener && is_any(socket.local_addr);
     if is_outside || waits_for_all { Reach::LocalNetworks } else { Reach::Host }
 }
 
@@ -203,10 +204,10 @@ fn new_listeners(sockets: &Sockets<'_>, processes: &Processes<'_>) -> Vec<Findin
     let mut held: BTreeSet<(Option<&str>, u16)> = BTreeSet::new();
     let mut began: BTreeMap<(Option<&str>, u16), Vec<usize>> = BTreeMap::new();
     for (row, socket) in sockets.iter().enumerate() {
-        if socket.role != "listener" || !is_any(socket.local_addr) {
+        if socket.role != Role::Listener || !is_any(socket.local_addr) {
             continue;
         }
-        let key = (socket.process_name, socket.local_port);
+        let key = (socket.process_name, socket.local_port());
         if socket.opened_in_recording {
             began.entry(key).or_default().push(row);
         } else {

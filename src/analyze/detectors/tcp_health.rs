@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use self::groups::Ailment;
 use crate::Result;
 use crate::capture::Metadata;
+use crate::capture::Protocol;
 use crate::model::detector::{About, Context, Detector, DetectorTable, Method, Outcome, Output, Signal};
 use crate::model::finding::Finding;
 use crate::model::section::Section;
@@ -123,7 +124,7 @@ impl Detector for TcpHealth {
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
         let sockets = Sockets::of(context.tables)?;
-        if sockets.iter().all(|socket| socket.protocol != "tcp") {
+        if sockets.iter().all(|socket| socket.protocol != Protocol::Tcp) {
             return Ok(Outcome::Skipped("Needs TCP connections, and this capture has none.".to_owned()));
         }
         let ailments: Vec<Ailment<'_>> = groups::find(&sockets, config);

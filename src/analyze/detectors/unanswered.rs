@@ -7,6 +7,7 @@ use crate::Result;
 use crate::analyze::appraisal::{Appraisal, Surroundings};
 use crate::analyze::peers::{Peer, Side, by_peer};
 use crate::analyze::words;
+use crate::capture::Protocol;
 use crate::model::detector::{About, Context, Detector, Method, Outcome, Output, Signal};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::model::processes::Processes;
@@ -85,7 +86,7 @@ impl Detector for Unanswered {
         let processes = Processes::of(context.tables)?;
         let surroundings = Surroundings::of(&sockets, context.metadata);
         let peers = by_peer(&sockets, |socket, peer| {
-            peer.side == Side::Client && socket.protocol == "tcp" && socket.opened_in_recording
+            peer.side == Side::Client && socket.protocol == Protocol::Tcp && socket.opened_in_recording
         });
         let mut findings: Vec<Finding> = peers
             .iter()

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use self::habits::Oddity;
 use crate::Result;
 use crate::analyze::{services, words};
+use crate::capture::Protocol;
 use crate::model::detector::{About, Context, Detector, Method, Outcome, Output, Signal};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::model::section::Section;
@@ -168,7 +169,7 @@ fn told(oddity: &Oddity<'_>) -> (String, String) {
 }
 
 fn usual_service(port: u16) -> String {
-    services::name("tcp", port)
+    services::name(Protocol::Tcp, port)
         .map_or_else(String::new, |service| format!(" Port {port} belongs to {service}."))
 }
 

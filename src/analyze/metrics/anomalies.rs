@@ -7,24 +7,26 @@ use ahash::{AHashMap, AHashSet};
 use super::sockets::Sockets;
 use super::{Anomalies, PortUse};
 use crate::analyze::services;
+use crate::capture::Protocol;
+use crate::model::records::Direction;
 
 /// How many process names are listed.
 const MOST: usize = 100;
 
 /// What a process name did.
 #[derive(Default)]
-struct Use<'a> {
+struct Use {
     connections: u64,
     unusual_connections: u64,
-    ports: AHashSet<(&'a str, u16)>,
-    unusual_ports: AHashSet<(&'a str, u16)>,
+    ports: AHashSet<(Protocol, u16)>,
+    unusual_ports: AHashSet<(Protocol, u16)>,
 }
 
 pub(super) fn anomalies(sockets: &Sockets<'_>) -> Anomalies {
-    let mut uses: AHashMap<Option<&str>, Use<'_>> = AHashMap::new();
+    let mut uses: AHashMap<Option<&str>, Use> = AHashMap::new();
     for row in sockets.connections() {
         let Some(port) = service_port(sockets, row) else { continue };
-        let process = uses.entry(sockets.process_name.get(row)).or_default();
+        let process = uses.entry(sockets.process_name(row)).or_default();
         process.connections += 1;
         process.ports.insert(port);
         if services::name(port.0, port.1).is_none() {
@@ -39,13 +41,13 @@ pub(super) fn anomalies(sockets: &Sockets<'_>) -> Anomalies {
 }
 
 /// The local port if the remote opened the connection, else the remote one.
-fn service_port<'a>(sockets: &Sockets<'a>, row: usize) -> Option<(&'a str, u16)> {
-    let is_inbound = sockets.direction.get(row) == Some("inbound");
-    let port = if is_inbound { sockets.local_port.get(row) } else { sockets.remote_port.get(row) };
-    Some((sockets.protocol.get(row)?, port?))
+fn service_port(sockets: &Sockets<'_>, row: usize) -> Option<(Protocol, u16)> {
+    let is_inbound = sockets.direction(row) == Some(Direction::Inbound);
+    let port = if is_inbound { sockets.local_port(row) } else { sockets.remote_port(row) };
+    Some((sockets.protocol(row), port?))
 }
 
-fn port_use((process, used): (Option<&str>, Use<'_>)) -> PortUse {
+fn port_use((process, used): (Option<&str>, Use)) -> PortUse {
     PortUse {
         process: process.unwrap_or("unknown").to_owned(),
         connections: used.connections,

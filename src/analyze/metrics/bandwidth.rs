@@ -7,7 +7,7 @@ use super::sockets::Sockets;
 use super::{Bandwidth, ProcessLoad};
 use crate::Result;
 use crate::model::Tables;
-use crate::model::view::Words;
+use crate::model::tables::ProcessColumns;
 
 /// How many processes are listed by their load.
 const MOST_LOADS: usize = 50;
@@ -16,7 +16,7 @@ pub(super) fn bandwidth(tables: &Tables, sockets: &Sockets<'_>) -> Result<Bandwi
     let bin_width_s = tables.bin_width_us as f64 / 1e6;
     let (bytes_sent, peak_sent) = sum_and_peak(&tables.time_bins, "bytes_sent")?;
     let (bytes_received, peak_received) = sum_and_peak(&tables.time_bins, "bytes_received")?;
-    let by_process = shares(sockets, sockets.connections(), |row| sockets.process_name.get(row), By::Bytes);
+    let by_process = shares(sockets, sockets.connections(), |row| sockets.process_name(row), By::Bytes);
     Ok(Bandwidth {
         bytes_sent,
         bytes_received,
@@ -30,21 +30,15 @@ pub(super) fn bandwidth(tables: &Tables, sockets: &Sockets<'_>) -> Result<Bandwi
 
 /// Processes by mean CPU; those of which it is not known come last, by memory.
 pub(super) fn loads(tables: &Tables) -> Result<Vec<ProcessLoad>> {
-    let table = &tables.processes;
-    let columns = (
-        table.column("pid")?.u32()?,
-        Words::of(table, "process_name")?,
-        table.column("cpu_percent_mean")?.f32()?,
-        table.column("cpu_percent_max")?.f32()?,
-        table.column("memory_rss_max_bytes")?.u64()?,
-    );
-    let mut loads: Vec<ProcessLoad> = (0..table.height())
-        .map(|row| ProcessLoad {
-            pid: columns.0.get(row),
-            name: columns.1.get(row).unwrap_or("unknown").to_owned(),
-            cpu_percent_mean: columns.2.get(row),
-            cpu_percent_max: columns.3.get(row),
-            memory_rss_max_bytes: columns.4.get(row),
+    let processes = ProcessColumns::of(&tables.processes)?;
+    let mut loads: Vec<ProcessLoad> = (0..processes.len())
+        .map(|row| processes.get(row))
+        .map(|process| ProcessLoad {
+            pid: process.pid,
+            name: process.process_name.unwrap_or("unknown").to_owned(),
+            cpu_percent_mean: process.cpu_percent_mean,
+            cpu_percent_max: process.cpu_percent_max,
+            memory_rss_max_bytes: process.memory_rss_max_bytes,
         })
         .collect();
     // Stable: processes of equal load keep the order of the table.

@@ -2,7 +2,7 @@
 
 use super::Completeness;
 use super::sockets::Sockets;
-use crate::capture::{ImportStats, Metadata, SourceStatus};
+use crate::capture::{ImportStats, Metadata, Protocol, SourceStatus};
 use crate::model::Tables;
 use crate::model::detector::Periods;
 
@@ -20,7 +20,7 @@ pub(super) fn completeness(
         ticks_late: metadata.ticks_late,
         events_lost: metadata.events_lost,
         connections: count(&|_| true),
-        connections_without_owner: count(&|row| sockets.process.get(row).is_none()),
+        connections_without_owner: count(&|row| sockets.process(row).is_none()),
         connections_without_bytes: count(&|row| !sockets.is_counted(row)),
         shortest_lifetime_s: (!saw_events).then_some(tables.interval_s),
         period_range_s: match periods {
@@ -30,8 +30,7 @@ pub(super) fn completeness(
         sources: metadata.sources.clone(),
         blind_spots: Vec::new(),
     };
-    let udp_without_bytes =
-        count(&|row| !sockets.is_counted(row) && sockets.protocol.get(row) == Some("udp"));
+    let udp_without_bytes = count(&|row| !sockets.is_counted(row) && sockets.protocol(row) == Protocol::Udp);
     completeness.blind_spots = blind_spots(&completeness, metadata, udp_without_bytes, periods);
     completeness
 }

@@ -14,13 +14,13 @@ type Measure = fn(&Sockets<'_>, usize) -> Option<f64>;
 
 /// What is compared.
 const MEASURES: [(&str, Measure); 7] = [
-    ("bytes sent", |s, row| s.bytes_sent.get(row).map(|n| n as f64)),
-    ("bytes received", |s, row| s.bytes_received.get(row).map(|n| n as f64)),
-    ("packets sent", |s, row| s.packets_sent.get(row).map(|n| n as f64)),
-    ("packets received", |s, row| s.packets_received.get(row).map(|n| n as f64)),
-    ("time seen", |s, row| s.duration_s.get(row)),
-    ("round-trip time", |s, row| s.rtt_us.get(row).map(f64::from)),
-    ("retransmits", |s, row| s.retransmits.get(row).map(f64::from)),
+    ("bytes sent", |s, row| s.bytes_sent(row).map(|n| n as f64)),
+    ("bytes received", |s, row| s.bytes_received(row).map(|n| n as f64)),
+    ("packets sent", |s, row| s.packets_sent(row).map(|n| n as f64)),
+    ("packets received", |s, row| s.packets_received(row).map(|n| n as f64)),
+    ("time seen", |s, row| Some(s.duration_s(row))),
+    ("round-trip time", |s, row| s.rtt_us(row).map(f64::from)),
+    ("retransmits", |s, row| s.retransmits(row).map(f64::from)),
 ];
 
 /// One number of every connection that is compared.

@@ -9,19 +9,21 @@ use super::shares::{By, shares};
 use super::sockets::Sockets;
 use crate::Result;
 use crate::model::Tables;
+use crate::model::records::{Direction, Scope};
+use crate::model::tables::EndpointColumns;
 
 pub(super) fn geography(tables: &Tables, sockets: &Sockets<'_>) -> Result<Geography> {
-    let is_public = |row: &usize| sockets.remote_scope.get(*row) == Some("public");
+    let is_public = |row: &usize| sockets.remote_scope(*row) == Some(Scope::Public);
     let public = || sockets.connections().filter(is_public);
-    let located = || public().filter(|row| sockets.country_code.get(*row).is_some());
-    let cities = tables.endpoints.column("city")?.str()?;
+    let located = || public().filter(|row| sockets.country_code(*row).is_some());
+    let cities = EndpointColumns::of(&tables.endpoints)?;
     let city = |row: usize| {
-        let name = cities.get(sockets.endpoint.get(row)? as usize)?;
-        Some(City { name, country_code: sockets.country_code.get(row) })
+        let name = cities.city(sockets.endpoint(row)? as usize)?;
+        Some(City { name, country_code: sockets.country_code(row) })
     };
     let in_cities = public().filter(|row| city(*row).is_some());
     Ok(Geography {
-        by_country: shares(sockets, located(), |row| sockets.country_code.get(row), By::Connections),
+        by_country: shares(sockets, located(), |row| sockets.country_code(row), By::Connections),
         by_city: shares(sockets, in_cities, city, By::Connections),
         direction_by_country: directions(sockets, located()),
         public_unknown: (public().count() - located().count()) as u64,
@@ -48,8 +50,8 @@ impl fmt::Display for City<'_> {
 fn directions(sockets: &Sockets<'_>, rows: impl Iterator<Item = usize>) -> Vec<(String, String, u64)> {
     let mut counts: BTreeMap<(&str, &str), u64> = BTreeMap::new();
     for row in rows {
-        let direction = sockets.direction.get(row).unwrap_or("unknown");
-        *counts.entry((sockets.country_code.get(row).unwrap_or("unknown"), direction)).or_default() += 1;
+        let direction = sockets.direction(row).map_or("unknown", Direction::as_str);
+        *counts.entry((sockets.country_code(row).unwrap_or("unknown"), direction)).or_default() += 1;
     }
     let mut list: Vec<(String, String, u64)> = counts
         .into_iter()

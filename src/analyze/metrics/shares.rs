@@ -9,7 +9,7 @@ use polars::prelude::DataFrame;
 use super::Share;
 use super::sockets::Sockets;
 use crate::Result;
-use crate::model::view::Words;
+use crate::model::tables::EndpointColumns;
 
 /// How many names are told apart; the rest is `other`.
 pub(super) const FIRST: usize = 10;
@@ -45,9 +45,8 @@ pub(super) fn shares<N: Hash + Eq + Copy + ToString>(
         last = Some((name, place));
         let sum = &mut sums[place];
         sum.connections += 1;
-        sum.bytes_sent = sum.bytes_sent.saturating_add(sockets.recorded_sent.get(row).unwrap_or(0));
-        sum.bytes_received =
-            sum.bytes_received.saturating_add(sockets.recorded_received.get(row).unwrap_or(0));
+        sum.bytes_sent = sum.bytes_sent.saturating_add(sockets.recorded_sent(row).unwrap_or(0));
+        sum.bytes_received = sum.bytes_received.saturating_add(sockets.recorded_received(row).unwrap_or(0));
     }
     let named = places.into_iter().map(|(name, place)| (name, std::mem::take(&mut sums[place])));
     sort(named.collect(), by)
@@ -55,18 +54,16 @@ pub(super) fn shares<N: Hash + Eq + Copy + ToString>(
 
 /// The remote addresses of the table of endpoints, which has their sums already.
 pub(super) fn endpoint_shares(endpoints: &DataFrame, by: By) -> Result<Vec<Share>> {
-    let addrs = Words::of(endpoints, "remote_addr")?;
-    let connections = endpoints.column("connections")?.u32()?;
-    let (sent, received) =
-        (endpoints.column("bytes_sent")?.u64()?, endpoints.column("bytes_received")?.u64()?);
-    let named = (0..endpoints.height()).map(|row| {
+    let endpoints = EndpointColumns::of(endpoints)?;
+    let named = (0..endpoints.len()).map(|row| {
+        let endpoint = endpoints.get(row);
         let share = Share {
             name: String::new(),
-            connections: connections.get(row).map_or(0, u64::from),
-            bytes_sent: sent.get(row).unwrap_or(0),
-            bytes_received: received.get(row).unwrap_or(0),
+            connections: endpoint.connections.into(),
+            bytes_sent: endpoint.bytes_sent,
+            bytes_received: endpoint.bytes_received,
         };
-        (addrs.get(row), share)
+        (Some(endpoint.remote_addr), share)
     });
     Ok(sort(named.collect(), by))
 }

@@ -6,15 +6,17 @@ use super::shares::{By, shares};
 use super::sockets::Sockets;
 use super::{Settings, Tcp};
 use crate::Result;
+use crate::capture::TcpState;
 use crate::model::Tables;
+use crate::model::tables::TransitionColumns;
 
 pub(super) fn tcp(tables: &Tables, sockets: &Sockets<'_>, settings: &Settings) -> Result<Tcp> {
-    let durations = || sockets.tcp_connections().filter_map(|row| sockets.duration_s.get(row));
-    let waiting = sockets.tcp_connections().filter(|row| sockets.state.get(*row) == Some("CLOSE_WAIT"));
+    let durations = || sockets.tcp_connections().map(|row| sockets.duration_s(row));
+    let waiting = sockets.tcp_connections().filter(|row| sockets.state(*row) == Some(TcpState::CloseWait));
     let short_lived = |row: &usize| {
-        sockets.opened.get(*row) == Some(true)
-            && sockets.closed.get(*row) == Some(true)
-            && sockets.duration_s.get(*row).is_some_and(|s| s < settings.short_lived_s)
+        sockets.opened_in_recording(*row)
+            && sockets.closed_in_recording(*row)
+            && sockets.duration_s(*row) < settings.short_lived_s
     };
     Ok(Tcp {
         transitions: transitions(tables)?,
@@ -23,9 +25,7 @@ pub(super) fn tcp(tables: &Tables, sockets: &Sockets<'_>, settings: &Settings) -
         long_lived: durations().filter(|s| *s >= settings.long_lived_s).count() as u64,
         short_lived_s: settings.short_lived_s,
         long_lived_s: settings.long_lived_s,
-        rtt_us: distribution(
-            sockets.tcp_connections().filter_map(|row| sockets.rtt_us.get(row)).map(f64::from),
-        ),
+        rtt_us: distribution(sockets.tcp_connections().filter_map(|row| sockets.rtt_us(row)).map(f64::from)),
         retransmits: tables
             .time_bins
             .column("retransmits")?
@@ -34,14 +34,13 @@ pub(super) fn tcp(tables: &Tables, sockets: &Sockets<'_>, settings: &Settings) -
             .flatten()
             .fold(0, u64::saturating_add),
         retransmission_rate: retransmission_rate(sockets),
-        close_wait_by_process: shares(sockets, waiting, |row| sockets.process_name.get(row), By::Connections),
+        close_wait_by_process: shares(sockets, waiting, |row| sockets.process_name(row), By::Connections),
     })
 }
 
 /// Over the connections that have both counts.
 pub(super) fn retransmission_rate(sockets: &Sockets<'_>) -> Option<f64> {
-    let counts =
-        |row| Some((f64::from(sockets.retransmits.get(row)?), sockets.packets_sent.get(row)? as f64));
+    let counts = |row| Some((f64::from(sockets.retransmits(row)?), sockets.packets_sent(row)? as f64));
     let (again, sent) = sockets
         .tcp_connections()
         .filter_map(counts)
@@ -50,13 +49,10 @@ pub(super) fn retransmission_rate(sockets: &Sockets<'_>) -> Option<f64> {
 }
 
 fn transitions(tables: &Tables) -> Result<Vec<(String, String, u64)>> {
-    let table = &tables.transitions;
-    let (from, to) = (table.column("from_state")?.str()?, table.column("to_state")?.str()?);
-    let counts = table.column("count")?.u64()?;
-    Ok(from
-        .iter()
-        .zip(to.iter())
-        .zip(counts.iter())
-        .filter_map(|((from, to), count)| Some((from?.to_owned(), to?.to_owned(), count?)))
-        .collect())
+    let changes = TransitionColumns::of(&tables.transitions)?;
+    let change = |row| {
+        let change = changes.get(row);
+        (change.from_state.as_str().to_owned(), change.to_state.as_str().to_owned(), change.count)
+    };
+    Ok((0..changes.len()).map(change).collect())
 }

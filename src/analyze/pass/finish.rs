@@ -6,24 +6,24 @@ use super::{Pass, axis, open};
 use crate::analyze::direction::{Flow, Host};
 use crate::analyze::perspective::Perspective;
 use crate::capture::{Metadata, Protocol, TcpState};
-use crate::geo::Databases;
+use crate::geo::{Databases, Place};
 use crate::model::records::{
-    Connection, Count, Direction, Endpoint, EndpointBin, EndpointId, Process, ProcessBin, ProcessId,
-    Recorded, Role, Scope, TextId, Texts, Transition,
+    Connection, Count, Direction, Endpoint, EndpointBin, EndpointId, Location, Process, ProcessBin,
+    ProcessId, Recorded, Role, Scope, TextId, Texts, Transition,
 };
 use crate::model::scope::scope;
 use crate::parallel;
 
 /// Makes the records of what was gathered, in their fixed order.
 pub(super) fn finish(pass: Pass, metadata: &Metadata, geo: &Databases) -> Recorded {
-    let Pass { texts, addresses, owners, mut connections, transitions, ticks, activity, .. } = pass;
+    let Pass { mut texts, addresses, owners, mut connections, transitions, ticks, activity, .. } = pass;
     drop(pass.ids);
     let (mut bins, mut process_bins, loads, tick_count) = ticks.finish();
     parallel::change(&mut connections, |connection| {
         connection.closed_in_recording |= connection.last_tick < pass.last_tick;
     });
     // Looking up places and judging directions take about as long.
-    let ((endpoints, endpoint_order), ()) = parallel::both(
+    let ((places, endpoint_order), ()) = parallel::both(
         || sort_endpoints(&addresses, &texts, geo),
         || set_directions(&mut connections, &addresses, metadata),
     );
@@ -43,6 +43,12 @@ pub(super) fn finish(pass: Pass, metadata: &Metadata, geo: &Databases) -> Record
         let open = connections.iter().filter(|c| c.role() == Role::Connection);
         open::count(&mut bins, pass.axis, open.map(|c| (c.first_seen_us, until_us(c))));
     }
+    let endpoints = places.into_iter().map(|(addr, scope, place)| Endpoint {
+        addr,
+        scope,
+        place: place.map(|place| Location::of(&place, &mut texts)).unwrap_or_default(),
+    });
+    let endpoints = endpoints.collect();
     let (processes, process_order) = sort_processes(owners.into_processes(), &loads, &texts);
     renumber(&mut connections, &endpoint_order, &process_order);
     renumber_bins(&mut process_bins, &process_order);
@@ -112,19 +118,22 @@ fn direction(
     }))
 }
 
+/// A remote address, its scope, and what a database knows of it.
+type Placed = (TextId, Scope, Option<Place>);
+
 /// The remote addresses by their text, and the new place of each.
-fn sort_endpoints(addresses: &super::Addresses, texts: &Texts, geo: &Databases) -> (Vec<Endpoint>, Vec<u32>) {
+fn sort_endpoints(addresses: &super::Addresses, texts: &Texts, geo: &Databases) -> (Vec<Placed>, Vec<u32>) {
     let order = order_of(addresses.endpoints(), |addr| texts.get(*addr));
     let endpoints = order.iter().map(|old| endpoint(addresses.endpoints()[*old as usize], addresses, geo));
     (endpoints.collect(), places(&order))
 }
 
-fn endpoint(text: TextId, addresses: &super::Addresses, geo: &Databases) -> Endpoint {
+fn endpoint(text: TextId, addresses: &super::Addresses, geo: &Databases) -> Placed {
     let addr = addresses.known(text);
     let scope = addr.map_or(Scope::Reserved, scope);
     // Databases of others are known to place private addresses somewhere in the world.
     let place = addr.filter(|_| scope == Scope::Public).and_then(|addr| geo.lookup(addr));
-    Endpoint { addr: text, scope, place }
+    (text, scope, place)
 }
 
 /// The processes by pid, then start, then name, and the new place of each.

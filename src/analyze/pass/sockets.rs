@@ -3,6 +3,7 @@
 use super::ticks::Increment;
 use crate::capture::{Counters, Kind, Protocol, TcpState};
 use crate::model::records::{Connection, Count, SmallCount, Totals};
+use crate::model::states::States;
 
 /// How often connections went from one TCP state to another.
 pub(super) type TransitionCounts = [[u64; TcpState::ALL.len()]; TcpState::ALL.len()];
@@ -32,7 +33,7 @@ pub(super) fn blank(
         direction: None,
         state: None,
         state_since_us: 0,
-        states_seen: 0,
+        states_seen: States::NONE,
         first_seen_us: i64::MAX,
         last_seen_us: i64::MIN,
         first_mono_ns: i64::MAX,
@@ -85,7 +86,7 @@ impl Connection {
             transitions[before as usize][state as usize] += 1;
         }
         self.state = Some(state);
-        self.states_seen |= 1 << state as u16;
+        self.states_seen = self.states_seen.with(state);
     }
 
     /// Takes over the counters, and gives what they grew by during the recording.

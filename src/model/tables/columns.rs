@@ -1,4 +1,4 @@
-//! Columns made of records, without a `String` per row.
+//! Columns of texts, without a `String` per row.
 
 use std::sync::Arc;
 
@@ -13,85 +13,14 @@ impl From<PolarsError> for Error {
     }
 }
 
-/// Records, each of which becomes a row.
-pub(super) struct Rows<'a, T>(pub(super) &'a [T]);
-
-/// Declares a method per type of number.
-macro_rules! number_columns {
-    ($($method:ident: $native:ty, $array:ty;)+) => {
-        $(pub(super) fn $method(&self, name: &str, get: impl Fn(&'a T) -> Option<$native>) -> Column {
-            let column: $array = self.0.iter().map(get).collect();
-            column.with_name(name.into()).into_column()
-        })+
-    };
-}
-
-impl<'a, T> Rows<'a, T> {
-    number_columns! {
-        u16: u16, UInt16Chunked;
-        u32: u32, UInt32Chunked;
-        u64: u64, UInt64Chunked;
-        i64: i64, Int64Chunked;
-        f32: f32, Float32Chunked;
-        f64: f64, Float64Chunked;
-    }
-
-    pub(super) fn bool(&self, name: &str, get: impl Fn(&'a T) -> bool) -> Column {
-        let column: BooleanChunked = self.0.iter().map(|row| Some(get(row))).collect();
-        column.with_name(name.into()).into_column()
-    }
-
-    /// A column of texts that nothing else shares.
-    pub(super) fn own_text(&self, name: &str, get: impl Fn(&'a T) -> Option<&'a str>) -> Column {
-        let column: StringChunked = self.0.iter().map(get).collect();
-        column.with_name(name.into()).into_column()
-    }
-
-    /// A column of names that the program itself has.
-    pub(super) fn name(
-        &self,
-        name: &str,
-        texts: &TextColumns,
-        get: impl Fn(&'a T) -> Option<&'a str>,
-    ) -> Result<Column> {
-        let keys: Result<UInt8Chunked> =
-            texts.names.keys(self.0.iter().map(get)).map(|key| Ok(key?.map(|key| key as u8))).collect();
-        Ok(texts.names.column::<Categorical8Type>(name, keys?))
-    }
-
-    /// A column of texts that are made here, each for many rows.
-    pub(super) fn made_text(
-        &self,
-        name: &str,
-        texts: &TextColumns,
-        get: impl Fn(&'a T) -> Option<&'a str>,
-    ) -> Result<Column> {
-        let keys: Result<UInt32Chunked> = texts.all.keys(self.0.iter().map(get)).collect();
-        Ok(texts.all.column::<Categorical32Type>(name, keys?))
-    }
-
-    /// A column of texts of the capture.
-    pub(super) fn text(
-        &self,
-        name: &str,
-        texts: &TextColumns,
-        get: impl Fn(&'a T) -> Option<TextId>,
-    ) -> Column {
-        let keys = self.0.iter().map(|row| get(row).map(TextId::get)).collect();
-        texts.all.column::<Categorical32Type>(name, keys)
-    }
-
-    pub(super) fn frame(&self, columns: Vec<Column>) -> Result<DataFrame> {
-        Ok(DataFrame::new(self.0.len(), columns)?)
-    }
-}
-
 /// Every text once, to which columns have keys.
-pub(super) struct TextColumns {
-    /// Texts of the capture and those made of them: four bytes a row.
+pub struct TextColumns {
+    /// Texts of the capture: four bytes a row.
     all: Dictionary,
     /// Names that the program has: one byte a row.
     names: Dictionary,
+    /// Sets of such names: two bytes a row.
+    sets: Dictionary,
 }
 
 impl TextColumns {
@@ -99,14 +28,43 @@ impl TextColumns {
     ///
     /// # Errors
     /// If there are more texts than keys.
-    pub(super) fn new(texts: &Texts) -> Result<Self> {
+    pub(crate) fn new(texts: &Texts) -> Result<Self> {
         let all = Dictionary::empty(CategoricalPhysical::U32);
         for (id, text) in (0..).zip(texts.iter()) {
             if all.key(text)? != id {
                 return Err(Error::Analysis("two texts of the capture are the same".to_owned()));
             }
         }
-        Ok(Self { all, names: Dictionary::empty(CategoricalPhysical::U8) })
+        let [names, sets] = [CategoricalPhysical::U8, CategoricalPhysical::U16].map(Dictionary::empty);
+        Ok(Self { all, names, sets })
+    }
+
+    /// A column of texts of the capture.
+    pub(super) fn text(&self, name: &str, ids: impl Iterator<Item = Option<TextId>>) -> Column {
+        let keys = ids.map(|id| id.map(TextId::get)).collect();
+        self.all.column::<Categorical32Type>(name, keys)
+    }
+
+    /// A column of names that the program itself has.
+    pub(super) fn names<'t>(
+        &self,
+        name: &str,
+        texts: impl Iterator<Item = Option<&'t str>>,
+    ) -> Result<Column> {
+        let keys: Result<UInt8Chunked> =
+            self.names.keys(texts).map(|key| Ok(key?.map(|key| key as u8))).collect();
+        Ok(self.names.column::<Categorical8Type>(name, keys?))
+    }
+
+    /// A column of sets of such names.
+    pub(super) fn sets<'t>(
+        &self,
+        name: &str,
+        texts: impl Iterator<Item = Option<&'t str>>,
+    ) -> Result<Column> {
+        let keys: Result<UInt16Chunked> =
+            self.sets.keys(texts).map(|key| Ok(key?.map(|key| key as u16))).collect();
+        Ok(self.sets.column::<Categorical16Type>(name, keys?))
     }
 }
 
@@ -161,35 +119,23 @@ mod tests {
 
     #[test]
     fn texts_and_their_absence_arrive_where_they_belong() {
+        let long = "longer than what a view holds inline";
         let mut texts = Texts::default();
-        let (short, long) = (texts.intern("short"), texts.intern("longer than what a view holds inline"));
-        let records = [Some(long), None, Some(short), Some(long)];
-        let rows = Rows(&records);
+        let (short_id, long_id) = (texts.intern("short"), texts.intern(long));
         let texts = TextColumns::new(&texts).unwrap();
-        let frame = rows
-            .frame(vec![
-                rows.text("words", &texts, |id| *id),
-                rows.name("names", &texts, |id| id.map(|_| "new")).unwrap(),
-                rows.made_text("made", &texts, |id| id.map(|_| "short")).unwrap(),
-            ])
-            .unwrap();
+        let ids = [Some(long_id), None, Some(short_id), Some(long_id)];
+        let names = [Some("new"), None, Some("old"), Some("new")];
+        let columns = vec![
+            texts.text("texts", ids.into_iter()),
+            texts.names("names", names.into_iter()).unwrap(),
+            texts.sets("sets", names.into_iter()).unwrap(),
+        ];
+        let frame = DataFrame::new(4, columns).unwrap();
         let words = |column| {
             let words = Words::of(&frame, column).unwrap();
-            (0..4).map(|row| words.get(row)).collect::<Vec<_>>()
+            [0, 1, 2, 3].map(|row| words.get(row))
         };
-        let long = "longer than what a view holds inline";
-        assert_eq!(words("words"), [Some(long), None, Some("short"), Some(long)]);
-        assert_eq!(words("names"), [Some("new"), None, Some("new"), Some("new")]);
-        assert_eq!(words("made"), [Some("short"), None, Some("short"), Some("short")]);
-    }
-
-    #[test]
-    fn a_table_without_rows_still_has_its_columns() {
-        let rows = Rows::<u64>(&[]);
-        let columns =
-            vec![rows.u64("n", |n| Some(*n)), rows.own_text("word", |_| None), rows.bool("b", |_| true)];
-        let frame = rows.frame(columns).unwrap();
-        assert_eq!(frame.shape(), (0, 3));
-        assert_eq!(frame.column("word").unwrap().dtype(), &DataType::String);
+        assert_eq!(words("texts"), [Some(long), None, Some("short"), Some(long)]);
+        assert_eq!((words("names"), words("sets")), (names, names));
     }
 }

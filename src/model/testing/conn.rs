@@ -1,20 +1,25 @@
 //! A connection of a test.
 
 use super::START_US;
+use crate::capture::{Protocol, TcpState};
+use crate::model::records::{
+    Connection, Count, Direction, Endpoint, EndpointId, Location, ProcessId, Scope, Sends, SmallCount, Texts,
+    Totals,
+};
+use crate::model::states::States;
 
 /// One connection, with what is usual filled in: TCP, outbound, established, opened and
 /// closed in the recording, owned by `app`.
 #[derive(Clone)]
 pub(crate) struct Conn {
-    pub(super) protocol: &'static str,
+    pub(super) protocol: Protocol,
     pub(super) local: (String, u16),
     pub(super) remote: Option<(String, u16)>,
     pub(super) remote_name: Option<&'static str>,
-    pub(super) scope: Option<&'static str>,
+    pub(super) scope: Option<Scope>,
     pub(super) country: Option<&'static str>,
-    pub(super) role: &'static str,
-    pub(super) direction: Option<&'static str>,
-    pub(super) states: Option<&'static str>,
+    pub(super) direction: Option<Direction>,
+    pub(super) states: States,
     pub(super) first_s: f64,
     pub(super) duration_s: f64,
     pub(super) opened: bool,
@@ -32,20 +37,19 @@ pub(crate) struct Conn {
 impl Conn {
     pub(crate) fn to(addr: &str, port: u16) -> Self {
         let scope = match addr {
-            a if a.starts_with("127.") => "loopback",
-            a if a.starts_with("10.") || a.starts_with("192.168.") => "private",
-            _ => "public",
+            a if a.starts_with("127.") => Scope::Loopback,
+            a if a.starts_with("10.") || a.starts_with("192.168.") => Scope::Private,
+            _ => Scope::Public,
         };
         Self {
-            protocol: "tcp",
+            protocol: Protocol::Tcp,
             local: ("192.168.1.10".to_owned(), 40_000),
             remote: Some((addr.to_owned(), port)),
             remote_name: None,
             scope: Some(scope),
             country: None,
-            role: "connection",
-            direction: Some("outbound"),
-            states: Some("SYN_SENT>ESTABLISHED>FIN_WAIT1"),
+            direction: Some(Direction::Outbound),
+            states: States::of(&[TcpState::SynSent, TcpState::Established, TcpState::FinWait1]),
             first_s: 0.0,
             duration_s: 0.5,
             opened: true,
@@ -65,9 +69,8 @@ impl Conn {
         Self {
             remote: None,
             scope: None,
-            role: "listener",
             direction: None,
-            states: Some("LISTEN"),
+            states: States::of(&[TcpState::Listen]),
             opened: false,
             closed: false,
             bytes: None,
@@ -129,43 +132,44 @@ impl Conn {
     }
 
     /// Over a protocol without states.
-    pub(crate) fn over(self, protocol: &'static str) -> Self {
+    pub(crate) fn over(self, protocol: Protocol) -> Self {
         Self { protocol, ..self.udp() }
     }
 
     pub(crate) fn udp(mut self) -> Self {
-        (self.protocol, self.states) = ("udp", None);
+        (self.protocol, self.states) = (Protocol::Udp, States::NONE);
         self
     }
 
     /// Opened by the remote.
     pub(crate) fn inbound(mut self) -> Self {
-        self.direction = Some("inbound");
+        self.direction = Some(Direction::Inbound);
         self
     }
 
     /// Both ends on this host.
     pub(crate) fn internal(mut self) -> Self {
-        self.direction = Some("internal");
+        self.direction = Some(Direction::Internal);
         "127.0.0.1".clone_into(&mut self.local.0);
         self
     }
 
     /// A SYN that was answered by a reset.
     pub(crate) fn refused(mut self) -> Self {
-        (self.states, self.bytes, self.rtt_us) = (Some("SYN_SENT>CLOSE"), Some((0, 0)), None);
+        (self.states, self.bytes, self.rtt_us) =
+            (States::of(&[TcpState::SynSent, TcpState::Close]), Some((0, 0)), None);
         self.lasting(0.0)
     }
 
     /// A SYN to which nothing came back.
     pub(crate) fn unanswered(mut self) -> Self {
-        (self.states, self.bytes, self.rtt_us) = (Some("SYN_SENT"), Some((0, 0)), None);
+        (self.states, self.bytes, self.rtt_us) = (States::of(&[TcpState::SynSent]), Some((0, 0)), None);
         self.lasting(3.0)
     }
 
     /// Any states, joined by `>`.
     pub(crate) fn states(mut self, states: &'static str) -> Self {
-        self.states = Some(states);
+        self.states = States::from_text(states).unwrap();
         self
     }
 
@@ -181,9 +185,10 @@ impl Conn {
         self
     }
 
-    /// With another role than a connection's or a listener's.
-    pub(crate) fn role(mut self, role: &'static str) -> Self {
-        self.role = role;
+    /// A socket that neither listens nor connects.
+    pub(crate) fn unconnected(mut self) -> Self {
+        (self.remote, self.direction, self.scope) = (None, None, None);
+        self.states = States::NONE;
         self
     }
 
@@ -246,5 +251,69 @@ impl Conn {
 
     pub(super) fn first_us(&self) -> i64 {
         START_US + (self.first_s * 1e6) as i64
+    }
+
+    /// As the pass makes it.
+    pub(super) fn record(
+        &self,
+        conn_id: u64,
+        process: Option<ProcessId>,
+        endpoint: Option<EndpointId>,
+        texts: &mut Texts,
+    ) -> Connection {
+        let packets = |bytes: u64| Count::of(2 + bytes / 1_000);
+        let [sent, received] = [self.bytes.map(|b| b.0), self.bytes.map(|b| b.1)];
+        let since_us = self.state_since_s.map(|second| START_US + (second * 1e6) as i64);
+        Connection {
+            conn_id,
+            protocol: self.protocol,
+            netns: None,
+            local_addr: texts.intern(&self.local.0),
+            local_port: self.local.1,
+            remote: endpoint.zip(self.remote.as_ref().map(|remote| remote.1)),
+            remote_name: self.remote_name.map(|name| texts.intern(name)),
+            direction: self.direction,
+            state: self.states.last(),
+            state_since_us: since_us.unwrap_or_else(|| self.first_us()),
+            states_seen: self.states,
+            first_seen_us: self.first_us(),
+            last_seen_us: self.first_us() + (self.duration_s * 1e6) as i64,
+            first_mono_ns: 0,
+            last_mono_ns: (self.duration_s * 1e9).round() as i64,
+            opened_in_recording: self.opened,
+            start_is_exact: self.start_is_exact,
+            closed_in_recording: self.closed,
+            ticks: 1 + self.duration_s as u32,
+            last_tick: 0,
+            last_sent_tick: 0,
+            sends: 0,
+            totals: Totals {
+                bytes_sent: sent.map(Count::of),
+                bytes_received: received.map(Count::of),
+                packets_sent: self.packets_sent.map(Count::of).or(sent.map(packets)),
+                packets_received: received.map(packets),
+                retransmits: self.bytes.map(|_| SmallCount::of(self.retransmits)),
+                rtt_us: self.rtt_us.map(SmallCount::of),
+            },
+            recorded_sent: sent.map(Count::of),
+            recorded_received: received.map(Count::of),
+            rtt_min_us: self.rtt_us.map(SmallCount::of),
+            process,
+            owner_source: None,
+        }
+    }
+
+    /// Its remote, as the pass makes it.
+    pub(super) fn endpoint_record(&self, texts: &mut Texts) -> Endpoint {
+        let addr = self.remote.as_ref().map(|remote| remote.0.as_str()).unwrap_or_default();
+        let place =
+            Location { country_code: self.country.map(|code| texts.intern(code)), ..Location::default() };
+        Endpoint { addr: texts.intern(addr), scope: self.scope.unwrap_or(Scope::Reserved), place }
+    }
+
+    /// When it began to send again, if ever.
+    pub(super) fn sends(&self, conn_id: u64) -> Option<Sends> {
+        let ts_us: Vec<i64> = self.sends_s.iter().map(|second| START_US + (second * 1e6) as i64).collect();
+        (!ts_us.is_empty()).then_some(Sends { conn_id, ts_us })
     }
 }

@@ -1,8 +1,6 @@
 //! How long connections were seen, on a logarithmic scale, with the thresholds for
 //! short-lived and long-lived.
 
-use polars::prelude::Float64Type;
-
 use super::axis::{self, Axis};
 use super::canvas::{self, Area, Canvas, Drawn, Label, MARGIN, text_width};
 use super::palette::{PLAIN, REST, THRESHOLD};
@@ -11,7 +9,8 @@ use crate::Result;
 use crate::humanize;
 use crate::model::Tables;
 use crate::model::metrics::Tcp;
-use crate::model::view::{Numbers, Words};
+use crate::model::records::Role;
+use crate::model::tables::SocketColumns;
 use crate::report::Section;
 
 pub(super) const CHART: Chart =
@@ -67,11 +66,10 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
 
 /// Sorted, of sockets with a remote.
 fn durations_s(tables: &Tables) -> Result<Vec<f64>> {
-    let roles = Words::of(&tables.connections, "role")?;
-    let durations = Numbers::<Float64Type>::of(&tables.connections, "duration_s")?;
-    let mut durations_s: Vec<f64> = (0..durations.len())
-        .filter(|row| roles.get(*row) == Some("connection"))
-        .filter_map(|row| durations.get(row))
+    let sockets = SocketColumns::of(&tables.connections)?;
+    let mut durations_s: Vec<f64> = (0..sockets.len())
+        .filter(|row| sockets.role(*row) == Role::Connection)
+        .map(|row| sockets.duration_s(row))
         .filter(|duration_s| duration_s.is_finite() && *duration_s >= 0.0)
         .collect();
     durations_s.sort_by(f64::total_cmp);

@@ -1,7 +1,5 @@
 //! How long TCP connections waited for an answer, on a logarithmic scale.
 
-use polars::prelude::UInt32Type;
-
 use super::axis::{self, Axis};
 use super::canvas::{self, Area, Canvas, Drawn, Label, text_width};
 use super::palette::{PLAIN, THRESHOLD};
@@ -10,7 +8,8 @@ use crate::Result;
 use crate::humanize;
 use crate::model::Tables;
 use crate::model::metrics::Distribution;
-use crate::model::view::{Numbers, Words};
+use crate::model::records::Role;
+use crate::model::tables::SocketColumns;
 use crate::report::Section;
 
 pub(super) const CHART: Chart =
@@ -64,11 +63,11 @@ fn draw_marks(canvas: &Canvas<'_>, rtt_us: &Distribution, times: &Axis, plot: Ar
 }
 
 fn rtts_s(tables: &Tables) -> Result<Vec<f64>> {
-    let rtts = Numbers::<UInt32Type>::of(&tables.connections, "rtt_us")?;
-    let roles = Words::of(&tables.connections, "role")?;
-    let is_connection = |row: &usize| roles.get(*row) == Some("connection");
-    let in_seconds = |row| rtts.get(row).filter(|rtt_us| *rtt_us > 0).map(|rtt_us| f64::from(rtt_us) / 1e6);
-    Ok((0..rtts.len()).filter(is_connection).filter_map(in_seconds).collect())
+    let sockets = SocketColumns::of(&tables.connections)?;
+    let is_connection = |row: &usize| sockets.role(*row) == Role::Connection;
+    let in_seconds =
+        |row| sockets.rtt_us(row).filter(|rtt_us| *rtt_us > 0).map(|rtt_us| f64::from(rtt_us) / 1e6);
+    Ok((0..sockets.len()).filter(is_connection).filter_map(in_seconds).collect())
 }
 
 /// Whole decades around the values; none without one.

@@ -5,6 +5,7 @@ use super::canvas::{self, Canvas};
 use super::{Chart, Subject, palette};
 use crate::Result;
 use crate::analyze::services;
+use crate::capture::Protocol;
 use crate::humanize;
 use crate::model::metrics::Share;
 use crate::report::Section;
@@ -35,8 +36,10 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
 
 /// With the name of the service that the port is registered for, if it is.
 fn named(share: &Share) -> Share {
-    let service =
-        share.name.split_once('/').and_then(|(port, protocol)| services::name(protocol, port.parse().ok()?));
+    let service = share
+        .name
+        .split_once('/')
+        .and_then(|(port, protocol)| services::name(Protocol::from_text(protocol)?, port.parse().ok()?));
     let name = service.map_or_else(|| share.name.clone(), |service| format!("{} {service}", share.name));
     Share { name, ..share.clone() }
 }

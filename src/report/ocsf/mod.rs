@@ -14,6 +14,7 @@ use super::json::v1::{Detector, Entities, Finding, Report, Severity};
 use super::sockets::Sockets;
 use crate::escape;
 use crate::model::detector::Method;
+use crate::model::records::Direction;
 use v1_3::{
     Analytic, Attack, ConnectionInfo, Container, DetectionFinding, Device, Endpoint, Evidence, File,
     FindingInfo, Metadata, Observable, Process, Product, Technique, User, VERSION,
@@ -139,9 +140,9 @@ fn evidence(finding: &Finding, sockets: &Sockets) -> Evidence {
         Some(true) | None => (local, remote),
     };
     let (direction_id, direction) = match direction {
-        Some("inbound") => (1, "Inbound"),
-        Some("outbound") => (2, "Outbound"),
-        Some(_) => (99, "Internal"),
+        Some(Direction::Inbound) => (1, "Inbound"),
+        Some(Direction::Outbound) => (2, "Outbound"),
+        Some(Direction::Internal) => (99, "Internal"),
         None => (0, "Unknown"),
     };
     let protocol_name = entities.protocol.clone();

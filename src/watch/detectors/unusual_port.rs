@@ -79,7 +79,8 @@ impl UnusualPort {
 }
 
 fn usual_service(port: u16) -> String {
-    services::name("tcp", port).map_or_else(String::new, |name| format!("Port {port} belongs to {name}."))
+    services::name(Protocol::Tcp, port)
+        .map_or_else(String::new, |name| format!("Port {port} belongs to {name}."))
 }
 
 fn listed(ports: &[u16]) -> String {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use ahash::{AHashMap, RandomState};
 
+use crate::capture::Protocol;
 use crate::model::orientation::Orientation;
 use crate::model::sockets::{Socket, Sockets, Source};
 
@@ -13,7 +14,7 @@ const STROBE: usize = 86_400;
 /// A destination as one source, or several together, contact it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Pair<'a> {
-    pub(super) protocol: &'a str,
+    pub(super) protocol: Protocol,
     pub(super) addr: &'a str,
     pub(super) port: u16,
     /// None for all sources of one local address together.
@@ -25,7 +26,7 @@ pub(super) struct Pair<'a> {
 
 impl<'a> Pair<'a> {
     /// Whom it contacts: protocol, name or address, port.
-    pub(super) fn destination(&self) -> (&'a str, &'a str, u16) {
+    pub(super) fn destination(&self) -> (Protocol, &'a str, u16) {
         (self.protocol, self.name.unwrap_or(self.addr), self.port)
     }
 }
@@ -149,7 +150,7 @@ pub(super) fn collect<'a>(
         // All sources together are another series only if there are several.
         .filter(|(pair, group)| pair.source.is_some() || group.has_several_sources)
         .filter_map(|(pair, group)| {
-            let addr = sockets.get(*group.rows.first()?).remote?.0;
+            let addr = sockets.get(*group.rows.first()?).remote()?.0;
             let by_addr = Pair { name: None, addr, ..pair };
             let is_new = pair.name.is_none() || sizes.get(&by_addr) != Some(&group.rows.len());
             is_new.then(|| Series::of(Pair { addr, ..pair }, group.rows, sockets))
@@ -208,7 +209,7 @@ fn groups<'a>(
 /// The pairs to which a connection belongs: of its source, of its local address, and of its source by
 /// the name that it asked for.
 fn names<'a>(socket: &Socket<'a>) -> Option<impl Iterator<Item = Pair<'a>> + use<'a>> {
-    let (addr, port) = socket.remote?;
+    let (addr, port) = socket.remote()?;
     let pair = Pair { protocol: socket.protocol, addr, port, source: None, local_addr: None, name: None };
     let source = Some(Source::of(socket));
     let by_addr = [Pair { source, ..pair }, Pair { local_addr: Some(socket.local_addr), ..pair }];

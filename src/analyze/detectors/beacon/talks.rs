@@ -29,7 +29,7 @@ pub(super) fn collect<'a>(
     let mut chosen: BTreeMap<Pair<'a>, Series<'a>> = BTreeMap::new();
     for row in (0..sockets.len()).filter(|row| talking.contains(&sockets.conn_id(*row))) {
         let socket = sockets.get(row);
-        let Some((addr, port)) = socket.remote.filter(|_| orientation.is_originator(&socket)) else {
+        let Some((addr, port)) = socket.remote().filter(|_| orientation.is_originator(&socket)) else {
             continue;
         };
         let mut starts_us = sends.remove(&socket.conn_id).unwrap_or_default();

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Thresholds;
 use crate::analyze::peers::{Peer, Side, by_peer, most_within};
+use crate::capture::Protocol;
 use crate::model::sockets::{Socket, Sockets, Source};
 use crate::model::stats;
 
@@ -53,7 +54,7 @@ struct Guesses<'a> {
 /// Every attack: pairs first, then what pairs that are too small alone add up to.
 pub(super) fn attacks<'a>(sockets: &Sockets<'a>, config: &Thresholds) -> Vec<Attack<'a>> {
     let peers = by_peer(sockets, |socket, peer| {
-        socket.protocol == "tcp" && LOGIN_PORTS.contains(&peer.port) && socket.was_established()
+        socket.protocol == Protocol::Tcp && LOGIN_PORTS.contains(&peer.port) && socket.was_established()
     });
     let guesses: Vec<Guesses<'a>> =
         peers.into_iter().map(|(peer, rows)| Guesses::of(peer, &rows, sockets, config)).collect();

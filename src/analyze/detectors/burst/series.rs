@@ -6,6 +6,7 @@ use polars::prelude::{DataFrame, UInt32Type, UInt64Type};
 
 use super::Thresholds;
 use crate::Result;
+use crate::model::records::Direction;
 use crate::model::sockets::{Socket, Sockets, Source};
 use crate::model::tables::Tables;
 use crate::model::view::Numbers;
@@ -58,10 +59,10 @@ pub(super) fn of<'a>(
     let mut connections = Connections::new();
     let mut names = Names::default();
     for (row, socket) in (0..).zip(sockets.iter()) {
-        let Some((addr, _)) = socket.remote else { continue };
+        let Some((addr, _)) = socket.remote() else { continue };
         names.learn(&socket);
         // Inside the host, the remote address is the host itself.
-        let remote = (socket.direction != Some("internal")).then_some(Subject::Remote(addr));
+        let remote = (socket.direction != Some(Direction::Internal)).then_some(Subject::Remote(addr));
         for subject in [Some(Subject::Source(Source::of(&socket))), remote].into_iter().flatten() {
             connections.entry(subject).or_default().push(row);
         }
@@ -103,8 +104,8 @@ impl<'a> Names<'a> {
         if let Some(process) = socket.process {
             self.processes.entry(process).or_insert(Subject::Source(Source::of(socket)));
         }
-        if let Some((endpoint, (addr, _))) = socket.endpoint.zip(socket.remote)
-            && socket.direction != Some("internal")
+        if let Some((endpoint, (addr, _))) = socket.endpoint.zip(socket.remote())
+            && socket.direction != Some(Direction::Internal)
         {
             self.endpoints.entry(endpoint).or_insert(Subject::Remote(addr));
         }

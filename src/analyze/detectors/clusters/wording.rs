@@ -7,6 +7,8 @@ use polars::prelude::{DataFrame, df};
 
 use crate::Result;
 use crate::analyze::{services, words};
+use crate::capture::Protocol;
+use crate::model::records::Direction;
 use crate::model::sockets::Sockets;
 use crate::model::stats;
 
@@ -24,9 +26,9 @@ const LONG_S: f64 = 600.0;
 struct Group<'a> {
     connections: usize,
     process_name: Option<&'a str>,
-    protocol: Option<&'a str>,
+    protocol: Option<Protocol>,
     port: Option<u16>,
-    direction: Option<&'a str>,
+    direction: Option<Direction>,
     remote_addr: Option<&'a str>,
     sent: Option<f64>,
     received: Option<f64>,
@@ -55,9 +57,9 @@ pub(super) fn table(
         "connections" => groups.iter().map(|group| group.connections as u32).collect::<Vec<_>>(),
         "description" => groups.iter().map(Group::description).collect::<Vec<_>>(),
         "process_name" => groups.iter().map(|group| group.process_name).collect::<Vec<_>>(),
-        "protocol" => groups.iter().map(|group| group.protocol).collect::<Vec<_>>(),
+        "protocol" => groups.iter().map(|group| group.protocol.map(Protocol::as_str)).collect::<Vec<_>>(),
         "port" => groups.iter().map(|group| group.port).collect::<Vec<_>>(),
-        "direction" => groups.iter().map(|group| group.direction).collect::<Vec<_>>(),
+        "direction" => groups.iter().map(|group| group.direction.map(Direction::as_str)).collect::<Vec<_>>(),
         "remote_addr" => groups.iter().map(|group| group.remote_addr).collect::<Vec<_>>(),
         "bytes_sent" => column(|group| group.sent),
         "bytes_received" => column(|group| group.received),
@@ -73,7 +75,7 @@ impl<'a> Group<'a> {
             protocol: common(rows, |row| Some(sockets.get(row).protocol)),
             port: common(rows, |row| sockets.get(row).service_port()),
             direction: common(rows, |row| sockets.get(row).direction),
-            remote_addr: common(rows, |row| sockets.get(row).remote.map(|(addr, _)| addr)),
+            remote_addr: common(rows, |row| sockets.get(row).remote_addr),
             sent: median(rows, |row| sockets.get(row).bytes_sent.map(|bytes| bytes as f64)),
             received: median(rows, |row| sockets.get(row).bytes_received.map(|bytes| bytes as f64)),
             duration_s: median(rows, |row| Some(sockets.get(row).duration_s)),
@@ -88,7 +90,7 @@ impl<'a> Group<'a> {
             Some(seconds) if seconds >= LONG_S => parts.push("long".to_owned()),
             _ => {}
         }
-        parts.extend(self.direction.map(str::to_owned));
+        parts.extend(self.direction.map(|direction| direction.as_str().to_owned()));
         parts.extend(self.service());
         parts.push("connections".to_owned());
         if let Some(name) = self.process_name {
@@ -110,8 +112,8 @@ impl<'a> Group<'a> {
         let protocol = self.protocol?;
         Some(match self.port {
             Some(port) => services::name(protocol, port)
-                .map_or_else(|| format!("{} port {port}", protocol.to_uppercase()), str::to_owned),
-            None => protocol.to_uppercase(),
+                .map_or_else(|| format!("{} port {port}", protocol.as_str().to_uppercase()), str::to_owned),
+            None => protocol.as_str().to_uppercase(),
         })
     }
 }

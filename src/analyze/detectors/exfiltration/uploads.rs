@@ -8,6 +8,7 @@ use super::Thresholds;
 use crate::Result;
 use crate::analyze::appraisal::Surroundings;
 use crate::model::orientation::Orientation;
+use crate::model::records::Direction;
 use crate::model::sockets::{Sockets, Source};
 use crate::model::stats;
 use crate::model::tables::Tables;
@@ -112,9 +113,9 @@ pub(super) fn find<'a>(
     let orientation = Orientation::of(sockets);
     let mut uploads: BTreeMap<(Source<'a>, &'a str), Upload<'a>> = BTreeMap::new();
     for (row, socket) in sockets.iter().enumerate() {
-        let Some((addr, port)) = socket.remote else { continue };
+        let Some((addr, port)) = socket.remote() else { continue };
         let leaves = surroundings.leaves_network(&socket) && orientation.is_originator(&socket);
-        if socket.direction != Some("outbound") && !leaves {
+        if socket.direction != Some(Direction::Outbound) && !leaves {
             continue;
         }
         let source = Source::of(&socket);

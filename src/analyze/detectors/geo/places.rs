@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Thresholds;
+use crate::model::records::{Direction, Scope};
 use crate::model::sockets::{Socket, Sockets, Source};
 
 /// All connections that are compared.
@@ -106,7 +107,8 @@ fn merge<'a>(places: Vec<Lone<'a>>, config: &Thresholds) -> Vec<Lone<'a>> {
 
 /// The country of the remote, if this host opened the connection and the remote is public.
 fn country<'a>(socket: &Socket<'a>) -> Option<&'a str> {
-    let is_asked = socket.direction == Some("outbound") && socket.remote_scope == Some("public");
+    let is_asked =
+        socket.direction == Some(Direction::Outbound) && socket.remote_scope == Some(Scope::Public);
     socket.country_code.filter(|_| is_asked)
 }
 

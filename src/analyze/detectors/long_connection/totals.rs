@@ -2,6 +2,8 @@
 
 use ahash::AHashMap;
 
+use crate::capture::{Protocol, TcpState};
+use crate::model::records::Direction;
 use crate::model::sockets::{Socket, Sockets, Source};
 
 /// A source and another host.
@@ -11,8 +13,8 @@ pub(super) struct Pair<'a> {
     pub(super) addr: &'a str,
     /// The port of the service.
     pub(super) port: u16,
-    pub(super) protocol: &'a str,
-    pub(super) direction: Option<&'a str>,
+    pub(super) protocol: Protocol,
+    pub(super) direction: Option<Direction>,
 }
 
 /// The connections of a pair.
@@ -114,9 +116,9 @@ impl<'a> Totals<'a> {
 
 /// The pair of a connection with another host that was established.
 fn pair<'a>(socket: &Socket<'a>) -> Option<Pair<'a>> {
-    let (addr, _) = socket.remote?;
-    let was_established = socket.protocol != "tcp" || socket.was_in("ESTABLISHED");
-    (was_established && socket.direction != Some("internal")).then(|| Pair {
+    let (addr, _) = socket.remote()?;
+    let was_established = socket.protocol != Protocol::Tcp || socket.was_in(TcpState::Established);
+    (was_established && socket.direction != Some(Direction::Internal)).then(|| Pair {
         source: Source::of(socket),
         addr,
         port: socket.service_port().unwrap_or_default(),

@@ -2,12 +2,33 @@
 
 use ahash::AHashSet;
 
+use crate::capture::{Protocol, TcpState};
 use crate::model::orientation::Orientation;
+use crate::model::records::Direction;
 use crate::model::sockets::{Socket, Sockets, Source};
+use crate::model::states::States;
 
 /// States that only a connection reaches that was established.
-const ESTABLISHED: [&str; 7] =
-    ["ESTABLISHED", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT", "CLOSE_WAIT", "LAST_ACK", "CLOSING"];
+const ESTABLISHED: States = States::of(&[
+    TcpState::Established,
+    TcpState::FinWait1,
+    TcpState::FinWait2,
+    TcpState::TimeWait,
+    TcpState::CloseWait,
+    TcpState::LastAck,
+    TcpState::Closing,
+]);
+
+/// States of a connection that has ended, or is about to.
+const CLOSING: States = States::of(&[
+    TcpState::FinWait1,
+    TcpState::FinWait2,
+    TcpState::TimeWait,
+    TcpState::Close,
+    TcpState::CloseWait,
+    TcpState::LastAck,
+    TcpState::Closing,
+]);
 
 /// A SYN that is younger than this at the end of the recording may still be answered, in seconds.
 const PENDING_S: f64 = 1.0;
@@ -107,16 +128,16 @@ fn counts(reply: Reply, (side, _, _, port): &Approach<'_>) -> bool {
 type Approach<'a> = (Side, Source<'a>, &'a str, u16);
 
 fn approach<'a>(orientation: &Orientation<'_>, socket: &Socket<'a>) -> Option<Approach<'a>> {
-    if socket.protocol != "tcp" || is_backscatter(socket) {
+    if socket.protocol != Protocol::Tcp || is_backscatter(socket) {
         return None;
     }
-    let (addr, port) = socket.remote?;
+    let (addr, port) = socket.remote()?;
     if orientation.is_originator(socket) {
         return Some((Side::FromHere, Source::of(socket), addr, port));
     }
     // The accepting side of a connection inside the host is counted on its opening side.
-    let is_inbound = socket.direction == Some("inbound");
-    is_inbound.then_some((Side::FromOutside, Source::Address(addr), socket.local_addr, socket.local_port))
+    let is_inbound = socket.direction == Some(Direction::Inbound);
+    is_inbound.then_some((Side::FromOutside, Source::Address(addr), socket.local_addr, socket.local_port()))
 }
 
 /// Ports below this are of services; nobody connects from one by chance.
@@ -125,23 +146,23 @@ const EPHEMERAL_FROM: u16 = 1_024;
 /// An answer to something that was never asked from here: someone forged this side's address in a
 /// flood. Only packet captures and logs of a sensor have it, as no socket belongs to it.
 fn is_backscatter(socket: &Socket<'_>) -> bool {
-    if socket.direction != Some("outbound") {
+    if socket.direction != Some(Direction::Outbound) {
         // Without an answer it is a scan from outside that a firewall drops.
         return false;
     }
     let only_received = socket.packets_sent == Some(0) && socket.packets_received.is_some_and(|n| n > 0);
-    let is_unasked = !["SYN_SENT", "SYN_RECV"].iter().chain(&ESTABLISHED).any(|state| socket.was_in(state));
-    let is_from_service =
-        socket.local_port < EPHEMERAL_FROM && socket.remote.is_some_and(|(_, port)| port >= EPHEMERAL_FROM);
+    let is_unasked = !socket.states.has_any(ESTABLISHED.with(TcpState::SynSent).with(TcpState::SynRecv));
+    let is_from_service = socket.local_port() < EPHEMERAL_FROM
+        && socket.remote().is_some_and(|(_, port)| port >= EPHEMERAL_FROM);
     only_received || is_unasked && is_from_service
 }
 
 /// What came of a connection; none if it was there before the recording, and is not over.
 fn reply(socket: &Socket<'_>, end_us: i64) -> Option<Reply> {
-    if ESTABLISHED.iter().any(|state| socket.was_in(state)) {
+    if socket.states.has_any(ESTABLISHED) {
         return Some(if was_left_empty(socket) { Reply::NoData } else { Reply::Answered });
     }
-    if socket.was_in("CLOSE") {
+    if socket.was_in(TcpState::Close) {
         return Some(Reply::Refused);
     }
     // By the end of the recording and not by what was seen last, which in packets is long before.
@@ -155,10 +176,7 @@ fn reply(socket: &Socket<'_>, end_us: i64) -> Option<Reply> {
 /// Closed, and both counters known to be 0. While it is open, or if the closing was not seen,
 /// data may have followed.
 fn was_left_empty(socket: &Socket<'_>) -> bool {
-    let closing = ["FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT", "CLOSE", "CLOSE_WAIT", "LAST_ACK", "CLOSING"];
-    socket.bytes_sent == Some(0)
-        && socket.bytes_received == Some(0)
-        && closing.iter().any(|state| socket.was_in(state))
+    socket.bytes_sent == Some(0) && socket.bytes_received == Some(0) && socket.states.has_any(CLOSING)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::ProcessLook;
+use crate::capture::Protocol;
 use crate::model::detector::Detector as _;
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::model::members::Members;
@@ -132,7 +133,7 @@ type Key<'a> = (Sign, Option<&'a str>, Option<&'a str>);
 pub(super) fn findings(sockets: &Sockets<'_>, processes: &Processes<'_>) -> Vec<Finding> {
     let mut cases: BTreeMap<Key<'_>, Vec<usize>> = BTreeMap::new();
     let mut carried: BTreeMap<u32, u64> = BTreeMap::new();
-    for socket in sockets.iter().filter(|socket| socket.protocol == "icmp") {
+    for socket in sockets.iter().filter(|socket| socket.protocol == Protocol::Icmp) {
         if let Some(process) = socket.process {
             let bytes = socket.bytes_sent.unwrap_or(0).saturating_add(socket.bytes_received.unwrap_or(0));
             let total = carried.entry(process).or_default();
@@ -142,9 +143,11 @@ pub(super) fn findings(sockets: &Sockets<'_>, processes: &Processes<'_>) -> Vec<
     for (row, socket) in sockets.iter().enumerate() {
         let Some(number) = socket.process else { continue };
         let sign = match socket.protocol {
-            "packet" => Sign::Packet,
-            "raw" => Sign::Raw,
-            "icmp" if carried.get(&number).is_some_and(|bytes| *bytes >= CARRIED_BYTES) => Sign::IcmpData,
+            Protocol::Packet => Sign::Packet,
+            Protocol::Raw => Sign::Raw,
+            Protocol::Icmp if carried.get(&number).is_some_and(|bytes| *bytes >= CARRIED_BYTES) => {
+                Sign::IcmpData
+            }
             _ => continue,
         };
         let process = processes.get(number as usize);
@@ -232,7 +235,7 @@ mod tests {
     }
 
     fn packet() -> Conn {
-        Conn::listener(0).over("packet").role("unconnected")
+        Conn::listener(0).over(Protocol::Packet).unconnected()
     }
 
     #[test]
@@ -251,14 +254,14 @@ mod tests {
 
     #[test]
     fn raw_sockets_are_named_and_routing_daemons_may_have_them() {
-        let raw = || Conn::to("10.0.0.5", 0).over("raw");
+        let raw = || Conn::to("10.0.0.5", 0).over(Protocol::Raw);
         assert_eq!(found("x", "/usr/bin/x", raw()), [("x holds a raw socket".to_owned(), Severity::Low)]);
         assert_eq!(found("bird", "/usr/sbin/bird", raw()), []);
     }
 
     #[test]
     fn icmp_is_conspicuous_when_it_carries_data() {
-        let icmp = |addr, bytes| Conn::to(addr, 0).over("icmp").bytes(bytes, 0);
+        let icmp = |addr, bytes| Conn::to(addr, 0).over(Protocol::Icmp).bytes(bytes, 0);
         let title = || "x moves data over ICMP".to_owned();
         assert_eq!(found("x", "/usr/bin/x", icmp("203.0.113.5", 20_000)), [(title(), Severity::High)]);
         assert_eq!(found("x", "/usr/bin/x", icmp("10.0.0.5", 20_000)), [(title(), Severity::Medium)]);

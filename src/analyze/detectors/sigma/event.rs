@@ -50,7 +50,7 @@ pub(super) const FIELDS: &[(&str, Read)] = &[
     ("CommandLine", |e| text(e.cmdline)),
     ("ProcessId", |e| e.socket.pid.map(|pid| EventValue::Int(pid.into()))),
     ("User", |e| text(e.username)),
-    ("Protocol", |e| text(Some(e.socket.protocol))),
+    ("Protocol", |e| text(Some(e.socket.protocol.as_str()))),
     // Sysmon writes it as a text, and so do rules.
     ("Initiated", |e| {
         let is_local = e.socket.direction.and(e.flow)?.is_local_originator;

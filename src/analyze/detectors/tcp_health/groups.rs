@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::Thresholds;
+use crate::capture::{Protocol, TcpState};
+use crate::model::records::Direction;
 use crate::model::sockets::{Socket, Sockets, Source};
+use crate::model::states::States;
 
 /// What is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,7 +45,7 @@ pub(super) fn find<'a>(sockets: &Sockets<'a>, config: &Thresholds) -> Vec<Ailmen
     let mut groups: BTreeMap<Kind<'a>, Group> = BTreeMap::new();
     let follows_states = follows_states(sockets);
     for (row, socket) in sockets.iter().enumerate() {
-        if socket.protocol != "tcp" || socket.remote.is_none() {
+        if socket.protocol != Protocol::Tcp || socket.remote().is_none() {
             continue;
         }
         for (kind, is_ill) in memberships(&socket, config) {
@@ -62,44 +65,51 @@ pub(super) fn find<'a>(sockets: &Sockets<'a>, config: &Thresholds) -> Vec<Ailmen
 /// Whether the recording saw connections go through their last states: only then is a step from
 /// ESTABLISHED to CLOSE a reset, and not a close that was not followed.
 pub(super) fn follows_states(sockets: &Sockets<'_>) -> bool {
-    let closing = |socket: &Socket<'_>| socket.was_in("LAST_ACK") || socket.was_in("FIN_WAIT1");
-    sockets.iter().any(|socket| socket.was_in("CLOSE") && closing(&socket))
+    let closing = |socket: &Socket<'_>| socket.was_in(TcpState::LastAck) || socket.was_in(TcpState::FinWait1);
+    sockets.iter().any(|socket| socket.was_in(TcpState::Close) && closing(&socket))
 }
 
 /// The groups to which a TCP connection belongs, and whether it has their trouble.
 fn memberships<'a>(socket: &Socket<'a>, config: &Thresholds) -> Vec<(Kind<'a>, bool)> {
-    let Some((addr, port)) = socket.remote else { return Vec::new() };
-    let is_inbound = socket.direction == Some("inbound");
-    let is_established = socket.was_in("ESTABLISHED");
+    let Some((addr, port)) = socket.remote() else { return Vec::new() };
+    let is_inbound = socket.direction == Some(Direction::Inbound);
+    let is_established = socket.was_in(TcpState::Established);
     let waits_s = socket.state_since_us.map_or(0.0, |since| (socket.last_seen_us - since) as f64 / 1e6);
-    let is_left = socket.state == Some("CLOSE_WAIT") && waits_s >= config.close_wait_s;
-    let half_open = if socket.was_in("SYN_RECV") || is_inbound {
-        Kind::HalfOpenIn(socket.local_port)
+    let is_left = socket.state == Some(TcpState::CloseWait) && waits_s >= config.close_wait_s;
+    let half_open = if socket.was_in(TcpState::SynRecv) || is_inbound {
+        Kind::HalfOpenIn(socket.local_port())
     } else {
         Kind::HalfOpenOut(addr, port)
     };
-    let is_half_open = !is_established && (socket.was_in("SYN_RECV") || is_unanswered(socket));
+    let is_half_open = !is_established && (socket.was_in(TcpState::SynRecv) || is_unanswered(socket));
     let service =
-        if is_inbound { Kind::Resets(None, socket.local_port) } else { Kind::Resets(Some(addr), port) };
+        if is_inbound { Kind::Resets(None, socket.local_port()) } else { Kind::Resets(Some(addr), port) };
     let mut all = vec![(half_open, is_half_open), (Kind::CloseWait(Source::of(socket)), is_left)];
-    if socket.was_in("CLOSE") && is_established {
+    if socket.was_in(TcpState::Close) && is_established {
         all.push((service, is_reset(socket)));
     }
-    if is_established && socket.direction != Some("internal") {
+    if is_established && socket.direction != Some(Direction::Internal) {
         all.push((Kind::Retransmission(addr), socket.retransmits.is_some_and(|again| again > 0)));
     }
     all
 }
 
 fn is_unanswered(socket: &Socket<'_>) -> bool {
-    socket.states == "SYN_SENT"
+    socket.states == States::of(&[TcpState::SynSent])
 }
 
 /// Whether it ended at once, and not step by step.
 pub(super) fn is_reset(socket: &Socket<'_>) -> bool {
-    const STEPS: [&str; 6] = ["FIN_WAIT1", "FIN_WAIT2", "CLOSING", "CLOSE_WAIT", "LAST_ACK", "TIME_WAIT"];
-    let is_at_once = socket.was_in("ESTABLISHED") && socket.was_in("CLOSE");
-    is_at_once && !STEPS.iter().any(|state| socket.was_in(state))
+    const STEPS: States = States::of(&[
+        TcpState::FinWait1,
+        TcpState::FinWait2,
+        TcpState::Closing,
+        TcpState::CloseWait,
+        TcpState::LastAck,
+        TcpState::TimeWait,
+    ]);
+    let is_at_once = socket.was_in(TcpState::Established) && socket.was_in(TcpState::Close);
+    is_at_once && !socket.states.has_any(STEPS)
 }
 
 /// The connections of a group, as they come.

@@ -4,6 +4,7 @@ use polars::prelude::{DataFrame, df};
 
 use super::groups::is_reset;
 use crate::Result;
+use crate::capture::{Protocol, TcpState};
 use crate::model::sockets::{Socket, Sockets};
 use crate::model::tables::Tables;
 
@@ -16,11 +17,13 @@ pub(super) fn table(sockets: &Sockets<'_>, tables: &Tables) -> Result<DataFrame>
     let slices = Slices::of(tables);
     let (mut half_open, mut close_wait) = (slices.blank(), slices.blank());
     let mut reset = slices.blank();
-    for socket in sockets.iter().filter(|socket| socket.protocol == "tcp" && socket.remote.is_some()) {
+    for socket in
+        sockets.iter().filter(|socket| socket.protocol == Protocol::Tcp && socket.remote().is_some())
+    {
         if is_half_open(&socket) {
             slices.count(&mut half_open, socket.first_seen_us, socket.last_seen_us);
         }
-        if let Some(since) = socket.state_since_us.filter(|_| socket.state == Some("CLOSE_WAIT")) {
+        if let Some(since) = socket.state_since_us.filter(|_| socket.state == Some(TcpState::CloseWait)) {
             slices.count(&mut close_wait, since, socket.last_seen_us);
         }
         if is_reset(&socket) {
@@ -37,7 +40,8 @@ pub(super) fn table(sockets: &Sockets<'_>, tables: &Tables) -> Result<DataFrame>
 }
 
 fn is_half_open(socket: &Socket<'_>) -> bool {
-    !socket.was_in("ESTABLISHED") && (socket.was_in("SYN_RECV") || socket.was_in("SYN_SENT"))
+    !socket.was_in(TcpState::Established)
+        && (socket.was_in(TcpState::SynRecv) || socket.was_in(TcpState::SynSent))
 }
 
 struct Slices {

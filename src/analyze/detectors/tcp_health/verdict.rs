@@ -81,7 +81,7 @@ fn remotes(members: Members<'_, '_>) -> String {
 }
 
 fn addresses(members: Members<'_, '_>) -> usize {
-    members.iter().filter_map(|socket| socket.remote).map(|(addr, _)| addr).collect::<BTreeSet<_>>().len()
+    members.iter().filter_map(|socket| socket.remote()).map(|(addr, _)| addr).collect::<BTreeSet<_>>().len()
 }
 
 fn explanation(ailment: &Ailment<'_>, members: Members<'_, '_>, tables: &Tables) -> String {

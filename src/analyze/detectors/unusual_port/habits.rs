@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Thresholds;
 use super::expected;
 use crate::analyze::services;
+use crate::capture::{Protocol, TcpState};
+use crate::model::records::{Direction, Role};
 use crate::model::sockets::{Socket, Sockets, Source};
 
 /// Something odd about a process and its ports.
@@ -41,8 +43,8 @@ pub(super) fn odd<'a>(sockets: &Sockets<'a>, config: &Thresholds) -> BTreeMap<Od
 }
 
 fn of_listener<'a>(socket: &Socket<'a>) -> Option<Oddity<'a>> {
-    let name = socket.process_name.filter(|_| socket.role == "listener")?;
-    let port = socket.local_port;
+    let name = socket.process_name.filter(|_| socket.role == Role::Listener)?;
+    let port = socket.local_port();
     if expected::belongs_to_others(port, name) {
         return Some(Oddity::HoldsAnothersPort { name, port });
     }
@@ -60,19 +62,19 @@ fn of_connection<'a>(socket: &Socket<'a>) -> Option<Oddity<'a>> {
         let is_odd = port != DNS && !expected.contains(&port);
         return is_odd.then_some(Oddity::ReachesElsewhere { name, port, expected });
     }
-    let of = expected::tool(port).filter(|_| socket.protocol == "tcp")?;
+    let of = expected::tool(port).filter(|_| socket.protocol == Protocol::Tcp)?;
     Some(Oddity::ToolDefault { name: Source::of(socket), port, of })
 }
 
 /// The address and port beyond the local networks to which this host connected with success.
 fn reached<'a>(socket: &Socket<'a>) -> Option<(&'a str, u16)> {
-    let came_about = if socket.protocol == "tcp" {
-        socket.was_in("ESTABLISHED") || socket.bytes_received.is_some_and(|bytes| bytes > 0)
+    let came_about = if socket.protocol == Protocol::Tcp {
+        socket.was_in(TcpState::Established) || socket.bytes_received.is_some_and(|bytes| bytes > 0)
     } else {
         socket.bytes_received.is_some_and(|bytes| bytes > 0)
     };
-    let is_outbound = socket.direction == Some("outbound") && socket.is_beyond_local_networks();
-    socket.remote.filter(|_| is_outbound && came_about && socket.service_port().is_some())
+    let is_outbound = socket.direction == Some(Direction::Outbound) && socket.is_beyond_local_networks();
+    socket.remote().filter(|_| is_outbound && came_about && socket.service_port().is_some())
 }
 
 /// Processes that reach many ports without a usual service, which nothing else uses.
@@ -97,7 +99,7 @@ fn rare_ports<'a>(sockets: &Sockets<'a>, config: &Thresholds) -> Vec<(Oddity<'a>
     };
     let of_source = |(name, rows): (Source<'a>, Vec<usize>)| {
         let rows: Vec<usize> = rows.into_iter().filter(is_rare).collect();
-        let remotes = || rows.iter().filter_map(|row| sockets.get(*row).remote);
+        let remotes = || rows.iter().filter_map(|row| sockets.get(*row).remote());
         let ports: BTreeSet<u16> = remotes().map(|(_, port)| port).collect();
         let hosts = remotes().map(|(addr, _)| addr).collect::<BTreeSet<_>>().len();
         let is_many = ports.len() >= config.rare_ports as usize;

@@ -3,7 +3,9 @@
 use ahash::AHashMap;
 use polars::prelude::DataFrame;
 
-use super::columns::{Rows, TextColumns};
+use super::columns::TextColumns;
+use super::endpoints::{EndpointRow, PairRow};
+use super::processes::ProcessRow;
 use crate::Result;
 use crate::capture::Protocol;
 use crate::model::records::{Connection, Count, Direction, EndpointId, ProcessId, Recorded, Role};
@@ -83,24 +85,25 @@ pub(super) fn pair_table(
     texts: &TextColumns,
     pairs: &[(Pair, Sums)],
 ) -> Result<DataFrame> {
-    let rows = Rows(pairs);
-    let name = |id: Option<ProcessId>| id.and_then(|id| recorded.processes[id.get() as usize].process_name);
-    let addr = |id: EndpointId| recorded.endpoints[id.get() as usize].addr;
-    rows.frame(vec![
-        rows.u32("process", |(pair, _)| pair.process.map(ProcessId::get)),
-        rows.text("process_name", texts, |(pair, _)| name(pair.process)),
-        rows.u32("endpoint", |(pair, _)| Some(pair.endpoint.get())),
-        rows.text("remote_addr", texts, |(pair, _)| Some(addr(pair.endpoint))),
-        rows.u16("remote_port", |(pair, _)| Some(pair.port)),
-        rows.name("protocol", texts, |(pair, _)| Some(pair.protocol.as_str()))?,
-        rows.name("direction", texts, |(pair, _)| pair.direction.map(Direction::as_str))?,
-        rows.u32("connections", |(_, sums)| Some(sums.connections)),
-        rows.u64("bytes_sent", |(_, sums)| Some(sums.bytes_sent)),
-        rows.u64("bytes_received", |(_, sums)| Some(sums.bytes_received)),
-        rows.f64("duration_total_s", |(_, sums)| Some(sums.duration_total_s)),
-        rows.i64("first_seen_us", |(_, sums)| sums.seen_us.map(|seen| seen.0)),
-        rows.i64("last_seen_us", |(_, sums)| sums.seen_us.map(|seen| seen.1)),
-    ])
+    PairRow::frame(pairs, texts, |(pair, sums)| {
+        let process = pair.process.and_then(|id| recorded.processes.get(id.get() as usize));
+        let Pair { process: id, endpoint, port, protocol, direction } = *pair;
+        PairRow {
+            process: id.map(ProcessId::get),
+            process_name: process.and_then(|process| process.process_name),
+            endpoint: endpoint.get(),
+            remote_addr: recorded.endpoints[endpoint.get() as usize].addr,
+            remote_port: port,
+            protocol,
+            direction,
+            connections: sums.connections,
+            bytes_sent: sums.bytes_sent,
+            bytes_received: sums.bytes_received,
+            duration_total_s: sums.duration_total_s,
+            first_seen_us: sums.seen_us.map(|seen| seen.0),
+            last_seen_us: sums.seen_us.map(|seen| seen.1),
+        }
+    })
 }
 
 /// See [`super::Tables::processes`].
@@ -110,31 +113,30 @@ pub(super) fn process_table(
     pairs: &[(Pair, Sums)],
 ) -> Result<DataFrame> {
     let list = numbered(&recorded.processes, process_sums(recorded, pairs));
-    let rows = Rows(&list);
-    rows.frame(vec![
-        rows.u32("process", |(id, ..)| Some(*id)),
-        rows.u32("pid", |(_, p, _)| p.pid),
-        rows.u32("ppid", |(_, p, _)| p.ppid),
-        rows.u32("uid", |(_, p, _)| p.uid),
-        rows.text("process_name", texts, |(_, p, _)| p.process_name),
-        rows.text("exe", texts, |(_, p, _)| p.exe),
-        rows.text("cmdline", texts, |(_, p, _)| p.cmdline),
-        rows.text("username", texts, |(_, p, _)| p.username),
-        rows.text("parent_name", texts, |(_, p, _)| p.parent_name),
-        rows.text("container", texts, |(_, p, _)| p.container),
-        rows.text("exe_sha256", texts, |(_, p, _)| p.exe_sha256),
-        rows.i64("process_start_us", |(_, p, _)| p.process_start_us),
-        rows.f32("cpu_percent_mean", |(_, p, _)| p.cpu_percent_mean),
-        rows.f32("cpu_percent_max", |(_, p, _)| p.cpu_percent_max),
-        rows.u64("memory_rss_max_bytes", |(_, p, _)| p.memory_rss_max_bytes),
-        rows.u32("connections", |(.., sums)| Some(sums.connections)),
-        rows.u32("listeners", |(.., sums)| Some(sums.listeners)),
-        rows.u32("endpoints", |(.., sums)| Some(sums.partners)),
-        rows.u64("bytes_sent", |(.., sums)| Some(sums.bytes_sent)),
-        rows.u64("bytes_received", |(.., sums)| Some(sums.bytes_received)),
-        rows.i64("first_seen_us", |(.., sums)| sums.seen_us.map(|seen| seen.0)),
-        rows.i64("last_seen_us", |(.., sums)| sums.seen_us.map(|seen| seen.1)),
-    ])
+    ProcessRow::frame(&list, texts, |(id, process, sums)| ProcessRow {
+        process: *id,
+        pid: process.pid,
+        ppid: process.ppid,
+        uid: process.uid,
+        process_name: process.process_name,
+        exe: process.exe,
+        cmdline: process.cmdline,
+        username: process.username,
+        parent_name: process.parent_name,
+        container: process.container,
+        exe_sha256: process.exe_sha256,
+        process_start_us: process.process_start_us,
+        cpu_percent_mean: process.cpu_percent_mean,
+        cpu_percent_max: process.cpu_percent_max,
+        memory_rss_max_bytes: process.memory_rss_max_bytes,
+        connections: sums.connections,
+        listeners: sums.listeners,
+        endpoints: sums.partners,
+        bytes_sent: sums.bytes_sent,
+        bytes_received: sums.bytes_received,
+        first_seen_us: sums.seen_us.map(|seen| seen.0),
+        last_seen_us: sums.seen_us.map(|seen| seen.1),
+    })
 }
 
 /// See [`super::Tables::endpoints`].
@@ -144,23 +146,22 @@ pub(super) fn endpoint_table(
     pairs: &[(Pair, Sums)],
 ) -> Result<DataFrame> {
     let list = numbered(&recorded.endpoints, endpoint_sums(recorded, pairs));
-    let rows = Rows(&list);
-    rows.frame(vec![
-        rows.u32("endpoint", |(id, ..)| Some(*id)),
-        rows.text("remote_addr", texts, |(_, e, _)| Some(e.addr)),
-        rows.own_text("remote_scope", |(_, e, _)| Some(e.scope.as_str())),
-        rows.own_text("country_code", |(_, e, _)| e.place.as_ref()?.country_code.as_deref()),
-        rows.own_text("country", |(_, e, _)| e.place.as_ref()?.country.as_deref()),
-        rows.own_text("city", |(_, e, _)| e.place.as_ref()?.city.as_deref()),
-        rows.u32("asn", |(_, e, _)| e.place.as_ref()?.asn),
-        rows.own_text("as_organization", |(_, e, _)| e.place.as_ref()?.as_organization.as_deref()),
-        rows.u32("connections", |(.., sums)| Some(sums.connections)),
-        rows.u32("processes", |(.., sums)| Some(sums.partners)),
-        rows.u64("bytes_sent", |(.., sums)| Some(sums.bytes_sent)),
-        rows.u64("bytes_received", |(.., sums)| Some(sums.bytes_received)),
-        rows.i64("first_seen_us", |(.., sums)| sums.seen_us.map(|seen| seen.0)),
-        rows.i64("last_seen_us", |(.., sums)| sums.seen_us.map(|seen| seen.1)),
-    ])
+    EndpointRow::frame(&list, texts, |(id, endpoint, sums)| EndpointRow {
+        endpoint: *id,
+        remote_addr: endpoint.addr,
+        remote_scope: endpoint.scope,
+        country_code: endpoint.place.country_code,
+        country: endpoint.place.country,
+        city: endpoint.place.city,
+        asn: endpoint.place.asn,
+        as_organization: endpoint.place.as_organization,
+        connections: sums.connections,
+        processes: sums.partners,
+        bytes_sent: sums.bytes_sent,
+        bytes_received: sums.bytes_received,
+        first_seen_us: sums.seen_us.map(|seen| seen.0),
+        last_seen_us: sums.seen_us.map(|seen| seen.1),
+    })
 }
 
 fn numbered<T>(items: &[T], sums: Vec<Sums>) -> Vec<(u32, &T, Sums)> {

@@ -1,0 +1,115 @@
+//! Sets of TCP states.
+
+use std::sync::LazyLock;
+
+use crate::capture::TcpState;
+
+/// A set of TCP states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct States(u16);
+
+/// States in the order of a connection's life, not of the kernel's numbers.
+const LIFE: [TcpState; TcpState::ALL.len()] = [
+    TcpState::Listen,
+    TcpState::SynSent,
+    TcpState::SynRecv,
+    TcpState::Established,
+    TcpState::FinWait1,
+    TcpState::FinWait2,
+    TcpState::Closing,
+    TcpState::CloseWait,
+    TcpState::LastAck,
+    TcpState::TimeWait,
+    TcpState::Close,
+];
+
+/// For every set, its members joined by `>`; none for the empty set.
+static TEXTS: LazyLock<Vec<Option<String>>> = LazyLock::new(|| {
+    let sets = (0..1_u16 << TcpState::ALL.len()).map(States);
+    let text = |set: States| {
+        let members: Vec<&str> =
+            LIFE.into_iter().filter(|state| set.contains(*state)).map(TcpState::as_str).collect();
+        (!set.is_empty()).then(|| members.join(">"))
+    };
+    sets.map(text).collect()
+});
+
+impl States {
+    /// The empty set.
+    pub const NONE: Self = Self(0);
+
+    /// The set of some states.
+    pub const fn of(states: &[TcpState]) -> Self {
+        let (mut set, mut at) = (Self::NONE, 0);
+        while at < states.len() {
+            set = set.with(states[at]);
+            at += 1;
+        }
+        set
+    }
+
+    /// The set with another state.
+    #[must_use]
+    pub const fn with(self, state: TcpState) -> Self {
+        Self(self.0 | 1 << state as u16)
+    }
+
+    /// Whether a state is in it.
+    pub const fn contains(self, state: TcpState) -> bool {
+        self.0 & (1 << state as u16) != 0
+    }
+
+    /// Whether any of some states is in it.
+    pub const fn has_any(self, states: Self) -> bool {
+        self.0 & states.0 != 0
+    }
+
+    /// Whether there is none in it.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The last of them in a connection's life.
+    pub fn last(self) -> Option<TcpState> {
+        LIFE.into_iter().rev().find(|state| self.contains(*state))
+    }
+
+    /// Its members joined by `>` in the order of a connection's life; none for the empty set.
+    pub fn text(self) -> Option<&'static str> {
+        TEXTS.get(usize::from(self.0))?.as_deref()
+    }
+
+    /// The set with this text.
+    pub fn from_text(text: &str) -> Option<Self> {
+        text.split('>').try_fold(Self::NONE, |set, state| Some(set.with(TcpState::from_text(state)?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_are_named_in_the_order_of_a_life() {
+        let seen = States::of(&[TcpState::TimeWait, TcpState::Established, TcpState::SynSent]);
+        assert_eq!(seen.text(), Some("SYN_SENT>ESTABLISHED>TIME_WAIT"));
+        assert_eq!(States::NONE.text(), None);
+        assert_eq!(States::of(TcpState::ALL).text().map(|s| s.split('>').count()), Some(11));
+    }
+
+    #[test]
+    fn every_set_is_what_its_text_says() {
+        for bits in 1..1 << TcpState::ALL.len() {
+            assert_eq!(States(bits).text().and_then(States::from_text), Some(States(bits)));
+        }
+        assert_eq!(States::from_text("ESTABLISHED>NONSENSE"), None);
+    }
+
+    #[test]
+    fn a_set_has_what_was_put_into_it() {
+        let closing = States::of(&[TcpState::LastAck, TcpState::TimeWait]);
+        assert!(closing.contains(TcpState::LastAck) && !closing.contains(TcpState::Close));
+        assert!(closing.has_any(States::of(&[TcpState::Close, TcpState::TimeWait])));
+        assert!(!closing.has_any(States::of(&[TcpState::Close])) && !States::NONE.has_any(closing));
+    }
+}

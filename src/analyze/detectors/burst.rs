@@ -63,22 +63,23 @@ impl Detector for Burst {
             far more than it does over the rest of the recording.",
         why_it_matters: "A download, a deployment, a load test, a flood and a worm all begin with a rate that was not \
             there before. The moment at which it began is where to look first.",
-        how_it_decides: "For each process (by name; the local address where it is not known) and each remote address, \
-            the connections opened and the bytes moved are counted over windows of `window_s`, or a twelfth of the \
-            recording if that is less, never less than one tick or, for bytes, one slice. Windows side by side give the \
-            median and the spread (1.4826 MAD; where most windows are equal, 1.2533 times the mean deviation; never \
-            less than chance would give). A sliding window is part of a burst if it has at least `min_connections` \
-            or `min_bytes`, and a robust z of at least `min_z`. Windows that touch are one episode, and one finding. \
-            A burst of a destination that one process made is told once, as that process's. Severity: info for bytes, \
-            low for connections; medium if this host opened ten times `min_connections` to one address beyond the \
-            local networks.",
-        false_positives: "A page with many resources, a package download, a backup, a load test, a crawler, a job that \
-            starts. What matters is whether this process had a reason at this moment.",
+        how_it_decides: "For each process (by name; the local address where it is not known) and each \
+            remote address, the connections opened and the bytes moved are counted over windows of \
+            `window_s`, or a twelfth of the recording if that is less, never less than one tick or, for \
+            bytes, one slice. Windows side by side give the median and the spread (1.4826 MAD; where most \
+            windows are equal, 1.2533 times the mean deviation; never less than chance would give). A \
+            sliding window is part of a burst if it has at least `min_connections` or `min_bytes`, and a \
+            robust z of at least `min_z`. Adjacent windows form one episode and one finding. A burst to a \
+            destination that a single process caused is reported once, for that process. Severity: info \
+            for bytes, low for connections; medium if this host opened ten times `min_connections` to one \
+            address outside the local networks.",
+        false_positives: "A page with many resources, a package download, a backup, a load test, a \
+            crawler, a job that starts. Check whether this process had a reason at that time.",
         evidence: "The fullest window beside its floor, its robust z beside `min_z`, the median window, how long the \
             episode lasted, and its connections. The table `episodes` holds every episode for the time line.",
-        source: "Robust z: B. Iglewicz, D. Hoaglin: How to Detect and Handle Outliers. ASQC 1993. No two tools agree on \
-            the numbers; these are own ones. ATT&CK T1498 for connections in very large numbers to one address beyond \
-            the local networks.",
+        source: "Robust z: B. Iglewicz, D. Hoaglin: How to Detect and Handle Outliers. ASQC 1993. Tools \
+            disagree on the thresholds; these are netrec's own. ATT&CK T1498 for connections in very \
+            large numbers to one address outside the local networks.",
         section: Section::Behavior,
         method: Method::Statistics,
         signal: Signal::Spike,

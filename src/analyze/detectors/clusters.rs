@@ -35,7 +35,7 @@ pub const ASSIGNMENTS: DetectorTable = DetectorTable { detector: Clusters::ABOUT
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Thresholds {
-    /// Like connections around one that make it the core of a group, itself included.
+    /// Similar connections around one, itself included, that make it the core of a group.
     pub min_points: u32,
     /// Radius within which connections are alike, in standard deviations; 0 takes the knee of
     /// the k-distances.
@@ -57,11 +57,11 @@ impl Detector for Clusters {
 
     const ABOUT: About = About {
         id: "clusters",
-        title: "Groups of like connections",
-        what_it_finds: "Connections that are alike in amounts, duration, round-trip time and rarity, as groups with a description, \
-            and the connections that are in no group.",
-        why_it_matters: "A hundred thousand connections are a handful of habits. Who knows the habits can read the rest, \
-            which is short.",
+        title: "Groups of similar connections",
+        what_it_finds: "Connections that resemble each other in volume, duration, round-trip time and \
+            rarity, as described groups, and the connections that belong to none.",
+        why_it_matters: "Most connections follow a few patterns. Once those are grouped, the outliers fit \
+            on one page.",
         how_it_decides: "DBSCAN over the features of the connections (amounts by their logarithm), each standardised to mean 0 \
             and standard deviation 1 and rounded to a twentieth of it; equal points are merged, each counted as often \
             as it occurs, which gives the same groups. A connection with at least `min_points` within the \
@@ -69,8 +69,10 @@ impl Detector for Clusters {
             `min_points`-th neighbour, or `radius`. With more than `max_points` points left, every n-th in the order \
             of their features is clustered, and the others join the nearest grouped point within the radius. If at most \
             `max_noise_share` of the connections are in no group, they are one finding, info.",
-        false_positives: "A connection in no group is rare, not bad. What was there once is in no group.",
-        evidence: "The connections in no group, the radius, and the number of groups; the groups stand in a table.",
+        false_positives: "A connection outside every group is rare, not malicious. One-off connections \
+            are never in a group.",
+        evidence: "The connections outside every group, the radius, and the number of groups. A table \
+            lists the groups.",
         source: "M. Ester, H.-P. Kriegel, J. Sander, X. Xu: A Density-Based Algorithm for Discovering Clusters. KDD 1996. \
             DBSCAN itself: linfa-clustering.",
         section: Section::Behavior,

@@ -49,20 +49,22 @@ impl Detector for Geo {
 
     const ABOUT: About = About {
         id: "geo",
-        title: "Places that only one process talks to",
-        what_it_finds: "Countries to which one process opens connections and nothing else on the host does, and which few of \
-            the host's connections go to.",
-        why_it_matters: "What a host usually does goes to few places. A process that talks alone with another one is worth a \
-            look, together with what else is known of it.",
-        how_it_decides: "Connections that this host opened to public addresses, by the country that the local databases give; \
-            private addresses are never looked up. With at least `min_connections` of them, by more than one process, a \
-            country is rare if at most `max_share` of them go there, and all by the same process. By itself that is \
-            info; low if at least `sent_bytes` bytes went there and more than came back. More than `max_separate` \
-            countries of one process become one finding.",
-        false_positives: "Content networks and mirrors answer from wherever they are near; browsers and peer-to-peer clients \
-            talk with the whole world. An address may be registered in one country and stand in another.",
+        title: "Countries that one process alone contacts",
+        what_it_finds: "Countries that a single process connects to, that nothing else on the host \
+            contacts, and that account for few of the host's connections.",
+        why_it_matters: "A host usually talks to few countries. A process that is alone in contacting \
+            another one deserves a look, together with other evidence about it.",
+        how_it_decides: "Connections that this host opened to public addresses, by the country that the \
+            local databases give; private addresses are never looked up. With at least `min_connections` \
+            of them, by more than one process, a country is rare if at most `max_share` of them go there, \
+            and all by the same process. By itself that is info; it is low if at least `sent_bytes` bytes \
+            were sent there and more than were received. More than `max_separate` countries of one \
+            process become one finding.",
+        false_positives: "Content networks and mirrors answer from the nearest location; browsers and \
+            peer-to-peer clients talk to the whole world. An address may be registered in one country and \
+            located in another.",
         evidence: "The country, its share of the connections and of the bytes, what was sent and received, and the connections.",
-        source: "Share and sole use: netrec's own. Places: the databases that the report names.",
+        source: "Share and sole use: netrec's own. Locations: the databases named in the report.",
         section: Section::Geography,
         method: Method::Behavior,
         signal: Signal::RarePlace,

@@ -48,19 +48,22 @@ impl Detector for Indicator {
         title: "Known indicators",
         what_it_finds: "Connections to addresses, networks, ports and names, and executables by path or SHA-256, that are on \
             a list given with --ioc: a plain list, CSV, a STIX 2.1 bundle or a MISP event.",
-        why_it_matters: "Somebody has seen it before in an incident, and wrote it down. A match is the shortest way from \
-            a capture to a known case.",
-        how_it_decides: "Everything on the lists is compared with every connection: an address or network with the \
-            remote address, a name with the name by which the remote was asked for and those below it, a path and a \
-            hash with the executable of the process. The connections of one process that one entry names are one finding, \
-            and no more than `max_findings` are given. Severity and confidence say how much a match of the kind \
-            means: a hash is high and nearly certain, a name, an address with its port, or an address is high, a path or a network \
-            medium, a port alone low. What the other side opened is one step milder, as every public address is \
-            visited by known scanners.",
-        false_positives: "Addresses that changed hands since the list was made; shared hosting, where the harmless and the \
-            harmful have one address; lists with mistakes; a list of scanners, held against a server that everybody may visit.",
-        evidence: "The entry: its list, its id and what the list says about it; the connections.",
-        source: "STIX 2.1 (OASIS, 2021); MISP core format (draft-dulaunoy-misp-core-format); otherwise the lists that are given.",
+        why_it_matters: "Somebody has seen it in an incident and published it. A match is the shortest \
+            way from a capture to a known case.",
+        how_it_decides: "Everything on the lists is compared with every connection: an address or network \
+            with the remote address, a name with the name by which the remote was looked up, subdomains \
+            included, a path and a hash with the executable of the process. All connections of one \
+            process that match one entry form one finding; at most `max_findings` are reported. Severity \
+            and confidence say how much a match of the kind means: a hash is high and nearly certain, a \
+            name, an address with its port, or an address is high, a path or a network medium, a port \
+            alone low. Inbound connections are rated one level lower, because known scanners visit every \
+            public address.",
+        false_positives: "Addresses that changed hands since the list was made; shared hosting, where \
+            harmless and malicious sites share an address; mistakes in lists; a list of scanners applied \
+            to a public server.",
+        evidence: "The entry, with its list, id and description; the connections.",
+        source: "STIX 2.1 (OASIS, 2021); MISP core format (draft-dulaunoy-misp-core-format); otherwise \
+            the lists you provide.",
         section: Section::Security,
         method: Method::Rule,
         signal: Signal::KnownBad,

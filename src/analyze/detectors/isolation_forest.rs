@@ -69,24 +69,27 @@ impl Detector for IsolationForest {
 
     const ABOUT: About = About {
         id: "isolation-forest",
-        title: "Connections unlike the rest",
+        title: "Outlying connections",
         what_it_finds: "Connections whose amounts, timing, port, address and process together are unlike those of the \
             other connections in the same capture: the one large upload among small requests, the lone connection of a \
             process that nothing else uses, to a port that nothing else talks to.",
-        why_it_matters: "It asks nothing about what is known to be bad, so it can point at what no rule describes. It \
-            is a place to start looking, not a verdict: most unusual connections are harmless.",
-        how_it_decides: "Each connection becomes eleven numbers: bytes sent and received, the sent share of the bytes, \
-            time seen, packets, bytes per packet, retransmission rate, round-trip time, and the share of the \
-            capture's connections that have the same port, the same address, the same process. Amounts and shares \
-            are compared by their logarithms; what was not counted is set to the capture's median, so that not \
-            knowing never stands out. `trees` random trees, each over `sample_size` connections, split the numbers at \
-            random until each connection is alone; the sooner that happens, the higher its score, 0 to 1, where 0.5 is \
-            average. Reported are connections with a score of at least `min_score` that are among the highest \
-            `max_share` of the connections and have a number at least `min_robust_z` robust standard deviations from \
-            the capture's median. Those of one process to one address are one finding, and no more than \
-            `max_findings` are given. Severity is `info`, and `low` from a score of `low_score` on; never more, as \
-            unlike is not bad. With fewer than `min_connections` connections the detector is skipped. The random \
-            choices are seeded: the same capture gives the same scores.",
+        why_it_matters: "It does not depend on known-bad patterns, so it can point at what no rule \
+            describes. It is a place to start looking, not a verdict: most unusual connections are \
+            harmless.",
+        how_it_decides: "Each connection becomes eleven numbers: bytes sent and received, the sent share \
+            of the bytes, time seen, packets, bytes per packet, retransmission rate, round-trip time, and \
+            the share of the capture's connections that have the same port, the same address, the same \
+            process. Amounts and shares are compared by their logarithms; unknown values are set to the \
+            capture's median, so that a missing value is never an outlier. `trees` random trees, each \
+            over `sample_size` connections, split the numbers at random until each connection is alone; \
+            the sooner that happens, the higher its score, 0 to 1, where 0.5 is average. Reported are \
+            connections with a score of at least `min_score` that are among the highest `max_share` of \
+            the connections and have a number at least `min_robust_z` robust standard deviations from the \
+            capture's median. Connections of one process to one address form one finding; at most \
+            `max_findings` are reported. Severity is `info`, and `low` from a score of `low_score` on, \
+            never higher: unusual does not mean malicious. With fewer than `min_connections` connections \
+            the detector is skipped. The random choices are seeded: the same capture gives the same \
+            scores.",
         false_positives: "Anything rare and legitimate: a backup, a software update, a video call, the one long-lived \
             session of an administrator, a service that was used once in this recording. In a capture in which nearly \
             everything is malicious, the benign remainder is what stands out.",

@@ -57,26 +57,30 @@ impl Detector for LongConnection {
 
     const ABOUT: About = About {
         id: "long-connection",
-        title: "Connections that stay",
+        title: "Long connections",
         what_it_finds: "Connections with other hosts that stay open for ten minutes, half an hour, an hour, half a day \
             or a day, and pairs of a process and a destination that are connected for an hour or more in all.",
-        why_it_matters: "Most connections are done within seconds. One that stays is a session that someone or \
-            something keeps open: a remote shell, a tunnel, a channel for orders; or a mail client that waits.",
-        how_it_decides: "A pair is a source (process by name, else the local address) with a remote address, port, \
-            protocol and direction. It is reported if a connection lasts at least `min_duration_s`, or if all of them \
-            together last at least `min_total_s`. A duration is counted from the first to the last time that the \
-            connection was seen, so it is `at least` for one that was there before the recording or was still open \
-            when it ended. Connections inside the host are not looked at, nor TCP connections that were never \
-            established. More than `max_separate` destinations of one source become one finding. Severity: info; from \
-            one hour on low; from half a day on, or with eight hours in all, medium if this host opened it to an \
-            address beyond the local networks.",
-        false_positives: "SSH sessions, VPNs, push notifications, mail clients (IMAP IDLE), WebSockets, database pools, \
-            streams, message queues. Look at who keeps it open, how much it carries, and since when.",
+        why_it_matters: "Most connections end within seconds. A long one is a session that someone or \
+            something keeps open: a remote shell, a tunnel, a C2 channel, or a mail client waiting for \
+            messages.",
+        how_it_decides: "A pair is a source (process by name, else the local address) with a remote \
+            address, port, protocol and direction. It is reported if a connection lasts at least \
+            `min_duration_s`, or if all of them together last at least `min_total_s`. A duration runs \
+            from the first to the last sighting, so it is a lower bound for a connection that was open \
+            before the recording began or still open when it ended. Connections within the host and TCP \
+            connections that were never established are ignored. More than `max_separate` destinations of \
+            one source become one finding. Severity: info; from one hour on low; from half a day on, or \
+            with eight hours in all, medium if this host opened it to an address outside the local \
+            networks.",
+        false_positives: "SSH sessions, VPNs, push notifications, mail clients (IMAP IDLE), WebSockets, \
+            database pools, streams, message queues. Check which program keeps it open, how much data it \
+            carries, and since when.",
         evidence: "Longest duration beside `min_duration_s`, the total beside `min_total_s`, RITA's score of the total \
             (0.2 from one hour on, 0.4 from four, 0.6 from eight, 0.8 from twelve), bytes each way, and the \
             connections. The table `pairs` holds every pair with its total.",
-        source: "Ladder: Corelight, zeek-long-connections. Total and score: RITA v5, Active Countermeasures, from its \
-            formulas. ATT&CK T1071, T1572, T1219 are what it may be; the duration alone names none.",
+        source: "Ladder: Corelight, zeek-long-connections. Total and score: RITA v5, Active \
+            Countermeasures, from its formulas. ATT&CK T1071, T1572, T1219 are possible; duration alone \
+            does not establish any of them.",
         section: Section::Behavior,
         method: Method::Behavior,
         signal: Signal::LongLived,

@@ -43,21 +43,23 @@ impl Detector for ProcessLook {
 
     const ABOUT: About = About {
         id: "process",
-        title: "Processes that hide or do not belong",
-        what_it_finds: "Owners of sockets that run from a deleted executable, from memory, or from a temporary or hidden \
-            folder; that are named like a thread of the kernel or like a program of the system and are not; shells \
-            and one-line programs that own a connection; packet and raw sockets of programs that are no known network tools, \
-            and data over ICMP; shells and transfer tools that a server started; and ports that \
-            began to listen on all addresses during the recording.",
-        why_it_matters: "What an intruder leaves on a host must run from somewhere and be called something. A network \
-            sensor sees neither; the host does.",
-        how_it_decides: "Facts of the process alone: the path of its executable, its name, its command line, and the name of \
-            its parent. How far its connections reach sets the severity: inside the host, local networks, or beyond. A \
-            deleted executable in a folder that packages install into is low, as an update does that. A shell that \
-            talks inside the host is nothing. A new listener is low, and medium if a shell or a transfer tool waits \
-            there; `new_listeners` turns it off. Processes of one name and executable are one finding per rule.",
-        false_positives: "Updates of running services, developers' builds, installers and test suites, probes in shell scripts. \
-            Each finding says what would make it harmless.",
+        title: "Suspicious processes",
+        what_it_finds: "Processes with sockets that run from a deleted executable, from memory, or from a \
+            temporary or hidden folder; that masquerade as a kernel thread or a system program; shells \
+            and one-line scripts that own a connection; packet and raw sockets of programs that are not \
+            known network tools, and data over ICMP; shells and transfer tools started by a server; and \
+            ports that started listening on all interfaces during the recording.",
+        why_it_matters: "What an intruder leaves on a host must run from somewhere and have some name. A \
+            network sensor sees neither; a host-based recorder sees both.",
+        how_it_decides: "Facts of the process alone: the path of its executable, its name, its command \
+            line, and the name of its parent. The severity depends on how far its connections reach: \
+            within the host, into local networks, or outside them. A deleted executable in a folder that \
+            packages install into is low, because updates cause that too. A shell that only talks within \
+            the host is not reported. A new listener is low, and medium if a shell or a transfer tool is \
+            listening; `new_listeners` turns it off. Processes with the same name and executable form one \
+            finding per rule.",
+        false_positives: "Updates of running services, developers' builds, installers and test suites, \
+            probes in shell scripts. Each finding lists what would explain it.",
         evidence: "The process with its executable, command line and parent, how many processes are like it, and the connections \
             that it owned.",
         source: "MITRE ATT&CK T1036.004, T1036.005, T1040, T1048.003, T1059, T1059.004, T1070.004, T1095, T1133, T1190, T1205.002, T1505.003, T1564.001, T1620.",

@@ -46,19 +46,22 @@ impl Detector for Sigma {
     const ABOUT: About = About {
         id: "sigma",
         title: "Sigma rules",
-        what_it_finds: "Connections that a rule of the category network_connection describes, from the folder given with \
-            --sigma. netrec brings no rules along.",
-        why_it_matters: "Sigma is the common language of detection rules: what others learned from their incidents can be \
-            held against a capture, old ones too.",
-        how_it_decides: "Every connection becomes an event with the fields Image, CommandLine, ProcessId, User, Protocol, \
-            Initiated, SourceIp, SourcePort, SourceIsIpv6, DestinationIp, DestinationPort, DestinationIsIpv6 and \
-            DestinationHostname, source being who opened it. A rule for another system than the capture's, or with a field that a capture \
-            does not have, is not evaluated, and listed with the reason. The connections of one process that one rule \
-            describes are one finding, and no more than `max_findings` are given. Severity is the rule's level; \
-            confidence its status: 0.7 for stable, 0.6 for test, 0.4 for others, a third less where a field that the rule asks for is \
-            not known of the connection.",
-        false_positives: "What the rule itself names as such; and rules whose exceptions ask for a field that is not known here.",
-        evidence: "The rule with its id, its author and its file, the fields that it asks for and their values, the connections.",
+        what_it_finds: "Connections that match a rule of the category network_connection, from the folder \
+            given with --sigma. netrec includes no rules.",
+        why_it_matters: "Sigma is the common language of detection rules: what others learned from their \
+            incidents can be applied to a capture, even an old one.",
+        how_it_decides: "Every connection becomes an event with the fields Image, CommandLine, ProcessId, \
+            User, Protocol, Initiated, SourceIp, SourcePort, SourceIsIpv6, DestinationIp, \
+            DestinationPort, DestinationIsIpv6 and DestinationHostname, where the source is the \
+            originator. A rule for another operating system, or with a field that captures do not have, \
+            is not evaluated and is listed with the reason. All connections of one process that match one \
+            rule form one finding; at most `max_findings` are reported. Severity is the rule's level; \
+            confidence its status: 0.7 for stable, 0.6 for test, 0.4 for others, a third less where a \
+            field used by the rule is unknown for the connection.",
+        false_positives: "Those that the rule itself documents, and rules whose exceptions depend on a \
+            field that is unknown here.",
+        evidence: "The rule with its id, author and file, the fields it uses and their values, and the \
+            connections.",
         source: "Sigma specification 2 (SigmaHQ); evaluated by the crates rsigma-parser and rsigma-eval.",
         section: Section::Security,
         method: Method::Rule,

@@ -41,7 +41,7 @@ pub struct Thresholds {
     pub min_reset_share: f64,
     /// Length of the sliding window, in seconds.
     pub window_s: f64,
-    /// Smallest share of segments sent again, 0 to 1.
+    /// Smallest share of retransmitted segments, 0 to 1.
     pub min_retransmit_share: f64,
     /// Fewest segments sent to an address for a share to mean something.
     pub min_segments: u32,
@@ -67,28 +67,31 @@ impl Detector for TcpHealth {
 
     const ABOUT: About = About {
         id: "tcp-health",
-        title: "Ailing TCP connections",
-        what_it_finds: "Ports under a SYN flood or with many half-open connections, attempts that pile up because \
-            nothing answers, processes that leak sockets in CLOSE_WAIT, services whose connections are reset in \
-            numbers, and destinations to which much must be sent again.",
-        why_it_matters: "An attack on a service, a program that forgets to close, a peer or firewall that cuts \
-            connections, and a bad path all show in the states of TCP before anyone reads a log.",
-        how_it_decides: "Half-open: connections to one port that were seen in the handshake and never established; \
-            `half_open` or more of them at once or begun within `window_s` are reported, as a SYN flood if they came \
-            in. CLOSE_WAIT: sockets of one process that are in it for `close_wait_s` or longer and still are at their \
-            last sight; `close_wait` or more are a leak. Resets: connections of one service that went from \
-            ESTABLISHED to CLOSE without the steps between; `resets` or more within `window_s`, and \
-            `min_reset_share` of all that ended, are a storm; only where the recording followed states between \
-            ticks. Retransmission: of at least `min_segments` segments sent to an address over established connections, \
-            `min_retransmit_share` or more were sent again. Severity: low; a flood or pile-up from outside is medium, and \
-            high with ten times `half_open`; a leak of ten times `close_wait` is medium.",
+        title: "Unhealthy TCP connections",
+        what_it_finds: "Ports under a SYN flood or with many half-open connections, attempts that pile up \
+            because nothing answers, processes that leak sockets in CLOSE_WAIT, services whose \
+            connections are often reset, and destinations with heavy retransmission.",
+        why_it_matters: "An attack on a service, a program that forgets to close its sockets, a peer or \
+            firewall that cuts connections, and a lossy path all show in TCP states before they show in \
+            any log.",
+        how_it_decides: "Half-open: connections to one port that were seen in the handshake and never \
+            established; `half_open` or more of them at once or begun within `window_s` are reported, as \
+            a SYN flood if they are inbound. CLOSE_WAIT: sockets of one process that stay in it for \
+            `close_wait_s` or longer and are still in it when last seen; `close_wait` or more are a leak. \
+            Resets: connections of one service that went from ESTABLISHED to CLOSE without the steps \
+            between; `resets` or more within `window_s`, and `min_reset_share` of all that ended, are a \
+            storm; only where the recording followed states between ticks. Retransmission: of at least \
+            `min_segments` segments sent to an address over established connections, \
+            `min_retransmit_share` or more were retransmitted. Severity: low; a flood or pile-up from \
+            outside is medium, and high with ten times `half_open`; a leak of ten times `close_wait` is \
+            medium.",
         false_positives: "A load test; a scanner (see port-scan); a service that has just been restarted; clients behind \
             a wireless link; programs that close by reset on purpose (SO_LINGER 0), as load balancers' checks do.",
         evidence: "The counts beside their thresholds, when they were highest, the share of all connections concerned, \
             how they changed from the first to the last quarter of the recording, and the connections. The table \
             `slices` holds half-open, waiting and reset connections over time.",
-        source: "States and transitions: RFC 9293. SYN flood: W. Eddy, RFC 4987. ATT&CK T1499.001 (OS exhaustion \
-            flood) for floods alone. The numbers are own ones.",
+        source: "States and transitions: RFC 9293. SYN flood: W. Eddy, RFC 4987. ATT&CK T1499.001 (OS \
+            exhaustion flood) for floods alone. The thresholds are netrec's own.",
         section: Section::Tcp,
         method: Method::Behavior,
         signal: Signal::TcpTrouble,

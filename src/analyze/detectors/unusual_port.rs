@@ -29,7 +29,7 @@ pub struct UnusualPort;
 #[serde(default, deny_unknown_fields)]
 pub struct Thresholds {
     /// Ports without a usual service, used by nothing else on the host, from which on a process
-    /// that reaches them beyond the local networks is a finding.
+    /// that reaches them outside the local networks is a finding.
     pub rare_ports: u32,
     /// Hosts per such port from which on it looks like a peer-to-peer client, where each peer
     /// has a port of its own.
@@ -47,20 +47,22 @@ impl Detector for UnusualPort {
 
     const ABOUT: About = About {
         id: "unusual-port",
-        title: "Services on ports that they do not use",
-        what_it_finds: "Programs with a port of their own (ssh, name and time servers, mail and databases) that use another; other programs \
-            that listen on the port of such a service; ports that tools for break-ins use by default; and one process that \
-            reaches many ports that nothing else on the host uses.",
-        why_it_matters: "Traffic that must not be seen for what it is moves to a port where something else is expected, or to one \
-            that nobody looks at.",
-        how_it_decides: "A table says which ports a program uses and which programs a port belongs to, from the IANA registry and \
-            the programs' defaults; forwarders such as docker-proxy and systemd may hold any. Only connections that came \
-            about count, and only those beyond the local networks; what is too small to have a service of its own is \
-            judged by the capture: a process that reaches at least `rare_ports` ports without a usual service, which \
-            nothing else uses, is low; info if there are `peer_hosts_per_port` hosts per port or more, as peers have it. \
-            Ports to which a control connection of FTP leads do not count. Nothing here is more than low.",
-        false_positives: "Administrators move services on purpose, SSH first of all. Peer-to-peer clients, games, calls and passive FTP \
-            use ports of no service. A program may bear the name of another.",
+        title: "Services on unusual ports",
+        what_it_finds: "Programs with a well-known port (SSH, name and time servers, mail, databases) \
+            that use another one; other programs listening on the port of such a service; default ports \
+            of intrusion tools; and a process that reaches many ports that nothing else on the host uses.",
+        why_it_matters: "Malware hides traffic on a port where another service is expected, or on one \
+            that nobody monitors.",
+        how_it_decides: "A table says which ports a program uses and which programs a port belongs to, \
+            from the IANA registry and the programs' defaults; forwarders such as docker-proxy and \
+            systemd may use any port. Only established connections outside the local networks count. \
+            Ports without a registered service are judged by the capture itself: a process that reaches \
+            at least `rare_ports` ports without a usual service, which nothing else uses, is low; it is \
+            info if there are `peer_hosts_per_port` hosts per port or more, which is typical of \
+            peer-to-peer. FTP data ports are ignored. The severity is never above low.",
+        false_positives: "Administrators move services on purpose, SSH first of all. Peer-to-peer \
+            clients, games, calls and passive FTP use unregistered ports. A program may share its name \
+            with another.",
         evidence: "The process, the port beside those expected, the hosts, and the connections.",
         source: "Ports: IANA Service Name and Transport Protocol Port Number Registry (RFC 6335). ATT&CK T1571, T1036.",
         section: Section::Anomalies,

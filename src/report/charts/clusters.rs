@@ -1,4 +1,4 @@
-//! Groups of like connections: how much they move and how long they last, and what is in none.
+//! Groups of similar connections: how much they move and how long they last, and what is in none.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ use crate::model::view::{Numbers, Words};
 use crate::report::Section;
 
 pub(super) const CHART: Chart =
-    Chart { id: "clusters", title: "Groups of like connections", section: Section::Behavior, draw };
+    Chart { id: "clusters", title: "Groups of similar connections", section: Section::Behavior, draw };
 
 /// Room for tick labels on the left, and for the list on the right, in pixels.
 const LABELS: i32 = 64;

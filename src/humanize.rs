@@ -7,14 +7,14 @@
 //! | sizes | `210 MB`, decimal units, three significant digits | [`bytes()`], [`bytes_per_s`] |
 //! | durations | `12 ms`, `3.5 s`, `3 min 20 s`, `2 d 4 h` | [`duration`], [`seconds`] |
 //! | shares | `33 %`, `< 0.01 %` | [`percent`], [`ratio_percent`] |
-//! | times | `2026-06-01T10:00:00Z`, which every `--at` takes | [`second_utc`]; in data [`iso_utc`] |
+//! | times | `2026-06-01T10:00:00Z`, which every `--at` takes | [`second_utc`]; in data [`iso_utc`]; with `--local-time` [`second_local`] |
 //! | unknown | `–`, never a zero | [`UNKNOWN`] |
 //!
 //! Nothing else formats a number for people; a program gets it raw.
 
 use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Local, SecondsFormat, Utc};
 
 /// What stands in the place of an unknown value.
 pub const UNKNOWN: &str = "–";
@@ -27,6 +27,22 @@ pub fn iso_utc(moment_us: i64) -> Option<String> {
 /// To the second, for people: `2026-06-01T10:00:00Z`.
 pub fn second_utc(moment_us: i64) -> String {
     let text = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Secs, true);
+    moment(moment_us).map_or_else(|| UNKNOWN.to_owned(), text)
+}
+
+/// To the second, in the local time zone with its offset: `2026-06-01T12:00:00+02:00`, for whoever
+/// asks for it on a terminal.
+pub fn second_local(moment_us: i64) -> String {
+    local(moment_us, SecondsFormat::Secs)
+}
+
+/// As [`second_local`], to the microsecond.
+pub fn micros_local(moment_us: i64) -> String {
+    local(moment_us, SecondsFormat::Micros)
+}
+
+fn local(moment_us: i64, format: SecondsFormat) -> String {
+    let text = |time: DateTime<Utc>| time.with_timezone(&Local).to_rfc3339_opts(format, false);
     moment(moment_us).map_or_else(|| UNKNOWN.to_owned(), text)
 }
 

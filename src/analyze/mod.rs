@@ -99,14 +99,21 @@ pub fn run(
     geo: &Databases,
     progress: &dyn Fn(u64),
 ) -> Result<Analysis> {
-    let recorded = pass::run(capture, config.analysis(), geo, progress)?;
+    let recorded = {
+        let _stage = tracing::info_span!("reading the rows", rows = capture.rows()).entered();
+        pass::run(capture, config.analysis(), geo, progress)?
+    };
     // What is damaged is known only now that the rows have been read.
     let metadata = capture.metadata_as_read();
-    let tables = Tables::build(recorded, &metadata)?;
+    let tables =
+        tracing::info_span!("building the tables").in_scope(|| Tables::build(recorded, &metadata))?;
     memory::give_back();
     let context = config.context(&tables, &metadata);
     let (metrics, mut runs) = parallel::both(
-        || metrics::measure(&tables, &metadata, config.analysis()),
+        || {
+            let _stage = tracing::info_span!("measuring").entered();
+            metrics::measure(&tables, &metadata, config.analysis())
+        },
         || runs::run_all(&context, config),
     );
     let suppressed = config.allow().apply(&mut runs, &tables)?;

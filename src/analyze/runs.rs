@@ -1,5 +1,7 @@
 //! Runs the detectors over the tables of a capture.
 
+use tracing::field::Empty;
+
 use super::config::Config;
 use super::detectors::DETECTORS;
 use crate::model::detector::{Context, Entry, Outcome, Output, Run, Status};
@@ -26,6 +28,7 @@ pub fn run_in_turn(context: &Context<'_>, config: &Config) -> Vec<Run> {
 }
 
 fn run_one(entry: &Entry, context: &Context<'_>, config: &Config) -> Run {
+    let stage = tracing::info_span!("detector", id = entry.about.id, status = Empty, findings = Empty);
     let thresholds = config.section(entry.about.id).cloned().unwrap_or_default();
     let mut effective = (entry.default_thresholds)();
     effective.extend(thresholds);
@@ -34,6 +37,15 @@ fn run_one(entry: &Entry, context: &Context<'_>, config: &Config) -> Run {
         Ok(Ok(Outcome::Skipped(reason))) => (Status::Skipped(reason), Output::default()),
         Ok(Err(error)) => (Status::Failed(error.to_string()), Output::default()),
         Err(panic) => (Status::Failed(format!("This is a bug in netrec: {panic}")), Output::default()),
+    };
+    stage.record("findings", output.findings.len());
+    match &status {
+        Status::Ran => stage.record("status", "ran"),
+        Status::Skipped(reason) => stage.record("status", format!("skipped ({reason})").as_str()),
+        Status::Failed(reason) => {
+            tracing::error!("detector {} failed: {reason}", entry.about.id);
+            stage.record("status", "failed")
+        }
     };
     Run { about: entry.about, status, thresholds: effective, output }
 }

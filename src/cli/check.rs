@@ -46,29 +46,29 @@ pub(super) fn run(wanted: Wanted, facts: &HostFacts, is_json: bool) -> Result<Do
         say!("{}", escape::json(&json));
         return Ok(done);
     }
-    tell(wanted, &facts.privileges, &sources);
+    describe(wanted, &facts.privileges, &sources);
     if is_all_there {
-        say!("All that can be recorded here will be recorded.");
+        tell!("All that can be recorded here will be recorded.");
     } else {
         advise(wanted, has_all);
     }
     Ok(done)
 }
 
-fn tell(wanted: Wanted, privileges: &[String], sources: &[SourceReport]) {
+fn describe(wanted: Wanted, privileges: &[String], sources: &[SourceReport]) {
     let privileges = if privileges.is_empty() { "none".to_owned() } else { privileges.join(", ") };
     // As they are now: a recording keeps only those that its sources need.
-    say!("privileges, before those not needed are dropped: {}", escape::terminal(&privileges));
+    tell!("privileges, before those not needed are dropped: {}", escape::terminal(&privileges));
     for report in sources {
         let sees = match report.status {
             SourceStatus::Ran => "yes",
             SourceStatus::Partial => "in part",
             SourceStatus::Missing => "NO",
         };
-        say!("{sees:<8} {:<18} {}", report.name, escape::terminal(&report.detail));
+        tell!("{sees:<8} {:<18} {}", report.name, escape::terminal(&report.detail));
     }
     if !wanted.packets() {
-        say!("not used {:<18} bytes over UDP and names of remotes: --udp-bytes, --names", "packets");
+        tell!("not used {:<18} bytes over UDP and names of remotes: --udp-bytes, --names", "packets");
     }
 }
 
@@ -98,15 +98,15 @@ fn setcap_names(_wanted: Wanted) -> String {
 
 fn advise(wanted: Wanted, has_all: bool) {
     if has_all {
-        say!("No privilege is missing: the rest cannot be seen on this host, or not at this moment.");
+        tell!("No privilege is missing: the rest cannot be seen on this host, or not at this moment.");
         return;
     }
     let names = setcap_names(wanted);
     if names.is_empty() {
-        say!("To see the rest, run as root; bytes and short connections are recorded on Linux only.");
+        tell!("To see the rest, run as root; bytes and short connections are recorded on Linux only.");
         return;
     }
     let program = std::env::current_exe().unwrap_or_else(|_| "netrec".into());
-    say!("To see the rest, run as root, or give the program its privileges once:");
-    say!("  sudo setcap {names}=ep {}", escape::shell_path(&program));
+    tell!("To see the rest, run as root, or give the program its privileges once:");
+    tell!("  sudo setcap {names}=ep {}", escape::shell_path(&program));
 }

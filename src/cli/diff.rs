@@ -30,7 +30,7 @@ pub(super) struct Arguments {
     /// Everything as JSON, by schemas/diff.v1.schema.json; the text shortens long lists
     #[arg(long)]
     json: bool,
-    /// End with exit code 10 if something is new or changed in the later capture
+    /// Exit with code 10 if something is new or changed in the later capture
     #[arg(long)]
     fail_on_new: bool,
 }

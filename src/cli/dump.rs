@@ -7,12 +7,12 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::{Done, paths, stdout};
-use crate::Result;
 use crate::capture::{CaptureFile, Cursor, Kind, Place, Row, Toward};
 use crate::filter::Filter;
 use crate::geo::Databases;
 use crate::replay::listing::{self, Form};
 use crate::replay::{Range, When};
+use crate::{Error, Result};
 
 const EXAMPLES: &str = "Examples:\n\
 \x20 netrec dump web-01.parquet --at +10s\n\
@@ -29,13 +29,13 @@ pub(super) struct Arguments {
     /// 2026-06-01T10:00:00Z, +30s from the start, -5m from the end)
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, required_unless_present = "between")]
     at: Option<When>,
-    /// Every connection and DNS question between two times, a connection as it was seen last
+    /// Every connection and DNS query between two times, each connection as it was last seen
     #[arg(long, value_names = ["FROM", "TO"], num_args = 2, allow_hyphen_values = true, conflicts_with = "at")]
     between: Option<Vec<When>>,
     /// With --between: every row instead of the last one of each connection
     #[arg(long, requires = "between")]
     all_rows: bool,
-    /// Only what fits, such as `process:curl port:443 remote:10.0.0.0/8`
+    /// Only matching rows, such as `process:curl port:443 remote:10.0.0.0/8`
     #[arg(long, value_name = "EXPR", allow_hyphen_values = true)]
     filter: Option<Filter>,
     /// Geolocation database (`.mmdb`) for the countries of a filter; may be given several times
@@ -44,9 +44,16 @@ pub(super) struct Arguments {
     /// The format to write; ndjson is one JSON object a line
     #[arg(long, value_enum, default_value_t = Form::Table)]
     format: Form,
+    /// Show the times of a table in the local time zone (TZ), with its offset; data stays in UTC
+    #[arg(long)]
+    local_time: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Done> {
+    if arguments.local_time && arguments.format != Form::Table {
+        let reason = "--local-time is for --format table: times in data are always in UTC";
+        return Err(Error::Usage(reason.to_owned()));
+    }
     let capture = Arc::new(super::open(&arguments.capture)?);
     let mut cursor = Cursor::new(Arc::clone(&capture))?;
     let span_us = super::span_us(&cursor)?;
@@ -66,7 +73,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
             (rows_at(&mut cursor, at, &filter)?, true)
         }
     };
-    stdout::document(|out| listing::write(out, arguments.format, &rows));
+    stdout::document(|out| listing::write(out, arguments.format, arguments.local_time, &rows));
     Ok(if is_whole { ending(&capture) } else { Done::Degraded })
 }
 

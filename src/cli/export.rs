@@ -60,7 +60,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
         let counts = (exporter.write)(&tables, target)?;
         drop(stages);
         let made: Vec<String> = target.made.iter().map(|path| shown(path)).collect();
-        say!("{}: {counts}", made.join(" and "));
+        tell!("{}: {counts}", made.join(" and "));
     } else {
         to_standard_output(exporter, &tables)?;
     }

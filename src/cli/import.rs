@@ -30,18 +30,18 @@ pub(super) struct Arguments {
     /// The capture to write [default: the first file's name with `.parquet`, in this folder]
     #[arg(short, long, value_name = "FILE", value_parser = paths::new_capture())]
     output: Option<PathBuf>,
-    /// The format of the files, if it is not to be recognised by content
+    /// The format of the files, instead of recognising it by content
     #[arg(long, value_name = "FORMAT", value_parser = PossibleValuesParser::new(IMPORTERS.iter().map(|i| i.id)))]
     from: Option<String>,
-    /// A network that counts as inside, such as 192.0.2.0/24; may be given several times
+    /// A network that counts as local, such as 192.0.2.0/24; may be given several times
     /// [default: what the files mark as local, else the private networks]
     #[arg(long, value_name = "CIDR")]
     inside: Vec<IpNet>,
-    /// When a snapshot (ss, netstat, lsof, /proc/net) was taken, if the file does not say it, as
+    /// When a snapshot (ss, netstat, lsof, /proc/net) was taken, if the file does not say, such as
     /// 2026-11-24T10:00:00Z
     #[arg(long, value_name = "TIME")]
     at: Option<DateTime<FixedOffset>>,
-    /// Replace a capture that is there already; what is no unchanged capture by netrec stays
+    /// Replace an existing capture; anything but an unchanged netrec capture is left alone
     #[arg(long)]
     force: bool,
 }
@@ -79,7 +79,7 @@ fn default_output(files: &[PathBuf]) -> PathBuf {
 fn say(to: &Path, imported: &Imported) {
     let metadata = &imported.metadata;
     let format = metadata.import.as_ref().map_or("", |import| import.format.as_str());
-    say!(
+    tell!(
         "{}: {}, {} from {} ({format})",
         shown(to),
         humanize::bytes(imported.finished.bytes as f64),
@@ -87,9 +87,9 @@ fn say(to: &Path, imported: &Imported) {
         humanize::plural(metadata.imports.len() as u64, "file"),
     );
     if let Some(stats) = &metadata.import_stats {
-        say!("  {}", stats.summary());
+        tell!("  {}", stats.summary());
         for unused in stats.unused.iter().chain(&stats.files) {
-            say!("    {}: {}", unused.reason.words(), escape::terminal(&unused.describe_counted()));
+            tell!("    {}: {}", unused.reason.words(), escape::terminal(&unused.describe_counted()));
         }
     }
     for source in &metadata.sources {
@@ -98,11 +98,15 @@ fn say(to: &Path, imported: &Imported) {
             SourceStatus::Partial => "not all: ",
             SourceStatus::Missing => "missing: ",
         };
-        say!("  {}: {mark}{}", escape::terminal(&source.name), escape::terminal(&source.detail));
+        if source.status != SourceStatus::Ran {
+            caution!("  {}: {mark}{}", escape::terminal(&source.name), escape::terminal(&source.detail));
+            continue;
+        }
+        tell!("  {}: {mark}{}", escape::terminal(&source.name), escape::terminal(&source.detail));
     }
     if let Some(sha256) = imported.finished.sha256 {
-        say!("  SHA-256: {sha256}");
+        tell!("  SHA-256: {sha256}");
     }
     say_owner(&imported.finished);
-    say!("  next: netrec analyze {}", escape::shell_path(to));
+    tell!("  next: netrec analyze {}", escape::shell_path(to));
 }

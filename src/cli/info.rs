@@ -23,6 +23,9 @@ pub(super) struct Arguments {
     /// The metadata as JSON, for scripts
     #[arg(long)]
     json: bool,
+    /// Show times in the local time zone (TZ), with its offset
+    #[arg(long, conflicts_with = "json")]
+    local_time: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Done> {
@@ -32,13 +35,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
         let json = serde_json::to_string_pretty(metadata).unwrap_or_default();
         say!("{}", escape::json(&json));
     } else {
-        say!("{}", describe(&capture).trim_end());
+        say!("{}", describe(&capture, arguments.local_time).trim_end());
     }
     Ok(Done::of(metadata.is_degraded()))
 }
 
 /// The description, one `name  value` a line.
-fn describe(capture: &CaptureFile) -> String {
+fn describe(capture: &CaptureFile, is_local: bool) -> String {
+    let time = if is_local { humanize::second_local } else { humanize::second_utc };
     let metadata = capture.metadata();
     let mut text = String::new();
     let mut line = |name: &str, value: &str| {
@@ -57,12 +61,12 @@ fn describe(capture: &CaptureFile) -> String {
     );
     line("format", &format!("version {}, by {}", metadata.format_version, metadata.tool_version));
     line("host", &host(metadata));
-    line("start", &humanize::second_utc(metadata.start_us));
-    line("end", &humanize::second_utc(metadata.end_us));
+    line("start", &time(metadata.start_us));
+    line("end", &time(metadata.end_us));
     line("duration", &humanize::seconds(metadata.duration_s()));
     line("ticks", &ticks(metadata));
     for change in &metadata.interval_changes {
-        line("interval", &interval(change));
+        line("interval", &interval(change, time));
     }
     if let Some(part) = &metadata.series {
         line("series", &series(part));
@@ -119,13 +123,13 @@ fn ticks(metadata: &Metadata) -> String {
     )
 }
 
-fn interval(change: &IntervalChange) -> String {
+fn interval(change: &IntervalChange, time: fn(i64) -> String) -> String {
     let IntervalChange { at_us, tick, interval_ms, cpu_percent } = change;
     format!(
         "every {} from tick {} on ({}), after using {} of a core",
         milliseconds(*interval_ms),
         humanize::count(*tick),
-        humanize::second_utc(*at_us),
+        time(*at_us),
         humanize::ratio_percent(cpu_percent / 100.0),
     )
 }

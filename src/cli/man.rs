@@ -34,7 +34,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     if let Some(folder) = &arguments.output {
         write_all(&program, folder)?;
     } else {
-        let page = page(command(&program, arguments.command.as_deref())?)?;
+        let page = page(&program, command(&program, arguments.command.as_deref())?)?;
         stdout::document(|out| out.write_all(&page));
     }
     Ok(Done::Well)
@@ -53,10 +53,81 @@ fn command<'a>(program: &'a Command, name: Option<&str>) -> Result<&'a Command> 
     })
 }
 
-fn page(command: &Command) -> Result<Vec<u8>> {
+/// What every page of a command adds to its own help, from the help of the program.
+const SHARED: [&str; 2] = ["EXIT STATUS", "ENVIRONMENT"];
+
+fn page(program: &Command, command: &Command) -> Result<Vec<u8>> {
     let mut page = Vec::new();
-    Man::new(command.clone()).render(&mut page).map_err(Error::Stdout)?;
+    render(command, &mut page).map_err(Error::Stdout)?;
+    let own = sections(command);
+    let shared = sections(program).into_iter().filter(|(heading, _)| {
+        SHARED.contains(&heading.as_str()) && !own.iter().any(|(there, _)| there == heading)
+    });
+    for (heading, text) in own.iter().cloned().chain(shared) {
+        page.extend(section(&heading, &text).into_bytes());
+    }
+    page.extend(see_also(program, command).into_bytes());
     Ok(page)
+}
+
+/// All but the text after the options, which becomes sections of its own.
+fn render(command: &Command, page: &mut Vec<u8>) -> std::io::Result<()> {
+    let man = Man::new(command.clone());
+    man.render_title(page)?;
+    man.render_name_section(page)?;
+    man.render_synopsis_section(page)?;
+    man.render_description_section(page)?;
+    man.render_options_section(page)?;
+    if command.has_subcommands() {
+        man.render_subcommands_section(page)?;
+    }
+    Ok(())
+}
+
+/// The paragraphs after the options, each `Heading: text`, by the name of the heading in a manual.
+fn sections(command: &Command) -> Vec<(String, String)> {
+    let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let paragraphs = help.split("\n\n").filter(|paragraph| !paragraph.trim().is_empty());
+    let named = paragraphs.map(|paragraph| match paragraph.split_once(':') {
+        Some((heading, text)) if heading.len() < 20 && !heading.contains('\n') => {
+            let heading =
+                if heading == "Exit codes" { "EXIT STATUS".to_owned() } else { heading.to_uppercase() };
+            (heading, text.trim_matches('\n').to_owned())
+        }
+        _ => ("NOTES".to_owned(), paragraph.to_owned()),
+    });
+    named.collect()
+}
+
+/// A section in the language of manual pages. Lines that begin with a blank stay as they are.
+fn section(heading: &str, text: &str) -> String {
+    let is_literal = text.starts_with(' ') && text.contains('\n');
+    let text: Vec<String> = text.lines().map(roff).collect();
+    let body = text.join("\n");
+    if is_literal {
+        format!(".SH \"{heading}\"\n.nf\n{body}\n.fi\n")
+    } else {
+        format!(".SH \"{heading}\"\n{}\n", body.trim_start())
+    }
+}
+
+/// A line with what would be a command or a hyphen to a formatter escaped.
+fn roff(line: &str) -> String {
+    let line = line.replace('\\', "\\e").replace('-', "\\-");
+    if line.starts_with(['.', '\'']) { format!("\\&{line}") } else { line }
+}
+
+fn see_also(program: &Command, command: &Command) -> String {
+    let name = |command: &Command| command.get_display_name().unwrap_or(command.get_name()).to_owned();
+    let others = std::iter::once(program).chain(program.get_subcommands());
+    let others = others.filter(|other| has_page(other) && name(other) != name(command));
+    let list: Vec<String> = others.map(|other| format!("\\fB{}\\fR(1)", roff(&name(other)))).collect();
+    format!(".SH \"SEE ALSO\"\n{}\n", list.join(",\n"))
+}
+
+/// `help` prints what every page has.
+fn has_page(command: &Command) -> bool {
+    !command.is_hide_set() && command.get_name() != "help"
 }
 
 /// Writes a page, which everyone may read; an earlier one by netrec is replaced.
@@ -75,12 +146,44 @@ fn write_all(program: &Command, folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
     let commands = std::iter::once(program).chain(program.get_subcommands());
     let mut pages = 0;
-    for command in commands.filter(|command| !command.is_hide_set() && command.get_name() != "help") {
+    for command in commands.filter(|command| has_page(command)) {
         let name = command.get_display_name().unwrap_or_else(|| command.get_name());
         let path = folder.join(format!("{name}.1"));
-        write(&path, &page(command)?)?;
+        write(&path, &page(program, command)?)?;
         pages += 1;
     }
-    say!("{}: {}", shown(folder), humanize::plural(pages, "page"));
+    tell!("{}: {}", shown(folder), humanize::plural(pages, "page"));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page_of(name: &str) -> String {
+        let mut program = crate::cli::Arguments::command();
+        program.build();
+        let command = if name == "netrec" { &program } else { program.find_subcommand(name).unwrap() };
+        String::from_utf8(page(&program, command).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn every_page_has_examples_exit_codes_and_the_environment() {
+        let mut program = crate::cli::Arguments::command();
+        program.build();
+        for command in program.get_subcommands().filter(|command| has_page(command)) {
+            let page = page_of(command.get_name());
+            for heading in ["EXAMPLES", "EXIT STATUS", "ENVIRONMENT", "SEE ALSO"] {
+                let count = page.matches(&format!(".SH \"{heading}\"\n")).count();
+                assert_eq!(count, 1, "{heading} in the page of {}", command.get_name());
+            }
+        }
+        assert!(page_of("netrec").contains("NETREC_LOG"));
+    }
+
+    #[test]
+    fn a_line_of_text_is_never_a_command_of_the_formatter() {
+        assert_eq!(roff(".SH x"), "\\&.SH x");
+        assert_eq!(roff("a\\b --c"), "a\\eb \\-\\-c");
+    }
 }

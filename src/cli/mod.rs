@@ -5,9 +5,20 @@ macro_rules! say {
     ($($text:tt)*) => { $crate::cli::stdout::line(format_args!($($text)*)) };
 }
 
+/// A line of a summary, which `--quiet` leaves out.
+macro_rules! tell {
+    ($($text:tt)*) => { $crate::cli::verbosity::tell(format_args!($($text)*)) };
+}
+
+/// A line of a summary that warns: `--quiet` moves it to standard error.
+macro_rules! caution {
+    ($($text:tt)*) => { $crate::cli::verbosity::caution(format_args!($($text)*)) };
+}
+
 mod analyze;
 mod check;
 mod completions;
+mod diagnosis;
 mod diff;
 mod dump;
 mod explain;
@@ -22,6 +33,7 @@ mod recover;
 mod replay;
 mod stdout;
 mod summary;
+mod verbosity;
 mod verify;
 mod watch;
 
@@ -58,19 +70,33 @@ impl Done {
 /// `record` writes who talked to whom, by which process, with the kernel's own byte counts,
 /// into one file. `analyze` reads it on any machine, without a network, and leaves a report.
 #[derive(Debug, Parser)]
-#[command(name = "netrec", version, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(name = "netrec", version, max_term_width = 100, after_help = HELP)]
 struct Arguments {
+    #[command(flatten)]
+    verbosity: verbosity::Verbosity,
     #[command(subcommand)]
     command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done · 1 failed · 2 wrong usage · 3 done, but incomplete: the capture is \
-                          degraded (late ticks, lost events, recovered, truncated), lacks part of what was asked \
-                          for, or is not confirmed · 10 a finding reached --fail-on, or something is new with \
-                          --fail-on-new. Environment: NO_COLOR turns colours off.";
+const HELP: &str = "Examples:\n\
+\x20 sudo netrec record --duration 30s -o web-01.parquet\n\
+\x20 netrec analyze web-01.parquet\n\
+\x20 netrec explain beacon\n\n\
+Exit codes:\n\
+\x20  0  done\n\
+\x20  1  failed; standard error says what and why\n\
+\x20  2  wrong usage\n\
+\x20  3  done, but incomplete: the capture is degraded (late snapshots, lost events, recovered,\n\
+\x20     truncated), lacks part of what was asked for, or is not confirmed\n\
+\x20 10  a finding reached --fail-on, or something is new with --fail-on-new\n\n\
+Environment:\n\
+\x20 NETREC_LOG  level of diagnostics on standard error: error, warn, info (as -v), debug (as -vv)\n\
+\x20             or trace\n\
+\x20 NO_COLOR    turns colours off, unless it is empty\n\
+\x20 TZ          time zone of --local-time";
 
 pub(crate) const FILTER_HELP: &str = "Filters: words joined by \"and\", \"or\" and parentheses; alternatives of a field in one word \
-                           (port:80,443); -word must not hold; * and ? are wildcards; \"quotes\" keep blanks. Fields: process, pid, ppid, parent, exe, \
+                           (port:80,443); -word excludes; * and ? are wildcards; \"quotes\" keep spaces. Fields: process, pid, ppid, parent, exe, \
                            cmdline, user, uid, container, sha256, remote, local, addr, port, remote_port, local_port, \
                            name, country, protocol, state, kind, query, query_type, response_code, answers, bytes, sent, received, packets, retransmits, rtt, cpu, memory, \
                            conn, netns. Operators: : = != ~ (contains) > >= < <=. Unknown values: process:none. \
@@ -85,7 +111,7 @@ fn with_filters(examples: &str) -> String {
 enum Command {
     /// Record this host into a capture file, until Ctrl-C or for a set time
     Record(record::Arguments),
-    /// Finish a recording that was broken off
+    /// Finish an interrupted recording
     Recover(recover::Arguments),
     /// Import files of other tools (pcap, Zeek, Suricata, ss, netstat) into a capture
     Import(import::Arguments),
@@ -93,9 +119,9 @@ enum Command {
     Analyze(analyze::Arguments),
     /// Play a capture in the terminal
     Replay(replay::Arguments),
-    /// Watch this host in the terminal, and record it from a minute before
+    /// Watch this host live in the terminal, and record from a minute earlier
     Watch(watch::Arguments),
-    /// List the sockets of a moment or of a time range, for scripts and grep
+    /// List the sockets at a moment or in a time range, for scripts and grep
     Dump(dump::Arguments),
     /// Show what is new between two captures of a host: listeners, programs, destinations, volumes
     Diff(diff::Arguments),
@@ -107,7 +133,7 @@ enum Command {
     Verify(verify::Arguments),
     /// Explain what the detectors find and how they decide, and every setting
     Explain(explain::Arguments),
-    /// Print a script that completes the command line, for a shell
+    /// Print the completion script for a shell
     Completions(completions::Arguments),
     /// Print a manual page, or write all of them
     Man(man::Arguments),
@@ -157,6 +183,10 @@ pub fn main() -> ExitCode {
     {
         return conclude(Err(Error::Threads(error)));
     }
+    if let Err(error) = arguments.verbosity.apply() {
+        return conclude(Err(error));
+    }
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "netrec");
     let result = match arguments.command {
         Command::Record(arguments) => record::run(arguments),
         Command::Recover(arguments) => recover::run(&arguments),
@@ -247,7 +277,7 @@ fn need_terminal(instead: &str) -> Result<()> {
     if std::io::stdout().is_terminal() {
         return Ok(());
     }
-    let reason = format!("standard output is none; {instead}");
+    let reason = format!("standard output is not a terminal; {instead}");
     Err(Error::io("use", "the terminal")(std::io::Error::other(reason)))
 }
 

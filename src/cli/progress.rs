@@ -7,6 +7,7 @@ use std::time::Duration;
 use indicatif::style::ProgressTracker;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
+use super::verbosity;
 use crate::humanize;
 
 /// How often a stage without a measure shows that it goes on.
@@ -32,9 +33,8 @@ impl Stages {
     }
 
     fn new(names: &'static [&'static str], measure: &'static str, total: u64) -> Self {
-        let target = ProgressDrawTarget::stderr_with_hz(10);
-        let stages =
-            Self { bar: ProgressBar::with_draw_target(Some(total), target), names, at: AtomicUsize::new(0) };
+        let bar = ProgressBar::with_draw_target(Some(total), target());
+        let stages = Self { bar, names, at: AtomicUsize::new(0) };
         let template = format!("{} {{wide_bar}} {{percent:>3}} %  {measure}, {{left}} left", stages.title(0));
         stages.bar.set_style(style(&template));
         stages
@@ -80,10 +80,18 @@ impl Drop for Stages {
 
 /// A line of text that is replaced at each change.
 pub(super) fn line() -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
+    let bar = ProgressBar::with_draw_target(None, target());
     // No thread turns the wheel: each change of the text does.
     bar.set_style(style("{spinner} {wide_msg}"));
     bar
+}
+
+fn target() -> ProgressDrawTarget {
+    if verbosity::shows_progress() {
+        ProgressDrawTarget::stderr_with_hz(10)
+    } else {
+        ProgressDrawTarget::hidden()
+    }
 }
 
 fn style(template: &str) -> ProgressStyle {

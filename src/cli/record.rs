@@ -7,7 +7,7 @@ use clap::Args;
 use indicatif::ProgressBar;
 
 use super::{Done, check, paths, progress, shown};
-use crate::capture::{self, Finished, Overwrite, SigningKey, SourceStatus};
+use crate::capture::{self, Finished, Overwrite, SigningKey, SourceReport, SourceStatus};
 use crate::escape;
 use crate::record::{
     self, Clock as _, Ending, FinishedFile, HostFacts, MIN_INTERVAL, Output, Plan, Progress, Recording,
@@ -36,7 +36,7 @@ pub(super) struct Arguments {
     /// The capture to write [default: netrec-HOST-START.parquet in this folder]
     #[arg(short, long, value_name = "FILE", value_parser = paths::new_capture())]
     output: Option<PathBuf>,
-    /// Replace a capture that is there already; what is no unchanged capture by netrec stays
+    /// Replace an existing capture; anything but an unchanged netrec capture is left alone
     #[arg(long)]
     force: bool,
     /// Sign the capture with this Ed25519 key (`netrec verify --new-key FILE` makes one)
@@ -50,8 +50,8 @@ pub(super) struct Arguments {
     /// With --check: as JSON, for scripts
     #[arg(long, requires = "check")]
     json: bool,
-    /// CPU that the recorder may use, of one core, such as 2%: when it needs more, snapshots come
-    /// less often, which the capture says
+    /// CPU limit as a share of one core, such as 2%; above it, snapshots become less frequent, and
+    /// the capture says so
     #[arg(long, value_name = "SHARE", value_parser = parse_percent, allow_hyphen_values = true)]
     max_cpu: Option<f64>,
     #[command(flatten)]
@@ -61,13 +61,14 @@ pub(super) struct Arguments {
 /// Sources that look at packets, and so only on demand.
 #[derive(Debug, Args)]
 pub(super) struct Sources {
-    /// Count what goes over UDP, from the headers of packets (Linux, as root)
+    /// Count UDP payload per socket and remote, from packet headers (Linux, as root)
     #[arg(long)]
     udp_bytes: bool,
-    /// Name remotes, from DNS answers and TLS server names in packets (Linux, as root)
+    /// Record the names of remotes and every DNS query, from packets (Linux, as root)
     #[arg(long)]
     names: bool,
-    /// Load no eBPF programs: perf tracepoints tell of TCP instead, without the counters of reset connections
+    /// Load no eBPF programs; use perf tracepoints for TCP events instead, without the counters of
+    /// reset connections
     #[arg(long)]
     no_bpf: bool,
 }
@@ -75,22 +76,22 @@ pub(super) struct Sources {
 /// For a recording that goes on for months.
 #[derive(Debug, Args)]
 #[command(
-    next_help_heading = "Several files, each a capture of its own, named FILE-START.parquet",
+    next_help_heading = "Rotation: several files, each a complete capture, named FILE-START.parquet",
     group = clap::ArgGroup::new("cut").multiple(true)
 )]
 struct RotationArguments {
-    /// Go on in a new file after this time, such as 1h
+    /// Start a new file after this time, such as 1h
     #[arg(long, value_name = "TIME", value_parser = parse_duration, allow_hyphen_values = true, group = "cut")]
     rotate: Option<Duration>,
-    /// Go on in a new file when one has about this size, such as 500MB
+    /// Start a new file at about this size, such as 500MB
     #[arg(long, value_name = "SIZE", value_parser = parse_size, allow_hyphen_values = true, group = "cut")]
     max_size: Option<u64>,
-    /// Keep so many finished files, and remove older ones of this series; if the disk is full,
+    /// Keep this many finished files and remove older ones of the series; on a full disk, remove
     /// the oldest first
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), requires = "cut")]
     keep: Option<u64>,
-    /// Keep finished files for so long, such as 7d, and remove older ones of this series; if the
-    /// disk is full, the oldest first
+    /// Keep finished files for this long, such as 7d, and remove older ones of the series; on a
+    /// full disk, remove the oldest first
     #[arg(long, value_name = "TIME", value_parser = parse_duration, allow_hyphen_values = true, requires = "cut")]
     keep_for: Option<Duration>,
 }
@@ -143,6 +144,7 @@ pub(super) fn run(arguments: Arguments) -> Result<Done> {
         max_cpu_percent: arguments.max_cpu,
     };
     let mut host = record::open_host(wanted)?;
+    log_sources(&host.reports());
     let stop = Stop::default();
     stop.on_signals()?;
 
@@ -154,6 +156,17 @@ pub(super) fn run(arguments: Arguments) -> Result<Done> {
     say(&plan, &recording);
     let cut_short = recording.ending == Ending::DiskFull;
     Ok(Done::of(cut_short || recording.metadata.is_degraded()))
+}
+
+/// Which sources opened, and why others did not, for `--verbose`.
+fn log_sources(sources: &[SourceReport]) {
+    for SourceReport { name, status, detail } in sources {
+        match status {
+            SourceStatus::Ran => tracing::info!("source {name} opened: {detail}"),
+            SourceStatus::Partial => tracing::warn!("source {name} sees only a part: {detail}"),
+            SourceStatus::Missing => tracing::warn!("source {name} cannot be used: {detail}"),
+        }
+    }
 }
 
 /// Keeps only what the sources need, and notes what that is.
@@ -220,16 +233,16 @@ fn show(line: &ProgressBar, plan: &Plan, progress: &Progress) {
 /// A file that is complete, and what became of those before it.
 fn say_finished(file: &FinishedFile) {
     let (bytes, rows) = (file.finished.bytes as f64, file.finished.rows);
-    say!("{}: {}, {}", shown(&file.path), humanize::bytes(bytes), humanize::plural(rows, "row"));
+    tell!("{}: {}, {}", shown(&file.path), humanize::bytes(bytes), humanize::plural(rows, "row"));
     if let Some(sha256) = file.finished.sha256 {
-        say!("  SHA-256: {sha256}");
+        tell!("  SHA-256: {sha256}");
     }
     say_owner(&file.finished);
     for removed in &file.pruned.removed {
-        say!("  removed: {}", shown(removed));
+        tell!("  removed: {}", shown(removed));
     }
     for (path, reason) in &file.pruned.failed {
-        say!("  not removed: {}: {}", shown(path), escape::terminal(reason));
+        caution!("  not removed: {}: {}", shown(path), escape::terminal(reason));
     }
 }
 
@@ -237,12 +250,9 @@ fn say_finished(file: &FinishedFile) {
 pub(super) fn say_owner(finished: &Finished) {
     let name = || std::env::var("SUDO_USER").unwrap_or_default();
     match (finished.given_to, User::behind_sudo()) {
-        (Some(user), _) => say!("  owner: {} (uid {}), who ran sudo", escape::terminal(&name()), user.uid),
+        (Some(user), _) => tell!("  owner: {} (uid {}), who ran sudo", escape::terminal(&name()), user.uid),
         (None, Some(user)) => {
-            say!(
-                "  owner: root, as the folder is none that uid {} may write to; read it with sudo",
-                user.uid
-            );
+            tell!("  owner: root, because uid {} may not write to this folder; read it with sudo", user.uid);
         }
         (None, None) => {}
     }
@@ -255,7 +265,7 @@ pub(super) fn say(plan: &Plan, recording: &Recording) {
     let Some((last, earlier)) = recording.files.split_last() else { return };
     earlier.iter().for_each(say_finished);
     let several = if last.finished.bytes < recording.bytes { " in all files" } else { "" };
-    say!(
+    tell!(
         "{}: {}, {} in {} over {} ({}){several}",
         shown(&last.path),
         humanize::bytes(recording.bytes as f64),
@@ -265,28 +275,28 @@ pub(super) fn say(plan: &Plan, recording: &Recording) {
         humanize::plural(metadata.rows, "row"),
     );
     if metadata.ticks_late > 0 {
-        say!(
+        caution!(
             "  degraded: {} late or missed; try a longer --interval than {}",
             humanize::plural(metadata.ticks_late, "tick"),
             humanize::duration(plan.interval),
         );
     }
     if let Some(change) = metadata.interval_changes.last() {
-        say!(
+        tell!(
             "  interval: changed {} to stay within --max-cpu, finally to {}",
             humanize::plural(metadata.interval_changes.len() as u64, "time"),
             humanize::seconds(change.interval_ms as f64 / 1000.0),
         );
     }
     for source in metadata.sources.iter().filter(|source| source.status != SourceStatus::Ran) {
-        say!("  not seen: {}: {}", source.name, escape::terminal(&source.detail));
+        caution!("  not seen: {}: {}", source.name, escape::terminal(&source.detail));
     }
     if let Some(sha256) = last.finished.sha256 {
-        say!("  SHA-256: {sha256}");
+        tell!("  SHA-256: {sha256}");
     }
     say_owner(&last.finished);
     for removed in &last.pruned.removed {
-        say!("  removed: {}", shown(removed));
+        tell!("  removed: {}", shown(removed));
     }
-    say!("  next: netrec analyze {}", escape::shell_path(&last.path));
+    tell!("  next: netrec analyze {}", escape::shell_path(&last.path));
 }

@@ -15,17 +15,17 @@ use crate::{Result, humanize};
                   \x20 netrec recover broken.parquet\n\
                   \x20 netrec recover broken.parquet.d -o copy.parquet\n\n\
                   Other commands read an unfinished recording as it is and write nothing; this one finishes it. \
-                  What cannot be read completely is copied as far as it goes, and kept. Exit codes: 0 all \
-                  snapshots are in the capture · 1 failed · 3 a part could not be read")]
+                  Parts that cannot be read completely are copied as far as possible, and the folder is kept.\n\n\
+                  Exit codes: 0 all snapshots are in the capture · 1 failed · 3 a part could not be read")]
 pub(super) struct Arguments {
-    /// The capture that was to be, its unfinished folder (FILE.d), or a capture with a damaged end
+    /// The intended capture, its unfinished folder (FILE.d), or a capture with a damaged end
     #[arg(value_parser = paths::capture())]
     capture: PathBuf,
-    /// The capture to write; what was recorded is copied then, and the folder stays [default: the
-    /// name that the capture was to have, or one with -recovered]
+    /// The capture to write; the contents of the folder are then copied, and it stays [default: the
+    /// intended name, or one with -recovered]
     #[arg(short, long, value_name = "FILE", value_parser = paths::new_capture())]
     output: Option<PathBuf>,
-    /// Replace a capture that is there already
+    /// Replace an existing capture
     #[arg(long)]
     force: bool,
 }
@@ -35,13 +35,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     let recovered = capture::recover(&arguments.capture, arguments.output.as_deref(), overwrite)?;
     let finished = &recovered.finished;
     let (bytes, rows) = (finished.bytes as f64, finished.rows);
-    say!("{}: {}, {}", shown(&recovered.path), humanize::bytes(bytes), humanize::plural(rows, "row"));
+    tell!("{}: {}, {}", shown(&recovered.path), humanize::bytes(bytes), humanize::plural(rows, "row"));
     if let Some(sha256) = finished.sha256 {
-        say!("  SHA-256: {sha256}");
+        tell!("  SHA-256: {sha256}");
     }
     say_owner(finished);
     if let Some(reason) = &recovered.kept {
-        say!("  kept: {} ({})", shown(&recovered.source), escape::terminal(reason));
+        tell!("  kept: {} ({})", shown(&recovered.source), escape::terminal(reason));
     }
     super::warn_recovered(&recovered.metadata);
     Ok(Done::of(!recovered.is_complete))

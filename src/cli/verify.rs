@@ -26,14 +26,14 @@ pub(super) struct Arguments {
     /// The capture to check, or the folder of a report
     #[arg(required_unless_present = "new_key", value_parser = paths::capture())]
     capture: Option<PathBuf>,
-    /// The public key by which it must be signed (PEM, or 64 hexadecimal digits)
+    /// The public key that must have signed it (PEM, or 64 hexadecimal digits)
     #[arg(long, value_name = "PUB", value_parser = paths::file())]
     key: Option<PathBuf>,
     /// Print the result as JSON, for scripts
     #[arg(long)]
     json: bool,
-    /// Make a key pair: the private key for `record --sign` in this file, the public key beside
-    /// it with `.pub` added
+    /// Make a key pair: the private key for `record --sign` in this file, the public key beside it
+    /// with `.pub` appended
     #[arg(long, value_name = "FILE", conflicts_with_all = ["capture", "key", "json"], value_parser = paths::file())]
     new_key: Option<PathBuf>,
 }
@@ -125,7 +125,7 @@ fn check_capture(path: &Path, wanted: Option<&PublicKey>, is_quiet: bool) -> Res
         recovered: metadata.recovered,
     };
     if !is_quiet && outcome.changes.is_empty() {
-        tell(path, &outcome, wanted.is_some());
+        describe(path, &outcome, wanted.is_some());
     }
     Ok(outcome)
 }
@@ -151,8 +151,8 @@ fn wrong_signature(signature: &str, signed_by: Option<&str>, wanted: Option<&Pub
 }
 
 /// An unchanged capture, in words.
-fn tell(path: &Path, outcome: &Outcome, is_key_wanted: bool) {
-    say!(
+fn describe(path: &Path, outcome: &Outcome, is_key_wanted: bool) {
+    tell!(
         "{}: {}, {}, {}",
         super::shown(path),
         humanize::bytes(outcome.bytes.unwrap_or_default() as f64),
@@ -163,16 +163,16 @@ fn tell(path: &Path, outcome: &Outcome, is_key_wanted: bool) {
             "no hashes, so changes cannot be detected"
         },
     );
-    say!("  SHA-256: {}", outcome.capture_sha256);
+    tell!("  SHA-256: {}", outcome.capture_sha256);
     let key = outcome.signed_by.as_deref().unwrap_or_default();
     match outcome.signature {
-        "good" => say!("  signature: good, by the key {key}"),
-        "unconfirmed" => say!("  signature: by the key {key}, which you have not confirmed (--key)"),
-        _ if is_key_wanted => say!("  signature: none, although --key asks for one"),
-        _ => say!("  unsigned: anyone able to edit the file can re-seal it; compare the SHA-256"),
+        "good" => tell!("  signature: good, by the key {key}"),
+        "unconfirmed" => tell!("  signature: by the key {key}, which you have not confirmed (--key)"),
+        _ if is_key_wanted => tell!("  signature: none, although --key asks for one"),
+        _ => tell!("  unsigned: anyone able to edit the file can re-seal it; compare the SHA-256"),
     }
     if let Some(recovered) = &outcome.recovered {
-        say!("  recovered: {}", escape::terminal(recovered));
+        tell!("  recovered: {}", escape::terminal(recovered));
     }
 }
 
@@ -181,14 +181,14 @@ fn check_report(folder: &Path, is_quiet: bool) -> Result<Outcome> {
     let changes = manifest.changes(folder)?;
     if !is_quiet && changes.is_empty() {
         let files = humanize::plural(manifest.files.len() as u64, "file");
-        say!("{}: {files}, every byte is as written", super::shown(folder));
+        tell!("{}: {files}, every byte is as written", super::shown(folder));
         let capture = &manifest.capture;
-        say!(
+        tell!(
             "  made from: {}, SHA-256 {}",
             escape::terminal(&capture.path),
             escape::terminal(&capture.sha256)
         );
-        say!(
+        tell!(
             "  unsigned: anyone able to edit the report can rewrite its manifest; compare the SHA-256 of {}",
             manifest::FILE
         );
@@ -212,9 +212,9 @@ fn check_report(folder: &Path, is_quiet: bool) -> Result<Outcome> {
 fn make_key(path: &Path) -> Result<Done> {
     let key = SigningKey::generate()?;
     let public = key.save(path)?;
-    say!("{}: private key; sign with it, and keep it secret", super::shown(path));
-    say!("{}: public key, {}", super::shown(&public), key.public().fingerprint());
-    say!("  sign:   netrec record --sign {}", escape::shell_path(path));
-    say!("  verify: netrec verify CAPTURE --key {}", escape::shell_path(&public));
+    tell!("{}: private key; sign with it, and keep it secret", super::shown(path));
+    tell!("{}: public key, {}", super::shown(&public), key.public().fingerprint());
+    tell!("  sign:   netrec record --sign {}", escape::shell_path(path));
+    tell!("  verify: netrec verify CAPTURE --key {}", escape::shell_path(&public));
     Ok(Done::Well)
 }

@@ -116,16 +116,25 @@ pub fn import(plan: &Plan, to: &Path, overwrite: Overwrite, progress: &dyn Fn(u6
     let mut files = ImportStats::default();
     let inputs = collect::collect(&plan.paths, plan.from, &mut files)?;
     let importer = common_importer(&inputs, plan.from)?;
+    for input in &inputs {
+        tracing::info!(bytes = input.bytes, "found {} ({})", input.path.display(), importer.id);
+    }
     let mut output = Output::create(to, overwrite, importer.id, plan, progress)?;
     output.expect_bytes(inputs.iter().map(|input| input.bytes).sum());
     output.stats().add(files, "");
-    let result = (importer.import)(&inputs, &mut output)
+    let result = tracing::info_span!("reading", files = inputs.len())
+        .in_scope(|| (importer.import)(&inputs, &mut output))
         .and_then(|()| account::check(output.stats(), &inputs, importer, plan.from.is_some()));
     if let Err(error) = result {
         output.abandon();
         return Err(error);
     }
-    let (finished, metadata) = output.finish()?;
+    let (finished, metadata) = tracing::info_span!("writing the capture").in_scope(|| output.finish())?;
+    tracing::info!(
+        rows = metadata.rows,
+        "{}",
+        metadata.import_stats.as_ref().map(ImportStats::summary).unwrap_or_default()
+    );
     Ok(Imported { finished, metadata })
 }
 

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use tracing::field::Empty;
+
 use super::budget::Budget;
 use super::clock::{Clock, Moment};
 use super::facts::{HostFacts, host_addresses};
@@ -97,7 +99,7 @@ pub fn record(
             spool.abandon();
             return Err(error);
         }
-        _ => spool.finish(&metadata)?,
+        _ => tracing::info_span!("completing the file").in_scope(|| spool.finish(&metadata))?,
     };
     let mut metadata = Account::of(pauses).amend(Metadata { rows, ..metadata });
     metadata.sources.extend(part::describe(&metadata.pauses));
@@ -155,9 +157,13 @@ impl Session {
             }
             let moment = clock.now();
             self.schedule.begin(moment.mono_ns);
+            let tick =
+                tracing::debug_span!("snapshot", number = self.ticks_taken, sockets = Empty, late = Empty);
             if !self.tick(host, moment, facts, spool)? {
                 return Ok(());
             }
+            tick.record("sockets", self.seen.sockets).record("late", self.schedule.late());
+            drop(tick);
             self.keep_budget(clock, moment);
             progress(&self.progress(clock.now(), spool));
         }
@@ -209,6 +215,7 @@ impl Session {
     fn note_failure(&mut self, error: &Error) {
         self.schedule.lose();
         let before = self.failures.as_ref().map_or(0, |(count, _)| *count);
+        tracing::warn!("a snapshot failed: {error}");
         self.failures = Some((before + 1, error.to_string()));
     }
 

@@ -18,7 +18,7 @@ pub(super) fn write(state: &State, form: Form) -> Result<PathBuf> {
     let path = PathBuf::from(format!("{stem}{time}.{ending}"));
     let mut file = NewFile::create(&path, Replace::No)?;
     let mut out = BufWriter::new(&mut file);
-    listing::write(&mut out, form, state.seen())
+    listing::write(&mut out, form, false, state.seen())
         .and_then(|()| out.flush())
         .map_err(Error::io("write", &path))?;
     drop(out);

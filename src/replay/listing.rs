@@ -23,22 +23,33 @@ pub enum Form {
     Ndjson,
 }
 
-/// Writes rows in a form.
+/// Writes rows in a form. The times of a table are in the local zone if `is_local`; those of data
+/// are in UTC.
 ///
 /// # Errors
 /// If they cannot be written.
-pub fn write<'a>(out: &mut dyn Write, form: Form, rows: impl IntoIterator<Item = &'a Row>) -> io::Result<()> {
+pub fn write<'a>(
+    out: &mut dyn Write,
+    form: Form,
+    is_local: bool,
+    rows: impl IntoIterator<Item = &'a Row>,
+) -> io::Result<()> {
     match form {
-        Form::Table => table(out, rows),
+        Form::Table => table(out, is_local, rows),
         Form::Csv => csv(out, rows),
         Form::Ndjson => rows.into_iter().try_for_each(|row| writeln!(out, "{}", json(row))),
     }
 }
 
-fn table<'a>(out: &mut dyn Write, rows: impl IntoIterator<Item = &'a Row>) -> io::Result<()> {
+fn table<'a>(out: &mut dyn Write, is_local: bool, rows: impl IntoIterator<Item = &'a Row>) -> io::Result<()> {
+    let (width, time): (usize, fn(i64) -> String) = if is_local {
+        (32, humanize::micros_local)
+    } else {
+        (27, |us| humanize::iso_utc(us).unwrap_or_else(unknown))
+    };
     writeln!(
         out,
-        "{:<27} {:<8} {:<5} {:<23} {:<23} {:<11} {:>12} {:>12} {:>7} PROCESS",
+        "{:<width$} {:<8} {:<5} {:<23} {:<23} {:<11} {:>12} {:>12} {:>7} PROCESS",
         "TIME", "KIND", "PROTO", "LOCAL", "REMOTE", "STATE", "SENT", "RECEIVED", "PID"
     )?;
     let number = |value: Option<u64>| value.map_or_else(unknown, |value| value.to_string());
@@ -49,8 +60,8 @@ fn table<'a>(out: &mut dyn Write, rows: impl IntoIterator<Item = &'a Row>) -> io
         let query = row.query.as_deref().map_or_else(String::new, |query| format!("  {}", question(query)));
         writeln!(
             out,
-            "{:<27} {:<8} {:<5} {:<23} {:<23} {:<11} {:>12} {:>12} {:>7} {}{}{}",
-            humanize::iso_utc(row.ts_us).unwrap_or_else(unknown),
+            "{:<width$} {:<8} {:<5} {:<23} {:<23} {:<11} {:>12} {:>12} {:>7} {}{}{}",
+            time(row.ts_us),
             row.kind.as_str(),
             row.protocol.as_str(),
             local_end(row),

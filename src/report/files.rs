@@ -23,9 +23,14 @@ pub(super) fn write(
     folder: &Folder,
 ) -> Result<Vec<PathBuf>> {
     let has_pictures = parts.contains(&Part::Html) || parts.contains(&Part::Charts);
-    let pictures = if has_pictures { charts::draw_all(analysis)? } else { Vec::new() };
+    let pictures = if has_pictures {
+        tracing::info_span!("drawing the charts").in_scope(|| charts::draw_all(analysis))?
+    } else {
+        Vec::new()
+    };
     let files = Files { analysis, report, parts, pictures: &pictures, folder };
     let renderer = charts::Renderer::new();
+    let _stage = tracing::info_span!("writing the files").entered();
     let written: Result<Vec<_>> = parallel::map(&files.all(), |file| match file {
         File::Table(table) => files.write_table(table).map(|path| vec![path]),
         File::Document(part) => files.write_document(*part),

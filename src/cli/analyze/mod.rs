@@ -32,14 +32,14 @@ const EXAMPLES: &str = "Examples:\n\
 #[derive(Debug, Args)]
 #[command(after_help = super::with_filters(EXAMPLES))]
 pub(super) struct Arguments {
-    /// The capture to analyze; of several, each gets a folder and an index page names them
+    /// Captures to analyze; with several, each gets its own folder, and an index page lists them
     #[arg(required = true, value_name = "CAPTURE", value_parser = paths::capture())]
     captures: Vec<PathBuf>,
     /// Folder for the report [default: the capture's name with `-report`, in this folder]; of
     /// several captures, the folder for their reports [default: netrec-reports]
     #[arg(short, long, value_name = "DIR", value_parser = paths::folder())]
     output: Option<PathBuf>,
-    /// Replace a report that is there already; a folder with anything else in it stays
+    /// Replace an existing report; a folder with anything else in it is left alone
     #[arg(long)]
     force: bool,
     /// Parts to write, separated by commas: html, md, json, ocsf, stix, charts, csv [default: all]
@@ -48,12 +48,12 @@ pub(super) struct Arguments {
     /// Thresholds and settings, in TOML
     #[arg(long, value_name = "FILE", value_parser = paths::file())]
     config: Option<PathBuf>,
-    /// Geolocation database (`.mmdb`); may be given several times, the first that
-    /// knows an address answers
+    /// Geolocation database (`.mmdb`); may be given several times, and the first that knows an
+    /// address is used
     #[arg(long, value_name = "FILE", value_parser = paths::file())]
     geoip: Vec<PathBuf>,
-    /// Findings that need not be looked at, as `[[allow]]` entries in TOML; may be given several
-    /// times
+    /// Findings to suppress, as `[[allow]]` entries in TOML, each with its reason; may be given
+    /// several times
     #[arg(long, value_name = "FILE", value_parser = paths::file())]
     allow: Vec<PathBuf>,
     /// Indicators to look for: a plain list, CSV, a STIX 2.1 bundle or a MISP event; may be
@@ -63,19 +63,18 @@ pub(super) struct Arguments {
     /// Sigma rules for network connections: a folder or a file; may be given several times
     #[arg(long, value_name = "DIR", value_parser = paths::file())]
     sigma: Vec<PathBuf>,
-    /// Analyze only connections that fit, such as `process:curl -port:443`; the report says so
+    /// Analyze only matching connections, such as `process:curl -port:443`; the report says so
     #[arg(long, value_name = "EXPR", allow_hyphen_values = true)]
     filter: Option<Filter>,
     /// Replace addresses, host and user names, paths, command lines, names of remotes and
-    /// containers by pseudonyms, so that the report can be shared
+    /// containers with pseudonyms, so that the report can be shared
     #[arg(long)]
     redact: bool,
-    /// Make the pseudonyms with the secret in this file, the same in every report; without it they
-    /// hold for this report alone
+    /// Derive the pseudonyms from the secret in this file, so that every report has the same ones;
+    /// without it they differ from report to report
     #[arg(long, value_name = "FILE", requires = "redact", value_parser = paths::file())]
     redact_key: Option<PathBuf>,
-    /// End with exit code 10 if a finding has this severity or a higher one: info, low, medium,
-    /// high, critical
+    /// Exit with code 10 if a finding has at least this severity: info, low, medium, high, critical
     #[arg(long, value_name = "LEVEL", value_parser = severity)]
     fail_on: Option<Severity>,
 }
@@ -117,6 +116,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
 impl Inputs {
     /// Analyzes a capture, writes its report, and says what was found.
     fn report(&self, capture: &Path, folder: &Path) -> Result<(Done, Entry)> {
+        let _stage = tracing::info_span!("analyzing", capture = %capture.display()).entered();
         let capture = self.selected(super::open(capture)?);
         let target = report::Folder::prepare(folder, self.force)?;
 
@@ -134,7 +134,7 @@ impl Inputs {
         drop(stages);
 
         for line in lines {
-            say!("{}", escape::terminal(&line));
+            tell!("{}", escape::terminal(&line));
         }
         if analysis.metadata.recovered != capture.metadata().recovered {
             super::warn_recovered(&analysis.metadata);
@@ -221,6 +221,7 @@ fn default_folder(capture: &Path) -> PathBuf {
 }
 
 fn identify(capture: &CaptureFile) -> Result<CaptureIdentity> {
+    let _stage = tracing::info_span!("hashing the capture", bytes = capture.bytes()).entered();
     Ok(CaptureIdentity {
         file_name: capture.path().file_name().unwrap_or_default().to_string_lossy().into_owned(),
         bytes: capture.bytes(),

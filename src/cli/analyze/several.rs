@@ -43,7 +43,7 @@ pub(super) fn run(captures: &[PathBuf], output: Option<&Path>, inputs: &Inputs) 
         }
     }
     Index::of(entries).write(place, inputs.force)?;
-    say!("index      {}", escape::terminal(&place.join(index::FILES[0]).display().to_string()));
+    tell!("index      {}", escape::terminal(&place.join(index::FILES[0]).display().to_string()));
     first_error.map_or(Ok(worst), Err)
 }
 

@@ -1,9 +1,11 @@
-//! Every command that the README, `--help` and `netrec explain` show, run as it is shown.
+//! Every command that the README, the chapters of docs/, `--help` and `netrec explain` show, run as
+//! it is shown.
 //!
-//! A block of the README is run from top to bottom in one folder that looks like the root of the
+//! A block of a page is run from top to bottom in one folder that looks like the root of the
 //! project; every other command has a folder of its own. What cannot be run as it stands is
 //! replaced in one place, [`in_words_of_the_test`], so that nothing is left out in silence.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
@@ -28,9 +30,13 @@ const PLACEHOLDERS: &[(&str, &str)] = &[
     ("PUB", "netrec.key.pub"),
     ("A B C", "web-01.parquet before.parquet after.parquet"),
     ("ID", "beacon"),
+    ("COMMAND", "record"),
     ("LEVEL", "high"),
     ("SHELL", "bash"),
 ];
+
+/// What the queries of the chapters need, tested with python3 of the PATH.
+const PYTHON_MODULES: &str = "duckdb, pandas, polars, pyarrow";
 
 /// Exit codes of a command that did what is shown: done; done, with a capture that is degraded; done,
 /// and what `--fail-on` asked about was found.
@@ -52,9 +58,11 @@ const PROGRAMS: &[(&str, &str)] = &[
     // The test has been built, and is being run, by these two.
     (
         "cargo",
-        "case \"$*\" in\n'test --release' | 'build --release') exit 0 ;;\n'run --release -- '*) shift 3; exec netrec \"$@\" ;;\n\
+        "case \"$*\" in\n'test --release' | 'build --release' | 'install --path .') exit 0 ;;\n'run --release -- '*) shift 3; exec netrec \"$@\" ;;\n\
          esac\nexit 2",
     ),
+    // Built and installed in earnest by tests/integration/packages.rs and scripts/test-package.sh.
+    ("apt", "[ \"$1\" = install ] && [ -f \"$2\" ]"),
     (
         "duckdb",
         "[ \"$1\" = -c ] || exit 2\nexec python3 -c 'import sys, duckdb; print(duckdb.sql(sys.argv[1]))' \"$2\"",
@@ -67,7 +75,7 @@ fn template() -> &'static Path {
     let folder = FOLDER.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
-        for name in ["bin", "sample-captures", "target/release", "zeek"] {
+        for name in ["bin", "sample-captures", "scripts", "target/release", "zeek"] {
             fs::create_dir_all(at(name)).unwrap();
         }
         for (name, script) in PROGRAMS {
@@ -76,6 +84,9 @@ fn template() -> &'static Path {
             fs::set_permissions(at("bin").join(name), fs::Permissions::from_mode(0o755)).unwrap();
         }
         symlink("../../bin/netrec", at("target/release/netrec")).unwrap();
+        let package = "#!/bin/sh\nmkdir dist && touch dist/netrec_0_test.deb\n";
+        fs::write(at("scripts/package.sh"), package).unwrap();
+        fs::set_permissions(at("scripts/package.sh"), fs::Permissions::from_mode(0o755)).unwrap();
         let sample = project().join("sample-captures/workday.parquet");
         for name in ["sample-captures/workday.parquet", "web-01.parquet", "before.parquet", "after.parquet"] {
             fs::copy(&sample, at(name)).unwrap();
@@ -158,7 +169,12 @@ fn play(folder: &Path, arguments: &str, shown: &str) {
 }
 
 fn has_duckdb() -> bool {
-    let asked = Command::new("python3").args(["-c", "import duckdb"]).stderr(Stdio::null()).status();
+    has_modules("duckdb")
+}
+
+fn has_modules(names: &str) -> bool {
+    let asked =
+        Command::new("python3").args(["-c", &format!("import {names}")]).stderr(Stdio::null()).status();
     asked.is_ok_and(|status| status.success())
 }
 
@@ -236,6 +252,83 @@ fn the_commands_of_the_readme_run() {
     }
 }
 
+/// The chapters: as the README, each command in each form once.
+#[test]
+fn the_commands_of_the_chapters_run() {
+    let mut done = BTreeSet::new();
+    let chapters = crate::docs::pages().into_iter().filter(|page| page.parent().unwrap().ends_with("docs"));
+    for chapter in chapters.filter(|page| !page.ends_with("detectors.md")) {
+        let text = fs::read_to_string(&chapter).unwrap();
+        for block in blocks(&text) {
+            let folder = playground();
+            for command in block {
+                run(folder.path(), &command);
+                done.insert(command);
+            }
+        }
+        for command in in_backticks(&text) {
+            if done.insert(command.clone()) {
+                run(playground().path(), &command);
+            }
+        }
+    }
+    assert!(done.len() >= 40, "{done:?}");
+}
+
+/// The other languages of a chapter: Python by itself, SQL by DuckDB, and the allow-list.
+#[test]
+fn the_queries_and_the_allow_list_of_the_chapters_are_valid() {
+    let text = fs::read_to_string(project().join("docs/report.md")).unwrap();
+    let folder = playground();
+    fs::write(folder.path().join("known.toml"), code(&text, "toml").concat()).unwrap();
+    netrec_in(folder.path(), &["analyze", "web-01.parquet", "--allow", "known.toml", "-o", "r"]).succeeds();
+
+    if !has_modules(PYTHON_MODULES) {
+        eprintln!("skipped: python3 lacks one of {PYTHON_MODULES}");
+        return;
+    }
+    let text = fs::read_to_string(project().join("docs/querying.md")).unwrap();
+    let sql = code(&text, "sql").concat();
+    let sql = sql.strip_prefix(".read scripts/netrec.sql\n").unwrap();
+    let macros = fs::read_to_string(project().join("scripts/netrec.sql")).unwrap();
+    fs::write(folder.path().join("query.sql"), macros + sql).unwrap();
+    let by_duckdb = "import duckdb\nduckdb.execute(open('query.sql').read())".to_owned();
+    let python = code(&text, "python");
+    assert_eq!(python.len(), 2);
+    for program in python.into_iter().chain([by_duckdb]) {
+        let ran = Command::new("python3").args(["-c", &program]).current_dir(folder.path()).output().unwrap();
+        assert!(ran.status.success(), "{program}: {}", String::from_utf8_lossy(&ran.stderr));
+    }
+}
+
+/// The blocks of a language in a text of Markdown.
+fn code(markdown: &str, language: &str) -> Vec<String> {
+    let parts = markdown.split("```").skip(1).step_by(2);
+    parts.filter_map(|block| block.strip_prefix(language)?.strip_prefix('\n')).map(str::to_owned).collect()
+}
+
+/// DuckDB, polars and pandas say the same of a capture, and the totals of the report.
+#[test]
+fn the_script_that_queries_a_capture_agrees_with_the_report() {
+    if !has_modules(PYTHON_MODULES) {
+        eprintln!("skipped: python3 lacks one of {PYTHON_MODULES}");
+        return;
+    }
+    for name in ["workday", "c2-manx-udp", "c2-quasarrat"] {
+        let work = tempfile::tempdir().unwrap();
+        let capture = project().join(format!("sample-captures/{name}.parquet"));
+        let capture = capture.to_str().unwrap();
+        netrec_in(work.path(), &["analyze", capture, "-o", "r", "--format", "json"]);
+        let ran = Command::new("python3")
+            .arg(project().join("scripts/query-capture.py"))
+            .args([capture, "r/report.json"])
+            .current_dir(work.path())
+            .output()
+            .unwrap();
+        assert!(ran.status.success(), "{name}: {}", String::from_utf8_lossy(&ran.stderr));
+    }
+}
+
 #[test]
 fn the_examples_of_every_help_run() {
     let names = subcommands();
@@ -304,7 +397,9 @@ fn collect(value: &serde_json::Value, commands: &mut Vec<String>) {
 
 #[test]
 fn every_variable_of_the_environment_is_documented() {
-    let text = fs::read_to_string(project().join("tests/README.md")).unwrap();
+    let text = ["tests/README.md", "docs/command-line.md"]
+        .map(|page| fs::read_to_string(project().join(page)).unwrap())
+        .concat();
     for folder in ["src", "tests", "benches"] {
         for path in crate::runner::files(&project().join(folder)) {
             // Pictures and captures are no text.
@@ -312,7 +407,7 @@ fn every_variable_of_the_environment_is_documented() {
             for rest in source.split("NETREC_").skip(1) {
                 let name: String = rest.chars().take_while(|c| c.is_ascii_uppercase() || *c == '_').collect();
                 let is_known = name.is_empty() || text.contains(&format!("`NETREC_{name}"));
-                assert!(is_known, "NETREC_{name} of {} is not in tests/README.md", path.display());
+                assert!(is_known, "NETREC_{name} of {} is documented nowhere", path.display());
             }
         }
     }

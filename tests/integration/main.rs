@@ -11,6 +11,7 @@ mod capture_format;
 mod crash;
 mod decoys;
 mod diff;
+mod docs;
 mod dump;
 mod evidence;
 mod expectations;
@@ -25,6 +26,7 @@ mod import_pcap;
 mod import_text;
 mod import_tools;
 mod metrics;
+mod old_captures;
 #[cfg(target_os = "linux")]
 mod packets;
 mod protocols;
@@ -52,5 +54,8 @@ mod zeek_oracle;
 // The command line: what is documented, standard streams, times.
 #[cfg(target_os = "linux")]
 mod commands;
+#[cfg(target_os = "linux")]
+mod packages;
 mod standard_streams;
 mod times;
+mod verbosity;

@@ -184,7 +184,7 @@ fn programs_that_end_at_once_are_known_by_name_executable_and_command_line() {
 }
 
 #[test]
-#[ignore = "takes half a minute; the figures stand in the README"]
+#[ignore = "takes half a minute; the figures are in docs/benchmarks.md"]
 fn of_a_thousand_programs_that_end_at_once_nearly_all_are_known() {
     let (recorded, whole) = check_short_lived(1000);
     assert!(recorded >= 999 && whole >= 990, "{recorded} recorded, {whole} whole");

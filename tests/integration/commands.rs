@@ -238,7 +238,7 @@ fn examples(help: &str) -> Vec<String> {
 fn the_commands_of_the_readme_run() {
     let readme = fs::read_to_string(project().join("README.md")).unwrap();
     let blocks = blocks(&readme);
-    assert!(blocks.len() >= 6, "{blocks:?}");
+    assert!(blocks.len() >= 5, "{blocks:?}");
     for block in blocks {
         let folder = playground();
         for command in block {
@@ -246,7 +246,7 @@ fn the_commands_of_the_readme_run() {
         }
     }
     let spans = in_backticks(&readme);
-    assert!(spans.len() >= 6, "{spans:?}");
+    assert!(!spans.is_empty());
     for command in spans {
         run(playground().path(), &command);
     }

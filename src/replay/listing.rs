@@ -212,7 +212,7 @@ mod tests {
 
     fn written(form: Form) -> String {
         let mut out = Vec::new();
-        write(&mut out, form, [&hostile()]).unwrap();
+        write(&mut out, form, false, [&hostile()]).unwrap();
         String::from_utf8(out).unwrap()
     }
 

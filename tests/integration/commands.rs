@@ -275,7 +275,7 @@ fn the_commands_of_the_chapters_run() {
     assert!(done.len() >= 40, "{done:?}");
 }
 
-/// The other languages of a chapter: Python by itself, SQL by DuckDB, and the allow-list.
+/// The other languages of a chapter: Python by itself, SQL by `DuckDB`, and the allow-list.
 #[test]
 fn the_queries_and_the_allow_list_of_the_chapters_are_valid() {
     let text = fs::read_to_string(project().join("docs/report.md")).unwrap();
@@ -307,7 +307,7 @@ fn code(markdown: &str, language: &str) -> Vec<String> {
     parts.filter_map(|block| block.strip_prefix(language)?.strip_prefix('\n')).map(str::to_owned).collect()
 }
 
-/// DuckDB, polars and pandas say the same of a capture, and the totals of the report.
+/// `DuckDB`, polars and pandas say the same of a capture, and the totals of the report.
 #[test]
 fn the_script_that_queries_a_capture_agrees_with_the_report() {
     if !has_modules(PYTHON_MODULES) {

@@ -132,7 +132,7 @@ fn the_chapter_of_the_detectors_is_what_they_say() {
         let about = entry.about;
         writeln!(text, "| [`{id}`](#{id}) | {} |", escaped(about.title), id = about.id).unwrap();
     }
-    DETECTORS.iter().for_each(|entry| text.push_str(&chapter(entry)));
+    text.extend(DETECTORS.iter().map(chapter));
     holds("docs/detectors.md", "detectors", &text);
 }
 

@@ -54,10 +54,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
         let reason = "--local-time is for --format table: times in data are always in UTC";
         return Err(Error::Usage(reason.to_owned()));
     }
+    let mut filter = arguments.filter.clone().unwrap_or_default();
+    if !arguments.geoip.is_empty() && !filter.asks_for_countries() {
+        let reason =
+            "--geoip is for the countries of a filter, and none asks for one: add --filter 'country:NL', say";
+        return Err(Error::Usage(reason.to_owned()));
+    }
     let capture = Arc::new(super::open(&arguments.capture)?);
     let mut cursor = Cursor::new(Arc::clone(&capture))?;
     let span_us = super::span_us(&cursor)?;
-    let mut filter = arguments.filter.clone().unwrap_or_default();
     if filter.asks_for_countries() {
         filter = filter.with_countries(Arc::new(Databases::open(&arguments.geoip)?));
     }

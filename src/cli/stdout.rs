@@ -13,13 +13,13 @@ static FIRST_ERROR: Mutex<Option<io::Error>> = Mutex::new(None);
 
 /// Writes a line.
 pub(super) fn line(text: fmt::Arguments<'_>) {
-    note(writeln!(io::stdout(), "{text}"));
+    note(at_start::check().and_then(|()| writeln!(io::stdout(), "{text}")));
 }
 
 /// Writes a document of any length through a buffer.
 pub(super) fn document(content: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
     let mut out = BufWriter::new(io::stdout().lock());
-    note(content(&mut out).and_then(|()| out.flush()));
+    note(at_start::check().and_then(|()| content(&mut out)).and_then(|()| out.flush()));
 }
 
 /// Hands over what is still buffered.
@@ -40,6 +40,41 @@ fn note(written: io::Result<()>) {
     }
     let mut first = FIRST_ERROR.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     first.get_or_insert(error);
+}
+
+/// Whether there was a standard output when the program was started. Rust opens `/dev/null` where there
+/// is none (`netrec info FILE >&-`), before `main`, and all output would vanish there without an error.
+#[cfg(any(target_os = "linux", target_vendor = "apple"))]
+mod at_start {
+    use std::io;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    static WAS_CLOSED: AtomicBool = AtomicBool::new(false);
+
+    /// What the system runs before it runs Rust.
+    #[used]
+    #[cfg_attr(target_os = "linux", unsafe(link_section = ".init_array"))]
+    #[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__mod_init_func"))]
+    static LOOK: extern "C" fn() = look;
+
+    extern "C" fn look() {
+        // SAFETY: no memory is passed.
+        let flags = unsafe { libc::fcntl(libc::STDOUT_FILENO, libc::F_GETFD) };
+        WAS_CLOSED.store(flags == -1, Ordering::Relaxed);
+    }
+
+    pub(super) fn check() -> io::Result<()> {
+        let was_closed = WAS_CLOSED.load(Ordering::Relaxed);
+        if was_closed { Err(io::Error::from_raw_os_error(libc::EBADF)) } else { Ok(()) }
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
+mod at_start {
+    /// Elsewhere nobody knows.
+    pub(super) fn check() -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Whether the reader is gone: of a pipe, or of a terminal that was closed.

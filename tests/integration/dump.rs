@@ -76,3 +76,19 @@ fn a_wrong_filter_or_time_is_wrong_usage_and_pointed_at() {
     assert!(ran.stderr.contains("14:02"), "{}", ran.stderr);
     assert_eq!(netrec_in(folder.path(), &["dump", "x.parquet"]).code, 2);
 }
+
+#[test]
+fn databases_that_no_filter_asks_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    capture(folder.path());
+    for filter in [&[][..], &["--filter", "process:nmap"]] {
+        let ran = netrec_in(
+            folder.path(),
+            &[&["dump", "x.parquet", "--at", "end", "--geoip", "x.mmdb"], filter].concat(),
+        );
+        assert_eq!(ran.code, 2, "{}", ran.stderr);
+        assert!(ran.stderr.contains("--geoip") && ran.stderr.contains("country:"), "{}", ran.stderr);
+    }
+    let asked = ["dump", "x.parquet", "--at", "end", "--geoip", "x.mmdb", "--filter", "country:NL"];
+    assert!(netrec_in(folder.path(), &asked).stderr.contains("x.mmdb"));
+}

@@ -81,6 +81,32 @@ fn output_that_cannot_be_written_is_an_error_of_every_command() {
     netrec_in(folder.path(), &["verify", "new.parquet"]).succeeds();
 }
 
+/// As a script or a service manager starts it: `>&-`.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_standard_output_that_is_closed_is_an_error_of_every_command() {
+    let folder = folder();
+    for run in RUNS {
+        let ended = Command::new("sh")
+            .args(["-c", "exec \"$0\" \"$@\" >&-", env!("CARGO_BIN_EXE_netrec")])
+            .args(run.split(' '))
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(1), "{run}: {stderr}");
+        assert!(stderr.contains("cannot write to standard output"), "{run}: {stderr}");
+    }
+    netrec_in(folder.path(), &["verify", "new.parquet"]).succeeds();
+    // Nothing to write, nothing lost.
+    let quiet = Command::new("sh")
+        .args(["-c", "exec \"$0\" dump missing.parquet --at end >&-", env!("CARGO_BIN_EXE_netrec")])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    assert!(!String::from_utf8_lossy(&quiet.stderr).contains("standard output"));
+}
+
 #[test]
 fn a_reader_that_has_seen_enough_is_no_error() {
     let folder = folder();

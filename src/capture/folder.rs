@@ -43,6 +43,17 @@ const MOST_MARKER_BYTES: u64 = 16 * 1024;
 const LOCK_ATTEMPTS: u32 = 10;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
+/// What is being written into a folder.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Origin {
+    /// What happens once, and is nowhere else.
+    #[default]
+    Recording,
+    /// What other files say, which can be imported again.
+    Import,
+}
+
 /// What the file `lock` says: that this folder is netrec's.
 #[derive(Debug, Serialize, Deserialize)]
 struct Marker {
@@ -51,6 +62,9 @@ struct Marker {
     tool_version: String,
     /// Name of the capture.
     capture: String,
+    /// Earlier versions do not say it.
+    #[serde(default)]
+    origin: Origin,
 }
 
 /// The folder of an unfinished recording, held by this process.
@@ -61,6 +75,7 @@ pub(super) struct Folder {
     dir: Arc<Dir>,
     /// The lock is given up when the file is closed, also when the process is killed.
     lock: File,
+    origin: Origin,
     /// Whether a tick is in it, so that it is not removed when the program is ended.
     has_evidence: Arc<AtomicBool>,
     _half_made: Option<HalfMade>,
@@ -71,14 +86,14 @@ impl Folder {
     ///
     /// # Errors
     /// [`Error::Io`], also if something of that name is there.
-    pub(super) fn create(capture: &Path) -> Result<Self> {
+    pub(super) fn create(capture: &Path, origin: Origin) -> Result<Self> {
         let name = with_ending(file_name(capture)?, ENDING);
         let parent = Arc::new(Dir::of_file(capture).map_err(Error::io("create", capture))?);
         let path = parent.path_of(&name);
-        pending::step(|| Self::create_in(parent, name, capture)).map_err(Error::io("create", path))
+        pending::step(|| Self::create_in(parent, name, (capture, origin))).map_err(Error::io("create", path))
     }
 
-    fn create_in(parent: Arc<Dir>, name: OsString, capture: &Path) -> io::Result<Self> {
+    fn create_in(parent: Arc<Dir>, name: OsString, (capture, origin): (&Path, Origin)) -> io::Result<Self> {
         let dir = Arc::new(parent.create_dir(&name)?);
         let has_evidence = Arc::new(AtomicBool::new(false));
         let removal = {
@@ -92,10 +107,10 @@ impl Folder {
             }
         };
         let half_made = Some(HalfMade::new(removal));
-        match make_lock(&dir, capture) {
+        match make_lock(&dir, capture, origin) {
             Ok(lock) => {
                 parent.sync();
-                Ok(Self { parent, name, dir, lock, has_evidence, _half_made: half_made })
+                Ok(Self { parent, name, dir, lock, origin, has_evidence, _half_made: half_made })
             }
             Err(error) => {
                 let _ = remove_own(&parent, &name, &dir);
@@ -128,13 +143,24 @@ impl Folder {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(foreign(no_marker)),
             Err(error) => return Err(failed(error)),
         };
-        if read_marker(&lock).is_none() {
-            return Err(foreign(no_marker));
-        }
+        let Some(marker) = read_marker(&lock) else { return Err(foreign(no_marker)) };
         if !try_lock(&lock) {
             return Err(Error::Busy { path: capture_of(path) });
         }
-        Ok(Self { parent, name, dir, lock, has_evidence: Arc::default(), _half_made: None })
+        Ok(Self {
+            parent,
+            name,
+            dir,
+            lock,
+            origin: marker.origin,
+            has_evidence: Arc::default(),
+            _half_made: None,
+        })
+    }
+
+    /// What was written into it.
+    pub(super) fn origin(&self) -> Origin {
+        self.origin
     }
 
     /// The open folder.
@@ -167,11 +193,11 @@ impl Folder {
     /// # Errors
     /// [`Error::Io`] if that cannot be done.
     pub(super) fn make_again(&mut self, capture: &Path) -> Result<()> {
-        if let Ok(lock) = make_lock(&self.dir, capture) {
+        if let Ok(lock) = make_lock(&self.dir, capture, self.origin) {
             self.lock = lock;
             return Ok(());
         }
-        let again = Self::create(capture)?;
+        let again = Self::create(capture, self.origin)?;
         again.has_evidence.store(self.has_evidence.load(Ordering::SeqCst), Ordering::SeqCst);
         *self = again;
         Ok(())
@@ -231,7 +257,7 @@ fn is_file_of_recording(name: &OsStr) -> bool {
     name == LOCK || name == ROWS || journal::number_of(name).is_some()
 }
 
-fn make_lock(dir: &Dir, capture: &Path) -> io::Result<File> {
+fn make_lock(dir: &Dir, capture: &Path, origin: Origin) -> io::Result<File> {
     let mut lock = dir.create_file(LOCK)?;
     // A network file system without locks has nobody who waits for one.
     let _ = lock.try_lock();
@@ -239,6 +265,7 @@ fn make_lock(dir: &Dir, capture: &Path) -> io::Result<File> {
         schema: format!("{SCHEMA_FAMILY}v1"),
         tool_version: concat!("netrec ", env!("CARGO_PKG_VERSION")).to_owned(),
         capture: capture.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        origin,
     };
     let mut text = serde_json::to_string(&marker)?;
     text.push('\n');
@@ -253,6 +280,12 @@ fn read_marker(lock: &File) -> Option<Marker> {
     lock.take(MOST_MARKER_BYTES).read_to_string(&mut text).ok()?;
     let marker: Marker = serde_json::from_str(&text).ok()?;
     marker.schema.starts_with(SCHEMA_FAMILY).then_some(marker)
+}
+
+/// What was written into a folder, as its marker says.
+pub(super) fn origin_of(dir: &Dir) -> Origin {
+    let marker = dir.read_file(LOCK).ok().and_then(|lock| read_marker(&lock));
+    marker.map_or(Origin::Recording, |marker| marker.origin)
 }
 
 fn try_lock(lock: &File) -> bool {
@@ -334,7 +367,7 @@ mod tests {
     fn a_folder_is_held_by_one_at_a_time() {
         let home = tempfile::tempdir().unwrap();
         let capture = home.path().join("c.parquet");
-        let folder = Folder::create(&capture).unwrap();
+        let folder = Folder::create(&capture, Origin::Recording).unwrap();
         let path = folder.path();
         assert!(matches!(Folder::hold(&path), Err(Error::Busy { path }) if path == capture));
         assert!(Unfinished::open(&path).unwrap().unwrap().is_running);
@@ -369,7 +402,7 @@ mod tests {
         use std::os::unix::fs::symlink;
         let home = tempfile::tempdir().unwrap();
         let at = |name: &str| home.path().join(name);
-        let folder = Folder::create(&at("c.parquet")).unwrap();
+        let folder = Folder::create(&at("c.parquet"), Origin::Recording).unwrap();
         folder.note_evidence();
         drop(folder);
         symlink("c.parquet.d", at("link.d")).unwrap();
@@ -386,7 +419,7 @@ mod tests {
     #[test]
     fn what_else_is_in_a_folder_stays_and_keeps_it() {
         let home = tempfile::tempdir().unwrap();
-        let folder = Folder::create(&home.path().join("c.parquet")).unwrap();
+        let folder = Folder::create(&home.path().join("c.parquet"), Origin::Recording).unwrap();
         let path = folder.path();
         fs::write(path.join("notes.txt"), "mine").unwrap();
         fs::create_dir(path.join("journal-7")).unwrap();

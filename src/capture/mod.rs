@@ -49,7 +49,7 @@ pub use packed::PackedTick;
 pub use query::Query;
 pub(crate) use reader::finished_metadata_of;
 pub use reader::{CaptureFile, finished_metadata};
-pub use recover::{Recovered, complete_unfinished, recover, set_aside};
+pub use recover::{Aside, Recovered, complete_unfinished, recover, set_aside};
 pub use row::{Counters, Kind, Owner, OwnerSource, Protocol, Row, TcpState};
 pub use schema::Column;
 pub use selection::Selection;

@@ -10,7 +10,7 @@ use std::io::{self, Read as _, Seek as _};
 use std::path::{Path, PathBuf};
 
 use super::Metadata;
-use super::folder::{self, Folder, ROWS, Unfinished};
+use super::folder::{self, Folder, Origin, ROWS, Unfinished};
 use super::growing::{Existing, Finished, Growing};
 use super::reader::{is_sealed, open_source, read_footer};
 use super::row_group::RowGroup;
@@ -35,6 +35,17 @@ pub struct Recovered {
     pub kept: Option<String>,
     /// Whether all that was recorded is in the capture.
     pub is_complete: bool,
+}
+
+/// What was in the way of a new capture, and where it is now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Aside {
+    /// Nothing was.
+    Nothing,
+    /// A recording that was broken off, completed under this name.
+    Completed(PathBuf),
+    /// What an import had left that was broken off in this folder; it was removed.
+    Removed(PathBuf),
 }
 
 /// Makes a finished capture of the unfinished recording at `path`, or of a capture with a damaged
@@ -130,18 +141,23 @@ fn recover_file(path: &Path, output: Option<&Path>, overwrite: Overwrite) -> Res
 }
 
 /// Completes an unfinished recording of `capture` that is in the way of a new one, under a name
-/// of its own. Gives that name; none if there was nothing.
+/// of its own. What an import left is removed instead: it can be imported again.
 ///
 /// # Errors
 /// [`Error::Busy`] if it is being written at this moment; [`Error::Foreign`] if netrec did not make
 /// it, or cannot read all of it; [`Error::Io`] if it cannot be completed.
-pub fn set_aside(capture: &Path) -> Result<Option<PathBuf>> {
+pub fn set_aside(capture: &Path) -> Result<Aside> {
     let path = folder::path_of(capture);
     if folder::is_free(&path) {
-        return Ok(None);
+        return Ok(Aside::Nothing);
+    }
+    let held = Folder::hold(&path)?;
+    if held.origin() == Origin::Import {
+        held.remove()?;
+        return Ok(Aside::Removed(path));
     }
     let target = folder::free_name(capture);
-    Ok(complete_held(Folder::hold(&path)?, &target)?.then_some(target))
+    Ok(if complete_held(held, &target)? { Aside::Completed(target) } else { Aside::Nothing })
 }
 
 /// Completes what a recording to `capture` that was broken off has left, in its place; false if
@@ -152,6 +168,8 @@ pub fn set_aside(capture: &Path) -> Result<Option<PathBuf>> {
 pub fn complete_unfinished(capture: &Path) -> Result<bool> {
     let path = folder::path_of(capture);
     match Folder::hold(&path) {
+        // It is no recording of a series, and in nobody's way.
+        Ok(held) if held.origin() == Origin::Import => Ok(false),
         Ok(held) => complete_held(held, &free_target(capture)),
         Err(Error::Busy { .. }) => Ok(false),
         Err(_) if folder::is_free(&path) => Ok(false),

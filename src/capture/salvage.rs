@@ -11,7 +11,7 @@ use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use sha2::{Digest as _, Sha256};
 
 use super::digest::Digest;
-use super::folder::ROWS;
+use super::folder::{self, Origin, ROWS};
 use super::footer::{self, Description};
 use super::growing::{Existing, Record};
 use super::journal::Legible;
@@ -51,6 +51,8 @@ pub(super) struct Salvage {
     pub(super) illegible: Vec<String>,
     /// Bytes in the folder that belong to ticks, read or not.
     pub(super) bytes: u64,
+    /// What wrote it.
+    origin: Origin,
 }
 
 /// What becomes of an unfinished recording.
@@ -107,7 +109,8 @@ impl Salvage {
                 Found::default()
             }
         };
-        let mut salvage = Self { found, rows: RowGroup::default(), illegible, bytes };
+        let origin = folder::origin_of(dir);
+        let mut salvage = Self { found, rows: RowGroup::default(), illegible, bytes, origin };
         salvage.illegible.extend(salvage.found.lost_sentence());
         let next_index = salvage.found.existing.next_index;
         let covers = |journal: &ReadJournal| journal.number == next_index && journal.is_whole();
@@ -163,7 +166,9 @@ impl Salvage {
     /// [`Error::NotACapture`] if there is not even one tick.
     pub(super) fn describe(&self, path: &Path, fate: Fate) -> Result<Metadata> {
         let Some(metadata) = &self.found.metadata else {
-            let reason = if self.bytes == 0 {
+            let reason = if self.origin == Origin::Import {
+                "the import was broken off before any of it could be read; import the files again".to_owned()
+            } else if self.bytes == 0 {
                 "the recording ended before its first snapshot was on disk".to_owned()
             } else {
                 format!(
@@ -174,8 +179,30 @@ impl Salvage {
             };
             return Err(Error::NotACapture { path: path.to_path_buf(), reason });
         };
+        let rows = self.found.rows() + self.rows.len() as u64;
+        let start = match (self.origin, fate) {
+            (Origin::Import, Fate::Running) => {
+                format!("The import was still running when this was read: it had {rows} rows.")
+            }
+            (Origin::Import, _) => {
+                format!(
+                    "The import was broken off after {rows} rows; import the files again to have all of them."
+                )
+            }
+            (Origin::Recording, fate) => Self::recording_sentence(metadata, fate),
+        };
+        let missing = if self.illegible.is_empty() || fate == Fate::Running {
+            String::new()
+        } else {
+            format!(" Not everything could be read: {}.", self.illegible.join("; "))
+        };
+        let recovered = Some(start + &missing);
+        Ok(Metadata { recovered, rows, format_version: super::FORMAT_VERSION, ..metadata.clone() })
+    }
+
+    fn recording_sentence(metadata: &Metadata, fate: Fate) -> String {
         let at = format!("{} snapshots, until {}", metadata.ticks_taken, utc(metadata.end_us));
-        let start = match fate {
+        match fate {
             Fate::Running => format!("The recording was still running when this was read: it had {at}."),
             Fate::BrokenOff => {
                 format!(
@@ -183,15 +210,7 @@ impl Salvage {
                 )
             }
             Fate::Recovered => format!("The recording was broken off and has been recovered: {at}."),
-        };
-        let missing = if self.illegible.is_empty() || fate == Fate::Running {
-            String::new()
-        } else {
-            format!(" Not everything could be read: {}.", self.illegible.join("; "))
-        };
-        let rows = self.found.rows() + self.rows.len() as u64;
-        let recovered = Some(start + &missing);
-        Ok(Metadata { recovered, rows, format_version: super::FORMAT_VERSION, ..metadata.clone() })
+        }
     }
 
     /// What was found as parts of a capture, of which nothing is written to a disk.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::folder::{Folder, ROWS};
+use super::folder::{Folder, Origin, ROWS};
 use super::growing::{Finished, Growing};
 use super::journal::Journal;
 use super::keys::SigningKey;
@@ -64,16 +64,30 @@ pub struct Writer {
 
 impl Writer {
     /// Makes the folder in which the capture grows. An unfinished recording that is in the way
-    /// is completed under a name of its own ([`recover::set_aside`]).
+    /// is completed under a name of its own, and what is left of an import is removed
+    /// ([`recover::set_aside`]).
     ///
     /// # Errors
     /// [`Error::Exists`] if `path` is there and `overwrite` does not allow it to be replaced;
     /// [`Error::Foreign`] if it, or the folder, is not netrec's; [`Error::Busy`] if another process
     /// is recording to `path`; [`Error::Io`] if the folder cannot be made.
     pub fn create(path: &Path, overwrite: Overwrite) -> Result<Self> {
+        Self::create_of(Origin::Recording, path, overwrite)
+    }
+
+    /// The same for an import, which can be done again: what it leaves when it is broken off is in nobody's
+    /// way.
+    ///
+    /// # Errors
+    /// As [`Writer::create`].
+    pub fn create_for_import(path: &Path, overwrite: Overwrite) -> Result<Self> {
+        Self::create_of(Origin::Import, path, overwrite)
+    }
+
+    fn create_of(origin: Origin, path: &Path, overwrite: Overwrite) -> Result<Self> {
         check_target(path, overwrite)?;
         recover::set_aside(path)?;
-        let folder = Folder::create(path)?;
+        let folder = Folder::create(path, origin)?;
         let dir = Arc::clone(folder.dir());
         let mut writer = Self {
             path: path.to_path_buf(),

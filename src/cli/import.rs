@@ -8,7 +8,7 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 use ipnet::IpNet;
 
-use super::record::say_owner;
+use super::record::{say_owner, set_aside};
 use super::{Done, paths, progress, shown};
 use crate::capture::{Overwrite, SourceStatus};
 use crate::escape;
@@ -55,6 +55,7 @@ pub(super) fn run(arguments: Arguments) -> Result<Done> {
         inside: arguments.inside,
         taken_at_us: arguments.at.map(|at| at.timestamp_micros()),
     };
+    set_aside(&to)?;
     let stages = progress::Stages::of_bytes(&["importing", "writing the capture"]);
     let imported = import::import(&plan, &to, overwrite, &|read, total| stages.show_of(read, total))?;
     drop(stages);

@@ -7,7 +7,7 @@ use clap::Args;
 use indicatif::ProgressBar;
 
 use super::{Done, check, paths, progress, shown};
-use crate::capture::{self, Finished, Overwrite, SigningKey, SourceReport, SourceStatus};
+use crate::capture::{self, Aside, Finished, Overwrite, SigningKey, SourceReport, SourceStatus};
 use crate::escape;
 use crate::record::{
     self, Clock as _, Ending, FinishedFile, HostFacts, MIN_INTERVAL, Output, Plan, Progress, Recording,
@@ -131,10 +131,8 @@ pub(super) fn run(arguments: Arguments) -> Result<Done> {
         }
     });
     let key = arguments.sign.as_deref().map(SigningKey::load).transpose()?;
-    if !rotation.is_wanted()
-        && let Some(earlier) = capture::set_aside(&path)?
-    {
-        super::note(&format!("an interrupted earlier recording was recovered: {}", earlier.display()));
+    if !rotation.is_wanted() {
+        set_aside(&path)?;
     }
     give_up_privileges(wanted, &path, &mut facts)?;
     let output = Output { path, overwrite, key, rotation };
@@ -167,6 +165,20 @@ fn log_sources(sources: &[SourceReport]) {
             SourceStatus::Missing => tracing::warn!("source {name} cannot be used: {detail}"),
         }
     }
+}
+
+/// Makes room for a capture where an earlier one was broken off, and says so.
+pub(super) fn set_aside(path: &Path) -> Result<()> {
+    match capture::set_aside(path)? {
+        Aside::Nothing => {}
+        Aside::Completed(earlier) => {
+            super::note(&format!("an interrupted earlier recording was recovered: {}", earlier.display()));
+        }
+        Aside::Removed(left) => {
+            super::note(&format!("what an interrupted import had left was removed: {}", left.display()));
+        }
+    }
+    Ok(())
 }
 
 /// Keeps only what the sources need, and notes what that is.
@@ -262,7 +274,17 @@ pub(super) fn say_owner(finished: &Finished) {
 pub(super) fn say(plan: &Plan, recording: &Recording) {
     let metadata = &recording.metadata;
     recording.notes.iter().for_each(|note| super::note(note));
-    let Some((last, earlier)) = recording.files.split_last() else { return };
+    let Some((last, earlier)) = recording.files.split_last() else {
+        // Its last file was completed, and told of, when the disk was full.
+        tell!(
+            "{} in {} over {} ({}), and nothing after the disk was full",
+            humanize::plural(recording.connections, "socket"),
+            humanize::plural(metadata.ticks_taken, "snapshot"),
+            humanize::seconds(metadata.duration_s()),
+            humanize::plural(metadata.rows, "row"),
+        );
+        return;
+    };
     earlier.iter().for_each(say_finished);
     let several = if last.finished.bytes < recording.bytes { " in all files" } else { "" };
     tell!(

@@ -44,7 +44,7 @@ impl<'a> Output<'a> {
     /// An empty capture that will be at `to`.
     ///
     /// # Errors
-    /// As [`Writer::create`] says.
+    /// As [`Writer::create_for_import`] says.
     pub(super) fn create(
         to: &Path,
         overwrite: Overwrite,
@@ -63,7 +63,7 @@ impl<'a> Output<'a> {
             ..Metadata::default()
         };
         Ok(Self {
-            writer: Writer::create(to, overwrite)?,
+            writer: Writer::create_for_import(to, overwrite)?,
             newest_tick: None,
             sorter: Sorter::new(folder),
             names: Names::default(),

@@ -452,6 +452,73 @@ fn a_signal_at_any_stage_leaves_the_output_whole_or_not_there() {
     assert!(whole > 0, "none got to its end");
 }
 
+/// What an import leaves that is killed: two row groups, and nothing of the third.
+fn broken_import(path: &Path) {
+    let mut writer = Writer::create_for_import(path, Overwrite::Never).unwrap();
+    let row = &fixture::rows(1, 0)[0];
+    for number in 0..600_000 {
+        writer.push(&netrec::capture::Row { conn_id: number, ..row.clone() }).unwrap();
+    }
+}
+
+#[test]
+fn what_a_killed_import_leaves_is_said_to_be_one_and_in_nobodys_way() {
+    let place = tempfile::tempdir().unwrap();
+    let at = |name: &str| place.path().join(name);
+    fixture::write(&at("c.parquet"), &fixture::rows(3, 4), &fixture::metadata(3));
+    netrec_in(place.path(), &["export", "c.parquet", "--format", "zeek", "-o", "conn.log"]).succeeds();
+    let commands: [&[&str]; 2] = [
+        &["import", "conn.log", "-o", "z.parquet"],
+        &["record", "-d", "100ms", "-i", "100ms", "-o", "z.parquet"],
+    ];
+    for again in commands {
+        broken_import(&at("z.parquet"));
+        assert!(at("z.parquet.d").is_dir());
+        let before = listing(place.path());
+        let ran = netrec_in(place.path(), &["info", "z.parquet"]);
+        assert_eq!(ran.code, 3, "{}", ran.stderr);
+        assert!(
+            ran.stderr.contains("import was broken off after 524288 rows; import the files again"),
+            "{}",
+            ran.stderr
+        );
+        assert_eq!(changes(&before, &listing(place.path())), Vec::<PathBuf>::new());
+        // Somebody else's file keeps the folder, and is kept.
+        fs::write(at("z.parquet.d/notes.txt"), "mine").unwrap();
+        let ran = netrec_in(place.path(), again);
+        assert_eq!(ran.code, 1, "{}", ran.stderr);
+        assert_eq!(fs::read(at("z.parquet.d/notes.txt")).unwrap(), b"mine");
+        remove(&at("z.parquet.d"));
+
+        broken_import(&at("z.parquet"));
+        let ran = netrec_in(place.path(), again);
+        assert!(matches!(ran.code, 0 | 3), "{}", ran.stderr);
+        assert!(ran.stderr.contains("what an interrupted import had left was removed"), "{}", ran.stderr);
+        assert!(at("z.parquet").is_file() && !at("z.parquet.d").exists());
+        remove(&at("z.parquet"));
+    }
+}
+
+#[test]
+fn an_import_that_was_killed_at_any_stage_can_be_done_again() {
+    let place = tempfile::tempdir().unwrap();
+    let at = |name: &str| place.path().join(name);
+    fixture::write(&at("c.parquet"), &fixture::rows(300, 40), &fixture::metadata(300));
+    netrec_in(place.path(), &["export", "c.parquet", "--format", "zeek", "-o", "conn.log"]).succeeds();
+    let inputs = listing(place.path());
+    let import = ["import", "conn.log", "-o", "z.parquet"];
+    for number in 0..12_u64 {
+        interrupted(place.path(), &import, libc::SIGKILL, Duration::from_millis(number * number * 2));
+        if !at("z.parquet").exists() {
+            netrec_in(place.path(), &import).succeeds();
+        }
+        netrec_in(place.path(), &["verify", "z.parquet"]).succeeds();
+        remove(&at("z.parquet"));
+        let left = changes(&inputs, &listing(place.path()));
+        assert!(left.iter().all(|path| path.as_os_str().is_empty()), "{left:?}");
+    }
+}
+
 #[test]
 fn a_report_that_is_to_be_replaced_is_there_whatever_ends_the_program() {
     let place = tempfile::tempdir().unwrap();

@@ -102,6 +102,16 @@ pub(super) fn describe(pauses: &[Pause]) -> Option<SourceReport> {
     Some(SourceReport { name: "disk".to_owned(), status: SourceStatus::Partial, detail })
 }
 
+/// What a file says that had to be completed before its time, whether or not another follows it.
+pub(super) fn ends_without_room() -> SourceReport {
+    SourceReport {
+        name: "disk".to_owned(),
+        status: SourceStatus::Partial,
+        detail: "the file ends early, because the disk was full; recording paused until there was room"
+            .to_owned(),
+    }
+}
+
 /// The last change before a moment, and all after it.
 fn in_force_since(start_us: i64, changes: &[IntervalChange]) -> Vec<IntervalChange> {
     let before = changes.partition_point(|change| change.at_us < start_us);

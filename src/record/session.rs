@@ -12,7 +12,7 @@ use super::facts::{HostFacts, host_addresses};
 use super::host::{Host, Seen, Tick};
 use super::part;
 use super::pause::Account;
-use super::schedule::{Plan, Schedule};
+use super::schedule::{MIN_INTERVAL, Plan, Schedule};
 use super::spool::{Ended, FinishedFile, Output, Spool};
 use super::stop::Stop;
 use crate::capture::{IntervalChange, Metadata, SourceReport, SourceStatus};
@@ -48,7 +48,7 @@ pub enum Ending {
     Planned,
     /// Someone asked for it.
     Asked,
-    /// The disk was nearly full.
+    /// The same, and the disk was full at that moment: what came last is not recorded.
     DiskFull,
 }
 
@@ -84,7 +84,7 @@ pub fn record(
 ) -> Result<Recording> {
     let start = clock.now();
     let mut session = Session::new(plan, start);
-    let spool = Spool::start(output, &session.describe(start, facts, host, Ending::Asked), stop)?;
+    let spool = Spool::start(output, &session.describe(start, facts, host))?;
     let outcome = session.run(host, (clock, stop), facts, &spool, progress);
     let ending = session.ending(&spool);
     let end = clock.now();
@@ -92,7 +92,7 @@ pub fn record(
     host.finish(end, &mut rows);
     spool.push(rows, None);
     session.addresses.extend(host_addresses());
-    let metadata = session.describe(end, facts, host, ending);
+    let metadata = session.describe(end, facts, host);
     // A writer that failed knows better than the loop why the rows could not be handed over.
     let Ended { rows, bytes, pauses, files, notes } = match (outcome, session.ticks_taken) {
         (Err(error), 0) => {
@@ -151,11 +151,17 @@ impl Session {
         progress: &mut dyn FnMut(&Progress),
     ) -> Result<()> {
         while let Some(due_ns) = self.schedule.due_ns() {
+            let (waits_since_ns, was_asked) = (clock.now().mono_ns, stop.is_asked());
             clock.wait_until(due_ns, stop);
+            let moment = clock.now();
             if stop.is_asked() {
+                // The end shows what there is at the end, unless the last snapshot was just now.
+                let has_waited = moment.mono_ns - waits_since_ns >= MIN_INTERVAL.as_nanos() as i64;
+                if has_waited && !was_asked && self.ticks_taken > 0 {
+                    self.tick(host, moment, facts, spool)?;
+                }
                 return Ok(());
             }
-            let moment = clock.now();
             self.schedule.begin(moment.mono_ns);
             let tick =
                 tracing::debug_span!("snapshot", number = self.ticks_taken, sockets = Empty, late = Empty);
@@ -192,7 +198,7 @@ impl Session {
         if self.ticks_taken.is_multiple_of(ADDRESSES_EVERY_TICKS) {
             self.addresses.extend(host_addresses());
         }
-        let so_far = self.describe(moment, facts, host, Ending::Asked);
+        let so_far = self.describe(moment, facts, host);
         Ok(spool.push(rows, Some(so_far)))
     }
 
@@ -245,10 +251,9 @@ impl Session {
         }
     }
 
-    fn describe(&self, end: Moment, facts: &HostFacts, host: &dyn Host, ending: Ending) -> Metadata {
+    fn describe(&self, end: Moment, facts: &HostFacts, host: &dyn Host) -> Metadata {
         let (mut sources, events_lost) = (host.reports(), host.events_lost());
         sources.extend(self.failure_report());
-        sources.extend((ending == Ending::DiskFull).then(disk_report));
         Metadata {
             tool_version: concat!("netrec ", env!("CARGO_PKG_VERSION")).to_owned(),
             host_name: facts.host_name.clone(),
@@ -277,14 +282,6 @@ impl Session {
         let detail =
             format!("{count} snapshots could not be taken and are counted as late; the last: {reason}");
         Some(SourceReport { name: "snapshots".to_owned(), status: SourceStatus::Partial, detail })
-    }
-}
-
-fn disk_report() -> SourceReport {
-    SourceReport {
-        name: "disk".to_owned(),
-        status: SourceStatus::Partial,
-        detail: "the recording ended early, because the disk was nearly full".to_owned(),
     }
 }
 

@@ -9,7 +9,6 @@ use std::thread::JoinHandle;
 
 use super::disk;
 use super::series::{Pruned, Rotation};
-use super::stop::Stop;
 use super::worker::Worker;
 use crate::capture::{Finished, Metadata, Overwrite, Pause, Row, SigningKey};
 use crate::{Error, Result};
@@ -82,11 +81,11 @@ impl Written {
 }
 
 impl Spool {
-    /// Opens the file and starts the thread. When the disk is nearly full later, a recording of one
-    /// file asks for `stop`; one of several pauses.
-    pub(super) fn start(output: &Output, start: &Metadata, stop: &Stop) -> Result<Self> {
+    /// Opens the file and starts the thread. When the disk is nearly full later, the file is completed, and
+    /// the recording goes on in another one as soon as there is room.
+    pub(super) fn start(output: &Output, start: &Metadata) -> Result<Self> {
         let written = Arc::new(Written::default());
-        let mut worker = Worker::open(output, start, Arc::clone(&written), stop.clone())?;
+        let mut worker = Worker::open(output, start, Arc::clone(&written))?;
         let path = worker.path().to_path_buf();
         if !worker.has_room(start, 0) {
             return Err(Error::io("write", &path)(io::ErrorKind::StorageFull.into()));

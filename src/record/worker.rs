@@ -5,13 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError};
 
-use super::part::{Part, describe};
+use super::part::{Part, describe, ends_without_room};
 use super::pause::{Account, Paused, with_pause};
 use super::series::{Kept, Series};
 use super::spool::{Batch, Ended, FinishedFile, Output, Written, is_full, missing_bytes};
-use super::stop::Stop;
+use crate::Result;
 use crate::capture::{Finished, Kind, Metadata, Overwrite, PreviousPart, Row, Writer};
-use crate::{Error, Result};
 
 /// More rows than most ticks have: a vector that a storm has made longer is not kept, or the
 /// memory that one tick took would be held for good.
@@ -47,7 +46,6 @@ pub(super) struct Worker {
     /// Rows of the file when a row group was written last.
     rows_on_disk: u64,
     written: Arc<Written>,
-    stop: Stop,
 }
 
 /// What becomes of the rows.
@@ -59,7 +57,7 @@ enum State {
 }
 
 impl Worker {
-    pub(super) fn open(output: &Output, start: &Metadata, written: Arc<Written>, stop: Stop) -> Result<Self> {
+    pub(super) fn open(output: &Output, start: &Metadata, written: Arc<Written>) -> Result<Self> {
         let series = Series::new(&output.path);
         let (path, sequence) = if output.rotation.is_wanted() {
             series.complete_unfinished().into_iter().for_each(|note| written.tell(note));
@@ -80,7 +78,6 @@ impl Worker {
             previous: None,
             rows_on_disk: 0,
             written,
-            stop,
         };
         worker.state = State::Writing(Box::new(worker.create(&path, output.overwrite)?));
         Ok(worker)
@@ -127,7 +124,7 @@ impl Worker {
                 let written =
                     written.and_then(|()| so_far.map_or(Ok(()), |so_far| self.end_tick(rows, so_far)));
                 match (written, so_far) {
-                    (Err(error), Some(so_far)) if self.may_pause(&error) => {
+                    (Err(error), Some(so_far)) if is_full(&error) => {
                         self.pause(rows.len(), so_far);
                         Ok(())
                     }
@@ -135,10 +132,6 @@ impl Worker {
                 }
             }
         }
-    }
-
-    fn may_pause(&self, error: &Error) -> bool {
-        self.output.rotation.is_wanted() && is_full(error)
     }
 
     fn end_tick(&mut self, rows: &[Row], so_far: &Metadata) -> Result<()> {
@@ -239,8 +232,10 @@ impl Worker {
     /// Completes the file while what it needs for that is still free, and loses what comes until there
     /// is room. `rows` of the tick could perhaps not be written.
     fn pause(&mut self, rows: usize, so_far: &Metadata) {
+        let mut told = so_far.clone();
+        told.sources.push(ends_without_room());
         // What could not be completed is completed when there is room.
-        let _ = self.end_file(rows, so_far);
+        let _ = self.end_file(rows, &told);
         self.written.disk_is_full.store(true, Ordering::Relaxed);
         self.written.tell("the disk is full: recording pauses until there is room".to_owned());
     }
@@ -257,6 +252,7 @@ impl Worker {
         }
         paused.complete_unfinished(&self.written);
         let path = self.series.free_path(so_far.end_us);
+        let goes_on_in = path.display().to_string();
         let pause = paused.until(so_far.end_us);
         let amended = with_pause(so_far, pause);
         let resumed = self.create(&path, Overwrite::Never).and_then(|writer| {
@@ -276,7 +272,8 @@ impl Worker {
                 self.written.disk_is_full.store(false, Ordering::Relaxed);
                 let (ticks, lost) = (pause.ticks, pause.rows);
                 self.written.tell(format!(
-                    "there is room again: recording goes on; {ticks} snapshots with {lost} rows are lost"
+                    "there is room again: recording goes on in {goes_on_in}; {ticks} snapshots with {lost} rows \
+                     are lost"
                 ));
                 Ok(())
             }
@@ -352,23 +349,17 @@ impl Worker {
         self.written.bytes.swap(bytes, Ordering::Relaxed) != bytes
     }
 
-    /// Ends the file, or the recording, while what is in memory still fits: a file cut short by a full
-    /// disk has no footer.
+    /// Ends the file while what is in memory still fits: a file cut short by a full disk has no footer.
     fn check_room(&mut self, so_far: &Metadata) {
         let waiting = self.rows_in_file().saturating_sub(self.rows_on_disk);
         if matches!(self.state, State::Paused(_)) || self.has_room(so_far, waiting) {
             return;
         }
-        if self.output.rotation.is_wanted() {
-            self.pause(0, so_far);
-        } else {
-            self.written.disk_is_full.store(true, Ordering::Relaxed);
-            self.stop.ask();
-        }
+        self.pause(0, so_far);
     }
 
     /// Whether there is room for so many rows in memory, perhaps after old files of the series were
-    /// removed.
+    /// removed. A recording that was to be one file removes none.
     pub(super) fn has_room(&mut self, so_far: &Metadata, rows: u64) -> bool {
         let Some(missing) = missing_bytes(&self.path, rows) else { return true };
         if !self.output.rotation.is_wanted() {

@@ -26,7 +26,6 @@ pub struct Recordings {
 struct Running {
     path: PathBuf,
     since_us: i64,
-    stop: Stop,
     thread: JoinHandle<Result<Recording>>,
 }
 
@@ -82,8 +81,8 @@ impl Recordings {
             key: self.key.clone(),
             rotation: Rotation::default(),
         };
-        let (plan, facts, stop) = (self.plan, self.facts.clone(), Stop::default());
-        let (incoming, from_memory, asked) = (feed.listen(), kept.len(), stop.clone());
+        let (plan, facts, asked) = (self.plan, self.facts.clone(), Stop::default());
+        let (incoming, from_memory) = (feed.listen(), kept.len());
         let thread = std::thread::Builder::new()
             .name("recording".to_owned())
             .spawn(move || {
@@ -95,7 +94,7 @@ impl Recordings {
             .map_err(|e| Error::Record(format!("the recording thread cannot be started: {e}")))?;
         let told = format!("recording from {:.0} s before into {}", feed.memory_s(), path.display());
         self.started += 1;
-        self.running = Some(Running { path, since_us, stop, thread });
+        self.running = Some(Running { path, since_us, thread });
         Ok(told)
     }
 
@@ -105,9 +104,8 @@ impl Recordings {
         feed.let_go();
         let died = |_| Error::Record("the recording thread died; netrec info recovers its file".to_owned());
         let recording = running.thread.join().map_err(died)??;
-        // Whoever asked for the end was the disk.
-        let why = if running.stop.is_asked() && recording.ending == record::Ending::DiskFull {
-            ", ended by a disk that is nearly full"
+        let why = if recording.ending == record::Ending::DiskFull {
+            ", and not the last of it, because the disk is full"
         } else {
             ""
         };

@@ -429,7 +429,8 @@ impl Drop for Running {
 /// Starts the program and waits until its unfinished file is there, after which it takes signals.
 fn start(folder: &Path, arguments: &[&str]) -> Running {
     let child = Command::new(env!("CARGO_BIN_EXE_netrec"))
-        .args(["record", "--interval", "100ms", "-o", "c.parquet"])
+        .args(["record", "-o", "c.parquet"])
+        .args(if arguments.contains(&"--interval") { &[][..] } else { &["--interval", "100ms"] })
         .args(arguments)
         .current_dir(folder)
         .stdout(Stdio::piped())
@@ -540,32 +541,104 @@ fn times_that_cannot_be_meant_are_wrong_usage() {
     }
 }
 
-#[test]
-fn a_disk_that_fills_up_ends_the_recording_and_loses_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let script = r#"
-        mount -t tmpfs -o size=12m none disk || exit 42
-        { timeout 60 "$NETREC" record -i 100ms -d 1h -o disk/c.parquet >said; echo $? >code; cp disk/c.parquet .; } &
-        for try in 1 2 3 4 5 6 7 8 9 10; do [ "$(ls -A disk)" ] || sleep 0.5; done
-        sleep 0.5
-        head -c 6000000 /dev/zero >disk/filler
-        wait"#;
-    fs::create_dir(folder.path().join("disk")).unwrap();
+/// Runs a script in a folder with a small disk of its own; false, with the reason printed, where that cannot
+/// be had.
+fn with_small_disk(folder: &Path, script: &str) -> bool {
+    fs::create_dir(folder.join("disk")).unwrap();
+    let script = format!("mount -t tmpfs -o size=20m none disk || exit 42\n{script}");
     let ran = Command::new("unshare")
-        .args(["--mount", "sh", "-c", script])
+        .args(["--mount", "timeout", "60", "sh", "-c", &script])
         .env("NETREC", env!("CARGO_BIN_EXE_netrec"))
-        .current_dir(folder.path())
+        .current_dir(folder)
         .output();
-    if !ran.as_ref().is_ok_and(|output| output.status.success()) {
+    let has_run = ran.as_ref().is_ok_and(|output| output.status.success());
+    if !has_run {
         println!("skipped: a small disk needs CAP_SYS_ADMIN and unshare(1): {ran:?}");
+    }
+    has_run
+}
+
+#[test]
+fn a_recording_that_was_to_be_one_file_goes_on_in_another_after_a_full_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let has_run = with_small_disk(
+        folder.path(),
+        r#""$NETREC" record -i 100ms -d 1h -o disk/c.parquet >said 2>told & recorder=$!
+        while [ -z "$(ls disk/c.parquet.d/journal-0 2>/dev/null)" ]; do sleep 0.1; done
+        sleep 0.5
+        head -c 15000000 /dev/zero >disk/filler
+        until grep -q 'recording pauses' told; do sleep 0.1; done
+        sleep 0.7
+        rm disk/filler
+        until grep -q 'there is room again' told; do sleep 0.1; done
+        sleep 0.5
+        kill $recorder; wait $recorder; echo $? >code
+        cp -r disk copy"#,
+    );
+    if !has_run {
         return;
     }
     let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
-    assert_eq!(read("code").trim(), "3");
-    assert!(read("said").contains("disk was nearly full"), "{}", read("said"));
-    let capture = CaptureFile::open(&folder.path().join("c.parquet")).unwrap();
-    assert!(capture.metadata().ticks_taken > 1);
-    assert!(capture.metadata().sources.iter().any(|source| source.name == "disk"));
+    assert_eq!(read("code").trim(), "3", "{}", read("told"));
+    let mut names: Vec<_> =
+        fs::read_dir(folder.path().join("copy")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    names.sort();
+    let [later, first] = names.try_into().unwrap();
+    assert!(first.ends_with("c.parquet"), "{first:?}");
+    let [first, second] = [first, later].map(|path| CaptureFile::open(&path).unwrap().metadata().clone());
+    assert!(first.sources.iter().any(|source| source.name == "disk" && source.detail.contains("ends early")));
+    let [pause] = second.pauses[..] else { panic!("{:?}", second.pauses) };
+    assert!(pause.ticks >= 3 && pause.rows > 0, "{pause:?}");
+    assert_eq!((pause.from_us, pause.to_us), (first.end_us, second.start_us));
+    assert_eq!(second.series.unwrap().previous.unwrap().file, "c.parquet");
+    assert!(read("said").contains("were not recorded"), "{}", read("said"));
+}
+
+#[test]
+fn a_recording_that_ends_while_the_disk_is_full_says_what_it_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let has_run = with_small_disk(
+        folder.path(),
+        r#""$NETREC" record -i 100ms -d 1h -o disk/c.parquet >said 2>told & recorder=$!
+        while [ -z "$(ls disk/c.parquet.d/journal-0 2>/dev/null)" ]; do sleep 0.1; done
+        sleep 0.5
+        head -c 15000000 /dev/zero >disk/filler
+        until grep -q 'recording pauses' told; do sleep 0.1; done
+        sleep 0.5
+        kill $recorder; wait $recorder; echo $? >code
+        cp disk/c.parquet ."#,
+    );
+    if !has_run {
+        return;
+    }
+    let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+    assert_eq!(read("code").trim(), "3", "{}", read("told"));
+    assert!(read("told").contains("to its end the disk was full"), "{}", read("told"));
+    assert!(read("said").contains("nothing after the disk was full"), "{}", read("said"));
+    let metadata = CaptureFile::open(&folder.path().join("c.parquet")).unwrap().metadata().clone();
+    assert!(metadata.ticks_taken > 1 && metadata.recovered.is_none());
+    assert!(metadata.sources.iter().any(|source| source.name == "disk"));
+}
+
+#[test]
+fn ctrl_c_between_two_snapshots_takes_a_last_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut running = start(folder.path(), &["--interval", "1h", "--duration", "10h"]);
+    let begin = Instant::now();
+    while !folder.path().join("c.parquet.d/journal-0").exists() {
+        assert!(begin.elapsed() < Duration::from_secs(20), "no snapshot");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    let child = running.0.take().unwrap();
+    // SAFETY: the child was started here and has not been waited for, so the id is its own.
+    assert_eq!(unsafe { libc::kill(child.id() as i32, libc::SIGINT) }, 0);
+    child.wait_with_output().unwrap();
+    let path = folder.path().join("c.parquet");
+    assert_eq!(CaptureFile::open(&path).unwrap().metadata().ticks_taken, 2);
+    let rows = rows_of(&path, listener.local_addr().unwrap().port(), None);
+    assert_eq!(rows.iter().map(|row| row.tick).collect::<Vec<_>>(), [1]);
 }
 
 #[test]

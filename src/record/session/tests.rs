@@ -8,17 +8,24 @@ use super::super::series::Rotation;
 use super::*;
 use crate::capture::{CaptureFile, Overwrite, Protocol, Row};
 
-/// A clock that jumps to whatever is waited for; the CPU is busy while a tick takes its time.
+/// A clock that jumps to whatever is waited for; the CPU is busy while a tick takes its time. While it is
+/// waited for, someone may ask for the end.
 #[derive(Clone, Default)]
-struct FakeClock(Rc<Cell<i64>>, Rc<Cell<i64>>);
+struct FakeClock(Rc<Cell<i64>>, Rc<Cell<i64>>, Rc<Cell<Option<i64>>>);
 
 impl Clock for FakeClock {
     fn now(&self) -> Moment {
         Moment { ts_us: 1_700_000_000_000_000 + self.0.get() / 1000, mono_ns: self.0.get() }
     }
 
-    fn wait_until(&self, mono_ns: i64, _stop: &Stop) {
-        self.0.set(self.0.get().max(mono_ns));
+    fn wait_until(&self, mono_ns: i64, stop: &Stop) {
+        let asked_at_ns = self.2.get().filter(|at_ns| *at_ns <= mono_ns);
+        if asked_at_ns.is_some() {
+            stop.ask();
+        } else if stop.is_asked() {
+            return;
+        }
+        self.0.set(self.0.get().max(asked_at_ns.unwrap_or(mono_ns)));
     }
 
     fn cpu_ns(&self) -> Option<i64> {
@@ -249,6 +256,29 @@ fn a_host_that_does_not_answer_at_all_is_an_error_and_leaves_no_file() {
     let error = run(&folder.path().join("c.parquet"), Some(500), &[None], None).unwrap_err();
     assert!(error.to_string().contains("no answer"), "{error}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn whoever_ends_a_recording_between_two_snapshots_gets_a_last_one() {
+    let plan = |interval_ms| Plan {
+        interval: Duration::from_millis(interval_ms),
+        duration: None,
+        max_cpu_percent: None,
+    };
+    // (interval, asked after, snapshots)
+    for (interval_ms, asked_ms, ticks) in
+        [(5000, 3000, 2), (5000, 12_345, 4), (5000, 10_050, 3), (5000, 0, 0)]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c.parquet");
+        let clock = FakeClock::default();
+        clock.0.set(7_000_000_000);
+        clock.2.set(Some(clock.0.get() + asked_ms * 1_000_000));
+        let recording = run_clock(&path, plan(interval_ms), Rotation::default(), &clock, &[], None);
+        let metadata = recording.unwrap().metadata;
+        assert_eq!((metadata.ticks_taken, metadata.ticks_late), (ticks, 0), "ended after {asked_ms} ms");
+        assert_eq!(metadata.end_mono_ns - metadata.start_mono_ns, asked_ms * 1_000_000);
+    }
 }
 
 #[test]

@@ -186,7 +186,7 @@ impl LinuxHost {
     /// before it.
     fn packet_rows(&mut self, rows: &mut Vec<Row>, first: usize, now: Moment) {
         let Some(packets) = &mut self.packets else { return };
-        let mut made = packets.closed();
+        let mut made = packets.closed(&rows[first..]);
         made.extend(packets.settle(&mut rows[first..], now));
         self.append(made, rows);
     }

@@ -25,12 +25,17 @@ const FRAGMENT: u32 = libc::IPPROTO_FRAGMENT as u32;
 const OTHER_HEADERS: [u32; 3] =
     [libc::IPPROTO_HOPOPTS as u32, libc::IPPROTO_ROUTING as u32, libc::IPPROTO_DSTOPTS as u32];
 
+/// DNS; names of the local network by multicast, as Apple's and as Microsoft's systems ask for them.
 const DNS_PORT: u32 = 53;
+const DATAGRAM_DNS_PORTS: [u32; 3] = [DNS_PORT, 5353, 5355];
 const V6_HEADER_BYTES: u32 = 40;
 
 /// Bits of the fragment's offset in an IPv4 and in an IPv6 header.
 const V4_OFFSET: u32 = 0x1fff;
 const V6_OFFSET: u32 = 0xfff8;
+
+/// Where the ports are in a transport header.
+const PORTS_AT: [u32; 2] = [0, 2];
 
 type Program = Vec<sock_filter>;
 
@@ -63,14 +68,14 @@ fn v4(wanted: Wanted) -> Program {
     // X becomes the length of the IP header.
     let past_header = vec![op(BPF_LDX | BPF_B | BPF_MSH, 0)];
     let udp = [later_fragment.clone(), past_header.clone(), datagram(wanted)].concat();
-    let tcp = [later_fragment, past_header, hello(wanted)].concat();
+    let tcp = [later_fragment, past_header, segment(wanted)].concat();
     [vec![load(BPF_B | BPF_ABS, 9)], when(UDP, udp), when(TCP, tcp), drop_it()].concat()
 }
 
 fn v6(wanted: Wanted) -> Program {
     let past_header = vec![op(BPF_LDX | BPF_K, V6_HEADER_BYTES)];
     let udp = [past_header.clone(), datagram(wanted)].concat();
-    let tcp = [past_header, hello(wanted)].concat();
+    let tcp = [past_header, segment(wanted)].concat();
     let headers = if wanted.udp_bytes { copy(HEADER_BYTES) } else { drop_it() };
     let first_fragment =
         [vec![load(BPF_H | BPF_ABS, V6_HEADER_BYTES + 2)], when_set(V6_OFFSET, drop_it()), headers.clone()]
@@ -90,20 +95,33 @@ fn v6(wanted: Wanted) -> Program {
 fn datagram(wanted: Wanted) -> Program {
     let mut program = Vec::new();
     if wanted.names {
-        for port_at in [0, 2] {
+        for port_at in PORTS_AT {
             program.push(load(BPF_H | BPF_IND, port_at));
-            program.extend(when(DNS_PORT, copy(DNS_BYTES)));
+            for port in DATAGRAM_DNS_PORTS {
+                program.extend(when(port, copy(DNS_BYTES)));
+            }
         }
     }
     program.extend(if wanted.udp_bytes { copy(HEADER_BYTES) } else { drop_it() });
     program
 }
 
-/// A segment whose header begins at X: copied if its payload begins like a `ClientHello`.
-fn hello(wanted: Wanted) -> Program {
+/// A segment whose header begins at X: copied if it is one of DNS, or its payload begins like a
+/// `ClientHello`.
+fn segment(wanted: Wanted) -> Program {
     if !wanted.names {
         return drop_it();
     }
+    let mut program = Vec::new();
+    for port_at in PORTS_AT {
+        program.push(load(BPF_H | BPF_IND, port_at));
+        program.extend(when(DNS_PORT, copy(DNS_BYTES)));
+    }
+    program.extend(hello());
+    program
+}
+
+fn hello() -> Program {
     let past_header = vec![
         load(BPF_B | BPF_IND, 12),
         op(BPF_ALU | BPF_AND | BPF_K, 0xf0),

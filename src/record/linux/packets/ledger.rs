@@ -28,6 +28,44 @@ pub(super) struct Stray {
     pub(super) without_socket: Tally,
     /// Several sockets share the port, and nothing tells which it was.
     pub(super) ambiguous: Tally,
+    /// Sockets of different processes used the port one after the other, too soon for a snapshot between
+    /// them: their datagrams are one row, which has no process.
+    pub(super) successive: Tally,
+}
+
+/// Sockets that had a port at about the same time as one that is closing: those that closed with it, and
+/// those of the snapshot.
+#[derive(Default)]
+pub(super) struct Rivals<'a>(HashMap<Door, Vec<&'a Row>>);
+
+impl<'a> Rivals<'a> {
+    pub(super) fn of(closed: &'a [Row], snapshot: &'a [Row]) -> Self {
+        let mut by_door: HashMap<Door, Vec<&Row>> = HashMap::new();
+        let door = |row: &Row| (row.netns.unwrap_or(0), row.local_port);
+        for row in closed.iter().filter(|row| row.remote.is_none()) {
+            by_door.entry(door(row)).or_default().push(row);
+        }
+        let has_any = !by_door.is_empty();
+        for row in snapshot.iter().filter(|row| has_any && row.protocol == Protocol::Udp) {
+            if let Some(rows) = by_door.get_mut(&door(row)) {
+                rows.push(row);
+            }
+        }
+        Self(by_door)
+    }
+
+    /// Whether a flow between these ends may as well be of another process's socket.
+    fn contest(&self, closed: &Row, addr: IpAddr, remote: Endpoint) -> bool {
+        let door = (closed.netns.unwrap_or(0), closed.local_port);
+        let others = self.0.get(&door).into_iter().flatten().filter(|row| row.conn_id != closed.conn_id);
+        let fits = |row: &&Row| {
+            let is_here = row.local_addr.is_unspecified() || row.local_addr == addr;
+            is_here && row.remote.is_none_or(|other| other == remote)
+        };
+        let mut others = others.copied().filter(fits);
+        let who = |row: &Row| row.owner.as_ref().map(|owner| (owner.pid, owner.exe.clone()));
+        others.any(|row| who(row) != who(closed))
+    }
 }
 
 /// The UDP sockets of a snapshot, as far as one alone can be meant.
@@ -138,7 +176,7 @@ pub(super) struct Last {
 }
 
 /// Closes the account of a socket, given the row of its end.
-pub(super) fn close(flows: &mut Flows, closed: &Row) -> Last {
+pub(super) fn close(flows: &mut Flows, stray: &mut Stray, closed: &Row, rivals: &Rivals<'_>) -> Last {
     let netns = closed.netns.unwrap_or(0);
     let local = (closed.local_addr, closed.local_port);
     if let Some(remote) = closed.remote {
@@ -153,10 +191,18 @@ pub(super) fn close(flows: &mut Flows, closed: &Row) -> Last {
     });
     let mut rows = Vec::new();
     for (addr, remote, flow) in ended {
-        if !flow.told {
-            rows.push(of_remote(closed, addr, remote, &flow, Kind::Opened));
+        let is_contested = flow.cookie.is_none() && rivals.contest(closed, addr, remote);
+        if is_contested {
+            stray.successive.add(flow.total());
         }
-        rows.push(of_remote(closed, addr, remote, &flow, Kind::Closed));
+        let mut tell = |kind| {
+            let row = of_remote(closed, addr, remote, &flow, kind);
+            rows.push(if is_contested { Row { owner: None, owner_source: None, ..row } } else { row });
+        };
+        if !flow.told {
+            tell(Kind::Opened);
+        }
+        tell(Kind::Closed);
     }
     Last { counters: None, rows }
 }
@@ -249,6 +295,10 @@ mod tests {
             self
         }
 
+        fn close(&mut self, closed: &Row) -> Last {
+            close(&mut self.flows, &mut self.stray, closed, &Rivals::default())
+        }
+
         fn settle(&mut self, rows: &mut [Row], now_ns: i64) -> Vec<Row> {
             settle(&mut self.flows, &mut self.stray, rows, now_ns, |netns| netns == 1)
         }
@@ -265,7 +315,7 @@ mod tests {
         let mut rows = [socket.clone(), wildcard(8, 4000)];
         assert!(scene.send(at(2, 53)).send(at(2, 53)).settle(&mut rows, 10).is_empty());
         assert_eq!(rows.each_ref().map(|row| row.counters.bytes_sent), [Some(200), None]);
-        let last = close(&mut scene.send(at(2, 53)).flows, &socket);
+        let last = scene.send(at(2, 53)).close(&socket);
         assert_eq!(last.counters.unwrap().bytes_sent, Some(300));
     }
 
@@ -306,7 +356,7 @@ mod tests {
             [(Kind::Snapshot, two, Some(100)), (Kind::Snapshot, three, Some(200))],
             "opened once"
         );
-        let last = close(&mut scene.flows, &rows[0]);
+        let last = scene.close(&rows[0]);
         assert_eq!(sent(&last.rows), [(Kind::Closed, two, Some(100)), (Kind::Closed, three, Some(200))]);
         assert_eq!(last.counters, None);
     }
@@ -326,10 +376,10 @@ mod tests {
     fn a_socket_that_no_snapshot_saw_is_known_by_its_end() {
         let mut scene = Scene::default();
         assert!(scene.send(at(2, 53)).settle(&mut [], 10).is_empty());
-        let last = close(&mut scene.flows, &Row { kind: Kind::Closed, ..wildcard(7, 4000) });
+        let last = scene.close(&Row { kind: Kind::Closed, ..wildcard(7, 4000) });
         let two = Some(at(2, 53));
         assert_eq!(sent(&last.rows), [(Kind::Opened, two, None), (Kind::Closed, two, Some(100))]);
-        let last = close(&mut scene.send(at(2, 53)).flows, &socket(9, at(HERE, 4000), two));
+        let last = scene.send(at(2, 53)).close(&socket(9, at(HERE, 4000), two));
         assert_eq!(last.counters.unwrap().packets_sent, Some(1));
     }
 
@@ -338,9 +388,33 @@ mod tests {
         let mut scene = Scene::default();
         let mut rows = [wildcard(7, 4000), wildcard(8, 4000)];
         assert!(scene.send(at(2, 53)).settle(&mut rows, 10).is_empty());
-        assert!(close(&mut scene.flows, &rows[0]).rows.is_empty());
+        assert!(scene.close(&rows[0]).rows.is_empty());
         scene.settle(&mut rows, PATIENCE_NS * 2);
         assert_eq!(scene.stray.ambiguous, Tally { packets: 1, bytes: 100 });
+    }
+
+    #[test]
+    fn what_processes_sent_from_a_port_one_after_the_other_has_no_process() {
+        let owner =
+            |pid| Some(std::sync::Arc::new(crate::capture::Owner { pid: Some(pid), ..Default::default() }));
+        let closed = |cookie, pid| Row { kind: Kind::Closed, owner: owner(pid), ..wildcard(cookie, 4000) };
+        let owners = |first: Row, second: Row| {
+            let mut scene = Scene::default();
+            scene.send(at(2, 53)).send(at(2, 53));
+            let (closed, snapshot) = (vec![first], vec![second]);
+            let rivals = Rivals::of(&closed, &snapshot);
+            let last = close(&mut scene.flows, &mut scene.stray, &closed[0], &rivals);
+            assert_eq!(last.rows[1].counters.bytes_sent, Some(200));
+            let pids: Vec<_> =
+                last.rows.iter().map(|row| row.owner.as_ref().and_then(|owner| owner.pid)).collect();
+            (pids, scene.stray.successive.packets)
+        };
+        assert_eq!(owners(closed(7, 10), closed(8, 11)), (vec![None, None], 2));
+        assert_eq!(owners(closed(7, 10), closed(8, 10)), (vec![Some(10), Some(10)], 0), "of one process");
+        let elsewhere = Row { remote: Some(at(3, 53)), ..closed(8, 11) };
+        assert_eq!(owners(closed(7, 10), elsewhere).1, 0, "it talks to another remote");
+        let other_port = Row { local_port: 4001, ..closed(8, 11) };
+        assert_eq!(owners(closed(7, 10), other_port).1, 0);
     }
 
     #[test]

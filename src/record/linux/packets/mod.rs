@@ -34,9 +34,9 @@ use crate::record::{Clock as _, Moment, SystemClock, Wanted};
 use crate::wire::packet::{self, Decoded, Packet, Transport, UdpHeader};
 use crate::wire::{dns, tls};
 use flows::{Datagram, Endpoint, Flows};
-use ledger::Stray;
+use ledger::{Rivals, Stray};
 use names::Names;
-use queries::Queries;
+use queries::{Place, Queries};
 pub(super) use ring::Ring;
 use ring::{Captured, RETIRE_MS, Way};
 
@@ -131,11 +131,14 @@ impl Packets {
 
     /// The rows of UDP sockets that closed before the last tick, with their final counters, and
     /// those of their remotes. To be asked for before new ones are given by [`Packets::event`].
-    pub(super) fn closed(&mut self) -> Vec<Row> {
+    pub(super) fn closed(&mut self, snapshot: &[Row]) -> Vec<Row> {
         let mut seen = self.shared.seen();
         let mut rows = Vec::new();
-        for mut row in std::mem::take(&mut self.closed) {
-            let last = ledger::close(&mut seen.flows, &row);
+        let closed = std::mem::take(&mut self.closed);
+        let rivals = Rivals::of(&closed, snapshot);
+        for row in &closed {
+            let mut row = row.clone();
+            let last = ledger::close(&mut seen.flows, &mut self.stray, &row, &rivals);
             if let Some(counters) = last.counters {
                 row.counters = counters;
             }
@@ -181,7 +184,7 @@ impl Packets {
     pub(super) fn finish(&mut self) -> Vec<Row> {
         std::thread::sleep(Duration::from_millis(2 * RETIRE_MS));
         self.end();
-        let rows = self.closed();
+        let rows = self.closed(&[]);
         ledger::give_up(&self.shared.seen().flows, &mut self.stray);
         rows
     }
@@ -230,13 +233,18 @@ impl Packets {
         let mut add = |packets: u64, bytes: u64, what: &str| {
             parts.extend((packets > 0).then(|| format!("{packets} datagrams ({bytes} bytes) {what}")));
         };
-        let Stray { without_socket, ambiguous } = self.stray;
+        let Stray { without_socket, ambiguous, successive } = self.stray;
         add(
             without_socket.packets,
             without_socket.bytes,
             "belonged to no socket that was seen: forwarded, unanswered, or of one that lived too briefly",
         );
         add(ambiguous.packets, ambiguous.bytes, "could be of several sockets that share a port");
+        add(
+            successive.packets,
+            successive.bytes,
+            "went through a port that several processes used one after the other, and have no process",
+        );
         let crowded_out = seen.flows.crowded_out;
         add(crowded_out.packets, crowded_out.bytes, "had too many remotes to be told apart");
         let fragmented = seen.fragmented;
@@ -256,7 +264,7 @@ impl Packets {
 fn names_detail(seen: &Seen) -> String {
     let (names, queries) = (&seen.names, &seen.queries);
     let mut detail = format!(
-        "{} DNS questions over UDP, {} addresses in their answers and {} TLS server names were read",
+        "{} DNS questions, {} addresses in their answers and {} TLS server names were read",
         queries.asked, names.answered, names.greeted
     );
     let mut add = |count: u64, what: &str| {
@@ -295,22 +303,36 @@ impl Seen {
                 self.fragmented += u64::from(header.is_fragmented);
                 let (way, interface) = (captured.way, captured.interface);
                 self.flows.add(&Datagram { netns, source, destination, bytes, way, interface, time_ns });
-                self.dns(netns, (source, destination), captured.way, payload, time_ns);
+                let place = Place { netns, protocol: Protocol::Udp, source, destination, way, time_ns };
+                if self.queries.take(&place, payload) {
+                    self.answered(&place, payload);
+                }
             }
-            Transport::Tcp(_) if captured.way != Way::In => match tls::client_hello(payload) {
-                tls::Hello::Names(name) => self.names.hello(netns, source, destination, name, time_ns),
-                tls::Hello::CutShort => self.names.cut_short += 1,
-                tls::Hello::Nameless | tls::Hello::Foreign => {}
-            },
-            Transport::Tcp(_) | Transport::Other(_) => {}
+            Transport::Tcp(_) => {
+                let way = captured.way;
+                let place = Place { netns, protocol: Protocol::Tcp, source, destination, way, time_ns };
+                for message in self.queries.take_segment(&place, payload) {
+                    self.answered(&place, message);
+                }
+                if way != Way::In {
+                    self.hello((netns, source, destination), payload, time_ns);
+                }
+            }
+            Transport::Other(_) => {}
         }
     }
 
-    fn dns(&mut self, netns: u64, ends: (Endpoint, Endpoint), way: Way, payload: &[u8], time_ns: i64) {
-        if self.queries.take(netns, ends, way, payload, time_ns) {
-            for answer in dns::answers(payload) {
-                self.names.answer(netns, answer, time_ns);
-            }
+    fn hello(&mut self, (netns, client, server): (u64, Endpoint, Endpoint), payload: &[u8], time_ns: i64) {
+        match tls::client_hello(payload) {
+            tls::Hello::Names(name) => self.names.hello(netns, client, server, name, time_ns),
+            tls::Hello::CutShort => self.names.cut_short += 1,
+            tls::Hello::Nameless | tls::Hello::Foreign => {}
+        }
+    }
+
+    fn answered(&mut self, place: &Place, message: &[u8]) {
+        for answer in dns::answers(message) {
+            self.names.answer(place.netns, answer, place.time_ns);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! DNS questions that this host asks, each with its answer and with the socket that carried it.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use ahash::AHashMap;
@@ -14,7 +14,18 @@ use crate::record::Moment;
 use crate::record::stable_id::stable_id;
 use crate::wire::dns_message::{self, Message};
 
-const DNS_PORT: u16 = 53;
+const DNS: u16 = 53;
+const MULTICAST_DNS: u16 = 5353;
+/// Link-local multicast name resolution, which Windows uses.
+const LLMNR: u16 = 5355;
+
+/// Groups of the local network that are asked; whoever has the name answers from an address of its own.
+const GROUPS: [(IpAddr, u16); 4] = [
+    (IpAddr::V4(Ipv4Addr::new(224, 0, 0, 251)), MULTICAST_DNS),
+    (IpAddr::V6(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0xfb)), MULTICAST_DNS),
+    (IpAddr::V4(Ipv4Addr::new(224, 0, 0, 252)), LLMNR),
+    (IpAddr::V6(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 1, 3)), LLMNR),
+];
 
 /// How long an answer is waited for, in ns.
 const PATIENCE_NS: i64 = 10_000_000_000;
@@ -25,14 +36,51 @@ const MOST_WAITING: usize = 16 * 1024;
 /// For how many ticks a question waits for the row of its socket, which may have to wait for packets.
 const MOST_TICKS: u8 = 2;
 
-/// A question under way: namespace, who asked, whom, and its number.
-type Key = (u64, Endpoint, Endpoint, u16);
+/// Most messages of one TCP segment that are read, and most connections whose next segment is known to
+/// be a message without a length.
+const MOST_MESSAGES: usize = 64;
+const MOST_LENGTHS: usize = 1024;
+
+/// A question under way: who asked whom, and its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Key {
+    netns: u64,
+    protocol: Protocol,
+    client: Endpoint,
+    server: Endpoint,
+    id: u16,
+}
+
+/// Where a message was seen.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) netns: u64,
+    pub(super) protocol: Protocol,
+    pub(super) source: Endpoint,
+    pub(super) destination: Endpoint,
+    pub(super) way: Way,
+    /// Monotonic clock, ns.
+    pub(super) time_ns: i64,
+}
+
+impl Place {
+    /// Whether it may be one of DNS.
+    fn is_of_dns(&self) -> bool {
+        let is_port = |port| match self.protocol {
+            Protocol::Udp => matches!(port, DNS | MULTICAST_DNS | LLMNR),
+            _ => port == DNS,
+        };
+        is_port(self.source.1) || is_port(self.destination.1)
+    }
+}
 
 /// The questions that were seen.
 #[derive(Debug, Default)]
 pub(super) struct Queries {
     pending: HashMap<Key, Pending>,
     done: Vec<Asked>,
+    /// Connections whose last segment was nothing but the length of the next message, and since when.
+    lengths: HashMap<(u64, Endpoint, Endpoint), i64>,
     /// Questions so far, and those for which there was no room.
     pub(super) asked: u64,
     pub(super) crowded_out: u64,
@@ -47,9 +95,7 @@ struct Pending {
 /// A question of which no more is to be learned from packets.
 #[derive(Debug)]
 struct Asked {
-    netns: u64,
-    client: Endpoint,
-    server: Endpoint,
+    key: Key,
     since_ns: i64,
     rtt_us: Option<u32>,
     query: Arc<Query>,
@@ -57,29 +103,58 @@ struct Asked {
 }
 
 impl Queries {
-    /// Takes a datagram to or from the port of DNS. Whether it answers a question that was asked: anyone
-    /// may send answers to none.
-    pub(super) fn take(
-        &mut self,
-        netns: u64,
-        (source, destination): (Endpoint, Endpoint),
-        way: Way,
-        payload: &[u8],
-        time_ns: i64,
-    ) -> bool {
-        let may_ask = destination.1 == DNS_PORT && way != Way::In;
-        let may_answer = source.1 == DNS_PORT && way != Way::Out;
-        if !may_ask && !may_answer {
+    /// Takes the messages of a TCP segment, each of which has its length before it, and the last of which
+    /// may be cut. Gives those that answer a question that was asked, as [`Queries::take`] does.
+    pub(super) fn take_segment<'a>(&mut self, place: &Place, payload: &'a [u8]) -> Vec<&'a [u8]> {
+        let mut rest = payload;
+        if !place.is_of_dns() || rest.is_empty() {
+            return Vec::new();
+        }
+        let connection = (place.netns, place.source, place.destination);
+        if rest.len() == 2 {
+            // Many clients send the length by itself.
+            if self.lengths.len() < MOST_LENGTHS {
+                self.lengths.insert(connection, place.time_ns);
+            }
+            return Vec::new();
+        }
+        let mut answers = Vec::new();
+        if self.lengths.remove(&connection).is_some() {
+            answers.extend(self.take(place, rest).then_some(rest));
+            return answers;
+        }
+        for _ in 0..MOST_MESSAGES {
+            let Some((length, after)) = rest.split_first_chunk() else { break };
+            let bytes = usize::from(u16::from_be_bytes(*length)).min(after.len());
+            let (message, after) = after.split_at(bytes);
+            answers.extend(self.take(place, message).then_some(message));
+            rest = after;
+        }
+        answers
+    }
+
+    /// Takes a message to or from a port of DNS. Whether it answers a question that was asked: anyone may
+    /// send answers to none.
+    pub(super) fn take(&mut self, place: &Place, message: &[u8]) -> bool {
+        if !place.is_of_dns() {
             return false;
         }
-        let Some(message) = dns_message::read(payload) else { return false };
-        if message.is_response {
-            return may_answer && self.answer((netns, destination, source, message.id), &message, time_ns);
+        let Some(message) = dns_message::read(message) else { return false };
+        let Place { netns, protocol, source, destination, way, time_ns } = *place;
+        let key = |client, server| Key { netns, protocol, client, server, id: message.id };
+        if !message.is_response {
+            if way != Way::In {
+                self.ask(key(source, destination), message, time_ns);
+            }
+            return false;
         }
-        if may_ask {
-            self.ask((netns, source, destination, message.id), message, time_ns);
+        if way == Way::Out {
+            return false;
         }
-        false
+        let groups = GROUPS.into_iter().filter(|group| protocol == Protocol::Udp && group.1 == source.1);
+        let asked = std::iter::once(source).chain(groups).map(|server| key(destination, server));
+        let asked = asked.into_iter().find(|key| self.pending.contains_key(key));
+        asked.is_some_and(|key| self.answer(key, &message, time_ns))
     }
 
     fn ask(&mut self, key: Key, message: Message, asked_ns: i64) {
@@ -106,7 +181,6 @@ impl Queries {
     }
 
     fn end(&mut self, key: &Key, pending: &Pending, answer: Option<(&Message, i64)>) {
-        let (netns, client, server, _) = *key;
         let rtt_us = answer.and_then(|(_, time_ns)| u32::try_from((time_ns - pending.asked_ns) / 1000).ok());
         for question in &pending.questions {
             if self.done.len() >= MOST_WAITING {
@@ -121,12 +195,13 @@ impl Queries {
                 answers: answers.and_then(|answers| Query::join(answers.iter().map(String::as_str))),
             };
             let (since_ns, query) = (pending.asked_ns, Arc::new(query));
-            self.done.push(Asked { netns, client, server, since_ns, rtt_us, query, ticks: 0 });
+            self.done.push(Asked { key: *key, since_ns, rtt_us, query, ticks: 0 });
         }
     }
 
     /// Gives up questions that were not answered.
     pub(super) fn forget(&mut self, now_ns: i64) {
+        self.lengths.retain(|_, since_ns| now_ns - *since_ns < PATIENCE_NS);
         let overdue: Vec<(Key, Pending)> =
             self.pending.extract_if(|_, pending| now_ns - pending.asked_ns >= PATIENCE_NS).collect();
         for (key, pending) in overdue {
@@ -139,15 +214,16 @@ impl Queries {
         if self.done.is_empty() {
             return Vec::new();
         }
-        let mut by_port: AHashMap<(u64, u16), Vec<&Row>> = AHashMap::new();
-        for row in rows.iter().filter(|row| row.protocol == Protocol::Udp) {
+        let mut by_port: AHashMap<(u64, Protocol, u16), Vec<&Row>> = AHashMap::new();
+        for row in rows.iter().filter(|row| matches!(row.protocol, Protocol::Udp | Protocol::Tcp)) {
             if let Some(netns) = row.netns {
-                by_port.entry((netns, row.local_port)).or_default().push(row);
+                by_port.entry((netns, row.protocol, row.local_port)).or_default().push(row);
             }
         }
         let mut made = Vec::new();
         for mut asked in std::mem::take(&mut self.done) {
-            let candidates = by_port.get(&(asked.netns, asked.client.1));
+            let Key { netns, protocol, client, .. } = asked.key;
+            let candidates = by_port.get(&(netns, protocol, client.1));
             let socket = candidates.and_then(|rows| asked.socket(rows));
             if socket.is_some() || asked.ticks >= MOST_TICKS {
                 made.push(asked.row(socket, now));
@@ -172,7 +248,7 @@ impl Asked {
     /// question, and rather one that has this remote and an owner.
     fn socket<'a>(&self, rows: &[&'a Row]) -> Option<&'a Row> {
         let fits = |row: &&&Row| {
-            row.mono_ns >= self.since_ns && row.remote.is_none_or(|remote| remote == self.server)
+            row.mono_ns >= self.since_ns && row.remote.is_none_or(|remote| remote == self.key.server)
         };
         let rank = |row: &&&Row| (row.owner.is_none(), row.remote.is_none(), row.mono_ns);
         rows.iter().filter(fits).min_by_key(rank).copied()
@@ -180,10 +256,11 @@ impl Asked {
 
     fn row(self, socket: Option<&Row>, now: Moment) -> Row {
         let conn_id = socket.map_or_else(|| self.identity(), |socket| socket.conn_id);
-        let mut row = Row::query(conn_id, Protocol::Udp, self.client, self.server, self.query);
+        let Key { netns, protocol, client, server, .. } = self.key;
+        let mut row = Row::query(conn_id, protocol, client, server, self.query);
         row.ts_us = now.ts_us - (now.mono_ns - self.since_ns) / 1000;
         row.mono_ns = self.since_ns;
-        row.netns = Some(self.netns);
+        row.netns = Some(netns);
         row.counters.rtt_us = self.rtt_us;
         if let Some(socket) = socket {
             row.owner.clone_from(&socket.owner);
@@ -194,10 +271,9 @@ impl Asked {
 
     fn identity(&self) -> u64 {
         let end = |(addr, port): (IpAddr, u16)| format!("{addr} {port}");
-        let (client, server) = (end(self.client), end(self.server));
-        stable_id(
-            format!("{} {client} {server} {} {}", self.netns, self.since_ns, self.query.name).as_bytes(),
-        )
+        let Key { netns, client, server, .. } = self.key;
+        let (client, server) = (end(client), end(server));
+        stable_id(format!("{netns} {client} {server} {} {}", self.since_ns, self.query.name).as_bytes())
     }
 }
 
@@ -217,12 +293,20 @@ mod tests {
         [[0, id, flags, code, 0, 1, 0, 0, 0, 0, 0, 0].as_slice(), &name, &[0, 1, 0, 1]].concat()
     }
 
+    fn udp((source, destination): (Endpoint, Endpoint), way: Way, time_ns: i64) -> Place {
+        Place { netns: 1, protocol: Protocol::Udp, source, destination, way, time_ns }
+    }
+
+    fn tcp(ends: (Endpoint, Endpoint), way: Way, time_ns: i64) -> Place {
+        Place { protocol: Protocol::Tcp, ..udp(ends, way, time_ns) }
+    }
+
     fn ask(queries: &mut Queries, id: u8, time_ns: i64) {
-        queries.take(1, (at(1, 4000), at(9, 53)), Way::Out, &message(id, None), time_ns);
+        queries.take(&udp((at(1, 4000), at(9, 53)), Way::Out, time_ns), &message(id, None));
     }
 
     fn answer(queries: &mut Queries, id: u8, time_ns: i64) -> bool {
-        queries.take(1, (at(9, 53), at(1, 4000)), Way::In, &message(id, Some(3)), time_ns)
+        queries.take(&udp((at(9, 53), at(1, 4000)), Way::In, time_ns), &message(id, Some(3)))
     }
 
     fn socket(conn_id: u64, mono_ns: i64, remote: Option<Endpoint>) -> Row {
@@ -283,9 +367,52 @@ mod tests {
     #[test]
     fn what_others_ask_of_this_host_is_not_its_question() {
         let mut queries = Queries::default();
-        queries.take(1, (at(9, 4000), at(1, 53)), Way::In, &message(5, None), 100);
-        queries.take(1, (at(1, 53), at(9, 4000)), Way::Out, &message(5, Some(0)), 200);
+        queries.take(&udp((at(9, 4000), at(1, 53)), Way::In, 100), &message(5, None));
+        queries.take(&udp((at(1, 53), at(9, 4000)), Way::Out, 200), &message(5, Some(0)));
         assert!(queries.finish(&[], NOW).is_empty());
+    }
+
+    #[test]
+    fn over_tcp_each_message_has_its_length_before_it_or_in_a_segment_of_its_own() {
+        let framed = |message: Vec<u8>| [&(message.len() as u16).to_be_bytes(), &*message].concat();
+        let (out, back) = ((at(1, 4000), at(9, 53)), (at(9, 53), at(1, 4000)));
+        let mut queries = Queries::default();
+        let two = [framed(message(1, None)), framed(message(2, None))].concat();
+        queries.take_segment(&tcp(out, Way::Out, 100), &two);
+        let third = framed(message(3, None));
+        queries.take_segment(&tcp(out, Way::Out, 200), &third[..2]);
+        queries.take_segment(&tcp(out, Way::Out, 300), &third[2..]);
+        assert_eq!(queries.asked, 3);
+        // The answer to the second is longer than the segment.
+        let answers = [framed(message(1, Some(3))), framed(message(2, Some(0)))].concat();
+        let answered = queries.take_segment(&tcp(back, Way::In, 2100), &answers[..answers.len() - 3]);
+        assert_eq!(answered.len(), 1, "the second is cut in its question, and is none");
+        let socket = Row { protocol: Protocol::Tcp, ..socket(7, 3000, Some(at(9, 53))) };
+        let rows = queries.finish(&[socket], NOW);
+        let codes: Vec<_> = rows
+            .iter()
+            .map(|row| (row.protocol, row.conn_id, row.query.clone().unwrap().response_code.clone()))
+            .collect();
+        let expected = |code: Option<&str>| (Protocol::Tcp, 7, code.map(str::to_owned));
+        assert_eq!(codes.len(), 3);
+        assert_eq!(codes.iter().filter(|found| **found == expected(Some("NXDOMAIN"))).count(), 1);
+        assert_eq!(codes.iter().filter(|found| **found == expected(None)).count(), 2);
+    }
+
+    #[test]
+    fn a_question_to_a_group_is_answered_by_whoever_has_the_name() {
+        let group = (IpAddr::from([224, 0, 0, 252]), LLMNR);
+        let mut queries = Queries::default();
+        queries.take(&udp((at(1, 4000), group), Way::Out, 100), &message(5, None));
+        assert!(queries.take(&udp((at(8, LLMNR), at(1, 4000)), Way::In, 2100), &message(5, Some(0))));
+        // Everyone answers everyone, and not by a number.
+        let group = (IpAddr::from([224, 0, 0, 251]), MULTICAST_DNS);
+        queries.take(&udp((at(1, MULTICAST_DNS), group), Way::Out, 100), &message(0, None));
+        let rows = queries.finish(&[], NOW);
+        let found =
+            |port| rows.iter().find(|row| row.remote.unwrap().1 == port).unwrap().query.clone().unwrap();
+        assert_eq!(found(LLMNR).response_code.as_deref(), Some("NOERROR"));
+        assert_eq!(found(MULTICAST_DNS).response_code, None);
     }
 
     #[test]
@@ -293,7 +420,7 @@ mod tests {
         let mut queries = Queries::default();
         for n in 0..MOST_WAITING as u32 + 3 {
             let client = (IpAddr::from(n.to_be_bytes()), 4000);
-            queries.take(1, (client, at(9, 53)), Way::Out, &message(1, None), 1);
+            queries.take(&udp((client, at(9, 53)), Way::Out, 1), &message(1, None));
         }
         assert_eq!((queries.pending.len(), queries.crowded_out), (MOST_WAITING, 3));
         assert_eq!(queries.finish(&[], NOW).len(), MOST_WAITING);

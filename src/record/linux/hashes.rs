@@ -11,12 +11,12 @@ use std::io::{self, Read as _};
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
 
+use super::hash_queue::Queue;
 use super::proc::Proc;
 use crate::capture::{Digest, Owner, SourceReport, SourceStatus};
 
@@ -115,7 +115,6 @@ impl Executable {
 pub(super) struct Hashes {
     proc: Proc,
     files: Mutex<Files>,
-    jobs: SyncSender<Job>,
     work: Arc<Work>,
 }
 
@@ -141,23 +140,33 @@ impl Known {
     }
 }
 
-/// What was told so far, and whether the thread should end.
-#[derive(Debug, Default)]
+/// What is to be done, what was told so far, and whether the thread should end.
+#[derive(Debug)]
 struct Work {
+    jobs: Queue<Job>,
     hashed: AtomicU64,
     unreadable: AtomicU64,
+    /// Someone waits for it: no rests.
+    hurrying: AtomicBool,
     ending: AtomicBool,
 }
 
 impl Hashes {
     /// Starts the thread; without one, nothing is hashed, and that is said.
     pub(super) fn start(proc: Proc) -> Arc<Self> {
-        let (jobs, incoming) = sync_channel(MOST_HELD);
-        let work = Arc::new(Work::default());
+        let work = Arc::new(Work {
+            jobs: Queue::new(MOST_HELD),
+            hashed: AtomicU64::default(),
+            unreadable: AtomicU64::default(),
+            hurrying: AtomicBool::default(),
+            ending: AtomicBool::default(),
+        });
         let theirs = Arc::clone(&work);
         // Nobody waits for its end: a read from a file system that hangs may take for ever.
-        let _ = std::thread::Builder::new().name("hashes".to_owned()).spawn(move || theirs.run(&incoming));
-        Arc::new(Self { proc, files: Mutex::default(), jobs, work })
+        if std::thread::Builder::new().name("hashes".to_owned()).spawn(move || theirs.run()).is_err() {
+            work.jobs.close();
+        }
+        Arc::new(Self { proc, files: Mutex::default(), work })
     }
 
     /// Where processes are looked at.
@@ -221,8 +230,8 @@ impl Hashes {
         known.is_wanted = true;
         let (file, since) = known.held.take()?;
         *held -= 1;
-        if let Err(TrySendError::Full((_, file))) = self.jobs.try_send((Arc::clone(&known.executable), file))
-        {
+        let job = (Arc::clone(&known.executable), file);
+        if let Err((_, file)) = self.work.jobs.push(executable.id.bytes, job) {
             known.held = Some((file, since));
             *held += 1;
         }
@@ -240,9 +249,17 @@ impl Hashes {
         }
     }
 
+    /// Has all that is wanted hashed as fast as it goes, and waits for it, but no longer than this.
+    pub(super) fn hurry(&self, most: Duration) {
+        self.work.hurrying.store(true, Ordering::Relaxed);
+        self.work.jobs.wait_until_idle(most);
+        self.work.hurrying.store(false, Ordering::Relaxed);
+    }
+
     /// Ends the thread, at the latest after the chunk that it reads.
     pub(super) fn stop(&self) {
         self.work.ending.store(true, Ordering::Relaxed);
+        self.work.jobs.close();
     }
 
     /// How many were hashed, and how many were not.
@@ -290,10 +307,10 @@ impl Files {
 }
 
 impl Work {
-    fn run(&self, jobs: &Receiver<Job>) {
+    fn run(&self) {
         ask_for_little();
-        for (executable, file) in jobs {
-            let sha256 = hash(&file, executable.id, &self.ending);
+        while let Some((executable, file)) = self.jobs.take() {
+            let sha256 = hash(&file, executable.id, self);
             if self.ending.load(Ordering::Relaxed) {
                 return;
             }
@@ -305,13 +322,13 @@ impl Work {
 
 /// The hash of what the file was when it was met. A change of its content is noticed unless the
 /// file was dated back and so made to look the same, in the moment before it was read.
-fn hash(held: &File, met: FileId, ending: &AtomicBool) -> io::Result<String> {
+fn hash(held: &File, met: FileId, work: &Work) -> io::Result<String> {
     let mut before = FileId::of(held)?;
     for _ in 0..ATTEMPTS {
         if !before.has_same_content(&met) {
             break;
         }
-        let sha256 = hash_once(held, before.bytes, ending)?;
+        let sha256 = hash_once(held, before.bytes, work)?;
         let after = FileId::of(held)?;
         if after == before {
             return Ok(sha256);
@@ -321,7 +338,7 @@ fn hash(held: &File, met: FileId, ending: &AtomicBool) -> io::Result<String> {
     Err(io::Error::other("the file changed while it was read"))
 }
 
-fn hash_once(held: &File, bytes: u64, ending: &AtomicBool) -> io::Result<String> {
+fn hash_once(held: &File, bytes: u64, work: &Work) -> io::Result<String> {
     if bytes > MOST_BYTES {
         return Err(io::ErrorKind::FileTooLarge.into());
     }
@@ -334,10 +351,13 @@ fn hash_once(held: &File, bytes: u64, ending: &AtomicBool) -> io::Result<String>
         let length = file.read(&mut chunk)?;
         hasher.update(&chunk[..length]);
         read += length as u64;
-        if length == 0 || read > bytes || ending.load(Ordering::Relaxed) {
+        if length == 0 || read > bytes || work.ending.load(Ordering::Relaxed) {
             break;
         }
-        std::thread::sleep((begin.elapsed() * REST_FACTOR).min(MOST_REST));
+        // A file of one chunk is over before its rest.
+        if read < bytes && !work.hurrying.load(Ordering::Relaxed) {
+            std::thread::sleep((begin.elapsed() * REST_FACTOR).min(MOST_REST));
+        }
     }
     if read != bytes {
         return Err(io::ErrorKind::UnexpectedEof.into());

@@ -67,6 +67,12 @@ fn monotonic_ns() -> i64 {
     START.get_or_init(std::time::Instant::now).elapsed().as_nanos() as i64
 }
 
+/// CPU time that this thread has used so far, ns.
+#[cfg(target_os = "linux")]
+pub(super) fn thread_cpu_ns() -> i64 {
+    read_clock(libc::CLOCK_THREAD_CPUTIME_ID)
+}
+
 /// When the host was booted, µs since the Unix epoch: what process start times count from.
 #[cfg(target_os = "linux")]
 pub(super) fn boot_us() -> i64 {

@@ -1,11 +1,11 @@
 //! Looks for the processes that hold sockets: first where something has changed.
 
 use std::io;
-use std::time::Instant;
 
 use super::ids::IdMap;
 use super::proc::Proc;
 use super::processes::ProcessId;
+use crate::record::clock::thread_cpu_ns;
 
 /// A process and the descriptor by which it holds a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,8 +26,9 @@ pub(super) enum Searched {
     Changed,
 }
 
-/// A search of every process may take one part in so many of the time: 5 %.
-const PAUSE_FACTOR: u128 = 20;
+/// A search of every process may take one part in so many of the CPU's time: 5 %. How long it takes by the
+/// clock says more of what else there is to do on the host, and a busy host is no reason to know less.
+const PAUSE_FACTOR: i64 = 20;
 
 /// Remembers how many descriptors each process had when it was last searched.
 #[derive(Debug, Default)]
@@ -86,7 +87,7 @@ impl Scanner {
         held: &dyn Fn(u32, u32) -> bool,
         now_ns: i64,
     ) -> Searched {
-        let begin = Instant::now();
+        let begin_ns = thread_cpu_ns();
         let (changed, unchanged) = self.split(proc);
         for pid in changed {
             self.search_process(proc, pid, wanted, held);
@@ -99,8 +100,8 @@ impl Scanner {
             for pid in unchanged {
                 self.search_process(proc, pid, wanted, held);
             }
-            let pause_ns = begin.elapsed().as_nanos() * PAUSE_FACTOR;
-            self.next_full_ns = now_ns.saturating_add(i64::try_from(pause_ns).unwrap_or(i64::MAX));
+            let pause_ns = (thread_cpu_ns() - begin_ns).max(1).saturating_mul(PAUSE_FACTOR);
+            self.next_full_ns = now_ns.saturating_add(pause_ns);
             Searched::All
         };
         self.unreadable = self.seen.values().filter(|seen| !seen.readable).count();

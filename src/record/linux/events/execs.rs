@@ -12,6 +12,7 @@ use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read as _};
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt as _;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
@@ -61,6 +62,8 @@ pub(super) struct Execs {
     /// The last few of each process, the oldest first.
     latest: Mutex<HashMap<u32, Vec<Exec>>>,
     probe: Option<Mutex<Probe>>,
+    /// Execs that the program in the kernel could not tell of.
+    lost: AtomicU64,
     /// The thread ends when this is closed: one that looked now and then would cost a quiet host more.
     running: Mutex<Option<PipeWriter>>,
 }
@@ -95,7 +98,14 @@ impl Execs {
 
     fn new(hashes: Arc<Hashes>, watch: Watch, probe: Option<ExecProbe>) -> Self {
         let probe = probe.map(|probe| Mutex::new(Probe { probe, files: HashMap::new() }));
-        Self { hashes, watch, latest: Mutex::default(), probe, running: Mutex::default() }
+        Self {
+            hashes,
+            watch,
+            latest: Mutex::default(),
+            probe,
+            lost: AtomicU64::new(0),
+            running: Mutex::default(),
+        }
     }
 
     /// Ends the thread.
@@ -112,7 +122,12 @@ impl Execs {
 
     /// Whether every exec is told, so that one cannot be taken for another that was missed.
     pub(super) fn are_all_told(&self) -> bool {
-        self.probe.is_some()
+        self.probe.is_some() && self.lost() == 0
+    }
+
+    /// Execs that were not told, though a program in the kernel should have.
+    pub(super) fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
     }
 
     /// Takes what the kernel has told without waking anyone.
@@ -122,6 +137,7 @@ impl Execs {
         for started in probe.probe.take() {
             self.note_started(&mut probe, started);
         }
+        self.lost.store(probe.probe.lost(), Ordering::Relaxed);
     }
 
     /// Forgets what happened before a moment.

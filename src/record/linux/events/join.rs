@@ -14,7 +14,7 @@ use ahash::AHashMap;
 use super::super::ids::IdMap;
 use super::identity::{Attribution, Identity};
 use super::kernel_event::{KernelEvent, StateChange, What};
-use super::life::{Change, Closing, Life, SocketEvent, Tuple, alone, closed, tell};
+use super::life::{Change, Closing, Life, SocketEvent, Tuple, alone, closed, conn_id, tell};
 use super::listeners::Listeners;
 use crate::capture::{OwnerSource, Protocol, Row, TcpState};
 
@@ -24,6 +24,9 @@ const PATIENCE_NS: u64 = 5_000_000_000;
 
 /// How many ticks an event waits for a snapshot to find the owner of its socket.
 const MOST_POSTPONED: u8 = 1;
+
+/// Most connections of one socket that wait for its cookie.
+const MOST_BEFORE: usize = 1024;
 
 /// One half of a closed socket, waiting for the other.
 struct Waiting<T> {
@@ -87,20 +90,35 @@ impl Joiner {
     }
 
     /// A snapshot saw a connected socket: from now on its cookie is known, and so is what happened to it.
-    /// Gives the owner as the events know it, for one that the snapshot does not.
-    pub(super) fn seen(&mut self, row: &Row) -> Option<Attribution> {
+    /// Gives the owner as the events know it, for one that the snapshot does not. The row gets the id of
+    /// the connection, which is not the cookie where the socket had another connection before.
+    pub(super) fn seen(&mut self, row: &mut Row) -> Option<Attribution> {
         let tuple = ((row.local_addr, row.local_port), row.remote?);
         let by_tuple = || self.tuples.get(&tuple).copied().flatten();
-        let socket = self.cookies.get(&row.conn_id).copied().or_else(by_tuple)?;
+        let cookie = row.conn_id;
+        let socket = self.cookies.get(&cookie).copied().or_else(by_tuple)?;
         let life = self.lives.get_mut(&socket)?;
         match life.cookie {
-            Some(known) if known != row.conn_id => return None,
+            Some(known) if known != cookie => return None,
             Some(_) => {}
             None => {
-                (life.cookie, life.netns) = (Some(row.conn_id), row.netns);
+                (life.cookie, life.netns) = (Some(cookie), row.netns);
                 self.news.push(socket);
             }
         }
+        let before = std::mem::take(&mut life.before);
+        if life.tuple.0.1 == 0 && life.tuple.1 == tuple.1 {
+            // It is connecting still, and nothing has told yet from where.
+            life.tuple = tuple;
+            note_tuple(&mut self.tuples, tuple, socket);
+        }
+        row.conn_id = conn_id(cookie, life.connection);
+        let owner = Self::owner_of(life, row);
+        self.end_earlier(cookie, before);
+        owner
+    }
+
+    fn owner_of(life: &mut Life, row: &Row) -> Option<Attribution> {
         life.postponed = MOST_POSTPONED;
         if let Some(owner) = row.owner.as_ref().filter(|_| row.owner_source == Some(OwnerSource::Inode)) {
             life.confirm(owner);
@@ -130,8 +148,9 @@ impl Joiner {
         for socket in std::mem::take(&mut self.news) {
             let Some(life) = self.lives.get_mut(&socket) else { continue };
             let Some(cookie) = life.cookie else { continue };
-            // The next snapshot may find the process that this one came too early for.
-            let may_improve = !life.owner.as_ref().is_some_and(Attribution::is_seen) && now_ns != u64::MAX;
+            // The next snapshot may find the process, or the port, that this one came too early for.
+            let is_known = life.tuple.0.1 != 0 && life.owner.as_ref().is_some_and(Attribution::is_seen);
+            let may_improve = !is_known && now_ns != u64::MAX;
             if may_improve && life.postponed < MOST_POSTPONED {
                 life.postponed += 1;
                 self.news.push(socket);
@@ -188,6 +207,9 @@ impl Joiner {
         }
         let tuple = (change.local, change.remote);
         let losses = self.losses;
+        if self.lives.get(&change.socket).is_some_and(|life| life.connects_again(change)) {
+            self.restart(event.time_ns, change.socket, tuple);
+        }
         let life = self.lives.entry(change.socket).or_insert_with(|| Life::new(tuple, losses));
         // At SYN_SENT the source port is not chosen yet, and after a close it may be gone.
         let better = change.local.1 != 0 && (change.remote.1 != 0 || change.to == TcpState::Listen);
@@ -195,10 +217,6 @@ impl Joiner {
             forget_tuple(&mut self.tuples, &life.tuple, change.socket);
             life.tuple = tuple;
             note_tuple(&mut self.tuples, tuple, change.socket);
-        } else if change.to == TcpState::SynSent {
-            // Another attempt of the same socket, perhaps from another port.
-            forget_tuple(&mut self.tuples, &life.tuple, change.socket);
-            life.tuple = tuple;
         }
         if let Some(facts) = change.facts {
             life.is_complete = true;
@@ -220,6 +238,26 @@ impl Joiner {
         life.closed_in_interrupt = change.in_interrupt;
         if life.cookie.is_some() {
             self.news.push(change.socket);
+        }
+    }
+
+    /// A socket begins another connection, which has an id of its own; the one before is over.
+    fn restart(&mut self, time_ns: u64, socket: u64, tuple: Tuple) {
+        let Some(life) = self.lives.get_mut(&socket) else { return };
+        let next = life.next(tuple, self.losses);
+        let earlier = std::mem::replace(life, next);
+        forget_tuple(&mut self.tuples, &earlier.tuple, socket);
+        match earlier.cookie {
+            Some(cookie) => self.conclude(time_ns, cookie, earlier, None),
+            None if life.before.len() < MOST_BEFORE => life.before.push((time_ns, earlier)),
+            None => self.untold += 1,
+        }
+    }
+
+    /// Gives out the earlier connections of a socket whose cookie is known by now.
+    fn end_earlier(&mut self, cookie: u64, before: Vec<(u64, Life)>) {
+        for (time_ns, life) in before {
+            self.conclude(time_ns, cookie, life, None);
         }
     }
 
@@ -257,7 +295,9 @@ impl Joiner {
         Some(life)
     }
 
-    fn end(&mut self, time_ns: u64, cookie: u64, life: Life) {
+    fn end(&mut self, time_ns: u64, cookie: u64, mut life: Life) {
+        let before = std::mem::take(&mut life.before);
+        self.end_earlier(cookie, before);
         match self.closings.remove(&cookie) {
             Some(closing) => self.conclude(time_ns, cookie, life, Some(closing.half)),
             None if life.is_complete => self.conclude(time_ns, cookie, life, None),
@@ -286,7 +326,7 @@ impl Joiner {
         };
         self.cleared += u64::from(counters.is_none() && !life.has_listened());
         let mut event = closed(time_ns, cookie, tuple, life.owner.clone(), counters);
-        event.netns = life.netns;
+        (event.connection, event.netns) = (life.connection, life.netns);
         event.state = life.changes.last().map(|change| change.to).or(event.state);
         self.out.push(event);
         self.out[first..].iter_mut().for_each(|event| event.cgroup_id = cgroup_id);

@@ -8,6 +8,7 @@ use super::super::diag::Socket;
 use super::identity::{Attribution, Identity};
 use super::kernel_event::StateChange;
 use crate::capture::{Counters, Kind, Owner, OwnerSource, Protocol, TcpState};
+use crate::record::stable_id::stable_id;
 
 /// A TCP five-tuple without the protocol: local and remote address and port.
 pub(super) type Tuple = ((IpAddr, u16), (IpAddr, u16));
@@ -84,6 +85,8 @@ pub(in super::super) struct SocketEvent {
     pub(super) time_ns: u64,
     pub(super) kind: Kind,
     pub(super) cookie: u64,
+    /// Which connection of the socket it is about, from 0.
+    pub(super) connection: u32,
     pub(super) netns: Option<u64>,
     pub(super) protocol: Protocol,
     pub(super) tuple: Tuple,
@@ -95,6 +98,22 @@ pub(in super::super) struct SocketEvent {
     pub(super) cgroup_id: Option<u64>,
 }
 
+impl SocketEvent {
+    /// The id of the connection: the cookie of its socket, unless that had another one before it.
+    pub(super) fn conn_id(&self) -> u64 {
+        conn_id(self.cookie, self.connection)
+    }
+}
+
+/// The id of one of the connections of a socket.
+pub(super) fn conn_id(cookie: u64, connection: u32) -> u64 {
+    let later = || stable_id(format!("{cookie} {connection}").as_bytes()) & !OTHERS_BIT;
+    if connection == 0 { cookie } else { later() }
+}
+
+/// Set in ids that stand for one remote of a UDP socket.
+const OTHERS_BIT: u64 = 1 << 63;
+
 /// A change of a socket's state, and who is known to have owned it then.
 #[derive(Debug, Clone)]
 pub(super) struct Change {
@@ -104,9 +123,13 @@ pub(super) struct Change {
     pub(super) owner: Option<Attribution>,
 }
 
-/// A socket of which the tracepoints told.
+/// A connection of a socket of which the tracepoints told.
 #[derive(Debug, Clone)]
 pub(super) struct Life {
+    /// Which one of the socket, from 0.
+    pub(super) connection: u32,
+    /// Those before it that wait for the cookie, each with the moment of its end.
+    pub(super) before: Vec<(u64, Life)>,
     pub(super) tuple: Tuple,
     pub(super) owner: Option<Attribution>,
     pub(super) changes: Vec<Change>,
@@ -131,6 +154,8 @@ pub(super) struct Life {
 impl Life {
     pub(super) fn new(tuple: Tuple, losses: u64) -> Self {
         Self {
+            connection: 0,
+            before: Vec::new(),
             tuple,
             owner: None,
             changes: Vec::new(),
@@ -144,6 +169,25 @@ impl Life {
             told: 0,
             postponed: 0,
             losses,
+        }
+    }
+
+    /// Whether the socket has had a connection, or has tried to, and now begins another.
+    pub(super) fn connects_again(&self, change: &StateChange) -> bool {
+        let begins =
+            matches!((change.from, change.to), (TcpState::Close, TcpState::SynSent | TcpState::Listen));
+        begins && !self.changes.is_empty()
+    }
+
+    /// The next connection of the same socket, with this tuple. What waits with this one waits with that.
+    pub(super) fn next(&mut self, tuple: Tuple, losses: u64) -> Self {
+        Self {
+            connection: self.connection.saturating_add(1),
+            before: std::mem::take(&mut self.before),
+            cookie: self.cookie,
+            netns: self.netns,
+            is_complete: self.is_complete,
+            ..Self::new(tuple, losses)
         }
     }
 
@@ -203,6 +247,7 @@ pub(super) fn tell(life: &mut Life, cookie: u64, out: &mut Vec<SocketEvent>) {
             time_ns: change.time_ns,
             kind: if opens { Kind::Opened } else { Kind::State },
             cookie,
+            connection: life.connection,
             netns: life.netns,
             protocol: Protocol::Tcp,
             tuple: life.tuple,
@@ -243,6 +288,7 @@ pub(super) fn closed(
         time_ns,
         kind: Kind::Closed,
         cookie,
+        connection: 0,
         netns: None,
         protocol: Protocol::Tcp,
         tuple,

@@ -67,6 +67,14 @@ const WAIT_MS: u64 = 250;
 /// because another CPU may still be writing an earlier one.
 const HOLD_BACK_NS: u64 = 4_000_000;
 
+/// How long the end of a socket waits for the hash of its program, in ns, and how many may. A quarter of
+/// a core hashes 300 MB in that time.
+const HASH_PATIENCE_NS: u64 = 3_000_000_000;
+const MOST_AWAITING_HASHES: usize = 8192;
+
+/// How long the end of the recording waits for the last hashes.
+const LAST_HASHES: Duration = Duration::from_secs(1);
+
 /// Niceness of the thread that looks; it works for about a tenth of the time in a storm.
 const NICENESS: libc::c_int = -10;
 
@@ -95,7 +103,7 @@ struct Story {
     joiner: Joiner,
     datagrams: Datagrams,
     programs: Programs,
-    /// Ends of sockets that are given out one call later than they could be.
+    /// Ends of sockets whose program is still being hashed.
     waiting: Vec<SocketEvent>,
     /// Records of the rings that the kernel dropped.
     lost_records: u64,
@@ -155,7 +163,7 @@ impl Told {
             counters: event.counters,
             owner,
             owner_source,
-            ..Row::snapshot(event.cookie, event.protocol, local)
+            ..Row::snapshot(event.conn_id(), event.protocol, local)
         }
     }
 }
@@ -237,6 +245,7 @@ impl Events {
         self.shared.next_tick_ns.store(next_tick_ns, Ordering::Relaxed);
         self.shared.drain(HOLD_BACK_NS);
         let mut story = self.shared.story();
+        story.programs.catch_up();
         for row in rows.iter_mut().filter(|row| row.protocol == Protocol::Tcp) {
             if row.remote.is_none() {
                 story.joiner.listens(row);
@@ -250,7 +259,7 @@ impl Events {
         story.joiner.end_tick();
         let mut events = story.joiner.take(now.mono_ns as u64);
         events.extend(story.datagrams.take(now.mono_ns as u64, tick.interval.as_nanos() as u64));
-        story.in_time(events)
+        story.in_time(events, now.mono_ns as u64)
     }
 
     /// The event with the facts of its process. One by one, because in a storm a list of them all
@@ -276,6 +285,9 @@ impl Events {
         let mut events = std::mem::take(&mut story.waiting);
         events.extend(story.joiner.finish());
         events.extend(story.datagrams.take(u64::MAX, 0));
+        if events.iter().any(awaits_hash) {
+            story.programs.hurry(LAST_HASHES);
+        }
         events
     }
 
@@ -290,7 +302,9 @@ impl Events {
     pub(super) fn reports(&self) -> Vec<SourceReport> {
         let story = self.shared.story();
         let mut reports = self.reports.to_vec();
-        let [probe, perf, closings, _] = reports.as_mut_slice() else { return reports };
+        let [probe, perf, closings, execs] = reports.as_mut_slice() else { return reports };
+        let untold = story.programs.execs_lost();
+        lack(execs, untold, |count| format!("{count} programs were started too fast to be told of"));
         lack(perf, story.shared.len() as u64, |_| {
             let names: Vec<&str> = story.shared.iter().copied().collect();
             format!(
@@ -315,8 +329,8 @@ impl Events {
         let cleared = story.joiner.cleared().saturating_sub(story.joiner.unnoticed());
         lack(closings, cleared, |count| {
             format!(
-                "of {count} the kernel had cleared the counters before it told (reset by their own process, or \
-                 MPTCP), so that the last snapshot's are a lower bound"
+                "of {count} the kernel had cleared the counters before it told (reset by their own process, MPTCP, or a \
+                 socket that connected again), so that the last snapshot's are a lower bound"
             )
         });
         reports.push(story.datagrams.complete(self.datagrams_report.clone()));
@@ -395,17 +409,20 @@ impl Story {
         }
     }
 
-    /// What is to be told now: the end of a socket, while the program behind it is being hashed, with
-    /// the next call, because of a program that runs once there is no later row to carry the hash.
-    fn in_time(&mut self, mut events: Vec<SocketEvent>) -> Vec<SocketEvent> {
-        let due = std::mem::take(&mut self.waiting);
+    /// What is to be told now: the end of a socket, while the program behind it is being hashed, not yet,
+    /// because of a program that runs once there is no later row to carry the hash.
+    fn in_time(&mut self, events: Vec<SocketEvent>, now_ns: u64) -> Vec<SocketEvent> {
+        let mut due = std::mem::take(&mut self.waiting);
+        due.extend(events);
+        let mut room = MOST_AWAITING_HASHES;
         let waits = |event: &mut SocketEvent| {
-            let owner = event.owner.as_ref().filter(|_| event.kind == Kind::Closed);
-            owner.is_some_and(|owner| owner.identity.awaits_hash())
+            let is_recent = now_ns.saturating_sub(event.time_ns) < HASH_PATIENCE_NS;
+            let waits = is_recent && room > 0 && awaits_hash(event);
+            room -= usize::from(waits);
+            waits
         };
-        self.waiting = events.extract_if(.., waits).collect();
-        events.extend(due);
-        events
+        self.waiting = due.extract_if(.., waits).collect();
+        due
     }
 
     fn tell(&mut self, event: SocketEvent) -> Told {
@@ -417,6 +434,12 @@ impl Story {
         });
         Told { event, owner }
     }
+}
+
+/// Whether an event is the end of a socket, and the program behind it is being hashed.
+fn awaits_hash(event: &SocketEvent) -> bool {
+    let owner = event.owner.as_ref().filter(|_| event.kind == Kind::Closed);
+    owner.is_some_and(|owner| owner.identity.awaits_hash())
 }
 
 /// How long to wait for something to happen: where the next tick is near, until as long after it, as

@@ -7,6 +7,7 @@
 //! since.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::super::cgroups::Cgroups;
 use super::super::container;
@@ -16,7 +17,7 @@ use super::super::newcomers::Watch;
 use super::super::processes::{Facts, Reader};
 use super::super::ways::Entered;
 use super::execs::{Exec, Execs};
-use super::identity::Identity;
+use super::identity::{AwaitedExec, Identity};
 use super::kernel_event::{Actor, KernelEvent, What};
 use crate::capture::Owner;
 use crate::record::clock::suspended_ns;
@@ -49,6 +50,8 @@ struct Process {
     /// An exec was seen, its executable not yet.
     awaits_exe: bool,
     ended_ns: Option<u64>,
+    /// When it was started, or took another program or name, last.
+    changed_ns: u64,
     /// The facts as they were given out, so that all rows share them, and for whom.
     identity: Option<(Option<Actor>, Arc<Identity>)>,
 }
@@ -127,7 +130,9 @@ impl Programs {
                 self.watch.notice(Entered { pid: event.pid, thread: *thread, netns: *netns });
             }
             What::Exited => {
-                if let Some(process) = self.known.get_mut(&event.pid) {
+                // On a busy host a record may come after those of the next process with this id.
+                let process = self.known.get_mut(&event.pid);
+                if let Some(process) = process.filter(|process| process.changed_ns <= event.time_ns) {
                     process.ended_ns = Some(event.time_ns);
                 }
             }
@@ -140,12 +145,17 @@ impl Programs {
         }
     }
 
-    /// Asks `/proc` for the processes that did something to a socket and of which less is known than it
-    /// may say, as long as they live. To be told afterwards what has changed until then.
-    pub(super) fn read(&mut self, events: &[KernelEvent]) -> Readings {
+    /// Takes what was told of execs.
+    pub(super) fn catch_up(&self) {
         if let Some(execs) = &self.execs {
             execs.catch_up();
         }
+    }
+
+    /// Asks `/proc` for the processes that did something to a socket and of which less is known than it
+    /// may say, as long as they live. To be told afterwards what has changed until then.
+    pub(super) fn read(&mut self, events: &[KernelEvent]) -> Readings {
+        self.catch_up();
         let mut readings = Readings::default();
         for event in events.iter().filter(|event| acts(event)) {
             let is_known = self.known.get(&event.pid).is_some_and(|process| process.identity.is_some());
@@ -178,7 +188,14 @@ impl Programs {
         let owner = self.describe(pid, &process, reading.map(|facts| &facts.owner), event.actor);
         let mut owner = Arc::new(owner);
         self.reader.hashes.complete(&mut owner, executable.as_deref());
-        let identity = Arc::new(Identity::new(owner, executable));
+        let awaited = process.program.exec.filter(|_| owner.cmdline.is_none());
+        let awaited = awaited.map(|(pid, since_ns)| AwaitedExec {
+            pid,
+            since_ns,
+            until_ns: event.time_ns,
+            exe_inode: process.program.exe_inode,
+        });
+        let identity = Arc::new(Identity::new(owner, executable).awaiting(awaited));
         if let Some(process) = self.known.get_mut(&pid) {
             process.identity = Some((event.actor, Arc::clone(&identity)));
         }
@@ -197,7 +214,19 @@ impl Programs {
 
     /// The facts of an identity, with the hash of its executable if that is known by now.
     pub(super) fn complete(&self, identity: &Identity) -> Arc<Owner> {
+        identity
+            .take_exec(|awaited| self.execs.as_ref()?.of(awaited.pid, awaited.since_ns, awaited.until_ns));
         identity.complete(&self.reader.hashes)
+    }
+
+    /// Programs that were started without being told of.
+    pub(super) fn execs_lost(&self) -> u64 {
+        self.execs.as_ref().map_or(0, |execs| execs.lost())
+    }
+
+    /// Has the executables that are wanted hashed now, and waits for it, but no longer than this.
+    pub(super) fn hurry(&self, most: Duration) {
+        self.reader.hashes.hurry(most);
     }
 
     /// Forgets processes that ended a while ago.
@@ -254,18 +283,24 @@ impl Programs {
         let program = self.known.get(&parent).map(|parent| Arc::clone(&parent.program)).unwrap_or_default();
         let boot_ns = at_ns.saturating_add(suspended_ns());
         let start_ticks = u128::from(boot_ns) * u128::from(self.reader.ticks_per_second) / 1_000_000_000;
-        let child = Process {
-            parent: Some((parent, Arc::clone(&program))),
-            program,
-            start_us: Some(self.reader.start_us(start_ticks as u64)),
-            ..Process::default()
-        };
+        let (parent, start_us) =
+            (Some((parent, Arc::clone(&program))), Some(self.reader.start_us(start_ticks as u64)));
+        // On a busy host this may come after the record of what it has run since.
+        let is_late =
+            |child: &&mut Process| child.changed_ns > at_ns && child.ended_ns.is_none_or(|end| end > at_ns);
+        if let Some(child) = self.known.get_mut(&pid).filter(is_late) {
+            child.parent = child.parent.take().or(parent);
+            child.start_us = child.start_us.or(start_us);
+            return;
+        }
+        let child = Process { parent, program, start_us, changed_ns: at_ns, ..Process::default() };
         self.known.insert(pid, child);
     }
 
     fn named(&mut self, event: &KernelEvent, name: &str, exec: bool) {
         let process = self.known.entry(event.pid).or_default();
         process.identity = None;
+        process.changed_ns = event.time_ns;
         if !exec {
             Arc::make_mut(&mut process.program).name = Some(name.to_owned());
             return;

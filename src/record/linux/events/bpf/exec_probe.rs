@@ -6,7 +6,7 @@ use super::super::super::message::{piece, u32_at, u64_at};
 use super::btf::Btf;
 use super::exec_program::{self, ExecLayout, ExecMaps, KEY_BYTES, MOST_KNOWN, place};
 use super::ring::Ring;
-use super::system;
+use super::system::{self, Attached};
 
 /// Bytes of the ring, for a thousand programs.
 const RING_BYTES: usize = 1 << 20;
@@ -35,9 +35,8 @@ pub(in super::super) struct Started {
 pub(in super::super) struct ExecProbe {
     ring: Ring,
     known: OwnedFd,
-    _lost: OwnedFd,
-    /// Closing this ends the program.
-    _attached: OwnedFd,
+    lost: OwnedFd,
+    attached: Attached,
 }
 
 impl ExecProbe {
@@ -54,7 +53,7 @@ impl ExecProbe {
         let maps = ExecMaps { ring: ring.as_raw_fd(), lost: lost.as_raw_fd(), known: known.as_raw_fd() };
         let program = exec_program::exec_program(&layout, maps);
         let attached = system::attach("netrec_exec", &program, layout.tracepoint)?;
-        Ok(Self { ring, known, _lost: lost, _attached: attached })
+        Ok(Self { ring, known, lost, attached })
     }
 
     /// The descriptor that can be polled: for what is new.
@@ -69,6 +68,11 @@ impl ExecProbe {
             self.ring.drain(|record| started.extend(decode(record)));
         }
         started
+    }
+
+    /// Programs so far that were not told of.
+    pub(in super::super) fn lost(&self) -> u64 {
+        system::counter(&self.lost).unwrap_or(0) + self.attached.missed()
     }
 
     /// Nobody has to be woken any more because of this executable.

@@ -25,6 +25,7 @@ use btf::Btf;
 pub(super) use exec_probe::{ExecProbe, FileKey, Started};
 use programs::{Layout, Maps};
 use ring::Ring;
+use system::Attached;
 
 /// Bytes of the ring. Ten thousand connections a second write about 20 MB, and the ring is read every
 /// 40 ms. All of it counts as memory of the recorder from the start.
@@ -38,8 +39,7 @@ pub(super) struct SocketProbe {
     layout: Layout,
     ring: Ring,
     lost: OwnedFd,
-    /// Closing these ends the programs.
-    _attached: [OwnedFd; 2],
+    attached: [Attached; 2],
 }
 
 impl SocketProbe {
@@ -68,7 +68,7 @@ impl SocketProbe {
             system::attach("netrec_state", &states, layout.state_tracepoint)?,
         ];
         let execs = ExecProbe::start(&btf).ok();
-        Ok((Self { layout, ring, lost, _attached: attached }, execs))
+        Ok((Self { layout, ring, lost, attached }, execs))
     }
 
     /// The descriptor that can be polled.
@@ -91,9 +91,11 @@ impl SocketProbe {
         });
     }
 
-    /// Records so far for which the ring had no room.
+    /// Records so far for which the ring had no room, and events for which the kernel did not run the
+    /// programs.
     pub(super) fn lost(&self) -> u64 {
-        system::counter(&self.lost).unwrap_or(0)
+        let missed: u64 = self.attached.iter().map(Attached::missed).sum();
+        system::counter(&self.lost).unwrap_or(0) + missed
     }
 }
 

@@ -5,12 +5,19 @@ use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 
 use super::code::Code;
 
-/// `BPF_MAP_CREATE`, `BPF_MAP_LOOKUP_ELEM`, `BPF_MAP_UPDATE_ELEM`, `BPF_PROG_LOAD`, `BPF_RAW_TRACEPOINT_OPEN`.
+/// `BPF_MAP_CREATE`, `BPF_MAP_LOOKUP_ELEM`, `BPF_MAP_UPDATE_ELEM`, `BPF_PROG_LOAD`, `BPF_OBJ_GET_INFO_BY_FD`,
+/// `BPF_RAW_TRACEPOINT_OPEN`.
 const MAP_CREATE: libc::c_int = 0;
 const MAP_LOOKUP: libc::c_int = 1;
 const MAP_UPDATE: libc::c_int = 2;
 const PROG_LOAD: libc::c_int = 5;
+const INFO_BY_DESCRIPTOR: libc::c_int = 15;
 const RAW_TRACEPOINT_OPEN: libc::c_int = 17;
+
+/// What the kernel says of a program (`struct bpf_prog_info`), in words of eight bytes, and which of them
+/// is `recursion_misses`; of kernels before 5.12 it stays 0.
+const INFO_WORDS: usize = 32;
+const MISSES: usize = 26;
 
 /// `BPF_MAP_TYPE_ARRAY`, `BPF_MAP_TYPE_LRU_HASH`, `BPF_MAP_TYPE_RINGBUF`.
 const ARRAY: u32 = 2;
@@ -49,6 +56,28 @@ struct LoadArguments {
     attach_to: u32,
 }
 
+/// A program at its tracepoint; it runs until this is dropped.
+pub(super) struct Attached {
+    program: OwnedFd,
+    _link: OwnedFd,
+}
+
+impl Attached {
+    /// How often the kernel did not run it, because it was running already on that CPU: an interrupt came
+    /// in between, say.
+    pub(super) fn missed(&self) -> u64 {
+        let mut info = [0_u64; INFO_WORDS];
+        let descriptor_and_length = self.program.as_raw_fd() as u64 | ((size_of_val(&info) as u64) << 32);
+        let mut arguments = [descriptor_and_length, info.as_mut_ptr() as u64];
+        if cfg!(target_endian = "big") {
+            arguments[0] = arguments[0].rotate_left(32);
+        }
+        // SAFETY: the kernel writes no more than the length into the words, which outlive the call.
+        let told = unsafe { call(INFO_BY_DESCRIPTOR, &mut arguments) };
+        if told.is_ok() { info[MISSES] } else { 0 }
+    }
+}
+
 /// A ring buffer of so many bytes, a power of two.
 pub(super) fn new_ring(bytes: u32) -> io::Result<OwnedFd> {
     descriptor(MAP_CREATE, &mut [RING, 0, 0, bytes])
@@ -81,15 +110,16 @@ pub(super) fn remember(map: &OwnedFd, key: &[u8]) {
     let _ = unsafe { call(MAP_UPDATE, &mut arguments) };
 }
 
-/// Hands a program to the kernel, which checks it, and attaches it to a tracepoint; it runs until the
-/// descriptor is closed.
+/// Hands a program to the kernel, which checks it, and attaches it to a tracepoint.
 ///
 /// # Errors
 /// In words, with the last thing that the kernel's verifier said.
-pub(super) fn attach(name: &str, code: &Code, tracepoint: u32) -> Result<OwnedFd, String> {
+pub(super) fn attach(name: &str, code: &Code, tracepoint: u32) -> Result<Attached, String> {
     let program = load(name, code, tracepoint)?;
     let mut arguments = [0_u64, program.as_raw_fd() as u64];
-    descriptor(RAW_TRACEPOINT_OPEN, &mut arguments).map_err(|e| format!("{name} cannot be attached: {e}"))
+    let link = descriptor(RAW_TRACEPOINT_OPEN, &mut arguments);
+    let link = link.map_err(|e| format!("{name} cannot be attached: {e}"))?;
+    Ok(Attached { program, _link: link })
 }
 
 fn load(name: &str, code: &Code, tracepoint: u32) -> Result<OwnedFd, String> {

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use super::super::kernel_event::SocketFacts;
 use super::super::programs::acts;
 use super::*;
@@ -37,7 +39,7 @@ fn who(owner: Option<&Attribution>) -> Option<(u32, OwnerSource)> {
 }
 
 fn seen(joiner: &mut Joiner, cookie: u64, tuple: &Tuple) -> Option<(u32, OwnerSource)> {
-    who(joiner.seen(&row(cookie, tuple)).as_ref())
+    who(joiner.seen(&mut row(cookie, tuple)).as_ref())
 }
 
 /// A local end whose address the kernel has cleared.
@@ -217,19 +219,97 @@ fn an_end_that_is_told_after_the_address_was_given_out_again_takes_no_owner_with
     assert_eq!((who(closed.owner.as_ref()), closed.counters), (None, counters(9)));
 }
 
-#[test]
-fn a_socket_that_tries_again_stays_the_same() {
+/// A socket that was refused, and then connects from another port; the records of a program in the kernel
+/// know its cookie at once.
+fn tries_twice(knows_cookie: bool) -> Vec<(u64, u32, What)> {
     use TcpState::{Close, Established, SynSent};
-    let mut joiner = Joiner::default();
     let from = |port| (at(port), at(80));
     let states =
         [(Close, SynSent, 0), (SynSent, Close, 41_000), (Close, SynSent, 0), (SynSent, Established, 41_001)];
-    for (time_ns, (old, new, port)) in (1..).zip(states) {
-        told(&mut joiner, vec![(time_ns, 10, change(CLIENT, (old, new), from(port), false))]);
+    let facts = |what| match what {
+        What::State(change) => {
+            let counters = (change.to == Close).then(|| counters(0));
+            What::State(StateChange {
+                facts: Some(SocketFacts { cookie: 100, netns: 1, counters }),
+                ..change
+            })
+        }
+        what => what,
+    };
+    let told = |(time_ns, (old, new, port))| {
+        let what = change(CLIENT, (old, new), from(port), false);
+        (time_ns, 10, if knows_cookie { facts(what) } else { what })
+    };
+    (1..).zip(states).map(told).collect()
+}
+
+#[test]
+fn each_connection_of_a_socket_has_an_id_of_its_own() {
+    for knows_cookie in [true, false] {
+        let mut joiner = Joiner::default();
+        let from = |port| (at(port), at(80));
+        told(&mut joiner, tries_twice(knows_cookie));
+        let mut second = row(100, &from(41_001));
+        assert_eq!(who(joiner.seen(&mut second).as_ref()), Some((10, OwnerSource::Event)));
+        assert_ne!(second.conn_id, 100);
+        let mut events = joiner.take(9);
+        events.sort_by_key(|event| (event.time_ns, event.kind));
+        let found: Vec<_> =
+            events.iter().map(|event| (event.conn_id() == 100, event.kind, event.tuple.0.1)).collect();
+        let (first, next) = (|kind| (true, kind, 41_000), |kind| (false, kind, 41_001));
+        let mut expected = [
+            first(Kind::Opened),
+            first(Kind::State),
+            first(Kind::Closed),
+            next(Kind::Opened),
+            next(Kind::State),
+        ];
+        expected.sort_by_key(|(is_first, kind, _)| (!is_first, *kind));
+        let mut sorted = found.clone();
+        sorted.sort_by_key(|(is_first, kind, _)| (!is_first, *kind));
+        assert_eq!(sorted, expected, "{found:?}");
+        assert!(events.iter().all(|event| event.conn_id() == 100 || event.conn_id() == second.conn_id));
+        assert!(events.iter().all(|event| who(event.owner.as_ref()) == Some((10, OwnerSource::Event))));
     }
-    assert_eq!(seen(&mut joiner, 100, &from(41_000)), None, "it is not there any more");
-    assert_eq!(seen(&mut joiner, 100, &from(41_001)), Some((10, OwnerSource::Event)));
-    assert_eq!(joiner.take(9).len(), states.len());
+}
+
+#[test]
+fn a_socket_that_tries_many_ports_before_anyone_sees_it_has_them_all() {
+    use TcpState::{Close, SynSent};
+    let mut joiner = Joiner::default();
+    for number in 0..200_u64 {
+        let remote = at(1000 + number as u16);
+        let attempt = |old, new, port| change(CLIENT, (old, new), (at(port), remote), false);
+        told(
+            &mut joiner,
+            vec![
+                (2 * number, 10, attempt(Close, SynSent, 0)),
+                (2 * number + 1, 10, attempt(SynSent, Close, 41_000)),
+            ],
+        );
+    }
+    told(&mut joiner, vec![(1000, 10, What::Destroyed { socket: CLIENT, cookie: 100, in_interrupt: false })]);
+    let events = joiner.take(PATIENCE_NS * 2);
+    let mut closed: Vec<_> =
+        events.iter().filter(|event| event.kind == Kind::Closed).map(|event| event.tuple.1.1).collect();
+    closed.sort_unstable();
+    assert_eq!(closed, (1000..1200).collect::<Vec<u16>>());
+    let ids: BTreeSet<u64> = events.iter().map(SocketEvent::conn_id).collect();
+    assert_eq!(ids.len(), 200);
+}
+
+#[test]
+fn the_port_of_one_that_is_still_connecting_comes_from_the_snapshot() {
+    use TcpState::{Close, SynSent};
+    let mut joiner = Joiner::default();
+    let opens = change(CLIENT, (Close, SynSent), (at(0), at(80)), false);
+    let facts = Some(SocketFacts { cookie: 100, netns: 1, counters: None });
+    let What::State(opens) = opens else { unreachable!() };
+    told(&mut joiner, vec![(1, 10, What::State(StateChange { facts, ..opens }))]);
+    assert_eq!(joiner.take(2), [], "it may be known with the next");
+    joiner.seen(&mut row(100, &(at(41_000), at(80))));
+    let [opened] = joiner.take(3).try_into().unwrap();
+    assert_eq!((opened.kind, opened.tuple), (Kind::Opened, (at(41_000), at(80))));
 }
 
 #[test]
@@ -303,8 +383,8 @@ fn the_process_that_a_snapshot_finds_replaces_the_one_that_connected() {
     let tuple = (at(40_000), at(80));
     told(&mut joiner, connection().into_iter().take(5).collect());
     let owner = Some(Arc::new(Owner { pid: Some(30), ..Owner::default() }));
-    let handed = Row { owner, owner_source: Some(OwnerSource::Inode), ..row(100, &tuple) };
-    assert_eq!(joiner.seen(&handed), None);
+    let mut handed = Row { owner, owner_source: Some(OwnerSource::Inode), ..row(100, &tuple) };
+    assert_eq!(joiner.seen(&mut handed), None);
     let opened: Vec<_> = joiner.take(6).iter().map(|e| who(e.owner.as_ref())).collect();
     assert_eq!(opened, [Some((10, OwnerSource::Event)); 2], "it was his then");
     let closes = change(CLIENT, (TcpState::Established, TcpState::Close), tuple, true);

@@ -26,6 +26,9 @@ from stage import Stage  # noqa: E402
 
 HOLDS = ("seen", "attributed", "exact")
 
+# Run only where they are asked for: they take minutes.
+ON_DEMAND = ("load",)
+
 
 def near(found, truth):
     """Within 1 %; a truth of -1 is not asked for, and nothing is as good as 0."""
@@ -33,7 +36,7 @@ def near(found, truth):
 
 
 def judge(truth, connections):
-    """Which of HOLDS are true of one connection of a scenario."""
+    """Which of HOLDS are true of one connection of a scenario, and whether another process is blamed for it."""
     def fits(found):
         return (found["protocol"] == truth["protocol"]
                 and (truth["local_port"] == -1 or found["local_port"] == truth["local_port"])
@@ -44,7 +47,8 @@ def judge(truth, connections):
                               and (truth["protocol"] == "packet" or found["remote"] == truth["remote"]))
     is_exact = lambda found: near(found["sent"], truth["sent"]) and near(found["received"], truth["received"])
     right = [found for found in candidates if is_right(found)]
-    return bool(candidates), bool(right), any(is_exact(found) for found in right)
+    is_blamed = not right and any(found["name"] is not None for found in candidates)
+    return bool(candidates), bool(right), any(is_exact(found) for found in right), is_blamed
 
 
 def run_all(recorder, names, netrec):
@@ -78,13 +82,13 @@ def by_protocol(connections, truth):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--only", action="append", help="scenario or group (tcp, endings, processes, servers, containers, udp, others)")
+    parser.add_argument("--only", action="append", help="scenario or group (tcp, endings, processes, servers, containers, udp, others; load: not run otherwise)")
     parser.add_argument("--with", dest="recorders", default="netrec")
     parser.add_argument("--netrec", default=shutil.which("netrec") or "target/release/netrec")
     parser.add_argument("--json", help="every verdict, for a closer look")
     options = parser.parse_args()
     wanted = options.only or []
-    names = [name for name, (group, _) in SCENARIOS.items() if not wanted or name in wanted or group in wanted]
+    names = [name for name, (group, _) in SCENARIOS.items() if (not wanted and group not in ON_DEMAND) or name in wanted or group in wanted]
     if not names:
         parser.error(f"no such scenario; there are {', '.join(SCENARIOS)}")
     table = {}
@@ -119,6 +123,10 @@ def report(table, names):
                              f"{good}/{len(runs)} ({sum(map(sum, runs))} of {sum(map(len, runs))})")
         print(f"| {name} | " + " | ".join(cells) + " |")
     print(f"| **all {len(ran)}** | " + " | ".join(f"**{whole[key]}**" for key in whole) + " |")
+    print()
+    for recorder, verdicts in table.items():
+        found = [verdict for runs in verdicts.values() for run in runs for verdict in run]
+        print(f"{recorder}: of {len(found)} connections, {sum(verdict[3] for verdict in found)} with a wrong process")
 
 
 main()

@@ -377,7 +377,7 @@ static void tcp_ways(void) {
         pid_t pid = getpid() + 1000;
         for (int i = 0; i < number; i++) {
             char name[64];
-            snprintf(name, sizeof name, "/tmp/fidelity-pid-%d", i);
+            snprintf(name, sizeof name, "/tmp/fidelity-pid-%d", i % 20);
             int child = fork_as(pid);
             if (child < 0) die("clone3");
             if (!child) execl(name, name + 5, "tcp", address, text, "1000", NULL), _exit(1);

@@ -89,11 +89,16 @@ class Nethogs:
     """Names processes, and no connections: whatever one of them moves is taken for what is asked for."""
     def __init__(self, place, netrec):
         self.out = open(os.path.join(place, "nethogs"), "w+")
-        self.process = subprocess.Popen(["nethogs", "-t", "-C", "-a", "-d", "1", "-v", "2"], stdout=self.out, stderr=subprocess.DEVNULL)
+        self.process = subprocess.Popen(["stdbuf", "-oL", "nethogs", "-t", "-C", "-a", "-d", "1", "-v", "2"], stdout=self.out, stderr=subprocess.DEVNULL)
 
     def stop(self):
         self.process.send_signal(signal.SIGINT)
-        self.process.wait(10)
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            # It waits for a packet before it ends. What it has said is in the file.
+            self.process.kill()
+            self.process.wait()
         self.out.seek(0)
         last = {}
         for line in self.out:
@@ -134,13 +139,18 @@ class Bpftrace:
     PROGRAM = r"""
         tracepoint:sock:inet_sock_set_state /args->protocol == 6/ {
             if (args->newstate == 2 || (args->oldstate == 2 || args->newstate == 8 || args->newstate == 9)) {
-                @pid[args->skaddr] = pid; @comm[args->skaddr] = comm; @first[args->skaddr] = @first[args->skaddr] ? @first[args->skaddr] : nsecs;
+                @pid[args->skaddr] = pid; @comm[args->skaddr] = comm;
             }
             if (args->newstate == 7) {
                 $tp = (struct tcp_sock *)args->skaddr;
-                printf("%d %d %d %s %lld %lld %s\n", @pid[args->skaddr], args->sport, args->dport,
-                       args->family == 2 ? ntop(args->daddr) : ntop(args->daddr_v6), $tp->bytes_acked, $tp->bytes_received, @comm[args->skaddr]);
-                delete(@pid[args->skaddr]); delete(@comm[args->skaddr]); delete(@first[args->skaddr]);
+                if (args->family == 2) {
+                    printf("%d %d %d %s %lld %lld %s\n", @pid[args->skaddr], args->sport, args->dport,
+                           ntop(args->daddr), $tp->bytes_acked, $tp->bytes_received, @comm[args->skaddr]);
+                } else {
+                    printf("%d %d %d %s %lld %lld %s\n", @pid[args->skaddr], args->sport, args->dport,
+                           ntop(args->daddr_v6), $tp->bytes_acked, $tp->bytes_received, @comm[args->skaddr]);
+                }
+                delete(@pid[args->skaddr]); delete(@comm[args->skaddr]);
             }
         }"""
 
@@ -167,6 +177,8 @@ class Bpftrace:
                 # Acknowledged bytes count the SYN and the FIN.
                 found.append(Session(protocol="tcp", local_port=int(local), remote=remote.removeprefix("::ffff:"), remote_port=int(port),
                                      pid=int(pid), name=name.strip(), sent=max(int(sent) - 2, 0), received=int(received)))
+        if not found:
+            raise SystemExit(f"bpftrace saw nothing: {open(self.out.name).read()[-1000:]}")
         return indexed(found)
 
 

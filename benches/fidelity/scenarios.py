@@ -81,16 +81,25 @@ def programs_of_a_millisecond(stage):
     return truths
 
 
-@scenario("processes")
-def same_process_id_again(stage):
+def programs_of_one_process_id(stage, number, timeout_s):
     names = [f"/tmp/fidelity-pid-{number}" for number in range(20)]
     for name in names:
         stage.copy_act(name)
     try:
-        return stage.act("same-pid", number=20)
+        return stage.act("same-pid", number=number, timeout_s=timeout_s)
     finally:
         for name in names:
             os.unlink(name)
+
+
+@scenario("processes")
+def same_process_id_again(stage):
+    return programs_of_one_process_id(stage, 20, 30)
+
+
+@scenario("load")
+def ten_thousand_programs_of_one_process_id(stage):
+    return programs_of_one_process_id(stage, 10_000, 600)
 
 
 @scenario("processes")

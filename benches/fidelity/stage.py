@@ -56,13 +56,13 @@ class Stage:
             self.servers[server, netns] = (process, said.name, int(line))
         return self.servers[server, netns][2]
 
-    def act(self, way, server="plain", address="127.0.0.1", number=1000, both=False, netns=False, wait_s=0.0, program=None):
+    def act(self, way, server="plain", address="127.0.0.1", number=1000, both=False, netns=False, wait_s=0.0, program=None, timeout_s=TIMEOUT_S):
         """What the program says that it did; with `both`, what the server's end says too."""
         port = self.port(server, netns)
         log = self.servers.get((server, netns), (None, os.devnull, 0))[1]
         before = len(open(log).readlines())
         command = [program or self.program, way, address, str(port), str(number)]
-        truths = self.lines((["ip", "netns", "exec", self.netns] if netns else []) + command, wait_s)
+        truths = self.lines((["ip", "netns", "exec", self.netns] if netns else []) + command, wait_s, timeout_s)
         if not truths:
             raise RuntimeError("the program said nothing")
         if both:
@@ -77,11 +77,11 @@ class Stage:
             truths += mine
         return truths
 
-    def lines(self, command, wait_s=0.0):
+    def lines(self, command, wait_s=0.0, timeout_s=TIMEOUT_S):
         """The truths that a command prints; its children may print some for as long as `wait_s`."""
         out = os.path.join(self.place, "said")
         with open(out, "wb") as said:
-            made = subprocess.run(command, stdout=said, stdin=subprocess.DEVNULL, timeout=TIMEOUT_S)
+            made = subprocess.run(command, stdout=said, stdin=subprocess.DEVNULL, timeout=timeout_s)
         if wait_s:
             subprocess.run(["sleep", str(wait_s)], check=True)
         if made.returncode not in (0, -9):

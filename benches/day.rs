@@ -163,8 +163,13 @@ fn main() -> netrec::Result<()> {
     };
     let every = (rotate_s > 0).then(|| Duration::from_secs(rotate_s));
     let rotation = Rotation { every, keep: every.map(|_| 2), ..Rotation::default() };
-    let output =
-        Output { path: folder.join("day.parquet"), overwrite: Overwrite::Never, key: None, rotation };
+    let output = Output {
+        path: folder.join("day.parquet"),
+        overwrite: Overwrite::Never,
+        key: None,
+        group_may_read: false,
+        rotation,
+    };
     let (mut host, begin, mut told) = (BusyHost::new(sockets as usize), Instant::now(), 0);
     let mut show = |progress: &Progress| {
         let part = progress.elapsed.as_secs() * 24 / ticks.max(1);

@@ -4,7 +4,7 @@
 #   scripts/package.sh [--binary FILE] [--output DIR] [--compression xz|gzip|none]
 #
 # Without --binary, `cargo build --release` builds one first. Needs dpkg-deb, python3, and rpmbuild for the .rpm.
-# The same binary and the same SOURCE_DATE_EPOCH give the same .deb and tarball, to the byte.
+# The same binary and the same SOURCE_DATE_EPOCH give the same packages, to the byte.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -36,6 +36,9 @@ root=$work/root
 install -D -m 755 "$binary" "$root/usr/bin/netrec"
 strip --strip-unneeded "$root/usr/bin/netrec"
 sed -e 's|/usr/local/bin/|/usr/bin/|' -e '/^#   /d' -e 's|^\(# netrec as a flight recorder that always runs\).*|\1.|' \
+  -e 's/^StateDirectoryMode=0700$/StateDirectoryMode=0750/' -e 's/^\(ExecStart=.*\)$/\1 --group-readable/' \
+  -e 's/^# Captures are in .*/# Captures are in \/var\/lib\/netrec, readable by root and the group netrec./' \
+  -e 's/^WorkingDirectory=/# Members of this group may read finished captures.\nGroup=netrec\n&/' \
   scripts/netrec.service | install -D -m 644 /dev/stdin "$root/usr/lib/systemd/system/netrec.service"
 install -D -m 644 scripts/package/sysusers.conf "$root/usr/lib/sysusers.d/netrec.conf"
 install -D -m 644 scripts/netrec.sql "$root/usr/share/netrec/netrec.sql"
@@ -76,7 +79,8 @@ if command -v rpmbuild >/dev/null; then
   payload=w6.xzdio
   if [ "$compression" = none ]; then payload=w0.gzdio; fi
   rpmbuild --quiet -bb --buildroot "$work/rpm/root" --define "_topdir $work/rpm" --define "_rpmdir $output" \
-    --define "_build_name_fmt %%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm" --define "_binary_payload $payload" \
+    --define "use_source_date_epoch_as_buildtime 1" --define "clamp_mtime_to_source_date_epoch 1" \
+    --define "_buildhost netrec" --define "_build_name_fmt %%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm" --define "_binary_payload $payload" \
     --define "version_ $version" --define "staged $root" scripts/package/netrec.spec
 else
   echo "no .rpm: there is no rpmbuild" >&2

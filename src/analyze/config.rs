@@ -159,7 +159,7 @@ pub fn wrap(paragraph: &str, width: usize) -> Vec<String> {
 
 fn unknown_section(name: &str) -> String {
     let known: Vec<&str> = DETECTORS.iter().map(|entry| entry.about.id).collect();
-    format!("[{name}] is no section; there are analysis, allow, {}", known.join(", "))
+    format!("unknown section [{name}]; expected analysis, allow, {}", known.join(", "))
 }
 
 fn check_analysis(analysis: &Analysis) -> Result<(), String> {

@@ -127,6 +127,22 @@ impl Cursor {
         self.spans.iter().map(|span| (span.ts_us.0, span.ts_us.1, span.rows))
     }
 
+    /// Hands over every row of a stretch of time, both ends included, in the order of the file. A row
+    /// group that is damaged is left out, which the capture notes.
+    pub fn each_row_between(&self, (from_us, to_us): (i64, i64), take: &mut dyn FnMut(&Row)) {
+        let overlaps = |span: &&Span| span.ts_us.0 <= to_us && span.ts_us.1 >= from_us;
+        for span in self.spans.iter().filter(overlaps) {
+            let mut take_if_within = |row: &Row| {
+                if (from_us..=to_us).contains(&row.ts_us) {
+                    take(row);
+                }
+            };
+            if let Err(error) = group::each_row(&self.capture, span.index, &mut take_if_within) {
+                self.capture.leave_out(span.index, &error);
+            }
+        }
+    }
+
     /// The sample at a place, or the next one in this direction; none if there is none.
     /// A row group that is damaged is left out, which the capture notes.
     ///

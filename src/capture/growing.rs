@@ -97,6 +97,17 @@ pub(super) struct Existing {
     pub(super) next_index: u64,
 }
 
+#[cfg(unix)]
+fn let_group_read(file: &File) -> std::io::Result<()> {
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o640))
+}
+
+/// Elsewhere there are no modes, and whoever may read the folder may read it.
+#[cfg(not(unix))]
+fn let_group_read(_file: &File) -> std::io::Result<()> {
+    Ok(())
+}
+
 /// A capture file that is being written.
 pub(super) struct Growing {
     path: PathBuf,
@@ -105,6 +116,8 @@ pub(super) struct Growing {
     whole: Option<Sha256>,
     /// Who gets the finished file; none for whoever runs this program.
     pub(super) given_to: Option<User>,
+    /// Whether the group of the finished file may read it.
+    pub(super) group_may_read: bool,
 }
 
 impl Growing {
@@ -113,14 +126,22 @@ impl Growing {
         let path = folder.path_of(name);
         let file = folder.create_file(name).map_err(Error::io("create", &path))?;
         let whole = Some(Sha256::new());
-        let mut new = Self { path, file, existing: Existing::default(), whole, given_to: None };
+        let mut new =
+            Self { path, file, existing: Existing::default(), whole, given_to: None, group_may_read: false };
         new.write_outside(MAGIC)?;
         Ok(new)
     }
 
     /// Goes on with a file behind the row groups that are whole; what lies behind them is cut off.
     pub(super) fn resume(path: &Path, file: File, existing: Existing) -> Result<Self> {
-        let mut resumed = Self { path: path.to_path_buf(), file, existing, whole: None, given_to: None };
+        let mut resumed = Self {
+            path: path.to_path_buf(),
+            file,
+            existing,
+            whole: None,
+            given_to: None,
+            group_may_read: false,
+        };
         let end = resumed.existing.end;
         let seek = |file: &mut File| std::io::Seek::seek(file, std::io::SeekFrom::Start(end));
         resumed.file.set_len(end).and_then(|()| seek(&mut resumed.file)).map_err(Error::io("write", path))?;
@@ -204,6 +225,9 @@ impl Growing {
         self.file.sync_all().map_err(Error::io("write", &self.path))?;
         if let Some(user) = self.given_to {
             user.receive(&self.file).map_err(Error::io("give to the user behind sudo", &self.path))?;
+        }
+        if self.group_may_read {
+            let_group_read(&self.file).map_err(Error::io("let the group read", &self.path))?;
         }
         let sha256 = self.whole.map(Digest::from_hash);
         Ok(Finished { rows, bytes: self.existing.end, sha256, given_to: self.given_to })

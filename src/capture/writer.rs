@@ -60,6 +60,7 @@ pub struct Writer {
     /// What the last tick said of the recording; none before the first.
     described: Option<Metadata>,
     key: Option<SigningKey>,
+    group_may_read: bool,
 }
 
 impl Writer {
@@ -100,6 +101,7 @@ impl Writer {
             rows: 0,
             described: None,
             key: None,
+            group_may_read: false,
         };
         writer.growing = Some(Growing::create(&dir, ROWS)?);
         Ok(writer)
@@ -109,6 +111,13 @@ impl Writer {
     #[must_use]
     pub fn signed_with(mut self, key: Option<SigningKey>) -> Self {
         self.key = key;
+        self
+    }
+
+    /// Whether the group of the finished capture may read it; otherwise its owner alone may.
+    #[must_use]
+    pub fn readable_by_group(mut self, group_may_read: bool) -> Self {
+        self.group_may_read = group_may_read;
         self
     }
 
@@ -187,6 +196,7 @@ impl Writer {
         self.flush_group(metadata)?;
         let Some(mut growing) = self.growing.take() else { return Err(self.gone()) };
         growing.given_to = self.folder.as_ref().and_then(Folder::receiver);
+        growing.group_may_read = self.group_may_read;
         let finished = growing.finish(metadata, self.key.as_ref())?;
         self.described = Some(metadata.clone());
         check_target(&self.path, self.overwrite)?;

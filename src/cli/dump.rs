@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::{Done, paths, stdout};
-use crate::capture::{CaptureFile, Cursor, Kind, Place, Row, Toward};
+use crate::capture::{CaptureFile, Cursor, Kind, Row};
 use crate::filter::Filter;
 use crate::geo::Databases;
 use crate::replay::listing::{self, Form};
@@ -69,7 +69,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     let (rows, is_whole) = match (&arguments.at, arguments.between.as_deref()) {
         (_, Some([from, to])) => {
             let range = Range::between(*from, *to, span_us).map_err(super::time_error(&arguments.capture))?;
-            (rows_between(&mut cursor, range.ends_us, &filter, arguments.all_rows)?, is_whole(range))
+            (rows_between(&cursor, range.ends_us, &filter, arguments.all_rows), is_whole(range))
         }
         (at, _) => {
             // clap lets one of the two through.
@@ -101,34 +101,22 @@ fn rows_at(cursor: &mut Cursor, at_us: i64, filter: &Filter) -> Result<Vec<Row>>
 
 /// The rows between two moments, both included, in the order of time: all of them, or the last one
 /// of each connection. DNS questions are no connections, and all of them are there.
-fn rows_between(
-    cursor: &mut Cursor,
-    (from, to): (i64, i64),
-    filter: &Filter,
-    all_rows: bool,
-) -> Result<Vec<Row>> {
+fn rows_between(cursor: &Cursor, ends_us: (i64, i64), filter: &Filter, all_rows: bool) -> Vec<Row> {
     let mut every = Vec::new();
     let mut last: BTreeMap<u64, Row> = BTreeMap::new();
-    let mut next = cursor.at(Place::Time(from), Toward::Later)?;
-    while let Some(sample) = next {
-        let is_behind = sample.ts_us > to;
-        let after = sample.tick.checked_add(1);
-        let rows = sample.events.into_iter().chain(sample.rows);
-        for row in rows.filter(|row| (from..=to).contains(&row.ts_us) && filter.matches(row)) {
-            if all_rows || row.kind == Kind::Query {
-                every.push(row);
-            } else {
-                last.insert(row.conn_id, row);
-            }
+    cursor.each_row_between(ends_us, &mut |row| {
+        if !filter.matches(row) {
+            return;
         }
-        next = match after {
-            Some(tick) if !is_behind => cursor.at(Place::Tick(tick), Toward::Later)?,
-            _ => None,
-        };
-    }
+        if all_rows || row.kind == Kind::Query {
+            every.push(row.clone());
+        } else if last.get(&row.conn_id).is_none_or(|before| before.ts_us <= row.ts_us) {
+            last.insert(row.conn_id, row.clone());
+        }
+    });
     every.extend(last.into_values());
     every.sort_by_key(|row| (row.ts_us, row.conn_id));
-    Ok(every)
+    every
 }
 
 /// Degraded also when a row group that was needed turned out to be damaged, which is said.

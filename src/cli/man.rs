@@ -47,9 +47,9 @@ fn command<'a>(program: &'a Command, name: Option<&str>) -> Result<&'a Command> 
         let names: Vec<&str> = program.get_subcommands().map(Command::get_name).collect();
         let advice = match suggest::nearest(name, names.iter().copied()) {
             Some(near) => format!("did you mean {near}?"),
-            None => format!("there are {}", names.join(", ")),
+            None => format!("expected one of {}", names.join(", ")),
         };
-        Error::Usage(format!("there is no command {name:?}: {advice}"))
+        Error::Usage(format!("unknown command {name:?}: {advice}"))
     })
 }
 

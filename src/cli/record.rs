@@ -43,6 +43,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "KEY", value_parser = paths::file())]
     sign: Option<PathBuf>,
     #[command(flatten)]
+    access: Access,
+    #[command(flatten)]
     sources: Sources,
     /// Record nothing: list what this user can and cannot see on this host, and how to see more
     #[arg(long)]
@@ -71,6 +73,15 @@ pub(super) struct Sources {
     /// reset connections
     #[arg(long)]
     no_bpf: bool,
+}
+
+/// Who may read what is recorded.
+#[derive(Debug, Args)]
+struct Access {
+    /// Let the group of the recorder read finished captures, for a service whose captures others
+    /// analyze; otherwise only their owner may
+    #[arg(long)]
+    group_readable: bool,
 }
 
 /// For a recording that goes on for months.
@@ -135,7 +146,8 @@ pub(super) fn run(arguments: Arguments) -> Result<Done> {
         set_aside(&path)?;
     }
     give_up_privileges(wanted, &path, &mut facts)?;
-    let output = Output { path, overwrite, key, rotation };
+    let group_may_read = arguments.access.group_readable;
+    let output = Output { path, overwrite, key, group_may_read, rotation };
     let plan = Plan {
         interval: arguments.interval,
         duration: arguments.duration,

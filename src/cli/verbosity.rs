@@ -53,7 +53,7 @@ fn level(name: &str) -> Result<Level> {
     let known = [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG, Level::TRACE];
     known.into_iter().find(|level| level.as_str().eq_ignore_ascii_case(name)).ok_or_else(|| {
         let levels = "error, warn, info, debug or trace";
-        Error::Usage(format!("{VARIABLE}: there is no level {name:?}; expected {levels}"))
+        Error::Usage(format!("{VARIABLE}: unknown level {name:?}; expected {levels}"))
     })
 }
 
@@ -87,9 +87,6 @@ mod tests {
         assert_eq!(level("debug").unwrap(), Level::DEBUG);
         assert_eq!(level("WARN").unwrap(), Level::WARN);
         let error = level("loud").unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "NETREC_LOG: there is no level \"loud\"; expected error, warn, info, debug or trace"
-        );
+        assert_eq!(error, "NETREC_LOG: unknown level \"loud\"; expected error, warn, info, debug or trace");
     }
 }

@@ -130,7 +130,7 @@ fn parse(bytes: &[u8]) -> Result<Parsed, String> {
         return Ok(lines::parse(text));
     }
     let json: serde_json::Value =
-        serde_json::from_str(text).map_err(|e| format!("it begins like JSON, but is none: {e}"))?;
+        serde_json::from_str(text).map_err(|e| format!("it starts like JSON but does not parse: {e}"))?;
     if json["type"] == "bundle" || json["type"] == "indicator" {
         return Ok(stix::parse(&json));
     }

@@ -39,7 +39,7 @@ fn parse_part<'a>(rest: &'a str, text: &str) -> Result<(u64, &'a str), String> {
         return Err(format!("a unit is missing: {text}s, {text}m or {text}h?"));
     }
     let unit_ms = UNITS.iter().find(|(name, _)| *name == unit).map(|(_, ms)| *ms);
-    let unit_ms = unit_ms.ok_or_else(|| format!("\"{unit}\" is no unit of time: use ms, s, m, h or d"))?;
+    let unit_ms = unit_ms.ok_or_else(|| format!("\"{unit}\" is not a unit of time: use ms, s, m, h or d"))?;
     Ok((number.checked_mul(unit_ms).ok_or("that is too long")?, rest))
 }
 

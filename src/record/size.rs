@@ -24,7 +24,7 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
     let number: u64 =
         number.parse().map_err(|_| "write it as a number and a unit, such as 500MB or 2GiB".to_owned())?;
     let factor = UNITS.iter().find(|(name, _)| *name == unit).map(|(_, factor)| *factor);
-    let factor = factor.ok_or_else(|| format!("{unit:?} is no unit of size: use MB, GB, MiB or GiB"))?;
+    let factor = factor.ok_or_else(|| format!("{unit:?} is not a unit of size: use MB, GB, MiB or GiB"))?;
     let bytes = number.checked_mul(factor).ok_or("that is too large")?;
     if bytes < LEAST_BYTES { Err("at least 1MB".to_owned()) } else { Ok(bytes) }
 }

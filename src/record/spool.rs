@@ -26,6 +26,8 @@ pub struct Output {
     pub overwrite: Overwrite,
     /// The key that signs it, if any.
     pub key: Option<SigningKey>,
+    /// Whether the group of this process may read finished captures.
+    pub group_may_read: bool,
     /// When it goes on in a new file.
     pub rotation: Rotation,
 }

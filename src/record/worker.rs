@@ -85,7 +85,7 @@ impl Worker {
 
     fn create(&self, path: &Path, overwrite: Overwrite) -> Result<Writer> {
         let writer = Writer::create(path, overwrite)?;
-        Ok(writer.signed_with(self.output.key.clone()))
+        Ok(writer.signed_with(self.output.key.clone()).readable_by_group(self.output.group_may_read))
     }
 
     pub(super) fn path(&self) -> &Path {

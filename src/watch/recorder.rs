@@ -79,6 +79,7 @@ impl Recordings {
             path: path.clone(),
             overwrite: Overwrite::Never,
             key: self.key.clone(),
+            group_may_read: false,
             rotation: Rotation::default(),
         };
         let (plan, facts, asked) = (self.plan, self.facts.clone(), Stop::default());

@@ -133,6 +133,7 @@ mod tests {
             path: path.clone(),
             overwrite: Overwrite::Never,
             key: None,
+            group_may_read: false,
             rotation: Rotation::default(),
         };
         let ends = (&clock as &dyn Clock, &Stop::default());

@@ -35,6 +35,20 @@ fn ids(rows: &[Value]) -> Vec<&str> {
     rows.iter().map(|row| row["conn_id"].as_str().unwrap()).collect()
 }
 
+/// Also where a snapshot of an import shows no socket, as of flows of a single packet.
+#[test]
+fn a_range_has_every_row_of_an_import() {
+    for name in ["workday", "c2-manx-udp", "c2-quasarrat"] {
+        let capture = format!("{}/sample-captures/{name}.parquet", env!("CARGO_MANIFEST_DIR"));
+        let folder = tempfile::tempdir().unwrap();
+        let info = netrec_in(folder.path(), &["info", &capture, "--json"]).succeeds().stdout;
+        let info: Value = serde_json::from_str(&info).unwrap();
+        let dump = ["dump", &capture, "--between", "start", "end", "--all-rows", "--format", "ndjson"];
+        let rows = netrec_in(folder.path(), &dump).succeeds().stdout;
+        assert_eq!(Some(rows.lines().count() as u64), info["rows"].as_u64(), "{name}");
+    }
+}
+
 #[test]
 fn a_moment_has_its_snapshot_and_what_happened_before() {
     assert_eq!(ids(&rows(&["--at", "00:00:01"])), ["1", "2"]);

@@ -73,6 +73,9 @@ fn every_package_has_the_program_and_what_belongs_to_it() {
         &["-c", &format!("dpkg-deb --fsys-tarfile {deb} | tar -xO ./usr/lib/systemd/system/netrec.service")],
     );
     assert!(unit.contains("ExecStart=/usr/bin/netrec record") && !unit.contains("/usr/local"), "{unit}");
+    for line in ["\nGroup=netrec\n", "\nStateDirectoryMode=0750\n", " --group-readable\n"] {
+        assert!(unit.contains(line), "{line:?} is not in {unit}");
+    }
 
     if has("rpmbuild") {
         let rpm = output("rpm", &["-qlp", &ending(folder.path(), ".rpm").unwrap()]);

@@ -123,6 +123,7 @@ pub(crate) fn record_wanted(path: &Path, wanted: Wanted, steps: &mut [&mut dyn F
         path: path.to_path_buf(),
         overwrite: Overwrite::Never,
         key: None,
+        group_may_read: false,
         rotation: Rotation::default(),
     };
     let mut host = open_host(wanted).unwrap();

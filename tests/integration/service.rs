@@ -164,3 +164,17 @@ fn a_write_that_fails_for_want_of_room_loses_no_tick_that_was_written() {
     let ticks: u64 = files.iter().map(|path| CaptureFile::open(path).unwrap().metadata().ticks_taken).sum();
     assert!(ticks >= 2, "{told}");
 }
+
+#[test]
+fn a_finished_capture_is_its_owners_alone_unless_the_group_may_read_it() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    for (arguments, mode) in [(&[][..], 0o600), (&["--group-readable"], 0o640)] {
+        let path = folder.path().join(format!("{mode:o}.parquet"));
+        let record = ["record", "-d", "100ms", "-i", "100ms", "-o", path.to_str().unwrap()];
+        let ran = crate::runner::netrec_in(folder.path(), &[&record, arguments].concat());
+        assert!([0, 3].contains(&ran.code), "{}", ran.stderr);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, mode);
+    }
+}

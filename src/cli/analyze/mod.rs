@@ -206,11 +206,11 @@ fn configuration(arguments: &Arguments) -> Result<Config> {
 
 fn severity(name: &str) -> Result<Severity, String> {
     let known = Severity::ALL.into_iter().find(|severity| severity.as_str() == name);
-    known.ok_or_else(|| format!("there are {}", Severity::ALL.map(Severity::as_str).join(", ")))
+    known.ok_or_else(|| format!("expected one of {}", Severity::ALL.map(Severity::as_str).join(", ")))
 }
 
 fn part(name: &str) -> Result<Part, String> {
-    Part::of_name(name).ok_or_else(|| format!("there are {}", Part::ALL.map(Part::as_str).join(", ")))
+    Part::of_name(name).ok_or_else(|| format!("expected one of {}", Part::ALL.map(Part::as_str).join(", ")))
 }
 
 /// `web-01.parquet` → `web-01-report`, in the current folder.

@@ -108,7 +108,13 @@ fn run_clock(
         asked: 0,
         stop_after: stop_after.map(|after| (after, stop.clone())),
     };
-    let output = Output { path: path.to_path_buf(), overwrite: Overwrite::Never, key: None, rotation };
+    let output = Output {
+        path: path.to_path_buf(),
+        overwrite: Overwrite::Never,
+        key: None,
+        group_may_read: false,
+        rotation,
+    };
     let facts = HostFacts { host_name: Some("web01".to_owned()), ..HostFacts::default() };
     let mut files = Vec::new();
     let mut progress = |progress: &Progress| files.extend(progress.files.iter().cloned());

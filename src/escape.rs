@@ -44,29 +44,50 @@ pub fn csv(text: &str) -> Cow<'_, str> {
     if starts_formula(text) && !is_plain_number(text) { Cow::Owned(format!("'{visible}")) } else { visible }
 }
 
-/// For running text in Markdown: no markup, no HTML, no automatic link, one line.
+/// For running text in Markdown: no markup, no HTML, no automatic link, one line. Only what would be
+/// markup where it stands is escaped, so that the text is also read as plain text.
 pub fn markdown(text: &str) -> String {
+    let text = visible(text);
     let mut out = String::with_capacity(text.len() + 8);
-    for c in visible(text).chars() {
+    let mut before = None;
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        let is_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
         match c {
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
-            '&' => out.push_str("&amp;"),
+            // Only where it could begin an entity.
+            '&' if is_word(rest.peek().copied()) || rest.peek() == Some(&'#') => out.push_str("&amp;"),
             // Entities, as these two also start mentions and links where a backslash is ignored.
             '@' => out.push_str("&#64;"),
-            ':' if out.ends_with("http") || out.ends_with("https") || out.ends_with("ftp") => {
+            ':' if ["http", "https", "ftp"].iter().any(|scheme| ends_with_ignoring_case(&out, scheme)) => {
                 out.push_str("&#58;");
             }
-            '.' if out.ends_with("www") => out.push_str("&#46;"),
-            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '(' | ')' | '#' | '+' | '-' | '!' | '|'
-            | '~' => {
-                out.push('\\');
-                out.push(c);
+            '.' if ends_with_ignoring_case(&out, "www") => out.push_str("&#46;"),
+            // Inside of a word it is no emphasis.
+            '_' if is_word(before) && is_word(rest.peek().copied()) => out.push(c),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' => out.extend(['\\', c]),
+            // At the start of a line: a heading, a list, a rule.
+            '#' | '+' | '-' | '=' if out.trim_start().is_empty() => out.extend(['\\', c]),
+            '.' | ')' if is_number(out.trim()) && rest.peek().is_none_or(|next| next.is_whitespace()) => {
+                out.extend(['\\', c]);
             }
             _ => out.push(c),
         }
+        before = Some(c);
     }
     out
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn ends_with_ignoring_case(text: &str, end: &str) -> bool {
+    text.len()
+        .checked_sub(end.len())
+        .and_then(|at| text.get(at..))
+        .is_some_and(|t| t.eq_ignore_ascii_case(end))
 }
 
 /// For a code span in Markdown, fences included: nothing in it is markup, a link or a
@@ -290,9 +311,16 @@ mod tests {
 
     #[test]
     fn markdown_is_only_text() {
-        assert_eq!(markdown("![x](http://e/?q)"), r"\!\[x\]\(http&#58;//e/?q\)");
-        assert_eq!(markdown("a|b\n# c"), r"a\|b\\u\{a\}\# c");
+        assert_eq!(markdown("![x](http://e/?q)"), r"!\[x\](http&#58;//e/?q)");
+        assert_eq!(markdown("a|b\n# c"), r"a\|b\\u{a}# c");
         assert_eq!(markdown("<img src=x> @all www.e.com"), "&lt;img src=x&gt; &#64;all www&#46;e.com");
+        assert_eq!(markdown("proc-owners (port-scan: 5 % & more)"), "proc-owners (port-scan: 5 % & more)");
+        assert_eq!(markdown("snake_case _em_ &lt; - x"), r"snake_case \_em\_ &amp;lt; - x");
+        assert_eq!(markdown("# no"), r"\# no");
+        assert_eq!(markdown("- no"), r"\- no");
+        assert_eq!(markdown("12. no"), r"12\. no");
+        assert_eq!(markdown("192.168.0.1 x"), "192.168.0.1 x");
+        assert_eq!(markdown("2026-06-01 10.5 HTTPS://x"), "2026-06-01 10.5 HTTPS&#58;//x");
         assert_eq!(markdown_code("a`b``c"), "``` a`b``c ```");
         assert_eq!(markdown_code(""), "`  `");
     }

@@ -1,125 +1,112 @@
-//! What `netrec analyze` leaves on the screen: ten lines for somebody who has no time.
+//! What `netrec analyze` prints at its end: the verdict in ten lines.
 
 use std::path::Path;
 
-use crate::analyze::Analysis;
-use crate::humanize;
-use crate::model::detector::Status;
-use crate::model::finding::{Confidence, Severity};
+use crate::humanize::{self, plural, ratio_percent};
+use crate::report::json::v1::{DetectorStatus, Report};
+use crate::report::markdown::by_severity;
+use crate::report::severity_name;
 
-/// Insights and findings that are shown.
-const MOST: usize = 4;
+/// Incidents that are shown.
+const MOST_INCIDENTS: usize = 3;
 
-/// Longest line, in characters; what is longer is cut in the middle.
-const WIDTH: usize = 118;
+/// Longest line, in characters; what is longer is cut at its end.
+const WIDTH: usize = 140;
 
-/// The lines, at most ten: what was recorded, how completely, what it means, what was found,
-/// what was suppressed, what could not run, where the report lies.
-pub(super) fn lines(analysis: &Analysis, report: &Path) -> Vec<String> {
-    let mut lines = vec![recording(analysis), completeness(analysis)];
-    lines.extend(headlines(analysis));
-    lines.extend([counts(analysis), detectors(analysis)]);
+/// The lines, at most ten: the verdict, an incident each, what to do, how complete the capture is, the
+/// findings, the capture, the detectors, the path of the report.
+pub(super) fn lines(report: &Report, path: &Path) -> Vec<String> {
+    let mut lines = vec![verdict(report)];
+    lines.extend(incidents(report));
+    lines.extend(report.verdict.next_steps.first().map(|step| line("next", step)));
+    lines.extend([
+        line("complete", &completeness(report)),
+        line("findings", &findings(report)),
+        line("capture", &capture(report)),
+        line("detectors", &detectors(report)),
+    ]);
     let mut lines: Vec<String> = lines.iter().map(|line| shorten(line)).collect();
     // A path that is cut is of no use.
-    lines.push(format!("report     {}", report.display()));
+    lines.push(line("report", &path.display().to_string()));
     lines
 }
 
-fn recording(analysis: &Analysis) -> String {
-    let (metadata, overview) = (&analysis.metadata, &analysis.metrics.overview);
-    let imported = metadata.import.as_ref().map(|import| import.file.as_str());
-    let (what, of) = match (metadata.host_name.as_deref(), imported) {
-        (None, Some(file)) => ("imported", file),
-        (host, _) => ("recording", host.unwrap_or("unknown host")),
-    };
-    format!(
-        "{what:<10} {of} at {}, {}: {}",
-        humanize::second_utc(metadata.start_us),
-        humanize::seconds(metadata.duration_s()),
-        humanize::plural(overview.connections, "connection"),
-    )
+fn line(name: &str, text: &str) -> String {
+    format!("{name:<9}  {text}")
 }
 
-fn completeness(analysis: &Analysis) -> String {
-    let completeness = &analysis.completeness;
-    let is_import = analysis.metadata.import.is_some();
-    let is_empty_import = is_import && analysis.metadata.rows == 0;
-    let state = match (analysis.metadata.is_degraded(), is_import) {
-        _ if is_empty_import => "EMPTY",
-        (true, true) => "PARTIAL",
-        (true, false) => "DEGRADED",
-        (false, true) => "whole",
-        (false, false) => "as planned",
-    };
-    let late = if is_import { String::new() } else { format!(", {} late", completeness.ticks_late) };
-    let spots = match completeness.blind_spots.as_slice() {
-        [] => String::new(),
-        [only] => format!("; {only}"),
-        [first, ..] => format!("; {} blind spots: {first}", completeness.blind_spots.len()),
-    };
-    format!("complete   {state}, {}{late}{spots}", ticks(completeness.ticks_taken))
+fn verdict(report: &Report) -> String {
+    let verdict = &report.verdict;
+    let severity = verdict.severity.map_or_else(|| "NONE".to_owned(), |s| severity_name(s).to_uppercase());
+    if report.capture.import.is_some() && report.capture.rows == 0 {
+        return line("EMPTY", "Not analyzed: the capture holds nothing.");
+    }
+    line(&severity, &verdict.headline)
 }
 
-fn ticks(number: u64) -> String {
-    humanize::plural(number, "tick")
+/// One line each with its confidence, worst first; what has no room is in the headline's count.
+fn incidents(report: &Report) -> impl Iterator<Item = String> {
+    report.verdict.incidents.iter().take(MOST_INCIDENTS).map(|incident| {
+        let confidence = ratio_percent(incident.confidence);
+        line(severity_name(incident.severity), &format!("{confidence:>5}  {}", incident.sentence))
+    })
 }
 
-/// The worst insights; without one, the worst findings.
-fn headlines(analysis: &Analysis) -> Vec<String> {
-    let line = |(name, severity, confidence, title): (&str, Severity, Confidence, &str)| {
-        format!("{name:<10} {:<8} {:>3.0} %  {title}", severity.as_str(), confidence.get() * 100.0)
-    };
-    let insights = analysis.insights.iter().map(|i| ("insight", i.severity, i.confidence, i.title.as_str()));
-    let findings = analysis.findings();
-    let findings = findings
-        .iter()
-        .map(|f| &f.judgement)
-        .map(|j| ("finding", j.severity, j.confidence, j.title.as_str()));
-    if analysis.insights.is_empty() {
-        findings.take(MOST).map(line).collect()
-    } else {
-        insights.take(MOST).map(line).collect()
+fn completeness(report: &Report) -> String {
+    let verdict = &report.verdict;
+    let state = &verdict.completeness;
+    match verdict.visibility_gaps.as_slice() {
+        [] => state.clone(),
+        [only] => format!("{state} Visibility gap: {only}"),
+        [first, ..] => {
+            let gaps = plural(verdict.visibility_gaps.len() as u64, "visibility gap");
+            format!("{state} {gaps}: {first}")
+        }
     }
 }
 
-fn counts(analysis: &Analysis) -> String {
-    if analysis.metadata.import.is_some() && analysis.metadata.rows == 0 {
-        return "findings   not judged: the capture holds nothing".to_owned();
-    }
-    let findings = analysis.findings();
-    let of = |severity: Severity| findings.iter().filter(|f| f.judgement.severity == severity).count();
-    let by_severity: Vec<String> = Severity::ALL
-        .into_iter()
-        .rev()
-        .map(|severity| (of(severity), severity))
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, severity)| format!("{count} {severity}"))
-        .collect();
-    let by_severity = if by_severity.is_empty() { "none".to_owned() } else { by_severity.join(", ") };
-    let insights = humanize::plural(analysis.insights.len() as u64, "insight");
-    let suppressed = match analysis.suppressed.len() {
+fn findings(report: &Report) -> String {
+    let suppressed = match report.suppressed.len() {
         0 => String::new(),
         number => format!("; {number} suppressed by the allow-list"),
     };
-    let idle = match analysis.idle_rules().len() {
+    let idle = match report.idle_allow_rules.len() as u64 {
         0 => String::new(),
-        number => format!("; {number} of its entries matched nothing"),
+        number => format!("; {} of it matched nothing", plural(number, "entry")),
     };
-    format!("findings   {by_severity} ({insights}){suppressed}{idle}")
+    format!("{}{suppressed}{idle}", by_severity(&report.summary))
 }
 
-fn detectors(analysis: &Analysis) -> String {
-    let mut failed: Vec<&str> = Vec::new();
-    let (mut ran, mut skipped) = (0, 0);
-    for run in &analysis.runs {
-        match run.status {
-            Status::Ran => ran += 1,
-            Status::Skipped(_) => skipped += 1,
-            Status::Failed(_) => failed.push(run.about.id),
-        }
-    }
+fn capture(report: &Report) -> String {
+    let (capture, summary) = (&report.capture, &report.summary);
+    let of = match (&capture.host_name, &capture.import) {
+        (Some(host), _) => format!("host {host}"),
+        (None, Some(import)) => import.file.clone(),
+        (None, None) => "unknown host".to_owned(),
+    };
+    let duration = capture.duration_s.map_or_else(|| humanize::UNKNOWN.to_owned(), humanize::seconds);
+    format!(
+        "{of}, {} for {duration}: {}, {}, {}",
+        humanize::second_utc(capture.start.us),
+        plural(summary.connections, "connection"),
+        plural(summary.processes, "process"),
+        plural(summary.endpoints, "remote address"),
+    )
+}
+
+fn detectors(report: &Report) -> String {
+    let summary = &report.summary;
+    let failed: Vec<&str> = report
+        .detectors
+        .iter()
+        .filter(|detector| detector.status == DetectorStatus::Failed)
+        .map(|detector| detector.id.as_str())
+        .collect();
     let names = if failed.is_empty() { String::new() } else { format!(" ({})", failed.join(", ")) };
-    format!("detectors  {ran} ran, {skipped} skipped, {} failed{names}", failed.len())
+    format!(
+        "{} ran, {} skipped, {} failed{names}",
+        summary.detectors_ran, summary.detectors_skipped, summary.detectors_failed
+    )
 }
 
 /// Cuts a line at its end: what comes first matters most.
@@ -135,39 +122,49 @@ mod tests {
     use super::*;
     use crate::report::fixture;
 
+    fn report() -> Report {
+        Report::of(&fixture::analysis(), &fixture::identity())
+    }
+
+    fn text_of(report: &Report) -> String {
+        lines(report, Path::new("/tmp/r/report.html")).join("\n")
+    }
+
     #[test]
     fn it_is_ten_lines_whatever_was_found() {
-        let mut analysis = fixture::analysis();
-        let lines_of = |analysis: &Analysis| lines(analysis, Path::new("/tmp/r/report.html"));
-        assert!(lines_of(&analysis).len() <= 10);
-        let insight = analysis.insights[0].clone();
-        analysis.insights = vec![insight; 300];
-        analysis.completeness.blind_spots = vec!["Much was not seen. ".repeat(50); 20];
-        let lines = lines_of(&analysis);
-        assert!(lines.len() <= 10, "{lines:#?}");
+        let mut report = report();
+        assert!(text_of(&report).lines().count() <= 10);
+        report.verdict.incidents = vec![report.verdict.incidents[0].clone(); 300];
+        report.verdict.visibility_gaps = vec!["Much was not seen. ".repeat(50); 20];
+        let lines = lines(&report, Path::new("/tmp/r/report.html"));
+        assert_eq!(lines.len(), 10, "{lines:#?}");
         assert!(lines.iter().all(|line| line.chars().count() <= WIDTH));
-        assert!(lines[0].contains("connections") && lines[1].contains("20 blind spots"), "{lines:#?}");
+        assert!(lines[5].contains("20 visibility gaps"), "{lines:#?}");
         assert!(lines.last().is_some_and(|line| line.ends_with("/tmp/r/report.html")));
     }
 
     #[test]
-    fn without_an_insight_the_findings_stand_there_and_without_either_none() {
-        let mut analysis = fixture::analysis();
-        analysis.insights.clear();
-        let text = lines(&analysis, Path::new("r")).join("\n");
-        assert!(text.contains("\nfinding    high"), "{text}");
-        let text = lines(&fixture::empty(), Path::new("r")).join("\n");
-        assert!(text.contains("findings   none (0 insights)"), "{text}");
+    fn the_first_line_is_the_verdict() {
+        let mut report = report();
+        assert!(
+            text_of(&report).starts_with("CRITICAL   1 incident of critical severity"),
+            "{}",
+            text_of(&report)
+        );
+        report.insights.clear();
+        let empty = Report::of(&fixture::empty(), &fixture::identity());
+        let text = text_of(&empty);
+        assert!(text.starts_with("NONE       No detector could run"), "{text}");
+        assert!(text.contains("\nfindings   none\n"), "{text}");
     }
 
     #[test]
     fn what_was_suppressed_is_said() {
-        let mut analysis = fixture::analysis();
-        assert_eq!(analysis.suppressed.len(), 1);
-        let text = lines(&analysis, Path::new("r")).join("\n");
-        assert!(text.contains("1 suppressed by the allow-list; 1 of its entries matched nothing"), "{text}");
-        analysis.suppressed.clear();
-        let text = lines(&analysis, Path::new("r")).join("\n");
-        assert!(text.contains("2 of its entries matched nothing") && !text.contains("suppressed"), "{text}");
+        let mut report = report();
+        assert_eq!(report.suppressed.len(), 1);
+        let text = text_of(&report);
+        assert!(text.contains("1 suppressed by the allow-list; 1 entry of it matched nothing"), "{text}");
+        report.suppressed.clear();
+        assert!(!text_of(&report).contains("suppressed"));
     }
 }

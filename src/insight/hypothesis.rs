@@ -7,7 +7,7 @@ use crate::model::finding::Severity;
 /// A rule: which findings, about the same thing, mean what.
 ///
 /// In the texts, `{who}` is the process (or the address where that is not known), `{where}`
-/// the other side, as far as they are the same in all findings.
+/// the remote end, as far as they are the same in all findings.
 #[derive(Debug)]
 pub struct Hypothesis {
     /// Its name: that of its file.
@@ -20,7 +20,7 @@ pub struct Hypothesis {
     pub joins: Joins,
     /// Of every group, one sign must be there; the first group is what it is about.
     pub needs: &'static [&'static [Sign]],
-    /// What speaks for it beyond that.
+    /// Further supporting evidence.
     pub supports: &'static [Sign],
     /// A lone finding needs at least this severity to become an insight.
     pub min_severity: Severity,
@@ -28,9 +28,9 @@ pub struct Hypothesis {
     pub escalates: bool,
     /// It is never worse than this: less than critical where the hypothesis is harmless.
     pub at_most: Severity,
-    /// Harmless explanations, in sentences.
+    /// Alternative explanations, in sentences.
     pub benign: &'static [&'static str],
-    /// What to find out, in sentences.
+    /// Next steps, as imperatives.
     pub ask: &'static [&'static str],
     /// ATT&CK techniques beyond those of the findings.
     pub attack: &'static [&'static str],
@@ -41,10 +41,10 @@ pub struct Hypothesis {
 pub enum Joins {
     /// The process.
     Process,
-    /// The process and the address that it talks to; what is known of the process alone
+    /// The process and the address that it contacts; what is known of the process alone
     /// belongs to each.
     ProcessAndDestination,
-    /// The address on the other side.
+    /// The remote address.
     Destination,
     /// The capture.
     Capture,

@@ -1,8 +1,8 @@
 //! From findings to hypotheses: what several findings about the same thing mean together.
 //!
 //! A detector sees one pattern; an investigator asks what happened. An [`Insight`] joins the
-//! findings about one process and what it talks to, says what speaks for it and what against,
-//! and what to look at next.
+//! findings about one process and its destinations, and states the supporting evidence, the
+//! alternative explanations and the next steps.
 //!
 //! The rules are data: one [`Hypothesis`] is one file in `hypotheses/` and one line in
 //! [`HYPOTHESES`], from the most specific to the most general. A finding belongs to the first
@@ -38,6 +38,8 @@ pub struct Insight {
     pub confidence: Confidence,
     /// One line: what probably happened.
     pub title: String,
+    /// The title with the process in full (pid, user), and when.
+    pub sentence: String,
     /// A few sentences.
     pub summary: String,
     /// Whom and what it is about; what differs between its findings is none.
@@ -46,14 +48,23 @@ pub struct Insight {
     pub attack: Vec<&'static str>,
     /// Ids of the findings that it joins, strongest first.
     pub findings: Vec<String>,
-    /// What speaks for it, in sentences.
-    pub supports: Vec<String>,
-    /// What speaks against it, in sentences.
+    /// Supporting evidence, strongest first.
+    pub evidence: Vec<Support>,
+    /// Alternative explanations and doubts, in sentences.
     pub against: Vec<String>,
     /// What to look at next.
     pub next_steps: Vec<Step>,
     /// First and last moment of its findings, µs since the Unix epoch.
     pub span_us: (i64, i64),
+}
+
+/// What one finding says for a hypothesis.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Support {
+    /// Id of the finding.
+    pub finding: String,
+    /// What it shows, in a sentence.
+    pub sentence: String,
 }
 
 /// Something to do next; a report makes a command of it that can be copied.

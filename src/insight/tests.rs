@@ -175,7 +175,7 @@ fn a_process_with_many_destinations_is_one_case() {
     told.push(by("process", High));
     let insights = joined(&told);
     assert_eq!(insights.len(), 1);
-    assert_eq!(insights[0].title, "app may take orders from 9 addresses");
+    assert_eq!(insights[0].title, "app: possible command and control (C2) to 9 addresses");
     assert_eq!(insights[0].findings.len(), 10);
 }
 
@@ -189,13 +189,34 @@ fn confidence_follows_from_the_findings_and_an_unknown_owner_lowers_it() {
 }
 
 #[test]
-fn it_says_what_speaks_against_it_and_what_to_do() {
+fn it_gives_alternative_explanations_and_next_steps() {
     let insight = joined(&[by("beacon", Medium).to("203.0.113.9").unowned()]).remove(0);
     let against = insight.against.join(" ");
-    assert!(against.contains("No process is known") && against.contains("Only one detector"), "{against}");
+    assert!(
+        against.contains("owning process is unknown") && against.contains("Only one detector"),
+        "{against}"
+    );
     assert!(insight.next_steps.contains(&Step::Replay(5)), "{:?}", insight.next_steps);
     let dump = Step::Dump { filter: "remote:203.0.113.9".to_owned(), span_us: (5, 9) };
     assert!(insight.next_steps.contains(&dump), "{:?}", insight.next_steps);
+}
+
+#[test]
+fn the_sentence_says_who_did_what_to_whom_and_when() {
+    let mut told = by("beacon", Medium).to("2001:db8::9");
+    told.0.judgement.entities.pid = Some(42);
+    told.0.judgement.entities.username = Some("alice".to_owned());
+    told.0.judgement.entities.remote_port = Some(443);
+    told.0.judgement.entities.remote_name = Some("c2.example".to_owned());
+    let insight = joined(&[told]).remove(0);
+    assert_eq!(
+        insight.sentence,
+        "app (pid 42, user alice): possible command and control (C2) to [2001:db8::9]:443 (c2.example), \
+         at 1970-01-01T00:00:00Z"
+    );
+    assert_eq!(insight.evidence.len(), 1);
+    assert_eq!(insight.evidence[0].finding, insight.findings[0]);
+    assert!(insight.evidence[0].sentence.ends_with("(beacon: severity medium, confidence 80 %)."));
 }
 
 #[test]
@@ -203,7 +224,7 @@ fn a_hostile_name_is_no_part_of_a_filter() {
     let insight =
         joined(&[by("beacon", Medium).to("203.0.113.9").of("a remote:0.0.0.0/0 {where}")]).remove(0);
     assert!(
-        insight.title.starts_with("a remote:0.0.0.0/0 {where}: possible command and control with 203"),
+        insight.title.starts_with("a remote:0.0.0.0/0 {where}: possible command and control (C2) to 203"),
         "{}",
         insight.title
     );
@@ -225,6 +246,15 @@ fn every_hypothesis_is_complete_and_named_after_its_file() {
             assert!(sign.signal.is_none_or(is_given), "{}: {:?}", hypothesis.id, sign.signal);
             assert!(sign.says.ends_with(':'), "{}: {}", hypothesis.id, sign.says);
         }
+        // A next step is an imperative, and no question that the reader cannot answer here.
+        assert!(
+            hypothesis
+                .ask
+                .iter()
+                .all(|ask| ask.trim_end_matches('}').ends_with('.') || ask.contains(": do any")),
+            "{}",
+            hypothesis.id
+        );
     }
 }
 
@@ -245,12 +275,12 @@ fn in_a_network_hosts_act_and_in_a_recording_processes_of_its_host() {
         (insight.title, ask)
     };
     let (title, ask) = said(&import("pcap"));
-    assert_eq!(title, "10.0.0.7: possible command and control with 203.0.113.9");
+    assert_eq!(title, "10.0.0.7: possible command and control (C2) to 203.0.113.9");
     assert!(ask.starts_with("Find out which program on the host"), "{ask}");
     // What ss printed is the view of one host.
     for metadata in [Metadata::default(), import("ss")] {
         let (title, ask) = said(&metadata);
-        assert_eq!(title, "an unknown process on 10.0.0.7: possible command and control with 203.0.113.9");
+        assert_eq!(title, "an unknown process on 10.0.0.7: possible command and control (C2) to 203.0.113.9");
         assert!(ask.starts_with("Check where the program comes from"), "{ask}");
     }
 }

@@ -1,4 +1,4 @@
-//! A case in words: what is said of it, what speaks for and against it, what to do next.
+//! A case in words: its title and sentence, the evidence, alternative explanations, next steps.
 
 use std::collections::BTreeSet;
 
@@ -7,21 +7,25 @@ use sha2::{Digest, Sha256};
 use super::case::{Case, Member};
 use super::fact::Fact;
 use super::hypothesis::Joins;
-use super::{Insight, Step, score};
+use super::{Insight, Step, Support, score};
 use crate::capture::Metadata;
+use crate::humanize;
 use crate::model::finding::{Entities, Finding};
 use crate::model::metrics::Completeness;
 
-/// Below this confidence of the surest finding, the doubt is said.
+/// If no finding has at least this confidence, that is an argument against the hypothesis.
 const UNSURE: f64 = 0.6;
 
-/// Sentences of findings that are shown; more are counted.
-const MOST_SENTENCES: usize = 8;
-
 pub(super) fn insight(case: &Case<'_>, completeness: &Completeness, metadata: &Metadata) -> Insight {
-    let entities = common_entities(case);
+    let mut entities = common_entities(case);
     let view = if metadata.holds_many_hosts() && !case.has_owner() { View::Network } else { View::Host };
-    let fill = |text: &str| fill(text, case, &entities, view);
+    let local_addr = |fact: &Fact<'_>| fact.finding.judgement.entities.local_addr.is_some();
+    if view == View::Network && !case.needed().all(local_addr) {
+        // Every connection of a network has a host: a finding without one is about several.
+        (entities.local_addr, entities.local_port) = (None, None);
+    }
+    let named = |text: &str, naming| fill(text, case, &entities, view, naming);
+    let fill = |text: &str| named(text, Naming::Short);
     let findings: Vec<&Finding> = case.facts().map(|fact| fact.finding).collect();
     let span_us = (
         findings.iter().map(|finding| finding.evidence.span_us.0).min().unwrap_or_default(),
@@ -32,15 +36,31 @@ pub(super) fn insight(case: &Case<'_>, completeness: &Completeness, metadata: &M
         severity: score::severity(case),
         confidence: score::confidence(case),
         title: fill(case.hypothesis.title),
+        sentence: format!("{}, {}", named(case.hypothesis.title, Naming::Full), when(span_us)),
         summary: fill(case.hypothesis.summary),
         attack: attack(case),
         findings: findings.iter().map(|finding| finding.id.clone()).collect(),
-        supports: supports(case, fill),
+        evidence: evidence(case, fill),
         against: against(case, completeness, metadata),
         next_steps: next_steps(case, &entities, span_us, fill),
         entities,
         span_us,
     }
+}
+
+/// `at 2026-06-01T10:00:00Z`, `from 2026-06-01T10:00:00Z to 2026-06-01T10:05:00Z`.
+fn when((first_us, last_us): (i64, i64)) -> String {
+    let (first, last) = (humanize::second_utc(first_us), humanize::second_utc(last_us));
+    if first == last { format!("at {first}") } else { format!("from {first} to {last}") }
+}
+
+/// How a process is named in a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Naming {
+    /// By its name.
+    Short,
+    /// With its pid and its user, where they are known.
+    Full,
 }
 
 /// Who acts in a case, as far as words go.
@@ -85,16 +105,16 @@ fn common_entities(case: &Case<'_>) -> Entities {
 
 /// Puts names in the places of a text, and of `{one|other}` the words that fit the view. One pass, so
 /// that a name cannot hold a place.
-fn fill(text: &str, case: &Case<'_>, entities: &Entities, view: View) -> String {
+fn fill(text: &str, case: &Case<'_>, entities: &Entities, view: View, naming: Naming) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('{') {
         let (place, after) = after.split_once('}').unwrap_or((after, ""));
         out.push_str(before);
         out.push_str(&match place {
-            "who" => who(case, entities, view),
-            "host" => host(case, entities, view),
-            "Host" => capitalised(&host(case, entities, view)),
+            "who" => who(case, entities, view, naming),
+            "host" => host(entities, view),
+            "Host" => capitalised(&host(entities, view)),
             "count" => case.members.len().to_string(),
             _ => match (place.split_once('|'), view) {
                 (Some((words, _)), View::Host) | (Some((_, words)), View::Network) => words.to_owned(),
@@ -106,25 +126,31 @@ fn fill(text: &str, case: &Case<'_>, entities: &Entities, view: View) -> String 
     out + rest
 }
 
-fn who(case: &Case<'_>, entities: &Entities, view: View) -> String {
+fn who(case: &Case<'_>, entities: &Entities, view: View, naming: Naming) -> String {
     match (&entities.process_name, &entities.local_addr, view) {
+        (Some(name), ..) if naming == Naming::Full => in_full(name, entities),
         (Some(name), ..) => name.clone(),
-        (None, _, View::Network) => host(case, entities, view),
+        (None, _, View::Network) => host(entities, view),
         _ if case.has_owner() => "several processes".to_owned(),
         (None, Some(addr), View::Host) => format!("an unknown process on {addr}"),
         (None, None, View::Host) => "an unknown process".to_owned(),
     }
 }
 
+/// `curl (pid 4242, user alice)`.
+fn in_full(name: &str, entities: &Entities) -> String {
+    let pid = entities.pid.map(|pid| format!("pid {pid}"));
+    let user = entities.username.as_ref().map(|user| format!("user {user}"));
+    let known: Vec<String> = [pid, user].into_iter().flatten().collect();
+    if known.is_empty() { name.to_owned() } else { format!("{name} ({})", known.join(", ")) }
+}
+
 /// The host on this side.
-fn host(case: &Case<'_>, entities: &Entities, view: View) -> String {
+fn host(entities: &Entities, view: View) -> String {
     match (view, &entities.local_addr) {
         (View::Host, _) => "this host".to_owned(),
         (View::Network, Some(addr)) => addr.clone(),
-        (View::Network, None) => {
-            let differs = case.facts().any(|fact| fact.finding.judgement.entities.local_addr.is_some());
-            if differs { "several hosts".to_owned() } else { "a host".to_owned() }
-        }
+        (View::Network, None) => "several hosts".to_owned(),
     }
 }
 
@@ -136,15 +162,17 @@ fn capitalised(text: &str) -> String {
 fn destination(case: &Case<'_>, entities: &Entities) -> String {
     let Some(addr) = &entities.remote_addr else {
         let all: BTreeSet<&str> = case.facts().filter_map(Fact::destination).collect();
-        return if all.is_empty() {
-            "several addresses".to_owned()
-        } else {
-            format!("{} addresses", all.len())
+        return match all.len() as u64 {
+            0 => "several addresses".to_owned(),
+            number => humanize::plural(number, "address"),
         };
     };
     let name = entities.remote_name.as_ref().map_or_else(String::new, |name| format!(" ({name})"));
-    let port = entities.remote_port.map_or_else(String::new, |port| format!(" port {port}"));
-    format!("{addr}{name}{port}")
+    match entities.remote_port {
+        Some(port) if addr.contains(':') => format!("[{addr}]:{port}{name}"),
+        Some(port) => format!("{addr}:{port}{name}"),
+        None => format!("{addr}{name}"),
+    }
 }
 
 fn attack(case: &Case<'_>) -> Vec<&'static str> {
@@ -152,46 +180,49 @@ fn attack(case: &Case<'_>) -> Vec<&'static str> {
     of_findings.chain(case.hypothesis.attack.iter().copied()).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-fn supports(case: &Case<'_>, fill: impl Fn(&str) -> String) -> Vec<String> {
-    let sentence = |member: &Member<'_>| {
-        let judgement = &member.fact.finding.judgement;
-        let sure = judgement.confidence.get() * 100.0;
-        let (severity, detector) = (judgement.severity, member.fact.finding.about.id);
-        let says = fill(member.sign.says);
-        format!("{says} {} ({detector}: {severity}, {sure:.0} % sure).", judgement.title)
+/// What each finding says for the hypothesis, strongest first.
+fn evidence(case: &Case<'_>, fill: impl Fn(&str) -> String) -> Vec<Support> {
+    let support = |member: &Member<'_>| {
+        let finding = member.fact.finding;
+        let judgement = &finding.judgement;
+        let confidence = humanize::ratio_percent(judgement.confidence.get());
+        Support {
+            finding: finding.id.clone(),
+            sentence: format!(
+                "{} {} ({}: severity {}, confidence {confidence}).",
+                fill(member.sign.says),
+                judgement.title,
+                finding.about.id,
+                judgement.severity
+            ),
+        }
     };
-    let mut sentences: Vec<String> = case.members.iter().take(MOST_SENTENCES).map(sentence).collect();
-    let more = case.members.len().saturating_sub(MOST_SENTENCES);
-    if more > 0 {
-        sentences.push(format!("{more} more findings say the same."));
-    }
-    sentences
+    case.members.iter().map(support).collect()
 }
 
 fn against(case: &Case<'_>, completeness: &Completeness, metadata: &Metadata) -> Vec<String> {
     let mut sentences: Vec<String> = case.hypothesis.benign.iter().map(ToString::to_string).collect();
     let surest = case.needed().map(|fact| fact.finding.judgement.confidence.get()).fold(0.0, f64::max);
     if surest < UNSURE {
-        sentences.push(format!("Even the surest of these findings is only {:.0} % sure.", surest * 100.0));
+        sentences.push(format!("No finding has a confidence above {:.0} %.", surest * 100.0));
     }
     let detectors: BTreeSet<&str> = case.facts().map(|fact| fact.finding.about.id).collect();
     if let (1, Some(detector)) = (detectors.len(), detectors.first()) {
-        sentences
-            .push(format!("Only one detector says so ({detector}); no other saw anything to support it."));
+        sentences.push(format!("Only one detector ({detector}) found this; no other supports it."));
     }
     if !case.has_owner() {
-        sentences.push(
-            "No process is known for it, so nothing could be held against or for the program.".to_owned(),
-        );
+        sentences.push("The owning process is unknown, so the program could not be assessed.".to_owned());
     }
     let lost = completeness.events_lost.unwrap_or(0) + completeness.ticks_late;
     if lost > 0 && metadata.import.is_some() {
         sentences.push(format!(
-            "What was imported has gaps (packets lost: {lost}), so that what would explain it may be missing."
+            "The imported data has gaps ({} lost), so an explanation may be missing.",
+            humanize::plural(lost, "packet")
         ));
     } else if lost > 0 {
         sentences.push(format!(
-            "The recording has gaps (late ticks and lost events: {lost}), so that what would explain it may be missing."
+            "The recording has gaps (late snapshots and lost events: {}), so an explanation may be missing.",
+            humanize::count(lost)
         ));
     }
     sentences

@@ -9,7 +9,7 @@ use super::CaptureIdentity;
 use crate::analyze::{Analysis, Config, Suppressed};
 use crate::capture::{Metadata, SourceReport, SourceStatus};
 use crate::geo::SourceInfo;
-use crate::insight::{Insight, Step};
+use crate::insight::{Insight, Step, Support};
 use crate::model::Tables;
 use crate::model::detector::{About, Method, Output, Periods, Run, Signal, Status};
 use crate::model::finding::{Confidence, Entities, Evidence, Finding, Judgement, Measurement, Severity};
@@ -89,14 +89,21 @@ fn insight() -> Insight {
         id: "command-and-control-0123456789ab".to_owned(),
         severity: Severity::Critical,
         confidence: Confidence::new(0.81),
-        title: format!("{HOSTILE_NAME} may take orders from 203.0.113.7 port 443"),
-        summary: "A process keeps in touch with one address outside.".to_owned(),
+        title: format!("{HOSTILE_NAME}: possible command and control (C2) to 203.0.113.7:443"),
+        sentence: format!(
+            "{HOSTILE_NAME} (pid 4242): possible command and control (C2) to 203.0.113.7:443, from \
+             2026-06-01T10:00:00Z to 2026-06-01T10:09:40Z"
+        ),
+        summary: "A process polls one external address.".to_owned(),
         attack: vec!["T1071.001"],
+        evidence: vec![Support {
+            finding: finding.id.clone(),
+            sentence: format!("Beaconing: {HOSTILE_NAME}."),
+        }],
         findings: vec![finding.id],
-        supports: vec![format!("It asks at intervals that a clock makes: {HOSTILE_NAME}.")],
-        against: vec!["Update checks ask at regular intervals by design.".to_owned()],
+        against: vec!["Update checks poll by design.".to_owned()],
         next_steps: vec![
-            Step::Ask("Where does the program come from?".to_owned()),
+            Step::Ask("Check where the program comes from.".to_owned()),
             Step::Replay(START_US),
             Step::Dump { filter: "remote:203.0.113.7".to_owned(), span_us: (START_US, START_US + SECOND_US) },
             Step::OnHost { command: "sha256sum", arguments: entities.exe.iter().cloned().collect() },

@@ -159,8 +159,8 @@ impl Entry {
             humanize::count(shows.connections),
             humanize::count(shows.findings),
             shows.highest_severity.map_or("none", name_of).to_owned(),
-            shows.headline.clone().unwrap_or_else(|| "nothing was found".to_owned()),
-            if shows.degraded { "degraded" } else { "as planned" }.to_owned(),
+            shows.headline.clone().unwrap_or_else(|| "nothing found".to_owned()),
+            if shows.degraded { "degraded" } else { "complete" }.to_owned(),
         ]
     }
 }

@@ -35,9 +35,11 @@ use std::path::PathBuf;
 
 pub use crate::model::section::Section;
 pub use folder::Folder;
+pub use json::nothing_found;
 pub use part::Part;
+pub use tables::name_of as severity_name;
 
-use self::json::v1::{Detector, DetectorStatus, Report};
+use self::json::v1::Report;
 use self::redact::Redactor;
 use crate::Result;
 use crate::analyze::Analysis;
@@ -51,16 +53,6 @@ pub struct CaptureIdentity {
     pub bytes: u64,
     /// SHA-256 of its bytes, in hexadecimal.
     pub sha256: String,
-}
-
-/// What stands where findings would: nothing found is not the same as nothing looked for.
-pub fn nothing_found(detectors: &[Detector]) -> &'static str {
-    if detectors.iter().any(|detector| detector.status == DetectorStatus::Ran) {
-        "No detector that ran found anything. Read this together with what the recording could not show, and \
-         with the detectors that were skipped or failed."
-    } else {
-        "No detector could run, so nothing was looked for. Why stands beside each detector."
-    }
 }
 
 /// Writes the parts of the report that are asked for into `folder`, the manifest last, and

@@ -120,7 +120,7 @@ fn entities<'a>(of: impl Iterator<Item = &'a Entities>) -> Result<DataFrame> {
 }
 
 /// A severity as it is written in every part.
-pub(super) const fn name_of(severity: Severity) -> &'static str {
+pub const fn name_of(severity: Severity) -> &'static str {
     match severity {
         Severity::Info => "info",
         Severity::Low => "low",

@@ -19,6 +19,7 @@ use crate::geo::Databases;
 use crate::model::finding::Severity;
 use crate::model::knowledge::Knowledge;
 use crate::report::index::Entry;
+use crate::report::json::v1::Report;
 use crate::report::redact::{Key, Redactor};
 use crate::report::{self, CaptureIdentity, Part};
 use crate::{Result, parallel};
@@ -128,7 +129,7 @@ impl Inputs {
         let (mut analysis, mut identity) = (analysis?, identity?);
         stages.enter(2);
         // Whoever is at this terminal may know the names.
-        let lines = summary::lines(&analysis, &self.entrance(folder));
+        let lines = summary::lines(&Report::of(&analysis, &identity), &self.entrance(folder));
         let redactor = self.redactor(&mut analysis, &mut identity)?;
         report::write(&analysis, &identity, &self.parts, redactor.as_ref(), target)?;
         drop(stages);

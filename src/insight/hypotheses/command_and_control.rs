@@ -1,4 +1,4 @@
-//! `command-and-control`: somebody outside is asked for orders.
+//! `command-and-control`: a suspicious process polls, or stays connected to, an external address.
 
 use crate::insight::hypothesis::{Hypothesis, Joins, Sign};
 use crate::model::about::Signal;
@@ -6,49 +6,49 @@ use crate::model::finding::Severity;
 
 pub(super) const COMMAND_AND_CONTROL: Hypothesis = Hypothesis {
     id: "command-and-control",
-    title: "{who} may take orders from {where}",
-    summary: "A {process|host} keeps in touch with one address outside, and something else about it is conspicuous. Either alone \
-        is mostly harmless; together they are how implants behave.",
+    title: "{who}: possible command and control (C2) to {where}",
+    summary: "A {process|host} polls or stays connected to one external address, and other evidence makes it suspicious. \
+        Either alone is usually harmless; implants do both.",
     joins: Joins::ProcessAndDestination,
     needs: &[
         &[
-            Sign::that(Signal::Periodic, |fact| fact.is_beyond, "It asks at intervals that a clock makes:"),
-            Sign::that(Signal::LongLived, |fact| fact.is_beyond, "It stays connected:"),
+            Sign::that(Signal::Periodic, |fact| fact.is_beyond, "Beaconing:"),
+            Sign::that(Signal::LongLived, |fact| fact.is_beyond, "Long-lived connection:"),
         ],
         &[
             Sign::that(
                 Signal::SuspiciousProcess,
                 |fact| fact.finding.judgement.severity >= Severity::Medium,
-                "The program itself is odd:",
+                "Suspicious process:",
             ),
-            Sign::any(Signal::KnownBad, "The other side is known to be bad:"),
-            Sign::any(Signal::RuleMatch, "A rule names it:"),
+            Sign::any(Signal::KnownBad, "Matches an indicator:"),
+            Sign::any(Signal::RuleMatch, "Matches a rule:"),
             Sign::that(
                 Signal::UnusualPort,
                 |fact| fact.finding.judgement.severity >= Severity::Low,
-                "The port is unusual for it:",
+                "Unusual port:",
             ),
         ],
     ],
     supports: &[
-        Sign::any(Signal::RarePlace, "{Nothing else on this host|No other host} talks to that place:"),
-        Sign::any(Signal::Upload, "It sends much:"),
-        Sign::any(Signal::Outlier, "The connections are unlike the others:"),
-        Sign::any(Signal::Spike, "It does much at once:"),
-        Sign::any(Signal::Periodic, "It asks regularly:"),
-        Sign::any(Signal::LongLived, "It stays connected:"),
-        Sign::any(Signal::SuspiciousProcess, "About the program:"),
+        Sign::any(Signal::RarePlace, "{Nothing else on this host|No other host} contacts that country:"),
+        Sign::any(Signal::Upload, "Large upload:"),
+        Sign::any(Signal::Outlier, "Outlier:"),
+        Sign::any(Signal::Spike, "Rate anomaly:"),
+        Sign::any(Signal::Periodic, "Periodic connections:"),
+        Sign::any(Signal::LongLived, "Long-lived connection:"),
+        Sign::any(Signal::SuspiciousProcess, "Suspicious process:"),
     ],
     min_severity: Severity::Medium,
     escalates: true,
     at_most: Severity::Critical,
     benign: &[
-        "Update checks, monitoring agents and push services ask at regular intervals by design.",
-        "Software that an administrator put into an unusual place behaves the same.",
+        "Update checks, monitoring agents and push services poll by design.",
+        "Legitimate software installed in an unusual folder looks the same.",
     ],
     ask: &[
-        "{Where does the program come from, and who started it?|Which host is it, and which of its programs asks there?}",
-        "To whom does the address belong, and do other hosts talk to it?",
+        "{Check where the program comes from and who started it.|Find out which program on the host opens the connection.}",
+        "Look up the owner of the address, and whether other hosts in the fleet contact it.",
     ],
     attack: &["T1071"],
 };

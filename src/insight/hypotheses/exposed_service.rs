@@ -6,28 +6,28 @@ use crate::model::finding::Severity;
 
 pub(super) const EXPOSED_SERVICE: Hypothesis = Hypothesis {
     id: "exposed-service",
-    title: "{who} opened a port to the network",
-    summary: "A process listens where it can be reached from other hosts, and did not before or is not expected to.",
+    title: "{who} exposed a port to the network",
+    summary: "A process listens on an address that other hosts can reach; it was not listening before, or is not expected to.",
     joins: Joins::Process,
     needs: &[&[
-        Sign::that(Signal::SuspiciousProcess, |fact| fact.is_listener, "It listens:"),
-        Sign::that(Signal::UnusualPort, |fact| fact.is_listener, "It listens on a port that is not its own:"),
+        Sign::that(Signal::SuspiciousProcess, |fact| fact.is_listener, "New listener:"),
+        Sign::that(Signal::UnusualPort, |fact| fact.is_listener, "Listener on an unusual port:"),
     ]],
     supports: &[
-        Sign::any(Signal::SuspiciousProcess, "About the program:"),
-        Sign::any(Signal::UnusualPort, "The port is unusual for it:"),
-        Sign::that(Signal::Scan, |fact| fact.is_inbound, "It was scanned:"),
+        Sign::any(Signal::SuspiciousProcess, "Suspicious process:"),
+        Sign::any(Signal::UnusualPort, "Unusual port:"),
+        Sign::that(Signal::Scan, |fact| fact.is_inbound, "Port scan of this service:"),
     ],
     min_severity: Severity::Medium,
     escalates: true,
     at_most: Severity::Critical,
     benign: &[
-        "A service that was installed or restarted during the recording does this.",
-        "Development servers listen on all addresses by carelessness.",
+        "Installing or restarting a service during the recording looks the same.",
+        "Development servers are often bound to all interfaces by mistake.",
     ],
     ask: &[
-        "Is the port reachable from outside, or does a firewall stand before it?",
-        "Who started it, and is it meant to stay?",
+        "Check whether a firewall blocks the port from outside.",
+        "Find out who started it, and whether it is meant to stay.",
     ],
     attack: &[],
 };

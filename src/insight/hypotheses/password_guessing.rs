@@ -12,7 +12,7 @@ pub(super) const PASSWORD_GUESSING: Hypothesis = Hypothesis {
     joins: Joins::Destination,
     needs: &[&[Sign::any(Signal::PasswordGuessing, "Short sessions like failed logins:")]],
     supports: &[
-        Sign::any(Signal::Scan, "It was preceded or accompanied by a scan:"),
+        Sign::any(Signal::Scan, "Port scan before or during the attempts:"),
         Sign::any(Signal::Spike, "Rate anomaly:"),
         Sign::any(Signal::Periodic, "The attempts are timed:"),
         Sign::any(Signal::LateralMovement, "Logins to other hosts:"),

@@ -7,8 +7,8 @@ use crate::model::finding::Severity;
 pub(super) const PERIODIC_OUTSIDE: Hypothesis = Hypothesis {
     id: "periodic-outside",
     title: "{who} contacts {where} periodically",
-    summary: "The timing is a machine's, and no other fact raises suspicion. Update checks, monitoring and synchronisation \
-        look like this; so do implants, so it is listed.",
+    summary: "The connections recur at machine-regular intervals; nothing else about them is suspicious. Update checks and \
+        monitoring look like this, and so do implants.",
     joins: Joins::ProcessAndDestination,
     needs: &[&[Sign::that(
         Signal::Periodic,
@@ -17,8 +17,8 @@ pub(super) const PERIODIC_OUTSIDE: Hypothesis = Hypothesis {
     )]],
     supports: &[
         Sign::any(Signal::RarePlace, "{Nothing else on this host|No other host} contacts that country:"),
-        Sign::any(Signal::LongLived, "It stays connected:"),
-        Sign::any(Signal::Outlier, "The connections are outliers:"),
+        Sign::any(Signal::LongLived, "Long-lived connection:"),
+        Sign::any(Signal::Outlier, "Outlier:"),
         Sign::any(Signal::Spike, "Rate anomaly:"),
     ],
     min_severity: Severity::Medium,

@@ -6,15 +6,15 @@ use crate::model::finding::Severity;
 
 pub(super) const REMOTE_CONTROL: Hypothesis = Hypothesis {
     id: "remote-control",
-    title: "{who}: possible command and control with {where}",
-    summary: "A {process|host} keeps contact with one destination, and facts about the program or the destination make that \
+    title: "{who}: possible command and control (C2) to {where}",
+    summary: "A {process|host} stays in contact with one destination, and facts about the program or the destination make that \
         suspicious. The findings list each fact with its weight.",
     joins: Joins::ProcessAndDestination,
     needs: &[&[
         Sign::that(
             Signal::Session,
             |fact| fact.finding.judgement.severity >= Severity::Medium,
-            "A session that may be remote control:",
+            "Possible remote-control session:",
         ),
         Sign::that(
             Signal::Periodic,
@@ -24,19 +24,19 @@ pub(super) const REMOTE_CONTROL: Hypothesis = Hypothesis {
         Sign::that(
             Signal::Unanswered,
             |fact| fact.finding.judgement.severity >= Severity::Medium,
-            "It keeps calling a destination that does not answer:",
+            "Repeated attempts without an answer:",
         ),
     ]],
     supports: &[
-        Sign::any(Signal::LongLived, "It stays connected:"),
-        Sign::any(Signal::UnusualPort, "The port is unusual:"),
+        Sign::any(Signal::LongLived, "Long-lived connection:"),
+        Sign::any(Signal::UnusualPort, "Unusual port:"),
         Sign::any(Signal::RarePlace, "{Nothing else on this host|No other host} contacts that country:"),
-        Sign::any(Signal::Upload, "It sends much:"),
-        Sign::any(Signal::Tunnel, "It may hide data in DNS:"),
+        Sign::any(Signal::Upload, "Large upload:"),
+        Sign::any(Signal::Tunnel, "Possible data in DNS names:"),
         Sign::any(Signal::Spike, "Rate anomaly:"),
-        Sign::any(Signal::Outlier, "The connections are outliers:"),
+        Sign::any(Signal::Outlier, "Outlier:"),
         Sign::any(Signal::Periodic, "Periodic connections:"),
-        Sign::any(Signal::SuspiciousProcess, "About the program:"),
+        Sign::any(Signal::SuspiciousProcess, "Suspicious process:"),
     ],
     min_severity: Severity::Medium,
     escalates: true,

@@ -1,4 +1,4 @@
-//! `reverse-shell`: a shell or interpreter that talks to the outside.
+//! `reverse-shell`: a shell or an interpreter connected to an external address.
 
 use crate::insight::hypothesis::{Hypothesis, Joins, Sign};
 use crate::model::about::Signal;
@@ -6,9 +6,8 @@ use crate::model::finding::Severity;
 
 pub(super) const REVERSE_SHELL: Hypothesis = Hypothesis {
     id: "reverse-shell",
-    title: "{who} may be a remote shell of {where}",
-    summary: "A shell or an interpreter owns a connection to the outside. Shells do not talk to networks by themselves: \
-        somebody connected one.",
+    title: "{who}: possible reverse shell to {where}",
+    summary: "A shell or an interpreter owns an external connection. Shells do not open connections on their own.",
     joins: Joins::ProcessAndDestination,
     needs: &[&[Sign::that(
         Signal::SuspiciousProcess,
@@ -16,20 +15,20 @@ pub(super) const REVERSE_SHELL: Hypothesis = Hypothesis {
         "A shell owns a connection:",
     )]],
     supports: &[
-        Sign::any(Signal::UnusualPort, "The port is unusual for it:"),
-        Sign::any(Signal::RarePlace, "{Nothing else on this host|No other host} talks to that place:"),
-        Sign::any(Signal::LongLived, "It stays connected, as an interactive session does:"),
-        Sign::any(Signal::Outlier, "The connection is unlike the others:"),
-        Sign::any(Signal::Periodic, "It comes back regularly:"),
-        Sign::any(Signal::Upload, "It sends much:"),
-        Sign::any(Signal::SuspiciousProcess, "About the program:"),
+        Sign::any(Signal::UnusualPort, "Unusual port:"),
+        Sign::any(Signal::RarePlace, "{Nothing else on this host|No other host} contacts that country:"),
+        Sign::any(Signal::LongLived, "Long-lived connection, as in an interactive session:"),
+        Sign::any(Signal::Outlier, "Outlier:"),
+        Sign::any(Signal::Periodic, "Periodic connections:"),
+        Sign::any(Signal::Upload, "Large upload:"),
+        Sign::any(Signal::SuspiciousProcess, "Suspicious process:"),
     ],
     min_severity: Severity::Medium,
     escalates: true,
     at_most: Severity::Critical,
     benign: &[
-        "Scripts of administrators and of installers fetch files, and bash's /dev/tcp serves for checks.",
+        "Administration and installation scripts fetch files, and bash's /dev/tcp is used for port checks.",
     ],
-    ask: &["What is its parent, its terminal and its command line?", "What was started by it since?"],
+    ask: &["Check its parent, its terminal and its command line.", "List the processes that it has started."],
     attack: &[],
 };

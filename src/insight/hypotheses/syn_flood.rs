@@ -1,4 +1,4 @@
-//! `syn-flood`: more half-open connections than a service can take.
+//! `syn-flood`: more half-open connections than a service can handle.
 
 use crate::insight::hypothesis::{Hypothesis, Joins, Sign};
 use crate::model::about::Signal;
@@ -6,28 +6,28 @@ use crate::model::finding::Severity;
 
 pub(super) const SYN_FLOOD: Hypothesis = Hypothesis {
     id: "syn-flood",
-    title: "{Host} may be under a flood of connections",
-    summary: "Connections pile up half-open or are torn down in storms, as under an attack that exhausts a service.",
+    title: "{Host}: possible SYN or connection flood",
+    summary: "Many connections stay half-open or are reset in bursts, as in a denial-of-service attack.",
     joins: Joins::Capture,
     needs: &[&[Sign::that(
         Signal::TcpTrouble,
         |fact| fact.has_technique("T1498") || fact.has_technique("T1499"),
-        "The states say so:",
+        "TCP states:",
     )]],
     supports: &[
-        Sign::that(Signal::Spike, |fact| fact.is_inbound, "They come all at once:"),
-        Sign::that(Signal::Scan, |fact| fact.is_inbound, "It is scanned too:"),
+        Sign::that(Signal::Spike, |fact| fact.is_inbound, "Rate anomaly:"),
+        Sign::that(Signal::Scan, |fact| fact.is_inbound, "Port scan:"),
     ],
     min_severity: Severity::Medium,
     escalates: false,
     at_most: Severity::Critical,
     benign: &[
-        "A service that accepts too slowly, or a load test, looks the same.",
-        "A router that drops the answers leaves connections half-open.",
+        "A service that accepts connections too slowly, or a load test, looks the same.",
+        "A router that drops the replies leaves connections half-open.",
     ],
     ask: &[
-        "Do the sources answer at all, or are they made up?",
-        "Is the accept queue of the service full (ss -lnt)?",
+        "Check whether the source addresses are spoofed: do any of them complete a handshake?",
+        "Check whether the accept queue of the service is full (ss -lnt).",
     ],
     attack: &[],
 };

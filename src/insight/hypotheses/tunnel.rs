@@ -7,15 +7,15 @@ use crate::model::finding::Severity;
 pub(super) const TUNNEL: Hypothesis = Hypothesis {
     id: "tunnel",
     title: "{who}: possible tunnel through {where}",
-    summary: "The messages carry more than the protocol needs. Tunnels through DNS and ICMP leave networks that let out \
-        nothing else.",
+    summary: "The messages carry more data than the protocol needs. DNS and ICMP tunnels get out of networks that block \
+        everything else.",
     joins: Joins::ProcessAndDestination,
     needs: &[&[Sign::any(Signal::Tunnel, "More data than the protocol needs:")]],
     supports: &[
         Sign::any(Signal::Periodic, "Periodic connections:"),
-        Sign::any(Signal::SuspiciousProcess, "About the program:"),
+        Sign::any(Signal::SuspiciousProcess, "Suspicious process:"),
         Sign::any(Signal::Spike, "Rate anomaly:"),
-        Sign::any(Signal::Upload, "It sends much:"),
+        Sign::any(Signal::Upload, "Large upload:"),
     ],
     min_severity: Severity::Medium,
     escalates: true,

@@ -1,4 +1,4 @@
-//! `worm`: a process that looks for hosts on one port and does more than look.
+//! `worm`: a suspicious process that scans many hosts on one port.
 
 use crate::insight::hypothesis::{Hypothesis, Joins, Sign};
 use crate::model::about::Signal;
@@ -6,32 +6,36 @@ use crate::model::finding::Severity;
 
 pub(super) const WORM: Hypothesis = Hypothesis {
     id: "worm",
-    title: "{who} may be spreading: it tries many hosts and does more than look",
-    summary: "One {process|host} tries the same port on many hosts, and is itself conspicuous: by {where it was started from, by \
-        |}what it sends, or by whom it asks regularly. That is how a worm or an intruder moves on to the next machine.",
+    title: "{who}: possible worm, scans many hosts on one port",
+    summary: "One {process|host} tries the same port on many hosts, and other evidence makes it suspicious. Worms and intruders \
+        move to the next host this way.",
     joins: Joins::Process,
     needs: &[
         &[Sign::that(
             Signal::Scan,
             |fact| !fact.is_inbound && fact.measured("hosts tried").is_some_and(|hosts| hosts >= 10.0),
-            "It looks for its next hosts:",
+            "Horizontal scan:",
         )],
         &[
             Sign::that(
                 Signal::SuspiciousProcess,
                 |fact| fact.finding.judgement.severity >= Severity::Medium,
-                "The program itself is odd:",
+                "Suspicious process:",
             ),
-            Sign::any(Signal::KnownBad, "It is known to be bad:"),
-            Sign::any(Signal::Upload, "It sends much:"),
-            Sign::that(Signal::Periodic, |fact| fact.is_beyond, "It asks somebody outside regularly:"),
+            Sign::any(Signal::KnownBad, "Matches an indicator:"),
+            Sign::any(Signal::Upload, "Large upload:"),
+            Sign::that(
+                Signal::Periodic,
+                |fact| fact.is_beyond,
+                "Periodic connections to an external address:",
+            ),
         ],
     ],
     supports: &[
-        Sign::any(Signal::Spike, "It opens much at once:"),
-        Sign::any(Signal::UnusualPort, "It uses unusual ports:"),
-        Sign::any(Signal::Outlier, "Its connections are unlike the others:"),
-        Sign::any(Signal::RuleMatch, "A rule names it:"),
+        Sign::any(Signal::Spike, "Rate anomaly:"),
+        Sign::any(Signal::UnusualPort, "Unusual ports:"),
+        Sign::any(Signal::Outlier, "Outlier:"),
+        Sign::any(Signal::RuleMatch, "Matches a rule:"),
     ],
     min_severity: Severity::Medium,
     escalates: true,
@@ -41,8 +45,8 @@ pub(super) const WORM: Hypothesis = Hypothesis {
         "A cluster member or a peer-to-peer client contacts many hosts on one port by design.",
     ],
     ask: &[
-        "Is this {program meant to scan, and who started it|host meant to scan}?",
-        "Which of the hosts answered, and are they conspicuous now?",
+        "Find out whether this {program is meant to scan, and who started it|host is meant to scan}.",
+        "Check which hosts answered, and examine those hosts.",
     ],
     attack: &["T1021", "T1210"],
 };

@@ -6,10 +6,11 @@ use std::iter;
 
 use serde_json::Value;
 
+use super::process_facts::ProcessFacts;
 use super::v1::{
     Capture, Chart, Completeness, Detector, DetectorStatus, Documentation, Entities, Evidence, Finding,
     GeolocationSource, Import, ImportRecords, Insight, Measurement, Metrics, Moment, Report, Severity,
-    Source, SourceStatus, Summary, Suppressed, UnusedReason, UnusedRecords,
+    Source, SourceStatus, Summary, Support, Suppressed, UnusedReason, UnusedRecords, Verdict,
 };
 use crate::analyze::Analysis;
 use crate::capture;
@@ -22,25 +23,43 @@ use crate::model::{finding, metrics};
 use crate::report::CaptureIdentity;
 use crate::report::charts::{self, CHARTS};
 
+/// Sentences of supporting evidence that are shown; more are counted.
+const MOST_SENTENCES: usize = 8;
+
 impl Report {
     /// The published form of an analysis.
     pub fn of(analysis: &Analysis, identity: &CaptureIdentity) -> Self {
-        let findings: Vec<_> = analysis
+        // A table without its columns is a bug, which the writing of the tables reports.
+        let processes = ProcessFacts::of(&analysis.tables).ok();
+        let complete = |entities: &mut Entities| {
+            if let Some(processes) = &processes {
+                processes.complete(entities);
+            }
+        };
+        let mut findings: Vec<_> = analysis
             .findings()
             .into_iter()
             .map(|finding| Finding::of(finding, &identity.file_name))
             .collect();
+        for finding in &mut findings {
+            complete(&mut finding.entities);
+        }
+        let mut insights: Vec<_> =
+            analysis.insights.iter().map(|insight| Insight::of(insight, &identity.file_name)).collect();
+        for insight in &mut insights {
+            complete(&mut insight.entities);
+        }
+        let capture = Capture::of(analysis, identity);
+        let detectors: Vec<_> = analysis.runs.iter().map(Detector::from).collect();
         Self {
             schema: format!("{}v1", super::SCHEMA_FAMILY),
+            schema_version: super::SCHEMA_VERSION.to_owned(),
             tool_version: concat!("netrec ", env!("CARGO_PKG_VERSION")).to_owned(),
-            capture: Capture::of(analysis, identity),
+            verdict: Verdict::of(&findings, &insights, &capture, &detectors),
+            capture,
             summary: Summary::of(analysis, &findings),
             findings,
-            insights: analysis
-                .insights
-                .iter()
-                .map(|insight| Insight::of(insight, &identity.file_name))
-                .collect(),
+            insights,
             suppressed: analysis
                 .suppressed
                 .iter()
@@ -50,7 +69,7 @@ impl Report {
                 })
                 .collect(),
             idle_allow_rules: analysis.idle_rules(),
-            detectors: analysis.runs.iter().map(Detector::from).collect(),
+            detectors,
             metrics: Metrics::from(&analysis.metrics),
             charts: CHARTS.iter().map(Chart::from).collect(),
             geolocation: analysis.geo_sources.iter().map(GeolocationSource::from).collect(),
@@ -230,11 +249,13 @@ impl Insight {
             severity: insight.severity.into(),
             confidence: insight.confidence.get(),
             title: insight.title.clone(),
+            sentence: insight.sentence.clone(),
             summary: insight.summary.clone(),
             entities: Entities::from(&insight.entities),
             attack: insight.attack.iter().map(ToString::to_string).collect(),
             findings: insight.findings.clone(),
-            supports: insight.supports.clone(),
+            supports: supports(&insight.evidence),
+            evidence: insight.evidence.iter().map(Support::from).collect(),
             against: insight.against.clone(),
             next_steps: insight.next_steps.iter().filter_map(sentence).collect(),
             commands: insight.next_steps.iter().filter_map(|step| command(step, capture_file)).collect(),
@@ -250,6 +271,10 @@ impl From<&finding::Entities> for Entities {
         Self {
             process_name: entities.process_name,
             pid: entities.pid,
+            ppid: None,
+            parent_name: None,
+            exe_sha256: None,
+            uid: None,
             exe: entities.exe,
             cmdline: entities.cmdline,
             username: entities.username,
@@ -262,6 +287,20 @@ impl From<&finding::Entities> for Entities {
             remote_name: entities.remote_name,
         }
     }
+}
+
+impl From<&insight::Support> for Support {
+    fn from(support: &insight::Support) -> Self {
+        Self { finding: support.finding.clone(), sentence: support.sentence.clone() }
+    }
+}
+
+/// The first sentences, and how many more there are.
+fn supports(evidence: &[insight::Support]) -> Vec<String> {
+    let first = evidence.iter().take(MOST_SENTENCES).map(|support| support.sentence.clone());
+    let more = evidence.len().saturating_sub(MOST_SENTENCES) as u64;
+    let more = (more > 0).then(|| format!("{} more.", humanize::plural(more, "finding")));
+    first.chain(more).collect()
 }
 
 fn sentence(step: &insight::Step) -> Option<String> {
@@ -312,12 +351,27 @@ impl Evidence {
 impl From<&finding::Measurement> for Measurement {
     fn from(measurement: &finding::Measurement) -> Self {
         Self {
+            key: key_of(&measurement.name),
             name: measurement.name.clone(),
             value: finite(measurement.value),
             unit: measurement.unit.to_owned(),
             threshold: measurement.threshold.and_then(finite),
         }
     }
+}
+
+/// `ports tried` becomes `ports_tried`.
+fn key_of(name: &str) -> String {
+    let mut key = String::with_capacity(name.len());
+    for c in name.chars() {
+        if c.is_ascii_alphanumeric() {
+            key.push(c.to_ascii_lowercase());
+        } else if !key.is_empty() && !key.ends_with('_') {
+            key.push('_');
+        }
+    }
+    key.truncate(key.trim_end_matches('_').len());
+    key
 }
 
 impl From<&Run> for Detector {
@@ -396,6 +450,13 @@ mod tests {
         let measurement = finding::Measurement::of("ratio", f64::INFINITY, "").against(f64::NAN);
         let published = Measurement::from(&measurement);
         assert_eq!((published.value, published.threshold), (None, None));
+    }
+
+    #[test]
+    fn a_key_is_plain_whatever_the_name_is() {
+        assert_eq!(key_of("ports tried"), "ports_tried");
+        assert_eq!(key_of("95 % of round-trip time (RTT)"), "95_of_round_trip_time_rtt");
+        assert_eq!(key_of("<b>"), "b");
     }
 
     #[test]

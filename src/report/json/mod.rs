@@ -8,7 +8,11 @@
 mod convert;
 mod convert_metrics;
 pub mod metrics;
+mod process_facts;
 pub mod v1;
+mod verdict;
+
+pub use verdict::nothing_found;
 
 use std::io::{self, Write};
 
@@ -20,6 +24,9 @@ use crate::escape;
 
 /// What the `schema` field of every version begins with.
 pub const SCHEMA_FAMILY: &str = "netrec/report.";
+
+/// The version of the schema within its family: fields were added, and none removed.
+const SCHEMA_VERSION: &str = "1.1";
 
 /// Where the schema of the current version is published.
 const SCHEMA_URL: &str = "https://github.com/netrec/netrec/blob/main/schemas/report.v1.schema.json";

@@ -19,8 +19,14 @@ pub use crate::report::Section;
 pub struct Report {
     /// Always `netrec/report.v1`.
     pub schema: String,
+    /// The version within it: fields are only added. `1.1` added this field, `verdict`, `key` of a
+    /// measurement, `sentence` and `evidence` of an insight, and `ppid`, `uid`, `parent_name` and
+    /// `exe_sha256` of entities.
+    pub schema_version: String,
     /// Name and version of the program that made the report.
     pub tool_version: String,
+    /// The report in a few sentences.
+    pub verdict: Verdict,
     /// The file that was analysed, and what it says about itself.
     pub capture: Capture,
     /// The report in a few numbers.
@@ -29,7 +35,7 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// What the findings mean together: hypotheses, strongest first.
     pub insights: Vec<Insight>,
-    /// Findings that an allow-list took out of `findings`.
+    /// Findings that an allow-list suppressed.
     pub suppressed: Vec<Suppressed>,
     /// Entries of the allow-lists that no finding fits, as their authors wrote them.
     pub idle_allow_rules: Vec<String>,
@@ -41,6 +47,39 @@ pub struct Report {
     pub charts: Vec<Chart>,
     /// The geolocation databases in use, in the order in which they were asked.
     pub geolocation: Vec<GeolocationSource>,
+}
+
+/// How bad it is, what happened, what to do, and what could not be seen.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Verdict {
+    /// The highest severity of any finding or insight; null without one.
+    pub severity: Option<Severity>,
+    /// One line.
+    pub headline: String,
+    /// One entry per incident, worst first: the insights above `info`, and the findings from
+    /// `medium` on that belong to none.
+    pub incidents: Vec<Incident>,
+    /// What to do now, in sentences.
+    pub next_steps: Vec<String>,
+    /// How complete the capture is, in a sentence.
+    pub completeness: String,
+    /// What the capture could not show, in sentences: `blind_spots` of its completeness.
+    pub visibility_gaps: Vec<String>,
+}
+
+/// An incident in one sentence.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Incident {
+    /// Id of the insight or of the finding.
+    pub id: String,
+    /// How bad, if true.
+    pub severity: Severity,
+    /// How sure, 0 to 1.
+    pub confidence: f64,
+    /// Who did what to whom, and when.
+    pub sentence: String,
+    /// Title of its strongest finding; null where the incident is that finding.
+    pub key_evidence: Option<String>,
 }
 
 /// A moment.
@@ -283,8 +322,12 @@ pub struct Finding {
 pub struct Entities {
     pub process_name: Option<String>,
     pub pid: Option<u32>,
+    pub ppid: Option<u32>,
+    pub parent_name: Option<String>,
     pub exe: Option<String>,
+    pub exe_sha256: Option<String>,
     pub cmdline: Option<String>,
+    pub uid: Option<u32>,
     pub username: Option<String>,
     pub container: Option<String>,
     pub protocol: Option<String>,
@@ -311,7 +354,10 @@ pub struct Evidence {
 /// One measured value.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Measurement {
-    /// What was measured.
+    /// What was measured, for programs: lower case, `_` between words; it does not change within the
+    /// version.
+    pub key: String,
+    /// What was measured, in words.
     pub name: String,
     /// The value; null where it is not a finite number.
     pub value: Option<f64>,
@@ -332,6 +378,8 @@ pub struct Insight {
     pub confidence: f64,
     /// One line: what probably happened.
     pub title: String,
+    /// Who did what to whom, and when.
+    pub sentence: String,
     /// A few sentences.
     pub summary: String,
     /// Whom and what it is about; what differs between its findings is null.
@@ -340,11 +388,13 @@ pub struct Insight {
     pub attack: Vec<String>,
     /// Ids of the findings that it joins, strongest first.
     pub findings: Vec<String>,
-    /// What speaks for it, in sentences.
+    /// Supporting evidence, in sentences; see `evidence` for the findings that they are from.
     pub supports: Vec<String>,
-    /// What speaks against it, in sentences.
+    /// Supporting evidence with the finding that each sentence is from.
+    pub evidence: Vec<Support>,
+    /// Alternative explanations and doubts, in sentences.
     pub against: Vec<String>,
-    /// What to find out next, in sentences.
+    /// Next steps, in sentences.
     pub next_steps: Vec<String>,
     /// Commands that help with it, to be copied: those on the capture, then those on its host.
     pub commands: Vec<String>,
@@ -354,10 +404,19 @@ pub struct Insight {
     pub last_seen: Moment,
 }
 
+/// What one finding says for an insight.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Support {
+    /// Id of the finding.
+    pub finding: String,
+    /// What it shows, in a sentence.
+    pub sentence: String,
+}
+
 /// A finding that an allow-list names.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Suppressed {
-    /// The rule that took it out, as its author wrote it.
+    /// The rule that suppressed it, as its author wrote it.
     pub rule: String,
     /// The finding as it would have been.
     pub finding: Finding,

@@ -229,10 +229,14 @@ impl Redactor {
     fn insight(&self, insight: &mut Insight) {
         insight.id = self.id(&insight.id);
         self.text_in(&mut insight.title);
+        self.text_in(&mut insight.sentence);
         self.text_in(&mut insight.summary);
         self.entities(&mut insight.entities);
         insight.findings.iter_mut().for_each(|id| *id = self.id(id));
-        self.texts(&mut insight.supports);
+        for support in &mut insight.evidence {
+            support.finding = self.id(&support.finding);
+            self.text_in(&mut support.sentence);
+        }
         self.texts(&mut insight.against);
         for step in &mut insight.next_steps {
             match step {

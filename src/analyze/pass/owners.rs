@@ -14,11 +14,17 @@ struct Identity {
     name_without_pid: Option<TextId>,
 }
 
+/// Sources tell when a process started to the tick of the kernel's clock, each with its own rounding:
+/// starts of one pid that are no farther apart than this, in µs, are one process.
+const SAME_START_US: i64 = 10_000;
+
 /// Every process so far.
 #[derive(Default)]
 pub(super) struct Owners {
     words: [Interned; OWNER_TEXTS.len()],
     ids: AHashMap<Identity, ProcessId>,
+    /// By pid and the start in units of [`SAME_START_US`].
+    by_start: AHashMap<(u32, i64), ProcessId>,
     processes: Vec<Process>,
     /// When each process was last described, so that the last words about it stand (a
     /// program that calls exec keeps its pid and start, but not its name).
@@ -53,11 +59,32 @@ impl Owners {
     }
 
     fn id(&mut self, identity: Identity) -> ProcessId {
-        *self.ids.entry(identity).or_insert_with(|| {
+        if let Some(id) = self.ids.get(&identity) {
+            return *id;
+        }
+        let id = self.started_with(identity).unwrap_or_else(|| {
             self.processes.push(unknown(identity));
             self.described_us.push(i64::MIN);
-            ProcessId::of(self.processes.len() as u32 - 1)
-        })
+            let id = ProcessId::of(self.processes.len() as u32 - 1);
+            if let (Some(pid), Some(start_us)) = (identity.pid, identity.start_us) {
+                self.by_start.insert((pid, start_us.div_euclid(SAME_START_US)), id);
+            }
+            id
+        });
+        self.ids.insert(identity, id);
+        id
+    }
+
+    /// The process of the same pid that started at the same time but for the rounding.
+    fn started_with(&self, identity: Identity) -> Option<ProcessId> {
+        let (pid, start_us) = (identity.pid?, identity.start_us?);
+        let place = start_us.div_euclid(SAME_START_US);
+        let near = (-1..=1).filter_map(|step| self.by_start.get(&(pid, place.saturating_add(step))).copied());
+        let is_same = |id: &ProcessId| {
+            let other_us = self.processes[id.get() as usize].process_start_us;
+            other_us.is_some_and(|other_us| other_us.abs_diff(start_us) <= SAME_START_US as u64)
+        };
+        near.into_iter().find(is_same)
     }
 
     /// Takes over what the row says of its owner. A later row replaces what an earlier one

@@ -14,6 +14,7 @@
 //! | [`metrics`] | the numbers of every section of the report |
 
 pub mod about;
+pub mod attack;
 pub mod csv;
 pub mod detector;
 pub mod features;

@@ -13,6 +13,7 @@ use serde_json::{Map, json};
 use super::json::v1::{Detector, Entities, Finding, Report, Severity};
 use super::sockets::Sockets;
 use crate::escape;
+use crate::model::attack::technique_name;
 use crate::model::detector::Method;
 use crate::model::records::Direction;
 use v1_3::{
@@ -123,7 +124,7 @@ const fn analytic(method: Method) -> (u32, &'static str) {
 
 /// `T1071.001` is a sub-technique of `T1071`.
 fn attack(id: &str) -> Attack {
-    let of = |uid: &str| Technique { uid: uid.to_owned() };
+    let of = |uid: &str| Technique { uid: uid.to_owned(), name: technique_name(uid) };
     match id.split_once('.') {
         Some((technique, _)) => Attack { technique: of(technique), sub_technique: Some(of(id)) },
         None => Attack { technique: of(id), sub_technique: None },

@@ -99,6 +99,8 @@ pub struct Attack {
 #[allow(missing_docs, reason = "the fields are the schema's attributes of the same name")]
 pub struct Technique {
     pub uid: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<&'static str>,
 }
 
 /// The host that was recorded.

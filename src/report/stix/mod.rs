@@ -3,7 +3,9 @@
 //! Of findings that are at least medium: the public address that they are about, the name by
 //! which it was asked for, and the SHA-256 of the executables behind their connections. The
 //! files of the system (`/usr`, `/bin`, …) are left out: an interpreter that a script misused is
-//! on every host. Several findings about the same thing are one indicator.
+//! on every host. Several findings about the same thing are one indicator. Each indicator has a sighting
+//! (when, how often, on which host) and a relationship to every ATT&CK technique that it indicates; a
+//! report object names all of it.
 //!
 //! Ids are UUIDs of version 5, made of the capture's SHA-256 and the pattern, and times are
 //! those of the recording, so that the same capture gives the same bytes.
@@ -19,11 +21,14 @@ use uuid::Uuid;
 use super::json::v1::{Finding, Report, Severity};
 use super::sockets::Sockets;
 use crate::humanize;
+use crate::model::attack::technique_name;
 use crate::model::detector::Signal;
 use crate::model::records::Scope;
 use crate::model::scope::scope;
 use pattern::Pattern;
-use v2_1::{Bundle, Common, Identity, Indicator, Object, Reference, VERSION};
+use v2_1::{
+    AttackPattern, Bundle, Common, Identity, Indicator, Object, Reference, Relationship, Sighting, VERSION,
+};
 
 /// Milder findings are too often nothing to be looked for elsewhere.
 const LOWEST: Severity = Severity::Medium;
@@ -35,6 +40,9 @@ const MOST_CHARS: usize = 200;
 /// Where the system keeps its own programs.
 const SYSTEM_FOLDERS: [&str; 5] = ["/usr/", "/bin/", "/sbin/", "/lib/", "/lib64/"];
 
+/// Most that a sighting may count, by the specification.
+const MOST_COUNTED: u64 = 999_999_999;
+
 /// What several findings say about one pattern.
 #[derive(Default)]
 struct Draft<'a> {
@@ -42,30 +50,123 @@ struct Draft<'a> {
     is_known_bad: bool,
     attack: BTreeSet<&'a str>,
     confidence: f64,
-    first_us: Option<i64>,
+    /// First and last moment.
+    span_us: Option<(i64, i64)>,
+    connections: u64,
 }
 
 /// The bundle of a report.
 pub(super) fn bundle(report: &Report, sockets: &Sockets) -> Bundle {
     let id = |kind: &str, of: &str| format!("{kind}--{}", uuid_of(&[&report.capture.sha256, kind, of]));
-    // Of this capture: objects of the same id must have the same time of creation.
-    let identity = id("identity", "netrec");
     let Some(end) = timestamp(report.capture.end.us) else {
         // Without a time within the calendar there is nothing that STIX could date.
         return Bundle { kind: "bundle", id: id("bundle", ""), objects: Vec::new() };
     };
-    let common =
-        |kind, id| Common { kind, spec_version: VERSION, id, created: end.clone(), modified: end.clone() };
-    let author =
-        Identity { common: common("identity", identity.clone()), name: "netrec", identity_class: "system" };
-    let indicator = |(pattern, draft): (Pattern, Draft)| {
+    let maker = Maker { capture: &report.capture.sha256, end, author: id("identity", "netrec") };
+    let mut objects = vec![maker.identity("netrec", "netrec")];
+    let host = report.capture.host_name.as_deref().map(|name| (id("identity", "host"), name));
+    let drafts = drafts(report, sockets);
+    let mut found: Vec<Object> = Vec::new();
+    let mut links: Vec<Object> = Vec::new();
+    for (pattern, draft) in &drafts {
         let expression = pattern.expression();
-        let common = common("indicator", id("indicator", &expression));
-        Some(Object::Indicator(draft.indicator(common, &identity, &pattern, expression)?))
-    };
-    let indicators = drafts(report, sockets).into_iter().filter_map(indicator);
-    let objects = std::iter::once(Object::Identity(author)).chain(indicators).collect();
+        let common = maker.common("indicator", &expression);
+        let indicator = common.id.clone();
+        let Some(object) = draft.indicator(common, &maker.author, pattern, expression) else { continue };
+        found.push(Object::Indicator(object));
+        links.extend(draft.attack.iter().map(|technique| maker.indicates(&indicator, technique)));
+        links.extend(maker.sighting(&indicator, draft, host.as_ref().map(|(id, _)| id.as_str())));
+    }
+    if found.is_empty() {
+        return Bundle { kind: "bundle", id: id("bundle", ""), objects };
+    }
+    objects.extend(host.iter().map(|(_, name)| maker.identity("host", name)));
+    objects.extend(found);
+    let techniques: BTreeSet<&str> = drafts.values().flat_map(|draft| draft.attack.iter().copied()).collect();
+    objects.extend(techniques.into_iter().map(|technique| maker.attack_pattern(technique)));
+    objects.extend(links);
+    objects.push(maker.report(report, &objects));
     Bundle { kind: "bundle", id: id("bundle", ""), objects }
+}
+
+/// Makes the objects of one capture: those of the same id have the same time of creation.
+struct Maker<'a> {
+    capture: &'a str,
+    end: String,
+    author: String,
+}
+
+impl Maker<'_> {
+    fn id(&self, kind: &str, of: &str) -> String {
+        format!("{kind}--{}", uuid_of(&[self.capture, kind, of]))
+    }
+
+    fn common(&self, kind: &'static str, of: &str) -> Common {
+        let (created, modified) = (self.end.clone(), self.end.clone());
+        Common { kind, spec_version: VERSION, id: self.id(kind, of), created, modified }
+    }
+
+    fn identity(&self, of: &str, name: &str) -> Object {
+        let common = self.common("identity", of);
+        Object::Identity(Identity { common, name: name.to_owned(), identity_class: "system" })
+    }
+
+    fn attack_pattern(&self, technique: &str) -> Object {
+        Object::AttackPattern(AttackPattern {
+            common: self.common("attack-pattern", technique),
+            created_by_ref: self.author.clone(),
+            name: technique_name(technique).unwrap_or(technique).to_owned(),
+            external_references: vec![reference(technique)],
+        })
+    }
+
+    fn indicates(&self, indicator: &str, technique: &str) -> Object {
+        Object::Relationship(Relationship {
+            common: self.common("relationship", &format!("{indicator} {technique}")),
+            created_by_ref: self.author.clone(),
+            relationship_type: "indicates",
+            source_ref: indicator.to_owned(),
+            target_ref: self.id("attack-pattern", technique),
+        })
+    }
+
+    fn sighting(&self, indicator: &str, draft: &Draft<'_>, host: Option<&str>) -> Option<Object> {
+        let (first_us, last_us) = draft.span_us?;
+        Some(Object::Sighting(Sighting {
+            common: self.common("sighting", indicator),
+            created_by_ref: self.author.clone(),
+            first_seen: timestamp(first_us)?,
+            last_seen: timestamp(last_us)?,
+            count: draft.connections.min(MOST_COUNTED),
+            sighting_of_ref: indicator.to_owned(),
+            where_sighted_refs: host.map(str::to_owned).into_iter().collect(),
+        }))
+    }
+
+    fn report(&self, report: &Report, objects: &[Object]) -> Object {
+        Object::Report(v2_1::Report {
+            common: self.common("report", ""),
+            created_by_ref: self.author.clone(),
+            name: format!("netrec report of {}", report.capture.file),
+            description: report.verdict.headline.clone(),
+            report_types: ["indicator"],
+            published: self.end.clone(),
+            object_refs: objects.iter().map(|object| object.id().to_owned()).collect(),
+        })
+    }
+}
+
+impl Object {
+    fn id(&self) -> &str {
+        match self {
+            Self::Identity(object) => &object.common.id,
+            Self::Indicator(object) => &object.common.id,
+            Self::AttackPattern(object) => &object.common.id,
+            Self::Relationship(object) => &object.common.id,
+            Self::Sighting(object) => &object.common.id,
+            Self::Report(object) => &object.common.id,
+        }
+    }
 }
 
 /// What the findings name, by pattern.
@@ -100,8 +201,10 @@ impl<'a> Draft<'a> {
         self.is_known_bad |= finding.about.signal == Signal::KnownBad;
         self.attack.extend(finding.attack.iter().map(String::as_str));
         self.confidence = self.confidence.max(finding.confidence);
-        let first_us = finding.first_seen.us;
-        self.first_us = Some(self.first_us.map_or(first_us, |known| known.min(first_us)));
+        let (first_us, last_us) = (finding.first_seen.us, finding.last_seen.us);
+        let (known_first_us, known_last_us) = self.span_us.unwrap_or((first_us, last_us));
+        self.span_us = Some((known_first_us.min(first_us), known_last_us.max(last_us)));
+        self.connections = self.connections.saturating_add(finding.evidence.connections_total);
     }
 
     /// None if its first moment is outside of the calendar.
@@ -128,14 +231,14 @@ impl<'a> Draft<'a> {
             indicator_types: [kind],
             pattern: expression,
             pattern_type: "stix",
-            valid_from: timestamp(self.first_us?)?,
+            valid_from: timestamp(self.span_us?.0)?,
             confidence: (self.confidence * 100.0).round() as u32,
-            external_references: self.attack.iter().map(|id| technique(id)).collect(),
+            external_references: self.attack.iter().map(|id| reference(id)).collect(),
         })
     }
 }
 
-fn technique(id: &str) -> Reference {
+fn reference(id: &str) -> Reference {
     Reference { source_name: "mitre-attack", external_id: id.to_owned() }
 }
 
@@ -177,10 +280,12 @@ mod tests {
     fn a_public_address_and_its_name_are_indicators() {
         let bundle = bundle_of(with_public_address);
         let objects = bundle["objects"].as_array().unwrap();
-        assert_eq!((&bundle["type"], objects.len()), (&Value::from("bundle"), 3));
+        assert_eq!(bundle["type"], "bundle");
         assert_eq!(objects[0]["type"], "identity");
-        assert_eq!(objects[1]["pattern"], "[ipv4-addr:value = '8.8.4.4']");
-        assert_eq!(objects[2]["pattern"], "[domain-name:value = 'evil.example']");
+        let indicators = of_type(&bundle, "indicator");
+        assert_eq!(indicators.len(), 2);
+        assert_eq!(indicators[0]["pattern"], "[ipv4-addr:value = '8.8.4.4']");
+        assert_eq!(indicators[1]["pattern"], "[domain-name:value = 'evil.example']");
         for object in objects {
             let (kind, id) = (object["type"].as_str().unwrap(), object["id"].as_str().unwrap());
             let uuid = Uuid::parse_str(id.strip_prefix(&format!("{kind}--")).unwrap()).unwrap();
@@ -191,10 +296,37 @@ mod tests {
             );
             assert_eq!(object["created"], "2026-06-01T10:10:00.000Z");
         }
-        assert_eq!(objects[1]["valid_from"], "2026-06-01T10:00:00.000Z");
-        assert_eq!(objects[1]["confidence"], 92);
-        assert_eq!(objects[1]["external_references"][0]["external_id"], "T1071.001");
-        assert_eq!(objects[1]["created_by_ref"], objects[0]["id"]);
+        assert_eq!(indicators[0]["valid_from"], "2026-06-01T10:00:00.000Z");
+        assert_eq!(indicators[0]["confidence"], 92);
+        assert_eq!(indicators[0]["external_references"][0]["external_id"], "T1071.001");
+        assert_eq!(indicators[0]["created_by_ref"], objects[0]["id"]);
+    }
+
+    #[test]
+    fn an_indicator_has_a_sighting_and_the_techniques_that_it_indicates() {
+        let bundle = bundle_of(with_public_address);
+        let (indicators, sightings) = (of_type(&bundle, "indicator"), of_type(&bundle, "sighting"));
+        assert_eq!(sightings.len(), indicators.len());
+        assert_eq!(sightings[0]["sighting_of_ref"], indicators[0]["id"]);
+        assert_eq!(
+            (&sightings[0]["count"], &sightings[0]["first_seen"]),
+            (&130.into(), &indicators[0]["valid_from"])
+        );
+        let host = of_type(&bundle, "identity")[1];
+        assert_eq!(sightings[0]["where_sighted_refs"][0], host["id"]);
+        let (patterns, relationships) =
+            (of_type(&bundle, "attack-pattern"), of_type(&bundle, "relationship"));
+        assert_eq!(patterns[0]["name"], "Web Protocols");
+        assert_eq!(relationships[0]["relationship_type"], "indicates");
+        assert_eq!(relationships[0]["source_ref"], indicators[0]["id"]);
+        assert!(relationships.iter().all(|r| patterns.iter().any(|p| p["id"] == r["target_ref"])));
+        let all: Vec<&Value> = bundle["objects"].as_array().unwrap().iter().collect();
+        let report = of_type(&bundle, "report")[0];
+        assert_eq!(report["object_refs"].as_array().unwrap().len(), all.len() - 1);
+    }
+
+    fn of_type<'a>(bundle: &'a Value, kind: &str) -> Vec<&'a Value> {
+        bundle["objects"].as_array().unwrap().iter().filter(|object| object["type"] == kind).collect()
     }
 
     #[test]
@@ -218,9 +350,9 @@ mod tests {
             again.confidence = 0.95;
             report.findings.push(again);
         });
-        let objects = bundle["objects"].as_array().unwrap();
-        assert_eq!((objects.len(), &objects[1]["confidence"]), (3, &Value::from(95)));
-        assert!(objects[1]["description"].as_str().unwrap().contains("another reason"));
+        let indicators = of_type(&bundle, "indicator");
+        assert_eq!((indicators.len(), &indicators[0]["confidence"]), (2, &Value::from(95)));
+        assert!(indicators[0]["description"].as_str().unwrap().contains("another reason"));
     }
 
     #[test]

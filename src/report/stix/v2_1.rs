@@ -25,6 +25,14 @@ pub enum Object {
     Identity(Identity),
     /// What to look for.
     Indicator(Indicator),
+    /// An ATT&CK technique.
+    AttackPattern(AttackPattern),
+    /// An indicator indicates a technique.
+    Relationship(Relationship),
+    /// An indicator was seen in the capture.
+    Sighting(Sighting),
+    /// All of it.
+    Report(Report),
 }
 
 /// What every object has.
@@ -39,13 +47,13 @@ pub struct Common {
     pub modified: String,
 }
 
-/// The program.
+/// The program, or the host that was recorded.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "the fields are the specification's properties of the same name")]
 pub struct Identity {
     #[serde(flatten)]
     pub common: Common,
-    pub name: &'static str,
+    pub name: String,
     pub identity_class: &'static str,
 }
 
@@ -73,4 +81,56 @@ pub struct Indicator {
 pub struct Reference {
     pub source_name: &'static str,
     pub external_id: String,
+}
+
+/// An ATT&CK technique as an object, so that others can refer to it.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs, reason = "the fields are the specification's properties of the same name")]
+pub struct AttackPattern {
+    #[serde(flatten)]
+    pub common: Common,
+    pub created_by_ref: String,
+    pub name: String,
+    pub external_references: Vec<Reference>,
+}
+
+/// What one object has to do with another.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs, reason = "the fields are the specification's properties of the same name")]
+pub struct Relationship {
+    #[serde(flatten)]
+    pub common: Common,
+    pub created_by_ref: String,
+    pub relationship_type: &'static str,
+    pub source_ref: String,
+    pub target_ref: String,
+}
+
+/// That, when and how often an indicator was seen.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs, reason = "the fields are the specification's properties of the same name")]
+pub struct Sighting {
+    #[serde(flatten)]
+    pub common: Common,
+    pub created_by_ref: String,
+    pub first_seen: String,
+    pub last_seen: String,
+    pub count: u64,
+    pub sighting_of_ref: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub where_sighted_refs: Vec<String>,
+}
+
+/// The objects of a bundle as one report.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs, reason = "the fields are the specification's properties of the same name")]
+pub struct Report {
+    #[serde(flatten)]
+    pub common: Common,
+    pub created_by_ref: String,
+    pub name: String,
+    pub description: String,
+    pub report_types: [&'static str; 1],
+    pub published: String,
+    pub object_refs: Vec<String>,
 }

@@ -4,9 +4,51 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound::{Included, Unbounded};
 
 use super::key::Key;
+use crate::analyze::detectors::DETECTORS;
+use crate::insight::HYPOTHESES;
 
-/// The same on every host of its kind, and needed to understand a finding.
-const COMMON_WORDS: [&str; 2] = ["root", "localhost"];
+/// The same on every host of its kind, and needed to understand a finding: accounts that distributions
+/// create, which name nobody.
+const COMMON_WORDS: &[&str] = &[
+    "root",
+    "localhost",
+    "nobody",
+    "nogroup",
+    "daemon",
+    "bin",
+    "sys",
+    "sync",
+    "games",
+    "man",
+    "lp",
+    "mail",
+    "news",
+    "uucp",
+    "proxy",
+    "www-data",
+    "backup",
+    "list",
+    "irc",
+    "gnats",
+    "operator",
+    "ftp",
+    "halt",
+    "shutdown",
+    "adm",
+    "_apt",
+    "messagebus",
+    "systemd-network",
+    "systemd-resolve",
+    "systemd-timesync",
+    "sshd",
+    "syslog",
+];
+
+/// Words of sentences beside those of detectors and hypotheses: of completeness, counts and times.
+const FURTHER_WORDS: &[&str] = &[
+    "user users host hosts server client process processes connection connections recording capture import snapshot \
+     event packet late lost missing complete degraded test web app mark will may data time port name file service",
+];
 
 /// Shortest name that is searched for inside other texts; a shorter one would be found in every
 /// sentence. Cells and fields that hold nothing else are replaced at any length.
@@ -61,11 +103,19 @@ pub(super) struct Dictionary {
     entries: BTreeMap<String, String>,
     /// Names of programs, which stay: users and command lines may have the same.
     programs: BTreeSet<String>,
+    /// Words of netrec's own sentences. A name that is one of them is replaced only where a name is
+    /// expected, as in `user mark`.
+    own_words: BTreeSet<String>,
 }
 
 impl Dictionary {
     pub(super) fn new(key: Key, programs: BTreeSet<String>) -> Self {
-        Self { key, entries: BTreeMap::new(), programs }
+        Self { key, entries: BTreeMap::new(), programs, own_words: own_words() }
+    }
+
+    /// Whether a name could as well be a word of a sentence.
+    pub(super) fn is_own_word(&self, name: &str) -> bool {
+        self.own_words.contains(name)
     }
 
     /// Adds a name, and what it is part of: folders of a path, domains of a name, words of a
@@ -144,6 +194,22 @@ impl Dictionary {
     }
 }
 
+/// The words, in lower case, that the detectors and the hypotheses write.
+fn own_words() -> BTreeSet<String> {
+    let abouts = DETECTORS.iter().flat_map(|entry| {
+        let about = entry.about;
+        [about.title, about.what_it_finds, about.why_it_matters, about.how_it_decides, about.false_positives]
+    });
+    let hypotheses = HYPOTHESES.iter().flat_map(|hypothesis| {
+        let texts = [hypothesis.title, hypothesis.summary].into_iter();
+        texts.chain(hypothesis.benign.iter().copied()).chain(hypothesis.ask.iter().copied())
+    });
+    let words = abouts.chain(hypotheses).chain(FURTHER_WORDS.iter().copied()).flat_map(|text| {
+        text.split(|c: char| !c.is_alphanumeric() && c != '-').filter(|word| !word.is_empty())
+    });
+    words.map(str::to_lowercase).collect()
+}
+
 /// Whether a word ends between two texts.
 fn ends_word(before: &str, after: &str) -> bool {
     !(before.ends_with(char::is_alphanumeric) && after.starts_with(char::is_alphanumeric))
@@ -197,6 +263,21 @@ mod tests {
         assert_eq!(dictionary().find("postgres"), None);
         assert!(dictionary().pseudonym(Kind::User, "postgres").starts_with("user-"));
         assert_eq!(dictionary().find("ältere"), None);
+    }
+
+    #[test]
+    fn accounts_of_distributions_and_ordinary_words_are_told_from_names() {
+        let mut dictionary = dictionary();
+        for name in ["nobody", "daemon", "www-data", "root", "mail"] {
+            dictionary.add(Kind::User, Some(name));
+            assert_eq!(dictionary.find(name), None, "{name}");
+            assert_eq!(dictionary.pseudonym(Kind::User, name), name);
+        }
+        assert!(
+            dictionary.is_own_word("mark")
+                && dictionary.is_own_word("scan")
+                && !dictionary.is_own_word("alice")
+        );
     }
 
     #[test]

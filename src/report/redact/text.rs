@@ -15,7 +15,8 @@ impl Redactor {
         let mut rest = text;
         let mut previous = None;
         while let Some(c) = rest.chars().next() {
-            let found = self.name(previous, rest).or_else(|| self.address(previous, rest));
+            let before = &text[..text.len() - rest.len()];
+            let found = self.name(before, previous, rest).or_else(|| self.address(previous, rest));
             let (taken, replacement) = match found.or_else(|| self.path(previous, rest)) {
                 Some((taken, replacement)) => (taken, replacement),
                 None => (c.len_utf8(), c.to_string()),
@@ -28,10 +29,13 @@ impl Redactor {
     }
 
     /// A known name, where a word begins.
-    fn name(&self, previous: Option<char>, rest: &str) -> Option<(usize, String)> {
+    fn name(&self, before: &str, previous: Option<char>, rest: &str) -> Option<(usize, String)> {
         let is_inside =
             previous.is_some_and(char::is_alphanumeric) && rest.starts_with(char::is_alphanumeric);
         let (name, pseudonym) = self.dictionary.find(rest).filter(|_| !is_inside)?;
+        if self.dictionary.is_own_word(name) && !is_name_expected(before, &rest[name.len()..]) {
+            return None;
+        }
         Some((name.len(), pseudonym.to_owned()))
     }
 
@@ -70,6 +74,15 @@ impl Redactor {
         let is_deep = path.get(1..).is_some_and(|inner| inner.contains('/'));
         is_deep.then(|| (path.len(), self.dictionary.pseudonym(Kind::Path, path)))
     }
+}
+
+/// Whether a name and no ordinary word stands between two texts: behind `user`, `host` and the like, in
+/// quotes, as a value, in a path or an address.
+fn is_name_expected(before: &str, after: &str) -> bool {
+    let is_value =
+        before.ends_with(|c| "'\"`=:/@".contains(c)) || after.starts_with(['@', '/', '\'', '"', '`']);
+    let last = before.trim_end().rsplit(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+    is_value || ["user", "host", "container", "as", "by"].contains(&last)
 }
 
 #[cfg(test)]
@@ -114,6 +127,20 @@ mod tests {
         for text in texts {
             assert_eq!(redacted(text), text);
         }
+    }
+
+    #[test]
+    fn a_name_that_is_a_word_is_replaced_where_a_name_is_expected() {
+        let (mut analysis, identity) = (fixture::analysis(), fixture::identity());
+        for run in &mut analysis.runs {
+            for finding in &mut run.output.findings {
+                finding.judgement.entities.username = Some("mark".to_owned());
+            }
+        }
+        let redactor = Redactor::new(key::of_tests(), &analysis, &identity).unwrap();
+        let after = redactor.text("mark it, says (pid 4, user mark) of /home/mark and 'mark' of mark@x");
+        assert!(after.starts_with("mark it, says (pid 4, user user-"), "{after}");
+        assert_eq!(after.matches("mark").count(), 1, "{after}");
     }
 
     #[test]

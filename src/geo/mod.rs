@@ -7,11 +7,13 @@
 mod builtin;
 mod database;
 mod files;
+mod names;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use self::database::Database;
+pub use self::names::country_name;
 use crate::{Error, Result};
 
 /// Where packages and update programs put databases.

@@ -14,7 +14,7 @@ use crate::report::Section;
 
 pub(super) const CHART: Chart = Chart {
     id: "anomaly-scores",
-    title: "Anomaly scores of the connections",
+    title: "How unusual are the connections?",
     section: Section::Anomalies,
     draw,
 };

@@ -16,6 +16,8 @@ const DAY_MS: i64 = 86_400_000;
 const DURATION_TICKS_S: [f64; 13] =
     [1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0, 60.0, 600.0, 3_600.0, 36_000.0, 86_400.0];
 
+/// A value is a spike if it is more than so many times the third quartile.
+const SPIKE: f64 = 20.0;
 /// Least distance of ticks on an axis of durations, in pixels.
 const LEAST_BETWEEN_TICKS: i32 = 22;
 
@@ -36,6 +38,8 @@ pub(super) struct Axis {
     pixels: (i32, i32),
     /// Where ticks are, and what stands beside them.
     pub(super) ticks: Vec<(f64, String)>,
+    /// Whether amounts are placed by their logarithm.
+    pub(super) is_logarithmic: bool,
 }
 
 impl Axis {
@@ -45,7 +49,30 @@ impl Axis {
         let step = round_step(largest.max(f64::MIN_POSITIVE) / most_ticks);
         let steps = (largest / step).ceil().max(1.0);
         let ticks = (0..=steps as u32).map(|i| f64::from(i) * step).map(|v| (v, tick_text(v))).collect();
-        Self { values: (0.0, steps * step), pixels, ticks }
+        Self { values: (0.0, steps * step), pixels, ticks, is_logarithmic: false }
+    }
+
+    /// From 0 to the largest of some values; by the logarithm where a few of them are so large that
+    /// the others would lie flat on the base line: [`Axis::at_value`].
+    pub(super) fn for_values(values: &[f64], pixels: (i32, i32), tick_text: fn(f64) -> String) -> Self {
+        let mut known: Vec<f64> = values.iter().copied().filter(|value| *value > 0.0).collect();
+        known.sort_by(f64::total_cmp);
+        let largest = known.last().copied().unwrap_or(0.0);
+        let usual = known.get(known.len() * 3 / 4).copied().unwrap_or(largest);
+        if largest <= SPIKE * usual {
+            return Self::from_zero(largest, pixels, tick_text);
+        }
+        Self { is_logarithmic: true, ..Self::amounts(largest, pixels, tick_text) }
+    }
+
+    /// The pixel of a value on an axis of [`Axis::for_values`].
+    pub(super) fn at_value(&self, value: f64) -> i32 {
+        if self.is_logarithmic { self.at_amount(value) } else { self.at(value) }
+    }
+
+    /// What is measured, with the kind of scale where that matters.
+    pub(super) fn unit(&self, unit: &str) -> String {
+        if self.is_logarithmic { format!("{unit}, logarithmic") } else { unit.to_owned() }
     }
 
     /// From 0, in whole numbers.
@@ -61,7 +88,7 @@ impl Axis {
         // A single moment still needs some width.
         let last_us = last_us.max(first_us.saturating_add(1_000_000));
         let ticks = time_ticks(first_us, last_us, ((pixels.1 - pixels.0) / 75).max(2));
-        Self { values: (first_us as f64, last_us as f64), pixels, ticks }
+        Self { values: (first_us as f64, last_us as f64), pixels, ticks, is_logarithmic: false }
     }
 
     /// Durations on a logarithmic scale; the axis itself works in decades.
@@ -71,7 +98,7 @@ impl Axis {
         let days = (1..=6).map(|power| 86_400.0 * 10_f64.powi(power)).collect::<Vec<_>>();
         let all = DURATION_TICKS_S.iter().chain(&days);
         let ticks = all.filter(in_range).map(|tick| (tick.log10(), humanize::seconds(*tick))).collect();
-        Self { values, pixels, ticks }
+        Self { values, pixels, ticks, is_logarithmic: false }
     }
 
     /// Amounts over many orders of magnitude, 0 among them: [`Axis::at_amount`].
@@ -83,7 +110,7 @@ impl Axis {
         let first = if decades / room > 0 || decades > 4 { step } else { 0 };
         let powers = (first..=decades).step_by(step as usize).map(|power| 10_f64.powi(power));
         let ticks = std::iter::once(0.0).chain(powers).map(|v| (scale_amount(v), tick_text(v))).collect();
-        Self { values: (0.0, scale_amount(10_f64.powi(decades))), pixels, ticks }
+        Self { values: (0.0, scale_amount(10_f64.powi(decades))), pixels, ticks, is_logarithmic: false }
     }
 
     /// Durations from 0 in ms, with ticks in the units of clocks: [`Axis::at_amount`].
@@ -173,9 +200,12 @@ fn time_ticks(first_us: i64, last_us: i64, most: i32) -> Vec<(f64, String)> {
         .into_iter()
         .find(|step| *step >= least_ms)
         .unwrap_or_else(|| (round_step(least_ms as f64 / DAY_MS as f64) as i64).max(1) * DAY_MS);
-    let pattern = match step_ms {
+    let spans_days = begin_ms.div_euclid(DAY_MS) != end_ms.div_euclid(DAY_MS);
+    let pattern = |tick: DateTime<Utc>| match step_ms {
         step if step < 1_000 => "%M:%S%.3f",
         step if step < 60_000 => "%H:%M:%S",
+        // Midnight is named by its day.
+        step if step < DAY_MS && spans_days && tick.timestamp().rem_euclid(DAY_MS / 1000) == 0 => "%b %-d",
         step if step < DAY_MS => "%H:%M",
         _ => "%b %-d",
     };
@@ -184,7 +214,7 @@ fn time_ticks(first_us: i64, last_us: i64, most: i32) -> Vec<(f64, String)> {
         // The step is chosen so that there are few; this guards against a clock of the attacker's.
         .take(64)
         .filter_map(|index| humanize::moment(index.checked_mul(step_ms)?.checked_mul(1000)?))
-        .map(|tick| (tick.timestamp_micros() as f64, tick.format(pattern).to_string()))
+        .map(|tick| (tick.timestamp_micros() as f64, tick.format(pattern(tick)).to_string()))
         .collect()
 }
 
@@ -215,7 +245,9 @@ mod tests {
         let minute = Axis::time((TEN_O_CLOCK_US + 3_000_000, TEN_O_CLOCK_US + 63_000_000), (0, 800));
         assert_eq!(texts(&minute), ["10:00:10", "10:00:20", "10:00:30", "10:00:40", "10:00:50", "10:01:00"]);
         let day = Axis::time((TEN_O_CLOCK_US, TEN_O_CLOCK_US + 86_400_000_000), (0, 800));
-        assert_eq!(texts(&day), ["12:00", "15:00", "18:00", "21:00", "00:00", "03:00", "06:00", "09:00"]);
+        assert_eq!(texts(&day), ["12:00", "15:00", "18:00", "21:00", "Jun 2", "03:00", "06:00", "09:00"]);
+        let week = Axis::time((TEN_O_CLOCK_US, TEN_O_CLOCK_US + 7 * 86_400_000_000), (0, 800));
+        assert_eq!(texts(&week), ["Jun 2", "Jun 3", "Jun 4", "Jun 5", "Jun 6", "Jun 7", "Jun 8"]);
     }
 
     #[test]
@@ -248,6 +280,16 @@ mod tests {
     fn amounts_of_time_have_ticks_in_the_units_of_clocks_that_do_not_touch() {
         let axis = Axis::amounts_of_time(100_000_000.0, (300, 0));
         assert_eq!(texts(&axis), ["0 s", "10 ms", "100 ms", "1 s", "10 s", "1 min", "10 min", "1 h", "10 h"]);
+    }
+
+    #[test]
+    fn one_spike_does_not_flatten_the_rest() {
+        let mut values = vec![10.0; 60];
+        assert!(!Axis::for_values(&values, (100, 0), humanize::number).is_logarithmic);
+        values[30] = 1e6;
+        let axis = Axis::for_values(&values, (100, 0), humanize::number);
+        assert!(axis.is_logarithmic && axis.at_value(10.0) < 90 && axis.at_value(1e6) == 0, "{axis:?}");
+        assert_eq!(axis.unit("bytes/s"), "bytes/s, logarithmic");
     }
 
     #[test]

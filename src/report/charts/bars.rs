@@ -2,10 +2,17 @@
 
 use plotters::style::RGBColor;
 
+use std::collections::BTreeMap;
+
+use polars::prelude::UInt64Type;
+
 use super::canvas::{self, Area, Canvas, Drawn, Label};
 use super::palette::{AXIS, RECEIVED, SENT};
+use crate::Result;
 use crate::humanize;
+use crate::model::Tables;
 use crate::model::metrics::Share;
+use crate::model::view::{Numbers, Words};
 
 /// Most rows that a chart has room for: ten and the rest.
 pub(super) const MOST_ROWS: usize = 11;
@@ -72,6 +79,25 @@ pub(super) fn first(shares: &[Share]) -> Vec<Share> {
     first.iter().cloned().chain((!rest.is_empty()).then_some(other)).collect()
 }
 
+/// What each local address has, the most of an amount first: who acts in a capture of a network.
+pub(super) fn hosts(tables: &Tables, amount: impl Fn(&Share) -> u64) -> Result<Vec<Share>> {
+    let frame = &tables.connections;
+    let (addrs, roles) = (Words::of(frame, "local_addr")?, Words::of(frame, "role")?);
+    let sent = Numbers::<UInt64Type>::of(frame, "recorded_sent")?;
+    let received = Numbers::<UInt64Type>::of(frame, "recorded_received")?;
+    let mut hosts: BTreeMap<&str, Share> = BTreeMap::new();
+    for row in (0..frame.height()).filter(|row| roles.get(*row) == Some("connection")) {
+        let name = addrs.get(row).unwrap_or("unknown");
+        let share = hosts.entry(name).or_insert_with(|| Share { name: name.to_owned(), ..Share::default() });
+        share.connections += 1;
+        share.bytes_sent = share.bytes_sent.saturating_add(sent.get(row).unwrap_or(0));
+        share.bytes_received = share.bytes_received.saturating_add(received.get(row).unwrap_or(0));
+    }
+    let mut hosts: Vec<Share> = hosts.into_values().collect();
+    hosts.sort_by(|a, b| amount(b).cmp(&amount(a)).then_with(|| a.name.cmp(&b.name)));
+    Ok(hosts)
+}
+
 /// Rows of bytes in both directions, for [`Values::InColumns`]; those without bytes are left out.
 pub(super) fn moved(shares: &[Share]) -> Vec<Row> {
     let bar = |value: u64, colour| Bar { value, text: humanize::bytes(value as f64), colour };
@@ -117,7 +143,7 @@ fn draw_row(canvas: &Canvas<'_>, row: &Row, largest: u64, area: Area, values: Va
     let bars = row.bars.len().max(1) as i32;
     let thickness = ((area.bottom - area.top) * 7 / 10 / bars).min(THICKEST);
     let columns = value_columns(Area { right: area.right + VALUES, ..area });
-    canvas.text((area.left - 10, middle), Label::VALUE.right(), &canvas::fit(&row.name, NAME_CHARS))?;
+    canvas.text((area.left - 10, middle), Label::VALUE.right(), &canvas::fit_pair(&row.name, NAME_CHARS))?;
     for ((bar, index), column) in row.bars.iter().zip(0..).zip(columns) {
         let top = middle - thickness * bars / 2 + index * thickness;
         let width = (bar.value as f64 / largest as f64 * f64::from(area.right - area.left)).round() as i32;

@@ -27,7 +27,7 @@ use crate::report::Section;
 
 pub(super) const CHART: Chart = Chart {
     id: "beacon-intervals",
-    title: "Periodic connections: time between starts",
+    title: "How regular are the periodic connections?",
     section: Section::Behavior,
     draw,
 };
@@ -145,7 +145,11 @@ impl<'a> Scaled<'a> {
 
     fn draw(&self, canvas: &Canvas<'_>, time: &Axis, row: Area) -> Drawn {
         let plot = Area { top: row.top + ABOVE, bottom: row.bottom - UNDER, ..row };
-        canvas.text((row.left, row.top + 6), Label::VALUE, &canvas::fit(&self.pair.label, NAME_CHARS))?;
+        canvas.text(
+            (row.left, row.top + 6),
+            Label::VALUE,
+            &canvas::fit_pair(&self.pair.label, NAME_CHARS),
+        )?;
         let gaps = humanize::plural(self.pair.gaps.len() as u64, "gap");
         let title = format!("{gaps}, median {}", humanize::seconds(self.median_s));
         canvas.text((row.right, row.top + 6), Label::PLAIN.right(), &title)?;

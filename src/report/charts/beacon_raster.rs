@@ -13,7 +13,7 @@ use crate::report::Section;
 
 pub(super) const CHART: Chart = Chart {
     id: "beacon-raster",
-    title: "Periodic connections: every start",
+    title: "When did the periodic connections start?",
     section: Section::Behavior,
     draw,
 };

@@ -12,7 +12,8 @@ use crate::humanize;
 use crate::model::view::{Numbers, Words};
 use crate::report::Section;
 
-pub(super) const CHART: Chart = Chart { id: "bursts", title: "Bursts", section: Section::Behavior, draw };
+pub(super) const CHART: Chart =
+    Chart { id: "bursts", title: "Who had bursts, and when?", section: Section::Behavior, draw };
 
 /// All bursts of one subject in one measure.
 struct Bursts<'a> {
@@ -40,7 +41,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     let episodes: usize = all.iter().map(|bursts| bursts.spans_us.len()).sum();
     let lanes: Vec<Lane> = all.iter().map(|bursts| bursts.lane(subject)).collect();
     let subtitle = format!(
-        "{} of {}; right: the peak of the greatest, and what is usual; the most unusual first",
+        "{} of {}; right: the largest peak and the usual amount; most unusual first",
         humanize::plural(episodes as u64, "burst"),
         if all.len() == 1 { "one subject".to_owned() } else { format!("{} subjects", all.len()) }
     );

@@ -8,6 +8,9 @@ use crate::humanize;
 
 /// Draws which process moved how much when, in the direction of a column of the tables.
 pub(super) fn draw(subject: &Subject<'_>, chart: &Chart, column: &str) -> Result<String> {
+    if let Some(why) = subject.why_no_process() {
+        return canvas::nothing(chart.title, why);
+    }
     let tables = &subject.analysis.tables;
     let Some(buckets) = Buckets::of(tables, heat::MOST_COLUMNS)? else {
         return canvas::nothing(chart.title, "The recording has no length.");

@@ -12,7 +12,7 @@ use crate::report::Section;
 
 pub(super) const CHART: Chart = Chart {
     id: "bytes-over-time",
-    title: "Bandwidth of the busiest processes",
+    title: "When did the busiest processes transfer data?",
     section: Section::Bandwidth,
     draw,
 };
@@ -26,6 +26,9 @@ const BETWEEN: i32 = 40;
 const HEADING: i32 = 4;
 
 fn draw(subject: &Subject<'_>) -> Result<String> {
+    if let Some(why) = subject.why_no_process() {
+        return canvas::nothing(CHART.title, why);
+    }
     let tables = &subject.analysis.tables;
     let Some(buckets) = Buckets::of(tables, lines::MOST_BUCKETS)? else {
         return canvas::nothing(CHART.title, "The recording has no length.");
@@ -50,7 +53,9 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     canvas::picture(CHART.title, &subtitle, |canvas| {
         for (lines, plot, unit) in [(&sent, upper, "sent, bytes/s"), (&received, lower, "received, bytes/s")]
         {
-            let rate = Axis::from_zero(lines::largest(lines), (plot.bottom, plot.top), humanize::bytes_per_s);
+            let values: Vec<f64> =
+                lines.iter().flat_map(|line| line.values.iter().flatten().copied()).collect();
+            let rate = Axis::for_values(&values, (plot.bottom, plot.top), humanize::bytes_per_s);
             lines::draw(canvas, plot, &buckets, lines, (&rate, unit))?;
             lines::draw_legend(canvas, plot.top + HEADING, lines)?;
         }

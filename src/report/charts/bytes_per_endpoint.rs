@@ -6,8 +6,12 @@ use super::{bars, canvas};
 use crate::Result;
 use crate::report::Section;
 
-pub(super) const CHART: Chart =
-    Chart { id: "bytes-per-endpoint", title: "Bytes per remote address", section: Section::Bandwidth, draw };
+pub(super) const CHART: Chart = Chart {
+    id: "bytes-per-endpoint",
+    title: "Which remote addresses exchanged the most bytes?",
+    section: Section::Bandwidth,
+    draw,
+};
 
 fn draw(subject: &Subject<'_>) -> Result<String> {
     let bandwidth = &subject.analysis.metrics.bandwidth;

@@ -7,12 +7,24 @@ use crate::humanize;
 use crate::model::metrics::Bandwidth;
 use crate::report::Section;
 
-pub(super) const CHART: Chart =
-    Chart { id: "bytes-per-process", title: "Bytes per process", section: Section::Bandwidth, draw };
+pub(super) const CHART: Chart = Chart {
+    id: "bytes-per-process",
+    title: "Who transferred the most bytes?",
+    section: Section::Bandwidth,
+    draw,
+};
 
 fn draw(subject: &Subject<'_>) -> Result<String> {
     let bandwidth = &subject.analysis.metrics.bandwidth;
-    let rows = bars::moved(&bandwidth.by_process);
+    let hosts = if subject.analysis.metrics.overview.processes == 0 {
+        Some(bars::hosts(&subject.analysis.tables, |share| {
+            share.bytes_sent.saturating_add(share.bytes_received)
+        })?)
+    } else {
+        None
+    };
+    let shares = hosts.as_deref().map(bars::first);
+    let rows = bars::moved(shares.as_deref().unwrap_or(&bandwidth.by_process));
     if rows.is_empty() {
         return canvas::nothing(CHART.title, "No payload bytes were counted during the recording.");
     }

@@ -26,6 +26,8 @@ pub(super) const MARGIN: i32 = 28;
 pub(super) const TOP: i32 = 84;
 /// The chart library takes sizes of line boxes and divides them by this for the font's.
 const LINE_PER_FONT_SIZE: f64 = 1.24;
+/// Fewest characters of a name that still tell something.
+const LEAST_OF_A_NAME: usize = 4;
 /// Longest texts that still fit beside each other.
 const TITLE_CHARS: usize = 70;
 const SUBTITLE_CHARS: usize = 120;
@@ -108,12 +110,22 @@ pub(super) fn picture(
     }
 }
 
+/// What only a chart of [`nothing`] has: text cannot make a shape.
+const NOTHING: &str = r#"<rect x="0" y="0" width="1" height="1""#;
+
+/// Why a chart is empty, escaped for XML; none if it is not.
+pub(in crate::report) fn why_nothing(svg: &str) -> Option<&str> {
+    let (_, last) = svg.split_once(NOTHING)?.1.rsplit_once("<text ")?;
+    Some(last.split_once('>')?.1.split_once("</text>")?.0.trim())
+}
+
 /// A chart without data, which says why it is empty.
 ///
 /// # Errors
 /// [`Error::Render`].
 pub(super) fn nothing(title: &str, reason: &str) -> Result<String> {
     picture(title, "", |canvas| {
+        canvas.fill(Area { left: 0, top: 0, right: 1, bottom: 1 }, PAPER)?;
         let middle = (SIZE.0 as i32 / 2, SIZE.1 as i32 / 2);
         canvas.text((middle.0, middle.1 - 10), Label::VALUE.centre(), "Nothing to show")?;
         canvas.text((middle.0, middle.1 + 14), Label::PLAIN.centre(), &fit(reason, SUBTITLE_CHARS))
@@ -220,6 +232,18 @@ pub(super) fn fit(text: &str, max_chars: usize) -> String {
     escape::shorten(&escape::svg(text), max_chars).into_owned()
 }
 
+/// A pair `who → where` that has room: of two names that are too long, the first is cut before the
+/// second, as the destination is what tells pairs apart.
+pub(super) fn fit_pair(text: &str, max_chars: usize) -> String {
+    let visible = escape::svg(text);
+    let length = visible.chars().count();
+    let Some((who, to)) = visible.rsplit_once(" → ").filter(|_| length > max_chars) else {
+        return fit(text, max_chars);
+    };
+    let room = max_chars.saturating_sub(to.chars().count() + 3);
+    if room < LEAST_OF_A_NAME { fit(to, max_chars) } else { format!("{} → {to}", fit(who, room)) }
+}
+
 /// Width of a text in pixels, generously: the font's letters are on average 0.6 as wide as high.
 pub(super) fn text_width(text: &str, size: f64) -> i32 {
     (text.chars().count() as f64 * size * 0.62).ceil() as i32
@@ -239,6 +263,24 @@ mod tests {
             document.descendants().filter(roxmltree::Node::is_element).map(|n| n.tag_name().name()).collect();
         assert_eq!(names, ["svg", "rect", "text", "text"]);
         assert!(svg.contains(r"a\u{0}\u{1b}[2J\u{202e}"));
+    }
+
+    #[test]
+    fn an_empty_chart_says_why_and_no_text_can_look_like_one() {
+        let svg = nothing("t", "a < b").unwrap();
+        assert_eq!(why_nothing(&svg), Some("a &lt; b"));
+        let hostile = picture("Nothing to show", NOTHING, |_| Ok(())).unwrap();
+        assert_eq!(why_nothing(&hostile), None);
+    }
+
+    #[test]
+    fn of_a_pair_the_destination_stays() {
+        assert_eq!(
+            fit_pair("a-very-long-process-name → 64.225.56.201:443", 27),
+            "a-v…ame → 64.225.56.201:443"
+        );
+        assert_eq!(fit_pair("name → 2001:db8:aaaa:bbbb:cccc", 27), "2001:db8:aaaa:bbbb:cccc");
+        assert_eq!(fit_pair("curl → 10.0.0.1", 27), "curl → 10.0.0.1");
     }
 
     #[test]

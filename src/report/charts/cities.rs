@@ -7,8 +7,12 @@ use crate::Result;
 use crate::humanize;
 use crate::report::Section;
 
-pub(super) const CHART: Chart =
-    Chart { id: "cities", title: "Connections per city", section: Section::Geography, draw };
+pub(super) const CHART: Chart = Chart {
+    id: "cities",
+    title: "In which cities are the remote addresses?",
+    section: Section::Geography,
+    draw,
+};
 
 fn draw(subject: &Subject<'_>) -> Result<String> {
     let cities = &subject.analysis.metrics.geography.by_city;

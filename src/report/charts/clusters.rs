@@ -18,7 +18,7 @@ use crate::model::view::{Numbers, Words};
 use crate::report::Section;
 
 pub(super) const CHART: Chart =
-    Chart { id: "clusters", title: "Groups of similar connections", section: Section::Behavior, draw };
+    Chart { id: "clusters", title: "Which connections are alike?", section: Section::Behavior, draw };
 
 /// Room for tick labels on the left, and for the list on the right, in pixels.
 const LABELS: i32 = 64;

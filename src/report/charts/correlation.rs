@@ -8,12 +8,8 @@ use crate::humanize;
 use crate::model::metrics::Correlation;
 use crate::report::Section;
 
-pub(super) const CHART: Chart = Chart {
-    id: "correlation",
-    title: "Correlation of the numbers of connections",
-    section: Section::Statistics,
-    draw,
-};
+pub(super) const CHART: Chart =
+    Chart { id: "correlation", title: "Which measurements go together?", section: Section::Statistics, draw };
 
 /// Room for names on the left and above, in pixels.
 const NAMES: i32 = 150;

@@ -9,14 +9,19 @@ use super::canvas::{self, Area, Canvas, Drawn, Label, Point};
 use super::palette::{self, GRID, PAPER};
 use super::{Chart, Subject};
 use crate::Result;
+use crate::geo::country_name;
 use crate::humanize;
 use crate::model::Tables;
 use crate::model::metrics::Share;
 use crate::model::view::Words;
 use crate::report::Section;
 
-pub(super) const CHART: Chart =
-    Chart { id: "countries", title: "Connections per country", section: Section::Geography, draw };
+pub(super) const CHART: Chart = Chart {
+    id: "countries",
+    title: "In which countries are the remote addresses?",
+    section: Section::Geography,
+    draw,
+};
 
 /// A ring a line: the country's code, then its points in pixels.
 const OUTLINES: &str = include_str!("world_map/outlines.txt");
@@ -45,8 +50,8 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
         countries.iter().map(|share| (share.name.as_str(), share.connections)).collect();
     let largest = counts.values().copied().max().unwrap_or(1);
     let subtitle = format!(
-        "{}; public addresses of unknown country: {}; not public, never looked up: {}",
-        if countries.len() == 1 { "1 country".to_owned() } else { format!("{} countries", countries.len()) },
+        "{}; public addresses of unknown country: {}; private addresses (not looked up): {}",
+        humanize::plural(countries.len() as u64, "country"),
         humanize::count(geography.public_unknown),
         humanize::count(geography.not_public)
     );
@@ -115,7 +120,7 @@ fn draw_list(canvas: &Canvas<'_>, countries: &[Share], names: &Names<'_>, larges
         let square = Area { left: LIST_LEFT, top: y - 6, right: LIST_LEFT + 12, bottom: y + 6 };
         canvas.fill(square, shade(share.connections, largest))?;
         let star = if is_on_map(&share.name) { "" } else { " *" };
-        let name = format!("{}{star}", canvas::fit(&names.with_code(&share.name), NAME_CHARS));
+        let name = format!("{}{star}", canvas::fit(names.of_code(&share.name), NAME_CHARS));
         canvas.text((LIST_LEFT + 20, y), Label::VALUE, &name)?;
         canvas.text((inside.right, y), Label::PLAIN.right(), &humanize::count(share.connections))?;
     }
@@ -148,12 +153,9 @@ impl<'a> Names<'a> {
         Ok(Self((0..tables.endpoints.height()).filter_map(name).collect()))
     }
 
-    /// `Germany (DE)`; the code alone where the database has no name.
-    pub(super) fn with_code(&self, code: &str) -> String {
-        match self.0.get(code) {
-            Some(name) => format!("{name} ({code})"),
-            None => code.to_owned(),
-        }
+    /// `Germany`; the code where neither the database nor ISO 3166 has a name.
+    pub(super) fn of_code<'b>(&'b self, code: &'b str) -> &'b str {
+        self.0.get(code).copied().or_else(|| country_name(code)).unwrap_or(code)
     }
 }
 

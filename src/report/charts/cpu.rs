@@ -7,7 +7,7 @@ use crate::humanize;
 use crate::report::Section;
 
 pub(super) const CHART: Chart =
-    Chart { id: "cpu", title: "CPU of the busiest processes", section: Section::Trends, draw };
+    Chart { id: "cpu", title: "Which processes used the CPU?", section: Section::Trends, draw };
 
 fn draw(subject: &Subject<'_>) -> Result<String> {
     let load = Load {

@@ -11,8 +11,12 @@ use crate::Result;
 use crate::humanize;
 use crate::report::Section;
 
-pub(super) const CHART: Chart =
-    Chart { id: "direction-by-country", title: "Directions per country", section: Section::Geography, draw };
+pub(super) const CHART: Chart = Chart {
+    id: "direction-by-country",
+    title: "Who opened the connections with each country?",
+    section: Section::Geography,
+    draw,
+};
 
 /// Directions in the order in which they are drawn.
 const DIRECTIONS: [&str; 3] = ["outbound", "inbound", "internal"];
@@ -69,8 +73,8 @@ impl Row<'_> {
 
     fn draw(&self, canvas: &Canvas<'_>, names: &Names<'_>, largest: u64, row: Area) -> Drawn {
         let (left, middle) = (row.left + NAMES, i32::midpoint(row.top, row.bottom));
-        let name = names.with_code(self.code);
-        canvas.text((left - 10, middle), Label::VALUE.right(), &canvas::fit(&name, NAME_CHARS))?;
+        let name = names.of_code(self.code);
+        canvas.text((left - 10, middle), Label::VALUE.right(), &canvas::fit(name, NAME_CHARS))?;
         let at = |sum: u64| {
             left + (sum as f64 / largest as f64 * f64::from(row.right - VALUES - left)).round() as i32
         };

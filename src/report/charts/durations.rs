@@ -14,7 +14,7 @@ use crate::model::tables::SocketColumns;
 use crate::report::Section;
 
 pub(super) const CHART: Chart =
-    Chart { id: "durations", title: "How long connections lasted", section: Section::Tcp, draw };
+    Chart { id: "durations", title: "How long did connections last?", section: Section::Tcp, draw };
 
 /// Bars of the histogram.
 const BARS: usize = 40;
@@ -59,7 +59,11 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
         axis::draw_left(canvas, &counts, plot, "connections")?;
         histogram.draw(canvas, &counts, plot)?;
         axis::draw_bottom(canvas, &durations, plot, "duration, logarithmic")?;
-        canvas.text((plot.left + INSTANT_BAR.1 / 2, plot.bottom + 16), Label::SMALL.centre(), "one tick")?;
+        canvas.text(
+            (plot.left + INSTANT_BAR.1 / 2, plot.bottom + 16),
+            Label::SMALL.centre(),
+            "one snapshot",
+        )?;
         draw_thresholds(canvas, tcp, &durations, plot)
     })
 }
@@ -82,7 +86,7 @@ impl Histogram {
         let instant = sorted_s.partition_point(|duration_s| *duration_s <= 0.0);
         let lasting = &sorted_s[instant..];
         let (shortest_s, longest_s) = SHORTEST_RANGE_S;
-        let first_s = lasting.first().copied().unwrap_or(shortest_s).min(shortest_s);
+        let first_s = lasting.first().copied().unwrap_or(shortest_s).min(tcp.short_lived_s);
         let last_s = lasting.last().copied().unwrap_or(longest_s).max(longest_s).max(tcp.long_lived_s * 10.0);
         let range_s = (10_f64.powf(first_s.log10().floor()).max(1e-6), last_s * 1.05);
         let mut bars = vec![0; BARS];
@@ -155,6 +159,6 @@ mod tests {
     #[test]
     fn the_range_holds_the_thresholds_even_for_short_captures() {
         let histogram = Histogram::of(&[2.0], &tcp());
-        assert!(histogram.range_s.0 <= 0.1 && histogram.range_s.1 > 900.0, "{:?}", histogram.range_s);
+        assert!(histogram.range_s.0 <= 2.0 && histogram.range_s.1 > 900.0, "{:?}", histogram.range_s);
     }
 }

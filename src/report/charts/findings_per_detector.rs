@@ -9,8 +9,12 @@ use crate::model::detector::{Run, Status};
 use crate::model::finding::Severity;
 use crate::report::Section;
 
-pub(super) const CHART: Chart =
-    Chart { id: "findings-per-detector", title: "Findings per detector", section: Section::Security, draw };
+pub(super) const CHART: Chart = Chart {
+    id: "findings-per-detector",
+    title: "Which detectors found something?",
+    section: Section::Security,
+    draw,
+};
 
 /// Room for names on the left and for numbers on the right, in pixels.
 const NAMES: i32 = 150;

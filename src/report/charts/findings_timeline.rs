@@ -11,7 +11,7 @@ use crate::report::Section;
 
 pub(super) const CHART: Chart = Chart {
     id: "findings-timeline",
-    title: "Findings over time, by severity",
+    title: "When did the findings occur?",
     section: Section::Security,
     draw,
 };

@@ -37,7 +37,11 @@ pub(super) fn draw(canvas: &Canvas<'_>, span_us: (i64, i64), lanes: &[Lane]) -> 
         let top = plot.top + index * pitch;
         let middle = top + pitch / 2;
         canvas.line((plot.left, middle), (plot.right, middle), GRID)?;
-        canvas.text((plot.left - 10, middle), Label::VALUE.right(), &canvas::fit(&lane.name, NAME_CHARS))?;
+        canvas.text(
+            (plot.left - 10, middle),
+            Label::VALUE.right(),
+            &canvas::fit_pair(&lane.name, NAME_CHARS),
+        )?;
         canvas.text((plot.right + 12, middle), Label::SMALL, &canvas::fit(&lane.text, TEXT_CHARS))?;
         let shape = comb(&bars(&lane.spans_us, &time), (top + 3, top + pitch - 4));
         canvas.shape(&shape, lane.colour)?;

@@ -55,7 +55,7 @@ pub(super) fn draw(
     lines: &[Line],
     (values, unit): (&Axis, &str),
 ) -> Drawn {
-    axis::draw_left(canvas, values, plot, unit)?;
+    axis::draw_left(canvas, values, plot, &values.unit(unit))?;
     let time = Axis::time(buckets.span_us(), (plot.left, plot.right));
     for (index, line) in lines.iter().enumerate().rev() {
         let is_second = is_second(lines, index);
@@ -113,7 +113,7 @@ fn paths(line: &Line, buckets: &Buckets, time: &Axis, values: &Axis) -> Vec<Vec<
             paths.push(Vec::new());
         }
         is_going_on = true;
-        let y = values.at(*value);
+        let y = values.at_value(*value);
         paths.last_mut().into_iter().for_each(|path| extend(path, [(x(bucket), y), (x(bucket + 1), y)]));
     }
     paths

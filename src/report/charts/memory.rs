@@ -7,7 +7,7 @@ use crate::humanize;
 use crate::report::Section;
 
 pub(super) const CHART: Chart =
-    Chart { id: "memory", title: "Memory of the largest processes", section: Section::Trends, draw };
+    Chart { id: "memory", title: "Which processes used the most memory?", section: Section::Trends, draw };
 
 fn draw(subject: &Subject<'_>) -> Result<String> {
     let load = Load {

@@ -44,11 +44,12 @@ impl Mirror<'_> {
     pub(super) fn draw(&self, canvas: &Canvas<'_>, labels: i32) -> Drawn {
         let plot = axis::plot(labels);
         let middle = i32::midpoint(plot.top, plot.bottom);
-        let up = Axis::from_zero(self.largest(), (middle, plot.top), self.tick_text);
-        let mut down = Axis::from_zero(self.largest(), (middle, plot.bottom), self.tick_text);
+        let values = [self.up.values.as_slice(), &self.down.values].concat();
+        let up = Axis::for_values(&values, (middle, plot.top), self.tick_text);
+        let mut down = Axis::for_values(&values, (middle, plot.bottom), self.tick_text);
         let span_us = self.buckets.span_us();
         let time = Axis::time(span_us, (plot.left, plot.right));
-        axis::draw_left(canvas, &up, plot, self.unit)?;
+        axis::draw_left(canvas, &up, plot, &up.unit(self.unit))?;
         // The common line has its label already.
         down.ticks.remove(0);
         axis::draw_left(canvas, &down, plot, "")?;
@@ -60,13 +61,13 @@ impl Mirror<'_> {
     }
 
     fn draw_half(&self, canvas: &Canvas<'_>, half: &Half<'_>, time: &Axis, axis: &Axis) -> Drawn {
-        let base = axis.at(0.0);
+        let base = axis.at_value(0.0);
         for (bucket, value) in half.values.iter().enumerate().filter(|(_, value)| **value > 0.0) {
             let left = time.at(self.buckets.start_us(bucket) as f64);
             let right = time.at(self.buckets.start_us(bucket + 1) as f64);
             // Little is not nothing.
-            let end = axis.at(*value);
-            let end = if end == base { base + (axis.at(f64::MAX) - base).signum() } else { end };
+            let end = axis.at_value(*value);
+            let end = if end == base { base + (axis.at_value(f64::MAX) - base).signum() } else { end };
             // Wide bars are kept apart, thin ones are not, as nothing would be left of them.
             let right = if right - left > 4 { right - 1 } else { right };
             canvas.fill(Area { left, top: end.min(base), right, bottom: end.max(base) }, half.colour)?;

@@ -23,6 +23,7 @@ mod clusters;
 mod correlation;
 mod countries;
 mod cpu;
+mod crop;
 mod direction_by_country;
 mod durations;
 mod findings_per_detector;
@@ -57,6 +58,8 @@ mod transitions;
 mod unusual_ports;
 mod uploads;
 
+pub(super) use self::canvas::why_nothing;
+pub(super) use self::crop::cropped;
 use self::palette::ProcessColours;
 pub use self::png::Renderer;
 use super::Section;
@@ -123,6 +126,11 @@ struct Subject<'a> {
 }
 
 impl Subject<'_> {
+    /// Why nothing can be said of processes; none if some are known.
+    fn why_no_process(&self) -> Option<&'static str> {
+        (self.analysis.metrics.overview.processes == 0).then_some("No process is known in this capture.")
+    }
+
     /// Why there is no table of a detector, for the place of its chart.
     fn why_missing(&self, table: &DetectorTable) -> String {
         let detector = table.detector;
@@ -130,7 +138,7 @@ impl Subject<'_> {
         match run.map(|run| &run.status) {
             Some(Status::Skipped(why)) => format!("{detector} was skipped: {why}"),
             Some(Status::Failed(why)) => format!("{detector} failed: {why}"),
-            Some(Status::Ran) => format!("{detector} gave nothing to draw."),
+            Some(Status::Ran) => format!("{detector} has no data to draw."),
             None => format!("{detector} did not run."),
         }
     }

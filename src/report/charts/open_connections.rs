@@ -9,8 +9,12 @@ use crate::humanize;
 use crate::model::Tables;
 use crate::report::Section;
 
-pub(super) const CHART: Chart =
-    Chart { id: "open-connections", title: "Open connections over time", section: Section::Dashboard, draw };
+pub(super) const CHART: Chart = Chart {
+    id: "open-connections",
+    title: "How many connections were open?",
+    section: Section::Dashboard,
+    draw,
+};
 
 /// Room for tick labels left of and below the plot, in pixels.
 const LEFT: i32 = 36;
@@ -26,7 +30,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     let tables = &subject.analysis.tables;
     let slices = slices(tables)?;
     let Some(fullest) = slices.iter().max_by_key(|slice| slice.open).filter(|slice| slice.open > 0) else {
-        return canvas::nothing(CHART.title, "No connection was open at any tick.");
+        return canvas::nothing(CHART.title, "No connection was open at any snapshot.");
     };
     let span_us = (slices[0].start_us, end_us(tables, &slices));
     let inside = Canvas::inside();
@@ -35,7 +39,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     let time = Axis::time(span_us, (plot.left, plot.right));
     let open = Axis::counts(u64::from(fullest.open), (plot.bottom, plot.top));
     let subtitle = format!(
-        "the most at any tick within each {}; {} at the peak",
+        "counted at snapshots, the most within each {}: {} at the peak; shorter ones are among those opened",
         humanize::seconds(tables.bin_width_us as f64 / 1e6),
         humanize::count(u64::from(fullest.open))
     );

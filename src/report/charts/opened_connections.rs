@@ -14,7 +14,7 @@ use crate::report::Section;
 
 pub(super) const CHART: Chart = Chart {
     id: "opened-connections",
-    title: "Connections opened and closed over time",
+    title: "When were connections opened and closed?",
     section: Section::Dashboard,
     draw,
 };

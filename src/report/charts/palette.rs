@@ -12,11 +12,11 @@ use crate::model::finding::Severity;
 use crate::model::metrics::Metrics;
 
 const BLUE: RGBColor = RGBColor(0, 114, 178);
-const ORANGE: RGBColor = RGBColor(230, 159, 0);
-const GREEN: RGBColor = RGBColor(0, 158, 115);
+const ORANGE: RGBColor = RGBColor(184, 122, 0);
+const GREEN: RGBColor = RGBColor(0, 145, 105);
 const VERMILION: RGBColor = RGBColor(213, 94, 0);
-const PURPLE: RGBColor = RGBColor(204, 121, 167);
-const SKY: RGBColor = RGBColor(86, 180, 233);
+const PURPLE: RGBColor = RGBColor(190, 95, 148);
+const SKY: RGBColor = RGBColor(40, 140, 196);
 
 /// The page that a chart is drawn on.
 pub const PAPER: RGBColor = RGBColor(255, 255, 255);
@@ -29,7 +29,7 @@ pub const GRID: RGBColor = RGBColor(228, 231, 235);
 /// Axes.
 pub const AXIS: RGBColor = RGBColor(154, 165, 177);
 /// What is summed up as `other` or is `unknown`.
-pub const REST: RGBColor = RGBColor(170, 178, 187);
+pub const REST: RGBColor = RGBColor(130, 139, 149);
 /// Sent bytes.
 pub const SENT: RGBColor = BLUE;
 /// Received bytes.
@@ -50,11 +50,19 @@ pub const RETRANSMITTED: RGBColor = VERMILION;
 /// Of Paul Tol's muted scheme (*Colour Schemes*, 2021), for more processes than the first
 /// six: dark enough beside their like.
 const INDIGO: RGBColor = RGBColor(51, 34, 136);
-const OLIVE: RGBColor = RGBColor(153, 153, 51);
+const OLIVE: RGBColor = RGBColor(130, 130, 30);
 const WINE: RGBColor = RGBColor(136, 34, 85);
-const TEAL: RGBColor = RGBColor(68, 170, 153);
+const TEAL: RGBColor = RGBColor(30, 140, 125);
 
-const PROCESS_HUES: [RGBColor; 10] = [BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, INDIGO, OLIVE, WINE, TEAL];
+const ROSE: RGBColor = RGBColor(190, 80, 95);
+const BROWN: RGBColor = RGBColor(120, 85, 60);
+
+/// Without blue and orange, which are what was sent and received, and vermilion, which is a threshold.
+const PROCESS_HUES: [RGBColor; 8] = [GREEN, PURPLE, INDIGO, TEAL, OLIVE, WINE, BROWN, ROSE];
+
+/// Every colour that says what something is.
+const HUES: [RGBColor; 12] =
+    [BLUE, ORANGE, VERMILION, SKY, GREEN, PURPLE, INDIGO, TEAL, OLIVE, WINE, BROWN, ROSE];
 
 /// The colour of a TCP state: flowing, opening, closing, waiting and gone are told apart.
 pub fn of_state(state: &str) -> RGBColor {
@@ -136,7 +144,7 @@ pub fn luma(colour: RGBColor) -> f64 {
 
 /// Whether a colour says what something is, and not how much of it there is.
 pub fn is_hue(colour: RGBColor) -> bool {
-    PROCESS_HUES.contains(&colour) || colour == REST
+    HUES.contains(&colour) || colour == REST
 }
 
 fn between(from: RGBColor, to: RGBColor, share: f64) -> RGBColor {
@@ -194,10 +202,28 @@ mod tests {
         metrics.bandwidth.by_process = named(&["sshd", "rsync", "curl"]);
         let colours = ProcessColours::of(["xmrig"], &metrics);
         let hues = ["xmrig", "curl", "sshd", "rsync"].map(|name| colours.get(name));
-        assert_eq!(hues, [BLUE, ORANGE, GREEN, VERMILION]);
+        assert_eq!(hues, [GREEN, PURPLE, INDIGO, TEAL]);
         assert_eq!(colours.get("other"), REST);
         assert_eq!(colours.get("unknown"), REST);
         assert_eq!(colours.get("never seen"), REST);
+    }
+
+    /// Of WCAG 2.1: 3 is asked of what carries meaning.
+    fn contrast_to_paper(colour: RGBColor) -> f64 {
+        let channel = |part: u8| {
+            let share = f64::from(part) / 255.0;
+            if share <= 0.040_45 { share / 12.92 } else { ((share + 0.055) / 1.055).powf(2.4) }
+        };
+        let light = 0.2126 * channel(colour.0) + 0.7152 * channel(colour.1) + 0.0722 * channel(colour.2);
+        1.05 / (light + 0.05)
+    }
+
+    #[test]
+    fn every_hue_is_told_from_the_paper() {
+        for colour in HUES.into_iter().chain([REST, MUTED, INK]) {
+            assert!(contrast_to_paper(colour) >= 3.0, "{colour:?}: {}", contrast_to_paper(colour));
+        }
+        assert!(!PROCESS_HUES.contains(&SENT) && !PROCESS_HUES.contains(&RECEIVED));
     }
 
     #[test]

@@ -10,13 +10,15 @@ use crate::model::metrics::ProtocolEfficiency;
 use crate::report::Section;
 
 pub(super) const CHART: Chart =
-    Chart { id: "protocols", title: "Protocols compared", section: Section::Statistics, draw };
+    Chart { id: "protocols", title: "How do the protocols compare?", section: Section::Statistics, draw };
 
 /// A measure of a protocol.
 struct Measure {
     name: &'static str,
     value: fn(&ProtocolEfficiency) -> Option<f64>,
     text: fn(f64) -> String,
+    /// Whether it is a share: the whole width is then 100 %.
+    is_share: bool,
 }
 
 const MEASURES: [Measure; 6] = [
@@ -24,24 +26,38 @@ const MEASURES: [Measure; 6] = [
         name: "connections",
         value: |p| Some(p.connections as f64),
         text: |n| humanize::count(n as u64),
+        is_share: false,
     },
     Measure {
         name: "payload per second of connection",
         value: |p| p.goodput_bytes_per_s,
         text: humanize::bytes_per_s,
+        is_share: false,
     },
-    Measure { name: "payload per packet sent", value: |p| p.bytes_per_packet_sent, text: humanize::bytes },
+    Measure {
+        name: "payload per packet sent",
+        value: |p| p.bytes_per_packet_sent,
+        text: humanize::bytes,
+        is_share: false,
+    },
     Measure {
         name: "payload per packet received",
         value: |p| p.bytes_per_packet_received,
         text: humanize::bytes,
+        is_share: false,
     },
     Measure {
-        name: "payload's share of all bytes, estimated",
+        name: "payload share of all bytes (estimate)",
         value: |p| p.payload_share_estimate,
         text: humanize::ratio_percent,
+        is_share: true,
     },
-    Measure { name: "segments sent again", value: |p| p.retransmission_rate, text: humanize::ratio_percent },
+    Measure {
+        name: "retransmitted segments",
+        value: |p| p.retransmission_rate,
+        text: humanize::ratio_percent,
+        is_share: true,
+    },
 ];
 /// The measures lie in so many columns, so far from each other, in pixels.
 const COLUMNS: i32 = 2;
@@ -82,7 +98,7 @@ impl Measure {
     fn draw(&self, canvas: &Canvas<'_>, protocols: &[ProtocolEfficiency], area: Area) -> Drawn {
         canvas.text((area.left, area.top + 8), Label::PLAIN, self.name)?;
         let known = || protocols.iter().filter_map(self.value).filter(|value| value.is_finite());
-        let largest = known().fold(f64::MIN_POSITIVE, f64::max);
+        let largest = if self.is_share { 1.0 } else { known().fold(f64::MIN_POSITIVE, f64::max) };
         let left = area.left + NAMES;
         for (protocol, index) in protocols.iter().zip(0..) {
             let top = area.top + 22 + index * BAR;

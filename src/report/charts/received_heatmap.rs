@@ -6,7 +6,7 @@ use crate::report::Section;
 
 pub(super) const CHART: Chart = Chart {
     id: "received-heatmap",
-    title: "Received over time, per process",
+    title: "Who received data, and when?",
     section: Section::Bandwidth,
     draw,
 };

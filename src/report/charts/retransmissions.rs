@@ -1,4 +1,4 @@
-//! Segments that were sent again, over time.
+//! Retransmitted segments, over time.
 
 use polars::prelude::UInt64Type;
 
@@ -15,7 +15,7 @@ use crate::model::view::Numbers;
 use crate::report::Section;
 
 pub(super) const CHART: Chart =
-    Chart { id: "retransmissions", title: "Retransmitted segments over time", section: Section::Tcp, draw };
+    Chart { id: "retransmissions", title: "When were segments retransmitted?", section: Section::Tcp, draw };
 
 /// Room for tick labels, in pixels.
 const LABELS: i32 = 40;
@@ -29,7 +29,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     let counts = buckets.sums(|slice| numbers.get(slice));
     let largest = counts.iter().copied().max().unwrap_or(0);
     if largest == 0 {
-        return canvas::nothing(CHART.title, "No segment was seen to be sent again, or none was counted.");
+        return canvas::nothing(CHART.title, "No retransmitted segment was counted.");
     }
     let plot = axis::plot(LABELS);
     let time = Axis::time(buckets.span_us(), (plot.left, plot.right));

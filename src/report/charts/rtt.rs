@@ -13,14 +13,12 @@ use crate::model::tables::SocketColumns;
 use crate::report::Section;
 
 pub(super) const CHART: Chart =
-    Chart { id: "rtt", title: "Round-trip times of TCP connections", section: Section::Tcp, draw };
+    Chart { id: "rtt", title: "How long are the round-trip times?", section: Section::Tcp, draw };
 
 /// Bars of the histogram.
 const BARS: usize = 48;
 /// Room for tick labels, in pixels.
 const LABELS: i32 = 36;
-/// Shortest range of the axis, in seconds.
-const SHORTEST_RANGE_S: (f64, f64) = (1e-4, 1.0);
 
 fn draw(subject: &Subject<'_>) -> Result<String> {
     let rtts_s = rtts_s(&subject.analysis.tables)?;
@@ -70,11 +68,11 @@ fn rtts_s(tables: &Tables) -> Result<Vec<f64>> {
     Ok((0..sockets.len()).filter(is_connection).filter_map(in_seconds).collect())
 }
 
-/// Whole decades around the values; none without one.
+/// Whole decades around the values, at least one; none without a value.
 fn range_s(rtts_s: &[f64]) -> Option<(f64, f64)> {
-    let first_s = rtts_s.iter().copied().reduce(f64::min)?.min(SHORTEST_RANGE_S.0);
-    let last_s = rtts_s.iter().copied().reduce(f64::max)?.max(SHORTEST_RANGE_S.1);
-    Some((10_f64.powf(first_s.log10().floor()), 10_f64.powf(last_s.log10().ceil())))
+    let first = rtts_s.iter().copied().reduce(f64::min)?.log10().floor();
+    let last = rtts_s.iter().copied().reduce(f64::max)?.log10().ceil().max(first + 1.0);
+    Some((10_f64.powf(first), 10_f64.powf(last)))
 }
 
 fn histogram(rtts_s: &[f64], (first_s, last_s): (f64, f64)) -> [u64; BARS] {

@@ -5,7 +5,7 @@ use crate::Result;
 use crate::report::Section;
 
 pub(super) const CHART: Chart =
-    Chart { id: "sent-heatmap", title: "Sent over time, per process", section: Section::Bandwidth, draw };
+    Chart { id: "sent-heatmap", title: "Who sent data, and when?", section: Section::Bandwidth, draw };
 
 fn draw(subject: &Subject<'_>) -> Result<String> {
     bytes_heatmap::draw(subject, &CHART, "bytes_sent")

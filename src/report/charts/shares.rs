@@ -14,8 +14,12 @@ use crate::humanize;
 use crate::model::metrics::Share;
 use crate::report::Section;
 
-pub(super) const CHART: Chart =
-    Chart { id: "shares", title: "Protocols, directions and states", section: Section::Dashboard, draw };
+pub(super) const CHART: Chart = Chart {
+    id: "shares",
+    title: "Which protocols, directions and states?",
+    section: Section::Dashboard,
+    draw,
+};
 
 /// Room for the names on the left, in pixels.
 const NAMES: i32 = 96;

@@ -7,7 +7,12 @@ use crate::Result;
 use crate::humanize;
 use crate::report::Section;
 
-pub(super) const CHART: Chart = Chart { id: "states", title: "TCP states", section: Section::Tcp, draw };
+pub(super) const CHART: Chart = Chart {
+    id: "states",
+    title: "In which TCP states were connections last seen?",
+    section: Section::Tcp,
+    draw,
+};
 
 fn draw(subject: &Subject<'_>) -> Result<String> {
     let states = &subject.analysis.metrics.overview.by_state;

@@ -14,7 +14,7 @@ use crate::model::view::Numbers;
 use crate::report::Section;
 
 pub(super) const CHART: Chart =
-    Chart { id: "tcp-trouble", title: "TCP connections in trouble", section: Section::Tcp, draw };
+    Chart { id: "tcp-trouble", title: "When were TCP connections unhealthy?", section: Section::Tcp, draw };
 
 /// Kinds of trouble: the column of the table, what it is, and the state that has its colour.
 const KINDS: [(&str, &str, &str); 3] = [
@@ -68,7 +68,7 @@ fn lines_of(table: &DataFrame, buckets: &Buckets) -> Result<Vec<Line>> {
         let most = counts.iter().copied().max().unwrap_or(0);
         Ok(Line {
             name: name.to_owned(),
-            note: format!("{} at the most", humanize::count(most)),
+            note: format!("peak {}", humanize::count(most)),
             colour: palette::of_state(state),
             values: counts.into_iter().map(|count| Some(count as f64)).collect(),
         })

@@ -7,8 +7,12 @@ use crate::Result;
 use crate::humanize;
 use crate::report::Section;
 
-pub(super) const CHART: Chart =
-    Chart { id: "top-endpoints", title: "Connections per remote address", section: Section::Dashboard, draw };
+pub(super) const CHART: Chart = Chart {
+    id: "top-endpoints",
+    title: "Which remote addresses have the most connections?",
+    section: Section::Dashboard,
+    draw,
+};
 
 fn draw(subject: &Subject<'_>) -> Result<String> {
     let overview = &subject.analysis.metrics.overview;

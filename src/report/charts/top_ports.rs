@@ -12,7 +12,7 @@ use crate::report::Section;
 
 pub(super) const CHART: Chart = Chart {
     id: "top-ports",
-    title: "Connections per port of the service",
+    title: "Which services have the most connections?",
     section: Section::Dashboard,
     draw,
 };

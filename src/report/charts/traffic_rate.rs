@@ -12,7 +12,7 @@ use crate::model::view::Numbers;
 use crate::report::Section;
 
 pub(super) const CHART: Chart =
-    Chart { id: "traffic-rate", title: "Traffic rate", section: Section::Statistics, draw };
+    Chart { id: "traffic-rate", title: "How fast was data transferred?", section: Section::Statistics, draw };
 
 /// Room for tick labels, in pixels.
 const LABELS: i32 = 68;
@@ -39,7 +39,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
         return canvas::nothing(CHART.title, "No payload bytes were counted during the recording.");
     }
     let subtitle = format!(
-        "payload of all connections with byte counts; mean over each {}, {} at the most",
+        "payload of all connections with byte counts; mean over each {}, peak {}",
         humanize::seconds(buckets.seconds(0)),
         humanize::bytes_per_s(mirror.largest())
     );

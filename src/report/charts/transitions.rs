@@ -11,7 +11,7 @@ use crate::humanize;
 use crate::report::Section;
 
 pub(super) const CHART: Chart =
-    Chart { id: "transitions", title: "TCP state changes", section: Section::Tcp, draw };
+    Chart { id: "transitions", title: "Which TCP state changes occurred?", section: Section::Tcp, draw };
 
 /// Room for the names of the states, in pixels.
 const NAMES: i32 = 150;

@@ -11,7 +11,7 @@ use crate::report::Section;
 
 pub(super) const CHART: Chart = Chart {
     id: "unusual-ports",
-    title: "Connections against unusual ports, per process",
+    title: "Which processes use unusual ports?",
     section: Section::Anomalies,
     draw,
 };
@@ -24,6 +24,9 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     let processes = &subject.analysis.metrics.anomalies.ports_by_process;
     if processes.is_empty() {
         return canvas::nothing(CHART.title, "The capture has no connections.");
+    }
+    if let Some(why) = subject.why_no_process() {
+        return canvas::nothing(CHART.title, why);
     }
     let plot = axis::plot(LABELS);
     let largest = |of: fn(&PortUse) -> u64| processes.iter().map(of).max().unwrap_or(0) as f64;

@@ -14,7 +14,7 @@ use crate::model::view::{Flags, Numbers, Words};
 use crate::report::Section;
 
 pub(super) const CHART: Chart =
-    Chart { id: "uploads", title: "Sent against received, per address", section: Section::Bandwidth, draw };
+    Chart { id: "uploads", title: "Who sent more than they received?", section: Section::Bandwidth, draw };
 
 /// Room for tick labels, in pixels.
 const LABELS: i32 = 60;

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::FieldInfo;
 use super::pattern::Pattern;
 use super::value::{Place, Range, Unit};
 use crate::capture::{Owner, Row};
@@ -257,6 +258,22 @@ pub(super) const FIELDS: &[Field] = &[
         meaning: "network namespace, by its inode",
     },
 ];
+
+impl Field {
+    /// The field for others.
+    pub(super) fn info(&self) -> FieldInfo {
+        let (kind, unit) = match self.reads {
+            Reads::Text(_) => ("text", None),
+            Reads::Word(..) => ("word", None),
+            Reads::Number(_, unit) => ("number", Some(unit.as_str())),
+            Reads::Address(..) => ("address", None),
+            Reads::Port(_) => ("port", None),
+            Reads::Country => ("country", None),
+        };
+        let words = if let Reads::Word(_, words) = self.reads { words() } else { Vec::new() };
+        FieldInfo { names: self.names, kind, unit, words, meaning: self.meaning }
+    }
+}
 
 impl Test {
     /// Whether it holds for a row.

@@ -90,6 +90,26 @@ pub fn help() -> impl Iterator<Item = (String, &'static str)> {
     fields::FIELDS.iter().map(|field| (field.names.join(", "), field.meaning))
 }
 
+/// A field of the language, for what evaluates expressions elsewhere: the page of a report.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct FieldInfo {
+    /// Its names, the main one first.
+    pub names: &'static [&'static str],
+    /// What kind of value it has: `text`, `word`, `number`, `address`, `port`, `country`.
+    pub kind: &'static str,
+    /// In what its numbers are written: `none`, `count`, `micros`, `percent`; none for other kinds.
+    pub unit: Option<&'static str>,
+    /// The values that a word can have.
+    pub words: Vec<&'static str>,
+    /// What it means, with an example.
+    pub meaning: &'static str,
+}
+
+/// Every field, in the order of the help.
+pub fn fields() -> impl Iterator<Item = FieldInfo> {
+    fields::FIELDS.iter().map(fields::Field::info)
+}
+
 impl FromStr for Filter {
     type Err = FilterError;
 

@@ -30,6 +30,17 @@ pub(super) enum Unit {
     Percent,
 }
 
+impl Unit {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Count => "count",
+            Self::Micros => "micros",
+            Self::Percent => "percent",
+        }
+    }
+}
+
 /// A range of numbers, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Range {

@@ -57,7 +57,7 @@ fn what_is_allowed_is_suppressed_and_listed_and_an_idle_entry_is_said() {
     assert!(!report["suppressed"].as_array().unwrap().is_empty());
     assert_eq!(report["idle_allow_rules"], serde_json::json!(["gone (process = nobody)"]));
     let text = fs::read_to_string(place.path().join("r/report.md")).unwrap();
-    assert!(text.contains("Suppressed by the allow-list") && text.contains("fit nothing"), "{text}");
+    assert!(text.contains("Allow-list: suppressed") && text.contains("matched nothing"), "{text}");
 }
 
 #[test]

@@ -29,6 +29,8 @@ mod metrics;
 mod old_captures;
 #[cfg(target_os = "linux")]
 mod packets;
+mod page;
+mod page_filter;
 mod protocols;
 mod public_captures;
 mod random_files;

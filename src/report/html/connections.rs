@@ -29,9 +29,19 @@ const LEFT_OUT: &str = "… (in tables/connections.csv)";
 /// Columns that say only in which row of another table something is.
 const ROW_NUMBERS: [&str; 2] = ["process", "endpoint"];
 /// What the table of processes adds.
-const OF_PROCESS: [&str; 7] = ["exe", "cmdline", "username", "uid", "parent_name", "container", "exe_sha256"];
+const OF_PROCESS: [&str; 9] = [
+    "ppid",
+    "parent_name",
+    "exe",
+    "exe_sha256",
+    "cmdline",
+    "username",
+    "uid",
+    "container",
+    "process_start_us",
+];
 /// What the table of remote addresses adds.
-const OF_ENDPOINT: [&str; 2] = ["city", "as_organization"];
+const OF_ENDPOINT: [&str; 3] = ["country", "city", "as_organization"];
 
 /// The table.
 #[derive(Serialize)]
@@ -40,6 +50,17 @@ pub(super) struct Connections<'a> {
     total: usize,
     /// Of them, in the page.
     rows: usize,
+    columns: Vec<Column<'a>>,
+    joined: Vec<Joined<'a>>,
+}
+
+/// Another table, of which a connection has one row or none: the script joins the two.
+#[derive(Serialize)]
+struct Joined<'a> {
+    /// What its rows are: `process`, `endpoint`.
+    key: &'static str,
+    /// For each connection, its row there.
+    places: Vec<Option<usize>>,
     columns: Vec<Column<'a>>,
 }
 
@@ -169,19 +190,44 @@ impl<'a> Connections<'a> {
         for series in frame.columns().iter().filter(|c| !ROW_NUMBERS.contains(&c.name().as_str())) {
             columns.extend(column(frame, series, &own, origin_us, &mut room)?);
         }
+        let mut joined = Vec::new();
         for (key, other, names) in [
             ("process", &tables.processes, OF_PROCESS.as_slice()),
             ("endpoint", &tables.endpoints, OF_ENDPOINT.as_slice()),
         ] {
-            let Ok(keys) = Numbers::<UInt32Type>::of(frame, key) else { continue };
-            let rows: Rows =
-                selection.rows.iter().map(|row| keys.get(*row).map(|key| key as usize)).collect();
-            for series in names.iter().filter_map(|name| other.column(name).ok()) {
-                columns.extend(column(other, series, &rows, origin_us, &mut room)?);
-            }
+            joined.extend(join(frame, selection, key, other, names, origin_us, &mut room)?);
         }
-        Ok(Self { total: frame.height(), rows: selection.rows.len(), columns })
+        Ok(Self { total: frame.height(), rows: selection.rows.len(), columns, joined })
     }
+}
+
+/// The rows of another table that the selected connections have, each once.
+fn join<'a>(
+    frame: &DataFrame,
+    selection: &Selection,
+    key: &'static str,
+    other: &'a DataFrame,
+    names: &[&str],
+    origin_us: i64,
+    room: &mut usize,
+) -> Result<Option<Joined<'a>>> {
+    let Ok(keys) = Numbers::<UInt32Type>::of(frame, key) else { return Ok(None) };
+    let mut known: AHashMap<u32, usize> = AHashMap::new();
+    let mut rows: Vec<Option<usize>> = Vec::new();
+    let mut place = |row: &usize| {
+        let key = keys.get(*row)?;
+        Some(*known.entry(key).or_insert_with(|| {
+            rows.push(Some(key as usize));
+            rows.len() - 1
+        }))
+    };
+    let places = selection.rows.iter().map(&mut place).collect();
+    let rows: Rows = rows.into();
+    let mut columns = Vec::new();
+    for series in names.iter().filter_map(|name| other.column(name).ok()) {
+        columns.extend(column(other, series, &rows, origin_us, room)?);
+    }
+    Ok(Some(Joined { key, places, columns }))
 }
 
 /// A column of a frame at some rows; none without a value.

@@ -12,9 +12,10 @@ use super::connections::{Connections, Selection};
 use super::view::name_of;
 use crate::Result;
 use crate::escape;
+use crate::filter;
 use crate::model::Tables;
 use crate::model::view::Numbers;
-use crate::report::json::v1::{Entities, Finding, Report};
+use crate::report::json::v1::{Entities, Finding, Insight, Report};
 
 /// Bytes that are gathered before they go into the page.
 const BLOCK_BYTES: usize = 64 * 1024;
@@ -23,9 +24,34 @@ const BLOCK_BYTES: usize = 64 * 1024;
 #[derive(Serialize)]
 pub(super) struct Data<'a> {
     origin_us: i64,
+    capture: CaptureData,
     slices: Slices,
+    /// The fields of the filter language.
+    fields: Vec<filter::FieldInfo>,
+    incidents: Vec<IncidentData>,
     findings: Vec<FindingData>,
     connections: Connections<'a>,
+}
+
+/// What the page is about.
+#[derive(Serialize)]
+struct CaptureData {
+    /// Name of the file, as a word of a shell command.
+    file: String,
+    sha256: String,
+    host: Option<String>,
+    holds_many_hosts: bool,
+    /// All findings, those that have no room here among them.
+    findings: u64,
+}
+
+/// A hypothesis and its findings.
+#[derive(Serialize)]
+struct IncidentData {
+    id: String,
+    severity: &'static str,
+    title: String,
+    findings: Vec<String>,
 }
 
 /// The recording in equal slices of time.
@@ -43,6 +69,8 @@ struct Slices {
 struct FindingData {
     id: String,
     severity: &'static str,
+    confidence: f64,
+    detector: String,
     title: String,
     section: &'static str,
     first: i64,
@@ -63,10 +91,20 @@ impl<'a> Data<'a> {
     pub(super) fn of(report: &Report, tables: &'a Tables, most_findings: usize) -> Result<Self> {
         let origin_us = tables.span_us.0;
         let findings = &report.findings[..report.findings.len().min(most_findings)];
+        let capture = CaptureData {
+            file: escape::html(&escape::shell_word(&report.capture.file)).into_owned(),
+            sha256: report.capture.sha256.clone(),
+            host: report.capture.host_name.as_deref().map(super::connections::shown),
+            holds_many_hosts: tables.holds_many_hosts,
+            findings: report.findings.len() as u64,
+        };
         let evidence: AHashSet<u64> = findings.iter().flat_map(conn_ids).collect();
         let selection = Selection::of(tables, &evidence)?;
         Ok(Self {
             origin_us,
+            capture,
+            fields: filter::fields().collect(),
+            incidents: report.insights.iter().map(IncidentData::from).collect(),
             slices: Slices::of(tables, origin_us)?,
             findings: findings
                 .iter()
@@ -161,6 +199,17 @@ fn sums(frame: &DataFrame, name: &str) -> Vec<u64> {
     (0..numbers.len()).map(|row| numbers.get(row).unwrap_or_default()).collect()
 }
 
+impl From<&Insight> for IncidentData {
+    fn from(insight: &Insight) -> Self {
+        Self {
+            id: insight.id.clone(),
+            severity: name_of(insight.severity),
+            title: escape::html(&escape::shorten(&insight.title, 200)).into_owned(),
+            findings: insight.findings.clone(),
+        }
+    }
+}
+
 impl FindingData {
     fn of(finding: &Finding, selection: &Selection, origin_us: i64) -> Self {
         let mut rows: Vec<usize> = conn_ids(finding).filter_map(|id| selection.place(id)).collect();
@@ -168,6 +217,8 @@ impl FindingData {
         Self {
             id: finding.id.clone(),
             severity: name_of(finding.severity),
+            confidence: finding.confidence,
+            detector: finding.detector.clone(),
             title: escape::html(&escape::shorten(&finding.title, 200)).into_owned(),
             section: finding.about.section.id(),
             first: finding.first_seen.us.saturating_sub(origin_us),
@@ -185,6 +236,8 @@ fn about(entities: &Entities) -> Vec<(&'static str, String)> {
     let number = |number: Option<u16>| number.map(|number| number.to_string());
     let known = [
         ("process_name", text(&entities.process_name)),
+        ("exe", text(&entities.exe)),
+        ("username", text(&entities.username)),
         ("pid", entities.pid.map(|pid| pid.to_string())),
         ("protocol", text(&entities.protocol)),
         ("local_addr", text(&entities.local_addr)),

@@ -2,10 +2,15 @@
 
 use super::view::{Fact, Table, name_of};
 use crate::humanize::{self, UNKNOWN, plural};
-use crate::report::json::v1::{Entities, Finding, Insight, Measurement, Moment, Severity, Suppressed};
+use crate::report::json::v1::{
+    Entities, Finding, Insight, Measurement, Moment, Severity, Support, Suppressed,
+};
 
 /// Measured values that stand in one line on the first page.
 const MEASURED_IN_LINE: usize = 4;
+
+/// Sentences of supporting evidence on a card.
+const MOST_EVIDENCE: usize = 6;
 
 /// A finding as text.
 pub(super) struct FindingView {
@@ -64,10 +69,10 @@ impl From<&Finding> for FindingView {
     }
 }
 
-/// `beacon · 92 % sure · ATT&CK T1071.001 · 130 connections · first … last …`
+/// `beacon · confidence 92 % · ATT&CK T1071.001 · 130 connections · first … last …`
 fn meta(finding: &Finding) -> String {
     let mut parts =
-        vec![finding.detector.clone(), format!("{} sure", humanize::ratio_percent(finding.confidence))];
+        vec![finding.detector.clone(), format!("confidence {}", humanize::ratio_percent(finding.confidence))];
     if !finding.attack.is_empty() {
         parts.push(format!("ATT&CK {}", finding.attack.join(", ")));
     }
@@ -137,43 +142,59 @@ impl From<&Finding> for Link {
 
 /// A hypothesis as text.
 pub(super) struct InsightView {
+    pub(super) id: String,
     pub(super) severity: &'static str,
     pub(super) title: String,
     pub(super) meta: String,
     pub(super) summary: String,
+    pub(super) facts: Vec<Fact>,
+    pub(super) evidence: Vec<SupportView>,
+    /// How much more supporting evidence there is.
+    pub(super) more_evidence: Option<String>,
     pub(super) reasons: Vec<Reasons>,
     pub(super) commands: Vec<String>,
-    pub(super) findings: Vec<Link>,
+}
+
+/// What one finding says for a hypothesis.
+pub(super) struct SupportView {
+    pub(super) sentence: String,
+    pub(super) finding: String,
+    /// Whether the finding has a card on the page.
+    pub(super) is_on_page: bool,
 }
 
 impl InsightView {
     /// The hypothesis with links to those of its findings that are on the page.
     pub(super) fn of(insight: &Insight, on_page: &[Finding]) -> Self {
-        let mut meta = vec![format!("{} sure", humanize::ratio_percent(insight.confidence))];
+        let mut meta = vec![format!("confidence {}", humanize::ratio_percent(insight.confidence))];
         if !insight.attack.is_empty() {
             meta.push(format!("ATT&CK {}", insight.attack.join(", ")));
         }
         meta.push(span(&insight.first_seen, &insight.last_seen));
-        let reasons = [
-            ("What speaks for it", &insight.supports),
-            ("What speaks against it", &insight.against),
-            ("What to find out next", &insight.next_steps),
-        ];
+        let reasons = [("Alternative explanations", &insight.against), ("Next steps", &insight.next_steps)];
         let said = reasons.into_iter().filter(|(_, sentences)| !sentences.is_empty());
-        let found = |id: &String| on_page.iter().find(|finding| finding.id == *id).map(Link::from);
+        let support = |support: &Support| SupportView {
+            sentence: support.sentence.clone(),
+            finding: support.finding.clone(),
+            is_on_page: on_page.iter().any(|finding| finding.id == support.finding),
+        };
+        let more = insight.evidence.len().saturating_sub(MOST_EVIDENCE) as u64;
         Self {
+            id: insight.id.clone(),
             severity: name_of(insight.severity),
             title: insight.title.clone(),
             meta: meta.join(" · "),
             summary: insight.summary.clone(),
+            facts: entities(&insight.entities),
+            evidence: insight.evidence.iter().take(MOST_EVIDENCE).map(support).collect(),
+            more_evidence: (more > 0).then(|| format!("{} more", plural(more, "finding"))),
             reasons: said.map(|(title, text)| Reasons { title, sentences: text.clone() }).collect(),
             commands: insight.commands.clone(),
-            findings: insight.findings.iter().filter_map(found).collect(),
         }
     }
 }
 
-/// A finding that an allow-list took out.
+/// A finding that an allow-list suppressed.
 pub(super) struct SuppressedView {
     pub(super) severity: &'static str,
     pub(super) title: String,
@@ -198,12 +219,18 @@ fn entities(entities: &Entities) -> Vec<Fact> {
     let number = |value: Option<u32>| value.map(|number| number.to_string());
     let local = endpoint(entities.local_addr.as_ref(), entities.local_port);
     let remote = endpoint(entities.remote_addr.as_ref(), entities.remote_port);
+    let parent = match (&entities.parent_name, entities.ppid) {
+        (Some(name), Some(ppid)) => Some(format!("{name} (pid {ppid})")),
+        (name, ppid) => name.clone().or_else(|| number(ppid)),
+    };
     let known = [
         ("Process", entities.process_name.clone()),
-        ("pid", number(entities.pid)),
+        ("PID", number(entities.pid)),
+        ("User", entities.username.clone().or_else(|| number(entities.uid))),
+        ("Parent", parent),
         ("Executable", entities.exe.clone()),
+        ("SHA-256", entities.exe_sha256.clone()),
         ("Command line", entities.cmdline.clone()),
-        ("User", entities.username.clone()),
         ("Container", entities.container.clone()),
         ("Protocol", entities.protocol.clone()),
         ("Local", local),

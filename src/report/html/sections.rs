@@ -2,9 +2,10 @@
 
 use super::findings::Link;
 use super::view::{Fact, Image, Table, or_unknown};
+use crate::geo::country_name;
 use crate::humanize::{self, bytes, bytes_per_s, count, ratio_percent, seconds};
 use crate::report::Section;
-use crate::report::charts::Picture;
+use crate::report::charts::{self, Picture};
 use crate::report::json::metrics::{
     Anomalies, Bandwidth, Correlation, Distribution, Geography, Metrics, Overview, PortUse, ProcessLoad,
     ProtocolEfficiency, Share, Tcp, Traffic,
@@ -18,6 +19,8 @@ pub(super) struct SectionView {
     pub(super) facts: Vec<Fact>,
     pub(super) tables: Vec<Table>,
     pub(super) charts: Vec<Image>,
+    /// Charts without data: the title, and why; the reason is escaped, as it is in the chart.
+    pub(super) empty_charts: Vec<(&'static str, String)>,
     /// Findings of its detectors; those of Security stand there in full.
     pub(super) findings: Vec<Link>,
     /// Whether nothing at all stands in it.
@@ -33,6 +36,7 @@ impl SectionView {
             facts,
             tables: tables.collect(),
             charts: Vec::new(),
+            empty_charts: Vec::new(),
             findings: Vec::new(),
             is_empty: false,
         }
@@ -49,7 +53,13 @@ fn view(section: Section, metrics: &Metrics, findings: &[Finding], pictures: &[P
         matches!(section, Section::Dashboard | Section::RawData | Section::Report | Section::Security);
     let is_listed = |finding: &&Finding| section != Section::Security && finding.about.section == section;
     let mut view = SectionView {
-        charts: charts(section, pictures),
+        charts: of_section(section, pictures)
+            .filter(|picture| charts::why_nothing(&picture.svg).is_none())
+            .map(Image::from)
+            .collect(),
+        empty_charts: of_section(section, pictures)
+            .filter_map(|picture| Some((picture.title, charts::why_nothing(&picture.svg)?.to_owned())))
+            .collect(),
         findings: findings.iter().filter(is_listed).map(Link::from).collect(),
         ..measured(section, metrics)
     };
@@ -57,12 +67,13 @@ fn view(section: Section, metrics: &Metrics, findings: &[Finding], pictures: &[P
         && view.facts.is_empty()
         && view.tables.is_empty()
         && view.charts.is_empty()
+        && view.empty_charts.is_empty()
         && view.findings.is_empty();
     view
 }
 
-fn charts(section: Section, pictures: &[Picture]) -> Vec<Image> {
-    pictures.iter().filter(|picture| picture.section == section).map(Image::from).collect()
+fn of_section(section: Section, pictures: &[Picture]) -> impl Iterator<Item = &Picture> {
+    pictures.iter().filter(move |picture| picture.section == section)
 }
 
 fn measured(section: Section, metrics: &Metrics) -> SectionView {
@@ -82,9 +93,9 @@ fn overview(overview: &Overview) -> SectionView {
     SectionView::of(
         Section::Dashboard,
         vec![
-            Fact::of("Sockets of any kind", count(overview.sockets)),
+            Fact::of("Sockets", count(overview.sockets)),
             Fact::of("Listening TCP sockets", count(overview.listeners)),
-            Fact::of("Open at once, at most", count(overview.open_connections_max)),
+            Fact::of("Most open at one snapshot", count(overview.open_connections_max)),
         ],
         vec![
             connections("Connections by process", "process", &overview.top_processes),
@@ -103,10 +114,10 @@ fn bandwidth(bandwidth: &Bandwidth) -> SectionView {
         vec![
             Fact::of("Sent", bytes(bandwidth.bytes_sent as f64)),
             Fact::of("Received", bytes(bandwidth.bytes_received as f64)),
-            Fact::of("Most sent at once", or_unknown(bandwidth.peak_sent_per_s, bytes_per_s)),
-            Fact::of("Most received at once", or_unknown(bandwidth.peak_received_per_s, bytes_per_s)),
+            Fact::of("Peak sent", or_unknown(bandwidth.peak_sent_per_s, bytes_per_s)),
+            Fact::of("Peak received", or_unknown(bandwidth.peak_received_per_s, bytes_per_s)),
             Fact::of(
-                "Connections without byte counts, not in these sums",
+                "Connections without byte counts (not included)",
                 count(bandwidth.connections_not_counted),
             ),
         ],
@@ -137,9 +148,9 @@ fn tcp(tcp: &Tcp) -> SectionView {
         ],
         vec![
             Table::of("Durations and round-trip times", &header, distributions.into_iter().flatten()),
-            Table::of("State changes seen", &["from → to", "times"], tcp.transitions.iter().map(transition)),
+            Table::of("State changes", &["from → to", "times"], tcp.transitions.iter().map(transition)),
             Table::of(
-                "In CLOSE_WAIT at the last tick, by process",
+                "In CLOSE_WAIT at the last snapshot, by process",
                 &["process", "connections"],
                 tcp.close_wait_by_process
                     .iter()
@@ -149,18 +160,25 @@ fn tcp(tcp: &Tcp) -> SectionView {
     )
 }
 
+/// The name of a country, or its code where it has none.
+fn country(code: &str) -> String {
+    country_name(code).unwrap_or(code).to_owned()
+}
+
 fn geography(geography: &Geography) -> SectionView {
+    let named = |share: &Share| Share { name: country(&share.name), ..share.clone() };
+    let countries: Vec<Share> = geography.by_country.iter().map(named).collect();
     let direction = |entry: &crate::report::json::metrics::CountryDirection| {
-        vec![entry.country_code.clone(), entry.direction.clone(), count(entry.connections)]
+        vec![country(&entry.country_code), entry.direction.clone(), count(entry.connections)]
     };
     SectionView::of(
         Section::Geography,
         vec![
-            Fact::of("Public, but in no database", count(geography.public_unknown)),
-            Fact::of("Not public, never looked up", count(geography.not_public)),
+            Fact::of("Public addresses in no database", count(geography.public_unknown)),
+            Fact::of("Private addresses (not looked up)", count(geography.not_public)),
         ],
         vec![
-            connections("Connections by country", "country", &geography.by_country),
+            connections("Connections by country", "country", &countries),
             connections("Connections by city", "city", &geography.by_city),
             Table::of(
                 "Direction by country",
@@ -206,8 +224,8 @@ fn rates(traffic: &Traffic) -> Table {
             distribution("connections opened", opened, |value| format!("{}/s", humanize::number(value)))
         }),
     ];
-    let caption = format!("Rates, slice by slice of {}", or_unknown(traffic.slice_s, seconds));
-    let header = ["", "slices", "min", "median", "mean", "p95", "p99", "max"];
+    let caption = format!("Rates per interval of {}", or_unknown(traffic.slice_s, seconds));
+    let header = ["", "intervals", "min", "median", "mean", "p95", "p99", "max"];
     Table::of(caption, &header, rows.into_iter().flatten())
 }
 
@@ -245,7 +263,7 @@ fn protocols(protocols: &[ProtocolEfficiency]) -> Table {
         "goodput",
         "payload share (estimate)",
     ];
-    let caption = "Protocols compared, over the whole lives of the sockets";
+    let caption = "Protocols compared, over the whole lifetime of the sockets";
     Table::of(caption, &header, protocols.iter().map(row))
 }
 

@@ -1,8 +1,7 @@
 //! What the template shows, as text: the numbers are written here, so that it has no logic.
 
-use super::embed;
 use crate::humanize::{self, UNKNOWN, bytes, count};
-use crate::report::charts::Picture;
+use crate::report::charts::{self, Picture};
 use crate::report::json::v1::{
     self, Capture, Completeness, Detector, DetectorStatus, GeolocationSource, Report, Summary,
 };
@@ -79,14 +78,67 @@ pub(super) struct Severity {
 /// A chart in the page.
 pub(super) struct Image {
     pub(super) id: &'static str,
-    pub(super) uri: String,
+    /// An element of the page: its text is text, and escaped like the rest of it.
+    pub(super) svg: String,
     pub(super) alt: String,
 }
 
 impl From<&Picture> for Image {
     fn from(picture: &Picture) -> Self {
-        let alt = format!("Chart: {}. The numbers behind it are in the tables below.", picture.title);
-        Self { id: picture.id, uri: embed::data_uri(&picture.svg), alt }
+        let alt = format!("Chart: {}", picture.title);
+        Self { id: picture.id, svg: charts::cropped(&picture.svg), alt }
+    }
+}
+
+/// The verdict as text.
+pub(super) struct VerdictView {
+    /// A severity, or `nothing found`.
+    pub(super) severity: &'static str,
+    pub(super) class: &'static str,
+    pub(super) headline: String,
+    pub(super) incidents: Vec<IncidentView>,
+    /// Incidents that have no room.
+    pub(super) hidden: usize,
+    pub(super) steps: Vec<String>,
+    pub(super) completeness: String,
+    pub(super) gaps: Vec<String>,
+    /// How many gaps there are.
+    pub(super) gaps_title: String,
+}
+
+/// An incident in a sentence.
+pub(super) struct IncidentView {
+    pub(super) id: String,
+    pub(super) severity: &'static str,
+    pub(super) confidence: String,
+    pub(super) sentence: String,
+    pub(super) key_evidence: Option<String>,
+}
+
+/// Incidents in the verdict.
+const MOST_INCIDENTS: usize = 5;
+
+impl From<&v1::Verdict> for VerdictView {
+    fn from(verdict: &v1::Verdict) -> Self {
+        let incident = |incident: &v1::Incident| IncidentView {
+            id: incident.id.clone(),
+            severity: name_of(incident.severity),
+            confidence: humanize::ratio_percent(incident.confidence),
+            sentence: incident.sentence.clone(),
+            key_evidence: incident.key_evidence.clone(),
+        };
+        let severity = verdict.severity.map(name_of);
+        Self {
+            severity: severity.unwrap_or("nothing found"),
+            class: severity.unwrap_or("info"),
+            headline: verdict.headline.clone(),
+            incidents: verdict.incidents.iter().take(MOST_INCIDENTS).map(incident).collect(),
+            hidden: verdict.incidents.len().saturating_sub(MOST_INCIDENTS),
+            steps: verdict.next_steps.clone(),
+            completeness: verdict.completeness.clone(),
+            gaps_title: humanize::plural(verdict.visibility_gaps.len() as u64, "visibility gap"),
+            gaps: verdict.visibility_gaps.clone(),
+        }
     }
 }
 
@@ -174,15 +226,23 @@ pub(super) fn severities(summary: &Summary) -> Vec<Severity> {
     found.map(|(severity, number)| Severity { name: name_of(*severity), value: count(*number) }).collect()
 }
 
-pub(super) fn tiles(report: &Report) -> Vec<Fact> {
+/// A number of the first page; the script keeps it up to date by its key.
+pub(super) struct Tile {
+    pub(super) key: &'static str,
+    pub(super) name: &'static str,
+    pub(super) value: String,
+}
+
+pub(super) fn tiles(report: &Report) -> Vec<Tile> {
     let summary = &report.summary;
+    let tile = |key, name, value| Tile { key, name, value };
     vec![
-        Fact::of("findings", count(summary.findings)),
-        Fact::of("connections", count(summary.connections)),
-        Fact::of("processes", count(summary.processes)),
-        Fact::of("remote addresses", count(summary.endpoints)),
-        Fact::of("sent", bytes(summary.bytes_sent as f64)),
-        Fact::of("received", bytes(summary.bytes_received as f64)),
+        tile("findings", "findings", count(summary.findings)),
+        tile("connections", "connections", count(summary.connections)),
+        tile("processes", "processes", count(summary.processes)),
+        tile("remotes", "remote addresses", count(summary.endpoints)),
+        tile("sent", "sent", bytes(summary.bytes_sent as f64)),
+        tile("received", "received", bytes(summary.bytes_received as f64)),
     ]
 }
 
@@ -197,14 +257,14 @@ pub(super) fn completeness_facts(completeness: &Completeness) -> Vec<Fact> {
     };
     let shortest = completeness.shortest_lifetime_s;
     vec![
-        Fact::of("Ticks planned", or_unknown(completeness.ticks_planned, count)),
-        Fact::of("Ticks taken", count(completeness.ticks_taken)),
-        Fact::of("Ticks late or left out", count(completeness.ticks_late)),
+        Fact::of("Snapshots planned", or_unknown(completeness.ticks_planned, count)),
+        Fact::of("Snapshots taken", count(completeness.ticks_taken)),
+        Fact::of("Snapshots late or missing", count(completeness.ticks_late)),
         Fact::of("Events or packets lost", or_unknown(completeness.events_lost, count)),
         Fact::of("Connections without a known owner", of_all(completeness.connections_without_owner)),
         Fact::of("Connections without byte counts", of_all(completeness.connections_without_bytes)),
-        Fact::of("Surely seen if it lived at least", or_unknown(shortest, humanize::seconds)),
-        Fact::of("Periods that could have been seen", period),
+        Fact::of("Shortest connection guaranteed to be seen", or_unknown(shortest, humanize::seconds)),
+        Fact::of("Detectable periods", period),
     ]
 }
 
@@ -218,7 +278,7 @@ pub(super) fn capture_facts(capture: &Capture) -> Vec<Fact> {
         Fact::of("Rows", count(capture.rows)),
         Fact::of("Start", or_unknown(capture.start.utc.clone(), |utc| utc)),
         Fact::of("End", or_unknown(capture.end.utc.clone(), |utc| utc)),
-        Fact::of("Interval between ticks", humanize::seconds(capture.interval_ms as f64 / 1000.0)),
+        Fact::of("Snapshot interval", humanize::seconds(capture.interval_ms as f64 / 1000.0)),
     ];
     let host = [
         Fact::of("Host", text(&capture.host_name)),
@@ -233,7 +293,7 @@ pub(super) fn capture_facts(capture: &Capture) -> Vec<Fact> {
     facts.push(Fact::of("Made by", &capture.recorded_by));
     if let Some(import) = &capture.import {
         facts.push(Fact::code("Imported from", format!("{} ({})", import.file, import.format)));
-        facts.push(Fact::code("SHA-256 of that file", &import.sha256));
+        facts.push(Fact::code("SHA-256 of the imported file", &import.sha256));
     }
     facts
 }

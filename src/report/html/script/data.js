@@ -4,6 +4,28 @@ const data = JSON.parse(byId("data").textContent);
 const rowCount = data.connections.rows;
 const columns = new Map(data.connections.columns.map((column) => [column.name, column]));
 const findings = new Map(data.findings.map((finding) => [finding.id, finding]));
+const incidents = new Map(data.incidents.map((incident) => [incident.id, incident]));
+
+/** For each connection its row in the table of processes, or null. */
+let processOf = new Array(rowCount).fill(null);
+
+// What is known of processes and remote addresses comes once for all of their connections.
+for (const joined of data.connections.joined) {
+  if (joined.key === "process") processOf = joined.places;
+  for (const column of joined.columns) {
+    const missing = column.kind === "text" ? -1 : null;
+    const cells = joined.places.map((place) => (place === null ? missing : column.cells[place]));
+    columns.set(column.name, { ...column, cells });
+  }
+}
+
+// Names of countries, where the database has codes only.
+if (columns.has("country_code") && !columns.has("country")) {
+  const names = new Intl.DisplayNames(["en"], { type: "region", fallback: "code" });
+  const nameOf = (code) => (/^[A-Z]{2}$/.test(code) ? names.of(code) : code);
+  const codes = columns.get("country_code");
+  columns.set("country", { ...codes, name: "country", words: codes.words.map(nameOf) });
+}
 
 /** The value of a cell: text, number, or null where it is unknown. */
 function value(name, row) {
@@ -16,7 +38,7 @@ function value(name, row) {
 
 /** How a column's values are written, by its name. */
 function writer(name) {
-  if (name.endsWith("_seen_us")) return moment;
+  if (name.endsWith("_seen_us") || name === "process_start_us" || name === "state_since_us") return moment;
   if (name.startsWith("rtt")) return (us) => seconds(us / 1e6);
   if (name.endsWith("_s")) return seconds;
   if (name.startsWith("bytes_") || name.startsWith("recorded_")) return bytes;

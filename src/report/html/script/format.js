@@ -7,9 +7,12 @@ function count(value) {
   return String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
-/** A count with its noun. */
+/** A count with its noun: `1 process`, `2 addresses`, `3 entries`. */
 function plural(number, noun) {
-  return `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
+  if (number === 1) return `1 ${noun}`;
+  if (/(s|x|z|ch|sh)$/.test(noun)) return `${count(number)} ${noun}es`;
+  if (/[^aeiou]y$/.test(noun)) return `${count(number)} ${noun.slice(0, -1)}ies`;
+  return `${count(number)} ${noun}s`;
 }
 
 /** Three significant digits, without trailing zeros. */
@@ -52,6 +55,12 @@ function dateOf(offsetUs) {
   return Number.isNaN(date.getTime()) ? null : date;
 }
 
+/** `2026-06-01T10:00:00Z`, which every `--at` takes. */
+function secondUtc(offsetUs) {
+  const date = dateOf(offsetUs);
+  return date === null ? UNKNOWN : date.toISOString().replace(/\.\d+Z/, "Z");
+}
+
 /** `2026-06-01 10:00:00.250`, UTC. */
 function moment(offsetUs) {
   const date = dateOf(offsetUs);
@@ -59,23 +68,17 @@ function moment(offsetUs) {
   return date.toISOString().replace("T", " ").replace("Z", "");
 }
 
-/** `10:00:00`, UTC, with a fraction where slices are shorter than a second. */
+/** `10:00:00`, UTC, with a fraction where slices are shorter than a second; with the day where there are several. */
 function clock(offsetUs) {
   const text = moment(offsetUs);
   if (text === UNKNOWN) return text;
   const isFine = data.slices.width < 1e6;
-  return text.slice(-12, isFine ? undefined : -4);
+  const start = spansDays() ? 5 : text.length - 12;
+  return text.slice(start, isFine ? undefined : -4);
 }
 
-/** An element with attributes and children; texts become text and never markup. */
-function element(name, attributes = {}, ...children) {
-  const made = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.append(...children);
-  return made;
-}
-
-/** The element with an id. */
-function byId(id) {
-  return document.getElementById(id);
+/** Whether the recording began and ended on different days. */
+function spansDays() {
+  const end = data.slices.first + data.slices.open.length * data.slices.width;
+  return moment(data.slices.first).slice(0, 10) !== moment(end).slice(0, 10);
 }

@@ -3,11 +3,6 @@
 const MOST_LISTED = 8;
 const MOST_PROCESSES = 6;
 
-/** The slices that are looked at, first and last; null for the whole recording. */
-function lookedAt() {
-  return state.range ?? (state.slice === null ? null : [state.slice, state.slice]);
-}
-
 function sumOf(numbers, first, last) {
   let sum = 0;
   for (let slice = first; slice <= last; slice += 1) sum += numbers[slice] ?? 0;
@@ -18,8 +13,9 @@ function momentText(first, last, there) {
   const width = seconds(((last - first + 1) * data.slices.width) / 1e6);
   const when = state.range === null ? `${moment(sliceStart(first)).slice(0, 19)} UTC` : `${clock(sliceStart(first))} to ${clock(sliceStart(last + 1))} UTC`;
   const parts = [`${when}, ${width}`, `${plural(there.length, "connection")} open`];
-  if (data.slices.opened.length > 0) parts.push(`${count(sumOf(data.slices.opened, first, last))} opened`);
-  if (data.slices.bytes.length > 0) parts.push(`${bytes(sumOf(data.slices.bytes, first, last))} moved`);
+  const activity = shownActivity();
+  if (activity.opened.length > 0) parts.push(`${count(sumOf(activity.opened, first, last))} opened`);
+  if (activity.bytes.length > 0) parts.push(`${bytes(sumOf(activity.bytes, first, last))} transferred`);
   return parts.join(" · ");
 }
 
@@ -36,7 +32,7 @@ function tally(there) {
 function processList(there) {
   const all = tally(there);
   const items = all.slice(0, MOST_PROCESSES).map(([name, number]) => element("li", {}, element("b", {}, count(number)), ` ${name}`));
-  if (all.length > MOST_PROCESSES) items.push(element("li", { class: "meta" }, `${plural(all.length - MOST_PROCESSES, "other process").replace(/processs$/, "processes")}`));
+  if (all.length > MOST_PROCESSES) items.push(element("li", { class: "meta" }, plural(all.length - MOST_PROCESSES, "other process")));
   return element("ul", { class: "tally" }, ...items);
 }
 
@@ -61,7 +57,7 @@ function legend() {
 }
 
 function drawMoment(names) {
-  if (!["slice", "range", "section"].some((name) => names.has(name))) return;
+  if (!changesRows(names) && !names.has("section")) return;
   const slices = lookedAt();
   byId("clear").disabled = slices === null;
   const box = byId("moment");
@@ -70,7 +66,7 @@ function drawMoment(names) {
     byId("moment-line").replaceChildren(element("b", {}, "Whole recording"), legend());
     return;
   }
-  const there = connectionsIn(...slices);
+  const there = connectionsIn(...slices).filter((row) => isLeft[row] === 1);
   byId("moment-line").textContent = momentText(...slices, there);
   const link = element("a", { href: "#raw-data", class: "action" }, there.length > MOST_LISTED ? `All ${count(there.length)} in the table` : "In the table");
   const list = element("div", { class: "scroll text", tabindex: "0", role: "region", "aria-label": "Connections of this moment" }, connectionList(there));

@@ -2,28 +2,35 @@
 
 const PAGE_ROWS = 50;
 
-/** The columns of the narrow table: heading, text of a row, column by which it is sorted. */
+/** The field of the filter language that a column is, if it is one. */
+const COLUMN_FIELDS = new Map(Object.entries(FIELD_COLUMNS).map(([field, column]) => [column, field]));
+for (const [column, field] of [["remote_addr", "remote"], ["local_addr", "local"], ["remote_port", "remote_port"], ["local_port", "local_port"], ["bytes_sent", "sent"], ["bytes_received", "received"]]) COLUMN_FIELDS.set(column, field);
+
+const plainColumn = (title, name) => [title, (row) => cellText(name, row), name, (row) => value(name, row)];
+const endColumn = (side) => [side, (row) => endpoint(side, row), `${side}_addr`, (row) => (value(`${side}_addr`, row) === null ? null : endpoint(side, row))];
+
+/** The columns of the narrow table: heading, text of a row, column by which it is sorted, raw value. */
 const NARROW = [
-  ["first seen", (row) => cellText("first_seen_us", row), "first_seen_us"],
-  ["duration", (row) => cellText("duration_s", row), "duration_s"],
-  ["process", (row) => cellText("process_name", row), "process_name"],
-  ["pid", (row) => cellText("pid", row), "pid"],
-  ["protocol", (row) => cellText("protocol", row), "protocol"],
-  ["direction", (row) => cellText("direction", row), "direction"],
-  ["local", (row) => endpoint("local", row), "local_addr"],
-  ["remote", (row) => endpoint("remote", row), "remote_addr"],
-  ["name", (row) => cellText("remote_name", row), "remote_name"],
-  ["country", (row) => cellText("country_code", row), "country_code"],
-  ["state", (row) => cellText("state", row), "state"],
-  ["sent", (row) => cellText("recorded_sent", row), "recorded_sent"],
-  ["received", (row) => cellText("recorded_received", row), "recorded_received"],
-  ["retransmits", (row) => cellText("retransmits", row), "retransmits"],
-  ["RTT", (row) => cellText("rtt_us", row), "rtt_us"],
+  plainColumn("first seen", "first_seen_us"),
+  plainColumn("duration", "duration_s"),
+  plainColumn("process", "process_name"),
+  plainColumn("pid", "pid"),
+  plainColumn("protocol", "protocol"),
+  plainColumn("direction", "direction"),
+  endColumn("local"),
+  endColumn("remote"),
+  plainColumn("name", "remote_name"),
+  plainColumn("country", "country"),
+  plainColumn("state", "state"),
+  plainColumn("sent", "recorded_sent"),
+  plainColumn("received", "recorded_received"),
+  plainColumn("retransmits", "retransmits"),
+  plainColumn("RTT", "rtt_us"),
 ];
 
 /** Every column that the capture has a value for, under its own name. */
 function wideColumns() {
-  return [...columns.keys()].map((name) => [name, (row) => cellText(name, row), name]);
+  return [...columns.keys()].map((name) => plainColumn(name, name));
 }
 
 function shownColumns() {
@@ -90,14 +97,17 @@ function isNumeric(name) {
 }
 
 function bodyRow(shown, row) {
-  const cells = shown.map(([, text, name]) => {
+  const cells = shown.map(([, text, name, raw]) => {
     const written = text(row);
-    const cell = element("td", isNumeric(name) ? { class: "amount" } : {}, written);
-    if (written === UNKNOWN) cell.className += " unknown";
+    const cell = element("td", isNumeric(name) ? { class: "amount" } : {});
+    const known = raw(row);
+    if (known === null) cell.className += " unknown";
+    const copied = name.endsWith("_us") && columns.get(name)?.kind === "moment" ? written : known;
+    cell.append(known === null ? written : valueButton(written, COLUMN_FIELDS.get(name), copied, { tabindex: "-1" }));
     if (written.length > 40) cell.title = written;
     return cell;
   });
-  return element("tr", {}, ...cells);
+  return element("tr", { "data-row": String(row) }, ...cells);
 }
 
 function drawPage() {
@@ -108,6 +118,7 @@ function drawPage() {
   drawHead(shown);
   const page = rows.slice(start, start + PAGE_ROWS);
   tableBox.querySelector("tbody").replaceChildren(...page.map((row) => bodyRow(shown, row)));
+  tableBox.querySelector("tbody button")?.setAttribute("tabindex", "0");
   const range = rows.length === 0 ? "No row" : `${count(start + 1)} to ${count(start + page.length)} of ${count(rows.length)}`;
   const all = rows.length < rowCount ? ` (${count(rowCount)} in all)` : "";
   byId("shown").textContent = range + all;
@@ -115,61 +126,52 @@ function drawPage() {
   byId("next").disabled = byId("last").disabled = state.page >= pages - 1;
 }
 
-function chip(text, clear) {
-  const button = element("button", { type: "button", class: "chip" }, text, " ", element("span", { "aria-hidden": "true" }, "✕"));
-  button.setAttribute("aria-label", `Remove the filter: ${text}`);
-  button.addEventListener("click", clear);
-  return button;
-}
-
-function drawChips() {
-  const chips = [];
-  const finding = findings.get(state.finding);
-  if (finding !== undefined) {
-    const what = state.related ? "like" : "of";
-    chips.push(chip(`connections ${what}: ${finding.title}`, () => update({ finding: null, page: 0 })));
-  }
-  if (state.range !== null) {
-    const [first, last] = state.range;
-    const text = `there between ${clock(sliceStart(first))} and ${clock(sliceStart(last + 1))}`;
-    chips.push(chip(text, () => update({ range: null, page: 0 })));
-  } else if (state.slice !== null) {
-    chips.push(chip(`there at ${clock(sliceStart(state.slice))}`, () => update({ slice: null, page: 0 })));
-  }
-  byId("chips").replaceChildren(...chips);
-  byId("chips").hidden = chips.length === 0;
-}
-
-const FILTERS = ["slice", "range", "finding", "related", "query"];
 let isStale = true;
 
 /** Draws what changed; while the table cannot be seen, nothing. */
 function drawTable(names) {
-  const isFiltered = FILTERS.some((name) => names.has(name));
-  if (isFiltered || names.has("sort")) isStale = true;
-  if (byId("raw-data").hidden) return;
+  if (changesRows(names) || names.has("sort")) isStale = true;
+  if (state.section !== "raw-data" || !["section", "sort", "page", "isWide", ...FILTERS].some((name) => names.has(name))) return;
   if (isStale) {
-    rows = filteredRows();
+    rows = [...leftRows];
     sortRows();
-    drawChips();
     isStale = false;
   }
   drawPage();
 }
 
+function turn(changes) {
+  update(changes);
+  remember();
+}
+
+/** One cell of the table is a stop of the Tab key; arrow keys lead to the others. */
+function moveInTable(event) {
+  const cell = event.target.closest("td");
+  const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
+  if (cell === null || step === undefined) return;
+  const body = tableBox.querySelector("tbody");
+  const next = body.rows[cell.parentElement.rowIndex - 1 + step[0]]?.cells[cell.cellIndex + step[1]]?.querySelector("button");
+  if (!next) return;
+  event.preventDefault();
+  cell.querySelector("button").tabIndex = -1;
+  next.tabIndex = 0;
+  next.focus();
+}
+
 function startTable() {
-  for (const id of ["filter", "query-help", "pager"]) byId(id).hidden = false;
+  for (const id of ["pager", "wide-box"]) byId(id).hidden = false;
   tableBox.querySelector("caption").textContent = "Connections and listening sockets";
-  byId("query").addEventListener("input", (event) => update({ query: event.target.value, page: 0 }));
   byId("wide").addEventListener("change", (event) => update({ isWide: event.target.checked }));
-  byId("first").addEventListener("click", () => update({ page: 0 }));
-  byId("previous").addEventListener("click", () => update({ page: Math.max(0, state.page - 1) }));
-  byId("next").addEventListener("click", () => update({ page: state.page + 1 }));
-  byId("last").addEventListener("click", () => update({ page: Infinity }));
+  byId("first").addEventListener("click", () => turn({ page: 0 }));
+  byId("previous").addEventListener("click", () => turn({ page: Math.max(0, state.page - 1) }));
+  byId("next").addEventListener("click", () => turn({ page: state.page + 1 }));
+  byId("last").addEventListener("click", () => turn({ page: Infinity }));
   tableBox.addEventListener("click", (event) => {
     const name = event.target.closest("button[data-sort]")?.getAttribute("data-sort");
-    if (name) update({ sort: nextSort(name), page: 0 });
+    if (name) turn({ sort: nextSort(name), page: 0 });
   });
+  tableBox.querySelector("tbody").addEventListener("keydown", moveInTable);
   onChange(drawTable);
 }
 

@@ -1,12 +1,12 @@
-// Sections as tabs. The address says which is open, so that links and the back button work.
+// Sections as tabs.
 
 const tabs = [...byId("tabs").querySelectorAll("a")];
 const panels = tabs.map((tab) => byId(tab.hash.slice(1)));
 
 /** Opens the section that an element is in; scrolls to the element if it is not the section itself. */
-function openSectionOf(target) {
-  const panel = target.closest(".panel");
-  if (panel === null) return;
+function show(id) {
+  const target = byId(id) ?? panels[0];
+  const panel = target.closest(".panel") ?? (byId("verdict").contains(target) ? panels[0] : byId(state.section) ?? panels[0]);
   panels.forEach((other, index) => {
     const isOpen = other === panel;
     other.hidden = !isOpen;
@@ -14,25 +14,18 @@ function openSectionOf(target) {
     tabs[index].tabIndex = isOpen ? 0 : -1;
   });
   document.body.classList.toggle("on-raw-data", panel.id === "raw-data");
-  update({ section: panel.id });
+  document.body.classList.toggle("on-dashboard", panel.id === "dashboard");
+  update({ section: panel.id, target: id === "" ? panel.id : target.id });
   if (target === panel) return;
-  for (let fold = target.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+  for (let folded = target.closest("details"); folded; folded = folded.parentElement.closest("details")) folded.open = true;
   target.querySelector("details")?.setAttribute("open", "");
   target.scrollIntoView({ block: "start" });
   target.focus({ preventScroll: true });
 }
 
-function followAddress() {
-  let id = "";
-  // An address that somebody typed may hold anything.
-  try { id = decodeURIComponent(location.hash.slice(1)); } catch { id = ""; }
-  openSectionOf(byId(id) ?? panels[0]);
-}
-
 /** Follows a tab's link, and keeps the focus on it: the browser would take it to the section. */
 function openTab(tab) {
-  if (location.hash !== tab.hash) history.pushState(null, "", tab.hash);
-  followAddress();
+  go(tab.hash.slice(1), tab.hash === "#entities" ? { entity: null } : {});
   tab.focus();
 }
 
@@ -61,6 +54,4 @@ function startTabs() {
   });
   byId("tabs").addEventListener("click", openByClick);
   byId("tabs").addEventListener("keydown", moveFocus);
-  window.addEventListener("hashchange", followAddress);
-  followAddress();
 }

@@ -1,13 +1,13 @@
-// The time line: what was open, what moved, and the findings as marks, over the whole recording.
+// The timeline: open connections, bytes, and the findings as marks, over the whole recording.
 //
 //   ▂▂ ▂▂▂▂▂▂▂      ▂▂      findings, worst at the top
 //   ▁▂▃▅▇▅▃▂▁▁▂▃▅▇█▇▅▃      connections (area, square root), bytes (line, logarithm)
 //   10:00   10:05   10:10   the scale; a drag here is a range
 
-const SVG = "http://www.w3.org/2000/svg";
 const MARKS_TOP = 4;
 const LANE = 7;
 const MOST_LANES = 4;
+const MOST_MARKS = 500;
 const PLOT_TOP = MARKS_TOP + MOST_LANES * LANE + 4;
 const PLOT_BOTTOM = 92;
 const HEIGHT = 114;
@@ -19,13 +19,6 @@ let width = 0;
 let plot = null;
 let cursor = null;
 let rangeBox = null;
-
-function shape(name, attributes, ...children) {
-  const made = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value));
-  made.append(...children);
-  return made;
-}
 
 /** The pixel at which a slice begins. */
 function xOf(slice) {
@@ -58,13 +51,35 @@ function steps(numbers, scale) {
   return most.map((number, index) => `V${y(number)}H${x(index + 1)}`).join("");
 }
 
+/** What happened in each slice; of a filter's rows, whose bytes are not known slice by slice, no bytes. */
+function shownActivity() {
+  const hasFilter = filterTest !== null || findings.has(state.finding);
+  if (!hasFilter) return data.slices;
+  const change = new Array(sliceCount + 1).fill(0);
+  const opened = new Array(sliceCount).fill(0);
+  const [seen, gone] = [columns.get("first_seen_us")?.cells, columns.get("last_seen_us")?.cells];
+  const tests = filterTest === null ? [] : [filterTest];
+  const finding = findings.get(state.finding);
+  if (finding !== undefined) tests.push(...(state.related ? relatedTests(finding) : [(row) => finding.rows.includes(row)]));
+  for (let row = 0; row < rowCount && seen && gone; row += 1) {
+    if (value("role", row) === "listener" || !tests.every((test) => test(row))) continue;
+    const first = sliceOf(seen[row]);
+    opened[first] += 1;
+    change[first] += 1;
+    change[sliceOf(gone[row]) + 1] -= 1;
+  }
+  let now = 0;
+  return { open: opened.map((_, slice) => (now += change[slice])), opened, bytes: [] };
+}
+
 function drawActivity() {
-  // Open at a tick or opened between two, whichever is more: a scan is over before the next tick.
-  const busy = data.slices.open.map((open, slice) => Math.max(open, data.slices.opened[slice] ?? 0));
+  const { open, opened, bytes: transferred } = shownActivity();
+  // Open at a snapshot or opened between two, whichever is more: a scan is over before the next one.
+  const busy = open.map((number, slice) => Math.max(number, opened[slice] ?? 0));
   const area = steps(busy, Math.sqrt);
   plot.append(shape("path", { class: "open", d: `M0 ${PLOT_BOTTOM}${area}V${PLOT_BOTTOM}Z` }));
-  if (data.slices.bytes.some((number) => number > 0)) {
-    const moved = steps(data.slices.bytes, (number) => Math.log1p(number));
+  if (transferred.some((number) => number > 0)) {
+    const moved = steps(transferred, (number) => Math.log1p(number));
     plot.append(shape("path", { class: "moved", d: `M0 ${PLOT_BOTTOM}${moved}` }));
   }
 }
@@ -72,7 +87,8 @@ function drawActivity() {
 /** Each mark goes into the first lane that is free there. */
 function drawMarks() {
   const ends = new Array(MOST_LANES).fill(-1);
-  for (const finding of data.findings) {
+  for (const finding of data.findings.slice(0, MOST_MARKS)) {
+    if (!isFindingLeft(finding)) continue;
     const left = xOf(sliceOf(finding.first));
     const right = Math.max(xOf(sliceOf(finding.last) + 1), left + MARK_WIDTH);
     const start = Math.max(0, Math.min(left, width - MARK_WIDTH));
@@ -87,10 +103,10 @@ function drawMarks() {
 
 function drawScale() {
   plot.append(shape("line", { class: "axis", x1: 0, x2: width, y1: PLOT_BOTTOM, y2: PLOT_BOTTOM }));
-  const labels = Math.max(2, Math.min(9, Math.floor(width / 110)));
-  for (let index = 0; index < labels; index += 1) {
-    const slice = Math.round((index * sliceCount) / (labels - 1));
-    const anchor = index === 0 ? "start" : index === labels - 1 ? "end" : "middle";
+  const labels = Math.max(2, Math.min(9, Math.floor(width / (spansDays() ? 150 : 110))));
+  for (let index = 0; index < Math.min(labels, sliceCount + 1); index += 1) {
+    const slice = Math.round((index * sliceCount) / (Math.min(labels, sliceCount + 1) - 1));
+    const anchor = index === 0 ? "start" : slice === sliceCount ? "end" : "middle";
     const text = clock(sliceStart(slice));
     plot.append(shape("text", { x: xOf(slice), y: HEIGHT - 6, "text-anchor": anchor }, text));
   }
@@ -131,7 +147,8 @@ function drawLookedAt() {
 
 /** A moment is looked at alone: a range or a finding would hide what was there. */
 function lookAt(slice) {
-  update({ slice: Math.min(Math.max(slice, 0), sliceCount - 1), range: null, finding: null, page: 0 });
+  update({ slice: Math.min(Math.max(slice, 0), sliceCount - 1), range: null, finding: null, related: false, page: 0 });
+  rememberSoon();
 }
 
 function selectRange(a, b) {
@@ -141,6 +158,7 @@ function selectRange(a, b) {
 function clearTime() {
   stopPlaying();
   update({ slice: null, range: null, page: 0 });
+  remember();
 }
 
 // The pointer: above the scale a moment, on it (or with Shift) a range.
@@ -150,7 +168,7 @@ let drag = null;
 function pointerDown(event) {
   const finding = event.target.getAttribute?.("data-finding");
   if (finding) {
-    location.hash = finding;
+    go(finding);
     return;
   }
   event.preventDefault();
@@ -160,6 +178,11 @@ function pointerDown(event) {
   const isScale = event.clientY - plotBox.getBoundingClientRect().top > PLOT_BOTTOM;
   drag = { isRange: event.shiftKey || isScale, from: sliceAt(event.clientX) };
   pointerMove(event);
+}
+
+function pointerUp() {
+  if (drag !== null) remember();
+  drag = null;
 }
 
 function pointerMove(event) {
@@ -236,11 +259,14 @@ function startTimeline() {
   for (const [key, value] of Object.entries(attributes)) plotBox.setAttribute(key, value);
   plotBox.addEventListener("pointerdown", pointerDown);
   plotBox.addEventListener("pointermove", pointerMove);
-  for (const end of ["pointerup", "pointercancel"]) plotBox.addEventListener(end, () => { drag = null; });
+  for (const end of ["pointerup", "pointercancel"]) plotBox.addEventListener(end, pointerUp);
   plotBox.addEventListener("keydown", keyDown);
   byId("play").addEventListener("click", togglePlaying);
   byId("clear").addEventListener("click", clearTime);
-  onChange((names) => { if (names.has("slice") || names.has("range")) drawLookedAt(); });
+  onChange((names) => {
+    if (["query", "finding", "related"].some((name) => names.has(name))) drawPlot();
+    else if (names.has("slice") || names.has("range")) drawLookedAt();
+  });
   new ResizeObserver(drawPlot).observe(plotBox);
   drawPlot();
 }

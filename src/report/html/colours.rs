@@ -1,4 +1,4 @@
-//! Pictures for a reader whose page is dark.
+//! The colours of pictures in a page that is light or dark.
 //!
 //! Hues that mean something stay, no darker than can be seen; everything else, which is neutral or
 //! lies on a scale from the paper to a hue, changes light and dark: much of something is then as
@@ -26,14 +26,16 @@ const LEAST_OF_A_HUE: f64 = 115.0;
 /// How plotters writes a colour: `#`, and six digits.
 const DIGITS: usize = 6;
 
-/// The style that makes a picture dark where the reader's page is.
-pub(super) fn style(svg: &str) -> String {
+/// The style that makes pictures in the page dark where the page is.
+pub(super) fn style<'a>(pictures: impl Iterator<Item = &'a str>) -> String {
     let mut rules = String::new();
-    for colour in colours(svg) {
+    for colour in pictures.flat_map(colours).collect::<BTreeSet<_>>() {
         let (light, dark) = (hex(colour), hex(of(colour)));
-        let _ = write!(rules, "[fill=\"{light}\"]{{fill:{dark}}}[stroke=\"{light}\"]{{stroke:{dark}}}");
+        for property in ["fill", "stroke"] {
+            let _ = write!(rules, "figure [{property}=\"{light}\"]{{{property}:light-dark({light},{dark})}}");
+        }
     }
-    format!("<style>@media(prefers-color-scheme:dark){{{rules}}}</style>")
+    rules
 }
 
 /// The colours of fills and strokes.
@@ -97,9 +99,10 @@ mod tests {
 
     #[test]
     fn every_colour_of_the_picture_has_its_rule_and_nothing_else_has() {
-        let style = style("<rect fill=\"#FFFFFF\"/><path stroke=\"#0072B2\" d=\"#zz\"/><a href=\"#x\"/>");
-        assert!(style.contains("[fill=\"#FFFFFF\"]{fill:#161B22}"), "{style}");
-        assert!(style.contains("[stroke=\"#0072B2\"]{stroke:#1C8ECE}"), "{style}");
+        let pictures = ["<rect fill=\"#FFFFFF\"/><path stroke=\"#0072B2\" d=\"#zz\"/><a href=\"#x\"/>"];
+        let style = style(pictures.into_iter());
+        assert!(style.contains("[fill=\"#FFFFFF\"]{fill:light-dark(#FFFFFF,#161B22)}"), "{style}");
+        assert!(style.contains("[stroke=\"#0072B2\"]{stroke:light-dark(#0072B2,#1C8ECE)}"), "{style}");
         assert_eq!(style.matches("[fill=").count(), 2, "{style}");
     }
 }

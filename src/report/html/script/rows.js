@@ -1,0 +1,110 @@
+// The rows that the whole state leaves: what every part of the page counts and shows.
+
+let leftRows = Array.from({ length: rowCount }, (_, row) => row);
+/** Whether a row is left, by its number. */
+let isLeft = new Uint8Array(rowCount).fill(1);
+
+/** Whether anything narrows the page down. */
+function isFiltered() {
+  return filterTest !== null || lookedAt() !== null || findings.has(state.finding);
+}
+
+/** The slices that are looked at, first and last; null for the whole recording. */
+function lookedAt() {
+  return state.range ?? (state.slice === null ? null : [state.slice, state.slice]);
+}
+
+function findRows() {
+  const tests = filterTest === null ? [] : [filterTest];
+  const finding = findings.get(state.finding);
+  if (finding !== undefined && state.related) tests.push(...relatedTests(finding));
+  const slices = lookedAt();
+  if (slices !== null) tests.push((row) => isThere(row, ...slices));
+  const candidates = finding !== undefined && !state.related ? finding.rows : null;
+  const length = candidates === null ? rowCount : candidates.length;
+  leftRows = [];
+  isLeft.fill(0);
+  for (let index = 0; index < length; index += 1) {
+    const row = candidates === null ? index : candidates[index];
+    if (!tests.every((test) => test(row))) continue;
+    leftRows.push(row);
+    isLeft[row] = 1;
+  }
+}
+
+/** What a finding's connections have in common. */
+function relatedTests(finding) {
+  return finding.about
+    .filter(([column]) => columns.has(column))
+    .map(([column, wanted]) => (row) => String(value(column, row)) === wanted);
+}
+
+/** Whether a finding has a row that is left; one whose rows are not in the page always has. */
+function isFindingLeft(finding) {
+  return finding.rows.length === 0 || finding.rows.some((row) => isLeft[row] === 1);
+}
+
+function chip(text, clear) {
+  const made = button(text, clear, { class: "chip", "aria-label": `Remove the filter: ${text}` });
+  made.append(" ", element("span", { "aria-hidden": "true" }, "✕"));
+  return made;
+}
+
+/** What narrows the page down beside the filter, each to be taken away. */
+function drawChips() {
+  const chips = [];
+  const clear = (changes) => () => { update({ ...changes, page: 0 }); remember(); };
+  const finding = findings.get(state.finding);
+  if (finding !== undefined) {
+    chips.push(chip(`connections ${state.related ? "like" : "of"}: ${finding.title}`, clear({ finding: null, related: false })));
+  }
+  const slices = lookedAt();
+  if (state.range !== null) chips.push(chip(`between ${clock(sliceStart(slices[0]))} and ${clock(sliceStart(slices[1] + 1))}`, clear({ range: null })));
+  else if (state.slice !== null) chips.push(chip(`at ${clock(sliceStart(state.slice))}`, clear({ slice: null })));
+  byId("chips").replaceChildren(...chips);
+  byId("chips").hidden = chips.length === 0;
+}
+
+function noteRows() {
+  const isAll = !isFiltered();
+  byId("query-note").textContent = isAll ? "" : `${plural(leftRows.length, "row")} of ${count(rowCount)}. Tiles, charts, findings and tables follow; the verdict is that of the whole recording.`;
+  document.body.classList.toggle("is-filtered", !isAll);
+}
+
+const TILES = {
+  findings: () => count(data.findings.filter(isFindingLeft).length),
+  connections: (rows) => count(rows.length),
+  processes: (rows) => count(new Set(rows.map((row) => processOf[row]).filter((process) => process !== null)).size),
+  remotes: (rows) => count(new Set(rows.map((row) => columns.get("remote_addr")?.cells[row] ?? -1).filter((cell) => cell >= 0)).size),
+  sent: (rows) => bytes(sumOver("recorded_sent", rows)),
+  received: (rows) => bytes(sumOver("recorded_received", rows)),
+};
+
+function sumOver(name, rows) {
+  const cells = columns.get(name)?.cells;
+  return cells === undefined ? 0 : rows.reduce((sum, row) => sum + (cells[row] ?? 0), 0);
+}
+
+/** What the tiles said of the whole recording, which counts rows that the page has not. */
+const wholeTiles = new Map();
+
+function drawTiles() {
+  const rows = leftRows.filter((row) => value("role", row) !== "listener");
+  for (const tile of document.querySelectorAll("[data-tile]")) {
+    const key = tile.dataset.tile;
+    if (!wholeTiles.has(key)) wholeTiles.set(key, tile.textContent);
+    tile.textContent = isFiltered() ? TILES[key](rows) : wholeTiles.get(key);
+  }
+}
+
+/** The first listener: the others read the rows. */
+function startRows() {
+  onChange((names) => {
+    if (!changesRows(names)) return;
+    if (names.has("query")) readFilter();
+    findRows();
+    noteRows();
+    drawChips();
+    drawTiles();
+  });
+}

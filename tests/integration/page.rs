@@ -281,7 +281,7 @@ fn large_capture(place: &Path, connections: u64, remotes: u64, processes: u64) -
     let mut rows: Vec<Row> = (0..connections).map(row).collect();
     rows.sort_by_key(|row| row.tick);
     fixture::write(&place.join("c.parquet"), &rows, &fixture::metadata(50));
-    netrec_in(place, &["analyze", "c.parquet", "-o", "r"]);
+    netrec_in(place, &["analyze", "c.parquet", "-o", "r", "--format", "html"]);
     place.join("r/report.html")
 }
 

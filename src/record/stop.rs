@@ -45,10 +45,12 @@ impl Stop {
         }
     }
 
-    /// Ctrl-C, SIGTERM and SIGHUP ask for the end; the same signal once more ends the
-    /// program at once.
+    /// Ctrl-C, SIGTERM and SIGHUP ask for the end; Ctrl-C or SIGTERM once more ends the program at
+    /// once.
     ///
-    /// SIGHUP stays ignored where it was, so that `nohup netrec record` outlives its terminal.
+    /// A second SIGHUP does not: a terminal that closes sends one from the shell and one from the
+    /// kernel, and a recording must survive both. SIGHUP stays ignored where it was, so that
+    /// `nohup netrec record` outlives its terminal.
     ///
     /// # Errors
     /// [`Error::Record`] if the handlers cannot be installed.
@@ -62,7 +64,7 @@ fn install(stop: &Stop) -> std::io::Result<()> {
     let stop = stop.clone();
     let mut seen = std::collections::BTreeSet::new();
     crate::signals::listen(move |signal| {
-        if seen.insert(signal) {
+        if seen.insert(signal) || signal == signal_hook::consts::SIGHUP {
             stop.ask();
         } else {
             crate::safe_fs::pending::remove_all();

@@ -135,31 +135,60 @@ impl Pty {
     }
 }
 
+/// What is read from a terminal, until it holds a text.
+fn wait_for(master: &mut std::fs::File, screen: &mut Vec<u8>, text: &str) {
+    use std::io::Read as _;
+    let end = Instant::now() + Duration::from_mins(1);
+    let mut bytes = [0; 4096];
+    while !String::from_utf8_lossy(screen).contains(text) {
+        assert!(Instant::now() < end, "{text} never came");
+        let read = master.read(&mut bytes).unwrap();
+        screen.extend_from_slice(&bytes[..read]);
+    }
+}
+
+fn signal(child: &std::process::Child, name: &str) {
+    let sent = std::process::Command::new("kill").args([name, &child.id().to_string()]).status();
+    assert!(sent.unwrap().success());
+}
+
+/// How a terminal ends under the program.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum End {
+    /// The other end is closed.
+    Closed,
+    /// The same, after the shell and the kernel have sent a signal each.
+    Signals,
+}
+
 /// An SSH session drops, a window is closed, while it records or not.
 #[test]
-#[ignore = "known failure: a recording that `watch` makes is lost when its terminal goes away; the program ends in order"]
 fn a_terminal_that_goes_away_completes_the_recording_and_ends_it_in_order() {
-    use std::io::{Read as _, Write as _};
-    for (is_controlling, records) in [(true, false), (true, true), (false, true)] {
+    use std::io::Write as _;
+    for (is_controlling, records, how) in [
+        (true, false, End::Closed),
+        (true, true, End::Closed),
+        (false, true, End::Closed),
+        (true, true, End::Signals),
+        (false, true, End::Signals),
+    ] {
+        let case = format!("controlling {is_controlling}, recording {records}, {how:?}");
         let folder = tempfile::tempdir().unwrap();
         let pty = Pty::open();
         let mut child = pty.watch(folder.path(), is_controlling);
         let Pty { mut master, slave } = pty;
         drop(slave);
         let mut screen = Vec::new();
-        let mut shows = |master: &mut std::fs::File, text: &str| {
-            let end = Instant::now() + Duration::from_mins(1);
-            let mut bytes = [0; 4096];
-            while !String::from_utf8_lossy(&screen).contains(text) {
-                assert!(Instant::now() < end, "{text} never came");
-                let read = master.read(&mut bytes).unwrap();
-                screen.extend_from_slice(&bytes[..read]);
-            }
-        };
-        shows(&mut master, "live");
+        wait_for(&mut master, &mut screen, "live");
         if records {
             master.write_all(b"r").unwrap();
-            shows(&mut master, "REC");
+            // Not the column of what is received.
+            wait_for(&mut master, &mut screen, "REC 0:");
+        }
+        if how == End::Signals {
+            signal(&child, "-HUP");
+            std::thread::sleep(Duration::from_millis(5));
+            signal(&child, "-HUP");
         }
         drop(master);
         let begin = Instant::now();
@@ -168,15 +197,16 @@ fn a_terminal_that_goes_away_completes_the_recording_and_ends_it_in_order() {
                 break status;
             }
             // On a busy machine the thread that hashes programs, which has the lowest priority, ends late.
-            assert!(begin.elapsed() < Duration::from_mins(2), "it still runs");
+            assert!(begin.elapsed() < Duration::from_mins(2), "it still runs: {case}");
             std::thread::sleep(Duration::from_millis(20));
         };
-        assert!(status.code().is_some(), "controlling {is_controlling}, recording {records}: {status:?}");
+        // 3 where a busy machine took a snapshot late.
+        assert!(matches!(status.code(), Some(0 | 3)), "{case}: {status:?}");
         let left: Vec<_> =
             std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
-        assert_eq!(left, if records { vec!["live.parquet"] } else { Vec::new() });
+        assert_eq!(left, if records { vec!["live.parquet"] } else { Vec::new() }, "{case}");
         if records {
-            assert_eq!(netrec_in(folder.path(), &["verify", "live.parquet"]).code, 0);
+            assert_eq!(netrec_in(folder.path(), &["verify", "live.parquet"]).code, 0, "{case}");
         }
     }
 }

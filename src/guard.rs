@@ -50,6 +50,11 @@ fn message(panic: &(dyn Any + Send)) -> &str {
 }
 
 /// Makes the panic message depend on whether the thread is guarded.
+/// Whether a panic of this thread would be contained.
+pub(crate) fn is_guarded() -> bool {
+    IS_GUARDED.get()
+}
+
 fn install_hook() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {

@@ -56,7 +56,25 @@ pub(crate) fn remove_what_is_half_made() {
     let _ = listen(end);
 }
 
-fn is_ignored(signal: libc::c_int) -> bool {
+/// Stops this process and the others of its group, as Ctrl-Z does where the terminal reads it, and comes
+/// back when it goes on. The kernel does nothing in a group that nobody could continue.
+pub(crate) fn stop_group() {
+    // SAFETY: an all-zero sigaction is a valid value, and means the default.
+    let default: libc::sigaction = unsafe { std::mem::zeroed() };
+    let mut before = default;
+    // SAFETY: both are valid for the call; whatever was installed is put back below.
+    unsafe {
+        if libc::sigaction(libc::SIGTSTP, &raw const default, &raw mut before) != 0 {
+            return;
+        }
+        // This thread is the first of the process, which takes the signal before the call returns.
+        libc::kill(0, libc::SIGTSTP);
+        libc::sigaction(libc::SIGTSTP, &raw const before, std::ptr::null_mut());
+    }
+}
+
+/// Whether a signal is ignored.
+pub(crate) fn is_ignored(signal: libc::c_int) -> bool {
     // SAFETY: an all-zero sigaction is a valid value; the call only writes into it.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
     // SAFETY: a null new action changes nothing; `action` is valid for the call.

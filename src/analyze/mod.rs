@@ -137,23 +137,43 @@ pub fn run(
     Ok(analysis)
 }
 
+/// What the detectors find, without the tables and metrics of a report.
+#[derive(Debug)]
+pub struct Detections {
+    /// Every finding that no allow-list names.
+    pub findings: Vec<Finding>,
+    /// Detectors that failed, and why.
+    pub failed: Vec<String>,
+    /// Detectors that ran.
+    pub ran: usize,
+    /// The activity over time.
+    pub time_bins: DataFrame,
+}
+
 /// Only what the detectors find, and the activity over time: one detector after the other, none of
 /// which leaves more than its findings, so that it takes little memory beside what else goes on.
 ///
 /// # Errors
 /// As [`run`].
-pub fn find(capture: &CaptureFile, config: &Config, geo: &Databases) -> Result<(Vec<Finding>, DataFrame)> {
+pub fn find(capture: &CaptureFile, config: &Config, geo: &Databases) -> Result<Detections> {
     let recorded = pass::run(capture, config.analysis(), geo, &|_| {})?;
     let metadata = capture.metadata_as_read();
     let mut tables = Tables::build(recorded, &metadata)?;
-    // No detector asks for these.
+    // No detector asks for them.
     tables.pairs = tables.pairs.clear();
-    tables.connections = tables.connections.drop_many(["netns", "rtt_min_us", "owner_source"]);
     memory::give_back();
     let mut runs = runs::run_in_turn(&config.context(&tables, &metadata), config);
     config.allow().apply(&mut runs, &tables)?;
-    let findings = runs.into_iter().flat_map(|run| run.output.findings).collect();
-    Ok((findings, tables.time_bins))
+    let failure = |run: &Run| match &run.status {
+        Status::Failed(why) => Some(format!("{}: {why}", run.about.id)),
+        Status::Ran | Status::Skipped(_) => None,
+    };
+    Ok(Detections {
+        failed: runs.iter().filter_map(failure).collect(),
+        ran: runs.iter().filter(|run| run.status == Status::Ran).count(),
+        findings: runs.into_iter().flat_map(|run| run.output.findings).collect(),
+        time_bins: tables.time_bins,
+    })
 }
 
 /// What an analysis of some connections cannot say.

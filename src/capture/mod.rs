@@ -34,6 +34,7 @@ mod selection;
 mod source;
 mod thrift;
 mod verify;
+mod volatile;
 pub mod writer;
 
 pub use cursor::{Cursor, Place, Sample, Toward};

@@ -123,7 +123,7 @@ impl CaptureFile {
         Ok(Self::of(path, vec![part], metadata))
     }
 
-    fn of(path: &Path, parts: Vec<Part>, metadata: Metadata) -> Self {
+    pub(super) fn of(path: &Path, parts: Vec<Part>, metadata: Metadata) -> Self {
         Self {
             path: path.to_path_buf(),
             parts,

@@ -248,7 +248,7 @@ impl ReadJournal {
 }
 
 /// Rows as a Parquet file that is nowhere but in memory.
-fn in_memory(path: &Path, rows: &mut RowGroup) -> Result<Part> {
+pub(super) fn in_memory(path: &Path, rows: &mut RowGroup) -> Result<Part> {
     let bug =
         |e: parquet::errors::ParquetError| Error::Damaged { path: path.to_path_buf(), reason: e.to_string() };
     let start = b"PAR1".as_slice();

@@ -15,7 +15,7 @@ use crate::{Error, Result};
 
 /// Rows per row group: long enough runs of each connection for the compression to work, few
 /// enough that they take little memory while they are collected (measured in `benches/`).
-const ROW_GROUP_ROWS: usize = 128 * 1024;
+pub(super) const ROW_GROUP_ROWS: usize = 128 * 1024;
 
 /// A recorder ends its row groups with a tick, so that a tick is whole or not there; whatever
 /// writes without ticks has its row groups ended here.

@@ -274,11 +274,22 @@ fn time_error<E: ToString>(path: &Path) -> impl FnOnce(E) -> Error {
 
 /// Fails where there is nothing to draw on, and says what to use there.
 fn need_terminal(instead: &str) -> Result<()> {
-    if std::io::stdout().is_terminal() {
+    let refuse = |reason: String| {
+        Err(Error::io("use", "the terminal")(std::io::Error::other(format!("{reason}; {instead}"))))
+    };
+    if !std::io::stdout().is_terminal() {
+        return refuse("standard output is not a terminal".to_owned());
+    }
+    if cfg!(not(unix)) {
         return Ok(());
     }
-    let reason = format!("standard output is not a terminal; {instead}");
-    Err(Error::io("use", "the terminal")(std::io::Error::other(reason)))
+    match std::env::var("TERM").as_deref() {
+        Ok("dumb") => refuse("TERM=dumb, a terminal that cannot place text on a screen".to_owned()),
+        Ok("" | "unknown") | Err(_) => {
+            refuse("TERM does not say what the terminal can do, try TERM=xterm-256color".to_owned())
+        }
+        Ok(_) => Ok(()),
+    }
 }
 
 fn conclude(result: Result<Done>) -> ExitCode {

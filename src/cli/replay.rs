@@ -11,7 +11,7 @@ use crate::capture::Cursor;
 use crate::filter::Filter;
 use crate::geo::Databases;
 use crate::record::Stop;
-use crate::replay::{Player, Recorded, State, When, background};
+use crate::replay::{Places, Player, Recorded, State, When, background};
 
 const EXAMPLES: &str = "Examples:\n\
 \x20 netrec replay web-01.parquet\n\
@@ -60,7 +60,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     stop.on_signals()?;
     state.activity = background::density(&cursor, rows_us);
     let mut recorded = Recorded::new(cursor, &geo);
-    Player::new(&mut recorded, geo).run(&mut state, at_us, &stop)?;
+    state.places = Places::countries(geo);
+    Player::new(&mut recorded).run(&mut state, at_us, &stop)?;
     say!("{}", state.command());
     Ok(Done::of(capture.metadata_as_read().is_degraded()))
 }

@@ -12,7 +12,7 @@ use crate::capture::SigningKey;
 use crate::filter::Filter;
 use crate::geo::Databases;
 use crate::record::{HostFacts, Plan, Stop, series_name};
-use crate::replay::{Player, State};
+use crate::replay::{Places, Player, State};
 use crate::watch::{Live, Recordings};
 use crate::{Error, Result};
 
@@ -59,10 +59,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     let stop = Stop::default();
     stop.on_signals()?;
     let recordings = Recordings::new(plan, facts, key, arguments.output.clone());
-    let mut live = Live::start(plan, wanted, &stop, recordings)?;
+    let mut live = Live::start(plan, wanted, &stop, recordings, &geo)?;
     let filter = arguments.filter.clone().unwrap_or_default().with_countries(Arc::clone(&geo));
     let mut state = State::live(&format!("{name}.live"), filter);
-    let watched = Player::new(&mut live, geo).run(&mut state, i64::MAX, &stop);
+    state.places = Places::countries(geo);
+    let watched = Player::new(&mut live).run(&mut state, i64::MAX, &stop);
     // What was recorded is completed whatever became of the screen.
     let recordings = live.finish()?;
     for recording in &recordings {

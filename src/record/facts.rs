@@ -55,7 +55,7 @@ pub fn series_name(host_name: Option<&str>) -> String {
 
 /// The addresses of every interface, sorted; empty where the system does not say.
 #[cfg(unix)]
-pub(super) fn host_addresses() -> Vec<IpAddr> {
+pub(crate) fn host_addresses() -> Vec<IpAddr> {
     let mut list: *mut libc::ifaddrs = std::ptr::null_mut();
     // SAFETY: `list` is a valid place for the head of the list.
     if unsafe { libc::getifaddrs(&raw mut list) } != 0 {
@@ -103,7 +103,7 @@ unsafe fn address(raw: *const libc::sockaddr) -> Option<IpAddr> {
 }
 
 #[cfg(not(unix))]
-pub(super) fn host_addresses() -> Vec<IpAddr> {
+pub(crate) fn host_addresses() -> Vec<IpAddr> {
     Vec::new()
 }
 

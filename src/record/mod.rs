@@ -37,6 +37,7 @@ mod worker;
 
 pub use clock::{Clock, Moment, SystemClock};
 pub use duration::parse_duration;
+pub(crate) use facts::host_addresses;
 pub use facts::{HostFacts, capture_name, series_name};
 pub use host::{Host, Seen, Tick, Wanted, open_host};
 pub use live::{Observed, observe};

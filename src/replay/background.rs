@@ -21,6 +21,8 @@ const STRETCHES: usize = 400;
 pub struct Found {
     /// The findings, or why there are none.
     pub findings: Findings,
+    /// Detectors that failed, and why.
+    pub failed: Vec<String>,
     /// Bytes in stretches of equal length; none if the analysis failed.
     pub activity: Option<Vec<f64>>,
 }
@@ -28,15 +30,19 @@ pub struct Found {
 /// Runs the detectors in a thread of its own.
 pub fn analyze(capture: Arc<CaptureFile>, geo: Arc<Databases>) -> Receiver<Found> {
     in_background(move || match analyze::find(&capture, &Config::default(), &geo) {
-        Ok((findings, bins)) => {
-            Found { findings: Findings::Found(marks(findings)), activity: activity(&bins) }
+        Ok(found) => Found {
+            findings: Findings::Found(marks(found.findings)),
+            failed: found.failed,
+            activity: activity(&found.time_bins),
+        },
+        Err(error) => {
+            Found { findings: Findings::Failed(error.to_string()), failed: Vec::new(), activity: None }
         }
-        Err(error) => Found { findings: Findings::Failed(error.to_string()), activity: None },
     })
 }
 
 /// All rows of a connection, in the order of time.
-pub fn story(capture: Arc<CaptureFile>, conn_id: u64) -> Receiver<Vec<Row>> {
+pub fn detail(capture: Arc<CaptureFile>, conn_id: u64) -> Receiver<Vec<Row>> {
     in_background(move || rows_of_connection(&capture, conn_id))
 }
 
@@ -66,14 +72,20 @@ fn marks(mut findings: Vec<Finding>) -> Vec<Mark> {
     findings.sort_by(Finding::worst_first);
     // Those of one moment stay in that order.
     findings.sort_by_key(|finding| finding.evidence.span_us.0);
-    let mark = |finding: Finding| Mark {
+    findings.into_iter().map(mark).collect()
+}
+
+/// A finding as the screen needs it.
+pub(crate) fn mark(finding: Finding) -> Mark {
+    Mark {
+        id: finding.id,
         ts_us: finding.evidence.span_us.0,
-        severity: finding.judgement.severity as usize,
-        label: format!("{} {}", finding.judgement.severity, finding.about.id),
+        severity: finding.judgement.severity,
+        confidence: finding.judgement.confidence.get(),
+        detector: finding.about.id,
         title: finding.judgement.title,
         explanation: finding.judgement.explanation,
-    };
-    findings.into_iter().map(mark).collect()
+    }
 }
 
 /// Bytes of each slice; where none are counted, connections that were opened.

@@ -4,7 +4,6 @@
 //! over and over. So it must not be in the way of whoever draws, and the terminal is looked at
 //! from outside.
 
-use std::io::IsTerminal as _;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
@@ -16,8 +15,6 @@ const MOST_WAITING: usize = 256;
 /// The keyboard of the terminal.
 pub(super) struct Keyboard {
     events: Receiver<Event>,
-    /// Whether standard input is the terminal; else it is read by another way.
-    is_input: bool,
 }
 
 /// What became of waiting for a key.
@@ -42,27 +39,28 @@ impl Keyboard {
                 }
             }
         })?;
-        Ok(Self { events: receiver, is_input: std::io::stdin().is_terminal() })
+        Ok(Self { events: receiver })
     }
 
     /// Waits for a key.
     pub(super) fn wait(&self, time: Duration) -> Typed {
         match self.events.recv_timeout(time) {
             Ok(event) => Typed::Event(event),
-            Err(RecvTimeoutError::Timeout) if self.is_input && is_hung_up() => Typed::Gone,
+            Err(RecvTimeoutError::Timeout) if is_hung_up() => Typed::Gone,
             Err(RecvTimeoutError::Timeout) => Typed::Nothing,
             Err(RecvTimeoutError::Disconnected) => Typed::Gone,
         }
     }
 }
 
-/// Whether the terminal on standard input has gone: its window was closed, its SSH session ended.
+/// Whether the terminal on standard output has gone: its window was closed, its SSH session ended.
+/// Standard input may be something else, where keys are read by another way.
 #[cfg(unix)]
 fn is_hung_up() -> bool {
-    let mut input = libc::pollfd { fd: libc::STDIN_FILENO, events: 0, revents: 0 };
+    let mut output = libc::pollfd { fd: libc::STDOUT_FILENO, events: 0, revents: 0 };
     // SAFETY: one pollfd is passed, which outlives the call.
-    let ready = unsafe { libc::poll(&raw mut input, 1, 0) };
-    ready > 0 && input.revents & (libc::POLLHUP | libc::POLLERR | libc::POLLNVAL) != 0
+    let ready = unsafe { libc::poll(&raw mut output, 1, 0) };
+    ready > 0 && output.revents & (libc::POLLHUP | libc::POLLERR | libc::POLLNVAL) != 0
 }
 
 #[cfg(not(unix))]

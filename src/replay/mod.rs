@@ -13,9 +13,13 @@
 
 pub mod action;
 pub mod background;
+mod columns;
+mod display;
 mod export;
+mod history;
 mod keyboard;
 pub mod listing;
+mod look;
 pub mod panels;
 mod recorded;
 pub mod screen;
@@ -30,3 +34,4 @@ pub use source::Source;
 pub use state::State;
 pub use terminal::Player;
 pub use time::{Range, When};
+pub use view::Places;

@@ -33,21 +33,23 @@ impl Source for Recorded {
         self.cursor.slice_us().is_none()
     }
 
-    fn story(&mut self, conn_id: u64) -> Receiver<Vec<Row>> {
-        background::story(Arc::clone(self.cursor.capture()), conn_id)
+    fn detail(&mut self, conn_id: u64) -> Receiver<Vec<Row>> {
+        background::detail(Arc::clone(self.cursor.capture()), conn_id)
     }
 
     fn news(&mut self, state: &mut State) -> Result<bool> {
         match self.found.try_recv() {
             Ok(found) => {
-                state.findings = found.findings;
+                state.failed_detectors = found.failed;
+                state.find(found.findings);
                 if let Some(activity) = found.activity {
                     state.activity = activity;
                 }
                 Ok(true)
             }
             Err(TryRecvError::Disconnected) if state.findings == Findings::Searching => {
-                state.findings = Findings::Failed("the detectors gave up".to_owned());
+                let why = "no thread could be started, or it broke";
+                state.find(Findings::Failed(why.to_owned()));
                 Ok(true)
             }
             Err(_) => Ok(false),

@@ -1,35 +1,42 @@
 //! The screen: header, time line, panel, footer.
 
-use std::net::IpAddr;
-
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
-use super::panels::{Theme, connections, destinations, findings, help, processes, story, timeline};
-use super::state::{Findings, Live, Mode, Panel, State};
-use crate::analyze::words;
-use crate::escape;
+use super::columns::{Cut, cells, cut};
+use super::look::Theme;
+use super::panels::{chooser, connections, destinations, detail, findings, help, processes, timeline};
+use super::state::{Findings, Hits, Live, Mode, Panel, State};
+use super::view::Grouping;
 use crate::humanize;
 
-/// Draws everything. `country` says where an address is.
-pub fn draw(frame: &mut Frame<'_>, state: &State, theme: Theme, country: &dyn Fn(IpAddr) -> String) {
+/// Characters of a file's name below which it is left out.
+const LEAST_OF_NAME: usize = 12;
+
+/// Draws everything; gives where what is.
+pub fn draw(frame: &mut Frame<'_>, state: &State, theme: Theme) -> Hits {
     let area = frame.area();
     let buffer = frame.buffer_mut();
     let [head, times, tabs, body, foot] = rows(area);
-    line(buffer, head, &header(state), Style::new().add_modifier(Modifier::REVERSED));
+    let width = usize::from(area.width);
+    line(buffer, head, &header(state, theme, width), (theme, Style::new().add_modifier(Modifier::REVERSED)));
     timeline::draw(state, theme, times, buffer);
-    draw_tabs(state, tabs, buffer);
-    match (&state.mode, state.panel) {
-        (Mode::Help, _) => help::draw(theme, body, buffer),
-        (Mode::Story, _) => story::draw(state, theme, body, buffer),
+    let mut hits = match (&state.mode, state.panel) {
+        (Mode::Help, _) => help::draw(state, theme, body, buffer),
+        (Mode::Columns, _) => chooser::draw(state, theme, body, buffer),
+        (Mode::Detail, _) => detail::draw(state, theme, body, buffer),
         (_, Panel::Connections) => connections::draw(state, theme, body, buffer),
         (_, Panel::Processes) => processes::draw(state, theme, body, buffer),
-        (_, Panel::Destinations) => destinations::draw(state, theme, country, body, buffer),
+        (_, Panel::Destinations) => destinations::draw(state, theme, body, buffer),
         (_, Panel::Findings) => findings::draw(state, theme, body, buffer),
-    }
-    line(buffer, foot, &footer(state), Style::new());
+    };
+    hits.timeline = times;
+    hits.tabs = draw_tabs(state, theme, tabs, buffer);
+    line(buffer, foot, &footer(state), (theme, Style::new()));
+    theme.restrict(buffer);
+    hits
 }
 
 /// Header, time line, tabs, panel, footer; what does not fit has no height.
@@ -44,34 +51,41 @@ fn rows(area: Rect) -> [Rect; 5] {
     [take(1), take(2), take(1), take(area.height.saturating_sub(5)), take(1)]
 }
 
-fn line(buffer: &mut Buffer, area: Rect, text: &str, style: Style) {
+fn line(buffer: &mut Buffer, area: Rect, text: &str, (theme, style): (Theme, Style)) {
     if area.height == 0 {
         return;
     }
     buffer.set_style(area, style);
-    buffer.set_stringn(area.x, area.y, escape::terminal(text), usize::from(area.width), style);
+    let text = cut(&theme.text(text), usize::from(area.width), Cut::End, theme);
+    buffer.set_stringn(area.x, area.y, text, usize::from(area.width), style);
 }
 
-fn header(state: &State) -> String {
+/// The moment, how it plays, what is in the snapshot, and the file in what room is left.
+fn header(state: &State, theme: Theme, width: usize) -> String {
     let time = |format: &str| {
         let moment = humanize::moment(state.sample.ts_us);
         moment.map_or_else(|| humanize::UNKNOWN.to_owned(), |moment| moment.format(format).to_string())
     };
-    let sockets = words::count(state.sample.rows.len(), "socket", "sockets");
-    let events = words::count(state.sample.events.len(), "event", "events");
+    let sockets = humanize::plural(state.sample.rows.len() as u64, "socket");
+    let events = humanize::plural(state.sample.events.len() as u64, "event");
     let seen = format!("tick {}  {sockets}, {events}", state.sample.tick);
     let ((playing, file), time) = match &state.live {
         Some(live) => (live_words(state, live), time("%Y-%m-%d %H:%M:%S")),
         None => (recording_words(state), time("%Y-%m-%d %H:%M:%S%.3f")),
     };
-    format!(" {time} UTC  {playing}  {seen}  {file}")
+    let before = format!(" {time} UTC  {playing}  {seen}  ");
+    let room = width.saturating_sub(cells(&before) + 1);
+    // Three letters of a name say nothing.
+    if room < cells(&file).min(LEAST_OF_NAME) {
+        return before;
+    }
+    before + &cut(&theme.text(&file), room, Cut::Middle, theme)
 }
 
 /// How a recording plays, and its name.
 fn recording_words(state: &State) -> (String, String) {
     let playing = if state.is_playing { "▶" } else { "paused" };
-    let file = escape::shorten(&state.file, 24).into_owned();
-    (format!("{playing} {}x", humanize::number(state.speed)), file)
+    (format!("{playing} {}x", humanize::number(state.speed)), state.file.clone())
 }
 
 /// Whether the live host is followed and how long it has been recorded, and the file.
@@ -81,34 +95,56 @@ fn live_words(state: &State, live: &Live) -> (String, String) {
         None => (playing.to_owned(), format!("{:.0} s kept", live.memory_s)),
         Some((file, since_us)) => {
             let seconds = state.span_us.1.saturating_sub(*since_us) / 1_000_000;
-            let file = escape::shorten(file, 40).into_owned();
-            (format!("{playing}  REC {}:{:02}", seconds / 60, seconds % 60), file)
+            (format!("{playing}  REC {}:{:02}", seconds / 60, seconds % 60), file.clone())
         }
     }
 }
 
-fn draw_tabs(state: &State, area: Rect, buffer: &mut Buffer) {
-    if area.height == 0 {
-        return;
-    }
+fn draw_tabs(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) -> Vec<Rect> {
     let mut x = area.x;
+    let mut places = Vec::new();
     for (number, panel) in Panel::ALL.into_iter().enumerate() {
         let count = match (panel, &state.findings) {
             (Panel::Findings, Findings::Found(marks)) => format!(" ({})", marks.len()),
-            (Panel::Findings, _) => " (…)".to_owned(),
+            (Panel::Findings, Findings::Searching) => " (…)".to_owned(),
+            (Panel::Findings, Findings::Failed(_)) => " (failed)".to_owned(),
             (Panel::Connections, _) => format!(" ({})", state.lines().len()),
             _ => String::new(),
         };
-        let name = format!(" {} {}{count} ", number + 1, panel.name());
-        let is_shown = panel == state.panel;
-        let style = if is_shown {
+        let name = theme.text(&format!(" {} {}{count} ", number + 1, panel.name()));
+        let style = if panel == state.panel {
             Style::new().add_modifier(Modifier::BOLD | Modifier::UNDERLINED)
         } else {
             Style::new()
         };
-        let left = area.right().saturating_sub(x);
-        x = buffer.set_stringn(x, area.y, name, usize::from(left), style).0;
+        let width = (cells(&name) as u16).min(area.right().saturating_sub(x));
+        let place = Rect { x, width, ..area };
+        if area.height > 0 {
+            buffer.set_stringn(x, area.y, name, usize::from(width), style);
+        }
+        x += width;
+        places.push(place);
     }
+    let position = format!(" {} ", position(state));
+    let (width, room) = (cells(&position) as u16, area.right().saturating_sub(x));
+    if area.height > 0 && width <= room {
+        buffer.set_string(area.right() - width, area.y, position, Style::new());
+    }
+    places
+}
+
+/// Which line is selected, of how many.
+fn position(state: &State) -> String {
+    let lines = match state.panel {
+        Panel::Connections => state.items().len(),
+        Panel::Processes => state.processes().len(),
+        Panel::Destinations => state.destinations().len(),
+        Panel::Findings => state.finding_order().len(),
+    };
+    if lines == 0 {
+        return String::new();
+    }
+    format!("{}/{}", humanize::count(state.selected as u64 + 1), humanize::count(lines as u64))
 }
 
 fn footer(state: &State) -> String {
@@ -117,11 +153,24 @@ fn footer(state: &State) -> String {
         (Mode::Filter(text), None) => format!("filter: {text}█"),
         (Mode::Time(text), _) => format!("go to (UTC; 14:02, -5m, +30s): {text}█"),
         (_, Some(message)) => message.clone(),
-        (Mode::Story, None) => "esc back  c command  ? help  q quit".to_owned(),
-        (_, None) if !state.filter.is_empty() => format!("filter: {}  (esc clears)  ? help", state.filter),
-        _ if state.live.is_some() => {
-            "space pause  ←→ step  r record  n finding  / filter  enter open  ? help  q quit".to_owned()
-        }
-        _ => "space play  ←→ step  n finding  t time  / filter  enter open  ? help  q quit".to_owned(),
+        (Mode::Detail, None) => "esc back  y copy  c command  ? help".to_owned(),
+        (Mode::Help, None) => "q back".to_owned(),
+        (Mode::Columns, None) => "space show, hide  a automatic  esc back".to_owned(),
+        (Mode::Normal, None) => hints(state),
     }
+}
+
+fn hints(state: &State) -> String {
+    let grouped = match state.grouping {
+        Grouping::None => String::new(),
+        grouping => format!("  {}", grouping.describe()),
+    };
+    if !state.filter.is_empty() {
+        return format!("filter: {}  (esc clears){grouped}  ? help", state.filter);
+    }
+    let keys = match &state.live {
+        Some(_) => "space pause  ←→ step  r record  n finding  / filter  enter open  ? help  q quit",
+        None => "space play  ←→ step  n finding  t time  / filter  enter open  ? help  q quit",
+    };
+    format!("{keys}{grouped}")
 }

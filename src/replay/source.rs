@@ -32,7 +32,7 @@ pub trait Source {
     }
 
     /// All rows of a connection, in the order of time, when they have been found.
-    fn story(&mut self, conn_id: u64) -> Receiver<Vec<Row>>;
+    fn detail(&mut self, conn_id: u64) -> Receiver<Vec<Row>>;
 
     /// Tells the state what has happened meanwhile; whether there was anything.
     ///

@@ -1,17 +1,26 @@
 //! What is on the screen, and what an action makes of it. Knows no terminal and no file: what
 //! has to be fetched comes out as a [`Request`], and goes in as a sample.
 
+mod copy;
+mod lists;
+mod mouse;
 mod parts;
+mod seek;
 #[cfg(test)]
 mod tests;
 mod typing;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-pub use self::parts::{Findings, Live, Mark, Mode, Panel, Request, Step};
+use self::lists::Lists;
+pub use self::parts::{Detail, Findings, Hits, Live, Mark, Mode, Panel, Request, Step, TableView};
+use self::seek::Visited;
 use super::action::Action;
+use super::history::History;
 use super::listing::Form;
-use super::view::{self, DestinationLine, Line, ProcessLine, SortBy};
+use super::panels::{heads, help};
+use super::view::{Grouping, Item, Places};
 use crate::capture::{Place, Row, Sample};
 use crate::escape;
 use crate::filter::Filter;
@@ -20,11 +29,8 @@ use crate::humanize;
 /// Slowest and fastest playing, in seconds of the recording a second.
 const SPEEDS: (f64, f64) = (0.1, 1000.0);
 
-/// Lines that a screen goes further.
-const PAGE: usize = 15;
-
-/// Rows of a connection of the live host that its story holds at most: a day of seconds.
-const MOST_ROWS_TOLD: usize = 100_000;
+/// Rows of a connection of the live host that are kept at most: a day of seconds.
+const MOST_DETAIL_ROWS: usize = 100_000;
 
 /// Everything that is on the screen.
 #[derive(Debug)]
@@ -39,18 +45,22 @@ pub struct State {
     pub sample: Sample,
     /// The one before, for rates.
     pub previous: Option<Sample>,
+    /// The samples before, for trends.
+    pub history: History,
+    /// Says where an address is.
+    pub places: Places,
     /// What is looked at.
     pub panel: Panel,
     /// What the keyboard is for.
     pub mode: Mode,
     /// Which connections are shown.
     pub filter: Filter,
-    /// By what they are sorted.
-    pub sort_by: SortBy,
-    /// The other way round.
-    pub is_reversed: bool,
-    /// The selected line.
+    /// What the connections are grouped by.
+    pub grouping: Grouping,
+    /// The selected line of the panel.
     pub selected: usize,
+    /// The selected line of what is shown over the panel.
+    pub cursor: usize,
     /// Whether time goes on by itself.
     pub is_playing: bool,
     /// Seconds of the recording a second.
@@ -59,17 +69,20 @@ pub struct State {
     pub message: Option<String>,
     /// The findings.
     pub findings: Findings,
+    /// Detectors that failed, and why.
+    pub failed_detectors: Vec<String>,
     /// How much happened, in stretches of equal length over the recording.
     pub activity: Vec<f64>,
-    /// All rows of the connection whose story is told; none while they are looked for.
-    pub story: Option<Vec<Row>>,
-    /// The connection whose story is told.
-    pub story_of: Option<Row>,
+    /// The connection that is looked at.
+    pub detail: Option<Detail>,
+    /// Where what was drawn last.
+    pub hits: Hits,
+    tables: [TableView; Panel::ALL.len()],
+    folded: BTreeSet<String>,
+    visited: Option<Visited>,
     /// Where playing is.
     clock_us: i64,
-    lines: Vec<Line>,
-    processes: Vec<ProcessLine>,
-    destinations: Vec<DestinationLine>,
+    lists: Lists,
 }
 
 impl State {
@@ -81,44 +94,33 @@ impl State {
             live: None,
             sample: Sample::default(),
             previous: None,
+            history: History::default(),
+            places: Places::default(),
             panel: Panel::Connections,
             mode: Mode::Normal,
             filter,
-            sort_by: SortBy::Change,
-            is_reversed: false,
+            grouping: Grouping::None,
             selected: 0,
+            cursor: 0,
             is_playing: false,
             speed: speed.clamp(SPEEDS.0, SPEEDS.1),
             message: None,
             findings: Findings::Searching,
+            failed_detectors: Vec::new(),
             activity: Vec::new(),
-            story: None,
-            story_of: None,
+            detail: None,
+            hits: Hits::default(),
+            tables: Default::default(),
+            folded: BTreeSet::new(),
+            visited: None,
             clock_us: span_us.0,
-            lines: Vec::new(),
-            processes: Vec::new(),
-            destinations: Vec::new(),
+            lists: Lists::default(),
         }
     }
 
     /// The first screen of the live host, whose snapshots are followed.
     pub fn live(name: &str, filter: Filter) -> Self {
         Self { live: Some(Live::default()), is_playing: true, ..Self::new(name, (0, 0), filter, 1.0) }
-    }
-
-    /// The connections that are seen, sorted.
-    pub fn lines(&self) -> &[Line] {
-        &self.lines
-    }
-
-    /// Their processes.
-    pub fn processes(&self) -> &[ProcessLine] {
-        &self.processes
-    }
-
-    /// Their remote addresses.
-    pub fn destinations(&self) -> &[DestinationLine] {
-        &self.destinations
     }
 
     /// The findings, in the order of time.
@@ -129,12 +131,19 @@ impl State {
         }
     }
 
+    /// Takes the findings.
+    pub fn find(&mut self, findings: Findings) {
+        self.findings = findings;
+        self.refresh();
+    }
+
     /// Takes a sample, and the one before it.
     pub fn show(&mut self, sample: Sample, previous: Option<Sample>) {
         // While it plays, the clock goes on between the samples.
         if !self.is_playing || sample.ts_us > self.clock_us {
             self.clock_us = sample.ts_us;
         }
+        self.history.push(&sample);
         self.sample = sample;
         self.previous = previous;
         self.refresh();
@@ -145,9 +154,9 @@ impl State {
         if !self.is_playing {
             return;
         }
-        if let (Mode::Story, Some(story), Some(of)) = (&self.mode, &mut self.story, &self.story_of) {
+        if let Some(Detail { of, rows: Some(Ok(detail)) }) = &mut self.detail {
             let rows = sample.events.iter().chain(&sample.rows).filter(|row| row.conn_id == of.conn_id);
-            story.extend(rows.take(MOST_ROWS_TOLD.saturating_sub(story.len())).cloned());
+            detail.extend(rows.take(MOST_DETAIL_ROWS.saturating_sub(detail.len())).cloned());
         }
         let previous = std::mem::take(&mut self.sample);
         let is_before = (1..sample.ts_us).contains(&previous.ts_us);
@@ -164,7 +173,7 @@ impl State {
         if self.clock_us >= self.span_us.1 {
             self.clock_us = self.span_us.1;
             self.is_playing = false;
-            self.message = Some("the end of the recording".to_owned());
+            self.message = Some("end of the recording".to_owned());
         }
         Some(Request::PlayTo(self.clock_us))
     }
@@ -172,12 +181,17 @@ impl State {
     /// Does what a key asks for.
     pub fn act(&mut self, action: Action) -> Option<Request> {
         match action {
-            Action::Quit => return Some(Request::Quit),
-            Action::Help => self.mode = Mode::Help,
+            Action::Quit if self.mode != Mode::Normal => self.back(),
+            Action::Quit | Action::Interrupt => return Some(Request::Quit),
+            Action::Help => self.open_over(Mode::Help),
+            Action::Columns => self.open_over(Mode::Columns),
             Action::Play if self.live.is_some() && !self.is_playing => return Some(self.catch_up()),
-            Action::Play => self.is_playing = !self.is_playing,
+            Action::Play => {
+                self.visited = None;
+                self.is_playing = !self.is_playing;
+            }
             Action::Faster | Action::Slower if self.live.is_some() => {
-                self.message = Some("the live host has only one speed".to_owned());
+                self.message = Some("the live host cannot be played faster or slower".to_owned());
             }
             Action::Faster => self.speed = (self.speed * 2.0).min(SPEEDS.1),
             Action::Slower => self.speed = (self.speed / 2.0).max(SPEEDS.0),
@@ -190,19 +204,26 @@ impl State {
             Action::AskFilter => self.mode = Mode::Filter(self.filter.text().to_owned()),
             Action::NextFinding => return self.seek_finding(Step::Forward),
             Action::PreviousFinding => return self.seek_finding(Step::Back),
-            Action::NextPanel => self.turn_to((self.panel as usize + 1) % Panel::ALL.len()),
-            Action::Panel(number) => self.turn_to(number),
-            Action::Sort | Action::Reverse => self.sort(action),
-            Action::Down => self.select(self.selected.saturating_add(1)),
-            Action::Up => self.select(self.selected.saturating_sub(1)),
-            Action::PageDown => self.select(self.selected.saturating_add(PAGE)),
-            Action::PageUp => self.select(self.selected.saturating_sub(PAGE)),
+            Action::NextPanel => self.select_panel((self.panel as usize + 1) % Panel::ALL.len()),
+            Action::Panel(number) => self.select_panel(number),
+            Action::Sort => self.sort_by_next(),
+            Action::Reverse => self.sort_by(self.table().sort.column, !self.table().sort.is_reversed),
+            Action::Group => self.group_by_next(),
+            Action::Down => self.select_by(1),
+            Action::Up => self.select_by(-1),
+            Action::PageDown => self.select_by(self.page()),
+            Action::PageUp => self.select_by(-self.page()),
             Action::Open => return self.open(),
             Action::Back => self.back(),
             Action::ExportCsv => return Some(Request::Export(Form::Csv)),
             Action::ExportJson => return Some(Request::Export(Form::Ndjson)),
             Action::Command => self.message = Some(self.command()),
+            Action::Copy => return self.copy_line(),
+            Action::CopyCommand => return Some(Request::Copy(self.command())),
             Action::Record => return Some(Request::ToggleRecording),
+            Action::Mouse => return Some(Request::ToggleMouse),
+            Action::Redraw => return Some(Request::Redraw),
+            Action::Suspend => return Some(Request::Suspend),
         }
         None
     }
@@ -228,104 +249,74 @@ impl State {
 
     /// The rows that are exported: those of the connections that are seen.
     pub fn seen(&self) -> impl Iterator<Item = &Row> {
-        self.lines.iter().map(|line| &line.row)
+        self.lines().iter().map(|line| &line.row)
     }
 
     /// Goes to the newest snapshot of the live host, and on with those that come.
     fn catch_up(&mut self) -> Request {
+        self.visited = None;
         self.is_playing = true;
         Request::Show(Place::Time(i64::MAX))
     }
 
     fn stop(&mut self, request: Request) -> Request {
+        self.visited = None;
         self.is_playing = false;
         request
     }
 
-    fn seek_finding(&mut self, step: Step) -> Option<Request> {
-        // The sample that shows a finding ends after it began.
-        let shown_since = self.previous.as_ref().map_or(i64::MIN, |previous| previous.ts_us);
-        let here = self.sample.ts_us;
-        let marks = self.marks();
-        let mark = match step {
-            Step::Forward => marks.iter().find(|mark| mark.ts_us > here),
-            Step::Back => marks.iter().rev().find(|mark| mark.ts_us <= shown_since),
-        };
-        if let Some(mark) = mark {
-            let (ts_us, text) = (mark.ts_us, format!("{}: {}", mark.label, mark.title));
-            self.message = Some(text);
-            return Some(self.stop(Request::Show(Place::Time(ts_us))));
-        }
-        self.message = Some(match &self.findings {
-            Findings::Searching => "the detectors are still at work".to_owned(),
-            Findings::Failed(why) => format!("no findings: {why}"),
-            Findings::Found(_) => "no finding further in this direction".to_owned(),
-        });
-        None
-    }
-
-    fn turn_to(&mut self, number: usize) {
+    fn select_panel(&mut self, number: usize) {
         if let Some(panel) = Panel::ALL.get(number) {
             self.panel = *panel;
             self.mode = Mode::Normal;
-            self.select(0);
+            self.detail = None;
+            self.hits = Hits::default();
+            self.selected = 0;
         }
     }
 
-    fn sort(&mut self, action: Action) {
-        if action == Action::Reverse {
-            self.is_reversed = !self.is_reversed;
-        } else {
-            let now = SortBy::ALL.iter().position(|by| *by == self.sort_by).unwrap_or(0);
-            self.sort_by = SortBy::ALL[(now + 1) % SortBy::ALL.len()];
-        }
-        self.message = Some(format!("sorted by {}", self.sort_by.name()));
-        self.refresh();
-    }
-
-    fn select(&mut self, line: usize) {
-        self.selected = line.min(self.length().saturating_sub(1));
-    }
-
-    /// Lines of what is shown.
-    fn length(&self) -> usize {
-        if self.mode == Mode::Story {
-            return self.story.as_ref().map_or(0, Vec::len);
-        }
-        match self.panel {
-            Panel::Connections => self.lines.len(),
-            Panel::Processes => self.processes.len(),
-            Panel::Destinations => self.destinations.len(),
-            Panel::Findings => self.marks().len(),
-        }
+    /// Shows something over the panel, which stays as it is.
+    fn open_over(&mut self, mode: Mode) {
+        self.mode = mode;
+        self.cursor = 0;
+        self.hits.first = 0;
     }
 
     fn open(&mut self) -> Option<Request> {
         match self.panel {
-            _ if self.mode == Mode::Story => None,
-            Panel::Connections => {
-                let row = self.lines.get(self.selected)?.row.clone();
-                let conn_id = row.conn_id;
-                (self.story, self.story_of) = (None, Some(row));
-                self.mode = Mode::Story;
-                self.selected = 0;
-                Some(Request::Tell(conn_id))
-            }
+            _ if self.mode != Mode::Normal => None,
+            Panel::Connections => self.open_connection(),
             Panel::Processes => {
-                let owner = self.processes.get(self.selected)?.row.owner.clone();
-                let pid = owner.and_then(|owner| owner.pid);
+                let pid = self.processes().get(self.selected)?.identity().0;
                 self.look_at(&pid.map_or_else(|| "pid:none".to_owned(), |pid| format!("pid:{pid}")))
             }
             Panel::Destinations => {
-                let addr = self.destinations.get(self.selected)?.addr;
+                let addr = self.destinations().get(self.selected)?.addr;
                 self.look_at(&format!("remote:{addr}"))
             }
             Panel::Findings => {
-                let mark = self.marks().get(self.selected)?;
-                let (ts_us, text) = (mark.ts_us, format!("{}: {}", mark.label, mark.title));
-                self.message = Some(text);
-                self.turn_to(0);
-                Some(self.stop(Request::Show(Place::Time(ts_us))))
+                let place = *self.finding_order().get(self.selected)?;
+                self.visit(place)
+            }
+        }
+    }
+
+    /// Looks at a connection, or folds and unfolds a group.
+    fn open_connection(&mut self) -> Option<Request> {
+        match self.items().get(self.selected)?.clone() {
+            Item::Group(group) => {
+                if !self.folded.remove(&group.key) {
+                    self.folded.insert(group.key);
+                }
+                self.refresh();
+                None
+            }
+            Item::Connection(at) => {
+                let row = self.lines().get(at)?.row.clone();
+                let conn_id = row.conn_id;
+                self.detail = Some(Detail { of: row, rows: None });
+                self.open_over(Mode::Detail);
+                Some(Request::Detail(conn_id))
             }
         }
     }
@@ -334,33 +325,52 @@ impl State {
     fn look_at(&mut self, expression: &str) -> Option<Request> {
         if let Ok(filter) = expression.parse() {
             self.filter = self.filter.with_same_countries(filter);
-            self.turn_to(0);
+            self.select_panel(0);
             self.refresh();
         }
         None
     }
 
     fn back(&mut self) {
-        if self.mode == Mode::Story {
+        if self.mode != Mode::Normal {
             self.mode = Mode::Normal;
-            self.select(0);
+            self.detail = None;
+            self.hits.first = self.selected;
         } else if !self.filter.is_empty() {
             self.filter = self.filter.with_same_countries(Filter::default());
             self.refresh();
         }
     }
 
-    /// What follows from the sample, the filter and the order.
-    fn refresh(&mut self) {
-        // A line that was chosen stays chosen, wherever it goes; the first line is no choice.
-        let chosen = self.lines.get(self.selected).filter(|_| self.selected > 0).map(|line| line.row.conn_id);
-        self.lines = view::connections(&self.sample, self.previous.as_ref(), &self.filter);
-        view::sort(&mut self.lines, self.sort_by, self.is_reversed);
-        self.processes = view::processes(&self.lines);
-        self.destinations = view::destinations(&self.lines);
-        let is_list = self.panel == Panel::Connections && self.mode != Mode::Story;
-        let place = chosen.filter(|_| is_list);
-        let place = place.and_then(|id| self.lines.iter().position(|line| line.row.conn_id == id));
-        self.select(place.unwrap_or(self.selected));
+    /// Lines of what is selected in.
+    fn length(&self) -> usize {
+        match &self.mode {
+            Mode::Detail => match &self.detail {
+                Some(Detail { rows: Some(Ok(rows)), .. }) => rows.len(),
+                _ => 0,
+            },
+            Mode::Help => {
+                help::length(self.hits.body.width).saturating_sub(usize::from(self.hits.body.height)) + 1
+            }
+            Mode::Columns => heads(self.panel).len(),
+            Mode::Normal | Mode::Time(_) | Mode::Filter(_) => self.lists.length(self.panel),
+        }
+    }
+
+    /// Goes so many lines further down, or up.
+    pub(super) fn select_by(&mut self, lines: isize) {
+        let last = self.length().saturating_sub(1);
+        let line = if self.is_over() { &mut self.cursor } else { &mut self.selected };
+        *line = line.saturating_add_signed(lines).min(last);
+    }
+
+    /// Whether something is shown over the panel.
+    fn is_over(&self) -> bool {
+        matches!(self.mode, Mode::Help | Mode::Detail | Mode::Columns)
+    }
+
+    /// Lines of a page, one of which stays in sight.
+    fn page(&self) -> isize {
+        isize::from(self.hits.body.height.try_into().unwrap_or(i16::MAX)).saturating_sub(1).max(1)
     }
 }

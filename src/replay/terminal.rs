@@ -1,26 +1,19 @@
-//! The terminal, and the loop between the keyboard, the state and the source of samples.
+//! The loop between the keyboard, the state, the source of samples and the terminal.
 
 use std::io;
-use std::net::IpAddr;
-use std::sync::mpsc::Receiver;
-use std::sync::{Arc, Once};
+use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
-use crossterm::event::{Event, KeyEventKind};
-use crossterm::execute;
-use crossterm::terminal::{EnterAlternateScreen, enable_raw_mode};
-use ratatui::backend::CrosstermBackend;
-use ratatui::{DefaultTerminal, Terminal};
+use crossterm::event::{Event, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
 
+use super::display::Display;
+use super::history::POINTS;
 use super::keyboard::{Keyboard, Typed};
-use super::panels::Theme;
+use super::look::Theme;
 use super::source::Source;
 use super::state::{Request, State, Step};
 use super::{export, screen};
 use crate::capture::{Place, Row, Sample, Toward};
-use crate::geo::Databases;
-use crate::model::records::Scope;
-use crate::model::scope::scope;
 use crate::record::Stop;
 use crate::{Error, Result};
 
@@ -30,14 +23,21 @@ const TURN: Duration = Duration::from_millis(100);
 /// Plays a source of samples on the terminal.
 pub struct Player<'a> {
     source: &'a mut dyn Source,
-    geo: Arc<Databases>,
-    story: Option<Receiver<Vec<Row>>>,
+    detail: Option<Receiver<Vec<Row>>>,
+}
+
+/// Why the loop has ended.
+enum End {
+    /// Somebody asked for it.
+    Asked,
+    /// There is no terminal any more.
+    Gone,
 }
 
 impl<'a> Player<'a> {
     /// A player of a source.
-    pub fn new(source: &'a mut dyn Source, geo: Arc<Databases>) -> Self {
-        Self { source, geo, story: None }
+    pub fn new(source: &'a mut dyn Source) -> Self {
+        Self { source, detail: None }
     }
 
     /// Plays until the user, `stop` or the end of the terminal ends it; the terminal is as before
@@ -46,37 +46,30 @@ impl<'a> Player<'a> {
     /// # Errors
     /// [`Error::Io`] if the terminal cannot be used, and what the source says.
     pub fn run(mut self, state: &mut State, at_us: i64, stop: &Stop) -> Result<()> {
-        self.fulfil(state, Request::Show(Place::Time(at_us)))?;
-        let mut terminal = open().map_err(terminal_error)?;
-        let outcome = self.turn(&mut terminal, state, stop);
-        if terminal.show_cursor().is_err() {
-            // Dropped, it would try that again, and panic where standard error has gone too.
-            std::mem::forget(terminal);
-        }
+        self.fulfil(state, &Request::Show(Place::Time(at_us)))?;
+        let mut display = Display::open().map_err(terminal_error)?;
+        let outcome = self.turn(&mut display, state, stop);
         // Of a terminal that has gone, nothing can be restored.
-        let restored = ratatui::try_restore().map_err(terminal_error);
+        let restored = display.close();
         match outcome {
-            Ok(Typed::Gone) => Ok(()),
-            Ok(_) => restored,
+            Ok(End::Gone) => Ok(()),
+            Ok(End::Asked) => {
+                restored.or_else(|error| if is_gone(&error) { Ok(()) } else { Err(terminal_error(error)) })
+            }
             Err(error) => Err(error),
         }
     }
 
-    fn turn(&mut self, terminal: &mut DefaultTerminal, state: &mut State, stop: &Stop) -> Result<Typed> {
-        let theme = Theme::of_environment();
+    fn turn(&mut self, display: &mut Display, state: &mut State, stop: &Stop) -> Result<End> {
+        let theme = Theme::from_environment();
         let keyboard = Keyboard::start().map_err(terminal_error)?;
         let mut before = Instant::now();
         let mut is_stale = true;
         while !stop.is_asked() {
             is_stale |= self.listen(state)?;
-            if is_stale {
-                let geo = &self.geo;
-                let country = |addr| place(geo, addr);
-                let drawn = terminal.draw(|frame| screen::draw(frame, state, theme, &country));
-                if let Err(error) = drawn {
-                    let is_gone = keyboard.wait(TURN) == Typed::Gone;
-                    return if is_gone { Ok(Typed::Gone) } else { Err(terminal_error(error)) };
-                }
+            let drawn = look_after(display, state, theme, is_stale);
+            if let Err(error) = drawn {
+                return if is_gone(&error) { Ok(End::Gone) } else { Err(terminal_error(error)) };
             }
             let request = match keyboard.wait(TURN) {
                 Typed::Event(event) => {
@@ -87,36 +80,51 @@ impl<'a> Player<'a> {
                     is_stale = false;
                     None
                 }
-                Typed::Gone => return Ok(Typed::Gone),
+                Typed::Gone => return Ok(End::Gone),
             };
             match request {
                 Some(Request::Quit) => break,
-                Some(request) => self.fulfil(state, request)?,
+                Some(request) => {
+                    let done = on_display(display, state, &request);
+                    match done {
+                        Ok(true) => {}
+                        Ok(false) => self.fulfil(state, &request)?,
+                        Err(error) if is_gone(&error) => return Ok(End::Gone),
+                        Err(error) => return Err(terminal_error(error)),
+                    }
+                }
                 None => {}
             }
             let now = Instant::now();
             if let Some(request) = state.pass(now.duration_since(before)) {
-                self.fulfil(state, request)?;
+                self.fulfil(state, &request)?;
                 is_stale = true;
             }
             before = now;
         }
-        Ok(Typed::Nothing)
+        Ok(End::Asked)
     }
 
     /// Takes what has happened meanwhile; whether there was anything.
     fn listen(&mut self, state: &mut State) -> Result<bool> {
         let mut has_news = self.source.news(state)?;
-        if let Some(rows) = self.story.as_ref().and_then(|story| story.try_recv().ok()) {
-            state.story = Some(rows);
-            self.story = None;
+        let rows = match self.detail.as_ref().map(Receiver::try_recv) {
+            None | Some(Err(TryRecvError::Empty)) => return Ok(has_news),
+            Some(Ok(rows)) => Ok(rows),
+            Some(Err(TryRecvError::Disconnected)) => {
+                Err("The rows cannot be read: no thread could be started, or it broke.".to_owned())
+            }
+        };
+        self.detail = None;
+        if let Some(detail) = &mut state.detail {
+            detail.rows = Some(rows);
             has_news = true;
         }
         Ok(has_news)
     }
 
-    fn fulfil(&mut self, state: &mut State, request: Request) -> Result<()> {
-        match request {
+    fn fulfil(&mut self, state: &mut State, request: &Request) -> Result<()> {
+        match *request {
             Request::Show(Place::Time(ts_us)) => {
                 let sample = self.source.showing(ts_us)?;
                 self.show(state, sample)?;
@@ -128,7 +136,8 @@ impl<'a> Player<'a> {
             Request::Step(step) => {
                 let sample = self.neighbour(state.sample.tick, step)?;
                 if sample.is_none() {
-                    state.message = Some("no snapshot further in this direction".to_owned());
+                    let end = if step == Step::Forward { "last" } else { "first" };
+                    state.message = Some(format!("this is the {end} snapshot"));
                 }
                 self.show(state, sample)?;
             }
@@ -136,7 +145,7 @@ impl<'a> Player<'a> {
                 let sample = self.source.at(Place::Time(ts_us), Toward::Earlier)?;
                 self.show(state, sample.filter(|sample| sample.tick != state.sample.tick))?;
             }
-            Request::Tell(conn_id) => self.story = Some(self.source.story(conn_id)),
+            Request::Detail(conn_id) => self.detail = Some(self.source.detail(conn_id)),
             Request::Export(form) => {
                 state.message = Some(match export::write(state, form) {
                     Ok(path) => format!("written: {}", path.display()),
@@ -144,7 +153,7 @@ impl<'a> Player<'a> {
                 });
             }
             Request::ToggleRecording => state.message = Some(self.source.toggle_recording()),
-            Request::Quit => {}
+            Request::Copy(_) | Request::ToggleMouse | Request::Redraw | Request::Suspend | Request::Quit => {}
         }
         Ok(())
     }
@@ -160,36 +169,75 @@ impl<'a> Player<'a> {
     fn show(&mut self, state: &mut State, sample: Option<Sample>) -> Result<()> {
         let Some(sample) = sample else { return Ok(()) };
         // Rates need the snapshot before, and a slice is no snapshot.
-        let previous =
-            if self.source.has_snapshots() { self.neighbour(sample.tick, Step::Back)? } else { None };
+        if !self.source.has_snapshots() {
+            state.show(sample, None);
+            state.history.replace([]);
+            return Ok(());
+        }
+        let previous = self.neighbour(sample.tick, Step::Back)?;
+        let follows = previous.as_ref().is_some_and(|previous| previous.tick == state.sample.tick);
+        // Playing fast, one snapshot in several is shown, and a trend has those.
+        if !follows && !state.is_playing {
+            let before = self.before(previous.clone())?;
+            state.history.replace(&before);
+        }
         state.show(sample, previous);
         Ok(())
     }
-}
 
-/// The terminal, in raw mode and on its other screen.
-///
-/// As the library does it, but for its way of giving the terminal back on a panic: that panics itself
-/// when the terminal has gone, and the program aborts.
-fn open() -> io::Result<DefaultTerminal> {
-    static RESTORES: Once = Once::new();
-    RESTORES.call_once(|| {
-        let usual = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |panic| {
-            let _ = ratatui::try_restore();
-            usual(panic);
-        }));
-    });
-    enable_raw_mode()?;
-    let opened = execute!(io::stdout(), EnterAlternateScreen)
-        .and_then(|()| Terminal::new(CrosstermBackend::new(io::stdout())));
-    if opened.is_err() {
-        let _ = ratatui::try_restore();
+    /// The snapshots up to this one that a trend needs, in the order of time.
+    fn before(&mut self, last: Option<Sample>) -> Result<Vec<Sample>> {
+        let mut samples: Vec<Sample> = Vec::new();
+        let mut next = last;
+        while let Some(sample) = next.take().filter(|_| samples.len() < POINTS) {
+            next = self.neighbour(sample.tick, Step::Back)?;
+            samples.push(sample);
+        }
+        samples.reverse();
+        Ok(samples)
     }
-    opened
 }
 
-/// What was typed, told to the state.
+/// Draws what is stale, and follows the shell's wishes.
+fn look_after(display: &mut Display, state: &mut State, theme: Theme, is_stale: bool) -> io::Result<()> {
+    if display.is_asked_to_suspend() {
+        display.suspend()?;
+    }
+    let came_back = display.come_back()?;
+    if !(is_stale || came_back) {
+        return Ok(());
+    }
+    let mut hits = state.hits.clone();
+    display.draw(|frame| hits = screen::draw(frame, state, theme))?;
+    state.hits = hits;
+    Ok(())
+}
+
+/// Does what only the terminal can; false if it is none of that.
+fn on_display(display: &mut Display, state: &mut State, request: &Request) -> io::Result<bool> {
+    match request {
+        Request::Copy(text) => {
+            Display::copy(text)?;
+            state.message =
+                Some(format!("sent to the clipboard (OSC 52), if the terminal allows it: {text}"));
+        }
+        Request::ToggleMouse => {
+            let has_mouse = display.toggle_mouse()?;
+            let told = if has_mouse { "mouse on" } else { "mouse off: the terminal selects text again" };
+            state.message = Some(told.to_owned());
+        }
+        Request::Redraw => display.redraw()?,
+        Request::Suspend => {
+            if !display.suspend()? {
+                state.message = Some("no shell could continue it, so it is not suspended".to_owned());
+            }
+        }
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+/// What was typed or clicked, told to the state.
 fn take(state: &mut State, event: Event) -> Option<Request> {
     match event {
         Event::Key(key) if key.kind != KeyEventKind::Release => state.press(key),
@@ -197,20 +245,32 @@ fn take(state: &mut State, event: Event) -> Option<Request> {
             state.paste(&text);
             None
         }
+        Event::Mouse(MouseEvent { kind, column, row, .. }) => match kind {
+            MouseEventKind::Down(MouseButton::Left) => state.click(column, row),
+            MouseEventKind::ScrollDown => {
+                state.scroll(true);
+                None
+            }
+            MouseEventKind::ScrollUp => {
+                state.scroll(false);
+                None
+            }
+            _ => None,
+        },
         _ => None,
     }
 }
 
-fn terminal_error(error: io::Error) -> Error {
-    Error::io("use", "the terminal")(error)
+/// Whether an error means that there is no terminal any more: its other end was closed, or what lies
+/// between has ended.
+fn is_gone(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    if matches!(error.raw_os_error(), Some(libc::EIO | libc::ENXIO | libc::EBADF)) {
+        return true;
+    }
+    error.kind() == io::ErrorKind::BrokenPipe
 }
 
-/// Where an address is: its country, or why it has none.
-fn place(geo: &Databases, addr: IpAddr) -> String {
-    match scope(addr) {
-        Scope::Public => {
-            geo.lookup(addr).and_then(|place| place.country_code).unwrap_or_else(|| "–".to_owned())
-        }
-        other => other.as_str().to_owned(),
-    }
+fn terminal_error(error: io::Error) -> Error {
+    Error::io("use", "the terminal")(error)
 }

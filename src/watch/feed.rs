@@ -9,8 +9,14 @@ use crate::capture::{Kind, PackedTick, Place, Row, Sample, SourceReport, Toward}
 use crate::record::{Moment, Seen};
 use crate::replay::state::Mark;
 
-/// How long a snapshot is kept.
+/// How long before its start a recording begins.
 const KEPT_NS: i64 = 60_000_000_000;
+
+/// How far back the detectors and the screen look.
+const WINDOW_NS: i64 = 600_000_000_000;
+
+/// Snapshots older than [`KEPT_NS`] are forgotten where all take more memory than this.
+const WINDOW_BYTES: usize = 16 * 1024 * 1024;
 
 /// Snapshots that take more memory than this are forgotten before their time: a host in trouble
 /// must not run out of memory for the sake of its screen.
@@ -49,22 +55,33 @@ pub(super) fn sample_of(tick: u32, ts_us: i64, rows: Vec<Row>) -> Sample {
 pub(super) struct News {
     /// The newest snapshot.
     pub(super) sample: Option<Sample>,
-    /// Every finding, in the order of time.
-    pub(super) marks: Vec<Mark>,
     /// How much happened, in stretches of equal length over `span_us`.
     pub(super) activity: Vec<f64>,
     pub(super) span_us: (i64, i64),
 }
 
-/// The last minute of the host, between the threads.
+/// What the detectors found.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// The findings so far, or why there are none.
+    pub(super) findings: Result<Vec<Mark>, String>,
+    /// Detectors that failed in the last run, and why.
+    pub(super) failed: Vec<String>,
+    /// What they looked at, and when, in words.
+    pub(super) words: String,
+}
+
+/// The last minutes of the host, between the threads.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Feed(Arc<Mutex<Inner>>);
 
 #[derive(Debug, Default)]
 struct Inner {
+    /// The snapshots of the window, the oldest first.
     kept: VecDeque<Arc<KeptTick>>,
     bytes: usize,
     news: Option<News>,
+    found: Option<Found>,
     /// Recordings that want every snapshot.
     listeners: Vec<Sender<Arc<KeptTick>>>,
     has_ended: bool,
@@ -93,6 +110,16 @@ impl Feed {
         self.inner().news.take()
     }
 
+    /// Leaves what the detectors found for the screen.
+    pub(super) fn tell_found(&self, found: Found) {
+        self.inner().found = Some(found);
+    }
+
+    /// Takes what the detectors found.
+    pub(super) fn found(&self) -> Option<Found> {
+        self.inner().found.take()
+    }
+
     /// Says that nothing more will come, and why.
     pub(super) fn end(&self, error: Option<Error>) {
         let mut inner = self.inner();
@@ -110,12 +137,12 @@ impl Feed {
         self.inner().error.take()
     }
 
-    /// Every snapshot that is kept, and from then on every one that comes, without a gap, until
+    /// Every snapshot of the last minute, and from then on every one that comes, without a gap, until
     /// [`Feed::let_go`].
     pub(super) fn listen(&self) -> Receiver<Arc<KeptTick>> {
         let (sender, receiver) = channel();
         let mut inner = self.inner();
-        for tick in &inner.kept {
+        for tick in inner.last_minute() {
             // The receiver is here.
             let _ = sender.send(Arc::clone(tick));
         }
@@ -128,8 +155,13 @@ impl Feed {
         self.inner().listeners.clear();
     }
 
-    /// The snapshots that are kept.
-    pub(super) fn kept(&self) -> Vec<Arc<KeptTick>> {
+    /// The snapshots of the last minute, with which a recording begins.
+    pub(super) fn last_minute(&self) -> Vec<Arc<KeptTick>> {
+        self.inner().last_minute().map(Arc::clone).collect()
+    }
+
+    /// The snapshots at which the detectors look.
+    pub(super) fn window(&self) -> Vec<Arc<KeptTick>> {
         self.inner().kept.iter().map(Arc::clone).collect()
     }
 
@@ -138,9 +170,12 @@ impl Feed {
         self.inner().kept.back().map(Arc::clone)
     }
 
-    /// Seconds that the snapshots that are kept cover.
+    /// Seconds that the snapshots of the last minute cover.
     pub(super) fn memory_s(&self) -> f64 {
-        self.inner().covered_ns() as f64 / 1e9
+        let inner = self.inner();
+        let first = inner.last_minute().next();
+        let ends = first.zip(inner.kept.back());
+        ends.map_or(0.0, |(first, last)| (last.moment.mono_ns - first.moment.mono_ns) as f64 / 1e9)
     }
 
     /// The snapshot at a place, or the next one in this direction.
@@ -171,13 +206,23 @@ impl Inner {
         ends.map_or(0, |(first, last)| last.moment.mono_ns - first.moment.mono_ns)
     }
 
-    /// Forgets what is older than a minute, or too much; never the newest.
+    fn last_minute(&self) -> impl Iterator<Item = &Arc<KeptTick>> {
+        let newest_ns = self.kept.back().map_or(0, |tick| tick.moment.mono_ns);
+        self.kept.iter().skip_while(move |tick| newest_ns - tick.moment.mono_ns > KEPT_NS)
+    }
+
+    /// Forgets what is too old, or too much; never the newest.
     fn forget(&mut self) {
-        while self.kept.len() > 1 && (self.covered_ns() > KEPT_NS || self.bytes > MOST_BYTES) {
+        while self.kept.len() > 1 && self.is_too_much() {
             if let Some(oldest) = self.kept.pop_front() {
                 self.bytes -= oldest.rows.bytes();
             }
         }
+    }
+
+    fn is_too_much(&self) -> bool {
+        let covered_ns = self.covered_ns();
+        covered_ns > WINDOW_NS || covered_ns > KEPT_NS && self.bytes > WINDOW_BYTES || self.bytes > MOST_BYTES
     }
 }
 
@@ -210,11 +255,12 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_minute_is_kept() {
+    fn a_minute_is_recorded_and_ten_are_looked_at() {
         let feed = Feed::default();
-        (0..100).for_each(|number| feed.keep(tick(number)));
-        let kept: Vec<u32> = feed.kept().iter().map(|tick| tick.number).collect();
-        assert_eq!((kept[0], kept[kept.len() - 1], feed.memory_s()), (39, 99, 60.0));
+        (0..1000).for_each(|number| feed.keep(tick(number)));
+        let ends = |ticks: Vec<Arc<KeptTick>>| (ticks[0].number, ticks[ticks.len() - 1].number);
+        assert_eq!((ends(feed.last_minute()), feed.memory_s()), ((939, 999), 60.0));
+        assert_eq!(ends(feed.window()), (399, 999));
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! The live host as a source of samples for the screen.
 
+use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::feed::Feed;
+use super::analyst::{self, Surroundings};
+use super::feed::{Feed, Found};
 use super::recorder::Recordings;
 use super::sampler;
 use crate::capture::{Place, Row, Sample, SourceStatus, Toward};
+use crate::geo::Databases;
 use crate::record::{Plan, Recording, Stop, Wanted};
 use crate::replay::background::in_background;
 use crate::replay::source::Source;
@@ -30,16 +33,25 @@ impl Live {
     ///
     /// # Errors
     /// [`Error::Record`] if its sockets cannot be listed in any way.
-    pub fn start(plan: Plan, wanted: Wanted, stop: &Stop, recordings: Recordings) -> Result<Self> {
+    pub fn start(
+        plan: Plan,
+        wanted: Wanted,
+        stop: &Stop,
+        recordings: Recordings,
+        geo: &Arc<Databases>,
+    ) -> Result<Self> {
         let feed = Feed::default();
         let thread = sampler::start(plan, wanted, stop.clone(), feed.clone())?;
         while feed.newest().is_none() && !feed.has_ended() {
             std::thread::sleep(LOOK_EVERY);
         }
-        match feed.take_error() {
-            Some(error) => Err(error),
-            None => Ok(Self { feed, recordings, thread, stop: stop.clone() }),
+        if let Some(error) = feed.take_error() {
+            return Err(error);
         }
+        let (facts, geo) = (recordings.facts().clone(), Arc::clone(geo));
+        let surroundings = Surroundings { facts, interval: plan.interval, geo };
+        analyst::start(feed.clone(), surroundings, stop.clone());
+        Ok(Self { feed, recordings, thread, stop: stop.clone() })
     }
 
     /// Ends looking, and what is being recorded; gives every recording that was made.
@@ -60,8 +72,8 @@ impl Source for Live {
         Ok(self.feed.at(place, toward).map(|tick| tick.sample()))
     }
 
-    fn story(&mut self, conn_id: u64) -> Receiver<Vec<Row>> {
-        let kept = self.feed.kept();
+    fn detail(&mut self, conn_id: u64) -> Receiver<Vec<Row>> {
+        let kept = self.feed.window();
         in_background(move || {
             let mut rows: Vec<Row> = kept.iter().flat_map(|tick| tick.rows.unpack()).collect();
             rows.retain(|row| row.conn_id == conn_id);
@@ -78,9 +90,13 @@ impl Source for Live {
         if let Some(said) = self.recordings.look(&self.feed) {
             state.message = Some(said);
         }
-        let Some(news) = self.feed.news() else { return Ok(false) };
+        let found = self.feed.found();
+        let has_found = found.is_some();
+        if let Some(found) = found {
+            take_found(state, found);
+        }
+        let Some(news) = self.feed.news() else { return Ok(has_found) };
         (state.span_us, state.activity) = (news.span_us, news.activity);
-        state.findings = Findings::Found(news.marks);
         if let Some(live) = &mut state.live {
             live.memory_s = self.feed.memory_s();
             live.recording = self.recordings.running();
@@ -97,5 +113,17 @@ impl Source for Live {
 
     fn toggle_recording(&mut self) -> String {
         self.recordings.toggle(&self.feed)
+    }
+}
+
+/// Shows what the detectors found, and says what is new.
+fn take_found(state: &mut State, found: Found) {
+    state.failed_detectors = found.failed;
+    if let Some(live) = &mut state.live {
+        live.detectors = found.words;
+    }
+    match found.findings {
+        Ok(marks) => state.find_more(marks),
+        Err(why) => state.find(Findings::Failed(why)),
     }
 }

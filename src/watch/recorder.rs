@@ -36,6 +36,11 @@ impl Recordings {
         Self { plan, facts, key, named, started: 0, running: None, done: Vec::new() }
     }
 
+    /// What is known of the host.
+    pub(super) fn facts(&self) -> &HostFacts {
+        &self.facts
+    }
+
     /// The file that is being recorded, and its first moment, µs since the Unix epoch.
     pub(super) fn running(&self) -> Option<(String, i64)> {
         self.running.as_ref().map(|running| (running.path.display().to_string(), running.since_us))
@@ -68,7 +73,7 @@ impl Recordings {
     }
 
     fn start(&mut self, feed: &Feed) -> Result<String> {
-        let kept = feed.kept();
+        let kept = feed.last_minute();
         let first = kept.first().ok_or_else(|| Error::Record("there is no snapshot yet".to_owned()))?;
         let since_us = first.moment.ts_us;
         let path = self.free_path(since_us);

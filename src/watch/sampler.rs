@@ -2,12 +2,9 @@
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use super::activity::Activity;
-use super::detectors::{self, Board, Detector};
 use super::feed::{Feed, KeptTick, News, sample_of};
-use super::tracker::Tracker;
 use crate::capture::{PackedTick, SourceReport};
 use crate::record::{self, Observed, Plan, Stop, SystemClock, Wanted};
 use crate::{Error, Result};
@@ -20,7 +17,7 @@ pub(super) fn start(plan: Plan, wanted: Wanted, stop: Stop, feed: Feed) -> Resul
     let look = move || {
         // Opened here, as it belongs to one thread.
         let outcome = record::open_host(wanted).and_then(|mut host| {
-            let mut sampler = Sampler::new(plan.interval, feed.clone());
+            let mut sampler = Sampler::new(feed.clone());
             let mut take = |seen: Observed<'_>| sampler.take(seen);
             record::observe(&plan, host.as_mut(), (&SystemClock, &stop), &mut take)
         });
@@ -35,23 +32,13 @@ pub(super) fn start(plan: Plan, wanted: Wanted, stop: Stop, feed: Feed) -> Resul
 /// What is kept from snapshot to snapshot.
 struct Sampler {
     feed: Feed,
-    tracker: Tracker,
-    detectors: Vec<Box<dyn Detector>>,
-    board: Board,
     activity: Activity,
     reports: Arc<Vec<SourceReport>>,
 }
 
 impl Sampler {
-    fn new(interval: Duration, feed: Feed) -> Self {
-        Self {
-            feed,
-            tracker: Tracker::default(),
-            detectors: detectors::all(interval),
-            board: Board::default(),
-            activity: Activity::default(),
-            reports: Arc::default(),
-        }
+    fn new(feed: Feed) -> Self {
+        Self { feed, activity: Activity::default(), reports: Arc::default() }
     }
 
     fn take(&mut self, seen: Observed<'_>) {
@@ -61,11 +48,7 @@ impl Sampler {
             self.reports = Arc::new(reports);
         }
         let ts_us = tick.moment.ts_us;
-        let amount = self.tracker.take(ts_us, rows, &mut self.detectors);
-        for detector in &mut self.detectors {
-            detector.end_tick(ts_us, &mut self.board);
-        }
-        self.activity.add(ts_us, amount);
+        self.activity.take(ts_us, rows);
         // One that cannot be packed is shown all the same, and is late in a recording.
         if let Ok(packed) = PackedTick::pack(rows) {
             self.feed.keep(KeptTick {
@@ -79,7 +62,6 @@ impl Sampler {
         }
         self.feed.tell(News {
             sample: Some(sample_of(tick.number, ts_us, std::mem::take(rows))),
-            marks: self.board.marks(),
             activity: self.activity.levels(),
             span_us: self.activity.span_us(),
         });

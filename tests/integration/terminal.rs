@@ -2,31 +2,59 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-/// A terminal of 80 × 24 with a server of its own; gone when it is dropped.
+/// Terminals so far: a server that is ending would take the session of the next one on its socket.
+static STARTED: AtomicU32 = AtomicU32::new(0);
+
+/// A terminal with a server of its own; gone when it is dropped.
 pub(crate) struct Terminal {
     socket: String,
 }
 
 impl Terminal {
-    /// Runs netrec in a folder; none where there is no tmux, which is said.
+    /// Runs netrec in a folder, in 80 × 24 with UTF-8; none where there is no tmux, which is said.
     pub(crate) fn run(folder: &Path, arguments: &str) -> Option<Self> {
+        Self::run_in(folder, (80, 24), "LC_ALL=C.UTF-8", arguments)
+    }
+
+    /// The same in a terminal of a size and with variables of the environment.
+    pub(crate) fn run_in(folder: &Path, size: (u16, u16), variables: &str, arguments: &str) -> Option<Self> {
+        let program = env!("CARGO_BIN_EXE_netrec");
+        let shell = format!(
+            "cd '{}'; env {variables} '{program}' {arguments}; echo ended with $?; sleep 100",
+            folder.display()
+        );
+        Self::start(folder, size, &shell)
+    }
+
+    /// An interactive shell in a folder, in which `netrec` is the program.
+    pub(crate) fn shell(folder: &Path) -> Option<Self> {
+        let program = Path::new(env!("CARGO_BIN_EXE_netrec")).parent().unwrap().display();
+        let shell = format!(
+            "cd '{}'; exec env LC_ALL=C.UTF-8 PATH='{program}':\"$PATH\" PS1='$ ' bash --norc --noprofile -i",
+            folder.display()
+        );
+        Self::start(folder, (80, 24), &shell)
+    }
+
+    fn start(folder: &Path, (width, height): (u16, u16), shell: &str) -> Option<Self> {
         if Command::new("tmux").arg("-V").output().is_err() {
             eprintln!("skipped: there is no tmux");
             return None;
         }
-        let terminal = Self { socket: folder.join("tmux").display().to_string() };
-        let program = env!("CARGO_BIN_EXE_netrec");
-        let shell =
-            format!("cd '{}'; '{program}' {arguments}; echo ended with $?; sleep 100", folder.display());
-        terminal.tmux(&["-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", &shell]);
+        let socket = folder.join(format!("tmux-{}", STARTED.fetch_add(1, Ordering::Relaxed)));
+        let terminal = Self { socket: socket.display().to_string() };
+        let (width, height) = (width.to_string(), height.to_string());
+        terminal.tmux(&["-f", "/dev/null", "new-session", "-d", "-x", &width, "-y", &height, shell]);
         Some(terminal)
     }
 
-    fn tmux(&self, arguments: &[&str]) -> String {
-        let output = Command::new("tmux").args(["-S", &self.socket]).args(arguments).output().unwrap();
-        String::from_utf8_lossy(&output.stdout).into_owned()
+    pub(crate) fn tmux(&self, arguments: &[&str]) -> String {
+        let mut tmux = Command::new("tmux");
+        tmux.args(["-u", "-S", &self.socket]).args(arguments).env("LC_ALL", "C.UTF-8");
+        String::from_utf8_lossy(&tmux.output().unwrap().stdout).into_owned()
     }
 
     /// The process id of the program.
@@ -35,6 +63,17 @@ impl Terminal {
         let shell = shell.trim();
         let children = std::fs::read_to_string(format!("/proc/{shell}/task/{shell}/children")).unwrap();
         children.split_whitespace().next().unwrap().to_owned()
+    }
+
+    /// Sends a signal to the program, by its name.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.program()]).status().unwrap();
+        assert!(sent.success(), "{name}");
+    }
+
+    /// The device of the terminal.
+    pub(crate) fn device(&self) -> String {
+        self.tmux(&["display-message", "-p", "#{pane_tty}"]).trim().to_owned()
     }
 
     pub(crate) fn press(&self, keys: &[&str]) {

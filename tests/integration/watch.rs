@@ -14,9 +14,9 @@ fn what_is_watched_is_recorded_from_before_the_key_and_found() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    let Some(terminal) =
-        Terminal::run(folder.path(), &format!("watch -i 200ms -o live.parquet --filter port:{port}"))
-    else {
+    let command = format!("watch -i 200ms -o live.parquet --filter port:{port}");
+    // So that no title is cut, and there is room for what else the host does.
+    let Some(terminal) = Terminal::run_in(folder.path(), (200, 60), "LC_ALL=C.UTF-8", &command) else {
         return;
     };
     terminal.shows("● live");
@@ -50,13 +50,38 @@ fn what_is_watched_is_recorded_from_before_the_key_and_found() {
 
 #[test]
 fn a_signal_ends_it_and_completes_what_is_recorded() {
+    for name in ["TERM", "INT", "HUP"] {
+        let folder = tempfile::tempdir().unwrap();
+        let Some(terminal) = Terminal::run(folder.path(), "watch -o live.parquet") else { return };
+        terminal.shows("● live");
+        terminal.press(&["r"]);
+        terminal.shows("REC ");
+        terminal.signal(name);
+        terminal.shows("ended with ");
+        assert_eq!(netrec_in(folder.path(), &["verify", "live.parquet"]).code, 0, "{name}");
+    }
+}
+
+/// From outside, without a chance to give the terminal back before: the shell sets it as it likes.
+#[test]
+fn stopped_and_continued_it_takes_the_terminal_again() {
+    use std::io::Write as _;
     let folder = tempfile::tempdir().unwrap();
-    let Some(terminal) = Terminal::run(folder.path(), "watch -o live.parquet") else { return };
+    let Some(terminal) = Terminal::run(folder.path(), "watch -i 200ms -o live.parquet") else { return };
     terminal.shows("● live");
     terminal.press(&["r"]);
     terminal.shows("REC ");
-    let status = std::process::Command::new("kill").args(["-TERM", &terminal.program()]).status().unwrap();
-    assert!(status.success());
+    terminal.signal("STOP");
+    let device = terminal.device();
+    let sane = std::process::Command::new("stty").args(["-F", &device, "sane"]).status().unwrap();
+    assert!(sane.success());
+    let mut shell = std::fs::OpenOptions::new().write(true).open(&device).unwrap();
+    shell.write_all(b"\x1b[?1049l\x1b[2J\x1b[Hprompt of the shell").unwrap();
+    terminal.shows("prompt of the shell");
+    terminal.signal("CONT");
+    terminal.shows("REC ");
+    terminal.loses("prompt of the shell");
+    terminal.press(&["q"]);
     terminal.shows("ended with ");
     assert_eq!(netrec_in(folder.path(), &["verify", "live.parquet"]).code, 0);
 }

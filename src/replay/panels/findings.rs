@@ -1,63 +1,115 @@
-//! The findings of the whole recording, in the order of time.
+//! The findings of the whole recording.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{Cells, Column, FAINT, Theme, left, nothing, or_unknown, paragraph, table};
+use super::table::Drawn;
+use super::{nothing, or_unknown, paragraph, sheet};
 use crate::humanize;
-use crate::replay::state::{Findings, State};
+use crate::replay::columns::{Column, Key, left, right};
+use crate::replay::look::{FAINT, TITLE, Theme};
+use crate::replay::state::{Findings, Hits, Mark, State};
 
-/// For 80 characters.
-const NARROW: &[Column] = &[left("TIME (UTC)", 14), left("SEVERITY", 20), left("WHAT", 30)];
-
-/// From 110 characters on.
-const WIDE: &[Column] = &[left("TIME (UTC)", 19), left("SEVERITY", 26), left("WHAT", 30)];
+pub(in crate::replay) const COLUMNS: &[Column<Mark>] = &[
+    left(("TIME (UTC)", "when it begins"), (14, 14), 0, time, |mark: &Mark| {
+        // Like texts, from the first to the last.
+        Key::Number(-(mark.ts_us as f64))
+    }),
+    left(
+        ("SEVERITY", "how bad, if it is true"),
+        (9, 9),
+        1,
+        |mark: &Mark| mark.severity.to_string(),
+        |mark: &Mark| Key::Number(mark.severity as usize as f64),
+    ),
+    right(("CONF.", "confidence that it is true"), 6, 4, confidence, |mark: &Mark| {
+        Key::Number(mark.confidence)
+    }),
+    left(
+        ("DETECTOR", "what found it"),
+        (10, 16),
+        3,
+        |mark: &Mark| mark.detector.to_owned(),
+        |mark: &Mark| Key::text(Some(mark.detector)),
+    ),
+    left(
+        ("FINDING", "who did what to whom"),
+        (20, 36),
+        2,
+        |mark: &Mark| mark.title.clone(),
+        |mark: &Mark| Key::text(Some(&mark.title)),
+    )
+    .stretches(),
+];
 
 /// Lines for the explanation of the selected finding.
-const DETAIL: u16 = 6;
+const DETAIL: u16 = 7;
 
-pub(in crate::replay) fn draw(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {
+pub(in crate::replay) fn draw(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) -> Hits {
     let marks = match &state.findings {
-        Findings::Searching => return nothing(buffer, area, "The detectors are at work …"),
+        Findings::Searching => {
+            nothing(buffer, area, theme, "The detectors are running…");
+            return Hits::default();
+        }
         Findings::Failed(why) => {
-            paragraph(buffer, area, 1, &format!("The detectors could not run: {why}"), theme.bad());
-            return;
-        }
-        Findings::Found(marks) if marks.is_empty() && state.live.is_some() => {
-            return nothing_yet(state, area, buffer);
-        }
-        Findings::Found(marks) if marks.is_empty() => {
-            return nothing(
-                buffer,
-                area,
-                "No detector that ran found anything; netrec analyze says what the recording could not show.",
-            );
+            let why = format!("The detectors could not run: {why}");
+            paragraph(buffer, area, 1, &why, (theme, theme.bad()));
+            return Hits::default();
         }
         Findings::Found(marks) => marks,
     };
-    let detail = if area.height > DETAIL * 2 { DETAIL } else { 0 };
-    let list = ratatui::layout::Rect { height: area.height - detail, ..area };
-    let (columns, format) =
-        if area.width >= 110 { (WIDE, "%Y-%m-%d %H:%M:%S") } else { (NARROW, "%m-%d %H:%M:%S") };
-    table(buffer, list, columns, (marks.len(), state.selected), |index| {
-        let mark = marks.get(index)?;
-        let time = humanize::moment(mark.ts_us).map(|time| time.format(format).to_string());
-        let cells = vec![or_unknown(time), mark.label.clone(), mark.title.clone()];
-        Some(Cells { cells, style: theme.severity(mark.severity) })
-    });
-    if let (Some(mark), true) = (marks.get(state.selected), detail > 0) {
-        let below = Rect { y: list.bottom(), height: detail, ..area };
-        let next = paragraph(buffer, below, 0, &mark.title, super::TITLE);
-        paragraph(buffer, below, next, &mark.explanation, FAINT);
+    if marks.is_empty() {
+        draw_none(state, theme, area, buffer);
+        return Hits::default();
     }
+    let detail = if area.height > DETAIL * 2 { DETAIL } else { 0 };
+    let list = Rect { height: area.height - detail, ..area };
+    let order = state.finding_order();
+    let at = |index: usize| marks.get(*order.get(index)?);
+    let hits = sheet(state, theme, COLUMNS, order.len()).draw(list, buffer, |index| {
+        let mark = at(index)?;
+        Some(Drawn::Line(mark, theme.severity(mark.severity as usize)))
+    });
+    if let (Some(mark), true) = (at(state.selected), detail > 0) {
+        let below = Rect { y: list.bottom(), height: detail, ..area };
+        let next = paragraph(buffer, below, 0, &mark.title, (theme, TITLE));
+        let when = format!("{}. {}", humanize::second_utc(mark.ts_us), mark.explanation);
+        paragraph(buffer, below, next, &when, (theme, FAINT));
+    }
+    hits
 }
 
-/// What is looked for on the live host, and what cannot be seen there.
-fn nothing_yet(state: &State, area: Rect, buffer: &mut Buffer) {
-    let looked_for = "Nothing so far. Port scans, bursts, unusual ports and new listeners are looked for; \
-                      netrec analyze looks for much more in what was recorded (r).";
-    let mut next = paragraph(buffer, area, 1, looked_for, FAINT);
-    for unseen in state.live.iter().flat_map(|live| &live.unseen) {
-        next = paragraph(buffer, area, next.saturating_add(1), &format!("Not seen: {unseen}"), FAINT);
+/// Nothing was found: what was looked for, and what could not be.
+fn draw_none(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let mut next = 1;
+    let mut say = |text: &str| next = paragraph(buffer, area, next, text, (theme, FAINT)).saturating_add(1);
+    match &state.live {
+        Some(live) => {
+            say(&format!("No findings so far. {}", live.detectors));
+            live.unseen.iter().for_each(|unseen| say(&format!("Not seen: {unseen}")));
+        }
+        None => say("No detector found anything. netrec analyze reports what the recording could not show."),
+    }
+    state.failed_detectors.iter().for_each(|failed| say(&format!("Failed: {failed}")));
+}
+
+fn time(mark: &Mark) -> String {
+    or_unknown(humanize::moment(mark.ts_us).map(|time| time.format("%m-%d %H:%M:%S").to_string()))
+}
+
+fn confidence(mark: &Mark) -> String {
+    humanize::ratio_percent(mark.confidence)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::finding::Severity;
+
+    #[test]
+    fn every_severity_has_room() {
+        for severity in Severity::ALL {
+            assert!(severity.as_str().len() <= usize::from(COLUMNS[1].head.min));
+        }
     }
 }

@@ -9,155 +9,69 @@
 //!  ? help  space play …                                                         ← footer
 //! ```
 
+pub(super) mod chooser;
 pub(super) mod connections;
 pub(super) mod destinations;
+pub(super) mod detail;
 pub(super) mod findings;
 pub(super) mod help;
+mod owner;
 pub(super) mod processes;
-pub(super) mod story;
+mod table;
 pub(super) mod timeline;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::{Color, Modifier, Style};
+use ratatui::style::Style;
 
-use crate::escape;
+use self::table::Sheet;
+use super::columns::{Column, Head, cells};
+use super::look::{FAINT, Theme};
+use super::state::{Panel, State};
 use crate::humanize;
 
-/// Which colours there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Theme {
-    /// The terminal's own sixteen.
-    Colours,
-    /// None: bold, dim and reversed only.
-    Plain,
-}
-
-impl Theme {
-    /// What the environment asks for: `NO_COLOR`, if it is set and not empty, means none.
-    pub fn of_environment() -> Self {
-        let is_plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        if is_plain { Self::Plain } else { Self::Colours }
+/// The columns of a panel, without their values.
+pub(super) fn heads(panel: Panel) -> Vec<&'static Head> {
+    fn of<T>(columns: &'static [Column<T>]) -> Vec<&'static Head> {
+        columns.iter().map(|column| &column.head).collect()
     }
-
-    fn colour(self, colour: Color) -> Style {
-        match self {
-            Self::Colours => Style::new().fg(colour),
-            Self::Plain => Style::new(),
-        }
-    }
-
-    fn good(self) -> Style {
-        self.colour(Color::Green)
-    }
-
-    fn bad(self) -> Style {
-        self.colour(Color::Red)
-    }
-
-    fn accent(self) -> Style {
-        self.colour(Color::Cyan)
-    }
-
-    /// Of a severity, 0 to 4.
-    fn severity(self, severity: usize) -> Style {
-        let colours = [Color::Gray, Color::Cyan, Color::Yellow, Color::Red, Color::Magenta];
-        self.colour(colours[severity.min(4)]).add_modifier(Modifier::BOLD)
+    match panel {
+        Panel::Connections => of(connections::COLUMNS),
+        Panel::Processes => of(processes::COLUMNS),
+        Panel::Destinations => of(destinations::COLUMNS),
+        Panel::Findings => of(findings::COLUMNS),
     }
 }
 
-const TITLE: Style = Style::new().add_modifier(Modifier::BOLD);
-const FAINT: Style = Style::new().add_modifier(Modifier::DIM);
-const SELECTED: Style = Style::new().add_modifier(Modifier::REVERSED);
-
-/// On which side a column is aligned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Align {
-    Left,
-    Right,
-}
-
-/// A column: its title, its width, and whether it takes what is left over.
-struct Column {
-    title: &'static str,
-    width: u16,
-    align: Align,
-}
-
-const fn left(title: &'static str, width: u16) -> Column {
-    Column { title, width, align: Align::Left }
-}
-
-const fn right(title: &'static str, width: u16) -> Column {
-    Column { title, width, align: Align::Right }
-}
-
-/// A line of a table: its cells, and how it looks.
-struct Cells {
-    cells: Vec<String>,
-    style: Style,
-}
-
-/// Draws a table of which `line(i)` gives a line; only what is visible is asked for. The last
-/// column takes what is left of the width.
-fn table(
-    buffer: &mut Buffer,
-    area: Rect,
-    columns: &[Column],
-    (count, selected): (usize, usize),
-    line: impl Fn(usize) -> Option<Cells>,
-) {
-    let titles = columns.iter().map(|column| column.title.to_owned()).collect();
-    draw_line(buffer, area, 0, columns, &Cells { cells: titles, style: TITLE });
-    let height = usize::from(area.height.saturating_sub(1));
-    if height == 0 {
-        return;
-    }
-    let first = selected.saturating_sub(height / 2).min(count.saturating_sub(height));
-    for (at, index) in (first..count).take(height).enumerate() {
-        let Some(mut cells) = line(index) else { continue };
-        if index == selected {
-            cells.style = cells.style.patch(SELECTED);
-        }
-        draw_line(buffer, area, at as u16 + 1, columns, &cells);
-    }
-}
-
-fn draw_line(buffer: &mut Buffer, area: Rect, at: u16, columns: &[Column], cells: &Cells) {
-    let Some(y) = area.y.checked_add(at).filter(|y| *y < area.bottom()) else { return };
-    buffer.set_style(Rect { y, height: 1, ..area }, cells.style);
-    let mut x = area.x;
-    for (number, (column, cell)) in columns.iter().zip(&cells.cells).enumerate() {
-        let left = area.right().saturating_sub(x);
-        let width = if number + 1 == columns.len() { left } else { column.width.min(left) };
-        if width == 0 {
-            return;
-        }
-        let text = escape::terminal(cell);
-        let text = escape::shorten(&text, usize::from(width));
-        let indent = match column.align {
-            Align::Left => 0,
-            Align::Right => width.saturating_sub(text.chars().count() as u16),
-        };
-        buffer.set_stringn(x + indent, y, text, usize::from(width - indent), cells.style);
-        x = x.saturating_add(width).saturating_add(1);
+/// The table of the panel that is shown.
+fn sheet<'a, T>(state: &'a State, theme: Theme, columns: &'static [Column<T>], count: usize) -> Sheet<'a, T> {
+    let view = state.table();
+    Sheet {
+        columns,
+        choice: &view.choice,
+        sort: view.sort,
+        history: &state.history,
+        theme,
+        count,
+        selected: state.selected,
+        top: state.hits.first,
     }
 }
 
 /// A line of text, made harmless.
-fn text(buffer: &mut Buffer, area: Rect, at: u16, text: &str, style: Style) {
+fn text(buffer: &mut Buffer, area: Rect, at: u16, text: &str, (theme, style): (Theme, Style)) {
     if at < area.height {
-        buffer.set_stringn(area.x, area.y + at, escape::terminal(text), usize::from(area.width), style);
+        buffer.set_stringn(area.x, area.y + at, theme.text(text), usize::from(area.width), style);
     }
 }
 
 /// Text over several lines, broken at blanks; gives the number of lines.
-fn paragraph(buffer: &mut Buffer, area: Rect, from: u16, content: &str, style: Style) -> u16 {
+fn paragraph(buffer: &mut Buffer, area: Rect, from: u16, content: &str, look: (Theme, Style)) -> u16 {
     let mut line = String::new();
     let mut at = from;
     for word in content.split_whitespace() {
-        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > usize::from(area.width) {
-            text(buffer, area, at, &line, style);
+        if !line.is_empty() && cells(&line) + 1 + cells(word) > usize::from(area.width) {
+            text(buffer, area, at, &line, look);
             line.clear();
             at = at.saturating_add(1);
         }
@@ -166,15 +80,17 @@ fn paragraph(buffer: &mut Buffer, area: Rect, from: u16, content: &str, style: S
         }
         line.push_str(word);
     }
-    text(buffer, area, at, &line, style);
+    text(buffer, area, at, &line, look);
     at.saturating_add(1)
 }
 
 /// What stands where there is nothing to show.
-fn nothing(buffer: &mut Buffer, area: Rect, why: &str) {
-    paragraph(buffer, area, 1, why, FAINT);
+fn nothing(buffer: &mut Buffer, area: Rect, theme: Theme, why: &str) {
+    let below = Rect { y: area.y.saturating_add(1), height: area.height.saturating_sub(1), ..area };
+    paragraph(buffer, below, 0, why, (theme, FAINT));
 }
 
+/// Bytes a second.
 fn rate(value: Option<f64>) -> String {
     match value {
         None => humanize::UNKNOWN.to_owned(),
@@ -185,4 +101,12 @@ fn rate(value: Option<f64>) -> String {
 
 fn or_unknown(value: Option<String>) -> String {
     value.unwrap_or_else(|| humanize::UNKNOWN.to_owned())
+}
+
+fn known(value: Option<&str>) -> String {
+    value.unwrap_or(humanize::UNKNOWN).to_owned()
+}
+
+fn number(value: Option<u32>) -> String {
+    or_unknown(value.map(|value| value.to_string()))
 }

@@ -1,6 +1,6 @@
 //! What is typed: a key for an action, a time, a filter.
 
-use crossterm::event::{KeyCode, KeyEvent};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::{Mode, Request, State};
 use crate::capture::Place;
@@ -8,10 +8,17 @@ use crate::filter::Filter;
 use crate::replay::action::{self, Action};
 use crate::replay::time::When;
 
+/// Characters of a time or a filter.
+const MOST_TYPED: usize = 1000;
+
 impl State {
     /// A key was pressed.
     pub fn press(&mut self, key: KeyEvent) -> Option<Request> {
         self.message = None;
+        let action = action::of_key(key);
+        if let Some(Action::Interrupt | Action::Suspend | Action::Redraw) = action {
+            return self.act(action?);
+        }
         match &mut self.mode {
             Mode::Time(text) | Mode::Filter(text) => {
                 match key.code {
@@ -20,24 +27,38 @@ impl State {
                     KeyCode::Backspace => {
                         text.pop();
                     }
-                    KeyCode::Char(c) if action::of_key(key) != Some(Action::Quit) || c == 'q' => text.push(c),
-                    KeyCode::Char(_) => return Some(Request::Quit),
+                    KeyCode::Char(c) if text.len() < MOST_TYPED && is_typed(key) => text.push(c),
                     _ => {}
                 }
                 None
             }
-            Mode::Help => {
-                self.mode = Mode::Normal;
-                (action::of_key(key) == Some(Action::Quit)).then_some(Request::Quit)
-            }
-            Mode::Normal | Mode::Story => self.act(action::of_key(key)?),
+            Mode::Help => match action {
+                Some(Action::Down | Action::Up | Action::PageDown | Action::PageUp) => self.act(action?),
+                _ => self.act(Action::Back),
+            },
+            Mode::Columns => self.press_in_columns(key),
+            Mode::Normal | Mode::Detail => self.act(action?),
         }
+    }
+
+    fn press_in_columns(&mut self, key: KeyEvent) -> Option<Request> {
+        match (key.code, action::of_key(key)) {
+            (KeyCode::Char(' ') | KeyCode::Enter, _) => self.toggle_column(self.cursor),
+            (KeyCode::Char('a'), _) => self.choose_columns_automatically(),
+            (_, Some(action @ (Action::Down | Action::Up | Action::PageDown | Action::PageUp))) => {
+                return self.act(action);
+            }
+            (_, Some(Action::Quit | Action::Back | Action::Columns)) => return self.act(Action::Back),
+            _ => {}
+        }
+        None
     }
 
     /// Text was pasted.
     pub fn paste(&mut self, pasted: &str) {
         if let Mode::Time(text) | Mode::Filter(text) = &mut self.mode {
-            text.extend(pasted.chars().filter(|c| !c.is_control()).take(1000));
+            let room = MOST_TYPED.saturating_sub(text.len());
+            text.extend(pasted.chars().filter(|c| !c.is_control()).take(room));
         }
     }
 
@@ -55,8 +76,7 @@ impl State {
                 when.nearest(self.span_us, here_us)
             }
         };
-        self.is_playing = false;
-        Some(Request::Show(Place::Time(at_us)))
+        Some(self.stop(Request::Show(Place::Time(at_us))))
     }
 
     /// What was typed is complete.
@@ -81,4 +101,9 @@ impl State {
         }
         None
     }
+}
+
+/// Whether a key is a character, and no command of a terminal.
+fn is_typed(key: KeyEvent) -> bool {
+    !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT)
 }

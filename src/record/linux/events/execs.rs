@@ -37,8 +37,8 @@ const MOST_PROGRAMS: usize = 16 * 1024;
 /// Most execs that are taken before the first of them is looked at.
 const MOST_AT_ONCE: usize = 64;
 
-/// Most execs of one process that are remembered.
-const MOST_OF_ONE: usize = 8;
+/// Most execs of one process id that are remembered.
+const MOST_OF_ONE: usize = 64;
 
 /// Most executables of which the kernel need not tell at once.
 const MOST_FILES: usize = 8192;
@@ -54,13 +54,21 @@ pub(super) struct Exec {
     pub(super) executable: Option<Arc<Executable>>,
 }
 
+/// The last few execs of one process id.
+#[derive(Debug, Default)]
+struct Latest {
+    /// The oldest first.
+    execs: Vec<Exec>,
+    /// When the last one happened for which there was no room any more; 0 for none.
+    dropped_ns: u64,
+}
+
 /// The last exec of every process, as far as it was caught.
 pub(super) struct Execs {
     hashes: Arc<Hashes>,
     /// Whoever enters namespaces that are new: a program in one may end before a tick.
     watch: Watch,
-    /// The last few of each process, the oldest first.
-    latest: Mutex<HashMap<u32, Vec<Exec>>>,
+    latest: Mutex<HashMap<u32, Latest>>,
     probe: Option<Mutex<Probe>>,
     /// Execs that the program in the kernel could not tell of.
     lost: AtomicU64,
@@ -116,7 +124,12 @@ impl Execs {
     /// The first exec of a process from a moment on, up to another.
     pub(super) fn of(&self, pid: u32, since_ns: u64, until_ns: u64) -> Option<Exec> {
         let latest = self.latest();
-        let exec = latest.get(&pid)?.iter().find(|exec| exec.time_ns >= since_ns)?;
+        let Latest { execs, dropped_ns } = latest.get(&pid)?;
+        // The first one may be among those that were dropped.
+        if *dropped_ns >= since_ns {
+            return None;
+        }
+        let exec = execs.iter().find(|exec| exec.time_ns >= since_ns)?;
         (exec.time_ns <= until_ns).then(|| exec.clone())
     }
 
@@ -142,7 +155,7 @@ impl Execs {
 
     /// Forgets what happened before a moment.
     pub(super) fn forget_before(&self, time_ns: u64) {
-        self.latest().retain(|_, execs| {
+        self.latest().retain(|_, Latest { execs, .. }| {
             execs.retain(|exec| exec.time_ns >= time_ns);
             !execs.is_empty()
         });
@@ -225,15 +238,15 @@ impl Execs {
     fn remember(&self, pid: u32, exec: Exec) {
         let mut latest = self.latest();
         if latest.len() < MOST_PROGRAMS || latest.contains_key(&pid) {
-            let execs = latest.entry(pid).or_default();
+            let Latest { execs, dropped_ns } = latest.entry(pid).or_default();
             if execs.len() >= MOST_OF_ONE {
-                execs.remove(0);
+                *dropped_ns = execs.remove(0).time_ns;
             }
             execs.push(exec);
         }
     }
 
-    fn latest(&self) -> MutexGuard<'_, HashMap<u32, Vec<Exec>>> {
+    fn latest(&self) -> MutexGuard<'_, HashMap<u32, Latest>> {
         self.latest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -351,5 +364,20 @@ mod tests {
         assert_eq!([found(40, 70), found(51, 70), found(61, 70)], [Some(50), Some(60), None]);
         execs.forget_before(61);
         assert_eq!(found(0, 70), None);
+    }
+
+    /// Programs that all get the same process id, faster than anyone asks.
+    #[test]
+    fn an_exec_that_had_to_give_way_is_not_taken_for_the_next_one() {
+        let proc = Proc::new("/proc");
+        let watch = Newcomers::start(&proc, Wanted::default()).watch().clone();
+        let execs = Execs::new(Hashes::start(proc), watch, None);
+        for number in 1..=MOST_OF_ONE as u64 + 2 {
+            let cmdline = Some(number.to_string());
+            execs.remember(7, Exec { time_ns: 10 * number, cmdline, uid: 0, executable: None });
+        }
+        let found = |since_ns| execs.of(7, since_ns, u64::MAX).map(|exec| exec.time_ns);
+        assert_eq!([found(5), found(15), found(20)], [None; 3]);
+        assert_eq!([found(21), found(30), found(31)], [Some(30), Some(30), Some(40)]);
     }
 }

@@ -2,8 +2,10 @@
 //!
 //! Whoever meets a process takes hold of its executable at once, because a moment later the process
 //! may have ended and the file may be deleted. To hold is not to open (`O_PATH`): no file system is
-//! asked for anything, not even one whose server hangs. One thread of low priority opens and reads
-//! what is wanted; until then, and where it cannot, the hash is unknown.
+//! asked for anything, not even one whose server hangs. Two threads open and read what is wanted, one of
+//! them what is small: on a busy host the other, which has low priority, may take seconds for a compiler, and
+//! a program that lives for milliseconds would be told without its hash. Until then, and where it cannot be
+//! read, the hash is unknown.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
@@ -29,6 +31,9 @@ const HOLD: Duration = Duration::from_secs(2);
 /// Most files that are remembered.
 const MOST_FILES: usize = 8192;
 
+/// Longest file that is small, in bytes: some milliseconds of work.
+const SMALL_BYTES: u64 = 4 << 20;
+
 /// Longest file that is read, in bytes.
 const MOST_BYTES: u64 = 2 << 30;
 
@@ -39,7 +44,7 @@ const CHUNK_BYTES: usize = 1 << 20;
 /// at most.
 const REST_FACTOR: u32 = 3;
 
-/// Niceness of the thread.
+/// Niceness of the thread for what is large.
 const NICENESS: libc::c_int = 10;
 
 /// Longest rest, for a chunk that took long because others had the CPU.
@@ -143,7 +148,8 @@ impl Known {
 /// What is to be done, what was told so far, and whether the thread should end.
 #[derive(Debug)]
 struct Work {
-    jobs: Queue<Job>,
+    small: Queue<Job>,
+    large: Queue<Job>,
     hashed: AtomicU64,
     unreadable: AtomicU64,
     /// Someone waits for it: no rests.
@@ -155,16 +161,23 @@ impl Hashes {
     /// Starts the thread; without one, nothing is hashed, and that is said.
     pub(super) fn start(proc: Proc) -> Arc<Self> {
         let work = Arc::new(Work {
-            jobs: Queue::new(MOST_HELD),
+            small: Queue::new(MOST_HELD),
+            large: Queue::new(MOST_HELD),
             hashed: AtomicU64::default(),
             unreadable: AtomicU64::default(),
             hurrying: AtomicBool::default(),
             ending: AtomicBool::default(),
         });
-        let theirs = Arc::clone(&work);
-        // Nobody waits for its end: a read from a file system that hangs may take for ever.
-        if std::thread::Builder::new().name("hashes".to_owned()).spawn(move || theirs.run()).is_err() {
-            work.jobs.close();
+        // Nobody waits for their end: a read from a file system that hangs may take for ever.
+        let start = |run: fn(&Work)| {
+            let theirs = Arc::clone(&work);
+            std::thread::Builder::new().name("hashes".to_owned()).spawn(move || run(&theirs)).is_ok()
+        };
+        if !start(Work::run_small) {
+            work.small.close();
+        }
+        if !start(Work::run_large) {
+            work.large.close();
         }
         Arc::new(Self { proc, files: Mutex::default(), work })
     }
@@ -231,7 +244,7 @@ impl Hashes {
         let (file, since) = known.held.take()?;
         *held -= 1;
         let job = (Arc::clone(&known.executable), file);
-        if let Err((_, file)) = self.work.jobs.push(executable.id.bytes, job) {
+        if let Err((_, file)) = self.work.queue(executable.id.bytes).push(executable.id.bytes, job) {
             known.held = Some((file, since));
             *held += 1;
         }
@@ -252,14 +265,17 @@ impl Hashes {
     /// Has all that is wanted hashed as fast as it goes, and waits for it, but no longer than this.
     pub(super) fn hurry(&self, most: Duration) {
         self.work.hurrying.store(true, Ordering::Relaxed);
-        self.work.jobs.wait_until_idle(most);
+        let end = Instant::now() + most;
+        self.work.small.wait_until_idle(most);
+        self.work.large.wait_until_idle(end.saturating_duration_since(Instant::now()));
         self.work.hurrying.store(false, Ordering::Relaxed);
     }
 
     /// Ends the thread, at the latest after the chunk that it reads.
     pub(super) fn stop(&self) {
         self.work.ending.store(true, Ordering::Relaxed);
-        self.work.jobs.close();
+        self.work.small.close();
+        self.work.large.close();
     }
 
     /// How many were hashed, and how many were not.
@@ -307,9 +323,22 @@ impl Files {
 }
 
 impl Work {
-    fn run(&self) {
+    /// Where a file of this size waits.
+    fn queue(&self, bytes: u64) -> &Queue<Job> {
+        if bytes <= SMALL_BYTES { &self.small } else { &self.large }
+    }
+
+    fn run_small(&self) {
+        self.run(&self.small);
+    }
+
+    fn run_large(&self) {
         ask_for_little();
-        while let Some((executable, file)) = self.jobs.take() {
+        self.run(&self.large);
+    }
+
+    fn run(&self, jobs: &Queue<Job>) {
+        while let Some((executable, file)) = jobs.take() {
             let sha256 = hash(&file, executable.id, self);
             if self.ending.load(Ordering::Relaxed) {
                 return;
@@ -372,7 +401,8 @@ fn open(held: &File) -> io::Result<File> {
     without_mark.or_else(|_| File::open(&path))
 }
 
-/// Lets everybody else go first, at the CPU and at the disk; where that is refused, nothing changes.
+/// Lets everybody else go first, at the CPU and at the disk; where that is refused, nothing changes. What is
+/// read rests, too, and takes a quarter of a core at most.
 fn ask_for_little() {
     /// `IOPRIO_WHO_PROCESS`, and `IOPRIO_CLASS_IDLE` at its place (`linux/ioprio.h`).
     const WHO_PROCESS: libc::c_int = 1;
@@ -475,6 +505,21 @@ mod tests {
         let report = scene.hashes.report();
         assert_eq!(report.status, SourceStatus::Partial);
         assert!(report.detail.contains("1 that could not be read"), "{}", report.detail);
+    }
+
+    #[test]
+    fn a_small_file_does_not_wait_for_a_large_one_that_is_being_read() {
+        let scene = Scene::new(b"hello");
+        let large = scene.folder.path().join("compiler");
+        File::create(&large).unwrap().set_len(MOST_BYTES).unwrap();
+        scene.fake.start(11, "compiler", 500);
+        scene.fake.set_exe(11, &large);
+        let (large, small) = (scene.hashes.meet(11).unwrap(), scene.hashes.meet(10).unwrap());
+        scene.hashes.sha256(&large);
+        std::thread::sleep(Duration::from_millis(50));
+        assert_eq!(scene.hash(&small).as_deref(), Some(HELLO));
+        assert!(large.is_pending());
+        scene.hashes.stop();
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 /// Gives back what is free in the heap, where much that is small has just been freed.
 pub(crate) fn give_back() {
-    #[cfg(target_env = "gnu")]
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: no memory is passed; only what nobody holds is given back.
     unsafe {
         libc::malloc_trim(0);
@@ -14,12 +14,12 @@ pub(crate) fn give_back() {
 /// By itself the allocator gives back what is more than 128 KiB there: of what a batch of rows
 /// takes, again with each batch.
 pub(crate) fn keep_free(bytes: i32) {
-    #[cfg(target_env = "gnu")]
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: no memory is passed; the call sets a number of the allocator.
     unsafe {
         libc::mallopt(libc::M_TRIM_THRESHOLD, bytes);
     }
-    #[cfg(not(target_env = "gnu"))]
+    #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
     let _ = bytes;
 }
 
@@ -30,13 +30,13 @@ pub(crate) fn keep_free(bytes: i32) {
 /// freed: more memory is kept than is ever in use. Nothing here allocates so often that threads
 /// would wait for each other.
 pub(crate) fn give_back_from(bytes: i32) {
-    #[cfg(target_env = "gnu")]
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: no memory is passed; the calls set numbers of the allocator.
     unsafe {
         libc::mallopt(libc::M_ARENA_MAX, 1);
         libc::mallopt(libc::M_MMAP_THRESHOLD, bytes);
         libc::mallopt(libc::M_TRIM_THRESHOLD, bytes);
     }
-    #[cfg(not(target_env = "gnu"))]
+    #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
     let _ = bytes;
 }

@@ -6,7 +6,6 @@
 use std::cell::{Cell, RefCell};
 use std::fs::{self, File};
 use std::io::{self, Cursor, IsTerminal as _, Read};
-use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -119,7 +118,11 @@ fn standard_input() -> io::Result<File> {
     if stdin.is_terminal() {
         return Err(io::Error::other("it is a terminal: pipe something into it"));
     }
-    Ok(File::from(stdin.as_fd().try_clone_to_owned()?))
+    #[cfg(unix)]
+    let copy = std::os::fd::AsFd::as_fd(&stdin).try_clone_to_owned()?;
+    #[cfg(windows)]
+    let copy = std::os::windows::io::AsHandle::as_handle(&stdin).try_clone_to_owned()?;
+    Ok(File::from(copy))
 }
 
 /// The importer for a file that begins so. One that was cut in its first line is known by the others.

@@ -158,7 +158,7 @@ class Bpftrace:
         self.out = open(os.path.join(place, "bpftrace"), "w+")
         mounts = "mount -t debugfs none /sys/kernel/debug; mount -t tracefs none /sys/kernel/debug/tracing; exec bpftrace -e \"$0\""
         self.process = subprocess.Popen(["unshare", "-m", "sh", "-c", mounts, self.PROGRAM], stdout=self.out, stderr=subprocess.STDOUT)
-        for _ in range(100):
+        for _ in range(500):
             if "Attaching" in open(self.out.name).read():
                 time.sleep(1)
                 return

@@ -19,10 +19,12 @@
 //! | [`wire`] | what a packet's payload says: names in DNS answers and in TLS hellos |
 //! | [`capture`] | the file format: schema, rows, metadata, writer, reader |
 //! | [`geo`] | where an address is, from local databases |
+//! | [`baseline`] | what is normal on a host or in a fleet, learned from recordings |
 //! | [`indicators`] | lists of what to look for, one format per file |
 //! | [`model`] | what everything from here on speaks in: tables, findings, the contract of detectors, metrics |
 //! | [`analyze`] | the pass over a capture, its tables, the metrics, the detectors and their findings |
 //! | [`insight`] | findings joined into hypotheses |
+//! | [`tables`] | an analysis as Parquet tables for other engines |
 //! | [`diff`] | what is new between two captures of a host |
 //! | [`humanize`] | the one style for numbers, sizes, durations, times and plurals that people read |
 //! | [`filter`] | the language in which commands are told which connections to look at |
@@ -37,8 +39,9 @@
 //!
 //! - **Nothing is invented.** A counter that the kernel does not give is null from the
 //!   recorder to the report; an owner that is not known is null, never a guess.
-//! - **Only `capture` knows Parquet.** `record` and `import` write through [`capture::Writer`],
-//!   `analyze` reads through [`capture::CaptureFile`].
+//! - **Only `capture` and `tables` know Parquet.** `record` and `import` write through
+//!   [`capture::Writer`], `analyze` reads through [`capture::CaptureFile`]; `tables` is what other
+//!   engines read.
 //! - **`analyze` does no I/O of its own and never reads the clock**: it is handed a capture,
 //!   a configuration and the geolocation databases, and the same three give a byte-identical
 //!   `report.json` (everything seeded, everything that came out of a hash map sorted).
@@ -61,6 +64,7 @@
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod analyze;
+pub mod baseline;
 pub mod capture;
 pub mod cli;
 pub mod diff;
@@ -86,6 +90,7 @@ pub mod safe_fs;
 #[cfg(unix)]
 mod signals;
 mod suggest;
+pub mod tables;
 pub mod watch;
 pub mod wire;
 

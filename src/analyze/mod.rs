@@ -8,6 +8,7 @@ pub mod appraisal;
 pub mod config;
 pub mod detectors;
 pub mod direction;
+pub mod learn;
 pub mod metrics;
 pub mod pass;
 pub mod peers;
@@ -28,7 +29,7 @@ use crate::model::Tables;
 use crate::model::detector::{DetectorTable, Run, Status};
 use crate::model::finding::Finding;
 use crate::model::metrics::{Completeness, Metrics};
-use crate::{Result, memory, parallel};
+use crate::{Result, humanize, memory, parallel};
 
 /// Everything that is known of a capture after its analysis.
 #[derive(Debug)]
@@ -105,8 +106,10 @@ pub fn run(
     };
     // What is damaged is known only now that the rows have been read.
     let metadata = capture.metadata_as_read();
+    let baseline = config.knowledge().baseline.clone();
     let tables =
         tracing::info_span!("building the tables").in_scope(|| Tables::build(recorded, &metadata))?;
+    let tables = Tables { baseline, ..tables };
     memory::give_back();
     let context = config.context(&tables, &metadata);
     let (metrics, mut runs) = parallel::both(
@@ -119,8 +122,9 @@ pub fn run(
     let suppressed = config.allow().apply(&mut runs, &tables)?;
     let mut completeness = metrics::completeness(&tables, &metadata, &runs)?;
     completeness.blind_spots.extend(geo.notes().iter().cloned());
-    // First, as it is the one that the reader chose.
-    completeness.blind_spots.splice(0..0, capture.selection().map(left_out));
+    // First, as they are those that the reader chose.
+    let chosen = capture.window_us().map(window).into_iter().chain(capture.selection().map(left_out));
+    completeness.blind_spots.splice(0..0, chosen);
     let mut analysis = Analysis {
         metadata,
         completeness,
@@ -158,7 +162,8 @@ pub struct Detections {
 pub fn find(capture: &CaptureFile, config: &Config, geo: &Databases) -> Result<Detections> {
     let recorded = pass::run(capture, config.analysis(), geo, &|_| {})?;
     let metadata = capture.metadata_as_read();
-    let mut tables = Tables::build(recorded, &metadata)?;
+    let baseline = config.knowledge().baseline.clone();
+    let mut tables = Tables { baseline, ..Tables::build(recorded, &metadata)? };
     // No detector asks for them.
     tables.pairs = tables.pairs.clear();
     memory::give_back();
@@ -182,5 +187,15 @@ fn left_out(selection: &Selection) -> String {
         "Only {} of {} sockets were analyzed, those of which a row fits the filter {}, and the listening sockets on \
          their ports; nothing is said of the others, and what is normal on this host was judged without them.",
         selection.connections, selection.of, selection.by,
+    )
+}
+
+/// What an analysis of some time cannot say.
+fn window((from_us, to_us): (i64, i64)) -> String {
+    let end = |us: i64| humanize::iso_utc(us).unwrap_or_else(|| us.to_string());
+    format!(
+        "Only the time from {} to {} was analyzed; what was there before is not told from what began then.",
+        end(from_us),
+        end(to_us),
     )
 }

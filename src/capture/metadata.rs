@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::import_stats::ImportStats;
+use super::joined::Joined;
 
 /// What every metadata key of the file begins with.
 pub const PREFIX: &str = "netrec.";
@@ -28,6 +29,11 @@ pub struct Metadata {
     pub os: Option<String>,
     /// Kernel release.
     pub kernel: Option<String>,
+    /// Identity of the host that survives restarts and new names, and tells nothing else of it: 128 bits
+    /// in hexadecimal, of HMAC-SHA256 keyed by /etc/machine-id over a constant of netrec's. Null where
+    /// there is none, and in files by earlier versions.
+    #[serde(default)]
+    pub machine_id: Option<String>,
     /// Identity of the host's boot; monotonic times compare only within one.
     pub boot_id: Option<String>,
     /// Start of the recording by the wall clock, µs since the Unix epoch, UTC.
@@ -81,6 +87,9 @@ pub struct Metadata {
     /// In words: that the recording did not end by itself, or that part of the file is damaged,
     /// and what is there; null for a capture that is whole.
     pub recovered: Option<String>,
+    /// The files of a recording that was read from several. In no file.
+    #[serde(skip)]
+    pub joined: Option<Box<Joined>>,
 }
 
 /// A change of the time between ticks.
@@ -258,6 +267,7 @@ impl Metadata {
             || self.events_lost.unwrap_or(0) > 0
             || !self.pauses.is_empty()
             || self.recovered.is_some()
+            || self.joined.as_ref().is_some_and(|joined| joined.is_incomplete())
             || has_gaps
             || is_empty_import
     }

@@ -18,6 +18,7 @@ mod footer;
 mod frame;
 mod growing;
 mod import_stats;
+mod joined;
 mod journal;
 mod keys;
 pub mod metadata;
@@ -42,6 +43,7 @@ pub use digest::Digest;
 pub use evidence::{Evidence, GroupHash};
 pub use growing::Finished;
 pub use import_stats::{Example, ImportStats, Unused, UnusedReason};
+pub use joined::{Gap, GapReason, Joined, JoinedFile, Recordings, recordings};
 pub use keys::{PublicKey, SigningKey};
 pub use metadata::{
     ImportSource, IntervalChange, Metadata, Pause, PreviousPart, SeriesPart, SourceReport, SourceStatus,

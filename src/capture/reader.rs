@@ -1,33 +1,38 @@
 //! Reads a capture: metadata at once, rows as Arrow batches, one row group after the other.
 
+mod opening;
+mod several;
+mod statistics;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
 };
-use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::statistics::Statistics;
 use sha2::{Digest as _, Sha256};
 
+pub use self::opening::finished_metadata;
+pub(crate) use self::opening::finished_metadata_of;
+use self::opening::{check_columns, describe};
+pub(super) use self::opening::{is_sealed, open_source, read_footer};
+use self::statistics::{tick_range, ts_range};
 use super::Row;
 use super::digest::Digest;
 use super::evidence::GroupHash;
 use super::folder::Unfinished;
+use super::joined::{Cut, Joint};
 use super::salvage::{self, Fate, Salvage};
-use super::schema::{COLUMNS, Column};
-use super::sealed::{self, Footer};
+use super::schema::Column;
 use super::selection::Selection;
 use super::source::Source;
 use super::thrift;
-use super::{FORMAT_VERSION, Metadata, recover};
-use crate::safe_fs::open_regular;
+use super::{Metadata, recover};
 use crate::{Error, Result, guard};
 
 /// Rows per batch: enough to amortise the call, few enough for the cache.
@@ -41,7 +46,11 @@ const BATCH_ROWS: usize = 8 * 1024;
 pub struct CaptureFile {
     path: PathBuf,
     parts: Vec<Part>,
+    /// The part of each row group, and its number in the part.
+    groups: Vec<(usize, usize)>,
     metadata: Metadata,
+    /// The stretch of time that is looked at, µs since the Unix epoch; none for all.
+    within_us: Option<(i64, i64)>,
     /// Row groups that turned out to be damaged, with the reason.
     damaged: Mutex<BTreeMap<usize, String>>,
     /// Row groups whose hash has been checked.
@@ -58,6 +67,10 @@ pub(super) struct Part {
     footer: ArrowReaderMetadata,
     /// The hash of each row group; empty if there are none.
     hashes: Vec<GroupHash>,
+    /// How its rows are read beside those of other files.
+    joint: Joint,
+    /// Where it is; none where the capture's own path says so.
+    path: Option<PathBuf>,
 }
 
 impl Part {
@@ -73,11 +86,20 @@ impl Part {
                 .ok_or_else(|| not_a_capture("its footer cannot be read".to_owned()))?
                 .map_err(|e| not_a_capture(describe(&e)))?;
         check_columns(footer.schema()).map_err(not_a_capture)?;
-        Ok(Self { source, footer, hashes })
+        Ok(Self { source, footer, hashes, joint: Joint::default(), path: None })
     }
 
     fn row_groups(&self) -> &[RowGroupMetaData] {
         self.footer.metadata().row_groups()
+    }
+
+    /// Where it is, in a capture that is there.
+    fn path<'a>(&'a self, capture: &'a Path) -> &'a Path {
+        self.path.as_deref().unwrap_or(capture)
+    }
+
+    fn error(&self, capture: &Path, reason: &str) -> Error {
+        Error::Damaged { path: self.path(capture).to_path_buf(), reason: reason.to_owned() }
     }
 }
 
@@ -124,10 +146,13 @@ impl CaptureFile {
     }
 
     pub(super) fn of(path: &Path, parts: Vec<Part>, metadata: Metadata) -> Self {
+        let groups = groups_of(&parts);
         Self {
             path: path.to_path_buf(),
             parts,
+            groups,
             metadata,
+            within_us: None,
             damaged: Mutex::default(),
             checked: Mutex::default(),
             selection: None,
@@ -161,6 +186,11 @@ impl CaptureFile {
     pub fn metadata_as_read(&self) -> Metadata {
         let damaged = self.damaged.lock().unwrap_or_else(PoisonError::into_inner);
         let Some((first, reason)) = damaged.first_key_value() else { return self.metadata.clone() };
+        let place = self.part_of(*first).and_then(|(part, local)| Some((part.path.as_ref()?, local)));
+        let first = place.map_or_else(
+            || first.to_string(),
+            |(path, local)| format!("{local} of {}", path.file_name().unwrap_or_default().to_string_lossy()),
+        );
         let rows: u64 = damaged.keys().map(|index| self.rows_of(*index)).sum();
         let sentence = format!(
             "{} of {} row groups, with {rows} rows, are damaged and left out; row group {first}: {reason}.",
@@ -184,7 +214,7 @@ impl CaptureFile {
         let mut hash = Sha256::new();
         for part in &self.parts {
             salvage::hash_into(&mut hash, &part.source, 0, part.source.bytes())
-                .ok_or_else(|| self.error("it cannot be read to its end"))?;
+                .ok_or_else(|| part.error(&self.path, "it cannot be read to its end"))?;
         }
         Ok(Digest::from_hash(hash))
     }
@@ -196,24 +226,7 @@ impl CaptureFile {
 
     /// Number of row groups.
     pub fn row_groups(&self) -> usize {
-        self.parts.iter().map(|part| part.row_groups().len()).sum()
-    }
-
-    /// First and last moment of any row, µs since the Unix epoch, by the statistics of the file;
-    /// none if it has no rows, or a row group without statistics.
-    pub fn span_us(&self) -> Option<(i64, i64)> {
-        let groups = self.parts.iter().flat_map(Part::row_groups).filter(|group| group.num_rows() > 0);
-        let spans: Option<Vec<(i64, i64)>> = groups.map(ts_range).collect();
-        spans?.into_iter().reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
-    }
-
-    /// First and last time and tick of a row group and its number of rows, by the statistics of
-    /// the file; none without them.
-    pub(super) fn group_range(&self, row_group: usize) -> Option<GroupRange> {
-        let (part, local) = self.part_of(row_group)?;
-        let group = &part.row_groups()[local];
-        let (ts_us, ticks) = (ts_range(group)?, tick_range(group)?);
-        Some(GroupRange { rows: group.num_rows().max(0) as u64, ts_us, ticks })
+        self.groups.len()
     }
 
     /// An error about what a row says.
@@ -244,10 +257,19 @@ impl CaptureFile {
         index: usize,
         columns: &[Column],
     ) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<'_>> {
-        let (part, local) = self.part_of(index).ok_or_else(|| self.error("there is no such row group"))?;
+        let (part, local) =
+            self.part_of(index).ok_or_else(|| self.damage("there is no such row group".to_owned()))?;
+        let error = |reason: &str| part.error(&self.path, reason);
+        let group = &part.row_groups()[local];
+        let cut = part.joint.cut(tick_range(group), ts_range(group), self.within_us);
+        let wanted = columns.to_vec();
+        let mut columns = wanted.clone();
+        if cut.is_some() {
+            columns.extend(Cut::COLUMNS.iter().filter(|column| !wanted.contains(column)));
+        }
         self.check(index, part, local)?;
-        self.check_pages(part, local, columns)?;
-        let source = part.source.try_clone().map_err(Error::io("read", &self.path))?;
+        self.check_pages(part, local, &columns)?;
+        let source = part.source.try_clone().map_err(Error::io("read", part.path(&self.path)))?;
         let names = columns.iter().map(|column| column.name());
         let mask = ProjectionMask::columns(part.footer.metadata().file_metadata().schema_descr(), names);
         let build = || {
@@ -257,19 +279,20 @@ impl CaptureFile {
                 .with_batch_size(BATCH_ROWS)
                 .build()
         };
-        let opened = guard::quietly(build).ok_or_else(|| self.error("its decoder gave up"))?;
-        let mut reader = Some(opened.map_err(|e| self.error(&e.to_string()))?);
+        let opened = guard::quietly(build).ok_or_else(|| error("its decoder gave up"))?;
+        let mut reader = Some(opened.map_err(|e| error(&e.to_string()))?);
         Ok(std::iter::from_fn(move || {
             let next = guard::quietly(|| reader.as_mut()?.next());
             let Some(next) = next else {
                 // Its inner state is unknown after a panic.
                 reader = None;
-                return Some(Err(self.error("its decoder gave up")));
+                return Some(Err(error("its decoder gave up")));
             };
             next.map(|batch| {
-                let batch = batch.map_err(|e| self.error(&e.to_string()))?;
+                let batch = batch.map_err(|e| error(&e.to_string()))?;
+                let batch = part.joint.adapt(batch, cut, &wanted).map_err(|e| error(&e))?;
                 let chosen = self.selection.as_ref().map(|selection| selection.rows_of(batch.clone()));
-                chosen.unwrap_or(Ok(batch)).map_err(|e| self.error(&e))
+                chosen.unwrap_or(Ok(batch)).map_err(|e| error(&e))
             })
         }))
     }
@@ -291,7 +314,8 @@ impl CaptureFile {
             return Ok(());
         }
         if salvage::digest(&part.source, hash.start, hash.end) != Some(hash.sha256) {
-            return Err(self.error(&format!("bytes {} to {} are not those recorded", hash.start, hash.end)));
+            let reason = format!("bytes {} to {} are not those recorded", hash.start, hash.end);
+            return Err(part.error(&self.path, &reason));
         }
         checked.insert(index);
         Ok(())
@@ -303,145 +327,23 @@ impl CaptureFile {
         let chunks = part.row_groups()[local].columns().iter();
         let mut chunks = chunks.filter(|chunk| wanted(&chunk.column_path().string()));
         let walk = || chunks.try_for_each(|chunk| thrift::walk_pages(&part.source, chunk));
-        guard::quietly(walk).flatten().ok_or_else(|| self.error("a page of it has a header that cannot be"))
+        guard::quietly(walk)
+            .flatten()
+            .ok_or_else(|| part.error(&self.path, "a page of it has a header that cannot be"))
     }
 
     fn rows_of(&self, index: usize) -> u64 {
         self.part_of(index).map_or(0, |(part, local)| part.row_groups()[local].num_rows().max(0) as u64)
     }
 
-    fn part_of(&self, mut index: usize) -> Option<(&Part, usize)> {
-        for part in &self.parts {
-            let groups = part.row_groups().len();
-            if index < groups {
-                return Some((part, index));
-            }
-            index -= groups;
-        }
-        None
-    }
-
-    fn error(&self, reason: &str) -> Error {
-        Error::Damaged { path: self.path.clone(), reason: reason.to_owned() }
+    fn part_of(&self, index: usize) -> Option<(&Part, usize)> {
+        let (part, local) = self.groups.get(index)?;
+        Some((&self.parts[*part], *local))
     }
 }
 
-/// What the statistics of a row group say.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct GroupRange {
-    pub(super) rows: u64,
-    /// µs since the Unix epoch.
-    pub(super) ts_us: (i64, i64),
-    pub(super) ticks: (u32, u32),
-}
-
-fn ts_range(group: &RowGroupMetaData) -> Option<(i64, i64)> {
-    match statistics(group, Column::Ts)? {
-        Statistics::Int64(ts) => Some((*ts.min_opt()?, *ts.max_opt()?)),
-        _ => None,
-    }
-}
-
-fn tick_range(group: &RowGroupMetaData) -> Option<(u32, u32)> {
-    match statistics(group, Column::Tick)? {
-        // Parquet keeps unsigned numbers in signed ones of the same bits.
-        Statistics::Int32(tick) => Some((tick.min_opt()?.cast_unsigned(), tick.max_opt()?.cast_unsigned())),
-        _ => None,
-    }
-}
-
-fn statistics(group: &RowGroupMetaData, column: Column) -> Option<&Statistics> {
-    group.columns().iter().find(|chunk| chunk.column_path().string() == column.name())?.statistics()
-}
-
-/// The metadata of a finished capture whose seal holds; none for anything else. Nothing is
-/// recovered, and no row is read.
-pub fn finished_metadata(path: &Path) -> Option<Metadata> {
-    finished_metadata_of(path, open_regular(path).ok()?)
-}
-
-/// The same of an open file; `path` is for messages.
-pub(crate) fn finished_metadata_of(path: &Path, file: File) -> Option<Metadata> {
-    let (footer, metadata) = read_footer(path, &Source::File(file)).ok()?;
-    (footer.is_intact && footer.seal.is_some()).then_some(metadata)
-}
-
-/// Whether these are the bytes of a finished capture whose seal holds.
-pub(super) fn is_sealed(path: &Path, source: &Source) -> bool {
-    read_footer(path, source).is_ok_and(|(footer, _)| footer.is_intact && footer.seal.is_some())
-}
-
-pub(super) fn open_source(path: &Path) -> Result<Source> {
-    let file = open_regular(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::IsADirectory => Error::NotACapture {
-            path: path.to_path_buf(),
-            reason: "it is a folder, and none of an unfinished recording".to_owned(),
-        },
-        _ => Error::io("read", path)(error),
-    })?;
-    let facts = file.metadata().map_err(Error::io("read", path))?;
-    let not_a_capture =
-        |reason: &str| Error::NotACapture { path: path.to_path_buf(), reason: reason.to_owned() };
-    if facts.len() == 0 {
-        return Err(not_a_capture("the file is empty"));
-    }
-    Ok(Source::File(file))
-}
-
-/// The footer and the metadata in it, and whether the seal holds.
-pub(super) fn read_footer(path: &Path, source: &Source) -> Result<(Footer, Metadata)> {
-    let not_a_capture = |reason: String| Error::NotACapture { path: path.to_path_buf(), reason };
-    let footer = guard::quietly(|| sealed::read(source))
-        .ok_or_else(|| not_a_capture("its footer cannot be read".to_owned()))?
-        .map_err(|e| not_a_capture(describe(&e)))?;
-    let metadata = read_metadata(path, &footer)?;
-    Ok((footer, metadata))
-}
-
-fn read_metadata(path: &Path, footer: &Footer) -> Result<Metadata> {
-    let not_a_capture = |reason: String| Error::NotACapture { path: path.to_path_buf(), reason };
-    let pairs = sealed::pairs(&footer.parquet);
-    let version = pairs.iter().find(|(key, _)| *key == "netrec.format_version").map(|(_, value)| value);
-    let Some(version) = version else {
-        return Err(not_a_capture("it is a Parquet file of another program".to_owned()));
-    };
-    let found: u32 = version
-        .parse()
-        .map_err(|_| not_a_capture(format!("its format version is not a number: {version:?}")))?;
-    if found > FORMAT_VERSION {
-        return Err(Error::NewerFormat { path: path.to_path_buf(), found, supported: FORMAT_VERSION });
-    }
-    Metadata::from_pairs(pairs).map_err(not_a_capture)
-}
-
-/// Every column must be there with its type, but for those that older versions did not write;
-/// further ones do no harm.
-fn check_columns(schema: &SchemaRef) -> Result<(), String> {
-    for column in COLUMNS {
-        let Some((_, field)) = schema.column_with_name(column.name) else {
-            if column.is_later() {
-                continue;
-            }
-            return Err(format!("it has no column {}", column.name));
-        };
-        let wanted = column.kind.arrow_type();
-        if *field.data_type() != wanted {
-            return Err(format!(
-                "its column {} has the type {} instead of {wanted}",
-                column.name,
-                field.data_type()
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// The Parquet library's message, in words for someone who named the wrong file.
-fn describe(error: &ParquetError) -> String {
-    let text = error.to_string();
-    if text.contains("Invalid Parquet file. Corrupt footer") || text.contains("file too small") {
-        "it is not a Parquet file, or its end is missing".to_owned()
-    } else {
-        text
-    }
+/// Every row group of the parts.
+fn groups_of(parts: &[Part]) -> Vec<(usize, usize)> {
+    let of_part = |(at, part): (usize, &Part)| (0..part.row_groups().len()).map(move |local| (at, local));
+    parts.iter().enumerate().flat_map(of_part).collect()
 }

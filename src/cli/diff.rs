@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{Done, paths, progress, stdout};
+use super::{Done, paths, progress, sources, stdout};
 use crate::Result;
 use crate::analyze::{Config, pass};
 use crate::capture::Metadata;
@@ -21,7 +21,7 @@ const EXAMPLES: &str = "Examples:\n\
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
-    /// The earlier capture
+    /// The earlier capture; a folder or a pattern for a recording of several files
     #[arg(value_parser = paths::capture())]
     before: PathBuf,
     /// The later capture
@@ -62,13 +62,13 @@ struct Read {
 
 impl Read {
     fn of(path: &Path) -> Result<Self> {
-        let capture = super::open(path)?;
+        let capture = sources::open_one(&[path.to_path_buf()])?;
         let stages = progress::Stages::of_rows(&["reading", "building tables"], capture.rows());
         let progress = |rows| stages.show(rows);
         let recorded = pass::run(&capture, Config::default().analysis(), &Databases::default(), &progress)?;
         let metadata = capture.metadata_as_read();
         let tables = Tables::build(recorded, &metadata)?;
-        let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let file = sources::name_of(&capture);
         Ok(Self { file, metadata, tables })
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::{Done, paths, stdout};
+use super::{Done, paths, sources, stdout};
 use crate::capture::{CaptureFile, Cursor, Kind, Row};
 use crate::filter::Filter;
 use crate::geo::Databases;
@@ -22,9 +22,9 @@ const EXAMPLES: &str = "Examples:\n\
 #[derive(Debug, Args)]
 #[command(after_help = super::with_filters(EXAMPLES))]
 pub(super) struct Arguments {
-    /// The capture to look into
-    #[arg(value_parser = paths::capture())]
-    capture: PathBuf,
+    /// The capture to look into; several files, a folder or a pattern for a recording of several files
+    #[arg(required = true, value_name = "CAPTURE", value_parser = paths::capture())]
+    captures: Vec<PathBuf>,
     /// The snapshot at or after this time, with what happened since the one before (UTC: 14:02,
     /// 2026-06-01T10:00:00Z, +30s from the start, -5m from the end)
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, required_unless_present = "between")]
@@ -60,7 +60,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
             "--geoip is for the countries of a filter, and none asks for one: add --filter 'country:NL', say";
         return Err(Error::Usage(reason.to_owned()));
     }
-    let capture = Arc::new(super::open(&arguments.capture)?);
+    let capture = Arc::new(sources::open_one(&arguments.captures)?);
     let mut cursor = Cursor::new(Arc::clone(&capture))?;
     let span_us = super::span_us(&cursor)?;
     if filter.asks_for_countries() {
@@ -68,13 +68,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     }
     let (rows, is_whole) = match (&arguments.at, arguments.between.as_deref()) {
         (_, Some([from, to])) => {
-            let range = Range::between(*from, *to, span_us).map_err(super::time_error(&arguments.capture))?;
+            let range = Range::between(*from, *to, span_us).map_err(super::time_error(capture.path()))?;
             (rows_between(&cursor, range.ends_us, &filter, arguments.all_rows), is_whole(range))
         }
         (at, _) => {
             // clap lets one of the two through.
             let at = at.unwrap_or(When::Start).resolve(span_us, None);
-            let at = at.map_err(super::time_error(&arguments.capture))?;
+            let at = at.map_err(super::time_error(capture.path()))?;
             (rows_at(&mut cursor, at, &filter)?, true)
         }
     };

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 
-use super::{Done, paths, progress, shown, stdout};
+use super::{Done, paths, progress, shown, sources, stdout};
 use crate::analyze::{Config, pass};
 use crate::capture::Overwrite;
 use crate::export::{EXPORTERS, Exporter, Target};
 use crate::geo::Databases;
 use crate::model::Tables;
+use crate::replay::When;
 use crate::{Error, Result};
 
 const EXAMPLES: &str = "Examples:\n\
@@ -20,9 +21,16 @@ const EXAMPLES: &str = "Examples:\n\
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
-    /// The capture to export
-    #[arg(value_parser = paths::capture())]
-    capture: PathBuf,
+    /// The capture to export; several files, a folder or a pattern for a recording of several files
+    #[arg(required = true, value_name = "CAPTURE", value_parser = paths::capture())]
+    captures: Vec<PathBuf>,
+    /// Only what was recorded from this time on (UTC: 14:02, 2026-06-01T10:00:00Z, +30s from the start,
+    /// -5m from the end)
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    since: Option<When>,
+    /// Only what was recorded up to this time
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    until: Option<When>,
     /// The format to write
     #[arg(long, alias = "to", value_name = "FORMAT", value_parser = PossibleValuesParser::new(EXPORTERS.iter().map(|e| e.id)))]
     format: String,
@@ -45,8 +53,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
             format!("--format {format} writes two files, so it cannot go to standard output; name one");
         return Err(Error::Usage(reason));
     }
-    let capture = super::open(&arguments.capture)?;
-    let path = arguments.output.clone().unwrap_or_else(|| default_output(&arguments.capture, exporter));
+    let capture = sources::open_one(&arguments.captures)?;
+    let capture = sources::within(capture, arguments.since, arguments.until)?;
+    let path =
+        arguments.output.clone().unwrap_or_else(|| default_output(&sources::stem_of(&capture), exporter));
     let overwrite = if arguments.force { Overwrite::Allowed } else { Overwrite::Never };
     let mut files = if to_stream { None } else { Some(Target::file(exporter, &path, overwrite)?) };
     let stages = progress::Stages::of_rows(&["reading", "building tables", "writing"], capture.rows());
@@ -83,8 +93,7 @@ fn to_standard_output(exporter: &Exporter, tables: &Tables) -> Result<()> {
     Ok(())
 }
 
-/// `web-01.parquet` → `web-01.conn.log`, in the current folder.
-fn default_output(capture: &Path, exporter: &Exporter) -> PathBuf {
-    let stem = capture.file_stem().unwrap_or_default().to_string_lossy();
-    PathBuf::from(format!("{stem}.{}", exporter.extension))
+/// `web-01` → `web-01.conn.log`, in the current folder.
+fn default_output(stem: &Path, exporter: &Exporter) -> PathBuf {
+    PathBuf::from(format!("{}.{}", stem.display(), exporter.extension))
 }

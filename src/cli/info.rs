@@ -4,22 +4,26 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
+use serde_json::{Value, json};
 
-use super::{Done, paths};
-use crate::capture::{CaptureFile, IntervalChange, Metadata, SeriesPart, SourceStatus};
+use super::{Done, paths, sources};
+use crate::capture::{
+    CaptureFile, Gap, IntervalChange, Joined, JoinedFile, Metadata, SeriesPart, SourceStatus,
+};
 use crate::escape;
 use crate::{Result, humanize};
 
 const EXAMPLES: &str = "Examples:\n\
 \x20 netrec info web-01.parquet\n\
+\x20 netrec info /var/lib/netrec\n\
 \x20 netrec info web-01.parquet --json | jq .host_name";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
-    /// The capture to describe
-    #[arg(value_parser = paths::capture())]
-    capture: PathBuf,
+    /// The capture to describe; several files, a folder or a pattern for a recording of several files
+    #[arg(required = true, value_name = "CAPTURE", value_parser = paths::capture())]
+    captures: Vec<PathBuf>,
     /// The metadata as JSON, for scripts
     #[arg(long)]
     json: bool,
@@ -29,10 +33,15 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Done> {
-    let capture = super::open(&arguments.capture)?;
+    let capture = sources::open_one(&arguments.captures)?;
     let metadata = capture.metadata();
     if arguments.json {
-        let json = serde_json::to_string_pretty(metadata).unwrap_or_default();
+        let mut json = serde_json::to_value(metadata).unwrap_or_default();
+        if let Some(joined) = &metadata.joined {
+            json["files"] = files_json(joined);
+            json["gaps"] = gaps_json(joined);
+        }
+        let json = serde_json::to_string_pretty(&json).unwrap_or_default();
         say!("{}", escape::json(&json));
     } else {
         say!("{}", describe(&capture, arguments.local_time).trim_end());
@@ -49,7 +58,11 @@ fn describe(capture: &CaptureFile, is_local: bool) -> String {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{name:<12} {}", escape::terminal(value));
     };
-    line("capture", &capture.path().display().to_string());
+    let name = match (&metadata.joined, sources::description(capture)) {
+        (Some(joined), Some(files)) => format!("{}: {files}", joined.pattern),
+        _ => capture.path().display().to_string(),
+    };
+    line("capture", &name);
     line(
         "size",
         &format!(
@@ -70,6 +83,17 @@ fn describe(capture: &CaptureFile, is_local: bool) -> String {
     }
     if let Some(part) = &metadata.series {
         line("series", &series(part));
+    }
+    if let Some(joined) = &metadata.joined {
+        if let (Some(first), Some(last)) = (joined.files.first(), joined.files.last()) {
+            line("files", &format!("{} to {}", first.name(), last.name()));
+        }
+        for gap in &joined.gaps {
+            line("gap", &gap_line(gap));
+        }
+        for sentence in &joined.unread {
+            line("not read", sentence);
+        }
     }
     if let Some(recovered) = &metadata.recovered {
         line("recovered", recovered);
@@ -100,6 +124,27 @@ fn describe(capture: &CaptureFile, is_local: bool) -> String {
         line("imported", &format!("{} ({}), SHA-256 {}", import.file, import.format, import.sha256));
     }
     text
+}
+
+fn gap_line(gap: &Gap) -> String {
+    let length_s = gap.to_us.saturating_sub(gap.from_us).max(0) as f64 / 1e6;
+    let (from, to) = (humanize::second_utc(gap.from_us), humanize::second_utc(gap.to_us));
+    format!("{from} to {to}, {}: {}", humanize::seconds(length_s), gap.reason.as_str().replace('-', " "))
+}
+
+fn files_json(joined: &Joined) -> Value {
+    let file = |file: &JoinedFile| {
+        json!({
+            "path": file.path.display().to_string(), "bytes": file.bytes, "rows": file.rows,
+            "start_us": file.start_us, "end_us": file.end_us,
+        })
+    };
+    joined.files.iter().map(file).collect()
+}
+
+fn gaps_json(joined: &Joined) -> Value {
+    let gap = |gap: &Gap| json!({"from_us": gap.from_us, "to_us": gap.to_us, "reason": gap.reason.as_str()});
+    joined.gaps.iter().map(gap).collect()
 }
 
 fn host(metadata: &Metadata) -> String {

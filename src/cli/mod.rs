@@ -16,6 +16,7 @@ macro_rules! caution {
 }
 
 mod analyze;
+mod baseline;
 mod check;
 mod completions;
 mod diagnosis;
@@ -31,6 +32,7 @@ mod progress;
 mod record;
 mod recover;
 mod replay;
+mod sources;
 mod stdout;
 mod summary;
 mod verbosity;
@@ -117,6 +119,8 @@ enum Command {
     Import(import::Arguments),
     /// Analyze a capture and write a report folder
     Analyze(analyze::Arguments),
+    /// Learn from recordings what is normal, for analyze --baseline
+    Baseline(baseline::Arguments),
     /// Play a capture in the terminal
     Replay(replay::Arguments),
     /// Watch this host live in the terminal, and record from a minute earlier
@@ -142,7 +146,10 @@ enum Command {
 impl Command {
     /// Whether it makes tables, whose library does not come back from a system without threads.
     fn analyzes(&self) -> bool {
-        matches!(self, Self::Analyze(_) | Self::Replay(_) | Self::Diff(_) | Self::Export(_))
+        matches!(
+            self,
+            Self::Analyze(_) | Self::Baseline(_) | Self::Replay(_) | Self::Diff(_) | Self::Export(_)
+        )
     }
 }
 
@@ -192,6 +199,7 @@ pub fn main() -> ExitCode {
         Command::Recover(arguments) => recover::run(&arguments),
         Command::Import(arguments) => import::run(arguments),
         Command::Analyze(arguments) => analyze::run(&arguments),
+        Command::Baseline(arguments) => baseline::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Watch(arguments) => watch::run(&arguments),
         Command::Dump(arguments) => dump::run(&arguments),

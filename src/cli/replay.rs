@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::{Done, paths};
+use super::{Done, paths, sources};
 use crate::Result;
 use crate::capture::Cursor;
 use crate::filter::Filter;
@@ -21,9 +21,9 @@ const EXAMPLES: &str = "Examples:\n\
 #[derive(Debug, Args)]
 #[command(after_help = super::with_filters(EXAMPLES))]
 pub(super) struct Arguments {
-    /// The capture to play
-    #[arg(value_parser = paths::capture())]
-    capture: PathBuf,
+    /// The capture to play; several files, a folder or a pattern for a recording of several files
+    #[arg(required = true, value_name = "CAPTURE", value_parser = paths::capture())]
+    captures: Vec<PathBuf>,
     /// Where to begin (UTC: 14:02, 2026-06-01T10:00:00Z, +30s from the start, -5m from the end)
     #[arg(
         long,
@@ -45,15 +45,18 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Done> {
-    let capture = Arc::new(super::open(&arguments.capture)?);
+    let capture = Arc::new(sources::open_one(&arguments.captures)?);
     let cursor = Cursor::new(Arc::clone(&capture))?;
     let span_us = super::span_us(&cursor)?;
-    let at_us = arguments.at.resolve(span_us, None).map_err(super::time_error(&arguments.capture))?;
+    let at_us = arguments.at.resolve(span_us, None).map_err(super::time_error(capture.path()))?;
     super::need_terminal("netrec dump lists what netrec replay shows")?;
     // The time line has rows at both ends.
     let rows_us = cursor.span_us().unwrap_or(span_us);
     let geo = Arc::new(Databases::open(&arguments.geoip)?);
-    let file = arguments.capture.display().to_string();
+    let file = match arguments.captures.as_slice() {
+        [one] => one.display().to_string(),
+        _ => sources::name_of(&capture),
+    };
     let filter = arguments.filter.clone().unwrap_or_default().with_countries(Arc::clone(&geo));
     let mut state = State::new(&file, rows_us, filter, arguments.speed);
     let stop = Stop::default();

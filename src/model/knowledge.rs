@@ -1,8 +1,10 @@
 //! What the investigator brings along, read at the edge and handed in.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::{fs, io};
 
+use crate::baseline::Baseline;
 use crate::indicators::Indicators;
 use crate::{Error, Result};
 
@@ -13,6 +15,8 @@ pub struct Knowledge {
     pub indicators: Indicators,
     /// Files of Sigma rules.
     pub rules: Vec<RuleFile>,
+    /// What is normal here.
+    pub baseline: Option<Arc<Baseline>>,
 }
 
 /// A file of rules, as it was read.

@@ -31,6 +31,11 @@ impl<'a> Processes<'a> {
         Ok(Self(ProcessColumns::of(&tables.processes)?))
     }
 
+    /// The hash of the executable of the process in a row, where it is known.
+    pub fn exe_sha256(&self, row: usize) -> Option<&'a str> {
+        self.0.exe_sha256(row)
+    }
+
     /// The process in a row; nothing is known of one that is not there.
     pub fn get(&self, row: usize) -> Process<'a> {
         let said = self.0.exe(row);

@@ -12,6 +12,7 @@ use super::records::{Direction, Scope};
 use super::states::States;
 use super::tables::{ProcessColumns, SocketColumns, SocketRow, Tables};
 use crate::Result;
+use crate::baseline::Baseline;
 use crate::capture::{Protocol, TcpState};
 
 /// The connections of a capture, with what names their processes.
@@ -19,6 +20,7 @@ pub struct Sockets<'a> {
     columns: SocketColumns<'a>,
     processes: ProcessColumns<'a>,
     holds_many_hosts: bool,
+    baseline: Option<&'a Baseline>,
 }
 
 /// One row of the connections table.
@@ -34,6 +36,7 @@ impl<'a> Sockets<'a> {
             columns: SocketColumns::of(&tables.connections)?,
             processes: ProcessColumns::of(&tables.processes)?,
             holds_many_hosts: tables.holds_many_hosts,
+            baseline: tables.baseline.as_deref(),
         })
     }
 
@@ -45,6 +48,11 @@ impl<'a> Sockets<'a> {
     /// Whether they are of a network and not of one host.
     pub fn holds_many_hosts(&self) -> bool {
         self.holds_many_hosts
+    }
+
+    /// What is normal here, if somebody brought it along.
+    pub fn baseline(&self) -> Option<&'a Baseline> {
+        self.baseline
     }
 
     /// Number of sockets.

@@ -17,6 +17,8 @@ pub struct HostFacts {
     pub os: Option<String>,
     /// Kernel release.
     pub kernel: Option<String>,
+    /// Identity of the host, derived from its machine id.
+    pub machine_id: Option<String>,
     /// Identity of the boot.
     pub boot_id: Option<String>,
     /// `root` and the names of the effective capabilities.
@@ -31,6 +33,7 @@ impl HostFacts {
             host_name: System::host_name().ok().filter(|name| !name.is_empty()),
             os: System::long_os_version().ok(),
             kernel: System::kernel_version().ok(),
+            machine_id: super::machine::machine_id(),
             boot_id: boot_id(),
             privileges: privileges(),
         }

@@ -21,6 +21,7 @@ mod host;
 #[cfg(target_os = "linux")]
 mod linux;
 mod live;
+mod machine;
 mod part;
 mod pause;
 mod portable;

@@ -259,6 +259,7 @@ impl Session {
             host_name: facts.host_name.clone(),
             os: facts.os.clone(),
             kernel: facts.kernel.clone(),
+            machine_id: facts.machine_id.clone(),
             boot_id: facts.boot_id.clone(),
             start_us: self.start.ts_us,
             end_us: end.ts_us,

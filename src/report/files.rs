@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use super::charts::{self, Picture};
 use super::json::v1::Report;
 use super::sockets::Sockets;
-use super::tables::{self, TableFile};
+use super::tables::{self as csv_tables, TableFile};
 use super::{Folder, Part, html, json, markdown, ocsf, stix};
 use crate::analyze::Analysis;
 use crate::model::csv;
+use crate::tables::schema::{self, Table};
+use crate::tables::{Identity, Recording, Writer};
 use crate::{Result, parallel};
 
 /// Writes every file of the parts but the manifest, and gives their paths.
@@ -33,6 +35,7 @@ pub(super) fn write(
     let _stage = tracing::info_span!("writing the files").entered();
     let written: Result<Vec<_>> = parallel::map(&files.all(), |file| match file {
         File::Table(table) => files.write_table(table).map(|path| vec![path]),
+        File::Rows(table) => files.write_rows(table).map(|path| vec![path]),
         File::Document(part) => files.write_document(*part),
         File::Picture(picture) => files.write_picture(picture, &renderer),
     })
@@ -54,6 +57,8 @@ struct Files<'a> {
 enum File<'a> {
     Table(&'a TableFile),
     Document(Part),
+    /// A table as Parquet.
+    Rows(&'static Table),
     /// Both forms of a picture.
     Picture(&'a Picture),
 }
@@ -63,7 +68,10 @@ impl<'a> Files<'a> {
     fn all(&self) -> Vec<File<'a>> {
         let mut all = Vec::new();
         if self.parts.contains(&Part::Csv) {
-            all.extend(tables::TABLES.iter().map(File::Table));
+            all.extend(csv_tables::TABLES.iter().map(File::Table));
+        }
+        if self.parts.contains(&Part::Tables) {
+            all.extend(schema::TABLES.iter().map(File::Rows));
         }
         all.extend(self.parts.iter().copied().map(File::Document));
         if self.parts.contains(&Part::Charts) {
@@ -76,6 +84,30 @@ impl<'a> Files<'a> {
         let frame = (table.rows)(self.analysis, self.report)?;
         let rows = csv::Table::of(&frame)?;
         self.folder.put_with(&format!("tables/{}.csv", table.name), |out| rows.write(out))
+    }
+
+    fn write_rows(&self, table: &Table) -> Result<PathBuf> {
+        let capture = &self.report.capture;
+        let files = capture.series.iter().flat_map(|series| &series.files);
+        let identity = Identity::of(
+            &self.analysis.metadata,
+            capture.file.clone(),
+            capture.sha256.clone(),
+            files.filter_map(|file| file.sha256.clone()).collect(),
+        );
+        let recording = Recording::new(self.analysis, &identity);
+        // An error about the rows is a bug, and told as one.
+        let mut wrong = Ok(());
+        let path = self.folder.put_with(&format!("tables/{}.parquet", table.name), |out| {
+            let mut writer = Writer::new(table, out)?;
+            let mut failed = Ok(());
+            wrong = recording.each(table, &mut |batch| {
+                failed = std::mem::replace(&mut failed, Ok(())).and_then(|()| writer.push(batch));
+                Ok(())
+            });
+            failed.and_then(|()| writer.finish())
+        })?;
+        wrong.map(|()| path)
     }
 
     /// The one file of a part; none of a part that has many.
@@ -97,7 +129,7 @@ impl<'a> Files<'a> {
                 let bundle = stix::bundle(report, &sockets()?);
                 folder.put_with("indicators.stix.json", |out| json::write(&bundle, out))?
             }
-            Part::Charts | Part::Csv => return Ok(Vec::new()),
+            Part::Charts | Part::Csv | Part::Tables => return Ok(Vec::new()),
         };
         Ok(vec![path])
     }

@@ -40,6 +40,7 @@ pub(crate) fn check_golden(path: &str, current: &str) {
 pub(crate) fn identity() -> CaptureIdentity {
     CaptureIdentity {
         file_name: "web-01.parquet".to_owned(),
+        files_sha256: Vec::new(),
         bytes: 1_234_567,
         sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".to_owned(),
     }

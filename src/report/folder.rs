@@ -99,7 +99,7 @@ impl Folder {
     pub fn put_with(
         &self,
         name: &str,
-        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+        write: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
     ) -> Result<PathBuf> {
         let path = self.target.join(name);
         let file = pending::step(|| self.place.create_file(name)).map_err(Error::io("create", &path))?;

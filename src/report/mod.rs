@@ -51,8 +51,11 @@ pub struct CaptureIdentity {
     pub file_name: String,
     /// Size in bytes.
     pub bytes: u64,
-    /// SHA-256 of its bytes, in hexadecimal.
+    /// SHA-256 of its bytes, in hexadecimal; of several files, of the lines that `sha256sum` prints of
+    /// them.
     pub sha256: String,
+    /// SHA-256 of each file of a recording that was read from several; empty for one file.
+    pub files_sha256: Vec<String>,
 }
 
 /// Writes the parts of the report that are asked for into `folder`, the manifest last, and

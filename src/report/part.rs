@@ -19,12 +19,26 @@ pub enum Part {
     Charts,
     /// `tables/`: CSV.
     Csv,
+    /// `tables/`: Parquet, by `schemas/fleet.v1.json`.
+    Tables,
 }
 
 impl Part {
-    /// Every part: what is written if nothing is picked.
+    /// What is written if nothing is picked.
     pub const ALL: [Self; 7] =
         [Self::Html, Self::Markdown, Self::Json, Self::Ocsf, Self::Stix, Self::Charts, Self::Csv];
+
+    /// Every part that can be picked: also what only programs want.
+    pub const KNOWN: [Self; 8] = [
+        Self::Html,
+        Self::Markdown,
+        Self::Json,
+        Self::Ocsf,
+        Self::Stix,
+        Self::Charts,
+        Self::Csv,
+        Self::Tables,
+    ];
 
     /// Its name on the command line.
     pub const fn as_str(self) -> &'static str {
@@ -36,12 +50,13 @@ impl Part {
             Self::Stix => "stix",
             Self::Charts => "charts",
             Self::Csv => "csv",
+            Self::Tables => "tables",
         }
     }
 
     /// The part of a name; none if there is no such part.
     pub fn of_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|part| part.as_str() == name)
+        Self::KNOWN.into_iter().find(|part| part.as_str() == name)
     }
 }
 
@@ -57,7 +72,7 @@ mod tests {
 
     #[test]
     fn every_part_is_found_by_its_name_and_nothing_else_is() {
-        for part in Part::ALL {
+        for part in Part::KNOWN {
             assert_eq!(Part::of_name(part.as_str()), Some(part));
         }
         assert_eq!(Part::of_name("pdf"), None);

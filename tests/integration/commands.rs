@@ -33,6 +33,8 @@ const PLACEHOLDERS: &[(&str, &str)] = &[
     ("COMMAND", "record"),
     ("LEVEL", "high"),
     ("SHELL", "bash"),
+    ("/var/lib/netrec", "series"),
+    ("today.parquet", "web-01.parquet"),
 ];
 
 /// What the queries of the chapters need, tested with python3 of the PATH.
@@ -75,7 +77,7 @@ fn template() -> &'static Path {
     let folder = FOLDER.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
-        for name in ["bin", "sample-captures", "scripts", "target/release", "zeek"] {
+        for name in ["bin", "sample-captures", "scripts", "series", "target/release", "zeek"] {
             fs::create_dir_all(at(name)).unwrap();
         }
         for (name, script) in PROGRAMS {
@@ -91,6 +93,7 @@ fn template() -> &'static Path {
         for name in ["sample-captures/workday.parquet", "web-01.parquet", "before.parquet", "after.parquet"] {
             fs::copy(&sample, at(name)).unwrap();
         }
+        fs::copy(&sample, at("series/web-20260601T100000Z.parquet")).unwrap();
         let pcap = project().join("tests/data/public-captures/manx-tcp.pcap.zst");
         fs::copy(pcap, at("capture.pcap")).unwrap();
         let mut broken = Writer::create(&at("broken.parquet"), Overwrite::Never).unwrap();
@@ -106,6 +109,7 @@ fn template() -> &'static Path {
         run(&["analyze", "web-01.parquet"]);
         run(&["export", "web-01.parquet", "--format", "zeek", "-o", "zeek/conn.log"]);
         run(&["verify", "--new-key", "netrec.key"]);
+        run(&["baseline", "series", "-o", "known.baseline"]);
         folder
     });
     folder.path()

@@ -43,10 +43,12 @@ mod runner;
 #[cfg(target_os = "linux")]
 mod safety;
 mod scene;
+mod series;
 #[cfg(target_os = "linux")]
 mod service;
 #[cfg(target_os = "linux")]
 mod short_lived;
+mod tables;
 mod terminal;
 mod tshark;
 #[cfg(target_os = "linux")]

@@ -192,7 +192,7 @@ fn the_parts_can_be_picked() {
 fn several_captures_have_a_folder_each_and_an_index() {
     let place = place();
     fs::copy(place.path().join("c.parquet"), place.path().join("d.parquet")).unwrap();
-    let all = ["analyze", "c.parquet", "d.parquet", "-o", "all"];
+    let all = ["analyze", "--each", "c.parquet", "d.parquet", "-o", "all"];
     netrec_in(place.path(), &all).succeeds();
     let read = |name: &str| fs::read_to_string(place.path().join("all").join(name)).unwrap();
     let index: Value = serde_json::from_str(&read("index.json")).unwrap();

@@ -14,6 +14,7 @@
 
 mod destination;
 pub mod domains;
+mod novelty;
 mod program;
 mod surroundings;
 
@@ -63,10 +64,13 @@ impl Appraisal {
     pub fn of(members: Members<'_, '_>, processes: &Processes<'_>, surroundings: &Surroundings<'_>) -> Self {
         let rows: BTreeSet<usize> =
             members.iter().filter_map(|socket| socket.process).map(|row| row as usize).collect();
-        let owners: Vec<Process<'_>> = rows.into_iter().map(|row| processes.get(row)).collect();
+        let known: Vec<_> =
+            rows.iter().map(|row| (processes.get(*row), processes.exe_sha256(*row))).collect();
+        let owners: Vec<Process<'_>> = known.iter().map(|(process, _)| *process).collect();
         let mut all = Self::default();
         all.extend(program::factors(&owners, members));
         all.extend(destination::factors(members, surroundings));
+        all.extend(novelty::factors(&known, members, surroundings));
         all
     }
 

@@ -6,6 +6,7 @@ use ahash::{AHashMap, AHashSet};
 use ipnet::IpNet;
 
 use crate::analyze::services;
+use crate::baseline::Baseline;
 use crate::capture::Metadata;
 use crate::capture::Protocol;
 use crate::model::records::Direction;
@@ -27,6 +28,7 @@ pub struct Surroundings<'a> {
     web: (usize, usize),
     /// Networks that the user or the capture declares as its own.
     declared: Vec<IpNet>,
+    baseline: Option<&'a Baseline>,
 }
 
 /// What is known of one remote address.
@@ -43,11 +45,16 @@ impl<'a> Surroundings<'a> {
         let networks = metadata.inside.iter().filter_map(|text| text.parse::<IpNet>().ok());
         // A single address that a log marks as local says nothing about the network around it.
         let declared = networks.filter(|network| network.prefix_len() < network.max_prefix_len()).collect();
-        let mut all = Self { declared, ..Self::default() };
+        let mut all = Self { declared, baseline: sockets.baseline(), ..Self::default() };
         for socket in sockets.iter() {
             all.add(&socket);
         }
         all
+    }
+
+    /// What was normal before, if somebody brought it along.
+    pub fn baseline(&self) -> Option<&'a Baseline> {
+        self.baseline
     }
 
     fn add(&mut self, socket: &Socket<'a>) {

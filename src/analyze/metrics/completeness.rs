@@ -1,7 +1,7 @@
 //! How complete a capture is, in numbers and in sentences.
 
-use super::Completeness;
 use super::sockets::Sockets;
+use super::{Completeness, gaps};
 use crate::capture::{ImportStats, Metadata, Protocol, SourceStatus};
 use crate::model::Tables;
 use crate::model::detector::Periods;
@@ -42,6 +42,9 @@ fn blind_spots(
     periods: Option<Periods>,
 ) -> Vec<String> {
     let mut spots: Vec<String> = metadata.recovered.iter().cloned().collect();
+    if let Some(joined) = &metadata.joined {
+        spots.extend(gaps::sentences(joined));
+    }
     if let Some(import) = &metadata.import {
         spots.extend(metadata.import_stats.iter().flat_map(ImportStats::gap_sentences));
         if metadata.rows == 0 {

@@ -9,6 +9,7 @@ mod completeness;
 mod correlation;
 mod distribution;
 mod efficiency;
+mod gaps;
 mod geography;
 mod overview;
 mod shares;

@@ -13,6 +13,7 @@ mod finish;
 mod open;
 mod owners;
 mod sockets;
+mod starts;
 mod ticks;
 mod words;
 
@@ -21,8 +22,6 @@ use std::sync::mpsc;
 use std::thread;
 
 use ahash::AHashMap;
-use arrow_array::cast::AsArray;
-use arrow_array::types::{Int32Type, UInt32Type};
 
 use self::activity::Activity;
 use self::addresses::Addresses;
@@ -31,6 +30,7 @@ use self::batch::{Batch, OWNER, Reason, SOCKET, STATE};
 use self::decode::Decoded;
 use self::owners::Owners;
 use self::sockets::{Moment, TransitionCounts};
+use self::starts::Starts;
 use self::ticks::{Increment, Ticks};
 use self::words::Interned;
 use super::config::Analysis as Settings;
@@ -55,7 +55,7 @@ pub fn run(
     progress: &dyn Fn(u64),
 ) -> Result<Recorded> {
     let perspective = Perspective::of(capture.metadata());
-    let mut pass = Pass::new(axis_of(capture, settings), first_tick(capture), perspective);
+    let mut pass = Pass::new(axis_of(capture, settings), Starts::of(capture), perspective);
     // Decoding costs about as much as adding up, so that a second thread halves the time.
     thread::scope(|scope| {
         let (sender, decoded) = mpsc::sync_channel(BATCHES_AHEAD);
@@ -80,7 +80,7 @@ pub fn run(
 /// Everything that the pass has gathered so far.
 struct Pass {
     perspective: Perspective,
-    first_tick: u32,
+    starts: Starts,
     last_tick: u32,
     rows: u64,
     span_us: Option<(i64, i64)>,
@@ -118,10 +118,10 @@ struct Ends {
 }
 
 impl Pass {
-    fn new(axis: Axis, first_tick: u32, perspective: Perspective) -> Self {
+    fn new(axis: Axis, starts: Starts, perspective: Perspective) -> Self {
         Self {
             perspective,
-            first_tick,
+            starts,
             last_tick: 0,
             rows: 0,
             span_us: None,
@@ -239,7 +239,7 @@ impl Pass {
         let mut connection = sockets::blank(conn_id, protocol, ends.local);
         connection.direction = ends.is_turned.then_some(Direction::Inbound);
         // A socket whose first row is an event at the first tick may have been there before.
-        connection.opened_in_recording = kind == Kind::Opened || batch.tick[row] > self.first_tick;
+        connection.opened_in_recording = kind == Kind::Opened || self.starts.is_later(batch.tick[row]);
         connection.start_is_exact = kind == Kind::Opened;
         self.ids.insert(conn_id, self.connections.len() as u32);
         self.connections.push(connection);
@@ -395,24 +395,4 @@ fn axis_of(capture: &CaptureFile, settings: &Settings) -> Axis {
     // Without statistics in the file, the metadata has to do; rows outside count to the ends.
     let rows_us = capture.span_us().unwrap_or((metadata.start_us, metadata.start_us));
     Axis::new(axis::span(rows_us, metadata), axis::interval_us(metadata), settings.time_bins)
-}
-
-/// The number of the first snapshot: row groups are in the order of time, so the first one that
-/// can be read has it. Events may carry an earlier number, where the snapshot before them is in
-/// the file before this one.
-fn first_tick(capture: &CaptureFile) -> u32 {
-    (0..capture.row_groups()).find_map(|group| first_tick_of(capture, group)).unwrap_or(0)
-}
-
-fn first_tick_of(capture: &CaptureFile, group: usize) -> Option<u32> {
-    let batches = capture.row_group(group, &[Column::Tick, Column::Kind]).ok()?;
-    let firsts = batches.map_while(Result::ok).filter_map(|batch| {
-        let ticks = batch.column_by_name(Column::Tick.name())?.as_primitive_opt::<UInt32Type>()?;
-        let kinds = batch.column_by_name(Column::Kind.name())?.as_dictionary_opt::<Int32Type>()?;
-        let names = kinds.values().as_string_opt::<i32>()?;
-        let snapshot = names.iter().position(|name| name == Some(Kind::Snapshot.as_str()))? as i32;
-        let rows = ticks.values().iter().zip(kinds.keys().iter());
-        rows.filter(|(_, kind)| *kind == Some(snapshot)).map(|(tick, _)| *tick).min()
-    });
-    firsts.min()
 }

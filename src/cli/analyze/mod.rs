@@ -3,21 +3,24 @@
 
 mod several;
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
 
+use self::several::Job;
+use super::sources::{self, Opened, Source};
 use super::{Done, paths, progress, summary};
 use crate::analyze::allow::AllowList;
 use crate::analyze::{self, Analysis, Config};
-use crate::capture::CaptureFile;
+use crate::baseline::Baseline;
+use crate::capture::{CaptureFile, Digest, JoinedFile};
 use crate::escape;
 use crate::filter::Filter;
 use crate::geo::Databases;
 use crate::model::finding::Severity;
 use crate::model::knowledge::Knowledge;
+use crate::replay::When;
 use crate::report::index::Entry;
 use crate::report::json::v1::Report;
 use crate::report::redact::{Key, Redactor};
@@ -27,23 +30,35 @@ use crate::{Result, parallel};
 const EXAMPLES: &str = "Examples:\n\
 \x20 netrec analyze web-01.parquet -o report\n\
 \x20 netrec analyze web-01.parquet --format html,json --force\n\
-\x20 netrec analyze *.parquet --fail-on high\n\
+\x20 netrec analyze /var/lib/netrec --since -24h --fail-on high\n\
 \x20 netrec analyze web-01.parquet --filter 'process:nmap' --ioc indicators.txt -o nmap";
 
 #[derive(Debug, Args)]
 #[command(after_help = super::with_filters(EXAMPLES))]
 pub(super) struct Arguments {
-    /// Captures to analyze; with several, each gets its own folder, and an index page lists them
+    /// Captures to analyze: files, folders or patterns. Files of one host are read as one recording;
+    /// several recordings get a folder each, and an index page
     #[arg(required = true, value_name = "CAPTURE", value_parser = paths::capture())]
     captures: Vec<PathBuf>,
+    /// Analyze each file alone
+    #[arg(long)]
+    each: bool,
+    /// Only what was recorded from this time on (UTC: 14:02, 2026-06-01T10:00:00Z, +30s from the start,
+    /// -5m from the end); files and row groups before it are not read
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    since: Option<When>,
+    /// Only what was recorded up to this time
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    until: Option<When>,
     /// Folder for the report [default: the capture's name with `-report`, in this folder]; of
-    /// several captures, the folder for their reports [default: netrec-reports]
+    /// several recordings, the folder for their reports [default: netrec-reports]
     #[arg(short, long, value_name = "DIR", value_parser = paths::folder())]
     output: Option<PathBuf>,
     /// Replace an existing report; a folder with anything else in it is left alone
     #[arg(long)]
     force: bool,
-    /// Parts to write, separated by commas: html, md, json, ocsf, stix, charts, csv [default: all]
+    /// Parts to write, separated by commas: html, md, json, ocsf, stix, charts, csv [default: all
+    /// of these]; tables writes them as Parquet, by schemas/fleet.v1.json
     #[arg(long, value_name = "PARTS", value_delimiter = ',', value_parser = part)]
     format: Vec<Part>,
     /// Thresholds and settings, in TOML
@@ -61,6 +76,10 @@ pub(super) struct Arguments {
     /// given several times
     #[arg(long, value_name = "FILE", value_parser = paths::file())]
     ioc: Vec<PathBuf>,
+    /// What is normal here, made by netrec baseline: what is new or rare against it raises suspicion,
+    /// what is usual lowers it
+    #[arg(long, value_name = "FILE", value_parser = paths::file())]
+    baseline: Option<PathBuf>,
     /// Sigma rules for network connections: a folder or a file; may be given several times
     #[arg(long, value_name = "DIR", value_parser = paths::file())]
     sigma: Vec<PathBuf>,
@@ -92,6 +111,8 @@ struct Inputs {
     fail_on: Option<Severity>,
     redact: Option<Key>,
     filter: Filter,
+    since: Option<When>,
+    until: Option<When>,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Done> {
@@ -103,22 +124,60 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
         force: arguments.force,
         fail_on: arguments.fail_on,
         redact: key(arguments)?,
+        since: arguments.since,
+        until: arguments.until,
         filter: arguments.filter.clone().unwrap_or_default().with_countries(geo),
     };
-    match arguments.captures.as_slice() {
-        [capture] => {
-            let folder = arguments.output.clone().unwrap_or_else(|| default_folder(capture));
-            Ok(inputs.report(capture, &folder)?.0)
-        }
-        captures => several::run(captures, arguments.output.as_deref(), &inputs),
+    let output = arguments.output.as_deref();
+    let sources = sources::expand(&arguments.captures)?;
+    match sources.as_slice() {
+        [source] => inputs.report_alone(inputs.open(&source.path)?, output, Vec::new()),
+        _ if arguments.each => several::run(sources.into_iter().map(Job::File).collect(), output, &inputs),
+        _ => joined(sources, output, &inputs),
     }
 }
 
+/// Analyzes files as the recordings that they are.
+fn joined(sources: Vec<Source>, output: Option<&Path>, inputs: &Inputs) -> Result<Done> {
+    let Opened { files, failed } = sources::open(sources);
+    let mut recordings: Vec<_> = sources::sorted(files).into_iter().filter_map(CaptureFile::join).collect();
+    let is_named = failed.iter().any(|(source, _)| source.is_named);
+    if recordings.len() == 1
+        && !is_named
+        && let Some(capture) = recordings.pop()
+    {
+        let unread = failed.iter().map(|(_, error)| sources::said(error)).collect();
+        return inputs.report_alone(inputs.chosen(capture)?, output, unread);
+    }
+    let recordings = recordings.into_iter().map(|capture| Job::Recording(Box::new(capture)));
+    let failed = failed.into_iter().map(|(source, error)| Job::Failed(source, error));
+    several::run(recordings.chain(failed).collect(), output, inputs)
+}
+
 impl Inputs {
+    /// Opens a capture, of which only the wanted time is looked at.
+    fn open(&self, path: &Path) -> Result<CaptureFile> {
+        self.chosen(super::open(path)?)
+    }
+
+    /// The time that was asked for.
+    fn chosen(&self, capture: CaptureFile) -> Result<CaptureFile> {
+        sources::within(capture, self.since, self.until)
+    }
+
+    /// Analyzes the only recording that there is.
+    fn report_alone(&self, capture: CaptureFile, output: Option<&Path>, unread: Vec<String>) -> Result<Done> {
+        let is_partial = !unread.is_empty();
+        let capture = sources::with_unread(capture, unread);
+        let folder = output.map_or_else(|| default_folder(&sources::stem_of(&capture)), Path::to_path_buf);
+        let (done, _) = self.report(capture, &folder)?;
+        Ok(if is_partial && done == Done::Well { Done::Degraded } else { done })
+    }
+
     /// Analyzes a capture, writes its report, and says what was found.
-    fn report(&self, capture: &Path, folder: &Path) -> Result<(Done, Entry)> {
-        let _stage = tracing::info_span!("analyzing", capture = %capture.display()).entered();
-        let capture = self.selected(super::open(capture)?);
+    fn report(&self, capture: CaptureFile, folder: &Path) -> Result<(Done, Entry)> {
+        let _stage = tracing::info_span!("analyzing", capture = %capture.path().display()).entered();
+        let capture = self.selected(capture);
         let target = report::Folder::prepare(folder, self.force)?;
 
         let stages = progress::Stages::of_rows(STAGES, capture.rows());
@@ -134,6 +193,9 @@ impl Inputs {
         report::write(&analysis, &identity, &self.parts, redactor.as_ref(), target)?;
         drop(stages);
 
+        if let Some(files) = sources::description(&capture) {
+            tell!("files      {files}");
+        }
         for line in lines {
             tell!("{}", escape::terminal(&line));
         }
@@ -202,6 +264,7 @@ fn configuration(arguments: &Arguments) -> Result<Config> {
     for path in &arguments.sigma {
         knowledge.load_rules(path)?;
     }
+    knowledge.baseline = arguments.baseline.as_deref().map(Baseline::load).transpose()?.map(Arc::new);
     Ok(config.with_knowledge(knowledge))
 }
 
@@ -211,21 +274,28 @@ fn severity(name: &str) -> Result<Severity, String> {
 }
 
 fn part(name: &str) -> Result<Part, String> {
-    Part::of_name(name).ok_or_else(|| format!("expected one of {}", Part::ALL.map(Part::as_str).join(", ")))
+    Part::of_name(name).ok_or_else(|| format!("expected one of {}", Part::KNOWN.map(Part::as_str).join(", ")))
 }
 
-/// `web-01.parquet` → `web-01-report`, in the current folder.
-fn default_folder(capture: &Path) -> PathBuf {
-    let mut name = capture.file_stem().map_or_else(|| OsString::from("netrec"), OsString::from);
+/// `web-01` → `web-01-report`, in the current folder.
+fn default_folder(stem: &Path) -> PathBuf {
+    let mut name = stem.as_os_str().to_owned();
     name.push("-report");
     PathBuf::from(name)
 }
 
 fn identify(capture: &CaptureFile) -> Result<CaptureIdentity> {
     let _stage = tracing::info_span!("hashing the capture", bytes = capture.bytes()).entered();
-    Ok(CaptureIdentity {
-        file_name: capture.path().file_name().unwrap_or_default().to_string_lossy().into_owned(),
-        bytes: capture.bytes(),
-        sha256: capture.sha256()?.to_string(),
-    })
+    let (file_name, bytes) = (sources::name_of(capture), capture.bytes());
+    let Some(joined) = &capture.metadata().joined else {
+        let sha256 = capture.sha256()?.to_string();
+        return Ok(CaptureIdentity { file_name, bytes, sha256, files_sha256: Vec::new() });
+    };
+    let digests = capture.sha256_of_files()?;
+    let files_sha256: Vec<String> = digests.iter().map(ToString::to_string).collect();
+    let names = joined.files.iter().map(JoinedFile::name);
+    let lines: Vec<String> =
+        files_sha256.iter().zip(names).map(|(hash, name)| format!("{hash}  {name}\n")).collect();
+    let sha256 = Digest::of(lines.concat().as_bytes()).to_string();
+    Ok(CaptureIdentity { file_name, bytes, sha256, files_sha256 })
 }

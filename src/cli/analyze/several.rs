@@ -1,4 +1,4 @@
-//! Several captures: a folder for each, and an index of them.
+//! Several recordings: a folder for each, and an index of them.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -6,7 +6,9 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::{Inputs, default_folder};
+use crate::capture::CaptureFile;
 use crate::cli::Done;
+use crate::cli::sources::{self, Source};
 use crate::escape;
 use crate::report::index::{self, Entry, Index};
 use crate::safe_fs::NewDir;
@@ -15,24 +17,75 @@ use crate::{Error, Result};
 /// Where the reports go if no folder is named.
 const DEFAULT_FOLDER: &str = "netrec-reports";
 
-/// Analyzes one capture after the other. One that cannot be read is said and does not keep the
+/// What gets a report of its own.
+pub(super) enum Job {
+    /// A file that is still to be opened.
+    File(Source),
+    /// One or more files that were opened.
+    Recording(Box<CaptureFile>),
+    /// A file that could not be opened.
+    Failed(Source, Error),
+}
+
+impl Job {
+    fn run(self, inputs: &Inputs, folder: &Path) -> Result<(Done, Entry)> {
+        match self {
+            Self::File(source) => inputs.report(inputs.open(&source.path)?, folder),
+            Self::Recording(capture) => inputs.report(inputs.chosen(*capture)?, folder),
+            Self::Failed(_, error) => Err(error),
+        }
+    }
+
+    /// What the index calls it.
+    fn name(&self) -> String {
+        match self {
+            Self::File(source) | Self::Failed(source, _) => {
+                source.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+            }
+            Self::Recording(capture) => sources::name_of(capture),
+        }
+    }
+
+    /// What its folder is called by.
+    fn stem(&self) -> PathBuf {
+        match self {
+            Self::File(source) | Self::Failed(source, _) => {
+                source.path.file_stem().map_or_else(|| PathBuf::from("netrec"), PathBuf::from)
+            }
+            Self::Recording(capture) => sources::stem_of(capture),
+        }
+    }
+
+    /// Whether somebody named the file, so that it must not fail.
+    fn is_named(&self) -> bool {
+        match self {
+            Self::File(source) | Self::Failed(source, _) => source.is_named,
+            Self::Recording(_) => true,
+        }
+    }
+}
+
+/// Analyzes one recording after the other. One that cannot be read is said and does not keep the
 /// others from their reports; the first such error is the outcome of all.
-pub(super) fn run(captures: &[PathBuf], output: Option<&Path>, inputs: &Inputs) -> Result<Done> {
+pub(super) fn run(jobs: Vec<Job>, output: Option<&Path>, inputs: &Inputs) -> Result<Done> {
     let place = output.unwrap_or(Path::new(DEFAULT_FOLDER));
     // Removed again, if it was made here and nothing came to lie in it.
     let _made = prepare(place, inputs.force)?;
     let (mut worst, mut first_error) = (Done::Well, None);
     let mut entries = Vec::new();
-    let folders = if inputs.redact.is_some() { numbers(captures) } else { folders(captures) };
-    for (capture, folder) in captures.iter().zip(folders) {
-        match inputs.report(capture, &place.join(folder)) {
+    let stems: Vec<PathBuf> = jobs.iter().map(Job::stem).collect();
+    let folders = if inputs.redact.is_some() { numbers(stems.len()) } else { folders(&stems) };
+    for (job, folder) in jobs.into_iter().zip(folders) {
+        let (name, is_named) = (job.name(), job.is_named());
+        match job.run(inputs, &place.join(folder)) {
             Ok((done, entry)) => {
                 worst = worse(worst, done);
                 entries.push(entry);
             }
             Err(error) => {
-                entries.push(inputs.failed(capture, &error));
-                if first_error.is_none() {
+                entries.push(inputs.failed(name, &error));
+                worst = worse(worst, Done::Degraded);
+                if first_error.is_none() && is_named {
                     // Said at the end, as the outcome.
                     first_error = Some(error);
                 } else {
@@ -54,10 +107,10 @@ fn prepare(place: &Path, replaces: bool) -> Result<Option<NewDir>> {
 }
 
 /// A folder's name for each capture; captures of the same name from several folders are numbered.
-fn folders(captures: &[PathBuf]) -> Vec<OsString> {
+fn folders(stems: &[PathBuf]) -> Vec<OsString> {
     let mut taken = BTreeSet::new();
-    let mut free = |capture: &PathBuf| {
-        let plain = default_folder(capture).into_os_string();
+    let mut free = |stem: &PathBuf| {
+        let plain = default_folder(stem).into_os_string();
         let numbered = (2_u32..).map(|number| {
             let mut name = plain.clone();
             name.push(format!("-{number}"));
@@ -69,21 +122,20 @@ fn folders(captures: &[PathBuf]) -> Vec<OsString> {
         taken.insert(name.clone());
         name
     };
-    captures.iter().map(&mut free).collect()
+    stems.iter().map(&mut free).collect()
 }
 
 /// Folders whose names say nothing of the captures.
-fn numbers(captures: &[PathBuf]) -> Vec<OsString> {
-    (1..=captures.len()).map(|number| OsString::from(format!("report-{number}"))).collect()
+fn numbers(count: usize) -> Vec<OsString> {
+    (1..=count).map(|number| OsString::from(format!("report-{number}"))).collect()
 }
 
 impl Inputs {
     /// A line for a capture that could not be analyzed; redacted, it does not say which.
-    fn failed(&self, capture: &Path, error: &Error) -> Entry {
+    fn failed(&self, name: String, error: &Error) -> Entry {
         if self.redact.is_some() {
             return Entry::failed("a capture".to_owned(), "redacted".to_owned());
         }
-        let name = capture.file_name().unwrap_or_default().to_string_lossy().into_owned();
         Entry::failed(name, error.to_string())
     }
 }
@@ -103,8 +155,8 @@ mod tests {
 
     #[test]
     fn captures_of_the_same_name_have_folders_of_their_own() {
-        let captures = ["a/c.parquet", "b/c.parquet", "d.parquet", "c.parquet"].map(PathBuf::from);
-        assert_eq!(folders(&captures), ["c-report", "c-report-2", "d-report", "c-report-3"]);
+        let stems = ["c", "c", "d", "c"].map(PathBuf::from);
+        assert_eq!(folders(&stems), ["c-report", "c-report-2", "d-report", "c-report-3"]);
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod processes;
 mod sums;
 
 use std::mem;
+use std::sync::Arc;
 
 use polars::prelude::DataFrame;
 
@@ -26,6 +27,7 @@ pub use self::processes::{ProcessColumns, ProcessRow};
 
 use self::columns::TextColumns;
 use super::records::Recorded;
+use crate::baseline::Baseline;
 use crate::capture::Metadata;
 use crate::{Result, parallel};
 
@@ -62,6 +64,8 @@ pub struct Tables {
     pub interval_s: f64,
     /// Whether the connections are of a network (an imported log or packet capture), not of one host.
     pub holds_many_hosts: bool,
+    /// What is normal here, if somebody brought it along.
+    pub baseline: Option<Arc<Baseline>>,
 }
 
 impl Tables {
@@ -82,6 +86,7 @@ impl Tables {
             ticks: _,
             interval_s: _,
             holds_many_hosts: _,
+            baseline: _,
         } = self;
         [connections, processes, endpoints, pairs, time_bins, process_bins, endpoint_bins, sends, transitions]
     }
@@ -126,6 +131,7 @@ impl Tables {
             ticks: recorded.ticks,
             interval_s: metadata.longest_interval_ms() as f64 / 1000.0,
             holds_many_hosts: metadata.holds_many_hosts(),
+            baseline: None,
         })
     }
 

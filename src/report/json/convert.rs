@@ -9,8 +9,9 @@ use serde_json::Value;
 use super::process_facts::ProcessFacts;
 use super::v1::{
     Capture, Chart, Completeness, Detector, DetectorStatus, Documentation, Entities, Evidence, Finding,
-    GeolocationSource, Import, ImportRecords, Insight, Measurement, Metrics, Moment, Report, Severity,
-    Source, SourceStatus, Summary, Support, Suppressed, UnusedReason, UnusedRecords, Verdict,
+    GeolocationSource, Import, ImportRecords, Insight, Measurement, Metrics, Moment, Report, Series,
+    SeriesFile, SeriesGap, Severity, Source, SourceStatus, Summary, Support, Suppressed, UnusedReason,
+    UnusedRecords, Verdict,
 };
 use crate::analyze::Analysis;
 use crate::capture;
@@ -91,7 +92,9 @@ impl From<i64> for Moment {
 impl Capture {
     fn of(analysis: &Analysis, identity: &CaptureIdentity) -> Self {
         let metadata = analysis.metadata.clone();
+        let series = metadata.joined.as_deref().map(|joined| Series::of(joined, identity));
         Self {
+            series,
             file: identity.file_name.clone(),
             sha256: identity.sha256.clone(),
             bytes: identity.bytes,
@@ -115,6 +118,30 @@ impl Capture {
                 sha256: import.sha256,
                 records: metadata.import_stats.as_ref().map(ImportRecords::from),
             }),
+        }
+    }
+}
+
+impl Series {
+    fn of(joined: &capture::Joined, identity: &CaptureIdentity) -> Self {
+        let file = |(number, file): (usize, &capture::JoinedFile)| SeriesFile {
+            file: file.name(),
+            sha256: identity.files_sha256.get(number).cloned(),
+            bytes: file.bytes,
+            rows: file.rows,
+            start: file.start_us.into(),
+            end: file.end_us.into(),
+        };
+        let gap = |gap: &capture::Gap| SeriesGap {
+            from: gap.from_us.into(),
+            to: gap.to_us.into(),
+            reason: gap.reason.as_str().to_owned(),
+        };
+        Self {
+            files: joined.files.iter().enumerate().map(file).collect(),
+            boots: joined.boots as u64,
+            gaps: joined.gaps.iter().map(gap).collect(),
+            unread: joined.unread.clone(),
         }
     }
 }

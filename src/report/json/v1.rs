@@ -128,8 +128,53 @@ pub struct Capture {
     pub rows: u64,
     /// For imports: the file that was imported.
     pub import: Option<Import>,
+    /// For a recording that was read from several files: which, and what lies between them; null for
+    /// one file. `file` is then a pattern that their names fit, `bytes` their sum, and `sha256` that of
+    /// the lines that `sha256sum` prints of them in this order.
+    pub series: Option<Series>,
     /// How complete the recording is.
     pub completeness: Completeness,
+}
+
+/// The files of one recording.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Series {
+    /// The files, in the order of time.
+    pub files: Vec<SeriesFile>,
+    /// Boots of the host.
+    pub boots: u64,
+    /// Stretches between two files in which nothing was recorded.
+    pub gaps: Vec<SeriesGap>,
+    /// Files that were given and could not be read, with the reason.
+    pub unread: Vec<String>,
+}
+
+/// A file of a recording.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct SeriesFile {
+    /// Its name, without its folder.
+    pub file: String,
+    /// SHA-256 of its bytes, in hexadecimal.
+    pub sha256: Option<String>,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// Its rows. A snapshot that it shares with the file before it is counted in both.
+    pub rows: u64,
+    /// Start of its recording.
+    pub start: Moment,
+    /// Its end.
+    pub end: Moment,
+}
+
+/// A stretch of time between two files in which nothing was recorded.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct SeriesGap {
+    /// The end of the file before it.
+    pub from: Moment,
+    /// The start of the file after it.
+    pub to: Moment,
+    /// `recorder-stopped`, `host-restarted` or `files-missing`.
+    pub reason: String,
 }
 
 /// The file that a capture was imported from.

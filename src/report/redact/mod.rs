@@ -66,6 +66,9 @@ impl Redactor {
         dictionary.add(Kind::File, Some(&capture.file_name));
         dictionary.add(Kind::Host, metadata.host_name.as_deref());
         dictionary.add(Kind::Boot, metadata.boot_id.as_deref());
+        dictionary.add(Kind::Host, metadata.machine_id.as_deref());
+        let files = metadata.joined.iter().flat_map(|joined| &joined.files);
+        files.for_each(|file| dictionary.add(Kind::File, Some(&file.name())));
         let imports = metadata.imports.iter().chain(&metadata.import);
         imports.for_each(|import| dictionary.add(Kind::File, Some(&import.file)));
         if let Some(series) = &metadata.series {
@@ -131,6 +134,10 @@ impl Redactor {
         };
         of(Kind::Host, &mut metadata.host_name);
         of(Kind::Boot, &mut metadata.boot_id);
+        of(Kind::Host, &mut metadata.machine_id);
+        for file in metadata.joined.iter_mut().flat_map(|joined| &mut joined.files) {
+            file.path = self.dictionary.pseudonym(Kind::File, &file.name()).into();
+        }
         self.texts(&mut metadata.host_addresses);
         self.texts(&mut metadata.inside);
         self.texts(&mut metadata.privileges);

@@ -1,12 +1,14 @@
 //! `netrec verify`: whether a capture is as it was recorded, and by whom; whether a report is as
 //! it was written.
 
+mod series;
+
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
 
-use super::{Done, paths};
+use super::{Done, paths, sources};
 use crate::capture::{self, PublicKey, Signature, SigningKey, Verdict};
 use crate::escape;
 use crate::report::manifest::{self, Manifest};
@@ -15,6 +17,7 @@ use crate::{Error, Result, humanize};
 const HELP: &str = "Examples:\n\
 \x20 netrec verify web-01.parquet\n\
 \x20 netrec verify web-01-report\n\
+\x20 netrec verify /var/lib/netrec\n\
 \x20 netrec verify --new-key new.key\n\
 \x20 netrec verify web-01.parquet --key netrec.key.pub\n\n\
 Exit codes: 0 unchanged, and signed by the key if one is given · 1 changed, not a capture, or signed by \
@@ -23,9 +26,10 @@ another key · 3 not confirmed: no hashes, no signature where a key is given, or
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(super) struct Arguments {
-    /// The capture to check, or the folder of a report
-    #[arg(required_unless_present = "new_key", value_parser = paths::capture())]
-    capture: Option<PathBuf>,
+    /// The capture to check, or the folder of a report; several files, a folder or a pattern for the
+    /// files of a recording, each of which must also follow the one that it names
+    #[arg(required_unless_present = "new_key", value_name = "CAPTURE", value_parser = paths::capture())]
+    captures: Vec<PathBuf>,
     /// The public key that must have signed it (PEM, or 64 hexadecimal digits)
     #[arg(long, value_name = "PUB", value_parser = paths::file())]
     key: Option<PathBuf>,
@@ -34,7 +38,7 @@ pub(super) struct Arguments {
     json: bool,
     /// Make a key pair: the private key for `record --sign` in this file, the public key beside it
     /// with `.pub` appended
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["capture", "key", "json"], value_parser = paths::file())]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["captures", "key", "json"], value_parser = paths::file())]
     new_key: Option<PathBuf>,
 }
 
@@ -71,9 +75,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     if let Some(path) = &arguments.new_key {
         return make_key(path);
     }
-    // clap lets a path or --new-key through.
-    let Some(path) = &arguments.capture else { return Ok(Done::Well) };
-    let outcome = if path.join(manifest::FILE).is_file() {
+    let is_report = |path: &PathBuf| path.join(manifest::FILE).is_file();
+    let [path] = arguments.captures.as_slice() else {
+        return check_series(arguments);
+    };
+    if !is_report(path) && sources::is_several(path) {
+        return check_series(arguments);
+    }
+    let outcome = if is_report(path) {
         if arguments.key.is_some() {
             let reason = "a report is not signed: verify its capture with --key, and the report without";
             return Err(Error::Usage(reason.to_owned()));
@@ -92,6 +101,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
         3 => Ok(Done::Degraded),
         _ => Err(Error::Damaged { path: path.clone(), reason: outcome.changes.join("; ") }),
     }
+}
+
+fn check_series(arguments: &Arguments) -> Result<Done> {
+    let key = arguments.key.as_deref().map(PublicKey::load).transpose()?;
+    series::run(&arguments.captures, key.as_ref(), arguments.json)
 }
 
 fn check_capture(path: &Path, wanted: Option<&PublicKey>, is_quiet: bool) -> Result<Outcome> {

@@ -1,0 +1,102 @@
+//! A capture of several files, and one of which only some time is looked at.
+
+use std::ops::Range;
+
+use sha2::{Digest as _, Sha256};
+
+use super::statistics::ts_range;
+use super::{CaptureFile, Part, groups_of};
+use crate::Result;
+use crate::capture::joined::Joint;
+use crate::capture::{Digest, Metadata, salvage};
+
+impl CaptureFile {
+    /// The row groups of files, one after the other; none without a file.
+    pub(in crate::capture) fn of_files(
+        files: Vec<Self>,
+        joints: &[Joint],
+        metadata: Metadata,
+    ) -> Option<Self> {
+        let is_alone = files.len() == 1;
+        let mut files = files.into_iter().zip(joints);
+        let (mut whole, _) = files.next()?;
+        if is_alone {
+            return Some(whole);
+        }
+        whole.metadata = metadata;
+        whole.parts.iter_mut().for_each(|part| part.path = Some(whole.path.clone()));
+        for (file, joint) in files {
+            let Self { path, mut parts, .. } = file;
+            for part in &mut parts {
+                (part.joint, part.path) = (*joint, Some(path.clone()));
+            }
+            whole.parts.append(&mut parts);
+        }
+        whole.groups = groups_of(&whole.parts);
+        Some(whole)
+    }
+
+    /// The same capture, of which only the rows of a stretch of time are seen, both ends included;
+    /// row groups and files outside of it are not read. µs since the Unix epoch.
+    #[must_use]
+    pub fn within(mut self, (from_us, to_us): (i64, i64)) -> Self {
+        let parts = &self.parts;
+        self.groups.retain(|(part, local)| {
+            ts_range(&parts[*part].row_groups()[*local]).is_none_or(|(a, b)| b >= from_us && a <= to_us)
+        });
+        let metadata = &mut self.metadata;
+        if metadata.boot_id.is_some() {
+            // So that its length is that of what is looked at.
+            let cut_us = from_us.saturating_sub(metadata.start_us).max(0);
+            metadata.start_mono_ns = metadata.start_mono_ns.saturating_add(cut_us.saturating_mul(1000));
+            let cut_us = metadata.end_us.saturating_sub(to_us).max(0);
+            metadata.end_mono_ns = metadata.end_mono_ns.saturating_sub(cut_us.saturating_mul(1000));
+        }
+        (metadata.start_us, metadata.end_us) = (metadata.start_us.max(from_us), metadata.end_us.min(to_us));
+        self.within_us = Some((from_us, to_us));
+        self
+    }
+
+    /// The stretch of time that is looked at, µs since the Unix epoch; none for all.
+    pub fn window_us(&self) -> Option<(i64, i64)> {
+        self.within_us
+    }
+
+    /// Notes files that were given with these and could not be read.
+    pub fn note_unread(&mut self, files: Vec<String>) {
+        if let Some(joined) = &mut self.metadata.joined {
+            joined.unread = files;
+        }
+    }
+
+    /// SHA-256 of the bytes of each file, as `sha256sum` gives it for finished captures.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] if a file cannot be read to its end.
+    pub fn sha256_of_files(&self) -> Result<Vec<Digest>> {
+        let files = self.parts.chunk_by(|a, b| a.path.is_some() && a.path == b.path);
+        let digest = |parts: &[Part]| {
+            let mut hash = Sha256::new();
+            for part in parts {
+                salvage::hash_into(&mut hash, &part.source, 0, part.source.bytes())
+                    .ok_or_else(|| part.error(&self.path, "it cannot be read to its end"))?;
+            }
+            Ok(Digest::from_hash(hash))
+        };
+        files.map(digest).collect()
+    }
+
+    /// The row groups of each uninterrupted stretch of the recording: of one file there is one.
+    pub fn stretches(&self) -> Vec<Range<usize>> {
+        let stretch = |group: &(usize, usize)| self.parts[group.0].joint.stretch;
+        let mut start = 0;
+        let chunks = self.groups.chunk_by(|a, b| stretch(a) == stretch(b));
+        chunks
+            .map(|chunk| {
+                let range = start..start + chunk.len();
+                start = range.end;
+                range
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,70 @@
+//! What the statistics of row groups say of the capture.
+
+use parquet::file::metadata::RowGroupMetaData;
+use parquet::file::statistics::Statistics;
+
+use super::CaptureFile;
+use crate::capture::Column;
+
+impl CaptureFile {
+    /// First and last moment of any row, µs since the Unix epoch, by the statistics of the file;
+    /// none if it has no rows, or a row group without statistics.
+    pub fn span_us(&self) -> Option<(i64, i64)> {
+        let groups = self.groups.iter().map(|(part, local)| &self.parts[*part].row_groups()[*local]);
+        let spans: Option<Vec<(i64, i64)>> =
+            groups.filter(|group| group.num_rows() > 0).map(ts_range).collect();
+        let span = spans?.into_iter().reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))?;
+        Some(self.clamp(span))
+    }
+
+    /// First and last tick of any row as the file has them, by its statistics; none if it has no
+    /// rows, or a row group without statistics.
+    pub(in crate::capture) fn tick_range(&self) -> Option<(u32, u32)> {
+        let groups = self.groups.iter().map(|(part, local)| &self.parts[*part].row_groups()[*local]);
+        let ranges: Option<Vec<_>> = groups.filter(|group| group.num_rows() > 0).map(tick_range).collect();
+        ranges?.into_iter().reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+    }
+
+    /// First and last time and tick of a row group and its number of rows, by the statistics of
+    /// the file; none without them.
+    pub(in crate::capture) fn group_range(&self, row_group: usize) -> Option<GroupRange> {
+        let (part, local) = self.part_of(row_group)?;
+        let group = &part.row_groups()[local];
+        let (ts_us, ticks) = (ts_range(group)?, tick_range(group)?);
+        let shifted = |tick: u32| tick.wrapping_add(part.joint.tick_offset);
+        let ticks = (shifted(ticks.0), shifted(ticks.1));
+        Some(GroupRange { rows: group.num_rows().max(0) as u64, ts_us: self.clamp(ts_us), ticks })
+    }
+
+    fn clamp(&self, (first, last): (i64, i64)) -> (i64, i64) {
+        self.within_us.map_or((first, last), |(from, to)| (first.max(from), last.min(to)))
+    }
+}
+
+/// What the statistics of a row group say.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::capture) struct GroupRange {
+    pub(in crate::capture) rows: u64,
+    /// µs since the Unix epoch.
+    pub(in crate::capture) ts_us: (i64, i64),
+    pub(in crate::capture) ticks: (u32, u32),
+}
+
+pub(super) fn ts_range(group: &RowGroupMetaData) -> Option<(i64, i64)> {
+    match statistics(group, Column::Ts)? {
+        Statistics::Int64(ts) => Some((*ts.min_opt()?, *ts.max_opt()?)),
+        _ => None,
+    }
+}
+
+pub(super) fn tick_range(group: &RowGroupMetaData) -> Option<(u32, u32)> {
+    match statistics(group, Column::Tick)? {
+        // Parquet keeps unsigned numbers in signed ones of the same bits.
+        Statistics::Int32(tick) => Some((tick.min_opt()?.cast_unsigned(), tick.max_opt()?.cast_unsigned())),
+        _ => None,
+    }
+}
+
+fn statistics(group: &RowGroupMetaData, column: Column) -> Option<&Statistics> {
+    group.columns().iter().find(|chunk| chunk.column_path().string() == column.name())?.statistics()
+}

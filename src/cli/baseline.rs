@@ -1,0 +1,102 @@
+//! `netrec baseline`: learns what is normal from recordings.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::sources::{self, Opened};
+use super::{Done, paths, progress, shown};
+use crate::analyze::{Config, learn, pass};
+use crate::baseline::{Baseline, Kind, LEAST_DAYS};
+use crate::capture::CaptureFile;
+use crate::geo::Databases;
+use crate::model::Tables;
+use crate::{Result, humanize};
+
+const EXAMPLES: &str = "Examples:\n\
+\x20 netrec baseline /var/lib/netrec -o web.baseline\n\
+\x20 netrec baseline today.parquet -o web.baseline --update\n\
+\x20 netrec analyze web-01.parquet --baseline known.baseline -o checked\n\n\
+What is learned counts as normal: learn from recordings that were looked at.";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    /// The recordings to learn from: files, folders or patterns, of one host or of many
+    #[arg(required = true, value_name = "CAPTURE", value_parser = paths::capture())]
+    captures: Vec<PathBuf>,
+    /// The file to write
+    #[arg(short, long, value_name = "FILE", value_parser = paths::file())]
+    output: PathBuf,
+    /// Add to the baseline that is in the file; recordings that it has learned are passed over
+    #[arg(long)]
+    update: bool,
+    /// Replace a baseline that is there already
+    #[arg(long, conflicts_with = "update")]
+    force: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Done> {
+    let mut baseline = if arguments.update && arguments.output.exists() {
+        Baseline::load(&arguments.output)?
+    } else {
+        Baseline::default()
+    };
+    let Opened { files, failed } = sources::open(sources::expand(&arguments.captures)?);
+    let mut is_partial = false;
+    for (source, error) in failed {
+        if source.is_named {
+            return Err(error);
+        }
+        sources::said(&error);
+        is_partial = true;
+    }
+    let (mut learned, mut known) = (0_u64, 0_u64);
+    // File by file: what a baseline counts is days, and each file is learned once.
+    for file in in_order(files) {
+        is_partial |= file.metadata().is_degraded();
+        if learn_file(&mut baseline, &file)? { learned += 1 } else { known += 1 }
+    }
+    baseline.save(&arguments.output, arguments.force || arguments.update)?;
+    tell!(
+        "{}: {} learned, {} known before; {} of {}",
+        shown(&arguments.output),
+        humanize::plural(learned, "file"),
+        humanize::count(known),
+        humanize::plural(u64::from(baseline.covered_days()), "day"),
+        humanize::plural(baseline.host_count() as u64, "host"),
+    );
+    for kind in Kind::ALL {
+        tell!("  {:<32} {}", kind.words(), humanize::count(baseline.count(kind) as u64));
+    }
+    if baseline.dropped() > 0 {
+        tell!(
+            "  {} facts seen longest ago were let go: nothing is called new",
+            humanize::count(baseline.dropped())
+        );
+    }
+    if baseline.covered_days() < LEAST_DAYS {
+        tell!("  fewer than {LEAST_DAYS} days: nothing is called new or usual yet");
+    }
+    Ok(Done::of(is_partial))
+}
+
+/// In the order of time within each host.
+fn in_order(files: Vec<CaptureFile>) -> Vec<CaptureFile> {
+    sources::sorted(files).into_iter().flatten().collect()
+}
+
+/// Learns a file, if it was not learned before.
+fn learn_file(baseline: &mut Baseline, capture: &CaptureFile) -> Result<bool> {
+    let capture_id = capture.sha256()?.to_string();
+    if baseline.has_learned(&capture_id) {
+        return Ok(false);
+    }
+    let stages = progress::Stages::of_rows(&["reading", "learning"], capture.rows());
+    let (config, geo) = (Config::default(), Databases::default());
+    let recorded = pass::run(capture, config.analysis(), &geo, &|rows| stages.show(rows))?;
+    let metadata = capture.metadata_as_read();
+    let tables = Tables::build(recorded, &metadata)?;
+    learn::learn(baseline, &tables, &metadata, &capture_id)?;
+    Ok(true)
+}

@@ -1,0 +1,88 @@
+//! Tables as Parquet files.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::{RecordBatch, RecordBatchReader};
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::WriterProperties;
+
+use super::schema::{Table, VERSION};
+use crate::{Error, Result, guard};
+
+/// Rows per row group.
+const GROUP_ROWS: usize = 256 * 1024;
+
+/// Writes a table as one Parquet file. The same batches give the same bytes.
+pub struct Writer<W: Write + Send>(ArrowWriter<W>);
+
+impl<W: Write + Send> Writer<W> {
+    /// A file that begins here.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn new(table: &Table, out: W) -> io::Result<Self> {
+        let writer = ArrowWriter::try_new(out, table.arrow_schema(), Some(properties(table)?));
+        Ok(Self(writer.map_err(io::Error::other)?))
+    }
+
+    /// Adds rows.
+    ///
+    /// # Errors
+    /// If they cannot be written.
+    pub fn push(&mut self, batch: &RecordBatch) -> io::Result<()> {
+        self.0.write(batch).map_err(io::Error::other)
+    }
+
+    /// Completes the file.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn finish(self) -> io::Result<()> {
+        self.0.close().map(drop).map_err(io::Error::other)
+    }
+}
+
+fn properties(table: &Table) -> io::Result<WriterProperties> {
+    let level = ZstdLevel::try_new(3).map_err(io::Error::other)?;
+    let pair = |key: &str, value: &str| KeyValue::new(key.to_owned(), value.to_owned());
+    Ok(WriterProperties::builder()
+        .set_compression(Compression::ZSTD(level))
+        .set_max_row_group_row_count(Some(GROUP_ROWS))
+        .set_created_by(concat!("netrec ", env!("CARGO_PKG_VERSION")).to_owned())
+        .set_key_value_metadata(Some(vec![pair("netrec.schema", VERSION), pair("netrec.table", table.name)]))
+        .build())
+}
+
+/// Hands over the batches of a file of a table, which must have the table's columns.
+///
+/// # Errors
+/// [`Error::Io`] if it cannot be read; [`Error::Damaged`] if it is no such table.
+pub fn read(table: &Table, path: &Path, take: &mut dyn FnMut(RecordBatch)) -> Result<()> {
+    let damaged = |reason: String| Error::Damaged { path: path.to_path_buf(), reason };
+    let file = File::open(path).map_err(Error::io("read", path))?;
+    let gave_up = || damaged("its decoder gave up".to_owned());
+    let open = || ParquetRecordBatchReaderBuilder::try_new(file)?.build();
+    let opened = guard::quietly(open).ok_or_else(gave_up)?;
+    let mut reader = opened.map_err(|e| damaged(e.to_string()))?;
+    let schema = RecordBatchReader::schema(&reader);
+    let wanted = table.arrow_schema();
+    let has = |at: usize| schema.fields().get(at).map(|field| (field.name(), field.data_type()));
+    let fits =
+        |(at, field): (usize, &Arc<arrow_schema::Field>)| has(at) == Some((field.name(), field.data_type()));
+    if !wanted.fields().iter().enumerate().all(fits) {
+        return Err(damaged(format!("it has not the columns of the table {}", table.name)));
+    }
+    loop {
+        match guard::quietly(|| reader.next()) {
+            None => return Err(gave_up()),
+            Some(None) => return Ok(()),
+            Some(Some(batch)) => take(batch.map_err(|e| damaged(e.to_string()))?),
+        }
+    }
+}

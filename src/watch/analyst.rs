@@ -102,7 +102,7 @@ fn rows(tick: &KeptTick, start: u32) -> Vec<Row> {
 /// What a recording of these snapshots would say of itself.
 fn describe(window: &[Arc<KeptTick>], surroundings: &Surroundings) -> Metadata {
     let (Some(first), Some(last)) = (window.first(), window.last()) else { return Metadata::default() };
-    let HostFacts { host_name, os, kernel, boot_id, privileges } = surroundings.facts.clone();
+    let HostFacts { host_name, os, kernel, machine_id, boot_id, privileges } = surroundings.facts.clone();
     let length_ns = u64::try_from(last.moment.mono_ns - first.moment.mono_ns).unwrap_or(0);
     let interval_ns = (surroundings.interval.as_nanos() as u64).max(1);
     let taken = window.len() as u64;
@@ -111,6 +111,7 @@ fn describe(window: &[Arc<KeptTick>], surroundings: &Surroundings) -> Metadata {
         host_name,
         os,
         kernel,
+        machine_id,
         boot_id,
         privileges,
         start_us: first.moment.ts_us,

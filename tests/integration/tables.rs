@@ -57,9 +57,7 @@ fn every_table_has_the_columns_of_the_schema_and_numbers_with_a_sign() {
         netrec::tables::read(table, &path, &mut |batch| rows += batch.num_rows()).unwrap();
         let expected = match table.name {
             "connections" => 3,
-            "host_addresses" => 2,
-            "endpoints" => 2,
-            "processes" => 2,
+            "host_addresses" | "endpoints" | "processes" => 2,
             "captures" | "listeners" => 1,
             _ => rows,
         };

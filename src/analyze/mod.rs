@@ -15,6 +15,7 @@ pub mod peers;
 pub mod perspective;
 pub mod programs;
 pub mod runs;
+pub mod scene;
 pub mod services;
 pub mod words;
 

@@ -1,11 +1,9 @@
 //! The connections of a capture by who opened them, to where.
 
-use std::collections::BTreeMap;
-
 use crate::capture::Protocol;
 use crate::model::orientation::Orientation;
 use crate::model::records::Direction;
-use crate::model::sockets::{Socket, Sockets, Source};
+use crate::model::sockets::{Socket, Source};
 
 /// On which side of a service this side stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -61,21 +59,6 @@ impl<'a> Peer<'a> {
     }
 }
 
-/// The rows of every client and service that `wanted` accepts, in the order of time; ordered by peer.
-pub fn by_peer<'a>(
-    sockets: &Sockets<'a>,
-    wanted: impl Fn(&Socket<'a>, &Peer<'a>) -> bool,
-) -> BTreeMap<Peer<'a>, Vec<usize>> {
-    let orientation = Orientation::of(sockets);
-    let mut peers: BTreeMap<Peer<'a>, Vec<usize>> = BTreeMap::new();
-    for (row, socket) in sockets.iter().enumerate() {
-        if let Some(peer) = Peer::of(&socket, &orientation).filter(|peer| wanted(&socket, peer)) {
-            peers.entry(peer).or_default().push(row);
-        }
-    }
-    peers
-}
-
 /// How many events fall into the fullest window of `width_us`; times in ascending order.
 pub fn most_within(times_us: &[i64], width_us: i64) -> usize {
     let mut from = 0;
@@ -92,6 +75,10 @@ pub fn most_within(times_us: &[i64], width_us: i64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analyze::scene::Scene;
+    use crate::capture::Metadata;
+    use crate::model::detector::Context;
+    use crate::model::knowledge::Knowledge;
     use crate::model::testing::{Capture, Conn};
 
     #[test]
@@ -102,7 +89,9 @@ mod tests {
             capture.add(Conn::to("198.51.100.7", port).local_port(22).inbound().at(second));
         }
         let tables = capture.tables();
-        let peers = by_peer(&Sockets::of(&tables).unwrap(), |_, _| true);
+        let (metadata, knowledge) = (Metadata::default(), Knowledge::default());
+        let context = Context::new(&tables, &metadata, &knowledge, 1);
+        let peers = Scene::of(&context).unwrap().by_peer(|_, _| true);
         let found: Vec<_> = peers.iter().map(|(peer, rows)| (peer.side, peer.port, rows.len())).collect();
         assert_eq!(found, [(Side::Client, 443, 2), (Side::Server, 22, 2)]);
         let server = peers.keys().last().unwrap();

@@ -147,10 +147,20 @@ const SERVERS: &[&str] = &[
 /// Programs that fetch files.
 const DOWNLOADERS: &[&str] = &["curl", "wget", "fetch", "aria2c", "tftp", "ftp"];
 
-/// Whether a process of this name serves what strangers send; `php-fpm8.2` is php-fpm.
+/// Programs that carry bytes between a network and whatever they are given.
+const RELAYS: &[&str] = &["nc", "ncat", "netcat", "nc.openbsd", "nc.traditional", "socat", "telnet"];
+
+/// Whether a process of this name serves what strangers send; `php-fpm8.2` and `php-fpm: pool www` are php-fpm.
 pub fn is_server_name(name: &str) -> bool {
-    let without_version = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
-    SERVERS.contains(&name) || SERVERS.contains(&without_version)
+    SERVERS.iter().any(|server| {
+        let rest = name.strip_prefix(server);
+        rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '-'))
+    })
+}
+
+/// Whether it carries bytes between a network and whatever it is given.
+pub fn is_relay(process: &Process<'_>) -> bool {
+    RELAYS.contains(&process.program())
 }
 
 /// Whether it fetches files.

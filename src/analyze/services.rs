@@ -119,6 +119,15 @@ pub fn name(protocol: Protocol, port: u16) -> Option<&'static str> {
         .next()
 }
 
+/// Whether a client is expected to contact this port over the internet: a registered service, HTTP's
+/// alternative ports, proxies, Prometheus and its exporters; not the services of a local network.
+pub fn is_usual_port(protocol: Protocol, port: u16) -> bool {
+    const ALSO_USUAL: [u16; 9] = [3000, 3128, 8000, 8008, 8081, 8443, 8888, 9090, 9100];
+    const LOCAL_ONLY: [u16; 8] = [23, 135, 139, 445, 1080, 2375, 3389, 6667];
+    let has_service = name(protocol, port).is_some() && !LOCAL_ONLY.contains(&port);
+    has_service || protocol == Protocol::Tcp && ALSO_USUAL.contains(&port)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,5 +144,12 @@ mod tests {
             (name(Protocol::Udp, 53), name(Protocol::Udp, 22), name(Protocol::Tcp, 1)),
             (Some("DNS"), None, None)
         );
+    }
+
+    #[test]
+    fn ports_are_usual_by_protocol_and_by_where_their_services_belong() {
+        use Protocol::{Tcp, Udp};
+        assert!(is_usual_port(Tcp, 443) && is_usual_port(Udp, 443) && is_usual_port(Tcp, 8443));
+        assert!(!is_usual_port(Tcp, 4444) && !is_usual_port(Udp, 8443) && !is_usual_port(Tcp, 445));
     }
 }

@@ -3,7 +3,7 @@
 //! A detector reads the tables, never the rows, the clock or a file; it knows neither the report
 //! nor the other detectors.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -11,7 +11,9 @@ use serde::de::DeserializeOwned;
 
 use super::features::Matrix;
 use super::knowledge::Knowledge;
+use super::orientation::Orientation;
 use super::sockets::Sockets;
+use super::surroundings::Surroundings;
 use super::tables::Tables;
 use crate::Result;
 use crate::capture::Metadata;
@@ -34,12 +36,34 @@ pub struct Context<'a> {
     pub seed: u64,
     /// Made when a detector asks for it, and kept as long as one needs it.
     features: Mutex<Weak<Matrix>>,
+    /// Made when a detector asks for it, and kept, as most of them do.
+    surroundings: OnceLock<Surroundings<'a>>,
+    /// The same.
+    orientation: OnceLock<Orientation<'a>>,
 }
 
 impl<'a> Context<'a> {
     /// What the detectors are given of a capture.
     pub fn new(tables: &'a Tables, metadata: &'a Metadata, knowledge: &'a Knowledge, seed: u64) -> Self {
-        Self { tables, metadata, knowledge, seed, features: Mutex::new(Weak::new()) }
+        Self {
+            tables,
+            metadata,
+            knowledge,
+            seed,
+            features: Mutex::new(Weak::new()),
+            surroundings: OnceLock::new(),
+            orientation: OnceLock::new(),
+        }
+    }
+
+    /// What is normal among the connections; `sockets` are those of the tables.
+    pub fn surroundings(&self, sockets: &Sockets<'a>) -> &Surroundings<'a> {
+        self.surroundings.get_or_init(|| Surroundings::of(sockets, self.metadata))
+    }
+
+    /// Which end opened each connection; `sockets` are those of the tables.
+    pub fn orientation(&self, sockets: &Sockets<'a>) -> &Orientation<'a> {
+        self.orientation.get_or_init(|| Orientation::of(sockets))
     }
 
     /// The connections as numbers; `sockets` are those of the tables.

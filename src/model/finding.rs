@@ -62,6 +62,9 @@ impl Confidence {
 #[allow(missing_docs, reason = "the fields are the capture's columns of the same name")]
 pub struct Entities {
     pub process_name: Option<String>,
+    /// What the process is called where it acts: its name, with its script or path where that is not
+    /// enough (see [`super::actor`]).
+    pub actor: Option<String>,
     pub pid: Option<u32>,
     pub exe: Option<String>,
     pub cmdline: Option<String>,

@@ -1,5 +1,6 @@
 //! The processes table read row by row, with types and names instead of columns.
 
+use super::actor::{DELETED, Known};
 use super::tables::{ProcessColumns, Tables};
 use crate::Result;
 
@@ -17,10 +18,10 @@ pub struct Process<'a> {
     pub exe_was_deleted: bool,
     pub cmdline: Option<&'a str>,
     pub parent_name: Option<&'a str>,
+    /// What it is called where it acts, see [`super::actor`].
+    pub actor: Option<&'a str>,
+    pub exe_sha256: Option<&'a str>,
 }
-
-/// What the kernel adds to the path of an executable that is no longer there.
-const DELETED: &str = " (deleted)";
 
 impl<'a> Processes<'a> {
     /// The view of a capture's processes.
@@ -47,6 +48,8 @@ impl<'a> Processes<'a> {
             exe_was_deleted: kept.is_some(),
             cmdline: self.0.cmdline(row),
             parent_name: self.0.parent_name(row),
+            actor: self.0.actor(row),
+            exe_sha256: self.0.exe_sha256(row),
         }
     }
 }
@@ -56,5 +59,10 @@ impl<'a> Process<'a> {
     pub fn program(&self) -> &'a str {
         let file = self.exe.and_then(|exe| exe.rsplit('/').next());
         file.or(self.process_name).unwrap_or_default()
+    }
+
+    /// What it runs, if it is an interpreter, see [`super::actor::script_of`].
+    pub fn script(&self) -> Option<&'a str> {
+        Known { name: self.process_name, exe: self.exe, cmdline: self.cmdline }.script()
     }
 }

@@ -123,6 +123,8 @@ pub struct Recorded {
     pub endpoint_bins: Vec<EndpointBin>,
     /// When connections that stay began to send again. By `conn_id`.
     pub sends: Vec<Sends>,
+    /// DNS questions, by when they were asked, then `conn_id`, then name.
+    pub queries: Vec<Query>,
     /// TCP state changes, by number of occurrences falling, then by name.
     pub transitions: Vec<Transition>,
     /// First and last moment of any row, µs since the Unix epoch.
@@ -312,6 +314,8 @@ pub struct Process {
     pub cmdline: Option<TextId>,
     pub username: Option<TextId>,
     pub parent_name: Option<TextId>,
+    /// What it is called in findings; known once all processes are (see [`super::actor`]).
+    pub actor: Option<TextId>,
     pub container: Option<TextId>,
     pub exe_sha256: Option<TextId>,
     pub process_start_us: Option<i64>,
@@ -408,6 +412,29 @@ pub struct Sends {
     pub conn_id: u64,
     /// The last moments, known to the tick; µs since the Unix epoch, ascending.
     pub ts_us: Vec<i64>,
+}
+
+/// A DNS question and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Query {
+    /// When it was asked, µs since the Unix epoch.
+    pub ts_us: i64,
+    /// The capture's `conn_id` of the socket that carried it.
+    pub conn_id: u64,
+    /// Who asked, if known.
+    pub process: Option<ProcessId>,
+    /// Address that asked.
+    pub client: TextId,
+    /// Address that was asked.
+    pub server: Option<TextId>,
+    /// The name, lower case, in presentation format.
+    pub name: TextId,
+    /// Type of record, by its mnemonic.
+    pub query_type: Option<TextId>,
+    /// Response code, by its mnemonic; none if no response was seen.
+    pub response_code: Option<TextId>,
+    /// Length of the data of all answers as text, in bytes; none without answers.
+    pub answer_bytes: Option<u32>,
 }
 
 /// How often connections went from one TCP state to another.

@@ -122,6 +122,7 @@ impl<'a> Sockets<'a> {
             cmdline: detail(&|row| processes.cmdline(row)),
             username: detail(&|row| processes.username(row)),
             container: detail(&|row| processes.container(row)),
+            actor: text(&|row| columns.actor(row)),
             protocol: text(&|row| Some(columns.protocol(row).as_str())),
             local_addr: text(&|row| Some(columns.local_addr(row))),
             local_port: common(rows, |row| columns.local_port(row)),
@@ -211,12 +212,13 @@ impl<T: Copy> SocketRow<T> {
     }
 }
 
-/// Who does something, as well as it is known: the process by its name, else the address.
+/// Who does something, as well as it is known: the process by what it is called, else the address.
 ///
-/// The name and not the pid, because a loop in a shell is a new process at every turn.
+/// What it is called ([`super::actor`]) and not the pid, because a loop in a shell is a new process at
+/// every turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Source<'a> {
-    /// A process, by its name.
+    /// A process, by its name, with its script or path where the name is not enough.
     Process(&'a str),
     /// An address, where the process is not known or not on this host.
     Address(&'a str),
@@ -225,7 +227,7 @@ pub enum Source<'a> {
 impl<'a> Source<'a> {
     /// Who opened a connection on this side.
     pub fn of(socket: &Socket<'a>) -> Self {
-        socket.process_name.map_or(Self::Address(socket.local_addr), Self::Process)
+        socket.actor.or(socket.process_name).map_or(Self::Address(socket.local_addr), Self::Process)
     }
 }
 

@@ -2,14 +2,18 @@
 
 mod conn;
 mod findings;
+mod question;
 
 use std::collections::BTreeMap;
 
 pub(crate) use self::conn::Conn;
 pub(crate) use self::findings::{measured, the_only};
+pub(crate) use self::question::Question;
 use super::detector::{Context, Detector, Outcome, Output};
 use super::knowledge::Knowledge;
-use super::records::{EndpointBin, EndpointId, Process, ProcessBin, ProcessId, Recorded, Texts, TimeBin};
+use super::records::{
+    EndpointBin, EndpointId, Process, ProcessBin, ProcessId, Query, Recorded, Texts, TimeBin,
+};
 use super::tables::Tables;
 use crate::capture::Metadata;
 
@@ -22,6 +26,7 @@ const SECOND_US: i64 = 1_000_000;
 #[derive(Clone)]
 pub(crate) struct Capture {
     conns: Vec<Conn>,
+    questions: Vec<Question>,
     facts: Vec<(u32, Facts)>,
     seconds: i64,
     holds_many_hosts: bool,
@@ -38,11 +43,17 @@ pub(crate) struct Facts {
 
 impl Capture {
     pub(crate) fn new(seconds: i64) -> Self {
-        Self { conns: Vec::new(), facts: Vec::new(), seconds, holds_many_hosts: false }
+        Self { conns: Vec::new(), questions: Vec::new(), facts: Vec::new(), seconds, holds_many_hosts: false }
     }
 
     pub(crate) fn add(&mut self, conn: Conn) -> &mut Self {
         self.conns.push(conn);
+        self
+    }
+
+    /// Adds a DNS question.
+    pub(crate) fn ask(&mut self, question: Question) -> &mut Self {
+        self.questions.push(question);
         self
     }
 
@@ -111,12 +122,21 @@ impl Capture {
                 })
                 .collect(),
             sends: (1..).zip(&conns).filter_map(|(id, conn)| conn.sends(id)).collect(),
+            queries: self.question_records(&owners, &mut texts),
             transitions: Vec::new(),
             span_us: (START_US, START_US + self.seconds * SECOND_US),
             ticks: self.seconds as u32 + 1,
             rows: 0,
             texts,
         }
+    }
+
+    /// The questions, in the order of time.
+    fn question_records(&self, owners: &[(String, u32)], texts: &mut Texts) -> Vec<Query> {
+        let process = |q: &Question| place(owners, q.owner.as_ref()?).map(ProcessId::of);
+        let mut records: Vec<Query> = self.questions.iter().map(|q| q.record(process(q), texts)).collect();
+        records.sort_by_key(|query| query.ts_us);
+        records
     }
 
     /// What is told of a process, and for the rest an installed program of its name.
@@ -132,6 +152,7 @@ impl Capture {
             cmdline: text(facts.cmdline.unwrap_or(name)),
             username: text(&format!("user-of-{name}")),
             parent_name: facts.parent_name.and_then(&mut text),
+            actor: None,
             container: None,
             exe_sha256: facts.exe_sha256.and_then(&mut text),
             process_start_us: None,
@@ -162,7 +183,9 @@ impl Capture {
     }
 
     fn owners(&self) -> Vec<(String, u32)> {
-        let mut owners: Vec<_> = self.conns.iter().filter_map(|c| c.owner.clone()).collect();
+        let of_conns = self.conns.iter().filter_map(|c| c.owner.clone());
+        let of_questions = self.questions.iter().filter_map(|q| q.owner.clone());
+        let mut owners: Vec<_> = of_conns.chain(of_questions).collect();
         owners.sort();
         owners.dedup();
         owners

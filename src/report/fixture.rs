@@ -251,6 +251,7 @@ fn connections() -> DataFrame {
         "pid" => [None::<u32>; 4],
         "endpoint" => [None::<u32>; 4],
         "country_code" => [None::<&str>; 4],
+        "actor" => [None::<&str>; 4],
         "owner_source" => [None::<&str>; 4],
     )
     .unwrap()

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::surroundings::{Surroundings, is_usual_port};
 use super::{Factor, domains};
+use crate::analyze::services::is_usual_port;
 use crate::capture::Protocol;
 use crate::model::members::Members;
 use crate::model::records::{Direction, Scope};
 use crate::model::sockets::Socket;
+use crate::model::surroundings::Surroundings;
 
 /// UDP services that are periodic by design: port and name.
 const PERIODIC_BY_DESIGN: [(u16, &str); 8] = [
@@ -38,7 +39,10 @@ pub(super) fn factors(members: Members<'_, '_>, surroundings: &Surroundings<'_>)
     factors.extend(of_place(&socket, addr, surroundings));
     factors.extend(of_service(members, &socket, port, surroundings));
     factors.extend(of_name(members, surroundings));
-    factors.extend(of_prevalence(addr, surroundings.leaves_network(&socket), surroundings));
+    // Who goes to a proxy says nothing about who goes where it leads.
+    if !surroundings.is_proxied(&socket) {
+        factors.extend(of_prevalence(addr, surroundings.leaves_network(&socket), surroundings));
+    }
     factors.extend(of_failure(members));
     factors
 }
@@ -71,6 +75,9 @@ fn of_service(
         PERIODIC_BY_DESIGN.iter().find(|known| socket.protocol == Protocol::Udp && known.0 == port);
     if let Some((_, service)) = by_design {
         return Some(Factor::new("service-by-design", -3.0, format!("{service} is periodic by design")));
+    }
+    if !socket.protocol.has_ports() {
+        return None;
     }
     let is_outside = members.iter().any(|socket| surroundings.leaves_network(&socket));
     if !is_outside {

@@ -16,14 +16,13 @@ mod destination;
 pub mod domains;
 mod novelty;
 mod program;
-mod surroundings;
 
 use std::collections::BTreeSet;
 
-pub use self::surroundings::{Surroundings, is_usual_port};
 use crate::model::finding::Severity;
 use crate::model::members::Members;
 use crate::model::processes::{Process, Processes};
+use crate::model::surroundings::Surroundings;
 
 /// One fact and what it says.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,9 +67,17 @@ impl Appraisal {
             rows.iter().map(|row| (processes.get(*row), processes.exe_sha256(*row))).collect();
         let owners: Vec<Process<'_>> = known.iter().map(|(process, _)| *process).collect();
         let mut all = Self::default();
-        all.extend(program::factors(&owners, members));
+        all.extend(program::factors(&owners));
+        all.extend(program::many_names(members));
         all.extend(destination::factors(members, surroundings));
         all.extend(novelty::factors(&known, members, surroundings));
+        all
+    }
+
+    /// What is known of some programs, whatever they contact.
+    pub fn of_programs(owners: &[Process<'_>]) -> Self {
+        let mut all = Self::default();
+        all.extend(program::factors(owners));
         all
     }
 

@@ -58,11 +58,8 @@ const AGENTS: &[&str] = &[
     "NetworkManager",
 ];
 
-/// Programs that carry bytes between a network and whatever they are given.
-const RELAYS: &[&str] = &["nc", "ncat", "netcat", "nc.openbsd", "nc.traditional", "socat", "telnet"];
-
 /// The facts about the programs that own some connections.
-pub(super) fn factors(owners: &[Process<'_>], members: Members<'_, '_>) -> Vec<Factor> {
+pub(super) fn factors(owners: &[Process<'_>]) -> Vec<Factor> {
     let mut factors: Vec<Factor> = owners.iter().flat_map(of_program).collect();
     if !owners.is_empty() && owners.iter().all(is_agent) {
         factors.push(Factor::new(
@@ -71,11 +68,14 @@ pub(super) fn factors(owners: &[Process<'_>], members: Members<'_, '_>) -> Vec<F
             "it is an installed agent that monitors or updates the host",
         ));
     }
-    let names: BTreeSet<&str> = members.iter().filter_map(|socket| socket.process_name).collect();
-    if names.len() > 1 {
-        factors.push(Factor::new("program-many-names", 1.5, format!("it runs under {} names", names.len())));
-    }
     factors
+}
+
+/// Programs of several names that do one thing together.
+pub(super) fn many_names(members: Members<'_, '_>) -> Option<Factor> {
+    let names: BTreeSet<&str> = members.iter().filter_map(|socket| socket.process_name).collect();
+    (names.len() > 1)
+        .then(|| Factor::new("program-many-names", 1.5, format!("it runs under {} names", names.len())))
 }
 
 /// Anyone can take the name; putting the executable in its place takes privileges.
@@ -106,12 +106,7 @@ fn of_program(process: &Process<'_>) -> Vec<Factor> {
             2.0,
             "it is a shell; shells do not open connections on their own",
         ),
-        (
-            RELAYS.contains(&process.program()),
-            "program-relay",
-            2.0,
-            "it is a relay, driven by another program",
-        ),
+        (programs::is_relay(process), "program-relay", 2.0, "it is a relay, driven by another program"),
         (runs_odd_script(process), "program-script", 2.5, "its script is in a temporary or hidden folder"),
     ];
     facts
@@ -121,15 +116,12 @@ fn of_program(process: &Process<'_>) -> Vec<Factor> {
         .collect()
 }
 
-/// Whether an interpreter runs a script from a temporary or hidden folder: the first path on the
-/// command line after the program.
+/// Whether an interpreter runs a script from a temporary or hidden folder.
 fn runs_odd_script(process: &Process<'_>) -> bool {
-    let mut words = process.cmdline.unwrap_or_default().split_whitespace().skip(1);
-    let script = words.find(|word| !word.starts_with('-')).filter(|word| word.starts_with('/'));
-    programs::is_interpreter(process)
-        && script.is_some_and(|script| {
-            programs::is_in_temporary_folder(script) || programs::hidden_folder_of(script).is_some()
-        })
+    let script = process.script().filter(|script| script.starts_with('/'));
+    script.is_some_and(|script| {
+        programs::is_in_temporary_folder(script) || programs::hidden_folder_of(script).is_some()
+    })
 }
 
 #[cfg(test)]

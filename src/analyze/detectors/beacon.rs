@@ -21,12 +21,11 @@ use self::candidate::Candidate;
 use self::null_model::Asked;
 use self::pairs::{Known, Series};
 use crate::Result;
-use crate::analyze::appraisal::Surroundings;
+use crate::analyze::scene::Scene;
 use crate::analyze::words;
 use crate::model::detector::{
     About, Context, Detector, DetectorTable, Method, Outcome, Output, Periods, Signal,
 };
-use crate::model::processes::Processes;
 use crate::model::section::Section;
 use crate::model::sockets::{Sockets, Source};
 use crate::model::tables::Tables;
@@ -74,10 +73,11 @@ impl Default for Thresholds {
 impl Thresholds {
     /// Largest spread of the gaps for a series: half for several sources together, as there are
     /// many such groups, and no reason why they should have a common clock; three quarters inside a
-    /// connection, where what is sent in a row counts once, which makes chance more regular.
+    /// connection and by check-in, where what follows in a row counts once, which makes chance more regular.
     fn max_spread(&self, series: &Series<'_>) -> f64 {
         match (series.known, series.pair.source) {
             (Known::Inside, _) => 0.75 * self.max_spread,
+            (_, Some(_)) if series.is_by_check_in => 0.75 * self.max_spread,
             (_, Some(_)) => self.max_spread,
             (_, None) => self.max_spread / 2.0,
         }
@@ -102,7 +102,7 @@ impl Detector for Beacon {
             often as many connections at random times would be at least as regular, at the coarseness of \
             this recording, by simulation, or for a clock by a bound that it cannot exceed; over all pairs, the expected share of \
             false discoveries (Benjamini-Hochberg) is at most `max_q`. And the gaps lie on average no further than `max_spread` of the \
-            median gap from it, half of that for several processes together, and three quarters inside a connection; a gap of two \
+            median gap from it, half of that for several processes together, and three quarters inside a connection and by check-in; a gap of two \
             periods is one missed check-in and counts a quarter, one below two thirds of a period up to twice. RITA's score, from regular \
             gaps, equal sizes, a flat histogram and presence over the whole window, ranks what is found and rejects nothing: arrivals without \
             any period reach about 0.7. Where events \
@@ -110,10 +110,12 @@ impl Detector for Beacon {
             below `min_period_s` seconds, or two ticks without events, cannot be told from a busy process. The same is asked of \
             the moments (64 at most) at which one connection that this side opened began to send again, of each pair the one with the \
             most, from `min_inside_period_s` on; and of those connections of a pair that sent about as much, as a program with \
-            two timers sends something else at each. \
+            two timers sends something else at each; and of the first of those that begin within 8 s of each other, as retries and \
+            attempts on several addresses (RFC 8305) make one check-in of several connections. Connections that a remote opens are \
+            tested by remote and port of this host, if there are 10 or more. \
             That it is periodic is one judgement, whether it is suspicious another: the rhythm weighs 1, and the evidence about program, \
             destination and rhythm is added, each fact with its weight (path and name of the program, shell or script; unusual port, missing or \
-            generated name, rarity; known service, infrastructure, services that are periodic by design; jitter, reconnecting every few seconds, back-to-back \
+            generated name, rarity; known service, infrastructure, services that are periodic by design; jitter, a rhythm that lasts a day and longer, reconnecting every few seconds, inbound, back-to-back \
             work). Below 0 it is info, from 2 on medium, from 4 on high. An unknown owner weighs nothing.",
         false_positives: "Update checks, health checks, monitoring agents, mail clients, push notifications, cron jobs, \
             what programs send so that a connection is kept open, \
@@ -153,20 +155,19 @@ impl Detector for Beacon {
     }
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
-        let sockets = Sockets::of(context.tables)?;
-        if let Some(skipped) = Outcome::skipped_if_nothing_opened(context.tables, &sockets) {
+        let scene = Scene::of(context)?;
+        let sockets = &scene.sockets;
+        if let Some(skipped) = Outcome::skipped_if_nothing_opened(context.tables, sockets) {
             return Ok(skipped);
         }
-        let processes = Processes::of(context.tables)?;
         let timing = Timing::of(context.tables);
-        let surroundings = Surroundings::of(&sockets, context.metadata);
         let mut candidates = Vec::new();
         for window_us in &timing.windows_us {
-            candidates.extend(in_window(context.tables, &sockets, *window_us, &timing, config)?);
+            candidates.extend(in_window(&scene, context.tables, *window_us, &timing, config)?);
         }
         test(&mut candidates, context.seed, &timing, config);
         let found = found(&candidates, &timing, config);
-        let tested = joined(candidates, &found, &sockets);
+        let tested = joined(candidates, &found, sockets);
         let mut ranked: Vec<(&Candidate<'_>, bool)> =
             tested.iter().map(|(candidate, is_found)| (candidate, *is_found)).collect();
         ranked.sort_by(|a, b| {
@@ -178,10 +179,10 @@ impl Detector for Beacon {
         let findings = ranked
             .iter()
             .filter(|(_, is_found)| *is_found)
-            .map(|(candidate, _)| verdict::finding(&sockets, &processes, &surroundings, candidate, config))
+            .map(|(candidate, _)| verdict::finding(&scene, candidate, config))
             .collect();
         let tables = vec![(PAIRS.name, pairs_table(&ranked)?), (INTERVALS.name, intervals_table(&ranked)?)];
-        let shortest_s = timing.shortest_of_all_s(&sockets, config);
+        let shortest_s = timing.shortest_of_all_s(sockets, config);
         Ok(Outcome::Ran(Output {
             findings,
             tables,
@@ -193,16 +194,16 @@ impl Detector for Beacon {
 
 /// Every series of a window that can be tested.
 fn in_window<'a>(
+    scene: &Scene<'a>,
     tables: &'a Tables,
-    sockets: &Sockets<'a>,
     window_us: (i64, i64),
     timing: &Timing,
     config: &Thresholds,
 ) -> Result<Vec<Candidate<'a>>> {
     let min_starts = config.min_starts as usize;
-    let talks = talks::collect(sockets, tables, window_us, min_starts)?;
-    let series = pairs::collect(sockets, window_us, min_starts).into_iter().chain(talks);
-    Ok(series.filter_map(|series| Candidate::of(sockets, series, window_us, timing.tick_us)).collect())
+    let talks = talks::collect(scene, tables, window_us, min_starts)?;
+    let series = pairs::collect(scene, window_us, min_starts).into_iter().chain(talks);
+    Ok(series.filter_map(|series| Candidate::of(&scene.sockets, series, window_us, timing.tick_us)).collect())
 }
 
 /// Each pair once, and whether it was found in any window: joined from all windows in which it was, else as in
@@ -335,7 +336,7 @@ fn is_regular_enough(candidate: &Candidate<'_>, timing: &Timing, config: &Thresh
 /// owner, else what goes on inside a connection.
 fn found(candidates: &[Candidate<'_>], timing: &Timing, config: &Thresholds) -> BTreeSet<usize> {
     let meets = |c: &Candidate<'_>| is_regular_enough(c, timing, config) && c.q_value <= config.max_q;
-    let clarity = |series: &Series<'_>| match (series.known, series.pair.source, series.sent) {
+    let clarity = |series: &Series<'_>| match (series.known, series.pair.source, series.part()) {
         (Known::Inside, ..) => 0,
         (_, Some(Source::Process(_)), None) => 5,
         (_, Some(Source::Process(_)), Some(_)) => 4,
@@ -401,7 +402,7 @@ fn pairs_table(ranked: &[(&Candidate<'_>, bool)]) -> Result<DataFrame> {
 fn sources(series: &Series<'_>) -> &'static str {
     match (series.known, series.pair.source) {
         (Known::Inside, _) => "inside",
-        (_, Some(_)) if series.sent.is_some() => "part",
+        (_, Some(_)) if series.part().is_some() => "part",
         (_, Some(_)) => "one",
         (_, None) => "several",
     }

@@ -11,10 +11,11 @@ use self::sessions::{Attack, Spread};
 
 use crate::Result;
 use crate::analyze::peers::Side;
+use crate::analyze::scene;
 use crate::analyze::services;
 use crate::analyze::words;
 use crate::capture::Protocol;
-use crate::model::detector::{About, Context, Detector, Method, Outcome, Output, Signal};
+use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::model::records::Direction;
 use crate::model::section::Section;
@@ -106,16 +107,11 @@ impl Detector for BruteForce {
     }
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
-        let sockets = Sockets::of(context.tables)?;
-        if let Some(skipped) = Outcome::skipped_if_nothing_opened(context.tables, &sockets) {
-            return Ok(skipped);
-        }
-        let mut findings: Vec<Finding> = sessions::attacks(&sockets, config)
-            .iter()
-            .map(|attack| finding(&sockets, attack, config))
-            .collect();
-        findings.sort_by(Finding::worst_first);
-        Ok(Outcome::Ran(Output { findings, ..Output::default() }))
+        scene::detect(context, |scene| {
+            let attacks = sessions::attacks(scene, config);
+            let findings = attacks.iter().map(|attack| finding(&scene.sockets, attack, config));
+            Ok(findings.collect::<Vec<_>>().into())
+        })
     }
 }
 

@@ -45,11 +45,20 @@ pub struct Thresholds {
     pub min_bytes: u64,
     /// Smallest robust z: how many robust standard deviations a window lies above the median one.
     pub min_z: f64,
+    /// Connections that this host opens within a window from which on the median does not matter: an
+    /// attack that fills the recording is no measure of itself.
+    pub always_connections: u32,
 }
 
 impl Default for Thresholds {
     fn default() -> Self {
-        Self { window_s: 10.0, min_connections: 50, min_bytes: 50_000_000, min_z: 6.0 }
+        Self {
+            window_s: 10.0,
+            min_connections: 50,
+            min_bytes: 50_000_000,
+            min_z: 6.0,
+            always_connections: 1_000,
+        }
     }
 }
 
@@ -69,7 +78,9 @@ impl Detector for Burst {
             bytes, one slice. Windows side by side give the median and the spread (1.4826 MAD; where most \
             windows are equal, 1.2533 times the mean deviation; never less than chance would give). A \
             sliding window is part of a burst if it has at least `min_connections` or `min_bytes`, and a \
-            robust z of at least `min_z`. Adjacent windows form one episode and one finding. A burst to a \
+            robust z of at least `min_z`. From `always_connections` that this host opened on, z does not \
+            matter, so that a flood that fills the recording is not its own baseline: a client that opens \
+            100 connections a second keeps none open, as clients of HTTP, databases and mail do. Adjacent windows form one episode and one finding. A burst to a \
             destination that a single process caused is reported once, for that process. Severity: info \
             for bytes, low for connections; medium if this host opened ten times `min_connections` to one \
             address outside the local networks.",
@@ -89,6 +100,9 @@ impl Detector for Burst {
     fn validate(config: &Thresholds) -> Result<(), String> {
         if config.min_connections < 2 || config.min_bytes < 2 {
             return Err("min_connections and min_bytes must be at least 2".to_owned());
+        }
+        if config.always_connections < config.min_connections {
+            return Err("always_connections must be at least min_connections".to_owned());
         }
         for (key, value) in [("window_s", config.window_s), ("min_z", config.min_z)] {
             if !(value > 0.0 && value.is_finite()) {
@@ -156,7 +170,7 @@ fn severity(episode: &Episode<'_>, members: Members<'_, '_>, config: &Thresholds
 /// Surer the further the fullest window lies beyond both thresholds.
 fn confidence(episode: &Episode<'_>, config: &Thresholds) -> Confidence {
     let by_floor = 1.0 - (-episode.peak / episode.metric.floor(config)).exp();
-    let by_z = 1.0 - (-episode.z / config.min_z).exp();
+    let by_z = if episode.z < config.min_z { 0.5 } else { 1.0 - (-episode.z / config.min_z).exp() };
     Confidence::new(by_floor * by_z)
 }
 

@@ -9,16 +9,17 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
-use crate::analyze::appraisal::{Appraisal, Factor, Surroundings, is_usual_port};
-use crate::analyze::peers::{Peer, Side, by_peer};
+use crate::analyze::appraisal::{Appraisal, Factor};
+use crate::analyze::peers::{Peer, Side};
+use crate::analyze::scene::{self, Scene};
+use crate::analyze::services::is_usual_port;
 use crate::analyze::{services, words};
 use crate::capture::Protocol;
-use crate::model::detector::{About, Context, Detector, Method, Outcome, Output, Signal};
+use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::model::members::Members;
-use crate::model::processes::Processes;
 use crate::model::section::Section;
-use crate::model::sockets::{Socket, Sockets, Source};
+use crate::model::sockets::{Socket, Source};
 
 /// Sessions under remote control.
 #[derive(Debug)]
@@ -95,34 +96,31 @@ impl Detector for C2Session {
     }
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
-        let sockets = Sockets::of(context.tables)?;
-        if let Some(skipped) = Outcome::skipped_if_nothing_opened(context.tables, &sockets) {
-            return Ok(skipped);
-        }
-        let processes = Processes::of(context.tables)?;
-        let surroundings = Surroundings::of(&sockets, context.metadata);
-        let peers = by_peer(&sockets, |socket, peer| {
-            peer.side == Side::Client
-                && socket.protocol == Protocol::Tcp
-                && surroundings.leaves_network(socket)
-        });
-        let sessions: Vec<(&Peer<'_>, &Vec<usize>)> =
-            peers.iter().filter(|(_, rows)| is_session(sockets.members(rows), config)).collect();
-        let crowds = crowds(&sessions);
-        let mut findings = Vec::new();
-        for (peer, rows) in sessions {
-            let members = sockets.members(rows);
-            let mut appraisal = Appraisal::of(members, &processes, &surroundings);
-            appraisal.extend(shape(peer, members, config));
-            let crowd = crowds.get(&peer.source).copied().unwrap_or_default();
-            appraisal.extend(like_others(peer, crowd, config));
-            if appraisal.severity(SESSION) >= Severity::Medium {
-                findings.push(finding(peer, members, &appraisal, config));
-            }
-        }
-        findings.sort_by(Finding::worst_first);
-        Ok(Outcome::Ran(Output { findings, ..Output::default() }))
+        scene::detect(context, |scene| Ok(findings(scene, config).into()))
     }
+}
+
+fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
+    let peers = scene.by_peer(|socket, peer| {
+        peer.side == Side::Client
+            && socket.protocol == Protocol::Tcp
+            && scene.surroundings.leaves_network(socket)
+    });
+    let sessions: Vec<(&Peer<'_>, &Vec<usize>)> =
+        peers.iter().filter(|(_, rows)| is_session(scene.sockets.members(rows), config)).collect();
+    let crowds = crowds(&sessions);
+    let mut findings = Vec::new();
+    for (peer, rows) in sessions {
+        let members = scene.sockets.members(rows);
+        let mut appraisal = scene.appraise(members);
+        appraisal.extend(shape(peer, members, config));
+        let crowd = crowds.get(&peer.source).copied().unwrap_or_default();
+        appraisal.extend(like_others(peer, crowd, config));
+        if appraisal.severity(SESSION) >= Severity::Medium {
+            findings.push(finding(peer, members, &appraisal, config));
+        }
+    }
+    findings
 }
 
 fn is_session(members: Members<'_, '_>, config: &Thresholds) -> bool {

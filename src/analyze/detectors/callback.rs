@@ -8,17 +8,17 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
-use crate::analyze::appraisal::{Appraisal, Factor, Surroundings};
-use crate::analyze::peers::{Peer, Side, by_peer};
+use crate::analyze::appraisal::{Appraisal, Factor};
+use crate::analyze::peers::{Peer, Side};
 use crate::analyze::programs;
+use crate::analyze::scene::{self, Scene};
 use crate::analyze::words;
 use crate::capture::Protocol;
-use crate::model::detector::{About, Context, Detector, Method, Outcome, Output, Signal};
+use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement};
 use crate::model::members::Members;
 use crate::model::processes::{Process, Processes};
 use crate::model::section::Section;
-use crate::model::sockets::Sockets;
 
 /// Services that connect back.
 #[derive(Debug)]
@@ -92,31 +92,24 @@ impl Detector for Callback {
     }
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
-        let sockets = Sockets::of(context.tables)?;
-        if let Some(skipped) = Outcome::skipped_if_nothing_opened(context.tables, &sockets) {
-            return Ok(skipped);
-        }
-        let processes = Processes::of(context.tables)?;
-        let surroundings = Surroundings::of(&sockets, context.metadata);
-        let served = Served::of(&sockets);
-        let peers = by_peer(&sockets, |socket, peer| peer.side == Side::Client && socket.opened_in_recording);
-        let mut findings = Vec::new();
-        for (peer, rows) in peers.iter().filter(|(_, rows)| rows.len() <= config.max_connections as usize) {
-            let members = sockets.members(rows);
-            let Some(reason) = reason(peer, members, &served, &processes, config) else { continue };
-            let mut appraisal = Appraisal::of(members, &processes, &surroundings);
-            appraisal.extend(LOOKUP_PORTS.contains(&peer.port).then(|| {
-                Factor::new(
-                    "port-lookup",
-                    1.0,
-                    format!("port {} serves directory or object look-ups", peer.port),
-                )
-            }));
-            findings.push(finding(peer, members, &reason, &appraisal, config));
-        }
-        findings.sort_by(Finding::worst_first);
-        Ok(Outcome::Ran(Output { findings, ..Output::default() }))
+        scene::detect(context, |scene| Ok(findings(scene, config).into()))
     }
+}
+
+fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
+    let served = Served::of(scene);
+    let peers = scene.by_peer(|socket, peer| peer.side == Side::Client && socket.opened_in_recording);
+    let mut findings = Vec::new();
+    for (peer, rows) in peers.iter().filter(|(_, rows)| rows.len() <= config.max_connections as usize) {
+        let members = scene.sockets.members(rows);
+        let Some(reason) = reason(peer, members, &served, &scene.processes, config) else { continue };
+        let mut appraisal = scene.appraise(members);
+        appraisal.extend(LOOKUP_PORTS.contains(&peer.port).then(|| {
+            Factor::new("port-lookup", 1.0, format!("port {} serves directory or object look-ups", peer.port))
+        }));
+        findings.push(finding(peer, members, &reason, &appraisal, config));
+    }
+    findings
 }
 
 /// Which hosts serve whom: for every server and client, the times of the requests.
@@ -129,8 +122,8 @@ struct Served<'a> {
 }
 
 impl<'a> Served<'a> {
-    fn of(sockets: &Sockets<'a>) -> Self {
-        let peers = by_peer(sockets, |socket, peer| {
+    fn of(scene: &Scene<'a>) -> Self {
+        let peers = scene.by_peer(|socket, peer| {
             socket.protocol == Protocol::Tcp && socket.was_established() && EXPOSED_PORTS.contains(&peer.port)
         });
         let mut all =
@@ -140,7 +133,7 @@ impl<'a> Served<'a> {
             if client == server {
                 continue;
             }
-            let times = rows.iter().map(|row| sockets.first_seen_us(*row));
+            let times = rows.iter().map(|row| scene.sockets.first_seen_us(*row));
             all.requests.entry((server, client)).or_default().extend(times);
             all.services.insert((server, peer.port));
             all.answered_ports.insert((client, server, peer.port));

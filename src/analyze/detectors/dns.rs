@@ -1,24 +1,26 @@
-//! `dns`: data hidden in questions to name servers.
+//! `dns`: data hidden in questions to name servers, and names that malware makes up.
 
+mod generated;
+mod names;
+mod sizes;
 #[cfg(test)]
 mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
-use crate::analyze::appraisal::{Appraisal, Factor, Surroundings};
-use crate::analyze::peers::{Peer, Side, by_peer};
-use crate::analyze::words;
+use crate::analyze::appraisal::domains;
+use crate::analyze::scene::{self, Found, Scene};
 use crate::model::detector::{About, Context, Detector, Method, Outcome, Output, Signal};
-use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
-use crate::model::members::Members;
-use crate::model::processes::Processes;
-use crate::model::records::Scope;
+use crate::model::finding::{Entities, Evidence, Finding, Judgement, Measurement};
+use crate::model::queries::{Queries, Query};
 use crate::model::section::Section;
-use crate::model::sockets::{Socket, Sockets};
+use crate::model::sockets::{Socket, Source};
 
-/// Tunnels through name servers.
+/// Tunnels through name servers, and generated names.
 #[derive(Debug)]
 pub struct Dns;
 
@@ -32,169 +34,215 @@ pub struct Thresholds {
     pub min_question_bytes: f64,
     /// Smallest mean payload of a question from which on nothing ordinary explains it, in bytes.
     pub large_question_bytes: f64,
+    /// Fewest different names under one domain for them to be looked at.
+    pub min_names: u32,
+    /// Information in the names under one domain within a day that makes a tunnel, in bytes; an eighth
+    /// of it counts half.
+    pub min_information_bytes: f64,
+    /// Mean length from which on the part of the names before the domain is long, in characters.
+    pub long_name_chars: f64,
+    /// Fewest registered domains that do not exist, asked for within an hour.
+    pub min_dead_domains: u32,
 }
 
 impl Default for Thresholds {
     fn default() -> Self {
-        Self { min_questions: 25, min_question_bytes: 70.0, large_question_bytes: 100.0 }
+        Self {
+            min_questions: 25,
+            min_question_bytes: 70.0,
+            large_question_bytes: 100.0,
+            min_names: 25,
+            min_information_bytes: 4096.0,
+            long_name_chars: 40.0,
+            min_dead_domains: 15,
+        }
     }
 }
-
-/// What questions that are long on average weigh, and what very long ones do.
-const LONG: f64 = 1.5;
-const VERY_LONG: f64 = 2.5;
 
 impl Detector for Dns {
     type Config = Thresholds;
 
     const ABOUT: About = About {
         id: "dns",
-        title: "DNS tunnels",
-        what_it_finds: "A program (or host) whose DNS questions are so long that they carry data: tunnels (iodine, dnscat2, \
-            dns2tcp, dnstt) and exfiltration through names.",
+        title: "DNS tunnels and generated names",
+        what_it_finds: "A program (or host) whose DNS questions carry data: tunnels (iodine, dnscat2, \
+            dns2tcp, dnstt), exfiltration through names and C2 over DNS; and one that asks for many domains that do not exist, as \
+            malware does that generates the names of its servers.",
         why_it_matters: "DNS is let out of almost every network. Data hidden in the names of questions leaves through the resolver \
             without a single connection to the attacker.",
-        how_it_decides: "Payload and number of datagrams to port 53 (and segments with data, over TCP) are summed up by program and \
+        how_it_decides: "By size: payload and number of datagrams to port 53 (and segments with data, over TCP) are summed up by program and \
             server. With at least `min_questions` questions of at least `min_question_bytes` bytes each on average, it is a \
             tunnel of weight 1.5; from `large_question_bytes` on, of weight 2.5. A question carries 12 bytes of header, 5 of type, class and \
             root, 11 of EDNS, and the name: 70 bytes leave 42 for the name of every question, 100 leave 72. Evidence \
-            about program and server is added; a server that most sources use as their resolver subtracts as usual.",
+            about program and server is added; a server that most sources use as their resolver subtracts as usual. \
+            By name, where questions are in the capture: for each source and registered domain with at least `min_names` different names, the \
+            information in them is their number of characters times the entropy of a character. From `min_information_bytes` within a day on it \
+            weighs 2 (the published bound on what a client may leak to a domain unnoticed), from an eighth of it on 1, if they have 16 characters on average. Names of \
+            `long_name_chars` characters or more before the domain add 1.5: identifiers of ordinary services, GUIDs and MD5 sums, have 36 or \
+            less. Record types that clients do not ask for on their own (anything but A, AAAA, HTTPS, PTR, SRV and SOA) in half of the questions \
+            add 1, a question a second 0.5, long answers 0.5; a generated domain adds 1.5, a known service subtracts 2.5, a domain that \
+            several sources ask for 1. If the source is asked itself meanwhile (DNS, DNS over TLS or HTTPS) by three others or fewer, these are \
+            named, as it may only pass questions on. Reversed addresses (PTR, block lists: RFC 5782) are no names. Nothing below 1 is reported. \
+            Generated names: at least `min_dead_domains` different registered domains within an hour that do not exist (NXDOMAIN) \
+            weigh 1.5, three times as many 2.5, and 1.5 more if half of them look generated.",
         false_positives: "Reverse look-ups of many IPv6 addresses (90 bytes each), look-ups in block lists by a mail server, \
-            antivirus and telemetry services that put hashes into names.",
-        evidence: "Questions beside `min_questions`, mean payload of a question beside `min_question_bytes`, of an answer, bytes \
-            each way, the rate, and the connections.",
-        source: "G. Farnham, Detecting DNS Tunneling, SANS 2013; message sizes: RFC 1035, RFC 6891. ATT&CK T1071.004, T1048.003, T1572.",
+            antivirus and telemetry services that put hashes into names, storage and delivery services with long names, crawlers and mail \
+            servers that look up dead domains.",
+        evidence: "By size: questions beside `min_questions`, mean payload of a question beside `min_question_bytes`, of an answer, bytes \
+            each way, the rate. By name: different names beside `min_names`, their information beside `min_information_bytes`, mean length beside \
+            `long_name_chars`, share of unusual record types. Generated names: dead domains beside `min_dead_domains`, with examples. And the \
+            connections that carried the questions.",
+        source: "G. Farnham, Detecting DNS Tunneling, SANS 2013; message sizes: RFC 1035, RFC 6891. Information: V. Paxson et al., Practical \
+            Comprehensive Bounds on Surreptitious Communication Over DNS, USENIX Security 2013 (4 kB a day for one client and domain). Generated \
+            names: M. Antonakakis et al., From Throw-Away Traffic to Bots, USENIX Security 2012. ATT&CK T1071.004, T1048.003, T1568.002, T1572.",
         section: Section::Security,
         method: Method::Statistics,
         signal: Signal::Tunnel,
-        attack: &["T1071.004", "T1572"],
+        attack: &["T1048.003", "T1071.004", "T1568.002", "T1572"],
     };
 
     fn validate(config: &Thresholds) -> Result<(), String> {
-        if config.min_questions < 5 {
-            return Err("min_questions must be at least 5".to_owned());
+        if config.min_questions < 5 || config.min_names < 5 || config.min_dead_domains < 5 {
+            return Err("min_questions, min_names and min_dead_domains must be at least 5".to_owned());
         }
         if !(config.min_question_bytes > 28.0 && config.large_question_bytes >= config.min_question_bytes) {
             return Err(
                 "min_question_bytes must be above 28, and large_question_bytes at least as large".to_owned()
             );
         }
+        for (key, value) in [
+            ("min_information_bytes", config.min_information_bytes),
+            ("long_name_chars", config.long_name_chars),
+        ] {
+            if !(value > 0.0 && value.is_finite()) {
+                return Err(format!("{key} must be above 0"));
+            }
+        }
         Ok(())
     }
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
-        let sockets = Sockets::of(context.tables)?;
-        if let Some(skipped) = Outcome::skipped_if_nothing_opened(context.tables, &sockets) {
-            return Ok(skipped);
-        }
-        let processes = Processes::of(context.tables)?;
-        let surroundings = Surroundings::of(&sockets, context.metadata);
-        let peers = by_peer(&sockets, |socket, peer| {
-            peer.side == Side::Client && peer.port == 53 && socket.remote_scope != Some(Scope::Loopback)
-        });
-        let is_counted = peers.values().flatten().any(|row| sockets.get(*row).bytes_sent.is_some());
-        if !peers.is_empty() && !is_counted {
+        let queries = Queries::of(context.tables)?;
+        if queries.is_empty() && !sizes::are_known(context)? {
             return Ok(Outcome::Skipped(
-                "Needs payload bytes of UDP: record with --udp-bytes, or import packets.".to_owned(),
+                "Needs DNS questions or the payload bytes of UDP: record with --udp-bytes, or import packets or logs \
+                 of DNS."
+                    .to_owned(),
             ));
         }
-        let mut findings: Vec<Finding> = peers
-            .iter()
-            .filter_map(|(peer, rows)| {
-                let members = sockets.members(rows);
-                let questions = Questions::of(members)?;
-                let appraisal = Appraisal::of(members, &processes, &surroundings);
-                questions.finding(peer, members, appraisal, config)
-            })
-            .collect();
+        if queries.is_empty() {
+            return scene::detect(context, |scene| {
+                let limits =
+                    vec!["No DNS question is in this capture; only their sizes were judged.".to_owned()];
+                Ok(Found { findings: sizes::findings(scene, config), limits })
+            });
+        }
+        let scene = Scene::of(context)?;
+        let mut findings = names::findings(&scene, &queries, config);
+        // What is known by its names needs no guess by size.
+        let known: BTreeSet<Option<String>> = findings.iter().map(actor).collect();
+        findings.extend(sizes::findings(&scene, config).into_iter().filter(|f| !known.contains(&actor(f))));
+        findings.extend(generated::findings(&scene, &queries, config));
         findings.sort_by(Finding::worst_first);
         Ok(Outcome::Ran(Output { findings, ..Output::default() }))
     }
 }
 
-/// What one client asked one server, in sum.
-struct Questions {
-    number: u64,
-    sent: u64,
-    answers: Option<u64>,
-    received: Option<u64>,
-    span_s: f64,
+fn actor(finding: &Finding) -> Option<String> {
+    let entities = &finding.judgement.entities;
+    entities.actor.clone().or_else(|| entities.local_addr.clone())
 }
 
-impl Questions {
-    fn of(members: Members<'_, '_>) -> Option<Self> {
-        let sum = |field: fn(&Socket<'_>) -> Option<u64>| {
-            members
-                .iter()
-                .filter_map(|socket| field(&socket))
-                .fold(None, |sum: Option<u64>, value| Some(sum.unwrap_or(0).saturating_add(value)))
-        };
-        let (number, sent) = (sum(|socket| socket.packets_sent)?, sum(|socket| socket.bytes_sent)?);
-        let first = members.iter().map(|socket| socket.first_seen_us).min()?;
-        let last = members.iter().map(|socket| socket.last_seen_us).max()?;
+/// Ports on which a resolver is asked: DNS, over TLS, over HTTPS.
+const NAME_SERVICE_PORTS: [u16; 3] = [53, 443, 853];
+
+/// With more clients than these, a resolver's questions cannot be told apart.
+const MOST_CLIENTS: usize = 3;
+
+/// Connections of clients that a finding lists.
+const MOST_CLIENT_CONNECTIONS: usize = 50;
+
+/// Some questions of one source, with what carried them.
+struct Asked<'a> {
+    source: Source<'a>,
+    first: Query<'a>,
+    conn_ids: BTreeSet<u64>,
+    /// Connections of those for whom the source may have asked.
+    client_ids: Vec<u64>,
+    span_us: (i64, i64),
+    /// Rows of the connections that carried them.
+    rows: Vec<usize>,
+}
+
+impl<'a> Asked<'a> {
+    fn of(source: Source<'a>, questions: &[Query<'a>], scene: &Scene<'_>) -> Option<Self> {
+        let conn_ids: BTreeSet<u64> = questions.iter().map(|query| query.conn_id).collect();
+        let sockets = &scene.sockets;
+        let rows = (0..sockets.len()).filter(|row| conn_ids.contains(&sockets.conn_id(*row))).collect();
+        let (first, last) = (*questions.first()?, questions.last()?);
         Some(Self {
-            number,
-            sent,
-            answers: sum(|socket| socket.packets_received),
-            received: sum(|socket| socket.bytes_received),
-            span_s: (last - first) as f64 / 1e6,
+            source,
+            first,
+            conn_ids,
+            client_ids: Vec::new(),
+            span_us: (first.ts_us, last.ts_us),
+            rows,
         })
     }
 
-    fn mean_bytes(&self) -> f64 {
-        self.sent as f64 / self.number.max(1) as f64
+    /// Adds the connections of those who asked the source itself meanwhile, over DNS, TLS or HTTPS, if it is an
+    /// address and they are few: a resolver that passes questions on is not who had them. Their addresses.
+    fn add_clients<'s>(&mut self, scene: &Scene<'s>) -> Vec<&'s str> {
+        let Source::Address(own) = self.source else { return Vec::new() };
+        let mut clients: BTreeMap<&'s str, Vec<u64>> = BTreeMap::new();
+        for socket in scene.sockets.iter().filter(Socket::was_established) {
+            let Some(flow) = scene.orientation.flow(&socket) else { continue };
+            let (client, (server, port)) = (flow.originator.0, flow.responder);
+            let is_meanwhile =
+                socket.first_seen_us <= self.span_us.1 && socket.last_seen_us >= self.span_us.0;
+            if server == own && client != own && NAME_SERVICE_PORTS.contains(&port) && is_meanwhile {
+                clients.entry(client).or_default().push(socket.conn_id);
+            }
+        }
+        if clients.len() > MOST_CLIENTS {
+            return Vec::new();
+        }
+        self.client_ids = clients.values().flatten().copied().take(MOST_CLIENT_CONNECTIONS).collect();
+        clients.into_keys().collect()
     }
 
-    fn finding(
-        &self,
-        peer: &Peer<'_>,
-        members: Members<'_, '_>,
-        mut appraisal: Appraisal,
-        config: &Thresholds,
-    ) -> Option<Finding> {
-        let mean = self.mean_bytes();
-        if self.number < u64::from(config.min_questions) || mean < config.min_question_bytes {
-            return None;
+    /// Who asked. A resolver is only the way, and no party to it.
+    fn entities(&self, scene: &Scene<'_>, domain: Option<&str>) -> Entities {
+        let common = scene.sockets.entities(&self.rows);
+        let owner = self.first.process.map(|process| scene.processes.get(process as usize));
+        let text = |text: Option<&str>| text.map(str::to_owned);
+        Entities {
+            process_name: common.process_name.or_else(|| text(owner.and_then(|owner| owner.process_name))),
+            actor: common.actor.or_else(|| text(owner.and_then(|owner| owner.actor))),
+            local_addr: Some(self.first.client_addr.to_owned()),
+            local_port: None,
+            remote_addr: None,
+            remote_port: None,
+            remote_name: domain.map(str::to_owned),
+            ..common
         }
-        let weight = if mean >= config.large_question_bytes { VERY_LONG } else { LONG };
-        let rate = self.number as f64 / self.span_s.max(1.0);
-        // A busy resolver asks more often than this; one program has no need to.
-        appraisal.extend(
-            (rate >= 1.0).then(|| Factor::new("dns-rate", 0.5, format!("{rate:.1} questions a second"))),
-        );
-        let answer = self.answers.zip(self.received).map(|(n, bytes)| bytes as f64 / n.max(1) as f64);
-        let mut explanation = vec![format!(
-            "{} questions with {} each on average, where ordinary names need about 40 bytes; {} sent in {}.",
-            self.number,
-            words::bytes(mean),
-            words::bytes(self.sent as f64),
-            words::duration(self.span_s)
-        )];
-        explanation.extend(appraisal.sentences());
-        let judgement = Judgement {
-            severity: appraisal.severity(weight).max(Severity::Low),
-            confidence: Confidence::new(0.35 + 0.1 * (weight + appraisal.total())),
-            title: format!(
-                "{}: possible DNS tunnel through {}, {} questions of {}",
-                peer.source,
-                peer.remote_addr,
-                self.number,
-                words::bytes(mean)
-            ),
-            explanation: explanation.join(" "),
-            false_positives: String::new(),
-            attack: vec!["T1071.004", "T1572"],
-            entities: members.entities(),
-        };
-        let mut measurements = vec![
-            Measurement::of("questions", self.number as f64, "questions")
-                .against(f64::from(config.min_questions)),
-            Measurement::of("mean question", mean, "bytes").against(config.min_question_bytes),
-            Measurement::of("rate", rate, "questions/s"),
-            Measurement::of("sent", self.sent as f64, "bytes"),
-        ];
-        measurements.extend(answer.map(|bytes| Measurement::of("mean answer", bytes, "bytes")));
-        measurements.extend(self.received.map(|bytes| Measurement::of("received", bytes as f64, "bytes")));
-        Some(Finding::new(&Dns::ABOUT, judgement, members.evidence(measurements)))
     }
+
+    fn finding(&self, judgement: Judgement, measurements: Vec<Measurement>) -> Finding {
+        let of_clients = self.client_ids.iter().filter(|id| !self.conn_ids.contains(id));
+        let conn_ids: Vec<u64> = of_clients.chain(&self.conn_ids).copied().collect();
+        Finding::new(&Dns::ABOUT, judgement, Evidence::new(measurements, conn_ids, self.span_us))
+    }
+}
+
+/// Whether a name is an address in reverse, as look-ups of names and of block lists have it.
+fn is_reversed_address(name: &str) -> bool {
+    let is_octet = |label: &str| label.len() <= 3 && label.parse::<u8>().is_ok();
+    let is_nibble = |label: &str| label.len() == 1 && label.bytes().all(|b| b.is_ascii_hexdigit());
+    let starts_with = |number: usize, is: &dyn Fn(&str) -> bool| {
+        name.split('.').take(number).filter(|label| is(label)).count() == number
+    };
+    domains::registered_domain(name).is_some_and(|domain| domain.rsplit('.').next() == Some("arpa"))
+        || starts_with(4, &is_octet)
+        || starts_with(32, &is_nibble)
 }

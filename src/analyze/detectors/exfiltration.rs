@@ -10,12 +10,12 @@ use serde::{Deserialize, Serialize};
 
 use self::uploads::Upload;
 use crate::Result;
-use crate::analyze::appraisal::{Appraisal, Surroundings};
+use crate::analyze::appraisal::Appraisal;
+use crate::analyze::scene::Scene;
 use crate::analyze::words;
 use crate::capture::Metadata;
 use crate::model::detector::{About, Context, Detector, DetectorTable, Method, Outcome, Output, Signal};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
-use crate::model::processes::Processes;
 use crate::model::section::Section;
 use crate::model::sockets::Sockets;
 
@@ -119,25 +119,23 @@ impl Detector for Exfiltration {
     }
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
-        let sockets = Sockets::of(context.tables)?;
+        let scene = Scene::of(context)?;
+        let sockets = &scene.sockets;
         if sockets.iter().all(|socket| socket.recorded_sent.is_none()) {
             return Ok(Outcome::Skipped("Needs byte counts, and this capture has none.".to_owned()));
         }
-        let processes = Processes::of(context.tables)?;
-        let surroundings = Surroundings::of(&sockets, context.metadata);
-        let uploads = uploads::find(&sockets, &surroundings, context.tables, config)?;
-        let appraise =
-            |upload: &Upload<'_>| Appraisal::of(sockets.members(&upload.rows), &processes, &surroundings);
+        let uploads = uploads::find(sockets, scene.surroundings, context.tables, config)?;
+        let appraise = |upload: &Upload<'_>| scene.appraise(sockets.members(&upload.rows));
         let mut findings: Vec<Finding> = uploads
             .iter()
             .filter(|upload| upload.meets(config))
-            .map(|upload| finding(&sockets, upload, &appraise(upload), severity(upload, config), config))
+            .map(|upload| finding(sockets, upload, &appraise(upload), severity(upload, config), config))
             .collect();
         for upload in uploads.iter().filter(|upload| upload.is_small_and_one_way(config)) {
             let appraisal = appraise(upload);
             let severity = appraisal.severity(SMALL_UPLOAD);
             if severity >= Severity::Medium && harmless_readings(upload).is_empty() {
-                findings.push(finding(&sockets, upload, &appraisal, severity, config));
+                findings.push(finding(sockets, upload, &appraisal, severity, config));
             }
         }
         let tables = vec![(UPLOADS.name, uploads_table(&uploads, config)?)];
@@ -167,7 +165,12 @@ fn finding(
     let members = sockets.members(&upload.rows);
     let judgement = Judgement {
         severity,
-        confidence: confidence(upload, config),
+        confidence: if upload.meets(config) {
+            confidence(upload, config)
+        } else {
+            // It was found by the evidence, and is as sure as that.
+            Confidence::new(0.35 + 0.1 * (SMALL_UPLOAD + appraisal.total()))
+        },
         title: title(upload),
         explanation: explanation(upload, appraisal),
         false_positives: String::new(),

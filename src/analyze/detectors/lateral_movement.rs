@@ -9,14 +9,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
-use crate::analyze::appraisal::{Appraisal, Surroundings};
-use crate::analyze::peers::{Peer, Side, by_peer, most_within};
+use crate::analyze::peers::{Peer, Side, most_within};
+use crate::analyze::scene::{self, Scene};
 use crate::analyze::services;
 use crate::analyze::words;
 use crate::capture::Protocol;
-use crate::model::detector::{About, Context, Detector, Method, Outcome, Output, Signal};
+use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
-use crate::model::processes::Processes;
 use crate::model::records::Scope;
 use crate::model::section::Section;
 use crate::model::sockets::{Sockets, Source};
@@ -89,30 +88,25 @@ impl Detector for LateralMovement {
     }
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
-        let sockets = Sockets::of(context.tables)?;
-        if let Some(skipped) = Outcome::skipped_if_nothing_opened(context.tables, &sockets) {
-            return Ok(skipped);
-        }
-        let processes = Processes::of(context.tables)?;
-        let surroundings = Surroundings::of(&sockets, context.metadata);
-        let peers = by_peer(&sockets, |socket, peer| {
-            let is_inside =
-                !socket.is_beyond_local_networks() && socket.remote_scope != Some(Scope::Loopback);
-            let is_infrastructure = surroundings.infrastructure_services(peer.client_and_server().1) >= 3;
-            is_inside
-                && socket.protocol == Protocol::Tcp
-                && ADMIN_PORTS.contains(&peer.port)
-                && socket.was_established()
-                && !is_infrastructure
-        });
-        let mut findings: Vec<Finding> = fan_outs(&peers, &sockets, config)
-            .into_iter()
-            .map(|fan_out| fan_out.finding(&sockets, &processes, &surroundings, config))
-            .collect();
-        findings.extend(chains(&peers, &sockets, config).iter().map(|chain| chain.finding(&sockets, config)));
-        findings.sort_by(Finding::worst_first);
-        Ok(Outcome::Ran(Output { findings, ..Output::default() }))
+        scene::detect(context, |scene| Ok(findings(scene, config).into()))
     }
+}
+
+fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
+    let sockets = &scene.sockets;
+    let peers = scene.by_peer(|socket, peer| {
+        let is_inside = !socket.is_beyond_local_networks() && socket.remote_scope != Some(Scope::Loopback);
+        let server = peer.client_and_server().1;
+        is_inside
+            && socket.protocol == Protocol::Tcp
+            && ADMIN_PORTS.contains(&peer.port)
+            && socket.was_established()
+            && scene.surroundings.infrastructure_services(server) < 3
+    });
+    let fan_outs = fan_outs(&peers, sockets, config);
+    let chains = chains(&peers, sockets, config);
+    let of_fan_outs = fan_outs.into_iter().map(|fan_out| fan_out.finding(scene, config));
+    of_fan_outs.chain(chains.iter().map(|chain| chain.finding(sockets, config))).collect()
 }
 
 type Peers<'a> = BTreeMap<Peer<'a>, Vec<usize>>;
@@ -155,15 +149,9 @@ fn fan_outs<'a>(peers: &Peers<'a>, sockets: &Sockets<'a>, config: &Thresholds) -
 }
 
 impl FanOut<'_> {
-    fn finding(
-        &self,
-        sockets: &Sockets<'_>,
-        processes: &Processes<'_>,
-        surroundings: &Surroundings<'_>,
-        config: &Thresholds,
-    ) -> Finding {
-        let members = sockets.members(&self.rows);
-        let appraisal = Appraisal::of(members, processes, surroundings);
+    fn finding(&self, scene: &Scene<'_>, config: &Thresholds) -> Finding {
+        let members = scene.sockets.members(&self.rows);
+        let appraisal = scene.appraise(members);
         let is_wide = self.most_within >= 3 * config.min_hosts as usize;
         let service = service(self.port);
         let mut explanation = vec![format!(
@@ -211,14 +199,21 @@ fn chains<'a>(peers: &Peers<'a>, sockets: &Sockets<'a>, config: &Thresholds) -> 
             Some((client, server, sockets.first_seen_us(row), row))
         })
         .collect();
+    let mut onward: BTreeMap<&str, Vec<(i64, &str, usize)>> = BTreeMap::new();
+    for (client, server, at_us, row) in &logins {
+        onward.entry(client).or_default().push((*at_us, server, *row));
+    }
+    for logins in onward.values_mut() {
+        logins.sort_unstable();
+    }
     let within_us = (config.chain_s * 1e6) as i64;
     let mut chains: BTreeMap<(&str, &str), Chain<'a>> = BTreeMap::new();
     for (from, through, came_us, came_row) in &logins {
-        for (_, to, left_us, left_row) in logins.iter().filter(|next| next.0 == *through && next.1 != *from) {
+        let next = onward.get(through).map_or(&[][..], Vec::as_slice);
+        let begin = next.partition_point(|(left_us, ..)| left_us < came_us);
+        let soon = next[begin..].iter().take_while(|(left_us, ..)| left_us - came_us <= within_us);
+        for (left_us, to, left_row) in soon.filter(|(_, to, _)| to != from) {
             let pause_us = left_us - came_us;
-            if !(0..=within_us).contains(&pause_us) {
-                continue;
-            }
             let after_s = pause_us as f64 / 1e6;
             let chain = chains.entry((from, through)).or_insert_with(|| Chain {
                 from,

@@ -10,16 +10,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
-use crate::analyze::appraisal::{Appraisal, Factor, Surroundings};
-use crate::analyze::peers::{Peer, Side, by_peer};
+use crate::analyze::appraisal::{Appraisal, Factor};
+use crate::analyze::peers::{Peer, Side};
+use crate::analyze::scene::{self, Scene};
 use crate::analyze::words;
 use crate::capture::Protocol;
-use crate::model::detector::{About, Context, Detector, Method, Outcome, Output, Signal};
+use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::model::members::Members;
-use crate::model::processes::Processes;
 use crate::model::section::Section;
-use crate::model::sockets::Sockets;
 use crate::model::view::Numbers;
 
 /// Miners.
@@ -118,42 +117,39 @@ impl Detector for Mining {
     }
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
-        let sockets = Sockets::of(context.tables)?;
-        if let Some(skipped) = Outcome::skipped_if_nothing_opened(context.tables, &sockets) {
-            return Ok(skipped);
-        }
-        let processes = Processes::of(context.tables)?;
         let cpu = Numbers::<Float32Type>::of(&context.tables.processes, "cpu_percent_mean")?;
-        let surroundings = Surroundings::of(&sockets, context.metadata);
-        let peers = by_peer(&sockets, |socket, peer| {
-            peer.side == Side::Client
-                && socket.protocol == Protocol::Tcp
-                && surroundings.leaves_network(socket)
-        });
-        let mut findings = Vec::new();
-        for (peer, rows) in &peers {
-            let members = sockets.members(rows);
-            let Some(channel) = Channel::of(members).filter(|channel| channel.is_thin(config)) else {
-                continue;
-            };
-            let owner = members.iter().find_map(|socket| socket.process);
-            let cpu_percent = owner.and_then(|row| cpu.get(row as usize)).map(f64::from);
-            let mut signs = signs(peer, members);
-            if signs.is_empty() {
-                continue;
-            }
-            signs.extend(
-                cpu_percent.filter(|cpu| *cpu >= config.min_cpu_percent).map(|cpu| {
-                    Factor::new("program-cpu", 1.5, format!("its owner uses {cpu:.0} % of a core"))
-                }),
-            );
-            let mut appraisal = Appraisal::of(members, &processes, &surroundings);
-            appraisal.extend(signs);
-            findings.push(finding(peer, members, &channel, cpu_percent, &appraisal, config));
-        }
-        findings.sort_by(Finding::worst_first);
-        Ok(Outcome::Ran(Output { findings, ..Output::default() }))
+        scene::detect(context, |scene| Ok(findings(scene, &cpu, config).into()))
     }
+}
+
+fn findings(scene: &Scene<'_>, cpu: &Numbers<'_, Float32Type>, config: &Thresholds) -> Vec<Finding> {
+    let peers = scene.by_peer(|socket, peer| {
+        peer.side == Side::Client
+            && socket.protocol == Protocol::Tcp
+            && scene.surroundings.leaves_network(socket)
+    });
+    let mut findings = Vec::new();
+    for (peer, rows) in &peers {
+        let members = scene.sockets.members(rows);
+        let Some(channel) = Channel::of(members).filter(|channel| channel.is_thin(config)) else {
+            continue;
+        };
+        let owner = members.iter().find_map(|socket| socket.process);
+        let cpu_percent = owner.and_then(|row| cpu.get(row as usize)).map(f64::from);
+        let mut signs = signs(peer, members);
+        if signs.is_empty() {
+            continue;
+        }
+        signs.extend(
+            cpu_percent
+                .filter(|cpu| *cpu >= config.min_cpu_percent)
+                .map(|cpu| Factor::new("program-cpu", 1.5, format!("its owner uses {cpu:.0} % of a core"))),
+        );
+        let mut appraisal = scene.appraise(members);
+        appraisal.extend(signs);
+        findings.push(finding(peer, members, &channel, cpu_percent, &appraisal, config));
+    }
+    findings
 }
 
 /// The longest connection with a destination.

@@ -11,6 +11,7 @@ pub mod clusters;
 pub mod dns;
 pub mod exfiltration;
 pub mod geo;
+pub mod icmp;
 pub mod indicator;
 pub mod isolation_forest;
 pub mod lateral_movement;
@@ -33,6 +34,7 @@ pub const DETECTORS: &[Entry] = &[
     Entry::of::<unanswered::Unanswered>(),
     Entry::of::<callback::Callback>(),
     Entry::of::<dns::Dns>(),
+    Entry::of::<icmp::Icmp>(),
     Entry::of::<mining::Mining>(),
     Entry::of::<brute_force::BruteForce>(),
     Entry::of::<lateral_movement::LateralMovement>(),
@@ -99,6 +101,15 @@ mod tests {
         for entry in DETECTORS {
             let file = format!("src/analyze/detectors/{}.rs", entry.about.id.replace('-', "_"));
             assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(&file).is_file(), "{file}");
+        }
+    }
+
+    #[test]
+    fn every_technique_that_a_detector_declares_has_a_name() {
+        for entry in DETECTORS {
+            for id in entry.about.attack {
+                assert!(crate::model::attack::technique_name(id).is_some(), "{}: {id}", entry.about.id);
+            }
         }
     }
 }

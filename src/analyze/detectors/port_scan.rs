@@ -8,11 +8,14 @@ mod tests;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use self::contacts::{Reply, Side};
+use self::contacts::{Reply, Side, Transport};
 use self::scans::{Kind, Scan, Size};
 use crate::Result;
+use crate::analyze::scene::{self, Found};
+use crate::analyze::services;
 use crate::capture::Metadata;
-use crate::model::detector::{About, Context, Detector, Method, Outcome, Output, Signal};
+use crate::capture::Protocol;
+use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::model::members::Members;
 use crate::model::records::Direction;
@@ -129,9 +132,11 @@ impl Detector for PortScan {
         why_it_matters: "To find out what is there is the first thing that an intruder, a worm or a careless tool does \
             on a network. A scan that comes from this host says that someone or something on it looks for its next \
             target.",
-        how_it_decides: "Only the first TCP contact of a source with a port of a host counts. It failed if it was \
+        how_it_decides: "Only the first contact of a source with a port of a host counts. It failed if it was \
             refused, if nothing answered, or if it was established and closed again without a byte either way, which \
-            is how a scanner looks whether a port is open. A vertical scan is at least `ports` failed first contacts \
+            is how a scanner looks whether a port is open; if it has no handshake and no data at all (FIN, Xmas, NULL and ACK \
+            scans; these count for vertical scans only); and over UDP, or for a ping, if it was counted that nothing came back. UDP ports \
+            33434 to 33534 are traceroute's and do not count. A vertical scan is at least `ports` failed first contacts \
             with ports of one host within `window_s` seconds, a horizontal one at least `hosts` failed first contacts on \
             one port; or `slow_factor` times as many over the whole recording, however slow. Fewer make a small scan: \
             `small_ports` ports or `small_hosts` hosts over the whole recording, of which at least \
@@ -143,7 +148,7 @@ impl Detector for PortScan {
             `min_unestablished_share` of the contacts must not have become a connection at all, which keeps health \
             checks that only connect and close from counting; this is not asked of scans from outside. More than `max_separate` scans of \
             one source become one finding. Severity: a scan from this host into other networks is medium, and high \
-            with 100 contacts or more, mostly failed; inside this host and from outside medium; from \
+            with 100 contacts or more, mostly failed; inside this host and from outside medium; over UDP to one port without a registered service low, as peer-to-peer networks do the same; from \
             beyond the local networks medium for many ports of this host, and low for a few, as every public address is probed all day. A small scan is \
             low, and medium if none of the ports of one host answered.",
         false_positives: "Inventory and vulnerability scanners that are meant to do this; monitoring that checks many \
@@ -155,12 +160,12 @@ impl Detector for PortScan {
             no data), the ports or hosts that answered, the rate, the likelihood ratio beside its threshold, and the \
             connections.",
         source: "Thresholds: Zeek, policy/misc/scan.zeek. Sequential test: J. Jung, V. Paxson, A. W. Berger, H. \
-            Balakrishnan: Fast Portscan Detection Using Sequential Hypothesis Testing. IEEE S&P 2004. ATT&CK T1046, \
+            Balakrishnan: Fast Portscan Detection Using Sequential Hypothesis Testing. IEEE S&P 2004. ATT&CK T1018, T1046, \
             T1595.001.",
         section: Section::Security,
         method: Method::Behavior,
         signal: Signal::Scan,
-        attack: &["T1046", "T1595.001"],
+        attack: &["T1018", "T1046", "T1595.001"],
     };
 
     fn validate(config: &Thresholds) -> Result<(), String> {
@@ -197,25 +202,22 @@ impl Detector for PortScan {
     }
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
-        let sockets = Sockets::of(context.tables)?;
-        if let Some(skipped) = Outcome::skipped_if_nothing_opened(context.tables, &sockets) {
-            return Ok(skipped);
-        }
-        let contacts = contacts::first_contacts(&sockets, context.tables.span_us.1);
-        let scans = scans::find(&contacts, config);
-        let mut findings: Vec<Finding> = scans.iter().map(|scan| finding(&sockets, scan, config)).collect();
-        findings
-            .sort_by(|a, b| b.judgement.severity.cmp(&a.judgement.severity).then_with(|| a.id.cmp(&b.id)));
-        Ok(Outcome::Ran(Output { findings, limits: limits(context.metadata), ..Output::default() }))
+        scene::detect(context, |scene| {
+            let contacts =
+                contacts::first_contacts(&scene.sockets, scene.orientation, context.tables.span_us.1);
+            let scans = scans::find(&contacts, config);
+            let findings = scans.iter().map(|scan| finding(&scene.sockets, scan, config)).collect();
+            Ok(Found { findings, limits: limits(context.metadata) })
+        })
     }
 }
 
 fn limits(metadata: &Metadata) -> Vec<String> {
     if metadata.holds_many_hosts() {
-        return vec!["TCP only: nothing says whether a UDP datagram was meant to be answered.".to_owned()];
+        return vec!["Of UDP and ICMP, nothing says whether a message was meant to be answered.".to_owned()];
     }
     vec![
-        "TCP only: an unanswered UDP datagram leaves no trace in a socket.".to_owned(),
+        "UDP and ICMP count only where their messages were counted (record --udp-bytes).".to_owned(),
         "An attempt from outside on a closed port of this host has no socket and is not seen.".to_owned(),
     ]
 }
@@ -252,12 +254,25 @@ fn severity(scan: &Scan<'_>, members: Members<'_, '_>) -> Severity {
         let is_blind = is_vertical && scan.contacts.iter().all(|contact| is_certain(contact.reply));
         return if is_blind { Severity::Medium } else { Severity::Low };
     }
+    if is_peer_to_peer(scan) {
+        return Severity::Low;
+    }
     let stays_inside = members.iter().all(|socket| socket.direction == Some(Direction::Internal));
     let is_sweep = scan.contacts.len() >= SWEEP_CONTACTS && scan.failed_share() >= 0.8;
     if scan.side == Side::FromHere && !stays_inside && is_sweep { Severity::High } else { Severity::Medium }
 }
 
+/// Whether it may be a distributed hash table, whose peers are mostly gone: datagrams to one port that no service is
+/// registered for.
+fn is_peer_to_peer(scan: &Scan<'_>) -> bool {
+    let Kind::Horizontal(port) = scan.kind else { return false };
+    scan.transport == Transport::Udp && services::name(Protocol::Udp, port).is_none()
+}
+
 fn attack(scan: &Scan<'_>, members: Members<'_, '_>) -> Vec<&'static str> {
+    if scan.transport == Transport::Icmp {
+        return vec!["T1018"];
+    }
     if is_from_beyond(scan, members) { vec!["T1595.001"] } else { vec!["T1046"] }
 }
 
@@ -272,10 +287,12 @@ fn confidence(scan: &Scan<'_>, config: &Thresholds) -> Confidence {
 
 fn title(scan: &Scan<'_>) -> String {
     let (source, ports, hosts) = (scan.source, scan.ports().len(), scan.hosts().len());
+    let udp = if scan.transport == Transport::Udp { "UDP " } else { "" };
     match scan.kind {
-        Kind::Vertical(host) => format!("{source} scanned {ports} ports of {host}"),
-        Kind::Horizontal(port) => format!("{source} scanned port {port} of {hosts} hosts"),
-        Kind::Block => format!("{source} scanned {ports} ports on {hosts} hosts"),
+        _ if scan.transport == Transport::Icmp => format!("{source} pinged {hosts} hosts"),
+        Kind::Vertical(host) => format!("{source} scanned {ports} {udp}ports of {host}"),
+        Kind::Horizontal(port) => format!("{source} scanned {udp}port {port} of {hosts} hosts"),
+        Kind::Block => format!("{source} scanned {ports} {udp}ports on {hosts} hosts"),
     }
 }
 
@@ -286,6 +303,7 @@ fn explanation(scan: &Scan<'_>, config: &Thresholds) -> String {
         (Reply::NoData, "closed without data"),
         (Reply::Glimpsed, "seen once in the handshake and not again"),
         (Reply::Pending, "still under way when the recording ended"),
+        (Reply::Probed, "probed without a handshake"),
     ];
     let replies: Vec<String> = replies
         .into_iter()
@@ -323,12 +341,14 @@ fn answered(scan: &Scan<'_>) -> String {
         })
         .collect();
     if open.is_empty() {
-        return "None accepted a connection.".to_owned();
+        let none = if scan.transport == Transport::Tcp { "accepted a connection" } else { "answered" };
+        return format!("None {none}.");
     }
     let more = open.len().saturating_sub(LISTED);
     let listed = open.into_iter().take(LISTED).collect::<Vec<_>>().join(", ");
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("Accepted a connection: {listed}{more}.")
+    let answered = if scan.transport == Transport::Tcp { "Accepted a connection" } else { "Answered" };
+    format!("{answered}: {listed}{more}.")
 }
 
 fn span_s(scan: &Scan<'_>) -> f64 {

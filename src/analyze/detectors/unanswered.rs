@@ -4,13 +4,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
-use crate::analyze::appraisal::{Appraisal, Surroundings};
-use crate::analyze::peers::{Peer, Side, by_peer};
+use crate::analyze::peers::{Peer, Side};
+use crate::analyze::scene::{self, Scene};
 use crate::analyze::words;
 use crate::capture::Protocol;
-use crate::model::detector::{About, Context, Detector, Method, Outcome, Output, Signal};
+use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
-use crate::model::processes::Processes;
 use crate::model::section::Section;
 use crate::model::sockets::Sockets;
 use crate::model::stats;
@@ -79,23 +78,18 @@ impl Detector for Unanswered {
     }
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
-        let sockets = Sockets::of(context.tables)?;
-        if let Some(skipped) = Outcome::skipped_if_nothing_opened(context.tables, &sockets) {
-            return Ok(skipped);
-        }
-        let processes = Processes::of(context.tables)?;
-        let surroundings = Surroundings::of(&sockets, context.metadata);
-        let peers = by_peer(&sockets, |socket, peer| {
-            peer.side == Side::Client && socket.protocol == Protocol::Tcp && socket.opened_in_recording
-        });
-        let mut findings: Vec<Finding> = peers
-            .iter()
-            .filter_map(|(peer, rows)| Retries::of(peer, rows, &sockets))
-            .filter(|retries| retries.meet(config))
-            .map(|retries| retries.finding(&sockets, &processes, &surroundings, config))
-            .collect();
-        findings.sort_by(Finding::worst_first);
-        Ok(Outcome::Ran(Output { findings, ..Output::default() }))
+        scene::detect(context, |scene| {
+            let peers = scene.by_peer(|socket, peer| {
+                peer.side == Side::Client && socket.protocol == Protocol::Tcp && socket.opened_in_recording
+            });
+            let findings: Vec<Finding> = peers
+                .iter()
+                .filter_map(|(peer, rows)| Retries::of(peer, rows, &scene.sockets))
+                .filter(|retries| retries.meet(config))
+                .map(|retries| retries.finding(scene, config))
+                .collect();
+            Ok(findings.into())
+        })
     }
 }
 
@@ -128,16 +122,10 @@ impl<'r, 'a> Retries<'r, 'a> {
             && self.span_s >= config.min_span_s
     }
 
-    fn finding(
-        &self,
-        sockets: &Sockets<'_>,
-        processes: &Processes<'_>,
-        surroundings: &Surroundings<'_>,
-        config: &Thresholds,
-    ) -> Finding {
-        let members = sockets.members(self.rows);
-        let appraisal = Appraisal::of(members, processes, surroundings);
-        let leaves = members.iter().any(|socket| surroundings.leaves_network(&socket));
+    fn finding(&self, scene: &Scene<'_>, config: &Thresholds) -> Finding {
+        let members = scene.sockets.members(self.rows);
+        let appraisal = scene.appraise(members);
+        let leaves = members.iter().any(|socket| scene.surroundings.leaves_network(&socket));
         let attempts = words::count(self.rows.len(), "attempt", "attempts");
         let mut explanation = vec![format!(
             "{} of {attempts} failed, one every {} over {}.",

@@ -32,6 +32,10 @@ pub(super) const OWNER_TEXTS: [Column; 7] = [
     Column::ExeSha256,
 ];
 
+/// The columns of a DNS question, in the order of [`Batch::query`].
+pub(super) const QUERY: [Column; 4] =
+    [Column::QueryName, Column::QueryType, Column::ResponseCode, Column::Answers];
+
 /// A reason for which a batch cannot be used, in words.
 pub(super) type Reason = String;
 
@@ -86,6 +90,8 @@ pub(super) struct Batch {
     pub(super) owner_source: Words,
     pub(super) cpu_percent: Numbers<Float32Type>,
     pub(super) memory_rss_bytes: Numbers<UInt64Type>,
+    /// What a row of a DNS question adds.
+    pub(super) query: [Words; QUERY.len()],
     /// For each row, what differs from the row before it, once [`Self::compare_rows`] was called;
     /// everything does at the first.
     pub(super) changes: Vec<u8>,
@@ -96,6 +102,7 @@ impl Batch {
     pub(super) fn new(batch: &RecordBatch) -> Result<Self, Reason> {
         let [name, exe, cmdline, username, parent, container, sha256] = OWNER_TEXTS;
         let owner_text = |column| Words::new(batch, column);
+        let [query_name, query_type, response_code, answers] = QUERY;
         Ok(Self {
             ts_us: always::<TimestampMicrosecondType>(batch, Column::Ts)?,
             mono_ns: always::<Int64Type>(batch, Column::MonoNs)?,
@@ -133,6 +140,12 @@ impl Batch {
             owner_source: Words::new(batch, Column::OwnerSource)?,
             cpu_percent: Numbers::new(batch, Column::CpuPercent)?,
             memory_rss_bytes: Numbers::new(batch, Column::MemoryRssBytes)?,
+            query: [
+                Words::new(batch, query_name)?,
+                Words::new(batch, query_type)?,
+                Words::new(batch, response_code)?,
+                Words::new(batch, answers)?,
+            ],
             changes: Vec::new(),
         })
     }

@@ -16,7 +16,8 @@ use crate::parallel;
 
 /// Makes the records of what was gathered, in their fixed order.
 pub(super) fn finish(pass: Pass, metadata: &Metadata, geo: &Databases) -> Recorded {
-    let Pass { mut texts, addresses, owners, mut connections, transitions, ticks, activity, .. } = pass;
+    let Pass { mut texts, addresses, owners, mut connections, transitions, ticks, activity, queries, .. } =
+        pass;
     drop(pass.ids);
     let (mut bins, mut process_bins, loads, tick_count) = ticks.finish();
     parallel::change(&mut connections, |connection| {
@@ -54,6 +55,7 @@ pub(super) fn finish(pass: Pass, metadata: &Metadata, geo: &Databases) -> Record
     renumber_bins(&mut process_bins, &process_order);
     let (mut endpoint_bins, sends) = activity.finish(&connections);
     renumber_endpoint_bins(&mut endpoint_bins, &endpoint_order);
+    let queries = queries.finish(&process_order, &texts);
     // Records are long: they are moved once, when it is known where to.
     connections.sort_by_cached_key(|c| (c.first_seen_us, c.conn_id));
     Recorded {
@@ -66,6 +68,7 @@ pub(super) fn finish(pass: Pass, metadata: &Metadata, geo: &Databases) -> Record
         process_bins,
         endpoint_bins,
         sends,
+        queries,
         transitions: list_transitions(&transitions),
         span_us: pass.span_us.unwrap_or_else(|| axis::span((metadata.start_us, metadata.start_us), metadata)),
         ticks: tick_count,

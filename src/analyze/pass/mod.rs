@@ -12,6 +12,7 @@ mod decode;
 mod finish;
 mod open;
 mod owners;
+mod queries;
 mod sockets;
 mod starts;
 mod ticks;
@@ -29,6 +30,7 @@ use self::axis::Axis;
 use self::batch::{Batch, OWNER, Reason, SOCKET, STATE};
 use self::decode::Decoded;
 use self::owners::Owners;
+use self::queries::Queries;
 use self::sockets::{Moment, TransitionCounts};
 use self::starts::Starts;
 use self::ticks::{Increment, Ticks};
@@ -96,6 +98,7 @@ struct Pass {
     transitions: TransitionCounts,
     ticks: Ticks,
     activity: Activity,
+    queries: Queries,
 }
 
 /// What the rows of a stretch have in common.
@@ -137,6 +140,7 @@ impl Pass {
             transitions: TransitionCounts::default(),
             ticks: Ticks::new(axis),
             activity: Activity::new(),
+            queries: Queries::default(),
         }
     }
 
@@ -147,6 +151,7 @@ impl Pass {
         self.remote_addrs.turn_to(&batch.remote_addr);
         self.remote_names.turn_to(&batch.remote_name);
         self.owners.turn_to(batch);
+        self.queries.turn_to(batch);
         let changes = &batch.changes;
         let mut stretch = Stretch { connection: 0, kind: Kind::Snapshot, process: None, is_turned: false };
         let mut row = 0;
@@ -156,16 +161,36 @@ impl Pass {
             let same = changes[row + 1..].iter().position(|change| *change != 0);
             let end = same.map_or(batch.len(), |same| row + 1 + same);
             let change = changes[row] | passed_over;
-            if is_of_a_socket(batch, row)? {
-                passed_over = 0;
-                self.turn_to(&mut stretch, batch, row, change)?;
-                self.add_rows(stretch, batch, row..end);
-            } else {
-                passed_over = change;
+            match about(batch, row)? {
+                About::Socket => {
+                    passed_over = 0;
+                    self.turn_to(&mut stretch, batch, row, change)?;
+                    self.add_rows(stretch, batch, row..end);
+                }
+                About::Query => {
+                    passed_over = change;
+                    self.add_queries(batch, row..end)?;
+                }
+                About::NothingKnown => passed_over = change,
             }
             row = end;
         }
         self.rows += batch.len() as u64;
+        Ok(())
+    }
+
+    /// Takes the questions of some rows, which one process asked of one server.
+    fn add_queries(&mut self, batch: &Batch, rows: Range<usize>) -> Result<(), Reason> {
+        let row = rows.start;
+        let client = self
+            .local_addrs
+            .get(&batch.local_addr, row, &mut self.texts)
+            .ok_or_else(|| without_value(Column::LocalAddr))?;
+        let server = self.remote_addrs.get(&batch.remote_addr, row, &mut self.texts);
+        let process = self.owners.of_row(batch, row, &mut self.texts);
+        for row in rows {
+            self.queries.take(batch, row, (client, server), process, &mut self.texts);
+        }
         Ok(())
     }
 
@@ -327,11 +352,21 @@ impl Pass {
     }
 }
 
-/// Whether a row tells of a socket. One of a DNS question does not, nor one of a kind that only
-/// later versions know.
-fn is_of_a_socket(batch: &Batch, row: usize) -> Result<bool, Reason> {
+/// What a row tells of.
+enum About {
+    Socket,
+    Query,
+    /// A kind of row that only later versions know.
+    NothingKnown,
+}
+
+fn about(batch: &Batch, row: usize) -> Result<About, Reason> {
     let kind = batch.kind.get(row).ok_or_else(|| without_value(Column::Kind))?;
-    Ok(Kind::from_text(kind).is_some_and(|kind| kind != Kind::Query))
+    Ok(match Kind::from_text(kind) {
+        Some(Kind::Query) => About::Query,
+        Some(_) => About::Socket,
+        None => About::NothingKnown,
+    })
 }
 
 #[allow(clippy::unnecessary_wraps, reason = "as `required` asks for it; a name of the future is other")]

@@ -128,6 +128,7 @@ fn unknown(identity: Identity) -> Process {
         cmdline: None,
         username: None,
         parent_name: None,
+        actor: None,
         container: None,
         exe_sha256: None,
         process_start_us: identity.start_us,

@@ -85,6 +85,8 @@ table! {
         pid: u32 or null,
         /// The owner's name.
         process_name: Text or null,
+        /// What the owner is called in findings: its name, with its script or path where that is not enough.
+        actor: Text or null,
         /// How the owner is known.
         owner_source: OwnerSource or null,
         /// Row of the remote address in the table of endpoints.
@@ -164,6 +166,7 @@ fn row(c: &Connection, recorded: &Recorded) -> SocketRow<TextId> {
         process: c.process.map(ProcessId::get),
         pid: process.and_then(|process| process.pid),
         process_name: process.and_then(|process| process.process_name),
+        actor: process.and_then(|process| process.actor),
         owner_source: c.owner_source,
         endpoint: c.remote.map(|(id, _)| id.get()),
     }

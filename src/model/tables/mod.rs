@@ -10,6 +10,7 @@ mod declare;
 mod endpoints;
 mod over_time;
 mod processes;
+mod questions;
 mod sums;
 
 use std::mem;
@@ -24,8 +25,10 @@ pub use self::over_time::{
     TimeBinColumns, TimeBinRow, TransitionColumns, TransitionRow,
 };
 pub use self::processes::{ProcessColumns, ProcessRow};
+pub use self::questions::{QueryColumns, QueryRow};
 
 use self::columns::TextColumns;
+use super::actor;
 use super::records::Recorded;
 use crate::baseline::Baseline;
 use crate::capture::Metadata;
@@ -52,6 +55,8 @@ pub struct Tables {
     pub endpoint_bins: DataFrame,
     /// When connections that stay began to send again: [`SendColumns`].
     pub sends: DataFrame,
+    /// One row per DNS question, by when it was asked: [`QueryColumns`].
+    pub queries: DataFrame,
     /// Changes of TCP state: [`TransitionColumns`].
     pub transitions: DataFrame,
     /// First and last moment of any row, µs since the Unix epoch.
@@ -70,7 +75,7 @@ pub struct Tables {
 
 impl Tables {
     /// Every table, to be changed.
-    pub fn frames_mut(&mut self) -> [&mut DataFrame; 9] {
+    pub fn frames_mut(&mut self) -> [&mut DataFrame; 10] {
         let Self {
             connections,
             processes,
@@ -80,6 +85,7 @@ impl Tables {
             process_bins,
             endpoint_bins,
             sends,
+            queries,
             transitions,
             span_us: _,
             bin_width_us: _,
@@ -88,7 +94,18 @@ impl Tables {
             holds_many_hosts: _,
             baseline: _,
         } = self;
-        [connections, processes, endpoints, pairs, time_bins, process_bins, endpoint_bins, sends, transitions]
+        [
+            connections,
+            processes,
+            endpoints,
+            pairs,
+            time_bins,
+            process_bins,
+            endpoint_bins,
+            sends,
+            queries,
+            transitions,
+        ]
     }
 
     /// Makes the tables of the pass's records, which are let go on the way.
@@ -96,6 +113,7 @@ impl Tables {
     /// # Errors
     /// If polars refuses a table: a bug.
     pub fn build(mut recorded: Recorded, metadata: &Metadata) -> Result<Self> {
+        actor::name_all(&mut recorded);
         let (pairs, texts) = parallel::both(|| sums::pairs(&recorded), || TextColumns::new(&recorded.texts));
         let texts = texts?;
         let others = Self::without_connections(&mut recorded, metadata, &texts, &pairs)?;
@@ -111,6 +129,7 @@ impl Tables {
         let process_bins = over_time::process_bins(&mem::take(&mut recorded.process_bins), texts)?;
         let endpoint_bins = over_time::endpoint_bins(&mem::take(&mut recorded.endpoint_bins), texts)?;
         let sends = over_time::sends(&mem::take(&mut recorded.sends), texts)?;
+        let queries = questions::queries(&mem::take(&mut recorded.queries), texts)?;
         let recorded = &*recorded;
         let (endpoints, (processes, pairs)) = parallel::both(
             || sums::endpoint_table(recorded, texts, pairs),
@@ -125,6 +144,7 @@ impl Tables {
             process_bins,
             endpoint_bins,
             sends,
+            queries,
             transitions: over_time::transitions(&recorded.transitions, texts)?,
             span_us: recorded.span_us,
             bin_width_us: recorded.bin_width_us,

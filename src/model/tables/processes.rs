@@ -26,6 +26,8 @@ table! {
         username: Text or null,
         /// Name of the parent.
         parent_name: Text or null,
+        /// What it is called in findings: its name, with its script or path where that is not enough.
+        actor: Text or null,
         /// Container.
         container: Text or null,
         /// SHA-256 of the executable.

@@ -123,6 +123,7 @@ pub(super) fn process_table(
         cmdline: process.cmdline,
         username: process.username,
         parent_name: process.parent_name,
+        actor: process.actor,
         container: process.container,
         exe_sha256: process.exe_sha256,
         process_start_us: process.process_start_us,

@@ -28,6 +28,7 @@ pub(crate) struct Conn {
     pub(super) state_since_s: Option<f64>,
     pub(super) bytes: Option<(u64, u64)>,
     pub(super) packets_sent: Option<u64>,
+    pub(super) packets_received: Option<u64>,
     pub(super) retransmits: u32,
     pub(super) rtt_us: Option<u32>,
     pub(super) owner: Option<(String, u32)>,
@@ -58,6 +59,7 @@ impl Conn {
             state_since_s: None,
             bytes: Some((500, 4_000)),
             packets_sent: None,
+            packets_received: None,
             retransmits: 0,
             rtt_us: Some(20_000),
             owner: Some(("app".to_owned(), 100)),
@@ -118,6 +120,11 @@ impl Conn {
 
     pub(crate) fn packets_sent(mut self, packets: u64) -> Self {
         self.packets_sent = Some(packets);
+        self
+    }
+
+    pub(crate) fn packets_received(mut self, packets: u64) -> Self {
+        self.packets_received = Some(packets);
         self
     }
 
@@ -291,7 +298,7 @@ impl Conn {
                 bytes_sent: sent.map(Count::of),
                 bytes_received: received.map(Count::of),
                 packets_sent: self.packets_sent.map(Count::of).or(sent.map(packets)),
-                packets_received: received.map(packets),
+                packets_received: self.packets_received.map(Count::of).or(received.map(packets)),
                 retransmits: self.bytes.map(|_| SmallCount::of(self.retransmits)),
                 rtt_us: self.rtt_us.map(SmallCount::of),
             },

@@ -76,7 +76,7 @@ impl Kind {
             "cmdline" => Some(Self::Command),
             "username" => Some(Self::User),
             "container" => Some(Self::Container),
-            "remote_name" => Some(Self::Name),
+            "remote_name" | "query_name" => Some(Self::Name),
             _ => None,
         }
     }
@@ -135,6 +135,13 @@ impl Dictionary {
             }
             _ => {}
         }
+    }
+
+    /// Adds what tells a program from others of its name: a script, the beginning of its code, or a path.
+    pub(super) fn add_actor(&mut self, actor: &str) {
+        let rest = actor.split_once(' ').map_or(actor, |(_, rest)| rest);
+        let rest = rest.trim_start_matches('(').trim_end_matches(')');
+        self.add(if rest.starts_with('/') { Kind::Path } else { Kind::Command }, Some(rest));
     }
 
     fn add_folders(&mut self, path: &str) {
@@ -288,5 +295,15 @@ mod tests {
         assert_eq!(dictionary.pseudonym(Kind::User, "root"), "root");
         assert_eq!(dictionary.pseudonym(Kind::User, "bob"), dictionary.pseudonym(Kind::User, "bob"));
         assert_ne!(dictionary.pseudonym(Kind::User, "bob"), dictionary.pseudonym(Kind::User, "eve"));
+    }
+
+    #[test]
+    fn what_tells_a_program_from_others_of_its_name_is_replaced_and_the_name_stays() {
+        let mut dictionary = dictionary();
+        for actor in ["postgres", "python3 -c secret", "sshd (/home/bob/sshd)"] {
+            dictionary.add_actor(actor);
+        }
+        assert_eq!(dictionary.find("postgres"), None);
+        assert!(dictionary.find("-c secret").is_some() && dictionary.find("/home/bob/sshd").is_some());
     }
 }

@@ -79,6 +79,8 @@ impl Redactor {
             frames::each_text(frame, |column, text| {
                 if let Some(kind) = Kind::of_column(column) {
                     dictionary.add(kind, Some(text));
+                } else if column == "actor" {
+                    dictionary.add_actor(text);
                 }
             })?;
         }
@@ -229,7 +231,12 @@ impl Redactor {
         of(Kind::User, &mut entities.username);
         of(Kind::Container, &mut entities.container);
         of(Kind::Name, &mut entities.remote_name);
-        let texts = [&mut entities.process_name, &mut entities.local_addr, &mut entities.remote_addr];
+        let texts = [
+            &mut entities.process_name,
+            &mut entities.actor,
+            &mut entities.local_addr,
+            &mut entities.remote_addr,
+        ];
         texts.into_iter().flatten().for_each(|text| self.text_in(text));
     }
 

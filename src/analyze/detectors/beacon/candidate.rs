@@ -84,8 +84,8 @@ impl<'a> Candidate<'a> {
     }
 
     /// What makes two candidates the same pair in two windows.
-    pub(super) fn key(&self) -> (Pair<'a>, Known, Option<u64>) {
-        (self.series.pair, self.series.known, self.series.sent)
+    pub(super) fn key(&self) -> (Pair<'a>, Known, Option<u64>, bool) {
+        (self.series.pair, self.series.known, self.series.sent, self.series.is_by_check_in)
     }
 
     /// Where it goes: the address, after the name where there is one.
@@ -101,7 +101,8 @@ impl<'a> Candidate<'a> {
         let pair = &self.series.pair;
         let source = pair.source.map_or_else(|| "several processes".to_owned(), |source| source.to_string());
         let place = if self.series.known == Known::Inside { ", inside a connection" } else { "" };
-        format!("{source} → {} port {}{place}", pair.addr, pair.port)
+        let arrow = if pair.is_inbound { '←' } else { '→' };
+        format!("{source} {arrow} {} port {}{place}", pair.addr, pair.port)
     }
 }
 

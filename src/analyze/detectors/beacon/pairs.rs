@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use ahash::{AHashMap, RandomState};
 
+use crate::analyze::scene::Scene;
 use crate::capture::Protocol;
-use crate::model::orientation::Orientation;
+use crate::model::records::Direction;
 use crate::model::sockets::{Socket, Sockets, Source};
 
 /// From this many connections on, a pair is not periodic but constant (RITA: a strobe).
@@ -22,12 +23,24 @@ pub(super) struct Pair<'a> {
     pub(super) local_addr: Option<&'a str>,
     /// The name by which it is asked for, where a destination is taken by its name and not by its address.
     pub(super) name: Option<&'a str>,
+    /// The remote opens the connections, to this port of this host.
+    pub(super) is_inbound: bool,
 }
 
 impl<'a> Pair<'a> {
-    /// Whom it contacts: protocol, name or address, port.
-    pub(super) fn destination(&self) -> (Protocol, &'a str, u16) {
-        (self.protocol, self.name.unwrap_or(self.addr), self.port)
+    /// What is contacted, by whomever.
+    pub(super) fn to(protocol: Protocol, addr: &'a str, port: u16) -> Self {
+        Self { protocol, addr, port, source: None, local_addr: None, name: None, is_inbound: false }
+    }
+
+    /// Fewest connections with which it is looked at, where `min_starts` are asked for.
+    fn min_starts(&self, min_starts: usize) -> usize {
+        if self.is_inbound { min_starts.max(FEWEST_INBOUND) } else { min_starts }
+    }
+
+    /// Whom it contacts, or who contacts it: protocol, name or address, port.
+    pub(super) fn destination(&self) -> (bool, Protocol, &'a str, u16) {
+        (self.is_inbound, self.protocol, self.name.unwrap_or(self.addr), self.port)
     }
 }
 
@@ -41,6 +54,9 @@ pub(super) struct Series<'a> {
     pub(super) known: Known,
     /// Only those of the pair's connections that sent about as much as this.
     pub(super) sent: Option<u64>,
+    /// Only those of the pair's connections that begin a check-in; the others follow one of them within
+    /// [`CHECK_IN_US`].
+    pub(super) is_by_check_in: bool,
 }
 
 /// What the starts of a series are, and how they are known.
@@ -54,6 +70,17 @@ pub(super) enum Known {
     /// them are never one tick apart.
     Inside,
 }
+
+/// Connections that begin this soon after another one belong to the same check-in, in µs: addresses are tried 250 ms
+/// apart (RFC 8305), and a SYN is sent again after 1, 3 and 7 s (RFC 6298 with Linux's first timeout of 1 s).
+const CHECK_IN_US: i64 = 8_000_000;
+
+/// A period of check-ins is at least this many times [`CHECK_IN_US`]: between shorter ones, what is left
+/// out would be most of the time.
+const CHECK_INS_APART: i64 = 5;
+
+/// Fewest connections of an inbound pair. Servers have many clients, most of which come a few times.
+const FEWEST_INBOUND: usize = 10;
 
 /// Parts of a pair that are looked at.
 const MOST_PARTS: usize = 4;
@@ -70,6 +97,11 @@ fn is_alike(smallest: u64, size: u64) -> bool {
 const MOSTLY: f64 = 0.9;
 
 impl<'a> Series<'a> {
+    /// A pair without connections.
+    pub(super) fn empty(pair: Pair<'a>, known: Known) -> Self {
+        Self { pair, starts_us: Vec::new(), rows: Vec::new(), known, sent: None, is_by_check_in: false }
+    }
+
     /// The rows, in any order, with their times.
     fn of(pair: Pair<'a>, mut rows: Vec<usize>, sockets: &Sockets<'a>) -> Self {
         // The table is in the order of time.
@@ -78,7 +110,25 @@ impl<'a> Series<'a> {
         let exact = rows.iter().filter(|row| sockets.start_is_exact(**row)).count();
         let is_exact = exact as f64 >= MOSTLY * rows.len() as f64;
         let known = if is_exact { Known::ByEvents } else { Known::ByTicks };
-        Self { pair, starts_us, rows, known, sent: None }
+        Self { starts_us, rows, ..Self::empty(pair, known) }
+    }
+
+    /// Its connections without those that follow another one at once: several attempts of one check-in are one.
+    /// None if that leaves most of them, or too few, or if check-ins would follow each other too closely.
+    fn check_ins(&self, sockets: &Sockets<'a>, min_starts: usize) -> Option<Self> {
+        let mut last_us = None;
+        let begins = |(start, row): (&i64, &usize)| {
+            let is_first = last_us.is_none_or(|last: i64| start.saturating_sub(last) > CHECK_IN_US);
+            // The first of them and not the one before, so that steady traffic is not one long check-in.
+            last_us = if is_first { Some(*start) } else { last_us };
+            is_first.then_some(*row)
+        };
+        let rows: Vec<usize> = self.starts_us.iter().zip(&self.rows).filter_map(begins).collect();
+        let one = Self { is_by_check_in: true, ..Self::of(self.pair, rows, sockets) };
+        let span_us = one.starts_us.last()?.saturating_sub(*one.starts_us.first()?);
+        let is_apart = span_us >= CHECK_INS_APART * CHECK_IN_US * (one.rows.len() as i64 - 1);
+        let is_less = (one.rows.len() as f64) < MOSTLY * self.rows.len() as f64;
+        (is_less && is_apart && one.is_testable(min_starts.max(FEWEST_OF_PART))).then_some(one)
     }
 
     /// Its connections by how much they sent, if that is not always the same: a program with
@@ -114,6 +164,11 @@ impl<'a> Series<'a> {
         self.pair.source == other.pair.source && shared * 2 >= other.rows.len()
     }
 
+    /// What makes it a part of its pair's connections.
+    pub(super) fn part(&self) -> Option<u64> {
+        self.sent.or(self.is_by_check_in.then_some(0))
+    }
+
     /// Start times in whole seconds.
     pub(super) fn starts_s(&self) -> Vec<i64> {
         self.starts_us.iter().map(|start| start.div_euclid(1_000_000)).collect()
@@ -133,13 +188,11 @@ impl<'a> Series<'a> {
 /// together: a beacon that runs under a new name each time, or whose short-lived process was
 /// not always caught, has its rhythm only there. One that is asked for by name is tested by its name too, where that
 /// gives other connections than its address: behind a content delivery network it has many addresses, behind
-/// a proxy it shares one. And the connections of one source are tested once more by how much they sent.
-pub(super) fn collect<'a>(
-    sockets: &Sockets<'a>,
-    window_us: (i64, i64),
-    min_starts: usize,
-) -> Vec<Series<'a>> {
-    let groups = groups(sockets, window_us, min_starts);
+/// a proxy it shares one. And the connections of one source are tested once more by how much they sent, and by
+/// check-in, where several attempts make one.
+pub(super) fn collect<'a>(scene: &Scene<'a>, window_us: (i64, i64), min_starts: usize) -> Vec<Series<'a>> {
+    let sockets = &scene.sockets;
+    let groups = groups(scene, window_us, min_starts);
     let sizes: AHashMap<Pair<'a>, usize> = groups
         .iter()
         .filter(|(pair, _)| pair.name.is_none())
@@ -159,7 +212,8 @@ pub(super) fn collect<'a>(
         .flat_map(|series| {
             let is_one = series.pair.source.is_some();
             let parts = if is_one { series.parts(sockets, min_starts) } else { Vec::new() };
-            std::iter::once(series).chain(parts)
+            let check_ins = if is_one { series.check_ins(sockets, min_starts) } else { None };
+            std::iter::once(series).chain(parts).chain(check_ins)
         })
         .collect()
 }
@@ -176,13 +230,10 @@ struct Group<'a> {
 /// Most pairs of a busy host have one or two, and would fill the memory: they are counted by
 /// the hash of their name, and only those that are frequent are gathered. Two pairs of one hash
 /// are at worst gathered in vain.
-fn groups<'a>(
-    sockets: &Sockets<'a>,
-    window_us: (i64, i64),
-    min_starts: usize,
-) -> BTreeMap<Pair<'a>, Group<'a>> {
+fn groups<'a>(scene: &Scene<'a>, window_us: (i64, i64), min_starts: usize) -> BTreeMap<Pair<'a>, Group<'a>> {
     let hasher = RandomState::with_seeds(1, 2, 3, 4);
-    let rows = opened_within(sockets, window_us);
+    let sockets = &scene.sockets;
+    let rows = opened_within(scene, window_us);
     let mut counts: AHashMap<u64, u32> = AHashMap::new();
     for pair in rows.iter().filter_map(|row| names(&sockets.get(*row as usize))).flatten() {
         *counts.entry(hasher.hash_one(pair)).or_default() += 1;
@@ -191,8 +242,9 @@ fn groups<'a>(
     for row in rows.iter().map(|row| *row as usize) {
         let socket = sockets.get(row);
         let source = Source::of(&socket);
-        let frequent =
-            |pair: &Pair<'a>| counts.get(&hasher.hash_one(pair)).is_some_and(|n| *n as usize >= min_starts);
+        let frequent = |pair: &Pair<'a>| {
+            counts.get(&hasher.hash_one(pair)).is_some_and(|n| *n as usize >= pair.min_starts(min_starts))
+        };
         for pair in names(&socket).into_iter().flatten().filter(frequent) {
             let group = groups.entry(pair).or_insert_with(|| Group {
                 rows: Vec::new(),
@@ -209,21 +261,25 @@ fn groups<'a>(
 /// The pairs to which a connection belongs: of its source, of its local address, and of its source by
 /// the name that it asked for.
 fn names<'a>(socket: &Socket<'a>) -> Option<impl Iterator<Item = Pair<'a>> + use<'a>> {
-    let (addr, port) = socket.remote()?;
-    let pair = Pair { protocol: socket.protocol, addr, port, source: None, local_addr: None, name: None };
+    let (addr, remote_port) = socket.remote()?;
+    let is_inbound = socket.direction == Some(Direction::Inbound);
+    let port = if is_inbound { socket.local_port() } else { remote_port };
+    let pair = Pair { is_inbound, ..Pair::to(socket.protocol, addr, port) };
     let source = Some(Source::of(socket));
-    let by_addr = [Pair { source, ..pair }, Pair { local_addr: Some(socket.local_addr), ..pair }];
+    // What several programs of this host do together has a meaning only where they are the clients.
+    let together = (!is_inbound).then_some(Pair { local_addr: Some(socket.local_addr), ..pair });
     // By its name alone, whatever the address.
-    let by_name = socket.remote_name.map(|name| Pair { source, name: Some(name), addr: "", ..pair });
-    Some(by_addr.into_iter().chain(by_name))
+    let name = socket.remote_name.filter(|_| !is_inbound);
+    let by_name = name.map(|name| Pair { source, name: Some(name), addr: "", ..pair });
+    Some(std::iter::once(Pair { source, ..pair }).chain(together).chain(by_name))
 }
 
 /// The rows that opened a connection within the window, in the order of time.
-fn opened_within(sockets: &Sockets<'_>, (first_us, last_us): (i64, i64)) -> Vec<u32> {
-    let orientation = Orientation::of(sockets);
+fn opened_within(scene: &Scene<'_>, (first_us, last_us): (i64, i64)) -> Vec<u32> {
     let is_one = |socket: &Socket<'_>| {
         let is_within = (first_us..=last_us).contains(&socket.first_seen_us);
-        is_within && socket.opened_in_recording && orientation.is_originator(socket)
+        let is_inbound = socket.direction == Some(Direction::Inbound);
+        is_within && socket.opened_in_recording && (is_inbound || scene.orientation.is_originator(socket))
     };
-    (0..).zip(sockets.iter()).filter(|(_, socket)| is_one(socket)).map(|(row, _)| row).collect()
+    (0..).zip(scene.sockets.iter()).filter(|(_, socket)| is_one(socket)).map(|(row, _)| row).collect()
 }

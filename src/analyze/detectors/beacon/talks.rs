@@ -7,9 +7,9 @@ use polars::prelude::{Int64Type, UInt64Type};
 
 use super::pairs::{Known, Pair, Series};
 use crate::Result;
+use crate::analyze::scene::Scene;
 use crate::model::Tables;
-use crate::model::orientation::Orientation;
-use crate::model::sockets::{Sockets, Source};
+use crate::model::sockets::Source;
 use crate::model::view::Numbers;
 
 /// For every pair with connections that this side opened and in which it speaks up now and then,
@@ -18,25 +18,25 @@ use crate::model::view::Numbers;
 /// # Errors
 /// [`crate::Error::Analysis`] if a table lacks a column: a bug.
 pub(super) fn collect<'a>(
-    sockets: &Sockets<'a>,
+    scene: &Scene<'a>,
     tables: &Tables,
     (first_us, last_us): (i64, i64),
     min_starts: usize,
 ) -> Result<Vec<Series<'a>>> {
     let mut sends = sends(tables)?;
     let talking: AHashSet<u64> = sends.keys().copied().collect();
-    let orientation = Orientation::of(sockets);
+    let sockets = &scene.sockets;
     let mut chosen: BTreeMap<Pair<'a>, Series<'a>> = BTreeMap::new();
     for row in (0..sockets.len()).filter(|row| talking.contains(&sockets.conn_id(*row))) {
         let socket = sockets.get(row);
-        let Some((addr, port)) = socket.remote().filter(|_| orientation.is_originator(&socket)) else {
+        let Some((addr, port)) = socket.remote().filter(|_| scene.orientation.is_originator(&socket)) else {
             continue;
         };
         let mut starts_us = sends.remove(&socket.conn_id).unwrap_or_default();
         starts_us.retain(|start| (first_us..=last_us).contains(start));
         let source = Some(Source::of(&socket));
-        let pair = Pair { protocol: socket.protocol, addr, port, source, local_addr: None, name: None };
-        let series = Series { pair, starts_us, rows: vec![row], known: Known::Inside, sent: None };
+        let pair = Pair { source, ..Pair::to(socket.protocol, addr, port) };
+        let series = Series { starts_us, rows: vec![row], ..Series::empty(pair, Known::Inside) };
         if chosen.get(&pair).is_none_or(|other| other.starts_us.len() < series.starts_us.len()) {
             chosen.insert(pair, series);
         }

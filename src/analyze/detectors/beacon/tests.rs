@@ -166,13 +166,52 @@ fn the_accepting_side_inside_the_host_is_not_reported() {
 }
 
 #[test]
-fn connections_from_before_the_recording_and_from_outside_do_not_count() {
+fn connections_from_before_the_recording_do_not_count() {
     let mut capture = Capture::new(600);
     for n in 0..20 {
         capture.add(c2().standing().at(f64::from(n) * 30.0));
-        capture.add(Conn::to("203.0.113.7", 50_000).local_port(22).inbound().at(f64::from(n) * 30.0));
     }
     assert!(findings(&capture).is_empty());
+}
+
+#[test]
+fn a_rhythm_from_outside_is_info_unless_the_program_is_suspicious() {
+    let contacted = |exe: Option<&'static str>| {
+        let mut capture = Capture::new(600);
+        capture.process(7, Facts { exe, ..Facts::default() });
+        for n in 0..20_u16 {
+            let check = Conn::to("203.0.113.7", 50_000 + n).local_port(9100).inbound().by("exporter", 7);
+            capture.add(check.at(f64::from(n) * 30.0));
+        }
+        the_only(findings(&capture)).judgement
+    };
+    let ordinary = contacted(None);
+    assert_eq!(ordinary.severity, Severity::Info);
+    assert!(
+        ordinary.title.starts_with("exporter is contacted by 203.0.113.7 on port 9100"),
+        "{}",
+        ordinary.title
+    );
+    assert_eq!(contacted(Some("/tmp/.x/exporter")).severity, Severity::Medium);
+}
+
+#[test]
+fn several_attempts_of_one_check_in_count_once() {
+    let mut capture = Capture::new(3_000);
+    for n in 0..40_u32 {
+        let at = f64::from(n) * 60.0;
+        // One address after the other, and a retry now and then.
+        let attempts = [0.0, 0.3, 3.1].into_iter().take(1 + (n * 7 % 3) as usize);
+        for attempt in attempts {
+            capture.add(c2().exactly_at(at + attempt));
+        }
+    }
+    let finding = the_only(findings(&capture));
+    assert!(
+        finding.judgement.title.contains("every 60 s") || finding.judgement.title.contains("every 1 min"),
+        "{}",
+        finding.judgement.title
+    );
 }
 
 #[test]

@@ -3,13 +3,13 @@
 use super::candidate::Candidate;
 use super::pairs::Known;
 use super::{Beacon, Thresholds};
-use crate::analyze::appraisal::{Appraisal, Factor, Surroundings};
+use crate::analyze::appraisal::{Appraisal, Factor};
+use crate::analyze::scene::Scene;
 use crate::analyze::words::{bytes, duration};
 use crate::model::detector::Detector;
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::model::members::Members;
-use crate::model::processes::Processes;
-use crate::model::sockets::{Sockets, Source};
+use crate::model::sockets::Source;
 
 /// What a rhythm weighs by itself, see [`Appraisal::severity`].
 const RHYTHM: f64 = 1.0;
@@ -18,19 +18,16 @@ const RHYTHM: f64 = 1.0;
 /// program without one more.
 const DELIBERATE_JITTER: std::ops::Range<f64> = 0.04..0.5;
 
+/// What people start pauses with them; a rhythm that lasts for a day does not need them.
+const DAY_S: f64 = 86_400.0;
+
 /// A program that needs its server more often than this keeps the connection open, in seconds.
 const HASTY_S: f64 = 10.0;
 
 /// The finding for a pair that meets every threshold.
-pub(super) fn finding(
-    sockets: &Sockets<'_>,
-    processes: &Processes<'_>,
-    surroundings: &Surroundings<'_>,
-    candidate: &Candidate<'_>,
-    config: &Thresholds,
-) -> Finding {
-    let members = sockets.members(&candidate.series.rows);
-    let appraisal = appraise(candidate, members, processes, surroundings);
+pub(super) fn finding(scene: &Scene<'_>, candidate: &Candidate<'_>, config: &Thresholds) -> Finding {
+    let members = scene.sockets.members(&candidate.series.rows);
+    let appraisal = appraise(candidate, members, scene);
     let severity = appraisal.severity(RHYTHM);
     let judgement = Judgement {
         severity,
@@ -46,14 +43,9 @@ pub(super) fn finding(
 }
 
 /// What is known of program and destination, and what the rhythm itself says.
-fn appraise(
-    candidate: &Candidate<'_>,
-    members: Members<'_, '_>,
-    processes: &Processes<'_>,
-    surroundings: &Surroundings<'_>,
-) -> Appraisal {
-    let mut appraisal = Appraisal::of(members, processes, surroundings);
-    let leaves = members.iter().any(|socket| surroundings.leaves_network(&socket));
+fn appraise(candidate: &Candidate<'_>, members: Members<'_, '_>, scene: &Scene<'_>) -> Appraisal {
+    let mut appraisal = scene.appraise(members);
+    let leaves = members.iter().any(|socket| scene.surroundings.leaves_network(&socket));
     appraisal.extend(of_rhythm(candidate, leaves));
     if candidate.series.known == Known::Inside && appraisal.raising().next().is_none() {
         appraisal.extend([Factor::new(
@@ -67,6 +59,13 @@ fn appraise(
 
 fn of_rhythm(candidate: &Candidate<'_>, leaves: bool) -> Vec<Factor> {
     let mut factors = Vec::new();
+    if candidate.series.pair.is_inbound {
+        factors.push(Factor::new(
+            "rhythm-inbound",
+            -1.5,
+            "it is contacted and does not contact, as by monitoring and health checks",
+        ));
+    }
     if candidate.is_back_to_back {
         factors.push(Factor::new(
             "rhythm-back-to-back",
@@ -83,6 +82,11 @@ fn of_rhythm(candidate: &Candidate<'_>, leaves: bool) -> Vec<Factor> {
             format!("its gaps vary by {:.0} % around the period, as implants do on purpose", 100.0 * jitter);
         factors.push(Factor::new("rhythm-jitter", 0.5, says));
     }
+    let (starts, missed) = (candidate.series.starts_us.len(), candidate.missed as usize);
+    if span_s(candidate) >= DAY_S && missed * 10 <= starts {
+        let says = format!("it kept its rhythm day and night, for {}", duration(span_s(candidate)));
+        factors.push(Factor::new("rhythm-day-and-night", 0.5, says));
+    }
     if candidate.period_s < HASTY_S {
         factors.push(Factor::new(
             "rhythm-reconnects",
@@ -91,6 +95,11 @@ fn of_rhythm(candidate: &Candidate<'_>, leaves: bool) -> Vec<Factor> {
         ));
     }
     factors
+}
+
+fn span_s(candidate: &Candidate<'_>) -> f64 {
+    let starts = &candidate.series.starts_us;
+    starts.first().zip(starts.last()).map_or(0.0, |(first, last)| last.saturating_sub(*first) as f64 / 1e6)
 }
 
 /// The process of a pair, where there is one and it is known.
@@ -125,13 +134,15 @@ fn title(candidate: &Candidate<'_>, appraisal: &Appraisal) -> String {
     let pair = &candidate.series.pair;
     let who = pair.source.map_or_else(|| "Several processes".to_owned(), |source| source.to_string());
     let (verb, place) = match (candidate.series.known, pair.source) {
+        _ if pair.is_inbound => ("is contacted by", ""),
         (Known::Inside, _) => ("sends to", ", in one connection"),
         (_, Some(_)) => ("contacts", ""),
         (_, None) => ("together contact", ""),
     };
     let every = duration(candidate.period_s);
     let label = appraisal.ordinary_reason().map_or("", |_| " (ordinary)");
-    format!("{who} {verb} {} port {}{label} every {every}{place}", candidate.destination(), pair.port)
+    let port = if pair.is_inbound { "on port" } else { "port" };
+    format!("{who} {verb} {} {port} {}{label} every {every}{place}", candidate.destination(), pair.port)
 }
 
 fn explanation(candidate: &Candidate<'_>, appraisal: &Appraisal) -> String {
@@ -161,6 +172,9 @@ fn explanation(candidate: &Candidate<'_>, appraisal: &Appraisal) -> String {
     sentences.extend(candidate.series.sent.map(|sent| {
         format!("Only those of its connections count here that sent about {}.", bytes(sent as f64))
     }));
+    if candidate.series.is_by_check_in {
+        sentences.push("Several connections that begin within 8 s count as one check-in.".to_owned());
+    }
     if candidate.score.ds.is_none() {
         sentences.push("Sizes were not counted, so they add nothing to the score.".to_owned());
     }

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Thresholds;
-use crate::analyze::peers::{Peer, Side, by_peer, most_within};
+use crate::analyze::peers::{Peer, Side, most_within};
+use crate::analyze::scene::Scene;
 use crate::capture::Protocol;
 use crate::model::sockets::{Socket, Sockets, Source};
 use crate::model::stats;
@@ -52,8 +53,9 @@ struct Guesses<'a> {
 }
 
 /// Every attack: pairs first, then what pairs that are too small alone add up to.
-pub(super) fn attacks<'a>(sockets: &Sockets<'a>, config: &Thresholds) -> Vec<Attack<'a>> {
-    let peers = by_peer(sockets, |socket, peer| {
+pub(super) fn attacks<'a>(scene: &Scene<'a>, config: &Thresholds) -> Vec<Attack<'a>> {
+    let sockets = &scene.sockets;
+    let peers = scene.by_peer(|socket, peer| {
         socket.protocol == Protocol::Tcp && LOGIN_PORTS.contains(&peer.port) && socket.was_established()
     });
     let guesses: Vec<Guesses<'a>> =

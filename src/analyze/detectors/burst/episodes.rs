@@ -78,11 +78,20 @@ fn of_series<'a>(
     let Some(normal) = normal(series, span_us) else { return Vec::new() };
     let high: Vec<&Window> = windows
         .iter()
-        .filter(|window| window.amount >= floor && normal.robust_z(window.amount) >= config.min_z)
+        .filter(|window| {
+            let is_high = normal.robust_z(window.amount) >= config.min_z;
+            window.amount >= floor && (is_high || is_flood(series, window.amount, config))
+        })
         .collect();
     high.chunk_by(|a, b| b.from_us <= a.to_us.saturating_add(series.window_us))
         .filter_map(|windows| episode(series, connections, windows, normal))
         .collect()
+}
+
+/// Whether it is so much that no ordinary client has it as its normal.
+fn is_flood(series: &Series<'_>, amount: f64, config: &Thresholds) -> bool {
+    let is_counted = series.metric == Metric::Connections && series.is_outbound;
+    is_counted && amount >= f64::from(config.always_connections)
 }
 
 fn episode<'a>(

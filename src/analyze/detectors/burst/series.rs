@@ -41,6 +41,8 @@ pub(super) struct Series<'a> {
     pub(super) subject: Subject<'a>,
     pub(super) metric: Metric,
     pub(super) window_us: i64,
+    /// This host opened all of the connections.
+    pub(super) is_outbound: bool,
     pub(super) moments: Vec<(i64, f64)>,
 }
 
@@ -71,6 +73,7 @@ pub(super) fn of<'a>(
         subject: *subject,
         metric: Metric::Connections,
         window_us: width_us,
+        is_outbound: rows.iter().all(|row| sockets.get(*row as usize).direction == Some(Direction::Outbound)),
         moments: opened(sockets, rows),
     });
     let slices_us = width_us.max(tables.bin_width_us.max(1));
@@ -78,6 +81,7 @@ pub(super) fn of<'a>(
         subject,
         metric: Metric::Bytes,
         window_us: slices_us,
+        is_outbound: false,
         moments,
     });
     let can_reach_its_floor = |series: &Series<'_>| {

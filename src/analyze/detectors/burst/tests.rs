@@ -94,3 +94,14 @@ fn a_recording_of_a_few_ticks_knows_no_normal_rate() {
     add(&mut capture, &visit(), 100, 3.0, 1.0);
     assert!(matches!(capture.outcome::<Burst>(), Outcome::Skipped(_)));
 }
+
+#[test]
+fn a_flood_that_fills_the_recording_is_not_its_own_normal() {
+    let mut capture = Capture::new(100);
+    add(&mut capture, &visit(), 20_000, 0.0, 100.0);
+    assert_eq!(only(&capture).judgement.severity, Severity::Medium);
+    // What a server accepts is no flood of this host.
+    let mut served = Capture::new(100);
+    add(&mut served, &visit().local_port(80).inbound(), 20_000, 0.0, 100.0);
+    assert!(findings(&served).is_empty());
+}

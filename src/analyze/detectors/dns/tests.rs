@@ -1,5 +1,6 @@
 use super::*;
-use crate::model::testing::{Capture, Conn, the_only};
+use crate::model::finding::Severity;
+use crate::model::testing::{Capture, Conn, Question, the_only};
 
 fn questions(number: u64, bytes: u64, server: &str) -> Capture {
     let mut capture = Capture::new(600);
@@ -32,4 +33,113 @@ fn without_payload_bytes_it_says_what_it_needs() {
     let mut capture = Capture::new(60);
     capture.add(Conn::to("192.168.1.1", 53).udp().uncounted());
     assert!(matches!(capture.outcome::<Dns>(), Outcome::Skipped(why) if why.contains("--udp-bytes")));
+}
+
+/// Names like those of tools that put data into base32, each new.
+fn coded(n: usize, chars: usize) -> String {
+    let mut state = n as u64 + 1;
+    let digits = b"abcdefghijklmnopqrstuvwxyz234567";
+    (0..chars)
+        .map(|_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            char::from(digits[(state >> 33) as usize % 32])
+        })
+        .collect()
+}
+
+fn asking(number: usize, question: impl Fn(usize) -> Question) -> Output {
+    let mut capture = Capture::new(900);
+    capture
+        .add(Conn::to("192.168.1.1", 53).udp().by("app", 100).lasting(800.0).bytes(40, 100).packets_sent(1));
+    for n in 0..number {
+        capture.ask(question(n).at(n as f64));
+    }
+    capture.run::<Dns>()
+}
+
+#[test]
+fn long_new_names_under_one_domain_are_a_tunnel_to_it() {
+    let output = asking(60, |n| Question::of(format!("{}.t.evil.example", coded(n, 60))).of_type("TXT"));
+    let finding = the_only(output.findings);
+    assert_eq!(finding.judgement.severity, Severity::High);
+    assert_eq!(
+        finding.judgement.title,
+        "app: possible DNS tunnel to evil.example, 60 different names of 62 characters"
+    );
+    assert_eq!(finding.judgement.entities.remote_name.as_deref(), Some("evil.example"));
+    assert_eq!(finding.judgement.entities.remote_addr, None, "the resolver is no party to it");
+}
+
+#[test]
+fn short_polls_of_record_types_that_carry_data_are_a_tunnel() {
+    let output = asking(240, |n| Question::of(format!("{}.evil.example", coded(n, 18))).of_type("CNAME"));
+    assert_eq!(the_only(output.findings).judgement.severity, Severity::Medium);
+}
+
+#[test]
+fn names_of_services_reversed_addresses_and_the_same_name_again_are_no_tunnel() {
+    let none = |question: &dyn Fn(usize) -> Question| {
+        let output = asking(300, question);
+        let titles: Vec<_> = output.findings.iter().map(|f| &f.judgement.title).collect();
+        assert!(titles.is_empty(), "{titles:?}");
+    };
+    none(&|n| Question::of(format!("e{n}.a.akamaiedge.example")));
+    none(&|_| Question::of(format!("{}.evil.example", coded(1, 60))));
+    none(&|n| Question::of(format!("{}.2.0.192.bl.example", n % 256)));
+    none(&|n| Question::of(format!("{}.2.0.192.in-addr.arpa", n % 256)).of_type("PTR"));
+    none(&|n| Question::of(format!("r{n}---sn-{}.googlevideo.com", coded(n, 8))));
+    none(&|n| Question::of(format!("www.site{n}.example")));
+}
+
+#[test]
+fn many_domains_that_do_not_exist_are_generated() {
+    let output = asking(30, |n| Question::of(format!("{}.com", coded(n, 14))).without_such_name());
+    let finding = the_only(output.findings);
+    assert_eq!((finding.judgement.severity, finding.judgement.attack), (Severity::Medium, vec!["T1568.002"]));
+}
+
+#[test]
+fn typing_errors_search_lists_and_tests_of_browsers_are_not_generated() {
+    let none = |number: usize, question: &dyn Fn(usize) -> Question| {
+        assert!(asking(number, question).findings.is_empty());
+    };
+    none(8, &|n| Question::of(format!("misspelled-{n}.example")).without_such_name());
+    none(60, &|n| Question::of(format!("host{n}.corp.example")).without_such_name());
+    none(60, &|n| Question::of(coded(n, 12)).without_such_name());
+    none(60, &|n| Question::of(format!("{}.com", coded(n, 14))));
+}
+
+#[test]
+fn each_source_is_judged_alone() {
+    let mut capture = Capture::new(900);
+    capture.add(Conn::to("192.168.1.1", 53).udp());
+    for n in 0..60 {
+        let name = format!("{}.evil.example", coded(n, 60));
+        capture.ask(Question::of(name).by("implant", 7).at(n as f64));
+        capture.ask(Question::of(format!("www{n}.site.example")).by("firefox", 8).at(n as f64));
+    }
+    let finding = the_only(capture.run::<Dns>().findings);
+    assert!(finding.judgement.title.starts_with("implant: "), "{}", finding.judgement.title);
+    let mut unknown = Capture::new(900);
+    unknown.add(Conn::to("192.168.1.1", 53).udp().unowned());
+    for n in 0..60 {
+        unknown.ask(
+            Question::of(format!("{}.evil.example", coded(n, 60))).unowned().answered_by(300).at(n as f64),
+        );
+    }
+    assert!(the_only(unknown.run::<Dns>().findings).judgement.title.starts_with("192.168.1.10: "));
+}
+
+#[test]
+fn a_resolver_that_passes_questions_on_names_who_asked_it() {
+    let mut capture = Capture::new(900);
+    capture.add(Conn::to("203.0.113.53", 53).udp().unowned().lasting(60.0));
+    capture.add(Conn::to("192.168.1.30", 50_000).local_port(443).inbound().unowned().lasting(60.0));
+    for n in 0..60 {
+        let question = Question::of(format!("{}.evil.example", coded(n, 60))).unowned();
+        capture.ask(question.of_type("TXT").at(n as f64));
+    }
+    let finding = the_only(capture.run::<Dns>().findings);
+    assert!(finding.judgement.explanation.contains("192.168.1.30 had connections"), "{finding:?}");
+    assert_eq!(finding.evidence.connections_total, 2);
 }

@@ -6,11 +6,11 @@ use polars::prelude::{UInt32Type, UInt64Type};
 
 use super::Thresholds;
 use crate::Result;
-use crate::analyze::appraisal::Surroundings;
 use crate::model::orientation::Orientation;
 use crate::model::records::Direction;
 use crate::model::sockets::{Sockets, Source};
 use crate::model::stats;
+use crate::model::surroundings::Surroundings;
 use crate::model::tables::Tables;
 use crate::model::view::Numbers;
 

@@ -1,10 +1,12 @@
 //! First contacts: who tried which port of which host first, and what came of it.
 
+use std::ops::RangeInclusive;
+
 use ahash::AHashSet;
 
 use crate::capture::{Protocol, TcpState};
 use crate::model::orientation::Orientation;
-use crate::model::records::Direction;
+use crate::model::records::{Direction, Scope};
 use crate::model::sockets::{Socket, Sockets, Source};
 use crate::model::states::States;
 
@@ -30,6 +32,9 @@ const CLOSING: States = States::of(&[
     TcpState::Closing,
 ]);
 
+/// States of a connection of which the opening was seen.
+const OPENED: States = States::of(&[TcpState::SynSent, TcpState::SynRecv, TcpState::Established]);
+
 /// A SYN that is younger than this at the end of the recording may still be answered, in seconds.
 const PENDING_S: f64 = 1.0;
 const PENDING_US: i64 = 1_000_000;
@@ -44,6 +49,26 @@ pub(super) enum Side {
     FromHere,
     /// A remote tries this host.
     FromOutside,
+}
+
+/// What a contact is made with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Transport {
+    Tcp,
+    Udp,
+    /// Pings; they have no port.
+    Icmp,
+}
+
+impl Transport {
+    fn of(protocol: Protocol) -> Option<Self> {
+        match protocol {
+            Protocol::Tcp => Some(Self::Tcp),
+            Protocol::Udp => Some(Self::Udp),
+            Protocol::Icmp => Some(Self::Icmp),
+            _ => None,
+        }
+    }
 }
 
 /// What came of a first contact.
@@ -61,6 +86,8 @@ pub(super) enum Reply {
     Glimpsed,
     /// The recording ended before there could be an answer.
     Pending,
+    /// Segments without a handshake and without data, which no program sends: a FIN, Xmas, NULL or ACK scan.
+    Probed,
 }
 
 impl Reply {
@@ -71,7 +98,7 @@ impl Reply {
 
     /// Whether no connection came about, as far as was seen.
     pub(super) fn is_unestablished(self) -> bool {
-        matches!(self, Self::Refused | Self::Unanswered | Self::Glimpsed | Self::Pending)
+        self != Self::Answered && self != Self::NoData
     }
 }
 
@@ -79,6 +106,7 @@ impl Reply {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Contact<'a> {
     pub(super) side: Side,
+    pub(super) transport: Transport,
     pub(super) source: Source<'a>,
     pub(super) host: &'a str,
     pub(super) port: u16,
@@ -88,24 +116,28 @@ pub(super) struct Contact<'a> {
     pub(super) row: usize,
 }
 
-/// The first TCP contact of every source with every port of every host, in the order of time; of
+/// The first contact of every source with every port of every host, in the order of time; of
 /// a recording that ended at `end_us`.
-pub(super) fn first_contacts<'a>(sockets: &Sockets<'a>, end_us: i64) -> Vec<Contact<'a>> {
-    let orientation = Orientation::of(sockets);
+pub(super) fn first_contacts<'a>(
+    sockets: &Sockets<'a>,
+    orientation: &Orientation<'_>,
+    end_us: i64,
+) -> Vec<Contact<'a>> {
     let mut known = AHashSet::new();
     let mut contacts = Vec::new();
     for row in 0..sockets.len() {
         let socket = sockets.get(row);
-        let Some(approach) = approach(&orientation, &socket).filter(|approach| !known.contains(approach))
+        let Some(approach) = approach(orientation, &socket).filter(|approach| !known.contains(approach))
         else {
             continue;
         };
         // A contact of which it is too early to say what came of it leaves the next one to be the first.
         if let Some(reply) = reply(&socket, end_us).filter(|reply| counts(*reply, &approach)) {
             known.insert(approach);
-            let (side, source, host, port) = approach;
+            let (side, transport, source, host, port) = approach;
             contacts.push(Contact {
                 side,
+                transport,
                 source,
                 host,
                 port,
@@ -120,24 +152,46 @@ pub(super) fn first_contacts<'a>(sockets: &Sockets<'a>, end_us: i64) -> Vec<Cont
 
 /// Whether it says anything. What is under way when a recording ends may become a connection, and
 /// a browser opens many at once; no ordinary program does so on other ports.
-fn counts(reply: Reply, (side, _, _, port): &Approach<'_>) -> bool {
+fn counts(reply: Reply, (side, _, _, _, port): &Approach<'_>) -> bool {
     reply != Reply::Pending || *side == Side::FromOutside || !WEB.contains(port)
 }
 
 /// Who tries which port of which host.
-type Approach<'a> = (Side, Source<'a>, &'a str, u16);
+type Approach<'a> = (Side, Transport, Source<'a>, &'a str, u16);
+
+/// Ports that traceroute sends its datagrams to, one after the other, and expects no service on.
+const TRACEROUTE: RangeInclusive<u16> = 33_434..=33_534;
 
 fn approach<'a>(orientation: &Orientation<'_>, socket: &Socket<'a>) -> Option<Approach<'a>> {
-    if socket.protocol != Protocol::Tcp || is_backscatter(socket) {
+    let transport = Transport::of(socket.protocol)?;
+    let (addr, remote_port) = socket.remote()?;
+    let is_inbound = socket.direction == Some(Direction::Inbound);
+    let port = match transport {
+        Transport::Icmp => 0,
+        _ if is_inbound => socket.local_port(),
+        _ => remote_port,
+    };
+    let is_contact = match transport {
+        Transport::Tcp => !is_backscatter(socket),
+        Transport::Udp => !is_for_many(socket) && !TRACEROUTE.contains(&port),
+        Transport::Icmp => !is_for_many(socket),
+    };
+    if !is_contact {
         return None;
     }
-    let (addr, port) = socket.remote()?;
     if orientation.is_originator(socket) {
-        return Some((Side::FromHere, Source::of(socket), addr, port));
+        return Some((Side::FromHere, transport, Source::of(socket), addr, port));
     }
     // The accepting side of a connection inside the host is counted on its opening side.
-    let is_inbound = socket.direction == Some(Direction::Inbound);
-    is_inbound.then_some((Side::FromOutside, Source::Address(addr), socket.local_addr, socket.local_port()))
+    is_inbound.then_some((Side::FromOutside, transport, Source::Address(addr), socket.local_addr, port))
+}
+
+/// Whether it goes to whoever listens, and need not be answered.
+fn is_for_many(socket: &Socket<'_>) -> bool {
+    matches!(
+        socket.remote_scope,
+        Some(Scope::Multicast | Scope::Broadcast | Scope::Loopback | Scope::LinkLocal | Scope::Unspecified)
+    )
 }
 
 /// Ports below this are of services; nobody connects from one by chance.
@@ -159,6 +213,12 @@ fn is_backscatter(socket: &Socket<'_>) -> bool {
 
 /// What came of a connection; none if it was there before the recording, and is not over.
 fn reply(socket: &Socket<'_>, end_us: i64) -> Option<Reply> {
+    if socket.protocol != Protocol::Tcp {
+        return datagram_reply(socket, end_us);
+    }
+    if is_probe(socket) {
+        return Some(Reply::Probed);
+    }
     if socket.states.has_any(ESTABLISHED) {
         return Some(if was_left_empty(socket) { Reply::NoData } else { Reply::Answered });
     }
@@ -171,6 +231,29 @@ fn reply(socket: &Socket<'_>, end_us: i64) -> Option<Reply> {
     }
     let lasted = socket.ticks >= 2 || socket.duration_s >= PENDING_S || socket.retransmits.unwrap_or(0) > 0;
     Some(if lasted { Reply::Unanswered } else { Reply::Glimpsed })
+}
+
+/// What came of datagrams; none if it is not known how many came back.
+fn datagram_reply(socket: &Socket<'_>, end_us: i64) -> Option<Reply> {
+    let received = socket.packets_received.or(socket.bytes_received)?;
+    let is_sent = socket.packets_sent.or(socket.bytes_sent).is_some_and(|sent| sent > 0);
+    match received {
+        0 if !is_sent => None,
+        0 if end_us.saturating_sub(socket.first_seen_us) < PENDING_US => Some(Reply::Pending),
+        0 => Some(Reply::Unanswered),
+        _ => Some(Reply::Answered),
+    }
+}
+
+/// A segment or two without a SYN and without data, answered by no more than a reset: of a connection that was there
+/// before, there would be more.
+fn is_probe(socket: &Socket<'_>) -> bool {
+    let is_short = socket.packets_sent.is_some_and(|n| (1..=2).contains(&n))
+        && socket.packets_received.is_some_and(|n| n <= 1);
+    !socket.states.has_any(OPENED)
+        && is_short
+        && socket.bytes_sent == Some(0)
+        && socket.bytes_received == Some(0)
 }
 
 /// Closed, and both counters known to be 0. While it is open, or if the closing was not seen,
@@ -190,7 +273,7 @@ mod tests {
         capture.add(conn);
         let tables = capture.tables();
         let sockets = Sockets::of(&tables).unwrap();
-        let contacts = first_contacts(&sockets, tables.span_us.1);
+        let contacts = first_contacts(&sockets, &Orientation::of(&sockets), tables.span_us.1);
         assert_eq!(contacts.first().map(|contact| contact.reply), expected);
     }
 
@@ -209,7 +292,10 @@ mod tests {
         check(conn().states("SYN_SENT").lasting(0.2).at(59.8).unclosed(), None);
         let telnet = Conn::to("10.0.0.1", 23).states("SYN_SENT").lasting(0.2);
         check(telnet.at(59.8).unclosed(), Some(Reply::Pending));
-        check(conn().udp(), None);
+        check(conn().udp(), Some(Reply::Answered));
+        check(conn().udp().bytes(40, 0).packets_received(0), Some(Reply::Unanswered));
+        check(conn().udp().uncounted(), None);
+        check(Conn::to("10.0.0.1", 33_440).udp().bytes(40, 0).packets_received(0), None);
         check(Conn::listener(80), None);
     }
 
@@ -232,8 +318,10 @@ mod tests {
         capture.add(Conn::to("10.0.0.1", 81).at(3.0));
         let tables = capture.tables();
         let sockets = Sockets::of(&tables).unwrap();
-        let replies: Vec<_> =
-            first_contacts(&sockets, tables.span_us.1).iter().map(|c| (c.port, c.reply)).collect();
+        let replies: Vec<_> = first_contacts(&sockets, &Orientation::of(&sockets), tables.span_us.1)
+            .iter()
+            .map(|c| (c.port, c.reply))
+            .collect();
         assert_eq!(replies, [(80, Reply::Refused), (81, Reply::Answered)]);
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Thresholds;
-use super::contacts::{Contact, Reply, Side};
+use super::contacts::{Contact, Reply, Side, Transport};
 use crate::model::sockets::Source;
 
 /// What a scan goes through.
@@ -30,6 +30,7 @@ pub(super) enum Size {
 #[derive(Debug)]
 pub(super) struct Scan<'a> {
     pub(super) side: Side,
+    pub(super) transport: Transport,
     pub(super) source: Source<'a>,
     pub(super) kind: Kind<'a>,
     pub(super) size: Size,
@@ -69,32 +70,35 @@ impl Scan<'_> {
 
 /// Every scan, by side, source and target; many of one source are one.
 pub(super) fn find<'a>(contacts: &[Contact<'a>], config: &Thresholds) -> Vec<Scan<'a>> {
-    let mut by_source: BTreeMap<(Side, Source<'a>), Vec<Scan<'a>>> = BTreeMap::new();
-    for ((side, source, kind), contacts) in candidates(contacts, config) {
-        if let Some(scan) = judge(side, source, kind, &contacts, config) {
-            by_source.entry((side, source)).or_default().push(scan);
+    let mut by_source: BTreeMap<(Side, Transport, Source<'a>), Vec<Scan<'a>>> = BTreeMap::new();
+    for (target, contacts) in candidates(contacts, config) {
+        if let Some(scan) = judge(target, &contacts, config) {
+            by_source.entry((target.0, target.1, target.2)).or_default().push(scan);
         }
     }
     by_source.into_values().flat_map(|scans| merge(scans, config)).collect()
 }
 
 /// A source and what it may have scanned.
-type Target<'a> = (Side, Source<'a>, Kind<'a>);
+type Target<'a> = (Side, Transport, Source<'a>, Kind<'a>);
 
 /// The contacts of every source with every target at which enough of them failed.
 fn candidates<'a>(contacts: &[Contact<'a>], config: &Thresholds) -> BTreeMap<Target<'a>, Vec<Contact<'a>>> {
     let targets = |c: &Contact<'a>| {
-        [Kind::Vertical(c.host), Kind::Horizontal(c.port)].map(|kind| (c.side, c.source, kind))
+        // The end of a connection that was there before looks like a probe, and a host may have many of one service.
+        let horizontal = (c.reply != Reply::Probed).then_some(Kind::Horizontal(c.port));
+        let vertical = (c.transport != Transport::Icmp).then_some(Kind::Vertical(c.host));
+        let (side, transport, source) = (c.side, c.transport, c.source);
+        [vertical, horizontal].into_iter().flatten().map(move |kind| (side, transport, source, kind))
     };
     let mut failures: HashMap<Target<'a>, usize> = HashMap::new();
     for target in contacts.iter().filter(|contact| contact.reply.is_failure()).flat_map(targets) {
         *failures.entry(target).or_default() += 1;
     }
-    failures
-        .retain(|(_, _, kind), count| *count >= config.threshold(*kind).min(config.small_threshold(*kind)));
+    failures.retain(|(.., kind), count| *count >= config.threshold(*kind).min(config.small_threshold(*kind)));
     let mut groups: BTreeMap<Target<'a>, Vec<Contact<'a>>> = BTreeMap::new();
     for contact in contacts {
-        for target in targets(contact).into_iter().filter(|target| failures.contains_key(target)) {
+        for target in targets(contact).filter(|target| failures.contains_key(target)) {
             groups.entry(target).or_default().push(*contact);
         }
     }
@@ -103,9 +107,7 @@ fn candidates<'a>(contacts: &[Contact<'a>], config: &Thresholds) -> BTreeMap<Tar
 
 /// The part of a source's contacts with one target that is a scan, if there is one.
 fn judge<'a>(
-    side: Side,
-    source: Source<'a>,
-    kind: Kind<'a>,
+    (side, transport, source, kind): Target<'a>,
     contacts: &[Contact<'a>],
     config: &Thresholds,
 ) -> Option<Scan<'a>> {
@@ -117,7 +119,16 @@ fn judge<'a>(
         .copied()
         .collect();
     let log10_likelihood = log10_likelihood(&contacts, config);
-    let scan = Scan { side, source, kind, size: reached.size, contacts, most_in_window, log10_likelihood };
+    let scan = Scan {
+        side,
+        transport,
+        source,
+        kind,
+        size: reached.size,
+        contacts,
+        most_in_window,
+        log10_likelihood,
+    };
     (is_refused_enough(&scan, config) && log10_likelihood >= config.log10_decision()).then_some(scan)
 }
 
@@ -191,7 +202,7 @@ fn merge<'a>(mut scans: Vec<Scan<'a>>, config: &Thresholds) -> Vec<Scan<'a>> {
         return scans;
     }
     let most_in_window = scans.iter().map(|scan| scan.most_in_window).max().unwrap_or(0);
-    let (side, source) = (scans[0].side, scans[0].source);
+    let (side, transport, source) = (scans[0].side, scans[0].transport, scans[0].source);
     let mut contacts: Vec<Contact<'a>> =
         scans.iter_mut().flat_map(|s| std::mem::take(&mut s.contacts)).collect();
     contacts.sort_by_key(|contact| (contact.first_seen_us, contact.row));
@@ -200,6 +211,7 @@ fn merge<'a>(mut scans: Vec<Scan<'a>>, config: &Thresholds) -> Vec<Scan<'a>> {
     let is_full = scans.iter().any(|scan| scan.size == Size::Full);
     vec![Scan {
         side,
+        transport,
         source,
         kind: Kind::Block,
         size: if is_full { Size::Full } else { Size::Small },

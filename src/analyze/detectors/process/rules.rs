@@ -1,8 +1,8 @@
 //! What a process can look like, one function each: a verdict, or nothing to say.
 
 use crate::analyze::programs::{
-    hidden_folder_of, is_in_temporary_folder, is_installed, is_interpreter, is_named_like_a_kernel_thread,
-    is_shell, starts_with_any,
+    hidden_folder_of, is_downloader, is_in_temporary_folder, is_installed, is_interpreter,
+    is_named_like_a_kernel_thread, is_relay, is_server_name, is_shell, starts_with_any,
 };
 use crate::model::finding::Severity;
 use crate::model::processes::Process;
@@ -48,33 +48,6 @@ pub(super) const RULES: &[Rule] = &[
     borrowed_name,
 ];
 
-/// Programs that carry bytes between a network and anything.
-const CARRIERS: &[&str] =
-    &["nc", "ncat", "netcat", "nc.openbsd", "nc.traditional", "socat", "telnet", "curl", "wget"];
-
-/// Servers that serve what strangers send, and have no reason to start a shell that talks.
-const SERVERS: &[&str] = &[
-    "nginx",
-    "apache2",
-    "httpd",
-    "lighttpd",
-    "caddy",
-    "php-fpm",
-    "php-cgi",
-    "mysqld",
-    "mariadbd",
-    "postgres",
-    "redis-server",
-    "memcached",
-    "mongod",
-    "vsftpd",
-    "proftpd",
-    "exim4",
-    "named",
-    "soffice.bin",
-    "evince",
-];
-
 /// Daemons under whose names others like to hide.
 const DAEMONS: &[&str] = &[
     "systemd",
@@ -110,7 +83,7 @@ const SHELL_OVER_SOCKET: &[&str] =
 
 /// Whether it runs commands, or carries bytes to whatever it is given.
 pub(crate) fn is_shell_or_carrier(process: &Process<'_>) -> bool {
-    is_shell(process) || CARRIERS.contains(&process.program())
+    is_shell(process) || is_relay(process) || is_downloader(process)
 }
 
 fn by_reach(reach: Reach, [host, local, beyond]: [Severity; 3]) -> Severity {
@@ -237,14 +210,9 @@ fn inline_code(process: &Process<'_>, reach: Reach) -> Option<Verdict> {
 }
 
 fn unusual_parent(process: &Process<'_>, reach: Reach) -> Option<Verdict> {
-    let parent = process.parent_name?;
-    let is_served = SERVERS.iter().any(|server| {
-        let rest = parent.strip_prefix(server);
-        // php-fpm8.2 and php-fpm: pool www are php-fpm.
-        rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '-'))
-    });
+    let is_served = process.parent_name.is_some_and(is_server_name);
     let is_shell = is_shell(process);
-    let is_carrier = CARRIERS.contains(&process.program());
+    let is_carrier = is_relay(process) || is_downloader(process);
     (is_served && (is_shell || is_carrier)).then_some(Verdict {
         does: "was started by a server and talks to the network",
         why: "Web servers and databases serve; one that starts a shell or a transfer tool which talks to the \

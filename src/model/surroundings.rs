@@ -5,12 +5,10 @@ use std::net::IpAddr;
 use ahash::{AHashMap, AHashSet};
 use ipnet::IpNet;
 
-use crate::analyze::services;
+use super::records::Direction;
+use super::sockets::{Socket, Sockets, Source};
 use crate::baseline::Baseline;
 use crate::capture::Metadata;
-use crate::capture::Protocol;
-use crate::model::records::Direction;
-use crate::model::sockets::{Socket, Sockets, Source};
 
 /// Sources of a destination that are counted; more do not change any judgement.
 const MOST_SOURCES: usize = 64;
@@ -18,23 +16,35 @@ const MOST_SOURCES: usize = 64;
 /// Ports whose services make a host a server of its network: directory, names, time, files, mail.
 const INFRASTRUCTURE_PORTS: [u16; 11] = [53, 67, 88, 123, 135, 389, 445, 464, 636, 3268, 9389];
 
+/// Ports of proxies: squid, the alternatives of HTTP, Privoxy, SOCKS.
+const PROXY_PORTS: [u16; 5] = [1080, 3128, 8080, 8118, 8888];
+
+/// Last labels of names inside a network (RFC 6762, RFC 8375, and what is used).
+const INSIDE_LABELS: [&str; 8] =
+    ["arpa", "corp", "home", "internal", "intranet", "lan", "local", "localdomain"];
+
 /// Facts about all connections of a capture together.
 #[derive(Debug, Default)]
 pub struct Surroundings<'a> {
-    by_addr: AHashMap<&'a str, Destination<'a>>,
+    by_addr: AHashMap<&'a str, Destination>,
+    /// Everyone who contacts anything, numbered.
+    numbers: AHashMap<Source<'a>, u32>,
     /// Who contacts anything outside.
-    sources: AHashSet<Source<'a>>,
+    sources: AHashSet<u32>,
     /// Connections to web ports outside the local networks, and those of them with a name.
     web: (usize, usize),
     /// Networks that the user or the capture declares as its own.
     declared: Vec<IpNet>,
     baseline: Option<&'a Baseline>,
+    /// Addresses and ports of proxies, with a domain that was asked for there; none once there were several.
+    proxies: AHashMap<(&'a str, u16), Option<&'a str>>,
 }
 
 /// What is known of one remote address.
 #[derive(Debug, Default)]
-pub(super) struct Destination<'a> {
-    sources: AHashSet<Source<'a>>,
+struct Destination {
+    /// Each once, by number: a capture may have hundreds of thousands of destinations, most with one source.
+    sources: Vec<u32>,
     /// Bit set of [`INFRASTRUCTURE_PORTS`] on which it answered.
     infrastructure: u16,
 }
@@ -47,6 +57,9 @@ impl<'a> Surroundings<'a> {
         let declared = networks.filter(|network| network.prefix_len() < network.max_prefix_len()).collect();
         let mut all = Self { declared, baseline: sockets.baseline(), ..Self::default() };
         for socket in sockets.iter() {
+            all.add_proxy(&socket);
+        }
+        for socket in sockets.iter() {
             all.add(&socket);
         }
         all
@@ -57,12 +70,22 @@ impl<'a> Surroundings<'a> {
         self.baseline
     }
 
+    fn add_proxy(&mut self, socket: &Socket<'a>) {
+        let (Some(remote), Some(name)) = (socket.remote(), socket.remote_name) else { return };
+        if PROXY_PORTS.contains(&remote.1) && !socket.is_beyond_local_networks() {
+            let domain = domain(name);
+            let known = self.proxies.entry(remote).or_insert(Some(domain));
+            *known = known.filter(|known| *known == domain);
+        }
+    }
+
     fn add(&mut self, socket: &Socket<'a>) {
         let Some((addr, port)) = socket.remote() else { return };
         if socket.direction == Some(Direction::Inbound) {
             return;
         }
-        let source = Source::of(socket);
+        let next = self.numbers.len() as u32;
+        let source = *self.numbers.entry(Source::of(socket)).or_insert(next);
         // Only who leaves the network could have contacted the same destination outside.
         if self.sources.len() < MOST_SOURCES && self.leaves_network(socket) {
             self.sources.insert(source);
@@ -72,8 +95,8 @@ impl<'a> Surroundings<'a> {
             self.web.1 += usize::from(socket.remote_name.is_some());
         }
         let destination = self.by_addr.entry(addr).or_default();
-        if destination.sources.len() < MOST_SOURCES {
-            destination.sources.insert(source);
+        if destination.sources.len() < MOST_SOURCES && !destination.sources.contains(&source) {
+            destination.sources.push(source);
         }
         if socket.was_established()
             && let Some(bit) = INFRASTRUCTURE_PORTS.iter().position(|known| *known == port)
@@ -104,14 +127,25 @@ impl<'a> Surroundings<'a> {
             return false;
         }
         let Some((remote, _)) = socket.remote() else { return false };
+        if self.is_proxied(socket) {
+            return true;
+        }
         if self.is_declared(remote) || are_of_one_subnet(socket.local_addr, remote) {
             return false;
         }
         socket.is_beyond_local_networks() || self.is_foreign_private(socket.local_addr, remote)
     }
 
+    /// Whether a connection goes to a proxy inside, and from there to a name outside: an address inside that is
+    /// asked for names of several domains on a port of proxies is one.
+    pub fn is_proxied(&self, socket: &Socket<'_>) -> bool {
+        let is_proxy = socket.remote().is_some_and(|remote| self.proxies.get(&remote) == Some(&None));
+        let label = socket.remote_name.and_then(|name| name.rsplit_once('.')).map(|(_, label)| label);
+        is_proxy && label.is_some_and(|label| !INSIDE_LABELS.contains(&label) && label.parse::<u8>().is_err())
+    }
+
     /// Whether a private address belongs to another network than the local address.
-    pub(super) fn is_foreign_private(&self, local: &str, remote: &str) -> bool {
+    pub fn is_foreign_private(&self, local: &str, remote: &str) -> bool {
         are_of_different_ranges(local, remote) && !self.is_declared(remote)
     }
 
@@ -126,6 +160,12 @@ impl<'a> Surroundings<'a> {
         let (all, named) = self.web;
         named >= 3 && named * 2 >= all
     }
+}
+
+/// The last two labels of a name.
+fn domain(name: &str) -> &str {
+    let mut dots = name.rmatch_indices('.').map(|(at, _)| at);
+    dots.nth(1).map_or(name, |dot| &name[dot + 1..])
 }
 
 /// Whether two addresses are of one subnet of the usual size: /24, or /64.
@@ -151,15 +191,6 @@ fn are_of_different_ranges(local: &str, remote: &str) -> bool {
         IpAddr::V6(_) => None,
     };
     matches!((range(local), range(remote)), (Some(here), Some(there)) if here != there)
-}
-
-/// Whether a client is expected to contact this port over the internet: a registered service, HTTP's
-/// alternative ports, proxies, Prometheus and its exporters; not the services of a local network.
-pub fn is_usual_port(protocol: Protocol, port: u16) -> bool {
-    const ALSO_USUAL: [u16; 9] = [3000, 3128, 8000, 8008, 8081, 8443, 8888, 9090, 9100];
-    const LOCAL_ONLY: [u16; 8] = [23, 135, 139, 445, 1080, 2375, 3389, 6667];
-    let has_service = services::name(protocol, port).is_some() && !LOCAL_ONLY.contains(&port);
-    has_service || protocol == Protocol::Tcp && ALSO_USUAL.contains(&port)
 }
 
 #[cfg(test)]
@@ -233,16 +264,19 @@ mod tests {
     }
 
     #[test]
-    fn ports_are_usual_by_protocol_and_by_where_their_services_belong() {
-        assert!(
-            is_usual_port(Protocol::Tcp, 443)
-                && is_usual_port(Protocol::Udp, 443)
-                && is_usual_port(Protocol::Tcp, 8443)
-        );
-        assert!(
-            !is_usual_port(Protocol::Tcp, 4444)
-                && !is_usual_port(Protocol::Udp, 8443)
-                && !is_usual_port(Protocol::Tcp, 445)
-        );
+    fn what_a_proxy_is_asked_for_leaves_the_network() {
+        let leaving = |names: &[&'static str], port: u16| {
+            let mut capture = Capture::new(60);
+            for name in names {
+                capture.add(Conn::to("192.168.1.5", port).named(name));
+            }
+            let tables = capture.tables();
+            let sockets = Sockets::of(&tables).unwrap();
+            let surroundings = Surroundings::of(&sockets, &Metadata::default());
+            sockets.iter().filter(|socket| surroundings.leaves_network(socket)).count()
+        };
+        assert_eq!(leaving(&["a.example.org", "b.example.com", "files.corp.lan"], 3128), 2);
+        assert_eq!(leaving(&["a.example.org", "b.example.org"], 3128), 0, "a server of one domain");
+        assert_eq!(leaving(&["a.example.org", "b.example.com"], 443), 0, "no port of proxies");
     }
 }

@@ -1,0 +1,238 @@
+//! Tunnels by the names that are asked for: many different ones under one domain, which say more than names do.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Asked, Thresholds, is_reversed_address};
+use crate::analyze::appraisal::domains;
+use crate::analyze::appraisal::{Appraisal, Factor};
+use crate::analyze::scene::Scene;
+use crate::analyze::words;
+use crate::model::finding::{Confidence, Finding, Judgement, Measurement};
+use crate::model::queries::{Queries, Query};
+use crate::model::sockets::Source;
+
+/// What the information of a tunnel weighs, and what an eighth of it does.
+const MUCH: f64 = 2.0;
+const SOME: f64 = 1.0;
+
+/// Mean length from which on the lower bound counts: an identifier of 64 bits has as many hexadecimal digits, and
+/// what is shorter is a number or a word.
+const CODED_CHARS: f64 = 16.0;
+
+/// Evidence of less weight is no finding.
+const LEAST: f64 = 1.0;
+
+/// Record types that programs ask for on their own, without being told to.
+const USUAL_TYPES: [&str; 7] = ["A", "AAAA", "HTTPS", "SVCB", "PTR", "SRV", "SOA"];
+
+/// Mean length of answers, as text, from which on they are long: six addresses.
+const LONG_ANSWER_BYTES: f64 = 100.0;
+
+/// Sources from which on a domain is asked for by many.
+const SEVERAL_SOURCES: usize = 3;
+
+/// A day, in seconds: the time that the bound on information is about.
+const DAY_S: f64 = 86_400.0;
+
+/// Characters of an example name.
+const EXAMPLE_CHARS: usize = 80;
+
+/// Every source and domain whose names carry data.
+pub(super) fn findings(scene: &Scene<'_>, queries: &Queries<'_>, config: &Thresholds) -> Vec<Finding> {
+    // Rows, as a question itself is a hundred bytes, and there may be millions.
+    let mut domains: BTreeMap<&str, BTreeMap<Source<'_>, Vec<u32>>> = BTreeMap::new();
+    for (row, (source, query)) in (0_u32..).zip(queries.iter()) {
+        if is_reversed_address(query.query_name) {
+            continue;
+        }
+        if let Some(domain) = domains::registered_domain(query.query_name) {
+            domains.entry(domain).or_default().entry(source).or_default().push(row);
+        }
+    }
+    let of_domain = |(domain, sources): (_, BTreeMap<_, Vec<u32>>)| {
+        let all = sources.len();
+        let of_source = move |(source, rows): (_, Vec<u32>)| {
+            if rows.len() < config.min_names as usize {
+                return None;
+            }
+            let questions: Vec<Query<'_>> = rows.iter().map(|row| queries.get(*row as usize)).collect();
+            Names::of(domain, &questions, config)?.finding(scene, source, &questions, all, config)
+        };
+        sources.into_iter().filter_map(of_source).collect::<Vec<_>>()
+    };
+    domains.into_iter().flat_map(of_domain).collect()
+}
+
+/// The names that one source asked for under one domain.
+struct Names<'a> {
+    domain: &'a str,
+    different: usize,
+    /// Mean number of characters before the domain.
+    mean_chars: f64,
+    /// Information in them within a day, in bytes.
+    information: f64,
+    unusual_types: f64,
+    answer_bytes: f64,
+    rate: f64,
+    span_s: f64,
+    example: &'a str,
+}
+
+impl<'a> Names<'a> {
+    /// None if there are too few of them.
+    fn of(domain: &'a str, questions: &[Query<'a>], config: &Thresholds) -> Option<Self> {
+        let before = |query: &Query<'a>| {
+            query.query_name.strip_suffix(domain).unwrap_or_default().trim_end_matches('.')
+        };
+        let names: BTreeSet<&str> = questions.iter().map(before).filter(|name| !name.is_empty()).collect();
+        if names.len() < config.min_names as usize {
+            return None;
+        }
+        let chars: usize = names.iter().map(|name| name.len()).sum();
+        let span_s = (questions.last()?.ts_us - questions.first()?.ts_us) as f64 / 1e6;
+        let all = questions.len() as f64;
+        let is_unusual = |query: &&Query<'_>| query.query_type.is_some_and(|t| !USUAL_TYPES.contains(&t));
+        let unusual = questions.iter().filter(is_unusual).count() as f64;
+        let answered: u64 = questions.iter().filter_map(|query| query.answer_bytes).map(u64::from).sum();
+        let example = questions.iter().map(|query| query.query_name).max_by_key(|name| name.len())?;
+        Some(Self {
+            domain,
+            different: names.len(),
+            mean_chars: chars as f64 / names.len() as f64,
+            information: entropy_bits(&names) * chars as f64 / 8.0 / (span_s / DAY_S).max(1.0),
+            unusual_types: unusual / all,
+            answer_bytes: answered as f64 / all,
+            rate: all / span_s.max(1.0),
+            span_s,
+            example,
+        })
+    }
+
+    /// What the names weigh; none if they say no more than names do.
+    fn weight(&self, config: &Thresholds) -> Option<f64> {
+        match self.information {
+            bytes if bytes >= config.min_information_bytes => Some(MUCH),
+            bytes if bytes >= config.min_information_bytes / 8.0 && self.mean_chars >= CODED_CHARS => {
+                Some(SOME)
+            }
+            _ => None,
+        }
+    }
+
+    fn factors(&self, sources: usize, config: &Thresholds) -> Vec<Factor> {
+        let says = |holds: bool, id, weight, says: String| holds.then(|| Factor::new(id, weight, says));
+        let facts = [
+            says(
+                self.mean_chars >= config.long_name_chars,
+                "dns-long-names",
+                1.5,
+                format!("its names have {:.0} characters before the domain on average", self.mean_chars),
+            ),
+            says(
+                self.unusual_types >= 0.5,
+                "dns-record-types",
+                1.0,
+                format!(
+                    "{:.0} % of the questions are of record types that programs do not ask for on their own",
+                    100.0 * self.unusual_types
+                ),
+            ),
+            says(self.rate >= 1.0, "dns-rate", 0.5, format!("{:.1} questions a second", self.rate)),
+            says(
+                self.answer_bytes >= LONG_ANSWER_BYTES,
+                "dns-long-answers",
+                0.5,
+                format!("the answers are long: {} on average", words::bytes(self.answer_bytes)),
+            ),
+            says(
+                domains::looks_generated(self.domain),
+                "name-generated",
+                1.5,
+                format!("the name {} looks generated", self.domain),
+            ),
+            says(
+                domains::is_known_service(self.domain),
+                "name-known-service",
+                -2.5,
+                format!("{} belongs to a known service", self.domain),
+            ),
+            says(
+                sources >= SEVERAL_SOURCES,
+                "dns-common-domain",
+                -1.0,
+                format!("{sources} sources ask for names under {}", self.domain),
+            ),
+        ];
+        facts.into_iter().flatten().collect()
+    }
+
+    fn finding(
+        &self,
+        scene: &Scene<'_>,
+        source: Source<'_>,
+        questions: &[Query<'a>],
+        sources: usize,
+        config: &Thresholds,
+    ) -> Option<Finding> {
+        let weight = self.weight(config)?;
+        let mut asked = Asked::of(source, questions, scene)?;
+        let clients = asked.add_clients(scene);
+        let owners: BTreeSet<u32> = questions.iter().filter_map(|query| query.process).collect();
+        let owners: Vec<_> = owners.into_iter().map(|row| scene.processes.get(row as usize)).collect();
+        let mut appraisal = Appraisal::of_programs(&owners);
+        appraisal.extend(self.factors(sources, config));
+        let sum = weight + appraisal.total();
+        if sum < LEAST {
+            return None;
+        }
+        let mut explanation = vec![format!(
+            "{} asked for {} different names under {} within {}, with {} of information; the longest is {}.",
+            source,
+            self.different,
+            self.domain,
+            words::duration(self.span_s),
+            words::bytes(self.information),
+            crate::escape::shorten(self.example, EXAMPLE_CHARS),
+        )];
+        if !clients.is_empty() {
+            explanation.push(format!(
+                "It answers questions itself, and may only have passed these on: meanwhile {} had connections to its name service.",
+                clients.join(", ")
+            ));
+        }
+        explanation.extend(appraisal.sentences());
+        let judgement = Judgement {
+            severity: appraisal.severity(weight),
+            confidence: Confidence::new(0.35 + 0.1 * sum),
+            title: format!(
+                "{source}: possible DNS tunnel to {}, {} different names of {:.0} characters",
+                self.domain, self.different, self.mean_chars
+            ),
+            explanation: explanation.join(" "),
+            false_positives: String::new(),
+            attack: vec!["T1071.004", "T1572"],
+            entities: asked.entities(scene, Some(self.domain)),
+        };
+        let measurements = vec![
+            Measurement::of("different names", self.different as f64, "names")
+                .against(f64::from(config.min_names)),
+            Measurement::of("information", self.information, "bytes").against(config.min_information_bytes),
+            Measurement::of("mean length before the domain", self.mean_chars, "characters")
+                .against(config.long_name_chars),
+            Measurement::of("share of unusual record types", self.unusual_types, "").against(0.5),
+            Measurement::of("mean answer", self.answer_bytes, "bytes").against(LONG_ANSWER_BYTES),
+            Measurement::of("rate", self.rate, "questions/s"),
+            Measurement::of("weight of the evidence", sum, "").against(2.0),
+        ];
+        Some(asked.finding(judgement, measurements))
+    }
+}
+
+/// Entropy of a character of some texts, in bits: 4 for hexadecimal digits, 5 for base32.
+fn entropy_bits(texts: &BTreeSet<&str>) -> f64 {
+    let mut counts = [0_u64; 256];
+    texts.iter().flat_map(|text| text.bytes()).for_each(|byte| counts[usize::from(byte)] += 1);
+    let all: u64 = counts.iter().sum();
+    let share = |count: &u64| *count as f64 / all.max(1) as f64;
+    counts.iter().filter(|count| **count > 0).map(share).map(|share| -share * share.log2()).sum()
+}

@@ -1,0 +1,128 @@
+//! Tunnels by number and size of the messages, where the names are not known.
+
+use super::{Dns, Thresholds};
+use crate::Result;
+use crate::analyze::appraisal::{Appraisal, Factor};
+use crate::analyze::peers::{Peer, Side};
+use crate::analyze::scene::Scene;
+use crate::analyze::words;
+use crate::model::detector::{Context, Detector};
+use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
+use crate::model::members::Members;
+use crate::model::records::Scope;
+use crate::model::sockets::{Socket, Sockets};
+
+/// What questions that are long on average weigh, and what very long ones do.
+const LONG: f64 = 1.5;
+const VERY_LONG: f64 = 2.5;
+
+fn is_question(socket: &Socket<'_>, peer: &Peer<'_>) -> bool {
+    peer.side == Side::Client && peer.port == 53 && socket.remote_scope != Some(Scope::Loopback)
+}
+
+/// Whether the sizes of questions are known, as far as any was asked.
+pub(super) fn are_known(context: &Context<'_>) -> Result<bool> {
+    let sockets = Sockets::of(context.tables)?;
+    let mut asked =
+        sockets.iter().filter(|socket| socket.remote().is_some_and(|(_, port)| port == 53)).peekable();
+    Ok(asked.peek().is_none() || asked.any(|socket| socket.bytes_sent.is_some()))
+}
+
+/// Every source and server whose questions are long.
+pub(super) fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
+    let peers = scene.by_peer(is_question);
+    peers
+        .iter()
+        .filter_map(|(peer, rows)| {
+            let members = scene.sockets.members(rows);
+            Questions::of(members)?.finding(peer, members, scene.appraise(members), config)
+        })
+        .collect()
+}
+
+/// What one client asked one server, in sum.
+struct Questions {
+    number: u64,
+    sent: u64,
+    answers: Option<u64>,
+    received: Option<u64>,
+    span_s: f64,
+}
+
+impl Questions {
+    fn of(members: Members<'_, '_>) -> Option<Self> {
+        let sum = |field: fn(&Socket<'_>) -> Option<u64>| {
+            members
+                .iter()
+                .filter_map(|socket| field(&socket))
+                .fold(None, |sum: Option<u64>, value| Some(sum.unwrap_or(0).saturating_add(value)))
+        };
+        let (number, sent) = (sum(|socket| socket.packets_sent)?, sum(|socket| socket.bytes_sent)?);
+        let first = members.iter().map(|socket| socket.first_seen_us).min()?;
+        let last = members.iter().map(|socket| socket.last_seen_us).max()?;
+        Some(Self {
+            number,
+            sent,
+            answers: sum(|socket| socket.packets_received),
+            received: sum(|socket| socket.bytes_received),
+            span_s: (last - first) as f64 / 1e6,
+        })
+    }
+
+    fn mean_bytes(&self) -> f64 {
+        self.sent as f64 / self.number.max(1) as f64
+    }
+
+    fn finding(
+        &self,
+        peer: &Peer<'_>,
+        members: Members<'_, '_>,
+        mut appraisal: Appraisal,
+        config: &Thresholds,
+    ) -> Option<Finding> {
+        let mean = self.mean_bytes();
+        if self.number < u64::from(config.min_questions) || mean < config.min_question_bytes {
+            return None;
+        }
+        let weight = if mean >= config.large_question_bytes { VERY_LONG } else { LONG };
+        let rate = self.number as f64 / self.span_s.max(1.0);
+        // A busy resolver asks more often than this; one program has no need to.
+        appraisal.extend(
+            (rate >= 1.0).then(|| Factor::new("dns-rate", 0.5, format!("{rate:.1} questions a second"))),
+        );
+        let answer = self.answers.zip(self.received).map(|(n, bytes)| bytes as f64 / n.max(1) as f64);
+        let mut explanation = vec![format!(
+            "{} questions with {} each on average, where ordinary names need about 40 bytes; {} sent in {}.",
+            self.number,
+            words::bytes(mean),
+            words::bytes(self.sent as f64),
+            words::duration(self.span_s)
+        )];
+        explanation.extend(appraisal.sentences());
+        let judgement = Judgement {
+            severity: appraisal.severity(weight).max(Severity::Low),
+            confidence: Confidence::new(0.35 + 0.1 * (weight + appraisal.total())),
+            title: format!(
+                "{}: possible DNS tunnel through {}, {} questions of {}",
+                peer.source,
+                peer.remote_addr,
+                self.number,
+                words::bytes(mean)
+            ),
+            explanation: explanation.join(" "),
+            false_positives: String::new(),
+            attack: vec!["T1071.004", "T1572"],
+            entities: members.entities(),
+        };
+        let mut measurements = vec![
+            Measurement::of("questions", self.number as f64, "questions")
+                .against(f64::from(config.min_questions)),
+            Measurement::of("mean question", mean, "bytes").against(config.min_question_bytes),
+            Measurement::of("rate", rate, "questions/s"),
+            Measurement::of("sent", self.sent as f64, "bytes"),
+        ];
+        measurements.extend(answer.map(|bytes| Measurement::of("mean answer", bytes, "bytes")));
+        measurements.extend(self.received.map(|bytes| Measurement::of("received", bytes as f64, "bytes")));
+        Some(Finding::new(&Dns::ABOUT, judgement, members.evidence(measurements)))
+    }
+}

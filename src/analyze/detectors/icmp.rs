@@ -1,0 +1,257 @@
+//! `icmp`: data hidden in the messages of ping.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Result;
+use crate::analyze::appraisal::{Appraisal, Factor};
+use crate::analyze::scene::{self, Scene};
+use crate::analyze::words;
+use crate::capture::Protocol;
+use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal};
+use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
+use crate::model::members::Members;
+use crate::model::records::Scope;
+use crate::model::section::Section;
+use crate::model::sockets::Socket;
+
+/// Tunnels through ICMP.
+#[derive(Debug)]
+pub struct Icmp;
+
+/// Thresholds of `icmp`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Thresholds {
+    /// Fewest messages between two addresses, both ways together.
+    pub min_messages: u32,
+    /// Smallest mean size of a message in the larger direction, in bytes; those of ping have 64 with their header.
+    pub min_message_bytes: f64,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self { min_messages: 20, min_message_bytes: 100.0 }
+    }
+}
+
+/// What messages weigh that are larger than those of ping.
+const LARGE: f64 = 1.0;
+
+/// Share by which the two directions may differ in number and in bytes, and still be echoes.
+const ECHO_TOLERANCE: f64 = 0.1;
+
+impl Detector for Icmp {
+    type Config = Thresholds;
+
+    const ABOUT: About = About {
+        id: "icmp",
+        title: "ICMP tunnels",
+        what_it_finds: "ICMP messages between two addresses that carry more than a ping does: tunnels (icmptunnel, ptunnel, \
+            Hans) and remote shells over echo messages.",
+        why_it_matters: "Echo requests are let out of most networks, and few look at what they carry.",
+        how_it_decides: "Messages and bytes between two addresses are summed up over all their ICMP flows. At least `min_messages` of them with a mean \
+            of at least `min_message_bytes` bytes in the larger direction weigh 1. The ping of Linux, macOS and the BSDs sends 56 bytes \
+            of data, that of Windows 32, traceroute and mtr up to 64; with 8 bytes of ICMP header and 20 of IP, whichever of them a capture \
+            counts, that stays below 100. An echo reply repeats the data of its request (RFC 792): where both sides sent, \
+            and bytes or numbers differ by more than a tenth, they are no echoes, which adds 2. A ping sends messages of one size: where the bytes of a flow are no multiple of its \
+            messages, and both sides sent, they vary, which adds 1. More than two messages a second and side add 0.5, as ping sends one. \
+            Evidence about program and destination is added. Sweeps of many hosts are found by `port-scan`.",
+        false_positives: "Pings of a chosen size by monitoring or by a test of a path's MTU, which are echoed and stay low; \
+            routers that report unreachable destinations to a busy host.",
+        evidence: "Messages beside `min_messages`, mean bytes of a message each way beside `min_message_bytes`, bytes each way, the \
+            rate, every fact with its weight, and the flows.",
+        source: "RFC 792; D. Stødle, Ping Tunnel. ATT&CK T1095, T1572.",
+        section: Section::Security,
+        method: Method::Statistics,
+        signal: Signal::Tunnel,
+        attack: &["T1095", "T1572"],
+    };
+
+    fn validate(config: &Thresholds) -> Result<(), String> {
+        if config.min_messages < 2 {
+            return Err("min_messages must be at least 2".to_owned());
+        }
+        if !(config.min_message_bytes > 0.0 && config.min_message_bytes.is_finite()) {
+            return Err("min_message_bytes must be above 0".to_owned());
+        }
+        Ok(())
+    }
+
+    fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
+        scene::detect(context, |scene| Ok(findings(scene, config).into()))
+    }
+}
+
+fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
+    let peers = scene.by_peer(|socket, _| {
+        socket.protocol == Protocol::Icmp
+            && !matches!(socket.remote_scope, Some(Scope::Loopback | Scope::Multicast))
+    });
+    peers
+        .iter()
+        .filter_map(|(peer, rows)| {
+            let members = scene.sockets.members(rows);
+            let messages = Messages::of(members)?;
+            if !messages.meet(config) {
+                return None;
+            }
+            let mut appraisal = scene.appraise(members);
+            appraisal.extend(messages.factors());
+            Some(messages.finding(&peer.source.to_string(), peer.remote_addr, members, &appraisal, config))
+        })
+        .collect()
+}
+
+/// The messages between two addresses, in sum.
+struct Messages {
+    sent: (u64, u64),
+    received: (u64, u64),
+    span_s: f64,
+    /// The messages of each flow could all be of one size.
+    are_of_one_size: bool,
+}
+
+impl Messages {
+    /// None where messages or bytes were not counted.
+    fn of(members: Members<'_, '_>) -> Option<Self> {
+        let sum = |field: fn(&Socket<'_>) -> Option<u64>| {
+            members.iter().map(|socket| field(&socket)).sum::<Option<u64>>()
+        };
+        let first = members.iter().map(|socket| socket.first_seen_us).min()?;
+        let last = members.iter().map(|socket| socket.last_seen_us).max()?;
+        Some(Self {
+            sent: (sum(|s| s.packets_sent)?, sum(|s| s.bytes_sent)?),
+            received: (sum(|s| s.packets_received)?, sum(|s| s.bytes_received)?),
+            span_s: (last - first) as f64 / 1e6,
+            are_of_one_size: members.iter().all(|socket| {
+                let is_multiple = |bytes: Option<u64>, number: Option<u64>| {
+                    bytes.zip(number).is_none_or(|(bytes, number)| number == 0 || bytes % number == 0)
+                };
+                is_multiple(socket.bytes_sent, socket.packets_sent)
+                    && is_multiple(socket.bytes_received, socket.packets_received)
+            }),
+        })
+    }
+
+    fn mean_bytes((number, bytes): (u64, u64)) -> f64 {
+        if number == 0 { 0.0 } else { bytes as f64 / number as f64 }
+    }
+
+    fn larger_bytes(&self) -> f64 {
+        Self::mean_bytes(self.sent).max(Self::mean_bytes(self.received))
+    }
+
+    fn meet(&self, config: &Thresholds) -> bool {
+        self.sent.0 + self.received.0 >= u64::from(config.min_messages)
+            && self.larger_bytes() >= config.min_message_bytes
+    }
+
+    /// Messages a second, of the side that sends more of them.
+    fn rate(&self) -> f64 {
+        self.sent.0.max(self.received.0) as f64 / self.span_s.max(1.0)
+    }
+
+    fn are_no_echoes(&self) -> bool {
+        let differ = |a: u64, b: u64| a.abs_diff(b) as f64 > ECHO_TOLERANCE * a.max(b) as f64;
+        let both_sent = self.sent.0 > 0 && self.received.0 > 0;
+        both_sent && (differ(self.sent.1, self.received.1) || differ(self.sent.0, self.received.0))
+    }
+
+    fn factors(&self) -> Vec<Factor> {
+        let mut factors = Vec::new();
+        if self.are_no_echoes() {
+            let says = "the two directions differ, where an echo reply repeats its request";
+            factors.push(Factor::new("icmp-no-echo", 2.0, says));
+        }
+        // An error that a router reports repeats the packet that it is about, of whatever size.
+        if !self.are_of_one_size && self.sent.0 > 0 && self.received.0 > 0 {
+            let says = "its messages are of different sizes, where those of a ping are all of one";
+            factors.push(Factor::new("icmp-sizes-vary", 1.0, says));
+        }
+        if self.rate() > 2.0 {
+            let says = format!("{:.1} messages a second, where ping sends one", self.rate());
+            factors.push(Factor::new("icmp-rate", 0.5, says));
+        }
+        factors
+    }
+
+    fn finding(
+        &self,
+        source: &str,
+        addr: &str,
+        members: Members<'_, '_>,
+        appraisal: &Appraisal,
+        config: &Thresholds,
+    ) -> Finding {
+        let sum = LARGE + appraisal.total();
+        let mut explanation = vec![format!(
+            "{} messages with {} each on average were sent, and {} with {} received, within {}. Those of ping have 64 bytes.",
+            self.sent.0,
+            words::bytes(Self::mean_bytes(self.sent)),
+            self.received.0,
+            words::bytes(Self::mean_bytes(self.received)),
+            words::duration(self.span_s)
+        )];
+        explanation.extend(appraisal.sentences());
+        let judgement = Judgement {
+            severity: appraisal.severity(LARGE).max(Severity::Info),
+            confidence: Confidence::new(0.35 + 0.1 * sum),
+            title: format!(
+                "{source}: possible ICMP tunnel with {addr}, {} messages of up to {} on average",
+                self.sent.0 + self.received.0,
+                words::bytes(self.larger_bytes())
+            ),
+            explanation: explanation.join(" "),
+            false_positives: String::new(),
+            attack: vec!["T1095", "T1572"],
+            entities: members.entities(),
+        };
+        let mut measurements = vec![
+            Measurement::of("messages", (self.sent.0 + self.received.0) as f64, "messages")
+                .against(f64::from(config.min_messages)),
+            Measurement::of("mean message sent", Self::mean_bytes(self.sent), "bytes")
+                .against(config.min_message_bytes),
+            Measurement::of("mean message received", Self::mean_bytes(self.received), "bytes")
+                .against(config.min_message_bytes),
+            Measurement::of("rate", self.rate(), "messages/s"),
+            Measurement::of("weight of the evidence", sum, "").against(2.0),
+        ];
+        measurements
+            .extend(appraisal.factors().iter().map(|factor| Measurement::of(factor.id, factor.weight, "")));
+        Finding::new(&Icmp::ABOUT, judgement, members.evidence(measurements))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::testing::{Capture, Conn, the_only};
+
+    /// A flow of so many messages each way, of so many bytes in all.
+    fn flow(sent: (u64, u64), received: (u64, u64)) -> Capture {
+        let conn = Conn::to("203.0.113.5", 0).over(Protocol::Icmp).lasting(60.0);
+        let mut capture = Capture::new(120);
+        capture.add(conn.bytes(sent.1, received.1).packets_sent(sent.0).packets_received(received.0));
+        capture
+    }
+
+    #[test]
+    fn large_messages_that_are_no_echoes_are_a_tunnel() {
+        let finding = the_only(flow((200, 90_000), (180, 20_000)).run::<Icmp>().findings);
+        assert!(finding.judgement.severity >= Severity::Medium, "{:?}", finding.judgement);
+        assert!(finding.judgement.title.starts_with("app: possible ICMP tunnel with 203.0.113.5"));
+    }
+
+    #[test]
+    fn large_pings_that_are_echoed_are_low() {
+        let finding = the_only(flow((60, 60 * 1_008), (60, 60 * 1_008)).run::<Icmp>().findings);
+        assert_eq!(finding.judgement.severity, Severity::Low);
+    }
+
+    #[test]
+    fn ordinary_pings_and_a_few_large_ones_are_not_reported() {
+        assert!(flow((600, 600 * 84), (590, 590 * 84)).run::<Icmp>().findings.is_empty());
+        assert!(flow((5, 7_000), (5, 7_000)).run::<Icmp>().findings.is_empty());
+    }
+}

@@ -1,0 +1,46 @@
+//! The table of DNS questions read row by row, with who asked.
+
+use super::processes::Processes;
+use super::sockets::Source;
+use super::tables::{QueryColumns, QueryRow, Tables};
+use crate::Result;
+
+/// The DNS questions of a capture, with what names their processes.
+pub struct Queries<'a> {
+    columns: QueryColumns<'a>,
+    processes: Processes<'a>,
+}
+
+/// One row of the table of questions.
+pub type Query<'a> = QueryRow<&'a str>;
+
+impl<'a> Queries<'a> {
+    /// The view of a capture's questions.
+    ///
+    /// # Errors
+    /// [`crate::Error::Analysis`] if a column is missing or not of its type: a bug.
+    pub fn of(tables: &'a Tables) -> Result<Self> {
+        Ok(Self { columns: QueryColumns::of(&tables.queries)?, processes: Processes::of(tables)? })
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.columns.is_empty()
+    }
+
+    /// The question in a row.
+    pub fn get(&self, row: usize) -> Query<'a> {
+        self.columns.get(row)
+    }
+
+    /// Every question, in the order of time, with who asked: the process, or the address where it is not
+    /// known.
+    pub fn iter(&self) -> impl Iterator<Item = (Source<'a>, Query<'a>)> + '_ {
+        (0..self.columns.len()).map(|row| {
+            let query = self.columns.get(row);
+            let owner = query.process.map(|process| self.processes.get(process as usize));
+            let actor = owner.and_then(|owner| owner.actor.or(owner.process_name));
+            (actor.map_or(Source::Address(query.client_addr), Source::Process), query)
+        })
+    }
+}

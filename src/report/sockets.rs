@@ -1,5 +1,7 @@
 //! What the tables know of the sockets that findings rest on, and the findings do not say.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use ahash::{AHashMap, AHashSet};
 use polars::prelude::UInt64Type;
 
@@ -8,7 +10,7 @@ use crate::Result;
 use crate::model::Tables;
 use crate::model::orientation::Orientation;
 use crate::model::records::Direction;
-use crate::model::sockets;
+use crate::model::sockets::{self, Source};
 use crate::model::tables::ProcessColumns;
 use crate::model::view::Numbers;
 
@@ -63,6 +65,37 @@ impl<'a> Sockets<'a> {
         found.sort_unstable();
         found.dedup();
         found
+    }
+
+    /// The remotes of a finding's connections, with the name by which they were asked for.
+    pub(super) fn remotes(&self, finding: &Finding) -> BTreeSet<(&'a str, Option<&'a str>)> {
+        let Some((sockets, _)) = &self.connections else { return BTreeSet::new() };
+        let of = |row| {
+            let socket = sockets.get(row);
+            Some((socket.remote()?.0, socket.remote_name))
+        };
+        self.rows_of(finding).filter_map(of).collect()
+    }
+
+    /// Every remote that this side contacted on one of some ports, with who did so.
+    pub(super) fn servers(&self, ports: &[u16]) -> BTreeMap<&'a str, BTreeSet<Source<'a>>> {
+        let mut servers: BTreeMap<&'a str, BTreeSet<Source<'a>>> = BTreeMap::new();
+        let Some((sockets, _)) = &self.connections else { return servers };
+        for socket in sockets.iter().filter(|socket| socket.direction != Some(Direction::Inbound)) {
+            if let Some((addr, port)) = socket.remote()
+                && ports.contains(&port)
+            {
+                servers.entry(addr).or_default().insert(Source::of(&socket));
+            }
+        }
+        servers
+    }
+
+    /// SHA-256 of every executable of the capture in a folder that `is_wanted` accepts.
+    pub(super) fn hashes(&self, is_wanted: impl Fn(&str) -> bool) -> AHashSet<&'a str> {
+        let Some(processes) = &self.processes else { return AHashSet::new() };
+        let is_in = |row: &usize| processes.exe(*row).is_some_and(&is_wanted);
+        (0..processes.len()).filter(is_in).filter_map(|row| processes.exe_sha256(row)).collect()
     }
 
     fn rows_of(&self, finding: &Finding) -> impl Iterator<Item = usize> {

@@ -1,15 +1,16 @@
 //! `indicators.stix.json`: what to look for on other hosts, as a STIX 2.1 bundle.
 //!
-//! Of findings that are at least medium: the public address that they are about, the name by
-//! which it was asked for, and the SHA-256 of the executables behind their connections. The
-//! files of the system (`/usr`, `/bin`, …) are left out: an interpreter that a script misused is
-//! on every host. Several findings about the same thing are one indicator. Each indicator has a sighting
+//! Of findings that are at least medium: the public addresses of their connections, the names by
+//! which they were asked for, and the SHA-256 of the executables behind them. What is on every host or
+//! serves everybody is left out (`known_good.rs`): an interpreter that a script misused, resolvers, time
+//! servers, large services. Several findings about the same thing are one indicator. Each indicator has a sighting
 //! (when, how often, on which host) and a relationship to every ATT&CK technique that it indicates; a
 //! report object names all of it.
 //!
 //! Ids are UUIDs of version 5, made of the capture's SHA-256 and the pattern, and times are
 //! those of the recording, so that the same capture gives the same bytes.
 
+mod known_good;
 mod pattern;
 pub mod v2_1;
 
@@ -25,6 +26,7 @@ use crate::model::attack::technique_name;
 use crate::model::detector::Signal;
 use crate::model::records::Scope;
 use crate::model::scope::scope;
+use known_good::KnownGood;
 use pattern::Pattern;
 use v2_1::{
     AttackPattern, Bundle, Common, Identity, Indicator, Object, Reference, Relationship, Sighting, VERSION,
@@ -36,9 +38,6 @@ const LOWEST: Severity = Severity::Medium;
 /// Titles that an indicator quotes, and characters of each; its findings may be many.
 const MOST_TITLES: usize = 5;
 const MOST_CHARS: usize = 200;
-
-/// Where the system keeps its own programs.
-const SYSTEM_FOLDERS: [&str; 5] = ["/usr/", "/bin/", "/sbin/", "/lib/", "/lib64/"];
 
 /// Most that a sighting may count, by the specification.
 const MOST_COUNTED: u64 = 999_999_999;
@@ -171,26 +170,39 @@ impl Object {
 
 /// What the findings name, by pattern.
 fn drafts<'a>(report: &'a Report, sockets: &Sockets<'a>) -> BTreeMap<Pattern<'a>, Draft<'a>> {
+    let known_good = KnownGood::of(&report.capture, sockets);
     let mut drafts: BTreeMap<Pattern, Draft> = BTreeMap::new();
     for finding in report.findings.iter().filter(|finding| finding.severity >= LOWEST) {
-        for pattern in patterns(finding, sockets) {
+        for pattern in patterns(finding, sockets, &known_good) {
             drafts.entry(pattern).or_default().add(finding);
         }
     }
     drafts
 }
 
-fn patterns<'a>(finding: &'a Finding, sockets: &Sockets<'a>) -> Vec<Pattern<'a>> {
+fn patterns<'a>(
+    finding: &'a Finding,
+    sockets: &Sockets<'a>,
+    known_good: &KnownGood<'a>,
+) -> BTreeSet<Pattern<'a>> {
     let entities = &finding.entities;
-    let addr = entities.remote_addr.as_deref().and_then(|addr| addr.parse::<IpAddr>().ok());
-    let is_public = |addr: &IpAddr| scope(*addr) == Scope::Public;
-    let mut found: Vec<Pattern> = addr.filter(is_public).map(Pattern::Address).into_iter().collect();
-    // A name of something inside says nothing to others.
-    if addr.is_none_or(|addr| is_public(&addr)) {
-        found.extend(entities.remote_name.as_deref().and_then(Pattern::name));
+    // What a finding is about as a whole, and each of its connections.
+    let whole = (entities.remote_addr.as_deref(), entities.remote_name.as_deref());
+    let each = sockets.remotes(finding).into_iter().map(|(addr, name)| (Some(addr), name));
+    let mut found = BTreeSet::new();
+    for (addr, name) in each.chain([whole]) {
+        let is_good = name.is_some_and(KnownGood::has_name)
+            || addr.is_some_and(|addr| known_good.has_address(addr, finding));
+        let addr = addr.and_then(|addr| addr.parse::<IpAddr>().ok());
+        // A name of something inside says nothing to others.
+        if is_good || addr.is_some_and(|addr| scope(addr) != Scope::Public) {
+            continue;
+        }
+        found.extend(addr.map(Pattern::Address));
+        found.extend(name.and_then(Pattern::name));
     }
     let executables = sockets.executables(finding).into_iter();
-    let foreign = executables.filter(|(exe, _)| !SYSTEM_FOLDERS.iter().any(|folder| exe.starts_with(folder)));
+    let foreign = executables.filter(|(exe, sha256)| !known_good.has_file(exe, sha256));
     found.extend(foreign.filter_map(|(_, sha256)| Pattern::sha256(sha256)));
     found
 }
@@ -272,7 +284,7 @@ mod tests {
 
     /// The fixture's addresses are from documentation, which is not public.
     fn with_public_address(report: &mut Report) {
-        report.findings[0].entities.remote_addr = Some("8.8.4.4".to_owned());
+        report.findings[0].entities.remote_addr = Some("45.45.45.45".to_owned());
         report.findings[0].entities.remote_name = Some("evil.example".to_owned());
     }
 
@@ -284,7 +296,7 @@ mod tests {
         assert_eq!(objects[0]["type"], "identity");
         let indicators = of_type(&bundle, "indicator");
         assert_eq!(indicators.len(), 2);
-        assert_eq!(indicators[0]["pattern"], "[ipv4-addr:value = '8.8.4.4']");
+        assert_eq!(indicators[0]["pattern"], "[ipv4-addr:value = '45.45.45.45']");
         assert_eq!(indicators[1]["pattern"], "[domain-name:value = 'evil.example']");
         for object in objects {
             let (kind, id) = (object["type"].as_str().unwrap(), object["id"].as_str().unwrap());
@@ -327,6 +339,23 @@ mod tests {
 
     fn of_type<'a>(bundle: &'a Value, kind: &str) -> Vec<&'a Value> {
         bundle["objects"].as_array().unwrap().iter().filter(|object| object["type"] == kind).collect()
+    }
+
+    #[test]
+    fn what_serves_everybody_and_this_host_itself_are_none() {
+        for (addr, name) in [("8.8.8.8", None), ("45.45.45.45", Some("security.ubuntu.com"))] {
+            let bundle = bundle_of(|report| {
+                report.findings[0].entities.remote_addr = Some(addr.to_owned());
+                report.findings[0].entities.remote_name = name.map(str::to_owned);
+            });
+            assert!(of_type(&bundle, "indicator").is_empty(), "{addr}");
+        }
+        let own = bundle_of(|report| {
+            with_public_address(report);
+            report.capture.host_addresses.push("45.45.45.45".to_owned());
+            report.findings[0].entities.remote_name = None;
+        });
+        assert!(of_type(&own, "indicator").is_empty());
     }
 
     #[test]

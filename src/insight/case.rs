@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ahash::AHashMap;
+
 use super::fact::Fact;
 use super::hypotheses::HYPOTHESES;
-use super::hypothesis::{Hypothesis, Joins, Sign};
+use super::hypothesis::{Hypothesis, Joins, Sign, Stage};
+use super::intrusion;
 use crate::model::about::Signal;
 use crate::model::finding::Severity;
 
@@ -31,13 +34,15 @@ pub(super) struct Key<'a> {
 /// A fact in a case.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Member<'a> {
+    /// The part of an intrusion to which it belongs, in a case that joins several.
+    pub(super) stage: Option<Stage>,
     pub(super) fact: &'a Fact<'a>,
     /// What it says for the hypothesis.
     pub(super) sign: &'static Sign,
     /// Whether the hypothesis needs it, or is only supported by it.
     pub(super) is_needed: bool,
     /// Place of the fact among all.
-    at: usize,
+    pub(super) at: usize,
 }
 
 impl<'a> Case<'a> {
@@ -66,29 +71,87 @@ impl<'a> Case<'a> {
     }
 }
 
-/// Every case, by hypothesis, then by what it is about.
+/// Every case, by hypothesis, then by what it is about; those of one intrusion are one, at the end.
 pub(super) fn cases<'a>(facts: &'a [Fact<'a>]) -> Vec<Case<'a>> {
+    let index = Index::of(facts);
     let mut is_taken = vec![false; facts.len()];
     let mut cases = Vec::new();
     for hypothesis in HYPOTHESES {
-        let found = cases_of(hypothesis, facts, &is_taken);
+        let found = cases_of(hypothesis, facts, &index, &is_taken);
         for member in found.iter().flat_map(|case| &case.members) {
             is_taken[member.at] = true;
         }
         cases.extend(found);
     }
-    cases
+    intrusion::joined(cases)
 }
 
-fn cases_of<'a>(hypothesis: &'static Hypothesis, facts: &'a [Fact<'a>], is_taken: &[bool]) -> Vec<Case<'a>> {
+fn cases_of<'a>(
+    hypothesis: &'static Hypothesis,
+    facts: &'a [Fact<'a>],
+    index: &Index<'a>,
+    is_taken: &[bool],
+) -> Vec<Case<'a>> {
     let is_subject = |at: usize| {
         let signs = hypothesis.needs.first().copied().unwrap_or_default();
         !is_taken[at] && signs.iter().any(|sign| sign.shows_in(&facts[at]))
     };
     let keys: BTreeSet<Key<'a>> =
         (0..facts.len()).filter(|at| is_subject(*at)).map(|at| key(hypothesis.joins, &facts[at])).collect();
-    let cases = keys.into_iter().filter_map(|key| case(hypothesis, key, facts, is_taken));
+    let cases = keys.into_iter().filter_map(|key| case(hypothesis, key, facts, index, is_taken));
     merged(cases.filter(Case::is_worth_telling).collect())
+}
+
+/// Facts by what they are about, so that a case need not ask all of them: a scanner may have a finding for
+/// each of many thousand destinations.
+struct Index<'a> {
+    number: usize,
+    by_actor: AHashMap<Option<&'a str>, Vec<usize>>,
+    by_destination: AHashMap<Option<&'a str>, Vec<usize>>,
+    by_both: AHashMap<(Option<&'a str>, Option<&'a str>), Vec<usize>>,
+    /// Those about an actor as such, or about several of its destinations.
+    general: AHashMap<Option<&'a str>, Vec<usize>>,
+}
+
+impl<'a> Index<'a> {
+    fn of(facts: &'a [Fact<'a>]) -> Self {
+        let mut index = Self {
+            number: facts.len(),
+            by_actor: AHashMap::new(),
+            by_destination: AHashMap::new(),
+            by_both: AHashMap::new(),
+            general: AHashMap::new(),
+        };
+        for (at, fact) in facts.iter().enumerate() {
+            let (actor, destination) = (fact.actor(), fact.destination());
+            index.by_actor.entry(actor).or_default().push(at);
+            index.by_destination.entry(destination).or_default().push(at);
+            index.by_both.entry((actor, destination)).or_default().push(at);
+            if destination.is_none() || is_of_process(fact) {
+                index.general.entry(actor).or_default().push(at);
+            }
+        }
+        index
+    }
+
+    /// Every fact that may belong to a case, in their order.
+    fn near(&self, joins: Joins, key: Key<'a>) -> Vec<usize> {
+        let of = |list: Option<&Vec<usize>>| list.cloned().unwrap_or_default();
+        match joins {
+            Joins::Process => of(self.by_actor.get(&key.actor)),
+            Joins::ProcessAndDestination if key.actor.is_some() => {
+                let mut near = of(self.by_both.get(&(key.actor, key.destination)));
+                near.extend(of(self.general.get(&key.actor)));
+                near.sort_unstable();
+                near.dedup();
+                near
+            }
+            Joins::Destination | Joins::ProcessAndDestination => {
+                of(self.by_destination.get(&key.destination))
+            }
+            Joins::Capture => (0..self.number).collect(),
+        }
+    }
 }
 
 fn key<'a>(joins: Joins, fact: &Fact<'a>) -> Key<'a> {
@@ -109,24 +172,32 @@ fn belongs(joins: Joins, key: Key<'_>, fact: &Fact<'_>) -> bool {
         Joins::Process => same_actor,
         // What several processes do together is known by its destination alone.
         Joins::ProcessAndDestination if key.actor.is_none() => same_destination,
-        Joins::ProcessAndDestination => same_actor && (same_destination || is_of_process(fact)),
+        Joins::ProcessAndDestination => {
+            let goes_there = key.destination.is_some_and(|addr| fact.remotes.contains(addr));
+            let is_of_several = fact.destination().is_none();
+            same_actor && (same_destination || is_of_several && goes_there || is_of_process(fact))
+        }
         Joins::Destination => same_destination,
         Joins::Capture => true,
     }
 }
 
-/// Whether a fact is about a process as such, and not about one of its destinations.
+/// Whether a fact is about a process as such, and not about where it connects to.
 fn is_of_process(fact: &Fact<'_>) -> bool {
-    fact.destination().is_none() || fact.finding.about.signal == Signal::SuspiciousProcess
+    let is_of_sockets = fact.finding.about.signal != Signal::SuspiciousProcess;
+    !is_of_sockets || fact.remotes.is_empty()
 }
 
 fn case<'a>(
     hypothesis: &'static Hypothesis,
     key: Key<'a>,
     facts: &'a [Fact<'a>],
+    index: &Index<'a>,
     is_taken: &[bool],
 ) -> Option<Case<'a>> {
-    let near: Vec<usize> = (0..facts.len())
+    let near: Vec<usize> = index
+        .near(hypothesis.joins, key)
+        .into_iter()
         .filter(|at| belongs(hypothesis.joins, key, &facts[*at]))
         // What is known of a process speaks about all that it does.
         .filter(|at| !is_taken[*at] || is_of_process(&facts[*at]))
@@ -146,7 +217,13 @@ fn member<'a>(hypothesis: &'static Hypothesis, fact: &'a Fact<'a>, at: usize) ->
     let find = |signs: &'static [Sign]| signs.iter().find(|sign| sign.shows_in(fact));
     let needed = hypothesis.needs.iter().find_map(|signs| find(signs));
     let is_needed = needed.is_some();
-    needed.or_else(|| find(hypothesis.supports)).map(|sign| Member { fact, sign, is_needed, at })
+    needed.or_else(|| find(hypothesis.supports)).map(|sign| Member {
+        stage: hypothesis.stage,
+        fact,
+        sign,
+        is_needed,
+        at,
+    })
 }
 
 /// A process with many destinations as one case.

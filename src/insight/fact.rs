@@ -1,5 +1,6 @@
 //! A finding with what a hypothesis may ask of it.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use ahash::{AHashMap, AHashSet};
@@ -23,6 +24,8 @@ pub struct Fact<'a> {
     pub is_inbound: bool,
     /// Whether it is about sockets that listen, and no connection.
     pub is_listener: bool,
+    /// The remote addresses of its connections.
+    pub remotes: BTreeSet<&'a str>,
 }
 
 impl<'a> Fact<'a> {
@@ -36,18 +39,26 @@ impl<'a> Fact<'a> {
             is_beyond: is_public || sockets.iter().any(|s| s.is_beyond_local_networks()),
             is_inbound: all(|s| s.direction == Some(Direction::Inbound)),
             is_listener: all(|s| s.remote().is_none()),
+            remotes: sockets.iter().filter_map(|s| s.remote()).map(|(addr, _)| addr).collect(),
         }
     }
 
-    /// Who acts: the process by its name, else the address of this side.
+    /// Who acts: the process by what it is called, else the address of this side.
     pub fn actor(&self) -> Option<&'a str> {
         let entities = &self.finding.judgement.entities;
-        entities.process_name.as_deref().or(entities.local_addr.as_deref())
+        entities.actor.as_deref().or(entities.process_name.as_deref()).or(entities.local_addr.as_deref())
     }
 
-    /// The address that it is about, if it is one.
+    /// The address that it is about, if it is one; of what has no address, the name.
     pub fn destination(&self) -> Option<&'a str> {
-        self.finding.judgement.entities.remote_addr.as_deref()
+        let entities = &self.finding.judgement.entities;
+        entities.remote_addr.as_deref().or(entities.remote_name.as_deref())
+    }
+
+    /// Hosts that it is about: those that a scan tried, else those of its connections.
+    pub fn hosts(&self) -> usize {
+        let tried = self.measured("hosts tried").or_else(|| self.measured("hosts"));
+        tried.map_or(self.remotes.len(), |hosts| hosts as usize)
     }
 
     /// Whether an ATT&CK technique of the finding is this one or below it.

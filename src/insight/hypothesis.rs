@@ -16,6 +16,8 @@ pub struct Hypothesis {
     pub title: &'static str,
     /// Why the findings together mean that.
     pub summary: &'static str,
+    /// Which part of an intrusion it is; none for what is no attack, or may be any part of one.
+    pub stage: Option<Stage>,
     /// About what the findings have to be the same.
     pub joins: Joins,
     /// Of every group, one sign must be there; the first group is what it is about.
@@ -34,6 +36,36 @@ pub struct Hypothesis {
     pub ask: &'static [&'static str],
     /// ATT&CK techniques beyond those of the findings.
     pub attack: &'static [&'static str],
+}
+
+/// The parts of an intrusion, as ATT&CK's tactics name them, in the order in which they usually come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs, reason = "the names are those of ATT&CK")]
+pub enum Stage {
+    InitialAccess,
+    DefenseEvasion,
+    CredentialAccess,
+    Discovery,
+    LateralMovement,
+    CommandAndControl,
+    Exfiltration,
+    Impact,
+}
+
+impl Stage {
+    /// Its name in a sentence.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InitialAccess => "initial access",
+            Self::DefenseEvasion => "defense evasion",
+            Self::CredentialAccess => "credential access",
+            Self::Discovery => "discovery",
+            Self::LateralMovement => "lateral movement",
+            Self::CommandAndControl => "command and control",
+            Self::Exfiltration => "exfiltration",
+            Self::Impact => "impact",
+        }
+    }
 }
 
 /// About what findings have to be the same to be joined.

@@ -6,13 +6,15 @@
 //!
 //! The rules are data: one [`Hypothesis`] is one file in `hypotheses/` and one line in
 //! [`HYPOTHESES`], from the most specific to the most general. A finding belongs to the first
-//! that needs it, so that ten findings about one scan are one insight. How bad and how sure an
+//! that needs it, so that ten findings about one scan are one insight; grave insights about one actor are
+//! joined once more, into the intrusion that they are parts of (`intrusion.rs`). How bad and how sure an
 //! insight is follows from its findings by the few lines of `score.rs`, and from nothing else.
 
 mod case;
 mod fact;
 mod hypotheses;
 mod hypothesis;
+mod intrusion;
 mod score;
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,8 @@
 //! How bad and how sure: from the findings alone, by rules that fit into a paragraph.
 //!
 //! Severity is that of the worst finding that the hypothesis needs; one step more where the
-//! hypothesis says so and two detectors each say at least `medium`; never more than the
-//! hypothesis can be. Confidence is the
+//! hypothesis says so and two detectors each say at least `medium`, and for an intrusion of several stages; never
+//! more than the hypothesis can be. Confidence is the
 //! probability that at least one of the findings is right, if each detector's surest one were
 //! an independent witness that is believed to 80 % (40 % for what only supports). It is never
 //! above 95 %, and a fifth lower where no process is known.
@@ -10,6 +10,7 @@
 use std::collections::BTreeMap;
 
 use super::case::Case;
+use super::intrusion;
 use crate::model::finding::{Confidence, Severity};
 
 const BELIEF_NEEDED: f64 = 0.8;
@@ -26,7 +27,8 @@ pub(super) fn severity(case: &Case<'_>) -> Severity {
         .collect();
     grave.sort_unstable();
     grave.dedup();
-    let severity = if case.hypothesis.escalates && grave.len() >= 2 { one_worse(worst) } else { worst };
+    let is_several = case.hypothesis.escalates && grave.len() >= 2 || intrusion::is_one(case);
+    let severity = if is_several { one_worse(worst) } else { worst };
     severity.min(case.hypothesis.at_most)
 }
 

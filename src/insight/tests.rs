@@ -46,6 +46,11 @@ impl Told {
         self
     }
 
+    fn at(mut self, first_us: i64) -> Self {
+        self.0.evidence.span_us = (first_us, first_us + 4);
+        self
+    }
+
     fn measured(mut self, name: &str, value: f64) -> Self {
         self.0.evidence.measurements.push(Measurement::of(name, value, ""));
         self
@@ -68,6 +73,7 @@ fn joined_in(metadata: &Metadata, told: &[Told]) -> Vec<Insight> {
                 is_beyond: addr.starts_with("203."),
                 is_inbound: finding.judgement.attack.contains(&"T1595.001"),
                 is_listener: false,
+                remotes: finding.judgement.entities.remote_addr.as_deref().into_iter().collect(),
             }
         })
         .collect();
@@ -299,4 +305,48 @@ fn every_place_in_a_text_is_known() {
         }
         assert!(hypothesis.benign.iter().all(|text| !text.contains('{')), "{}", hypothesis.id);
     }
+}
+
+#[test]
+fn grave_cases_of_one_actor_are_one_intrusion_in_the_order_of_time() {
+    let told = [
+        by("beacon", Medium).to("203.0.113.9").at(30),
+        by("port-scan", Medium).at(10),
+        by("exfiltration", High).to("203.0.113.10").at(50),
+    ];
+    let insights = joined(&told);
+    assert_eq!(insights.len(), 1, "{:?}", insights.iter().map(|i| &i.title).collect::<Vec<_>>());
+    let insight = &insights[0];
+    assert_eq!(insight.severity, Critical);
+    assert_eq!(
+        insight.title,
+        "app: possible intrusion in 3 stages: discovery, command and control, exfiltration"
+    );
+    let order: Vec<bool> = ["port-scan", "beacon", "exfiltration"]
+        .iter()
+        .zip(&insight.evidence)
+        .map(|(detector, support)| support.sentence.contains(detector))
+        .collect();
+    assert_eq!(order, [true; 3], "{:?}", insight.evidence);
+}
+
+#[test]
+fn programs_that_share_an_address_outside_are_one_intrusion_and_others_are_not() {
+    let shell = || by("process", High).technique("T1059.004").to("203.0.113.9").of("bash");
+    let upload = |addr: &str| by("exfiltration", High).to(addr).of("rclone");
+    assert_eq!(joined(&[shell(), upload("203.0.113.9")]).len(), 1);
+    assert_eq!(joined(&[shell(), upload("203.0.113.10")]).len(), 2);
+    // Mild ones are no part of it.
+    let mild = by("exfiltration", Low).to("203.0.113.9").of("rclone");
+    assert_eq!(joined(&[shell(), mild]).len(), 2);
+}
+
+#[test]
+fn a_scan_of_many_hosts_is_not_titled_with_one_of_them() {
+    let mut scan = by("port-scan", Medium).measured("hosts tried", 111.0).of("nmap");
+    scan.0.judgement.entities.remote_addr = None;
+    let told = [scan, by("unusual-port", Low).of("nmap").to("10.0.0.1")];
+    let insights = joined(&told);
+    assert_eq!(insights[0].title, "nmap scanned 111 addresses");
+    assert_eq!(insights[0].entities.remote_addr, None);
 }

@@ -6,8 +6,8 @@ use sha2::{Digest, Sha256};
 
 use super::case::{Case, Member};
 use super::fact::Fact;
-use super::hypothesis::Joins;
-use super::{Insight, Step, Support, score};
+use super::hypothesis::{Joins, Stage};
+use super::{Insight, Step, Support, intrusion, score};
 use crate::capture::Metadata;
 use crate::humanize;
 use crate::model::finding::{Entities, Finding};
@@ -89,6 +89,7 @@ fn common_entities(case: &Case<'_>) -> Entities {
     }
     Entities {
         process_name: common(case, |e| &e.process_name),
+        actor: common(case, |e| &e.actor),
         pid: common(case, |e| &e.pid),
         exe: common(case, |e| &e.exe),
         cmdline: common(case, |e| &e.cmdline),
@@ -97,10 +98,18 @@ fn common_entities(case: &Case<'_>) -> Entities {
         protocol: common(case, |e| &e.protocol),
         local_addr: common(case, |e| &e.local_addr),
         local_port: common(case, |e| &e.local_port),
-        remote_addr: common(case, |e| &e.remote_addr),
-        remote_port: common(case, |e| &e.remote_port),
+        remote_addr: of_needed(case, |e| &e.remote_addr),
+        remote_port: of_needed(case, |e| &e.remote_port),
         remote_name: common(case, |e| &e.remote_name),
     }
+}
+
+/// What is the same in all findings that the hypothesis needs: one that is about many hosts has no address, and a
+/// case with it is about no single one.
+fn of_needed<T: Clone + PartialEq>(case: &Case<'_>, field: fn(&Entities) -> &Option<T>) -> Option<T> {
+    let mut all = case.needed().map(|fact| field(&fact.finding.judgement.entities).as_ref());
+    let first = all.next()??;
+    all.all(|other| other == Some(first)).then(|| first.clone())
 }
 
 /// Puts names in the places of a text, and of `{one|other}` the words that fit the view. One pass, so
@@ -115,7 +124,12 @@ fn fill(text: &str, case: &Case<'_>, entities: &Entities, view: View, naming: Na
             "who" => who(case, entities, view, naming),
             "host" => host(entities, view),
             "Host" => capitalised(&host(entities, view)),
+            "count" if intrusion::is_one(case) => intrusion::stages(case).len().to_string(),
             "count" => case.members.len().to_string(),
+            "stages" => {
+                let stages = intrusion::stages(case);
+                stages.into_iter().map(Stage::as_str).collect::<Vec<_>>().join(", ")
+            }
             _ => match (place.split_once('|'), view) {
                 (Some((words, _)), View::Host) | (Some((_, words)), View::Network) => words.to_owned(),
                 (None, _) => destination(case, entities),
@@ -127,7 +141,8 @@ fn fill(text: &str, case: &Case<'_>, entities: &Entities, view: View, naming: Na
 }
 
 fn who(case: &Case<'_>, entities: &Entities, view: View, naming: Naming) -> String {
-    match (&entities.process_name, &entities.local_addr, view) {
+    let actor = entities.actor.as_ref().or(entities.process_name.as_ref());
+    match (actor, &entities.local_addr, view) {
         (Some(name), ..) if naming == Naming::Full => in_full(name, entities),
         (Some(name), ..) => name.clone(),
         (None, _, View::Network) => host(entities, view),
@@ -161,10 +176,14 @@ fn capitalised(text: &str) -> String {
 
 fn destination(case: &Case<'_>, entities: &Entities) -> String {
     let Some(addr) = &entities.remote_addr else {
-        let all: BTreeSet<&str> = case.facts().filter_map(Fact::destination).collect();
-        return match all.len() as u64 {
-            0 => "several addresses".to_owned(),
-            number => humanize::plural(number, "address"),
+        let known: BTreeSet<&str> = case.needed().filter_map(Fact::destination).collect();
+        let tried = case.needed().map(Fact::hosts).max().unwrap_or(0);
+        let remotes: BTreeSet<&str> = case.needed().flat_map(|fact| fact.remotes.iter().copied()).collect();
+        return match (known.first(), known.len(), tried.max(remotes.len()).max(known.len())) {
+            (Some(name), 1, 0 | 1) => (*name).to_owned(),
+            (Some(name), 1, _) if entities.remote_name.as_deref() == Some(name) => (*name).to_owned(),
+            (_, _, 0) => "several addresses".to_owned(),
+            (_, _, hosts) => humanize::plural(hosts as u64, "address"),
         };
     };
     let name = entities.remote_name.as_ref().map_or_else(String::new, |name| format!(" ({name})"));
@@ -180,20 +199,23 @@ fn attack(case: &Case<'_>) -> Vec<&'static str> {
     of_findings.chain(case.hypothesis.attack.iter().copied()).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// What each finding says for the hypothesis, strongest first.
+/// What each finding says for the hypothesis, strongest first; of an intrusion, in the order of time.
 fn evidence(case: &Case<'_>, fill: impl Fn(&str) -> String) -> Vec<Support> {
     let support = |member: &Member<'_>| {
         let finding = member.fact.finding;
         let judgement = &finding.judgement;
         let confidence = humanize::ratio_percent(judgement.confidence.get());
+        let begins = match member.stage.filter(|_| intrusion::is_one(case)) {
+            Some(stage) => {
+                format!("{}, {}:", humanize::second_utc(finding.evidence.span_us.0), stage.as_str())
+            }
+            None => fill(member.sign.says),
+        };
         Support {
             finding: finding.id.clone(),
             sentence: format!(
-                "{} {} ({}: severity {}, confidence {confidence}).",
-                fill(member.sign.says),
-                judgement.title,
-                finding.about.id,
-                judgement.severity
+                "{begins} {} ({}: severity {}, confidence {confidence}).",
+                judgement.title, finding.about.id, judgement.severity
             ),
         }
     };

@@ -1,6 +1,6 @@
 //! `command-and-control`: a suspicious process polls, or stays connected to, an external address.
 
-use crate::insight::hypothesis::{Hypothesis, Joins, Sign};
+use crate::insight::hypothesis::{Hypothesis, Joins, Sign, Stage};
 use crate::model::about::Signal;
 use crate::model::finding::Severity;
 
@@ -9,6 +9,7 @@ pub(super) const COMMAND_AND_CONTROL: Hypothesis = Hypothesis {
     title: "{who}: possible command and control (C2) to {where}",
     summary: "A {process|host} polls or stays connected to one external address, and other evidence makes it suspicious. \
         Either alone is usually harmless; implants do both.",
+    stage: Some(Stage::CommandAndControl),
     joins: Joins::ProcessAndDestination,
     needs: &[
         &[

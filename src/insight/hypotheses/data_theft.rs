@@ -1,6 +1,6 @@
 //! `data-theft`: much more out than in, to one place.
 
-use crate::insight::hypothesis::{Hypothesis, Joins, Sign};
+use crate::insight::hypothesis::{Hypothesis, Joins, Sign, Stage};
 use crate::model::about::Signal;
 use crate::model::finding::Severity;
 
@@ -8,6 +8,7 @@ pub(super) const DATA_THEFT: Hypothesis = Hypothesis {
     id: "data-theft",
     title: "{who}: possible data exfiltration to {where}",
     summary: "One {process|host} sent far more than it received, to one destination.",
+    stage: Some(Stage::Exfiltration),
     joins: Joins::ProcessAndDestination,
     needs: &[&[Sign::any(Signal::Upload, "Large upload:")]],
     supports: &[

@@ -8,6 +8,7 @@ pub(super) const EXPOSED_SERVICE: Hypothesis = Hypothesis {
     id: "exposed-service",
     title: "{who} exposed a port to the network",
     summary: "A process listens on an address that other hosts can reach; it was not listening before, or is not expected to.",
+    stage: None,
     joins: Joins::Process,
     needs: &[&[
         Sign::that(Signal::SuspiciousProcess, |fact| fact.is_listener, "New listener:"),

@@ -1,6 +1,6 @@
 //! `hidden-process`: a program that hides what it is.
 
-use crate::insight::hypothesis::{Hypothesis, Joins, Sign};
+use crate::insight::hypothesis::{Hypothesis, Joins, Sign, Stage};
 use crate::model::about::Signal;
 use crate::model::finding::Severity;
 
@@ -8,6 +8,7 @@ pub(super) const HIDDEN_PROCESS: Hypothesis = Hypothesis {
     id: "hidden-process",
     title: "{who}: suspicious process",
     summary: "The process itself is suspicious (its path, name, parent or file), regardless of its destinations.",
+    stage: Some(Stage::DefenseEvasion),
     joins: Joins::Process,
     needs: &[&[Sign::any(Signal::SuspiciousProcess, "Suspicious process:")]],
     supports: &[

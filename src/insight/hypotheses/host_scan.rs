@@ -1,6 +1,6 @@
 //! `host-scan`: a process of this host that scans.
 
-use crate::insight::hypothesis::{Hypothesis, Joins, Sign};
+use crate::insight::hypothesis::{Hypothesis, Joins, Sign, Stage};
 use crate::model::about::Signal;
 use crate::model::finding::Severity;
 
@@ -8,6 +8,7 @@ pub(super) const HOST_SCAN: Hypothesis = Hypothesis {
     id: "host-scan",
     title: "{who} scanned {where}",
     summary: "One {process on this host|host} tried many ports or hosts, and most attempts failed.",
+    stage: Some(Stage::Discovery),
     joins: Joins::Process,
     needs: &[&[Sign::that(Signal::Scan, |fact| !fact.is_inbound, "Port scan:")]],
     supports: &[

@@ -8,6 +8,7 @@ pub(super) const KNOWN_BAD: Hypothesis = Hypothesis {
     id: "known-bad",
     title: "{who} matched your indicators or rules: {where}",
     summary: "Something in this capture matches an indicator or a rule that you supplied.",
+    stage: None,
     joins: Joins::ProcessAndDestination,
     needs: &[&[
         Sign::any(Signal::KnownBad, "Matches an indicator:"),

@@ -1,6 +1,6 @@
 //! `lateral-movement`: from host to host.
 
-use crate::insight::hypothesis::{Hypothesis, Joins, Sign};
+use crate::insight::hypothesis::{Hypothesis, Joins, Sign, Stage};
 use crate::model::about::Signal;
 use crate::model::finding::Severity;
 
@@ -9,6 +9,7 @@ pub(super) const LATERAL_MOVEMENT: Hypothesis = Hypothesis {
     title: "{who}: possible lateral movement to {where}",
     summary: "Administration ports of several hosts were reached from one place, or a login was followed by logins to \
         further hosts.",
+    stage: Some(Stage::LateralMovement),
     joins: Joins::Process,
     needs: &[&[Sign::any(Signal::LateralMovement, "Administration ports of several hosts:")]],
     supports: &[

@@ -1,6 +1,6 @@
 //! `mining`: a miner and its pool.
 
-use crate::insight::hypothesis::{Hypothesis, Joins, Sign};
+use crate::insight::hypothesis::{Hypothesis, Joins, Sign, Stage};
 use crate::model::about::Signal;
 use crate::model::finding::Severity;
 
@@ -8,6 +8,7 @@ pub(super) const MINING: Hypothesis = Hypothesis {
     id: "mining",
     title: "{who}: possible cryptocurrency mining with {where}",
     summary: "A long, thin connection with a mining pool. Miners are what automated break-ins leave behind most often.",
+    stage: Some(Stage::Impact),
     joins: Joins::ProcessAndDestination,
     needs: &[&[Sign::any(Signal::Mining, "A connection with a mining pool:")]],
     supports: &[

@@ -1,6 +1,6 @@
 //! `password-guessing`: many failed logins.
 
-use crate::insight::hypothesis::{Hypothesis, Joins, Sign};
+use crate::insight::hypothesis::{Hypothesis, Joins, Sign, Stage};
 use crate::model::about::Signal;
 use crate::model::finding::Severity;
 
@@ -9,6 +9,7 @@ pub(super) const PASSWORD_GUESSING: Hypothesis = Hypothesis {
     title: "{who}: password guessing against {where}",
     summary: "Many short sessions with a login service look like failed logins. A longer session that follows may be the \
         guess that worked.",
+    stage: Some(Stage::CredentialAccess),
     joins: Joins::Destination,
     needs: &[&[Sign::any(Signal::PasswordGuessing, "Short sessions like failed logins:")]],
     supports: &[

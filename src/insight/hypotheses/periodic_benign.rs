@@ -9,6 +9,7 @@ pub(super) const PERIODIC_BENIGN: Hypothesis = Hypothesis {
     title: "Ordinary periodic connections: {count}",
     summary: "Periodic connections with a harmless explanation: services that poll by design, local neighbors, back-to-back \
         work. They are listed for completeness.",
+    stage: None,
     joins: Joins::Capture,
     needs: &[&[Sign::that(
         Signal::Periodic,

@@ -9,10 +9,11 @@ pub(super) const PERIODIC_OUTSIDE: Hypothesis = Hypothesis {
     title: "{who} contacts {where} periodically",
     summary: "The connections recur at machine-regular intervals; nothing else about them is suspicious. Update checks and \
         monitoring look like this, and so do implants.",
+    stage: None,
     joins: Joins::ProcessAndDestination,
     needs: &[&[Sign::that(
         Signal::Periodic,
-        |fact| fact.is_beyond && fact.finding.judgement.severity < Severity::Medium,
+        |fact| fact.is_beyond && !fact.is_inbound && fact.finding.judgement.severity < Severity::Medium,
         "Periodic connections:",
     )]],
     supports: &[

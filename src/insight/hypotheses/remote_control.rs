@@ -1,6 +1,6 @@
 //! `remote-control`: a session, a rhythm or dead calls whose evidence makes them suspicious.
 
-use crate::insight::hypothesis::{Hypothesis, Joins, Sign};
+use crate::insight::hypothesis::{Hypothesis, Joins, Sign, Stage};
 use crate::model::about::Signal;
 use crate::model::finding::Severity;
 
@@ -9,6 +9,7 @@ pub(super) const REMOTE_CONTROL: Hypothesis = Hypothesis {
     title: "{who}: possible command and control (C2) to {where}",
     summary: "A {process|host} stays in contact with one destination, and facts about the program or the destination make that \
         suspicious. The findings list each fact with its weight.",
+    stage: Some(Stage::CommandAndControl),
     joins: Joins::ProcessAndDestination,
     needs: &[&[
         Sign::that(
@@ -46,7 +47,7 @@ pub(super) const REMOTE_CONTROL: Hypothesis = Hypothesis {
         "Software that contacts its own server by address, or on a port of its own, looks the same.",
     ],
     ask: &[
-        "{Check where the program comes from and who started it.|Find out which program on the host opens the connection.}",
+        "{Check whether the program's file belongs to a package, and how it came onto the host.|Find out which program on the host opens the connection.}",
         "Look up the owner of the address, and whether other hosts in the fleet contact it.",
     ],
     attack: &["T1071"],

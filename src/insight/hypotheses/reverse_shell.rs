@@ -1,6 +1,6 @@
 //! `reverse-shell`: a shell or an interpreter connected to an external address.
 
-use crate::insight::hypothesis::{Hypothesis, Joins, Sign};
+use crate::insight::hypothesis::{Hypothesis, Joins, Sign, Stage};
 use crate::model::about::Signal;
 use crate::model::finding::Severity;
 
@@ -8,6 +8,7 @@ pub(super) const REVERSE_SHELL: Hypothesis = Hypothesis {
     id: "reverse-shell",
     title: "{who}: possible reverse shell to {where}",
     summary: "A shell or an interpreter owns an external connection. Shells do not open connections on their own.",
+    stage: Some(Stage::CommandAndControl),
     joins: Joins::ProcessAndDestination,
     needs: &[&[Sign::that(
         Signal::SuspiciousProcess,

@@ -8,6 +8,7 @@ pub(super) const SCANNED: Hypothesis = Hypothesis {
     id: "scanned",
     title: "{where} scanned {host}",
     summary: "One address tried many ports{ of this host. Closed ports leave no socket, so it tried more ports than are recorded.| or many local hosts.}",
+    stage: None,
     joins: Joins::Destination,
     needs: &[&[Sign::that(Signal::Scan, |fact| fact.is_inbound, "Port scan:")]],
     supports: &[

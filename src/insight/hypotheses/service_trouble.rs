@@ -8,6 +8,7 @@ pub(super) const SERVICE_TROUBLE: Hypothesis = Hypothesis {
     id: "service-trouble",
     title: "{who}: unhealthy TCP connections",
     summary: "Connections leak, are reset, or lose segments. This is more likely an operational problem than an attack.",
+    stage: None,
     joins: Joins::Process,
     needs: &[&[Sign::any(Signal::TcpTrouble, "TCP states:")]],
     supports: &[Sign::any(Signal::Spike, "Rate anomaly:"), Sign::any(Signal::Outlier, "Outlier:")],

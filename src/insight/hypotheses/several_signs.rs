@@ -7,6 +7,7 @@ pub(super) const SEVERAL_SIGNS: Hypothesis = Hypothesis {
     id: "several-signs",
     title: "{who}: several suspicious findings, involving {where}",
     summary: "Several detectors found this {process|host}. No more specific hypothesis fits.",
+    stage: None,
     joins: Joins::Process,
     needs: &[&[Sign::of_any_detector(|fact| fact.finding.judgement.severity >= Severity::Low, "Finding:")]],
     supports: &[],

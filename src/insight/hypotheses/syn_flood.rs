@@ -8,6 +8,7 @@ pub(super) const SYN_FLOOD: Hypothesis = Hypothesis {
     id: "syn-flood",
     title: "{Host}: possible SYN or connection flood",
     summary: "Many connections stay half-open or are reset in bursts, as in a denial-of-service attack.",
+    stage: None,
     joins: Joins::Capture,
     needs: &[&[Sign::that(
         Signal::TcpTrouble,

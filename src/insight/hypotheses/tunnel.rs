@@ -1,6 +1,6 @@
 //! `tunnel`: data hidden in another protocol.
 
-use crate::insight::hypothesis::{Hypothesis, Joins, Sign};
+use crate::insight::hypothesis::{Hypothesis, Joins, Sign, Stage};
 use crate::model::about::Signal;
 use crate::model::finding::Severity;
 
@@ -9,6 +9,7 @@ pub(super) const TUNNEL: Hypothesis = Hypothesis {
     title: "{who}: possible tunnel through {where}",
     summary: "The messages carry more data than the protocol needs. DNS and ICMP tunnels get out of networks that block \
         everything else.",
+    stage: Some(Stage::CommandAndControl),
     joins: Joins::ProcessAndDestination,
     needs: &[&[Sign::any(Signal::Tunnel, "More data than the protocol needs:")]],
     supports: &[

@@ -1,6 +1,6 @@
 //! `worm`: a suspicious process that scans many hosts on one port.
 
-use crate::insight::hypothesis::{Hypothesis, Joins, Sign};
+use crate::insight::hypothesis::{Hypothesis, Joins, Sign, Stage};
 use crate::model::about::Signal;
 use crate::model::finding::Severity;
 
@@ -9,6 +9,7 @@ pub(super) const WORM: Hypothesis = Hypothesis {
     title: "{who}: possible worm, scans many hosts on one port",
     summary: "One {process|host} tries the same port on many hosts, and other evidence makes it suspicious. Worms and intruders \
         move to the next host this way.",
+    stage: Some(Stage::LateralMovement),
     joins: Joins::Process,
     needs: &[
         &[Sign::that(

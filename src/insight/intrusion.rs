@@ -1,0 +1,112 @@
+//! Cases of one intrusion, joined: what one actor did, or what was done with one address outside, over time.
+//!
+//! A foothold, its command and control, a scan and an upload are four cases with four sets of evidence. Who
+//! reads them wants to know that they are one incident, and in which order it happened.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::case::{Case, Key, Member};
+use super::fact::Fact;
+use super::hypothesis::{Hypothesis, Joins, Stage};
+use super::score;
+use crate::model::finding::Severity;
+
+/// What several grave cases mean together.
+const INTRUSION: Hypothesis = Hypothesis {
+    id: "intrusion",
+    title: "{who}: possible intrusion in {count} stages: {stages}",
+    summary: "Findings of several stages of an intrusion are about the same {program|host} or the same address outside. Each alone \
+        may be harmless; that one actor shows all of them is hardly chance. The evidence is in the order of time.",
+    stage: None,
+    joins: Joins::Process,
+    needs: &[],
+    supports: &[],
+    min_severity: Severity::Medium,
+    escalates: false,
+    at_most: Severity::Critical,
+    benign: &[
+        "An administrator, a penetration test or a security scanner shows several of these stages as well.",
+    ],
+    ask: &[
+        "Contain the {program|host} before you look further, and keep its files and memory.",
+        "Search the fleet for the addresses, names and hashes in the evidence.",
+    ],
+    attack: &[],
+};
+
+/// The cases, those of one intrusion as one.
+pub(super) fn joined(cases: Vec<Case<'_>>) -> Vec<Case<'_>> {
+    let (grave, rest): (Vec<Case<'_>>, Vec<Case<'_>>) = cases.into_iter().partition(is_grave);
+    let (mut alone, mut intrusions) = (Vec::new(), Vec::new());
+    for campaign in campaigns(grave) {
+        let stages: BTreeSet<Stage> = campaign.iter().filter_map(|case| case.hypothesis.stage).collect();
+        if stages.len() >= 2 {
+            intrusions.push(one_of(campaign));
+        } else {
+            alone.extend(campaign);
+        }
+    }
+    alone.into_iter().chain(rest).chain(intrusions).collect()
+}
+
+fn is_grave(case: &Case<'_>) -> bool {
+    case.hypothesis.stage.is_some() && score::severity(case) >= Severity::Medium
+}
+
+/// Cases that share their actor, or an address outside; in the order of the first of each.
+fn campaigns(cases: Vec<Case<'_>>) -> Vec<Vec<Case<'_>>> {
+    // Who or where, and the number of the campaign.
+    let mut known: BTreeMap<(bool, &str), usize> = BTreeMap::new();
+    let mut campaigns: Vec<Vec<Case<'_>>> = Vec::new();
+    for case in cases {
+        let names = names(&case);
+        let found: BTreeSet<usize> = names.iter().filter_map(|name| known.get(name)).copied().collect();
+        let at = found.first().copied().unwrap_or(campaigns.len());
+        if at == campaigns.len() {
+            campaigns.push(Vec::new());
+        }
+        for other in found.iter().skip(1) {
+            let moved = std::mem::take(&mut campaigns[*other]);
+            campaigns[at].extend(moved);
+            known.values_mut().filter(|number| *number == other).for_each(|number| *number = at);
+        }
+        campaigns[at].push(case);
+        known.extend(names.into_iter().map(|name| (name, at)));
+    }
+    campaigns.retain(|cases| !cases.is_empty());
+    campaigns
+}
+
+/// By what a case is joined with others: its actors, and the addresses outside that it needs.
+fn names<'a>(case: &Case<'a>) -> BTreeSet<(bool, &'a str)> {
+    let actors =
+        case.needed().filter(|fact| !fact.is_inbound).filter_map(Fact::actor).map(|actor| (true, actor));
+    let outside = case.needed().filter(|fact| fact.is_beyond).filter_map(Fact::destination);
+    actors.chain(outside.map(|addr| (false, addr))).collect()
+}
+
+fn one_of(cases: Vec<Case<'_>>) -> Case<'_> {
+    let actor = cases[0].key.actor.filter(|actor| cases.iter().all(|case| case.key.actor == Some(actor)));
+    let mut members: Vec<Member<'_>> = cases.into_iter().flat_map(|case| case.members).collect();
+    // A fact that a case needs says more there than where it only supports.
+    members.sort_by_key(|member| (member.at, !member.is_needed));
+    members.dedup_by_key(|member| member.at);
+    members.sort_by_key(|member| (member.fact.finding.evidence.span_us.0, member.at));
+    Case { hypothesis: &INTRUSION, key: Key { actor, destination: None }, members }
+}
+
+/// The stages of an intrusion, each once, in the order in which they began.
+pub(super) fn stages(case: &Case<'_>) -> Vec<Stage> {
+    let mut stages = Vec::new();
+    for stage in case.members.iter().filter(|member| member.is_needed).filter_map(|member| member.stage) {
+        if !stages.contains(&stage) {
+            stages.push(stage);
+        }
+    }
+    stages
+}
+
+/// Whether a case joins others.
+pub(super) fn is_one(case: &Case<'_>) -> bool {
+    case.hypothesis.id == INTRUSION.id
+}

@@ -50,6 +50,8 @@ pub(crate) struct Best {
     /// Its place among all findings, worst first, from 1.
     pub(crate) rank: usize,
     pub(crate) title: String,
+    /// Whether the title names the program of the behaviour; none if the truth names none.
+    pub(crate) is_named: Option<bool>,
 }
 
 /// Imports and analyzes a set.
@@ -110,6 +112,7 @@ fn look_for(set: &Set, one: &Evidence, analysis: &Analysis, sockets: &ById<'_>, 
                 score: score(finding),
                 rank: at + 1,
                 title: finding.judgement.title.clone(),
+                is_named: behaviour.program().map(|program| finding.judgement.title.contains(program)),
             };
             if right.is_empty() || right.contains(&finding.about.id) {
                 found.right.get_or_insert_with(|| best.clone());
@@ -147,14 +150,25 @@ fn is_part(behaviour: &Behaviour, socket: &Socket<'_>) -> bool {
     let back =
         is(&behaviour.src, remote) && is(&behaviour.dst, socket.local_addr) && is_port(socket.local_port());
     let is_process = behaviour.process.as_deref().is_none_or(|wanted| Some(wanted) == socket.process_name);
+    let is_script = behaviour
+        .script
+        .as_deref()
+        .is_none_or(|script| socket.actor.is_some_and(|actor| actor.contains(script)));
     let is_protocol = behaviour.kind != "icmp_tunnel" || socket.protocol == Protocol::Icmp;
-    (forth || back) && is_process && is_protocol
+    (forth || back) && is_process && is_script && is_protocol
 }
 
 fn gather_false(set: &Set, analysis: &Analysis, sockets: &ById<'_>, examined: &mut Examined) {
     let mut pairs: BTreeMap<(String, String), Score> = BTreeMap::new();
-    let is_false =
-        |finding: &&Finding| !set.positives.iter().any(|behaviour| names(behaviour, finding, sockets));
+    let is_ordinary = |finding: &Finding| {
+        set.ordinary.as_ref().is_none_or(|programs| {
+            let name = finding.judgement.entities.process_name.as_ref();
+            name.is_some_and(|name| programs.contains(name))
+        })
+    };
+    let is_false = |finding: &&Finding| {
+        is_ordinary(finding) && !set.positives.iter().any(|behaviour| names(behaviour, finding, sockets))
+    };
     for finding in analysis.findings().into_iter().filter(is_false) {
         let score = score(finding);
         examined.false_findings.push((finding.about.id, score, finding.judgement.title.clone()));

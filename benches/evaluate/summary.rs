@@ -10,7 +10,11 @@ use crate::examine::{Best, Examined, Found, Score};
 pub(crate) fn print_rows(examined: &Examined) {
     for found in &examined.behaviours {
         let best = found.right.as_ref().or(found.any.as_ref());
-        let mark = if found.right.is_some() { "" } else { "(another detector) " };
+        let mark = match (&found.right, best.and_then(|best| best.is_named)) {
+            (None, _) => "(another detector) ",
+            (Some(_), Some(false)) => "(program not named) ",
+            _ => "",
+        };
         let finding =
             best.map_or_else(|| "none".to_owned(), |best| format!("{mark}{}: {}", best.detector, best.title));
         let severity = best.map_or("", |best| best.score.0.as_str());

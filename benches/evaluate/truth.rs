@@ -18,6 +18,8 @@ pub(crate) struct Set {
     /// Whether all else in the set is known to be benign; by default that of a set whose name begins with
     /// `benign`. A set without positives may only be unlabelled.
     pub(crate) benign: Option<bool>,
+    /// The programs that are known to be ordinary, by name, where a recording holds others of which nothing is known.
+    pub(crate) ordinary: Option<Vec<String>>,
 }
 
 /// One malicious behaviour. What is not given is not compared.
@@ -33,6 +35,8 @@ pub(crate) struct Behaviour {
     pub(crate) dport: Option<u16>,
     /// Name of the program, where the set is a recording of a host.
     pub(crate) process: Option<String>,
+    /// The script that an interpreter runs, by its path, where it is one.
+    pub(crate) script: Option<String>,
     /// The file of the set that shows it, where not all do.
     pub(crate) file: Option<String>,
     /// What it is, in words.
@@ -47,17 +51,25 @@ impl Set {
     }
 }
 
+impl Behaviour {
+    /// What a finding has to name: the script, else the program.
+    pub(crate) fn program(&self) -> Option<&str> {
+        self.script.as_deref().or(self.process.as_deref())
+    }
+}
+
 /// Detectors of which a finding counts as the right one for a kind of behaviour; none for a kind
 /// that any detector may find.
 pub(crate) fn right_detectors(kind: &str) -> &'static [&'static str] {
     match kind {
         "vertical_scan" | "horizontal_scan" | "udp_scan" | "slow_scan" => &["port-scan"],
-        "beacon" => &["beacon"],
-        "in_connection_beacon" => &["beacon", "c2-session"],
+        // Polling without a pause, and inside one connection, is a session.
+        "beacon" | "in_connection_beacon" => &["beacon", "c2-session"],
         "c2_single_connection" | "reverse_shell" => &["c2-session", "process"],
         "long_connection" => &["long-connection", "c2-session"],
         "dead_c2" | "unanswered" => &["unanswered"],
-        "exploit_callback" | "web_shell" => &["callback"],
+        "exploit_callback" => &["callback"],
+        "web_shell" => &["callback", "process"],
         "brute_force" => &["brute-force"],
         "dns_tunnel" | "dga" => &["dns"],
         "icmp_tunnel" => &["icmp"],

@@ -257,6 +257,7 @@ fn process(number: usize, name: TextId, exe: TextId) -> Process {
         parent_name: None,
         container: None,
         exe_sha256: None,
+        actor: Some(name),
         process_start_us: None,
         cpu_percent_mean: None,
         cpu_percent_max: None,

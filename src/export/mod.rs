@@ -162,7 +162,8 @@ impl<'a> Target<'a> {
     }
 }
 
-/// What tells a file of one format from another: its first lines, or of a line of JSON the first name.
+/// What tells a file of one format from another: its first lines; of a line of JSON nothing if it has the
+/// names that every connection has, as others are left out where they are null.
 fn read_head(mut file: File, lines: usize) -> std::io::Result<Vec<Vec<u8>>> {
     std::io::Seek::rewind(&mut file)?;
     let mut reader = BufReader::new(file.take(MOST_HEAD_BYTES));
@@ -173,7 +174,13 @@ fn read_head(mut file: File, lines: usize) -> std::io::Result<Vec<Vec<u8>>> {
         head.push(line);
     }
     if let (0, Some(line)) = (lines, head.first_mut()) {
-        line.truncate(line.iter().position(|byte| *byte == b':').unwrap_or(line.len()));
+        let object = serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(line);
+        let has_all =
+            |names: [&str; 3]| object.is_ok_and(|object| names.iter().all(|n| object.contains_key(*n)));
+        // A file without connections is as good as one with some.
+        if line.is_empty() || has_all(["conn_id", "protocol", "closed_in_recording"]) {
+            line.clear();
+        }
     }
     Ok(head)
 }

@@ -257,7 +257,7 @@ mod tests {
             (&b"hello world\n"[..], "hello world"),
             (b"", "no indicator"),
             (b"{\"a\": 1}", "neither"),
-            (b"{\"a\": ", "begins like JSON"),
+            (b"{\"a\": ", "starts like JSON"),
         ] {
             let error = Indicators::default().add("list", bytes).unwrap_err();
             assert!(error.contains(says), "{error}");

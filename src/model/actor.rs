@@ -204,8 +204,10 @@ fn names(processes: &[Known<'_>]) -> Vec<Option<String>> {
 fn name(process: &Known<'_>, is_ambiguous: bool) -> Option<String> {
     let name = process.name?;
     if let Some(script) = process.script() {
+        // Code may be of several lines; a name is one.
+        let script = script.split_whitespace().collect::<Vec<_>>().join(" ");
         let file = script.rsplit('/').next().unwrap_or_default();
-        let script = tail(script);
+        let script = tail(&script);
         // A script that is started by itself gives the process its name, cut to 15 bytes.
         return Some(if file.starts_with(name) { script.into_owned() } else { format!("{name} {script}") });
     }
@@ -278,6 +280,7 @@ mod tests {
             known("sshd", "/tmp/sshd (deleted)", "sshd: root"),
             known("curl", "/usr/bin/curl", "curl a"),
             known("curl", "/usr/bin/curl (deleted)", "curl b"),
+            known("python3", "/usr/bin/python3.12", "python3 -c \nimport os\n\tos.fork()"),
             known("a-rather-long-n", "/usr/bin/python3.12", "/usr/bin/python3 /opt/a-rather-long-name.py"),
             Known::default(),
         ]);
@@ -291,6 +294,7 @@ mod tests {
                 "sshd (/tmp/sshd)",
                 "curl",
                 "curl",
+                "python3 -c import os os.fork()",
                 "/opt/a-rather-long-name.py",
                 "unknown",
             ]

@@ -75,7 +75,7 @@ mod tests {
         check_refused("ten", "number and a unit");
         check_refused("-5s", "number and a unit");
         check_refused("5 parsecs", "unit is missing");
-        check_refused("5parsecs", "no unit of time");
+        check_refused("5parsecs", "not a unit of time");
         check_refused("99999999999999999999s", "too long");
         check_refused("18446744073709551615d", "too long");
     }

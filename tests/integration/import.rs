@@ -259,5 +259,5 @@ fn a_flood_of_half_open_connections_is_bounded_and_the_capture_and_its_report_sa
         .iter()
         .map(|insight| insight["title"].as_str().unwrap())
         .collect();
-    assert!(titles.contains(&"10.0.0.5 may be under a flood of connections"), "{titles:?}");
+    assert!(titles.contains(&"10.0.0.5: possible SYN or connection flood"), "{titles:?}");
 }

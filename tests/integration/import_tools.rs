@@ -187,7 +187,7 @@ fn sysmon_gives_connections_with_processes_users_and_hashes() {
     );
     let processes = fs::read_to_string(folder.path().join("report/tables/processes.csv")).unwrap();
     let known = format!(
-        ",4242,7,,evil.exe,C:\\Users\\me\\evil.exe,evil.exe -c2,CORP\\me,winword.exe,,{},",
+        ",4242,7,,evil.exe,C:\\Users\\me\\evil.exe,evil.exe -c2,CORP\\me,winword.exe,evil.exe,,{},",
         "ab".repeat(32)
     );
     assert!(processes.contains(&known), "{processes}");

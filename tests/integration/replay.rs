@@ -20,7 +20,7 @@ fn an_investigator_gets_from_a_finding_to_the_story_and_an_export() {
         return;
     };
     terminal.shows("21:58:13");
-    terminal.shows("Findings (11)");
+    terminal.shows("Findings (12)");
     terminal.press(&["/", "process:nmap port:22", "Enter"]);
     terminal.shows("filter: process:nmap port:22");
     // What follows an escape at once would be one key with it.
@@ -117,7 +117,7 @@ fn without_utf8_the_screen_is_ascii() {
     let run =
         |locale: &str| Terminal::run_in(folder.path(), (110, 30), locale, "replay workday.parquet --at -1s");
     let Some(terminal) = run("LC_ALL=C") else { return };
-    let screen = terminal.shows("Findings (11)");
+    let screen = terminal.shows("Findings (12)");
     assert!(screen.is_ascii(), "{screen}");
     terminal.press(&["?"]);
     assert!(terminal.shows("next snapshot").is_ascii());
@@ -132,7 +132,7 @@ fn at_every_width_processes_are_whole_and_the_mouse_works() {
         let Some(terminal) = Terminal::run_in(folder.path(), (width, 30), "LC_ALL=C.UTF-8", command) else {
             return;
         };
-        let screen = terminal.shows("Findings (11)");
+        let screen = terminal.shows("Findings (12)");
         assert!(screen.contains("PROCESS"), "{width}: {screen}");
         let process = |line: &str| line.contains("ESTABLISHED") && line.contains("python3");
         assert!(screen.lines().any(process), "{width}: {screen}");
@@ -153,7 +153,7 @@ fn a_line_is_copied_to_the_clipboard_of_the_terminal() {
     workday(folder.path());
     let Some(terminal) = Terminal::run(folder.path(), "replay workday.parquet") else { return };
     terminal.tmux(&["set-option", "-g", "set-clipboard", "on"]);
-    terminal.shows("Findings (11)");
+    terminal.shows("Findings (12)");
     terminal.press(&["Y"]);
     terminal.shows("sent to the clipboard (OSC 52), if the terminal allows it");
     let copied = terminal.tmux(&["show-buffer"]);

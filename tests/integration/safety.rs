@@ -425,7 +425,7 @@ fn a_signal_at_any_stage_leaves_the_output_whole_or_not_there() {
         (&["import", "conn.log", "-o", "z.parquet"], &["z.parquet"], "z.parquet"),
         (&["export", "c.parquet", "--to", "csv", "-o", "e.csv"], &["e.csv"], "e.csv"),
         (
-            &["analyze", "c.parquet", "c.parquet", "-o", "rs", "--format", "json"],
+            &["analyze", "--each", "c.parquet", "c.parquet", "-o", "rs", "--format", "json"],
             &["rs"],
             "rs/c-report/manifest.json",
         ),

@@ -28,7 +28,8 @@ const RUNS: &[&str] = &[
     "record --duration 300ms --interval 100ms -o new.parquet",
     "import conn.log -o imported.parquet",
     "analyze x.parquet",
-    "analyze x.parquet y.parquet -o several",
+    "analyze --each x.parquet y.parquet -o several",
+    "baseline x.parquet -o learned.baseline",
     "dump x.parquet --at end",
     "dump x.parquet --between start end --format csv",
     "dump x.parquet --at end --format ndjson",
@@ -75,7 +76,14 @@ fn output_that_cannot_be_written_is_an_error_of_every_command() {
         assert!(stderr.contains("cannot write to standard output"), "{run}: {stderr}");
     }
     // The work itself is done.
-    for made in ["new.parquet", "imported.parquet", "x-report/report.html", "several/index.html", "key.pub"] {
+    for made in [
+        "new.parquet",
+        "imported.parquet",
+        "x-report/report.html",
+        "several/index.html",
+        "learned.baseline",
+        "key.pub",
+    ] {
         assert!(folder.path().join(made).exists(), "{made}");
     }
     netrec_in(folder.path(), &["verify", "new.parquet"]).succeeds();

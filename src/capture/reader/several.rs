@@ -72,7 +72,7 @@ impl CaptureFile {
     /// SHA-256 of the bytes of each file, as `sha256sum` gives it for finished captures.
     ///
     /// # Errors
-    /// [`Error::Damaged`] if a file cannot be read to its end.
+    /// [`crate::Error::Damaged`] if a file cannot be read to its end.
     pub fn sha256_of_files(&self) -> Result<Vec<Digest>> {
         let files = self.parts.chunk_by(|a, b| a.path.is_some() && a.path == b.path);
         let digest = |parts: &[Part]| {

@@ -9,6 +9,17 @@ use crate::Result;
 mod digest;
 #[path = "../../src/capture/import_stats.rs"]
 mod import_stats;
+mod joined {
+    /// Nothing is joined here.
+    #[derive(Debug, Clone, Default, PartialEq)]
+    pub struct Joined;
+
+    impl Joined {
+        pub fn is_incomplete(&self) -> bool {
+            false
+        }
+    }
+}
 #[path = "../../src/capture/metadata.rs"]
 mod metadata;
 #[path = "../../src/capture/query.rs"]
@@ -47,7 +58,7 @@ impl Writer {
     ///
     /// # Errors
     /// None.
-    pub fn create(_path: &Path, _overwrite: Overwrite) -> Result<Self> {
+    pub fn create_for_import(_path: &Path, _overwrite: Overwrite) -> Result<Self> {
         Ok(Self { rows: 0 })
     }
 

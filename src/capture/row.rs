@@ -80,6 +80,21 @@ impl Protocol {
         Self::from_text(text).unwrap_or(Self::Other)
     }
 
+    /// The member for a number of IANA's registry of IP protocols, and the number of one that has no
+    /// name of its own.
+    pub const fn of_ip_number(number: u8) -> (Self, Option<u16>) {
+        match number {
+            6 => (Self::Tcp, None),
+            17 => (Self::Udp, None),
+            // ICMP and ICMPv6.
+            1 | 58 => (Self::Icmp, None),
+            33 => (Self::Dccp, None),
+            132 => (Self::Sctp, None),
+            136 => (Self::UdpLite, None),
+            number => (Self::Other, Some(number as u16)),
+        }
+    }
+
     /// A port as the capture has it: none where the protocol has no ports.
     pub fn port(self, number: u16) -> Option<u16> {
         match self {

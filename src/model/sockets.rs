@@ -160,17 +160,6 @@ impl<'a, R: Iterator<Item = usize>> Iterator for Walk<'_, 'a, R> {
 
 impl<R: ExactSizeIterator<Item = usize>> ExactSizeIterator for Walk<'_, '_, R> {}
 
-/// States that only a connection reaches that was established.
-const ESTABLISHED: States = States::of(&[
-    TcpState::Established,
-    TcpState::FinWait1,
-    TcpState::FinWait2,
-    TcpState::TimeWait,
-    TcpState::CloseWait,
-    TcpState::LastAck,
-    TcpState::Closing,
-]);
-
 impl<T: Copy> SocketRow<T> {
     /// Address and port of the remote, 0 where its protocol has none; none for a listening or
     /// unconnected socket.
@@ -197,7 +186,7 @@ impl<T: Copy> SocketRow<T> {
     /// answered.
     pub fn was_established(&self) -> bool {
         if self.protocol == Protocol::Tcp {
-            self.states.has_any(ESTABLISHED)
+            self.states.has_any(States::ESTABLISHED)
         } else {
             self.bytes_received.or(self.packets_received).unwrap_or(0) > 0
         }

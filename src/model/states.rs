@@ -38,6 +38,17 @@ impl States {
     /// The empty set.
     pub const NONE: Self = Self(0);
 
+    /// The states that only a connection reaches that was established.
+    pub const ESTABLISHED: Self = Self::of(&[
+        TcpState::Established,
+        TcpState::FinWait1,
+        TcpState::FinWait2,
+        TcpState::TimeWait,
+        TcpState::CloseWait,
+        TcpState::LastAck,
+        TcpState::Closing,
+    ]);
+
     /// The set of some states.
     pub const fn of(states: &[TcpState]) -> Self {
         let (mut set, mut at) = (Self::NONE, 0);

@@ -297,12 +297,7 @@ pub(super) fn protocol(packet: &Packet<'_>) -> (Protocol, Option<u16>) {
     match packet.transport {
         Transport::Tcp(_) => (Protocol::Tcp, None),
         Transport::Udp(_) => (Protocol::Udp, None),
-        // ICMP and ICMPv6.
-        Transport::Other(1 | 58) => (Protocol::Icmp, None),
-        Transport::Other(33) => (Protocol::Dccp, None),
-        Transport::Other(132) => (Protocol::Sctp, None),
-        Transport::Other(136) => (Protocol::UdpLite, None),
-        Transport::Other(number) => (Protocol::Other, Some(u16::from(number))),
+        Transport::Other(number) => Protocol::of_ip_number(number),
     }
 }
 

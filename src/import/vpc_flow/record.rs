@@ -161,7 +161,7 @@ impl Fields {
         };
         let start_us = micros(start)?;
         let end_us = value(Field::End).map_or(Some(start_us), micros)?.max(start_us);
-        let (protocol, protocol_number) = known_protocol(protocol.parse().ok()?);
+        let (protocol, protocol_number) = Protocol::of_ip_number(protocol.parse().ok()?);
         let port = |field| match value(field).filter(|_| protocol != Protocol::Icmp) {
             Some(port) => port.parse::<u16>().ok(),
             None => Some(0),
@@ -195,17 +195,4 @@ fn micros(word: &str) -> Option<i64> {
 /// `2026-11-14T22:13:20.000Z`.
 fn is_time(word: &str) -> bool {
     chrono::DateTime::parse_from_rfc3339(word).is_ok()
-}
-
-/// The protocol of an IP protocol number, and the number of one that has no name of its own.
-fn known_protocol(number: u8) -> (Protocol, Option<u16>) {
-    match number {
-        6 => (Protocol::Tcp, None),
-        17 => (Protocol::Udp, None),
-        1 | 58 => (Protocol::Icmp, None),
-        132 => (Protocol::Sctp, None),
-        33 => (Protocol::Dccp, None),
-        136 => (Protocol::UdpLite, None),
-        number => (Protocol::Other, Some(number.into())),
-    }
 }

@@ -10,17 +10,6 @@ use crate::model::records::{Direction, Scope};
 use crate::model::sockets::{Socket, Sockets, Source};
 use crate::model::states::States;
 
-/// States that only a connection reaches that was established.
-const ESTABLISHED: States = States::of(&[
-    TcpState::Established,
-    TcpState::FinWait1,
-    TcpState::FinWait2,
-    TcpState::TimeWait,
-    TcpState::CloseWait,
-    TcpState::LastAck,
-    TcpState::Closing,
-]);
-
 /// States of a connection that has ended, or is about to.
 const CLOSING: States = States::of(&[
     TcpState::FinWait1,
@@ -205,7 +194,8 @@ fn is_backscatter(socket: &Socket<'_>) -> bool {
         return false;
     }
     let only_received = socket.packets_sent == Some(0) && socket.packets_received.is_some_and(|n| n > 0);
-    let is_unasked = !socket.states.has_any(ESTABLISHED.with(TcpState::SynSent).with(TcpState::SynRecv));
+    let is_unasked =
+        !socket.states.has_any(States::ESTABLISHED.with(TcpState::SynSent).with(TcpState::SynRecv));
     let is_from_service = socket.local_port() < EPHEMERAL_FROM
         && socket.remote().is_some_and(|(_, port)| port >= EPHEMERAL_FROM);
     only_received || is_unasked && is_from_service
@@ -219,7 +209,7 @@ fn reply(socket: &Socket<'_>, end_us: i64) -> Option<Reply> {
     if is_probe(socket) {
         return Some(Reply::Probed);
     }
-    if socket.states.has_any(ESTABLISHED) {
+    if socket.states.has_any(States::ESTABLISHED) {
         return Some(if was_left_empty(socket) { Reply::NoData } else { Reply::Answered });
     }
     if socket.was_in(TcpState::Close) {

@@ -232,7 +232,7 @@ impl Writer {
     }
 
     /// Puts the collected rows into the file, after which their journal is not needed any more.
-    fn flush_group(&mut self, metadata: &Metadata) -> Result<()> {
+    pub(super) fn flush_group(&mut self, metadata: &Metadata) -> Result<()> {
         if self.group.len() == 0 {
             return Ok(());
         }

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use netrec::capture::{Counters, Kind, Overwrite, Owner, OwnerSource, Protocol, Row, SourceReport, TcpState};
 use netrec::record::{
-    Clock, Host, HostFacts, Moment, Output, Plan, Progress, Rotation, Seen, Stop, Tick, record,
+    Clock, Host, HostInfo, Moment, Output, Plan, Progress, Rotation, Seen, Stop, Tick, record,
 };
 
 const PROCESSES: usize = 200;
@@ -181,7 +181,7 @@ fn main() -> netrec::Result<()> {
         }
     };
     let (clock, stop) = (QuickClock::default(), Stop::default());
-    let done = record(&plan, &output, &mut host, (&clock, &stop), &HostFacts::default(), &mut show)?;
+    let done = record(&plan, &output, &mut host, (&clock, &stop), &HostInfo::default(), &mut show)?;
     let (took_s, (_, peak_mb)) = (begin.elapsed().as_secs(), memory_mb());
     println!(
         "{sockets} sockets, {} ticks, {} rows, {} opened, {} processes: peak {peak_mb} MB resident; \

@@ -16,9 +16,10 @@ const FLOORS: &[&[&str]] = &[
     &["filter", "import", "record"],
     &["insight"],
     &["analyze"],
-    &["export", "tables"],
+    &["tables"],
+    &["export"],
     &["diff", "report"],
-    &["replay"],
+    &["fleet", "replay"],
     &["watch"],
     &["cli"],
 ];

@@ -51,11 +51,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
         sources::said(&error);
         is_partial = true;
     }
-    let (mut learned, mut known) = (0_u64, 0_u64);
+    let (mut learned, mut known, mut foreign) = (0_u64, 0_u64, 0_u64);
     // File by file: what a baseline counts is days, and each file is learned once.
     for file in in_order(files) {
         is_partial |= file.metadata().is_degraded();
-        if learn_file(&mut baseline, &file)? { learned += 1 } else { known += 1 }
+        match learn_file(&mut baseline, &file)? {
+            Some(left_out) => (learned, foreign) = (learned + 1, foreign + left_out),
+            None => known += 1,
+        }
     }
     baseline.save(&arguments.output, arguments.force || arguments.update)?;
     tell!(
@@ -68,6 +71,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     );
     for kind in Kind::ALL {
         tell!("  {:<32} {}", kind.words(), humanize::count(baseline.count(kind) as u64));
+    }
+    if foreign > 0 {
+        tell!("  {} of other network namespaces left out", humanize::plural(foreign, "socket"));
     }
     if baseline.dropped() > 0 {
         tell!(
@@ -86,17 +92,16 @@ fn in_order(files: Vec<CaptureFile>) -> Vec<CaptureFile> {
     sources::sorted(files).into_iter().flatten().collect()
 }
 
-/// Learns a file, if it was not learned before.
-fn learn_file(baseline: &mut Baseline, capture: &CaptureFile) -> Result<bool> {
+/// Learns a file, if it was not learned before; gives the number of sockets that are not the host's own.
+fn learn_file(baseline: &mut Baseline, capture: &CaptureFile) -> Result<Option<u64>> {
     let capture_id = capture.sha256()?.to_string();
     if baseline.has_learned(&capture_id) {
-        return Ok(false);
+        return Ok(None);
     }
     let stages = progress::Stages::of_rows(&["reading", "learning"], capture.rows());
     let (config, geo) = (Config::default(), Databases::default());
     let recorded = pass::run(capture, config.analysis(), &geo, &|rows| stages.show(rows))?;
     let metadata = capture.metadata_as_read();
     let tables = Tables::build(recorded, &metadata)?;
-    learn::learn(baseline, &tables, &metadata, &capture_id)?;
-    Ok(true)
+    learn::learn(baseline, &tables, &metadata, &capture_id).map(Some)
 }

@@ -7,7 +7,7 @@ use clap::builder::PossibleValuesParser;
 
 use super::{Done, paths, progress, shown, sources, stdout};
 use crate::analyze::{Config, pass};
-use crate::capture::Overwrite;
+use crate::capture::{Metadata, Overwrite};
 use crate::export::{EXPORTERS, Exporter, Target};
 use crate::geo::Databases;
 use crate::model::Tables;
@@ -16,7 +16,8 @@ use crate::{Error, Result};
 
 const EXAMPLES: &str = "Examples:\n\
 \x20 netrec export web-01.parquet --format zeek\n\
-\x20 netrec export web-01.parquet --format csv -o - | head";
+\x20 netrec export web-01.parquet --format csv -o - | head\n\
+\x20 netrec export web-01.parquet --format ocsf-parquet";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -67,20 +68,20 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     let tables = Tables::build(recorded, &metadata)?;
     stages.enter(2);
     if let Some(target) = &mut files {
-        let counts = (exporter.write)(&tables, target)?;
+        let counts = (exporter.write)(&tables, &metadata, target)?;
         drop(stages);
         let made: Vec<String> = target.made.iter().map(|path| shown(path)).collect();
         tell!("{}: {counts}", made.join(" and "));
     } else {
-        to_standard_output(exporter, &tables)?;
+        to_standard_output(exporter, &tables, &metadata)?;
     }
     Ok(Done::of(metadata.is_degraded()))
 }
 
 /// What was written is said on standard error, as standard output is taken.
-fn to_standard_output(exporter: &Exporter, tables: &Tables) -> Result<()> {
+fn to_standard_output(exporter: &Exporter, tables: &Tables, metadata: &Metadata) -> Result<()> {
     let mut outcome = Ok(None);
-    stdout::document(|out| match (exporter.write)(tables, &mut Target::stream(out)) {
+    stdout::document(|out| match (exporter.write)(tables, metadata, &mut Target::stream(out)) {
         Err(Error::Stdout(error)) => Err(error),
         other => {
             outcome = other.map(Some);

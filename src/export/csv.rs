@@ -2,6 +2,7 @@
 
 use super::{Exported, Exporter, Target};
 use crate::Result;
+use crate::capture::Metadata;
 use crate::model::Tables;
 use crate::model::csv::Table;
 
@@ -9,7 +10,7 @@ use crate::model::csv::Table;
 pub(super) const EXPORTER: Exporter =
     Exporter { id: "csv", extension: "csv", beside: None, head_lines: 1, write };
 
-fn write(tables: &Tables, target: &mut Target<'_>) -> Result<Exported> {
+fn write(tables: &Tables, _: &Metadata, target: &mut Target<'_>) -> Result<Exported> {
     let table = Table::of(&tables.connections)?;
     target.write(|out| table.write(out))?;
     Exported::all_sockets(tables)

@@ -3,6 +3,7 @@
 
 mod csv;
 mod ndjson;
+mod ocsf_parquet;
 mod zeek;
 
 use std::collections::VecDeque;
@@ -11,12 +12,15 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader, BufWriter, Read as _, Write};
 use std::path::{Path, PathBuf};
 
-use crate::capture::Overwrite;
+use crate::capture::{Metadata, Overwrite};
 use crate::humanize::{count, plural};
 use crate::model::Tables;
 use crate::model::sockets::Sockets;
 use crate::safe_fs::{NewFile, open_regular};
 use crate::{Error, Result};
+
+/// What a Parquet file begins with.
+const PARQUET: &[u8] = b"PAR1";
 
 /// The head of a file is no longer than this.
 const MOST_HEAD_BYTES: u64 = 64 * 1024;
@@ -33,11 +37,12 @@ pub struct Exporter {
     /// Lines of a file before its first connection, by which one of netrec's is known.
     pub head_lines: usize,
     /// Writes the connections, and says how many.
-    pub write: fn(&Tables, &mut Target<'_>) -> Result<Exported>,
+    pub write: fn(&Tables, &Metadata, &mut Target<'_>) -> Result<Exported>,
 }
 
 /// Every exporter.
-pub const EXPORTERS: &[&Exporter] = &[&zeek::EXPORTER, &csv::EXPORTER, &ndjson::EXPORTER];
+pub const EXPORTERS: &[&Exporter] =
+    &[&zeek::EXPORTER, &csv::EXPORTER, &ndjson::EXPORTER, &ocsf_parquet::EXPORTER];
 
 impl Exporter {
     /// The exporter with this id.
@@ -166,6 +171,12 @@ impl<'a> Target<'a> {
 /// names that every connection has, as others are left out where they are null.
 fn read_head(mut file: File, lines: usize) -> std::io::Result<Vec<Vec<u8>>> {
     std::io::Seek::rewind(&mut file)?;
+    let mut magic = Vec::new();
+    (&mut file).take(PARQUET.len() as u64).read_to_end(&mut magic)?;
+    if magic == PARQUET {
+        return read_parquet_end(file).map(|name| vec![magic, name]);
+    }
+    std::io::Seek::rewind(&mut file)?;
     let mut reader = BufReader::new(file.take(MOST_HEAD_BYTES));
     let mut head = Vec::new();
     for _ in 0..lines.max(1) {
@@ -183,6 +194,17 @@ fn read_head(mut file: File, lines: usize) -> std::io::Result<Vec<Vec<u8>>> {
         }
     }
     Ok(head)
+}
+
+/// What names the table at the end of a Parquet file of netrec's; nothing of another.
+fn read_parquet_end(mut file: File) -> std::io::Result<Vec<u8>> {
+    let from = file.metadata()?.len().saturating_sub(MOST_HEAD_BYTES);
+    std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(from))?;
+    let mut end = Vec::new();
+    file.take(MOST_HEAD_BYTES).read_to_end(&mut end)?;
+    let key = crate::tables::TABLE_KEY.as_bytes();
+    let is_ours = end.windows(key.len()).any(|bytes| bytes == key);
+    Ok(if is_ours { key.to_vec() } else { Vec::new() })
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::{Exported, Exporter, Target};
 use crate::Result;
+use crate::capture::Metadata;
 use crate::escape;
 use crate::model::Tables;
 
@@ -12,7 +13,7 @@ use crate::model::Tables;
 pub(super) const EXPORTER: Exporter =
     Exporter { id: "ndjson", extension: "ndjson", beside: None, head_lines: 0, write };
 
-fn write(tables: &Tables, target: &mut Target<'_>) -> Result<Exported> {
+fn write(tables: &Tables, _: &Metadata, target: &mut Target<'_>) -> Result<Exported> {
     let frame = &tables.connections;
     target.write(|out| {
         for row in 0..frame.height() {

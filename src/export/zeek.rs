@@ -12,7 +12,7 @@ use community_id::calculate_community_id;
 
 use super::{Exported, Exporter, Target};
 use crate::Result;
-use crate::capture::{Protocol, TcpState};
+use crate::capture::{Metadata, Protocol, TcpState};
 use crate::model::Tables;
 use crate::model::orientation::{self, Orientation};
 use crate::model::records::Direction;
@@ -62,7 +62,7 @@ const PROCESS_FIELDS: &[(&str, &str)] = &[
 
 const UNSET: &str = "-";
 
-fn write(tables: &Tables, target: &mut Target<'_>) -> Result<Exported> {
+fn write(tables: &Tables, _: &Metadata, target: &mut Target<'_>) -> Result<Exported> {
     let sockets = Sockets::of(tables)?;
     let orientation = Orientation::of(&sockets);
     let flows: Vec<Flow<'_>> =

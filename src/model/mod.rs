@@ -29,6 +29,7 @@ pub mod members;
 pub mod metrics;
 pub mod orientation;
 pub mod outcome;
+pub mod own;
 pub mod processes;
 pub mod queries;
 pub mod records;

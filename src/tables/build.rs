@@ -1,6 +1,5 @@
 //! The rows of one recording.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray};
@@ -10,9 +9,9 @@ use polars::prelude::{
 
 use super::findings;
 use super::identity::{Boots, Identity};
-use super::schema::{Kind, Table};
+use super::schema::{self, Kind, Table};
 use crate::analyze::Analysis;
-use crate::capture::Metadata;
+use crate::model::own::Own;
 use crate::model::view::{Flags, Numbers, Words};
 use crate::{Error, Result};
 
@@ -27,7 +26,7 @@ pub struct Recording<'a> {
 }
 
 /// A cell.
-pub(super) enum Cell<'a> {
+pub(crate) enum Cell<'a> {
     Null,
     Text(&'a str),
     Int(i64),
@@ -72,6 +71,7 @@ impl<'a> Recording<'a> {
             "processes" => self.of_frame(table, &tables.processes, "first_seen_us"),
             "endpoints" => self.of_frame(table, &tables.endpoints, "first_seen_us"),
             "findings" => findings::findings(self, table),
+            "assessments" => findings::assessments(self, table),
             _ => findings::measurements(self, table),
         }
     }
@@ -94,7 +94,10 @@ impl<'a> Recording<'a> {
         let status = if metadata.is_degraded() { "degraded" } else { "ok" };
         let files = metadata.joined.as_ref().map_or(&[][..], |joined| &joined.files);
         let privileges = metadata.privileges.join(" ");
-        let names: Vec<String> = files.iter().map(|file| file.path.display().to_string()).collect();
+        let paths = || files.iter().map(|file| file.path.display().to_string()).collect();
+        let names: Vec<String> = Some(&self.identity.file_names)
+            .filter(|names| names.len() == files.len())
+            .map_or_else(paths, Clone::clone);
         let count = files.len().max(1);
         let whole = files.is_empty();
         batch(table, count, &|row, column| {
@@ -116,7 +119,7 @@ impl<'a> Recording<'a> {
                 "start_us" => Cell::Int(file.map_or(metadata.start_us, |file| file.start_us)),
                 "end_us" => Cell::Int(file.map_or(metadata.end_us, |file| file.end_us)),
                 "rows" => int(Some(file.map_or(metadata.rows, |file| file.rows))),
-                "bytes" => int(file.map(|file| file.bytes)),
+                "bytes" => int(file.map(|file| file.bytes).or(self.identity.bytes)),
                 "events_lost" => int(metadata.events_lost.filter(|_| whole)),
                 "ticks_late" => int(Some(metadata.ticks_late).filter(|_| whole)),
                 "recovered" => text(metadata.recovered.as_deref().filter(|_| whole)),
@@ -147,7 +150,7 @@ impl<'a> Recording<'a> {
             Numbers::<Int64Type>::of(sockets, "first_seen_us")?,
         );
         let owners = Numbers::<UInt32Type>::of(sockets, "process")?;
-        let own = Own::of(&self.analysis.metadata, sockets)?;
+        let own = Own::of(sockets, &self.analysis.metadata)?;
         let place = |row: usize| self.boots.place(starts.get(row).unwrap_or(0), ids.get(row).unwrap_or(0));
         columns(table, rows.len(), |column, at| {
             let get: Box<dyn Fn(usize) -> Cell<'a> + '_> = match column {
@@ -155,7 +158,7 @@ impl<'a> Recording<'a> {
                 "capture_id" => Box::new(|_| Cell::Text(&self.identity.capture_id)),
                 "boot_id" => Box::new(|row| text(place(rows[row]).0)),
                 "conn_id" => Box::new(|row| Cell::Int(place(rows[row]).1.cast_signed())),
-                "is_own" => Box::new(|row| own.get(rows[row]).map_or(Cell::Null, Cell::Bool)),
+                "is_own" => Box::new(|row| own.is_own(rows[row]).map_or(Cell::Null, Cell::Bool)),
                 _ if sockets.schema().contains(column) => {
                     let cells = cells(sockets, column)?;
                     Box::new(move |row| cells(rows_at(rows, row)))
@@ -188,59 +191,25 @@ impl<'a> Recording<'a> {
     }
 }
 
+/// The row of the table of captures for a file of which nothing is analyzed; `status` and `reason` say why.
+///
+/// # Errors
+/// [`Error::Analysis`] if the table has other columns: a bug.
+pub fn not_analyzed(path: &str, status: &str, reason: &str) -> Result<RecordBatch> {
+    batch(&schema::CAPTURES, 1, &|_, column| match column {
+        "path" => Cell::Text(path),
+        "status" => Cell::Text(status),
+        "error" => Cell::Text(reason),
+        _ => Cell::Null,
+    })
+}
+
 fn rows_at(rows: &[usize], row: usize) -> usize {
     rows.get(row).copied().unwrap_or(usize::MAX)
 }
 
-/// Which sockets belong to the recorded host.
-struct Own<'a> {
-    addresses: BTreeSet<&'a str>,
-    namespaces: BTreeSet<u64>,
-    is_import: bool,
-    process: Numbers<'a, UInt32Type>,
-    netns: Numbers<'a, UInt64Type>,
-    local: Words<'a>,
-}
-
-impl<'a> Own<'a> {
-    fn of(metadata: &'a Metadata, sockets: &'a DataFrame) -> Result<Self> {
-        let process = Numbers::<UInt32Type>::of(sockets, "process")?;
-        let netns = Numbers::<UInt64Type>::of(sockets, "netns")?;
-        let is_shared = |addr: &&str| addr.starts_with("127.") || *addr == "::1";
-        Ok(Self {
-            addresses: metadata
-                .host_addresses
-                .iter()
-                .map(String::as_str)
-                .filter(|addr| !is_shared(addr))
-                .collect(),
-            namespaces: (0..sockets.height())
-                .filter(|row| process.get(*row).is_some())
-                .filter_map(|row| netns.get(row))
-                .collect(),
-            is_import: metadata.import.is_some(),
-            local: Words::of(sockets, "local_addr")?,
-            process,
-            netns,
-        })
-    }
-
-    fn get(&self, row: usize) -> Option<bool> {
-        if self.is_import {
-            return None;
-        }
-        let is_in_namespace = self.netns.get(row).map(|netns| self.namespaces.contains(&netns));
-        let has_address = self.local.get(row).is_some_and(|addr| self.addresses.contains(addr));
-        if self.process.get(row).is_some() || has_address || is_in_namespace == Some(true) {
-            return Some(true);
-        }
-        // Without a namespace anywhere nothing tells whose it is.
-        if self.namespaces.is_empty() { None } else { Some(false) }
-    }
-}
-
 /// A table whose cells are asked for by row and column.
-pub(super) fn batch<'a>(
+pub(crate) fn batch<'a>(
     table: &Table,
     count: usize,
     cell: &dyn Fn(usize, &str) -> Cell<'a>,
@@ -287,12 +256,12 @@ fn array<'a>(kind: Kind, count: usize, get: &dyn Fn(usize) -> Cell<'a>) -> Array
     }
 }
 
-pub(super) fn text(text: Option<&str>) -> Cell<'_> {
+pub(crate) fn text(text: Option<&str>) -> Cell<'_> {
     text.map_or(Cell::Null, Cell::Text)
 }
 
 /// A count; one beyond what a signed number holds is the largest.
-pub(super) fn int<'a>(value: Option<u64>) -> Cell<'a> {
+pub(crate) fn int<'a>(value: Option<u64>) -> Cell<'a> {
     value.map_or(Cell::Null, |value| Cell::Int(i64::try_from(value).unwrap_or(i64::MAX)))
 }
 

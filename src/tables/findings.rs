@@ -14,7 +14,7 @@ pub(super) fn findings(recording: &Recording<'_>, table: &Table) -> Result<Recor
     let found = recording.analysis().findings();
     let attack: Vec<String> = found.iter().map(|finding| finding.judgement.attack.join(" ")).collect();
     let commands: Vec<String> =
-        found.iter().map(|finding| command(finding, &recording.identity().name)).collect();
+        found.iter().map(|finding| replay(&recording.identity().name, finding.evidence.span_us.0)).collect();
     batch(table, found.len(), &|row, column| {
         let Finding { id, about, judgement, evidence } = found[row];
         let entities = &judgement.entities;
@@ -72,8 +72,34 @@ pub(super) fn measurements(recording: &Recording<'_>, table: &Table) -> Result<R
     })
 }
 
-/// The command that shows the moment of a finding.
-fn command(finding: &Finding, capture: &str) -> String {
-    let at = humanize::iso_utc(finding.evidence.span_us.0).unwrap_or_else(|| "start".to_owned());
+pub(super) fn assessments(recording: &Recording<'_>, table: &Table) -> Result<RecordBatch> {
+    let insights = &recording.analysis().insights;
+    let attack: Vec<String> = insights.iter().map(|insight| insight.attack.join(" ")).collect();
+    let commands: Vec<String> =
+        insights.iter().map(|insight| replay(&recording.identity().name, insight.span_us.0)).collect();
+    batch(table, insights.len(), &|row, column| {
+        let insight = &insights[row];
+        match column {
+            "host_id" => text(recording.identity().host_id.as_deref()),
+            "boot_id" => text(recording.boot_at(insight.span_us.0)),
+            "capture_id" => Cell::Text(&recording.identity().capture_id),
+            "id" => Cell::Text(&insight.id),
+            "severity" => Cell::Text(insight.severity.as_str()),
+            "confidence" => Cell::Float(insight.confidence.get()),
+            "title" => Cell::Text(&insight.title),
+            "summary" => Cell::Text(&insight.summary),
+            "attack" => text(Some(attack[row].as_str()).filter(|attack| !attack.is_empty())),
+            "findings" => int(Some(insight.findings.len() as u64)),
+            "first_seen_us" => Cell::Int(insight.span_us.0),
+            "last_seen_us" => Cell::Int(insight.span_us.1),
+            "command" => Cell::Text(&commands[row]),
+            _ => Cell::Null,
+        }
+    })
+}
+
+/// The command that shows a moment of a capture.
+fn replay(capture: &str, us: i64) -> String {
+    let at = humanize::iso_utc(us).unwrap_or_else(|| "start".to_owned());
     format!("netrec replay {} --at {at}", escape::shell_path(capture.as_ref()))
 }

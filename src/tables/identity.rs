@@ -15,6 +15,11 @@ pub struct Identity {
     pub files_sha256: Vec<String>,
     /// Name by which the capture can be replayed.
     pub name: String,
+    /// What the table of captures calls each file of a recording that was read from several; empty for
+    /// their paths.
+    pub file_names: Vec<String>,
+    /// Size of a capture that is one file.
+    pub bytes: Option<u64>,
 }
 
 impl Identity {
@@ -26,6 +31,8 @@ impl Identity {
             capture_id,
             files_sha256,
             name,
+            file_names: Vec::new(),
+            bytes: None,
         }
     }
 }

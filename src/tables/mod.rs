@@ -7,9 +7,13 @@
 mod build;
 mod findings;
 mod identity;
+mod ocsf;
 pub mod schema;
 mod write;
 
-pub use self::build::Recording;
+pub(crate) use self::build::{Cell, batch, int, text};
+pub use self::build::{Recording, not_analyzed};
 pub use self::identity::Identity;
-pub use self::write::{Writer, read};
+pub use self::ocsf::network_activity;
+pub(crate) use self::write::TABLE_KEY;
+pub use self::write::{Writer, is_table, read};

@@ -93,8 +93,17 @@ pub const COMMON: &[Column] = &[
 ];
 
 /// Every table.
-pub const TABLES: &[Table] =
-    &[CAPTURES, HOST_ADDRESSES, CONNECTIONS, LISTENERS, PROCESSES, ENDPOINTS, FINDINGS, MEASUREMENTS];
+pub const TABLES: &[Table] = &[
+    CAPTURES,
+    HOST_ADDRESSES,
+    CONNECTIONS,
+    LISTENERS,
+    PROCESSES,
+    ENDPOINTS,
+    FINDINGS,
+    MEASUREMENTS,
+    ASSESSMENTS,
+];
 
 /// Files that were read or could not be.
 pub const CAPTURES: Table = Table {
@@ -107,9 +116,9 @@ pub const CAPTURES: Table = Table {
         never(
             "status",
             Text,
-            "ok, or degraded: it lacks something that it set out to record. Whoever joins the tables of many captures adds error for one that could not be read.",
+            "ok, or degraded: it lacks something that it set out to record. netrec fleet adds error for a capture that could not be read, and copy for one with the same content as another.",
         ),
-        null("error", Text, "Why it could not be read."),
+        null("error", Text, "Why it could not be read, or what it is a copy of."),
         null("host_name", Text, "Name of the host."),
         null("sha256", Text, "SHA-256 of the file."),
         null("start_us", I64, "Start of its recording."),
@@ -309,6 +318,30 @@ pub const MEASUREMENTS: Table = Table {
         never("value", F64, "The value."),
         null("unit", Text, "Its unit; null for a bare number."),
         null("threshold", F64, "What it was held against."),
+    ],
+};
+
+/// What the findings mean together.
+pub const ASSESSMENTS: Table = Table {
+    name: "assessments",
+    row: "One hypothesis about what happened, made of findings; the strongest of a recording first.",
+    key: &["id"],
+    common: COMMON,
+    columns: &[
+        never("id", Text, "Identity of the assessment, the same for the same capture."),
+        never("severity", Text, "info, low, medium, high or critical."),
+        never("confidence", F64, "0 to 1."),
+        never("title", Text, "One line: what probably happened."),
+        never("summary", Text, "Why the findings together mean that."),
+        null("attack", Text, "ATT&CK techniques, separated by spaces."),
+        never("findings", I64, "Findings that it joins."),
+        never("first_seen_us", I64, "First moment."),
+        never("last_seen_us", I64, "Last moment."),
+        never(
+            "command",
+            Text,
+            "netrec replay at the moment to look at; the capture's name is as in path of captures.",
+        ),
     ],
 };
 

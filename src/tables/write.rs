@@ -1,11 +1,11 @@
 //! Tables as Parquet files.
 
-use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::{RecordBatch, RecordBatchReader};
+use arrow_schema::SchemaRef;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, ZstdLevel};
@@ -13,7 +13,11 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 
 use super::schema::{Table, VERSION};
+use crate::safe_fs::open_regular;
 use crate::{Error, Result, guard};
+
+/// What names the table in the metadata of a file.
+pub(crate) const TABLE_KEY: &str = "netrec.table";
 
 /// Rows per row group.
 const GROUP_ROWS: usize = 256 * 1024;
@@ -27,7 +31,7 @@ impl<W: Write + Send> Writer<W> {
     /// # Errors
     /// If it cannot be written.
     pub fn new(table: &Table, out: W) -> io::Result<Self> {
-        let writer = ArrowWriter::try_new(out, table.arrow_schema(), Some(properties(table)?));
+        let writer = ArrowWriter::try_new(out, table.arrow_schema(), Some(properties(table.name)?));
         Ok(Self(writer.map_err(io::Error::other)?))
     }
 
@@ -48,14 +52,52 @@ impl<W: Write + Send> Writer<W> {
     }
 }
 
-fn properties(table: &Table) -> io::Result<WriterProperties> {
+impl<W: Write + Send> Writer<W> {
+    /// Completes the file, and gives what it was written to.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn into_inner(self) -> io::Result<W> {
+        self.0.into_inner().map_err(io::Error::other)
+    }
+}
+
+/// A Parquet file of batches with this schema. An error of a batch is the inner one.
+pub(super) fn parquet(
+    schema: &SchemaRef,
+    name: &str,
+    batches: impl Iterator<Item = Result<RecordBatch>>,
+) -> io::Result<Result<Vec<u8>>> {
+    let writer = ArrowWriter::try_new(Vec::new(), Arc::clone(schema), Some(properties(name)?));
+    let mut writer = writer.map_err(io::Error::other)?;
+    for batch in batches {
+        match batch {
+            Ok(batch) => writer.write(&batch).map_err(io::Error::other)?,
+            Err(error) => return Ok(Err(error)),
+        }
+    }
+    writer.into_inner().map(Ok).map_err(io::Error::other)
+}
+
+/// Whether a file is a table that [`Writer`] wrote, of any version.
+pub fn is_table(path: &Path) -> bool {
+    let has_name = |file| {
+        let builder = ParquetRecordBatchReaderBuilder::try_new(file).ok()?;
+        let pairs = builder.metadata().file_metadata().key_value_metadata()?;
+        Some(pairs.iter().any(|pair| pair.key == TABLE_KEY))
+    };
+    let opened = open_regular(path).ok();
+    opened.is_some_and(|file| guard::quietly(|| has_name(file)).flatten() == Some(true))
+}
+
+fn properties(name: &str) -> io::Result<WriterProperties> {
     let level = ZstdLevel::try_new(3).map_err(io::Error::other)?;
     let pair = |key: &str, value: &str| KeyValue::new(key.to_owned(), value.to_owned());
     Ok(WriterProperties::builder()
         .set_compression(Compression::ZSTD(level))
         .set_max_row_group_row_count(Some(GROUP_ROWS))
         .set_created_by(concat!("netrec ", env!("CARGO_PKG_VERSION")).to_owned())
-        .set_key_value_metadata(Some(vec![pair("netrec.schema", VERSION), pair("netrec.table", table.name)]))
+        .set_key_value_metadata(Some(vec![pair("netrec.schema", VERSION), pair(TABLE_KEY, name)]))
         .build())
 }
 
@@ -65,7 +107,7 @@ fn properties(table: &Table) -> io::Result<WriterProperties> {
 /// [`Error::Io`] if it cannot be read; [`Error::Damaged`] if it is no such table.
 pub fn read(table: &Table, path: &Path, take: &mut dyn FnMut(RecordBatch)) -> Result<()> {
     let damaged = |reason: String| Error::Damaged { path: path.to_path_buf(), reason };
-    let file = File::open(path).map_err(Error::io("read", path))?;
+    let file = open_regular(path).map_err(Error::io("read", path))?;
     let gave_up = || damaged("its decoder gave up".to_owned());
     let open = || ParquetRecordBatchReaderBuilder::try_new(file)?.build();
     let opened = guard::quietly(open).ok_or_else(gave_up)?;

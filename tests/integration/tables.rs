@@ -150,3 +150,68 @@ fn a_baseline_makes_what_is_usual_less_severe_and_what_is_new_more() {
     let (new, says) = severity("new.parquet", true);
     assert!(new >= before && says.contains("nothing contacted 203.0.113.77"), "{before} {new}: {says}");
 }
+
+#[test]
+fn a_baseline_and_a_report_say_which_sockets_are_of_other_namespaces() {
+    let place = tempfile::tempdir().unwrap();
+    capture(&place.path().join("c.parquet"));
+    let learned = netrec_in(place.path(), &["baseline", "c.parquet", "-o", "b.baseline"]);
+    assert!(learned.stdout.contains("1 socket of other network namespaces left out"), "{}", learned.stdout);
+    let baseline = fs::read_to_string(place.path().join("b.baseline")).unwrap();
+    assert!(!baseline.contains("172.17.0.8"), "{baseline}");
+    netrec_in(place.path(), &["analyze", "c.parquet", "--format", "md"]).succeeds();
+    let report = fs::read_to_string(place.path().join("c-report/report.md")).unwrap();
+    assert!(report.contains("1 of 2 connections belong to other network namespaces"), "{report}");
+}
+
+#[test]
+fn connections_become_ocsf_events_in_parquet() {
+    use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+    let place = tempfile::tempdir().unwrap();
+    let mut rows: Vec<Row> = Vec::new();
+    for tick in 0..20 {
+        rows.push(listener(1, "0.0.0.0", 22, tick).owner(1, "sshd"));
+        let inbound = tcp(2, tick).from("10.0.0.1", 22).to("10.0.0.9", 51_000);
+        rows.push(inbound.owner(1, "sshd").bytes(700, 30));
+        if tick < 10 {
+            rows.push(tcp(3, tick).to("203.0.113.5", 443).owner(100, "curl").bytes(5, 900));
+        }
+    }
+    fixture::write(&place.path().join("c.parquet"), &rows, &fixture::metadata(20));
+    let export = |more: &[&str]| {
+        let arguments = [&["export", "c.parquet", "--to", "ocsf-parquet"], more].concat();
+        netrec_in(place.path(), &arguments)
+    };
+    let ran = export(&[]).succeeds();
+    assert!(
+        ran.stdout.contains("2 connections; 1 socket without a remote address left out"),
+        "{}",
+        ran.stdout
+    );
+    export(&["--force"]).succeeds();
+    let path = place.path().join("c.ocsf.parquet");
+    let reader = ParquetRecordBatchReaderBuilder::try_new(fs::File::open(&path).unwrap()).unwrap();
+    let batch = reader.build().unwrap().next().unwrap().unwrap();
+    assert_eq!(batch.num_rows(), 2);
+    let long = |name: &str| batch.column_by_name(name).unwrap().as_primitive::<Int64Type>().clone();
+    assert_eq!(
+        long("type_uid").values().to_vec(),
+        [400_102, 400_106],
+        "closed first, as it is sorted by time"
+    );
+    assert_eq!(long("time").value(0), fixture::START_US / 1000 + 9000);
+    let inside = |name: &str, field: &str| {
+        batch.column_by_name(name).unwrap().as_struct().column_by_name(field).unwrap().clone()
+    };
+    let bytes = |field: &str| inside("traffic", field).as_primitive::<Int64Type>().values().to_vec();
+    // Of the accepted connection the source is the remote end.
+    assert_eq!((bytes("bytes_out"), bytes("bytes_in")), (vec![5, 30], vec![900, 700]));
+    let ip = |name: &str| inside(name, "ip").as_string::<i32>().value(1).to_owned();
+    assert_eq!((ip("src_endpoint"), ip("dst_endpoint")), ("10.0.0.9".to_owned(), "10.0.0.1".to_owned()));
+    let actor = inside("actor", "process");
+    let name = actor.as_struct().column_by_name("name").unwrap().as_string::<i32>().clone();
+    assert_eq!(name.iter().flatten().collect::<Vec<_>>(), ["curl", "sshd"]);
+    fs::write(&path, [b"PAR1".as_slice(), &[0; 100]].concat()).unwrap();
+    export(&["--force"]).fails_saying(&["it does not begin as what netrec exports"]);
+}

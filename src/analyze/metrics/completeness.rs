@@ -5,6 +5,7 @@ use super::{Completeness, gaps};
 use crate::capture::{ImportStats, Metadata, Protocol, SourceStatus};
 use crate::model::Tables;
 use crate::model::detector::Periods;
+use crate::model::own::Own;
 
 pub(super) fn completeness(
     sockets: &Sockets<'_>,
@@ -32,7 +33,26 @@ pub(super) fn completeness(
     };
     let udp_without_bytes = count(&|row| !sockets.is_counted(row) && sockets.protocol(row) == Protocol::Udp);
     completeness.blind_spots = blind_spots(&completeness, metadata, udp_without_bytes, periods);
+    let foreign = foreign(sockets, tables, metadata);
+    // First, as it is why others lack an owner and bytes.
+    completeness.blind_spots.splice(0..0, foreign_namespaces(foreign, completeness.connections));
     completeness
+}
+
+fn foreign_namespaces(foreign: u64, all: u64) -> Option<String> {
+    (foreign > 0).then(|| {
+        format!(
+            "{foreign} of {all} connections belong to other network namespaces, of which the kernel shows a recorder in a \
+             container only addresses. They are counted here; baselines and fleets leave them out."
+        )
+    })
+}
+
+/// Connections of other network namespaces than those of the recorded host.
+fn foreign(sockets: &Sockets<'_>, tables: &Tables, metadata: &Metadata) -> u64 {
+    // A table without its columns is told by whoever measures it.
+    let Ok(own) = Own::of(&tables.connections, metadata) else { return 0 };
+    sockets.connections().filter(|row| own.is_foreign(*row)).count() as u64
 }
 
 fn blind_spots(

@@ -44,6 +44,9 @@ pub enum Error {
         /// What gave it away.
         reason: String,
     },
+    /// Of the captures of a fleet too many could not be read to conclude anything from the others.
+    #[error("nothing is concluded: {0}; repair or leave out what cannot be read, or raise --max-failed")]
+    TooManyFailed(String),
     /// The file is a capture, but part of it cannot be read.
     #[error("{} is damaged: {reason}", path.display())]
     Damaged {
@@ -147,7 +150,8 @@ pub enum Error {
 impl Error {
     /// For `map_err`: wraps an I/O error with what was being done to which path.
     pub fn io(action: &'static str, path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Io { action, path: path.as_ref().to_path_buf(), source }
+        let path = path.as_ref().to_path_buf();
+        move |source| Self::Io { action, path, source }
     }
 }
 

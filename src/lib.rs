@@ -31,6 +31,7 @@
 //! | [`replay`] | a moment of a recording as rows and as a screen |
 //! | [`watch`] | the live host on the same screen, and recordings that begin a minute before |
 //! | [`export`] | the connections for other programs, one exporter each |
+//! | [`fleet`] | many hosts at once: edges between them, prevalence, what spreads |
 //! | [`safe_fs`] | the only way in which files are created, replaced and removed |
 //! | [`escape`] | hostile text made harmless, one way for each output |
 //! | [`report`] | the folder that is attached to the ticket: JSON, HTML, CSV, Markdown, charts, OCSF, STIX, a manifest |
@@ -72,6 +73,7 @@ pub mod error;
 pub mod escape;
 pub mod export;
 pub mod filter;
+pub mod fleet;
 pub mod geo;
 mod guard;
 pub mod humanize;

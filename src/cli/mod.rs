@@ -24,6 +24,7 @@ mod diff;
 mod dump;
 mod explain;
 mod export;
+mod fleet;
 mod import;
 mod info;
 mod man;
@@ -129,8 +130,10 @@ enum Command {
     Dump(dump::Arguments),
     /// Show what is new between two captures of a host: listeners, programs, destinations, volumes
     Diff(diff::Arguments),
-    /// Write the connections of a capture for other programs: Zeek, CSV, NDJSON
+    /// Write the connections of a capture for other programs: Zeek, CSV, NDJSON, OCSF
     Export(export::Arguments),
+    /// Analyze many hosts at once: who connected to whom, what is rare, what spread
+    Fleet(fleet::Arguments),
     /// Show what is in a capture, from its metadata
     Info(info::Arguments),
     /// Check that a capture is unchanged, byte by byte, and who signed it; or make a key
@@ -148,7 +151,12 @@ impl Command {
     fn analyzes(&self) -> bool {
         matches!(
             self,
-            Self::Analyze(_) | Self::Baseline(_) | Self::Replay(_) | Self::Diff(_) | Self::Export(_)
+            Self::Analyze(_)
+                | Self::Baseline(_)
+                | Self::Fleet(_)
+                | Self::Replay(_)
+                | Self::Diff(_)
+                | Self::Export(_)
         )
     }
 }
@@ -205,6 +213,7 @@ pub fn main() -> ExitCode {
         Command::Dump(arguments) => dump::run(&arguments),
         Command::Diff(arguments) => diff::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
+        Command::Fleet(arguments) => fleet::run(&arguments),
         Command::Info(arguments) => info::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Explain(arguments) => Ok(explain::run(&arguments)),

@@ -60,6 +60,22 @@ pub(super) fn expand(names: &[PathBuf]) -> Result<Vec<Source>> {
     Ok(sources)
 }
 
+/// The captures that names stand for, of which those that were named themselves are there.
+///
+/// # Errors
+/// As [`expand`]; [`Error::Io`] or [`Error::Misspelt`] for a name of which there is nothing.
+pub(super) fn expand_existing(names: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let sources = expand(names)?;
+    for source in sources.iter().filter(|source| source.is_named) {
+        if let Err(error) = CaptureFile::open(&source.path)
+            && matches!(&error, Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound)
+        {
+            return Err(super::paths::with_suggestion(&source.path, error));
+        }
+    }
+    Ok(sources.into_iter().map(|source| source.path).collect())
+}
+
 /// Opens captures. What had to be recovered is said.
 pub(super) fn open(sources: Vec<Source>) -> Opened {
     raise_file_limit();
@@ -250,7 +266,7 @@ fn collect(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<()> 
 }
 
 /// Lets the program hold as many files open as it may: a year of hours is more than the usual limit.
-fn raise_file_limit() {
+pub(super) fn raise_file_limit() {
     #[cfg(unix)]
     // SAFETY: both calls are given a limit that lives here; that one fails leaves the limit as it was.
     unsafe {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::writer_thread::Written;
+use super::spool::Written;
 use crate::capture::{self, Metadata, Pause};
 
 /// How long it takes until writing is tried again where the system says that there is room, and yet
@@ -11,11 +11,11 @@ const RETRY_NS: i64 = 5_000_000_000;
 
 /// All pauses of a recording.
 #[derive(Debug, Default)]
-pub(super) struct PauseLog {
+pub(super) struct Account {
     pauses: Vec<Pause>,
 }
 
-impl PauseLog {
+impl Account {
     pub(super) fn of(pauses: Vec<Pause>) -> Self {
         Self { pauses }
     }

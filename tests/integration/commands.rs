@@ -34,6 +34,8 @@ const PLACEHOLDERS: &[(&str, &str)] = &[
     ("LEVEL", "high"),
     ("SHELL", "bash"),
     ("/var/lib/netrec", "series"),
+    ("/srv/captures", "series"),
+    ("/srv/fleet", "of-spark"),
     ("today.parquet", "web-01.parquet"),
 ];
 
@@ -62,6 +64,13 @@ const PROGRAMS: &[(&str, &str)] = &[
         "cargo",
         "case \"$*\" in\n'test --release' | 'build --release' | 'install --path .') exit 0 ;;\n'run --release -- '*) shift 3; exec netrec \"$@\" ;;\n\
          esac\nexit 2",
+    ),
+    // The cluster does what the plan says; in earnest in scripts/check-fleet-spark.sh.
+    (
+        "spark-submit",
+        "for plan; do :; done\nfolder=$(dirname \"$plan\")/../tables\n\
+         python3 -c 'import json, sys; [print(*batch) for batch in json.load(open(sys.argv[1]))[\"batches\"]]' \"$plan\" |\n\
+         while read -r batch; do NETREC fleet map $batch -o \"$folder\" || [ $? = 3 ] || exit 1; done",
     ),
     // Built and installed in earnest by tests/integration/packages.rs and scripts/test-package.sh.
     ("apt", "[ \"$1\" = install ] && [ -f \"$2\" ]"),
@@ -110,6 +119,7 @@ fn template() -> &'static Path {
         run(&["export", "web-01.parquet", "--format", "zeek", "-o", "zeek/conn.log"]);
         run(&["verify", "--new-key", "netrec.key"]);
         run(&["baseline", "series", "-o", "known.baseline"]);
+        run(&["fleet", "map", "series", "-o", "tables"]);
         folder
     });
     folder.path()

@@ -17,6 +17,7 @@ mod evidence;
 mod expectations;
 mod filter;
 mod fixture;
+mod fleet;
 mod geo;
 mod golden;
 mod hostile;

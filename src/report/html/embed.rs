@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
 /// What a Content-Security-Policy calls a style or a script that it allows.
-pub(in crate::report) fn csp_hash(content: &str) -> String {
+pub(crate) fn csp_hash(content: &str) -> String {
     let digest: [u8; 32] = Sha256::digest(content.as_bytes()).into();
     format!("'sha256-{}'", STANDARD.encode(digest))
 }

@@ -23,6 +23,8 @@ use std::io::{self, Write};
 
 use askama::Template;
 
+pub(crate) use self::embed::csp_hash;
+
 use self::data::Data;
 use self::findings::{FindingView, InsightView, SuppressedView};
 use self::sections::SectionView;
@@ -41,7 +43,7 @@ const MOST_LISTED: usize = 5_000;
 const MOST_SUPPRESSED: usize = 100;
 /// Hypotheses, or findings where there are none, at the top of the first page.
 const MOST_HEADLINES: usize = 3;
-pub(super) const STYLE: &str = include_str!("style.css");
+pub(crate) const STYLE: &str = include_str!("style.css");
 /// The script: its parts in one scope, in the order in which they use each other.
 const SCRIPT: &str = concat!(
     "(() => {\n\"use strict\";\n",

@@ -1,0 +1,209 @@
+//! The reduction: rows of the tables in, results and report out.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use arrow_array::RecordBatch;
+
+use super::beacons::{self, Beacon};
+use super::chains::{self, Hop};
+use super::clocks::Clocks;
+use super::edges::{self, Matched};
+use super::load::Fleet;
+use super::page;
+use super::prevalence::{self, Destination, Program, Service};
+use super::report::Report;
+use super::results::RESULTS;
+use super::scans::{self, Scan};
+use super::spread::{self, Arrival};
+use super::{STATEMENTS, summarize};
+use crate::capture::Digest;
+use crate::report::{CaptureIdentity, Folder, json};
+use crate::tables::schema::{TABLES, Table};
+use crate::tables::{self, Writer};
+use crate::{Error, Result, humanize, parallel};
+
+/// Rows of a result that are made at a time.
+const CHUNK_ROWS: usize = 64 * 1024;
+
+/// What is good enough to conclude from.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Captures that may be unreadable, as a share of all.
+    pub most_failed: f64,
+}
+
+/// Gathers the rows of the tables, in whatever order they come and from several threads.
+pub struct Reducer(Mutex<Fleet>);
+
+impl Default for Reducer {
+    fn default() -> Self {
+        Self(Mutex::new(Fleet::new()))
+    }
+}
+
+impl Reducer {
+    /// Adds rows.
+    ///
+    /// # Errors
+    /// [`Error::Analysis`] if a column is missing: a bug.
+    pub fn take(&self, table: &Table, rows: &RecordBatch) -> Result<()> {
+        self.lock().add(table, rows).map_err(|reason| Error::Analysis(format!("{}: {reason}", table.name)))
+    }
+
+    /// Reads the tables in a folder, which the map or another engine has written there. Gives the number
+    /// of files.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if they cannot be read, [`Error::Damaged`] if one is not as it must be.
+    pub fn read(&self, folder: &Path) -> Result<usize> {
+        let files = table_files(folder)?;
+        let read = parallel::map(&files, |(table, path)| {
+            let mut taken = Ok(());
+            tables::read(table, path, &mut |rows| {
+                if taken.is_ok() {
+                    taken = self.take(table, &rows);
+                }
+            })?;
+            taken
+        });
+        read.into_iter().collect::<Result<()>>()?;
+        Ok(files.len())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Fleet> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reduces what was gathered, writes the results, and gives the report.
+    ///
+    /// # Errors
+    /// [`Error::TooManyFailed`] if too many captures could not be read to conclude from the others;
+    /// [`Error::Io`] if the results cannot be written.
+    pub fn finish(self, limits: Limits, folder: &Folder) -> Result<Report> {
+        let reduced = Reduced::of(self.0.into_inner().unwrap_or_else(PoisonError::into_inner));
+        let report = summarize::report(&reduced);
+        check(&report, limits)?;
+        for table in RESULTS {
+            reduced.write(table, folder)?;
+        }
+        for (number, (name, statement)) in (1..).zip(STATEMENTS) {
+            folder.put(&format!("sql/{number:02}_{name}.sql"), statement.as_bytes())?;
+        }
+        folder.put_with("fleet.json", |out| json::write(&report, out))?;
+        folder.put("fleet.html", page::render(&report)?.as_bytes())?;
+        folder.put_manifest(&identity(&reduced, &report))?;
+        Ok(report)
+    }
+}
+
+/// The files of the tables that something is made of, by name.
+fn table_files(folder: &Path) -> Result<Vec<(&'static Table, PathBuf)>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(Error::io("read", folder))? {
+        let entry = entry.map_err(Error::io("read", folder))?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let Some((table, _)) = name.strip_suffix(".parquet").and_then(|name| name.rsplit_once('-')) else {
+            continue;
+        };
+        if let Some(table) = TABLES.iter().find(|known| known.name == table && Fleet::is_used(known)) {
+            files.push((table, entry.path()));
+        }
+    }
+    files.sort_by(|(_, a), (_, b)| a.cmp(b));
+    if files.is_empty() {
+        let reason =
+            "there are no tables in it (captures-….parquet); netrec fleet map writes them".to_owned();
+        return Err(Error::NotACapture { path: folder.to_path_buf(), reason });
+    }
+    Ok(files)
+}
+
+/// Refuses to conclude from what is left where too much is missing.
+fn check(report: &Report, limits: Limits) -> Result<()> {
+    let captures = &report.captures;
+    let all = captures.analyzed + captures.failed_total;
+    if captures.analyzed > 0 && captures.failed_total as f64 <= limits.most_failed * all as f64 {
+        return Ok(());
+    }
+    let first =
+        captures.failed.first().map_or(String::new(), |failed| format!("; the first: {}", failed.error));
+    Err(Error::TooManyFailed(format!(
+        "{} of {} could not be read, and up to {} may{first}",
+        humanize::count(captures.failed_total),
+        humanize::plural(all, "capture"),
+        humanize::ratio_percent(limits.most_failed),
+    )))
+}
+
+/// What the manifest says that the results were made of: all recordings.
+fn identity(reduced: &Reduced, report: &Report) -> CaptureIdentity {
+    let ids = reduced.fleet.hosts.captures.iter().filter_map(|capture| capture.capture_id.as_deref());
+    let mut lines: Vec<String> = ids.map(|id| format!("{id}\n")).collect();
+    lines.sort();
+    lines.dedup();
+    CaptureIdentity {
+        file_name: format!("the captures of {}", humanize::plural(report.hosts_total, "host")),
+        bytes: report.captures.bytes,
+        sha256: Digest::of(lines.concat().as_bytes()).to_string(),
+        files_sha256: Vec::new(),
+    }
+}
+
+/// Everything that the reduction found.
+pub(super) struct Reduced {
+    pub(super) fleet: Fleet,
+    pub(super) clocks: Clocks,
+    pub(super) matched: Matched,
+    pub(super) destinations: Vec<Destination>,
+    pub(super) executables: Vec<Program>,
+    pub(super) listeners: Vec<Service>,
+    pub(super) beacons: Vec<Beacon>,
+    pub(super) scans: Vec<Scan>,
+    pub(super) hops: Vec<Hop>,
+    pub(super) chains: Vec<Vec<usize>>,
+    pub(super) spread: Vec<Arrival>,
+}
+
+impl Reduced {
+    fn of(mut fleet: Fleet) -> Self {
+        fleet.complete();
+        let clocks = Clocks::of(&fleet);
+        let matched = edges::find(&fleet, &clocks);
+        let hops = chains::hops(&fleet, &clocks, &matched.edges);
+        Self {
+            destinations: prevalence::destinations(&fleet, &clocks),
+            executables: prevalence::executables(&fleet, &clocks),
+            listeners: prevalence::listeners(&fleet, &clocks),
+            beacons: beacons::beacons(&fleet, &clocks),
+            scans: scans::scans(&fleet, &clocks),
+            chains: chains::chains(&fleet, &matched.edges, &hops),
+            spread: spread::spread(&fleet, &clocks, &matched.edges, &hops),
+            hops,
+            fleet,
+            clocks,
+            matched,
+        }
+    }
+
+    fn write(&self, table: &Table, folder: &Folder) -> Result<()> {
+        // An error about the rows is a bug, and told as one.
+        let mut wrong = Ok(());
+        folder.put_with(&format!("results/{}.parquet", table.name), |out| {
+            let mut writer = Writer::new(table, out)?;
+            for at in chunks(self.count(table)) {
+                match self.rows(table, &at) {
+                    Ok(rows) => writer.push(&rows)?,
+                    Err(error) => wrong = Err(error),
+                }
+            }
+            writer.finish()
+        })?;
+        wrong
+    }
+}
+
+fn chunks(count: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..count).step_by(CHUNK_ROWS).map(move |from| from..count.min(from + CHUNK_ROWS))
+}

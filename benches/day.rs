@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use netrec::capture::{Counters, Kind, Overwrite, Owner, OwnerSource, Protocol, Row, SourceReport, TcpState};
 use netrec::record::{
-    Clock, Host, HostFacts, Moment, Output, Plan, Progress, Rotation, Seen, Stop, Tick, record,
+    Clock, Host, HostInfo, Output, Plan, Progress, Rotation, Seen, Stop, Tick, Timestamp, record,
 };
 
 const PROCESSES: usize = 200;
@@ -28,8 +28,8 @@ const START_US: i64 = 1_700_000_000_000_000;
 struct QuickClock(Rc<Cell<i64>>);
 
 impl Clock for QuickClock {
-    fn now(&self) -> Moment {
-        Moment { ts_us: START_US + self.0.get() / 1000, mono_ns: self.0.get() }
+    fn now(&self) -> Timestamp {
+        Timestamp { ts_us: START_US + self.0.get() / 1000, mono_ns: self.0.get() }
     }
 
     fn wait_until(&self, mono_ns: i64, _stop: &Stop) {
@@ -181,7 +181,7 @@ fn main() -> netrec::Result<()> {
         }
     };
     let (clock, stop) = (QuickClock::default(), Stop::default());
-    let done = record(&plan, &output, &mut host, (&clock, &stop), &HostFacts::default(), &mut show)?;
+    let done = record(&plan, &output, &mut host, (&clock, &stop), &HostInfo::default(), &mut show)?;
     let (took_s, (_, peak_mb)) = (begin.elapsed().as_secs(), memory_mb());
     println!(
         "{sockets} sockets, {} ticks, {} rows, {} opened, {} processes: peak {peak_mb} MB resident; \

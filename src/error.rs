@@ -150,8 +150,7 @@ pub enum Error {
 impl Error {
     /// For `map_err`: wraps an I/O error with what was being done to which path.
     pub fn io(action: &'static str, path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> Self {
-        let path = path.as_ref().to_path_buf();
-        move |source| Self::Io { action, path, source }
+        move |source| Self::Io { action, path: path.as_ref().to_path_buf(), source }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The sample at this time, in this direction: all that a player of a recording needs.
 //!
-//! A [`Sample`] is a snapshot with what happened since the one before it. The footer says which
+//! A [`Sample`] is a snapshot with what happened since the one before it; where no socket was open
+//! when it was taken, or, in imports, none had changed, it is what happened alone. The footer says which
 //! row groups can hold it; only those are read, and the last of them are kept, so that the next
 //! tick costs nothing. Rows lie by connection inside of a row group; [`group`] finds those of a
 //! tick among them.
@@ -156,7 +157,8 @@ impl Cursor {
                 break;
             }
             let Some(group) = self.group(index) else { continue };
-            if let Some(found) = group.nearest(place, toward) {
+            let is_elsewhere = |number| self.has_snapshot_beside(number, index);
+            if let Some(found) = group.nearest(place, toward, is_elsewhere) {
                 best = Some(best.map_or(found, |best| nearer(best, found, place, toward)));
             }
         }
@@ -212,6 +214,16 @@ impl Cursor {
             sample.rows.reverse();
         }
         Ok(sample)
+    }
+
+    /// Whether another row group than this one has rows of a snapshot.
+    fn has_snapshot_beside(&mut self, number: u32, beside: usize) -> bool {
+        (0..self.spans.len()).any(|index| {
+            let (first, last) = self.grid.steps(&self.spans[index]);
+            index != beside
+                && (first..=last).contains(&number)
+                && self.group(index).is_some_and(|group| group.has_snapshot(number))
+        })
     }
 
     /// Whether nothing in a row group can be nearer than what was found.

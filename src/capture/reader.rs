@@ -45,7 +45,7 @@ const BATCH_ROWS: usize = 8 * 1024;
 #[derive(Debug)]
 pub struct CaptureFile {
     path: PathBuf,
-    parts: Vec<Part>,
+    parts: Vec<FileSegment>,
     /// The part of each row group, and its number in the part.
     groups: Vec<(usize, usize)>,
     metadata: Metadata,
@@ -62,7 +62,7 @@ pub struct CaptureFile {
 /// Bytes with a footer. A finished capture is one; a recording that cannot be completed is
 /// two, the rows in its row groups and those in its journal.
 #[derive(Debug)]
-pub(super) struct Part {
+pub(super) struct FileSegment {
     source: Source,
     footer: ArrowReaderMetadata,
     /// The hash of each row group; empty if there are none.
@@ -73,7 +73,7 @@ pub(super) struct Part {
     path: Option<PathBuf>,
 }
 
-impl Part {
+impl FileSegment {
     pub(super) fn new(
         path: &Path,
         source: Source,
@@ -130,7 +130,7 @@ impl CaptureFile {
         let source = open_source(path)?;
         let error = match read_footer(path, &source) {
             Ok((footer, metadata)) if footer.is_intact => {
-                let part = Part::new(path, source, footer.parquet, footer.evidence.row_groups)?;
+                let part = FileSegment::new(path, source, footer.parquet, footer.evidence.row_groups)?;
                 return Ok(Self::of(path, vec![part], metadata));
             }
             Ok(_) => Error::NotACapture { path: path.to_path_buf(), reason: "its seal is broken".to_owned() },
@@ -145,7 +145,7 @@ impl CaptureFile {
         Ok(Self::of(path, vec![part], metadata))
     }
 
-    pub(super) fn of(path: &Path, parts: Vec<Part>, metadata: Metadata) -> Self {
+    pub(super) fn of(path: &Path, parts: Vec<FileSegment>, metadata: Metadata) -> Self {
         let groups = groups_of(&parts);
         Self {
             path: path.to_path_buf(),
@@ -307,7 +307,7 @@ impl CaptureFile {
     }
 
     /// Checks the hash of a row group, once.
-    fn check(&self, index: usize, part: &Part, local: usize) -> Result<()> {
+    fn check(&self, index: usize, part: &FileSegment, local: usize) -> Result<()> {
         let Some(hash) = part.hashes.get(local) else { return Ok(()) };
         let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
         if checked.contains(&index) {
@@ -322,7 +322,7 @@ impl CaptureFile {
     }
 
     /// Checks that no page of the columns is a trap for the decoder.
-    fn check_pages(&self, part: &Part, local: usize, columns: &[Column]) -> Result<()> {
+    fn check_pages(&self, part: &FileSegment, local: usize, columns: &[Column]) -> Result<()> {
         let wanted = |name: &str| columns.iter().any(|column| column.name() == name);
         let chunks = part.row_groups()[local].columns().iter();
         let mut chunks = chunks.filter(|chunk| wanted(&chunk.column_path().string()));
@@ -336,14 +336,15 @@ impl CaptureFile {
         self.part_of(index).map_or(0, |(part, local)| part.row_groups()[local].num_rows().max(0) as u64)
     }
 
-    fn part_of(&self, index: usize) -> Option<(&Part, usize)> {
+    fn part_of(&self, index: usize) -> Option<(&FileSegment, usize)> {
         let (part, local) = self.groups.get(index)?;
         Some((&self.parts[*part], *local))
     }
 }
 
 /// Every row group of the parts.
-fn groups_of(parts: &[Part]) -> Vec<(usize, usize)> {
-    let of_part = |(at, part): (usize, &Part)| (0..part.row_groups().len()).map(move |local| (at, local));
+fn groups_of(parts: &[FileSegment]) -> Vec<(usize, usize)> {
+    let of_part =
+        |(at, part): (usize, &FileSegment)| (0..part.row_groups().len()).map(move |local| (at, local));
     parts.iter().enumerate().flat_map(of_part).collect()
 }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::Metadata;
 use super::folder::{self, Folder, Origin, ROWS, Unfinished};
-use super::growing::{Existing, Finished, Growing};
+use super::partial_file::{Existing, Finished, PartialFile};
 use super::reader::{is_sealed, open_source, read_footer};
 use super::row_group::RowGroup;
 use super::salvage::{self, Fate, Salvage};
@@ -234,7 +234,7 @@ fn complete(
         }
         Finished { rows: metadata.rows, bytes, sha256: None, given_to }
     } else {
-        let mut growing = Growing::resume(&rows, file, salvage.found.existing)?;
+        let mut growing = PartialFile::resume(&rows, file, salvage.found.existing)?;
         growing.given_to = given_to;
         if salvage.rows.len() > 0 {
             growing.append(&mut salvage.rows, metadata)?;
@@ -262,7 +262,7 @@ impl Copied<'_> {
             rows.rewind().map_err(failed)?;
             io::copy(&mut rows.take(self.existing.end), &mut out).map_err(failed)?;
         }
-        let mut growing = Growing::resume(target, out.handle().map_err(failed)?, self.existing)?;
+        let mut growing = PartialFile::resume(target, out.handle().map_err(failed)?, self.existing)?;
         if self.journaled.len() > 0 {
             growing.append(&mut self.journaled, self.metadata)?;
         }

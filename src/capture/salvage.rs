@@ -13,9 +13,9 @@ use sha2::{Digest as _, Sha256};
 use super::digest::Digest;
 use super::folder::{self, Origin, ROWS};
 use super::footer::{self, Description};
-use super::growing::{Existing, Record};
 use super::journal::Legible;
-use super::reader::Part;
+use super::partial_file::{Existing, Record};
+use super::reader::FileSegment;
 use super::row_group::{self, Absorbed, RowGroup, TickRows};
 use super::source::Source;
 use super::{Metadata, frame, journal};
@@ -217,12 +217,12 @@ impl Salvage {
     ///
     /// # Errors
     /// [`Error::Io`] and [`Error::Damaged`].
-    pub(super) fn into_parts(mut self, dir: &Dir) -> Result<Vec<Part>> {
+    pub(super) fn into_parts(mut self, dir: &Dir) -> Result<Vec<FileSegment>> {
         let mut parts = Vec::new();
         if let Some(footer) = self.found.footer() {
             let file = dir.read_file(ROWS).map_err(Error::io("read", dir.path_of(ROWS)))?;
             let hashes = self.found.existing.evidence.row_groups.clone();
-            parts.push(Part::new(dir.path(), Source::File(file), footer, hashes)?);
+            parts.push(FileSegment::new(dir.path(), Source::File(file), footer, hashes)?);
         }
         if self.rows.len() > 0 {
             parts.push(in_memory(dir.path(), &mut self.rows)?);
@@ -248,7 +248,7 @@ impl ReadJournal {
 }
 
 /// Rows as a Parquet file that is nowhere but in memory.
-pub(super) fn in_memory(path: &Path, rows: &mut RowGroup) -> Result<Part> {
+pub(super) fn in_memory(path: &Path, rows: &mut RowGroup) -> Result<FileSegment> {
     let bug =
         |e: parquet::errors::ParquetError| Error::Damaged { path: path.to_path_buf(), reason: e.to_string() };
     let start = b"PAR1".as_slice();
@@ -256,7 +256,7 @@ pub(super) fn in_memory(path: &Path, rows: &mut RowGroup) -> Result<Part> {
     let encoded = rows.encode(schema).map_err(bug)?;
     let description = encoded.placed_at(start.len() as u64, 0).map_err(bug)?;
     let bytes = [start, &encoded.bytes].concat();
-    Part::new(path, Source::Memory(bytes.into()), footer::of(schema, vec![description]), Vec::new())
+    FileSegment::new(path, Source::Memory(bytes.into()), footer::of(schema, vec![description]), Vec::new())
 }
 
 /// Finds every row group of a file by the records, and checks its hash.
@@ -367,10 +367,10 @@ fn utc(us: i64) -> String {
 }
 
 /// Parts of a capture whose footer is damaged, with the metadata of its newest record.
-pub(super) fn without_footer(path: &Path, source: Source, reason: &str) -> Option<(Part, Metadata)> {
+pub(super) fn without_footer(path: &Path, source: Source, reason: &str) -> Option<(FileSegment, Metadata)> {
     let found = find(&source);
     let metadata = found.describe(reason)?;
     let hashes = found.existing.evidence.row_groups.clone();
-    let part = Part::new(path, source, found.footer()?, hashes).ok()?;
+    let part = FileSegment::new(path, source, found.footer()?, hashes).ok()?;
     Some((part, metadata))
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::reader::{CaptureFile, Part};
+use super::reader::{CaptureFile, FileSegment};
 use super::row_group::RowGroup;
 use super::salvage::in_memory;
 use super::writer::ROW_GROUP_ROWS;
@@ -21,7 +21,7 @@ impl CaptureFile {
         ticks: impl IntoIterator<Item = Vec<Row>>,
     ) -> Result<Self> {
         let path = Path::new(name);
-        let (mut parts, mut rows): (Vec<Part>, u64) = (Vec::new(), 0);
+        let (mut parts, mut rows): (Vec<FileSegment>, u64) = (Vec::new(), 0);
         let mut group = RowGroup::default();
         for tick in ticks {
             rows += tick.len() as u64;

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::folder::{Folder, Origin, ROWS};
-use super::growing::{Finished, Growing};
 use super::journal::Journal;
 use super::keys::SigningKey;
+use super::partial_file::{Finished, PartialFile};
 use super::reader::finished_metadata;
 use super::row_group::RowGroup;
 use super::{Metadata, Row, recover};
@@ -53,7 +53,7 @@ pub struct Writer {
     overwrite: Overwrite,
     /// None when the folder has been removed.
     folder: Option<Folder>,
-    growing: Option<Growing>,
+    growing: Option<PartialFile>,
     journal: Option<Journal>,
     group: RowGroup,
     rows: u64,
@@ -103,7 +103,7 @@ impl Writer {
             key: None,
             group_may_read: false,
         };
-        writer.growing = Some(Growing::create(&dir, ROWS)?);
+        writer.growing = Some(PartialFile::create(&dir, ROWS)?);
         Ok(writer)
     }
 
@@ -171,12 +171,12 @@ impl Writer {
 
     /// Bytes of finished row groups on disk so far; the journal is not counted.
     pub fn bytes_written(&self) -> u64 {
-        self.growing.as_ref().map_or(0, Growing::bytes)
+        self.growing.as_ref().map_or(0, PartialFile::bytes)
     }
 
     /// Row groups in the file so far; what is known of each stays in memory until the end.
     pub fn row_groups(&self) -> u64 {
-        self.growing.as_ref().map_or(0, Growing::next_index)
+        self.growing.as_ref().map_or(0, PartialFile::next_index)
     }
 
     /// Rows that wait in memory for their row group.
@@ -232,7 +232,7 @@ impl Writer {
     }
 
     /// Puts the collected rows into the file, after which their journal is not needed any more.
-    fn flush_group(&mut self, metadata: &Metadata) -> Result<()> {
+    pub(super) fn flush_group(&mut self, metadata: &Metadata) -> Result<()> {
         if self.group.len() == 0 {
             return Ok(());
         }

@@ -9,7 +9,7 @@ use super::Done;
 use crate::Result;
 use crate::capture::{SourceReport, SourceStatus};
 use crate::escape;
-use crate::record::{self, Clock as _, Host, HostFacts, MIN_INTERVAL, SystemClock, Tick, Wanted};
+use crate::record::{self, Clock as _, Host, HostInfo, MIN_INTERVAL, SystemClock, Tick, Wanted};
 
 /// What a recording would see: what `--json` prints.
 #[derive(Debug, Serialize)]
@@ -26,7 +26,7 @@ struct Outcome {
 }
 
 /// Opens every source and takes one snapshot, as a recording would; writes nothing.
-pub(super) fn run(wanted: Wanted, facts: &HostFacts, is_json: bool) -> Result<Done> {
+pub(super) fn run(wanted: Wanted, facts: &HostInfo, is_json: bool) -> Result<Done> {
     // Asked before the sources are opened: opening them drops what only opening needs.
     let has_all = has_all_privileges(wanted);
     let mut host = record::open_host(wanted)?;

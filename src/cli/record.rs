@@ -10,8 +10,8 @@ use super::{Done, check, paths, progress, shown};
 use crate::capture::{self, Aside, Finished, Overwrite, SigningKey, SourceReport, SourceStatus};
 use crate::escape;
 use crate::record::{
-    self, Clock as _, Ending, FinishedFile, HostFacts, MIN_INTERVAL, Output, Plan, Progress, Recording,
-    Rotation, Stop, SystemClock, Wanted, capture_name, parse_duration, parse_percent, parse_size,
+    self, Clock as _, FinishedFile, HostInfo, MIN_INTERVAL, Output, Plan, Progress, Recording, Rotation,
+    Stop, StopReason, SystemClock, Wanted, capture_name, parse_duration, parse_percent, parse_size,
     series_name,
 };
 use crate::safe_fs::User;
@@ -127,9 +127,9 @@ impl RotationArguments {
 pub(super) fn run(arguments: Arguments) -> Result<Done> {
     let wanted = arguments.sources.wanted();
     if arguments.check {
-        return check::run(wanted, &HostFacts::read(), arguments.json);
+        return check::run(wanted, &HostInfo::read(), arguments.json);
     }
-    let mut facts = HostFacts::read();
+    let mut facts = HostInfo::read();
     let overwrite = if arguments.force { Overwrite::Allowed } else { Overwrite::Never };
     let rotation = arguments.rotation.rotation();
     let host_name = facts.host_name.as_deref();
@@ -164,7 +164,7 @@ pub(super) fn run(arguments: Arguments) -> Result<Done> {
     line.finish_and_clear();
     let recording = recording?;
     say(&plan, &recording);
-    let cut_short = recording.ending == Ending::DiskFull;
+    let cut_short = recording.ending == StopReason::DiskFull;
     Ok(Done::of(cut_short || recording.metadata.is_degraded()))
 }
 
@@ -195,15 +195,15 @@ pub(super) fn set_aside(path: &Path) -> Result<()> {
 
 /// Keeps only what the sources need, and notes what that is.
 #[cfg(target_os = "linux")]
-pub(super) fn give_up_privileges(wanted: Wanted, path: &Path, facts: &mut HostFacts) -> Result<()> {
+pub(super) fn give_up_privileges(wanted: Wanted, path: &Path, facts: &mut HostInfo) -> Result<()> {
     record::limit_privileges(wanted, path.parent().unwrap_or(Path::new(".")))
         .map_err(crate::Error::Record)?;
-    *facts = HostFacts::read();
+    *facts = HostInfo::read();
     Ok(())
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn give_up_privileges(_wanted: Wanted, _path: &Path, _facts: &mut HostFacts) -> Result<()> {
+pub(super) fn give_up_privileges(_wanted: Wanted, _path: &Path, _facts: &mut HostInfo) -> Result<()> {
     Ok(())
 }
 

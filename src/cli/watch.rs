@@ -11,7 +11,7 @@ use super::{Done, paths};
 use crate::capture::SigningKey;
 use crate::filter::Filter;
 use crate::geo::Databases;
-use crate::record::{HostFacts, Plan, Stop, series_name};
+use crate::record::{HostInfo, Plan, Stop, series_name};
 use crate::replay::{Places, Player, State};
 use crate::watch::{Live, Recordings};
 use crate::{Error, Result};
@@ -51,7 +51,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     let wanted = arguments.sources.wanted();
     let key = arguments.sign.as_deref().map(SigningKey::load).transpose()?;
     let geo = Arc::new(Databases::open(&arguments.geoip)?);
-    let mut facts = HostFacts::read();
+    let mut facts = HostInfo::read();
     let name = series_name(facts.host_name.as_deref());
     // Without a name of its own, what is recorded goes to this folder.
     give_up_privileges(wanted, arguments.output.as_deref().unwrap_or(Path::new("")), &mut facts)?;

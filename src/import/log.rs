@@ -19,7 +19,7 @@ pub(super) trait Sink {
     ///
     /// # Errors
     /// [`crate::Error::Io`] if the disk does not take it.
-    fn connection(&mut self, connection: &LoggedConnection) -> Result<()>;
+    fn connection(&mut self, connection: &FlowRecord) -> Result<()>;
 
     /// Takes a DNS question.
     ///
@@ -33,7 +33,7 @@ pub(super) trait Sink {
 
 /// A connection of a log.
 #[derive(Debug, Clone, PartialEq)]
-pub struct LoggedConnection {
+pub struct FlowRecord {
     /// The identity that the log gives it, together with the five-tuple: what stands in two files
     /// counts once. Where it is empty, the start stands for it.
     pub uid: Vec<u8>,
@@ -53,12 +53,12 @@ pub struct LoggedConnection {
     /// Totals.
     pub counters: Counters,
     /// How it went.
-    pub course: Course,
+    pub course: StateHistory,
 }
 
 /// How a connection went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Course {
+pub struct StateHistory {
     /// Whether its opening was seen, or it was there already when the log began.
     pub was_opened: bool,
     /// TCP state at its beginning.
@@ -71,7 +71,7 @@ pub struct Course {
     pub has_ended: bool,
 }
 
-impl Course {
+impl StateHistory {
     /// Of datagrams, which have no states, and of what no states are known.
     pub const STATELESS: Self =
         Self { was_opened: true, first: None, middle: None, last: None, has_ended: true };
@@ -119,7 +119,7 @@ impl Course {
     }
 }
 
-impl LoggedConnection {
+impl FlowRecord {
     /// Its rows, in their order.
     pub fn rows(&self) -> [Row; 2] {
         let zero = |total: Option<u64>| total.map(|_| 0);
@@ -208,8 +208,8 @@ fn bits(addr: IpAddr) -> u128 {
 }
 
 #[cfg(test)]
-fn example(course: Course) -> LoggedConnection {
-    LoggedConnection {
+fn example(course: StateHistory) -> FlowRecord {
+    FlowRecord {
         uid: b"C1".to_vec(),
         protocol: Protocol::Tcp,
         protocol_number: None,
@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn a_connection_begins_with_nothing_and_ends_with_its_totals() {
-        let [first, last] = example(Course::CLOSED).rows();
+        let [first, last] = example(StateHistory::CLOSED).rows();
         assert_eq!(
             (first.kind, first.ts_us, first.state),
             (Kind::Opened, 1_000_000, Some(TcpState::SynSent))
@@ -241,18 +241,18 @@ mod tests {
 
     #[test]
     fn what_was_not_seen_to_end_is_not_closed() {
-        let [first, last] = example(Course::joined(None, TcpState::Established)).rows();
+        let [first, last] = example(StateHistory::joined(None, TcpState::Established)).rows();
         assert_eq!((first.kind, last.kind), (Kind::State, Kind::State));
     }
 
     #[test]
     fn the_same_line_is_the_same_connection_and_any_other_is_another() {
-        let one = example(Course::STATELESS);
+        let one = example(StateHistory::STATELESS);
         let id = one.conn_id();
         assert_eq!(one.clone().conn_id(), id);
-        assert_ne!(LoggedConnection { uid: b"C2".to_vec(), ..one.clone() }.conn_id(), id);
-        let unnamed = LoggedConnection { uid: Vec::new(), ..one.clone() };
-        assert_ne!(LoggedConnection { start_us: 1_000_001, ..unnamed.clone() }.conn_id(), unnamed.conn_id());
-        assert_ne!(LoggedConnection { originator: one.responder, ..one }.conn_id(), id);
+        assert_ne!(FlowRecord { uid: b"C2".to_vec(), ..one.clone() }.conn_id(), id);
+        let unnamed = FlowRecord { uid: Vec::new(), ..one.clone() };
+        assert_ne!(FlowRecord { start_us: 1_000_001, ..unnamed.clone() }.conn_id(), unnamed.conn_id());
+        assert_ne!(FlowRecord { originator: one.responder, ..one }.conn_id(), id);
     }
 }

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use super::lines::{Line, Lines};
 use super::snapshot::{self, Snapshots, Socket};
 use super::ss::time::stamp;
-use super::{Account, Begin, Importer, Input, Output};
+use super::{Begin, FileReport, Importer, Input, Output};
 use crate::capture::{Example, Owner, Protocol, TcpState, UnusedReason};
 use crate::{Error, Result};
 
@@ -88,7 +88,7 @@ struct OpenFile {
 
 /// A list of open files, as its lines come.
 struct List {
-    account: Account,
+    account: FileReport,
     /// Whether the lines are a table, and not fields.
     is_table: bool,
     has_begun: bool,
@@ -105,7 +105,7 @@ struct List {
 impl List {
     fn new(is_table: bool) -> Self {
         Self {
-            account: Account::new("open file"),
+            account: FileReport::new("open file"),
             is_table,
             has_begun: false,
             has_parents: false,

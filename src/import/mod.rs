@@ -8,19 +8,19 @@
 //! Everything in these files is hostile: no parser allocates from a length that a file claims,
 //! and a line or a record that cannot be read is counted and said, not guessed.
 
-mod account;
 mod begin;
 mod collect;
 mod decompress;
 mod envelope;
 pub mod eve;
+mod file_report;
 pub mod flow;
 mod input;
 mod known;
 pub mod lines;
+pub mod local_nets;
 pub mod log;
 pub mod lsof;
-pub mod marks;
 pub mod names;
 mod number;
 mod output;
@@ -41,8 +41,8 @@ use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 
-pub use self::account::Account;
 pub use self::begin::Begin;
+pub use self::file_report::FileReport;
 pub use self::input::{Input, Reader, STANDARD_INPUT};
 pub use self::output::Output;
 use crate::capture::{Finished, ImportStats, Metadata, Overwrite};
@@ -124,7 +124,7 @@ pub fn import(plan: &Plan, to: &Path, overwrite: Overwrite, progress: &dyn Fn(u6
     output.stats().add(files, "");
     let result = tracing::info_span!("reading", files = inputs.len())
         .in_scope(|| (importer.import)(&inputs, &mut output))
-        .and_then(|()| account::check(output.stats(), &inputs, importer, plan.from.is_some()));
+        .and_then(|()| file_report::check(output.stats(), &inputs, importer, plan.from.is_some()));
     if let Err(error) = result {
         output.abandon();
         return Err(error);

@@ -57,13 +57,13 @@ pub struct NameKey {
 
 /// A name, and what ranks it among others of the same connection.
 #[derive(Debug)]
-struct Told {
+struct LearnedName {
     source: NameSource,
     ts_us: i64,
     name: Arc<str>,
 }
 
-impl Told {
+impl LearnedName {
     /// TLS knows better than a header; of two equals, the earlier holds.
     fn outranks(&self, other: &Self) -> bool {
         (self.source, other.ts_us, &other.name) > (other.source, self.ts_us, &self.name)
@@ -78,9 +78,9 @@ impl Told {
 pub struct Names {
     hasher: RandomState,
     texts: AHashSet<Arc<str>>,
-    of_uid: AHashMap<u64, Told>,
+    of_uid: AHashMap<u64, LearnedName>,
     /// For flows without a `uid`: both ends, the smaller first.
-    of_ends: AHashMap<Ends, Vec<Told>>,
+    of_ends: AHashMap<Ends, Vec<LearnedName>>,
     /// Client and address that it asked for, in the order of time.
     of_address: AHashMap<(IpAddr, IpAddr), Vec<Answer>>,
     /// Entries in the lists.
@@ -92,7 +92,7 @@ impl Names {
     /// Notes by which name a connection asked.
     pub fn of_connection(&mut self, flow: &FlowRef<'_>, source: NameSource, name: &[u8]) {
         let Some(name) = self.intern(name) else { return };
-        let told = Told { source, ts_us: flow.ts_us, name };
+        let told = LearnedName { source, ts_us: flow.ts_us, name };
         match (self.uid_key(flow.uid), flow.ends) {
             (Some(key), _) => self.note_uid(key, told),
             (None, Some(ends)) => self.note_ends(ends, told),
@@ -100,7 +100,7 @@ impl Names {
         }
     }
 
-    fn note_uid(&mut self, key: u64, told: Told) {
+    fn note_uid(&mut self, key: u64, told: LearnedName) {
         if self.of_uid.len() >= MOST_ENTRIES && !self.of_uid.contains_key(&key) {
             self.left_out += 1;
             return;
@@ -116,7 +116,7 @@ impl Names {
         }
     }
 
-    fn note_ends(&mut self, (a, b): Ends, told: Told) {
+    fn note_ends(&mut self, (a, b): Ends, told: LearnedName) {
         if self.listed >= MOST_ENTRIES {
             self.left_out += 1;
             return;
@@ -171,7 +171,7 @@ impl Names {
     }
 
     /// What was told between the same ends during the connection.
-    fn within(&self, key: &NameKey, client: End, server: End) -> Option<&Told> {
+    fn within(&self, key: &NameKey, client: End, server: End) -> Option<&LearnedName> {
         let list = self.of_ends.get(&(client.min(server), client.max(server)))?;
         let during = list.iter().filter(|told| (key.start_us..=key.end_us).contains(&told.ts_us));
         during.reduce(|best, told| if told.outranks(best) { told } else { best })

@@ -5,10 +5,10 @@ use std::path::Path;
 use std::rc::Rc;
 
 use super::Plan;
-use super::account::Account;
+use super::file_report::FileReport;
 use super::input::{Input, Reader};
-use super::log::{LoggedConnection, Sink};
-use super::marks::Marks;
+use super::local_nets::LocalNetHints;
+use super::log::{FlowRecord, Sink};
 use super::names::Names;
 use super::question::Question;
 use super::sorter::Sorter;
@@ -105,7 +105,7 @@ impl<'a> Output<'a> {
     }
 
     /// Takes what became of the records of a file.
-    pub fn account(&mut self, input: &Input, mut account: Account) {
+    pub fn account(&mut self, input: &Input, mut account: FileReport) {
         let file = input.file_name();
         if input.begin.layout.is_some_and(Layout::moves_lines) {
             account.stats.count_by("record");
@@ -163,7 +163,7 @@ impl<'a> Output<'a> {
     }
 
     /// Takes the networks that the files mark as inside, unless some were given.
-    pub fn mark_inside(&mut self, marks: &Marks) {
+    pub fn mark_inside(&mut self, marks: &LocalNetHints) {
         if !self.metadata.inside.is_empty() {
             return;
         }
@@ -231,7 +231,7 @@ impl<'a> Output<'a> {
 }
 
 impl Sink for Output<'_> {
-    fn connection(&mut self, connection: &LoggedConnection) -> Result<()> {
+    fn connection(&mut self, connection: &FlowRecord) -> Result<()> {
         let key = self.names.key(&connection.uid, connection.start_us, connection.end_us());
         for row in connection.rows() {
             self.extend_span(row.ts_us);

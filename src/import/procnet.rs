@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::lines::{Line, Lines};
 use super::snapshot::{self, Snapshots, Socket};
 use super::ss::time::stamp;
-use super::{Account, Begin, Importer, Input, Output};
+use super::{Begin, FileReport, Importer, Input, Output};
 use crate::capture::{Owner, Protocol, TcpState};
 use crate::{Error, Result};
 
@@ -96,7 +96,7 @@ impl Table {
 fn read(input: &Input, snapshots: &mut Snapshots, output: &mut Output<'_>) -> Result<()> {
     let mut lines = Lines::new(output.reader(input)?);
     let mut tables = Tables {
-        account: Account::new("socket"),
+        account: FileReport::new("socket"),
         is_big_endian: is_big_endian(&input.begin),
         of_file: Table::named(&input.file_name()),
         named: None,
@@ -129,7 +129,7 @@ fn is_cut(line: &[u8]) -> bool {
 
 /// The tables of a file.
 struct Tables {
-    account: Account,
+    account: FileReport,
     is_big_endian: bool,
     /// What the name of the file says that it is.
     of_file: Option<Table>,

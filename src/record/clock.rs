@@ -6,7 +6,7 @@ use super::stop::Stop;
 
 /// One moment by both clocks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Moment {
+pub struct Timestamp {
     /// Wall clock, µs since the Unix epoch, UTC.
     pub ts_us: i64,
     /// Monotonic clock, ns.
@@ -16,7 +16,7 @@ pub struct Moment {
 /// Where the recorder gets its time from, and how it waits.
 pub trait Clock {
     /// Now, by both clocks.
-    fn now(&self) -> Moment;
+    fn now(&self) -> Timestamp;
 
     /// Waits until the monotonic clock reads `mono_ns`, or until `stop` is asked for.
     fn wait_until(&self, mono_ns: i64, stop: &Stop);
@@ -32,8 +32,8 @@ pub trait Clock {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    fn now(&self) -> Moment {
-        Moment { ts_us: wall_us(), mono_ns: monotonic_ns() }
+    fn now(&self) -> Timestamp {
+        Timestamp { ts_us: wall_us(), mono_ns: monotonic_ns() }
     }
 
     fn wait_until(&self, mono_ns: i64, stop: &Stop) {

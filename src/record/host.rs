@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Moment;
+use super::Timestamp;
 use super::portable::PortableHost;
 use crate::Result;
 use crate::capture::{Row, SourceReport};
@@ -13,7 +13,7 @@ pub struct Tick {
     /// Number of the snapshot, from 0.
     pub number: u32,
     /// When it began.
-    pub moment: Moment,
+    pub moment: Timestamp,
     /// Time between ticks, the measure of how much work is too much.
     pub interval: Duration,
 }
@@ -59,7 +59,7 @@ pub trait Host {
     fn observe(&mut self, tick: Tick, rows: &mut Vec<Row>) -> Result<Seen>;
 
     /// Appends what is still to be told when the recording ends; no snapshot.
-    fn finish(&mut self, _end: Moment, _rows: &mut Vec<Row>) {}
+    fn finish(&mut self, _end: Timestamp, _rows: &mut Vec<Row>) {}
 
     /// Events that the system dropped before they were read; none if no source of events runs.
     fn events_lost(&self) -> Option<u64> {

@@ -59,7 +59,7 @@ mod tests {
 
     use super::*;
     use crate::capture::SourceReport;
-    use crate::record::Moment;
+    use crate::record::Timestamp;
     use crate::{Error, Result};
 
     /// A clock that jumps to whatever is waited for.
@@ -67,8 +67,8 @@ mod tests {
     struct FakeClock(Cell<i64>);
 
     impl Clock for FakeClock {
-        fn now(&self) -> Moment {
-            Moment { ts_us: self.0.get() / 1000, mono_ns: self.0.get() }
+        fn now(&self) -> Timestamp {
+            Timestamp { ts_us: self.0.get() / 1000, mono_ns: self.0.get() }
         }
 
         fn wait_until(&self, mono_ns: i64, _stop: &Stop) {

@@ -16,37 +16,37 @@ mod budget;
 mod clock;
 mod disk;
 mod duration;
-mod facts;
 mod host;
+mod host_info;
 #[cfg(target_os = "linux")]
 mod linux;
 mod live;
 mod machine;
-mod part;
 mod pause;
 mod portable;
 #[cfg(target_os = "linux")]
 mod privileges;
 mod schedule;
+mod segment;
 mod series;
 mod session;
 mod size;
-mod spool;
 mod stable_id;
 mod stop;
 mod worker;
+mod writer_thread;
 
-pub use clock::{Clock, Moment, SystemClock};
+pub use clock::{Clock, SystemClock, Timestamp};
 pub use duration::parse_duration;
-pub(crate) use facts::host_addresses;
-pub use facts::{HostFacts, capture_name, series_name};
 pub use host::{Host, Seen, Tick, Wanted, open_host};
+pub(crate) use host_info::host_addresses;
+pub use host_info::{HostInfo, capture_name, series_name};
 pub use live::{Observed, observe};
 #[cfg(target_os = "linux")]
 pub(crate) use privileges::{has_all as has_all_privileges, limit as limit_privileges, setcap_names};
 pub use schedule::{MIN_INTERVAL, Plan};
 pub use series::{Pruned, Rotation};
-pub use session::{Ending, Progress, Recording, record};
+pub use session::{Progress, Recording, StopReason, record};
 pub use size::{parse_percent, parse_size};
-pub use spool::{FinishedFile, Output};
 pub use stop::Stop;
+pub use writer_thread::{FinishedFile, Output};

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::spool::Written;
+use super::writer_thread::Written;
 use crate::capture::{self, Metadata, Pause};
 
 /// How long it takes until writing is tried again where the system says that there is room, and yet
@@ -11,11 +11,11 @@ const RETRY_NS: i64 = 5_000_000_000;
 
 /// All pauses of a recording.
 #[derive(Debug, Default)]
-pub(super) struct Account {
+pub(super) struct PauseLog {
     pauses: Vec<Pause>,
 }
 
-impl Account {
+impl PauseLog {
     pub(super) fn of(pauses: Vec<Pause>) -> Self {
         Self { pauses }
     }

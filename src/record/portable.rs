@@ -252,10 +252,10 @@ mod tests {
 
     use super::*;
     use crate::capture::Counters;
-    use crate::record::Moment;
+    use crate::record::Timestamp;
 
     fn observe(host: &mut PortableHost, number: u32) -> (Seen, Vec<Row>) {
-        let tick = Tick { number, moment: Moment::default(), interval: Duration::from_secs(1) };
+        let tick = Tick { number, moment: Timestamp::default(), interval: Duration::from_secs(1) };
         let mut rows = Vec::new();
         let seen = host.observe(tick, &mut rows).unwrap();
         (seen, rows)

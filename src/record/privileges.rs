@@ -89,13 +89,13 @@ pub(crate) fn limit(wanted: Wanted, folder: &Path) -> Result<(), String> {
 
 /// Lays aside, on this thread and those that it starts, what only the opening of sources needs: to whoever
 /// has it, the kernel tells more of each socket than was asked for.
-pub(crate) fn lay_aside() {
+pub(crate) fn drop_effective() {
     // Who has it not need not lay it aside.
     let _ = caps::drop(None, CapSet::Effective, FOR_OPENING);
 }
 
 /// Takes up again what was laid aside.
-pub(crate) fn take_up() {
+pub(crate) fn raise_effective() {
     // Without it the buffer is smaller.
     let _ = caps::raise(None, CapSet::Effective, FOR_OPENING);
 }
@@ -147,9 +147,9 @@ mod tests {
             assert_eq!(caps::read(None, CapSet::Effective).unwrap(), after);
             let had_all = needed(Wanted::default()).all(|one| before.contains(&one));
             assert_eq!(has_all(Wanted::default()), had_all);
-            lay_aside();
+            drop_effective();
             assert!(!caps::read(None, CapSet::Effective).unwrap().contains(&FOR_OPENING));
-            take_up();
+            raise_effective();
             assert_eq!(caps::read(None, CapSet::Effective).unwrap(), after);
             caps::clear(None, CapSet::Effective).unwrap();
             assert!(!has_all(Wanted::default()));

@@ -7,14 +7,14 @@ use std::time::Duration;
 use tracing::field::Empty;
 
 use super::budget::Budget;
-use super::clock::{Clock, Moment};
-use super::facts::{HostFacts, host_addresses};
+use super::clock::{Clock, Timestamp};
 use super::host::{Host, Seen, Tick};
-use super::part;
-use super::pause::Account;
+use super::host_info::{HostInfo, host_addresses};
+use super::pause::PauseLog;
 use super::schedule::{MIN_INTERVAL, Plan, Schedule};
-use super::spool::{Ended, FinishedFile, Output, Spool};
+use super::segment;
 use super::stop::Stop;
+use super::writer_thread::{Ended, FinishedFile, Output, WriterThread};
 use crate::capture::{IntervalChange, Metadata, SourceReport, SourceStatus};
 use crate::{Error, Result};
 
@@ -43,7 +43,7 @@ pub struct Progress {
 
 /// Why a recording ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
+pub enum StopReason {
     /// Its time was over.
     Planned,
     /// Someone asked for it.
@@ -66,7 +66,7 @@ pub struct Recording {
     /// Different sockets that were seen.
     pub connections: u64,
     /// Why it ended.
-    pub ending: Ending,
+    pub ending: StopReason,
 }
 
 /// Records until the plan is done or `stop` is asked for, and completes the file.
@@ -79,12 +79,12 @@ pub fn record(
     output: &Output,
     host: &mut dyn Host,
     (clock, stop): (&dyn Clock, &Stop),
-    facts: &HostFacts,
+    facts: &HostInfo,
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<Recording> {
     let start = clock.now();
     let mut session = Session::new(plan, start);
-    let spool = Spool::start(output, &session.describe(start, facts, host))?;
+    let spool = WriterThread::start(output, &session.describe(start, facts, host))?;
     let outcome = session.run(host, (clock, stop), facts, &spool, progress);
     let ending = session.ending(&spool);
     let end = clock.now();
@@ -101,15 +101,15 @@ pub fn record(
         }
         _ => tracing::info_span!("completing the file").in_scope(|| spool.finish(&metadata))?,
     };
-    let mut metadata = Account::of(pauses).amend(Metadata { rows, ..metadata });
-    metadata.sources.extend(part::describe(&metadata.pauses));
+    let mut metadata = PauseLog::of(pauses).amend(Metadata { rows, ..metadata });
+    metadata.sources.extend(segment::describe(&metadata.pauses));
     Ok(Recording { metadata, bytes, files, notes, connections: session.seen.connections, ending })
 }
 
 /// What the loop keeps from tick to tick.
 struct Session {
     plan: Plan,
-    start: Moment,
+    start: Timestamp,
     schedule: Schedule,
     /// Time between ticks by now.
     interval: Duration,
@@ -127,7 +127,7 @@ struct Session {
 const ADDRESSES_EVERY_TICKS: u64 = 60;
 
 impl Session {
-    fn new(plan: &Plan, start: Moment) -> Self {
+    fn new(plan: &Plan, start: Timestamp) -> Self {
         Self {
             plan: *plan,
             start,
@@ -146,8 +146,8 @@ impl Session {
         &mut self,
         host: &mut dyn Host,
         (clock, stop): (&dyn Clock, &Stop),
-        facts: &HostFacts,
-        spool: &Spool,
+        facts: &HostInfo,
+        spool: &WriterThread,
         progress: &mut dyn FnMut(&Progress),
     ) -> Result<()> {
         while let Some(due_ns) = self.schedule.due_ns() {
@@ -180,9 +180,9 @@ impl Session {
     fn tick(
         &mut self,
         host: &mut dyn Host,
-        moment: Moment,
-        facts: &HostFacts,
-        spool: &Spool,
+        moment: Timestamp,
+        facts: &HostInfo,
+        spool: &WriterThread,
     ) -> Result<bool> {
         let number = u32::try_from(self.ticks_taken).unwrap_or(u32::MAX);
         let mut rows = spool.take_empty();
@@ -203,7 +203,7 @@ impl Session {
     }
 
     /// Lengthens or shortens the interval after a tick, as the CPU budget asks.
-    fn keep_budget(&mut self, clock: &dyn Clock, moment: Moment) {
+    fn keep_budget(&mut self, clock: &dyn Clock, moment: Timestamp) {
         let Some(budget) = &mut self.budget else { return };
         let Some(cpu_ns) = clock.cpu_ns() else { return };
         let Some(changed) = budget.tick(moment.mono_ns, cpu_ns) else { return };
@@ -225,7 +225,7 @@ impl Session {
         self.failures = Some((before + 1, error.to_string()));
     }
 
-    fn progress(&self, now: Moment, spool: &Spool) -> Progress {
+    fn progress(&self, now: Timestamp, spool: &WriterThread) -> Progress {
         let (files, notes) = spool.untold();
         let elapsed_ns = u64::try_from(now.mono_ns - self.start.mono_ns).unwrap_or(0);
         Progress {
@@ -241,17 +241,17 @@ impl Session {
         }
     }
 
-    fn ending(&self, spool: &Spool) -> Ending {
+    fn ending(&self, spool: &WriterThread) -> StopReason {
         if spool.disk_is_full() {
-            Ending::DiskFull
+            StopReason::DiskFull
         } else if self.schedule.due_ns().is_none() {
-            Ending::Planned
+            StopReason::Planned
         } else {
-            Ending::Asked
+            StopReason::Asked
         }
     }
 
-    fn describe(&self, end: Moment, facts: &HostFacts, host: &dyn Host) -> Metadata {
+    fn describe(&self, end: Timestamp, facts: &HostInfo, host: &dyn Host) -> Metadata {
         let (mut sources, events_lost) = (host.reports(), host.events_lost());
         sources.extend(self.failure_report());
         Metadata {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError};
 
-use super::part::{Part, describe, ends_without_room};
-use super::pause::{Account, Paused, with_pause};
+use super::pause::{PauseLog, Paused, with_pause};
+use super::segment::{Segment, describe, ends_without_room};
 use super::series::{Kept, Series};
-use super::spool::{Batch, Ended, FinishedFile, Output, Written, is_full, missing_bytes};
+use super::writer_thread::{Batch, Ended, FinishedFile, Output, Written, is_full, missing_bytes};
 use crate::Result;
 use crate::capture::{Finished, Kind, Metadata, Overwrite, PreviousPart, Row, Writer};
 
@@ -31,13 +31,13 @@ const ROWS_TO_RESUME: u64 = 128 * 1024;
 pub(super) struct Worker {
     output: Output,
     series: Series,
-    part: Part,
+    part: Segment,
     /// When the file that is being written ends by the clock, monotonic, ns.
     cut_at_ns: Option<i64>,
     path: PathBuf,
     state: State,
     /// Stretches in which there was no room.
-    account: Account,
+    account: PauseLog,
     /// Rows and bytes of the files before.
     rows_before: u64,
     bytes_before: u64,
@@ -68,11 +68,11 @@ impl Worker {
         let mut worker = Self {
             output: output.clone(),
             series,
-            part: Part::first(sequence),
+            part: Segment::first(sequence),
             cut_at_ns: None,
             path: path.clone(),
             state: State::Paused(Paused::default()),
-            account: Account::default(),
+            account: PauseLog::default(),
             rows_before: 0,
             bytes_before: 0,
             previous: None,

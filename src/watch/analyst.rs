@@ -9,7 +9,7 @@ use super::feed::{Feed, Found, KeptTick};
 use crate::analyze::{self, Config, Detections};
 use crate::capture::{CaptureFile, Kind, Metadata, Row};
 use crate::geo::Databases;
-use crate::record::{Clock as _, HostFacts, Stop, SystemClock, host_addresses};
+use crate::record::{Clock as _, HostInfo, Stop, SystemClock, host_addresses};
 use crate::{Error, Result, guard, humanize, parallel};
 
 /// The share of one core that the detectors may take.
@@ -27,7 +27,7 @@ const NICENESS: libc::c_int = 10;
 
 /// What the detectors are given beside the snapshots.
 pub(super) struct Surroundings {
-    pub(super) facts: HostFacts,
+    pub(super) facts: HostInfo,
     pub(super) interval: Duration,
     pub(super) geo: Arc<Databases>,
 }
@@ -102,7 +102,7 @@ fn rows(tick: &KeptTick, start: u32) -> Vec<Row> {
 /// What a recording of these snapshots would say of itself.
 fn describe(window: &[Arc<KeptTick>], surroundings: &Surroundings) -> Metadata {
     let (Some(first), Some(last)) = (window.first(), window.last()) else { return Metadata::default() };
-    let HostFacts { host_name, os, kernel, machine_id, boot_id, privileges } = surroundings.facts.clone();
+    let HostInfo { host_name, os, kernel, machine_id, boot_id, privileges } = surroundings.facts.clone();
     let length_ns = u64::try_from(last.moment.mono_ns - first.moment.mono_ns).unwrap_or(0);
     let interval_ns = (surroundings.interval.as_nanos() as u64).max(1);
     let taken = window.len() as u64;
@@ -172,7 +172,7 @@ mod tests {
 
     fn surroundings() -> Surroundings {
         let interval = Duration::from_secs(1);
-        Surroundings { facts: HostFacts::default(), interval, geo: Arc::new(Databases::default()) }
+        Surroundings { facts: HostInfo::default(), interval, geo: Arc::new(Databases::default()) }
     }
 
     /// A snapshot, one second after the other, in which one more port of a host has refused.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::Error;
 use crate::capture::{Kind, PackedTick, Place, Row, Sample, SourceReport, Toward};
-use crate::record::{Moment, Seen};
+use crate::record::{Seen, Timestamp};
 use crate::replay::state::Mark;
 
 /// How long before its start a recording begins.
@@ -26,7 +26,7 @@ const MOST_BYTES: usize = 64 * 1024 * 1024;
 #[derive(Debug)]
 pub(super) struct KeptTick {
     pub(super) number: u32,
-    pub(super) moment: Moment,
+    pub(super) moment: Timestamp,
     pub(super) seen: Seen,
     /// Events that the system had lost by then.
     pub(super) events_lost: Option<u64>,
@@ -233,7 +233,7 @@ pub(super) mod tests {
 
     /// A snapshot of one socket, `number` seconds after the start.
     pub(in super::super) fn tick(number: u32) -> KeptTick {
-        let moment = Moment {
+        let moment = Timestamp {
             ts_us: 1_780_308_000_000_000 + i64::from(number) * 1_000_000,
             mono_ns: i64::from(number) * 1_000_000_000,
         };

@@ -6,13 +6,13 @@ use std::thread::JoinHandle;
 use super::feed::Feed;
 use super::relay::relay;
 use crate::capture::{Overwrite, SigningKey};
-use crate::record::{self, HostFacts, Output, Plan, Recording, Rotation, Stop, capture_name};
+use crate::record::{self, HostInfo, Output, Plan, Recording, Rotation, Stop, capture_name};
 use crate::{Error, Result};
 
 /// The recordings of a session at the screen.
 pub struct Recordings {
     plan: Plan,
-    facts: HostFacts,
+    facts: HostInfo,
     key: Option<SigningKey>,
     /// The file that the user named.
     named: Option<PathBuf>,
@@ -32,12 +32,12 @@ struct Running {
 impl Recordings {
     /// None so far. A recording goes to the file that is `named`, else to one named after the
     /// host and the time.
-    pub fn new(plan: Plan, facts: HostFacts, key: Option<SigningKey>, named: Option<PathBuf>) -> Self {
+    pub fn new(plan: Plan, facts: HostInfo, key: Option<SigningKey>, named: Option<PathBuf>) -> Self {
         Self { plan, facts, key, named, started: 0, running: None, done: Vec::new() }
     }
 
     /// What is known of the host.
-    pub(super) fn facts(&self) -> &HostFacts {
+    pub(super) fn facts(&self) -> &HostInfo {
         &self.facts
     }
 
@@ -110,7 +110,7 @@ impl Recordings {
         feed.let_go();
         let died = |_| Error::Record("the recording thread died; netrec info recovers its file".to_owned());
         let recording = running.thread.join().map_err(died)??;
-        let why = if recording.ending == record::Ending::DiskFull {
+        let why = if recording.ending == record::StopReason::DiskFull {
             ", and not the last of it, because the disk is full"
         } else {
             ""
@@ -157,7 +157,7 @@ mod tests {
         let feed = Feed::default();
         (0..3).for_each(|number| feed.keep(tick(number)));
         let plan = Plan { interval: Duration::from_secs(1), duration: None, max_cpu_percent: None };
-        let mut recordings = Recordings::new(plan, HostFacts::default(), None, Some(named.clone()));
+        let mut recordings = Recordings::new(plan, HostInfo::default(), None, Some(named.clone()));
         assert!(recordings.toggle(&feed).starts_with("recording from 2 s before"));
         assert_eq!(recordings.running().unwrap().1, tick(0).moment.ts_us);
         feed.keep(tick(3));
@@ -179,7 +179,7 @@ mod tests {
         let feed = Feed::default();
         feed.keep(tick(0));
         let plan = Plan { interval: Duration::from_secs(1), duration: None, max_cpu_percent: None };
-        let mut recordings = Recordings::new(plan, HostFacts::default(), None, Some(named.clone()));
+        let mut recordings = Recordings::new(plan, HostInfo::default(), None, Some(named.clone()));
         assert!(recordings.toggle(&feed).contains("live.parquet"));
         assert_eq!(std::fs::read(&named).unwrap(), b"mine");
         assert!(recordings.running().is_none());

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::feed::KeptTick;
 use crate::capture::{Kind, Row, SourceReport, SourceStatus};
-use crate::record::{Clock, Host, Moment, Seen, Stop, Tick};
+use crate::record::{Clock, Host, Seen, Stop, Tick, Timestamp};
 use crate::{Error, Result};
 
 /// How often someone who waits for a snapshot looks whether the end was asked for.
@@ -49,7 +49,7 @@ pub(super) fn relay(
 }
 
 impl Clock for RelayClock {
-    fn now(&self) -> Moment {
+    fn now(&self) -> Timestamp {
         let relay = self.0.borrow();
         relay.next.as_ref().unwrap_or(&relay.last).moment
     }
@@ -115,7 +115,7 @@ mod tests {
     use super::super::feed::tests::tick;
     use super::*;
     use crate::capture::{CaptureFile, Cursor, Overwrite, Place, Toward};
-    use crate::record::{HostFacts, Output, Plan, Rotation, record};
+    use crate::record::{HostInfo, Output, Plan, Rotation, record};
 
     #[test]
     fn a_recording_begins_with_what_was_kept_and_counts_from_there() {
@@ -137,7 +137,7 @@ mod tests {
             rotation: Rotation::default(),
         };
         let ends = (&clock as &dyn Clock, &Stop::default());
-        let recording = record(&plan, &output, &mut host, ends, &HostFacts::default(), &mut |_| {}).unwrap();
+        let recording = record(&plan, &output, &mut host, ends, &HostInfo::default(), &mut |_| {}).unwrap();
         // As the recorder counts: 14 was taken late, and 15 left out.
         assert_eq!((recording.metadata.ticks_taken, recording.metadata.ticks_late), (5, 2));
         assert_eq!(recording.metadata.start_us, tick(10).moment.ts_us);

@@ -16,7 +16,7 @@ use arrow_array::types::{Int32Type, UInt16Type, UInt32Type, UInt64Type};
 use arrow_array::{Array as _, RecordBatch};
 use netrec::capture::schema::COLUMNS;
 use netrec::capture::{CaptureFile, Column, Overwrite, SourceStatus};
-use netrec::record::{HostFacts, Output, Plan, Rotation, Stop, SystemClock, Wanted, open_host, record};
+use netrec::record::{HostInfo, Output, Plan, Rotation, Stop, SystemClock, Wanted, open_host, record};
 
 use crate::runner::netrec_in;
 
@@ -133,7 +133,7 @@ pub(crate) fn record_wanted(path: &Path, wanted: Wanted, steps: &mut [&mut dyn F
         None => end.ask(),
     };
     let clock = (&SystemClock as _, &end);
-    record(&plan, &output, host.as_mut(), clock, &HostFacts::read(), &mut after_tick).unwrap();
+    record(&plan, &output, host.as_mut(), clock, &HostInfo::read(), &mut after_tick).unwrap();
 }
 
 fn pair(address: &str) -> (TcpStream, TcpStream) {

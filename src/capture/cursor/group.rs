@@ -26,8 +26,9 @@ pub(super) struct Group {
 #[derive(Debug)]
 struct Step {
     number: u32,
-    /// When it was taken; none where this row group has only events of it.
-    ts_us: Option<i64>,
+    /// When it was taken; where this row group has only events of it, when the last of them was.
+    ts_us: i64,
+    has_snapshot: bool,
     /// In [`Group::order`].
     rows: Range<usize>,
 }
@@ -122,9 +123,22 @@ impl Group {
         self.order.len()
     }
 
-    /// Number and time of the sample at a place, or of the next one in this direction.
-    pub(super) fn nearest(&self, place: Place, toward: Toward) -> Option<(u32, i64)> {
-        let moments = self.steps.iter().filter_map(|step| Some((step.number, step.ts_us?)));
+    /// Whether it has rows of the snapshot of this number.
+    pub(super) fn has_snapshot(&self, number: u32) -> bool {
+        let at = self.steps.binary_search_by_key(&number, |step| step.number);
+        at.is_ok_and(|at| self.steps[at].has_snapshot)
+    }
+
+    /// Number and time of the sample at a place, or of the next one in this direction. A sample of
+    /// which there are only events here counts unless its snapshot `is_elsewhere`.
+    pub(super) fn nearest(
+        &self,
+        place: Place,
+        toward: Toward,
+        mut is_elsewhere: impl FnMut(u32) -> bool,
+    ) -> Option<(u32, i64)> {
+        let steps = self.steps.iter().filter(|step| step.has_snapshot || !is_elsewhere(step.number));
+        let moments = steps.map(|step| (step.number, step.ts_us));
         let wanted = match place {
             Place::Time(ts_us) => ts_us,
             Place::Tick(tick) => i64::from(tick),
@@ -221,17 +235,17 @@ struct Placed {
     step: u32,
     batch: u32,
     row: u32,
-    /// When the sample was taken, if the row tells.
-    ts_us: Option<i64>,
+    /// When the sample was taken if it is of a snapshot, else when the event was.
+    ts_us: i64,
+    is_snapshot: bool,
 }
 
 fn place_rows(batch: &RecordBatch, number: u32, grid: Grid, places: &mut Vec<Placed>) -> Option<()> {
     let (times, ticks) = times_and_ticks(batch)?;
     for (row, ((ts_us, tick), is_snapshot)) in times.iter().zip(ticks).zip(snapshots(batch)?).enumerate() {
         let step = grid.step(*tick, *ts_us, is_snapshot);
-        let tells = is_snapshot || matches!(grid, Grid::Slices { .. });
-        let ts_us = tells.then(|| grid.moment_us(step, *ts_us));
-        places.push(Placed { step, batch: number, row: row as u32, ts_us });
+        let ts_us = grid.moment_us(step, *ts_us);
+        places.push(Placed { step, batch: number, row: row as u32, ts_us, is_snapshot });
     }
     Some(())
 }
@@ -244,8 +258,10 @@ fn cut(places: &[Placed]) -> Vec<Step> {
         .map(|chunk| {
             let rows = start..start + chunk.len();
             start = rows.end;
-            let ts_us = chunk.iter().filter_map(|place| place.ts_us).min();
-            Step { number: chunk[0].step, ts_us, rows }
+            let snapshot_us = chunk.iter().filter(|place| place.is_snapshot).map(|place| place.ts_us).min();
+            let last_us = chunk.iter().map(|place| place.ts_us).max();
+            let ts_us = snapshot_us.or(last_us).unwrap_or_default();
+            Step { number: chunk[0].step, ts_us, has_snapshot: snapshot_us.is_some(), rows }
         })
         .collect()
 }

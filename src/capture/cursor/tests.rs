@@ -118,3 +118,42 @@ fn a_file_without_rows_has_no_sample() {
     assert_eq!(cursor.span_us(), None);
     assert_eq!(ticks(&mut cursor, Place::Tick(0), Toward::Later), None);
 }
+
+#[test]
+fn what_happened_while_no_socket_was_left_to_see_is_a_sample_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.parquet");
+    let mut writer = Writer::create(&path, Overwrite::Never).unwrap();
+    let metadata = Metadata { ticks_taken: 10, ..Metadata::default() };
+    for (tick, kind, after_ms) in
+        [(0, Kind::Snapshot, 0), (4, Kind::Opened, 200), (4, Kind::Closed, 700), (9, Kind::Snapshot, 0)]
+    {
+        writer.push(&row(u64::from(tick), tick, kind, after_ms)).unwrap();
+    }
+    writer.finish(&metadata).unwrap();
+    let mut cursor = Cursor::new(Arc::new(CaptureFile::open(&path).unwrap())).unwrap();
+    let sample = cursor.at(Place::Tick(1), Toward::Later).unwrap().unwrap();
+    assert_eq!((sample.tick, sample.ts_us), (5, START_US + 4_700_000));
+    assert_eq!((sample.rows.len(), sample.events.len()), (0, 2));
+    assert_eq!(ticks(&mut cursor, Place::Tick(6), Toward::Earlier), Some(5));
+    assert_eq!(ticks(&mut cursor, Place::Time(START_US + 4_500_000), Toward::Later), Some(5));
+}
+
+#[test]
+fn events_apart_from_their_snapshot_are_no_sample_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.parquet");
+    let mut writer = Writer::create(&path, Overwrite::Never).unwrap();
+    let metadata = Metadata { ticks_taken: 3, ..Metadata::default() };
+    for tick in 0..3 {
+        writer.push(&row(7, tick, Kind::Snapshot, 0)).unwrap();
+        writer.push(&row(9, tick, Kind::Opened, 500)).unwrap();
+        writer.flush_group(&metadata).unwrap();
+    }
+    writer.finish(&metadata).unwrap();
+    let mut cursor = Cursor::new(Arc::new(CaptureFile::open(&path).unwrap())).unwrap();
+    let before = Place::Time(START_US + 1_700_000);
+    assert_eq!(ticks(&mut cursor, before, Toward::Earlier), Some(1));
+    let next = cursor.at(Place::Time(START_US + 100_000), Toward::Later).unwrap().unwrap();
+    assert_eq!((next.tick, next.ts_us, next.events.len()), (1, START_US + 1_000_000, 1));
+}

@@ -5,7 +5,7 @@ use std::ops::Range;
 use sha2::{Digest as _, Sha256};
 
 use super::statistics::ts_range;
-use super::{CaptureFile, Part, groups_of};
+use super::{CaptureFile, FileSegment, groups_of};
 use crate::Result;
 use crate::capture::joined::Joint;
 use crate::capture::{Digest, Metadata, salvage};
@@ -75,7 +75,7 @@ impl CaptureFile {
     /// [`crate::Error::Damaged`] if a file cannot be read to its end.
     pub fn sha256_of_files(&self) -> Result<Vec<Digest>> {
         let files = self.parts.chunk_by(|a, b| a.path.is_some() && a.path == b.path);
-        let digest = |parts: &[Part]| {
+        let digest = |parts: &[FileSegment]| {
             let mut hash = Sha256::new();
             for part in parts {
                 salvage::hash_into(&mut hash, &part.source, 0, part.source.bytes())

@@ -2,7 +2,7 @@
 
 use ahash::AHashMap;
 
-use super::rows::{Identity, Line, Load, Moment};
+use super::rows::{Identity, Line, Load, Timestamps};
 use super::{QueryKeys, RowGroup};
 use crate::capture::row::{Counters, Kind, Owner, OwnerSource, Protocol, TcpState};
 use crate::capture::schema::Column;
@@ -175,7 +175,7 @@ impl RowGroup {
         self.text(lists, |identity| get(&self.rows.queries[identity.query? as usize]))
     }
 
-    fn of_moment(&self, lists: &Lists, get: impl Fn(&Moment) -> u64) -> Coded {
+    fn of_moment(&self, lists: &Lists, get: impl Fn(&Timestamps) -> u64) -> Coded {
         lists.moments.numbers(|key| Some(get(&self.rows.moments[key])))
     }
 

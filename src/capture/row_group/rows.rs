@@ -10,7 +10,7 @@ pub(super) struct Rows {
     pub(super) lines: Vec<Line>,
     pub(super) identities: Vec<Identity>,
     pub(super) counters: Vec<Counters>,
-    pub(super) moments: Vec<Moment>,
+    pub(super) moments: Vec<Timestamps>,
     pub(super) loads: Vec<Load>,
     pub(super) queries: Vec<QueryKeys>,
     sockets: Vec<Socket>,
@@ -57,7 +57,7 @@ pub(super) struct Identity {
 
 /// When a row was, which all rows of a snapshot share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Moment {
+pub(super) struct Timestamps {
     pub(super) ts_us: i64,
     pub(super) mono_ns: i64,
     pub(super) tick: u32,
@@ -134,7 +134,7 @@ impl Rows {
             Some(key) if self.counters[key as usize] == row.counters => key,
             _ => *socket.counters.insert(added(&mut self.counters, row.counters)),
         };
-        let moment = self.moment(Moment { ts_us: row.ts_us, mono_ns: row.mono_ns, tick: row.tick });
+        let moment = self.moment(Timestamps { ts_us: row.ts_us, mono_ns: row.mono_ns, tick: row.tick });
         let load =
             Load { cpu_bits: row.cpu_percent.map(f32::to_bits), memory_rss_bytes: row.memory_rss_bytes };
         let load = self.load(row.owner, load);
@@ -174,7 +174,7 @@ impl Rows {
         Some(added(&mut self.queries, query))
     }
 
-    fn moment(&mut self, moment: Moment) -> u32 {
+    fn moment(&mut self, moment: Timestamps) -> u32 {
         if self.moments.last() != Some(&moment) {
             self.moments.push(moment);
         }

@@ -2,16 +2,16 @@
 
 use super::event::Event;
 use crate::capture::{Counters, Protocol};
-use crate::import::log::{Course, LoggedConnection};
+use crate::import::log::{FlowRecord, StateHistory};
 use crate::import::tcp_flags;
 
 /// Reads a flow event; none if it lacks what names a connection.
-pub(super) fn read(event: &Event) -> Option<LoggedConnection> {
+pub(super) fn read(event: &Event) -> Option<FlowRecord> {
     let (protocol, protocol_number) = event.protocol()?;
     let start_us = event.timestamp(&["flow", "start"])?.us;
     let end_us = event.timestamp(&["flow", "end"]).map(|ts| ts.us).filter(|end_us| *end_us >= start_us);
     let (originator, responder) = event.ends()?;
-    Some(LoggedConnection {
+    Some(FlowRecord {
         uid: event.flow_uid(),
         protocol,
         protocol_number,
@@ -22,7 +22,7 @@ pub(super) fn read(event: &Event) -> Option<LoggedConnection> {
         counters: counters(event),
         course: match protocol {
             Protocol::Tcp => tcp_flags::course(flags(event, "tcp_flags_ts"), flags(event, "tcp_flags_tc")),
-            _ => Course::STATELESS,
+            _ => StateHistory::STATELESS,
         },
     })
 }

@@ -22,7 +22,7 @@ use self::partial::{PartialFlows, Totals};
 use self::query::Questions;
 use super::lines::{Line, Lines};
 use super::log::Sink;
-use super::{Account, Importer, Input, Output};
+use super::{FileReport, Importer, Input, Output};
 use crate::capture::{Example, SourceStatus, UnusedReason};
 use crate::{Error, Result};
 
@@ -114,9 +114,9 @@ impl Events {
         reader: R,
         io_error: impl FnOnce(std::io::Error) -> Error,
         sink: &mut impl Sink,
-    ) -> Result<(Account, R)> {
+    ) -> Result<(FileReport, R)> {
         let mut lines = Lines::new(reader);
-        let mut account = Account::new("event");
+        let mut account = FileReport::new("event");
         let mut failed = None;
         loop {
             let number = lines.number() + 1;
@@ -153,7 +153,7 @@ impl Events {
         &mut self,
         event: &Event,
         (number, line): (u64, &[u8]),
-        account: &mut Account,
+        account: &mut FileReport,
         sink: &mut impl Sink,
     ) -> Result<()> {
         let example = || Example::of_line(number, line);

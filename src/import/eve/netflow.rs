@@ -10,19 +10,19 @@ use super::flow;
 use crate::Result;
 use crate::capture::{Counters, Protocol};
 use crate::import::flow::comes_from_server;
-use crate::import::log::{Course, LoggedConnection, Sink};
+use crate::import::log::{FlowRecord, Sink, StateHistory};
 use crate::import::tcp_flags;
 
 /// Directions that wait for their other one; with more, all are handed over.
 const MOST_WAITING: usize = 500_000;
 
 /// Reads one direction: what its source sent; none if it lacks what names a connection.
-pub(super) fn read(event: &Event) -> Option<LoggedConnection> {
+pub(super) fn read(event: &Event) -> Option<FlowRecord> {
     let (protocol, protocol_number) = event.protocol()?;
     let start_us = event.timestamp(&["netflow", "start"])?.us;
     let end_us = event.timestamp(&["netflow", "end"]).map(|ts| ts.us);
     let (originator, responder) = event.ends()?;
-    Some(LoggedConnection {
+    Some(FlowRecord {
         uid: event.flow_uid(),
         protocol,
         protocol_number,
@@ -35,7 +35,7 @@ pub(super) fn read(event: &Event) -> Option<LoggedConnection> {
             packets_sent: event.number(&["netflow", "pkts"]),
             ..Counters::default()
         },
-        course: Course::STATELESS,
+        course: StateHistory::STATELESS,
     })
 }
 
@@ -45,7 +45,7 @@ type Key = (Vec<u8>, Protocol, [(std::net::IpAddr, u16); 2], i64);
 /// One direction of a flow.
 #[derive(Debug)]
 struct Half {
-    sent: LoggedConnection,
+    sent: FlowRecord,
     flags: Option<u64>,
     /// Its place among all events.
     order: u64,
@@ -66,7 +66,7 @@ impl NetFlows {
     ///
     /// # Errors
     /// What `sink` gives.
-    pub(super) fn take(&mut self, event: &Event, sent: LoggedConnection, sink: &mut impl Sink) -> Result<()> {
+    pub(super) fn take(&mut self, event: &Event, sent: FlowRecord, sink: &mut impl Sink) -> Result<()> {
         let ts_us = event.ts_us().unwrap_or(self.last_us);
         self.is_reversed |= self.taken > 0 && ts_us < self.last_us;
         self.last_us = ts_us;
@@ -108,16 +108,16 @@ impl NetFlows {
     }
 
     /// The flow of two directions, of which `first` came first.
-    fn join(&self, first: Half, second: Half) -> LoggedConnection {
+    fn join(&self, first: Half, second: Half) -> FlowRecord {
         let (source, destination) = (first.sent.originator.1, first.sent.responder.1);
         // In an export that is sorted anew, the order says nothing.
         let is_turned = self.is_reversed && comes_from_server(first.sent.protocol, source, destination);
         let (client, server) = if is_turned { (second, first) } else { (first, second) };
         let course = match client.sent.protocol {
             Protocol::Tcp => tcp_flags::course(client.flags, server.flags),
-            _ => Course::STATELESS,
+            _ => StateHistory::STATELESS,
         };
-        LoggedConnection {
+        FlowRecord {
             counters: Counters {
                 bytes_received: server.sent.counters.bytes_sent,
                 packets_received: server.sent.counters.packets_sent,
@@ -131,10 +131,10 @@ impl NetFlows {
 }
 
 /// A flow of which one direction is known: nothing is known of what came back.
-fn alone(half: Half) -> LoggedConnection {
+fn alone(half: Half) -> FlowRecord {
     let course = match half.sent.protocol {
         Protocol::Tcp => tcp_flags::course(half.flags, None),
-        _ => Course::STATELESS,
+        _ => StateHistory::STATELESS,
     };
-    LoggedConnection { course, ..half.sent }
+    FlowRecord { course, ..half.sent }
 }

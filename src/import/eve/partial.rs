@@ -10,7 +10,7 @@ use super::flow;
 use crate::Result;
 use crate::capture::{Counters, Protocol, TcpState};
 use crate::import::flow::comes_from_server;
-use crate::import::log::{Course, LoggedConnection, Sink};
+use crate::import::log::{FlowRecord, Sink, StateHistory};
 
 /// Flows that wait for their flow event, and flows that had theirs.
 const MOST_WAITING: usize = 1_000_000;
@@ -41,7 +41,7 @@ pub(super) struct Totals {
 
 #[derive(Debug)]
 struct Partial {
-    flow: LoggedConnection,
+    flow: FlowRecord,
     last_us: i64,
     /// Its place among all.
     order: usize,
@@ -118,7 +118,7 @@ impl Partial {
         // The source of an alert is that of its packet.
         let has_direction = event.kind() != "alert" || event.has_direction();
         Some(Self {
-            flow: LoggedConnection {
+            flow: FlowRecord {
                 uid,
                 protocol,
                 protocol_number,
@@ -127,7 +127,7 @@ impl Partial {
                 start_us: start_us.unwrap_or(ts_us),
                 duration_us: None,
                 counters: flow::counters(event),
-                course: Course {
+                course: StateHistory {
                     was_opened: start_us.is_some(),
                     first: None,
                     middle: None,
@@ -162,7 +162,7 @@ impl Partial {
         }
     }
 
-    fn into_connection(self) -> LoggedConnection {
+    fn into_connection(self) -> FlowRecord {
         let Self { mut flow, last_us, has_direction, .. } = self;
         if !has_direction && comes_from_server(flow.protocol, flow.originator.1, flow.responder.1) {
             std::mem::swap(&mut flow.originator, &mut flow.responder);

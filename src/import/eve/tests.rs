@@ -4,11 +4,11 @@ use super::{Events, Rest};
 use crate::Result;
 use crate::capture::{Protocol, TcpState, UnusedReason};
 use crate::import::decompress::Decompressed;
-use crate::import::log::{Course, LoggedConnection, Sink};
+use crate::import::log::{FlowRecord, Sink, StateHistory};
 use crate::import::names::Names;
 use crate::import::question::Question;
 use crate::import::tcp_flags::course;
-use crate::import::{Account, Begin};
+use crate::import::{Begin, FileReport};
 
 const FLOW: &str = r#"{"timestamp":"2024-01-01T00:01:00.000000+0000","flow_id":7,"event_type":"flow","src_ip":"10.0.0.1","src_port":40000,"dest_ip":"192.0.2.1","dest_port":443,"proto":"TCP","flow":{"pkts_toserver":5,"pkts_toclient":4,"bytes_toserver":600,"bytes_toclient":4000,"start":"2024-01-01T00:00:00.500000+0000","end":"2024-01-01T00:00:02.000000+0000"},"tcp":{"tcp_flags_ts":"1b","tcp_flags_tc":"1b"}}"#;
 
@@ -19,13 +19,13 @@ const START: i64 = 1_704_067_200_000_000;
 
 #[derive(Default)]
 struct Taken {
-    connections: Vec<LoggedConnection>,
+    connections: Vec<FlowRecord>,
     questions: Vec<Question>,
     names: Names,
 }
 
 impl Sink for Taken {
-    fn connection(&mut self, connection: &LoggedConnection) -> Result<()> {
+    fn connection(&mut self, connection: &FlowRecord) -> Result<()> {
         self.connections.push(connection.clone());
         Ok(())
     }
@@ -43,7 +43,7 @@ impl Sink for Taken {
 impl Taken {
     /// The names of all connections, `-` where there is none.
     fn names(&self) -> Vec<String> {
-        let name = |connection: &LoggedConnection| {
+        let name = |connection: &FlowRecord| {
             let key = self.names.key(&connection.uid, connection.start_us, connection.end_us());
             let name = self.names.find(&key, connection.originator, connection.responder);
             name.map_or_else(|| "-".to_owned(), |name| name.to_string())
@@ -52,7 +52,7 @@ impl Taken {
     }
 }
 
-fn read_files(files: &[&str]) -> (Taken, Vec<Account>, Rest) {
+fn read_files(files: &[&str]) -> (Taken, Vec<FileReport>, Rest) {
     let (mut taken, mut events) = (Taken::default(), Events::default());
     let mut accounts = Vec::new();
     for file in files {
@@ -63,7 +63,7 @@ fn read_files(files: &[&str]) -> (Taken, Vec<Account>, Rest) {
     (taken, accounts, rest)
 }
 
-fn read(text: &str) -> (Taken, Account) {
+fn read(text: &str) -> (Taken, FileReport) {
     let (taken, mut accounts, _) = read_files(&[text]);
     (taken, accounts.remove(0))
 }
@@ -83,26 +83,27 @@ fn a_flow_is_a_connection_with_the_name_of_its_greeting() {
     assert_eq!(taken.names(), ["c2.example"]);
     let flow = &taken.connections[0];
     assert_eq!((flow.start_us, flow.duration_us), (START + 500_000, Some(1_500_000)));
-    assert_eq!((flow.counters.bytes_sent, flow.course), (Some(600), Course::CLOSED));
+    assert_eq!((flow.counters.bytes_sent, flow.course), (Some(600), StateHistory::CLOSED));
 }
 
 #[test]
 fn the_flags_of_both_sides_tell_how_it_went() {
-    let established = |last| Course { middle: Some(TcpState::Established), ..Course::opened(last) };
+    let established =
+        |last| StateHistory { middle: Some(TcpState::Established), ..StateHistory::opened(last) };
     for (client, server, expected) in [
-        (0x02, Some(0), Course::ATTEMPT),
-        (0x02, None, Course::ATTEMPT),
-        (0x02, Some(0x14), Course::REFUSED),
-        (0x1a, Some(0x1a), Course::opened(TcpState::Established)),
+        (0x02, Some(0), StateHistory::ATTEMPT),
+        (0x02, None, StateHistory::ATTEMPT),
+        (0x02, Some(0x14), StateHistory::REFUSED),
+        (0x1a, Some(0x1a), StateHistory::opened(TcpState::Established)),
         (0x1b, Some(0x1a), established(TcpState::FinWait1)),
         (0x1a, Some(0x1b), established(TcpState::CloseWait)),
-        (0x1e, Some(0x1a), Course::CLOSED),
-        (0x18, Some(0x18), Course::joined(Some(TcpState::Established), TcpState::Established)),
-        (0x1a, None, Course::STATELESS),
+        (0x1e, Some(0x1a), StateHistory::CLOSED),
+        (0x18, Some(0x18), StateHistory::joined(Some(TcpState::Established), TcpState::Established)),
+        (0x1a, None, StateHistory::STATELESS),
     ] {
         assert_eq!(course(Some(client), server), expected, "{client:x} {server:?}");
     }
-    assert_eq!(course(None, None), Course::STATELESS);
+    assert_eq!(course(None, None), StateHistory::STATELESS);
 }
 
 #[test]
@@ -268,7 +269,7 @@ fn of_one_direction_nothing_is_known_of_the_other() {
     let (taken, _) = read(&lines(&[&TO_SERVER.replace("1b", "02")]));
     let flow = &taken.connections[0];
     assert_eq!((flow.counters.bytes_sent, flow.counters.bytes_received), (Some(600), None));
-    assert_eq!(flow.course, Course::ATTEMPT);
+    assert_eq!(flow.course, StateHistory::ATTEMPT);
 }
 
 #[test]

@@ -27,7 +27,7 @@ pub struct Clock {
 
 /// When a packet came.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Moment {
+pub(super) struct PacketTime {
     /// By the clock of the computer that captured, ns since the Unix epoch.
     pub(super) wall_ns: i64,
     /// Since the first packet, ns.
@@ -36,9 +36,9 @@ pub(super) struct Moment {
 
 impl Clock {
     /// The moment of the next packet in the file. One without a time comes with the one before it.
-    pub(super) fn take(&mut self, ts_ns: Option<i64>) -> Moment {
+    pub(super) fn take(&mut self, ts_ns: Option<i64>) -> PacketTime {
         let Some(ts_ns) = ts_ns else {
-            return Moment { wall_ns: self.newest_ns.unwrap_or(0), mono_ns: self.mono_ns };
+            return PacketTime { wall_ns: self.newest_ns.unwrap_or(0), mono_ns: self.mono_ns };
         };
         let wall_ns = ts_ns.clamp(0, LATEST_NS);
         let passed_ns = wall_ns - *self.newest_ns.get_or_insert(wall_ns);
@@ -57,7 +57,7 @@ impl Clock {
             self.steps_back += 1;
             self.newest_ns = Some(wall_ns);
         }
-        Moment { wall_ns, mono_ns }
+        PacketTime { wall_ns, mono_ns }
     }
 
     /// Time since the first packet, ns.

@@ -26,7 +26,7 @@ pub(super) use ports::comes_from_server;
 pub use record::Flow;
 pub use side::{Side, SideState};
 pub use table::{Limits, Table};
-pub use tracker::{Account, Frame, Sink, Taken, Tracker};
+pub use tracker::{FlowStats, Frame, Sink, Taken, Tracker};
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ahash::AHashMap;
 
-use super::clock::Moment;
+use super::clock::PacketTime;
 use super::record::protocol;
 use crate::capture::query::{record_type, response_code};
 use crate::capture::{Protocol, Query, Row};
@@ -43,7 +43,7 @@ struct Exchange {
 #[derive(Debug)]
 struct Pending {
     conn_id: u64,
-    at: Moment,
+    at: PacketTime,
     questions: Vec<Question>,
 }
 
@@ -90,7 +90,7 @@ impl Queries {
         packet: &Packet<'_>,
         message: &[u8],
         conn_id: u64,
-        at: Moment,
+        at: PacketTime,
         mut take: impl FnMut(Row),
     ) {
         let Some(message) = dns_message::read(message) else { return };
@@ -155,7 +155,7 @@ impl Queries {
 fn rows(
     exchange: &Exchange,
     pending: &Pending,
-    response: Option<(&Message, Moment)>,
+    response: Option<(&Message, PacketTime)>,
     mut take: impl FnMut(Row),
 ) {
     for question in &pending.questions {

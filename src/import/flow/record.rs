@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
-use super::clock::Moment;
+use super::clock::PacketTime;
 use super::conn_state::{ConnState, conn_state};
 use super::side::{Side, SideState};
 use super::tcp::{self, Sides};
@@ -40,9 +40,9 @@ pub struct Flow {
     pub rtt_us: Option<u32>,
     /// The name by which the responder was asked for.
     pub remote_name: Option<Arc<str>>,
-    first: Moment,
+    first: PacketTime,
     /// The last packet before both sides had ended.
-    pub(super) last: Moment,
+    pub(super) last: PacketTime,
     /// When it was over, on the clock that does not go back.
     pub(super) over_ns: Option<i64>,
     /// Whether something has changed since its last row.
@@ -73,7 +73,7 @@ enum Greeting {
 
 impl Flow {
     /// A flow of which the first packet is still to be counted.
-    pub(super) fn new(packet: &Packet<'_>, is_from_server: bool, at: Moment) -> Self {
+    pub(super) fn new(packet: &Packet<'_>, is_from_server: bool, at: PacketTime) -> Self {
         let (originator, responder) = if is_from_server {
             (packet.destination, packet.source)
         } else {
@@ -101,7 +101,7 @@ impl Flow {
     }
 
     /// Counts a packet.
-    pub(super) fn take(&mut self, packet: &Packet<'_>, at: Moment) {
+    pub(super) fn take(&mut self, packet: &Packet<'_>, at: PacketTime) {
         let is_originator = packet.source == self.originator;
         let has_ended = self.sent.has_ended && self.received.has_ended;
         if !has_ended && at.mono_ns >= self.last.mono_ns {
@@ -117,7 +117,7 @@ impl Flow {
     }
 
     /// Adds payload from a later fragment to what an end has sent.
-    pub(super) fn extend(&mut self, source: (IpAddr, u16), bytes: u64, at: Moment) {
+    pub(super) fn extend(&mut self, source: (IpAddr, u16), bytes: u64, at: PacketTime) {
         let side = if source == self.originator { &mut self.sent } else { &mut self.received };
         side.extend(bytes);
         if self.over_ns.is_none() && at.mono_ns >= self.last.mono_ns {
@@ -126,7 +126,7 @@ impl Flow {
         self.is_dirty = true;
     }
 
-    fn take_segment(&mut self, header: TcpHeader, payload_bytes: u32, is_originator: bool, at: Moment) {
+    fn take_segment(&mut self, header: TcpHeader, payload_bytes: u32, is_originator: bool, at: PacketTime) {
         let (sender, peer) = if is_originator {
             (&mut self.sent, &mut self.received)
         } else {
@@ -141,7 +141,7 @@ impl Flow {
 
     /// From the SYN to the acknowledgement of its answer a packet went to either end and back,
     /// wherever between the two it was captured.
-    fn follow_handshake(&mut self, header: TcpHeader, is_originator: bool, at: Moment) {
+    fn follow_handshake(&mut self, header: TcpHeader, is_originator: bool, at: PacketTime) {
         let flags = header.flags;
         self.handshake = match (self.handshake, is_originator) {
             (Handshake::Unseen, true) if flags.syn() && self.sent.packets == 1 => {

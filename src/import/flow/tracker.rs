@@ -1,6 +1,6 @@
 //! Packets in, rows out.
 
-use super::clock::{Clock, Moment};
+use super::clock::{Clock, PacketTime};
 use super::copies::{Copies, Fingerprint};
 use super::fragments::{Fragments, Owner};
 use super::names::Names;
@@ -65,7 +65,7 @@ pub enum Taken {
 
 /// What was seen, and what had to give way.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Account {
+pub struct FlowStats {
     /// Frames.
     pub frames: u64,
     /// IP packets that were counted, those in tunnels too.
@@ -87,7 +87,7 @@ pub struct Account {
 /// When and where a packet was captured.
 #[derive(Clone, Copy)]
 struct Arrival {
-    at: Moment,
+    at: PacketTime,
     /// Whether its time is known, without which copies are not told from repetitions.
     is_timed: bool,
     place: u64,
@@ -104,7 +104,7 @@ pub struct Tracker {
     copies: Copies,
     fragments: Fragments,
     queries: Queries,
-    account: Account,
+    account: FlowStats,
     /// Number of the snapshot before now.
     tick: u32,
     /// Flows that have changed since that snapshot.
@@ -123,7 +123,7 @@ impl Tracker {
             copies: Copies::new(),
             fragments: Fragments::default(),
             queries: Queries::default(),
-            account: Account::default(),
+            account: FlowStats::default(),
             tick: 0,
             changed: Vec::new(),
             greetings: 0,
@@ -132,7 +132,7 @@ impl Tracker {
     }
 
     /// What was seen so far.
-    pub fn account(&self) -> &Account {
+    pub fn account(&self) -> &FlowStats {
         &self.account
     }
 
@@ -216,7 +216,7 @@ impl Tracker {
     }
 
     /// Adds payload to what a flow has sent last.
-    fn extend(&mut self, owner: Owner, bytes: u64, at: Moment) {
+    fn extend(&mut self, owner: Owner, bytes: u64, at: PacketTime) {
         let Some(id) = self.table.find(&owner.key) else { return };
         let Some(flow) = self.table.get_mut(id) else { return };
         let was_dirty = flow.is_dirty;
@@ -303,7 +303,7 @@ impl Tracker {
     }
 
     /// A row for each DNS question that a packet answers.
-    fn take_dns(&mut self, id: Id, packet: &Packet<'_>, at: Moment, sink: &mut impl Sink) {
+    fn take_dns(&mut self, id: Id, packet: &Packet<'_>, at: PacketTime, sink: &mut impl Sink) {
         let Some(conn_id) = self.table.get(id).map(|flow| flow.conn_id) else { return };
         for message in queries::messages(packet) {
             let tick = self.tick;
@@ -312,7 +312,7 @@ impl Tracker {
     }
 
     /// Whether a packet between the ends of a flow belongs to another one after it.
-    fn begins_anew(&self, id: Id, packet: &Packet<'_>, at: Moment) -> bool {
+    fn begins_anew(&self, id: Id, packet: &Packet<'_>, at: PacketTime) -> bool {
         let is_reused = |flow: &Flow| match packet.transport {
             Transport::Tcp(header) => flow.is_reused_by(header),
             _ => false,
@@ -320,7 +320,7 @@ impl Tracker {
         self.table.is_expired(id, at.mono_ns) || self.table.get(id).is_some_and(is_reused)
     }
 
-    fn open(&mut self, key: Key, packet: &Packet<'_>, at: Moment, sink: &mut impl Sink) -> Id {
+    fn open(&mut self, key: Key, packet: &Packet<'_>, at: PacketTime, sink: &mut impl Sink) -> Id {
         if self.table.is_full() {
             self.evict(sink);
         }
@@ -347,7 +347,7 @@ impl Tracker {
         self.end(id, sink);
     }
 
-    fn count(&mut self, id: Id, packet: &Packet<'_>, at: Moment, sink: &mut impl Sink) {
+    fn count(&mut self, id: Id, packet: &Packet<'_>, at: PacketTime, sink: &mut impl Sink) {
         let Some(flow) = self.table.get_mut(id) else { return };
         let was_dirty = flow.is_dirty;
         let is_first = flow.sent.packets + flow.received.packets == 0;

@@ -28,6 +28,7 @@ const FROM_PACKETS: &str = "import the packets that it was made of (pcap or pcap
 const BLOCKED: &str = "it lists packets that a firewall logged, not connections: use ss -tunap, a packet capture or netrec record";
 const REQUESTS: &str =
     "it lists requests, not connections: use Zeek's logs, a packet capture or netrec record";
+const NO_SOCKETS: &str = "it lists no sockets: import the output of ss -tunap or netstat -anp";
 const NO_FLOWS: &str = "it holds no network flows";
 
 /// Formats in the order in which they are looked for: the special before the general.
@@ -115,6 +116,14 @@ const FORMATS: &[(Sign, Known)] = &[
             name: "results of osquery",
             way: "netrec does not read them: import the output of ss -tunap or lsof -i",
         },
+    ),
+    (Line(&["Transport", "Total", "IPv6"]), Known { name: "the totals of ss -s", way: NO_SOCKETS }),
+    (Line(&["Gateway", "Genmask", "Iface"]), Known { name: "a routing table", way: NO_SOCKETS }),
+    (Line(&["Destination", "Gateway", "Netif"]), Known { name: "a routing table", way: NO_SOCKETS }),
+    (Text(&["active connection openings"]), Known { name: "the counters of netstat -s", way: NO_SOCKETS }),
+    (
+        Line(&["Iface", "RX-OK", "TX-OK"]),
+        Known { name: "the interface table of netstat -i", way: NO_SOCKETS },
     ),
     // Flows of clouds and collectors.
     (
@@ -231,6 +240,17 @@ mod tests {
     #[test]
     fn formats_are_named_with_the_way_out() {
         for (text, name, way) in [
+            (
+                "Total: 180\nTransport Total     IP        IPv6\nRAW\t  0         0         0\n",
+                "ss -s",
+                "ss -tunap",
+            ),
+            (
+                "Destination     Gateway         Genmask         Flags   MSS Window  irtt Iface\n",
+                "routing table",
+                "netstat -anp",
+            ),
+            ("Tcp:\n    221 active connection openings\n", "netstat -s", "ss -tunap"),
             (
                 "22:13:20.000000 IP 10.0.0.1.40000 > 192.0.2.1.443: Flags [S], seq 1, length 0\n",
                 "tcpdump",

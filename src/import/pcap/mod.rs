@@ -10,7 +10,7 @@ mod tally;
 use self::frames::{End, Outcome};
 use self::merge::{Merge, Placed};
 use self::tally::Tally;
-use super::flow::{self, Account, Limits, Sink, Tracker};
+use super::flow::{self, FlowStats, Limits, Sink, Tracker};
 use super::{Begin, Importer, Input, Output};
 use crate::Result;
 use crate::capture::{Row, SourceStatus};
@@ -144,7 +144,7 @@ fn describe(tracker: &Tracker, total: &Total, output: &mut Output<'_>) {
     }
 }
 
-fn packets(account: &Account, total: &Total) -> String {
+fn packets(account: &FlowStats, total: &Total) -> String {
     let mut said =
         vec![format!("{} frames, {} packets in {} flows", account.frames, account.packets, account.flows)];
     if account.copies > 0 {
@@ -166,7 +166,7 @@ fn packets(account: &Account, total: &Total) -> String {
     said.join("; ")
 }
 
-fn evictions(account: &Account) -> String {
+fn evictions(account: &FlowStats) -> String {
     format!(
         "more flows were open at once than the {} that are kept: {} that only one side had taken part in and {} \
          others were let go of early, the oldest first; what came of them later counts as another flow",

@@ -13,7 +13,7 @@ use super::socket::{Parsed, Socket};
 use super::time::{self, Stamp, stamp};
 use super::{iproute, netstat};
 use crate::capture::{Example, Owner, OwnerSource, Protocol, Row, TcpState, UnusedReason};
-use crate::import::Account;
+use crate::import::FileReport;
 use crate::import::lines::{Line, Lines};
 
 /// Owners that are kept as one; more than these are each kept for themselves.
@@ -65,7 +65,7 @@ pub(super) struct TableReader<'a> {
     take: &'a mut dyn FnMut(Row) -> bool,
     /// The time of tables without one, if the user has given it.
     at_us: Option<i64>,
-    account: Account,
+    account: FileReport,
     layout: Layout,
     entries: Vec<Entry>,
     /// A time that was said and has no table yet.
@@ -96,7 +96,7 @@ impl<'a> TableReader<'a> {
             tables,
             take,
             at_us,
-            account: Account::new(UNIT),
+            account: FileReport::new(UNIT),
             layout: Layout::Outside,
             entries: Vec::new(),
             stamp: None,
@@ -115,7 +115,7 @@ impl<'a> TableReader<'a> {
     ///
     /// # Errors
     /// What the reader says, other than that a compressed stream breaks off.
-    pub(super) fn read<R: Read>(mut self, reader: R) -> io::Result<(Account, R)> {
+    pub(super) fn read<R: Read>(mut self, reader: R) -> io::Result<(FileReport, R)> {
         let mut lines = Lines::new(reader);
         while !self.is_full {
             let number = lines.number() + 1;

@@ -6,7 +6,7 @@ use super::tables::{TableReader, Tables};
 use super::{interval_ms, recognises};
 use crate::capture::{Protocol, Row, TcpState, UnusedReason};
 use crate::import::decompress::Decompressed;
-use crate::import::{Account, Begin};
+use crate::import::{Begin, FileReport};
 
 const T: i64 = 1_700_000_000_000_000;
 const SECOND: i64 = 1_000_000;
@@ -14,7 +14,7 @@ const SECOND: i64 = 1_000_000;
 struct Read {
     rows: Vec<Row>,
     tables: Tables,
-    account: Account,
+    account: FileReport,
 }
 
 impl Read {

@@ -24,7 +24,7 @@ use self::event::{Connection, Event};
 use self::names::Names;
 use self::processes::Processes;
 use super::lines::{Line, Lines};
-use super::{Account, Begin, Importer, Input, Output};
+use super::{Begin, FileReport, Importer, Input, Output};
 use crate::capture::{
     Counters, Example, ImportStats, Kind, OwnerSource, Protocol, Row, SourceStatus, TcpState, UnusedReason,
 };
@@ -64,7 +64,7 @@ fn parse(line: &[u8]) -> Option<event::Record> {
 fn import(inputs: &[Input], output: &mut Output<'_>) -> Result<()> {
     let mut events = Events::default();
     for input in inputs {
-        let mut account = Account::new("event");
+        let mut account = FileReport::new("event");
         let mut lines = Lines::new(output.reader(input)?);
         loop {
             let number = lines.number() + 1;

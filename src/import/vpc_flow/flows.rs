@@ -7,7 +7,7 @@ use super::record::Record;
 use crate::Result;
 use crate::capture::{Counters, Protocol};
 use crate::import::flow::comes_from_server;
-use crate::import::log::{Course, LoggedConnection, Sink};
+use crate::import::log::{FlowRecord, Sink, StateHistory};
 use crate::import::tcp_flags;
 
 /// The longest aggregation interval of a flow log, µs. Records further apart than this, with nothing
@@ -104,10 +104,10 @@ impl Flow {
         }
     }
 
-    fn connection(&self, (_, protocol, protocol_number, ends): &Key) -> LoggedConnection {
+    fn connection(&self, (_, protocol, protocol_number, ends): &Key) -> FlowRecord {
         let from = self.originator(*protocol, *ends);
         let (client, server) = (self.directions[from], self.directions[1 - from]);
-        LoggedConnection {
+        FlowRecord {
             uid: Vec::new(),
             protocol: *protocol,
             protocol_number: *protocol_number,
@@ -129,12 +129,12 @@ impl Flow {
 
 /// How a flow went. What a security group dropped was an attempt; the rest is told by the flags, where
 /// the log has them.
-fn course(protocol: Protocol, client: Direction, server: Direction) -> Course {
+fn course(protocol: Protocol, client: Direction, server: Direction) -> StateHistory {
     if protocol != Protocol::Tcp {
-        return Course::STATELESS;
+        return StateHistory::STATELESS;
     }
     if !client.was_accepted && client.was_seen && !server.was_accepted {
-        return Course::ATTEMPT;
+        return StateHistory::ATTEMPT;
     }
     // AWS gives the flags of the SYN, SYN-ACK, FIN and RST packets alone: without any, it is 0.
     let flags = client.flags.map(|flags| if flags == 0 { tcp_flags::ACK } else { flags });

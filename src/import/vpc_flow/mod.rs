@@ -13,7 +13,7 @@ mod tests;
 use self::flows::Flows;
 use self::record::{Fields, Parsed};
 use super::lines::{Line, Lines};
-use super::{Account, Begin, Importer, Input, Output};
+use super::{Begin, FileReport, Importer, Input, Output};
 use crate::capture::{Example, SourceStatus, UnusedReason};
 use crate::{Error, Result};
 
@@ -65,7 +65,7 @@ fn import(inputs: &[Input], output: &mut Output<'_>) -> Result<()> {
 /// Reads a file; gives the aggregation intervals of which AWS says that it skipped records.
 fn read(input: &Input, flows: &mut Flows, output: &mut Output<'_>) -> Result<u64> {
     let mut lines = Lines::new(output.reader(input)?);
-    let mut account = Account::new("record");
+    let mut account = FileReport::new("record");
     let mut fields = Fields::standard();
     let mut skipped_intervals = 0;
     loop {

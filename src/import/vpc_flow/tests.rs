@@ -1,18 +1,18 @@
 use super::record::{Fields, Parsed, Record};
 use super::*;
 use crate::capture::{Protocol, TcpState};
-use crate::import::log::LoggedConnection;
+use crate::import::log::FlowRecord;
 use crate::import::names::Names;
 use crate::import::question::Question;
 
 #[derive(Default)]
 struct Taken {
-    connections: Vec<LoggedConnection>,
+    connections: Vec<FlowRecord>,
     names: Names,
 }
 
 impl crate::import::log::Sink for Taken {
-    fn connection(&mut self, connection: &LoggedConnection) -> Result<()> {
+    fn connection(&mut self, connection: &FlowRecord) -> Result<()> {
         self.connections.push(connection.clone());
         Ok(())
     }
@@ -36,7 +36,7 @@ fn record(fields: &Fields, line: &str) -> Record {
 }
 
 /// The connections of some records.
-fn connections(fields: &str, lines: &[&str]) -> Vec<LoggedConnection> {
+fn connections(fields: &str, lines: &[&str]) -> Vec<FlowRecord> {
     let fields = if fields.is_empty() { Fields::standard() } else { Fields::named_by(fields).unwrap() };
     let (mut flows, mut taken) = (Flows::default(), Taken::default());
     for line in lines {

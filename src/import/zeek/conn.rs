@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::super::log::{Course, LoggedConnection};
+use super::super::log::{FlowRecord, StateHistory};
 use super::super::number::{micros, seconds, unsigned, whole};
 use super::super::timestamp::{self, Timestamp};
 use super::record::{Field, Record};
@@ -12,7 +12,7 @@ use crate::capture::{Counters, Protocol, TcpState};
 #[derive(Debug)]
 pub(super) enum ConnLine {
     /// A connection.
-    Connection(Box<LoggedConnection>),
+    Connection(Box<FlowRecord>),
     /// It lacks what names a connection, or says it in a way that cannot be meant.
     Unreadable,
 }
@@ -37,7 +37,7 @@ pub(super) fn protocol(record: &Record<'_>) -> Option<(Protocol, Option<u16>)> {
 }
 
 /// Which of the two ends the log marks as inside.
-pub(super) fn marks(record: &Record<'_>, connection: &LoggedConnection) -> [(IpAddr, Option<bool>); 2] {
+pub(super) fn marks(record: &Record<'_>, connection: &FlowRecord) -> [(IpAddr, Option<bool>); 2] {
     [
         (connection.originator.0, record.flag(Field::LocalOrig)),
         (connection.responder.0, record.flag(Field::LocalResp)),
@@ -53,13 +53,13 @@ fn connection(
     record: &Record<'_>,
     (protocol, protocol_number): (Protocol, Option<u16>),
     is_open: bool,
-) -> Option<LoggedConnection> {
+) -> Option<FlowRecord> {
     let count = |field| record.get(field).map(|text| whole(text).ok_or(())).transpose().ok();
     let course = match protocol {
         Protocol::Tcp => course(record),
-        _ => Course::STATELESS,
+        _ => StateHistory::STATELESS,
     };
-    Some(LoggedConnection {
+    Some(FlowRecord {
         uid: record.get(Field::Uid).unwrap_or_default().to_vec(),
         protocol,
         protocol_number,
@@ -139,20 +139,21 @@ fn clock(text: &[u8]) -> Option<i64> {
 }
 
 /// The states that Zeek's word for a connection tells of; where there is none, its history.
-fn course(record: &Record<'_>) -> Course {
+fn course(record: &Record<'_>) -> StateHistory {
     let state = record.get(Field::ConnState).or_else(|| record.get(Field::History).map(state_of_history));
-    let established = |last| Course { middle: Some(TcpState::Established), ..Course::opened(last) };
+    let established =
+        |last| StateHistory { middle: Some(TcpState::Established), ..StateHistory::opened(last) };
     match state {
-        Some(b"S0") => Course::ATTEMPT,
-        Some(b"S1") => Course::opened(TcpState::Established),
-        Some(b"SF" | b"RSTO" | b"RSTR") => Course::CLOSED,
-        Some(b"REJ" | b"RSTOS0" | b"SH") => Course::REFUSED,
+        Some(b"S0") => StateHistory::ATTEMPT,
+        Some(b"S1") => StateHistory::opened(TcpState::Established),
+        Some(b"SF" | b"RSTO" | b"RSTR") => StateHistory::CLOSED,
+        Some(b"REJ" | b"RSTOS0" | b"SH") => StateHistory::REFUSED,
         Some(b"S2") => established(TcpState::FinWait1),
         Some(b"S3") => established(TcpState::CloseWait),
-        Some(b"RSTRH") => Course::joined(None, TcpState::Close),
-        Some(b"SHR") => Course::joined(None, TcpState::CloseWait),
-        Some(b"OTH") => Course::joined(Some(TcpState::Established), TcpState::Established),
-        _ => Course::STATELESS,
+        Some(b"RSTRH") => StateHistory::joined(None, TcpState::Close),
+        Some(b"SHR") => StateHistory::joined(None, TcpState::CloseWait),
+        Some(b"OTH") => StateHistory::joined(Some(TcpState::Established), TcpState::Established),
+        _ => StateHistory::STATELESS,
     }
 }
 
@@ -200,7 +201,7 @@ mod tests {
 
     fn states(fields: &[(Field, &str)]) -> String {
         let ConnLine::Connection(connection) = read(&record(fields), false) else { return "none".to_owned() };
-        let Course { was_opened, first, middle, last, has_ended } = connection.course;
+        let StateHistory { was_opened, first, middle, last, has_ended } = connection.course;
         let states: Vec<&str> = [first, middle, last].into_iter().flatten().map(TcpState::as_str).collect();
         let (opened, ended) = (if was_opened { "(" } else { "" }, if has_ended { ")" } else { "" });
         format!("{opened}{}{ended}", states.join(">"))
@@ -280,7 +281,7 @@ mod tests {
                 [(Field::Proto, proto), (Field::IpProto, number), (Field::OrigP, "8"), (Field::RespP, "0")];
             let ConnLine::Connection(read) = read(&record(&fields), false) else { panic!("{proto}") };
             assert_eq!((read.protocol, read.protocol_number), expected);
-            assert_eq!((read.originator.1, read.course), (0, Course::STATELESS));
+            assert_eq!((read.originator.1, read.course), (0, StateHistory::STATELESS));
         }
         assert!(matches!(read(&record(&[(Field::Proto, "mystery")]), false), ConnLine::Unreadable));
     }

@@ -16,9 +16,9 @@ use crate::Result;
 use crate::capture::{Example, UnusedReason};
 use crate::import::envelope;
 use crate::import::lines::{Line, Lines};
+use crate::import::local_nets::LocalNetHints;
 use crate::import::log::Sink;
-use crate::import::marks::Marks;
-use crate::import::{Account, Begin};
+use crate::import::{Begin, FileReport};
 
 /// Lines of a file that may come before its first record: comments, a title.
 const MOST_PREFACE: usize = 8;
@@ -81,7 +81,7 @@ enum Columns {
 #[derive(Debug, Default)]
 pub(super) struct Remarks {
     /// Addresses that the log marks as local.
-    pub(super) marks: Marks,
+    pub(super) marks: LocalNetHints,
     /// Records whose time has no offset from UTC.
     pub(super) without_zone: u64,
     /// Lines without a header of which only the plain facts are known.
@@ -100,7 +100,7 @@ pub(super) struct LogReader<'a> {
 #[derive(Debug)]
 struct Taker<'a> {
     file_name: &'a str,
-    account: Account,
+    account: FileReport,
     remarks: &'a mut Remarks,
 }
 
@@ -114,7 +114,7 @@ impl<'a> LogReader<'a> {
         Self {
             columns: Columns::Header(Header::default()),
             scanner: Scanner::new(),
-            taker: Taker { file_name, account: Account::new("line"), remarks },
+            taker: Taker { file_name, account: FileReport::new("line"), remarks },
         }
     }
 
@@ -127,7 +127,7 @@ impl<'a> LogReader<'a> {
         reader: R,
         io_error: impl FnOnce(std::io::Error) -> crate::Error,
         sink: &mut impl Sink,
-    ) -> Result<(Account, R)> {
+    ) -> Result<(FileReport, R)> {
         let mut lines = Lines::new(reader);
         let mut failed = None;
         loop {

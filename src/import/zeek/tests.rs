@@ -4,22 +4,22 @@ use super::reader::{LogReader, Remarks, recognises};
 use crate::Result;
 use crate::capture::{TcpState, UnusedReason};
 use crate::import::decompress::Decompressed;
-use crate::import::log::{LoggedConnection, Sink};
+use crate::import::log::{FlowRecord, Sink};
 use crate::import::names::Names;
 use crate::import::question::Question;
-use crate::import::{Account, Begin};
+use crate::import::{Begin, FileReport};
 
 const HEADER: &str = "#separator \\x09\n#path\tconn\n#fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tduration\torig_bytes\n";
 
 #[derive(Default)]
 struct Taken {
-    connections: Vec<LoggedConnection>,
+    connections: Vec<FlowRecord>,
     questions: Vec<Question>,
     names: Names,
 }
 
 impl Sink for Taken {
-    fn connection(&mut self, connection: &LoggedConnection) -> Result<()> {
+    fn connection(&mut self, connection: &FlowRecord) -> Result<()> {
         self.connections.push(connection.clone());
         Ok(())
     }
@@ -37,7 +37,7 @@ impl Sink for Taken {
 impl Taken {
     /// The names of all connections, `-` where there is none.
     fn names(&self) -> Vec<String> {
-        let name = |connection: &LoggedConnection| {
+        let name = |connection: &FlowRecord| {
             let key = self.names.key(&connection.uid, connection.start_us, connection.end_us());
             let name = self.names.find(&key, connection.originator, connection.responder);
             name.map_or_else(|| "-".to_owned(), |name| name.to_string())
@@ -46,14 +46,14 @@ impl Taken {
     }
 }
 
-fn read_file(name: &str, log: &[u8]) -> (Taken, Account, Remarks) {
+fn read_file(name: &str, log: &[u8]) -> (Taken, FileReport, Remarks) {
     let (mut taken, mut remarks) = (Taken::default(), Remarks::default());
     let error = crate::Error::io("read", name);
     let (account, _) = LogReader::new(name, &mut remarks).read(log, error, &mut taken).unwrap();
     (taken, account, remarks)
 }
 
-fn read(log: &str) -> (Taken, Account) {
+fn read(log: &str) -> (Taken, FileReport) {
     let (taken, account, _) = read_file("conn.log", log.as_bytes());
     (taken, account)
 }
@@ -63,7 +63,7 @@ fn is_recognised(log: &str) -> bool {
 }
 
 /// Records that were not used: reason, kind, number, and where the first is.
-fn unused(account: &Account) -> Vec<(UnusedReason, &str, u64, &str)> {
+fn unused(account: &FileReport) -> Vec<(UnusedReason, &str, u64, &str)> {
     let mut list = Vec::new();
     for unused in &account.stats.unused {
         let at = unused.example.as_ref().unwrap().at.as_str();

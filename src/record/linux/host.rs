@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::diag::Socket;
-use super::events::{Events, LastSeen, SocketEvent, Told};
+use super::events::{AttributedEvent, Events, LastSeen, SocketEvent};
 use super::hashes::Hashes;
 use super::namespaces::{Change, Namespaces};
 use super::owners::Owners;
@@ -16,7 +16,7 @@ use super::users::Users;
 use crate::capture::{Kind, Owner, OwnerSource, Row, SourceReport, SourceStatus};
 use crate::record::clock::boot_us;
 use crate::record::host::{Host, Seen, Tick};
-use crate::record::{Moment, Wanted, privileges};
+use crate::record::{Timestamp, Wanted, privileges};
 use crate::{Error, Result, memory};
 
 /// This host by netlink and `/proc`.
@@ -78,7 +78,7 @@ impl LinuxHost {
             brief: 0,
         };
         host.follow();
-        privileges::lay_aside();
+        privileges::drop_effective();
         Ok(host)
     }
 
@@ -154,7 +154,7 @@ impl LinuxHost {
 
     /// The row of an event; the owner is the one that the event knows, else the one that the last
     /// snapshot of the socket had.
-    fn event_row(&mut self, told: Told, now: Moment) -> Row {
+    fn event_row(&mut self, told: AttributedEvent, now: Timestamp) -> Row {
         let tick = self.tick_before(told.time_ns());
         let known = self.owners.of(told.cookie());
         if known.is_none() && told.is_closed() {
@@ -170,7 +170,7 @@ impl LinuxHost {
         tick.or(self.ticks.front()).map_or(0, |(_, number)| *number)
     }
 
-    fn event_rows(&mut self, events: Vec<SocketEvent>, now: Moment, rows: &mut Vec<Row>) {
+    fn event_rows(&mut self, events: Vec<SocketEvent>, now: Timestamp, rows: &mut Vec<Row>) {
         rows.reserve(events.len());
         for event in events {
             let told = self.events.tell(event);
@@ -184,7 +184,7 @@ impl LinuxHost {
 
     /// Appends what packets tell of the snapshot at `rows[first..]`, and of sockets that closed
     /// before it.
-    fn packet_rows(&mut self, rows: &mut Vec<Row>, first: usize, now: Moment) {
+    fn packet_rows(&mut self, rows: &mut Vec<Row>, first: usize, now: Timestamp) {
         let Some(packets) = &mut self.packets else { return };
         let mut made = packets.closed(&rows[first..]);
         made.extend(packets.settle(&mut rows[first..], now));
@@ -260,7 +260,7 @@ impl Host for LinuxHost {
         Ok(seen)
     }
 
-    fn finish(&mut self, end: Moment, rows: &mut Vec<Row>) {
+    fn finish(&mut self, end: Timestamp, rows: &mut Vec<Row>) {
         let first = rows.len();
         let events = self.events.finish();
         self.event_rows(events, end, rows);

@@ -169,7 +169,7 @@ pub(super) fn inside<T: Send + 'static>(
         if unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) } != 0 {
             return Err(io::Error::last_os_error());
         }
-        privileges::take_up();
+        privileges::raise_effective();
         open()
     };
     let thread = std::thread::Builder::new().name("netns".to_owned()).spawn(inside)?;

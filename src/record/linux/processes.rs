@@ -258,11 +258,11 @@ pub(super) mod tests {
 
     use super::super::proc::tests::FakeProc;
     use super::*;
-    use crate::record::Moment;
+    use crate::record::Timestamp;
 
     pub(in super::super) fn tick(number: u32) -> Tick {
         let mono_ns = i64::from(number) * 1_000_000_000;
-        Tick { number, moment: Moment { ts_us: 0, mono_ns }, interval: Duration::from_secs(1) }
+        Tick { number, moment: Timestamp { ts_us: 0, mono_ns }, interval: Duration::from_secs(1) }
     }
 
     pub(in super::super) fn processes(fake: &FakeProc) -> Processes {

@@ -14,8 +14,8 @@ use crate::capture::{CaptureFile, Overwrite, Protocol, Row};
 struct FakeClock(Rc<Cell<i64>>, Rc<Cell<i64>>, Rc<Cell<Option<i64>>>);
 
 impl Clock for FakeClock {
-    fn now(&self) -> Moment {
-        Moment { ts_us: 1_700_000_000_000_000 + self.0.get() / 1000, mono_ns: self.0.get() }
+    fn now(&self) -> Timestamp {
+        Timestamp { ts_us: 1_700_000_000_000_000 + self.0.get() / 1000, mono_ns: self.0.get() }
     }
 
     fn wait_until(&self, mono_ns: i64, stop: &Stop) {
@@ -115,7 +115,7 @@ fn run_clock(
         group_may_read: false,
         rotation,
     };
-    let facts = HostFacts { host_name: Some("web01".to_owned()), ..HostFacts::default() };
+    let facts = HostInfo { host_name: Some("web01".to_owned()), ..HostInfo::default() };
     let mut files = Vec::new();
     let mut progress = |progress: &Progress| files.extend(progress.files.iter().cloned());
     let recording = record(&plan, &output, &mut host, (clock, &stop), &facts, &mut progress)?;
@@ -229,7 +229,7 @@ fn a_planned_recording_ends_on_its_grid_and_describes_itself() {
     assert_eq!(metadata.end_mono_ns - metadata.start_mono_ns, 1_000_000_000);
     assert_eq!(metadata.end_us - metadata.start_us, 1_000_000);
     assert_eq!((metadata.interval_ms, metadata.events_lost), (100, None));
-    assert_eq!((recording.ending, recording.connections), (Ending::Planned, 1));
+    assert_eq!((recording.ending, recording.connections), (StopReason::Planned, 1));
     let read = CaptureFile::open(&path).unwrap();
     assert_eq!((read.rows(), read.bytes()), (11, recording.bytes));
     assert_eq!(read.metadata().host_name.as_deref(), Some("web01"));
@@ -292,7 +292,7 @@ fn asking_for_the_end_completes_the_file_with_what_there_is() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("c.parquet");
     let recording = run(&path, None, &[], Some(4)).unwrap();
-    assert_eq!((recording.ending, recording.metadata.ticks_planned), (Ending::Asked, None));
+    assert_eq!((recording.ending, recording.metadata.ticks_planned), (StopReason::Asked, None));
     assert_eq!((recording.metadata.ticks_taken, recording.metadata.ticks_late), (4, 0));
     assert_eq!(CaptureFile::open(&path).unwrap().rows(), 4);
 }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use super::datagram_events::{self, DatagramDecoder};
 use super::identity::Identity;
 use super::kernel_event::KernelEvent;
-use super::life::{Closing, SocketEvent};
 use super::other_flows::{Made, OtherFlows};
 use super::ring::Ring;
+use super::socket_lifecycle::{Closing, SocketEvent};
 use super::tracefs::{self, Tracepoint};
 use super::udp_owners::UdpOwners;
-use super::{Events, Story, missing, ran};
+use super::{EventState, Events, missing, ran};
 use crate::capture::{Row, SourceReport, SourceStatus};
-use crate::record::Moment;
+use crate::record::Timestamp;
 use crate::record::host::Tick;
 
 /// Short-lived UDP sockets, and sockets below the transport layer.
@@ -138,14 +138,14 @@ impl Events {
     }
 
     /// The last rows of such sockets.
-    pub(in super::super) fn last_other_sockets(&self, end: Moment) -> Vec<Row> {
+    pub(in super::super) fn last_other_sockets(&self, end: Timestamp) -> Vec<Row> {
         let mut story = self.shared.story();
         let made = story.datagrams.flows.finish(end);
         story.owned(made)
     }
 }
 
-impl Story {
+impl EventState {
     fn owned(&self, made: Vec<Made>) -> Vec<Row> {
         let owned = |Made { row, identity }| Row { owner: Some(self.programs.complete(&identity)), ..row };
         made.into_iter().map(owned).collect()

@@ -16,17 +16,17 @@
 
 mod bpf;
 mod closings;
+mod correlate;
 mod datagram_events;
 mod datagrams;
 mod execs;
 mod identity;
-mod join;
 mod kernel_event;
-mod life;
 mod listeners;
 mod other_flows;
 mod programs;
 mod ring;
+mod socket_lifecycle;
 mod sources;
 mod tracefs;
 mod udp_owners;
@@ -43,16 +43,16 @@ use super::newcomers::Watch;
 use super::processes::Reader;
 use crate::capture::{Kind, Owner, OwnerSource, Protocol, Row, SourceReport, SourceStatus};
 use crate::record::host::Tick;
-use crate::record::{Clock as _, Moment, SystemClock, Wanted};
+use crate::record::{Clock as _, SystemClock, Timestamp, Wanted};
 use bpf::SocketProbe;
 pub(super) use closings::{Closings, Notices};
+use correlate::EventCorrelator;
 use datagrams::Datagrams;
 use execs::Execs;
-use join::Joiner;
 use kernel_event::{KernelEvent, What};
-use life::Closing;
-pub(super) use life::SocketEvent;
 use programs::{Programs, Readings, acts};
+use socket_lifecycle::Closing;
+pub(super) use socket_lifecycle::SocketEvent;
 use sources::{Rings, Sources};
 
 /// Least time between two looks at rings and closings: short enough that a process that has just
@@ -92,15 +92,15 @@ pub(super) struct Events {
 struct Shared {
     /// Taken before `story` by whoever needs both.
     sources: Mutex<Sources>,
-    story: Mutex<Story>,
+    story: Mutex<EventState>,
     /// When the next tick is due, monotonic, ns: it looks too.
     next_tick_ns: AtomicU64,
     ending: AtomicBool,
 }
 
 /// What the events have told so far.
-struct Story {
-    joiner: Joiner,
+struct EventState {
+    joiner: EventCorrelator,
     datagrams: Datagrams,
     programs: Programs,
     /// Ends of sockets whose program is still being hashed.
@@ -114,12 +114,12 @@ struct Story {
 }
 
 /// An event with the facts of its process.
-pub(super) struct Told {
+pub(super) struct AttributedEvent {
     event: SocketEvent,
     owner: Option<(Arc<Owner>, OwnerSource)>,
 }
 
-impl Told {
+impl AttributedEvent {
     /// When it happened, by the monotonic clock.
     pub(super) fn time_ns(&self) -> i64 {
         self.event.time_ns as i64
@@ -136,7 +136,7 @@ impl Told {
     }
 
     /// The row of the capture. `last` is what the last snapshot knew of the socket.
-    pub(super) fn into_row(self, now: Moment, tick: u32, last: Option<&LastSeen>) -> Row {
+    pub(super) fn into_row(self, now: Timestamp, tick: u32, last: Option<&LastSeen>) -> Row {
         let time_ns = self.time_ns();
         let inode = || last.and_then(|last| last.owner.clone());
         // A UDP socket is its holder's, whoever else has sent through it.
@@ -205,8 +205,8 @@ impl Events {
                 Err(error) => (None, missing("proc-connector", &error.to_string(), EXECS_LACK)),
             };
         let execs = catcher.as_ref().map(|(execs, _)| Arc::clone(execs));
-        let story = Story {
-            joiner: Joiner::default(),
+        let story = EventState {
+            joiner: EventCorrelator::default(),
             datagrams: Datagrams::default(),
             programs: Programs::new(reader, execs, watch.clone()),
             waiting: Vec::new(),
@@ -264,7 +264,7 @@ impl Events {
 
     /// The event with the facts of its process. One by one, because in a storm a list of them all
     /// would be a good part of the recorder's memory.
-    pub(super) fn tell(&self, event: SocketEvent) -> Told {
+    pub(super) fn tell(&self, event: SocketEvent) -> AttributedEvent {
         self.shared.story().tell(event)
     }
 
@@ -381,12 +381,12 @@ impl Shared {
         self.sources.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn story(&self) -> MutexGuard<'_, Story> {
+    fn story(&self) -> MutexGuard<'_, EventState> {
         self.story.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Story {
+impl EventState {
     /// Takes records, which must come in the order of time.
     fn take(&mut self, events: &[KernelEvent], readings: &Readings) {
         for event in events {
@@ -425,14 +425,14 @@ impl Story {
         due
     }
 
-    fn tell(&mut self, event: SocketEvent) -> Told {
+    fn tell(&mut self, event: SocketEvent) -> AttributedEvent {
         let owner = event.owner.as_ref().map(|known| {
             if let Some(cgroup_id) = event.cgroup_id {
                 known.identity.add_container(|| self.programs.container(cgroup_id));
             }
             (self.programs.complete(&known.identity), known.source)
         });
-        Told { event, owner }
+        AttributedEvent { event, owner }
     }
 }
 

@@ -18,7 +18,7 @@ use super::datagram_events::{SocketKind, Transferred};
 use super::identity::Identity;
 use super::kernel_event::{KernelEvent, What};
 use crate::capture::{Counters, Kind, OwnerSource, Protocol, Row};
-use crate::record::Moment;
+use crate::record::Timestamp;
 use crate::record::stable_id::stable_id;
 
 /// Most sockets, and remotes of one, that are told apart.
@@ -126,7 +126,7 @@ impl OtherFlows {
 
     /// Fills in counters and remotes of a snapshot's rows, and makes the rows of what is in none of
     /// them.
-    pub(super) fn settle(&mut self, snapshot: &mut [Row], now: Moment) -> Vec<Made> {
+    pub(super) fn settle(&mut self, snapshot: &mut [Row], now: Timestamp) -> Vec<Made> {
         if self.flows.is_empty() {
             return Vec::new();
         }
@@ -158,7 +158,7 @@ impl OtherFlows {
     }
 
     /// The last rows of all, when the recording ends; whether a socket is open still, nothing tells.
-    pub(super) fn finish(&mut self, end: Moment) -> Vec<Made> {
+    pub(super) fn finish(&mut self, end: Timestamp) -> Vec<Made> {
         let mut made = Vec::new();
         for (key, mut flow) in std::mem::take(&mut self.flows) {
             flow.tell(&key, end, Kind::State, &mut made);
@@ -248,7 +248,7 @@ impl Flow {
     }
 
     /// Makes the rows of a socket that is in no snapshot, or not known which of it is.
-    fn tell(&mut self, key: &Key, now: Moment, kind: Kind, made: &mut Vec<Made>) {
+    fn tell(&mut self, key: &Key, now: Timestamp, kind: Kind, made: &mut Vec<Made>) {
         let identity = Arc::clone(&self.identity);
         let id = self.cookie.unwrap_or_else(|| flow_id(key, self.first_ns, None));
         let row = |kind, time_ns, counters| {
@@ -268,7 +268,7 @@ impl Flow {
     }
 
     /// Makes the rows of its further remotes.
-    fn tell_others(&mut self, key: &Key, now: Moment, kind: Kind, made: &mut Vec<Made>) {
+    fn tell_others(&mut self, key: &Key, now: Timestamp, kind: Kind, made: &mut Vec<Made>) {
         let identity = Arc::clone(&self.identity);
         for (addr, remote) in &mut self.others {
             let id = flow_id(key, self.first_ns, Some(*addr));
@@ -327,7 +327,7 @@ fn flow_id(key: &Key, first_ns: u64, remote: Option<IpAddr>) -> u64 {
 }
 
 /// A row of a socket of which only the tracepoints tell.
-fn blank(id: u64, kind: SocketKind, row_kind: Kind, now: Moment, time_ns: u64) -> Row {
+fn blank(id: u64, kind: SocketKind, row_kind: Kind, now: Timestamp, time_ns: u64) -> Row {
     let mono_ns = time_ns as i64;
     let unspecified = match i32::from(kind.family) {
         libc::AF_INET6 => Ipv6Addr::UNSPECIFIED.into(),

@@ -10,9 +10,9 @@ use super::bpf::SocketProbe;
 use super::closings::Closings;
 use super::datagrams::{self, Lookups};
 use super::kernel_event::{self, Decoder, KernelEvent};
-use super::life::Closing;
 use super::ring::{ALL_RINGS_BYTES, LIVES_BYTES, Ring};
-use super::{Story, tracefs};
+use super::socket_lifecycle::Closing;
+use super::{EventState, tracefs};
 use crate::capture::{Protocol, SourceReport};
 use crate::record::{Clock as _, SystemClock};
 
@@ -74,7 +74,7 @@ impl Sources {
     }
 
     /// Takes what is there, but for the newest records of the rings.
-    pub(super) fn drain(&mut self, story: &Mutex<Story>, hold_back_ns: u64) {
+    pub(super) fn drain(&mut self, story: &Mutex<EventState>, hold_back_ns: u64) {
         self.follow();
         let now_ns = SystemClock.now().mono_ns as u64;
         let is_ready = self.ready_closings();
@@ -157,7 +157,7 @@ impl Sources {
         }
     }
 
-    fn count_lost(&mut self, story: &mut Story) {
+    fn count_lost(&mut self, story: &mut EventState) {
         let Some(probe) = &self.probe else { return };
         let before = std::mem::replace(&mut self.lost_by_probe, probe.lost());
         if self.lost_by_probe > before {

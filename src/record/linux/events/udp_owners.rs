@@ -14,7 +14,7 @@ use super::super::ids::IdMap;
 use super::datagram_events::{MOST_BUSY_PORTS, Routed};
 use super::identity::{Attribution, Identity};
 use super::kernel_event::{KernelEvent, What};
-use super::life::{Closing, SocketEvent, alone};
+use super::socket_lifecycle::{Closing, SocketEvent, alone};
 use crate::capture::OwnerSource;
 
 /// How long a closing waits for lookups that the rings hold back, in ns.

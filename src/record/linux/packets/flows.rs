@@ -15,7 +15,7 @@ const SILENCE_NS: i64 = 1_000_000_000;
 pub(super) type Endpoint = (IpAddr, u16);
 
 /// A network namespace and a local port: what a socket has for itself, mostly.
-pub(super) type Door = (u64, u16);
+pub(super) type BoundPort = (u64, u16);
 
 /// The datagrams of one local endpoint with one remote one.
 #[derive(Debug, Clone)]
@@ -83,7 +83,7 @@ impl Flow {
 /// The flows of all namespaces.
 #[derive(Debug, Default)]
 pub(super) struct Flows {
-    pub(super) doors: HashMap<Door, HashMap<(IpAddr, Endpoint), Flow>>,
+    pub(super) doors: HashMap<BoundPort, HashMap<(IpAddr, Endpoint), Flow>>,
     count: usize,
     /// Datagrams of flows for which there was no room.
     pub(super) crowded_out: Tally,
@@ -154,7 +154,7 @@ impl Flows {
     /// Takes out the flows of a door of which `is_wanted` says so, in the order of their remotes.
     pub(super) fn remove_where(
         &mut self,
-        door: Door,
+        door: BoundPort,
         mut is_wanted: impl FnMut(IpAddr, &Flow) -> bool,
     ) -> Vec<(IpAddr, Endpoint, Flow)> {
         let Some(flows) = self.doors.get_mut(&door) else { return Vec::new() };

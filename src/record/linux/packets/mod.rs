@@ -15,10 +15,10 @@
 
 mod filter;
 mod flows;
-mod ledger;
 mod names;
 mod queries;
 mod ring;
+mod udp_attribution;
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -30,15 +30,15 @@ use std::time::Duration;
 
 use super::namespaces::Change;
 use crate::capture::{Kind, Protocol, Row, SourceReport, SourceStatus};
-use crate::record::{Clock as _, Moment, SystemClock, Wanted};
+use crate::record::{Clock as _, SystemClock, Timestamp, Wanted};
 use crate::wire::packet::{self, Decoded, Packet, Transport, UdpHeader};
 use crate::wire::{dns, tls};
 use flows::{Datagram, Endpoint, Flows};
-use ledger::{Rivals, Stray};
 use names::Names;
 use queries::{Place, Queries};
 pub(super) use ring::Ring;
 use ring::{Captured, RETIRE_MS, Way};
+use udp_attribution::{Rivals, Unattributed};
 
 /// Memory of the ring of the recorder's own namespace and of each other one, in bytes.
 pub(super) const OWN_RING_BYTES: usize = 8 << 20;
@@ -61,7 +61,7 @@ pub(super) struct Packets {
     refused: Option<String>,
     /// Rows of closed UDP sockets, whose last packets may still be in the ring.
     closed: Vec<Row>,
-    stray: Stray,
+    stray: Unattributed,
 }
 
 struct Shared {
@@ -96,7 +96,7 @@ impl Packets {
             watched: HashSet::new(),
             refused: None,
             closed: Vec::new(),
-            stray: Stray::default(),
+            stray: Unattributed::default(),
         };
         packets.follow([Change::Watched(netns, Ring::open(wanted, OWN_RING_BYTES))]);
         packets
@@ -138,7 +138,7 @@ impl Packets {
         let rivals = Rivals::of(&closed, snapshot);
         for row in &closed {
             let mut row = row.clone();
-            let last = ledger::close(&mut seen.flows, &mut self.stray, &row, &rivals);
+            let last = udp_attribution::close(&mut seen.flows, &mut self.stray, &row, &rivals);
             if let Some(counters) = last.counters {
                 row.counters = counters;
             }
@@ -150,17 +150,17 @@ impl Packets {
 
     /// Fills in the counters of a snapshot's UDP sockets, and makes the rows of those of their
     /// remotes that have no socket of their own.
-    pub(super) fn settle(&mut self, snapshot: &mut [Row], now: Moment) -> Vec<Row> {
+    pub(super) fn settle(&mut self, snapshot: &mut [Row], now: Timestamp) -> Vec<Row> {
         if !self.wanted.udp_bytes {
             return Vec::new();
         }
         let mut seen = self.shared.seen();
         let is_watched = |netns| self.watched.contains(&netns);
-        ledger::settle(&mut seen.flows, &mut self.stray, snapshot, now.mono_ns, is_watched)
+        udp_attribution::settle(&mut seen.flows, &mut self.stray, snapshot, now.mono_ns, is_watched)
     }
 
     /// Fills in the names of remotes.
-    pub(super) fn name(&self, rows: &mut [Row], now: Moment) {
+    pub(super) fn name(&self, rows: &mut [Row], now: Timestamp) {
         if !self.wanted.names {
             return;
         }
@@ -171,12 +171,12 @@ impl Packets {
     }
 
     /// The rows of DNS questions whose sockets are among these rows of a tick.
-    pub(super) fn queries(&self, rows: &[Row], now: Moment) -> Vec<Row> {
+    pub(super) fn queries(&self, rows: &[Row], now: Timestamp) -> Vec<Row> {
         if self.wanted.names { self.shared.seen().queries.rows(rows, now) } else { Vec::new() }
     }
 
     /// The rows of the last DNS questions.
-    pub(super) fn last_queries(&self, rows: &[Row], end: Moment) -> Vec<Row> {
+    pub(super) fn last_queries(&self, rows: &[Row], end: Timestamp) -> Vec<Row> {
         if self.wanted.names { self.shared.seen().queries.finish(rows, end) } else { Vec::new() }
     }
 
@@ -185,7 +185,7 @@ impl Packets {
         std::thread::sleep(Duration::from_millis(2 * RETIRE_MS));
         self.end();
         let rows = self.closed(&[]);
-        ledger::give_up(&self.shared.seen().flows, &mut self.stray);
+        udp_attribution::give_up(&self.shared.seen().flows, &mut self.stray);
         rows
     }
 
@@ -233,7 +233,7 @@ impl Packets {
         let mut add = |packets: u64, bytes: u64, what: &str| {
             parts.extend((packets > 0).then(|| format!("{packets} datagrams ({bytes} bytes) {what}")));
         };
-        let Stray { without_socket, ambiguous, successive } = self.stray;
+        let Unattributed { without_socket, ambiguous, successive } = self.stray;
         add(
             without_socket.packets,
             without_socket.bytes,

@@ -10,7 +10,7 @@ use super::flows::Endpoint;
 use super::ring::Way;
 use crate::capture::query::{record_type, response_code};
 use crate::capture::{Protocol, Query, Row};
-use crate::record::Moment;
+use crate::record::Timestamp;
 use crate::record::stable_id::stable_id;
 use crate::wire::dns_message::{self, Message};
 
@@ -210,7 +210,7 @@ impl Queries {
     }
 
     /// The rows of questions whose socket is among these rows, or has been waited for long enough.
-    pub(super) fn rows(&mut self, rows: &[Row], now: Moment) -> Vec<Row> {
+    pub(super) fn rows(&mut self, rows: &[Row], now: Timestamp) -> Vec<Row> {
         if self.done.is_empty() {
             return Vec::new();
         }
@@ -236,7 +236,7 @@ impl Queries {
     }
 
     /// The rows of all that is left, when the recording ends.
-    pub(super) fn finish(&mut self, rows: &[Row], end: Moment) -> Vec<Row> {
+    pub(super) fn finish(&mut self, rows: &[Row], end: Timestamp) -> Vec<Row> {
         self.forget(i64::MAX);
         self.done.iter_mut().for_each(|asked| asked.ticks = MOST_TICKS);
         self.rows(rows, end)
@@ -254,7 +254,7 @@ impl Asked {
         rows.iter().filter(fits).min_by_key(rank).copied()
     }
 
-    fn row(self, socket: Option<&Row>, now: Moment) -> Row {
+    fn row(self, socket: Option<&Row>, now: Timestamp) -> Row {
         let conn_id = socket.map_or_else(|| self.identity(), |socket| socket.conn_id);
         let Key { netns, protocol, client, server, .. } = self.key;
         let mut row = Row::query(conn_id, protocol, client, server, self.query);
@@ -284,7 +284,7 @@ mod tests {
     use crate::capture::{Kind, Owner, OwnerSource};
 
     const SECOND_NS: i64 = 1_000_000_000;
-    const NOW: Moment = Moment { ts_us: 1_700_000_000_000_000, mono_ns: 2 * SECOND_NS };
+    const NOW: Timestamp = Timestamp { ts_us: 1_700_000_000_000_000, mono_ns: 2 * SECOND_NS };
 
     /// A message about `a.org`, type A, with a number and a response code.
     fn message(id: u8, response: Option<u8>) -> Vec<u8> {

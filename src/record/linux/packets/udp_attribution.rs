@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::flows::{Door, Endpoint, Flow, Flows, Tally};
+use super::flows::{BoundPort, Endpoint, Flow, Flows, Tally};
 use crate::capture::{Counters, Kind, Protocol, Row};
 use crate::record::stable_id::stable_id;
 
@@ -23,7 +23,7 @@ const REMOTE_BIT: u64 = 1 << 63;
 
 /// Flows that belong to nobody.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Stray {
+pub(super) struct Unattributed {
     /// No socket was seen that they could belong to.
     pub(super) without_socket: Tally,
     /// Several sockets share the port, and nothing tells which it was.
@@ -36,11 +36,11 @@ pub(super) struct Stray {
 /// Sockets that had a port at about the same time as one that is closing: those that closed with it, and
 /// those of the snapshot.
 #[derive(Default)]
-pub(super) struct Rivals<'a>(HashMap<Door, Vec<&'a Row>>);
+pub(super) struct Rivals<'a>(HashMap<BoundPort, Vec<&'a Row>>);
 
 impl<'a> Rivals<'a> {
     pub(super) fn of(closed: &'a [Row], snapshot: &'a [Row]) -> Self {
-        let mut by_door: HashMap<Door, Vec<&Row>> = HashMap::new();
+        let mut by_door: HashMap<BoundPort, Vec<&Row>> = HashMap::new();
         let door = |row: &Row| (row.netns.unwrap_or(0), row.local_port);
         for row in closed.iter().filter(|row| row.remote.is_none()) {
             by_door.entry(door(row)).or_default().push(row);
@@ -111,7 +111,7 @@ impl Sockets {
 /// are seen at all.
 pub(super) fn settle(
     flows: &mut Flows,
-    stray: &mut Stray,
+    stray: &mut Unattributed,
     rows: &mut [Row],
     now_ns: i64,
     is_watched: impl Fn(u64) -> bool,
@@ -123,7 +123,7 @@ pub(super) fn settle(
         }
     }
     let mut made = Vec::new();
-    let mut doors: Vec<Door> = flows.doors.keys().copied().collect();
+    let mut doors: Vec<BoundPort> = flows.doors.keys().copied().collect();
     doors.sort_unstable();
     for door in doors {
         let over = flows.remove_where(door, |local, flow| is_over(local, flow, now_ns));
@@ -176,7 +176,7 @@ pub(super) struct Last {
 }
 
 /// Closes the account of a socket, given the row of its end.
-pub(super) fn close(flows: &mut Flows, stray: &mut Stray, closed: &Row, rivals: &Rivals<'_>) -> Last {
+pub(super) fn close(flows: &mut Flows, stray: &mut Unattributed, closed: &Row, rivals: &Rivals<'_>) -> Last {
     let netns = closed.netns.unwrap_or(0);
     let local = (closed.local_addr, closed.local_port);
     if let Some(remote) = closed.remote {
@@ -208,7 +208,7 @@ pub(super) fn close(flows: &mut Flows, stray: &mut Stray, closed: &Row, rivals: 
 }
 
 /// Everything that is still nobody's at the end.
-pub(super) fn give_up(flows: &Flows, stray: &mut Stray) {
+pub(super) fn give_up(flows: &Flows, stray: &mut Unattributed) {
     for flow in flows.doors.values().flat_map(HashMap::values).filter(|flow| flow.cookie.is_none()) {
         let tally = if flow.ambiguous { &mut stray.ambiguous } else { &mut stray.without_socket };
         tally.add(flow.total());
@@ -285,7 +285,7 @@ mod tests {
     #[derive(Default)]
     struct Scene {
         flows: Flows,
-        stray: Stray,
+        stray: Unattributed,
     }
 
     impl Scene {
@@ -421,7 +421,7 @@ mod tests {
     fn what_belongs_to_no_socket_is_counted_after_a_while() {
         let mut scene = Scene::default();
         scene.send(at(2, 53)).settle(&mut [], 10);
-        assert_eq!(scene.stray, Stray::default());
+        assert_eq!(scene.stray, Unattributed::default());
         scene.settle(&mut [], PATIENCE_NS * 2);
         assert_eq!(scene.stray.without_socket, Tally { packets: 1, bytes: 100 });
         assert!(scene.flows.doors.is_empty());

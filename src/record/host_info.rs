@@ -10,7 +10,7 @@ const NAME_CHARS: usize = 64;
 
 /// The host and what the recorder may do there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct HostFacts {
+pub struct HostInfo {
     /// Host name.
     pub host_name: Option<String>,
     /// Operating system and version.
@@ -25,7 +25,7 @@ pub struct HostFacts {
     pub privileges: Vec<String>,
 }
 
-impl HostFacts {
+impl HostInfo {
     /// Asks the system; what it does not tell is none.
     #[must_use]
     pub fn read() -> Self {

@@ -10,12 +10,12 @@ const MOST_ADDRESSES: usize = 65_536;
 
 /// Addresses that are marked as inside.
 #[derive(Debug, Default)]
-pub struct Marks {
+pub struct LocalNetHints {
     inside: AHashSet<IpAddr>,
     is_full: bool,
 }
 
-impl Marks {
+impl LocalNetHints {
     /// Notes what a log says of an address.
     pub fn add(&mut self, addr: IpAddr, is_inside: Option<bool>) {
         if is_inside == Some(true) && !self.is_full {
@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn neighbours_become_a_network_and_nothing_else_is_in_it() {
-        let mut marks = Marks::default();
+        let mut marks = LocalNetHints::default();
         for (addr, is_inside) in [
             ("192.0.2.4", Some(true)),
             ("192.0.2.5", Some(true)),
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_flood_of_inside_addresses_is_not_listed() {
-        let mut marks = Marks::default();
+        let mut marks = LocalNetHints::default();
         for number in 0..200_000_u32 {
             marks.add(IpAddr::V4(number.into()), Some(true));
         }

@@ -17,7 +17,7 @@ fn change(socket: u64, states: (TcpState, TcpState), tuple: Tuple, in_interrupt:
     What::State(StateChange { socket, from, to, in_interrupt, local: tuple.0, remote: tuple.1, facts: None })
 }
 
-fn told(joiner: &mut Joiner, events: Vec<(u64, u32, What)>) {
+fn told(joiner: &mut EventCorrelator, events: Vec<(u64, u32, What)>) {
     for (time_ns, pid, what) in events {
         let event = KernelEvent { time_ns, pid, actor: None, what };
         let who = acts(&event).then(|| process(pid));
@@ -38,7 +38,7 @@ fn who(owner: Option<&Attribution>) -> Option<(u32, OwnerSource)> {
     owner.and_then(|owner| Some((owner.identity.pid()?, owner.source)))
 }
 
-fn seen(joiner: &mut Joiner, cookie: u64, tuple: &Tuple) -> Option<(u32, OwnerSource)> {
+fn seen(joiner: &mut EventCorrelator, cookie: u64, tuple: &Tuple) -> Option<(u32, OwnerSource)> {
     who(joiner.seen(&mut row(cookie, tuple)).as_ref())
 }
 
@@ -74,7 +74,7 @@ fn counters(bytes: u64) -> Counters {
 
 #[test]
 fn a_short_connection_has_its_whole_life_and_both_owners() {
-    let mut joiner = Joiner::default();
+    let mut joiner = EventCorrelator::default();
     joiner.closing(
         10,
         Closing {
@@ -124,7 +124,7 @@ fn a_short_connection_has_its_whole_life_and_both_owners() {
 
 #[test]
 fn a_socket_that_lives_on_is_joined_by_its_tuple() {
-    let mut joiner = Joiner::default();
+    let mut joiner = EventCorrelator::default();
     told(&mut joiner, connection().into_iter().take(5).collect());
     assert_eq!(seen(&mut joiner, 100, &(at(40_000), at(80))), Some((10, OwnerSource::Event)));
     assert_eq!(seen(&mut joiner, 101, &(at(80), at(40_000))), Some((20, OwnerSource::Listener)));
@@ -135,7 +135,7 @@ fn a_socket_that_lives_on_is_joined_by_its_tuple() {
 
 #[test]
 fn two_sockets_of_one_tuple_join_nothing() {
-    let mut joiner = Joiner::default();
+    let mut joiner = EventCorrelator::default();
     let tuple = (at(40_000), at(80));
     for socket in [1, 2] {
         let open = change(socket, (TcpState::SynSent, TcpState::Established), tuple, true);
@@ -149,7 +149,7 @@ fn an_address_that_is_given_out_again_does_not_inherit_the_owner() {
     use TcpState::{Close, Established, Listen, SynRecv, SynSent};
     let (client, server) = ((at(40_000), at(80)), (at(80), at(40_001)));
     let owner_of_later = |later: Vec<(u64, u32, What)>| {
-        let mut joiner = Joiner::default();
+        let mut joiner = EventCorrelator::default();
         let lost = (6, 0, What::Lost(9));
         told(&mut joiner, connection().into_iter().take(5).chain([lost]).chain(later).collect());
         let end = What::Destroyed { socket: CLIENT, cookie: 200, in_interrupt: true };
@@ -179,7 +179,7 @@ fn a_socket_of_which_only_the_last_states_were_seen_leaves_nothing_to_the_next_a
     use TcpState::{Close, CloseWait, Established, LastAck, SynSent};
     // As when the recording begins while it ends.
     let (accepted, client) = ((at(80), at(40_000)), (at(41_000), at(22)));
-    let mut joiner = Joiner::default();
+    let mut joiner = EventCorrelator::default();
     told(
         &mut joiner,
         vec![
@@ -199,7 +199,7 @@ fn a_socket_of_which_only_the_last_states_were_seen_leaves_nothing_to_the_next_a
 #[test]
 fn an_end_that_is_told_after_the_address_was_given_out_again_takes_no_owner_with_it() {
     use TcpState::{Close, SynSent};
-    let mut joiner = Joiner::default();
+    let mut joiner = EventCorrelator::default();
     let late = change(SERVER, (Close, SynSent), (at(0), at(80)), false);
     let end = What::Destroyed { socket: SERVER, cookie: 101, in_interrupt: true };
     told(&mut joiner, connection().into_iter().take(5).chain([(9, 30, late), (9, 30, end)]).collect());
@@ -246,7 +246,7 @@ fn tries_twice(knows_cookie: bool) -> Vec<(u64, u32, What)> {
 #[test]
 fn each_connection_of_a_socket_has_an_id_of_its_own() {
     for knows_cookie in [true, false] {
-        let mut joiner = Joiner::default();
+        let mut joiner = EventCorrelator::default();
         let from = |port| (at(port), at(80));
         told(&mut joiner, tries_twice(knows_cookie));
         let mut second = row(100, &from(41_001));
@@ -276,7 +276,7 @@ fn each_connection_of_a_socket_has_an_id_of_its_own() {
 #[test]
 fn a_socket_that_tries_many_ports_before_anyone_sees_it_has_them_all() {
     use TcpState::{Close, SynSent};
-    let mut joiner = Joiner::default();
+    let mut joiner = EventCorrelator::default();
     for number in 0..200_u64 {
         let remote = at(1000 + number as u16);
         let attempt = |old, new, port| change(CLIENT, (old, new), (at(port), remote), false);
@@ -301,7 +301,7 @@ fn a_socket_that_tries_many_ports_before_anyone_sees_it_has_them_all() {
 #[test]
 fn the_port_of_one_that_is_still_connecting_comes_from_the_snapshot() {
     use TcpState::{Close, SynSent};
-    let mut joiner = Joiner::default();
+    let mut joiner = EventCorrelator::default();
     let opens = change(CLIENT, (Close, SynSent), (at(0), at(80)), false);
     let facts = Some(SocketFacts { cookie: 100, netns: 1, counters: None });
     let What::State(opens) = opens else { unreachable!() };
@@ -314,7 +314,7 @@ fn the_port_of_one_that_is_still_connecting_comes_from_the_snapshot() {
 
 #[test]
 fn a_reset_connection_keeps_the_tuple_and_says_no_counters() {
-    let mut joiner = Joiner::default();
+    let mut joiner = EventCorrelator::default();
     told(&mut joiner, connection().into_iter().take(5).collect());
     let reset = change(CLIENT, (TcpState::Established, TcpState::Close), (at(40_000), at(0)), false);
     told(
@@ -342,7 +342,7 @@ fn a_reset_connection_keeps_the_tuple_and_says_no_counters() {
 
 #[test]
 fn halves_that_stay_alone_are_given_out_after_a_while() {
-    let mut joiner = Joiner::default();
+    let mut joiner = EventCorrelator::default();
     told(&mut joiner, connection().into_iter().take(11).collect());
     joiner.closing(
         20,
@@ -367,7 +367,7 @@ fn halves_that_stay_alone_are_given_out_after_a_while() {
 
 #[test]
 fn whoever_closes_what_the_other_side_has_reset_owned_it() {
-    let mut joiner = Joiner::default();
+    let mut joiner = EventCorrelator::default();
     told(&mut joiner, connection().into_iter().take(5).collect());
     let reset = change(SERVER, (TcpState::Established, TcpState::Close), (at(80), at(40_000)), true);
     let end = What::Destroyed { socket: SERVER, cookie: 101, in_interrupt: false };
@@ -379,7 +379,7 @@ fn whoever_closes_what_the_other_side_has_reset_owned_it() {
 
 #[test]
 fn the_process_that_a_snapshot_finds_replaces_the_one_that_connected() {
-    let mut joiner = Joiner::default();
+    let mut joiner = EventCorrelator::default();
     let tuple = (at(40_000), at(80));
     told(&mut joiner, connection().into_iter().take(5).collect());
     let owner = Some(Arc::new(Owner { pid: Some(30), ..Owner::default() }));
@@ -401,7 +401,7 @@ fn records_that_know_the_socket_need_no_notice_of_its_end() {
         What::State(change) => What::State(StateChange { facts: facts(counters), ..change }),
         what => what,
     };
-    let mut joiner = Joiner::default();
+    let mut joiner = EventCorrelator::default();
     let tuple = (at(40_000), at(80));
     let opens = change(CLIENT, (TcpState::Close, TcpState::SynSent), (at(0), at(80)), false);
     let reset = change(CLIENT, (TcpState::Established, TcpState::Close), tuple, false);
@@ -420,7 +420,7 @@ fn records_that_know_the_socket_need_no_notice_of_its_end() {
 
 #[test]
 fn a_thread_of_the_kernel_that_closes_what_was_left_behind_does_not_own_it() {
-    let mut joiner = Joiner::default();
+    let mut joiner = EventCorrelator::default();
     told(&mut joiner, connection().into_iter().take(5).collect());
     let kernel = Owner { pid: Some(2), process_name: Some("kworker/0:1".to_owned()), ..Owner::default() };
     let closes = change(CLIENT, (TcpState::Established, TcpState::FinWait1), (at(40_000), at(80)), false);

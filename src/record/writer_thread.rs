@@ -51,7 +51,7 @@ pub(super) struct Batch {
 }
 
 /// The writing thread, seen from the loop.
-pub(super) struct Spool {
+pub(super) struct WriterThread {
     path: PathBuf,
     full: SyncSender<Batch>,
     /// Vectors come back to be filled again: at 20,000 sockets one is 5 MB, and pages fresh from
@@ -82,7 +82,7 @@ impl Written {
     }
 }
 
-impl Spool {
+impl WriterThread {
     /// Opens the file and starts the thread. When the disk is nearly full later, the file is completed, and
     /// the recording goes on in another one as soon as there is room.
     pub(super) fn start(output: &Output, start: &Metadata) -> Result<Self> {
@@ -107,7 +107,7 @@ impl Spool {
     }
 
     /// Hands over the rows of a tick, with what is known of the recording by now; waits while too
-    /// many are waiting. False when the thread has ended, whose reason [`Spool::finish`] then gives.
+    /// many are waiting. False when the thread has ended, whose reason [`WriterThread::finish`] then gives.
     pub(super) fn push(&self, rows: Vec<Row>, so_far: Option<Metadata>) -> bool {
         self.full.send(Batch { rows, so_far }).is_ok()
     }

@@ -109,7 +109,7 @@ fn let_group_read(_file: &File) -> std::io::Result<()> {
 }
 
 /// A capture file that is being written.
-pub(super) struct Growing {
+pub(super) struct PartialFile {
     path: PathBuf,
     file: File,
     existing: Existing,
@@ -120,7 +120,7 @@ pub(super) struct Growing {
     pub(super) group_may_read: bool,
 }
 
-impl Growing {
+impl PartialFile {
     /// A new file; what is there with this name is an error.
     pub(super) fn create(folder: &Dir, name: &str) -> Result<Self> {
         let path = folder.path_of(name);

@@ -6,7 +6,7 @@ use crate::capture::{IntervalChange, Metadata, Pause, PreviousPart, SeriesPart, 
 
 /// One file of a recording: where it begins, and what was counted before it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Part {
+pub(super) struct Segment {
     /// From 1.
     number: u32,
     /// In the series.
@@ -27,7 +27,7 @@ struct Start {
     pauses: usize,
 }
 
-impl Part {
+impl Segment {
     /// The first file of a recording, with its number in the series.
     pub(super) fn first(sequence: u64) -> Self {
         Self { number: 1, sequence, ..Self::default() }
@@ -141,13 +141,13 @@ mod tests {
 
     #[test]
     fn the_only_file_has_the_account_of_the_recording() {
-        assert_eq!(Part::first(1).of(whole(10, 1, Some(3)), None), whole(10, 1, Some(3)));
+        assert_eq!(Segment::first(1).of(whole(10, 1, Some(3)), None), whole(10, 1, Some(3)));
     }
 
     #[test]
     fn a_later_file_counts_from_its_own_start_and_shares_one_tick() {
         let cut = whole(10, 1, Some(3));
-        let part = Part::first(41).next(&cut, Some(previous()), 0);
+        let part = Segment::first(41).next(&cut, Some(previous()), 0);
         let file = part.of(whole(25, 4, Some(5)), Some("web"));
         assert_eq!((file.start_us, file.start_mono_ns), (cut.end_us, cut.end_mono_ns));
         assert_eq!((file.ticks_taken, file.ticks_late, file.events_lost), (16, 3, Some(2)));
@@ -161,7 +161,7 @@ mod tests {
     fn a_file_tells_of_the_pauses_since_the_one_before_it() {
         let pause = |at: i64| Pause { from_us: at, to_us: at + 5, ticks: 3, rows: 70 };
         let cut = whole(10, 4, None);
-        let part = Part::first(1).next(&cut, None, 1);
+        let part = Segment::first(1).next(&cut, None, 1);
         let file = part.of(Metadata { pauses: vec![pause(1), pause(8)], ..whole(12, 4, None) }, Some("web"));
         assert_eq!((file.pauses.as_slice(), file.ticks_taken), ([pause(8)].as_slice(), 3));
         assert!(file.is_degraded());

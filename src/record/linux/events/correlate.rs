@@ -14,8 +14,8 @@ use ahash::AHashMap;
 use super::super::ids::IdMap;
 use super::identity::{Attribution, Identity};
 use super::kernel_event::{KernelEvent, StateChange, What};
-use super::life::{Change, Closing, Life, SocketEvent, Tuple, alone, closed, conn_id, tell};
 use super::listeners::Listeners;
+use super::socket_lifecycle::{Change, Closing, Life, SocketEvent, Tuple, alone, closed, conn_id, tell};
 use crate::capture::{OwnerSource, Protocol, Row, TcpState};
 
 /// How long one half of a closed socket waits for the other, in ns. The kernel gives its notices from
@@ -37,7 +37,7 @@ struct Waiting<T> {
 /// The sockets whose story is not complete yet. Bounded by the sockets that are open, and by
 /// [`PATIENCE_NS`] of closed ones.
 #[derive(Default)]
-pub(super) struct Joiner {
+pub(super) struct EventCorrelator {
     lives: IdMap<u64, Life>,
     /// The one socket of a tuple; none if there are several.
     tuples: AHashMap<Tuple, Option<u64>>,
@@ -59,7 +59,7 @@ pub(super) struct Joiner {
     losses: u64,
 }
 
-impl Joiner {
+impl EventCorrelator {
     /// Takes an event, and the process if it was one that did it; events must come in the order of time.
     pub(super) fn event(&mut self, event: &KernelEvent, who: Option<Arc<Identity>>) {
         match &event.what {

@@ -8,7 +8,7 @@ use crate::{Error, Result};
 
 /// What reading one file came to; [`super::Output::account`] takes it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Account {
+pub struct FileReport {
     /// Every record, counted once.
     pub stats: ImportStats,
     /// Bytes of connections that the sensor says it missed.
@@ -17,7 +17,7 @@ pub struct Account {
     pub is_cut_short: bool,
 }
 
-impl Account {
+impl FileReport {
     /// An account of records called so, in the singular: `line`, `event`.
     pub fn new(unit: &str) -> Self {
         Self { stats: ImportStats::new(unit), ..Self::default() }

@@ -1,7 +1,10 @@
-//! The numbers of every section of the report.
+//! The numbers of every section of the report, as `report.json` publishes them.
 //!
 //! Bytes are payload bytes moved during the recording unless a name says otherwise. What was
-//! not counted is null, and how much of it there is stands beside every sum.
+//! not counted is null, as is a number that is not finite; how much of it there is stands beside every sum.
+
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::capture::SourceReport;
 
@@ -35,7 +38,7 @@ pub struct Completeness {
 }
 
 /// A part of a whole: connections and bytes under one name.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Share {
     /// What they have in common; `unknown` where it is null.
     pub name: String,
@@ -48,22 +51,30 @@ pub struct Share {
 }
 
 /// A distribution in a few numbers. Quantiles by linear interpolation.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the names say it")]
 pub struct Distribution {
     pub count: u64,
+    #[schemars(with = "Option<f64>")]
     pub mean: f64,
+    #[schemars(with = "Option<f64>")]
     pub min: f64,
+    #[schemars(with = "Option<f64>")]
     pub p25: f64,
+    #[schemars(with = "Option<f64>")]
     pub median: f64,
+    #[schemars(with = "Option<f64>")]
     pub p75: f64,
+    #[schemars(with = "Option<f64>")]
     pub p95: f64,
+    #[schemars(with = "Option<f64>")]
     pub p99: f64,
+    #[schemars(with = "Option<f64>")]
     pub max: f64,
 }
 
 /// The metrics of a capture, by section of the report.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Metrics {
     /// Dashboard.
     pub overview: Overview,
@@ -86,7 +97,7 @@ pub struct Metrics {
 }
 
 /// What was recorded, in shares.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Overview {
     /// Sockets of any kind.
     pub sockets: u64,
@@ -98,6 +109,8 @@ pub struct Overview {
     pub processes: u64,
     /// Remote addresses.
     pub endpoints: u64,
+    /// Sockets open at the fullest tick, with a remote.
+    pub open_connections_max: u64,
     /// Connections by `protocol`.
     pub by_protocol: Vec<Share>,
     /// Connections by `direction`.
@@ -113,12 +126,10 @@ pub struct Overview {
     /// Connections by the service's port and protocol (`443/tcp`): the local port if inbound,
     /// or internal and listening, else the remote one; the first 10, then `other`.
     pub top_ports: Vec<Share>,
-    /// Sockets open at the fullest tick, with a remote.
-    pub open_connections_max: u64,
 }
 
 /// Who moved how much.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Bandwidth {
     /// Payload bytes sent during the recording.
     pub bytes_sent: u64,
@@ -126,21 +137,23 @@ pub struct Bandwidth {
     pub bytes_received: u64,
     /// Connections without byte counts, which are missing from these sums.
     pub connections_not_counted: u64,
+    /// Sent bytes per second over the fullest slice.
+    #[schemars(with = "Option<f64>")]
+    pub peak_sent_per_s: f64,
+    /// Received bytes per second over the fullest slice.
+    #[schemars(with = "Option<f64>")]
+    pub peak_received_per_s: f64,
     /// By process name, most bytes first; the first 10, then `other`.
     pub by_process: Vec<Share>,
     /// By remote address, most bytes first; the first 10, then `other`.
     pub by_endpoint: Vec<Share>,
-    /// Sent bytes per second over the fullest slice.
-    pub peak_sent_per_s: f64,
-    /// Received bytes per second over the fullest slice.
-    pub peak_received_per_s: f64,
 }
 
 /// How TCP fared.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Tcp {
-    /// State changes seen: from, to, how often.
-    pub transitions: Vec<(String, String, u64)>,
+    /// State changes seen.
+    pub transitions: Vec<Transition>,
     /// Seconds that TCP connections were seen; none without one.
     pub duration_s: Option<Distribution>,
     /// TCP connections opened and closed in the recording and seen for less than `short_lived_s`.
@@ -148,8 +161,10 @@ pub struct Tcp {
     /// TCP connections that were seen for at least `long_lived_s`.
     pub long_lived: u64,
     /// The threshold for short-lived, in seconds.
+    #[schemars(with = "Option<f64>")]
     pub short_lived_s: f64,
     /// The threshold for long-lived, in seconds.
+    #[schemars(with = "Option<f64>")]
     pub long_lived_s: f64,
     /// Last smoothed round-trip time of each connection that has one, µs.
     pub rtt_us: Option<Distribution>,
@@ -162,24 +177,42 @@ pub struct Tcp {
     pub close_wait_by_process: Vec<Share>,
 }
 
+/// How often connections went from one TCP state to another.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct Transition {
+    pub from: String,
+    pub to: String,
+    pub count: u64,
+}
+
 /// Where the remotes are.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Geography {
     /// Connections with public addresses by country code.
     pub by_country: Vec<Share>,
     /// Connections with public addresses by city (`London, GB`), where a database has cities.
     pub by_city: Vec<Share>,
-    /// Country code, direction, connections; most connections first.
-    pub direction_by_country: Vec<(String, String, u64)>,
+    /// Connections by country and direction, most connections first.
+    pub direction_by_country: Vec<CountryDirection>,
     /// Connections with public addresses that no database knows.
     pub public_unknown: u64,
     /// Connections with addresses that are not public, and so are never looked up.
     pub not_public: u64,
 }
 
+/// Connections with one country in one direction.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct CountryDirection {
+    pub country_code: String,
+    pub direction: String,
+    pub connections: u64,
+}
+
 /// How much of what a protocol moved was payload. Over whole lives of the sockets, as the
 /// counters of packets are cumulative.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct ProtocolEfficiency {
     /// `tcp`, `udp`.
     pub protocol: String,
@@ -202,7 +235,7 @@ pub struct ProtocolEfficiency {
 }
 
 /// What is unlike the rest, beyond what the detectors find.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Anomalies {
     /// By process name, most unusual ports first; the first 100.
     pub ports_by_process: Vec<PortUse>,
@@ -210,7 +243,7 @@ pub struct Anomalies {
 
 /// How many ports a process uses, and of how many of them the service is not known. The port is
 /// the local one of an inbound connection, else the remote one.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct PortUse {
     /// Process name; `unknown` where it is not known.
     pub process: String,
@@ -225,9 +258,10 @@ pub struct PortUse {
 }
 
 /// How fast traffic was: each slice of the recording is one value.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Traffic {
     /// Length of a slice, in seconds.
+    #[schemars(with = "Option<f64>")]
     pub slice_s: f64,
     /// Payload bytes sent per second; none without a slice.
     pub sent_per_s: Option<Distribution>,
@@ -238,7 +272,7 @@ pub struct Traffic {
 }
 
 /// How two numbers of connections hang together.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Correlation {
     /// The first number, in words.
     pub a: String,
@@ -252,16 +286,16 @@ pub struct Correlation {
 }
 
 /// What a process cost the host.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct ProcessLoad {
     /// Its pid, if known.
     pub pid: Option<u32>,
     /// Its name.
     pub name: String,
-    /// Mean CPU, percent of one core.
-    pub cpu_percent_mean: Option<f32>,
-    /// Largest CPU, percent of one core.
-    pub cpu_percent_max: Option<f32>,
+    /// Mean CPU, percent of one core, to a hundredth.
+    pub cpu_percent_mean: Option<f64>,
+    /// Largest CPU, percent of one core, to a hundredth.
+    pub cpu_percent_max: Option<f64>,
     /// Largest resident memory, bytes.
     pub memory_rss_max_bytes: Option<u64>,
 }

@@ -14,8 +14,8 @@ use crate::model::Tables;
 use crate::model::detector::{About, Method, Output, Periods, Run, Signal, Status};
 use crate::model::finding::{Confidence, Entities, Evidence, Finding, Judgement, Measurement, Severity};
 use crate::model::metrics::{
-    Anomalies, Bandwidth, Completeness, Correlation, Distribution, Geography, Metrics, Overview, PortUse,
-    ProcessLoad, ProtocolEfficiency, Share, Tcp, Traffic,
+    Anomalies, Bandwidth, Completeness, Correlation, CountryDirection, Distribution, Geography, Metrics,
+    Overview, PortUse, ProcessLoad, ProtocolEfficiency, Share, Tcp, Traffic, Transition,
 };
 use crate::model::section::Section;
 
@@ -312,7 +312,11 @@ fn metrics() -> Metrics {
         geography: Geography {
             by_country: vec![share("DE", 210, 1_000, 2_000), share("US", 80, 3_000, 4_000)],
             by_city: Vec::new(),
-            direction_by_country: vec![("DE".to_owned(), "inbound".to_owned(), 200)],
+            direction_by_country: vec![CountryDirection {
+                country_code: "DE".to_owned(),
+                direction: "inbound".to_owned(),
+                connections: 200,
+            }],
             public_unknown: 10,
             not_public: 112,
         },
@@ -380,7 +384,11 @@ fn distribution(median: f64, max: f64) -> Distribution {
 
 fn tcp() -> Tcp {
     Tcp {
-        transitions: vec![("SYN_SENT".to_owned(), "ESTABLISHED".to_owned(), 180)],
+        transitions: vec![Transition {
+            from: "SYN_SENT".to_owned(),
+            to: "ESTABLISHED".to_owned(),
+            count: 180,
+        }],
         duration_s: Some(distribution(12.0, 600.0)),
         short_lived: 160,
         long_lived: 4,

@@ -1,7 +1,7 @@
 //! What the metrics say of a capture.
 
 use netrec::capture::{Counters, Metadata, Row, SourceReport, SourceStatus, TcpState};
-use netrec::model::metrics::Share;
+use netrec::model::metrics::{Share, Transition};
 
 use crate::fixture;
 use crate::scene::{HOST, Tell, listener, measured, tcp, udp};
@@ -71,7 +71,8 @@ fn tcp_is_measured_over_tcp_connections_alone() {
     assert_eq!(tcp.retransmission_rate, Some(0.03));
     assert_eq!(tcp.rtt_us.as_ref().map(|d| (d.min, d.max)), Some((1000.0, 5000.0)));
     assert_eq!(names(&tcp.close_wait_by_process), [("leak", 1)]);
-    assert_eq!(tcp.transitions, [("ESTABLISHED".to_owned(), "CLOSE_WAIT".to_owned(), 1)]);
+    let change = Transition { from: "ESTABLISHED".to_owned(), to: "CLOSE_WAIT".to_owned(), count: 1 };
+    assert_eq!(tcp.transitions, [change]);
 }
 
 #[test]

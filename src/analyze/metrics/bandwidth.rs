@@ -36,8 +36,8 @@ pub(super) fn loads(tables: &Tables) -> Result<Vec<ProcessLoad>> {
         .map(|process| ProcessLoad {
             pid: process.pid,
             name: process.process_name.unwrap_or("unknown").to_owned(),
-            cpu_percent_mean: process.cpu_percent_mean,
-            cpu_percent_max: process.cpu_percent_max,
+            cpu_percent_mean: process.cpu_percent_mean.map(to_hundredths),
+            cpu_percent_max: process.cpu_percent_max.map(to_hundredths),
             memory_rss_max_bytes: process.memory_rss_max_bytes,
         })
         .collect();
@@ -54,4 +54,9 @@ fn sum_and_peak(time_bins: &DataFrame, column: &str) -> Result<(u64, u64)> {
     let values = time_bins.column(column)?.u64()?;
     let sum = values.iter().flatten().fold(0, u64::saturating_add);
     Ok((sum, values.iter().flatten().max().unwrap_or(0)))
+}
+
+/// The digits behind are noise of the conversion.
+fn to_hundredths(percent: f32) -> f64 {
+    (f64::from(percent) * 100.0).round() / 100.0
 }

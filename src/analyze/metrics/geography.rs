@@ -9,6 +9,7 @@ use super::shares::{By, shares};
 use super::sockets::Sockets;
 use crate::Result;
 use crate::model::Tables;
+use crate::model::metrics::CountryDirection;
 use crate::model::records::{Direction, Scope};
 use crate::model::tables::EndpointColumns;
 
@@ -47,17 +48,19 @@ impl fmt::Display for City<'_> {
     }
 }
 
-fn directions(sockets: &Sockets<'_>, rows: impl Iterator<Item = usize>) -> Vec<(String, String, u64)> {
+fn directions(sockets: &Sockets<'_>, rows: impl Iterator<Item = usize>) -> Vec<CountryDirection> {
     let mut counts: BTreeMap<(&str, &str), u64> = BTreeMap::new();
     for row in rows {
         let direction = sockets.direction(row).map_or("unknown", Direction::as_str);
         *counts.entry((sockets.country_code(row).unwrap_or("unknown"), direction)).or_default() += 1;
     }
-    let mut list: Vec<(String, String, u64)> = counts
-        .into_iter()
-        .map(|((country, direction), count)| (country.to_owned(), direction.to_owned(), count))
-        .collect();
+    let entry = |((country_code, direction), connections): ((&str, &str), u64)| CountryDirection {
+        country_code: country_code.to_owned(),
+        direction: direction.to_owned(),
+        connections,
+    };
+    let mut list: Vec<CountryDirection> = counts.into_iter().map(entry).collect();
     // Stable, so that equal counts stay in the order of their names.
-    list.sort_by_key(|(.., count)| Reverse(*count));
+    list.sort_by_key(|entry| Reverse(entry.connections));
     list
 }

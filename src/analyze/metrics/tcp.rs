@@ -8,6 +8,7 @@ use super::{Settings, Tcp};
 use crate::Result;
 use crate::capture::TcpState;
 use crate::model::Tables;
+use crate::model::metrics::Transition;
 use crate::model::tables::TransitionColumns;
 
 pub(super) fn tcp(tables: &Tables, sockets: &Sockets<'_>, settings: &Settings) -> Result<Tcp> {
@@ -48,11 +49,15 @@ pub(super) fn retransmission_rate(sockets: &Sockets<'_>) -> Option<f64> {
     ratio(again, sent)
 }
 
-fn transitions(tables: &Tables) -> Result<Vec<(String, String, u64)>> {
+fn transitions(tables: &Tables) -> Result<Vec<Transition>> {
     let changes = TransitionColumns::of(&tables.transitions)?;
     let change = |row| {
         let change = changes.get(row);
-        (change.from_state.as_str().to_owned(), change.to_state.as_str().to_owned(), change.count)
+        Transition {
+            from: change.from_state.as_str().to_owned(),
+            to: change.to_state.as_str().to_owned(),
+            count: change.count,
+        }
     };
     Ok((0..changes.len()).map(change).collect())
 }

@@ -9,6 +9,7 @@ use super::palette::{self, AXIS};
 use super::{Chart, Subject};
 use crate::Result;
 use crate::humanize;
+use crate::model::metrics::CountryDirection;
 use crate::report::Section;
 
 pub(super) const CHART: Chart = Chart {
@@ -39,7 +40,8 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     }
     let names = Names::of(&subject.analysis.tables)?;
     let largest = rows.iter().map(Row::total).max().unwrap_or(1).max(1);
-    let countries = directions.iter().map(|(code, ..)| code).collect::<std::collections::BTreeSet<_>>().len();
+    let countries =
+        directions.iter().map(|entry| &entry.country_code).collect::<std::collections::BTreeSet<_>>().len();
     let subtitle = match countries {
         1 => "one country; connections with public addresses".to_owned(),
         n => format!("the first of {n} countries by connections with public addresses"),
@@ -94,10 +96,10 @@ impl Row<'_> {
 }
 
 /// The countries with the most connections.
-fn rows(directions: &[(String, String, u64)]) -> Vec<Row<'_>> {
+fn rows(directions: &[CountryDirection]) -> Vec<Row<'_>> {
     let mut countries: BTreeMap<&str, BTreeMap<&str, u64>> = BTreeMap::new();
-    for (code, direction, count) in directions {
-        *countries.entry(code).or_default().entry(direction).or_default() += count;
+    for CountryDirection { country_code, direction, connections } in directions {
+        *countries.entry(country_code).or_default().entry(direction).or_default() += connections;
     }
     let mut rows: Vec<Row<'_>> = countries.into_iter().map(|(code, counts)| Row { code, counts }).collect();
     rows.sort_by_key(|row| Reverse(row.total()));
@@ -111,7 +113,11 @@ mod tests {
 
     #[test]
     fn a_country_is_one_row_and_the_largest_come_first() {
-        let of = |code: &str, direction: &str, count| (code.to_owned(), direction.to_owned(), count);
+        let of = |code: &str, direction: &str, connections| CountryDirection {
+            country_code: code.to_owned(),
+            direction: direction.to_owned(),
+            connections,
+        };
         let directions = [of("DE", "inbound", 5), of("US", "outbound", 7), of("DE", "outbound", 3)];
         let rows = rows(&directions);
         let found: Vec<_> = rows.iter().map(|row| (row.code, row.total())).collect();

@@ -8,6 +8,7 @@ use super::{Chart, Subject};
 use crate::Result;
 use crate::capture::TcpState;
 use crate::humanize;
+use crate::model::metrics::Transition;
 use crate::report::Section;
 
 pub(super) const CHART: Chart =
@@ -25,7 +26,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     if transitions.is_empty() {
         return canvas::nothing(CHART.title, "No TCP connection changed its state while it was watched.");
     }
-    let total = transitions.iter().map(|(.., count)| *count).fold(0, u64::saturating_add);
+    let total = transitions.iter().map(|change| change.count).fold(0, u64::saturating_add);
     let subtitle = format!(
         "{} seen; each row is the state before, each column the state after; logarithmic colours",
         humanize::plural(total, "change")
@@ -37,19 +38,19 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
 struct Matrix<'a> {
     from: Vec<&'a str>,
     to: Vec<&'a str>,
-    changes: &'a [(String, String, u64)],
+    changes: &'a [Transition],
 }
 
 impl<'a> Matrix<'a> {
-    fn of(changes: &'a [(String, String, u64)]) -> Self {
-        let from = in_order_of_life(changes.iter().map(|(from, ..)| from.as_str()).collect());
-        let to = in_order_of_life(changes.iter().map(|(_, to, _)| to.as_str()).collect());
+    fn of(changes: &'a [Transition]) -> Self {
+        let from = in_order_of_life(changes.iter().map(|change| change.from.as_str()).collect());
+        let to = in_order_of_life(changes.iter().map(|change| change.to.as_str()).collect());
         Self { from, to, changes }
     }
 
     fn count(&self, from: &str, to: &str) -> u64 {
-        let is_it = |(a, b, _): &&(String, String, u64)| a == from && b == to;
-        self.changes.iter().find(is_it).map_or(0, |(.., count)| *count)
+        let is_it = |change: &&Transition| change.from == from && change.to == to;
+        self.changes.iter().find(is_it).map_or(0, |change| change.count)
     }
 
     fn draw(&self, canvas: &Canvas<'_>) -> Drawn {
@@ -78,7 +79,7 @@ impl<'a> Matrix<'a> {
         if count == 0 {
             return canvas.fill(field, palette::tint(GRID, 0.4));
         }
-        let largest = self.changes.iter().map(|(.., count)| *count).max().unwrap_or(1);
+        let largest = self.changes.iter().map(|change| change.count).max().unwrap_or(1);
         let share = if largest > 1 { (count as f64).ln() / (largest as f64).ln() } else { 1.0 };
         let colour = palette::heat(share);
         canvas.fill(field, colour)?;
@@ -107,7 +108,8 @@ mod tests {
 
     #[test]
     fn every_change_has_its_field() {
-        let change = |from: &str, to: &str, count| (from.to_owned(), to.to_owned(), count);
+        let change =
+            |from: &str, to: &str, count| Transition { from: from.to_owned(), to: to.to_owned(), count };
         let changes = [change("ESTABLISHED", "CLOSE_WAIT", 3), change("SYN_SENT", "ESTABLISHED", 9)];
         let matrix = Matrix::of(&changes);
         assert_eq!((matrix.from.len(), matrix.to.len()), (2, 2));

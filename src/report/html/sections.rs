@@ -4,12 +4,12 @@ use super::findings::Link;
 use super::view::{Fact, Image, Table, or_unknown};
 use crate::geo::country_name;
 use crate::humanize::{self, bytes, bytes_per_s, count, ratio_percent, seconds};
+use crate::model::metrics::{
+    Anomalies, Bandwidth, Correlation, CountryDirection, Distribution, Geography, Metrics, Overview, PortUse,
+    ProcessLoad, ProtocolEfficiency, Share, Tcp, Traffic, Transition,
+};
 use crate::report::Section;
 use crate::report::charts::{self, Picture};
-use crate::report::json::metrics::{
-    Anomalies, Bandwidth, Correlation, Distribution, Geography, Metrics, Overview, PortUse, ProcessLoad,
-    ProtocolEfficiency, Share, Tcp, Traffic,
-};
 use crate::report::json::v1::Finding;
 
 /// A section of the page, as the template shows it.
@@ -114,8 +114,8 @@ fn bandwidth(bandwidth: &Bandwidth) -> SectionView {
         vec![
             Fact::of("Sent", bytes(bandwidth.bytes_sent as f64)),
             Fact::of("Received", bytes(bandwidth.bytes_received as f64)),
-            Fact::of("Peak sent", or_unknown(bandwidth.peak_sent_per_s, bytes_per_s)),
-            Fact::of("Peak received", or_unknown(bandwidth.peak_received_per_s, bytes_per_s)),
+            Fact::of("Peak sent", bytes_per_s(bandwidth.peak_sent_per_s)),
+            Fact::of("Peak received", bytes_per_s(bandwidth.peak_received_per_s)),
             Fact::of(
                 "Connections without byte counts (not included)",
                 count(bandwidth.connections_not_counted),
@@ -129,8 +129,7 @@ fn bandwidth(bandwidth: &Bandwidth) -> SectionView {
 }
 
 fn tcp(tcp: &Tcp) -> SectionView {
-    let threshold = |value_s: Option<f64>| or_unknown(value_s, seconds);
-    let transition = |transition: &crate::report::json::metrics::Transition| {
+    let transition = |transition: &Transition| {
         vec![format!("{} → {}", transition.from, transition.to), count(transition.count)]
     };
     let distributions = [
@@ -141,8 +140,8 @@ fn tcp(tcp: &Tcp) -> SectionView {
     SectionView::of(
         Section::Tcp,
         vec![
-            Fact::of(format!("Short-lived (under {})", threshold(tcp.short_lived_s)), count(tcp.short_lived)),
-            Fact::of(format!("Long-lived (at least {})", threshold(tcp.long_lived_s)), count(tcp.long_lived)),
+            Fact::of(format!("Short-lived (under {})", seconds(tcp.short_lived_s)), count(tcp.short_lived)),
+            Fact::of(format!("Long-lived (at least {})", seconds(tcp.long_lived_s)), count(tcp.long_lived)),
             Fact::of("Segments retransmitted", count(tcp.retransmits)),
             Fact::of("Retransmitted per segment sent", or_unknown(tcp.retransmission_rate, ratio_percent)),
         ],
@@ -168,7 +167,7 @@ fn country(code: &str) -> String {
 fn geography(geography: &Geography) -> SectionView {
     let named = |share: &Share| Share { name: country(&share.name), ..share.clone() };
     let countries: Vec<Share> = geography.by_country.iter().map(named).collect();
-    let direction = |entry: &crate::report::json::metrics::CountryDirection| {
+    let direction = |entry: &CountryDirection| {
         vec![country(&entry.country_code), entry.direction.clone(), count(entry.connections)]
     };
     SectionView::of(
@@ -224,7 +223,7 @@ fn rates(traffic: &Traffic) -> Table {
             distribution("connections opened", opened, |value| format!("{}/s", humanize::number(value)))
         }),
     ];
-    let caption = format!("Rates per interval of {}", or_unknown(traffic.slice_s, seconds));
+    let caption = format!("Rates per interval of {}", seconds(traffic.slice_s));
     let header = ["", "intervals", "min", "median", "mean", "p95", "p99", "max"];
     Table::of(caption, &header, rows.into_iter().flatten())
 }
@@ -308,7 +307,7 @@ fn moved(caption: &str, name: &str, shares: &[Share]) -> Table {
 fn distribution(name: &str, values: &Distribution, text: fn(f64) -> String) -> Vec<String> {
     let numbers = [values.min, values.median, values.mean, values.p95, values.p99, values.max];
     let mut row = vec![name.to_owned(), count(values.count)];
-    row.extend(numbers.into_iter().map(|value| or_unknown(value, text)));
+    row.extend(numbers.map(text));
     row
 }
 
@@ -319,7 +318,7 @@ mod tests {
 
     #[test]
     fn tables_have_as_many_cells_as_headings_and_none_is_empty() {
-        let sections = all(&Metrics::from(&fixture::analysis().metrics), &[], &[]);
+        let sections = all(&fixture::analysis().metrics, &[], &[]);
         for table in sections.iter().flat_map(|section| &section.tables) {
             assert!(!table.rows.is_empty(), "{}", table.caption);
             assert!(table.rows.iter().all(|row| row.len() == table.header.len()), "{}", table.caption);
@@ -328,7 +327,7 @@ mod tests {
 
     #[test]
     fn an_empty_capture_has_facts_but_no_tables() {
-        let sections = all(&Metrics::from(&fixture::empty().metrics), &[], &[]);
+        let sections = all(&fixture::empty().metrics, &[], &[]);
         assert_eq!(sections.iter().map(|section| section.tables.len()).sum::<usize>(), 0);
     }
 }

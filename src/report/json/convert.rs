@@ -9,9 +9,9 @@ use serde_json::Value;
 use super::process_facts::ProcessFacts;
 use super::v1::{
     Capture, Chart, Completeness, Detector, DetectorStatus, Documentation, Entities, Evidence, Finding,
-    GeolocationSource, Import, ImportRecords, Insight, Measurement, Metrics, Moment, Report, Series,
-    SeriesFile, SeriesGap, Severity, Source, SourceStatus, Summary, Support, Suppressed, UnusedReason,
-    UnusedRecords, Verdict,
+    GeolocationSource, Import, ImportRecords, Insight, Measurement, Moment, Report, Series, SeriesFile,
+    SeriesGap, Severity, Source, SourceStatus, Summary, Support, Suppressed, UnusedReason, UnusedRecords,
+    Verdict,
 };
 use crate::analyze::Analysis;
 use crate::capture;
@@ -71,7 +71,7 @@ impl Report {
                 .collect(),
             idle_allow_rules: analysis.idle_rules(),
             detectors,
-            metrics: Metrics::from(&analysis.metrics),
+            metrics: analysis.metrics.clone(),
             charts: CHARTS.iter().map(Chart::from).collect(),
             geolocation: analysis.geo_sources.iter().map(GeolocationSource::from).collect(),
         }

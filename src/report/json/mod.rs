@@ -6,8 +6,6 @@
 //! anything else.
 
 mod convert;
-mod convert_metrics;
-pub mod metrics;
 mod process_facts;
 pub mod v1;
 mod verdict;

@@ -10,8 +10,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-pub use super::metrics::Metrics;
 use crate::model::about::About;
+pub use crate::model::metrics::Metrics;
 pub use crate::report::Section;
 
 /// What one capture shows.

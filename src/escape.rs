@@ -13,7 +13,7 @@
 //! | JSON | the same as a terminal, as soon as somebody looks at the file with `cat` | [`json`] |
 //! | shell | a command that is meant to be copied, with a file name in it | [`shell_word`], [`shell_path`] |
 //!
-//! What is escaped stays visible (`\u{1b}`): that a name holds such characters is evidence.
+//! What is escaped stays visible (`\u{1b}`, `\n`): that a name holds such characters is evidence.
 //! Text of every ordinary script stays as it is.
 
 use std::borrow::Cow;
@@ -195,10 +195,13 @@ fn visible(text: &str) -> Cow<'_, str> {
     }
     let mut out = String::with_capacity(text.len() + 16);
     for c in text.chars() {
-        if is_unsafe(c) {
-            let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
-        } else {
-            out.push(c);
+        match c {
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            // Writing to a String cannot fail.
+            c if is_unsafe(c) => drop(write!(out, "\\u{{{:x}}}", u32::from(c))),
+            c => out.push(c),
         }
     }
     Cow::Owned(out)
@@ -293,7 +296,7 @@ mod tests {
     fn controls_become_visible() {
         assert_eq!(terminal("\u{1b}]0;owned\u{7}"), r"\u{1b}]0;owned\u{7}");
         assert_eq!(terminal("cod\u{202e}gpj.exe"), r"cod\u{202e}gpj.exe");
-        assert_eq!(terminal("kworker\u{200b}/0:1\n"), r"kworker\u{200b}/0:1\u{a}");
+        assert_eq!(terminal("kworker\u{200b}/0:1\n"), r"kworker\u{200b}/0:1\n");
     }
 
     #[test]
@@ -301,7 +304,7 @@ mod tests {
         assert_eq!(csv("=HYPERLINK(\"http://x\")"), "'=HYPERLINK(\"http://x\")");
         assert_eq!(csv("@SUM(A1)"), "'@SUM(A1)");
         assert_eq!(csv(" =1+1"), "' =1+1");
-        assert_eq!(csv("\t=1"), r"'\u{9}=1");
+        assert_eq!(csv("\t=1"), r"'\t=1");
         assert_eq!(csv("＝1"), "'＝1");
         assert_eq!(csv("-inf"), "'-inf");
         assert_eq!(csv("-12.5"), "-12.5");
@@ -312,7 +315,7 @@ mod tests {
     #[test]
     fn markdown_is_only_text() {
         assert_eq!(markdown("![x](http://e/?q)"), r"!\[x\](http&#58;//e/?q)");
-        assert_eq!(markdown("a|b\n# c"), r"a\|b\\u{a}# c");
+        assert_eq!(markdown("a|b\n# c"), r"a\|b\\n# c");
         assert_eq!(markdown("<img src=x> @all www.e.com"), "&lt;img src=x&gt; &#64;all www&#46;e.com");
         assert_eq!(markdown("proc-owners (port-scan: 5 % & more)"), "proc-owners (port-scan: 5 % & more)");
         assert_eq!(markdown("snake_case _em_ &lt; - x"), r"snake_case \_em\_ &amp;lt; - x");

@@ -97,9 +97,23 @@ pub fn bytes(value: f64) -> String {
     scaled(value, &["B", "kB", "MB", "GB", "TB", "PB", "EB"])
 }
 
-/// Bytes per second with a decimal unit.
+/// Bytes per second with a decimal unit; of less than one, bytes per hour.
 pub fn bytes_per_s(value: f64) -> String {
-    format!("{}/s", bytes(value))
+    if value > 0.0 && value < 1.0 {
+        format!("{}/h", bytes(value * 3600.0))
+    } else {
+        format!("{}/s", bytes(value))
+    }
+}
+
+/// How often something happens: `18.1/s`, `6.6/min`, `0.52/h`.
+pub fn per_second(value: f64) -> String {
+    match value {
+        0.0 => "0/s".to_owned(),
+        v if v < 0.01 => format!("{}/h", number(v * 3600.0)),
+        v if v < 1.0 => format!("{}/min", number(v * 60.0)),
+        v => format!("{}/s", number(v)),
+    }
 }
 
 /// A count with a decimal prefix, for axes: `1.5 k`.
@@ -156,6 +170,12 @@ pub fn number(value: f64) -> String {
         return format!("{value:.1e}");
     }
     three_digits(value)
+}
+
+/// A measured value beside its name: a share in percent, anything else as [`measured`].
+pub fn measurement(name: &str, value: f64, unit: &str) -> String {
+    let is_share = unit.is_empty() && name.split(' ').any(|word| word == "share");
+    if is_share { ratio_percent(value) } else { measured(value, unit) }
 }
 
 /// A measured value with its unit; the units that have a form of their own get it.
@@ -250,6 +270,23 @@ mod tests {
         }
         assert_eq!(bytes(u64::MAX as f64), "18.4 EB");
         assert_eq!(bytes(f64::NAN), UNKNOWN);
+    }
+
+    #[test]
+    fn rare_things_are_counted_by_the_hour() {
+        assert_eq!(bytes_per_s(0.5), "1.8 kB/h");
+        assert_eq!(bytes_per_s(0.0), "0 B/s");
+        assert_eq!(per_second(18.1), "18.1/s");
+        assert_eq!(per_second(0.11), "6.6/min");
+        assert_eq!(per_second(1.5e-4), "0.54/h");
+        assert_eq!(per_second(0.0), "0/s");
+    }
+
+    #[test]
+    fn a_share_is_a_percentage() {
+        assert_eq!(measurement("failed share", 1.0, ""), "100 %");
+        assert_eq!(measurement("share of bytes", 0.25, ""), "25 %");
+        assert_eq!(measurement("shared hosts", 2.0, ""), "2");
     }
 
     #[test]

@@ -26,10 +26,10 @@ pub const SECTION: &str = "allow";
 
 /// What an entry looks like, for the documented configuration.
 pub const EXAMPLE: &str = "\
-# What you have an explanation for. The findings that an entry names are listed as suppressed,
-# apart from the others. All keys of an entry must hold, of a key's values one. Keys: detector,
-# process, exe, user, container, name, address, local_address, port; texts may hold * and ?,
-# addresses may be networks, ports ranges. A reason is needed.
+# Known and explained behavior. Findings that match an entry are listed separately, as suppressed.
+# Every key of an entry must match, with any one of its values. Keys: detector, process, exe, user,
+# container, name, address, local_address, port. Texts may contain * and ?, addresses may be
+# networks, ports may be ranges. Each entry needs a reason.
 # [[allow]]
 # reason = \"Monitoring of the web team, ticket 1234\"
 # process = \"zabbix_agent*\"
@@ -241,7 +241,7 @@ mod tests {
         refused("allow = 3", "[[allow]]");
         refused("[[allow]]\nprocess = \"x\"", "number 1");
         refused("[[allow]]\nreason = \" \"\nprocess = \"x\"", "reason");
-        refused("[[allow]]\nreason = \"all of it\"", "names nothing");
+        refused("[[allow]]\nreason = \"all of it\"", "has no criteria");
         refused("[[allow]]\nreason = \"x\"\nproces = \"x\"", "proces");
         refused("[[allow]]\nreason = \"x\"\naddress = \"10.0.0.0/33\"", "10.0.0.0/33");
         refused("[[allow]]\nreason = \"x\"\nport = \"9-1\"", "9-1");

@@ -115,7 +115,7 @@ impl Config {
 pub fn documented_defaults() -> String {
     let mut lines = vec![
         "# Every setting of netrec analyze with its default.".to_owned(),
-        "# Keep what you change; what is left out stays as it is here.".to_owned(),
+        "# Keep only what you change; anything left out keeps its default.".to_owned(),
     ];
     let analysis = toml::Table::try_from(Analysis::default()).unwrap_or_default();
     lines.extend(section_lines("analysis", &analysis, detector::describe::<Analysis>));
@@ -164,10 +164,10 @@ fn unknown_section(name: &str) -> String {
 
 fn check_analysis(analysis: &Analysis) -> Result<(), String> {
     if !(analysis.short_lived_s > 0.0 && analysis.long_lived_s >= analysis.short_lived_s) {
-        return Err("[analysis]: short_lived_s must be above 0 and at most long_lived_s".to_owned());
+        return Err("[analysis]: short_lived_s must be greater than 0 and at most long_lived_s".to_owned());
     }
     if !(10..=10_000).contains(&analysis.time_bins) {
-        return Err("[analysis]: time_bins must lie between 10 and 10000".to_owned());
+        return Err("[analysis]: time_bins must be between 10 and 10000".to_owned());
     }
     Ok(())
 }

@@ -185,8 +185,8 @@ pub fn find(capture: &CaptureFile, config: &Config, geo: &Databases) -> Result<D
 /// What an analysis of some connections cannot say.
 fn left_out(selection: &Selection) -> String {
     format!(
-        "Only {} of {} sockets were analyzed, those of which a row fits the filter {}, and the listening sockets on \
-         their ports; nothing is said of the others, and what is normal on this host was judged without them.",
+        "Only {} of {} sockets were analyzed: those with a row that matches the filter {}, and the \
+         listening sockets on their ports. The findings and the baseline of this host cover nothing else.",
         selection.connections, selection.of, selection.by,
     )
 }
@@ -195,7 +195,8 @@ fn left_out(selection: &Selection) -> String {
 fn window((from_us, to_us): (i64, i64)) -> String {
     let end = |us: i64| humanize::iso_utc(us).unwrap_or_else(|| us.to_string());
     format!(
-        "Only the time from {} to {} was analyzed; what was there before is not told from what began then.",
+        "Only the time from {} to {} was analyzed; connections that were already open then are \
+         indistinguishable from new ones.",
         end(from_us),
         end(to_us),
     )

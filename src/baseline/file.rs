@@ -21,18 +21,18 @@ impl Baseline {
         let file = open_regular(path).map_err(Error::io("read", path))?;
         file.take(MOST_BYTES + 1).read_to_end(&mut text).map_err(Error::io("read", path))?;
         if text.len() as u64 > MOST_BYTES {
-            return Err(wrong(format!("it is larger than {MOST_BYTES} bytes, and so no baseline")));
+            return Err(wrong(format!("it is larger than {MOST_BYTES} bytes, so it is not a baseline")));
         }
-        let value: serde_json::Value = serde_json::from_slice(&text)
-            .map_err(|e| wrong(format!("it is no baseline of netrec's: {e}")))?;
+        let value: serde_json::Value =
+            serde_json::from_slice(&text).map_err(|e| wrong(format!("it is not a netrec baseline: {e}")))?;
         match value.get("schema").and_then(serde_json::Value::as_str) {
             Some(SCHEMA) => {}
             Some(other) => {
-                return Err(wrong(format!("its schema is {other:?}, and this netrec reads {SCHEMA}")));
+                return Err(wrong(format!("its schema is {other:?}, but this version reads {SCHEMA}")));
             }
-            None => return Err(wrong("it is no baseline of netrec's: it names no schema".to_owned())),
+            None => return Err(wrong("it is not a netrec baseline: it names no schema".to_owned())),
         }
-        serde_json::from_value(value).map_err(|e| wrong(format!("it is no baseline of netrec's: {e}")))
+        serde_json::from_value(value).map_err(|e| wrong(format!("it is not a netrec baseline: {e}")))
     }
 
     /// Writes it whole or not at all.
@@ -42,7 +42,7 @@ impl Baseline {
     /// baseline, [`Error::Io`].
     pub fn save(&self, path: &Path, may_replace: bool) -> Result<()> {
         if may_replace && path.symlink_metadata().is_ok() && Self::load(path).is_err() {
-            let reason = "it is no baseline of netrec's".to_owned();
+            let reason = "it is not a netrec baseline".to_owned();
             return Err(Error::Foreign { path: path.to_path_buf(), reason });
         }
         let replace = if may_replace { Replace::Yes } else { Replace::No };
@@ -82,7 +82,7 @@ mod tests {
         ] {
             std::fs::write(&path, text).unwrap();
             let error = Baseline::load(&path).unwrap_err().to_string();
-            assert!(error.contains("schema") || error.contains("no baseline"), "{error}");
+            assert!(error.contains("schema") || error.contains("not a netrec baseline"), "{error}");
         }
     }
 }

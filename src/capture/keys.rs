@@ -39,7 +39,7 @@ impl SigningKey {
     pub fn generate() -> Result<Self> {
         let mut secret = [0; 32];
         getrandom::fill(&mut secret)
-            .map_err(|e| Error::Record(format!("the system gives no random bytes: {e}")))?;
+            .map_err(|e| Error::Record(format!("the system provides no random bytes: {e}")))?;
         Ok(Self(ed25519_dalek::SigningKey::from_bytes(&secret)))
     }
 
@@ -137,7 +137,7 @@ impl<'de> Deserialize<'de> for PublicKey {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let key = from_hex(&text).and_then(|bytes| Self::from_bytes(&bytes));
-        key.ok_or_else(|| serde::de::Error::custom("it is no Ed25519 public key"))
+        key.ok_or_else(|| serde::de::Error::custom("it is not an Ed25519 public key"))
     }
 }
 

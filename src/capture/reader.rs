@@ -214,7 +214,7 @@ impl CaptureFile {
         let mut hash = Sha256::new();
         for part in &self.parts {
             salvage::hash_into(&mut hash, &part.source, 0, part.source.bytes())
-                .ok_or_else(|| part.error(&self.path, "it cannot be read to its end"))?;
+                .ok_or_else(|| part.error(&self.path, "it cannot be read to the end"))?;
         }
         Ok(Digest::from_hash(hash))
     }
@@ -329,7 +329,7 @@ impl CaptureFile {
         let walk = || chunks.try_for_each(|chunk| thrift::walk_pages(&part.source, chunk));
         guard::quietly(walk)
             .flatten()
-            .ok_or_else(|| part.error(&self.path, "a page of it has a header that cannot be"))
+            .ok_or_else(|| part.error(&self.path, "one of its pages has an invalid header"))
     }
 
     fn rows_of(&self, index: usize) -> u64 {

@@ -66,7 +66,7 @@ pub fn recover(path: &Path, output: Option<&Path>, overwrite: Overwrite) -> Resu
     let target = output.map_or_else(|| free_target(&capture), Path::to_path_buf);
     check_target(&target, overwrite)?;
     let reason = if output.is_some() {
-        "another name was asked for".to_owned()
+        "another name was requested".to_owned()
     } else {
         match Folder::hold(&folder_path) {
             Ok(held) => {
@@ -79,11 +79,12 @@ pub fn recover(path: &Path, output: Option<&Path>, overwrite: Overwrite) -> Resu
                         finished,
                         metadata,
                         source: folder_path,
-                        kept: is_kept.then(|| "there is more in it, which netrec did not write".to_owned()),
+                        kept: is_kept
+                            .then(|| "it contains other files, which netrec did not write".to_owned()),
                         is_complete: true,
                     });
                 }
-                "not everything in it could be read".to_owned()
+                "some of it could not be read".to_owned()
             }
             Err(Error::Foreign { reason, .. }) => reason,
             Err(error @ Error::Busy { .. }) => return Err(error),
@@ -188,8 +189,8 @@ fn complete_held(held: Folder, target: &Path) -> Result<bool> {
     }
     if !salvage.illegible.is_empty() {
         let reason = format!(
-            "it holds an earlier recording that was broken off and cannot be read completely ({}), which netrec recover \
-             copies as far as it goes",
+            "it contains an earlier, interrupted recording that cannot be read completely ({}); netrec \
+             recover copies what it can",
             salvage.illegible.join("; ")
         );
         return Err(Error::Foreign { path, reason });

@@ -115,7 +115,10 @@ impl Salvage {
         let next_index = salvage.found.existing.next_index;
         let covers = |journal: &ReadJournal| journal.number == next_index && journal.is_whole();
         if behind > 0 && !journals.iter().any(covers) {
-            salvage.illegible.push(format!("{behind} bytes at the end of {ROWS} are no whole row group"));
+            salvage.illegible.push(format!(
+                "{behind} bytes at the end of {ROWS} are not a complete row \
+                group"
+            ));
         }
         salvage.absorb(journals);
         Ok(salvage)
@@ -128,7 +131,7 @@ impl Salvage {
             let Legible { bytes, damaged } = journal.legible;
             let is_written = self.found.whole.contains(&journal.number);
             if is_written && (damaged > 0 || journal.newest_tick() > in_row_groups) {
-                self.illegible.push(format!("{} holds what is not in its row group", journal.name));
+                self.illegible.push(format!("{} contains data outside its row group", journal.name));
             }
             if is_written {
                 continue;
@@ -150,11 +153,11 @@ impl Salvage {
                 self.illegible.push(format!("{damaged} of {bytes} bytes of {name} cannot be decoded"));
             }
             if rows_lost > 0 {
-                self.illegible.push(format!("{rows_lost} rows of {name} refer to what is lost"));
+                self.illegible.push(format!("{rows_lost} rows of {name} refer to lost data"));
             }
             if doubled > 0 {
                 self.illegible
-                    .push(format!("{doubled} ticks of {name} are there already, and were not taken twice"));
+                    .push(format!("{doubled} ticks of {name} were already present and were not added twice"));
             }
         }
         self.rows = absorbed.group;
@@ -167,12 +170,12 @@ impl Salvage {
     pub(super) fn describe(&self, path: &Path, fate: Fate) -> Result<Metadata> {
         let Some(metadata) = &self.found.metadata else {
             let reason = if self.origin == Origin::Import {
-                "the import was broken off before any of it could be read; import the files again".to_owned()
+                "the import was interrupted before any of it could be read; import the files again".to_owned()
             } else if self.bytes == 0 {
                 "the recording ended before its first snapshot was on disk".to_owned()
             } else {
                 format!(
-                    "none of the {} bytes that the recording left can be decoded, and nothing was removed ({})",
+                    "none of the {} bytes that the recording left can be decoded; nothing was removed ({})",
                     self.bytes,
                     self.illegible.join("; ")
                 )
@@ -186,7 +189,8 @@ impl Salvage {
             }
             (Origin::Import, _) => {
                 format!(
-                    "The import was broken off after {rows} rows; import the files again to have all of them."
+                    "The import was interrupted after {rows} rows; import the files again to get all of \
+                     them."
                 )
             }
             (Origin::Recording, fate) => Self::recording_sentence(metadata, fate),
@@ -194,7 +198,7 @@ impl Salvage {
         let missing = if self.illegible.is_empty() || fate == Fate::Running {
             String::new()
         } else {
-            format!(" Not everything could be read: {}.", self.illegible.join("; "))
+            format!(" Some of it could not be read: {}.", self.illegible.join("; "))
         };
         let recovered = Some(start + &missing);
         Ok(Metadata { recovered, rows, format_version: super::FORMAT_VERSION, ..metadata.clone() })
@@ -206,10 +210,11 @@ impl Salvage {
             Fate::Running => format!("The recording was still running when this was read: it had {at}."),
             Fate::BrokenOff => {
                 format!(
-                    "The recording was broken off and is read as it is (netrec recover finishes it): {at}."
+                    "The recording was interrupted and is read as it is (netrec recover finishes it): \
+                     {at}."
                 )
             }
-            Fate::Recovered => format!("The recording was broken off and has been recovered: {at}."),
+            Fate::Recovered => format!("The recording was interrupted and has been recovered: {at}."),
         }
     }
 

@@ -54,7 +54,7 @@ pub fn verify(path: &Path) -> Result<Verdict> {
     let source = open_source(path)?;
     let sha256 = salvage::digest(&source, 0, source.bytes()).ok_or_else(|| Error::Damaged {
         path: path.to_path_buf(),
-        reason: "it cannot be read to its end".to_owned(),
+        reason: "it cannot be read to the end".to_owned(),
     })?;
     match read_footer(path, &source) {
         Ok((footer, metadata)) => Ok(compare(&source, sha256, &footer, metadata)),
@@ -127,7 +127,8 @@ fn changed_groups(source: &Source, groups: &[GroupHash]) -> Vec<String> {
 fn outside_row_groups(source: &Source, groups: &[GroupHash]) -> String {
     let end = groups.last().map_or(0, |group| group.end);
     format!(
-        "what is not in a row group has changed: the footer with the metadata (bytes {end} to {}), or a record between row groups",
+        "data outside the row groups has changed: the footer with the metadata (bytes {end} to {}), or a \
+         record between row groups",
         source.bytes()
     )
 }

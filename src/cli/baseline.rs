@@ -17,7 +17,7 @@ const EXAMPLES: &str = "Examples:\n\
 \x20 netrec baseline /var/lib/netrec -o web.baseline\n\
 \x20 netrec baseline today.parquet -o web.baseline --update\n\
 \x20 netrec analyze web-01.parquet --baseline known.baseline -o checked\n\n\
-What is learned counts as normal: learn from recordings that were looked at.";
+Everything learned counts as normal, so learn only from recordings that you have reviewed.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -28,10 +28,10 @@ pub(super) struct Arguments {
     /// The file to write
     #[arg(short, long, value_name = "FILE", value_parser = paths::file())]
     output: PathBuf,
-    /// Add to the baseline that is in the file; recordings that it has learned are passed over
+    /// Add to the existing baseline; recordings that it has already learned from are skipped
     #[arg(long)]
     update: bool,
-    /// Replace a baseline that is there already
+    /// Replace an existing baseline
     #[arg(long, conflicts_with = "update")]
     force: bool,
 }
@@ -77,12 +77,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     }
     if baseline.dropped() > 0 {
         tell!(
-            "  {} facts seen longest ago were let go: nothing is called new",
+            "  the {} oldest facts were dropped for lack of room: nothing is reported as new",
             humanize::count(baseline.dropped())
         );
     }
     if baseline.covered_days() < LEAST_DAYS {
-        tell!("  fewer than {LEAST_DAYS} days: nothing is called new or usual yet");
+        tell!("  fewer than {LEAST_DAYS} days: nothing is reported as new or usual yet");
     }
     Ok(Done::of(is_partial))
 }

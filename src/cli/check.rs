@@ -48,7 +48,7 @@ pub(super) fn run(wanted: Wanted, facts: &HostInfo, is_json: bool) -> Result<Don
     }
     describe(wanted, &facts.privileges, &sources);
     if is_all_there {
-        tell!("All that can be recorded here will be recorded.");
+        tell!("Everything that can be recorded on this host will be recorded.");
     } else {
         advise(wanted, has_all);
     }
@@ -98,15 +98,15 @@ fn setcap_names(_wanted: Wanted) -> String {
 
 fn advise(wanted: Wanted, has_all: bool) {
     if has_all {
-        tell!("No privilege is missing: the rest cannot be seen on this host, or not at this moment.");
+        tell!("No privilege is missing: the rest cannot be recorded on this host, or not at this moment.");
         return;
     }
     let names = setcap_names(wanted);
     if names.is_empty() {
-        tell!("To see the rest, run as root; bytes and short connections are recorded on Linux only.");
+        tell!("To record the rest, run as root; bytes and short connections are recorded on Linux only.");
         return;
     }
     let program = std::env::current_exe().unwrap_or_else(|_| "netrec".into());
-    tell!("To see the rest, run as root, or give the program its privileges once:");
+    tell!("To record the rest, run as root, or grant the program its capabilities once:");
     tell!("  sudo setcap {names}=ep {}", escape::shell_path(&program));
 }

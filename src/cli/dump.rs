@@ -25,7 +25,7 @@ pub(super) struct Arguments {
     /// The capture to look into; several files, a folder or a pattern for a recording of several files
     #[arg(required = true, value_name = "CAPTURE", value_parser = paths::capture())]
     captures: Vec<PathBuf>,
-    /// The snapshot at or after this time, with what happened since the one before (UTC: 14:02,
+    /// The snapshot at or after this time, with the events since the previous one (UTC: 14:02,
     /// 2026-06-01T10:00:00Z, +30s from the start, -5m from the end)
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, required_unless_present = "between")]
     at: Option<When>,
@@ -56,8 +56,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     }
     let mut filter = arguments.filter.clone().unwrap_or_default();
     if !arguments.geoip.is_empty() && !filter.asks_for_countries() {
-        let reason =
-            "--geoip is for the countries of a filter, and none asks for one: add --filter 'country:NL', say";
+        let reason = "--geoip locates addresses for a country filter, and there is none: add --filter \
+             'country:NL', for example";
         return Err(Error::Usage(reason.to_owned()));
     }
     let capture = Arc::new(sources::open_one(&arguments.captures)?);
@@ -85,7 +85,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
 /// Whether the recording has all of a range; if not, it is said.
 fn is_whole(range: Range) -> bool {
     if let Some(missing) = range.missing {
-        super::note(&format!("listed as far as there is a recording: {missing}"));
+        super::note(&format!("listed as far as the recording goes: {missing}"));
     }
     range.missing.is_none()
 }

@@ -67,8 +67,11 @@ fn explanation(entry: &Entry) -> String {
     lines.join("\n") + "\n"
 }
 
-fn indented(paragraph: &str, spaces: usize) -> Vec<String> {
-    wrap(paragraph, WIDTH - spaces).into_iter().map(|line| format!("{:spaces$}{line}", "")).collect()
+fn indented(text: &str, spaces: usize) -> Vec<String> {
+    let paragraphs = text.split("\n\n").map(|paragraph| {
+        wrap(paragraph, WIDTH - spaces).into_iter().map(|line| format!("{:spaces$}{line}", "")).collect()
+    });
+    paragraphs.collect::<Vec<Vec<String>>>().join(&String::new())
 }
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     if to_stream && exporter.beside.is_some() {
         let format = exporter.id;
         let reason =
-            format!("--format {format} writes two files, so it cannot go to standard output; name one");
+            format!("--format {format} writes two files, so it cannot go to standard output: name a file");
         return Err(Error::Usage(reason));
     }
     let capture = sources::open_one(&arguments.captures)?;

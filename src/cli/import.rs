@@ -23,14 +23,14 @@ const EXAMPLES: &str = "Examples:\n\
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
-    /// Files and folders to import, all of one format, recognised by their content; - for standard
+    /// Files and folders to import, all of one format, recognized by their content; - for standard
     /// input
     #[arg(required = true)]
     files: Vec<PathBuf>,
     /// The capture to write [default: the first file's name with `.parquet`, in this folder]
     #[arg(short, long, value_name = "FILE", value_parser = paths::new_capture())]
     output: Option<PathBuf>,
-    /// The format of the files, instead of recognising it by content
+    /// The format of the files, instead of detecting it from the content
     #[arg(long, value_name = "FORMAT", value_parser = PossibleValuesParser::new(IMPORTERS.iter().map(|i| i.id)))]
     from: Option<String>,
     /// A network that counts as local, such as 192.0.2.0/24; may be given several times

@@ -95,15 +95,16 @@ Exit codes:\n\
 Environment:\n\
 \x20 NETREC_LOG  level of diagnostics on standard error: error, warn, info (as -v), debug (as -vv)\n\
 \x20             or trace\n\
-\x20 NO_COLOR    turns colours off, unless it is empty\n\
+\x20 NO_COLOR    disables colors, unless it is empty\n\
 \x20 TZ          time zone of --local-time";
 
-pub(crate) const FILTER_HELP: &str = "Filters: words joined by \"and\", \"or\" and parentheses; alternatives of a field in one word \
-                           (port:80,443); -word excludes; * and ? are wildcards; \"quotes\" keep spaces. Fields: process, pid, ppid, parent, exe, \
-                           cmdline, user, uid, container, sha256, remote, local, addr, port, remote_port, local_port, \
-                           name, country, protocol, state, kind, query, query_type, response_code, answers, bytes, sent, received, packets, retransmits, rtt, cpu, memory, \
-                           conn, netns. Operators: : = != ~ (contains) > >= < <=. Unknown values: process:none. \
-                           Example: (process:curl or port:22) -remote:10.0.0.0/8 bytes>1M";
+pub(crate) const FILTER_HELP: &str = "Filters: terms joined by \"and\", \"or\" and parentheses; list \
+    alternatives of a field with commas (port:80,443); -term excludes; * and ? are wildcards; \"quotes\" \
+    keep spaces. Fields: process, pid, ppid, parent, exe, cmdline, user, uid, container, sha256, remote, \
+    local, addr, port, remote_port, local_port, name, country, protocol, state, kind, query, query_type, \
+    response_code, answers, bytes, sent, received, packets, retransmits, rtt, cpu, memory, conn, netns. \
+    Operators: : = != ~ (contains) > >= < <=. Unknown values: process:none. Example: (process:curl or \
+    port:22) -remote:10.0.0.0/8 bytes>1M";
 
 /// Examples, and how to write a filter.
 fn with_filters(examples: &str) -> String {
@@ -301,10 +302,12 @@ fn need_terminal(instead: &str) -> Result<()> {
         return Ok(());
     }
     match std::env::var("TERM").as_deref() {
-        Ok("dumb") => refuse("TERM=dumb, a terminal that cannot place text on a screen".to_owned()),
-        Ok("" | "unknown") | Err(_) => {
-            refuse("TERM does not say what the terminal can do, try TERM=xterm-256color".to_owned())
-        }
+        Ok("dumb") => refuse("TERM=dumb is a terminal without cursor control".to_owned()),
+        Ok("" | "unknown") | Err(_) => refuse(
+            "TERM is not set or unknown, so the terminal's abilities are unknown; try \
+                TERM=xterm-256color"
+                .to_owned(),
+        ),
         Ok(_) => Ok(()),
     }
 }

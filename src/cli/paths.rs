@@ -16,7 +16,10 @@ const MOST_NEIGHBOURS: usize = 10_000;
 
 /// A capture that is read.
 pub(super) fn capture() -> impl TypedValueParser<Value = PathBuf> {
-    refusing("a capture is read from its end, so it cannot come from standard input: save it to a file first")
+    refusing(
+        "a capture is read from its end, so it cannot come from standard input: save it to a file \
+        first",
+    )
 }
 
 /// A capture that is written.

@@ -78,8 +78,8 @@ pub(super) struct Sources {
 /// Who may read what is recorded.
 #[derive(Debug, Args)]
 struct Access {
-    /// Let the group of the recorder read finished captures, for a service whose captures others
-    /// analyze; otherwise only their owner may
+    /// Let the group of the recorder read finished captures, for a service whose captures others analyze;
+    /// by default only their owner can
     #[arg(long)]
     group_readable: bool,
 }
@@ -173,8 +173,8 @@ fn log_sources(sources: &[SourceReport]) {
     for SourceReport { name, status, detail } in sources {
         match status {
             SourceStatus::Ran => tracing::info!("source {name} opened: {detail}"),
-            SourceStatus::Partial => tracing::warn!("source {name} sees only a part: {detail}"),
-            SourceStatus::Missing => tracing::warn!("source {name} cannot be used: {detail}"),
+            SourceStatus::Partial => tracing::warn!("source {name} is partial: {detail}"),
+            SourceStatus::Missing => tracing::warn!("source {name} is unavailable: {detail}"),
         }
     }
 }
@@ -184,10 +184,10 @@ pub(super) fn set_aside(path: &Path) -> Result<()> {
     match capture::set_aside(path)? {
         Aside::Nothing => {}
         Aside::Completed(earlier) => {
-            super::note(&format!("an interrupted earlier recording was recovered: {}", earlier.display()));
+            super::note(&format!("recovered an earlier, interrupted recording: {}", earlier.display()));
         }
         Aside::Removed(left) => {
-            super::note(&format!("what an interrupted import had left was removed: {}", left.display()));
+            super::note(&format!("removed the leftovers of an interrupted import: {}", left.display()));
         }
     }
     Ok(())
@@ -211,7 +211,10 @@ pub(super) fn parse_interval(text: &str) -> Result<Duration, String> {
     let interval = parse_duration(text)?;
     if interval < MIN_INTERVAL {
         let least = MIN_INTERVAL.as_millis();
-        return Err(format!("at least {least}ms, or a busy host would do little but list its sockets"));
+        return Err(format!(
+            "must be at least {least}ms: on a busy host, more frequent snapshots would use \
+            most of a core"
+        ));
     }
     Ok(interval)
 }
@@ -276,7 +279,7 @@ pub(super) fn say_owner(finished: &Finished) {
     match (finished.given_to, User::behind_sudo()) {
         (Some(user), _) => tell!("  owner: {} (uid {}), who ran sudo", escape::terminal(&name()), user.uid),
         (None, Some(user)) => {
-            tell!("  owner: root, because uid {} may not write to this folder; read it with sudo", user.uid);
+            tell!("  owner: root, because uid {} cannot write to this folder; read it with sudo", user.uid);
         }
         (None, None) => {}
     }
@@ -289,7 +292,7 @@ pub(super) fn say(plan: &Plan, recording: &Recording) {
     let Some((last, earlier)) = recording.files.split_last() else {
         // Its last file was completed, and told of, when the disk was full.
         tell!(
-            "{} in {} over {} ({}), and nothing after the disk was full",
+            "{} in {} over {} ({}); nothing after the disk filled up",
             humanize::plural(recording.connections, "socket"),
             humanize::plural(metadata.ticks_taken, "snapshot"),
             humanize::seconds(metadata.duration_s()),

@@ -21,7 +21,7 @@ pub(super) struct Arguments {
     /// The intended capture, its unfinished folder (FILE.d), or a capture with a damaged end
     #[arg(value_parser = paths::capture())]
     capture: PathBuf,
-    /// The capture to write; the contents of the folder are then copied, and it stays [default: the
+    /// The capture to write; the folder's contents are then copied, and the folder is kept [default: the
     /// intended name, or one with -recovered]
     #[arg(short, long, value_name = "FILE", value_parser = paths::new_capture())]
     output: Option<PathBuf>,

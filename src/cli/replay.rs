@@ -33,10 +33,10 @@ pub(super) struct Arguments {
         hide_default_value = true
     )]
     at: When,
-    /// Seconds of the recording that are played in one, 0.1 to 1000
+    /// Seconds of the recording to play per second, 0.1 to 1000
     #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = speed)]
     speed: f64,
-    /// Only what fits, such as `process:curl port:443 remote:10.0.0.0/8`
+    /// Show only matching rows, such as `process:curl port:443 remote:10.0.0.0/8`
     #[arg(long, value_name = "EXPR", allow_hyphen_values = true)]
     filter: Option<Filter>,
     /// Geolocation database (`.mmdb`); may be given several times
@@ -49,7 +49,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     let cursor = Cursor::new(Arc::clone(&capture))?;
     let span_us = super::span_us(&cursor)?;
     let at_us = arguments.at.resolve(span_us, None).map_err(super::time_error(capture.path()))?;
-    super::need_terminal("netrec dump lists what netrec replay shows")?;
+    super::need_terminal("netrec dump lists the same as text")?;
     // The time line has rows at both ends.
     let rows_us = cursor.span_us().unwrap_or(span_us);
     let geo = Arc::new(Databases::open(&arguments.geoip)?);

@@ -38,7 +38,7 @@ pub(super) struct Opened {
 /// pattern sorted by name.
 ///
 /// # Errors
-/// [`Error::Io`] if a folder cannot be read, [`Error::NotACapture`] if there is no capture in it or
+/// [`Error::Io`] if a folder cannot be read, [`Error::NotACapture`] if it contains no capture or
 /// nothing fits a pattern.
 pub(super) fn expand(names: &[PathBuf]) -> Result<Vec<Source>> {
     let mut sources = Vec::new();
@@ -52,7 +52,7 @@ pub(super) fn expand(names: &[PathBuf]) -> Result<Vec<Source>> {
             continue;
         };
         if found.is_empty() {
-            let reason = format!("there is no capture in it (a file that ends in {ENDING})");
+            let reason = format!("it contains no capture (a file that ends in {ENDING})");
             return Err(Error::NotACapture { path: name.clone(), reason });
         }
         sources.extend(found.into_iter().map(|path| Source { path, is_named: false }));
@@ -112,7 +112,10 @@ pub(super) fn open_one(names: &[PathBuf]) -> Result<CaptureFile> {
 pub(super) fn sorted(files: Vec<CaptureFile>) -> Vec<Vec<CaptureFile>> {
     let sorted = capture::recordings(files);
     for copy in &sorted.copies {
-        super::note(&format!("{} is a copy of another file here and is read once", copy.path().display()));
+        super::note(&format!(
+            "{} is a copy of another file here and is read only once",
+            copy.path().display()
+        ));
     }
     sorted.recordings
 }
@@ -157,7 +160,7 @@ pub(super) fn within(capture: CaptureFile, since: Option<When>, until: Option<Wh
     let range = crate::replay::Range::between(since, until, span_us);
     let range = range.map_err(super::time_error(capture.path()))?;
     if let Some(missing) = range.missing {
-        super::note(&format!("read as far as there is a recording: {missing}"));
+        super::note(&format!("read as far as the recording goes: {missing}"));
     }
     Ok(capture.within(range.ends_us))
 }
@@ -200,8 +203,8 @@ fn not_one(names: &[PathBuf], unread: Vec<String>) -> Error {
     match unread.into_iter().next() {
         Some(sentence) => Error::NotACapture { path, reason: format!("no file could be read: {sentence}") },
         None => Error::Usage(format!(
-            "{} and the other names stand for several recordings: of several hosts, at the same time, or imported; \
-             name the files of one",
+            "{} and the other names belong to several recordings (several hosts, overlapping times, or \
+             imports): name the files of one",
             path.display()
         )),
     }
@@ -258,7 +261,7 @@ fn collect(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<()> 
             found.push(path);
         }
         if found.len() > MOST_FILES {
-            let reason = format!("there are more than {MOST_FILES} captures in it: name fewer");
+            let reason = format!("it contains more than {MOST_FILES} captures: name fewer");
             return Err(Error::NotACapture { path: folder.to_path_buf(), reason });
         }
     }
@@ -316,7 +319,7 @@ mod tests {
     fn what_stands_for_nothing_is_an_error_and_a_name_is_left_as_it_is() {
         let place = place();
         let none = expand(&[place.path().join("c*.parquet")]).unwrap_err();
-        assert!(none.to_string().contains("there is no capture in it"), "{none}");
+        assert!(none.to_string().contains("it contains no capture"), "{none}");
         assert_eq!(found(place.path(), "missing.parquet"), ["missing.parquet"]);
     }
 }

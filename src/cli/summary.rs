@@ -39,7 +39,7 @@ fn verdict(report: &Report) -> String {
     let verdict = &report.verdict;
     let severity = verdict.severity.map_or_else(|| "NONE".to_owned(), |s| severity_name(s).to_uppercase());
     if report.capture.import.is_some() && report.capture.rows == 0 {
-        return line("EMPTY", "Not analyzed: the capture holds nothing.");
+        return line("EMPTY", "Not analyzed: the capture is empty.");
     }
     line(&severity, &verdict.headline)
 }

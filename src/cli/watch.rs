@@ -26,11 +26,11 @@ pub(super) struct Arguments {
     /// Time between two snapshots, such as 500ms or 5s
     #[arg(short, long, value_name = "TIME", value_parser = parse_interval, allow_hyphen_values = true, default_value = "1s")]
     interval: Duration,
-    /// The capture that the key r writes, from a minute before [default: netrec-HOST-START.parquet in
-    /// this folder]
+    /// The capture that the r key records, starting a minute earlier [default: netrec-HOST-START.parquet
+    /// in this folder]
     #[arg(short, long, value_name = "FILE", value_parser = paths::new_capture())]
     output: Option<PathBuf>,
-    /// Show only what fits, such as `process:curl port:443 remote:10.0.0.0/8`; all is recorded
+    /// Show only matching rows, such as `process:curl port:443 remote:10.0.0.0/8`; everything is recorded
     #[arg(long, value_name = "EXPR", allow_hyphen_values = true)]
     filter: Option<Filter>,
     /// Sign what is recorded with this Ed25519 key (`netrec verify --new-key FILE` makes one)
@@ -44,7 +44,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Done> {
-    super::need_terminal("netrec record needs none")?;
+    super::need_terminal("netrec record works without one")?;
     if let Some(path) = arguments.output.as_ref().filter(|path| path.exists()) {
         return Err(Error::Exists { path: path.clone() });
     }

@@ -20,12 +20,12 @@ pub(super) fn cautions(before: Known<'_>, after: Known<'_>) -> Vec<String> {
     for ((metadata, facts), which) in [(before, "earlier"), (after, "later")] {
         if metadata.is_degraded() {
             cautions.push(format!(
-                "The {which} capture is degraded: what is missing in it may only not have been seen."
+                "The {which} capture is degraded: items missing from it may simply not have been recorded."
             ));
         }
         if facts.without_owner as f64 > MANY_WITHOUT_OWNER * facts.sockets as f64 {
             cautions.push(format!(
-                "In the {which} capture {} of {} have no known process: programs may be missing in it.",
+                "In the {which} capture, {} of {} have no known process: programs may be missing from it.",
                 humanize::count(facts.without_owner as u64),
                 humanize::plural(facts.sockets as u64, "socket"),
             ));
@@ -43,35 +43,29 @@ fn not_alike(before: &Metadata, after: &Metadata) -> Vec<String> {
         |metadata: &Metadata| metadata.host_name.clone().unwrap_or_else(|| "an unknown host".to_owned());
     if before.host_name != after.host_name || before.host_name.is_none() {
         cautions.push(format!(
-            "These may not be captures of the same host: {} before, {} after.",
+            "These may be captures of different hosts: {} before, {} after.",
             name(before),
             name(after)
         ));
     }
     if after.start_us < before.start_us {
-        cautions.push(
-            "The capture that is named first is the later one: new and gone are the wrong way round."
-                .to_owned(),
-        );
+        cautions.push("The first capture is the later one: new and gone are swapped.".to_owned());
     }
     if before.boot_id.is_some() && after.boot_id.is_some() && before.boot_id != after.boot_id {
-        cautions.push(
-            "The host was started anew between them: services may have moved without anybody's doing."
-                .to_owned(),
-        );
+        cautions.push("The host rebooted between them: services may have moved on their own.".to_owned());
     }
     let (short, long) =
         (before.duration_s().min(after.duration_s()), before.duration_s().max(after.duration_s()));
     if long > UNEVEN * short {
         cautions.push(format!(
-            "One recording is far longer than the other ({} and {}): it saw more of what is rare.",
+            "One recording is much longer than the other ({} and {}) and saw more of what is rare.",
             humanize::seconds(long),
             humanize::seconds(short),
         ));
     }
     if before.import.is_some() != after.import.is_some() {
         cautions.push(
-            "One is a recording and the other an import, and they do not know the same things.".to_owned(),
+            "One is a recording and the other an import: they do not hold the same information.".to_owned(),
         );
     }
     cautions
@@ -82,14 +76,14 @@ fn unequal_views(before: &Metadata, after: &Metadata) -> Vec<String> {
     let mut cautions = Vec::new();
     if before.sees_between_ticks() != after.sees_between_ticks() {
         let which = if after.sees_between_ticks() { "later" } else { "earlier" };
-        cautions.push(format!("Only the {which} capture has the connections that lived between two ticks."));
+        cautions.push(format!("Only the {which} capture includes connections that lived between two ticks."));
     }
     if before.privileges != after.privileges {
         let list = |metadata: &Metadata| {
             if metadata.privileges.is_empty() { "none".to_owned() } else { metadata.privileges.join(", ") }
         };
         cautions.push(format!(
-            "The recorders had other privileges: {} before, {} after.",
+            "The recorders had different privileges: {} before, {} after.",
             list(before),
             list(after)
         ));
@@ -98,7 +92,7 @@ fn unequal_views(before: &Metadata, after: &Metadata) -> Vec<String> {
     let names: BTreeSet<&str> = old.keys().chain(new.keys()).copied().collect();
     let unequal: Vec<&str> = names.into_iter().filter(|name| old.get(name) != new.get(name)).collect();
     if !unequal.is_empty() && before.import.is_none() && after.import.is_none() {
-        cautions.push(format!("Sources that did not see as much in both: {}.", unequal.join(", ")));
+        cautions.push(format!("Sources with different coverage: {}.", unequal.join(", ")));
     }
     cautions
 }
@@ -119,7 +113,7 @@ fn unknown_contents(before: &Facts, after: &Facts) -> Option<String> {
     let unknown = both.len() - both.iter().filter(is_known).count();
     (unknown > 0).then(|| {
         format!(
-            "Of {} in both the content is not known in one of the captures for {unknown}: a change could not show.",
+            "Without a hash in one of the captures: {unknown} of {} in both; changes to them cannot be detected.",
             humanize::plural(both.len() as u64, "executable"),
         )
     })

@@ -134,7 +134,7 @@ fn an_executable_with_another_content_and_a_program_from_another_path_are_said()
     let diff = compared(&of(Some("aa"), "/usr/sbin/sshd"), &of(None, "/usr/sbin/sshd"));
     assert!(!diff.has_news());
     assert!(
-        diff.cautions[0].contains("Of 1 executable in both the content is not known"),
+        diff.cautions[0].contains("Without a hash in one of the captures: 1 of 1 executable in both"),
         "{:?}",
         diff.cautions
     );
@@ -177,14 +177,14 @@ fn what_makes_it_doubtful_is_said() {
     new.end_mono_ns = 600_000_000_000;
     let cautions = compared_as(&old, &scene([]), &new, &scene([])).cautions.join(" ");
     for words in [
-        "same host: web before, db after",
-        "wrong way round",
-        "started anew",
-        "far longer than the other (10 min and 1 min)",
+        "different hosts: web before, db after",
+        "new and gone are swapped",
+        "The host rebooted",
+        "much longer than the other (10 min and 1 min)",
         "The earlier capture is degraded",
-        "Only the earlier capture has the connections that lived between two ticks",
-        "other privileges: root before, none after",
-        "Sources that did not see as much in both: perf-events",
+        "Only the earlier capture includes connections that lived between two ticks",
+        "different privileges: root before, none after",
+        "Sources with different coverage: perf-events",
     ] {
         assert!(cautions.contains(words), "{words}: {cautions}");
     }

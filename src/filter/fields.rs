@@ -153,7 +153,7 @@ pub(super) const FIELDS: &[Field] = &[
     Field {
         names: &["name", "remote_name"],
         reads: Reads::Text(remote_name),
-        meaning: "name by which the remote was asked for",
+        meaning: "host name used to reach the remote",
     },
     Field {
         names: &["country", "country_code"],
@@ -230,7 +230,7 @@ pub(super) const FIELDS: &[Field] = &[
     Field {
         names: &["retransmits"],
         reads: Reads::Number(|row| row.counters.retransmits.map(u64::from), Unit::Count),
-        meaning: "segments sent again so far",
+        meaning: "segments retransmitted so far",
     },
     Field {
         names: &["rtt", "rtt_us"],

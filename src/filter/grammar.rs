@@ -58,7 +58,7 @@ fn tokens(words: Vec<Word>) -> Result<Vec<Token>, Fault> {
             }
         }
         if depth > MOST_DEPTH {
-            return Err((span_of(&word), format!("more than {MOST_DEPTH} parentheses in one another")));
+            return Err((span_of(&word), format!("more than {MOST_DEPTH} nested parentheses")));
         }
         let closing = closing(rest).min(depth);
         let (inner, closed) = rest.split_at(rest.len() - closing);
@@ -105,7 +105,7 @@ impl Parser {
             let span = *span;
             self.tokens.next();
             if !self.begins_a_part() {
-                return Err((span, "a word is missing after or".to_owned()));
+                return Err((span, "a term is missing after or".to_owned()));
             }
             parts.push(self.all(depth)?);
         }
@@ -120,10 +120,10 @@ impl Parser {
                     self.tokens.next();
                 }
                 Some(Token::Or(span)) if parts.is_empty() => {
-                    return Err((*span, "a word is missing before or".to_owned()));
+                    return Err((*span, "a term is missing before or".to_owned()));
                 }
                 Some(Token::Close(at)) if parts.is_empty() => {
-                    return Err(((*at, at + 1), "a word is missing in the parentheses".to_owned()));
+                    return Err(((*at, at + 1), "a term is missing in the parentheses".to_owned()));
                 }
                 None | Some(Token::Or(_) | Token::Close(_)) => return Ok(one_or(parts, Expression::All)),
                 Some(Token::Word(_) | Token::Open(_) | Token::Not) => parts.push(self.part(depth)?),
@@ -139,7 +139,7 @@ impl Parser {
                 Some(Token::Word(word)) => {
                     let (test, is_reversed) = parse::term(&word)?;
                     if self.terms.len() == MOST_TERMS {
-                        return Err((span_of(&word), format!("more than {MOST_TERMS} words")));
+                        return Err((span_of(&word), format!("more than {MOST_TERMS} terms")));
                     }
                     self.terms.push(test);
                     let term = Expression::Term(self.terms.len() - 1);
@@ -155,7 +155,7 @@ impl Parser {
                         _ => Err(not_closed(at)),
                     };
                 }
-                _ => return Err(((self.end, self.end), "a word is missing after the negation".to_owned())),
+                _ => return Err(((self.end, self.end), "a term is missing after the negation".to_owned())),
             }
         }
     }

@@ -132,7 +132,7 @@ fn value(field: &Field, operator: Operator, letters: &[Letter]) -> Result<Value,
     match field.reads {
         Reads::Number(_, unit) => Range::of(operator, &text, unit).map(Value::Range),
         Reads::Port(_) => port(operator, &text),
-        _ if !is_equality => Err(format!("{name} is no number: use {name}:{text}")),
+        _ if !is_equality => Err(format!("{name} is not a number: use {name}:{text}")),
         Reads::Text(_) => Ok(Value::Pattern(pattern())),
         Reads::Word(_, all) => {
             let pattern = pattern();
@@ -148,7 +148,7 @@ fn value(field: &Field, operator: Operator, letters: &[Letter]) -> Result<Value,
         Reads::Country => {
             let is_code = text.chars().count() <= 2
                 && text.chars().all(|c| c.is_ascii_alphabetic() || "*?".contains(c));
-            let refusal = || format!("{text:?} is not a country code of two letters, such as DE or US");
+            let refusal = || format!("{text:?} is not a two-letter country code such as DE or US");
             if is_code { Ok(Value::Pattern(pattern())) } else { Err(refusal()) }
         }
     }
@@ -158,7 +158,7 @@ fn port(operator: Operator, text: &str) -> Result<Value, String> {
     let range = Range::of(operator, text, super::value::Unit::None)?;
     let numbers = text.split('-').filter_map(|number| number.parse::<u64>().ok());
     if numbers.max().is_some_and(|port| port > u64::from(u16::MAX)) {
-        return Err(format!("{text} is no port: they end at 65535"));
+        return Err(format!("{text} is not a port: ports end at 65535"));
     }
     Ok(Value::Range(range))
 }
@@ -180,7 +180,7 @@ fn address(
     if is_name && !text.contains('/') {
         return Ok(Value::Pattern(pattern()));
     }
-    Err(format!("{name}: {text:?} is no address, network (10.0.0.0/8) or name"))
+    Err(format!("{name}: {text:?} is not an address, network (10.0.0.0/8) or name"))
 }
 
 pub(super) fn plain(letters: &[Letter]) -> String {

@@ -144,31 +144,37 @@ fn a_mistake_is_pointed_at() {
         "state:ESTABLISHD",
         "state is never \"ESTABLISHD\": did you mean ESTABLISHED?\n  state:ESTABLISHD\n        ^^^^^^^^^^",
     );
-    check_refused("port:80,99999", "99999 is no port: they end at 65535\n  port:80,99999\n          ^^^^^");
+    check_refused(
+        "port:80,99999",
+        "99999 is not a port: ports end at 65535\n  port:80,99999\n          ^^^^^",
+    );
     check_refused(
         "bytes>many",
         "\"many\" is not a number such as 500, 10k or 1.5M\n  bytes>many\n        ^^^^",
     );
-    check_refused("process>curl", "process is no number: use process:curl\n  process>curl\n          ^^^^");
+    check_refused(
+        "process>curl",
+        "process is not a number: use process:curl\n  process>curl\n          ^^^^",
+    );
     check_refused(r#"a "b c"#, "this quote is not closed\n  a \"b c\n    ^");
     check_refused(
         "remote:10.0.0.0/99",
-        "remote: \"10.0.0.0/99\" is no address, network (10.0.0.0/8) or name\n  remote:10.0.0.0/99\n         ^^^^^^^^^^^",
+        "remote: \"10.0.0.0/99\" is not an address, network (10.0.0.0/8) or name\n  remote:10.0.0.0/99\n         ^^^^^^^^^^^",
     );
     check_refused(
         "kind:x",
         "kind is never \"x\": there are snapshot, opened, state, closed, query\n  kind:x\n       ^",
     );
-    check_refused("a or", "a word is missing after or\n  a or\n    ^^");
-    check_refused("a or or b", "a word is missing after or\n  a or or b\n    ^^");
-    check_refused("or b", "a word is missing before or\n  or b\n  ^^");
+    check_refused("a or", "a term is missing after or\n  a or\n    ^^");
+    check_refused("a or or b", "a term is missing after or\n  a or or b\n    ^^");
+    check_refused("or b", "a term is missing before or\n  or b\n  ^^");
     check_refused("a (b or c", "this parenthesis is not closed\n  a (b or c\n    ^");
     check_refused("(", "this parenthesis is not closed\n  (\n  ^");
-    check_refused("a ()", "a word is missing in the parentheses\n  a ()\n     ^");
+    check_refused("a ()", "a term is missing in the parentheses\n  a ()\n     ^");
     check_refused("pid:", "pid: a value is missing (process id)\n  pid:\n  ^^^^");
     check_refused("port:1,,2", "port: a value is missing between the commas\n  port:1,,2\n  ^^^^^^^^^");
-    check_refused("a not", "a word is missing after the negation\n  a not\n       ^");
-    check_refused("port:90-80", "90-80 ends before it begins\n  port:90-80\n       ^^^^^");
+    check_refused("a not", "a term is missing after the negation\n  a not\n       ^");
+    check_refused("port:90-80", "90-80 ends before it starts\n  port:90-80\n       ^^^^^");
 }
 
 #[test]
@@ -205,7 +211,7 @@ fn a_country_is_that_of_a_public_address() {
     assert!(filter("-country:DE,us").matches(&row()));
     check_refused(
         "country:Germany",
-        "\"Germany\" is not a country code of two letters, such as DE or US\n  country:Germany\n          ^^^^^^^",
+        "\"Germany\" is not a two-letter country code such as DE or US\n  country:Germany\n          ^^^^^^^",
     );
 }
 

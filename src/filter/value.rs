@@ -86,7 +86,7 @@ impl Range {
             return if least <= most {
                 Ok(Self { least, most })
             } else {
-                Err(format!("{text} ends before it begins"))
+                Err(format!("{text} ends before it starts"))
             };
         }
         let value = number(text, unit)?;

@@ -76,7 +76,7 @@ impl<R: Read> Decompressed<R> {
             } else {
                 Err(io::Error::new(
                     io::ErrorKind::InvalidData,
-                    "what follows the compressed part is not compressed",
+                    "the data after the compressed part is not compressed",
                 ))
             };
         }

@@ -111,7 +111,7 @@ impl<'a> Output<'a> {
             account.stats.count_by("record");
         }
         if account.is_cut_short {
-            self.cut_short(&format!("{file} ends in the middle of a line; what is whole was read."));
+            self.cut_short(&format!("{file} ends in the middle of a line; the complete lines were read."));
         }
         self.missed_bytes = self.missed_bytes.saturating_add(account.missed_bytes);
         self.stats.add(account.stats, &file);
@@ -169,7 +169,8 @@ impl<'a> Output<'a> {
         }
         self.metadata.inside = marks.networks().iter().map(ToString::to_string).collect();
         if marks.is_full() {
-            let detail = "too many addresses are marked as inside to be listed: the private networks count";
+            let detail = "too many addresses are marked as local to list: the private networks count as \
+                local";
             self.source("inside", SourceStatus::Partial, detail);
         }
     }
@@ -199,7 +200,7 @@ impl<'a> Output<'a> {
         for (file, count) in std::mem::take(&mut self.nul_bytes) {
             if count.get() > 0 {
                 let detail = format!(
-                    "{} NUL bytes in {file} were passed over, as copytruncate or a power failure leaves them",
+                    "{} NUL bytes in {file} were skipped; copytruncate or a power failure leaves them",
                     count.get()
                 );
                 self.source("nul-bytes", SourceStatus::Partial, detail);

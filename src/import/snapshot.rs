@@ -131,7 +131,7 @@ impl Snapshots {
         output.source("snapshots", SourceStatus::Ran, detail);
         if self.times_without_zone > 0 {
             let detail = format!(
-                "{} have no known time zone and are taken for UTC",
+                "{} have no known time zone and are read as UTC",
                 super::plural(self.times_without_zone, "time")
             );
             output.source("time-zone", SourceStatus::Partial, detail);
@@ -148,14 +148,14 @@ impl Snapshots {
 /// What to do for a list without a time: the time of the file is only a hint, as copies have another.
 pub(super) fn undated(file: &Path, lists_before: u32) -> Error {
     let reason = if lists_before > 0 {
-        "it holds several snapshots, and not all have a time: print the date before each".to_owned()
+        "it contains several snapshots, not all with a time: print the date before each".to_owned()
     } else {
         let changed = file.metadata().and_then(|metadata| metadata.modified()).ok();
         let hint = changed.map_or_else(String::new, |changed| {
             let changed = DateTime::<Utc>::from(changed).to_rfc3339_opts(SecondsFormat::Secs, true);
             format!(" (the file was last changed at {changed})")
         });
-        format!("it does not say when it was made: give the time, --at 2026-11-24T10:00:00Z{hint}")
+        format!("it does not say when it was taken: give the time, --at 2026-11-24T10:00:00Z{hint}")
     };
     Error::Import { path: file.to_path_buf(), reason }
 }

@@ -85,7 +85,7 @@ impl Indicators {
         let size = std::fs::metadata(path).map_err(Error::io("read", path))?.len();
         let refuse = |reason: String| Error::Config { path: path.to_path_buf(), reason };
         if size > MAX_BYTES {
-            return Err(refuse(format!("a list may have {MAX_BYTES} bytes, and this one has {size}")));
+            return Err(refuse(format!("a list may have at most {MAX_BYTES} bytes; this one has {size}")));
         }
         let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -101,12 +101,12 @@ impl Indicators {
         if parsed.found.is_empty() {
             let first = parsed.first_unusable.map(|first| format!("; the first entry is {first}"));
             return Err(format!(
-                "no indicator that netrec can use: it knows addresses, networks, ports, names, paths and SHA-256{}",
+                "no indicator that netrec can use (addresses, networks, ports, names, paths and SHA-256){}",
                 first.unwrap_or_default()
             ));
         }
         if self.list.len() + parsed.found.len() > MAX_INDICATORS {
-            return Err(format!("more than {MAX_INDICATORS} indicators in all"));
+            return Err(format!("more than {MAX_INDICATORS} indicators in total"));
         }
         if let Some(first) = parsed.first_unusable {
             let number = parsed.unusable;
@@ -114,7 +114,10 @@ impl Indicators {
         }
         if parsed.context > 0 {
             let number = parsed.context;
-            self.notes.push(format!("{name}: {number} entries are context by their own words, or revoked."));
+            self.notes.push(format!(
+                "{name}: {number} entries are marked as context or revoked, and were \
+                skipped."
+            ));
         }
         let named = parsed.found.into_iter().map(|found| Indicator { source: name.to_owned(), ..found });
         self.list.extend(named);
@@ -130,7 +133,7 @@ fn parse(bytes: &[u8]) -> Result<Parsed, String> {
         return Ok(lines::parse(text));
     }
     let json: serde_json::Value =
-        serde_json::from_str(text).map_err(|e| format!("it starts like JSON but does not parse: {e}"))?;
+        serde_json::from_str(text).map_err(|e| format!("it looks like JSON but does not parse: {e}"))?;
     if json["type"] == "bundle" || json["type"] == "indicator" {
         return Ok(stix::parse(&json));
     }
@@ -257,7 +260,7 @@ mod tests {
             (&b"hello world\n"[..], "hello world"),
             (b"", "no indicator"),
             (b"{\"a\": 1}", "neither"),
-            (b"{\"a\": ", "starts like JSON"),
+            (b"{\"a\": ", "looks like JSON"),
         ] {
             let error = Indicators::default().add("list", bytes).unwrap_err();
             assert!(error.contains(says), "{error}");

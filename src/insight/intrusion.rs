@@ -15,8 +15,9 @@ use crate::model::finding::Severity;
 const INTRUSION: Hypothesis = Hypothesis {
     id: "intrusion",
     title: "{who}: possible intrusion in {count} stages: {stages}",
-    summary: "Findings of several stages of an intrusion are about the same {program|host} or the same address outside. Each alone \
-        may be harmless; that one actor shows all of them is hardly chance. The evidence is in the order of time.",
+    summary: "Findings from several stages of an intrusion concern the same {program|host} or the same \
+        external address. Each alone may be harmless; all of them together are unlikely to be \
+        coincidence. The evidence is in chronological order.",
     stage: None,
     joins: Joins::Process,
     needs: &[],
@@ -25,10 +26,11 @@ const INTRUSION: Hypothesis = Hypothesis {
     escalates: false,
     at_most: Severity::Critical,
     benign: &[
-        "An administrator, a penetration test or a security scanner shows several of these stages as well.",
+        "An administrator, a penetration test or a security scanner goes through several of these stages \
+         as well.",
     ],
     ask: &[
-        "Contain the {program|host} before you look further, and keep its files and memory.",
+        "Contain the {program|host} before you investigate further, and preserve its files and memory.",
         "Search the fleet for the addresses, names and hashes in the evidence.",
     ],
     attack: &[],

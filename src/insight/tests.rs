@@ -286,7 +286,7 @@ fn in_a_network_hosts_act_and_in_a_recording_processes_of_its_host() {
     // What ss printed is the view of one host.
     for metadata in [Metadata::default(), import("ss")] {
         let (title, ask) = said(&metadata);
-        assert_eq!(title, "an unknown process on 10.0.0.7: possible command and control (C2) to 203.0.113.9");
+        assert_eq!(title, "An unknown process on 10.0.0.7: possible command and control (C2) to 203.0.113.9");
         assert!(ask.starts_with("Check whether the program's file belongs to a package"), "{ask}");
     }
 }

@@ -120,10 +120,11 @@ fn fill(text: &str, case: &Case<'_>, entities: &Entities, view: View, naming: Na
     while let Some((before, after)) = rest.split_once('{') {
         let (place, after) = after.split_once('}').unwrap_or((after, ""));
         out.push_str(before);
-        out.push_str(&match place {
+        let is_first = out.is_empty();
+        let named = match place {
             "who" => who(case, entities, view, naming),
-            "host" => host(entities, view),
-            "Host" => capitalised(&host(entities, view)),
+            "host" => host(case, entities, view),
+            "Host" => capitalised(&host(case, entities, view)),
             "count" if intrusion::is_one(case) => intrusion::stages(case).len().to_string(),
             "count" => case.members.len().to_string(),
             "stages" => {
@@ -134,7 +135,10 @@ fn fill(text: &str, case: &Case<'_>, entities: &Entities, view: View, naming: Na
                 (Some((words, _)), View::Host) | (Some((_, words)), View::Network) => words.to_owned(),
                 (None, _) => destination(case, entities),
             },
-        });
+        };
+        // A name stays as it is; words begin a sentence.
+        let is_words = ["several ", "an unknown "].iter().any(|words| named.starts_with(words));
+        out.push_str(&if is_first && is_words { capitalised(&named) } else { named });
         rest = after;
     }
     out + rest
@@ -145,7 +149,7 @@ fn who(case: &Case<'_>, entities: &Entities, view: View, naming: Naming) -> Stri
     match (actor, &entities.local_addr, view) {
         (Some(name), ..) if naming == Naming::Full => in_full(name, entities),
         (Some(name), ..) => name.clone(),
-        (None, _, View::Network) => host(entities, view),
+        (None, _, View::Network) => host(case, entities, view),
         _ if case.has_owner() => "several processes".to_owned(),
         (None, Some(addr), View::Host) => format!("an unknown process on {addr}"),
         (None, None, View::Host) => "an unknown process".to_owned(),
@@ -161,11 +165,14 @@ fn in_full(name: &str, entities: &Entities) -> String {
 }
 
 /// The host on this side.
-fn host(entities: &Entities, view: View) -> String {
+fn host(case: &Case<'_>, entities: &Entities, view: View) -> String {
     match (view, &entities.local_addr) {
         (View::Host, _) => "this host".to_owned(),
         (View::Network, Some(addr)) => addr.clone(),
-        (View::Network, None) => "several hosts".to_owned(),
+        (View::Network, None) => {
+            let clients = case.needed().filter_map(|fact| fact.measured("clients")).fold(0.0, f64::max);
+            if clients > 1.0 { humanize::plural(clients as u64, "host") } else { "several hosts".to_owned() }
+        }
     }
 }
 

@@ -129,7 +129,7 @@ impl Entry {
                 };
                 match thresholds {
                     Some(thresholds) => D::detect(context, &thresholds),
-                    None => Ok(Outcome::Skipped("The configuration turned it off.".to_owned())),
+                    None => Ok(Outcome::Skipped("Turned off in the configuration.".to_owned())),
                 }
             },
         }

@@ -24,7 +24,8 @@ impl Outcome {
         }
         let ticks = tables.ticks;
         Some(Self::Skipped(format!(
-            "Needs connections that were opened during the recording: at least two ticks, and this capture has {ticks}."
+            "Needs connections opened during the recording: at least two ticks, and this capture has \
+             {ticks}."
         )))
     }
 }

@@ -161,7 +161,7 @@ impl Host for PortableHost {
         let (status, detail) = match self.without_owner {
             0 => (SourceStatus::Ran, "TCP and UDP sockets with their processes".to_owned()),
             missing => {
-                let detail = format!("at one time {missing} sockets had no process that could be seen");
+                let detail = format!("at one snapshot, {missing} sockets had no visible process");
                 (SourceStatus::Partial, detail)
             }
         };

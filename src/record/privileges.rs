@@ -62,7 +62,7 @@ fn needed(wanted: Wanted) -> impl Iterator<Item = Capability> {
 /// # Errors
 /// In words, if the system refuses.
 pub(crate) fn limit(wanted: Wanted, folder: &Path) -> Result<(), String> {
-    let failed = |e: caps::errors::CapsError| format!("privileges cannot be given up: {e}");
+    let failed = |e: caps::errors::CapsError| format!("privileges cannot be dropped: {e}");
     let permitted = caps::read(None, CapSet::Permitted).map_err(failed)?;
     let giving = FOR_GIVING.into_iter().filter(|_| User::behind_sudo().is_some());
     let mut kept: CapsHashSet =

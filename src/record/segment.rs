@@ -107,7 +107,7 @@ pub(super) fn ends_without_room() -> SourceReport {
     SourceReport {
         name: "disk".to_owned(),
         status: SourceStatus::Partial,
-        detail: "the file ends early, because the disk was full; recording paused until there was room"
+        detail: "the file ends early because the disk was full; recording paused until there was space"
             .to_owned(),
     }
 }

@@ -237,7 +237,7 @@ impl Worker {
         // What could not be completed is completed when there is room.
         let _ = self.end_file(rows, &told);
         self.written.disk_is_full.store(true, Ordering::Relaxed);
-        self.written.tell("the disk is full: recording pauses until there is room".to_owned());
+        self.written.tell("the disk is full: recording pauses until there is space".to_owned());
     }
 
     /// Begins a new file with this tick if there is room again; else the tick is lost.
@@ -272,8 +272,8 @@ impl Worker {
                 self.written.disk_is_full.store(false, Ordering::Relaxed);
                 let (ticks, lost) = (pause.ticks, pause.rows);
                 self.written.tell(format!(
-                    "there is room again: recording goes on in {goes_on_in}; {ticks} snapshots with {lost} rows \
-                     are lost"
+                    "there is space again: recording resumes in {goes_on_in}; {ticks} snapshots with \
+                     {lost} rows are lost"
                 ));
                 Ok(())
             }
@@ -367,7 +367,7 @@ impl Worker {
         }
         let pruned = self.series.make_room(&self.kept(so_far), missing);
         for path in &pruned.removed {
-            self.written.tell(format!("removed, as the disk is full: {}", path.display()));
+            self.written.tell(format!("removed because the disk is full: {}", path.display()));
         }
         !pruned.removed.is_empty() && missing_bytes(&self.path, rows).is_none()
     }

@@ -45,6 +45,8 @@ pub(super) struct Head {
     pub(super) stretches: bool,
     /// Whether its values add up in a group.
     pub(super) is_sum: bool,
+    /// Whether it is left out where no line has a value, unless it was chosen.
+    pub(super) is_optional: bool,
 }
 
 /// A column of a table whose lines are `T`.
@@ -58,7 +60,18 @@ pub(super) struct Column<T: 'static> {
 
 const fn head(title: &'static str, about: &'static str, align: Align, widths: (u16, u16), rank: u8) -> Head {
     let (min, ideal) = widths;
-    Head { title, about, align, cut: Cut::End, min, ideal, rank, stretches: false, is_sum: false }
+    Head {
+        title,
+        about,
+        align,
+        cut: Cut::End,
+        min,
+        ideal,
+        rank,
+        stretches: false,
+        is_sum: false,
+        is_optional: false,
+    }
 }
 
 /// A column of texts.
@@ -91,6 +104,11 @@ impl<T> Column<T> {
 
     pub(super) const fn stretches(mut self) -> Self {
         self.head.stretches = true;
+        self
+    }
+
+    pub(super) const fn optional(mut self) -> Self {
+        self.head.is_optional = true;
         self
     }
 

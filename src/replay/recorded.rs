@@ -48,7 +48,7 @@ impl Source for Recorded {
                 Ok(true)
             }
             Err(TryRecvError::Disconnected) if state.findings == Findings::Searching => {
-                let why = "no thread could be started, or it broke";
+                let why = "the background thread could not be started or has died";
                 state.find(Findings::Failed(why.to_owned()));
                 Ok(true)
             }

@@ -105,10 +105,12 @@ fn draw_tabs(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) -> Ve
     let mut places = Vec::new();
     for (number, panel) in Panel::ALL.into_iter().enumerate() {
         let count = match (panel, &state.findings) {
-            (Panel::Findings, Findings::Found(marks)) => format!(" ({})", marks.len()),
+            (Panel::Findings, Findings::Found(marks)) => {
+                format!(" ({})", humanize::count(marks.len() as u64))
+            }
             (Panel::Findings, Findings::Searching) => " (…)".to_owned(),
             (Panel::Findings, Findings::Failed(_)) => " (failed)".to_owned(),
-            (Panel::Connections, _) => format!(" ({})", state.lines().len()),
+            (Panel::Connections, _) => format!(" ({})", humanize::count(state.lines().len() as u64)),
             _ => String::new(),
         };
         let name = theme.text(&format!(" {} {}{count} ", number + 1, panel.name()));

@@ -191,7 +191,7 @@ impl State {
                 self.is_playing = !self.is_playing;
             }
             Action::Faster | Action::Slower if self.live.is_some() => {
-                self.message = Some("the live host cannot be played faster or slower".to_owned());
+                self.message = Some("playback speed does not apply to a live host".to_owned());
             }
             Action::Faster => self.speed = (self.speed * 2.0).min(SPEEDS.1),
             Action::Slower => self.speed = (self.speed / 2.0).max(SPEEDS.0),

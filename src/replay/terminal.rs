@@ -112,7 +112,8 @@ impl<'a> Player<'a> {
             None | Some(Err(TryRecvError::Empty)) => return Ok(has_news),
             Some(Ok(rows)) => Ok(rows),
             Some(Err(TryRecvError::Disconnected)) => {
-                Err("The rows cannot be read: no thread could be started, or it broke.".to_owned())
+                Err("The rows cannot be read: the background thread could not be started or has died."
+                    .to_owned())
             }
         };
         self.detail = None;
@@ -229,7 +230,7 @@ fn on_display(display: &mut Display, state: &mut State, request: &Request) -> io
         Request::Redraw => display.redraw()?,
         Request::Suspend => {
             if !display.suspend()? {
-                state.message = Some("no shell could continue it, so it is not suspended".to_owned());
+                state.message = Some("not suspended: no shell could resume it".to_owned());
             }
         }
         _ => return Ok(false),

@@ -93,13 +93,13 @@ impl Range {
     /// The range between two times of a recording.
     ///
     /// # Errors
-    /// In words, if it is empty, ends before it begins, or lies outside of the recording.
+    /// In words, if it is empty, ends before it starts, or lies outside of the recording.
     pub fn between(from: When, to: When, span_us: (i64, i64)) -> Result<Self, String> {
         let (first, last) = span_us;
         let (from_us, to_us) = (from.place(span_us, None).0, to.place(span_us, None).0);
         if from_us > to_us {
             let (from, to) = (precise(from_us), precise(to_us));
-            return Err(format!("the range ends before it begins: {from} is later than {to}"));
+            return Err(format!("the range ends before it starts: {from} is later than {to}"));
         }
         if from_us == to_us {
             let moment = precise(from_us);
@@ -321,11 +321,11 @@ mod tests {
     #[test]
     fn a_range_that_holds_nothing_is_refused() {
         for (from, to, because) in [
-            ("end", "start", "ends before it begins"),
+            ("end", "start", "ends before it starts"),
             ("23:00", "23:00", "is empty"),
             ("2020-01-01", "2020-01-02", "is before the recording"),
             ("2027-01-01", "2027-01-02", "is after the recording"),
-            ("start", "-6h", "ends before it begins"),
+            ("start", "-6h", "ends before it starts"),
         ] {
             let error = between(from, to).unwrap_err();
             assert!(error.contains(because), "{from} {to}: {error}");

@@ -259,7 +259,7 @@ fn absolute(path: &Path) -> Result<PathBuf> {
     if absolute.file_name().is_some() {
         return Ok(absolute);
     }
-    let reason = "a name for the folder is needed: name one with -o";
+    let reason = "the folder needs a name: give one with -o";
     Err(Error::io("create", path)(io::Error::other(reason)))
 }
 
@@ -280,12 +280,11 @@ fn check_is_report(path: &Path, target: &Path, parent: &Dir, name: &OsStr) -> Re
         }
         _ => {}
     }
-    let no_report =
-        || foreign("it is not a report of netrec (it has no manifest.json of netrec's)".to_owned());
+    let no_report = || foreign("it is not a netrec report (it has no netrec manifest.json)".to_owned());
     let manifest = Manifest::read(target).map_err(|_| no_report())?;
     let changes = manifest.changes(target)?;
     if !changes.is_empty() {
-        return Err(foreign(format!("it is not as netrec wrote it ({})", changes.join("; "))));
+        return Err(foreign(format!("it was changed after netrec wrote it ({})", changes.join("; "))));
     }
     let files = manifest.files.into_iter().map(|entry| entry.path);
     Ok(files.chain([manifest::FILE.to_owned()]).collect())
@@ -400,7 +399,7 @@ mod tests {
                 fs::write(target.join("report.json"), content).unwrap();
             }
             let error = Folder::prepare(&target, true).unwrap_err().to_string();
-            assert!(error.contains("not a report of netrec"), "{error}");
+            assert!(error.contains("not a netrec report"), "{error}");
         }
         assert_eq!(names(place.path()), ["thesis"]);
     }

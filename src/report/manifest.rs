@@ -85,7 +85,7 @@ impl Manifest {
         if manifest.schema.starts_with(SCHEMA_FAMILY) {
             Ok(manifest)
         } else {
-            Err(damaged("it is not a manifest of netrec's".to_owned()))
+            Err(damaged("it is not a netrec manifest".to_owned()))
         }
     }
 
@@ -111,13 +111,13 @@ impl Entry {
         let relative = Path::new(&self.path);
         // A manifest is as foreign as the rest: it names nothing outside of its folder.
         if !relative.components().all(|part| matches!(part, Component::Normal(_))) {
-            return Ok(Some("lies outside of the folder"));
+            return Ok(Some("is outside the folder"));
         }
         let path = folder.join(relative);
         match fs::symlink_metadata(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Some("is missing")),
             Err(error) => return Err(Error::io("read", &path)(error)),
-            Ok(facts) if !facts.is_file() => return Ok(Some("is no file any more")),
+            Ok(facts) if !facts.is_file() => return Ok(Some("is no longer a file")),
             Ok(facts) if facts.len() != self.bytes => return Ok(Some("has another size")),
             Ok(_) => {}
         }

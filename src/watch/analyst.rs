@@ -145,8 +145,8 @@ fn words(ran: usize, window: &[Arc<KeptTick>], (cost, pause): (Duration, Duratio
     let length_s =
         ends.map_or(0.0, |(first, last)| (last.moment.mono_ns - first.moment.mono_ns) as f64 / 1e9);
     format!(
-        "{} of netrec analyze ran over the last {}; that took {} of CPU, and they run again in {}. Over a whole \
-         recording (r) they find more.",
+        "{} of netrec analyze ran over the last {}; that took {} of CPU, and they run again in {}. Over a \
+         whole recording (r) they find more.",
         humanize::plural(ran as u64, "detector"),
         humanize::seconds(length_s.round()),
         humanize::duration(cost),

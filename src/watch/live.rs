@@ -85,7 +85,7 @@ impl Source for Live {
     fn news(&mut self, state: &mut State) -> Result<bool> {
         if self.feed.has_ended() && !self.stop.is_asked() {
             let error = self.feed.take_error();
-            return Err(error.unwrap_or_else(|| Error::Record("the thread that watches has died".to_owned())));
+            return Err(error.unwrap_or_else(|| Error::Record("the sampling thread has died".to_owned())));
         }
         if let Some(said) = self.recordings.look(&self.feed) {
             state.message = Some(said);

@@ -98,7 +98,7 @@ impl Recordings {
                 record::record(&plan, &output, &mut host, (&clock, &asked), &facts, &mut |_| {})
             })
             .map_err(|e| Error::Record(format!("the recording thread cannot be started: {e}")))?;
-        let told = format!("recording from {:.0} s before into {}", feed.memory_s(), path.display());
+        let told = format!("recording into {}, from {:.0} s earlier on", path.display(), feed.memory_s());
         self.started += 1;
         self.running = Some(Running { path, since_us, thread });
         Ok(told)
@@ -111,7 +111,7 @@ impl Recordings {
         let died = |_| Error::Record("the recording thread died; netrec info recovers its file".to_owned());
         let recording = running.thread.join().map_err(died)??;
         let why = if recording.ending == record::StopReason::DiskFull {
-            ", and not the last of it, because the disk is full"
+            ", except the end, because the disk is full"
         } else {
             ""
         };
@@ -158,7 +158,7 @@ mod tests {
         (0..3).for_each(|number| feed.keep(tick(number)));
         let plan = Plan { interval: Duration::from_secs(1), duration: None, max_cpu_percent: None };
         let mut recordings = Recordings::new(plan, HostInfo::default(), None, Some(named.clone()));
-        assert!(recordings.toggle(&feed).starts_with("recording from 2 s before"));
+        assert!(recordings.toggle(&feed).ends_with("from 2 s earlier on"));
         assert_eq!(recordings.running().unwrap().1, tick(0).moment.ts_us);
         feed.keep(tick(3));
         let told = recordings.toggle(&feed);

@@ -101,8 +101,8 @@ impl Host for RelayHost {
             name: "watch".to_owned(),
             status: SourceStatus::Ran,
             detail: format!(
-                "netrec watch had the first {} snapshots in memory when the recording was started; the sources \
-                 count from its start",
+                "The first {} snapshots were in netrec watch's memory when the recording was started; the \
+                 event sources count from its start",
                 relay.from_memory
             ),
         };

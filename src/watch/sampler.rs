@@ -26,7 +26,7 @@ pub(super) fn start(plan: Plan, wanted: Wanted, stop: Stop, feed: Feed) -> Resul
     std::thread::Builder::new()
         .name("watch".to_owned())
         .spawn(look)
-        .map_err(|e| Error::Record(format!("the thread that watches cannot be started: {e}")))
+        .map_err(|e| Error::Record(format!("the sampling thread cannot be started: {e}")))
 }
 
 /// What is kept from snapshot to snapshot.

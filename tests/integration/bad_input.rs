@@ -36,7 +36,7 @@ fn missing_empty_and_foreign_files_are_refused() {
     both_refuse(folder, "empty.parquet", &["empty.parquet", "the file is empty"]);
     both_refuse(folder, "text.parquet", &["text.parquet", "not a Parquet file"]);
     both_refuse(folder, "short", &["short", "not a Parquet file"]);
-    both_refuse(folder, "dir", &["dir", "there is no capture in it"]);
+    both_refuse(folder, "dir", &["dir", "it contains no capture"]);
 }
 
 #[test]

@@ -83,7 +83,7 @@ fn every_finished_tick_is_there_and_the_user_is_told() {
     record_ticks(home.path(), 5);
     let ran = netrec_in(home.path(), &["info", "c.parquet"]);
     assert_eq!(ran.code, 3, "{}", ran.stderr);
-    assert!(ran.stderr.contains("broken off") && ran.stderr.contains("5 snapshots"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("interrupted") && ran.stderr.contains("5 snapshots"), "{}", ran.stderr);
     let capture = CaptureFile::open(&home.path().join("c.parquet")).unwrap();
     assert_eq!(rows_of(&capture), expected(5));
     let metadata = capture.metadata();
@@ -92,7 +92,7 @@ fn every_finished_tick_is_there_and_the_user_is_told() {
     assert_eq!(metadata.end_us, fixture::metadata(5).end_us);
     let ran = netrec_in(home.path(), &["analyze", "c.parquet", "-o", "r"]);
     assert_eq!(ran.code, 3);
-    assert!(fs::read_to_string(home.path().join("r/report.json")).unwrap().contains("broken off"));
+    assert!(fs::read_to_string(home.path().join("r/report.json")).unwrap().contains("interrupted"));
     assert_eq!(fs::read_dir(home.path()).unwrap().count(), 2, "what was recorded, and the report");
 }
 
@@ -338,7 +338,7 @@ fn a_killed_recording_keeps_every_tick_that_was_finished() {
             metadata.ticks_taken
         );
         assert_eq!(rows_of(&capture).len() as u64, metadata.rows);
-        assert!(metadata.recovered.as_ref().unwrap().contains("broken off"));
+        assert!(metadata.recovered.as_ref().unwrap().contains("interrupted"));
         netrec_in(home.path(), &["recover", "k.parquet"]).succeeds();
         assert!(!home.path().join("k.parquet.d").exists());
         assert_eq!(rows_of(&CaptureFile::open(&home.path().join("k.parquet")).unwrap()), rows_of(&capture));

@@ -107,5 +107,5 @@ fn exit_codes_are_for_scripts() {
     assert_eq!(code(&["before.parquet", "missing.parquet"]), 1);
     assert_eq!(code(&["before.parquet"]), 2);
     let backwards = netrec_in(place.path(), &["diff", "after.parquet", "before.parquet"]).succeeds();
-    assert!(backwards.stdout.contains("wrong way round"), "{}", backwards.stdout);
+    assert!(backwards.stdout.contains("new and gone are swapped"), "{}", backwards.stdout);
 }

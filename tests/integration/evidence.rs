@@ -91,7 +91,7 @@ fn a_signature_by_another_key_or_none_is_no_confirmation() {
     let key = signed(home.path());
     netrec_in(home.path(), &["verify", "--new-key", "other"]).succeeds();
     netrec_in(home.path(), &["verify", "c.parquet", "--key", "other.pub"])
-        .fails_saying(&["is signed by the key", &key.public().fingerprint()]);
+        .fails_saying(&["was signed with the key", &key.public().fingerprint()]);
     fixture::write(&home.path().join("plain.parquet"), &fixture::rows(2, 1), &fixture::metadata(2));
     netrec_in(home.path(), &["verify", "plain.parquet"]).succeeds();
     assert_eq!(netrec_in(home.path(), &["verify", "plain.parquet", "--key", "key.pub"]).code, 3);

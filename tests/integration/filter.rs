@@ -34,8 +34,8 @@ fn only_what_fits_is_analyzed_and_the_report_says_so() {
     assert!(tells_of(&titles, "nmap") && !tells_of(&titles, "sysupdated"), "{titles:?}");
     assert!(!tells_of(&titles, "iperf3"), "{titles:?}");
     let said = some.to_string();
-    assert!(said.contains("sockets were analyzed, those of which a row fits the filter process:nmap"));
-    assert!(!all.to_string().contains("sockets were analyzed, those of which"));
+    assert!(said.contains("sockets were analyzed: those with a row that matches the filter process:nmap"));
+    assert!(!all.to_string().contains("sockets were analyzed: those with a row that matches"));
 }
 
 #[test]

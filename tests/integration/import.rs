@@ -242,7 +242,7 @@ fn a_flood_of_half_open_connections_is_bounded_and_the_capture_and_its_report_sa
     syn_flood(&folder.path().join("flood.pcap"), kept + 1000);
     let ran = netrec_in(folder.path(), &["import", "flood.pcap"]).succeeds();
     let words = format!(
-        "more flows were open at once than the {kept} that are kept: 1000 that only one side had taken part in"
+        "too many flows were open at once: {kept} are kept; 1000 with traffic from one side only and 0 others"
     );
     assert!(ran.stdout.contains(&format!("flow table: not all: {words}")), "{}", ran.stdout);
     let capture = netrec::capture::CaptureFile::open(&folder.path().join("flood.parquet")).unwrap();

@@ -48,7 +48,7 @@ fn a_table_of_lsof_gives_sockets_and_their_processes() {
     let folder = tempfile::tempdir().unwrap();
     let place = folder.path();
     import(place, "lsof.txt", LSOF, &[]).fails_saying(&[
-        "does not say when it was made",
+        "does not say when it was taken",
         "--at 2026-11-24T10:00:00Z",
         "the file was last changed at",
     ]);
@@ -133,7 +133,7 @@ fn tables_of_proc_net_are_one_moment_whichever_way_they_were_put_together() {
         }
     }
     import(folder.path(), "net.txt", &[TCP, TCP].concat(), &["--at", AT])
-        .fails_saying(&["not all have a time"]);
+        .fails_saying(&["not all with a time"]);
     let loops = format!("1700000000\n{TCP}{TCP6}1700000060\n{TCP}{TCP6}");
     let ran = import(folder.path(), "net.txt", &loops, &[]).succeeds();
     assert!(ran.stdout.contains("8 sockets in 2 snapshots"), "{}", ran.stdout);

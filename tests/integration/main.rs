@@ -1,6 +1,7 @@
 //! The built program, run as a user runs it. One binary, so that the heavy crates are linked once.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should say where")]
 
+mod accessibility;
 mod analyze;
 #[cfg(target_os = "linux")]
 mod attribution;

@@ -615,7 +615,7 @@ fn a_recording_that_ends_while_the_disk_is_full_says_what_it_lost() {
     let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
     assert_eq!(read("code").trim(), "3", "{}", read("told"));
     assert!(read("told").contains("to its end the disk was full"), "{}", read("told"));
-    assert!(read("said").contains("nothing after the disk was full"), "{}", read("said"));
+    assert!(read("said").contains("nothing after the disk filled up"), "{}", read("said"));
     let metadata = CaptureFile::open(&folder.path().join("c.parquet")).unwrap().metadata().clone();
     assert!(metadata.ticks_taken > 1 && metadata.recovered.is_none());
     assert!(metadata.sources.iter().any(|source| source.name == "disk"));
@@ -646,7 +646,7 @@ fn ctrl_c_between_two_snapshots_takes_a_last_one() {
 fn a_check_says_what_would_be_seen_and_writes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let ran = netrec_in(folder.path(), &["record", "--check"]);
-    let whole = ran.stdout.contains("All that can be recorded here will be.");
+    let whole = ran.stdout.contains("Everything that can be recorded");
     let advised = ran.stdout.contains("sudo setcap cap_net_admin,");
     let is_missing = ran.stdout.lines().any(|line| line.starts_with("NO "));
     assert_eq!(ran.code, if advised || is_missing { 3 } else { 0 }, "{}{}", ran.stdout, ran.stderr);

@@ -100,9 +100,9 @@ fn a_terminal_that_cannot_show_a_screen_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     workday(folder.path());
     for (variables, command, expected) in [
-        ("TERM=dumb", "replay workday.parquet", "TERM=dumb, a terminal that cannot place text on a screen"),
+        ("TERM=dumb", "replay workday.parquet", "TERM=dumb is a terminal without cursor control"),
         ("-u TERM", "replay workday.parquet", "TERM=xterm-256color"),
-        ("TERM=dumb", "watch", "netrec record needs none"),
+        ("TERM=dumb", "watch", "netrec record works without one"),
     ] {
         let Some(terminal) = Terminal::run_in(folder.path(), (200, 24), variables, command) else { return };
         let screen = terminal.shows("ended with 1");

@@ -108,8 +108,8 @@ fn a_hostile_name_is_harmless_in_every_part_and_lost_in_none() {
         }
     }
     let read = |name: &str| fs::read_to_string(place.path().join("r").join(name)).unwrap();
-    // The page's own: its data and its program.
-    assert_eq!(read("report.html").matches("<script").count(), 2);
+    // The page's own: what runs before it is laid out, its data and its program.
+    assert_eq!(read("report.html").matches("<script").count(), 3);
     assert!(read("tables/connections.csv").contains("'=<script>"));
     let json: Value = serde_json::from_str(&read("report.json")).unwrap();
     let processes = json["metrics"]["overview"]["top_processes"].as_array().unwrap();
@@ -140,7 +140,7 @@ fn a_report_is_replaced_only_when_asked_and_nothing_else_ever() {
 
     fs::create_dir(place.path().join("home")).unwrap();
     fs::write(place.path().join("home/thesis.txt"), "years of work").unwrap();
-    analyze(place.path(), "home", &["--force"]).fails_saying(&["not a report of netrec"]);
+    analyze(place.path(), "home", &["--force"]).fails_saying(&["not a netrec report"]);
     assert_eq!(files(&place.path().join("home")).len(), 1);
 
     let mut names: Vec<_> =

@@ -478,7 +478,7 @@ fn what_a_killed_import_leaves_is_said_to_be_one_and_in_nobodys_way() {
         let ran = netrec_in(place.path(), &["info", "z.parquet"]);
         assert_eq!(ran.code, 3, "{}", ran.stderr);
         assert!(
-            ran.stderr.contains("import was broken off after 524288 rows; import the files again"),
+            ran.stderr.contains("import was interrupted after 524288 rows; import the files again"),
             "{}",
             ran.stderr
         );
@@ -493,7 +493,7 @@ fn what_a_killed_import_leaves_is_said_to_be_one_and_in_nobodys_way() {
         broken_import(&at("z.parquet"));
         let ran = netrec_in(place.path(), again);
         assert!(matches!(ran.code, 0 | 3), "{}", ran.stderr);
-        assert!(ran.stderr.contains("what an interrupted import had left was removed"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("removed the leftovers of an interrupted import"), "{}", ran.stderr);
         assert!(at("z.parquet").is_file() && !at("z.parquet.d").exists());
         remove(&at("z.parquet"));
     }

@@ -266,7 +266,7 @@ fn every_command_takes_the_files_of_a_recording() {
     // The hash of the file before is made up here.
     let verified = run(&["verify", "."]);
     assert_eq!(verified.code, 1);
-    assert!(verified.stdout.contains("is not the file that was before"), "{}", verified.stdout);
+    assert!(verified.stdout.contains("is not the file that preceded"), "{}", verified.stdout);
     assert_eq!(run(&["analyze", ".", "--each", "-o", "each", "--format", "json"]).code, 0);
     assert!(place.path().join("each/web-20260101T000002Z-report/report.json").exists());
 }

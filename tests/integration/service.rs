@@ -63,7 +63,7 @@ fn a_service_that_is_killed_goes_on_when_it_is_started_again_and_keeps_no_more_t
     let mut again = start(folder);
     wait_until("what was left is completed", || left.exists());
     let metadata = CaptureFile::open(&left).unwrap().metadata().clone();
-    assert!(metadata.recovered.unwrap().contains("broken off") && metadata.ticks_taken > 0);
+    assert!(metadata.recovered.unwrap().contains("interrupted") && metadata.ticks_taken > 0);
     assert_eq!(metadata.series.unwrap().name, "web");
     wait_until("it is removed in its turn", || !left.exists());
     wait_until("a file more is finished", || finished(folder).len() == KEEP);

@@ -32,7 +32,7 @@ fn copies_of_bash(folder: &Path, names: &[&str]) -> Vec<PathBuf> {
 fn left_to_hash(path: &Path) -> Option<String> {
     let capture = CaptureFile::open(path).unwrap();
     let source = capture.metadata().sources.iter().find(|source| source.name == "exe-hashes").unwrap();
-    source.detail.contains("not hashed yet").then(|| source.detail.clone())
+    source.detail.contains("not yet hashed").then(|| source.detail.clone())
 }
 
 fn pause() {

@@ -57,8 +57,8 @@ fn a_range_is_answered_as_far_as_it_goes_and_the_rest_is_said() {
 #[test]
 fn a_range_that_holds_nothing_is_refused() {
     for (from, to, because) in [
-        ("end", "start", "ends before it begins"),
-        ("+3s", "+2s", "ends before it begins"),
+        ("end", "start", "ends before it starts"),
+        ("+3s", "+2s", "ends before it starts"),
         ("start", "start", "is empty"),
         ("2020-01-01", "2020-01-02", "before the recording"),
         ("2030-01-01", "2030-01-02", "after the recording"),

@@ -39,13 +39,13 @@ fn what_is_watched_is_recorded_from_before_the_key_and_found() {
     let filter = format!("port:{port}");
     let dumped = netrec_in(folder.path(), &["dump", "live.parquet", "--at", "start", "--filter", &filter]);
     assert!(dumped.stdout.contains("ESTABLISHED"), "{}", dumped.stdout);
-    let started = "began to listen on port";
+    let started = "started listening on port";
     let report = folder.path().join("report");
     let analyzed = netrec_in(folder.path(), &["analyze", "live.parquet", "-o", "report", "--format", "json"]);
     assert!([0, 3].contains(&analyzed.code), "{}", analyzed.stderr);
     let json = std::fs::read_to_string(report.join("report.json")).unwrap();
     assert!(json.contains(&format!("{started} {}", new.local_addr().unwrap().port())));
-    assert!(json.contains("snapshots in memory when the recording was started"));
+    assert!(json.contains("snapshots were in netrec watch's memory"));
 }
 
 #[test]

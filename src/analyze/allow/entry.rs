@@ -58,14 +58,14 @@ impl Entry {
             port: patterns("port", written.port)?,
         };
         if entry.reason.is_empty() {
-            return Err("a reason is needed: who knows this, and from where".to_owned());
+            return Err("it needs a reason: who vouches for this, and where is that recorded?".to_owned());
         }
         if entry.conditions().is_empty() {
-            return Err("it names nothing, and would suppress everything".to_owned());
+            return Err("it has no criteria and would suppress everything".to_owned());
         }
         let is_none = |pattern: &Text| !DETECTORS.iter().any(|entry| pattern.matches(entry.about.id));
         match entry.detector.iter().find(|pattern| is_none(pattern)) {
-            Some(pattern) => Err(format!("no detector is called {pattern}")),
+            Some(pattern) => Err(format!("there is no detector {pattern}")),
             None => Ok(entry),
         }
     }

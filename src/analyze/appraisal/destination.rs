@@ -117,7 +117,7 @@ fn of_name(members: Members<'_, '_>, surroundings: &Surroundings<'_>) -> Option<
         Factor::new(
             "name-missing",
             1.0,
-            "it contacts a web server by address, where others in this capture are contacted by name",
+            "it contacts a web server by IP address, while others in this capture use names",
         )
     })
 }

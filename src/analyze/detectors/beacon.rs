@@ -50,17 +50,17 @@ pub const INTERVALS: DetectorTable = DetectorTable { detector: Beacon::ABOUT.id,
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Thresholds {
-    /// Fewest connections at distinct seconds for a pair to be tested, at least 4.
+    /// Fewest connections, starting in distinct seconds, for a pair to be tested; at least 4.
     pub min_starts: u32,
-    /// Largest false discovery rate (q-value) against arrivals without a period, 0 to 1.
+    /// Largest false discovery rate (q-value) against random arrivals, 0 to 1.
     pub max_q: f64,
-    /// Largest mean distance of a gap from the median gap, as a share of it, 0 to 1: 0 is a
-    /// clock, 0.26 a jitter of ± 50 %, 0.25 that every gap is twice as long; 0.7 chance.
+    /// Largest mean difference between a gap and the median gap, as a share of the median, 0 to 1.
+    /// A perfect timer has 0, a jitter of ± 50 % has 0.26, random arrivals have 0.7.
     pub max_spread: f64,
-    /// Shortest period that is reported, in seconds; never less than two ticks of the recording.
+    /// Shortest period to report, in seconds; never less than two ticks of the recording.
     pub min_period_s: f64,
-    /// Shortest period inside one connection that is reported, in seconds; never less than five ticks
-    /// of the recording, as what is sent more often than that is a conversation.
+    /// Shortest period inside one connection to report, in seconds; never less than five ticks of the
+    /// recording, because more frequent messages are a conversation.
     pub min_inside_period_s: f64,
 }
 
@@ -90,45 +90,57 @@ impl Detector for Beacon {
     const ABOUT: About = About {
         id: "beacon",
         title: "Periodic connections",
-        what_it_finds: "A process that connects to the same address and port at regular intervals, with or without \
-            jitter and missed check-ins, or that sends at regular intervals in a connection that stays. Where several processes contact one destination, they are also looked at \
-            together, so that a beacon that runs under a new name each time is found.",
+        what_it_finds: "A process that connects to the same address and port at regular intervals, with \
+            or without jitter and missed check-ins, or that sends at regular intervals inside one \
+            long-lived connection. Where several processes contact one destination, they are also tested \
+            together, which finds a beacon that runs under a new name each time.",
         why_it_matters: "Implants poll their C2 server on a timer, so their connections recur at machine-regular intervals. So do \
             time services, update checks and monitoring: most periodic traffic is benign.",
-        how_it_decides: "A pair is a program (by name; the local address where it is unknown), a remote address or the \
-            name by which it was asked for, a port and a protocol. Its connections that were opened during the recording \
-            are tested if they start at no fewer than `min_starts` distinct seconds, over the whole recording and, if that is longer than a \
-            day, in windows of 24 hours that overlap by half. Two things must hold. The p-value says how \
-            often as many connections at random times would be at least as regular, at the coarseness of \
-            this recording, by simulation, or for a clock by a bound that it cannot exceed; over all pairs, the expected share of \
-            false discoveries (Benjamini-Hochberg) is at most `max_q`. And the gaps lie on average no further than `max_spread` of the \
-            median gap from it, half of that for several processes together, and three quarters inside a connection and by check-in; a gap of two \
-            periods is one missed check-in and counts a quarter, one below two thirds of a period up to twice. RITA's score, from regular \
-            gaps, equal sizes, a flat histogram and presence over the whole window, ranks what is found and rejects nothing: arrivals without \
-            any period reach about 0.7. Where events \
-            tell when connections began, their times are used, else the ticks at which they were first seen. Periods \
-            below `min_period_s` seconds, or two ticks without events, cannot be told from a busy process. The same is asked of \
-            the moments (64 at most) at which one connection that this side opened began to send again, of each pair the one with the \
-            most, from `min_inside_period_s` on; and of those connections of a pair that sent about as much, as a program with \
-            two timers sends something else at each; and of the first of those that begin within 8 s of each other, as retries and \
-            attempts on several addresses (RFC 8305) make one check-in of several connections. Connections that a remote opens are \
-            tested by remote and port of this host, if there are 10 or more. \
-            That it is periodic is one judgement, whether it is suspicious another: the rhythm weighs 1, and the evidence about program, \
-            destination and rhythm is added, each fact with its weight (path and name of the program, shell or script; unusual port, missing or \
-            generated name, rarity; known service, infrastructure, services that are periodic by design; jitter, a rhythm that lasts a day and longer, reconnecting every few seconds, inbound, back-to-back \
-            work). Below 0 it is info, from 2 on medium, from 4 on high. An unknown owner weighs nothing.",
-        false_positives: "Update checks, health checks, monitoring agents, mail clients, push notifications, cron jobs, \
-            what programs send so that a connection is kept open, \
-            anything that polls. A download in equal pieces, one connection after the other. The question is not \
-            whether it is regular but whether this process has a reason to ask this address.",
-        evidence: "Period (median gap) and jitter in seconds, check-ins and how many were missed, RITA's score and its four \
-            parts, p-value and q-value beside `max_q`, the spread of the gaps beside `max_spread`, \
-            the signs, and the connections. The tables `pairs` and `intervals` hold every tested pair and the gaps of the first.",
-        source: "Score: RITA v5, Active Countermeasures (analysis/beacons.go), from its formulas. Null model: arrivals \
-            without memory given their number and span; J. Besag, P. Clifford: Sequential Monte Carlo p-values. \
-            Biometrika 1991; bound: H. Chernoff, A Measure of Asymptotic Efficiency for Tests of a Hypothesis Based on \
-            the Sum of Observations. Annals of Mathematical Statistics 1952; Y. Benjamini, Y. Hochberg: Controlling the False Discovery Rate. JRSS B 1995. ATT&CK \
-            T1071, T1571.",
+        how_it_decides: "A pair is a program (by name; the local address if the program is unknown), a \
+            remote address or the host name used to reach it, a port and a protocol. It is tested if its \
+            connections, opened during the recording, start in at least `min_starts` distinct seconds. A \
+            recording longer than a day is tested as a whole and in 24-hour windows that overlap by half.\n\n\
+            A pair is periodic if two conditions hold. First, chance is ruled out: the p-value is the \
+            probability that the same number of connections at random times would look at least as \
+            regular at the time resolution of this recording. It comes from a simulation, or from an \
+            upper bound for near-perfect timers. Over all pairs, the expected share of false discoveries \
+            (Benjamini-Hochberg) is at most `max_q`. Second, the gaps differ from the median gap by at \
+            most `max_spread` of it on average; by half of that for several processes together, and by \
+            three quarters of it inside a connection and for merged check-ins. A gap of two periods is \
+            one missed check-in and counts a quarter; a gap below two thirds of a period counts up to \
+            double.\n\n\
+            RITA's score (regular gaps, equal sizes, a flat histogram, presence over the whole window) \
+            ranks the results. It rejects nothing, because random arrivals reach about 0.7.\n\n\
+            Start times come from kernel events where there are any, otherwise from the snapshot in which \
+            a connection first appears. Periods below `min_period_s`, or below two ticks without events, \
+            are not reported.\n\n\
+            Three more series are tested in the same way. Inside a connection that this side opened: the \
+            times at which it resumed sending (64 at most, from `min_inside_period_s` on, for each pair \
+            the connection with the most). Within a pair: the connections that sent about the same \
+            amount, because a program with two timers sends something different on each. As check-ins: \
+            the first of all connections that begin within 8 s of each other, because retries and \
+            parallel attempts on several addresses (RFC 8305) belong together. Inbound connections are \
+            tested by remote address and local port, from 10 connections on.\n\n\
+            How suspicious a periodic pair is, is judged separately. The regular timing weighs 1. Facts \
+            about the program, the destination and the timing add or subtract their weights: path and \
+            name of the program, shell or script; unusual port, missing or generated name, rarity; known \
+            service, infrastructure, services that poll by design; jitter, the same interval for a day or \
+            longer, a new connection every few seconds, inbound, back-to-back work. A total below 0 is \
+            info, below 2 low, below 4 medium, otherwise high. An unknown owner weighs nothing.",
+        false_positives: "Update checks, health checks, monitoring agents, mail clients, push \
+            notifications, cron jobs, keep-alive messages, and everything else that polls. A download in \
+            equal pieces, one connection after another. Regular timing alone proves nothing: ask whether \
+            this process has a reason to contact this address.",
+        evidence: "Period (median gap) and jitter in seconds, check-ins seen and missed, RITA's score and \
+            its four parts, the p-value, the q-value and `max_q`, the spread of the gaps and \
+            `max_spread`, the weighted facts, and the connections. The table `pairs` lists every tested \
+            pair; `intervals` holds the gaps of the highest-ranked ones.",
+        source: "Score: RITA v5, Active Countermeasures (analysis/beacons.go), from its formulas. Null \
+            model: memoryless arrivals, given their number and time span; J. Besag, P. Clifford: \
+            Sequential Monte Carlo p-values. Biometrika 1991; bound: H. Chernoff, A Measure of Asymptotic \
+            Efficiency for Tests of a Hypothesis Based on the Sum of Observations. Annals of Mathematical \
+            Statistics 1952; Y. Benjamini, Y. Hochberg: Controlling the False Discovery Rate. JRSS B \
+            1995. ATT&CK T1071, T1571.",
         section: Section::Behavior,
         method: Method::Statistics,
         signal: Signal::Periodic,
@@ -139,17 +151,17 @@ impl Detector for Beacon {
         let fractions = [("max_q", config.max_q), ("max_spread", config.max_spread)];
         for (key, value) in fractions {
             if !(0.0..=1.0).contains(&value) {
-                return Err(format!("{key} must lie between 0 and 1"));
+                return Err(format!("{key} must be between 0 and 1"));
             }
         }
         if config.max_q < 1e-4 {
-            return Err("max_q must be 0.0001 or more: less cannot be resolved by simulation".to_owned());
+            return Err("max_q must be at least 0.0001: the simulation cannot resolve less".to_owned());
         }
         if config.min_starts < 4 {
-            return Err("min_starts must be at least 4: fewer have no rhythm".to_owned());
+            return Err("min_starts must be at least 4: fewer connections have no period".to_owned());
         }
         if !(config.min_period_s > 0.0 && config.min_period_s.is_finite()) {
-            return Err("min_period_s must be above 0".to_owned());
+            return Err("min_period_s must be greater than 0".to_owned());
         }
         Ok(())
     }
@@ -277,7 +289,7 @@ impl Timing {
 
     fn limits(&self, shortest_s: f64, config: &Thresholds) -> Vec<String> {
         let Periods::Between(shortest_s, longest_s) = self.periods(shortest_s) else {
-            return vec!["This capture is too short to show a period.".to_owned()];
+            return vec!["This capture is too short to detect a period.".to_owned()];
         };
         let by_ticks_s = self.shortest_by_ticks_s(config);
         let mut limits = vec![format!(
@@ -287,7 +299,7 @@ impl Timing {
         )];
         if shortest_s < by_ticks_s {
             limits.push(format!(
-                "Of connections that no event told of, it can show periods from {}.",
+                "For connections seen only in snapshots, the shortest detectable period is {}.",
                 words::duration(by_ticks_s)
             ));
         }

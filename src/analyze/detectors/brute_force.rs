@@ -63,23 +63,27 @@ impl Detector for BruteForce {
     const ABOUT: About = About {
         id: "brute-force",
         title: "Password guessing",
-        what_it_finds: "Many short, similar sessions with a login service (SSH, RDP, FTP, SMB, mail, databases, VNC, \
-            WinRM, Telnet): from one client, from many clients against one service, or from one client against many \
-            hosts; from outside, inside the network, and from this host against others.",
-        why_it_matters: "Guessing and spraying passwords is among the most common ways in. Against this host it shows \
-            who tries; from this host it shows that the host is already used to attack others. A long session after many short \
-            ones may be the guess that worked.",
-        how_it_decides: "A session looks like a failed login if it was established, carried data both ways, lasted at \
-            most `max_session_s` and sent at most `max_session_bytes` from the client. At least `min_sessions` of them within \
-            `window_s`, or `min_slow_sessions` over the whole recording, from one client to one service make a \
-            finding, if they are at least `min_failed_share` of its sessions there. The same minimum of \
-            `min_slow_sessions` holds for several clients on one service and for one client on several hosts. Severity: \
-            medium against this network; high from this host against others, or if a longer session of the same client follows \
-            the guesses.",
-        false_positives: "Automation that opens an SSH session per task (Ansible, Git, backups, health checks of a \
-            database), a mail client with an old password, a vulnerability scanner that is meant to do this.",
-        evidence: "Short sessions beside `min_sessions`, the most within `window_s`, the share that looks failed beside \
-            `min_failed_share`, clients and targets, the median duration and bytes of a session, and the connections.",
+        what_it_finds: "Many short, similar sessions with a login service (SSH, RDP, FTP, SMB, mail, \
+            databases, VNC, WinRM, Telnet): from one client, from many clients against one service, or \
+            from one client against many hosts. Inbound, inside the network, and from this host against \
+            others.",
+        why_it_matters: "Password guessing and spraying are among the most common ways in. Inbound \
+            guessing shows who tries; outbound guessing shows that this host already attacks others. A \
+            long session after many short ones may be the guess that worked.",
+        how_it_decides: "A session looks like a failed login if it was established, carried data both \
+            ways, lasted at most `max_session_s`, and the client sent at most `max_session_bytes`. A \
+            finding needs at least `min_sessions` of them within `window_s`, or `min_slow_sessions` over \
+            the whole recording, from one client to one service, and they must be at least \
+            `min_failed_share` of its sessions there. For several clients on one service, and for one \
+            client on several hosts, the minimum is `min_slow_sessions`. Severity: medium against this \
+            network; high from this host against others, or if a longer session of the same client \
+            follows the guesses.",
+        false_positives: "Automation that opens an SSH session for each task (Ansible, Git, backups, \
+            database health checks), a mail client with an old password, an authorized vulnerability \
+            scanner.",
+        evidence: "Short sessions and `min_sessions`, the most within `window_s`, the share that looks \
+            failed and `min_failed_share`, clients and targets, the median duration and bytes of a \
+            session, and the connections.",
         source: "Size and length of a failed SSH login: M. M. Najafabadi et al., Detection of SSH Brute Force Attacks \
             Using Aggregated Netflow Data, ICMLA 2015, and A. Sperotto et al., Hidden Markov Model Modeling of SSH Brute-Force \
             Attacks, DSOM 2009. Number of attempts: Zeek, policy/protocols/ssh/detect-bruteforcing.zeek (30 in 30 min). ATT&CK T1110.",
@@ -97,11 +101,11 @@ impl Detector for BruteForce {
         }
         for (key, value) in [("window_s", config.window_s), ("max_session_s", config.max_session_s)] {
             if !(value > 0.0 && value.is_finite()) {
-                return Err(format!("{key} must be above 0"));
+                return Err(format!("{key} must be greater than 0"));
             }
         }
         if !(0.0..=1.0).contains(&config.min_failed_share) {
-            return Err("min_failed_share must lie between 0 and 1".to_owned());
+            return Err("min_failed_share must be between 0 and 1".to_owned());
         }
         Ok(())
     }
@@ -173,8 +177,8 @@ fn title(attack: &Attack<'_>) -> String {
 
 fn explanation(attack: &Attack<'_>) -> String {
     let mut sentences = vec![format!(
-        "{} sessions over {}, up to {} within an hour; half of them lasted at most {} and sent at most {} from the \
-         client, as a failed login does.",
+        "{} sessions over {}, up to {} within an hour. The median session lasted {} and sent {} from the \
+         client, like a failed login.",
         attack.rows.len(),
         words::duration(attack.span_s),
         attack.most_within,
@@ -183,7 +187,7 @@ fn explanation(attack: &Attack<'_>) -> String {
     )];
     if attack.succeeded {
         sentences.push(
-            "Afterwards the same client had a longer session with the service: one guess may have worked."
+            "The same client then had a longer session with the service: one guess may have worked."
                 .to_owned(),
         );
     }

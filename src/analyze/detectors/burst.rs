@@ -37,16 +37,16 @@ pub const EPISODES: DetectorTable = DetectorTable { detector: Burst::ABOUT.id, n
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Thresholds {
-    /// Length of the sliding window, in seconds; a twelfth of the recording if that is less.
+    /// Length of the sliding window, in seconds; at most a twelfth of the recording.
     pub window_s: f64,
     /// Fewest connections opened within a window.
     pub min_connections: u32,
     /// Fewest bytes, sent and received, within a window.
     pub min_bytes: u64,
-    /// Smallest robust z: how many robust standard deviations a window lies above the median one.
+    /// Smallest robust z: how many robust standard deviations a window is above the median window.
     pub min_z: f64,
-    /// Connections that this host opens within a window from which on the median does not matter: an
-    /// attack that fills the recording is no measure of itself.
+    /// Connections opened by this host within a window at which the median is ignored, so that an attack
+    /// that fills the recording does not become its own baseline.
     pub always_connections: u32,
 }
 
@@ -68,26 +68,27 @@ impl Detector for Burst {
     const ABOUT: About = About {
         id: "burst",
         title: "Bursts of connections or bytes",
-        what_it_finds: "A process or a remote address that opens many connections, or moves many bytes, within seconds, \
-            far more than it does over the rest of the recording.",
-        why_it_matters: "A download, a deployment, a load test, a flood and a worm all begin with a rate that was not \
-            there before. The moment at which it began is where to look first.",
-        how_it_decides: "For each process (by name; the local address where it is not known) and each \
-            remote address, the connections opened and the bytes moved are counted over windows of \
-            `window_s`, or a twelfth of the recording if that is less, never less than one tick or, for \
-            bytes, one slice. Windows side by side give the median and the spread (1.4826 MAD; where most \
-            windows are equal, 1.2533 times the mean deviation; never less than chance would give). A \
-            sliding window is part of a burst if it has at least `min_connections` or `min_bytes`, and a \
-            robust z of at least `min_z`. From `always_connections` that this host opened on, z does not \
-            matter, so that a flood that fills the recording is not its own baseline: a client that opens \
-            100 connections a second keeps none open, as clients of HTTP, databases and mail do. Adjacent windows form one episode and one finding. A burst to a \
-            destination that a single process caused is reported once, for that process. Severity: info \
-            for bytes, low for connections; medium if this host opened ten times `min_connections` to one \
-            address outside the local networks.",
+        what_it_finds: "A process or a remote address that opens many connections, or moves many bytes, \
+            within seconds, far more than during the rest of the recording.",
+        why_it_matters: "Downloads, deployments, load tests, floods and worms all start with a sudden \
+            change in rate. That moment is the first place to look.",
+        how_it_decides: "For each process (by name; the local address if it is unknown) and each remote \
+            address, opened connections and transferred bytes are counted over windows of `window_s`, or \
+            a twelfth of the recording if that is shorter; never less than one tick or, for bytes, one \
+            time slice. Adjacent windows give the median and the spread (1.4826 MAD; where most windows \
+            are equal, 1.2533 times the mean deviation; never less than chance would give). A sliding \
+            window belongs to a burst if it has at least `min_connections` or `min_bytes`, and a robust z \
+            of at least `min_z`. From `always_connections` opened by this host on, z is ignored, so that \
+            a flood that fills the recording does not become its own baseline; HTTP, database and mail \
+            clients reuse connections and do not open 100 a second. Adjacent windows form one episode and \
+            one finding. A burst to a destination that a single process caused is reported once, for that \
+            process. Severity: info for bytes, low for connections; medium if this host opened ten times \
+            `min_connections` to one address outside the local networks.",
         false_positives: "A page with many resources, a package download, a backup, a load test, a \
             crawler, a job that starts. Check whether this process had a reason at that time.",
-        evidence: "The fullest window beside its floor, its robust z beside `min_z`, the median window, how long the \
-            episode lasted, and its connections. The table `episodes` holds every episode for the time line.",
+        evidence: "The busiest window and its threshold, its robust z and `min_z`, the median window, how \
+            long the episode lasted, and its connections. The table `episodes` lists every episode for \
+            the timeline.",
         source: "Robust z: B. Iglewicz, D. Hoaglin: How to Detect and Handle Outliers. ASQC 1993. Tools \
             disagree on the thresholds; these are netrec's own. ATT&CK T1498 for connections in very \
             large numbers to one address outside the local networks.",
@@ -106,7 +107,7 @@ impl Detector for Burst {
         }
         for (key, value) in [("window_s", config.window_s), ("min_z", config.min_z)] {
             if !(value > 0.0 && value.is_finite()) {
-                return Err(format!("{key} must be above 0"));
+                return Err(format!("{key} must be greater than 0"));
             }
         }
         Ok(())
@@ -120,7 +121,7 @@ impl Detector for Burst {
         let window_s = config.window_s.min(context.tables.span_s() / LEAST_WINDOWS);
         if window_s < context.tables.interval_s.min(config.window_s) {
             return Ok(Outcome::Skipped(format!(
-                "Needs a recording of at least {LEAST_WINDOWS} ticks to know a normal rate."
+                "Needs a recording of at least {LEAST_WINDOWS} ticks to establish a normal rate."
             )));
         }
         let (all, connections) = series::of(&sockets, context.tables, window_s, config)?;
@@ -128,7 +129,7 @@ impl Detector for Burst {
         let findings = episodes.iter().map(|episode| finding(&sockets, episode, config)).collect();
         let tables = vec![(EPISODES.name, episodes_table(&episodes)?)];
         let mut limits = vec![format!(
-            "Windows of {} for connections; for bytes never less than a slice, {}.",
+            "Window length: {} for connections; for bytes at least one time slice, {}.",
             words::duration(window_s),
             words::duration(context.tables.bin_width_us as f64 / 1e6),
         )];
@@ -186,18 +187,18 @@ fn title(episode: &Episode<'_>) -> String {
     let within = words::duration(episode.window_s);
     match (episode.subject, episode.metric) {
         (Subject::Source(source), Metric::Connections) => {
-            format!("{source} opened or took {peak} within {within}")
+            format!("{source} opened or accepted {peak} within {within}")
         }
-        (Subject::Source(source), Metric::Bytes) => format!("{source} moved {peak} within {within}"),
+        (Subject::Source(source), Metric::Bytes) => format!("{source} transferred {peak} within {within}"),
         (Subject::Remote(addr), Metric::Connections) => format!("{peak} with {addr} within {within}"),
-        (Subject::Remote(addr), Metric::Bytes) => format!("{peak} to and from {addr} within {within}"),
+        (Subject::Remote(addr), Metric::Bytes) => format!("{peak} exchanged with {addr} within {within}"),
     }
 }
 
 fn explanation(episode: &Episode<'_>) -> String {
     let seconds = (episode.span_us.1 - episode.span_us.0) as f64 / 1e6;
     format!(
-        "The fullest window had {}, the median one {}. The episode lasted {}, with {}.",
+        "The busiest window had {}, the median window {}. The episode lasted {}, with {}.",
         amount(episode.metric, episode.peak),
         amount(episode.metric, episode.median),
         words::duration(seconds),
@@ -211,7 +212,7 @@ fn measurements(episode: &Episode<'_>, config: &Thresholds) -> Vec<Measurement> 
         Metric::Bytes => "bytes",
     };
     vec![
-        Measurement::of("fullest window", episode.peak, unit).against(episode.metric.floor(config)),
+        Measurement::of("busiest window", episode.peak, unit).against(episode.metric.floor(config)),
         Measurement::of("robust z", episode.z, "").against(config.min_z),
         Measurement::of("median window", episode.median, unit),
         Measurement::of("window", episode.window_s, "s"),

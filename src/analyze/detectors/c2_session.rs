@@ -33,9 +33,9 @@ pub struct Thresholds {
     pub min_duration_s: f64,
     /// Longest pause between the connections of one session, in seconds.
     pub max_pause_s: f64,
-    /// Destinations of like sessions of one source from which on it is a peer-to-peer or cloud client.
+    /// Destinations with similar sessions at which a source is taken for a peer-to-peer or cloud client.
     pub peer_to_peer_from: u32,
-    /// Most payload bytes per packet sent by this side for a session that types and answers.
+    /// Largest mean payload per packet sent by this side, in bytes, for an interactive session.
     pub max_bytes_per_packet: f64,
 }
 
@@ -54,25 +54,30 @@ impl Detector for C2Session {
     const ABOUT: About = About {
         id: "c2-session",
         title: "Possible remote-control sessions",
-        what_it_finds: "A session of a minute or longer that a program (or host) opened to one address outside its \
-            network, and that evidence about the program or the destination makes suspicious: reverse shells, \
-            Meterpreter and similar sessions, C2 that runs inside a single connection.",
-        why_it_matters: "Interactive command and control needs no rhythm and no second connection. Beacon detectors do \
-            not see it, and a list of long connections is full of mail clients and chat.",
-        how_it_decides: "TCP connections that this side opened and that were established are grouped by program (or \
-            address), destination and port. Connections that overlap or follow each other within `max_pause_s` are one session: an \
-            implant may poll with a new connection each time. It counts if it lasted at least `min_duration_s`. It counts only if it leaves the network: a public address, or a \
-            private address of another network. A session alone weighs 1; every fact about program and destination \
-            adds or subtracts its weight (path, masquerading name, shell; unusual port, missing or generated name, rarity; known \
-            service, infrastructure). Many small packets both ways, at most `max_bytes_per_packet` bytes each, add 0.5 on ports without a registered service. \
-            `peer_to_peer_from` destinations or more of one source with sessions on unusual ports subtract 1.5. Nothing below medium is reported: \
-            long sessions as such are listed by `long-connection`.",
-        false_positives: "SSH, remote support and VPN sessions on unusual ports, games, voice calls, peer-to-peer \
-            clients, software that contacts its server by address.",
-        evidence: "Duration beside `min_duration_s`, number of connections with pauses up to `max_pause_s`, bytes and packets each way, \
-            every fact with its weight, and the connections.",
-        source: "netrec's evidence model (weights of like facts in all detectors). Shape of interactive traffic: Y. Zhang, V. Paxson, \
-            Detecting Stepping Stones and Detecting Backdoors, USENIX Security 2000. ATT&CK T1071, T1095, T1571.",
+        what_it_finds: "A session of a minute or longer that a program (or host) opened to one address \
+            outside its network, where facts about the program or the destination make it suspicious: \
+            reverse shells, Meterpreter and similar sessions, C2 inside a single connection.",
+        why_it_matters: "Interactive command and control needs no regular timing and no second \
+            connection. Beacon detectors miss it, and a list of long connections is full of mail clients \
+            and chat.",
+        how_it_decides: "Established TCP connections that this side opened are grouped by program (or \
+            local address), destination and port. Connections that overlap, or follow each other within \
+            `max_pause_s`, are one session, because an implant may open a new connection for each poll. A \
+            session counts if it lasted at least `min_duration_s` and left the network: to a public \
+            address, or to a private address of another network. The session itself weighs 1. Facts about \
+            program and destination add or subtract their weights (path, masquerading name, shell; \
+            unusual port, missing or generated name, rarity; known service, infrastructure). Many small \
+            packets both ways, of at most `max_bytes_per_packet` bytes on average, add 0.5 on ports \
+            without a registered service. Sessions of one source with `peer_to_peer_from` destinations or \
+            more on unusual ports subtract 1.5. Nothing below medium is reported; `long-connection` lists \
+            long sessions as such.",
+        false_positives: "SSH, remote support and VPN sessions on unusual ports, games, voice calls, \
+            peer-to-peer clients, software that contacts its server by IP address.",
+        evidence: "Duration and `min_duration_s`, number of connections with pauses up to `max_pause_s`, \
+            bytes and packets each way, every fact with its weight, and the connections.",
+        source: "netrec's evidence model (the same fact has the same weight in every detector). Shape of \
+            interactive traffic: Y. Zhang, V. Paxson, Detecting Stepping Stones and Detecting Backdoors, \
+            USENIX Security 2000. ATT&CK T1071, T1095, T1571.",
         section: Section::Security,
         method: Method::Behavior,
         signal: Signal::Session,
@@ -81,7 +86,7 @@ impl Detector for C2Session {
 
     fn validate(config: &Thresholds) -> Result<(), String> {
         if !(config.min_duration_s > 0.0 && config.min_duration_s.is_finite()) {
-            return Err("min_duration_s must be above 0".to_owned());
+            return Err("min_duration_s must be greater than 0".to_owned());
         }
         if !(config.max_pause_s >= 0.0 && config.max_pause_s.is_finite()) {
             return Err("max_pause_s must be 0 or more".to_owned());
@@ -90,7 +95,7 @@ impl Detector for C2Session {
             return Err("peer_to_peer_from must be at least 2".to_owned());
         }
         if !(config.max_bytes_per_packet > 0.0 && config.max_bytes_per_packet.is_finite()) {
-            return Err("max_bytes_per_packet must be above 0".to_owned());
+            return Err("max_bytes_per_packet must be greater than 0".to_owned());
         }
         Ok(())
     }
@@ -160,7 +165,7 @@ fn like_others(peer: &Peer<'_>, crowd: usize, config: &Thresholds) -> Option<Fac
         Factor::new(
             "session-one-of-many",
             -1.5,
-            format!("it is one of {crowd} like sessions of the same source"),
+            format!("it is one of {crowd} similar sessions of the same source"),
         )
     })
 }
@@ -182,7 +187,7 @@ fn shape(peer: &Peer<'_>, members: Members<'_, '_>, config: &Thresholds) -> Opti
         && bytes as f64 / sent as f64 <= config.max_bytes_per_packet;
     is_interactive.then(|| {
         let says = format!(
-            "{sent} packets sent with {} each on average, and {received} received",
+            "{sent} packets sent, averaging {}, and {received} received",
             words::bytes(bytes as f64 / sent as f64)
         );
         Factor::new("session-interactive", 0.5, says)
@@ -196,7 +201,7 @@ fn finding(peer: &Peer<'_>, members: Members<'_, '_>, appraisal: &Appraisal, con
     let received = sum(members.iter().map(|socket| socket.bytes_received).collect());
     let connections = words::count(members.len(), "connection", "connections");
     let mut explanation = vec![format!(
-        "{connections}, a session of {}; {} sent and {} received.",
+        "{connections} in one session of {}; {} sent and {} received.",
         words::duration(longest),
         words::bytes(sent),
         words::bytes(received)

@@ -59,21 +59,25 @@ impl Detector for Callback {
     const ABOUT: About = About {
         id: "callback",
         title: "Services that connect back",
-        what_it_finds: "A web or application server that opens a connection to one of its own clients shortly after a \
-            request, and programs started by a server (a shell, an interpreter, a downloader) that connect anywhere: web \
-            shells, Log4Shell and other exploits whose payload calls back.",
-        why_it_matters: "Servers answer; they do not call their clients. A connection in the other direction is how an \
-            exploit fetches its second stage or hands over a shell.",
-        how_it_decides: "For each client that reached a service on a common web or application port, connections of the \
-            serving host back to that client within `window_s` of a request are looked at, on any port that the client is not \
-            itself served from. On a recording of a host, connections of programs whose parent is a server are looked at as well, if \
-            the program is a shell, an interpreter, a downloader or lies in a temporary folder. More than `max_connections` connections \
-            to one destination are taken for an ordinary back end. A connection back weighs 2.5, one by a server's child 2; port, path and \
-            destination add to it; directory and object look-ups (LDAP, RMI) add 1.",
-        false_positives: "Webhooks that are delivered to the requesting host, active FTP, X11, callbacks of \
-            remote procedure calls, CI runners and plug-ins that start scripts.",
-        evidence: "Connections back beside `max_connections`, seconds after the request beside `window_s`, every fact \
-            with its weight, and the connections.",
+        what_it_finds: "A web or application server that opens a connection to one of its own clients \
+            shortly after a request, and programs that a server started (a shell, an interpreter, a \
+            downloader) and that connect anywhere: web shells, Log4Shell and other exploits that call \
+            back.",
+        why_it_matters: "Servers answer requests; they do not connect to their clients. Exploits open \
+            such a connection to fetch a second stage or to hand over a shell.",
+        how_it_decides: "A service is a common web or application port that a client reached. A \
+            connection from the serving host back to that client counts if it opens within `window_s` of \
+            a request. It does not count if both hosts offer the same port to each other, because they \
+            are peers. In a recording of a host, a connection also counts if a server is the parent of \
+            the process and the process is a shell, an interpreter, a downloader or runs from a temporary \
+            folder. More than `max_connections` connections to one destination are treated as an ordinary \
+            back end. A connection back to a client weighs 2.5, one by a server's child process 2; facts \
+            about port, path and destination add to it, and ports of directory or object look-ups (LDAP, \
+            RMI) add 1.",
+        false_positives: "Webhooks delivered to the requesting host, active FTP, X11, RPC callbacks, CI \
+            runners, and plug-ins that start scripts.",
+        evidence: "Number of connections and `max_connections`, seconds after the request and `window_s`, \
+            every fact with its weight, and the connections.",
         source: "Pattern of CVE-2021-44228 (Log4Shell): CISA alert AA21-356A. ATT&CK T1190, T1505.003, T1059.",
         section: Section::Security,
         method: Method::Behavior,
@@ -83,7 +87,7 @@ impl Detector for Callback {
 
     fn validate(config: &Thresholds) -> Result<(), String> {
         if !(config.window_s > 0.0 && config.window_s.is_finite()) {
-            return Err("window_s must be above 0".to_owned());
+            return Err("window_s must be greater than 0".to_owned());
         }
         if config.max_connections == 0 {
             return Err("max_connections must be at least 1".to_owned());
@@ -105,7 +109,15 @@ fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
         let Some(reason) = reason(peer, members, &served, &scene.processes, config) else { continue };
         let mut appraisal = scene.appraise(members);
         appraisal.extend(LOOKUP_PORTS.contains(&peer.port).then(|| {
-            Factor::new("port-lookup", 1.0, format!("port {} serves directory or object look-ups", peer.port))
+            Factor::new(
+                "port-lookup",
+                1.0,
+                format!(
+                    "port {} is for directory or object look-ups (LDAP, \
+                RMI)",
+                    peer.port
+                ),
+            )
         }));
         findings.push(finding(peer, members, &reason, &appraisal, config));
     }
@@ -215,7 +227,7 @@ fn finding(
         Reason::BackToClient { after_s } => (
             format!("{} connects back to its client {} on port {}", peer.source, peer.remote_addr, peer.port),
             format!(
-                "{connections}, the first {} after a request of {}.",
+                "{connections}; the first opened {} after a request from {}.",
                 words::duration(*after_s),
                 peer.remote_addr
             ),
@@ -228,7 +240,7 @@ fn finding(
                 peer.remote_addr,
                 peer.port
             ),
-            format!("{connections} by a program that a server started."),
+            format!("{connections}, opened by a program that a server started."),
         ),
     };
     let mut explanation = vec![what];

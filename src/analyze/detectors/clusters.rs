@@ -35,14 +35,14 @@ pub const ASSIGNMENTS: DetectorTable = DetectorTable { detector: Clusters::ABOUT
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Thresholds {
-    /// Similar connections around one, itself included, that make it the core of a group.
+    /// Fewest similar connections, itself included, that make a connection the core of a group.
     pub min_points: u32,
-    /// Radius within which connections are alike, in standard deviations; 0 takes the knee of
-    /// the k-distances.
+    /// Radius within which connections are similar, in standard deviations; 0 uses the knee of the
+    /// k-distances.
     pub radius: f64,
-    /// Points that DBSCAN is given at most; of more, a sample is clustered and the rest assigned.
+    /// Most points to cluster; above that, a sample is clustered and the rest are assigned to its groups.
     pub max_points: u32,
-    /// Share of the connections that may be in no group for them to be listed, 0 to 1.
+    /// Largest share of connections in no group for which they are listed, 0 to 1.
     pub max_noise_share: f64,
 }
 
@@ -59,16 +59,17 @@ impl Detector for Clusters {
         id: "clusters",
         title: "Groups of similar connections",
         what_it_finds: "Connections that resemble each other in volume, duration, round-trip time and \
-            rarity, as described groups, and the connections that belong to none.",
+            rarity, as described groups, and the outliers that belong to no group.",
         why_it_matters: "Most connections follow a few patterns. Once those are grouped, the outliers fit \
             on one page.",
-        how_it_decides: "DBSCAN over the features of the connections (amounts by their logarithm), each standardised to mean 0 \
-            and standard deviation 1 and rounded to a twentieth of it; equal points are merged, each counted as often \
-            as it occurs, which gives the same groups. A connection with at least `min_points` within the \
-            radius, itself included, is the core of a group. The radius is the knee of the sorted distances to the \
-            `min_points`-th neighbour, or `radius`. With more than `max_points` points left, every n-th in the order \
-            of their features is clustered, and the others join the nearest grouped point within the radius. If at most \
-            `max_noise_share` of the connections are in no group, they are one finding, info.",
+        how_it_decides: "DBSCAN over the features of the connections (amounts by their logarithm), each \
+            standardized to mean 0 and standard deviation 1 and rounded to 0.05. Equal points are merged \
+            and counted as often as they occur, which gives the same groups. A connection with at least \
+            `min_points` within the radius, itself included, is the core of a group. The radius is \
+            `radius`, or the knee of the sorted distances to the `min_points`-th neighbor. With more than \
+            `max_points` points left, every n-th in feature order is clustered, and the others join the \
+            nearest grouped point within the radius. If at most `max_noise_share` of the connections are \
+            in no group, they form one finding, info.",
         false_positives: "A connection outside every group is rare, not malicious. One-off connections \
             are never in a group.",
         evidence: "The connections outside every group, the radius, and the number of groups. A table \
@@ -92,7 +93,7 @@ impl Detector for Clusters {
             return Err("radius must be 0 or more".to_owned());
         }
         if !(0.0..=1.0).contains(&config.max_noise_share) {
-            return Err("max_noise_share must lie between 0 and 1".to_owned());
+            return Err("max_noise_share must be between 0 and 1".to_owned());
         }
         Ok(())
     }
@@ -135,14 +136,15 @@ fn assignments(sockets: &Sockets<'_>, rows: &[u32], of_rows: &[Option<u32>]) -> 
 fn limits(points: &Points, grouping: &Grouping) -> Vec<String> {
     let radius = grouping.radius;
     let mut limits = vec![format!(
-        "{} with a radius of {radius:.2} standard deviations ({}), of {}.",
+        "{} with a radius of {radius:.2} standard deviations ({}), out of {}.",
         words::count(grouping.clusters as usize, "group", "groups"),
         grouping.radius_is,
         words::count(points.len(), "distinct point", "distinct points"),
     )];
     if grouping.sampled < points.len() {
         limits.push(format!(
-            "Too many for all: {} of the {} distinct points were clustered, and the others joined the nearest.",
+            "Too many to cluster all: {} of the {} distinct points were clustered, and the others joined \
+             the nearest.",
             grouping.sampled,
             points.len()
         ));
@@ -172,9 +174,14 @@ fn ungrouped(
     let judgement = Judgement {
         severity: Severity::Info,
         confidence: Confidence::new(1.0 - share),
-        title: format!("{} of {} connections are like no others", members.len(), rows.len()),
+        title: format!(
+            "{} of {} connections {}",
+            words::number(members.len()),
+            words::number(rows.len()),
+            if members.len() == 1 { "is an outlier" } else { "are outliers" }
+        ),
         explanation: format!(
-            "The other connections fall into {} groups of at least {} that are alike.",
+            "The other connections form {} groups of at least {} similar connections.",
             grouping.clusters, config.min_points
         ),
         false_positives: String::new(),

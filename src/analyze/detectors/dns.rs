@@ -28,20 +28,20 @@ pub struct Dns;
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Thresholds {
-    /// Fewest questions to one server for their size to mean anything.
+    /// Fewest queries to one server before their size is judged.
     pub min_questions: u32,
-    /// Smallest mean payload of a question, in bytes; ordinary questions have about 40.
+    /// Smallest mean query payload, in bytes; ordinary queries have about 40.
     pub min_question_bytes: f64,
-    /// Smallest mean payload of a question from which on nothing ordinary explains it, in bytes.
+    /// Mean query payload that ordinary use no longer explains, in bytes.
     pub large_question_bytes: f64,
-    /// Fewest different names under one domain for them to be looked at.
+    /// Fewest different names under one domain before they are judged.
     pub min_names: u32,
-    /// Information in the names under one domain within a day that makes a tunnel, in bytes; an eighth
-    /// of it counts half.
+    /// Information per day in the names under one domain that makes a tunnel, in bytes; an eighth of it
+    /// has half the weight.
     pub min_information_bytes: f64,
-    /// Mean length from which on the part of the names before the domain is long, in characters.
+    /// Mean length of the names, without the domain, that counts as long, in characters.
     pub long_name_chars: f64,
-    /// Fewest registered domains that do not exist, asked for within an hour.
+    /// Fewest registered domains looked up within an hour that do not exist.
     pub min_dead_domains: u32,
 }
 
@@ -65,33 +65,40 @@ impl Detector for Dns {
     const ABOUT: About = About {
         id: "dns",
         title: "DNS tunnels and generated names",
-        what_it_finds: "A program (or host) whose DNS questions carry data: tunnels (iodine, dnscat2, \
-            dns2tcp, dnstt), exfiltration through names and C2 over DNS; and one that asks for many domains that do not exist, as \
-            malware does that generates the names of its servers.",
-        why_it_matters: "DNS is let out of almost every network. Data hidden in the names of questions leaves through the resolver \
-            without a single connection to the attacker.",
-        how_it_decides: "By size: payload and number of datagrams to port 53 (and segments with data, over TCP) are summed up by program and \
-            server. With at least `min_questions` questions of at least `min_question_bytes` bytes each on average, it is a \
-            tunnel of weight 1.5; from `large_question_bytes` on, of weight 2.5. A question carries 12 bytes of header, 5 of type, class and \
-            root, 11 of EDNS, and the name: 70 bytes leave 42 for the name of every question, 100 leave 72. Evidence \
-            about program and server is added; a server that most sources use as their resolver subtracts as usual. \
-            By name, where questions are in the capture: for each source and registered domain with at least `min_names` different names, the \
-            information in them is their number of characters times the entropy of a character. From `min_information_bytes` within a day on it \
-            weighs 2 (the published bound on what a client may leak to a domain unnoticed), from an eighth of it on 1, if they have 16 characters on average. Names of \
-            `long_name_chars` characters or more before the domain add 1.5: identifiers of ordinary services, GUIDs and MD5 sums, have 36 or \
-            less. Record types that clients do not ask for on their own (anything but A, AAAA, HTTPS, PTR, SRV and SOA) in half of the questions \
-            add 1, a question a second 0.5, long answers 0.5; a generated domain adds 1.5, a known service subtracts 2.5, a domain that \
-            several sources ask for 1. If the source is asked itself meanwhile (DNS, DNS over TLS or HTTPS) by three others or fewer, these are \
-            named, as it may only pass questions on. Reversed addresses (PTR, block lists: RFC 5782) are no names. Nothing below 1 is reported. \
-            Generated names: at least `min_dead_domains` different registered domains within an hour that do not exist (NXDOMAIN) \
-            weigh 1.5, three times as many 2.5, and 1.5 more if half of them look generated.",
-        false_positives: "Reverse look-ups of many IPv6 addresses (90 bytes each), look-ups in block lists by a mail server, \
-            antivirus and telemetry services that put hashes into names, storage and delivery services with long names, crawlers and mail \
-            servers that look up dead domains.",
-        evidence: "By size: questions beside `min_questions`, mean payload of a question beside `min_question_bytes`, of an answer, bytes \
-            each way, the rate. By name: different names beside `min_names`, their information beside `min_information_bytes`, mean length beside \
-            `long_name_chars`, share of unusual record types. Generated names: dead domains beside `min_dead_domains`, with examples. And the \
-            connections that carried the questions.",
+        what_it_finds: "A program (or host) whose DNS queries carry data: tunnels (iodine, dnscat2, \
+            dns2tcp, dnstt), exfiltration in names, and C2 over DNS. Also one that looks up many domains \
+            that do not exist, as malware with a domain generation algorithm (DGA) does.",
+        why_it_matters: "Almost every network allows DNS out. Data hidden in query names leaves through \
+            the resolver, without a single connection to the attacker.",
+        how_it_decides: "By size: payload bytes and datagrams to port 53 (over TCP, segments with data) \
+            are summed for each program and server. At least `min_questions` queries that average at \
+            least `min_question_bytes` weigh 1.5, from `large_question_bytes` on 2.5. A query has 12 \
+            bytes of header, 5 of type, class and root, 11 of EDNS, and the name: 70 bytes leave 42 for \
+            the name, 100 leave 72. Facts about the program and the server add or subtract their weights; \
+            a server that most sources use as their resolver counts as infrastructure.\n\n\
+            By name, where the capture has queries: for each source and registered domain with at least \
+            `min_names` different names, the information is the number of characters times the entropy \
+            per character. From `min_information_bytes` a day on it weighs 2 (the published bound on what \
+            a client may leak to a domain unnoticed); from an eighth of that on it weighs 1 if the names \
+            average 16 characters or more. Names of `long_name_chars` characters or more before the \
+            domain add 1.5; identifiers of ordinary services (GUIDs, MD5 sums) have 36 or fewer. If half \
+            of the queries are for record types that clients do not request on their own (anything but A, \
+            AAAA, HTTPS, PTR, SRV and SOA), that adds 1. One query per second or more adds 0.5, long \
+            answers 0.5, a generated domain 1.5. A known service subtracts 2.5, a domain that several \
+            sources look up 1. If up to three other hosts used the source as a resolver at the time (DNS, \
+            DoT or DoH), they are named, because the source may only forward their queries. Reverse \
+            look-ups (PTR, block lists: RFC 5782) are ignored. A total below 1 is not reported.\n\n\
+            Generated names: at least `min_dead_domains` registered domains within an hour that do not \
+            exist (NXDOMAIN) weigh 1.5, three times as many 2.5. If half of them look generated, that \
+            adds 1.5.",
+        false_positives: "Reverse look-ups of many IPv6 addresses (90 bytes each), block-list look-ups by \
+            a mail server, antivirus and telemetry services that put hashes into names, storage and \
+            delivery services with long names, crawlers and mail servers that look up dead domains.",
+        evidence: "By size: number of queries and `min_questions`, mean query size and \
+            `min_question_bytes`, mean answer size, bytes each way, the rate. By name: number of names \
+            and `min_names`, their information and `min_information_bytes`, mean length and \
+            `long_name_chars`, share of unusual record types. Generated names: dead domains and \
+            `min_dead_domains`, with examples. And the connections that carried the queries.",
         source: "G. Farnham, Detecting DNS Tunneling, SANS 2013; message sizes: RFC 1035, RFC 6891. Information: V. Paxson et al., Practical \
             Comprehensive Bounds on Surreptitious Communication Over DNS, USENIX Security 2013 (4 kB a day for one client and domain). Generated \
             names: M. Antonakakis et al., From Throw-Away Traffic to Bots, USENIX Security 2012. ATT&CK T1071.004, T1048.003, T1568.002, T1572.",
@@ -107,7 +114,8 @@ impl Detector for Dns {
         }
         if !(config.min_question_bytes > 28.0 && config.large_question_bytes >= config.min_question_bytes) {
             return Err(
-                "min_question_bytes must be above 28, and large_question_bytes at least as large".to_owned()
+                "min_question_bytes must be greater than 28, and large_question_bytes at least as large"
+                    .to_owned(),
             );
         }
         for (key, value) in [
@@ -115,7 +123,7 @@ impl Detector for Dns {
             ("long_name_chars", config.long_name_chars),
         ] {
             if !(value > 0.0 && value.is_finite()) {
-                return Err(format!("{key} must be above 0"));
+                return Err(format!("{key} must be greater than 0"));
             }
         }
         Ok(())
@@ -125,15 +133,14 @@ impl Detector for Dns {
         let queries = Queries::of(context.tables)?;
         if queries.is_empty() && !sizes::are_known(context)? {
             return Ok(Outcome::Skipped(
-                "Needs DNS questions or the payload bytes of UDP: record with --udp-bytes, or import packets or logs \
-                 of DNS."
+                "Needs DNS queries or UDP payload bytes: record with --udp-bytes or --names, or import \
+                 packets or DNS logs."
                     .to_owned(),
             ));
         }
         if queries.is_empty() {
             return scene::detect(context, |scene| {
-                let limits =
-                    vec!["No DNS question is in this capture; only their sizes were judged.".to_owned()];
+                let limits = vec!["The capture has no DNS query names; only sizes were judged.".to_owned()];
                 Ok(Found { findings: sizes::findings(scene, config), limits })
             });
         }

@@ -71,30 +71,32 @@ impl Detector for Exfiltration {
 
     const ABOUT: About = About {
         id: "exfiltration",
-        title: "Large uploads to one place",
-        what_it_finds: "A process that sent far more than it received to one address that it contacted, in one \
-            connection or in many, and more than it sends to its other addresses.",
-        why_it_matters: "Whoever steals data must send it somewhere. Clients mostly receive; a client that sends much \
-            to a single place makes a backup, shares a file, or leaks.",
-        how_it_decides: "What a source (process by name, else the local address) sent to and received from an address \
-            during the recording is summed over all connections that this host opened. It is reported if it sent at \
-            least `min_sent_bytes`, at least `min_ratio` times what it received, and at least `min_times_others` \
-            times the median of what it sent to each of its other addresses, if there are any. Severity: medium beyond \
-            the local networks, and high from ten times `min_sent_bytes` on; low within them. One level less for \
-            each harmless reading: the process is named like a backup program or a tool whose duty is to send, a \
-            port of video calls, or a process that sends at this rate all the time. A smaller upload, of at least `min_small_bytes` and `min_small_ratio` \
-            times what came back in all or in one connection, is reported if the evidence about program and destination makes it medium: a rare or \
-            nameless destination, an unusual port, a suspicious path. What others fetch \
-            from a service of this host is that service's duty, and is not looked at. The table `uploads` holds \
-            the first `max_listed` pairs by bytes sent.",
-        false_positives: "Backups, file synchronisation, video calls and streams, pushing to a repository or a \
-            registry, mail with attachments, log shipping. Is this address where this process is meant to send, and \
-            is so much what it usually sends?",
-        evidence: "Bytes sent beside `min_sent_bytes`, sent over received beside `min_ratio`, times the median of the \
-            process's other addresses beside `min_times_others`, times its own usual rate, its share of all that the \
-            process sent, how long it took, and the connections.",
-        source: "Own rule from volume, ratio and history, as in Slips (upload volume) and flowscope (against own \
-            history), with other numbers. ATT&CK T1048, T1048.003, T1567.",
+        title: "Large uploads to one destination",
+        what_it_finds: "A process that sent far more than it received to one address that it contacted, \
+            in one connection or in many, and far more than it sends to its other addresses.",
+        why_it_matters: "Stolen data has to be sent somewhere. Clients mostly receive; a client that \
+            sends a lot to one destination is backing up, sharing a file, or leaking data.",
+        how_it_decides: "For each source (process by name, else the local address) and remote address, \
+            bytes sent and received are summed over all connections that this host opened. The pair is \
+            reported if it sent at least `min_sent_bytes`, at least `min_ratio` times what it received, \
+            and at least `min_times_others` times the median of what the source sent to each of its other \
+            addresses, if it has any. Severity: medium outside the local networks, high from ten times \
+            `min_sent_bytes` on, low inside. Each harmless explanation lowers it by one level: the \
+            process has the name of a backup program or another program whose job is to send, the port is \
+            one of video calls, or the process sends at this rate all the time. A smaller upload, of at \
+            least `min_small_bytes` and `min_small_ratio` times what it received in total or in one \
+            connection, is reported if the evidence about program and destination makes it medium: a rare \
+            destination or one without a name, an unusual port, a suspicious path. Data that others fetch \
+            from a service of this host is ignored. The table `uploads` lists the top `max_listed` pairs \
+            by bytes sent.",
+        false_positives: "Backups, file synchronization, video calls and streams, pushes to a repository \
+            or registry, mail with attachments, log shipping. Check whether this process is supposed to \
+            send to this address, and whether it usually sends this much.",
+        evidence: "Bytes sent and `min_sent_bytes`, sent over received and `min_ratio`, times the median \
+            of the process's other addresses and `min_times_others`, times its own usual rate, its share \
+            of everything that the process sent, how long it took, and the connections.",
+        source: "netrec's own rule, from volume, ratio and history, as in Slips (upload volume) and \
+            flowscope (own history), with different thresholds. ATT&CK T1048, T1048.003, T1567.",
         section: Section::Bandwidth,
         method: Method::Behavior,
         signal: Signal::Upload,
@@ -103,7 +105,7 @@ impl Detector for Exfiltration {
 
     fn validate(config: &Thresholds) -> Result<(), String> {
         if config.min_sent_bytes == 0 {
-            return Err("min_sent_bytes must be above 0".to_owned());
+            return Err("min_sent_bytes must be greater than 0".to_owned());
         }
         let ratios = [
             ("min_ratio", config.min_ratio),
@@ -145,13 +147,13 @@ impl Detector for Exfiltration {
 
 fn limits(metadata: &Metadata) -> Vec<String> {
     if metadata.holds_many_hosts() {
-        return vec!["What others fetch from a service inside is not looked at.".to_owned()];
+        return vec!["Data that others fetch from an internal service is not examined.".to_owned()];
     }
     vec![
-        "Bytes of UDP sockets are not counted by the kernel, so that an upload over QUIC or DNS is not seen in a \
-         recording of this host."
+        "The kernel does not count the bytes of UDP sockets, so an upload over QUIC or DNS is visible \
+         only with record --udp-bytes."
             .to_owned(),
-        "What others fetch from a service of this host is not looked at.".to_owned(),
+        "Data that others fetch from a service of this host is not examined.".to_owned(),
     ]
 }
 
@@ -185,13 +187,13 @@ fn finding(
 fn harmless_readings(upload: &Upload<'_>) -> Vec<String> {
     let mut readings = Vec::new();
     if let Some(duty) = upload.duty() {
-        readings.push(format!("{} is named like {duty}.", upload.source));
+        readings.push(format!("{} has the name of {duty}.", upload.source));
     }
     if upload.is_call() {
-        readings.push("The port is one of video calls.".to_owned());
+        readings.push("The port is used for video calls.".to_owned());
     }
     if let Some(times) = upload.times_history.filter(|times| *times < USUAL_RATE) {
-        readings.push(format!("It is {times:.1} times the rate at which this process sends all the time."));
+        readings.push(format!("That is {times:.1} times the rate at which this process usually sends."));
     }
     readings
 }
@@ -231,19 +233,22 @@ fn title(upload: &Upload<'_>) -> String {
 fn explanation(upload: &Upload<'_>, appraisal: &Appraisal) -> String {
     let seconds = upload.seconds();
     let mut sentences = vec![format!(
-        "{} within {}, and {} came back.",
+        "{} within {}; {} received.",
         words::count(upload.rows.len(), "connection", "connections"),
         words::duration(seconds),
         words::bytes(upload.received as f64),
     )];
     sentences.push(match upload.times_others {
         Some(times) => {
-            format!("That is {times:.0} times what this process sends to another address (median).")
+            format!(
+                "That is {times:.0} times the median of what this process sends to its other \
+                addresses."
+            )
         }
         None => "This process contacted no other address, so there is nothing to compare with.".to_owned(),
     });
     if upload.times_history.is_none() {
-        sentences.push("It sent nothing before or after that would show its usual rate.".to_owned());
+        sentences.push("Its usual rate is unknown: it sent nothing before or after.".to_owned());
     }
     sentences.extend(harmless_readings(upload));
     sentences.extend(appraisal.sentences());
@@ -255,7 +260,7 @@ fn measurements(upload: &Upload<'_>, config: &Thresholds) -> Vec<Measurement> {
         Measurement::of("sent", upload.sent as f64, "bytes").against(config.min_sent_bytes as f64),
         Measurement::of("received", upload.received as f64, "bytes"),
         Measurement::of("sent over received", upload.ratio(), "").against(config.min_ratio),
-        Measurement::of("share of all that the process sent", upload.share, ""),
+        Measurement::of("share of everything the process sent", upload.share, ""),
         Measurement::of("took", upload.seconds(), "s"),
     ];
     all.extend(upload.times_others.map(|times| {

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use self::places::{Lone, Whole};
 use crate::Result;
 use crate::analyze::words;
+use crate::geo::country_name;
 use crate::model::detector::{About, Context, Detector, Method, Outcome, Output, Signal};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::model::records::Scope;
@@ -27,14 +28,14 @@ pub struct Geo;
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Thresholds {
-    /// Connections to public addresses of known countries from which on shares mean something.
+    /// Fewest connections to public addresses in known countries before shares are judged.
     pub min_connections: u32,
     /// Largest share of those connections that go to a country which is rare, 0 to 1.
     pub max_share: f64,
     /// Bytes sent to such a country that make a finding low instead of info, if more was sent
     /// than received.
     pub sent_bytes: u64,
-    /// Countries of one process that are reported one by one; more become one finding.
+    /// Most countries of one process that are reported separately; more become one finding.
     pub max_separate: u32,
 }
 
@@ -49,22 +50,22 @@ impl Detector for Geo {
 
     const ABOUT: About = About {
         id: "geo",
-        title: "Countries that one process alone contacts",
+        title: "Countries that only one process contacts",
         what_it_finds: "Countries that a single process connects to, that nothing else on the host \
             contacts, and that account for few of the host's connections.",
-        why_it_matters: "A host usually talks to few countries. A process that is alone in contacting \
-            another one deserves a look, together with other evidence about it.",
-        how_it_decides: "Connections that this host opened to public addresses, by the country that the \
-            local databases give; private addresses are never looked up. With at least `min_connections` \
-            of them, by more than one process, a country is rare if at most `max_share` of them go there, \
-            and all by the same process. By itself that is info; it is low if at least `sent_bytes` bytes \
-            were sent there and more than were received. More than `max_separate` countries of one \
-            process become one finding.",
-        false_positives: "Content networks and mirrors answer from the nearest location; browsers and \
-            peer-to-peer clients talk to the whole world. An address may be registered in one country and \
-            located in another.",
+        why_it_matters: "A host usually talks to few countries. A process that is the only one to contact \
+            another country deserves a look, together with other evidence about it.",
+        how_it_decides: "Connections that this host opened to public addresses are counted by country, \
+            according to the local databases; private addresses are never looked up. If there are at \
+            least `min_connections` of them, by more than one process, a country is rare if at most \
+            `max_share` of them go there and all belong to one process. This alone is info; it is low if \
+            at least `sent_bytes` bytes were sent there, and more than were received. More than \
+            `max_separate` countries of one process become one finding.",
+        false_positives: "CDNs and mirrors answer from the nearest location; browsers and peer-to-peer \
+            clients connect all over the world. An address may be registered in one country and located \
+            in another.",
         evidence: "The country, its share of the connections and of the bytes, what was sent and received, and the connections.",
-        source: "Share and sole use: netrec's own. Locations: the databases named in the report.",
+        source: "Share and sole use: netrec's own rule. Locations: the databases named in the report.",
         section: Section::Geography,
         method: Method::Behavior,
         signal: Signal::RarePlace,
@@ -76,7 +77,7 @@ impl Detector for Geo {
             return Err("min_connections must be at least 2".to_owned());
         }
         if !(0.0..=1.0).contains(&config.max_share) {
-            return Err("max_share must lie between 0 and 1".to_owned());
+            return Err("max_share must be between 0 and 1".to_owned());
         }
         Ok(())
     }
@@ -88,16 +89,16 @@ impl Detector for Geo {
             return Ok(Outcome::Skipped("No connection of this capture has a public address.".to_owned()));
         }
         if public().all(|socket| socket.country_code.is_none()) {
-            let reason = "No database in use knows where the public addresses of this capture are.";
+            let reason = "The databases in use do not locate any public address of this capture.";
             return Ok(Outcome::Skipped(reason.to_owned()));
         }
         let whole = Whole::of(&sockets);
         let is_network = context.metadata.holds_many_hosts();
-        let opener = if is_network { "hosts inside" } else { "this host" };
-        let mut limits = vec![format!("Only connections that {opener} opened are compared.")];
+        let opener = if is_network { "internal hosts" } else { "this host" };
+        let mut limits = vec![format!("Only connections opened by {opener} are compared.")];
         if !whole.is_comparable(config) {
             limits.push(format!(
-                "Too little to compare: {} to {} of known countries by {}, and {} by at least 2 are needed.",
+                "Too few to compare: {} to {} in known countries, by {}; needs {}, by at least 2.",
                 words::count(whole.connections, "connection", "connections"),
                 "public addresses",
                 if is_network {
@@ -121,17 +122,19 @@ fn finding(sockets: &Sockets<'_>, lone: &Lone<'_>, whole: &Whole, config: &Thres
     let members = sockets.members(&lone.rows);
     let sends = lone.sent >= config.sent_bytes && lone.sent > lone.received;
     let more = lone.countries.len().saturating_sub(LISTED);
-    let listed = lone.countries.iter().take(LISTED).copied().collect::<Vec<_>>().join(", ");
+    let name = |code: &str| country_name(code).unwrap_or(code).to_owned();
+    let listed = lone.countries.iter().take(LISTED).map(|code| name(code)).collect::<Vec<_>>().join(", ");
     let countries = if more > 0 { format!("{listed} and {more} more") } else { listed };
     let judgement = Judgement {
         severity: if sends { Severity::Low } else { Severity::Info },
         confidence: Confidence::new(0.4),
         title: match lone.countries[..] {
-            [country] => format!("{} alone talks with {country}", lone.source),
-            _ => format!("{} alone talks with {} countries", lone.source, lone.countries.len()),
+            [country] => format!("Only {} contacted {}", lone.source, name(country)),
+            _ => format!("Only {} contacted {} countries", lone.source, lone.countries.len()),
         },
         explanation: format!(
-            "{} of the {} connections to public addresses go to {countries}, all by {}. {} sent, {} received.",
+            "{} of the {} connections to public addresses go to {countries}, all by {}. {} sent, {} \
+             received.",
             members.len(),
             whole.connections,
             lone.source,

@@ -25,7 +25,7 @@ pub struct Icmp;
 pub struct Thresholds {
     /// Fewest messages between two addresses, both ways together.
     pub min_messages: u32,
-    /// Smallest mean size of a message in the larger direction, in bytes; those of ping have 64 with their header.
+    /// Smallest mean message size in the larger direction, in bytes; those of ping have 64 with the header.
     pub min_message_bytes: f64,
 }
 
@@ -47,20 +47,24 @@ impl Detector for Icmp {
     const ABOUT: About = About {
         id: "icmp",
         title: "ICMP tunnels",
-        what_it_finds: "ICMP messages between two addresses that carry more than a ping does: tunnels (icmptunnel, ptunnel, \
-            Hans) and remote shells over echo messages.",
-        why_it_matters: "Echo requests are let out of most networks, and few look at what they carry.",
-        how_it_decides: "Messages and bytes between two addresses are summed up over all their ICMP flows. At least `min_messages` of them with a mean \
-            of at least `min_message_bytes` bytes in the larger direction weigh 1. The ping of Linux, macOS and the BSDs sends 56 bytes \
-            of data, that of Windows 32, traceroute and mtr up to 64; with 8 bytes of ICMP header and 20 of IP, whichever of them a capture \
-            counts, that stays below 100. An echo reply repeats the data of its request (RFC 792): where both sides sent, \
-            and bytes or numbers differ by more than a tenth, they are no echoes, which adds 2. A ping sends messages of one size: where the bytes of a flow are no multiple of its \
-            messages, and both sides sent, they vary, which adds 1. More than two messages a second and side add 0.5, as ping sends one. \
-            Evidence about program and destination is added. Sweeps of many hosts are found by `port-scan`.",
-        false_positives: "Pings of a chosen size by monitoring or by a test of a path's MTU, which are echoed and stay low; \
-            routers that report unreachable destinations to a busy host.",
-        evidence: "Messages beside `min_messages`, mean bytes of a message each way beside `min_message_bytes`, bytes each way, the \
-            rate, every fact with its weight, and the flows.",
+        what_it_finds: "ICMP messages between two addresses that carry more data than a ping does: \
+            tunnels (icmptunnel, ptunnel, Hans) and remote shells over echo messages.",
+        why_it_matters: "Most networks allow echo requests out, and few inspect their contents.",
+        how_it_decides: "Messages and bytes between two addresses are summed over all their ICMP flows. \
+            At least `min_messages` messages with a mean of at least `min_message_bytes` bytes in the \
+            larger direction weigh 1. Ping sends 56 bytes of data on Linux, macOS and the BSDs and 32 on \
+            Windows; traceroute and mtr send up to 64. With 8 bytes of ICMP header and 20 of IP header, \
+            whichever of them a capture counts, that stays below 100. An echo reply repeats the data of \
+            its request (RFC 792): if both sides sent, and their bytes or counts differ by more than a \
+            tenth, these are not echoes, which adds 2. Ping sends messages of equal size: if both sides \
+            sent and the bytes of a flow are not a multiple of its messages, the sizes vary, which adds \
+            1. More than two messages per second and side add 0.5, because ping sends one. Facts about \
+            program and destination add or subtract their weights. Sweeps over many hosts are found by \
+            `port-scan`.",
+        false_positives: "Pings of a chosen size, from monitoring or a path MTU test (they are echoed and \
+            stay low); routers that report unreachable destinations to a busy host.",
+        evidence: "Number of messages and `min_messages`, mean message size each way and \
+            `min_message_bytes`, bytes each way, the rate, every fact with its weight, and the flows.",
         source: "RFC 792; D. Stødle, Ping Tunnel. ATT&CK T1095, T1572.",
         section: Section::Security,
         method: Method::Statistics,
@@ -73,7 +77,7 @@ impl Detector for Icmp {
             return Err("min_messages must be at least 2".to_owned());
         }
         if !(config.min_message_bytes > 0.0 && config.min_message_bytes.is_finite()) {
-            return Err("min_message_bytes must be above 0".to_owned());
+            return Err("min_message_bytes must be greater than 0".to_owned());
         }
         Ok(())
     }
@@ -161,16 +165,16 @@ impl Messages {
     fn factors(&self) -> Vec<Factor> {
         let mut factors = Vec::new();
         if self.are_no_echoes() {
-            let says = "the two directions differ, where an echo reply repeats its request";
+            let says = "the two directions differ, although an echo reply repeats its request";
             factors.push(Factor::new("icmp-no-echo", 2.0, says));
         }
         // An error that a router reports repeats the packet that it is about, of whatever size.
         if !self.are_of_one_size && self.sent.0 > 0 && self.received.0 > 0 {
-            let says = "its messages are of different sizes, where those of a ping are all of one";
+            let says = "its messages vary in size, while those of ping are all equal";
             factors.push(Factor::new("icmp-sizes-vary", 1.0, says));
         }
         if self.rate() > 2.0 {
-            let says = format!("{:.1} messages a second, where ping sends one", self.rate());
+            let says = format!("{:.1} messages per second, where ping sends one", self.rate());
             factors.push(Factor::new("icmp-rate", 0.5, says));
         }
         factors
@@ -186,7 +190,8 @@ impl Messages {
     ) -> Finding {
         let sum = LARGE + appraisal.total();
         let mut explanation = vec![format!(
-            "{} messages with {} each on average were sent, and {} with {} received, within {}. Those of ping have 64 bytes.",
+            "{} messages sent, averaging {}, and {} received, averaging {}, within {}. Messages of ping \
+             have 64 bytes.",
             self.sent.0,
             words::bytes(Self::mean_bytes(self.sent)),
             self.received.0,
@@ -198,7 +203,7 @@ impl Messages {
             severity: appraisal.severity(LARGE).max(Severity::Info),
             confidence: Confidence::new(0.35 + 0.1 * sum),
             title: format!(
-                "{source}: possible ICMP tunnel with {addr}, {} messages of up to {} on average",
+                "{source}: possible ICMP tunnel with {addr}, {} messages averaging up to {}",
                 self.sent.0 + self.received.0,
                 words::bytes(self.larger_bytes())
             ),

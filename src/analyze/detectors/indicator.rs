@@ -30,7 +30,7 @@ pub struct Indicator;
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Thresholds {
-    /// At most this many findings, the worst first.
+    /// Most findings, worst first.
     pub max_findings: u32,
 }
 
@@ -46,21 +46,21 @@ impl Detector for Indicator {
     const ABOUT: About = About {
         id: "indicator",
         title: "Known indicators",
-        what_it_finds: "Connections to addresses, networks, ports and names, and executables by path or SHA-256, that are on \
-            a list given with --ioc: a plain list, CSV, a STIX 2.1 bundle or a MISP event.",
-        why_it_matters: "Somebody has seen it in an incident and published it. A match is the shortest \
-            way from a capture to a known case.",
-        how_it_decides: "Everything on the lists is compared with every connection: an address or network \
-            with the remote address, a name with the name by which the remote was looked up, subdomains \
-            included, a path and a hash with the executable of the process. All connections of one \
-            process that match one entry form one finding; at most `max_findings` are reported. Severity \
-            and confidence say how much a match of the kind means: a hash is high and nearly certain, a \
-            name, an address with its port, or an address is high, a path or a network medium, a port \
-            alone low. Inbound connections are rated one level lower, because known scanners visit every \
-            public address.",
+        what_it_finds: "Connections to addresses, networks, ports and names, and executables by path or \
+            SHA-256, that are on a list given with --ioc: plain text, CSV, a STIX 2.1 bundle or a MISP \
+            event.",
+        why_it_matters: "Someone has seen it in an incident and published it. A match is the shortest \
+            path from a capture to a known case.",
+        how_it_decides: "Every entry is compared with every connection: an address or network with the \
+            remote address; a name with the host name used to reach the remote, subdomains included; a \
+            path or hash with the executable of the process. All connections of one process that match \
+            one entry form one finding; at most `max_findings` are reported. Severity and confidence \
+            depend on the kind of entry: a hash is high and nearly certain; a name, an address, or an \
+            address with its port is high; a path or a network is medium; a port alone is low. Inbound \
+            connections are rated one level lower, because known scanners visit every public address.",
         false_positives: "Addresses that changed hands since the list was made; shared hosting, where \
-            harmless and malicious sites share an address; mistakes in lists; a list of scanners applied \
-            to a public server.",
+            harmless and malicious sites share an address; errors in lists; a list of scanners applied to \
+            a public server.",
         evidence: "The entry, with its list, id and description; the connections.",
         source: "STIX 2.1 (OASIS, 2021); MISP core format (draft-dulaunoy-misp-core-format); otherwise \
             the lists you provide.",
@@ -87,7 +87,7 @@ impl Detector for Indicator {
             .collect();
         findings
             .sort_by(|a, b| b.judgement.severity.cmp(&a.judgement.severity).then_with(|| a.id.cmp(&b.id)));
-        let mut limits = vec![format!("{} indicators were looked for.", known.list.len())];
+        let mut limits = vec![format!("{} indicators were searched for.", known.list.len())];
         limits.extend(known.notes.iter().cloned());
         let most = config.max_findings as usize;
         if findings.len() > most {
@@ -162,7 +162,7 @@ fn finding(
         attack: Vec::new(),
         entities: members.entities(),
     };
-    let measured = vec![Measurement::of("connections that it names", members.len() as f64, "connections")];
+    let measured = vec![Measurement::of("matching connections", members.len() as f64, "connections")];
     Finding::new(&Indicator::ABOUT, judgement, members.evidence(measured))
 }
 
@@ -183,18 +183,18 @@ fn weight(what: &Observable, was_visited: bool) -> (Severity, f64) {
 fn title(what: &Observable, source: Source<'_>, was_visited: bool) -> String {
     match what {
         Observable::Path(_) | Observable::Sha256(_) => format!("{source} runs a listed executable: {what}"),
-        _ if was_visited => format!("{source} was contacted from what is listed: {what}"),
-        _ => format!("{source} contacted what is listed: {what}"),
+        _ if was_visited => format!("{source} was contacted by a listed address: {what}"),
+        _ => format!("{source} contacted a listed indicator: {what}"),
     }
 }
 
 fn explanation(indicator: &indicators::Indicator, connections: usize) -> String {
     let said = match indicator.description.as_str() {
-        "" => "The list says nothing more about it".to_owned(),
+        "" => "The list gives no description".to_owned(),
         description => format!("The list says: {description}"),
     };
     format!(
-        "{} is on the list {} ({}). {said}. Sockets in this capture that it names: {connections}.",
+        "{} is on the list {} ({}). {said}. Matching sockets in this capture: {connections}.",
         indicator.what, indicator.source, indicator.id
     )
 }

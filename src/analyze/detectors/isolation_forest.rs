@@ -34,18 +34,18 @@ pub struct Thresholds {
     pub trees: u32,
     /// Connections in the sample of each tree (ψ).
     pub sample_size: u32,
-    /// Fewest connections; with fewer, nothing can be called usual, and the detector is skipped.
+    /// Fewest connections; with fewer, there is no normal to compare with, and the detector is skipped.
     pub min_connections: u32,
-    /// A connection is reported from this anomaly score on, 0 to 1; 0.5 is the average.
+    /// Smallest anomaly score to report, 0 to 1; 0.5 is average.
     pub min_score: f64,
-    /// At most this share of the connections is reported, the highest scores first, 0 to 1.
+    /// Largest share of the connections to report, highest scores first, 0 to 1.
     pub max_share: f64,
     /// A connection is reported only if one of its features lies at least this far from the
     /// capture's median, in robust standard deviations.
     pub min_robust_z: f64,
-    /// From this anomaly score on a finding is `low` instead of `info`, 0 to 1.
+    /// Anomaly score at which a finding is `low` instead of `info`, 0 to 1.
     pub low_score: f64,
-    /// At most this many findings, the highest scores first.
+    /// Most findings, highest scores first.
     pub max_findings: u32,
 }
 
@@ -70,32 +70,33 @@ impl Detector for IsolationForest {
     const ABOUT: About = About {
         id: "isolation-forest",
         title: "Outlying connections",
-        what_it_finds: "Connections whose amounts, timing, port, address and process together are unlike those of the \
-            other connections in the same capture: the one large upload among small requests, the lone connection of a \
-            process that nothing else uses, to a port that nothing else talks to.",
+        what_it_finds: "Connections whose volume, timing, port, address and process together differ from \
+            the other connections of the same capture: one large upload among small requests, or the lone \
+            connection of a rarely seen process to a port that nothing else contacts.",
         why_it_matters: "It does not depend on known-bad patterns, so it can point at what no rule \
             describes. It is a place to start looking, not a verdict: most unusual connections are \
             harmless.",
-        how_it_decides: "Each connection becomes eleven numbers: bytes sent and received, the sent share \
+        how_it_decides: "Each connection becomes eleven features: bytes sent and received, the sent share \
             of the bytes, time seen, packets, bytes per packet, retransmission rate, round-trip time, and \
-            the share of the capture's connections that have the same port, the same address, the same \
-            process. Amounts and shares are compared by their logarithms; unknown values are set to the \
+            the share of the capture's connections with the same port, the same address and the same \
+            process. Amounts and shares are compared by their logarithms; unknown values take the \
             capture's median, so that a missing value is never an outlier. `trees` random trees, each \
-            over `sample_size` connections, split the numbers at random until each connection is alone; \
-            the sooner that happens, the higher its score, 0 to 1, where 0.5 is average. Reported are \
-            connections with a score of at least `min_score` that are among the highest `max_share` of \
-            the connections and have a number at least `min_robust_z` robust standard deviations from the \
-            capture's median. Connections of one process to one address form one finding; at most \
-            `max_findings` are reported. Severity is `info`, and `low` from a score of `low_score` on, \
-            never higher: unusual does not mean malicious. With fewer than `min_connections` connections \
-            the detector is skipped. The random choices are seeded: the same capture gives the same \
-            scores.",
-        false_positives: "Anything rare and legitimate: a backup, a software update, a video call, the one long-lived \
-            session of an administrator, a service that was used once in this recording. In a capture in which nearly \
-            everything is malicious, the benign remainder is what stands out.",
-        evidence: "The highest score beside `min_score`; the features that made the connection stand out, by how much \
-            the score would fall if that one feature were as usual; each with its value, the capture's median and the \
-            distance in robust standard deviations. The table `scores` holds the score of every connection.",
+            over a sample of `sample_size` connections, split the features at random until each \
+            connection is isolated. The fewer splits that takes, the higher its score, from 0 to 1, where \
+            0.5 is average. A connection is reported if its score is at least `min_score`, it is among \
+            the highest `max_share` of the connections, and at least one feature is `min_robust_z` robust \
+            standard deviations or more from the capture's median. Connections of one process to one \
+            address form one finding; at most `max_findings` are reported. Severity is info, and low from \
+            a score of `low_score` on, never higher: unusual does not mean malicious. With fewer than \
+            `min_connections` connections the detector is skipped. The random choices are seeded, so the \
+            same capture gives the same scores.",
+        false_positives: "Anything rare and legitimate: a backup, a software update, a video call, an \
+            administrator's one long session, a service that was used once in this recording. In a \
+            capture where nearly everything is malicious, the benign remainder stands out.",
+        evidence: "The highest score and `min_score`; the features that made the connection stand out, \
+            ranked by how much the score would fall if that feature were normal, each with its value, the \
+            capture's median and the distance in robust standard deviations. The table `scores` holds the \
+            score of every connection.",
         source: "F. T. Liu, K. M. Ting, Z.-H. Zhou: Isolation Forest. ICDM 2008, doi 10.1109/ICDM.2008.17. Robust \
             distances: B. Iglewicz, D. C. Hoaglin: How to Detect and Handle Outliers, 1993.",
         section: Section::Anomalies,
@@ -106,16 +107,16 @@ impl Detector for IsolationForest {
 
     fn validate(config: &Thresholds) -> Result<(), String> {
         let share = |key: &str, value: f64| {
-            if (0.0..=1.0).contains(&value) { Ok(()) } else { Err(format!("{key} must lie between 0 and 1")) }
+            if (0.0..=1.0).contains(&value) { Ok(()) } else { Err(format!("{key} must be between 0 and 1")) }
         };
         share("min_score", config.min_score)?;
         share("low_score", config.low_score)?;
         share("max_share", config.max_share)?;
         if !(1..=10_000).contains(&config.trees) {
-            return Err("trees must lie between 1 and 10000".to_owned());
+            return Err("trees must be between 1 and 10000".to_owned());
         }
         if !(2..=MAX_SAMPLE as u32).contains(&config.sample_size) {
-            return Err(format!("sample_size must lie between 2 and {MAX_SAMPLE}"));
+            return Err(format!("sample_size must be between 2 and {MAX_SAMPLE}"));
         }
         if config.min_connections < 2 {
             return Err("min_connections must be at least 2".to_owned());
@@ -132,7 +133,7 @@ impl Detector for IsolationForest {
         let rows = &matrix.rows;
         if rows.len() < config.min_connections as usize {
             return Ok(Outcome::Skipped(format!(
-                "{} connections; it takes at least {} to say what is usual.",
+                "{} connections; needs at least {} to establish what is normal.",
                 rows.len(),
                 config.min_connections
             )));
@@ -271,8 +272,8 @@ impl<'c> Judge<'_, 'c> {
             })
             .collect();
         format!(
-            "{which} unlike the other {} connections of this capture (score {:.2}, 0.5 is average). What makes it \
-             stand out: {}. Unlike is not bad: it is a place to look.",
+            "{which} unlike the other {} connections of this capture (score {:.2}, 0.5 is average). Main \
+             reasons: {}. Unusual does not mean malicious: it is a place to look.",
             self.rows.len() - 1,
             self.scores[row],
             parts.join("; "),
@@ -311,10 +312,7 @@ impl<'c> Judge<'_, 'c> {
             .map(|(f, _)| f.name)
             .collect();
         if !unknown.is_empty() {
-            limits.push(format!(
-                "Not counted for any connection, and so not compared: {}.",
-                unknown.join(", ")
-            ));
+            limits.push(format!("Unknown for every connection, so not compared: {}.", unknown.join(", ")));
         }
         let shown = self.config.max_findings as usize;
         if groups > shown {

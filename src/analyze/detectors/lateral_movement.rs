@@ -28,11 +28,11 @@ pub struct LateralMovement;
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Thresholds {
-    /// Fewest inside hosts that one source reaches on an administration port within `window_s`.
+    /// Fewest internal hosts that one source reaches on an administration port within `window_s`.
     pub min_hosts: u32,
     /// Width of the window, in seconds.
     pub window_s: f64,
-    /// Longest time from a login to an outgoing login of the same host that makes a chain, in seconds.
+    /// Longest time between a login to a host and a login from it that makes a chain, in seconds.
     pub chain_s: f64,
 }
 
@@ -54,19 +54,22 @@ impl Detector for LateralMovement {
     const ABOUT: About = About {
         id: "lateral-movement",
         title: "Lateral movement",
-        what_it_finds: "One program or host that reaches many hosts of its network on an administration port (SSH, RDP, SMB, \
-            RPC, WinRM, VNC, Telnet), and chains: a login to a host that is followed by logins from it to others.",
-        why_it_matters: "After the first foothold an attacker moves from host to host with the tools that administrators \
-            use. The single connection looks ordinary; the pattern does not.",
-        how_it_decides: "Established connections inside the network on administration ports are grouped by source and port. At least \
-            `min_hosts` different hosts within `window_s` are a fan-out. A host that was logged in to and within \
-            `chain_s` logs in to another host, which it had not contacted before, is a chain; file sharing does not make one. Fan-out is medium, and \
-            high with three times `min_hosts` or a suspicious program; a chain is low, medium with three hosts or more. A host that offers network \
-            infrastructure (directory, names, time) is left out as a target.",
-        false_positives: "Administrators, configuration management (Ansible, SCCM), backup and inventory servers, jump hosts: they belong \
-            into an `[[allow]]` entry.",
-        evidence: "Hosts reached beside `min_hosts` and within `window_s`, the time between login and next login beside `chain_s`, and \
-            the connections.",
+        what_it_finds: "One program or host that reaches many hosts of its network on an administration \
+            port (SSH, RDP, SMB, RPC, WinRM, VNC, Telnet), and login chains: a login to a host followed \
+            by logins from that host to others.",
+        why_it_matters: "After the first foothold, attackers move from host to host with the tools that \
+            administrators use. A single connection looks ordinary; the pattern does not.",
+        how_it_decides: "Established internal connections on administration ports are grouped by source \
+            and port. At least `min_hosts` different hosts within `window_s` are a fan-out. A login to a \
+            host followed within `chain_s` by a login from that host to another one that it had not \
+            contacted before is a chain; file sharing alone does not make one. A fan-out is medium, and \
+            high with three times `min_hosts` or a suspicious program; a chain is low, and medium with \
+            three hosts or more. Hosts that provide network infrastructure (directory, names, time) do \
+            not count as targets.",
+        false_positives: "Administrators, configuration management (Ansible, SCCM), backup and inventory \
+            servers, jump hosts: give them an `[[allow]]` entry.",
+        evidence: "Hosts reached, `min_hosts` and `window_s`, the time between two logins and `chain_s`, \
+            and the connections.",
         source: "ATT&CK T1021 (remote services) and its sub-techniques; fan-out and chains: A. Bohara et al., An Unsupervised \
             Multi-Detector Approach for Identifying Malicious Lateral Movement, SRDS 2017.",
         section: Section::Security,
@@ -81,7 +84,7 @@ impl Detector for LateralMovement {
         }
         for (key, value) in [("window_s", config.window_s), ("chain_s", config.chain_s)] {
             if !(value > 0.0 && value.is_finite()) {
-                return Err(format!("{key} must be above 0"));
+                return Err(format!("{key} must be greater than 0"));
             }
         }
         Ok(())
@@ -155,7 +158,7 @@ impl FanOut<'_> {
         let is_wide = self.most_within >= 3 * config.min_hosts as usize;
         let service = service(self.port);
         let mut explanation = vec![format!(
-            "{} hosts on {service}, {} of them new within {}.",
+            "{} hosts on {service}, up to {} of them for the first time within {}.",
             self.hosts.len(),
             self.most_within,
             words::duration(config.window_s)
@@ -164,7 +167,7 @@ impl FanOut<'_> {
         let judgement = Judgement {
             severity: appraisal.severity(if is_wide { 4.0 } else { 2.5 }).max(Severity::Low),
             confidence: Confidence::new(if is_wide { 0.7 } else { 0.5 }),
-            title: format!("{} reaches {} inside hosts on {service}", self.source, self.hosts.len()),
+            title: format!("{} reached {} internal hosts on {service}", self.source, self.hosts.len()),
             explanation: explanation.join(" "),
             false_positives: String::new(),
             attack: technique(self.port),
@@ -242,9 +245,10 @@ impl Chain<'_> {
         let judgement = Judgement {
             severity: if self.to.len() >= 2 { Severity::Medium } else { Severity::Low },
             confidence: Confidence::new(0.4),
-            title: format!("Chain of logins: {} to {}, then on to {to}", self.from, self.through),
+            title: format!("Login chain: {} to {}, then on to {to}", self.from, self.through),
             explanation: format!(
-                "{} logged in to {}, and {} after that {} logged in to {to}, where it had not been before in this recording.",
+                "{} logged in to {}. {} later, {} logged in to {to}, which it had not contacted before in \
+                 this recording.",
                 self.from,
                 self.through,
                 words::duration(self.shortest_s),

@@ -58,8 +58,9 @@ impl Detector for LongConnection {
     const ABOUT: About = About {
         id: "long-connection",
         title: "Long connections",
-        what_it_finds: "Connections with other hosts that stay open for ten minutes, half an hour, an hour, half a day \
-            or a day, and pairs of a process and a destination that are connected for an hour or more in all.",
+        what_it_finds: "Connections to other hosts that stay open for ten minutes, half an hour, an hour, \
+            half a day or a day, and pairs of a process and a destination that are connected for an hour \
+            or more in total.",
         why_it_matters: "Most connections end within seconds. A long one is a session that someone or \
             something keeps open: a remote shell, a tunnel, a C2 channel, or a mail client waiting for \
             messages.",
@@ -75,9 +76,9 @@ impl Detector for LongConnection {
         false_positives: "SSH sessions, VPNs, push notifications, mail clients (IMAP IDLE), WebSockets, \
             database pools, streams, message queues. Check which program keeps it open, how much data it \
             carries, and since when.",
-        evidence: "Longest duration beside `min_duration_s`, the total beside `min_total_s`, RITA's score of the total \
-            (0.2 from one hour on, 0.4 from four, 0.6 from eight, 0.8 from twelve), bytes each way, and the \
-            connections. The table `pairs` holds every pair with its total.",
+        evidence: "Longest duration and `min_duration_s`, total duration and `min_total_s`, RITA's score \
+            of the total (0.2 from one hour on, 0.4 from four, 0.6 from eight, 0.8 from twelve), bytes \
+            each way, and the connections. The table `pairs` lists every pair with its total.",
         source: "Ladder: Corelight, zeek-long-connections. Total and score: RITA v5, Active \
             Countermeasures, from its formulas. ATT&CK T1071, T1572, T1219 are possible; duration alone \
             does not establish any of them.",
@@ -90,7 +91,7 @@ impl Detector for LongConnection {
     fn validate(config: &Thresholds) -> Result<(), String> {
         for (key, value) in [("min_duration_s", config.min_duration_s), ("min_total_s", config.min_total_s)] {
             if !(value > 0.0 && value.is_finite()) {
-                return Err(format!("{key} must be above 0"));
+                return Err(format!("{key} must be greater than 0"));
             }
         }
         Ok(())
@@ -100,7 +101,7 @@ impl Detector for LongConnection {
         let sockets = Sockets::of(context.tables)?;
         if context.tables.ticks < 2 && !sockets.iter().any(|socket| socket.duration_s > 0.0) {
             return Ok(Outcome::Skipped(
-                "Needs at least two ticks to see that a connection stays.".to_owned(),
+                "Needs at least two ticks to see how long a connection lasts.".to_owned(),
             ));
         }
         let totals = Totals::of(&sockets);
@@ -201,7 +202,7 @@ fn title(together: &[&Total<'_>]) -> String {
     let source = total.source();
     if together.len() > 1 {
         return format!(
-            "{source} keeps {} destinations connected, for up to {at_least}{lasts}",
+            "{source} kept connections to {} destinations open for up to {at_least}{lasts}",
             together.len()
         );
     }
@@ -211,11 +212,12 @@ fn title(together: &[&Total<'_>]) -> String {
         _ => ("to", format!(" port {port}")),
     };
     if total.connections == 1 {
-        return format!("{source} keeps a connection {preposition} {addr}{port} open for {at_least}{lasts}");
+        return format!("{source} kept a connection {preposition} {addr}{port} open for {at_least}{lasts}");
     }
     let in_all = words::duration(total.sum_s);
     format!(
-        "{source} is connected {preposition} {addr}{port} for {at_least}{in_all} in {} connections",
+        "{source} was connected {preposition} {addr}{port} for {at_least}{in_all} in total, over {} \
+         connections",
         total.connections
     )
 }
@@ -224,13 +226,13 @@ fn explanation(together: &[&Total<'_>]) -> String {
     let total = longest(together);
     let mut sentences = Vec::new();
     sentences.push(match rung(total.longest_s) {
-        Some(rung) => format!("The longest connection reached the rung of {rung}."),
-        None => "No single connection is long, but together they are.".to_owned(),
+        Some(rung) => format!("The longest connection lasted at least {rung}."),
+        None => "No single connection is long, but their total is.".to_owned(),
     });
     if together.iter().any(|total| total.is_longest_open_ended) {
         sentences.push(
-            "A connection that was there before the recording began, or was still open when it ended, lasts at least \
-             as long as was seen."
+            "Connections that were open before the recording started, or still open when it ended, may \
+             have lasted longer."
                 .to_owned(),
         );
     }
@@ -239,7 +241,7 @@ fn explanation(together: &[&Total<'_>]) -> String {
         (!known.is_empty()).then(|| words::bytes(known.iter().map(|bytes| *bytes as f64).sum()))
     };
     sentences.push(match (carried(&|t| t.bytes_sent), carried(&|t| t.bytes_received)) {
-        (Some(sent), Some(received)) => format!("{sent} were sent and {received} received."),
+        (Some(sent), Some(received)) => format!("{sent} sent, {received} received."),
         _ => "Their bytes were not counted.".to_owned(),
     });
     sentences.join(" ")
@@ -250,7 +252,7 @@ fn measurements(together: &[&Total<'_>], config: &Thresholds) -> Vec<Measurement
     let most_in_all = together.iter().map(|total| total.sum_s).fold(0.0, f64::max);
     let mut all = vec![
         Measurement::of("longest connection", total.longest_s, "s").against(config.min_duration_s),
-        Measurement::of("total of a pair", most_in_all, "s").against(config.min_total_s),
+        Measurement::of("total of the pair", most_in_all, "s").against(config.min_total_s),
         Measurement::of("RITA score of the total", rita_score(most_in_all), ""),
         Measurement::of("destinations", together.len() as f64, "destinations"),
     ];
@@ -263,13 +265,13 @@ fn measurements(together: &[&Total<'_>], config: &Thresholds) -> Vec<Measurement
 
 fn limits(span_s: f64, totals: &[Total<'_>], config: &Thresholds) -> Vec<String> {
     let mut limits = vec![format!(
-        "No connection can be seen to last longer than the recording, {}.",
+        "The recording is {} long, so no connection can be measured beyond that.",
         words::duration(span_s)
     )];
     let throughout: usize = totals.iter().map(|total| total.throughout).sum();
     if span_s < config.min_duration_s && throughout > 0 {
         let connections = words::count(throughout, "connection", "connections");
-        limits.push(format!("{connections} with other hosts stayed through all of it, and may be long."));
+        limits.push(format!("{connections} to other hosts stayed open throughout, and may be long."));
     }
     limits
 }

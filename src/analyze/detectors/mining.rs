@@ -29,9 +29,9 @@ pub struct Mining;
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Thresholds {
-    /// Shortest time that a connection with a pool stays open, in seconds.
+    /// Shortest duration of a connection to a pool, in seconds.
     pub min_duration_s: f64,
-    /// Highest mean rate each way of a pool's connection, in bytes per second.
+    /// Highest mean rate of a connection to a pool, each way, in bytes per second.
     pub max_bytes_per_s: f64,
     /// Smallest CPU use of a miner, in percent of one core.
     pub min_cpu_percent: f64,
@@ -83,18 +83,19 @@ impl Detector for Mining {
     const ABOUT: About = About {
         id: "mining",
         title: "Cryptocurrency mining",
-        what_it_finds: "A long, thin connection with a mining pool, known by the pool's name or port, by the miner's \
-            program name, or by the CPU that its owner burns meanwhile.",
-        why_it_matters: "A miner is the most common thing that an automated break-in leaves behind. It costs money, and it shows \
-            that whoever put it there can run programs.",
-        how_it_decides: "Connections that this side opened and that stayed open for at least `min_duration_s`, with at most \
-            `max_bytes_per_s` each way, may be Stratum. The name of a pool weighs 3, a port that pools publish 1.5, a program named \
-            like a miner 3, an owner that uses at least `min_cpu_percent` of a core 1.5; evidence about program and destination is added as \
-            everywhere. Without one of name, port or program name nothing is reported.",
-        false_positives: "Mining that the owner of the machine wants; other software on a port that pools use.",
-        evidence: "Duration beside `min_duration_s`, bytes per second beside `max_bytes_per_s`, CPU beside `min_cpu_percent`, \
-            every fact with its weight, and the connections.",
-        source: "Ports: published by the pools that their names name (nanopool, 2miners, supportxmr, nicehash, moneroocean). \
+        what_it_finds: "A long-lived connection with little traffic to a mining pool, recognized by the \
+            pool's name or port, the miner's program name, or the CPU use of the process.",
+        why_it_matters: "Miners are what automated break-ins leave behind most often. A miner costs \
+            money, and it proves that someone else can run programs on the host.",
+        how_it_decides: "Connections that this side opened, that stay open for at least `min_duration_s` \
+            and that carry at most `max_bytes_per_s` each way may be Stratum. The name of a pool weighs \
+            3, a port that pools publish 1.5, a program with the name of a miner 3, an owner that uses at \
+            least `min_cpu_percent` of a core 1.5. Facts about program and destination add or subtract \
+            their weights. Nothing is reported without a pool's name or port or a miner's program name.",
+        false_positives: "Mining that the machine's owner wants; other software on a port that pools use.",
+        evidence: "Duration and `min_duration_s`, bytes per second and `max_bytes_per_s`, CPU use and \
+            `min_cpu_percent`, every fact with its weight, and the connections.",
+        source: "Ports: published by the pools (nanopool, 2miners, supportxmr, nicehash, moneroocean). \
             Protocol: Stratum mining protocol. ATT&CK T1496.",
         section: Section::Security,
         method: Method::Behavior,
@@ -110,7 +111,7 @@ impl Detector for Mining {
         ];
         for (key, value) in all {
             if !(value > 0.0 && value.is_finite()) {
-                return Err(format!("{key} must be above 0"));
+                return Err(format!("{key} must be greater than 0"));
             }
         }
         Ok(())
@@ -202,7 +203,7 @@ fn finding(
     let pool =
         name.map_or_else(|| peer.remote_addr.to_owned(), |name| format!("{name} ({})", peer.remote_addr));
     let mut explanation = vec![format!(
-        "The connection stayed for {} and carried {} a second.",
+        "The connection stayed open for {} and carried {} per second.",
         words::duration(channel.duration_s),
         words::bytes(channel.bytes_per_s)
     )];

@@ -13,6 +13,7 @@ use self::scans::{Kind, Scan, Size};
 use crate::Result;
 use crate::analyze::scene::{self, Found};
 use crate::analyze::services;
+use crate::analyze::words;
 use crate::capture::Metadata;
 use crate::capture::Protocol;
 use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal};
@@ -47,25 +48,25 @@ pub struct Thresholds {
     /// A slow scan is this many times the failures of a fast one, over the whole recording.
     pub slow_factor: f64,
     /// Failed first contacts with distinct ports of one host, over the whole recording, that make
-    /// a small vertical scan, if hardly anything answered.
+    /// a small vertical scan if almost nothing answered.
     pub small_ports: u32,
     /// Failed first contacts with distinct hosts on one port, over the whole recording, that make
-    /// a small horizontal scan, if hardly anything answered.
+    /// a small horizontal scan if almost nothing answered.
     pub small_hosts: u32,
-    /// Share of the first contacts of a small scan that must have failed, 0 to 1.
+    /// Smallest failed share of the first contacts of a small scan, 0 to 1.
     pub small_failed_share: f64,
-    /// Share of a source's first contacts that must not have become a connection at all, 0 to 1;
-    /// not asked of scans from outside, whose refused attempts leave no socket on this host.
+    /// Smallest share of a source's first contacts that never became a connection, 0 to 1; inbound
+    /// scans are exempt, because refused attempts leave no socket on this host.
     pub min_unestablished_share: f64,
     /// Sequential test: probability that a first contact of a benign source succeeds (θ0), 0 to 1.
     pub success_if_benign: f64,
     /// Sequential test: probability that a first contact of a scanner succeeds (θ1), 0 to 1.
     pub success_if_scanner: f64,
-    /// Sequential test: wanted probability to detect a scanner (PD), 0 to 1.
+    /// Sequential test: required probability of detecting a scanner (PD), 0 to 1.
     pub detection: f64,
-    /// Sequential test: allowed probability of a false alarm (PF), 0 to 1.
+    /// Sequential test: accepted probability of a false alarm (PF), 0 to 1.
     pub false_alarm: f64,
-    /// Scans of one source that are reported one by one; more become one finding.
+    /// Most scans of one source that are reported separately; more become one finding.
     pub max_separate: u32,
 }
 
@@ -126,39 +127,46 @@ impl Detector for PortScan {
     const ABOUT: About = About {
         id: "port-scan",
         title: "Port scans",
-        what_it_finds: "One source that tries many ports of one host (vertical), one port of many hosts (horizontal), or \
-            both (block), mostly without success. The source is a process of this host, for scans that leave it or stay \
-            inside it, or a remote address that goes through this host's open ports.",
-        why_it_matters: "To find out what is there is the first thing that an intruder, a worm or a careless tool does \
-            on a network. A scan that comes from this host says that someone or something on it looks for its next \
-            target.",
-        how_it_decides: "Only the first contact of a source with a port of a host counts. It failed if it was \
-            refused, if nothing answered, or if it was established and closed again without a byte either way, which \
-            is how a scanner looks whether a port is open; if it has no handshake and no data at all (FIN, Xmas, NULL and ACK \
-            scans; these count for vertical scans only); and over UDP, or for a ping, if it was counted that nothing came back. UDP ports \
-            33434 to 33534 are traceroute's and do not count. A vertical scan is at least `ports` failed first contacts \
-            with ports of one host within `window_s` seconds, a horizontal one at least `hosts` failed first contacts on \
-            one port; or `slow_factor` times as many over the whole recording, however slow. Fewer make a small scan: \
-            `small_ports` ports or `small_hosts` hosts over the whole recording, of which at least \
-            `small_failed_share` failed (seven failures in a row are what the sequential test asks for at one false alarm in 10,000); of those that were under way when the recording ended, all count for it but this \
-            host's own on ports of the web, which browsers open many of. All first contacts in that time, \
-            the successful ones too, then go through a sequential test (threshold random walk): each failure speaks \
-            for a scanner by (1 − `success_if_scanner`) / (1 − `success_if_benign`), each success against it by \
-            `success_if_scanner` / `success_if_benign`; the product must reach `detection` / `false_alarm`. At least \
-            `min_unestablished_share` of the contacts must not have become a connection at all, which keeps health \
-            checks that only connect and close from counting; this is not asked of scans from outside. More than `max_separate` scans of \
-            one source become one finding. Severity: a scan from this host into other networks is medium, and high \
-            with 100 contacts or more, mostly failed; inside this host and from outside medium; over UDP to one port without a registered service low, as peer-to-peer networks do the same; from \
-            beyond the local networks medium for many ports of this host, and low for a few, as every public address is probed all day. A small scan is \
-            low, and medium if none of the ports of one host answered.",
-        false_positives: "Inventory and vulnerability scanners that are meant to do this; monitoring that checks many \
-            services while most are down; a peer-to-peer client whose peers are mostly gone and share a port; a program \
-            with a long list of servers during a network outage; for a small scan, one whose handful of servers is down. \
-            A scan with a half-open (SYN) tool uses no socket \
-            and is not seen.",
-        evidence: "Ports or hosts tried and failed beside their threshold, the share that failed and how (refused, unanswered, \
-            no data), the ports or hosts that answered, the rate, the likelihood ratio beside its threshold, and the \
-            connections.",
+        what_it_finds: "One source that tries many ports of one host (vertical), one port of many hosts \
+            (horizontal), or both (block), mostly without success. The source is a process of this host, \
+            or a remote address that probes this host's open ports.",
+        why_it_matters: "Reconnaissance is the first thing that an intruder, a worm or a careless tool \
+            does on a network. A scan from this host means that someone or something on it is looking for \
+            the next target.",
+        how_it_decides: "Only the first contact of a source with a port of a host counts. It failed if it \
+            was refused or unanswered, or if it was established and closed without a byte either way, \
+            which is how scanners test whether a port is open. Probes without a handshake or data (FIN, \
+            Xmas, NULL and ACK scans) count as failed for vertical scans only. UDP and ping count as \
+            failed where packets were counted and nothing came back. UDP ports 33434 to 33534 belong to \
+            traceroute and are ignored.\n\n\
+            A vertical scan is at least `ports` failed first contacts with ports of one host within \
+            `window_s` seconds. A horizontal scan is at least `hosts` failed first contacts on one port. \
+            `slow_factor` times as many over the whole recording also count, however slow. Fewer make a \
+            small scan: `small_ports` ports or `small_hosts` hosts over the whole recording, of which at \
+            least `small_failed_share` failed (the sequential test needs seven failures in a row for one \
+            false alarm in 10,000). Contacts still pending when the recording ended count for a small \
+            scan, except this host's own to web ports, which browsers open in large numbers.\n\n\
+            All first contacts in that time, including the successful ones, then pass a sequential test \
+            (threshold random walk). Each failure multiplies the likelihood of a scanner by (1 − \
+            `success_if_scanner`) / (1 − `success_if_benign`), each success by `success_if_scanner` / \
+            `success_if_benign`. The product must reach `detection` / `false_alarm`. At least \
+            `min_unestablished_share` of the contacts must never have become a connection, which excludes \
+            health checks that only connect and close; inbound scans are exempt. More than `max_separate` \
+            scans of one source become one finding.\n\n\
+            Severity: a scan from this host into other networks is medium, and high with 100 contacts or \
+            more that mostly failed. Inside this host and inbound it is medium. Over UDP to one port \
+            without a registered service it is low, because peer-to-peer networks do the same. From \
+            outside the local networks it is medium for many ports of this host and low for a few, \
+            because every public address is probed all day. A small scan is low, and medium if no port of \
+            the host answered.",
+        false_positives: "Authorized inventory and vulnerability scanners; monitoring that checks many \
+            services while most are down; a peer-to-peer client whose peers are mostly gone and share a \
+            port; a program with a long server list during a network outage; for a small scan, a program \
+            whose few servers are down. A half-open (SYN) scanner on this host uses no socket and is not \
+            seen.",
+        evidence: "Ports or hosts tried and failed, with their threshold; the share that failed and how \
+            (refused, unanswered, no data); the ports or hosts that answered; the rate; the likelihood \
+            ratio and its threshold; and the connections.",
         source: "Thresholds: Zeek, policy/misc/scan.zeek. Sequential test: J. Jung, V. Paxson, A. W. Berger, H. \
             Balakrishnan: Fast Portscan Detection Using Sequential Hypothesis Testing. IEEE S&P 2004. ATT&CK T1018, T1046, \
             T1595.001.",
@@ -173,7 +181,7 @@ impl Detector for PortScan {
             return Err("ports and hosts must be at least 2".to_owned());
         }
         if !(config.window_s > 0.0 && config.window_s.is_finite()) {
-            return Err("window_s must be above 0".to_owned());
+            return Err("window_s must be greater than 0".to_owned());
         }
         if !(config.slow_factor >= 1.0 && config.slow_factor.is_finite()) {
             return Err("slow_factor must be 1 or more".to_owned());
@@ -182,21 +190,24 @@ impl Detector for PortScan {
             return Err("small_ports and small_hosts must be at least 2".to_owned());
         }
         if !(0.0..=1.0).contains(&config.small_failed_share) {
-            return Err("small_failed_share must lie between 0 and 1".to_owned());
+            return Err("small_failed_share must be between 0 and 1".to_owned());
         }
         if !(0.0..=1.0).contains(&config.min_unestablished_share) {
-            return Err("min_unestablished_share must lie between 0 and 1".to_owned());
+            return Err("min_unestablished_share must be between 0 and 1".to_owned());
         }
         let (benign, scanner) = (config.success_if_benign, config.success_if_scanner);
         if !(0.0 < scanner && scanner < benign && benign < 1.0) {
             return Err(
-                "success_if_scanner must be above 0 and below success_if_benign, which must be below 1"
+                "success_if_scanner must be greater than 0 and less than success_if_benign, which must be \
+                 less than 1"
                     .to_owned(),
             );
         }
         let (detection, false_alarm) = (config.detection, config.false_alarm);
         if !(0.0 < false_alarm && false_alarm < detection && detection < 1.0) {
-            return Err("false_alarm must be above 0 and below detection, which must be below 1".to_owned());
+            return Err("false_alarm must be greater than 0 and less than detection, which must be less \
+                than 1"
+                .to_owned());
         }
         Ok(())
     }
@@ -214,11 +225,13 @@ impl Detector for PortScan {
 
 fn limits(metadata: &Metadata) -> Vec<String> {
     if metadata.holds_many_hosts() {
-        return vec!["Of UDP and ICMP, nothing says whether a message was meant to be answered.".to_owned()];
+        return vec![
+            "For UDP and ICMP, the capture does not show whether a message expects an answer.".to_owned(),
+        ];
     }
     vec![
-        "UDP and ICMP count only where their messages were counted (record --udp-bytes).".to_owned(),
-        "An attempt from outside on a closed port of this host has no socket and is not seen.".to_owned(),
+        "UDP and ICMP are judged only where their packets were counted (record --udp-bytes).".to_owned(),
+        "An inbound attempt on a closed port has no socket and is not seen.".to_owned(),
     ]
 }
 
@@ -286,12 +299,13 @@ fn confidence(scan: &Scan<'_>, config: &Thresholds) -> Confidence {
 }
 
 fn title(scan: &Scan<'_>) -> String {
-    let (source, ports, hosts) = (scan.source, scan.ports().len(), scan.hosts().len());
+    let (source, number) = (scan.source, words::number);
+    let (ports, hosts) = (number(scan.ports().len()), number(scan.hosts().len()));
     let udp = if scan.transport == Transport::Udp { "UDP " } else { "" };
     match scan.kind {
         _ if scan.transport == Transport::Icmp => format!("{source} pinged {hosts} hosts"),
-        Kind::Vertical(host) => format!("{source} scanned {ports} {udp}ports of {host}"),
-        Kind::Horizontal(port) => format!("{source} scanned {udp}port {port} of {hosts} hosts"),
+        Kind::Vertical(host) => format!("{source} scanned {ports} {udp}ports on {host}"),
+        Kind::Horizontal(port) => format!("{source} scanned {udp}port {port} on {hosts} hosts"),
         Kind::Block => format!("{source} scanned {ports} {udp}ports on {hosts} hosts"),
     }
 }
@@ -301,27 +315,28 @@ fn explanation(scan: &Scan<'_>, config: &Thresholds) -> String {
         (Reply::Refused, "refused"),
         (Reply::Unanswered, "unanswered"),
         (Reply::NoData, "closed without data"),
-        (Reply::Glimpsed, "seen once in the handshake and not again"),
-        (Reply::Pending, "still under way when the recording ended"),
+        (Reply::Glimpsed, "seen only once, in the handshake"),
+        (Reply::Pending, "still pending when the recording ended"),
         (Reply::Probed, "probed without a handshake"),
     ];
     let replies: Vec<String> = replies
         .into_iter()
         .map(|(reply, name)| (scan.count(reply), name))
         .filter(|(count, _)| *count > 0)
-        .map(|(count, name)| format!("{count} {name}"))
+        .map(|(count, name)| format!("{} {name}", words::number(count)))
         .collect();
     format!(
-        "{} first contacts in {}, of which {} failed: {}. Up to {} failed in any window of {} s; the threshold of a {} is {}. {}",
-        scan.contacts.len(),
+        "{} first contacts in {}, of which {} failed: {}. Up to {} failed within {} s; the threshold for \
+         a {} is {}. {}",
+        words::number(scan.contacts.len()),
         span_in_words(scan),
-        scan.failures(),
+        words::number(scan.failures()),
         replies.join(", "),
-        scan.most_in_window,
+        words::number(scan.most_in_window),
         config.window_s,
         match scan.size {
             Size::Full => "scan",
-            Size::Small => "small scan, over any time,",
+            Size::Small => "small scan, over any time span,",
         },
         config.held_against(scan),
         answered(scan),

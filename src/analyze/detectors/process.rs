@@ -49,19 +49,19 @@ impl Detector for ProcessLook {
             and one-line scripts that own a connection; packet and raw sockets of programs that are not \
             known network tools, and data over ICMP; shells and transfer tools started by a server; and \
             ports that started listening on all interfaces during the recording.",
-        why_it_matters: "What an intruder leaves on a host must run from somewhere and have some name. A \
+        why_it_matters: "Whatever an intruder leaves on a host must run from somewhere under some name. A \
             network sensor sees neither; a host-based recorder sees both.",
-        how_it_decides: "Facts of the process alone: the path of its executable, its name, its command \
-            line, and the name of its parent. The severity depends on how far its connections reach: \
-            within the host, into local networks, or outside them. A deleted executable in a folder that \
-            packages install into is low, because updates cause that too. A shell that only talks within \
-            the host is not reported. A new listener is low, and medium if a shell or a transfer tool is \
-            listening; `new_listeners` turns it off. Processes with the same name and executable form one \
-            finding per rule.",
-        false_positives: "Updates of running services, developers' builds, installers and test suites, \
+        how_it_decides: "The process alone is judged: the path of its executable, its name, its command \
+            line, and its parent's name. Severity depends on how far its connections reach: within the \
+            host, into local networks, or outside them. A deleted executable in a folder where packages \
+            are installed is low, because updates cause that too. A shell that connects only within the \
+            host is not reported. A new listener is low, and medium if a shell or a transfer tool is \
+            listening; `new_listeners` turns this rule off. Processes with the same name and executable \
+            form one finding per rule.",
+        false_positives: "Updates of running services, developer builds, installers and test suites, port \
             probes in shell scripts. Each finding lists what would explain it.",
-        evidence: "The process with its executable, command line and parent, how many processes are like it, and the connections \
-            that it owned.",
+        evidence: "The process with its executable, command line and parent, the number of similar \
+            processes, and their connections.",
         source: "MITRE ATT&CK T1036.004, T1036.005, T1040, T1048.003, T1059, T1059.004, T1070.004, T1095, T1133, T1190, T1205.002, T1505.003, T1564.001, T1620.",
         section: Section::Security,
         method: Method::Behavior,
@@ -103,8 +103,9 @@ impl Detector for ProcessLook {
         findings
             .sort_by(|a, b| b.judgement.severity.cmp(&a.judgement.severity).then_with(|| a.id.cmp(&b.id)));
         let limits = vec![
-            "Only processes that owned a socket while the recorder looked are seen.".to_owned(),
-            "A process whose executable could not be read (another user's, without privileges) cannot be judged."
+            "Only processes that owned a socket during the recording are judged.".to_owned(),
+            "A process whose executable could not be read (another user's, without privileges) cannot be \
+             judged."
                 .to_owned(),
         ];
         Ok(Outcome::Ran(Output { findings, limits, ..Output::default() }))
@@ -193,9 +194,9 @@ fn finding(sockets: &Sockets<'_>, mut case: Case<'_>) -> Finding {
     };
     let beyond = members.iter().filter(Socket::is_beyond_local_networks).count();
     let measurements = vec![
-        Measurement::of("processes alike", case.pids.len() as f64, "processes"),
+        Measurement::of("similar processes", case.pids.len() as f64, "processes"),
         Measurement::of("sockets", members.len() as f64, "sockets"),
-        Measurement::of("connections beyond the local networks", beyond as f64, "connections"),
+        Measurement::of("connections outside the local networks", beyond as f64, "connections"),
     ];
     Finding::new(&ProcessLook::ABOUT, judgement, members.evidence(measurements))
 }
@@ -236,14 +237,14 @@ fn new_listener(
     let judgement = Judgement {
         severity: if waits_for_commands { Severity::Medium } else { Severity::Low },
         confidence: Confidence::new(if waits_for_commands { 0.6 } else { 0.3 }),
-        title: format!("{} began to listen on port {port} of all addresses", name.unwrap_or("A process")),
+        title: format!("{} started listening on port {port} on all interfaces", name.unwrap_or("A process")),
         explanation: format!(
-            "When the recording began nobody of that name listened on port {port}. From then on every network of \
-             this host reaches it, as far as no firewall is in between."
+            "No process of this name was listening on port {port} when the recording started. The port is \
+             now reachable on every interface unless a firewall blocks it."
         ),
         false_positives:
-            "A service that was started or moved, a developer's server, a program that takes calls for a \
-            while (a peer-to-peer client, an FTP server)."
+            "A service that was started or moved, a developer's server, or a program that accepts \
+             connections for a while (a peer-to-peer client, an FTP server)."
                 .to_owned(),
         attack: vec!["T1133"],
         entities: members.entities(),

@@ -30,7 +30,7 @@ pub struct Sigma;
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Thresholds {
-    /// At most this many findings, the worst first.
+    /// Most findings, worst first.
     pub max_findings: u32,
 }
 
@@ -48,8 +48,8 @@ impl Detector for Sigma {
         title: "Sigma rules",
         what_it_finds: "Connections that match a rule of the category network_connection, from the folder \
             given with --sigma. netrec includes no rules.",
-        why_it_matters: "Sigma is the common language of detection rules: what others learned from their \
-            incidents can be applied to a capture, even an old one.",
+        why_it_matters: "Sigma is the common language for detection rules: it applies what others learned \
+            from their incidents to a capture, even an old one.",
         how_it_decides: "Every connection becomes an event with the fields Image, CommandLine, ProcessId, \
             User, Protocol, Initiated, SourceIp, SourcePort, SourceIsIpv6, DestinationIp, \
             DestinationPort, DestinationIsIpv6 and DestinationHostname, where the source is the \
@@ -140,8 +140,7 @@ fn finding(sockets: &Sockets<'_>, known: &Background<'_>, rule: &Rule, rows: &[u
         attack: Vec::new(),
         entities: members.entities(),
     };
-    let measured =
-        vec![Measurement::of("connections that it describes", members.len() as f64, "connections")];
+    let measured = vec![Measurement::of("matching connections", members.len() as f64, "connections")];
     Finding::new(&Sigma::ABOUT, judgement, members.evidence(measured))
 }
 
@@ -149,11 +148,8 @@ fn explanation(rule: &Rule, event: &Event<'_>, unknown: &[&str]) -> String {
     let values: Vec<String> =
         rule.fields.iter().filter_map(|field| Some(format!("{field} = {}", event.text(field)?))).collect();
     let mut sentences = vec![
-        format!(
-            "The rule {:?} ({}, by {}, in {}) describes it.",
-            rule.title, rule.id, rule.author, rule.file
-        ),
-        format!("What it asks for, of the first connection: {}.", values.join("; ")),
+        format!("Matches the rule {:?} ({}, by {}, in {}).", rule.title, rule.id, rule.author, rule.file),
+        format!("Matched fields of the first connection: {}.", values.join("; ")),
     ];
     if !rule.description.is_empty() {
         sentences.push(format!("The rule says: {}", rule.description));
@@ -162,10 +158,8 @@ fn explanation(rule: &Rule, event: &Event<'_>, unknown: &[&str]) -> String {
         sentences.push(format!("Its tags: {}.", rule.tags.join(", ")));
     }
     if !unknown.is_empty() {
-        sentences.push(format!(
-            "Not known of this connection, and so not held against it: {}.",
-            unknown.join(", ")
-        ));
+        sentences
+            .push(format!("Unknown for this connection, and therefore ignored: {}.", unknown.join(", ")));
     }
     sentences.join(" ")
 }
@@ -174,7 +168,7 @@ fn limits(rules: &Rules) -> Vec<String> {
     let mut limits = vec![format!("{} rules were evaluated.", rules.list.len())];
     if rules.of_other_categories > 0 {
         let number = rules.of_other_categories;
-        limits.push(format!("{number} rules are for other events than network connections."));
+        limits.push(format!("{number} rules are for other event types."));
     }
     limits.extend(rules.refused.iter().take(LISTED).map(|refused| format!("Not evaluated: {refused}")));
     if rules.refused.len() > LISTED {

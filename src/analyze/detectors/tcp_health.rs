@@ -29,13 +29,13 @@ pub const SLICES: DetectorTable = DetectorTable { detector: TcpHealth::ABOUT.id,
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Thresholds {
-    /// Half-open connections to one port, open at once or begun within `window_s`, that are too many.
+    /// Fewest half-open connections to one port, open at once or started within `window_s`, to report.
     pub half_open: u32,
-    /// Sockets of one process in `CLOSE_WAIT` that are too many.
+    /// Fewest sockets of one process in `CLOSE_WAIT` that make a leak.
     pub close_wait: u32,
-    /// A socket in `CLOSE_WAIT` for less than this is only slow, in seconds.
+    /// Shortest time in `CLOSE_WAIT` that counts, in seconds; less is only slow.
     pub close_wait_s: f64,
-    /// Connections of one service reset within `window_s` that are a storm.
+    /// Fewest connections of one service reset within `window_s` that make a reset storm.
     pub resets: u32,
     /// Smallest share of a service's connections that ended by a reset, 0 to 1.
     pub min_reset_share: f64,
@@ -43,7 +43,7 @@ pub struct Thresholds {
     pub window_s: f64,
     /// Smallest share of retransmitted segments, 0 to 1.
     pub min_retransmit_share: f64,
-    /// Fewest segments sent to an address for a share to mean something.
+    /// Fewest segments sent to an address before its retransmitted share is judged.
     pub min_segments: u32,
 }
 
@@ -68,30 +68,31 @@ impl Detector for TcpHealth {
     const ABOUT: About = About {
         id: "tcp-health",
         title: "Unhealthy TCP connections",
-        what_it_finds: "Ports under a SYN flood or with many half-open connections, attempts that pile up \
-            because nothing answers, processes that leak sockets in CLOSE_WAIT, services whose \
-            connections are often reset, and destinations with heavy retransmission.",
+        what_it_finds: "Ports under a SYN flood or with many half-open connections, unanswered attempts \
+            that pile up, processes that leak sockets in CLOSE_WAIT, services whose connections are often \
+            reset, and destinations with heavy retransmission.",
         why_it_matters: "An attack on a service, a program that forgets to close its sockets, a peer or \
             firewall that cuts connections, and a lossy path all show in TCP states before they show in \
             any log.",
         how_it_decides: "Half-open: connections to one port that were seen in the handshake and never \
-            established; `half_open` or more of them at once or begun within `window_s` are reported, as \
-            a SYN flood if they are inbound. CLOSE_WAIT: sockets of one process that stay in it for \
-            `close_wait_s` or longer and are still in it when last seen; `close_wait` or more are a leak. \
-            Resets: connections of one service that went from ESTABLISHED to CLOSE without the steps \
-            between; `resets` or more within `window_s`, and `min_reset_share` of all that ended, are a \
-            storm; only where the recording followed states between ticks. Retransmission: of at least \
-            `min_segments` segments sent to an address over established connections, \
-            `min_retransmit_share` or more were retransmitted. Severity: low; a flood or pile-up from \
-            outside is medium, and high with ten times `half_open`; a leak of ten times `close_wait` is \
-            medium.",
-        false_positives: "A load test; a scanner (see port-scan); a service that has just been restarted; clients behind \
-            a wireless link; programs that close by reset on purpose (SO_LINGER 0), as load balancers' checks do.",
-        evidence: "The counts beside their thresholds, when they were highest, the share of all connections concerned, \
-            how they changed from the first to the last quarter of the recording, and the connections. The table \
-            `slices` holds half-open, waiting and reset connections over time.",
+            established. `half_open` or more of them, open at once or started within `window_s`, are \
+            reported; inbound, as a SYN flood. CLOSE_WAIT: sockets of one process that stay in this state \
+            for `close_wait_s` or longer and are still in it when last seen; `close_wait` or more are a \
+            leak. Resets: connections of one service that went from ESTABLISHED straight to CLOSE; \
+            `resets` or more within `window_s`, and at least `min_reset_share` of all that ended, are a \
+            reset storm. This needs a recording that followed states between ticks. Retransmission: if at \
+            least `min_segments` segments were sent to an address over established connections, a \
+            retransmitted share of `min_retransmit_share` or more is reported. Severity: low; an inbound \
+            flood or pile-up is medium, and high with ten times `half_open`; a leak of ten times \
+            `close_wait` is medium.",
+        false_positives: "A load test; a scanner (see port-scan); a service that has just restarted; \
+            clients on a wireless link; programs that close with a reset on purpose (SO_LINGER 0), such \
+            as load balancer checks.",
+        evidence: "The counts with their thresholds, when they peaked, the affected share of all \
+            connections, how they changed from the first to the last quarter of the recording, and the \
+            connections. The table `slices` holds half-open, CLOSE_WAIT and reset connections over time.",
         source: "States and transitions: RFC 9293. SYN flood: W. Eddy, RFC 4987. ATT&CK T1499.001 (OS \
-            exhaustion flood) for floods alone. The thresholds are netrec's own.",
+            Exhaustion Flood) for floods only. The thresholds are netrec's own.",
         section: Section::Tcp,
         method: Method::Behavior,
         signal: Signal::TcpTrouble,
@@ -110,7 +111,7 @@ impl Detector for TcpHealth {
         }
         for (key, value) in [("close_wait_s", config.close_wait_s), ("window_s", config.window_s)] {
             if !(value > 0.0 && value.is_finite()) {
-                return Err(format!("{key} must be above 0"));
+                return Err(format!("{key} must be greater than 0"));
             }
         }
         let shares = [
@@ -119,7 +120,7 @@ impl Detector for TcpHealth {
         ];
         for (key, value) in shares {
             if !(value > 0.0 && value <= 1.0) {
-                return Err(format!("{key} must be above 0 and at most 1"));
+                return Err(format!("{key} must be greater than 0 and at most 1"));
             }
         }
         Ok(())
@@ -151,14 +152,15 @@ fn limits(sockets: &Sockets<'_>, metadata: &Metadata) -> Vec<String> {
     let mut limits = Vec::new();
     if !metadata.holds_many_hosts() {
         limits.push(
-            "With SYN cookies the kernel keeps no socket for a half-open connection: a flood may be larger than it \
-             looks."
+            "With SYN cookies the kernel keeps no socket for a half-open connection, so a flood may be \
+             larger than it looks."
                 .to_owned(),
         );
     }
     if !groups::follows_states(sockets) {
         limits.push(
-            "No connection was followed through its last states, so that a reset cannot be told from a close."
+            "No connection was followed through its final states, so resets cannot be told from normal \
+             closes."
                 .to_owned(),
         );
     }

@@ -42,22 +42,24 @@ impl Detector for Unanswered {
     const ABOUT: About = About {
         id: "unanswered",
         title: "Destinations that never answer",
-        what_it_finds: "A program or host that keeps trying to connect to an address and port that refuses or never \
-            answers.",
-        why_it_matters: "Command and control servers are taken down, and the implants that knew them keep calling. The \
-            attempts carry no data, so detectors of traffic overlook them. Ordinary software \
-            gives up, moves to another server, or is noticed because it does not work.",
-        how_it_decides: "TCP attempts of one program (or host) on one address and port are counted over the whole \
-            recording. At least `min_attempts` attempts, of which at least `min_failed_share` failed (refused, reset or \
-            unanswered), spread over at least `min_span_s` seconds, make a finding. Severity follows from the \
-            evidence about program and destination: low within the network, medium outside, high if the program is \
-            suspicious too.",
-        false_positives: "A server that is down for maintenance, a monitoring system that checks a dead host, a \
-            peer-to-peer client with an old list of peers, a firewall rule that blocks an ordinary service.",
-        evidence: "Attempts beside `min_attempts`, the share that failed beside `min_failed_share`, the time span, the \
-            median gap, and the connections.",
-        source: "Minimum of attempts and share: of 68 benign client and server pairs with at least 20 attempts in labelled public \
-            captures (CTU, Stratosphere Laboratory), none failed in 90 % of them. ATT&CK T1071, T1008.",
+        what_it_finds: "A program or host that keeps trying to connect to an address and port that \
+            refuses or never answers.",
+        why_it_matters: "C2 servers get taken down, but the implants keep calling them. The attempts \
+            carry no data, so traffic-based detectors overlook them. Ordinary software gives up, moves to \
+            another server, or gets fixed because it visibly fails.",
+        how_it_decides: "TCP connection attempts of one program (or host) to one address and port are \
+            counted over the whole recording. A finding needs at least `min_attempts` attempts over at \
+            least `min_span_s` seconds, of which at least `min_failed_share` failed (refused, reset or \
+            unanswered). Facts about program and destination set the severity: low inside the network, \
+            low to medium outside, high if the program is suspicious too.",
+        false_positives: "A server that is down for maintenance, a monitoring system that checks a dead \
+            host, a peer-to-peer client with an outdated peer list, a firewall rule that blocks an \
+            ordinary service.",
+        evidence: "Number of attempts and `min_attempts`, the share that failed and `min_failed_share`, \
+            the time span, the median gap, and the connections.",
+        source: "Minimum number of attempts and failed share: of 68 benign client and server pairs with \
+            at least 20 attempts in labelled public captures (CTU, Stratosphere Laboratory), none failed \
+            in 90 % of them. ATT&CK T1071, T1008.",
         section: Section::Security,
         method: Method::Behavior,
         signal: Signal::Unanswered,
@@ -69,7 +71,7 @@ impl Detector for Unanswered {
             return Err("min_attempts must be at least 3".to_owned());
         }
         if !(0.5..=1.0).contains(&config.min_failed_share) {
-            return Err("min_failed_share must lie between 0.5 and 1".to_owned());
+            return Err("min_failed_share must be between 0.5 and 1".to_owned());
         }
         if !(config.min_span_s >= 0.0 && config.min_span_s.is_finite()) {
             return Err("min_span_s must be 0 or more".to_owned());
@@ -128,7 +130,7 @@ impl<'r, 'a> Retries<'r, 'a> {
         let leaves = members.iter().any(|socket| scene.surroundings.leaves_network(&socket));
         let attempts = words::count(self.rows.len(), "attempt", "attempts");
         let mut explanation = vec![format!(
-            "{} of {attempts} failed, one every {} over {}.",
+            "{} of {attempts} failed, with a median gap of {}, over {}.",
             self.failed,
             words::duration(self.gap_s),
             words::duration(self.span_s)

@@ -28,11 +28,10 @@ pub struct UnusualPort;
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Thresholds {
-    /// Ports without a usual service, used by nothing else on the host, from which on a process
-    /// that reaches them outside the local networks is a finding.
+    /// Fewest ports without a registered service, used by nothing else on the host, that one process
+    /// contacts outside the local networks.
     pub rare_ports: u32,
-    /// Hosts per such port from which on it looks like a peer-to-peer client, where each peer
-    /// has a port of its own.
+    /// Hosts per port at which it looks like a peer-to-peer client, where each peer has its own port.
     pub peer_hosts_per_port: f64,
 }
 
@@ -48,22 +47,21 @@ impl Detector for UnusualPort {
     const ABOUT: About = About {
         id: "unusual-port",
         title: "Services on unusual ports",
-        what_it_finds: "Programs with a well-known port (SSH, name and time servers, mail, databases) \
-            that use another one; other programs listening on the port of such a service; default ports \
-            of intrusion tools; and a process that reaches many ports that nothing else on the host uses.",
+        what_it_finds: "Programs with a well-known port (SSH, DNS and time servers, mail, databases) that \
+            use another one; other programs listening on the port of such a service; default ports of \
+            attack tools; and a process that contacts many ports that nothing else on the host uses.",
         why_it_matters: "Malware hides traffic on a port where another service is expected, or on one \
             that nobody monitors.",
-        how_it_decides: "A table says which ports a program uses and which programs a port belongs to, \
-            from the IANA registry and the programs' defaults; forwarders such as docker-proxy and \
+        how_it_decides: "A table lists the ports that a program uses and the programs that a port belongs \
+            to, from the IANA registry and the programs' defaults; forwarders such as docker-proxy and \
             systemd may use any port. Only established connections outside the local networks count. \
-            Ports without a registered service are judged by the capture itself: a process that reaches \
-            at least `rare_ports` ports without a usual service, which nothing else uses, is low; it is \
-            info if there are `peer_hosts_per_port` hosts per port or more, which is typical of \
-            peer-to-peer. FTP data ports are ignored. The severity is never above low.",
-        false_positives: "Administrators move services on purpose, SSH first of all. Peer-to-peer \
-            clients, games, calls and passive FTP use unregistered ports. A program may share its name \
-            with another.",
-        evidence: "The process, the port beside those expected, the hosts, and the connections.",
+            Ports without a registered service are judged against the capture itself: a process that \
+            contacts at least `rare_ports` such ports, which nothing else uses, is low; it is info from \
+            `peer_hosts_per_port` hosts per port on, which is typical of peer-to-peer. FTP data ports are \
+            ignored. The severity is never above low.",
+        false_positives: "Administrators move services on purpose, SSH above all. Peer-to-peer clients, \
+            games, calls and passive FTP use unregistered ports. Different programs may share a name.",
+        evidence: "The process, the port and the expected ports, the hosts, and the connections.",
         source: "Ports: IANA Service Name and Transport Protocol Port Number Registry (RFC 6335). ATT&CK T1571, T1036.",
         section: Section::Anomalies,
         method: Method::Behavior,
@@ -76,7 +74,7 @@ impl Detector for UnusualPort {
             return Err("rare_ports must be at least 2".to_owned());
         }
         if !(config.peer_hosts_per_port > 0.0 && config.peer_hosts_per_port.is_finite()) {
-            return Err("peer_hosts_per_port must be above 0".to_owned());
+            return Err("peer_hosts_per_port must be greater than 0".to_owned());
         }
         Ok(())
     }
@@ -93,9 +91,9 @@ impl Detector for UnusualPort {
         findings
             .sort_by(|a, b| b.judgement.severity.cmp(&a.judgement.severity).then_with(|| a.id.cmp(&b.id)));
         let limit = if context.metadata.holds_many_hosts() {
-            "Which protocol is spoken on a port is not seen, and which program uses it is not known."
+            "The protocol on a port is not seen, and the program behind it is unknown."
         } else {
-            "Which protocol is spoken on a port is not seen; programs are judged by their names."
+            "The protocol on a port is not seen; programs are judged by their names."
         };
         Ok(Outcome::Ran(Output { findings, limits: vec![limit.to_owned()], ..Output::default() }))
     }
@@ -140,29 +138,26 @@ fn told(oddity: &Oddity<'_>) -> (String, String) {
         Oddity::ListensElsewhere { name, port, expected } => (
             format!("{name} listens on port {port}"),
             format!(
-                "It usually listens on {}. Moved services are usual, so this is a note.",
+                "It usually listens on {}. Services are often moved on purpose, so this is only a note.",
                 listed(expected)
             ),
         ),
         Oddity::ReachesElsewhere { name, port, expected } => (
-            format!("{name} talks to port {port}"),
-            format!("It usually talks to {}.{}", listed(expected), usual_service(*port)),
+            format!("{name} contacted port {port}"),
+            format!("It usually contacts {}.{}", listed(expected), usual_service(*port)),
         ),
         Oddity::HoldsAnothersPort { name, port } => (
             format!("{name} listens on port {port}"),
-            format!(
-                "{} None of the programs that usually do is called so.",
-                usual_service(*port).trim_start()
-            ),
+            format!("{} This is not one of the programs that usually do.", usual_service(*port).trim_start()),
         ),
         Oddity::ToolDefault { name, port, of } => (
-            format!("{name} talks to port {port}"),
-            format!("That is the default of {of}; other programs may use it too."),
+            format!("{name} contacted port {port}"),
+            format!("This is the default port of {of}; other programs may use it too."),
         ),
         Oddity::RarePorts { name, ports, hosts } => (
-            format!("{name} talks to {} ports that nothing else uses", ports.len()),
+            format!("{name} contacted {} ports that nothing else uses", ports.len()),
             format!(
-                "Ports {} of {}, none of which has a usual service.",
+                "Ports {} on {}, none of which has a registered service.",
                 listed(ports),
                 words::count(*hosts, "host", "hosts")
             ),

@@ -68,31 +68,34 @@ fn blind_spots(
     if let Some(import) = &metadata.import {
         spots.extend(metadata.import_stats.iter().flat_map(ImportStats::gap_sentences));
         if metadata.rows == 0 {
-            spots.push("Nothing was imported: there is nothing to analyze.".to_owned());
+            spots.push("Nothing was imported, so there is nothing to analyze.".to_owned());
         }
-        spots.push(format!("Imported from {}: what it does not say is not known here.", import.kind()));
+        spots.push(format!(
+            "Imported from {}: anything the source does not record is unknown.",
+            import.kind()
+        ));
         if metadata.ticks_taken == 0 {
             spots.push(
-                "Logs of connections have totals, not courses: the bytes of a connection stand at its end in \
-                 everything over time."
+                "Connection logs hold totals only, so each connection's bytes appear at its end time in \
+                 every time chart."
                     .to_owned(),
             );
         }
     }
     if let Some(lifetime_s) = known.shortest_lifetime_s {
         spots.push(format!(
-            "Connections shorter than {lifetime_s} s may be missing: no source of events between ticks ran."
+            "Connections shorter than {lifetime_s} s may be missing: no event source ran between ticks."
         ));
     }
     if let Some(lost) = known.events_lost.filter(|lost| *lost > 0) {
         spots.push(if metadata.import.is_some() {
-            format!("The capturing side says that it lost {lost} packets.")
+            format!("The capturing side reports {lost} lost packets.")
         } else {
             format!("The kernel dropped {lost} events before they were read.")
         });
     }
     if known.ticks_late > 0 {
-        spots.push(format!("Late ticks or ticks left out: {} of {}.", known.ticks_late, ticks(known)));
+        spots.push(format!("Late or skipped ticks: {} of {}.", known.ticks_late, ticks(known)));
     }
     spots.extend(lengthened(metadata));
     if let Some(planned) =
@@ -104,16 +107,17 @@ fn blind_spots(
     match periods {
         Some(Periods::Between(..)) => {}
         Some(Periods::TooShort) => {
-            spots.push("The recording is too short to show that something is periodic.".to_owned());
+            spots.push("The recording is too short to detect periodic connections.".to_owned());
         }
-        None => spots.push("Periodic connections were not searched for; the detectors say why.".to_owned()),
+        None => spots
+            .push("Periodic connections were not searched for; see the detectors for the reason.".to_owned()),
     }
     spots.extend(metadata.sources.iter().filter_map(|source| match source.status {
         SourceStatus::Ran => None,
         SourceStatus::Partial if metadata.import.is_some() => {
             Some(format!("{}: {}", source.name.replace('-', " "), source.detail))
         }
-        SourceStatus::Partial => Some(format!("{} did not see everything: {}", source.name, source.detail)),
+        SourceStatus::Partial => Some(format!("{} saw only part: {}", source.name, source.detail)),
         SourceStatus::Missing => Some(format!("{} did not run: {}", source.name, source.detail)),
     }));
     spots
@@ -125,8 +129,8 @@ fn lengthened(metadata: &Metadata) -> Option<String> {
     let first = metadata.interval_changes.iter().find(|change| change.interval_ms > metadata.interval_ms)?;
     let at = chrono::DateTime::from_timestamp_micros(first.at_us)?;
     Some(format!(
-        "To stay within its CPU budget the recorder took ticks less often, up to {} s apart instead of {} s, from {} on; \
-         periods and lifetimes are judged by the longest.",
+        "To stay within its CPU budget, the recorder took snapshots less often: up to {} s apart instead \
+         of {} s, from {} on. Detectable periods and lifetimes follow from the longest interval.",
         longest_ms as f64 / 1000.0,
         metadata.interval_ms as f64 / 1000.0,
         at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
@@ -138,8 +142,8 @@ fn unknown_parts(known: &Completeness, metadata: &Metadata, udp_without_bytes: u
     let total = known.connections;
     if metadata.holds_many_hosts() && known.connections_without_owner == total {
         spots.push(
-            "What was imported names no processes: findings are about addresses, and whatever needs a process \
-             could not be judged."
+            "The imported data names no processes: findings are about addresses, and nothing that needs a \
+             process could be judged."
                 .to_owned(),
         );
     } else if known.connections_without_owner > 0 {
@@ -148,9 +152,9 @@ fn unknown_parts(known: &Completeness, metadata: &Metadata, udp_without_bytes: u
     }
     if known.connections_without_bytes > 0 {
         let reason = if metadata.import.is_some() {
-            "what was imported gave none"
+            "the imported data has none"
         } else {
-            "the kernel gave none (for UDP, record with --udp-bytes)"
+            "the kernel does not count them; record --udp-bytes does"
         };
         spots.push(format!(
             "{} of {total} connections have no byte counts, {udp_without_bytes} of them UDP: {reason}.",

@@ -38,7 +38,7 @@ fn sentence(gap: &Gap) -> String {
         GapReason::FilesMissing => "files of the series are missing",
     };
     format!(
-        "Nothing is known from {} to {} ({}): {why}.",
+        "No data from {} to {} ({}): {why}.",
         humanize::second_utc(gap.from_us),
         humanize::second_utc(gap.to_us),
         seconds(length_us(gap)),
@@ -69,7 +69,7 @@ mod tests {
         let gaps = [(0, 2), (10, 1), (20, 3), (30, 4), (40, 5), (50, 6), (60, 1)].map(gap).to_vec();
         let said = sentences(&Joined { gaps, ..Joined::default() });
         assert_eq!(said.len(), 6, "{said:?}");
-        assert!(said[0].starts_with("Nothing is known from 1970-01-01T00:00:00Z"), "{said:?}");
+        assert!(said[0].starts_with("No data from 1970-01-01T00:00:00Z"), "{said:?}");
         assert!(said[0].contains("2 h") && said[4].contains("6 h"), "{said:?}");
         assert!(said[5].starts_with("2 more gaps, 2 h in all"), "{said:?}");
     }

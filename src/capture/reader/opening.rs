@@ -34,7 +34,7 @@ pub(in crate::capture) fn open_source(path: &Path) -> Result<Source> {
     let file = open_regular(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::IsADirectory => Error::NotACapture {
             path: path.to_path_buf(),
-            reason: "it is a folder, and none of an unfinished recording".to_owned(),
+            reason: "it is a folder, but not that of an unfinished recording".to_owned(),
         },
         _ => Error::io("read", path)(error),
     })?;
@@ -62,7 +62,7 @@ fn read_metadata(path: &Path, footer: &Footer) -> Result<Metadata> {
     let pairs = sealed::pairs(&footer.parquet);
     let version = pairs.iter().find(|(key, _)| *key == "netrec.format_version").map(|(_, value)| value);
     let Some(version) = version else {
-        return Err(not_a_capture("it is a Parquet file of another program".to_owned()));
+        return Err(not_a_capture("it is a Parquet file from another program".to_owned()));
     };
     let found: u32 = version
         .parse()

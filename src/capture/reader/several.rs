@@ -79,7 +79,7 @@ impl CaptureFile {
             let mut hash = Sha256::new();
             for part in parts {
                 salvage::hash_into(&mut hash, &part.source, 0, part.source.bytes())
-                    .ok_or_else(|| part.error(&self.path, "it cannot be read to its end"))?;
+                    .ok_or_else(|| part.error(&self.path, "it cannot be read to the end"))?;
             }
             Ok(Digest::from_hash(hash))
         };

@@ -64,7 +64,7 @@ pub(super) struct Arguments {
     /// Thresholds and settings, in TOML
     #[arg(long, value_name = "FILE", value_parser = paths::file())]
     config: Option<PathBuf>,
-    /// Geolocation database (`.mmdb`); may be given several times, and the first that knows an
+    /// Geolocation database (`.mmdb`); may be given several times, and the first one that knows an
     /// address is used
     #[arg(long, value_name = "FILE", value_parser = paths::file())]
     geoip: Vec<PathBuf>,
@@ -76,8 +76,8 @@ pub(super) struct Arguments {
     /// given several times
     #[arg(long, value_name = "FILE", value_parser = paths::file())]
     ioc: Vec<PathBuf>,
-    /// What is normal here, made by netrec baseline: what is new or rare against it raises suspicion,
-    /// what is usual lowers it
+    /// Baseline made by netrec baseline: activity that is new or rare compared with it raises suspicion,
+    /// usual activity lowers it
     #[arg(long, value_name = "FILE", value_parser = paths::file())]
     baseline: Option<PathBuf>,
     /// Sigma rules for network connections: a folder or a file; may be given several times
@@ -90,7 +90,7 @@ pub(super) struct Arguments {
     /// containers with pseudonyms, so that the report can be shared
     #[arg(long)]
     redact: bool,
-    /// Derive the pseudonyms from the secret in this file, so that every report has the same ones;
+    /// Derive the pseudonyms from the secret in this file, so that they are the same in every report;
     /// without it they differ from report to report
     #[arg(long, value_name = "FILE", requires = "redact", value_parser = paths::file())]
     redact_key: Option<PathBuf>,

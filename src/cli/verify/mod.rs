@@ -27,7 +27,7 @@ another key · 3 not confirmed: no hashes, no signature where a key is given, or
 #[command(after_help = HELP)]
 pub(super) struct Arguments {
     /// The capture to check, or the folder of a report; several files, a folder or a pattern for the
-    /// files of a recording, each of which must also follow the one that it names
+    /// files of a recording, each of which must also follow the file that it names as its predecessor
     #[arg(required_unless_present = "new_key", value_name = "CAPTURE", value_parser = paths::capture())]
     captures: Vec<PathBuf>,
     /// The public key that must have signed it (PEM, or 64 hexadecimal digits)
@@ -84,7 +84,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     }
     let outcome = if is_report(path) {
         if arguments.key.is_some() {
-            let reason = "a report is not signed: verify its capture with --key, and the report without";
+            let reason = "reports are not signed: verify the capture with --key, and the report without it";
             return Err(Error::Usage(reason.to_owned()));
         }
         check_report(path, arguments.json)?
@@ -158,7 +158,7 @@ fn wrong_signature(signature: &str, signed_by: Option<&str>, wanted: Option<&Pub
     match (signature, signed_by, wanted) {
         ("bad", ..) => Some("its signature does not match its contents".to_owned()),
         ("other-key", Some(key), Some(wanted)) => {
-            Some(format!("it is signed by the key {key}, not by {}", wanted.fingerprint()))
+            Some(format!("it was signed with the key {key}, not with {}", wanted.fingerprint()))
         }
         _ => None,
     }

@@ -75,7 +75,7 @@ impl Report {
                 Some(_) => {
                     let file = &before.file;
                     self.broken
-                        .push(format!("{file} is not the file that was before {name}: its hash differs"));
+                        .push(format!("{file} is not the file that preceded {name}: its hash differs"));
                 }
                 None => self.missing.push(before.file.clone()),
             }
@@ -103,12 +103,12 @@ impl Report {
             say!("{}", escape::terminal(sentence));
         }
         for file in &self.missing {
-            say!("{}: not here, but a file here follows it", escape::terminal(file));
+            say!("{}: missing, although a file here follows it", escape::terminal(file));
         }
         let well = self.files.iter().filter(|file| file.exit_code == 0).count();
         let bytes: u64 = self.files.iter().filter_map(|file| file.bytes).sum();
         say!(
-            "{} of {}, {}: every byte is as recorded; the hash of the file before is confirmed in {}",
+            "{} of {}, {}: every byte is as recorded; the preceding file's hash is confirmed in {}",
             humanize::count(well as u64),
             humanize::plural((self.files.len() + self.failed.len()) as u64, "file"),
             humanize::bytes(bytes as f64),

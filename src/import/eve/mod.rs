@@ -50,8 +50,7 @@ fn import(inputs: &[Input], output: &mut Output<'_>) -> Result<()> {
     let superseded = "first event of a flow that ended later";
     stats.skip_many(UnusedReason::NoConnection, superseded, rest.totals.superseded, None);
     rest.say(output);
-    let detail =
-        "bytes are those of whole packets with their headers, as Suricata counts them, and not of payload";
+    let detail = "bytes include packet headers, as Suricata counts them, not just payload";
     output.source("byte-counts", SourceStatus::Partial, detail);
     Ok(())
 }
@@ -82,24 +81,27 @@ impl Rest {
             say(
                 "partial-flows",
                 format!(
-                    "{} known from alerts, requests and the like only, without a flow event: shown up to the last \
-                     event, with the counts of that time",
+                    "{} known only from alerts, requests and similar events, without a flow event: shown \
+                     up to the last event, with the counts at that time",
                     crate::import::plural(self.totals.used, "connection")
                 ),
             );
         }
         if self.totals.left_out > 0 {
             let detail = format!(
-                "{} flows without a flow event were left out, as there were too many",
+                "{} flows without a flow event were left out because there were too many",
                 self.totals.left_out
             );
             say("partial-flows-left-out", detail);
         }
         if self.without_zone > 0 {
-            say("time-zone", format!("{} times have no time zone and are taken for UTC", self.without_zone));
+            say(
+                "time-zone",
+                format!("{} timestamps have no time zone and are read as UTC", self.without_zone),
+            );
         }
         if self.names_left_out > 0 {
-            say("names", format!("{} names were left out, as there were too many", self.names_left_out));
+            say("names", format!("{} names were left out because there were too many", self.names_left_out));
         }
     }
 }

@@ -45,7 +45,7 @@ fn import(inputs: &[Input], output: &mut Output<'_>) -> Result<()> {
     tally.say(tracker.orphan_fragments(), total.unreadable, output.stats());
     describe(&tracker, &total, output);
     if merge.has_waited {
-        let detail = "more files overlap in time than are read at once: some were read after the others";
+        let detail = "too many files overlap in time to read at once: some were read after the others";
         output.source("files", SourceStatus::Partial, detail);
     }
     Ok(())
@@ -103,7 +103,8 @@ fn say_end(file: &Input, outcome: &Outcome, output: &mut Output<'_>) {
             "{file} ends in the middle of a frame, after {position} bytes; all frames before it were read."
         )),
         End::Zeros => output.cut_short(&format!(
-            "{file} ends in zeros after {position} bytes, as after a power cut; all frames before them were read."
+            "{file} ends in zeros after {position} bytes, as after a power failure; all frames before \
+             them were read."
         )),
         End::Damaged(why) => output.cut_short(&format!(
             "{file} is damaged after {position} bytes ({why}); all frames before that were read."
@@ -139,7 +140,7 @@ fn describe(tracker: &Tracker, total: &Total, output: &mut Output<'_>) {
         steps.push(format!("forward {} times by more than a year", clock.steps_forward()));
     }
     if !steps.is_empty() {
-        let detail = format!("frame times jump {}; durations leave the jumps out", steps.join(" and "));
+        let detail = format!("frame times jump {}; durations exclude the jumps", steps.join(" and "));
         output.source("clock", SourceStatus::Partial, detail);
     }
 }
@@ -168,8 +169,8 @@ fn packets(account: &FlowStats, total: &Total) -> String {
 
 fn evictions(account: &FlowStats) -> String {
     format!(
-        "more flows were open at once than the {} that are kept: {} that only one side had taken part in and {} \
-         others were let go of early, the oldest first; what came of them later counts as another flow",
+        "too many flows were open at once: {} are kept; {} with traffic from one side only and {} others \
+         were ended early, oldest first, and their later packets count as new flows",
         account.most_kept, account.evicted_one_sided, account.evicted_open
     )
 }

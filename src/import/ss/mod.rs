@@ -70,7 +70,8 @@ fn import(inputs: &[Input], output: &mut Output<'_>) -> Result<()> {
         if !tables.lacks_year {
             return Err(super::snapshot::undated(&first.path, 0));
         }
-        let reason = "its times have no year: give one of them with it, --at 2026-11-24T10:00:00Z".to_owned();
+        let reason =
+            "its times have no year: give one of them with its year, --at 2026-11-24T10:00:00Z".to_owned();
         return Err(Error::Import { path: first.path.clone(), reason });
     }
     say(&tables, output);
@@ -95,14 +96,14 @@ fn say(tables: &Tables, output: &mut Output<'_>) {
     output.source("tables", SourceStatus::Ran, detail);
     if tables.without_time > 0 {
         let detail = format!(
-            "{} tables have no time: they were made at the time that was given, or a second after the table \
-             before, so durations and rates are not to be trusted",
+            "{} tables have no time: they are placed at the given time, or a second after the previous \
+             table, so durations and rates are unreliable",
             tables.without_time
         );
         output.source("times", SourceStatus::Partial, detail);
     }
     if tables.without_zone > 0 {
-        let detail = "times without a known zone are taken for UTC";
+        let detail = "times without a known zone are read as UTC";
         output.source("time-zone", SourceStatus::Partial, detail);
     }
     let metadata = output.metadata();

@@ -186,17 +186,17 @@ impl Events {
             ),
         );
         if self.processes.left_out() + self.names.left_out() > 0 {
-            let detail = "more processes or names than can be kept: the oldest were let go of";
+            let detail = "too many processes or names to keep: the oldest were dropped";
             output.source("processes-kept", SourceStatus::Partial, detail);
         }
-        let detail = "Sysmon logs the opening of a connection: bytes, packets and ends are not known";
+        let detail = "Sysmon logs only the opening of a connection: bytes, packets and ends are unknown";
         output.source("byte-counts", SourceStatus::Partial, detail);
         let metadata = output.metadata();
         metadata.host_addresses = self.addresses.iter().map(ToString::to_string).collect();
         if self.hosts.len() == 1 {
             metadata.host_name = self.hosts.first().filter(|host| !host.is_empty()).cloned();
         } else {
-            let detail = format!("the events are of {} hosts, which are seen as one", self.hosts.len());
+            let detail = format!("the events come from {} hosts, which are treated as one", self.hosts.len());
             output.source("hosts", SourceStatus::Partial, detail);
         }
     }

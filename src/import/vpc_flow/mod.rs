@@ -43,7 +43,7 @@ fn import(inputs: &[Input], output: &mut Output<'_>) -> Result<()> {
         skipped_intervals += read(input, &mut flows, output)?;
     }
     let split = flows.finish(output)?;
-    let detail = "bytes are those of whole packets with their headers, summed over each aggregation interval";
+    let detail = "bytes include packet headers, summed over each aggregation interval";
     output.source("byte-counts", SourceStatus::Partial, detail);
     if skipped_intervals > 0 {
         let detail = format!(
@@ -54,7 +54,7 @@ fn import(inputs: &[Input], output: &mut Output<'_>) -> Result<()> {
     }
     if split > 0 {
         let detail = format!(
-            "{} were open at once, too many to keep: what they sent later stands as further connections",
+            "{} were open at once, too many to keep: their later traffic appears as further connections",
             super::plural(split, "flow")
         );
         output.source("flows-split", SourceStatus::Partial, detail);

@@ -60,16 +60,16 @@ fn say(remarks: &Remarks, output: &mut Output<'_>) {
         let detail = "no ssl.log, http.log or dns.log beside it named the remotes";
         output.source("names", SourceStatus::Missing, detail);
     } else if output.names().left_out() > 0 {
-        let detail = format!("{} names were left out, as there were too many", output.names().left_out());
+        let detail = format!("{} names were left out because there were too many", output.names().left_out());
         output.source("names", SourceStatus::Partial, detail);
     }
     if remarks.without_zone > 0 {
-        let detail = format!("{} times have no time zone and are taken for UTC", remarks.without_zone);
+        let detail = format!("{} timestamps have no time zone and are read as UTC", remarks.without_zone);
         output.source("time-zone", SourceStatus::Partial, detail);
     }
     if remarks.without_counts > 0 {
         let detail = format!(
-            "{} lines have no header: their addresses, ports and states are recognized by their form, but \
+            "{} lines have no header: addresses, ports and states are recognized by their form, but \
              durations and counts cannot be told apart and are unknown (keep the header with zeek-cut -c)",
             remarks.without_counts
         );

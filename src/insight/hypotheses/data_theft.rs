@@ -26,7 +26,7 @@ pub(super) const DATA_THEFT: Hypothesis = Hypothesis {
     escalates: true,
     at_most: Severity::Critical,
     benign: &[
-        "Backups, file synchronization, software releases and video calls send as much.",
+        "Backups, file synchronization, software releases and video calls send this much too.",
         "A file server sends more than it receives.",
     ],
     ask: &[

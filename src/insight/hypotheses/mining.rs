@@ -7,10 +7,11 @@ use crate::model::finding::Severity;
 pub(super) const MINING: Hypothesis = Hypothesis {
     id: "mining",
     title: "{who}: possible cryptocurrency mining with {where}",
-    summary: "A long, thin connection with a mining pool. Miners are what automated break-ins leave behind most often.",
+    summary: "A long-lived connection with little traffic to a mining pool. Miners are what automated \
+        break-ins leave behind most often.",
     stage: Some(Stage::Impact),
     joins: Joins::ProcessAndDestination,
-    needs: &[&[Sign::any(Signal::Mining, "A connection with a mining pool:")]],
+    needs: &[&[Sign::any(Signal::Mining, "A connection to a mining pool:")]],
     supports: &[
         Sign::any(Signal::SuspiciousProcess, "Suspicious process:"),
         Sign::any(Signal::Session, "Long session:"),
@@ -21,7 +22,7 @@ pub(super) const MINING: Hypothesis = Hypothesis {
     min_severity: Severity::Medium,
     escalates: true,
     at_most: Severity::High,
-    benign: &["The owner of the machine may want it to mine."],
-    ask: &["Find out how the program came onto the host: a miner has a way in."],
+    benign: &["The machine's owner may be mining on purpose."],
+    ask: &["Find out how the program got onto the host: whoever installed a miner has a way in."],
     attack: &["T1496"],
 };

@@ -21,6 +21,6 @@ pub(super) const PERIODIC_BENIGN: Hypothesis = Hypothesis {
     escalates: false,
     at_most: Severity::Info,
     benign: &["An implant can hide among services that poll by design."],
-    ask: &["Check that every one of them is known to you."],
+    ask: &["Check that you recognize every one of them."],
     attack: &[],
 };

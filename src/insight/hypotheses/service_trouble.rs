@@ -15,7 +15,7 @@ pub(super) const SERVICE_TROUBLE: Hypothesis = Hypothesis {
     min_severity: Severity::Medium,
     escalates: false,
     at_most: Severity::Critical,
-    benign: &["A restart, a deployment or a load test causes the same for a short time."],
+    benign: &["A restart, a deployment or a load test looks the same for a short time."],
     ask: &[
         "Check whether the number grows over the recording: a leak grows, a spike passes.",
         "Read the logs of {the program|its programs} at that time.",

@@ -14,7 +14,7 @@ pub(super) const SEVERAL_SIGNS: Hypothesis = Hypothesis {
     min_severity: Severity::Medium,
     escalates: false,
     at_most: Severity::Critical,
-    benign: &["Rare is not malicious: backups, updates and administrators cause such findings too."],
+    benign: &["Rare does not mean malicious: backups, updates and administrators cause such findings too."],
     ask: &["Check what this {program|host} is for, and whether that explains its connections."],
     attack: &[],
 };

@@ -285,7 +285,7 @@ impl Hashes {
         let left = self.files().known.values().filter(|known| known.is_left()).count();
         let has_ended = self.work.ending.load(Ordering::Relaxed);
         let waiting =
-            if has_ended { "not hashed yet when the recording ended" } else { "still to be hashed" };
+            if has_ended { "not yet hashed when the recording ended" } else { "still to be hashed" };
         let detail = [(unreadable, "that could not be read"), (left as u64, waiting)]
             .into_iter()
             .filter(|(count, _)| *count > 0)
@@ -545,7 +545,7 @@ mod tests {
         assert_eq!(scene.hashes.sha256(&executable), None);
         let report = scene.hashes.report();
         assert_eq!(report.status, SourceStatus::Partial);
-        assert!(report.detail.contains("1 not hashed yet"), "{}", report.detail);
+        assert!(report.detail.contains("1 not yet hashed"), "{}", report.detail);
     }
 
     #[test]
@@ -558,7 +558,7 @@ mod tests {
         }
         scene.hashes.stop();
         let report = scene.hashes.report();
-        assert_eq!(report.detail, "executables with SHA-256: 0; 1 not hashed yet when the recording ended");
+        assert_eq!(report.detail, "executables with SHA-256: 0; 1 not yet hashed when the recording ended");
         assert_eq!(report.status, SourceStatus::Partial);
     }
 

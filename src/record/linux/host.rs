@@ -202,12 +202,12 @@ impl LinuxHost {
         let (missing, unreadable) = (self.owners.without_owner(), self.owners.unreadable_processes());
         let sockets = if missing == 1 { "1 socket".to_owned() } else { format!("{missing} sockets") };
         let (status, detail) = match (missing, unreadable) {
-            (0, _) => (SourceStatus::Ran, "every socket that a process held has its owner".to_owned()),
+            (0, _) => (SourceStatus::Ran, "every socket held by a process has its owner".to_owned()),
             (_, 0) => (
                 SourceStatus::Partial,
                 format!(
-                    "no process was found that held {sockets}: the kernel itself does, or a process that cannot \
-                     be looked at (of another PID namespace, say), or none did for long enough"
+                    "{sockets} had no visible process: the kernel itself holds them, or a process in \
+                     another PID namespace, or one that held them too briefly"
                 ),
             ),
             _ => (
@@ -285,9 +285,9 @@ impl Host for LinuxHost {
         let sockets = SourceReport {
             name: "sock_diag".to_owned(),
             status: SourceStatus::Ran,
-            detail: "TCP sockets with the counters of the kernel; UDP sockets, for which it keeps none \
-                     (--udp-bytes counts their packets); raw, ping and packet sockets, and what of UDP-Lite, \
-                     SCTP and DCCP this kernel has"
+            detail: "TCP sockets with kernel counters; UDP sockets without (--udp-bytes counts their \
+                packets); raw, ping and packet sockets; UDP-Lite, SCTP and DCCP as far as this kernel \
+                supports them"
                 .to_owned(),
         };
         let mut reports = vec![sockets, self.namespaces.report(), self.owners_report()];

@@ -229,7 +229,7 @@ impl Namespaces {
     pub(super) fn report(&self) -> SourceReport {
         let refused = || {
             format!(
-                "{} not, such as those of containers, which could not be entered ({}): run as root or give \
+                "{} could not be entered, such as those of containers ({}): run as root or grant \
                  CAP_SYS_ADMIN and CAP_SYS_PTRACE",
                 self.refused.len(),
                 self.reason
@@ -257,10 +257,10 @@ impl Namespaces {
 /// What is said of processes that may be in namespaces which were not recorded.
 fn unreadable(has_privileges: bool) -> &'static str {
     if has_privileges {
-        "processes that the system lets nobody look at, which may be in further ones"
+        "processes that the system does not expose, which may be in further namespaces"
     } else {
-        "processes of other users that may be in further ones, such as those of containers (root, or CAP_SYS_ADMIN \
-         with CAP_SYS_PTRACE, may look)"
+        "processes of other users that may be in further namespaces, such as those of containers (visible \
+         to root, or with CAP_SYS_ADMIN and CAP_SYS_PTRACE)"
     }
 }
 
@@ -287,7 +287,7 @@ mod tests {
         namespaces.refuse(7, "Operation not permitted".to_owned());
         let report = namespaces.report();
         assert_eq!(report.status, SourceStatus::Partial);
-        assert!(report.detail.contains("1 not") && report.detail.contains("CAP_SYS_ADMIN"));
+        assert!(report.detail.contains("1 could not be entered") && report.detail.contains("CAP_SYS_ADMIN"));
     }
 
     #[test]

@@ -33,7 +33,11 @@ pub(in crate::replay) fn draw(state: &State, theme: Theme, area: Rect, buffer: &
             width: area.width.saturating_sub(TITLE_WIDTH),
             ..area
         };
-        let room = if mark == "[-]" { ", no room at this width" } else { "" };
+        let room = match mark {
+            "[-]" => ", no room at this width",
+            _ if head.is_optional => ", where any is known",
+            _ => "",
+        };
         text(buffer, about, at, &format!("{}{room}", head.about), (theme, FAINT));
         if column == state.cursor && at < area.height {
             buffer.set_style(Rect { y: area.y + at, height: 1, ..area }, SELECTED);

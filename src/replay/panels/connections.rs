@@ -50,12 +50,13 @@ pub(in crate::replay) const COLUMNS: &[Column<Line>] = &[
     .cut(Cut::Middle)
     .stretches(),
     left(
-        ("NAME", "name by which the remote was asked for"),
+        ("NAME", "host name used to reach the remote"),
         (16, 24),
         9,
         |line: &Line| line.row.remote_name.as_deref().unwrap_or_default().to_owned(),
         |line: &Line| Key::text(line.row.remote_name.as_deref()),
     )
+    .optional()
     .cut(Cut::Middle)
     .stretches(),
     right(
@@ -124,7 +125,8 @@ pub(in crate::replay) const COLUMNS: &[Column<Line>] = &[
         15,
         |line: &Line| known(container(&line.row)),
         |line: &Line| Key::text(container(&line.row)),
-    ),
+    )
+    .optional(),
     left(
         ("COMMAND", "command line"),
         (20, 40),

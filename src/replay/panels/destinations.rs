@@ -23,12 +23,13 @@ pub(in crate::replay) const COLUMNS: &[Column<DestinationLine>] = &[
     .cut(Cut::Middle)
     .stretches(),
     left(
-        ("NAME", "name by which it was asked for"),
+        ("NAME", "host name used to reach it"),
         (16, 28),
         6,
         |line: &DestinationLine| line.name.clone().unwrap_or_default(),
         |line: &DestinationLine| Key::text(line.name.as_deref()),
     )
+    .optional()
     .cut(Cut::Middle)
     .stretches(),
     left(
@@ -70,7 +71,7 @@ pub(in crate::replay) const COLUMNS: &[Column<DestinationLine>] = &[
     )
     .trend(|line| &line.conn_ids)
     .sum(),
-    left(("PROCESSES", "processes that talk with it"), (15, 30), 5, processes, |line: &DestinationLine| {
+    left(("PROCESSES", "processes connected to it"), (15, 30), 5, processes, |line: &DestinationLine| {
         Key::Text(processes(line))
     })
     .stretches(),

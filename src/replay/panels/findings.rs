@@ -16,15 +16,13 @@ pub(in crate::replay) const COLUMNS: &[Column<Mark>] = &[
         Key::Number(-(mark.ts_us as f64))
     }),
     left(
-        ("SEVERITY", "how bad, if it is true"),
+        ("SEVERITY", "how bad it is, if true"),
         (9, 9),
         1,
         |mark: &Mark| mark.severity.to_string(),
         |mark: &Mark| Key::Number(mark.severity as usize as f64),
     ),
-    right(("CONF.", "confidence that it is true"), 6, 4, confidence, |mark: &Mark| {
-        Key::Number(mark.confidence)
-    }),
+    right(("CONF.", "how likely it is true"), 6, 4, confidence, |mark: &Mark| Key::Number(mark.confidence)),
     left(
         ("DETECTOR", "what found it"),
         (10, 16),

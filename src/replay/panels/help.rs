@@ -22,10 +22,10 @@ fn words() -> String {
     let fields: Vec<String> =
         filter::help().map(|(names, _)| names.split(',').next().unwrap_or_default().to_owned()).collect();
     format!(
-        "Mouse: click a line, a column heading (sorts), a tab or the time line; the wheel scrolls. \
-         Filter: words joined by and, or and ( ); port:80,443; -word must not hold; * and ? are wildcards; \
-         bytes>1M; process:none. Fields: {}. \
-         TREND: bytes a second of the last snapshots, each step of the bar about ten times as much.",
+        "Mouse: click a line, a column heading (sorts), a tab or the timeline; the wheel scrolls. Filter: \
+         terms joined by and, or and ( ); port:80,443; -term excludes; * and ? are wildcards; bytes>1M; \
+         process:none. Fields: {}. TREND: bytes per second over the last snapshots; each step of the bar \
+         is about ten times as much.",
         fields.join(" ")
     )
 }

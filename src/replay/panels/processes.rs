@@ -84,7 +84,8 @@ pub(in crate::replay) const COLUMNS: &[Column<ProcessLine>] = &[
         10,
         |line: &ProcessLine| known(container(&line.row)),
         |line: &ProcessLine| Key::text(container(&line.row)),
-    ),
+    )
+    .optional(),
     left(
         ("COMMAND", "command line"),
         (20, 40),

@@ -10,10 +10,13 @@ use ratatui::widgets::{
     Table, Widget as _,
 };
 
-use crate::replay::columns::{Align, Choice, Column, Cut, Head, Slot, Sort, cut, fit};
+use crate::replay::columns::{Align, Choice, Column, Cut, Head, Key, Slot, Sort, cut, fit};
 use crate::replay::history::History;
 use crate::replay::look::{FAINT, SELECTED, TITLE, Theme};
 use crate::replay::state::Hits;
+
+/// Lines that are asked whether they know a value of an optional column.
+const MOST_ASKED: usize = 20_000;
 
 /// A line of a table.
 pub(super) enum Drawn<'a, T> {
@@ -55,7 +58,7 @@ impl<T> Sheet<'_, T> {
         let inner = Rect { width: area.width - if has_bar { 2 } else { 0 }, ..area };
         let first = self.first(usize::from(height));
         let heads: Vec<&Head> = self.columns.iter().map(|column| &column.head).collect();
-        let slots = fit(&heads, self.choice, inner.width);
+        let slots = fit(&heads, &self.useful(&line), inner.width);
         let shown: Vec<Drawn<'_, T>> =
             (first..self.count).take(usize::from(height)).map_while(line).collect();
         let rows = shown.iter().map(|drawn| self.row(drawn, &slots));
@@ -75,6 +78,25 @@ impl<T> Sheet<'_, T> {
         }
         let body = Rect { y: inner.y.saturating_add(1), height, ..inner };
         Hits { heads: places, body, first, ..Hits::default() }
+    }
+
+    /// What was chosen, without the optional columns of which no line knows a value.
+    fn useful<'l>(&self, line: &impl Fn(usize) -> Option<Drawn<'l, T>>) -> Choice
+    where
+        T: 'l,
+    {
+        let mut choice = self.choice.clone();
+        let optional = self.columns.iter().enumerate().filter(|(_, column)| column.head.is_optional);
+        for (at, column) in optional.filter(|(at, _)| self.choice.of(*at).is_none()) {
+            let is_known = |index: usize| match line(index) {
+                Some(Drawn::Line(line, _)) => (column.key)(line) != Key::Unknown,
+                _ => false,
+            };
+            if !(0..self.count.min(MOST_ASKED)).any(is_known) {
+                choice.set(at, false);
+            }
+        }
+        choice
     }
 
     /// The line at the top: where it was, unless the selected one would be out of sight.

@@ -31,7 +31,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     let scores = Numbers::<Float64Type>::of(table, "score")?;
     let scores: Vec<f64> = (0..scores.len()).filter_map(|row| scores.get(row)).collect();
     if scores.is_empty() {
-        return canvas::nothing(CHART.title, "No connection was given a score.");
+        return canvas::nothing(CHART.title, "No connection has an anomaly score.");
     }
     let threshold = threshold(subject);
     let bars = histogram(&scores);
@@ -40,7 +40,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     let counts = Axis::amounts(largest as f64, (plot.bottom, plot.top), humanize::short_count);
     let score_axis = Axis::from_zero(1.0, (plot.left, plot.right), humanize::number);
     let subtitle = format!(
-        "{}; the higher the score, the easier one is told apart; logarithmic counts",
+        "{}; the higher the score, the more unusual the connection; logarithmic counts",
         humanize::plural(scores.len() as u64, "connection")
     );
     canvas::picture(CHART.title, &subtitle, |canvas| {

@@ -74,13 +74,17 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     let pairs = pairs(table)?;
     let scaled: Vec<_> = pairs.iter().filter_map(|pair| Scaled::of(pair, subject)).collect();
     let Some(span_us) = span_us(&pairs) else {
-        return canvas::nothing(CHART.title, "No pair of process and destination had enough connections.");
+        return canvas::nothing(
+            CHART.title,
+            "No pair of a process and a destination had enough \
+            connections.",
+        );
     };
     let inside = Canvas::inside();
     let pitch = ((inside.bottom - 22 - inside.top) / scaled.len().max(1) as i32).min(HIGHEST);
     let time = Axis::time(span_us, (TIME_LEFT, TIME_RIGHT));
-    let subtitle =
-        "the most regular pairs; left: each gap when it ended (a level row is a period); right: how often";
+    let subtitle = "the most regular pairs; left: each gap by its end time (a level row is a period); right: \
+         histogram of the gaps";
     canvas::picture(CHART.title, subtitle, |canvas| {
         for (pair, index) in scaled.iter().zip(0..) {
             let top = inside.top + index * pitch;

@@ -30,9 +30,13 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     };
     let lanes = lanes(subject, table)?;
     if lanes.is_empty() {
-        return canvas::nothing(CHART.title, "No pair of process and destination had enough connections.");
+        return canvas::nothing(
+            CHART.title,
+            "No pair of a process and a destination had enough \
+            connections.",
+        );
     }
-    let subtitle = "a stroke when a connection began; the most regular pairs first, found or not";
+    let subtitle = "one line per connection start; the most regular pairs first, whether reported or not";
     let span_us = subject.analysis.tables.span_us;
     canvas::picture(CHART.title, subtitle, |canvas| lanes::draw(canvas, span_us, &lanes))
 }

@@ -12,8 +12,12 @@ use crate::humanize;
 use crate::model::view::{Numbers, Words};
 use crate::report::Section;
 
-pub(super) const CHART: Chart =
-    Chart { id: "bursts", title: "Who had bursts, and when?", section: Section::Behavior, draw };
+pub(super) const CHART: Chart = Chart {
+    id: "bursts",
+    title: "Who had bursts of connections or bytes, and when?",
+    section: Section::Behavior,
+    draw,
+};
 
 /// All bursts of one subject in one measure.
 struct Bursts<'a> {
@@ -33,17 +37,18 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     };
     let all = bursts(table)?;
     if all.is_empty() {
-        return canvas::nothing(
-            CHART.title,
-            "Nothing had much more bytes or connections at once than usual.",
-        );
+        return canvas::nothing(CHART.title, "No process or address exceeded its usual rate by far.");
     }
     let episodes: usize = all.iter().map(|bursts| bursts.spans_us.len()).sum();
     let lanes: Vec<Lane> = all.iter().map(|bursts| bursts.lane(subject)).collect();
     let subtitle = format!(
-        "{} of {}; right: the largest peak and the usual amount; most unusual first",
+        "{} of {}; right: the highest peak and the usual amount in a window; most unusual first",
         humanize::plural(episodes as u64, "burst"),
-        if all.len() == 1 { "one subject".to_owned() } else { format!("{} subjects", all.len()) }
+        if all.len() == 1 {
+            "1 process or address".to_owned()
+        } else {
+            format!("{} processes or addresses", all.len())
+        }
     );
     let span_us = subject.analysis.tables.span_us;
     canvas::picture(CHART.title, &subtitle, |canvas| lanes::draw(canvas, span_us, &lanes))
@@ -52,8 +57,8 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
 impl Bursts<'_> {
     fn lane(&self, subject: &Subject<'_>) -> Lane {
         let amount =
-            |value: f64| if self.is_bytes { humanize::bytes(value) } else { humanize::short_count(value) };
-        let what = if self.is_bytes { "" } else { " conns" };
+            |value: f64| if self.is_bytes { humanize::bytes(value) } else { humanize::number(value) };
+        let what = if self.is_bytes { "" } else { " connections" };
         Lane {
             name: self.subject.to_owned(),
             text: format!("{}{what}, usual {}", amount(self.peak), amount(self.median)),

@@ -13,7 +13,7 @@ pub(super) fn draw(subject: &Subject<'_>, chart: &Chart, column: &str) -> Result
     }
     let tables = &subject.analysis.tables;
     let Some(buckets) = Buckets::of(tables, heat::MOST_COLUMNS)? else {
-        return canvas::nothing(chart.title, "The recording has no length.");
+        return canvas::nothing(chart.title, "The recording has no duration.");
     };
     // Two rows are for the others and for what has no known process.
     let series = per_process::bytes(tables, &buckets, column, heat::MOST_ROWS - 2)?;
@@ -28,7 +28,7 @@ pub(super) fn draw(subject: &Subject<'_>, chart: &Chart, column: &str) -> Result
         })
         .collect();
     let subtitle = format!(
-        "payload per second, mean over each {}; logarithmic colours, blank: nothing",
+        "payload per second, mean over each {}; logarithmic colors, blank: nothing",
         humanize::seconds(buckets.seconds(0))
     );
     canvas::picture(chart.title, &subtitle, |canvas| {

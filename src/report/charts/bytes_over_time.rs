@@ -31,7 +31,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     }
     let tables = &subject.analysis.tables;
     let Some(buckets) = Buckets::of(tables, lines::MOST_BUCKETS)? else {
-        return canvas::nothing(CHART.title, "The recording has no length.");
+        return canvas::nothing(CHART.title, "The recording has no duration.");
     };
     let lines_of = |column| -> Result<Vec<Line>> {
         let mut series = per_process::bytes(tables, &buckets, column, MOST_LINES)?;
@@ -47,7 +47,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     let upper = Area { bottom: middle - BETWEEN / 2, ..plot };
     let lower = Area { top: middle + BETWEEN / 2, ..plot };
     let subtitle = format!(
-        "payload per second, mean over each {}; the {MOST_LINES} with the most in each direction",
+        "payload per second, mean over each {}; the {MOST_LINES} busiest in each direction",
         humanize::seconds(buckets.seconds(0))
     );
     canvas::picture(CHART.title, &subtitle, |canvas| {

@@ -27,7 +27,9 @@ pub(super) const TOP: i32 = 84;
 /// The chart library takes sizes of line boxes and divides them by this for the font's.
 const LINE_PER_FONT_SIZE: f64 = 1.24;
 /// Fewest characters of a name that still tell something.
-const LEAST_OF_A_NAME: usize = 4;
+const LEAST_OF_A_NAME: usize = 9;
+/// Fewest and most characters for which a column of names has room.
+const NAME_CHARS: (usize, usize) = (8, 46);
 /// Longest texts that still fit beside each other.
 const TITLE_CHARS: usize = 70;
 const SUBTITLE_CHARS: usize = 120;
@@ -237,16 +239,40 @@ pub(super) fn fit(text: &str, max_chars: usize) -> String {
 pub(super) fn fit_pair(text: &str, max_chars: usize) -> String {
     let visible = escape::svg(text);
     let length = visible.chars().count();
-    let Some((who, to)) = visible.rsplit_once(" → ").filter(|_| length > max_chars) else {
+    let arrow = [" → ", " ← "].into_iter().find(|arrow| length > max_chars && visible.contains(arrow));
+    let Some((who, to)) = arrow.and_then(|arrow| visible.rsplit_once(arrow)) else {
         return fit(text, max_chars);
     };
     let room = max_chars.saturating_sub(to.chars().count() + 3);
-    if room < LEAST_OF_A_NAME { fit(to, max_chars) } else { format!("{} → {to}", fit(who, room)) }
+    let arrow = arrow.unwrap_or_default();
+    if room < LEAST_OF_A_NAME { fit(to, max_chars) } else { format!("{}{arrow}{to}", fit(who, room)) }
+}
+
+/// A column of names: as wide as the longest one needs, within limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct NameColumn {
+    /// Its width with the space behind it, in pixels.
+    pub(super) width: i32,
+    /// Characters that fit.
+    pub(super) chars: usize,
+}
+
+impl NameColumn {
+    /// For these names.
+    pub(super) fn of<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
+        let longest = names.into_iter().map(|name| escape::svg(name).chars().count()).max().unwrap_or(0);
+        let chars = longest.clamp(NAME_CHARS.0, NAME_CHARS.1);
+        Self { width: width_of(chars, Label::VALUE.size) + 14, chars }
+    }
 }
 
 /// Width of a text in pixels, generously: the font's letters are on average 0.6 as wide as high.
 pub(super) fn text_width(text: &str, size: f64) -> i32 {
-    (text.chars().count() as f64 * size * 0.62).ceil() as i32
+    width_of(text.chars().count(), size)
+}
+
+fn width_of(chars: usize, size: f64) -> i32 {
+    (chars as f64 * size * 0.62).ceil() as i32
 }
 
 #[cfg(test)]
@@ -276,11 +302,24 @@ mod tests {
     #[test]
     fn of_a_pair_the_destination_stays() {
         assert_eq!(
-            fit_pair("a-very-long-process-name → 64.225.56.201:443", 27),
-            "a-v…ame → 64.225.56.201:443"
+            fit_pair("a-very-long-process-name → 64.225.56.201:443", 30),
+            "a-ver…name → 64.225.56.201:443"
+        );
+        assert_eq!(
+            fit_pair("a-very-long-process-name ← 10.77.0.1 port 8443", 32),
+            "a-ver…name ← 10.77.0.1 port 8443"
         );
         assert_eq!(fit_pair("name → 2001:db8:aaaa:bbbb:cccc", 27), "2001:db8:aaaa:bbbb:cccc");
         assert_eq!(fit_pair("curl → 10.0.0.1", 27), "curl → 10.0.0.1");
+    }
+
+    #[test]
+    fn a_column_of_names_is_as_wide_as_the_longest_within_limits() {
+        let width = |names: &[&str]| NameColumn::of(names.iter().copied());
+        assert_eq!(width(&["ssh", "a-longer-name"]).chars, 13);
+        assert_eq!(width(&["x"]).chars, 8);
+        assert_eq!(width(&["x".repeat(500).as_str()]).chars, 46);
+        assert!(width(&["a-longer-name"]).width > width(&["ssh"]).width);
     }
 
     #[test]

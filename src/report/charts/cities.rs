@@ -20,12 +20,12 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     if total == 0 {
         return canvas::nothing(
             CHART.title,
-            "No database of cities was given, or it knows none of the addresses.",
+            "No city database was given (--geoip), or it knows none of the addresses.",
         );
     }
     let rows = bars::counted(&bars::first(cities), total, palette::of_anything);
     let subtitle = format!(
-        "{} with public addresses of which the city is known; {}",
+        "{} to public addresses with a known city; {}",
         humanize::plural(total, "connection"),
         if cities.len() == 1 {
             "one city".to_owned()

@@ -7,26 +7,32 @@ use polars::prelude::{DataFrame, Float64Type, UInt32Type, UInt64Type};
 
 use super::axis::{self, Axis};
 use super::canvas::{self, Area, Canvas, Drawn, Label};
-use super::palette::REST;
+use super::palette::{PLAIN, REST};
 use super::scatter::{self, Disc, Scale};
 use super::{Chart, Subject};
 use crate::Result;
 use crate::analyze::Analysis;
+use crate::analyze::config;
 use crate::analyze::detectors::clusters;
 use crate::humanize;
 use crate::model::view::{Numbers, Words};
 use crate::report::Section;
 
-pub(super) const CHART: Chart =
-    Chart { id: "clusters", title: "Which connections are alike?", section: Section::Behavior, draw };
+pub(super) const CHART: Chart = Chart {
+    id: "clusters",
+    title: "Which groups of similar connections are there?",
+    section: Section::Behavior,
+    draw,
+};
 
 /// Room for tick labels on the left, and for the list on the right, in pixels.
 const LABELS: i32 = 64;
 const LIST: i32 = 320;
 /// Groups that have room in the list, and the height of one, in pixels.
-const MOST_LISTED: usize = 8;
-const ENTRY: i32 = 34;
+const MOST_LISTED: usize = 6;
+const ENTRY: i32 = 47;
 const LINE_CHARS: usize = 44;
+const LINES: usize = 3;
 /// Connections in no group are drawn once per field of so many pixels, and at most so many.
 const FIELD: i32 = 6;
 const MOST_FIELDS: usize = 250;
@@ -35,7 +41,6 @@ const MOST_FIELDS: usize = 250;
 struct Group<'a> {
     connections: u32,
     description: &'a str,
-    process: &'a str,
     bytes: Option<f64>,
     duration_s: f64,
 }
@@ -48,22 +53,21 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     let groups = groups(table)?;
     let ungrouped = ungrouped(analysis)?;
     if groups.is_empty() && ungrouped.is_empty() {
-        return canvas::nothing(CHART.title, "No connections are alike.");
+        return canvas::nothing(CHART.title, "No connections are similar.");
     }
     let plot = axis::plot(LABELS);
     let plot = Area { right: plot.right - LIST, ..plot };
     let (bytes, durations_s) = scales(&groups, &ungrouped, plot);
-    let discs: Vec<Disc> =
-        groups.iter().zip(1..).filter_map(|(group, number)| disc(subject, group, number)).collect();
+    let discs: Vec<Disc> = groups.iter().zip(1..).filter_map(|(group, number)| disc(group, number)).collect();
     let subtitle = format!(
-        "{}, a disc at the medians of each; grey: {} in none",
+        "{}, each placed at its medians and numbered by size; gray: {} in no group",
         humanize::plural(groups.len() as u64, "group"),
         humanize::plural(ungrouped.len() as u64, "connection")
     );
     canvas::picture(CHART.title, &subtitle, |canvas| {
         draw_ungrouped(canvas, &ungrouped, &bytes.axis, &durations_s.axis)?;
         scatter::draw(canvas, plot, &discs, &bytes, &durations_s)?;
-        draw_list(canvas, subject, &groups, plot)
+        draw_list(canvas, &groups, plot)
     })
 }
 
@@ -82,7 +86,7 @@ fn millis(duration_s: f64) -> f64 {
     duration_s * 1e3
 }
 
-fn disc(subject: &Subject<'_>, group: &Group<'_>, number: usize) -> Option<Disc> {
+fn disc(group: &Group<'_>, number: usize) -> Option<Disc> {
     // The area grows with the number of digits, so that the small ones are seen beside the large.
     let radius = 6 + (f64::from(group.connections.max(1)).log10() * 3.0) as i32;
     Some(Disc {
@@ -90,7 +94,7 @@ fn disc(subject: &Subject<'_>, group: &Group<'_>, number: usize) -> Option<Disc>
         x: group.bytes?,
         y: millis(group.duration_s),
         radius,
-        colour: subject.colours.get(group.process),
+        colour: PLAIN,
     })
 }
 
@@ -108,43 +112,38 @@ fn draw_ungrouped(canvas: &Canvas<'_>, ungrouped: &[(f64, f64)], bytes: &Axis, d
 }
 
 /// The largest groups in words, with the numbers of their discs.
-fn draw_list(canvas: &Canvas<'_>, subject: &Subject<'_>, groups: &[Group<'_>], plot: Area) -> Drawn {
+fn draw_list(canvas: &Canvas<'_>, groups: &[Group<'_>], plot: Area) -> Drawn {
     let left = plot.right + 28;
     for ((group, number), index) in groups.iter().zip(1..).take(MOST_LISTED).zip(0..) {
         let y = plot.top + index * ENTRY;
-        canvas.disc((left, y), 6, subject.colours.get(group.process))?;
-        let text = format!("#{number}  {}", group.description);
-        let (first, second) = in_two_lines(&canvas::fit(&text, 2 * LINE_CHARS - 4));
-        canvas.text((left + 14, y), Label::SMALL, &first)?;
-        canvas.text((left + 14, y + 14), Label::SMALL, &second)?;
+        canvas.text((left, y), Label::VALUE, &format!("#{number}"))?;
+        for (line, row) in in_lines(group.description).iter().zip(0..) {
+            canvas.text((left + 26, y + row * 14), Label::SMALL, line)?;
+        }
     }
     let more = groups.len().saturating_sub(MOST_LISTED) as u64;
     if more > 0 {
         let y = plot.top + MOST_LISTED as i32 * ENTRY;
-        canvas.text((left + 14, y), Label::SMALL, &format!("and {} more", humanize::count(more)))?;
+        canvas.text((left + 26, y), Label::SMALL, &format!("and {} more", humanize::count(more)))?;
     }
     Ok(())
 }
 
-/// Broken at the last space that lies within the first line.
-fn in_two_lines(text: &str) -> (String, String) {
-    let end = text.char_indices().nth(LINE_CHARS).map(|(at, _)| at);
-    let Some(end) = end else { return (text.to_owned(), String::new()) };
-    let at = text[..end].rfind(' ').unwrap_or(end);
-    (text[..at].to_owned(), text[at..].trim_start().to_owned())
+/// Broken at spaces, into at most [`LINES`] lines.
+fn in_lines(text: &str) -> Vec<String> {
+    let lines = config::wrap(&canvas::fit(text, LINES * LINE_CHARS), LINE_CHARS);
+    lines.into_iter().take(LINES).map(|line| canvas::fit(&line, LINE_CHARS)).collect()
 }
 
 fn groups(table: &DataFrame) -> Result<Vec<Group<'_>>> {
     let connections = Numbers::<UInt32Type>::of(table, "connections")?;
     let descriptions = Words::of(table, "description")?;
-    let processes = Words::of(table, "process_name")?;
     let sent = Numbers::<Float64Type>::of(table, "bytes_sent")?;
     let received = Numbers::<Float64Type>::of(table, "bytes_received")?;
     let durations_s = Numbers::<Float64Type>::of(table, "duration_s")?;
     let group = |row| Group {
         connections: connections.get(row).unwrap_or(0),
         description: descriptions.get(row).unwrap_or_default(),
-        process: processes.get(row).unwrap_or("unknown"),
         bytes: sent.get(row).zip(received.get(row)).map(|(sent, received)| sent + received),
         duration_s: durations_s.get(row).unwrap_or(0.0),
     };
@@ -176,14 +175,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_description_is_broken_between_words() {
-        let (first, second) =
-            in_two_lines("12  214 short outbound HTTPS connections of curl, ~512 bytes out");
-        assert_eq!(
-            (first.as_str(), second.as_str()),
-            ("12  214 short outbound HTTPS connections of", "curl, ~512 bytes out")
+    fn a_description_is_broken_between_words_and_no_line_is_too_long() {
+        let lines = in_lines(
+            "214 short outbound HTTPS connections of curl with 10.0.0.1, ~512 bytes out, ~20.2 kB in",
         );
-        assert_eq!(in_two_lines("short"), ("short".to_owned(), String::new()));
-        assert_eq!(in_two_lines(&"é".repeat(50)).0.chars().count(), LINE_CHARS);
+        assert_eq!(
+            lines,
+            ["214 short outbound HTTPS connections of curl", "with 10.0.0.1, ~512 bytes out, ~20.2 kB in"]
+        );
+        assert_eq!(in_lines("short"), ["short"]);
+        let long = in_lines(&"é".repeat(500));
+        assert!(long.iter().all(|line| line.chars().count() <= LINE_CHARS) && long.len() <= LINES);
     }
 }

@@ -8,8 +8,12 @@ use crate::humanize;
 use crate::model::metrics::Correlation;
 use crate::report::Section;
 
-pub(super) const CHART: Chart =
-    Chart { id: "correlation", title: "Which measurements go together?", section: Section::Statistics, draw };
+pub(super) const CHART: Chart = Chart {
+    id: "correlation",
+    title: "Which measurements move together?",
+    section: Section::Statistics,
+    draw,
+};
 
 /// Room for names on the left and above, in pixels.
 const NAMES: i32 = 150;
@@ -21,13 +25,10 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     let pairs = &subject.analysis.metrics.correlations;
     let compared = pairs.iter().filter(|pair| pair.rho.is_some()).map(|pair| pair.connections).max();
     let Some(compared) = compared else {
-        return canvas::nothing(
-            CHART.title,
-            "Fewer than ten connections have two numbers that differ between them.",
-        );
+        return canvas::nothing(CHART.title, "Fewer than ten connections have two measurements that vary.");
     };
     let subtitle = format!(
-        "Spearman's rank correlation over up to {}; a dash: too few, or always the same",
+        "Spearman's rank correlation over up to {}; a dash: too few values, or always the same",
         humanize::plural(compared, "connection")
     );
     canvas::picture(CHART.title, &subtitle, |canvas| {
@@ -112,7 +113,7 @@ fn draw_legend(canvas: &Canvas<'_>) -> Drawn {
         let x = left + index * FIELD;
         canvas.fill(Area { left: x, top: 28, right: x + FIELD, bottom: 40 }, palette::diverging(value))?;
     }
-    canvas.text((left - 8, 34), Label::SMALL.right(), "one falls as the other grows  −1")?;
+    canvas.text((left - 8, 34), Label::SMALL.right(), "one falls as the other rises  −1")?;
     canvas.text((left + values.len() as i32 * FIELD + 8, 34), Label::SMALL, "+1")
 }
 

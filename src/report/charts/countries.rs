@@ -40,17 +40,14 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     let geography = &subject.analysis.metrics.geography;
     let countries = &geography.by_country;
     if countries.is_empty() {
-        return canvas::nothing(
-            CHART.title,
-            "No connection has a public address of which the country is known.",
-        );
+        return canvas::nothing(CHART.title, "No connection has a public address in a known country.");
     }
     let names = Names::of(&subject.analysis.tables)?;
     let counts: BTreeMap<&str, u64> =
         countries.iter().map(|share| (share.name.as_str(), share.connections)).collect();
     let largest = counts.values().copied().max().unwrap_or(1);
     let subtitle = format!(
-        "{}; public addresses of unknown country: {}; private addresses (not looked up): {}",
+        "{}; public addresses in unknown countries: {}; private addresses (not looked up): {}",
         humanize::plural(countries.len() as u64, "country"),
         humanize::count(geography.public_unknown),
         humanize::count(geography.not_public)

@@ -13,7 +13,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     let load = Load {
         chart: &CHART,
         series: per_process::cpu,
-        unknown: "The capture has no CPU use of any process, or none used any.",
+        unknown: "The capture has no CPU use of any process, or all of them were idle.",
         unit: "% of one core",
         what: "percent of one core",
         text: |percent| format!("{} %", humanize::number(percent)),

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use super::canvas::{self, Area, Canvas, Drawn, Label};
+use super::canvas::{self, Area, Canvas, Drawn, Label, NameColumn};
 use super::countries::Names;
 use super::palette::{self, AXIS};
 use super::{Chart, Subject};
@@ -14,7 +14,7 @@ use crate::report::Section;
 
 pub(super) const CHART: Chart = Chart {
     id: "direction-by-country",
-    title: "Who opened the connections with each country?",
+    title: "Who opened the connections to each country?",
     section: Section::Geography,
     draw,
 };
@@ -24,40 +24,38 @@ const DIRECTIONS: [&str; 3] = ["outbound", "inbound", "internal"];
 /// Most rows, and their largest distance in pixels.
 const MOST_ROWS: usize = 11;
 const WIDEST_PITCH: i32 = 34;
-/// Room for names and for values, in pixels, and how many characters of a name fit.
-const NAMES: i32 = 200;
+/// Room for values, in pixels.
 const VALUES: i32 = 90;
-const NAME_CHARS: usize = 26;
 
 fn draw(subject: &Subject<'_>) -> Result<String> {
     let directions = &subject.analysis.metrics.geography.direction_by_country;
     let rows = rows(directions);
     if rows.is_empty() {
-        return canvas::nothing(
-            CHART.title,
-            "No connection has a public address of which the country is known.",
-        );
+        return canvas::nothing(CHART.title, "No connection has a public address in a known country.");
     }
     let names = Names::of(&subject.analysis.tables)?;
     let largest = rows.iter().map(Row::total).max().unwrap_or(1).max(1);
     let countries =
         directions.iter().map(|entry| &entry.country_code).collect::<std::collections::BTreeSet<_>>().len();
     let subtitle = match countries {
-        1 => "one country; connections with public addresses".to_owned(),
-        n => format!("the first of {n} countries by connections with public addresses"),
+        1 => "one country; connections to public addresses".to_owned(),
+        n => format!("the top of {n} countries by connections to public addresses"),
     };
     let inside = Canvas::inside();
     let pitch = ((inside.bottom - inside.top) / rows.len() as i32).min(WIDEST_PITCH);
     let occurs = |name: &&str| rows.iter().any(|row| row.counts.contains_key(*name));
     let legend: Vec<_> =
         DIRECTIONS.iter().copied().filter(occurs).map(|name| (name, palette::of_direction(name))).collect();
+    let column = NameColumn::of(rows.iter().map(|row| names.of_code(row.code)));
+    let left = inside.left + column.width;
     canvas::picture(CHART.title, &subtitle, |canvas| {
         canvas.legend(inside.right, &legend)?;
         for (row, index) in rows.iter().zip(0..) {
             let top = inside.top + index * pitch;
-            row.draw(canvas, &names, largest, Area { top, bottom: top + pitch, ..inside })?;
+            let name = canvas::fit(names.of_code(row.code), column.chars);
+            canvas.text((left - 10, top + pitch / 2), Label::VALUE.right(), &name)?;
+            row.draw(canvas, largest, Area { left, top, bottom: top + pitch, ..inside })?;
         }
-        let left = inside.left + NAMES;
         canvas.line((left, inside.top), (left, inside.top + rows.len() as i32 * pitch), AXIS)
     })
 }
@@ -73,10 +71,8 @@ impl Row<'_> {
         self.counts.values().copied().fold(0, u64::saturating_add)
     }
 
-    fn draw(&self, canvas: &Canvas<'_>, names: &Names<'_>, largest: u64, row: Area) -> Drawn {
-        let (left, middle) = (row.left + NAMES, i32::midpoint(row.top, row.bottom));
-        let name = names.of_code(self.code);
-        canvas.text((left - 10, middle), Label::VALUE.right(), &canvas::fit(name, NAME_CHARS))?;
+    fn draw(&self, canvas: &Canvas<'_>, largest: u64, row: Area) -> Drawn {
+        let (left, middle) = (row.left, i32::midpoint(row.top, row.bottom));
         let at = |sum: u64| {
             left + (sum as f64 / largest as f64 * f64::from(row.right - VALUES - left)).round() as i32
         };

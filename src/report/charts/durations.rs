@@ -22,7 +22,7 @@ const BARS: usize = 40;
 const LEFT: i32 = 36;
 const BELOW: i32 = 24;
 /// Room on the left of the plot for connections without a duration, in pixels.
-const INSTANT: i32 = 84;
+const INSTANT: i32 = 100;
 /// Where their bar begins and ends in that room.
 const INSTANT_BAR: (i32, i32) = (8, 48);
 /// Shortest range of the axis, in seconds, so that two like durations do not fill it.
@@ -49,9 +49,9 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
         Area { left: inside.left + LEFT, top: inside.top + 16, bottom: inside.bottom - BELOW, ..inside };
     let largest = histogram.bars.iter().copied().max().unwrap_or(0).max(histogram.instant);
     let counts = Axis::counts(largest, (plot.bottom, plot.top));
-    let durations = Axis::log_durations(histogram.range_s, (plot.left + INSTANT, plot.right));
+    let durations = Axis::log_durations(histogram.range_s, (histogram.left(plot), plot.right));
     let subtitle = format!(
-        "{} connections; median {}; seen from first to last observation",
+        "{} connections; median {}; from first to last sighting",
         humanize::count(durations_s.len() as u64),
         humanize::seconds(durations_s[durations_s.len() / 2])
     );
@@ -59,11 +59,13 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
         axis::draw_left(canvas, &counts, plot, "connections")?;
         histogram.draw(canvas, &counts, plot)?;
         axis::draw_bottom(canvas, &durations, plot, "duration, logarithmic")?;
-        canvas.text(
-            (plot.left + INSTANT_BAR.1 / 2, plot.bottom + 16),
-            Label::SMALL.centre(),
-            "one snapshot",
-        )?;
+        if histogram.instant > 0 {
+            // A log has no snapshots.
+            let has_snapshots = subject.analysis.completeness.ticks_taken > 0;
+            let text = if has_snapshots { "one snapshot" } else { "0 s" };
+            let middle = plot.left + i32::midpoint(INSTANT_BAR.0, INSTANT_BAR.1);
+            canvas.text((middle, plot.bottom + 16), Label::SMALL.centre(), text)?;
+        }
         draw_thresholds(canvas, tcp, &durations, plot)
     })
 }
@@ -98,6 +100,11 @@ impl Histogram {
         Self { instant: instant as u64, bars, range_s }
     }
 
+    /// Where the bars of lasting connections begin.
+    fn left(&self, plot: Area) -> i32 {
+        if self.instant > 0 { plot.left + INSTANT } else { plot.left }
+    }
+
     fn draw(&self, canvas: &Canvas<'_>, counts: &Axis, plot: Area) -> Drawn {
         let bar = |left, right, count: u64, colour| {
             if count == 0 {
@@ -107,7 +114,7 @@ impl Histogram {
             canvas.fill(Area { left, top, right, bottom: plot.bottom }, colour)
         };
         bar(plot.left + INSTANT_BAR.0, plot.left + INSTANT_BAR.1, self.instant, REST)?;
-        let first = plot.left + INSTANT;
+        let first = self.left(plot);
         let edge = |index: usize| first + (index as i32 * (plot.right - first)) / BARS as i32;
         for (index, count) in self.bars.iter().enumerate() {
             bar(edge(index), edge(index + 1) - 2, *count, PLAIN)?;

@@ -19,47 +19,56 @@ pub(super) const CHART: Chart = Chart {
 /// Room for names on the left and for numbers on the right, in pixels.
 const NAMES: i32 = 150;
 const VALUES: i32 = 60;
-/// Most rows and their largest distance, in pixels.
-const MOST_ROWS: usize = 20;
+/// Largest distance of rows, in pixels.
 const WIDEST_PITCH: i32 = 30;
-/// Longest text beside a detector that did not run.
-const REASON_CHARS: usize = 90;
 
 fn draw(subject: &Subject<'_>) -> Result<String> {
     let runs = &subject.analysis.runs;
     if runs.is_empty() {
         return canvas::nothing(CHART.title, "No detector was run.");
     }
-    let largest = runs.iter().map(|run| run.output.findings.len()).max().unwrap_or(0).max(1);
-    let rows = runs.len().min(MOST_ROWS);
+    let found: Vec<&Run> = runs.iter().filter(|run| !run.output.findings.is_empty()).collect();
+    if found.is_empty() {
+        return canvas::nothing(CHART.title, &format!("None: {}", others(runs)));
+    }
+    let largest = found.iter().map(|run| run.output.findings.len()).max().unwrap_or(0).max(1);
     let inside = Canvas::inside();
-    let pitch = ((inside.bottom - inside.top) / rows as i32).min(WIDEST_PITCH);
-    let ran = runs.iter().filter(|run| run.status == Status::Ran).count();
-    let subtitle = format!("{ran} of {} detectors ran; the others say why they did not", runs.len());
+    let pitch = ((inside.bottom - inside.top) / found.len() as i32).min(WIDEST_PITCH);
+    let subtitle =
+        format!("{} of {}; {}", found.len(), humanize::plural(runs.len() as u64, "detector"), others(runs));
     let legend: Vec<_> =
         Severity::ALL.iter().map(|severity| (severity.as_str(), palette::of_severity(*severity))).collect();
     canvas::picture(CHART.title, &subtitle, |canvas| {
         canvas.legend(inside.right, &legend)?;
-        for (run, index) in runs.iter().take(rows).zip(0..) {
+        for (run, index) in found.iter().zip(0..) {
             let top = inside.top + index * pitch;
             draw_row(canvas, run, largest, Area { top, bottom: top + pitch, ..inside })?;
         }
         let left = inside.left + NAMES;
-        canvas.line((left, inside.top), (left, inside.top + rows as i32 * pitch), AXIS)
+        canvas.line((left, inside.top), (left, inside.top + found.len() as i32 * pitch), AXIS)
     })
+}
+
+/// What the detectors without findings did: `12 ran without findings, skipped: geo, sigma`.
+fn others(runs: &[Run]) -> String {
+    let ids = |is: fn(&Status) -> bool| {
+        runs.iter().filter(|run| is(&run.status)).map(|run| run.about.id).collect::<Vec<_>>().join(", ")
+    };
+    let quiet = runs.iter().filter(|run| run.status == Status::Ran && run.output.findings.is_empty()).count();
+    let mut said = vec![format!("{quiet} ran without findings")];
+    let of = [
+        ("skipped", ids(|status| matches!(status, Status::Skipped(_)))),
+        ("failed", ids(|status| matches!(status, Status::Failed(_)))),
+    ];
+    said.extend(
+        of.into_iter().filter(|(_, ids)| !ids.is_empty()).map(|(what, ids)| format!("{what}: {ids}")),
+    );
+    said.join(", ")
 }
 
 fn draw_row(canvas: &Canvas<'_>, run: &Run, largest: usize, row: Area) -> Drawn {
     let (left, middle) = (row.left + NAMES, i32::midpoint(row.top, row.bottom));
     canvas.text((left - 10, middle), Label::VALUE.right(), run.about.id)?;
-    let unable = match &run.status {
-        Status::Ran => None,
-        Status::Skipped(why) => Some(format!("skipped: {why}")),
-        Status::Failed(why) => Some(format!("failed: {why}")),
-    };
-    if let Some(text) = unable {
-        return canvas.text((left + 8, middle), Label::SMALL, &canvas::fit(&text, REASON_CHARS));
-    }
     let width = f64::from(row.right - VALUES - left);
     let at = |findings: usize| left + (findings as f64 / largest as f64 * width).round() as i32;
     let half = ((row.bottom - row.top) * 7 / 20).min(9);

@@ -19,8 +19,10 @@ pub(super) const CHART: Chart = Chart {
 /// Room for the names of the severities, in pixels.
 const LABELS: i32 = 104;
 /// Height of a line of bars, and of a bar, in pixels.
-const LINE: i32 = 12;
+const LINE: i32 = 14;
 const BAR: i32 = 8;
+/// Highest lane of a severity, in pixels.
+const HIGHEST: i32 = 104;
 /// Between a bar and its text and from there to the next bar, in pixels.
 const GAP: i32 = 6;
 const TEXT_SIZE: f64 = 11.0;
@@ -35,17 +37,25 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     let plot = axis::plot(LABELS);
     let span_us = span_us(subject, &findings);
     let time = Axis::time(span_us, (plot.left, plot.right));
-    let pitch = (plot.bottom - plot.top) / Severity::ALL.len() as i32;
+    let of = |severity: Severity| -> Vec<&Finding> {
+        findings.iter().copied().filter(|finding| finding.judgement.severity == severity).collect()
+    };
+    let lanes: Vec<(Severity, Vec<&Finding>)> = Severity::ALL
+        .into_iter()
+        .rev()
+        .map(|severity| (severity, of(severity)))
+        .filter(|(_, findings)| !findings.is_empty())
+        .collect();
+    let pitch = ((plot.bottom - plot.top) / lanes.len().max(1) as i32).min(HIGHEST);
+    let plot = Area { bottom: plot.top + pitch * lanes.len() as i32, ..plot };
     let subtitle = format!(
-        "{}, from the first to the last moment of the evidence of each",
+        "{}, from the first to the last moment of their evidence",
         humanize::plural(findings.len() as u64, "finding")
     );
     canvas::picture(CHART.title, &subtitle, |canvas| {
-        for (severity, index) in Severity::ALL.into_iter().rev().zip(0..) {
+        for ((severity, findings), index) in lanes.iter().zip(0..) {
             let top = plot.top + index * pitch;
-            let of_severity: Vec<_> =
-                findings.iter().copied().filter(|finding| finding.judgement.severity == severity).collect();
-            draw_lane(canvas, severity, &of_severity, &time, Area { top, bottom: top + pitch, ..plot })?;
+            draw_lane(canvas, *severity, findings, &time, Area { top, bottom: top + pitch, ..plot })?;
         }
         axis::draw_bottom(canvas, &time, plot, &axis::time_unit(span_us))
     })
@@ -81,12 +91,19 @@ fn draw_lane(
     bars.sort_by_key(|bar| (bar.left, bar.right));
     let mut ends = vec![i32::MIN; lines];
     for bar in bars {
-        let (row, with_text) = bar.place(&mut ends, lane.right);
+        let (row, place) = bar.place(&mut ends, lane.right);
         let top = lane.top + 4 + row as i32 * LINE;
         let area = Area { left: bar.left, top, right: bar.right, bottom: top + BAR };
         canvas.fill(area, palette::of_severity(severity))?;
-        if with_text {
-            canvas.text((bar.right + GAP, top + BAR / 2), Label::SMALL, bar.detector)?;
+        match place {
+            Place::Beside => canvas.text((bar.right + GAP, top + BAR / 2), Label::SMALL, bar.detector)?,
+            Place::Inside => {
+                let left = bar.left + 3 * GAP;
+                let right = left + bar.text_width() + GAP;
+                canvas.fill(Area { left, top: top - 2, right, bottom: top + BAR + 2 }, palette::PAPER)?;
+                canvas.text((left + GAP / 2, top + BAR / 2), Label::SMALL, bar.detector)?;
+            }
+            Place::Nowhere => {}
         }
     }
     Ok(())
@@ -107,16 +124,34 @@ impl<'a> Bar<'a> {
         Self { left, right: time.at(last_us as f64).max(left + 4), detector: finding.about.id }
     }
 
-    /// The line where it fits, and whether its text fits beside it; without room it lies over
-    /// others in the last line.
-    fn place(&self, ends: &mut [i32], right: i32) -> (usize, bool) {
-        let free = |ends: &[i32]| ends.iter().position(|end| *end < self.left);
-        let Some(line) = free(ends) else { return (ends.len() - 1, false) };
-        let end_of_text = self.right + GAP + text_width(self.detector, TEXT_SIZE);
-        let with_text = end_of_text <= right;
-        ends[line] = if with_text { end_of_text + GAP } else { self.right + GAP };
-        (line, with_text)
+    fn text_width(&self) -> i32 {
+        text_width(self.detector, TEXT_SIZE)
     }
+
+    /// The line where it fits, and where its text does; without room it lies over others in the last line.
+    fn place(&self, ends: &mut [i32], right: i32) -> (usize, Place) {
+        let free = |ends: &[i32]| ends.iter().position(|end| *end < self.left);
+        let Some(line) = free(ends) else { return (ends.len() - 1, Place::Nowhere) };
+        let end_of_text = self.right + GAP + self.text_width();
+        let place = if end_of_text <= right {
+            Place::Beside
+        } else if self.right - self.left >= self.text_width() + 8 * GAP {
+            Place::Inside
+        } else {
+            Place::Nowhere
+        };
+        ends[line] = if place == Place::Beside { end_of_text + GAP } else { self.right + GAP };
+        (line, place)
+    }
+}
+
+/// Where the text of a bar stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Beside,
+    /// In a gap of the bar.
+    Inside,
+    Nowhere,
 }
 
 #[cfg(test)]
@@ -130,9 +165,10 @@ mod tests {
     #[test]
     fn bars_that_meet_lie_in_lines_of_their_own_as_long_as_there_are_some() {
         let mut ends = [i32::MIN; 2];
-        assert_eq!(bar(0, 100).place(&mut ends, 900), (0, true));
-        assert_eq!(bar(50, 60).place(&mut ends, 900), (1, true));
-        assert_eq!(bar(55, 60).place(&mut ends, 900), (1, false));
-        assert_eq!(bar(300, 895).place(&mut ends, 900), (0, false));
+        assert_eq!(bar(0, 100).place(&mut ends, 900), (0, Place::Beside));
+        assert_eq!(bar(50, 60).place(&mut ends, 900), (1, Place::Beside));
+        assert_eq!(bar(55, 60).place(&mut ends, 900), (1, Place::Nowhere));
+        assert_eq!(bar(300, 895).place(&mut ends, 900), (0, Place::Inside));
+        assert_eq!(bar(880, 895).place(&mut ends, 900), (1, Place::Nowhere));
     }
 }

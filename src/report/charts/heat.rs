@@ -3,12 +3,9 @@
 
 use super::axis::{self, Axis};
 use super::buckets::Buckets;
-use super::canvas::{self, Area, Canvas, Drawn, Label};
+use super::canvas::{self, Area, Canvas, Drawn, Label, NameColumn};
 use super::palette;
 
-/// Room for names, in pixels, and how many characters of one fit.
-const NAMES: i32 = 190;
-const NAME_CHARS: usize = 26;
 /// Colours that are told apart; few, so that neighbours become one rectangle.
 const LEVELS: usize = 9;
 /// Most columns.
@@ -35,13 +32,14 @@ struct Scale {
 pub(super) fn draw(canvas: &Canvas<'_>, buckets: &Buckets, rows: &[Row], text: fn(f64) -> String) -> Drawn {
     let Some(scale) = Scale::of(rows) else { return Ok(()) };
     let rows = &rows[..rows.len().min(MOST_ROWS)];
-    let plot = axis::plot(NAMES);
+    let names = NameColumn::of(rows.iter().map(|row| row.name.as_str()));
+    let plot = axis::plot(names.width);
     let pitch = ((plot.bottom - plot.top) / rows.len().max(1) as i32).min(HIGHEST);
     let time = Axis::time(buckets.span_us(), (plot.left, plot.right));
     for (row, index) in rows.iter().zip(0..) {
         let top = plot.top + index * pitch;
         let middle = top + pitch / 2;
-        let name = canvas::fit(&row.name, NAME_CHARS);
+        let name = canvas::fit_pair(&row.name, names.chars);
         canvas.text((plot.left - 10, middle), Label::VALUE.right(), &name)?;
         for (first, end, level) in runs(&row.values, &scale) {
             let left = time.at(buckets.start_us(first) as f64);

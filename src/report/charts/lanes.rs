@@ -4,14 +4,11 @@
 use plotters::style::RGBColor;
 
 use super::axis::{self, Axis};
-use super::canvas::{self, Area, Canvas, Drawn, Label, Point};
+use super::canvas::{self, Area, Canvas, Drawn, Label, NameColumn, Point, text_width};
 use super::palette::GRID;
 
-/// Room for names on the left and for texts on the right, in pixels.
-const NAMES: i32 = 200;
-const TEXTS: i32 = 178;
-const NAME_CHARS: usize = 27;
-const TEXT_CHARS: usize = 26;
+/// Most characters of the texts on the right.
+const TEXT_CHARS: usize = 34;
 /// Most rows, and their largest height in pixels.
 pub(super) const MOST_ROWS: usize = 14;
 const HIGHEST: i32 = 34;
@@ -29,20 +26,20 @@ pub(super) struct Lane {
 /// Draws at most [`MOST_ROWS`] rows and the axis of time.
 pub(super) fn draw(canvas: &Canvas<'_>, span_us: (i64, i64), lanes: &[Lane]) -> Drawn {
     let lanes = &lanes[..lanes.len().min(MOST_ROWS)];
-    let plot = axis::plot(NAMES);
-    let plot = Area { right: plot.right - TEXTS, ..plot };
+    let names = NameColumn::of(lanes.iter().map(|lane| lane.name.as_str()));
+    let texts: Vec<String> = lanes.iter().map(|lane| canvas::fit(&lane.text, TEXT_CHARS)).collect();
+    let of_texts = texts.iter().map(|text| text_width(text, 11.0)).max().unwrap_or(0) + 12;
+    let plot = axis::plot(names.width);
+    let plot = Area { right: plot.right - of_texts, ..plot };
     let time = Axis::time(span_us, (plot.left, plot.right));
     let pitch = ((plot.bottom - plot.top) / lanes.len().max(1) as i32).min(HIGHEST);
-    for (lane, index) in lanes.iter().zip(0..) {
+    for ((lane, text), index) in lanes.iter().zip(&texts).zip(0..) {
         let top = plot.top + index * pitch;
         let middle = top + pitch / 2;
         canvas.line((plot.left, middle), (plot.right, middle), GRID)?;
-        canvas.text(
-            (plot.left - 10, middle),
-            Label::VALUE.right(),
-            &canvas::fit_pair(&lane.name, NAME_CHARS),
-        )?;
-        canvas.text((plot.right + 12, middle), Label::SMALL, &canvas::fit(&lane.text, TEXT_CHARS))?;
+        let name = canvas::fit_pair(&lane.name, names.chars);
+        canvas.text((plot.left - 10, middle), Label::VALUE.right(), &name)?;
+        canvas.text((plot.right + 12, middle), Label::SMALL, text)?;
         let shape = comb(&bars(&lane.spans_us, &time), (top + 3, top + pitch - 4));
         canvas.shape(&shape, lane.colour)?;
     }

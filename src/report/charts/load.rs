@@ -32,7 +32,7 @@ impl Load {
     pub(super) fn draw(&self, subject: &Subject<'_>) -> Result<String> {
         let tables = &subject.analysis.tables;
         let Some(buckets) = Buckets::of(tables, lines::MOST_BUCKETS)? else {
-            return canvas::nothing(self.chart.title, "The recording has no length.");
+            return canvas::nothing(self.chart.title, "The recording has no duration.");
         };
         let series = (self.series)(tables, &buckets, MOST_LINES)?;
         let reach = buckets.len() / REACH;
@@ -44,7 +44,7 @@ impl Load {
         let axis = Axis::from_zero(lines::largest(&lines), (plot.bottom, plot.top), self.text);
         let window_s = buckets.seconds(0) * (2 * reach + 1) as f64;
         let subtitle = format!(
-            "{}, rolling mean over {}; processes of one name together, and only while they have sockets",
+            "{}, rolling mean over {}; processes with the same name together, while they have sockets",
             self.what,
             humanize::seconds(window_s)
         );
@@ -62,7 +62,7 @@ impl Load {
         let mean = sum / f64::from(known.max(1));
         Line {
             name: series.name.clone(),
-            note: format!("mean {}, most {}", (self.text)(mean), (self.text)(largest)),
+            note: format!("mean {}, peak {}", (self.text)(mean), (self.text)(largest)),
             colour: subject.colours.get(&series.name),
             values: rolling::means(&means, reach),
         }

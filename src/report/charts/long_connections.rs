@@ -27,6 +27,8 @@ struct Pair {
     spans_us: Vec<(i64, i64)>,
     /// Whether one of them was open before or after the recording.
     is_open_ended: bool,
+    /// Whether the remote opened them.
+    is_inbound: bool,
 }
 
 fn draw(subject: &Subject<'_>) -> Result<String> {
@@ -34,7 +36,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     if rows.is_empty() {
         return canvas::nothing(CHART.title, "No pair was connected for any time.");
     }
-    let subtitle = "time with at least one connection; >: open before or after the recording";
+    let subtitle = "total time with at least one connection; >: open before or after the recording";
     canvas::picture(CHART.title, subtitle, |canvas| {
         bars::draw(canvas, Canvas::inside(), &rows, Values::AtEnd)
     })
@@ -53,6 +55,7 @@ fn rows(subject: &Subject<'_>) -> Result<Vec<Row>> {
     pairs.sort_by(|a, b| b.2.cmp(&a.2).then_with(|| a.0.cmp(&b.0)));
     let row = |((source, destination), pair, covered_us): ((String, String), Pair, i64)| {
         let at_least = if pair.is_open_ended { "> " } else { "" };
+        let arrow = if pair.is_inbound { '←' } else { '→' };
         let count = humanize::plural(pair.spans_us.len() as u64, "connection");
         let text = humanize::seconds(covered_us as f64 / 1e6);
         Row {
@@ -61,7 +64,7 @@ fn rows(subject: &Subject<'_>) -> Result<Vec<Row>> {
                 text: format!("{at_least}{text} ({count})"),
                 colour: subject.colours.get(&source),
             }],
-            name: format!("{source} → {destination}"),
+            name: format!("{source} {arrow} {destination}"),
         }
     };
     Ok(pairs.into_iter().take(bars::MOST_ROWS).map(row).collect())
@@ -92,6 +95,7 @@ fn pairs(tables: &Tables) -> Result<BTreeMap<(String, String), Pair>> {
             None => addr.to_owned(),
         };
         let pair = pairs.entry((source.to_owned(), destination)).or_default();
+        pair.is_inbound = is_inbound;
         pair.spans_us.push((first_us, last_us));
         pair.is_open_ended |= opened.get(row) == Some(false) || closed.get(row) == Some(false);
     }

@@ -39,7 +39,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     let time = Axis::time(span_us, (plot.left, plot.right));
     let open = Axis::counts(u64::from(fullest.open), (plot.bottom, plot.top));
     let subtitle = format!(
-        "counted at snapshots, the most within each {}: {} at the peak; shorter ones are among those opened",
+        "highest count at a snapshot within each {}: peak {}; shorter connections count as opened below",
         humanize::seconds(tables.bin_width_us as f64 / 1e6),
         humanize::count(u64::from(fullest.open))
     );

@@ -25,7 +25,7 @@ const LABELS: i32 = 40;
 fn draw(subject: &Subject<'_>) -> Result<String> {
     let tables = &subject.analysis.tables;
     let Some(buckets) = Buckets::of(tables, MOST_BUCKETS)? else {
-        return canvas::nothing(CHART.title, "The recording has no length.");
+        return canvas::nothing(CHART.title, "The recording has no duration.");
     };
     let count = |name| -> Result<Vec<u64>> {
         let numbers = Numbers::<UInt32Type>::of(&tables.time_bins, name)?;
@@ -50,7 +50,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
         tick_text: humanize::short_count,
     };
     let subtitle = format!(
-        "{} opened and {} closed while it was recorded; each bar is {}",
+        "{} opened and {} closed during the recording; each bar is {}",
         humanize::count(totals.0),
         humanize::count(totals.1),
         humanize::seconds(buckets.seconds(0))

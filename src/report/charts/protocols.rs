@@ -74,16 +74,21 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     if protocols.is_empty() {
         return canvas::nothing(CHART.title, "The capture has no connections.");
     }
+    if let [only] = protocols.as_slice() {
+        let reason = format!("{} is the only protocol in this capture.", only.protocol);
+        return canvas::nothing(CHART.title, &reason);
+    }
     let counted: u64 = protocols.iter().map(|protocol| protocol.counted).sum();
     let all: u64 = protocols.iter().map(|protocol| protocol.connections).sum();
     let subtitle = format!(
-        "over the whole lives of the {} of {} connections with byte and packet counts; a dash: not counted",
+        "over the whole lifetime of {} of {} connections with byte and packet counts; a dash: not counted",
         humanize::count(counted),
         humanize::count(all)
     );
     let inside = Canvas::inside();
     let width = (inside.right - inside.left - BETWEEN) / COLUMNS;
-    let height = (inside.bottom - inside.top) / (MEASURES.len() as i32 / COLUMNS);
+    let height = ((inside.bottom - inside.top) / (MEASURES.len() as i32 / COLUMNS))
+        .min(22 + protocols.len() as i32 * BAR + 20);
     canvas::picture(CHART.title, &subtitle, |canvas| {
         for (measure, index) in MEASURES.iter().zip(0..) {
             let left = inside.left + index % COLUMNS * (width + BETWEEN);

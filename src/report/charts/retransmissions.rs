@@ -23,7 +23,7 @@ const LABELS: i32 = 40;
 fn draw(subject: &Subject<'_>) -> Result<String> {
     let tables = &subject.analysis.tables;
     let Some(buckets) = Buckets::of(tables, MOST_BUCKETS)? else {
-        return canvas::nothing(CHART.title, "The recording has no length.");
+        return canvas::nothing(CHART.title, "The recording has no duration.");
     };
     let numbers = Numbers::<UInt64Type>::of(&tables.time_bins, "retransmits")?;
     let counts = buckets.sums(|slice| numbers.get(slice));
@@ -49,10 +49,13 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
 
 fn subtitle(tcp: &Tcp, buckets: &Buckets) -> String {
     let rate = tcp.retransmission_rate.map_or_else(String::new, |rate| {
-        format!("; {} of all segments sent over the connections' lives", humanize::ratio_percent(rate))
+        format!(
+            "; {} of all segments sent over the lifetime of the connections",
+            humanize::ratio_percent(rate)
+        )
     });
     format!(
-        "{} while it was recorded, each bar is {}{rate}",
+        "{} during the recording; each bar is {}{rate}",
         humanize::plural(tcp.retransmits, "segment"),
         humanize::seconds(buckets.seconds(0))
     )

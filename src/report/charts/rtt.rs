@@ -30,7 +30,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     let counts = Axis::counts(bars.iter().copied().max().unwrap_or(0), (plot.bottom, plot.top));
     let times = Axis::log_durations(range_s, (plot.left, plot.right));
     let subtitle =
-        format!("the last smoothed value of each of {}", humanize::plural(rtts_s.len() as u64, "connection"));
+        format!("the last smoothed value of {}", humanize::plural(rtts_s.len() as u64, "connection"));
     canvas::picture(CHART.title, &subtitle, |canvas| {
         axis::draw_left(canvas, &counts, plot, "connections")?;
         let edge = |index: usize| plot.left + index as i32 * (plot.right - plot.left) / BARS as i32;

@@ -38,22 +38,36 @@ pub(super) fn draw(canvas: &Canvas<'_>, plot: Area, discs: &[Disc], x: &Scale<'_
     axis::draw_bottom(canvas, &x.axis, plot, x.unit)?;
     let discs = &discs[..discs.len().min(MOST_DISCS)];
     let at = |disc: &Disc| (x.axis.at_amount(disc.x), y.axis.at_amount(disc.y));
-    // The first lie on top.
-    for disc in discs.iter().rev() {
+    // The first lie on top, and a small one on a large one.
+    let mut order: Vec<&Disc> = discs.iter().rev().collect();
+    order.sort_by_key(|disc| std::cmp::Reverse(disc.radius));
+    for disc in order {
         canvas.disc(at(disc), disc.radius, palette::PAPER)?;
         canvas.disc(at(disc), (disc.radius - 1).max(1), disc.colour)?;
     }
     let places: Vec<(Point, i32)> = discs.iter().map(|disc| (at(disc), disc.radius)).collect();
-    for (place, is_right, name) in names(discs, &places, plot) {
-        let label = if is_right { Label::VALUE } else { Label::VALUE.right() };
-        canvas.text(place, label, &name)?;
+    for name in names(discs, &places, plot) {
+        canvas.fill(name.room, palette::PAPER)?;
+        let y = i32::midpoint(name.room.top, name.room.bottom);
+        if name.is_right {
+            canvas.text((name.room.left, y), Label::VALUE, &name.text)?;
+        } else {
+            canvas.text((name.room.right, y), Label::VALUE.right(), &name.text)?;
+        }
     }
     Ok(())
 }
 
-/// Where a name stands, whether it begins or ends there, and its text; without room, on neither
-/// side, it is left out.
-fn names(discs: &[Disc], places: &[(Point, i32)], plot: Area) -> Vec<(Point, bool, String)> {
+/// A name beside its disc.
+struct Name {
+    room: Area,
+    /// Whether it stands on the right of the disc.
+    is_right: bool,
+    text: String,
+}
+
+/// The names for which there is room on one side of their disc.
+fn names(discs: &[Disc], places: &[(Point, i32)], plot: Area) -> Vec<Name> {
     // Only the first are obstacles: the many behind them may be written over.
     let mut taken: Vec<Area> = places.iter().take(40).map(|(at, radius)| around(*at, *radius)).collect();
     let mut names = Vec::new();
@@ -74,8 +88,8 @@ fn names(discs: &[Disc], places: &[(Point, i32)], plot: Area) -> Vec<(Point, boo
         else {
             continue;
         };
-        names.push(((if is_right { room.left } else { room.right }, *y), is_right, name));
         taken.push(room);
+        names.push(Name { room, is_right, text: name });
     }
     names
 }
@@ -103,7 +117,7 @@ mod tests {
         let places = [((20, 100), 5), ((60, 103), 5), ((390, 200), 5), ((100, 250), 5)];
         let discs = [disc("in the way"), disc("second"), disc("at the edge"), disc("free")];
         let names = names(&discs, &places, plot);
-        let found: Vec<_> = names.iter().map(|(_, is_right, name)| (name.as_str(), *is_right)).collect();
+        let found: Vec<_> = names.iter().map(|name| (name.text.as_str(), name.is_right)).collect();
         assert_eq!(found, [("second", true), ("at the edge", false), ("free", true)]);
     }
 }

@@ -16,7 +16,7 @@ use crate::report::Section;
 
 pub(super) const CHART: Chart = Chart {
     id: "shares",
-    title: "Which protocols, directions and states?",
+    title: "How do the connections split by protocol, direction and state?",
     section: Section::Dashboard,
     draw,
 };
@@ -28,6 +28,8 @@ const BAR: i32 = 30;
 const LINE: i32 = 20;
 /// Between the entries of a legend, and its square with the space beside it, in pixels.
 const GAP: i32 = 22;
+/// Largest distance of two wholes, in pixels.
+const WIDEST_PITCH: i32 = 80;
 const SQUARE: i32 = 18;
 
 /// A whole with its parts.
@@ -48,11 +50,11 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
         Whole { name: "TCP state", parts: &overview.by_state, colour: palette::of_state },
     ];
     let subtitle = format!(
-        "{} by protocol and direction; all TCP sockets, also listening ones, by the state seen last",
+        "{} by protocol and direction; all TCP sockets, including listeners, by last state",
         humanize::plural(overview.connections, "connection")
     );
     let inside = Canvas::inside();
-    let pitch = (inside.bottom - inside.top) / wholes.len() as i32;
+    let pitch = ((inside.bottom - inside.top) / wholes.len() as i32).min(WIDEST_PITCH);
     canvas::picture(CHART.title, &subtitle, |canvas| {
         for (whole, index) in wholes.iter().zip(0..) {
             whole.draw(canvas, Area { top: inside.top + index * pitch, ..inside })?;

@@ -21,7 +21,8 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
         return canvas::nothing(CHART.title, "The capture has no TCP sockets.");
     }
     let rows = bars::counted(states, total, palette::of_state);
-    let subtitle = format!("{} TCP sockets by the state in which each was seen last", humanize::count(total));
+    let subtitle =
+        format!("{} TCP sockets by the state in which they were last seen", humanize::count(total));
     canvas::picture(CHART.title, &subtitle, |canvas| {
         bars::draw(canvas, Canvas::inside(), &rows, Values::AtEnd)
     })

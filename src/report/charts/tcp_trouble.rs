@@ -32,16 +32,14 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     };
     let slice_us = slice_us(table, subject.analysis.tables.bin_width_us)?;
     let Some(buckets) = Buckets::of_table(table, slice_us, lines::MOST_BUCKETS)? else {
-        return canvas::nothing(CHART.title, "The recording has no length.");
+        return canvas::nothing(CHART.title, "The recording has no duration.");
     };
     let lines = lines_of(table, &buckets)?;
     if lines::largest(&lines) <= 0.0 {
         return canvas::nothing(CHART.title, "No connection was half-open, left in CLOSE_WAIT or reset.");
     }
-    let subtitle = format!(
-        "connections at some moment of a slice; the most of the slices within each {}",
-        humanize::seconds(buckets.seconds(0))
-    );
+    let subtitle =
+        format!("highest number of connections within each {}", humanize::seconds(buckets.seconds(0)));
     canvas::picture(CHART.title, &subtitle, |canvas| draw_plots(canvas, &buckets, &lines))
 }
 

@@ -22,10 +22,10 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     }
     let rows = bars::counted(&overview.top_endpoints, total, palette::of_anything);
     let subtitle = format!(
-        "{} connections with {}",
+        "{} connections to {}",
         humanize::count(total),
         if overview.endpoints == 1 {
-            "one address".to_owned()
+            "1 address".to_owned()
         } else {
             format!("{} addresses", humanize::count(overview.endpoints))
         }

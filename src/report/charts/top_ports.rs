@@ -26,7 +26,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     let named: Vec<_> = ports.iter().map(named).collect();
     let rows = bars::counted(&named, total, palette::of_anything);
     let subtitle = format!(
-        "{} connections; the local port of inbound ones, else the remote port; names as registered",
+        "{} connections; local port of inbound connections, otherwise remote port; names as registered",
         humanize::count(total)
     );
     canvas::picture(CHART.title, &subtitle, |canvas| {

@@ -20,7 +20,7 @@ const LABELS: i32 = 68;
 fn draw(subject: &Subject<'_>) -> Result<String> {
     let tables = &subject.analysis.tables;
     let Some(buckets) = Buckets::of(tables, MOST_BUCKETS)? else {
-        return canvas::nothing(CHART.title, "The recording has no length.");
+        return canvas::nothing(CHART.title, "The recording has no duration.");
     };
     let half = |name, column, colour| -> Result<Half<'_>> {
         let numbers = Numbers::<UInt64Type>::of(&tables.time_bins, column)?;

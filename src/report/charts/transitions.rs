@@ -24,11 +24,11 @@ const HIGHEST: i32 = 34;
 fn draw(subject: &Subject<'_>) -> Result<String> {
     let transitions = &subject.analysis.metrics.tcp.transitions;
     if transitions.is_empty() {
-        return canvas::nothing(CHART.title, "No TCP connection changed its state while it was watched.");
+        return canvas::nothing(CHART.title, "No TCP connection changed its state during the recording.");
     }
     let total = transitions.iter().map(|change| change.count).fold(0, u64::saturating_add);
     let subtitle = format!(
-        "{} seen; each row is the state before, each column the state after; logarithmic colours",
+        "{} seen; rows: state before, columns: state after; logarithmic colors",
         humanize::plural(total, "change")
     );
     canvas::picture(CHART.title, &subtitle, |canvas| Matrix::of(transitions).draw(canvas))

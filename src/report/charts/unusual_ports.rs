@@ -38,7 +38,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     let discs: Vec<Disc> = processes.iter().map(|process| disc(subject, process)).collect();
     let with_some = processes.iter().filter(|process| process.unusual_ports > 0).count() as u64;
     let subtitle = format!(
-        "a disc is a process name; a port is unusual if no service is registered for it; {} of {} use any",
+        "one dot per process name; a port is unusual if no service is registered for it; {} of {} use one",
         humanize::count(with_some),
         humanize::count(processes.len() as u64)
     );

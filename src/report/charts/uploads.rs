@@ -26,7 +26,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     };
     let discs = discs(table)?;
     if discs.is_empty() {
-        return canvas::nothing(CHART.title, "Nothing was sent to any address beyond the local networks.");
+        return canvas::nothing(CHART.title, "Nothing was sent outside the local networks.");
     }
     let plot = axis::plot(LABELS);
     let largest = discs.iter().map(|disc| disc.x.max(disc.y)).fold(0.0, f64::max);
@@ -34,9 +34,9 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     let x =
         Scale { axis: Axis::amounts(largest, (plot.left, plot.right), humanize::bytes), unit: "received" };
     let y = Scale { axis: Axis::amounts(largest, (plot.bottom, plot.top), humanize::bytes), unit: "sent" };
-    let subtitle = "a disc is what one process moved with one address; above the line more went than came";
+    let subtitle = "one dot per process and address; above the line, more was sent than received";
     canvas::picture(CHART.title, subtitle, |canvas| {
-        canvas.legend(plot.right, &[("other", PLAIN), ("found by the detector", THRESHOLD)])?;
+        canvas.legend(plot.right, &[("other", PLAIN), ("reported by exfiltration", THRESHOLD)])?;
         draw_diagonal(canvas, plot)?;
         scatter::draw(canvas, plot, &discs, &x, &y)
     })
@@ -44,7 +44,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
 
 fn draw_diagonal(canvas: &Canvas<'_>, plot: Area) -> Drawn {
     canvas.dashed((plot.left, plot.bottom), (plot.right, plot.top), AXIS)?;
-    canvas.text((plot.right, plot.top - 8), Label::SMALL.right(), "as much sent as received")
+    canvas.text((plot.right, plot.top - 8), Label::SMALL.right(), "sent = received")
 }
 
 /// Found ones first, then the most sent.

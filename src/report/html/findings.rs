@@ -50,11 +50,7 @@ impl From<&Finding> for FindingView {
             title: finding.title.clone(),
             meta: meta(finding),
             explanation: finding.explanation.clone(),
-            measurements: Table::of(
-                "Measured, beside the threshold",
-                &["measure", "value", "threshold"],
-                rows,
-            ),
+            measurements: Table::of("Measurements and thresholds", &["measure", "value", "threshold"], rows),
             entities: entities(&finding.entities),
             command: evidence.command.clone(),
             false_positives: finding.false_positives.clone(),
@@ -105,7 +101,10 @@ fn rows_title(listed: u64, total: u64) -> String {
 
 fn measurement(measurement: &Measurement) -> Vec<String> {
     let text = |value: Option<f64>| {
-        value.map_or_else(|| UNKNOWN.to_owned(), |value| humanize::measured(value, &measurement.unit))
+        value.map_or_else(
+            || UNKNOWN.to_owned(),
+            |value| humanize::measurement(&measurement.name, value, &measurement.unit),
+        )
     };
     vec![measurement.name.clone(), text(measurement.value), text(measurement.threshold)]
 }

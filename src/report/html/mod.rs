@@ -21,7 +21,9 @@ mod view;
 
 use std::io::{self, Write};
 
+use ahash::AHashSet;
 use askama::Template;
+use polars::prelude::DataFrame;
 
 pub(crate) use self::embed::csp_hash;
 
@@ -34,6 +36,8 @@ use super::json::v1::{Report, SourceStatus, UnusedReason, UnusedRecords};
 use crate::Result;
 use crate::humanize;
 use crate::model::Tables;
+use crate::model::records::Role;
+use crate::model::tables::SocketColumns;
 
 /// Findings with all of their evidence on the page; the rest is in the JSON report.
 const MOST_FINDINGS: usize = 200;
@@ -79,6 +83,9 @@ const SCRIPT: &str = concat!(
     "})();\n",
 );
 
+/// What runs before the page is laid out.
+const HEAD_SCRIPT: &str = include_str!("script/head.js");
+
 /// The page: what the template shows.
 #[derive(Template)]
 #[template(path = "report.html", config = "src/report/html/askama.toml")]
@@ -87,6 +94,8 @@ pub struct Page<'a> {
     style: &'static str,
     chart_style_hash: String,
     chart_style: String,
+    head_script_hash: String,
+    head_script: &'static str,
     script_hash: String,
     script: &'static str,
     /// What the script works with, as JSON without `<`.
@@ -152,12 +161,14 @@ pub fn page<'a>(report: &Report, pictures: &[Picture], tables: &'a Tables) -> Re
         style: STYLE,
         chart_style_hash: embed::csp_hash(&chart_style),
         chart_style,
+        head_script_hash: embed::csp_hash(HEAD_SCRIPT),
+        head_script: HEAD_SCRIPT,
         script_hash: embed::csp_hash(SCRIPT),
         script: SCRIPT,
         data: Data::of(report, tables, MOST_LISTED)?,
         title: title(report),
         lead: lead(report),
-        tiles: view::tiles(report),
+        tiles: view::tiles(report, hosts(&tables.connections)?),
         verdict: VerdictView::from(&report.verdict),
         degraded: report.capture.completeness.degraded,
         completeness_facts: view::completeness_facts(&report.capture.completeness),
@@ -179,6 +190,15 @@ pub fn page<'a>(report: &Report, pictures: &[Picture], tables: &'a Tables) -> Re
         capture: view::capture_facts(&report.capture),
         tool_version: report.tool_version.clone(),
     })
+}
+
+/// Distinct local addresses of connections.
+fn hosts(connections: &DataFrame) -> Result<usize> {
+    let sockets = SocketColumns::of(connections)?;
+    let is_connection = |row: &usize| sockets.role(*row) == Role::Connection;
+    let addrs: AHashSet<&str> =
+        (0..sockets.len()).filter(is_connection).map(|row| sockets.local_addr(row)).collect();
+    Ok(addrs.len())
 }
 
 fn suppressed_title(number: usize) -> String {
@@ -278,7 +298,7 @@ mod tests {
     fn hostile_names_are_text() {
         let html = rendered(&fixture::analysis());
         let scripts: Vec<_> = html.split("<script").skip(1).map(|rest| &rest[..6]).collect();
-        assert_eq!(scripts, [" type=", ">(() =>"[..6].into()], "the page's own two and no other");
+        assert_eq!(scripts, [">// Wi", " type=", ">(() ="], "the page's own three and no other");
         assert!(!html.chars().any(|c| escape::is_unsafe(c) && c != '\n'));
         assert!(html.contains(r"&#60;script&#62;alert(&#39;x&#39;)&#60;/script&#62;\u{1b}]0;owned\u{7}"));
     }

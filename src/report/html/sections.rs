@@ -29,7 +29,7 @@ pub(super) struct SectionView {
 
 impl SectionView {
     fn of(section: Section, facts: Vec<Fact>, tables: Vec<Table>) -> Self {
-        let tables = tables.into_iter().filter(|table| !table.rows.is_empty()).map(Table::shortened);
+        let tables = tables.into_iter().filter(tells_something).map(Table::shortened);
         Self {
             id: section.id(),
             title: section.title(),
@@ -43,7 +43,13 @@ impl SectionView {
     }
 }
 
-/// Every section; tables without rows are left out.
+/// Whether a table has rows, and not only one of what is unknown, as of processes in a capture of a network.
+fn tells_something(table: &Table) -> bool {
+    let is_unknown = |row: &Vec<String>| row.first().is_some_and(|name| name == "unknown");
+    !table.rows.iter().all(is_unknown)
+}
+
+/// Every section; tables that tell nothing are left out.
 pub(super) fn all(metrics: &Metrics, findings: &[Finding], pictures: &[Picture]) -> Vec<SectionView> {
     Section::ALL.into_iter().map(|section| view(section, metrics, findings, pictures)).collect()
 }
@@ -173,7 +179,7 @@ fn geography(geography: &Geography) -> SectionView {
     SectionView::of(
         Section::Geography,
         vec![
-            Fact::of("Public addresses in no database", count(geography.public_unknown)),
+            Fact::of("Public addresses without a known country", count(geography.public_unknown)),
             Fact::of("Private addresses (not looked up)", count(geography.not_public)),
         ],
         vec![
@@ -198,7 +204,7 @@ fn anomalies(anomalies: &Anomalies) -> SectionView {
             count(process.unusual_connections),
         ]
     };
-    let header = ["process", "connections", "ports", "unusual ports", "connections on them"];
+    let header = ["process", "connections", "ports", "unusual ports", "connections on unusual ports"];
     let caption = "Ports by process; a port is unusual if no service is registered for it";
     SectionView::of(
         Section::Anomalies,
@@ -219,9 +225,10 @@ fn rates(traffic: &Traffic) -> Table {
     let rows = [
         traffic.sent_per_s.as_ref().map(|sent| distribution("sent", sent, bytes_per_s)),
         traffic.received_per_s.as_ref().map(|received| distribution("received", received, bytes_per_s)),
-        traffic.opened_per_s.as_ref().map(|opened| {
-            distribution("connections opened", opened, |value| format!("{}/s", humanize::number(value)))
-        }),
+        traffic
+            .opened_per_s
+            .as_ref()
+            .map(|opened| distribution("connections opened", opened, humanize::per_second)),
     ];
     let caption = format!("Rates per interval of {}", seconds(traffic.slice_s));
     let header = ["", "intervals", "min", "median", "mean", "p95", "p99", "max"];
@@ -234,7 +241,7 @@ fn correlations(correlations: &[Correlation]) -> Table {
         let rho = pair.rho.map(|rho| format!("{rho:+.2}"))?;
         Some(vec![pair.a.clone(), pair.b.clone(), rho, count(pair.connections)])
     };
-    let caption = "Spearman's rank correlation of a connection's numbers";
+    let caption = "Spearman's rank correlation between measurements";
     let rows = correlations.iter().filter_map(row);
     Table::of(caption, &["of", "with", "correlation", "connections"], rows)
 }
@@ -276,11 +283,18 @@ fn processes(processes: &[ProcessLoad]) -> SectionView {
             or_unknown(process.memory_rss_max_bytes, |rss_bytes| bytes(rss_bytes as f64)),
         ]
     };
-    let header = ["process", "pid", "mean CPU", "largest CPU", "largest memory"];
+    // Of what lives only between two snapshots nothing was measured.
+    let is_measured =
+        |process: &&ProcessLoad| process.cpu_percent_max.is_some() || process.memory_rss_max_bytes.is_some();
+    let header = ["process", "pid", "mean CPU", "peak CPU", "peak memory"];
     SectionView::of(
         Section::Trends,
         Vec::new(),
-        vec![Table::of("CPU of one core, and resident memory", &header, processes.iter().map(row))],
+        vec![Table::of(
+            "CPU (of one core) and resident memory",
+            &header,
+            processes.iter().filter(is_measured).map(row),
+        )],
     )
 }
 

@@ -8,8 +8,10 @@ use crate::report::json::v1::{
 
 /// Rows that a table of metrics shows; all of them are in the JSON report.
 const MOST_ROWS: usize = 15;
-/// Columns that still fit into half of the page.
+/// Columns that still fit beside a chart.
 const WIDE: usize = 5;
+/// Characters of a value that still fit into a column of facts; the SHA-256 of a file does, in two lines.
+const LONG_VALUE: usize = 72;
 
 /// A name and its value.
 pub(super) struct Fact {
@@ -26,6 +28,11 @@ impl Fact {
 
     pub(super) fn code(name: &str, value: impl Into<String>) -> Self {
         Self { is_code: true, ..Self::of(name, value) }
+    }
+
+    /// Whether it takes a line of its own.
+    pub(super) fn is_long(&self) -> bool {
+        self.value.chars().count() > LONG_VALUE
     }
 }
 
@@ -48,6 +55,11 @@ impl Table {
         let class = if header.len() > WIDE { "wide" } else { "numbers" };
         let header = header.iter().map(ToString::to_string).collect();
         Self { caption: caption.into(), header, rows: rows.into_iter().collect(), class }
+    }
+
+    /// Whether it takes the whole width of the page.
+    pub(super) fn is_wide(&self) -> bool {
+        self.class == "wide"
     }
 
     /// The same with its first rows, which says how many there are.
@@ -233,13 +245,19 @@ pub(super) struct Tile {
     pub(super) value: String,
 }
 
-pub(super) fn tiles(report: &Report) -> Vec<Tile> {
+/// The tiles; `hosts` is the number of local addresses, which take the place of processes where none is known.
+pub(super) fn tiles(report: &Report, hosts: usize) -> Vec<Tile> {
     let summary = &report.summary;
     let tile = |key, name, value| Tile { key, name, value };
+    let actors = if summary.processes == 0 && hosts > 0 {
+        tile("hosts", "local hosts", count(hosts as u64))
+    } else {
+        tile("processes", "processes", count(summary.processes))
+    };
     vec![
         tile("findings", "findings", count(summary.findings)),
         tile("connections", "connections", count(summary.connections)),
-        tile("processes", "processes", count(summary.processes)),
+        actors,
         tile("remotes", "remote addresses", count(summary.endpoints)),
         tile("sent", "sent", bytes(summary.bytes_sent as f64)),
         tile("received", "received", bytes(summary.bytes_received as f64)),
@@ -268,6 +286,22 @@ pub(super) fn completeness_facts(completeness: &Completeness) -> Vec<Fact> {
     ]
 }
 
+/// Capabilities of Linux that root has where nothing is taken from it (`CAP_CHECKPOINT_RESTORE` is the last).
+const ALL_CAPABILITIES: usize = 41;
+
+/// Every privilege, or that none is missing.
+fn privileges(privileges: &[String]) -> String {
+    let (capabilities, others): (Vec<&String>, Vec<&String>) =
+        privileges.iter().partition(|privilege| privilege.starts_with("CAP_"));
+    let mut said: Vec<String> = others.into_iter().cloned().collect();
+    if capabilities.len() == ALL_CAPABILITIES {
+        said.push(format!("all {ALL_CAPABILITIES} capabilities"));
+    } else {
+        said.extend(capabilities.into_iter().cloned());
+    }
+    if said.is_empty() { UNKNOWN.to_owned() } else { said.join(", ") }
+}
+
 pub(super) fn capture_facts(capture: &Capture) -> Vec<Fact> {
     let text = |value: &Option<String>| value.clone().unwrap_or_else(|| UNKNOWN.to_owned());
     let list = |values: &[String]| if values.is_empty() { UNKNOWN.to_owned() } else { values.join(", ") };
@@ -286,7 +320,7 @@ pub(super) fn capture_facts(capture: &Capture) -> Vec<Fact> {
         Fact::of("Kernel", text(&capture.kernel)),
         Fact::code("Boot", text(&capture.boot_id)),
         Fact::of("Addresses of the host", list(&capture.host_addresses)),
-        Fact::of("Privileges of the recorder", list(&capture.privileges)),
+        Fact::of("Privileges of the recorder", privileges(&capture.privileges)),
     ];
     // What was imported mostly names no host.
     facts.extend(host.into_iter().filter(|fact| capture.import.is_none() || fact.value != UNKNOWN));
@@ -321,6 +355,14 @@ mod tests {
         });
         let values: Vec<_> = facts.iter().map(|fact| fact.value.as_str()).collect();
         assert_eq!(values, ["–", "0", "0", "–", "0 (–)", "0 (–)", "–", "–"]);
+    }
+
+    #[test]
+    fn every_capability_is_a_word_and_fewer_are_a_list() {
+        let all: Vec<String> = (0..41).map(|n| format!("CAP_{n}")).collect();
+        assert_eq!(privileges(&[vec!["root".to_owned()], all].concat()), "root, all 41 capabilities");
+        assert_eq!(privileges(&["CAP_BPF".to_owned(), "CAP_PERFMON".to_owned()]), "CAP_BPF, CAP_PERFMON");
+        assert_eq!(privileges(&[]), UNKNOWN);
     }
 
     #[test]

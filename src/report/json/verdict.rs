@@ -40,8 +40,8 @@ impl Verdict {
 /// What stands where findings would: nothing found is not the same as nothing looked for.
 pub fn nothing_found(detectors: &[Detector]) -> &'static str {
     if detectors.iter().any(|detector| detector.status == DetectorStatus::Ran) {
-        "No detector that ran found anything. Read this together with the visibility gaps, and with the \
-         detectors that were skipped or failed."
+        "No detector found anything. Read this together with the visibility gaps, and with the detectors \
+         that were skipped or failed."
     } else {
         "No detector could run, so nothing was analyzed. Each detector states why."
     }
@@ -184,7 +184,7 @@ mod tests {
         report.findings.retain(|finding| finding.severity == Severity::Low);
         assert_eq!(verdict(&report).headline, "No incident: 1 finding, at most of severity low.");
         report.findings.clear();
-        assert!(verdict(&report).headline.contains("No detector that ran found anything"));
+        assert!(verdict(&report).headline.contains("No detector found anything"));
         report.detectors.clear();
         let nothing = verdict(&report);
         assert!(nothing.headline.contains("nothing was analyzed") && nothing.severity.is_none());

@@ -36,7 +36,7 @@ impl Key {
     pub fn load(path: &Path) -> Result<Self> {
         let secret = std::fs::read(path).map_err(Error::io("read", path))?;
         if secret.len() < MIN_BYTES {
-            let reason = format!("it has {} bytes, and a secret needs {MIN_BYTES}", secret.len());
+            let reason = format!("it has {} bytes; a secret needs at least {MIN_BYTES}", secret.len());
             return Err(Error::Key { path: path.to_path_buf(), reason });
         }
         Ok(Self::of(&secret))

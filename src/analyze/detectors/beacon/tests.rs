@@ -396,7 +396,7 @@ fn of_many_connections_of_a_pair_the_one_that_sent_most_often_is_shown() {
     }
     let longer = (0..40).map(|n| 5.0 + 40.0 * f64::from(n));
     capture.add(c2().standing().lasting(1_700.0).sending_at(longer));
-    assert!((measured(&only(&capture), "moments of sending") - 40.0).abs() < 1e-9);
+    assert!((measured(&only(&capture), "send times") - 40.0).abs() < 1e-9);
 }
 
 #[test]
@@ -449,10 +449,10 @@ fn the_tables_hold_every_tested_pair_and_the_gaps_of_the_first() {
 #[test]
 fn the_limits_say_which_periods_could_be_seen() {
     let output = Capture::new(600).run::<Beacon>();
-    assert_eq!(output.limits, ["This capture can show periods from 2 s to 3.3 min."]);
+    assert_eq!(output.limits, ["This capture can show periods from 2 s to 3 min 20 s."]);
     assert_eq!(output.periods, Some(Periods::Between(2.0, 200.0)));
     let output = Capture::new(3).run::<Beacon>();
-    assert_eq!(output.limits, ["This capture is too short to show a period."]);
+    assert_eq!(output.limits, ["This capture is too short to detect a period."]);
     assert_eq!(output.periods, Some(Periods::TooShort));
 }
 

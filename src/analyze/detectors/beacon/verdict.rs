@@ -63,14 +63,14 @@ fn of_rhythm(candidate: &Candidate<'_>, leaves: bool) -> Vec<Factor> {
         factors.push(Factor::new(
             "rhythm-inbound",
             -1.5,
-            "it is contacted and does not contact, as by monitoring and health checks",
+            "the connections are inbound, as from monitoring and health checks",
         ));
     }
     if candidate.is_back_to_back {
         factors.push(Factor::new(
             "rhythm-back-to-back",
             -2.5,
-            "each connection lasts until about the next begins: back-to-back work, not polling",
+            "each connection lasts until about the next one begins: back-to-back work, not polling",
         ));
     }
     if candidate.series.known == Known::Inside || !leaves || candidate.is_back_to_back {
@@ -78,13 +78,15 @@ fn of_rhythm(candidate: &Candidate<'_>, leaves: bool) -> Vec<Factor> {
     }
     let jitter = candidate.jitter_s / candidate.period_s;
     if DELIBERATE_JITTER.contains(&jitter) && candidate.series.known == Known::ByEvents {
-        let says =
-            format!("its gaps vary by {:.0} % around the period, as implants do on purpose", 100.0 * jitter);
+        let says = format!(
+            "its gaps vary by {:.0} % around the period, like the deliberate jitter of implants",
+            100.0 * jitter
+        );
         factors.push(Factor::new("rhythm-jitter", 0.5, says));
     }
     let (starts, missed) = (candidate.series.starts_us.len(), candidate.missed as usize);
     if span_s(candidate) >= DAY_S && missed * 10 <= starts {
-        let says = format!("it kept its rhythm day and night, for {}", duration(span_s(candidate)));
+        let says = format!("it kept the same interval day and night, for {}", duration(span_s(candidate)));
         factors.push(Factor::new("rhythm-day-and-night", 0.5, says));
     }
     if candidate.period_s < HASTY_S {
@@ -152,7 +154,7 @@ fn explanation(candidate: &Candidate<'_>, appraisal: &Appraisal) -> String {
         n => format!("{n} were missed"),
     };
     let what = if candidate.series.known == Known::Inside {
-        "moments at which one connection began to send again"
+        "times at which one connection resumed sending"
     } else {
         "connections"
     };
@@ -169,11 +171,14 @@ fn explanation(candidate: &Candidate<'_>, appraisal: &Appraisal) -> String {
         candidate.score.total,
     );
     let mut sentences = vec![seen, chance];
-    sentences.extend(candidate.series.sent.map(|sent| {
-        format!("Only those of its connections count here that sent about {}.", bytes(sent as f64))
-    }));
+    sentences.extend(
+        candidate
+            .series
+            .sent
+            .map(|sent| format!("Only the connections that sent about {} count here.", bytes(sent as f64))),
+    );
     if candidate.series.is_by_check_in {
-        sentences.push("Several connections that begin within 8 s count as one check-in.".to_owned());
+        sentences.push("Connections that begin within 8 s of each other count as one check-in.".to_owned());
     }
     if candidate.score.ds.is_none() {
         sentences.push("Sizes were not counted, so they add nothing to the score.".to_owned());
@@ -190,7 +195,7 @@ fn explanation(candidate: &Candidate<'_>, appraisal: &Appraisal) -> String {
 
 fn measurements(candidate: &Candidate<'_>, appraisal: &Appraisal, config: &Thresholds) -> Vec<Measurement> {
     let score = &candidate.score;
-    let unit = if candidate.series.known == Known::Inside { "moments of sending" } else { "connections" };
+    let unit = if candidate.series.known == Known::Inside { "send times" } else { "connections" };
     let mut all = vec![
         Measurement::of("period", candidate.period_s, "s"),
         Measurement::of("jitter", candidate.jitter_s, "s"),
@@ -198,12 +203,12 @@ fn measurements(candidate: &Candidate<'_>, appraisal: &Appraisal, config: &Thres
             .against(f64::from(config.min_starts)),
         Measurement::of("missed", candidate.missed as f64, unit),
         Measurement::of("RITA score", score.total, ""),
-        Measurement::of("score of the gaps (ts)", score.ts, ""),
+        Measurement::of("interval score (ts)", score.ts, ""),
     ];
-    all.extend(score.ds.map(|ds| Measurement::of("score of the sizes (ds)", ds, "")));
+    all.extend(score.ds.map(|ds| Measurement::of("size score (ds)", ds, "")));
     all.extend([
-        Measurement::of("score of the histogram (hist)", score.hist, ""),
-        Measurement::of("score of the presence (dur)", score.dur, ""),
+        Measurement::of("histogram score (hist)", score.hist, ""),
+        Measurement::of("duration score (dur)", score.dur, ""),
         Measurement::of("p-value", candidate.p_value, ""),
         Measurement::of("q-value", candidate.q_value, "").against(config.max_q),
         Measurement::of("spread of the gaps", candidate.arrivals.spread(), "")

@@ -26,7 +26,7 @@ fn a_burst_is_one_finding_and_not_one_per_window_or_subject() {
     add(&mut capture, &visit(), 30, 0.0, 600.0);
     add(&mut capture, &visit(), 400, 200.0, 40.0);
     let finding = only(&capture);
-    assert_eq!(finding.judgement.title, "crawler opened or took 101 connections within 10 s");
+    assert_eq!(finding.judgement.title, "crawler opened or accepted 101 connections within 10 s");
     assert_eq!(finding.judgement.severity, Severity::Low);
     assert!(
         (400..=404).contains(&finding.evidence.connections_total),
@@ -85,7 +85,7 @@ fn a_download_is_a_burst_of_bytes_and_information() {
     capture.add(visit().bytes(10_000, 400_000_000).at(300.0).lasting(20.0));
     let finding = only(&capture);
     assert_eq!(finding.judgement.severity, Severity::Info);
-    assert_eq!(finding.judgement.title, "crawler moved 200 MB within 10 s");
+    assert_eq!(finding.judgement.title, "crawler transferred 200 MB within 10 s");
 }
 
 #[test]

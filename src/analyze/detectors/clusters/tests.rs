@@ -36,7 +36,7 @@ fn groups_are_described_in_words() {
 fn what_is_like_nothing_else_is_one_finding_of_info() {
     let output = habits().run::<Clusters>();
     let [finding] = &output.findings[..] else { panic!("{:?}", output.findings) };
-    assert_eq!(finding.judgement.title, "1 of 401 connections are like no others");
+    assert_eq!(finding.judgement.title, "1 of 401 connections is an outlier");
     assert_eq!(finding.judgement.severity, Severity::Info);
     assert_eq!(finding.judgement.entities.process_name.as_deref(), Some("x"));
     let assignments = table(&output, "assignments");
@@ -48,7 +48,11 @@ fn a_sample_gives_the_same_groups_and_says_that_it_is_one() {
     let capture = habits();
     let config = Thresholds { max_points: 5, ..Thresholds::default() };
     let Outcome::Ran(output) = capture.outcome_with::<Clusters>(&config) else { panic!("skipped") };
-    assert!(output.limits.iter().any(|limit| limit.contains("Too many for all")), "{:?}", output.limits);
+    assert!(
+        output.limits.iter().any(|limit| limit.contains("Too many to cluster all")),
+        "{:?}",
+        output.limits
+    );
     let clusters = table(&output, "clusters");
     let sizes = Numbers::<UInt32Type>::of(clusters, "connections").unwrap();
     let grouped: u32 = (0..clusters.height()).filter_map(|row| sizes.get(row)).sum();

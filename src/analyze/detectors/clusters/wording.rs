@@ -82,9 +82,9 @@ impl<'a> Group<'a> {
         }
     }
 
-    /// `214 short outbound HTTPS connections of curl, ~512 bytes out, ~3 kB in`.
+    /// `214 short outbound HTTPS connections of curl, ~512 B out, ~3 kB in`.
     fn description(&self) -> String {
-        let mut parts = vec![self.connections.to_string()];
+        let mut parts = vec![words::number(self.connections)];
         match self.duration_s {
             Some(seconds) if seconds < SHORT_S => parts.push("short".to_owned()),
             Some(seconds) if seconds >= LONG_S => parts.push("long".to_owned()),
@@ -92,7 +92,7 @@ impl<'a> Group<'a> {
         }
         parts.extend(self.direction.map(|direction| direction.as_str().to_owned()));
         parts.extend(self.service());
-        parts.push("connections".to_owned());
+        parts.push(if self.connections == 1 { "connection" } else { "connections" }.to_owned());
         if let Some(name) = self.process_name {
             parts.push(format!("of {name}"));
         }

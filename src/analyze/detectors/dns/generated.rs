@@ -64,7 +64,7 @@ fn finding(
     let span_s = (asked.span_us.1 - asked.span_us.0) as f64 / 1e6;
     let examples: Vec<&str> = fullest.iter().take(LISTED).map(|(domain, _)| *domain).collect();
     let mut explanation = vec![format!(
-        "Within {}, {} different domains did not exist, among them {}.",
+        "Within {}, {} different domains did not exist, including {}.",
         words::duration(span_s),
         fullest.len(),
         examples.join(", ")
@@ -74,7 +74,7 @@ fn finding(
         severity: appraisal.severity(weight),
         confidence: Confidence::new(0.35 + 0.1 * (weight + appraisal.total())),
         title: format!(
-            "{source} asked for {} domains that do not exist, as a domain generation algorithm does",
+            "{source} looked up {} domains that do not exist, as a domain generation algorithm does",
             fullest.len()
         ),
         explanation: explanation.join(" "),
@@ -85,8 +85,8 @@ fn finding(
     let measurements = vec![
         Measurement::of("dead domains within an hour", fullest.len() as f64, "domains")
             .against(f64::from(config.min_dead_domains)),
-        Measurement::of("of them look generated", generated as f64, "domains"),
-        Measurement::of("dead domains in all", firsts.len() as f64, "domains"),
+        Measurement::of("domains that look generated", generated as f64, "domains"),
+        Measurement::of("dead domains in total", firsts.len() as f64, "domains"),
         Measurement::of("weight of the evidence", weight + appraisal.total(), "").against(2.0),
     ];
     Some(asked.finding(judgement, measurements))

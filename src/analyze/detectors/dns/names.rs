@@ -126,23 +126,23 @@ impl<'a> Names<'a> {
                 self.mean_chars >= config.long_name_chars,
                 "dns-long-names",
                 1.5,
-                format!("its names have {:.0} characters before the domain on average", self.mean_chars),
+                format!("its names average {:.0} characters before the domain", self.mean_chars),
             ),
             says(
                 self.unusual_types >= 0.5,
                 "dns-record-types",
                 1.0,
                 format!(
-                    "{:.0} % of the questions are of record types that programs do not ask for on their own",
+                    "{:.0} % of the queries are for record types that programs do not request on their own",
                     100.0 * self.unusual_types
                 ),
             ),
-            says(self.rate >= 1.0, "dns-rate", 0.5, format!("{:.1} questions a second", self.rate)),
+            says(self.rate >= 1.0, "dns-rate", 0.5, format!("{:.1} queries per second", self.rate)),
             says(
                 self.answer_bytes >= LONG_ANSWER_BYTES,
                 "dns-long-answers",
                 0.5,
-                format!("the answers are long: {} on average", words::bytes(self.answer_bytes)),
+                format!("the answers are long, {} on average", words::bytes(self.answer_bytes)),
             ),
             says(
                 domains::looks_generated(self.domain),
@@ -160,7 +160,7 @@ impl<'a> Names<'a> {
                 sources >= SEVERAL_SOURCES,
                 "dns-common-domain",
                 -1.0,
-                format!("{sources} sources ask for names under {}", self.domain),
+                format!("{sources} sources look up names under {}", self.domain),
             ),
         ];
         facts.into_iter().flatten().collect()
@@ -186,7 +186,8 @@ impl<'a> Names<'a> {
             return None;
         }
         let mut explanation = vec![format!(
-            "{} asked for {} different names under {} within {}, with {} of information; the longest is {}.",
+            "{} looked up {} different names under {} within {}, with {} of information; the longest is \
+             {}.",
             source,
             self.different,
             self.domain,
@@ -196,7 +197,8 @@ impl<'a> Names<'a> {
         )];
         if !clients.is_empty() {
             explanation.push(format!(
-                "It answers questions itself, and may only have passed these on: meanwhile {} had connections to its name service.",
+                "It answers queries itself and may only have forwarded these: {} had connections to its \
+                 name service at the time.",
                 clients.join(", ")
             ));
         }
@@ -221,7 +223,7 @@ impl<'a> Names<'a> {
                 .against(config.long_name_chars),
             Measurement::of("share of unusual record types", self.unusual_types, "").against(0.5),
             Measurement::of("mean answer", self.answer_bytes, "bytes").against(LONG_ANSWER_BYTES),
-            Measurement::of("rate", self.rate, "questions/s"),
+            Measurement::of("rate", self.rate, "queries/s"),
             Measurement::of("weight of the evidence", sum, "").against(2.0),
         ];
         Some(asked.finding(judgement, measurements))

@@ -88,11 +88,11 @@ impl Questions {
         let rate = self.number as f64 / self.span_s.max(1.0);
         // A busy resolver asks more often than this; one program has no need to.
         appraisal.extend(
-            (rate >= 1.0).then(|| Factor::new("dns-rate", 0.5, format!("{rate:.1} questions a second"))),
+            (rate >= 1.0).then(|| Factor::new("dns-rate", 0.5, format!("{rate:.1} queries per second"))),
         );
         let answer = self.answers.zip(self.received).map(|(n, bytes)| bytes as f64 / n.max(1) as f64);
         let mut explanation = vec![format!(
-            "{} questions with {} each on average, where ordinary names need about 40 bytes; {} sent in {}.",
+            "{} queries that average {}, where ordinary names need about 40 bytes; {} sent in {}.",
             self.number,
             words::bytes(mean),
             words::bytes(self.sent as f64),
@@ -103,7 +103,7 @@ impl Questions {
             severity: appraisal.severity(weight).max(Severity::Low),
             confidence: Confidence::new(0.35 + 0.1 * (weight + appraisal.total())),
             title: format!(
-                "{}: possible DNS tunnel through {}, {} questions of {}",
+                "{}: possible DNS tunnel through {}, {} queries of {}",
                 peer.source,
                 peer.remote_addr,
                 self.number,
@@ -115,10 +115,10 @@ impl Questions {
             entities: members.entities(),
         };
         let mut measurements = vec![
-            Measurement::of("questions", self.number as f64, "questions")
+            Measurement::of("queries", self.number as f64, "queries")
                 .against(f64::from(config.min_questions)),
-            Measurement::of("mean question", mean, "bytes").against(config.min_question_bytes),
-            Measurement::of("rate", rate, "questions/s"),
+            Measurement::of("mean query", mean, "bytes").against(config.min_question_bytes),
+            Measurement::of("rate", rate, "queries/s"),
             Measurement::of("sent", self.sent as f64, "bytes"),
         ];
         measurements.extend(answer.map(|bytes| Measurement::of("mean answer", bytes, "bytes")));

@@ -16,10 +16,7 @@ fn long_questions_are_a_tunnel() {
     let output = questions(60, 120, "192.168.1.1").run::<Dns>();
     let finding = the_only(output.findings);
     assert!(finding.judgement.severity >= Severity::Medium);
-    assert_eq!(
-        finding.judgement.title,
-        "app: possible DNS tunnel through 192.168.1.1, 60 questions of 120 bytes"
-    );
+    assert_eq!(finding.judgement.title, "app: possible DNS tunnel through 192.168.1.1, 60 queries of 120 B");
 }
 
 #[test]

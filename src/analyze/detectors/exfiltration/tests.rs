@@ -68,7 +68,7 @@ fn a_backup_program_is_ranked_down_with_words() {
     capture.add(upload(80).by("restic", 9));
     let finding = only(&capture);
     assert_eq!(finding.judgement.severity, Severity::Low);
-    assert!(finding.judgement.explanation.contains("named like a backup program"));
+    assert!(finding.judgement.explanation.contains("has the name of a backup program"));
 }
 
 #[test]

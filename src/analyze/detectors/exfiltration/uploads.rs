@@ -30,15 +30,15 @@ const SENDERS: [(&str, &str); 17] = [
     ("veeam", "a backup program"),
     ("kopia", "a backup program"),
     ("pg_basebackup", "a backup program"),
-    ("zoom", "a program for video calls"),
-    ("teams", "a program for video calls"),
-    ("jitsi", "a program for video calls"),
-    ("webex", "a program for video calls"),
-    ("obs", "a program for video streams"),
+    ("zoom", "a video call program"),
+    ("teams", "a video call program"),
+    ("jitsi", "a video call program"),
+    ("webex", "a video call program"),
+    ("obs", "a video streaming program"),
     ("git", "a tool that pushes to repositories"),
     ("dockerd", "a tool that pushes to registries"),
-    ("dropbox", "a program that synchronises files"),
-    ("nextcloud", "a program that synchronises files"),
+    ("dropbox", "a file synchronization program"),
+    ("nextcloud", "a file synchronization program"),
 ];
 
 /// What a source sent to an address.

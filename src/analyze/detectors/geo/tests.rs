@@ -26,10 +26,10 @@ fn to(code: &'static str) -> Conn {
 fn a_country_of_one_process_is_info_and_low_only_if_much_went_there() {
     let mut capture = ordinary();
     capture.add(to("KP"));
-    assert_eq!(titles(&capture), [("x alone talks with KP".to_owned(), Severity::Info)]);
+    assert_eq!(titles(&capture), [("Only x contacted North Korea".to_owned(), Severity::Info)]);
     let mut capture = ordinary();
     capture.add(to("KP").bytes(5_000_000, 1_000));
-    assert_eq!(titles(&capture), [("x alone talks with KP".to_owned(), Severity::Low)]);
+    assert_eq!(titles(&capture), [("Only x contacted North Korea".to_owned(), Severity::Low)]);
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn a_browser_that_talks_with_the_world_is_one_finding() {
     for code in ["FR", "IT", "JP", "US", "BR"] {
         capture.add(to(code));
     }
-    assert_eq!(titles(&capture), [("x alone talks with 5 countries".to_owned(), Severity::Info)]);
+    assert_eq!(titles(&capture), [("Only x contacted 5 countries".to_owned(), Severity::Info)]);
 }
 
 #[test]
@@ -80,5 +80,5 @@ fn too_little_to_compare_is_said() {
     let mut capture = Capture::new(60);
     capture.add(to("KP"));
     let output = capture.run::<Geo>();
-    assert!(output.findings.is_empty() && output.limits[1].starts_with("Too little to compare"));
+    assert!(output.findings.is_empty() && output.limits[1].starts_with("Too few to compare"));
 }

@@ -51,11 +51,11 @@ fn finds(list: &str, expected: &[(&str, Severity, u64)]) {
 
 #[test]
 fn an_address_a_network_and_a_port_are_found_per_process() {
-    finds("203.0.113.7", &[("firefox contacted what is listed: 203.0.113.7", Severity::High, 2)]);
-    finds("198.51.100.0/24", &[("tool contacted what is listed: 198.51.100.0/24", Severity::Medium, 1)]);
+    finds("203.0.113.7", &[("firefox contacted a listed indicator: 203.0.113.7", Severity::High, 2)]);
+    finds("198.51.100.0/24", &[("tool contacted a listed indicator: 198.51.100.0/24", Severity::Medium, 1)]);
     finds(
         "198.51.100.9:4444",
-        &[("tool contacted what is listed: 198.51.100.9 port 4444", Severity::High, 1)],
+        &[("tool contacted a listed indicator: 198.51.100.9 port 4444", Severity::High, 1)],
     );
     finds("198.51.100.9:4445", &[]);
     finds("10.0.0.0/8", &[]);
@@ -67,15 +67,15 @@ fn of_an_address_and_its_network_the_address_counts() {
     finds(
         list,
         &[
-            ("firefox contacted what is listed: 203.0.113.7", Severity::High, 2),
-            ("sshd was contacted from what is listed: 203.0.113.0/24", Severity::Low, 1),
+            ("firefox contacted a listed indicator: 203.0.113.7", Severity::High, 2),
+            ("sshd was contacted by a listed address: 203.0.113.0/24", Severity::Low, 1),
         ],
     );
 }
 
 #[test]
 fn a_visit_is_milder_than_a_call() {
-    finds("203.0.113.200", &[("sshd was contacted from what is listed: 203.0.113.200", Severity::Medium, 1)]);
+    finds("203.0.113.200", &[("sshd was contacted by a listed address: 203.0.113.200", Severity::Medium, 1)]);
 }
 
 #[test]

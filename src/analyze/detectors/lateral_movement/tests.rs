@@ -10,7 +10,7 @@ fn one_program_on_many_hosts_is_a_fan_out() {
     let output = capture.run::<LateralMovement>();
     let finding = the_only(output.findings);
     assert_eq!(finding.judgement.severity, Severity::Medium);
-    assert_eq!(finding.judgement.title, "smbexec reaches 8 inside hosts on SMB (port 445)");
+    assert_eq!(finding.judgement.title, "smbexec reached 8 internal hosts on SMB (port 445)");
     assert_eq!(finding.judgement.attack, ["T1021.002"]);
 }
 
@@ -25,7 +25,7 @@ fn a_login_that_is_followed_by_logins_elsewhere_is_a_chain() {
     assert_eq!(finding.judgement.severity, Severity::Medium);
     assert_eq!(
         finding.judgement.title,
-        "Chain of logins: 192.168.1.50 to 192.168.1.10, then on to 192.168.1.60, 192.168.1.61"
+        "Login chain: 192.168.1.50 to 192.168.1.10, then on to 192.168.1.60, 192.168.1.61"
     );
 }
 

@@ -33,10 +33,7 @@ fn what_was_cut_by_the_recording_lasts_at_least_so_long() {
     let mut capture = Capture::new(7_200);
     capture.add(Conn::to("203.0.113.9", 22).by("ssh", 7).lasting(7_200.0).standing());
     let finding = only(&capture);
-    assert_eq!(
-        finding.judgement.title,
-        "ssh keeps a connection to 203.0.113.9 port 22 open for at least 2 h"
-    );
+    assert_eq!(finding.judgement.title, "ssh kept a connection to 203.0.113.9 port 22 open for at least 2 h");
     let mut capture = Capture::new(7_200);
     capture.add(Conn::to("203.0.113.9", 22).by("ssh", 7).at(10.0).lasting(4_000.0));
     assert!(!only(&capture).judgement.title.contains("at least"));
@@ -49,7 +46,11 @@ fn many_connections_make_a_total() {
         capture.add(Conn::to("203.0.113.9", 443).by("agent", 7).at(f64::from(n) * 400.0).lasting(300.0));
     }
     let finding = only(&capture);
-    assert!(finding.judgement.title.ends_with("for 4.2 h in 50 connections"), "{}", finding.judgement.title);
+    assert!(
+        finding.judgement.title.ends_with("for 4 h 10 min in total, over 50 connections"),
+        "{}",
+        finding.judgement.title
+    );
     assert_eq!(finding.judgement.severity, Severity::Low);
 }
 
@@ -71,7 +72,7 @@ fn a_browser_with_many_open_tabs_is_one_finding() {
     }
     let finding = only(&capture);
     assert_eq!(finding.judgement.severity, Severity::Info);
-    assert!(finding.judgement.title.starts_with("firefox keeps 30 destinations connected"));
+    assert!(finding.judgement.title.starts_with("firefox kept connections to 30 destinations open"));
     assert_eq!(finding.evidence.connections_total, 30);
 }
 
@@ -97,5 +98,5 @@ fn a_short_recording_says_what_may_be_long() {
     let mut capture = Capture::new(60);
     capture.add(Conn::to("203.0.113.9", 22).standing().lasting(60.0));
     let limits = capture.run::<LongConnection>().limits;
-    assert_eq!(limits[1], "1 connection with other hosts stayed through all of it, and may be long.");
+    assert_eq!(limits[1], "1 connection to other hosts stayed open throughout, and may be long.");
 }

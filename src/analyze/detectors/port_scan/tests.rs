@@ -44,7 +44,7 @@ fn nmap_on_loopback() -> Capture {
 fn a_vertical_scan_inside_the_host_is_one_finding_with_its_open_ports() {
     let finding = only(&nmap_on_loopback());
     let judgement = &finding.judgement;
-    assert_eq!(judgement.title, "nmap scanned 1000 ports of 127.0.0.1");
+    assert_eq!(judgement.title, "nmap scanned 1,000 ports on 127.0.0.1");
     assert!(judgement.explanation.contains("Accepted a connection: 22, 631."), "{}", judgement.explanation);
     assert_eq!((judgement.severity, &judgement.attack[..]), (Severity::Medium, &["T1046"][..]));
     assert!(judgement.confidence.get() > 0.9);
@@ -61,7 +61,7 @@ fn a_loop_in_a_shell_is_one_source_though_each_turn_is_a_new_process() {
         let pid = 1_000 + u32::from(port);
         capture.add(Conn::to("10.0.0.5", port).by("nc", pid).refused().at(f64::from(port)));
     }
-    assert_eq!(only(&capture).judgement.title, "nc scanned 30 ports of 10.0.0.5");
+    assert_eq!(only(&capture).judgement.title, "nc scanned 30 ports on 10.0.0.5");
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn a_horizontal_sweep_of_unanswered_hosts_is_high() {
         capture.add(Conn::to(&host(n), 445).by("worm", 9).unanswered().at(f64::from(n)));
     }
     let finding = only(&capture);
-    assert_eq!(finding.judgement.title, "worm scanned port 445 of 254 hosts");
+    assert_eq!(finding.judgement.title, "worm scanned port 445 on 254 hosts");
     assert_eq!(finding.judgement.severity, Severity::High);
     assert!((measured(&finding, "rate") - 1.0).abs() < 0.1);
 }
@@ -118,10 +118,10 @@ fn a_small_scan_is_low_however_slow_it_is() {
         capture.add(Conn::to(&host(n), 445).by("worm", 9).unanswered().at(f64::from(n) * 700.0));
     }
     let finding = only(&capture);
-    assert_eq!(finding.judgement.title, "worm scanned port 445 of 9 hosts");
+    assert_eq!(finding.judgement.title, "worm scanned port 445 on 9 hosts");
     assert_eq!(finding.judgement.severity, Severity::Low);
     assert!(
-        finding.judgement.explanation.contains("the threshold of a small scan, over any time, is 6"),
+        finding.judgement.explanation.contains("the threshold for a small scan, over any time span, is 6"),
         "{}",
         finding.judgement.explanation
     );
@@ -184,7 +184,7 @@ fn a_remote_that_looks_at_every_open_port_is_the_source() {
         capture.add(conn.bytes(0, 0).states("ESTABLISHED>CLOSE_WAIT").at(f64::from(port)));
     }
     let finding = only(&capture);
-    assert_eq!(finding.judgement.title, "203.0.113.9 scanned 20 ports of 192.168.1.10");
+    assert_eq!(finding.judgement.title, "203.0.113.9 scanned 20 ports on 192.168.1.10");
     assert_eq!(
         (finding.judgement.severity, &finding.judgement.attack[..]),
         (Severity::Medium, &["T1595.001"][..])
@@ -304,7 +304,7 @@ fn what_was_under_way_at_the_end_makes_a_small_scan() {
     ] {
         let finding = only(&capture);
         assert_eq!(finding.judgement.severity, Severity::Low, "{}", finding.judgement.title);
-        assert!(finding.judgement.explanation.contains("10 still under way when the recording ended"));
+        assert!(finding.judgement.explanation.contains("10 still pending when the recording ended"));
         assert!(finding.judgement.confidence.get() < 0.5);
     }
     quiet(&cut_short(|n| Conn::to(&host(n), 443).by("firefox", 1)));

@@ -180,25 +180,28 @@ fn finding(sign: Sign, process: Process<'_>, members: Members<'_, '_>) -> Findin
     let (does, why, harmless, severity, confidence, attack): (_, _, _, _, _, &[&str]) = match sign {
         Sign::Packet => (
             "holds a packet socket",
-            "A packet socket (AF_PACKET) reads frames before any firewall: passwords of others (a sniffer), or the \
-             signal for which a backdoor such as BPFDoor waits without a port of its own.",
-            "A capture tool, a DHCP client, a network daemon or a monitoring agent that is not on the list of known ones.",
+            "A packet socket (AF_PACKET) reads frames before any firewall. Sniffers use one to collect \
+             passwords, and backdoors such as BPFDoor wait on one for a trigger without opening a port.",
+            "A capture tool, a DHCP client, a network daemon or a monitoring agent that is not on the \
+             list of known programs.",
             Severity::Medium,
             0.5,
             &["T1040", "T1205.002"],
         ),
         Sign::Raw => (
             "holds a raw socket",
-            "A raw IP socket sends and receives packets of its own making, past ports and the rules for them.",
-            "A routing daemon, a VPN, a scanner or a monitoring agent that is not on the list of known ones.",
+            "A raw IP socket sends and receives hand-made packets, past ports and the firewall rules for \
+             them.",
+            "A routing daemon, a VPN, a scanner or a monitoring agent that is not on the list of known \
+             programs.",
             Severity::Low,
             0.4,
             &["T1095"],
         ),
         Sign::IcmpData => (
-            "moves data over ICMP",
-            "Echo requests are as small as a ping needs. More than a few kilobytes from a program that is no known \
-             ping is what a tunnel over ICMP looks like.",
+            "transfers data over ICMP",
+            "Echo requests are small. More than a few kilobytes from a program that is not a known ping \
+             tool looks like an ICMP tunnel.",
             "A monitoring agent that pings many hosts, or measures with large packets.",
             if is_beyond { Severity::High } else { Severity::Medium },
             0.6,
@@ -262,7 +265,7 @@ mod tests {
     #[test]
     fn icmp_is_conspicuous_when_it_carries_data() {
         let icmp = |addr, bytes| Conn::to(addr, 0).over(Protocol::Icmp).bytes(bytes, 0);
-        let title = || "x moves data over ICMP".to_owned();
+        let title = || "x transfers data over ICMP".to_owned();
         assert_eq!(found("x", "/usr/bin/x", icmp("203.0.113.5", 20_000)), [(title(), Severity::High)]);
         assert_eq!(found("x", "/usr/bin/x", icmp("10.0.0.5", 20_000)), [(title(), Severity::Medium)]);
         assert_eq!(found("x", "/usr/bin/x", icmp("203.0.113.5", 640)), []);

@@ -99,8 +99,8 @@ fn deleted_executable(process: &Process<'_>, reach: Reach) -> Option<Verdict> {
     if exe.starts_with("/memfd:") {
         return Some(Verdict {
             does: "runs from memory alone",
-            why: "Its executable was never a file: it was written into memory and started from there, which \
-                leaves nothing on the disk to find.",
+            why: "Its executable was never a file: it was written to memory and started from there \
+                (memfd), which leaves nothing on disk to find.",
             harmless_if: "A container runtime (runc, crun) clones itself into memory to protect its own file.",
             severity: by_reach(reach, [Severity::Medium, Severity::High, Severity::High]),
             confidence: if exe.contains("runc") || exe.contains("crun") { 0.2 } else { 0.8 },
@@ -110,9 +110,9 @@ fn deleted_executable(process: &Process<'_>, reach: Reach) -> Option<Verdict> {
     let is_update_likely = is_installed(exe);
     Some(Verdict {
         does: "runs from a deleted executable",
-        why: "The file that it was started from is no longer there, and the process goes on.",
-        harmless_if: "An update replaced the file while the process ran; it then stands at the same path again, \
-            and a restart of the service ends this.",
+        why: "The file it was started from no longer exists, but the process is still running.",
+        harmless_if: "An update replaced the file while the process ran. The same path then exists again, \
+            and restarting the service clears this.",
         severity: if is_update_likely {
             Severity::Low
         } else {
@@ -132,8 +132,8 @@ fn temporary_folder(process: &Process<'_>, reach: Reach) -> Option<Verdict> {
     let is_hidden = exe.contains("/.") || exe.starts_with("/dev/shm/");
     Some(Verdict {
         does: "runs from a temporary folder",
-        why: "Everybody may write there, and nobody installs there; what an intruder brings along is started \
-            from such a place first.",
+        why: "Everyone can write there and nothing is installed there, so intruders often start their \
+            tools from such folders.",
         harmless_if: "Installers, test suites and `go run` build programs there and start them.",
         severity: if is_hidden {
             by_reach(reach, [Severity::Medium, Severity::High, Severity::High])
@@ -151,8 +151,8 @@ fn hidden_folder(process: &Process<'_>, reach: Reach) -> Option<Verdict> {
     let is_in_home = starts_with_any(exe, &["/home/", "/root/", "/Users/"]);
     Some(Verdict {
         does: "runs from a hidden folder",
-        why: "A listing of the folder does not show it, and it is none of the hidden folders in which usual \
-            tools keep their programs.",
+        why: "A plain directory listing does not show it, and it is not one of the hidden folders where \
+            common tools keep programs.",
         harmless_if: "Some tools keep programs in a hidden folder of the home folder.",
         severity: if is_in_home {
             Severity::Low
@@ -166,9 +166,10 @@ fn hidden_folder(process: &Process<'_>, reach: Reach) -> Option<Verdict> {
 
 fn kernel_thread_name(process: &Process<'_>, reach: Reach) -> Option<Verdict> {
     is_named_like_a_kernel_thread(process).then_some(Verdict {
-        does: "is named like a kernel thread and has an executable",
-        why: "Threads of the kernel have none. The name keeps the process out of sight in a list of processes.",
-        harmless_if: "A program that happens to be called so.",
+        does: "has the name of a kernel thread but also an executable",
+        why: "Kernel threads have no executable. The name makes the process inconspicuous in a process \
+            list.",
+        harmless_if: "A program that happens to have this name.",
         severity: by_reach(reach, [Severity::Medium, Severity::High, Severity::High]),
         confidence: 0.9,
         attack: &["T1036.004"],
@@ -178,9 +179,10 @@ fn kernel_thread_name(process: &Process<'_>, reach: Reach) -> Option<Verdict> {
 fn shell_connection(process: &Process<'_>, reach: Reach) -> Option<Verdict> {
     (is_shell(process) && reach > Reach::Host).then_some(Verdict {
         does: "is a shell and owns a connection",
-        why: "A shell has no use for a connection of its own; one that has it is driven from the other end, or \
-            was handed the connection by what started it.",
-        harmless_if: "A script that probes a port through /dev/tcp, or one that inetd or socat started to serve.",
+        why: "Shells do not open connections on their own. This one is controlled from the other end, or \
+            inherited the connection from the process that started it.",
+        harmless_if: "A script that probes a port through /dev/tcp, or a shell that inetd or socat \
+            started.",
         severity: by_reach(reach, [Severity::Info, Severity::Medium, Severity::High]),
         confidence: 0.7,
         attack: &["T1059.004"],
@@ -200,9 +202,9 @@ fn inline_code(process: &Process<'_>, reach: Reach) -> Option<Verdict> {
         SHELL_OVER_SOCKET.iter().any(|mark| process.cmdline.is_some_and(|c| c.contains(mark)));
     Some(Verdict {
         does: "runs code from its command line and owns a connection",
-        why: "The program stands in no file. What is pasted into a shell after a break-in looks like this, the \
-            more so if it ties a shell to a socket.",
-        harmless_if: "One-liners of administrators; libraries that start workers so (multiprocessing).",
+        why: "The program exists in no file. Commands pasted into a shell after a break-in look like \
+            this, especially if they connect a shell to a socket.",
+        harmless_if: "Administrators' one-liners; libraries that start workers this way (multiprocessing).",
         severity: if is_shell_like { Severity::High } else { Severity::Low },
         confidence: if is_shell_like { 0.9 } else { 0.3 },
         attack: &["T1059"],
@@ -214,10 +216,10 @@ fn unusual_parent(process: &Process<'_>, reach: Reach) -> Option<Verdict> {
     let is_shell = is_shell(process);
     let is_carrier = is_relay(process) || is_downloader(process);
     (is_served && (is_shell || is_carrier)).then_some(Verdict {
-        does: "was started by a server and talks to the network",
-        why: "Web servers and databases serve; one that starts a shell or a transfer tool which talks to the \
-            network does what a web shell or an exploit does.",
-        harmless_if: "Web applications that call curl, archive and backup commands of databases.",
+        does: "was started by a server and uses the network",
+        why: "Web servers and databases answer requests. One that starts a shell or a transfer tool with \
+            a network connection behaves like a web shell or an exploit.",
+        harmless_if: "Web applications that call curl; archive and backup commands of databases.",
         severity: by_reach(
             reach,
             [Severity::Low, Severity::Medium, if is_shell { Severity::High } else { Severity::Medium }],
@@ -235,17 +237,15 @@ fn borrowed_name(process: &Process<'_>, reach: Reach) -> Option<Verdict> {
     let said_file = said.rsplit('/').next();
     let says_installed = is_installed(said) && said_file != Some(process.program());
     (named_so || says_installed).then_some(Verdict {
-        does: if says_installed {
-            "says that it is another program"
-        } else {
-            "bears the name of a system program"
-        },
+        does: if says_installed { "claims to be another program" } else { "masquerades as a system program" },
         why: if exe.starts_with("/memfd:") {
-            "It is called like a program of the system, and runs from memory."
+            "It has the name of a system program but runs from memory."
         } else {
-            "It is called like a program of the system, and its executable lies where none is installed."
+            "It has the name of a system program, but its executable is in a folder where none is \
+             installed."
         },
-        harmless_if: "A developer's own build of that program, or a program installed in an unusual folder.",
+        harmless_if: "A developer's own build of that program, or a program installed in an unusual \
+            folder.",
         severity: by_reach(reach, [Severity::Low, Severity::Medium, Severity::Medium]),
         confidence: 0.6,
         attack: &["T1036.005"],

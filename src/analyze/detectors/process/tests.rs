@@ -54,7 +54,7 @@ fn a_deleted_executable_is_low_where_an_update_explains_it() {
 
 #[test]
 fn a_kernel_thread_with_an_executable_is_none() {
-    let title = |name| format!("{name} is named like a kernel thread and has an executable");
+    let title = |name| format!("{name} has the name of a kernel thread but also an executable");
     finds(&talks("kworker/0:1", exe("/var/lib/a/b")), &title("kworker/0:1"), Severity::High);
     let bracketed = Facts { cmdline: Some("[kswapd0]"), ..Facts::default() };
     finds(&talks("perl", bracketed), &title("perl"), Severity::High);
@@ -91,7 +91,7 @@ fn code_from_the_command_line_is_high_only_if_it_ties_a_shell_to_a_socket() {
 #[test]
 fn a_shell_of_a_web_server_is_found_by_its_parent() {
     let of = |parent| Facts { parent_name: Some(parent), ..Facts::default() };
-    let title = |name| format!("{name} was started by a server and talks to the network");
+    let title = |name| format!("{name} was started by a server and uses the network");
     finds(&talks("sh", of("apache2")), &title("sh"), Severity::High);
     finds(&talks("curl", of("php-fpm8.2")), &title("curl"), Severity::Medium);
     quiet(&talks("curl", of("nginx-agent")));
@@ -100,9 +100,9 @@ fn a_shell_of_a_web_server_is_found_by_its_parent() {
 
 #[test]
 fn a_system_programs_name_belongs_to_installed_files() {
-    finds(&talks("sshd", exe("/home/me/sshd")), "sshd bears the name of a system program", Severity::Medium);
+    finds(&talks("sshd", exe("/home/me/sshd")), "sshd masquerades as a system program", Severity::Medium);
     let claims = Facts { exe: Some("/srv/x"), cmdline: Some("/usr/sbin/sshd -D"), ..Facts::default() };
-    finds(&talks("x", claims), "x says that it is another program", Severity::Medium);
+    finds(&talks("x", claims), "x claims to be another program", Severity::Medium);
     quiet(&talks("sshd", exe("/usr/sbin/sshd")));
     quiet(&talks("MainThread", exe("/usr/bin/node")));
 }
@@ -123,12 +123,12 @@ fn a_new_listener_on_all_addresses_is_low_and_a_restarted_one_is_none() {
     let listener = |name, at| Conn::listener(4444).on("0.0.0.0").by(name, 7).at(at);
     let mut capture = Capture::new(60);
     capture.add(listener("server", 5.0).opened());
-    finds(&capture, "server began to listen on port 4444 of all addresses", Severity::Low);
+    finds(&capture, "server started listening on port 4444 on all interfaces", Severity::Low);
     capture.add(listener("server", 0.0));
     quiet(&capture);
     let mut capture = Capture::new(60);
     capture.add(listener("nc", 5.0).opened());
-    finds(&capture, "nc began to listen on port 4444 of all addresses", Severity::Medium);
+    finds(&capture, "nc started listening on port 4444 on all interfaces", Severity::Medium);
     let mut capture = Capture::new(60);
     capture.add(Conn::listener(4444).on("127.0.0.1").at(5.0).opened());
     quiet(&capture);

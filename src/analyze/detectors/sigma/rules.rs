@@ -93,7 +93,12 @@ impl Rules {
 fn obstacle(rule: &SigmaRule, product: Option<&str>) -> Option<String> {
     if let Some(meant) = &rule.logsource.product {
         match product {
-            None => return Some(format!("it is for {meant}, and the capture does not say its system.")),
+            None => {
+                return Some(format!(
+                    "it is for {meant}, and the capture does not name its operating \
+                system."
+                ));
+            }
             Some(product) if !product.eq_ignore_ascii_case(meant) => {
                 return Some(format!("it is for {meant}, and the capture is of {product}."));
             }
@@ -101,7 +106,7 @@ fn obstacle(rule: &SigmaRule, product: Option<&str>) -> Option<String> {
         }
     }
     if rule.detection.named.values().any(|detection| matches!(detection, Detection::Keywords(_))) {
-        return Some("it searches for words in the text of a log, and a connection has none.".to_owned());
+        return Some("it searches log text for keywords, and a connection has none.".to_owned());
     }
     let fields = fields(rule);
     let missing: Vec<&str> = fields

@@ -65,7 +65,7 @@ fn rules_that_cannot_be_evaluated_are_listed_with_the_reason() {
     let detection = "        DestinationPort: 4444";
     let linux = Some("Linux");
     refused(&rule("R", "windows", detection), linux, "for windows, and the capture is of linux");
-    refused(&rule("R", "linux", detection), None, "does not say its system");
+    refused(&rule("R", "linux", detection), None, "does not name its operating system");
     refused(&rule("R", "linux", "        ParentImage: '/bin/sh'"), linux, "needs ParentImage");
     refused(
         &rule("R", "linux", detection).replace("network_connection", "dns"),
@@ -90,6 +90,6 @@ fn a_finding_says_which_rule_by_whom_and_what_is_not_known() {
     assert!(known.explanation.contains("DestinationPort = 4444"), "{}", known.explanation);
     assert_eq!((known.severity, known.false_positives.as_str()), (Severity::High, "A test"));
     let unknown = &of("192.168.1.10").judgement;
-    assert!(unknown.explanation.contains("Not known of this connection"), "{}", unknown.explanation);
+    assert!(unknown.explanation.contains("Unknown for this connection"), "{}", unknown.explanation);
     assert!(unknown.confidence < known.confidence);
 }

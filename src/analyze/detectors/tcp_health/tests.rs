@@ -108,7 +108,7 @@ fn a_bad_path_is_told_from_a_good_one() {
     capture.add(followed().segments(10_000, 900));
     capture.add(Conn::to("203.0.113.2", 443).segments(10_000, 100));
     capture.add(Conn::to("203.0.113.3", 443).segments(20, 10));
-    assert_eq!(only(&capture).judgement.title, "9 % of the segments to 203.0.113.1 were sent again");
+    assert_eq!(only(&capture).judgement.title, "9 % of the segments to 203.0.113.1 were retransmitted");
 }
 
 #[test]

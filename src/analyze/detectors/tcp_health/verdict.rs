@@ -69,9 +69,9 @@ fn title(ailment: &Ailment<'_>, members: Members<'_, '_>) -> String {
         }
         Kind::CloseWait(source) => format!("{source} leaves {} sockets in CLOSE_WAIT", ailment.at_once),
         Kind::Resets(Some(addr), port) => format!("{number} connections to {addr} port {port} were reset"),
-        Kind::Resets(None, port) => format!("{number} connections that came in to port {port} were reset"),
+        Kind::Resets(None, port) => format!("{number} inbound connections to port {port} were reset"),
         Kind::Retransmission(addr) => {
-            format!("{:.0} % of the segments to {addr} were sent again", 100.0 * ailment.share)
+            format!("{:.0} % of the segments to {addr} were retransmitted", 100.0 * ailment.share)
         }
     }
 }
@@ -88,32 +88,33 @@ fn explanation(ailment: &Ailment<'_>, members: Members<'_, '_>, tables: &Tables)
     let share = format!("{:.0} %", 100.0 * ailment.share);
     let what = match ailment.kind {
         Kind::HalfOpenIn(_) => format!(
-            "{} at once at most, {} begun within one window; {share} of all connections with this port. Addresses that \
-             never answer are often forged, as in a SYN flood.",
+            "Up to {} at once, {} started within one window; {share} of all connections to this port. \
+             Source addresses that never answer are often spoofed, as in a SYN flood.",
             ailment.at_once, ailment.in_window
         ),
         Kind::HalfOpenOut(..) => format!(
-            "{} at once at most, {} begun within one window; {share} of all attempts. The service may be down or \
-             behind a filter, or the packets were never meant to be answered.",
+            "Up to {} at once, {} started within one window; {share} of all attempts. The service may be \
+             down or filtered, or the packets were never meant to be answered.",
             ailment.at_once, ailment.in_window
         ),
         Kind::CloseWait(_) => format!(
-            "The other side has closed, this program has not: {share} of its connections. {} Each holds a file \
-             descriptor until the program closes it or ends.",
+            "The peer has closed, but this program has not: {share} of its connections. {} Each holds a \
+             file descriptor until the program closes it or ends.",
             change(ailment, members, tables)
         ),
         Kind::Resets(..) => format!(
-            "They went from established to closed without the steps between: {share} of those that ended, up to {} \
-             within one window.",
+            "They went straight from established to closed: {share} of those that ended, up to {} within \
+             one window.",
             ailment.in_window
         ),
         Kind::Retransmission(_) => {
-            "Segments are sent again when no acknowledgement comes in time: loss, congestion, or a filter on the way."
+            "Segments are retransmitted when no acknowledgement arrives in time: packet loss, congestion, \
+             or a filter on the path."
                 .to_owned()
         }
     };
     format!(
-        "{what} Worst {} after the recording began.",
+        "{what} Peak: {} after the start of the recording.",
         words::duration(seconds_into(tables, ailment.worst_us))
     )
 }
@@ -137,9 +138,9 @@ fn quarters(members: Members<'_, '_>, tables: &Tables) -> (usize, usize) {
 fn change(ailment: &Ailment<'_>, members: Members<'_, '_>, tables: &Tables) -> String {
     let (early, late) = quarters(members, tables);
     if late > early {
-        format!("They grew from {early} after a quarter of the recording to {late} after three.")
+        format!("They grew from {early} after a quarter of the recording to {late} after three quarters.")
     } else {
-        format!("They did not grow: {} at most.", ailment.at_once)
+        format!("They did not grow (at most {}).", ailment.at_once)
     }
 }
 
@@ -154,7 +155,7 @@ fn measurements(
     let mut all = match ailment.kind {
         Kind::HalfOpenIn(_) | Kind::HalfOpenOut(..) => vec![
             count("half-open at once", ailment.at_once).against(f64::from(config.half_open)),
-            count("begun in one window", ailment.in_window).against(f64::from(config.half_open)),
+            count("started in one window", ailment.in_window).against(f64::from(config.half_open)),
             Measurement::of("addresses", addresses(members) as f64, "addresses"),
             Measurement::of("share of the attempts", ailment.share, ""),
         ],
@@ -172,11 +173,12 @@ fn measurements(
         Kind::Retransmission(_) => {
             let again: u64 = members.iter().filter_map(|s| s.retransmits).map(u64::from).sum();
             vec![
-                Measurement::of("share sent again", ailment.share, "").against(config.min_retransmit_share),
-                Measurement::of("segments sent again", again as f64, "segments"),
+                Measurement::of("retransmitted share", ailment.share, "")
+                    .against(config.min_retransmit_share),
+                Measurement::of("retransmitted segments", again as f64, "segments"),
             ]
         }
     };
-    all.push(Measurement::of("worst after", seconds_into(tables, ailment.worst_us), "s"));
+    all.push(Measurement::of("peak after", seconds_into(tables, ailment.worst_us), "s"));
     all
 }

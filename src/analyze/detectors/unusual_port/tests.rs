@@ -18,7 +18,7 @@ fn check(conn: Conn, expected: Option<(&str, Severity)>) {
 #[test]
 fn a_client_on_anothers_port_is_low_and_a_moved_server_a_note() {
     let ssh = |port| Conn::to("203.0.113.5", port).by("ssh", 7);
-    check(ssh(443), Some(("ssh talks to port 443", Severity::Low)));
+    check(ssh(443), Some(("ssh contacted port 443", Severity::Low)));
     check(ssh(22), None);
     check(ssh(53), None);
     check(ssh(443).unanswered(), None);
@@ -39,7 +39,7 @@ fn a_stranger_on_the_port_of_a_service_is_low_and_a_forwarder_is_none() {
 
 #[test]
 fn the_default_port_of_a_tool_is_low_if_the_connection_came_about() {
-    check(Conn::to("203.0.113.5", 4444), Some(("app talks to port 4444", Severity::Low)));
+    check(Conn::to("203.0.113.5", 4444), Some(("app contacted port 4444", Severity::Low)));
     check(Conn::to("203.0.113.5", 4444).refused(), None);
     check(Conn::to("10.0.0.5", 4444), None);
 }
@@ -52,7 +52,7 @@ fn many_ports_of_one_host_are_low_and_of_many_peers_a_note() {
         one.add(Conn::to("203.0.113.5", 20_000 + n).at(f64::from(n)));
         peers.add(Conn::to(&format!("203.0.113.{n}"), 20_000 + n).at(f64::from(n)));
     }
-    let title = "app talks to 20 ports that nothing else uses".to_owned();
+    let title = "app contacted 20 ports that nothing else uses".to_owned();
     assert_eq!(titles(&one), [(title.clone(), Severity::Low)]);
     assert_eq!(titles(&peers), [(title, Severity::Info)]);
 }

@@ -185,7 +185,7 @@ impl<R: Read> Reader<R> {
                 (End::CutShort, self.input.position())
             }
             Err(error) if is_broken_stream(&error) => {
-                (End::Damaged("what was compressed cannot be restored"), self.input.position())
+                (End::Damaged("the compressed data cannot be decompressed"), self.input.position())
             }
             Err(error) => return Err(error),
         };
@@ -264,7 +264,7 @@ impl<R: Read> Reader<R> {
                 Some(format) => Format::Legacy(format),
                 None => return Ok(Next::End(End::CutShort)),
             },
-            _ => return Ok(Next::End(End::Damaged("it does not begin as a packet capture"))),
+            _ => return Ok(Next::End(End::Damaged("it does not start like a packet capture"))),
         };
         self.captures += 1;
         Ok(Next::Other)

@@ -24,11 +24,11 @@ pub(super) struct Datagrams {
 
 /// The name of the source, and what it gives and lacks.
 const NAME: &str = "datagram-events";
-const GIVES: &str = "the process of UDP sockets that live between two ticks, if they send, and process, remote and \
-                     bytes of raw, ping, packet and UDP-Lite sockets; not what passes through shared memory \
-                     (PACKET_MMAP, io_uring, AF_XDP)";
-const LACKS: &str = "UDP sockets that live between two ticks have no process, and raw, ping, packet and UDP-Lite \
-                     sockets no bytes";
+const GIVES: &str = "the process of UDP sockets that live between two ticks and send; process, remote and \
+    bytes of raw, ping, packet and UDP-Lite sockets; not traffic through shared memory (PACKET_MMAP, \
+    io_uring, AF_XDP)";
+const LACKS: &str = "UDP sockets that live between two ticks have no process; raw, ping, packet and \
+    UDP-Lite sockets have no bytes";
 
 /// Where the lookups are in each ring, and which ports are left out of them.
 #[derive(Debug, Default)]
@@ -116,11 +116,11 @@ impl Datagrams {
         let mut lacks = Vec::new();
         if let ports @ [_, ..] = self.udp.busy_ports() {
             let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
-            lacks.push(format!("what is sent from busy ports is not looked at ({})", ports.join(", ")));
+            lacks.push(format!("sends from busy ports are not examined ({})", ports.join(", ")));
         }
         let crowded_out = self.udp.crowded_out() + self.flows.crowded_out();
         if crowded_out > 0 {
-            lacks.push(format!("{crowded_out} sends and receives were too many to be told apart"));
+            lacks.push(format!("{crowded_out} sends and receives were too many to keep apart"));
             report.status = SourceStatus::Partial;
         }
         report.detail = [vec![report.detail], lacks].concat().join("; ");

@@ -304,16 +304,13 @@ impl Events {
         let mut reports = self.reports.to_vec();
         let [probe, perf, closings, execs] = reports.as_mut_slice() else { return reports };
         let untold = story.programs.execs_lost();
-        lack(execs, untold, |count| format!("{count} programs were started too fast to be told of"));
+        lack(execs, untold, |count| format!("{count} program starts came too fast to be reported"));
         lack(perf, story.shared.len() as u64, |_| {
             let names: Vec<&str> = story.shared.iter().copied().collect();
-            format!(
-                "an eBPF program of others is attached to {}, and may hide its events",
-                names.join(" and ")
-            )
+            format!("another eBPF program is attached to {} and may hide its events", names.join(" and "))
         });
         let untold = story.joiner.untold();
-        lack(perf, untold, |count| format!("{count} connections closed of which no event told"));
+        lack(perf, untold, |count| format!("{count} connections closed without an event"));
         // Records are lost by whichever tells of sockets.
         let records = if probe.status == SourceStatus::Missing { perf } else { probe };
         let dropped = |lost| format!("the kernel dropped {lost} of its events");
@@ -322,15 +319,16 @@ impl Events {
         let unnoticed = story.joiner.unnoticed().saturating_sub(story.lost_closings);
         lack(closings, unnoticed, |count| {
             format!(
-                "of {count} it gave none, so that their counters and network namespace are not known: the namespace \
-                 was new, or not entered, or the socket was the kernel's own"
+                "{count} have none, so their counters and network namespace are unknown: the namespace \
+                 was new or was not entered, or the socket belonged to the kernel"
             )
         });
         let cleared = story.joiner.cleared().saturating_sub(story.joiner.unnoticed());
         lack(closings, cleared, |count| {
             format!(
-                "of {count} the kernel had cleared the counters before it told (reset by their own process, MPTCP, or a \
-                 socket that connected again), so that the last snapshot's are a lower bound"
+                "for {count}, the kernel cleared the counters before reporting them (reset by their own \
+                 process, MPTCP, or a socket that reconnected), so the last snapshot's counters are a \
+                 lower bound"
             )
         });
         reports.push(story.datagrams.complete(self.datagrams_report.clone()));
@@ -465,18 +463,21 @@ fn lack(report: &mut SourceReport, count: u64, detail: impl Fn(u64) -> String) {
     }
 }
 
-const PROBE_GIVES: &str = "every TCP state change with its process, and the final counters of every connection, also of those that are reset";
-const PROBE_LACKS: &str = "TCP is told by perf-events and sock_destroy instead, if those run: connections that their own \
-     process resets have no final counters, and an eBPF program of others on the same tracepoint hides processes";
-const LIVES_GIVE: &str = "the life of every process";
-const LIVES_LACK: &str = "programs that have ended by the time that they are looked at have no name";
+const PROBE_GIVES: &str = "every TCP state change with its process, and the final counters of every \
+    connection, including reset ones";
+const PROBE_LACKS: &str = "TCP events come from perf-events and sock_destroy instead, if those run: \
+    connections reset by their own process have no final counters, and another eBPF program on the same \
+    tracepoint can hide processes";
+const LIVES_GIVE: &str = "the start and end of every process";
+const LIVES_LACK: &str = "programs that end before they can be examined have no name";
 const UDP_GIVES: &str = "every closing UDP socket";
-const PERF_GIVES: &str = "every TCP state change with its process, and the life of every process";
+const PERF_GIVES: &str = "every TCP state change with its process, and the start and end of every process";
 const PERF_LACKS: &str = "connections between two ticks have no process and no states";
 const DESTROY_GIVES: &str = "every closing socket with its final counters";
 const DESTROY_LACKS: &str = "connections between two ticks have no byte counts";
-const EXECS_GIVE: &str = "command lines of programs at their start";
-const EXECS_TOLD: &str = "not needed: kernel-programs give the command lines of programs at their start";
+const EXECS_GIVE: &str = "command lines of programs when they start";
+const EXECS_TOLD: &str = "not needed: kernel-programs provides the command lines of programs when they \
+    start";
 const EXECS_LACK: &str = "programs that end within milliseconds have no command line";
 
 fn ran(name: &str, gives: &str) -> SourceReport {

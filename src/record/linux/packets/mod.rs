@@ -211,7 +211,7 @@ impl Packets {
         let (status, detail) = match &self.refused {
             Some(reason) if self.watched.is_empty() => (
                 SourceStatus::Missing,
-                format!("packets cannot be looked at ({reason}): run as root or give CAP_NET_RAW"),
+                format!("packets cannot be read ({reason}): run as root or grant CAP_NET_RAW"),
             ),
             Some(reason) => {
                 (SourceStatus::Partial, format!("{detail}; not in every network namespace ({reason})"))
@@ -226,8 +226,8 @@ impl Packets {
 
     fn udp_detail(&self, seen: &Seen) -> String {
         let mut parts = vec![
-            "payload and datagrams of each UDP socket and remote, counted from packets since the recording began; \
-             several datagrams that a program hands over at once (UDP GSO) count as one packet"
+            "payload and datagrams of each UDP socket and remote, counted from packets since the \
+             recording started; several datagrams sent in one call (UDP GSO) count as one packet"
                 .to_owned(),
         ];
         let mut add = |packets: u64, bytes: u64, what: &str| {
@@ -237,18 +237,19 @@ impl Packets {
         add(
             without_socket.packets,
             without_socket.bytes,
-            "belonged to no socket that was seen: forwarded, unanswered, or of one that lived too briefly",
+            "belonged to no recorded socket: forwarded, unanswered, or from a socket that lived too \
+             briefly",
         );
-        add(ambiguous.packets, ambiguous.bytes, "could be of several sockets that share a port");
+        add(ambiguous.packets, ambiguous.bytes, "could belong to several sockets that share a port");
         add(
             successive.packets,
             successive.bytes,
-            "went through a port that several processes used one after the other, and have no process",
+            "used a port that several processes used one after another, and have no process",
         );
         let crowded_out = seen.flows.crowded_out;
-        add(crowded_out.packets, crowded_out.bytes, "had too many remotes to be told apart");
+        add(crowded_out.packets, crowded_out.bytes, "had too many remotes to keep apart");
         let fragmented = seen.fragmented;
-        parts.extend((fragmented > 0).then(|| format!("{fragmented} datagrams came in fragments")));
+        parts.extend((fragmented > 0).then(|| format!("{fragmented} datagrams were fragmented")));
         parts.join("; ")
     }
 
@@ -264,7 +265,7 @@ impl Packets {
 fn names_detail(seen: &Seen) -> String {
     let (names, queries) = (&seen.names, &seen.queries);
     let mut detail = format!(
-        "{} DNS questions, {} addresses in their answers and {} TLS server names were read",
+        "{} DNS queries, {} addresses in their answers and {} TLS server names were read",
         queries.asked, names.answered, names.greeted
     );
     let mut add = |count: u64, what: &str| {
@@ -273,8 +274,8 @@ fn names_detail(seen: &Seen) -> String {
             let _ = write!(detail, "; {count} {what}");
         }
     };
-    add(names.cut_short, "hellos lay in several packets, and were not read");
-    add(queries.crowded_out, "DNS questions were too many at once, and have no row");
+    add(names.cut_short, "hellos spanned several packets and were not read");
+    add(queries.crowded_out, "DNS queries were too many at once and have no row");
     detail
 }
 

@@ -19,7 +19,7 @@ fn the_live_host_is_followed_until_one_stops_to_look() {
     assert_eq!((state.is_playing, press(&mut state, "G")), (false, newest));
     assert_eq!(press(&mut state, "r"), Some(Request::ToggleRecording));
     assert_eq!(press(&mut state, "+"), None);
-    assert!(state.message.as_deref().unwrap().contains("faster or slower"));
+    assert!(state.message.as_deref().unwrap().contains("does not apply to a live host"));
 }
 
 #[test]

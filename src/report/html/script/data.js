@@ -19,6 +19,14 @@ for (const joined of data.connections.joined) {
   }
 }
 
+/** Which rows are sockets that listen. */
+const isListener = new Uint8Array(rowCount);
+{
+  const role = columns.get("role");
+  const listener = role?.words.indexOf("listener") ?? -1;
+  if (listener >= 0) role.cells.forEach((cell, row) => { isListener[row] = cell === listener ? 1 : 0; });
+}
+
 // Names of countries, where the database has codes only.
 if (columns.has("country_code") && !columns.has("country")) {
   const names = new Intl.DisplayNames(["en"], { type: "region", fallback: "code" });
@@ -88,7 +96,7 @@ function connectionsIn(first, last) {
   const rows = [];
   if (!columns.has("first_seen_us") || !columns.has("last_seen_us")) return rows;
   for (let row = 0; row < rowCount; row += 1) {
-    if (isThere(row, first, last) && value("role", row) === "connection") rows.push(row);
+    if (isListener[row] === 0 && isThere(row, first, last)) rows.push(row);
   }
   return rows;
 }

@@ -10,15 +10,20 @@ const ENTITY_KINDS = {
   remote: { title: "Destination", keyOf: (row) => value("remote_addr", row), nameOf: (row) => [value("remote_addr", row), value("remote_name", row)].filter(Boolean).join(" · ") },
 };
 
+/** Each entity of some rows with its rows and the rank of its worst finding. */
 function entitySums(kind, rows) {
   const { keyOf, nameOf } = ENTITY_KINDS[kind];
   const sums = new Map();
   for (const row of rows) {
     const key = keyOf(row);
     if (key === null) continue;
-    const sum = sums.get(key) ?? { key, name: nameOf(row), rows: [] };
+    let sum = sums.get(key);
+    if (sum === undefined) {
+      sum = { key, name: nameOf(row), rows: [], rank: SEVERITIES.length };
+      sums.set(key, sum);
+    }
     sum.rows.push(row);
-    sums.set(key, sum);
+    if (rankOfRow[row] < sum.rank) sum.rank = rankOfRow[row];
   }
   return [...sums.values()];
 }
@@ -28,15 +33,14 @@ function entityLink(kind, sum) {
 }
 
 function entityTable(title, kind, rows) {
-  const rank = (sum) => SEVERITIES.indexOf(worstOf(sum.rows) ?? "") >>> 0;
-  const all = entitySums(kind, rows).sort((a, b) => rank(a) - rank(b) || b.rows.length - a.rows.length || (a.name < b.name ? -1 : 1));
+  const all = entitySums(kind, rows).sort((a, b) => a.rank - b.rank || b.rows.length - a.rows.length || (a.name < b.name ? -1 : 1));
   if (all.length === 0) return null;
   const line = (sum) => {
     const worst = worstOf(sum.rows);
     const badge = worst === null ? UNKNOWN : element("span", { class: `badge ${worst}` }, worst);
     return element("tr", {}, element("th", { scope: "row" }, entityLink(kind, sum)), element("td", {}, badge), element("td", {}, count(sum.rows.length)), element("td", {}, bytes(sumOver("recorded_sent", sum.rows))), element("td", {}, bytes(sumOver("recorded_received", sum.rows))));
   };
-  const head = ["", "worst finding", "connections", "sent", "received"].map((name, index) => element("th", { scope: "col" }, index === 0 ? title.toLowerCase() : name));
+  const head = ["", "worst finding", "connections", "sent", "received"].map((name, index) => element("th", { scope: "col" }, index === 0 ? title.toLowerCase().replace(/(ss)?e?s$/, "$1") : name));
   const caption = all.length > MOST_IN_LIST ? `${title}: ${MOST_IN_LIST} of ${count(all.length)}, worst first; narrow down with the filter` : title;
   return element("div", { class: "scroll" }, element("table", {}, element("caption", {}, caption), element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...all.slice(0, MOST_IN_LIST).map(line))));
 }
@@ -45,8 +49,9 @@ function overviewOfEntities() {
   const hasProcesses = processOf.some((process) => process !== null);
   const parts = [element("h3", {}, hasProcesses ? "Connections: process → host → destination" : "Connections: host → destination"), element("p", { class: "hint" }, "Width: bytes. Color: worst finding. Select a name to filter or to open its page."), connectionGraph()];
   if (hasProcesses) parts.push(element("h3", {}, "Process tree"), ...processTree());
-  const tables = [["Processes", "process"], ["Hosts", "host"], ["Destinations", "remote"]].map(([title, kind]) => entityTable(title, kind, leftRows)).filter((table) => table !== null);
-  return [...parts, element("div", { class: "tables" }, ...tables)];
+  const [processes, destinations, hosts] = [["Processes", "process"], ["Destinations", "remote"], ["Hosts", "host"]].map(([title, kind]) => entityTable(title, kind, leftRows));
+  const columns = processes === null ? [hosts, destinations] : [processes, element("div", { class: "stack" }, ...[destinations, hosts].filter((table) => table !== null))];
+  return [...parts, element("div", { class: "tables" }, ...columns.filter((table) => table !== null))];
 }
 
 /** Facts that are the same for all rows of an entity. */

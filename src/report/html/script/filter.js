@@ -53,7 +53,7 @@ function filterCommand() {
 
 function fieldHelp() {
   const rows = data.fields.map((field) => element("tr", {}, element("th", { scope: "row" }, field.names.join(", ")), element("td", {}, field.meaning)));
-  const note = "Words are joined by “and”; “or” and parentheses work too. “-” or “not” excludes. Values: a,b (either), 80-90 (range), 10k, 1.5M, 50ms, *, ?, none (unknown), ~ (contains), > and <.";
+  const note = "Terms are joined by “and”; “or” and parentheses work too. “-” or “not” excludes. Values: a,b (either), 80-90 (range), 10k, 1.5M, 50ms, *, ?, none (unknown), ~ (contains), > and <.";
   return [element("p", { class: "hint" }, note), element("table", {}, element("tbody", {}, ...rows))];
 }
 

@@ -23,7 +23,7 @@ function tokensOf(words) {
       } else break;
       rest = rest.slice(1);
     }
-    if (depth > MOST_DEPTH) throw new FilterError(spanOf(word), `more than ${MOST_DEPTH} parentheses in one another`);
+    if (depth > MOST_DEPTH) throw new FilterError(spanOf(word), `more than ${MOST_DEPTH} nested parentheses`);
     const closing = Math.min(closingOf(rest), depth);
     const inner = rest.slice(0, rest.length - closing);
     depth -= closing;
@@ -61,7 +61,7 @@ function parseAny(parser) {
   while (parser.tokens[parser.next]?.kind === "or") {
     const { span } = parser.tokens[parser.next];
     parser.next += 1;
-    if (!["word", "open", "not", "and"].includes(parser.tokens[parser.next]?.kind)) throw new FilterError(span, "a word is missing after or");
+    if (!["word", "open", "not", "and"].includes(parser.tokens[parser.next]?.kind)) throw new FilterError(span, "a term is missing after or");
     parts.push(parseAll(parser));
   }
   return parts.length === 1 ? parts[0] : (row) => parts.some((part) => part(row));
@@ -72,8 +72,8 @@ function parseAll(parser) {
   for (;;) {
     const token = parser.tokens[parser.next];
     if (token?.kind === "and") parser.next += 1;
-    else if (token?.kind === "or" && parts.length === 0) throw new FilterError(token.span, "a word is missing before or");
-    else if (token?.kind === "close" && parts.length === 0) throw new FilterError([token.at, token.at + 1], "a word is missing in the parentheses");
+    else if (token?.kind === "or" && parts.length === 0) throw new FilterError(token.span, "a term is missing before or");
+    else if (token?.kind === "close" && parts.length === 0) throw new FilterError([token.at, token.at + 1], "a term is missing in the parentheses");
     else if (token === undefined || token.kind === "or" || token.kind === "close") return parts.length === 1 ? parts[0] : (row) => parts.every((part) => part(row));
     else parts.push(parsePart(parser));
   }
@@ -88,13 +88,13 @@ function parsePart(parser) {
       isNegated = !isNegated;
     } else if (token?.kind === "word") {
       const term = parseTerm(token.word);
-      if (parser.terms === MOST_TERMS) throw new FilterError(spanOf(token.word), `more than ${MOST_TERMS} words`);
+      if (parser.terms === MOST_TERMS) throw new FilterError(spanOf(token.word), `more than ${MOST_TERMS} terms`);
       parser.terms += 1;
       return negatedIf(isNegated !== term.isNegated, term.test);
     } else if (token?.kind === "open") {
       return negatedIf(isNegated, parseGroup(parser, token.at));
     } else {
-      throw new FilterError([parser.end, parser.end], "a word is missing after the negation");
+      throw new FilterError([parser.end, parser.end], "a term is missing after the negation");
     }
   }
 }

@@ -42,7 +42,7 @@ function parseTerm(letters) {
   });
   const main = field.names[0];
   if (!(main in FIELD_COLUMNS || main in FIELD_ENDS || main in FIELD_SUMS)) {
-    throw new FilterError(spanOf(split.name), `this page has connections, and ${main} is known of rows only: use netrec dump --filter`);
+    throw new FilterError(spanOf(split.name), `${main} is not available on this page, which has connections and not rows: use netrec dump --filter`);
   }
   return { test: tests.length === 1 ? tests[0] : (row) => tests.some((test) => test(row)), isNegated: isMinus !== split.isNot };
 }
@@ -67,14 +67,14 @@ function valueTest(field, operator, letters) {
   if (field.kind === "number") return isUnknown ? unknownTest(name) : numberTest(name, parseRange(operator, text, field.unit));
   if (field.kind === "port") return isUnknown ? unknownTest(name) : portTest(name, operator, text);
   if (isUnknown) return unknownTest(name);
-  if (!isEquality) throw `${name} is no number: use ${name}:${text}`;
+  if (!isEquality) throw `${name} is not a number: use ${name}:${text}`;
   const holds = pattern(text, operator === "contains", isBare);
   if (field.kind === "address") return addressTest(name, operator, text, holds);
   if (field.kind === "word" && !field.words.some(holds)) {
     const near = nearest(text, field.words);
     throw near === null ? `${name} is never ${quoted(text)}: there are ${field.words.join(", ")}` : `${name} is never ${quoted(text)}: did you mean ${near}?`;
   }
-  if (field.kind === "country" && !/^[A-Za-z*?]{0,2}$/.test(text)) throw `${quoted(text)} is not a country code of two letters, such as DE or US`;
+  if (field.kind === "country" && !/^[A-Za-z*?]{0,2}$/.test(text)) throw `${quoted(text)} is not a two-letter country code such as DE or US`;
   return textTest(FIELD_COLUMNS[name], holds);
 }
 
@@ -93,7 +93,7 @@ function numberTest(name, range) {
 function portTest(name, operator, text) {
   const range = parseRange(operator, text, "none");
   const largest = Math.max(...text.split("-").map((number) => Number(parseWhole(number) ?? 0n)));
-  if (largest > 65535) throw `${text} is no port: they end at 65535`;
+  if (largest > 65535) throw `${text} is not a port: ports end at 65535`;
   const tests = FIELD_ENDS[name].map((side) => rangeTest([`${side}_port`], range));
   return (row) => tests.some((test) => test(row));
 }
@@ -107,7 +107,7 @@ function addressTest(name, operator, text, holds) {
     return (row) => tests.some((test) => test(row));
   }
   const isName = operator === "contains" || (/[\p{Alphabetic}*?]/u.test(text) && !text.includes("/"));
-  if (!isName) throw `${name}: ${quoted(text)} is no address, network (10.0.0.0/8) or name`;
+  if (!isName) throw `${name}: ${quoted(text)} is not an address, network (10.0.0.0/8) or name`;
   const tests = sides.map((side) => textTest(`${side}_addr`, holds));
   if (sides.includes("remote")) tests.push(textTest("remote_name", holds));
   return (row) => tests.some((test) => test(row));

@@ -34,7 +34,7 @@ function parseRange(operator, text, unit) {
   if (isRange && dash >= 0) {
     const least = parseNumber(text.slice(0, dash), unit);
     const most = parseNumber(text.slice(dash + 1), unit);
-    if (least > most) throw `${text} ends before it begins`;
+    if (least > most) throw `${text} ends before it starts`;
     return { least, most };
   }
   const value = parseNumber(text, unit);

@@ -52,7 +52,7 @@ function drawLive(names) {
   if (!box || !staleSections.has(state.section)) return;
   staleSections.delete(state.section);
   const hasFilter = isFiltered();
-  const rows = hasFilter ? leftRows.filter((row) => value("role", row) !== "listener") : [];
+  const rows = hasFilter ? leftRows.filter((row) => isListener[row] === 0) : [];
   const charts = rows.length === 0 ? [] : LIVE[state.section](rows).filter((chart) => chart !== null);
   box.hidden = !hasFilter;
   box.replaceChildren(element("div", { class: "charts" }, ...charts));

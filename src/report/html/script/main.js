@@ -14,7 +14,6 @@ function unfoldForPrint() {
   });
 }
 
-document.documentElement.classList.add("scripted");
 startRows();
 startFilter();
 startTable();

@@ -63,7 +63,7 @@ function drawMoment(names) {
   const box = byId("moment");
   box.hidden = slices === null;
   if (slices === null) {
-    byId("moment-line").replaceChildren(element("b", {}, "Whole recording"), legend());
+    byId("moment-line").replaceChildren(element("b", {}, data.capture.holds_many_hosts ? "Whole capture" : "Whole recording"), legend());
     return;
   }
   const there = connectionsIn(...slices).filter((row) => isLeft[row] === 1);

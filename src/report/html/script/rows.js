@@ -26,7 +26,9 @@ function findRows() {
   isLeft.fill(0);
   for (let index = 0; index < length; index += 1) {
     const row = candidates === null ? index : candidates[index];
-    if (!tests.every((test) => test(row))) continue;
+    let holds = true;
+    for (let test = 0; holds && test < tests.length; test += 1) holds = tests[test](row);
+    if (!holds) continue;
     leftRows.push(row);
     isLeft[row] = 1;
   }
@@ -36,7 +38,12 @@ function findRows() {
 function relatedTests(finding) {
   return finding.about
     .filter(([column]) => columns.has(column))
-    .map(([column, wanted]) => (row) => String(value(column, row)) === wanted);
+    .map(([name, wanted]) => {
+      const column = columns.get(name);
+      if (column.kind !== "text") return (row) => String(column.cells[row]) === wanted;
+      const word = column.words.indexOf(wanted);
+      return (row) => column.cells[row] === word;
+    });
 }
 
 /** Whether a finding has a row that is left; one whose rows are not in the page always has. */
@@ -74,22 +81,33 @@ function noteRows() {
 const TILES = {
   findings: () => count(data.findings.filter(isFindingLeft).length),
   connections: (rows) => count(rows.length),
-  processes: (rows) => count(new Set(rows.map((row) => processOf[row]).filter((process) => process !== null)).size),
-  remotes: (rows) => count(new Set(rows.map((row) => columns.get("remote_addr")?.cells[row] ?? -1).filter((cell) => cell >= 0)).size),
+  processes: (rows) => count(distinct(rows, processOf)),
+  hosts: (rows) => count(distinct(rows, columns.get("local_addr")?.cells)),
+  remotes: (rows) => count(distinct(rows, columns.get("remote_addr")?.cells)),
   sent: (rows) => bytes(sumOver("recorded_sent", rows)),
   received: (rows) => bytes(sumOver("recorded_received", rows)),
 };
 
+/** How many different known cells some rows have. */
+function distinct(rows, cells) {
+  const found = new Set();
+  for (const row of rows) found.add(cells?.[row] ?? -1);
+  found.delete(-1);
+  return found.size;
+}
+
 function sumOver(name, rows) {
   const cells = columns.get(name)?.cells;
-  return cells === undefined ? 0 : rows.reduce((sum, row) => sum + (cells[row] ?? 0), 0);
+  let sum = 0;
+  if (cells !== undefined) for (const row of rows) sum += cells[row] ?? 0;
+  return sum;
 }
 
 /** What the tiles said of the whole recording, which counts rows that the page has not. */
 const wholeTiles = new Map();
 
 function drawTiles() {
-  const rows = leftRows.filter((row) => value("role", row) !== "listener");
+  const rows = leftRows.filter((row) => isListener[row] === 0);
   for (const tile of document.querySelectorAll("[data-tile]")) {
     const key = tile.dataset.tile;
     if (!wholeTiles.has(key)) wholeTiles.set(key, tile.textContent);

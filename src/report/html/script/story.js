@@ -79,6 +79,12 @@ function drawStory(box) {
   box.replaceChildren(fold(`Timeline (${plural(sentences.length, "step")}, UTC)`, false, list, tool));
 }
 
+/** Those of a section are drawn when it is opened for the first time. */
 function startStories() {
-  document.querySelectorAll(".incident-timeline").forEach(drawStory);
+  const drawn = new Set();
+  onChange(() => {
+    if (drawn.has(state.section)) return;
+    drawn.add(state.section);
+    byId(state.section)?.querySelectorAll(".incident-timeline").forEach(drawStory);
+  });
 }

@@ -10,6 +10,7 @@ function show(id) {
   panels.forEach((other, index) => {
     const isOpen = other === panel;
     other.hidden = !isOpen;
+    other.classList.toggle("open", isOpen);
     tabs[index].setAttribute("aria-selected", String(isOpen));
     tabs[index].tabIndex = isOpen ? 0 : -1;
   });

@@ -51,6 +51,16 @@ function steps(numbers, scale) {
   return most.map((number, index) => `V${y(number)}H${x(index + 1)}`).join("");
 }
 
+/** The rows that are left, whatever the time that is looked at. */
+function rowsAtAnyTime() {
+  if (lookedAt() === null) return leftRows;
+  const tests = filterTest === null ? [] : [filterTest];
+  const finding = findings.get(state.finding);
+  if (finding !== undefined && state.related) tests.push(...relatedTests(finding));
+  const candidates = finding !== undefined && !state.related ? finding.rows : Array.from({ length: rowCount }, (_, row) => row);
+  return candidates.filter((row) => tests.every((test) => test(row)));
+}
+
 /** What happened in each slice; of a filter's rows, whose bytes are not known slice by slice, no bytes. */
 function shownActivity() {
   const hasFilter = filterTest !== null || findings.has(state.finding);
@@ -58,11 +68,8 @@ function shownActivity() {
   const change = new Array(sliceCount + 1).fill(0);
   const opened = new Array(sliceCount).fill(0);
   const [seen, gone] = [columns.get("first_seen_us")?.cells, columns.get("last_seen_us")?.cells];
-  const tests = filterTest === null ? [] : [filterTest];
-  const finding = findings.get(state.finding);
-  if (finding !== undefined) tests.push(...(state.related ? relatedTests(finding) : [(row) => finding.rows.includes(row)]));
-  for (let row = 0; row < rowCount && seen && gone; row += 1) {
-    if (value("role", row) === "listener" || !tests.every((test) => test(row))) continue;
+  for (const row of rowsAtAnyTime()) {
+    if (!seen || !gone || isListener[row] === 1) continue;
     const first = sliceOf(seen[row]);
     opened[first] += 1;
     change[first] += 1;
@@ -101,14 +108,20 @@ function drawMarks() {
   }
 }
 
+/** Steps between two labels of the scale, in µs: round numbers of seconds, minutes, hours and days. */
+const SCALE_STEPS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800].map((s) => s * 1e6);
+
 function drawScale() {
   plot.append(shape("line", { class: "axis", x1: 0, x2: width, y1: PLOT_BOTTOM, y2: PLOT_BOTTOM }));
-  const labels = Math.max(2, Math.min(9, Math.floor(width / (spansDays() ? 150 : 110))));
-  for (let index = 0; index < Math.min(labels, sliceCount + 1); index += 1) {
-    const slice = Math.round((index * sliceCount) / (Math.min(labels, sliceCount + 1) - 1));
-    const anchor = index === 0 ? "start" : slice === sliceCount ? "end" : "middle";
-    const text = clock(sliceStart(slice));
-    plot.append(shape("text", { x: xOf(slice), y: HEIGHT - 6, "text-anchor": anchor }, text));
+  const span = sliceCount * data.slices.width;
+  const most = Math.max(2, Math.floor(width / (spansDays() ? 130 : 90)));
+  const step = SCALE_STEPS.find((candidate) => span / candidate <= most) ?? Math.ceil(span / most / 86400e6) * 86400e6;
+  const start = data.origin_us + data.slices.first;
+  for (let at = Math.ceil(start / step) * step; at <= start + span; at += step) {
+    const x = ((at - start) / span) * width;
+    const anchor = x < 40 ? "start" : x > width - 40 ? "end" : "middle";
+    const text = clock(at - data.origin_us);
+    plot.append(shape("line", { class: "axis", x1: x, x2: x, y1: PLOT_BOTTOM, y2: PLOT_BOTTOM + 4 }), shape("text", { x, y: HEIGHT - 6, "text-anchor": anchor }, step % 60e6 === 0 ? text.replace(/:\d\d(\.\d+)?$/, "") : text));
   }
 }
 
@@ -267,6 +280,5 @@ function startTimeline() {
     if (["query", "finding", "related"].some((name) => names.has(name))) drawPlot();
     else if (names.has("slice") || names.has("range")) drawLookedAt();
   });
-  new ResizeObserver(drawPlot).observe(plotBox);
-  drawPlot();
+  new ResizeObserver(() => { if (plotBox.clientWidth !== width) drawPlot(); }).observe(plotBox);
 }

@@ -18,18 +18,16 @@ function processesLeft() {
   return known;
 }
 
-/** Rows of findings, with the worst severity that they have. */
-const severityOfRow = new Map();
+/** For each row the worst severity of its findings, by its place in `SEVERITIES`; beyond the last without one. */
+const rankOfRow = new Uint8Array(rowCount).fill(SEVERITIES.length);
 for (const finding of data.findings) {
-  for (const row of finding.rows) if (!severityOfRow.has(row)) severityOfRow.set(row, finding.severity);
+  const rank = SEVERITIES.indexOf(finding.severity);
+  for (const row of finding.rows) rankOfRow[row] = Math.min(rankOfRow[row], rank);
 }
 
 function worstOf(rows) {
   let worst = SEVERITIES.length;
-  for (const row of rows) {
-    const severity = severityOfRow.get(row);
-    if (severity !== undefined) worst = Math.min(worst, SEVERITIES.indexOf(severity));
-  }
+  for (const row of rows) worst = Math.min(worst, rankOfRow[row]);
   return SEVERITIES[worst] ?? null;
 }
 

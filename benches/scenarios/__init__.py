@@ -1,0 +1,1 @@
+"""Scenes of labelled traffic: see `../scenarios.py`."""

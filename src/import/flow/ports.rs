@@ -15,6 +15,9 @@ fn is_likely_server(port: u16) -> bool {
     (1..1024).contains(&port) || COMMON.binary_search(&port).is_ok()
 }
 
+/// The lowest port that today's systems give to clients.
+const EPHEMERAL_FROM: u16 = 32_768;
+
 /// Whether a packet that does not open a connection comes from the side that waited for it.
 pub(in crate::import) fn comes_from_server(protocol: Protocol, source: u16, destination: u16) -> bool {
     match (is_likely_server(source), is_likely_server(destination)) {
@@ -22,7 +25,11 @@ pub(in crate::import) fn comes_from_server(protocol: Protocol, source: u16, dest
         // Both are: the lower one, as clients take high ports. Peers of one protocol that speaks
         // UDP on the same port at both ends are told apart by nothing.
         (true, true) => protocol == Protocol::Tcp && source < destination,
-        (false, _) => false,
+        // Neither is: clients take ports from 32768 (Linux) or 49152 (RFC 6335) on.
+        (false, false) => {
+            protocol == Protocol::Tcp && source < EPHEMERAL_FROM && destination >= EPHEMERAL_FROM
+        }
+        (false, true) => false,
     }
 }
 
@@ -41,6 +48,11 @@ mod tests {
         assert!(comes_from_server(Protocol::Udp, 53, 51_000));
         assert!(comes_from_server(Protocol::Tcp, 80, 6669));
         assert!(!comes_from_server(Protocol::Tcp, 6669, 80));
+        assert!(comes_from_server(Protocol::Tcp, 31_337, 51_000));
+        assert!(
+            !comes_from_server(Protocol::Tcp, 51_000, 31_337)
+                && !comes_from_server(Protocol::Tcp, 2_000, 3_000)
+        );
         assert!(!comes_from_server(Protocol::Tcp, 51_000, 443));
         assert!(!comes_from_server(Protocol::Tcp, 51_000, 52_000));
         assert!(!comes_from_server(Protocol::Udp, 53, 53));

@@ -152,9 +152,21 @@ fn course(record: &Record<'_>) -> StateHistory {
         Some(b"S3") => established(TcpState::CloseWait),
         Some(b"RSTRH") => StateHistory::joined(None, TcpState::Close),
         Some(b"SHR") => StateHistory::joined(None, TcpState::CloseWait),
+        Some(b"OTH") if is_lone_segment(record) => StateHistory::STATELESS,
         Some(b"OTH") => StateHistory::joined(Some(TcpState::Established), TcpState::Established),
         _ => StateHistory::STATELESS,
     }
+}
+
+/// A segment or two without data, and no more than one back: nothing says that there was a connection, and a FIN, NULL, Xmas or
+/// ACK scan looks so.
+fn is_lone_segment(record: &Record<'_>) -> bool {
+    let at_most = |field, most| record.get(field).and_then(whole).is_some_and(|number| number <= most);
+    let is_empty = |field| record.get(field).and_then(whole).unwrap_or(0) == 0;
+    at_most(Field::OrigPkts, 2)
+        && at_most(Field::RespPkts, 1)
+        && is_empty(Field::OrigBytes)
+        && is_empty(Field::RespBytes)
 }
 
 /// Zeek's word for a history: capital letters are the originator's, `S` a SYN, `H` its answer,
@@ -228,6 +240,23 @@ mod tests {
         for (word, expected) in cases {
             assert_eq!(states(&[(Field::ConnState, word)]), expected, "{word}");
         }
+    }
+
+    #[test]
+    fn a_lone_segment_is_no_connection() {
+        let other = |sent, received, bytes| {
+            states(&[
+                (Field::ConnState, "OTH"),
+                (Field::OrigPkts, sent),
+                (Field::RespPkts, received),
+                (Field::OrigBytes, bytes),
+            ])
+        };
+        assert_eq!((other("1", "0", "0"), other("1", "1", "0")), ("()".to_owned(), "()".to_owned()));
+        for (sent, received, bytes) in [("1", "1", "20"), ("9", "8", "0")] {
+            assert_eq!(other(sent, received, bytes), "ESTABLISHED>ESTABLISHED");
+        }
+        assert_eq!(states(&[(Field::ConnState, "OTH")]), "ESTABLISHED>ESTABLISHED", "nothing was counted");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::capture::Protocol;
 use crate::model::orientation::Orientation;
 use crate::model::records::Direction;
 use crate::model::sockets::{Socket, Source};
+use crate::model::stats;
 
 /// On which side of a service this side stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -72,6 +73,25 @@ pub fn most_within(times_us: &[i64], width_us: i64) -> usize {
     most
 }
 
+/// A clock with at least this many seconds between two sessions is a job or a monitor.
+const SLOW_CLOCK_S: f64 = 60.0;
+
+/// Mean distance of a gap from the median gap, as a share of it, up to which there is a clock.
+const CLOCK: f64 = 0.1;
+
+/// Sessions without which there is no clock.
+const FEWEST_OF_CLOCK: usize = 4;
+
+/// Whether sessions begin once a minute or less by a clock, as those of a job or a monitor do; times in ascending order.
+pub fn is_by_slow_clock(times_us: &[i64]) -> bool {
+    let gaps = stats::sorted(times_us.windows(2).map(|w| (w[1] - w[0]) as f64 / 1e6));
+    let Some(median) = stats::median(&gaps).filter(|_| times_us.len() >= FEWEST_OF_CLOCK) else {
+        return false;
+    };
+    let apart = gaps.iter().map(|gap| ((gap - median).abs() / median).min(1.0)).sum::<f64>();
+    median >= SLOW_CLOCK_S && apart <= CLOCK * gaps.len() as f64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,5 +122,23 @@ mod tests {
     fn the_fullest_window_is_found() {
         assert_eq!(most_within(&[0, 1, 2, 10, 11, 12, 13, 30], 3), 4);
         assert_eq!(most_within(&[], 3), 0);
+    }
+
+    #[test]
+    fn a_job_and_a_monitor_begin_by_a_slow_clock() {
+        let times = |gaps: &[i64]| -> Vec<i64> {
+            gaps.iter()
+                .scan(0, |at, gap| {
+                    *at += gap * 1_000_000;
+                    Some(*at)
+                })
+                .collect()
+        };
+        assert!(
+            is_by_slow_clock(&times(&[300; 10]))
+                && is_by_slow_clock(&times(&[60, 61, 60, 59, 60, 80, 60, 60, 60, 60, 60]))
+        );
+        assert!(!is_by_slow_clock(&times(&[20; 10])), "too fast");
+        assert!(!is_by_slow_clock(&times(&[90, 400, 200, 80, 700])) && !is_by_slow_clock(&times(&[300; 3])));
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use ahash::AHashMap;
+
 use super::appraisal::Appraisal;
 use super::peers::Peer;
 use crate::Result;
@@ -47,13 +49,14 @@ impl<'a> Scene<'a> {
 
     /// The rows of every client and service that `wanted` accepts, in the order of time; ordered by peer.
     pub fn by_peer(&self, wanted: impl Fn(&Socket<'a>, &Peer<'a>) -> bool) -> BTreeMap<Peer<'a>, Vec<usize>> {
-        let mut peers: BTreeMap<Peer<'a>, Vec<usize>> = BTreeMap::new();
+        // By hash first: a flood has hundreds of thousands of peers, and each comparison of two reads their addresses.
+        let mut peers: AHashMap<Peer<'a>, Vec<usize>> = AHashMap::new();
         for (row, socket) in self.sockets.iter().enumerate() {
             if let Some(peer) = Peer::of(&socket, self.orientation).filter(|peer| wanted(&socket, peer)) {
                 peers.entry(peer).or_default().push(row);
             }
         }
-        peers
+        peers.into_iter().collect()
     }
 }
 

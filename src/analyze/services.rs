@@ -3,6 +3,8 @@
 //! Ports and their services are facts of the IANA Service Name and Transport Protocol Port Number
 //! Registry (RFC 6335). What programs use without being registered for it is not in the table.
 
+use std::ops::RangeInclusive;
+
 use crate::capture::Protocol;
 
 /// A port with a usual service.
@@ -119,13 +121,41 @@ pub fn name(protocol: Protocol, port: u16) -> Option<&'static str> {
         .next()
 }
 
-/// Whether a client is expected to contact this port over the internet: a registered service, HTTP's
-/// alternative ports, proxies, Prometheus and its exporters; not the services of a local network.
+/// Ports over TCP that clients contact over the internet and that the table has not: HTTP's alternative ports,
+/// proxies, Prometheus and its exporters; calls and media (SIP, STUN over TLS, RTMP); push services of phones (Apple 5223,
+/// Google 5228 to 5230); XMPP between servers, Spotify, Synology, Plex; VPN gateways (PPTP, 10443); games (Blizzard 1119 and
+/// 3724, Minecraft 25565).
+const ALSO_USUAL_TCP: [u16; 28] = [
+    1119, 1723, 1935, 3000, 3128, 3478, 3724, 4070, 5060, 5061, 5223, 5228, 5229, 5230, 5269, 5349, 6690,
+    8000, 8008, 8081, 8443, 8888, 9090, 9100, 10_443, 25_565, 27_036, 32_400,
+];
+
+/// The same over UDP: calls (STUN and TURN, SIP, Zoom, Google), VPNs (L2TP, `WireGuard`, Tailscale, `ZeroTier`), games (Xbox,
+/// Steam).
+const ALSO_USUAL_UDP: [RangeInclusive<u16>; 10] = [
+    1701..=1701,
+    3074..=3074,
+    3478..=3481,
+    5060..=5061,
+    8801..=8810,
+    9993..=9993,
+    19_302..=19_309,
+    27_000..=27_050,
+    41_641..=41_641,
+    51_820..=51_820,
+];
+
+/// Whether a client is expected to contact this port over the internet: a registered service or one that is
+/// as common; not the services of a local network.
 pub fn is_usual_port(protocol: Protocol, port: u16) -> bool {
-    const ALSO_USUAL: [u16; 9] = [3000, 3128, 8000, 8008, 8081, 8443, 8888, 9090, 9100];
     const LOCAL_ONLY: [u16; 8] = [23, 135, 139, 445, 1080, 2375, 3389, 6667];
     let has_service = name(protocol, port).is_some() && !LOCAL_ONLY.contains(&port);
-    has_service || protocol == Protocol::Tcp && ALSO_USUAL.contains(&port)
+    has_service
+        || match protocol {
+            Protocol::Tcp => ALSO_USUAL_TCP.contains(&port),
+            Protocol::Udp => ALSO_USUAL_UDP.iter().any(|ports| ports.contains(&port)),
+            _ => false,
+        }
 }
 
 #[cfg(test)]
@@ -150,6 +180,7 @@ mod tests {
     fn ports_are_usual_by_protocol_and_by_where_their_services_belong() {
         use Protocol::{Tcp, Udp};
         assert!(is_usual_port(Tcp, 443) && is_usual_port(Udp, 443) && is_usual_port(Tcp, 8443));
+        assert!(is_usual_port(Tcp, 5228) && is_usual_port(Udp, 51_820) && !is_usual_port(Tcp, 51_820));
         assert!(!is_usual_port(Tcp, 4444) && !is_usual_port(Udp, 8443) && !is_usual_port(Tcp, 445));
     }
 }

@@ -4,7 +4,7 @@ use polars::prelude::DataFrame;
 
 use super::about::About;
 use super::finding::Finding;
-use super::sockets::Sockets;
+use super::sockets::{Socket, Sockets};
 use super::tables::Tables;
 
 /// How a run ended.
@@ -19,7 +19,11 @@ pub enum Outcome {
 impl Outcome {
     /// For detectors of what was opened during the recording: why a capture cannot show it.
     pub fn skipped_if_nothing_opened(tables: &Tables, sockets: &Sockets<'_>) -> Option<Self> {
-        if tables.ticks > 1 || sockets.iter().any(|socket| socket.opened_in_recording) {
+        // A log or packets without any handshake (a scan without SYN, a session that was there before) still show a course.
+        let has_course = |socket: &Socket<'_>| {
+            socket.opened_in_recording || socket.closed_in_recording || socket.duration_s > 0.0
+        };
+        if tables.ticks > 1 || sockets.iter().any(|socket| has_course(&socket)) {
             return None;
         }
         let ticks = tables.ticks;

@@ -182,14 +182,21 @@ impl<T: Copy> SocketRow<T> {
         self.states.contains(state)
     }
 
-    /// Whether the handshake was completed, as far as the states seen tell; true for UDP that was
-    /// answered.
+    /// Whether the handshake was completed, as far as the states seen tell, or that data was sent, which takes one where
+    /// only one direction was captured; true for UDP that was answered.
     pub fn was_established(&self) -> bool {
         if self.protocol == Protocol::Tcp {
-            self.states.has_any(States::ESTABLISHED)
+            self.states.has_any(States::ESTABLISHED) || self.has_sent_data()
         } else {
             self.bytes_received.or(self.packets_received).unwrap_or(0) > 0
         }
+    }
+
+    /// Whether more was sent than a client sends that gets no answer: seven times a SYN, of 100 bytes at most where a log
+    /// counts the headers too.
+    pub fn has_sent_data(&self) -> bool {
+        let counts = self.bytes_sent.zip(self.packets_sent);
+        counts.is_some_and(|(bytes, packets)| bytes > 0 && (packets > 7 || bytes > 100 * packets))
     }
 
     /// The port of the service: the local one if the remote opened the connection. None where the

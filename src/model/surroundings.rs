@@ -5,16 +5,20 @@ use std::net::IpAddr;
 use ahash::{AHashMap, AHashSet};
 use ipnet::IpNet;
 
-use super::records::Direction;
+use super::records::{Direction, Scope};
+use super::scope::scope;
 use super::sockets::{Socket, Sockets, Source};
 use crate::baseline::Baseline;
-use crate::capture::Metadata;
+use crate::capture::{Metadata, TcpState};
 
 /// Sources of a destination that are counted; more do not change any judgement.
 const MOST_SOURCES: usize = 64;
 
 /// Ports whose services make a host a server of its network: directory, names, time, files, mail.
 const INFRASTRUCTURE_PORTS: [u16; 11] = [53, 67, 88, 123, 135, 389, 445, 464, 636, 3268, 9389];
+
+/// Destinations that are tried over IPv6 for their silence to mean that it leads nowhere.
+const FEWEST_OVER_IPV6: usize = 3;
 
 /// Ports of proxies: squid, the alternatives of HTTP, Privoxy, SOCKS.
 const PROXY_PORTS: [u16; 5] = [1080, 3128, 8080, 8118, 8888];
@@ -31,10 +35,12 @@ pub struct Surroundings<'a> {
     numbers: AHashMap<Source<'a>, u32>,
     /// Who contacts anything outside.
     sources: AHashSet<u32>,
-    /// Connections to web ports outside the local networks, and those of them with a name.
+    /// Web servers outside the local networks, by address, and those of them that were asked for by name.
     web: (usize, usize),
     /// Networks that the user or the capture declares as its own.
     declared: Vec<IpNet>,
+    /// Nothing outside answers over IPv6, wherever it is tried.
+    is_ipv6_broken: bool,
     baseline: Option<&'a Baseline>,
     /// Addresses and ports of proxies, with a domain that was asked for there; none once there were several.
     proxies: AHashMap<(&'a str, u16), Option<&'a str>>,
@@ -47,6 +53,12 @@ struct Destination {
     sources: Vec<u32>,
     /// Bit set of [`INFRASTRUCTURE_PORTS`] on which it answered.
     infrastructure: u16,
+    /// It answered as a web server outside, in a connection of which the beginning was seen.
+    is_web: bool,
+    /// It was asked for by name there.
+    is_named: bool,
+    /// It is outside, and something came back from it.
+    has_answered: bool,
 }
 
 impl<'a> Surroundings<'a> {
@@ -62,6 +74,9 @@ impl<'a> Surroundings<'a> {
         for socket in sockets.iter() {
             all.add(&socket);
         }
+        all.is_ipv6_broken = all.is_ipv6_broken();
+        let web = || all.by_addr.values().filter(|destination| destination.is_web);
+        all.web = (web().count(), web().filter(|destination| destination.is_named).count());
         all
     }
 
@@ -90,11 +105,12 @@ impl<'a> Surroundings<'a> {
         if self.sources.len() < MOST_SOURCES && self.leaves_network(socket) {
             self.sources.insert(source);
         }
-        if matches!(port, 80 | 443) && socket.is_beyond_local_networks() && socket.was_established() {
-            self.web.0 += 1;
-            self.web.1 += usize::from(socket.remote_name.is_some());
-        }
         let destination = self.by_addr.entry(addr).or_default();
+        destination.has_answered |= socket.was_established() || socket.was_in(TcpState::Close);
+        if is_nameable(socket) {
+            destination.is_web = true;
+            destination.is_named |= socket.remote_name.is_some();
+        }
         if destination.sources.len() < MOST_SOURCES && !destination.sources.contains(&source) {
             destination.sources.push(source);
         }
@@ -103,6 +119,21 @@ impl<'a> Surroundings<'a> {
         {
             destination.infrastructure |= 1 << bit;
         }
+    }
+
+    fn is_ipv6_broken(&self) -> bool {
+        let is_outside = |addr: &str| {
+            addr.contains(':') && addr.parse::<IpAddr>().is_ok_and(|addr| scope(addr) == Scope::Public)
+        };
+        let tried = || self.by_addr.iter().filter(|(addr, _)| is_outside(addr));
+        tried().count() >= FEWEST_OVER_IPV6 && !tried().any(|(_, destination)| destination.has_answered)
+    }
+
+    /// Whether a connection goes outside over IPv6 in a network in which that leads nowhere: programs try it first
+    /// for every server that has such an address (RFC 8305).
+    pub fn is_over_broken_ipv6(&self, socket: &Socket<'_>) -> bool {
+        let is_ipv6 = socket.remote().is_some_and(|(addr, _)| addr.contains(':'));
+        self.is_ipv6_broken && is_ipv6 && socket.is_beyond_local_networks()
     }
 
     /// Number of sources that contact anything outside their network, 64 at most.
@@ -144,22 +175,39 @@ impl<'a> Surroundings<'a> {
         is_proxy && label.is_some_and(|label| !INSIDE_LABELS.contains(&label) && label.parse::<u8>().is_err())
     }
 
+    /// Whether a connection goes to a private address of another network.
+    pub fn is_foreign(&self, socket: &Socket<'_>) -> bool {
+        let remote = socket.remote().map(|(addr, _)| addr);
+        remote.is_some_and(|remote| self.is_foreign_private(socket.local_addr, remote))
+    }
+
     /// Whether a private address belongs to another network than the local address.
     pub fn is_foreign_private(&self, local: &str, remote: &str) -> bool {
         are_of_different_ranges(local, remote) && !self.is_declared(remote)
     }
 
     fn is_declared(&self, addr: &str) -> bool {
+        if self.declared.is_empty() {
+            return false;
+        }
         let addr = addr.parse::<IpAddr>().map(|addr| addr.to_canonical());
         addr.is_ok_and(|addr| self.declared.iter().any(|network| network.contains(&addr)))
     }
 
-    /// Whether web servers outside are mostly known by name in this capture, so that one without a name is
-    /// told apart.
+    /// Whether web servers outside are known by name in this capture, so that one without a name is told apart.
+    ///
+    /// By address and not by connection, as a busy implant makes most of those; and a third of them, as an infected
+    /// host may contact more servers by address than by name. A recording that only overhears names has fewer.
     pub fn has_names(&self) -> bool {
         let (all, named) = self.web;
-        named >= 3 && named * 2 >= all
+        named >= 3 && named * 3 >= all
     }
+}
+
+/// Whether a name would have been seen, if the client gave one: a web server outside, from the first packet on.
+pub fn is_nameable(socket: &Socket<'_>) -> bool {
+    let is_web = matches!(socket.remote(), Some((_, 80 | 443)));
+    is_web && socket.opened_in_recording && socket.is_beyond_local_networks() && socket.was_established()
 }
 
 /// The last two labels of a name.
@@ -170,6 +218,11 @@ fn domain(name: &str) -> &str {
 
 /// Whether two addresses are of one subnet of the usual size: /24, or /64.
 fn are_of_one_subnet(local: &str, remote: &str) -> bool {
+    if !local.contains(':') && !remote.contains(':') {
+        // Asked of every connection: the text of an IPv4 address up to its last dot is its /24.
+        let network = |addr: &'_ str| addr.rfind('.');
+        return network(local).is_some_and(|dot| remote.get(..=dot) == local.get(..=dot));
+    }
     let parse = |addr: &str| addr.parse::<IpAddr>().ok().map(|addr| addr.to_canonical());
     match (parse(local), parse(remote)) {
         (Some(IpAddr::V4(a)), Some(IpAddr::V4(b))) => a.octets()[..3] == b.octets()[..3],
@@ -223,19 +276,22 @@ mod tests {
     }
 
     #[test]
-    fn names_count_only_where_most_web_servers_have_one() {
+    fn names_count_only_where_enough_web_servers_have_one() {
         let has_names = |named: usize, unnamed: usize| {
             let mut capture = Capture::new(60);
-            for _ in 0..named {
-                capture.add(Conn::to("203.0.113.5", 443).named("a.example"));
+            for n in 0..named {
+                capture.add(Conn::to(&format!("203.0.113.{n}"), 443).named("a.example"));
             }
-            for _ in 0..unnamed {
-                capture.add(Conn::to("203.0.113.5", 443));
+            for n in 0..unnamed {
+                // However often: what counts are servers.
+                for _ in 0..5 {
+                    capture.add(Conn::to(&format!("198.51.100.{n}"), 443));
+                }
             }
             let tables = capture.tables();
             Surroundings::of(&Sockets::of(&tables).unwrap(), &Metadata::default()).has_names()
         };
-        assert!(has_names(5, 2) && !has_names(5, 9) && !has_names(2, 0));
+        assert!(has_names(5, 2) && has_names(5, 9) && !has_names(5, 11) && !has_names(2, 0));
     }
 
     #[test]
@@ -278,5 +334,23 @@ mod tests {
         assert_eq!(leaving(&["a.example.org", "b.example.com", "files.corp.lan"], 3128), 2);
         assert_eq!(leaving(&["a.example.org", "b.example.org"], 3128), 0, "a server of one domain");
         assert_eq!(leaving(&["a.example.org", "b.example.com"], 443), 0, "no port of proxies");
+    }
+
+    #[test]
+    fn ipv6_is_broken_where_several_are_tried_and_none_answers() {
+        let is_broken = |answers: bool, number: usize| {
+            let mut capture = Capture::new(60);
+            for n in 0..number {
+                capture.add(Conn::to(&format!("2a04:4e42:{n:x}::1"), 443).unanswered());
+            }
+            if answers {
+                capture.add(Conn::to("2a04:4e42:ff::1", 443));
+            }
+            let tables = capture.tables();
+            let sockets = Sockets::of(&tables).unwrap();
+            let surroundings = Surroundings::of(&sockets, &Metadata::default());
+            sockets.iter().all(|socket| surroundings.is_over_broken_ipv6(&socket))
+        };
+        assert!(is_broken(false, 4) && !is_broken(true, 4) && !is_broken(false, 1));
     }
 }

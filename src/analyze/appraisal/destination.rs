@@ -8,7 +8,7 @@ use crate::capture::Protocol;
 use crate::model::members::Members;
 use crate::model::records::{Direction, Scope};
 use crate::model::sockets::Socket;
-use crate::model::surroundings::Surroundings;
+use crate::model::surroundings::{Surroundings, is_nameable};
 
 /// UDP services that are periodic by design: port and name.
 const PERIODIC_BY_DESIGN: [(u16, &str); 8] = [
@@ -25,6 +25,9 @@ const PERIODIC_BY_DESIGN: [(u16, &str); 8] = [
 /// Default ports of attack frameworks' listeners (Metasploit, netcat tutorials, Cobalt Strike's team
 /// server, Sliver, Covenant) on which nothing common is registered.
 const ATTACK_TOOL_PORTS: [u16; 9] = [1234, 1337, 4443, 4444, 4445, 5555, 6666, 31_337, 50_050];
+
+/// Those of them that mean something within a network too, where the others are ports of developers.
+const ATTACK_TOOL_PORTS_INSIDE: [u16; 4] = [1337, 4444, 31_337, 50_050];
 
 /// Fewest sources of a capture for prevalence to say anything.
 const MIN_SOURCES: usize = 4;
@@ -43,7 +46,7 @@ pub(super) fn factors(members: Members<'_, '_>, surroundings: &Surroundings<'_>)
     if !surroundings.is_proxied(&socket) {
         factors.extend(of_prevalence(addr, surroundings.leaves_network(&socket), surroundings));
     }
-    factors.extend(of_failure(members));
+    factors.extend(of_failure(members, surroundings));
     factors
 }
 
@@ -81,7 +84,10 @@ fn of_service(
     }
     let is_outside = members.iter().any(|socket| surroundings.leaves_network(&socket));
     if !is_outside {
-        return None;
+        return is_attack_tool_port_inside(socket).then(|| {
+            let says = format!("port {port} is a default of attack tools");
+            Factor::new("port-attack-tool", 1.0, says)
+        });
     }
     if ATTACK_TOOL_PORTS.contains(&port) {
         return Some(Factor::new(
@@ -96,8 +102,25 @@ fn of_service(
     })
 }
 
+/// Whether a connection to another host goes to a port that is a default of attack tools, and of little else inside
+/// a network.
+pub fn is_attack_tool_port_inside(socket: &Socket<'_>) -> bool {
+    let is_other_host = socket.remote_scope != Some(Scope::Loopback)
+        && socket.remote().is_some_and(|(addr, _)| addr != socket.local_addr);
+    let is_of_tool = socket.remote().is_some_and(|(_, port)| ATTACK_TOOL_PORTS_INSIDE.contains(&port));
+    is_other_host && is_of_tool && socket.protocol == Protocol::Tcp
+}
+
 fn of_name(members: Members<'_, '_>, surroundings: &Surroundings<'_>) -> Option<Factor> {
     let names: BTreeSet<&str> = members.iter().filter_map(|socket| socket.remote_name).collect();
+    if let Some(name) = names.iter().find(|name| domains::is_dynamic(name)) {
+        let says = format!("{name} is a name of dynamic DNS or of a tunnel, which anyone has at once");
+        return Some(Factor::new("name-dynamic", 1.0, says));
+    }
+    if let Some(name) = names.iter().find(|name| domains::is_file_drop(name)) {
+        let says = format!("anyone can leave files at {name} for others");
+        return Some(Factor::new("name-file-drop", 1.0, says));
+    }
     if let Some(name) = names.iter().find(|name| domains::looks_generated(name)) {
         return Some(Factor::new("name-generated", 1.5, format!("the name {name} looks generated")));
     }
@@ -109,10 +132,11 @@ fn of_name(members: Members<'_, '_>, surroundings: &Surroundings<'_>) -> Option<
             format!("{name} belongs to a known update, time or cloud service"),
         ));
     }
-    let is_nameless_web = members.iter().all(|socket| {
-        let is_web = matches!(socket.remote(), Some((_, 80 | 443)));
-        is_web && socket.remote_name.is_none() && surroundings.leaves_network(&socket)
-    });
+    let is_web = |socket: &Socket<'_>| matches!(socket.remote(), Some((_, 80 | 443)));
+    let is_nameless_web =
+        members.iter().all(|socket| {
+            is_web(&socket) && socket.remote_name.is_none() && surroundings.leaves_network(&socket)
+        }) && members.iter().any(|socket| is_nameable(&socket) || surroundings.is_foreign(&socket));
     (is_nameless_web && surroundings.has_names()).then(|| {
         Factor::new(
             "name-missing",
@@ -146,12 +170,19 @@ fn of_prevalence(addr: &str, leaves: bool, surroundings: &Surroundings<'_>) -> O
     })
 }
 
-fn of_failure(members: Members<'_, '_>) -> Option<Factor> {
+/// Within the network, who is down is usually one's own, and kept in view by a monitor.
+fn of_failure(members: Members<'_, '_>, surroundings: &Surroundings<'_>) -> Option<Factor> {
+    let leaves = members.iter().any(|socket| surroundings.leaves_network(&socket));
     let is_tcp = |socket: &Socket<'_>| socket.protocol == Protocol::Tcp;
     let all = members.iter().filter(is_tcp).count();
     let failed = members.iter().filter(is_tcp).filter(|socket| !socket.was_established()).count();
     (all >= 10 && failed * 10 >= all * 9).then(|| {
-        Factor::new("destination-dead", 1.0, format!("{failed} of {all} attempts failed, and it kept trying"))
+        let weight = if leaves { 1.0 } else { 0.5 };
+        Factor::new(
+            "destination-dead",
+            weight,
+            format!("{failed} of {all} attempts failed, and it kept trying"),
+        )
     })
 }
 
@@ -182,13 +213,16 @@ mod tests {
     }
 
     #[test]
-    fn ports_count_outside_only() {
+    fn ports_count_outside_and_few_of_them_inside() {
         let mut capture = Capture::new(60);
         capture.add(Conn::to("203.0.113.5", 4444)).add(Conn::to("203.0.113.6", 47_808));
         capture.add(Conn::to("203.0.113.7", 443)).add(Conn::to("192.168.1.7", 4444));
+        capture.add(Conn::to("192.168.1.8", 5555)).add(Conn::to("127.0.0.1", 4444).internal());
         assert_eq!(ids(&capture, "203.0.113.5"), ["port-attack-tool"]);
         assert_eq!(ids(&capture, "203.0.113.6"), ["port-unusual"]);
-        assert!(ids(&capture, "203.0.113.7").is_empty() && ids(&capture, "192.168.1.7").is_empty());
+        assert!(ids(&capture, "203.0.113.7").is_empty() && ids(&capture, "192.168.1.8").is_empty());
+        assert_eq!(ids(&capture, "192.168.1.7"), ["port-attack-tool"]);
+        assert!(!ids(&capture, "127.0.0.1").contains(&"port-attack-tool"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `brute-force`: many short, alike sessions with a login service.
 
 mod sessions;
+mod shape;
 #[cfg(test)]
 mod tests;
 
@@ -74,8 +75,14 @@ impl Detector for BruteForce {
             ways, lasted at most `max_session_s`, and the client sent at most `max_session_bytes`. A \
             finding needs at least `min_sessions` of them within `window_s`, or `min_slow_sessions` over \
             the whole recording, from one client to one service, and they must be at least \
-            `min_failed_share` of its sessions there. For several clients on one service, and for one \
-            client on several hosts, the minimum is `min_slow_sessions`. Severity: medium against this \
+            `min_failed_share` of its sessions there. The server must send about the same number of \
+            bytes in most of them: a refused login is the same dialog each time, and real work is not. \
+            For several clients on one service, and for one \
+            client on several hosts, the minimum is `min_slow_sessions`. Sessions that start on a clock, \
+            once a minute or less, are jobs or monitoring, unless they come from outside. Programs query \
+            mail servers, directories, file servers, databases and WinRM all day. There, `min_sessions` \
+            must fall within ten minutes (one minute inside the network), both sides must send the same \
+            each time, and inside the network the answer must be a short refusal. Severity: medium against this \
             network; high from this host against others, or if a longer session of the same client \
             follows the guesses.",
         false_positives: "Automation that opens an SSH session for each task (Ansible, Git, backups, \

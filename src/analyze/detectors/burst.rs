@@ -5,6 +5,7 @@ mod series;
 #[cfg(test)]
 mod tests;
 
+use ahash::AHashMap;
 use polars::prelude::{DataFrame, df};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -18,13 +19,16 @@ use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severit
 use crate::model::members::Members;
 use crate::model::records::Direction;
 use crate::model::section::Section;
-use crate::model::sockets::Sockets;
+use crate::model::sockets::{Socket, Sockets};
 
 /// Windows that a recording must have for a normal rate to be known.
 const LEAST_WINDOWS: f64 = 12.0;
 
 /// From this many times the floor on, a burst of connections to one place is very much.
 const VERY_MUCH: f64 = 10.0;
+
+/// Share of the connections of a burst that make it one to one place.
+const ONE_PLACE: f64 = 0.9;
 
 /// Many connections or bytes at once.
 #[derive(Debug)]
@@ -160,12 +164,18 @@ fn severity(episode: &Episode<'_>, members: Members<'_, '_>, config: &Thresholds
     if episode.metric == Metric::Bytes {
         return Severity::Info;
     }
-    let first = members.first().and_then(|socket| socket.remote()).map(|(addr, _)| addr);
-    let is_one_place = members.iter().all(|socket| socket.remote().map(|(addr, _)| addr) == first);
-    let leaves =
-        members.iter().all(|s| s.direction == Some(Direction::Outbound) && s.is_beyond_local_networks());
+    let leaves = |socket: &Socket<'_>| {
+        socket.direction == Some(Direction::Outbound) && socket.is_beyond_local_networks()
+    };
+    let mut places: AHashMap<&str, usize> = AHashMap::new();
+    for socket in members.iter().filter(leaves) {
+        *places.entry(socket.remote().map_or("", |(addr, _)| addr)).or_default() += 1;
+    }
+    // What else a host does meanwhile does not make a flood smaller.
+    let most = places.into_values().max().unwrap_or_default() as f64;
+    let is_one_place = most >= ONE_PLACE * members.len() as f64;
     let is_very_much = episode.peak >= VERY_MUCH * f64::from(config.min_connections);
-    if is_one_place && leaves && is_very_much { Severity::Medium } else { Severity::Low }
+    if is_one_place && is_very_much { Severity::Medium } else { Severity::Low }
 }
 
 /// Surer the further the fullest window lies beyond both thresholds.

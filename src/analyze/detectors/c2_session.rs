@@ -3,13 +3,13 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
-use crate::analyze::appraisal::{Appraisal, Factor};
+use crate::analyze::appraisal::{Appraisal, Factor, destination};
 use crate::analyze::peers::{Peer, Side};
 use crate::analyze::scene::{self, Scene};
 use crate::analyze::services::is_usual_port;
@@ -45,8 +45,15 @@ impl Default for Thresholds {
     }
 }
 
-/// What a session weighs by itself, see [`Appraisal::severity`].
+/// What a session weighs by itself, see [`Appraisal::severity`]; half of it from half of the time on.
 const SESSION: f64 = 1.0;
+const SHORT_SESSION: f64 = 0.5;
+
+/// Bytes a second, either way and all the time, that nobody types or reads.
+const BULK_BYTES_PER_S: f64 = 100_000.0;
+
+/// The control port of FTP, of which the data goes to any port of the same server.
+const FTP: u16 = 21;
 
 impl Detector for C2Session {
     type Config = Thresholds;
@@ -54,7 +61,7 @@ impl Detector for C2Session {
     const ABOUT: About = About {
         id: "c2-session",
         title: "Possible remote-control sessions",
-        what_it_finds: "A session of a minute or longer that a program (or host) opened to one address \
+        what_it_finds: "A session of half a minute or longer that a program (or host) opened to one address \
             outside its network, where facts about the program or the destination make it suspicious: \
             reverse shells, Meterpreter and similar sessions, C2 inside a single connection.",
         why_it_matters: "Interactive command and control needs no regular timing and no second \
@@ -63,13 +70,17 @@ impl Detector for C2Session {
         how_it_decides: "Established TCP connections that this side opened are grouped by program (or \
             local address), destination and port. Connections that overlap, or follow each other within \
             `max_pause_s`, are one session, because an implant may open a new connection for each poll. A \
-            session counts if it lasted at least `min_duration_s` and left the network: to a public \
-            address, or to a private address of another network. The session itself weighs 1. Facts about \
+            session counts if it left the network (to a public address, or to a private address of \
+            another network), or if it went to a default port of attack tools inside the network. A \
+            session of at least `min_duration_s` weighs 1, a session of at least half of that 0.5: no \
+            length separates the two, so a short session needs more evidence. Facts about \
             program and destination add or subtract their weights (path, masquerading name, shell; \
             unusual port, missing or generated name, rarity; known service, infrastructure). Many small \
             packets both ways, of at most `max_bytes_per_packet` bytes on average, add 0.5 on ports \
             without a registered service. Sessions of one source with `peer_to_peer_from` destinations or \
-            more on unusual ports subtract 1.5. Nothing below medium is reported; `long-connection` lists \
+            more on unusual ports subtract 1.5. An average of 100 kB a second or more subtracts 1: that \
+            is a transfer or a stream. FTP data connections (to a server that is also contacted on port \
+            21) are ignored. Nothing below medium is reported; `long-connection` lists \
             long sessions as such.",
         false_positives: "SSH, remote support and VPN sessions on unusual ports, games, voice calls, \
             peer-to-peer clients, software that contacts its server by IP address.",
@@ -109,10 +120,17 @@ fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
     let peers = scene.by_peer(|socket, peer| {
         peer.side == Side::Client
             && socket.protocol == Protocol::Tcp
-            && scene.surroundings.leaves_network(socket)
+            && (scene.surroundings.leaves_network(socket) || destination::is_attack_tool_port_inside(socket))
     });
-    let sessions: Vec<(&Peer<'_>, &Vec<usize>)> =
-        peers.iter().filter(|(_, rows)| is_session(scene.sockets.members(rows), config)).collect();
+    let ftp_servers: BTreeSet<(Source<'_>, &str)> =
+        peers.keys().filter(|peer| peer.port == FTP).map(|peer| (peer.source, peer.remote_addr)).collect();
+    let is_ftp_data = |peer: &Peer<'_>| {
+        !is_usual_port(peer.protocol, peer.port) && ftp_servers.contains(&(peer.source, peer.remote_addr))
+    };
+    let sessions: Vec<(&Peer<'_>, &Vec<usize>)> = peers
+        .iter()
+        .filter(|(peer, rows)| is_session(scene.sockets.members(rows), config) && !is_ftp_data(peer))
+        .collect();
     let crowds = crowds(&sessions);
     let mut findings = Vec::new();
     for (peer, rows) in sessions {
@@ -121,7 +139,8 @@ fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
         appraisal.extend(shape(peer, members, config));
         let crowd = crowds.get(&peer.source).copied().unwrap_or_default();
         appraisal.extend(like_others(peer, crowd, config));
-        if appraisal.severity(SESSION) >= Severity::Medium {
+        appraisal.extend(bulk(members, longest_s(members, config)));
+        if appraisal.severity(weight(longest_s(members, config), config)) >= Severity::Medium {
             findings.push(finding(peer, members, &appraisal, config));
         }
     }
@@ -130,7 +149,12 @@ fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
 
 fn is_session(members: Members<'_, '_>, config: &Thresholds) -> bool {
     members.iter().any(|socket| socket.was_established())
-        && longest_s(members, config) >= config.min_duration_s
+        && longest_s(members, config) >= config.min_duration_s / 2.0
+}
+
+/// What a session of this length weighs.
+fn weight(longest_s: f64, config: &Thresholds) -> f64 {
+    if longest_s >= config.min_duration_s { SESSION } else { SHORT_SESSION }
 }
 
 /// The longest time without a pause in which established connections overlap or follow each other.
@@ -194,6 +218,22 @@ fn shape(peer: &Peer<'_>, members: Members<'_, '_>, config: &Thresholds) -> Opti
     })
 }
 
+/// More than anybody types or reads, all the time.
+fn bulk(members: Members<'_, '_>, seconds: f64) -> Option<Factor> {
+    let sum = |field: fn(&Socket<'_>) -> Option<u64>| {
+        members.iter().filter_map(|socket| field(&socket)).map(|bytes| bytes as f64).sum::<f64>()
+    };
+    let most = sum(|socket| socket.bytes_sent).max(sum(|socket| socket.bytes_received));
+    let rate = most / seconds.max(1.0);
+    (rate >= BULK_BYTES_PER_S).then(|| {
+        let says = format!(
+            "it carries {} a second all the time, as a transfer or a stream does",
+            words::bytes(rate)
+        );
+        Factor::new("session-bulk", -1.0, says)
+    })
+}
+
 fn finding(peer: &Peer<'_>, members: Members<'_, '_>, appraisal: &Appraisal, config: &Thresholds) -> Finding {
     let longest = longest_s(members, config);
     let sum = |values: Vec<Option<u64>>| values.into_iter().flatten().map(|bytes| bytes as f64).sum::<f64>();
@@ -211,7 +251,7 @@ fn finding(peer: &Peer<'_>, members: Members<'_, '_>, appraisal: &Appraisal, con
     let to =
         name.map_or_else(|| peer.remote_addr.to_owned(), |name| format!("{name} ({})", peer.remote_addr));
     let judgement = Judgement {
-        severity: appraisal.severity(SESSION),
+        severity: appraisal.severity(weight(longest, config)),
         confidence: Confidence::new(0.4 + 0.1 * appraisal.total()),
         title: format!(
             "{}: possible remote-control session with {to} port {} for {}",
@@ -225,11 +265,12 @@ fn finding(peer: &Peer<'_>, members: Members<'_, '_>, appraisal: &Appraisal, con
         entities: members.entities(),
     };
     let mut measurements = vec![
-        Measurement::of("longest session", longest, "s").against(config.min_duration_s),
+        Measurement::of("longest session", longest, "s").against(config.min_duration_s / 2.0),
         Measurement::of("connections", members.len() as f64, "connections"),
         Measurement::of("sent", sent, "bytes"),
         Measurement::of("received", received, "bytes"),
-        Measurement::of("weight of the evidence", SESSION + appraisal.total(), "").against(2.0),
+        Measurement::of("weight of the evidence", weight(longest, config) + appraisal.total(), "")
+            .against(2.0),
     ];
     measurements
         .extend(appraisal.factors().iter().map(|factor| Measurement::of(factor.id, factor.weight, "")));

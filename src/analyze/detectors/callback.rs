@@ -17,7 +17,7 @@ use crate::capture::Protocol;
 use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement};
 use crate::model::members::Members;
-use crate::model::processes::{Process, Processes};
+use crate::model::processes::Process;
 use crate::model::section::Section;
 
 /// Services that connect back.
@@ -47,8 +47,14 @@ const EXPOSED_PORTS: [u16; 12] = [80, 443, 3000, 5000, 7001, 8000, 8008, 8080, 8
 /// server contact.
 const LOOKUP_PORTS: [u16; 6] = [389, 636, 1099, 1389, 1636, 3268];
 
+/// Those of them that no directory of one's own has: a server may ask that at its provider's.
+const FOREIGN_LOOKUP_PORTS: [u16; 3] = [1099, 1389, 1636];
+
 /// What a connection from a service to one of its clients weighs.
 const BACK_TO_CLIENT: f64 = 2.5;
+
+/// What a look-up outside the network weighs for a host that serves requests.
+const LOOKUP: f64 = 1.5;
 
 /// What a connection of a program that a service started weighs.
 const BY_CHILD: f64 = 2.0;
@@ -73,7 +79,8 @@ impl Detector for Callback {
             folder. More than `max_connections` connections to one destination are treated as an ordinary \
             back end. A connection back to a client weighs 2.5, one by a server's child process 2; facts \
             about port, path and destination add to it, and ports of directory or object look-ups (LDAP, \
-            RMI) add 1.",
+            RMI) add 1. A look-up outside the network on port 1099, 1389 or 1636 by a host that serves \
+            requests weighs 1.5 by itself, because an organization's own directories use 389 and 636.",
         false_positives: "Webhooks delivered to the requesting host, active FTP, X11, RPC callbacks, CI \
             runners, and plug-ins that start scripts.",
         evidence: "Number of connections and `max_connections`, seconds after the request and `window_s`, \
@@ -106,7 +113,7 @@ fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (peer, rows) in peers.iter().filter(|(_, rows)| rows.len() <= config.max_connections as usize) {
         let members = scene.sockets.members(rows);
-        let Some(reason) = reason(peer, members, &served, &scene.processes, config) else { continue };
+        let Some(reason) = reason(peer, members, &served, scene, config) else { continue };
         let mut appraisal = scene.appraise(members);
         appraisal.extend(LOOKUP_PORTS.contains(&peer.port).then(|| {
             Factor::new(
@@ -129,6 +136,8 @@ struct Served<'a> {
     requests: AHashMap<(&'a str, &'a str), Vec<i64>>,
     /// Services on which an address was reached: a client that is itself served from there is a peer.
     services: AHashSet<(&'a str, u16)>,
+    /// Addresses that serve requests.
+    servers: AHashSet<&'a str>,
     /// Pairs with connections both ways on the same port: peers of one protocol, not client and server.
     answered_ports: AHashSet<(&'a str, &'a str, u16)>,
 }
@@ -138,8 +147,12 @@ impl<'a> Served<'a> {
         let peers = scene.by_peer(|socket, peer| {
             socket.protocol == Protocol::Tcp && socket.was_established() && EXPOSED_PORTS.contains(&peer.port)
         });
-        let mut all =
-            Self { requests: AHashMap::new(), services: AHashSet::new(), answered_ports: AHashSet::new() };
+        let mut all = Self {
+            requests: AHashMap::new(),
+            services: AHashSet::new(),
+            servers: AHashSet::new(),
+            answered_ports: AHashSet::new(),
+        };
         for (peer, rows) in &peers {
             let (client, server) = peer.client_and_server();
             if client == server {
@@ -148,6 +161,7 @@ impl<'a> Served<'a> {
             let times = rows.iter().map(|row| scene.sockets.first_seen_us(*row));
             all.requests.entry((server, client)).or_default().extend(times);
             all.services.insert((server, peer.port));
+            all.servers.insert(server);
             all.answered_ports.insert((client, server, peer.port));
         }
         for times in all.requests.values_mut() {
@@ -170,6 +184,8 @@ enum Reason<'a> {
     BackToClient { after_s: f64 },
     /// By a program that a server started.
     ByChild { child: Process<'a> },
+    /// A server looks up a directory entry or an object outside the network.
+    LookUp,
 }
 
 impl Reason<'_> {
@@ -177,6 +193,7 @@ impl Reason<'_> {
         match self {
             Self::BackToClient { .. } => BACK_TO_CLIENT,
             Self::ByChild { .. } => BY_CHILD,
+            Self::LookUp => LOOKUP,
         }
     }
 }
@@ -185,10 +202,11 @@ fn reason<'a>(
     peer: &Peer<'a>,
     members: Members<'_, 'a>,
     served: &Served<'a>,
-    processes: &Processes<'a>,
+    scene: &Scene<'a>,
     config: &Thresholds,
 ) -> Option<Reason<'a>> {
-    let children = members.iter().filter_map(|socket| socket.process).map(|row| processes.get(row as usize));
+    let owners = members.iter().filter_map(|socket| socket.process);
+    let children = owners.map(|row| scene.processes.get(row as usize));
     if let Some(child) = children.into_iter().find(is_child_of_server)
         && peer.local_addr != peer.remote_addr
     {
@@ -198,9 +216,15 @@ fn reason<'a>(
     let is_peer = served.answered_ports.contains(&(peer.local_addr, peer.remote_addr, peer.port))
         && served.services.contains(&(peer.local_addr, peer.port));
     let first = members.first()?;
-    let after_s = served.since_request_s(peer.local_addr, peer.remote_addr, first.first_seen_us)?;
-    (!is_peer && after_s <= config.window_s && first.protocol == Protocol::Tcp && first.was_established())
-        .then_some(Reason::BackToClient { after_s })
+    if first.protocol != Protocol::Tcp || !first.was_established() {
+        return None;
+    }
+    let after_s = served.since_request_s(peer.local_addr, peer.remote_addr, first.first_seen_us);
+    if let Some(after_s) = after_s.filter(|after_s| !is_peer && *after_s <= config.window_s) {
+        return Some(Reason::BackToClient { after_s });
+    }
+    let is_lookup = FOREIGN_LOOKUP_PORTS.contains(&peer.port) && scene.surroundings.leaves_network(&first);
+    (is_lookup && served.servers.contains(peer.local_addr)).then_some(Reason::LookUp)
 }
 
 /// Whether a server started it, and it is what an intruder has a server start.
@@ -242,6 +266,13 @@ fn finding(
             ),
             format!("{connections}, opened by a program that a server started."),
         ),
+        Reason::LookUp => (
+            format!(
+                "{}, which serves requests, looks up {} on port {}",
+                peer.source, peer.remote_addr, peer.port
+            ),
+            format!("{connections} to a directory or an object service outside the network."),
+        ),
     };
     let mut explanation = vec![what];
     explanation.extend(appraisal.sentences());
@@ -252,7 +283,7 @@ fn finding(
         explanation: explanation.join(" "),
         false_positives: String::new(),
         attack: match reason {
-            Reason::BackToClient { .. } => vec!["T1190", "T1071"],
+            Reason::BackToClient { .. } | Reason::LookUp => vec!["T1190", "T1071"],
             Reason::ByChild { .. } => vec!["T1505.003", "T1059"],
         },
         entities: members.entities(),

@@ -89,8 +89,10 @@ impl Detector for Dns {
             DoT or DoH), they are named, because the source may only forward their queries. Reverse \
             look-ups (PTR, block lists: RFC 5782) are ignored. A total below 1 is not reported.\n\n\
             Generated names: at least `min_dead_domains` registered domains within an hour that do not \
-            exist (NXDOMAIN) weigh 1.5, three times as many 2.5. If half of them look generated, that \
-            adds 1.5.",
+            exist (NXDOMAIN) weigh 1.5, twice as many 2, three times as many 2.5. If half of them look \
+            generated, or if their letters together are distributed as in random text, that adds 1.5: \
+            fewer than 27 % of the letters are a, e, i, o or u (36 % or more in European languages, 19 % \
+            in a uniform draw), or 18 % of the characters are digits.",
         false_positives: "Reverse look-ups of many IPv6 addresses (90 bytes each), block-list look-ups by \
             a mail server, antivirus and telemetry services that put hashes into names, storage and \
             delivery services with long names, crawlers and mail servers that look up dead domains.",

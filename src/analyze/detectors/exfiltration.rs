@@ -4,26 +4,34 @@
 mod tests;
 mod uploads;
 
+use std::collections::BTreeMap;
+
 use polars::prelude::{DataFrame, df};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::uploads::Upload;
 use crate::Result;
-use crate::analyze::appraisal::Appraisal;
+use crate::analyze::appraisal::{Appraisal, Factor};
 use crate::analyze::scene::Scene;
 use crate::analyze::words;
 use crate::capture::Metadata;
 use crate::model::detector::{About, Context, Detector, DetectorTable, Method, Outcome, Output, Signal};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::model::section::Section;
-use crate::model::sockets::Sockets;
+use crate::model::sockets::{Sockets, Source};
 
 /// From this many times `min_sent_bytes` on, an upload without a harmless reading is high.
 const VERY_MUCH: f64 = 10.0;
 
 /// What a small upload that is hardly answered weighs, see [`Appraisal::severity`].
 const SMALL_UPLOAD: f64 = 1.0;
+
+/// Destinations of small uploads of one source from which on it is a peer-to-peer program.
+const PEERS: usize = 4;
+
+/// What it weighs that the host sends nothing like it to any other destination.
+const UNLIKE_THE_REST: f64 = 1.0;
 
 /// A process that sent no more than this many times its usual rate did what it always does.
 const USUAL_RATE: f64 = 3.0;
@@ -45,6 +53,8 @@ pub struct Thresholds {
     pub min_ratio: f64,
     /// Smallest ratio to the median of what the process sent to each of its other addresses.
     pub min_times_others: f64,
+    /// Fewest bytes of an upload that is judged by what else its host sends.
+    pub min_unusual_bytes: u64,
     /// Fewest bytes of a small upload, which counts only if its destination is suspicious.
     pub min_small_bytes: u64,
     /// Smallest ratio of bytes sent to bytes received of a small upload, in all or in one connection.
@@ -59,6 +69,7 @@ impl Default for Thresholds {
             min_sent_bytes: 50_000_000,
             min_ratio: 4.0,
             min_times_others: 3.0,
+            min_unusual_bytes: 10_000_000,
             min_small_bytes: 1_000_000,
             min_small_ratio: 10.0,
             max_listed: 200,
@@ -72,28 +83,35 @@ impl Detector for Exfiltration {
     const ABOUT: About = About {
         id: "exfiltration",
         title: "Large uploads to one destination",
-        what_it_finds: "A process that sent far more than it received to one address that it contacted, \
-            in one connection or in many, and far more than it sends to its other addresses.",
+        what_it_finds: "A process that sent far more than it received to one address or name that it \
+            contacted, in one connection or in many small ones over hours, and far more than it or its \
+            host sends elsewhere.",
         why_it_matters: "Stolen data has to be sent somewhere. Clients mostly receive; a client that \
             sends a lot to one destination is backing up, sharing a file, or leaking data.",
         how_it_decides: "For each source (process by name, else the local address) and remote address, \
-            bytes sent and received are summed over all connections that this host opened. The pair is \
+            or all addresses of one name, bytes sent and received are summed over all connections that this host opened. The pair is \
             reported if it sent at least `min_sent_bytes`, at least `min_ratio` times what it received, \
             and at least `min_times_others` times the median of what the source sent to each of its other \
             addresses, if it has any. Severity: medium outside the local networks, high from ten times \
             `min_sent_bytes` on, low inside. Each harmless explanation lowers it by one level: the \
             process has the name of a backup program or another program whose job is to send, the port is \
-            one of video calls, or the process sends at this rate all the time. A smaller upload, of at \
+            one of video calls or of mail submission (25, 465, 587), or the process sends at this rate all the time. A smaller upload, of at \
             least `min_small_bytes` and `min_small_ratio` times what it received in total or in one \
             connection, is reported if the evidence about program and destination makes it medium: a rare \
-            destination or one without a name, an unusual port, a suspicious path. Data that others fetch \
+            destination or one without a name, an unusual port, a suspicious path. An upload of at least \
+            `min_unusual_bytes`, `min_ratio` times what came back, and ten times the most that the host \
+            sent to any of five or more other destinations outside, adds 1 to that evidence: photos and \
+            documents have a few megabytes, and a host that sends ten times as much to one place as \
+            anywhere else does something new. Small uploads of one source to four or more destinations \
+            lose 1.5, because peer-to-peer programs send like that. Data that others fetch \
             from a service of this host is ignored. The table `uploads` lists the top `max_listed` pairs \
             by bytes sent.",
         false_positives: "Backups, file synchronization, video calls and streams, pushes to a repository \
             or registry, mail with attachments, log shipping. Check whether this process is supposed to \
             send to this address, and whether it usually sends this much.",
         evidence: "Bytes sent and `min_sent_bytes`, sent over received and `min_ratio`, times the median \
-            of the process's other addresses and `min_times_others`, times its own usual rate, its share \
+            of the process's other addresses and `min_times_others`, times the most that the host sent \
+            elsewhere, times its own usual rate, its share \
             of everything that the process sent, how long it took, and the connections.",
         source: "netrec's own rule, from volume, ratio and history, as in Slips (upload volume) and \
             flowscope (own history), with different thresholds. ATT&CK T1048, T1048.003, T1567.",
@@ -127,14 +145,31 @@ impl Detector for Exfiltration {
             return Ok(Outcome::Skipped("Needs byte counts, and this capture has none.".to_owned()));
         }
         let uploads = uploads::find(sockets, scene.surroundings, context.tables, config)?;
-        let appraise = |upload: &Upload<'_>| scene.appraise(sockets.members(&upload.rows));
+        let appraise = |upload: &Upload<'_>| {
+            let mut appraisal = scene.appraise(sockets.members(&upload.rows));
+            appraisal.extend(upload.is_unlike_the_rest(config).then(|| unlike_the_rest(upload)));
+            appraisal
+        };
         let mut findings: Vec<Finding> = uploads
             .iter()
             .filter(|upload| upload.meets(config))
             .map(|upload| finding(sockets, upload, &appraise(upload), severity(upload, config), config))
             .collect();
-        for upload in uploads.iter().filter(|upload| upload.is_small_and_one_way(config)) {
-            let appraisal = appraise(upload);
+        let small: Vec<&Upload<'_>> =
+            uploads.iter().filter(|upload| upload.is_small_and_one_way(config)).collect();
+        let mut crowds: BTreeMap<Source<'_>, usize> = BTreeMap::new();
+        for upload in &small {
+            *crowds.entry(upload.source).or_default() += 1;
+        }
+        for upload in small {
+            let mut appraisal = appraise(upload);
+            let crowd = crowds.get(&upload.source).copied().unwrap_or_default();
+            appraisal.extend((crowd >= PEERS).then(|| {
+                let says = format!(
+                    "it is one of {crowd} like uploads of the same source, as a peer-to-peer program makes"
+                );
+                Factor::new("upload-one-of-many", -1.5, says)
+            }));
             let severity = appraisal.severity(SMALL_UPLOAD);
             if severity >= Severity::Medium && harmless_readings(upload).is_empty() {
                 findings.push(finding(sockets, upload, &appraisal, severity, config));
@@ -143,6 +178,12 @@ impl Detector for Exfiltration {
         let tables = vec![(UPLOADS.name, uploads_table(&uploads, config)?)];
         Ok(Outcome::Ran(Output { findings, tables, limits: limits(context.metadata), ..Output::default() }))
     }
+}
+
+fn unlike_the_rest(upload: &Upload<'_>) -> Factor {
+    let times = upload.times_largest.unwrap_or_default();
+    let says = format!("it is {times:.0} times the most that this host sent to any other destination");
+    Factor::new("upload-unlike-the-rest", UNLIKE_THE_REST, says)
 }
 
 fn limits(metadata: &Metadata) -> Vec<String> {
@@ -192,6 +233,9 @@ fn harmless_readings(upload: &Upload<'_>) -> Vec<String> {
     if upload.is_call() {
         readings.push("The port is used for video calls.".to_owned());
     }
+    if upload.is_mail() {
+        readings.push("The port is one at which mail is handed in.".to_owned());
+    }
     if let Some(times) = upload.times_history.filter(|times| *times < USUAL_RATE) {
         readings.push(format!("That is {times:.1} times the rate at which this process usually sends."));
     }
@@ -227,7 +271,7 @@ fn attack(upload: &Upload<'_>) -> Vec<&'static str> {
 
 fn title(upload: &Upload<'_>) -> String {
     let port = upload.port.map_or_else(String::new, |port| format!(" port {port}"));
-    format!("{} sent {} to {}{port}", upload.source, words::bytes(upload.sent as f64), upload.addr)
+    format!("{} sent {} to {}{port}", upload.source, words::bytes(upload.sent as f64), upload.destination())
 }
 
 fn explanation(upload: &Upload<'_>, appraisal: &Appraisal) -> String {
@@ -266,6 +310,11 @@ fn measurements(upload: &Upload<'_>, config: &Thresholds) -> Vec<Measurement> {
     all.extend(upload.times_others.map(|times| {
         Measurement::of("times the median of its other addresses", times, "").against(config.min_times_others)
     }));
+    all.extend(
+        upload
+            .times_largest
+            .map(|times| Measurement::of("times the most that the host sent elsewhere", times, "")),
+    );
     all.extend(upload.times_history.map(|times| Measurement::of("times its usual rate", times, "")));
     all
 }

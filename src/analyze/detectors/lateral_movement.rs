@@ -1,5 +1,6 @@
 //! `lateral-movement`: administration ports between hosts of the same network, by fan-out and chains.
 
+mod execution;
 #[cfg(test)]
 mod tests;
 
@@ -9,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
-use crate::analyze::peers::{Peer, Side, most_within};
+use crate::analyze::peers::{Peer, Side, is_by_slow_clock, most_within};
 use crate::analyze::scene::{self, Scene};
 use crate::analyze::services;
 use crate::analyze::words;
@@ -56,18 +57,24 @@ impl Detector for LateralMovement {
         title: "Lateral movement",
         what_it_finds: "One program or host that reaches many hosts of its network on an administration \
             port (SSH, RDP, SMB, RPC, WinRM, VNC, Telnet), and login chains: a login to a host followed \
-            by logins from that host to others.",
+            by logins from that host to others. Also one host that runs programs on another through \
+            WinRM, or through RPC as PsExec and WMI do.",
         why_it_matters: "After the first foothold, attackers move from host to host with the tools that \
             administrators use. A single connection looks ordinary; the pattern does not.",
         how_it_decides: "Established internal connections on administration ports are grouped by source \
-            and port. At least `min_hosts` different hosts within `window_s` are a fan-out. A login to a \
+            and port. At least `min_hosts` different hosts within `window_s` are a fan-out. Hosts that \
+            are contacted on a clock, once a minute or less, are monitored and do not count. A login to a \
             host followed within `chain_s` by a login from that host to another one that it had not \
             contacted before is a chain; file sharing alone does not make one. A fan-out is medium, and \
             high with three times `min_hosts` or a suspicious program; a chain is low, and medium with \
-            three hosts or more. Hosts that provide network infrastructure (directory, names, time) do \
+            three hosts or more. Remote execution weighs 2: 1 kB or more sent to WinRM, or a query to \
+            the endpoint mapper (port 135) followed within a minute by a connection to an RPC port \
+            (49152 and above). At most two hosts may administer the target, because servers of files, \
+            printers and directories have more clients. If 50 kB or more were sent over SMB, and less \
+            came back, that adds 0.5; facts about the program add their weights. Hosts that provide network infrastructure (directory, names, time) do \
             not count as targets.",
-        false_positives: "Administrators, configuration management (Ansible, SCCM), backup and inventory \
-            servers, jump hosts: give them an `[[allow]]` entry.",
+        false_positives: "Administrators, configuration management (Ansible, SCCM), backup, inventory \
+            and print servers, jump hosts: give them an `[[allow]]` entry.",
         evidence: "Hosts reached, `min_hosts` and `window_s`, the time between two logins and `chain_s`, \
             and the connections.",
         source: "ATT&CK T1021 (remote services) and its sub-techniques; fan-out and chains: A. Bohara et al., An Unsupervised \
@@ -108,8 +115,11 @@ fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
     });
     let fan_outs = fan_outs(&peers, sockets, config);
     let chains = chains(&peers, sockets, config);
+    let told = fan_outs.iter().map(|fan_out| (fan_out.source.clone(), fan_out.port)).collect();
+    let executions = execution::find(&peers, scene, &told);
     let of_fan_outs = fan_outs.into_iter().map(|fan_out| fan_out.finding(scene, config));
-    of_fan_outs.chain(chains.iter().map(|chain| chain.finding(sockets, config))).collect()
+    let of_chains = chains.iter().map(|chain| chain.finding(sockets, config));
+    of_fan_outs.chain(of_chains).chain(executions.iter().map(|one| one.finding(scene))).collect()
 }
 
 type Peers<'a> = BTreeMap<Peer<'a>, Vec<usize>>;
@@ -126,7 +136,10 @@ struct FanOut<'a> {
 
 fn fan_outs<'a>(peers: &Peers<'a>, sockets: &Sockets<'a>, config: &Thresholds) -> Vec<FanOut<'a>> {
     let mut groups: BTreeMap<(Source<'a>, &str, u16), Vec<PeerRows<'_, 'a>>> = BTreeMap::new();
-    for (peer, rows) in peers.iter().filter(|(peer, _)| peer.side == Side::Client) {
+    let is_polled = |rows: &[usize]| {
+        is_by_slow_clock(&rows.iter().map(|row| sockets.first_seen_us(*row)).collect::<Vec<_>>())
+    };
+    for (peer, rows) in peers.iter().filter(|(peer, rows)| peer.side == Side::Client && !is_polled(rows)) {
         groups.entry((peer.source, peer.local_addr, peer.port)).or_default().push((peer, rows));
     }
     let of_group = |((source, _, port), group): (_, Vec<PeerRows<'_, 'a>>)| {

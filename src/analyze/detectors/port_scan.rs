@@ -29,6 +29,10 @@ const LISTED: usize = 15;
 /// From this many first contacts on, a scan that leaves the host is a sweep, not a check.
 const SWEEP_CONTACTS: usize = 100;
 
+/// Share of the contacts of a peer-to-peer program on one port that exchange data; of addresses that are made up,
+/// a few in a hundred do.
+const PEERS_ANSWER: f64 = 0.2;
+
 /// Vertical and horizontal port scans, outbound, inside the host and inbound.
 #[derive(Debug)]
 pub struct PortScan;
@@ -138,7 +142,9 @@ impl Detector for PortScan {
             which is how scanners test whether a port is open. Probes without a handshake or data (FIN, \
             Xmas, NULL and ACK scans) count as failed for vertical scans only. UDP and ping count as \
             failed where packets were counted and nothing came back. UDP ports 33434 to 33534 belong to \
-            traceroute and are ignored.\n\n\
+            traceroute and are ignored. So are, for horizontal scans, hosts that the source knows by \
+            name, because scanners make up addresses, and web servers over IPv6 where nothing outside \
+            answers over IPv6.\n\n\
             A vertical scan is at least `ports` failed first contacts with ports of one host within \
             `window_s` seconds. A horizontal scan is at least `hosts` failed first contacts on one port. \
             `slow_factor` times as many over the whole recording also count, however slow. Fewer make a \
@@ -155,7 +161,8 @@ impl Detector for PortScan {
             scans of one source become one finding.\n\n\
             Severity: a scan from this host into other networks is medium, and high with 100 contacts or \
             more that mostly failed. Inside this host and inbound it is medium. Over UDP to one port \
-            without a registered service it is low, because peer-to-peer networks do the same. From \
+            without a registered service it is low, because peer-to-peer networks do the same; over TCP \
+            too, if a fifth of the hosts exchange data. From \
             outside the local networks it is medium for many ports of this host and low for a few, \
             because every public address is probed all day. A small scan is low, and medium if no port of \
             the host answered.",
@@ -168,7 +175,8 @@ impl Detector for PortScan {
             (refused, unanswered, no data); the ports or hosts that answered; the rate; the likelihood \
             ratio and its threshold; and the connections.",
         source: "Thresholds: Zeek, policy/misc/scan.zeek. Sequential test: J. Jung, V. Paxson, A. W. Berger, H. \
-            Balakrishnan: Fast Portscan Detection Using Sequential Hypothesis Testing. IEEE S&P 2004. ATT&CK T1018, T1046, \
+            Balakrishnan: Fast Portscan Detection Using Sequential Hypothesis Testing. IEEE S&P 2004. Names: D. Whyte, E. Kranakis, P. C. van Oorschot: DNS-based Detection of Scanning Worms in an \
+            Enterprise Network. NDSS 2005. ATT&CK T1018, T1046, \
             T1595.001.",
         section: Section::Security,
         method: Method::Behavior,
@@ -214,8 +222,12 @@ impl Detector for PortScan {
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
         scene::detect(context, |scene| {
-            let contacts =
-                contacts::first_contacts(&scene.sockets, scene.orientation, context.tables.span_us.1);
+            let contacts = contacts::first_contacts(
+                &scene.sockets,
+                scene.orientation,
+                scene.surroundings,
+                context.tables.span_us.1,
+            );
             let scans = scans::find(&contacts, config);
             let findings = scans.iter().map(|scan| finding(&scene.sockets, scan, config)).collect();
             Ok(Found { findings, limits: limits(context.metadata) })
@@ -275,11 +287,18 @@ fn severity(scan: &Scan<'_>, members: Members<'_, '_>) -> Severity {
     if scan.side == Side::FromHere && !stays_inside && is_sweep { Severity::High } else { Severity::Medium }
 }
 
-/// Whether it may be a distributed hash table, whose peers are mostly gone: datagrams to one port that no service is
-/// registered for.
+/// Whether it may be a peer-to-peer network, whose peers are mostly gone: datagrams to one port that no service is
+/// registered for, or connections of which more answer than of a scan.
 fn is_peer_to_peer(scan: &Scan<'_>) -> bool {
     let Kind::Horizontal(port) = scan.kind else { return false };
-    scan.transport == Transport::Udp && services::name(Protocol::Udp, port).is_none()
+    match scan.transport {
+        Transport::Udp => services::name(Protocol::Udp, port).is_none(),
+        Transport::Tcp => {
+            let answered = scan.count(Reply::Answered) as f64 / scan.contacts.len().max(1) as f64;
+            services::name(Protocol::Tcp, port).is_none() && answered >= PEERS_ANSWER
+        }
+        Transport::Icmp => false,
+    }
 }
 
 fn attack(scan: &Scan<'_>, members: Members<'_, '_>) -> Vec<&'static str> {

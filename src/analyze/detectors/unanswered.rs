@@ -50,7 +50,8 @@ impl Detector for Unanswered {
         how_it_decides: "TCP connection attempts of one program (or host) to one address and port are \
             counted over the whole recording. A finding needs at least `min_attempts` attempts over at \
             least `min_span_s` seconds, of which at least `min_failed_share` failed (refused, reset or \
-            unanswered). Facts about program and destination set the severity: low inside the network, \
+            unanswered). Attempts over IPv6 are ignored if three or more destinations outside are tried \
+            over IPv6 and none answers: the network lacks it. Facts about program and destination set the severity: low inside the network, \
             low to medium outside, high if the program is suspicious too.",
         false_positives: "A server that is down for maintenance, a monitoring system that checks a dead \
             host, a peer-to-peer client with an outdated peer list, a firewall rule that blocks an \
@@ -82,7 +83,10 @@ impl Detector for Unanswered {
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
         scene::detect(context, |scene| {
             let peers = scene.by_peer(|socket, peer| {
-                peer.side == Side::Client && socket.protocol == Protocol::Tcp && socket.opened_in_recording
+                peer.side == Side::Client
+                    && socket.protocol == Protocol::Tcp
+                    && socket.opened_in_recording
+                    && !scene.surroundings.is_over_broken_ipv6(socket)
             });
             let findings: Vec<Finding> = peers
                 .iter()

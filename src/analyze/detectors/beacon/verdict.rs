@@ -6,6 +6,7 @@ use super::{Beacon, Thresholds};
 use crate::analyze::appraisal::{Appraisal, Factor};
 use crate::analyze::scene::Scene;
 use crate::analyze::words::{bytes, duration};
+use crate::capture::Protocol;
 use crate::model::detector::Detector;
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::model::members::Members;
@@ -47,7 +48,10 @@ fn appraise(candidate: &Candidate<'_>, members: Members<'_, '_>, scene: &Scene<'
     let mut appraisal = scene.appraise(members);
     let leaves = members.iter().any(|socket| scene.surroundings.leaves_network(&socket));
     appraisal.extend(of_rhythm(candidate, leaves));
-    if candidate.series.known == Known::Inside && appraisal.raising().next().is_none() {
+    // A port of its own is no more suspicious over UDP: VPNs, calls and games choose theirs.
+    let is_udp = candidate.series.pair.protocol == Protocol::Udp;
+    let is_raised = appraisal.raising().any(|factor| !(is_udp && factor.id == "port-unusual"));
+    if candidate.series.known == Known::Inside && !is_raised {
         appraisal.extend([Factor::new(
             "rhythm-keep-alive",
             -1.5,

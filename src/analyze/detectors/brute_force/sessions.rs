@@ -3,17 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Thresholds;
+use super::shape::{self, Shape};
 use crate::analyze::peers::{Peer, Side, most_within};
 use crate::analyze::scene::Scene;
 use crate::capture::Protocol;
 use crate::model::sockets::{Socket, Sockets, Source};
 use crate::model::stats;
-
-/// Ports of services that ask for a password.
-const LOGIN_PORTS: [u16; 24] = [
-    21, 22, 23, 25, 110, 139, 143, 389, 445, 465, 587, 636, 993, 995, 1433, 2222, 3306, 3389, 5432, 5900,
-    5901, 5985, 5986, 6379,
-];
 
 /// How an attack is spread over clients and servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,14 +51,16 @@ struct Guesses<'a> {
 pub(super) fn attacks<'a>(scene: &Scene<'a>, config: &Thresholds) -> Vec<Attack<'a>> {
     let sockets = &scene.sockets;
     let peers = scene.by_peer(|socket, peer| {
-        socket.protocol == Protocol::Tcp && LOGIN_PORTS.contains(&peer.port) && socket.was_established()
+        socket.protocol == Protocol::Tcp && shape::is_login(peer.port) && socket.was_established()
     });
     let guesses: Vec<Guesses<'a>> =
         peers.into_iter().map(|(peer, rows)| Guesses::of(peer, &rows, sockets, config)).collect();
+    let is_polling =
+        |guesses: &&Guesses<'a>| Shape { sockets, peer: guesses.peer, rows: &guesses.failed }.is_polling();
     let (alone, rest): (Vec<&Guesses<'a>>, Vec<&Guesses<'a>>) = guesses
         .iter()
         .filter(|guesses| guesses.failed.len() as f64 >= config.min_failed_share * guesses.all as f64)
-        .filter(|guesses| !guesses.failed.is_empty())
+        .filter(|guesses| !guesses.failed.is_empty() && !is_polling(guesses))
         .partition(|guesses| guesses.are_an_attack(sockets, config));
     let mut attacks: Vec<Attack<'a>> =
         alone.iter().map(|guesses| Attack::of(Spread::OneToOne, &[guesses], sockets, config)).collect();
@@ -80,7 +77,8 @@ fn together<'a>(
     spread: Spread,
 ) -> Vec<Attack<'a>> {
     let mut groups: BTreeMap<(Side, &str, u16), Vec<&Guesses<'a>>> = BTreeMap::new();
-    for guesses in rest {
+    // Programs of many clients ask mail servers and databases, and one client asks several of them.
+    for guesses in rest.iter().filter(|guesses| shape::is_interactive(guesses.peer.port)) {
         let (client, server) = guesses.peer.client_and_server();
         let common = if spread == Spread::ManyClientsOneHost { server } else { client };
         groups.entry((guesses.peer.side, common, guesses.peer.port)).or_default().push(guesses);
@@ -91,6 +89,10 @@ fn together<'a>(
         .filter(|group| {
             group.iter().map(|guesses| guesses.failed.len()).sum::<usize>()
                 >= config.min_slow_sessions as usize
+        })
+        .filter(|group| {
+            let rows: Vec<usize> = group.iter().flat_map(|guesses| guesses.failed.iter().copied()).collect();
+            Shape { sockets, peer: group[0].peer, rows: &rows }.is_mostly_alike()
         })
         .map(|group| Attack::of(spread, &group, sockets, config))
         .collect()
@@ -110,18 +112,22 @@ impl<'a> Guesses<'a> {
     }
 
     fn are_an_attack(&self, sockets: &Sockets<'a>, config: &Thresholds) -> bool {
+        let shape = Shape { sockets, peer: self.peer, rows: &self.failed };
+        if !shape::is_interactive(self.peer.port) {
+            return shape.are_guesses_where_programs_ask(config.min_sessions as usize);
+        }
         let starts: Vec<i64> = self.failed.iter().map(|row| sockets.first_seen_us(*row)).collect();
-        most_within(&starts, (config.window_s * 1e6) as i64) >= config.min_sessions as usize
-            || self.failed.len() >= config.min_slow_sessions as usize
+        let is_many = most_within(&starts, (config.window_s * 1e6) as i64) >= config.min_sessions as usize;
+        (is_many || self.failed.len() >= config.min_slow_sessions as usize) && shape.is_mostly_alike()
     }
 }
 
 /// Short, over, and with data both ways; counters that are not known are not held against it.
 fn looks_failed(socket: &Socket<'_>, peer: &Peer<'_>, config: &Thresholds) -> bool {
-    let from_client = from_client(socket, peer);
-    let from_server = if peer.side == Side::Client { socket.bytes_received } else { socket.bytes_sent };
-    let has_data = from_client.is_none_or(|bytes| bytes > 0) && from_server.is_none_or(|bytes| bytes > 0);
-    let is_small = from_client.is_none_or(|bytes| bytes <= config.max_session_bytes);
+    let sent = from_client(socket, peer);
+    let has_data =
+        sent.is_none_or(|bytes| bytes > 0) && from_server(socket, peer).is_none_or(|bytes| bytes > 0);
+    let is_small = sent.is_none_or(|bytes| bytes <= config.max_session_bytes);
     has_data && is_small && socket.duration_s <= config.max_session_s && socket.opened_in_recording
 }
 
@@ -131,8 +137,12 @@ fn is_a_session(socket: &Socket<'_>, config: &Thresholds) -> bool {
     socket.duration_s > config.max_session_s && bytes > config.max_session_bytes
 }
 
-fn from_client(socket: &Socket<'_>, peer: &Peer<'_>) -> Option<u64> {
+pub(super) fn from_client(socket: &Socket<'_>, peer: &Peer<'_>) -> Option<u64> {
     if peer.side == Side::Client { socket.bytes_sent } else { socket.bytes_received }
+}
+
+pub(super) fn from_server(socket: &Socket<'_>, peer: &Peer<'_>) -> Option<u64> {
+    if peer.side == Side::Client { socket.bytes_received } else { socket.bytes_sent }
 }
 
 impl<'a> Attack<'a> {

@@ -74,3 +74,48 @@ fn working_sessions_health_checks_and_other_ports_are_not_guessing() {
     none(&|n| inbound("203.0.113.5", 50_000 + n).bytes(0, 40));
     none(&|_| guess(Conn::to("203.0.113.5", 443)));
 }
+
+/// `n` connections, the first after `gap_s` seconds and then one every `gap_s`, by `conn`.
+fn series(n: u16, gap_s: f64, conn: impl Fn(u16) -> Conn) -> Capture {
+    let mut capture = Capture::new((f64::from(n) * gap_s) as i64 + 60);
+    for number in 0..n {
+        capture.add(conn(number).at(f64::from(number) * gap_s));
+    }
+    capture
+}
+
+#[test]
+fn what_programs_do_all_day_at_services_with_a_password_is_not_guessing() {
+    let none = |capture: Capture| assert!(capture.run::<BruteForce>().findings.is_empty());
+    // A mail client that polls, and one that finds mail.
+    none(series(100, 60.0, |n| Conn::to("203.0.113.5", 995).bytes(700, 2_500 + u64::from(n % 5) * 900)));
+    // A monitor that logs in over SSH every five minutes.
+    none(series(100, 300.0, |_| guess(Conn::to("192.168.1.5", 22))));
+    // An application that connects for each query, and a check of the database.
+    none(series(500, 0.5, |n| {
+        Conn::to("192.168.1.5", 5432).bytes(300 + u64::from(n % 7) * 90, 400 + u64::from(n % 11) * 1_500)
+    }));
+    none(series(500, 10.0, |_| Conn::to("192.168.1.5", 3306).bytes(190, 160)));
+    // A mail server with many clients.
+    none(series(300, 5.0, |n| {
+        let client = format!("203.0.113.{}", n % 60);
+        Conn::to(&client, 50_000 + n).local_port(25).inbound().bytes(400, 3_000 + u64::from(n % 9) * 700)
+    }));
+    // A Git server with many users.
+    none(series(300, 5.0, |n| {
+        let client = format!("192.168.1.{}", n % 30 + 20);
+        let answer = 4_000 + u64::from(n % 13) * 3_000;
+        Conn::to(&client, 50_000 + n).local_port(22).inbound().by("sshd", 9).bytes(answer, 3_800)
+    }));
+}
+
+#[test]
+fn guesses_at_a_database_and_at_a_mail_server_are_found() {
+    let found = |capture: Capture| assert_eq!(capture.run::<BruteForce>().findings.len(), 1);
+    found(series(100, 0.2, |_| Conn::to("192.168.1.5", 3306).bytes(190, 170)));
+    found(series(60, 10.0, |n| {
+        Conn::to("203.0.113.9", 50_000 + n).local_port(143).inbound().bytes(190, 40 + u64::from(n % 4))
+    }));
+    // By a slow clock from outside, where nobody has a job.
+    found(series(60, 120.0, |n| inbound("203.0.113.5", 50_000 + n)));
+}

@@ -1,10 +1,10 @@
 //! Where a series is far above its own normal: episodes, each one told once.
 
-use std::collections::BTreeSet;
+use ahash::AHashMap;
 
 use super::Thresholds;
 use super::series::{Connections, Metric, Series, Subject};
-use crate::model::sockets::Sockets;
+use crate::model::sockets::{Sockets, Source};
 use crate::model::stats::Bulk;
 
 /// Share of an address's connections in an episode that make it the doing of one process.
@@ -33,7 +33,7 @@ pub(super) struct Episode<'a> {
 /// Every episode, in the order of time.
 pub(super) fn find<'a>(
     (all, connections): (&[Series<'a>], &Connections<'a>),
-    sockets: &Sockets<'_>,
+    sockets: &Sockets<'a>,
     span_us: (i64, i64),
     config: &Thresholds,
 ) -> Vec<Episode<'a>> {
@@ -41,26 +41,36 @@ pub(super) fn find<'a>(
     let of_one = |series| of_series(series, (sockets, rows(series)), span_us, config);
     let mut episodes: Vec<Episode<'a>> = all.iter().flat_map(of_one).collect();
     episodes.sort_by_key(|episode| (episode.metric, episode.subject, episode.span_us));
-    let told: Vec<bool> = episodes.iter().map(|episode| is_told_by_a_process(episode, &episodes)).collect();
+    let told: Vec<bool> =
+        episodes.iter().map(|episode| is_told_by_a_process(episode, &episodes, sockets)).collect();
     let mut told = told.into_iter();
     episodes.retain(|_| !told.next().unwrap_or(false));
     episodes.sort_by_key(|episode| (episode.span_us, episode.metric, episode.subject));
     episodes
 }
 
-fn is_told_by_a_process(episode: &Episode<'_>, all: &[Episode<'_>]) -> bool {
+/// Whether most of the connections of an address's episode are those of an episode of one process, among all,
+/// which are in the order of metric and subject.
+fn is_told_by_a_process<'a>(episode: &Episode<'a>, all: &[Episode<'a>], sockets: &Sockets<'a>) -> bool {
     if matches!(episode.subject, Subject::Source(_)) {
         return false;
     }
-    let overlaps =
-        |other: &Episode<'_>| other.span_us.0 <= episode.span_us.1 && episode.span_us.0 <= other.span_us.1;
-    all.iter()
-        .filter(|other| matches!(other.subject, Subject::Source(_)) && other.metric == episode.metric)
-        .filter(|other| overlaps(other))
+    let most = OF_ONE_PROCESS * episode.rows.len() as f64;
+    let mut sources: AHashMap<Source<'a>, usize> = AHashMap::new();
+    for socket in sockets.members(&episode.rows).iter() {
+        *sources.entry(Source::of(&socket)).or_default() += 1;
+    }
+    let Some((source, _)) = sources.into_iter().find(|(_, number)| *number as f64 >= most) else {
+        return false;
+    };
+    let subject = (episode.metric, Subject::Source(source));
+    let from = all.partition_point(|other| (other.metric, other.subject) < subject);
+    let of_process = all[from..].iter().take_while(|other| (other.metric, other.subject) == subject);
+    of_process
+        .filter(|other| other.span_us.0 <= episode.span_us.1 && episode.span_us.0 <= other.span_us.1)
         .any(|process| {
-            let rows: BTreeSet<usize> = process.rows.iter().copied().collect();
-            let shared = episode.rows.iter().filter(|row| rows.contains(row)).count();
-            shared as f64 >= OF_ONE_PROCESS * episode.rows.len() as f64
+            let shared = episode.rows.iter().filter(|row| process.rows.binary_search(row).is_ok()).count();
+            shared as f64 >= most
         })
 }
 

@@ -39,7 +39,9 @@ fn a_private_address_of_another_network_is_outside() {
 fn ordinary_sessions_are_not_reported() {
     let mut capture = Capture::new(300);
     capture.add(session("203.0.113.5", 443)).add(session("203.0.113.6", 993));
-    capture.add(session("192.168.1.7", 4444)).add(Conn::to("203.0.113.7", 4444));
+    capture.add(session("192.168.1.7", 5555)).add(Conn::to("203.0.113.7", 4444));
+    capture.add(Conn::to("203.0.113.9", 21)).add(session("203.0.113.9", 50_123));
+    capture.add(session("203.0.113.8", 8099).bytes(20_000, 60_000_000).unowned());
     for n in 10..15 {
         capture.add(session(&format!("203.0.113.{n}"), 8333).by("bitcoind", 8));
     }
@@ -53,4 +55,26 @@ fn polling_without_a_pause_is_one_session() {
         capture.add(Conn::to("10.0.5.13", 8443).unowned().at(f64::from(n) * 0.7 + f64::from(n % 7) * 0.3));
     }
     assert_eq!(the_only(capture.run::<C2Session>().findings).judgement.severity, Severity::Medium);
+}
+
+#[test]
+fn a_shell_inside_the_network_on_a_port_of_tools_is_medium() {
+    let mut capture = Capture::new(300);
+    capture.add(session("192.168.1.66", 4444).unowned());
+    assert_eq!(the_only(capture.run::<C2Session>().findings).judgement.severity, Severity::Medium);
+}
+
+#[test]
+fn a_short_session_needs_more_evidence() {
+    let found = |name: Option<&'static str>, port, seconds| {
+        let mut capture = Capture::new(300);
+        let conn = Conn::to("203.0.113.5", port).unowned().lasting(seconds).bytes(7_000, 11_000);
+        capture.add(name.map_or(conn.clone(), |name| conn.named(name)));
+        capture.run::<C2Session>().findings.len()
+    };
+    assert_eq!(
+        (found(Some("www.ct7ctrgb6cr7.com"), 443, 45.0), found(Some("example.org"), 443, 45.0)),
+        (1, 0)
+    );
+    assert_eq!((found(None, 4444, 31.0), found(None, 4444, 20.0)), (1, 0));
 }

@@ -36,6 +36,17 @@ fn back_ends_earlier_contacts_and_late_ones_are_no_callback() {
     capture.add(request("203.0.113.5", 100.0));
     capture.add(Conn::to("203.0.113.5", 5432).by("java", 9).at(50.0));
     capture.add(Conn::to("203.0.113.6", 443).by("java", 9).at(101.0));
-    capture.add(Conn::to("203.0.113.5", 1389).by("java", 9).at(800.0));
+    capture.add(Conn::to("203.0.113.5", 4444).by("java", 9).at(800.0));
+    capture.add(Conn::to("203.0.113.7", 636).by("java", 9).at(200.0));
     assert!(capture.run::<Callback>().findings.is_empty());
+}
+
+#[test]
+fn a_server_that_looks_up_an_object_outside_was_told_where() {
+    let mut capture = Capture::new(60);
+    capture.add(request("203.0.113.5", 1.0));
+    capture.add(Conn::to("198.51.100.9", 1389).by("java", 9).at(2.0));
+    let finding = the_only(capture.run::<Callback>().findings);
+    assert!(finding.judgement.severity >= Severity::Medium, "{:?}", finding.judgement);
+    assert_eq!(finding.judgement.title, "java, which serves requests, looks up 198.51.100.9 on port 1389");
 }

@@ -14,9 +14,9 @@ use crate::model::sockets::Source;
 /// The time within which domains count together, in µs.
 const HOUR_US: i64 = 3_600_000_000;
 
-/// What enough dead domains weigh, and what three times as many do.
+/// What enough dead domains weigh, and what each further time the same number adds, up to three times.
 const MANY: f64 = 1.5;
-const VERY_MANY: f64 = 2.5;
+const EACH_TIME: f64 = 0.5;
 
 /// Domains that are listed.
 const LISTED: usize = 5;
@@ -50,15 +50,20 @@ fn finding(
     if fullest.len() < min {
         return None;
     }
-    let weight = if fullest.len() >= 3 * min { VERY_MANY } else { MANY };
+    let weight = MANY + EACH_TIME * (fullest.len() / min - 1).min(2) as f64;
     let questions: Vec<Query<'_>> = fullest.iter().map(|(_, query)| *query).collect();
     let asked = Asked::of(source, &questions, scene)?;
     let owners: BTreeSet<u32> = questions.iter().filter_map(|query| query.process).collect();
     let owners: Vec<_> = owners.into_iter().map(|row| scene.processes.get(row as usize)).collect();
     let generated = fullest.iter().filter(|(domain, _)| domains::looks_generated(domain)).count();
     let mut appraisal = Appraisal::of_programs(&owners);
-    appraisal.extend((2 * generated >= fullest.len()).then(|| {
-        let says = format!("{generated} of the {} names look generated", fullest.len());
+    let are_drawn = domains::look_drawn(fullest.iter().map(|(domain, _)| *domain));
+    appraisal.extend((2 * generated >= fullest.len() || are_drawn).then(|| {
+        let says = if are_drawn {
+            "their letters are distributed as if a program drew them, and not as in words".to_owned()
+        } else {
+            format!("{generated} of the {} names look generated", fullest.len())
+        };
         Factor::new("name-generated", 1.5, says)
     }));
     let span_s = (asked.span_us.1 - asked.span_us.0) as f64 / 1e6;

@@ -114,3 +114,76 @@ fn without_byte_counts_it_cannot_run() {
     capture.add(Conn::to("203.0.113.1", 443).udp().uncounted());
     assert!(matches!(capture.outcome::<Exfiltration>(), Outcome::Skipped(_)));
 }
+
+/// A host that sends a little to eight places.
+fn ordinary() -> Capture {
+    let mut capture = Capture::new(40_000);
+    for host in 1..=8 {
+        let conn = Conn::to(&format!("198.51.100.{host}"), 443).by("browser", 1).bytes(80_000, 3 * MB);
+        capture.add(conn.at(f64::from(host) * 100.0));
+    }
+    capture
+}
+
+#[test]
+fn small_pieces_over_hours_that_are_unlike_what_the_host_sends_are_found() {
+    let mut capture = ordinary();
+    for n in 0..100 {
+        let conn = Conn::to("203.0.113.66", 443).by("sync", 9).bytes(200_000, 9_000);
+        capture.add(conn.at(f64::from(n) * 380.0));
+    }
+    let finding = only(&capture);
+    assert_eq!(finding.judgement.severity, Severity::Medium);
+    assert!(
+        finding.judgement.explanation.contains("times the most that this host sent"),
+        "{:?}",
+        finding.judgement
+    );
+}
+
+#[test]
+fn a_photo_a_mail_and_what_the_host_also_sends_elsewhere_are_none() {
+    let upload =
+        |port, mb: u64| Conn::to("203.0.113.66", port).by("app", 9).bytes(mb * MB, MB / 10).at(900.0);
+    for conn in [upload(443, 6), upload(587, 20)] {
+        let mut capture = ordinary();
+        capture.add(conn);
+        assert!(findings(&capture).is_empty());
+    }
+    let mut capture = ordinary();
+    capture.add(upload(443, 20)).add(Conn::to("203.0.113.67", 443).by("browser", 1).bytes(9 * MB, MB));
+    assert!(findings(&capture).is_empty());
+}
+
+#[test]
+fn the_addresses_of_one_name_are_one_destination() {
+    let mut capture = ordinary();
+    for host in 0..40 {
+        let conn = Conn::to(&format!("203.0.113.{host}"), 443).by("sync", 9).named("bucket.storage.example");
+        capture.add(conn.bytes(2 * MB, 10_000).at(f64::from(host) * 60.0));
+    }
+    let finding = only(&capture);
+    let title = "sync sent 80 MB to bucket.storage.example (203.0.113.0) port 443";
+    assert_eq!((finding.judgement.title.as_str(), finding.evidence.connections_total), (title, 40));
+}
+
+#[test]
+fn the_median_of_the_others_is_that_without_the_own_value() {
+    let all = [1.0, 2.0, 3.0, 9.0];
+    let medians: Vec<Option<f64>> = (0..4).map(|place| uploads::median_without(&all, place)).collect();
+    assert_eq!(medians, [Some(3.0), Some(3.0), Some(2.0), Some(2.0)]);
+    assert_eq!(uploads::median_without(&[5.0], 0), None);
+}
+
+#[test]
+fn small_uploads_to_many_peers_are_none() {
+    let uploads_to = |peers: u16| {
+        let mut capture = Capture::new(600);
+        for n in 0..peers {
+            let conn = Conn::to(&format!("203.0.113.{n}"), 6_881 + n).by("torrent", 9);
+            capture.add(conn.bytes(3 * MB, 90_000));
+        }
+        findings(&capture).len()
+    };
+    assert_eq!((uploads_to(2), uploads_to(30)), (2, 0));
+}

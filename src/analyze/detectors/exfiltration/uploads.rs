@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use ahash::AHashMap;
+
 use polars::prelude::{UInt32Type, UInt64Type};
 
 use super::Thresholds;
@@ -16,6 +18,15 @@ use crate::model::view::Numbers;
 
 /// Slices with traffic outside of an upload that make a history.
 const LEAST_HISTORY: usize = 5;
+
+/// Other destinations outside to which a host must have sent something for the largest of them to be a measure.
+const LEAST_DESTINATIONS: usize = 5;
+
+/// Times the largest of them from which on an upload is unlike anything else that the host sends.
+const TIMES_LARGEST: f64 = 10.0;
+
+/// Ports at which mail is handed in.
+const MAIL_PORTS: [u16; 3] = [25, 465, 587];
 
 /// Ports of video calls (STUN and TURN, Zoom, Teams, Meet).
 const CALL_PORTS: [std::ops::RangeInclusive<u16>; 3] = [3_478..=3_481, 8_801..=8_810, 19_302..=19_309];
@@ -45,7 +56,12 @@ const SENDERS: [(&str, &str); 17] = [
 #[derive(Debug)]
 pub(super) struct Upload<'a> {
     pub(super) source: Source<'a>,
+    /// Its address; the first, if there are several of one name.
     pub(super) addr: &'a str,
+    /// The name by which it is asked for, as that of a cloud has many addresses.
+    pub(super) name: Option<&'a str>,
+    /// The address of this side.
+    local_addr: &'a str,
     /// The port, if it is always the same.
     pub(super) port: Option<u16>,
     /// Rows in the table of sockets, in the order of time.
@@ -60,6 +76,8 @@ pub(super) struct Upload<'a> {
     pub(super) share: f64,
     /// Times the median of what the source sent to each of its other addresses; none without.
     pub(super) times_others: Option<f64>,
+    /// Times the most that its host sent to any other destination outside; none with too few of them.
+    pub(super) times_largest: Option<f64>,
     /// Times the rate at which the source sends otherwise; none without enough history.
     pub(super) times_history: Option<f64>,
 }
@@ -77,9 +95,16 @@ impl Upload<'_> {
         let is_one_way = |(sent, received): (u64, u64)| {
             sent >= config.min_small_bytes && sent as f64 >= config.min_small_ratio * received.max(1) as f64
         };
+        let is_worth_it = is_one_way((self.sent, self.received)) || is_one_way(self.largest);
+        self.is_beyond && !self.meets(config) && (is_worth_it || self.is_unlike_the_rest(config))
+    }
+
+    /// Whether it is far more than its host sends to any other destination outside, and mostly one way.
+    pub(super) fn is_unlike_the_rest(&self, config: &Thresholds) -> bool {
         self.is_beyond
-            && !self.meets(config)
-            && (is_one_way((self.sent, self.received)) || is_one_way(self.largest))
+            && self.sent >= config.min_unusual_bytes
+            && self.ratio() >= config.min_ratio
+            && self.times_largest.is_some_and(|times| times >= TIMES_LARGEST)
     }
 
     /// Sent over received.
@@ -98,6 +123,15 @@ impl Upload<'_> {
         SENDERS.iter().find(|(start, _)| name.starts_with(start)).map(|(_, duty)| *duty)
     }
 
+    /// Where it goes: the address, after the name where there is one.
+    pub(super) fn destination(&self) -> String {
+        self.name.map_or_else(|| self.addr.to_owned(), |name| format!("{name} ({})", self.addr))
+    }
+
+    pub(super) fn is_mail(&self) -> bool {
+        self.port.is_some_and(|port| MAIL_PORTS.contains(&port))
+    }
+
     pub(super) fn is_call(&self) -> bool {
         self.port.is_some_and(|port| CALL_PORTS.iter().any(|ports| ports.contains(&port)))
     }
@@ -111,6 +145,7 @@ pub(super) fn find<'a>(
     config: &Thresholds,
 ) -> Result<Vec<Upload<'a>>> {
     let orientation = Orientation::of(sockets);
+    let names = names(sockets);
     let mut uploads: BTreeMap<(Source<'a>, &'a str), Upload<'a>> = BTreeMap::new();
     for (row, socket) in sockets.iter().enumerate() {
         let Some((addr, port)) = socket.remote() else { continue };
@@ -119,9 +154,12 @@ pub(super) fn find<'a>(
             continue;
         }
         let source = Source::of(&socket);
-        let upload = uploads.entry((source, addr)).or_insert_with(|| Upload {
+        let name = names.get(&(source, addr)).copied();
+        let upload = uploads.entry((source, name.unwrap_or(addr))).or_insert_with(|| Upload {
             source,
             addr,
+            name,
+            local_addr: socket.local_addr,
             port: Some(port),
             rows: Vec::new(),
             sent: 0,
@@ -131,6 +169,7 @@ pub(super) fn find<'a>(
             span_us: (i64::MAX, i64::MIN),
             share: 0.0,
             times_others: None,
+            times_largest: None,
             times_history: None,
         });
         upload.rows.push(row);
@@ -144,12 +183,24 @@ pub(super) fn find<'a>(
     }
     let mut uploads: Vec<Upload<'a>> = uploads.into_values().collect();
     compare_with_others(&mut uploads);
+    compare_with_host(&mut uploads);
     let histories = Histories::of(sockets, tables)?;
     for upload in uploads.iter_mut().filter(|upload| upload.sent >= config.min_sent_bytes) {
         upload.times_history = histories.times_usual_rate(upload, tables);
     }
     uploads.sort_by(|a, b| b.sent.cmp(&a.sent).then((a.source, a.addr).cmp(&(b.source, b.addr))));
     Ok(uploads)
+}
+
+/// The name by which a source asks for an address, where it does in any connection.
+fn names<'a>(sockets: &Sockets<'a>) -> AHashMap<(Source<'a>, &'a str), &'a str> {
+    let mut names = AHashMap::new();
+    for socket in sockets.iter() {
+        if let (Some((addr, _)), Some(name)) = (socket.remote(), socket.remote_name) {
+            names.entry((Source::of(&socket), addr)).or_insert(name);
+        }
+    }
+    names
 }
 
 /// Of uploads ordered by source.
@@ -160,12 +211,39 @@ fn compare_with_others(uploads: &mut [Upload<'_>]) {
         for upload in of_source {
             let sent = upload.sent as f64;
             upload.share = if total > 0.0 { sent / total } else { 0.0 };
-            let mut others = all.clone();
             // The first equal value stands for the upload itself.
-            if let Some(own) = others.iter().position(|other| other.total_cmp(&sent).is_eq()) {
-                others.remove(own);
-            }
-            upload.times_others = stats::median(&others).map(|median| sent / median.max(1.0));
+            let own = all.partition_point(|other| *other < sent);
+            upload.times_others = median_without(&all, own).map(|median| sent / median.max(1.0));
+        }
+    }
+}
+
+/// The median of values in ascending order without the one at a place; none without others.
+pub(super) fn median_without(sorted: &[f64], place: usize) -> Option<f64> {
+    let number = sorted.len().checked_sub(1).filter(|number| *number > 0)?;
+    let at = |n: usize| sorted[n + usize::from(n >= place)];
+    let middle = number / 2;
+    Some(if number % 2 == 1 { at(middle) } else { f64::midpoint(at(middle - 1), at(middle)) })
+}
+
+/// Against the most that the same host sent to another destination outside, whichever program did.
+fn compare_with_host(uploads: &mut [Upload<'_>]) {
+    // Of each host: destinations outside, and the two that were sent most.
+    let mut hosts: AHashMap<&str, (usize, [u64; 2])> = AHashMap::new();
+    for upload in uploads.iter().filter(|upload| upload.is_beyond && upload.sent > 0) {
+        let (number, [first, second]) = hosts.entry(upload.local_addr).or_default();
+        *number += 1;
+        if upload.sent > *first {
+            (*first, *second) = (upload.sent, *first);
+        } else {
+            *second = upload.sent.max(*second);
+        }
+    }
+    for upload in uploads.iter_mut().filter(|upload| upload.is_beyond && upload.sent > 0) {
+        let Some((number, [first, second])) = hosts.get(upload.local_addr) else { continue };
+        if *number > LEAST_DESTINATIONS {
+            let other = if upload.sent == *first { second } else { first };
+            upload.times_largest = Some(upload.sent as f64 / (*other).max(1) as f64);
         }
     }
 }

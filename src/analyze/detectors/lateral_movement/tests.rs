@@ -30,8 +30,12 @@ fn a_login_that_is_followed_by_logins_elsewhere_is_a_chain() {
 }
 
 #[test]
-fn a_few_hosts_the_internet_and_late_logins_are_ordinary() {
+fn a_few_hosts_the_internet_late_logins_and_monitoring_are_ordinary() {
     let mut capture = Capture::new(9_000);
+    for n in 0..200 {
+        let conn = Conn::to(&format!("192.168.1.{}", 150 + n % 20), 22).by("check_by_ssh", 5);
+        capture.add(conn.at(f64::from(n / 20) * 300.0 + f64::from(n % 20)));
+    }
     for n in 1..=4 {
         capture.add(Conn::to(&format!("192.168.1.{}", 100 + n), 22).by("ansible", 7).at(f64::from(n)));
     }
@@ -40,5 +44,47 @@ fn a_few_hosts_the_internet_and_late_logins_are_ordinary() {
     }
     capture.add(Conn::to("192.168.1.50", 50_000).local_port(22).inbound().by("sshd", 9).at(1_000.0));
     capture.add(Conn::to("192.168.1.60", 22).by("ssh", 7).at(3_000.0));
+    assert!(capture.run::<LateralMovement>().findings.is_empty());
+}
+
+#[test]
+fn one_host_that_runs_programs_on_another_is_told_how() {
+    let titles = |conns: &[Conn]| {
+        let mut capture = Capture::new(900);
+        for conn in conns {
+            capture.add(conn.clone().unowned());
+        }
+        let findings = capture.run::<LateralMovement>().findings;
+        assert!(findings.iter().all(|finding| finding.judgement.severity >= Severity::Medium));
+        findings.into_iter().map(|finding| finding.judgement.title).collect::<Vec<_>>()
+    };
+    let to = |port| Conn::to("192.168.1.60", port);
+    let rpc = [to(135).at(10.0).bytes(300, 300), to(49_670).at(11.0).bytes(3_000, 2_500)];
+    assert_eq!(
+        titles(&rpc),
+        ["192.168.1.10 may run programs on 192.168.1.60 through RPC (WMI, scheduled tasks, services)"]
+    );
+    let copied = to(445).at(9.0).bytes(380_000, 6_000);
+    let psexec =
+        "192.168.1.10 may run programs on 192.168.1.60 through a copied program and RPC (as PsExec does)";
+    assert_eq!(titles(&[copied.clone(), rpc[0].clone(), rpc[1].clone()]), [psexec]);
+    assert_eq!(
+        titles(&[to(5985).bytes(4_000, 6_000)]),
+        ["192.168.1.10 may run programs on 192.168.1.60 through WinRM"]
+    );
+    // A copied file alone, a port that nobody was asked for, a probe.
+    assert!(titles(&[copied]).is_empty() && titles(&[rpc[1].clone()]).is_empty());
+    assert!(titles(&[to(5985).bytes(90, 400)]).is_empty());
+}
+
+#[test]
+fn a_host_with_several_clients_is_a_server_and_runs_nothing_for_them() {
+    let mut capture = Capture::new(900);
+    capture.imported();
+    for (n, client) in ["192.168.1.10", "192.168.1.11", "192.168.1.12"].into_iter().enumerate() {
+        for (port, second) in [(135, 1.0), (49_670, 2.0)] {
+            capture.add(Conn::to("192.168.1.60", port).on(client).unowned().at(n as f64 * 100.0 + second));
+        }
+    }
     assert!(capture.run::<LateralMovement>().findings.is_empty());
 }

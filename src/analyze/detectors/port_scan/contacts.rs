@@ -9,6 +9,7 @@ use crate::model::orientation::Orientation;
 use crate::model::records::{Direction, Scope};
 use crate::model::sockets::{Socket, Sockets, Source};
 use crate::model::states::States;
+use crate::model::surroundings::Surroundings;
 
 /// States of a connection that has ended, or is about to.
 const CLOSING: States = States::of(&[
@@ -100,6 +101,8 @@ pub(super) struct Contact<'a> {
     pub(super) host: &'a str,
     pub(super) port: u16,
     pub(super) reply: Reply,
+    /// The source had asked a name server for this host: programs do, and scanners make up addresses.
+    pub(super) is_named: bool,
     pub(super) first_seen_us: i64,
     /// Row of its socket in the table.
     pub(super) row: usize,
@@ -110,12 +113,17 @@ pub(super) struct Contact<'a> {
 pub(super) fn first_contacts<'a>(
     sockets: &Sockets<'a>,
     orientation: &Orientation<'_>,
+    surroundings: &Surroundings<'_>,
     end_us: i64,
 ) -> Vec<Contact<'a>> {
     let mut known = AHashSet::new();
     let mut contacts = Vec::new();
     for row in 0..sockets.len() {
         let socket = sockets.get(row);
+        let is_web = socket.remote().is_some_and(|(_, port)| WEB.contains(&port));
+        if is_web && surroundings.is_over_broken_ipv6(&socket) {
+            continue;
+        }
         let Some(approach) = approach(orientation, &socket).filter(|approach| !known.contains(approach))
         else {
             continue;
@@ -131,6 +139,7 @@ pub(super) fn first_contacts<'a>(
                 host,
                 port,
                 reply,
+                is_named: socket.remote_name.is_some(),
                 first_seen_us: socket.first_seen_us,
                 row,
             });
@@ -212,6 +221,10 @@ fn reply(socket: &Socket<'_>, end_us: i64) -> Option<Reply> {
     if socket.states.has_any(States::ESTABLISHED) {
         return Some(if was_left_empty(socket) { Reply::NoData } else { Reply::Answered });
     }
+    // Where only this direction was captured, data says that there was a handshake.
+    if socket.has_sent_data() {
+        return Some(Reply::Answered);
+    }
     if socket.was_in(TcpState::Close) {
         return Some(Reply::Refused);
     }
@@ -255,7 +268,13 @@ fn was_left_empty(socket: &Socket<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capture::Metadata;
     use crate::model::testing::{Capture, Conn};
+
+    fn contacts_of<'a>(sockets: &Sockets<'a>, end_us: i64) -> Vec<Contact<'a>> {
+        let surroundings = Surroundings::of(sockets, &Metadata::default());
+        first_contacts(sockets, &Orientation::of(sockets), &surroundings, end_us)
+    }
 
     #[track_caller]
     fn check(conn: Conn, expected: Option<Reply>) {
@@ -263,7 +282,7 @@ mod tests {
         capture.add(conn);
         let tables = capture.tables();
         let sockets = Sockets::of(&tables).unwrap();
-        let contacts = first_contacts(&sockets, &Orientation::of(&sockets), tables.span_us.1);
+        let contacts = contacts_of(&sockets, tables.span_us.1);
         assert_eq!(contacts.first().map(|contact| contact.reply), expected);
     }
 
@@ -273,14 +292,17 @@ mod tests {
         check(conn(), Some(Reply::Answered));
         check(conn().refused(), Some(Reply::Refused));
         check(conn().unanswered(), Some(Reply::Unanswered));
-        check(conn().states("SYN_SENT").lasting(0.0), Some(Reply::Glimpsed));
+        let half_open = || conn().states("SYN_SENT").bytes(0, 0);
+        check(half_open().lasting(0.0), Some(Reply::Glimpsed));
+        check(conn().unanswered().bytes(600, 0).packets_sent(4), Some(Reply::Answered));
+        check(conn().unanswered().bytes(180, 0).packets_sent(3), Some(Reply::Unanswered));
         check(conn().bytes(0, 0), Some(Reply::NoData));
         check(conn().uncounted(), Some(Reply::Answered));
         check(conn().bytes(0, 0).states("ESTABLISHED"), Some(Reply::Answered));
-        check(conn().states("SYN_SENT").lasting(0.2).at(59.8).standing(), None);
-        check(conn().states("SYN_SENT").lasting(0.0).unclosed(), Some(Reply::Glimpsed));
-        check(conn().states("SYN_SENT").lasting(0.2).at(59.8).unclosed(), None);
-        let telnet = Conn::to("10.0.0.1", 23).states("SYN_SENT").lasting(0.2);
+        check(half_open().lasting(0.2).at(59.8).standing(), None);
+        check(half_open().lasting(0.0).unclosed(), Some(Reply::Glimpsed));
+        check(half_open().lasting(0.2).at(59.8).unclosed(), None);
+        let telnet = Conn::to("10.0.0.1", 23).states("SYN_SENT").bytes(0, 0).lasting(0.2);
         check(telnet.at(59.8).unclosed(), Some(Reply::Pending));
         check(conn().udp(), Some(Reply::Answered));
         check(conn().udp().bytes(40, 0).packets_received(0), Some(Reply::Unanswered));
@@ -308,10 +330,8 @@ mod tests {
         capture.add(Conn::to("10.0.0.1", 81).at(3.0));
         let tables = capture.tables();
         let sockets = Sockets::of(&tables).unwrap();
-        let replies: Vec<_> = first_contacts(&sockets, &Orientation::of(&sockets), tables.span_us.1)
-            .iter()
-            .map(|c| (c.port, c.reply))
-            .collect();
+        let replies: Vec<_> =
+            contacts_of(&sockets, tables.span_us.1).iter().map(|c| (c.port, c.reply)).collect();
         assert_eq!(replies, [(80, Reply::Refused), (81, Reply::Answered)]);
     }
 }

@@ -86,7 +86,8 @@ type Target<'a> = (Side, Transport, Source<'a>, Kind<'a>);
 fn candidates<'a>(contacts: &[Contact<'a>], config: &Thresholds) -> BTreeMap<Target<'a>, Vec<Contact<'a>>> {
     let targets = |c: &Contact<'a>| {
         // The end of a connection that was there before looks like a probe, and a host may have many of one service.
-        let horizontal = (c.reply != Reply::Probed).then_some(Kind::Horizontal(c.port));
+        let is_one_of_many = c.reply != Reply::Probed && !c.is_named;
+        let horizontal = is_one_of_many.then_some(Kind::Horizontal(c.port));
         let vertical = (c.transport != Transport::Icmp).then_some(Kind::Vertical(c.host));
         let (side, transport, source) = (c.side, c.transport, c.source);
         [vertical, horizontal].into_iter().flatten().map(move |kind| (side, transport, source, kind))

@@ -1,0 +1,101 @@
+//! What tells guesses from the polling, pooling and automation that use the same services.
+
+use super::sessions::{from_client, from_server};
+use crate::analyze::peers::{Peer, Side, is_by_slow_clock, most_within};
+use crate::model::sockets::{Socket, Sockets};
+use crate::model::stats;
+
+/// Services at which people log in, for a session that lasts: SSH, FTP, Telnet, RDP, VNC.
+const INTERACTIVE: [u16; 9] = [21, 22, 23, 2222, 2323, 3389, 5900, 5901, 22_222];
+
+/// Services that programs ask all day, in short sessions: mail, directories, files, databases, `WinRM`.
+const POLLED: [u16; 18] =
+    [25, 110, 139, 143, 389, 445, 465, 587, 636, 993, 995, 1433, 1521, 3306, 5432, 5985, 5986, 6379];
+
+/// Directories, which other services ask for each login of their own users.
+const DIRECTORIES: [u16; 2] = [389, 636];
+
+/// A refused login is the same dialog each time: by how much its bytes may differ from the median.
+const ALIKE: f64 = 0.25;
+
+/// Shares of the sessions that must be alike. Guesses of one client differ by where it hangs up.
+const MOSTLY_ALIKE: f64 = 0.6;
+const HARDLY_DIFFERENT: f64 = 0.8;
+
+/// What a server sends at most, in bytes, to refuse a login by SMB or at a database; results are longer.
+const MOST_REFUSAL_BYTES: f64 = 2_000.0;
+
+/// Within the network, programs reach this number of sessions in an hour and not in a minute.
+const MINUTE_US: i64 = 60_000_000;
+
+/// From outside, mail clients come once a minute at most.
+const TEN_MINUTES_US: i64 = 600_000_000;
+
+/// Whether a service asks for a password.
+pub(super) fn is_login(port: u16) -> bool {
+    INTERACTIVE.contains(&port) || POLLED.contains(&port)
+}
+
+/// Whether people, and not programs, log in there.
+pub(super) fn is_interactive(port: u16) -> bool {
+    INTERACTIVE.contains(&port)
+}
+
+/// Some sessions of one client, or of several, with one kind of service.
+pub(super) struct Shape<'m, 'a> {
+    pub(super) sockets: &'m Sockets<'a>,
+    pub(super) peer: Peer<'a>,
+    pub(super) rows: &'m [usize],
+}
+
+impl Shape<'_, '_> {
+    fn starts(&self) -> Vec<i64> {
+        self.rows.iter().map(|row| self.sockets.first_seen_us(*row)).collect()
+    }
+
+    /// Whether they are those of a job or a monitor: a tool that waits a minute or longer between two guesses hides, and one
+    /// that hides has no fixed clock. Nobody outside has a job here that logs in.
+    pub(super) fn is_polling(&self) -> bool {
+        let is_from_outside = self.peer.side == Side::Server
+            && self.rows.iter().all(|row| self.sockets.get(*row).is_beyond_local_networks());
+        !is_from_outside && is_by_slow_clock(&self.starts())
+    }
+
+    /// Whether the server's part of the dialog is mostly the same.
+    pub(super) fn is_mostly_alike(&self) -> bool {
+        self.alike(from_server) >= MOSTLY_ALIKE
+    }
+
+    /// Share of the sessions whose bytes are about the median; unknown ones count.
+    fn alike(&self, bytes: fn(&Socket<'_>, &Peer<'_>) -> Option<u64>) -> f64 {
+        let all: Vec<Option<f64>> = self
+            .rows
+            .iter()
+            .map(|row| bytes(&self.sockets.get(*row), &self.peer).map(|b| b as f64))
+            .collect();
+        let known = stats::sorted(all.iter().flatten().copied());
+        let Some(median) = stats::median(&known) else { return 1.0 };
+        let is_near = |bytes: &&Option<f64>| bytes.is_none_or(|b| (b - median).abs() <= ALIKE * median);
+        all.iter().filter(is_near).count() as f64 / all.len().max(1) as f64
+    }
+
+    /// Whether they are guesses, and not a program at work, at a service that programs ask all day: more at once than
+    /// those, each the same dialog, and within the network no answer but a short one.
+    pub(super) fn are_guesses_where_programs_ask(&self, min_sessions: usize) -> bool {
+        let is_same_dialog =
+            self.alike(from_server) >= HARDLY_DIFFERENT && self.alike(from_client) >= HARDLY_DIFFERENT;
+        let is_inside = self.rows.iter().all(|row| !self.sockets.get(*row).is_beyond_local_networks());
+        let is_many = |width_us| most_within(&self.starts(), width_us) >= min_sessions;
+        if !is_inside {
+            return is_same_dialog && is_many(TEN_MINUTES_US);
+        }
+        let answers = stats::sorted(
+            self.rows
+                .iter()
+                .filter_map(|row| from_server(&self.sockets.get(*row), &self.peer))
+                .map(|bytes| bytes as f64),
+        );
+        let is_refused = stats::median(&answers).is_none_or(|bytes| bytes <= MOST_REFUSAL_BYTES);
+        is_same_dialog && is_refused && !DIRECTORIES.contains(&self.peer.port) && is_many(MINUTE_US)
+    }
+}

@@ -68,8 +68,11 @@ impl<T> Sheet<'_, T> {
         let places = places(inner, &slots);
         for (at, drawn) in shown.iter().enumerate() {
             let y = inner.y + 1 + at as u16;
-            self.draw_trends(drawn, (&slots, &places), y, buffer);
-            if first + at == self.selected {
+            let is_selected = first + at == self.selected;
+            // Reversed, the colour of a blank would be a block.
+            let style = if is_selected { Style::new() } else { self.theme.accent() };
+            self.draw_trends(drawn, (&slots, &places), (y, style), buffer);
+            if is_selected {
                 buffer.set_style(Rect { y, height: 1, ..inner }, SELECTED);
             }
         }
@@ -151,7 +154,7 @@ impl<T> Sheet<'_, T> {
         &self,
         drawn: &Drawn<'_, T>,
         (slots, places): (&[Slot], &[(Rect, usize)]),
-        y: u16,
+        (y, style): (u16, Style),
         buffer: &mut Buffer,
     ) {
         for (slot, (place, _)) in slots.iter().zip(places) {
@@ -167,7 +170,7 @@ impl<T> Sheet<'_, T> {
                 .max(8)
                 .bar_set(self.theme.bars())
                 .absent_value_symbol(" ")
-                .style(self.theme.accent());
+                .style(style);
             line.render(Rect { y, height: 1, ..*place }, buffer);
         }
     }

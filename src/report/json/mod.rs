@@ -6,6 +6,7 @@
 //! anything else.
 
 mod convert;
+mod convert_capture;
 mod process_facts;
 pub mod v1;
 mod verdict;

@@ -1,5 +1,7 @@
 //! What the screen looks like.
 
+use std::collections::BTreeSet;
+
 use super::*;
 
 #[test]
@@ -130,4 +132,18 @@ fn the_live_host_looks_as_in_the_files() {
     state.find_more(found());
     assert_eq!(state.message, None, "it is told once");
     check_screen("watch-recording", &mut state, (80, 24));
+}
+
+#[test]
+fn the_selected_line_has_one_background_from_end_to_end() {
+    let mut state = state();
+    press(&mut state, "1jj");
+    let theme = Theme { has_colours: true, is_ascii: false };
+    let mut terminal = Terminal::new(TestBackend::new(160, 24)).unwrap();
+    terminal.draw(|frame| drop(screen::draw(frame, &state, theme))).unwrap();
+    let buffer = terminal.backend().buffer();
+    let is_reversed = |y: u16| buffer[(4, y)].modifier.contains(ratatui::style::Modifier::REVERSED);
+    let row = (4..24).find(|y| is_reversed(*y)).expect("a line is selected");
+    let colours: BTreeSet<String> = (0..150).map(|x| format!("{:?}", buffer[(x, row)].fg)).collect();
+    assert_eq!(colours.len(), 1, "{colours:?}");
 }

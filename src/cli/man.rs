@@ -43,14 +43,30 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
 /// A command by its name; without one the program itself.
 fn command<'a>(program: &'a Command, name: Option<&str>) -> Result<&'a Command> {
     let Some(name) = name else { return Ok(program) };
-    program.find_subcommand(name).ok_or_else(|| {
-        let names: Vec<&str> = program.get_subcommands().map(Command::get_name).collect();
+    let prefix = format!("{}-", program.get_name());
+    let short = |command: &Command| page_name(command).trim_start_matches(&prefix).to_owned();
+    pages(program).into_iter().skip(1).find(|command| short(command) == name).ok_or_else(|| {
+        let names: Vec<String> = pages(program).into_iter().skip(1).map(short).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let advice = match suggest::nearest(name, names.iter().copied()) {
             Some(near) => format!("did you mean {near}?"),
             None => format!("expected one of {}", names.join(", ")),
         };
         Error::Usage(format!("unknown command {name:?}: {advice}"))
     })
+}
+
+/// The program, its commands, and theirs.
+fn pages(program: &Command) -> Vec<&Command> {
+    let of_command = |command| std::iter::once(command).chain(Command::get_subcommands(command));
+    // `help` has each command once more.
+    let commands = program.get_subcommands().filter(|command| has_page(command)).flat_map(of_command);
+    std::iter::once(program).chain(commands.filter(|command| has_page(command))).collect()
+}
+
+/// `netrec-fleet-map`.
+fn page_name(command: &Command) -> &str {
+    command.get_display_name().unwrap_or(command.get_name())
 }
 
 /// What every page of a command adds to its own help, from the help of the program.
@@ -118,10 +134,9 @@ fn roff(line: &str) -> String {
 }
 
 fn see_also(program: &Command, command: &Command) -> String {
-    let name = |command: &Command| command.get_display_name().unwrap_or(command.get_name()).to_owned();
     let others = std::iter::once(program).chain(program.get_subcommands());
-    let others = others.filter(|other| has_page(other) && name(other) != name(command));
-    let list: Vec<String> = others.map(|other| format!("\\fB{}\\fR(1)", roff(&name(other)))).collect();
+    let others = others.filter(|other| has_page(other) && page_name(other) != page_name(command));
+    let list: Vec<String> = others.map(|other| format!("\\fB{}\\fR(1)", roff(page_name(other)))).collect();
     format!(".SH \"SEE ALSO\"\n{}\n", list.join(",\n"))
 }
 
@@ -144,15 +159,11 @@ fn write(path: &Path, page: &[u8]) -> Result<()> {
 
 fn write_all(program: &Command, folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
-    let commands = std::iter::once(program).chain(program.get_subcommands());
-    let mut pages = 0;
-    for command in commands.filter(|command| has_page(command)) {
-        let name = command.get_display_name().unwrap_or_else(|| command.get_name());
-        let path = folder.join(format!("{name}.1"));
-        write(&path, &page(program, command)?)?;
-        pages += 1;
+    let commands = pages(program);
+    for command in &commands {
+        write(&folder.join(format!("{}.1", page_name(command))), &page(program, command)?)?;
     }
-    tell!("{}: {}", shown(folder), humanize::plural(pages, "page"));
+    tell!("{}: {}", shown(folder), humanize::plural(commands.len() as u64, "page"));
     Ok(())
 }
 
@@ -163,7 +174,7 @@ mod tests {
     fn page_of(name: &str) -> String {
         let mut program = crate::cli::Arguments::command();
         program.build();
-        let command = if name == "netrec" { &program } else { program.find_subcommand(name).unwrap() };
+        let command = command(&program, (name != "netrec").then_some(name)).unwrap();
         String::from_utf8(page(&program, command).unwrap()).unwrap()
     }
 
@@ -171,8 +182,10 @@ mod tests {
     fn every_page_has_examples_exit_codes_and_the_environment() {
         let mut program = crate::cli::Arguments::command();
         program.build();
-        for command in program.get_subcommands().filter(|command| has_page(command)) {
-            let page = page_of(command.get_name());
+        let commands = pages(&program);
+        assert!(commands.iter().any(|command| page_name(command) == "netrec-fleet-submit"));
+        for command in commands.into_iter().skip(1) {
+            let page = page_of(page_name(command).trim_start_matches("netrec-"));
             for heading in ["EXAMPLES", "EXIT STATUS", "ENVIRONMENT", "SEE ALSO"] {
                 let count = page.matches(&format!(".SH \"{heading}\"\n")).count();
                 assert_eq!(count, 1, "{heading} in the page of {}", command.get_name());

@@ -19,6 +19,8 @@ mod expectations;
 mod filter;
 mod fixture;
 mod fleet;
+#[cfg(target_os = "linux")]
+mod fleet_live;
 mod geo;
 mod golden;
 mod hostile;

@@ -114,11 +114,14 @@ pub fn is_attack_tool_port_inside(socket: &Socket<'_>) -> bool {
 fn of_name(members: Members<'_, '_>, surroundings: &Surroundings<'_>) -> Option<Factor> {
     let names: BTreeSet<&str> = members.iter().filter_map(|socket| socket.remote_name).collect();
     if let Some(name) = names.iter().find(|name| domains::is_dynamic(name)) {
-        let says = format!("{name} is a name of dynamic DNS or of a tunnel, which anyone has at once");
+        let says = format!(
+            "{name} belongs to a dynamic DNS or tunnel service, where anyone gets a name \
+            at once"
+        );
         return Some(Factor::new("name-dynamic", 1.0, says));
     }
     if let Some(name) = names.iter().find(|name| domains::is_file_drop(name)) {
-        let says = format!("anyone can leave files at {name} for others");
+        let says = format!("{name} is a file-sharing service that anyone can use");
         return Some(Factor::new("name-file-drop", 1.0, says));
     }
     if let Some(name) = names.iter().find(|name| domains::looks_generated(name)) {

@@ -147,10 +147,8 @@ impl Execution<'_> {
         let members = scene.sockets.members(&self.rows);
         let mut appraisal = scene.appraise(members);
         appraisal.extend(self.copied.map(|bytes| {
-            let says = format!(
-                "{} were copied there over SMB before, enough for a program",
-                words::bytes(bytes as f64)
-            );
+            let says =
+                format!("{} had been sent there over SMB, enough for a program", words::bytes(bytes as f64));
             Factor::new("lateral-file-copied", 0.5, says)
         }));
         let (how, technique) = match (self.how, self.copied) {

@@ -28,7 +28,7 @@ pub struct ProcessLook;
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Thresholds {
-    /// Whether a port on which a process begins to listen on all addresses is a finding.
+    /// Whether a port that a process starts listening on, on all interfaces, is reported.
     pub new_listeners: bool,
 }
 

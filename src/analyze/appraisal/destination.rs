@@ -7,7 +7,7 @@ use crate::analyze::services::is_usual_port;
 use crate::capture::Protocol;
 use crate::model::members::Members;
 use crate::model::records::{Direction, Scope};
-use crate::model::sockets::Socket;
+use crate::model::sockets::{Socket, Source};
 use crate::model::surroundings::{Surroundings, is_nameable};
 
 /// UDP services that are periodic by design: port and name.
@@ -44,7 +44,7 @@ pub(super) fn factors(members: Members<'_, '_>, surroundings: &Surroundings<'_>)
     factors.extend(of_name(members, surroundings));
     // Who goes to a proxy says nothing about who goes where it leads.
     if !surroundings.is_proxied(&socket) {
-        factors.extend(of_prevalence(addr, surroundings.leaves_network(&socket), surroundings));
+        factors.extend(of_prevalence(addr, &socket, surroundings));
     }
     factors.extend(of_failure(members, surroundings));
     factors
@@ -149,7 +149,7 @@ fn of_name(members: Members<'_, '_>, surroundings: &Surroundings<'_>) -> Option<
     })
 }
 
-fn of_prevalence(addr: &str, leaves: bool, surroundings: &Surroundings<'_>) -> Option<Factor> {
+fn of_prevalence(addr: &str, socket: &Socket<'_>, surroundings: &Surroundings<'_>) -> Option<Factor> {
     let services = surroundings.infrastructure_services(addr);
     if services >= 3 {
         return Some(Factor::new(
@@ -161,14 +161,16 @@ fn of_prevalence(addr: &str, leaves: bool, surroundings: &Surroundings<'_>) -> O
         ));
     }
     let (all, here) = (surroundings.sources(), surroundings.sources_of(addr));
-    if all < MIN_SOURCES || !leaves {
+    if all < MIN_SOURCES || !surroundings.leaves_network(socket) {
         return None;
     }
     if here * 2 >= all {
         let says = format!("{here} of {all} sources in this capture contact {addr}");
         return Some(Factor::new("destination-common", -1.5, says));
     }
-    (here == 1).then(|| {
+    // Each program of a host has servers of its own; the hosts of a network share most of theirs.
+    let is_of_host = matches!(Source::of(socket), Source::Address(_));
+    (is_of_host && here == 1).then(|| {
         Factor::new("destination-rare", 0.5, format!("none of the other {} sources contacts {addr}", all - 1))
     })
 }
@@ -244,15 +246,17 @@ mod tests {
     #[test]
     fn what_many_use_is_common_and_what_serves_the_network_is_infrastructure() {
         let mut capture = Capture::new(60);
-        for name in ["a", "b", "c", "d"] {
-            capture.add(Conn::to("203.0.113.1", 443).by(name, 1));
+        for host in ["192.168.1.10", "192.168.1.11", "192.168.1.12", "192.168.1.13"] {
+            capture.add(Conn::to("203.0.113.1", 443).on(host).unowned());
         }
-        capture.add(Conn::to("203.0.113.2", 443).by("a", 1));
+        capture.add(Conn::to("203.0.113.2", 443).unowned());
+        capture.add(Conn::to("203.0.113.3", 443).by("a", 1));
         for port in [53, 88, 389] {
             capture.add(Conn::to("192.168.1.1", port).by("a", 1));
         }
         assert_eq!(ids(&capture, "203.0.113.1"), ["destination-common"]);
         assert_eq!(ids(&capture, "203.0.113.2"), ["destination-rare"]);
+        assert!(ids(&capture, "203.0.113.3").is_empty(), "a program has servers of its own");
         assert_eq!(ids(&capture, "192.168.1.1"), ["destination-infrastructure"]);
     }
 }

@@ -93,7 +93,8 @@ fn of_rhythm(candidate: &Candidate<'_>, leaves: bool) -> Vec<Factor> {
         let says = format!("it kept the same interval day and night, for {}", duration(span_s(candidate)));
         factors.push(Factor::new("rhythm-day-and-night", 0.5, says));
     }
-    if candidate.period_s < HASTY_S {
+    // Datagrams have no connection that could be kept open.
+    if candidate.period_s < HASTY_S && candidate.series.pair.protocol == Protocol::Tcp {
         factors.push(Factor::new(
             "rhythm-reconnects",
             1.0,

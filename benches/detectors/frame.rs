@@ -192,7 +192,7 @@ fn connection(
         direction: Some(if is_inbound { Direction::Inbound } else { Direction::Outbound }),
         state: states.last().copied(),
         state_since_us: if flow.fate == Fate::LeftWaiting { first_seen_us } else { first_seen_us + life_us },
-        states_seen: States::of(states),
+        states_seen: States::new(states),
         first_seen_us,
         last_seen_us: first_seen_us + life_us,
         first_mono_ns: first_seen_us * 1_000,

@@ -94,7 +94,7 @@ impl Found {
 type ById<'a> = BTreeMap<u64, Socket<'a>>;
 
 fn by_id(analysis: &Analysis) -> ById<'_> {
-    Sockets::of(&analysis.tables).unwrap().iter().map(|socket| (socket.conn_id, socket)).collect()
+    Sockets::new(&analysis.tables).unwrap().iter().map(|socket| (socket.conn_id, socket)).collect()
 }
 
 fn look_for(set: &Set, one: &Evidence, analysis: &Analysis, sockets: &ById<'_>, found: &mut [Found]) {

@@ -93,7 +93,7 @@ impl AllowList {
         if self.entries.is_empty() {
             return Ok(Vec::new());
         }
-        let sockets = Sockets::of(tables)?;
+        let sockets = Sockets::new(tables)?;
         let known = connections_of(runs, &sockets);
         let mut suppressed = Vec::new();
         for finding_list in runs.iter_mut().map(|run| &mut run.output.findings) {

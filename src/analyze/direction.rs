@@ -213,7 +213,7 @@ mod tests {
     fn the_handshake_tells_more_than_the_port() {
         let host = listening("0.0.0.0", 443, None);
         let with =
-            |port, state: TcpState| Flow { states_seen: States::of(&[state]), ..tcp(HOST, port, "8.8.8.8") };
+            |port, state: TcpState| Flow { states_seen: States::new(&[state]), ..tcp(HOST, port, "8.8.8.8") };
         assert_eq!(host.direction(&with(443, TcpState::SynSent)), Direction::Outbound);
         assert_eq!(host.direction(&with(9999, TcpState::SynRecv)), Direction::Inbound);
         assert_eq!(host.direction(&with(9999, TcpState::Established)), Direction::Outbound);

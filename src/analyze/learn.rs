@@ -18,9 +18,9 @@ pub fn learn(baseline: &mut Baseline, tables: &Tables, metadata: &Metadata, capt
     let name = metadata.machine_id.as_ref().or(metadata.host_name.as_ref());
     let span_us = (metadata.start_us.min(tables.span_us.0), metadata.end_us.max(tables.span_us.1));
     let host = baseline.host(name.map_or("unknown", String::as_str), capture_id, span_us);
-    let sockets = Sockets::of(tables)?;
+    let sockets = Sockets::new(tables)?;
     let keys = Keys::of(tables)?;
-    let own = Own::of(&tables.connections, metadata)?;
+    let own = Own::new(&tables.connections, metadata)?;
     let mut foreign = 0;
     for (row, socket) in sockets.iter().enumerate() {
         if own.is_foreign(row) {

@@ -35,7 +35,7 @@ pub struct Peer<'a> {
 impl<'a> Peer<'a> {
     /// Of a socket; none for one without a remote, and for the accepting end of a connection whose other
     /// end is in the capture too.
-    pub fn of(socket: &Socket<'a>, orientation: &Orientation<'_>) -> Option<Self> {
+    pub fn new(socket: &Socket<'a>, orientation: &Orientation<'_>) -> Option<Self> {
         let (remote_addr, remote_port) = socket.remote()?;
         let is_inbound = socket.direction == Some(Direction::Inbound);
         if !is_inbound && !orientation.is_originator(socket) {

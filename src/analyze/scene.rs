@@ -33,7 +33,7 @@ impl<'a> Scene<'a> {
     /// # Errors
     /// [`crate::Error::Analysis`] if a table lacks a column: a bug.
     pub fn of<'c: 'a>(context: &'a Context<'c>) -> Result<Self> {
-        let sockets = Sockets::of(context.tables)?;
+        let sockets = Sockets::new(context.tables)?;
         Ok(Self {
             processes: Processes::of(context.tables)?,
             surroundings: context.surroundings(&sockets),
@@ -44,7 +44,7 @@ impl<'a> Scene<'a> {
 
     /// What is known of the connections of a finding: their programs and their destination.
     pub fn appraise(&self, members: Members<'_, '_>) -> Appraisal {
-        Appraisal::of(members, &self.processes, self.surroundings)
+        Appraisal::new(members, &self.processes, self.surroundings)
     }
 
     /// The rows of every client and service that `wanted` accepts, in the order of time; ordered by peer.
@@ -52,7 +52,7 @@ impl<'a> Scene<'a> {
         // By hash first: a flood has hundreds of thousands of peers, and each comparison of two reads their addresses.
         let mut peers: AHashMap<Peer<'a>, Vec<usize>> = AHashMap::new();
         for (row, socket) in self.sockets.iter().enumerate() {
-            if let Some(peer) = Peer::of(&socket, self.orientation).filter(|peer| wanted(&socket, peer)) {
+            if let Some(peer) = Peer::new(&socket, self.orientation).filter(|peer| wanted(&socket, peer)) {
                 peers.entry(peer).or_default().push(row);
             }
         }

@@ -12,7 +12,7 @@ pub struct Digest(pub [u8; 32]);
 
 impl Digest {
     /// Of some bytes.
-    pub fn of(bytes: &[u8]) -> Self {
+    pub fn new(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
     }
 
@@ -23,7 +23,7 @@ impl Digest {
 
     /// The next link of a chain: SHA-256 of this link and the hash of the next piece.
     pub(super) fn chain(self, next: Self) -> Self {
-        Self::of(&[self.0, next.0].concat())
+        Self::new(&[self.0, next.0].concat())
     }
 }
 
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn a_digest_reads_as_it_is_written() {
-        let digest = Digest::of(b"abc");
+        let digest = Digest::new(b"abc");
         // The first test vector of FIPS 180-4.
         let text = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(digest.to_string(), text);
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_chain_depends_on_every_link_and_their_order() {
-        let (a, b) = (Digest::of(b"a"), Digest::of(b"b"));
+        let (a, b) = (Digest::new(b"a"), Digest::new(b"b"));
         let start = Digest::default();
         assert_ne!(start.chain(a).chain(b), start.chain(b).chain(a));
         assert_ne!(start.chain(a).chain(b), start.chain(b));

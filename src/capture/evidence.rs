@@ -155,7 +155,7 @@ mod tests {
     use super::*;
 
     fn group(start: u64, end: u64) -> GroupHash {
-        GroupHash { start, end, rows: 1, sha256: Digest::of(&start.to_le_bytes()) }
+        GroupHash { start, end, rows: 1, sha256: Digest::new(&start.to_le_bytes()) }
     }
 
     fn two_groups() -> Evidence {
@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_seal_has_one_spelling() {
-        let seal = Seal { digest: Digest::of(b"x"), signature: Some([0xAB; 64]) };
+        let seal = Seal { digest: Digest::new(b"x"), signature: Some([0xAB; 64]) };
         let text = seal.to_text();
         assert_eq!(text.len(), Seal::blank().len());
         assert_eq!(Seal::parse(&text), Some(seal));
@@ -211,11 +211,11 @@ mod tests {
     #[test]
     fn a_signature_holds_for_its_seal_and_key_only() {
         let key = SigningKey::generate().unwrap();
-        let digest = Digest::of(b"x");
+        let digest = Digest::new(b"x");
         let seal = Seal { digest, signature: Some(key.sign(&message(digest))) };
         assert!(seal.is_signed_by(&key.public()));
         assert!(!seal.is_signed_by(&SigningKey::generate().unwrap().public()));
-        assert!(!Seal { digest: Digest::of(b"y"), ..seal }.is_signed_by(&key.public()));
+        assert!(!Seal { digest: Digest::new(b"y"), ..seal }.is_signed_by(&key.public()));
         assert!(!Seal { signature: None, ..seal }.is_signed_by(&key.public()));
     }
 }

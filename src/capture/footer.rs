@@ -40,7 +40,7 @@ impl Description {
     pub(super) fn new(schema: &FileMetaData, row_group: RowGroupMetaData) -> Result<Self> {
         let rows = row_group.num_rows();
         let footer = written(schema, vec![row_group])?;
-        let frame = Frame::of(schema)?;
+        let frame = Frame::new(schema)?;
         let words = footer
             .strip_prefix(frame.begin(rows, 1).as_slice())
             .and_then(|rest| rest[..rest.len().checked_sub(END_BYTES)?].strip_suffix(frame.after.as_slice()))
@@ -76,7 +76,7 @@ impl Descriptions {
     /// # Errors
     /// As [`Description::new`] says.
     pub(super) fn footer(&self, schema: &FileMetaData) -> Result<Vec<u8>> {
-        let frame = Frame::of(schema)?;
+        let frame = Frame::new(schema)?;
         let mut footer = frame.begin(self.rows, self.count);
         footer.extend_from_slice(&self.words);
         footer.extend_from_slice(&frame.after);
@@ -96,7 +96,7 @@ struct Frame {
 }
 
 impl Frame {
-    fn of(schema: &FileMetaData) -> Result<Self> {
+    fn new(schema: &FileMetaData) -> Result<Self> {
         let (none, one) = (written(schema, Vec::new())?, written(schema, vec![row_of(schema)?])?);
         // The number of rows is the first that differs, and right before the row groups.
         let at = none.iter().zip(&one).take_while(|(none, one)| none == one).count();

@@ -36,7 +36,7 @@ struct Tally {
 }
 
 impl Tally {
-    fn of(metadata: &Metadata) -> Self {
+    fn new(metadata: &Metadata) -> Self {
         Self {
             end_us: metadata.end_us,
             end_mono_ns: metadata.end_mono_ns,
@@ -120,7 +120,7 @@ impl Journal {
 
     /// Writes what was pushed into `group` since the last tick, and waits until it is on disk.
     pub(super) fn append(&mut self, group: &mut RowGroup, metadata: &Metadata) -> Result<()> {
-        let tally = Tally::of(metadata);
+        let tally = Tally::new(metadata);
         tally.put_into(&mut self.described);
         let is_due = self.entries < 2
             || self.entries.is_multiple_of(METADATA_EVERY_TICKS)

@@ -109,7 +109,7 @@ impl PublicKey {
 
     /// A short name of the key, to be compared by eye: the start of its SHA-256.
     pub fn fingerprint(&self) -> String {
-        Digest::of(self.0.as_bytes()).to_string()[..32].to_owned()
+        Digest::new(self.0.as_bytes()).to_string()[..32].to_owned()
     }
 
     /// The key as PEM.

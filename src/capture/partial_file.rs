@@ -185,7 +185,7 @@ impl PartialFile {
             .placed_at(start, ordinal)
             .and_then(|row_group| Description::new(&schema, row_group))
             .map_err(|e| parquet_error(&self.path, e))?;
-        let hash = GroupHash { start, end: self.existing.end, rows, sha256: Digest::of(&encoded.bytes) };
+        let hash = GroupHash { start, end: self.existing.end, rows, sha256: Digest::new(&encoded.bytes) };
         let record = Record {
             index: self.existing.next_index,
             hash: hash.clone(),

@@ -123,7 +123,7 @@ impl CaptureFile {
         let salvage = Salvage::from(&unfinished.dir)?;
         let fate = if unfinished.is_running { Fate::Running } else { Fate::BrokenOff };
         let metadata = salvage.describe(path, fate)?;
-        Ok(Self::of(path, salvage.into_parts(&unfinished.dir)?, metadata))
+        Ok(Self::new(path, salvage.into_parts(&unfinished.dir)?, metadata))
     }
 
     fn open_finished(path: &Path) -> Result<Self> {
@@ -131,7 +131,7 @@ impl CaptureFile {
         let error = match read_footer(path, &source) {
             Ok((footer, metadata)) if footer.is_intact => {
                 let part = FileSegment::new(path, source, footer.parquet, footer.evidence.row_groups)?;
-                return Ok(Self::of(path, vec![part], metadata));
+                return Ok(Self::new(path, vec![part], metadata));
             }
             Ok(_) => Error::NotACapture { path: path.to_path_buf(), reason: "its seal is broken".to_owned() },
             Err(error @ Error::NewerFormat { .. }) => return Err(error),
@@ -142,10 +142,10 @@ impl CaptureFile {
             other => other.to_string(),
         };
         let (part, metadata) = salvage::without_footer(path, source, &reason).ok_or(error)?;
-        Ok(Self::of(path, vec![part], metadata))
+        Ok(Self::new(path, vec![part], metadata))
     }
 
-    pub(super) fn of(path: &Path, parts: Vec<FileSegment>, metadata: Metadata) -> Self {
+    pub(super) fn new(path: &Path, parts: Vec<FileSegment>, metadata: Metadata) -> Self {
         let groups = groups_of(&parts);
         Self {
             path: path.to_path_buf(),
@@ -163,7 +163,7 @@ impl CaptureFile {
     /// `by` says in words which those are.
     #[must_use]
     pub fn select(self, by: &str, wanted: &dyn Fn(&Row) -> bool) -> Self {
-        let selection = Some(Selection::of(&self, by, wanted));
+        let selection = Some(Selection::new(&self, by, wanted));
         Self { selection, ..self }
     }
 

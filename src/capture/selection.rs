@@ -29,7 +29,7 @@ impl Selection {
     /// Chooses every connection of which `wanted` accepts any row, and keeps the listening sockets
     /// on their local ports, without which no one could say who called whom. Reads every row; what
     /// is damaged is left out, which the capture notes.
-    pub(super) fn of(capture: &CaptureFile, by: &str, wanted: &dyn Fn(&Row) -> bool) -> Self {
+    pub(super) fn new(capture: &CaptureFile, by: &str, wanted: &dyn Fn(&Row) -> bool) -> Self {
         let (mut all, mut ids, mut ports) = (AHashSet::new(), AHashSet::new(), AHashSet::new());
         let mut listeners = Vec::new();
         each_row(capture, &mut |row| {

@@ -36,7 +36,7 @@ impl CaptureFile {
             parts.push(in_memory(path, &mut group)?);
         }
         let metadata = Metadata { format_version: FORMAT_VERSION, rows, ..metadata.clone() };
-        Ok(Self::of(path, parts, metadata))
+        Ok(Self::new(path, parts, metadata))
     }
 }
 

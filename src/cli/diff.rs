@@ -36,7 +36,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Done> {
-    let (before, after) = (Read::of(&arguments.before)?, Read::of(&arguments.after)?);
+    let (before, after) = (Read::new(&arguments.before)?, Read::new(&arguments.after)?);
     let diff = diff::compare(&before.side(), &after.side())?;
     if arguments.json {
         stdout::document(|out| json::write(&diff, out));
@@ -61,7 +61,7 @@ struct Read {
 }
 
 impl Read {
-    fn of(path: &Path) -> Result<Self> {
+    fn new(path: &Path) -> Result<Self> {
         let capture = sources::open_one(&[path.to_path_buf()])?;
         let stages = progress::Stages::of_rows(&["reading", "building tables"], capture.rows());
         let progress = |rows| stages.show(rows);

@@ -123,7 +123,7 @@ mod tests {
     use crate::report::fixture;
 
     fn report() -> Report {
-        Report::of(&fixture::analysis(), &fixture::identity())
+        Report::new(&fixture::analysis(), &fixture::identity())
     }
 
     fn text_of(report: &Report) -> String {
@@ -152,7 +152,7 @@ mod tests {
             text_of(&report)
         );
         report.insights.clear();
-        let empty = Report::of(&fixture::empty(), &fixture::identity());
+        let empty = Report::new(&fixture::empty(), &fixture::identity());
         let text = text_of(&empty);
         assert!(text.starts_with("NONE       No detector could run"), "{text}");
         assert!(text.contains("\nfindings   none\n"), "{text}");

@@ -47,13 +47,13 @@ pub(super) struct Who {
 type Named = BTreeMap<(Who, String, u16, String), BTreeSet<String>>;
 
 impl Facts {
-    pub(super) fn of(side: &Side<'_>) -> Result<Self> {
+    pub(super) fn new(side: &Side<'_>) -> Result<Self> {
         let mut facts = Self::default();
-        let sockets = Sockets::of(side.tables)?;
-        let orientation = Orientation::of(&sockets);
+        let sockets = Sockets::new(side.tables)?;
+        let orientation = Orientation::new(&sockets);
         let mut named = Named::new();
         for socket in sockets.iter() {
-            let who = Who::of(&socket, side.metadata.holds_many_hosts());
+            let who = Who::new(&socket, side.metadata.holds_many_hosts());
             facts.add_volume(&socket, &who);
             facts.add_listener(&socket);
             if is_destination(&socket, &orientation) {
@@ -127,7 +127,7 @@ impl Facts {
 }
 
 impl Who {
-    fn of(socket: &Socket<'_>, holds_many_hosts: bool) -> Self {
+    fn new(socket: &Socket<'_>, holds_many_hosts: bool) -> Self {
         let process_name = socket.process_name.map(str::to_owned);
         let by_addr = holds_many_hosts && process_name.is_none();
         Self { process_name, local_addr: by_addr.then(|| socket.local_addr.to_owned()) }

@@ -46,7 +46,7 @@ pub struct Side<'a> {
 /// # Errors
 /// [`crate::Error::Analysis`] if a table lacks a column: a bug.
 pub fn compare(before: &Side<'_>, after: &Side<'_>) -> Result<Diff> {
-    let (old, new) = (Facts::of(before)?, Facts::of(after)?);
+    let (old, new) = (Facts::new(before)?, Facts::new(after)?);
     Ok(Diff {
         schema: SCHEMA.to_owned(),
         before: Capture::of(before),

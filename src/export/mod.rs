@@ -67,7 +67,7 @@ pub struct Exported {
 
 impl Exported {
     fn all_sockets(tables: &Tables) -> Result<Self> {
-        let sockets = Sockets::of(tables)?;
+        let sockets = Sockets::new(tables)?;
         let connections = sockets.iter().filter(|socket| socket.remote().is_some()).count();
         Ok(Self {
             connections: connections as u64,

@@ -63,8 +63,8 @@ const PROCESS_FIELDS: &[(&str, &str)] = &[
 const UNSET: &str = "-";
 
 fn write(tables: &Tables, _: &Metadata, target: &mut Target<'_>) -> Result<Exported> {
-    let sockets = Sockets::of(tables)?;
-    let orientation = Orientation::of(&sockets);
+    let sockets = Sockets::new(tables)?;
+    let orientation = Orientation::new(&sockets);
     let flows: Vec<Flow<'_>> =
         (0..sockets.len()).filter_map(|row| Flow::of(row, &sockets, &orientation)).collect();
     target.write(|out| {
@@ -187,7 +187,7 @@ impl<'a> Flow<'a> {
             };
         }
 
-        let was = |states: &[TcpState]| socket.states.has_any(States::of(states));
+        let was = |states: &[TcpState]| socket.states.has_any(States::new(states));
         let is_closed_by_both = was(&[TimeWait, LastAck, Closing]);
         if is_closed_by_both || was(&[FinWait2, FinWait1]) && was(&[CloseWait]) {
             return Some("SF");
@@ -270,8 +270,8 @@ mod tests {
         let mut capture = Capture::new(60);
         capture.add(conn);
         let tables = capture.tables();
-        let sockets = Sockets::of(&tables).unwrap();
-        let orientation = Orientation::of(&sockets);
+        let sockets = Sockets::new(&tables).unwrap();
+        let orientation = Orientation::new(&sockets);
         (0..sockets.len())
             .filter_map(|row| Flow::of(row, &sockets, &orientation))
             .map(|flow| flow.values())

@@ -130,7 +130,7 @@ fn value(field: &Field, operator: Operator, letters: &[Letter]) -> Result<Value,
         _ => Pattern::whole(&text, wildcards),
     };
     match field.reads {
-        Reads::Number(_, unit) => Range::of(operator, &text, unit).map(Value::Range),
+        Reads::Number(_, unit) => Range::new(operator, &text, unit).map(Value::Range),
         Reads::Port(_) => port(operator, &text),
         _ if !is_equality => Err(format!("{name} is not a number: use {name}:{text}")),
         Reads::Text(_) => Ok(Value::Pattern(pattern())),
@@ -155,7 +155,7 @@ fn value(field: &Field, operator: Operator, letters: &[Letter]) -> Result<Value,
 }
 
 fn port(operator: Operator, text: &str) -> Result<Value, String> {
-    let range = Range::of(operator, text, super::value::Unit::None)?;
+    let range = Range::new(operator, text, super::value::Unit::None)?;
     let numbers = text.split('-').filter_map(|number| number.parse::<u64>().ok());
     if numbers.max().is_some_and(|port| port > u64::from(u16::MAX)) {
         return Err(format!("{text} is not a port: ports end at 65535"));

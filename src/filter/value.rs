@@ -79,7 +79,7 @@ const PERCENT_UNITS: &[(&str, f64)] = &[("", 1e3), ("%", 1e3)];
 
 impl Range {
     /// What an operator and a number ask for.
-    pub(super) fn of(operator: Operator, text: &str, unit: Unit) -> Result<Self, String> {
+    pub(super) fn new(operator: Operator, text: &str, unit: Unit) -> Result<Self, String> {
         let is_range = matches!(operator, Operator::Is | Operator::Contains);
         if let Some((from, to)) = text.split_once('-').filter(|_| is_range) {
             let (least, most) = (number(from, unit)?, number(to, unit)?);

@@ -44,7 +44,7 @@ impl Batch {
     pub fn name(&self) -> String {
         let mut names: Vec<&str> = self.sources.iter().map(|source| source.name.as_str()).collect();
         names.sort_unstable();
-        Digest::of(names.join("\n").as_bytes()).to_string().chars().take(NAME_DIGITS).collect()
+        Digest::new(names.join("\n").as_bytes()).to_string().chars().take(NAME_DIGITS).collect()
     }
 }
 

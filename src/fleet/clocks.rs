@@ -22,7 +22,7 @@ pub(super) struct Clocks {
 type Tuple = (Name, (Name, i32), (Name, i32));
 
 impl Clocks {
-    pub(super) fn of(fleet: &Fleet) -> Self {
+    pub(super) fn new(fleet: &Fleet) -> Self {
         let mut differences: AHashMap<(Name, Name), Vec<i64>> = AHashMap::new();
         for (from, to) in pairs(fleet) {
             differences

@@ -85,7 +85,7 @@ pub(super) struct Matched {
 type Tuple = (Name, (Name, i32), (Name, i32));
 
 pub(super) fn find(fleet: &Fleet, clocks: &Clocks) -> Matched {
-    let finder = Finder::of(fleet, clocks);
+    let finder = Finder::new(fleet, clocks);
     let mut candidates = Vec::new();
     for source in 0..fleet.conns.len() {
         if fleet.conns[source].direction == finder.outbound {
@@ -111,7 +111,7 @@ struct Finder<'a> {
 }
 
 impl<'a> Finder<'a> {
-    fn of(fleet: &'a Fleet, clocks: &'a Clocks) -> Self {
+    fn new(fleet: &'a Fleet, clocks: &'a Clocks) -> Self {
         let (inbound, outbound) = (fleet.names.find("inbound"), fleet.names.find("outbound"));
         let mut finder = Self {
             fleet,

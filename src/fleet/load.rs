@@ -105,7 +105,7 @@ impl Fleet {
     }
 
     fn add_connections(&mut self, batch: &RecordBatch) -> Result<(), String> {
-        let rows = Sockets::of(batch)?;
+        let rows = Sockets::new(batch)?;
         for row in 0..batch.num_rows() {
             if rows.is_foreign(row) {
                 self.foreign += 1;

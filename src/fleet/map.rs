@@ -187,6 +187,6 @@ fn identity(capture: &CaptureFile, analysis: &Analysis, names: &Names) -> Result
         joined.files.iter().map(|file| name_of(&file.path, names).to_owned()).collect();
     let folder = file_names.first().and_then(|name| Path::new(name).parent()).unwrap_or(Path::new(""));
     let name = folder.join(&joined.pattern).display().to_string();
-    let sha256 = Digest::of(lines.concat().as_bytes()).to_string();
+    let sha256 = Digest::new(lines.concat().as_bytes()).to_string();
     Ok(Identity { file_names, ..Identity::of(&analysis.metadata, name, sha256, hashes) })
 }

@@ -82,7 +82,7 @@ impl Reducer {
     /// [`Error::TooManyFailed`] if too many captures could not be read to conclude from the others;
     /// [`Error::Io`] if the results cannot be written.
     pub fn finish(self, limits: Limits, folder: &Folder) -> Result<Report> {
-        let reduced = Reduced::of(self.0.into_inner().unwrap_or_else(PoisonError::into_inner));
+        let reduced = Reduced::new(self.0.into_inner().unwrap_or_else(PoisonError::into_inner));
         let report = summarize::report(&reduced);
         check(&report, limits)?;
         for table in RESULTS {
@@ -146,7 +146,7 @@ fn identity(reduced: &Reduced, report: &Report) -> CaptureIdentity {
     CaptureIdentity {
         file_name: format!("the captures of {}", humanize::plural(report.hosts_total, "host")),
         bytes: report.captures.bytes,
-        sha256: Digest::of(lines.concat().as_bytes()).to_string(),
+        sha256: Digest::new(lines.concat().as_bytes()).to_string(),
         files_sha256: Vec::new(),
     }
 }
@@ -167,9 +167,9 @@ pub(super) struct Reduced {
 }
 
 impl Reduced {
-    fn of(mut fleet: Fleet) -> Self {
+    fn new(mut fleet: Fleet) -> Self {
         fleet.complete();
-        let clocks = Clocks::of(&fleet);
+        let clocks = Clocks::new(&fleet);
         let matched = edges::find(&fleet, &clocks);
         let hops = chains::hops(&fleet, &clocks, &matched.edges);
         Self {

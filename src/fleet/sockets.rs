@@ -38,7 +38,7 @@ impl<'a> Sockets<'a> {
     ///
     /// # Errors
     /// In words, if a column is missing.
-    pub(super) fn of(batch: &'a RecordBatch) -> Result<Self, String> {
+    pub(super) fn new(batch: &'a RecordBatch) -> Result<Self, String> {
         let columns = Columns::of(batch);
         let (text, long, flag) =
             (|name| columns.text(name), |name| columns.long(name), |name| columns.flag(name));

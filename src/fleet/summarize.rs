@@ -26,7 +26,7 @@ const MOST_LINKS: usize = 500;
 const MOST_NAMED: usize = 100;
 
 pub(super) fn report(reduced: &Reduced) -> Report {
-    let labels = Labels::of(reduced);
+    let labels = Labels::new(reduced);
     let (mut hosts, mut links) = (hosts::hosts(reduced, &labels), links::links(reduced, &labels));
     let (mut spreads, chains) = (lists::spreads(reduced, &labels), lists::chains(reduced, &labels));
     let (mut beacons, mut scans) = (lists::beacons(reduced, &labels), lists::scans(reduced, &labels));

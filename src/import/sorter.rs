@@ -89,7 +89,7 @@ impl Sorter {
     fn write_run(&self) -> io::Result<BufReader<File>> {
         let mut file = BufWriter::with_capacity(1024 * 1024, tempfile::tempfile_in(&self.folder)?);
         for rows in self.rows.chunks(CHUNK_ROWS) {
-            let bytes = postcard::to_stdvec(&Chunk::of(rows)).map_err(io::Error::other)?;
+            let bytes = postcard::to_stdvec(&Chunk::new(rows)).map_err(io::Error::other)?;
             file.write_all(&(bytes.len() as u32).to_le_bytes())?;
             file.write_all(&bytes)?;
         }
@@ -168,7 +168,7 @@ struct Stored {
 }
 
 impl Chunk {
-    fn of(rows: &[Unnamed]) -> Self {
+    fn new(rows: &[Unnamed]) -> Self {
         let mut chunk = Self::default();
         let mut names: HashMap<&str, u32> = HashMap::new();
         let mut owners: HashMap<*const Owner, u32> = HashMap::new();

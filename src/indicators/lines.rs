@@ -19,7 +19,7 @@ pub(super) fn parse(text: &str) -> Parsed {
         .delimiter(delimiter(text))
         .trim(csv::Trim::All)
         .from_reader(text.as_bytes());
-    let (mut record, mut lines) = (csv::StringRecord::new(), LineCounter::of(text));
+    let (mut record, mut lines) = (csv::StringRecord::new(), LineCounter::new(text));
     let mut is_first = true;
     // The text is UTF-8 and rows may have any length, so that no record is an error.
     while reader.read_record(&mut record).unwrap_or(false) {
@@ -53,7 +53,7 @@ struct LineCounter<'a> {
 }
 
 impl<'a> LineCounter<'a> {
-    fn of(text: &'a str) -> Self {
+    fn new(text: &'a str) -> Self {
         Self { text: text.as_bytes(), breaks: 0, at: 0 }
     }
 

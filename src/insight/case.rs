@@ -73,7 +73,7 @@ impl<'a> Case<'a> {
 
 /// Every case, by hypothesis, then by what it is about; those of one intrusion are one, at the end.
 pub(super) fn cases<'a>(facts: &'a [Fact<'a>]) -> Vec<Case<'a>> {
-    let index = Index::of(facts);
+    let index = Index::new(facts);
     let mut is_taken = vec![false; facts.len()];
     let mut cases = Vec::new();
     for hypothesis in HYPOTHESES {
@@ -114,7 +114,7 @@ struct Index<'a> {
 }
 
 impl<'a> Index<'a> {
-    fn of(facts: &'a [Fact<'a>]) -> Self {
+    fn new(facts: &'a [Fact<'a>]) -> Self {
         let mut index = Self {
             number: facts.len(),
             by_actor: AHashMap::new(),

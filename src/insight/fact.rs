@@ -79,6 +79,6 @@ pub(super) fn facts<'a>(findings: &[&'a Finding], tables: &'a Tables) -> Result<
     }
     let wanted: AHashSet<u64> =
         findings.iter().flat_map(|finding| finding.evidence.connections.iter().copied()).collect();
-    let known = Sockets::of(tables)?.find(&wanted);
+    let known = Sockets::new(tables)?.find(&wanted);
     Ok(findings.iter().map(|finding| Fact::of(finding, &known)).collect())
 }

@@ -19,7 +19,7 @@ fn by(detector: &'static str, severity: Severity) -> Told {
         attack: Vec::new(),
         entities: Entities { process_name: Some("app".to_owned()), ..Entities::default() },
     };
-    let evidence = Evidence::new(vec![Measurement::of("x", 1.0, "")], [1], (5, 9));
+    let evidence = Evidence::new(vec![Measurement::new("x", 1.0, "")], [1], (5, 9));
     Told(Finding::new(detectors::find(detector).unwrap().about, judgement, evidence))
 }
 
@@ -52,7 +52,7 @@ impl Told {
     }
 
     fn measured(mut self, name: &str, value: f64) -> Self {
-        self.0.evidence.measurements.push(Measurement::of(name, value, ""));
+        self.0.evidence.measurements.push(Measurement::new(name, value, ""));
         self
     }
 }

@@ -93,7 +93,7 @@ impl<'a> Cells<'a> {
         let name = column.name().as_str();
         Ok(match column.dtype() {
             dtype if Words::are(dtype) => Self::Text(Texts::new(Words::of(frame, name)?)),
-            DataType::Boolean => Self::Flag(Flags::of(frame, name)?),
+            DataType::Boolean => Self::Flag(Flags::new(frame, name)?),
             DataType::UInt16 => Self::U16(Numbers::of(frame, name)?),
             DataType::UInt32 => Self::U32(Numbers::of(frame, name)?),
             DataType::UInt64 => Self::U64(Numbers::of(frame, name)?),

@@ -63,7 +63,7 @@ impl<'a> Context<'a> {
 
     /// Which end opened each connection; `sockets` are those of the tables.
     pub fn orientation(&self, sockets: &Sockets<'a>) -> &Orientation<'a> {
-        self.orientation.get_or_init(|| Orientation::of(sockets))
+        self.orientation.get_or_init(|| Orientation::new(sockets))
     }
 
     /// The connections as numbers; `sockets` are those of the tables.
@@ -71,7 +71,7 @@ impl<'a> Context<'a> {
         // Whoever panicked while holding it left it as it was.
         let mut features = self.features.lock().unwrap_or_else(PoisonError::into_inner);
         features.upgrade().unwrap_or_else(|| {
-            let matrix = Arc::new(Matrix::of(sockets));
+            let matrix = Arc::new(Matrix::new(sockets));
             *features = Arc::downgrade(&matrix);
             matrix
         })
@@ -172,6 +172,6 @@ mod tests {
             panic!("while it holds the lock")
         });
         assert!(broke.is_err() && context.features.is_poisoned());
-        assert_eq!(context.features(&Sockets::of(&tables).unwrap()).rows, [0]);
+        assert_eq!(context.features(&Sockets::new(&tables).unwrap()).rows, [0]);
     }
 }

@@ -107,10 +107,10 @@ pub struct Matrix {
 
 impl Matrix {
     /// Measures every connection of a capture.
-    pub fn of(sockets: &Sockets<'_>) -> Self {
+    pub fn new(sockets: &Sockets<'_>) -> Self {
         let rows: Vec<u32> =
             (0..sockets.len() as u32).filter(|row| sockets.has_remote(*row as usize)).collect();
-        let frequencies = Frequencies::of(sockets, &rows);
+        let frequencies = Frequencies::new(sockets, &rows);
         let mut values = Vec::with_capacity(rows.len() * FEATURES.len());
         for row in &rows {
             let socket = sockets.get(*row as usize);
@@ -129,7 +129,7 @@ impl Matrix {
 /// Puts the median of a column where its value is not known, and gives what is usual in it.
 fn fill_gaps(values: &mut [f32], column: usize) -> Option<Bulk> {
     let known = values.iter().skip(column).step_by(FEATURES.len()).copied().map(f64::from);
-    let bulk = Bulk::of(known);
+    let bulk = Bulk::new(known);
     let usual = bulk.map_or(0.0, |bulk| bulk.median) as f32;
     for value in values.iter_mut().skip(column).step_by(FEATURES.len()).filter(|value| value.is_nan()) {
         *value = usual;
@@ -147,7 +147,7 @@ struct Frequencies<'a> {
 }
 
 impl<'a> Frequencies<'a> {
-    fn of(sockets: &Sockets<'a>, rows: &[u32]) -> Self {
+    fn new(sockets: &Sockets<'a>, rows: &[u32]) -> Self {
         let mut all = Self { total: rows.len() as f64, ..Self::default() };
         for socket in sockets.walk(rows.iter().map(|row| *row as usize)) {
             *all.ports.entry((socket.protocol, socket.service_port())).or_default() += 1;
@@ -189,8 +189,8 @@ mod tests {
 
     fn matrix(capture: &Capture) -> Matrix {
         let tables = capture.tables();
-        let sockets = Sockets::of(&tables).unwrap();
-        Matrix::of(&sockets)
+        let sockets = Sockets::new(&tables).unwrap();
+        Matrix::new(&sockets)
     }
 
     fn column(name: &str) -> usize {

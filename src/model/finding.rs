@@ -93,7 +93,7 @@ pub struct Measurement {
 
 impl Measurement {
     /// A value without a threshold.
-    pub fn of(name: impl Into<String>, value: f64, unit: &'static str) -> Self {
+    pub fn new(name: impl Into<String>, value: f64, unit: &'static str) -> Self {
         Self { name: name.into(), value, unit, threshold: None }
     }
 
@@ -235,7 +235,7 @@ mod tests {
     }
 
     fn evidence(first_us: i64) -> Evidence {
-        Evidence::new(vec![Measurement::of("ports tried", 20.0, "ports").against(15.0)], [7], (first_us, 9))
+        Evidence::new(vec![Measurement::new("ports tried", 20.0, "ports").against(15.0)], [7], (first_us, 9))
     }
 
     #[test]
@@ -256,13 +256,13 @@ mod tests {
     #[test]
     #[should_panic(expected = "a finding needs a connection")]
     fn no_finding_without_a_connection() {
-        let _ = Evidence::new(vec![Measurement::of("x", 1.0, "")], [], (0, 0));
+        let _ = Evidence::new(vec![Measurement::new("x", 1.0, "")], [], (0, 0));
     }
 
     #[test]
     fn a_long_list_of_connections_is_cut_but_counted() {
         let all: Vec<u64> = (0..500).collect();
-        let evidence = Evidence::new(vec![Measurement::of("x", 1.0, "")], all, (0, 0));
+        let evidence = Evidence::new(vec![Measurement::new("x", 1.0, "")], all, (0, 0));
         assert_eq!((evidence.connections.len(), evidence.connections_total), (100, 500));
     }
 

@@ -30,7 +30,7 @@ pub struct Flow<'a> {
 
 impl<'a> Orientation<'a> {
     /// Learns the listening ports and the connections inside the host.
-    pub fn of(sockets: &Sockets<'a>) -> Self {
+    pub fn new(sockets: &Sockets<'a>) -> Self {
         let mut listening = AHashSet::new();
         let mut five_tuples = AHashSet::new();
         for s in sockets.iter() {
@@ -87,8 +87,8 @@ mod tests {
 
     fn opened(capture: &Capture) -> Vec<bool> {
         let tables = capture.tables();
-        let sockets = Sockets::of(&tables).unwrap();
-        let orientation = Orientation::of(&sockets);
+        let sockets = Sockets::new(&tables).unwrap();
+        let orientation = Orientation::new(&sockets);
         sockets.iter().map(|s| orientation.is_originator(&s)).collect()
     }
 
@@ -147,8 +147,8 @@ mod tests {
         capture.imported();
         assert_eq!(opened(&capture), [true, true, false]);
         let tables = capture.tables();
-        let sockets = Sockets::of(&tables).unwrap();
-        let flow = Orientation::of(&sockets).flow(&sockets.get(2)).unwrap();
+        let sockets = Sockets::new(&tables).unwrap();
+        let flow = Orientation::new(&sockets).flow(&sockets.get(2)).unwrap();
         assert_eq!((flow.originator, flow.responder.1), (("203.0.113.9", 50_000), 22));
     }
 }

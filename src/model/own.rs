@@ -27,7 +27,7 @@ impl<'a> Own<'a> {
     ///
     /// # Errors
     /// [`crate::Error::Analysis`] if the table of sockets lacks a column: a bug.
-    pub fn of(sockets: &'a DataFrame, metadata: &'a Metadata) -> Result<Self> {
+    pub fn new(sockets: &'a DataFrame, metadata: &'a Metadata) -> Result<Self> {
         let process = Numbers::<UInt32Type>::of(sockets, "process")?;
         let netns = Numbers::<UInt64Type>::of(sockets, "netns")?;
         let is_shared = |addr: &&str| addr.starts_with("127.") || *addr == "::1";

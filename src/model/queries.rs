@@ -19,7 +19,7 @@ impl<'a> Queries<'a> {
     ///
     /// # Errors
     /// [`crate::Error::Analysis`] if a column is missing or not of its type: a bug.
-    pub fn of(tables: &'a Tables) -> Result<Self> {
+    pub fn new(tables: &'a Tables) -> Result<Self> {
         Ok(Self { columns: QueryColumns::of(&tables.queries)?, processes: Processes::of(tables)? })
     }
 

@@ -350,7 +350,7 @@ pub struct Location {
 
 impl Location {
     /// What a database says.
-    pub fn of(place: &geo::Place, texts: &mut Texts) -> Self {
+    pub fn new(place: &geo::Place, texts: &mut Texts) -> Self {
         let mut text = |text: &Option<String>| text.as_deref().map(|text| texts.intern(text));
         Self {
             country_code: text(&place.country_code),

@@ -31,7 +31,7 @@ impl<'a> Sockets<'a> {
     ///
     /// # Errors
     /// [`crate::Error::Analysis`] if a column is missing or not of its type: a bug.
-    pub fn of(tables: &'a Tables) -> Result<Self> {
+    pub fn new(tables: &'a Tables) -> Result<Self> {
         Ok(Self {
             columns: SocketColumns::of(&tables.connections)?,
             processes: ProcessColumns::of(&tables.processes)?,
@@ -255,7 +255,7 @@ mod tests {
         capture.add(Conn::to("203.0.113.5", 443).by("curl", 7).at(1.0));
         capture.add(Conn::to("203.0.113.5", 80).by("curl", 8).at(2.0));
         let tables = capture.tables();
-        let sockets = Sockets::of(&tables).unwrap();
+        let sockets = Sockets::new(&tables).unwrap();
         let entities = sockets.entities(&(0..sockets.len()).collect::<Vec<_>>());
         assert_eq!(entities.process_name.as_deref(), Some("curl"));
         assert_eq!(entities.remote_addr.as_deref(), Some("203.0.113.5"));

@@ -39,7 +39,7 @@ impl States {
     pub const NONE: Self = Self(0);
 
     /// The states that only a connection reaches that was established.
-    pub const ESTABLISHED: Self = Self::of(&[
+    pub const ESTABLISHED: Self = Self::new(&[
         TcpState::Established,
         TcpState::FinWait1,
         TcpState::FinWait2,
@@ -50,7 +50,7 @@ impl States {
     ]);
 
     /// The set of some states.
-    pub const fn of(states: &[TcpState]) -> Self {
+    pub const fn new(states: &[TcpState]) -> Self {
         let (mut set, mut at) = (Self::NONE, 0);
         while at < states.len() {
             set = set.with(states[at]);
@@ -102,10 +102,10 @@ mod tests {
 
     #[test]
     fn states_are_named_in_the_order_of_a_life() {
-        let seen = States::of(&[TcpState::TimeWait, TcpState::Established, TcpState::SynSent]);
+        let seen = States::new(&[TcpState::TimeWait, TcpState::Established, TcpState::SynSent]);
         assert_eq!(seen.text(), Some("SYN_SENT>ESTABLISHED>TIME_WAIT"));
         assert_eq!(States::NONE.text(), None);
-        assert_eq!(States::of(TcpState::ALL).text().map(|s| s.split('>').count()), Some(11));
+        assert_eq!(States::new(TcpState::ALL).text().map(|s| s.split('>').count()), Some(11));
     }
 
     #[test]
@@ -118,9 +118,9 @@ mod tests {
 
     #[test]
     fn a_set_has_what_was_put_into_it() {
-        let closing = States::of(&[TcpState::LastAck, TcpState::TimeWait]);
+        let closing = States::new(&[TcpState::LastAck, TcpState::TimeWait]);
         assert!(closing.contains(TcpState::LastAck) && !closing.contains(TcpState::Close));
-        assert!(closing.has_any(States::of(&[TcpState::Close, TcpState::TimeWait])));
-        assert!(!closing.has_any(States::of(&[TcpState::Close])) && !States::NONE.has_any(closing));
+        assert!(closing.has_any(States::new(&[TcpState::Close, TcpState::TimeWait])));
+        assert!(!closing.has_any(States::new(&[TcpState::Close])) && !States::NONE.has_any(closing));
     }
 }

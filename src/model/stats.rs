@@ -50,7 +50,7 @@ impl Bulk {
     ///
     /// The spread is 1.4826 MAD. Where more than half of the values are the same, that is 0,
     /// and 1.2533 times the mean absolute deviation takes its place (Iglewicz & Hoaglin 1993).
-    pub fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
+    pub fn new(values: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut values: Vec<f64> = values.into_iter().filter(|value| !value.is_nan()).collect();
         let median = select_median(&mut values)?;
         for value in &mut values {
@@ -84,15 +84,15 @@ mod tests {
     fn the_median_of_a_bulk_is_the_median() {
         for n in 1..20 {
             let values = || (0..n).map(|k| f64::from(k * 7 % 11));
-            assert_eq!(Bulk::of(values()).map(|bulk| bulk.median), median(&sorted(values())), "{n} values");
+            assert_eq!(Bulk::new(values()).map(|bulk| bulk.median), median(&sorted(values())), "{n} values");
         }
-        assert_eq!(Bulk::of([]), None);
+        assert_eq!(Bulk::new([]), None);
     }
 
     #[test]
     fn one_huge_value_moves_neither_median_nor_spread() {
-        let calm = Bulk::of((0..100).map(f64::from)).unwrap();
-        let with_outlier = Bulk::of((0..100).map(f64::from).chain([1e12])).unwrap();
+        let calm = Bulk::new((0..100).map(f64::from)).unwrap();
+        let with_outlier = Bulk::new((0..100).map(f64::from).chain([1e12])).unwrap();
         assert!((calm.median - with_outlier.median).abs() < 1.0);
         assert!((calm.spread - with_outlier.spread).abs() < 2.0);
         assert!(with_outlier.robust_z(1e12) > 1e9);
@@ -100,13 +100,13 @@ mod tests {
 
     #[test]
     fn a_majority_of_equal_values_still_has_a_scale() {
-        let bulk = Bulk::of([0.0; 90].into_iter().chain([5.0; 10])).unwrap();
+        let bulk = Bulk::new([0.0; 90].into_iter().chain([5.0; 10])).unwrap();
         assert!(bulk.spread > 0.0 && bulk.robust_z(5.0) > 3.5, "{bulk:?}");
     }
 
     #[test]
     fn values_that_are_all_the_same_make_nothing_stand_out() {
-        let bulk = Bulk::of([7.0; 5]).unwrap();
+        let bulk = Bulk::new([7.0; 5]).unwrap();
         assert!(bulk.robust_z(100.0).abs() < f64::EPSILON);
     }
 }

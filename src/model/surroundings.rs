@@ -260,7 +260,7 @@ mod tests {
         capture.add(Conn::to("192.168.1.9", 80).by("d", 1));
         capture.add(Conn::to("10.0.0.2", 389).by("a", 1).refused());
         let tables = capture.tables();
-        let sockets = Sockets::of(&tables).unwrap();
+        let sockets = Sockets::new(&tables).unwrap();
         let surroundings = Surroundings::of(&sockets, &Metadata::default());
         assert_eq!(surroundings.sources(), 3, "the fourth stays inside");
         assert_eq!((surroundings.sources_of("10.0.0.1"), surroundings.sources_of("10.0.0.2")), (3, 1));
@@ -289,7 +289,7 @@ mod tests {
                 }
             }
             let tables = capture.tables();
-            Surroundings::of(&Sockets::of(&tables).unwrap(), &Metadata::default()).has_names()
+            Surroundings::of(&Sockets::new(&tables).unwrap(), &Metadata::default()).has_names()
         };
         assert!(has_names(5, 2) && has_names(5, 9) && !has_names(5, 11) && !has_names(2, 0));
     }
@@ -302,7 +302,7 @@ mod tests {
             .add(Conn::to("192.168.7.7", 80))
             .add(Conn::to("203.0.113.5", 80));
         let tables = capture.tables();
-        let sockets = Sockets::of(&tables).unwrap();
+        let sockets = Sockets::new(&tables).unwrap();
         let leaving = |inside: &[&str]| {
             let inside = inside.iter().map(|&network| network.to_owned()).collect();
             let surroundings = Surroundings::of(&sockets, &Metadata { inside, ..Metadata::default() });
@@ -327,7 +327,7 @@ mod tests {
                 capture.add(Conn::to("192.168.1.5", port).named(name));
             }
             let tables = capture.tables();
-            let sockets = Sockets::of(&tables).unwrap();
+            let sockets = Sockets::new(&tables).unwrap();
             let surroundings = Surroundings::of(&sockets, &Metadata::default());
             sockets.iter().filter(|socket| surroundings.leaves_network(socket)).count()
         };
@@ -347,7 +347,7 @@ mod tests {
                 capture.add(Conn::to("2a04:4e42:ff::1", 443));
             }
             let tables = capture.tables();
-            let sockets = Sockets::of(&tables).unwrap();
+            let sockets = Sockets::new(&tables).unwrap();
             let surroundings = Surroundings::of(&sockets, &Metadata::default());
             sockets.iter().all(|socket| surroundings.is_over_broken_ipv6(&socket))
         };

@@ -174,7 +174,7 @@ impl<'a> Flags<'a> {
     ///
     /// # Errors
     /// [`Error::Analysis`] if the column is missing, not of this type, or in several pieces: a bug.
-    pub fn of(table: &'a DataFrame, column: &str) -> Result<Self> {
+    pub fn new(table: &'a DataFrame, column: &str) -> Result<Self> {
         Ok(Self(array::<BooleanType>(table, column)?))
     }
 
@@ -225,7 +225,7 @@ mod tests {
         let names = Words::of(&table, "name").unwrap();
         let long = "longer than what a view holds inline";
         assert_eq!([0, 1, 2, 3].map(|row| names.get(row)), [None, Some("short"), Some(long), None]);
-        let opened = Flags::of(&table, "opened").unwrap();
+        let opened = Flags::new(&table, "opened").unwrap();
         assert_eq!([0, 1, 2, 3].map(|row| opened.get(row)), [Some(true), None, Some(false), None]);
     }
 
@@ -234,7 +234,7 @@ mod tests {
         let part = table().slice(1, 2);
         assert_eq!(Numbers::<UInt16Type>::of(&part, "port").unwrap().get(1), Some(80));
         assert_eq!(Words::of(&part, "name").unwrap().get(0), Some("short"));
-        assert_eq!(Flags::of(&part, "opened").unwrap().get(0), None);
+        assert_eq!(Flags::new(&part, "opened").unwrap().get(0), None);
     }
 
     #[test]

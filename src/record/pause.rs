@@ -16,7 +16,7 @@ pub(super) struct PauseLog {
 }
 
 impl PauseLog {
-    pub(super) fn of(pauses: Vec<Pause>) -> Self {
+    pub(super) fn new(pauses: Vec<Pause>) -> Self {
         Self { pauses }
     }
 

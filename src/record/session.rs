@@ -101,7 +101,7 @@ pub fn record(
         }
         _ => tracing::info_span!("completing the file").in_scope(|| spool.finish(&metadata))?,
     };
-    let mut metadata = PauseLog::of(pauses).amend(Metadata { rows, ..metadata });
+    let mut metadata = PauseLog::new(pauses).amend(Metadata { rows, ..metadata });
     metadata.sources.extend(segment::describe(&metadata.pauses));
     Ok(Recording { metadata, bytes, files, notes, connections: session.seen.connections, ending })
 }

@@ -113,7 +113,7 @@ impl<'a> Files<'a> {
     /// The one file of a part; none of a part that has many.
     fn write_document(&self, part: Part) -> Result<Vec<PathBuf>> {
         let Self { analysis, report, folder, .. } = self;
-        let sockets = || Sockets::of(&analysis.tables, &report.findings);
+        let sockets = || Sockets::new(&analysis.tables, &report.findings);
         let path = match part {
             Part::Html => {
                 let page = html::page(report, self.pictures, &analysis.tables)?;

@@ -456,9 +456,9 @@ fn beacon_run() -> Run {
     };
     let title = format!("{HOSTILE_NAME} (pid 4242) contacts 203.0.113.7:443 every 20 s");
     let measurements = vec![
-        Measurement::of("score", 0.973, "").against(0.8),
-        Measurement::of("period", 20.0, "s"),
-        Measurement::of("q-value", f64::NAN, "").against(0.01),
+        Measurement::new("score", 0.973, "").against(0.8),
+        Measurement::new("period", 20.0, "s"),
+        Measurement::new("q-value", f64::NAN, "").against(0.01),
     ];
     let connections: Vec<u64> = (11..141).collect();
     let evidence = Evidence::new(measurements, connections, (START_US, START_US + 580 * SECOND_US));
@@ -500,7 +500,7 @@ fn scan_run() -> Run {
             ..Entities::default()
         };
         let title = format!("198.51.100.23 tries 120 ports of this host, port {port} first");
-        let measurements = vec![Measurement::of("ports tried", 120.0, "ports").against(15.0)];
+        let measurements = vec![Measurement::new("ports tried", 120.0, "ports").against(15.0)];
         let evidence =
             Evidence::new(measurements, [13], (START_US + 60 * SECOND_US, START_US + 70 * SECOND_US));
         Finding::new(&SCAN, judgement(severity, confidence, title, entities), evidence)

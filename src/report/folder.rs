@@ -120,7 +120,7 @@ impl Folder {
     /// # Errors
     /// [`Error::Io`].
     pub fn put_manifest(&self, capture: &CaptureIdentity) -> Result<PathBuf> {
-        let manifest = Manifest::of(capture, self.entries());
+        let manifest = Manifest::new(capture, self.entries());
         self.put_with(manifest::FILE, |out| json::write(&manifest, out))
     }
 

@@ -97,7 +97,7 @@ struct Row<'a> {
 
 impl Index {
     /// An index of these captures.
-    pub fn of(reports: Vec<Entry>) -> Self {
+    pub fn new(reports: Vec<Entry>) -> Self {
         Self {
             schema: format!("{SCHEMA_FAMILY}v1"),
             tool_version: concat!("netrec ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -138,7 +138,7 @@ impl Entry {
             page: parts.contains(&Part::Html).then(|| format!("{folder}/report.html")),
             folder: Some(folder),
             error: None,
-            shows: Some(Shows::of(analysis, capture)),
+            shows: Some(Shows::new(analysis, capture)),
         }
     }
 
@@ -166,7 +166,7 @@ impl Entry {
 }
 
 impl Shows {
-    fn of(analysis: &Analysis, capture: &CaptureIdentity) -> Self {
+    fn new(analysis: &Analysis, capture: &CaptureIdentity) -> Self {
         let findings = analysis.findings();
         let worst = findings.first().map(|finding| &finding.judgement);
         let headline = analysis.insights.first().map(|insight| insight.title.clone());
@@ -247,7 +247,7 @@ mod tests {
 
     fn index() -> Index {
         let gone = "the file <b>c.parquet</b> is damaged".to_owned();
-        Index::of(vec![
+        Index::new(vec![
             Entry::of(&fixture::analysis(), &fixture::identity(), "web 01-report".to_owned(), &Part::ALL),
             Entry::failed("c.parquet".to_owned(), gone),
         ])

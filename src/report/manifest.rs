@@ -60,7 +60,7 @@ pub struct Entry {
 
 impl Manifest {
     /// The manifest of files that were written.
-    pub fn of(capture: &CaptureIdentity, files: Vec<Entry>) -> Self {
+    pub fn new(capture: &CaptureIdentity, files: Vec<Entry>) -> Self {
         let capture =
             Entry { path: capture.file_name.clone(), bytes: capture.bytes, sha256: capture.sha256.clone() };
         Self {
@@ -213,7 +213,7 @@ mod tests {
             out.write_all(content.as_bytes()).unwrap();
             written.insert(path.to_owned(), out.finish());
         }
-        let manifest = Manifest::of(&fixture::identity(), entries(&written));
+        let manifest = Manifest::new(&fixture::identity(), entries(&written));
         fs::write(place.path().join(FILE), serde_json::to_string(&manifest).unwrap()).unwrap();
         (place, manifest)
     }

@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn the_reviewed_summary_has_not_changed() {
-        let report = Report::of(&fixture::analysis(), &fixture::identity());
+        let report = Report::new(&fixture::analysis(), &fixture::identity());
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/report/report.md");
         let summary = render(&report, &Part::ALL);
         fixture::check_golden(path, &summary);
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn it_fits_into_a_ticket_however_much_was_found() {
-        let mut report = Report::of(&fixture::analysis(), &fixture::identity());
+        let mut report = Report::new(&fixture::analysis(), &fixture::identity());
         let finding = report.findings[0].clone();
         report.findings = vec![finding; 500];
         report.insights = vec![report.insights[0].clone(); 50];
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn it_opens_with_the_severity_and_what_happened() {
-        let text = render(&Report::of(&fixture::analysis(), &fixture::identity()), &Part::ALL);
+        let text = render(&Report::new(&fixture::analysis(), &fixture::identity()), &Part::ALL);
         let lines: Vec<&str> = text.lines().collect();
         assert!(lines[0].starts_with("# CRITICAL: host `"), "{}", lines[0]);
         assert!(lines[2].starts_with("**TL;DR:** 1 incident of critical severity"), "{}", lines[2]);
@@ -260,7 +260,7 @@ mod tests {
 
     #[test]
     fn hostile_names_are_not_markup() {
-        let text = render(&Report::of(&fixture::analysis(), &fixture::identity()), &Part::ALL);
+        let text = render(&Report::new(&fixture::analysis(), &fixture::identity()), &Part::ALL);
         // The fixture's name holds a backtick, and so stands between two in a code span.
         for outside in text.split("``").step_by(2) {
             assert!(!outside.contains("<script") && !outside.contains("!["), "{outside}");
@@ -270,7 +270,7 @@ mod tests {
 
     #[test]
     fn nothing_found_is_said_with_its_limits() {
-        let text = render(&Report::of(&fixture::empty(), &fixture::identity()), &Part::ALL);
+        let text = render(&Report::new(&fixture::empty(), &fixture::identity()), &Part::ALL);
         assert!(text.contains("Findings: none") && text.contains("visibility gaps"), "{text}");
     }
 }

@@ -76,7 +76,7 @@ pub fn write(
     redactor: Option<&Redactor>,
     folder: Folder,
 ) -> Result<Vec<PathBuf>> {
-    let mut report = Report::of(analysis, capture);
+    let mut report = Report::new(analysis, capture);
     if let Some(redactor) = redactor {
         redactor.rules(&mut report);
     }

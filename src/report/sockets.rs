@@ -27,14 +27,14 @@ impl<'a> Sockets<'a> {
     ///
     /// # Errors
     /// If the table of connections has no `conn_id`: a bug.
-    pub(super) fn of(tables: &'a Tables, findings: &[Finding]) -> Result<Self> {
+    pub(super) fn new(tables: &'a Tables, findings: &[Finding]) -> Result<Self> {
         let wanted: AHashSet<u64> = findings.iter().flat_map(ids).collect();
         let all = Numbers::<UInt64Type>::of(&tables.connections, "conn_id")?;
         let rows = (0..all.len()).filter_map(|row| Some((all.get(row)?, row)));
         Ok(Self {
             rows: rows.filter(|(id, _)| wanted.contains(id)).collect(),
-            connections: sockets::Sockets::of(tables).ok().map(|sockets| {
-                let orientation = Orientation::of(&sockets);
+            connections: sockets::Sockets::new(tables).ok().map(|sockets| {
+                let orientation = Orientation::new(&sockets);
                 (sockets, orientation)
             }),
             processes: ProcessColumns::of(&tables.processes).ok(),

@@ -138,7 +138,7 @@ mod tests {
 
     fn text_of(name: &str) -> String {
         let analysis = fixture::analysis();
-        let report = Report::of(&analysis, &fixture::identity());
+        let report = Report::new(&analysis, &fixture::identity());
         let table = TABLES.iter().find(|table| table.name == name).unwrap();
         let frame = (table.rows)(&analysis, &report).unwrap();
         let mut out = Vec::new();
@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn an_insight_names_its_findings() {
         let text = text_of("insights");
-        let id = &Report::of(&fixture::analysis(), &fixture::identity()).findings[0].id;
+        let id = &Report::new(&fixture::analysis(), &fixture::identity()).findings[0].id;
         assert!(text.lines().count() == 2 && text.contains(id.as_str()), "{text}");
     }
 

@@ -37,7 +37,7 @@ pub(crate) enum Cell<'a> {
 impl<'a> Recording<'a> {
     /// Of an analysis.
     pub fn new(analysis: &'a Analysis, identity: &'a Identity) -> Self {
-        Self { analysis, identity, boots: Boots::of(&analysis.metadata) }
+        Self { analysis, identity, boots: Boots::new(&analysis.metadata) }
     }
 
     /// Hands over the rows of a table, some at a time; at least one batch.
@@ -150,7 +150,7 @@ impl<'a> Recording<'a> {
             Numbers::<Int64Type>::of(sockets, "first_seen_us")?,
         );
         let owners = Numbers::<UInt32Type>::of(sockets, "process")?;
-        let own = Own::of(sockets, &self.analysis.metadata)?;
+        let own = Own::new(sockets, &self.analysis.metadata)?;
         let place = |row: usize| self.boots.place(starts.get(row).unwrap_or(0), ids.get(row).unwrap_or(0));
         columns(table, rows.len(), |column, at| {
             let get: Box<dyn Fn(usize) -> Cell<'a> + '_> = match column {
@@ -274,7 +274,7 @@ fn cells<'a>(frame: &'a DataFrame, column: &str) -> Result<Box<dyn Fn(usize) -> 
             Box::new(move |row| text(words.get(row)))
         }
         DataType::Boolean => {
-            let flags = Flags::of(frame, column)?;
+            let flags = Flags::new(frame, column)?;
             Box::new(move |row| flags.get(row).map_or(Cell::Null, Cell::Bool))
         }
         DataType::Int64 => {

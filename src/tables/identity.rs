@@ -45,7 +45,7 @@ pub(super) struct Boots<'a> {
 }
 
 impl<'a> Boots<'a> {
-    pub(super) fn of(metadata: &'a Metadata) -> Self {
+    pub(super) fn new(metadata: &'a Metadata) -> Self {
         let files = |joined: &'a Joined| {
             let mut files: Vec<_> = joined
                 .files

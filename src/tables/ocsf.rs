@@ -42,7 +42,7 @@ const CHUNK_ROWS: usize = 64 * 1024;
 /// # Errors
 /// [`Error::Analysis`] if a table lacks a column: a bug.
 pub fn network_activity(tables: &Tables, metadata: &Metadata) -> Result<(Vec<u8>, u64)> {
-    let events = Events::of(tables, metadata)?;
+    let events = Events::new(tables, metadata)?;
     let count = events.rows.len();
     let empty = events.batch(&[])?;
     let chunks = events.rows.chunks(CHUNK_ROWS).map(|rows| events.batch(rows));
@@ -69,9 +69,9 @@ struct Event<'a> {
 }
 
 impl<'a> Events<'a> {
-    fn of(tables: &'a Tables, metadata: &'a Metadata) -> Result<Self> {
-        let sockets = Sockets::of(tables)?;
-        let orientation = Orientation::of(&sockets);
+    fn new(tables: &'a Tables, metadata: &'a Metadata) -> Result<Self> {
+        let sockets = Sockets::new(tables)?;
+        let orientation = Orientation::new(&sockets);
         let is_event = |row: &usize| {
             let socket = sockets.get(*row);
             // Of two ends inside the host the one that opened the connection stands for both.

@@ -152,7 +152,7 @@ mod tests {
             attack: Vec::new(),
             entities,
         };
-        let measurements = vec![Measurement::of("ports", 1.0, "ports")];
+        let measurements = vec![Measurement::new("ports", 1.0, "ports")];
         let ids: Vec<u64> = ids.to_vec();
         Finding::new(DETECTORS[detector].about, judgement, Evidence::new(measurements, ids, span_us))
     }

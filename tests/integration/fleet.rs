@@ -250,7 +250,7 @@ fn a_batch_that_is_mapped_again_leaves_the_same_files_and_replaces_no_others() {
     assert_eq!(map().code, 3);
     assert!(state() == first);
     // The names of the captures, sorted and joined by a line feed, as the documentation says.
-    let batch = netrec::capture::Digest::of(b"missing.parquet\ns3://bucket/a.parquet").to_string();
+    let batch = netrec::capture::Digest::new(b"missing.parquet\ns3://bucket/a.parquet").to_string();
     let captures = tables.join(format!("captures-{}.parquet", &batch[..16]));
     let mut paths = Vec::new();
     netrec::tables::read(&netrec::tables::schema::CAPTURES, &captures, &mut |rows| {

@@ -84,7 +84,7 @@ fn a_pipe_gives_every_byte_once_and_its_hash_is_that_of_all() {
     let place = folder.path();
     let text = conn_json(3000);
     for bytes in [text.as_bytes().to_vec(), gzip(text.as_bytes())] {
-        let hash = netrec::capture::Digest::of(&bytes).to_string();
+        let hash = netrec::capture::Digest::new(&bytes).to_string();
         for path in ["-", "/dev/stdin", "fifo"] {
             if path == "fifo" {
                 Command::new("mkfifo").arg(place.join("fifo")).status().unwrap();

@@ -72,7 +72,7 @@ fn a_deleted_executable_is_hashed_while_it_runs_and_when_it_has_ended() {
     let path = folder.path().join("c.parquet");
     let programs = copies_of_bash(folder.path(), &["stays", "goes"]);
     let expected: Vec<Digest> =
-        programs.iter().map(|program| Digest::of(&fs::read(program).unwrap())).collect();
+        programs.iter().map(|program| Digest::new(&fs::read(program).unwrap())).collect();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let connect = format!("exec 3<>/dev/tcp/127.0.0.1/{port}; printf hello >&3");
@@ -165,7 +165,7 @@ fn check_short_lived(runs: usize) -> (usize, usize) {
 fn is_right(row: &Seen, pid: u32, program: &Path, number: usize) -> bool {
     let name = program.file_name().unwrap().to_str().unwrap();
     let exe = program.to_str().unwrap();
-    let sha256 = Digest::of(&fs::read(program).unwrap()).to_string();
+    let sha256 = Digest::new(&fs::read(program).unwrap()).to_string();
     assert!(row.pid.is_none_or(|said| said == pid), "{row:?}");
     assert!(row.process_name.as_deref().is_none_or(|said| said == name), "{row:?}");
     assert!(row.exe.as_deref().is_none_or(|said| said == exe), "{row:?}");

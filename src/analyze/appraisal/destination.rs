@@ -201,7 +201,7 @@ mod tests {
     /// Ids of the factors of the connections to `addr`.
     fn ids(capture: &Capture, addr: &str) -> Vec<&'static str> {
         let tables = capture.tables();
-        let sockets = Sockets::of(&tables).unwrap();
+        let sockets = Sockets::new(&tables).unwrap();
         let surroundings = Surroundings::of(&sockets, &Metadata::default());
         let rows: Vec<usize> = (0..sockets.len())
             .filter(|row| sockets.get(*row).remote().is_some_and(|r| r.0 == addr))

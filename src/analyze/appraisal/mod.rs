@@ -60,7 +60,7 @@ pub struct Appraisal {
 
 impl Appraisal {
     /// What is known of the connections of a finding: their programs and their destination.
-    pub fn of(members: Members<'_, '_>, processes: &Processes<'_>, surroundings: &Surroundings<'_>) -> Self {
+    pub fn new(members: Members<'_, '_>, processes: &Processes<'_>, surroundings: &Surroundings<'_>) -> Self {
         let rows: BTreeSet<usize> =
             members.iter().filter_map(|socket| socket.process).map(|row| row as usize).collect();
         let known: Vec<_> =

@@ -172,7 +172,7 @@ impl Detector for Beacon {
         if let Some(skipped) = Outcome::skipped_if_nothing_opened(context.tables, sockets) {
             return Ok(skipped);
         }
-        let timing = Timing::of(context.tables);
+        let timing = Timing::new(context.tables);
         let mut candidates = Vec::new();
         for window_us in &timing.windows_us {
             candidates.extend(in_window(&scene, context.tables, *window_us, &timing, config)?);
@@ -253,7 +253,7 @@ struct Timing {
 }
 
 impl Timing {
-    fn of(tables: &Tables) -> Self {
+    fn new(tables: &Tables) -> Self {
         let (first, last) = tables.span_us;
         // A hostile interval must neither be zero nor overflow.
         let tick_s = tables.interval_s.clamp(1.0, rita::MAX_WINDOW_S as f64);

@@ -148,14 +148,14 @@ fn finding(sockets: &Sockets<'_>, attack: &Attack<'_>, config: &Thresholds) -> F
         entities: members.entities(),
     };
     let measurements = vec![
-        Measurement::of("short sessions", attack.rows.len() as f64, "sessions")
+        Measurement::new("short sessions", attack.rows.len() as f64, "sessions")
             .against(f64::from(config.min_sessions)),
-        Measurement::of("most within the window", attack.most_within as f64, "sessions"),
-        Measurement::of("share that looks failed", attack.failed_share, "").against(config.min_failed_share),
-        Measurement::of("clients", attack.clients.len() as f64, "clients"),
-        Measurement::of("targets", attack.servers.len() as f64, "hosts"),
-        Measurement::of("median duration", attack.median_s, "s"),
-        Measurement::of("median bytes from the client", attack.median_bytes, "bytes"),
+        Measurement::new("most within the window", attack.most_within as f64, "sessions"),
+        Measurement::new("share that looks failed", attack.failed_share, "").against(config.min_failed_share),
+        Measurement::new("clients", attack.clients.len() as f64, "clients"),
+        Measurement::new("targets", attack.servers.len() as f64, "hosts"),
+        Measurement::new("median duration", attack.median_s, "s"),
+        Measurement::new("median bytes from the client", attack.median_bytes, "bytes"),
     ];
     Finding::new(&BruteForce::ABOUT, judgement, members.evidence(measurements))
 }

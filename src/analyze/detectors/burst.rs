@@ -118,7 +118,7 @@ impl Detector for Burst {
     }
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
-        let sockets = Sockets::of(context.tables)?;
+        let sockets = Sockets::new(context.tables)?;
         if let Some(skipped) = Outcome::skipped_if_nothing_opened(context.tables, &sockets) {
             return Ok(skipped);
         }
@@ -222,11 +222,11 @@ fn measurements(episode: &Episode<'_>, config: &Thresholds) -> Vec<Measurement> 
         Metric::Bytes => "bytes",
     };
     vec![
-        Measurement::of("busiest window", episode.peak, unit).against(episode.metric.floor(config)),
-        Measurement::of("robust z", episode.z, "").against(config.min_z),
-        Measurement::of("median window", episode.median, unit),
-        Measurement::of("window", episode.window_s, "s"),
-        Measurement::of("lasted", (episode.span_us.1 - episode.span_us.0) as f64 / 1e6, "s"),
+        Measurement::new("busiest window", episode.peak, unit).against(episode.metric.floor(config)),
+        Measurement::new("robust z", episode.z, "").against(config.min_z),
+        Measurement::new("median window", episode.median, unit),
+        Measurement::new("window", episode.window_s, "s"),
+        Measurement::new("lasted", (episode.span_us.1 - episode.span_us.0) as f64 / 1e6, "s"),
     ]
 }
 

@@ -265,14 +265,14 @@ fn finding(peer: &Peer<'_>, members: Members<'_, '_>, appraisal: &Appraisal, con
         entities: members.entities(),
     };
     let mut measurements = vec![
-        Measurement::of("longest session", longest, "s").against(config.min_duration_s / 2.0),
-        Measurement::of("connections", members.len() as f64, "connections"),
-        Measurement::of("sent", sent, "bytes"),
-        Measurement::of("received", received, "bytes"),
-        Measurement::of("weight of the evidence", weight(longest, config) + appraisal.total(), "")
+        Measurement::new("longest session", longest, "s").against(config.min_duration_s / 2.0),
+        Measurement::new("connections", members.len() as f64, "connections"),
+        Measurement::new("sent", sent, "bytes"),
+        Measurement::new("received", received, "bytes"),
+        Measurement::new("weight of the evidence", weight(longest, config) + appraisal.total(), "")
             .against(2.0),
     ];
     measurements
-        .extend(appraisal.factors().iter().map(|factor| Measurement::of(factor.id, factor.weight, "")));
+        .extend(appraisal.factors().iter().map(|factor| Measurement::new(factor.id, factor.weight, "")));
     Finding::new(&C2Session::ABOUT, judgement, members.evidence(measurements))
 }

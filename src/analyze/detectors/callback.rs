@@ -108,7 +108,7 @@ impl Detector for Callback {
 }
 
 fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
-    let served = Served::of(scene);
+    let served = Served::new(scene);
     let peers = scene.by_peer(|socket, peer| peer.side == Side::Client && socket.opened_in_recording);
     let mut findings = Vec::new();
     for (peer, rows) in peers.iter().filter(|(_, rows)| rows.len() <= config.max_connections as usize) {
@@ -143,7 +143,7 @@ struct Served<'a> {
 }
 
 impl<'a> Served<'a> {
-    fn of(scene: &Scene<'a>) -> Self {
+    fn new(scene: &Scene<'a>) -> Self {
         let peers = scene.by_peer(|socket, peer| {
             socket.protocol == Protocol::Tcp && socket.was_established() && EXPOSED_PORTS.contains(&peer.port)
         });
@@ -289,14 +289,15 @@ fn finding(
         entities: members.entities(),
     };
     let mut measurements = vec![
-        Measurement::of("connections", members.len() as f64, "connections")
+        Measurement::new("connections", members.len() as f64, "connections")
             .against(f64::from(config.max_connections)),
     ];
     if let Reason::BackToClient { after_s } = reason {
-        measurements.push(Measurement::of("after the request", *after_s, "s").against(config.window_s));
+        measurements.push(Measurement::new("after the request", *after_s, "s").against(config.window_s));
     }
-    measurements.push(Measurement::of("weight of the evidence", weight + appraisal.total(), "").against(2.0));
     measurements
-        .extend(appraisal.factors().iter().map(|factor| Measurement::of(factor.id, factor.weight, "")));
+        .push(Measurement::new("weight of the evidence", weight + appraisal.total(), "").against(2.0));
+    measurements
+        .extend(appraisal.factors().iter().map(|factor| Measurement::new(factor.id, factor.weight, "")));
     Finding::new(&Callback::ABOUT, judgement, members.evidence(measurements))
 }

@@ -99,7 +99,7 @@ impl Detector for Clusters {
     }
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
-        let sockets = Sockets::of(context.tables)?;
+        let sockets = Sockets::new(context.tables)?;
         let features = context.features(&sockets);
         let rows = features.rows.clone();
         if rows.len() < config.min_points as usize {
@@ -109,7 +109,7 @@ impl Detector for Clusters {
                 rows.len()
             )));
         }
-        let points = Points::of(&features.values, FEATURES.len());
+        let points = Points::new(&features.values, FEATURES.len());
         drop(features);
         let grouping = density::group(&points, config).map_err(crate::Error::Analysis)?;
         let of_rows: Vec<Option<u32>> =
@@ -189,9 +189,9 @@ fn ungrouped(
         entities: members.entities(),
     };
     let measurements = vec![
-        Measurement::of("share in no group", share, "").against(config.max_noise_share),
-        Measurement::of("groups", f64::from(grouping.clusters), "groups"),
-        Measurement::of("radius", grouping.radius, "standard deviations"),
+        Measurement::new("share in no group", share, "").against(config.max_noise_share),
+        Measurement::new("groups", f64::from(grouping.clusters), "groups"),
+        Measurement::new("radius", grouping.radius, "standard deviations"),
     ];
     Some(Finding::new(&Clusters::ABOUT, judgement, members.evidence(measurements)))
 }

@@ -132,7 +132,7 @@ impl Detector for Dns {
     }
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
-        let queries = Queries::of(context.tables)?;
+        let queries = Queries::new(context.tables)?;
         if queries.is_empty() && !sizes::are_known(context)? {
             return Ok(Outcome::Skipped(
                 "Needs DNS queries or UDP payload bytes: record with --udp-bytes or --names, or import \
@@ -184,7 +184,7 @@ struct Asked<'a> {
 }
 
 impl<'a> Asked<'a> {
-    fn of(source: Source<'a>, questions: &[Query<'a>], scene: &Scene<'_>) -> Option<Self> {
+    fn new(source: Source<'a>, questions: &[Query<'a>], scene: &Scene<'_>) -> Option<Self> {
         let conn_ids: BTreeSet<u64> = questions.iter().map(|query| query.conn_id).collect();
         let sockets = &scene.sockets;
         let rows = (0..sockets.len()).filter(|row| conn_ids.contains(&sockets.conn_id(*row))).collect();

@@ -301,21 +301,22 @@ fn explanation(upload: &Upload<'_>, appraisal: &Appraisal) -> String {
 
 fn measurements(upload: &Upload<'_>, config: &Thresholds) -> Vec<Measurement> {
     let mut all = vec![
-        Measurement::of("sent", upload.sent as f64, "bytes").against(config.min_sent_bytes as f64),
-        Measurement::of("received", upload.received as f64, "bytes"),
-        Measurement::of("sent over received", upload.ratio(), "").against(config.min_ratio),
-        Measurement::of("share of everything the process sent", upload.share, ""),
-        Measurement::of("took", upload.seconds(), "s"),
+        Measurement::new("sent", upload.sent as f64, "bytes").against(config.min_sent_bytes as f64),
+        Measurement::new("received", upload.received as f64, "bytes"),
+        Measurement::new("sent over received", upload.ratio(), "").against(config.min_ratio),
+        Measurement::new("share of everything the process sent", upload.share, ""),
+        Measurement::new("took", upload.seconds(), "s"),
     ];
     all.extend(upload.times_others.map(|times| {
-        Measurement::of("times the median of its other addresses", times, "").against(config.min_times_others)
+        Measurement::new("times the median of its other addresses", times, "")
+            .against(config.min_times_others)
     }));
     all.extend(
         upload
             .times_largest
-            .map(|times| Measurement::of("times the most that the host sent elsewhere", times, "")),
+            .map(|times| Measurement::new("times the most that the host sent elsewhere", times, "")),
     );
-    all.extend(upload.times_history.map(|times| Measurement::of("times its usual rate", times, "")));
+    all.extend(upload.times_history.map(|times| Measurement::new("times its usual rate", times, "")));
     all
 }
 

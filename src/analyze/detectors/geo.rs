@@ -83,7 +83,7 @@ impl Detector for Geo {
     }
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
-        let sockets = Sockets::of(context.tables)?;
+        let sockets = Sockets::new(context.tables)?;
         let public = || sockets.iter().filter(|socket| socket.remote_scope == Some(Scope::Public));
         if public().next().is_none() {
             return Ok(Outcome::Skipped("No connection of this capture has a public address.".to_owned()));
@@ -92,7 +92,7 @@ impl Detector for Geo {
             let reason = "The databases in use do not locate any public address of this capture.";
             return Ok(Outcome::Skipped(reason.to_owned()));
         }
-        let whole = Whole::of(&sockets);
+        let whole = Whole::new(&sockets);
         let is_network = context.metadata.holds_many_hosts();
         let opener = if is_network { "internal hosts" } else { "this host" };
         let mut limits = vec![format!("Only connections opened by {opener} are compared.")];
@@ -147,12 +147,12 @@ fn finding(sockets: &Sockets<'_>, lone: &Lone<'_>, whole: &Whole, config: &Thres
     };
     let bytes_share = (lone.sent + lone.received) as f64 / whole.bytes.max(1) as f64;
     let measurements = vec![
-        Measurement::of("largest share of connections of a country", lone.largest_share, "")
+        Measurement::new("largest share of connections of a country", lone.largest_share, "")
             .against(config.max_share),
-        Measurement::of("share of bytes", bytes_share, ""),
-        Measurement::of("bytes sent", lone.sent as f64, "bytes").against(config.sent_bytes as f64),
-        Measurement::of("bytes received", lone.received as f64, "bytes"),
-        Measurement::of("countries", lone.countries.len() as f64, "countries"),
+        Measurement::new("share of bytes", bytes_share, ""),
+        Measurement::new("bytes sent", lone.sent as f64, "bytes").against(config.sent_bytes as f64),
+        Measurement::new("bytes received", lone.received as f64, "bytes"),
+        Measurement::new("countries", lone.countries.len() as f64, "countries"),
     ];
     Finding::new(&Geo::ABOUT, judgement, members.evidence(measurements))
 }

@@ -96,7 +96,7 @@ fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
         .iter()
         .filter_map(|(peer, rows)| {
             let members = scene.sockets.members(rows);
-            let messages = Messages::of(members)?;
+            let messages = Messages::new(members)?;
             if !messages.meet(config) {
                 return None;
             }
@@ -118,7 +118,7 @@ struct Messages {
 
 impl Messages {
     /// None where messages or bytes were not counted.
-    fn of(members: Members<'_, '_>) -> Option<Self> {
+    fn new(members: Members<'_, '_>) -> Option<Self> {
         let sum = |field: fn(&Socket<'_>) -> Option<u64>| {
             members.iter().map(|socket| field(&socket)).sum::<Option<u64>>()
         };
@@ -213,17 +213,17 @@ impl Messages {
             entities: members.entities(),
         };
         let mut measurements = vec![
-            Measurement::of("messages", (self.sent.0 + self.received.0) as f64, "messages")
+            Measurement::new("messages", (self.sent.0 + self.received.0) as f64, "messages")
                 .against(f64::from(config.min_messages)),
-            Measurement::of("mean message sent", Self::mean_bytes(self.sent), "bytes")
+            Measurement::new("mean message sent", Self::mean_bytes(self.sent), "bytes")
                 .against(config.min_message_bytes),
-            Measurement::of("mean message received", Self::mean_bytes(self.received), "bytes")
+            Measurement::new("mean message received", Self::mean_bytes(self.received), "bytes")
                 .against(config.min_message_bytes),
-            Measurement::of("rate", self.rate(), "messages/s"),
-            Measurement::of("weight of the evidence", sum, "").against(2.0),
+            Measurement::new("rate", self.rate(), "messages/s"),
+            Measurement::new("weight of the evidence", sum, "").against(2.0),
         ];
         measurements
-            .extend(appraisal.factors().iter().map(|factor| Measurement::of(factor.id, factor.weight, "")));
+            .extend(appraisal.factors().iter().map(|factor| Measurement::new(factor.id, factor.weight, "")));
         Finding::new(&Icmp::ABOUT, judgement, members.evidence(measurements))
     }
 }

@@ -79,7 +79,7 @@ impl Detector for Indicator {
         if known.list.is_empty() {
             return Ok(Outcome::Skipped("No list of indicators was given (--ioc FILE).".to_owned()));
         }
-        let sockets = Sockets::of(context.tables)?;
+        let sockets = Sockets::new(context.tables)?;
         let matches = matches(&known.list, &sockets, context.tables)?;
         let mut findings: Vec<Finding> = matches
             .iter()
@@ -106,7 +106,7 @@ fn matches<'a>(
     sockets: &Sockets<'a>,
     tables: &'a Tables,
 ) -> Result<Matches<'a>> {
-    let index = Index::of(list);
+    let index = Index::new(list);
     let by_process = named_processes(&index, tables)?;
     let mut by_addr: AHashMap<&str, Vec<usize>> = AHashMap::new();
     let mut matches = Matches::new();
@@ -162,7 +162,7 @@ fn finding(
         attack: Vec::new(),
         entities: members.entities(),
     };
-    let measured = vec![Measurement::of("matching connections", members.len() as f64, "connections")];
+    let measured = vec![Measurement::new("matching connections", members.len() as f64, "connections")];
     Finding::new(&Indicator::ABOUT, judgement, members.evidence(measured))
 }
 

@@ -128,7 +128,7 @@ impl Detector for IsolationForest {
     }
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
-        let sockets = Sockets::of(context.tables)?;
+        let sockets = Sockets::new(context.tables)?;
         let matrix = context.features(&sockets);
         let rows = &matrix.rows;
         if rows.len() < config.min_connections as usize {
@@ -282,18 +282,18 @@ impl<'c> Judge<'_, 'c> {
 
     fn measurements(&self, row: usize, reasons: &[Reason]) -> Vec<Measurement> {
         let mut all =
-            vec![Measurement::of("anomaly score", self.scores[row], "").against(self.config.min_score)];
+            vec![Measurement::new("anomaly score", self.scores[row], "").against(self.config.min_score)];
         for reason in reasons {
             let feature = &FEATURES[reason.column];
             let value = feature.scale.invert(f64::from(self.matrix.row(row)[reason.column]));
             let usual = feature.scale.invert(self.usual(reason.column));
-            all.push(Measurement::of(feature.name, value, feature.unit));
-            all.push(Measurement::of(
+            all.push(Measurement::new(feature.name, value, feature.unit));
+            all.push(Measurement::new(
                 format!("{}, median of the capture", feature.name),
                 usual,
                 feature.unit,
             ));
-            all.push(Measurement::of(format!("{}, robust z", feature.name), reason.robust_z, ""));
+            all.push(Measurement::new(format!("{}, robust z", feature.name), reason.robust_z, ""));
         }
         all
     }

@@ -187,10 +187,10 @@ impl FanOut<'_> {
             entities: members.entities(),
         };
         let measurements = vec![
-            Measurement::of("hosts within the window", self.most_within as f64, "hosts")
+            Measurement::new("hosts within the window", self.most_within as f64, "hosts")
                 .against(f64::from(config.min_hosts)),
-            Measurement::of("hosts", self.hosts.len() as f64, "hosts"),
-            Measurement::of("connections", self.rows.len() as f64, "connections"),
+            Measurement::new("hosts", self.hosts.len() as f64, "hosts"),
+            Measurement::new("connections", self.rows.len() as f64, "connections"),
         ];
         Finding::new(&LateralMovement::ABOUT, judgement, members.evidence(measurements))
     }
@@ -272,8 +272,8 @@ impl Chain<'_> {
             entities: members.entities(),
         };
         let measurements = vec![
-            Measurement::of("hosts after the login", self.to.len() as f64, "hosts"),
-            Measurement::of("time between the logins", self.shortest_s, "s").against(config.chain_s),
+            Measurement::new("hosts after the login", self.to.len() as f64, "hosts"),
+            Measurement::new("time between the logins", self.shortest_s, "s").against(config.chain_s),
         ];
         Finding::new(&LateralMovement::ABOUT, judgement, members.evidence(measurements))
     }

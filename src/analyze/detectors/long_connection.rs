@@ -98,13 +98,13 @@ impl Detector for LongConnection {
     }
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
-        let sockets = Sockets::of(context.tables)?;
+        let sockets = Sockets::new(context.tables)?;
         if context.tables.ticks < 2 && !sockets.iter().any(|socket| socket.duration_s > 0.0) {
             return Ok(Outcome::Skipped(
                 "Needs at least two ticks to see how long a connection lasts.".to_owned(),
             ));
         }
-        let totals = Totals::of(&sockets);
+        let totals = Totals::new(&sockets);
         let long: Vec<&Total<'_>> = totals
             .all
             .iter()
@@ -251,14 +251,14 @@ fn measurements(together: &[&Total<'_>], config: &Thresholds) -> Vec<Measurement
     let total = longest(together);
     let most_in_all = together.iter().map(|total| total.sum_s).fold(0.0, f64::max);
     let mut all = vec![
-        Measurement::of("longest connection", total.longest_s, "s").against(config.min_duration_s),
-        Measurement::of("total of the pair", most_in_all, "s").against(config.min_total_s),
-        Measurement::of("RITA score of the total", rita_score(most_in_all), ""),
-        Measurement::of("destinations", together.len() as f64, "destinations"),
+        Measurement::new("longest connection", total.longest_s, "s").against(config.min_duration_s),
+        Measurement::new("total of the pair", most_in_all, "s").against(config.min_total_s),
+        Measurement::new("RITA score of the total", rita_score(most_in_all), ""),
+        Measurement::new("destinations", together.len() as f64, "destinations"),
     ];
     if let [total] = together {
-        all.extend(total.bytes_sent.map(|bytes| Measurement::of("sent", bytes as f64, "bytes")));
-        all.extend(total.bytes_received.map(|bytes| Measurement::of("received", bytes as f64, "bytes")));
+        all.extend(total.bytes_sent.map(|bytes| Measurement::new("sent", bytes as f64, "bytes")));
+        all.extend(total.bytes_received.map(|bytes| Measurement::new("received", bytes as f64, "bytes")));
     }
     all
 }

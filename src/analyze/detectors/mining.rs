@@ -132,7 +132,7 @@ fn findings(scene: &Scene<'_>, cpu: &Numbers<'_, Float32Type>, config: &Threshol
     let mut findings = Vec::new();
     for (peer, rows) in &peers {
         let members = scene.sockets.members(rows);
-        let Some(channel) = Channel::of(members).filter(|channel| channel.is_thin(config)) else {
+        let Some(channel) = Channel::new(members).filter(|channel| channel.is_thin(config)) else {
             continue;
         };
         let owner = members.iter().find_map(|socket| socket.process);
@@ -160,7 +160,7 @@ struct Channel {
 }
 
 impl Channel {
-    fn of(members: Members<'_, '_>) -> Option<Self> {
+    fn new(members: Members<'_, '_>) -> Option<Self> {
         let longest = members.iter().max_by(|a, b| a.duration_s.total_cmp(&b.duration_s))?;
         let bytes = longest
             .recorded_sent
@@ -218,13 +218,13 @@ fn finding(
         entities: members.entities(),
     };
     let mut measurements = vec![
-        Measurement::of("longest connection", channel.duration_s, "s").against(config.min_duration_s),
-        Measurement::of("rate", channel.bytes_per_s, "bytes/s").against(config.max_bytes_per_s),
+        Measurement::new("longest connection", channel.duration_s, "s").against(config.min_duration_s),
+        Measurement::new("rate", channel.bytes_per_s, "bytes/s").against(config.max_bytes_per_s),
     ];
     measurements.extend(
-        cpu_percent.map(|cpu| Measurement::of("CPU of the owner", cpu, "%").against(config.min_cpu_percent)),
+        cpu_percent.map(|cpu| Measurement::new("CPU of the owner", cpu, "%").against(config.min_cpu_percent)),
     );
     measurements
-        .extend(appraisal.factors().iter().map(|factor| Measurement::of(factor.id, factor.weight, "")));
+        .extend(appraisal.factors().iter().map(|factor| Measurement::new(factor.id, factor.weight, "")));
     Finding::new(&Mining::ABOUT, judgement, members.evidence(measurements))
 }

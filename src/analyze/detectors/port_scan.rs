@@ -403,8 +403,8 @@ fn measurements(scan: &Scan<'_>, config: &Thresholds) -> Vec<Measurement> {
     let unit = if matches!(scan.kind, Kind::Horizontal(_)) { "hosts" } else { "ports" };
     let threshold = config.held_against(scan) as f64;
     let count = |reply| scan.count(reply) as f64;
-    let in_window = Measurement::of("most failed in one window", scan.most_in_window as f64, unit);
-    let failed = Measurement::of("failed", scan.failures() as f64, unit);
+    let in_window = Measurement::new("most failed in one window", scan.most_in_window as f64, unit);
+    let failed = Measurement::new("failed", scan.failures() as f64, unit);
     let (in_window, failed) = match scan.size {
         Size::Full => (in_window.against(threshold), failed),
         Size::Small => (in_window, failed.against(threshold)),
@@ -412,19 +412,19 @@ fn measurements(scan: &Scan<'_>, config: &Thresholds) -> Vec<Measurement> {
     let mut all = vec![
         in_window,
         failed,
-        Measurement::of("ports tried", scan.ports().len() as f64, "ports"),
-        Measurement::of("hosts tried", scan.hosts().len() as f64, "hosts"),
-        Measurement::of("failed share", scan.failed_share(), ""),
-        Measurement::of("refused", count(Reply::Refused), "contacts"),
-        Measurement::of("unanswered", count(Reply::Unanswered), "contacts"),
-        Measurement::of("closed without data", count(Reply::NoData), "contacts"),
-        Measurement::of("log10 of the likelihood ratio", scan.log10_likelihood, "")
+        Measurement::new("ports tried", scan.ports().len() as f64, "ports"),
+        Measurement::new("hosts tried", scan.hosts().len() as f64, "hosts"),
+        Measurement::new("failed share", scan.failed_share(), ""),
+        Measurement::new("refused", count(Reply::Refused), "contacts"),
+        Measurement::new("unanswered", count(Reply::Unanswered), "contacts"),
+        Measurement::new("closed without data", count(Reply::NoData), "contacts"),
+        Measurement::new("log10 of the likelihood ratio", scan.log10_likelihood, "")
             .against(config.log10_decision()),
     ];
     // A rate over less than a second would say more about the clock than about the scan.
     let seconds = span_s(scan);
     if seconds >= 1.0 {
-        all.push(Measurement::of("rate", scan.contacts.len() as f64 / seconds, "contacts/s"));
+        all.push(Measurement::new("rate", scan.contacts.len() as f64 / seconds, "contacts/s"));
     }
     all
 }

@@ -89,7 +89,7 @@ impl Detector for ProcessLook {
     }
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
-        let sockets = Sockets::of(context.tables)?;
+        let sockets = Sockets::new(context.tables)?;
         let processes = Processes::of(context.tables)?;
         let owners = owners(&sockets);
         if owners.is_empty() {
@@ -194,9 +194,9 @@ fn finding(sockets: &Sockets<'_>, mut case: Case<'_>) -> Finding {
     };
     let beyond = members.iter().filter(Socket::is_beyond_local_networks).count();
     let measurements = vec![
-        Measurement::of("similar processes", case.pids.len() as f64, "processes"),
-        Measurement::of("sockets", members.len() as f64, "sockets"),
-        Measurement::of("connections outside the local networks", beyond as f64, "connections"),
+        Measurement::new("similar processes", case.pids.len() as f64, "processes"),
+        Measurement::new("sockets", members.len() as f64, "sockets"),
+        Measurement::new("connections outside the local networks", beyond as f64, "connections"),
     ];
     Finding::new(&ProcessLook::ABOUT, judgement, members.evidence(measurements))
 }
@@ -249,6 +249,6 @@ fn new_listener(
         attack: vec!["T1133"],
         entities: members.entities(),
     };
-    let measurements = vec![Measurement::of("listening sockets", members.len() as f64, "sockets")];
+    let measurements = vec![Measurement::new("listening sockets", members.len() as f64, "sockets")];
     Finding::new(&ProcessLook::ABOUT, judgement, members.evidence(measurements))
 }

@@ -78,9 +78,9 @@ impl Detector for Sigma {
         if files.is_empty() {
             return Ok(Outcome::Skipped("No folder of rules was given (--sigma DIR).".to_owned()));
         }
-        let rules = Rules::of(files, rules::product(context.metadata));
-        let sockets = Sockets::of(context.tables)?;
-        let known = Background::of(context.tables, &sockets)?;
+        let rules = Rules::new(files, rules::product(context.metadata));
+        let sockets = Sockets::new(context.tables)?;
+        let known = Background::new(context.tables, &sockets)?;
         let matches = matches(&rules, &sockets, &known);
         let mut findings: Vec<Finding> =
             matches.iter().map(|((at, _), rows)| finding(&sockets, &known, &rules.list[*at], rows)).collect();
@@ -140,7 +140,7 @@ fn finding(sockets: &Sockets<'_>, known: &Background<'_>, rule: &Rule, rows: &[u
         attack: Vec::new(),
         entities: members.entities(),
     };
-    let measured = vec![Measurement::of("matching connections", members.len() as f64, "connections")];
+    let measured = vec![Measurement::new("matching connections", members.len() as f64, "connections")];
     Finding::new(&Sigma::ABOUT, judgement, members.evidence(measured))
 }
 

@@ -127,7 +127,7 @@ impl Detector for TcpHealth {
     }
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
-        let sockets = Sockets::of(context.tables)?;
+        let sockets = Sockets::new(context.tables)?;
         if sockets.iter().all(|socket| socket.protocol != Protocol::Tcp) {
             return Ok(Outcome::Skipped("Needs TCP connections, and this capture has none.".to_owned()));
         }

@@ -90,7 +90,7 @@ impl Detector for Unanswered {
             });
             let findings: Vec<Finding> = peers
                 .iter()
-                .filter_map(|(peer, rows)| Retries::of(peer, rows, &scene.sockets))
+                .filter_map(|(peer, rows)| Retries::new(peer, rows, &scene.sockets))
                 .filter(|retries| retries.meet(config))
                 .map(|retries| retries.finding(scene, config))
                 .collect();
@@ -109,7 +109,7 @@ struct Retries<'r, 'a> {
 }
 
 impl<'r, 'a> Retries<'r, 'a> {
-    fn of(peer: &'r Peer<'a>, rows: &'r [usize], sockets: &Sockets<'a>) -> Option<Self> {
+    fn new(peer: &'r Peer<'a>, rows: &'r [usize], sockets: &Sockets<'a>) -> Option<Self> {
         let starts: Vec<i64> = rows.iter().map(|row| sockets.first_seen_us(*row)).collect();
         let (first, last) = (*starts.first()?, *starts.last()?);
         let failed = rows.iter().filter(|row| !sockets.get(**row).was_established()).count();
@@ -158,11 +158,11 @@ impl<'r, 'a> Retries<'r, 'a> {
             entities: members.entities(),
         };
         let measurements = vec![
-            Measurement::of("attempts", self.rows.len() as f64, "attempts")
+            Measurement::new("attempts", self.rows.len() as f64, "attempts")
                 .against(f64::from(config.min_attempts)),
-            Measurement::of("share failed", self.failed_share(), "").against(config.min_failed_share),
-            Measurement::of("time span", self.span_s, "s").against(config.min_span_s),
-            Measurement::of("median gap", self.gap_s, "s"),
+            Measurement::new("share failed", self.failed_share(), "").against(config.min_failed_share),
+            Measurement::new("time span", self.span_s, "s").against(config.min_span_s),
+            Measurement::new("median gap", self.gap_s, "s"),
         ];
         Finding::new(&Unanswered::ABOUT, judgement, members.evidence(measurements))
     }

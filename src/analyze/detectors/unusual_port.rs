@@ -80,7 +80,7 @@ impl Detector for UnusualPort {
     }
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
-        let sockets = Sockets::of(context.tables)?;
+        let sockets = Sockets::new(context.tables)?;
         if sockets.is_empty() {
             return Ok(Outcome::Skipped("This capture has no sockets.".to_owned()));
         }
@@ -112,11 +112,11 @@ fn finding(sockets: &Sockets<'_>, oddity: &Oddity<'_>, rows: &[usize], config: &
         attack: vec!["T1571"],
         entities: members.entities(),
     };
-    let mut measurements = vec![Measurement::of("sockets", members.len() as f64, "sockets")];
+    let mut measurements = vec![Measurement::new("sockets", members.len() as f64, "sockets")];
     if let Oddity::RarePorts { ports, hosts, .. } = oddity {
-        let ports = Measurement::of("rare ports", ports.len() as f64, "ports");
+        let ports = Measurement::new("rare ports", ports.len() as f64, "ports");
         measurements.push(ports.against(f64::from(config.rare_ports)));
-        measurements.push(Measurement::of("hosts", *hosts as f64, "hosts"));
+        measurements.push(Measurement::new("hosts", *hosts as f64, "hosts"));
     }
     Finding::new(&UnusualPort::ABOUT, judgement, members.evidence(measurements))
 }

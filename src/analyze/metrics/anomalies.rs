@@ -74,7 +74,7 @@ mod tests {
         }
         capture.add(Conn::to("203.0.113.5", 50_000).local_port(22).inbound().by("sshd", 8));
         let tables = capture.tables();
-        let found = anomalies(&Sockets::of(&tables.connections).unwrap()).ports_by_process;
+        let found = anomalies(&Sockets::new(&tables.connections).unwrap()).ports_by_process;
         let numbers = |p: &PortUse| (p.connections, p.ports, p.unusual_ports, p.unusual_connections);
         assert_eq!((found[0].process.as_str(), numbers(&found[0])), ("curl", (4, 3, 2, 3)));
         assert_eq!((found[1].process.as_str(), numbers(&found[1])), ("sshd", (1, 1, 0, 0)));
@@ -83,6 +83,6 @@ mod tests {
     #[test]
     fn an_empty_capture_has_no_process() {
         let tables = Capture::new(60).tables();
-        assert!(anomalies(&Sockets::of(&tables.connections).unwrap()).ports_by_process.is_empty());
+        assert!(anomalies(&Sockets::new(&tables.connections).unwrap()).ports_by_process.is_empty());
     }
 }

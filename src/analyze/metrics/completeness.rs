@@ -51,7 +51,7 @@ fn foreign_namespaces(foreign: u64, all: u64) -> Option<String> {
 /// Connections of other network namespaces than those of the recorded host.
 fn foreign(sockets: &Sockets<'_>, tables: &Tables, metadata: &Metadata) -> u64 {
     // A table without its columns is told by whoever measures it.
-    let Ok(own) = Own::of(&tables.connections, metadata) else { return 0 };
+    let Ok(own) = Own::new(&tables.connections, metadata) else { return 0 };
     sockets.connections().filter(|row| own.is_foreign(*row)).count() as u64
 }
 

@@ -36,7 +36,7 @@ pub(super) fn correlations(sockets: &Sockets<'_>) -> Vec<Correlation> {
     let rows: Vec<usize> = sockets.connections().collect();
     let step = rows.len().div_ceil(MOST_COMPARED).max(1);
     let column = |(_, measure): &(&str, Measure)| {
-        Measured::of(rows.iter().step_by(step).map(|row| measure(sockets, *row)))
+        Measured::new(rows.iter().step_by(step).map(|row| measure(sockets, *row)))
     };
     let columns: Vec<Measured> = MEASURES.iter().map(column).collect();
     let mut ranks = Ranks::default();
@@ -51,7 +51,7 @@ pub(super) fn correlations(sockets: &Sockets<'_>) -> Vec<Correlation> {
 }
 
 impl Measured {
-    fn of(values: impl Iterator<Item = Option<f64>>) -> Self {
+    fn new(values: impl Iterator<Item = Option<f64>>) -> Self {
         let values: Vec<f64> =
             values.map(|value| value.filter(|value| value.is_finite()).unwrap_or(f64::NAN)).collect();
         let mut order: Vec<usize> = (0..values.len()).filter(|at| !values[*at].is_nan()).collect();
@@ -114,7 +114,7 @@ mod tests {
     use crate::model::testing::{Capture, Conn};
 
     fn known(values: &[f64]) -> Measured {
-        Measured::of(values.iter().copied().map(Some))
+        Measured::new(values.iter().copied().map(Some))
     }
 
     fn spearman(a: &Measured, b: &Measured) -> (u64, Option<f64>) {
@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn ranks_are_those_among_the_connections_of_which_both_are_known() {
         let a = known(&[5.0, 1.0, 3.0, 1.0]);
-        let b = Measured::of([Some(1.0), None, Some(1.0), Some(0.0)].into_iter());
+        let b = Measured::new([Some(1.0), None, Some(1.0), Some(0.0)].into_iter());
         let mut ranks = Ranks::default();
         ranks.spearman(&a, &b);
         assert_eq!((ranks.a, ranks.b), (vec![2.0, 1.0, 0.0], vec![1.5, 1.5, 0.0]));
@@ -143,8 +143,8 @@ mod tests {
     #[test]
     fn what_is_not_known_few_or_always_the_same_has_no_correlation() {
         let ten = known(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0]);
-        assert_eq!(spearman(&ten, &Measured::of([None; 10].into_iter())), (0, None));
-        let nine = Measured::of((0..10).map(|n| (n != 4).then_some(f64::from(n))));
+        assert_eq!(spearman(&ten, &Measured::new([None; 10].into_iter())), (0, None));
+        let nine = Measured::new((0..10).map(|n| (n != 4).then_some(f64::from(n))));
         assert_eq!(spearman(&ten, &nine), (9, None));
         assert_eq!(spearman(&ten, &known(&[3.0; 10])), (10, None));
         assert_eq!(spearman(&ten, &ten).1, Some(1.0));
@@ -157,7 +157,7 @@ mod tests {
             capture.add(Conn::to("203.0.113.5", 443).bytes(n * 100, n * 1_000).lasting(60.0 / n as f64));
         }
         let tables = capture.tables();
-        let pairs = correlations(&Sockets::of(&tables.connections).unwrap());
+        let pairs = correlations(&Sockets::new(&tables.connections).unwrap());
         assert_eq!(pairs.len(), MEASURES.len() * (MEASURES.len() - 1) / 2);
         let rho = |a: &str, b: &str| pairs.iter().find(|pair| pair.a == a && pair.b == b).unwrap().rho;
         assert_eq!(rho("bytes sent", "bytes received"), Some(1.0));

@@ -35,7 +35,7 @@ use crate::{Result, parallel};
 /// # Errors
 /// If a table lacks a column: a bug.
 pub fn measure(tables: &Tables, _metadata: &Metadata, settings: &Settings) -> Result<Metrics> {
-    let sockets = Sockets::of(&tables.connections)?;
+    let sockets = Sockets::new(&tables.connections)?;
     thread::scope(|scope| {
         // Half of the work.
         let overview = parallel::spawn(scope, || overview::overview(tables, &sockets));
@@ -60,5 +60,5 @@ pub fn measure(tables: &Tables, _metadata: &Metadata, settings: &Settings) -> Re
 /// If a table lacks a column: a bug.
 pub fn completeness(tables: &Tables, metadata: &Metadata, runs: &[Run]) -> Result<Completeness> {
     let periods = runs.iter().find_map(|run| run.output.periods);
-    Ok(completeness::completeness(&Sockets::of(&tables.connections)?, tables, metadata, periods))
+    Ok(completeness::completeness(&Sockets::new(&tables.connections)?, tables, metadata, periods))
 }

@@ -18,7 +18,7 @@ pub(super) fn overview(tables: &Tables, sockets: &Sockets<'_>) -> Result<Overvie
     let by_process = shares(sockets, sockets.connections(), |row| sockets.process_name(row), By::Connections);
     let tcp = (0..sockets.len()).filter(|row| sockets.protocol(*row) == Protocol::Tcp);
     let state = |row| sockets.state(row).map(TcpState::as_str);
-    let services = Services::of(sockets);
+    let services = Services::new(sockets);
     Ok(Overview {
         sockets: sockets.len() as u64,
         connections: sockets.connections().count() as u64,
@@ -55,7 +55,7 @@ struct Services<'a> {
 }
 
 impl<'a> Services<'a> {
-    fn of(sockets: &'a Sockets<'a>) -> Self {
+    fn new(sockets: &'a Sockets<'a>) -> Self {
         let listening = listeners(sockets)
             .filter_map(|row| Some((sockets.protocol(row), sockets.local_port(row)?)))
             .collect();

@@ -19,7 +19,7 @@ pub(super) struct Sockets<'a> {
 }
 
 impl<'a> Sockets<'a> {
-    pub(super) fn of(table: &'a DataFrame) -> Result<Self> {
+    pub(super) fn new(table: &'a DataFrame) -> Result<Self> {
         let columns = SocketColumns::of(table)?;
         let is_connection: Vec<bool> =
             (0..columns.len()).map(|row| columns.role(row) == Role::Connection).collect();

@@ -47,7 +47,7 @@ pub(super) fn finish(pass: Pass, metadata: &Metadata, geo: &Databases) -> Record
     let endpoints = places.into_iter().map(|(addr, scope, place)| Endpoint {
         addr,
         scope,
-        place: place.map(|place| Location::of(&place, &mut texts)).unwrap_or_default(),
+        place: place.map(|place| Location::new(&place, &mut texts)).unwrap_or_default(),
     });
     let endpoints = endpoints.collect();
     let (processes, process_order) = sort_processes(owners.into_processes(), &loads, &texts);

@@ -57,7 +57,7 @@ pub fn run(
     progress: &dyn Fn(u64),
 ) -> Result<Recorded> {
     let perspective = Perspective::of(capture.metadata());
-    let mut pass = Pass::new(axis_of(capture, settings), Starts::of(capture), perspective);
+    let mut pass = Pass::new(axis_of(capture, settings), Starts::new(capture), perspective);
     // Decoding costs about as much as adding up, so that a second thread halves the time.
     thread::scope(|scope| {
         let (sender, decoded) = mpsc::sync_channel(BATCHES_AHEAD);

@@ -23,7 +23,7 @@ struct Start {
 }
 
 impl Starts {
-    pub(super) fn of(capture: &CaptureFile) -> Self {
+    pub(super) fn new(capture: &CaptureFile) -> Self {
         let mut stretches: Vec<Start> = Vec::new();
         for groups in capture.stretches() {
             let Some(first_snapshot) = first_snapshot(capture, groups.clone()) else { continue };

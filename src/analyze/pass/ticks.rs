@@ -227,7 +227,7 @@ impl Ticks {
             match &mut sums {
                 Some((bin, sums)) if *bin == cell.bin => sums.add(cell),
                 _ => {
-                    let full = sums.replace((cell.bin, Sums::of(cell)));
+                    let full = sums.replace((cell.bin, Sums::new(cell)));
                     self.file(key.process, full);
                 }
             }
@@ -274,7 +274,7 @@ impl Ticks {
 }
 
 impl Sums {
-    fn of(cell: &Cell) -> Self {
+    fn new(cell: &Cell) -> Self {
         let mut sums = Self::default();
         sums.add(cell);
         sums

@@ -164,7 +164,7 @@ impl Group {
             let Some(batch) = places.first().and_then(|place| self.batches.get(place.0 as usize)) else {
                 continue;
             };
-            let mut rows = Rows::of(batch)?;
+            let mut rows = Rows::new(batch)?;
             for (_, row) in places {
                 match rows.get(*row as usize)? {
                     Some(row) if row.kind == Kind::Snapshot => sample.rows.push(row),
@@ -202,7 +202,7 @@ pub(super) fn collect_connection(
     let columns: Vec<Column> = COLUMNS.iter().map(|info| info.column).collect();
     for (batch, place) in capture.row_group(index, &columns)?.zip(places) {
         let (batch, Some(place)) = (batch?, place) else { continue };
-        let mut rows = Rows::of(&batch).map_err(|reason| capture.damage(reason))?;
+        let mut rows = Rows::new(&batch).map_err(|reason| capture.damage(reason))?;
         for row in place {
             found.extend(rows.get(row).map_err(|reason| capture.damage(reason))?);
         }
@@ -219,7 +219,7 @@ pub(super) fn each_row(capture: &CaptureFile, index: usize, take: &mut dyn FnMut
     let columns: Vec<Column> = columns.filter(|column| !capture.is_all_null(index, *column)).collect();
     for batch in capture.row_group(index, &columns)? {
         let batch = batch?;
-        let mut rows = Rows::of(&batch).map_err(|reason| capture.damage(reason))?;
+        let mut rows = Rows::new(&batch).map_err(|reason| capture.damage(reason))?;
         for row in 0..batch.num_rows() {
             if let Some(row) = rows.get(row).map_err(|reason| capture.damage(reason))? {
                 take(&row);

@@ -80,7 +80,7 @@ impl<'a> Rows<'a> {
     ///
     /// # Errors
     /// In words, if a column has another type than in the schema.
-    pub(in crate::capture) fn of(batch: &'a RecordBatch) -> Result<Self, Reason> {
+    pub(in crate::capture) fn new(batch: &'a RecordBatch) -> Result<Self, Reason> {
         let numbers_u64 = |column| Numbers::<UInt64Type>::of(batch, column);
         let numbers_u32 = |column| Numbers::<UInt32Type>::of(batch, column);
         let words = |column| Words::of(batch, column);

@@ -93,7 +93,7 @@ impl RowGroup {
     pub(super) fn lists(&self) -> Lists {
         let rows = &self.rows;
         let keyed =
-            |get: fn(&Line) -> u32, count| Keyed::of(rows.lines.iter().map(|line| Some(get(line))), count);
+            |get: fn(&Line) -> u32, count| Keyed::new(rows.lines.iter().map(|line| Some(get(line))), count);
         let identities = keyed(|line| line.identity, rows.identities.len());
         let owner = |item: usize| Some(rows.identities[item].owner? as usize);
         Lists {
@@ -211,7 +211,7 @@ impl RowGroup {
         name: fn(T) -> &'static str,
         get: impl Fn(&Line) -> Option<u32>,
     ) -> Coded {
-        Keyed::of(self.rows.lines.iter().map(get), all.len()).texts(all.len(), put_name(all, name), Some)
+        Keyed::new(self.rows.lines.iter().map(get), all.len()).texts(all.len(), put_name(all, name), Some)
     }
 }
 
@@ -229,7 +229,7 @@ struct Keyed {
 
 impl Keyed {
     /// From what each row needs of a list of `count` items.
-    fn of(rows: impl Iterator<Item = Option<u32>>, count: usize) -> Self {
+    fn new(rows: impl Iterator<Item = Option<u32>>, count: usize) -> Self {
         let (mut runs, mut items) = (Vec::new(), Vec::new());
         let mut keys = vec![NULL; count];
         for item in rows {

@@ -188,7 +188,7 @@ impl Inputs {
         let (mut analysis, mut identity) = (analysis?, identity?);
         stages.enter(2);
         // Whoever is at this terminal may know the names.
-        let lines = summary::lines(&Report::of(&analysis, &identity), &self.entrance(folder));
+        let lines = summary::lines(&Report::new(&analysis, &identity), &self.entrance(folder));
         let redactor = self.redactor(&mut analysis, &mut identity)?;
         report::write(&analysis, &identity, &self.parts, redactor.as_ref(), target)?;
         drop(stages);
@@ -296,6 +296,6 @@ fn identify(capture: &CaptureFile) -> Result<CaptureIdentity> {
     let names = joined.files.iter().map(JoinedFile::name);
     let lines: Vec<String> =
         files_sha256.iter().zip(names).map(|(hash, name)| format!("{hash}  {name}\n")).collect();
-    let sha256 = Digest::of(lines.concat().as_bytes()).to_string();
+    let sha256 = Digest::new(lines.concat().as_bytes()).to_string();
     Ok(CaptureIdentity { file_name, bytes, sha256, files_sha256 })
 }

@@ -95,7 +95,7 @@ pub(super) fn run(jobs: Vec<Job>, output: Option<&Path>, inputs: &Inputs) -> Res
             }
         }
     }
-    Index::of(entries).write(place, inputs.force)?;
+    Index::new(entries).write(place, inputs.force)?;
     tell!("index      {}", escape::terminal(&place.join(index::FILES[0]).display().to_string()));
     first_error.map_or(Ok(worst), Err)
 }

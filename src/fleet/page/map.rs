@@ -53,7 +53,7 @@ pub(super) struct Line {
 
 impl Map {
     /// Of the hosts to look at first; none if no two hosts of the fleet are connected.
-    pub(super) fn of(report: &Report) -> Option<Self> {
+    pub(super) fn new(report: &Report) -> Option<Self> {
         let chosen = chosen(report);
         let places: BTreeMap<&str, (f64, f64)> =
             chosen.iter().enumerate().map(|(at, host)| (*host, on_circle(at, chosen.len()))).collect();

@@ -58,7 +58,7 @@ pub(super) struct Bar {
 
 impl Timeline {
     /// Of what the report has; none if nothing happened.
-    pub(super) fn of(report: &Report) -> Option<Self> {
+    pub(super) fn new(report: &Report) -> Option<Self> {
         let headlines = report.hosts.iter().filter_map(|host| host.first_seen_us);
         let spreads = report.spreads.iter().take(MOST_LANES).flat_map(|spread| &spread.hosts);
         let moments = headlines

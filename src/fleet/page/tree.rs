@@ -41,7 +41,7 @@ pub(super) struct Node {
 }
 
 impl Tree {
-    pub(super) fn of(spread: &Spread) -> Self {
+    pub(super) fn new(spread: &Spread) -> Self {
         let scale = Scale::over(spread.hosts.iter().map(|host| host.start_us), 24.0, WIDTH - NAMES);
         let order = order(&spread.hosts);
         let y_of: BTreeMap<&str, f64> = order

@@ -30,7 +30,7 @@ pub(super) struct HostRow {
 }
 
 impl HostRow {
-    pub(super) fn of(host: &Host) -> Self {
+    pub(super) fn new(host: &Host) -> Self {
         let counts = ["critical", "high", "medium", "low", "info"];
         let counts = counts.iter().filter_map(|name| Some(format!("{} {name}", host.findings.get(name)?)));
         Self {

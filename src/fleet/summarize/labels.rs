@@ -17,7 +17,7 @@ pub(super) struct Labels<'a> {
 }
 
 impl<'a> Labels<'a> {
-    pub(super) fn of(reduced: &'a Reduced) -> Self {
+    pub(super) fn new(reduced: &'a Reduced) -> Self {
         let mut names: BTreeMap<&str, &str> = BTreeMap::new();
         for capture in &reduced.fleet.hosts.captures {
             if let (Some(id), Some(name)) = (&capture.host_id, &capture.name) {

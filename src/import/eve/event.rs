@@ -46,7 +46,7 @@ impl Event {
             // Splunk puts what it has found in an event beside the event itself.
             object.get("event_type").is_some_and(Value::is_string) && !object.contains_key("_raw")
         };
-        let ends = Ecs::of(&outer);
+        let ends = Ecs::new(&outer);
         let mut event = envelope::find(outer, &is_event, 0, &mut 0)?;
         ends.fill(&mut event);
         Some(Self(event))
@@ -183,7 +183,7 @@ fn to_timestamp(value: &Value) -> Option<Timestamp> {
 struct Ecs([(&'static str, Value); 6]);
 
 impl Ecs {
-    fn of(outer: &Value) -> Self {
+    fn new(outer: &Value) -> Self {
         let outer = if outer["_source"].is_object() { &outer["_source"] } else { outer };
         let get = |path: [&str; 2]| outer[path[0]][path[1]].clone();
         Self([

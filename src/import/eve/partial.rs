@@ -53,7 +53,7 @@ impl PartialFlows {
     /// Notes what an event says of its flow; true if the event will be counted at the end, as it is
     /// the first of its flow.
     pub(super) fn note(&mut self, event: &Event) -> bool {
-        let Some(next) = Partial::of(event) else { return false };
+        let Some(next) = Partial::new(event) else { return false };
         let key = self.hasher.hash_one(&next.flow.uid);
         if self.done.contains(&key) {
             return false;
@@ -106,7 +106,7 @@ impl PartialFlows {
 }
 
 impl Partial {
-    fn of(event: &Event) -> Option<Self> {
+    fn new(event: &Event) -> Option<Self> {
         let uid = event.flow_uid();
         let (Some((protocol, protocol_number)), false) = (event.protocol(), uid.is_empty()) else {
             return None;

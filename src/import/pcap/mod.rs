@@ -41,7 +41,7 @@ fn import(inputs: &[Input], output: &mut Output<'_>) -> Result<()> {
     for (file, outcome) in &merge.outcomes {
         say_end(&inputs[*file], outcome, output);
     }
-    let total = Total::of(merge.outcomes.iter().map(|(_, outcome)| outcome));
+    let total = Total::new(merge.outcomes.iter().map(|(_, outcome)| outcome));
     tally.say(tracker.orphan_fragments(), total.unreadable, output.stats());
     describe(&tracker, &total, output);
     if merge.has_waited {
@@ -82,7 +82,7 @@ struct Total {
 }
 
 impl Total {
-    fn of<'a>(outcomes: impl Iterator<Item = &'a Outcome>) -> Self {
+    fn new<'a>(outcomes: impl Iterator<Item = &'a Outcome>) -> Self {
         outcomes.fold(Self::default(), |total, outcome| Self {
             dropped: match (total.dropped, outcome.dropped) {
                 (Some(a), Some(b)) => Some(a.saturating_add(b)),

@@ -53,7 +53,7 @@ pub(super) struct Bare {
 
 impl Bare {
     /// By a line; none if that does not prove to be a connection.
-    pub(super) fn of(line: &[u8]) -> Option<Self> {
+    pub(super) fn new(line: &[u8]) -> Option<Self> {
         SEPARATORS.iter().find_map(|separator| {
             let values: Vec<&[u8]> = line.split(|byte| byte == separator).take(64).collect();
             let columns = full(&values);
@@ -132,13 +132,13 @@ mod tests {
     #[test]
     fn a_full_line_has_counts_and_a_cut_one_has_what_it_proves() {
         let full = b"1700000000.25\tCHhAvVGS1DHFjwGM9\t10.0.0.1\t40000\t192.0.2.1\t443\ttcp\tssl\t1.5\t517\t4096\tSF\tT\tF\t0\tShADadFf\t10\t1037\t12\t4720\t-";
-        let bare = Bare::of(full).unwrap();
+        let bare = Bare::new(full).unwrap();
         let record = bare.record(full);
         assert!(bare.is_full);
         assert_eq!((record.text(Field::OrigBytes), record.text(Field::RespPkts)), (Some("517"), Some("12")));
 
         let cut = b"2023-11-14T22:13:20+0000\t10.0.0.1\t40000\t192.0.2.1\t443\ttcp\t517\t4096\tSF";
-        let bare = Bare::of(cut).unwrap();
+        let bare = Bare::new(cut).unwrap();
         let record = bare.record(cut);
         assert_eq!((bare.is_full, record.get(Field::OrigBytes)), (false, None));
         assert_eq!((record.text(Field::RespH), record.text(Field::RespP)), (Some("192.0.2.1"), Some("443")));
@@ -154,7 +154,7 @@ mod tests {
             "1700000000.25\t10.0.0.1\t40000\t192.0.2.1\t443\ttcp",
             "1700000000.25\tC1\ttext",
         ] {
-            assert!(Bare::of(line.as_bytes()).is_none(), "{line}");
+            assert!(Bare::new(line.as_bytes()).is_none(), "{line}");
         }
     }
 }

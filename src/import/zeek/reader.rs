@@ -32,7 +32,7 @@ pub(super) fn recognises(begin: &Begin) -> bool {
             b'#' => header.take(line),
             b'{' => return is_of_zeek(line),
             _ if let Some(object) = envelope::after_prefix(line) => return is_of_zeek(object),
-            _ => return header.is_complete() || Csv::of_names(line).is_some() || Bare::of(line).is_some(),
+            _ => return header.is_complete() || Csv::of_names(line).is_some() || Bare::new(line).is_some(),
         }
         if header.is_complete() {
             return true;
@@ -219,7 +219,7 @@ impl<'a> LogReader<'a> {
             }
         }
         if matches!(columns, Columns::Header(header) if !header.is_complete()) {
-            let Some(bare) = Bare::of(line) else {
+            let Some(bare) = Bare::new(line) else {
                 taker.account.stats.unreadable_line(number, line);
                 return Ok(());
             };

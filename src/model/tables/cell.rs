@@ -84,7 +84,7 @@ impl Cell for bool {
     type View<'a> = Flags<'a>;
 
     fn view<'a>(frame: &'a DataFrame, column: &str) -> Result<Flags<'a>> {
-        Flags::of(frame, column)
+        Flags::new(frame, column)
     }
 
     #[inline]

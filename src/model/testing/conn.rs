@@ -50,7 +50,7 @@ impl Conn {
             scope: Some(scope),
             country: None,
             direction: Some(Direction::Outbound),
-            states: States::of(&[TcpState::SynSent, TcpState::Established, TcpState::FinWait1]),
+            states: States::new(&[TcpState::SynSent, TcpState::Established, TcpState::FinWait1]),
             first_s: 0.0,
             duration_s: 0.5,
             opened: true,
@@ -72,7 +72,7 @@ impl Conn {
             remote: None,
             scope: None,
             direction: None,
-            states: States::of(&[TcpState::Listen]),
+            states: States::new(&[TcpState::Listen]),
             opened: false,
             closed: false,
             bytes: None,
@@ -164,13 +164,13 @@ impl Conn {
     /// A SYN that was answered by a reset.
     pub(crate) fn refused(mut self) -> Self {
         (self.states, self.bytes, self.rtt_us) =
-            (States::of(&[TcpState::SynSent, TcpState::Close]), Some((0, 0)), None);
+            (States::new(&[TcpState::SynSent, TcpState::Close]), Some((0, 0)), None);
         self.lasting(0.0)
     }
 
     /// A SYN to which nothing came back.
     pub(crate) fn unanswered(mut self) -> Self {
-        (self.states, self.bytes, self.rtt_us) = (States::of(&[TcpState::SynSent]), Some((0, 0)), None);
+        (self.states, self.bytes, self.rtt_us) = (States::new(&[TcpState::SynSent]), Some((0, 0)), None);
         self.lasting(3.0)
     }
 

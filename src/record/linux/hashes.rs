@@ -67,7 +67,7 @@ struct FileId {
 
 impl FileId {
     /// As the kernel has it in memory, without asking a server of the file system.
-    fn of(file: &File) -> io::Result<Self> {
+    fn new(file: &File) -> io::Result<Self> {
         // SAFETY: zeros are a valid value of this structure of numbers.
         let mut found: libc::statx = unsafe { std::mem::zeroed() };
         let flags = libc::AT_EMPTY_PATH | libc::AT_STATX_DONT_SYNC;
@@ -196,12 +196,12 @@ impl Hashes {
     /// that the kernel told; none if another file is there now.
     pub(super) fn meet_file(&self, path: &str, inode: u64) -> Option<Arc<Executable>> {
         let file = OpenOptions::new().read(true).custom_flags(libc::O_PATH).open(path).ok()?;
-        let is_it = FileId::of(&file).is_ok_and(|id| id.inode == inode);
+        let is_it = FileId::new(&file).is_ok_and(|id| id.inode == inode);
         if is_it { self.hold(file) } else { None }
     }
 
     fn hold(&self, file: File) -> Option<Arc<Executable>> {
-        let id = FileId::of(&file).ok()?;
+        let id = FileId::new(&file).ok()?;
         let mut files = self.files();
         files.make_room(&id)?;
         let Files { known, held } = &mut *files;
@@ -352,13 +352,13 @@ impl Work {
 /// The hash of what the file was when it was met. A change of its content is noticed unless the
 /// file was dated back and so made to look the same, in the moment before it was read.
 fn hash(held: &File, met: FileId, work: &Work) -> io::Result<String> {
-    let mut before = FileId::of(held)?;
+    let mut before = FileId::new(held)?;
     for _ in 0..ATTEMPTS {
         if !before.has_same_content(&met) {
             break;
         }
         let sha256 = hash_once(held, before.bytes, work)?;
-        let after = FileId::of(held)?;
+        let after = FileId::new(held)?;
         if after == before {
             return Ok(sha256);
         }
@@ -586,6 +586,6 @@ mod tests {
         let hash = scene.hash(&executable);
         child.kill().unwrap();
         child.wait().unwrap();
-        assert_eq!(hash, Some(Digest::of(&content).to_string()));
+        assert_eq!(hash, Some(Digest::new(&content).to_string()));
     }
 }

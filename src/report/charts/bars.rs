@@ -122,7 +122,7 @@ pub(super) fn draw(canvas: &Canvas<'_>, area: Area, rows: &[Row], values: Values
     let rows = &rows[..rows.len().min(MOST_ROWS)];
     let largest = rows.iter().flat_map(|row| &row.bars).map(|bar| bar.value).max().unwrap_or(0).max(1);
     let pitch = ((area.bottom - area.top) / rows.len().max(1) as i32).min(WIDEST_PITCH);
-    let names = NameColumn::of(rows.iter().map(|row| row.name.as_str()));
+    let names = NameColumn::new(rows.iter().map(|row| row.name.as_str()));
     let left = area.left + names.width;
     for (index, row) in rows.iter().enumerate() {
         let top = area.top + index as i32 * pitch;

@@ -72,7 +72,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
         return canvas::nothing(CHART.title, &subject.why_missing(&beacon::INTERVALS));
     };
     let pairs = pairs(table)?;
-    let scaled: Vec<_> = pairs.iter().filter_map(|pair| Scaled::of(pair, subject)).collect();
+    let scaled: Vec<_> = pairs.iter().filter_map(|pair| Scaled::new(pair, subject)).collect();
     let Some(span_us) = span_us(&pairs) else {
         return canvas::nothing(
             CHART.title,
@@ -138,7 +138,7 @@ impl Pair {
 }
 
 impl<'a> Scaled<'a> {
-    fn of(pair: &'a Pair, subject: &Subject<'_>) -> Option<Self> {
+    fn new(pair: &'a Pair, subject: &Subject<'_>) -> Option<Self> {
         let median_s = pair.median_gap_s()?;
         // Labels begin with the process, by which the colours are given.
         let process = pair.label.split(" →").next().unwrap_or_default();

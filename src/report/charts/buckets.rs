@@ -22,7 +22,7 @@ impl Buckets {
     ///
     /// # Errors
     /// If the table lacks its column: a bug.
-    pub(super) fn of(tables: &Tables, most: usize) -> Result<Option<Self>> {
+    pub(super) fn new(tables: &Tables, most: usize) -> Result<Option<Self>> {
         Self::of_table(&tables.time_bins, tables.bin_width_us, most)
     }
 

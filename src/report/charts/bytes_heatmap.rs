@@ -12,7 +12,7 @@ pub(super) fn draw(subject: &Subject<'_>, chart: &Chart, column: &str) -> Result
         return canvas::nothing(chart.title, why);
     }
     let tables = &subject.analysis.tables;
-    let Some(buckets) = Buckets::of(tables, heat::MOST_COLUMNS)? else {
+    let Some(buckets) = Buckets::new(tables, heat::MOST_COLUMNS)? else {
         return canvas::nothing(chart.title, "The recording has no duration.");
     };
     // Two rows are for the others and for what has no known process.

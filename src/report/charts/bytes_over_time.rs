@@ -30,7 +30,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
         return canvas::nothing(CHART.title, why);
     }
     let tables = &subject.analysis.tables;
-    let Some(buckets) = Buckets::of(tables, lines::MOST_BUCKETS)? else {
+    let Some(buckets) = Buckets::new(tables, lines::MOST_BUCKETS)? else {
         return canvas::nothing(CHART.title, "The recording has no duration.");
     };
     let lines_of = |column| -> Result<Vec<Line>> {

@@ -259,7 +259,7 @@ pub(super) struct NameColumn {
 
 impl NameColumn {
     /// For these names.
-    pub(super) fn of<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
+    pub(super) fn new<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
         let longest = names.into_iter().map(|name| escape::svg(name).chars().count()).max().unwrap_or(0);
         let chars = longest.clamp(NAME_CHARS.0, NAME_CHARS.1);
         Self { width: width_of(chars, Label::VALUE.size) + 14, chars }
@@ -315,7 +315,7 @@ mod tests {
 
     #[test]
     fn a_column_of_names_is_as_wide_as_the_longest_within_limits() {
-        let width = |names: &[&str]| NameColumn::of(names.iter().copied());
+        let width = |names: &[&str]| NameColumn::new(names.iter().copied());
         assert_eq!(width(&["ssh", "a-longer-name"]).chars, 13);
         assert_eq!(width(&["x"]).chars, 8);
         assert_eq!(width(&["x".repeat(500).as_str()]).chars, 46);

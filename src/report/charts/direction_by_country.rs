@@ -46,7 +46,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     let occurs = |name: &&str| rows.iter().any(|row| row.counts.contains_key(*name));
     let legend: Vec<_> =
         DIRECTIONS.iter().copied().filter(occurs).map(|name| (name, palette::of_direction(name))).collect();
-    let column = NameColumn::of(rows.iter().map(|row| names.of_code(row.code)));
+    let column = NameColumn::new(rows.iter().map(|row| names.of_code(row.code)));
     let left = inside.left + column.width;
     canvas::picture(CHART.title, &subtitle, |canvas| {
         canvas.legend(inside.right, &legend)?;

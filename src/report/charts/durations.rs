@@ -43,7 +43,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
         return canvas::nothing(CHART.title, "The capture has no connections.");
     }
     let tcp = &subject.analysis.metrics.tcp;
-    let histogram = Histogram::of(&durations_s, tcp);
+    let histogram = Histogram::new(&durations_s, tcp);
     let inside = Canvas::inside();
     let plot =
         Area { left: inside.left + LEFT, top: inside.top + 16, bottom: inside.bottom - BELOW, ..inside };
@@ -84,7 +84,7 @@ fn durations_s(tables: &Tables) -> Result<Vec<f64>> {
 
 impl Histogram {
     /// Of sorted durations; the thresholds are always in the range.
-    fn of(sorted_s: &[f64], tcp: &Tcp) -> Self {
+    fn new(sorted_s: &[f64], tcp: &Tcp) -> Self {
         let instant = sorted_s.partition_point(|duration_s| *duration_s <= 0.0);
         let lasting = &sorted_s[instant..];
         let (shortest_s, longest_s) = SHORTEST_RANGE_S;
@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn every_connection_is_in_one_bar() {
         let durations_s = [0.0, 0.0, 1e-9, 0.5, 5.0, 600.0, 1e9];
-        let histogram = Histogram::of(&durations_s, &tcp());
+        let histogram = Histogram::new(&durations_s, &tcp());
         assert_eq!(histogram.instant, 2);
         assert_eq!(histogram.bars.iter().sum::<u64>(), 5);
         assert_eq!(histogram.bars[BARS - 1], 1);
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn the_range_holds_the_thresholds_even_for_short_captures() {
-        let histogram = Histogram::of(&[2.0], &tcp());
+        let histogram = Histogram::new(&[2.0], &tcp());
         assert!(histogram.range_s.0 <= 2.0 && histogram.range_s.1 > 900.0, "{:?}", histogram.range_s);
     }
 }

@@ -87,7 +87,7 @@ fn draw_lane(
         &humanize::count(findings.len() as u64),
     )?;
     let lines = ((lane.bottom - lane.top - 4) / LINE).max(1) as usize;
-    let mut bars: Vec<Bar<'_>> = findings.iter().take(MOST_DRAWN).map(|f| Bar::of(f, time)).collect();
+    let mut bars: Vec<Bar<'_>> = findings.iter().take(MOST_DRAWN).map(|f| Bar::new(f, time)).collect();
     bars.sort_by_key(|bar| (bar.left, bar.right));
     let mut ends = vec![i32::MIN; lines];
     for bar in bars {
@@ -117,7 +117,7 @@ struct Bar<'a> {
 }
 
 impl<'a> Bar<'a> {
-    fn of(finding: &'a Finding, time: &Axis) -> Self {
+    fn new(finding: &'a Finding, time: &Axis) -> Self {
         let (first_us, last_us) = finding.evidence.span_us;
         let left = time.at(first_us as f64);
         // A moment is as wide as it needs to be seen.

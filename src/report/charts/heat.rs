@@ -32,7 +32,7 @@ struct Scale {
 pub(super) fn draw(canvas: &Canvas<'_>, buckets: &Buckets, rows: &[Row], text: fn(f64) -> String) -> Drawn {
     let Some(scale) = Scale::of(rows) else { return Ok(()) };
     let rows = &rows[..rows.len().min(MOST_ROWS)];
-    let names = NameColumn::of(rows.iter().map(|row| row.name.as_str()));
+    let names = NameColumn::new(rows.iter().map(|row| row.name.as_str()));
     let plot = axis::plot(names.width);
     let pitch = ((plot.bottom - plot.top) / rows.len().max(1) as i32).min(HIGHEST);
     let time = Axis::time(buckets.span_us(), (plot.left, plot.right));

@@ -26,7 +26,7 @@ pub(super) struct Lane {
 /// Draws at most [`MOST_ROWS`] rows and the axis of time.
 pub(super) fn draw(canvas: &Canvas<'_>, span_us: (i64, i64), lanes: &[Lane]) -> Drawn {
     let lanes = &lanes[..lanes.len().min(MOST_ROWS)];
-    let names = NameColumn::of(lanes.iter().map(|lane| lane.name.as_str()));
+    let names = NameColumn::new(lanes.iter().map(|lane| lane.name.as_str()));
     let texts: Vec<String> = lanes.iter().map(|lane| canvas::fit(&lane.text, TEXT_CHARS)).collect();
     let of_texts = texts.iter().map(|text| text_width(text, 11.0)).max().unwrap_or(0) + 12;
     let plot = axis::plot(names.width);

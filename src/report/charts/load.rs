@@ -31,7 +31,7 @@ pub(super) struct Load {
 impl Load {
     pub(super) fn draw(&self, subject: &Subject<'_>) -> Result<String> {
         let tables = &subject.analysis.tables;
-        let Some(buckets) = Buckets::of(tables, lines::MOST_BUCKETS)? else {
+        let Some(buckets) = Buckets::new(tables, lines::MOST_BUCKETS)? else {
             return canvas::nothing(self.chart.title, "The recording has no duration.");
         };
         let series = (self.series)(tables, &buckets, MOST_LINES)?;

@@ -78,7 +78,7 @@ fn pairs(tables: &Tables) -> Result<BTreeMap<(String, String), Pair>> {
     let (first, last) =
         (Numbers::<Int64Type>::of(frame, "first_seen_us")?, Numbers::<Int64Type>::of(frame, "last_seen_us")?);
     let (opened, closed) =
-        (Flags::of(frame, "opened_in_recording")?, Flags::of(frame, "closed_in_recording")?);
+        (Flags::new(frame, "opened_in_recording")?, Flags::new(frame, "closed_in_recording")?);
     let (roles, directions) = (Words::of(frame, "role")?, Words::of(frame, "direction")?);
     let mut pairs: BTreeMap<(String, String), Pair> = BTreeMap::new();
     for row in (0..frame.height()).filter(|row| roles.get(*row) == Some("connection")) {

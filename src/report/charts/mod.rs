@@ -164,7 +164,7 @@ pub struct Picture {
 pub fn draw_all(analysis: &Analysis) -> Result<Vec<Picture>> {
     let findings = analysis.findings();
     let suspects = findings.iter().filter_map(|finding| finding.judgement.entities.process_name.as_deref());
-    let subject = Subject { analysis, colours: ProcessColours::of(suspects, &analysis.metrics) };
+    let subject = Subject { analysis, colours: ProcessColours::new(suspects, &analysis.metrics) };
     let draw = |chart: &Chart| {
         let Chart { id, title, section, .. } = *chart;
         Ok(Picture { id, title, section, svg: (chart.draw)(&subject)? })

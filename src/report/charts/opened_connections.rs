@@ -24,7 +24,7 @@ const LABELS: i32 = 40;
 
 fn draw(subject: &Subject<'_>) -> Result<String> {
     let tables = &subject.analysis.tables;
-    let Some(buckets) = Buckets::of(tables, MOST_BUCKETS)? else {
+    let Some(buckets) = Buckets::new(tables, MOST_BUCKETS)? else {
         return canvas::nothing(CHART.title, "The recording has no duration.");
     };
     let count = |name| -> Result<Vec<u64>> {

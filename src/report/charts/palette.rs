@@ -161,7 +161,7 @@ impl ProcessColours {
     /// Gives out the hues by rank: processes with findings first, then most connections, then
     /// most bytes, then most CPU. With more names than hues they begin anew; names always stand
     /// beside the colour.
-    pub fn of<'a>(with_findings: impl IntoIterator<Item = &'a str>, metrics: &'a Metrics) -> Self {
+    pub fn new<'a>(with_findings: impl IntoIterator<Item = &'a str>, metrics: &'a Metrics) -> Self {
         let shares = metrics.overview.top_processes.iter().chain(&metrics.bandwidth.by_process);
         let shares = shares.map(|share| share.name.as_str());
         let loads = metrics.processes.iter().map(|process| process.name.as_str());
@@ -200,7 +200,7 @@ mod tests {
         let mut metrics = Metrics::default();
         metrics.overview.top_processes = named(&["curl", "unknown", "sshd", "other"]);
         metrics.bandwidth.by_process = named(&["sshd", "rsync", "curl"]);
-        let colours = ProcessColours::of(["xmrig"], &metrics);
+        let colours = ProcessColours::new(["xmrig"], &metrics);
         let hues = ["xmrig", "curl", "sshd", "rsync"].map(|name| colours.get(name));
         assert_eq!(hues, [GREEN, PURPLE, INDIGO, TEAL]);
         assert_eq!(colours.get("other"), REST);

@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn nothing_is_lost_between_the_first_the_others_and_the_unknown() {
         let tables = fixture::large(400).tables;
-        let buckets = Buckets::of(&tables, 50).unwrap().unwrap();
+        let buckets = Buckets::new(&tables, 50).unwrap().unwrap();
         let all: u64 = tables.time_bins.column("bytes_sent").unwrap().u64().unwrap().iter().flatten().sum();
         let series = bytes(&tables, &buckets, "bytes_sent", 3).unwrap();
         assert_eq!(series.len(), 5);
@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn the_first_have_the_most_and_what_is_not_known_is_no_zero() {
         let tables = fixture::large(400).tables;
-        let buckets = Buckets::of(&tables, 50).unwrap().unwrap();
+        let buckets = Buckets::new(&tables, 50).unwrap().unwrap();
         let series = cpu(&tables, &buckets, 4).unwrap();
         assert_eq!(series.len(), 4);
         assert!(series.windows(2).all(|pair| pair[0].total() >= pair[1].total()));

@@ -22,7 +22,7 @@ const LABELS: i32 = 40;
 
 fn draw(subject: &Subject<'_>) -> Result<String> {
     let tables = &subject.analysis.tables;
-    let Some(buckets) = Buckets::of(tables, MOST_BUCKETS)? else {
+    let Some(buckets) = Buckets::new(tables, MOST_BUCKETS)? else {
         return canvas::nothing(CHART.title, "The recording has no duration.");
     };
     let numbers = Numbers::<UInt64Type>::of(&tables.time_bins, "retransmits")?;

@@ -19,7 +19,7 @@ const LABELS: i32 = 68;
 
 fn draw(subject: &Subject<'_>) -> Result<String> {
     let tables = &subject.analysis.tables;
-    let Some(buckets) = Buckets::of(tables, MOST_BUCKETS)? else {
+    let Some(buckets) = Buckets::new(tables, MOST_BUCKETS)? else {
         return canvas::nothing(CHART.title, "The recording has no duration.");
     };
     let half = |name, column, colour| -> Result<Half<'_>> {

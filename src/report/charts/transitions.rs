@@ -31,7 +31,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
         "{} seen; rows: state before, columns: state after; logarithmic colors",
         humanize::plural(total, "change")
     );
-    canvas::picture(CHART.title, &subtitle, |canvas| Matrix::of(transitions).draw(canvas))
+    canvas::picture(CHART.title, &subtitle, |canvas| Matrix::new(transitions).draw(canvas))
 }
 
 /// The states that occur, and how often one followed on another.
@@ -42,7 +42,7 @@ struct Matrix<'a> {
 }
 
 impl<'a> Matrix<'a> {
-    fn of(changes: &'a [Transition]) -> Self {
+    fn new(changes: &'a [Transition]) -> Self {
         let from = in_order_of_life(changes.iter().map(|change| change.from.as_str()).collect());
         let to = in_order_of_life(changes.iter().map(|change| change.to.as_str()).collect());
         Self { from, to, changes }
@@ -111,7 +111,7 @@ mod tests {
         let change =
             |from: &str, to: &str, count| Transition { from: from.to_owned(), to: to.to_owned(), count };
         let changes = [change("ESTABLISHED", "CLOSE_WAIT", 3), change("SYN_SENT", "ESTABLISHED", 9)];
-        let matrix = Matrix::of(&changes);
+        let matrix = Matrix::new(&changes);
         assert_eq!((matrix.from.len(), matrix.to.len()), (2, 2));
         assert_eq!(matrix.count("SYN_SENT", "ESTABLISHED"), 9);
         assert_eq!(matrix.count("SYN_SENT", "CLOSE_WAIT"), 0);

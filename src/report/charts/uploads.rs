@@ -52,7 +52,7 @@ fn discs(table: &DataFrame) -> Result<Vec<Disc>> {
     let (sources, addrs) = (Words::of(table, "source")?, Words::of(table, "remote_addr")?);
     let sent = Numbers::<UInt64Type>::of(table, "sent")?;
     let received = Numbers::<UInt64Type>::of(table, "received")?;
-    let found = Flags::of(table, "found")?;
+    let found = Flags::new(table, "found")?;
     let mut rows: Vec<usize> = (0..table.height()).collect();
     rows.sort_by_key(|row| (std::cmp::Reverse(found.get(*row)), std::cmp::Reverse(sent.get(*row)), *row));
     let disc = |row: usize| Disc {

@@ -154,7 +154,7 @@ impl Selection {
     ///
     /// # Errors
     /// If the table has no `conn_id`: a bug.
-    pub(super) fn of(tables: &Tables, evidence: &AHashSet<u64>) -> Result<Self> {
+    pub(super) fn new(tables: &Tables, evidence: &AHashSet<u64>) -> Result<Self> {
         let ids = Numbers::<UInt64Type>::of(&tables.connections, "conn_id")?;
         let is_evidence = |row: &usize| ids.get(*row).is_some_and(|id| evidence.contains(&id));
         let mut rest = MOST_ROWS.saturating_sub((0..ids.len()).filter(is_evidence).count());
@@ -182,7 +182,7 @@ impl<'a> Connections<'a> {
     ///
     /// # Errors
     /// If a column is of a type that no table has: a bug.
-    pub(super) fn of(tables: &'a Tables, selection: &Selection, origin_us: i64) -> Result<Self> {
+    pub(super) fn new(tables: &'a Tables, selection: &Selection, origin_us: i64) -> Result<Self> {
         let frame = &tables.connections;
         let mut room = MOST_TEXT_BYTES;
         let mut columns = Vec::new();
@@ -245,7 +245,7 @@ fn column<'a>(
     let cells = match series.dtype() {
         dtype if Words::are(dtype) => texts(&Words::of(frame, name)?, rows, room),
         DataType::Boolean => {
-            let flags = Flags::of(frame, name)?;
+            let flags = Flags::new(frame, name)?;
             Cells::Flag { cells: each(rows, move |row| flags.get(row).map(u8::from)) }
         }
         DataType::UInt64 if name == "conn_id" => {
@@ -325,8 +325,8 @@ mod tests {
     /// The column of a name, as the script gets it.
     fn column(name: &str) -> Value {
         let tables = fixture::analysis().tables;
-        let selection = Selection::of(&tables, &AHashSet::new()).unwrap();
-        let table = Connections::of(&tables, &selection, fixture::START_US).unwrap();
+        let selection = Selection::new(&tables, &AHashSet::new()).unwrap();
+        let table = Connections::new(&tables, &selection, fixture::START_US).unwrap();
         let table = serde_json::to_value(&table).unwrap();
         assert_eq!((&table["total"], &table["rows"]), (&json!(4), &json!(4)));
         let columns = table["columns"].as_array().unwrap();
@@ -357,7 +357,7 @@ mod tests {
         let ids: Vec<u64> = (0..MOST_ROWS as u64 + 10).collect();
         tables.connections = df!("conn_id" => &ids).unwrap();
         let last = *ids.last().unwrap();
-        let selection = Selection::of(&tables, &[last].into_iter().collect()).unwrap();
+        let selection = Selection::new(&tables, &[last].into_iter().collect()).unwrap();
         assert_eq!(selection.rows.len(), MOST_ROWS);
         assert_eq!(selection.place(last), Some(MOST_ROWS - 1));
         assert_eq!(selection.place(last - 1), None);

@@ -88,7 +88,7 @@ impl<'a> Data<'a> {
     ///
     /// # Errors
     /// If a table lacks a column: a bug.
-    pub(super) fn of(report: &Report, tables: &'a Tables, most_findings: usize) -> Result<Self> {
+    pub(super) fn new(report: &Report, tables: &'a Tables, most_findings: usize) -> Result<Self> {
         let origin_us = tables.span_us.0;
         let findings = &report.findings[..report.findings.len().min(most_findings)];
         let capture = CaptureData {
@@ -99,18 +99,18 @@ impl<'a> Data<'a> {
             findings: report.findings.len() as u64,
         };
         let evidence: AHashSet<u64> = findings.iter().flat_map(conn_ids).collect();
-        let selection = Selection::of(tables, &evidence)?;
+        let selection = Selection::new(tables, &evidence)?;
         Ok(Self {
             origin_us,
             capture,
             fields: filter::fields().collect(),
             incidents: report.insights.iter().map(IncidentData::from).collect(),
-            slices: Slices::of(tables, origin_us)?,
+            slices: Slices::new(tables, origin_us)?,
             findings: findings
                 .iter()
-                .map(|finding| FindingData::of(finding, &selection, origin_us))
+                .map(|finding| FindingData::new(finding, &selection, origin_us))
                 .collect(),
-            connections: Connections::of(tables, &selection, origin_us)?,
+            connections: Connections::new(tables, &selection, origin_us)?,
         })
     }
 }
@@ -171,7 +171,7 @@ fn conn_ids(finding: &Finding) -> impl Iterator<Item = u64> + '_ {
 }
 
 impl Slices {
-    fn of(tables: &Tables, origin_us: i64) -> Result<Self> {
+    fn new(tables: &Tables, origin_us: i64) -> Result<Self> {
         let frame = &tables.time_bins;
         let start_us = Numbers::<Int64Type>::of(frame, "start_us")?.get(0).unwrap_or(origin_us);
         let (sent, received) = (sums(frame, "bytes_sent"), sums(frame, "bytes_received"));
@@ -211,7 +211,7 @@ impl From<&Insight> for IncidentData {
 }
 
 impl FindingData {
-    fn of(finding: &Finding, selection: &Selection, origin_us: i64) -> Self {
+    fn new(finding: &Finding, selection: &Selection, origin_us: i64) -> Self {
         let mut rows: Vec<usize> = conn_ids(finding).filter_map(|id| selection.place(id)).collect();
         rows.sort_unstable();
         Self {
@@ -257,8 +257,8 @@ mod tests {
 
     fn data() -> (String, Value) {
         let analysis = fixture::analysis();
-        let report = Report::of(&analysis, &fixture::identity());
-        let text = Data::of(&report, &analysis.tables, 200).unwrap().to_string();
+        let report = Report::new(&analysis, &fixture::identity());
+        let text = Data::new(&report, &analysis.tables, 200).unwrap().to_string();
         let value = serde_json::from_str(&text).unwrap();
         (text, value)
     }

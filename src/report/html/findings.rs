@@ -164,7 +164,7 @@ pub(super) struct SupportView {
 
 impl InsightView {
     /// The hypothesis with links to those of its findings that are on the page.
-    pub(super) fn of(insight: &Insight, on_page: &[Finding]) -> Self {
+    pub(super) fn new(insight: &Insight, on_page: &[Finding]) -> Self {
         let mut meta = vec![format!("confidence {}", humanize::ratio_percent(insight.confidence))];
         if !insight.attack.is_empty() {
             meta.push(format!("ATT&CK {}", insight.attack.join(", ")));

@@ -165,7 +165,7 @@ pub fn page<'a>(report: &Report, pictures: &[Picture], tables: &'a Tables) -> Re
         head_script: HEAD_SCRIPT,
         script_hash: embed::csp_hash(SCRIPT),
         script: SCRIPT,
-        data: Data::of(report, tables, MOST_LISTED)?,
+        data: Data::new(report, tables, MOST_LISTED)?,
         title: title(report),
         lead: lead(report),
         tiles: view::tiles(report, hosts(&tables.connections)?),
@@ -176,7 +176,7 @@ pub fn page<'a>(report: &Report, pictures: &[Picture], tables: &'a Tables) -> Re
         import_records: import_records(report),
         severities: view::severities(&report.summary),
         nothing_found: crate::report::nothing_found(&report.detectors),
-        insights: report.insights.iter().map(|insight| InsightView::of(insight, shown)).collect(),
+        insights: report.insights.iter().map(|insight| InsightView::new(insight, shown)).collect(),
         findings: shown.iter().map(FindingView::from).collect(),
         findings_total: humanize::count(report.findings.len() as u64),
         findings_hidden: report.findings.len().saturating_sub(MOST_FINDINGS),
@@ -284,7 +284,7 @@ mod tests {
     use crate::report::{charts, fixture};
 
     fn rendered(analysis: &crate::analyze::Analysis) -> String {
-        let report = Report::of(analysis, &fixture::identity());
+        let report = Report::new(analysis, &fixture::identity());
         text_of(&page(&report, &charts::draw_all(analysis).unwrap(), &analysis.tables).unwrap())
     }
 
@@ -361,7 +361,7 @@ mod tests {
     #[test]
     fn thousands_of_findings_do_not_make_a_page_that_nobody_can_open() {
         let analysis = fixture::analysis();
-        let mut report = Report::of(&analysis, &fixture::identity());
+        let mut report = Report::new(&analysis, &fixture::identity());
         report.findings = vec![report.findings[0].clone(); 5_000];
         let html = text_of(&page(&report, &[], &analysis.tables).unwrap());
         assert!(html.contains("4800 more findings"));

@@ -28,7 +28,7 @@ pub(super) struct SectionView {
 }
 
 impl SectionView {
-    fn of(section: Section, facts: Vec<Fact>, tables: Vec<Table>) -> Self {
+    fn new(section: Section, facts: Vec<Fact>, tables: Vec<Table>) -> Self {
         let tables = tables.into_iter().filter(tells_something).map(Table::shortened);
         Self {
             id: section.id(),
@@ -91,12 +91,12 @@ fn measured(section: Section, metrics: &Metrics) -> SectionView {
         Section::Anomalies => anomalies(&metrics.anomalies),
         Section::Statistics => statistics(metrics),
         Section::Trends => processes(&metrics.processes),
-        _ => SectionView::of(section, Vec::new(), Vec::new()),
+        _ => SectionView::new(section, Vec::new(), Vec::new()),
     }
 }
 
 fn overview(overview: &Overview) -> SectionView {
-    SectionView::of(
+    SectionView::new(
         Section::Dashboard,
         vec![
             Fact::of("Sockets", count(overview.sockets)),
@@ -115,7 +115,7 @@ fn overview(overview: &Overview) -> SectionView {
 }
 
 fn bandwidth(bandwidth: &Bandwidth) -> SectionView {
-    SectionView::of(
+    SectionView::new(
         Section::Bandwidth,
         vec![
             Fact::of("Sent", bytes(bandwidth.bytes_sent as f64)),
@@ -143,7 +143,7 @@ fn tcp(tcp: &Tcp) -> SectionView {
         tcp.rtt_us.as_ref().map(|rtt| distribution("round-trip time", rtt, |rtt_us| seconds(rtt_us / 1e6))),
     ];
     let header = ["", "connections", "min", "median", "mean", "p95", "p99", "max"];
-    SectionView::of(
+    SectionView::new(
         Section::Tcp,
         vec![
             Fact::of(format!("Short-lived (under {})", seconds(tcp.short_lived_s)), count(tcp.short_lived)),
@@ -176,7 +176,7 @@ fn geography(geography: &Geography) -> SectionView {
     let direction = |entry: &CountryDirection| {
         vec![country(&entry.country_code), entry.direction.clone(), count(entry.connections)]
     };
-    SectionView::of(
+    SectionView::new(
         Section::Geography,
         vec![
             Fact::of("Public addresses without a known country", count(geography.public_unknown)),
@@ -206,7 +206,7 @@ fn anomalies(anomalies: &Anomalies) -> SectionView {
     };
     let header = ["process", "connections", "ports", "unusual ports", "connections on unusual ports"];
     let caption = "Ports by process; a port is unusual if no service is registered for it";
-    SectionView::of(
+    SectionView::new(
         Section::Anomalies,
         Vec::new(),
         vec![Table::of(caption, &header, anomalies.ports_by_process.iter().map(row))],
@@ -214,7 +214,7 @@ fn anomalies(anomalies: &Anomalies) -> SectionView {
 }
 
 fn statistics(metrics: &Metrics) -> SectionView {
-    SectionView::of(
+    SectionView::new(
         Section::Statistics,
         Vec::new(),
         vec![protocols(&metrics.protocols), rates(&metrics.traffic), correlations(&metrics.correlations)],
@@ -287,7 +287,7 @@ fn processes(processes: &[ProcessLoad]) -> SectionView {
     let is_measured =
         |process: &&ProcessLoad| process.cpu_percent_max.is_some() || process.memory_rss_max_bytes.is_some();
     let header = ["process", "pid", "mean CPU", "peak CPU", "peak memory"];
-    SectionView::of(
+    SectionView::new(
         Section::Trends,
         Vec::new(),
         vec![Table::of(

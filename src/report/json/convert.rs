@@ -26,9 +26,9 @@ const MOST_SENTENCES: usize = 8;
 
 impl Report {
     /// The published form of an analysis.
-    pub fn of(analysis: &Analysis, identity: &CaptureIdentity) -> Self {
+    pub fn new(analysis: &Analysis, identity: &CaptureIdentity) -> Self {
         // A table without its columns is a bug, which the writing of the tables reports.
-        let processes = ProcessFacts::of(&analysis.tables).ok();
+        let processes = ProcessFacts::new(&analysis.tables).ok();
         let complete = |entities: &mut Entities| {
             if let Some(processes) = &processes {
                 processes.complete(entities);
@@ -43,7 +43,7 @@ impl Report {
             complete(&mut finding.entities);
         }
         let mut insights: Vec<_> =
-            analysis.insights.iter().map(|insight| Insight::of(insight, &identity.file_name)).collect();
+            analysis.insights.iter().map(|insight| Insight::new(insight, &identity.file_name)).collect();
         for insight in &mut insights {
             complete(&mut insight.entities);
         }
@@ -53,9 +53,9 @@ impl Report {
             schema: format!("{}v1", super::SCHEMA_FAMILY),
             schema_version: super::SCHEMA_VERSION.to_owned(),
             tool_version: concat!("netrec ", env!("CARGO_PKG_VERSION")).to_owned(),
-            verdict: Verdict::of(&findings, &insights, &capture, &detectors),
+            verdict: Verdict::new(&findings, &insights, &capture, &detectors),
             capture,
-            summary: Summary::of(analysis, &findings),
+            summary: Summary::new(analysis, &findings),
             findings,
             insights,
             suppressed: analysis
@@ -87,7 +87,7 @@ impl From<i64> for Moment {
 }
 
 impl Summary {
-    fn of(analysis: &Analysis, findings: &[Finding]) -> Self {
+    fn new(analysis: &Analysis, findings: &[Finding]) -> Self {
         let mut by_severity: BTreeMap<Severity, u64> =
             finding::Severity::ALL.into_iter().map(|severity| (severity.into(), 0)).collect();
         for finding in findings {
@@ -147,7 +147,7 @@ impl Finding {
 }
 
 impl Insight {
-    fn of(insight: &insight::Insight, capture_file: &str) -> Self {
+    fn new(insight: &insight::Insight, capture_file: &str) -> Self {
         Self {
             id: insight.id.clone(),
             severity: insight.severity.into(),
@@ -344,14 +344,14 @@ mod tests {
     #[test]
     fn the_command_can_be_copied_whatever_the_file_is_called() {
         let identity = CaptureIdentity { file_name: "$(id) x.parquet".to_owned(), ..fixture::identity() };
-        let report = Report::of(&fixture::analysis(), &identity);
+        let report = Report::new(&fixture::analysis(), &identity);
         let command = &report.findings[0].evidence.command;
         assert!(command.starts_with("netrec replay '$(id) x.parquet' --at 2026-06-01T"), "{command}");
     }
 
     #[test]
     fn what_is_not_a_number_is_null() {
-        let measurement = finding::Measurement::of("ratio", f64::INFINITY, "").against(f64::NAN);
+        let measurement = finding::Measurement::new("ratio", f64::INFINITY, "").against(f64::NAN);
         let published = Measurement::from(&measurement);
         assert_eq!((published.value, published.threshold), (None, None));
     }
@@ -365,7 +365,7 @@ mod tests {
 
     #[test]
     fn the_summary_counts_every_severity_and_status() {
-        let summary = Report::of(&fixture::analysis(), &fixture::identity()).summary;
+        let summary = Report::new(&fixture::analysis(), &fixture::identity()).summary;
         assert_eq!(summary.findings, 3);
         assert_eq!(summary.findings_by_severity.values().sum::<u64>(), 3);
         assert_eq!(summary.findings_by_severity.len(), 5);

@@ -22,7 +22,7 @@ impl Capture {
             bytes: identity.bytes,
             format_version: metadata.format_version,
             duration_s: finite(metadata.duration_s()),
-            completeness: Completeness::of(&analysis.completeness, metadata.is_degraded()),
+            completeness: Completeness::new(&analysis.completeness, metadata.is_degraded()),
             recorded_by: metadata.tool_version,
             host_name: metadata.host_name,
             os: metadata.os,
@@ -69,7 +69,7 @@ impl Series {
 }
 
 impl Completeness {
-    fn of(completeness: &metrics::Completeness, degraded: bool) -> Self {
+    fn new(completeness: &metrics::Completeness, degraded: bool) -> Self {
         let period_range_s = completeness.period_range_s;
         Self {
             degraded,

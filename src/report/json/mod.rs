@@ -68,7 +68,7 @@ mod tests {
     }
 
     fn hostile_report() -> v1::Report {
-        v1::Report::of(&fixture::analysis(), &fixture::identity())
+        v1::Report::new(&fixture::analysis(), &fixture::identity())
     }
 
     #[test]
@@ -83,7 +83,7 @@ mod tests {
         let validator = jsonschema::validator_for(&published).unwrap();
         for analysis in [fixture::analysis(), fixture::empty()] {
             let report: Value =
-                serde_json::from_str(&text_of(&v1::Report::of(&analysis, &fixture::identity()))).unwrap();
+                serde_json::from_str(&text_of(&v1::Report::new(&analysis, &fixture::identity()))).unwrap();
             let errors: Vec<_> = validator.iter_errors(&report).map(|error| error.to_string()).collect();
             assert_eq!(errors, Vec::<String>::new());
         }

@@ -23,7 +23,7 @@ pub(super) struct ProcessFacts<'a> {
 impl<'a> ProcessFacts<'a> {
     /// # Errors
     /// [`crate::Error::Analysis`] if a column is missing: a bug.
-    pub(super) fn of(tables: &'a Tables) -> Result<Self> {
+    pub(super) fn new(tables: &'a Tables) -> Result<Self> {
         let frame = &tables.processes;
         let names = Words::of(frame, "process_name")?;
         let mut rows: AHashMap<&str, Vec<usize>> = AHashMap::new();

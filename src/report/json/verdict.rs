@@ -16,7 +16,7 @@ const LONE_FINDING: Severity = Severity::Medium;
 
 impl Verdict {
     /// The verdict on findings and hypotheses, each worst first.
-    pub(super) fn of(
+    pub(super) fn new(
         findings: &[Finding],
         insights: &[Insight],
         capture: &Capture,
@@ -153,11 +153,11 @@ mod tests {
     use crate::report::json::v1::Report;
 
     fn report() -> Report {
-        Report::of(&fixture::analysis(), &fixture::identity())
+        Report::new(&fixture::analysis(), &fixture::identity())
     }
 
     fn verdict(report: &Report) -> Verdict {
-        Verdict::of(&report.findings, &report.insights, &report.capture, &report.detectors)
+        Verdict::new(&report.findings, &report.insights, &report.capture, &report.detectors)
     }
 
     #[test]

@@ -227,8 +227,8 @@ mod tests {
     }
 
     fn lines_of(analysis: &Analysis) -> Vec<Value> {
-        let report = Report::of(analysis, &fixture::identity());
-        let sockets = Sockets::of(&analysis.tables, &report.findings).unwrap();
+        let report = Report::new(analysis, &fixture::identity());
+        let sockets = Sockets::new(&analysis.tables, &report.findings).unwrap();
         let mut out = Vec::new();
         write(&report, &sockets, &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();

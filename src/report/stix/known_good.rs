@@ -58,7 +58,7 @@ pub(super) struct KnownGood<'a> {
 }
 
 impl<'a> KnownGood<'a> {
-    pub(super) fn of(capture: &Capture, sockets: &Sockets<'a>) -> Self {
+    pub(super) fn new(capture: &Capture, sockets: &Sockets<'a>) -> Self {
         Self {
             own: capture.host_addresses.iter().filter_map(|addr| addr.parse().ok()).collect(),
             resolvers: sockets.servers(&NAMES),

@@ -170,7 +170,7 @@ impl Object {
 
 /// What the findings name, by pattern.
 fn drafts<'a>(report: &'a Report, sockets: &Sockets<'a>) -> BTreeMap<Pattern<'a>, Draft<'a>> {
-    let known_good = KnownGood::of(&report.capture, sockets);
+    let known_good = KnownGood::new(&report.capture, sockets);
     let mut drafts: BTreeMap<Pattern, Draft> = BTreeMap::new();
     for finding in report.findings.iter().filter(|finding| finding.severity >= LOWEST) {
         for pattern in patterns(finding, sockets, &known_good) {
@@ -276,9 +276,9 @@ mod tests {
 
     fn bundle_of(change: impl FnOnce(&mut Report)) -> Value {
         let analysis = fixture::analysis();
-        let mut report = Report::of(&analysis, &fixture::identity());
+        let mut report = Report::new(&analysis, &fixture::identity());
         change(&mut report);
-        let sockets = Sockets::of(&analysis.tables, &report.findings).unwrap();
+        let sockets = Sockets::new(&analysis.tables, &report.findings).unwrap();
         serde_json::to_value(bundle(&report, &sockets)).unwrap()
     }
 

@@ -49,7 +49,7 @@ pub(super) fn p_values(pairs: &[Asked<'_>], seed: u64, max_q: f64) -> Vec<f64> {
     let all: Vec<usize> = (0..pairs.len()).collect();
     let mut replicates = FIRST_ROUND;
     let mut trials = parallel::map(&all, |pair| {
-        let trial = Trial::of(pairs[*pair].arrivals, seed, *pair as u64);
+        let trial = Trial::new(pairs[*pair].arrivals, seed, *pair as u64);
         if pairs[*pair].matters { trial.bounded(sure).to(replicates) } else { trial.to(replicates) }
     });
     let bounded = trials.iter().filter(|trial| trial.bound.is_some()).count();
@@ -91,7 +91,7 @@ struct Trial<'a> {
 }
 
 impl<'a> Trial<'a> {
-    fn of(pair: &'a Arrivals, seed: u64, stream: u64) -> Self {
+    fn new(pair: &'a Arrivals, seed: u64, stream: u64) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(stream);
         Self { pair, rng, observed: pair.spread() + 1e-12, done: 0, as_regular: 0, bound: None }
@@ -104,7 +104,7 @@ impl<'a> Trial<'a> {
 
     /// Goes on to this many choices, or until it is settled.
     fn to(mut self, replicates: u64) -> Self {
-        let mut null = Null::of(self.pair);
+        let mut null = Null::new(self.pair);
         while self.done < replicates && !self.is_settled() {
             self.as_regular += u64::from(null.is_as_regular(self.observed, &mut self.rng));
             self.done += 1;
@@ -144,7 +144,7 @@ struct Null {
 }
 
 impl Null {
-    fn of(pair: &Arrivals) -> Self {
+    fn new(pair: &Arrivals) -> Self {
         let (starts, left_out) = (pair.len() - 2, pair.smallest_gap() - 1);
         // No gap is shorter than the smallest, so that at least one step of each remains.
         let length = pair.length() - left_out * (pair.len() as u32 - 1);
@@ -315,7 +315,7 @@ mod tests {
         let mut rng = ChaCha8Rng::seed_from_u64(2);
         for ticks in [vec![0, 9, 70, 640], (0..60).chain([62, 64]).collect(), (0..40).collect()] {
             let pair = by_seconds(ticks.clone());
-            let mut null = Null::of(&pair);
+            let mut null = Null::new(&pair);
             for _ in 0..50 {
                 null.is_as_regular(0.0, &mut rng);
                 assert_eq!(null.gaps.len(), ticks.len() - 1);
@@ -335,8 +335,8 @@ mod tests {
     fn rounds_go_on_where_the_one_before_ended() {
         let mut rng = ChaCha8Rng::seed_from_u64(9);
         for pair in (0..20).filter_map(|_| poisson(&mut rng, 0.1, 300.0)) {
-            let at_once = Trial::of(&pair, 1, 7).to(500);
-            let in_rounds = Trial::of(&pair, 1, 7).to(1).to(40).to(500);
+            let at_once = Trial::new(&pair, 1, 7).to(500);
+            let in_rounds = Trial::new(&pair, 1, 7).to(1).to(40).to(500);
             assert_eq!((at_once.done, at_once.as_regular), (in_rounds.done, in_rounds.as_regular));
         }
     }

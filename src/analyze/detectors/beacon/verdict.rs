@@ -202,23 +202,23 @@ fn measurements(candidate: &Candidate<'_>, appraisal: &Appraisal, config: &Thres
     let score = &candidate.score;
     let unit = if candidate.series.known == Known::Inside { "send times" } else { "connections" };
     let mut all = vec![
-        Measurement::of("period", candidate.period_s, "s"),
-        Measurement::of("jitter", candidate.jitter_s, "s"),
-        Measurement::of(unit, candidate.series.starts_us.len() as f64, unit)
+        Measurement::new("period", candidate.period_s, "s"),
+        Measurement::new("jitter", candidate.jitter_s, "s"),
+        Measurement::new(unit, candidate.series.starts_us.len() as f64, unit)
             .against(f64::from(config.min_starts)),
-        Measurement::of("missed", candidate.missed as f64, unit),
-        Measurement::of("RITA score", score.total, ""),
-        Measurement::of("interval score (ts)", score.ts, ""),
+        Measurement::new("missed", candidate.missed as f64, unit),
+        Measurement::new("RITA score", score.total, ""),
+        Measurement::new("interval score (ts)", score.ts, ""),
     ];
-    all.extend(score.ds.map(|ds| Measurement::of("size score (ds)", ds, "")));
+    all.extend(score.ds.map(|ds| Measurement::new("size score (ds)", ds, "")));
     all.extend([
-        Measurement::of("histogram score (hist)", score.hist, ""),
-        Measurement::of("duration score (dur)", score.dur, ""),
-        Measurement::of("p-value", candidate.p_value, ""),
-        Measurement::of("q-value", candidate.q_value, "").against(config.max_q),
-        Measurement::of("spread of the gaps", candidate.arrivals.spread(), "")
+        Measurement::new("histogram score (hist)", score.hist, ""),
+        Measurement::new("duration score (dur)", score.dur, ""),
+        Measurement::new("p-value", candidate.p_value, ""),
+        Measurement::new("q-value", candidate.q_value, "").against(config.max_q),
+        Measurement::new("spread of the gaps", candidate.arrivals.spread(), "")
             .against(config.max_spread(&candidate.series)),
-        Measurement::of("weight of the evidence", RHYTHM + appraisal.total(), "").against(2.0),
+        Measurement::new("weight of the evidence", RHYTHM + appraisal.total(), "").against(2.0),
     ]);
     all
 }

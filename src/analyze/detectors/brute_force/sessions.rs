@@ -54,7 +54,7 @@ pub(super) fn attacks<'a>(scene: &Scene<'a>, config: &Thresholds) -> Vec<Attack<
         socket.protocol == Protocol::Tcp && shape::is_login(peer.port) && socket.was_established()
     });
     let guesses: Vec<Guesses<'a>> =
-        peers.into_iter().map(|(peer, rows)| Guesses::of(peer, &rows, sockets, config)).collect();
+        peers.into_iter().map(|(peer, rows)| Guesses::new(peer, &rows, sockets, config)).collect();
     let is_polling =
         |guesses: &&Guesses<'a>| Shape { sockets, peer: guesses.peer, rows: &guesses.failed }.is_polling();
     let (alone, rest): (Vec<&Guesses<'a>>, Vec<&Guesses<'a>>) = guesses
@@ -63,7 +63,7 @@ pub(super) fn attacks<'a>(scene: &Scene<'a>, config: &Thresholds) -> Vec<Attack<
         .filter(|guesses| !guesses.failed.is_empty() && !is_polling(guesses))
         .partition(|guesses| guesses.are_an_attack(sockets, config));
     let mut attacks: Vec<Attack<'a>> =
-        alone.iter().map(|guesses| Attack::of(Spread::OneToOne, &[guesses], sockets, config)).collect();
+        alone.iter().map(|guesses| Attack::new(Spread::OneToOne, &[guesses], sockets, config)).collect();
     attacks.extend(together(&rest, sockets, config, Spread::ManyClientsOneHost));
     attacks.extend(together(&rest, sockets, config, Spread::OneClientManyHosts));
     attacks
@@ -94,12 +94,12 @@ fn together<'a>(
             let rows: Vec<usize> = group.iter().flat_map(|guesses| guesses.failed.iter().copied()).collect();
             Shape { sockets, peer: group[0].peer, rows: &rows }.is_mostly_alike()
         })
-        .map(|group| Attack::of(spread, &group, sockets, config))
+        .map(|group| Attack::new(spread, &group, sockets, config))
         .collect()
 }
 
 impl<'a> Guesses<'a> {
-    fn of(peer: Peer<'a>, rows: &[usize], sockets: &Sockets<'a>, config: &Thresholds) -> Self {
+    fn new(peer: Peer<'a>, rows: &[usize], sockets: &Sockets<'a>, config: &Thresholds) -> Self {
         let failed: Vec<usize> =
             rows.iter().copied().filter(|row| looks_failed(&sockets.get(*row), &peer, config)).collect();
         let last_failed = failed.last().map(|row| sockets.first_seen_us(*row));
@@ -146,7 +146,7 @@ pub(super) fn from_server(socket: &Socket<'_>, peer: &Peer<'_>) -> Option<u64> {
 }
 
 impl<'a> Attack<'a> {
-    fn of(spread: Spread, group: &[&Guesses<'a>], sockets: &Sockets<'a>, config: &Thresholds) -> Self {
+    fn new(spread: Spread, group: &[&Guesses<'a>], sockets: &Sockets<'a>, config: &Thresholds) -> Self {
         let mut rows: Vec<usize> = group.iter().flat_map(|guesses| guesses.failed.iter().copied()).collect();
         rows.sort_unstable();
         let starts: Vec<i64> = rows.iter().map(|row| sockets.first_seen_us(*row)).collect();

@@ -176,7 +176,7 @@ fn normal(series: &Series<'_>, (first_us, last_us): (i64, i64)) -> Option<Bulk> 
         let window = ts_us.saturating_sub(first_us).max(0) / width_us;
         amounts[(window as usize).min(last)] += amount;
     }
-    let bulk = Bulk::of(amounts)?;
+    let bulk = Bulk::new(amounts)?;
     let by_chance = match series.metric {
         Metric::Connections => bulk.median.sqrt().max(1.0),
         Metric::Bytes => (bulk.median / 10.0).max(1.0),

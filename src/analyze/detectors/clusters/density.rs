@@ -46,7 +46,7 @@ pub(super) struct Grouping {
 pub(super) fn group(points: &Points, config: &Thresholds) -> Result<Grouping, String> {
     let sample = sample(points, config);
     // Beyond what makes a core, more rows make no difference.
-    let tree = Arc::new(Tree::of(points, &sample, config.min_points));
+    let tree = Arc::new(Tree::new(points, &sample, config.min_points));
     let (radius, radius_is) = radius(points, &sample, &tree, config);
     let labels = dbscan(points, &sample, tree, radius, config)?;
     let of_point = spread(points, &sample, &labels, radius);
@@ -140,7 +140,7 @@ fn spread(points: &Points, sample: &[usize], labels: &[Option<u32>], radius: f64
     let grouped: Vec<(usize, u32)> =
         sample.iter().zip(labels).filter_map(|(point, label)| Some((*point, (*label)?))).collect();
     let (members, groups): (Vec<usize>, Vec<u32>) = grouped.into_iter().unzip();
-    let tree = Tree::of(points, &members, 1).grouped(&groups);
+    let tree = Tree::new(points, &members, 1).grouped(&groups);
     let near = Near { points, tree, members, groups, limit: (radius / STEP).powi(2).floor() as i64 + 1 };
     let pieces: Vec<usize> = (0..points.len()).step_by(PIECE).collect();
     let spread = parallel::map(&pieces, |start| {
@@ -225,7 +225,7 @@ mod tests {
     }
 
     fn labels(values: &[f32], columns: usize, config: &Thresholds) -> Vec<Option<u32>> {
-        let points = Points::of(values, columns);
+        let points = Points::new(values, columns);
         let grouping = group(&points, config).unwrap();
         points.of_row.iter().map(|point| grouping.of_point[*point as usize]).collect()
     }
@@ -277,7 +277,7 @@ mod tests {
         let columns = rows[0].len();
         let values: Vec<f32> = rows.into_iter().flatten().collect();
         let start = std::time::Instant::now();
-        let points = Points::of(&values, columns);
+        let points = Points::new(&values, columns);
         let grouping = group(&points, &Thresholds::default()).unwrap();
         println!(
             "radius {}, {:.2?}, {} of {} distinct points clustered",

@@ -68,7 +68,7 @@ impl<F> Search<'_, F> {
 
 impl Tree {
     /// Of some points; each is taken to stand for no more than `most` rows.
-    pub(super) fn of(points: &Points, chosen: &[usize], most: u32) -> Self {
+    pub(super) fn new(points: &Points, chosen: &[usize], most: u32) -> Self {
         let mut tree = Self {
             columns: points.columns(),
             members: (0..chosen.len() as u32).collect(),
@@ -307,7 +307,7 @@ mod tests {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             (state >> 16) % 19
         };
-        Points::of(&(0..3 * rows).map(|_| next() as f32).collect::<Vec<_>>(), 3)
+        Points::new(&(0..3 * rows).map(|_| next() as f32).collect::<Vec<_>>(), 3)
     }
 
     /// Every point with its distance from another, nearest first.
@@ -321,7 +321,7 @@ mod tests {
     #[test]
     fn a_search_finds_what_comparing_with_every_point_finds() {
         let points = points(2_000);
-        let tree = Tree::of(&points, &(0..points.len()).collect::<Vec<_>>(), u32::MAX);
+        let tree = Tree::new(&points, &(0..points.len()).collect::<Vec<_>>(), u32::MAX);
         for here in (0..points.len()).step_by(37) {
             let all = by_distance(&points, here);
             for limit in [0, 1, 150, 5_000] {
@@ -340,7 +340,7 @@ mod tests {
     #[test]
     fn the_nearest_are_as_many_as_stand_for_so_many_rows() {
         let points = points(3_000);
-        let tree = Tree::of(&points, &(0..points.len()).collect::<Vec<_>>(), u32::MAX);
+        let tree = Tree::new(&points, &(0..points.len()).collect::<Vec<_>>(), u32::MAX);
         for here in (0..points.len()).step_by(53) {
             let mut rows = 0;
             let expected: Vec<_> = by_distance(&points, here)
@@ -358,8 +358,8 @@ mod tests {
 
     #[test]
     fn points_that_are_all_the_same_and_no_points_are_a_tree() {
-        let same = Points::of(&[2.0; 40], 2);
-        assert_eq!(Tree::of(&same, &[0], 5).nearest(same.get(0), 5), [(0, 0)]);
-        assert_eq!(Tree::of(&same, &[], 5).nearest(same.get(0), 5), []);
+        let same = Points::new(&[2.0; 40], 2);
+        assert_eq!(Tree::new(&same, &[0], 5).nearest(same.get(0), 5), [(0, 0)]);
+        assert_eq!(Tree::new(&same, &[], 5).nearest(same.get(0), 5), []);
     }
 }

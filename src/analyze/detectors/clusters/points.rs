@@ -23,7 +23,7 @@ pub(super) struct Points {
 impl Points {
     /// Of a row-major matrix without gaps. Columns in which all values are the same say nothing
     /// and become 0.
-    pub(super) fn of(values: &[f32], columns: usize) -> Self {
+    pub(super) fn new(values: &[f32], columns: usize) -> Self {
         let mut all = in_steps(values, columns);
         let row = |row: u32| &all[row as usize * columns..][..columns];
         let rows = all.len().checked_div(columns).unwrap_or(0) as u32;

@@ -50,7 +50,7 @@ pub(super) fn table(
             members[*cluster as usize].push(*row);
         }
     }
-    let groups: Vec<Group<'_>> = members.iter().map(|rows| Group::of(sockets, rows)).collect();
+    let groups: Vec<Group<'_>> = members.iter().map(|rows| Group::new(sockets, rows)).collect();
     let column = |field: fn(&Group<'_>) -> Option<f64>| groups.iter().map(field).collect::<Vec<_>>();
     Ok(df!(
         "cluster" => (0..clusters).collect::<Vec<_>>(),
@@ -68,7 +68,7 @@ pub(super) fn table(
 }
 
 impl<'a> Group<'a> {
-    fn of(sockets: &Sockets<'a>, rows: &[u32]) -> Self {
+    fn new(sockets: &Sockets<'a>, rows: &[u32]) -> Self {
         Self {
             connections: rows.len(),
             process_name: common(rows, |row| sockets.get(row).process_name),

@@ -52,7 +52,7 @@ fn finding(
     }
     let weight = MANY + EACH_TIME * (fullest.len() / min - 1).min(2) as f64;
     let questions: Vec<Query<'_>> = fullest.iter().map(|(_, query)| *query).collect();
-    let asked = Asked::of(source, &questions, scene)?;
+    let asked = Asked::new(source, &questions, scene)?;
     let owners: BTreeSet<u32> = questions.iter().filter_map(|query| query.process).collect();
     let owners: Vec<_> = owners.into_iter().map(|row| scene.processes.get(row as usize)).collect();
     let generated = fullest.iter().filter(|(domain, _)| domains::looks_generated(domain)).count();
@@ -88,11 +88,11 @@ fn finding(
         entities: asked.entities(scene, None),
     };
     let measurements = vec![
-        Measurement::of("dead domains within an hour", fullest.len() as f64, "domains")
+        Measurement::new("dead domains within an hour", fullest.len() as f64, "domains")
             .against(f64::from(config.min_dead_domains)),
-        Measurement::of("domains that look generated", generated as f64, "domains"),
-        Measurement::of("dead domains in total", firsts.len() as f64, "domains"),
-        Measurement::of("weight of the evidence", weight + appraisal.total(), "").against(2.0),
+        Measurement::new("domains that look generated", generated as f64, "domains"),
+        Measurement::new("dead domains in total", firsts.len() as f64, "domains"),
+        Measurement::new("weight of the evidence", weight + appraisal.total(), "").against(2.0),
     ];
     Some(asked.finding(judgement, measurements))
 }

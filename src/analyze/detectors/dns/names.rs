@@ -175,7 +175,7 @@ impl<'a> Names<'a> {
         config: &Thresholds,
     ) -> Option<Finding> {
         let weight = self.weight(config)?;
-        let mut asked = Asked::of(source, questions, scene)?;
+        let mut asked = Asked::new(source, questions, scene)?;
         let clients = asked.add_clients(scene);
         let owners: BTreeSet<u32> = questions.iter().filter_map(|query| query.process).collect();
         let owners: Vec<_> = owners.into_iter().map(|row| scene.processes.get(row as usize)).collect();
@@ -216,15 +216,15 @@ impl<'a> Names<'a> {
             entities: asked.entities(scene, Some(self.domain)),
         };
         let measurements = vec![
-            Measurement::of("different names", self.different as f64, "names")
+            Measurement::new("different names", self.different as f64, "names")
                 .against(f64::from(config.min_names)),
-            Measurement::of("information", self.information, "bytes").against(config.min_information_bytes),
-            Measurement::of("mean length before the domain", self.mean_chars, "characters")
+            Measurement::new("information", self.information, "bytes").against(config.min_information_bytes),
+            Measurement::new("mean length before the domain", self.mean_chars, "characters")
                 .against(config.long_name_chars),
-            Measurement::of("share of unusual record types", self.unusual_types, "").against(0.5),
-            Measurement::of("mean answer", self.answer_bytes, "bytes").against(LONG_ANSWER_BYTES),
-            Measurement::of("rate", self.rate, "queries/s"),
-            Measurement::of("weight of the evidence", sum, "").against(2.0),
+            Measurement::new("share of unusual record types", self.unusual_types, "").against(0.5),
+            Measurement::new("mean answer", self.answer_bytes, "bytes").against(LONG_ANSWER_BYTES),
+            Measurement::new("rate", self.rate, "queries/s"),
+            Measurement::new("weight of the evidence", sum, "").against(2.0),
         ];
         Some(asked.finding(judgement, measurements))
     }

@@ -22,7 +22,7 @@ fn is_question(socket: &Socket<'_>, peer: &Peer<'_>) -> bool {
 
 /// Whether the sizes of questions are known, as far as any was asked.
 pub(super) fn are_known(context: &Context<'_>) -> Result<bool> {
-    let sockets = Sockets::of(context.tables)?;
+    let sockets = Sockets::new(context.tables)?;
     let mut asked =
         sockets.iter().filter(|socket| socket.remote().is_some_and(|(_, port)| port == 53)).peekable();
     Ok(asked.peek().is_none() || asked.any(|socket| socket.bytes_sent.is_some()))
@@ -35,7 +35,7 @@ pub(super) fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
         .iter()
         .filter_map(|(peer, rows)| {
             let members = scene.sockets.members(rows);
-            Questions::of(members)?.finding(peer, members, scene.appraise(members), config)
+            Questions::new(members)?.finding(peer, members, scene.appraise(members), config)
         })
         .collect()
 }
@@ -50,7 +50,7 @@ struct Questions {
 }
 
 impl Questions {
-    fn of(members: Members<'_, '_>) -> Option<Self> {
+    fn new(members: Members<'_, '_>) -> Option<Self> {
         let sum = |field: fn(&Socket<'_>) -> Option<u64>| {
             members
                 .iter()
@@ -115,14 +115,14 @@ impl Questions {
             entities: members.entities(),
         };
         let mut measurements = vec![
-            Measurement::of("queries", self.number as f64, "queries")
+            Measurement::new("queries", self.number as f64, "queries")
                 .against(f64::from(config.min_questions)),
-            Measurement::of("mean query", mean, "bytes").against(config.min_question_bytes),
-            Measurement::of("rate", rate, "queries/s"),
-            Measurement::of("sent", self.sent as f64, "bytes"),
+            Measurement::new("mean query", mean, "bytes").against(config.min_question_bytes),
+            Measurement::new("rate", rate, "queries/s"),
+            Measurement::new("sent", self.sent as f64, "bytes"),
         ];
-        measurements.extend(answer.map(|bytes| Measurement::of("mean answer", bytes, "bytes")));
-        measurements.extend(self.received.map(|bytes| Measurement::of("received", bytes as f64, "bytes")));
+        measurements.extend(answer.map(|bytes| Measurement::new("mean answer", bytes, "bytes")));
+        measurements.extend(self.received.map(|bytes| Measurement::new("received", bytes as f64, "bytes")));
         Some(Finding::new(&Dns::ABOUT, judgement, members.evidence(measurements)))
     }
 }

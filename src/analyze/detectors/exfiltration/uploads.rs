@@ -144,7 +144,7 @@ pub(super) fn find<'a>(
     tables: &'a Tables,
     config: &Thresholds,
 ) -> Result<Vec<Upload<'a>>> {
-    let orientation = Orientation::of(sockets);
+    let orientation = Orientation::new(sockets);
     let names = names(sockets);
     let mut uploads: BTreeMap<(Source<'a>, &'a str), Upload<'a>> = BTreeMap::new();
     for (row, socket) in sockets.iter().enumerate() {
@@ -184,7 +184,7 @@ pub(super) fn find<'a>(
     let mut uploads: Vec<Upload<'a>> = uploads.into_values().collect();
     compare_with_others(&mut uploads);
     compare_with_host(&mut uploads);
-    let histories = Histories::of(sockets, tables)?;
+    let histories = Histories::new(sockets, tables)?;
     for upload in uploads.iter_mut().filter(|upload| upload.sent >= config.min_sent_bytes) {
         upload.times_history = histories.times_usual_rate(upload, tables);
     }
@@ -254,7 +254,7 @@ struct Histories<'a> {
 }
 
 impl<'a> Histories<'a> {
-    fn of(sockets: &Sockets<'a>, tables: &'a Tables) -> Result<Self> {
+    fn new(sockets: &Sockets<'a>, tables: &'a Tables) -> Result<Self> {
         let mut sources: BTreeMap<u32, Source<'a>> = BTreeMap::new();
         for socket in sockets.iter() {
             if let Some(process) = socket.process {

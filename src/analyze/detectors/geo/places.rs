@@ -15,7 +15,7 @@ pub(super) struct Whole {
 }
 
 impl Whole {
-    pub(super) fn of(sockets: &Sockets<'_>) -> Self {
+    pub(super) fn new(sockets: &Sockets<'_>) -> Self {
         let mut sources = BTreeSet::new();
         let (mut connections, mut bytes) = (0, 0_u64);
         for socket in sockets.iter().filter(|socket| country(socket).is_some()) {

@@ -22,7 +22,7 @@ pub(super) struct Index<'a> {
 }
 
 impl<'a> Index<'a> {
-    pub(super) fn of(list: &'a [Indicator]) -> Self {
+    pub(super) fn new(list: &'a [Indicator]) -> Self {
         let mut index = Self::default();
         for (at, indicator) in list.iter().enumerate() {
             match &indicator.what {

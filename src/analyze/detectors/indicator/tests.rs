@@ -97,7 +97,7 @@ fn a_finding_names_its_source_and_what_the_list_says() {
 fn a_name_is_found_with_those_below_it() {
     let mut indicators = Indicators::default();
     indicators.add("l", b"evil.example").unwrap();
-    let index = Index::of(&indicators.list);
+    let index = Index::new(&indicators.list);
     for (name, is_named) in
         [("evil.example", 1), ("a.B.EVIL.example.", 1), ("notevil.example", 0), ("example", 0)]
     {

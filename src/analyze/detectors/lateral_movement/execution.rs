@@ -174,9 +174,9 @@ impl Execution<'_> {
             entities: members.entities(),
         };
         let measurements = vec![
-            Measurement::of("connections", self.rows.len() as f64, "connections"),
-            Measurement::of("hosts", 1.0, "hosts"),
-            Measurement::of("weight of the evidence", weight, "").against(2.0),
+            Measurement::new("connections", self.rows.len() as f64, "connections"),
+            Measurement::new("hosts", 1.0, "hosts"),
+            Measurement::new("weight of the evidence", weight, "").against(2.0),
         ];
         Finding::new(&super::LateralMovement::ABOUT, judgement, members.evidence(measurements))
     }

@@ -36,7 +36,7 @@ pub(super) struct Total<'a> {
 }
 
 impl<'a> Total<'a> {
-    fn of(pair: Pair<'a>) -> Self {
+    fn new(pair: Pair<'a>) -> Self {
         Self {
             pair,
             last_row: NONE,
@@ -88,13 +88,13 @@ const NONE: u32 = u32::MAX;
 
 impl<'a> Totals<'a> {
     /// The totals of a capture's connections.
-    pub(super) fn of(sockets: &Sockets<'a>) -> Self {
+    pub(super) fn new(sockets: &Sockets<'a>) -> Self {
         let mut places: AHashMap<Pair<'a>, u32> = AHashMap::new();
         let mut totals = Self { all: Vec::new(), before: vec![NONE; sockets.len()] };
         for (row, socket) in (0..).zip(sockets.iter()) {
             let Some(pair) = pair(&socket) else { continue };
             let place = *places.entry(pair).or_insert_with(|| {
-                totals.all.push(Total::of(pair));
+                totals.all.push(Total::new(pair));
                 totals.all.len() as u32 - 1
             });
             let total = &mut totals.all[place as usize];

@@ -12,7 +12,7 @@ use crate::model::states::States;
 use crate::model::surroundings::Surroundings;
 
 /// States of a connection that has ended, or is about to.
-const CLOSING: States = States::of(&[
+const CLOSING: States = States::new(&[
     TcpState::FinWait1,
     TcpState::FinWait2,
     TcpState::TimeWait,
@@ -23,7 +23,7 @@ const CLOSING: States = States::of(&[
 ]);
 
 /// States of a connection of which the opening was seen.
-const OPENED: States = States::of(&[TcpState::SynSent, TcpState::SynRecv, TcpState::Established]);
+const OPENED: States = States::new(&[TcpState::SynSent, TcpState::SynRecv, TcpState::Established]);
 
 /// A SYN that is younger than this at the end of the recording may still be answered, in seconds.
 const PENDING_S: f64 = 1.0;
@@ -273,7 +273,7 @@ mod tests {
 
     fn contacts_of<'a>(sockets: &Sockets<'a>, end_us: i64) -> Vec<Contact<'a>> {
         let surroundings = Surroundings::of(sockets, &Metadata::default());
-        first_contacts(sockets, &Orientation::of(sockets), &surroundings, end_us)
+        first_contacts(sockets, &Orientation::new(sockets), &surroundings, end_us)
     }
 
     #[track_caller]
@@ -281,7 +281,7 @@ mod tests {
         let mut capture = Capture::new(60);
         capture.add(conn);
         let tables = capture.tables();
-        let sockets = Sockets::of(&tables).unwrap();
+        let sockets = Sockets::new(&tables).unwrap();
         let contacts = contacts_of(&sockets, tables.span_us.1);
         assert_eq!(contacts.first().map(|contact| contact.reply), expected);
     }
@@ -329,7 +329,7 @@ mod tests {
         capture.add(Conn::to("10.0.0.1", 80).at(2.0));
         capture.add(Conn::to("10.0.0.1", 81).at(3.0));
         let tables = capture.tables();
-        let sockets = Sockets::of(&tables).unwrap();
+        let sockets = Sockets::new(&tables).unwrap();
         let replies: Vec<_> =
             contacts_of(&sockets, tables.span_us.1).iter().map(|c| (c.port, c.reply)).collect();
         assert_eq!(replies, [(80, Reply::Refused), (81, Reply::Answered)]);

@@ -218,8 +218,8 @@ fn finding(sign: Sign, process: Process<'_>, members: Members<'_, '_>) -> Findin
         entities: members.entities(),
     };
     let measurements = vec![
-        Measurement::of("sockets", members.len() as f64, "sockets"),
-        Measurement::of("bytes both ways", bytes as f64, "bytes"),
+        Measurement::new("sockets", members.len() as f64, "sockets"),
+        Measurement::new("bytes both ways", bytes as f64, "bytes"),
     ];
     Finding::new(&ProcessLook::ABOUT, judgement, members.evidence(measurements))
 }

@@ -22,10 +22,10 @@ pub(super) struct Background<'a> {
 }
 
 impl<'a> Background<'a> {
-    pub(super) fn of(tables: &'a Tables, sockets: &Sockets<'a>) -> Result<Self> {
+    pub(super) fn new(tables: &'a Tables, sockets: &Sockets<'a>) -> Result<Self> {
         let words = |column| Words::of(&tables.processes, column);
         Ok(Self {
-            orientation: Orientation::of(sockets),
+            orientation: Orientation::new(sockets),
             exe: words("exe")?,
             cmdline: words("cmdline")?,
             username: words("username")?,

@@ -52,7 +52,7 @@ pub(super) fn product(metadata: &Metadata) -> Option<&'static str> {
 
 impl Rules {
     /// Reads the rules; `product` is the system of the capture.
-    pub(super) fn of(files: &[RuleFile], product: Option<&str>) -> Self {
+    pub(super) fn new(files: &[RuleFile], product: Option<&str>) -> Self {
         let mut sigma = RSigma::new(product);
         let (mut list, mut refused, mut of_other_categories) = (Vec::new(), Vec::new(), 0);
         for file in files {
@@ -78,7 +78,7 @@ impl Rules {
                 let why = obstacle(rule, product).or_else(|| sigma.add(rule, list.len()).err());
                 match why {
                     Some(why) => refused.push(format!("{} ({}): {why}", rule.title, file.name)),
-                    None => list.push(Rule::of(rule, &file.name)),
+                    None => list.push(Rule::new(rule, &file.name)),
                 }
             }
         }
@@ -126,7 +126,7 @@ fn fields(rule: &SigmaRule) -> Vec<String> {
 }
 
 impl Rule {
-    fn of(rule: &SigmaRule, file: &str) -> Self {
+    fn new(rule: &SigmaRule, file: &str) -> Self {
         let text = |text: &Option<String>| text.as_deref().map(one_line).unwrap_or_default();
         let or_unknown = |text: String| if text.is_empty() { "unknown".to_owned() } else { text };
         Self {

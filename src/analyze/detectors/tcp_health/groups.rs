@@ -95,12 +95,12 @@ fn memberships<'a>(socket: &Socket<'a>, config: &Thresholds) -> Vec<(Kind<'a>, b
 }
 
 fn is_unanswered(socket: &Socket<'_>) -> bool {
-    socket.states == States::of(&[TcpState::SynSent])
+    socket.states == States::new(&[TcpState::SynSent])
 }
 
 /// Whether it ended at once, and not step by step.
 pub(super) fn is_reset(socket: &Socket<'_>) -> bool {
-    const STEPS: States = States::of(&[
+    const STEPS: States = States::new(&[
         TcpState::FinWait1,
         TcpState::FinWait2,
         TcpState::Closing,

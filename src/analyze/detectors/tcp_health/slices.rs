@@ -14,7 +14,7 @@ const MOST_SLICES: i64 = 50_000;
 /// One row per slice of the recording: `start_us`, and how many connections were `half_open` and in
 /// `close_wait` (to stay there) at some moment of it, and how many were `reset` in it.
 pub(super) fn table(sockets: &Sockets<'_>, tables: &Tables) -> Result<DataFrame> {
-    let slices = Slices::of(tables);
+    let slices = Slices::new(tables);
     let (mut half_open, mut close_wait) = (slices.blank(), slices.blank());
     let mut reset = slices.blank();
     for socket in
@@ -51,7 +51,7 @@ struct Slices {
 }
 
 impl Slices {
-    fn of(tables: &Tables) -> Self {
+    fn new(tables: &Tables) -> Self {
         let (first_us, last_us) = tables.span_us;
         let length_us = last_us.saturating_sub(first_us).max(0);
         let width_us = tables.bin_width_us.max(length_us / MOST_SLICES).max(1);

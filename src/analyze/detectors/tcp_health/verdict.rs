@@ -150,35 +150,35 @@ fn measurements(
     tables: &Tables,
     config: &Thresholds,
 ) -> Vec<Measurement> {
-    let count = |name: &str, value: usize| Measurement::of(name, value as f64, "connections");
+    let count = |name: &str, value: usize| Measurement::new(name, value as f64, "connections");
     let (early, late) = quarters(members, tables);
     let mut all = match ailment.kind {
         Kind::HalfOpenIn(_) | Kind::HalfOpenOut(..) => vec![
             count("half-open at once", ailment.at_once).against(f64::from(config.half_open)),
             count("started in one window", ailment.in_window).against(f64::from(config.half_open)),
-            Measurement::of("addresses", addresses(members) as f64, "addresses"),
-            Measurement::of("share of the attempts", ailment.share, ""),
+            Measurement::new("addresses", addresses(members) as f64, "addresses"),
+            Measurement::new("share of the attempts", ailment.share, ""),
         ],
         Kind::CloseWait(_) => vec![
             count("in CLOSE_WAIT at once", ailment.at_once).against(f64::from(config.close_wait)),
             count("after a quarter of the recording", early),
             count("after three quarters", late),
-            Measurement::of("share of its connections", ailment.share, ""),
+            Measurement::new("share of its connections", ailment.share, ""),
         ],
         Kind::Resets(..) => vec![
             count("reset in one window", ailment.in_window).against(f64::from(config.resets)),
             count("reset", members.len()),
-            Measurement::of("share of those that ended", ailment.share, "").against(config.min_reset_share),
+            Measurement::new("share of those that ended", ailment.share, "").against(config.min_reset_share),
         ],
         Kind::Retransmission(_) => {
             let again: u64 = members.iter().filter_map(|s| s.retransmits).map(u64::from).sum();
             vec![
-                Measurement::of("retransmitted share", ailment.share, "")
+                Measurement::new("retransmitted share", ailment.share, "")
                     .against(config.min_retransmit_share),
-                Measurement::of("retransmitted segments", again as f64, "segments"),
+                Measurement::new("retransmitted segments", again as f64, "segments"),
             ]
         }
     };
-    all.push(Measurement::of("peak after", seconds_into(tables, ailment.worst_us), "s"));
+    all.push(Measurement::new("peak after", seconds_into(tables, ailment.worst_us), "s"));
     all
 }

@@ -90,14 +90,14 @@ struct Parts {
 /// `Tue Nov 14 10:13:20 PM UTC 2023`, `mar. 14 nov. 2023 22:13:20 CET`, `2023年 11月 14日 火曜日
 /// 22:13:20 JST`, `14.11.2023 22:13:20`: each of a year, a month, a day and a time once.
 fn date(text: &str) -> Option<Stamp> {
-    let parts = Parts::of(text)?;
+    let parts = Parts::new(text)?;
     let date = NaiveDate::from_ymd_opt(parts.year?, parts.month?, parts.day?)?;
     parts.at(date)
 }
 
 /// `Nov 14 22:13:20` in the year in which it is closest to `near_us`.
 fn without_year(text: &str, near_us: Option<i64>) -> Option<Stamp> {
-    let (parts, near_us) = (Parts::of(text)?, near_us?);
+    let (parts, near_us) = (Parts::new(text)?, near_us?);
     if parts.year.is_some() {
         return None;
     }
@@ -109,7 +109,7 @@ fn without_year(text: &str, near_us: Option<i64>) -> Option<Stamp> {
 }
 
 impl Parts {
-    fn of(text: &str) -> Option<Self> {
+    fn new(text: &str) -> Option<Self> {
         let spaced = words::space_units(text);
         let words: Vec<&str> = spaced
             .split(|c: char| c.is_whitespace() || matches!(c, ',' | '(' | ')' | '、'))

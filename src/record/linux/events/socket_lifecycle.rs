@@ -32,7 +32,7 @@ pub(super) struct Closing {
 
 impl Closing {
     /// From what the kernel says of the socket.
-    pub(super) fn of(socket: &Socket, netns: u64) -> Self {
+    pub(super) fn new(socket: &Socket, netns: u64) -> Self {
         let remote = socket.remote.unwrap_or((socket.local.0, 0));
         Self {
             cookie: socket.cookie,

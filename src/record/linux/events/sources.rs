@@ -103,7 +103,7 @@ impl Sources {
             let is_wanted = |socket: &Socket| self.probe.is_none() || socket.protocol != Protocol::Tcp;
             closings.drain(|socket| {
                 if is_wanted(&socket) {
-                    story.closing(now_ns, Closing::of(&socket, *netns));
+                    story.closing(now_ns, Closing::new(&socket, *netns));
                 }
             });
             let before = std::mem::replace(lost, closings.lost());

@@ -135,7 +135,7 @@ impl Packets {
         let mut seen = self.shared.seen();
         let mut rows = Vec::new();
         let closed = std::mem::take(&mut self.closed);
-        let rivals = Rivals::of(&closed, snapshot);
+        let rivals = Rivals::new(&closed, snapshot);
         for row in &closed {
             let mut row = row.clone();
             let last = udp_attribution::close(&mut seen.flows, &mut self.stray, &row, &rivals);

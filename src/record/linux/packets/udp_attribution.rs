@@ -39,7 +39,7 @@ pub(super) struct Unattributed {
 pub(super) struct Rivals<'a>(HashMap<BoundPort, Vec<&'a Row>>);
 
 impl<'a> Rivals<'a> {
-    pub(super) fn of(closed: &'a [Row], snapshot: &'a [Row]) -> Self {
+    pub(super) fn new(closed: &'a [Row], snapshot: &'a [Row]) -> Self {
         let mut by_door: HashMap<BoundPort, Vec<&Row>> = HashMap::new();
         let door = |row: &Row| (row.netns.unwrap_or(0), row.local_port);
         for row in closed.iter().filter(|row| row.remote.is_none()) {
@@ -79,7 +79,7 @@ struct Sockets {
 type Candidate = Option<usize>;
 
 impl Sockets {
-    fn of(rows: &[Row]) -> Self {
+    fn new(rows: &[Row]) -> Self {
         let mut sockets = Self::default();
         for (index, row) in rows.iter().enumerate() {
             let (Some(netns), true) = (row.netns, row.protocol == Protocol::Udp) else { continue };
@@ -116,7 +116,7 @@ pub(super) fn settle(
     now_ns: i64,
     is_watched: impl Fn(u64) -> bool,
 ) -> Vec<Row> {
-    let sockets = Sockets::of(rows);
+    let sockets = Sockets::new(rows);
     for row in rows.iter_mut() {
         if row.protocol == Protocol::Udp && row.remote.is_some() && row.netns.is_some_and(&is_watched) {
             row.counters = nothing_yet();
@@ -402,7 +402,7 @@ mod tests {
             let mut scene = Scene::default();
             scene.send(at(2, 53)).send(at(2, 53));
             let (closed, snapshot) = (vec![first], vec![second]);
-            let rivals = Rivals::of(&closed, &snapshot);
+            let rivals = Rivals::new(&closed, &snapshot);
             let last = close(&mut scene.flows, &mut scene.stray, &closed[0], &rivals);
             assert_eq!(last.rows[1].counters.bytes_sent, Some(200));
             let pids: Vec<_> =

@@ -122,7 +122,8 @@ on_host "$installed/apache2" call_back 45.9.9.9 8080
 on_host "$temporary/chisel" session 45.9.9.10 8000 1
 on_host "$temporary/sshx" session 45.9.9.11 2222 45
 
-wait "$recorder"
+# A recording that lacks a few packets (exit code 3) is still one to be evaluated.
+wait "$recorder" || [ $? -eq 3 ]
 recorder=
 cat > "$folder/truth.json" <<'TRUTH'
 {

@@ -182,8 +182,8 @@ fn every_file_of_the_report_is_harmless_and_none_is_large() {
         assert!(kinds.iter().any(|k| k == kind), "no {kind} was checked");
     }
     let read = |name: &str| fs::read_to_string(place.path().join("r").join(name)).unwrap();
-    // The page's own: its data and its program.
-    assert_eq!(read("report.html").matches("<script").count(), 2);
+    // The page's own: what it does before it is shown, its data and its program.
+    assert_eq!(read("report.html").matches("<script").count(), 3);
     // There was something to check: findings, with hostile names in them.
     let report: Value = serde_json::from_str(&read("report.json")).unwrap();
     let findings = report["findings"].as_array().unwrap();

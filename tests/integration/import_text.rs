@@ -109,7 +109,7 @@ fn events_have_their_names_across_rotated_and_wrapped_files() {
 fn events_without_flows_tell_what_they_can_and_others_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let ran = import(folder.path(), &[("eve.json", &format!("{TLS}\n"))], &[]).succeeds();
-    assert!(ran.stdout.contains("1 connection known from alerts, requests"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("1 connection known only from alerts, requests"), "{}", ran.stdout);
     let seen = "2023-11-14T22:13:20.300000Z 10.0.0.5 40000 192.0.2.10 443 host0.example - -";
     assert_eq!(connections(folder.path()), [seen]);
     let stats =

@@ -119,7 +119,7 @@ fn a_recording_without_events_says_what_it_may_have_missed() {
         "after 60 of 120 planned ticks",
         "2 of 2 connections have no known owner",
         "2 of 2 connections have no byte counts, 1 of them UDP",
-        "proc-owners did not see everything",
+        "proc-owners saw only part",
     ] {
         assert!(
             completeness.blind_spots.iter().any(|spot| spot.contains(words)),

@@ -25,8 +25,8 @@ const COPIED: &[Truth] = &[
     Truth {
         file: "manx-udp.pcap.zst",
         found: &[
-            ("beacon", "172.18.0.2 contacts 172.18.0.3 port 7011 every 60 s"),
-            ("beacon", "172.18.0.3 contacts 172.18.0.2 port 6000 every 60 s"),
+            ("beacon", "172.18.0.2 contacts 172.18.0.3 port 7011 every 1 min"),
+            ("beacon", "172.18.0.3 contacts 172.18.0.2 port 6000 every 1 min"),
         ],
         silent: &["port-scan", "exfiltration"],
     },

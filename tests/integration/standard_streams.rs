@@ -33,6 +33,8 @@ const RUNS: &[&str] = &[
     "dump x.parquet --at end",
     "dump x.parquet --between start end --format csv",
     "dump x.parquet --at end --format ndjson",
+    "fleet analyze x.parquet y.parquet -o across",
+    "fleet map x.parquet -o tables",
     "diff x.parquet y.parquet",
     "diff x.parquet y.parquet --json",
     "export x.parquet --format csv",

@@ -3,7 +3,7 @@
 //! | file | content |
 //! |---|---|
 //! | `lock` | says that netrec made the folder ([`Marker`]); locked while the recorder lives |
-//! | `rows.parquet` | the growing file ([`super::growing`]), which becomes the capture by being renamed |
+//! | `rows.parquet` | the growing file ([`super::partial_file`]), which becomes the capture by being renamed |
 //! | `journal-N` | the ticks that will be in row group N ([`super::journal`]) |
 //!
 //! A folder is written to, and removed, only by whoever made it or [`Folder::hold`]s it: with its

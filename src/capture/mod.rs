@@ -6,7 +6,7 @@
 //! is made.
 //!
 //! A recording survives whatever ends it: each tick is in a [`journal`] before the next begins,
-//! each row group has a record beside it ([`growing`]). Both are read as they are ([`salvage`]), and
+//! each row group has a record beside it ([`partial_file`]). Both are read as they are ([`salvage`]), and
 //! [`recover()`] makes a capture of them.
 //! A finished capture shows every change: [`evidence`] says how, [`verify()`] looks.
 

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! What happens between two ticks (opened, state, closed) comes with the next [`Host::observe`],
-//! and the rest of it with [`Host::finish`]; all of it goes through the same [`spool`], which
+//! and the rest of it with [`Host::finish`]; all of it goes through the same [`writer_thread`], which
 //! alone writes.
 
 mod budget;

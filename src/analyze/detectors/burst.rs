@@ -207,11 +207,16 @@ fn title(episode: &Episode<'_>) -> String {
 
 fn explanation(episode: &Episode<'_>) -> String {
     let seconds = (episode.span_us.1 - episode.span_us.0) as f64 / 1e6;
+    let lasted = if seconds == 0.0 {
+        format!("less than {}", words::duration(episode.window_s))
+    } else {
+        words::duration(seconds)
+    };
     format!(
         "The busiest window had {}, the median window {}. The episode lasted {}, with {}.",
         amount(episode.metric, episode.peak),
         amount(episode.metric, episode.median),
-        words::duration(seconds),
+        lasted,
         words::count(episode.rows.len(), "connection", "connections"),
     )
 }

@@ -137,19 +137,26 @@ impl Group {
         toward: Toward,
         mut is_elsewhere: impl FnMut(u32) -> bool,
     ) -> Option<(u32, i64)> {
-        let steps = self.steps.iter().filter(|step| step.has_snapshot || !is_elsewhere(step.number));
-        let moments = steps.map(|step| (step.number, step.ts_us));
         let wanted = match place {
             Place::Time(ts_us) => ts_us,
             Place::Tick(tick) => i64::from(tick),
         };
-        let key = |moment: &(u32, i64)| match place {
-            Place::Time(_) => moment.1,
-            Place::Tick(_) => i64::from(moment.0),
+        let key = |step: &&Step| match place {
+            Place::Time(_) => step.ts_us,
+            Place::Tick(_) => i64::from(step.number),
         };
-        match toward {
-            Toward::Earlier => moments.filter(|moment| key(moment) <= wanted).max_by_key(key),
-            Toward::Later => moments.filter(|moment| key(moment) >= wanted).min_by_key(key),
+        // Only the nearest is asked about: to tell, another row group may have to be read.
+        let mut elsewhere = Vec::new();
+        loop {
+            let steps = self.steps.iter().filter(|step| !elsewhere.contains(&step.number));
+            let found = match toward {
+                Toward::Earlier => steps.filter(|step| key(step) <= wanted).max_by_key(key),
+                Toward::Later => steps.filter(|step| key(step) >= wanted).min_by_key(key),
+            }?;
+            if found.has_snapshot || !is_elsewhere(found.number) {
+                return Some((found.number, found.ts_us));
+            }
+            elsewhere.push(found.number);
         }
     }
 

@@ -5,6 +5,7 @@ use ahash::{AHashMap, AHashSet};
 use super::clocks::{Clocks, median};
 use super::load::Fleet;
 use super::names::{Name, sorted};
+use crate::model::stats;
 
 /// Fewest intervals of a beacon on one host.
 const MIN_INTERVALS: usize = 12;
@@ -53,12 +54,12 @@ pub(super) fn beacons(fleet: &Fleet, clocks: &Clocks) -> Vec<Beacon> {
     let mut beacons: Vec<Beacon> = places
         .into_iter()
         .filter(|(_, found)| found.hosts.len() >= MIN_HOSTS)
-        .map(|((place, port), mut found)| Beacon {
+        .map(|((place, port), found)| Beacon {
             place,
             port,
             hosts: sorted(&found.hosts),
             programs: found.programs.len(),
-            period_us: median(&mut found.periods).floor() as i64,
+            period_us: median(found.periods).floor() as i64,
             intervals: found.intervals,
         })
         .collect();
@@ -78,13 +79,13 @@ struct Found {
 /// them.
 fn rhythm(starts: &mut [i64]) -> Option<(f64, usize)> {
     starts.sort_unstable();
-    let mut gaps: Vec<f64> = starts.windows(2).map(|pair| (pair[1].saturating_sub(pair[0])) as f64).collect();
+    let gaps: Vec<f64> = starts.windows(2).map(|pair| (pair[1].saturating_sub(pair[0])) as f64).collect();
     if gaps.len() < MIN_INTERVALS {
         return None;
     }
-    let period_us = median(&mut gaps);
-    let mut off: Vec<f64> = gaps.iter().map(|gap| (gap - period_us).abs()).collect();
-    let is_even = period_us >= MIN_PERIOD_US && median(&mut off) <= MAX_SPREAD * period_us;
+    let period_us = median(gaps.iter().copied());
+    let spread_us = stats::mad(&gaps, period_us).unwrap_or_default();
+    let is_even = period_us >= MIN_PERIOD_US && spread_us <= MAX_SPREAD * period_us;
     is_even.then_some((period_us, gaps.len()))
 }
 

@@ -1,7 +1,7 @@
 //! `netrec fleet map`: the task of a cluster.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -9,7 +9,7 @@ use clap::Args;
 use super::super::{Done, paths, progress, shown, sources};
 use super::{With, output};
 use crate::fleet::{self, Batch, Inputs, Outcome, Source};
-use crate::safe_fs::{NewFile, Replace};
+use crate::safe_fs::Replace;
 use crate::{Error, Result, humanize, tables};
 
 /// Captures of a list.
@@ -60,20 +60,18 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
         humanize::plural(analyzed, "capture"),
         humanize::count(degraded),
         humanize::count(failed),
-        humanize::plural(copies, "copy").replace("copys", "copies"),
+        humanize::plural(copies, "copy"),
     );
     Ok(Done::of(degraded > 0 || failed > 0))
 }
 
-/// Writes a table under a hidden name first. Only a table by netrec is replaced.
+/// Writes a table. Only one by netrec is replaced.
 fn put(path: &Path, bytes: &[u8]) -> Result<()> {
     if path.symlink_metadata().is_ok() && !tables::is_table(path) {
         let reason = "it is not a table by netrec".to_owned();
         return Err(Error::Foreign { path: path.to_path_buf(), reason });
     }
-    let mut file = NewFile::create(path, Replace::Yes)?;
-    file.write_all(bytes).map_err(Error::io("write", path))?;
-    file.commit().map(drop)
+    output::write(path, bytes, Replace::Yes)
 }
 
 /// The captures of a list.

@@ -1,10 +1,11 @@
 //! What the commands have in common: where they write, and what they tell.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::cli::Done;
 use crate::fleet::Report;
-use crate::safe_fs::NewDir;
+use crate::safe_fs::{NewDir, NewFile, Replace};
 use crate::{Error, Result, escape, humanize};
 
 /// Entries of a list that are told.
@@ -22,6 +23,13 @@ pub(super) fn make_folder(path: &Path) -> Result<()> {
             Ok(())
         }
     }
+}
+
+/// Writes a file under a hidden name, and gives it its own when it is whole.
+pub(super) fn write(path: &Path, content: &[u8], replace: Replace) -> Result<()> {
+    let mut file = NewFile::create(path, replace)?;
+    file.write_all(content).map_err(Error::io("write", path))?;
+    file.commit().map(drop)
 }
 
 pub(super) fn absolute(path: &Path) -> Result<PathBuf> {

@@ -1,6 +1,5 @@
 //! `netrec fleet submit`: the same on Apache Spark.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -11,7 +10,7 @@ use super::super::{Done, paths, shown, sources};
 use super::{Bounds, With, output};
 use crate::fleet::{self, Batch, RESULTS, Reducer, STATEMENTS, Source};
 use crate::report::Folder;
-use crate::safe_fs::{NewFile, Replace};
+use crate::safe_fs::Replace;
 use crate::{Error, Result, humanize};
 
 /// The job that Spark runs.
@@ -67,8 +66,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     }
     let job = output.join("job/job.py");
     let plan = output.join("job/plan.json");
-    put(&job, JOB.as_bytes())?;
-    put(&plan, plan_of(arguments, &batches, &output)?.as_bytes())?;
+    output::write(&job, JOB.as_bytes(), Replace::No)?;
+    output::write(&plan, plan_of(arguments, &batches, &output)?.as_bytes(), Replace::No)?;
     spark(arguments, &job, &plan)?;
 
     let folder = Folder::prepare(&output.join("report"), false)?;
@@ -77,7 +76,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     let report = reducer.finish(arguments.bounds.limits(), &folder)?;
     folder.finish()?;
     output::tell(&report);
-    tell!("spark      {}", humanize::plural(batches.len() as u64, "batch").replace("batchs", "batches"));
+    tell!("spark      {}", humanize::plural(batches.len() as u64, "batch"));
     tell!("report     {}", shown(&arguments.output.join("report/fleet.html")));
     Ok(output::done(&report))
 }
@@ -126,10 +125,4 @@ fn spark(arguments: &Arguments, job: &Path, plan: &Path) -> Result<()> {
     }
     let reason = format!("it ended with {status}; what it says is above");
     Err(Error::io("finish", &arguments.spark_submit)(std::io::Error::other(reason)))
-}
-
-fn put(path: &Path, content: &[u8]) -> Result<()> {
-    let mut file = NewFile::create(path, Replace::No)?;
-    file.write_all(content).map_err(Error::io("write", path))?;
-    file.commit().map(drop)
 }

@@ -255,7 +255,7 @@ fn rare(title: &'static str, rare: &[Rare], total: u64) -> Listing {
     };
     Listing {
         title,
-        note: shown(rare.len(), total, "entry").replace("entrys", "entries"),
+        note: shown(rare.len(), total, "entry"),
         heads: &["What", "Host", "First seen", "SHA-256", "Look"],
         rows: rare.iter().map(row).collect(),
         has_command: true,

@@ -206,11 +206,9 @@ fn title(episode: &Episode<'_>) -> String {
 }
 
 fn explanation(episode: &Episode<'_>) -> String {
-    let seconds = (episode.span_us.1 - episode.span_us.0) as f64 / 1e6;
-    let lasted = if seconds == 0.0 {
-        format!("less than {}", words::duration(episode.window_s))
-    } else {
-        words::duration(seconds)
+    let lasted = match lasted_s(episode) {
+        0.0 => format!("less than {}", words::duration(episode.window_s)),
+        seconds => words::duration(seconds),
     };
     format!(
         "The busiest window had {}, the median window {}. The episode lasted {}, with {}.",
@@ -219,6 +217,11 @@ fn explanation(episode: &Episode<'_>) -> String {
         lasted,
         words::count(episode.rows.len(), "connection", "connections"),
     )
+}
+
+/// From its first to its last connection, in seconds.
+fn lasted_s(episode: &Episode<'_>) -> f64 {
+    (episode.span_us.1 - episode.span_us.0) as f64 / 1e6
 }
 
 fn measurements(episode: &Episode<'_>, config: &Thresholds) -> Vec<Measurement> {
@@ -231,7 +234,7 @@ fn measurements(episode: &Episode<'_>, config: &Thresholds) -> Vec<Measurement> 
         Measurement::new("robust z", episode.z, "").against(config.min_z),
         Measurement::new("median window", episode.median, unit),
         Measurement::new("window", episode.window_s, "s"),
-        Measurement::new("lasted", (episode.span_us.1 - episode.span_us.0) as f64 / 1e6, "s"),
+        Measurement::new("lasted", lasted_s(episode), "s"),
     ]
 }
 

@@ -17,27 +17,44 @@ use crate::record::{Seen, own_name, record_wanted, rows_where};
 const BY_PROGRAMS: Wanted = Wanted { udp_bytes: false, names: false, no_bpf: false };
 const BY_TRACEPOINTS: Wanted = Wanted { no_bpf: true, ..BY_PROGRAMS };
 
+/// How often a recording is made again because events of it were lost.
+const MOST_ATTEMPTS: usize = 4;
+
 /// Records while `act` runs, and long enough afterwards for everything to be told; gives every row of the
-/// port. None, with the reason printed, if this user may not see what is asked about.
+/// port. None, with the reason printed, if this user may not see what is asked about, or if this host let
+/// no recording be without a loss.
 fn rows_while(wanted: Wanted, port: u16, mut act: impl FnMut()) -> Option<Vec<Seen>> {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("c.parquet");
     let mut pause = || std::thread::sleep(Duration::from_millis(300));
-    record_wanted(&path, wanted, &mut [&mut act, &mut pause.clone(), &mut pause]);
-    if let Some(reason) = unseen(&path, wanted) {
-        println!("skipped: {reason}");
-        return None;
+    for attempt in 1..=MOST_ATTEMPTS {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c.parquet");
+        record_wanted(&path, wanted, &mut [&mut act, &mut pause.clone(), &mut pause]);
+        let Some(reason) = unseen(&path, wanted) else {
+            return Some(rows_where(&path, |row| row.ports.0 == port || row.ports.1 == Some(port)));
+        };
+        println!("attempt {attempt}: {reason}");
+        if !reason.starts_with(LOST) {
+            break;
+        }
     }
-    Some(rows_where(&path, |row| row.ports.0 == port || row.ports.1 == Some(port)))
+    println!("skipped: what the test is about was not recorded");
+    None
 }
 
-/// Why the sources that a test is about did not run.
+const LOST: &str = "events were lost";
+
+/// Why the sources that a test is about did not run, or what they say that they lost. Tests that run at the
+/// same time load eBPF programs, and while one runs, the kernel withholds the tracepoints from perf.
 fn unseen(path: &Path, wanted: Wanted) -> Option<String> {
     let capture = CaptureFile::open(path).unwrap();
     let needed = if wanted.no_bpf { "perf-events" } else { "kernel-programs" };
-    let mut sources = capture.metadata().sources.iter();
-    let missing = sources.find(|source| source.name == needed && source.status == SourceStatus::Missing)?;
-    Some(format!("{}: {}", missing.name, missing.detail))
+    let source = capture.metadata().sources.iter().find(|source| source.name == needed)?;
+    if source.status == SourceStatus::Missing {
+        return Some(format!("{}: {}", source.name, source.detail));
+    }
+    let losses = ["closed without an event", "the kernel dropped"];
+    let has_lost = losses.iter().any(|loss| source.detail.contains(loss));
+    has_lost.then(|| format!("{LOST}: {}", source.detail))
 }
 
 fn listen() -> (TcpListener, u16) {

@@ -109,7 +109,7 @@ pub struct Recorded {
     pub texts: Texts,
     /// One per `conn_id`, ordered by first seen, then `conn_id`.
     pub connections: Vec<Connection>,
-    /// One per process (pid and start), ordered by pid, then start.
+    /// One per program of a process (pid, start and executable), ordered by pid, then start, then name.
     pub processes: Vec<Process>,
     /// One per remote address, ordered by address text.
     pub endpoints: Vec<Endpoint>,
@@ -302,7 +302,7 @@ impl Scope {
     }
 }
 
-/// A process that owned a socket.
+/// A process that owned a socket. One that executed another program in between is two.
 #[derive(Debug, Clone)]
 #[allow(missing_docs, reason = "the fields are the capture's columns of the same name")]
 pub struct Process {

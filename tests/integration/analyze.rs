@@ -146,11 +146,54 @@ fn a_socket_keeps_its_owner_when_it_has_none_any_more() {
 }
 
 #[test]
-fn a_process_that_calls_exec_goes_by_its_last_name() {
+fn a_process_that_renames_itself_goes_by_its_last_name() {
     let rows = [tcp(1, 0).owner(42, "sh"), tcp(1, 1).owner(42, "nc"), tcp(2, 0).owner(42, "sh")];
     let recorded = pass_over(&rows, 2);
     assert_eq!(recorded.processes.len(), 1);
     assert_eq!(recorded.texts.get(recorded.processes[0].process_name.unwrap()), "nc");
+}
+
+/// The programs that were blamed for these connections, by their `conn_id`.
+fn blamed(rows: &[Row], conn_ids: &[u64]) -> Vec<String> {
+    let recorded = pass_over(rows, 2);
+    let name = |conn_id: &u64| {
+        let process = connection(&recorded, *conn_id).process.unwrap();
+        let name = recorded.processes[process.get() as usize].process_name.unwrap();
+        recorded.texts.get(name).to_owned()
+    };
+    conn_ids.iter().map(name).collect()
+}
+
+#[test]
+fn a_connection_belongs_to_the_program_that_had_it_and_not_to_what_the_pid_ran_last() {
+    let program = |row: Row, name: &str, start_us: i64| {
+        let mut row = row.owner(42, name);
+        let owner = std::sync::Arc::make_mut(row.owner.as_mut().unwrap());
+        (owner.exe, owner.process_start_us) = (Some(format!("/bin/{name}")), Some(start_us));
+        row
+    };
+    // The pid was given out again within the same tick of the kernel's clock, or the process called exec.
+    let rows = [
+        program(tcp(1, 0), "sh", 10_000),
+        program(tcp(2, 0), "nc", 10_000),
+        program(tcp(3, 1), "curl", 20_000),
+    ];
+    assert_eq!(blamed(&rows, &[1, 2, 3]), ["sh", "nc", "curl"]);
+    // The same start, rounded in another way, and an executable that was removed meanwhile: one process.
+    let mut removed = program(tcp(2, 1), "sh", 10_001);
+    std::sync::Arc::make_mut(removed.owner.as_mut().unwrap()).exe = Some("/bin/sh (deleted)".to_owned());
+    assert_eq!(pass_over(&[rows[0].clone(), removed], 2).processes.len(), 1);
+}
+
+#[test]
+fn what_is_told_of_a_process_without_its_executable_goes_to_the_one_of_that_name() {
+    let program = |row: Row, name: &str| {
+        let mut row = row.owner(42, name);
+        std::sync::Arc::make_mut(row.owner.as_mut().unwrap()).exe = Some(format!("/bin/{name}"));
+        row
+    };
+    let rows = [program(tcp(1, 0), "sh"), program(tcp(2, 0), "nc"), tcp(3, 1).owner(42, "nc")];
+    assert_eq!(blamed(&rows, &[1, 2, 3]), ["sh", "nc", "nc"]);
 }
 
 #[test]

@@ -139,14 +139,15 @@ fn endpoint(text: TextId, addresses: &super::Addresses, geo: &Databases) -> Plac
     (text, scope, place)
 }
 
-/// The processes by pid, then start, then name, and the new place of each.
+/// The processes by pid, then start, then name, then executable, and the new place of each.
 fn sort_processes(mut processes: Vec<Process>, loads: &[Load], texts: &Texts) -> (Vec<Process>, Vec<u32>) {
     for (process, load) in processes.iter_mut().zip(loads) {
         process.cpu_percent_mean = load.cpu_percent_mean();
         process.cpu_percent_max = load.cpu_percent_max;
         process.memory_rss_max_bytes = load.memory_rss_max_bytes;
     }
-    let order = order_of(&processes, |p| (p.pid, p.process_start_us, p.process_name.map(|n| texts.get(n))));
+    let text = |id: Option<TextId>| id.map(|id| texts.get(id));
+    let order = order_of(&processes, |p| (p.pid, p.process_start_us, text(p.process_name), text(p.exe)));
     (order.iter().map(|old| processes[*old as usize].clone()).collect(), places(&order))
 }
 

@@ -1,4 +1,6 @@
-//! Processes: one record per pid and start, and what was last known of each.
+//! Processes: one record per pid, start and executable, and what was last known of each.
+
+use std::cmp::Reverse;
 
 use ahash::AHashMap;
 
@@ -7,12 +9,28 @@ use super::words::Interned;
 use crate::model::records::{Process, ProcessId, TextId, Texts};
 
 /// What identifies a process. Without a pid (some imports) its name has to do.
+///
+/// A process that executes another program keeps its pid and its start, and a pid that is given out again at
+/// once may come with the same start, as that is told to the tick of the kernel's clock. So the executable
+/// belongs to it: a connection is blamed on the program that had it, not on what the pid ran last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Identity {
     pid: Option<u32>,
     start_us: Option<i64>,
-    name_without_pid: Option<TextId>,
+    /// Without the kernel's mark of a file that was removed meanwhile.
+    exe: Option<TextId>,
+    name: Option<TextId>,
 }
+
+/// Where the processes lie that an identity may be: pid, name where there is no pid, and start in units of
+/// [`SAME_START_US`].
+type Place = (Option<u32>, Option<TextId>, Option<i64>);
+
+const NAME: usize = 0;
+const EXE: usize = 1;
+
+/// What the kernel adds to the path of an executable that was removed.
+const DELETED: &str = " (deleted)";
 
 /// Sources tell when a process started to the tick of the kernel's clock, each with its own rounding:
 /// starts of one pid that are no farther apart than this, in µs, are one process.
@@ -23,11 +41,11 @@ const SAME_START_US: i64 = 10_000;
 pub(super) struct Owners {
     words: [Interned; OWNER_TEXTS.len()],
     ids: AHashMap<Identity, ProcessId>,
-    /// By pid and the start in units of [`SAME_START_US`].
-    by_start: AHashMap<(u32, i64), ProcessId>,
+    by_place: AHashMap<Place, Vec<ProcessId>>,
     processes: Vec<Process>,
-    /// When each process was last described, so that the last words about it stand (a
-    /// program that calls exec keeps its pid and start, but not its name).
+    /// The identity of each process, completed by later rows.
+    identities: Vec<Identity>,
+    /// When each process was last described, so that the last words about it stand.
     described_us: Vec<i64>,
 }
 
@@ -42,13 +60,13 @@ impl Owners {
     /// The owner of the row's socket; none if the row does not know its process.
     pub(super) fn of_row(&mut self, batch: &Batch, row: usize, texts: &mut Texts) -> Option<ProcessId> {
         let pid = batch.pid.get(row);
-        let name = self.words[0].get(&batch.owner_texts[0], row, texts);
+        let name = self.words[NAME].get(&batch.owner_texts[NAME], row, texts);
         if pid.is_none() && name.is_none() {
             return None;
         }
+        let exe = self.words[EXE].get(&batch.owner_texts[EXE], row, texts);
         let start_us = batch.process_start.get(row);
-        let name_without_pid = if pid.is_none() { name } else { None };
-        let id = self.id(Identity { pid, start_us, name_without_pid });
+        let id = self.id(Identity { pid, start_us, exe: exe.map(|exe| without_mark(exe, texts)), name });
         self.describe(id, batch, row, texts);
         Some(id)
     }
@@ -62,29 +80,30 @@ impl Owners {
         if let Some(id) = self.ids.get(&identity) {
             return *id;
         }
-        let id = self.started_with(identity).unwrap_or_else(|| {
-            self.processes.push(unknown(identity));
-            self.described_us.push(i64::MIN);
-            let id = ProcessId::of(self.processes.len() as u32 - 1);
-            if let (Some(pid), Some(start_us)) = (identity.pid, identity.start_us) {
-                self.by_start.insert((pid, start_us.div_euclid(SAME_START_US)), id);
-            }
-            id
-        });
+        let id = self.known(identity).unwrap_or_else(|| self.add(identity));
+        let known = &mut self.identities[id.get() as usize];
+        known.exe = known.exe.or(identity.exe);
         self.ids.insert(identity, id);
         id
     }
 
-    /// The process of the same pid that started at the same time but for the rounding.
-    fn started_with(&self, identity: Identity) -> Option<ProcessId> {
-        let (pid, start_us) = (identity.pid?, identity.start_us?);
-        let place = start_us.div_euclid(SAME_START_US);
-        let near = (-1..=1).filter_map(|step| self.by_start.get(&(pid, place.saturating_add(step))).copied());
-        let is_same = |id: &ProcessId| {
-            let other_us = self.processes[id.get() as usize].process_start_us;
-            other_us.is_some_and(|other_us| other_us.abs_diff(start_us) <= SAME_START_US as u64)
-        };
-        near.into_iter().find(is_same)
+    fn add(&mut self, identity: Identity) -> ProcessId {
+        self.processes.push(unknown(identity));
+        self.identities.push(identity);
+        self.described_us.push(i64::MIN);
+        let id = ProcessId::of(self.processes.len() as u32 - 1);
+        self.by_place.entry(identity.place(0)).or_default().push(id);
+        id
+    }
+
+    /// The process that this is: of the same pid and start but for the rounding, and with the same
+    /// executable. Where that is not known of one of them, its name decides between several.
+    fn known(&self, identity: Identity) -> Option<ProcessId> {
+        let near = (-1..=1).filter_map(|step| self.by_place.get(&identity.place(step))).flatten();
+        let likeness = |id: ProcessId| self.identities[id.get() as usize].likeness(identity);
+        let fitting = near.filter_map(|id| Some((likeness(*id)?, Reverse(*id))));
+        // The oldest of those that fit alike.
+        fitting.max().map(|(_, Reverse(id))| id)
     }
 
     /// Takes over what the row says of its owner. A later row replaces what an earlier one
@@ -109,6 +128,38 @@ impl Owners {
         for ((field, interned), words) in fields.into_iter().zip(&mut self.words).zip(&batch.owner_texts) {
             update(field, interned.get(words, row, texts), is_later);
         }
+    }
+}
+
+impl Identity {
+    /// Its place, or one of those beside it.
+    fn place(self, step: i64) -> Place {
+        let name = if self.pid.is_none() { self.name } else { None };
+        let start = self.start_us.map(|start_us| start_us.div_euclid(SAME_START_US).saturating_add(step));
+        (self.pid, name, start)
+    }
+
+    /// How well another identity fits this one; none if they are two processes.
+    fn likeness(self, other: Self) -> Option<u8> {
+        let has_same_name = self.name == other.name;
+        let has_same_start = match (self.start_us, other.start_us) {
+            (Some(own_us), Some(other_us)) => own_us.abs_diff(other_us) <= SAME_START_US as u64,
+            (own_us, other_us) => own_us == other_us,
+        };
+        let is_one = self.pid == other.pid && has_same_start && (self.pid.is_some() || has_same_name);
+        match (self.exe, other.exe) {
+            _ if !is_one => None,
+            (Some(own), Some(other)) => (own == other).then_some(2),
+            _ => Some(u8::from(has_same_name)),
+        }
+    }
+}
+
+/// The path of an executable without the kernel's mark of a file that was removed.
+fn without_mark(exe: TextId, texts: &mut Texts) -> TextId {
+    match texts.get(exe).strip_suffix(DELETED).map(str::to_owned) {
+        Some(path) => texts.intern(&path),
+        None => exe,
     }
 }
 

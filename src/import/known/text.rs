@@ -36,7 +36,7 @@ const FORMATS: &[(Sign, Known)] = &[
     // Dissected packets.
     (Starts("<pdml"), Known { name: "Wireshark's PDML", way: FROM_PACKETS }),
     (Starts("<psml"), Known { name: "Wireshark's PSML", way: FROM_PACKETS }),
-    (Text(&["\"_source\"", "\"layers\"", "\"frame"]), Known { name: "Wireshark's JSON", way: FROM_PACKETS }),
+    (Text(&["\"_source\"", "\"layers\""]), Known { name: "Wireshark's JSON", way: FROM_PACKETS }),
     (
         Text(&["\"timestamp\"", "\"layers\"", "\"frame"]),
         Known { name: "tshark's JSON (-T ek)", way: FROM_PACKETS },
@@ -100,6 +100,20 @@ const FORMATS: &[(Sign, Known)] = &[
         },
     ),
     (
+        Line(&["USER", "COMMAND", "PROTO", "FOREIGN ADDRESS"]),
+        Known {
+            name: "the output of sockstat",
+            way: "netrec does not read it: import the output of netstat -an or lsof -i",
+        },
+    ),
+    (
+        Line(&["connect(", "sa_family="]),
+        Known {
+            name: "a trace of system calls (strace)",
+            way: "netrec does not read it: record on the host (netrec record)",
+        },
+    ),
+    (
         Line(&["Offset", "Proto", "LocalAddr", "ForeignAddr"]),
         Known { name: "the output of Volatility's netscan", way: "netrec does not read it" },
     ),
@@ -141,6 +155,13 @@ const FORMATS: &[(Sign, Known)] = &[
         Text(&["\"jsonPayload\"", "\"connection\"", "\"src_ip\""]),
         Known { name: "Google Cloud VPC flow logs", way: NOT_READ },
     ),
+    (
+        Text(&["\"zeek\"", "\"source\"", "\"destination\"", "\"@timestamp\""]),
+        Known {
+            name: "Zeek's records in the Elastic Common Schema",
+            way: "netrec does not read them: import Zeek's own logs",
+        },
+    ),
     (Text(&["\"type\":\"packetbeat\""]), Known { name: "events of Packetbeat", way: NOT_READ }),
     (Text(&["\"flowStartMilliseconds\""]), Known { name: "IPFIX records as JSON", way: NOT_READ }),
     (Text(&["\"src4_addr\"", "\"dst4_addr\""]), Known { name: "the JSON of nfdump", way: NOT_READ }),
@@ -157,6 +178,20 @@ const FORMATS: &[(Sign, Known)] = &[
         Known { name: "flows of Hubble (Cilium)", way: NOT_READ },
     ),
     // Logs of hosts.
+    (
+        Text(&["Microsoft-Windows-Security-Auditing"]),
+        Known {
+            name: "events of the Windows security log",
+            way: "netrec does not read them: import Sysmon's events or netstat -ano",
+        },
+    ),
+    (
+        Text(&["\"output_fields\"", "\"rule\""]),
+        Known {
+            name: "alerts of Falco",
+            way: "they tell of rules that matched, not of every connection: use netrec record",
+        },
+    ),
     (Line(&["type=", "msg=audit("]), Known { name: "a log of auditd", way: NO_FLOWS }),
     (Text(&["\"__REALTIME_TIMESTAMP\""]), Known { name: "a systemd journal as JSON", way: NO_FLOWS }),
     (
@@ -307,6 +342,27 @@ mod tests {
                 "access log",
                 "requests",
             ),
+            (
+                "USER     COMMAND    PID   FD  PROTO  LOCAL ADDRESS         FOREIGN ADDRESS\nroot     sshd       812   4   tcp4   10.0.0.5:22           192.0.2.1:50122\n",
+                "sockstat",
+                "netstat -an",
+            ),
+            (
+                "812 connect(3, {sa_family=AF_INET, sin_port=htons(443), sin_addr=inet_addr(\"192.0.2.1\")}, 16) = 0\n",
+                "strace",
+                "netrec record",
+            ),
+            (
+                "{\"@timestamp\":\"2023-11-14T22:13:20Z\",\"source\":{\"ip\":\"10.0.0.1\"},\"destination\":{},\"zeek\":{}}\n",
+                "Elastic Common Schema",
+                "Zeek's own logs",
+            ),
+            (
+                "{\"Event\":{\"System\":{\"Provider\":{\"#attributes\":{\"Name\":\"Microsoft-Windows-Security-Auditing\"}},\"EventID\":5156}}}\n",
+                "Windows security log",
+                "Sysmon",
+            ),
+            ("{\"output\":\"x\",\"rule\":\"Outbound\",\"output_fields\":{}}\n", "Falco", "netrec record"),
             (
                 "type=SYSCALL msg=audit(1700000000.1:1): arch=c000003e syscall=42\n",
                 "auditd",

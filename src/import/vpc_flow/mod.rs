@@ -1,4 +1,4 @@
-//! AWS VPC flow logs as text: a record for each direction of a flow in each aggregation interval.
+//! AWS VPC flow logs as text, CSV or JSON: a record for each direction of a flow in each aggregation interval.
 //!
 //! Records of one flow are joined: both directions, and the intervals that follow each other. Sources:
 //! the Amazon VPC User Guide, "Flow log records" and "Flow log record examples"; files from S3 begin
@@ -32,7 +32,11 @@ const MOST_LOOKED_AT: usize = 8;
 fn recognises(begin: &Begin) -> bool {
     let lines = begin.lines().take(MOST_LOOKED_AT).filter_map(|line| std::str::from_utf8(line).ok());
     lines.filter(|line| !line.trim().is_empty()).any(|line| {
-        Fields::named_by(line).is_some() || matches!(Fields::standard().parse(line), Some(Parsed::Flow(_)))
+        Fields::named_by(line).is_some()
+            || matches!(
+                Fields::standard().parse(line),
+                Some(Parsed::Flow(_) | Parsed::NoData | Parsed::Skipped)
+            )
     })
 }
 

@@ -1,7 +1,9 @@
-//! A record of a flow log: words in the order of its fields.
+//! A record of a flow log: words in the order of its fields, or an object with them.
 
 use std::net::IpAddr;
 use std::num::ParseIntError;
+
+use serde_json::Value;
 
 use crate::capture::Protocol;
 
@@ -55,22 +57,24 @@ enum Field {
 }
 
 impl Field {
+    /// The field of a name, also as queries and deliveries spell it: with underscores, in quotes, or as the
+    /// table of the Amazon Athena User Guide has it ("Query Amazon VPC flow logs").
     fn named(name: &str) -> Self {
-        match name {
-            "interface-id" => Self::Interface,
-            "srcaddr" => Self::Source,
-            "dstaddr" => Self::Destination,
+        match unquoted(name).to_ascii_lowercase().replace('_', "-").as_str() {
+            "interface-id" | "interfaceid" => Self::Interface,
+            "srcaddr" | "sourceaddress" => Self::Source,
+            "dstaddr" | "destinationaddress" => Self::Destination,
             "pkt-srcaddr" => Self::PacketSource,
             "pkt-dstaddr" => Self::PacketDestination,
-            "srcport" => Self::SourcePort,
-            "dstport" => Self::DestinationPort,
+            "srcport" | "sourceport" => Self::SourcePort,
+            "dstport" | "destinationport" => Self::DestinationPort,
             "protocol" => Self::Protocol,
-            "packets" => Self::Packets,
-            "bytes" => Self::Bytes,
-            "start" => Self::Start,
-            "end" => Self::End,
+            "packets" | "numpackets" => Self::Packets,
+            "bytes" | "numbytes" => Self::Bytes,
+            "start" | "starttime" => Self::Start,
+            "end" | "endtime" => Self::End,
             "action" => Self::Action,
-            "log-status" => Self::Status,
+            "log-status" | "logstatus" => Self::Status,
             "tcp-flags" => Self::TcpFlags,
             _ => Self::Unread,
         }
@@ -119,7 +123,11 @@ impl Fields {
 
     /// Those that a line names, if it is the line that does.
     pub(super) fn named_by(line: &str) -> Option<Self> {
-        let fields: Vec<Field> = line.split_whitespace().take(MOST_FIELDS + 1).map(Field::named).collect();
+        Self::named(words(line).into_iter())
+    }
+
+    fn named<'a>(names: impl Iterator<Item = &'a str>) -> Option<Self> {
+        let fields: Vec<Field> = names.take(MOST_FIELDS + 1).map(Field::named).collect();
         let has = |field| fields.contains(&field);
         let has_ends = has(Field::Source) && has(Field::Destination)
             || has(Field::PacketSource) && has(Field::PacketDestination);
@@ -128,17 +136,24 @@ impl Fields {
 
     /// The record of a line; none if it is none.
     pub(super) fn parse(&self, line: &str) -> Option<Parsed> {
-        let mut words: Vec<&str> = line.split_whitespace().take(MOST_FIELDS + 1).collect();
+        if line.trim_start().starts_with('{') {
+            return parse_object(line);
+        }
+        let mut words = words(line);
         // CloudWatch puts the time of the delivery before it.
         if words.len() == self.0.len() + 1 && is_time(words[0]) {
             words.remove(0);
         }
+        self.parse_words(&words)
+    }
+
+    fn parse_words(&self, words: &[&str]) -> Option<Parsed> {
         if words.len() != self.0.len() {
             return None;
         }
         let value = |field| {
             let at = self.0.iter().position(|known| *known == field)?;
-            Some(words[at]).filter(|word| *word != NO_VALUE)
+            Some(words[at]).filter(|word| *word != NO_VALUE && !word.is_empty())
         };
         match value(Field::Status) {
             Some("NODATA") => return Some(Parsed::NoData),
@@ -179,6 +194,33 @@ impl Fields {
             tcp_flags: number(value(Field::TcpFlags)).ok()?.filter(|_| protocol == Protocol::Tcp),
         }))
     }
+}
+
+/// The words of a line: between spaces, or between commas where a query or an export made it.
+fn words(line: &str) -> Vec<&str> {
+    let most = MOST_FIELDS + 1;
+    if line.contains(',') {
+        line.trim().split(',').map(unquoted).take(most).collect()
+    } else {
+        line.split_whitespace().take(most).collect()
+    }
+}
+
+fn unquoted(word: &str) -> &str {
+    word.trim().trim_matches('"')
+}
+
+/// A record as an object, as Amazon Data Firehose and exports of queries have it.
+fn parse_object(line: &str) -> Option<Parsed> {
+    let Ok(Value::Object(object)) = serde_json::from_str(line) else { return None };
+    let text = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        Value::Null => String::new(),
+        other => other.to_string(),
+    };
+    let values: Vec<String> = object.values().map(text).collect();
+    let values: Vec<&str> = values.iter().map(String::as_str).collect();
+    Fields::named(object.keys().map(String::as_str))?.parse_words(&values)
 }
 
 /// A number that may be missing.

@@ -170,3 +170,21 @@ fn fields_are_named_by_a_line_of_their_names_alone() {
     assert!(Fields::named_by("version account-id interface-id").is_none());
     assert!(Fields::named_by(&"srcaddr dstaddr ".repeat(40)).is_none());
 }
+
+#[test]
+fn exports_as_csv_and_json_are_the_same_records() {
+    let words = "2 123456789010 eni-1 10.0.0.5 192.0.2.10 40000 443 6 5 500 1700000000 1700000058 ACCEPT OK";
+    let wanted = record(&Fields::standard(), words);
+    let fields = "version,account_id,interface_id,srcaddr,dstaddr,srcport,dstport,protocol,packets,bytes,start,end,action,log_status";
+    let fields = Fields::named_by(fields).unwrap();
+    assert_eq!(record(&fields, &words.replace(' ', ",")), wanted);
+    let quoted: Vec<String> = words.split(' ').map(|word| format!("\"{word}\"")).collect();
+    assert_eq!(record(&fields, &quoted.join(",")), wanted);
+    let object = r#"{"version":2,"interface-id":"eni-1","srcaddr":"10.0.0.5","dstaddr":"192.0.2.10","srcport":40000,"dstport":443,"protocol":6,"packets":5,"bytes":500,"start":1700000000,"end":1700000058,"action":"ACCEPT","log-status":"OK"}"#;
+    assert_eq!(record(&Fields::standard(), object), wanted);
+    assert_eq!(record(&Fields::standard(), &object.replace('-', "_").replace("eni_", "eni-")), wanted);
+    let nothing = r#"{"srcaddr":"-","dstaddr":"-","protocol":"-","log_status":"NODATA"}"#;
+    assert_eq!(Fields::standard().parse(nothing), Some(Parsed::NoData));
+    assert_eq!(Fields::standard().parse(r#"{"srcaddr":["#), None);
+    assert_eq!(Fields::standard().parse(r#"{"message":"hello"}"#), None);
+}

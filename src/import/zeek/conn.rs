@@ -65,7 +65,7 @@ fn connection(
         protocol_number,
         originator: end(record, Field::OrigH, Field::OrigP, protocol)?,
         responder: end(record, Field::RespH, Field::RespP, protocol)?,
-        start_us: timestamp(record.get(Field::Ts)?)?.us,
+        start_us: timestamp(record.time()?)?.us,
         duration_us: match record.get(Field::Duration) {
             Some(text) => duration(text)?,
             None => None,

@@ -19,7 +19,7 @@ pub(super) fn take(kind: Kind, record: &Record<'_>, set_separator: &[u8], names:
 fn of_connection(record: &Record<'_>, field: Field, source: NameSource, names: &mut Names) {
     let Some(name) = record.get(field) else { return };
     let ends = record.end(Field::OrigH, Field::OrigP).zip(record.end(Field::RespH, Field::RespP));
-    let ts_us = record.get(Field::Ts).and_then(conn::timestamp).map_or(0, |ts| ts.us);
+    let ts_us = record.time().and_then(conn::timestamp).map_or(0, |ts| ts.us);
     let flow = FlowRef { uid: record.get(Field::Uid).unwrap_or_default(), ends, ts_us };
     names.of_connection(&flow, source, &unescape(name));
 }
@@ -27,7 +27,7 @@ fn of_connection(record: &Record<'_>, field: Field, source: NameSource, names: &
 fn answers(record: &Record<'_>, set_separator: &[u8], names: &mut Names) {
     let (Some(client), Some(ts), Some(query), Some(answers)) = (
         record.addr(Field::OrigH),
-        record.get(Field::Ts).and_then(conn::timestamp),
+        record.time().and_then(conn::timestamp),
         record.get(Field::Query),
         record.text(Field::Answers),
     ) else {

@@ -54,7 +54,7 @@ fn is_of_zeek(line: &[u8]) -> bool {
 
 fn is_record(record: &Record<'_>) -> bool {
     let is_of_connection = record.has(Field::OrigH) && record.has(Field::RespH);
-    record.has(Field::Ts) && (is_of_connection || record.log_name().is_some())
+    record.time().is_some() && (is_of_connection || record.log_name().is_some())
 }
 
 /// The record in an object that a log shipper has put around it.

@@ -6,11 +6,11 @@ use crate::import::number::whole;
 
 /// Declares the fields once: their names in both notations.
 macro_rules! fields {
-    ($($member:ident = $name:literal,)+) => {
+    ($($(#[$doc:meta])* $member:ident = $name:literal,)+) => {
         /// A field that an importer asks for.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         #[repr(u8)]
-        pub(super) enum Field { $($member,)+ }
+        pub(super) enum Field { $($(#[$doc])* $member,)+ }
 
         impl Field {
             /// Every field with its name.
@@ -26,6 +26,8 @@ fields! {
     Path = "_path",
     Stream = "@stream",
     Ts = "ts",
+    /// The name that log shippers give to the time; `ts` wins where both are there.
+    ShippedTs = "@timestamp",
     Uid = "uid",
     OrigH = "id.orig_h",
     OrigP = "id.orig_p",
@@ -122,6 +124,11 @@ impl<'a> Record<'a> {
     /// The same as text.
     pub(super) fn text(&self, field: Field) -> Option<&'a str> {
         std::str::from_utf8(self.get(field)?).ok()
+    }
+
+    /// When the record begins, as it is written.
+    pub(super) fn time(&self) -> Option<&'a [u8]> {
+        self.get(Field::Ts).or_else(|| self.get(Field::ShippedTs))
     }
 
     /// The log that it is of, where it says so itself.

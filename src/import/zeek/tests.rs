@@ -115,6 +115,8 @@ fn all_notations_give_the_same_connection() {
         r#"{"ts":1700000000123.456,"uid":"C1","id.orig_h":"10.0.0.1","id.orig_p":1,"id.resp_h":"2001:db8::1","id.resp_p":2,"proto":"udp","duration":0.5,"orig_bytes":100}"#.to_owned(),
         // Wrapped by a shipper.
         r#"{"@timestamp":"2023-11-14T22:14:00Z","message":"{\"ts\":1700000000.123456,\"uid\":\"C1\",\"id.orig_h\":\"10.0.0.1\",\"id.orig_p\":1,\"id.resp_h\":\"2001:db8::1\",\"id.resp_p\":2,\"proto\":\"udp\",\"duration\":5e-1,\"orig_bytes\":100}"}"#.to_owned(),
+        r#"{"@timestamp":"2023-11-14T22:13:20.123456Z","_path":"conn","uid":"C1","id.orig_h":"10.0.0.1","id.orig_p":1,"id.resp_h":"2001:db8::1","id.resp_p":2,"proto":"udp","duration":0.5,"orig_bytes":100}"#.to_owned(),
+        r#"{"@timestamp":"2026-01-01T00:00:00Z","ts":1700000000.123456,"uid":"C1","id.orig_h":"10.0.0.1","id.orig_p":1,"id.resp_h":"2001:db8::1","id.resp_p":2,"proto":"udp","duration":0.5,"orig_bytes":100}"#.to_owned(),
         r#"{"conn":{"ts":1700000000.123456,"uid":"C1","id.orig_h":"10.0.0.1","id.orig_p":1,"id.resp_h":"2001:db8::1","id.resp_p":2,"proto":"udp","duration":0.5,"orig_bytes":100}}"#.to_owned(),
         format!("{names}\n1700000000.123456,C1,10.0.0.1,1,2001:db8::1,2,udp,0.5,100\n"),
         // pandas: an index, floats, quotes.

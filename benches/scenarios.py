@@ -17,7 +17,7 @@ import random
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from scenarios import attacks, ordinary, wire  # noqa: E402
+from scenarios import attacks, botnets, lookalikes, ordinary, wire  # noqa: E402
 
 
 def main() -> None:
@@ -27,15 +27,15 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--first", type=int, default=1)
     options = parser.parse_args()
-    truth = {}
-    for kind, make in {**attacks.KINDS, **ordinary.KINDS}.items():
+    truth, malicious = {}, {**attacks.KINDS, **botnets.KINDS}
+    for kind, make in {**malicious, **ordinary.KINDS, **lookalikes.KINDS}.items():
         if options.kinds and kind not in options.kinds:
             continue
         for seed in range(options.first, options.first + options.seeds):
             name = f"{kind}_{seed}"
             chance = random.Random(f"{kind} {seed}")
             scene = make(chance)
-            if kind in attacks.KINDS:
+            if kind in malicious:
                 ordinary.surround(scene, chance)
                 attacks.cut(scene, chance)
             truth[name] = {"positives": scene.positives}

@@ -22,6 +22,8 @@ class Flow:
     # Flags of a probe that is no SYN, such as "F" or "FPU"; "" for a NULL scan.
     probe: str | None = None
     lasts: float | None = None
+    # Datagrams sent, where they are too many to be listed in `talk`.
+    datagrams: int | None = None
 
     @property
     def duration(self) -> float:

@@ -83,7 +83,7 @@ def figures(flow):
 def packets(flow, way):
     data = sum(1 + size // MSS for _, to, size in flow.talk if to == way)
     if flow.proto != "tcp":
-        return flow.messages(way)
+        return flow.datagrams if flow.datagrams and way == "out" else flow.messages(way)
     return data + 3 + flow.messages("in" if way == "out" else "out") if flow.state != "S0" else data
 
 

@@ -73,8 +73,13 @@ pub fn most_within(times_us: &[i64], width_us: i64) -> usize {
     most
 }
 
-/// A clock with at least this many seconds between two sessions is a job or a monitor.
-const SLOW_CLOCK_S: f64 = 60.0;
+/// A clock with at least this many seconds between two sessions is a job or a monitor: a minute, less what a start is late.
+const SLOW_CLOCK_S: f64 = 59.0;
+
+/// A monitor may be faster (Prometheus asks every 15 s by default, load balancers every 5 s), and then has this number of
+/// sessions before it is known.
+const FAST_CLOCK_S: f64 = 4.0;
+const FEWEST_OF_FAST_CLOCK: usize = 10;
 
 /// Mean distance of a gap from the median gap, as a share of it, up to which there is a clock.
 const CLOCK: f64 = 0.1;
@@ -84,12 +89,21 @@ const FEWEST_OF_CLOCK: usize = 4;
 
 /// Whether sessions begin once a minute or less by a clock, as those of a job or a monitor do; times in ascending order.
 pub fn is_by_slow_clock(times_us: &[i64]) -> bool {
+    is_by_clock(times_us, SLOW_CLOCK_S, FEWEST_OF_CLOCK)
+}
+
+/// Whether sessions begin by a clock, be it a fast one, as those of a monitor do; times in ascending order.
+pub fn is_by_any_clock(times_us: &[i64]) -> bool {
+    is_by_slow_clock(times_us) || is_by_clock(times_us, FAST_CLOCK_S, FEWEST_OF_FAST_CLOCK)
+}
+
+fn is_by_clock(times_us: &[i64], least_s: f64, fewest: usize) -> bool {
     let gaps = stats::sorted(times_us.windows(2).map(|w| (w[1] - w[0]) as f64 / 1e6));
-    let Some(median) = stats::median(&gaps).filter(|_| times_us.len() >= FEWEST_OF_CLOCK) else {
+    let Some(median) = stats::median(&gaps).filter(|_| times_us.len() >= fewest) else {
         return false;
     };
     let apart = gaps.iter().map(|gap| ((gap - median).abs() / median).min(1.0)).sum::<f64>();
-    median >= SLOW_CLOCK_S && apart <= CLOCK * gaps.len() as f64
+    median >= least_s && apart <= CLOCK * gaps.len() as f64
 }
 
 #[cfg(test)]
@@ -139,6 +153,9 @@ mod tests {
                 && is_by_slow_clock(&times(&[60, 61, 60, 59, 60, 80, 60, 60, 60, 60, 60]))
         );
         assert!(!is_by_slow_clock(&times(&[20; 10])), "too fast");
+        assert!(is_by_any_clock(&times(&[15; 10])) && !is_by_any_clock(&times(&[15; 5])));
+        assert!(!is_by_any_clock(&times(&[1; 20])));
+        assert!(!is_by_any_clock(&times(&[5, 9, 30, 4, 7, 5, 22, 6, 5, 40])));
         assert!(!is_by_slow_clock(&times(&[90, 400, 200, 80, 700])) && !is_by_slow_clock(&times(&[300; 3])));
     }
 }

@@ -74,6 +74,10 @@ pub enum Signal {
     Tunnel,
     /// Cryptocurrency mining.
     Mining,
+    /// Connections that are passed on to somewhere else.
+    Relay,
+    /// Floods and mass mail, which harm others.
+    Abuse,
     /// Many failed logins.
     PasswordGuessing,
     /// Administration from host to host.

@@ -34,6 +34,7 @@ const TECHNIQUES: &[(&str, &str)] = &[
     ("T1071.001", "Web Protocols"),
     ("T1071.004", "DNS"),
     ("T1090", "Proxy"),
+    ("T1090.001", "Internal Proxy"),
     ("T1095", "Non-Application Layer Protocol"),
     ("T1102", "Web Service"),
     ("T1105", "Ingress Tool Transfer"),

@@ -41,6 +41,8 @@ pub struct Surroundings<'a> {
     declared: Vec<IpNet>,
     /// Nothing outside answers over IPv6, wherever it is tried.
     is_ipv6_broken: bool,
+    /// Every packet or connection of a network was seen, and not only what a host overheard.
+    is_of_network: bool,
     baseline: Option<&'a Baseline>,
     /// Addresses and ports of proxies, with a domain that was asked for there; none once there were several.
     proxies: AHashMap<(&'a str, u16), Option<&'a str>>,
@@ -67,7 +69,8 @@ impl<'a> Surroundings<'a> {
         let networks = metadata.inside.iter().filter_map(|text| text.parse::<IpNet>().ok());
         // A single address that a log marks as local says nothing about the network around it.
         let declared = networks.filter(|network| network.prefix_len() < network.max_prefix_len()).collect();
-        let mut all = Self { declared, baseline: sockets.baseline(), ..Self::default() };
+        let is_of_network = metadata.holds_many_hosts();
+        let mut all = Self { declared, is_of_network, baseline: sockets.baseline(), ..Self::default() };
         for socket in sockets.iter() {
             all.add_proxy(&socket);
         }
@@ -197,10 +200,13 @@ impl<'a> Surroundings<'a> {
     /// Whether web servers outside are known by name in this capture, so that one without a name is told apart.
     ///
     /// By address and not by connection, as a busy implant makes most of those; and a third of them, as an infected
-    /// host may contact more servers by address than by name. A recording that only overhears names has fewer.
+    /// host may contact more servers by address than by name. A recording that only overhears names has fewer. What
+    /// was imported from packets or logs has the names of all or of none, and an infected host alone in it may have ten
+    /// servers by address for one by name.
     pub fn has_names(&self) -> bool {
         let (all, named) = self.web;
-        named >= 3 && named * 3 >= all
+        let unnamed_for_one = if self.is_of_network { 10 } else { 3 };
+        named >= 3 && named * unnamed_for_one >= all
     }
 }
 

@@ -122,11 +122,19 @@ impl Detector for Beacon {
             parallel attempts on several addresses (RFC 8305) belong together. Inbound connections are \
             tested by remote address and local port, from 10 connections on.\n\n\
             How suspicious a periodic pair is, is judged separately. The regular timing weighs 1. Facts \
-            about the program, the destination and the timing add or subtract their weights: path and \
-            name of the program, shell or script; unusual port, missing or generated name, rarity; known \
-            service, infrastructure, services that poll by design; jitter, the same interval for a day or \
-            longer, a new connection every few seconds, inbound, back-to-back work. A total below 0 is \
-            info, below 2 low, below 4 medium, otherwise high. An unknown owner weighs nothing.",
+            about the program and the destination add or subtract their weights: path and name of the \
+            program, shell or script; unusual port, missing or generated name, rarity; known service, \
+            infrastructure, services that poll by design. So do facts about the timing. Outside the \
+            network, a jitter of 4 to 50 % adds 0.5, because implants are configured with it and timers \
+            have less; the same interval day and night, for a day or longer with at most one check-in in \
+            ten missed, adds 0.5, because people's habits have pauses; a new TCP connection at least \
+            every 10 s adds 1, and at least every 30 s 0.5, because a client that needs its server that \
+            often keeps the connection open. Inbound connections subtract 1.5, because monitoring and \
+            health checks are inbound. Connections that last until the next one begins subtract 2.5: \
+            that is work in turns and not polling. Messages inside one connection subtract 1.5 if no \
+            other fact raises suspicion, because programs send to keep a connection open; over UDP an \
+            unusual port is no such fact. A total below 0 is info, below 2 low, below 4 medium, otherwise \
+            high. An unknown owner weighs nothing.",
         false_positives: "Update checks, health checks, monitoring agents, mail clients, push \
             notifications, cron jobs, keep-alive messages, and everything else that polls. A download in \
             equal pieces, one connection after another. Regular timing alone proves nothing: ask whether \

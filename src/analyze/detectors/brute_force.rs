@@ -4,6 +4,7 @@ mod sessions;
 mod shape;
 #[cfg(test)]
 mod tests;
+mod web;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -65,7 +66,7 @@ impl Detector for BruteForce {
         id: "brute-force",
         title: "Password guessing",
         what_it_finds: "Many short, similar sessions with a login service (SSH, RDP, FTP, SMB, mail, \
-            databases, VNC, WinRM, Telnet): from one client, from many clients against one service, or \
+            Kerberos, databases, VNC, WinRM, Telnet, web applications): from one client, from many clients against one service, or \
             from one client against many hosts. Inbound, inside the network, and from this host against \
             others.",
         why_it_matters: "Password guessing and spraying are among the most common ways in. Inbound \
@@ -82,7 +83,11 @@ impl Detector for BruteForce {
             once a minute or less, are jobs or monitoring, unless they come from outside. Programs query \
             mail servers, directories, file servers, databases and WinRM all day. There, `min_sessions` \
             must fall within ten minutes (one minute inside the network), both sides must send the same \
-            each time, and inside the network the answer must be a short refusal. Severity: medium against this \
+            each time, and inside the network the answer must be a short refusal. For Kerberos that is an error of 400 \
+            bytes or less, because a ticket is longer. At web servers, a hundred sessions within ten \
+            minutes count if nine in ten send the same in both directions and they do not start on a \
+            clock: a page has parts of many sizes, and API clients reuse connections. They are medium, and \
+            low inside the network, where load tests do the same. Other severities: medium against this \
             network; high from this host against others, or if a longer session of the same client \
             follows the guesses.",
         false_positives: "Automation that opens an SSH session for each task (Ansible, Git, backups, \
@@ -130,7 +135,13 @@ fn finding(sockets: &Sockets<'_>, attack: &Attack<'_>, config: &Thresholds) -> F
     let members = sockets.members(&attack.rows);
     let leaves =
         attack.side == Side::Client && members.iter().any(|s| s.direction != Some(Direction::Internal));
-    let severity = if attack.succeeded || leaves { Severity::High } else { Severity::Medium };
+    let is_outside = members.iter().any(|socket| socket.is_beyond_local_networks());
+    let severity = match shape::is_web(attack.port) {
+        // Inside the network, load tests send the same request again and again.
+        true if !is_outside => Severity::Low,
+        false if attack.succeeded || leaves => Severity::High,
+        _ => Severity::Medium,
+    };
     let judgement = Judgement {
         severity,
         // Twice the minimum is as sure as the shape of sessions alone can be.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use self::uploads::Upload;
 use crate::Result;
-use crate::analyze::appraisal::{Appraisal, Factor};
+use crate::analyze::appraisal::{Appraisal, Factor, domains};
 use crate::analyze::scene::Scene;
 use crate::analyze::words;
 use crate::capture::Metadata;
@@ -32,6 +32,11 @@ const PEERS: usize = 4;
 
 /// What it weighs that the host sends nothing like it to any other destination.
 const UNLIKE_THE_REST: f64 = 1.0;
+
+/// The control port of FTP, and what it weighs that files leave the network over it: people and programs have moved to
+/// encrypted transfers.
+const FTP: u16 = 21;
+const OVER_FTP: f64 = 1.0;
 
 /// A process that sent no more than this many times its usual rate did what it always does.
 const USUAL_RATE: f64 = 3.0;
@@ -95,10 +100,11 @@ impl Detector for Exfiltration {
             addresses, if it has any. Severity: medium outside the local networks, high from ten times \
             `min_sent_bytes` on, low inside. Each harmless explanation lowers it by one level: the \
             process has the name of a backup program or another program whose job is to send, the port is \
-            one of video calls or of mail submission (25, 465, 587), or the process sends at this rate all the time. A smaller upload, of at \
+            one of video calls or of mail submission (25, 465, 587), the name is that of a known cloud \
+            service, or the process sends at this rate all the time. A smaller upload, of at \
             least `min_small_bytes` and `min_small_ratio` times what it received in total or in one \
             connection, is reported if the evidence about program and destination makes it medium: a rare \
-            destination or one without a name, an unusual port, a suspicious path. An upload of at least \
+            destination or one without a name, an unusual port, a suspicious path, FTP (adds 1). An upload of at least \
             `min_unusual_bytes`, `min_ratio` times what came back, and ten times the most that the host \
             sent to any of five or more other destinations outside, adds 1 to that evidence: photos and \
             documents have a few megabytes, and a host that sends ten times as much to one place as \
@@ -148,6 +154,11 @@ impl Detector for Exfiltration {
         let appraise = |upload: &Upload<'_>| {
             let mut appraisal = scene.appraise(sockets.members(&upload.rows));
             appraisal.extend(upload.is_unlike_the_rest(config).then(|| unlike_the_rest(upload)));
+            let is_ftp = sockets.members(&upload.rows).iter().any(|socket| socket.remote_port == Some(FTP));
+            appraisal.extend(is_ftp.then(|| {
+                let says = "it goes out over FTP, in the clear, as stealers and scripts send";
+                Factor::new("upload-ftp", OVER_FTP, says)
+            }));
             appraisal
         };
         let mut findings: Vec<Finding> = uploads
@@ -235,6 +246,9 @@ fn harmless_readings(upload: &Upload<'_>) -> Vec<String> {
     }
     if upload.is_mail() {
         readings.push("The port is one at which mail is handed in.".to_owned());
+    }
+    if let Some(name) = upload.name.filter(|name| domains::is_known_service(name)) {
+        readings.push(format!("{name} belongs to a known cloud or synchronization service."));
     }
     if let Some(times) = upload.times_history.filter(|times| *times < USUAL_RATE) {
         readings.push(format!("That is {times:.1} times the rate at which this process usually sends."));

@@ -58,7 +58,9 @@ impl Detector for Icmp {
             its request (RFC 792): if both sides sent, and their bytes or counts differ by more than a \
             tenth, these are not echoes, which adds 2. Ping sends messages of equal size: if both sides \
             sent and the bytes of a flow are not a multiple of its messages, the sizes vary, which adds \
-            1. More than two messages per second and side add 0.5, because ping sends one. Facts about \
+            1. Smaller messages count too, without the 1 for their size, if about each has its reply, the \
+            bytes of both directions differ by more than a tenth, and the sizes vary: a remote shell \
+            sends little. More than two messages per second and side add 0.5, because ping sends one. Facts about \
             program and destination add or subtract their weights. Sweeps over many hosts are found by \
             `port-scan`.",
         false_positives: "Pings of a chosen size, from monitoring or a path MTU test (they are echoed and \
@@ -107,6 +109,11 @@ fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
         .collect()
 }
 
+/// Whether two sums of echoes and their requests differ by more than losses explain.
+fn differ(a: u64, b: u64) -> bool {
+    a.abs_diff(b) as f64 > ECHO_TOLERANCE * a.max(b) as f64
+}
+
 /// The messages between two addresses, in sum.
 struct Messages {
     sent: (u64, u64),
@@ -148,7 +155,22 @@ impl Messages {
 
     fn meet(&self, config: &Thresholds) -> bool {
         self.sent.0 + self.received.0 >= u64::from(config.min_messages)
-            && self.larger_bytes() >= config.min_message_bytes
+            && (self.is_large(config) || self.are_false_replies())
+    }
+
+    fn is_large(&self, config: &Thresholds) -> bool {
+        self.larger_bytes() >= config.min_message_bytes
+    }
+
+    /// What their size alone weighs.
+    fn weight(&self, config: &Thresholds) -> f64 {
+        if self.is_large(config) { LARGE } else { 0.0 }
+    }
+
+    /// About one reply for each request, but of other sizes: somebody writes his own.
+    fn are_false_replies(&self) -> bool {
+        let is_each_answered = !differ(self.sent.0, self.received.0);
+        is_each_answered && differ(self.sent.1, self.received.1) && !self.are_of_one_size
     }
 
     /// Messages a second, of the side that sends more of them.
@@ -157,7 +179,6 @@ impl Messages {
     }
 
     fn are_no_echoes(&self) -> bool {
-        let differ = |a: u64, b: u64| a.abs_diff(b) as f64 > ECHO_TOLERANCE * a.max(b) as f64;
         let both_sent = self.sent.0 > 0 && self.received.0 > 0;
         both_sent && (differ(self.sent.1, self.received.1) || differ(self.sent.0, self.received.0))
     }
@@ -188,7 +209,7 @@ impl Messages {
         appraisal: &Appraisal,
         config: &Thresholds,
     ) -> Finding {
-        let sum = LARGE + appraisal.total();
+        let sum = self.weight(config) + appraisal.total();
         let mut explanation = vec![format!(
             "{} messages sent, averaging {}, and {} received, averaging {}, within {}. Messages of ping \
              have 64 bytes.",
@@ -200,7 +221,7 @@ impl Messages {
         )];
         explanation.extend(appraisal.sentences());
         let judgement = Judgement {
-            severity: appraisal.severity(LARGE).max(Severity::Info),
+            severity: appraisal.severity(self.weight(config)).max(Severity::Info),
             confidence: Confidence::new(0.35 + 0.1 * sum),
             title: format!(
                 "{source}: possible ICMP tunnel with {addr}, {} messages averaging up to {}",
@@ -255,7 +276,14 @@ mod tests {
     }
 
     #[test]
+    fn small_replies_that_do_not_repeat_their_requests_are_a_shell() {
+        let finding = the_only(flow((400, 14_123), (395, 20_411)).run::<Icmp>().findings);
+        assert_eq!(finding.judgement.severity, Severity::Medium);
+    }
+
+    #[test]
     fn ordinary_pings_and_a_few_large_ones_are_not_reported() {
+        assert!(flow((400, 25_601), (395, 25_280)).run::<Icmp>().findings.is_empty());
         assert!(flow((600, 600 * 84), (590, 590 * 84)).run::<Icmp>().findings.is_empty());
         assert!(flow((5, 7_000), (5, 7_000)).run::<Icmp>().findings.is_empty());
     }

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
-use crate::analyze::peers::{Peer, Side, is_by_slow_clock, most_within};
+use crate::analyze::peers::{Peer, Side, is_by_any_clock, most_within};
 use crate::analyze::scene::{self, Scene};
 use crate::analyze::services;
 use crate::analyze::words;
@@ -46,6 +46,12 @@ impl Default for Thresholds {
 /// Ports with which a host is administered or its files are written remotely.
 const ADMIN_PORTS: [u16; 9] = [22, 23, 135, 139, 445, 3389, 5900, 5985, 5986];
 
+/// Of them, those on which no host of one's own should be reached from outside: all but SSH.
+const NEVER_FROM_OUTSIDE: [u16; 5] = [23, 3389, 5900, 5985, 5986];
+
+/// Shortest session from outside that is a login and not a guess, in seconds.
+const FROM_OUTSIDE_S: f64 = 60.0;
+
 /// Ports on which a session gives somebody a shell or a desktop; file sharing alone makes no chain.
 const LOGIN_PORTS: [u16; 6] = [22, 23, 3389, 5900, 5985, 5986];
 
@@ -63,11 +69,13 @@ impl Detector for LateralMovement {
             administrators use. A single connection looks ordinary; the pattern does not.",
         how_it_decides: "Established internal connections on administration ports are grouped by source \
             and port. At least `min_hosts` different hosts within `window_s` are a fan-out. Hosts that \
-            are contacted on a clock, once a minute or less, are monitored and do not count. A login to a \
+            are contacted on a clock (once a minute or less, or ten times and more at a fixed interval) are \
+            monitored and do not count, nor do connections without data. A login to a \
             host followed within `chain_s` by a login from that host to another one that it had not \
             contacted before is a chain; file sharing alone does not make one. A fan-out is medium, and \
-            high with three times `min_hosts` or a suspicious program; a chain is low, and medium with \
-            three hosts or more. Remote execution weighs 2: 1 kB or more sent to WinRM, or a query to \
+            high with three times `min_hosts` or a suspicious program; a chain is low, and medium if it reaches \
+            two hosts or goes on from the host that it reached, or if it begins with a session of a minute \
+            or longer from outside over Telnet, RDP, VNC or WinRM. Remote execution weighs 2: 1 kB or more sent to WinRM, or a query to \
             the endpoint mapper (port 135) followed within a minute by a connection to an RPC port \
             (49152 and above). At most two hosts may administer the target, because servers of files, \
             printers and directories have more clients. If 50 kB or more were sent over SMB, and less \
@@ -104,17 +112,24 @@ impl Detector for LateralMovement {
 
 fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
     let sockets = &scene.sockets;
-    let peers = scene.by_peer(|socket, peer| {
+    let all = scene.by_peer(|socket, peer| {
         let is_inside = !socket.is_beyond_local_networks() && socket.remote_scope != Some(Scope::Loopback);
+        let is_from_outside = peer.side == Side::Server && NEVER_FROM_OUTSIDE.contains(&peer.port);
         let server = peer.client_and_server().1;
-        is_inside
+        // Who connects and says nothing looks whether the port is open.
+        let has_data = socket.bytes_sent != Some(0) && socket.bytes_received != Some(0);
+        (is_inside || is_from_outside && socket.is_beyond_local_networks())
             && socket.protocol == Protocol::Tcp
             && ADMIN_PORTS.contains(&peer.port)
             && socket.was_established()
+            && has_data
             && scene.surroundings.infrastructure_services(server) < 3
     });
+    let chains = chains(&all, sockets, config);
+    let is_outside =
+        |rows: &[usize]| rows.first().is_some_and(|row| sockets.get(*row).is_beyond_local_networks());
+    let peers: Peers<'_> = all.into_iter().filter(|(_, rows)| !is_outside(rows)).collect();
     let fan_outs = fan_outs(&peers, sockets, config);
-    let chains = chains(&peers, sockets, config);
     let told = fan_outs.iter().map(|fan_out| (fan_out.source.clone(), fan_out.port)).collect();
     let executions = execution::find(&peers, scene, &told);
     let of_fan_outs = fan_outs.into_iter().map(|fan_out| fan_out.finding(scene, config));
@@ -137,7 +152,7 @@ struct FanOut<'a> {
 fn fan_outs<'a>(peers: &Peers<'a>, sockets: &Sockets<'a>, config: &Thresholds) -> Vec<FanOut<'a>> {
     let mut groups: BTreeMap<(Source<'a>, &str, u16), Vec<PeerRows<'_, 'a>>> = BTreeMap::new();
     let is_polled = |rows: &[usize]| {
-        is_by_slow_clock(&rows.iter().map(|row| sockets.first_seen_us(*row)).collect::<Vec<_>>())
+        is_by_any_clock(&rows.iter().map(|row| sockets.first_seen_us(*row)).collect::<Vec<_>>())
     };
     for (peer, rows) in peers.iter().filter(|(peer, rows)| peer.side == Side::Client && !is_polled(rows)) {
         groups.entry((peer.source, peer.local_addr, peer.port)).or_default().push((peer, rows));
@@ -202,6 +217,10 @@ struct Chain<'a> {
     through: &'a str,
     to: BTreeSet<&'a str>,
     shortest_s: f64,
+    /// From one of the hosts reached, another login followed.
+    goes_on: bool,
+    /// The first login came from outside and was open when the next one began.
+    is_from_outside: bool,
     rows: Vec<usize>,
 }
 
@@ -210,7 +229,13 @@ fn chains<'a>(peers: &Peers<'a>, sockets: &Sockets<'a>, config: &Thresholds) -> 
         .iter()
         .filter(|(peer, _)| LOGIN_PORTS.contains(&peer.port))
         .filter_map(|(peer, rows)| {
-            let row = *rows.iter().find(|row| sockets.get(**row).opened_in_recording)?;
+            // From outside, guesses come all day; only a session that lasts is a login.
+            let is_login = |row: &&usize| {
+                let socket = sockets.get(**row);
+                let lasts = !socket.is_beyond_local_networks() || socket.duration_s >= FROM_OUTSIDE_S;
+                socket.opened_in_recording && lasts
+            };
+            let row = *rows.iter().find(is_login)?;
             let (client, server) = peer.client_and_server();
             Some((client, server, sockets.first_seen_us(row), row))
         })
@@ -236,12 +261,20 @@ fn chains<'a>(peers: &Peers<'a>, sockets: &Sockets<'a>, config: &Thresholds) -> 
                 through,
                 to: BTreeSet::new(),
                 shortest_s: after_s,
+                goes_on: false,
+                is_from_outside: false,
                 rows: vec![*came_row],
             });
             chain.to.insert(to);
             chain.shortest_s = chain.shortest_s.min(after_s);
+            let came = sockets.get(*came_row);
+            chain.is_from_outside |= came.is_beyond_local_networks() && came.last_seen_us >= *left_us;
             chain.rows.push(*left_row);
         }
+    }
+    let pairs: BTreeSet<(&str, &str)> = chains.keys().copied().collect();
+    for ((_, through), chain) in &mut chains {
+        chain.goes_on = chain.to.iter().any(|to| pairs.contains(&(*through, *to)));
     }
     chains.into_values().collect()
 }
@@ -256,7 +289,11 @@ impl Chain<'_> {
         let more = if more == 0 { String::new() } else { format!(" and {more} more") };
         let to = format!("{}{more}", to.join(", "));
         let judgement = Judgement {
-            severity: if self.to.len() >= 2 { Severity::Medium } else { Severity::Low },
+            severity: if self.to.len() >= 2 || self.goes_on || self.is_from_outside {
+                Severity::Medium
+            } else {
+                Severity::Low
+            },
             confidence: Confidence::new(0.4),
             title: format!("Login chain: {} to {}, then on to {to}", self.from, self.through),
             explanation: format!(

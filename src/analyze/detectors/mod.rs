@@ -10,6 +10,7 @@ pub mod callback;
 pub mod clusters;
 pub mod dns;
 pub mod exfiltration;
+pub mod flood;
 pub mod geo;
 pub mod icmp;
 pub mod indicator;
@@ -19,7 +20,9 @@ pub mod long_connection;
 pub mod mining;
 pub mod port_scan;
 pub mod process;
+pub mod relay;
 pub mod sigma;
+pub mod spam;
 pub mod tcp_health;
 pub mod unanswered;
 pub mod unusual_port;
@@ -36,6 +39,9 @@ pub const DETECTORS: &[Entry] = &[
     Entry::of::<dns::Dns>(),
     Entry::of::<icmp::Icmp>(),
     Entry::of::<mining::Mining>(),
+    Entry::of::<relay::Relay>(),
+    Entry::of::<spam::Spam>(),
+    Entry::of::<flood::Flood>(),
     Entry::of::<brute_force::BruteForce>(),
     Entry::of::<lateral_movement::LateralMovement>(),
     Entry::of::<port_scan::PortScan>(),

@@ -5,6 +5,8 @@ mod scans;
 #[cfg(test)]
 mod tests;
 
+use std::ops::RangeInclusive;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +35,24 @@ const SWEEP_CONTACTS: usize = 100;
 /// a few in a hundred do.
 const PEERS_ANSWER: f64 = 0.2;
 
+/// UDP ports that peers of file sharing and ledgers, and servers of games, share by default: `eDonkey`, `BitTorrent`, IPFS,
+/// Syncthing, Ethereum; Quake, Minecraft, `TeamSpeak`. Peers of other networks choose their ports by chance.
+const SHARED_PORTS: [RangeInclusive<u16>; 9] = [
+    4_001..=4_001,
+    4_662..=4_672,
+    6_771..=6_999,
+    9_987..=9_987,
+    19_132..=19_133,
+    22_000..=22_067,
+    27_900..=27_970,
+    30_301..=30_310,
+    51_413..=51_413,
+];
+
+/// Share of the contacts on a port of their own that bots of a peer-to-peer network leave unanswered: their lists are
+/// old, while a server list or a known network answers.
+const BOTS_FAIL: f64 = 0.5;
+
 /// Vertical and horizontal port scans, outbound, inside the host and inbound.
 #[derive(Debug)]
 pub struct PortScan;
@@ -59,6 +79,13 @@ pub struct Thresholds {
     pub small_hosts: u32,
     /// Smallest failed share of the first contacts of a small scan, 0 to 1.
     pub small_failed_share: f64,
+    /// Distinct hosts on one TCP port within `fast_window_s`, none of them known by name, that make a fast
+    /// fan-out even if most answer.
+    pub fast_hosts: u32,
+    /// Length of the window of a fast fan-out, in seconds.
+    pub fast_window_s: f64,
+    /// Smallest failed share of the first contacts of a fast fan-out, 0 to 1.
+    pub fast_failed_share: f64,
     /// Smallest share of a source's first contacts that never became a connection, 0 to 1; inbound
     /// scans are exempt, because refused attempts leave no socket on this host.
     pub min_unestablished_share: f64,
@@ -84,6 +111,9 @@ impl Default for Thresholds {
             small_ports: 7,
             small_hosts: 6,
             small_failed_share: 0.9,
+            fast_hosts: 20,
+            fast_window_s: 10.0,
+            fast_failed_share: 0.25,
             min_unestablished_share: 0.1,
             success_if_benign: 0.8,
             success_if_scanner: 0.2,
@@ -116,6 +146,7 @@ impl Thresholds {
         match scan.size {
             Size::Full => self.threshold(scan.kind),
             Size::Small => self.small_threshold(scan.kind),
+            Size::Fast => self.fast_hosts as usize,
         }
     }
 
@@ -157,15 +188,22 @@ impl Detector for PortScan {
             `success_if_scanner`) / (1 − `success_if_benign`), each success by `success_if_scanner` / \
             `success_if_benign`. The product must reach `detection` / `false_alarm`. At least \
             `min_unestablished_share` of the contacts must never have become a connection, which excludes \
-            health checks that only connect and close; inbound scans are exempt. More than `max_separate` \
+            health checks that only connect and close; inbound scans are exempt.\n\n\
+            A fast fan-out does not need the sequential test: this host contacts at least `fast_hosts` new \
+            hosts on one TCP port within `fast_window_s` seconds, none of them by a name in the capture, and \
+            at least `fast_failed_share` of them fail. A browser reaches that number of hosts too, but they \
+            answer: if one contact in ten fails, five or more of twenty fail with a probability of 4 %. \
+            More than `max_separate` \
             scans of one source become one finding.\n\n\
             Severity: a scan from this host into other networks is medium, and high with 100 contacts or \
             more that mostly failed. Inside this host and inbound it is medium. Over UDP to one port \
-            without a registered service it is low, because peer-to-peer networks do the same; over TCP \
-            too, if a fifth of the hosts exchange data. From \
+            without a registered service it is low if half of the hosts answer, or if file sharing, \
+            ledgers or games use that port by default: their peers and servers are found like that. Bots \
+            of a peer-to-peer network share a port that nothing else uses, and most on their list are \
+            gone. Over TCP it is low if a fifth of the hosts exchange data. From \
             outside the local networks it is medium for many ports of this host and low for a few, \
             because every public address is probed all day. A small scan is low, and medium if no port of \
-            the host answered.",
+            the host answered. A fast fan-out is medium.",
         false_positives: "Authorized inventory and vulnerability scanners; monitoring that checks many \
             services while most are down; a peer-to-peer client whose peers are mostly gone and share a \
             port; a program with a long server list during a network outage; for a small scan, a program \
@@ -199,6 +237,12 @@ impl Detector for PortScan {
         }
         if !(0.0..=1.0).contains(&config.small_failed_share) {
             return Err("small_failed_share must be between 0 and 1".to_owned());
+        }
+        if config.fast_hosts < 5 || !(config.fast_window_s > 0.0 && config.fast_window_s.is_finite()) {
+            return Err("fast_hosts must be at least 5, and fast_window_s greater than 0".to_owned());
+        }
+        if !(0.0..=1.0).contains(&config.fast_failed_share) {
+            return Err("fast_failed_share must be between 0 and 1".to_owned());
         }
         if !(0.0..=1.0).contains(&config.min_unestablished_share) {
             return Err("min_unestablished_share must be between 0 and 1".to_owned());
@@ -292,7 +336,12 @@ fn severity(scan: &Scan<'_>, members: Members<'_, '_>) -> Severity {
 fn is_peer_to_peer(scan: &Scan<'_>) -> bool {
     let Kind::Horizontal(port) = scan.kind else { return false };
     match scan.transport {
-        Transport::Udp => services::name(Protocol::Udp, port).is_none(),
+        Transport::Udp => {
+            let is_shared = services::is_usual_port(Protocol::Udp, port)
+                || SHARED_PORTS.iter().any(|ports| ports.contains(&port));
+            let is_service = services::name(Protocol::Udp, port).is_some();
+            !is_service && (is_shared || scan.failed_share() < BOTS_FAIL)
+        }
         Transport::Tcp => {
             let answered = scan.count(Reply::Answered) as f64 / scan.contacts.len().max(1) as f64;
             services::name(Protocol::Tcp, port).is_none() && answered >= PEERS_ANSWER
@@ -345,21 +394,25 @@ fn explanation(scan: &Scan<'_>, config: &Thresholds) -> String {
         .map(|(count, name)| format!("{} {name}", words::number(count)))
         .collect();
     format!(
-        "{} first contacts in {}, of which {} failed: {}. Up to {} failed within {} s; the threshold for \
-         a {} is {}. {}",
+        "{} first contacts in {}, of which {} failed: {}. {} {}",
         words::number(scan.contacts.len()),
         span_in_words(scan),
         words::number(scan.failures()),
         replies.join(", "),
-        words::number(scan.most_in_window),
-        config.window_s,
-        match scan.size {
-            Size::Full => "scan",
-            Size::Small => "small scan, over any time span,",
-        },
-        config.held_against(scan),
+        threshold(scan, config),
         answered(scan),
     )
+}
+
+/// What was held against which threshold.
+fn threshold(scan: &Scan<'_>, config: &Thresholds) -> String {
+    let (most, needed) = (words::number(scan.most_in_window), config.held_against(scan));
+    let (what, seconds, name) = match scan.size {
+        Size::Fast => ("new hosts were contacted", config.fast_window_s, "fast fan-out"),
+        Size::Full => ("failed", config.window_s, "scan"),
+        Size::Small => ("failed", config.window_s, "small scan, over any time span,"),
+    };
+    format!("Up to {most} {what} within {seconds} s; the threshold for a {name} is {needed}.")
 }
 
 /// What answered, which is what the scanner learned.
@@ -408,6 +461,11 @@ fn measurements(scan: &Scan<'_>, config: &Thresholds) -> Vec<Measurement> {
     let (in_window, failed) = match scan.size {
         Size::Full => (in_window.against(threshold), failed),
         Size::Small => (in_window, failed.against(threshold)),
+        Size::Fast => {
+            let fastest =
+                Measurement::new("most new hosts in one fast window", scan.most_in_window as f64, unit);
+            (fastest.against(threshold), failed)
+        }
     };
     let mut all = vec![
         in_window,

@@ -1,5 +1,6 @@
 //! The hypotheses: one file each, and one line each in [`HYPOTHESES`].
 
+mod abused_host;
 mod command_and_control;
 mod data_theft;
 mod exploited_service;
@@ -12,6 +13,7 @@ mod mining;
 mod password_guessing;
 mod periodic_benign;
 mod periodic_outside;
+mod relayed;
 mod remote_control;
 mod reverse_shell;
 mod scanned;
@@ -35,6 +37,8 @@ pub const HYPOTHESES: &[&Hypothesis] = &[
     &data_theft::DATA_THEFT,
     &tunnel::TUNNEL,
     &mining::MINING,
+    &relayed::RELAYED,
+    &abused_host::ABUSED_HOST,
     &command_and_control::COMMAND_AND_CONTROL,
     &known_bad::KNOWN_BAD,
     &reverse_shell::REVERSE_SHELL,

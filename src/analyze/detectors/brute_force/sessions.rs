@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Thresholds;
 use super::shape::{self, Shape};
+use super::web;
 use crate::analyze::peers::{Peer, Side, most_within};
 use crate::analyze::scene::Scene;
 use crate::capture::Protocol;
@@ -40,10 +41,10 @@ pub(super) struct Attack<'a> {
 }
 
 /// The sessions of one client with one service.
-struct Guesses<'a> {
-    peer: Peer<'a>,
-    failed: Vec<usize>,
-    all: usize,
+pub(super) struct Guesses<'a> {
+    pub(super) peer: Peer<'a>,
+    pub(super) failed: Vec<usize>,
+    pub(super) all: usize,
     succeeded: bool,
 }
 
@@ -64,6 +65,8 @@ pub(super) fn attacks<'a>(scene: &Scene<'a>, config: &Thresholds) -> Vec<Attack<
         .partition(|guesses| guesses.are_an_attack(sockets, config));
     let mut attacks: Vec<Attack<'a>> =
         alone.iter().map(|guesses| Attack::new(Spread::OneToOne, &[guesses], sockets, config)).collect();
+    let of_web = web::guesses(scene, config);
+    attacks.extend(of_web.iter().map(|guesses| Attack::new(Spread::OneToOne, &[guesses], sockets, config)));
     attacks.extend(together(&rest, sockets, config, Spread::ManyClientsOneHost));
     attacks.extend(together(&rest, sockets, config, Spread::OneClientManyHosts));
     attacks
@@ -99,7 +102,7 @@ fn together<'a>(
 }
 
 impl<'a> Guesses<'a> {
-    fn new(peer: Peer<'a>, rows: &[usize], sockets: &Sockets<'a>, config: &Thresholds) -> Self {
+    pub(super) fn new(peer: Peer<'a>, rows: &[usize], sockets: &Sockets<'a>, config: &Thresholds) -> Self {
         let failed: Vec<usize> =
             rows.iter().copied().filter(|row| looks_failed(&sockets.get(*row), &peer, config)).collect();
         let last_failed = failed.last().map(|row| sockets.first_seen_us(*row));

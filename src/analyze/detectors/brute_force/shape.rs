@@ -1,7 +1,8 @@
 //! What tells guesses from the polling, pooling and automation that use the same services.
 
 use super::sessions::{from_client, from_server};
-use crate::analyze::peers::{Peer, Side, is_by_slow_clock, most_within};
+use super::web;
+use crate::analyze::peers::{Peer, Side, is_by_any_clock, is_by_slow_clock, most_within};
 use crate::model::sockets::{Socket, Sockets};
 use crate::model::stats;
 
@@ -9,8 +10,11 @@ use crate::model::stats;
 const INTERACTIVE: [u16; 9] = [21, 22, 23, 2222, 2323, 3389, 5900, 5901, 22_222];
 
 /// Services that programs ask all day, in short sessions: mail, directories, files, databases, `WinRM`.
-const POLLED: [u16; 18] =
-    [25, 110, 139, 143, 389, 445, 465, 587, 636, 993, 995, 1433, 1521, 3306, 5432, 5985, 5986, 6379];
+const POLLED: [u16; 19] =
+    [25, 88, 110, 139, 143, 389, 445, 465, 587, 636, 993, 995, 1433, 1521, 3306, 5432, 5985, 5986, 6379];
+
+/// Web servers, of which the login is one page of many.
+const WEB: [u16; 5] = [80, 443, 8000, 8080, 8443];
 
 /// Directories, which other services ask for each login of their own users.
 const DIRECTORIES: [u16; 2] = [389, 636];
@@ -21,9 +25,15 @@ const ALIKE: f64 = 0.25;
 /// Shares of the sessions that must be alike. Guesses of one client differ by where it hangs up.
 const MOSTLY_ALIKE: f64 = 0.6;
 const HARDLY_DIFFERENT: f64 = 0.8;
+const ALL_ALIKE: f64 = 0.9;
 
 /// What a server sends at most, in bytes, to refuse a login by SMB or at a database; results are longer.
 const MOST_REFUSAL_BYTES: f64 = 2_000.0;
+
+/// What a Kerberos server sends at most, in bytes, to refuse a password or to say that there is no such user (KRB-ERROR,
+/// RFC 4120); a ticket has three times as much or more.
+const KERBEROS: u16 = 88;
+const MOST_KERBEROS_ERROR_BYTES: f64 = 400.0;
 
 /// Within the network, programs reach this number of sessions in an hour and not in a minute.
 const MINUTE_US: i64 = 60_000_000;
@@ -39,6 +49,11 @@ pub(super) fn is_login(port: u16) -> bool {
 /// Whether people, and not programs, log in there.
 pub(super) fn is_interactive(port: u16) -> bool {
     INTERACTIVE.contains(&port)
+}
+
+/// Whether a web server is asked there.
+pub(super) fn is_web(port: u16) -> bool {
+    WEB.contains(&port)
 }
 
 /// Some sessions of one client, or of several, with one kind of service.
@@ -64,6 +79,16 @@ impl Shape<'_, '_> {
     /// Whether the server's part of the dialog is mostly the same.
     pub(super) fn is_mostly_alike(&self) -> bool {
         self.alike(from_server) >= MOSTLY_ALIKE
+    }
+
+    /// Whether they are the same request and the same answer each time, a hundred in ten minutes, and not by a clock. A
+    /// page has many parts of different sizes, and a program that needs its server that often keeps a connection open.
+    pub(super) fn are_web_guesses(&self) -> bool {
+        let starts = self.starts();
+        most_within(&starts, TEN_MINUTES_US) >= web::LEAST
+            && self.alike(from_server) >= ALL_ALIKE
+            && self.alike(from_client) >= ALL_ALIKE
+            && !is_by_any_clock(&starts)
     }
 
     /// Share of the sessions whose bytes are about the median; unknown ones count.
@@ -95,7 +120,8 @@ impl Shape<'_, '_> {
                 .filter_map(|row| from_server(&self.sockets.get(*row), &self.peer))
                 .map(|bytes| bytes as f64),
         );
-        let is_refused = stats::median(&answers).is_none_or(|bytes| bytes <= MOST_REFUSAL_BYTES);
+        let most = if self.peer.port == KERBEROS { MOST_KERBEROS_ERROR_BYTES } else { MOST_REFUSAL_BYTES };
+        let is_refused = stats::median(&answers).is_none_or(|bytes| bytes <= most);
         is_same_dialog && is_refused && !DIRECTORIES.contains(&self.peer.port) && is_many(MINUTE_US)
     }
 }

@@ -119,3 +119,32 @@ fn guesses_at_a_database_and_at_a_mail_server_are_found() {
     // By a slow clock from outside, where nobody has a job.
     found(series(60, 120.0, |n| inbound("203.0.113.5", 50_000 + n)));
 }
+
+#[test]
+fn a_directory_that_refuses_one_user_after_the_other_is_guessed_at() {
+    let spray = |answer: u64| {
+        series(60, 0.5, |_| Conn::to("192.168.1.2", 88).by("kerbrute", 7).lasting(0.1).bytes(210, answer))
+            .run::<BruteForce>()
+            .findings
+    };
+    assert!(the_only(spray(190)).judgement.title.contains("Kerberos (port 88)"));
+    assert!(spray(1_500).is_empty(), "tickets");
+}
+
+#[test]
+fn the_same_request_to_a_web_server_again_and_again_is_guessing() {
+    let requests = |client: &'static str, number: u16, gap_s: f64, answer: fn(u16) -> u64| {
+        let mut capture = Capture::new(3_600);
+        for n in 0..number {
+            let conn = Conn::to(client, 20_000 + n).local_port(443).inbound().lasting(0.2);
+            let at = f64::from(n) * gap_s + f64::from(n % 7) * 0.2 * gap_s;
+            capture.add(conn.bytes(answer(n), 600 + u64::from(n % 9)).at(at));
+        }
+        capture.run::<BruteForce>().findings
+    };
+    let severity = |findings: Vec<Finding>| the_only(findings).judgement.severity;
+    assert_eq!(severity(requests("203.0.113.5", 200, 1.0, |_| 900)), Severity::Medium);
+    assert_eq!(severity(requests("192.168.1.77", 200, 1.0, |_| 900)), Severity::Low, "or a load test");
+    assert!(requests("203.0.113.5", 200, 1.0, |n| 900 + 97 * u64::from(n)).is_empty(), "a crawler");
+    assert!(requests("203.0.113.5", 90, 6.0, |_| 900).is_empty(), "a client of a service");
+}

@@ -187,3 +187,25 @@ fn small_uploads_to_many_peers_are_none() {
     };
     assert_eq!((uploads_to(2), uploads_to(30)), (2, 0));
 }
+
+#[test]
+fn a_known_cloud_ranks_a_backup_of_photos_down() {
+    let severity = |name| {
+        let mut capture = Capture::new(600);
+        capture.add(upload(80).named(name));
+        only(&capture).judgement.severity
+    };
+    assert_eq!(severity("content.dropboxapi.com"), Severity::Low);
+    assert_eq!(severity("content.example.net"), Severity::Medium);
+}
+
+#[test]
+fn a_few_megabytes_over_ftp_are_enough() {
+    let over = |port: u16| {
+        let mut capture = Capture::new(600);
+        capture.add(Conn::to("203.0.113.66", port).by("python3", 9).bytes(900, 2_000).at(90.0));
+        capture.add(Conn::to("203.0.113.66", 20).by("python3", 9).bytes(8 * MB, 0).at(100.0).lasting(9.0));
+        findings(&capture).len()
+    };
+    assert_eq!((over(21), over(443)), (1, 0));
+}

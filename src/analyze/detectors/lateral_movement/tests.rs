@@ -88,3 +88,29 @@ fn a_host_with_several_clients_is_a_server_and_runs_nothing_for_them() {
     }
     assert!(capture.run::<LateralMovement>().findings.is_empty());
 }
+
+#[test]
+fn a_chain_from_outside_or_over_three_hosts_is_medium_and_a_probe_is_no_login() {
+    let desktop = |client: &str| {
+        Conn::to(client, 50_000).local_port(3389).inbound().at(10.0).lasting(600.0).bytes(90_000, 9_000)
+    };
+    let onward = Conn::to("192.168.1.60", 3389).at(100.0).lasting(300.0);
+    let severities = |conns: &[Conn]| {
+        let mut capture = Capture::new(900);
+        for conn in conns {
+            capture.add(conn.clone().unowned());
+        }
+        let findings = capture.run::<LateralMovement>().findings;
+        findings.into_iter().map(|finding| finding.judgement.severity).collect::<Vec<_>>()
+    };
+    assert_eq!(severities(&[desktop("203.0.113.5"), onward.clone()]), [Severity::Medium]);
+    assert_eq!(severities(&[desktop("192.168.1.50"), onward.clone()]), [Severity::Low]);
+    assert!(severities(&[desktop("203.0.113.5").lasting(3.0), onward.clone()]).is_empty(), "a guess");
+    let third = Conn::to("192.168.1.61", 22).on("192.168.1.60").at(200.0);
+    let three = severities(&[desktop("192.168.1.50"), onward, third]);
+    assert!(three.contains(&Severity::Medium), "{three:?}");
+    let probes: Vec<Conn> = (0..9)
+        .map(|n| Conn::to(&format!("192.168.1.{}", 100 + n), 22).bytes(0, 0).at(f64::from(n)))
+        .collect();
+    assert!(severities(&probes).is_empty());
+}

@@ -24,6 +24,8 @@ pub(super) enum Size {
     Full,
     /// Only those of a small one, of which hardly anything answered.
     Small,
+    /// Those of many new hosts within seconds, of which many fail and many may answer.
+    Fast,
 }
 
 /// A scan: its first contacts in the order of time, and the figures that decided.
@@ -72,7 +74,8 @@ impl Scan<'_> {
 pub(super) fn find<'a>(contacts: &[Contact<'a>], config: &Thresholds) -> Vec<Scan<'a>> {
     let mut by_source: BTreeMap<(Side, Transport, Source<'a>), Vec<Scan<'a>>> = BTreeMap::new();
     for (target, contacts) in candidates(contacts, config) {
-        if let Some(scan) = judge(target, &contacts, config) {
+        let scan = judge(target, &contacts, config).or_else(|| fan_out(target, &contacts, config));
+        if let Some(scan) = scan {
             by_source.entry((target.0, target.1, target.2)).or_default().push(scan);
         }
     }
@@ -131,6 +134,38 @@ fn judge<'a>(
         log10_likelihood,
     };
     (is_refused_enough(&scan, config) && log10_likelihood >= config.log10_decision()).then_some(scan)
+}
+
+/// Many new hosts on one port within seconds, whatever most of them answer.
+fn fan_out<'a>(
+    (side, transport, source, kind): Target<'a>,
+    contacts: &[Contact<'a>],
+    config: &Thresholds,
+) -> Option<Scan<'a>> {
+    let is_asked = matches!(kind, Kind::Horizontal(_)) && transport == Transport::Tcp;
+    if !is_asked || side != Side::FromHere {
+        return None;
+    }
+    let window_us = (config.fast_window_s * 1e6) as i64;
+    let is_failed = |at: usize| usize::from(contacts[at].reply.is_unestablished());
+    let (mut oldest, mut failed, mut most_in_window, mut span) = (0, 0, 0, None);
+    for newest in 0..contacts.len() {
+        failed += is_failed(newest);
+        while contacts[newest].first_seen_us - contacts[oldest].first_seen_us > window_us {
+            failed -= is_failed(oldest);
+            oldest += 1;
+        }
+        let within = newest + 1 - oldest;
+        if within >= config.fast_hosts as usize && failed as f64 >= config.fast_failed_share * within as f64 {
+            let (first, _) = span.unwrap_or((oldest, newest));
+            span = Some((first, newest));
+            most_in_window = most_in_window.max(within);
+        }
+    }
+    let (first, last) = span?;
+    let contacts = contacts[first..=last].to_vec();
+    let log10_likelihood = log10_likelihood(&contacts, config);
+    Some(Scan { side, transport, source, kind, size: Size::Fast, contacts, most_in_window, log10_likelihood })
 }
 
 /// Whether so much failed, and so, that the program was not just out of luck.

@@ -309,3 +309,35 @@ fn what_was_under_way_at_the_end_makes_a_small_scan() {
     }
     quiet(&cut_short(|n| Conn::to(&host(n), 443).by("firefox", 1)));
 }
+
+#[test]
+fn many_new_hosts_within_seconds_of_which_a_third_fails_are_a_fast_fan_out() {
+    let browse = |gap_s: f64, is_gone: fn(u16) -> bool, name: Option<&'static str>| {
+        let mut capture = Capture::new(600);
+        for n in 0..24_u16 {
+            let conn = Conn::to(&format!("203.0.113.{n}"), 80).at(f64::from(n) * gap_s);
+            let conn = if is_gone(n) { conn.unanswered() } else { conn };
+            capture.add(name.map_or_else(|| conn.clone(), |name| conn.clone().named(name)));
+        }
+        findings(&capture).into_iter().map(|finding| finding.judgement.severity).collect::<Vec<_>>()
+    };
+    assert_eq!(browse(0.1, |n| n % 3 == 0, None), [Severity::Medium]);
+    assert!(browse(0.1, |n| n % 8 == 0, None).is_empty(), "a page of many parts");
+    assert!(browse(2.0, |n| n % 3 == 0, None).is_empty(), "an afternoon");
+    assert!(browse(0.1, |n| n % 3 == 0, Some("ads.example.com")).is_empty(), "by name");
+}
+
+#[test]
+fn peers_on_a_port_that_nothing_else_uses_are_bots_if_most_are_gone() {
+    let severity = |port: u16, gone: u16| {
+        let mut capture = Capture::new(600);
+        for n in 0..60_u16 {
+            let conn = Conn::to(&format!("203.0.113.{n}"), port).udp().at(f64::from(n));
+            let answers = u64::from(n % 10 >= gone);
+            capture.add(conn.bytes(16, answers * 600).packets_sent(1).packets_received(answers));
+        }
+        findings(&capture).first().map(|finding| finding.judgement.severity)
+    };
+    assert_eq!(severity(16_464, 9), Some(Severity::Medium));
+    assert_eq!(severity(6_881, 9), Some(Severity::Low));
+}

@@ -36,7 +36,9 @@ impl Load {
         };
         let series = (self.series)(tables, &buckets, MOST_LINES)?;
         let reach = buckets.len() / REACH;
-        let lines: Vec<Line> = series.iter().map(|series| self.line(subject, series, reach)).collect();
+        let slice = humanize::seconds(buckets.seconds(0));
+        let lines: Vec<Line> =
+            series.iter().map(|series| self.line(subject, series, (reach, &slice))).collect();
         if lines.iter().all(|line| line.largest() <= 0.0) {
             return canvas::nothing(self.chart.title, self.unknown);
         }
@@ -55,14 +57,15 @@ impl Load {
         })
     }
 
-    fn line(&self, subject: &Subject<'_>, series: &Series, reach: usize) -> Line {
+    /// The line of a series, smoothed; its note has the largest value before that, of one `slice`.
+    fn line(&self, subject: &Subject<'_>, series: &Series, (reach, slice): (usize, &str)) -> Line {
         let means: Vec<Option<f64>> = series.cells.iter().map(Cell::mean).collect();
         let largest = means.iter().flatten().copied().fold(0.0, f64::max);
         let (sum, known) = means.iter().flatten().fold((0.0, 0_u32), |(sum, n), mean| (sum + mean, n + 1));
         let mean = sum / f64::from(known.max(1));
         Line {
             name: series.name.clone(),
-            note: format!("mean {}, peak {}", (self.text)(mean), (self.text)(largest)),
+            note: format!("mean {}, at most {} over {slice}", (self.text)(mean), (self.text)(largest)),
             colour: subject.colours.get(&series.name),
             values: rolling::means(&means, reach),
         }

@@ -142,7 +142,7 @@ fn tcp(tcp: &Tcp) -> SectionView {
         tcp.duration_s.as_ref().map(|duration| distribution("duration", duration, seconds)),
         tcp.rtt_us.as_ref().map(|rtt| distribution("round-trip time", rtt, |rtt_us| seconds(rtt_us / 1e6))),
     ];
-    let header = ["", "connections", "min", "median", "mean", "p95", "p99", "max"];
+    let header = ["measure", "connections", "min", "median", "mean", "p95", "p99", "max"];
     SectionView::new(
         Section::Tcp,
         vec![
@@ -231,7 +231,7 @@ fn rates(traffic: &Traffic) -> Table {
             .map(|opened| distribution("connections opened", opened, humanize::per_second)),
     ];
     let caption = format!("Rates per interval of {}", seconds(traffic.slice_s));
-    let header = ["", "intervals", "min", "median", "mean", "p95", "p99", "max"];
+    let header = ["rate", "intervals", "min", "median", "mean", "p95", "p99", "max"];
     Table::of(caption, &header, rows.into_iter().flatten())
 }
 

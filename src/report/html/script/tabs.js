@@ -46,7 +46,7 @@ function moveFocus(event) {
 }
 
 function startTabs() {
-  byId("tabs").setAttribute("role", "tablist");
+  byId("tabs").firstElementChild.setAttribute("role", "tablist");
   tabs.forEach((tab, index) => {
     tab.setAttribute("role", "tab");
     tab.setAttribute("aria-controls", panels[index].id);

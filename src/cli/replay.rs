@@ -39,6 +39,9 @@ pub(super) struct Arguments {
     /// Show only matching rows, such as `process:curl port:443 remote:10.0.0.0/8`
     #[arg(long, value_name = "EXPR", allow_hyphen_values = true)]
     filter: Option<Filter>,
+    /// Add the local time (TZ) to the header; all other times stay in UTC, as --at takes them
+    #[arg(long)]
+    local_time: bool,
     /// Geolocation database (`.mmdb`); may be given several times
     #[arg(long, value_name = "FILE", value_parser = paths::file())]
     geoip: Vec<PathBuf>,
@@ -64,6 +67,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     state.activity = background::density(&cursor, rows_us);
     let mut recorded = Recorded::new(cursor, &geo);
     state.places = Places::countries(geo);
+    state.has_local_time = arguments.local_time;
     Player::new(&mut recorded).run(&mut state, at_us, &stop)?;
     say!("{}", state.command());
     Ok(Done::of(capture.metadata_as_read().is_degraded()))

@@ -38,6 +38,9 @@ pub(super) struct Arguments {
     sign: Option<PathBuf>,
     #[command(flatten)]
     sources: Sources,
+    /// Add the local time (TZ) to the header; all other times stay in UTC, as --at takes them
+    #[arg(long)]
+    local_time: bool,
     /// Geolocation database (`.mmdb`); may be given several times
     #[arg(long, value_name = "FILE", value_parser = paths::file())]
     geoip: Vec<PathBuf>,
@@ -63,6 +66,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     let filter = arguments.filter.clone().unwrap_or_default().with_countries(Arc::clone(&geo));
     let mut state = State::live(&format!("{name}.live"), filter);
     state.places = Places::countries(geo);
+    state.has_local_time = arguments.local_time;
     let watched = Player::new(&mut live).run(&mut state, i64::MAX, &stop);
     // What was recorded is completed whatever became of the screen.
     let recordings = live.finish()?;

@@ -73,13 +73,20 @@ fn header(state: &State, theme: Theme, width: usize) -> String {
         Some(live) => (live_words(state, live), time("%Y-%m-%d %H:%M:%S")),
         None => (recording_words(state), time("%Y-%m-%d %H:%M:%S%.3f")),
     };
-    let before = format!(" {time} UTC  {playing}  {seen}  ");
+    let local = if state.has_local_time { local_time(state.sample.ts_us) } else { String::new() };
+    let before = format!(" {time} UTC{local}  {playing}  {seen}  ");
     let room = width.saturating_sub(cells(&before) + 1);
     // Three letters of a name say nothing.
     if room < cells(&file).min(LEAST_OF_NAME) {
         return before;
     }
     before + &cut(&theme.text(&file), room, Cut::Middle, theme)
+}
+
+/// The local time with its offset, for the header: ` (12:00:05 +02:00)`.
+fn local_time(ts_us: i64) -> String {
+    let local = humanize::moment(ts_us).map(|moment| moment.with_timezone(&chrono::Local));
+    local.map_or_else(String::new, |local| format!(" ({})", local.format("%H:%M:%S %:z")))
 }
 
 /// How a recording plays, and its name.

@@ -49,6 +49,8 @@ pub struct State {
     pub history: History,
     /// Says where an address is.
     pub places: Places,
+    /// Whether the header adds the local time; everything else is in UTC.
+    pub has_local_time: bool,
     /// What is looked at.
     pub panel: Panel,
     /// What the keyboard is for.
@@ -96,6 +98,7 @@ impl State {
             previous: None,
             history: History::default(),
             places: Places::default(),
+            has_local_time: false,
             panel: Panel::Connections,
             mode: Mode::Normal,
             filter,

@@ -124,6 +124,17 @@ fn without_utf8_the_screen_is_ascii() {
 }
 
 #[test]
+fn the_header_adds_the_local_time_where_that_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    workday(folder.path());
+    let arguments = "replay workday.parquet --local-time --at 2026-11-22T21:58:12.6Z";
+    let run = Terminal::run_in(folder.path(), (160, 30), "TZ=JST-9 LC_ALL=C.UTF-8", arguments);
+    let Some(terminal) = run else { return };
+    let screen = terminal.shows("(06:58:13 +09:00)");
+    assert!(screen.contains("2026-11-22 21:58:13"), "{screen}");
+}
+
+#[test]
 fn at_every_width_processes_are_whole_and_the_mouse_works() {
     let folder = tempfile::tempdir().unwrap();
     workday(folder.path());

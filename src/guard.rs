@@ -16,7 +16,7 @@ thread_local! {
 /// Runs `decode`, and gives none if it panics, without a word on standard error.
 ///
 /// The values that `decode` works on are broken then, and must be given up.
-pub(crate) fn quietly<T>(decode: impl FnOnce() -> T) -> Option<T> {
+pub(crate) fn ok_unless_panic<T>(decode: impl FnOnce() -> T) -> Option<T> {
     catch_panic(decode).ok()
 }
 
@@ -76,13 +76,13 @@ mod tests {
     #[test]
     fn a_panic_becomes_none_and_the_next_call_works() {
         assert_eq!(
-            quietly(|| {
+            ok_unless_panic(|| {
                 let list: [u8; 0] = [];
                 list[std::hint::black_box(3)]
             }),
             None
         );
-        assert_eq!(quietly(|| 5), Some(5));
+        assert_eq!(ok_unless_panic(|| 5), Some(5));
         assert!(!IS_GUARDED.get());
     }
 
@@ -98,8 +98,8 @@ mod tests {
 
     #[test]
     fn a_guard_inside_a_guard_leaves_the_outer_one_standing() {
-        quietly(|| {
-            assert_eq!(quietly(|| 1), Some(1));
+        ok_unless_panic(|| {
+            assert_eq!(ok_unless_panic(|| 1), Some(1));
             assert!(IS_GUARDED.get());
         })
         .unwrap();

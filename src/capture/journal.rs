@@ -180,7 +180,7 @@ pub(super) fn read(source: &Source, mut take: impl FnMut(TickRows, &Metadata)) -
     frame::scan(source, |frame| {
         damaged += frame.start - end;
         end = frame.end;
-        let entry = guard::quietly(|| postcard::from_bytes::<Entry>(&frame.content).ok()).flatten();
+        let entry = guard::ok_unless_panic(|| postcard::from_bytes::<Entry>(&frame.content).ok()).flatten();
         let Some(entry) = entry else {
             damaged += frame.end - frame.start;
             return;

@@ -81,10 +81,11 @@ impl FileSegment {
         hashes: Vec<GroupHash>,
     ) -> Result<Self> {
         let not_a_capture = |reason: String| Error::NotACapture { path: path.to_path_buf(), reason };
-        let footer =
-            guard::quietly(|| ArrowReaderMetadata::try_new(Arc::new(footer), ArrowReaderOptions::new()))
-                .ok_or_else(|| not_a_capture("its footer cannot be read".to_owned()))?
-                .map_err(|e| not_a_capture(describe(&e)))?;
+        let footer = guard::ok_unless_panic(|| {
+            ArrowReaderMetadata::try_new(Arc::new(footer), ArrowReaderOptions::new())
+        })
+        .ok_or_else(|| not_a_capture("its footer cannot be read".to_owned()))?
+        .map_err(|e| not_a_capture(describe(&e)))?;
         check_columns(footer.schema()).map_err(not_a_capture)?;
         Ok(Self { source, footer, hashes, joint: Joint::default(), path: None })
     }
@@ -279,10 +280,10 @@ impl CaptureFile {
                 .with_batch_size(BATCH_ROWS)
                 .build()
         };
-        let opened = guard::quietly(build).ok_or_else(|| error("its decoder gave up"))?;
+        let opened = guard::ok_unless_panic(build).ok_or_else(|| error("its decoder gave up"))?;
         let mut reader = Some(opened.map_err(|e| error(&e.to_string()))?);
         Ok(std::iter::from_fn(move || {
-            let next = guard::quietly(|| reader.as_mut()?.next());
+            let next = guard::ok_unless_panic(|| reader.as_mut()?.next());
             let Some(next) = next else {
                 // Its inner state is unknown after a panic.
                 reader = None;
@@ -327,7 +328,7 @@ impl CaptureFile {
         let chunks = part.row_groups()[local].columns().iter();
         let mut chunks = chunks.filter(|chunk| wanted(&chunk.column_path().string()));
         let walk = || chunks.try_for_each(|chunk| thrift::walk_pages(&part.source, chunk));
-        guard::quietly(walk)
+        guard::ok_unless_panic(walk)
             .flatten()
             .ok_or_else(|| part.error(&self.path, "one of its pages has an invalid header"))
     }

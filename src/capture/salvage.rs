@@ -270,7 +270,7 @@ pub(super) fn find(source: &Source) -> Found {
     let mut seen = BTreeSet::new();
     let mut end = 0;
     frame::scan(source, |frame| {
-        let record = guard::quietly(|| Record::parse(&frame.content)).flatten();
+        let record = guard::ok_unless_panic(|| Record::parse(&frame.content)).flatten();
         let Some(record) = record.filter(|record| record.hash.end <= frame.start) else { return };
         end = frame.end;
         if seen.insert(record.index) {
@@ -292,11 +292,12 @@ impl Found {
         let before = self.existing.evidence.row_groups.last().map_or(0, |group| group.end);
         let hash = &record.hash;
         let is_whole = hash.start >= before && digest(source, hash.start, hash.end) == Some(hash.sha256);
-        let footer = guard::quietly(|| record.footer()).flatten().filter(|_| is_whole);
+        let footer = guard::ok_unless_panic(|| record.footer()).flatten().filter(|_| is_whole);
         let described = footer.and_then(|footer| {
             let row_group = footer.row_groups().first()?.clone();
             let schema = footer.file_metadata().clone();
-            let description = guard::quietly(|| Description::new(&schema, row_group).ok()).flatten()?;
+            let description =
+                guard::ok_unless_panic(|| Description::new(&schema, row_group).ok()).flatten()?;
             Some((schema, description))
         });
         let Some((schema, description)) = described else {
@@ -318,7 +319,7 @@ impl Found {
     pub(super) fn footer(&self) -> Option<ParquetMetaData> {
         let footer = self.existing.descriptions.footer(self.existing.schema.as_ref()?).ok()?;
         let words = &footer[..footer.len().checked_sub(footer::END_BYTES)?];
-        guard::quietly(|| ParquetMetaDataReader::decode_metadata(words).ok()).flatten()
+        guard::ok_unless_panic(|| ParquetMetaDataReader::decode_metadata(words).ok()).flatten()
     }
 
     /// The newest metadata of a file whose footer is damaged for some `reason`, and that it is so; none if

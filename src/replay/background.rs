@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, channel};
 
 use polars::prelude::{DataFrame, UInt32Type, UInt64Type};
 
-use super::state::{Findings, Mark};
+use super::state::{Findings, TimelineMarker};
 use crate::analyze::{self, Config};
 use crate::capture::cursor::rows_of_connection;
 use crate::capture::{CaptureFile, Cursor, Row};
@@ -68,7 +68,7 @@ pub fn density(cursor: &Cursor, (first, last): (i64, i64)) -> Vec<f64> {
     stretches
 }
 
-fn marks(mut findings: Vec<Finding>) -> Vec<Mark> {
+fn marks(mut findings: Vec<Finding>) -> Vec<TimelineMarker> {
     findings.sort_by(Finding::worst_first);
     // Those of one moment stay in that order.
     findings.sort_by_key(|finding| finding.evidence.span_us.0);
@@ -76,8 +76,8 @@ fn marks(mut findings: Vec<Finding>) -> Vec<Mark> {
 }
 
 /// A finding as the screen needs it.
-pub(crate) fn mark(finding: Finding) -> Mark {
-    Mark {
+pub(crate) fn mark(finding: Finding) -> TimelineMarker {
+    TimelineMarker {
         id: finding.id,
         ts_us: finding.evidence.span_us.0,
         severity: finding.judgement.severity,

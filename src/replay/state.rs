@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use self::lists::Lists;
-pub use self::parts::{Detail, Findings, Hits, Live, Mark, Mode, Panel, Request, Step, TableView};
+pub use self::parts::{Detail, Findings, Hits, Live, Mode, Panel, Request, Step, TableView, TimelineMarker};
 use self::seek::Visited;
 use super::action::Action;
 use super::history::History;
@@ -127,7 +127,7 @@ impl State {
     }
 
     /// The findings, in the order of time.
-    pub fn marks(&self) -> &[Mark] {
+    pub fn marks(&self) -> &[TimelineMarker] {
         match &self.findings {
             Findings::Found(marks) => marks,
             Findings::Searching | Findings::Failed(_) => &[],

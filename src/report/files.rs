@@ -6,7 +6,7 @@ use super::charts::{self, Picture};
 use super::json::v1::Report;
 use super::sockets::Sockets;
 use super::tables::{self as csv_tables, TableFile};
-use super::{Folder, Part, html, json, markdown, ocsf, stix};
+use super::{Folder, ReportFormat, html, json, markdown, ocsf, stix};
 use crate::analyze::Analysis;
 use crate::model::csv;
 use crate::tables::schema::{self, Table};
@@ -21,10 +21,10 @@ use crate::{Result, parallel};
 pub(super) fn write(
     analysis: &Analysis,
     report: &Report,
-    parts: &[Part],
+    parts: &[ReportFormat],
     folder: &Folder,
 ) -> Result<Vec<PathBuf>> {
-    let has_pictures = parts.contains(&Part::Html) || parts.contains(&Part::Charts);
+    let has_pictures = parts.contains(&ReportFormat::Html) || parts.contains(&ReportFormat::Charts);
     let pictures = if has_pictures {
         tracing::info_span!("drawing the charts").in_scope(|| charts::draw_all(analysis))?
     } else {
@@ -36,7 +36,7 @@ pub(super) fn write(
     let written: Result<Vec<_>> = parallel::map(&files.all(), |file| match file {
         File::Table(table) => files.write_table(table).map(|path| vec![path]),
         File::Rows(table) => files.write_rows(table).map(|path| vec![path]),
-        File::Document(part) => files.write_document(*part),
+        File::Document(format) => files.write_document(*format),
         File::Picture(picture) => files.write_picture(picture, &renderer),
     })
     .into_iter()
@@ -48,7 +48,7 @@ pub(super) fn write(
 struct Files<'a> {
     analysis: &'a Analysis,
     report: &'a Report,
-    parts: &'a [Part],
+    parts: &'a [ReportFormat],
     pictures: &'a [Picture],
     folder: &'a Folder,
 }
@@ -56,7 +56,7 @@ struct Files<'a> {
 /// What is written by itself.
 enum File<'a> {
     Table(&'a TableFile),
-    Document(Part),
+    Document(ReportFormat),
     /// A table as Parquet.
     Rows(&'static Table),
     /// Both forms of a picture.
@@ -67,14 +67,14 @@ impl<'a> Files<'a> {
     /// Every file that is asked for, what takes long first.
     fn all(&self) -> Vec<File<'a>> {
         let mut all = Vec::new();
-        if self.parts.contains(&Part::Csv) {
+        if self.parts.contains(&ReportFormat::Csv) {
             all.extend(csv_tables::TABLES.iter().map(File::Table));
         }
-        if self.parts.contains(&Part::Tables) {
+        if self.parts.contains(&ReportFormat::Tables) {
             all.extend(schema::TABLES.iter().map(File::Rows));
         }
         all.extend(self.parts.iter().copied().map(File::Document));
-        if self.parts.contains(&Part::Charts) {
+        if self.parts.contains(&ReportFormat::Charts) {
             all.extend(self.pictures.iter().map(File::Picture));
         }
         all
@@ -110,26 +110,28 @@ impl<'a> Files<'a> {
         wrong.map(|()| path)
     }
 
-    /// The one file of a part; none of a part that has many.
-    fn write_document(&self, part: Part) -> Result<Vec<PathBuf>> {
+    /// The one file of a format; none of one that has many.
+    fn write_document(&self, format: ReportFormat) -> Result<Vec<PathBuf>> {
         let Self { analysis, report, folder, .. } = self;
         let sockets = || Sockets::new(&analysis.tables, &report.findings);
-        let path = match part {
-            Part::Html => {
+        let path = match format {
+            ReportFormat::Html => {
                 let page = html::page(report, self.pictures, &analysis.tables)?;
                 folder.put_with("report.html", |out| page.write(out))?
             }
-            Part::Markdown => folder.put("report.md", markdown::render(report, self.parts).as_bytes())?,
-            Part::Json => folder.put_with("report.json", |out| json::write(report, out))?,
-            Part::Ocsf => {
+            ReportFormat::Markdown => {
+                folder.put("report.md", markdown::render(report, self.parts).as_bytes())?
+            }
+            ReportFormat::Json => folder.put_with("report.json", |out| json::write(report, out))?,
+            ReportFormat::Ocsf => {
                 let sockets = sockets()?;
                 folder.put_with("findings.ndjson", |out| ocsf::write(report, &sockets, out))?
             }
-            Part::Stix => {
+            ReportFormat::Stix => {
                 let bundle = stix::bundle(report, &sockets()?);
                 folder.put_with("indicators.stix.json", |out| json::write(&bundle, out))?
             }
-            Part::Charts | Part::Csv | Part::Tables => return Ok(Vec::new()),
+            ReportFormat::Charts | ReportFormat::Csv | ReportFormat::Tables => return Ok(Vec::new()),
         };
         Ok(vec![path])
     }

@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::html::{STYLE, embed};
 use super::json::v1::Severity;
 use super::tables::name_of;
-use super::{CaptureIdentity, Part, json};
+use super::{CaptureIdentity, ReportFormat, json};
 use crate::analyze::Analysis;
 use crate::humanize;
 use crate::safe_fs::{NewFile, Replace};
@@ -132,10 +132,15 @@ impl Index {
 
 impl Entry {
     /// A capture that was analyzed.
-    pub fn of(analysis: &Analysis, capture: &CaptureIdentity, folder: String, parts: &[Part]) -> Self {
+    pub fn of(
+        analysis: &Analysis,
+        capture: &CaptureIdentity,
+        folder: String,
+        parts: &[ReportFormat],
+    ) -> Self {
         Self {
             capture: capture.file_name.clone(),
-            page: parts.contains(&Part::Html).then(|| format!("{folder}/report.html")),
+            page: parts.contains(&ReportFormat::Html).then(|| format!("{folder}/report.html")),
             folder: Some(folder),
             error: None,
             shows: Some(Shows::new(analysis, capture)),
@@ -248,7 +253,12 @@ mod tests {
     fn index() -> Index {
         let gone = "the file <b>c.parquet</b> is damaged".to_owned();
         Index::new(vec![
-            Entry::of(&fixture::analysis(), &fixture::identity(), "web 01-report".to_owned(), &Part::ALL),
+            Entry::of(
+                &fixture::analysis(),
+                &fixture::identity(),
+                "web 01-report".to_owned(),
+                &ReportFormat::ALL,
+            ),
             Entry::failed("c.parquet".to_owned(), gone),
         ])
     }

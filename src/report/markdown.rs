@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::fmt::{self, Write};
 
-use super::Part;
+use super::ReportFormat;
 use super::json::v1::{
     Detector, DetectorStatus, Entities, Finding, GeolocationSource, Insight, Report, Severity, Summary,
 };
@@ -24,14 +24,14 @@ const MOST_CHARS: usize = 160;
 const MOST_SENTENCE_CHARS: usize = 320;
 
 /// The summary of a report, with a pointer to the fuller ones among the `parts` beside it.
-pub fn render(report: &Report, parts: &[Part]) -> String {
+pub fn render(report: &Report, parts: &[ReportFormat]) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
     let _ = write_all(&mut out, report, parts);
     out
 }
 
-fn write_all(out: &mut String, report: &Report, parts: &[Part]) -> fmt::Result {
+fn write_all(out: &mut String, report: &Report, parts: &[ReportFormat]) -> fmt::Result {
     write_verdict(out, report)?;
     write_findings(out, report)?;
     write_gaps(out, report)?;
@@ -193,9 +193,9 @@ fn write_detectors(out: &mut String, detectors: &[Detector]) -> fmt::Result {
     Ok(())
 }
 
-fn write_pointers(out: &mut String, report: &Report, parts: &[Part]) -> fmt::Result {
+fn write_pointers(out: &mut String, report: &Report, parts: &[ReportFormat]) -> fmt::Result {
     let made_by = escape::markdown(&report.tool_version);
-    let pointer = match (parts.contains(&Part::Html), parts.contains(&Part::Json)) {
+    let pointer = match (parts.contains(&ReportFormat::Html), parts.contains(&ReportFormat::Json)) {
         (true, true) => "Full report: `report.html`; for programs: `report.json`; made by ",
         (true, false) => "Full report: `report.html`; made by ",
         (false, true) => "Full report: `report.json`; made by ",
@@ -232,7 +232,7 @@ mod tests {
     fn the_reviewed_summary_has_not_changed() {
         let report = Report::new(&fixture::analysis(), &fixture::identity());
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/report/report.md");
-        let summary = render(&report, &Part::ALL);
+        let summary = render(&report, &ReportFormat::ALL);
         fixture::check_golden(path, &summary);
     }
 
@@ -244,14 +244,14 @@ mod tests {
         report.insights = vec![report.insights[0].clone(); 50];
         report.verdict.incidents = vec![report.verdict.incidents[0].clone(); 50];
         report.verdict.visibility_gaps = vec!["Something was not seen.".repeat(100); 40];
-        let text = render(&report, &Part::ALL);
+        let text = render(&report, &ReportFormat::ALL);
         assert!(text.lines().count() <= MOST_LINES, "{}", text.lines().count());
         assert!(text.len() < 8_000, "{}", text.len());
     }
 
     #[test]
     fn it_opens_with_the_severity_and_what_happened() {
-        let text = render(&Report::new(&fixture::analysis(), &fixture::identity()), &Part::ALL);
+        let text = render(&Report::new(&fixture::analysis(), &fixture::identity()), &ReportFormat::ALL);
         let lines: Vec<&str> = text.lines().collect();
         assert!(lines[0].starts_with("# CRITICAL: host `"), "{}", lines[0]);
         assert!(lines[2].starts_with("**TL;DR:** 1 incident of critical severity"), "{}", lines[2]);
@@ -260,7 +260,7 @@ mod tests {
 
     #[test]
     fn hostile_names_are_not_markup() {
-        let text = render(&Report::new(&fixture::analysis(), &fixture::identity()), &Part::ALL);
+        let text = render(&Report::new(&fixture::analysis(), &fixture::identity()), &ReportFormat::ALL);
         // The fixture's name holds a backtick, and so stands between two in a code span.
         for outside in text.split("``").step_by(2) {
             assert!(!outside.contains("<script") && !outside.contains("!["), "{outside}");
@@ -270,7 +270,7 @@ mod tests {
 
     #[test]
     fn nothing_found_is_said_with_its_limits() {
-        let text = render(&Report::new(&fixture::empty(), &fixture::identity()), &Part::ALL);
+        let text = render(&Report::new(&fixture::empty(), &fixture::identity()), &ReportFormat::ALL);
         assert!(text.contains("Findings: none") && text.contains("visibility gaps"), "{text}");
     }
 }

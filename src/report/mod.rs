@@ -19,13 +19,13 @@ mod files;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod folder;
+pub mod format;
 pub mod html;
 pub mod index;
 pub mod json;
 pub mod manifest;
 pub mod markdown;
 pub mod ocsf;
-pub mod part;
 pub mod redact;
 mod sockets;
 pub mod stix;
@@ -35,8 +35,8 @@ use std::path::PathBuf;
 
 pub use crate::model::section::Section;
 pub use folder::Folder;
+pub use format::ReportFormat;
 pub use json::nothing_found;
-pub use part::Part;
 pub use tables::name_of as severity_name;
 
 use self::json::v1::Report;
@@ -72,7 +72,7 @@ pub struct CaptureIdentity {
 pub fn write(
     analysis: &Analysis,
     capture: &CaptureIdentity,
-    parts: &[Part],
+    parts: &[ReportFormat],
     redactor: Option<&Redactor>,
     folder: Folder,
 ) -> Result<Vec<PathBuf>> {
@@ -80,7 +80,7 @@ pub fn write(
     if let Some(redactor) = redactor {
         redactor.rules(&mut report);
     }
-    if !parts.contains(&Part::Charts) {
+    if !parts.contains(&ReportFormat::Charts) {
         // A report lists only the pictures that lie beside it.
         report.charts.clear();
     }
@@ -102,7 +102,7 @@ mod tests {
     fn written(place: &Path, name: &str) -> PathBuf {
         let target = place.join(name);
         let folder = Folder::prepare(&target, false).unwrap();
-        write(&fixture::analysis(), &fixture::identity(), &Part::ALL, None, folder).unwrap();
+        write(&fixture::analysis(), &fixture::identity(), &ReportFormat::ALL, None, folder).unwrap();
         target
     }
 
@@ -111,7 +111,8 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let target = place.path().join("report");
         let folder = Folder::prepare(&target, false).unwrap();
-        let paths = write(&fixture::analysis(), &fixture::identity(), &Part::ALL, None, folder).unwrap();
+        let paths =
+            write(&fixture::analysis(), &fixture::identity(), &ReportFormat::ALL, None, folder).unwrap();
         assert_eq!(paths.len(), 6 + 2 * charts::CHARTS.len() + tables::TABLES.len());
         assert!(paths.iter().all(|path| path.starts_with(&target) && fs::metadata(path).unwrap().len() > 0));
         assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1);
@@ -132,9 +133,14 @@ mod tests {
     fn only_what_is_asked_for_is_written_and_listed() {
         let place = tempfile::tempdir().unwrap();
         let folder = Folder::prepare(&place.path().join("r"), false).unwrap();
-        let paths =
-            write(&fixture::analysis(), &fixture::identity(), &[Part::Json, Part::Markdown], None, folder)
-                .unwrap();
+        let paths = write(
+            &fixture::analysis(),
+            &fixture::identity(),
+            &[ReportFormat::Json, ReportFormat::Markdown],
+            None,
+            folder,
+        )
+        .unwrap();
         let names: Vec<_> = paths.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
         assert_eq!(names, ["manifest.json", "report.json", "report.md"]);
         let text = fs::read_to_string(&paths[1]).unwrap();
@@ -150,7 +156,7 @@ mod tests {
         let mut analysis = fixture::analysis();
         analysis.tables.time_bins = polars::prelude::DataFrame::default();
         let folder = Folder::prepare(&place.path().join("report"), false).unwrap();
-        assert!(write(&analysis, &fixture::identity(), &Part::ALL, None, folder).is_err());
+        assert!(write(&analysis, &fixture::identity(), &ReportFormat::ALL, None, folder).is_err());
         assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
     }
 }

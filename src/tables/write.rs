@@ -87,7 +87,7 @@ pub fn is_table(path: &Path) -> bool {
         Some(pairs.iter().any(|pair| pair.key == TABLE_KEY))
     };
     let opened = open_regular(path).ok();
-    opened.is_some_and(|file| guard::quietly(|| has_name(file)).flatten() == Some(true))
+    opened.is_some_and(|file| guard::ok_unless_panic(|| has_name(file)).flatten() == Some(true))
 }
 
 fn properties(name: &str) -> io::Result<WriterProperties> {
@@ -110,7 +110,7 @@ pub fn read(table: &Table, path: &Path, take: &mut dyn FnMut(RecordBatch)) -> Re
     let file = open_regular(path).map_err(Error::io("read", path))?;
     let gave_up = || damaged("its decoder gave up".to_owned());
     let open = || ParquetRecordBatchReaderBuilder::try_new(file)?.build();
-    let opened = guard::quietly(open).ok_or_else(gave_up)?;
+    let opened = guard::ok_unless_panic(open).ok_or_else(gave_up)?;
     let mut reader = opened.map_err(|e| damaged(e.to_string()))?;
     let schema = RecordBatchReader::schema(&reader);
     let wanted = table.arrow_schema();
@@ -121,7 +121,7 @@ pub fn read(table: &Table, path: &Path, take: &mut dyn FnMut(RecordBatch)) -> Re
         return Err(damaged(format!("it has not the columns of the table {}", table.name)));
     }
     loop {
-        match guard::quietly(|| reader.next()) {
+        match guard::ok_unless_panic(|| reader.next()) {
             None => return Err(gave_up()),
             Some(None) => return Ok(()),
             Some(Some(batch)) => take(batch.map_err(|e| damaged(e.to_string()))?),

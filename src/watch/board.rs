@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use crate::model::finding::{Entities, Finding};
 use crate::replay::background::mark;
-use crate::replay::state::Mark;
+use crate::replay::state::TimelineMarker;
 
 /// Findings that are kept; the oldest go first.
 const MOST_FINDINGS: usize = 1000;
@@ -24,7 +24,7 @@ pub(super) struct Board {
 /// A finding, with what it is recognised by.
 #[derive(Debug)]
 struct Known {
-    mark: Mark,
+    mark: TimelineMarker,
     subject: Subject,
     conn_ids: BTreeSet<u64>,
     /// First and last moment, µs since the Unix epoch.
@@ -74,8 +74,8 @@ impl Board {
     }
 
     /// Every finding, in the order of time.
-    pub(super) fn marks(&self) -> Vec<Mark> {
-        let mut marks: Vec<Mark> = self.known.iter().map(|known| known.mark.clone()).collect();
+    pub(super) fn marks(&self) -> Vec<TimelineMarker> {
+        let mut marks: Vec<TimelineMarker> = self.known.iter().map(|known| known.mark.clone()).collect();
         marks.sort_by(|a, b| a.ts_us.cmp(&b.ts_us).then(b.severity.cmp(&a.severity)));
         marks
     }
@@ -114,7 +114,7 @@ impl Known {
     /// Takes what is known now; its identity and its beginning stay.
     fn grow(&mut self, new: Self) {
         self.span_us = (self.span_us.0.min(new.span_us.0), self.span_us.1.max(new.span_us.1));
-        self.mark = Mark {
+        self.mark = TimelineMarker {
             id: std::mem::take(&mut self.mark.id),
             ts_us: self.mark.ts_us.min(new.mark.ts_us),
             ..new.mark

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::Error;
 use crate::capture::{Kind, PackedTick, Place, Row, Sample, SourceReport, Toward};
 use crate::record::{Seen, Timestamp};
-use crate::replay::state::Mark;
+use crate::replay::state::TimelineMarker;
 
 /// How long before its start a recording begins.
 const KEPT_NS: i64 = 60_000_000_000;
@@ -64,7 +64,7 @@ pub(super) struct News {
 #[derive(Debug)]
 pub(super) struct Found {
     /// The findings so far, or why there are none.
-    pub(super) findings: Result<Vec<Mark>, String>,
+    pub(super) findings: Result<Vec<TimelineMarker>, String>,
     /// Detectors that failed in the last run, and why.
     pub(super) failed: Vec<String>,
     /// What they looked at, and when, in words.

@@ -50,7 +50,7 @@ pub(in crate::capture) fn open_source(path: &Path) -> Result<Source> {
 /// The footer and the metadata in it, and whether the seal holds.
 pub(in crate::capture) fn read_footer(path: &Path, source: &Source) -> Result<(Footer, Metadata)> {
     let not_a_capture = |reason: String| Error::NotACapture { path: path.to_path_buf(), reason };
-    let footer = guard::quietly(|| sealed::read(source))
+    let footer = guard::ok_unless_panic(|| sealed::read(source))
         .ok_or_else(|| not_a_capture("its footer cannot be read".to_owned()))?
         .map_err(|e| not_a_capture(describe(&e)))?;
     let metadata = read_metadata(path, &footer)?;

@@ -24,7 +24,7 @@ use crate::replay::When;
 use crate::report::index::Entry;
 use crate::report::json::v1::Report;
 use crate::report::redact::{Key, Redactor};
-use crate::report::{self, CaptureIdentity, Part};
+use crate::report::{self, CaptureIdentity, ReportFormat};
 use crate::{Result, parallel};
 
 const EXAMPLES: &str = "Examples:\n\
@@ -57,10 +57,10 @@ pub(super) struct Arguments {
     /// Replace an existing report; a folder with anything else in it is left alone
     #[arg(long)]
     force: bool,
-    /// Parts to write, separated by commas: html, md, json, ocsf, stix, charts, csv [default: all
+    /// Formats to write, separated by commas: html, md, json, ocsf, stix, charts, csv [default: all
     /// of these]; tables writes them as Parquet, by schemas/fleet.v1.json
-    #[arg(long, value_name = "PARTS", value_delimiter = ',', value_parser = part)]
-    format: Vec<Part>,
+    #[arg(long, value_name = "FORMATS", value_delimiter = ',', value_parser = format)]
+    format: Vec<ReportFormat>,
     /// Thresholds and settings, in TOML
     #[arg(long, value_name = "FILE", value_parser = paths::file())]
     config: Option<PathBuf>,
@@ -106,7 +106,7 @@ const STAGES: &[&str] = &["reading", "running the detectors", "writing the repor
 struct Inputs {
     config: Config,
     geo: Arc<Databases>,
-    parts: Vec<Part>,
+    parts: Vec<ReportFormat>,
     force: bool,
     fail_on: Option<Severity>,
     redact: Option<Key>,
@@ -120,7 +120,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     let inputs = Inputs {
         config: configuration(arguments)?,
         geo: Arc::clone(&geo),
-        parts: parts(arguments),
+        parts: formats(arguments),
         force: arguments.force,
         fail_on: arguments.fail_on,
         redact: key(arguments)?,
@@ -224,7 +224,11 @@ impl Inputs {
 
     /// What to open first.
     fn entrance(&self, folder: &Path) -> PathBuf {
-        if self.parts.contains(&Part::Html) { folder.join("report.html") } else { folder.to_path_buf() }
+        if self.parts.contains(&ReportFormat::Html) {
+            folder.join("report.html")
+        } else {
+            folder.to_path_buf()
+        }
     }
 
     fn judge(&self, analysis: &Analysis) -> Done {
@@ -236,11 +240,11 @@ impl Inputs {
     }
 }
 
-/// Every part, or those that are picked; of a redacted report no indicators, which would be
+/// Every format, or those that are picked; of a redacted report no indicators, which would be
 /// pseudonyms that other hosts look for in vain.
-fn parts(arguments: &Arguments) -> Vec<Part> {
-    let picked = if arguments.format.is_empty() { &Part::ALL[..] } else { &arguments.format };
-    let is_written = |part: &Part| !(arguments.redact && *part == Part::Stix);
+fn formats(arguments: &Arguments) -> Vec<ReportFormat> {
+    let picked = if arguments.format.is_empty() { &ReportFormat::ALL[..] } else { &arguments.format };
+    let is_written = |format: &ReportFormat| !(arguments.redact && *format == ReportFormat::Stix);
     picked.iter().copied().filter(is_written).collect()
 }
 
@@ -273,8 +277,10 @@ fn severity(name: &str) -> Result<Severity, String> {
     known.ok_or_else(|| format!("expected one of {}", Severity::ALL.map(Severity::as_str).join(", ")))
 }
 
-fn part(name: &str) -> Result<Part, String> {
-    Part::of_name(name).ok_or_else(|| format!("expected one of {}", Part::KNOWN.map(Part::as_str).join(", ")))
+fn format(name: &str) -> Result<ReportFormat, String> {
+    ReportFormat::of_name(name).ok_or_else(|| {
+        format!("expected one of {}", ReportFormat::KNOWN.map(ReportFormat::as_str).join(", "))
+    })
 }
 
 /// `web-01` → `web-01-report`, in the current folder.

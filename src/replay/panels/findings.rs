@@ -8,10 +8,10 @@ use super::{nothing, or_unknown, paragraph, sheet};
 use crate::humanize;
 use crate::replay::columns::{Column, Key, left, right};
 use crate::replay::look::{FAINT, TITLE, Theme};
-use crate::replay::state::{Findings, Hits, Mark, State};
+use crate::replay::state::{Findings, Hits, State, TimelineMarker};
 
-pub(in crate::replay) const COLUMNS: &[Column<Mark>] = &[
-    left(("TIME (UTC)", "when it begins"), (14, 14), 0, time, |mark: &Mark| {
+pub(in crate::replay) const COLUMNS: &[Column<TimelineMarker>] = &[
+    left(("TIME (UTC)", "when it begins"), (14, 14), 0, time, |mark: &TimelineMarker| {
         // Like texts, from the first to the last.
         Key::Number(-(mark.ts_us as f64))
     }),
@@ -19,23 +19,25 @@ pub(in crate::replay) const COLUMNS: &[Column<Mark>] = &[
         ("SEVERITY", "how bad it is, if true"),
         (9, 9),
         1,
-        |mark: &Mark| mark.severity.to_string(),
-        |mark: &Mark| Key::Number(mark.severity as usize as f64),
+        |mark: &TimelineMarker| mark.severity.to_string(),
+        |mark: &TimelineMarker| Key::Number(mark.severity as usize as f64),
     ),
-    right(("CONF.", "how likely it is true"), 6, 4, confidence, |mark: &Mark| Key::Number(mark.confidence)),
+    right(("CONF.", "how likely it is true"), 6, 4, confidence, |mark: &TimelineMarker| {
+        Key::Number(mark.confidence)
+    }),
     left(
         ("DETECTOR", "what found it"),
         (10, 16),
         3,
-        |mark: &Mark| mark.detector.to_owned(),
-        |mark: &Mark| Key::text(Some(mark.detector)),
+        |mark: &TimelineMarker| mark.detector.to_owned(),
+        |mark: &TimelineMarker| Key::text(Some(mark.detector)),
     ),
     left(
         ("FINDING", "who did what to whom"),
         (20, 36),
         2,
-        |mark: &Mark| mark.title.clone(),
-        |mark: &Mark| Key::text(Some(&mark.title)),
+        |mark: &TimelineMarker| mark.title.clone(),
+        |mark: &TimelineMarker| Key::text(Some(&mark.title)),
     )
     .stretches(),
 ];
@@ -91,11 +93,11 @@ fn draw_none(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {
     state.failed_detectors.iter().for_each(|failed| say(&format!("Failed: {failed}")));
 }
 
-fn time(mark: &Mark) -> String {
+fn time(mark: &TimelineMarker) -> String {
     or_unknown(humanize::moment(mark.ts_us).map(|time| time.format("%m-%d %H:%M:%S").to_string()))
 }
 
-fn confidence(mark: &Mark) -> String {
+fn confidence(mark: &TimelineMarker) -> String {
     humanize::ratio_percent(mark.confidence)
 }
 

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{Mark, Mode, Panel, State, TableView};
+use super::{Mode, Panel, State, TableView, TimelineMarker};
 use crate::replay::columns::{self, Sort};
 use crate::replay::panels::{connections, destinations, findings, heads, processes};
 use crate::replay::view::{self, DestinationLine, Group, Item, Line, ProcessLine};
@@ -182,8 +182,8 @@ fn sort_groups(groups: &mut Vec<Group>, by: Sort) {
 }
 
 /// The places of the findings in an order.
-fn order(marks: &[Mark], by: Sort) -> Vec<usize> {
-    let mut placed: Vec<(usize, &Mark)> = marks.iter().enumerate().collect();
+fn order(marks: &[TimelineMarker], by: Sort) -> Vec<usize> {
+    let mut placed: Vec<(usize, &TimelineMarker)> = marks.iter().enumerate().collect();
     columns::sort(&mut placed, findings::COLUMNS, by, |(_, mark)| *mark);
     placed.into_iter().map(|(place, _)| place).collect()
 }

@@ -105,7 +105,7 @@ pub enum Step {
 
 /// A finding as the screen needs it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Mark {
+pub struct TimelineMarker {
     /// What identifies it for as long as the screen is open.
     pub id: String,
     /// When it begins, µs since the Unix epoch.
@@ -122,7 +122,7 @@ pub struct Mark {
     pub explanation: String,
 }
 
-impl Mark {
+impl TimelineMarker {
     /// In one line.
     pub fn line(&self) -> String {
         format!("{} {}: {}", self.severity, self.detector, self.title)
@@ -135,7 +135,7 @@ pub enum Findings {
     /// It runs.
     Searching,
     /// It is done; in the order of time.
-    Found(Vec<Mark>),
+    Found(Vec<TimelineMarker>),
     /// It failed, and why.
     Failed(String),
 }

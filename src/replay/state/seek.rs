@@ -1,6 +1,6 @@
 //! From finding to finding.
 
-use super::{Findings, Mark, Request, State, Step};
+use super::{Findings, Request, State, Step, TimelineMarker};
 use crate::capture::Place;
 
 /// The finding that was gone to last. It counts until one goes elsewhere, so that the next one may be
@@ -10,9 +10,9 @@ pub(super) struct Visited(String);
 
 impl State {
     /// Takes the findings so far of the live host, and says which are new.
-    pub fn find_more(&mut self, marks: Vec<Mark>) {
-        let is_new = |mark: &&Mark| !self.marks().iter().any(|known| known.id == mark.id);
-        let new: Vec<&Mark> = marks.iter().filter(is_new).collect();
+    pub fn find_more(&mut self, marks: Vec<TimelineMarker>) {
+        let is_new = |mark: &&TimelineMarker| !self.marks().iter().any(|known| known.id == mark.id);
+        let new: Vec<&TimelineMarker> = marks.iter().filter(is_new).collect();
         let worst = new.iter().max_by_key(|mark| mark.severity).map(|mark| mark.line());
         let told = worst.map(|worst| match new.len() {
             1 => format!("new finding: {worst}"),

@@ -34,7 +34,7 @@ struct Waiting<T> {
     half: T,
 }
 
-/// The sockets whose story is not complete yet. Bounded by the sockets that are open, and by
+/// The sockets whose life is not told completely yet. Bounded by the sockets that are open, and by
 /// [`PATIENCE_NS`] of closed ones.
 #[derive(Default)]
 pub(super) struct EventCorrelator {

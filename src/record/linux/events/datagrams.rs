@@ -132,16 +132,16 @@ impl Events {
     /// Fills in what the events tell of a snapshot's raw, ping, packet and UDP-Lite sockets, and gives
     /// the rows of those that are in no snapshot.
     pub(in super::super) fn other_sockets(&self, snapshot: &mut [Row], tick: &Tick) -> Vec<Row> {
-        let mut story = self.shared.story();
-        let made = story.datagrams.flows.settle(snapshot, tick.moment);
-        story.owned(made)
+        let mut state = self.shared.state();
+        let made = state.datagrams.flows.settle(snapshot, tick.moment);
+        state.owned(made)
     }
 
     /// The last rows of such sockets.
     pub(in super::super) fn last_other_sockets(&self, end: Timestamp) -> Vec<Row> {
-        let mut story = self.shared.story();
-        let made = story.datagrams.flows.finish(end);
-        story.owned(made)
+        let mut state = self.shared.state();
+        let made = state.datagrams.flows.finish(end);
+        state.owned(made)
     }
 }
 

@@ -90,9 +90,9 @@ pub(super) struct Events {
 }
 
 struct Shared {
-    /// Taken before `story` by whoever needs both.
+    /// Taken before `state` by whoever needs both.
     sources: Mutex<Sources>,
-    story: Mutex<EventState>,
+    state: Mutex<EventState>,
     /// When the next tick is due, monotonic, ns: it looks too.
     next_tick_ns: AtomicU64,
     ending: AtomicBool,
@@ -100,7 +100,7 @@ struct Shared {
 
 /// What the events have told so far.
 struct EventState {
-    joiner: EventCorrelator,
+    correlator: EventCorrelator,
     datagrams: Datagrams,
     programs: Programs,
     /// Ends of sockets whose program is still being hashed.
@@ -205,8 +205,8 @@ impl Events {
                 Err(error) => (None, missing("proc-connector", &error.to_string(), EXECS_LACK)),
             };
         let execs = catcher.as_ref().map(|(execs, _)| Arc::clone(execs));
-        let story = EventState {
-            joiner: EventCorrelator::default(),
+        let state = EventState {
+            correlator: EventCorrelator::default(),
             datagrams: Datagrams::default(),
             programs: Programs::new(reader, execs, watch.clone()),
             waiting: Vec::new(),
@@ -218,7 +218,7 @@ impl Events {
         let sources = Sources::new(probe, rings, closings, incoming);
         let shared = Arc::new(Shared {
             sources: Mutex::new(sources),
-            story: Mutex::new(story),
+            state: Mutex::new(state),
             next_tick_ns: AtomicU64::new(0),
             ending: AtomicBool::new(false),
         });
@@ -244,33 +244,33 @@ impl Events {
         let next_tick_ns = now.mono_ns as u64 + tick.interval.as_nanos() as u64;
         self.shared.next_tick_ns.store(next_tick_ns, Ordering::Relaxed);
         self.shared.drain(HOLD_BACK_NS);
-        let mut story = self.shared.story();
-        story.programs.catch_up();
+        let mut state = self.shared.state();
+        state.programs.catch_up();
         for row in rows.iter_mut().filter(|row| row.protocol == Protocol::Tcp) {
             if row.remote.is_none() {
-                story.joiner.listens(row);
-            } else if let Some(known) = story.joiner.seen(row)
+                state.correlator.listens(row);
+            } else if let Some(known) = state.correlator.seen(row)
                 && row.owner_source.is_none()
             {
-                row.owner = Some(story.programs.complete(&known.identity));
+                row.owner = Some(state.programs.complete(&known.identity));
                 row.owner_source = Some(known.source);
             }
         }
-        story.joiner.end_tick();
-        let mut events = story.joiner.take(now.mono_ns as u64);
-        events.extend(story.datagrams.take(now.mono_ns as u64, tick.interval.as_nanos() as u64));
-        story.in_time(events, now.mono_ns as u64)
+        state.correlator.end_tick();
+        let mut events = state.correlator.take(now.mono_ns as u64);
+        events.extend(state.datagrams.take(now.mono_ns as u64, tick.interval.as_nanos() as u64));
+        state.in_time(events, now.mono_ns as u64)
     }
 
     /// The event with the facts of its process. One by one, because in a storm a list of them all
     /// would be a good part of the recorder's memory.
     pub(super) fn tell(&self, event: SocketEvent) -> AttributedEvent {
-        self.shared.story().tell(event)
+        self.shared.state().tell(event)
     }
 
     /// The container of a cgroup.
     pub(super) fn container(&self, cgroup_id: u64) -> Option<String> {
-        self.shared.story().programs.container(cgroup_id)
+        self.shared.state().programs.container(cgroup_id)
     }
 
     /// Of which closing sockets the kernel's notices are wanted.
@@ -281,12 +281,12 @@ impl Events {
     /// Ends the sources and gives out the rest.
     pub(super) fn finish(&mut self) -> Vec<SocketEvent> {
         self.end();
-        let mut story = self.shared.story();
-        let mut events = std::mem::take(&mut story.waiting);
-        events.extend(story.joiner.finish());
-        events.extend(story.datagrams.take(u64::MAX, 0));
+        let mut state = self.shared.state();
+        let mut events = std::mem::take(&mut state.waiting);
+        events.extend(state.correlator.finish());
+        events.extend(state.datagrams.take(u64::MAX, 0));
         if events.iter().any(awaits_hash) {
-            story.programs.hurry(LAST_HASHES);
+            state.programs.hurry(LAST_HASHES);
         }
         events
     }
@@ -294,36 +294,36 @@ impl Events {
     /// What the kernel dropped so far; none if no source ran.
     pub(super) fn lost(&self) -> Option<u64> {
         let any = self.reports[..3].iter().any(|report| report.status == SourceStatus::Ran);
-        let story = self.shared.story();
-        any.then_some(story.lost_records + story.lost_closings)
+        let state = self.shared.state();
+        any.then_some(state.lost_records + state.lost_closings)
     }
 
     /// How the sources fared.
     pub(super) fn reports(&self) -> Vec<SourceReport> {
-        let story = self.shared.story();
+        let state = self.shared.state();
         let mut reports = self.reports.to_vec();
         let [probe, perf, closings, execs] = reports.as_mut_slice() else { return reports };
-        let untold = story.programs.execs_lost();
+        let untold = state.programs.execs_lost();
         lack(execs, untold, |count| format!("{count} program starts came too fast to be reported"));
-        lack(perf, story.shared.len() as u64, |_| {
-            let names: Vec<&str> = story.shared.iter().copied().collect();
+        lack(perf, state.shared.len() as u64, |_| {
+            let names: Vec<&str> = state.shared.iter().copied().collect();
             format!("another eBPF program is attached to {} and may hide its events", names.join(" and "))
         });
-        let untold = story.joiner.untold();
+        let untold = state.correlator.untold();
         lack(perf, untold, |count| format!("{count} connections closed without an event"));
         // Records are lost by whichever tells of sockets.
         let records = if probe.status == SourceStatus::Missing { perf } else { probe };
         let dropped = |lost| format!("the kernel dropped {lost} of its events");
-        lack(records, story.lost_records, dropped);
-        lack(closings, story.lost_closings, dropped);
-        let unnoticed = story.joiner.unnoticed().saturating_sub(story.lost_closings);
+        lack(records, state.lost_records, dropped);
+        lack(closings, state.lost_closings, dropped);
+        let unnoticed = state.correlator.unnoticed().saturating_sub(state.lost_closings);
         lack(closings, unnoticed, |count| {
             format!(
                 "{count} have none, so their counters and network namespace are unknown: the namespace \
                  was new or was not entered, or the socket belonged to the kernel"
             )
         });
-        let cleared = story.joiner.cleared().saturating_sub(story.joiner.unnoticed());
+        let cleared = state.correlator.cleared().saturating_sub(state.correlator.unnoticed());
         lack(closings, cleared, |count| {
             format!(
                 "for {count}, the kernel cleared the counters before reporting them (reset by their own \
@@ -331,7 +331,7 @@ impl Events {
                  lower bound"
             )
         });
-        reports.push(story.datagrams.complete(self.datagrams_report.clone()));
+        reports.push(state.datagrams.complete(self.datagrams_report.clone()));
         reports
     }
 
@@ -372,15 +372,15 @@ impl Shared {
     }
 
     fn drain(&self, hold_back_ns: u64) {
-        self.sources().drain(&self.story, hold_back_ns);
+        self.sources().drain(&self.state, hold_back_ns);
     }
 
     fn sources(&self) -> MutexGuard<'_, Sources> {
         self.sources.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn story(&self) -> MutexGuard<'_, EventState> {
-        self.story.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, EventState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -394,14 +394,14 @@ impl EventState {
             self.programs.event(event);
             let who = if acts(event) { self.programs.who(event, readings) } else { None };
             self.datagrams.event(event, who.as_ref(), |pid| self.programs.netns(pid));
-            self.joiner.event(event, who);
+            self.correlator.event(event, who);
         }
     }
 
     /// Takes the notice of a closing socket.
     fn closing(&mut self, now_ns: u64, closing: Closing) {
         if closing.protocol == Protocol::Tcp {
-            self.joiner.closing(now_ns, closing);
+            self.correlator.closing(now_ns, closing);
         } else {
             self.datagrams.closing(now_ns, closing);
         }

@@ -74,7 +74,7 @@ impl Sources {
     }
 
     /// Takes what is there, but for the newest records of the rings.
-    pub(super) fn drain(&mut self, story: &Mutex<EventState>, hold_back_ns: u64) {
+    pub(super) fn drain(&mut self, state: &Mutex<EventState>, hold_back_ns: u64) {
         self.follow();
         let now_ns = SystemClock.now().mono_ns as u64;
         let is_ready = self.ready_closings();
@@ -88,32 +88,32 @@ impl Sources {
             return;
         }
         let events = self.records(now_ns, hold_back_ns);
-        let mut story = story.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut readings = story.programs.read(&events);
+        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut readings = state.programs.read(&events);
         if !readings.is_empty() {
             // Whatever has happened to these processes until they were read is told by now.
             self.fetch();
         }
         readings.note_changes(events.iter().chain(&self.held));
-        story.take(&events, &readings);
-        self.count_lost(&mut story);
+        state.take(&events, &readings);
+        self.count_lost(&mut state);
         for ((netns, closings, lost), _) in self.closings.iter_mut().zip(is_ready).filter(|(_, ready)| *ready)
         {
             // A namespace may have been entered before it was known that TCP is told by better means.
             let is_wanted = |socket: &Socket| self.probe.is_none() || socket.protocol != Protocol::Tcp;
             closings.drain(|socket| {
                 if is_wanted(&socket) {
-                    story.closing(now_ns, Closing::new(&socket, *netns));
+                    state.closing(now_ns, Closing::new(&socket, *netns));
                 }
             });
             let before = std::mem::replace(lost, closings.lost());
-            story.lost_closings += *lost - before;
+            state.lost_closings += *lost - before;
         }
         if now_ns >= self.forget_at_ns {
             self.forget_at_ns = now_ns + FORGET_EVERY_NS;
-            story.programs.forget(now_ns);
-            story.shared.extend(self.rings.shared_with_others());
-            self.rings.lookups.leave_out(story.datagrams.busy_ports(), &self.rings.per_cpu);
+            state.programs.forget(now_ns);
+            state.shared.extend(self.rings.shared_with_others());
+            self.rings.lookups.leave_out(state.datagrams.busy_ports(), &self.rings.per_cpu);
         }
     }
 
@@ -157,12 +157,12 @@ impl Sources {
         }
     }
 
-    fn count_lost(&mut self, story: &mut EventState) {
+    fn count_lost(&mut self, state: &mut EventState) {
         let Some(probe) = &self.probe else { return };
         let before = std::mem::replace(&mut self.lost_by_probe, probe.lost());
         if self.lost_by_probe > before {
-            story.lost_records += self.lost_by_probe - before;
-            story.joiner.lost();
+            state.lost_records += self.lost_by_probe - before;
+            state.correlator.lost();
         }
     }
 }

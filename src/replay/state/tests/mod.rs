@@ -95,8 +95,8 @@ fn samples() -> (Sample, Sample) {
     (before, now)
 }
 
-fn mark(at_s: i64, severity: Severity, detector: &'static str, title: &str) -> Mark {
-    Mark {
+fn mark(at_s: i64, severity: Severity, detector: &'static str, title: &str) -> TimelineMarker {
+    TimelineMarker {
         id: format!("{detector}-{at_s}-{title}"),
         ts_us: START_US + at_s * 1_000_000,
         severity,

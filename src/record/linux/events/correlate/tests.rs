@@ -17,11 +17,11 @@ fn change(socket: u64, states: (TcpState, TcpState), tuple: Tuple, in_interrupt:
     What::State(StateChange { socket, from, to, in_interrupt, local: tuple.0, remote: tuple.1, facts: None })
 }
 
-fn told(joiner: &mut EventCorrelator, events: Vec<(u64, u32, What)>) {
+fn told(correlator: &mut EventCorrelator, events: Vec<(u64, u32, What)>) {
     for (time_ns, pid, what) in events {
         let event = KernelEvent { time_ns, pid, actor: None, what };
         let who = acts(&event).then(|| process(pid));
-        joiner.event(&event, who);
+        correlator.event(&event, who);
     }
 }
 
@@ -38,8 +38,8 @@ fn who(owner: Option<&Attribution>) -> Option<(u32, OwnerSource)> {
     owner.and_then(|owner| Some((owner.identity.pid()?, owner.source)))
 }
 
-fn seen(joiner: &mut EventCorrelator, cookie: u64, tuple: &Tuple) -> Option<(u32, OwnerSource)> {
-    who(joiner.seen(&mut row(cookie, tuple)).as_ref())
+fn seen(correlator: &mut EventCorrelator, cookie: u64, tuple: &Tuple) -> Option<(u32, OwnerSource)> {
+    who(correlator.seen(&mut row(cookie, tuple)).as_ref())
 }
 
 /// A local end whose address the kernel has cleared.
@@ -74,8 +74,8 @@ fn counters(bytes: u64) -> Counters {
 
 #[test]
 fn a_short_connection_has_its_whole_life_and_both_owners() {
-    let mut joiner = EventCorrelator::default();
-    joiner.closing(
+    let mut correlator = EventCorrelator::default();
+    correlator.closing(
         10,
         Closing {
             cookie: 100,
@@ -88,8 +88,8 @@ fn a_short_connection_has_its_whole_life_and_both_owners() {
             cgroup_id: None,
         },
     );
-    told(&mut joiner, connection());
-    joiner.closing(
+    told(&mut correlator, connection());
+    correlator.closing(
         14,
         Closing {
             cookie: 101,
@@ -102,7 +102,7 @@ fn a_short_connection_has_its_whole_life_and_both_owners() {
             cgroup_id: None,
         },
     );
-    let mut events = joiner.take(15);
+    let mut events = correlator.take(15);
     events.sort_by_key(|e| (e.cookie, e.time_ns, e.kind));
 
     let client: Vec<_> = events.iter().filter(|e| e.cookie == 100).collect();
@@ -124,24 +124,24 @@ fn a_short_connection_has_its_whole_life_and_both_owners() {
 
 #[test]
 fn a_socket_that_lives_on_is_joined_by_its_tuple() {
-    let mut joiner = EventCorrelator::default();
-    told(&mut joiner, connection().into_iter().take(5).collect());
-    assert_eq!(seen(&mut joiner, 100, &(at(40_000), at(80))), Some((10, OwnerSource::Event)));
-    assert_eq!(seen(&mut joiner, 101, &(at(80), at(40_000))), Some((20, OwnerSource::Listener)));
-    assert_eq!(joiner.take(6).len(), 4);
-    assert_eq!(seen(&mut joiner, 100, &(at(40_000), at(80))), Some((10, OwnerSource::Event)));
-    assert_eq!(joiner.take(7), [], "nothing is told twice");
+    let mut correlator = EventCorrelator::default();
+    told(&mut correlator, connection().into_iter().take(5).collect());
+    assert_eq!(seen(&mut correlator, 100, &(at(40_000), at(80))), Some((10, OwnerSource::Event)));
+    assert_eq!(seen(&mut correlator, 101, &(at(80), at(40_000))), Some((20, OwnerSource::Listener)));
+    assert_eq!(correlator.take(6).len(), 4);
+    assert_eq!(seen(&mut correlator, 100, &(at(40_000), at(80))), Some((10, OwnerSource::Event)));
+    assert_eq!(correlator.take(7), [], "nothing is told twice");
 }
 
 #[test]
 fn two_sockets_of_one_tuple_join_nothing() {
-    let mut joiner = EventCorrelator::default();
+    let mut correlator = EventCorrelator::default();
     let tuple = (at(40_000), at(80));
     for socket in [1, 2] {
         let open = change(socket, (TcpState::SynSent, TcpState::Established), tuple, true);
-        told(&mut joiner, vec![(socket, 10, open)]);
+        told(&mut correlator, vec![(socket, 10, open)]);
     }
-    assert_eq!(seen(&mut joiner, 100, &tuple), None);
+    assert_eq!(seen(&mut correlator, 100, &tuple), None);
 }
 
 #[test]
@@ -149,12 +149,12 @@ fn an_address_that_is_given_out_again_does_not_inherit_the_owner() {
     use TcpState::{Close, Established, Listen, SynRecv, SynSent};
     let (client, server) = ((at(40_000), at(80)), (at(80), at(40_001)));
     let owner_of_later = |later: Vec<(u64, u32, What)>| {
-        let mut joiner = EventCorrelator::default();
+        let mut correlator = EventCorrelator::default();
         let lost = (6, 0, What::Lost(9));
-        told(&mut joiner, connection().into_iter().take(5).chain([lost]).chain(later).collect());
+        told(&mut correlator, connection().into_iter().take(5).chain([lost]).chain(later).collect());
         let end = What::Destroyed { socket: CLIENT, cookie: 200, in_interrupt: true };
-        told(&mut joiner, vec![(20, 0, end)]);
-        let events = joiner.take(PATIENCE_NS * 2);
+        told(&mut correlator, vec![(20, 0, end)]);
+        let events = correlator.take(PATIENCE_NS * 2);
         let closed = events.iter().find(|e| e.cookie == 200).cloned().unwrap();
         (who(closed.owner.as_ref()), closed.tuple.0.1)
     };
@@ -179,9 +179,9 @@ fn a_socket_of_which_only_the_last_states_were_seen_leaves_nothing_to_the_next_a
     use TcpState::{Close, CloseWait, Established, LastAck, SynSent};
     // As when the recording begins while it ends.
     let (accepted, client) = ((at(80), at(40_000)), (at(41_000), at(22)));
-    let mut joiner = EventCorrelator::default();
+    let mut correlator = EventCorrelator::default();
     told(
-        &mut joiner,
+        &mut correlator,
         vec![
             (1, 20, change(CLIENT, (CloseWait, LastAck), accepted, false)),
             (2, 20, change(CLIENT, (LastAck, Close), accepted, true)),
@@ -189,9 +189,9 @@ fn a_socket_of_which_only_the_last_states_were_seen_leaves_nothing_to_the_next_a
             (4, 20, change(CLIENT, (SynSent, Established), client, true)),
         ],
     );
-    assert_eq!(seen(&mut joiner, 200, &client), Some((30, OwnerSource::Event)));
+    assert_eq!(seen(&mut correlator, 200, &client), Some((30, OwnerSource::Event)));
     let told: Vec<_> =
-        joiner.take(5).into_iter().map(|e| (e.kind, e.time_ns, who(e.owner.as_ref()))).collect();
+        correlator.take(5).into_iter().map(|e| (e.kind, e.time_ns, who(e.owner.as_ref()))).collect();
     let owner = Some((30, OwnerSource::Event));
     assert_eq!(told, [(Kind::Opened, 3, owner), (Kind::State, 4, owner)]);
 }
@@ -199,10 +199,10 @@ fn a_socket_of_which_only_the_last_states_were_seen_leaves_nothing_to_the_next_a
 #[test]
 fn an_end_that_is_told_after_the_address_was_given_out_again_takes_no_owner_with_it() {
     use TcpState::{Close, SynSent};
-    let mut joiner = EventCorrelator::default();
+    let mut correlator = EventCorrelator::default();
     let late = change(SERVER, (Close, SynSent), (at(0), at(80)), false);
     let end = What::Destroyed { socket: SERVER, cookie: 101, in_interrupt: true };
-    told(&mut joiner, connection().into_iter().take(5).chain([(9, 30, late), (9, 30, end)]).collect());
+    told(&mut correlator, connection().into_iter().take(5).chain([(9, 30, late), (9, 30, end)]).collect());
     let notice = Closing {
         cookie: 101,
         netns: 1,
@@ -213,8 +213,8 @@ fn an_end_that_is_told_after_the_address_was_given_out_again_takes_no_owner_with
         unread: 0,
         cgroup_id: None,
     };
-    joiner.closing(10, notice);
-    let events = joiner.take(11);
+    correlator.closing(10, notice);
+    let events = correlator.take(11);
     let closed = events.iter().find(|e| e.kind == Kind::Closed).unwrap();
     assert_eq!((who(closed.owner.as_ref()), closed.counters), (None, counters(9)));
 }
@@ -246,13 +246,13 @@ fn tries_twice(knows_cookie: bool) -> Vec<(u64, u32, What)> {
 #[test]
 fn each_connection_of_a_socket_has_an_id_of_its_own() {
     for knows_cookie in [true, false] {
-        let mut joiner = EventCorrelator::default();
+        let mut correlator = EventCorrelator::default();
         let from = |port| (at(port), at(80));
-        told(&mut joiner, tries_twice(knows_cookie));
+        told(&mut correlator, tries_twice(knows_cookie));
         let mut second = row(100, &from(41_001));
-        assert_eq!(who(joiner.seen(&mut second).as_ref()), Some((10, OwnerSource::Event)));
+        assert_eq!(who(correlator.seen(&mut second).as_ref()), Some((10, OwnerSource::Event)));
         assert_ne!(second.conn_id, 100);
-        let mut events = joiner.take(9);
+        let mut events = correlator.take(9);
         events.sort_by_key(|event| (event.time_ns, event.kind));
         let found: Vec<_> =
             events.iter().map(|event| (event.conn_id() == 100, event.kind, event.tuple.0.1)).collect();
@@ -276,20 +276,23 @@ fn each_connection_of_a_socket_has_an_id_of_its_own() {
 #[test]
 fn a_socket_that_tries_many_ports_before_anyone_sees_it_has_them_all() {
     use TcpState::{Close, SynSent};
-    let mut joiner = EventCorrelator::default();
+    let mut correlator = EventCorrelator::default();
     for number in 0..200_u64 {
         let remote = at(1000 + number as u16);
         let attempt = |old, new, port| change(CLIENT, (old, new), (at(port), remote), false);
         told(
-            &mut joiner,
+            &mut correlator,
             vec![
                 (2 * number, 10, attempt(Close, SynSent, 0)),
                 (2 * number + 1, 10, attempt(SynSent, Close, 41_000)),
             ],
         );
     }
-    told(&mut joiner, vec![(1000, 10, What::Destroyed { socket: CLIENT, cookie: 100, in_interrupt: false })]);
-    let events = joiner.take(PATIENCE_NS * 2);
+    told(
+        &mut correlator,
+        vec![(1000, 10, What::Destroyed { socket: CLIENT, cookie: 100, in_interrupt: false })],
+    );
+    let events = correlator.take(PATIENCE_NS * 2);
     let mut closed: Vec<_> =
         events.iter().filter(|event| event.kind == Kind::Closed).map(|event| event.tuple.1.1).collect();
     closed.sort_unstable();
@@ -301,27 +304,27 @@ fn a_socket_that_tries_many_ports_before_anyone_sees_it_has_them_all() {
 #[test]
 fn the_port_of_one_that_is_still_connecting_comes_from_the_snapshot() {
     use TcpState::{Close, SynSent};
-    let mut joiner = EventCorrelator::default();
+    let mut correlator = EventCorrelator::default();
     let opens = change(CLIENT, (Close, SynSent), (at(0), at(80)), false);
     let facts = Some(SocketFacts { cookie: 100, netns: 1, counters: None });
     let What::State(opens) = opens else { unreachable!() };
-    told(&mut joiner, vec![(1, 10, What::State(StateChange { facts, ..opens }))]);
-    assert_eq!(joiner.take(2), [], "it may be known with the next");
-    joiner.seen(&mut row(100, &(at(41_000), at(80))));
-    let [opened] = joiner.take(3).try_into().unwrap();
+    told(&mut correlator, vec![(1, 10, What::State(StateChange { facts, ..opens }))]);
+    assert_eq!(correlator.take(2), [], "it may be known with the next");
+    correlator.seen(&mut row(100, &(at(41_000), at(80))));
+    let [opened] = correlator.take(3).try_into().unwrap();
     assert_eq!((opened.kind, opened.tuple), (Kind::Opened, (at(41_000), at(80))));
 }
 
 #[test]
 fn a_reset_connection_keeps_the_tuple_and_says_no_counters() {
-    let mut joiner = EventCorrelator::default();
-    told(&mut joiner, connection().into_iter().take(5).collect());
+    let mut correlator = EventCorrelator::default();
+    told(&mut correlator, connection().into_iter().take(5).collect());
     let reset = change(CLIENT, (TcpState::Established, TcpState::Close), (at(40_000), at(0)), false);
     told(
-        &mut joiner,
+        &mut correlator,
         vec![(6, 10, reset), (7, 10, What::Destroyed { socket: CLIENT, cookie: 100, in_interrupt: true })],
     );
-    joiner.closing(
+    correlator.closing(
         8,
         Closing {
             cookie: 100,
@@ -334,7 +337,7 @@ fn a_reset_connection_keeps_the_tuple_and_says_no_counters() {
             cgroup_id: None,
         },
     );
-    let events = joiner.take(9);
+    let events = correlator.take(9);
     let last = events.iter().find(|e| e.kind == Kind::Closed).unwrap();
     assert_eq!(last.tuple, (at(40_000), at(80)));
     assert_eq!(last.counters, Counters::default(), "zero would be an invented number");
@@ -342,9 +345,9 @@ fn a_reset_connection_keeps_the_tuple_and_says_no_counters() {
 
 #[test]
 fn halves_that_stay_alone_are_given_out_after_a_while() {
-    let mut joiner = EventCorrelator::default();
-    told(&mut joiner, connection().into_iter().take(11).collect());
-    joiner.closing(
+    let mut correlator = EventCorrelator::default();
+    told(&mut correlator, connection().into_iter().take(11).collect());
+    correlator.closing(
         20,
         Closing {
             cookie: 7,
@@ -357,40 +360,40 @@ fn halves_that_stay_alone_are_given_out_after_a_while() {
             cgroup_id: None,
         },
     );
-    assert_eq!(joiner.take(21), []);
-    let events = joiner.take(PATIENCE_NS * 2);
+    assert_eq!(correlator.take(21), []);
+    let events = correlator.take(PATIENCE_NS * 2);
     let closed: Vec<_> = events.iter().filter(|e| e.kind == Kind::Closed).collect();
-    assert_eq!((closed.len(), joiner.unnoticed()), (2, 1));
+    assert_eq!((closed.len(), correlator.unnoticed()), (2, 1));
     assert!(closed.iter().any(|e| e.cookie == 7 && e.owner.is_none() && e.counters == counters(3)));
     assert!(closed.iter().any(|e| e.cookie == 100 && e.counters == Counters::default()));
 }
 
 #[test]
 fn whoever_closes_what_the_other_side_has_reset_owned_it() {
-    let mut joiner = EventCorrelator::default();
-    told(&mut joiner, connection().into_iter().take(5).collect());
+    let mut correlator = EventCorrelator::default();
+    told(&mut correlator, connection().into_iter().take(5).collect());
     let reset = change(SERVER, (TcpState::Established, TcpState::Close), (at(80), at(40_000)), true);
     let end = What::Destroyed { socket: SERVER, cookie: 101, in_interrupt: false };
-    told(&mut joiner, vec![(6, 10, reset), (7, 21, end)]);
-    let owners: Vec<_> = joiner.take(PATIENCE_NS * 2).iter().map(|e| who(e.owner.as_ref())).collect();
+    told(&mut correlator, vec![(6, 10, reset), (7, 21, end)]);
+    let owners: Vec<_> = correlator.take(PATIENCE_NS * 2).iter().map(|e| who(e.owner.as_ref())).collect();
     // A worker of the process that listens.
     assert_eq!(owners, [Some((21, OwnerSource::Event)); 4]);
 }
 
 #[test]
 fn the_process_that_a_snapshot_finds_replaces_the_one_that_connected() {
-    let mut joiner = EventCorrelator::default();
+    let mut correlator = EventCorrelator::default();
     let tuple = (at(40_000), at(80));
-    told(&mut joiner, connection().into_iter().take(5).collect());
+    told(&mut correlator, connection().into_iter().take(5).collect());
     let owner = Some(Arc::new(Owner { pid: Some(30), ..Owner::default() }));
     let mut handed = Row { owner, owner_source: Some(OwnerSource::Inode), ..row(100, &tuple) };
-    assert_eq!(joiner.seen(&mut handed), None);
-    let opened: Vec<_> = joiner.take(6).iter().map(|e| who(e.owner.as_ref())).collect();
+    assert_eq!(correlator.seen(&mut handed), None);
+    let opened: Vec<_> = correlator.take(6).iter().map(|e| who(e.owner.as_ref())).collect();
     assert_eq!(opened, [Some((10, OwnerSource::Event)); 2], "it was his then");
     let closes = change(CLIENT, (TcpState::Established, TcpState::Close), tuple, true);
     let end = What::Destroyed { socket: CLIENT, cookie: 100, in_interrupt: true };
-    told(&mut joiner, vec![(7, 20, closes), (8, 20, end)]);
-    let later: Vec<_> = joiner.take(PATIENCE_NS * 2).iter().map(|e| who(e.owner.as_ref())).collect();
+    told(&mut correlator, vec![(7, 20, closes), (8, 20, end)]);
+    let later: Vec<_> = correlator.take(PATIENCE_NS * 2).iter().map(|e| who(e.owner.as_ref())).collect();
     assert_eq!(later, [Some((30, OwnerSource::Inode)); 2]);
 }
 
@@ -401,30 +404,30 @@ fn records_that_know_the_socket_need_no_notice_of_its_end() {
         What::State(change) => What::State(StateChange { facts: facts(counters), ..change }),
         what => what,
     };
-    let mut joiner = EventCorrelator::default();
+    let mut correlator = EventCorrelator::default();
     let tuple = (at(40_000), at(80));
     let opens = change(CLIENT, (TcpState::Close, TcpState::SynSent), (at(0), at(80)), false);
     let reset = change(CLIENT, (TcpState::Established, TcpState::Close), tuple, false);
     let end = What::Destroyed { socket: CLIENT, cookie: 100, in_interrupt: false };
     told(
-        &mut joiner,
+        &mut correlator,
         vec![(1, 10, with(opens, None)), (2, 10, with(reset, Some(counters(50_000)))), (3, 10, end)],
     );
-    let events = joiner.take(4);
+    let events = correlator.take(4);
     let kinds: Vec<_> = events.iter().map(|e| (e.kind, e.netns, e.tuple)).collect();
     let whole = |kind| (kind, Some(7), tuple);
     assert_eq!(kinds, [whole(Kind::Opened), whole(Kind::State), whole(Kind::Closed)]);
     assert_eq!(events[2].counters, counters(50_000), "exact, though it was reset");
-    assert_eq!((joiner.unnoticed(), joiner.cleared()), (0, 0));
+    assert_eq!((correlator.unnoticed(), correlator.cleared()), (0, 0));
 }
 
 #[test]
 fn a_thread_of_the_kernel_that_closes_what_was_left_behind_does_not_own_it() {
-    let mut joiner = EventCorrelator::default();
-    told(&mut joiner, connection().into_iter().take(5).collect());
+    let mut correlator = EventCorrelator::default();
+    told(&mut correlator, connection().into_iter().take(5).collect());
     let kernel = Owner { pid: Some(2), process_name: Some("kworker/0:1".to_owned()), ..Owner::default() };
     let closes = change(CLIENT, (TcpState::Established, TcpState::FinWait1), (at(40_000), at(80)), false);
     let event = KernelEvent { time_ns: 6, pid: 2, actor: None, what: closes };
-    joiner.event(&event, Some(Arc::new(Identity::new(Arc::new(kernel), None))));
-    assert_eq!(seen(&mut joiner, 100, &(at(40_000), at(80))), Some((10, OwnerSource::Event)));
+    correlator.event(&event, Some(Arc::new(Identity::new(Arc::new(kernel), None))));
+    assert_eq!(seen(&mut correlator, 100, &(at(40_000), at(80))), Some((10, OwnerSource::Event)));
 }

@@ -1,10 +1,10 @@
-//! The parts of a report that can be asked for by name.
+//! The formats of a report, each of which can be asked for by name.
 
 use std::fmt;
 
-/// A part of the report: one file, or the files of one kind.
+/// A format of the report: one file, or the files of one kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
+pub enum ReportFormat {
     /// `report.html`.
     Html,
     /// `report.md`.
@@ -23,12 +23,12 @@ pub enum Part {
     Tables,
 }
 
-impl Part {
+impl ReportFormat {
     /// What is written if nothing is picked.
     pub const ALL: [Self; 7] =
         [Self::Html, Self::Markdown, Self::Json, Self::Ocsf, Self::Stix, Self::Charts, Self::Csv];
 
-    /// Every part that can be picked: also what only programs want.
+    /// Every format that can be picked: also what only programs want.
     pub const KNOWN: [Self; 8] = [
         Self::Html,
         Self::Markdown,
@@ -54,13 +54,13 @@ impl Part {
         }
     }
 
-    /// The part of a name; none if there is no such part.
+    /// The format of a name; none if there is no such format.
     pub fn of_name(name: &str) -> Option<Self> {
-        Self::KNOWN.into_iter().find(|part| part.as_str() == name)
+        Self::KNOWN.into_iter().find(|format| format.as_str() == name)
     }
 }
 
-impl fmt::Display for Part {
+impl fmt::Display for ReportFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
@@ -72,9 +72,9 @@ mod tests {
 
     #[test]
     fn every_part_is_found_by_its_name_and_nothing_else_is() {
-        for part in Part::KNOWN {
-            assert_eq!(Part::of_name(part.as_str()), Some(part));
+        for format in ReportFormat::KNOWN {
+            assert_eq!(ReportFormat::of_name(format.as_str()), Some(format));
         }
-        assert_eq!(Part::of_name("pdf"), None);
+        assert_eq!(ReportFormat::of_name("pdf"), None);
     }
 }

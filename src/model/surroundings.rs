@@ -197,6 +197,11 @@ impl<'a> Surroundings<'a> {
         addr.is_ok_and(|addr| self.declared.iter().any(|network| network.contains(&addr)))
     }
 
+    /// Whether names come from packets or logs of a network, and not from what a recorder overhears on its host.
+    pub fn sees_every_name(&self) -> bool {
+        self.is_of_network
+    }
+
     /// Whether web servers outside are known by name in this capture, so that one without a name is told apart.
     ///
     /// By address and not by connection, as a busy implant makes most of those; and a third of them, as an infected

@@ -140,10 +140,12 @@ fn of_name(members: Members<'_, '_>, surroundings: &Surroundings<'_>) -> Option<
         members.iter().all(|socket| {
             is_web(&socket) && socket.remote_name.is_none() && surroundings.leaves_network(&socket)
         }) && members.iter().any(|socket| is_nameable(&socket) || surroundings.is_foreign(&socket));
+    // A recorder overhears answers, and misses those that were cached before it began.
+    let weight = if surroundings.sees_every_name() { 1.0 } else { 0.5 };
     (is_nameless_web && surroundings.has_names()).then(|| {
         Factor::new(
             "name-missing",
-            1.0,
+            weight,
             "it contacts a web server by IP address, while others in this capture use names",
         )
     })

@@ -207,7 +207,7 @@ fn finding(
     let service = services::name(Protocol::Tcp, port)
         .map_or_else(|| format!("port {port}"), |name| format!("{name} (port {port})"));
     let title = match kind {
-        Kind::Strangers => format!("{who} passes connections from outside on to the outside: {outside}"),
+        Kind::Strangers => format!("{who} relays connections between hosts outside: {outside}"),
         Kind::Forwarded => format!("{who} forwards connections from {outside} to {service} on {inside}"),
         Kind::Reversed => format!("{who} lets {outside} reach {service} on {inside} through a tunnel"),
     };

@@ -1,14 +1,16 @@
 //! The hypotheses: one file each, and one line each in [`HYPOTHESES`].
 
-mod abused_host;
 mod command_and_control;
 mod data_theft;
 mod exploited_service;
 mod exposed_service;
+mod flood_in;
+mod flood_out;
 mod hidden_process;
 mod host_scan;
 mod known_bad;
 mod lateral_movement;
+mod mass_mail;
 mod mining;
 mod password_guessing;
 mod periodic_benign;
@@ -38,7 +40,9 @@ pub const HYPOTHESES: &[&Hypothesis] = &[
     &tunnel::TUNNEL,
     &mining::MINING,
     &relayed::RELAYED,
-    &abused_host::ABUSED_HOST,
+    &mass_mail::MASS_MAIL,
+    &flood_in::FLOOD_IN,
+    &flood_out::FLOOD_OUT,
     &command_and_control::COMMAND_AND_CONTROL,
     &known_bad::KNOWN_BAD,
     &reverse_shell::REVERSE_SHELL,

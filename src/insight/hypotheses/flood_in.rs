@@ -1,0 +1,29 @@
+//! `flood-in`: one client that wears a service out, or searches it.
+
+use crate::insight::hypothesis::{Hypothesis, Joins, Sign, Stage};
+use crate::model::about::Signal;
+use crate::model::finding::Severity;
+
+pub(super) const FLOOD_IN: Hypothesis = Hypothesis {
+    id: "flood-in",
+    title: "{where}: possible flood or vulnerability scan of a service of {host}",
+    summary: "One client opens connections by the hundred per minute. It wears the service out, or tries paths and parameters \
+        until one can be exploited.",
+    stage: Some(Stage::InitialAccess),
+    joins: Joins::Destination,
+    needs: &[&[Sign::that(Signal::Abuse, |fact| fact.is_inbound, "Automated requests:")]],
+    supports: &[
+        Sign::that(Signal::Spike, |fact| fact.is_inbound, "Rate anomaly:"),
+        Sign::that(Signal::PasswordGuessing, |fact| fact.is_inbound, "Password guessing:"),
+        Sign::that(Signal::Scan, |fact| fact.is_inbound, "Port scan:"),
+    ],
+    min_severity: Severity::Medium,
+    escalates: false,
+    at_most: Severity::High,
+    benign: &["A load test, or a proxy or delivery network through which many visitors come."],
+    ask: &[
+        "Read the log of the service: do the requests differ, and did any of them succeed?",
+        "Check whether the client is one of your own scanners or proxies.",
+    ],
+    attack: &[],
+};

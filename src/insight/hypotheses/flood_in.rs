@@ -22,7 +22,7 @@ pub(super) const FLOOD_IN: Hypothesis = Hypothesis {
     at_most: Severity::High,
     benign: &["A load test, or a proxy or delivery network through which many visitors come."],
     ask: &[
-        "Read the log of the service: do the requests differ, and did any of them succeed?",
+        "Read the log of the service at that time, and look for requests that succeeded.",
         "Check whether the client is one of your own scanners or proxies.",
     ],
     attack: &[],

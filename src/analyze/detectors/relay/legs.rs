@@ -62,7 +62,7 @@ fn legs<'a>(scene: &Scene<'a>, config: &Thresholds) -> AHashMap<&'a str, Vec<Leg
     let mut hosts: AHashMap<&'a str, Vec<Leg<'a>>> = AHashMap::new();
     for (row, socket) in scene.sockets.iter().enumerate() {
         let (Some(sent), Some(received)) = (socket.bytes_sent, socket.bytes_received) else { continue };
-        let is_enough = sent.saturating_add(received) >= config.min_bytes && sent > 0 && received > 0;
+        let is_enough = sent.saturating_add(received) >= config.min_bytes;
         if !is_enough || socket.protocol != Protocol::Tcp || socket.remote_scope == Some(Scope::Loopback) {
             continue;
         }

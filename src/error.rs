@@ -120,6 +120,18 @@ pub enum Error {
         /// The capture.
         path: PathBuf,
     },
+    /// An object storage did not do what it was asked for.
+    #[error("cannot {action} {url}: {reason}")]
+    Storage {
+        /// What was being done, as a verb: `read`, `list`.
+        action: &'static str,
+        /// To which object, as `s3://bucket/key`.
+        url: String,
+        /// What kind of failure it is.
+        fault: StorageFault,
+        /// What the storage said, and what to do about it; no secret.
+        reason: String,
+    },
     /// A geolocation database could not be used.
     #[error("{} is not a usable geolocation database: {reason}", path.display())]
     Geo {
@@ -147,7 +159,25 @@ pub enum Error {
     },
 }
 
+/// Why an object storage did not do what it was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StorageFault {
+    /// There is no such object or bucket.
+    Missing,
+    /// Something else is there.
+    Conflict,
+    /// The storage refuses it, and would again.
+    Refused,
+    /// Nobody answered, or not as it should: it may go well another time.
+    Unavailable,
+}
+
 impl Error {
+    /// Whether the same may go well another time, as far as the storage says.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Storage { fault: StorageFault::Unavailable, .. })
+    }
+
     /// For `map_err`: wraps an I/O error with what was being done to which path.
     pub fn io(action: &'static str, path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { action, path: path.as_ref().to_path_buf(), source }

@@ -9,7 +9,7 @@ const FLOORS: &[&[&str]] = &[
     &["error"],
     &["guard", "humanize", "memory", "parallel", "suggest"],
     &["escape", "safe_fs"],
-    &["signals"],
+    &["s3", "signals"],
     &["baseline", "geo", "indicators", "wire"],
     &["capture"],
     &["model"],

@@ -32,6 +32,7 @@
 //! | [`watch`] | the live host on the same screen, and recordings that begin a minute before |
 //! | [`export`] | the connections for other programs, one exporter each |
 //! | [`fleet`] | many hosts at once: edges between them, prevalence, what spreads |
+//! | [`s3`] | object storage: `s3://bucket/key` read, written and listed |
 //! | [`safe_fs`] | the only way in which files are created, replaced and removed |
 //! | [`escape`] | hostile text made harmless, one way for each output |
 //! | [`report`] | the folder that is attached to the ticket: JSON, HTML, CSV, Markdown, charts, OCSF, STIX, a manifest |
@@ -88,6 +89,7 @@ mod parallel;
 pub mod record;
 pub mod replay;
 pub mod report;
+pub mod s3;
 pub mod safe_fs;
 #[cfg(unix)]
 mod signals;

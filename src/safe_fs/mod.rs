@@ -17,6 +17,7 @@ mod new_dir;
 mod new_file;
 mod owner;
 pub(crate) mod pending;
+mod room;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -27,6 +28,7 @@ pub(crate) use new_dir::NewDir;
 pub(crate) use new_file::{NewFile, check_replaceable, make_hidden_dir};
 pub use owner::User;
 pub(crate) use owner::{is_mine, is_own};
+pub(crate) use room::Room;
 
 use crate::{Error, Result};
 

@@ -1,0 +1,189 @@
+//! One request and its answer: time limits, TLS, and nothing followed.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::Utc;
+use ureq::http::{self, Response};
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider};
+use ureq::{Agent, SendBody};
+
+use super::credentials::Provider;
+use super::failure::{Failure, MOST_ERROR_BYTES};
+use super::settings::Settings;
+use super::sign::{Unsigned, encode, query};
+use super::url::Url;
+use crate::error::StorageFault;
+use crate::{Error, Result};
+
+/// For a name to be resolved, and for a connection.
+const CONNECT_TIME: Duration = Duration::from_secs(10);
+
+/// For the beginning of an answer, and between two pieces of one.
+const SILENCE_TIME: Duration = Duration::from_secs(30);
+
+/// For any body, and so many bytes a second on top: slower is taken for a server that holds on to us.
+const BODY_TIME: Duration = Duration::from_secs(30);
+const LEAST_BYTES_PER_S: u64 = 32 << 10;
+
+/// What a request sends.
+#[derive(Debug, Clone, Copy)]
+pub enum Body<'a> {
+    /// Bytes in memory.
+    Bytes(&'a [u8]),
+    /// A file of so many bytes, from its beginning.
+    File(&'a File, u64),
+}
+
+impl Body<'_> {
+    /// How many bytes.
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::File(_, bytes) => *bytes,
+        }
+    }
+}
+
+/// What is asked of an object or a bucket.
+pub(super) struct Request<'a> {
+    pub(super) method: &'static str,
+    pub(super) url: &'a Url,
+    pub(super) query: &'a [(&'a str, &'a str)],
+    /// Names in lower case.
+    pub(super) headers: Vec<(&'static str, String)>,
+    pub(super) body: Option<Body<'a>>,
+    /// Of the body, in hexadecimal.
+    pub(super) payload_sha256: String,
+    /// Bytes that the answer may have.
+    pub(super) most_bytes: u64,
+}
+
+/// Sends requests.
+#[derive(Debug)]
+pub(super) struct Transport {
+    agent: Agent,
+    pub(super) settings: Settings,
+    pub(super) credentials: Provider,
+}
+
+impl Transport {
+    /// # Errors
+    /// [`Error::Io`] and [`Error::Usage`] if nothing is there to trust.
+    pub(super) fn new(settings: Settings, credentials: Provider) -> Result<Self> {
+        let mut config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .user_agent(concat!("netrec/", env!("CARGO_PKG_VERSION")))
+            .timeout_resolve(Some(CONNECT_TIME))
+            .timeout_connect(Some(CONNECT_TIME))
+            .timeout_send_request(Some(SILENCE_TIME))
+            .timeout_recv_response(Some(SILENCE_TIME))
+            .timeout_per_read(Some(SILENCE_TIME))
+            .timeout_per_write(Some(SILENCE_TIME));
+        if settings.endpoint.as_ref().is_none_or(|endpoint| endpoint.scheme == "https") {
+            config = config.tls_config(tls(&settings)?);
+        }
+        Ok(Self { agent: config.build().new_agent(), settings, credentials })
+    }
+
+    /// Sends a request, and gives its answer if that is a success.
+    pub(super) fn send(&self, request: &Request<'_>) -> Result<Response<ureq::Body>, Failure> {
+        let Request { method, url, query: asked, headers, body, payload_sha256, most_bytes } = request;
+        let credentials =
+            self.credentials.get().map_err(|reason| Failure::new(StorageFault::Refused, reason))?;
+        let (place, before) = self.settings.place(url.bucket());
+        let is_of_bucket = !asked.is_empty();
+        let path = format!("{before}{}", if is_of_bucket { String::new() } else { encode(url.key(), "/") });
+        let unsigned =
+            Unsigned { method, host: &place.host, path: &path, query: asked, headers, payload_sha256 };
+        let signed = unsigned.sign(&credentials, &self.settings.region, Utc::now());
+        let separator = if asked.is_empty() { "" } else { "?" };
+        let address = format!("{}://{}{path}{separator}{}", place.scheme, place.host, query(asked));
+        let mut built = http::Request::builder().method(*method).uri(address);
+        for (name, value) in &signed {
+            built = built.header(name, value);
+        }
+        let answer = match body {
+            None => self.run(built, SendBody::none(), 0, *most_bytes),
+            Some(body) => {
+                built = built.header("content-length", body.bytes());
+                if body.bytes() > 0 {
+                    // What is refused is refused before it is sent.
+                    built = built.header("expect", "100-continue");
+                }
+                let mut reader = reader_of(*body).map_err(Failure::local)?;
+                self.run(built, SendBody::from_reader(&mut reader), body.bytes(), *most_bytes)
+            }
+        };
+        let answer = answer.map_err(|error| Failure::of_transport(&error, &place.host))?;
+        if answer.status().is_success() {
+            return Ok(answer);
+        }
+        let failure = failure_of(method, url, answer);
+        if failure.fault == StorageFault::Refused {
+            self.credentials.forget();
+        }
+        Err(failure)
+    }
+
+    /// Sends so many bytes, and takes as long for an answer of so many.
+    fn run(
+        &self,
+        request: http::request::Builder,
+        body: SendBody<'_>,
+        sends: u64,
+        takes: u64,
+    ) -> std::result::Result<Response<ureq::Body>, ureq::Error> {
+        let time = |bytes: u64| Some(BODY_TIME + Duration::from_secs(bytes / LEAST_BYTES_PER_S));
+        let request = self.agent.configure_request(request.body(body)?);
+        let request = request.timeout_send_body(time(sends)).timeout_recv_body(time(takes));
+        self.agent.run(request.build())
+    }
+}
+
+fn failure_of(method: &str, url: &Url, answer: Response<ureq::Body>) -> Failure {
+    let (parts, body) = answer.into_parts();
+    let mut text = Vec::new();
+    // Without its body an answer still has its number.
+    let _ = body.into_with_config().limit(MOST_ERROR_BYTES).reader().read_to_end(&mut text);
+    Failure::of_answer(method, url, parts.status, &parts.headers, &String::from_utf8_lossy(&text))
+}
+
+fn reader_of(body: Body<'_>) -> std::io::Result<Box<dyn Read + '_>> {
+    Ok(match body {
+        Body::Bytes(bytes) => Box::new(bytes),
+        Body::File(mut file, bytes) => {
+            file.seek(SeekFrom::Start(0))?;
+            Box::new(file.take(bytes))
+        }
+    })
+}
+
+/// Trusts the authorities of the host, or those of a file if one is named.
+fn tls(settings: &Settings) -> Result<TlsConfig> {
+    let trusted: Vec<Certificate<'static>> = if let Some(path) = &settings.trusted {
+        let pem = std::fs::read(path).map_err(Error::io("read", path))?;
+        let items = ureq::tls::parse_pem(&pem).filter_map(std::result::Result::ok);
+        let certificates = items.filter_map(|item| match item {
+            PemItem::Certificate(certificate) => Some(certificate),
+            _ => None,
+        });
+        certificates.collect()
+    } else {
+        let found = rustls_native_certs::load_native_certs().certs;
+        found.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect()
+    };
+    if trusted.is_empty() {
+        let reason = "there is no certificate authority to trust: install ca-certificates, or set AWS_CA_BUNDLE to a \
+            file with certificates (PEM)";
+        return Err(Error::Usage(reason.to_owned()));
+    }
+    Ok(TlsConfig::builder()
+        .provider(TlsProvider::Rustls)
+        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .root_certs(RootCerts::new_with_certs(&trusted))
+        .build())
+}

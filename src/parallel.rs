@@ -14,7 +14,12 @@ pub(crate) fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) 
     map_with(items, work, threads)
 }
 
-fn map_with<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync, threads: usize) -> Vec<R> {
+/// The same on so many threads: for work that waits more than it computes.
+pub(crate) fn map_with<T: Sync, R: Send>(
+    items: &[T],
+    work: impl Fn(&T) -> R + Sync,
+    threads: usize,
+) -> Vec<R> {
     let next = AtomicUsize::new(0);
     let lane = || {
         let mut done = Vec::new();

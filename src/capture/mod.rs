@@ -56,7 +56,7 @@ pub use recover::{Aside, Recovered, complete_unfinished, recover, set_aside};
 pub use row::{Counters, Kind, Owner, OwnerSource, Protocol, Row, TcpState};
 pub use schema::Column;
 pub use selection::Selection;
-pub use verify::{Signature, Verdict, verify};
+pub use verify::{Signature, Verdict, verify, verify_file};
 pub use writer::{Overwrite, Writer};
 
 /// The format version that this program writes, and the newest that it reads.

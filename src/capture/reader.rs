@@ -5,6 +5,7 @@ mod several;
 mod statistics;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -20,7 +21,7 @@ use sha2::{Digest as _, Sha256};
 pub use self::opening::finished_metadata;
 pub(crate) use self::opening::finished_metadata_of;
 use self::opening::{check_columns, describe};
-pub(super) use self::opening::{is_sealed, open_source, read_footer};
+pub(super) use self::opening::{is_sealed, open_source, read_footer, source_of};
 use self::statistics::{tick_range, ts_range};
 use super::Row;
 use super::digest::Digest;
@@ -120,6 +121,14 @@ impl CaptureFile {
         Self::open_finished(path)
     }
 
+    /// Opens a finished capture that is called `path`, of which the file is open already.
+    ///
+    /// # Errors
+    /// As [`CaptureFile::open`].
+    pub fn of_file(path: &Path, file: File) -> Result<Self> {
+        Self::of_source(path, source_of(path, file)?)
+    }
+
     fn open_unfinished(path: &Path, unfinished: &Unfinished) -> Result<Self> {
         let salvage = Salvage::from(&unfinished.dir)?;
         let fate = if unfinished.is_running { Fate::Running } else { Fate::BrokenOff };
@@ -128,7 +137,10 @@ impl CaptureFile {
     }
 
     fn open_finished(path: &Path) -> Result<Self> {
-        let source = open_source(path)?;
+        Self::of_source(path, open_source(path)?)
+    }
+
+    fn of_source(path: &Path, source: Source) -> Result<Self> {
         let error = match read_footer(path, &source) {
             Ok((footer, metadata)) if footer.is_intact => {
                 let part = FileSegment::new(path, source, footer.parquet, footer.evidence.row_groups)?;

@@ -1,11 +1,12 @@
 //! Whether a capture is as it was when it was finished, and if not, where it differs.
 
+use std::fs::File;
 use std::path::Path;
 
 use super::digest::Digest;
 use super::evidence::GroupHash;
 use super::keys::PublicKey;
-use super::reader::{open_source, read_footer};
+use super::reader::{open_source, read_footer, source_of};
 use super::recover::unfinished;
 use super::source::Source;
 use super::{Metadata, salvage, sealed};
@@ -51,15 +52,26 @@ pub fn verify(path: &Path) -> Result<Verdict> {
         let reason = "the recording is not finished: netrec recover finishes it".to_owned();
         return Err(Error::NotACapture { path: unfinished, reason });
     }
-    let source = open_source(path)?;
-    let sha256 = salvage::digest(&source, 0, source.bytes()).ok_or_else(|| Error::Damaged {
+    compare_with_seal(path, &open_source(path)?)
+}
+
+/// The same of a file that is open already, and called `path`.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_file(path: &Path, file: File) -> Result<Verdict> {
+    compare_with_seal(path, &source_of(path, file)?)
+}
+
+fn compare_with_seal(path: &Path, source: &Source) -> Result<Verdict> {
+    let sha256 = salvage::digest(source, 0, source.bytes()).ok_or_else(|| Error::Damaged {
         path: path.to_path_buf(),
         reason: "it cannot be read to the end".to_owned(),
     })?;
-    match read_footer(path, &source) {
-        Ok((footer, metadata)) => Ok(compare(&source, sha256, &footer, metadata)),
+    match read_footer(path, source) {
+        Ok((footer, metadata)) => Ok(compare(source, sha256, &footer, metadata)),
         Err(error @ (Error::Io { .. } | Error::NewerFormat { .. })) => Err(error),
-        Err(error) => without_footer(&source, sha256).ok_or(error),
+        Err(error) => without_footer(source, sha256).ok_or(error),
     }
 }
 

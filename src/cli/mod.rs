@@ -35,6 +35,7 @@ mod recover;
 mod replay;
 mod sources;
 mod stdout;
+mod storage;
 mod summary;
 mod verbosity;
 mod verify;
@@ -95,7 +96,9 @@ Exit codes:\n\
 Environment:\n\
 \x20 NETREC_LOG  level of diagnostics on standard error: error, warn, info (as -v), debug (as -vv)\n\
 \x20             or trace\n\
+\x20 AWS_*       access to object storage (s3://): keys, AWS_REGION, AWS_ENDPOINT_URL, AWS_PROFILE\n\
 \x20 NO_COLOR    disables colors, unless it is empty\n\
+\x20 TMPDIR      where what is fetched from object storage is kept while it is read\n\
 \x20 TZ          time zone of --local-time";
 
 pub(crate) const FILTER_HELP: &str = "Filters: terms joined by \"and\", \"or\" and parentheses; list \
@@ -252,9 +255,9 @@ fn shown(path: &Path) -> String {
     escape::terminal(&path.display().to_string())
 }
 
-/// Opens a capture, and says on standard error if it had to be recovered or is damaged.
+/// Opens a capture, here or in object storage, and says on standard error if it had to be recovered or is damaged.
 fn open(path: &Path) -> Result<CaptureFile> {
-    let capture = CaptureFile::open(path).map_err(|error| paths::with_suggestion(path, error))?;
+    let capture = storage::open(path).map_err(|error| paths::with_suggestion(path, error))?;
     if capture.metadata().recovered.is_some() {
         note(&format!("reading {}", capture.path().display()));
         warn_recovered(capture.metadata());

@@ -9,17 +9,23 @@ use std::path::{Path, PathBuf};
 use clap::builder::{PathBufValueParser, TypedValueParser};
 
 use crate::escape;
+use crate::s3::Url;
 use crate::{Error, suggest};
 
 /// Files of a folder that are compared with a name that is not there.
 const MOST_NEIGHBOURS: usize = 10_000;
 
-/// A capture that is read.
+/// A capture that is read, here or in object storage.
 pub(super) fn capture() -> impl TypedValueParser<Value = PathBuf> {
-    refusing(
+    no_stream(
         "a capture is read from its end, so it cannot come from standard input: save it to a file \
         first",
     )
+}
+
+/// A capture of this machine that is read.
+pub(super) fn local_capture() -> impl TypedValueParser<Value = PathBuf> {
+    refusing("this must be a file, not a standard stream")
 }
 
 /// A capture that is written.
@@ -30,6 +36,11 @@ pub(super) fn new_capture() -> impl TypedValueParser<Value = PathBuf> {
 /// A folder of a report.
 pub(super) fn folder() -> impl TypedValueParser<Value = PathBuf> {
     refusing("a report is a folder, so it cannot go to standard output: name a folder")
+}
+
+/// The same, or objects below a prefix.
+pub(super) fn folder_or_url() -> impl TypedValueParser<Value = PathBuf> {
+    no_stream("a report is a folder, so it cannot go to standard output: name a folder")
 }
 
 /// Any other file.
@@ -63,7 +74,19 @@ fn neighbour(path: &Path) -> Option<PathBuf> {
     Some(folder.join(near))
 }
 
+/// A file or folder of this machine.
 fn refusing(reason: &'static str) -> impl TypedValueParser<Value = PathBuf> {
+    no_stream(reason).try_map(|path| {
+        if Url::is_url(&path) {
+            Err("this must be a file of this machine: object storage is for captures that are read, for netrec fleet \
+                and for record --upload")
+        } else {
+            Ok(path)
+        }
+    })
+}
+
+fn no_stream(reason: &'static str) -> impl TypedValueParser<Value = PathBuf> {
     PathBufValueParser::new().try_map(move |path| {
         if is_stream(&path) { Err(format!("{reason} (./- is a file of that name)")) } else { Ok(path) }
     })

@@ -19,7 +19,7 @@ use crate::{Result, humanize};
                   Exit codes: 0 all snapshots are in the capture · 1 failed · 3 a part could not be read")]
 pub(super) struct Arguments {
     /// The intended capture, its unfinished folder (FILE.d), or a capture with a damaged end
-    #[arg(value_parser = paths::capture())]
+    #[arg(value_parser = paths::local_capture())]
     capture: PathBuf,
     /// The capture to write; the folder's contents are then copied, and the folder is kept [default: the
     /// intended name, or one with -recovered]

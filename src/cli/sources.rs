@@ -4,6 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use globset::{GlobBuilder, GlobMatcher};
 
+use super::storage;
 use crate::capture::{self, CaptureFile};
 use crate::replay::When;
 use crate::{Error, Result, humanize};
@@ -15,8 +16,8 @@ const MOST_DEPTH: usize = 8;
 const MOST_FILES: usize = 1_000_000;
 
 /// The ending of a capture, and of the folder in which one is being recorded.
-const ENDING: &str = ".parquet";
-const UNFINISHED: &str = ".parquet.d";
+pub(super) const ENDING: &str = ".parquet";
+pub(super) const UNFINISHED: &str = ".parquet.d";
 
 /// A capture to be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +44,10 @@ pub(super) struct Opened {
 pub(super) fn expand(names: &[PathBuf]) -> Result<Vec<Source>> {
     let mut sources = Vec::new();
     for name in names {
+        if let Some(url) = storage::url_of(name)? {
+            sources.extend(storage::expand(name, &url)?);
+            continue;
+        }
         let found = if is_folder_of_captures(name) {
             captures_in(name, &|_| true)?
         } else if let Some((folder, pattern)) = pattern_of(name) {
@@ -67,6 +72,10 @@ pub(super) fn expand(names: &[PathBuf]) -> Result<Vec<Source>> {
 pub(super) fn expand_existing(names: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let sources = expand(names)?;
     for source in sources.iter().filter(|source| source.is_named) {
+        if let Some(url) = storage::url_of(&source.path)? {
+            storage::check_is_there(&url)?;
+            continue;
+        }
         if let Err(error) = CaptureFile::open(&source.path)
             && matches!(&error, Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound)
         {
@@ -212,7 +221,10 @@ fn not_one(names: &[PathBuf], unread: Vec<String>) -> Error {
 
 /// Whether a name stands for the files of a folder or a pattern.
 pub(super) fn is_several(name: &Path) -> bool {
-    is_folder_of_captures(name) || pattern_of(name).is_some()
+    match storage::url_of(name) {
+        Ok(Some(url)) => storage::is_several(&url),
+        _ => is_folder_of_captures(name) || pattern_of(name).is_some(),
+    }
 }
 
 /// Whether it is a folder with captures, and not one in which a capture is being recorded.

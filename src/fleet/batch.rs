@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::capture::{self, Digest, Metadata};
+use super::captures::Captures;
+use crate::capture::{Digest, Metadata};
 use crate::parallel;
 
 /// Into how many batches captures are put, unless these would be larger than [`MOST_CAPTURES`].
@@ -11,6 +12,9 @@ const BATCHES: usize = 64;
 
 /// Captures of a batch, unless a host has more.
 const MOST_CAPTURES: usize = 64;
+
+/// Captures of which metadata is read at the same time.
+const READERS: usize = 8;
 
 /// Hexadecimal digits of a hash in the name of a file.
 const NAME_DIGITS: usize = 16;
@@ -50,10 +54,10 @@ impl Batch {
 
 /// Puts captures into batches, which do not hang on the machine: the captures of a host into the same one.
 /// Only metadata is read.
-pub fn batches(sources: Vec<Source>) -> Vec<Batch> {
+pub fn batches(sources: Vec<Source>, captures: &dyn Captures) -> Vec<Batch> {
     let size = sources.len().div_ceil(BATCHES).clamp(1, MOST_CAPTURES);
     let mut batches: Vec<Batch> = Vec::new();
-    for group in by_host(sources) {
+    for group in by_host(sources, captures) {
         match batches.last_mut() {
             Some(last) if last.sources.len() + group.len() <= size => last.sources.extend(group),
             _ => batches.push(Batch { sources: group }),
@@ -63,9 +67,10 @@ pub fn batches(sources: Vec<Source>) -> Vec<Batch> {
 }
 
 /// The captures of each host, by its identity or name; those of which nothing is known, each alone.
-fn by_host(sources: Vec<Source>) -> Vec<Vec<Source>> {
+fn by_host(sources: Vec<Source>, captures: &dyn Captures) -> Vec<Vec<Source>> {
+    // More at a time than there are cores: who asks a storage waits most of the time.
     let known: Vec<Option<Metadata>> =
-        parallel::map(&sources, |source| capture::finished_metadata(&source.path));
+        parallel::map_with(&sources, |source| captures.metadata(source), READERS.min(sources.len()));
     let mut machines: BTreeMap<&str, &str> = BTreeMap::new();
     for metadata in known.iter().flatten() {
         if let (Some(name), Some(id)) = (&metadata.host_name, &metadata.machine_id) {
@@ -90,6 +95,7 @@ fn by_host(sources: Vec<Source>) -> Vec<Vec<Source>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fleet::LocalFiles;
 
     fn batch(names: &[&str]) -> Batch {
         Batch { sources: names.iter().map(|name| PathBuf::from(name).into()).collect() }
@@ -108,7 +114,7 @@ mod tests {
     fn captures_of_which_nothing_is_known_are_spread_over_batches() {
         let sources: Vec<Source> =
             (0..200).map(|n| PathBuf::from(format!("missing-{n:03}")).into()).collect();
-        let batches = batches(sources.clone());
+        let batches = batches(sources.clone(), &LocalFiles);
         assert!(batches.len() >= 50 && batches.iter().all(|batch| batch.sources.len() <= 4));
         let mut all: Vec<Source> = batches.into_iter().flat_map(|batch| batch.sources).collect();
         all.sort_by(|a, b| a.name.cmp(&b.name));

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arrow_array::RecordBatch;
 
 use super::batch::{Batch, Source};
+use super::captures::Captures;
 use crate::analyze::{self, Analysis, Config};
 use crate::capture::{self, CaptureFile, Digest, JoinedFile};
 use crate::geo::Databases;
@@ -20,6 +21,8 @@ pub struct Inputs<'a> {
     pub config: &'a Config,
     /// Where addresses are.
     pub geo: &'a Databases,
+    /// Where the captures come from.
+    pub captures: &'a dyn Captures,
     /// Is told how many captures are done.
     pub progress: &'a (dyn Fn(u64) + Sync),
 }
@@ -97,9 +100,10 @@ impl Mapper<'_> {
     }
 
     fn sources(&mut self, sources: &[Source], names: &Names) -> Result<()> {
+        let opened = self.inputs.captures.open(sources)?;
         let mut files = Vec::new();
-        for source in sources {
-            match CaptureFile::open(&source.path) {
+        for (source, file) in sources.iter().zip(opened.files) {
+            match file {
                 Ok(file) => files.push(file),
                 Err(error) => self.leave_out(&source.name, &error)?,
             }
@@ -110,7 +114,9 @@ impl Mapper<'_> {
             self.push(&schema::CAPTURES, &not_analyzed(name_of(copy.path(), names), "copy", reason)?)?;
             self.outcome.copies += 1;
         }
-        sorted.recordings.into_iter().try_for_each(|files| self.recording(files, names))
+        sorted.recordings.into_iter().try_for_each(|files| self.recording(files, names))?;
+        drop(opened.held);
+        Ok(())
     }
 
     /// Analyzes the files of a recording. What cannot be read in them has been left out when they were

@@ -16,6 +16,7 @@
 
 mod batch;
 mod beacons;
+mod captures;
 mod chains;
 mod clocks;
 mod columns;
@@ -37,6 +38,7 @@ mod spread;
 mod summarize;
 
 pub use self::batch::{Batch, Source, batches};
+pub use self::captures::{Captures, LocalFiles, Opened};
 pub use self::map::{Inputs, Outcome, Put, Take, map};
 pub use self::reduce::{Limits, Reducer};
 pub use self::report::Report;

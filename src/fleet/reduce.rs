@@ -1,5 +1,6 @@
 //! The reduction: rows of the tables in, results and report out.
 
+use std::fs::File;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -20,6 +21,7 @@ use super::spread::{self, Arrival};
 use super::{STATEMENTS, summarize};
 use crate::capture::Digest;
 use crate::report::{CaptureIdentity, Folder, json};
+use crate::safe_fs::open_regular;
 use crate::tables::schema::{TABLES, Table};
 use crate::tables::{self, Writer};
 use crate::{Error, Result, humanize, parallel};
@@ -58,10 +60,37 @@ impl Reducer {
     /// # Errors
     /// [`Error::Io`] if they cannot be read, [`Error::Damaged`] if one is not as it must be.
     pub fn read(&self, folder: &Path) -> Result<usize> {
-        let files = table_files(folder)?;
+        let mut paths = Vec::new();
+        for entry in std::fs::read_dir(folder).map_err(Error::io("read", folder))? {
+            paths.push(entry.map_err(Error::io("read", folder))?.path());
+        }
+        let open = |path: &Path| open_regular(path).map_err(Error::io("read", path));
+        self.read_files(folder, paths, &open)
+    }
+
+    /// Reads those of some files that are tables, by their names, which `open` opens. They are called to be in
+    /// `folder`. Gives the number of files.
+    ///
+    /// # Errors
+    /// What `open` says; [`Error::Damaged`] if one is not as it must be, [`Error::NotACapture`] if there is
+    /// none.
+    pub fn read_files(
+        &self,
+        folder: &Path,
+        paths: Vec<PathBuf>,
+        open: &(dyn Fn(&Path) -> Result<File> + Sync),
+    ) -> Result<usize> {
+        let mut files: Vec<(&'static Table, PathBuf)> =
+            paths.into_iter().filter_map(|path| Some((table_of(&path)?, path))).collect();
+        files.sort_by(|(_, a), (_, b)| a.cmp(b));
+        if files.is_empty() {
+            let reason =
+                "there are no tables in it (captures-….parquet); netrec fleet map writes them".to_owned();
+            return Err(Error::NotACapture { path: folder.to_path_buf(), reason });
+        }
         let read = parallel::map(&files, |(table, path)| {
             let mut taken = Ok(());
-            tables::read(table, path, &mut |rows| {
+            tables::read_file(table, path, open(path)?, &mut |rows| {
                 if taken.is_ok() {
                     taken = self.take(table, &rows);
                 }
@@ -98,26 +127,11 @@ impl Reducer {
     }
 }
 
-/// The files of the tables that something is made of, by name.
-fn table_files(folder: &Path) -> Result<Vec<(&'static Table, PathBuf)>> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(Error::io("read", folder))? {
-        let entry = entry.map_err(Error::io("read", folder))?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let Some((table, _)) = name.strip_suffix(".parquet").and_then(|name| name.rsplit_once('-')) else {
-            continue;
-        };
-        if let Some(table) = TABLES.iter().find(|known| known.name == table && Fleet::is_used(known)) {
-            files.push((table, entry.path()));
-        }
-    }
-    files.sort_by(|(_, a), (_, b)| a.cmp(b));
-    if files.is_empty() {
-        let reason =
-            "there are no tables in it (captures-….parquet); netrec fleet map writes them".to_owned();
-        return Err(Error::NotACapture { path: folder.to_path_buf(), reason });
-    }
-    Ok(files)
+/// The table of a file `TABLE-BATCH.parquet`; none if nothing is made of it.
+fn table_of(path: &Path) -> Option<&'static Table> {
+    let name = path.file_name()?.to_str()?;
+    let (table, _) = name.strip_suffix(".parquet")?.rsplit_once('-')?;
+    TABLES.iter().find(|known| known.name == table && Fleet::is_used(known))
 }
 
 /// Refuses to conclude from what is left where too much is missing.

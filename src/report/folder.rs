@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -110,6 +111,23 @@ impl Folder {
         Ok(path)
     }
 
+    /// A folder that will never get a name: what is put into it is read again from there.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if no folder can be made among the temporary files.
+    pub fn without_name() -> Result<Self> {
+        let name = format!("netrec-{}", std::process::id());
+        Self::prepare(&std::env::temp_dir().join(name), false)
+    }
+
+    /// Opens a file that was put here.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn open(&self, name: &str) -> Result<File> {
+        self.place.open_file(name).map_err(Error::io("read", self.target.join(name)))
+    }
+
     /// Every file that was written so far, by path.
     pub fn entries(&self) -> Vec<Entry> {
         manifest::entries(&self.written.lock().unwrap_or_else(PoisonError::into_inner))
@@ -173,7 +191,7 @@ impl Place {
         self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn create_file(&self, path: &str) -> io::Result<std::fs::File> {
+    fn create_file(&self, path: &str) -> io::Result<File> {
         let mut made = self.lock();
         made.files.insert(path.to_owned());
         let Some((folder, name)) = path.split_once('/') else { return made.dir.create_file(path) };
@@ -183,6 +201,12 @@ impl Place {
         let dir = Arc::new(made.dir.create_dir(OsStr::new(folder))?);
         made.folders.insert(folder.to_owned(), Arc::clone(&dir));
         dir.create_file(name)
+    }
+
+    fn open_file(&self, path: &str) -> io::Result<File> {
+        let made = self.lock();
+        let Some((folder, name)) = path.split_once('/') else { return made.dir.read_file(path) };
+        made.folders.get(folder).ok_or(io::ErrorKind::NotFound)?.read_file(name)
     }
 
     /// Removes what was made.

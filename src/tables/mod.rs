@@ -16,4 +16,4 @@ pub use self::build::{Recording, not_analyzed};
 pub use self::identity::Identity;
 pub use self::ocsf::network_activity;
 pub(crate) use self::write::TABLE_KEY;
-pub use self::write::{Writer, is_table, read};
+pub use self::write::{Writer, is_table, read, read_file};

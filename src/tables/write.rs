@@ -1,5 +1,6 @@
 //! Tables as Parquet files.
 
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -106,8 +107,15 @@ fn properties(name: &str) -> io::Result<WriterProperties> {
 /// # Errors
 /// [`Error::Io`] if it cannot be read; [`Error::Damaged`] if it is no such table.
 pub fn read(table: &Table, path: &Path, take: &mut dyn FnMut(RecordBatch)) -> Result<()> {
+    read_file(table, path, open_regular(path).map_err(Error::io("read", path))?, take)
+}
+
+/// The same of a file that is open already, and called `path`.
+///
+/// # Errors
+/// [`Error::Damaged`] if it is no such table.
+pub fn read_file(table: &Table, path: &Path, file: File, take: &mut dyn FnMut(RecordBatch)) -> Result<()> {
     let damaged = |reason: String| Error::Damaged { path: path.to_path_buf(), reason };
-    let file = open_regular(path).map_err(Error::io("read", path))?;
     let gave_up = || damaged("its decoder gave up".to_owned());
     let open = || ParquetRecordBatchReaderBuilder::try_new(file)?.build();
     let opened = guard::ok_unless_panic(open).ok_or_else(gave_up)?;

@@ -38,6 +38,11 @@ pub(in crate::capture) fn open_source(path: &Path) -> Result<Source> {
         },
         _ => Error::io("read", path)(error),
     })?;
+    source_of(path, file)
+}
+
+/// The bytes of an open file; `path` is for messages.
+pub(in crate::capture) fn source_of(path: &Path, file: File) -> Result<Source> {
     let facts = file.metadata().map_err(Error::io("read", path))?;
     let not_a_capture =
         |reason: &str| Error::NotACapture { path: path.to_path_buf(), reason: reason.to_owned() };

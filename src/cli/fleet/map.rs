@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::super::{Done, paths, progress, shown, sources};
+use super::super::{Done, paths, progress, shown, sources, storage};
+use super::captures::{AnyPlace, Outage};
 use super::{With, output};
 use crate::fleet::{self, Batch, Inputs, Outcome, Source};
+use crate::s3::{Body, Put};
 use crate::safe_fs::Replace;
 use crate::{Error, Result, humanize, tables};
 
@@ -17,7 +19,8 @@ const MOST_LISTED: usize = 1_000_000;
 
 const HELP: &str = "Examples:\n\
 \x20 netrec fleet map web-*.parquet -o tables\n\
-\x20 netrec fleet map --list batch.txt -o /mnt/shared/tables\n\n\
+\x20 netrec fleet map --list batch.txt -o /mnt/shared/tables\n\
+\x20 netrec fleet map s3://captures/web-01/ -o s3://reports/tables/\n\n\
 All captures are one batch. Its files are named TABLE-BATCH.parquet, where BATCH is the beginning of the SHA-256 of the \
 captures' names, sorted and joined by line feeds: a batch that is mapped again leaves the same files. A capture that \
 cannot be read is a row of the table captures with its error, and no reason to run again.\n\n\
@@ -26,14 +29,14 @@ Exit codes: 0 done · 3 done, but a capture could not be read or is degraded · 
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(super) struct Arguments {
-    /// The captures: folders, patterns or files
+    /// The captures: folders, patterns or files, here or in object storage (s3://)
     #[arg(required_unless_present = "list", value_name = "SOURCE", value_parser = paths::capture())]
     sources: Vec<PathBuf>,
     /// A file that lists captures, one a line; after a tab, the name by which the tables call it
     #[arg(long, value_name = "FILE", conflicts_with = "sources", value_parser = paths::file())]
     list: Option<PathBuf>,
-    /// Folder for the tables, which may hold those of other batches
-    #[arg(short, long, value_name = "DIR", value_parser = paths::folder())]
+    /// Folder for the tables, which may hold those of other batches; or `s3://BUCKET/PREFIX/`
+    #[arg(short, long, value_name = "DIR", value_parser = paths::folder_or_url())]
     output: PathBuf,
     #[command(flatten)]
     with: With,
@@ -45,12 +48,19 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
         Some(list) => listed(list)?,
         None => sources::expand_existing(&arguments.sources)?.into_iter().map(Source::from).collect(),
     };
-    output::make_folder(&arguments.output)?;
+    let remote = storage::url_of(&arguments.output)?;
+    if remote.is_none() {
+        output::make_folder(&arguments.output)?;
+    }
     sources::raise_file_limit();
     let stages = progress::Stages::of_rows(&["analyzing captures"], sources.len() as u64);
-    let inputs = Inputs { config: &config, geo: &geo, progress: &|done| stages.show(done) };
+    let from = AnyPlace::new(Outage::Fails);
+    let inputs = Inputs { config: &config, geo: &geo, captures: &from, progress: &|done| stages.show(done) };
     let batch = Batch { sources };
-    let put = |name: &str, bytes: &[u8]| put(&arguments.output.join(name), bytes);
+    let put = |name: &str, bytes: &[u8]| match &remote {
+        None => put(&arguments.output.join(name), bytes),
+        Some(url) => storage::client()?.put(&url.join(name), Body::Bytes(bytes), Put::Over).map(drop),
+    };
     let outcome = fleet::map(std::slice::from_ref(&batch), &inputs, &put, &|_, _| Ok(()))?;
     drop(stages);
     let Outcome { analyzed, degraded, failed, copies } = outcome;

@@ -1,8 +1,10 @@
 //! `netrec fleet`: many hosts at once.
 
 mod analyze;
+mod captures;
 mod map;
 mod output;
+mod place;
 mod reduce;
 mod submit;
 
@@ -22,6 +24,7 @@ const EXAMPLES: &str = "Examples:\n\
 \x20 netrec fleet analyze /srv/captures -o fleet\n\
 \x20 netrec fleet map web-*.parquet -o tables\n\
 \x20 netrec fleet reduce tables -o fleet\n\
+\x20 netrec fleet analyze s3://captures/2026/ -o s3://reports/2026/\n\
 \x20 netrec fleet submit /srv/captures --master spark://head:7077 -o /srv/fleet";
 
 #[derive(Debug, Args)]

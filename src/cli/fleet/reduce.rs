@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::super::{Done, paths, shown};
+use super::place::{self, Place};
 use super::{Bounds, output};
 use crate::Result;
 use crate::fleet::Reducer;
-use crate::report::Folder;
 
 const HELP: &str = "Examples:\n\
 \x20 netrec fleet map a/*.parquet -o tables\n\
@@ -19,11 +19,11 @@ Exit codes: 0 done · 1 failed, or too many captures could not be read · 3 a ca
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(super) struct Arguments {
-    /// Folder with the tables
-    #[arg(value_name = "TABLES", value_parser = paths::folder())]
+    /// Folder with the tables; or `s3://BUCKET/PREFIX/`
+    #[arg(value_name = "TABLES", value_parser = paths::folder_or_url())]
     tables: PathBuf,
-    /// Folder for the report and the results
-    #[arg(short, long, value_name = "DIR", value_parser = paths::folder())]
+    /// Folder for the report and the results; or `s3://BUCKET/PREFIX/`
+    #[arg(short, long, value_name = "DIR", value_parser = paths::folder_or_url())]
     output: PathBuf,
     /// Replace an earlier report; a folder with anything else in it is left alone
     #[arg(long)]
@@ -33,11 +33,11 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Done> {
-    let folder = Folder::prepare(&arguments.output, arguments.force)?;
+    let place = Place::prepare(&arguments.output, arguments.force)?;
     let reducer = Reducer::default();
-    reducer.read(&arguments.tables)?;
-    let report = reducer.finish(arguments.bounds.limits(), &folder)?;
-    folder.finish()?;
+    place::read_tables(&reducer, &arguments.tables)?;
+    let report = reducer.finish(arguments.bounds.limits(), place.folder())?;
+    place.finish()?;
     output::tell(&report);
     tell!("report     {}", shown(&arguments.output.join("fleet.html")));
     Ok(output::done(&report))

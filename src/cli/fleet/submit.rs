@@ -6,7 +6,8 @@ use std::process::{Command, Stdio};
 use clap::Args;
 use serde_json::json;
 
-use super::super::{Done, paths, shown, sources};
+use super::super::{Done, paths, shown, sources, storage};
+use super::captures::{AnyPlace, Outage};
 use super::{Bounds, With, output};
 use crate::fleet::{self, Batch, RESULTS, Reducer, STATEMENTS, Source};
 use crate::report::Folder;
@@ -58,9 +59,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
         return Err(Error::Exists { path: arguments.output.clone() });
     }
     let captures = sources::expand_existing(&arguments.sources)?;
-    let captures: Result<Vec<Source>> =
-        captures.iter().map(|path| output::absolute(path).map(Source::from)).collect();
-    let batches = fleet::batches(listable(captures?)?);
+    let absolute = |path: &PathBuf| match storage::url_of(path)? {
+        Some(_) => Ok(Source::from(path.clone())),
+        None => output::absolute(path).map(Source::from),
+    };
+    let captures: Result<Vec<Source>> = captures.iter().map(absolute).collect();
+    let batches = fleet::batches(listable(captures?)?, &AnyPlace::new(Outage::Fails));
     for folder in [output.clone(), output.join("tables"), output.join("job")] {
         output::make_folder(&folder)?;
     }

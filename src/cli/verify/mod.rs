@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 
-use super::{Done, paths, sources};
+use super::{Done, paths, sources, storage};
 use crate::capture::{self, PublicKey, Signature, SigningKey, Verdict};
 use crate::escape;
 use crate::report::manifest::{self, Manifest};
@@ -110,7 +110,10 @@ fn check_series(arguments: &Arguments) -> Result<Done> {
 
 fn check_capture(path: &Path, wanted: Option<&PublicKey>, is_quiet: bool) -> Result<Outcome> {
     let Verdict { metadata, bytes, sha256, row_groups, mut changes, is_sealed, signature } =
-        capture::verify(path)?;
+        match storage::url_of(path)? {
+            None => capture::verify(path)?,
+            Some(url) => capture::verify_file(path, storage::fetch(&url)?)?,
+        };
     let (signature, signed_by) = match signature {
         Signature::Bad => ("bad", None),
         Signature::Missing => ("missing", None),

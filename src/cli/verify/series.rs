@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::{Outcome, check_capture};
-use crate::capture::{self, PublicKey, SeriesPart};
-use crate::cli::{Done, sources};
+use crate::capture::{PublicKey, SeriesPart};
+use crate::cli::{Done, sources, storage};
 use crate::{Error, Result, escape, humanize};
 
 /// What was checked of several files: what `--json` prints.
@@ -41,7 +41,7 @@ pub(super) fn run(names: &[PathBuf], key: Option<&PublicKey>, is_json: bool) -> 
     for source in sources::expand(names)? {
         match check_capture(&source.path, key, true) {
             Ok(outcome) => {
-                let part = capture::finished_metadata(&source.path).and_then(|metadata| metadata.series);
+                let part = storage::finished_metadata(&source.path).and_then(|metadata| metadata.series);
                 parts.push((name_of(&source.path), outcome.capture_sha256.clone(), part));
                 report.files.push(outcome);
             }

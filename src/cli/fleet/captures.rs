@@ -1,0 +1,90 @@
+//! The captures of a fleet, here or in object storage: a batch is fetched when it is its turn.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use crate::capture::{CaptureFile, Metadata};
+use crate::cli::storage;
+use crate::fleet::{Captures, LocalFiles, Opened, Source};
+use crate::s3::{Held, Space};
+use crate::{Error, Result, parallel};
+
+/// Objects that are fetched at the same time, for each batch.
+const FETCHES: usize = 8;
+
+/// What becomes of the captures when the storage does not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outage {
+    /// Whoever runs this does so again: it fails.
+    Fails,
+    /// Each of them is a row with its error.
+    IsToldOf,
+}
+
+/// Captures that are opened where they are, and objects that are fetched for as long as they are read.
+pub(super) struct AnyPlace {
+    outage: Outage,
+    space: Space,
+    /// Sizes of objects that are known.
+    sizes: Mutex<BTreeMap<PathBuf, u64>>,
+}
+
+impl AnyPlace {
+    pub(super) fn new(outage: Outage) -> Self {
+        Self { outage, space: Space::default(), sizes: Mutex::default() }
+    }
+
+    /// The size of an object; nothing for a file, and for one that cannot be asked for: it will not be
+    /// fetched either.
+    fn size(&self, path: &Path) -> u64 {
+        let known = |sizes: &BTreeMap<PathBuf, u64>| sizes.get(path).copied();
+        if let Some(bytes) = known(&self.sizes.lock().unwrap_or_else(PoisonError::into_inner)) {
+            return bytes;
+        }
+        let Ok(Some(url)) = storage::url_of(path) else { return 0 };
+        let head = storage::client().and_then(|client| client.head(&url));
+        head.ok().flatten().map_or(0, |head| head.bytes)
+    }
+
+    fn open_one(&self, path: &Path) -> Result<Result<CaptureFile>> {
+        match storage::open(path) {
+            Err(error) if self.outage == Outage::Fails && is_passing(&error) => Err(error),
+            opened => Ok(opened),
+        }
+    }
+}
+
+/// Whether it may be read another time: nothing is wrong with the capture.
+fn is_passing(error: &Error) -> bool {
+    let is_full = |source: &std::io::Error| {
+        matches!(source.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
+    };
+    error.may_pass()
+        || matches!(error, Error::Usage(_))
+        || matches!(error, Error::Io { source, .. } if is_full(source))
+}
+
+impl Captures for AnyPlace {
+    fn metadata(&self, source: &Source) -> Option<Metadata> {
+        if matches!(storage::url_of(&source.path), Ok(None)) {
+            return LocalFiles.metadata(source);
+        }
+        let (metadata, bytes) = storage::finished_metadata_and_size(&source.path)?;
+        self.sizes.lock().unwrap_or_else(PoisonError::into_inner).insert(source.path.clone(), bytes);
+        Some(metadata)
+    }
+
+    fn open(&self, sources: &[Source]) -> Result<Opened> {
+        let is_remote = |source: &Source| !matches!(storage::url_of(&source.path), Ok(None));
+        if !sources.iter().any(is_remote) {
+            return LocalFiles.open(sources);
+        }
+        let fetches = FETCHES.min(sources.len());
+        let sizes = parallel::map_with(sources, |source| self.size(&source.path), fetches);
+        let held: Held = self.space.hold(sizes.iter().fold(0, |sum, size| sum.saturating_add(*size)))?;
+        let files = parallel::map_with(sources, |source| self.open_one(&source.path), fetches);
+        Ok(Opened { files: files.into_iter().collect::<Result<_>>()?, held: Box::new(held) as Box<dyn Any> })
+    }
+}

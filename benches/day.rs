@@ -168,6 +168,7 @@ fn main() -> netrec::Result<()> {
         overwrite: Overwrite::Never,
         key: None,
         group_may_read: false,
+        upload: None,
         rotation,
     };
     let (mut host, begin, mut told) = (BusyHost::new(sockets as usize), Instant::now(), 0);

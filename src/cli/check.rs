@@ -10,6 +10,7 @@ use crate::Result;
 use crate::capture::{SourceReport, SourceStatus};
 use crate::escape;
 use crate::record::{self, Clock as _, Host, HostInfo, MIN_INTERVAL, SystemClock, Tick, Wanted};
+use crate::s3::{Access, Client, Url};
 
 /// What a recording would see: what `--json` prints.
 #[derive(Debug, Serialize)]
@@ -21,25 +22,72 @@ struct Outcome {
     lacks_privileges: bool,
     /// What `setcap` would have to give the program, if it lacks any.
     capabilities: Option<String>,
+    /// Where finished captures would go, with --upload.
+    upload: Option<UploadCheck>,
     /// 0 or 3, as the exit code.
     exit_code: u8,
 }
 
+/// Whether finished captures could go where they are to go.
+#[derive(Debug, Serialize)]
+struct UploadCheck {
+    /// `s3://bucket/prefix/`.
+    to: String,
+    /// Whether the storage answers and knows the credentials.
+    is_reachable: bool,
+    /// In words.
+    detail: String,
+}
+
+impl UploadCheck {
+    fn new(url: &Url) -> Self {
+        let to = url.as_folder();
+        let asked = Client::from_environment().and_then(|client| {
+            let access = match client.trying_once().probe(&to)? {
+                Access::Granted => "reachable; whether it may be written shows with the first file",
+                Access::Unknown => {
+                    "reachable, and may not be read with these credentials; whether it may be written shows with the \
+                        first file"
+                }
+            };
+            Ok(access.to_owned())
+        });
+        let (is_reachable, detail) = match asked {
+            Ok(detail) => (true, detail),
+            Err(error) => (false, error.to_string()),
+        };
+        Self { to: to.to_string(), is_reachable, detail }
+    }
+
+    fn tell(&self) {
+        let sees = if self.is_reachable { "yes" } else { "NO" };
+        tell!(
+            "{sees:<8} {:<18} {}: {}",
+            "upload",
+            escape::terminal(&self.to),
+            escape::terminal(&self.detail)
+        );
+    }
+}
+
 /// Opens every source and takes one snapshot, as a recording would; writes nothing.
-pub(super) fn run(wanted: Wanted, facts: &HostInfo, is_json: bool) -> Result<Done> {
+pub(super) fn run(wanted: Wanted, facts: &HostInfo, upload: Option<&Url>, is_json: bool) -> Result<Done> {
+    let upload = upload.map(UploadCheck::new);
     // Asked before the sources are opened: opening them drops what only opening needs.
     let has_all = has_all_privileges(wanted);
     let mut host = record::open_host(wanted)?;
     let sources = probe(host.as_mut())?;
     let is_missing = sources.iter().any(|report| report.status == SourceStatus::Missing);
     let is_all_there = sources.iter().all(|report| report.status == SourceStatus::Ran);
-    let done = Done::of(!is_all_there && (is_missing || !has_all));
+    let lacks_upload = upload.as_ref().is_some_and(|upload| !upload.is_reachable);
+    let done = Done::of(lacks_upload || !is_all_there && (is_missing || !has_all));
     if is_json {
         let outcome = Outcome {
             privileges: facts.privileges.clone(),
             sources,
             lacks_privileges: !has_all,
             capabilities: Some(setcap_names(wanted)).filter(|names| !has_all && !names.is_empty()),
+            upload,
             exit_code: if done == Done::Well { 0 } else { 3 },
         };
         let json = serde_json::to_string_pretty(&outcome).unwrap_or_default();
@@ -47,6 +95,7 @@ pub(super) fn run(wanted: Wanted, facts: &HostInfo, is_json: bool) -> Result<Don
         return Ok(done);
     }
     describe(wanted, &facts.privileges, &sources);
+    upload.iter().for_each(UploadCheck::tell);
     if is_all_there {
         tell!("Everything that can be recorded on this host will be recorded.");
     } else {

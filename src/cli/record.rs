@@ -11,9 +11,10 @@ use crate::capture::{self, Aside, Finished, Overwrite, SigningKey, SourceReport,
 use crate::escape;
 use crate::record::{
     self, Clock as _, FinishedFile, HostInfo, MIN_INTERVAL, Output, Plan, Progress, Recording, Rotation,
-    Stop, StopReason, SystemClock, Wanted, capture_name, parse_duration, parse_percent, parse_size,
-    series_name,
+    Stop, StopReason, SystemClock, Upload, Uploaded, Wanted, capture_name, parse_duration, parse_percent,
+    parse_size, series_name,
 };
+use crate::s3::{Client, Url};
 use crate::safe_fs::User;
 use crate::{Result, humanize};
 
@@ -21,6 +22,7 @@ const EXAMPLES: &str = "Examples:\n\
 \x20 netrec record --duration 30s\n\
 \x20 sudo netrec record -d 10m -i 5s -o incident.parquet\n\
 \x20 sudo netrec record --rotate 1h --max-size 500MB --keep-for 7d --max-cpu 2%\n\
+\x20 sudo netrec record --rotate 1h --keep-for 7d --upload s3://archive/web-01/\n\
 \x20 sudo netrec record --udp-bytes --names --sign netrec.key\n\
 \x20 netrec record --check";
 
@@ -58,6 +60,11 @@ pub(super) struct Arguments {
     max_cpu: Option<f64>,
     #[command(flatten)]
     rotation: RotationArguments,
+    /// Upload every finished file to S3-compatible storage, such as `s3://BUCKET/PREFIX/`; with --keep and
+    /// --keep-for, files stay until they are confirmed there, while a tenth of the disk is free. Credentials
+    /// and endpoint come from AWS_* variables
+    #[arg(long, value_name = "URL", value_parser = parse_url)]
+    upload: Option<Url>,
 }
 
 /// Sources that look at packets, and so only on demand.
@@ -127,8 +134,11 @@ impl RotationArguments {
 pub(super) fn run(arguments: Arguments) -> Result<Done> {
     let wanted = arguments.sources.wanted();
     if arguments.check {
-        return check::run(wanted, &HostInfo::read(), arguments.json);
+        return check::run(wanted, &HostInfo::read(), arguments.upload.as_ref(), arguments.json);
     }
+    // The files with credentials may be for this user alone, and not for who is left below.
+    let storage = arguments.upload.map(|url| Client::from_environment().map(|client| (client, url)));
+    let storage = storage.transpose()?;
     let mut facts = HostInfo::read();
     let overwrite = if arguments.force { Overwrite::Allowed } else { Overwrite::Never };
     let rotation = arguments.rotation.rotation();
@@ -147,7 +157,14 @@ pub(super) fn run(arguments: Arguments) -> Result<Done> {
     }
     give_up_privileges(wanted, &path, &mut facts)?;
     let group_may_read = arguments.access.group_readable;
-    let output = Output { path, overwrite, key, group_may_read, rotation };
+    let upload = storage.map(|(client, url)| Upload::start(client, &url, &path)).transpose()?;
+    if let Some(upload) = &upload {
+        super::note(&format!(
+            "uploads every finished capture, with the command lines and the peers of all users, to {}",
+            upload.describe()
+        ));
+    }
+    let output = Output { path, overwrite, key, group_may_read, rotation, upload };
     let plan = Plan {
         interval: arguments.interval,
         duration: arguments.duration,
@@ -164,8 +181,41 @@ pub(super) fn run(arguments: Arguments) -> Result<Done> {
     line.finish_and_clear();
     let recording = recording?;
     say(&plan, &recording);
+    let goes_on = output.rotation.is_wanted();
+    let is_uploaded = output.upload.is_none_or(|upload| finish_uploads(&upload, &stop, goes_on));
     let cut_short = recording.ending == StopReason::DiskFull;
-    Ok(Done::of(cut_short || recording.metadata.is_degraded()))
+    Ok(Done::of(cut_short || !is_uploaded || recording.metadata.is_degraded()))
+}
+
+/// Waits for what is still being uploaded, and says what became of it; whether everything is confirmed.
+/// With rotation, another recording goes on with what is left.
+fn finish_uploads(upload: &Upload, stop: &Stop, goes_on: bool) -> bool {
+    let line = progress::line();
+    line.set_message("uploading (Ctrl-C ends)");
+    let (uploaded, notes) = upload.finish(stop);
+    line.finish_and_clear();
+    for note in &notes {
+        super::note(note);
+    }
+    let Uploaded { confirmed, waiting, lost, .. } = &uploaded;
+    tell!("  uploaded: {}, confirmed", humanize::plural(*confirmed, "file"));
+    if !waiting.is_empty() {
+        let next = if goes_on { ", and uploaded by the next recording with the same -o" } else { "" };
+        caution!(
+            "  not uploaded: {}: {}; kept here{next}",
+            humanize::plural(waiting.len() as u64, "file"),
+            escape::terminal(&record::named(waiting)),
+        );
+    }
+    if *lost > 0 {
+        let lost = humanize::plural(*lost, "file");
+        caution!("  lost: {lost} removed before they were uploaded, to keep the disk free");
+    }
+    uploaded.is_complete()
+}
+
+fn parse_url(text: &str) -> Result<Url, String> {
+    text.parse()
 }
 
 /// Which sources opened, and why others did not, for `--verbose`.
@@ -267,6 +317,9 @@ fn say_finished(file: &FinishedFile) {
     say_owner(&file.finished);
     for removed in &file.pruned.removed {
         tell!("  removed: {}", shown(removed));
+    }
+    if file.pruned.held > 0 {
+        tell!("  kept until uploaded: {}", humanize::plural(file.pruned.held, "older file"));
     }
     for (path, reason) in &file.pruned.failed {
         caution!("  not removed: {}: {}", shown(path), escape::terminal(reason));

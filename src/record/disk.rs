@@ -2,11 +2,16 @@
 
 use std::path::Path;
 
+use crate::safe_fs::Room;
+
 /// What the end of a file, and a little of everyone else's, may need.
 const SLACK_BYTES: u64 = 8 * 1024 * 1024;
 
 /// More than a row has ever taken in a compressed row group.
 const BYTES_PER_ROW: u64 = 64;
+
+/// One part in so many of a disk stays free of files that are held beyond their time.
+const LEAST_FREE_SHARE: u64 = 10;
 
 /// Bytes that must be free while `rows` rows wait in memory for the disk.
 pub(super) fn needed_bytes(rows: u64) -> u64 {
@@ -14,31 +19,20 @@ pub(super) fn needed_bytes(rows: u64) -> u64 {
 }
 
 /// Bytes that may still be written where `file` lies; none where the system does not say.
-///
-/// What the file system keeps back for root is not counted: it is not the recorder's to fill.
-#[cfg(unix)]
 pub(super) fn free_bytes(file: &Path) -> Option<u64> {
-    use std::os::unix::ffi::OsStrExt as _;
-
-    let folder = match file.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let folder = std::ffi::CString::new(folder.as_os_str().as_bytes()).ok()?;
-    // SAFETY: an all-zero statvfs is a valid value for the call to overwrite.
-    let mut facts: libc::statvfs = unsafe { std::mem::zeroed() };
-    // SAFETY: the path ends in NUL and `facts` is valid, both for the length of the call.
-    let result = unsafe { libc::statvfs(folder.as_ptr(), &raw mut facts) };
-    // Some virtual file systems say 0 blocks in all, which is no answer.
-    if result != 0 || facts.f_blocks == 0 {
-        return None;
-    }
-    Some((facts.f_bavail as u64).saturating_mul(facts.f_frsize as u64))
+    Some(room_beside(file)?.free)
 }
 
-#[cfg(not(unix))]
-pub(super) fn free_bytes(_file: &Path) -> Option<u64> {
-    None
+/// Whether files may be held beyond their time: while a tenth of the disk is free. Where the system does not
+/// say, they may not.
+pub(super) fn may_hold_more(folder: &Path) -> bool {
+    Room::of(folder).is_some_and(|room| room.free >= room.all / LEAST_FREE_SHARE)
+}
+
+/// The room on the disk on which `file` lies.
+fn room_beside(file: &Path) -> Option<Room> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    Room::of(folder.unwrap_or(Path::new(".")))
 }
 
 #[cfg(test)]

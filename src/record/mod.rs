@@ -33,6 +33,7 @@ mod session;
 mod size;
 mod stable_id;
 mod stop;
+mod upload;
 mod worker;
 mod writer_thread;
 
@@ -49,4 +50,5 @@ pub use series::{Pruned, Rotation};
 pub use session::{Progress, Recording, StopReason, record};
 pub use size::{parse_percent, parse_size};
 pub use stop::Stop;
+pub use upload::{Upload, Uploaded, named};
 pub use writer_thread::{FinishedFile, Output};

@@ -98,13 +98,17 @@ impl Paused {
     }
 
     /// Completes the file that could not be completed before. What cannot be completed now either stays
-    /// as it is, for `netrec recover`.
-    pub(super) fn complete_unfinished(&mut self, written: &Written) {
-        let Some(path) = self.unfinished.take() else { return };
+    /// as it is, for `netrec recover`. Gives the file if it is complete now.
+    pub(super) fn complete_unfinished(&mut self, written: &Written) -> Option<PathBuf> {
+        let path = self.unfinished.take()?;
         match capture::complete_unfinished(&path) {
-            Ok(true) => written.tell(format!("completed: {}", path.display())),
+            Ok(true) => {
+                written.tell(format!("completed: {}", path.display()));
+                return Some(path);
+            }
             Ok(false) => {}
             Err(error) => written.tell(format!("not completed: {error}")),
         }
+        None
     }
 }

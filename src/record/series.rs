@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use chrono::DateTime;
 
+use super::disk;
+use super::upload::Upload;
 use crate::capture::{self, Metadata};
 use crate::safe_fs::{Dir, Kind, is_mine};
 
@@ -62,6 +64,15 @@ pub(super) struct Kept<'a> {
     pub(super) growing: Option<&'a Path>,
     /// The recording so far: its host, its boot and its time.
     pub(super) so_far: &'a Metadata,
+    /// Takes files to object storage; those that have not arrived there stay while the disk has room.
+    pub(super) upload: Option<&'a Upload>,
+}
+
+impl Kept<'_> {
+    /// Whether a file has not arrived where it is to go.
+    fn awaits_upload(&self, member: &Member) -> bool {
+        self.upload.is_some_and(|upload| !upload.is_confirmed(&member.name))
+    }
 }
 
 /// What became of the files that were not to stay.
@@ -71,6 +82,8 @@ pub struct Pruned {
     pub removed: Vec<PathBuf>,
     /// Those that could not be, with what the system said.
     pub failed: Vec<(PathBuf, String)>,
+    /// Those that stay although their time is over, as they are not uploaded yet.
+    pub held: u64,
 }
 
 impl Series {
@@ -120,7 +133,7 @@ impl Series {
     /// Removes the finished files that are not to stay. Only what netrec wrote in this series on
     /// this host and nobody has changed since is ever removed.
     pub(super) fn prune(&self, kept: &Kept<'_>) -> Pruned {
-        let Kept { rotation, growing, so_far } = kept;
+        let Kept { rotation, growing, so_far, upload } = kept;
         if rotation.keep.is_none() && rotation.keep_for.is_none() {
             return Pruned::default();
         }
@@ -130,30 +143,41 @@ impl Series {
         };
         let members = self.members(so_far.host_name.as_deref(), *growing).into_iter().enumerate();
         let too_many = |index: usize| rotation.keep.is_some_and(|keep| index >= keep);
-        self.remove(members.filter(|(index, member)| too_many(*index) || is_over(member)).map(|(_, m)| m))
+        let over = members.filter(|(index, member)| too_many(*index) || is_over(member)).map(|(_, m)| m);
+        let has_room = upload.is_some() && disk::may_hold_more(&self.folder);
+        let (held, over): (Vec<Member>, Vec<Member>) =
+            over.partition(|member| has_room && kept.awaits_upload(member));
+        Pruned { held: held.len() as u64, ..self.remove(over.into_iter(), *upload) }
     }
 
     /// Removes the oldest finished files until so many bytes are free again, where the rotation allows
     /// files to be removed at all. The newest stays in any case; and if all others together are too
-    /// small, all stay, as it would be in vain.
+    /// small, all stay, as it would be in vain. Those that are not uploaded yet go last.
     pub(super) fn make_room(&self, kept: &Kept<'_>, bytes: u64) -> Pruned {
-        let Kept { rotation, growing, so_far } = kept;
+        let Kept { rotation, growing, so_far, upload } = kept;
         let mut members = self.members(so_far.host_name.as_deref(), *growing);
-        let older = members.split_off(1.min(members.len()));
+        let mut older = members.split_off(1.min(members.len()));
         let all: u64 = older.iter().map(|member| member.bytes).sum();
         if rotation.keep.is_none() && rotation.keep_for.is_none() || all < bytes {
             return Pruned::default();
         }
+        // They are taken from the end.
+        older.sort_by_key(|member| !kept.awaits_upload(member));
         let mut freed = 0;
         let is_needed = |member: &Member| {
             let is_needed = freed < bytes;
             freed += member.bytes;
             is_needed
         };
-        self.remove(older.into_iter().rev().take_while(is_needed))
+        self.remove(older.into_iter().rev().take_while(is_needed), *upload)
     }
 
-    fn remove(&self, members: impl Iterator<Item = Member>) -> Pruned {
+    /// The finished files of a host, the oldest first.
+    pub(super) fn finished(&self, host: Option<&str>) -> Vec<PathBuf> {
+        self.members(host, None).into_iter().rev().map(|member| self.folder.join(member.name)).collect()
+    }
+
+    fn remove(&self, members: impl Iterator<Item = Member>, upload: Option<&Upload>) -> Pruned {
         let mut pruned = Pruned::default();
         for Member { name, .. } in members {
             let path = self.folder.join(&name);
@@ -161,6 +185,9 @@ impl Series {
                 Ok(()) => pruned.removed.push(path),
                 Err(error) => pruned.failed.push((path, error.to_string())),
             }
+        }
+        if let Some(upload) = upload {
+            upload.forget(&pruned.removed);
         }
         pruned
     }
@@ -293,7 +320,7 @@ mod tests {
         let rotation = Rotation { keep, keep_for, ..Rotation::default() };
         let growing = folder.join("web-19700106T000000Z.parquet");
         let so_far = now(5 * DAY_US);
-        let kept = Kept { rotation: &rotation, growing: Some(&growing), so_far: &so_far };
+        let kept = Kept { rotation: &rotation, growing: Some(&growing), so_far: &so_far, upload: None };
         let pruned = series(folder).prune(&kept);
         assert_eq!(pruned.failed, []);
         pruned.removed.len()
@@ -379,7 +406,7 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let files = days(folder.path());
             let so_far = now(5 * DAY_US);
-            let kept = Kept { rotation: &rotation, growing: None, so_far: &so_far };
+            let kept = Kept { rotation: &rotation, growing: None, so_far: &so_far, upload: None };
             series(folder.path()).make_room(&kept, bytes);
             files.iter().map(|path| path.exists()).collect::<Vec<_>>()
         };

@@ -8,6 +8,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError};
 use super::pause::{PauseLog, Paused, with_pause};
 use super::segment::{Segment, describe, ends_without_room};
 use super::series::{Kept, Series};
+use super::upload::Upload;
 use super::writer_thread::{Batch, Ended, FinishedFile, Output, Written, is_full, missing_bytes};
 use crate::Result;
 use crate::capture::{Finished, Kind, Metadata, Overwrite, PreviousPart, Row, Writer};
@@ -65,6 +66,10 @@ impl Worker {
         } else {
             (output.path.clone(), 1)
         };
+        if let Some(upload) = output.upload.as_ref().filter(|_| output.rotation.is_wanted()) {
+            // What an earlier recording left.
+            series.finished(start.host_name.as_deref()).iter().for_each(|path| upload.add(path));
+        }
         let mut worker = Self {
             output: output.clone(),
             series,
@@ -184,6 +189,7 @@ impl Worker {
         let path = self.path.clone();
         match self.finish_file(*writer, &path, so_far) {
             Ok(finished) => {
+                self.hand_over(&path);
                 let kept = Kept { growing: None, ..self.kept(so_far) };
                 let pruned = self.series.prune(&kept);
                 self.written.tell_file(FinishedFile { path, finished, pruned });
@@ -200,7 +206,8 @@ impl Worker {
 
     fn finish_file(&mut self, writer: Writer, path: &Path, so_far: &Metadata) -> Result<Finished> {
         let name = self.series.name().to_owned();
-        let metadata = Metadata { ticks_planned: None, ..self.part.of(so_far.clone(), Some(&name)) };
+        let mut metadata = Metadata { ticks_planned: None, ..self.part.of(so_far.clone(), Some(&name)) };
+        metadata.sources.extend(self.output.upload.as_ref().map(Upload::report));
         let rows = writer.rows();
         let finished = writer.finish(&metadata)?;
         self.rows_before += rows;
@@ -250,7 +257,11 @@ impl Worker {
             paused.lose_tick(rows.len());
             return Ok(());
         }
-        paused.complete_unfinished(&self.written);
+        if let Some(completed) = paused.complete_unfinished(&self.written)
+            && let Some(upload) = &self.output.upload
+        {
+            upload.add(&completed);
+        }
         let path = self.series.free_path(so_far.end_us);
         let goes_on_in = path.display().to_string();
         let pause = paused.until(so_far.end_us);
@@ -298,13 +309,20 @@ impl Worker {
         match self.state {
             State::Writing(writer) => {
                 rows += writer.rows();
-                let metadata = self.part.of(whole.clone(), name);
+                let mut metadata = self.part.of(whole.clone(), name);
+                metadata.sources.extend(self.output.upload.as_ref().map(Upload::report));
                 let finished = writer.finish(&metadata)?;
+                if let Some(upload) = self.output.upload.as_ref() {
+                    upload.add(&self.path);
+                }
                 bytes += finished.bytes;
                 last = Some(finished);
             }
             State::Paused(mut paused) => {
-                paused.complete_unfinished(&self.written);
+                let completed = paused.complete_unfinished(&self.written);
+                if let (Some(completed), Some(upload)) = (completed, &self.output.upload) {
+                    upload.add(&completed);
+                }
                 let pause = paused.until(whole.end_us);
                 whole = with_pause(&whole, pause);
                 account.add(pause);
@@ -314,7 +332,8 @@ impl Worker {
             }
         }
         // Nothing is being written any more: the last file is one of those that may stay.
-        let kept = Kept { rotation: &self.output.rotation, growing: None, so_far: &whole };
+        let upload = self.output.upload.as_ref();
+        let kept = Kept { rotation: &self.output.rotation, growing: None, so_far: &whole, upload };
         let pruned = self.series.prune(&kept);
         if let Some(finished) = last {
             self.written.tell_file(FinishedFile { path: self.path, finished, pruned });
@@ -323,7 +342,15 @@ impl Worker {
     }
 
     fn kept<'a>(&'a self, so_far: &'a Metadata) -> Kept<'a> {
-        Kept { rotation: &self.output.rotation, growing: Some(&self.path), so_far }
+        let upload = self.output.upload.as_ref();
+        Kept { rotation: &self.output.rotation, growing: Some(&self.path), so_far, upload }
+    }
+
+    /// A finished file goes where it is to go.
+    fn hand_over(&self, path: &Path) {
+        if let Some(upload) = &self.output.upload {
+            upload.add(path);
+        }
     }
 
     /// The series that a file names: the only file of a recording needs none.

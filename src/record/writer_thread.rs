@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 
 use super::disk;
 use super::series::{Pruned, Rotation};
+use super::upload::Upload;
 use super::worker::Worker;
 use crate::capture::{Finished, Metadata, Overwrite, Pause, Row, SigningKey};
 use crate::{Error, Result};
@@ -30,6 +31,8 @@ pub struct Output {
     pub group_may_read: bool,
     /// When it goes on in a new file.
     pub rotation: Rotation,
+    /// Takes every finished file to object storage.
+    pub upload: Option<Upload>,
 }
 
 /// A file of a recording that is complete.
@@ -59,6 +62,7 @@ pub(super) struct WriterThread {
     empty: Receiver<Vec<Row>>,
     thread: JoinHandle<Result<Worker>>,
     written: Arc<Written>,
+    upload: Option<Upload>,
 }
 
 /// What has been written so far, for the progress line.
@@ -98,7 +102,7 @@ impl WriterThread {
             .name("writer".to_owned())
             .spawn(move || worker.run(&incoming, &outgoing))
             .map_err(|e| Error::Record(format!("the writing thread cannot be started: {e}")))?;
-        Ok(Self { path, full, empty, thread, written })
+        Ok(Self { path, full, empty, thread, written, upload: output.upload.clone() })
     }
 
     /// An empty vector for the rows of a tick.
@@ -126,7 +130,10 @@ impl WriterThread {
 
     /// The files that were completed since the last call, and what else there is to say.
     pub(super) fn untold(&self) -> (Vec<FinishedFile>, Vec<String>) {
-        std::mem::take(&mut self.written.untold.lock().unwrap_or_else(PoisonError::into_inner))
+        let untold = &self.written.untold;
+        let (files, mut notes) = std::mem::take(&mut *untold.lock().unwrap_or_else(PoisonError::into_inner));
+        notes.extend(self.upload.as_ref().map(Upload::notes).unwrap_or_default());
+        (files, notes)
     }
 
     /// Gives the file up; nothing of it stays.

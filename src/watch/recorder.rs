@@ -85,6 +85,7 @@ impl Recordings {
             overwrite: Overwrite::Never,
             key: self.key.clone(),
             group_may_read: false,
+            upload: None,
             rotation: Rotation::default(),
         };
         let (plan, facts, asked) = (self.plan, self.facts.clone(), Stop::default());

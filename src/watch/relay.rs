@@ -134,6 +134,7 @@ mod tests {
             overwrite: Overwrite::Never,
             key: None,
             group_may_read: false,
+            upload: None,
             rotation: Rotation::default(),
         };
         let ends = (&clock as &dyn Clock, &Stop::default());

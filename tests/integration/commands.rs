@@ -37,6 +37,11 @@ const PLACEHOLDERS: &[(&str, &str)] = &[
     ("/srv/captures", "series"),
     ("/srv/fleet", "of-spark"),
     ("today.parquet", "web-01.parquet"),
+    // Object storage is tested in earnest in storage/.
+    ("s3://captures/2026/", "series"),
+    ("s3://captures/web-01/", "series"),
+    ("s3://reports/2026/", "of-storage"),
+    ("s3://reports/tables/", "of-storage-tables"),
 ];
 
 /// What the queries of the chapters need, tested with python3 of the PATH.
@@ -52,10 +57,10 @@ fn project() -> &'static Path {
 
 /// Programs of the commands, as the test runs them.
 const PROGRAMS: &[(&str, &str)] = &[
-    // A recording without an end is ended as a user ends it.
+    // A recording without an end is ended as a user ends it; the storage to which one goes does not answer.
     (
         "netrec",
-        "case \"$1 $2\" in\n'record --check') ;;\nrecord*) exec timeout --foreground -s INT --preserve-status 3 NETREC \"$@\" ;;\n\
+        "export AWS_ACCESS_KEY_ID=A AWS_SECRET_ACCESS_KEY=B AWS_ENDPOINT_URL=http://127.0.0.1:1\ncase \"$1 $2\" in\n'record --check') ;;\nrecord*) exec timeout --foreground -s INT --preserve-status 3 NETREC \"$@\" ;;\n\
          esac\nexec NETREC \"$@\"",
     ),
     ("sudo", "exec \"$@\""),

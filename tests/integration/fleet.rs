@@ -2,7 +2,7 @@
 
 #[path = "../../benches/fleet/scene.rs"]
 #[allow(dead_code, reason = "the example uses the rest")]
-mod scene;
+pub(crate) mod scene;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -52,6 +52,7 @@ mod series;
 mod service;
 #[cfg(target_os = "linux")]
 mod short_lived;
+mod storage;
 mod tables;
 mod terminal;
 mod tshark;

@@ -124,6 +124,7 @@ pub(crate) fn record_wanted(path: &Path, wanted: Wanted, steps: &mut [&mut dyn F
         overwrite: Overwrite::Never,
         key: None,
         group_may_read: false,
+        upload: None,
         rotation: Rotation::default(),
     };
     let mut host = open_host(wanted).unwrap();

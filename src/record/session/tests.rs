@@ -113,6 +113,7 @@ fn run_clock(
         overwrite: Overwrite::Never,
         key: None,
         group_may_read: false,
+        upload: None,
         rotation,
     };
     let facts = HostInfo { host_name: Some("web01".to_owned()), ..HostInfo::default() };

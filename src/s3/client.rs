@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::credentials::Provider;
 use super::failure::Failure;
 use super::settings::{Profiles, Settings};
-use super::transport::Transport;
+use super::transport::{self, Transport};
 use super::url::Url;
 use crate::error::StorageFault;
 use crate::{Error, Result};
@@ -35,8 +35,9 @@ impl Client {
         let profiles = Profiles::load(&variables);
         let settings = Settings::new(&variables, &profiles)?;
         let usage = |reason: String| Error::Usage(format!("cannot sign in to the object storage: {reason}"));
-        let credentials = Provider::find(&variables, &profiles).map_err(usage)?;
-        Ok(Self { transport: Transport::new(settings, credentials)?, attempts: ATTEMPTS })
+        let tls = transport::tls(&settings)?;
+        let credentials = Provider::find(&variables, &profiles, tls.clone()).map_err(usage)?;
+        Ok(Self { transport: Transport::new(settings, credentials, tls), attempts: ATTEMPTS })
     }
 
     /// One that tries everything once, for whoever decides himself when to try again.

@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
-use ureq::Agent;
 use ureq::http::Uri;
+use ureq::tls::TlsConfig;
+use ureq::{Agent, SendBody};
 
 use super::settings::{Profile, Profiles, Variables};
 
@@ -115,7 +116,11 @@ impl Provider {
     ///
     /// # Errors
     /// In words, if what there is cannot be used.
-    pub(super) fn find(variables: &Variables<'_>, profiles: &Profiles) -> Result<Self, String> {
+    pub(super) fn find(
+        variables: &Variables<'_>,
+        profiles: &Profiles,
+        tls: TlsConfig,
+    ) -> Result<Self, String> {
         let set = |name: &str| variables(name).filter(|value| !value.is_empty());
         let mut current = None;
         let origin = if let Some(key) = set("AWS_ACCESS_KEY_ID") {
@@ -144,6 +149,7 @@ impl Provider {
             // These services are asked directly, or a proxy would get the credentials.
             .proxy(None)
             .timeout_global(Some(PATIENCE))
+            .tls_config(tls)
             .build();
         Ok(Self { origin, agent: config.new_agent(), current: Mutex::new(current) })
     }
@@ -214,7 +220,12 @@ impl Provider {
         for (name, value) in headers.iter().filter(|(_, value)| !value.is_empty()) {
             request = request.header(*name, *value);
         }
-        let mut response = self.agent.run(request.body(()).ok()?).ok()?;
+        let mut response = if method == "PUT" {
+            // With a length: not every such service takes pieces.
+            self.agent.run(request.body([].as_slice()).ok()?).ok()?
+        } else {
+            self.agent.run(request.body(SendBody::none()).ok()?).ok()?
+        };
         if !response.status().is_success() {
             return None;
         }
@@ -277,7 +288,7 @@ mod tests {
     fn find(pairs: &[(&str, &str)], profiles: &Profiles) -> Result<Provider, String> {
         let variables =
             |name: &str| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
-        Provider::find(&variables, profiles)
+        Provider::find(&variables, profiles, TlsConfig::default())
     }
 
     fn profile(pairs: &[(&str, &str)]) -> Profile {

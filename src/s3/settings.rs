@@ -83,6 +83,11 @@ impl Settings {
         }
     }
 
+    /// Whether the storage is asked over TLS.
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.endpoint.as_ref().is_none_or(|endpoint| endpoint.scheme == "https")
+    }
+
     /// Where requests go, for a sentence.
     pub fn describe(&self) -> String {
         match &self.endpoint {

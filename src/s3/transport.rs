@@ -70,10 +70,9 @@ pub(super) struct Transport {
 }
 
 impl Transport {
-    /// # Errors
-    /// [`Error::Io`] and [`Error::Usage`] if nothing is there to trust.
-    pub(super) fn new(settings: Settings, credentials: Provider) -> Result<Self> {
-        let mut config = Agent::config_builder()
+    /// Sends requests where the settings say, signed by whom `credentials` gives, over `tls`.
+    pub(super) fn new(settings: Settings, credentials: Provider, tls: TlsConfig) -> Self {
+        let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .user_agent(concat!("netrec/", env!("CARGO_PKG_VERSION")))
@@ -82,11 +81,9 @@ impl Transport {
             .timeout_send_request(Some(SILENCE_TIME))
             .timeout_recv_response(Some(SILENCE_TIME))
             .timeout_per_read(Some(SILENCE_TIME))
-            .timeout_per_write(Some(SILENCE_TIME));
-        if settings.endpoint.as_ref().is_none_or(|endpoint| endpoint.scheme == "https") {
-            config = config.tls_config(tls(&settings)?);
-        }
-        Ok(Self { agent: config.build().new_agent(), settings, credentials })
+            .timeout_per_write(Some(SILENCE_TIME))
+            .tls_config(tls);
+        Self { agent: config.build().new_agent(), settings, credentials }
     }
 
     /// Sends a request, and gives its answer if that is a success.
@@ -163,7 +160,10 @@ fn reader_of(body: Body<'_>) -> std::io::Result<Box<dyn Read + '_>> {
 }
 
 /// Trusts the authorities of the host, or those of a file if one is named.
-fn tls(settings: &Settings) -> Result<TlsConfig> {
+///
+/// # Errors
+/// [`Error::Io`] and [`Error::Usage`] if nothing is there to trust.
+pub(super) fn tls(settings: &Settings) -> Result<TlsConfig> {
     let trusted: Vec<Certificate<'static>> = if let Some(path) = &settings.trusted {
         let pem = std::fs::read(path).map_err(Error::io("read", path))?;
         let items = ureq::tls::parse_pem(&pem).filter_map(std::result::Result::ok);
@@ -176,9 +176,10 @@ fn tls(settings: &Settings) -> Result<TlsConfig> {
         let found = rustls_native_certs::load_native_certs().certs;
         found.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect()
     };
-    if trusted.is_empty() {
-        let reason = "there is no certificate authority to trust: install ca-certificates, or set AWS_CA_BUNDLE to a \
-            file with certificates (PEM)";
+    // The storage may do without, and then the service that gives credentials has to.
+    if trusted.is_empty() && settings.is_encrypted() {
+        let reason = "there is no certificate authority to trust: install ca-certificates, or set AWS_CA_BUNDLE to \
+            a file with certificates (PEM)";
         return Err(Error::Usage(reason.to_owned()));
     }
     Ok(TlsConfig::builder()

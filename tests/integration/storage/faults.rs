@@ -111,6 +111,49 @@ fn a_listing_that_does_not_end_is_ended() {
 }
 
 #[test]
+fn a_role_gives_credentials_and_nobody_else_is_asked_for_them() {
+    let place = tempfile::tempdir().unwrap();
+    let content = capture();
+    let answer = r#"{"AccessKeyId":"AKIAROLE","SecretAccessKey":"x","Token":"of-the-role","Expiration":"2100-01-01T00:00:00Z"}"#;
+    let server = Server::start(move |_, head| {
+        let is_instance = head.contains("x-aws-ec2-metadata-token: one");
+        let path = head.split(' ').nth(1).unwrap();
+        match path {
+            "/latest/api/token" if head.starts_with("put ") && !head.contains("chunked") => {
+                Reply::whole("200 OK", b"one")
+            }
+            "/latest/meta-data/iam/security-credentials/" if is_instance => {
+                Reply::whole("200 OK", b"web role")
+            }
+            "/latest/meta-data/iam/security-credentials/web%20role" if is_instance => {
+                Reply::whole("200 OK", answer.as_bytes())
+            }
+            "/container" if head.contains("authorization: secret") => {
+                Reply::whole("200 OK", answer.as_bytes())
+            }
+            "/captures/workday.parquet" if head.contains("Credential=AKIAROLE/") => {
+                assert!(head.contains("x-amz-security-token: of-the-role"), "{head}");
+                part(&content, head, usize::MAX)
+            }
+            _ => Reply::whole("401 Unauthorized", b""),
+        }
+    });
+    let with = |name: &str, value: &str, token: &str| {
+        let mut command = server.storage.command(place.path(), &["verify", URL]);
+        let command = command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_EC2_METADATA_DISABLED");
+        let output =
+            command.env(name, value).env("AWS_CONTAINER_AUTHORIZATION_TOKEN", token).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let endpoint = &server.storage.endpoint;
+    assert_eq!(with("AWS_EC2_METADATA_SERVICE_ENDPOINT", endpoint, ""), (Some(0), String::new()));
+    let container = format!("{endpoint}/container");
+    assert_eq!(with("AWS_CONTAINER_CREDENTIALS_FULL_URI", &container, "secret"), (Some(0), String::new()));
+    let (code, text) = with("AWS_CONTAINER_CREDENTIALS_FULL_URI", &container, "wrong");
+    assert!(code == Some(1) && text.contains("gives no credentials") && !text.contains("wrong"), "{text}");
+}
+
+#[test]
 fn an_object_that_is_replaced_while_it_is_read_is_not_mixed() {
     let place = tempfile::tempdir().unwrap();
     let content = capture();

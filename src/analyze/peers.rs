@@ -1,64 +1,8 @@
-//! The connections of a capture by who opened them, to where.
+//! When clients contact services: in floods, or by a clock.
 
-use crate::capture::Protocol;
-use crate::model::orientation::Orientation;
-use crate::model::records::Direction;
-use crate::model::sockets::{Socket, Source};
 use crate::model::stats;
 
-/// On which side of a service this side stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Side {
-    /// This side opened the connection.
-    Client,
-    /// The remote opened it.
-    Server,
-}
-
-/// One client and one service: all connections between the two.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Peer<'a> {
-    /// Whether this side is the client or the server.
-    pub side: Side,
-    /// This side: its process, or its address.
-    pub source: Source<'a>,
-    /// Address of this side.
-    pub local_addr: &'a str,
-    /// Address of the other side.
-    pub remote_addr: &'a str,
-    /// Port of the service.
-    pub port: u16,
-    /// Transport protocol.
-    pub protocol: Protocol,
-}
-
-impl<'a> Peer<'a> {
-    /// Of a socket; none for one without a remote, and for the accepting end of a connection whose other
-    /// end is in the capture too.
-    pub fn new(socket: &Socket<'a>, orientation: &Orientation<'_>) -> Option<Self> {
-        let (remote_addr, remote_port) = socket.remote()?;
-        let is_inbound = socket.direction == Some(Direction::Inbound);
-        if !is_inbound && !orientation.is_originator(socket) {
-            return None;
-        }
-        Some(Self {
-            side: if is_inbound { Side::Server } else { Side::Client },
-            source: Source::of(socket),
-            local_addr: socket.local_addr,
-            remote_addr,
-            port: if is_inbound { socket.local_port() } else { remote_port },
-            protocol: socket.protocol,
-        })
-    }
-
-    /// The address that opened the connections, and the one that accepted them.
-    pub fn client_and_server(&self) -> (&'a str, &'a str) {
-        match self.side {
-            Side::Client => (self.local_addr, self.remote_addr),
-            Side::Server => (self.remote_addr, self.local_addr),
-        }
-    }
-}
+pub use crate::model::peers::{Peer, Side};
 
 /// How many events fall into the fullest window of `width_us`; times in ascending order.
 pub fn most_within(times_us: &[i64], width_us: i64) -> usize {
@@ -125,10 +69,11 @@ mod tests {
         let tables = capture.tables();
         let (metadata, knowledge) = (Metadata::default(), Knowledge::default());
         let context = Context::new(&tables, &metadata, &knowledge, 1);
-        let peers = Scene::of(&context).unwrap().by_peer(|_, _| true);
+        let scene = Scene::of(&context).unwrap();
+        let peers: Vec<_> = scene.by_peer(|_, _| true, |_| true).collect();
         let found: Vec<_> = peers.iter().map(|(peer, rows)| (peer.side, peer.port, rows.len())).collect();
         assert_eq!(found, [(Side::Client, 443, 2), (Side::Server, 22, 2)]);
-        let server = peers.keys().last().unwrap();
+        let (server, _) = peers.last().unwrap();
         assert_eq!(server.client_and_server(), ("198.51.100.7", "192.168.1.10"));
     }
 

@@ -1,17 +1,14 @@
 //! What detectors that judge by evidence look at: connections, their owners, and what is normal.
 
-use std::collections::BTreeMap;
-
-use ahash::AHashMap;
-
 use super::appraisal::Appraisal;
-use super::peers::Peer;
 use crate::Result;
 use crate::model::detector::{Context, Outcome, Output};
 use crate::model::finding::Finding;
 use crate::model::members::Members;
 use crate::model::orientation::Orientation;
+use crate::model::peers::{Peer, PeerId, Peers};
 use crate::model::processes::Processes;
+use crate::model::records::TextId;
 use crate::model::sockets::{Socket, Sockets};
 use crate::model::surroundings::Surroundings;
 
@@ -25,7 +22,23 @@ pub struct Scene<'a> {
     pub surroundings: &'a Surroundings<'a>,
     /// Which end opened each connection.
     pub orientation: &'a Orientation<'a>,
+    /// Every connection by client and service.
+    peers: &'a Peers,
 }
+
+/// The two ends of a connection, by the ids of their addresses; in the order of the texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Ends {
+    /// Address that opened it.
+    pub client: TextId,
+    /// Address that accepted it.
+    pub server: TextId,
+    /// Port of the server; 0 where the protocol has none.
+    pub port: u16,
+}
+
+/// A client and a service, with the rows of their connections in the order of time.
+pub type ByPeer<'a> = (Peer<'a>, Vec<usize>);
 
 impl<'a> Scene<'a> {
     /// What a detector is given, ready to be looked at. What is expensive is computed once for all detectors.
@@ -38,6 +51,7 @@ impl<'a> Scene<'a> {
             processes: Processes::of(context.tables)?,
             surroundings: context.surroundings(&sockets),
             orientation: context.orientation(&sockets),
+            peers: context.peers(&sockets),
             sockets,
         })
     }
@@ -47,16 +61,31 @@ impl<'a> Scene<'a> {
         Appraisal::new(members, &self.processes, self.surroundings)
     }
 
-    /// The rows of every client and service that `wanted` accepts, in the order of time; ordered by peer.
-    pub fn by_peer(&self, wanted: impl Fn(&Socket<'a>, &Peer<'a>) -> bool) -> BTreeMap<Peer<'a>, Vec<usize>> {
-        // By hash first: a flood has hundreds of thousands of peers, and each comparison of two reads their addresses.
-        let mut peers: AHashMap<Peer<'a>, Vec<usize>> = AHashMap::new();
-        for (row, socket) in self.sockets.iter().enumerate() {
-            if let Some(peer) = Peer::new(&socket, self.orientation).filter(|peer| wanted(&socket, peer)) {
-                peers.entry(peer).or_default().push(row);
-            }
-        }
-        peers.into_iter().collect()
+    /// Addresses of the client and of the server, and the server's port, of the connection in a row; none if it has no
+    /// remote.
+    pub fn ends(&self, row: usize) -> Option<Ends> {
+        let socket = self.sockets.get(row);
+        let (local, remote) = (self.sockets.local_addr_id(row), self.sockets.remote_addr_id(row)?);
+        Some(if self.orientation.is_originator(&socket) {
+            Ends { client: local, server: remote, port: socket.remote_port.unwrap_or_default() }
+        } else {
+            Ends { client: remote, server: local, port: socket.local_port() }
+        })
+    }
+
+    /// The connections that `is_wanted` accepts, of every client and service that `is_asked` accepts by its id and
+    /// its number of connections: most are refused by these, and their texts are never read. Ordered by peer.
+    pub fn by_peer<'s>(
+        &'s self,
+        is_asked: impl Fn(&PeerId, usize) -> bool + 's,
+        is_wanted: impl Fn(&Socket<'a>) -> bool + 's,
+    ) -> impl Iterator<Item = ByPeer<'a>> + 's {
+        let asked = self.peers.iter().filter(move |(peer, rows)| is_asked(peer, rows.len()));
+        asked.filter_map(move |(peer, rows)| {
+            let rows = rows.iter().map(|row| *row as usize);
+            let rows: Vec<usize> = rows.filter(|row| is_wanted(&self.sockets.get(*row))).collect();
+            (!rows.is_empty()).then(|| (self.sockets.peer(peer), rows))
+        })
     }
 }
 

@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use super::features::Matrix;
 use super::knowledge::Knowledge;
 use super::orientation::Orientation;
+use super::peers::Peers;
 use super::sockets::Sockets;
 use super::surroundings::Surroundings;
 use super::tables::Tables;
@@ -40,6 +41,8 @@ pub struct Context<'a> {
     surroundings: OnceLock<Surroundings<'a>>,
     /// The same.
     orientation: OnceLock<Orientation<'a>>,
+    /// The same.
+    peers: OnceLock<Peers>,
 }
 
 impl<'a> Context<'a> {
@@ -53,6 +56,7 @@ impl<'a> Context<'a> {
             features: Mutex::new(Weak::new()),
             surroundings: OnceLock::new(),
             orientation: OnceLock::new(),
+            peers: OnceLock::new(),
         }
     }
 
@@ -64,6 +68,11 @@ impl<'a> Context<'a> {
     /// Which end opened each connection; `sockets` are those of the tables.
     pub fn orientation(&self, sockets: &Sockets<'a>) -> &Orientation<'a> {
         self.orientation.get_or_init(|| Orientation::new(sockets))
+    }
+
+    /// The connections by client and service; `sockets` are those of the tables.
+    pub fn peers(&self, sockets: &Sockets<'a>) -> &Peers {
+        self.peers.get_or_init(|| Peers::new(sockets, self.orientation(sockets)))
     }
 
     /// The connections as numbers; `sockets` are those of the tables.

@@ -6,6 +6,7 @@
 
 use ahash::AHashMap;
 
+use super::records::TextId;
 use super::sockets::{Socket, Sockets};
 use super::stats::Bulk;
 use crate::capture::Protocol;
@@ -19,13 +20,13 @@ pub struct Feature {
     pub unit: &'static str,
     /// On which scale values are compared.
     pub scale: Scale,
-    measure: fn(&Socket<'_>, &Frequencies<'_>) -> Option<f64>,
+    measure: fn(&Socket<'_>, &Shares) -> Option<f64>,
 }
 
 impl Feature {
     /// The value on its scale; not a number where it is not known.
-    fn scaled(&self, socket: &Socket<'_>, frequencies: &Frequencies<'_>) -> f32 {
-        (self.measure)(socket, frequencies).map_or(f32::NAN, |value| self.scale.apply(value) as f32)
+    fn scaled(&self, socket: &Socket<'_>, shares: &Shares) -> f32 {
+        (self.measure)(socket, shares).map_or(f32::NAN, |value| self.scale.apply(value) as f32)
     }
 }
 
@@ -75,12 +76,12 @@ pub const FEATURES: &[Feature] = &[
     }),
     ratio("retransmission rate", |s, _| share(f64::from(s.retransmits?), s.packets_sent? as f64)),
     amount("round-trip time", "µs", |s, _| s.rtt_us.map(f64::from)),
-    rarity("share of connections on this port", |s, f| f.port(s)),
-    rarity("share of connections with this address", |s, f| f.addr(s)),
-    rarity("share of connections of this process", |s, f| f.process(s)),
+    rarity("share of connections on this port", |_, shares| shares.port),
+    rarity("share of connections with this address", |_, shares| shares.addr),
+    rarity("share of connections of this process", |_, shares| shares.process),
 ];
 
-type Measure = fn(&Socket<'_>, &Frequencies<'_>) -> Option<f64>;
+type Measure = fn(&Socket<'_>, &Shares) -> Option<f64>;
 
 const fn amount(name: &'static str, unit: &'static str, measure: Measure) -> Feature {
     Feature { name, unit, scale: Scale::Amount, measure }
@@ -114,7 +115,8 @@ impl Matrix {
         let mut values = Vec::with_capacity(rows.len() * FEATURES.len());
         for row in &rows {
             let socket = sockets.get(*row as usize);
-            values.extend(FEATURES.iter().map(|feature| feature.scaled(&socket, &frequencies)));
+            let shares = frequencies.shares(sockets, *row as usize);
+            values.extend(FEATURES.iter().map(|feature| feature.scaled(&socket, &shares)));
         }
         let bulks = (0..FEATURES.len()).map(|column| fill_gaps(&mut values, column)).collect();
         Self { rows, values, bulks }
@@ -139,39 +141,46 @@ fn fill_gaps(values: &mut [f32], column: usize) -> Option<Bulk> {
 
 /// How often each port, address and process occurs among the connections.
 #[derive(Default)]
-struct Frequencies<'a> {
+struct Frequencies {
     total: f64,
     ports: AHashMap<(Protocol, Option<u16>), u32>,
-    addrs: AHashMap<&'a str, u32>,
-    processes: AHashMap<&'a str, u32>,
+    addrs: AHashMap<TextId, u32>,
+    processes: AHashMap<TextId, u32>,
 }
 
-impl<'a> Frequencies<'a> {
-    fn new(sockets: &Sockets<'a>, rows: &[u32]) -> Self {
+impl Frequencies {
+    fn new(sockets: &Sockets<'_>, rows: &[u32]) -> Self {
         let mut all = Self { total: rows.len() as f64, ..Self::default() };
-        for socket in sockets.walk(rows.iter().map(|row| *row as usize)) {
+        for row in rows.iter().map(|row| *row as usize) {
+            let socket = sockets.get(row);
             *all.ports.entry((socket.protocol, socket.service_port())).or_default() += 1;
-            if let Some(addr) = socket.remote_addr {
+            if let Some(addr) = sockets.remote_addr_id(row) {
                 *all.addrs.entry(addr).or_default() += 1;
             }
-            if let Some(name) = socket.process_name {
+            if let Some(name) = sockets.process_name_id(row) {
                 *all.processes.entry(name).or_default() += 1;
             }
         }
         all
     }
 
-    fn port(&self, s: &Socket<'_>) -> Option<f64> {
-        self.ports.get(&(s.protocol, s.service_port())).map(|n| f64::from(*n) / self.total)
+    /// The shares of the capture that have what the connection in a row has.
+    fn shares(&self, sockets: &Sockets<'_>, row: usize) -> Shares {
+        let socket = sockets.get(row);
+        let share = |number: Option<&u32>| number.map(|number| f64::from(*number) / self.total);
+        Shares {
+            port: share(self.ports.get(&(socket.protocol, socket.service_port()))),
+            addr: share(sockets.remote_addr_id(row).and_then(|addr| self.addrs.get(&addr))),
+            process: share(sockets.process_name_id(row).and_then(|name| self.processes.get(&name))),
+        }
     }
+}
 
-    fn addr(&self, s: &Socket<'_>) -> Option<f64> {
-        self.addrs.get(s.remote_addr?).map(|n| f64::from(*n) / self.total)
-    }
-
-    fn process(&self, s: &Socket<'_>) -> Option<f64> {
-        self.processes.get(s.process_name?).map(|n| f64::from(*n) / self.total)
-    }
+/// Shares of a capture's connections.
+struct Shares {
+    port: Option<f64>,
+    addr: Option<f64>,
+    process: Option<f64>,
 }
 
 fn packets(s: &Socket<'_>) -> Option<f64> {

@@ -12,6 +12,7 @@
 //! | [`attack`] | names of ATT&CK techniques |
 //! | [`actor`] | what a process is called: its name, its script, its path |
 //! | [`orientation`] | which end of a connection opened it |
+//! | [`ids`], [`groups`], [`peers`] | connections as small keys, and grouped by them once for all detectors |
 //! | [`surroundings`] | what is normal among all connections |
 //! | [`finding`] | a finding, which cannot be built without its evidence |
 //! | [`about`], [`detector`], [`outcome`] | what a detector is, is given, and gives |
@@ -24,12 +25,15 @@ pub mod csv;
 pub mod detector;
 pub mod features;
 pub mod finding;
+pub mod groups;
+pub mod ids;
 pub mod knowledge;
 pub mod members;
 pub mod metrics;
 pub mod orientation;
 pub mod outcome;
 pub mod own;
+pub mod peers;
 pub mod processes;
 pub mod queries;
 pub mod records;

@@ -37,7 +37,7 @@ macro_rules! numbers {
 }
 
 numbers! {
-    /// Key of an interned string.
+    /// Key of an interned string; in the tables, keys are in the order of the strings.
     TextId: u32;
     /// Index of a process in [`Recorded::processes`].
     ProcessId: u32;

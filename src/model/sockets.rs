@@ -4,6 +4,7 @@
 //! the table and copies nothing.
 
 use std::fmt;
+use std::ops::Range;
 
 use ahash::{AHashMap, AHashSet};
 
@@ -73,6 +74,26 @@ impl<'a> Sockets<'a> {
     /// When the socket in a row was first seen, µs since the Unix epoch.
     pub fn first_seen_us(&self, row: usize) -> i64 {
         self.columns.first_seen_us(row)
+    }
+
+    /// The rows of the sockets that were first seen from one time to another, both included, in µs since the Unix
+    /// epoch; the table is in that order.
+    pub fn first_seen_within(&self, (from_us, to_us): (i64, i64)) -> Range<usize> {
+        let begin = self.partition_point(|first_us| first_us < from_us);
+        begin..self.partition_point(|first_us| first_us <= to_us).max(begin)
+    }
+
+    fn partition_point(&self, is_before: impl Fn(i64) -> bool) -> usize {
+        let (mut begin, mut end) = (0, self.len());
+        while begin < end {
+            let middle = usize::midpoint(begin, end);
+            if is_before(self.first_seen_us(middle)) {
+                begin = middle + 1;
+            } else {
+                end = middle;
+            }
+        }
+        begin
     }
 
     /// Whether an event says when the socket in a row was opened.
@@ -246,8 +267,23 @@ fn owned(text: Option<&str>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Capture, Conn};
+    use super::super::testing::{Capture, Conn, START_US};
     use super::*;
+
+    #[test]
+    fn the_rows_of_a_time_are_found() {
+        let mut capture = Capture::new(60);
+        for second in [1.0, 2.0, 2.0, 4.0] {
+            capture.add(Conn::to("203.0.113.5", 443).at(second));
+        }
+        let tables = capture.tables();
+        let sockets = Sockets::new(&tables).unwrap();
+        let within = |from: i64, to: i64| {
+            let us = |second: i64| START_US + second * 1_000_000;
+            sockets.first_seen_within((us(from), us(to)))
+        };
+        assert_eq!([within(0, 9), within(2, 2), within(3, 3), within(5, 4)], [0..4, 1..3, 3..3, 4..4]);
+    }
 
     #[test]
     fn entities_are_only_what_all_have_in_common() {

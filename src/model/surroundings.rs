@@ -5,9 +5,10 @@ use std::net::IpAddr;
 use ahash::{AHashMap, AHashSet};
 use ipnet::IpNet;
 
-use super::records::{Direction, Scope};
+use super::ids::SourceId;
+use super::records::{Direction, Scope, TextId};
 use super::scope::scope;
-use super::sockets::{Socket, Sockets, Source};
+use super::sockets::{Socket, Sockets};
 use crate::baseline::Baseline;
 use crate::capture::{Metadata, TcpState};
 
@@ -31,10 +32,8 @@ const INSIDE_LABELS: [&str; 8] =
 #[derive(Debug, Default)]
 pub struct Surroundings<'a> {
     by_addr: AHashMap<&'a str, Destination>,
-    /// Everyone who contacts anything, numbered.
-    numbers: AHashMap<Source<'a>, u32>,
     /// Who contacts anything outside.
-    sources: AHashSet<u32>,
+    sources: AHashSet<SourceId>,
     /// Web servers outside the local networks, by address, and those of them that were asked for by name.
     web: (usize, usize),
     /// Networks that the user or the capture declares as its own.
@@ -51,8 +50,10 @@ pub struct Surroundings<'a> {
 /// What is known of one remote address.
 #[derive(Debug, Default)]
 struct Destination {
-    /// Each once, by number: a capture may have hundreds of thousands of destinations, most with one source.
-    sources: Vec<u32>,
+    /// The first, and the others, each once: a capture may have hundreds of thousands of destinations, most with
+    /// one source.
+    first_source: Option<SourceId>,
+    other_sources: Vec<SourceId>,
     /// Bit set of [`INFRASTRUCTURE_PORTS`] on which it answered.
     infrastructure: u16,
     /// It answered as a web server outside, in a connection of which the beginning was seen.
@@ -61,6 +62,30 @@ struct Destination {
     is_named: bool,
     /// It is outside, and something came back from it.
     has_answered: bool,
+}
+
+impl Destination {
+    fn add(&mut self, socket: &Socket<'_>, source: SourceId) {
+        self.has_answered |= socket.was_established() || socket.was_in(TcpState::Close);
+        if is_nameable(socket) {
+            self.is_web = true;
+            self.is_named |= socket.remote_name.is_some();
+        }
+        let first = *self.first_source.get_or_insert(source);
+        if first != source && self.sources() < MOST_SOURCES && !self.other_sources.contains(&source) {
+            self.other_sources.push(source);
+        }
+        let port = socket.remote_port.unwrap_or_default();
+        if let Some(bit) = INFRASTRUCTURE_PORTS.iter().position(|known| *known == port)
+            && socket.was_established()
+        {
+            self.infrastructure |= 1 << bit;
+        }
+    }
+
+    fn sources(&self) -> usize {
+        usize::from(self.first_source.is_some()) + self.other_sources.len()
+    }
 }
 
 impl<'a> Surroundings<'a> {
@@ -74,9 +99,24 @@ impl<'a> Surroundings<'a> {
         for socket in sockets.iter() {
             all.add_proxy(&socket);
         }
-        for socket in sockets.iter() {
-            all.add(&socket);
+        let mut by_addr: AHashMap<TextId, Destination> = AHashMap::new();
+        for (row, socket) in sockets.iter().enumerate() {
+            if let Some(addr) =
+                sockets.remote_addr_id(row).filter(|_| socket.direction != Some(Direction::Inbound))
+            {
+                let source = sockets.source_id(row);
+                // Only who leaves the network could have contacted the same destination outside.
+                if all.sources.len() < MOST_SOURCES
+                    && !all.sources.contains(&source)
+                    && all.leaves_network(&socket)
+                {
+                    all.sources.insert(source);
+                }
+                by_addr.entry(addr).or_default().add(&socket, source);
+            }
         }
+        all.by_addr =
+            by_addr.into_iter().map(|(addr, destination)| (sockets.text(addr), destination)).collect();
         all.is_ipv6_broken = all.is_ipv6_broken();
         let web = || all.by_addr.values().filter(|destination| destination.is_web);
         all.web = (web().count(), web().filter(|destination| destination.is_named).count());
@@ -94,33 +134,6 @@ impl<'a> Surroundings<'a> {
             let domain = domain(name);
             let known = self.proxies.entry(remote).or_insert(Some(domain));
             *known = known.filter(|known| *known == domain);
-        }
-    }
-
-    fn add(&mut self, socket: &Socket<'a>) {
-        let Some((addr, port)) = socket.remote() else { return };
-        if socket.direction == Some(Direction::Inbound) {
-            return;
-        }
-        let next = self.numbers.len() as u32;
-        let source = *self.numbers.entry(Source::of(socket)).or_insert(next);
-        // Only who leaves the network could have contacted the same destination outside.
-        if self.sources.len() < MOST_SOURCES && self.leaves_network(socket) {
-            self.sources.insert(source);
-        }
-        let destination = self.by_addr.entry(addr).or_default();
-        destination.has_answered |= socket.was_established() || socket.was_in(TcpState::Close);
-        if is_nameable(socket) {
-            destination.is_web = true;
-            destination.is_named |= socket.remote_name.is_some();
-        }
-        if destination.sources.len() < MOST_SOURCES && !destination.sources.contains(&source) {
-            destination.sources.push(source);
-        }
-        if socket.was_established()
-            && let Some(bit) = INFRASTRUCTURE_PORTS.iter().position(|known| *known == port)
-        {
-            destination.infrastructure |= 1 << bit;
         }
     }
 
@@ -146,7 +159,7 @@ impl<'a> Surroundings<'a> {
 
     /// Number of sources that contact an address, 64 at most.
     pub fn sources_of(&self, addr: &str) -> usize {
-        self.by_addr.get(addr).map_or(0, |destination| destination.sources.len())
+        self.by_addr.get(addr).map_or(0, Destination::sources)
     }
 
     /// Services of a network's infrastructure (directory, names, time, files) that an address offers.

@@ -9,6 +9,7 @@ use polars::prelude::{
     PolarsPhysicalType, StringType, UInt8Type, UInt16Type, UInt32Type,
 };
 
+use super::records::TextId;
 use super::tables::cell::Named;
 use crate::{Error, Result};
 
@@ -140,6 +141,27 @@ impl<'a> Words<'a> {
             Texts::Own(_) => None,
             Texts::Keys(keys, mapping) => mapping.cat_to_str(keys.get(row)?),
             Texts::Few(keys, texts) => *texts.get(keys.get(row)?)?,
+        }
+    }
+}
+
+impl<'a> Words<'a> {
+    /// The key of the text of a row; keys are in the order of the texts. None if it is null, if there is no such
+    /// row, or in a table whose texts have been replaced.
+    #[inline]
+    pub fn key(&self, row: usize) -> Option<TextId> {
+        match &self.0 {
+            Texts::Keys(keys, _) => keys.get(row).map(TextId::of),
+            Texts::Own(_) | Texts::Few(..) => None,
+        }
+    }
+
+    /// The text of a key that a column of the same tables gave.
+    #[inline]
+    pub fn text(&self, key: TextId) -> &'a str {
+        match &self.0 {
+            Texts::Keys(_, mapping) => mapping.cat_to_str(key.get()).unwrap_or_default(),
+            Texts::Own(_) | Texts::Few(..) => "",
         }
     }
 }

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use self::candidate::Candidate;
 use self::null_model::Asked;
 use self::pairs::{Known, Series};
+use self::talks::Talks;
 use crate::Result;
 use crate::analyze::scene::Scene;
 use crate::analyze::words;
@@ -182,8 +183,9 @@ impl Detector for Beacon {
         }
         let timing = Timing::new(context.tables);
         let mut candidates = Vec::new();
+        let talks = Talks::new(&scene, context.tables)?;
         for window_us in &timing.windows_us {
-            candidates.extend(in_window(&scene, context.tables, *window_us, &timing, config)?);
+            candidates.extend(in_window(&scene, &talks, *window_us, &timing, config));
         }
         test(&mut candidates, context.seed, &timing, config);
         let found = found(&candidates, &timing, config);
@@ -215,15 +217,15 @@ impl Detector for Beacon {
 /// Every series of a window that can be tested.
 fn in_window<'a>(
     scene: &Scene<'a>,
-    tables: &'a Tables,
+    talks: &Talks<'a>,
     window_us: (i64, i64),
     timing: &Timing,
     config: &Thresholds,
-) -> Result<Vec<Candidate<'a>>> {
+) -> Vec<Candidate<'a>> {
     let min_starts = config.min_starts as usize;
-    let talks = talks::collect(scene, tables, window_us, min_starts)?;
+    let talks = talks.within(window_us, min_starts);
     let series = pairs::collect(scene, window_us, min_starts).into_iter().chain(talks);
-    Ok(series.filter_map(|series| Candidate::of(&scene.sockets, series, window_us, timing.tick_us)).collect())
+    series.filter_map(|series| Candidate::of(&scene.sockets, series, window_us, timing.tick_us)).collect()
 }
 
 /// Each pair once, and whether it was found in any window: joined from all windows in which it was, else as in

@@ -11,13 +11,14 @@ use serde::{Deserialize, Serialize};
 use crate::Result;
 use crate::analyze::appraisal::{Appraisal, Factor, destination};
 use crate::analyze::peers::{Peer, Side};
-use crate::analyze::scene::{self, Scene};
+use crate::analyze::scene::{self, ByPeer, Scene};
 use crate::analyze::services::is_usual_port;
 use crate::analyze::{services, words};
 use crate::capture::Protocol;
 use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::model::members::Members;
+use crate::model::peers::PeerId;
 use crate::model::section::Section;
 use crate::model::sockets::{Socket, Source};
 
@@ -117,23 +118,23 @@ impl Detector for C2Session {
 }
 
 fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
-    let peers = scene.by_peer(|socket, peer| {
-        peer.side == Side::Client
-            && socket.protocol == Protocol::Tcp
-            && (scene.surroundings.leaves_network(socket) || destination::is_attack_tool_port_inside(socket))
-    });
+    let is_client = |peer: &PeerId| peer.side == Side::Client && peer.protocol == Protocol::Tcp;
+    let leaves = |socket: &Socket<'_>| {
+        scene.surroundings.leaves_network(socket) || destination::is_attack_tool_port_inside(socket)
+    };
+    let of_ftp = scene.by_peer(|peer, _| is_client(peer) && peer.port == FTP, leaves);
     let ftp_servers: BTreeSet<(Source<'_>, &str)> =
-        peers.keys().filter(|peer| peer.port == FTP).map(|peer| (peer.source, peer.remote_addr)).collect();
+        of_ftp.map(|(peer, _)| (peer.source, peer.remote_addr)).collect();
     let is_ftp_data = |peer: &Peer<'_>| {
         !is_usual_port(peer.protocol, peer.port) && ftp_servers.contains(&(peer.source, peer.remote_addr))
     };
-    let sessions: Vec<(&Peer<'_>, &Vec<usize>)> = peers
-        .iter()
+    let sessions: Vec<ByPeer<'_>> = scene
+        .by_peer(|peer, _| is_client(peer), leaves)
         .filter(|(peer, rows)| is_session(scene.sockets.members(rows), config) && !is_ftp_data(peer))
         .collect();
     let crowds = crowds(&sessions);
     let mut findings = Vec::new();
-    for (peer, rows) in sessions {
+    for (peer, rows) in &sessions {
         let members = scene.sockets.members(rows);
         let mut appraisal = scene.appraise(members);
         appraisal.extend(shape(peer, members, config));
@@ -175,7 +176,7 @@ fn longest_s(members: Members<'_, '_>, config: &Thresholds) -> f64 {
 }
 
 /// Number of destinations on unusual ports with sessions, by source.
-fn crowds<'a>(sessions: &[(&Peer<'a>, &Vec<usize>)]) -> BTreeMap<Source<'a>, usize> {
+fn crowds<'a>(sessions: &[ByPeer<'a>]) -> BTreeMap<Source<'a>, usize> {
     let mut crowds = BTreeMap::new();
     for (peer, _) in sessions.iter().filter(|(peer, _)| !is_usual_port(peer.protocol, peer.port)) {
         *crowds.entry(peer.source).or_default() += 1;

@@ -19,6 +19,7 @@ use crate::model::finding::{Confidence, Finding, Judgement, Measurement};
 use crate::model::members::Members;
 use crate::model::processes::Process;
 use crate::model::section::Section;
+use crate::model::sockets::Socket;
 
 /// Services that connect back.
 #[derive(Debug)]
@@ -109,10 +110,10 @@ impl Detector for Callback {
 
 fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
     let served = Served::new(scene);
-    let peers = scene.by_peer(|socket, peer| peer.side == Side::Client && socket.opened_in_recording);
+    let peers = scene.by_peer(|peer, _| peer.side == Side::Client, |socket| socket.opened_in_recording);
     let mut findings = Vec::new();
-    for (peer, rows) in peers.iter().filter(|(_, rows)| rows.len() <= config.max_connections as usize) {
-        let members = scene.sockets.members(rows);
+    for (peer, rows) in peers.filter(|(_, rows)| rows.len() <= config.max_connections as usize) {
+        let (peer, members) = (&peer, scene.sockets.members(&rows));
         let Some(reason) = reason(peer, members, &served, scene, config) else { continue };
         let mut appraisal = scene.appraise(members);
         appraisal.extend(LOOKUP_PORTS.contains(&peer.port).then(|| {
@@ -144,16 +145,17 @@ struct Served<'a> {
 
 impl<'a> Served<'a> {
     fn new(scene: &Scene<'a>) -> Self {
-        let peers = scene.by_peer(|socket, peer| {
-            socket.protocol == Protocol::Tcp && socket.was_established() && EXPOSED_PORTS.contains(&peer.port)
-        });
+        let peers = scene.by_peer(
+            |peer, _| peer.protocol == Protocol::Tcp && EXPOSED_PORTS.contains(&peer.port),
+            Socket::was_established,
+        );
         let mut all = Self {
             requests: AHashMap::new(),
             services: AHashSet::new(),
             servers: AHashSet::new(),
             answered_ports: AHashSet::new(),
         };
-        for (peer, rows) in &peers {
+        for (peer, rows) in peers {
             let (client, server) = peer.client_and_server();
             if client == server {
                 continue;
@@ -212,19 +214,24 @@ fn reason<'a>(
     {
         return Some(Reason::ByChild { child });
     }
-    // A client that serves the same port, or that this host uses otherwise before any request, is a peer.
-    let is_peer = served.answered_ports.contains(&(peer.local_addr, peer.remote_addr, peer.port))
-        && served.services.contains(&(peer.local_addr, peer.port));
     let first = members.first()?;
-    if first.protocol != Protocol::Tcp || !first.was_established() {
+    if first.protocol != Protocol::Tcp
+        || !first.was_established()
+        || !served.servers.contains(peer.local_addr)
+    {
         return None;
     }
+    // A client that serves the same port, or that this host uses otherwise before any request, is a peer.
+    let is_peer = || {
+        served.answered_ports.contains(&(peer.local_addr, peer.remote_addr, peer.port))
+            && served.services.contains(&(peer.local_addr, peer.port))
+    };
     let after_s = served.since_request_s(peer.local_addr, peer.remote_addr, first.first_seen_us);
-    if let Some(after_s) = after_s.filter(|after_s| !is_peer && *after_s <= config.window_s) {
+    if let Some(after_s) = after_s.filter(|after_s| *after_s <= config.window_s && !is_peer()) {
         return Some(Reason::BackToClient { after_s });
     }
     let is_lookup = FOREIGN_LOOKUP_PORTS.contains(&peer.port) && scene.surroundings.leaves_network(&first);
-    (is_lookup && served.servers.contains(peer.local_addr)).then_some(Reason::LookUp)
+    is_lookup.then_some(Reason::LookUp)
 }
 
 /// Whether a server started it, and it is what an intruder has a server start.

@@ -150,7 +150,7 @@ impl Detector for Exfiltration {
         if sockets.iter().all(|socket| socket.recorded_sent.is_none()) {
             return Ok(Outcome::Skipped("Needs byte counts, and this capture has none.".to_owned()));
         }
-        let uploads = uploads::find(sockets, scene.surroundings, context.tables, config)?;
+        let uploads = uploads::find(&scene, context.tables, config)?;
         let appraise = |upload: &Upload<'_>| {
             let mut appraisal = scene.appraise(sockets.members(&upload.rows));
             appraisal.extend(upload.is_unlike_the_rest(config).then(|| unlike_the_rest(upload)));

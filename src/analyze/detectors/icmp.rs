@@ -90,14 +90,13 @@ impl Detector for Icmp {
 }
 
 fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
-    let peers = scene.by_peer(|socket, _| {
-        socket.protocol == Protocol::Icmp
-            && !matches!(socket.remote_scope, Some(Scope::Loopback | Scope::Multicast))
-    });
+    let peers = scene.by_peer(
+        |peer, _| peer.protocol == Protocol::Icmp,
+        |socket| !matches!(socket.remote_scope, Some(Scope::Loopback | Scope::Multicast)),
+    );
     peers
-        .iter()
         .filter_map(|(peer, rows)| {
-            let members = scene.sockets.members(rows);
+            let members = scene.sockets.members(&rows);
             let messages = Messages::new(members)?;
             if !messages.meet(config) {
                 return None;

@@ -11,13 +11,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::Result;
 use crate::analyze::peers::{Peer, Side, is_by_any_clock, most_within};
-use crate::analyze::scene::{self, Scene};
+use crate::analyze::scene::{self, ByPeer, Scene};
 use crate::analyze::services;
 use crate::analyze::words;
 use crate::capture::Protocol;
 use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
-use crate::model::records::Scope;
+use crate::model::records::{Direction, Scope};
 use crate::model::section::Section;
 use crate::model::sockets::{Sockets, Source};
 
@@ -112,23 +112,26 @@ impl Detector for LateralMovement {
 
 fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
     let sockets = &scene.sockets;
-    let all = scene.by_peer(|socket, peer| {
-        let is_inside = !socket.is_beyond_local_networks() && socket.remote_scope != Some(Scope::Loopback);
-        let is_from_outside = peer.side == Side::Server && NEVER_FROM_OUTSIDE.contains(&peer.port);
-        let server = peer.client_and_server().1;
-        // Who connects and says nothing looks whether the port is open.
-        let has_data = socket.bytes_sent != Some(0) && socket.bytes_received != Some(0);
-        (is_inside || is_from_outside && socket.is_beyond_local_networks())
-            && socket.protocol == Protocol::Tcp
-            && ADMIN_PORTS.contains(&peer.port)
-            && socket.was_established()
-            && has_data
-            && scene.surroundings.infrastructure_services(server) < 3
-    });
+    let reached = scene.by_peer(
+        |peer, _| peer.protocol == Protocol::Tcp && ADMIN_PORTS.contains(&peer.port),
+        |socket| {
+            let is_outside = socket.is_beyond_local_networks();
+            let is_inside = !is_outside && socket.remote_scope != Some(Scope::Loopback);
+            let is_from_outside = is_outside
+                && socket.direction == Some(Direction::Inbound)
+                && NEVER_FROM_OUTSIDE.contains(&socket.local_port());
+            // Who connects and says nothing looks whether the port is open.
+            let has_data = socket.bytes_sent != Some(0) && socket.bytes_received != Some(0);
+            (is_inside || is_from_outside) && socket.was_established() && has_data
+        },
+    );
+    let is_infrastructure =
+        |peer: &Peer<'_>| scene.surroundings.infrastructure_services(peer.client_and_server().1) >= 3;
+    let all: Vec<ByPeer<'_>> = reached.filter(|(peer, _)| !is_infrastructure(peer)).collect();
     let chains = chains(&all, sockets, config);
     let is_outside =
         |rows: &[usize]| rows.first().is_some_and(|row| sockets.get(*row).is_beyond_local_networks());
-    let peers: Peers<'_> = all.into_iter().filter(|(_, rows)| !is_outside(rows)).collect();
+    let peers: Vec<ByPeer<'_>> = all.into_iter().filter(|(_, rows)| !is_outside(rows)).collect();
     let fan_outs = fan_outs(&peers, sockets, config);
     let told = fan_outs.iter().map(|fan_out| (fan_out.source.clone(), fan_out.port)).collect();
     let executions = execution::find(&peers, scene, &told);
@@ -137,7 +140,6 @@ fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
     of_fan_outs.chain(of_chains).chain(executions.iter().map(|one| one.finding(scene))).collect()
 }
 
-type Peers<'a> = BTreeMap<Peer<'a>, Vec<usize>>;
 type PeerRows<'p, 'a> = (&'p Peer<'a>, &'p Vec<usize>);
 
 /// One source that reaches many hosts.
@@ -149,7 +151,7 @@ struct FanOut<'a> {
     rows: Vec<usize>,
 }
 
-fn fan_outs<'a>(peers: &Peers<'a>, sockets: &Sockets<'a>, config: &Thresholds) -> Vec<FanOut<'a>> {
+fn fan_outs<'a>(peers: &[ByPeer<'a>], sockets: &Sockets<'a>, config: &Thresholds) -> Vec<FanOut<'a>> {
     let mut groups: BTreeMap<(Source<'a>, &str, u16), Vec<PeerRows<'_, 'a>>> = BTreeMap::new();
     let is_polled = |rows: &[usize]| {
         is_by_any_clock(&rows.iter().map(|row| sockets.first_seen_us(*row)).collect::<Vec<_>>())
@@ -224,7 +226,7 @@ struct Chain<'a> {
     rows: Vec<usize>,
 }
 
-fn chains<'a>(peers: &Peers<'a>, sockets: &Sockets<'a>, config: &Thresholds) -> Vec<Chain<'a>> {
+fn chains<'a>(peers: &[ByPeer<'a>], sockets: &Sockets<'a>, config: &Thresholds) -> Vec<Chain<'a>> {
     let logins: Vec<(&str, &str, i64, usize)> = peers
         .iter()
         .filter(|(peer, _)| LOGIN_PORTS.contains(&peer.port))

@@ -124,14 +124,13 @@ impl Detector for Mining {
 }
 
 fn findings(scene: &Scene<'_>, cpu: &Numbers<'_, Float32Type>, config: &Thresholds) -> Vec<Finding> {
-    let peers = scene.by_peer(|socket, peer| {
-        peer.side == Side::Client
-            && socket.protocol == Protocol::Tcp
-            && scene.surroundings.leaves_network(socket)
-    });
+    let peers = scene.by_peer(
+        |peer, _| peer.side == Side::Client && peer.protocol == Protocol::Tcp,
+        |socket| scene.surroundings.leaves_network(socket),
+    );
     let mut findings = Vec::new();
-    for (peer, rows) in &peers {
-        let members = scene.sockets.members(rows);
+    for (peer, rows) in peers {
+        let (peer, members) = (&peer, scene.sockets.members(&rows));
         let Some(channel) = Channel::new(members).filter(|channel| channel.is_thin(config)) else {
             continue;
         };

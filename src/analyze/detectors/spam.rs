@@ -100,14 +100,14 @@ fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
         return Vec::new();
     }
     let servers = mail_servers(scene);
-    let peers = scene.by_peer(|socket, peer| {
-        peer.side == Side::Client
-            && peer.port == DELIVERY
-            && socket.protocol == Protocol::Tcp
-            && socket.opened_in_recording
-            && scene.surroundings.leaves_network(socket)
-            && !servers.contains(socket.local_addr)
-    });
+    let peers = scene.by_peer(
+        |peer, _| peer.side == Side::Client && peer.port == DELIVERY && peer.protocol == Protocol::Tcp,
+        |socket| {
+            socket.opened_in_recording
+                && scene.surroundings.leaves_network(socket)
+                && !servers.contains(socket.local_addr)
+        },
+    );
     let mut sources: BTreeMap<Source<'_>, Vec<Vec<usize>>> = BTreeMap::new();
     for (peer, rows) in peers {
         sources.entry(peer.source).or_default().push(rows);

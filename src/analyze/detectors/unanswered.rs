@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Result;
 use crate::analyze::peers::{Peer, Side};
-use crate::analyze::scene::{self, Scene};
+use crate::analyze::scene::{self, ByPeer, Scene};
 use crate::analyze::words;
 use crate::capture::Protocol;
 use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal};
@@ -82,19 +82,19 @@ impl Detector for Unanswered {
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
         scene::detect(context, |scene| {
-            let peers = scene.by_peer(|socket, peer| {
-                peer.side == Side::Client
-                    && socket.protocol == Protocol::Tcp
-                    && socket.opened_in_recording
-                    && !scene.surroundings.is_over_broken_ipv6(socket)
-            });
-            let findings: Vec<Finding> = peers
-                .iter()
-                .filter_map(|(peer, rows)| Retries::new(peer, rows, &scene.sockets))
-                .filter(|retries| retries.meet(config))
-                .map(|retries| retries.finding(scene, config))
-                .collect();
-            Ok(findings.into())
+            let peers = scene.by_peer(
+                |peer, connections| {
+                    peer.side == Side::Client
+                        && peer.protocol == Protocol::Tcp
+                        && connections >= config.min_attempts as usize
+                },
+                |socket| socket.opened_in_recording && !scene.surroundings.is_over_broken_ipv6(socket),
+            );
+            let finding = |(peer, rows): ByPeer<'_>| {
+                let retries = Retries::new(&peer, &rows, &scene.sockets)?;
+                retries.meet(config).then(|| retries.finding(scene, config))
+            };
+            Ok(peers.filter_map(finding).collect::<Vec<Finding>>().into())
         })
     }
 }

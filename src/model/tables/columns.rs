@@ -17,6 +17,8 @@ impl From<PolarsError> for Error {
 pub struct TextColumns {
     /// Texts of the capture: four bytes a row.
     all: Dictionary,
+    /// The key of each text of the capture, by its id in the records.
+    keys: Vec<u32>,
     /// Names that the program has: one byte a row.
     names: Dictionary,
     /// Sets of such names: two bytes a row.
@@ -24,24 +26,29 @@ pub struct TextColumns {
 }
 
 impl TextColumns {
-    /// The texts of a capture, of which the keys are their ids.
+    /// The texts of a capture, with keys in the order of the texts: whoever sorts or compares keys
+    /// need not look at a text.
     ///
     /// # Errors
     /// If there are more texts than keys.
     pub(crate) fn new(texts: &Texts) -> Result<Self> {
         let all = Dictionary::empty(CategoricalPhysical::U32);
-        for (id, text) in (0..).zip(texts.iter()) {
-            if all.key(text)? != id {
+        let mut by_text: Vec<(&str, usize)> = texts.iter().zip(0..).collect();
+        by_text.sort_unstable();
+        let mut keys = vec![0; by_text.len()];
+        for (key, (text, id)) in (0..).zip(by_text) {
+            if all.key(text)? != key {
                 return Err(Error::Analysis("two texts of the capture are the same".to_owned()));
             }
+            keys[id] = key;
         }
         let [names, sets] = [CategoricalPhysical::U8, CategoricalPhysical::U16].map(Dictionary::empty);
-        Ok(Self { all, names, sets })
+        Ok(Self { all, keys, names, sets })
     }
 
     /// A column of texts of the capture.
     pub(super) fn text(&self, name: &str, ids: impl Iterator<Item = Option<TextId>>) -> Column {
-        let keys = ids.map(|id| id.map(TextId::get)).collect();
+        let keys = ids.map(|id| id.map(|id| self.keys[id.get() as usize])).collect();
         self.all.column::<Categorical32Type>(name, keys)
     }
 
@@ -116,6 +123,17 @@ impl Dictionary {
 mod tests {
     use super::*;
     use crate::model::view::Words;
+
+    #[test]
+    fn keys_are_in_the_order_of_the_texts() {
+        let mut texts = Texts::default();
+        let ids = ["b", "a", "", "aa"].map(|text| Some(texts.intern(text)));
+        let column = TextColumns::new(&texts).unwrap().text("texts", ids.into_iter());
+        let frame = DataFrame::new(4, vec![column]).unwrap();
+        let words = Words::of(&frame, "texts").unwrap();
+        assert_eq!([0, 1, 2, 3].map(|row| words.key(row).map(TextId::get)), [3, 1, 0, 2].map(Some));
+        assert_eq!(words.text(TextId::of(2)), "aa");
+    }
 
     #[test]
     fn texts_and_their_absence_arrive_where_they_belong() {

@@ -1,6 +1,6 @@
 //! The table of connections.
 
-use polars::prelude::DataFrame;
+use polars::prelude::{Column, DataFrame, IntoColumn, Series};
 
 use super::cell::Text;
 use super::columns::TextColumns;
@@ -94,6 +94,45 @@ table! {
     }
 }
 
+/// The texts of a row by their ids, which are in the order of the texts; none as where the text is null.
+impl<'a> SocketColumns<'a> {
+    /// See [`SocketColumns::local_addr`].
+    #[inline]
+    pub(in crate::model) fn local_addr_id(&self, row: usize) -> TextId {
+        self.local_addr.key(row).unwrap_or(TextId::of(0))
+    }
+
+    /// See [`SocketColumns::remote_addr`].
+    #[inline]
+    pub(in crate::model) fn remote_addr_id(&self, row: usize) -> Option<TextId> {
+        self.remote_addr.key(row)
+    }
+
+    /// See [`SocketColumns::remote_name`].
+    #[inline]
+    pub(in crate::model) fn remote_name_id(&self, row: usize) -> Option<TextId> {
+        self.remote_name.key(row)
+    }
+
+    /// See [`SocketColumns::process_name`].
+    #[inline]
+    pub(in crate::model) fn process_name_id(&self, row: usize) -> Option<TextId> {
+        self.process_name.key(row)
+    }
+
+    /// See [`SocketColumns::actor`].
+    #[inline]
+    pub(in crate::model) fn actor_id(&self, row: usize) -> Option<TextId> {
+        self.actor.key(row)
+    }
+
+    /// The text of an id.
+    #[inline]
+    pub(in crate::model) fn text(&self, id: TextId) -> &'a str {
+        self.local_addr.text(id)
+    }
+}
+
 /// Records that become rows together, before they are let go.
 const PIECE: usize = 1 << 15;
 
@@ -120,7 +159,23 @@ pub(super) fn connections(mut recorded: Recorded, texts: &TextColumns) -> Result
     }
     // Each column lets go of its pieces before the next.
     table.rechunk_mut_par();
-    Ok(table)
+    empty_unknown(table)
+}
+
+/// Columns of which nothing is known are made anew as zeroes that nobody writes, which take no memory: of an
+/// import, those of owners and of what only a kernel measures.
+fn empty_unknown(table: DataFrame) -> Result<DataFrame> {
+    let rows = table.height();
+    let unknown = |column: &Column| rows > 0 && column.null_count() == rows;
+    let columns = table.into_columns().into_iter().map(|column| {
+        if !unknown(&column) {
+            return column;
+        }
+        let (name, dtype) = (column.name().clone(), column.dtype().clone());
+        drop(column);
+        Series::full_null(name, rows, &dtype).into_column()
+    });
+    Ok(DataFrame::new(rows, columns.collect())?)
 }
 
 fn frame(records: &[Connection], recorded: &Recorded, texts: &TextColumns) -> Result<DataFrame> {

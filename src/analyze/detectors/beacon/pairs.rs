@@ -6,7 +6,8 @@ use ahash::{AHashMap, RandomState};
 
 use crate::analyze::scene::Scene;
 use crate::capture::Protocol;
-use crate::model::records::Direction;
+use crate::model::ids::SourceId;
+use crate::model::records::{Direction, TextId};
 use crate::model::sockets::{Socket, Sockets, Source};
 
 /// From this many connections on, a pair is not periodic but constant (RITA: a strobe).
@@ -33,14 +34,41 @@ impl<'a> Pair<'a> {
         Self { protocol, addr, port, source: None, local_addr: None, name: None, is_inbound: false }
     }
 
-    /// Fewest connections with which it is looked at, where `min_starts` are asked for.
-    fn min_starts(&self, min_starts: usize) -> usize {
-        if self.is_inbound { min_starts.max(FEWEST_INBOUND) } else { min_starts }
+    fn of(id: PairId, sockets: &Sockets<'a>) -> Self {
+        Self {
+            protocol: id.protocol,
+            addr: id.addr.map_or("", |addr| sockets.text(addr)),
+            port: id.port,
+            source: id.source.map(|source| sockets.source(source)),
+            local_addr: id.local_addr.map(|addr| sockets.text(addr)),
+            name: id.name.map(|name| sockets.text(name)),
+            is_inbound: id.is_inbound,
+        }
     }
 
     /// Whom it contacts, or who contacts it: protocol, name or address, port.
     pub(super) fn destination(&self) -> (bool, Protocol, &'a str, u16) {
         (self.is_inbound, self.protocol, self.name.unwrap_or(self.addr), self.port)
+    }
+}
+
+/// A [`Pair`] by its ids, and in the order of pairs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct PairId {
+    protocol: Protocol,
+    /// None where the destination is taken by its name alone, whatever the address.
+    addr: Option<TextId>,
+    port: u16,
+    source: Option<SourceId>,
+    local_addr: Option<TextId>,
+    name: Option<TextId>,
+    is_inbound: bool,
+}
+
+impl PairId {
+    /// Fewest connections with which it is looked at, where `min_starts` are asked for.
+    fn min_starts(&self, min_starts: usize) -> usize {
+        if self.is_inbound { min_starts.max(FEWEST_INBOUND) } else { min_starts }
     }
 }
 
@@ -193,7 +221,7 @@ impl<'a> Series<'a> {
 pub(super) fn collect<'a>(scene: &Scene<'a>, window_us: (i64, i64), min_starts: usize) -> Vec<Series<'a>> {
     let sockets = &scene.sockets;
     let groups = groups(scene, window_us, min_starts);
-    let sizes: AHashMap<Pair<'a>, usize> = groups
+    let sizes: AHashMap<PairId, usize> = groups
         .iter()
         .filter(|(pair, _)| pair.name.is_none())
         .map(|(pair, group)| (*pair, group.rows.len()))
@@ -203,10 +231,10 @@ pub(super) fn collect<'a>(scene: &Scene<'a>, window_us: (i64, i64), min_starts: 
         // All sources together are another series only if there are several.
         .filter(|(pair, group)| pair.source.is_some() || group.has_several_sources)
         .filter_map(|(pair, group)| {
-            let addr = sockets.get(*group.rows.first()?).remote()?.0;
-            let by_addr = Pair { name: None, addr, ..pair };
+            let addr = sockets.remote_addr_id(*group.rows.first()?);
+            let by_addr = PairId { name: None, addr, ..pair };
             let is_new = pair.name.is_none() || sizes.get(&by_addr) != Some(&group.rows.len());
-            is_new.then(|| Series::of(Pair { addr, ..pair }, group.rows, sockets))
+            is_new.then(|| Series::of(Pair::of(PairId { addr, ..pair }, sockets), group.rows, sockets))
         })
         .filter(|series| series.is_testable(min_starts))
         .flat_map(|series| {
@@ -219,33 +247,28 @@ pub(super) fn collect<'a>(scene: &Scene<'a>, window_us: (i64, i64), min_starts: 
 }
 
 /// The connections of a pair.
-struct Group<'a> {
+struct Group {
     rows: Vec<usize>,
-    first_source: Source<'a>,
+    first_source: SourceId,
     has_several_sources: bool,
 }
 
 /// The rows of every pair that has at least `min_starts`, by source and by local address.
 ///
-/// Most pairs of a busy host have one or two, and would fill the memory: they are counted by
-/// the hash of their name, and only those that are frequent are gathered. Two pairs of one hash
-/// are at worst gathered in vain.
-fn groups<'a>(scene: &Scene<'a>, window_us: (i64, i64), min_starts: usize) -> BTreeMap<Pair<'a>, Group<'a>> {
-    let hasher = RandomState::with_seeds(1, 2, 3, 4);
+/// Most pairs of a busy host have one or two, and would fill the memory: they are counted first, and
+/// only those that are frequent are gathered.
+fn groups(scene: &Scene<'_>, window_us: (i64, i64), min_starts: usize) -> BTreeMap<PairId, Group> {
     let sockets = &scene.sockets;
     let rows = opened_within(scene, window_us);
-    let mut counts: AHashMap<u64, u32> = AHashMap::new();
-    for pair in rows.iter().filter_map(|row| names(&sockets.get(*row as usize))).flatten() {
-        *counts.entry(hasher.hash_one(pair)).or_default() += 1;
+    let mut counts = Counts::new(rows.len());
+    for pair in rows.iter().filter_map(|row| ids(sockets, *row as usize)).flatten() {
+        counts.add(&pair);
     }
-    let mut groups: BTreeMap<Pair<'a>, Group<'a>> = BTreeMap::new();
+    let mut groups: AHashMap<PairId, Group> = AHashMap::new();
     for row in rows.iter().map(|row| *row as usize) {
-        let socket = sockets.get(row);
-        let source = Source::of(&socket);
-        let frequent = |pair: &Pair<'a>| {
-            counts.get(&hasher.hash_one(pair)).is_some_and(|n| *n as usize >= pair.min_starts(min_starts))
-        };
-        for pair in names(&socket).into_iter().flatten().filter(frequent) {
+        let source = sockets.source_id(row);
+        let is_frequent = |pair: &PairId| counts.may_be(pair, pair.min_starts(min_starts));
+        for pair in ids(sockets, row).into_iter().flatten().filter(is_frequent) {
             let group = groups.entry(pair).or_insert_with(|| Group {
                 rows: Vec::new(),
                 first_source: source,
@@ -255,31 +278,75 @@ fn groups<'a>(scene: &Scene<'a>, window_us: (i64, i64), min_starts: usize) -> BT
             group.has_several_sources |= group.first_source != source;
         }
     }
-    groups
+    // Of those that share a hash, some are less frequent than it seemed.
+    groups.retain(|pair, group| group.rows.len() >= pair.min_starts(min_starts));
+    groups.into_iter().collect()
+}
+
+/// How often pairs occur, at least: those of one hash are counted together, and at worst gathered in vain.
+struct Counts {
+    hasher: RandomState,
+    by_hash: Vec<u8>,
+}
+
+impl Counts {
+    /// For the pairs of some connections, of which each has up to three.
+    fn new(connections: usize) -> Self {
+        let hasher = RandomState::with_seeds(1, 2, 3, 4);
+        Self { hasher, by_hash: vec![0; (4 * connections).next_power_of_two()] }
+    }
+
+    fn place(&self, pair: &PairId) -> usize {
+        self.hasher.hash_one(pair) as usize & (self.by_hash.len() - 1)
+    }
+
+    fn add(&mut self, pair: &PairId) {
+        let place = self.place(pair);
+        self.by_hash[place] = self.by_hash[place].saturating_add(1);
+    }
+
+    /// Whether a pair may occur as often as this; surely if it does.
+    fn may_be(&self, pair: &PairId, times: usize) -> bool {
+        usize::from(self.by_hash[self.place(pair)]) >= times.min(u8::MAX.into())
+    }
 }
 
 /// The pairs to which a connection belongs: of its source, of its local address, and of its source by
 /// the name that it asked for.
-fn names<'a>(socket: &Socket<'a>) -> Option<impl Iterator<Item = Pair<'a>> + use<'a>> {
-    let (addr, remote_port) = socket.remote()?;
+fn ids(sockets: &Sockets<'_>, row: usize) -> Option<impl Iterator<Item = PairId>> {
+    let socket = sockets.get(row);
+    let addr = Some(sockets.remote_addr_id(row)?);
     let is_inbound = socket.direction == Some(Direction::Inbound);
-    let port = if is_inbound { socket.local_port() } else { remote_port };
-    let pair = Pair { is_inbound, ..Pair::to(socket.protocol, addr, port) };
-    let source = Some(Source::of(socket));
+    let port = if is_inbound { socket.local_port } else { socket.remote_port }.unwrap_or_default();
+    let pair = PairId {
+        protocol: socket.protocol,
+        addr,
+        port,
+        source: None,
+        local_addr: None,
+        name: None,
+        is_inbound,
+    };
+    let source = Some(sockets.source_id(row));
     // What several programs of this host do together has a meaning only where they are the clients.
-    let together = (!is_inbound).then_some(Pair { local_addr: Some(socket.local_addr), ..pair });
+    let local_addr = Some(sockets.local_addr_id(row));
+    let together = (!is_inbound).then_some(PairId { local_addr, ..pair });
     // By its name alone, whatever the address.
-    let name = socket.remote_name.filter(|_| !is_inbound);
-    let by_name = name.map(|name| Pair { source, name: Some(name), addr: "", ..pair });
-    Some(std::iter::once(Pair { source, ..pair }).chain(together).chain(by_name))
+    let name = sockets.remote_name_id(row).filter(|_| !is_inbound);
+    let by_name = name.map(|name| PairId { source, name: Some(name), addr: None, ..pair });
+    Some(std::iter::once(PairId { source, ..pair }).chain(together).chain(by_name))
 }
 
 /// The rows that opened a connection within the window, in the order of time.
-fn opened_within(scene: &Scene<'_>, (first_us, last_us): (i64, i64)) -> Vec<u32> {
+fn opened_within(scene: &Scene<'_>, window_us: (i64, i64)) -> Vec<u32> {
+    let sockets = &scene.sockets;
     let is_one = |socket: &Socket<'_>| {
-        let is_within = (first_us..=last_us).contains(&socket.first_seen_us);
         let is_inbound = socket.direction == Some(Direction::Inbound);
-        is_within && socket.opened_in_recording && (is_inbound || scene.orientation.is_originator(socket))
+        socket.opened_in_recording && (is_inbound || scene.orientation.is_originator(socket))
     };
-    (0..).zip(scene.sockets.iter()).filter(|(_, socket)| is_one(socket)).map(|(row, _)| row).collect()
+    sockets
+        .first_seen_within(window_us)
+        .filter(|row| is_one(&sockets.get(*row)))
+        .map(|row| row as u32)
+        .collect()
 }

@@ -51,11 +51,12 @@ pub(super) struct Guesses<'a> {
 /// Every attack: pairs first, then what pairs that are too small alone add up to.
 pub(super) fn attacks<'a>(scene: &Scene<'a>, config: &Thresholds) -> Vec<Attack<'a>> {
     let sockets = &scene.sockets;
-    let peers = scene.by_peer(|socket, peer| {
-        socket.protocol == Protocol::Tcp && shape::is_login(peer.port) && socket.was_established()
-    });
+    let peers = scene.by_peer(
+        |peer, _| peer.protocol == Protocol::Tcp && shape::is_login(peer.port),
+        Socket::was_established,
+    );
     let guesses: Vec<Guesses<'a>> =
-        peers.into_iter().map(|(peer, rows)| Guesses::new(peer, &rows, sockets, config)).collect();
+        peers.map(|(peer, rows)| Guesses::new(peer, &rows, sockets, config)).collect();
     let is_polling =
         |guesses: &&Guesses<'a>| Shape { sockets, peer: guesses.peer, rows: &guesses.failed }.is_polling();
     let (alone, rest): (Vec<&Guesses<'a>>, Vec<&Guesses<'a>>) = guesses

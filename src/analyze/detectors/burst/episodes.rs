@@ -32,13 +32,13 @@ pub(super) struct Episode<'a> {
 
 /// Every episode, in the order of time.
 pub(super) fn find<'a>(
-    (all, connections): (&[Series<'a>], &Connections<'a>),
+    (all, connections): (&[Series], &Connections),
     sockets: &Sockets<'a>,
     span_us: (i64, i64),
     config: &Thresholds,
 ) -> Vec<Episode<'a>> {
-    let rows = |series: &Series<'a>| connections.get(&series.subject).map_or(&[][..], Vec::as_slice);
-    let of_one = |series| of_series(series, (sockets, rows(series)), span_us, config);
+    let of_one =
+        |series: &Series| of_series(series, (sockets, connections.get(series.subject)), span_us, config);
     let mut episodes: Vec<Episode<'a>> = all.iter().flat_map(of_one).collect();
     episodes.sort_by_key(|episode| (episode.metric, episode.subject, episode.span_us));
     let told: Vec<bool> =
@@ -75,8 +75,8 @@ fn is_told_by_a_process<'a>(episode: &Episode<'a>, all: &[Episode<'a>], sockets:
 }
 
 fn of_series<'a>(
-    series: &Series<'a>,
-    connections: (&Sockets<'_>, &[u32]),
+    series: &Series,
+    connections: (&Sockets<'a>, &[u32]),
     span_us: (i64, i64),
     config: &Thresholds,
 ) -> Vec<Episode<'a>> {
@@ -99,14 +99,14 @@ fn of_series<'a>(
 }
 
 /// Whether it is so much that no ordinary client has it as its normal.
-fn is_flood(series: &Series<'_>, amount: f64, config: &Thresholds) -> bool {
+fn is_flood(series: &Series, amount: f64, config: &Thresholds) -> bool {
     let is_counted = series.metric == Metric::Connections && series.is_outbound;
     is_counted && amount >= f64::from(config.always_connections)
 }
 
 fn episode<'a>(
-    series: &Series<'a>,
-    (sockets, rows): (&Sockets<'_>, &[u32]),
+    series: &Series,
+    (sockets, rows): (&Sockets<'a>, &[u32]),
     windows: &[&Window],
     normal: Bulk,
 ) -> Option<Episode<'a>> {
@@ -126,7 +126,7 @@ fn episode<'a>(
     };
     let rows: Vec<usize> = rows.iter().map(|row| *row as usize).filter(is_of_it).collect();
     (!rows.is_empty()).then(|| Episode {
-        subject: series.subject,
+        subject: series.subject.subject(sockets),
         metric: series.metric,
         window_s: series.window_us as f64 / 1e6,
         span_us: (from_us, to_us),
@@ -146,7 +146,7 @@ struct Window {
 }
 
 /// The window that begins at each moment.
-fn sliding(series: &Series<'_>) -> Vec<Window> {
+fn sliding(series: &Series) -> Vec<Window> {
     let moments = &series.moments;
     let mut windows = Vec::with_capacity(moments.len());
     let (mut to, mut amount) = (0, 0.0);
@@ -167,7 +167,7 @@ fn sliding(series: &Series<'_>) -> Vec<Window> {
 ///
 /// The spread is never less than what chance makes of a steady rate: the root of the number of
 /// connections, a tenth of the bytes.
-fn normal(series: &Series<'_>, (first_us, last_us): (i64, i64)) -> Option<Bulk> {
+fn normal(series: &Series, (first_us, last_us): (i64, i64)) -> Option<Bulk> {
     let length_us = last_us.saturating_sub(first_us);
     let width_us = series.window_us.max(length_us / MOST_WINDOWS).max(1);
     let mut amounts = vec![0.0; (length_us / width_us) as usize + 1];

@@ -6,8 +6,10 @@ use polars::prelude::{DataFrame, UInt32Type, UInt64Type};
 
 use super::Thresholds;
 use crate::Result;
-use crate::model::records::Direction;
-use crate::model::sockets::{Socket, Sockets, Source};
+use crate::model::groups::Groups;
+use crate::model::ids::SourceId;
+use crate::model::records::{Direction, TextId};
+use crate::model::sockets::{Sockets, Source};
 use crate::model::tables::Tables;
 use crate::model::view::Numbers;
 
@@ -16,6 +18,22 @@ use crate::model::view::Numbers;
 pub(super) enum Subject<'a> {
     Source(Source<'a>),
     Remote(&'a str),
+}
+
+/// A [`Subject`] by its id, and in the order of subjects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum SubjectId {
+    Source(SourceId),
+    Remote(TextId),
+}
+
+impl SubjectId {
+    pub(super) fn subject<'a>(self, sockets: &Sockets<'a>) -> Subject<'a> {
+        match self {
+            Self::Source(source) => Subject::Source(sockets.source(source)),
+            Self::Remote(addr) => Subject::Remote(sockets.text(addr)),
+        }
+    }
 }
 
 /// What is counted.
@@ -37,8 +55,8 @@ impl Metric {
 
 /// What a subject does over time: moments in ascending order, with an amount each.
 #[derive(Debug)]
-pub(super) struct Series<'a> {
-    pub(super) subject: Subject<'a>,
+pub(super) struct Series {
+    pub(super) subject: SubjectId,
     pub(super) metric: Metric,
     pub(super) window_us: i64,
     /// This host opened all of the connections.
@@ -47,47 +65,52 @@ pub(super) struct Series<'a> {
 }
 
 /// The connections of each subject in the order of time, as rows in the table of sockets.
-pub(super) type Connections<'a> = BTreeMap<Subject<'a>, Vec<u32>>;
+pub(super) type Connections = Groups<SubjectId>;
 
 /// Every series that could reach its floor, ordered by metric, then subject; and whose connections
 /// are whose.
-pub(super) fn of<'a>(
-    sockets: &Sockets<'a>,
-    tables: &'a Tables,
+pub(super) fn of(
+    sockets: &Sockets<'_>,
+    tables: &Tables,
     window_s: f64,
     config: &Thresholds,
-) -> Result<(Vec<Series<'a>>, Connections<'a>)> {
+) -> Result<(Vec<Series>, Connections)> {
     let width_us = ((window_s * 1e6) as i64).max(1);
-    let mut connections = Connections::new();
-    let mut names = Names::default();
+    let mut keyed = Vec::with_capacity(2 * sockets.len());
+    let mut numbers = Numbered::default();
     for (row, socket) in (0..).zip(sockets.iter()) {
-        let Some((addr, _)) = socket.remote() else { continue };
-        names.learn(&socket);
+        let Some(addr) = sockets.remote_addr_id(row as usize) else { continue };
+        let source = SubjectId::Source(sockets.source_id(row as usize));
         // Inside the host, the remote address is the host itself.
-        let remote = (socket.direction != Some(Direction::Internal)).then_some(Subject::Remote(addr));
-        for subject in [Some(Subject::Source(Source::of(&socket))), remote].into_iter().flatten() {
-            connections.entry(subject).or_default().push(row);
-        }
+        let is_internal = socket.direction == Some(Direction::Internal);
+        let remote = (!is_internal).then_some(SubjectId::Remote(addr));
+        keyed.extend([Some(source), remote].into_iter().flatten().map(|subject| (subject, row)));
+        learn(&mut numbers.processes, socket.process, Some(source));
+        learn(&mut numbers.endpoints, socket.endpoint, remote);
     }
-    let opened = connections.iter().map(|(subject, rows)| Series {
-        subject: *subject,
+    let connections = Groups::new(keyed);
+    let is_outbound = |row: &u32| sockets.get(*row as usize).direction == Some(Direction::Outbound);
+    let many = connections.iter().filter(|(_, rows)| rows.len() as f64 >= Metric::Connections.floor(config));
+    let opened = many.map(|(subject, rows)| Series {
+        subject,
         metric: Metric::Connections,
         window_us: width_us,
-        is_outbound: rows.iter().all(|row| sockets.get(*row as usize).direction == Some(Direction::Outbound)),
+        is_outbound: rows.iter().all(is_outbound),
         moments: opened(sockets, rows),
     });
     let slices_us = width_us.max(tables.bin_width_us.max(1));
-    let moved = names.moved(tables)?.into_iter().map(|(subject, moments)| Series {
+    let moved = numbers.moved(tables)?.into_iter().map(|(subject, moments)| Series {
         subject,
         metric: Metric::Bytes,
         window_us: slices_us,
         is_outbound: false,
         moments,
     });
-    let can_reach_its_floor = |series: &Series<'_>| {
+    let can_reach_its_floor = |series: &Series| {
         series.moments.iter().map(|(_, amount)| amount).sum::<f64>() >= series.metric.floor(config)
     };
-    Ok((opened.chain(moved).filter(can_reach_its_floor).collect(), connections))
+    let all = opened.chain(moved).filter(can_reach_its_floor).collect();
+    Ok((all, connections))
 }
 
 /// The moments at which connections were opened.
@@ -98,25 +121,23 @@ fn opened(sockets: &Sockets<'_>, rows: &[u32]) -> Vec<(i64, f64)> {
 
 /// Whom the numbers in the tables of slices mean.
 #[derive(Default)]
-struct Names<'a> {
-    processes: BTreeMap<u32, Subject<'a>>,
-    endpoints: BTreeMap<u32, Subject<'a>>,
+struct Numbered {
+    processes: Vec<Option<SubjectId>>,
+    endpoints: Vec<Option<SubjectId>>,
 }
 
-impl<'a> Names<'a> {
-    fn learn(&mut self, socket: &Socket<'a>) {
-        if let Some(process) = socket.process {
-            self.processes.entry(process).or_insert(Subject::Source(Source::of(socket)));
-        }
-        if let Some((endpoint, (addr, _))) = socket.endpoint.zip(socket.remote())
-            && socket.direction != Some(Direction::Internal)
-        {
-            self.endpoints.entry(endpoint).or_insert(Subject::Remote(addr));
-        }
+fn learn(subjects: &mut Vec<Option<SubjectId>>, number: Option<u32>, subject: Option<SubjectId>) {
+    let Some(number) = number else { return };
+    let number = number as usize;
+    if number >= subjects.len() {
+        subjects.resize(number + 1, None);
     }
+    subjects[number] = subjects[number].or(subject);
+}
 
+impl Numbered {
     /// Bytes per subject and slice, at the middle of the slice.
-    fn moved(&self, tables: &'a Tables) -> Result<BTreeMap<Subject<'a>, Vec<(i64, f64)>>> {
+    fn moved(&self, tables: &Tables) -> Result<BTreeMap<SubjectId, Vec<(i64, f64)>>> {
         let mut moved = BTreeMap::new();
         let middle = |bin: u32| {
             let width_us = tables.bin_width_us.max(1);
@@ -130,11 +151,11 @@ impl<'a> Names<'a> {
 }
 
 /// Adds what the numbers of a table moved, of which the slices are in the order of time.
-fn add_slices<'a>(
-    moved: &mut BTreeMap<Subject<'a>, Vec<(i64, f64)>>,
+fn add_slices(
+    moved: &mut BTreeMap<SubjectId, Vec<(i64, f64)>>,
     slices: &DataFrame,
     key: &str,
-    names: &BTreeMap<u32, Subject<'a>>,
+    subjects: &[Option<SubjectId>],
     middle: impl Fn(u32) -> i64,
 ) -> Result<()> {
     if slices.height() == 0 {
@@ -144,7 +165,7 @@ fn add_slices<'a>(
     let sent = Numbers::<UInt64Type>::of(slices, "bytes_sent")?;
     let received = Numbers::<UInt64Type>::of(slices, "bytes_received")?;
     for row in 0..bin.len() {
-        let subject = number.get(row).and_then(|number| names.get(&number));
+        let subject = number.get(row).and_then(|number| subjects.get(number as usize)?.as_ref());
         let (Some(subject), Some(bin)) = (subject, bin.get(row)) else { continue };
         let bytes = sent.get(row).unwrap_or(0) as f64 + received.get(row).unwrap_or(0) as f64;
         if bytes > 0.0 {

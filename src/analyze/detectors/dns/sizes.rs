@@ -16,10 +16,6 @@ use crate::model::sockets::{Socket, Sockets};
 const LONG: f64 = 1.5;
 const VERY_LONG: f64 = 2.5;
 
-fn is_question(socket: &Socket<'_>, peer: &Peer<'_>) -> bool {
-    peer.side == Side::Client && peer.port == 53 && socket.remote_scope != Some(Scope::Loopback)
-}
-
 /// Whether the sizes of questions are known, as far as any was asked.
 pub(super) fn are_known(context: &Context<'_>) -> Result<bool> {
     let sockets = Sockets::new(context.tables)?;
@@ -30,12 +26,15 @@ pub(super) fn are_known(context: &Context<'_>) -> Result<bool> {
 
 /// Every source and server whose questions are long.
 pub(super) fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
-    let peers = scene.by_peer(is_question);
+    let peers = scene.by_peer(
+        |peer, _| peer.side == Side::Client && peer.port == 53,
+        |socket| socket.remote_scope != Some(Scope::Loopback),
+    );
     peers
-        .iter()
         .filter_map(|(peer, rows)| {
-            let members = scene.sockets.members(rows);
-            Questions::new(members)?.finding(peer, members, scene.appraise(members), config)
+            let members = scene.sockets.members(&rows);
+            let questions = Questions::new(members).filter(|questions| questions.are_long(config))?;
+            Some(questions.finding(&peer, members, scene.appraise(members), config))
         })
         .collect()
 }
@@ -73,17 +72,18 @@ impl Questions {
         self.sent as f64 / self.number.max(1) as f64
     }
 
+    fn are_long(&self, config: &Thresholds) -> bool {
+        self.number >= u64::from(config.min_questions) && self.mean_bytes() >= config.min_question_bytes
+    }
+
     fn finding(
         &self,
         peer: &Peer<'_>,
         members: Members<'_, '_>,
         mut appraisal: Appraisal,
         config: &Thresholds,
-    ) -> Option<Finding> {
+    ) -> Finding {
         let mean = self.mean_bytes();
-        if self.number < u64::from(config.min_questions) || mean < config.min_question_bytes {
-            return None;
-        }
         let weight = if mean >= config.large_question_bytes { VERY_LONG } else { LONG };
         let rate = self.number as f64 / self.span_s.max(1.0);
         // A busy resolver asks more often than this; one program has no need to.
@@ -123,6 +123,6 @@ impl Questions {
         ];
         measurements.extend(answer.map(|bytes| Measurement::new("mean answer", bytes, "bytes")));
         measurements.extend(self.received.map(|bytes| Measurement::new("received", bytes as f64, "bytes")));
-        Some(Finding::new(&Dns::ABOUT, judgement, members.evidence(measurements)))
+        Finding::new(&Dns::ABOUT, judgement, members.evidence(measurements))
     }
 }

@@ -1,5 +1,6 @@
 //! What each source sent to each address, beside what it does otherwise.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use ahash::AHashMap;
@@ -8,11 +9,12 @@ use polars::prelude::{UInt32Type, UInt64Type};
 
 use super::Thresholds;
 use crate::Result;
-use crate::model::orientation::Orientation;
-use crate::model::records::Direction;
-use crate::model::sockets::{Sockets, Source};
+use crate::analyze::scene::Scene;
+use crate::model::groups::Groups;
+use crate::model::ids::SourceId;
+use crate::model::records::{Direction, TextId};
+use crate::model::sockets::{Socket, Sockets, Source};
 use crate::model::stats;
-use crate::model::surroundings::Surroundings;
 use crate::model::tables::Tables;
 use crate::model::view::Numbers;
 
@@ -56,12 +58,11 @@ const SENDERS: [(&str, &str); 17] = [
 #[derive(Debug)]
 pub(super) struct Upload<'a> {
     pub(super) source: Source<'a>,
+    source_id: SourceId,
     /// Its address; the first, if there are several of one name.
     pub(super) addr: &'a str,
     /// The name by which it is asked for, as that of a cloud has many addresses.
     pub(super) name: Option<&'a str>,
-    /// The address of this side.
-    local_addr: &'a str,
     /// The port, if it is always the same.
     pub(super) port: Option<u16>,
     /// Rows in the table of sockets, in the order of time.
@@ -137,75 +138,136 @@ impl Upload<'_> {
     }
 }
 
-/// What every source sent to every address that it contacted; most sent first.
+/// What the sources sent to the addresses that they contacted, most sent first: the first `max_listed`, and all that
+/// could be worth a finding.
 pub(super) fn find<'a>(
-    sockets: &Sockets<'a>,
-    surroundings: &Surroundings<'_>,
+    scene: &Scene<'a>,
     tables: &'a Tables,
     config: &Thresholds,
 ) -> Result<Vec<Upload<'a>>> {
-    let orientation = Orientation::new(sockets);
-    let names = names(sockets);
-    let mut uploads: BTreeMap<(Source<'a>, &'a str), Upload<'a>> = BTreeMap::new();
-    for (row, socket) in sockets.iter().enumerate() {
-        let Some((addr, port)) = socket.remote() else { continue };
-        let leaves = surroundings.leaves_network(&socket) && orientation.is_originator(&socket);
-        if socket.direction != Some(Direction::Outbound) && !leaves {
-            continue;
+    let names = names(&scene.sockets);
+    let pairs = pairs(scene, &names);
+    let mut totals: Vec<Total> = pairs.iter().map(|(pair, rows)| Total::new(pair, rows, scene)).collect();
+    compare_with_others(&mut totals);
+    compare_with_host(&mut totals);
+    totals.sort_unstable_by_key(|total| (Reverse(total.sent), total.pair.0, total.addr));
+    let fewest = config.min_sent_bytes.min(config.min_unusual_bytes).min(config.min_small_bytes);
+    let is_told = |(place, total): &(u32, &Total)| *place < config.max_listed || total.sent >= fewest;
+    let told = (0..).zip(&totals).filter(is_told);
+    let mut uploads: Vec<Upload<'a>> =
+        told.map(|(_, total)| Upload::new(total, pairs.get(total.pair), &names, scene)).collect();
+    let is_large = |upload: &&mut Upload<'_>| upload.sent >= config.min_sent_bytes;
+    if uploads.iter_mut().any(|upload| is_large(&upload)) {
+        let histories = Histories::new(&scene.sockets, tables)?;
+        for upload in uploads.iter_mut().filter(is_large) {
+            upload.times_history = histories.times_usual_rate(upload, tables);
         }
-        let source = Source::of(&socket);
-        let name = names.get(&(source, addr)).copied();
-        let upload = uploads.entry((source, name.unwrap_or(addr))).or_insert_with(|| Upload {
-            source,
-            addr,
-            name,
-            local_addr: socket.local_addr,
-            port: Some(port),
-            rows: Vec::new(),
-            sent: 0,
-            received: 0,
-            largest: (0, 0),
-            is_beyond: surroundings.leaves_network(&socket),
-            span_us: (i64::MAX, i64::MIN),
-            share: 0.0,
-            times_others: None,
-            times_largest: None,
-            times_history: None,
-        });
-        upload.rows.push(row);
-        upload.port = upload.port.filter(|known| *known == port);
-        upload.sent = upload.sent.saturating_add(socket.recorded_sent.unwrap_or(0));
-        upload.received = upload.received.saturating_add(socket.recorded_received.unwrap_or(0));
-        let one = (socket.recorded_sent.unwrap_or(0), socket.recorded_received.unwrap_or(0));
-        upload.largest = upload.largest.max(one);
-        let (first, last) = upload.span_us;
-        upload.span_us = (first.min(socket.first_seen_us), last.max(socket.last_seen_us));
     }
-    let mut uploads: Vec<Upload<'a>> = uploads.into_values().collect();
-    compare_with_others(&mut uploads);
-    compare_with_host(&mut uploads);
-    let histories = Histories::new(sockets, tables)?;
-    for upload in uploads.iter_mut().filter(|upload| upload.sent >= config.min_sent_bytes) {
-        upload.times_history = histories.times_usual_rate(upload, tables);
-    }
-    uploads.sort_by(|a, b| b.sent.cmp(&a.sent).then((a.source, a.addr).cmp(&(b.source, b.addr))));
     Ok(uploads)
 }
 
+/// A source, and the name by which it asks for a destination, else the destination's address.
+type Pair = (SourceId, TextId);
+
+/// The connections of every source to every destination.
+fn pairs(scene: &Scene<'_>, names: &AHashMap<Pair, TextId>) -> Groups<Pair> {
+    let sockets = &scene.sockets;
+    let mut keyed = Vec::with_capacity(sockets.len());
+    for (row, socket) in sockets.iter().enumerate() {
+        let Some(addr) = sockets.remote_addr_id(row) else { continue };
+        let leaves =
+            || scene.surroundings.leaves_network(&socket) && scene.orientation.is_originator(&socket);
+        if socket.direction == Some(Direction::Outbound) || leaves() {
+            let source = sockets.source_id(row);
+            let name = names.get(&(source, addr)).copied();
+            keyed.push(((source, name.unwrap_or(addr)), row as u32));
+        }
+    }
+    Groups::new(keyed)
+}
+
 /// The name by which a source asks for an address, where it does in any connection.
-fn names<'a>(sockets: &Sockets<'a>) -> AHashMap<(Source<'a>, &'a str), &'a str> {
+fn names(sockets: &Sockets<'_>) -> AHashMap<Pair, TextId> {
     let mut names = AHashMap::new();
-    for socket in sockets.iter() {
-        if let (Some((addr, _)), Some(name)) = (socket.remote(), socket.remote_name) {
-            names.entry((Source::of(&socket), addr)).or_insert(name);
+    for row in 0..sockets.len() {
+        if let (Some(addr), Some(name)) = (sockets.remote_addr_id(row), sockets.remote_name_id(row)) {
+            names.entry((sockets.source_id(row), addr)).or_insert(name);
         }
     }
     names
 }
 
-/// Of uploads ordered by source.
-fn compare_with_others(uploads: &mut [Upload<'_>]) {
-    for of_source in uploads.chunk_by_mut(|a, b| a.source == b.source) {
+/// What a source sent to a destination, in sum.
+struct Total {
+    pair: Pair,
+    /// Of its first connection.
+    addr: TextId,
+    local_addr: TextId,
+    is_beyond: bool,
+    sent: u64,
+    received: u64,
+    share: f64,
+    times_others: Option<f64>,
+    times_largest: Option<f64>,
+}
+
+impl Total {
+    fn new(pair: Pair, rows: &[u32], scene: &Scene<'_>) -> Self {
+        let sum = |field: fn(&Socket<'_>) -> Option<u64>| {
+            let sockets = scene.sockets.walk(rows.iter().map(|row| *row as usize));
+            sockets.filter_map(|socket| field(&socket)).fold(0, u64::saturating_add)
+        };
+        // A group has at least one row.
+        let first = rows.first().map_or(0, |row| *row as usize);
+        Self {
+            pair,
+            addr: scene.sockets.remote_addr_id(first).unwrap_or(pair.1),
+            local_addr: scene.sockets.local_addr_id(first),
+            is_beyond: scene.surroundings.leaves_network(&scene.sockets.get(first)),
+            sent: sum(|socket| socket.recorded_sent),
+            received: sum(|socket| socket.recorded_received),
+            share: 0.0,
+            times_others: None,
+            times_largest: None,
+        }
+    }
+}
+
+impl<'a> Upload<'a> {
+    fn new(total: &Total, rows: &[u32], names: &AHashMap<Pair, TextId>, scene: &Scene<'a>) -> Self {
+        let sockets = &scene.sockets;
+        let rows: Vec<usize> = rows.iter().map(|row| *row as usize).collect();
+        let members = sockets.members(&rows);
+        let (addr, port) = members.first().and_then(|first| first.remote()).unwrap_or_default();
+        let name = names.get(&(total.pair.0, total.addr)).map(|name| sockets.text(*name));
+        let is_one_port = members.iter().all(|socket| socket.remote().is_some_and(|remote| remote.1 == port));
+        let bytes =
+            |socket: Socket<'_>| (socket.recorded_sent.unwrap_or(0), socket.recorded_received.unwrap_or(0));
+        let first_us = members.iter().map(|socket| socket.first_seen_us).min();
+        let last_us = members.iter().map(|socket| socket.last_seen_us).max();
+        Self {
+            source: sockets.source(total.pair.0),
+            source_id: total.pair.0,
+            addr,
+            name,
+            port: is_one_port.then_some(port),
+            sent: total.sent,
+            received: total.received,
+            largest: members.iter().map(bytes).max().unwrap_or_default(),
+            is_beyond: total.is_beyond,
+            span_us: first_us.zip(last_us).unwrap_or_default(),
+            share: total.share,
+            times_others: total.times_others,
+            times_largest: total.times_largest,
+            times_history: None,
+            rows,
+        }
+    }
+}
+
+/// Of totals ordered by source.
+fn compare_with_others(totals: &mut [Total]) {
+    for of_source in totals.chunk_by_mut(|a, b| a.pair.0 == b.pair.0) {
         let all: Vec<f64> = stats::sorted(of_source.iter().map(|upload| upload.sent as f64));
         let total: f64 = all.iter().sum();
         for upload in of_source {
@@ -227,9 +289,9 @@ pub(super) fn median_without(sorted: &[f64], place: usize) -> Option<f64> {
 }
 
 /// Against the most that the same host sent to another destination outside, whichever program did.
-fn compare_with_host(uploads: &mut [Upload<'_>]) {
+fn compare_with_host(uploads: &mut [Total]) {
     // Of each host: destinations outside, and the two that were sent most.
-    let mut hosts: AHashMap<&str, (usize, [u64; 2])> = AHashMap::new();
+    let mut hosts: AHashMap<TextId, (usize, [u64; 2])> = AHashMap::new();
     for upload in uploads.iter().filter(|upload| upload.is_beyond && upload.sent > 0) {
         let (number, [first, second]) = hosts.entry(upload.local_addr).or_default();
         *number += 1;
@@ -240,7 +302,7 @@ fn compare_with_host(uploads: &mut [Upload<'_>]) {
         }
     }
     for upload in uploads.iter_mut().filter(|upload| upload.is_beyond && upload.sent > 0) {
-        let Some((number, [first, second])) = hosts.get(upload.local_addr) else { continue };
+        let Some((number, [first, second])) = hosts.get(&upload.local_addr) else { continue };
         if *number > LEAST_DESTINATIONS {
             let other = if upload.sent == *first { second } else { first };
             upload.times_largest = Some(upload.sent as f64 / (*other).max(1) as f64);
@@ -249,23 +311,20 @@ fn compare_with_host(uploads: &mut [Upload<'_>]) {
 }
 
 /// What each source sent per slice of the recording.
-struct Histories<'a> {
-    sent: BTreeMap<Source<'a>, BTreeMap<u32, u64>>,
+struct Histories {
+    sent: BTreeMap<SourceId, BTreeMap<u32, u64>>,
 }
 
-impl<'a> Histories<'a> {
-    fn new(sockets: &Sockets<'a>, tables: &'a Tables) -> Result<Self> {
-        let mut sources: BTreeMap<u32, Source<'a>> = BTreeMap::new();
-        for socket in sockets.iter() {
-            if let Some(process) = socket.process {
-                sources.insert(process, Source::of(&socket));
-            }
-        }
+impl Histories {
+    fn new(sockets: &Sockets<'_>, tables: &Tables) -> Result<Self> {
         let bins = &tables.process_bins;
-        let mut sent: BTreeMap<Source<'a>, BTreeMap<u32, u64>> = BTreeMap::new();
+        let mut sent: BTreeMap<SourceId, BTreeMap<u32, u64>> = BTreeMap::new();
         if bins.height() == 0 {
             return Ok(Self { sent });
         }
+        let processes = (0..sockets.len()).filter_map(|row| Some((sockets.get(row).process?, row)));
+        let sources: AHashMap<u32, SourceId> =
+            processes.map(|(process, row)| (process, sockets.source_id(row))).collect();
         let bin = Numbers::<UInt32Type>::of(bins, "bin")?;
         let process = Numbers::<UInt32Type>::of(bins, "process")?;
         let bytes = Numbers::<UInt64Type>::of(bins, "bytes_sent")?;
@@ -283,7 +342,7 @@ impl<'a> Histories<'a> {
         let width_us = tables.bin_width_us.max(1);
         let slice = |ts_us: i64| ts_us.saturating_sub(tables.span_us.0).div_euclid(width_us);
         let during = slice(upload.span_us.0) - 1..=slice(upload.span_us.1) + 1;
-        let sent = self.sent.get(&upload.source)?;
+        let sent = self.sent.get(&upload.source_id)?;
         let outside = stats::sorted(
             sent.iter()
                 .filter(|(bin, bytes)| **bytes > 0 && !during.contains(&i64::from(**bin)))

@@ -4,8 +4,9 @@ use ahash::AHashMap;
 
 use super::{Thresholds, is_asked_by_many};
 use crate::analyze::peers::most_within;
-use crate::analyze::scene::Scene;
+use crate::analyze::scene::{Ends, Scene};
 use crate::capture::Protocol;
+use crate::model::groups::Groups;
 use crate::model::sockets::{Socket, Source};
 
 /// What there is too much of.
@@ -44,69 +45,53 @@ impl Storm<'_> {
     }
 }
 
-/// Client, server and port.
-type Pair<'a> = (&'a str, &'a str, u16);
-
-/// Every one, in the order of the pairs: by connections, then by datagrams.
+/// Every one, in the order of client, server and port: by connections, then by datagrams.
 pub(super) fn find<'a>(scene: &Scene<'a>, config: &Thresholds) -> Vec<Storm<'a>> {
     let mut storms: Vec<Storm<'a>> = Vec::new();
-    for (pair, rows) in frequent(scene, config.min_connections as usize) {
-        let starts: Vec<i64> = rows.iter().map(|row| scene.sockets.first_seen_us(*row)).collect();
+    for (ends, rows) in frequent(scene, config.min_connections as usize).iter() {
+        let starts: Vec<i64> = rows.iter().map(|row| scene.sockets.first_seen_us(*row as usize)).collect();
         let most = most_within(&starts, (config.window_s * 1e6) as i64);
         if most >= config.min_connections as usize {
-            storms.extend(storm(What::Connections, pair, most, rows, scene));
+            storms.extend(storm(What::Connections, ends, most, rows, scene));
         }
     }
-    let mut one_way: AHashMap<Pair<'a>, (u64, Vec<usize>)> = AHashMap::new();
-    for (row, socket) in scene.sockets.iter().enumerate() {
-        let sent = datagrams(&socket, config);
-        if let (Some(sent), Some(pair)) = (sent, pair(scene, &socket)) {
-            let known = one_way.entry(pair).or_default();
-            known.0 = known.0.saturating_add(sent);
-            known.1.push(row);
-        }
-    }
-    let mut one_way: Vec<_> = one_way.into_iter().collect();
-    one_way.sort_unstable();
-    for (pair, (sent, rows)) in one_way {
-        let most = usize::try_from(sent).unwrap_or(usize::MAX);
-        storms.extend(storm(What::Datagrams, pair, most, rows, scene));
+    let sent = |row: u32| datagrams(&scene.sockets.get(row as usize), config);
+    let one_way = (0..scene.sockets.len() as u32).filter(|row| sent(*row).is_some());
+    for (ends, rows) in by_ends(scene, one_way).iter() {
+        let sum = rows.iter().filter_map(|row| sent(*row)).fold(0, u64::saturating_add);
+        let most = usize::try_from(sum).unwrap_or(usize::MAX);
+        storms.extend(storm(What::Datagrams, ends, most, rows, scene));
     }
     storms
 }
 
 /// Pairs with at least so many TCP connections that were opened during the recording, with their rows.
-fn frequent<'a>(scene: &Scene<'a>, least: usize) -> Vec<(Pair<'a>, Vec<usize>)> {
-    let is_one = |socket: &Socket<'a>| {
+fn frequent(scene: &Scene<'_>, least: usize) -> Groups<Ends> {
+    let is_one = |row: &u32| {
+        let socket = scene.sockets.get(*row as usize);
         let port = socket.service_port().unwrap_or_default();
         socket.opened_in_recording
             && socket.protocol == Protocol::Tcp
             && !is_asked_by_many(socket.protocol, port)
     };
-    let mut counts: AHashMap<Pair<'a>, usize> = AHashMap::new();
-    for socket in scene.sockets.iter().filter(is_one) {
-        if let Some(pair) = pair(scene, &socket) {
-            *counts.entry(pair).or_default() += 1;
-        }
+    let rows = || (0..scene.sockets.len() as u32).filter(is_one);
+    // Most pairs have few, and need not be gathered.
+    let mut counts: AHashMap<Ends, usize> = AHashMap::new();
+    for ends in rows().filter_map(|row| scene.ends(row as usize)) {
+        *counts.entry(ends).or_default() += 1;
     }
     counts.retain(|_, count| *count >= least);
     if counts.is_empty() {
-        return Vec::new();
+        return Groups::new(Vec::new());
     }
-    let mut rows: AHashMap<Pair<'a>, Vec<usize>> = AHashMap::new();
-    for (row, socket) in scene.sockets.iter().enumerate().filter(|(_, socket)| is_one(socket)) {
-        if let Some(pair) = pair(scene, &socket).filter(|pair| counts.contains_key(pair)) {
-            rows.entry(pair).or_default().push(row);
-        }
-    }
-    let mut rows: Vec<_> = rows.into_iter().collect();
-    rows.sort_unstable();
-    rows
+    let is_frequent = |row: &u32| scene.ends(*row as usize).is_some_and(|ends| counts.contains_key(&ends));
+    by_ends(scene, rows().filter(is_frequent))
 }
 
-fn pair<'a>(scene: &Scene<'a>, socket: &Socket<'a>) -> Option<Pair<'a>> {
-    let flow = scene.orientation.flow(socket)?;
-    (flow.originator.0 != flow.responder.0).then_some((flow.originator.0, flow.responder.0, flow.responder.1))
+/// Some rows by client, server and port, without what a host has with itself.
+fn by_ends(scene: &Scene<'_>, rows: impl Iterator<Item = u32>) -> Groups<Ends> {
+    let keyed = rows.filter_map(|row| Some((scene.ends(row as usize)?, row)));
+    Groups::new(keyed.filter(|(ends, _)| ends.client != ends.server).collect())
 }
 
 /// Datagrams that a socket sent outside and that nobody answered, if they are many.
@@ -121,13 +106,8 @@ fn datagrams(socket: &Socket<'_>, config: &Thresholds) -> Option<u64> {
     is_flood.then_some(sent)
 }
 
-fn storm<'a>(
-    what: What,
-    (client, server, port): Pair<'a>,
-    most: usize,
-    rows: Vec<usize>,
-    scene: &Scene<'a>,
-) -> Option<Storm<'a>> {
+fn storm<'a>(what: What, ends: Ends, most: usize, rows: &[u32], scene: &Scene<'a>) -> Option<Storm<'a>> {
+    let rows: Vec<usize> = rows.iter().map(|row| *row as usize).collect();
     let members = scene.sockets.members(&rows);
     let first = members.first()?;
     let is_here = scene.orientation.is_originator(&first);
@@ -143,9 +123,9 @@ fn storm<'a>(
     let is_outside = first.is_beyond_local_networks() || scene.surroundings.is_foreign(&first);
     Some(Storm {
         what,
-        client: if is_here { Source::of(&first) } else { Source::Address(client) },
-        server,
-        port: first.protocol.has_ports().then_some(port),
+        client: if is_here { Source::of(&first) } else { Source::Address(scene.sockets.text(ends.client)) },
+        server: scene.sockets.text(ends.server),
+        port: first.protocol.has_ports().then_some(ends.port),
         most,
         span_s: to.saturating_sub(from) as f64 / 1e6,
         leaves: is_here && scene.surroundings.leaves_network(&first),

@@ -1,8 +1,11 @@
 //! Who talks with which countries, and with which of them alone.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+
+use ahash::AHashSet;
 
 use super::Thresholds;
+use crate::model::ids::SourceId;
 use crate::model::records::{Direction, Scope};
 use crate::model::sockets::{Socket, Sockets, Source};
 
@@ -16,10 +19,10 @@ pub(super) struct Whole {
 
 impl Whole {
     pub(super) fn new(sockets: &Sockets<'_>) -> Self {
-        let mut sources = BTreeSet::new();
+        let mut sources = AHashSet::new();
         let (mut connections, mut bytes) = (0, 0_u64);
-        for socket in sockets.iter().filter(|socket| country(socket).is_some()) {
-            sources.insert(Source::of(&socket));
+        for (row, socket) in sockets.iter().enumerate().filter(|(_, socket)| country(socket).is_some()) {
+            sources.insert(sockets.source_id(row));
             connections += 1;
             bytes = bytes.saturating_add(sent(&socket)).saturating_add(received(&socket));
         }
@@ -50,11 +53,11 @@ pub(super) fn lone<'a>(sockets: &Sockets<'a>, whole: &Whole, config: &Thresholds
     if !whole.is_comparable(config) {
         return Vec::new();
     }
-    let mut by_source: BTreeMap<Source<'a>, Vec<Lone<'a>>> = BTreeMap::new();
+    let mut by_source: BTreeMap<SourceId, Vec<Lone<'a>>> = BTreeMap::new();
     for (country, rows) in by_country(sockets) {
-        let source = Source::of(&sockets.get(rows[0]));
+        let source = sockets.source_id(rows[0]);
         let share = rows.len() as f64 / whole.connections as f64;
-        let is_alone = rows.iter().all(|row| Source::of(&sockets.get(*row)) == source);
+        let is_alone = rows.iter().all(|row| sockets.source_id(*row) == source);
         if is_alone && share <= config.max_share {
             by_source.entry(source).or_default().push(of_country(sockets, country, rows, share));
         }

@@ -2,15 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Peers;
 use crate::analyze::appraisal::Factor;
-use crate::analyze::peers::{Peer, Side};
-use crate::analyze::scene::Scene;
+use crate::analyze::peers::Side;
+use crate::analyze::scene::{ByPeer, Scene};
 use crate::analyze::words;
 use crate::capture::Protocol;
 use crate::model::detector::Detector;
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement};
-use crate::model::sockets::{Socket, Source};
+use crate::model::sockets::Source;
 
 /// Ports of file sharing, over which a program is copied.
 const FILES: [u16; 2] = [139, 445];
@@ -58,7 +57,7 @@ pub(super) struct Execution<'a> {
 
 /// Every one, but of those that reach many hosts (`fan_outs`): these are told there.
 pub(super) fn find<'a>(
-    admin: &Peers<'a>,
+    admin: &[ByPeer<'a>],
     scene: &Scene<'a>,
     fan_outs: &BTreeSet<(String, u16)>,
 ) -> Vec<Execution<'a>> {
@@ -86,14 +85,11 @@ type Calls<'a> = BTreeMap<(Source<'a>, &'a str), Vec<usize>>;
 
 fn calls<'a>(scene: &Scene<'a>) -> Calls<'a> {
     let mut calls = Calls::new();
-    let is_call = |socket: &Socket<'a>, peer: &Peer<'a>| {
-        socket.protocol == Protocol::Tcp
-            && peer.side == Side::Client
-            && peer.port >= RPC_FROM
-            && socket.was_established()
-            && !socket.is_beyond_local_networks()
-    };
-    for (peer, rows) in scene.by_peer(is_call) {
+    let of_calls = scene.by_peer(
+        |peer, _| peer.protocol == Protocol::Tcp && peer.side == Side::Client && peer.port >= RPC_FROM,
+        |socket| socket.was_established() && !socket.is_beyond_local_networks(),
+    );
+    for (peer, rows) in of_calls {
         calls.entry((peer.source, peer.remote_addr)).or_default().extend(rows);
     }
     calls

@@ -3,11 +3,12 @@
 use ahash::AHashMap;
 
 use crate::capture::{Protocol, TcpState};
-use crate::model::records::Direction;
+use crate::model::ids::SourceId;
+use crate::model::records::{Direction, TextId};
 use crate::model::sockets::{Socket, Sockets, Source};
 
 /// A source and another host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Pair<'a> {
     pub(super) source: Source<'a>,
     pub(super) addr: &'a str,
@@ -17,9 +18,40 @@ pub(super) struct Pair<'a> {
     pub(super) direction: Option<Direction>,
 }
 
+/// A [`Pair`] by its ids, and in the order of pairs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct PairId {
+    source: SourceId,
+    addr: TextId,
+    port: u16,
+    protocol: Protocol,
+    direction: Option<Direction>,
+}
+
+impl PairId {
+    /// The pair of a connection with another host that was established.
+    fn new(socket: &Socket<'_>, sockets: &Sockets<'_>, row: usize) -> Option<Self> {
+        let addr = sockets.remote_addr_id(row)?;
+        let was_established = socket.protocol != Protocol::Tcp || socket.was_in(TcpState::Established);
+        (was_established && socket.direction != Some(Direction::Internal)).then(|| Self {
+            source: sockets.source_id(row),
+            addr,
+            port: socket.service_port().unwrap_or_default(),
+            protocol: socket.protocol,
+            direction: socket.direction,
+        })
+    }
+
+    fn pair<'a>(self, sockets: &Sockets<'a>) -> Pair<'a> {
+        let Self { source, addr, port, protocol, direction } = self;
+        Pair { source: sockets.source(source), addr: sockets.text(addr), port, protocol, direction }
+    }
+}
+
 /// The connections of a pair.
 #[derive(Debug)]
 pub(super) struct Total<'a> {
+    id: PairId,
     pub(super) pair: Pair<'a>,
     /// Row of the last one in the table of sockets.
     last_row: u32,
@@ -36,8 +68,9 @@ pub(super) struct Total<'a> {
 }
 
 impl<'a> Total<'a> {
-    fn new(pair: Pair<'a>) -> Self {
+    fn new(id: PairId, pair: Pair<'a>) -> Self {
         Self {
+            id,
             pair,
             last_row: NONE,
             connections: 0,
@@ -89,19 +122,19 @@ const NONE: u32 = u32::MAX;
 impl<'a> Totals<'a> {
     /// The totals of a capture's connections.
     pub(super) fn new(sockets: &Sockets<'a>) -> Self {
-        let mut places: AHashMap<Pair<'a>, u32> = AHashMap::new();
+        let mut places: AHashMap<PairId, u32> = AHashMap::new();
         let mut totals = Self { all: Vec::new(), before: vec![NONE; sockets.len()] };
         for (row, socket) in (0..).zip(sockets.iter()) {
-            let Some(pair) = pair(&socket) else { continue };
+            let Some(pair) = PairId::new(&socket, sockets, row as usize) else { continue };
             let place = *places.entry(pair).or_insert_with(|| {
-                totals.all.push(Total::new(pair));
+                totals.all.push(Total::new(pair, pair.pair(sockets)));
                 totals.all.len() as u32 - 1
             });
             let total = &mut totals.all[place as usize];
             total.add(&socket);
             totals.before[row as usize] = std::mem::replace(&mut total.last_row, row);
         }
-        totals.all.sort_unstable_by_key(|total| total.pair);
+        totals.all.sort_unstable_by_key(|total| total.id);
         totals
     }
 
@@ -112,17 +145,4 @@ impl<'a> Totals<'a> {
             std::iter::successors(existing(total.last_row), move |row| existing(self.before[*row as usize]));
         rows.map(|row| row as usize)
     }
-}
-
-/// The pair of a connection with another host that was established.
-fn pair<'a>(socket: &Socket<'a>) -> Option<Pair<'a>> {
-    let (addr, _) = socket.remote()?;
-    let was_established = socket.protocol != Protocol::Tcp || socket.was_in(TcpState::Established);
-    (was_established && socket.direction != Some(Direction::Internal)).then(|| Pair {
-        source: Source::of(socket),
-        addr,
-        port: socket.service_port().unwrap_or_default(),
-        protocol: socket.protocol,
-        direction: socket.direction,
-    })
 }

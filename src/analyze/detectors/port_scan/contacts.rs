@@ -5,8 +5,9 @@ use std::ops::RangeInclusive;
 use ahash::AHashSet;
 
 use crate::capture::{Protocol, TcpState};
+use crate::model::ids::SourceId;
 use crate::model::orientation::Orientation;
-use crate::model::records::{Direction, Scope};
+use crate::model::records::{Direction, Scope, TextId};
 use crate::model::sockets::{Socket, Sockets, Source};
 use crate::model::states::States;
 use crate::model::surroundings::Surroundings;
@@ -124,19 +125,20 @@ pub(super) fn first_contacts<'a>(
         if is_web && surroundings.is_over_broken_ipv6(&socket) {
             continue;
         }
-        let Some(approach) = approach(orientation, &socket).filter(|approach| !known.contains(approach))
-        else {
+        let Some((side, transport, port)) = approach(orientation, &socket) else { continue };
+        let (source, host) = ends(sockets, row, side);
+        let approach = (side, transport, source, host, port);
+        if known.contains(&approach) {
             continue;
-        };
+        }
         // A contact of which it is too early to say what came of it leaves the next one to be the first.
-        if let Some(reply) = reply(&socket, end_us).filter(|reply| counts(*reply, &approach)) {
+        if let Some(reply) = reply(&socket, end_us).filter(|reply| counts(*reply, side, port)) {
             known.insert(approach);
-            let (side, transport, source, host, port) = approach;
             contacts.push(Contact {
                 side,
                 transport,
-                source,
-                host,
+                source: sockets.source(source),
+                host: sockets.text(host),
                 port,
                 reply,
                 is_named: socket.remote_name.is_some(),
@@ -150,19 +152,27 @@ pub(super) fn first_contacts<'a>(
 
 /// Whether it says anything. What is under way when a recording ends may become a connection, and
 /// a browser opens many at once; no ordinary program does so on other ports.
-fn counts(reply: Reply, (side, _, _, _, port): &Approach<'_>) -> bool {
-    reply != Reply::Pending || *side == Side::FromOutside || !WEB.contains(port)
+fn counts(reply: Reply, side: Side, port: u16) -> bool {
+    reply != Reply::Pending || side == Side::FromOutside || !WEB.contains(&port)
 }
 
-/// Who tries which port of which host.
-type Approach<'a> = (Side, Transport, Source<'a>, &'a str, u16);
+/// Who tries, and which host.
+fn ends(sockets: &Sockets<'_>, row: usize, side: Side) -> (SourceId, TextId) {
+    let (local, remote) = (sockets.local_addr_id(row), sockets.remote_addr_id(row));
+    let remote = remote.unwrap_or(local);
+    match side {
+        Side::FromHere => (sockets.source_id(row), remote),
+        Side::FromOutside => (SourceId::address(remote), local),
+    }
+}
 
 /// Ports that traceroute sends its datagrams to, one after the other, and expects no service on.
 const TRACEROUTE: RangeInclusive<u16> = 33_434..=33_534;
 
-fn approach<'a>(orientation: &Orientation<'_>, socket: &Socket<'a>) -> Option<Approach<'a>> {
+/// From which side a connection tries something, with what, and which port.
+fn approach(orientation: &Orientation<'_>, socket: &Socket<'_>) -> Option<(Side, Transport, u16)> {
     let transport = Transport::of(socket.protocol)?;
-    let (addr, remote_port) = socket.remote()?;
+    let (_, remote_port) = socket.remote()?;
     let is_inbound = socket.direction == Some(Direction::Inbound);
     let port = match transport {
         Transport::Icmp => 0,
@@ -178,10 +188,10 @@ fn approach<'a>(orientation: &Orientation<'_>, socket: &Socket<'a>) -> Option<Ap
         return None;
     }
     if orientation.is_originator(socket) {
-        return Some((Side::FromHere, transport, Source::of(socket), addr, port));
+        return Some((Side::FromHere, transport, port));
     }
     // The accepting side of a connection inside the host is counted on its opening side.
-    is_inbound.then_some((Side::FromOutside, transport, Source::Address(addr), socket.local_addr, port))
+    is_inbound.then_some((Side::FromOutside, transport, port))
 }
 
 /// Whether it goes to whoever listens, and need not be answered.

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use ahash::AHashSet;
+
 use super::Thresholds;
 use crate::capture::{Protocol, TcpState};
-use crate::model::records::Direction;
+use crate::model::ids::SourceId;
+use crate::model::records::{Direction, TextId};
 use crate::model::sockets::{Socket, Sockets, Source};
 use crate::model::states::States;
 
@@ -21,6 +24,28 @@ pub(super) enum Kind<'a> {
     Resets(Option<&'a str>, u16),
     /// Segments to an address that had to be sent again.
     Retransmission(&'a str),
+}
+
+/// A [`Kind`] by its ids, and in the order of kinds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum KindId {
+    HalfOpenIn(u16),
+    HalfOpenOut(TextId, u16),
+    CloseWait(SourceId),
+    Resets(Option<TextId>, u16),
+    Retransmission(TextId),
+}
+
+impl KindId {
+    fn kind<'a>(self, sockets: &Sockets<'a>) -> Kind<'a> {
+        match self {
+            Self::HalfOpenIn(port) => Kind::HalfOpenIn(port),
+            Self::HalfOpenOut(addr, port) => Kind::HalfOpenOut(sockets.text(addr), port),
+            Self::CloseWait(source) => Kind::CloseWait(sockets.source(source)),
+            Self::Resets(addr, port) => Kind::Resets(addr.map(|addr| sockets.text(addr)), port),
+            Self::Retransmission(addr) => Kind::Retransmission(sockets.text(addr)),
+        }
+    }
 }
 
 /// Something that is wrong, with its connections.
@@ -42,22 +67,26 @@ pub(super) struct Ailment<'a> {
 
 /// Everything that is wrong beyond its thresholds, by kind.
 pub(super) fn find<'a>(sockets: &Sockets<'a>, config: &Thresholds) -> Vec<Ailment<'a>> {
-    let mut groups: BTreeMap<Kind<'a>, Group> = BTreeMap::new();
     let follows_states = follows_states(sockets);
+    let memberships = |row: usize| {
+        let all = memberships(sockets, row, config).into_iter().flatten();
+        all.filter(move |(kind, _)| follows_states || !matches!(kind, KindId::Resets(..)))
+    };
+    // Most groups are well, and need not be gathered.
+    let ill: AHashSet<KindId> = (0..sockets.len())
+        .flat_map(memberships)
+        .filter_map(|(kind, is_ill)| is_ill.then_some(kind))
+        .collect();
+    let mut groups: BTreeMap<KindId, Group> = BTreeMap::new();
     for (row, socket) in sockets.iter().enumerate() {
-        if socket.protocol != Protocol::Tcp || socket.remote().is_none() {
-            continue;
-        }
-        for (kind, is_ill) in memberships(&socket, config) {
-            if follows_states || !matches!(kind, Kind::Resets(..)) {
-                groups.entry(kind).or_default().add(row, &socket, is_ill);
-            }
+        for (kind, is_ill) in memberships(row).filter(|(kind, _)| ill.contains(kind)) {
+            groups.entry(kind).or_default().add(row, &socket, is_ill);
         }
     }
     let window_us = (config.window_s * 1e6) as i64;
     groups
         .into_iter()
-        .filter_map(|(kind, group)| group.ailment(kind, sockets, window_us))
+        .filter_map(|(kind, group)| group.ailment(kind.kind(sockets), sockets, window_us))
         .filter(|ailment| ailment.meets(config, sockets))
         .collect()
 }
@@ -70,28 +99,31 @@ pub(super) fn follows_states(sockets: &Sockets<'_>) -> bool {
 }
 
 /// The groups to which a TCP connection belongs, and whether it has their trouble.
-fn memberships<'a>(socket: &Socket<'a>, config: &Thresholds) -> Vec<(Kind<'a>, bool)> {
-    let Some((addr, port)) = socket.remote() else { return Vec::new() };
+fn memberships(sockets: &Sockets<'_>, row: usize, config: &Thresholds) -> [Option<(KindId, bool)>; 4] {
+    let socket = sockets.get(row);
+    let addr = sockets.remote_addr_id(row).filter(|_| socket.protocol == Protocol::Tcp);
+    let (Some(addr), port) = (addr, socket.remote_port.unwrap_or_default()) else { return [None; 4] };
     let is_inbound = socket.direction == Some(Direction::Inbound);
     let is_established = socket.was_in(TcpState::Established);
     let waits_s = socket.state_since_us.map_or(0.0, |since| (socket.last_seen_us - since) as f64 / 1e6);
     let is_left = socket.state == Some(TcpState::CloseWait) && waits_s >= config.close_wait_s;
     let half_open = if socket.was_in(TcpState::SynRecv) || is_inbound {
-        Kind::HalfOpenIn(socket.local_port())
+        KindId::HalfOpenIn(socket.local_port())
     } else {
-        Kind::HalfOpenOut(addr, port)
+        KindId::HalfOpenOut(addr, port)
     };
-    let is_half_open = !is_established && (socket.was_in(TcpState::SynRecv) || is_unanswered(socket));
+    let is_half_open = !is_established && (socket.was_in(TcpState::SynRecv) || is_unanswered(&socket));
     let service =
-        if is_inbound { Kind::Resets(None, socket.local_port()) } else { Kind::Resets(Some(addr), port) };
-    let mut all = vec![(half_open, is_half_open), (Kind::CloseWait(Source::of(socket)), is_left)];
-    if socket.was_in(TcpState::Close) && is_established {
-        all.push((service, is_reset(socket)));
-    }
-    if is_established && socket.direction != Some(Direction::Internal) {
-        all.push((Kind::Retransmission(addr), socket.retransmits.is_some_and(|again| again > 0)));
-    }
-    all
+        if is_inbound { KindId::Resets(None, socket.local_port()) } else { KindId::Resets(Some(addr), port) };
+    let is_over = socket.was_in(TcpState::Close) && is_established;
+    let is_external = is_established && socket.direction != Some(Direction::Internal);
+    let is_sent_again = socket.retransmits.is_some_and(|again| again > 0);
+    [
+        Some((half_open, is_half_open)),
+        Some((KindId::CloseWait(sockets.source_id(row)), is_left)),
+        is_over.then(|| (service, is_reset(&socket))),
+        is_external.then_some((KindId::Retransmission(addr), is_sent_again)),
+    ]
 }
 
 fn is_unanswered(socket: &Socket<'_>) -> bool {

@@ -2,10 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ahash::{AHashMap, AHashSet};
+
 use super::Thresholds;
 use super::expected;
 use crate::analyze::services;
 use crate::capture::{Protocol, TcpState};
+use crate::model::groups::Groups;
+use crate::model::ids::SourceId;
 use crate::model::records::{Direction, Role};
 use crate::model::sockets::{Socket, Sockets, Source};
 
@@ -79,31 +83,36 @@ fn reached<'a>(socket: &Socket<'a>) -> Option<(&'a str, u16)> {
 
 /// Processes that reach many ports without a usual service, which nothing else uses.
 fn rare_ports<'a>(sockets: &Sockets<'a>, config: &Thresholds) -> Vec<(Oddity<'a>, Vec<usize>)> {
-    let mut users: BTreeMap<u16, BTreeSet<Source<'a>>> = BTreeMap::new();
-    let mut rows_of: BTreeMap<Source<'a>, Vec<usize>> = BTreeMap::new();
-    let mut ftp_servers = BTreeSet::new();
+    // Who uses a port; none once there are several.
+    let mut users: AHashMap<u16, Option<SourceId>> = AHashMap::new();
+    let mut keyed = Vec::new();
+    let mut ftp_servers = AHashSet::new();
     for (row, socket) in sockets.iter().enumerate() {
         let Some((addr, port)) = reached(&socket) else { continue };
-        users.entry(port).or_default().insert(Source::of(&socket));
-        rows_of.entry(Source::of(&socket)).or_default().push(row);
+        let source = sockets.source_id(row);
+        let user = users.entry(port).or_insert(Some(source));
+        *user = user.filter(|user| *user == source);
+        if services::name(socket.protocol, port).is_none() {
+            keyed.push((source, row as u32));
+        }
         if port == FTP {
             ftp_servers.insert(addr);
         }
     }
     let is_rare = |row: &usize| {
-        let socket = sockets.get(*row);
-        reached(&socket).is_some_and(|(addr, port)| {
-            let is_alone = users.get(&port).is_some_and(|sources| sources.len() == 1);
-            is_alone && !ftp_servers.contains(addr) && services::name(socket.protocol, port).is_none()
+        let remote = sockets.get(*row).remote();
+        remote.is_some_and(|(addr, port)| {
+            users.get(&port).is_some_and(Option::is_some) && !ftp_servers.contains(addr)
         })
     };
-    let of_source = |(name, rows): (Source<'a>, Vec<usize>)| {
-        let rows: Vec<usize> = rows.into_iter().filter(is_rare).collect();
+    let of_source = |(source, rows): (SourceId, &[u32])| {
+        let name = sockets.source(source);
+        let rows: Vec<usize> = rows.iter().map(|row| *row as usize).filter(is_rare).collect();
         let remotes = || rows.iter().filter_map(|row| sockets.get(*row).remote());
         let ports: BTreeSet<u16> = remotes().map(|(_, port)| port).collect();
         let hosts = remotes().map(|(addr, _)| addr).collect::<BTreeSet<_>>().len();
         let is_many = ports.len() >= config.rare_ports as usize;
         is_many.then(|| (Oddity::RarePorts { name, ports: ports.into_iter().collect(), hosts }, rows))
     };
-    rows_of.into_iter().filter_map(of_source).collect()
+    Groups::new(keyed).iter().filter_map(of_source).collect()
 }

@@ -12,11 +12,11 @@ pub mod learn;
 pub mod metrics;
 pub mod pass;
 pub mod peers;
-pub mod perspective;
 pub mod programs;
 pub mod runs;
 pub mod scene;
 pub mod services;
+pub mod vantage;
 pub mod words;
 
 pub use config::Config;

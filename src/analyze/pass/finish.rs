@@ -4,7 +4,7 @@ use super::sockets::TransitionCounts;
 use super::ticks::Load;
 use super::{Pass, axis, open};
 use crate::analyze::direction::{Flow, Host};
-use crate::analyze::perspective::Perspective;
+use crate::analyze::vantage::Vantage;
 use crate::capture::{Metadata, Protocol, TcpState};
 use crate::geo::{Databases, Place};
 use crate::model::records::{
@@ -84,9 +84,9 @@ fn set_directions(connections: &mut [Connection], addresses: &super::Addresses, 
             host.add_waiting(waiting.protocol, local, waiting.netns.map(Count::get), waiting.first_seen_us);
         }
     }
-    let perspective = Perspective::of(metadata);
+    let vantage = Vantage::of(metadata);
     parallel::change(connections, |connection| {
-        connection.direction = direction(connection, &host, &perspective, addresses);
+        connection.direction = direction(connection, &host, &vantage, addresses);
     });
 }
 
@@ -100,14 +100,14 @@ fn waits(connection: &Connection) -> bool {
 fn direction(
     connection: &Connection,
     host: &Host,
-    perspective: &Perspective,
+    vantage: &Vantage,
     addresses: &super::Addresses,
 ) -> Option<Direction> {
     let (endpoint, _) = connection.remote?;
     let remote = addresses.known(*addresses.endpoints().get(endpoint.get() as usize)?)?;
     let local = addresses.known(connection.local_addr)?;
-    let was_turned = connection.direction == Some(Direction::Inbound);
-    if let Some(direction) = perspective.direction(local, remote, was_turned) {
+    let was_flipped = connection.direction == Some(Direction::Inbound);
+    if let Some(direction) = vantage.direction(local, remote, was_flipped) {
         return Some(direction);
     }
     Some(host.direction(&Flow {

@@ -1,7 +1,7 @@
 //! The pass: rows of a capture in, records out, once over the file.
 //!
 //! Inside a row group the rows of a connection lie together, so its record is looked up once
-//! per stretch of rows, and what names it or its owner is read only where it changes
+//! per run of rows, and what names it or its owner is read only where it changes
 //! ([`batch`]). Nothing is allocated per row: memory grows with the number of connections.
 
 mod activity;
@@ -36,7 +36,7 @@ use self::starts::Starts;
 use self::ticks::{Increment, Ticks};
 use self::words::Interned;
 use super::config::Analysis as Settings;
-use super::perspective::{Perspective, turned_counters, turned_state};
+use super::vantage::{Vantage, flipped_counters, flipped_state};
 use crate::capture::{CaptureFile, Column, Counters, Kind, OwnerSource, Protocol, TcpState};
 use crate::geo::Databases;
 use crate::model::records::{Connection, Count, Direction, ProcessId, Recorded, TextId, Texts};
@@ -56,8 +56,8 @@ pub fn run(
     geo: &Databases,
     progress: &dyn Fn(u64),
 ) -> Result<Recorded> {
-    let perspective = Perspective::of(capture.metadata());
-    let mut pass = Pass::new(axis_of(capture, settings), Starts::new(capture), perspective);
+    let vantage = Vantage::of(capture.metadata());
+    let mut pass = Pass::new(axis_of(capture, settings), Starts::new(capture), vantage);
     // Decoding costs about as much as adding up, so that a second thread halves the time.
     thread::scope(|scope| {
         let (sender, decoded) = mpsc::sync_channel(BATCHES_AHEAD);
@@ -81,7 +81,7 @@ pub fn run(
 
 /// Everything that the pass has gathered so far.
 struct Pass {
-    perspective: Perspective,
+    vantage: Vantage,
     starts: Starts,
     last_tick: u32,
     rows: u64,
@@ -101,15 +101,15 @@ struct Pass {
     queries: Queries,
 }
 
-/// What the rows of a stretch have in common.
+/// What the rows of a run have in common.
 #[derive(Clone, Copy)]
-struct Stretch {
+struct RowRun {
     connection: usize,
     kind: Kind,
     /// The owner that the rows themselves name.
     process: Option<ProcessId>,
     /// Whether it is seen from its other end.
-    is_turned: bool,
+    is_flipped: bool,
 }
 
 /// The two ends of a row, from whichever side they are seen.
@@ -117,13 +117,13 @@ struct Stretch {
 struct Ends {
     local: (TextId, u16),
     remote: Option<(TextId, u16)>,
-    is_turned: bool,
+    is_flipped: bool,
 }
 
 impl Pass {
-    fn new(axis: Axis, starts: Starts, perspective: Perspective) -> Self {
+    fn new(axis: Axis, starts: Starts, vantage: Vantage) -> Self {
         Self {
-            perspective,
+            vantage,
             starts,
             last_tick: 0,
             rows: 0,
@@ -147,13 +147,13 @@ impl Pass {
     fn add(&mut self, batch: &mut Batch) -> Result<(), Reason> {
         batch.compare_rows();
         let batch = &*batch;
-        self.local_addrs.turn_to(&batch.local_addr);
-        self.remote_addrs.turn_to(&batch.remote_addr);
-        self.remote_names.turn_to(&batch.remote_name);
-        self.owners.turn_to(batch);
-        self.queries.turn_to(batch);
+        self.local_addrs.set_dictionary(&batch.local_addr);
+        self.remote_addrs.set_dictionary(&batch.remote_addr);
+        self.remote_names.set_dictionary(&batch.remote_name);
+        self.owners.set_dictionaries(batch);
+        self.queries.set_dictionaries(batch);
         let changes = &batch.changes;
-        let mut stretch = Stretch { connection: 0, kind: Kind::Snapshot, process: None, is_turned: false };
+        let mut run = RowRun { connection: 0, kind: Kind::Snapshot, process: None, is_flipped: false };
         let mut row = 0;
         // What has changed in rows that were passed over.
         let mut passed_over = 0;
@@ -164,8 +164,8 @@ impl Pass {
             match about(batch, row)? {
                 About::Socket => {
                     passed_over = 0;
-                    self.turn_to(&mut stretch, batch, row, change)?;
-                    self.add_rows(stretch, batch, row..end);
+                    self.apply_changes(&mut run, batch, row, change)?;
+                    self.add_rows(run, batch, row..end);
                 }
                 About::Query => {
                     passed_over = change;
@@ -195,30 +195,30 @@ impl Pass {
     }
 
     /// Reads what names the rows from here on, as far as it has changed.
-    fn turn_to(
+    fn apply_changes(
         &mut self,
-        stretch: &mut Stretch,
+        run: &mut RowRun,
         batch: &Batch,
         row: usize,
         change: u8,
     ) -> Result<(), Reason> {
         if change & (SOCKET | STATE) != 0 {
-            stretch.kind = required(&batch.kind, Column::Kind, row, Kind::from_text)?;
+            run.kind = required(&batch.kind, Column::Kind, row, Kind::from_text)?;
         }
         if change & SOCKET != 0 {
             let ends = self.ends(batch, row)?;
-            stretch.is_turned = ends.is_turned;
-            stretch.connection = self.connection(batch, row, stretch.kind, ends)?;
-            self.name_connection(stretch, batch, row, ends)?;
+            run.is_flipped = ends.is_flipped;
+            run.connection = self.connection(batch, row, run.kind, ends)?;
+            self.name_connection(run, batch, row, ends)?;
         }
         if change & OWNER != 0 {
-            stretch.process = self.owners.of_row(batch, row, &mut self.texts);
+            run.process = self.owners.of_row(batch, row, &mut self.texts);
         }
         if change & (SOCKET | OWNER) != 0 {
-            self.take_owner(stretch, batch, row)?;
+            self.take_owner(run, batch, row)?;
         }
         if change & (SOCKET | STATE) != 0 {
-            self.take_state(stretch, batch, row)?;
+            self.take_state(run, batch, row)?;
         }
         Ok(())
     }
@@ -237,20 +237,20 @@ impl Pass {
         let local = (local_addr, port(batch.local_port.get(row), Column::LocalPort)?);
         let ours = self.addresses.parse(local_addr, &self.texts)?;
         let Some(addr) = self.remote_addrs.get(&batch.remote_addr, row, &mut self.texts) else {
-            return Ok(Ends { local, remote: None, is_turned: false });
+            return Ok(Ends { local, remote: None, is_flipped: false });
         };
         let port = port(batch.remote_port.get(row), Column::RemotePort)?;
-        let is_turned = match self.perspective {
-            Perspective::Host => false,
-            Perspective::Networks(_) => {
+        let is_flipped = match self.vantage {
+            Vantage::Host => false,
+            Vantage::LocalNets(_) => {
                 let theirs = self.addresses.parse(addr, &self.texts)?;
-                self.perspective.turns(ours, theirs)
+                self.vantage.turns(ours, theirs)
             }
         };
-        Ok(if is_turned {
-            Ends { local: (addr, port), remote: Some(local), is_turned }
+        Ok(if is_flipped {
+            Ends { local: (addr, port), remote: Some(local), is_flipped }
         } else {
-            Ends { local, remote: Some((addr, port)), is_turned }
+            Ends { local, remote: Some((addr, port)), is_flipped }
         })
     }
 
@@ -262,7 +262,7 @@ impl Pass {
         }
         let protocol = required(&batch.protocol, Column::Protocol, row, protocol)?;
         let mut connection = sockets::blank(conn_id, protocol, ends.local);
-        connection.direction = ends.is_turned.then_some(Direction::Inbound);
+        connection.direction = ends.is_flipped.then_some(Direction::Inbound);
         // A socket whose first row is an event at the first tick may have been there before.
         connection.opened_in_recording = kind == Kind::Opened || self.starts.is_later(batch.tick[row]);
         connection.start_is_exact = kind == Kind::Opened;
@@ -271,45 +271,39 @@ impl Pass {
         Ok(self.connections.len() - 1)
     }
 
-    fn name_connection(
-        &mut self,
-        stretch: &Stretch,
-        batch: &Batch,
-        row: usize,
-        ends: Ends,
-    ) -> Result<(), Reason> {
+    fn name_connection(&mut self, run: &RowRun, batch: &Batch, row: usize, ends: Ends) -> Result<(), Reason> {
         let remote = match ends.remote {
             Some((addr, port)) => Some((self.addresses.endpoint(addr, &self.texts)?, port)),
             None => None,
         };
         // The name is that by which the responder was asked for.
         let remote_name = self.remote_names.get(&batch.remote_name, row, &mut self.texts);
-        let remote_name = remote_name.filter(|_| !ends.is_turned);
-        let connection = &mut self.connections[stretch.connection];
+        let remote_name = remote_name.filter(|_| !ends.is_flipped);
+        let connection = &mut self.connections[run.connection];
         connection.remote = remote.or(connection.remote);
         connection.remote_name = remote_name.or(connection.remote_name);
         connection.netns = batch.netns.get(row).map(Count::of).or(connection.netns);
         Ok(())
     }
 
-    fn take_owner(&mut self, stretch: &Stretch, batch: &Batch, row: usize) -> Result<(), Reason> {
-        let connection = &mut self.connections[stretch.connection];
+    fn take_owner(&mut self, run: &RowRun, batch: &Batch, row: usize) -> Result<(), Reason> {
+        let connection = &mut self.connections[run.connection];
         // A socket in TIME_WAIT has no owner any more; whose it was is still true.
-        connection.process = stretch.process.or(connection.process);
+        connection.process = run.process.or(connection.process);
         let source = optional(&batch.owner_source, Column::OwnerSource, row, OwnerSource::from_text)?;
         connection.owner_source = source.or(connection.owner_source);
         Ok(())
     }
 
-    fn take_state(&mut self, stretch: &Stretch, batch: &Batch, row: usize) -> Result<(), Reason> {
-        let connection = &mut self.connections[stretch.connection];
+    fn take_state(&mut self, run: &RowRun, batch: &Batch, row: usize) -> Result<(), Reason> {
+        let connection = &mut self.connections[run.connection];
         let before = optional(&batch.prev_state, Column::PrevState, row, TcpState::from_text)?;
         let state = optional(&batch.state, Column::State, row, TcpState::from_text)?;
         for state in [before, state].into_iter().flatten() {
-            let state = if stretch.is_turned { turned_state(state) } else { state };
+            let state = if run.is_flipped { flipped_state(state) } else { state };
             connection.saw_state(state, batch.ts_us[row], &mut self.transitions);
         }
-        match stretch.kind {
+        match run.kind {
             Kind::Opened => connection.opened_in_recording = true,
             Kind::Closed => connection.closed_in_recording = true,
             Kind::Snapshot | Kind::State | Kind::Query => {}
@@ -318,15 +312,15 @@ impl Pass {
     }
 
     /// Adds rows of which only clocks and counters differ.
-    fn add_rows(&mut self, stretch: Stretch, batch: &Batch, rows: Range<usize>) {
-        let connection = &mut self.connections[stretch.connection];
+    fn add_rows(&mut self, run: RowRun, batch: &Batch, rows: Range<usize>) {
+        let connection = &mut self.connections[run.connection];
         let open = u32::from(connection.remote.is_some());
         for row in rows {
             let seen = counters(batch, row);
-            let seen = if stretch.is_turned { turned_counters(seen) } else { seen };
+            let seen = if run.is_flipped { flipped_counters(seen) } else { seen };
             let at = Moment { ts_us: batch.ts_us[row], mono_ns: batch.mono_ns[row], tick: batch.tick[row] };
             let bin = self.axis.bin(at.ts_us);
-            connection.saw(stretch.kind, at);
+            connection.saw(run.kind, at);
             let increment = Increment {
                 process: connection.process,
                 open,
@@ -337,10 +331,10 @@ impl Pass {
             if let Some((endpoint, _)) = connection.remote {
                 self.activity.add_bytes(endpoint, bin, &increment);
             }
-            if stretch.kind == Kind::Snapshot && increment.sent > 0 {
-                self.activity.add_send(stretch.connection, connection, at);
+            if run.kind == Kind::Snapshot && increment.sent > 0 {
+                self.activity.add_send(run.connection, connection, at);
             }
-            if stretch.kind == Kind::Snapshot {
+            if run.kind == Kind::Snapshot {
                 self.ticks.add_snapshot(at.tick, bin, &increment);
             } else {
                 self.ticks.add_to_bin(bin, &increment);

@@ -51,9 +51,9 @@ pub(super) struct Owners {
 
 impl Owners {
     /// Must be told of each batch before its rows are asked for.
-    pub(super) fn turn_to(&mut self, batch: &Batch) {
+    pub(super) fn set_dictionaries(&mut self, batch: &Batch) {
         for (interned, words) in self.words.iter_mut().zip(&batch.owner_texts) {
-            interned.turn_to(words);
+            interned.set_dictionary(words);
         }
     }
 

@@ -14,9 +14,9 @@ pub(super) struct Queries {
 
 impl Queries {
     /// Must be told of each batch before its rows are taken.
-    pub(super) fn turn_to(&mut self, batch: &Batch) {
+    pub(super) fn set_dictionaries(&mut self, batch: &Batch) {
         for (interned, words) in self.words.iter_mut().zip(&batch.query) {
-            interned.turn_to(words);
+            interned.set_dictionary(words);
         }
     }
 

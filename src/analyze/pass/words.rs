@@ -30,7 +30,7 @@ impl Interned {
     }
 
     /// Must be told of each batch's column before its rows are asked for.
-    pub(super) fn turn_to(&mut self, words: &Words) {
+    pub(super) fn set_dictionary(&mut self, words: &Words) {
         let dictionary = words.dictionary();
         if self.dictionary.as_ref().is_some_and(|known| same(known, dictionary)) {
             return;

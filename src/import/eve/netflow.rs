@@ -111,8 +111,8 @@ impl NetFlows {
     fn join(&self, first: Half, second: Half) -> FlowRecord {
         let (source, destination) = (first.sent.originator.1, first.sent.responder.1);
         // In an export that is sorted anew, the order says nothing.
-        let is_turned = self.is_reversed && comes_from_server(first.sent.protocol, source, destination);
-        let (client, server) = if is_turned { (second, first) } else { (first, second) };
+        let is_flipped = self.is_reversed && comes_from_server(first.sent.protocol, source, destination);
+        let (client, server) = if is_flipped { (second, first) } else { (first, second) };
         let course = match client.sent.protocol {
             Protocol::Tcp => tcp_flags::course(client.flags, server.flags),
             _ => StateHistory::STATELESS,

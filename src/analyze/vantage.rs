@@ -16,19 +16,19 @@ use crate::model::scope::scope;
 
 /// From which side connections are seen.
 #[derive(Debug, Clone, Default)]
-pub enum Perspective {
+pub enum Vantage {
     /// That of the host that recorded.
     #[default]
     Host,
     /// That of networks; of the private ones if there is none in the list.
-    Networks(Vec<IpNet>),
+    LocalNets(Vec<IpNet>),
 }
 
-impl Perspective {
-    /// The perspective of a capture. What is no network in its metadata is passed over.
+impl Vantage {
+    /// The vantage of a capture. What is no network in its metadata is passed over.
     pub fn of(metadata: &Metadata) -> Self {
         if metadata.holds_many_hosts() {
-            Self::Networks(metadata.inside.iter().filter_map(|text| text.parse().ok()).collect())
+            Self::LocalNets(metadata.inside.iter().filter_map(|text| text.parse().ok()).collect())
         } else {
             Self::Host
         }
@@ -38,15 +38,15 @@ impl Perspective {
     pub fn turns(&self, originator: IpAddr, responder: IpAddr) -> bool {
         match self {
             Self::Host => false,
-            Self::Networks(inside) => !is_inside(inside, originator) && is_inside(inside, responder),
+            Self::LocalNets(inside) => !is_inside(inside, originator) && is_inside(inside, responder),
         }
     }
 
     /// The direction of a connection, after it was turned if it had to be; none where a host's own
     /// rules decide.
-    pub fn direction(&self, local: IpAddr, remote: IpAddr, was_turned: bool) -> Option<Direction> {
-        let Self::Networks(inside) = self else { return None };
-        Some(match was_turned {
+    pub fn direction(&self, local: IpAddr, remote: IpAddr, was_flipped: bool) -> Option<Direction> {
+        let Self::LocalNets(inside) = self else { return None };
+        Some(match was_flipped {
             true => Direction::Inbound,
             false if is_inside(inside, local) && is_inside(inside, remote) => Direction::Internal,
             false => Direction::Outbound,
@@ -65,7 +65,7 @@ fn is_inside(networks: &[IpNet], addr: IpAddr) -> bool {
 
 /// What the other end counts. Retransmissions are those of the originator, of which the other end
 /// knows nothing.
-pub fn turned_counters(counters: Counters) -> Counters {
+pub fn flipped_counters(counters: Counters) -> Counters {
     Counters {
         bytes_sent: counters.bytes_received,
         bytes_received: counters.bytes_sent,
@@ -77,7 +77,7 @@ pub fn turned_counters(counters: Counters) -> Counters {
 }
 
 /// The state of the other end, as far as it follows.
-pub fn turned_state(state: TcpState) -> TcpState {
+pub fn flipped_state(state: TcpState) -> TcpState {
     match state {
         TcpState::SynSent => TcpState::SynRecv,
         TcpState::SynRecv => TcpState::SynSent,
@@ -92,17 +92,17 @@ pub fn turned_state(state: TcpState) -> TcpState {
 mod tests {
     use super::*;
 
-    fn direction(perspective: &Perspective, originator: &str, responder: &str) -> Option<Direction> {
+    fn direction(vantage: &Vantage, originator: &str, responder: &str) -> Option<Direction> {
         let (originator, responder) = (originator.parse().unwrap(), responder.parse().unwrap());
-        let turned = perspective.turns(originator, responder);
+        let turned = vantage.turns(originator, responder);
         let (local, remote) = if turned { (responder, originator) } else { (originator, responder) };
-        perspective.direction(local, remote, turned)
+        vantage.direction(local, remote, turned)
     }
 
     #[test]
     fn the_networks_inside_decide() {
-        let private = Perspective::Networks(Vec::new());
-        let given = Perspective::Networks(vec!["192.0.2.0/24".parse().unwrap()]);
+        let private = Vantage::LocalNets(Vec::new());
+        let given = Vantage::LocalNets(vec!["192.0.2.0/24".parse().unwrap()]);
         let cases = [
             ("10.0.0.1", "8.8.8.8", Direction::Outbound, Direction::Outbound),
             ("8.8.8.8", "10.0.0.1", Direction::Inbound, Direction::Outbound),
@@ -118,8 +118,8 @@ mod tests {
 
     #[test]
     fn a_recording_of_a_host_is_left_as_it_is() {
-        assert_eq!(direction(&Perspective::Host, "8.8.8.8", "10.0.0.1"), None);
-        assert!(matches!(Perspective::of(&Metadata::default()), Perspective::Host));
+        assert_eq!(direction(&Vantage::Host, "8.8.8.8", "10.0.0.1"), None);
+        assert!(matches!(Vantage::of(&Metadata::default()), Vantage::Host));
     }
 
     #[test]
@@ -130,7 +130,7 @@ mod tests {
             retransmits: Some(3),
             ..Counters::default()
         };
-        let turned = turned_counters(counters);
+        let turned = flipped_counters(counters);
         assert_eq!(
             (turned.bytes_received, turned.packets_sent, turned.retransmits),
             (Some(1), Some(2), None)

@@ -53,6 +53,9 @@ const SHORT_SESSION: f64 = 0.5;
 /// Bytes a second, either way and all the time, that nobody types or reads.
 const BULK_BYTES_PER_S: f64 = 100_000.0;
 
+/// Share of the bytes in one direction from which on nobody is asked anything: a download acknowledges, and no more.
+const ONE_WAY: f64 = 0.99;
+
 /// The control port of FTP, of which the data goes to any port of the same server.
 const FTP: u16 = 21;
 
@@ -79,8 +82,8 @@ impl Detector for C2Session {
             unusual port, missing or generated name, rarity; known service, infrastructure). Many small \
             packets both ways, of at most `max_bytes_per_packet` bytes on average, add 0.5 on ports \
             without a registered service. Sessions of one source with `peer_to_peer_from` destinations or \
-            more on unusual ports subtract 1.5. An average of 100 kB a second or more subtracts 1: that \
-            is a transfer or a stream. FTP data connections (to a server that is also contacted on port \
+            more on unusual ports subtract 1.5. An average of 100 kB a second or more subtracts 1, and \
+            2 if 99 % of the bytes go one way: that is a transfer or a stream. FTP data connections (to a server that is also contacted on port \
             21) are ignored. Nothing below medium is reported; `long-connection` lists \
             long sessions as such.",
         false_positives: "SSH, remote support and VPN sessions on unusual ports, games, voice calls, \
@@ -224,14 +227,16 @@ fn bulk(members: Members<'_, '_>, seconds: f64) -> Option<Factor> {
     let sum = |field: fn(&Socket<'_>) -> Option<u64>| {
         members.iter().filter_map(|socket| field(&socket)).map(|bytes| bytes as f64).sum::<f64>()
     };
-    let most = sum(|socket| socket.bytes_sent).max(sum(|socket| socket.bytes_received));
-    let rate = most / seconds.max(1.0);
+    let (sent, received) = (sum(|socket| socket.bytes_sent), sum(|socket| socket.bytes_received));
+    let rate = sent.max(received) / seconds.max(1.0);
+    let is_one_way = sent.max(received) >= ONE_WAY * (sent + received);
     (rate >= BULK_BYTES_PER_S).then(|| {
+        let (weight, kind) = if is_one_way { (-2.0, "one way, ") } else { (-1.0, "") };
         let says = format!(
-            "it carries {} a second all the time, as a transfer or a stream does",
+            "it carries {} a second all the time, {kind}as a transfer or a stream does",
             words::bytes(rate)
         );
-        Factor::new("session-bulk", -1.0, says)
+        Factor::new("session-bulk", weight, says)
     })
 }
 

@@ -78,3 +78,17 @@ fn a_short_session_needs_more_evidence() {
     );
     assert_eq!((found(None, 4444, 31.0), found(None, 4444, 20.0)), (1, 0));
 }
+
+#[test]
+fn a_download_by_a_script_in_a_temporary_folder_is_no_session_and_a_shell_is() {
+    let found = |sent: u64, received: u64| {
+        let mut capture = Capture::new(300);
+        let cmdline = Some("python3 /tmp/venv/bin/pip install x");
+        let exe = Some("/usr/bin/python3.11");
+        capture.process(7, Facts { exe, cmdline, ..Facts::default() });
+        let conn = Conn::to("203.0.113.5", 443).by("python3", 7).bytes(sent, received).lasting(200.0);
+        capture.add(conn);
+        capture.run::<C2Session>().findings.len()
+    };
+    assert_eq!((found(6_000, 84_000_000), found(60_000, 90_000)), (0, 1));
+}

@@ -8,7 +8,7 @@ use super::detectors::{self, DETECTORS};
 use crate::capture::Metadata;
 use crate::model::Tables;
 use crate::model::detector::{self, Context, ENABLED};
-use crate::model::knowledge::Knowledge;
+use crate::model::threat_intel::ThreatIntel;
 use crate::{Error, Result};
 
 /// Settings of an analysis. The defaults are meant to be right for most.
@@ -17,7 +17,7 @@ pub struct Config {
     sections: toml::Table,
     analysis: Analysis,
     allow: AllowList,
-    knowledge: Arc<Knowledge>,
+    intel: Arc<ThreatIntel>,
 }
 
 /// The `[analysis]` section: what is not a detector's.
@@ -71,7 +71,7 @@ impl Config {
             let table = section.as_table().ok_or_else(|| format!("{name} must be a section"))?;
             (entry.check)(table).map_err(|reason| format!("[{name}]: {reason}"))?;
         }
-        Ok(Self { sections, analysis, allow, knowledge: Arc::default() })
+        Ok(Self { sections, analysis, allow, intel: Arc::default() })
     }
 
     /// The `[analysis]` section.
@@ -90,19 +90,19 @@ impl Config {
     }
 
     /// What the investigator brought along: indicators and rules.
-    pub fn knowledge(&self) -> &Knowledge {
-        &self.knowledge
+    pub fn intel(&self) -> &ThreatIntel {
+        &self.intel
     }
 
     /// The same configuration with indicators and rules.
     #[must_use]
-    pub fn with_knowledge(self, knowledge: Knowledge) -> Self {
-        Self { knowledge: Arc::new(knowledge), ..self }
+    pub fn with_intel(self, intel: ThreatIntel) -> Self {
+        Self { intel: Arc::new(intel), ..self }
     }
 
     /// What the detectors are given of a capture under this configuration.
     pub fn context<'a>(&'a self, tables: &'a Tables, metadata: &'a Metadata) -> Context<'a> {
-        Context::new(tables, metadata, &self.knowledge, self.analysis.seed)
+        Context::new(tables, metadata, &self.intel, self.analysis.seed)
     }
 
     /// A detector's section, as far as the file has one.

@@ -107,7 +107,7 @@ pub fn run(
     };
     // What is damaged is known only now that the rows have been read.
     let metadata = capture.metadata_as_read();
-    let baseline = config.knowledge().baseline.clone();
+    let baseline = config.intel().baseline.clone();
     let tables =
         tracing::info_span!("building the tables").in_scope(|| Tables::build(recorded, &metadata))?;
     let tables = Tables { baseline, ..tables };
@@ -163,7 +163,7 @@ pub struct Detections {
 pub fn find(capture: &CaptureFile, config: &Config, geo: &Databases) -> Result<Detections> {
     let recorded = pass::run(capture, config.analysis(), geo, &|_| {})?;
     let metadata = capture.metadata_as_read();
-    let baseline = config.knowledge().baseline.clone();
+    let baseline = config.intel().baseline.clone();
     let mut tables = Tables { baseline, ..Tables::build(recorded, &metadata)? };
     // No detector asks for them.
     tables.pairs = tables.pairs.clear();

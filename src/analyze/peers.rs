@@ -56,8 +56,8 @@ mod tests {
     use crate::analyze::scene::Scene;
     use crate::capture::Metadata;
     use crate::model::detector::Context;
-    use crate::model::knowledge::Knowledge;
     use crate::model::testing::{Capture, Conn};
+    use crate::model::threat_intel::ThreatIntel;
 
     #[test]
     fn connections_are_grouped_by_client_and_service() {
@@ -67,8 +67,8 @@ mod tests {
             capture.add(Conn::to("198.51.100.7", port).local_port(22).inbound().at(second));
         }
         let tables = capture.tables();
-        let (metadata, knowledge) = (Metadata::default(), Knowledge::default());
-        let context = Context::new(&tables, &metadata, &knowledge, 1);
+        let (metadata, intel) = (Metadata::default(), ThreatIntel::default());
+        let context = Context::new(&tables, &metadata, &intel, 1);
         let scene = Scene::of(&context).unwrap();
         let peers: Vec<_> = scene.by_peer(|_, _| true, |_| true).collect();
         let found: Vec<_> = peers.iter().map(|(peer, rows)| (peer.side, peer.port, rows.len())).collect();

@@ -3,7 +3,7 @@
 //! A recording has one host: `local_*` is its side. An import of a network's log has many, and
 //! there `local_*` is whoever opened the connection. So that every table and detector may take
 //! the local side for ours, a connection that was opened from outside towards the inside is
-//! turned around while it is read: its local side is then the host inside, as in a recording of
+//! flipped around while it is read: its local side is then the host inside, as in a recording of
 //! that host, and its direction is inbound.
 
 use std::net::IpAddr;
@@ -35,14 +35,14 @@ impl Vantage {
     }
 
     /// Whether a connection that `originator` opened is to be seen from its other end.
-    pub fn turns(&self, originator: IpAddr, responder: IpAddr) -> bool {
+    pub fn flips(&self, originator: IpAddr, responder: IpAddr) -> bool {
         match self {
             Self::Host => false,
             Self::LocalNets(inside) => !is_inside(inside, originator) && is_inside(inside, responder),
         }
     }
 
-    /// The direction of a connection, after it was turned if it had to be; none where a host's own
+    /// The direction of a connection, after it was flipped if it had to be; none where a host's own
     /// rules decide.
     pub fn direction(&self, local: IpAddr, remote: IpAddr, was_flipped: bool) -> Option<Direction> {
         let Self::LocalNets(inside) = self else { return None };
@@ -94,9 +94,9 @@ mod tests {
 
     fn direction(vantage: &Vantage, originator: &str, responder: &str) -> Option<Direction> {
         let (originator, responder) = (originator.parse().unwrap(), responder.parse().unwrap());
-        let turned = vantage.turns(originator, responder);
-        let (local, remote) = if turned { (responder, originator) } else { (originator, responder) };
-        vantage.direction(local, remote, turned)
+        let flipped = vantage.flips(originator, responder);
+        let (local, remote) = if flipped { (responder, originator) } else { (originator, responder) };
+        vantage.direction(local, remote, flipped)
     }
 
     #[test]
@@ -130,9 +130,9 @@ mod tests {
             retransmits: Some(3),
             ..Counters::default()
         };
-        let turned = flipped_counters(counters);
+        let flipped = flipped_counters(counters);
         assert_eq!(
-            (turned.bytes_received, turned.packets_sent, turned.retransmits),
+            (flipped.bytes_received, flipped.packets_sent, flipped.retransmits),
             (Some(1), Some(2), None)
         );
     }

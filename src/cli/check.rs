@@ -9,7 +9,7 @@ use super::Done;
 use crate::Result;
 use crate::capture::{SourceReport, SourceStatus};
 use crate::escape;
-use crate::record::{self, Clock as _, Host, HostInfo, MIN_INTERVAL, SystemClock, Tick, Wanted};
+use crate::record::{self, Clock as _, Host, HostInfo, MIN_INTERVAL, SourceOptions, SystemClock, Tick};
 use crate::s3::{Access, Client, Url};
 
 /// What a recording would see: what `--json` prints.
@@ -71,7 +71,12 @@ impl UploadCheck {
 }
 
 /// Opens every source and takes one snapshot, as a recording would; writes nothing.
-pub(super) fn run(wanted: Wanted, facts: &HostInfo, upload: Option<&Url>, is_json: bool) -> Result<Done> {
+pub(super) fn run(
+    wanted: SourceOptions,
+    facts: &HostInfo,
+    upload: Option<&Url>,
+    is_json: bool,
+) -> Result<Done> {
     let upload = upload.map(UploadCheck::new);
     // Asked before the sources are opened: opening them drops what only opening needs.
     let has_all = has_all_privileges(wanted);
@@ -104,7 +109,7 @@ pub(super) fn run(wanted: Wanted, facts: &HostInfo, upload: Option<&Url>, is_jso
     Ok(done)
 }
 
-fn describe(wanted: Wanted, privileges: &[String], sources: &[SourceReport]) {
+fn describe(wanted: SourceOptions, privileges: &[String], sources: &[SourceReport]) {
     let privileges = if privileges.is_empty() { "none".to_owned() } else { privileges.join(", ") };
     // As they are now: a recording keeps only those that its sources need.
     tell!("privileges, before those not needed are dropped: {}", escape::terminal(&privileges));
@@ -132,7 +137,7 @@ use record::has_all_privileges;
 
 /// Elsewhere nobody knows.
 #[cfg(not(target_os = "linux"))]
-fn has_all_privileges(_wanted: Wanted) -> bool {
+fn has_all_privileges(_wanted: SourceOptions) -> bool {
     false
 }
 
@@ -141,11 +146,11 @@ use record::setcap_names;
 
 /// Elsewhere there is no `setcap`.
 #[cfg(not(target_os = "linux"))]
-fn setcap_names(_wanted: Wanted) -> String {
+fn setcap_names(_wanted: SourceOptions) -> String {
     String::new()
 }
 
-fn advise(wanted: Wanted, has_all: bool) {
+fn advise(wanted: SourceOptions, has_all: bool) {
     if has_all {
         tell!("No privilege is missing: the rest cannot be recorded on this host, or not at this moment.");
         return;

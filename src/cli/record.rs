@@ -11,8 +11,8 @@ use crate::capture::{self, Aside, Finished, Overwrite, SigningKey, SourceReport,
 use crate::escape;
 use crate::record::{
     self, Clock as _, FinishedFile, HostInfo, MIN_INTERVAL, Output, Plan, Progress, Recording, Rotation,
-    Stop, StopReason, SystemClock, Upload, Uploaded, Wanted, capture_name, parse_duration, parse_percent,
-    parse_size, series_name,
+    SourceOptions, Stop, StopReason, SystemClock, Upload, Uploaded, capture_name, parse_duration,
+    parse_percent, parse_size, series_name,
 };
 use crate::s3::{Client, Url};
 use crate::safe_fs::User;
@@ -115,8 +115,8 @@ struct RotationArguments {
 }
 
 impl Sources {
-    pub(super) fn wanted(&self) -> Wanted {
-        Wanted { udp_bytes: self.udp_bytes, names: self.names, no_bpf: self.no_bpf }
+    pub(super) fn wanted(&self) -> SourceOptions {
+        SourceOptions { udp_bytes: self.udp_bytes, names: self.names, no_bpf: self.no_bpf }
     }
 }
 
@@ -245,7 +245,7 @@ pub(super) fn set_aside(path: &Path) -> Result<()> {
 
 /// Keeps only what the sources need, and notes what that is.
 #[cfg(target_os = "linux")]
-pub(super) fn give_up_privileges(wanted: Wanted, path: &Path, facts: &mut HostInfo) -> Result<()> {
+pub(super) fn give_up_privileges(wanted: SourceOptions, path: &Path, facts: &mut HostInfo) -> Result<()> {
     record::limit_privileges(wanted, path.parent().unwrap_or(Path::new(".")))
         .map_err(crate::Error::Record)?;
     *facts = HostInfo::read();
@@ -253,7 +253,7 @@ pub(super) fn give_up_privileges(wanted: Wanted, path: &Path, facts: &mut HostIn
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn give_up_privileges(_wanted: Wanted, _path: &Path, _facts: &mut HostInfo) -> Result<()> {
+pub(super) fn give_up_privileges(_wanted: SourceOptions, _path: &Path, _facts: &mut HostInfo) -> Result<()> {
     Ok(())
 }
 

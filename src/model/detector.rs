@@ -10,12 +10,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::features::Matrix;
-use super::knowledge::Knowledge;
 use super::orientation::Orientation;
 use super::peers::Peers;
 use super::sockets::Sockets;
 use super::surroundings::Surroundings;
 use super::tables::Tables;
+use super::threat_intel::ThreatIntel;
 use crate::Result;
 use crate::capture::Metadata;
 
@@ -32,7 +32,7 @@ pub struct Context<'a> {
     /// What the capture says about itself.
     pub metadata: &'a Metadata,
     /// What the investigator brought along: indicators and rules.
-    pub knowledge: &'a Knowledge,
+    pub intel: &'a ThreatIntel,
     /// Seed for everything random.
     pub seed: u64,
     /// Made when a detector asks for it, and kept as long as one needs it.
@@ -47,11 +47,11 @@ pub struct Context<'a> {
 
 impl<'a> Context<'a> {
     /// What the detectors are given of a capture.
-    pub fn new(tables: &'a Tables, metadata: &'a Metadata, knowledge: &'a Knowledge, seed: u64) -> Self {
+    pub fn new(tables: &'a Tables, metadata: &'a Metadata, intel: &'a ThreatIntel, seed: u64) -> Self {
         Self {
             tables,
             metadata,
-            knowledge,
+            intel,
             seed,
             features: Mutex::new(Weak::new()),
             surroundings: OnceLock::new(),
@@ -174,8 +174,8 @@ mod tests {
     fn the_features_are_there_for_others_after_a_panic_of_one_that_asked_for_them() {
         let mut capture = Capture::new(60);
         capture.add(Conn::to("203.0.113.5", 443));
-        let (tables, metadata, knowledge) = (capture.tables(), Metadata::default(), Knowledge::default());
-        let context = Context::new(&tables, &metadata, &knowledge, 1);
+        let (tables, metadata, intel) = (capture.tables(), Metadata::default(), ThreatIntel::default());
+        let context = Context::new(&tables, &metadata, &intel, 1);
         let broke = guard::catch_panic::<()>(|| {
             let _held = context.features.lock();
             panic!("while it holds the lock")

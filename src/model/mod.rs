@@ -27,7 +27,6 @@ pub mod features;
 pub mod finding;
 pub mod groups;
 pub mod ids;
-pub mod knowledge;
 pub mod members;
 pub mod metrics;
 pub mod orientation;
@@ -46,6 +45,7 @@ pub mod surroundings;
 pub mod tables;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod threat_intel;
 pub mod view;
 
 pub use tables::Tables;

@@ -10,11 +10,11 @@ pub(crate) use self::conn::Conn;
 pub(crate) use self::findings::{measured, the_only};
 pub(crate) use self::question::Question;
 use super::detector::{Context, Detector, Outcome, Output};
-use super::knowledge::Knowledge;
 use super::records::{
     EndpointBin, EndpointId, Process, ProcessBin, ProcessId, Query, Recorded, Texts, TimeBin,
 };
 use super::tables::Tables;
+use super::threat_intel::ThreatIntel;
 use crate::capture::Metadata;
 
 /// When every test capture begins, µs since the Unix epoch.
@@ -170,8 +170,8 @@ impl Capture {
     /// Runs a detector.
     pub(crate) fn outcome_with<D: Detector>(&self, config: &D::Config) -> Outcome {
         let tables = self.tables();
-        let (metadata, knowledge) = (Metadata::default(), Knowledge::default());
-        D::detect(&Context::new(&tables, &metadata, &knowledge, 1), config).unwrap()
+        let (metadata, intel) = (Metadata::default(), ThreatIntel::default());
+        D::detect(&Context::new(&tables, &metadata, &intel, 1), config).unwrap()
     }
 
     /// Runs a detector that must not skip.

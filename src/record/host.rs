@@ -32,7 +32,7 @@ pub struct Seen {
 /// Sources that are used only where they are asked for, because they look at every packet, and what is not
 /// to be used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Wanted {
+pub struct SourceOptions {
     /// Payload of each UDP socket and remote.
     pub udp_bytes: bool,
     /// Names of remotes, from DNS answers and TLS server names.
@@ -41,7 +41,7 @@ pub struct Wanted {
     pub no_bpf: bool,
 }
 
-impl Wanted {
+impl SourceOptions {
     /// Whether packets have to be looked at.
     #[must_use]
     pub fn packets(self) -> bool {
@@ -75,7 +75,7 @@ pub trait Host {
 ///
 /// # Errors
 /// [`crate::Error::Record`] if its sockets cannot be listed in any way.
-pub fn open_host(wanted: Wanted) -> Result<Box<dyn Host>> {
+pub fn open_host(wanted: SourceOptions) -> Result<Box<dyn Host>> {
     #[cfg(target_os = "linux")]
     let reason = match super::linux::LinuxHost::open(wanted) {
         Ok(host) => return Ok(Box::new(host)),

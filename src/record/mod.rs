@@ -39,7 +39,7 @@ mod writer_thread;
 
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use duration::parse_duration;
-pub use host::{Host, Seen, Tick, Wanted, open_host};
+pub use host::{Host, Seen, SourceOptions, Tick, open_host};
 pub(crate) use host_info::host_addresses;
 pub use host_info::{HostInfo, capture_name, series_name};
 pub use live::{Observed, observe};

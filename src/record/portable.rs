@@ -10,7 +10,7 @@ use std::sync::Arc;
 use netstat2::{AddressFamilyFlags, ProtocolFlags, ProtocolSocketInfo, SocketInfo};
 use sysinfo::{Pid, Process, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind, Users};
 
-use super::host::{Host, Seen, Tick, Wanted};
+use super::host::{Host, Seen, SourceOptions, Tick};
 use super::stable_id::stable_id;
 use crate::capture::{Owner, OwnerSource, Protocol, Row, SourceReport, SourceStatus, TcpState};
 use crate::{Error, Result};
@@ -19,7 +19,7 @@ use crate::{Error, Result};
 pub(super) struct PortableHost {
     /// Why this one is used and not a better one.
     reason: String,
-    wanted: Wanted,
+    wanted: SourceOptions,
     system: System,
     users: Users,
     owners: BTreeMap<u32, Arc<Owner>>,
@@ -31,7 +31,7 @@ pub(super) struct PortableHost {
 
 impl PortableHost {
     /// Opens the host, and proves that its sockets can be listed.
-    pub(super) fn open(reason: String, wanted: Wanted) -> Result<Self> {
+    pub(super) fn open(reason: String, wanted: SourceOptions) -> Result<Self> {
         let failed = |what: &str, e: sysinfo::Error| Error::Record(format!("{reason}, and {what}: {e:?}"));
         let system = System::new().map_err(|e| failed("processes cannot be listed", e))?;
         let users = Users::new_with_refreshed_list().map_err(|e| failed("users cannot be listed", e))?;
@@ -266,7 +266,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let _server = listener.accept().unwrap();
-        let mut host = PortableHost::open("for a test".to_owned(), Wanted::default()).unwrap();
+        let mut host = PortableHost::open("for a test".to_owned(), SourceOptions::default()).unwrap();
         let (seen, rows) = observe(&mut host, 0);
         assert_eq!(seen.sockets, rows.len() as u64);
         let [local, remote] = [client.local_addr(), listener.local_addr()]
@@ -285,7 +285,7 @@ mod tests {
 
     #[test]
     fn the_report_says_what_is_missing_and_why() {
-        let host = PortableHost::open("it is not Linux".to_owned(), Wanted::default()).unwrap();
+        let host = PortableHost::open("it is not Linux".to_owned(), SourceOptions::default()).unwrap();
         let missing = &host.reports()[0];
         assert_eq!(missing.status, SourceStatus::Missing);
         assert!(missing.detail.contains("it is not Linux") && missing.detail.contains("bytes"));

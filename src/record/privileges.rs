@@ -7,7 +7,7 @@ use std::path::Path;
 
 use caps::{CapSet, Capability, CapsHashSet};
 
-use super::Wanted;
+use super::SourceOptions;
 use crate::safe_fs::User;
 
 /// What each source may need, and what for.
@@ -45,7 +45,7 @@ enum Need {
 }
 
 /// The capabilities that the wanted sources need.
-fn needed(wanted: Wanted) -> impl Iterator<Item = Capability> {
+fn needed(wanted: SourceOptions) -> impl Iterator<Item = Capability> {
     NEEDED
         .iter()
         .filter(move |(_, need)| match need {
@@ -61,7 +61,7 @@ fn needed(wanted: Wanted) -> impl Iterator<Item = Capability> {
 ///
 /// # Errors
 /// In words, if the system refuses.
-pub(crate) fn limit(wanted: Wanted, folder: &Path) -> Result<(), String> {
+pub(crate) fn limit(wanted: SourceOptions, folder: &Path) -> Result<(), String> {
     let failed = |e: caps::errors::CapsError| format!("privileges cannot be dropped: {e}");
     let permitted = caps::read(None, CapSet::Permitted).map_err(failed)?;
     let giving = FOR_GIVING.into_iter().filter(|_| User::behind_sudo().is_some());
@@ -101,13 +101,13 @@ pub(crate) fn raise_effective() {
 }
 
 /// Whether this thread has every capability that the wanted sources need.
-pub(crate) fn has_all(wanted: Wanted) -> bool {
+pub(crate) fn has_all(wanted: SourceOptions) -> bool {
     caps::read(None, CapSet::Effective)
         .is_ok_and(|effective| needed(wanted).all(|capability| effective.contains(&capability)))
 }
 
 /// The names of the needed capabilities as `setcap` takes them: `cap_net_admin,cap_perfmon`.
-pub(crate) fn setcap_names(wanted: Wanted) -> String {
+pub(crate) fn setcap_names(wanted: SourceOptions) -> String {
     needed(wanted).map(|capability| capability.to_string().to_lowercase()).collect::<Vec<_>>().join(",")
 }
 
@@ -125,12 +125,12 @@ mod tests {
 
     #[test]
     fn packets_need_one_privilege_more() {
-        let without = setcap_names(Wanted::default());
+        let without = setcap_names(SourceOptions::default());
         assert!(without.starts_with("cap_net_admin,cap_perfmon,") && !without.contains("net_raw"));
-        let names = Wanted { names: true, ..Wanted::default() };
+        let names = SourceOptions { names: true, ..SourceOptions::default() };
         assert_eq!(setcap_names(names), format!("{without},cap_net_raw"));
         assert!(without.contains(",cap_bpf,"));
-        assert!(!setcap_names(Wanted { no_bpf: true, ..Wanted::default() }).contains("bpf"));
+        assert!(!setcap_names(SourceOptions { no_bpf: true, ..SourceOptions::default() }).contains("bpf"));
     }
 
     #[test]
@@ -138,21 +138,23 @@ mod tests {
         // Capabilities belong to threads, so that the other tests keep theirs.
         let thread = std::thread::spawn(|| {
             let before = caps::read(None, CapSet::Permitted).unwrap();
-            limit(Wanted::default(), &std::env::temp_dir()).unwrap();
+            limit(SourceOptions::default(), &std::env::temp_dir()).unwrap();
             let after = caps::read(None, CapSet::Permitted).unwrap();
             let allowed: CapsHashSet =
-                needed(Wanted::default()).chain([Capability::CAP_DAC_OVERRIDE]).collect();
+                needed(SourceOptions::default()).chain([Capability::CAP_DAC_OVERRIDE]).collect();
             assert!(after.is_subset(&allowed) && after.is_subset(&before), "{after:?}");
-            assert!(needed(Wanted::default()).all(|one| after.contains(&one) == before.contains(&one)));
+            assert!(
+                needed(SourceOptions::default()).all(|one| after.contains(&one) == before.contains(&one))
+            );
             assert_eq!(caps::read(None, CapSet::Effective).unwrap(), after);
-            let had_all = needed(Wanted::default()).all(|one| before.contains(&one));
-            assert_eq!(has_all(Wanted::default()), had_all);
+            let had_all = needed(SourceOptions::default()).all(|one| before.contains(&one));
+            assert_eq!(has_all(SourceOptions::default()), had_all);
             drop_effective();
             assert!(!caps::read(None, CapSet::Effective).unwrap().contains(&FOR_OPENING));
             raise_effective();
             assert_eq!(caps::read(None, CapSet::Effective).unwrap(), after);
             caps::clear(None, CapSet::Effective).unwrap();
-            assert!(!has_all(Wanted::default()));
+            assert!(!has_all(SourceOptions::default()));
         });
         thread.join().unwrap();
     }

@@ -11,7 +11,7 @@ use super::recorder::Recordings;
 use super::sampler;
 use crate::capture::{Place, Row, Sample, SourceStatus, Toward};
 use crate::geo::Databases;
-use crate::record::{Plan, Recording, Stop, Wanted};
+use crate::record::{Plan, Recording, SourceOptions, Stop};
 use crate::replay::background::in_background;
 use crate::replay::source::Source;
 use crate::replay::state::{Findings, State};
@@ -35,7 +35,7 @@ impl Live {
     /// [`Error::Record`] if its sockets cannot be listed in any way.
     pub fn start(
         plan: Plan,
-        wanted: Wanted,
+        wanted: SourceOptions,
         stop: &Stop,
         recordings: Recordings,
         geo: &Arc<Databases>,

@@ -6,14 +6,14 @@ use std::thread::JoinHandle;
 use super::activity::Activity;
 use super::feed::{Feed, KeptTick, News, sample_of};
 use crate::capture::{PackedTick, SourceReport};
-use crate::record::{self, Observed, Plan, Stop, SystemClock, Wanted};
+use crate::record::{self, Observed, Plan, SourceOptions, Stop, SystemClock};
 use crate::{Error, Result};
 
 /// Looks at this host until `stop` is asked for.
 ///
 /// # Errors
 /// [`Error::Record`] if there is no thread for it. Whatever else fails, the feed says.
-pub(super) fn start(plan: Plan, wanted: Wanted, stop: Stop, feed: Feed) -> Result<JoinHandle<()>> {
+pub(super) fn start(plan: Plan, wanted: SourceOptions, stop: Stop, feed: Feed) -> Result<JoinHandle<()>> {
     let look = move || {
         // Opened here, as it belongs to one thread.
         let outcome = record::open_host(wanted).and_then(|mut host| {

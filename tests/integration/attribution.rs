@@ -10,12 +10,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use netrec::capture::{CaptureFile, SourceStatus};
-use netrec::record::Wanted;
+use netrec::record::SourceOptions;
 
 use crate::record::{Seen, own_name, record_wanted, rows_where};
 
-const BY_PROGRAMS: Wanted = Wanted { udp_bytes: false, names: false, no_bpf: false };
-const BY_TRACEPOINTS: Wanted = Wanted { no_bpf: true, ..BY_PROGRAMS };
+const BY_PROGRAMS: SourceOptions = SourceOptions { udp_bytes: false, names: false, no_bpf: false };
+const BY_TRACEPOINTS: SourceOptions = SourceOptions { no_bpf: true, ..BY_PROGRAMS };
 
 /// How often a recording is made again because events of it were lost.
 const MOST_ATTEMPTS: usize = 4;
@@ -23,7 +23,7 @@ const MOST_ATTEMPTS: usize = 4;
 /// Records while `act` runs, and long enough afterwards for everything to be told; gives every row of the
 /// port. None, with the reason printed, if this user may not see what is asked about, or if this host let
 /// no recording be without a loss.
-fn rows_while(wanted: Wanted, port: u16, mut act: impl FnMut()) -> Option<Vec<Seen>> {
+fn rows_while(wanted: SourceOptions, port: u16, mut act: impl FnMut()) -> Option<Vec<Seen>> {
     let mut pause = || std::thread::sleep(Duration::from_millis(300));
     for attempt in 1..=MOST_ATTEMPTS {
         let folder = tempfile::tempdir().unwrap();
@@ -45,7 +45,7 @@ const LOST: &str = "events were lost";
 
 /// Why the sources that a test is about did not run, or what they say that they lost. Tests that run at the
 /// same time load eBPF programs, and while one runs, the kernel withholds the tracepoints from perf.
-fn unseen(path: &Path, wanted: Wanted) -> Option<String> {
+fn unseen(path: &Path, wanted: SourceOptions) -> Option<String> {
     let capture = CaptureFile::open(path).unwrap();
     let needed = if wanted.no_bpf { "perf-events" } else { "kernel-programs" };
     let source = capture.metadata().sources.iter().find(|source| source.name == needed)?;

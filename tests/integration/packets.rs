@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use netrec::capture::{CaptureFile, SourceStatus};
-use netrec::record::Wanted;
+use netrec::record::SourceOptions;
 
 use crate::record::{all_rows_of, record_wanted, rows_of};
 
@@ -26,8 +26,8 @@ fn port(socket: &UdpSocket) -> u16 {
     socket.local_addr().unwrap().port()
 }
 
-const UDP_BYTES: Wanted = Wanted { udp_bytes: true, names: false, no_bpf: false };
-const NAMES: Wanted = Wanted { udp_bytes: false, names: true, no_bpf: false };
+const UDP_BYTES: SourceOptions = SourceOptions { udp_bytes: true, names: false, no_bpf: false };
+const NAMES: SourceOptions = SourceOptions { udp_bytes: false, names: true, no_bpf: false };
 
 fn check_udp_bytes(address: &str) {
     let folder = tempfile::tempdir().unwrap();
@@ -110,7 +110,7 @@ fn without_the_option_udp_has_no_bytes_and_the_capture_says_how_to_get_them() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("c.parquet");
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    record_wanted(&path, Wanted::default(), &mut []);
+    record_wanted(&path, SourceOptions::default(), &mut []);
     assert_eq!(rows_of(&path, port(&socket), None)[0].bytes, (None, None));
     let capture = CaptureFile::open(&path).unwrap();
     let sockets = capture.metadata().sources.iter().find(|source| source.name == "sock_diag").unwrap();

@@ -16,7 +16,7 @@ use arrow_array::types::{Int32Type, UInt16Type, UInt32Type, UInt64Type};
 use arrow_array::{Array as _, RecordBatch};
 use netrec::capture::schema::COLUMNS;
 use netrec::capture::{CaptureFile, Column, Overwrite, SourceStatus};
-use netrec::record::{HostInfo, Output, Plan, Rotation, Stop, SystemClock, Wanted, open_host, record};
+use netrec::record::{HostInfo, Output, Plan, Rotation, SourceOptions, Stop, SystemClock, open_host, record};
 
 use crate::runner::netrec_in;
 
@@ -112,11 +112,11 @@ fn text(batch: &RecordBatch, column: Column, row: usize) -> Option<String> {
 /// Records in this process, calling `after_tick` after each, so that the test and the recorder
 /// take turns and nothing depends on how fast the machine is.
 pub(crate) fn record_steps(path: &Path, steps: &mut [&mut dyn FnMut()]) {
-    record_wanted(path, Wanted::default(), steps);
+    record_wanted(path, SourceOptions::default(), steps);
 }
 
 /// The same with sources that are used only on demand.
-pub(crate) fn record_wanted(path: &Path, wanted: Wanted, steps: &mut [&mut dyn FnMut()]) {
+pub(crate) fn record_wanted(path: &Path, wanted: SourceOptions, steps: &mut [&mut dyn FnMut()]) {
     let end = Stop::default();
     let plan = Plan { interval: Duration::from_millis(100), duration: None, max_cpu_percent: None };
     let output = Output {

@@ -75,7 +75,7 @@ impl Detector for Indicator {
     }
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
-        let known = &context.knowledge.indicators;
+        let known = &context.intel.indicators;
         if known.list.is_empty() {
             return Ok(Outcome::Skipped("No list of indicators was given (--ioc FILE).".to_owned()));
         }

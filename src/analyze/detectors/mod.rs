@@ -45,7 +45,7 @@ pub const DETECTORS: &[Entry] = &[
     Entry::of::<brute_force::BruteForce>(),
     Entry::of::<lateral_movement::LateralMovement>(),
     Entry::of::<port_scan::PortScan>(),
-    Entry::of::<process::ProcessLook>(),
+    Entry::of::<process::ProcessAnomaly>(),
     Entry::of::<burst::Burst>(),
     Entry::of::<exfiltration::Exfiltration>(),
     Entry::of::<long_connection::LongConnection>(),

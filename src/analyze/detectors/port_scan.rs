@@ -362,7 +362,7 @@ fn attack(scan: &Scan<'_>, members: Members<'_, '_>) -> Vec<&'static str> {
 fn confidence(scan: &Scan<'_>, config: &Thresholds) -> Confidence {
     let failures = scan.failures() as f64;
     let by_count = 1.0 - (-2.0 * failures / config.threshold(scan.kind) as f64).exp();
-    let glimpsed = (scan.count(Reply::Glimpsed) + scan.count(Reply::Pending)) as f64 / failures.max(1.0);
+    let glimpsed = (scan.count(Reply::SeenOnce) + scan.count(Reply::Pending)) as f64 / failures.max(1.0);
     Confidence::new(scan.failed_share() * by_count * (1.0 - 0.5 * glimpsed))
 }
 
@@ -383,7 +383,7 @@ fn explanation(scan: &Scan<'_>, config: &Thresholds) -> String {
         (Reply::Refused, "refused"),
         (Reply::Unanswered, "unanswered"),
         (Reply::NoData, "closed without data"),
-        (Reply::Glimpsed, "seen only once, in the handshake"),
+        (Reply::SeenOnce, "seen only once, in the handshake"),
         (Reply::Pending, "still pending when the recording ended"),
         (Reply::Probed, "probed without a handshake"),
     ];

@@ -22,7 +22,7 @@ use crate::model::sockets::{Socket, Sockets};
 
 /// Looks at the processes that own sockets.
 #[derive(Debug)]
-pub struct ProcessLook;
+pub struct ProcessAnomaly;
 
 /// Thresholds of `process`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -38,7 +38,7 @@ impl Default for Thresholds {
     }
 }
 
-impl Detector for ProcessLook {
+impl Detector for ProcessAnomaly {
     type Config = Thresholds;
 
     const ABOUT: About = About {
@@ -198,7 +198,7 @@ fn finding(sockets: &Sockets<'_>, mut case: Case<'_>) -> Finding {
         Measurement::new("sockets", members.len() as f64, "sockets"),
         Measurement::new("connections outside the local networks", beyond as f64, "connections"),
     ];
-    Finding::new(&ProcessLook::ABOUT, judgement, members.evidence(measurements))
+    Finding::new(&ProcessAnomaly::ABOUT, judgement, members.evidence(measurements))
 }
 
 /// Ports on which a process began to listen on all addresses. One that the same name already
@@ -250,5 +250,5 @@ fn new_listener(
         entities: members.entities(),
     };
     let measurements = vec![Measurement::new("listening sockets", members.len() as f64, "sockets")];
-    Finding::new(&ProcessLook::ABOUT, judgement, members.evidence(measurements))
+    Finding::new(&ProcessAnomaly::ABOUT, judgement, members.evidence(measurements))
 }

@@ -74,7 +74,7 @@ impl Detector for Sigma {
     }
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
-        let files = &context.knowledge.rules;
+        let files = &context.intel.rules;
         if files.is_empty() {
             return Ok(Outcome::Skipped("No folder of rules was given (--sigma DIR).".to_owned()));
         }

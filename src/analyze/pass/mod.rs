@@ -244,7 +244,7 @@ impl Pass {
             Vantage::Host => false,
             Vantage::LocalNets(_) => {
                 let theirs = self.addresses.parse(addr, &self.texts)?;
-                self.vantage.turns(ours, theirs)
+                self.vantage.flips(ours, theirs)
             }
         };
         Ok(if is_flipped {

@@ -19,7 +19,7 @@ use crate::escape;
 use crate::filter::Filter;
 use crate::geo::Databases;
 use crate::model::finding::Severity;
-use crate::model::knowledge::Knowledge;
+use crate::model::threat_intel::ThreatIntel;
 use crate::replay::When;
 use crate::report::index::Entry;
 use crate::report::json::v1::Report;
@@ -261,15 +261,15 @@ fn configuration(arguments: &Arguments) -> Result<Config> {
     for path in &arguments.allow {
         config.allow_also(AllowList::load(path)?);
     }
-    let mut knowledge = Knowledge::default();
+    let mut intel = ThreatIntel::default();
     for path in &arguments.ioc {
-        knowledge.indicators.load(path)?;
+        intel.indicators.load(path)?;
     }
     for path in &arguments.sigma {
-        knowledge.load_rules(path)?;
+        intel.load_rules(path)?;
     }
-    knowledge.baseline = arguments.baseline.as_deref().map(Baseline::load).transpose()?.map(Arc::new);
-    Ok(config.with_knowledge(knowledge))
+    intel.baseline = arguments.baseline.as_deref().map(Baseline::load).transpose()?.map(Arc::new);
+    Ok(config.with_intel(intel))
 }
 
 fn severity(name: &str) -> Result<Severity, String> {

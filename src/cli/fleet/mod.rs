@@ -18,7 +18,7 @@ use crate::analyze::Config;
 use crate::baseline::Baseline;
 use crate::fleet::Limits;
 use crate::geo::Databases;
-use crate::model::knowledge::Knowledge;
+use crate::model::threat_intel::ThreatIntel;
 
 const EXAMPLES: &str = "Examples:\n\
 \x20 netrec fleet analyze /srv/captures -o fleet\n\
@@ -75,12 +75,12 @@ struct With {
 impl With {
     fn load(&self) -> Result<(Config, Databases)> {
         let config = self.config.as_deref().map_or_else(|| Ok(Config::default()), Config::load)?;
-        let mut knowledge = Knowledge::default();
+        let mut intel = ThreatIntel::default();
         for path in &self.ioc {
-            knowledge.indicators.load(path)?;
+            intel.indicators.load(path)?;
         }
-        knowledge.baseline = self.baseline.as_deref().map(Baseline::load).transpose()?.map(Into::into);
-        Ok((config.with_knowledge(knowledge), Databases::open(&self.geoip)?))
+        intel.baseline = self.baseline.as_deref().map(Baseline::load).transpose()?.map(Into::into);
+        Ok((config.with_intel(intel), Databases::open(&self.geoip)?))
     }
 
     /// The same as arguments of another run, by absolute paths.

@@ -16,7 +16,7 @@ use super::users::Users;
 use crate::capture::{Kind, Owner, OwnerSource, Row, SourceReport, SourceStatus};
 use crate::record::clock::boot_us;
 use crate::record::host::{Host, Seen, Tick};
-use crate::record::{Timestamp, Wanted, privileges};
+use crate::record::{SourceOptions, Timestamp, privileges};
 use crate::{Error, Result, memory};
 
 /// This host by netlink and `/proc`.
@@ -49,7 +49,7 @@ const MOST_STRANGERS: usize = 4096;
 
 impl LinuxHost {
     /// Opens the kernel's socket diagnostics, and proves that they answer.
-    pub(in super::super) fn open(wanted: Wanted) -> io::Result<Self> {
+    pub(in super::super) fn open(wanted: SourceOptions) -> io::Result<Self> {
         memory::give_back_from(LARGE_BYTES);
         let proc = Proc::new("/proc");
         let mut namespaces = Namespaces::open(&proc, wanted)?;
@@ -328,7 +328,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let client = TcpStream::connect(address).unwrap();
-        let mut host = LinuxHost::open(Wanted::default()).unwrap();
+        let mut host = LinuxHost::open(SourceOptions::default()).unwrap();
         let mut rows = Vec::new();
         let seen = host.observe(tick(3), &mut rows).unwrap();
         // What others open and close meanwhile has rows of its own.
@@ -354,7 +354,7 @@ mod tests {
     fn a_second_tick_knows_the_same_connection_and_counts_it_once() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let mut host = LinuxHost::open(Wanted::default()).unwrap();
+        let mut host = LinuxHost::open(SourceOptions::default()).unwrap();
         let (mut first, mut second) = (Vec::new(), Vec::new());
         host.observe(tick(0), &mut first).unwrap();
         host.observe(tick(1), &mut second).unwrap();

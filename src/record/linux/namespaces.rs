@@ -13,7 +13,7 @@ use super::packets::Ring;
 use super::proc::Proc;
 use super::ways;
 use crate::capture::{SourceReport, SourceStatus};
-use crate::record::{Wanted, privileges};
+use crate::record::{SourceOptions, privileges};
 
 /// Time between two looks for namespaces that have come or gone, because each asks every process; one
 /// that a process comes into is entered at once.
@@ -72,7 +72,7 @@ pub(super) enum Change {
 
 impl Namespaces {
     /// Opens the recorder's own namespace.
-    pub(super) fn open(proc: &Proc, wanted: Wanted) -> io::Result<Self> {
+    pub(super) fn open(proc: &Proc, wanted: SourceOptions) -> io::Result<Self> {
         let netns = proc.netns(std::process::id()).unwrap_or(0);
         let own = Diag::open(netns)?;
         let newcomers = Newcomers::start(proc, wanted);
@@ -272,7 +272,7 @@ mod tests {
     #[test]
     fn the_own_namespace_is_recorded_and_said() {
         let proc = Proc::new("/proc");
-        let mut namespaces = Namespaces::open(&proc, Wanted::default()).unwrap();
+        let mut namespaces = Namespaces::open(&proc, SourceOptions::default()).unwrap();
         let _listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let mut sockets = Vec::new();
         namespaces.sockets(&proc, 0, &mut sockets).unwrap();
@@ -283,7 +283,7 @@ mod tests {
 
     #[test]
     fn a_namespace_that_cannot_be_entered_is_said() {
-        let mut namespaces = Namespaces::open(&Proc::new("/proc"), Wanted::default()).unwrap();
+        let mut namespaces = Namespaces::open(&Proc::new("/proc"), SourceOptions::default()).unwrap();
         namespaces.refuse(7, "Operation not permitted".to_owned());
         let report = namespaces.report();
         assert_eq!(report.status, SourceStatus::Partial);
@@ -293,7 +293,7 @@ mod tests {
     #[test]
     fn a_namespace_that_was_gone_when_it_was_looked_for_is_said() {
         let proc = Proc::new("/proc");
-        let mut namespaces = Namespaces::open(&proc, Wanted::default()).unwrap();
+        let mut namespaces = Namespaces::open(&proc, SourceOptions::default()).unwrap();
         let pid = std::process::id();
         // No namespace has this number.
         namespaces.watch().notice(ways::Entered { pid, thread: pid, netns: 1 });
@@ -327,7 +327,7 @@ mod tests {
             std::thread::yield_now();
         }
         assert!(proc.name(ended.id()).is_some(), "it waits to be waited for");
-        let mut namespaces = Namespaces::open(&Proc::new("/proc"), Wanted::default()).unwrap();
+        let mut namespaces = Namespaces::open(&Proc::new("/proc"), SourceOptions::default()).unwrap();
         namespaces.look(&proc);
         // Init belongs to root, and others may not look.
         let may_look = proc.netns(1).is_ok();
@@ -335,7 +335,7 @@ mod tests {
         // To become root is advice only for those who are not.
         namespaces.unreadable = 2;
         let detail = namespaces.report().detail;
-        assert_eq!(detail.contains("root"), !privileges::has_all(Wanted::default()), "{detail}");
+        assert_eq!(detail.contains("root"), !privileges::has_all(SourceOptions::default()), "{detail}");
         assert!(detail.contains("1 recorded; processes") && detail.contains(": 2"), "{detail}");
         ended.wait().unwrap();
     }

@@ -13,7 +13,7 @@ use super::events::{Closings, Notices};
 use super::packets::{OTHER_RING_BYTES, Ring};
 use super::proc::Proc;
 use super::ways::{self, Entered};
-use crate::record::{Wanted, privileges};
+use crate::record::{SourceOptions, privileges};
 
 /// Most namespaces that are remembered at once.
 const MOST: usize = 4096;
@@ -81,13 +81,13 @@ pub(super) struct Newcomers {
 /// What is opened inside.
 #[derive(Debug)]
 struct Wants {
-    packets: Wanted,
+    packets: SourceOptions,
     tcp_notices: AtomicBool,
 }
 
 impl Newcomers {
     /// Starts the thread; it ends with the last watch.
-    pub(super) fn start(proc: &Proc, wanted: Wanted) -> Self {
+    pub(super) fn start(proc: &Proc, wanted: SourceOptions) -> Self {
         let (seen, incoming) = channel();
         let (outgoing, opened) = channel();
         let wants = Arc::new(Wants { packets: wanted, tcp_notices: AtomicBool::new(true) });
@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn a_namespace_is_entered_once_and_one_that_is_gone_may_be_tried_again() {
         let proc = Proc::new("/proc");
-        let newcomers = Newcomers::start(&proc, Wanted::default());
+        let newcomers = Newcomers::start(&proc, SourceOptions::default());
         let pid = std::process::id();
         let own = Entered { pid, thread: pid, netns: proc.netns(pid).unwrap() };
         for entered in [own, own, Entered { netns: 1, ..own }] {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::diag::Socket;
 use super::ids::{IdHasher, IdMap};
 use super::processes::Processes;
-use super::scan::{Holder, Scanner, Searched, Wanted};
+use super::scan::{Holder, Scanner, Searched, SourceOptions};
 use crate::capture::Owner;
 use crate::record::host::Tick;
 
@@ -93,7 +93,7 @@ impl Owners {
     /// Finds the owners of all sockets of a tick. Sockets that the kernel gave twice, because
     /// its table changed during the walk, are left out the second time.
     pub(super) fn resolve(&mut self, sockets: &mut Vec<Socket>, processes: &mut Processes, tick: &Tick) {
-        let mut wanted = Wanted::default();
+        let mut wanted = SourceOptions::default();
         let mut searching = Vec::new();
         let every = (self.known.len() as u32 / CHECKS_EACH_TICK).clamp(1, CHECK_TICKS);
         let mut checks = Checks { processes, tick, every, left: CHECKS_PER_TICK };
@@ -122,7 +122,7 @@ impl Owners {
         }
     }
 
-    fn search(&mut self, wanted: &mut Wanted, processes: &Processes, tick: &Tick) -> Searched {
+    fn search(&mut self, wanted: &mut SourceOptions, processes: &Processes, tick: &Tick) -> Searched {
         let key = |pid: u32, descriptor: u32| u64::from(pid) << 32 | u64::from(descriptor);
         // Every holder of a socket that is still there; its descriptor need not be looked at again.
         let held: HashSet<u64, BuildHasherDefault<IdHasher>> = self
@@ -143,7 +143,7 @@ impl Owners {
     fn assign(
         &mut self,
         searching: &[u64],
-        wanted: &Wanted,
+        wanted: &SourceOptions,
         searched: Searched,
         processes: &mut Processes,
         tick: &Tick,

@@ -15,7 +15,7 @@ pub(super) struct Holder {
 }
 
 /// The sockets that are looked for, by inode, with whoever was found.
-pub(super) type Wanted = IdMap<u32, Option<Holder>>;
+pub(super) type SourceOptions = IdMap<u32, Option<Holder>>;
 
 /// How far a search went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +61,7 @@ impl Scanner {
         &mut self,
         proc: &Proc,
         pids: &[u32],
-        wanted: &mut Wanted,
+        wanted: &mut SourceOptions,
         held: &dyn Fn(u32, u32) -> bool,
     ) -> bool {
         for pid in pids {
@@ -83,7 +83,7 @@ impl Scanner {
     pub(super) fn search(
         &mut self,
         proc: &Proc,
-        wanted: &mut Wanted,
+        wanted: &mut SourceOptions,
         held: &dyn Fn(u32, u32) -> bool,
         now_ns: i64,
     ) -> Searched {
@@ -139,7 +139,7 @@ impl Scanner {
         &mut self,
         proc: &Proc,
         pid: u32,
-        wanted: &mut Wanted,
+        wanted: &mut SourceOptions,
         held: &dyn Fn(u32, u32) -> bool,
     ) {
         let mut hits = Vec::new();
@@ -187,7 +187,7 @@ mod tests {
     const SECOND_NS: i64 = 1_000_000_000;
 
     fn search(scanner: &mut Scanner, fake: &FakeProc, inode: u32, now_ns: i64) -> (Searched, Option<u32>) {
-        let mut wanted = Wanted::default();
+        let mut wanted = SourceOptions::default();
         wanted.insert(inode, None);
         let searched = scanner.search(&fake.proc(), &mut wanted, &|_, _| false, now_ns);
         (searched, wanted[&inode].map(|holder| holder.process.pid))
@@ -198,7 +198,7 @@ mod tests {
         let fake = FakeProc::new();
         fake.start(10, "web", 500);
         fake.open_socket(10, 7, 1234);
-        let mut wanted = Wanted::default();
+        let mut wanted = SourceOptions::default();
         wanted.insert(1234, None);
         Scanner::default().search(&fake.proc(), &mut wanted, &|_, _| false, 0);
         let process = ProcessId { pid: 10, start_ticks: 500 };
@@ -214,7 +214,7 @@ mod tests {
         }
         let mut scanner = Scanner::default();
         let mut first = |pids: &[u32], inode: u32| {
-            let mut wanted = Wanted::default();
+            let mut wanted = SourceOptions::default();
             wanted.insert(inode, None);
             let is_explained = scanner.search_first(&fake.proc(), pids, &mut wanted, &|_, _| false);
             (is_explained, wanted[&inode].map(|holder| holder.process.pid))

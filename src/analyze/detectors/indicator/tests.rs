@@ -5,8 +5,8 @@ use crate::analyze::Config;
 use crate::capture::Metadata;
 use crate::indicators::Indicators;
 use crate::model::detector::{Detector, Outcome};
-use crate::model::knowledge::Knowledge;
 use crate::model::testing::{Capture, Conn};
+use crate::model::threat_intel::ThreatIntel;
 
 /// A browser and a tool that talk to the outside, and a visitor.
 fn host() -> Tables {
@@ -32,7 +32,7 @@ fn outcome(list: &str) -> Outcome {
     if !list.is_empty() {
         indicators.add("list.txt", list.as_bytes()).unwrap();
     }
-    let config = Config::default().with_knowledge(Knowledge { indicators, ..Knowledge::default() });
+    let config = Config::default().with_intel(ThreatIntel { indicators, ..ThreatIntel::default() });
     let (tables, metadata) = (host(), Metadata::default());
     Indicator::detect(&config.context(&tables, &metadata), &Thresholds::default()).unwrap()
 }

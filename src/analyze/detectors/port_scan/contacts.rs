@@ -74,7 +74,7 @@ pub(super) enum Reply {
     /// Nothing came back.
     Unanswered,
     /// Seen once while the handshake was under way; how it ended was not seen.
-    Glimpsed,
+    SeenOnce,
     /// The recording ended before there could be an answer.
     Pending,
     /// Segments without a handshake and without data, which no program sends: a FIN, Xmas, NULL or ACK scan.
@@ -243,7 +243,7 @@ fn reply(socket: &Socket<'_>, end_us: i64) -> Option<Reply> {
         return socket.opened_in_recording.then_some(Reply::Pending);
     }
     let lasted = socket.ticks >= 2 || socket.duration_s >= PENDING_S || socket.retransmits.unwrap_or(0) > 0;
-    Some(if lasted { Reply::Unanswered } else { Reply::Glimpsed })
+    Some(if lasted { Reply::Unanswered } else { Reply::SeenOnce })
 }
 
 /// What came of datagrams; none if it is not known how many came back.
@@ -303,14 +303,14 @@ mod tests {
         check(conn().refused(), Some(Reply::Refused));
         check(conn().unanswered(), Some(Reply::Unanswered));
         let half_open = || conn().states("SYN_SENT").bytes(0, 0);
-        check(half_open().lasting(0.0), Some(Reply::Glimpsed));
+        check(half_open().lasting(0.0), Some(Reply::SeenOnce));
         check(conn().unanswered().bytes(600, 0).packets_sent(4), Some(Reply::Answered));
         check(conn().unanswered().bytes(180, 0).packets_sent(3), Some(Reply::Unanswered));
         check(conn().bytes(0, 0), Some(Reply::NoData));
         check(conn().uncounted(), Some(Reply::Answered));
         check(conn().bytes(0, 0).states("ESTABLISHED"), Some(Reply::Answered));
         check(half_open().lasting(0.2).at(59.8).standing(), None);
-        check(half_open().lasting(0.0).unclosed(), Some(Reply::Glimpsed));
+        check(half_open().lasting(0.0).unclosed(), Some(Reply::SeenOnce));
         check(half_open().lasting(0.2).at(59.8).unclosed(), None);
         let telnet = Conn::to("10.0.0.1", 23).states("SYN_SENT").bytes(0, 0).lasting(0.2);
         check(telnet.at(59.8).unclosed(), Some(Reply::Pending));

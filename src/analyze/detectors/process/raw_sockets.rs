@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::ProcessLook;
+use super::ProcessAnomaly;
 use crate::capture::Protocol;
 use crate::model::detector::Detector as _;
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
@@ -221,7 +221,7 @@ fn finding(sign: Sign, process: Process<'_>, members: Members<'_, '_>) -> Findin
         Measurement::new("sockets", members.len() as f64, "sockets"),
         Measurement::new("bytes both ways", bytes as f64, "bytes"),
     ];
-    Finding::new(&ProcessLook::ABOUT, judgement, members.evidence(measurements))
+    Finding::new(&ProcessAnomaly::ABOUT, judgement, members.evidence(measurements))
 }
 
 #[cfg(test)]
@@ -233,7 +233,7 @@ mod tests {
     fn found(name: &str, exe: &'static str, socket: Conn) -> Vec<(String, Severity)> {
         let mut capture = Capture::new(60);
         capture.add(socket.by(name, 7).at(1.0)).process(7, Facts { exe: Some(exe), ..Facts::default() });
-        let findings = capture.run::<ProcessLook>().findings;
+        let findings = capture.run::<ProcessAnomaly>().findings;
         findings.into_iter().map(|found| (found.judgement.title, found.judgement.severity)).collect()
     }
 

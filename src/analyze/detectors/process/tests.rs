@@ -15,13 +15,13 @@ fn exe(path: &'static str) -> Facts {
 #[track_caller]
 fn quiet(capture: &Capture) {
     let titles: Vec<_> =
-        capture.run::<ProcessLook>().findings.into_iter().map(|f| f.judgement.title).collect();
+        capture.run::<ProcessAnomaly>().findings.into_iter().map(|f| f.judgement.title).collect();
     assert!(titles.is_empty(), "{titles:?}");
 }
 
 #[track_caller]
 fn finds(capture: &Capture, title: &str, severity: Severity) -> Finding {
-    let findings = capture.run::<ProcessLook>().findings;
+    let findings = capture.run::<ProcessAnomaly>().findings;
     let found = findings.iter().find(|finding| finding.judgement.title == title);
     let titles: Vec<_> = findings.iter().map(|finding| &finding.judgement.title).collect();
     let found = found.unwrap_or_else(|| panic!("{title:?} is not among {titles:?}"));
@@ -115,7 +115,7 @@ fn many_processes_alike_are_one_finding() {
     }
     let finding = finds(&capture, "x runs from a temporary folder", Severity::Medium);
     assert_eq!(finding.evidence.connections_total, 20);
-    assert_eq!((finding.judgement.entities.pid, capture.run::<ProcessLook>().findings.len()), (None, 1));
+    assert_eq!((finding.judgement.entities.pid, capture.run::<ProcessAnomaly>().findings.len()), (None, 1));
 }
 
 #[test]
@@ -138,5 +138,5 @@ fn a_new_listener_on_all_addresses_is_low_and_a_restarted_one_is_none() {
 fn without_owners_it_says_that_it_cannot_judge() {
     let mut capture = Capture::new(60);
     capture.add(Conn::to("203.0.113.5", 443).unowned());
-    assert!(matches!(capture.outcome::<ProcessLook>(), Outcome::Skipped(why) if why.contains("owner")));
+    assert!(matches!(capture.outcome::<ProcessAnomaly>(), Outcome::Skipped(why) if why.contains("owner")));
 }

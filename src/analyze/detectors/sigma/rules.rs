@@ -6,7 +6,7 @@ use rsigma_parser::{Detection, Level, LogSource, SigmaCollection, SigmaRule, Sta
 use super::event::{Event, FIELDS};
 use crate::capture::Metadata;
 use crate::model::finding::Severity;
-use crate::model::knowledge::RuleFile;
+use crate::model::threat_intel::RuleFile;
 
 const CATEGORY: &str = "network_connection";
 

@@ -3,8 +3,8 @@ use crate::analyze::Config;
 use crate::capture::Metadata;
 use crate::model::detector::{Detector, Outcome, Output};
 use crate::model::finding::Severity;
-use crate::model::knowledge::{Knowledge, RuleFile};
 use crate::model::testing::{Capture, Conn};
+use crate::model::threat_intel::{RuleFile, ThreatIntel};
 
 /// A rule of our own with some lines of detection.
 fn rule(title: &str, product: &str, detection: &str) -> String {
@@ -24,7 +24,7 @@ fn outcome(texts: &[String], os: Option<&str>) -> Output {
     capture.add(Conn::to("203.0.113.9", 4444).local_port(22).inbound().by("sshd", 3).at(5.0));
     capture.add(Conn::to("203.0.113.7", 4444).unowned().at(6.0));
     let rules = texts.iter().map(|text| RuleFile { name: "r.yml".to_owned(), text: text.clone() }).collect();
-    let config = Config::default().with_knowledge(Knowledge { rules, ..Knowledge::default() });
+    let config = Config::default().with_intel(ThreatIntel { rules, ..ThreatIntel::default() });
     let (tables, metadata) =
         (capture.tables(), Metadata { os: os.map(str::to_owned), ..Metadata::default() });
     match Sigma::detect(&config.context(&tables, &metadata), &Thresholds::default()).unwrap() {

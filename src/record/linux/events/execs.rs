@@ -333,7 +333,7 @@ mod tests {
     use super::super::super::newcomers::Newcomers;
     use super::super::super::proc::Proc;
     use super::*;
-    use crate::record::Wanted;
+    use crate::record::SourceOptions;
 
     #[test]
     fn only_execs_are_read() {
@@ -352,7 +352,7 @@ mod tests {
     #[test]
     fn a_process_is_remembered_until_it_is_forgotten() {
         let proc = Proc::new("/proc");
-        let watch = Newcomers::start(&proc, Wanted::default()).watch().clone();
+        let watch = Newcomers::start(&proc, SourceOptions::default()).watch().clone();
         let execs = Execs::new(Hashes::start(proc), watch, None);
         let pid = std::process::id();
         for time_ns in [50, 60] {
@@ -370,7 +370,7 @@ mod tests {
     #[test]
     fn an_exec_that_had_to_give_way_is_not_taken_for_the_next_one() {
         let proc = Proc::new("/proc");
-        let watch = Newcomers::start(&proc, Wanted::default()).watch().clone();
+        let watch = Newcomers::start(&proc, SourceOptions::default()).watch().clone();
         let execs = Execs::new(Hashes::start(proc), watch, None);
         for number in 1..=MOST_OF_ONE as u64 + 2 {
             let cmdline = Some(number.to_string());

@@ -43,7 +43,7 @@ use super::newcomers::Watch;
 use super::processes::Reader;
 use crate::capture::{Kind, Owner, OwnerSource, Protocol, Row, SourceReport, SourceStatus};
 use crate::record::host::Tick;
-use crate::record::{Clock as _, SystemClock, Timestamp, Wanted};
+use crate::record::{Clock as _, SourceOptions, SystemClock, Timestamp};
 use bpf::SocketProbe;
 pub(super) use closings::{Closings, Notices};
 use correlate::EventCorrelator;
@@ -177,7 +177,7 @@ pub(super) struct LastSeen {
 
 impl Events {
     /// Starts whatever sources this host allows; none is no error.
-    pub(super) fn start(reader: Reader, (netns, watch): (u64, &Watch), wanted: Wanted) -> Self {
+    pub(super) fn start(reader: Reader, (netns, watch): (u64, &Watch), wanted: SourceOptions) -> Self {
         let started = if wanted.no_bpf { Err("not wanted".to_owned()) } else { SocketProbe::start() };
         let (probe, exec_probe, probe_report) = match started {
             Ok((probe, execs)) => (Some(probe), execs, ran("kernel-programs", PROBE_GIVES)),

@@ -8,7 +8,7 @@ use libc::{
     BPF_LDX, BPF_MISC, BPF_MSH, BPF_RET, BPF_RSH, BPF_TAX, BPF_X, sock_filter,
 };
 
-use crate::record::Wanted;
+use crate::record::SourceOptions;
 
 /// Enough for the headers of a datagram, options included.
 const HEADER_BYTES: u32 = 96;
@@ -41,7 +41,7 @@ type Program = Vec<sock_filter>;
 
 /// The program for what is wanted. Of a datagram in fragments only the first is handed over: it
 /// has the ports, and the length of the whole.
-pub(super) fn program(wanted: Wanted) -> Program {
+pub(super) fn program(wanted: SourceOptions) -> Program {
     [
         once(),
         vec![load_extra(libc::SKF_AD_PROTOCOL)],
@@ -63,7 +63,7 @@ fn once() -> Program {
     .concat()
 }
 
-fn v4(wanted: Wanted) -> Program {
+fn v4(wanted: SourceOptions) -> Program {
     let later_fragment = [vec![load(BPF_H | BPF_ABS, 6)], when_set(V4_OFFSET, drop_it())].concat();
     // X becomes the length of the IP header.
     let past_header = vec![op(BPF_LDX | BPF_B | BPF_MSH, 0)];
@@ -72,7 +72,7 @@ fn v4(wanted: Wanted) -> Program {
     [vec![load(BPF_B | BPF_ABS, 9)], when(UDP, udp), when(TCP, tcp), drop_it()].concat()
 }
 
-fn v6(wanted: Wanted) -> Program {
+fn v6(wanted: SourceOptions) -> Program {
     let past_header = vec![op(BPF_LDX | BPF_K, V6_HEADER_BYTES)];
     let udp = [past_header.clone(), datagram(wanted)].concat();
     let tcp = [past_header, segment(wanted)].concat();
@@ -92,7 +92,7 @@ fn v6(wanted: Wanted) -> Program {
 }
 
 /// A datagram whose header begins at X.
-fn datagram(wanted: Wanted) -> Program {
+fn datagram(wanted: SourceOptions) -> Program {
     let mut program = Vec::new();
     if wanted.names {
         for port_at in PORTS_AT {
@@ -108,7 +108,7 @@ fn datagram(wanted: Wanted) -> Program {
 
 /// A segment whose header begins at X: copied if it is one of DNS, or its payload begins like a
 /// `ClientHello`.
-fn segment(wanted: Wanted) -> Program {
+fn segment(wanted: SourceOptions) -> Program {
     if !wanted.names {
         return drop_it();
     }

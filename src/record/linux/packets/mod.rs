@@ -30,7 +30,7 @@ use std::time::Duration;
 
 use super::namespaces::Change;
 use crate::capture::{Kind, Protocol, Row, SourceReport, SourceStatus};
-use crate::record::{Clock as _, SystemClock, Timestamp, Wanted};
+use crate::record::{Clock as _, SourceOptions, SystemClock, Timestamp};
 use crate::wire::packet::{self, Decoded, Packet, Transport, UdpHeader};
 use crate::wire::{dns, tls};
 use flows::{Datagram, Endpoint, Flows};
@@ -52,7 +52,7 @@ const TIDY_EVERY_NS: i64 = 1_000_000_000;
 
 /// The source of packets, and the thread that reads them.
 pub(super) struct Packets {
-    wanted: Wanted,
+    wanted: SourceOptions,
     shared: Arc<Shared>,
     watcher: Option<JoinHandle<()>>,
     changes: Sender<Change>,
@@ -83,7 +83,7 @@ struct Seen {
 
 impl Packets {
     /// Starts to look at the packets of the recorder's own namespace.
-    pub(super) fn start(wanted: Wanted, netns: u64) -> Self {
+    pub(super) fn start(wanted: SourceOptions, netns: u64) -> Self {
         let shared = Arc::new(Shared { seen: Mutex::default(), ending: AtomicBool::new(false) });
         let (changes, incoming) = channel();
         let watcher = Watcher { rings: Vec::new(), incoming, tidy_at_ns: 0, shared: Arc::clone(&shared) };

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use libc::{sock_filter, sockaddr_ll, tpacket_block_desc, tpacket_req3, tpacket3_hdr};
 
 use super::filter;
-use crate::record::Wanted;
+use crate::record::SourceOptions;
 
 /// Bytes of a block.
 const BLOCK_BYTES: usize = 128 << 10;
@@ -60,7 +60,7 @@ impl Ring {
     ///
     /// # Errors
     /// What the system said: `EPERM` without `CAP_NET_RAW`.
-    pub(in super::super) fn open(wanted: Wanted, bytes: usize) -> io::Result<Self> {
+    pub(in super::super) fn open(wanted: SourceOptions, bytes: usize) -> io::Result<Self> {
         let kind = libc::SOCK_DGRAM | libc::SOCK_CLOEXEC;
         // No protocol yet: nothing comes before the filter is in place.
         // SAFETY: no memory is passed; the result is checked.

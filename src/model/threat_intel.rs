@@ -10,7 +10,7 @@ use crate::{Error, Result};
 
 /// Indicators and rules against which a capture is held.
 #[derive(Debug, Default)]
-pub struct Knowledge {
+pub struct ThreatIntel {
     /// Indicators of compromise.
     pub indicators: Indicators,
     /// Files of Sigma rules.
@@ -35,7 +35,7 @@ const MAX_RULE_BYTES: u64 = 1 << 20;
 const MAX_RULE_FILES: usize = 50_000;
 const MAX_DEPTH: usize = 16;
 
-impl Knowledge {
+impl ThreatIntel {
     /// Reads every `.yml` and `.yaml` file below a folder, or one file, in the order of their
     /// names.
     ///
@@ -94,18 +94,18 @@ mod tests {
         for name in ["b.yml", "a.yaml", "sub/c.yml", "notes.txt"] {
             fs::write(folder.path().join(name), name).unwrap();
         }
-        let mut knowledge = Knowledge::default();
-        knowledge.load_rules(folder.path()).unwrap();
-        let names: Vec<&str> = knowledge.rules.iter().map(|file| file.name.as_str()).collect();
+        let mut intel = ThreatIntel::default();
+        intel.load_rules(folder.path()).unwrap();
+        let names: Vec<&str> = intel.rules.iter().map(|file| file.name.as_str()).collect();
         assert_eq!(names, ["a.yaml", "b.yml", "sub/c.yml"]);
-        knowledge.load_rules(&folder.path().join("b.yml")).unwrap();
-        assert_eq!(knowledge.rules[3].name, "b.yml");
+        intel.load_rules(&folder.path().join("b.yml")).unwrap();
+        assert_eq!(intel.rules[3].name, "b.yml");
     }
 
     #[test]
     fn a_folder_without_rules_is_said() {
         let folder = tempfile::tempdir().unwrap();
-        let error = Knowledge::default().load_rules(folder.path()).unwrap_err();
+        let error = ThreatIntel::default().load_rules(folder.path()).unwrap_err();
         assert!(error.to_string().contains("no .yml file"), "{error}");
     }
 }

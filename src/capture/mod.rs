@@ -54,6 +54,7 @@ pub(crate) use reader::finished_metadata_of;
 pub use reader::{CaptureFile, finished_metadata};
 pub use recover::{Aside, Recovered, complete_unfinished, recover, set_aside};
 pub use row::{Counters, Kind, Owner, OwnerSource, Protocol, Row, TcpState};
+pub(crate) use row::{DELETED, without_deleted};
 pub use schema::Column;
 pub use selection::Selection;
 pub use verify::{Signature, Verdict, verify, verify_file};

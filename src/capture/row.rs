@@ -245,6 +245,14 @@ pub struct Row {
     pub query: Option<Arc<Query>>,
 }
 
+/// What the kernel adds to the path of an executable that is no longer there.
+pub(crate) const DELETED: &str = " (deleted)";
+
+/// The path of an executable without the kernel's mark that it is no longer there.
+pub(crate) fn without_deleted(exe: &str) -> &str {
+    exe.strip_suffix(DELETED).unwrap_or(exe)
+}
+
 impl Row {
     /// A snapshot row of a socket of which nothing more is known yet.
     pub fn snapshot(conn_id: u64, protocol: Protocol, local: (IpAddr, u16)) -> Self {

@@ -17,6 +17,9 @@ const MOST_FILES: usize = 1_000_000;
 
 /// The ending of a capture, and of the folder in which one is being recorded.
 pub(super) const ENDING: &str = ".parquet";
+
+/// What makes a pattern of a name.
+pub(super) const WILDCARDS: [char; 4] = ['*', '?', '[', '{'];
 pub(super) const UNFINISHED: &str = ".parquet.d";
 
 /// A capture to be read.
@@ -235,7 +238,7 @@ fn is_folder_of_captures(path: &Path) -> bool {
 /// The folder in which a pattern begins to have wildcards, and the pattern; none for a plain name, and
 /// for a file whose name has such characters.
 fn pattern_of(name: &Path) -> Option<(PathBuf, GlobMatcher)> {
-    let has_wildcard = |part: &str| part.contains(['*', '?', '[', '{']);
+    let has_wildcard = |part: &str| part.contains(WILDCARDS);
     let text = name.to_str()?;
     if !has_wildcard(text) || name.symlink_metadata().is_ok() {
         return None;

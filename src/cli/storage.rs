@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 
 use globset::GlobBuilder;
 
-use super::sources::{ENDING, Source, UNFINISHED};
+use super::sources::{ENDING, Source, UNFINISHED, WILDCARDS};
 use crate::capture::{self, CaptureFile, Metadata};
 use crate::error::StorageFault;
 use crate::s3::{Client, Url, nameless};
@@ -167,13 +167,13 @@ fn capture_at(url: &Url, key: &str) -> Option<PathBuf> {
 }
 
 fn has_wildcard(text: &str) -> bool {
-    text.contains(['*', '?', '[', '{'])
+    text.contains(WILDCARDS)
 }
 
 /// What all objects that fit a pattern begin with.
 fn literal_prefix(url: &Url) -> Url {
     let key = url.key();
-    url.with_key(&key[..key.find(['*', '?', '[', '{']).unwrap_or(key.len())])
+    url.with_key(&key[..key.find(WILDCARDS).unwrap_or(key.len())])
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use ahash::AHashMap;
 
 use super::records::{Process, Recorded, TextId};
+use crate::capture::without_deleted;
 
 /// A program that runs what its command line names.
 struct Interpreter {
@@ -161,12 +162,9 @@ pub(super) struct Known<'a> {
     pub(super) cmdline: Option<&'a str>,
 }
 
-/// What the kernel adds to the path of an executable that is no longer there.
-pub(super) const DELETED: &str = " (deleted)";
-
 impl<'a> Known<'a> {
     fn path(&self) -> Option<&'a str> {
-        self.exe.map(|exe| exe.strip_suffix(DELETED).unwrap_or(exe))
+        self.exe.map(without_deleted)
     }
 
     /// What it runs, if it is an interpreter.

@@ -87,6 +87,17 @@ impl<'a> Context<'a> {
     }
 }
 
+/// Refuses thresholds, each with its key, that are not finite numbers above 0.
+///
+/// # Errors
+/// In words, about the first of them.
+pub fn positive(thresholds: &[(&str, f64)]) -> Result<(), String> {
+    match thresholds.iter().find(|(_, value)| !(*value > 0.0 && value.is_finite())) {
+        Some((key, _)) => Err(format!("{key} must be greater than 0")),
+        None => Ok(()),
+    }
+}
+
 /// A detector, with thresholds of its own type.
 pub trait Detector {
     /// Its thresholds; unknown keys are refused, every field has a default, and its doc

@@ -1,8 +1,9 @@
 //! The processes table read row by row, with types and names instead of columns.
 
-use super::actor::{DELETED, Known};
+use super::actor::Known;
 use super::tables::{ProcessColumns, Tables};
 use crate::Result;
+use crate::capture::DELETED;
 
 /// The processes of a capture.
 pub struct Processes<'a>(ProcessColumns<'a>);

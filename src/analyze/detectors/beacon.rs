@@ -25,7 +25,7 @@ use crate::Result;
 use crate::analyze::scene::Scene;
 use crate::analyze::words;
 use crate::model::detector::{
-    About, Context, Detector, DetectorTable, Method, Outcome, Output, Periods, Signal,
+    About, Context, Detector, DetectorTable, Method, Outcome, Output, Periods, Signal, positive,
 };
 use crate::model::section::Section;
 use crate::model::sockets::{Sockets, Source};
@@ -169,10 +169,7 @@ impl Detector for Beacon {
         if config.min_starts < 4 {
             return Err("min_starts must be at least 4: fewer connections have no period".to_owned());
         }
-        if !(config.min_period_s > 0.0 && config.min_period_s.is_finite()) {
-            return Err("min_period_s must be greater than 0".to_owned());
-        }
-        Ok(())
+        positive(&[("min_period_s", config.min_period_s)])
     }
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {

@@ -17,7 +17,7 @@ use crate::analyze::scene;
 use crate::analyze::services;
 use crate::analyze::words;
 use crate::capture::Protocol;
-use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal};
+use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal, positive};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::model::records::Direction;
 use crate::model::section::Section;
@@ -111,11 +111,7 @@ impl Detector for BruteForce {
                 "min_sessions must be at least 5, and min_slow_sessions at least min_sessions".to_owned()
             );
         }
-        for (key, value) in [("window_s", config.window_s), ("max_session_s", config.max_session_s)] {
-            if !(value > 0.0 && value.is_finite()) {
-                return Err(format!("{key} must be greater than 0"));
-            }
-        }
+        positive(&[("window_s", config.window_s), ("max_session_s", config.max_session_s)])?;
         if !(0.0..=1.0).contains(&config.min_failed_share) {
             return Err("min_failed_share must be between 0 and 1".to_owned());
         }

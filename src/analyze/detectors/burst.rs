@@ -14,7 +14,9 @@ use self::episodes::Episode;
 use self::series::{Metric, Subject};
 use crate::Result;
 use crate::analyze::words;
-use crate::model::detector::{About, Context, Detector, DetectorTable, Method, Outcome, Output, Signal};
+use crate::model::detector::{
+    About, Context, Detector, DetectorTable, Method, Outcome, Output, Signal, positive,
+};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::model::members::Members;
 use crate::model::records::Direction;
@@ -109,12 +111,7 @@ impl Detector for Burst {
         if config.always_connections < config.min_connections {
             return Err("always_connections must be at least min_connections".to_owned());
         }
-        for (key, value) in [("window_s", config.window_s), ("min_z", config.min_z)] {
-            if !(value > 0.0 && value.is_finite()) {
-                return Err(format!("{key} must be greater than 0"));
-            }
-        }
-        Ok(())
+        positive(&[("window_s", config.window_s), ("min_z", config.min_z)])
     }
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {

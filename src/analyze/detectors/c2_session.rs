@@ -15,7 +15,7 @@ use crate::analyze::scene::{self, ByPeer, Scene};
 use crate::analyze::services::is_usual_port;
 use crate::analyze::{services, words};
 use crate::capture::Protocol;
-use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal};
+use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal, positive};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::model::members::Members;
 use crate::model::peers::PeerId;
@@ -100,19 +100,14 @@ impl Detector for C2Session {
     };
 
     fn validate(config: &Thresholds) -> Result<(), String> {
-        if !(config.min_duration_s > 0.0 && config.min_duration_s.is_finite()) {
-            return Err("min_duration_s must be greater than 0".to_owned());
-        }
+        positive(&[("min_duration_s", config.min_duration_s)])?;
         if !(config.max_pause_s >= 0.0 && config.max_pause_s.is_finite()) {
             return Err("max_pause_s must be 0 or more".to_owned());
         }
         if config.peer_to_peer_from < 2 {
             return Err("peer_to_peer_from must be at least 2".to_owned());
         }
-        if !(config.max_bytes_per_packet > 0.0 && config.max_bytes_per_packet.is_finite()) {
-            return Err("max_bytes_per_packet must be greater than 0".to_owned());
-        }
-        Ok(())
+        positive(&[("max_bytes_per_packet", config.max_bytes_per_packet)])
     }
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {

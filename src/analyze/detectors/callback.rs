@@ -14,7 +14,7 @@ use crate::analyze::programs;
 use crate::analyze::scene::{self, Scene};
 use crate::analyze::words;
 use crate::capture::Protocol;
-use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal};
+use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal, positive};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement};
 use crate::model::members::Members;
 use crate::model::processes::Process;
@@ -94,9 +94,7 @@ impl Detector for Callback {
     };
 
     fn validate(config: &Thresholds) -> Result<(), String> {
-        if !(config.window_s > 0.0 && config.window_s.is_finite()) {
-            return Err("window_s must be greater than 0".to_owned());
-        }
+        positive(&[("window_s", config.window_s)])?;
         if config.max_connections == 0 {
             return Err("max_connections must be at least 1".to_owned());
         }

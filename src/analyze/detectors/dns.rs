@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::Result;
 use crate::analyze::appraisal::domains;
 use crate::analyze::scene::{self, Found, Scene};
-use crate::model::detector::{About, Context, Detector, Method, Outcome, Output, Signal};
+use crate::model::detector::{About, Context, Detector, Method, Outcome, Output, Signal, positive};
 use crate::model::finding::{Entities, Evidence, Finding, Judgement, Measurement};
 use crate::model::queries::{Queries, Query};
 use crate::model::section::Section;
@@ -120,15 +120,10 @@ impl Detector for Dns {
                     .to_owned(),
             );
         }
-        for (key, value) in [
+        positive(&[
             ("min_information_bytes", config.min_information_bytes),
             ("long_name_chars", config.long_name_chars),
-        ] {
-            if !(value > 0.0 && value.is_finite()) {
-                return Err(format!("{key} must be greater than 0"));
-            }
-        }
-        Ok(())
+        ])
     }
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {

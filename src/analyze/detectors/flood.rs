@@ -12,8 +12,7 @@ use crate::Result;
 use crate::analyze::appraisal::Appraisal;
 use crate::analyze::scene::{self, Scene};
 use crate::analyze::words;
-use crate::capture::Protocol;
-use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal};
+use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal, positive};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement};
 use crate::model::section::Section;
 
@@ -91,13 +90,7 @@ impl Detector for Flood {
         if config.min_connections < 10 || config.min_datagrams < 10 {
             return Err("min_connections and min_datagrams must be at least 10".to_owned());
         }
-        for (key, value) in
-            [("window_s", config.window_s), ("min_datagrams_per_s", config.min_datagrams_per_s)]
-        {
-            if !(value > 0.0 && value.is_finite()) {
-                return Err(format!("{key} must be greater than 0"));
-            }
-        }
+        positive(&[("window_s", config.window_s), ("min_datagrams_per_s", config.min_datagrams_per_s)])?;
         if !(0.0..=1.0).contains(&config.max_answered_share) {
             return Err("max_answered_share must be between 0 and 1".to_owned());
         }
@@ -159,9 +152,4 @@ fn finding(storm: &Storm<'_>, scene: &Scene<'_>, config: &Thresholds) -> Finding
         Measurement::new("share answered with data", storm.answered_share, ""),
     ];
     Finding::new(&Flood::ABOUT, judgement, members.evidence(measurements))
-}
-
-/// Services that many ask once and briefly: names, time, and what announces itself.
-fn is_asked_by_many(protocol: Protocol, port: u16) -> bool {
-    protocol == Protocol::Udp || matches!(port, 53 | 853)
 }

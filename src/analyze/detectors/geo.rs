@@ -121,15 +121,15 @@ impl Detector for Geo {
 fn finding(sockets: &Sockets<'_>, lone: &Lone<'_>, whole: &Whole, config: &Thresholds) -> Finding {
     let members = sockets.members(&lone.rows);
     let sends = lone.sent >= config.sent_bytes && lone.sent > lone.received;
-    let more = lone.countries.len().saturating_sub(LISTED);
-    let name = |code: &str| country_name(code).unwrap_or(code).to_owned();
-    let listed = lone.countries.iter().take(LISTED).map(|code| name(code)).collect::<Vec<_>>().join(", ");
-    let countries = if more > 0 { format!("{listed} and {more} more") } else { listed };
+    let names: Vec<&str> = lone.countries.iter().map(|code| country_name(code).unwrap_or(code)).collect();
+    let countries = words::first_of(&names, LISTED);
     let judgement = Judgement {
         severity: if sends { Severity::Low } else { Severity::Info },
         confidence: Confidence::new(0.4),
         title: match lone.countries[..] {
-            [country] => format!("Only {} contacted {}", lone.source, name(country)),
+            [country] => {
+                format!("Only {} contacted {}", lone.source, country_name(country).unwrap_or(country))
+            }
             _ => format!("Only {} contacted {} countries", lone.source, lone.countries.len()),
         },
         explanation: format!(

@@ -8,7 +8,7 @@ use crate::analyze::appraisal::{Appraisal, Factor};
 use crate::analyze::scene::{self, Scene};
 use crate::analyze::words;
 use crate::capture::Protocol;
-use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal};
+use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal, positive};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::model::members::Members;
 use crate::model::records::Scope;
@@ -78,10 +78,7 @@ impl Detector for Icmp {
         if config.min_messages < 2 {
             return Err("min_messages must be at least 2".to_owned());
         }
-        if !(config.min_message_bytes > 0.0 && config.min_message_bytes.is_finite()) {
-            return Err("min_message_bytes must be greater than 0".to_owned());
-        }
-        Ok(())
+        positive(&[("min_message_bytes", config.min_message_bytes)])
     }
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {

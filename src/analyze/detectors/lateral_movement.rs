@@ -15,7 +15,7 @@ use crate::analyze::scene::{self, ByPeer, Scene};
 use crate::analyze::services;
 use crate::analyze::words;
 use crate::capture::Protocol;
-use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal};
+use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal, positive};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::model::records::{Direction, Scope};
 use crate::model::section::Section;
@@ -97,12 +97,7 @@ impl Detector for LateralMovement {
         if config.min_hosts < 2 {
             return Err("min_hosts must be at least 2".to_owned());
         }
-        for (key, value) in [("window_s", config.window_s), ("chain_s", config.chain_s)] {
-            if !(value > 0.0 && value.is_finite()) {
-                return Err(format!("{key} must be greater than 0"));
-            }
-        }
-        Ok(())
+        positive(&[("window_s", config.window_s), ("chain_s", config.chain_s)])
     }
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
@@ -286,10 +281,7 @@ impl Chain<'_> {
         let mut rows = self.rows.clone();
         rows.sort_unstable();
         let members = sockets.members(&rows);
-        let to: Vec<&str> = self.to.iter().take(3).copied().collect();
-        let more = self.to.len().saturating_sub(to.len());
-        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-        let to = format!("{}{more}", to.join(", "));
+        let to = words::first_of(&self.to.iter().copied().collect::<Vec<_>>(), 3);
         let judgement = Judgement {
             severity: if self.to.len() >= 2 || self.goes_on || self.is_from_outside {
                 Severity::Medium

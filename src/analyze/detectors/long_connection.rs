@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use self::totals::{Total, Totals};
 use crate::Result;
 use crate::analyze::words;
-use crate::model::detector::{About, Context, Detector, DetectorTable, Method, Outcome, Output, Signal};
+use crate::model::detector::{
+    About, Context, Detector, DetectorTable, Method, Outcome, Output, Signal, positive,
+};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::model::records::Direction;
 use crate::model::section::Section;
@@ -89,12 +91,7 @@ impl Detector for LongConnection {
     };
 
     fn validate(config: &Thresholds) -> Result<(), String> {
-        for (key, value) in [("min_duration_s", config.min_duration_s), ("min_total_s", config.min_total_s)] {
-            if !(value > 0.0 && value.is_finite()) {
-                return Err(format!("{key} must be greater than 0"));
-            }
-        }
-        Ok(())
+        positive(&[("min_duration_s", config.min_duration_s), ("min_total_s", config.min_total_s)])
     }
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {

@@ -15,7 +15,7 @@ use crate::analyze::peers::{Peer, Side};
 use crate::analyze::scene::{self, Scene};
 use crate::analyze::words;
 use crate::capture::Protocol;
-use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal};
+use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal, positive};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::model::members::Members;
 use crate::model::section::Section;
@@ -109,11 +109,7 @@ impl Detector for Mining {
             ("max_bytes_per_s", config.max_bytes_per_s),
             ("min_cpu_percent", config.min_cpu_percent),
         ];
-        for (key, value) in all {
-            if !(value > 0.0 && value.is_finite()) {
-                return Err(format!("{key} must be greater than 0"));
-            }
-        }
+        positive(&all)?;
         Ok(())
     }
 

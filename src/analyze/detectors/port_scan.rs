@@ -18,7 +18,7 @@ use crate::analyze::services;
 use crate::analyze::words;
 use crate::capture::Metadata;
 use crate::capture::Protocol;
-use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal};
+use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal, positive};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::model::members::Members;
 use crate::model::records::Direction;
@@ -226,9 +226,7 @@ impl Detector for PortScan {
         if config.ports < 2 || config.hosts < 2 {
             return Err("ports and hosts must be at least 2".to_owned());
         }
-        if !(config.window_s > 0.0 && config.window_s.is_finite()) {
-            return Err("window_s must be greater than 0".to_owned());
-        }
+        positive(&[("window_s", config.window_s)])?;
         if !(config.slow_factor >= 1.0 && config.slow_factor.is_finite()) {
             return Err("slow_factor must be 1 or more".to_owned());
         }
@@ -431,11 +429,9 @@ fn answered(scan: &Scan<'_>) -> String {
         let none = if scan.transport == Transport::Tcp { "accepted a connection" } else { "answered" };
         return format!("None {none}.");
     }
-    let more = open.len().saturating_sub(LISTED);
-    let listed = open.into_iter().take(LISTED).collect::<Vec<_>>().join(", ");
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let listed = words::first_of(&open, LISTED);
     let answered = if scan.transport == Transport::Tcp { "Accepted a connection" } else { "Answered" };
-    format!("{answered}: {listed}{more}.")
+    format!("{answered}: {listed}.")
 }
 
 fn span_s(scan: &Scan<'_>) -> f64 {

@@ -198,8 +198,12 @@ fn finding(
     let owners: Vec<_> = owners.into_iter().map(|row| scene.processes.get(row)).collect();
     let appraisal = Appraisal::of_programs(&owners);
     let legs = || matches.iter().flat_map(|found| [&found.one, &found.other]);
-    let outside = listed(legs().filter(|leg| leg.is_outside).map(|leg| leg.peer));
-    let inside = listed(legs().filter(|leg| !leg.is_outside).map(|leg| leg.peer));
+    let listed = |is_outside: bool| {
+        let peers: BTreeSet<&str> =
+            legs().filter(|leg| leg.is_outside == is_outside).map(|leg| leg.peer).collect();
+        words::first_of(&peers.into_iter().collect::<Vec<_>>(), LISTED)
+    };
+    let (outside, inside) = (listed(true), listed(false));
     let who = members
         .iter()
         .find(|socket| socket.local_addr == host)
@@ -239,12 +243,4 @@ fn finding(
         Measurement::new("largest difference", difference, "").against(config.max_difference),
     ];
     Finding::new(&Relay::ABOUT, judgement, members.evidence(measurements))
-}
-
-/// The first of some addresses, and how many more there are.
-fn listed<'a>(addrs: impl Iterator<Item = &'a str>) -> String {
-    let all: BTreeSet<&str> = addrs.collect();
-    let more = all.len().saturating_sub(LISTED);
-    let first = all.into_iter().take(LISTED).collect::<Vec<_>>().join(", ");
-    if more == 0 { first } else { format!("{first} and {more} more") }
 }

@@ -15,7 +15,7 @@ use crate::analyze::peers::{Side, most_within};
 use crate::analyze::scene::{self, Scene};
 use crate::analyze::words;
 use crate::capture::Protocol;
-use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal};
+use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal, positive};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement};
 use crate::model::section::Section;
 use crate::model::sockets::Source;
@@ -84,10 +84,7 @@ impl Detector for Spam {
         if config.min_servers < 3 {
             return Err("min_servers must be at least 3".to_owned());
         }
-        if !(config.window_s > 0.0 && config.window_s.is_finite()) {
-            return Err("window_s must be greater than 0".to_owned());
-        }
-        Ok(())
+        positive(&[("window_s", config.window_s)])
     }
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {

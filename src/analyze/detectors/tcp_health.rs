@@ -13,7 +13,9 @@ use self::groups::Ailment;
 use crate::Result;
 use crate::capture::Metadata;
 use crate::capture::Protocol;
-use crate::model::detector::{About, Context, Detector, DetectorTable, Method, Outcome, Output, Signal};
+use crate::model::detector::{
+    About, Context, Detector, DetectorTable, Method, Outcome, Output, Signal, positive,
+};
 use crate::model::finding::Finding;
 use crate::model::section::Section;
 use crate::model::sockets::Sockets;
@@ -109,11 +111,7 @@ impl Detector for TcpHealth {
         if let Some((key, _)) = counts.iter().find(|(_, value)| *value < 2) {
             return Err(format!("{key} must be at least 2"));
         }
-        for (key, value) in [("close_wait_s", config.close_wait_s), ("window_s", config.window_s)] {
-            if !(value > 0.0 && value.is_finite()) {
-                return Err(format!("{key} must be greater than 0"));
-            }
-        }
+        positive(&[("close_wait_s", config.close_wait_s), ("window_s", config.window_s)])?;
         let shares = [
             ("min_reset_share", config.min_reset_share),
             ("min_retransmit_share", config.min_retransmit_share),

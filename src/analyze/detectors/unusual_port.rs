@@ -12,7 +12,7 @@ use self::habits::Oddity;
 use crate::Result;
 use crate::analyze::{services, words};
 use crate::capture::Protocol;
-use crate::model::detector::{About, Context, Detector, Method, Outcome, Output, Signal};
+use crate::model::detector::{About, Context, Detector, Method, Outcome, Output, Signal, positive};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::model::section::Section;
 use crate::model::sockets::Sockets;
@@ -73,10 +73,7 @@ impl Detector for UnusualPort {
         if config.rare_ports < 2 {
             return Err("rare_ports must be at least 2".to_owned());
         }
-        if !(config.peer_hosts_per_port > 0.0 && config.peer_hosts_per_port.is_finite()) {
-            return Err("peer_hosts_per_port must be greater than 0".to_owned());
-        }
-        Ok(())
+        positive(&[("peer_hosts_per_port", config.peer_hosts_per_port)])
     }
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
@@ -171,8 +168,5 @@ fn usual_service(port: u16) -> String {
 }
 
 fn listed(ports: &[u16]) -> String {
-    let more = ports.len().saturating_sub(LISTED);
-    let texts: Vec<String> = ports.iter().take(LISTED).map(u16::to_string).collect();
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("{}{more}", texts.join(", "))
+    words::first_of(&ports.iter().map(u16::to_string).collect::<Vec<_>>(), LISTED)
 }

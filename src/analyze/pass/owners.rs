@@ -6,6 +6,7 @@ use ahash::AHashMap;
 
 use super::batch::{Batch, OWNER_TEXTS};
 use super::words::Interned;
+use crate::capture::DELETED;
 use crate::model::records::{Process, ProcessId, TextId, Texts};
 
 /// What identifies a process. Without a pid (some imports) its name has to do.
@@ -28,9 +29,6 @@ type Place = (Option<u32>, Option<TextId>, Option<i64>);
 
 const NAME: usize = 0;
 const EXE: usize = 1;
-
-/// What the kernel adds to the path of an executable that was removed.
-const DELETED: &str = " (deleted)";
 
 /// Sources tell when a process started to the tick of the kernel's clock, each with its own rounding:
 /// starts of one pid that are no farther apart than this, in µs, are one process.

@@ -2,12 +2,15 @@
 
 use ahash::AHashMap;
 
-use super::{Thresholds, is_asked_by_many};
+use super::Thresholds;
 use crate::analyze::peers::most_within;
 use crate::analyze::scene::{Ends, Scene};
 use crate::capture::Protocol;
 use crate::model::groups::Groups;
 use crate::model::sockets::{Socket, Source};
+
+/// Ports of name servers, which many ask once and briefly.
+const NAME_SERVERS: [u16; 2] = [53, 853];
 
 /// What there is too much of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,9 +73,7 @@ fn frequent(scene: &Scene<'_>, least: usize) -> Groups<Ends> {
     let is_one = |row: &u32| {
         let socket = scene.sockets.get(*row as usize);
         let port = socket.service_port().unwrap_or_default();
-        socket.opened_in_recording
-            && socket.protocol == Protocol::Tcp
-            && !is_asked_by_many(socket.protocol, port)
+        socket.opened_in_recording && socket.protocol == Protocol::Tcp && !NAME_SERVERS.contains(&port)
     };
     let rows = || (0..scene.sockets.len() as u32).filter(is_one);
     // Most pairs have few, and need not be gathered.

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use ahash::AHashMap;
 use ipnet::IpNet;
 
+use crate::capture::DELETED;
 use crate::indicators::{Indicator, Observable};
 
 /// Places in the list, by what they name. Of entries that name the same, the first counts.
@@ -86,7 +87,7 @@ impl<'a> Index<'a> {
 
     pub(super) fn path(&self, path: &str) -> Option<usize> {
         // Linux says so of a program whose file was deleted since.
-        self.paths.get(path.trim_end_matches(" (deleted)")).copied()
+        self.paths.get(path.trim_end_matches(DELETED)).copied()
     }
 
     pub(super) fn sha256(&self, hash: &str) -> Option<usize> {

@@ -19,7 +19,7 @@ use super::super::ways::Entered;
 use super::execs::{Exec, Execs};
 use super::identity::{AwaitedExec, Identity};
 use super::kernel_event::{Actor, KernelEvent, What};
-use crate::capture::Owner;
+use crate::capture::{Owner, without_deleted};
 use crate::record::clock::suspended_ns;
 
 /// How long an ended process is remembered, in ns: records of another CPU may still tell of it.
@@ -399,10 +399,9 @@ impl Programs {
 impl Program {
     /// Whether this may be the same program, as far as its executable tells.
     fn agrees(&self, owner: &Owner) -> bool {
-        const DELETED: &str = " (deleted)";
         let Some(exe) = self.exe.as_deref() else { return true };
         let read = owner.exe.as_deref().unwrap_or_default();
-        read.strip_suffix(DELETED).unwrap_or(read) == exe.strip_suffix(DELETED).unwrap_or(exe)
+        without_deleted(read) == without_deleted(exe)
     }
 
     fn started_as(&mut self, exec: Exec) {

@@ -15,7 +15,6 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
         series: per_process::cpu,
         unknown: "The capture has no CPU use of any process, or all of them were idle.",
         unit: "% of one core",
-        what: "percent of one core",
         text: |percent| format!("{} %", humanize::number(percent)),
     };
     load.draw(subject)

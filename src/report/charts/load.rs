@@ -23,8 +23,6 @@ pub(super) struct Load {
     /// Said when nothing is known.
     pub(super) unknown: &'static str,
     pub(super) unit: &'static str,
-    /// What is averaged, in words.
-    pub(super) what: &'static str,
     pub(super) text: fn(f64) -> String,
 }
 
@@ -36,19 +34,17 @@ impl Load {
         };
         let series = (self.series)(tables, &buckets, MOST_LINES)?;
         let reach = buckets.len() / REACH;
-        let slice = humanize::seconds(buckets.seconds(0));
-        let lines: Vec<Line> =
-            series.iter().map(|series| self.line(subject, series, (reach, &slice))).collect();
+        let lines: Vec<Line> = series.iter().map(|series| self.line(subject, series, reach)).collect();
         if lines.iter().all(|line| line.largest() <= 0.0) {
             return canvas::nothing(self.chart.title, self.unknown);
         }
         let plot = lines::plot(LABELS);
         let axis = Axis::from_zero(lines::largest(&lines), (plot.bottom, plot.top), self.text);
-        let window_s = buckets.seconds(0) * (2 * reach + 1) as f64;
+        let slice_s = buckets.seconds(0);
         let subtitle = format!(
-            "{}, rolling mean over {}; processes with the same name together, while they have sockets",
-            self.what,
-            humanize::seconds(window_s)
+            "rolling mean over {}, peak over {}; processes with the same name together, while they have sockets",
+            humanize::seconds(slice_s * (2 * reach + 1) as f64),
+            humanize::seconds(slice_s)
         );
         canvas::picture(self.chart.title, &subtitle, |canvas| {
             lines::draw(canvas, plot, &buckets, &lines, (&axis, self.unit))?;
@@ -57,15 +53,15 @@ impl Load {
         })
     }
 
-    /// The line of a series, smoothed; its note has the largest value before that, of one `slice`.
-    fn line(&self, subject: &Subject<'_>, series: &Series, (reach, slice): (usize, &str)) -> Line {
+    /// The line of a series, smoothed; its note has the largest value before that.
+    fn line(&self, subject: &Subject<'_>, series: &Series, reach: usize) -> Line {
         let means: Vec<Option<f64>> = series.cells.iter().map(Cell::mean).collect();
         let largest = means.iter().flatten().copied().fold(0.0, f64::max);
         let (sum, known) = means.iter().flatten().fold((0.0, 0_u32), |(sum, n), mean| (sum + mean, n + 1));
         let mean = sum / f64::from(known.max(1));
         Line {
             name: series.name.clone(),
-            note: format!("mean {}, at most {} over {slice}", (self.text)(mean), (self.text)(largest)),
+            note: format!("mean {}, peak {}", (self.text)(mean), (self.text)(largest)),
             colour: subject.colours.get(&series.name),
             values: rolling::means(&means, reach),
         }

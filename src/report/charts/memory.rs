@@ -15,7 +15,6 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
         series: per_process::memory,
         unknown: "The capture has no memory use of any process.",
         unit: "resident memory",
-        what: "resident memory",
         text: humanize::bytes,
     };
     load.draw(subject)

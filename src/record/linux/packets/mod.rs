@@ -227,9 +227,9 @@ impl Packets {
     fn udp_detail(&self, seen: &Seen) -> String {
         let mut parts = vec![
             "payload and datagrams of each UDP socket and remote, counted from packets since the \
-             recording started; several datagrams sent in one call (UDP GSO) count as one packet; what \
-            several processes sent from one port one after the other between two snapshots is one row, \
-            without a process"
+             recording started; several datagrams sent in one call (UDP GSO) count as one packet; datagrams \
+            that several processes sent from one port in turn, between two snapshots, share a row without \
+            a process"
                 .to_owned(),
         ];
         let mut add = |packets: u64, bytes: u64, what: &str| {

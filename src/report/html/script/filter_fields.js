@@ -66,19 +66,37 @@ function placeTest(side, place) {
 }
 
 /** A word without a field: it stands anywhere in what names the connection, ends with their ports among it. */
-function anywhereTest(holds) {
-  const tests = ANYWHERE.map((name) => textTest(name, holds));
-  for (const side of ["local", "remote"]) {
-    tests.push(textTest(`${side}_addr`, holds));
-    const [addrs, ports] = [columns.get(`${side}_addr`), columns.get(`${side}_port`)];
-    if (addrs === undefined || ports === undefined) continue;
-    const known = new Map();
-    tests.push((row) => {
-      if (addrs.cells[row] < 0 || ports.cells[row] === null) return false;
-      const end = `${addrs.words[addrs.cells[row]]}:${ports.cells[row]}`;
-      if (!known.has(end)) known.set(end, holds(end));
-      return known.get(end);
-    });
-  }
+function anywhereTest(text, hasWildcards) {
+  const holds = pattern(text, true, hasWildcards);
+  const tests = [...ANYWHERE, "local_addr", "remote_addr"].map((name) => textTest(name, holds));
+  // Whether the word may reach from an address over the colon into its port.
+  const isAcross = text.includes(":") || (hasWildcards && /[*?]/.test(text));
+  for (const side of ["local", "remote"]) tests.push(isAcross ? endTest(side, holds) : portTextTest(side, holds));
   return (row) => tests.some((test) => test(row));
+}
+
+/** A test of an end written as `address:port`. */
+function endTest(side, holds) {
+  const [addrs, ports] = [columns.get(`${side}_addr`), columns.get(`${side}_port`)];
+  if (addrs === undefined || ports === undefined) return isNever;
+  const known = new Map();
+  return (row) => {
+    if (addrs.cells[row] < 0 || ports.cells[row] === null) return false;
+    const end = `${addrs.words[addrs.cells[row]]}:${ports.cells[row]}`;
+    if (!known.has(end)) known.set(end, holds(end));
+    return known.get(end);
+  };
+}
+
+/** A test of a port's digits; every port is tested once. */
+function portTextTest(side, holds) {
+  const ports = columns.get(`${side}_port`)?.cells;
+  if (ports === undefined) return isNever;
+  const known = new Int8Array(65536).fill(-1);
+  return (row) => {
+    const port = ports[row];
+    if (port === null) return false;
+    if (known[port] < 0) known[port] = holds(String(port)) ? 1 : 0;
+    return known[port] === 1;
+  };
 }

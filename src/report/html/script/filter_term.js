@@ -29,7 +29,7 @@ function parseTerm(letters) {
   const isMinus = "-!".includes(letters[0].char) && !letters[0].isQuoted;
   const word = isMinus ? letters.slice(1) : letters;
   const split = splitTerm(word);
-  if (split === null) return { test: anywhereTest(pattern(plainText(word), true, !isQuoted(word))), isNegated: isMinus };
+  if (split === null) return { test: anywhereTest(plainText(word), !isQuoted(word)), isNegated: isMinus };
   const field = fieldNamed(split.name);
   if (split.value.length === 0) throw new FilterError(spanOf(word), `${plainText(split.name)}: a value is missing (${field.meaning})`);
   const tests = alternatives(split.value).map((value) => {

@@ -64,19 +64,17 @@ impl Detector for Flood {
             an attack on a service of this network, a scanner that tries thousands of paths of a web \
             server.",
         why_it_matters: "Bots attack others on behalf of whoever rents them; the traffic leaves from this \
-            address. Inbound, it shows who wears a service out or searches it for something to exploit.",
+            address. An inbound flood exhausts a service, or searches it for something to exploit.",
         how_it_decides: "Connections are counted by client, server and port. At least `min_connections` \
             within `window_s` count: HTTP clients keep at most six connections to a server and reuse them, \
-            so that ten new ones a second are no client at work. Datagrams (UDP, ICMP) count for each \
-            socket from `min_datagrams` on, at `min_datagrams_per_s` or more, if at most \
+            so no ordinary client opens ten a second. Datagrams (UDP, ICMP) count for each socket from `min_datagrams` on, at `min_datagrams_per_s` or more, if at most \
             `max_answered_share` of them are answered: calls, games, VPNs and file transfers over UDP are \
-            answered. Name and time servers, which many ask, are not judged by connections. A flood that \
-            leaves the network weighs 2.5, one that comes from outside 2, one inside the network 0.5, \
-            because load tests and clients without a pool do the same there. Facts about program and \
+            answered. Connections to name and time servers are not counted, because many clients query \
+            them. A flood that leaves the network weighs 2.5, one that comes from outside 2, one inside the network 0.5, \
+            because load tests and clients without connection pools do the same there. Facts about program and \
             destination add or subtract their weights.",
-        false_positives: "Load tests of a site outside, crawlers of one site, a client that opens a \
-            connection for each request, a content delivery network or a proxy through which many \
-            visitors come, one-way streams.",
+        false_positives: "Load tests of an external site, crawlers, clients that open a connection for \
+            each request, a CDN or proxy in front of many visitors, one-way streams.",
         evidence: "The busiest window and `min_connections`, or the datagrams and `min_datagrams`, their \
             rate and the share answered; the duration; and the connections.",
         source: "Connections of a client: RFC 9112, section 9.4, and the limits of browsers. ATT&CK T1498, T1499, T1595.002.",

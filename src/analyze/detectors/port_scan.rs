@@ -198,7 +198,7 @@ impl Detector for PortScan {
             Severity: a scan from this host into other networks is medium, and high with 100 contacts or \
             more that mostly failed. Inside this host and inbound it is medium. Over UDP to one port \
             without a registered service it is low if half of the hosts answer, or if file sharing, \
-            ledgers or games use that port by default: their peers and servers are found like that. Bots \
+            ledgers or games use that port by default: clients find their peers and servers that way. Bots \
             of a peer-to-peer network share a port that nothing else uses, and most on their list are \
             gone. Over TCP it is low if a fifth of the hosts exchange data. From \
             outside the local networks it is medium for many ports of this host and low for a few, \

@@ -58,18 +58,19 @@ impl Detector for Spam {
 
     const ABOUT: About = About {
         id: "spam",
-        title: "Mass mail deliveries",
+        title: "Mass mailing",
         what_it_finds: "A program (or host) that delivers mail itself, on port 25, to many mail servers \
             outside, although nobody connects to it as a mail server.",
-        why_it_matters: "Clients hand their mail to one server. Who delivers to the servers of the \
-            recipients is a mail server, or a bot that sends spam. The address ends up on block lists.",
+        why_it_matters: "Clients hand their mail to one server. A host that delivers straight to the \
+            recipients' servers is a mail server, or a bot that sends spam and gets this address onto \
+            block lists.",
         how_it_decides: "For each source, the servers outside that it contacts on port 25 are counted at \
             their first contact. At least `min_servers` within `window_s` weigh 2, and ten times as many 3. \
             If three in ten contacts or more fail, that adds 1: bots work through old lists, or are \
             blocked. A host to which others connect on a mail port (25, 110, 143, 465, 587, 993, 995) is \
             a mail server and not reported. Facts about the program add their weights.",
-        false_positives: "A mail server of which the capture shows only the deliveries; an application \
-            that sends its notices or newsletters without a relay.",
+        false_positives: "A mail server whose capture shows outgoing mail only; an application that sends \
+            notices or newsletters without a relay.",
         evidence: "Mail servers and `min_servers`, connections, the share that failed, and the \
             connections.",
         source: "RFC 5068 (mail is submitted, not delivered, by clients); M3AAWG, Managing Port 25 for \

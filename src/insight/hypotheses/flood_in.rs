@@ -1,4 +1,4 @@
-//! `flood-in`: one client that wears a service out, or searches it.
+//! `flood-in`: one client that exhausts a service, or searches it for weaknesses.
 
 use crate::insight::hypothesis::{Hypothesis, Joins, Sign, Stage};
 use crate::model::about::Signal;
@@ -7,8 +7,8 @@ use crate::model::finding::Severity;
 pub(super) const FLOOD_IN: Hypothesis = Hypothesis {
     id: "flood-in",
     title: "{where}: possible flood or vulnerability scan of a service of {host}",
-    summary: "One client opens connections by the hundred per minute. It wears the service out, or tries paths and parameters \
-        until one can be exploited.",
+    summary: "One client opens connections by the hundred per minute. That exhausts the service, or tries paths and \
+        parameters until one can be exploited.",
     stage: Some(Stage::InitialAccess),
     joins: Joins::Destination,
     needs: &[&[Sign::that(Signal::Abuse, |fact| fact.is_inbound, "Automated requests:")]],
@@ -20,7 +20,7 @@ pub(super) const FLOOD_IN: Hypothesis = Hypothesis {
     min_severity: Severity::Medium,
     escalates: false,
     at_most: Severity::High,
-    benign: &["A load test, or a proxy or delivery network through which many visitors come."],
+    benign: &["A load test, or a proxy or CDN in front of many visitors."],
     ask: &[
         "Read the log of the service at that time, and look for requests that succeeded.",
         "Check whether the client is one of your own scanners or proxies.",

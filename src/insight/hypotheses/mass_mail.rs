@@ -7,8 +7,8 @@ use crate::model::finding::Severity;
 pub(super) const MASS_MAIL: Hypothesis = Hypothesis {
     id: "mass-mail",
     title: "{who}: possible spam, delivers mail to many servers",
-    summary: "A {process|host} that is no mail server delivers mail to many. Bots send spam like this, and get the address onto \
-        block lists.",
+    summary: "A {process|host} that is not a mail server delivers mail to many. Bots send spam this way, and get the \
+        address onto block lists.",
     stage: Some(Stage::Impact),
     joins: Joins::Process,
     needs: &[&[Sign::that(Signal::Abuse, |fact| fact.has_technique("T1496"), "Mass mail:")]],
@@ -20,7 +20,7 @@ pub(super) const MASS_MAIL: Hypothesis = Hypothesis {
     min_severity: Severity::Medium,
     escalates: true,
     at_most: Severity::High,
-    benign: &["It is a mail server, or an application that delivers its notices without a relay."],
+    benign: &["A mail server, or an application that sends its notices without a relay."],
     ask: &["Find out which program sends the mail, and what else it contacts: a bot has a controller."],
     attack: &[],
 };

@@ -4,6 +4,7 @@ use std::io::{self, Read};
 
 use super::decompress::Decompressed;
 use super::known;
+use super::pcap::frames;
 use super::text::{Layout, plain_head};
 
 /// How much of a file is looked at to tell what it is.
@@ -43,7 +44,9 @@ impl Begin {
             Some(head) => head,
             None => begin.bytes.clone(),
         };
-        begin.layout = Layout::of(&head);
+        // Packets may hold hardly anything but letters.
+        let is_binary = frames::is_capture(&begin.bytes);
+        begin.layout = if is_binary { None } else { Layout::of(&head) };
         begin.text = plain_head(&head, begin.layout);
         begin.is_compressed = from.is_compressed();
         begin

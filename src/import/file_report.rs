@@ -24,7 +24,8 @@ impl FileReport {
     }
 }
 
-/// Fails where nothing was used, or next to nothing and the format was only guessed.
+/// Fails where nothing was used, or next to nothing and the format was only guessed. `damage` says in
+/// sentences where the files broke off.
 ///
 /// # Errors
 /// [`Error::Import`] with what was there, and what there would have to be.
@@ -33,6 +34,7 @@ pub(super) fn check(
     inputs: &[Input],
     importer: &Importer,
     is_format_named: bool,
+    damage: Option<&str>,
 ) -> Result<()> {
     let is_enough = stats.used > 0 && (is_format_named || !stats.is_next_to_nothing());
     if is_enough {
@@ -60,6 +62,10 @@ pub(super) fn check(
             kinds.join("; "),
             importer.id
         ),
+    };
+    let reason = match damage {
+        Some(damage) => format!("{reason} {damage}"),
+        None => reason,
     };
     Err(Error::Import { path, reason })
 }

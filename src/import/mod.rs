@@ -124,7 +124,10 @@ pub fn import(plan: &Plan, to: &Path, overwrite: Overwrite, progress: &dyn Fn(u6
     output.stats().add(files, "");
     let result = tracing::info_span!("reading", files = inputs.len())
         .in_scope(|| (importer.import)(&inputs, &mut output))
-        .and_then(|()| file_report::check(output.stats(), &inputs, importer, plan.from.is_some()));
+        .and_then(|()| {
+            let damage = output.metadata().recovered.clone();
+            file_report::check(output.stats(), &inputs, importer, plan.from.is_some(), damage.as_deref())
+        });
     if let Err(error) = result {
         output.abandon();
         return Err(error);

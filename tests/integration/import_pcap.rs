@@ -116,7 +116,7 @@ fn a_ring_is_read_in_the_order_of_its_packets_whatever_its_files_are_called() {
     backwards.reverse();
     for named in [vec!["ring"], backwards] {
         let (folder, ran) = import(&files, &named);
-        assert!(ran.succeeds().stdout.contains("in 1 flows"));
+        assert!(ran.succeeds().stdout.contains("in 1 flow;"));
         assert_one_download(&folder, 130);
     }
 }
@@ -128,7 +128,7 @@ fn captures_of_two_interfaces_are_merged_by_time() {
     let files = [("there.pcap", timed_pcap(1, &there)), ("back.pcap", timed_pcap(1, &back))];
     for named in [["there.pcap", "back.pcap"], ["back.pcap", "there.pcap"]] {
         let (folder, ran) = import(&files, &named);
-        assert!(ran.succeeds().stdout.contains("in 1 flows"));
+        assert!(ran.succeeds().stdout.contains("in 1 flow;"));
         assert_one_download(&folder, 40);
     }
 }

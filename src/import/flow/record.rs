@@ -208,9 +208,9 @@ impl Flow {
         self.over_ns.is_none() && (self.is_two_sided() || now_ns - self.last.mono_ns <= PENDING_NS)
     }
 
-    /// Whether this segment begins another connection between the same two ends.
-    pub(super) fn is_reused_by(&self, header: TcpHeader) -> bool {
-        if !header.flags.syn() {
+    /// Whether this segment of `source` begins another connection between the same two ends.
+    pub(super) fn is_reused_by(&self, source: (IpAddr, u16), header: TcpHeader) -> bool {
+        if !header.flags.syn() || self.is_opened_by_both(source, header) {
             return false;
         }
         let opener = if header.flags.ack() {
@@ -223,6 +223,16 @@ impl Flow {
         };
         // After a refusal, some systems try again with the same number.
         self.over_ns.is_some() || !opener.started_at(header.seq)
+    }
+
+    /// Whether a SYN of the responder crosses that of the originator, as when both sides of a NAT open
+    /// at once (RFC 9293, 3.5): it is one connection, of whoever was first.
+    fn is_opened_by_both(&self, source: (IpAddr, u16), header: TcpHeader) -> bool {
+        let is_from_responder = source == self.responder && source != self.originator;
+        let is_unanswered =
+            self.sent.state == SideState::SynSent && self.received.state == SideState::Inactive;
+        let repeats = self.received.state == SideState::Established && self.received.started_at(header.seq);
+        !header.flags.ack() && is_from_responder && self.over_ns.is_none() && (is_unanswered || repeats)
     }
 
     /// The TCP state of the originator's end by now; none for UDP and before the first packet.

@@ -403,3 +403,23 @@ fn dns_over_tcp_has_a_length_before_each_message() {
     let found = questions(&scene.end());
     assert_eq!(found, [("a.b AAAA REFUSED -".to_owned(), Some(30_000)), ("a.b AAAA - -".to_owned(), None)]);
 }
+
+#[test]
+fn a_connection_that_both_sides_open_at_once_is_one_of_whoever_was_first() {
+    let mut scene = Scene::new();
+    scene.there(0, Flags::SYN, (100, 0), &[]);
+    scene.back(1, Flags::SYN, (500, 0), &[]);
+    // The first one is sent again.
+    scene.back(5, Flags::SYN, (500, 0), &[]);
+    scene.there(10, Flags::SYN | Flags::ACK, (100, 501), &[]);
+    scene.back(11, Flags::SYN | Flags::ACK, (500, 101), &[]);
+    scene.there(20, Flags::ACK, (101, 501), b"hello");
+    scene.back(30, Flags::ACK, (501, 106), b"hi");
+    let rows = scene.end();
+    let last = rows.last().unwrap();
+    assert!(rows.iter().all(|row| row.conn_id == last.conn_id), "{rows:?}");
+    assert_eq!((last.local_addr, last.local_port), (IpAddr::V4(CLIENT.0), CLIENT.1));
+    assert_eq!(last.state, Some(TcpState::Established));
+    assert_eq!((last.counters.bytes_sent, last.counters.bytes_received), (Some(5), Some(2)));
+    assert_eq!(last.counters.retransmits, Some(0));
+}

@@ -314,7 +314,7 @@ impl Tracker {
     /// Whether a packet between the ends of a flow belongs to another one after it.
     fn begins_anew(&self, id: Id, packet: &Packet<'_>, at: PacketTime) -> bool {
         let is_reused = |flow: &Flow| match packet.transport {
-            Transport::Tcp(header) => flow.is_reused_by(header),
+            Transport::Tcp(header) => flow.is_reused_by(packet.source, header),
             _ => false,
         };
         self.table.is_expired(id, at.mono_ns) || self.table.get(id).is_some_and(is_reused)

@@ -56,6 +56,15 @@ const MAGICS: &[Magic] = &[
     at(0, b"PAR1", "a Parquet file", "if it is a capture of netrec, it needs no import: netrec analyze FILE"),
     at(0, b"ARROW1", "an Arrow file", NO_TRAFFIC),
     // Compressed and archives.
+    // What is compressed once was decompressed before this is looked at.
+    at(0, b"\x1f\x8b\x08", "compressed twice", "decompress it on the way: zcat FILE | netrec import -"),
+    at(
+        0,
+        b"\x28\xb5\x2f\xfd",
+        "compressed twice",
+        "decompress it on the way: zstd -dc FILE | netrec import -",
+    ),
+    at(0, b"\x5d\0\0", "compressed with lzma", "decompress it on the way: xz -dc FILE | netrec import -"),
     at(0, b"\xfd7zXZ\0", "compressed with xz", "decompress it on the way: xz -dc FILE | netrec import -"),
     at(0, b"BZh", "compressed with bzip2", "decompress it on the way: bzip2 -dc FILE | netrec import -"),
     at(

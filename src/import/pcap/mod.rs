@@ -11,7 +11,7 @@ use self::frames::{End, Outcome};
 use self::merge::{Merge, Placed};
 use self::tally::Tally;
 use super::flow::{self, FlowStats, Limits, Sink, Tracker};
-use super::{Begin, Importer, Input, Output};
+use super::{Begin, Importer, Input, Output, plural};
 use crate::Result;
 use crate::capture::{Row, SourceStatus};
 
@@ -96,6 +96,12 @@ impl Total {
 }
 
 fn say_end(file: &Input, outcome: &Outcome, output: &mut Output<'_>) {
+    if outcome.end != End::Whole && frames::has_carriage_returns(&file.begin.bytes) {
+        output.cut_short(
+            "Each line feed in it follows a carriage return: it passed through a terminal (docker exec -t, ssh -t) or \
+             a transfer of text, which no packet capture survives. Capture it again without that.",
+        );
+    }
     let (file, position) = (file.file_name(), outcome.position);
     match outcome.end {
         End::Whole => {}
@@ -146,8 +152,12 @@ fn describe(tracker: &Tracker, total: &Total, output: &mut Output<'_>) {
 }
 
 fn packets(account: &FlowStats, total: &Total) -> String {
-    let mut said =
-        vec![format!("{} frames, {} packets in {} flows", account.frames, account.packets, account.flows)];
+    let mut said = vec![format!(
+        "{}, {} in {}",
+        plural(account.frames, "frame"),
+        plural(account.packets, "packet"),
+        plural(account.flows, "flow")
+    )];
     if account.copies > 0 {
         said.push(format!(
             "{} packets were captured more than once (on several interfaces, or by a mirror port) and are counted once",

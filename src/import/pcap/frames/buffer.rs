@@ -15,12 +15,14 @@ pub(super) struct Buffer<R> {
     end: usize,
     /// Bytes taken so far.
     position: u64,
+    /// What the reader said when bytes were only looked at.
+    failed: Option<io::Error>,
 }
 
 impl<R: Read> Buffer<R> {
     /// A buffer of so many bytes to begin with.
     pub(super) fn new(inner: R, bytes: usize) -> Self {
-        Self { inner, bytes: vec![0; bytes], start: 0, end: 0, position: 0 }
+        Self { inner, bytes: vec![0; bytes], start: 0, end: 0, position: 0, failed: None }
     }
 
     pub(super) fn into_inner(self) -> R {
@@ -62,8 +64,8 @@ impl<R: Read> Buffer<R> {
 
     /// All bytes that are in memory, at least so many unless the file ends or fails before.
     pub(super) fn in_memory(&mut self, bytes: usize) -> &[u8] {
-        // A failure comes again when these bytes are taken.
-        let _ = self.peek(bytes);
+        // A failure is said when these bytes are taken: not every reader says it twice.
+        self.failed = self.peek(bytes).err();
         &self.bytes[self.start..self.end]
     }
 
@@ -89,6 +91,9 @@ impl<R: Read> Buffer<R> {
     }
 
     fn fill(&mut self) -> io::Result<usize> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
         if self.end == self.bytes.len() {
             self.bytes.copy_within(self.start..self.end, 0);
             self.end -= self.start;
@@ -129,6 +134,25 @@ mod tests {
         }
         assert!(seen == bytes);
         assert_eq!(input.position(), 3_000_000);
+    }
+
+    /// A reader that fails once, and then says that there is no more.
+    struct FailsOnce(bool);
+
+    impl Read for FailsOnce {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            if std::mem::take(&mut self.0) { Err(io::ErrorKind::InvalidData.into()) } else { Ok(0) }
+        }
+    }
+
+    #[test]
+    fn a_failure_while_looking_ahead_is_said_when_the_bytes_are_taken() {
+        let mut input = Buffer::new([1_u8; 10].as_slice().chain(FailsOnce(true)), CHUNK_BYTES);
+        assert_eq!(input.in_memory(100).len(), 10);
+        assert_eq!(input.peek(10).unwrap().len(), 10);
+        input.take(10);
+        assert_eq!(input.peek(1).unwrap_err().kind(), io::ErrorKind::InvalidData);
+        assert_eq!(input.peek(1).unwrap().len(), 0);
     }
 
     #[test]

@@ -80,6 +80,19 @@ pub fn is_capture(begin: &[u8]) -> bool {
     begin.first_chunk().is_some_and(|begin| legacy::is_magic(*begin) || ng::is_magic(*begin))
 }
 
+/// Whether each of several line feeds in the beginning of a file follows a carriage return: what a
+/// terminal or a transfer of text makes of bytes, and hardly any packets have by chance.
+pub(in crate::import) fn has_carriage_returns(begin: &[u8]) -> bool {
+    let mut feeds = begin.iter().enumerate().skip(1).filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at);
+    let number = feeds.clone().count();
+    number >= 3 && feeds.all(|at| begin[at - 1] == b'\r')
+}
+
+/// Where in these bytes a packet capture begins, if it is behind something else.
+pub(in crate::import) fn find_capture(bytes: &[u8]) -> Option<usize> {
+    (1..bytes.len()).find(|at| legacy::is_file_header(&bytes[*at..]) || ng::is_section_header(&bytes[*at..]))
+}
+
 /// The time of the first frame in the beginning of a file, ns since the Unix epoch; none if there
 /// is none that is whole and has a time.
 pub fn first_ts_ns(begin: &[u8]) -> Option<i64> {

@@ -1,0 +1,62 @@
+//! Lines that tell a format of text by more than words.
+
+/// `22:13:20.000000 IP 10.0.0.1.40000 > 192.0.2.1.443: Flags [S]`, with a date or an interface before.
+pub(super) fn is_tcpdump(line: &str) -> bool {
+    let protocol = [" IP ", " IP6 ", " ARP, "].into_iter().find_map(|protocol| line.split_once(protocol));
+    let Some((before, after)) = protocol else { return false };
+    let is_time = |word: &str| {
+        word.len() >= 8
+            && word.starts_with(|c: char| c.is_ascii_digit())
+            && word.bytes().all(|b| b.is_ascii_digit() || b == b':' || b == b'.')
+    };
+    before.split_whitespace().any(is_time)
+        && (after.contains(" > ") || after.starts_with("Request") || after.starts_with("Reply"))
+}
+
+/// `    1   0.000000     10.0.0.1 → 192.0.2.1    TCP 74 40000 → 443 [SYN]`.
+pub(super) fn is_tshark(line: &str) -> bool {
+    let mut words = line.split_whitespace();
+    let number = words.next().is_some_and(|word| word.bytes().all(|byte| byte.is_ascii_digit()));
+    let time = words.next().is_some_and(|word| word.parse::<f64>().is_ok());
+    let _source = words.next();
+    number && time && matches!(words.next(), Some("→" | "->"))
+}
+
+/// `00000000  45 00 00 3c`, `0000   45 00`, `0x0000:  4500 003c`.
+pub(super) fn is_hex_dump(line: &str) -> bool {
+    let mut words = line.split_whitespace();
+    let Some(offset) = words.next() else { return false };
+    let offset = offset.trim_start_matches("0x").trim_end_matches(':');
+    let is_hex = |word: &str| word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_offset =
+        offset.len() >= 4 && is_hex(offset) && offset.trim_start_matches('0').len() < offset.len();
+    let pairs: Vec<&str> = words.take(4).collect();
+    is_offset && pairs.len() == 4 && pairs.iter().all(|word| matches!(word.len(), 2 | 4) && is_hex(word))
+}
+
+/// `tcp 6 431999 ESTABLISHED src=10.0.0.1 dst=192.0.2.1 sport=40000 dport=443 …`.
+pub(super) fn is_conntrack(line: &str) -> bool {
+    [" src=", " dst=", " sport=", " dport="].into_iter().all(|word| line.contains(word))
+        && ["tcp", "udp", "[NEW]", "[UPDATE]", "[DESTROY]"].into_iter().any(|word| line.contains(word))
+}
+
+/// `[TCP] C:\Windows\x.exe`, and with -c `TCP,x.exe,4100,ESTABLISHED,10.0.0.1:40000,192.0.2.1:443`.
+pub(super) fn is_tcpvcon(line: &str) -> bool {
+    let fields: Vec<&str> = line.split(',').take(7).collect();
+    let is_table = matches!(fields.as_slice(), ["TCP" | "UDP" | "TCPV6" | "UDPV6", _, pid, _, local, _] if pid.parse::<u32>().is_ok() && local.contains(':'));
+    is_table || ["[TCP] ", "[UDP] ", "[TCPV6] ", "[UDPV6] "].iter().any(|name| line.starts_with(name))
+}
+
+/// A full line of base64, as mail and consoles have it.
+pub(super) fn is_base64(line: &str) -> bool {
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    (60..=4096).contains(&line.len())
+        && line.trim_end_matches('=').bytes().all(is_letter)
+        && line.bytes().any(|byte| byte.is_ascii_lowercase())
+        && line.bytes().any(|byte| byte.is_ascii_uppercase())
+}
+
+/// `10.0.0.1 - - [14/Nov/2023:22:13:20 +0000] "GET / HTTP/1.1" 200 12`.
+pub(super) fn is_access_log(line: &str) -> bool {
+    line.contains("] \"") && [" HTTP/1.", " HTTP/2"].into_iter().any(|word| line.contains(word))
+}

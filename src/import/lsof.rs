@@ -8,6 +8,7 @@ use std::net::IpAddr;
 
 use super::lines::{Line, Lines};
 use super::snapshot::{self, Snapshots, Socket};
+use super::ss::services;
 use super::ss::time::stamp;
 use super::{Begin, FileReport, Importer, Input, Output};
 use crate::capture::{Example, Owner, Protocol, TcpState, UnusedReason};
@@ -214,7 +215,7 @@ impl List {
                 return self.skip(UnusedReason::NoConnection, &kind, &file);
             }
         };
-        let Some((local, remote)) = ends(&file.name, file.kind.ends_with('6')) else {
+        let Some((local, remote)) = ends(&file.name, file.kind.ends_with('6'), protocol) else {
             let kind = "names of hosts or ports in place of numbers: run lsof -nP -i";
             return self.skip(UnusedReason::Unsupported, kind, &file);
         };
@@ -314,21 +315,25 @@ fn unescape(text: &str) -> String {
 type End = (IpAddr, u16);
 
 /// `10.0.0.5:22->10.0.0.9:50000`, `*:22`, `[::1]:631`.
-fn ends(name: &str, is_v6: bool) -> Option<(End, Option<End>)> {
+fn ends(name: &str, is_v6: bool, protocol: Protocol) -> Option<(End, Option<End>)> {
     match name.split_once("->") {
-        Some((local, remote)) => Some((end(local, is_v6)?, Some(end(remote, is_v6)?))),
-        None => Some((end(name, is_v6)?, None)),
+        Some((local, remote)) => Some((end(local, is_v6, protocol)?, Some(end(remote, is_v6, protocol)?))),
+        None => Some((end(name, is_v6, protocol)?, None)),
     }
 }
 
-fn end(text: &str, is_v6: bool) -> Option<End> {
+fn end(text: &str, is_v6: bool, protocol: Protocol) -> Option<End> {
     let (addr, port) = text.rsplit_once(':')?;
     let addr: IpAddr = match addr {
         "*" if is_v6 => "::".parse().ok()?,
         "*" => "0.0.0.0".parse().ok()?,
         addr => addr.trim_matches(['[', ']']).split('%').next()?.parse().ok()?,
     };
-    let port = if port == "*" { 0 } else { port.parse().ok()? };
+    let port = match port {
+        "*" => 0,
+        // Without -P, lsof prints the names of services.
+        port => port.parse().ok().or_else(|| services::port(port, protocol))?,
+    };
     Some((addr.to_canonical(), port))
 }
 
@@ -376,13 +381,22 @@ mod tests {
     #[test]
     fn ends_are_numbers_or_nothing() {
         let addr = |text: &str| text.parse::<IpAddr>().unwrap();
+        let ends = |name: &str, is_v6: bool| super::ends(name, is_v6, Protocol::Tcp);
         assert_eq!(ends("*:22", true), Some(((addr("::"), 22), None)));
         assert_eq!(ends("*:*", false), Some(((addr("0.0.0.0"), 0), None)));
+        assert_eq!(ends("*:https", false), Some(((addr("0.0.0.0"), 443), None)));
         assert_eq!(
             ends("[fe80:5::1]:546->[::1]:547", true),
             Some(((addr("fe80:5::1"), 546), Some((addr("::1"), 547))))
         );
-        for name in ["localhost:631", "10.0.0.5:ssh->10.0.0.9:50000", "no PCB", "", "10.0.0.5:22->"] {
+        for name in [
+            "localhost:631",
+            "10.0.0.5:22->c2.example:50000",
+            "10.0.0.5:unheard-of",
+            "no PCB",
+            "",
+            "10.0.0.5:22->",
+        ] {
             assert_eq!(ends(name, false), None, "{name}");
         }
     }

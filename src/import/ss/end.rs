@@ -65,9 +65,11 @@ fn name_or_other(text: &str) -> Fault {
 const LINUX_WIDTH: usize = 23;
 const BSD_WIDTH: usize = 16;
 
-/// Whether a text is an IPv6 address that may have been cut to the width of its column.
+/// Whether a text is an IPv6 address that may have been cut to the width of its column. What prints
+/// brackets (`ss`, Windows) cuts nothing.
 pub(super) fn may_be_cut(text: &str) -> bool {
     is_v6(text)
+        && !text.starts_with('[')
         && (text.len() == LINUX_WIDTH || dotted_addr(text).is_some_and(|addr| addr.len() == BSD_WIDTH))
 }
 
@@ -133,6 +135,7 @@ mod tests {
             ("fe80::a00:27ff:fe:50000", true, false),
             ("fe80::a00:27ff:fe4e:66a1:50000", false, true),
             ("::ffff:192.168.100.1:50", true, false),
+            ("[::ffff:10.0.0.5]:50000", false, false),
             ("10.0.0.5:22", false, false),
             ("fe80::1%lo0.49152", false, false),
             ("2001:db8:1:2:3:4.443", true, false),

@@ -5,16 +5,37 @@ use super::socket::Parsed;
 use super::{iproute, netstat, solaris};
 use crate::capture::Protocol;
 
+/// What `netstat -v` of macOS has after the state, by the number of the column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Columns {
+    /// `rxbytes` and `txbytes`.
+    pub(super) received: Option<usize>,
+    pub(super) sent: Option<usize>,
+    /// `pid`, and since macOS 14 `process:pid`, where a name may have spaces.
+    pub(super) pid: Option<usize>,
+    pub(super) process_and_pid: Option<usize>,
+}
+
+impl Columns {
+    fn new(heading: &[&str]) -> Self {
+        let Some(state) = heading.iter().position(|word| *word == "(state)") else { return Self::default() };
+        let find = |name: &str| heading[state + 1..].iter().position(|word| *word == name);
+        Self {
+            received: find("rxbytes"),
+            sent: find("txbytes"),
+            pid: find("pid"),
+            process_and_pid: find("process:pid"),
+        }
+    }
+}
+
 /// Whose table it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Layout {
     /// None yet.
     Outside,
     Ss,
-    /// On macOS with `-v`, the process is in this column after the state.
-    Netstat {
-        pid_column: Option<usize>,
-    },
+    Netstat(Columns),
     Solaris(Protocol),
     /// A table of something else, such as Unix sockets.
     Other,
@@ -27,8 +48,10 @@ impl Layout {
         match words.as_slice() {
             ["State" | "Netid", "Recv-Q" | "State", ..] | ["Recv-Q", "Send-Q", "Local", ..] => Some(Self::Ss),
             // All languages of Linux and most of Windows have this word.
-            ["Proto", second, ..] if !second.bytes().any(|byte| byte.is_ascii_digit()) => {
-                Some(Self::Netstat { pid_column: pid_column(&words) })
+            ["Proto", second, ..] | [_, "Proto", second, ..]
+                if !second.bytes().any(|byte| byte.is_ascii_digit()) =>
+            {
+                Some(Self::Netstat(Columns::new(&words)))
             }
             _ => solaris::title(line).map(Self::Solaris),
         }
@@ -50,14 +73,16 @@ impl Layout {
     pub(super) fn parse(self, line: &str) -> Parsed {
         match self {
             Self::Ss => iproute::parse(line, true),
-            Self::Netstat { pid_column } => netstat::parse(line, pid_column),
+            Self::Netstat(columns) => netstat::parse(line, columns),
             Self::Solaris(protocol) => solaris::parse(line, protocol),
             Self::Outside | Self::Other => match iproute::parse(line, false) {
-                Parsed::Nothing | Parsed::Fault(Fault::Other) => match netstat::parse(line, None) {
-                    // A sentence that begins with the name of a protocol.
-                    Parsed::Fault(Fault::Other) => Parsed::Nothing,
-                    parsed => parsed,
-                },
+                Parsed::Nothing | Parsed::Fault(Fault::Other) => {
+                    match netstat::parse(line, Columns::default()) {
+                        // A sentence that begins with the name of a protocol.
+                        Parsed::Fault(Fault::Other) => Parsed::Nothing,
+                        parsed => parsed,
+                    }
+                }
                 parsed => parsed,
             },
         }
@@ -65,12 +90,6 @@ impl Layout {
 
     /// Whether a line of it that is no socket should have been one.
     pub(super) fn is_of_sockets(self) -> bool {
-        matches!(self, Self::Ss | Self::Netstat { .. } | Self::Solaris(_))
+        matches!(self, Self::Ss | Self::Netstat(_) | Self::Solaris(_))
     }
-}
-
-/// Words after `(state)` up to `pid`, as `netstat -v` of macOS has them.
-fn pid_column(words: &[&str]) -> Option<usize> {
-    let state = words.iter().position(|word| *word == "(state)")?;
-    words[state + 1..].iter().position(|word| *word == "pid")
 }

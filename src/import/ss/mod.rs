@@ -8,7 +8,7 @@ mod end;
 mod iproute;
 mod layout;
 mod netstat;
-mod services;
+pub(super) mod services;
 mod socket;
 mod solaris;
 mod state;
@@ -96,9 +96,9 @@ fn say(tables: &Tables, output: &mut Output<'_>) {
     output.source("tables", SourceStatus::Ran, detail);
     if tables.without_time > 0 {
         let detail = format!(
-            "{} tables have no time: they are placed at the given time, or a second after the previous \
-             table, so durations and rates are unreliable",
-            tables.without_time
+            "{} without a time: placed at the given time, or a second after the previous table, so \
+             durations and rates are unreliable",
+            super::plural(tables.without_time, "table")
         );
         output.source("times", SourceStatus::Partial, detail);
     }

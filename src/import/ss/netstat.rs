@@ -2,6 +2,7 @@
 //! tells which, and not its words, which many systems translate.
 
 use super::end::{self, Fault};
+use super::layout::Columns;
 use super::socket::{Parsed, Socket, process_name};
 use super::state;
 use crate::capture::{Owner, Protocol, TcpState};
@@ -28,8 +29,9 @@ const OTHERS: [&str; 18] = [
     "divert",
 ];
 
-/// Reads a line; `has_pid` says that the heading has a column for it, as on macOS.
-pub(super) fn parse(line: &str, pid_column: Option<usize>) -> Parsed {
+/// Reads a line; `columns` are those that the heading has after the state, as on macOS.
+pub(super) fn parse(line: &str, columns: Columns) -> Parsed {
+    let line = without_control_block(line);
     let words: Vec<&str> = line.split_whitespace().take(64).collect();
     let Some((name, rest)) = words.split_first() else { return Parsed::Nothing };
     let protocol = match *name {
@@ -42,7 +44,7 @@ pub(super) fn parse(line: &str, pid_column: Option<usize>) -> Parsed {
         [received, sent, local, remote, rest @ ..] if is_number(received) && is_number(sent) => {
             let after = after_words(line, 5);
             Socket::between(local, remote, protocol)
-                .map(|socket| with_rest(socket, rest, after, pid_column))
+                .map(|socket| with_rest(socket, rest, after, columns))
                 .into()
         }
         [local, remote, rest @ ..] if end::parse(local, protocol).is_ok() => {
@@ -50,6 +52,14 @@ pub(super) fn parse(line: &str, pid_column: Option<usize>) -> Parsed {
         }
         _ => Parsed::Fault(Fault::Other),
     }
+}
+
+/// Without the address in memory that AIX and BSD print first with `-A`.
+fn without_control_block(line: &str) -> &str {
+    let Some((address, rest)) = line.trim_start().split_once(' ') else { return line };
+    let rest = rest.trim_start();
+    let is_address = address.len() >= 8 && address.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_address && (rest.starts_with("tcp") || rest.starts_with("udp")) { rest } else { line }
 }
 
 fn is_number(word: &str) -> bool {
@@ -81,10 +91,10 @@ fn take_state<'a, 'b>(socket: &mut Socket, rest: &'a [&'b str]) -> &'a [&'b str]
 }
 
 /// What Linux, BSD and macOS print after the ends: a state, a user and an inode, a process.
-fn with_rest(mut socket: Socket, rest: &[&str], text: &str, pid_column: Option<usize>) -> Socket {
+fn with_rest(mut socket: Socket, rest: &[&str], text: &str, columns: Columns) -> Socket {
     let words = take_state(&mut socket, rest);
-    if let Some(column) = pid_column {
-        socket.owner.pid = words.get(column).and_then(|word| word.parse().ok()).filter(|pid| *pid != 0);
+    if columns != Columns::default() {
+        of_macos(&mut socket, words, columns);
         return socket;
     }
     if let [user, inode, ..] = words
@@ -97,6 +107,21 @@ fn with_rest(mut socket: Socket, rest: &[&str], text: &str, pid_column: Option<u
     }
     take_program(text, &mut socket.owner);
     socket
+}
+
+/// What macOS prints after the state with `-v`.
+fn of_macos(socket: &mut Socket, words: &[&str], columns: Columns) {
+    let number = |column: Option<usize>| words.get(column?)?.parse::<u64>().ok();
+    socket.counters.bytes_received = number(columns.received);
+    socket.counters.bytes_sent = number(columns.sent);
+    socket.owner.pid = number(columns.pid).and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid != 0);
+    let process = columns.process_and_pid.and_then(|column| words.get(column..)).unwrap_or_default();
+    let pid_of = |word: &&str| word.rsplit_once(':').and_then(|(_, pid)| pid.parse::<u32>().ok());
+    if let Some((last, pid)) = process.iter().enumerate().find_map(|(at, word)| Some((at, pid_of(word)?))) {
+        let name = process[..=last].join(" ");
+        socket.owner.process_name = name.rsplit_once(':').and_then(|(name, _)| process_name(name));
+        socket.owner.pid = Some(pid).filter(|pid| *pid != 0);
+    }
 }
 
 /// `4100/sshd: admin`: the process and the name that it goes by, up to a colon.
@@ -128,5 +153,5 @@ pub(super) fn program_below(line: &str) -> Option<String> {
 
 /// Whether a line is a socket whatever stands above it.
 pub(super) fn is_socket(line: &str) -> bool {
-    matches!(parse(line, None), Parsed::Socket(_) | Parsed::Fault(Fault::Name))
+    matches!(parse(line, Columns::default()), Parsed::Socket(_) | Parsed::Fault(Fault::Name))
 }

@@ -116,7 +116,7 @@ const OF_TCP: &[(&str, u16)] = &[("exec", 512), ("login", 513), ("shell", 514)];
 const OF_UDP: &[(&str, u16)] = &[("biff", 512), ("ipsec-nat-t", 4500), ("syslog", 514), ("who", 513)];
 
 /// The port of a service; none for a name that is not registered.
-pub(super) fn port(name: &str, protocol: Protocol) -> Option<u16> {
+pub(in crate::import) fn port(name: &str, protocol: Protocol) -> Option<u16> {
     let own = if protocol == Protocol::Udp { OF_UDP } else { OF_TCP };
     let own = own.iter().find(|(known, _)| *known == name).map(|(_, port)| *port);
     own.or_else(|| {

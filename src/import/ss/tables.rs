@@ -8,10 +8,10 @@ use std::sync::Arc;
 use ahash::AHashSet;
 
 use super::end::{Fault, is_any, is_wide};
-use super::layout::Layout;
+use super::layout::{Columns, Layout};
 use super::socket::{Parsed, Socket};
 use super::time::{self, Stamp, stamp};
-use super::{iproute, netstat};
+use super::{iproute, netstat, solaris};
 use crate::capture::{Example, Owner, OwnerSource, Protocol, Row, TcpState, UnusedReason};
 use crate::import::FileReport;
 use crate::import::lines::{Line, Lines};
@@ -144,7 +144,9 @@ impl<'a> TableReader<'a> {
         if is_below && self.is_details(line) {
             return;
         }
-        match self.layout.parse(line) {
+        // A title begins another table, whatever it would be in this one.
+        let parsed = if solaris::title(line).is_some() { Parsed::Nothing } else { self.layout.parse(line) };
+        match parsed {
             Parsed::Socket(socket) => self.socket(number, line, *socket),
             Parsed::Fault(Fault::Name) => {
                 let kind = "socket with a name in place of an address or a port (use ss -n or netstat -n)";
@@ -168,6 +170,11 @@ impl<'a> TableReader<'a> {
             self.layout = layout;
         } else if let Some(name) = netstat::program_below(line) {
             self.name_program(&name);
+        } else if is_prompt(line) {
+            self.end_table();
+            self.layout = Layout::Outside;
+        } else if matches!(self.layout, Layout::Netstat(_)) && is_component(line) {
+            // It says nothing that is asked for.
         } else if line.bytes().any(|byte| byte.is_ascii_digit()) {
             if self.layout.is_of_sockets() {
                 self.account.stats.unreadable_line(number, line.as_bytes());
@@ -238,8 +245,7 @@ impl<'a> TableReader<'a> {
 
     fn begin_without_heading(&mut self, line: &str) {
         self.is_headless = true;
-        self.layout =
-            if iproute::is_socket(line) { Layout::Ss } else { Layout::Netstat { pid_column: None } };
+        self.layout = if iproute::is_socket(line) { Layout::Ss } else { Layout::Netstat(Columns::default()) };
     }
 
     /// The program that Windows prints below all sockets of a process.
@@ -372,6 +378,19 @@ fn tell_protocols(entries: &mut [Entry]) {
             (socket.protocol, socket.state) = (Protocol::Udp, None);
         }
     }
+}
+
+/// `root@web01:~# ss -tunap`, as in the record of a session.
+fn is_prompt(line: &str) -> bool {
+    let is_user = |user: &str| user.len() <= 40 && !user.contains(char::is_whitespace);
+    let has_user = line.split_once('@').is_some_and(|(user, _)| is_user(user));
+    let line = line.trim_end();
+    has_user && (["# ", "$ "].iter().any(|sign| line.contains(sign)) || line.ends_with(['#', '$']))
+}
+
+/// `  W32Time`, the service to which a socket belongs, above the program that `netstat -b` of Windows names.
+fn is_component(line: &str) -> bool {
+    line.starts_with([' ', '\t']) && line.split_whitespace().count() == 1 && !line.contains([':', '.'])
 }
 
 impl Tables {

@@ -429,3 +429,65 @@ proptest! {
         read_at(&text, Some(T));
     }
 }
+
+#[test]
+fn an_address_in_brackets_is_whole_however_long_it_is() {
+    let read = read(
+        "1700000000\nNetid State Recv-Q Send-Q Local Address:Port Peer Address:Port\n\
+         tcp ESTAB 0 0 [::ffff:10.0.0.5]:50000 [::ffff:192.0.2.77]:443 users:((\"java\",pid=7,fd=5))\n",
+    );
+    assert_eq!(read.sockets(), ["0 ESTABLISHED 10.0.0.5:50000 > 192.0.2.77:443"]);
+    assert_eq!(read.unused(), []);
+}
+
+#[test]
+fn tables_of_solaris_are_each_of_their_own_protocol() {
+    let read = read(
+        "1700000000\nUDP: IPv4\n   Local Address        Remote Address      State\n\
+         -------------------- -------------------- ----------\n      *.111                               Idle\n\n\
+         TCP: IPv4\n   Local Address        Remote Address    Swind Send-Q Rwind Recv-Q    State\n\
+         -------------------- -------------------- ----- ------ ----- ------ -----------\n\
+         *.22                 *.*                      0      0 49152      0 LISTEN\n\
+         10.0.0.5.22          192.0.2.9.50122      64128      0 49152      0 ESTABLISHED\n",
+    );
+    assert_eq!(
+        read.sockets(),
+        ["0 udp :::111 > -", "0 LISTEN :::22 > -", "0 ESTABLISHED 10.0.0.5:22 > 192.0.2.9:50122"]
+    );
+    assert_eq!(read.unused(), []);
+}
+
+#[test]
+fn columns_of_aix_and_macos_are_known_by_their_headings() {
+    let aix = read(
+        "1700000000\nPCB/ADDR         Proto Recv-Q Send-Q  Local Address      Foreign Address    (state)\n\
+         f1000e00000603b8 tcp        0      0  *.22               *.*                LISTEN\n\
+         f1000e000abcd3b8 tcp4       0      0  10.0.0.5.22        192.0.2.9.50122    ESTABLISHED\n",
+    );
+    assert_eq!(aix.sockets(), ["0 LISTEN :::22 > -", "0 ESTABLISHED 10.0.0.5:22 > 192.0.2.9:50122"]);
+    let macos = read(
+        "1700000000\nProto Recv-Q Send-Q  Local Address          Foreign Address        (state)  rxbytes  txbytes  \
+         rhiwat  shiwat    process:pid    state  options\n\
+         tcp4       0      0  10.0.0.5.50122         192.0.2.9.443          ESTABLISHED     1234     567  131072  \
+         131072     Google Chrome He:412    00102 00000000\n",
+    );
+    assert_eq!(macos.owners(), [(Some(412), Some("Google Chrome He"))]);
+    let counters = macos.rows[0].counters;
+    assert_eq!((counters.bytes_sent, counters.bytes_received), (Some(567), Some(1234)));
+}
+
+#[test]
+fn services_above_programs_and_prompts_below_tables_are_no_sockets() {
+    let windows = read(
+        "1700000000\n  Proto  Local Address          Foreign Address        State           PID\n  \
+         UDP    0.0.0.0:123            *:*                                    1200\n  W32Time\n [svchost.exe]\n",
+    );
+    assert_eq!(windows.owners(), [(Some(1200), Some("svchost.exe"))]);
+    assert_eq!(windows.unused(), []);
+    let session = read(
+        "root@web01:~# date +%s; ss -tan\n1700000000\nState Recv-Q Send-Q Local Address:Port Peer Address:Port\n\
+         ESTAB 0 0 10.0.0.5:22 192.0.2.9:50122\nroot@web01:~# exit\n",
+    );
+    assert_eq!(session.sockets(), ["0 ESTABLISHED 10.0.0.5:22 > 192.0.2.9:50122"]);
+    assert_eq!(session.unused(), []);
+}

@@ -49,8 +49,33 @@ pub(super) fn prefix(line: &str, near_us: Option<i64>) -> Option<(Stamp, &str)> 
         }
         let text = line[..end].trim_matches(DECORATION);
         let stamp = number(text).or_else(|| iso(text)).or_else(|| without_year(text, near_us))?;
-        Some((stamp, line.get(end + 1..)?))
+        Some((stamp, without_sender(line.get(end + 1..)?)))
     })
+}
+
+/// Without what stands after the time in the logs of containers (`stdout F `) and of syslog (`host
+/// program[12]: `).
+fn without_sender(line: &str) -> &str {
+    if let Some(rest) = ["stdout F ", "stderr F "].iter().find_map(|stream| line.strip_prefix(stream)) {
+        return rest;
+    }
+    let is_of_sender = |text: &str| {
+        let mut words = text.split(' ');
+        let (host, program) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        let program =
+            program.strip_suffix(']').and_then(|text| text.split_once('[')).map_or(program, |(name, _)| name);
+        let is_name = |text: &str| {
+            !text.is_empty()
+                && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-/".contains(&byte))
+        };
+        words.next().is_none() && is_name(host) && is_name(program)
+    };
+    match line.split_once(": ") {
+        Some((sender, rest)) if is_of_sender(sender) => rest,
+        // Of an empty line, nothing stands behind the colon.
+        _ if line.strip_suffix(':').is_some_and(is_of_sender) => "",
+        _ => line,
+    }
 }
 
 /// `Every 1.0s: ss -tinpe      host: Tue Nov 24 14:03:54 2026`: what follows the last name.
@@ -298,6 +323,15 @@ mod tests {
             let (stamp, rest) = prefix(line, None).unwrap();
             assert_eq!((stamp.ts_us, rest), (T, "ESTAB 0 0"), "{line}");
         }
+        for line in
+            ["2023-11-14T22:13:20.0Z stdout F ESTAB 0 0", "2023-11-14T22:13:20Z web ss[12]: ESTAB 0 0"]
+        {
+            assert_eq!(prefix(line, None).unwrap().1, "ESTAB 0 0", "{line}");
+        }
+        let line = "Nov 14 22:13:20 web collect.sh: tcp 0 0 10.0.0.1:22 10.0.0.2:5 ESTABLISHED 1/sshd: x";
+        assert_eq!(prefix(line, Some(T)).unwrap().1, "tcp 0 0 10.0.0.1:22 10.0.0.2:5 ESTABLISHED 1/sshd: x");
+        let line = "1700000000 tcp 0 0 10.0.0.1:22 10.0.0.2:5 ESTABLISHED 1/sshd: x";
+        assert_eq!(prefix(line, Some(T)).unwrap().1, "tcp 0 0 10.0.0.1:22 10.0.0.2:5 ESTABLISHED 1/sshd: x");
         let line = "Nov 14 22:13:20 \t cubic rto:204";
         assert_eq!(prefix(line, None), None);
         let (stamp, rest) = prefix(line, Some(T + 40 * DAY_US)).unwrap();

@@ -29,6 +29,7 @@ mod import_input;
 mod import_pcap;
 mod import_text;
 mod import_tools;
+mod import_wrapped;
 mod metrics;
 mod old_captures;
 #[cfg(target_os = "linux")]

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use chrono::{DateTime, NaiveDateTime};
 
 use crate::capture::{Owner, Protocol};
+use crate::import::timestamp;
 
 /// Sysmon calls itself so, on Windows and on Linux.
 const PROVIDERS: [&str; 2] = ["microsoft-windows-sysmon", "linux-sysmon"];
@@ -183,9 +184,12 @@ impl Record {
     }
 }
 
-/// `2023-11-14 22:13:20.123` and ISO 8601, in UTC where no offset is named.
+/// `2023-11-14 22:13:20.123`, ISO 8601 and seconds since the Unix epoch, in UTC where no offset is named.
 fn time_us(text: &str) -> Option<i64> {
     let text = text.trim();
+    if let Some(us) = timestamp::epoch(text.as_bytes()) {
+        return Some(us);
+    }
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
         return Some(time.timestamp_micros());
     }

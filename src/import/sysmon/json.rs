@@ -5,7 +5,8 @@
 //! | Winlogbeat 7 and later, Elastic Agent | `winlog.event_data`, else ECS fields (`source.ip` …) |
 //! | Winlogbeat before 7 | `event_data` beside `event_id` |
 //! | Elasticsearch exports | the same under `_source` |
-//! | evtx_dump, Chainsaw, Hayabusa | `Event.System` and `Event.EventData` |
+//! | evtx_dump, Chainsaw (also under `document.data`) | `Event.System` and `Event.EventData` |
+//! | Velociraptor | `System` and `EventData`, `EventID.Value` |
 //! | EvtxECmd | `Payload`, JSON in a string |
 //! | Get-WinEvent with ConvertTo-Json | `Message`, lines of text |
 //! | NXLog, Mordor data sets | at the top |
@@ -31,7 +32,7 @@ const ECS: [(&str, &str); 9] = [
 /// The event of a line; none if it is no object, or no event.
 pub(super) fn parse(line: &[u8]) -> Option<Record> {
     let value: Value = serde_json::from_slice(line).ok()?;
-    let value = value.get("_source").unwrap_or(&value);
+    let value = value.get("_source").or_else(|| value.pointer("/document/data")).unwrap_or(&value);
     let object = value.as_object()?;
     winlogbeat(value)
         .or_else(|| evtx_dump(value))
@@ -70,7 +71,7 @@ fn winlogbeat(value: &Value) -> Option<Record> {
 }
 
 fn evtx_dump(value: &Value) -> Option<Record> {
-    let event = value.get("Event")?;
+    let event = value.get("Event").unwrap_or(value);
     let system = event.get("System")?;
     // Some programs write attributes inside of the element, others beside it.
     let attribute = |element: &str, name: &str| {
@@ -83,7 +84,7 @@ fn evtx_dump(value: &Value) -> Option<Record> {
     let id = system.get("EventID")?;
     let mut record = Record {
         provider,
-        id: number(id.get("#text").unwrap_or(id)),
+        id: number(id.get("#text").or_else(|| id.get("Value")).unwrap_or(id)),
         computer: system.get("Computer").and_then(scalar).unwrap_or_default(),
         time: time.unwrap_or_default(),
         data: Vec::new(),

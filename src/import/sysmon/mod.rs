@@ -24,7 +24,7 @@ use self::event::{Connection, Event};
 use self::names::Names;
 use self::processes::Processes;
 use super::lines::{Line, Lines};
-use super::{Begin, FileReport, Importer, Input, Output};
+use super::{Begin, FileReport, Importer, Input, Output, envelope};
 use crate::capture::{
     Counters, Example, ImportStats, Kind, OwnerSource, Protocol, Row, SourceStatus, TcpState, UnusedReason,
 };
@@ -42,6 +42,9 @@ pub const IMPORTER: Importer = Importer {
 /// Lines that are looked at, as logs hold the events of other providers too.
 const MOST_LINES: usize = 200;
 
+/// A line of syslog has no more before its event.
+const MOST_PREFIX_BYTES: usize = 200;
+
 /// Connections that wait for the event of their process; newest events often come first.
 const MOST_WAITING: usize = 500_000;
 
@@ -57,8 +60,15 @@ fn parse(line: &[u8]) -> Option<event::Record> {
     match line.trim_ascii_start().first()? {
         b'{' => json::parse(line),
         b'<' => xml::parse(line),
-        _ => None,
+        // What syslog puts before it: Sysmon for Linux writes there.
+        _ if has_event_after_prefix(line) => xml::parse(line),
+        _ => json::parse(envelope::after_prefix(line)?),
     }
+}
+
+fn has_event_after_prefix(line: &[u8]) -> bool {
+    let begin = &line[..line.len().min(MOST_PREFIX_BYTES)];
+    [b"<Event>".as_slice(), b"<Event "].iter().any(|tag| begin.windows(tag.len()).any(|bytes| bytes == *tag))
 }
 
 fn import(inputs: &[Input], output: &mut Output<'_>) -> Result<()> {

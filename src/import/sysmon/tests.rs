@@ -53,6 +53,8 @@ fn notations() -> Vec<String> {
         "event_id": "3", "computer_name": "ws1", "event_data": data()}});
     let events = [
         winlogbeat.clone(),
+        json!({"System": {"Provider": {"Name": provider}, "EventID": {"Value": 3}, "Computer": "ws1",
+            "TimeCreated": {"SystemTime": 1_700_000_000.2}}, "EventData": data(), "Message": "Network connection detected"}),
         json!({"_index": "x", "_source": winlogbeat}),
         json!({"@timestamp": "x", "source_name": provider, "event_id": 3, "computer_name": "ws1", "event_data": data()}),
         json!({"Event": {"System": {"Provider": {"#attributes": {"Name": provider}}, "EventID": 3, "Computer": "ws1",
@@ -66,7 +68,13 @@ fn notations() -> Vec<String> {
             "eventdata": camel}}}),
         json!(flat),
     ];
-    events.iter().map(ToString::to_string).chain([xml_of(3, &DATA)]).collect()
+    events.iter().map(ToString::to_string).chain([xml_of(3, &DATA), syslog()]).collect()
+}
+
+/// As Sysmon for Linux writes it.
+fn syslog() -> String {
+    let xml = xml_of(3, &DATA).replace(" xmlns='http://schemas.microsoft.com/win/2004/08/events/event'", "");
+    format!("Nov 14 22:13:20 ws1 sysmon: {}", xml.replace("Microsoft-Windows-Sysmon", "Linux-Sysmon"))
 }
 
 fn event(line: &str) -> Option<Event> {

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::utf16::Order;
+use super::{escapes, file_names};
 
 /// Keys under which exports hold an array of records: search engines, clouds, log APIs.
 const ENVELOPES: &[&str] = &[
@@ -21,11 +22,16 @@ const ENVELOPES: &[&str] = &[
 
 /// How text is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each says whether one change to the text is needed")]
 pub(in crate::import) struct Layout {
     pub(super) encoding: Encoding,
     /// Whether there is a byte-order mark.
     pub(super) has_mark: bool,
     pub(super) ends_lines_with_cr: bool,
+    /// Whether sequences for a terminal are in it.
+    pub(super) has_escapes: bool,
+    /// Whether each line begins with the name of a file.
+    pub(super) has_file_names: bool,
     pub(super) json: JsonLayout,
     /// Whether it is the XML of Windows events.
     pub(super) has_xml_events: bool,
@@ -62,6 +68,8 @@ impl Layout {
             encoding,
             has_mark: false,
             ends_lines_with_cr: false,
+            has_escapes: false,
+            has_file_names: false,
             json: JsonLayout::Lines,
             has_xml_events: false,
         };
@@ -74,10 +82,23 @@ impl Layout {
         let plain = plain.unwrap_or(&text);
         layout.ends_lines_with_cr = plain.contains(&b'\r') && !plain.contains(&b'\n');
         if !layout.ends_lines_with_cr {
-            layout.json = json_layout(plain);
-            layout.has_xml_events = has_xml_events(plain);
+            layout.add_records(head, plain);
         }
         Some(layout)
+    }
+
+    /// Finds what lies around the records of a file that begins with `head`, which is this as plain text.
+    fn add_records(&mut self, head: &[u8], plain: &[u8]) {
+        self.has_escapes = escapes::are_in(plain);
+        self.has_file_names = file_names::are_on_all_lines(plain);
+        let plain = if self.has_escapes || self.has_file_names {
+            &super::plain_head(head, Some(*self))
+        } else {
+            plain
+        };
+        let plain = without_number(plain);
+        self.json = json_layout(plain);
+        self.has_xml_events = has_xml_events(plain);
     }
 
     /// Whether records are no longer on the lines on which they are in the file.
@@ -113,7 +134,8 @@ fn is_text(head: &[u8]) -> bool {
     for &byte in head {
         match byte {
             0 => runs += usize::from(previous != 0),
-            b'\t' | b'\n' | b'\r' | 0x0b | 0x0c | 0x1b => others += 1,
+            // Bells end the titles that programs give to terminals.
+            0x07 | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c | 0x1b => others += 1,
             0x01..=0x1f | 0x7f => controls += 1,
             _ => others += 1,
         }
@@ -128,6 +150,17 @@ const XML_EVENTS: &[u8] = b"http://schemas.microsoft.com/win/2004/08/events/even
 fn has_xml_events(text: &[u8]) -> bool {
     let has = |words: &[u8]| text.windows(words.len()).any(|window| window == words);
     text.trim_ascii_start().starts_with(b"<") && has(b"<Event ") && has(XML_EVENTS)
+}
+
+/// Without the number that `evtx_dump` prints before each event, on a line of its own.
+fn without_number(text: &[u8]) -> &[u8] {
+    let after = || {
+        let rest = text.trim_ascii_start().strip_prefix(b"Record ")?;
+        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let rest = &rest[digits..];
+        matches!(rest.first(), Some(b'\r' | b'\n') if digits > 0).then(|| rest.trim_ascii_start())
+    };
+    after().unwrap_or(text)
 }
 
 fn json_layout(text: &[u8]) -> JsonLayout {
@@ -149,6 +182,9 @@ fn layout_of_objects(text: &[u8]) -> JsonLayout {
         let has_envelope = is_only_line && has_records(&object);
         return if has_envelope { JsonLayout::Values { has_envelope } } else { JsonLayout::Lines };
     }
+    if let Some(object) = first_of_several(first) {
+        return JsonLayout::Values { has_envelope: has_records(&object) };
+    }
     // An object that goes on: pretty-printed, or an envelope on a line longer than what was looked at.
     let has_envelope = begins_as_envelope(text);
     let goes_on = matches!(first, [b'{'] | [.., b',' | b'{' | b'[' | b':']);
@@ -158,6 +194,13 @@ fn layout_of_objects(text: &[u8]) -> JsonLayout {
     } else {
         JsonLayout::Lines
     }
+}
+
+/// The first of several objects on one line, as Amazon Data Firehose joins them.
+fn first_of_several(line: &[u8]) -> Option<Map<String, Value>> {
+    let mut objects = serde_json::Deserializer::from_slice(line).into_iter::<Map<String, Value>>();
+    let first = objects.next()?.ok()?;
+    line[objects.byte_offset()..].trim_ascii_start().starts_with(b"{").then_some(first)
 }
 
 /// Whether it holds an array of objects under a key of an envelope.
@@ -208,6 +251,10 @@ mod tests {
             serde_json::json!({"took": 3, "_shards": {"total": 1}, "hits": {"total": {"value": 2}, "hits": array}}).to_string(),
             serde_json::to_string_pretty(&serde_json::json!({"Records": array})).unwrap(),
             serde_json::json!({"count": 2, "logEvents": array, "next": "x"}).to_string(),
+            records.concat(),
+            records.map(|record| format!(r#"{{"id":"x","logEvents":[{record}]}}"#)).concat(),
+            values.iter().map(|value| format!("Record 1\n{value:#}\n")).collect::<Vec<_>>().concat(),
+            records.map(|record| format!("logs/eve.json:{record}\n")).concat(),
         ];
         for layout in layouts {
             assert_eq!(lines(&layout), records, "{layout}");

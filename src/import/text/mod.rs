@@ -1,10 +1,13 @@
 //! Text as people have it, into plain lines of UTF-8: one layer below every importer of text.
 //!
 //! A byte-order mark is dropped, UTF-16 is decoded, runs of NUL bytes are taken out, the line ends of
-//! old Macs are turned into `\n`, and JSON that is not one record a line (arrays, pretty-printed
+//! old Macs are turned into `\n`, what was meant for a terminal and the names that `grep` puts before
+//! each line are taken away, and JSON that is not one record a line (arrays, pretty-printed
 //! objects, the envelopes of search engines and clouds) is laid out so. How a file is written is
 //! decided by its first 64 KiB.
 
+mod escapes;
+mod file_names;
 mod json;
 mod layout;
 mod nuls;
@@ -105,6 +108,12 @@ fn transforms(layout: Layout, nul_bytes: Rc<Cell<u64>>) -> Vec<Box<dyn Transform
     }
     if layout.ends_lines_with_cr {
         transforms.push(Box::new(CarriageReturns));
+    }
+    if layout.has_escapes {
+        transforms.push(Box::<escapes::Escapes>::default());
+    }
+    if layout.has_file_names {
+        transforms.push(Box::<file_names::FileNames>::default());
     }
     if layout.has_xml_events {
         transforms.push(Box::<xml::Events>::default());

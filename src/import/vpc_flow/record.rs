@@ -137,7 +137,7 @@ impl Fields {
     /// The record of a line; none if it is none.
     pub(super) fn parse(&self, line: &str) -> Option<Parsed> {
         if line.trim_start().starts_with('{') {
-            return parse_object(line);
+            return self.parse_object(line);
         }
         let mut words = words(line);
         // CloudWatch puts the time of the delivery before it.
@@ -145,6 +145,23 @@ impl Fields {
             words.remove(0);
         }
         self.parse_words(&words)
+    }
+
+    /// A record as an object, as Amazon Data Firehose and exports of queries have it, or as the message
+    /// of an event of Amazon `CloudWatch` Logs.
+    fn parse_object(&self, line: &str) -> Option<Parsed> {
+        let Ok(Value::Object(object)) = serde_json::from_str(line) else { return None };
+        if let Some(Value::String(message)) = object.get("message") {
+            return self.parse_words(&words(message));
+        }
+        let text = |value: &Value| match value {
+            Value::String(text) => text.clone(),
+            Value::Null => String::new(),
+            other => other.to_string(),
+        };
+        let values: Vec<String> = object.values().map(text).collect();
+        let values: Vec<&str> = values.iter().map(String::as_str).collect();
+        Self::named(object.keys().map(String::as_str))?.parse_words(&values)
     }
 
     fn parse_words(&self, words: &[&str]) -> Option<Parsed> {
@@ -208,19 +225,6 @@ fn words(line: &str) -> Vec<&str> {
 
 fn unquoted(word: &str) -> &str {
     word.trim().trim_matches('"')
-}
-
-/// A record as an object, as Amazon Data Firehose and exports of queries have it.
-fn parse_object(line: &str) -> Option<Parsed> {
-    let Ok(Value::Object(object)) = serde_json::from_str(line) else { return None };
-    let text = |value: &Value| match value {
-        Value::String(text) => text.clone(),
-        Value::Null => String::new(),
-        other => other.to_string(),
-    };
-    let values: Vec<String> = object.values().map(text).collect();
-    let values: Vec<&str> = values.iter().map(String::as_str).collect();
-    Fields::named(object.keys().map(String::as_str))?.parse_words(&values)
 }
 
 /// A number that may be missing.

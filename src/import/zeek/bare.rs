@@ -42,6 +42,9 @@ const STATES: &[&[u8]] = &[
     b"S0", b"S1", b"SF", b"REJ", b"S2", b"S3", b"RSTO", b"RSTR", b"RSTOS0", b"RSTRH", b"SH", b"SHR", b"OTH",
 ];
 
+/// Earlier than this (1973), a number is a duration and no time.
+const LEAST_TIME_US: i64 = 100_000_000_000_000;
+
 /// Which column is what.
 #[derive(Debug)]
 pub(super) struct Bare {
@@ -99,7 +102,10 @@ fn proved(values: &[&[u8]]) -> Option<Vec<Option<Field>>> {
         columns[at] = Some(field);
         Some(at)
     };
-    place(&|value| conn::timestamp(value).is_some_and(|ts| ts.us > 0) && !is_port(value), Field::Ts)?;
+    place(
+        &|value| conn::timestamp(value).is_some_and(|ts| ts.us > LEAST_TIME_US) && !is_port(value),
+        Field::Ts,
+    )?;
     place(&|value| matches!(value, b"tcp" | b"udp" | b"icmp"), Field::Proto)?;
     let uid = place(&is_uid, Field::Uid);
     let state = place(&|value| STATES.contains(&value), Field::ConnState);
@@ -153,6 +159,7 @@ mod tests {
             "10.0.0.1\t40000\t192.0.2.1\t443\ttcp\tSF",
             "1700000000.25\t10.0.0.1\t40000\t192.0.2.1\t443\ttcp",
             "1700000000.25\tC1\ttext",
+            "x:1700000000.25\tCHhAvVGS1DHFjwGM9\t10.0.0.1\t40000\t192.0.2.1\t443\ttcp\t1.5\tSF",
         ] {
             assert!(Bare::new(line.as_bytes()).is_none(), "{line}");
         }

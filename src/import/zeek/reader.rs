@@ -23,6 +23,15 @@ use crate::import::{Begin, FileReport};
 /// Lines of a file that may come before its first record: comments, a title.
 const MOST_PREFACE: usize = 8;
 
+/// Without these a record is no connection.
+const NEEDED: [(Field, &str); 5] = [
+    (Field::OrigH, "id.orig_h"),
+    (Field::RespH, "id.resp_h"),
+    (Field::Proto, "proto"),
+    (Field::OrigP, "id.orig_p"),
+    (Field::RespP, "id.resp_p"),
+];
+
 /// Whether a file that begins so is a Zeek log.
 pub(super) fn recognises(begin: &Begin) -> bool {
     let mut header = Header::default();
@@ -298,7 +307,13 @@ impl Taker<'_> {
                 self.remarks.without_zone += u64::from(ts.is_some_and(|ts| !ts.has_zone));
                 return sink.connection(&connection);
             }
-            ConnLine::Unreadable => stats.unreadable_line(number, line),
+            ConnLine::Unreadable => match NEEDED.iter().find(|(field, _)| !record.has(*field)) {
+                Some((_, name)) => {
+                    let kind = format!("connection record without {name}");
+                    stats.skip(UnusedReason::Unsupported, &kind, || Example::of_line(number, line));
+                }
+                None => stats.unreadable_line(number, line),
+            },
         }
         Ok(())
     }

@@ -97,7 +97,7 @@ fn lines_that_cannot_be_read_are_counted_and_the_first_is_named() {
     );
     let (taken, account) = read(&log);
     assert_eq!(taken.connections.len(), 2);
-    let expected = [(UnusedReason::Unreadable, "unreadable line", 1, "line 4")];
+    let expected = [(UnusedReason::Unsupported, "connection record without id.orig_h", 1, "line 4")];
     assert_eq!(unused(&account), expected);
 }
 

@@ -1,0 +1,158 @@
+//! Evidence as people have it: out of terminals, of `grep`, of clouds, and behind other bytes.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use crate::runner::{Ran, netrec_in};
+use crate::tshark::formats::timed_pcap;
+use crate::tshark::packets::{end, ethernet, ipv4, tcp};
+
+fn import(folder: &Path, contents: &[u8], options: &[&str]) -> Ran {
+    fs::write(folder.join("evidence"), contents).unwrap();
+    netrec_in(folder, &[&["import", "evidence", "-o", "out.parquet", "--force"], options].concat())
+}
+
+/// These columns of the connections in the capture.
+fn connections(folder: &Path, names: &[&str]) -> Vec<Vec<String>> {
+    netrec_in(folder, &["export", "out.parquet", "--format", "csv", "-o", "out.csv", "--force"]);
+    let mut reader = csv::Reader::from_path(folder.join("out.csv")).unwrap();
+    let mut rows: Vec<BTreeMap<String, String>> = reader.deserialize().map(Result::unwrap).collect();
+    rows.sort_by_key(|row| row["local_port"].clone());
+    rows.iter().map(|row| names.iter().map(|name| row[*name].clone()).collect()).collect()
+}
+
+const ENDS: [&str; 5] = ["local_addr", "local_port", "remote_addr", "remote_port", "bytes_sent"];
+
+const CONN: &str = r#"{"ts":1700000000.25,"uid":"CHhAvVGS1DHFjwGM9","id.orig_h":"10.0.0.5","id.orig_p":40000,"id.resp_h":"192.0.2.10","id.resp_p":443,"proto":"tcp","duration":1.5,"orig_bytes":517,"conn_state":"SF"}"#;
+const TSV: &str = "1700000000.25\tCHhAvVGS1DHFjwGM9\t10.0.0.5\t40000\t192.0.2.10\t443\ttcp\tssl\t1.5\t517\t4096\tSF\tT\tF\t0\tShADadFf\t10\t1037\t12\t4720\t-";
+
+#[test]
+fn lines_that_grep_found_have_the_names_of_their_files_before_them() {
+    let folder = tempfile::tempdir().unwrap();
+    for text in [
+        format!("logs/conn.log:{TSV}\nlogs/conn.log:{}\n", TSV.replace("40000", "40001")),
+        format!("conn.log.gz:7:{CONN}\nconn.log.gz:9:{}\n", CONN.replace("40000", "40001")),
+        format!("7:{CONN}\n9:{}\n", CONN.replace("40000", "40001")),
+    ] {
+        import(folder.path(), text.as_bytes(), &[]).succeeds();
+        let found = connections(folder.path(), &[&ENDS[..], &["first_seen"]].concat());
+        assert_eq!(found.len(), 2, "{text}");
+        assert_eq!(found[0][..5], ["10.0.0.5", "40000", "192.0.2.10", "443", "517"], "{text}");
+        assert!(found[0][5].starts_with("2023-11-14T22:13:20.25"), "{found:?}");
+    }
+    // Without a time that can be one, a line is no connection.
+    let text = format!("see: {TSV}\n").replace("1700000000.25", "1.7");
+    import(folder.path(), text.as_bytes(), &[]).fails_saying(&["no known format"]);
+}
+
+#[test]
+fn records_that_a_cloud_has_joined_or_wrapped_are_all_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let other = CONN.replace("40000", "40001");
+    import(folder.path(), format!("{CONN}{other}").as_bytes(), &[]).succeeds();
+    assert_eq!(connections(folder.path(), &ENDS).len(), 2);
+
+    let flow = "2 123456789010 eni-1 10.0.0.5 192.0.2.10 40000 443 6 5 500 1700000000 1700000058 ACCEPT OK";
+    let event = serde_json::json!({"eventId": "1", "timestamp": 1_700_000_000_000_i64, "message": flow});
+    for text in [
+        format!("{:#}", serde_json::json!({"events": [event], "searchedLogStreams": []})),
+        serde_json::json!({"messageType": "DATA_MESSAGE", "logEvents": [event]}).to_string().repeat(2),
+    ] {
+        import(folder.path(), text.as_bytes(), &[]).succeeds();
+        assert_eq!(connections(folder.path(), &ENDS)[0][..4], ["10.0.0.5", "40000", "192.0.2.10", "443"]);
+    }
+}
+
+#[test]
+fn the_record_of_a_terminal_is_read_without_what_was_meant_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let session = "Script started on 2023-11-14 22:13:20+00:00 [TERM=\"xterm\"]\r\n\
+        \x1b]0;root@web01: ~\x07\x1b[01;32mroot@web01\x1b[00m:~# date; ss -tnp\r\nTue Nov 14 22:13:20 UTC 2023\r\n\
+        State Recv-Q Send-Q Local Address:Port Peer Address:Port Process\r\n\
+        \x1b[?2004lESTAB 0 0 [::ffff:10.0.0.5]:40000 192.0.2.10:443 users:((\"curl\",pid=7,fd=5))\r\n\
+        \x1b]0;root@web01: ~\x07root@web01:~# exit\r\n";
+    import(folder.path(), session.as_bytes(), &[]).succeeds();
+    let names = ["local_addr", "local_port", "process_name"];
+    assert_eq!(connections(folder.path(), &names), [["10.0.0.5", "40000", "curl"]]);
+
+    let logged = "2023-11-14T22:13:20.1Z stdout F State Recv-Q Send-Q Local Address:Port Peer Address:Port\n\
+        2023-11-14T22:13:20.1Z stdout F ESTAB 0 0 10.0.0.5:40000 192.0.2.10:443\n";
+    import(folder.path(), logged.as_bytes(), &[]).succeeds();
+    assert_eq!(connections(folder.path(), &names), [["10.0.0.5", "40000", ""]]);
+}
+
+/// A transfer of text over a link without small packets, as over the loopback interface.
+fn transfer_of_text() -> Vec<u8> {
+    let (client, server) = (end(0, 5, 40_000), end(0, 9, 8081));
+    let frame = |id: u16, seq: u32, payload: &[u8]| {
+        let segment = tcp([client.port, server.port], seq, 1, 0x10, payload);
+        ethernet(0x0800, &ipv4(id, 6, [client.v4, server.v4], &segment).bytes)
+    };
+    let text = b"all work and no play makes a packet look like text. ".repeat(1200);
+    let frames: Vec<(u32, Vec<u8>)> = (0..4)
+        .map(|number| (1000 * number, frame(number as u16 + 1, 100 + number * text.len() as u32, &text)))
+        .collect();
+    timed_pcap(1, &frames)
+}
+
+#[test]
+fn packets_that_hold_hardly_anything_but_letters_are_no_text() {
+    let folder = tempfile::tempdir().unwrap();
+    import(folder.path(), &transfer_of_text(), &[]).succeeds();
+    assert_eq!(connections(folder.path(), &["local_port", "bytes_sent"]), [["40000", "249600"]]);
+}
+
+#[test]
+fn bytes_behind_a_compressed_capture_are_said_however_small_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(&transfer_of_text()[..60_000]).unwrap();
+    let cut = encoder.finish().unwrap();
+    let whole = {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(&timed_pcap(1, &[(0, vec![0; 60])])).unwrap();
+        encoder.finish().unwrap()
+    };
+    let behind = [whole, b"something else".to_vec()].concat();
+    import(folder.path(), &behind, &[]).fails_saying(&["cannot be decompressed"]);
+    import(folder.path(), &cut, &[]).fails_saying(&["ends in the middle of a frame"]);
+}
+
+#[test]
+fn what_a_terminal_has_done_to_packets_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let capture = transfer_of_text();
+    let before = [b"tcpdump: listening on eth0\n".to_vec(), capture.clone()].concat();
+    import(folder.path(), &before, &[]).fails_saying(&["tail -c +28 FILE | netrec import -"]);
+
+    let frames: Vec<(u32, Vec<u8>)> = (0..40).map(|number| (number * 1000, vec![b'\n'; 70])).collect();
+    let mangled: Vec<u8> = timed_pcap(1, &frames)
+        .iter()
+        .flat_map(|byte| if *byte == b'\n' { vec![b'\r', b'\n'] } else { vec![*byte] })
+        .collect();
+    import(folder.path(), &mangled, &[]).fails_saying(&["passed through a terminal"]);
+}
+
+#[test]
+fn a_table_of_one_moment_is_a_range_and_what_is_empty_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = "1700000000\nState Recv-Q Send-Q Local Address:Port Peer Address:Port\nESTAB 0 0 10.0.0.5:40000 192.0.2.10:443\n";
+    import(folder.path(), table.as_bytes(), &[]).succeeds();
+    let dump =
+        |options: &[&str]| netrec_in(folder.path(), &[&["dump", "out.parquet"], options].concat()).succeeds();
+    assert!(dump(&["--between", "start", "end"]).stdout.contains("192.0.2.10:443"));
+    let nothing = dump(&["--at", "start", "--filter", "port:9"]);
+    assert!(nothing.stderr.contains("no row of this time matches the filter"), "{}", nothing.stderr);
+    let nothing = netrec_in(folder.path(), &["analyze", "out.parquet", "-o", "report", "--filter", "port:9"]);
+    assert_eq!(nothing.code, 3, "{}", nothing.stderr);
+    assert!(nothing.stderr.contains("no connection matches the filter"), "{}", nothing.stderr);
+
+    import(folder.path(), CONN.as_bytes(), &["--from", "zeek"]).succeeds();
+    let info = netrec_in(folder.path(), &["info", "out.parquet"]).succeeds().stdout;
+    assert!(info.contains("none: the imported log has events"), "{info}");
+}

@@ -3,10 +3,8 @@
 //! An object is scanned once, without a tree: the values of fields that are asked for are left
 //! where they stand in the line.
 
+use super::cursor::Cursor;
 use super::record::{FIELDS, Field, Record};
-
-/// Deeper nesting than this no log has.
-const MOST_DEPTH: u32 = 32;
 
 /// Between the values of a list: no text has it.
 pub(super) const SEPARATOR: &[u8] = b"\x1f";
@@ -27,7 +25,23 @@ pub(super) struct Scanner {
     text: Vec<u8>,
     places: [Place; FIELDS],
     /// The names of the last line in their order: the next line has most likely the same.
-    names: Vec<(Vec<u8>, Option<Field>)>,
+    names: Vec<Name>,
+}
+
+/// A name as it stands in a line, with its quotes and its colon.
+#[derive(Debug)]
+struct Name {
+    text: Vec<u8>,
+    meaning: Meaning,
+}
+
+/// What a name stands for.
+#[derive(Debug, Clone, Copy)]
+enum Meaning {
+    Field(Field),
+    /// Perhaps the object of the four that name a connection.
+    Ids,
+    Other,
 }
 
 /// Names of a line that are remembered.
@@ -65,16 +79,52 @@ impl Scanner {
     }
 
     fn object(&mut self, cursor: &mut Cursor<'_>) -> Option<()> {
+        cursor.byte(b'{')?;
+        cursor.skip_space();
+        if cursor.byte(b'}').is_some() {
+            return Some(());
+        }
         let mut index = 0;
-        cursor.members(|cursor, name| {
-            let field = self.field(index, name);
-            index += 1;
-            match field {
-                Some(field) => self.value(cursor, field),
-                None if name == b"id" && cursor.peek() == Some(b'{') => self.ids(cursor),
-                None => cursor.skip_value(0),
+        loop {
+            match self.meaning(index, cursor)? {
+                Meaning::Field(field) => self.value(cursor, field)?,
+                Meaning::Ids if cursor.peek() == Some(b'{') => self.ids(cursor)?,
+                Meaning::Ids | Meaning::Other => cursor.skip_value(0)?,
             }
-        })
+            index += 1;
+            cursor.skip_space();
+            if cursor.byte(b'}').is_some() {
+                return Some(());
+            }
+            cursor.byte(b',')?;
+            cursor.skip_space();
+        }
+    }
+
+    /// Takes the name of the member of this index, and gives its meaning.
+    fn meaning(&mut self, index: usize, cursor: &mut Cursor<'_>) -> Option<Meaning> {
+        let known = self.names.get(index).filter(|known| cursor.rest().starts_with(&known.text));
+        if let Some(known) = known {
+            cursor.at += known.text.len();
+            cursor.skip_space();
+            return Some(known.meaning);
+        }
+        let start = cursor.at;
+        let name = cursor.name()?;
+        let meaning = match Field::of(name) {
+            Some(field) => Meaning::Field(field),
+            None if name == b"id" => Meaning::Ids,
+            None => Meaning::Other,
+        };
+        let text = &cursor.bytes[start..cursor.at];
+        if let Some(known) = self.names.get_mut(index) {
+            known.text.clear();
+            known.text.extend_from_slice(text);
+            known.meaning = meaning;
+        } else if self.names.len() < MOST_NAMES {
+            self.names.push(Name { text: text.to_vec(), meaning });
+        }
+        Some(meaning)
     }
 
     /// The object that some shippers make of the names with dots.
@@ -83,27 +133,6 @@ impl Scanner {
             Some(field) => self.value(cursor, field),
             None => cursor.skip_value(0),
         })
-    }
-
-    /// The field of a name, which is the member of this index.
-    fn field(&mut self, index: usize, name: &[u8]) -> Option<Field> {
-        match self.names.get_mut(index) {
-            Some((known, field)) if known == name => *field,
-            Some(known) => {
-                let field = Field::of(name);
-                known.0.clear();
-                known.0.extend_from_slice(name);
-                known.1 = field;
-                field
-            }
-            None => {
-                let field = Field::of(name);
-                if self.names.len() < MOST_NAMES {
-                    self.names.push((name.to_vec(), field));
-                }
-                field
-            }
-        }
     }
 
     fn value(&mut self, cursor: &mut Cursor<'_>, field: Field) -> Option<()> {
@@ -192,120 +221,6 @@ pub(super) fn all_names(line: &[u8], mut is_ok: impl FnMut(&[u8]) -> bool) -> bo
     read.is_some() && all
 }
 
-/// A place in a text.
-struct Cursor<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
-
-impl<'a> Cursor<'a> {
-    fn peek(&self) -> Option<u8> {
-        self.bytes.get(self.at).copied()
-    }
-
-    fn rest(&self) -> &'a [u8] {
-        self.bytes.get(self.at..).unwrap_or_default()
-    }
-
-    fn skip_space(&mut self) {
-        while let Some(b' ' | b'\t' | b'\r' | b'\n') = self.peek() {
-            self.at += 1;
-        }
-    }
-
-    fn byte(&mut self, byte: u8) -> Option<()> {
-        (self.peek()? == byte).then(|| self.at += 1)
-    }
-
-    fn word(&mut self, word: &[u8]) -> Option<()> {
-        self.rest().starts_with(word).then(|| self.at += word.len())
-    }
-
-    /// Reads an object; `member` reads the value of each name.
-    fn members(&mut self, mut member: impl FnMut(&mut Self, &'a [u8]) -> Option<()>) -> Option<()> {
-        self.byte(b'{')?;
-        self.skip_space();
-        if self.byte(b'}').is_some() {
-            return Some(());
-        }
-        loop {
-            let (from, to, _) = self.string()?;
-            self.skip_space();
-            self.byte(b':')?;
-            self.skip_space();
-            member(self, &self.bytes[from..to])?;
-            self.skip_space();
-            if self.byte(b'}').is_some() {
-                return Some(());
-            }
-            self.byte(b',')?;
-            self.skip_space();
-        }
-    }
-
-    /// Reads a list; `item` reads each value.
-    fn items(&mut self, mut item: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
-        self.byte(b'[')?;
-        self.skip_space();
-        if self.byte(b']').is_some() {
-            return Some(());
-        }
-        loop {
-            item(self)?;
-            self.skip_space();
-            if self.byte(b']').is_some() {
-                return Some(());
-            }
-            self.byte(b',')?;
-            self.skip_space();
-        }
-    }
-
-    /// A string: where its text begins and ends, and whether there are escapes in it.
-    fn string(&mut self) -> Option<(usize, usize, bool)> {
-        self.byte(b'"')?;
-        let from = self.at;
-        let mut is_escaped = false;
-        loop {
-            match self.peek()? {
-                b'"' => {
-                    self.at += 1;
-                    return Some((from, self.at - 1, is_escaped));
-                }
-                b'\\' => {
-                    is_escaped = true;
-                    self.at += 2;
-                }
-                0..0x20 => return None,
-                _ => self.at += 1,
-            }
-        }
-    }
-
-    fn number(&mut self) -> Option<(usize, usize)> {
-        let from = self.at;
-        let is_of_number =
-            |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+' | b'e' | b'E');
-        self.at += self.rest().iter().take_while(|byte| is_of_number(byte)).count();
-        (self.bytes[from..self.at].iter().any(u8::is_ascii_digit)).then_some((from, self.at))
-    }
-
-    fn skip_value(&mut self, depth: u32) -> Option<()> {
-        if depth > MOST_DEPTH {
-            return None;
-        }
-        match self.peek()? {
-            b'"' => self.string().map(drop),
-            b'{' => self.members(|cursor, _| cursor.skip_value(depth + 1)),
-            b'[' => self.items(|cursor| cursor.skip_value(depth + 1)),
-            b't' => self.word(b"true"),
-            b'f' => self.word(b"false"),
-            b'n' => self.word(b"null"),
-            _ => self.number().map(drop),
-        }
-    }
-}
-
 /// Undoes JSON's escapes. What is no escape stays as it is.
 fn unescape(text: &[u8], into: &mut Vec<u8>) {
     let mut rest = text;
@@ -379,6 +294,22 @@ mod tests {
         let line = r#"{"outer":{"uid":"C9","id":{"orig_h":"10.9.9.9"}},"uid":"C1"}"#;
         assert_eq!(text(line, Field::Uid).as_deref(), Some("C1"));
         assert_eq!(text(line, Field::OrigH), None);
+    }
+
+    #[test]
+    fn names_are_known_again_whatever_space_is_around_them() {
+        let mut scanner = Scanner::new();
+        for line in [
+            r#"{"ts": 1, "uid": "C1"}"#,
+            r#"{"ts":  1, "uid":  "C1"}"#,
+            r#"{"ts":1,"uid":"C1"}"#,
+            r#"{"uid":"C1","ts":1}"#,
+            r#"{"ts":1,"uids":"C2","uid" : "C1"}"#,
+        ] {
+            assert!(scanner.scan(line.as_bytes()), "{line}");
+            let record = scanner.record(line.as_bytes());
+            assert_eq!((record.text(Field::Ts), record.text(Field::Uid)), (Some("1"), Some("C1")), "{line}");
+        }
     }
 
     #[test]

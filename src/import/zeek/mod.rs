@@ -9,6 +9,7 @@
 mod bare;
 mod conn;
 mod csv;
+mod cursor;
 mod json;
 mod kind;
 mod names;

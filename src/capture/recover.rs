@@ -153,6 +153,10 @@ pub fn set_aside(capture: &Path) -> Result<Aside> {
         return Ok(Aside::Nothing);
     }
     let held = Folder::hold(&path)?;
+    // Whoever wrote it has finished in this moment.
+    if held.was_removed() {
+        return Ok(Aside::Nothing);
+    }
     if held.origin() == Origin::Import {
         held.remove()?;
         return Ok(Aside::Removed(path));

@@ -171,6 +171,8 @@ impl Salvage {
         let Some(metadata) = &self.found.metadata else {
             let reason = if self.origin == Origin::Import {
                 "the import was interrupted before any of it could be read; import the files again".to_owned()
+            } else if self.bytes == 0 && !self.illegible.is_empty() {
+                format!("no snapshot of the recording can be read ({})", self.illegible.join("; "))
             } else if self.bytes == 0 {
                 "the recording ended before its first snapshot was on disk".to_owned()
             } else {

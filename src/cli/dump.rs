@@ -78,6 +78,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
             (rows_at(&mut cursor, at, &filter)?, true)
         }
     };
+    if rows.is_empty() {
+        let reason = if filter.is_empty() {
+            "nothing was recorded at this time"
+        } else {
+            "no row of this time matches the filter"
+        };
+        super::note(reason);
+    }
     stdout::document(|out| listing::write(out, arguments.format, arguments.local_time, &rows));
     Ok(if is_whole { ending(&capture) } else { Done::Degraded })
 }

@@ -157,6 +157,9 @@ fn host(metadata: &Metadata) -> String {
 }
 
 fn ticks(metadata: &Metadata) -> String {
+    if metadata.import.is_some() && metadata.ticks_taken == 0 {
+        return "none: the imported log has events, no snapshots".to_owned();
+    }
     let planned = metadata.ticks_planned;
     let planned =
         planned.map_or(String::new(), |planned| format!(" of {} planned", humanize::count(planned)));

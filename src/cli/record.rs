@@ -328,9 +328,12 @@ fn say_finished(file: &FinishedFile) {
 
 /// To whom a file belongs that was made through sudo.
 pub(super) fn say_owner(finished: &Finished) {
-    let name = || std::env::var("SUDO_USER").unwrap_or_default();
+    let name = std::env::var("SUDO_USER").ok().filter(|name| !name.is_empty());
     match (finished.given_to, User::behind_sudo()) {
-        (Some(user), _) => tell!("  owner: {} (uid {}), who ran sudo", escape::terminal(&name()), user.uid),
+        (Some(user), _) => match name {
+            Some(name) => tell!("  owner: {} (uid {}), who ran sudo", escape::terminal(&name), user.uid),
+            None => tell!("  owner: uid {}, who ran sudo", user.uid),
+        },
         (None, Some(user)) => {
             tell!("  owner: root, because uid {} cannot write to this folder; read it with sudo", user.uid);
         }

@@ -101,7 +101,8 @@ impl Range {
             let (from, to) = (precise(from_us), precise(to_us));
             return Err(format!("the range ends before it starts: {from} is later than {to}"));
         }
-        if from_us == to_us {
+        // A recording may be of one moment, as a table of sockets is.
+        if from_us == to_us && first != last {
             let moment = precise(from_us);
             return Err(format!("the range is empty: both ends are {moment}; --at shows one moment"));
         }

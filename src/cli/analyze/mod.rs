@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use self::several::Job;
+use self::several::{Job, worse};
 use super::sources::{self, Opened, Source};
 use super::{Done, paths, progress, summary};
 use crate::analyze::allow::AllowList;
@@ -202,8 +202,13 @@ impl Inputs {
         if analysis.metadata.recovered != capture.metadata().recovered {
             super::warn_recovered(&analysis.metadata);
         }
+        let mut done = self.judge(&analysis);
+        if capture.selection().is_some_and(|selection| selection.connections == 0) {
+            done = worse(done, Done::Degraded);
+            super::note("no connection matches the filter: nothing was analyzed");
+        }
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok((self.judge(&analysis), Entry::of(&analysis, &identity, name, &self.parts)))
+        Ok((done, Entry::of(&analysis, &identity, name, &self.parts)))
     }
 
     /// The connections that the filter leaves.

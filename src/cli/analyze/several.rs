@@ -141,7 +141,7 @@ impl Inputs {
 }
 
 /// What was found outweighs what was missed.
-fn worse(a: Done, b: Done) -> Done {
+pub(super) fn worse(a: Done, b: Done) -> Done {
     match (a, b) {
         (Done::Found, _) | (_, Done::Found) => Done::Found,
         (Done::Degraded, _) | (_, Done::Degraded) => Done::Degraded,

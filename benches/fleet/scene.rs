@@ -181,7 +181,9 @@ impl Host {
         let opened = row(self, from, Kind::Opened, state, 0.0);
         self.rows.push(opened);
         let ticks = |seconds: f64| seconds / TICK_S as f64;
-        for tick in ticks(from).ceil() as i64..=ticks(to).floor() as i64 {
+        // Snapshots list the sockets of the host's own namespaces.
+        let is_listed = end.netns == End::default().netns;
+        for tick in ticks(from).ceil() as i64..=(if is_listed { ticks(to).floor() as i64 } else { i64::MIN }) {
             let at = (tick * TICK_S) as f64;
             let snapshot = row(self, at, Kind::Snapshot, state, (at - from) / (to - from));
             self.rows.push(snapshot);

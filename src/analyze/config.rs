@@ -32,11 +32,14 @@ pub struct Analysis {
     pub long_lived_s: f64,
     /// Most slices into which the recording is cut.
     pub time_bins: u32,
+    /// Analyze the sockets of other network namespaces too, of which a recorder in a container sees only
+    /// addresses; the same as --all-namespaces.
+    pub all_namespaces: bool,
 }
 
 impl Default for Analysis {
     fn default() -> Self {
-        Self { seed: 1, short_lived_s: 5.0, long_lived_s: 600.0, time_bins: 600 }
+        Self { seed: 1, short_lived_s: 5.0, long_lived_s: 600.0, time_bins: 600, all_namespaces: false }
     }
 }
 
@@ -77,6 +80,12 @@ impl Config {
     /// The `[analysis]` section.
     pub fn analysis(&self) -> &Analysis {
         &self.analysis
+    }
+
+    /// The same configuration, with which sockets of other network namespaces are analyzed too.
+    #[must_use]
+    pub fn with_all_namespaces(self) -> Self {
+        Self { analysis: Analysis { all_namespaces: true, ..self.analysis }, ..self }
     }
 
     /// The findings that need not be looked at, and why.

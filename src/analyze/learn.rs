@@ -4,29 +4,22 @@ use crate::Result;
 use crate::baseline::{Baseline, Kind, Seen};
 use crate::capture::Metadata;
 use crate::model::Tables;
-use crate::model::own::Own;
 use crate::model::processes::Processes;
 use crate::model::records::{Direction, Role};
 use crate::model::sockets::{Socket, Sockets};
 
 /// Adds a recording, in the order of time. Connections that others opened to a listener say who came,
-/// and are not learned; nor are sockets of other network namespaces, the number of which is given.
+/// and are not learned; nor are sockets of other network namespaces.
 ///
 /// # Errors
 /// [`crate::Error::Analysis`] if a table lacks a column: a bug.
-pub fn learn(baseline: &mut Baseline, tables: &Tables, metadata: &Metadata, capture_id: &str) -> Result<u64> {
+pub fn learn(baseline: &mut Baseline, tables: &Tables, metadata: &Metadata, capture_id: &str) -> Result<()> {
     let name = metadata.machine_id.as_ref().or(metadata.host_name.as_ref());
     let span_us = (metadata.start_us.min(tables.span_us.0), metadata.end_us.max(tables.span_us.1));
     let host = baseline.host(name.map_or("unknown", String::as_str), capture_id, span_us);
     let sockets = Sockets::new(tables)?;
     let keys = Keys::of(tables)?;
-    let own = Own::new(&tables.connections, metadata)?;
-    let mut foreign = 0;
-    for (row, socket) in sockets.iter().enumerate() {
-        if own.is_foreign(row) {
-            foreign += 1;
-            continue;
-        }
+    for socket in sockets.iter() {
         let seen = Seen {
             span_us: (socket.first_seen_us, socket.last_seen_us),
             host,
@@ -49,7 +42,7 @@ pub fn learn(baseline: &mut Baseline, tables: &Tables, metadata: &Metadata, capt
             baseline.add(Kind::Name, name, &seen);
         }
     }
-    Ok(foreign)
+    Ok(())
 }
 
 /// What a socket's program and executable are called in a baseline.

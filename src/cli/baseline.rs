@@ -103,5 +103,6 @@ fn learn_file(baseline: &mut Baseline, capture: &CaptureFile) -> Result<Option<u
     let recorded = pass::run(capture, config.analysis(), &geo, &|rows| stages.show(rows))?;
     let metadata = capture.metadata_as_read();
     let tables = Tables::build(recorded, &metadata)?;
-    learn::learn(baseline, &tables, &metadata, &capture_id).map(Some)
+    learn::learn(baseline, &tables, &metadata, &capture_id)?;
+    Ok(Some(tables.foreign.height() as u64))
 }

@@ -61,7 +61,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     let overwrite = if arguments.force { Overwrite::Allowed } else { Overwrite::Never };
     let mut files = if to_stream { None } else { Some(Target::file(exporter, &path, overwrite)?) };
     let stages = progress::Stages::of_rows(&["reading", "building tables", "writing"], capture.rows());
-    let config = Config::default();
+    // The capture in another format: nothing is left out, and where it has a place is_own says whose it is.
+    let config = Config::default().with_all_namespaces();
     let geo = Databases::open(&[])?;
     let recorded = pass::run(&capture, config.analysis(), &geo, &|rows| stages.show(rows))?;
     let metadata = capture.metadata_as_read();

@@ -23,6 +23,12 @@ pub(super) fn cautions(before: Known<'_>, after: Known<'_>) -> Vec<String> {
                 "The {which} capture is degraded: items missing from it may simply not have been recorded."
             ));
         }
+        if facts.foreign > 0 {
+            cautions.push(format!(
+                "In the {which} capture, {} of other network namespaces left out.",
+                humanize::plural(facts.foreign as u64, "socket"),
+            ));
+        }
         if facts.without_owner as f64 > MANY_WITHOUT_OWNER * facts.sockets as f64 {
             cautions.push(format!(
                 "In the {which} capture, {} of {} have no known process: programs may be missing from it.",

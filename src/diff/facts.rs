@@ -34,6 +34,8 @@ pub(super) struct Facts {
     /// Sockets, and those without a known process.
     pub(super) sockets: usize,
     pub(super) without_owner: usize,
+    /// Sockets of other network namespaces, which are not compared.
+    pub(super) foreign: usize,
 }
 
 /// Who does something: the process, else the address if the capture is one of many hosts.
@@ -48,7 +50,7 @@ type Named = BTreeMap<(Who, String, u16, String), BTreeSet<String>>;
 
 impl Facts {
     pub(super) fn new(side: &Side<'_>) -> Result<Self> {
-        let mut facts = Self::default();
+        let mut facts = Self { foreign: side.tables.foreign.height(), ..Self::default() };
         let sockets = Sockets::new(side.tables)?;
         let orientation = Orientation::new(&sockets);
         let mut named = Named::new();

@@ -101,6 +101,9 @@ pub struct Metrics {
 pub struct Overview {
     /// Sockets of any kind.
     pub sockets: u64,
+    /// Sockets of other network namespaces, which count nowhere else: a recorder in a container sees only
+    /// their addresses.
+    pub foreign_sockets: u64,
     /// Sockets with a remote.
     pub connections: u64,
     /// TCP sockets that listen.

@@ -31,7 +31,6 @@ pub mod members;
 pub mod metrics;
 pub mod orientation;
 pub mod outcome;
-pub mod own;
 pub mod peers;
 pub mod processes;
 pub mod queries;

@@ -109,10 +109,15 @@ pub struct Recorded {
     pub texts: Texts,
     /// One per `conn_id`, ordered by first seen, then `conn_id`.
     pub connections: Vec<Connection>,
+    /// Those of other network namespaces, which are not analyzed, in the same order.
+    pub foreign: Vec<Connection>,
     /// One per program of a process (pid, start and executable), ordered by pid, then start, then name.
     pub processes: Vec<Process>,
-    /// One per remote address, ordered by address text.
+    /// One per remote address, ordered by address text; after them, in the same order, those that only
+    /// [`Self::foreign`] has.
     pub endpoints: Vec<Endpoint>,
+    /// How many endpoints only [`Self::foreign`] has.
+    pub foreign_endpoints: usize,
     /// Equal slices of the recording, without gaps.
     pub bins: Vec<TimeBin>,
     /// Width of a bin in µs.
@@ -133,6 +138,14 @@ pub struct Recorded {
     pub ticks: u32,
     /// Rows read.
     pub rows: u64,
+}
+
+impl Recorded {
+    /// The remote addresses of the recorded host's connections.
+    pub fn own_endpoints(&self) -> &[Endpoint] {
+        let own = self.endpoints.len().saturating_sub(self.foreign_endpoints);
+        &self.endpoints[..own]
+    }
 }
 
 /// One socket's life, as far as it was seen.
@@ -197,6 +210,9 @@ pub struct Connection {
     pub process: Option<ProcessId>,
     /// How the owner is known.
     pub owner_source: Option<OwnerSource>,
+    /// Whether it belongs to the recorded host, and not to another network namespace of its kernel;
+    /// none where nothing tells, and in imports.
+    pub is_own: Option<bool>,
 }
 
 impl Connection {

@@ -128,6 +128,7 @@ impl Capture {
             ticks: self.seconds as u32 + 1,
             rows: 0,
             texts,
+            ..Recorded::default()
         }
     }
 

@@ -273,6 +273,7 @@ fn metrics() -> Metrics {
     Metrics {
         overview: Overview {
             sockets: 431,
+            foreign_sockets: 0,
             connections: 412,
             listeners: 9,
             processes: 23,

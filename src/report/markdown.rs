@@ -170,9 +170,13 @@ fn write_capture(out: &mut String, report: &Report) -> fmt::Result {
     let duration = capture.duration_s.map_or_else(|| humanize::UNKNOWN.to_owned(), humanize::seconds);
     let (start, end) = (second_utc(capture.start.us), second_utc(capture.end.us));
     writeln!(out, "- {}, SHA-256 {}", code(&capture.file), code(&capture.sha256))?;
+    let left_out = match summary.foreign_sockets {
+        0 => String::new(),
+        sockets => format!("; {} of other network namespaces left out", plural(sockets, "socket")),
+    };
     writeln!(
         out,
-        "- {start} to {end} ({duration}): {}, {}, {}; {} sent, {} received",
+        "- {start} to {end} ({duration}): {}, {}, {}; {} sent, {} received{left_out}",
         plural(summary.connections, "connection"),
         plural(summary.processes, "process"),
         plural(summary.endpoints, "remote address"),

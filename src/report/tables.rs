@@ -3,7 +3,7 @@
 //! Tables name each other by number: `process` is a row of `processes.csv`, `endpoint` one of
 //! `endpoints.csv`, `conn_id` one of `connections.csv`.
 
-use polars::prelude::{BooleanChunked, DataFrame, df};
+use polars::prelude::{BooleanChunked, DataFrame, SortMultipleOptions, df};
 
 use super::json::v1::{Entities, Finding, Insight, Report, Severity};
 use crate::Result;
@@ -22,7 +22,7 @@ pub struct TableFile {
 
 /// Every table, the largest first.
 pub const TABLES: &[TableFile] = &[
-    TableFile { name: "connections", rows: |analysis, _| Ok(analysis.tables.connections.clone()) },
+    TableFile { name: "connections", rows: |analysis, _| every_socket(&analysis.tables) },
     TableFile { name: "listeners", rows: |analysis, _| listeners(&analysis.tables) },
     TableFile { name: "processes", rows: |analysis, _| Ok(analysis.tables.processes.clone()) },
     TableFile { name: "endpoints", rows: |analysis, _| Ok(analysis.tables.endpoints.clone()) },
@@ -34,6 +34,18 @@ pub const TABLES: &[TableFile] = &[
 /// What only sockets with a remote have.
 const OF_REMOTES: [&str; 7] =
     ["remote_addr", "remote_port", "remote_name", "remote_scope", "country_code", "direction", "endpoint"];
+
+/// Every socket, those of other network namespaces too, by first seen, then `conn_id`.
+fn every_socket(tables: &Tables) -> Result<DataFrame> {
+    if tables.foreign.height() == 0 {
+        return Ok(tables.connections.clone());
+    }
+    let all = tables.connections.vstack(&tables.foreign)?;
+    let mut rows = all.sort(["first_seen_us", "conn_id"], SortMultipleOptions::default())?;
+    // What lies in several pieces cannot be read row by row.
+    rows.rechunk_mut();
+    Ok(rows)
+}
 
 /// The sockets that wait for others.
 fn listeners(tables: &Tables) -> Result<DataFrame> {

@@ -11,7 +11,6 @@ use super::findings;
 use super::identity::{Boots, Identity};
 use super::schema::{self, Kind, Table};
 use crate::analyze::Analysis;
-use crate::model::own::Own;
 use crate::model::view::{Flags, Numbers, Words};
 use crate::{Error, Result};
 
@@ -53,14 +52,16 @@ impl<'a> Recording<'a> {
         if is_wanted(None).is_none() {
             return take(&self.rows(table)?);
         }
-        let sockets = &self.analysis.tables.connections;
-        let roles = Words::of(sockets, "role")?;
-        let rows: Vec<usize> =
-            (0..sockets.height()).filter(|row| is_wanted(roles.get(*row)) == Some(true)).collect();
-        if rows.is_empty() {
-            return take(&self.sockets(table, &[])?);
+        let tables = &self.analysis.tables;
+        let mut is_empty = true;
+        for sockets in [&tables.connections, &tables.foreign] {
+            let roles = Words::of(sockets, "role")?;
+            let rows: Vec<usize> =
+                (0..sockets.height()).filter(|row| is_wanted(roles.get(*row)) == Some(true)).collect();
+            is_empty &= rows.is_empty();
+            rows.chunks(BATCH_ROWS).try_for_each(|rows| take(&self.sockets(table, sockets, rows)?))?;
         }
-        rows.chunks(BATCH_ROWS).try_for_each(|rows| take(&self.sockets(table, rows)?))
+        if is_empty { take(&self.sockets(table, &tables.connections, &[])?) } else { Ok(()) }
     }
 
     fn rows(&self, table: &Table) -> Result<RecordBatch> {
@@ -143,14 +144,13 @@ impl<'a> Recording<'a> {
         })
     }
 
-    fn sockets(&self, table: &Table, rows: &[usize]) -> Result<RecordBatch> {
-        let (sockets, processes) = (&self.analysis.tables.connections, &self.analysis.tables.processes);
+    fn sockets(&self, table: &Table, sockets: &'a DataFrame, rows: &[usize]) -> Result<RecordBatch> {
+        let processes = &self.analysis.tables.processes;
         let (ids, starts) = (
             Numbers::<UInt64Type>::of(sockets, "conn_id")?,
             Numbers::<Int64Type>::of(sockets, "first_seen_us")?,
         );
         let owners = Numbers::<UInt32Type>::of(sockets, "process")?;
-        let own = Own::new(sockets, &self.analysis.metadata)?;
         let place = |row: usize| self.boots.place(starts.get(row).unwrap_or(0), ids.get(row).unwrap_or(0));
         columns(table, rows.len(), |column, at| {
             let get: Box<dyn Fn(usize) -> Cell<'a> + '_> = match column {
@@ -158,7 +158,6 @@ impl<'a> Recording<'a> {
                 "capture_id" => Box::new(|_| Cell::Text(&self.identity.capture_id)),
                 "boot_id" => Box::new(|row| text(place(rows[row]).0)),
                 "conn_id" => Box::new(|row| Cell::Int(place(rows[row]).1.cast_signed())),
-                "is_own" => Box::new(|row| own.is_own(rows[row]).map_or(Cell::Null, Cell::Bool)),
                 _ if sockets.schema().contains(column) => {
                     let cells = cells(sockets, column)?;
                     Box::new(move |row| cells(rows_at(rows, row)))

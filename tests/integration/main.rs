@@ -31,6 +31,7 @@ mod import_text;
 mod import_tools;
 mod import_wrapped;
 mod metrics;
+mod namespaces;
 mod old_captures;
 #[cfg(target_os = "linux")]
 mod packets;

@@ -3,9 +3,9 @@
 use super::sockets::Sockets;
 use super::{Completeness, gaps};
 use crate::capture::{ImportStats, Metadata, Protocol, SourceStatus};
+use crate::humanize;
 use crate::model::Tables;
 use crate::model::detector::Periods;
-use crate::model::own::Own;
 
 pub(super) fn completeness(
     sockets: &Sockets<'_>,
@@ -33,26 +33,33 @@ pub(super) fn completeness(
     };
     let udp_without_bytes = count(&|row| !sockets.is_counted(row) && sockets.protocol(row) == Protocol::Udp);
     completeness.blind_spots = blind_spots(&completeness, metadata, udp_without_bytes, periods);
-    let foreign = foreign(sockets, tables, metadata);
+    let foreign = count(&|row| sockets.is_own(row) == Some(false));
     // First, as it is why others lack an owner and bytes.
-    completeness.blind_spots.splice(0..0, foreign_namespaces(foreign, completeness.connections));
+    let said = left_out(tables.foreign.height()).into_iter().chain(analyzed(foreign, completeness.connections));
+    completeness.blind_spots.splice(0..0, said);
     completeness
 }
 
-fn foreign_namespaces(foreign: u64, all: u64) -> Option<String> {
-    (foreign > 0).then(|| {
+/// That sockets of other network namespaces were left out, and how to see them.
+fn left_out(sockets: usize) -> Option<String> {
+    (sockets > 0).then(|| {
         format!(
-            "{foreign} of {all} connections belong to other network namespaces, of which the kernel shows a recorder in a \
-             container only addresses. They are counted here; baselines and fleets leave them out."
+            "Left out: {} of other network namespaces. A recorder in a container is told of every TCP connection of \
+             the kernel, but sees only the addresses of these. They are in tables/connections.csv with is_own = \
+             false; --all-namespaces analyzes them too.",
+            humanize::plural(sockets as u64, "socket")
         )
     })
 }
 
-/// Connections of other network namespaces than those of the recorded host.
-fn foreign(sockets: &Sockets<'_>, tables: &Tables, metadata: &Metadata) -> u64 {
-    // A table without its columns is told by whoever measures it.
-    let Ok(own) = Own::new(&tables.connections, metadata) else { return 0 };
-    sockets.connections().filter(|row| own.is_foreign(*row)).count() as u64
+/// That connections of other network namespaces are among those that were analyzed.
+fn analyzed(foreign: u64, all: u64) -> Option<String> {
+    (foreign > 0).then(|| {
+        format!(
+            "{foreign} of {all} connections belong to other network namespaces, of which the kernel shows a recorder in a \
+             container only addresses. They are analyzed because --all-namespaces was given."
+        )
+    })
 }
 
 fn blind_spots(

@@ -21,6 +21,7 @@ pub(super) fn overview(tables: &Tables, sockets: &Sockets<'_>) -> Result<Overvie
     let services = Services::new(sockets);
     Ok(Overview {
         sockets: sockets.len() as u64,
+        foreign_sockets: tables.foreign.height() as u64,
         connections: sockets.connections().count() as u64,
         listeners: listeners(sockets).count() as u64,
         processes: tables.processes.height() as u64,

@@ -2,7 +2,7 @@
 
 use super::sockets::TransitionCounts;
 use super::ticks::Load;
-use super::{Pass, axis, open};
+use super::{Pass, Whose, axis, open};
 use crate::analyze::direction::{Flow, Host};
 use crate::analyze::vantage::Vantage;
 use crate::capture::{Metadata, Protocol, TcpState};
@@ -19,15 +19,21 @@ pub(super) fn finish(pass: Pass, metadata: &Metadata, geo: &Databases) -> Record
     let Pass { mut texts, addresses, owners, mut connections, transitions, ticks, activity, queries, .. } =
         pass;
     drop(pass.ids);
+    let whose = pass.whose;
     let (mut bins, mut process_bins, loads, tick_count) = ticks.finish();
     parallel::change(&mut connections, |connection| {
         connection.closed_in_recording |= connection.last_tick < pass.last_tick;
     });
+    let only_foreign = only_foreign(&connections, &whose, addresses.endpoints().len());
     // Looking up places and judging directions take about as long.
     let ((places, endpoint_order), ()) = parallel::both(
-        || sort_endpoints(&addresses, &texts, geo),
+        || sort_endpoints(&addresses, &only_foreign, &texts, geo),
         || set_directions(&mut connections, &addresses, metadata),
     );
+    let (processes, process_order) = sort_processes(owners.into_processes(), &loads, &texts);
+    renumber(&mut connections, &endpoint_order, &process_order);
+    let (mut endpoint_bins, sends) = activity.finish(&connections);
+    let mut foreign: Vec<Connection> = connections.extract_if(.., |c| whose.leaves_out(c)).collect();
     for connection in connections.iter().filter(|c| c.role() == Role::Connection) {
         if connection.opened_in_recording {
             bins[pass.axis.bin(connection.first_seen_us) as usize].opened += 1;
@@ -50,19 +56,19 @@ pub(super) fn finish(pass: Pass, metadata: &Metadata, geo: &Databases) -> Record
         place: place.map(|place| Location::new(&place, &mut texts)).unwrap_or_default(),
     });
     let endpoints = endpoints.collect();
-    let (processes, process_order) = sort_processes(owners.into_processes(), &loads, &texts);
-    renumber(&mut connections, &endpoint_order, &process_order);
     renumber_bins(&mut process_bins, &process_order);
-    let (mut endpoint_bins, sends) = activity.finish(&connections);
     renumber_endpoint_bins(&mut endpoint_bins, &endpoint_order);
     let queries = queries.finish(&process_order, &texts);
     // Records are long: they are moved once, when it is known where to.
     connections.sort_by_cached_key(|c| (c.first_seen_us, c.conn_id));
+    foreign.sort_by_cached_key(|c| (c.first_seen_us, c.conn_id));
     Recorded {
         texts,
         connections,
+        foreign,
         processes,
         endpoints,
+        foreign_endpoints: only_foreign.iter().filter(|is_foreign| **is_foreign).count(),
         bins,
         bin_width_us: pass.axis.width_us,
         process_bins,
@@ -121,12 +127,34 @@ fn direction(
     }))
 }
 
+/// For each remote address, whether only sockets that are left out have it.
+fn only_foreign(connections: &[Connection], whose: &Whose, endpoints: usize) -> Vec<bool> {
+    let mut only_foreign = vec![false; endpoints];
+    if !connections.iter().any(|c| whose.leaves_out(c)) {
+        return only_foreign;
+    }
+    let mut mark = |left_out: bool| {
+        let marked = connections.iter().filter(|c| whose.leaves_out(c) == left_out);
+        for (endpoint, _) in marked.filter_map(|c| c.remote) {
+            only_foreign[endpoint.get() as usize] = left_out;
+        }
+    };
+    mark(true);
+    mark(false);
+    only_foreign
+}
+
 /// A remote address, its scope, and what a database knows of it.
 type Placed = (TextId, Scope, Option<Place>);
 
-/// The remote addresses by their text, and the new place of each.
-fn sort_endpoints(addresses: &super::Addresses, texts: &Texts, geo: &Databases) -> (Vec<Placed>, Vec<u32>) {
-    let order = order_of(addresses.endpoints(), |addr| texts.get(*addr));
+/// The remote addresses by their text, those of `only_foreign` after the others, and the new place of each.
+fn sort_endpoints(
+    addresses: &super::Addresses,
+    only_foreign: &[bool],
+    texts: &Texts,
+    geo: &Databases,
+) -> (Vec<Placed>, Vec<u32>) {
+    let order = order_of(addresses.endpoints(), |at, addr| (only_foreign[at], texts.get(*addr)));
     let endpoints = order.iter().map(|old| endpoint(addresses.endpoints()[*old as usize], addresses, geo));
     (endpoints.collect(), places(&order))
 }
@@ -147,14 +175,14 @@ fn sort_processes(mut processes: Vec<Process>, loads: &[Load], texts: &Texts) ->
         process.memory_rss_max_bytes = load.memory_rss_max_bytes;
     }
     let text = |id: Option<TextId>| id.map(|id| texts.get(id));
-    let order = order_of(&processes, |p| (p.pid, p.process_start_us, text(p.process_name), text(p.exe)));
+    let order = order_of(&processes, |_, p| (p.pid, p.process_start_us, text(p.process_name), text(p.exe)));
     (order.iter().map(|old| processes[*old as usize].clone()).collect(), places(&order))
 }
 
 /// The indices of `items`, sorted by a key that no two of them share.
-fn order_of<'a, T, K: Ord>(items: &'a [T], key: impl Fn(&'a T) -> K) -> Vec<u32> {
+fn order_of<'a, T, K: Ord>(items: &'a [T], key: impl Fn(usize, &'a T) -> K) -> Vec<u32> {
     let mut order: Vec<u32> = (0..items.len() as u32).collect();
-    order.sort_by_key(|index| key(&items[*index as usize]));
+    order.sort_by_key(|index| key(*index as usize, &items[*index as usize]));
     order
 }
 

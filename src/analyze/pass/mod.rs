@@ -11,6 +11,7 @@ mod batch;
 mod decode;
 mod finish;
 mod open;
+mod own;
 mod owners;
 mod queries;
 mod sockets;
@@ -29,6 +30,7 @@ use self::addresses::Addresses;
 use self::axis::Axis;
 use self::batch::{Batch, OWNER, Reason, SOCKET, STATE};
 use self::decode::Decoded;
+use self::own::Own;
 use self::owners::Owners;
 use self::queries::Queries;
 use self::sockets::{Moment, TransitionCounts};
@@ -57,7 +59,8 @@ pub fn run(
     progress: &dyn Fn(u64),
 ) -> Result<Recorded> {
     let vantage = Vantage::of(capture.metadata());
-    let mut pass = Pass::new(axis_of(capture, settings), Starts::new(capture), vantage);
+    let whose = Whose { own: Own::new(capture), leaves_out_foreign: !settings.all_namespaces };
+    let mut pass = Pass::new(axis_of(capture, settings), Starts::new(capture), vantage, whose);
     // Decoding costs about as much as adding up, so that a second thread halves the time.
     thread::scope(|scope| {
         let (sender, decoded) = mpsc::sync_channel(BATCHES_AHEAD);
@@ -82,6 +85,7 @@ pub fn run(
 /// Everything that the pass has gathered so far.
 struct Pass {
     vantage: Vantage,
+    whose: Whose,
     starts: Starts,
     last_tick: u32,
     rows: u64,
@@ -96,9 +100,25 @@ struct Pass {
     connections: Vec<Connection>,
     ids: AHashMap<u64, u32>,
     transitions: TransitionCounts,
+    /// Those of sockets that are left out.
+    foreign_transitions: TransitionCounts,
     ticks: Ticks,
     activity: Activity,
     queries: Queries,
+}
+
+/// Whose sockets are analyzed.
+struct Whose {
+    own: Own,
+    /// Whether sockets of other network namespaces are put aside.
+    leaves_out_foreign: bool,
+}
+
+impl Whose {
+    /// Whether a socket is put aside, as far as its rows have told by now.
+    fn leaves_out(&self, connection: &Connection) -> bool {
+        self.leaves_out_foreign && connection.is_own == Some(false)
+    }
 }
 
 /// What the rows of a run have in common.
@@ -121,9 +141,10 @@ struct Ends {
 }
 
 impl Pass {
-    fn new(axis: Axis, starts: Starts, vantage: Vantage) -> Self {
+    fn new(axis: Axis, starts: Starts, vantage: Vantage, whose: Whose) -> Self {
         Self {
             vantage,
+            whose,
             starts,
             last_tick: 0,
             rows: 0,
@@ -138,6 +159,7 @@ impl Pass {
             connections: Vec::new(),
             ids: AHashMap::new(),
             transitions: TransitionCounts::default(),
+            foreign_transitions: TransitionCounts::default(),
             ticks: Ticks::new(axis),
             activity: Activity::new(),
             queries: Queries::default(),
@@ -292,16 +314,21 @@ impl Pass {
         connection.process = run.process.or(connection.process);
         let source = optional(&batch.owner_source, Column::OwnerSource, row, OwnerSource::from_text)?;
         connection.owner_source = source.or(connection.owner_source);
+        let netns = connection.netns.map(Count::get);
+        let local = self.addresses.known(connection.local_addr);
+        connection.is_own = self.whose.own.is_own(connection.process.is_some(), netns, local);
         Ok(())
     }
 
     fn take_state(&mut self, run: &RowRun, batch: &Batch, row: usize) -> Result<(), Reason> {
         let connection = &mut self.connections[run.connection];
+        let is_left_out = self.whose.leaves_out(connection);
+        let counts = if is_left_out { &mut self.foreign_transitions } else { &mut self.transitions };
         let before = optional(&batch.prev_state, Column::PrevState, row, TcpState::from_text)?;
         let state = optional(&batch.state, Column::State, row, TcpState::from_text)?;
         for state in [before, state].into_iter().flatten() {
             let state = if run.is_flipped { flipped_state(state) } else { state };
-            connection.saw_state(state, batch.ts_us[row], &mut self.transitions);
+            connection.saw_state(state, batch.ts_us[row], counts);
         }
         match run.kind {
             Kind::Opened => connection.opened_in_recording = true,
@@ -315,18 +342,23 @@ impl Pass {
     fn add_rows(&mut self, run: RowRun, batch: &Batch, rows: Range<usize>) {
         let connection = &mut self.connections[run.connection];
         let open = u32::from(connection.remote.is_some());
+        let is_left_out = self.whose.leaves_out(connection);
         for row in rows {
             let seen = counters(batch, row);
             let seen = if run.is_flipped { flipped_counters(seen) } else { seen };
             let at = Moment { ts_us: batch.ts_us[row], mono_ns: batch.mono_ns[row], tick: batch.tick[row] };
             let bin = self.axis.bin(at.ts_us);
             connection.saw(run.kind, at);
+            let grown = connection.count(&seen);
+            if is_left_out {
+                continue;
+            }
             let increment = Increment {
                 process: connection.process,
                 open,
                 cpu_percent: batch.cpu_percent.get(row).filter(|cpu| cpu.is_finite() && *cpu >= 0.0),
                 memory_rss_bytes: batch.memory_rss_bytes.get(row),
-                ..connection.count(&seen)
+                ..grown
             };
             if let Some((endpoint, _)) = connection.remote {
                 self.activity.add_bytes(endpoint, bin, &increment);

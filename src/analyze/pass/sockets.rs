@@ -51,6 +51,7 @@ pub(super) fn blank(
         rtt_min_us: None,
         process: None,
         owner_source: None,
+        is_own: None,
     }
 }
 

@@ -36,6 +36,20 @@ impl CaptureFile {
         Some(GroupRange { rows: group.num_rows().max(0) as u64, ts_us: self.clamp(ts_us), ticks })
     }
 
+    /// The one value that all rows of a row group have in a column of 64-bit numbers, by the statistics of
+    /// the file; none if they have several, or rows without one.
+    pub(crate) fn only_value(&self, row_group: usize, column: Column) -> Option<u64> {
+        let (part, local) = self.part_of(row_group)?;
+        let statistics = statistics(&part.row_groups()[local], column)?;
+        match statistics {
+            Statistics::Int64(numbers) if statistics.null_count_opt() == Some(0) => {
+                let (least, most) = (*numbers.min_opt()?, *numbers.max_opt()?);
+                (least == most).then(|| least.cast_unsigned())
+            }
+            _ => None,
+        }
+    }
+
     fn clamp(&self, (first, last): (i64, i64)) -> (i64, i64) {
         self.within_us.map_or((first, last), |(from, to)| (first.max(from), last.min(to)))
     }

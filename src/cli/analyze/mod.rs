@@ -86,6 +86,10 @@ pub(super) struct Arguments {
     /// Analyze only matching connections, such as `process:curl -port:443`; the report says so
     #[arg(long, value_name = "EXPR", allow_hyphen_values = true)]
     filter: Option<Filter>,
+    /// Analyze the sockets of other network namespaces too; by default they are left out and counted: a recorder
+    /// in a container sees only their addresses
+    #[arg(long)]
+    all_namespaces: bool,
     /// Replace addresses, host and user names, paths, command lines, names of remotes and
     /// containers with pseudonyms, so that the report can be shared
     #[arg(long)]
@@ -274,7 +278,8 @@ fn configuration(arguments: &Arguments) -> Result<Config> {
         intel.load_rules(path)?;
     }
     intel.baseline = arguments.baseline.as_deref().map(Baseline::load).transpose()?.map(Arc::new);
-    Ok(config.with_intel(intel))
+    let config = config.with_intel(intel);
+    Ok(if arguments.all_namespaces { config.with_all_namespaces() } else { config })
 }
 
 fn severity(name: &str) -> Result<Severity, String> {

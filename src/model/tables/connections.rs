@@ -89,8 +89,12 @@ table! {
         actor: Text or null,
         /// How the owner is known.
         owner_source: OwnerSource or null,
-        /// Row of the remote address in the table of endpoints.
+        /// Row of the remote address in the table of endpoints; null for a socket of another network namespace,
+        /// if no other has this remote address.
         endpoint: u32 or null,
+        /// Whether it belongs to the recorded host: its owner is known, or it has an address or a network
+        /// namespace of the host. Null where nothing tells, and in imports.
+        is_own: bool or null,
     }
 }
 
@@ -140,20 +144,23 @@ const PIECE: usize = 1 << 15;
 ///
 /// Records and table are each some hundred bytes per socket. Records are let go piece by piece,
 /// so that no more than one of the two is ever in memory whole.
-pub(super) fn connections(mut recorded: Recorded, texts: &TextColumns) -> Result<DataFrame> {
-    let mut records = std::mem::take(&mut recorded.connections);
+pub(super) fn connections(
+    mut records: Vec<Connection>,
+    recorded: &Recorded,
+    texts: &TextColumns,
+) -> Result<DataFrame> {
     let mut pieces = Vec::new();
     // From the end, where a vector gives memory back.
     while !records.is_empty() {
         let rest = records.len().saturating_sub(1) / (2 * PIECE) * 2 * PIECE;
         let last: Vec<&[Connection]> = records[rest..].chunks(PIECE).collect();
-        let frames = parallel::map(&last, |piece| frame(piece, &recorded, texts));
+        let frames = parallel::map(&last, |piece| frame(piece, recorded, texts));
         pieces.extend(frames.into_iter().rev());
         records.truncate(rest);
         records.shrink_to_fit();
     }
     let mut pieces = pieces.into_iter().rev();
-    let mut table = pieces.next().unwrap_or_else(|| frame(&[], &recorded, texts))?;
+    let mut table = pieces.next().unwrap_or_else(|| frame(&[], recorded, texts))?;
     for piece in pieces {
         table.vstack_mut_owned(piece?)?;
     }
@@ -223,6 +230,7 @@ fn row(c: &Connection, recorded: &Recorded) -> SocketRow<TextId> {
         process_name: process.and_then(|process| process.process_name),
         actor: process.and_then(|process| process.actor),
         owner_source: c.owner_source,
-        endpoint: c.remote.map(|(id, _)| id.get()),
+        endpoint: c.remote.map(|(id, _)| id.get()).filter(|id| (*id as usize) < recorded.own_endpoints().len()),
+        is_own: c.is_own,
     }
 }

@@ -40,6 +40,9 @@ use crate::{Result, parallel};
 pub struct Tables {
     /// One row per socket, by `first_seen_us`, then `conn_id`: [`SocketColumns`].
     pub connections: DataFrame,
+    /// The same of sockets of other network namespaces, of which nothing else here knows: a recorder in a
+    /// container sees their addresses alone.
+    pub foreign: DataFrame,
     /// One row per process, by pid, then start: [`ProcessColumns`].
     pub processes: DataFrame,
     /// One row per remote address, by address: [`EndpointColumns`].
@@ -75,9 +78,10 @@ pub struct Tables {
 
 impl Tables {
     /// Every table, to be changed.
-    pub fn frames_mut(&mut self) -> [&mut DataFrame; 10] {
+    pub fn frames_mut(&mut self) -> [&mut DataFrame; 11] {
         let Self {
             connections,
+            foreign,
             processes,
             endpoints,
             pairs,
@@ -96,6 +100,7 @@ impl Tables {
         } = self;
         [
             connections,
+            foreign,
             processes,
             endpoints,
             pairs,
@@ -117,7 +122,9 @@ impl Tables {
         let (pairs, texts) = parallel::both(|| sums::pairs(&recorded), || TextColumns::new(&recorded.texts));
         let texts = texts?;
         let others = Self::without_connections(&mut recorded, metadata, &texts, &pairs)?;
-        Ok(Self { connections: connections::connections(recorded, &texts)?, ..others })
+        let foreign = connections::connections(mem::take(&mut recorded.foreign), &recorded, &texts)?;
+        let connections = connections::connections(mem::take(&mut recorded.connections), &recorded, &texts)?;
+        Ok(Self { connections, foreign, ..others })
     }
 
     fn without_connections(
@@ -137,6 +144,7 @@ impl Tables {
         );
         Ok(Self {
             connections: DataFrame::empty(),
+            foreign: DataFrame::empty(),
             processes: processes?,
             endpoints: endpoints?,
             pairs: pairs?,

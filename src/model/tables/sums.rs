@@ -146,7 +146,7 @@ pub(super) fn endpoint_table(
     texts: &TextColumns,
     pairs: &[(Pair, Sums)],
 ) -> Result<DataFrame> {
-    let list = numbered(&recorded.endpoints, endpoint_sums(recorded, pairs));
+    let list = numbered(recorded.own_endpoints(), endpoint_sums(recorded, pairs));
     EndpointRow::frame(&list, texts, |(id, endpoint, sums)| EndpointRow {
         endpoint: *id,
         remote_addr: endpoint.addr,
@@ -185,7 +185,7 @@ fn process_sums(recorded: &Recorded, pairs: &[(Pair, Sums)]) -> Vec<Sums> {
 
 /// Sums over every connection with each remote address.
 fn endpoint_sums(recorded: &Recorded, pairs: &[(Pair, Sums)]) -> Vec<Sums> {
-    let mut sums = vec![Sums::NOTHING; recorded.endpoints.len()];
+    let mut sums = vec![Sums::NOTHING; recorded.own_endpoints().len()];
     for connection in &recorded.connections {
         if let Some((endpoint, _)) = connection.remote {
             sums[endpoint.get() as usize].add(connection);

@@ -307,6 +307,7 @@ impl Conn {
             rtt_min_us: self.rtt_us.map(SmallCount::of),
             process,
             owner_source: None,
+            is_own: None,
         }
     }
 

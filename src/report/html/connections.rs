@@ -28,6 +28,8 @@ const LEFT_OUT: &str = "… (in tables/connections.csv)";
 
 /// Columns that say only in which row of another table something is.
 const ROW_NUMBERS: [&str; 2] = ["process", "endpoint"];
+/// Says nothing unless sockets of other network namespaces were analyzed.
+const IS_OWN: &str = "is_own";
 /// What the table of processes adds.
 const OF_PROCESS: [&str; 9] = [
     "ppid",
@@ -187,7 +189,7 @@ impl<'a> Connections<'a> {
         let mut room = MOST_TEXT_BYTES;
         let mut columns = Vec::new();
         let own: Rows = selection.rows.iter().map(|row| Some(*row)).collect();
-        for series in frame.columns().iter().filter(|c| !ROW_NUMBERS.contains(&c.name().as_str())) {
+        for series in frame.columns().iter().filter(|c| is_on_page(frame, c.name())) {
             columns.extend(column(frame, series, &own, origin_us, &mut room)?);
         }
         let mut joined = Vec::new();
@@ -199,6 +201,14 @@ impl<'a> Connections<'a> {
         }
         Ok(Self { total: frame.height(), rows: selection.rows.len(), columns, joined })
     }
+}
+
+/// Whether the page has a column of the table of connections.
+fn is_on_page(frame: &DataFrame, column: &str) -> bool {
+    let has_foreign = || {
+        Flags::new(frame, IS_OWN).is_ok_and(|own| (0..frame.height()).any(|row| own.get(row) == Some(false)))
+    };
+    !ROW_NUMBERS.contains(&column) && (column != IS_OWN || has_foreign())
 }
 
 /// The rows of another table that the selected connections have, each once.

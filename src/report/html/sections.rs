@@ -96,13 +96,17 @@ fn measured(section: Section, metrics: &Metrics) -> SectionView {
 }
 
 fn overview(overview: &Overview) -> SectionView {
+    let mut facts = vec![
+        Fact::of("Sockets", count(overview.sockets)),
+        Fact::of("Listening TCP sockets", count(overview.listeners)),
+        Fact::of("Most open at one snapshot", count(overview.open_connections_max)),
+    ];
+    if overview.foreign_sockets > 0 {
+        facts.push(Fact::of("Sockets of other network namespaces, left out", count(overview.foreign_sockets)));
+    }
     SectionView::new(
         Section::Dashboard,
-        vec![
-            Fact::of("Sockets", count(overview.sockets)),
-            Fact::of("Listening TCP sockets", count(overview.listeners)),
-            Fact::of("Most open at one snapshot", count(overview.open_connections_max)),
-        ],
+        facts,
         vec![
             connections("Connections by process", "process", &overview.top_processes),
             connections("Connections by remote address", "address", &overview.top_endpoints),

@@ -98,6 +98,7 @@ impl Summary {
         let metrics = &analysis.metrics;
         Self {
             connections: metrics.overview.connections,
+            foreign_sockets: metrics.overview.foreign_sockets,
             processes: metrics.overview.processes,
             endpoints: metrics.overview.endpoints,
             bytes_sent: metrics.bandwidth.bytes_sent,

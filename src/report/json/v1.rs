@@ -102,6 +102,9 @@ pub struct Moment {
 pub struct Summary {
     /// Sockets with a remote.
     pub connections: u64,
+    /// Sockets of other network namespaces, which count nowhere else: a recorder in a container sees only
+    /// their addresses.
+    pub foreign_sockets: u64,
     /// Processes that owned a socket.
     pub processes: u64,
     /// Remote addresses.

@@ -2,15 +2,19 @@
 //! up, with a clock that does not wait.
 //!
 //! ```text
-//! day [SOCKETS [TICKS [ROTATE_S]]]        10,000 sockets, 86,400 ticks of a second, one file
+//! day [SOCKETS [TICKS [ROTATE_S [REMOTES]]]] [DIR]     10,000 sockets, 86,400 ticks of a second, one file
+//! day 83 1209600 3600 20000 series                     a fortnight of hourly files, 100 million rows
 //! ```
 //!
-//! Each tick closes one socket in a hundred and opens as many, to addresses not seen before, and each
-//! tenth tick one of 200 processes is followed by another with a command line of its own: whatever is
-//! kept of what is gone shows. Prints what the process holds at each 24th part, and its peak.
+//! Each tick closes one socket in a hundred and opens as many, to addresses not seen before or to one of so many,
+//! and each tenth tick one of 200 processes is followed by another with a command line of its own: whatever is
+//! kept of what is gone shows. Every six hours one program contacts one address, for three ticks: a beacon that
+//! no hourly file can show. Prints what the process holds at each 24th part, and its peak. With a folder, the
+//! files stay there.
 
 use std::cell::Cell;
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,6 +25,12 @@ use netrec::record::{
 };
 
 const PROCESSES: usize = 200;
+
+/// Ticks from one contact of the slow beacon to the next, and how long each takes.
+const BEACON_TICKS: u32 = 6 * 3600;
+const BEACON_LIFE: u32 = 3;
+const BEACON_ADDR: (Ipv4Addr, u16) = (Ipv4Addr::new(203, 0, 113, 66), 8443);
+
 const START_US: i64 = 1_700_000_000_000_000;
 
 /// A clock that is where one waits for.
@@ -45,14 +55,25 @@ impl Clock for QuickClock {
 struct BusyHost {
     sockets: Vec<Row>,
     processes: Vec<Arc<Owner>>,
+    /// Different remote addresses; none for a new one each time.
+    remotes: Option<u32>,
+    beacon: Arc<Owner>,
     /// Sockets and processes so far.
     opened: u64,
     started: u32,
 }
 
 impl BusyHost {
-    fn new(sockets: usize) -> Self {
-        let mut host = Self { sockets: Vec::new(), processes: Vec::new(), opened: 0, started: 0 };
+    fn new(sockets: usize, remotes: Option<u32>) -> Self {
+        let beacon = Arc::new(Owner {
+            pid: Some(700),
+            process_name: Some("syncd".to_owned()),
+            exe: Some("/opt/sync/syncd".to_owned()),
+            process_start_us: Some(START_US),
+            ..Owner::default()
+        });
+        let mut host =
+            Self { sockets: Vec::new(), processes: Vec::new(), remotes, beacon, opened: 0, started: 0 };
         for _ in 0..PROCESSES {
             let process = host.process();
             host.processes.push(process);
@@ -85,8 +106,9 @@ impl BusyHost {
         self.opened += 1;
         let number = self.opened;
         let owner = Arc::clone(&self.processes[number as usize % self.processes.len()]);
+        let remote = self.remotes.map_or(number as u32, |remotes| number as u32 % remotes);
         // Multiplied by an odd number, so that no address comes twice before all have come.
-        let remote = Ipv4Addr::from((number as u32).wrapping_mul(0x9E37_79B1));
+        let remote = Ipv4Addr::from(remote.wrapping_mul(0x9E37_79B1));
         let local = (IpAddr::from([10, 0, 0, 1]), 1024 + (number % 60_000) as u16);
         Row {
             remote: Some((remote.into(), 443)),
@@ -96,6 +118,34 @@ impl BusyHost {
             owner_source: Some(OwnerSource::Inode),
             ..Row::snapshot(number, Protocol::Tcp, local)
         }
+    }
+
+    /// The rows of the slow beacon at a tick: opened, there, closed.
+    fn beacon(&self, tick: u32) -> Option<Row> {
+        let (contact, age) = (tick / BEACON_TICKS, tick % BEACON_TICKS);
+        let kind = match age {
+            0 => Kind::Opened,
+            _ if age < BEACON_LIFE => Kind::Snapshot,
+            BEACON_LIFE => Kind::Closed,
+            _ => return None,
+        };
+        let local = (IpAddr::from([10, 0, 0, 1]), 50_000 + (contact % 10_000) as u16);
+        let state = if kind == Kind::Closed { TcpState::Close } else { TcpState::Established };
+        let bytes = u64::from(age.min(2)) * 300;
+        Some(Row {
+            kind,
+            remote: Some((BEACON_ADDR.0.into(), BEACON_ADDR.1)),
+            netns: Some(1),
+            state: Some(state),
+            counters: Counters {
+                bytes_sent: Some(bytes),
+                bytes_received: Some(bytes),
+                ..Counters::default()
+            },
+            owner: Some(Arc::clone(&self.beacon)),
+            owner_source: Some(OwnerSource::Event),
+            ..Row::snapshot(u64::MAX / 2 + u64::from(contact), Protocol::Tcp, local)
+        })
     }
 
     /// The end of a socket and the beginning of the one that comes in its place.
@@ -129,6 +179,7 @@ impl Host for BusyHost {
             }
         }
         rows.extend(self.sockets.iter().cloned());
+        rows.extend(self.beacon(tick.number));
         for row in rows {
             (row.tick, row.ts_us, row.mono_ns) = (tick.number, tick.moment.ts_us, tick.moment.mono_ns);
         }
@@ -154,7 +205,10 @@ fn main() -> netrec::Result<()> {
     let numbers: Vec<u64> = std::env::args().skip(1).filter_map(|text| text.parse().ok()).collect();
     let number = |index: usize, default| numbers.get(index).copied().unwrap_or(default);
     let (sockets, ticks, rotate_s) = (number(0, 10_000), number(1, 86_400), number(2, 0));
-    let folder = std::env::temp_dir().join(format!("netrec-day-{}", std::process::id()));
+    let remotes = numbers.get(3).and_then(|remotes| u32::try_from(*remotes).ok());
+    let kept = std::env::args().skip(1).find(|text| text.parse::<u64>().is_err()).map(PathBuf::from);
+    let temporary = std::env::temp_dir().join(format!("netrec-day-{}", std::process::id()));
+    let folder = kept.clone().unwrap_or(temporary);
     std::fs::create_dir_all(&folder).map_err(netrec::Error::io("create", &folder))?;
     let plan = Plan {
         interval: Duration::from_secs(1),
@@ -162,7 +216,8 @@ fn main() -> netrec::Result<()> {
         max_cpu_percent: None,
     };
     let every = (rotate_s > 0).then(|| Duration::from_secs(rotate_s));
-    let rotation = Rotation { every, keep: every.map(|_| 2), ..Rotation::default() };
+    let rotation =
+        Rotation { every, keep: every.filter(|_| kept.is_none()).map(|_| 2), ..Rotation::default() };
     let output = Output {
         path: folder.join("day.parquet"),
         overwrite: Overwrite::Never,
@@ -171,7 +226,7 @@ fn main() -> netrec::Result<()> {
         upload: None,
         rotation,
     };
-    let (mut host, begin, mut told) = (BusyHost::new(sockets as usize), Instant::now(), 0);
+    let (mut host, begin, mut told) = (BusyHost::new(sockets as usize, remotes), Instant::now(), 0);
     let mut show = |progress: &Progress| {
         let part = progress.elapsed.as_secs() * 24 / ticks.max(1);
         if part > told {
@@ -193,5 +248,8 @@ fn main() -> netrec::Result<()> {
         host.started,
         done.bytes >> 20,
     );
+    if kept.is_some() {
+        return Ok(());
+    }
     std::fs::remove_dir_all(&folder).map_err(netrec::Error::io("remove", &folder))
 }

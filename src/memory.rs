@@ -9,6 +9,23 @@ pub(crate) fn give_back() {
     }
 }
 
+/// Free bytes in the heap that are worth the time to give them back.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const MUCH: u32 = 8 << 20;
+
+/// As [`give_back`], if there is much to give.
+pub(crate) fn give_back_much() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        // SAFETY: no memory is passed; the call counts what is free.
+        let info = unsafe { libc::mallinfo() };
+        // It wraps at 4 GiB, where once too seldom does no harm.
+        if info.fordblks.cast_unsigned() >= MUCH {
+            give_back();
+        }
+    }
+}
+
 /// Lets so many free bytes stay at the end of the heap, for what needs them again at once.
 ///
 /// By itself the allocator gives back what is more than 128 KiB there: of what a batch of rows

@@ -217,6 +217,7 @@ fn connection(
         rtt_min_us: None,
         process: Some(process),
         owner_source: None,
+        is_own: None,
     }
 }
 

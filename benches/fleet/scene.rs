@@ -183,7 +183,8 @@ impl Host {
         let ticks = |seconds: f64| seconds / TICK_S as f64;
         // Snapshots list the sockets of the host's own namespaces.
         let is_listed = end.netns == End::default().netns;
-        for tick in ticks(from).ceil() as i64..=(if is_listed { ticks(to).floor() as i64 } else { i64::MIN }) {
+        for tick in ticks(from).ceil() as i64..=(if is_listed { ticks(to).floor() as i64 } else { i64::MIN })
+        {
             let at = (tick * TICK_S) as f64;
             let snapshot = row(self, at, Kind::Snapshot, state, (at - from) / (to - from));
             self.rows.push(snapshot);

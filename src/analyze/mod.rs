@@ -164,9 +164,7 @@ pub fn find(capture: &CaptureFile, config: &Config, geo: &Databases) -> Result<D
     let recorded = pass::run(capture, config.analysis(), geo, &|_| {})?;
     let metadata = capture.metadata_as_read();
     let baseline = config.intel().baseline.clone();
-    let mut tables = Tables { baseline, ..Tables::build(recorded, &metadata)? };
-    // No detector asks for them.
-    tables.pairs = tables.pairs.clear();
+    let tables = Tables { baseline, ..Tables::build(recorded, &metadata)? };
     memory::give_back();
     let mut runs = runs::run_in_turn(&config.context(&tables, &metadata), config);
     config.allow().apply(&mut runs, &tables)?;

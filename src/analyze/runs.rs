@@ -13,7 +13,11 @@ pub fn run_all(context: &Context<'_>, config: &Config) -> Vec<Run> {
 }
 
 fn run_each(detectors: &[Entry], context: &Context<'_>, config: &Config) -> Vec<Run> {
-    parallel::map(detectors, |entry| run_one(entry, context, config))
+    parallel::map(detectors, |entry| {
+        let run = run_one(entry, context, config);
+        memory::give_back_much();
+        run
+    })
 }
 
 /// As [`run_all`], one after the other, without the tables.

@@ -85,12 +85,8 @@ fn capture(report: &Report) -> String {
         (None, None) => "unknown host".to_owned(),
     };
     let duration = capture.duration_s.map_or_else(|| humanize::UNKNOWN.to_owned(), humanize::seconds);
-    let left_out = match summary.foreign_sockets {
-        0 => String::new(),
-        sockets => format!("; {} of other namespaces left out", plural(sockets, "socket")),
-    };
     format!(
-        "{of}, {} for {duration}: {}, {}, {}{left_out}",
+        "{of}, {} for {duration}: {}, {}, {}",
         humanize::second_utc(capture.start.us),
         plural(summary.connections, "connection"),
         plural(summary.processes, "process"),

@@ -20,7 +20,7 @@ use crate::{Error, Result};
 const USUAL_FOLDERS: &[&str] = &["/usr/share/GeoIP", "/var/lib/GeoIP"];
 
 /// What a database says of an address.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Place {
     /// ISO 3166-1 alpha-2 code.
     pub country_code: Option<String>,

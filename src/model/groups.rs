@@ -21,7 +21,10 @@ impl<K: Copy + Ord> Groups<K> {
             }
         }
         keys.shrink_to_fit();
-        Self { keys, rows: keyed.into_iter().map(|(_, row)| row).collect() }
+        let mut rows: Vec<u32> = keyed.into_iter().map(|(_, row)| row).collect();
+        // It may lie where the keys lay.
+        rows.shrink_to_fit();
+        Self { keys, rows }
     }
 
     /// Number of groups.

@@ -5,7 +5,7 @@
 //!
 //! | module | what it declares |
 //! |---|---|
-//! | [`records`] | what the pass makes of rows: plain records, each string once |
+//! | [`records`], [`texts`], [`index`] | what the pass makes of rows: plain records, each string once |
 //! | [`tables`] | the same as polars frames, and sums over them |
 //! | [`sockets`], [`processes`], [`view`] | tables read row by row, with types |
 //! | [`queries`] | DNS questions, read the same way |
@@ -27,6 +27,7 @@ pub mod features;
 pub mod finding;
 pub mod groups;
 pub mod ids;
+pub mod index;
 pub mod members;
 pub mod metrics;
 pub mod orientation;
@@ -44,6 +45,7 @@ pub mod surroundings;
 pub mod tables;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod texts;
 pub mod threat_intel;
 pub mod view;
 

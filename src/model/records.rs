@@ -5,11 +5,11 @@
 
 use std::num::NonZero;
 
-use ahash::AHashMap;
-
 use super::states::States;
 use crate::capture::{OwnerSource, Protocol, TcpState};
 use crate::geo;
+
+pub use super::texts::Texts;
 
 /// Declares numbers that take no more room where they may be unknown: `Option<Count>` has eight
 /// bytes, `Option<u64>` sixteen, and every connection has several. The largest number becomes the
@@ -47,47 +47,6 @@ numbers! {
     Count: u64;
     /// A number of retransmissions or microseconds.
     SmallCount: u32;
-}
-
-/// Every string of the capture once.
-#[derive(Debug, Default)]
-pub struct Texts {
-    list: Vec<std::sync::Arc<str>>,
-    keys: AHashMap<std::sync::Arc<str>, TextId>,
-}
-
-impl Texts {
-    /// Number of texts.
-    pub fn len(&self) -> usize {
-        self.list.len()
-    }
-
-    /// Whether there is no text yet.
-    pub fn is_empty(&self) -> bool {
-        self.list.is_empty()
-    }
-
-    /// Every text, in the order of the keys.
-    pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.list.iter().map(AsRef::as_ref)
-    }
-
-    /// The key of a text, new or known.
-    pub fn intern(&mut self, text: &str) -> TextId {
-        if let Some(id) = self.keys.get(text) {
-            return *id;
-        }
-        let id = TextId::of(self.list.len() as u32);
-        let text: std::sync::Arc<str> = text.into();
-        self.list.push(text.clone());
-        self.keys.insert(text, id);
-        id
-    }
-
-    /// The text of a key that [`Texts::intern`] gave.
-    pub fn get(&self, id: TextId) -> &str {
-        &self.list[id.get() as usize]
-    }
 }
 
 /// Cumulative counters of a socket; none where the kernel did not count.

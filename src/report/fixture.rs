@@ -253,6 +253,7 @@ fn connections() -> DataFrame {
         "country_code" => [None::<&str>; 4],
         "actor" => [None::<&str>; 4],
         "owner_source" => [None::<&str>; 4],
+        "is_own" => [None::<bool>; 4],
     )
     .unwrap()
 }

@@ -172,7 +172,7 @@ fn write_capture(out: &mut String, report: &Report) -> fmt::Result {
     writeln!(out, "- {}, SHA-256 {}", code(&capture.file), code(&capture.sha256))?;
     let left_out = match summary.foreign_sockets {
         0 => String::new(),
-        sockets => format!("; {} of other network namespaces left out", plural(sockets, "socket")),
+        sockets => format!("; left out: {} of other network namespaces", plural(sockets, "socket")),
     };
     writeln!(
         out,

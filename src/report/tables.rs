@@ -10,7 +10,7 @@ use crate::Result;
 use crate::analyze::Analysis;
 use crate::model::Tables;
 use crate::model::records::Role;
-use crate::model::tables::SocketColumns;
+use crate::model::tables::{SocketColumns, pairs};
 
 /// A table: its name and where its rows come from.
 pub struct TableFile {
@@ -26,7 +26,7 @@ pub const TABLES: &[TableFile] = &[
     TableFile { name: "listeners", rows: |analysis, _| listeners(&analysis.tables) },
     TableFile { name: "processes", rows: |analysis, _| Ok(analysis.tables.processes.clone()) },
     TableFile { name: "endpoints", rows: |analysis, _| Ok(analysis.tables.endpoints.clone()) },
-    TableFile { name: "pairs", rows: |analysis, _| Ok(analysis.tables.pairs.clone()) },
+    TableFile { name: "pairs", rows: |analysis, _| pairs(&analysis.tables) },
     TableFile { name: "findings", rows: |_, report| findings(&report.findings) },
     TableFile { name: "insights", rows: |_, report| insights(&report.insights) },
 ];

@@ -233,7 +233,7 @@ fn array<'a>(kind: Kind, count: usize, get: &dyn Fn(usize) -> Cell<'a>) -> Array
     match kind {
         Kind::Text => Arc::new(
             (0..count)
-                .map(|row| if let Cell::Text(text) = get(row) { Some(text.to_owned()) } else { None })
+                .map(|row| if let Cell::Text(text) = get(row) { Some(text) } else { None })
                 .collect::<StringArray>(),
         ),
         Kind::I64 => Arc::new((0..count).map(int).collect::<Int64Array>()),

@@ -87,19 +87,25 @@ fn the_report_of_a_container_is_that_of_its_own_sockets_and_says_what_it_left_ou
     write(&place.path().join("all.parquet"), own_rows().into_iter().chain(foreign_rows()).collect());
     run(&["analyze", "own.parquet", "-o", "own"]);
     let said = run(&["analyze", "all.parquet", "-o", "all"]).stdout;
-    let (own, all) = (json(&place.path().join("own/report.json")), json(&place.path().join("all/report.json")));
+    let (own, all) =
+        (json(&place.path().join("own/report.json")), json(&place.path().join("all/report.json")));
     assert_eq!(all["summary"]["connections"], 2, "{}", all["summary"]);
-    assert_eq!((&all["summary"]["foreign_sockets"], &own["summary"]["foreign_sockets"]), (&6.into(), &0.into()));
+    assert_eq!(
+        (&all["summary"]["foreign_sockets"], &own["summary"]["foreign_sockets"]),
+        (&6.into(), &0.into())
+    );
     assert_eq!(without_left_out(all), without_left_out(own));
 
     // Every form of the report says so.
-    assert!(said.contains("6 sockets of other namespaces left out"), "{said}");
+    assert!(said.contains("Left out: 6 sockets of other network namespaces"), "{said}");
     let text = |name: &str| fs::read_to_string(place.path().join("all").join(name)).unwrap();
     for name in ["report.json", "report.md", "report.html"] {
         assert!(text(name).contains("6 sockets of other network namespaces"), "{name}");
     }
     // The pictures are of the own sockets too.
-    for name in ["open-connections", "opened-connections", "states", "transitions", "top-endpoints", "durations"] {
+    for name in
+        ["open-connections", "opened-connections", "states", "transitions", "top-endpoints", "durations"]
+    {
         let of = |report: &str| fs::read(place.path().join(format!("{report}/charts/{name}.svg"))).unwrap();
         assert!(of("all") == of("own"), "{name}");
     }
@@ -109,7 +115,9 @@ fn the_report_of_a_container_is_that_of_its_own_sockets_and_says_what_it_left_ou
     let owns: Vec<&str> = csv.lines().skip(1).map(|line| line.split(',').nth(own_column).unwrap()).collect();
     assert_eq!(owns.iter().filter(|own| **own == "false").count(), 6, "{csv}");
     assert_eq!(owns.iter().filter(|own| **own == "true").count(), 3, "{csv}");
-    assert!(!text("tables/endpoints.csv").contains("172.17.0.8") && !text("tables/pairs.csv").contains("172.17"));
+    assert!(
+        !text("tables/endpoints.csv").contains("172.17.0.8") && !text("tables/pairs.csv").contains("172.17")
+    );
 }
 
 #[test]
@@ -119,7 +127,10 @@ fn all_namespaces_are_analyzed_where_it_is_asked_for() {
     write(&place.path().join("all.parquet"), own_rows().into_iter().chain(foreign_rows()).collect());
     run(&["analyze", "all.parquet", "-o", "all", "--all-namespaces"]);
     let report = json(&place.path().join("all/report.json"));
-    assert_eq!((&report["summary"]["connections"], &report["summary"]["foreign_sockets"]), (&8.into(), &0.into()));
+    assert_eq!(
+        (&report["summary"]["connections"], &report["summary"]["foreign_sockets"]),
+        (&8.into(), &0.into())
+    );
     let gaps = report["verdict"]["visibility_gaps"].to_string();
     assert!(gaps.contains("6 of 8 connections belong to other network namespaces"), "{gaps}");
     // An export is the whole capture, and says whose each socket is.

@@ -180,7 +180,7 @@ impl Detector for Beacon {
         }
         let timing = Timing::new(context.tables);
         let mut candidates = Vec::new();
-        let talks = Talks::new(&scene, context.tables)?;
+        let talks = Talks::new(&scene, context.tables);
         for window_us in &timing.windows_us {
             candidates.extend(in_window(&scene, &talks, *window_us, &timing, config));
         }

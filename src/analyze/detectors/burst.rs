@@ -125,8 +125,8 @@ impl Detector for Burst {
                 "Needs a recording of at least {LEAST_WINDOWS} ticks to establish a normal rate."
             )));
         }
-        let (all, connections) = series::of(&sockets, context.tables, window_s, config)?;
-        let episodes = episodes::find((&all, &connections), &sockets, context.tables.span_us, config);
+        let all = series::of(&sockets, context.tables, window_s);
+        let episodes = episodes::find(&all, &sockets, context.tables.span_us, config)?;
         let findings = episodes.iter().map(|episode| finding(&sockets, episode, config)).collect();
         let tables = vec![(EPISODES.name, episodes_table(&episodes)?)];
         let mut limits = vec![format!(

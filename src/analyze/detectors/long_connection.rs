@@ -101,18 +101,16 @@ impl Detector for LongConnection {
                 "Needs at least two ticks to see how long a connection lasts.".to_owned(),
             ));
         }
-        let totals = Totals::new(&sockets);
-        let long: Vec<&Total<'_>> = totals
-            .all
-            .iter()
-            .filter(|total| total.longest_s >= config.min_duration_s || total.sum_s >= config.min_total_s)
-            .collect();
+        let is_long =
+            |total: &Total<'_>| total.longest_s >= config.min_duration_s || total.sum_s >= config.min_total_s;
+        let totals = Totals::new(&sockets, MOST_LISTED, is_long);
+        let long: Vec<&Total<'_>> = totals.long.iter().collect();
         let findings = by_source(&long, config.max_separate as usize)
             .into_iter()
             .map(|together| finding((&sockets, &totals), &together, config))
             .collect();
-        let tables = vec![(PAIRS.name, pairs_table(&totals.all)?)];
-        let limits = limits(context.tables.span_s(), &totals.all, config);
+        let tables = vec![(PAIRS.name, pairs_table(&totals.longest)?)];
+        let limits = limits(context.tables.span_s(), totals.throughout, config);
         Ok(Outcome::Ran(Output { findings, tables, limits, ..Output::default() }))
     }
 }
@@ -260,12 +258,11 @@ fn measurements(together: &[&Total<'_>], config: &Thresholds) -> Vec<Measurement
     all
 }
 
-fn limits(span_s: f64, totals: &[Total<'_>], config: &Thresholds) -> Vec<String> {
+fn limits(span_s: f64, throughout: usize, config: &Thresholds) -> Vec<String> {
     let mut limits = vec![format!(
         "The recording is {} long, so no connection can be measured beyond that.",
         words::duration(span_s)
     )];
-    let throughout: usize = totals.iter().map(|total| total.throughout).sum();
     if span_s < config.min_duration_s && throughout > 0 {
         let connections = words::count(throughout, "connection", "connections");
         limits.push(format!("{connections} to other hosts stayed open throughout, and may be long."));
@@ -275,13 +272,9 @@ fn limits(span_s: f64, totals: &[Total<'_>], config: &Thresholds) -> Vec<String>
 
 /// The pairs of a source and another host that were connected the longest in sum, longest first.
 fn pairs_table(totals: &[Total<'_>]) -> Result<DataFrame> {
-    fn column<T>(totals: &[&Total<'_>], field: impl Fn(&Total<'_>) -> T) -> Vec<T> {
-        totals.iter().map(|total| field(total)).collect()
+    fn column<T>(totals: &[Total<'_>], field: impl Fn(&Total<'_>) -> T) -> Vec<T> {
+        totals.iter().map(field).collect()
     }
-    let mut totals: Vec<&Total<'_>> = totals.iter().collect();
-    totals.sort_by(|a, b| b.sum_s.total_cmp(&a.sum_s));
-    totals.truncate(MOST_LISTED);
-    let totals = &totals[..];
     Ok(df!(
         "source" => column(totals, |t| t.source().to_string()),
         "remote_addr" => column(totals, |t| t.pair.addr.to_owned()),

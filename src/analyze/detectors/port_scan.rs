@@ -270,7 +270,7 @@ impl Detector for PortScan {
                 scene.surroundings,
                 context.tables.span_us.1,
             );
-            let scans = scans::find(&contacts, config);
+            let scans = scans::find(&contacts, &scene.sockets, config);
             let findings = scans.iter().map(|scan| finding(&scene.sockets, scan, config)).collect();
             Ok(Found { findings, limits: limits(context.metadata) })
         })

@@ -35,7 +35,8 @@ pub(super) fn completeness(
     completeness.blind_spots = blind_spots(&completeness, metadata, udp_without_bytes, periods);
     let foreign = count(&|row| sockets.is_own(row) == Some(false));
     // First, as it is why others lack an owner and bytes.
-    let said = left_out(tables.foreign.height()).into_iter().chain(analyzed(foreign, completeness.connections));
+    let said =
+        left_out(tables.foreign.height()).into_iter().chain(analyzed(foreign, completeness.connections));
     completeness.blind_spots.splice(0..0, said);
     completeness
 }

@@ -7,6 +7,7 @@ use ahash::AHashMap;
 
 use super::sockets::Moment;
 use super::ticks::Increment;
+use crate::model::index::Index;
 use crate::model::records::{Connection, EndpointBin, EndpointId, Sends};
 
 /// Cells of bytes per address and slice before the smaller half of them is let go. Who looks
@@ -28,7 +29,9 @@ const MOST_SENDERS: usize = 1 << 16;
 
 /// Gathers what moves inside connections.
 pub(super) struct Activity {
-    cells: AHashMap<(u32, EndpointId), Bytes>,
+    cells: Vec<EndpointBin>,
+    /// By slice and address.
+    places: Index,
     /// The cell of the last row; rows of a connection lie together.
     current: ((u32, EndpointId), Bytes),
     /// By index of the connection.
@@ -44,7 +47,8 @@ struct Bytes {
 impl Activity {
     pub(super) fn new() -> Self {
         Self {
-            cells: AHashMap::new(),
+            cells: Vec::new(),
+            places: Index::default(),
             current: ((0, EndpointId::of(0)), Bytes::default()),
             senders: AHashMap::new(),
         }
@@ -90,12 +94,6 @@ impl Activity {
     /// The bytes per slice and address in no order, and the moments of sending by `conn_id`.
     pub(super) fn finish(mut self, connections: &[Connection]) -> (Vec<EndpointBin>, Vec<Sends>) {
         self.file_current();
-        let bins = self.cells.into_iter().map(|((bin, endpoint), bytes)| EndpointBin {
-            bin,
-            endpoint,
-            bytes_sent: bytes.sent,
-            bytes_received: bytes.received,
-        });
         let mut sends: Vec<Sends> = self
             .senders
             .into_iter()
@@ -103,7 +101,7 @@ impl Activity {
             .map(|(index, moments)| Sends { conn_id: connections[index].conn_id, ts_us: moments.into() })
             .collect();
         sends.sort_unstable_by_key(|sends| sends.conn_id);
-        (bins.collect(), sends)
+        (self.cells, sends)
     }
 
     fn file_current(&mut self) {
@@ -115,18 +113,34 @@ impl Activity {
         if self.cells.len() >= MOST_CELLS {
             self.let_the_smaller_half_go();
         }
-        let cell = self.cells.entry(key).or_default();
-        cell.sent = cell.sent.saturating_add(bytes.sent);
-        cell.received = cell.received.saturating_add(bytes.received);
+        let Self { cells, places, .. } = self;
+        let place = places.find(&key, |at| key_of(&cells[at]) == key).unwrap_or_else(|| {
+            let (bin, endpoint) = key;
+            cells.push(EndpointBin { bin, endpoint, bytes_sent: 0, bytes_received: 0 });
+            places.insert(&key, cells.len() - 1, |at| key_of(&cells[at]));
+            cells.len() - 1
+        });
+        let cell = &mut cells[place];
+        cell.bytes_sent = cell.bytes_sent.saturating_add(bytes.sent);
+        cell.bytes_received = cell.bytes_received.saturating_add(bytes.received);
     }
 
     fn let_the_smaller_half_go(&mut self) {
-        let moved = |bytes: &Bytes| bytes.sent.max(bytes.received);
-        let mut all: Vec<u64> = self.cells.values().map(moved).collect();
+        let moved = |cell: &EndpointBin| cell.bytes_sent.max(cell.bytes_received);
+        let mut all: Vec<u64> = self.cells.iter().map(moved).collect();
         let middle = all.len() / 2;
         let median = *all.select_nth_unstable(middle).1;
-        self.cells.retain(|_, bytes| moved(bytes) > median);
+        self.cells.retain(|cell| moved(cell) > median);
+        self.places.clear();
+        let cells = &self.cells;
+        for (at, cell) in cells.iter().enumerate() {
+            self.places.insert(&key_of(cell), at, |at| key_of(&cells[at]));
+        }
     }
+}
+
+fn key_of(cell: &EndpointBin) -> (u32, EndpointId) {
+    (cell.bin, cell.endpoint)
 }
 
 #[cfg(test)]

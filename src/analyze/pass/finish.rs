@@ -1,5 +1,9 @@
 //! The end of the pass: what needs the whole capture to be known, and the order of the records.
 
+use std::net::IpAddr;
+
+use ahash::AHashMap;
+
 use super::sockets::TransitionCounts;
 use super::ticks::Load;
 use super::{Pass, Whose, axis, open};
@@ -18,7 +22,7 @@ use crate::parallel;
 pub(super) fn finish(pass: Pass, metadata: &Metadata, geo: &Databases) -> Recorded {
     let Pass { mut texts, addresses, owners, mut connections, transitions, ticks, activity, queries, .. } =
         pass;
-    drop(pass.ids);
+    drop(pass.places);
     let whose = pass.whose;
     let (mut bins, mut process_bins, loads, tick_count) = ticks.finish();
     parallel::change(&mut connections, |connection| {
@@ -26,7 +30,7 @@ pub(super) fn finish(pass: Pass, metadata: &Metadata, geo: &Databases) -> Record
     });
     let only_foreign = only_foreign(&connections, &whose, addresses.endpoints().len());
     // Looking up places and judging directions take about as long.
-    let ((places, endpoint_order), ()) = parallel::both(
+    let ((placed, endpoint_order), ()) = parallel::both(
         || sort_endpoints(&addresses, &only_foreign, &texts, geo),
         || set_directions(&mut connections, &addresses, metadata),
     );
@@ -50,12 +54,7 @@ pub(super) fn finish(pass: Pass, metadata: &Metadata, geo: &Databases) -> Record
         let open = connections.iter().filter(|c| c.role() == Role::Connection);
         open::count(&mut bins, pass.axis, open.map(|c| (c.first_seen_us, until_us(c))));
     }
-    let endpoints = places.into_iter().map(|(addr, scope, place)| Endpoint {
-        addr,
-        scope,
-        place: place.map(|place| Location::new(&place, &mut texts)).unwrap_or_default(),
-    });
-    let endpoints = endpoints.collect();
+    let endpoints = placed.into_endpoints(&mut texts);
     renumber_bins(&mut process_bins, &process_order);
     renumber_endpoint_bins(&mut endpoint_bins, &endpoint_order);
     let queries = queries.finish(&process_order, &texts);
@@ -144,8 +143,38 @@ fn only_foreign(connections: &[Connection], whose: &Whose, endpoints: usize) -> 
     only_foreign
 }
 
-/// A remote address, its scope, and what a database knows of it.
-type Placed = (TextId, Scope, Option<Place>);
+/// The remote addresses, each with its scope and what a database knows of it.
+#[derive(Default)]
+struct Placed {
+    /// The number of its place in `places`.
+    addrs: Vec<(TextId, Scope, Option<u32>)>,
+    /// Each place once: a capture may have a million addresses, and the world has fewer cities.
+    places: Vec<Place>,
+    numbers: AHashMap<Place, u32>,
+}
+
+impl Placed {
+    fn add(&mut self, text: TextId, addr: Option<IpAddr>, geo: &Databases) {
+        let scope = addr.map_or(Scope::Reserved, scope);
+        // Databases of others are known to place private addresses somewhere in the world.
+        let place = addr.filter(|_| scope == Scope::Public).and_then(|addr| geo.lookup(addr));
+        let number = place.map(|place| {
+            *self.numbers.entry(place).or_insert_with_key(|place| {
+                self.places.push(place.clone());
+                self.places.len() as u32 - 1
+            })
+        });
+        self.addrs.push((text, scope, number));
+    }
+
+    fn into_endpoints(self, texts: &mut Texts) -> Vec<Endpoint> {
+        let locations: Vec<Location> = self.places.iter().map(|place| Location::new(place, texts)).collect();
+        let location = |number: Option<u32>| locations.get(number? as usize).copied();
+        let endpoint =
+            |(addr, scope, number)| Endpoint { addr, scope, place: location(number).unwrap_or_default() };
+        self.addrs.into_iter().map(endpoint).collect()
+    }
+}
 
 /// The remote addresses by their text, those of `only_foreign` after the others, and the new place of each.
 fn sort_endpoints(
@@ -153,18 +182,14 @@ fn sort_endpoints(
     only_foreign: &[bool],
     texts: &Texts,
     geo: &Databases,
-) -> (Vec<Placed>, Vec<u32>) {
+) -> (Placed, Vec<u32>) {
     let order = order_of(addresses.endpoints(), |at, addr| (only_foreign[at], texts.get(*addr)));
-    let endpoints = order.iter().map(|old| endpoint(addresses.endpoints()[*old as usize], addresses, geo));
-    (endpoints.collect(), places(&order))
-}
-
-fn endpoint(text: TextId, addresses: &super::Addresses, geo: &Databases) -> Placed {
-    let addr = addresses.known(text);
-    let scope = addr.map_or(Scope::Reserved, scope);
-    // Databases of others are known to place private addresses somewhere in the world.
-    let place = addr.filter(|_| scope == Scope::Public).and_then(|addr| geo.lookup(addr));
-    (text, scope, place)
+    let mut placed = Placed::default();
+    for old in &order {
+        let text = addresses.endpoints()[*old as usize];
+        placed.add(text, addresses.known(text), geo);
+    }
+    (placed, places(&order))
 }
 
 /// The processes by pid, then start, then name, then executable, and the new place of each.

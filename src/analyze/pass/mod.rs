@@ -23,8 +23,6 @@ use std::ops::Range;
 use std::sync::mpsc;
 use std::thread;
 
-use ahash::AHashMap;
-
 use self::activity::Activity;
 use self::addresses::Addresses;
 use self::axis::Axis;
@@ -41,6 +39,7 @@ use super::config::Analysis as Settings;
 use super::vantage::{Vantage, flipped_counters, flipped_state};
 use crate::capture::{CaptureFile, Column, Counters, Kind, OwnerSource, Protocol, TcpState};
 use crate::geo::Databases;
+use crate::model::index::Index;
 use crate::model::records::{Connection, Count, Direction, ProcessId, Recorded, TextId, Texts};
 use crate::{Error, Result};
 
@@ -98,7 +97,8 @@ struct Pass {
     remote_names: Interned,
     owners: Owners,
     connections: Vec<Connection>,
-    ids: AHashMap<u64, u32>,
+    /// By `conn_id`.
+    places: Index,
     transitions: TransitionCounts,
     /// Those of sockets that are left out.
     foreign_transitions: TransitionCounts,
@@ -157,7 +157,7 @@ impl Pass {
             remote_names: Interned::default(),
             owners: Owners::default(),
             connections: Vec::new(),
-            ids: AHashMap::new(),
+            places: Index::default(),
             transitions: TransitionCounts::default(),
             foreign_transitions: TransitionCounts::default(),
             ticks: Ticks::new(axis),
@@ -279,8 +279,9 @@ impl Pass {
     /// The record of the row's connection, new or known.
     fn connection(&mut self, batch: &Batch, row: usize, kind: Kind, ends: Ends) -> Result<usize, Reason> {
         let conn_id = batch.conn_id[row];
-        if let Some(index) = self.ids.get(&conn_id) {
-            return Ok(*index as usize);
+        let connections = &self.connections;
+        if let Some(place) = self.places.find(&conn_id, |at| connections[at].conn_id == conn_id) {
+            return Ok(place);
         }
         let protocol = required(&batch.protocol, Column::Protocol, row, protocol)?;
         let mut connection = sockets::blank(conn_id, protocol, ends.local);
@@ -288,8 +289,9 @@ impl Pass {
         // A socket whose first row is an event at the first tick may have been there before.
         connection.opened_in_recording = kind == Kind::Opened || self.starts.is_later(batch.tick[row]);
         connection.start_is_exact = kind == Kind::Opened;
-        self.ids.insert(conn_id, self.connections.len() as u32);
-        self.connections.push(connection);
+        let connections = &mut self.connections;
+        connections.push(connection);
+        self.places.insert(&conn_id, connections.len() - 1, |at| connections[at].conn_id);
         Ok(self.connections.len() - 1)
     }
 

@@ -62,7 +62,9 @@ fn namespaces(capture: &CaptureFile) -> AHashSet<u64> {
     let mut known = AHashSet::new();
     for group in (0..capture.row_groups()).filter(|group| !capture.is_all_null(*group, Column::Netns)) {
         // The pass notes a row group that cannot be read.
-        let Ok(rows) = capture.row_group(group, &[Column::Kind, Column::Netns, Column::Pid]) else { continue };
+        let Ok(rows) = capture.row_group(group, &[Column::Kind, Column::Netns, Column::Pid]) else {
+            continue;
+        };
         for batch in rows.map_while(Result::ok) {
             learn(&batch, &mut known);
         }

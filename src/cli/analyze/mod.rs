@@ -35,6 +35,7 @@ const EXAMPLES: &str = "Examples:\n\
 
 #[derive(Debug, Args)]
 #[command(after_help = super::with_filters(EXAMPLES))]
+#[allow(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 pub(super) struct Arguments {
     /// Captures to analyze: files, folders or patterns. Files of one host are read as one recording;
     /// several recordings get a folder each, and an index page

@@ -33,14 +33,14 @@ impl TextColumns {
     /// If there are more texts than keys.
     pub(crate) fn new(texts: &Texts) -> Result<Self> {
         let all = Dictionary::empty(CategoricalPhysical::U32);
-        let mut by_text: Vec<(&str, usize)> = texts.iter().zip(0..).collect();
-        by_text.sort_unstable();
+        let mut by_text: Vec<TextId> = (0..texts.len() as u32).map(TextId::of).collect();
+        by_text.sort_unstable_by_key(|id| texts.get(*id));
         let mut keys = vec![0; by_text.len()];
-        for (key, (text, id)) in (0..).zip(by_text) {
-            if all.key(text)? != key {
+        for (key, id) in (0..).zip(by_text) {
+            if all.key(texts.get(id))? != key {
                 return Err(Error::Analysis("two texts of the capture are the same".to_owned()));
             }
-            keys[id] = key;
+            keys[id.get() as usize] = key;
         }
         let [names, sets] = [CategoricalPhysical::U8, CategoricalPhysical::U16].map(Dictionary::empty);
         Ok(Self { all, keys, names, sets })

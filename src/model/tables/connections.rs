@@ -166,7 +166,24 @@ pub(super) fn connections(
     }
     // Each column lets go of its pieces before the next.
     table.rechunk_mut_par();
-    empty_unknown(table)
+    share_equal(empty_unknown(table)?)
+}
+
+/// Columns that are the same in many captures, as those of a log are of connections that were opened and closed
+/// while it was written.
+const OFTEN_EQUAL: [(&str, &str); 3] =
+    [("bytes_sent", "recorded_sent"), ("bytes_received", "recorded_received"), ("rtt_us", "rtt_min_us")];
+
+/// Lets columns that are equal share their memory.
+fn share_equal(mut table: DataFrame) -> Result<DataFrame> {
+    for (name, other) in OFTEN_EQUAL {
+        let (a, b) = (table.column(name)?, table.column(other)?);
+        if a.as_materialized_series().equals_missing(b.as_materialized_series()) {
+            let shared = a.clone().with_name(other.into());
+            table.with_column(shared)?;
+        }
+    }
+    Ok(table)
 }
 
 /// Columns of which nothing is known are made anew as zeroes that nobody writes, which take no memory: of an
@@ -230,7 +247,10 @@ fn row(c: &Connection, recorded: &Recorded) -> SocketRow<TextId> {
         process_name: process.and_then(|process| process.process_name),
         actor: process.and_then(|process| process.actor),
         owner_source: c.owner_source,
-        endpoint: c.remote.map(|(id, _)| id.get()).filter(|id| (*id as usize) < recorded.own_endpoints().len()),
+        endpoint: c
+            .remote
+            .map(|(id, _)| id.get())
+            .filter(|id| (*id as usize) < recorded.own_endpoints().len()),
         is_own: c.is_own,
     }
 }

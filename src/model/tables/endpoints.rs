@@ -1,9 +1,8 @@
-//! The tables of remote addresses, and of pairs of a process and a remote address.
+//! The table of remote addresses.
 
 use super::cell::Text;
 use super::declare::table;
-use crate::capture::Protocol;
-use crate::model::records::{Direction, Scope};
+use crate::model::records::Scope;
 
 table! {
     /// The table of remote addresses, column by column.
@@ -34,41 +33,6 @@ table! {
         bytes_sent: u64,
         /// Payload bytes received during the recording, where counted.
         bytes_received: u64,
-        /// First row of its connections, µs since the Unix epoch.
-        first_seen_us: i64 or null,
-        /// Last row of its connections, µs since the Unix epoch.
-        last_seen_us: i64 or null,
-    }
-}
-
-table! {
-    /// The table of pairs, column by column.
-    PairColumns of
-    /// The connections of a process with a port of a remote address, by protocol and direction; rows lie in that
-    /// order.
-    PairRow<T> {
-        /// Row of the process.
-        process: u32 or null,
-        /// Its name.
-        process_name: Text or null,
-        /// Row of the remote address.
-        endpoint: u32,
-        /// The remote address.
-        remote_addr: Text,
-        /// The remote port.
-        remote_port: u16,
-        /// Transport protocol.
-        protocol: Protocol,
-        /// Who opened them.
-        direction: Direction or null,
-        /// Connections.
-        connections: u32,
-        /// Payload bytes sent during the recording, where counted.
-        bytes_sent: u64,
-        /// Payload bytes received during the recording, where counted.
-        bytes_received: u64,
-        /// Sum of the connections' durations, in seconds.
-        duration_total_s: f64,
         /// First row of its connections, µs since the Unix epoch.
         first_seen_us: i64 or null,
         /// Last row of its connections, µs since the Unix epoch.

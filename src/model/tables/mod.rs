@@ -9,6 +9,7 @@ mod connections;
 mod declare;
 mod endpoints;
 mod over_time;
+mod pairs;
 mod processes;
 mod questions;
 mod sums;
@@ -19,17 +20,18 @@ use std::sync::Arc;
 use polars::prelude::DataFrame;
 
 pub use self::connections::{SocketColumns, SocketRow};
-pub use self::endpoints::{EndpointColumns, EndpointRow, PairColumns, PairRow};
+pub use self::endpoints::{EndpointColumns, EndpointRow};
 pub use self::over_time::{
-    EndpointBinColumns, EndpointBinRow, ProcessBinColumns, ProcessBinRow, SendColumns, SendRow,
-    TimeBinColumns, TimeBinRow, TransitionColumns, TransitionRow,
+    EndpointBinColumns, EndpointBinRow, ProcessBinColumns, ProcessBinRow, TimeBinColumns, TimeBinRow,
+    TransitionColumns, TransitionRow,
 };
+pub use self::pairs::pairs;
 pub use self::processes::{ProcessColumns, ProcessRow};
 pub use self::questions::{QueryColumns, QueryRow};
 
 use self::columns::TextColumns;
 use super::actor;
-use super::records::Recorded;
+use super::records::{Recorded, Sends};
 use crate::baseline::Baseline;
 use crate::capture::Metadata;
 use crate::{Result, parallel};
@@ -47,17 +49,15 @@ pub struct Tables {
     pub processes: DataFrame,
     /// One row per remote address, by address: [`EndpointColumns`].
     pub endpoints: DataFrame,
-    /// One row per process, remote address and port, protocol and direction, in that order:
-    /// [`PairColumns`].
-    pub pairs: DataFrame,
     /// One row per slice of the recording: [`TimeBinColumns`].
     pub time_bins: DataFrame,
     /// One row per slice and process: [`ProcessBinColumns`].
     pub process_bins: DataFrame,
     /// One row per slice and remote address: [`EndpointBinColumns`].
     pub endpoint_bins: DataFrame,
-    /// When connections that stay began to send again: [`SendColumns`].
-    pub sends: DataFrame,
+    /// When connections that stay began to send again, to the tick; the last 64 moments of each, by `conn_id`. As a
+    /// frame, each of some million moments would have the identity of its connection beside it.
+    pub sends: Vec<Sends>,
     /// One row per DNS question, by when it was asked: [`QueryColumns`].
     pub queries: DataFrame,
     /// Changes of TCP state: [`TransitionColumns`].
@@ -78,17 +78,16 @@ pub struct Tables {
 
 impl Tables {
     /// Every table, to be changed.
-    pub fn frames_mut(&mut self) -> [&mut DataFrame; 11] {
+    pub fn frames_mut(&mut self) -> [&mut DataFrame; 9] {
         let Self {
             connections,
             foreign,
             processes,
             endpoints,
-            pairs,
             time_bins,
             process_bins,
             endpoint_bins,
-            sends,
+            sends: _,
             queries,
             transitions,
             span_us: _,
@@ -103,11 +102,9 @@ impl Tables {
             foreign,
             processes,
             endpoints,
-            pairs,
             time_bins,
             process_bins,
             endpoint_bins,
-            sends,
             queries,
             transitions,
         ]
@@ -119,9 +116,10 @@ impl Tables {
     /// If polars refuses a table: a bug.
     pub fn build(mut recorded: Recorded, metadata: &Metadata) -> Result<Self> {
         actor::name_all(&mut recorded);
-        let (pairs, texts) = parallel::both(|| sums::pairs(&recorded), || TextColumns::new(&recorded.texts));
-        let texts = texts?;
-        let others = Self::without_connections(&mut recorded, metadata, &texts, &pairs)?;
+        let texts = TextColumns::new(&recorded.texts)?;
+        // From here on the texts are those of the columns.
+        drop(mem::take(&mut recorded.texts));
+        let others = Self::without_connections(&mut recorded, metadata, &texts)?;
         let foreign = connections::connections(mem::take(&mut recorded.foreign), &recorded, &texts)?;
         let connections = connections::connections(mem::take(&mut recorded.connections), &recorded, &texts)?;
         Ok(Self { connections, foreign, ..others })
@@ -131,23 +129,22 @@ impl Tables {
         recorded: &mut Recorded,
         metadata: &Metadata,
         texts: &TextColumns,
-        pairs: &[(sums::Pair, sums::Sums)],
     ) -> Result<Self> {
         let process_bins = over_time::process_bins(&mem::take(&mut recorded.process_bins), texts)?;
         let endpoint_bins = over_time::endpoint_bins(&mem::take(&mut recorded.endpoint_bins), texts)?;
-        let sends = over_time::sends(&mem::take(&mut recorded.sends), texts)?;
+        let sends = mem::take(&mut recorded.sends);
         let queries = questions::queries(&mem::take(&mut recorded.queries), texts)?;
         let recorded = &*recorded;
-        let (endpoints, (processes, pairs)) = parallel::both(
-            || sums::endpoint_table(recorded, texts, pairs),
-            || (sums::process_table(recorded, texts, pairs), sums::pair_table(recorded, texts, pairs)),
+        let acquaintances = sums::acquaintances(recorded);
+        let (endpoints, processes) = parallel::both(
+            || sums::endpoint_table(recorded, texts, &acquaintances),
+            || sums::process_table(recorded, texts, &acquaintances),
         );
         Ok(Self {
             connections: DataFrame::empty(),
             foreign: DataFrame::empty(),
             processes: processes?,
             endpoints: endpoints?,
-            pairs: pairs?,
             time_bins: over_time::time_bins(&recorded.bins, texts)?,
             process_bins,
             endpoint_bins,

@@ -1,4 +1,4 @@
-//! The tables over time: slices of the recording, moments, and changes of state.
+//! The tables over time: slices of the recording, and changes of state.
 
 use polars::prelude::DataFrame;
 
@@ -6,7 +6,7 @@ use super::columns::TextColumns;
 use super::declare::table;
 use crate::Result;
 use crate::capture::TcpState;
-use crate::model::records::{EndpointBin, ProcessBin, Sends, TimeBin, Transition};
+use crate::model::records::{EndpointBin, ProcessBin, TimeBin, Transition};
 
 table! {
     /// The table of slices, column by column.
@@ -71,19 +71,6 @@ table! {
 }
 
 table! {
-    /// The table of moments at which connections began to send again, column by column.
-    SendColumns of
-    /// When a connection that stays began to send again, to the tick; the last 64 moments of each.
-    /// Rows lie by connection, then time.
-    SendRow {
-        /// The capture's `conn_id`.
-        conn_id: u64,
-        /// The moment, µs since the Unix epoch.
-        ts_us: i64,
-    }
-}
-
-table! {
     /// The table of changes of state, column by column.
     TransitionColumns of
     /// How often connections went from one TCP state to another. Rows lie by how often, most first.
@@ -128,12 +115,6 @@ pub(super) fn endpoint_bins(bins: &[EndpointBin], texts: &TextColumns) -> Result
         bytes_sent: bin.bytes_sent,
         bytes_received: bin.bytes_received,
     })
-}
-
-pub(super) fn sends(sends: &[Sends], texts: &TextColumns) -> Result<DataFrame> {
-    let moments: Vec<(u64, i64)> =
-        sends.iter().flat_map(|s| s.ts_us.iter().map(|ts_us| (s.conn_id, *ts_us))).collect();
-    SendRow::frame(&moments, texts, |(conn_id, ts_us)| SendRow { conn_id: *conn_id, ts_us: *ts_us })
 }
 
 pub(super) fn transitions(transitions: &[Transition], texts: &TextColumns) -> Result<DataFrame> {

@@ -102,7 +102,8 @@ fn overview(overview: &Overview) -> SectionView {
         Fact::of("Most open at one snapshot", count(overview.open_connections_max)),
     ];
     if overview.foreign_sockets > 0 {
-        facts.push(Fact::of("Sockets of other network namespaces, left out", count(overview.foreign_sockets)));
+        facts
+            .push(Fact::of("Sockets of other network namespaces, left out", count(overview.foreign_sockets)));
     }
     SectionView::new(
         Section::Dashboard,

@@ -12,8 +12,8 @@ use crate::model::view::Words;
 const ID_COLUMN: &str = "conn_id";
 
 /// The tables that hold texts.
-pub(super) fn of(tables: &Tables) -> [&DataFrame; 6] {
-    [&tables.connections, &tables.foreign, &tables.processes, &tables.endpoints, &tables.pairs, &tables.queries]
+pub(super) fn of(tables: &Tables) -> [&DataFrame; 5] {
+    [&tables.connections, &tables.foreign, &tables.processes, &tables.endpoints, &tables.queries]
 }
 
 /// Hands over every text of a table with the name of its column.

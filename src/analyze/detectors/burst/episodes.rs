@@ -3,7 +3,8 @@
 use ahash::AHashMap;
 
 use super::Thresholds;
-use super::series::{Connections, Metric, Series, Subject};
+use super::series::{All, Metric, Series, Subject};
+use crate::Result;
 use crate::model::sockets::{Sockets, Source};
 use crate::model::stats::Bulk;
 
@@ -31,22 +32,27 @@ pub(super) struct Episode<'a> {
 }
 
 /// Every episode, in the order of time.
+///
+/// # Errors
+/// [`crate::Error::Analysis`] if a table lacks a column: a bug.
 pub(super) fn find<'a>(
-    (all, connections): (&[Series], &Connections),
+    all: &All<'_, 'a>,
     sockets: &Sockets<'a>,
     span_us: (i64, i64),
     config: &Thresholds,
-) -> Vec<Episode<'a>> {
-    let of_one =
-        |series: &Series| of_series(series, (sockets, connections.get(series.subject)), span_us, config);
-    let mut episodes: Vec<Episode<'a>> = all.iter().flat_map(of_one).collect();
+) -> Result<Vec<Episode<'a>>> {
+    let mut episodes: Vec<Episode<'a>> = Vec::new();
+    all.each(config, |series| {
+        let connections = (sockets, all.connections.get(series.subject));
+        episodes.extend(of_series(series, connections, span_us, config));
+    })?;
     episodes.sort_by_key(|episode| (episode.metric, episode.subject, episode.span_us));
     let told: Vec<bool> =
         episodes.iter().map(|episode| is_told_by_a_process(episode, &episodes, sockets)).collect();
     let mut told = told.into_iter();
     episodes.retain(|_| !told.next().unwrap_or(false));
     episodes.sort_by_key(|episode| (episode.span_us, episode.metric, episode.subject));
-    episodes
+    Ok(episodes)
 }
 
 /// Whether most of the connections of an address's episode are those of an episode of one process, among all,

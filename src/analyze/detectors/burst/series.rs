@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ahash::AHashMap;
 use polars::prelude::{DataFrame, UInt32Type, UInt64Type};
 
 use super::Thresholds;
@@ -21,7 +22,7 @@ pub(super) enum Subject<'a> {
 }
 
 /// A [`Subject`] by its id, and in the order of subjects.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum SubjectId {
     Source(SourceId),
     Remote(TextId),
@@ -67,15 +68,18 @@ pub(super) struct Series {
 /// The connections of each subject in the order of time, as rows in the table of sockets.
 pub(super) type Connections = Groups<SubjectId>;
 
-/// Every series that could reach its floor, ordered by metric, then subject; and whose connections
-/// are whose.
-pub(super) fn of(
-    sockets: &Sockets<'_>,
-    tables: &Tables,
-    window_s: f64,
-    config: &Thresholds,
-) -> Result<(Vec<Series>, Connections)> {
-    let width_us = ((window_s * 1e6) as i64).max(1);
+/// What every subject does over time.
+pub(super) struct All<'s, 'a> {
+    sockets: &'s Sockets<'a>,
+    tables: &'s Tables,
+    window_us: i64,
+    numbers: Numbered,
+    /// Whose connections are whose.
+    pub(super) connections: Connections,
+}
+
+/// Reads the connections of a capture, to be looked at in windows of `window_s`.
+pub(super) fn of<'s, 'a>(sockets: &'s Sockets<'a>, tables: &'s Tables, window_s: f64) -> All<'s, 'a> {
     let mut keyed = Vec::with_capacity(2 * sockets.len());
     let mut numbers = Numbered::default();
     for (row, socket) in (0..).zip(sockets.iter()) {
@@ -88,29 +92,41 @@ pub(super) fn of(
         learn(&mut numbers.processes, socket.process, Some(source));
         learn(&mut numbers.endpoints, socket.endpoint, remote);
     }
-    let connections = Groups::new(keyed);
-    let is_outbound = |row: &u32| sockets.get(*row as usize).direction == Some(Direction::Outbound);
-    let many = connections.iter().filter(|(_, rows)| rows.len() as f64 >= Metric::Connections.floor(config));
-    let opened = many.map(|(subject, rows)| Series {
-        subject,
-        metric: Metric::Connections,
-        window_us: width_us,
-        is_outbound: rows.iter().all(is_outbound),
-        moments: opened(sockets, rows),
-    });
-    let slices_us = width_us.max(tables.bin_width_us.max(1));
-    let moved = numbers.moved(tables)?.into_iter().map(|(subject, moments)| Series {
-        subject,
-        metric: Metric::Bytes,
-        window_us: slices_us,
-        is_outbound: false,
-        moments,
-    });
-    let can_reach_its_floor = |series: &Series| {
-        series.moments.iter().map(|(_, amount)| amount).sum::<f64>() >= series.metric.floor(config)
-    };
-    let all = opened.chain(moved).filter(can_reach_its_floor).collect();
-    Ok((all, connections))
+    let width_us = ((window_s * 1e6) as i64).max(1);
+    All { sockets, tables, window_us: width_us, numbers, connections: Groups::new(keyed) }
+}
+
+impl All<'_, '_> {
+    /// Hands over every series that could reach its floor, ordered by metric, then subject; one after the other, as
+    /// all together are several times as long as the connections.
+    ///
+    /// # Errors
+    /// [`crate::Error::Analysis`] if a table lacks a column: a bug.
+    pub(super) fn each(&self, config: &Thresholds, mut take: impl FnMut(&Series)) -> Result<()> {
+        let mut take = |series: &Series| {
+            let sum = series.moments.iter().map(|(_, amount)| amount).sum::<f64>();
+            if sum >= series.metric.floor(config) {
+                take(series);
+            }
+        };
+        let is_outbound = |row: &u32| self.sockets.get(*row as usize).direction == Some(Direction::Outbound);
+        let floor = Metric::Connections.floor(config);
+        for (subject, rows) in self.connections.iter().filter(|(_, rows)| rows.len() as f64 >= floor) {
+            take(&Series {
+                subject,
+                metric: Metric::Connections,
+                window_us: self.window_us,
+                is_outbound: rows.iter().all(is_outbound),
+                moments: opened(self.sockets, rows),
+            });
+        }
+        let window_us = self.window_us.max(self.tables.bin_width_us.max(1));
+        for (subject, moments) in self.numbers.moved(self.tables, Metric::Bytes.floor(config))? {
+            let metric = Metric::Bytes;
+            take(&Series { subject, metric, window_us, is_outbound: false, moments });
+        }
+        Ok(())
+    }
 }
 
 /// The moments at which connections were opened.
@@ -136,27 +152,43 @@ fn learn(subjects: &mut Vec<Option<SubjectId>>, number: Option<u32>, subject: Op
 }
 
 impl Numbered {
-    /// Bytes per subject and slice, at the middle of the slice.
-    fn moved(&self, tables: &Tables) -> Result<BTreeMap<SubjectId, Vec<(i64, f64)>>> {
-        let mut moved = BTreeMap::new();
+    /// Bytes per subject and slice, at the middle of the slice, of the subjects that may have moved as much as `floor`.
+    fn moved(&self, tables: &Tables, floor: f64) -> Result<BTreeMap<SubjectId, Vec<(i64, f64)>>> {
+        let mut sums: AHashMap<SubjectId, f64> = AHashMap::new();
+        let mut add = |subject, _, bytes| *sums.entry(subject).or_insert(0.0) += bytes;
+        each_slice(&tables.process_bins, "process", &self.processes, &mut add)?;
+        each_slice(&tables.endpoint_bins, "endpoint", &self.endpoints, &mut add)?;
+        // The last digits of a sum hang on its order.
+        sums.retain(|_, bytes| *bytes * (1.0 + 1e-9) >= floor);
+        let mut moved: BTreeMap<SubjectId, Vec<(i64, f64)>> = BTreeMap::new();
         let middle = |bin: u32| {
             let width_us = tables.bin_width_us.max(1);
             let since_start = i64::from(bin).saturating_mul(width_us).saturating_add(width_us / 2);
             tables.span_us.0.saturating_add(since_start)
         };
-        add_slices(&mut moved, &tables.process_bins, "process", &self.processes, middle)?;
-        add_slices(&mut moved, &tables.endpoint_bins, "endpoint", &self.endpoints, middle)?;
+        let mut add = |subject, bin, bytes| {
+            if !sums.contains_key(&subject) {
+                return;
+            }
+            let moments = moved.entry(subject).or_default();
+            match moments.last_mut() {
+                // Several processes may be one subject.
+                Some((moment, sum)) if *moment == middle(bin) => *sum += bytes,
+                _ => moments.push((middle(bin), bytes)),
+            }
+        };
+        each_slice(&tables.process_bins, "process", &self.processes, &mut add)?;
+        each_slice(&tables.endpoint_bins, "endpoint", &self.endpoints, &mut add)?;
         Ok(moved)
     }
 }
 
-/// Adds what the numbers of a table moved, of which the slices are in the order of time.
-fn add_slices(
-    moved: &mut BTreeMap<SubjectId, Vec<(i64, f64)>>,
+/// Hands over what the numbers of a table moved: the subject, the slice and the bytes, in the order of time.
+fn each_slice(
     slices: &DataFrame,
     key: &str,
     subjects: &[Option<SubjectId>],
-    middle: impl Fn(u32) -> i64,
+    take: &mut impl FnMut(SubjectId, u32, f64),
 ) -> Result<()> {
     if slices.height() == 0 {
         return Ok(());
@@ -169,12 +201,7 @@ fn add_slices(
         let (Some(subject), Some(bin)) = (subject, bin.get(row)) else { continue };
         let bytes = sent.get(row).unwrap_or(0) as f64 + received.get(row).unwrap_or(0) as f64;
         if bytes > 0.0 {
-            let moments = moved.entry(*subject).or_default();
-            match moments.last_mut() {
-                // Several processes may be one subject.
-                Some((moment, sum)) if *moment == middle(bin) => *sum += bytes,
-                _ => moments.push((middle(bin), bytes)),
-            }
+            take(*subject, bin, bytes);
         }
     }
     Ok(())

@@ -147,15 +147,9 @@ pub(super) fn find<'a>(
 ) -> Result<Vec<Upload<'a>>> {
     let names = names(&scene.sockets);
     let pairs = pairs(scene, &names);
-    let mut totals: Vec<Total> = pairs.iter().map(|(pair, rows)| Total::new(pair, rows, scene)).collect();
-    compare_with_others(&mut totals);
-    compare_with_host(&mut totals);
-    totals.sort_unstable_by_key(|total| (Reverse(total.sent), total.pair.0, total.addr));
-    let fewest = config.min_sent_bytes.min(config.min_unusual_bytes).min(config.min_small_bytes);
-    let is_told = |(place, total): &(u32, &Total)| *place < config.max_listed || total.sent >= fewest;
-    let told = (0..).zip(&totals).filter(is_told);
+    let totals = told(&pairs, scene, config);
     let mut uploads: Vec<Upload<'a>> =
-        told.map(|(_, total)| Upload::new(total, pairs.get(total.pair), &names, scene)).collect();
+        totals.iter().map(|total| Upload::new(total, pairs.get(total.pair), &names, scene)).collect();
     let is_large = |upload: &&mut Upload<'_>| upload.sent >= config.min_sent_bytes;
     if uploads.iter_mut().any(|upload| is_large(&upload)) {
         let histories = Histories::new(&scene.sockets, tables)?;
@@ -164,6 +158,43 @@ pub(super) fn find<'a>(
         }
     }
     Ok(uploads)
+}
+
+/// The totals that are told, most sent first. They are made source by source: a busy network has about as many pairs as
+/// connections.
+fn told(pairs: &Groups<Pair>, scene: &Scene<'_>, config: &Thresholds) -> Vec<Total> {
+    let fewest = config.min_sent_bytes.min(config.min_unusual_bytes).min(config.min_small_bytes);
+    let listed = config.max_listed as usize;
+    let keep_told = |told: &mut Vec<Total>| {
+        told.sort_unstable_by_key(|total| (Reverse(total.sent), total.pair.0, total.addr));
+        let large = told.partition_point(|total| total.sent >= fewest);
+        told.truncate(large.max(listed));
+    };
+    let (mut told, mut hosts): (Vec<Total>, Hosts) = (Vec::new(), Hosts::default());
+    let (mut of_source, mut full): (Vec<Total>, usize) = (Vec::new(), 2 * listed.max(1));
+    let mut end_source = |of_source: &mut Vec<Total>| {
+        compare_with_others(of_source);
+        for total in of_source.iter() {
+            hosts.add(total);
+        }
+        told.append(of_source);
+        if told.len() >= full {
+            keep_told(&mut told);
+            full = 2 * told.len().max(listed).max(1);
+        }
+    };
+    for (pair, rows) in pairs.iter() {
+        if of_source.last().is_some_and(|last| last.pair.0 != pair.0) {
+            end_source(&mut of_source);
+        }
+        of_source.push(Total::new(pair, rows, scene));
+    }
+    end_source(&mut of_source);
+    keep_told(&mut told);
+    for total in &mut told {
+        hosts.compare(total);
+    }
+    told
 }
 
 /// A source, and the name by which it asks for a destination, else the destination's address.
@@ -265,18 +296,16 @@ impl<'a> Upload<'a> {
     }
 }
 
-/// Of totals ordered by source.
-fn compare_with_others(totals: &mut [Total]) {
-    for of_source in totals.chunk_by_mut(|a, b| a.pair.0 == b.pair.0) {
-        let all: Vec<f64> = stats::sorted(of_source.iter().map(|upload| upload.sent as f64));
-        let total: f64 = all.iter().sum();
-        for upload in of_source {
-            let sent = upload.sent as f64;
-            upload.share = if total > 0.0 { sent / total } else { 0.0 };
-            // The first equal value stands for the upload itself.
-            let own = all.partition_point(|other| *other < sent);
-            upload.times_others = median_without(&all, own).map(|median| sent / median.max(1.0));
-        }
+/// Of the totals of one source.
+fn compare_with_others(of_source: &mut [Total]) {
+    let all: Vec<f64> = stats::sorted(of_source.iter().map(|upload| upload.sent as f64));
+    let total: f64 = all.iter().sum();
+    for upload in of_source {
+        let sent = upload.sent as f64;
+        upload.share = if total > 0.0 { sent / total } else { 0.0 };
+        // The first equal value stands for the upload itself.
+        let own = all.partition_point(|other| *other < sent);
+        upload.times_others = median_without(&all, own).map(|median| sent / median.max(1.0));
     }
 }
 
@@ -288,12 +317,16 @@ pub(super) fn median_without(sorted: &[f64], place: usize) -> Option<f64> {
     Some(if number % 2 == 1 { at(middle) } else { f64::midpoint(at(middle - 1), at(middle)) })
 }
 
-/// Against the most that the same host sent to another destination outside, whichever program did.
-fn compare_with_host(uploads: &mut [Total]) {
-    // Of each host: destinations outside, and the two that were sent most.
-    let mut hosts: AHashMap<TextId, (usize, [u64; 2])> = AHashMap::new();
-    for upload in uploads.iter().filter(|upload| upload.is_beyond && upload.sent > 0) {
-        let (number, [first, second]) = hosts.entry(upload.local_addr).or_default();
+/// What each host sent to destinations outside, whichever program did: their number, and the two that were sent most.
+#[derive(Default)]
+struct Hosts(AHashMap<TextId, (usize, [u64; 2])>);
+
+impl Hosts {
+    fn add(&mut self, upload: &Total) {
+        if !upload.is_beyond || upload.sent == 0 {
+            return;
+        }
+        let (number, [first, second]) = self.0.entry(upload.local_addr).or_default();
         *number += 1;
         if upload.sent > *first {
             (*first, *second) = (upload.sent, *first);
@@ -301,9 +334,11 @@ fn compare_with_host(uploads: &mut [Total]) {
             *second = upload.sent.max(*second);
         }
     }
-    for upload in uploads.iter_mut().filter(|upload| upload.is_beyond && upload.sent > 0) {
-        let Some((number, [first, second])) = hosts.get(&upload.local_addr) else { continue };
-        if *number > LEAST_DESTINATIONS {
+
+    /// Compares with the most that the same host sent to another destination.
+    fn compare(&self, upload: &mut Total) {
+        let Some((number, [first, second])) = self.0.get(&upload.local_addr) else { return };
+        if upload.is_beyond && upload.sent > 0 && *number > LEAST_DESTINATIONS {
             let other = if upload.sent == *first { second } else { first };
             upload.times_largest = Some(upload.sent as f64 / (*other).max(1) as f64);
         }

@@ -1,8 +1,7 @@
 //! How long each pair of a source and another host is connected.
 
-use ahash::AHashMap;
-
 use crate::capture::{Protocol, TcpState};
+use crate::model::groups::Groups;
 use crate::model::ids::SourceId;
 use crate::model::records::{Direction, TextId};
 use crate::model::sockets::{Socket, Sockets, Source};
@@ -53,26 +52,23 @@ impl PairId {
 pub(super) struct Total<'a> {
     id: PairId,
     pub(super) pair: Pair<'a>,
-    /// Row of the last one in the table of sockets.
-    last_row: u32,
     pub(super) connections: usize,
     pub(super) longest_s: f64,
     /// The longest was there before the recording, or was still open when it ended.
     pub(super) is_longest_open_ended: bool,
     pub(super) sum_s: f64,
     /// Connections that were there before the recording and still open when it ended.
-    pub(super) throughout: usize,
+    throughout: usize,
     pub(super) is_beyond: bool,
     pub(super) bytes_sent: Option<u64>,
     pub(super) bytes_received: Option<u64>,
 }
 
 impl<'a> Total<'a> {
-    fn new(id: PairId, pair: Pair<'a>) -> Self {
-        Self {
+    fn new(id: PairId, rows: &[u32], sockets: &Sockets<'a>) -> Self {
+        let mut total = Self {
             id,
-            pair,
-            last_row: NONE,
+            pair: id.pair(sockets),
             connections: 0,
             longest_s: 0.0,
             is_longest_open_ended: false,
@@ -81,7 +77,9 @@ impl<'a> Total<'a> {
             is_beyond: false,
             bytes_sent: None,
             bytes_received: None,
-        }
+        };
+        sockets.walk(rows.iter().map(|row| *row as usize)).for_each(|socket| total.add(&socket));
+        total
     }
 
     /// Who is connected.
@@ -106,43 +104,56 @@ impl<'a> Total<'a> {
     }
 }
 
-/// Every pair with another host.
+/// The pairs with another host that are worth telling: a busy network has about as many pairs as connections, and
+/// their totals would fill the memory.
 #[derive(Debug)]
 pub(super) struct Totals<'a> {
-    /// Ordered by pair.
-    pub(super) all: Vec<Total<'a>>,
-    /// For each row in the table of sockets, the one before it of the same pair: few pairs are long
-    /// enough for their rows to be asked for.
-    before: Vec<u32>,
+    /// Those that were asked for, ordered by pair.
+    pub(super) long: Vec<Total<'a>>,
+    /// Those that were connected the longest in sum, longest first; equal ones by pair.
+    pub(super) longest: Vec<Total<'a>>,
+    /// Connections of any pair that were there before the recording and still open when it ended.
+    pub(super) throughout: usize,
+    groups: Groups<PairId>,
 }
 
-/// No row.
-const NONE: u32 = u32::MAX;
-
 impl<'a> Totals<'a> {
-    /// The totals of a capture's connections.
-    pub(super) fn new(sockets: &Sockets<'a>) -> Self {
-        let mut places: AHashMap<PairId, u32> = AHashMap::new();
-        let mut totals = Self { all: Vec::new(), before: vec![NONE; sockets.len()] };
-        for (row, socket) in (0..).zip(sockets.iter()) {
-            let Some(pair) = PairId::new(&socket, sockets, row as usize) else { continue };
-            let place = *places.entry(pair).or_insert_with(|| {
-                totals.all.push(Total::new(pair, pair.pair(sockets)));
-                totals.all.len() as u32 - 1
-            });
-            let total = &mut totals.all[place as usize];
-            total.add(&socket);
-            totals.before[row as usize] = std::mem::replace(&mut total.last_row, row);
+    /// The totals of a capture's connections: of the pairs for which `is_long` is true, and of the `most_listed`
+    /// that were connected the longest in sum.
+    pub(super) fn new(
+        sockets: &Sockets<'a>,
+        most_listed: usize,
+        is_long: impl Fn(&Total<'a>) -> bool,
+    ) -> Self {
+        let of_row = |row: u32| {
+            let pair = PairId::new(&sockets.get(row as usize), sockets, row as usize);
+            pair.map(|pair| (pair, row))
+        };
+        let groups = Groups::new((0..sockets.len() as u32).filter_map(of_row).collect());
+        let (mut long, mut longest, mut throughout) = (Vec::new(), Vec::new(), 0);
+        for (id, rows) in groups.iter() {
+            let total = Total::new(id, rows, sockets);
+            throughout += total.throughout;
+            if is_long(&total) {
+                long.push(Total::new(id, rows, sockets));
+            }
+            longest.push(total);
+            if longest.len() >= 2 * most_listed.max(1) {
+                keep_longest(&mut longest, most_listed);
+            }
         }
-        totals.all.sort_unstable_by_key(|total| total.id);
-        totals
+        keep_longest(&mut longest, most_listed);
+        Self { long, longest, throughout, groups }
     }
 
-    /// Rows of a pair's connections in the table of sockets, the last one first.
+    /// Rows of a pair's connections in the table of sockets, in its order.
     pub(super) fn rows(&self, total: &Total<'_>) -> impl Iterator<Item = usize> {
-        let existing = |row: u32| Some(row).filter(|row| *row != NONE);
-        let rows =
-            std::iter::successors(existing(total.last_row), move |row| existing(self.before[*row as usize]));
-        rows.map(|row| row as usize)
+        self.groups.get(total.id).iter().map(|row| *row as usize)
     }
+}
+
+/// Keeps so many, longest first. Pairs come in their order, which a stable sort keeps among equal ones.
+fn keep_longest(totals: &mut Vec<Total<'_>>, most: usize) {
+    totals.sort_by(|a, b| b.sum_s.total_cmp(&a.sum_s));
+    totals.truncate(most);
 }

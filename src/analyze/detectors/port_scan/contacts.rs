@@ -2,13 +2,12 @@
 
 use std::ops::RangeInclusive;
 
-use ahash::AHashSet;
-
 use crate::capture::{Protocol, TcpState};
 use crate::model::ids::SourceId;
+use crate::model::index::Index;
 use crate::model::orientation::Orientation;
 use crate::model::records::{Direction, Scope, TextId};
-use crate::model::sockets::{Socket, Sockets, Source};
+use crate::model::sockets::{Socket, Sockets};
 use crate::model::states::States;
 use crate::model::surroundings::Surroundings;
 
@@ -96,29 +95,57 @@ impl Reply {
 /// The first contact of a source with a port of a host.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Contact<'a> {
-    pub(super) side: Side,
-    pub(super) transport: Transport,
-    pub(super) source: Source<'a>,
     pub(super) host: &'a str,
     pub(super) port: u16,
     pub(super) reply: Reply,
-    /// The source had asked a name server for this host: programs do, and scanners make up addresses.
-    pub(super) is_named: bool,
     pub(super) first_seen_us: i64,
     /// Row of its socket in the table.
     pub(super) row: usize,
 }
 
+/// A [`Contact`] by its ids: a capture may have about as many as connections.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ContactId {
+    pub(super) side: Side,
+    pub(super) transport: Transport,
+    pub(super) source: SourceId,
+    pub(super) host: TextId,
+    pub(super) port: u16,
+    pub(super) reply: Reply,
+    /// The source had asked a name server for this host: programs do, and scanners make up addresses.
+    pub(super) is_named: bool,
+    row: u32,
+}
+
+impl ContactId {
+    /// What makes it the first of its kind.
+    fn approach(&self) -> (Side, Transport, SourceId, TextId, u16) {
+        (self.side, self.transport, self.source, self.host, self.port)
+    }
+
+    /// The contact itself.
+    pub(super) fn contact<'a>(&self, sockets: &Sockets<'a>) -> Contact<'a> {
+        let row = self.row as usize;
+        Contact {
+            host: sockets.text(self.host),
+            port: self.port,
+            reply: self.reply,
+            first_seen_us: sockets.first_seen_us(row),
+            row,
+        }
+    }
+}
+
 /// The first contact of every source with every port of every host, in the order of time; of
 /// a recording that ended at `end_us`.
-pub(super) fn first_contacts<'a>(
-    sockets: &Sockets<'a>,
+pub(super) fn first_contacts(
+    sockets: &Sockets<'_>,
     orientation: &Orientation<'_>,
     surroundings: &Surroundings<'_>,
     end_us: i64,
-) -> Vec<Contact<'a>> {
-    let mut known = AHashSet::new();
-    let mut contacts = Vec::new();
+) -> Vec<ContactId> {
+    let mut known = Index::default();
+    let mut contacts: Vec<ContactId> = Vec::new();
     for row in 0..sockets.len() {
         let socket = sockets.get(row);
         let is_web = socket.remote().is_some_and(|(_, port)| WEB.contains(&port));
@@ -128,23 +155,15 @@ pub(super) fn first_contacts<'a>(
         let Some((side, transport, port)) = approach(orientation, &socket) else { continue };
         let (source, host) = ends(sockets, row, side);
         let approach = (side, transport, source, host, port);
-        if known.contains(&approach) {
+        if known.find(&approach, |at| contacts[at].approach() == approach).is_some() {
             continue;
         }
         // A contact of which it is too early to say what came of it leaves the next one to be the first.
         if let Some(reply) = reply(&socket, end_us).filter(|reply| counts(*reply, side, port)) {
-            known.insert(approach);
-            contacts.push(Contact {
-                side,
-                transport,
-                source: sockets.source(source),
-                host: sockets.text(host),
-                port,
-                reply,
-                is_named: socket.remote_name.is_some(),
-                first_seen_us: socket.first_seen_us,
-                row,
-            });
+            let is_named = socket.remote_name.is_some();
+            let row = row as u32;
+            contacts.push(ContactId { side, transport, source, host, port, reply, is_named, row });
+            known.insert(&approach, contacts.len() - 1, |at| contacts[at].approach());
         }
     }
     contacts
@@ -283,7 +302,8 @@ mod tests {
 
     fn contacts_of<'a>(sockets: &Sockets<'a>, end_us: i64) -> Vec<Contact<'a>> {
         let surroundings = Surroundings::of(sockets, &Metadata::default());
-        first_contacts(sockets, &Orientation::new(sockets), &surroundings, end_us)
+        let contacts = first_contacts(sockets, &Orientation::new(sockets), &surroundings, end_us);
+        contacts.iter().map(|contact| contact.contact(sockets)).collect()
     }
 
     #[track_caller]

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Thresholds;
-use super::contacts::{Contact, Reply, Side, Transport};
-use crate::model::sockets::Source;
+use super::contacts::{Contact, ContactId, Reply, Side, Transport};
+use crate::model::ids::SourceId;
+use crate::model::records::TextId;
+use crate::model::sockets::{Sockets, Source};
 
 /// What a scan goes through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -71,9 +73,11 @@ impl Scan<'_> {
 }
 
 /// Every scan, by side, source and target; many of one source are one.
-pub(super) fn find<'a>(contacts: &[Contact<'a>], config: &Thresholds) -> Vec<Scan<'a>> {
+pub(super) fn find<'a>(contacts: &[ContactId], sockets: &Sockets<'a>, config: &Thresholds) -> Vec<Scan<'a>> {
     let mut by_source: BTreeMap<(Side, Transport, Source<'a>), Vec<Scan<'a>>> = BTreeMap::new();
     for (target, contacts) in candidates(contacts, config) {
+        let target = target.target(sockets);
+        let contacts: Vec<Contact<'a>> = contacts.iter().map(|contact| contact.contact(sockets)).collect();
         let scan = judge(target, &contacts, config).or_else(|| fan_out(target, &contacts, config));
         if let Some(scan) = scan {
             by_source.entry((target.0, target.1, target.2)).or_default().push(scan);
@@ -85,22 +89,66 @@ pub(super) fn find<'a>(contacts: &[Contact<'a>], config: &Thresholds) -> Vec<Sca
 /// A source and what it may have scanned.
 type Target<'a> = (Side, Transport, Source<'a>, Kind<'a>);
 
+/// A [`Target`] by its ids, and in the order of targets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct TargetId {
+    side: Side,
+    transport: Transport,
+    source: SourceId,
+    kind: KindId,
+}
+
+/// A [`Kind`] of one target by its id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum KindId {
+    Vertical(TextId),
+    Horizontal(u16),
+}
+
+impl TargetId {
+    fn target<'a>(self, sockets: &Sockets<'a>) -> Target<'a> {
+        (self.side, self.transport, sockets.source(self.source), self.kind(sockets))
+    }
+
+    fn kind<'a>(self, sockets: &Sockets<'a>) -> Kind<'a> {
+        match self.kind {
+            KindId::Vertical(host) => Kind::Vertical(sockets.text(host)),
+            KindId::Horizontal(port) => Kind::Horizontal(port),
+        }
+    }
+
+    /// Failures that make a scan of any size.
+    fn threshold(self, config: &Thresholds) -> usize {
+        // It hangs on the kind alone, not on which host.
+        let kind = match self.kind {
+            KindId::Vertical(_) => Kind::Vertical(""),
+            KindId::Horizontal(port) => Kind::Horizontal(port),
+        };
+        config.threshold(kind).min(config.small_threshold(kind))
+    }
+}
+
 /// The contacts of every source with every target at which enough of them failed.
-fn candidates<'a>(contacts: &[Contact<'a>], config: &Thresholds) -> BTreeMap<Target<'a>, Vec<Contact<'a>>> {
-    let targets = |c: &Contact<'a>| {
+fn candidates(contacts: &[ContactId], config: &Thresholds) -> BTreeMap<TargetId, Vec<ContactId>> {
+    let targets = |c: &ContactId| {
         // The end of a connection that was there before looks like a probe, and a host may have many of one service.
         let is_one_of_many = c.reply != Reply::Probed && !c.is_named;
-        let horizontal = is_one_of_many.then_some(Kind::Horizontal(c.port));
-        let vertical = (c.transport != Transport::Icmp).then_some(Kind::Vertical(c.host));
+        let horizontal = is_one_of_many.then_some(KindId::Horizontal(c.port));
+        let vertical = (c.transport != Transport::Icmp).then_some(KindId::Vertical(c.host));
         let (side, transport, source) = (c.side, c.transport, c.source);
-        [vertical, horizontal].into_iter().flatten().map(move |kind| (side, transport, source, kind))
+        [vertical, horizontal].into_iter().flatten().map(move |kind| TargetId {
+            side,
+            transport,
+            source,
+            kind,
+        })
     };
-    let mut failures: HashMap<Target<'a>, usize> = HashMap::new();
+    let mut failures: HashMap<TargetId, usize> = HashMap::new();
     for target in contacts.iter().filter(|contact| contact.reply.is_failure()).flat_map(targets) {
         *failures.entry(target).or_default() += 1;
     }
-    failures.retain(|(.., kind), count| *count >= config.threshold(*kind).min(config.small_threshold(*kind)));
-    let mut groups: BTreeMap<Target<'a>, Vec<Contact<'a>>> = BTreeMap::new();
+    failures.retain(|target, count| *count >= target.threshold(config));
+    let mut groups: BTreeMap<TargetId, Vec<ContactId>> = BTreeMap::new();
     for contact in contacts {
         for target in targets(contact).filter(|target| failures.contains_key(target)) {
             groups.entry(target).or_default().push(*contact);

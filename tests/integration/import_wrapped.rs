@@ -36,7 +36,7 @@ fn lines_that_grep_found_have_the_names_of_their_files_before_them() {
     let folder = tempfile::tempdir().unwrap();
     for text in [
         format!("logs/conn.log:{TSV}\nlogs/conn.log:{}\n", TSV.replace("40000", "40001")),
-        format!("conn.log.gz:7:{CONN}\nconn.log.gz:9:{}\n", CONN.replace("40000", "40001")),
+        format!("conn.00:00:00-01:00:00.log.gz:7:{CONN}\nconn.log.gz:9:{}\n", CONN.replace("40000", "40001")),
         format!("7:{CONN}\n9:{}\n", CONN.replace("40000", "40001")),
     ] {
         import(folder.path(), text.as_bytes(), &[]).succeeds();

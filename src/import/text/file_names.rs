@@ -6,6 +6,9 @@ use super::Transform;
 /// Longer names no file has.
 const MOST_NAME_BYTES: usize = 300;
 
+/// What the names of logs end in, also where there are colons in them.
+const ENDINGS: [&[u8]; 6] = [b".log", b".json", b".gz", b".zst", b".txt", b".csv"];
+
 /// Lines that are looked at to tell whether all have one.
 const MOST_LINES: usize = 50;
 
@@ -76,17 +79,25 @@ fn without_name(line: &[u8]) -> Option<&[u8]> {
 }
 
 /// The bytes of a name and its colon. A host, which some programs print so, has no slash and a space
-/// behind the colon.
+/// behind the colon; a time has a date before its first colon.
 fn name_bytes(line: &[u8]) -> Option<usize> {
-    let colon = line.iter().take(MOST_NAME_BYTES).position(|byte| *byte == b':')?;
+    let is_of_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-/+@%~:".contains(byte) || *byte >= 0x80;
+    let begin = line.iter().take(MOST_NAME_BYTES).take_while(|byte| is_of_name(byte)).count();
+    let mut colons = (0..begin).filter(|at| line[*at] == b':');
+    // Zeek's archive has names such as `conn.00:00:00-01:00:00.log.gz`.
+    let has_ending = |colon: &usize| ENDINGS.iter().any(|ending| line[..*colon].ends_with(ending));
+    let colon = colons.clone().find(has_ending);
+    let colon = colon.or_else(|| colons.next().filter(|colon| !is_date(&line[..*colon])))?;
     let (name, rest) = (&line[..colon], &line[colon + 1..]);
-    let is_of_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-/+@%~".contains(byte) || *byte >= 0x80;
     let has_slash = name.contains(&b'/');
-    let is_name = name.iter().all(is_of_name)
-        && name.iter().any(u8::is_ascii_alphabetic)
-        && (has_slash || name.contains(&b'.'));
+    let is_name = name.iter().any(u8::is_ascii_alphabetic) && (has_slash || name.contains(&b'.'));
     let is_text = rest.first().is_some_and(|byte| has_slash || !matches!(byte, b' ' | b'\t' | b':'));
     (is_name && is_text).then_some(colon + 1)
+}
+
+/// `2023/11/14T22`.
+fn is_date(text: &[u8]) -> bool {
+    matches!(text, [year @ .., b'/' | b'-', _, _, b'/' | b'-', _, _, b'T', _, _] if year.iter().all(u8::is_ascii_digit))
 }
 
 /// A number, a colon, and what follows at once.
@@ -119,6 +130,8 @@ mod tests {
                 "/proc/net/tcp:  sl  local_address\n/proc/net/tcp:   0: 0100007F:0277",
                 "  sl  local_address\n   0: 0100007F:0277",
             ),
+            ("conn.00:00:00-01:00:00.log.gz:1700000000.25\tC1\n", "1700000000.25\tC1\n"),
+            ("2023-11-14/conn.01:00:00-02:00:00.log:3:{\"a\":1}\n", "{\"a\":1}\n"),
             ("7:{\"a\":1}\n9:{\"a\":2}\n", "{\"a\":1}\n{\"a\":2}\n"),
         ] {
             assert!(are_on_all_lines(text.as_bytes()), "{text}");
@@ -135,6 +148,8 @@ mod tests {
             "web1.example: tcp LISTEN 0 128 0.0.0.0:22 0.0.0.0:*\n",
             "  sl  local_address rem_address\n   0: 0100007F:0277\n",
             "2001:db8::1\n2001:db8::2\n",
+            "2023/11/14T22:13:20\tC1\n",
+            "2023-11-14T22:13:20.25Z\tC1\n",
             "10.0.0.1:22\n",
             "conn.log:1\nno name\n",
             "{\"a.b\":1}\n",

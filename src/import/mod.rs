@@ -151,10 +151,12 @@ fn common_importer(inputs: &[Input], from: Option<&'static Importer>) -> Result<
         let other = from.or(input.importer).ok_or_else(|| input.refusal())?;
         if other.id != importer.id {
             let reason = format!(
-                "it is {}, and {} is {}: import them one after the other",
+                "it is {}, and {} is {}: import one format at a time, in a folder with --from {} or --from {}",
                 other.title,
                 first.path.display(),
-                importer.title
+                importer.title,
+                importer.id,
+                other.id
             );
             return Err(Error::Import { path: input.path.clone(), reason });
         }

@@ -31,7 +31,7 @@ pub(super) fn cautions(before: Known<'_>, after: Known<'_>) -> Vec<String> {
         }
         if facts.without_owner as f64 > MANY_WITHOUT_OWNER * facts.sockets as f64 {
             cautions.push(format!(
-                "In the {which} capture, {} of {} have no known process: programs may be missing from it.",
+                "In the {which} capture, the process of {} of {} is unknown: programs may be missing from it.",
                 humanize::count(facts.without_owner as u64),
                 humanize::plural(facts.sockets as u64, "socket"),
             ));

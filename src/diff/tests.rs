@@ -77,7 +77,7 @@ fn a_port_that_another_program_listens_on_is_new_and_an_unknown_program_is_not()
     for diff in [compared(&by("nginx"), &unknown), compared(&unknown, &by("nginx"))] {
         assert!(diff.listeners.new.is_empty() && diff.listeners.gone.is_empty());
         assert!(
-            diff.cautions.join(" ").contains("1 of 1 socket have no known process"),
+            diff.cautions.join(" ").contains("the process of 1 of 1 socket is unknown"),
             "{:?}",
             diff.cautions
         );

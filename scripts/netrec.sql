@@ -12,7 +12,8 @@ select * exclude (filename), filename as host_file
 from read_parquet(file, filename = true, union_by_name = true)
 union all by name
 select null::usmallint as protocol_number, null::varchar as query_name, null::varchar as query_type,
-       null::varchar as response_code, null::varchar as answers
+       null::varchar as response_code, null::varchar as answers, null::varchar as app_protocol,
+       null::varchar as ja3, null::varchar as ja4, null::varchar as tls_subject, null::varchar as tls_issuer
 where false;
 
 -- One row per DNS query.

@@ -10,6 +10,7 @@
 //! [`recover()`] makes a capture of them.
 //! A finished capture shows every change: [`evidence`] says how, [`verify()`] looks.
 
+mod application;
 pub mod cursor;
 mod digest;
 mod evidence;
@@ -38,6 +39,7 @@ mod verify;
 mod volatile;
 pub mod writer;
 
+pub use application::Application;
 pub use cursor::{Cursor, Place, Sample, Toward};
 pub use digest::Digest;
 pub use evidence::{Evidence, GroupHash};

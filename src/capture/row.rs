@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::Query;
+use super::{Application, Query};
 
 /// Declares an enum whose members are the values of a dictionary column, in one place.
 macro_rules! dictionary_enum {
@@ -243,6 +243,8 @@ pub struct Row {
     pub memory_rss_bytes: Option<u64>,
     /// What was asked and answered, in a `query` row.
     pub query: Option<Arc<Query>>,
+    /// What the payload says.
+    pub application: Option<Arc<Application>>,
 }
 
 /// What the kernel adds to the path of an executable that is no longer there.
@@ -277,6 +279,7 @@ impl Row {
             cpu_percent: None,
             memory_rss_bytes: None,
             query: None,
+            application: None,
         }
     }
 

@@ -68,6 +68,11 @@ columns! {
     QueryType: "query_type", Text, null, "In a row of kind query, the type of record asked for: A, AAAA, TXT; TYPE4711 where it has no mnemonic.";
     ResponseCode: "response_code", Text, null, "In a row of kind query, the response code: NOERROR, NXDOMAIN; RCODE12 where it has no mnemonic; null if no response was seen.";
     Answers: "answers", Text, null, "In a row of kind query, the data of the answers, separated by a space, white space in one of them written \\DDD; null if there are none.";
+    AppProtocol: "app_protocol", Text, null, "Application protocol by the payload and not by the port, in lower case: tls, quic, http, ssh, dns, smtp; unknown where the payload was looked at and is none that the source knows. Null where nobody looked, there was no payload, or its beginning was not seen.";
+    Ja3: "ja3", Text, null, "JA3 of the TLS client: MD5 of the fields of its hello, in hexadecimal. Clients that shuffle their extensions have another one in each connection.";
+    Ja4: "ja4", Text, null, "JA4 of the TLS client, whatever the order of its extensions. Its fourth letter is d if the client named a server and i if it did not.";
+    TlsSubject: "tls_subject", Text, null, "Distinguished name of the subject of the server's certificate, as the source writes it (from packets, as RFC 4514 does), at most 512 bytes; null where it is encrypted (TLS 1.3) or was not seen.";
+    TlsIssuer: "tls_issuer", Text, null, "Distinguished name of the issuer of the server's certificate, in the same way; the same as tls_subject if it is self-signed.";
 }
 
 /// A column's name, type and meaning.

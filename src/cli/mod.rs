@@ -104,7 +104,7 @@ Environment:\n\
 pub(crate) const FILTER_HELP: &str = "Filters: terms joined by \"and\", \"or\" and parentheses; list \
     alternatives of a field with commas (port:80,443); -term excludes; * and ? are wildcards; \"quotes\" \
     keep spaces. Fields: process, pid, ppid, parent, exe, cmdline, user, uid, container, sha256, remote, \
-    local, addr, port, remote_port, local_port, name, country, protocol, state, kind, query, query_type, \
+    local, addr, port, remote_port, local_port, name, app, ja3, ja4, subject, issuer, country, protocol, state, kind, query, query_type, \
     response_code, answers, bytes, sent, received, packets, retransmits, rtt, cpu, memory, conn, netns. \
     Operators: : = != ~ (contains) > >= < <=. Unknown values: process:none. Example: (process:curl or \
     port:22) -remote:10.0.0.0/8 bytes>1M";

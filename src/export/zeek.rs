@@ -12,7 +12,7 @@ use community_id::calculate_community_id;
 
 use super::{Exported, Exporter, Target};
 use crate::Result;
-use crate::capture::{Metadata, Protocol, TcpState};
+use crate::capture::{Application, Metadata, Protocol, TcpState};
 use crate::model::Tables;
 use crate::model::orientation::{self, Orientation};
 use crate::model::records::Direction;
@@ -107,6 +107,16 @@ fn line(out: &mut dyn Write, values: &[String]) -> std::io::Result<()> {
     writeln!(out, "{}", values.join("\t"))
 }
 
+/// Zeek's name for an application protocol; it has none for what it does not know.
+fn service(protocol: Option<&str>) -> String {
+    match protocol {
+        None | Some(Application::UNKNOWN) => UNSET.to_owned(),
+        Some("tls") => "ssl".to_owned(),
+        Some("vnc") => "rfb".to_owned(),
+        Some(protocol) => escape(protocol),
+    }
+}
+
 /// A connection, with the end that opened it first.
 struct Flow<'a> {
     /// In the table of sockets.
@@ -153,7 +163,7 @@ impl<'a> Flow<'a> {
             self.responder.0.to_owned(),
             port(self.responder.1),
             transport(socket.protocol).to_owned(),
-            unset(),
+            service(socket.app_protocol),
             if duration_us > 0 { seconds(duration_us) } else { unset() },
             count(orig_bytes),
             count(resp_bytes),

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::FieldInfo;
 use super::pattern::Pattern;
 use super::value::{Place, Range, Unit};
-use crate::capture::{Owner, Row};
+use crate::capture::{Application, Owner, Row};
 use crate::geo::Databases;
 use crate::model::records::Scope;
 use crate::model::scope::scope;
@@ -74,6 +74,10 @@ fn remote(row: &Row) -> [End; 2] {
 
 fn both(row: &Row) -> [End; 2] {
     [Some((row.local_addr, row.local_port)), row.remote]
+}
+
+fn application(row: &Row) -> Option<&Application> {
+    row.application.as_deref()
 }
 
 fn remote_name(row: &Row) -> Option<&str> {
@@ -154,6 +158,31 @@ pub(super) const FIELDS: &[Field] = &[
         names: &["name", "remote_name"],
         reads: Reads::Text(remote_name),
         meaning: "host name used to reach the remote",
+    },
+    Field {
+        names: &["app", "app_protocol"],
+        reads: Reads::Text(|row| application(row)?.protocol.as_deref()),
+        meaning: "application protocol by the payload: app:ssh, app:unknown, app:none where nobody looked",
+    },
+    Field {
+        names: &["ja3"],
+        reads: Reads::Text(|row| application(row)?.ja3.as_deref()),
+        meaning: "JA3 fingerprint of the TLS client",
+    },
+    Field {
+        names: &["ja4"],
+        reads: Reads::Text(|row| application(row)?.ja4.as_deref()),
+        meaning: "JA4 fingerprint of the TLS client: ja4:t13i*",
+    },
+    Field {
+        names: &["subject", "tls_subject"],
+        reads: Reads::Text(|row| application(row)?.tls_subject.as_deref()),
+        meaning: "subject of the server's certificate: subject~localhost",
+    },
+    Field {
+        names: &["issuer", "tls_issuer"],
+        reads: Reads::Text(|row| application(row)?.tls_issuer.as_deref()),
+        meaning: "issuer of the server's certificate",
     },
     Field {
         names: &["country", "country_code"],
@@ -330,7 +359,7 @@ impl Reads {
 }
 
 fn stands_anywhere(pattern: &Pattern, row: &Row) -> bool {
-    let owner = owner(row);
+    let (owner, application) = (owner(row), application(row));
     let texts = [
         owner.and_then(|owner| owner.process_name.as_deref()),
         owner.and_then(|owner| owner.exe.as_deref()),
@@ -339,6 +368,8 @@ fn stands_anywhere(pattern: &Pattern, row: &Row) -> bool {
         owner.and_then(|owner| owner.container.as_deref()),
         row.remote_name.as_deref(),
         row.query.as_deref().map(|query| query.name.as_str()),
+        application.and_then(|application| application.protocol.as_deref()),
+        application.and_then(|application| application.tls_subject.as_deref()),
         Some(row.protocol.as_str()),
         row.state.map(crate::capture::TcpState::as_str),
     ];

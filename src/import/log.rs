@@ -5,13 +5,14 @@
 //! through is known without their times: they stand in those two rows.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
 use super::names::Names;
 use super::question::Question;
 use crate::Result;
-use crate::capture::{Counters, Kind, Protocol, Row, TcpState};
+use crate::capture::{Application, Counters, Kind, Protocol, Row, TcpState};
 
 /// Where the readers of logs put what they find, in any order.
 pub(super) trait Sink {
@@ -54,6 +55,8 @@ pub struct FlowRecord {
     pub counters: Counters,
     /// How it went.
     pub course: StateHistory,
+    /// What its record says of its payload.
+    pub application: Option<Arc<Application>>,
 }
 
 /// How a connection went.
@@ -160,6 +163,7 @@ impl FlowRecord {
             mono_ns: ts_us.saturating_mul(1000),
             remote: Some((self.responder.0.to_canonical(), self.responder.1)),
             protocol_number: self.protocol_number,
+            application: self.application.clone(),
             ..Row::snapshot(conn_id, self.protocol, self.originator)
         }
     }
@@ -219,6 +223,7 @@ fn example(course: StateHistory) -> FlowRecord {
         duration_us: Some(2_500_000),
         counters: Counters { bytes_sent: Some(10), packets_sent: Some(2), ..Counters::default() },
         course,
+        application: None,
     }
 }
 

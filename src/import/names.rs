@@ -8,6 +8,9 @@ use std::sync::Arc;
 use ahash::{AHashMap, AHashSet, RandomState};
 use serde::{Deserialize, Serialize};
 
+use super::applications::Applications;
+use crate::capture::{Application, Protocol};
+
 /// More names than these are not kept: files may hold any number.
 const MOST_ENTRIES: usize = 4_000_000;
 
@@ -50,9 +53,9 @@ pub struct FlowRef<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NameKey {
     /// Hash of what the log calls it; none where it does not.
-    uid: Option<u64>,
-    start_us: i64,
-    end_us: i64,
+    pub(super) uid: Option<u64>,
+    pub(super) start_us: i64,
+    pub(super) end_us: i64,
 }
 
 /// A name, and what ranks it among others of the same connection.
@@ -86,6 +89,7 @@ pub struct Names {
     /// Entries in the lists.
     listed: usize,
     left_out: u64,
+    applications: Applications,
 }
 
 impl Names {
@@ -151,6 +155,32 @@ impl Names {
         }
     }
 
+    /// Notes what a record says of a connection's payload.
+    pub fn note_application(&mut self, flow: &FlowRef<'_>, application: &Application) {
+        match (self.uid_key(flow.uid), flow.ends) {
+            _ if application.is_empty() => {}
+            (Some(uid), _) => self.applications.note_uid(uid, application),
+            (None, Some(ends)) => self.applications.note_ends(ends, flow.ts_us, application),
+            (None, None) => {}
+        }
+    }
+
+    /// Notes that the log says of connections over this transport what their payload is.
+    pub fn note_recognised(&mut self, transport: Protocol) {
+        self.applications.note_recognised(transport);
+    }
+
+    /// What is known of a connection's payload, with what its own record said.
+    pub fn application(
+        &mut self,
+        own: Option<Arc<Application>>,
+        key: &NameKey,
+        ends: Ends,
+        transport: Protocol,
+    ) -> Option<Arc<Application>> {
+        self.applications.find(own, key, ends, transport)
+    }
+
     /// What the name of a connection will be looked up by. `end_us` is its last packet.
     pub fn key(&self, uid: &[u8], start_us: i64, end_us: i64) -> NameKey {
         NameKey { uid: self.uid_key(uid), start_us, end_us }
@@ -184,7 +214,7 @@ impl Names {
 
     /// Names that were left out because there were too many.
     pub fn left_out(&self) -> u64 {
-        self.left_out
+        self.left_out + self.applications.left_out()
     }
 
     fn uid_key(&self, uid: &[u8]) -> Option<u64> {

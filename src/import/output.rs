@@ -206,7 +206,8 @@ impl<'a> Output<'a> {
                 self.source("nul-bytes", SourceStatus::Partial, detail);
             }
         }
-        let Self { mut writer, mut newest_tick, sorter, names, mut metadata, mut stats, span_us, .. } = self;
+        let Self { mut writer, mut newest_tick, sorter, mut names, mut metadata, mut stats, span_us, .. } =
+            self;
         stats.sort();
         metadata.import_stats = Some(stats);
         // An importer that knows of quiet time at the ends has said so.
@@ -216,7 +217,9 @@ impl<'a> Output<'a> {
         (metadata.start_us, metadata.end_us) = span_us.unwrap_or_default();
         sorter.finish(|(mut row, key)| {
             if let (Some(key), Some(remote)) = (key, row.remote) {
-                row.remote_name = names.find(&key, (row.local_addr, row.local_port), remote);
+                let local = (row.local_addr, row.local_port);
+                row.remote_name = names.find(&key, local, remote);
+                row.application = names.application(row.application, &key, (local, remote), row.protocol);
             }
             write(&mut writer, &mut newest_tick, &row, &metadata)
         })?;

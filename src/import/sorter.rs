@@ -12,7 +12,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::names::NameKey;
-use crate::capture::{Counters, Kind, Owner, OwnerSource, Protocol, Query, Row, TcpState};
+use crate::capture::{Application, Counters, Kind, Owner, OwnerSource, Protocol, Query, Row, TcpState};
 use crate::{Error, Result};
 
 /// Rows of a run; some 60 MB.
@@ -141,6 +141,7 @@ impl Run {
 struct Chunk {
     names: Vec<String>,
     owners: Vec<Owner>,
+    applications: Vec<Application>,
     rows: Vec<Stored>,
 }
 
@@ -165,6 +166,7 @@ struct Stored {
     cpu_percent: Option<f32>,
     memory_rss_bytes: Option<u64>,
     query: Option<Query>,
+    application: Option<u32>,
 }
 
 impl Chunk {
@@ -172,6 +174,7 @@ impl Chunk {
         let mut chunk = Self::default();
         let mut names: HashMap<&str, u32> = HashMap::new();
         let mut owners: HashMap<*const Owner, u32> = HashMap::new();
+        let mut applications: HashMap<*const Application, u32> = HashMap::new();
         for (row, name_key) in rows {
             let remote_name = row.remote_name.as_deref().map(|name| {
                 *names.entry(name).or_insert_with(|| {
@@ -183,6 +186,12 @@ impl Chunk {
                 *owners.entry(Arc::as_ptr(owner)).or_insert_with(|| {
                     chunk.owners.push(owner.as_ref().clone());
                     chunk.owners.len() as u32 - 1
+                })
+            });
+            let application = row.application.as_ref().map(|application| {
+                *applications.entry(Arc::as_ptr(application)).or_insert_with(|| {
+                    chunk.applications.push(application.as_ref().clone());
+                    chunk.applications.len() as u32 - 1
                 })
             });
             chunk.rows.push(Stored {
@@ -205,6 +214,7 @@ impl Chunk {
                 cpu_percent: row.cpu_percent,
                 memory_rss_bytes: row.memory_rss_bytes,
                 query: row.query.as_deref().cloned(),
+                application,
             });
         }
         chunk
@@ -213,6 +223,7 @@ impl Chunk {
     fn into_rows(self) -> VecDeque<Unnamed> {
         let names: Vec<Arc<str>> = self.names.into_iter().map(Arc::from).collect();
         let owners: Vec<Arc<Owner>> = self.owners.into_iter().map(Arc::new).collect();
+        let applications: Vec<Arc<Application>> = self.applications.into_iter().map(Arc::new).collect();
         let row = |stored: Stored| Row {
             ts_us: stored.ts_us,
             mono_ns: stored.mono_ns,
@@ -230,6 +241,7 @@ impl Chunk {
             memory_rss_bytes: stored.memory_rss_bytes,
             protocol_number: stored.protocol_number,
             query: stored.query.map(Arc::new),
+            application: stored.application.and_then(|key| applications.get(key as usize).cloned()),
             ..Row::snapshot(stored.conn_id, stored.protocol, stored.local)
         };
         self.rows
@@ -257,6 +269,7 @@ mod tests {
         row.owner = conn_id
             .is_multiple_of(2)
             .then(|| Arc::new(Owner { pid: Some(conn_id as u32), ..Owner::default() }));
+        row.application = conn_id.is_multiple_of(5).then(|| Application::plain("tls"));
         row.counters.bytes_sent = Some(conn_id);
         row.state = Some(TcpState::Established);
         row.prev_state = Some(TcpState::SynSent);

@@ -101,6 +101,7 @@ fn common_entities(case: &Case<'_>) -> Entities {
         remote_addr: of_needed(case, |e| &e.remote_addr),
         remote_port: of_needed(case, |e| &e.remote_port),
         remote_name: common(case, |e| &e.remote_name),
+        payload: common(case, |e| &e.payload),
     }
 }
 

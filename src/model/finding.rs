@@ -58,7 +58,7 @@ impl Confidence {
 
 /// Whom and what a finding is about; what is not known or not the same in all of its
 /// connections is none.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the fields are the capture's columns of the same name")]
 pub struct Entities {
     pub process_name: Option<String>,
@@ -76,6 +76,29 @@ pub struct Entities {
     pub remote_addr: Option<String>,
     pub remote_port: Option<u16>,
     pub remote_name: Option<String>,
+    /// What the payload says, in words: protocol, TLS client, certificate (see [`super::payloads::described`]).
+    pub payload: Option<String>,
+}
+
+/// Without the payload: ids of findings are made of this text, and stay the same whether a source looked at payloads or not.
+impl fmt::Debug for Entities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entities")
+            .field("process_name", &self.process_name)
+            .field("actor", &self.actor)
+            .field("pid", &self.pid)
+            .field("exe", &self.exe)
+            .field("cmdline", &self.cmdline)
+            .field("username", &self.username)
+            .field("container", &self.container)
+            .field("protocol", &self.protocol)
+            .field("local_addr", &self.local_addr)
+            .field("local_port", &self.local_port)
+            .field("remote_addr", &self.remote_addr)
+            .field("remote_port", &self.remote_port)
+            .field("remote_name", &self.remote_name)
+            .finish()
+    }
 }
 
 /// One measured value, beside the threshold that it was held against.

@@ -54,6 +54,11 @@ impl<'a> Sockets<'a> {
         self.columns().remote_name_id(row)
     }
 
+    /// See [`SocketRow::ja4`](super::tables::SocketRow::ja4).
+    pub fn ja4_id(&self, row: usize) -> Option<TextId> {
+        self.columns().ja4_id(row)
+    }
+
     /// The name of the owner of the socket in a row.
     #[inline]
     pub fn process_name_id(&self, row: usize) -> Option<TextId> {

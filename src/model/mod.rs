@@ -32,6 +32,7 @@ pub mod members;
 pub mod metrics;
 pub mod orientation;
 pub mod outcome;
+pub mod payloads;
 pub mod peers;
 pub mod processes;
 pub mod queries;

@@ -43,6 +43,8 @@ numbers! {
     ProcessId: u32;
     /// Index of a remote address in [`Recorded::endpoints`].
     EndpointId: u32;
+    /// Index of what a payload says in [`Recorded::applications`].
+    ApplicationId: u32;
     /// A number of bytes or packets, or of a namespace.
     Count: u64;
     /// A number of retransmissions or microseconds.
@@ -77,6 +79,8 @@ pub struct Recorded {
     pub endpoints: Vec<Endpoint>,
     /// How many endpoints only [`Self::foreign`] has.
     pub foreign_endpoints: usize,
+    /// What the payloads of connections say, each combination once.
+    pub applications: Vec<Application>,
     /// Equal slices of the recording, without gaps.
     pub bins: Vec<TimeBin>,
     /// Width of a bin in µs.
@@ -126,6 +130,8 @@ pub struct Connection {
     pub remote: Option<(EndpointId, u16)>,
     /// The name by which the remote was asked for.
     pub remote_name: Option<TextId>,
+    /// What its payload says.
+    pub application: Option<ApplicationId>,
     /// Who opened it; none unless its role is [`Role::Connection`].
     pub direction: Option<Direction>,
     /// Last state seen; none for UDP.
@@ -310,6 +316,20 @@ pub struct Endpoint {
     pub scope: Scope,
     /// Where it is.
     pub place: Location,
+}
+
+/// What the payload of a connection says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[allow(
+    missing_docs,
+    reason = "the fields are the capture's columns of the same name, app_protocol without its prefix"
+)]
+pub struct Application {
+    pub protocol: Option<TextId>,
+    pub ja3: Option<TextId>,
+    pub ja4: Option<TextId>,
+    pub tls_subject: Option<TextId>,
+    pub tls_issuer: Option<TextId>,
 }
 
 /// Where a remote address is, as far as it is public and a database knows it.

@@ -9,6 +9,7 @@ use std::ops::Range;
 use ahash::{AHashMap, AHashSet};
 
 use super::finding::Entities;
+use super::payloads;
 use super::records::{Direction, Scope};
 use super::states::States;
 use super::tables::{ProcessColumns, SocketColumns, SocketRow, Tables};
@@ -150,6 +151,11 @@ impl<'a> Sockets<'a> {
             remote_addr: text(&|row| columns.remote_addr(row)),
             remote_port: common(rows, |row| columns.remote_port(row)),
             remote_name: text(&|row| columns.remote_name(row)),
+            payload: payloads::described(
+                common(rows, |row| columns.app_protocol(row)),
+                common(rows, |row| columns.ja4(row)).or_else(|| common(rows, |row| columns.ja3(row))),
+                common(rows, |row| columns.tls_subject(row)).zip(common(rows, |row| columns.tls_issuer(row))),
+            ),
         }
     }
 }

@@ -11,7 +11,8 @@ pub(crate) use self::findings::{measured, the_only};
 pub(crate) use self::question::Question;
 use super::detector::{Context, Detector, Outcome, Output};
 use super::records::{
-    EndpointBin, EndpointId, Process, ProcessBin, ProcessId, Query, Recorded, Texts, TimeBin,
+    ApplicationId, Connection, EndpointBin, EndpointId, Process, ProcessBin, ProcessId, Query, Recorded,
+    Texts, TimeBin,
 };
 use super::tables::Tables;
 use super::threat_intel::ThreatIntel;
@@ -84,11 +85,19 @@ impl Capture {
         let process = |c: &Conn| place(&owners, c.owner.as_ref()?).map(ProcessId::of);
         let endpoint = |c: &Conn| place(&addresses, &c.remote.as_ref()?.0).map(EndpointId::of);
         let mut texts = Texts::default();
+        let mut applications = Vec::new();
         let bins = 0..=self.seconds.max(0);
         Recorded {
             connections: (1..)
                 .zip(&conns)
-                .map(|(id, conn)| conn.record(id, process(conn), endpoint(conn), &mut texts))
+                .map(|(id, conn)| {
+                    let application = conn.application_record(&mut texts).map(|application| {
+                        applications.push(application);
+                        ApplicationId::of(applications.len() as u32 - 1)
+                    });
+                    let record = conn.record(id, process(conn), endpoint(conn), &mut texts);
+                    Connection { application, ..record }
+                })
                 .collect(),
             processes: owners.iter().map(|owner| self.process_record(owner, &mut texts)).collect(),
             endpoints: addresses
@@ -98,6 +107,7 @@ impl Capture {
                     conns.iter().find(is_to).unwrap().endpoint_record(&mut texts)
                 })
                 .collect(),
+            applications,
             bins: bins
                 .map(|n| TimeBin { start_us: START_US + n * SECOND_US, ..TimeBin::default() })
                 .collect(),

@@ -115,6 +115,7 @@ fn json(row: &Row) -> String {
 /// have not.
 fn value(row: &Row, column: Column) -> Value {
     let (owner, query) = (row.owner.as_deref(), row.query.as_deref());
+    let application = row.application.as_deref();
     let time = |ts_us: i64| humanize::iso_utc(ts_us).map_or_else(|| ts_us.into(), Value::from);
     match column {
         Column::Ts => time(row.ts_us),
@@ -156,6 +157,11 @@ fn value(row: &Row, column: Column) -> Value {
         Column::QueryType => query.and_then(|query| query.query_type.as_deref()).into(),
         Column::ResponseCode => query.and_then(|query| query.response_code.as_deref()).into(),
         Column::Answers => query.and_then(|query| query.answers.as_deref()).into(),
+        Column::AppProtocol => application.and_then(|known| known.protocol.as_deref()).into(),
+        Column::Ja3 => application.and_then(|known| known.ja3.as_deref()).into(),
+        Column::Ja4 => application.and_then(|known| known.ja4.as_deref()).into(),
+        Column::TlsSubject => application.and_then(|known| known.tls_subject.as_deref()).into(),
+        Column::TlsIssuer => application.and_then(|known| known.tls_issuer.as_deref()).into(),
     }
 }
 

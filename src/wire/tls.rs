@@ -1,5 +1,7 @@
 //! The server's name that a TLS client asks for, from the first bytes of its stream.
 
+use std::borrow::Cow;
+
 /// Content type of a record with a handshake message, and the type of that message.
 const HANDSHAKE: u8 = 22;
 const CLIENT_HELLO: u8 = 1;
@@ -11,6 +13,9 @@ const HOST_NAME: u8 = 0;
 /// Most bytes of a stream that are worth keeping until its `ClientHello` is whole: those of
 /// browsers with post-quantum keys have 2 KiB.
 pub const MOST_HELLO_BYTES: usize = 16 * 1024;
+
+/// Type and length before a handshake message.
+const HELLO_HEADER_BYTES: usize = 4;
 
 /// Longest payload of a record, in bytes.
 const MOST_RECORD_BYTES: usize = 16 * 1024;
@@ -58,6 +63,31 @@ pub fn client_hello(stream: &[u8]) -> Hello {
             }
             Record::Foreign => return Hello::Foreign,
         }
+    }
+}
+
+/// The `ClientHello` at the beginning of a client's stream from its version on, if all of it is there.
+pub fn whole_client_hello(stream: &[u8]) -> Option<Cow<'_, [u8]>> {
+    let mut rest = stream.get(..MOST_HELLO_BYTES).unwrap_or(stream);
+    let mut message: Cow<'_, [u8]> = Cow::Borrowed(&[]);
+    loop {
+        let Record::Whole(fragment, after) = record(rest) else { return None };
+        match &mut message {
+            _ if fragment.is_empty() => return None,
+            Cow::Borrowed([]) => message = Cow::Borrowed(fragment),
+            message => message.to_mut().extend_from_slice(fragment),
+        }
+        let [CLIENT_HELLO, sized @ ..] = message.as_ref() else { return None };
+        if let Some((length, body)) = split_u24(sized)
+            && length <= body.len()
+        {
+            let body = HELLO_HEADER_BYTES..HELLO_HEADER_BYTES + length;
+            return Some(match message {
+                Cow::Borrowed(message) => Cow::Borrowed(&message[body]),
+                Cow::Owned(message) => Cow::Owned(message[body].to_vec()),
+            });
+        }
+        rest = after;
     }
 }
 
@@ -249,6 +279,18 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_whole_hello_is_given_from_its_version_on_and_a_part_of_one_is_not() {
+        let message = message(&server_name_extension(b"b.org"));
+        let stream = record_of(&message);
+        assert_eq!(whole_client_hello(&stream).as_deref(), Some(&message[HELLO_HEADER_BYTES..]));
+        let records: Vec<u8> = message.chunks(20).flat_map(record_of).collect();
+        assert_eq!(whole_client_hello(&records).as_deref(), Some(&message[HELLO_HEADER_BYTES..]));
+        for length in 0..stream.len() {
+            assert_eq!(whole_client_hello(&stream[..length]), None, "{length} bytes");
+        }
+    }
+
+    #[test]
     fn a_hello_without_a_name_has_none() {
         assert_eq!(client_hello(&record_of(&message(&extension(51, &[1; 9])))), Hello::Nameless);
         assert_eq!(client_hello(&record_of(&message(&[]))), Hello::Nameless);
@@ -292,6 +334,8 @@ pub(crate) mod tests {
         fn garbage_is_read_without_harm(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
             client_hello(&bytes);
             client_hello(&record_of(&bytes));
+            whole_client_hello(&bytes);
+            whole_client_hello(&record_of(&bytes));
             hello(&[&[CLIENT_HELLO, 0, 1], bytes.as_slice()].concat());
         }
 

@@ -8,7 +8,9 @@ use arrow_array::types::{Int32Type, TimestampMicrosecondType, UInt16Type, UInt32
 use arrow_array::{Array as _, RecordBatch, StringArray};
 use arrow_schema::DataType;
 use netrec::capture::schema::{COLUMNS, published};
-use netrec::capture::{CaptureFile, Column, Counters, Kind, Metadata, Protocol, Query, Row, TcpState};
+use netrec::capture::{
+    Application, CaptureFile, Column, Counters, Kind, Metadata, Protocol, Query, Row, TcpState,
+};
 use netrec::capture::{SourceReport, SourceStatus};
 use proptest::prelude::*;
 
@@ -110,6 +112,12 @@ proptest! {
             let code = query.and_then(|query| query.response_code.clone());
             prop_assert_eq!(cell(&batch, "response_code", i), code);
             prop_assert_eq!(cell(&batch, "answers", i), query.and_then(|query| query.answers.clone()));
+            let application = row.application.as_deref().cloned().unwrap_or_default();
+            prop_assert_eq!(cell(&batch, "app_protocol", i), application.protocol.map(String::from));
+            prop_assert_eq!(cell(&batch, "ja3", i), application.ja3);
+            prop_assert_eq!(cell(&batch, "ja4", i), application.ja4);
+            prop_assert_eq!(cell(&batch, "tls_subject", i), application.tls_subject);
+            prop_assert_eq!(cell(&batch, "tls_issuer", i), application.tls_issuer);
             prop_assert_eq!(cell(&batch, "kind", i), Some(row.kind.as_str().to_owned()));
             prop_assert_eq!(cell(&batch, "state", i), row.state.map(|s| s.as_str().to_owned()));
             prop_assert_eq!(cell(&batch, "bytes_sent", i), row.counters.bytes_sent.map(|b| b.to_string()));
@@ -151,13 +159,20 @@ prop_compose! {
         rtt_us in any::<Option<u32>>(),
         protocol in proptest::sample::select(Protocol::ALL),
         protocol_number in any::<Option<u16>>(),
-        query in any::<Option<(String, Option<String>, Option<String>, Option<String>)>>(),
+        (query, application) in any::<(
+            Option<(String, Option<String>, Option<String>, Option<String>)>,
+            [Option<String>; 5],
+        )>(),
     ) -> Row {
         let mut row = Row::snapshot(conn_id, protocol, (local, 1));
         row.protocol_number = protocol_number;
         row.query = query.map(|(name, query_type, response_code, answers)| {
             Arc::new(Query { name, query_type, response_code, answers })
         });
+        let [app_protocol, ja3, ja4, tls_subject, tls_issuer] = application;
+        let application =
+            Application { protocol: app_protocol.map(Into::into), ja3, ja4, tls_subject, tls_issuer };
+        row.application = (!application.is_empty()).then(|| Arc::new(application));
         row.ts_us = ts_us;
         row.remote = remote;
         row.remote_name = name.map(Into::into);

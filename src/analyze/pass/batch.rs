@@ -36,6 +36,10 @@ pub(super) const OWNER_TEXTS: [Column; 7] = [
 pub(super) const QUERY: [Column; 4] =
     [Column::QueryName, Column::QueryType, Column::ResponseCode, Column::Answers];
 
+/// The columns of what the payload says, in the order of [`Batch::application`].
+pub(super) const APPLICATION: [Column; 5] =
+    [Column::AppProtocol, Column::Ja3, Column::Ja4, Column::TlsSubject, Column::TlsIssuer];
+
 /// A reason for which a batch cannot be used, in words.
 pub(super) type Reason = String;
 
@@ -92,6 +96,8 @@ pub(super) struct Batch {
     pub(super) memory_rss_bytes: Numbers<UInt64Type>,
     /// What a row of a DNS question adds.
     pub(super) query: [Words; QUERY.len()],
+    /// What the payload of the row's connection says.
+    pub(super) application: [Words; APPLICATION.len()],
     /// For each row, what differs from the row before it, once [`Self::compare_rows`] was called;
     /// everything does at the first.
     pub(super) changes: Vec<u8>,
@@ -102,6 +108,7 @@ impl Batch {
     pub(super) fn new(batch: &RecordBatch) -> Result<Self, Reason> {
         let [name, exe, cmdline, username, parent, container, sha256] = OWNER_TEXTS;
         let owner_text = |column| Words::new(batch, column);
+        let [app_protocol, ja3, ja4, tls_subject, tls_issuer] = APPLICATION;
         let [query_name, query_type, response_code, answers] = QUERY;
         Ok(Self {
             ts_us: always::<TimestampMicrosecondType>(batch, Column::Ts)?,
@@ -146,6 +153,13 @@ impl Batch {
                 Words::new(batch, response_code)?,
                 Words::new(batch, answers)?,
             ],
+            application: [
+                Words::new(batch, app_protocol)?,
+                Words::new(batch, ja3)?,
+                Words::new(batch, ja4)?,
+                Words::new(batch, tls_subject)?,
+                Words::new(batch, tls_issuer)?,
+            ],
             changes: Vec::new(),
         })
     }
@@ -166,6 +180,9 @@ impl Batch {
         let mut changes = vec![0; self.len()];
         mark_values(&mut changes, &self.conn_id, SOCKET);
         for words in [&self.protocol, &self.local_addr, &self.remote_addr, &self.remote_name] {
+            words.mark(&mut changes, SOCKET);
+        }
+        for words in &self.application {
             words.mark(&mut changes, SOCKET);
         }
         self.local_port.mark(&mut changes, SOCKET);

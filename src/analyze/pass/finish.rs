@@ -20,8 +20,18 @@ use crate::parallel;
 
 /// Makes the records of what was gathered, in their fixed order.
 pub(super) fn finish(pass: Pass, metadata: &Metadata, geo: &Databases) -> Recorded {
-    let Pass { mut texts, addresses, owners, mut connections, transitions, ticks, activity, queries, .. } =
-        pass;
+    let Pass {
+        mut texts,
+        addresses,
+        applications,
+        owners,
+        mut connections,
+        transitions,
+        ticks,
+        activity,
+        queries,
+        ..
+    } = pass;
     drop(pass.places);
     let whose = pass.whose;
     let (mut bins, mut process_bins, loads, tick_count) = ticks.finish();
@@ -68,6 +78,7 @@ pub(super) fn finish(pass: Pass, metadata: &Metadata, geo: &Databases) -> Record
         processes,
         endpoints,
         foreign_endpoints: only_foreign.iter().filter(|is_foreign| **is_foreign).count(),
+        applications: applications.finish(),
         bins,
         bin_width_us: pass.axis.width_us,
         process_bins,

@@ -6,6 +6,7 @@
 
 mod activity;
 mod addresses;
+mod applications;
 mod axis;
 mod batch;
 mod decode;
@@ -25,6 +26,7 @@ use std::thread;
 
 use self::activity::Activity;
 use self::addresses::Addresses;
+use self::applications::Applications;
 use self::axis::Axis;
 use self::batch::{Batch, OWNER, Reason, SOCKET, STATE};
 use self::decode::Decoded;
@@ -95,6 +97,7 @@ struct Pass {
     local_addrs: Interned,
     remote_addrs: Interned,
     remote_names: Interned,
+    applications: Applications,
     owners: Owners,
     connections: Vec<Connection>,
     /// By `conn_id`.
@@ -155,6 +158,7 @@ impl Pass {
             local_addrs: Interned::default(),
             remote_addrs: Interned::default(),
             remote_names: Interned::default(),
+            applications: Applications::default(),
             owners: Owners::default(),
             connections: Vec::new(),
             places: Index::default(),
@@ -172,6 +176,7 @@ impl Pass {
         self.local_addrs.set_dictionary(&batch.local_addr);
         self.remote_addrs.set_dictionary(&batch.remote_addr);
         self.remote_names.set_dictionary(&batch.remote_name);
+        self.applications.set_dictionaries(batch);
         self.owners.set_dictionaries(batch);
         self.queries.set_dictionaries(batch);
         let changes = &batch.changes;
@@ -303,7 +308,9 @@ impl Pass {
         // The name is that by which the responder was asked for.
         let remote_name = self.remote_names.get(&batch.remote_name, row, &mut self.texts);
         let remote_name = remote_name.filter(|_| !ends.is_flipped);
+        let application = self.applications.of_row(batch, row, &mut self.texts);
         let connection = &mut self.connections[run.connection];
+        connection.application = application.or(connection.application);
         connection.remote = remote.or(connection.remote);
         connection.remote_name = remote_name.or(connection.remote_name);
         connection.netns = batch.netns.get(row).map(Count::of).or(connection.netns);

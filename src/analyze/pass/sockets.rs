@@ -30,6 +30,7 @@ pub(super) fn blank(
         local_port: local.1,
         remote: None,
         remote_name: None,
+        application: None,
         direction: None,
         state: None,
         state_since_us: 0,

@@ -10,7 +10,9 @@ use arrow_array::types::{
 };
 use arrow_array::{Array, ArrowPrimitiveType, DictionaryArray, PrimitiveArray, RecordBatch, StringArray};
 
-use crate::capture::{Column, Counters, Kind, Owner, OwnerSource, Protocol, Query, Row, TcpState};
+use crate::capture::{
+    Application, Column, Counters, Kind, Owner, OwnerSource, Protocol, Query, Row, TcpState,
+};
 
 /// A reason for which a row cannot be used, in words.
 type Reason = String;
@@ -70,9 +72,12 @@ pub(in crate::capture) struct Rows<'a> {
     protocol_number: Numbers<'a, UInt16Type>,
     /// Name, type, response code and answers of a question.
     query: [Words<'a>; 4],
-    /// Owners and names that rows of the batch share.
+    /// Protocol, JA3, JA4, subject and issuer.
+    application: [Words<'a>; 5],
+    /// Owners, names and applications that rows of the batch share.
     owners: AHashMap<OwnerKey, Arc<Owner>>,
     names: AHashMap<usize, Arc<str>>,
+    applications: AHashMap<[Option<usize>; 5], Arc<Application>>,
 }
 
 impl<'a> Rows<'a> {
@@ -128,8 +133,16 @@ impl<'a> Rows<'a> {
                 words(Column::ResponseCode)?,
                 words(Column::Answers)?,
             ],
+            application: [
+                words(Column::AppProtocol)?,
+                words(Column::Ja3)?,
+                words(Column::Ja4)?,
+                words(Column::TlsSubject)?,
+                words(Column::TlsIssuer)?,
+            ],
             owners: AHashMap::new(),
             names: AHashMap::new(),
+            applications: AHashMap::new(),
         })
     }
 
@@ -173,6 +186,7 @@ impl<'a> Rows<'a> {
             cpu_percent: self.cpu_percent.get(row).filter(|cpu| cpu.is_finite()),
             memory_rss_bytes: self.memory_rss_bytes.get(row),
             query: self.query(row),
+            application: self.application(row),
             ..Row::snapshot(conn_id, protocol, (local_addr, local_port.unwrap_or_default()))
         }))
     }
@@ -186,6 +200,26 @@ impl<'a> Rows<'a> {
             response_code: owned(response_code),
             answers: owned(answers),
         }))
+    }
+
+    fn application(&mut self, row: usize) -> Option<Arc<Application>> {
+        let keys: [Option<usize>; 5] = std::array::from_fn(|index| self.application[index].key(row));
+        if keys == [None; 5] {
+            return None;
+        }
+        if let Some(known) = self.applications.get(&keys) {
+            return Some(Arc::clone(known));
+        }
+        let text = |index: usize| self.application[index].text(keys[index]?).map(str::to_owned);
+        let application = Arc::new(Application {
+            protocol: text(0).map(Into::into),
+            ja3: text(1),
+            ja4: text(2),
+            tls_subject: text(3),
+            tls_issuer: text(4),
+        });
+        self.applications.insert(keys, Arc::clone(&application));
+        Some(application)
     }
 
     fn remote_name(&mut self, row: usize) -> Option<Arc<str>> {

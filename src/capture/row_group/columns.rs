@@ -159,6 +159,11 @@ impl RowGroup {
             Column::QueryType => self.query_text(lists, |query| query.query_type),
             Column::ResponseCode => self.query_text(lists, |query| query.response_code),
             Column::Answers => self.query_text(lists, |query| query.answers),
+            Column::AppProtocol => self.application_text(lists, 0),
+            Column::Ja3 => self.application_text(lists, 1),
+            Column::Ja4 => self.application_text(lists, 2),
+            Column::TlsSubject => self.application_text(lists, 3),
+            Column::TlsIssuer => self.application_text(lists, 4),
         }
     }
 
@@ -173,6 +178,13 @@ impl RowGroup {
 
     fn query_text(&self, lists: &Lists, get: impl Fn(&QueryKeys) -> Option<i32>) -> Coded {
         self.text(lists, |identity| get(&self.rows.queries[identity.query? as usize]))
+    }
+
+    fn application_text(&self, lists: &Lists, index: usize) -> Coded {
+        self.text(lists, |identity| {
+            let keys = &self.rows.applications[identity.application? as usize];
+            Some(keys[index].checked_sub(1)? as i32)
+        })
     }
 
     fn of_moment(&self, lists: &Lists, get: impl Fn(&Timestamps) -> u64) -> Coded {

@@ -12,7 +12,7 @@
 
 use ahash::AHashMap;
 
-use super::{PackedRow, QueryKeys};
+use super::{ApplicationKeys, PackedRow, QueryKeys};
 use crate::capture::row::{Counters, Kind, OwnerSource, Protocol, TcpState};
 
 /// What the first row of a tick without a base is told by.
@@ -31,6 +31,7 @@ pub(super) const BLANK: PackedRow = PackedRow {
     },
     memory_rss_bytes: None,
     query: QueryKeys { name: None, query_type: None, response_code: None, answers: None },
+    application: [0; 5],
     local_addr: 0,
     remote_addr: None,
     remote_name: None,
@@ -79,6 +80,7 @@ macro_rules! for_fields {
         $each!(26, query.query_type);
         $each!(27, query.response_code);
         $each!(28, query.answers);
+        $each!(29, application);
     };
 }
 
@@ -293,6 +295,21 @@ impl<T: Cell + Blank> Cell for Option<T> {
     }
 }
 
+impl Cell for ApplicationKeys {
+    fn put(self, expected: Self, out: &mut Vec<u8>) {
+        for (key, expected) in self.into_iter().zip(expected) {
+            key.put(expected, out);
+        }
+    }
+
+    fn get(mut expected: Self, bytes: &mut &[u8]) -> Option<Self> {
+        for key in &mut expected {
+            *key = Cell::get(*key, bytes)?;
+        }
+        Some(expected)
+    }
+}
+
 /// Small numbers of either sign as small numbers.
 pub(in crate::capture) fn zigzag(number: i64) -> u64 {
     (number << 1 ^ number >> 63) as u64
@@ -373,6 +390,7 @@ pub(super) mod tests {
             protocol: Protocol::ALL[names.1],
             protocol_number: names.2.map(|_| keys.3[0]),
             query: QueryKeys { name: keys.1, query_type: keys.1, response_code: None, answers: Some(keys.0) },
+            application: [7, 0, u32::from(keys.3[0]), 1, 0],
             state: names.2.map(|n| TcpState::ALL[n]),
             prev_state: names.2.map(|n| TcpState::ALL[10 - n]),
             owner_source: names.3.map(|n| OwnerSource::ALL[n]),

@@ -19,6 +19,7 @@ pub(super) use self::encode::schema;
 use self::rows::Rows;
 use self::texts::{Text, Texts};
 pub(super) use self::tick::{Absorbed, TickRows};
+use super::application::Application;
 use super::query::Query;
 use super::row::{Counters, Kind, Owner, OwnerSource, Protocol, Row, TcpState};
 
@@ -31,6 +32,8 @@ pub(super) struct RowGroup {
     owners: Vec<Arc<Owner>>,
     owner_keys: AHashMap<usize, u32>,
     owner_texts: Vec<[Option<i32>; OWNER_TEXTS]>,
+    /// Applications of rows, by their addresses: the group holds them, so that none is used again.
+    applications: AHashMap<usize, (Arc<Application>, ApplicationKeys)>,
     /// The first row that came after the last finished tick.
     tick_start: usize,
     /// Finished ticks.
@@ -52,6 +55,7 @@ struct PackedRow {
     counters: Counters,
     memory_rss_bytes: Option<u64>,
     query: QueryKeys,
+    application: ApplicationKeys,
     local_addr: i32,
     remote_addr: Option<i32>,
     remote_name: Option<i32>,
@@ -77,6 +81,9 @@ struct QueryKeys {
     answers: Option<i32>,
 }
 
+/// The texts of an [`Application`] by one more than their keys, in the order of its fields; 0 where there is none.
+type ApplicationKeys = [u32; 5];
+
 impl RowGroup {
     pub(super) fn len(&self) -> usize {
         self.rows.len()
@@ -95,6 +102,11 @@ impl RowGroup {
             counters: row.counters,
             memory_rss_bytes: row.memory_rss_bytes,
             query: row.query.as_deref().map(|query| self.query_keys(query)).unwrap_or_default(),
+            application: row
+                .application
+                .as_ref()
+                .map(|known| self.application_keys(known))
+                .unwrap_or_default(),
             local_addr: self.texts.addr(row.local_addr, known.map(|known| known.local_addr)),
             remote_addr: row
                 .remote
@@ -133,6 +145,11 @@ impl RowGroup {
             response_code: owned(row.query.response_code),
             answers: owned(row.query.answers),
         });
+        let [protocol, ja3, ja4, tls_subject, tls_issuer] =
+            row.application.map(|key| owned(key.checked_sub(1).map(|key| key as i32)));
+        let application =
+            Application { protocol: protocol.map(Into::into), ja3, ja4, tls_subject, tls_issuer };
+        let application = (!application.is_empty()).then_some(application);
         Some(Row {
             ts_us: row.ts_us,
             mono_ns: row.mono_ns,
@@ -150,6 +167,7 @@ impl RowGroup {
             cpu_percent: row.cpu_percent,
             memory_rss_bytes: row.memory_rss_bytes,
             query: query.map(Arc::new),
+            application: application.map(Arc::new),
             ..Row::snapshot(row.conn_id, row.protocol, local)
         })
     }
@@ -162,6 +180,24 @@ impl RowGroup {
             answers: key(&query.answers),
             name: Some(self.texts.key(&query.name)),
         }
+    }
+
+    fn application_keys(&mut self, application: &Arc<Application>) -> ApplicationKeys {
+        let address = Arc::as_ptr(application) as usize;
+        if let Some((_, keys)) = self.applications.get(&address) {
+            return *keys;
+        }
+        let Application { protocol, ja3, ja4, tls_subject, tls_issuer } = application.as_ref();
+        let texts = [
+            protocol.as_deref(),
+            ja3.as_deref(),
+            ja4.as_deref(),
+            tls_subject.as_deref(),
+            tls_issuer.as_deref(),
+        ];
+        let keys = texts.map(|text| text.map_or(0, |text| self.texts.key(text) as u32 + 1));
+        self.applications.insert(address, (Arc::clone(application), keys));
+        keys
     }
 
     /// The key of an owner, which most likely is the expected one.

@@ -1,7 +1,7 @@
 //! Rows told by what they share: most of a row is what the socket's last row said too, or what every
 //! row of the tick says. A quiet socket takes 20 bytes a tick.
 
-use super::{PackedRow, QueryKeys};
+use super::{ApplicationKeys, PackedRow, QueryKeys};
 use crate::capture::row::{Counters, Kind, OwnerSource, Protocol, TcpState};
 
 /// The rows of a group.
@@ -13,6 +13,7 @@ pub(super) struct Rows {
     pub(super) moments: Vec<Timestamps>,
     pub(super) loads: Vec<Load>,
     pub(super) queries: Vec<QueryKeys>,
+    pub(super) applications: Vec<ApplicationKeys>,
     sockets: Vec<Socket>,
     /// The socket of the tick's first row, of the last row, and of the next row if it comes in the
     /// order of the tick before.
@@ -49,6 +50,8 @@ pub(super) struct Identity {
     pub(super) owner: Option<u32>,
     /// Place in [`Rows::queries`].
     pub(super) query: Option<u32>,
+    /// Place in [`Rows::applications`].
+    pub(super) application: Option<u32>,
     pub(super) local_port: u16,
     pub(super) remote_port: u16,
     pub(super) protocol_number: Option<u16>,
@@ -108,6 +111,7 @@ impl Rows {
 
     /// Adds a row of the socket at `place`, as [`Rows::place`] gave it.
     pub(super) fn push(&mut self, row: &PackedRow, place: Option<u32>) {
+        let known = place.and_then(|place| self.known(place).application);
         let identity = Identity {
             conn_id: row.conn_id,
             netns: row.netns,
@@ -116,6 +120,7 @@ impl Rows {
             remote_name: row.remote_name,
             owner: row.owner,
             query: self.query(row.query),
+            application: self.application(row.application, known),
             local_port: row.local_port,
             remote_port: row.remote_port,
             protocol_number: row.protocol_number,
@@ -174,6 +179,16 @@ impl Rows {
         Some(added(&mut self.queries, query))
     }
 
+    /// The place of an application's texts, which most likely is the one that the socket had, or that of the row before.
+    fn application(&mut self, application: ApplicationKeys, known: Option<u32>) -> Option<u32> {
+        if application == ApplicationKeys::default() {
+            return None;
+        }
+        let last = self.applications.len().checked_sub(1).map(|last| last as u32);
+        let is_it = |place: &u32| self.applications[*place as usize] == application;
+        known.into_iter().chain(last).find(is_it).or_else(|| Some(added(&mut self.applications, application)))
+    }
+
     fn moment(&mut self, moment: Timestamps) -> u32 {
         if self.moments.last() != Some(&moment) {
             self.moments.push(moment);
@@ -211,6 +226,10 @@ impl Rows {
             counters: self.counters[line.counters as usize],
             memory_rss_bytes: load.memory_rss_bytes,
             query: identity.query.map(|place| self.queries[place as usize]).unwrap_or_default(),
+            application: identity
+                .application
+                .map(|place| self.applications[place as usize])
+                .unwrap_or_default(),
             local_addr: identity.local_addr,
             remote_addr: identity.remote_addr,
             remote_name: identity.remote_name,
@@ -297,6 +316,7 @@ impl Rows {
         self.moments.clear();
         self.loads.clear();
         self.queries.clear();
+        self.applications.clear();
         self.sockets.clear();
         (self.first, self.last, self.expected) = (None, None, None);
         self.uncounted = None;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::delta::{self, Places};
-use super::{PackedRow, QueryKeys, RowGroup};
+use super::{ApplicationKeys, PackedRow, QueryKeys, RowGroup};
 use crate::capture::row::Owner;
 
 /// The journals of a recording never hold more rows than two row groups; what claims to is not
@@ -179,9 +179,17 @@ fn translated(row: &PackedRow, texts: &[i32], owners: &[u32]) -> Option<PackedRo
             response_code: optional(row.query.response_code)?,
             answers: optional(row.query.answers)?,
         },
+        application: translated_keys(row.application, text)?,
         owner: row.owner.map(|key| owners.get(key as usize).copied().ok_or(())).transpose().ok()?,
         ..*row
     })
+}
+
+fn translated_keys(mut keys: ApplicationKeys, text: impl Fn(i32) -> Option<i32>) -> Option<ApplicationKeys> {
+    for key in keys.iter_mut().filter(|key| **key > 0) {
+        *key = text((*key - 1) as i32)? as u32 + 1;
+    }
+    Some(keys)
 }
 
 #[cfg(test)]
@@ -282,6 +290,7 @@ mod tests {
             |row| row.remote_name = Some(i32::MAX),
             |row| row.owner = Some(2),
             |row| row.query.answers = Some(99),
+            |row| row.application[4] = 99,
         ] {
             let mut group = RowGroup::default();
             group.push(&row(1, 1));

@@ -1,5 +1,6 @@
 //! Flow events: a connection that is over, or that Suricata gave up to wait for.
 
+use super::application;
 use super::event::Event;
 use crate::capture::{Counters, Protocol};
 use crate::import::log::{FlowRecord, StateHistory};
@@ -24,6 +25,7 @@ pub(super) fn read(event: &Event) -> Option<FlowRecord> {
             Protocol::Tcp => tcp_flags::course(flags(event, "tcp_flags_ts"), flags(event, "tcp_flags_tc")),
             _ => StateHistory::STATELESS,
         },
+        application: application::of_flow(event),
     })
 }
 

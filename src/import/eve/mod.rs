@@ -5,6 +5,7 @@
 //! can. Files may be given in any order, and events may be wrapped by what collected them.
 //! Source: Suricata's manual, "EVE JSON Format".
 
+mod application;
 mod event;
 mod flow;
 mod names;
@@ -161,6 +162,7 @@ impl Events {
         let example = || Example::of_line(number, line);
         let kind = event.kind();
         names::take(event, sink.names());
+        application::take(event, sink.names());
         let connection = match kind {
             "flow" => flow::read(event),
             "netflow" => netflow::read(event),

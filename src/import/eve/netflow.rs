@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::event::Event;
-use super::flow;
+use super::{application, flow};
 use crate::Result;
 use crate::capture::{Counters, Protocol};
 use crate::import::flow::comes_from_server;
@@ -36,6 +36,7 @@ pub(super) fn read(event: &Event) -> Option<FlowRecord> {
             ..Counters::default()
         },
         course: StateHistory::STATELESS,
+        application: application::of_flow(event),
     })
 }
 

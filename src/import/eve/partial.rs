@@ -6,7 +6,7 @@ use std::collections::hash_map::Entry;
 use ahash::{AHashMap, AHashSet, RandomState};
 
 use super::event::Event;
-use super::flow;
+use super::{application, flow};
 use crate::Result;
 use crate::capture::{Counters, Protocol, TcpState};
 use crate::import::flow::comes_from_server;
@@ -134,6 +134,7 @@ impl Partial {
                     last: (protocol == Protocol::Tcp && is_application).then_some(TcpState::Established),
                     has_ended: false,
                 },
+                application: application::of_flow(event),
             },
             last_us: ts_us,
             order: 0,
@@ -154,6 +155,7 @@ impl Partial {
         let course = &mut self.flow.course;
         course.was_opened |= next.flow.course.was_opened;
         course.last = course.last.or(next.flow.course.last);
+        self.flow.application = self.flow.application.take().or_else(|| next.flow.application.clone());
         self.flow.start_us = self.flow.start_us.min(next.flow.start_us);
         self.last_us = self.last_us.max(next.last_us);
         if next.has_direction && !self.has_direction {

@@ -318,3 +318,41 @@ proptest! {
         }
     }
 }
+
+/// What is known of the payload of each connection: protocol, JA3, JA4, subject, issuer; `-` where there is none.
+fn payloads(text: &str) -> Vec<String> {
+    let (Taken { connections, mut names, .. }, _) = read(text);
+    let text = |connection: &FlowRecord| {
+        let key = names.key(&connection.uid, connection.start_us, connection.end_us());
+        let ends = (connection.originator, connection.responder);
+        let found = names.application(connection.application.clone(), &key, ends, connection.protocol);
+        let found = found.as_deref().cloned().unwrap_or_default();
+        let protocol = found.protocol.map(String::from);
+        let parts = [protocol, found.ja3, found.ja4, found.tls_subject, found.tls_issuer];
+        parts.map(|part| part.unwrap_or_else(|| "-".to_owned())).join("|")
+    };
+    connections.iter().map(text).collect()
+}
+
+#[test]
+fn the_protocol_of_a_flow_and_what_its_greeting_says_are_taken_in_any_order() {
+    let greeting = TLS.replace(
+        r#""sni":"c2.example""#,
+        r#""subject":"C=US, CN=localhost","issuerdn":"C=US, CN=localhost","ja3":{"hash":"DE350869b8c85de67a350c8d186f11e6"},"ja4":"t13d1516h2_8daaf6152771_e5627efa2ab1""#,
+    );
+    let flow = FLOW.replace(r#""proto":"TCP","#, r#""proto":"TCP","app_proto":"tls","#);
+    let expected = "tls|de350869b8c85de67a350c8d186f11e6|t13d1516h2_8daaf6152771_e5627efa2ab1|C=US, CN=localhost|C=US, CN=localhost";
+    assert_eq!(payloads(&format!("{greeting}\n{flow}\n")), [expected]);
+    assert_eq!(payloads(&format!("{flow}\n{greeting}\n")), [expected]);
+    // Without a flow event, and without anything that names the protocol but the event itself.
+    assert_eq!(payloads(&greeting), [expected]);
+}
+
+#[test]
+fn what_suricata_looked_at_in_vain_is_unknown_and_what_it_says_nothing_of_is_not() {
+    let flow = |protocol: &str| FLOW.replace(r#""proto":"TCP","#, &format!(r#""proto":"TCP",{protocol}"#));
+    assert_eq!(payloads(&flow(r#""app_proto":"failed","#)), ["unknown|-|-|-|-"]);
+    assert_eq!(payloads(&flow(r#""app_proto":"krb5","#)), ["krb|-|-|-|-"]);
+    assert_eq!(payloads(&flow(r#""app_proto":"\u001b[31m","#)), ["-|-|-|-|-"]);
+    assert_eq!(payloads(FLOW), ["-|-|-|-|-"]);
+}

@@ -12,6 +12,7 @@ mod conn_state;
 mod copies;
 mod fragments;
 mod names;
+mod opening;
 mod ports;
 mod queries;
 mod record;

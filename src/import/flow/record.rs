@@ -7,14 +7,11 @@ use sha2::{Digest as _, Sha256};
 
 use super::clock::PacketTime;
 use super::conn_state::{ConnState, conn_state};
+use super::opening::{Opening, Piece};
 use super::side::{Side, SideState};
 use super::tcp::{self, Sides};
 use crate::capture::{Counters, Kind, Protocol, Row, TcpState};
 use crate::wire::packet::{Packet, TcpHeader, Transport};
-use crate::wire::tls::{self, Hello};
-
-/// Bytes of a client's stream that are kept until its TLS greeting is whole.
-const MOST_HELLO_BYTES: usize = 8 * 1024;
 
 /// How long an answer may take.
 const PENDING_NS: i64 = 5_000_000_000;
@@ -49,7 +46,9 @@ pub struct Flow {
     pub(super) is_dirty: bool,
     state: Option<TcpState>,
     handshake: Handshake,
-    greeting: Greeting,
+    /// Whether its first packet is one that begins a flow.
+    has_begun_here: bool,
+    opening: Opening,
 }
 
 /// How far the handshake is, for the round-trip time.
@@ -61,14 +60,6 @@ enum Handshake {
     Asked(i64),
     /// Answered; the SYN was at this time.
     Answered(i64),
-}
-
-/// How far the client's TLS greeting is.
-#[derive(Debug, Clone)]
-enum Greeting {
-    Awaited,
-    Cut(Vec<u8>),
-    Done,
 }
 
 impl Flow {
@@ -96,7 +87,8 @@ impl Flow {
             is_dirty: false,
             state: None,
             handshake: Handshake::Unseen,
-            greeting: Greeting::Awaited,
+            has_begun_here: begins_flow(packet),
+            opening: Opening::default(),
         }
     }
 
@@ -161,40 +153,39 @@ impl Flow {
         };
     }
 
-    /// Looks for the server's name in what the originator sends first; the beginning of a TLS
-    /// greeting is kept until the rest comes.
-    pub(super) fn greet(&mut self, packet: &Packet<'_>) {
-        if packet.payload.is_empty() || packet.source != self.originator {
+    /// Reads what a packet's payload says of the protocol and, of TCP, of the server's name and of TLS.
+    pub(super) fn read_payload(&mut self, packet: &Packet<'_>) {
+        if packet.payload.is_empty() || self.opening.is_over() {
             return;
         }
-        let kept = match std::mem::replace(&mut self.greeting, Greeting::Done) {
-            Greeting::Done => return,
-            Greeting::Awaited => None,
-            Greeting::Cut(mut begin) => {
-                begin.extend_from_slice(packet.payload);
-                Some(begin)
-            }
+        let is_from_client = packet.source == self.originator;
+        let side = if is_from_client { &self.sent } else { &self.received };
+        let (is_stream, seq) = match packet.transport {
+            Transport::Tcp(header) => (true, header.seq),
+            Transport::Udp(_) => (false, 0),
+            Transport::Other(_) => return,
         };
-        match tls::client_hello(kept.as_deref().unwrap_or(packet.payload)) {
-            Hello::Names(name) => self.remote_name = Some(name.into()),
-            Hello::CutShort => {
-                let begin = kept.unwrap_or_else(|| packet.payload.to_vec());
-                if begin.len() <= MOST_HELLO_BYTES {
-                    self.greeting = Greeting::Cut(begin);
-                }
-            }
-            Hello::Nameless | Hello::Foreign => {}
+        let is_first = match self.protocol {
+            // Of a flow that was under way, the beginning was not seen.
+            Protocol::Tcp if !self.has_begun_here => None,
+            Protocol::Tcp => Some(side.started_at(seq.wrapping_sub(1))),
+            _ => Some(true),
+        };
+        let is_cut = packet.payload.len() < packet.payload_bytes as usize;
+        let piece = Piece { bytes: packet.payload, is_cut, is_from_client, is_stream, is_first, seq };
+        if let Some(name) = self.opening.read(&piece) {
+            self.remote_name = Some(name.into());
         }
     }
 
     /// Whether part of a greeting is kept.
     pub(super) fn keeps_greeting(&self) -> bool {
-        matches!(self.greeting, Greeting::Cut(_))
+        self.opening.keeps_greeting()
     }
 
     /// Lets go of the part of a greeting that is kept.
     pub(super) fn forget_greeting(&mut self) {
-        self.greeting = Greeting::Done;
+        self.opening.forget_greeting();
     }
 
     /// Whether both sides have been heard.
@@ -280,6 +271,7 @@ impl Flow {
             prev_state,
             counters: self.counters(),
             protocol_number: self.protocol_number,
+            application: self.opening.application(self.protocol != Protocol::Tcp || self.over_ns.is_some()),
             ..Row::snapshot(self.conn_id, self.protocol, self.originator)
         }
     }
@@ -299,6 +291,14 @@ impl Flow {
             retransmits: (self.protocol == Protocol::Tcp).then_some(self.sent.retransmits),
             rtt_us: self.rtt_us,
         }
+    }
+}
+
+/// Whether a packet that belongs to no flow begins one: others belong to one that was there before.
+pub(super) fn begins_flow(packet: &Packet<'_>) -> bool {
+    match packet.transport {
+        Transport::Tcp(header) => header.flags.syn(),
+        _ => true,
     }
 }
 

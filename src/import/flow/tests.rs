@@ -423,3 +423,41 @@ fn a_connection_that_both_sides_open_at_once_is_one_of_whoever_was_first() {
     assert_eq!((last.counters.bytes_sent, last.counters.bytes_received), (Some(5), Some(2)));
     assert_eq!(last.counters.retransmits, Some(0));
 }
+
+/// The application protocol in the last row of each flow, in the order of its first row.
+fn protocols(rows: &[Row]) -> Vec<String> {
+    let mut ids: Vec<u64> = Vec::new();
+    for row in rows.iter().filter(|row| row.kind != Kind::Query) {
+        if !ids.contains(&row.conn_id) {
+            ids.push(row.conn_id);
+        }
+    }
+    let last = |id: &u64| rows.iter().rev().find(|row| row.conn_id == *id && row.kind != Kind::Query);
+    let protocol = |row: &Row| row.application.as_ref()?.protocol.as_deref().map(str::to_owned);
+    ids.iter().map(|id| last(id).and_then(protocol).unwrap_or_else(|| "-".to_owned())).collect()
+}
+
+#[test]
+fn the_payload_says_what_is_spoken() {
+    let mut scene = Scene::new();
+    scene.there(0, Flags::SYN, (100, 0), b"");
+    scene.back(5, Flags::SYN | Flags::ACK, (900, 101), b"");
+    scene.there(10, Flags::ACK, (101, 901), b"SSH-2.0-x\r\n");
+    scene.udp(20, [CLIENT, RESOLVER], &dns(1, 0x0100, &[]));
+    scene.udp(30, [CLIENT, (Ipv4Addr::new(192, 0, 2, 9), 4500)], b"\x9e\x01\x02\x03");
+    assert_eq!(protocols(&scene.end()), ["ssh", "dns", "unknown"]);
+}
+
+#[test]
+fn a_payload_of_which_the_beginning_is_missing_is_not_called_unknown() {
+    let mut scene = Scene::new();
+    // Under way already.
+    scene.there(0, Flags::ACK, (100, 900), b"\x9e\x01\x02\x03");
+    scene.back(5, Flags::ACK, (900, 104), b"\x9e\x01\x02\x03");
+    let other = (Ipv4Addr::new(10, 0, 0, 3), 50_000);
+    // The first segment is missing.
+    scene.tcp(10, [other, SERVER], Flags::SYN, (100, 0), b"");
+    scene.tcp(12, [SERVER, other], Flags::SYN | Flags::ACK, (500, 101), b"");
+    scene.tcp(14, [other, SERVER], Flags::ACK, (201, 501), b"\x9e\x01\x02\x03");
+    assert_eq!(protocols(&scene.end()), ["-", "-"]);
+}

@@ -6,7 +6,7 @@ use super::fragments::{Fragments, Owner};
 use super::names::Names;
 use super::ports::comes_from_server;
 use super::queries::{self, Queries};
-use super::record::{Flow, protocol};
+use super::record::{Flow, begins_flow, protocol};
 use super::table::{Id, Key, Limits, Queue, Table};
 use crate::capture::{Kind, Row};
 use crate::wire::packet::{Decoded, LaterFragment, LinkType, Packet, Transport, decode};
@@ -352,9 +352,9 @@ impl Tracker {
         let was_dirty = flow.is_dirty;
         let is_first = flow.sent.packets + flow.received.packets == 0;
         flow.take(packet, at);
-        if matches!(packet.transport, Transport::Tcp(_)) && !packet.payload.is_empty() {
+        if !packet.payload.is_empty() {
             let kept = flow.keeps_greeting();
-            flow.greet(packet);
+            flow.read_payload(packet);
             if flow.keeps_greeting() && !kept && self.greetings >= MOST_GREETINGS {
                 flow.forget_greeting();
             }
@@ -387,14 +387,6 @@ impl Tracker {
             sink.row(&flow.row(Kind::Snapshot, self.tick.saturating_add(1)));
         }
         sink.done(&flow);
-    }
-}
-
-/// Whether a packet that belongs to no flow begins one: others belong to one that was there before.
-fn begins_flow(packet: &Packet<'_>) -> bool {
-    match packet.transport {
-        Transport::Tcp(header) => header.flags.syn(),
-        _ => true,
     }
 }
 

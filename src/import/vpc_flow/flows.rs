@@ -123,6 +123,7 @@ impl Flow {
                 ..Counters::default()
             },
             course: course(*protocol, client, server),
+            application: None,
         }
     }
 }

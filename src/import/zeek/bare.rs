@@ -20,7 +20,7 @@ const FULL: [Option<Field>; 13] = [
     Some(Field::RespH),
     Some(Field::RespP),
     Some(Field::Proto),
-    None,
+    Some(Field::Service),
     Some(Field::Duration),
     Some(Field::OrigBytes),
     Some(Field::RespBytes),

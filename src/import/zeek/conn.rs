@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::super::log::{FlowRecord, StateHistory};
 use super::super::number::{micros, seconds, unsigned, whole};
 use super::super::timestamp::{self, Timestamp};
+use super::application;
 use super::record::{Field, Record};
 use crate::capture::{Counters, Protocol, TcpState};
 
@@ -59,7 +60,7 @@ fn connection(
         Protocol::Tcp => course(record),
         _ => StateHistory::STATELESS,
     };
-    Some(FlowRecord {
+    let mut connection = FlowRecord {
         uid: record.get(Field::Uid).unwrap_or_default().to_vec(),
         protocol,
         protocol_number,
@@ -78,7 +79,10 @@ fn connection(
             ..Counters::default()
         },
         course: if is_open { course.continuing() } else { course },
-    })
+        application: None,
+    };
+    connection.application = application::of_connection(record, &connection);
+    Some(connection)
 }
 
 /// An end. Zeek has the type and the code of ICMP in place of ports.

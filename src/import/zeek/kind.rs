@@ -106,7 +106,6 @@ impl Kind {
 
 /// Fields of `conn.log`, of Zeek itself and of packages that extend it, that no importer asks for.
 const OF_CONN: &[&[u8]] = &[
-    b"service",
     b"ip_proto",
     b"orig_ip_bytes",
     b"resp_ip_bytes",

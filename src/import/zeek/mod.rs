@@ -6,6 +6,7 @@
 //! unknown, columns that are not asked for are passed over.
 //! Source: the log formats in Zeek's manual (docs.zeek.org, "Log Files").
 
+mod application;
 mod bare;
 mod conn;
 mod csv;

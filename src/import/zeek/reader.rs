@@ -11,7 +11,7 @@ use super::json::{self, Scanner};
 use super::kind::{self, Kind};
 use super::record::{Field, Record};
 use super::tsv::Header;
-use super::{names, query};
+use super::{application, names, query};
 use crate::Result;
 use crate::capture::{Example, UnusedReason};
 use crate::import::envelope;
@@ -276,6 +276,7 @@ impl Taker<'_> {
             }
             Kind::Tls | Kind::Http | Kind::Dns => {
                 names::take(kind, record, set_separator, sink.names());
+                application::take(kind, record, sink.names());
                 self.account.stats.skip(UnusedReason::NoConnection, kind.title(), example);
             }
             Kind::Other => {
@@ -305,6 +306,8 @@ impl Taker<'_> {
                 }
                 let ts = record.get(Field::Ts).and_then(conn::timestamp);
                 self.remarks.without_zone += u64::from(ts.is_some_and(|ts| !ts.has_zone));
+                let names = sink.names();
+                application::note_recognised(connection.application.as_deref(), connection.protocol, names);
                 return sink.connection(&connection);
             }
             ConnLine::Unreadable => match NEEDED.iter().find(|(field, _)| !record.has(*field)) {

@@ -55,6 +55,12 @@ fields! {
     OrigIpBytes = "orig_ip_bytes",
     Method = "method",
     Uri = "uri",
+    Service = "service",
+    Version = "version",
+    Ja3 = "ja3",
+    Ja4 = "ja4",
+    Subject = "subject",
+    Issuer = "issuer",
 }
 
 impl Field {
@@ -93,6 +99,11 @@ impl Field {
                 | Self::Rcode
                 | Self::Method
                 | Self::Uri
+                | Self::Version
+                | Self::Ja3
+                | Self::Ja4
+                | Self::Subject
+                | Self::Issuer
         )
     }
 }

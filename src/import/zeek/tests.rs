@@ -243,3 +243,55 @@ proptest! {
         read_file("conn.log", &log);
     }
 }
+
+/// What is known of the payload of each connection: protocol, JA4, subject; `-` where there is none.
+fn payloads(taken: &mut Taken) -> Vec<String> {
+    let Taken { connections, names, .. } = taken;
+    let text = |connection: &FlowRecord| {
+        let key = names.key(&connection.uid, connection.start_us, connection.end_us());
+        let ends = (connection.originator, connection.responder);
+        let found = names.application(connection.application.clone(), &key, ends, connection.protocol);
+        let found = found.as_deref().cloned().unwrap_or_default();
+        let parts = [found.protocol.as_deref(), found.ja4.as_deref(), found.tls_subject.as_deref()];
+        parts.map(|part| part.unwrap_or("-")).join(" ")
+    };
+    connections.iter().map(text).collect()
+}
+
+#[test]
+fn services_fingerprints_and_certificates_are_taken() {
+    let ja4 = "t13d1516h2_8daaf6152771_e5627efa2ab1";
+    let conn = "#separator \\x09\n#path\tconn\n#fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tservice\torig_bytes\tconn_state\n";
+    let ssl =
+        "#separator \\x09\n#path\tssl\n#fields\tts\tuid\tversion\tserver_name\tsubject\tissuer\tja3\tja4\n";
+    let line = |uid: &str, service: &str, bytes: &str, state: &str| {
+        format!("1.0\t{uid}\t10.0.0.1\t1\t192.0.2.1\t443\ttcp\t{service}\t{bytes}\t{state}\n")
+    };
+    let lines = [
+        line("C1", "ssl", "100", "SF"),
+        line("C2", "ssl,smtp", "100", "SF"),
+        line("C3", "-", "100", "SF"),
+        // Nothing was sent; the beginning was not seen.
+        line("C4", "-", "0", "SF"),
+        line("C5", "-", "100", "OTH"),
+    ];
+    let log = format!(
+        "{conn}{}{ssl}1.0\tC1\tTLSv12\ta.example\tCN=a\\x0aexample\tCN=ca\tnone\t{ja4}\n1.0\tC3\tDTLSv12\t-\t-\t-\t-\t-\n",
+        lines.concat()
+    );
+    let (mut taken, _) = read(&log);
+    let expected = [&format!("tls {ja4} CN=a\nexample"), "smtp - -", "dtls - -", "- - -", "- - -"];
+    assert_eq!(payloads(&mut taken), expected);
+    // JSON leaves out what is not set.
+    let json = [
+        json("C1", &format!(r#"{CONN},"service":"ssh","orig_bytes":5"#)),
+        json("C2", &format!(r#"{CONN},"orig_bytes":5"#)),
+    ];
+    assert_eq!(payloads(&mut read(&json.concat()).0), ["ssh - -", "unknown - -"]);
+}
+
+#[test]
+fn a_log_that_names_no_service_says_nothing_of_payloads() {
+    let json = json("C1", &format!(r#"{CONN},"orig_bytes":5"#));
+    assert_eq!(payloads(&mut read(&json).0), ["- - -"]);
+}

@@ -33,6 +33,16 @@ table! {
         remote_port: u16 or null,
         /// The name by which the remote was asked for.
         remote_name: Text or null,
+        /// The application protocol, by the payload; `unknown` where that was looked at and is none that is known.
+        app_protocol: Text or null,
+        /// JA3 of the TLS client.
+        ja3: Text or null,
+        /// JA4 of the TLS client.
+        ja4: Text or null,
+        /// Subject of the server's certificate.
+        tls_subject: Text or null,
+        /// Issuer of the server's certificate.
+        tls_issuer: Text or null,
         /// What kind of address the remote has.
         remote_scope: Scope or null,
         /// Country of a public remote that a database knows.
@@ -116,6 +126,12 @@ impl<'a> SocketColumns<'a> {
     #[inline]
     pub(in crate::model) fn remote_name_id(&self, row: usize) -> Option<TextId> {
         self.remote_name.key(row)
+    }
+
+    /// See [`SocketColumns::ja4`].
+    #[inline]
+    pub(in crate::model) fn ja4_id(&self, row: usize) -> Option<TextId> {
+        self.ja4.key(row)
     }
 
     /// See [`SocketColumns::process_name`].
@@ -210,6 +226,11 @@ fn frame(records: &[Connection], recorded: &Recorded, texts: &TextColumns) -> Re
 fn row(c: &Connection, recorded: &Recorded) -> SocketRow<TextId> {
     let endpoint = c.remote.and_then(|(id, _)| recorded.endpoints.get(id.get() as usize));
     let process = c.process.and_then(|id| recorded.processes.get(id.get() as usize));
+    let application = c
+        .application
+        .and_then(|id| recorded.applications.get(id.get() as usize))
+        .copied()
+        .unwrap_or_default();
     SocketRow {
         conn_id: c.conn_id,
         protocol: c.protocol,
@@ -219,6 +240,11 @@ fn row(c: &Connection, recorded: &Recorded) -> SocketRow<TextId> {
         remote_addr: endpoint.map(|endpoint| endpoint.addr),
         remote_port: c.remote.and_then(|(_, port)| c.protocol.port(port)),
         remote_name: c.remote_name,
+        app_protocol: application.protocol,
+        ja3: application.ja3,
+        ja4: application.ja4,
+        tls_subject: application.tls_subject,
+        tls_issuer: application.tls_issuer,
         remote_scope: endpoint.map(|endpoint| endpoint.scope),
         country_code: endpoint.and_then(|endpoint| endpoint.place.country_code),
         role: c.role(),

@@ -3,8 +3,8 @@
 use super::START_US;
 use crate::capture::{Protocol, TcpState};
 use crate::model::records::{
-    Connection, Count, Direction, Endpoint, EndpointId, Location, ProcessId, Scope, Sends, SmallCount, Texts,
-    Totals,
+    Application, Connection, Count, Direction, Endpoint, EndpointId, Location, ProcessId, Scope, Sends,
+    SmallCount, Texts, Totals,
 };
 use crate::model::states::States;
 
@@ -16,6 +16,8 @@ pub(crate) struct Conn {
     pub(super) local: (String, u16),
     pub(super) remote: Option<(String, u16)>,
     pub(super) remote_name: Option<&'static str>,
+    /// Protocol, JA3, JA4, subject, issuer.
+    pub(super) application: [Option<&'static str>; 5],
     pub(super) scope: Option<Scope>,
     pub(super) country: Option<&'static str>,
     pub(super) direction: Option<Direction>,
@@ -47,6 +49,7 @@ impl Conn {
             local: ("192.168.1.10".to_owned(), 40_000),
             remote: Some((addr.to_owned(), port)),
             remote_name: None,
+            application: [None; 5],
             scope: Some(scope),
             country: None,
             direction: Some(Direction::Outbound),
@@ -192,6 +195,24 @@ impl Conn {
         self
     }
 
+    /// Its payload is of this protocol.
+    pub(crate) fn speaking(mut self, protocol: &'static str) -> Self {
+        self.application[0] = Some(protocol);
+        self
+    }
+
+    /// Over TLS, from a client with this JA4.
+    pub(crate) fn with_ja4(mut self, ja4: &'static str) -> Self {
+        self.application[2] = Some(ja4);
+        self.speaking("tls")
+    }
+
+    /// Over TLS, with a server that shows a certificate of this subject and issuer.
+    pub(crate) fn certified(mut self, subject: &'static str, issuer: &'static str) -> Self {
+        (self.application[3], self.application[4]) = (Some(subject), Some(issuer));
+        self.speaking("tls")
+    }
+
     /// A socket that neither listens nor connects.
     pub(crate) fn unconnected(mut self) -> Self {
         (self.remote, self.direction, self.scope) = (None, None, None);
@@ -279,6 +300,7 @@ impl Conn {
             local_port: self.local.1,
             remote: endpoint.zip(self.remote.as_ref().map(|remote| remote.1)),
             remote_name: self.remote_name.map(|name| texts.intern(name)),
+            application: None,
             direction: self.direction,
             state: self.states.last(),
             state_since_us: since_us.unwrap_or_else(|| self.first_us()),
@@ -309,6 +331,14 @@ impl Conn {
             owner_source: None,
             is_own: None,
         }
+    }
+
+    /// What its payload says, as the pass makes it.
+    pub(super) fn application_record(&self, texts: &mut Texts) -> Option<Application> {
+        let [protocol, ja3, ja4, tls_subject, tls_issuer] =
+            self.application.map(|text| text.map(|text| texts.intern(text)));
+        let application = Application { protocol, ja3, ja4, tls_subject, tls_issuer };
+        (application != Application::default()).then_some(application)
     }
 
     /// Its remote, as the pass makes it.

@@ -27,7 +27,7 @@ const COLUMNS: &[Column<Row>] = &[
 pub(in crate::replay) fn draw(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) -> Hits {
     let Some(Detail { of, rows }) = &state.detail else { return Hits::default() };
     let mut at = paragraph(buffer, area, 0, &headline(of), (theme, TITLE));
-    for line in facts(of) {
+    for line in facts(of).into_iter().chain(payload(of)) {
         at = paragraph(buffer, area, at, &line, (theme, Style::new()));
     }
     let top = at.saturating_add(1).min(area.height);
@@ -83,6 +83,20 @@ pub(in crate::replay) fn headline(row: &Row) -> String {
     let remote = remote_end(row).map_or_else(String::new, |remote| format!(" → {remote}{name}"));
     let local = local_end(row);
     format!("{} {local}{remote}, connection {}", row.protocol.as_str(), row.conn_id)
+}
+
+/// What the payload says, in one line; none if nothing is known.
+fn payload(row: &Row) -> Option<String> {
+    let application = row.application.as_deref()?;
+    let named = |name: &str, text: &Option<String>| text.as_ref().map(|text| format!("{name} {text}"));
+    let facts = [
+        application.protocol.as_deref().map(str::to_owned),
+        named("client JA4", &application.ja4),
+        named("JA3", &application.ja3),
+        named("certificate", &application.tls_subject),
+        named("issued by", &application.tls_issuer),
+    ];
+    Some(format!("payload: {}", facts.into_iter().flatten().collect::<Vec<_>>().join(", ")))
 }
 
 fn facts(row: &Row) -> Vec<String> {

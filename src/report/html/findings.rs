@@ -235,6 +235,7 @@ fn entities(entities: &Entities) -> Vec<Fact> {
         ("Local", local),
         ("Remote", remote),
         ("Remote name", entities.remote_name.clone()),
+        ("Payload", entities.payload.clone()),
     ];
     known.into_iter().filter_map(|(name, value)| Some(Fact::code(name, value?))).collect()
 }

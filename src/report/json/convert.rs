@@ -190,6 +190,7 @@ impl From<&finding::Entities> for Entities {
             remote_addr: entities.remote_addr,
             remote_port: entities.remote_port,
             remote_name: entities.remote_name,
+            payload: entities.payload,
         }
     }
 }

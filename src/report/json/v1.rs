@@ -191,6 +191,9 @@ pub struct Entities {
     pub remote_addr: Option<String>,
     pub remote_port: Option<u16>,
     pub remote_name: Option<String>,
+    /// What the payload says: protocol, TLS client, certificate; left out where nothing is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payload: Option<String>,
 }
 
 /// On what a finding rests.

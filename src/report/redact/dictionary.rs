@@ -76,7 +76,7 @@ impl Kind {
             "cmdline" => Some(Self::Command),
             "username" => Some(Self::User),
             "container" => Some(Self::Container),
-            "remote_name" | "query_name" => Some(Self::Name),
+            "remote_name" | "query_name" | "tls_subject" | "tls_issuer" => Some(Self::Name),
             _ => None,
         }
     }

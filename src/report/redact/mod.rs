@@ -236,6 +236,7 @@ impl Redactor {
             &mut entities.actor,
             &mut entities.local_addr,
             &mut entities.remote_addr,
+            &mut entities.payload,
         ];
         texts.into_iter().flatten().for_each(|text| self.text_in(text));
     }

@@ -7,6 +7,9 @@
 //!   runs in the kernel)
 //! ```
 //!
+//! That a connection is TLS, and the fingerprint of its client, come from the packet with its hello too. No other payload is
+//! looked at, so that nothing is said of what other connections speak.
+//!
 //! Decided: a datagram in fragments counts once, by the length in its first fragment. The hello of
 //! a TLS client is read from one packet, as large as the sending kernel hands it to its device,
 //! which with segmentation by the device (the rule) is the whole; one that lies in several is
@@ -29,10 +32,10 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::namespaces::Change;
-use crate::capture::{Kind, Protocol, Row, SourceReport, SourceStatus};
+use crate::capture::{Application, Kind, Protocol, Row, SourceReport, SourceStatus};
 use crate::record::{Clock as _, SourceOptions, SystemClock, Timestamp};
 use crate::wire::packet::{self, Decoded, Packet, Transport, UdpHeader};
-use crate::wire::{dns, tls};
+use crate::wire::{dns, fingerprint, tls};
 use flows::{Datagram, Endpoint, Flows};
 use names::Names;
 use queries::{Place, Queries};
@@ -46,6 +49,9 @@ pub(super) const OTHER_RING_BYTES: usize = 1 << 20;
 
 /// How long the thread waits for packets before it looks whether there is something else, in ms.
 const WAIT_MS: libc::c_int = 100;
+
+/// A record's header and what says that a `ClientHello` is in it.
+const LEAST_HELLO_BYTES: usize = 6;
 
 /// How often names are forgotten and drops asked for, in ns.
 const TIDY_EVERY_NS: i64 = 1_000_000_000;
@@ -159,14 +165,14 @@ impl Packets {
         udp_attribution::settle(&mut seen.flows, &mut self.stray, snapshot, now.mono_ns, is_watched)
     }
 
-    /// Fills in the names of remotes.
+    /// Fills in the names of remotes, and what TLS clients say of themselves.
     pub(super) fn name(&self, rows: &mut [Row], now: Timestamp) {
         if !self.wanted.names {
             return;
         }
         let mut seen = self.shared.seen();
         for row in rows {
-            row.remote_name = seen.names.of(row, now.mono_ns);
+            (row.remote_name, row.application) = seen.names.of(row, now.mono_ns);
         }
     }
 
@@ -326,11 +332,20 @@ impl Seen {
     }
 
     fn hello(&mut self, (netns, client, server): (u64, Endpoint, Endpoint), payload: &[u8], time_ns: i64) {
-        match tls::client_hello(payload) {
-            tls::Hello::Names(name) => self.names.hello(netns, client, server, name, time_ns),
-            tls::Hello::CutShort => self.names.cut_short += 1,
-            tls::Hello::Nameless | tls::Hello::Foreign => {}
-        }
+        let name = match tls::client_hello(payload) {
+            tls::Hello::Names(name) => Some(name),
+            tls::Hello::Nameless => None,
+            // The name lies in a further packet.
+            tls::Hello::CutShort if payload.len() > LEAST_HELLO_BYTES => {
+                self.names.cut_short += 1;
+                None
+            }
+            tls::Hello::CutShort | tls::Hello::Foreign => return,
+        };
+        let prints = tls::whole_client_hello(payload).and_then(|body| fingerprint::of_client_hello(&body));
+        let (ja3, ja4) = prints.map(|prints| (prints.ja3, prints.ja4)).unzip();
+        let application = Application { protocol: Some("tls".into()), ja3, ja4, ..Application::default() };
+        self.names.hello((netns, client, server), name, application, time_ns);
     }
 
     fn answered(&mut self, place: &Place, message: &[u8]) {

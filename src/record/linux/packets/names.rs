@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::flows::Endpoint;
-use crate::capture::{Protocol, Row};
+use crate::capture::{Application, Protocol, Row};
 use crate::record::linux::ids::IdMap;
 use crate::wire::dns::Answer;
 
@@ -31,12 +31,20 @@ const GONE_NS: i64 = 30_000_000_000;
 #[derive(Debug, Default)]
 pub(super) struct Names {
     answers: HashMap<(u64, IpAddr), Vec<Known>>,
-    hellos: HashMap<(u64, Endpoint, Endpoint), (i64, Arc<str>)>,
+    hellos: HashMap<(u64, Endpoint, Endpoint), Hello>,
     connections: IdMap<u64, Named>,
     /// Names and hellos that were read, and hellos that lay in more packets than one.
     pub(super) answered: u64,
     pub(super) greeted: u64,
     pub(super) cut_short: u64,
+}
+
+/// What a client said first, and when.
+#[derive(Debug)]
+struct Hello {
+    since_ns: i64,
+    name: Option<Arc<str>>,
+    application: Arc<Application>,
 }
 
 #[derive(Debug)]
@@ -50,7 +58,7 @@ struct Known {
 #[derive(Debug)]
 struct Named {
     name: Option<Arc<str>>,
-    by_hello: bool,
+    application: Option<Arc<Application>>,
     seen_ns: i64,
 }
 
@@ -80,41 +88,41 @@ impl Names {
     /// A client on this host asked for a server by its name.
     pub(super) fn hello(
         &mut self,
-        netns: u64,
-        client: Endpoint,
-        server: Endpoint,
-        name: String,
+        ends: (u64, Endpoint, Endpoint),
+        name: Option<String>,
+        application: Application,
         now_ns: i64,
     ) {
-        self.greeted += 1;
+        self.greeted += u64::from(name.is_some());
         if self.hellos.len() < MOST_HELLOS {
-            self.hellos.insert((netns, client, server), (now_ns, name.into()));
+            let (name, application) = (name.map(Into::into), Arc::new(application));
+            self.hellos.insert(ends, Hello { since_ns: now_ns, name, application });
         }
     }
 
-    /// The name by which the remote of a row was asked for.
-    pub(super) fn of(&mut self, row: &Row, now_ns: i64) -> Option<Arc<str>> {
-        let (remote, netns) = (row.remote?, row.netns?);
+    /// The name by which the remote of a row was asked for, and what its client said of itself.
+    pub(super) fn of(&mut self, row: &Row, now_ns: i64) -> (Option<Arc<str>>, Option<Arc<Application>>) {
+        let Some((remote, netns)) = row.remote.zip(row.netns) else { return (None, None) };
         let tuple = (netns, (row.local_addr, row.local_port), remote);
         let connection = self.connections.entry(row.conn_id).or_insert_with(|| Named {
             name: known_at(self.answers.get(&(netns, remote.0)), row.mono_ns),
-            by_hello: false,
+            application: None,
             seen_ns: now_ns,
         });
         connection.seen_ns = now_ns;
         if row.protocol == Protocol::Tcp
-            && !connection.by_hello
-            && let Some((_, name)) = self.hellos.remove(&tuple)
+            && connection.application.is_none()
+            && let Some(hello) = self.hellos.remove(&tuple)
         {
-            connection.name = Some(name);
-            connection.by_hello = true;
+            connection.name = hello.name.or(connection.name.take());
+            connection.application = Some(hello.application);
         }
-        connection.name.clone()
+        (connection.name.clone(), connection.application.clone())
     }
 
     /// Forgets what is not needed any more.
     pub(super) fn forget(&mut self, now_ns: i64) {
-        self.hellos.retain(|_, (since_ns, _)| now_ns - *since_ns < HELLO_NS);
+        self.hellos.retain(|_, hello| now_ns - hello.since_ns < HELLO_NS);
         self.connections.retain(|_, named| now_ns - named.seen_ns < GONE_NS);
         self.forget_answers(now_ns);
     }
@@ -148,7 +156,7 @@ mod tests {
     }
 
     fn check(names: &mut Names, row: &Row, expected: Option<&str>) {
-        assert_eq!(names.of(row, row.mono_ns).as_deref(), expected);
+        assert_eq!(names.of(row, row.mono_ns).0.as_deref(), expected);
     }
 
     #[test]
@@ -169,9 +177,17 @@ mod tests {
         let mut names = Names::default();
         names.answer(1, answer("cdn.net", 60), 100);
         check(&mut names, &row(7, 150), Some("cdn.net"));
-        names.hello(1, at(1, 4000), at(2, 443), "www.a.org".to_owned(), 160);
+        let tls = || Application::clone(&Application::plain("tls"));
+        names.hello((1, at(1, 4000), at(2, 443)), Some("www.a.org".to_owned()), tls(), 160);
         check(&mut names, &row(7, 200), Some("www.a.org"));
         check(&mut names, &row(7, 250), Some("www.a.org"));
+        assert_eq!(names.of(&row(7, 260), 260).1.as_deref(), Some(&tls()));
+        // One that names nobody takes no name away.
+        names.answer(1, answer("cdn.net", 60), 270);
+        names.hello((1, at(1, 4000), at(2, 443)), None, tls(), 280);
+        check(&mut names, &row(8, 290), Some("cdn.net"));
+        assert_eq!(names.of(&row(8, 300), 300).1.as_deref(), Some(&tls()));
+        assert_eq!(names.of(&row(9, 310), 310).1, None);
     }
 
     #[test]

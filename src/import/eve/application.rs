@@ -1,0 +1,61 @@
+//! What events say of the payload: Suricata's `app_proto`, the TLS client's fingerprints, the server's certificate.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::event::Event;
+use crate::capture::Application;
+use crate::import::names::{FlowRef, Names};
+use crate::wire::app_protocol;
+
+/// Suricata's word for a payload that is none of the protocols that it knows.
+const FAILED: &str = "failed";
+
+/// What a flow's own event says.
+pub(super) fn of_flow(event: &Event) -> Option<Arc<Application>> {
+    match protocol(event)? {
+        Cow::Borrowed(name) => Some(Application::plain(name)),
+        Cow::Owned(name) => {
+            Some(Arc::new(Application { protocol: Some(name.into()), ..Application::default() }))
+        }
+    }
+}
+
+/// Takes what an event says of its flow: alerts and files have the greeting that they belong to with them.
+pub(super) fn take(event: &Event, names: &mut Names) {
+    let Some(protocol) = protocol(event) else { return };
+    if let Some((transport, _)) = event.protocol() {
+        names.note_recognised(transport);
+    }
+    let text = |path: &[&str]| event.get(path).as_str();
+    let first = |a: &[&str], b: &[&str]| text(a).or_else(|| text(b));
+    // Flow events say no more than the protocol, which their connection has.
+    let facts = Application {
+        protocol: None,
+        ja3: first(&["tls", "ja3", "hash"], &["quic", "ja3", "hash"]).and_then(Application::read_ja3),
+        ja4: first(&["tls", "ja4"], &["quic", "ja4"]).and_then(Application::read_ja4),
+        tls_subject: text(&["tls", "subject"]).and_then(Application::read_name),
+        tls_issuer: text(&["tls", "issuerdn"]).and_then(Application::read_name),
+    };
+    if !facts.is_empty() {
+        let ts_us = event.ts_us().unwrap_or_default();
+        let flow = FlowRef { uid: &event.flow_uid(), ends: event.ends(), ts_us };
+        names.note_application(&flow, &Application { protocol: Some(protocol), ..facts });
+    }
+}
+
+/// The application protocol of an event's flow; of a greeting or request also where nothing else says it.
+fn protocol(event: &Event) -> Option<Cow<'static, str>> {
+    match event.get(&["app_proto"]).as_str() {
+        Some(FAILED) => Some(Cow::Borrowed(Application::UNKNOWN)),
+        Some(name) => app_protocol::common_name(name),
+        None => match event.kind() {
+            "tls" => Some(Cow::Borrowed("tls")),
+            "quic" => Some(Cow::Borrowed("quic")),
+            "http" => Some(Cow::Borrowed("http")),
+            "ssh" => Some(Cow::Borrowed("ssh")),
+            "smtp" => Some(Cow::Borrowed("smtp")),
+            _ => None,
+        },
+    }
+}

@@ -1,0 +1,268 @@
+//! What the first payload of a flow's two sides says: protocol, server name, the client's fingerprints, the certificate.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::capture::Application;
+use crate::wire::certificate::{self, Shown};
+use crate::wire::tls::{self, Hello};
+use crate::wire::{app_protocol, fingerprint};
+
+/// Bytes of a client's stream that are kept until its TLS greeting is whole.
+const MOST_HELLO_BYTES: usize = 8 * 1024;
+
+/// The protocol whose greetings are read further.
+const TLS: &str = "tls";
+
+/// A piece of payload.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Piece<'a> {
+    /// As much of it as was captured.
+    pub(super) bytes: &'a [u8],
+    /// Whether there was more of it on the wire.
+    pub(super) is_cut: bool,
+    pub(super) is_from_client: bool,
+    pub(super) is_stream: bool,
+    /// Whether it is the first of its side; none where the beginning was not seen.
+    pub(super) is_first: Option<bool>,
+    /// Its place in the stream of its side; of datagrams 0.
+    pub(super) seq: u32,
+}
+
+/// How much of the beginning has been read.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Opening {
+    protocol: Option<&'static str>,
+    /// Whether the first payload of client and server was looked at.
+    was_looked_at: [bool; 2],
+    hello: Greeting,
+    certificate: Greeting,
+    /// What was found so far.
+    found: Option<Arc<Application>>,
+}
+
+/// How far a side's TLS greeting is.
+#[derive(Debug, Clone, Default)]
+enum Greeting {
+    #[default]
+    Awaited,
+    /// Its bytes so far, and where the next ones begin.
+    Cut(Vec<u8>, u32),
+    Done,
+}
+
+impl Opening {
+    /// Reads a piece of payload that is not empty. Gives the server's name when it comes to light.
+    pub(super) fn read(&mut self, piece: &Piece<'_>) -> Option<String> {
+        let name = self.read_sides(piece);
+        self.settle();
+        name
+    }
+
+    fn read_sides(&mut self, piece: &Piece<'_>) -> Option<String> {
+        let side = usize::from(!piece.is_from_client);
+        if !self.was_looked_at[side] && piece.is_first != Some(false) {
+            self.was_looked_at[side] = piece.is_first == Some(true);
+            self.recognise(piece);
+        }
+        if !piece.is_stream {
+            return None;
+        }
+        if piece.is_from_client {
+            return self.read_hello(piece);
+        }
+        self.read_certificate(piece);
+        None
+    }
+
+    /// Whether nothing more can come of further payload.
+    pub(super) fn is_over(&self) -> bool {
+        let is_looked_at = self.was_looked_at == [true; 2] || self.protocol.is_some();
+        let is_done = |greeting: &Greeting| matches!(greeting, Greeting::Done);
+        is_looked_at && is_done(&self.hello) && (is_done(&self.certificate) || self.protocol != Some(TLS))
+    }
+
+    /// Whether part of a greeting is kept.
+    pub(super) fn keeps_greeting(&self) -> bool {
+        let is_kept = |greeting: &Greeting| matches!(greeting, Greeting::Cut(..));
+        is_kept(&self.hello) || is_kept(&self.certificate)
+    }
+
+    /// Lets go of the parts of greetings that are kept.
+    pub(super) fn forget_greeting(&mut self) {
+        (self.hello, self.certificate) = (Greeting::Done, Greeting::Done);
+    }
+
+    /// What is known; `is_last` if no more payload is to come. Of a payload that was looked at and is nothing known, that
+    /// it is unknown.
+    pub(super) fn application(&self, is_last: bool) -> Option<Arc<Application>> {
+        let is_unknown = is_last && self.was_looked_at != [false; 2];
+        self.found.clone().or_else(|| is_unknown.then(|| Application::plain(Application::UNKNOWN)))
+    }
+
+    /// Notes the protocol where nothing more than it was found.
+    fn settle(&mut self) {
+        let is_unknown = self.was_looked_at == [true; 2];
+        let Some(protocol) = self.protocol.or(is_unknown.then_some(Application::UNKNOWN)) else { return };
+        let noted = self.found.as_ref().and_then(|found| found.protocol.as_deref());
+        if noted != Some(protocol) {
+            self.found = Some(Application::plain(protocol));
+        }
+    }
+
+    fn recognise(&mut self, piece: &Piece<'_>) {
+        if self.protocol.is_some() {
+            return;
+        }
+        let of_kind = if piece.is_stream { app_protocol::of_stream } else { app_protocol::of_datagram };
+        self.protocol = of_kind(piece.bytes, piece.is_from_client);
+    }
+
+    fn find(&mut self, add: impl FnOnce(&mut Application)) {
+        let mut found = self.found.as_deref().cloned().unwrap_or_default();
+        found.protocol = Some(Cow::Borrowed(self.protocol.unwrap_or(TLS)));
+        add(&mut found);
+        self.found = Some(Arc::new(found));
+    }
+
+    /// The beginning of a greeting is kept until the rest comes.
+    fn read_hello(&mut self, piece: &Piece<'_>) -> Option<String> {
+        let stream = self.hello.joined(piece, MOST_HELLO_BYTES)?;
+        let name = match tls::client_hello(&stream) {
+            Hello::Names(name) => Some(name),
+            Hello::CutShort | Hello::Nameless => None,
+            Hello::Foreign => return None,
+        };
+        self.protocol = self.protocol.or(Some(TLS));
+        if let Some(body) = tls::whole_client_hello(&stream) {
+            if let Some(prints) = fingerprint::of_client_hello(&body) {
+                self.find(|found| (found.ja3, found.ja4) = (Some(prints.ja3), Some(prints.ja4)));
+            }
+        } else {
+            self.hello = Greeting::cut(stream, piece, MOST_HELLO_BYTES);
+        }
+        name
+    }
+
+    fn read_certificate(&mut self, piece: &Piece<'_>) {
+        if self.protocol != Some(TLS) {
+            return;
+        }
+        let Some(stream) = self.certificate.joined(piece, certificate::MOST_STREAM_BYTES) else { return };
+        match certificate::shown(&stream) {
+            Shown::Certificate(shown) => self.find(|found| {
+                found.tls_subject = Some(shown.subject);
+                found.tls_issuer = Some(shown.issuer);
+            }),
+            Shown::CutShort => {
+                self.certificate = Greeting::cut(stream, piece, certificate::MOST_STREAM_BYTES);
+            }
+            Shown::None => {}
+        }
+    }
+}
+
+impl Greeting {
+    /// The stream with a piece at its end, and nothing kept any more; none if nothing is awaited, or if the piece
+    /// does not follow. One that came before changes nothing.
+    fn joined<'a>(&mut self, piece: &Piece<'a>, most: usize) -> Option<Cow<'a, [u8]>> {
+        match std::mem::replace(self, Self::Done) {
+            Self::Done => None,
+            Self::Awaited => Some(Cow::Borrowed(piece.bytes)),
+            Self::Cut(mut begin, next) if piece.seq == next => {
+                let room = most.saturating_sub(begin.len());
+                begin.extend_from_slice(piece.bytes.get(..room).unwrap_or(piece.bytes));
+                Some(Cow::Owned(begin))
+            }
+            // A repetition; what is missing will not come after a gap.
+            Self::Cut(begin, next) => {
+                if (piece.seq.wrapping_sub(next) as i32) < 0 {
+                    *self = Self::Cut(begin, next);
+                }
+                None
+            }
+        }
+    }
+
+    /// One to which more may come, unless it is too long or a piece of it was not captured.
+    fn cut(stream: Cow<'_, [u8]>, last: &Piece<'_>, most: usize) -> Self {
+        if last.is_cut || stream.len() >= most {
+            return Self::Done;
+        }
+        Self::Cut(stream.into_owned(), last.seq.wrapping_add(last.bytes.len() as u32))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::certificate::tests as certificates;
+    use crate::wire::tls::tests as hellos;
+
+    fn piece(bytes: &[u8], is_from_client: bool, seq: u32) -> Piece<'_> {
+        Piece { bytes, is_cut: false, is_from_client, is_stream: true, is_first: Some(seq == 0), seq }
+    }
+
+    fn protocol(opening: &Opening, is_last: bool) -> Option<String> {
+        opening.application(is_last)?.protocol.as_deref().map(str::to_owned)
+    }
+
+    #[test]
+    fn a_greeting_in_pieces_gives_name_fingerprints_and_certificate() {
+        let (hello, answer) = (hellos::stream("a.org"), certificates::stream("localhost"));
+        let mut opening = Opening::default();
+        assert_eq!(opening.read(&piece(&hello[..500], true, 0)), None);
+        assert!(opening.keeps_greeting());
+        // The same once more, and then the rest.
+        assert_eq!(opening.read(&piece(&hello[..500], true, 0)), None);
+        assert_eq!(opening.read(&piece(&hello[500..], true, 500)).as_deref(), Some("a.org"));
+        for (index, bytes) in answer.chunks(100).enumerate() {
+            opening.read(&piece(bytes, false, 100 * index as u32));
+        }
+        let found = opening.application(false).unwrap();
+        assert!(opening.is_over() && !opening.keeps_greeting());
+        assert_eq!(
+            (found.protocol.as_deref(), found.tls_issuer.as_deref()),
+            (Some("tls"), Some("CN=localhost,C=US"))
+        );
+        assert!(found.ja4.as_deref().unwrap().starts_with("t12d0202") && found.ja3.is_some());
+    }
+
+    #[test]
+    fn a_greeting_with_a_gap_is_given_up() {
+        let hello = hellos::stream("a.org");
+        let mut opening = Opening::default();
+        opening.read(&piece(&hello[..500], true, 0));
+        assert_eq!(opening.read(&piece(&hello[600..], true, 600)), None);
+        assert!(!opening.keeps_greeting());
+        assert_eq!(protocol(&opening, false).as_deref(), Some("tls"));
+        let mut truncated = Opening::default();
+        truncated.read(&Piece { is_cut: true, ..piece(&hello[..500], true, 0) });
+        assert!(!truncated.keeps_greeting());
+    }
+
+    #[test]
+    fn what_was_looked_at_and_is_nothing_known_is_unknown() {
+        let mut opening = Opening::default();
+        opening.read(&piece(b"\x01\x02\x03", true, 0));
+        assert_eq!((protocol(&opening, false), protocol(&opening, true).as_deref()), (None, Some("unknown")));
+        opening.read(&piece(b"\x01\x02\x03", false, 0));
+        assert_eq!(protocol(&opening, false).as_deref(), Some("unknown"));
+        assert!(opening.is_over());
+        // What came later may be anything, but is taken if it is certain.
+        let mut late = Opening::default();
+        late.read(&Piece { is_first: None, ..piece(b"\x01\x02\x03", true, 9) });
+        late.read(&Piece { is_first: Some(false), ..piece(b"SSH-2.0-a", true, 9) });
+        assert_eq!(protocol(&late, true), None);
+        late.read(&Piece { is_first: None, ..piece(b"SSH-2.0-a", false, 9) });
+        assert_eq!(protocol(&late, false).as_deref(), Some("ssh"));
+    }
+
+    #[test]
+    fn a_server_may_speak_first() {
+        let mut opening = Opening::default();
+        opening.read(&piece(b"220 mx.example.org ESMTP\r\n", false, 0));
+        opening.read(&piece(b"QUIT\r\n", true, 0));
+        assert_eq!(protocol(&opening, false).as_deref(), Some("smtp"));
+    }
+}

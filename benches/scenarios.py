@@ -5,7 +5,7 @@
     cargo run --release --example evaluate -- DIR
 
 Each set is one kind of behavior, with what varies in the field drawn by chance: period, jitter, sizes, ports, where the
-other end is, how long the capture is and where in the behavior it starts and ends, with or without ordinary traffic beside
+other end is, what the payload is, how long the capture is and where in the behavior it starts and ends, with or without ordinary traffic beside
 it, as Zeek logs (with or without the logs that tell names) or as packets. `truth.json` says what is malicious. Kinds and their
 figures are those of public descriptions of the tools, and not of any capture.
 """
@@ -17,7 +17,7 @@ import random
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from scenarios import attacks, botnets, lookalikes, ordinary, wire  # noqa: E402
+from scenarios import attacks, botnets, lookalikes, ordinary, payload, wire  # noqa: E402
 
 
 def main() -> None:
@@ -38,6 +38,7 @@ def main() -> None:
             if kind in malicious:
                 ordinary.surround(scene, chance)
                 attacks.cut(scene, chance)
+            payload.assign(scene, random.Random(f"payload of {kind} {seed}"))
             truth[name] = {"positives": scene.positives}
             wire.write(scene, os.path.join(options.folder, name), chance)
     with open(os.path.join(options.folder, "truth.json"), "w", encoding="ascii") as file:

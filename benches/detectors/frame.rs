@@ -188,6 +188,7 @@ fn connection(
         local_addr: local,
         local_port: ports.0,
         remote: Some((endpoint, ports.1)),
+        application: None,
         remote_name: None,
         direction: Some(if is_inbound { Direction::Inbound } else { Direction::Outbound }),
         state: states.last().copied(),

@@ -24,6 +24,8 @@ class Flow:
     lasts: float | None = None
     # Datagrams sent, where they are too many to be listed in `talk`.
     datagrams: int | None = None
+    # What it is, see payload.py.
+    payload: object = None
 
     @property
     def duration(self) -> float:
@@ -63,6 +65,9 @@ class Scene:
         self.has_company = True
         self.is_one_way = False
         self.sample = 1.0
+        # Whether a log says what the payload of a connection is, and which TLS client it is.
+        self.tells_services = False
+        self.tells_clients = False
         self._port = 40_000
 
     def add(self, flow: Flow) -> Flow:

@@ -2,15 +2,17 @@
 
 import ipaddress
 import os
+import random
 import struct
 
+from . import payload
 from .scene import START_S
 
 CONN = (
     "ts uid id.orig_h id.orig_p id.resp_h id.resp_p proto service duration orig_bytes resp_bytes conn_state "
     "local_orig local_resp missed_bytes history orig_pkts orig_ip_bytes resp_pkts resp_ip_bytes tunnel_parents"
 ).split()
-SSL = "ts uid id.orig_h id.orig_p id.resp_h id.resp_p version server_name".split()
+SSL = "ts uid id.orig_h id.orig_p id.resp_h id.resp_p version server_name subject issuer".split()
 DNS = (
     "ts uid id.orig_h id.orig_p id.resp_h id.resp_p proto trans_id rtt query qtype_name rcode_name answers"
 ).split()
@@ -31,14 +33,21 @@ def write(scene, folder, chance):
 
 def write_zeek(scene, folder, chance):
     conn, ssl, dns = [], [], []
+    # Of the payload's facts alone, so that ports are drawn as without them.
+    own_chance = random.Random(len(scene.flows))
     for number, flow in enumerate(scene.flows):
         uid = f"C{number:012x}"
         ts, ends = f"{START_S + flow.t:.6f}", [flow.src, str(flow.sport), flow.dst, str(flow.dport)]
         if flow.proto == "icmp":
             ends = [flow.src, "8", flow.dst, "0"]
-        conn.append([ts, uid, *ends, flow.proto, "-", *figures(flow)])
-        if flow.name and flow.proto == "tcp" and flow.state not in ("S0", "REJ"):
-            ssl.append([ts, uid, *ends, "TLSv13", flow.name])
+        conn.append([ts, uid, *ends, flow.proto, payload.service(flow) if scene.tells_services else "-", *figures(flow)])
+        of_flow = flow.payload
+        if flow.proto == "tcp" and of_flow.protocol == "tls" and flow.state not in ("S0", "REJ", "OTH"):
+            name = flow.name if of_flow.names else "-"
+            version = "TLSv12" if of_flow.subject else "TLSv13"
+            ssl.append([ts, uid, *ends, version, name or "-", of_flow.subject or "-", of_flow.issuer or "-"])
+            if scene.tells_clients:
+                ssl[-1].append(payload.ja4(of_flow, flow, own_chance))
     for number, question in enumerate(scene.questions):
         uid, port = f"D{number:012x}", str(chance.randrange(1024, 65_000))
         ts, ends = f"{START_S + question.t:.6f}", [question.src, port, question.server, "53"]
@@ -51,7 +60,7 @@ def write_zeek(scene, folder, chance):
     conn.sort(key=lambda row: float(row[0]))
     log(folder, "conn", CONN, conn)
     if scene.has_names:
-        log(folder, "ssl", SSL, ssl)
+        log(folder, "ssl", SSL + ["ja4"] * scene.tells_clients, ssl)
         log(folder, "dns", DNS, dns)
 
 
@@ -159,14 +168,19 @@ def flow_frames(flow):
     if flow.state != "OTH":
         frames += [segment(flow, 0, "out", 0x02, 1000, 0), segment(flow, 0.01, "in", 0x12, 5000, 1001),
                    segment(flow, 0.02, "out", 0x10, 1001, 5001)]
-    greeting = hello(flow.name) if flow.name else b""
+    own_chance = random.Random(flow.sport)
+    greetings = {way: payload.first_bytes(flow, way, own_chance) if flow.state != "OTH" else b"" for way in ("out", "in")}
     for at, way, size in flow.talk:
         other = "in" if way == "out" else "out"
-        left = size
-        if greeting and way == "out":
-            frames.append(segment(flow, at, way, 0x18, seq[way], seq[other], greeting))
-            seq[way] += len(greeting)
-            left, greeting = max(0, size - len(greeting)), b""
+        left, greeting = size, greetings.pop(way, b"")
+        # A TLS greeting is as long as it is; the other first bytes are those of a longer message.
+        if greeting and (size > 0 or flow.name):
+            whole = len(greeting) if flow.payload.protocol == "tls" else min(size, MSS)
+            for start in range(0, whole, MSS):
+                piece = greeting[start:start + MSS]
+                frames.append(segment(flow, at, way, 0x18, seq[way], seq[other], piece[:whole], min(MSS, whole - start)))
+                seq[way] += min(MSS, whole - start)
+            left = max(0, size - whole)
         part = 0
         while left > 0:
             piece = min(MSS, left)
@@ -186,12 +200,13 @@ def flow_frames(flow):
 
 
 def datagram_frames(flow):
-    frames = []
+    frames, own_chance = [], random.Random(flow.sport)
     for at, way, size in flow.talk:
         src, dst, sport, dport = (flow.src, flow.dst, flow.sport, flow.dport)
         if way == "in":
             src, dst, sport, dport = dst, src, dport, sport
-        frame, whole = ip(src, dst, 17, struct.pack(">HHHH", sport, dport, 8 + size, 0), 8 + size)
+        start = payload.first_bytes(flow, way, own_chance)[:size]
+        frame, whole = ip(src, dst, 17, struct.pack(">HHHH", sport, dport, 8 + size, 0) + start, 8 + size)
         frames.append((flow.t + at, frame, whole))
     return frames
 
@@ -204,17 +219,6 @@ def echo_frames(flow):
         frame, whole = ip(src, dst, 1, body, 8 + size)
         frames.append((flow.t + at, frame, whole))
     return frames
-
-
-def hello(name):
-    """A TLS 1.2 client's greeting with a server name (RFC 5246, RFC 6066)."""
-    host = name.encode()
-    entry = struct.pack(">BH", 0, len(host)) + host
-    server_name = struct.pack(">HHH", 0, len(entry) + 2, len(entry)) + entry
-    body = b"\x03\x03" + b"\x11" * 32 + b"\x00" + b"\x00\x02\x13\x01" + b"\x01\x00"
-    body += struct.pack(">H", len(server_name)) + server_name
-    handshake = b"\x01" + struct.pack(">I", len(body))[1:] + body
-    return b"\x16\x03\x01" + struct.pack(">H", len(handshake)) + handshake
 
 
 def labels(name):

@@ -2,6 +2,9 @@
 
 use super::{Observable, Parsed};
 
+/// Lines at the beginning in which a list may say that its MD5s are JA3s, as abuse.ch SSLBL does in a comment.
+const HEAD_LINES: usize = 32;
+
 /// Whether a text begins with a bracket that is no JSON: `[2001:db8::1]:443`.
 pub(super) fn starts_with_defanged(text: &str) -> bool {
     let line = text.lines().next().unwrap_or_default();
@@ -9,9 +12,14 @@ pub(super) fn starts_with_defanged(text: &str) -> bool {
 }
 
 /// The other fields of the line become the description. A first line without an indicator is
-/// taken for the header of a table if it has several fields.
+/// taken for the header of a table if it has several fields. An MD5 is a JA3 where the list says that it has those.
 pub(super) fn parse(text: &str) -> Parsed {
     let mut parsed = Parsed::default();
+    let is_of_ja3 = text.lines().take(HEAD_LINES).any(|line| line.to_ascii_lowercase().contains("ja3"));
+    let guess = |field: &str| {
+        let ja3 = Observable::ja3(field.strip_prefix("ja3:").unwrap_or(field));
+        Observable::guess(field).or(ja3.filter(|_| is_of_ja3))
+    };
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
@@ -24,7 +32,7 @@ pub(super) fn parse(text: &str) -> Parsed {
     // The text is UTF-8 and rows may have any length, so that no record is an error.
     while reader.read_record(&mut record).unwrap_or(false) {
         let number = lines.line_that_ends_at(reader.position().byte());
-        let found = record.iter().enumerate().find_map(|(at, field)| Some((at, Observable::guess(field)?)));
+        let found = record.iter().enumerate().find_map(|(at, field)| Some((at, guess(field)?)));
         let others = record
             .iter()
             .enumerate()

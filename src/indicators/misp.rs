@@ -57,6 +57,8 @@ fn observable(kind: &str, value: &str) -> Option<Observable> {
         "url" | "uri" | "link" => Observable::guess(value),
         "sha256" | "filename|sha256" => Observable::sha256(second),
         "filename" => Observable::path(value),
+        "ja3-fingerprint-md5" => Observable::ja3(value),
+        "ja4-plus" => Observable::ja4(value),
         "port" => value.parse().ok().map(Observable::Port),
         _ => None,
     }

@@ -101,7 +101,7 @@ impl Indicators {
         if parsed.found.is_empty() {
             let first = parsed.first_unusable.map(|first| format!("; the first entry is {first}"));
             return Err(format!(
-                "no indicator that netrec can use (addresses, networks, ports, names, paths and SHA-256){}",
+                "no indicator that netrec can use (addresses, networks, ports, names, paths, SHA-256, JA3 and JA4){}",
                 first.unwrap_or_default()
             ));
         }
@@ -183,6 +183,23 @@ mod tests {
         assert_eq!(indicators.list[0].id, "line 2");
         assert_eq!(indicators.notes.len(), 1);
         assert!(indicators.notes[0].contains("1 entries") && indicators.notes[0].contains("line 10"));
+    }
+
+    #[test]
+    fn an_md5_is_a_ja3_only_in_a_list_that_says_so() {
+        let md5 = "de350869b8c85de67a350c8d186f11e6";
+        let ja4 = "t13d1516h2_8daaf6152771_e5627efa2ab1";
+        let list =
+            format!("# ja3_md5,Firstseen,Lastseen,Listingreason\n{md5},2017-07-14,2019-07-27,Adware\n");
+        assert_eq!(whats(&added(list.as_bytes())), [Observable::Ja3(md5.to_owned())]);
+        let list = format!("{md5}\n{ja4}\n");
+        let indicators = added(list.as_bytes());
+        assert_eq!((whats(&indicators), indicators.notes.len()), (vec![Observable::Ja4(ja4.to_owned())], 1));
+        let misp = format!(
+            r#"{{"Event": {{"info": "x", "Attribute": [
+                {{"type": "ja3-fingerprint-md5", "value": "{md5}", "to_ids": true}}]}}}}"#
+        );
+        assert_eq!(whats(&added(misp.as_bytes())), [Observable::Ja3(md5.to_owned())]);
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use crate::capture::Application;
+
 /// Something that a capture can be searched for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Observable {
@@ -20,6 +22,10 @@ pub enum Observable {
     Path(String),
     /// The SHA-256 of an executable, in lower-case hexadecimal.
     Sha256(String),
+    /// JA3 of a TLS client, in lower-case hexadecimal.
+    Ja3(String),
+    /// JA4 of a TLS client.
+    Ja4(String),
 }
 
 impl Observable {
@@ -31,7 +37,7 @@ impl Observable {
         if let Some(scheme) = url.iter().find(|scheme| text.to_ascii_lowercase().starts_with(*scheme)) {
             return Self::host_of(text.get(scheme.len()..)?);
         }
-        let by_form = [Self::network, Self::endpoint, Self::sha256, Self::path, Self::name];
+        let by_form = [Self::network, Self::endpoint, Self::sha256, Self::ja4, Self::path, Self::name];
         by_form.iter().find_map(|form| form(&text))
     }
 
@@ -51,6 +57,16 @@ impl Observable {
     pub fn sha256(text: &str) -> Option<Self> {
         let is_hash = text.len() == 64 && text.chars().all(|c| c.is_ascii_hexdigit());
         is_hash.then(|| Self::Sha256(text.to_ascii_lowercase()))
+    }
+
+    /// A JA3. An MD5 of anything else has the same form.
+    pub fn ja3(text: &str) -> Option<Self> {
+        Application::read_ja3(text).map(Self::Ja3)
+    }
+
+    /// A JA4.
+    pub fn ja4(text: &str) -> Option<Self> {
+        Application::read_ja4(text).map(Self::Ja4)
     }
 
     /// An absolute path.
@@ -93,6 +109,8 @@ impl fmt::Display for Observable {
             Self::Endpoint(addr, port) => write!(f, "{addr} port {port}"),
             Self::Port(port) => write!(f, "port {port}"),
             Self::Name(text) | Self::Path(text) | Self::Sha256(text) => f.write_str(text),
+            Self::Ja3(text) => write!(f, "JA3 {text}"),
+            Self::Ja4(text) => write!(f, "JA4 {text}"),
         }
     }
 }

@@ -53,10 +53,11 @@ impl Detector for Indicator {
             path from a capture to a known case.",
         how_it_decides: "Every entry is compared with every connection: an address or network with the \
             remote address; a name with the host name used to reach the remote, subdomains included; a \
-            path or hash with the executable of the process. All connections of one process that match \
+            path or hash with the executable of the process; a JA3 or JA4 with the TLS client. All connections of one process that match \
             one entry form one finding; at most `max_findings` are reported. Severity and confidence \
             depend on the kind of entry: a hash is high and nearly certain; a name, an address, or an \
-            address with its port is high; a path or a network is medium; a port alone is low. Inbound \
+            address with its port is high; a path or a network is medium; a port alone is low, and so is a TLS \
+            client, as a fingerprint is that of a library, which harmless programs share. Inbound \
             connections are rated one level lower, because known scanners visit every public address.",
         false_positives: "Addresses that changed hands since the list was made; shared hosting, where \
             harmless and malicious sites share an address; errors in lists; a list of scanners applied to \
@@ -119,6 +120,9 @@ fn matches<'a>(
             // The port of the asker is chance.
             named.extend(socket.service_port().and_then(|port| index.port(port)));
             named.extend(socket.remote_name.map(|name| index.name(name)).unwrap_or_default());
+            named.extend(
+                [socket.ja3, socket.ja4].into_iter().flatten().filter_map(|print| index.client(print)),
+            );
         }
         named.extend(socket.process.and_then(|process| by_process.get(&process)).into_iter().flatten());
         for at in named {
@@ -174,6 +178,8 @@ fn weight(what: &Observable, was_visited: bool) -> (Severity, f64) {
         Observable::Endpoint(..) | Observable::Name(_) => (Severity::High, 0.85),
         Observable::Network(net) if net.prefix_len() == net.max_prefix_len() => (Severity::High, 0.75),
         Observable::Network(_) => (Severity::Medium, 0.5),
+        // A library's, which harmless programs share.
+        Observable::Ja3(_) | Observable::Ja4(_) => (Severity::Low, 0.4),
         Observable::Port(_) => (Severity::Low, 0.3),
     };
     let milder = Severity::ALL.into_iter().rev().find(|other| *other < severity).unwrap_or(severity);
@@ -183,6 +189,10 @@ fn weight(what: &Observable, was_visited: bool) -> (Severity, f64) {
 fn title(what: &Observable, source: Source<'_>, was_visited: bool) -> String {
     match what {
         Observable::Path(_) | Observable::Sha256(_) => format!("{source} runs a listed executable: {what}"),
+        Observable::Ja3(_) | Observable::Ja4(_) if was_visited => {
+            format!("{source} was contacted by a listed TLS client: {what}")
+        }
+        Observable::Ja3(_) | Observable::Ja4(_) => format!("{source} used a listed TLS client: {what}"),
         _ if was_visited => format!("{source} was contacted by a listed address: {what}"),
         _ => format!("{source} contacted a listed indicator: {what}"),
     }

@@ -20,6 +20,8 @@ pub(super) struct Index<'a> {
     names: AHashMap<&'a str, usize>,
     paths: AHashMap<&'a str, usize>,
     hashes: AHashMap<&'a str, usize>,
+    /// JA3 and JA4.
+    clients: AHashMap<&'a str, usize>,
 }
 
 impl<'a> Index<'a> {
@@ -45,6 +47,9 @@ impl<'a> Index<'a> {
                 }
                 Observable::Sha256(hash) => {
                     index.hashes.entry(hash).or_insert(at);
+                }
+                Observable::Ja3(client) | Observable::Ja4(client) => {
+                    index.clients.entry(client).or_insert(at);
                 }
             }
         }
@@ -88,6 +93,11 @@ impl<'a> Index<'a> {
     pub(super) fn path(&self, path: &str) -> Option<usize> {
         // Linux says so of a program whose file was deleted since.
         self.paths.get(path.trim_end_matches(DELETED)).copied()
+    }
+
+    /// The entry of a TLS client by its JA3 or JA4.
+    pub(super) fn client(&self, fingerprint: &str) -> Option<usize> {
+        self.clients.get(fingerprint).copied()
     }
 
     pub(super) fn sha256(&self, hash: &str) -> Option<usize> {

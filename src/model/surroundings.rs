@@ -6,6 +6,7 @@ use ahash::{AHashMap, AHashSet};
 use ipnet::IpNet;
 
 use super::ids::SourceId;
+use super::payloads::Payloads;
 use super::records::{Direction, Scope, TextId};
 use super::scope::scope;
 use super::sockets::{Socket, Sockets};
@@ -45,6 +46,7 @@ pub struct Surroundings<'a> {
     baseline: Option<&'a Baseline>,
     /// Addresses and ports of proxies, with a domain that was asked for there; none once there were several.
     proxies: AHashMap<(&'a str, u16), Option<&'a str>>,
+    payloads: Payloads<'a>,
 }
 
 /// What is known of one remote address.
@@ -101,6 +103,9 @@ impl<'a> Surroundings<'a> {
         }
         let mut by_addr: AHashMap<TextId, Destination> = AHashMap::new();
         for (row, socket) in sockets.iter().enumerate() {
+            if socket.app_protocol.is_some() && all.leaves_network(&socket) {
+                all.payloads.add(&socket);
+            }
             if let Some(addr) =
                 sockets.remote_addr_id(row).filter(|_| socket.direction != Some(Direction::Inbound))
             {
@@ -121,6 +126,11 @@ impl<'a> Surroundings<'a> {
         let web = || all.by_addr.values().filter(|destination| destination.is_web);
         all.web = (web().count(), web().filter(|destination| destination.is_named).count());
         all
+    }
+
+    /// What the payloads of the capture have in common.
+    pub fn payloads(&self) -> &Payloads<'a> {
+        &self.payloads
     }
 
     /// What was normal before, if somebody brought it along.

@@ -15,6 +15,7 @@
 pub mod destination;
 pub mod domains;
 mod novelty;
+pub mod payload;
 mod program;
 
 use std::collections::BTreeSet;
@@ -70,6 +71,7 @@ impl Appraisal {
         all.extend(program::factors(&owners));
         all.extend(program::many_names(members));
         all.extend(destination::factors(members, surroundings));
+        all.extend(payload::factors(members, surroundings));
         all.extend(novelty::factors(&known, members, surroundings));
         all
     }

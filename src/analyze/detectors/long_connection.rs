@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use self::totals::{Total, Totals};
 use crate::Result;
+use crate::analyze::appraisal::{Appraisal, payload};
 use crate::analyze::words;
 use crate::model::detector::{
     About, Context, Detector, DetectorTable, Method, Outcome, Output, Signal, positive,
@@ -18,12 +19,16 @@ use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severit
 use crate::model::records::Direction;
 use crate::model::section::Section;
 use crate::model::sockets::Sockets;
+use crate::model::surroundings::Surroundings;
 
 /// Rungs of the ladder of durations, in seconds: what Corelight's long-connections reports at.
 const LADDER_S: [f64; 5] = [600.0, 1_800.0, 3_600.0, 43_200.0, 86_400.0];
 
 /// RITA's total per pair, in seconds: base, low, medium, high.
 const RITA_TOTAL_S: [f64; 4] = [3_600.0, 14_400.0, 28_800.0, 43_200.0];
+
+/// Weight of the facts about a payload from which on a pair is medium, as a sum of facts is everywhere.
+const ODD_PAYLOAD: f64 = 2.0;
 
 /// Connections that stay.
 #[derive(Debug)]
@@ -74,7 +79,8 @@ impl Detector for LongConnection {
             connections that were never established are ignored. More than `max_separate` destinations of \
             one source become one finding. Severity: info; from one hour on low; from half a day on, or \
             with eight hours in all, medium if this host opened it to an address outside the local \
-            networks.",
+            networks. Medium too if the facts about its payload weigh 2 or more: SSH on port 443, the \
+            default certificate of an attack framework.",
         false_positives: "SSH sessions, VPNs, push notifications, mail clients (IMAP IDLE), WebSockets, \
             database pools, streams, message queues. Check which program keeps it open, how much data it \
             carries, and since when.",
@@ -104,10 +110,11 @@ impl Detector for LongConnection {
         let is_long =
             |total: &Total<'_>| total.longest_s >= config.min_duration_s || total.sum_s >= config.min_total_s;
         let totals = Totals::new(&sockets, MOST_LISTED, is_long);
+        let surroundings = context.surroundings(&sockets);
         let long: Vec<&Total<'_>> = totals.long.iter().collect();
         let findings = by_source(&long, config.max_separate as usize)
             .into_iter()
-            .map(|together| finding((&sockets, &totals), &together, config))
+            .map(|together| finding((&sockets, &totals), &together, surroundings, config))
             .collect();
         let tables = vec![(PAIRS.name, pairs_table(&totals.longest)?)];
         let limits = limits(context.tables.span_s(), totals.throughout, config);
@@ -141,22 +148,30 @@ fn longest<'t, 'a>(together: &[&'t Total<'a>]) -> &'t Total<'a> {
 fn finding(
     (sockets, totals): (&Sockets<'_>, &Totals<'_>),
     together: &[&Total<'_>],
+    surroundings: &Surroundings<'_>,
     config: &Thresholds,
 ) -> Finding {
     let mut rows: Vec<usize> = together.iter().flat_map(|total| totals.rows(total)).collect();
     rows.sort_unstable();
     let members = sockets.members(&rows);
+    let mut payload = Appraisal::default();
+    if together.len() == 1 {
+        payload.extend(payload::factors(members, surroundings));
+    }
+    let by_length = together.iter().map(|total| severity(total)).max().unwrap_or(Severity::Info);
+    let by_payload = if payload.total() >= ODD_PAYLOAD { Severity::Medium } else { Severity::Info };
     let judgement = Judgement {
-        severity: together.iter().map(|total| severity(total)).max().unwrap_or(Severity::Info),
+        severity: by_length.max(by_payload),
         // What is long was seen to be long; only whether it is unusual is open.
         confidence: Confidence::new(0.9),
         title: title(together),
-        explanation: explanation(together),
+        explanation: [vec![explanation(together)], payload.sentences()].concat().join(" "),
         false_positives: String::new(),
         attack: Vec::new(),
         entities: members.entities(),
     };
-    let evidence = members.evidence(measurements(together, config));
+    let of_payload = payload.factors().iter().map(|factor| Measurement::new(factor.id, factor.weight, ""));
+    let evidence = members.evidence(measurements(together, config).into_iter().chain(of_payload).collect());
     Finding::new(&LongConnection::ABOUT, judgement, evidence)
 }
 

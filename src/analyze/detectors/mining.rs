@@ -84,14 +84,15 @@ impl Detector for Mining {
         id: "mining",
         title: "Cryptocurrency mining",
         what_it_finds: "A long-lived connection with little traffic to a mining pool, recognized by the \
-            pool's name or port, the miner's program name, or the CPU use of the process.",
+            pool's name or port, the protocol of its payload, the miner's program name, or the CPU use of the \
+            process.",
         why_it_matters: "Miners are what automated break-ins leave behind most often. A miner costs \
             money, and it proves that someone else can run programs on the host.",
         how_it_decides: "Connections that this side opened, that stay open for at least `min_duration_s` \
             and that carry at most `max_bytes_per_s` each way may be Stratum. The name of a pool weighs \
-            3, a port that pools publish 1.5, a program with the name of a miner 3, an owner that uses at \
+            3, a payload that is Stratum 3, a port that pools publish 1.5, a program with the name of a miner 3, an owner that uses at \
             least `min_cpu_percent` of a core 1.5. Facts about program and destination add or subtract \
-            their weights. Nothing is reported without a pool's name or port or a miner's program name.",
+            their weights. Nothing is reported without a pool's name or port, Stratum, or a miner's program name.",
         false_positives: "Mining that the machine's owner wants; other software on a port that pools use.",
         evidence: "Duration and `min_duration_s`, bytes per second and `max_bytes_per_s`, CPU use and \
             `min_cpu_percent`, every fact with its weight, and the connections.",
@@ -179,6 +180,13 @@ fn signs(peer: &Peer<'_>, members: Members<'_, '_>) -> Vec<Factor> {
     let program = members.iter().find_map(|socket| socket.process_name).map(str::to_ascii_lowercase);
     if let Some(program) = program.filter(|program| MINERS.iter().any(|miner| program.starts_with(miner))) {
         signs.push(Factor::new("program-miner", 3.0, format!("{program} is the name of a miner")));
+    }
+    if members.iter().any(|socket| socket.app_protocol == Some("stratum")) {
+        signs.push(Factor::new(
+            "payload-stratum",
+            3.0,
+            "its payload is Stratum, the protocol of mining pools",
+        ));
     }
     if POOL_PORTS.contains(&peer.port) {
         signs.push(Factor::new("port-pool", 1.5, format!("mining pools publish port {}", peer.port)));

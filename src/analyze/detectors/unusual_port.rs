@@ -14,6 +14,7 @@ use crate::analyze::{services, words};
 use crate::capture::Protocol;
 use crate::model::detector::{About, Context, Detector, Method, Outcome, Output, Signal, positive};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
+use crate::model::payloads::title;
 use crate::model::section::Section;
 use crate::model::sockets::Sockets;
 
@@ -49,7 +50,8 @@ impl Detector for UnusualPort {
         title: "Services on unusual ports",
         what_it_finds: "Programs with a well-known port (SSH, DNS and time servers, mail, databases) that \
             use another one; other programs listening on the port of such a service; default ports of \
-            attack tools; and a process that contacts many ports that nothing else on the host uses.",
+            attack tools; connections whose payload is not what the port is for; and a process that \
+            contacts many ports that nothing else on the host uses.",
         why_it_matters: "Malware hides traffic on a port where another service is expected, or on one \
             that nobody monitors.",
         how_it_decides: "A table lists the ports that a program uses and the programs that a port belongs \
@@ -58,7 +60,8 @@ impl Detector for UnusualPort {
             Ports without a registered service are judged against the capture itself: a process that \
             contacts at least `rare_ports` such ports, which nothing else uses, is low; it is info from \
             `peer_hosts_per_port` hosts per port on, which is typical of peer-to-peer. FTP data ports are \
-            ignored. The severity is never above low.",
+            ignored. Where the capture says what the payload is (packets, Zeek's service, Suricata's \
+            app_proto), a known protocol that is not ordinary on a well-known port is low. The severity is never above low.",
         false_positives: "Administrators move services on purpose, SSH above all. Peer-to-peer clients, \
             games, calls and passive FTP use unregistered ports. Different programs may share a name.",
         evidence: "The process, the port and the expected ports, the hosts, and the connections.",
@@ -87,13 +90,18 @@ impl Detector for UnusualPort {
             .collect();
         findings
             .sort_by(|a, b| b.judgement.severity.cmp(&a.judgement.severity).then_with(|| a.id.cmp(&b.id)));
-        let limit = if context.metadata.holds_many_hosts() {
-            "The protocol on a port is not seen, and the program behind it is unknown."
-        } else {
-            "The protocol on a port is not seen; programs are judged by their names."
+        let limit = match (context.metadata.holds_many_hosts(), has_payloads(&sockets)) {
+            (true, true) => "The program behind a connection is unknown.",
+            (true, false) => "The protocol on a port is not seen, and the program behind it is unknown.",
+            (false, _) => "The protocol on a port is not seen; programs are judged by their names.",
         };
         Ok(Outcome::Ran(Output { findings, limits: vec![limit.to_owned()], ..Output::default() }))
     }
+}
+
+/// Whether the source looked at payloads, and not only at the greetings of TLS clients, as the recorder does.
+fn has_payloads(sockets: &Sockets<'_>) -> bool {
+    sockets.iter().any(|socket| socket.app_protocol.is_some_and(|protocol| protocol != "tls"))
 }
 
 fn finding(sockets: &Sockets<'_>, oddity: &Oddity<'_>, rows: &[usize], config: &Thresholds) -> Finding {
@@ -122,7 +130,7 @@ fn judge(oddity: &Oddity<'_>, config: &Thresholds) -> (Severity, f64) {
     match oddity {
         Oddity::ListensElsewhere { .. } => (Severity::Info, 0.3),
         Oddity::ReachesElsewhere { .. } | Oddity::ToolDefault { .. } => (Severity::Low, 0.4),
-        Oddity::HoldsAnothersPort { .. } => (Severity::Low, 0.5),
+        Oddity::HoldsAnothersPort { .. } | Oddity::OutOfPlace { .. } => (Severity::Low, 0.5),
         Oddity::RarePorts { ports, hosts, .. } => {
             let are_peers = *hosts as f64 >= config.peer_hosts_per_port * ports.len() as f64;
             if are_peers { (Severity::Info, 0.3) } else { (Severity::Low, 0.5) }
@@ -150,6 +158,10 @@ fn told(oddity: &Oddity<'_>) -> (String, String) {
         Oddity::ToolDefault { name, port, of } => (
             format!("{name} contacted port {port}"),
             format!("This is the default port of {of}; other programs may use it too."),
+        ),
+        Oddity::OutOfPlace { name, port, protocol } => (
+            format!("{name} used {} on port {port}", title(protocol)),
+            format!("The payload shows it.{}", usual_service(*port)),
         ),
         Oddity::RarePorts { name, ports, hosts } => (
             format!("{name} contacted {} ports that nothing else uses", ports.len()),

@@ -6,6 +6,7 @@ use ahash::{AHashMap, AHashSet};
 
 use super::Thresholds;
 use super::expected;
+use crate::analyze::appraisal::payload;
 use crate::analyze::services;
 use crate::capture::{Protocol, TcpState};
 use crate::model::groups::Groups;
@@ -24,6 +25,8 @@ pub(super) enum Oddity<'a> {
     HoldsAnothersPort { name: &'a str, port: u16 },
     /// A connection to a port that tools for break-ins have by default.
     ToolDefault { name: Source<'a>, port: u16, of: &'static str },
+    /// A payload that is not what the port is for.
+    OutOfPlace { name: Source<'a>, port: u16, protocol: &'a str },
     /// Many ports that nothing else uses.
     RarePorts { name: Source<'a>, ports: Vec<u16>, hosts: usize },
 }
@@ -38,7 +41,9 @@ const FTP: u16 = 21;
 pub(super) fn odd<'a>(sockets: &Sockets<'a>, config: &Thresholds) -> BTreeMap<Oddity<'a>, Vec<usize>> {
     let mut oddities: BTreeMap<Oddity<'a>, Vec<usize>> = BTreeMap::new();
     for (row, socket) in sockets.iter().enumerate() {
-        if let Some(oddity) = of_listener(&socket).or_else(|| of_connection(&socket)) {
+        if let Some(oddity) =
+            of_listener(&socket).or_else(|| of_connection(&socket)).or_else(|| of_payload(&socket))
+        {
             oddities.entry(oddity).or_default().push(row);
         }
     }
@@ -68,6 +73,12 @@ fn of_connection<'a>(socket: &Socket<'a>) -> Option<Oddity<'a>> {
     }
     let of = expected::tool(port).filter(|_| socket.protocol == Protocol::Tcp)?;
     Some(Oddity::ToolDefault { name: Source::of(socket), port, of })
+}
+
+fn of_payload<'a>(socket: &Socket<'a>) -> Option<Oddity<'a>> {
+    let (_, port) = reached(socket)?;
+    let (protocol, _) = payload::out_of_place(socket)?;
+    Some(Oddity::OutOfPlace { name: Source::of(socket), port, protocol })
 }
 
 /// The address and port beyond the local networks to which this host connected with success.

@@ -115,7 +115,7 @@ pub enum Error {
         reason: String,
     },
     /// The capture is being written by another netrec at this moment.
-    #[error("{} is being recorded at this moment: name another with -o, or end that recording", path.display())]
+    #[error("another netrec is writing {}: name another with -o, or end that one first", path.display())]
     Busy {
         /// The capture.
         path: PathBuf,

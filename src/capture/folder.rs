@@ -85,12 +85,17 @@ impl Folder {
     /// A new folder for the capture that will be at `capture`.
     ///
     /// # Errors
-    /// [`Error::Io`], also if something of that name is there.
+    /// [`Error::Busy`] if another process has made one at the same moment, [`Error::Io`].
     pub(super) fn create(capture: &Path, origin: Origin) -> Result<Self> {
         let name = with_ending(file_name(capture)?, ENDING);
         let parent = Arc::new(Dir::of_file(capture).map_err(Error::io("create", capture))?);
         let path = parent.path_of(&name);
-        pending::step(|| Self::create_in(parent, name, (capture, origin))).map_err(Error::io("create", path))
+        pending::step(|| Self::create_in(parent, name, (capture, origin))).map_err(|error| {
+            match error.kind() {
+                io::ErrorKind::AlreadyExists => Error::Busy { path: capture.to_path_buf() },
+                _ => Error::io("create", path)(error),
+            }
+        })
     }
 
     fn create_in(parent: Arc<Dir>, name: OsString, (capture, origin): (&Path, Origin)) -> io::Result<Self> {

@@ -189,9 +189,24 @@ impl Writer {
     /// `metadata.rows` and `metadata.format_version` are filled in here.
     ///
     /// # Errors
-    /// [`Error::Io`] if the file cannot be completed or renamed, [`Error::Exists`] if someone
-    /// else has taken its name meanwhile; every finished tick is safe in the folder then.
+    /// [`Error::Io`] if the file cannot be completed or renamed, [`Error::Exists`] if its name has been
+    /// taken since. Every finished tick of a recording is safe in the folder then; an import is removed.
     pub fn finish(mut self, metadata: &Metadata) -> Result<Finished> {
+        match self.publish(metadata) {
+            Ok(finished) => {
+                self.folder.take().map_or(Ok(false), Folder::remove)?;
+                Ok(finished)
+            }
+            Err(error) => {
+                if self.folder.as_ref().is_some_and(|folder| folder.origin() == Origin::Import) {
+                    self.abandon();
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn publish(&mut self, metadata: &Metadata) -> Result<Finished> {
         self.make_again_if_removed()?;
         self.flush_group(metadata)?;
         let Some(mut growing) = self.growing.take() else { return Err(self.gone()) };
@@ -200,9 +215,8 @@ impl Writer {
         let finished = growing.finish(metadata, self.key.as_ref())?;
         self.described = Some(metadata.clone());
         check_target(&self.path, self.overwrite)?;
-        let Some(folder) = self.folder.take() else { return Err(self.gone()) };
+        let Some(folder) = &self.folder else { return Err(self.gone()) };
         folder.publish(&self.path, self.overwrite.replace())?;
-        folder.remove()?;
         Ok(finished)
     }
 

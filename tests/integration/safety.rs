@@ -462,6 +462,23 @@ fn broken_import(path: &Path) {
 }
 
 #[test]
+fn an_import_whose_name_is_taken_before_its_end_leaves_nothing() {
+    let place = tempfile::tempdir().unwrap();
+    let at = |name: &str| place.path().join(name);
+    let mut import = Writer::create_for_import(&at("z.parquet"), Overwrite::Never).unwrap();
+    let second = Writer::create_for_import(&at("z.parquet"), Overwrite::Never);
+    assert!(matches!(second, Err(netrec::Error::Busy { .. })));
+    import.push(&fixture::rows(1, 0)[0]).unwrap();
+    fixture::write(&at("other.parquet"), &fixture::rows(3, 4), &fixture::metadata(3));
+    std::fs::rename(at("other.parquet"), at("z.parquet")).unwrap();
+    let before = std::fs::read(at("z.parquet")).unwrap();
+    let finished = import.finish(&fixture::metadata(1));
+    assert!(matches!(finished, Err(netrec::Error::Exists { .. })), "{finished:?}");
+    assert!(!at("z.parquet.d").exists());
+    assert_eq!(std::fs::read(at("z.parquet")).unwrap(), before);
+}
+
+#[test]
 fn what_a_killed_import_leaves_is_said_to_be_one_and_in_nobodys_way() {
     let place = tempfile::tempdir().unwrap();
     let at = |name: &str| place.path().join(name);

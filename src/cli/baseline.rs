@@ -1,4 +1,4 @@
-//! `netrec baseline`: learns what is normal from recordings.
+//! `netrec baseline`: learns from recordings what is normal.
 
 use std::path::PathBuf;
 
@@ -52,7 +52,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
         is_partial = true;
     }
     let (mut learned, mut known, mut foreign) = (0_u64, 0_u64, 0_u64);
-    // File by file: what a baseline counts is days, and each file is learned once.
+    // File by file: a baseline counts days, and learns each file once.
     for file in in_order(files) {
         is_partial |= file.metadata().is_degraded();
         match learn_file(&mut baseline, &file)? {
@@ -87,12 +87,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     Ok(Done::of(is_partial))
 }
 
-/// In the order of time within each host.
+/// Sorted by time within each host.
 fn in_order(files: Vec<CaptureFile>) -> Vec<CaptureFile> {
     sources::sorted(files).into_iter().flatten().collect()
 }
 
-/// Learns a file, if it was not learned before; gives the number of sockets that are not the host's own.
+/// Learns from a file unless that was done before; returns the number of sockets that are not the
+/// host's own.
 fn learn_file(baseline: &mut Baseline, capture: &CaptureFile) -> Result<Option<u64>> {
     let capture_id = capture.sha256()?.to_string();
     if baseline.has_learned(&capture_id) {

@@ -1,7 +1,7 @@
-//! `netrec record --check`: what this user on this host will see and what not, and how to get it.
+//! `netrec record --check`: what this user can and cannot see on this host, and how to see more.
 //!
-//! The code for scripts says whether something could be done about it: what is seen in part though no
-//! privilege is missing (sockets of the kernel itself, say) is so on nearly every host.
+//! The exit code says whether a missing privilege is the cause. Some gaps exist on nearly every
+//! host even with all privileges, such as sockets of the kernel itself.
 
 use serde::Serialize;
 
@@ -12,15 +12,15 @@ use crate::escape;
 use crate::record::{self, Clock as _, Host, HostInfo, MIN_INTERVAL, SourceOptions, SystemClock, Tick};
 use crate::s3::{Access, Client, Url};
 
-/// What a recording would see: what `--json` prints.
+/// The outcome of the check, as `--json` prints it.
 #[derive(Debug, Serialize)]
 struct Outcome {
-    /// Privileges of this process, before those that are not needed are dropped.
+    /// Privileges of this process, before unneeded ones are dropped.
     privileges: Vec<String>,
     sources: Vec<SourceReport>,
     /// Whether a privilege is missing that a source could use.
     lacks_privileges: bool,
-    /// What `setcap` would have to give the program, if it lacks any.
+    /// The capabilities that `setcap` would have to add to the program, if any.
     capabilities: Option<String>,
     /// Where finished captures would go, with --upload.
     upload: Option<UploadCheck>,
@@ -28,14 +28,14 @@ struct Outcome {
     exit_code: u8,
 }
 
-/// Whether finished captures could go where they are to go.
+/// Whether finished captures can be uploaded.
 #[derive(Debug, Serialize)]
 struct UploadCheck {
     /// `s3://bucket/prefix/`.
     to: String,
-    /// Whether the storage answers and knows the credentials.
+    /// Whether the storage answers and accepts the credentials.
     is_reachable: bool,
-    /// In words.
+    /// The result as a sentence.
     detail: String,
 }
 
@@ -78,7 +78,7 @@ pub(super) fn run(
     is_json: bool,
 ) -> Result<Done> {
     let upload = upload.map(UploadCheck::new);
-    // Asked before the sources are opened: opening them drops what only opening needs.
+    // Checked before the sources are opened, because opening them drops privileges.
     let has_all = has_all_privileges(wanted);
     let mut host = record::open_host(wanted)?;
     let sources = probe(host.as_mut())?;
@@ -111,7 +111,7 @@ pub(super) fn run(
 
 fn describe(wanted: SourceOptions, privileges: &[String], sources: &[SourceReport]) {
     let privileges = if privileges.is_empty() { "none".to_owned() } else { privileges.join(", ") };
-    // As they are now: a recording keeps only those that its sources need.
+    // As they are now; a recording keeps only those that its sources need.
     tell!("privileges, before those not needed are dropped: {}", escape::terminal(&privileges));
     for report in sources {
         let sees = match report.status {
@@ -135,7 +135,7 @@ fn probe(host: &mut dyn Host) -> Result<Vec<SourceReport>> {
 #[cfg(target_os = "linux")]
 use record::has_all_privileges;
 
-/// Elsewhere nobody knows.
+/// Other systems have no way to tell.
 #[cfg(not(target_os = "linux"))]
 fn has_all_privileges(_wanted: SourceOptions) -> bool {
     false
@@ -144,7 +144,7 @@ fn has_all_privileges(_wanted: SourceOptions) -> bool {
 #[cfg(target_os = "linux")]
 use record::setcap_names;
 
-/// Elsewhere there is no `setcap`.
+/// Other systems have no `setcap`.
 #[cfg(not(target_os = "linux"))]
 fn setcap_names(_wanted: SourceOptions) -> String {
     String::new()

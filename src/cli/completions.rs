@@ -1,4 +1,4 @@
-//! `netrec completions`: what a shell needs to complete netrec's command line.
+//! `netrec completions`: prints a shell's completion script.
 
 use clap::{Args, CommandFactory as _};
 use clap_complete::Shell;

@@ -1,6 +1,5 @@
-//! Lines of diagnosis on standard error: events as they happen, and each stage with its time when
-//! it ends. Nothing is collected, and nothing costs anything, unless `--verbose` or `NETREC_LOG`
-//! asks for it.
+//! Diagnostics on standard error: events as they happen, and each stage with its duration when it
+//! ends. Disabled, at no cost, unless `--verbose` or `NETREC_LOG` asks for it.
 
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
@@ -15,26 +14,26 @@ use tracing_subscriber::registry::{LookupSpan, Registry};
 
 use crate::{escape, humanize};
 
-/// Prints what is of this level or more important, from now on.
+/// Prints events of this level or above from now on.
 pub(super) fn start(level: Level) {
     let lines = Lines { start: Instant::now() };
     let subscriber = Registry::default().with(LevelFilter::from_level(level)).with(lines);
-    // It fails only if there is one already, which then prints.
+    // This fails only if a subscriber is already set, which then prints.
     let _ = tracing::subscriber::set_global_default(subscriber);
 }
 
-/// One line per event and per stage that ended.
+/// Prints one line per event and per finished stage.
 struct Lines {
     start: Instant,
 }
 
-/// A stage that is going on.
+/// A stage in progress.
 struct Stage {
     began: Instant,
     fields: Fields,
 }
 
-/// What is told of an event or a stage: its message, then `name=value`.
+/// The text of an event or a stage: its message, then `name=value` pairs.
 #[derive(Default)]
 struct Fields(String);
 
@@ -66,12 +65,13 @@ impl Lines {
             _ => "",
         };
         let line = line(self.start.elapsed().as_secs_f64(), importance, text);
-        // In one piece, as threads write at once. Nobody is left to tell if standard error is closed.
+        // Written in one call, because threads write concurrently. If standard error is closed,
+        // there is nowhere to report it.
         let _ = std::io::stderr().write_all(line.as_bytes());
     }
 }
 
-/// Texts may come from a capture, so they are escaped.
+/// Escaped, because texts may come from a capture.
 fn line(since_start_s: f64, importance: &str, text: &str) -> String {
     format!("netrec: [{since_start_s:8.3} s] {importance}{}\n", escape::terminal(text.trim()))
 }

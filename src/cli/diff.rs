@@ -1,4 +1,4 @@
-//! `netrec diff`: what is new between two captures of a host.
+//! `netrec diff`: shows what is new between two captures of a host.
 
 use std::path::{Path, PathBuf};
 
@@ -53,7 +53,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     })
 }
 
-/// A capture that was read.
+/// A capture and what was read from it.
 struct Read {
     file: String,
     metadata: Metadata,

@@ -1,4 +1,4 @@
-//! `netrec dump`: the sockets of a moment or of a time range, for scripts and grep.
+//! `netrec dump`: lists the sockets at a moment or in a time range, for scripts and grep.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -72,7 +72,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
             (rows_between(&cursor, range.ends_us, &filter, arguments.all_rows), is_whole(range))
         }
         (at, _) => {
-            // clap lets one of the two through.
+            // clap guarantees that one of the two is set.
             let at = at.unwrap_or(When::Start).resolve(span_us, None);
             let at = at.map_err(super::time_error(capture.path()))?;
             (rows_at(&mut cursor, at, &filter)?, true)
@@ -90,7 +90,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     Ok(if is_whole { ending(&capture) } else { Done::Degraded })
 }
 
-/// Whether the recording has all of a range; if not, it is said.
+/// Whether the recording covers the whole range; prints a note if not.
 fn is_whole(range: Range) -> bool {
     if let Some(missing) = range.missing {
         super::note(&format!("listed as far as the recording goes: {missing}"));
@@ -98,17 +98,17 @@ fn is_whole(range: Range) -> bool {
     range.missing.is_none()
 }
 
-/// The snapshot that shows a moment, and the events before it.
+/// The snapshot that covers a moment, and the events before it.
 fn rows_at(cursor: &mut Cursor, at_us: i64, filter: &Filter) -> Result<Vec<Row>> {
     let Some(sample) = cursor.showing(at_us)? else { return Ok(Vec::new()) };
     let is_slice = cursor.slice_us().is_some();
-    // Of a slice, the rows are the last ones of the events.
+    // In a slice, the rows are each connection's last event rows.
     let snapshots = sample.rows.into_iter().filter(|row| !is_slice || row.kind == Kind::Snapshot);
     Ok(sample.events.into_iter().chain(snapshots).filter(|row| filter.matches(row)).collect())
 }
 
-/// The rows between two moments, both included, in the order of time: all of them, or the last one
-/// of each connection. DNS questions are no connections, and all of them are there.
+/// The rows between two moments, both included, in time order: all of them, or the last row of each
+/// connection. DNS queries are always all listed.
 fn rows_between(cursor: &Cursor, ends_us: (i64, i64), filter: &Filter, all_rows: bool) -> Vec<Row> {
     let mut every = Vec::new();
     let mut last: BTreeMap<u64, Row> = BTreeMap::new();
@@ -127,7 +127,7 @@ fn rows_between(cursor: &Cursor, ends_us: (i64, i64), filter: &Filter, all_rows:
     every
 }
 
-/// Degraded also when a row group that was needed turned out to be damaged, which is said.
+/// Degraded also if a row group that was needed is damaged, which is reported.
 fn ending(capture: &CaptureFile) -> Done {
     let metadata = capture.metadata_as_read();
     if metadata.recovered != capture.metadata().recovered {

@@ -1,4 +1,4 @@
-//! `netrec explain`: what the detectors do, in the words of the report, and every setting.
+//! `netrec explain`: describes the detectors in the words of the report, and every setting.
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
@@ -8,7 +8,7 @@ use crate::analyze::config::{documented_defaults, wrap};
 use crate::analyze::detectors::{self, DETECTORS};
 use crate::model::detector::{About, Entry};
 
-/// Characters in a line of text.
+/// Line width in characters.
 const WIDTH: usize = 96;
 
 const EXAMPLES: &str = "Examples:\n\

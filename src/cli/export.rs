@@ -1,4 +1,4 @@
-//! `netrec export`: the connections of a capture for other programs.
+//! `netrec export`: writes the connections of a capture for other programs.
 
 use std::path::{Path, PathBuf};
 
@@ -45,7 +45,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Done> {
-    // clap has let only known ids through.
+    // clap accepts only known ids.
     let Some(exporter) = Exporter::find(&arguments.format) else { return Ok(Done::Well) };
     let to_stream = arguments.output.as_deref().is_some_and(paths::is_stream);
     if to_stream && exporter.beside.is_some() {
@@ -79,7 +79,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     Ok(Done::of(metadata.is_degraded()))
 }
 
-/// What was written is said on standard error, as standard output is taken.
+/// The summary goes to standard error, because standard output carries the data.
 fn to_standard_output(exporter: &Exporter, tables: &Tables, metadata: &Metadata) -> Result<()> {
     let mut outcome = Ok(None);
     stdout::document(|out| match (exporter.write)(tables, metadata, &mut Target::stream(out)) {

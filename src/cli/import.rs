@@ -1,4 +1,4 @@
-//! `netrec import`: other tools' files into a capture.
+//! `netrec import`: imports other tools' files into a capture.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -64,7 +64,7 @@ pub(super) fn run(arguments: Arguments) -> Result<Done> {
     Ok(Done::of(imported.metadata.is_degraded()))
 }
 
-/// `conn.log.gz` → `conn.parquet`, in the current folder; a pipe has no name of its own.
+/// `conn.log.gz` → `conn.parquet`, in the current folder. Standard input has no name to derive one from.
 fn default_output(files: &[PathBuf]) -> PathBuf {
     let first = files.first().map_or_else(|| Path::new(""), PathBuf::as_path);
     let is_stream =
@@ -76,7 +76,7 @@ fn default_output(files: &[PathBuf]) -> PathBuf {
     PathBuf::from(output)
 }
 
-/// What was imported, what could not be read, and what to do next.
+/// Prints what was imported, what could not be read, and what to do next.
 fn say(to: &Path, imported: &Imported) {
     let metadata = &imported.metadata;
     let format = metadata.import.as_ref().map_or("", |import| import.format.as_str());

@@ -1,4 +1,4 @@
-//! `netrec info`: what is in a capture, from its metadata, at once.
+//! `netrec info`: describes a capture from its metadata, without reading its rows.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -118,7 +118,7 @@ fn describe(capture: &CaptureFile, is_local: bool) -> String {
     if !metadata.inside.is_empty() {
         line("inside", &metadata.inside.join(", "));
     }
-    // A capture from before there were several has only the one.
+    // Captures of older versions have only the singular field.
     let imports = if metadata.imports.is_empty() { metadata.import.as_slice() } else { &metadata.imports };
     for import in imports {
         line("imported", &format!("{} ({}), SHA-256 {}", import.file, import.format, import.sha256));

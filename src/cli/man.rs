@@ -1,4 +1,4 @@
-//! `netrec man`: the manual pages, from the one definition of the command line.
+//! `netrec man`: manual pages, generated from the definition of the command line.
 
 use std::fs;
 use std::io::Write as _;
@@ -29,7 +29,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     let mut program = super::Arguments::command();
-    // Gives the commands the names of their pages: `netrec-record`.
+    // Sets the page names of the commands, such as `netrec-record`.
     program.build();
     if let Some(folder) = &arguments.output {
         write_all(&program, folder)?;
@@ -40,7 +40,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     Ok(Done::Well)
 }
 
-/// A command by its name; without one the program itself.
+/// A command by its name; without a name, the program itself.
 fn command<'a>(program: &'a Command, name: Option<&str>) -> Result<&'a Command> {
     let Some(name) = name else { return Ok(program) };
     let prefix = format!("{}-", program.get_name());
@@ -56,20 +56,20 @@ fn command<'a>(program: &'a Command, name: Option<&str>) -> Result<&'a Command> 
     })
 }
 
-/// The program, its commands, and theirs.
+/// The program, its commands, and their subcommands.
 fn pages(program: &Command) -> Vec<&Command> {
     let of_command = |command| std::iter::once(command).chain(Command::get_subcommands(command));
-    // `help` has each command once more.
+    // `help` would list each command again.
     let commands = program.get_subcommands().filter(|command| has_page(command)).flat_map(of_command);
     std::iter::once(program).chain(commands.filter(|command| has_page(command))).collect()
 }
 
-/// `netrec-fleet-map`.
+/// The page's name, such as `netrec-fleet-map`.
 fn page_name(command: &Command) -> &str {
     command.get_display_name().unwrap_or(command.get_name())
 }
 
-/// What every page of a command adds to its own help, from the help of the program.
+/// Sections that every command's page takes from the program's help.
 const SHARED: [&str; 2] = ["EXIT STATUS", "ENVIRONMENT"];
 
 fn page(program: &Command, command: &Command) -> Result<Vec<u8>> {
@@ -86,7 +86,7 @@ fn page(program: &Command, command: &Command) -> Result<Vec<u8>> {
     Ok(page)
 }
 
-/// All but the text after the options, which becomes sections of its own.
+/// Renders everything except the text after the options, which becomes separate sections.
 fn render(command: &Command, page: &mut Vec<u8>) -> std::io::Result<()> {
     let man = Man::new(command.clone());
     man.render_title(page)?;
@@ -100,7 +100,7 @@ fn render(command: &Command, page: &mut Vec<u8>) -> std::io::Result<()> {
     Ok(())
 }
 
-/// The paragraphs after the options, each `Heading: text`, by the name of the heading in a manual.
+/// The paragraphs after the options, each `Heading: text`, by section heading.
 fn sections(command: &Command) -> Vec<(String, String)> {
     let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
     let paragraphs = help.split("\n\n").filter(|paragraph| !paragraph.trim().is_empty());
@@ -115,7 +115,7 @@ fn sections(command: &Command) -> Vec<(String, String)> {
     named.collect()
 }
 
-/// A section in the language of manual pages. Lines that begin with a blank stay as they are.
+/// A section in roff. Lines that begin with a blank are kept as they are.
 fn section(heading: &str, text: &str) -> String {
     let is_literal = text.starts_with(' ') && text.contains('\n');
     let text: Vec<String> = text.lines().map(roff).collect();
@@ -127,7 +127,7 @@ fn section(heading: &str, text: &str) -> String {
     }
 }
 
-/// A line with what would be a command or a hyphen to a formatter escaped.
+/// Escapes what a formatter would read as a command or a hyphen.
 fn roff(line: &str) -> String {
     let line = line.replace('\\', "\\e").replace('-', "\\-");
     if line.starts_with(['.', '\'']) { format!("\\&{line}") } else { line }
@@ -140,12 +140,12 @@ fn see_also(program: &Command, command: &Command) -> String {
     format!(".SH \"SEE ALSO\"\n{}\n", list.join(",\n"))
 }
 
-/// `help` prints what every page has.
+/// Whether a command has a page: `help` has none.
 fn has_page(command: &Command) -> bool {
     !command.is_hide_set() && command.get_name() != "help"
 }
 
-/// Writes a page, which everyone may read; an earlier one by netrec is replaced.
+/// Writes a world-readable page, replacing one that netrec wrote.
 fn write(path: &Path, page: &[u8]) -> Result<()> {
     let is_ours = |text: String| text.contains(".TH netrec");
     if path.symlink_metadata().is_ok() && !fs::read_to_string(path).is_ok_and(is_ours) {

@@ -1,16 +1,16 @@
 //! The command line: one file per subcommand, each a function from arguments to an exit code.
 
-/// A line on standard output; an error is kept for [`stdout::finish`].
+/// Prints a line on standard output; [`stdout::finish`] reports an error.
 macro_rules! say {
     ($($text:tt)*) => { $crate::cli::stdout::line(format_args!($($text)*)) };
 }
 
-/// A line of a summary, which `--quiet` leaves out.
+/// Prints a summary line, which `--quiet` omits.
 macro_rules! tell {
     ($($text:tt)*) => { $crate::cli::verbosity::tell(format_args!($($text)*)) };
 }
 
-/// A line of a summary that warns: `--quiet` moves it to standard error.
+/// Prints a warning of the summary, which `--quiet` moves to standard error.
 macro_rules! caution {
     ($($text:tt)*) => { $crate::cli::verbosity::caution(format_args!($($text)*)) };
 }
@@ -51,19 +51,19 @@ use crate::capture::{CaptureFile, Cursor, Metadata};
 use crate::escape;
 use crate::{Error, Result, memory, parallel};
 
-/// How a command ended, if it did not fail.
+/// How a command ended if it did not fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Done {
-    /// All is well: exit code 0.
+    /// Success: exit code 0.
     Well,
-    /// The work is done, but the capture misses something that it set out to record: exit code 3.
+    /// The work is done, but the capture lacks something that was requested: exit code 3.
     Degraded,
     /// The work is done, and what the caller asked about was found: exit code 10.
     Found,
 }
 
 impl Done {
-    /// The work is done, and something that it set out to see is missing or not.
+    /// The work is done; degraded or not.
     fn of(is_degraded: bool) -> Self {
         if is_degraded { Self::Degraded } else { Self::Well }
     }
@@ -151,7 +151,7 @@ enum Command {
 }
 
 impl Command {
-    /// Whether it makes tables, whose library does not come back from a system without threads.
+    /// Whether it builds tables, whose library aborts on a system without threads.
     fn analyzes(&self) -> bool {
         matches!(
             self,
@@ -165,11 +165,11 @@ impl Command {
     }
 }
 
-/// What is a large allocation: a column of a piece of a table, and not one of a batch of rows, which
-/// the next batch needs again.
+/// The size of a large allocation: a table column is one; a column of a batch, which the next batch
+/// needs again, is not.
 const LARGE_BYTES: i32 = 128 << 10;
 
-/// What stays in the heap of an analysis: some batches of rows.
+/// Free memory that an analysis keeps in its heap: a few batches of rows.
 const KEPT_BYTES: i32 = 4 << 20;
 
 /// The program: parses, runs, and maps the result to an exit code.
@@ -178,14 +178,14 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return usage(&error),
     };
-    // A file that may not grow further is an error to be told, and no reason to die without a word.
+    // Exceeding the file size limit is reported as an error instead of killing the process.
     #[cfg(unix)]
     // SAFETY: no handler is installed; the signal is ignored, and the write fails.
     unsafe {
         libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
     }
-    // An import asks for the same columns again with each row group: the system would take a tenth
-    // of its time to give them.
+    // An import allocates the same columns for each row group; getting them from the system each
+    // time would take a tenth of its run time.
     if !matches!(arguments.command, Command::Import(_)) {
         memory::give_back_from(LARGE_BYTES);
     }
@@ -224,14 +224,14 @@ pub fn main() -> ExitCode {
         Command::Completions(arguments) => Ok(completions::run(&arguments)),
         Command::Man(arguments) => man::run(&arguments),
     };
-    // A command that failed has more to say than its output.
+    // If the command failed, its error matters more than one of standard output.
     conclude(result.and_then(|done| stdout::finish().map(|()| done)))
 }
 
 /// Prints help or the version on standard output, and wrong usage on standard error.
 fn usage(error: &clap::Error) -> ExitCode {
     if error.use_stderr() {
-        // Nobody is left to tell if standard error is closed.
+        // If standard error is closed, there is nowhere to report it.
         let _ = error.print();
         return ExitCode::from(2);
     }
@@ -244,18 +244,19 @@ fn usage(error: &clap::Error) -> ExitCode {
     conclude(stdout::finish().map(|()| Done::Well))
 }
 
-/// A sentence on standard error, with everything in it escaped.
+/// Prints a sentence on standard error, with everything in it escaped.
 fn note(sentence: &str) {
-    // Nobody is left to tell if standard error is closed.
+    // If standard error is closed, there is nowhere to report it.
     let _ = writeln!(std::io::stderr(), "netrec: {}", escape::terminal(sentence));
 }
 
-/// A path as it is shown on a terminal.
+/// A path as shown on a terminal.
 fn shown(path: &Path) -> String {
     escape::terminal(&path.display().to_string())
 }
 
-/// Opens a capture, here or in object storage, and says on standard error if it had to be recovered or is damaged.
+/// Opens a capture, local or in object storage, and notes on standard error if it was recovered or
+/// is damaged.
 fn open(path: &Path) -> Result<CaptureFile> {
     let capture = storage::open(path).map_err(|error| paths::with_suggestion(path, error))?;
     if capture.metadata().recovered.is_some() {
@@ -271,10 +272,10 @@ fn warn_recovered(metadata: &Metadata) {
     }
 }
 
-/// First and last moment of a recording, its quiet ends included; µs since the Unix epoch.
+/// First and last moment of a recording, including quiet periods at both ends; µs since the Unix epoch.
 ///
 /// # Errors
-/// [`Error::Time`] for a capture without a row.
+/// [`Error::Time`] for a capture without rows.
 fn span_us(cursor: &Cursor) -> Result<(i64, i64)> {
     let capture = cursor.capture();
     let Some((first, last)) = cursor.span_us() else {
@@ -283,17 +284,17 @@ fn span_us(cursor: &Cursor) -> Result<(i64, i64)> {
     };
     let metadata = capture.metadata();
     let (start, end) = (metadata.start_us, metadata.end_us);
-    // A clock that was set back, or a file that claims anything, widens no range.
+    // A clock that was set back, or a hostile file, must not widen the range.
     let is_plausible = start > 0 && start <= first && end >= last;
     Ok(if is_plausible { (start, end) } else { (first, last) })
 }
 
-/// For `map_err`: a time that a capture does not have.
+/// For `map_err`: a time that is not in the capture.
 fn time_error<E: ToString>(path: &Path) -> impl FnOnce(E) -> Error {
     move |reason| Error::Time { path: path.to_path_buf(), reason: reason.to_string() }
 }
 
-/// Fails where there is nothing to draw on, and says what to use there.
+/// Fails if standard output is not a terminal, and says what to use instead.
 fn need_terminal(instead: &str) -> Result<()> {
     let refuse = |reason: String| {
         Err(Error::io("use", "the terminal")(std::io::Error::other(format!("{reason}; {instead}"))))
@@ -321,7 +322,7 @@ fn conclude(result: Result<Done>) -> ExitCode {
         Ok(Done::Degraded) => ExitCode::from(3),
         Ok(Done::Found) => ExitCode::from(10),
         Err(error) => {
-            // The message may quote a file name or a column that someone hostile chose.
+            // The message may quote a hostile file name or column.
             note(&error.to_string());
             ExitCode::from(if matches!(error, Error::Usage(_)) { 2 } else { 1 })
         }

@@ -1,7 +1,7 @@
-//! File names on the command line: which of them may be `-`.
+//! File names on the command line, and which of them may be `-`.
 //!
-//! `-` is standard input or output where a stream makes sense, and elsewhere refused with a
-//! sentence; it is never the name of a file.
+//! `-` is standard input or output where a stream makes sense, and refused with a message
+//! elsewhere; it is never a file name.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -12,10 +12,10 @@ use crate::escape;
 use crate::s3::Url;
 use crate::{Error, suggest};
 
-/// Files of a folder that are compared with a name that is not there.
+/// Maximum number of files in a folder that are compared with a misspelt name.
 const MOST_NEIGHBOURS: usize = 10_000;
 
-/// A capture that is read, here or in object storage.
+/// A capture to read, local or in object storage.
 pub(super) fn capture() -> impl TypedValueParser<Value = PathBuf> {
     no_stream(
         "a capture is read from its end, so it cannot come from standard input: save it to a file \
@@ -23,22 +23,22 @@ pub(super) fn capture() -> impl TypedValueParser<Value = PathBuf> {
     )
 }
 
-/// A capture of this machine that is read.
+/// A local capture to read.
 pub(super) fn local_capture() -> impl TypedValueParser<Value = PathBuf> {
     refusing("this must be a file, not a standard stream")
 }
 
-/// A capture that is written.
+/// A capture to write.
 pub(super) fn new_capture() -> impl TypedValueParser<Value = PathBuf> {
     refusing("a capture is completed at its end, so it cannot go to standard output: name a file")
 }
 
-/// A folder of a report.
+/// The folder of a report.
 pub(super) fn folder() -> impl TypedValueParser<Value = PathBuf> {
     refusing("a report is a folder, so it cannot go to standard output: name a folder")
 }
 
-/// The same, or objects below a prefix.
+/// A folder, or objects under a prefix.
 pub(super) fn folder_or_url() -> impl TypedValueParser<Value = PathBuf> {
     no_stream("a report is a folder, so it cannot go to standard output: name a folder")
 }
@@ -48,12 +48,12 @@ pub(super) fn file() -> impl TypedValueParser<Value = PathBuf> {
     refusing("this must be a file, not a standard stream")
 }
 
-/// Whether a path stands for a standard stream.
+/// Whether a path means a standard stream.
 pub(super) fn is_stream(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-/// An error about a file that is not there, with the file beside it that was probably meant.
+/// An error about a missing file that suggests the file that was probably meant.
 pub(super) fn with_suggestion(path: &Path, error: Error) -> Error {
     let is_missing = matches!(&error, Error::Io { source, .. } if source.kind() == ErrorKind::NotFound);
     match is_missing.then(|| neighbour(path)).flatten() {
@@ -62,7 +62,7 @@ pub(super) fn with_suggestion(path: &Path, error: Error) -> Error {
     }
 }
 
-/// The file in the same folder whose name is nearest.
+/// The file in the same folder with the most similar name.
 fn neighbour(path: &Path) -> Option<PathBuf> {
     let name = path.file_name()?.to_str()?;
     let folder = path.parent()?;
@@ -74,7 +74,7 @@ fn neighbour(path: &Path) -> Option<PathBuf> {
     Some(folder.join(near))
 }
 
-/// A file or folder of this machine.
+/// A local file or folder.
 fn refusing(reason: &'static str) -> impl TypedValueParser<Value = PathBuf> {
     no_stream(reason).try_map(|path| {
         if Url::is_url(&path) {

@@ -1,5 +1,4 @@
-//! Progress on standard error, a named step for each stage of the work; silent where that is no
-//! terminal.
+//! Progress on standard error, with a named step per stage; silent if that is not a terminal.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -10,11 +9,11 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use super::verbosity;
 use crate::humanize;
 
-/// How often a stage without a measure shows that it goes on.
+/// How often the spinner turns in a stage of unknown length.
 const TURN: Duration = Duration::from_millis(250);
 
-/// The stages of a command. The first one has a measure, and leads to the second when it is
-/// complete, so that no bar stands at 100 % while something else runs.
+/// The stages of a command. The first one has a known length and leads to the second when complete,
+/// so that no bar stays at 100 % while something else runs.
 pub(super) struct Stages {
     bar: ProgressBar,
     names: &'static [&'static str],
@@ -40,7 +39,7 @@ impl Stages {
         stages
     }
 
-    /// How far the first stage is.
+    /// Sets the progress of the first stage.
     pub(super) fn show(&self, done: u64) {
         self.bar.set_position(done);
         if self.bar.length().is_some_and(|total| total > 0 && done >= total) {
@@ -48,13 +47,13 @@ impl Stages {
         }
     }
 
-    /// How far the first stage is, and how far it goes.
+    /// Sets the progress and the length of the first stage.
     pub(super) fn show_of(&self, done: u64, total: u64) {
         self.bar.set_length(total);
         self.show(done);
     }
 
-    /// A later stage begins, unless it has begun.
+    /// Enters a later stage, unless it has begun.
     pub(super) fn enter(&self, stage: usize) {
         if stage >= self.names.len() || self.at.fetch_max(stage, Ordering::SeqCst) >= stage {
             return;
@@ -78,10 +77,10 @@ impl Drop for Stages {
     }
 }
 
-/// A line of text that is replaced at each change.
+/// A line of text that each change replaces.
 pub(super) fn line() -> ProgressBar {
     let bar = ProgressBar::with_draw_target(None, target());
-    // No thread turns the wheel: each change of the text does.
+    // No thread turns the spinner; each change of the text does.
     bar.set_style(style("{spinner} {wide_msg}"));
     bar
 }
@@ -95,7 +94,7 @@ fn target() -> ProgressDrawTarget {
 }
 
 fn style(template: &str) -> ProgressStyle {
-    // The templates are constants of this file; a wrong one would only lose its looks.
+    // The templates are constants of this file; a wrong one would only lose its formatting.
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     style
         .with_key("left", Shown(|state| humanize::duration(whole(state.eta()))))
@@ -108,12 +107,12 @@ fn of(state: &ProgressState, text: fn(u64) -> String) -> String {
     format!("{} of {}", text(state.pos()), text(state.len().unwrap_or(0)))
 }
 
-/// Whole seconds: a tenth of one is not known beforehand.
+/// Rounds to whole seconds: an estimate has no tenths.
 fn whole(time: Duration) -> Duration {
     Duration::from_secs(time.as_secs())
 }
 
-/// A key of a template.
+/// A key in a template.
 #[derive(Clone, Copy)]
 struct Shown(fn(&ProgressState) -> String);
 

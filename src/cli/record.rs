@@ -1,4 +1,4 @@
-//! `netrec record`: this host into a capture file.
+//! `netrec record`: records this host into a capture file.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -67,7 +67,7 @@ pub(super) struct Arguments {
     upload: Option<Url>,
 }
 
-/// Sources that look at packets, and so only on demand.
+/// Sources that read packets and are therefore off by default.
 #[derive(Debug, Args)]
 pub(super) struct Sources {
     /// Count UDP payload per socket and remote, from packet headers (Linux, as root)
@@ -82,7 +82,7 @@ pub(super) struct Sources {
     no_bpf: bool,
 }
 
-/// Who may read what is recorded.
+/// Who may read the recorded captures.
 #[derive(Debug, Args)]
 struct Access {
     /// Let the group of the recorder read finished captures, for a service whose captures others analyze;
@@ -91,7 +91,7 @@ struct Access {
     group_readable: bool,
 }
 
-/// For a recording that goes on for months.
+/// Options for recordings that run for months.
 #[derive(Debug, Args)]
 #[command(
     next_help_heading = "Rotation: several files, each a complete capture, named FILE-START.parquet",
@@ -136,7 +136,8 @@ pub(super) fn run(arguments: Arguments) -> Result<Done> {
     if arguments.check {
         return check::run(wanted, &HostInfo::read(), arguments.upload.as_ref(), arguments.json);
     }
-    // The files with credentials may be for this user alone, and not for who is left below.
+    // The credential files may be readable only by the current user, so they are read before
+    // privileges are dropped.
     let storage = arguments.upload.map(|url| Client::from_environment().map(|client| (client, url)));
     let storage = storage.transpose()?;
     let mut facts = HostInfo::read();
@@ -145,7 +146,7 @@ pub(super) fn run(arguments: Arguments) -> Result<Done> {
     let host_name = facts.host_name.as_deref();
     let path = arguments.output.unwrap_or_else(|| {
         if rotation.is_wanted() {
-            // Each file gets the time of its own start.
+            // Each file is named after its own start.
             series_name(host_name).into()
         } else {
             capture_name(host_name, SystemClock.now().ts_us).into()
@@ -187,8 +188,8 @@ pub(super) fn run(arguments: Arguments) -> Result<Done> {
     Ok(Done::of(cut_short || !is_uploaded || recording.metadata.is_degraded()))
 }
 
-/// Waits for what is still being uploaded, and says what became of it; whether everything is confirmed.
-/// With rotation, another recording goes on with what is left.
+/// Waits for pending uploads and reports their outcome; returns whether all are confirmed. With
+/// rotation, another recording continues with the rest.
 fn finish_uploads(upload: &Upload, stop: &Stop, goes_on: bool) -> bool {
     let line = progress::line();
     line.set_message("uploading (Ctrl-C ends)");
@@ -218,7 +219,7 @@ fn parse_url(text: &str) -> Result<Url, String> {
     text.parse()
 }
 
-/// Which sources opened, and why others did not, for `--verbose`.
+/// Logs which sources opened, and why others did not, for `--verbose`.
 fn log_sources(sources: &[SourceReport]) {
     for SourceReport { name, status, detail } in sources {
         match status {
@@ -229,7 +230,7 @@ fn log_sources(sources: &[SourceReport]) {
     }
 }
 
-/// Makes room for a capture where an earlier one was broken off, and says so.
+/// Moves an interrupted recording out of the way, with a message.
 pub(super) fn set_aside(path: &Path) -> Result<()> {
     match capture::set_aside(path)? {
         Aside::Nothing => {}
@@ -243,7 +244,7 @@ pub(super) fn set_aside(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Keeps only what the sources need, and notes what that is.
+/// Drops all privileges that the sources do not need, and notes which are kept.
 #[cfg(target_os = "linux")]
 pub(super) fn give_up_privileges(wanted: SourceOptions, path: &Path, facts: &mut HostInfo) -> Result<()> {
     record::limit_privileges(wanted, path.parent().unwrap_or(Path::new(".")))
@@ -293,7 +294,7 @@ fn show(line: &ProgressBar, plan: &Plan, progress: &Progress) {
     } else {
         String::new()
     };
-    // Until the first row group is full, all there is on disk is the file's first four bytes.
+    // Until the first row group is full, only the file's first four bytes are on disk.
     let size = match progress.bytes {
         bytes if bytes < 1024 => "in memory".to_owned(),
         bytes => humanize::bytes(bytes as f64),
@@ -307,7 +308,7 @@ fn show(line: &ProgressBar, plan: &Plan, progress: &Progress) {
     ));
 }
 
-/// A file that is complete, and what became of those before it.
+/// Reports a complete file, and what happened to earlier ones.
 fn say_finished(file: &FinishedFile) {
     let (bytes, rows) = (file.finished.bytes as f64, file.finished.rows);
     tell!("{}: {}, {}", shown(&file.path), humanize::bytes(bytes), humanize::plural(rows, "row"));
@@ -326,7 +327,7 @@ fn say_finished(file: &FinishedFile) {
     }
 }
 
-/// To whom a file belongs that was made through sudo.
+/// Reports the owner of a file that was recorded through sudo.
 pub(super) fn say_owner(finished: &Finished) {
     let name = std::env::var("SUDO_USER").ok().filter(|name| !name.is_empty());
     match (finished.given_to, User::behind_sudo()) {
@@ -341,12 +342,12 @@ pub(super) fn say_owner(finished: &Finished) {
     }
 }
 
-/// What was recorded, what could not be seen, and what to do next.
+/// Prints what was recorded, what could not be seen, and what to do next.
 pub(super) fn say(plan: &Plan, recording: &Recording) {
     let metadata = &recording.metadata;
     recording.notes.iter().for_each(|note| super::note(note));
     let Some((last, earlier)) = recording.files.split_last() else {
-        // Its last file was completed, and told of, when the disk was full.
+        // Its last file was completed, and reported, when the disk was full.
         tell!(
             "{} in {} over {} ({}); nothing after the disk filled up",
             humanize::plural(recording.connections, "socket"),
@@ -367,7 +368,7 @@ pub(super) fn say(plan: &Plan, recording: &Recording) {
         humanize::seconds(metadata.duration_s()),
         humanize::plural(metadata.rows, "row"),
     );
-    // What a full disk took is said below, and no interval would have kept it.
+    // Losses caused by a full disk are reported below; no other interval would have avoided them.
     let without_room: u64 = metadata.pauses.iter().map(|pause| pause.ticks).sum();
     let late = metadata.ticks_late.saturating_sub(without_room);
     if late > 0 {

@@ -1,4 +1,4 @@
-//! `netrec recover`: a finished capture of a recording that was broken off.
+//! `netrec recover`: turns an interrupted recording into a finished capture.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! `netrec replay`: a recording in the terminal.
+//! `netrec replay`: plays a recording in the terminal.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -53,7 +53,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     let span_us = super::span_us(&cursor)?;
     let at_us = arguments.at.resolve(span_us, None).map_err(super::time_error(capture.path()))?;
     super::need_terminal("netrec dump lists the same as text")?;
-    // The time line has rows at both ends.
+    // The timeline has rows at both ends.
     let rows_us = cursor.span_us().unwrap_or(span_us);
     let geo = Arc::new(Databases::open(&arguments.geoip)?);
     let file = match arguments.captures.as_slice() {

@@ -1,4 +1,4 @@
-//! Which captures a command reads: files, folders and patterns, and which of them are one recording.
+//! Which captures a command reads (files, folders and patterns), and which of them form one recording.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -9,41 +9,41 @@ use crate::capture::{self, CaptureFile};
 use crate::replay::When;
 use crate::{Error, Result, humanize};
 
-/// Folders below the one that was named into which is looked.
+/// How many levels of subfolders are searched.
 const MOST_DEPTH: usize = 8;
 
-/// Captures that are taken from folders; more than a century of hours.
+/// Maximum number of captures from folders: more than a century of hourly files.
 const MOST_FILES: usize = 1_000_000;
 
-/// The ending of a capture, and of the folder in which one is being recorded.
+/// The ending of a capture; its folder while recording has it too.
 pub(super) const ENDING: &str = ".parquet";
 
-/// What makes a pattern of a name.
+/// Characters that make a name a pattern.
 pub(super) const WILDCARDS: [char; 4] = ['*', '?', '[', '{'];
 pub(super) const UNFINISHED: &str = ".parquet.d";
 
-/// A capture to be read.
+/// A capture to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Source {
     pub(super) path: PathBuf,
-    /// It was named itself, and not found in a folder: that it cannot be read is then an error.
+    /// Whether it was named itself rather than found in a folder: failing to read it is then an error.
     pub(super) is_named: bool,
 }
 
-/// Captures that were opened.
+/// The outcome of opening captures.
 #[derive(Debug, Default)]
 pub(super) struct Opened {
     pub(super) files: Vec<CaptureFile>,
-    /// Those that could not be read.
+    /// The captures that could not be read.
     pub(super) failed: Vec<(Source, Error)>,
 }
 
-/// The captures that names on the command line stand for, in their order; those of a folder or a
-/// pattern sorted by name.
+/// Expands names on the command line into captures, in their order; those of a folder or a pattern
+/// are sorted by name.
 ///
 /// # Errors
 /// [`Error::Io`] if a folder cannot be read, [`Error::NotACapture`] if it contains no capture or
-/// nothing fits a pattern.
+/// nothing matches a pattern.
 pub(super) fn expand(names: &[PathBuf]) -> Result<Vec<Source>> {
     let mut sources = Vec::new();
     for name in names {
@@ -68,10 +68,10 @@ pub(super) fn expand(names: &[PathBuf]) -> Result<Vec<Source>> {
     Ok(sources)
 }
 
-/// The captures that names stand for, of which those that were named themselves are there.
+/// Expands names into captures, and checks that the files that were named exist.
 ///
 /// # Errors
-/// As [`expand`]; [`Error::Io`] or [`Error::Misspelt`] for a name of which there is nothing.
+/// As [`expand`]; [`Error::Io`] or [`Error::Misspelt`] if a named file does not exist.
 pub(super) fn expand_existing(names: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let sources = expand(names)?;
     for source in sources.iter().filter(|source| source.is_named) {
@@ -88,7 +88,7 @@ pub(super) fn expand_existing(names: &[PathBuf]) -> Result<Vec<PathBuf>> {
     Ok(sources.into_iter().map(|source| source.path).collect())
 }
 
-/// Opens captures. What had to be recovered is said.
+/// Opens captures, and reports those that had to be recovered.
 pub(super) fn open(sources: Vec<Source>) -> Opened {
     raise_file_limit();
     let mut opened = Opened::default();
@@ -101,10 +101,10 @@ pub(super) fn open(sources: Vec<Source>) -> Opened {
     opened
 }
 
-/// Opens what names on the command line stand for as one recording.
+/// Opens the captures named on the command line as one recording.
 ///
 /// # Errors
-/// What a file that was named says; [`Error::Usage`] if the files are several recordings.
+/// The error of a file that was named; [`Error::Usage`] if the files are several recordings.
 pub(super) fn open_one(names: &[PathBuf]) -> Result<CaptureFile> {
     let sources = expand(names)?;
     if let [Source { path, is_named: true }] = sources.as_slice() {
@@ -120,7 +120,7 @@ pub(super) fn open_one(names: &[PathBuf]) -> Result<CaptureFile> {
     Ok(with_unread(joined, unread))
 }
 
-/// The recordings that the files are; that one is there twice is said.
+/// Groups files into recordings; reports a file that occurs twice.
 pub(super) fn sorted(files: Vec<CaptureFile>) -> Vec<Vec<CaptureFile>> {
     let sorted = capture::recordings(files);
     for copy in &sorted.copies {
@@ -138,10 +138,10 @@ pub(super) fn with_unread(mut capture: CaptureFile, unread: Vec<String>) -> Capt
     capture
 }
 
-/// Says which files of folders could not be read, and gives it in sentences.
+/// Reports which files found in folders could not be read, and returns the messages.
 ///
 /// # Errors
-/// The first one that was named itself.
+/// The first error of a file that was named itself.
 fn unread(failed: Vec<(Source, Error)>) -> Result<Vec<String>> {
     failed
         .into_iter()
@@ -149,17 +149,17 @@ fn unread(failed: Vec<(Source, Error)>) -> Result<Vec<String>> {
         .collect()
 }
 
-/// Says on standard error that a file is left out.
+/// Reports on standard error that a file is left out.
 pub(super) fn said(error: &Error) -> String {
     let sentence = format!("{error}.");
     super::note(&format!("left out: {error}"));
     sentence
 }
 
-/// A range of time of the recording, if one was asked for.
+/// Restricts a recording to a time range, if one was requested.
 ///
 /// # Errors
-/// [`Error::Time`] if the recording has none of it.
+/// [`Error::Time`] if the recording has nothing in that range.
 pub(super) fn within(capture: CaptureFile, since: Option<When>, until: Option<When>) -> Result<CaptureFile> {
     if since.is_none() && until.is_none() {
         return Ok(capture);
@@ -177,7 +177,7 @@ pub(super) fn within(capture: CaptureFile, since: Option<When>, until: Option<Wh
     Ok(capture.within(range.ends_us))
 }
 
-/// What a recording is called: the name of its file, or the pattern that those of its files fit.
+/// The name of a recording: its file's name, or the pattern that its files' names match.
 pub(super) fn name_of(capture: &CaptureFile) -> String {
     match &capture.metadata().joined {
         Some(joined) => joined.pattern.clone(),
@@ -185,7 +185,7 @@ pub(super) fn name_of(capture: &CaptureFile) -> String {
     }
 }
 
-/// What files made of it are called by: `web` for `web.parquet` and for `web-*.parquet`.
+/// The stem for files derived from it: `web` for `web.parquet` and for `web-*.parquet`.
 pub(super) fn stem_of(capture: &CaptureFile) -> PathBuf {
     match &capture.metadata().joined {
         Some(joined) => {
@@ -196,7 +196,7 @@ pub(super) fn stem_of(capture: &CaptureFile) -> PathBuf {
     }
 }
 
-/// A line about a recording that was read from several files; none for one file.
+/// A line about a recording of several files; `None` for one file.
 pub(super) fn description(capture: &CaptureFile) -> Option<String> {
     let joined = capture.metadata().joined.as_ref()?;
     let gaps = match joined.gaps.len() as u64 {
@@ -222,7 +222,7 @@ fn not_one(names: &[PathBuf], unread: Vec<String>) -> Error {
     }
 }
 
-/// Whether a name stands for the files of a folder or a pattern.
+/// Whether a name means the files of a folder or a pattern.
 pub(super) fn is_several(name: &Path) -> bool {
     match storage::url_of(name) {
         Ok(Some(url)) => storage::is_several(&url),
@@ -230,13 +230,13 @@ pub(super) fn is_several(name: &Path) -> bool {
     }
 }
 
-/// Whether it is a folder with captures, and not one in which a capture is being recorded.
+/// Whether it is a folder of captures rather than the folder of a recording in progress.
 fn is_folder_of_captures(path: &Path) -> bool {
     path.is_dir() && path.extension().is_none_or(|extension| extension != "d")
 }
 
-/// The folder in which a pattern begins to have wildcards, and the pattern; none for a plain name, and
-/// for a file whose name has such characters.
+/// The folder above the first wildcard of a pattern, and the pattern; `None` for a plain name, and
+/// for an existing file whose name has such characters.
 fn pattern_of(name: &Path) -> Option<(PathBuf, GlobMatcher)> {
     let has_wildcard = |part: &str| part.contains(WILDCARDS);
     let text = name.to_str()?;
@@ -249,8 +249,8 @@ fn pattern_of(name: &Path) -> Option<(PathBuf, GlobMatcher)> {
     Some((folder, glob.compile_matcher()))
 }
 
-/// The captures in a folder and those below it, by name. A recording that is not finished is named by
-/// the capture that it will be.
+/// The captures in a folder and its subfolders, by name. An unfinished recording is listed under
+/// the name of its future capture.
 fn captures_in(folder: &Path, is_wanted: &dyn Fn(&Path) -> bool) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     collect(folder, MOST_DEPTH, &mut found)?;
@@ -266,7 +266,7 @@ fn collect(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<()> 
         let entry = entry.map_err(Error::io("read", listed))?;
         let name = entry.file_name();
         let (path, text) = (folder.join(&name), name.to_string_lossy().into_owned());
-        // A link may lead back to where it stands.
+        // A link could point to a parent folder.
         let kind = entry.file_type().map_err(Error::io("read", &path))?;
         if kind.is_dir() && text.ends_with(UNFINISHED) {
             found.push(path.with_extension(""));
@@ -283,10 +283,10 @@ fn collect(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<()> 
     Ok(())
 }
 
-/// Lets the program hold as many files open as it may: a year of hours is more than the usual limit.
+/// Raises the limit of open files to its maximum: a year of hourly files exceeds the usual one.
 pub(super) fn raise_file_limit() {
     #[cfg(unix)]
-    // SAFETY: both calls are given a limit that lives here; that one fails leaves the limit as it was.
+    // SAFETY: both calls get a limit that outlives them; if one fails, the limit stays as it was.
     unsafe {
         let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
         if libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) == 0 {

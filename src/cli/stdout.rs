@@ -1,6 +1,6 @@
-//! Standard output, of which no error is lost: a command writes as if nothing could go wrong, and
-//! [`finish`] turns the first error into exit code 1. A reader that has seen enough
-//! (`netrec info FILE | head -1`) is no error.
+//! Standard output that loses no error: a command writes as if nothing could go wrong, and
+//! [`finish`] turns the first error into exit code 1. A reader that closes the pipe early (`netrec
+//! info FILE | head -1`) is no error.
 
 use std::fmt;
 use std::io::{self, BufWriter, Write};
@@ -8,7 +8,7 @@ use std::sync::Mutex;
 
 use crate::{Error, Result};
 
-/// The first error; the process has one standard output, so there is one of these.
+/// The first error. Static, because the process has one standard output.
 static FIRST_ERROR: Mutex<Option<io::Error>> = Mutex::new(None);
 
 /// Writes a line.
@@ -22,13 +22,13 @@ pub(super) fn document(content: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
     note(at_start::check().and_then(|()| content(&mut out)).and_then(|()| out.flush()));
 }
 
-/// Hands over what is still buffered.
+/// Flushes what is still buffered.
 ///
 /// # Errors
 /// [`Error::Stdout`] if anything since the start could not be written.
 pub(super) fn finish() -> Result<()> {
     note(io::stdout().flush());
-    // A thread that panicked while it held the lock has left the value whole.
+    // A thread that panicked while holding the lock cannot have left the value half-written.
     let first = FIRST_ERROR.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
     first.map_or(Ok(()), |error| Err(Error::Stdout(error)))
 }
@@ -42,8 +42,8 @@ fn note(written: io::Result<()>) {
     first.get_or_insert(error);
 }
 
-/// Whether there was a standard output when the program was started. Rust opens `/dev/null` where there
-/// is none (`netrec info FILE >&-`), before `main`, and all output would vanish there without an error.
+/// Whether standard output was open when the program started. Before `main`, Rust opens `/dev/null`
+/// in place of a closed one (`netrec info FILE >&-`), and all output would vanish without an error.
 #[cfg(any(target_os = "linux", target_vendor = "apple"))]
 mod at_start {
     use std::io;
@@ -51,7 +51,7 @@ mod at_start {
 
     static WAS_CLOSED: AtomicBool = AtomicBool::new(false);
 
-    /// What the system runs before it runs Rust.
+    /// Runs before Rust's own start-up code.
     #[used]
     #[cfg_attr(target_os = "linux", unsafe(link_section = ".init_array"))]
     #[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__mod_init_func"))]
@@ -71,18 +71,18 @@ mod at_start {
 
 #[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
 mod at_start {
-    /// Elsewhere nobody knows.
+    /// Other systems have no way to tell.
     pub(super) fn check() -> std::io::Result<()> {
         Ok(())
     }
 }
 
-/// Whether the reader is gone: of a pipe, or of a terminal that was closed.
+/// Whether the reader of a pipe or a terminal is gone.
 fn nobody_reads(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::BrokenPipe || is_closed_terminal(error)
 }
 
-/// A terminal that was closed answers EIO, which on a disk is a fault of the disk.
+/// A closed terminal returns EIO, which on a disk is a disk fault.
 #[cfg(unix)]
 fn is_closed_terminal(error: &io::Error) -> bool {
     use std::os::fd::AsFd as _;

@@ -1,7 +1,7 @@
-//! Captures and reports in object storage: `s3://bucket/key` where a path may stand.
+//! Captures and reports in object storage: `s3://bucket/key` wherever a path is accepted.
 //!
-//! An object is fetched into a file without a name, which is private and gone with the program, however it
-//! ends. It is called by its URL wherever its name shows.
+//! An object is fetched into an unnamed private file, which disappears with the program however it
+//! ends. It is shown by its URL everywhere.
 
 use std::fs::File;
 use std::io::{Seek as _, SeekFrom, Write as _};
@@ -17,22 +17,22 @@ use crate::s3::{Client, Url, nameless};
 use crate::safe_fs::Room;
 use crate::{Error, Result};
 
-/// The end of a capture, which has what it says about itself; a longer footer is asked for again.
+/// Bytes fetched from the end of a capture to read its metadata; a longer footer takes a second request.
 const TAIL_BYTES: u64 = 128 << 10;
 
-/// The longest footer that is read without the rest.
+/// The longest footer that is fetched without the rest.
 const MOST_TAIL_BYTES: u64 = 64 << 20;
 
-/// What a Parquet file ends with: the length of its footer, and four letters.
+/// The end of a Parquet file: footer length and magic.
 const END_BYTES: u64 = 8;
 
-/// The storage of the environment.
+/// The storage that the environment configures.
 static CLIENT: OnceLock<Client> = OnceLock::new();
 
-/// The storage of the environment; its connections are kept.
+/// The storage that the environment configures; its connections are kept open.
 ///
 /// # Errors
-/// [`Error::Usage`] if there are no credentials, or a setting cannot be used.
+/// [`Error::Usage`] if credentials are missing or a setting is invalid.
 pub(super) fn client() -> Result<&'static Client> {
     if let Some(client) = CLIENT.get() {
         return Ok(client);
@@ -41,16 +41,16 @@ pub(super) fn client() -> Result<&'static Client> {
     Ok(CLIENT.get_or_init(|| client))
 }
 
-/// The object that a name on the command line stands for; none for a file.
+/// Parses a name on the command line as an object's URL; `None` for a file.
 ///
 /// # Errors
-/// [`Error::Usage`] if it begins like one and is none.
+/// [`Error::Usage`] if it begins like a URL and is not valid.
 pub(super) fn url_of(name: &Path) -> Result<Option<Url>> {
     let usage = |reason: String| Error::Usage(format!("{} is not read: {reason}", name.display()));
     Url::of_path(name).transpose().map_err(usage)
 }
 
-/// Opens a capture, here or there.
+/// Opens a capture, local or in object storage.
 ///
 /// # Errors
 /// As [`CaptureFile::open`]; [`Error::Storage`].
@@ -61,7 +61,7 @@ pub(super) fn open(path: &Path) -> Result<CaptureFile> {
     }
 }
 
-/// Fetches an object. It may take half of the room that is free for temporary files.
+/// Fetches an object. It may use half of the free space for temporary files.
 ///
 /// # Errors
 /// [`Error::Storage`], [`Error::Io`].
@@ -73,7 +73,7 @@ pub(super) fn fetch(url: &Url) -> Result<File> {
     Ok(file)
 }
 
-/// What a finished capture says about itself. Of an object only the end is fetched.
+/// The metadata of a finished capture. Of an object, only the end is fetched.
 pub(super) fn finished_metadata(path: &Path) -> Option<Metadata> {
     match url_of(path).ok()? {
         None => capture::finished_metadata(path),
@@ -81,14 +81,14 @@ pub(super) fn finished_metadata(path: &Path) -> Option<Metadata> {
     }
 }
 
-/// The same of an object, and its size in bytes.
+/// The metadata of a finished capture, and its size in bytes.
 pub(super) fn finished_metadata_and_size(path: &Path) -> Option<(Metadata, u64)> {
     let file = end_of(&url_of(path).ok()??)?;
     let bytes = file.metadata().ok()?.len();
     Some((capture::finished_metadata_of(path, file)?, bytes))
 }
 
-/// A file of the size of an object, of which only the footer has been fetched: the rest is a hole.
+/// A sparse file of the object's size in which only the footer is fetched.
 fn end_of(url: &Url) -> Option<File> {
     let (mut total, mut tail) = client().ok()?.tail(url, TAIL_BYTES).ok()?;
     let end = tail.len().checked_sub(END_BYTES as usize)?;
@@ -106,15 +106,16 @@ fn end_of(url: &Url) -> Option<File> {
     Some(file)
 }
 
-/// Whether a name stands for several objects.
+/// Whether a URL means several objects.
 pub(super) fn is_several(url: &Url) -> bool {
     has_wildcard(url.key()) || !url.key().ends_with(ENDING)
 }
 
-/// The captures that a name stands for, sorted. A key that is not taken is among them: to open it says why.
+/// The captures that a name matches, sorted. A key that is not a capture is included, so that
+/// opening it reports why.
 ///
 /// # Errors
-/// [`Error::Storage`] if they cannot be listed, [`Error::NotACapture`] if there is none.
+/// [`Error::Storage`] if they cannot be listed, [`Error::NotACapture`] if there are none.
 pub(super) fn expand(name: &Path, url: &Url) -> Result<Vec<Source>> {
     if !is_several(url) {
         return Ok(vec![Source { path: url.to_path(), is_named: true }]);
@@ -144,7 +145,7 @@ pub(super) fn expand(name: &Path, url: &Url) -> Result<Vec<Source>> {
     Ok(paths.into_iter().map(|path| Source { path, is_named: false }).collect())
 }
 
-/// Says of an object that somebody named if it is not there.
+/// Fails if an object that was named does not exist.
 ///
 /// # Errors
 /// [`Error::Storage`].
@@ -160,7 +161,7 @@ pub(super) fn check_is_there(url: &Url) -> Result<()> {
     })
 }
 
-/// A key as a path, if it is that of a capture: not of a file in the folder of a recording that goes on.
+/// A key as a path if it names a capture rather than a file in the folder of a recording in progress.
 fn capture_at(url: &Url, key: &str) -> Option<PathBuf> {
     let is_inside = key.split('/').rev().skip(1).any(|part| part.ends_with(UNFINISHED));
     (key.ends_with(ENDING) && !is_inside).then(|| url.with_key(key).to_path())
@@ -170,7 +171,7 @@ fn has_wildcard(text: &str) -> bool {
     text.contains(WILDCARDS)
 }
 
-/// What all objects that fit a pattern begin with.
+/// The longest literal prefix of all objects that match a pattern.
 fn literal_prefix(url: &Url) -> Url {
     let key = url.key();
     url.with_key(&key[..key.find(WILDCARDS).unwrap_or(key.len())])

@@ -1,4 +1,4 @@
-//! What `netrec analyze` prints at its end: the verdict in ten lines.
+//! The verdict that `netrec analyze` prints at its end, in at most ten lines.
 
 use std::path::Path;
 
@@ -7,14 +7,14 @@ use crate::report::json::v1::{DetectorStatus, Report};
 use crate::report::markdown::by_severity;
 use crate::report::severity_name;
 
-/// Incidents that are shown.
+/// Maximum number of incidents shown.
 const MOST_INCIDENTS: usize = 3;
 
-/// Longest line, in characters; what is longer is cut at its end.
+/// Maximum line length in characters; longer lines are cut.
 const WIDTH: usize = 140;
 
-/// The lines, at most ten: the verdict, an incident each, what to do, how complete the capture is, the
-/// findings, the capture, the detectors, the path of the report.
+/// The lines, at most ten: the verdict, one per incident, next steps, completeness, the findings,
+/// the capture, the detectors, the report's path.
 pub(super) fn lines(report: &Report, path: &Path) -> Vec<String> {
     let mut lines = vec![verdict(report)];
     lines.extend(incidents(report));
@@ -26,7 +26,7 @@ pub(super) fn lines(report: &Report, path: &Path) -> Vec<String> {
         line("detectors", &detectors(report)),
     ]);
     let mut lines: Vec<String> = lines.iter().map(|line| shorten(line)).collect();
-    // A path that is cut is of no use.
+    // A cut path would be useless.
     lines.push(line("report", &path.display().to_string()));
     lines
 }
@@ -44,7 +44,7 @@ fn verdict(report: &Report) -> String {
     line(&severity, &verdict.headline)
 }
 
-/// One line each with its confidence, worst first; what has no room is in the headline's count.
+/// One line per incident with its confidence, worst first; the headline counts all of them.
 fn incidents(report: &Report) -> impl Iterator<Item = String> {
     report.verdict.incidents.iter().take(MOST_INCIDENTS).map(|incident| {
         let confidence = ratio_percent(incident.confidence);
@@ -109,7 +109,7 @@ fn detectors(report: &Report) -> String {
     )
 }
 
-/// Cuts a line at its end: what comes first matters most.
+/// Cuts a line at its end: the most important part comes first.
 fn shorten(line: &str) -> String {
     if line.chars().count() <= WIDTH {
         return line.to_owned();

@@ -1,4 +1,4 @@
-//! How much a command says: `--quiet`, `--verbose` and `NETREC_LOG`.
+//! How much a command prints: `--quiet`, `--verbose` and `NETREC_LOG`.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,10 +9,10 @@ use tracing::Level;
 use super::{diagnosis, stdout};
 use crate::{Error, Result};
 
-/// The variable that sets the level of diagnostics.
+/// The environment variable that sets the level of diagnostics.
 const VARIABLE: &str = "NETREC_LOG";
 
-/// The process has one terminal, so there is one of each of these.
+/// Static, because the process has one terminal.
 static IS_QUIET: AtomicBool = AtomicBool::new(false);
 static IS_VERBOSE: AtomicBool = AtomicBool::new(false);
 
@@ -30,10 +30,10 @@ pub(super) struct Verbosity {
 }
 
 impl Verbosity {
-    /// Makes it so for the rest of the process.
+    /// Applies it to the rest of the process.
     ///
     /// # Errors
-    /// [`Error::Usage`] if `NETREC_LOG` names no level.
+    /// [`Error::Usage`] if `NETREC_LOG` is not a level.
     pub(super) fn apply(&self) -> Result<()> {
         IS_QUIET.store(self.quiet, Ordering::Relaxed);
         let variable = std::env::var_os(VARIABLE).filter(|value| !value.is_empty());
@@ -57,19 +57,19 @@ fn level(name: &str) -> Result<Level> {
     })
 }
 
-/// Whether progress is shown. It would run into the lines of `--verbose`.
+/// Whether progress is shown. It would interfere with the lines of `--verbose`.
 pub(super) fn shows_progress() -> bool {
     !IS_QUIET.load(Ordering::Relaxed) && !IS_VERBOSE.load(Ordering::Relaxed)
 }
 
-/// A line of a summary on standard output, which `--quiet` leaves out.
+/// Prints a summary line on standard output, which `--quiet` omits.
 pub(super) fn tell(text: fmt::Arguments<'_>) {
     if !IS_QUIET.load(Ordering::Relaxed) {
         stdout::line(text);
     }
 }
 
-/// A line of a summary that warns, which `--quiet` moves to standard error.
+/// Prints a warning of the summary, which `--quiet` moves to standard error.
 pub(super) fn caution(text: fmt::Arguments<'_>) {
     if IS_QUIET.load(Ordering::Relaxed) {
         super::note(text.to_string().trim());

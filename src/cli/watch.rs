@@ -1,4 +1,4 @@
-//! `netrec watch`: this host in the terminal, as it is now.
+//! `netrec watch`: shows this host live in the terminal.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -56,7 +56,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     let geo = Arc::new(Databases::open(&arguments.geoip)?);
     let mut facts = HostInfo::read();
     let name = series_name(facts.host_name.as_deref());
-    // Without a name of its own, what is recorded goes to this folder.
+    // By default, recordings go to the current folder.
     give_up_privileges(wanted, arguments.output.as_deref().unwrap_or(Path::new("")), &mut facts)?;
     let plan = Plan { interval: arguments.interval, duration: None, max_cpu_percent: None };
     let stop = Stop::default();
@@ -68,7 +68,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     state.places = Places::countries(geo);
     state.has_local_time = arguments.local_time;
     let watched = Player::new(&mut live).run(&mut state, i64::MAX, &stop);
-    // What was recorded is completed whatever became of the screen.
+    // The recordings are completed even if the screen failed.
     let recordings = live.finish()?;
     for recording in &recordings {
         say(&plan, recording);

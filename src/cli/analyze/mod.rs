@@ -1,5 +1,5 @@
-//! `netrec analyze`: a capture in, a report folder out; several captures, and an index beside
-//! their folders.
+//! `netrec analyze`: analyzes a capture into a report folder; several captures get a folder each
+//! and an index.
 
 mod several;
 
@@ -104,10 +104,10 @@ pub(super) struct Arguments {
     fail_on: Option<Severity>,
 }
 
-/// What an analysis shows that it is doing.
+/// The stages shown while an analysis runs.
 const STAGES: &[&str] = &["reading", "running the detectors", "writing the report"];
 
-/// What every capture is analyzed with.
+/// What every capture is analyzed with: settings, databases, indicators, rules.
 struct Inputs {
     config: Config,
     geo: Arc<Databases>,
@@ -142,7 +142,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     }
 }
 
-/// Analyzes files as the recordings that they are.
+/// Groups files into recordings and analyzes each recording.
 fn joined(sources: Vec<Source>, output: Option<&Path>, inputs: &Inputs) -> Result<Done> {
     let Opened { files, failed } = sources::open(sources);
     let mut recordings: Vec<_> = sources::sorted(files).into_iter().filter_map(CaptureFile::join).collect();
@@ -160,17 +160,17 @@ fn joined(sources: Vec<Source>, output: Option<&Path>, inputs: &Inputs) -> Resul
 }
 
 impl Inputs {
-    /// Opens a capture, of which only the wanted time is looked at.
+    /// Opens a capture, restricted to the requested time range.
     fn open(&self, path: &Path) -> Result<CaptureFile> {
         self.chosen(super::open(path)?)
     }
 
-    /// The time that was asked for.
+    /// Restricts a capture to the requested time range.
     fn chosen(&self, capture: CaptureFile) -> Result<CaptureFile> {
         sources::within(capture, self.since, self.until)
     }
 
-    /// Analyzes the only recording that there is.
+    /// Analyzes a single recording.
     fn report_alone(&self, capture: CaptureFile, output: Option<&Path>, unread: Vec<String>) -> Result<Done> {
         let is_partial = !unread.is_empty();
         let capture = sources::with_unread(capture, unread);
@@ -179,7 +179,7 @@ impl Inputs {
         Ok(if is_partial && done == Done::Well { Done::Degraded } else { done })
     }
 
-    /// Analyzes a capture, writes its report, and says what was found.
+    /// Analyzes a capture, writes its report, and prints a summary.
     fn report(&self, capture: CaptureFile, folder: &Path) -> Result<(Done, Entry)> {
         let _stage = tracing::info_span!("analyzing", capture = %capture.path().display()).entered();
         let capture = self.selected(capture);
@@ -192,7 +192,7 @@ impl Inputs {
         );
         let (mut analysis, mut identity) = (analysis?, identity?);
         stages.enter(2);
-        // Whoever is at this terminal may know the names.
+        // The summary is not redacted: the user at this terminal may see the names.
         let lines = summary::lines(&Report::new(&analysis, &identity), &self.entrance(folder));
         let redactor = self.redactor(&mut analysis, &mut identity)?;
         report::write(&analysis, &identity, &self.parts, redactor.as_ref(), target)?;
@@ -216,7 +216,7 @@ impl Inputs {
         Ok((done, Entry::of(&analysis, &identity, name, &self.parts)))
     }
 
-    /// The connections that the filter leaves.
+    /// Restricts a capture to the connections that match the filter.
     fn selected(&self, capture: CaptureFile) -> CaptureFile {
         if self.filter.is_empty() {
             return capture;
@@ -224,7 +224,7 @@ impl Inputs {
         capture.select(&self.filter.to_string(), &|row| self.filter.matches(row))
     }
 
-    /// Redacts, if it is asked for.
+    /// Redacts the analysis if requested.
     fn redactor(&self, analysis: &mut Analysis, identity: &mut CaptureIdentity) -> Result<Option<Redactor>> {
         let Some(key) = &self.redact else { return Ok(None) };
         let redactor = Redactor::new(key.clone(), analysis, identity)?;
@@ -232,7 +232,7 @@ impl Inputs {
         Ok(Some(redactor))
     }
 
-    /// What to open first.
+    /// The file to open first.
     fn entrance(&self, folder: &Path) -> PathBuf {
         if self.parts.contains(&ReportFormat::Html) {
             folder.join("report.html")
@@ -250,8 +250,8 @@ impl Inputs {
     }
 }
 
-/// Every format, or those that are picked; of a redacted report no indicators, which would be
-/// pseudonyms that other hosts look for in vain.
+/// The selected formats, by default all. A redacted report has no indicators: pseudonyms match
+/// nothing on other hosts.
 fn formats(arguments: &Arguments) -> Vec<ReportFormat> {
     let picked = if arguments.format.is_empty() { &ReportFormat::ALL[..] } else { &arguments.format };
     let is_written = |format: &ReportFormat| !(arguments.redact && *format == ReportFormat::Stix);

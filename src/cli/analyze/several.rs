@@ -1,4 +1,4 @@
-//! Several recordings: a folder for each, and an index of them.
+//! Analyzes several recordings: a folder for each, and an index of them.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -14,14 +14,14 @@ use crate::report::index::{self, Entry, Index};
 use crate::safe_fs::NewDir;
 use crate::{Error, Result};
 
-/// Where the reports go if no folder is named.
+/// Default folder for the reports.
 const DEFAULT_FOLDER: &str = "netrec-reports";
 
-/// What gets a report of its own.
+/// A job that yields one report.
 pub(super) enum Job {
-    /// A file that is still to be opened.
+    /// A file that is not open yet.
     File(Source),
-    /// One or more files that were opened.
+    /// One or more opened files.
     Recording(Box<CaptureFile>),
     /// A file that could not be opened.
     Failed(Source, Error),
@@ -36,7 +36,7 @@ impl Job {
         }
     }
 
-    /// What the index calls it.
+    /// Its name in the index.
     fn name(&self) -> String {
         match self {
             Self::File(source) | Self::Failed(source, _) => {
@@ -46,7 +46,7 @@ impl Job {
         }
     }
 
-    /// What its folder is called by.
+    /// Its folder's name, without an ending.
     fn stem(&self) -> PathBuf {
         match self {
             Self::File(source) | Self::Failed(source, _) => {
@@ -56,7 +56,7 @@ impl Job {
         }
     }
 
-    /// Whether somebody named the file, so that it must not fail.
+    /// Whether it was named on the command line, so that a failure is an error.
     fn is_named(&self) -> bool {
         match self {
             Self::File(source) | Self::Failed(source, _) => source.is_named,
@@ -65,11 +65,11 @@ impl Job {
     }
 }
 
-/// Analyzes one recording after the other. One that cannot be read is said and does not keep the
-/// others from their reports; the first such error is the outcome of all.
+/// Analyzes the recordings one after another. One that cannot be read is reported, and the others
+/// are still analyzed; the first such error is returned at the end.
 pub(super) fn run(jobs: Vec<Job>, output: Option<&Path>, inputs: &Inputs) -> Result<Done> {
     let place = output.unwrap_or(Path::new(DEFAULT_FOLDER));
-    // Removed again, if it was made here and nothing came to lie in it.
+    // Removed again if it was created here and is still empty.
     let _made = prepare(place, inputs.force)?;
     let (mut worst, mut first_error) = (Done::Well, None);
     let mut entries = Vec::new();
@@ -86,10 +86,10 @@ pub(super) fn run(jobs: Vec<Job>, output: Option<&Path>, inputs: &Inputs) -> Res
                 entries.push(inputs.failed(name, &error));
                 worst = worse(worst, Done::Degraded);
                 if first_error.is_none() && is_named {
-                    // Said at the end, as the outcome.
+                    // Returned at the end.
                     first_error = Some(error);
                 } else {
-                    // Nobody is left to tell if standard error is closed.
+                    // If standard error is closed, there is nowhere to report it.
                     let _ = writeln!(std::io::stderr(), "netrec: {}", escape::terminal(&error.to_string()));
                 }
             }
@@ -100,13 +100,13 @@ pub(super) fn run(jobs: Vec<Job>, output: Option<&Path>, inputs: &Inputs) -> Res
     first_error.map_or(Ok(worst), Err)
 }
 
-/// Makes the folder, if it is not there, and refuses to replace an index unless asked.
+/// Creates the folder if needed, and refuses to replace an index unless told to.
 fn prepare(place: &Path, replaces: bool) -> Result<Option<NewDir>> {
     index::check_place(place, replaces)?;
     if place.is_dir() { Ok(None) } else { NewDir::make(place).map(Some) }
 }
 
-/// A folder's name for each capture; captures of the same name from several folders are numbered.
+/// A folder name for each capture; captures of the same name are numbered.
 fn folders(stems: &[PathBuf]) -> Vec<OsString> {
     let mut taken = BTreeSet::new();
     let mut free = |stem: &PathBuf| {
@@ -117,7 +117,7 @@ fn folders(stems: &[PathBuf]) -> Vec<OsString> {
             name
         });
         let mut names = std::iter::once(plain.clone()).chain(numbered);
-        // There are more numbers than captures.
+        // The iterator yields more numbers than there are captures.
         let name = names.find(|name| !taken.contains(name)).unwrap_or(plain.clone());
         taken.insert(name.clone());
         name
@@ -125,13 +125,13 @@ fn folders(stems: &[PathBuf]) -> Vec<OsString> {
     stems.iter().map(&mut free).collect()
 }
 
-/// Folders whose names say nothing of the captures.
+/// Folder names that reveal nothing about the captures.
 fn numbers(count: usize) -> Vec<OsString> {
     (1..=count).map(|number| OsString::from(format!("report-{number}"))).collect()
 }
 
 impl Inputs {
-    /// A line for a capture that could not be analyzed; redacted, it does not say which.
+    /// The index entry of a capture that could not be analyzed; redacted, it does not name it.
     fn failed(&self, name: String, error: &Error) -> Entry {
         if self.redact.is_some() {
             return Entry::failed("a capture".to_owned(), "redacted".to_owned());

@@ -1,4 +1,4 @@
-//! `netrec fleet analyze`: all on this machine.
+//! `netrec fleet analyze`: the whole fleet analysis on this machine.
 
 use std::path::PathBuf;
 

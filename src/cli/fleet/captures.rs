@@ -1,4 +1,4 @@
-//! The captures of a fleet, here or in object storage: a batch is fetched when it is its turn.
+//! The captures of a fleet, local or in object storage. Each batch is fetched when its turn comes.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -11,23 +11,23 @@ use crate::fleet::{Captures, LocalFiles, Opened, Source};
 use crate::s3::{Held, Space};
 use crate::{Error, Result, parallel};
 
-/// Objects that are fetched at the same time, for each batch.
+/// Objects fetched concurrently for each batch.
 const FETCHES: usize = 8;
 
-/// What becomes of the captures when the storage does not answer.
+/// How to treat captures while the storage does not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outage {
-    /// Whoever runs this does so again: it fails.
+    /// Fails, because the caller retries.
     Fails,
-    /// Each of them is a row with its error.
+    /// Reports each capture as a row with its error.
     IsToldOf,
 }
 
-/// Captures that are opened where they are, and objects that are fetched for as long as they are read.
+/// Local captures, which are opened in place, and objects, which are fetched for as long as they are read.
 pub(super) struct AnyPlace {
     outage: Outage,
     space: Space,
-    /// Sizes of objects that are known.
+    /// The known sizes of objects.
     sizes: Mutex<BTreeMap<PathBuf, u64>>,
 }
 
@@ -36,8 +36,8 @@ impl AnyPlace {
         Self { outage, space: Space::default(), sizes: Mutex::default() }
     }
 
-    /// The size of an object; nothing for a file, and for one that cannot be asked for: it will not be
-    /// fetched either.
+    /// The size of an object; 0 for a file, and for an object whose size cannot be read, which
+    /// cannot be fetched either.
     fn size(&self, path: &Path) -> u64 {
         let known = |sizes: &BTreeMap<PathBuf, u64>| sizes.get(path).copied();
         if let Some(bytes) = known(&self.sizes.lock().unwrap_or_else(PoisonError::into_inner)) {
@@ -56,7 +56,7 @@ impl AnyPlace {
     }
 }
 
-/// Whether it may be read another time: nothing is wrong with the capture.
+/// Whether the error is temporary and not a fault of the capture.
 fn is_passing(error: &Error) -> bool {
     let is_full = |source: &std::io::Error| {
         matches!(source.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)

@@ -1,4 +1,4 @@
-//! `netrec fleet map`: the task of a cluster.
+//! `netrec fleet map`: the map task that a cluster runs.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
@@ -14,7 +14,7 @@ use crate::s3::{Body, Put};
 use crate::safe_fs::Replace;
 use crate::{Error, Result, humanize, tables};
 
-/// Captures of a list.
+/// Maximum number of captures in a list.
 const MOST_LISTED: usize = 1_000_000;
 
 const HELP: &str = "Examples:\n\
@@ -75,7 +75,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     Ok(Done::of(degraded > 0 || failed > 0))
 }
 
-/// Writes a table. Only one by netrec is replaced.
+/// Writes a table; replaces only a table that netrec wrote.
 fn put(path: &Path, bytes: &[u8]) -> Result<()> {
     if path.symlink_metadata().is_ok() && !tables::is_table(path) {
         let reason = "it is not a table by netrec".to_owned();
@@ -84,7 +84,7 @@ fn put(path: &Path, bytes: &[u8]) -> Result<()> {
     output::write(path, bytes, Replace::Yes)
 }
 
-/// The captures of a list.
+/// Reads the captures from a list.
 fn listed(list: &Path) -> Result<Vec<Source>> {
     let file = File::open(list).map_err(Error::io("read", list))?;
     let mut sources = Vec::new();

@@ -1,4 +1,4 @@
-//! `netrec fleet`: many hosts at once.
+//! `netrec fleet`: analyzes many hosts at once.
 
 mod analyze;
 mod captures;
@@ -55,7 +55,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     }
 }
 
-/// With what captures are analyzed.
+/// What the captures are analyzed with.
 #[derive(Debug, Args)]
 struct With {
     /// Thresholds and settings, in TOML
@@ -83,7 +83,7 @@ impl With {
         Ok((config.with_intel(intel), Databases::open(&self.geoip)?))
     }
 
-    /// The same as arguments of another run, by absolute paths.
+    /// The same as arguments for another run, with absolute paths.
     fn to_arguments(&self) -> Result<Vec<String>> {
         let mut all = Vec::new();
         let single = [("--config", &self.config), ("--baseline", &self.baseline)];
@@ -97,7 +97,7 @@ impl With {
     }
 }
 
-/// What is good enough to conclude from.
+/// How many failures are acceptable.
 #[derive(Debug, Args)]
 struct Bounds {
     /// Refuse to conclude anything if more than this share of the captures cannot be read, in percent

@@ -1,4 +1,4 @@
-//! What the commands have in common: where they write, and what they tell.
+//! What the fleet commands share: where they write and what they print.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -8,16 +8,16 @@ use crate::fleet::Report;
 use crate::safe_fs::{NewDir, NewFile, Replace};
 use crate::{Error, Result, escape, humanize};
 
-/// Entries of a list that are told.
+/// Entries of a list that are printed.
 const TOLD: usize = 3;
 
-/// Makes a folder, unless it is there.
+/// Creates a folder unless it exists.
 pub(super) fn make_folder(path: &Path) -> Result<()> {
     match NewDir::make(path) {
-        // Another task may have made it at the same moment.
+        // Another task may have created it at the same moment.
         Err(_) if path.is_dir() => Ok(()),
         Err(error) => Err(error),
-        // What is in it keeps it from here on.
+        // Once it has content, it is not removed.
         Ok(made) => {
             std::mem::forget(made);
             Ok(())
@@ -25,7 +25,7 @@ pub(super) fn make_folder(path: &Path) -> Result<()> {
     }
 }
 
-/// Writes a file under a hidden name, and gives it its own when it is whole.
+/// Writes a file under a hidden name, and renames it when it is complete.
 pub(super) fn write(path: &Path, content: &[u8], replace: Replace) -> Result<()> {
     let mut file = NewFile::create(path, replace)?;
     file.write_all(content).map_err(Error::io("write", path))?;
@@ -36,12 +36,12 @@ pub(super) fn absolute(path: &Path) -> Result<PathBuf> {
     std::path::absolute(path).map_err(Error::io("read", path))
 }
 
-/// How a report ends: degraded if a capture is not part of it, or misses something.
+/// The outcome of a report: degraded if a capture is missing from it or incomplete.
 pub(super) fn done(report: &Report) -> Done {
     Done::of(report.captures.degraded > 0 || report.captures.failed_total > 0)
 }
 
-/// Says what the hosts show together.
+/// Prints what the hosts show together.
 pub(super) fn tell(report: &Report) {
     let captures = &report.captures;
     let but = [(captures.failed_total, "could not be read"), (captures.degraded, "degraded")];

@@ -1,7 +1,7 @@
-//! Where the results of a fleet go: a folder, or objects below a prefix.
+//! Where the results of a fleet go: a folder, or objects under a prefix.
 //!
-//! Objects have no folder that changes its name when it is whole. The manifest takes its part: it is written
-//! last, and before objects are replaced it is removed first.
+//! Object storage has no folder that could be renamed when complete. The manifest replaces that
+//! step: it is written last, and removed first before objects are replaced.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,16 +11,16 @@ use crate::report::{Folder, manifest};
 use crate::s3::{Body, Client, Put, Url};
 use crate::{Error, Result, parallel};
 
-/// Objects that are written at the same time.
+/// Objects written concurrently.
 const WRITES: usize = 8;
 
-/// A report that is being made.
+/// A report being written.
 pub(super) struct Place {
     folder: Folder,
     remote: Option<Remote>,
 }
 
-/// Objects below a prefix.
+/// Objects under a prefix.
 struct Remote {
     client: &'static Client,
     url: Url,
@@ -29,7 +29,7 @@ struct Remote {
 }
 
 impl Place {
-    /// Checks that the results may go there, before the work.
+    /// Checks, before the work starts, that the results may be written there.
     ///
     /// # Errors
     /// As [`Folder::prepare`]; [`Error::Storage`].
@@ -41,12 +41,12 @@ impl Place {
         Ok(Self { folder: Folder::without_name()?, remote: Some(remote) })
     }
 
-    /// Where the files are written.
+    /// The folder in which the files are written.
     pub(super) fn folder(&self) -> &Folder {
         &self.folder
     }
 
-    /// Gives the results their names.
+    /// Renames or uploads the results to their final place.
     ///
     /// # Errors
     /// As [`Folder::finish`]; [`Error::Storage`].
@@ -109,7 +109,7 @@ fn foreign(url: &Url) -> Error {
     Error::Foreign { path: url.to_path(), reason: "netrec did not write it".to_owned() }
 }
 
-/// Reads the tables of a folder or below a prefix into a reducer.
+/// Reads the tables in a folder or under a prefix into a reducer.
 ///
 /// # Errors
 /// As [`crate::fleet::Reducer::read`]; [`Error::Storage`].
@@ -117,7 +117,7 @@ pub(super) fn read_tables(reducer: &crate::fleet::Reducer, path: &Path) -> Resul
     let Some(url) = storage::url_of(path)? else { return reducer.read(path).map(drop) };
     let url = url.as_folder();
     let objects = storage::client()?.list(&url)?.objects;
-    // Those of the folder itself, as in a folder of this machine.
+    // Only direct children, as in a local folder.
     let is_direct = |key: &str| key.strip_prefix(url.key()).is_some_and(|name| !name.contains('/'));
     let keys = objects.into_iter().map(|object| object.key).filter(|key| is_direct(key));
     let paths: Vec<PathBuf> = keys.map(|key| url.with_key(&key).to_path()).collect();

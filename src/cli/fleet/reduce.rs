@@ -1,4 +1,4 @@
-//! `netrec fleet reduce`: from tables to the report.
+//! `netrec fleet reduce`: reduces tables to the report.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! `netrec fleet submit`: the same on Apache Spark.
+//! `netrec fleet submit`: the fleet analysis on Apache Spark.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -52,7 +52,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Done> {
-    // What is wrong here is better said now than by every worker.
+    // Errors in the inputs are reported here rather than by every worker.
     arguments.with.load()?;
     let output = output::absolute(&arguments.output)?;
     if output.symlink_metadata().is_ok() {
@@ -85,7 +85,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     Ok(output::done(&report))
 }
 
-/// The captures, if a list with one a line can hold their names.
+/// The captures, if all their names fit into a list with one name a line.
 fn listable(captures: Vec<Source>) -> Result<Vec<Source>> {
     match captures.iter().find(|source| source.name.contains(['\t', '\n'])) {
         None => Ok(captures),
@@ -96,7 +96,7 @@ fn listable(captures: Vec<Source>) -> Result<Vec<Source>> {
     }
 }
 
-/// What the job needs to know.
+/// The plan for the job.
 fn plan_of(arguments: &Arguments, batches: &[Batch], output: &Path) -> Result<String> {
     let names = |batch: &Batch| batch.sources.iter().map(|source| source.name.clone()).collect::<Vec<_>>();
     let program = std::env::current_exe().map_err(Error::io("find", "netrec"))?;
@@ -114,7 +114,7 @@ fn plan_of(arguments: &Arguments, batches: &[Batch], output: &Path) -> Result<St
     Ok(plan.to_string())
 }
 
-/// Calls Spark, all of whose output goes to standard error.
+/// Runs spark-submit; all of its output goes to standard error.
 fn spark(arguments: &Arguments, job: &Path, plan: &Path) -> Result<()> {
     let program = std::env::current_exe().map_err(Error::io("find", "netrec"))?;
     let mut command = Command::new(&arguments.spark_submit);

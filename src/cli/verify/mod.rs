@@ -1,5 +1,4 @@
-//! `netrec verify`: whether a capture is as it was recorded, and by whom; whether a report is as
-//! it was written.
+//! `netrec verify`: checks whether a capture or a report is unchanged, and who signed the capture.
 
 mod series;
 
@@ -42,28 +41,28 @@ pub(super) struct Arguments {
     new_key: Option<PathBuf>,
 }
 
-/// What was checked and what came of it: what `--json` prints.
+/// The result of a check, as `--json` prints it.
 #[derive(Debug, Serialize)]
 struct Outcome {
-    /// As it was named.
+    /// The path as given.
     path: String,
     /// `capture` or `report`.
     kind: &'static str,
-    /// Whether every byte is as it was when it was written; null if it has no hashes.
+    /// Whether every byte is unchanged since it was written; null if it has no hashes.
     unchanged: Option<bool>,
-    /// What differs, in words.
+    /// The differences, one sentence each.
     changes: Vec<String>,
-    /// Of a capture, its size in bytes.
+    /// Size in bytes, of a capture.
     bytes: Option<u64>,
-    /// Of a capture, its SHA-256; of a report, that of the capture it was made from.
+    /// SHA-256 of the capture; of a report, the SHA-256 of the capture that it was made from.
     capture_sha256: String,
-    /// Of a report, how many files it has.
+    /// Number of files, of a report.
     files: Option<usize>,
-    /// Of a capture, how many row groups it has.
+    /// Number of row groups, of a capture.
     row_groups: Option<usize>,
-    /// `good`, `unconfirmed` (by a key that was not named), `other-key`, `bad`, or `missing`.
+    /// `good`, `unconfirmed` (no key was given to check it against), `other-key`, `bad`, or `missing`.
     signature: &'static str,
-    /// The fingerprint of the key that signed it.
+    /// Fingerprint of the key that signed it.
     signed_by: Option<String>,
     /// Why a capture was recovered, if it was.
     recovered: Option<String>,
@@ -147,7 +146,7 @@ fn check_capture(path: &Path, wanted: Option<&PublicKey>, is_quiet: bool) -> Res
     Ok(outcome)
 }
 
-/// What a good signature is worth.
+/// Rates a valid signature: whether its key is the expected one.
 fn judge(key: &PublicKey, wanted: Option<&PublicKey>) -> &'static str {
     match wanted {
         None => "unconfirmed",
@@ -156,7 +155,7 @@ fn judge(key: &PublicKey, wanted: Option<&PublicKey>) -> &'static str {
     }
 }
 
-/// Why a signature is as bad as a change.
+/// Why a signature is treated like a change.
 fn wrong_signature(signature: &str, signed_by: Option<&str>, wanted: Option<&PublicKey>) -> Option<String> {
     match (signature, signed_by, wanted) {
         ("bad", ..) => Some("its signature does not match its contents".to_owned()),
@@ -167,7 +166,7 @@ fn wrong_signature(signature: &str, signed_by: Option<&str>, wanted: Option<&Pub
     }
 }
 
-/// An unchanged capture, in words.
+/// Prints the result for an unchanged capture.
 fn describe(path: &Path, outcome: &Outcome, is_key_wanted: bool) {
     tell!(
         "{}: {}, {}, {}",

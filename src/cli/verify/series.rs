@@ -1,4 +1,4 @@
-//! Whether the files of a recording are as they were recorded, and whether they are all there.
+//! Whether the files of a recording are unchanged and complete.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,24 +10,24 @@ use crate::capture::{PublicKey, SeriesPart};
 use crate::cli::{Done, sources, storage};
 use crate::{Error, Result, escape, humanize};
 
-/// What was checked of several files: what `--json` prints.
+/// The result for several files, as `--json` prints it.
 #[derive(Debug, Serialize)]
 struct Report {
-    /// Every file, in the order in which they were named; those of a folder by name.
+    /// Every file in the order given; those of a folder by name.
     files: Vec<Outcome>,
     /// Files that could not be checked at all, with the reason.
     failed: Vec<String>,
-    /// Files whose hash is the one that the file after them states.
+    /// Files whose hash matches what the file after them states.
     links_confirmed: usize,
-    /// Files that another one states as the one before it, and that are not among these.
+    /// Files that another one names as its predecessor but that are not among these.
     missing: Vec<String>,
-    /// Links that do not hold, in words: a file was exchanged.
+    /// Links that do not hold, one sentence each: a file was exchanged.
     broken: Vec<String>,
     /// 0, 1 or 3, as the exit code.
     exit_code: u8,
 }
 
-/// Checks every file, and that each follows the one that it says it follows.
+/// Checks every file, and that each follows its stated predecessor.
 pub(super) fn run(names: &[PathBuf], key: Option<&PublicKey>, is_json: bool) -> Result<Done> {
     let mut report = Report {
         files: Vec::new(),
@@ -64,7 +64,7 @@ pub(super) fn run(names: &[PathBuf], key: Option<&PublicKey>, is_json: bool) -> 
 }
 
 impl Report {
-    /// Compares what each file says of the one before it.
+    /// Compares each file's stated predecessor with the actual one.
     fn follow(&mut self, parts: &[(String, String, Option<SeriesPart>)]) {
         let known: BTreeMap<&str, &str> =
             parts.iter().map(|(name, sha256, _)| (name.as_str(), sha256.as_str())).collect();
@@ -87,7 +87,7 @@ impl Report {
         if is_changed || !self.failed.is_empty() || !self.broken.is_empty() {
             return 1;
         }
-        // The oldest files of a series are removed in time: that one is missing is no fault.
+        // The oldest files of a series are removed over time, so a missing first one is no fault.
         if self.missing.len() > 1 || self.files.iter().any(|file| file.exit_code == 3) { 3 } else { 0 }
     }
 

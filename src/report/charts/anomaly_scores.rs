@@ -1,4 +1,4 @@
-//! How unlike the rest the connections are, and from where on one is looked at.
+//! How anomalous the connections are, and the score above which they are reported.
 
 use polars::prelude::Float64Type;
 
@@ -54,7 +54,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     })
 }
 
-/// The score from which on the detector reports.
+/// The score at which the detector starts to report.
 fn threshold(subject: &Subject<'_>) -> Option<f64> {
     let run = subject.analysis.runs.iter().find(|run| run.about.id == isolation_forest::SCORES.detector)?;
     run.thresholds.get("min_score")?.as_float().filter(|score| (0.0..=1.0).contains(score))

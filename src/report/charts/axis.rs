@@ -1,4 +1,4 @@
-//! Axes: values to pixels, and ticks where people expect them.
+//! Axes: maps values to pixels, with ticks at round values.
 
 use chrono::{DateTime, Utc};
 
@@ -6,7 +6,7 @@ use super::canvas::{self, Area, Canvas, Drawn, Label};
 use super::palette::{AXIS, GRID};
 use crate::humanize;
 
-/// Steps between ticks of a time axis, in ms; beyond the last, multiples of a day.
+/// Steps between ticks of a time axis, in ms; above the last one, multiples of a day.
 const TIME_STEPS_MS: [i64; 27] = [
     1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 15_000, 30_000, 60_000, 120_000,
     300_000, 600_000, 900_000, 1_800_000, 3_600_000, 7_200_000, 10_800_000, 21_600_000, 43_200_000, DAY_MS,
@@ -16,34 +16,34 @@ const DAY_MS: i64 = 86_400_000;
 const DURATION_TICKS_S: [f64; 13] =
     [1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0, 60.0, 600.0, 3_600.0, 36_000.0, 86_400.0];
 
-/// A value is a spike if it is more than so many times the third quartile.
+/// A value is a spike if it exceeds the third quartile by this factor.
 const SPIKE: f64 = 20.0;
-/// Least distance of ticks on an axis of durations, in pixels.
+/// Minimum distance of ticks on a duration axis, in pixels.
 const LEAST_BETWEEN_TICKS: i32 = 22;
 
 /// Room for the unit above a plot and for tick labels below it, in pixels.
 const ABOVE: i32 = 16;
 const BELOW: i32 = 24;
 
-/// Where a plot with axes lies, with so many pixels for the labels on its left.
+/// The plot area of a chart with axes; `labels` is the room for labels on its left, in pixels.
 pub(super) fn plot(labels: i32) -> Area {
     let inside = Canvas::inside();
     Area { left: inside.left + labels, top: inside.top + ABOVE, bottom: inside.bottom - BELOW, ..inside }
 }
 
-/// A direction on the page along which values lie.
+/// An axis: a direction on the page along which values are placed.
 #[derive(Debug, Clone)]
 pub(super) struct Axis {
     values: (f64, f64),
     pixels: (i32, i32),
-    /// Where ticks are, and what stands beside them.
+    /// Positions of the ticks, and their labels.
     pub(super) ticks: Vec<(f64, String)>,
     /// Whether amounts are placed by their logarithm.
     pub(super) is_logarithmic: bool,
 }
 
 impl Axis {
-    /// From 0 to a round number that is at least `largest`.
+    /// An axis from 0 to a round number that is at least `largest`.
     pub(super) fn from_zero(largest: f64, pixels: (i32, i32), tick_text: fn(f64) -> String) -> Self {
         let most_ticks = (f64::from((pixels.1 - pixels.0).abs()) / 60.0).clamp(2.0, 8.0);
         let step = round_step(largest.max(f64::MIN_POSITIVE) / most_ticks);
@@ -52,8 +52,8 @@ impl Axis {
         Self { values: (0.0, steps * step), pixels, ticks, is_logarithmic: false }
     }
 
-    /// From 0 to the largest of some values; by the logarithm where a few of them are so large that
-    /// the others would lie flat on the base line: [`Axis::at_value`].
+    /// An axis from 0 to the largest value; logarithmic if a few values are so large that the
+    /// others would be flat on the base line. See [`Axis::at_value`].
     pub(super) fn for_values(values: &[f64], pixels: (i32, i32), tick_text: fn(f64) -> String) -> Self {
         let mut known: Vec<f64> = values.iter().copied().filter(|value| *value > 0.0).collect();
         known.sort_by(f64::total_cmp);
@@ -65,25 +65,25 @@ impl Axis {
         Self { is_logarithmic: true, ..Self::amounts(largest, pixels, tick_text) }
     }
 
-    /// The pixel of a value on an axis of [`Axis::for_values`].
+    /// The pixel of a value on an axis made by [`Axis::for_values`].
     pub(super) fn at_value(&self, value: f64) -> i32 {
         if self.is_logarithmic { self.at_amount(value) } else { self.at(value) }
     }
 
-    /// What is measured, with the kind of scale where that matters.
+    /// The unit, with the kind of scale where that matters.
     pub(super) fn unit(&self, unit: &str) -> String {
         if self.is_logarithmic { format!("{unit}, logarithmic") } else { unit.to_owned() }
     }
 
-    /// From 0, in whole numbers.
+    /// An axis from 0 with whole numbers as ticks.
     pub(super) fn counts(largest: u64, pixels: (i32, i32)) -> Self {
-        // Below four the steps would be fractions, of which a count has none.
+        // Below four the steps would be fractions, but counts are whole.
         let mut axis = Self::from_zero(largest.max(1) as f64, pixels, humanize::short_count);
         axis.ticks.retain(|(value, _)| value.fract() == 0.0);
         axis
     }
 
-    /// Moments in µs since the Unix epoch.
+    /// A time axis; moments are µs since the Unix epoch.
     pub(super) fn time((first_us, last_us): (i64, i64), pixels: (i32, i32)) -> Self {
         // A single moment still needs some width.
         let last_us = last_us.max(first_us.saturating_add(1_000_000));
@@ -91,7 +91,7 @@ impl Axis {
         Self { values: (first_us as f64, last_us as f64), pixels, ticks, is_logarithmic: false }
     }
 
-    /// Durations on a logarithmic scale; the axis itself works in decades.
+    /// An axis of durations on a logarithmic scale; the axis itself works in decades.
     pub(super) fn log_durations((first_s, last_s): (f64, f64), pixels: (i32, i32)) -> Self {
         let values = (first_s.log10(), last_s.log10());
         let in_range = |tick: &&f64| **tick >= first_s * 0.999 && **tick <= last_s * 1.001;
@@ -101,19 +101,19 @@ impl Axis {
         Self { values, pixels, ticks, is_logarithmic: false }
     }
 
-    /// Amounts over many orders of magnitude, 0 among them: [`Axis::at_amount`].
+    /// An axis of amounts over many orders of magnitude, including 0: [`Axis::at_amount`].
     pub(super) fn amounts(largest: f64, pixels: (i32, i32), tick_text: fn(f64) -> String) -> Self {
         let decades = largest.max(1.0).log10().ceil().clamp(1.0, 300.0) as i32;
         let room = ((pixels.1 - pixels.0).abs() / 55).max(2);
         let step = (1..=300).find(|step| decades / step < room).unwrap_or(300);
-        // Over many decades 0 and 1 fall together.
+        // With many decades, 0 and 1 share a pixel.
         let first = if decades / room > 0 || decades > 4 { step } else { 0 };
         let powers = (first..=decades).step_by(step as usize).map(|power| 10_f64.powi(power));
         let ticks = std::iter::once(0.0).chain(powers).map(|v| (scale_amount(v), tick_text(v))).collect();
         Self { values: (0.0, scale_amount(10_f64.powi(decades))), pixels, ticks, is_logarithmic: false }
     }
 
-    /// Durations from 0 in ms, with ticks in the units of clocks: [`Axis::at_amount`].
+    /// An axis of durations from 0 in ms, with ticks in s, min and h: [`Axis::at_amount`].
     pub(super) fn amounts_of_time(largest_ms: f64, pixels: (i32, i32)) -> Self {
         let mut axis = Self::amounts(largest_ms, pixels, humanize::number);
         let mut last = axis.at_amount(0.0);
@@ -130,12 +130,12 @@ impl Axis {
         axis
     }
 
-    /// The pixel of an amount on an axis of [`Axis::amounts`].
+    /// The pixel of an amount on an axis made by [`Axis::amounts`].
     pub(super) fn at_amount(&self, value: f64) -> i32 {
         self.at(scale_amount(value))
     }
 
-    /// The pixel of a value; what lies outside is put on the border.
+    /// The pixel of a value; values outside the range are clamped to the border.
     pub(super) fn at(&self, value: f64) -> i32 {
         let (first, last) = self.values;
         let share = if last > first { ((value - first) / (last - first)).clamp(0.0, 1.0) } else { 0.0 };
@@ -165,18 +165,18 @@ pub(super) fn draw_bottom(canvas: &Canvas<'_>, axis: &Axis, plot: Area, unit: &s
     canvas.text((plot.right, plot.bottom + 36), Label::SMALL.right(), unit)
 }
 
-/// Moves the middle of a label so that none of it is cut off.
+/// Moves a label's center so that none of it is cut off.
 fn within_page(x: i32, text: &str) -> i32 {
     let half = canvas::text_width(text, 11.0) / 2 + 4;
     x.clamp(half, (canvas::SIZE.0 as i32 - half).max(half))
 }
 
-/// Amounts are compared by their logarithm, with room for 0.
+/// Amounts are placed by their logarithm, with room for 0.
 fn scale_amount(value: f64) -> f64 {
     (1.0 + value.max(0.0)).log10()
 }
 
-/// Which days a time axis covers: `UTC, 2026-06-01`.
+/// The days that a time axis covers: `UTC, 2026-06-01`.
 pub(super) fn time_unit((first_us, last_us): (i64, i64)) -> String {
     let day = |us| humanize::moment(us).map(|t: DateTime<Utc>| t.format("%Y-%m-%d").to_string());
     match (day(first_us), day(last_us)) {
@@ -204,14 +204,14 @@ fn time_ticks(first_us: i64, last_us: i64, most: i32) -> Vec<(f64, String)> {
     let pattern = |tick: DateTime<Utc>| match step_ms {
         step if step < 1_000 => "%M:%S%.3f",
         step if step < 60_000 => "%H:%M:%S",
-        // Midnight is named by its day.
+        // A tick at midnight is labeled with its day.
         step if step < DAY_MS && spans_days && tick.timestamp().rem_euclid(DAY_MS / 1000) == 0 => "%b %-d",
         step if step < DAY_MS => "%H:%M",
         _ => "%b %-d",
     };
     let first = begin_ms.div_euclid(step_ms) + i64::from(begin_ms.rem_euclid(step_ms) > 0);
     (first..=end_ms.div_euclid(step_ms))
-        // The step is chosen so that there are few; this guards against a clock of the attacker's.
+        // The step is chosen so that there are few ticks; this guards against a hostile clock.
         .take(64)
         .filter_map(|index| humanize::moment(index.checked_mul(step_ms)?.checked_mul(1000)?))
         .map(|tick| (tick.timestamp_micros() as f64, tick.format(pattern(tick)).to_string()))

@@ -1,4 +1,4 @@
-//! Horizontal bars with a name on the left and the value at the end, which spares the axis.
+//! Horizontal bars with the name on the left and the value at the end, so that no axis is needed.
 
 use plotters::style::RGBColor;
 
@@ -14,29 +14,29 @@ use crate::model::Tables;
 use crate::model::metrics::Share;
 use crate::model::view::{Numbers, Words};
 
-/// Most rows that a chart has room for: ten and the rest.
+/// Maximum number of rows in a chart: ten and the rest.
 pub(super) const MOST_ROWS: usize = 11;
-/// Widest distance between two rows, in pixels.
+/// Maximum distance between two rows, in pixels.
 const WIDEST_PITCH: i32 = 44;
-/// Thickest bar, in pixels.
+/// Maximum thickness of a bar, in pixels.
 const THICKEST: i32 = 22;
 /// Room for values, in pixels.
 const VALUES: i32 = 160;
 /// Room for the headings of the values, in pixels.
 const HEADINGS: i32 = 14;
 
-/// One name with its bars.
+/// A name with its bars.
 pub(super) struct Row {
     pub(super) name: String,
     pub(super) bars: Vec<Bar>,
 }
 
-/// Where the values of the bars stand.
+/// Where the values of the bars are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Values {
-    /// At the end of the bar: for one bar a row.
+    /// At the end of the bar, for rows with one bar.
     AtEnd,
-    /// In columns on the right, one for each bar of a row, which may be too thin for text.
+    /// In columns on the right, one for each bar of a row, because the bars may be too thin for text.
     InColumns,
 }
 
@@ -64,7 +64,7 @@ pub(super) fn counted(shares: &[Share], total: u64, colour: impl Fn(&str) -> RGB
     shares.iter().map(row).collect()
 }
 
-/// The first shares that have room, and the others as one.
+/// The first shares that fit, and the others summed up as one.
 pub(super) fn first(shares: &[Share]) -> Vec<Share> {
     let (first, rest) = shares.split_at(shares.len().min(MOST_ROWS - 1));
     let sum = |of: fn(&Share) -> u64| rest.iter().map(of).fold(0, u64::saturating_add);
@@ -77,7 +77,7 @@ pub(super) fn first(shares: &[Share]) -> Vec<Share> {
     first.iter().cloned().chain((!rest.is_empty()).then_some(other)).collect()
 }
 
-/// What each local address has, the most of an amount first: who acts in a capture of a network.
+/// The amount of each local address, largest first: what a capture of a network has in place of processes.
 pub(super) fn hosts(tables: &Tables, amount: impl Fn(&Share) -> u64) -> Result<Vec<Share>> {
     let frame = &tables.connections;
     let (addrs, roles) = (Words::of(frame, "local_addr")?, Words::of(frame, "role")?);
@@ -96,7 +96,7 @@ pub(super) fn hosts(tables: &Tables, amount: impl Fn(&Share) -> u64) -> Result<V
     Ok(hosts)
 }
 
-/// Rows of bytes in both directions, for [`Values::InColumns`]; those without bytes are left out.
+/// Rows of bytes in both directions, for [`Values::InColumns`]; rows without bytes are left out.
 pub(super) fn moved(shares: &[Share]) -> Vec<Row> {
     let bar = |value: u64, colour| Bar { value, text: humanize::bytes(value as f64), colour };
     let row = |share: &Share| Row {
@@ -117,7 +117,7 @@ pub(super) fn draw_moved(canvas: &Canvas<'_>, rows: &[Row]) -> Drawn {
     draw(canvas, area, rows, Values::InColumns)
 }
 
-/// Draws at most [`MOST_ROWS`] rows from the top of `area`, their bars in proportion.
+/// Draws at most [`MOST_ROWS`] rows from the top of `area`, with bars in proportion.
 pub(super) fn draw(canvas: &Canvas<'_>, area: Area, rows: &[Row], values: Values) -> Drawn {
     let rows = &rows[..rows.len().min(MOST_ROWS)];
     let largest = rows.iter().flat_map(|row| &row.bars).map(|bar| bar.value).max().unwrap_or(0).max(1);
@@ -134,7 +134,7 @@ pub(super) fn draw(canvas: &Canvas<'_>, area: Area, rows: &[Row], values: Values
     canvas.line((left, area.top), (left, area.top + rows.len() as i32 * pitch), AXIS)
 }
 
-/// Where the values of a row's bars end, from left to right.
+/// The right edges of a row's value columns, from left to right.
 fn value_columns(area: Area) -> [i32; 2] {
     [area.right - VALUES / 2, area.right]
 }
@@ -147,7 +147,7 @@ fn draw_row(canvas: &Canvas<'_>, row: &Row, largest: u64, area: Area, values: Va
     for ((bar, index), column) in row.bars.iter().zip(0..).zip(columns) {
         let top = middle - thickness * bars / 2 + index * thickness;
         let width = (bar.value as f64 / largest as f64 * f64::from(area.right - area.left)).round() as i32;
-        // Bars of one row touch the axis, but not each other.
+        // Bars of one row touch the axis but not each other.
         let bottom = top + thickness - (bars - 1).min(1);
         if bar.value > 0 {
             canvas.fill(Area { left: area.left, top, right: area.left + width, bottom }, bar.colour)?;

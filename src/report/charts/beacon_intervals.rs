@@ -1,4 +1,4 @@
-//! The most periodic pairs: the time from each start to the next, and how often it occurs.
+//! The most periodic pairs: the interval from each start to the next, and how often each interval occurs.
 //!
 //! ```text
 //! curl → 203.0.113.7 port 443               30 gaps, median 2 s
@@ -8,8 +8,8 @@
 //!      10:00:10   10:00:20   10:00:30       0 s   2 s    4 s
 //! ```
 //!
-//! A level row is a period, whatever the number of connections; strokes at every start would
-//! merge into a bar as soon as there are more of them than pixels.
+//! A horizontal row of dots is a period, however many connections there are. Strokes at every start
+//! would merge into a bar once they outnumber the pixels.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,37 +32,37 @@ pub(super) const CHART: Chart = Chart {
     draw,
 };
 
-/// Pairs that have room below each other.
+/// Maximum number of pairs that fit below each other.
 const MOST_PAIRS: usize = 4;
 /// Bars of the histogram of gaps.
 const BARS: usize = 30;
-/// Gaps are shown up to this many medians; longer ones are at the border.
+/// Gaps up to this many medians are shown; longer ones are placed at the border.
 const MEDIANS_SHOWN: f64 = 2.0;
-/// Where the gaps over time begin and end, and where the histograms begin, in pixels.
+/// Left and right edge of the gaps over time, and left edge of the histograms, in pixels.
 const TIME_LEFT: i32 = 84;
 const TIME_RIGHT: i32 = 580;
 const GAPS_LEFT: i32 = 640;
 /// Room for a pair's name above and its scale below, in pixels.
 const ABOVE: i32 = 20;
 const UNDER: i32 = 26;
-/// Highest row, in pixels, so that a single pair does not fill the page.
+/// Maximum row height in pixels, so that a single pair does not fill the page.
 const HIGHEST: i32 = 130;
-/// Side of the square that stands for a gap, in pixels.
+/// Side of a gap's square, in pixels.
 const DOT: i32 = 3;
 const NAME_CHARS: usize = 66;
 
 /// A pair of process and destination.
 struct Pair {
     label: String,
-    /// When a connection began, and the time since the one before.
+    /// The start of a connection, and the time since the previous start.
     gaps: Vec<(i64, f64)>,
 }
 
-/// A pair with what it is drawn to.
+/// A pair with its scale.
 struct Scaled<'a> {
     pair: &'a Pair,
     median_s: f64,
-    /// The longest gap that is told apart.
+    /// The longest gap on the scale.
     shown_s: f64,
     colour: RGBColor,
 }
@@ -96,7 +96,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     })
 }
 
-/// The pairs of the best ranks.
+/// The best-ranked pairs.
 fn pairs(table: &DataFrame) -> Result<Vec<Pair>> {
     let ranks = table.column("rank")?.cast(&DataType::UInt32)?;
     let ranks = ranks.u32()?.iter();
@@ -140,9 +140,9 @@ impl Pair {
 impl<'a> Scaled<'a> {
     fn new(pair: &'a Pair, subject: &Subject<'_>) -> Option<Self> {
         let median_s = pair.median_gap_s()?;
-        // Labels begin with the process, by which the colours are given.
+        // Labels begin with the process, which determines the color.
         let process = pair.label.split(" →").next().unwrap_or_default();
-        // Gaps of zero, as of bursts within a tick, must not make a scale of zero.
+        // Gaps of zero, as in bursts within a tick, must not result in a scale of zero.
         let shown_s = (median_s * MEDIANS_SHOWN).max(1e-6);
         Some(Self { pair, median_s, shown_s, colour: subject.colours.get(process) })
     }
@@ -201,7 +201,7 @@ impl<'a> Scaled<'a> {
     }
 }
 
-/// Dots of a column that touch become one stroke, from top to bottom, so that the size of the
+/// Merges touching dots of a column into one stroke from top to bottom, so that the size of the
 /// picture does not grow with the number of gaps.
 fn strokes(dots: impl Iterator<Item = canvas::Point>) -> Vec<(i32, i32, i32)> {
     let sorted: BTreeSet<_> = dots.collect();
@@ -218,7 +218,7 @@ fn strokes(dots: impl Iterator<Item = canvas::Point>) -> Vec<(i32, i32, i32)> {
 fn histogram(gaps_s: &[f64], shown_s: f64) -> [u64; BARS] {
     let mut bars = [0; BARS];
     for gap_s in gaps_s {
-        // Half a bar is added so that the median lies in the middle of one.
+        // Half a bar is added so that the median is in the middle of a bar.
         let index = (gap_s / shown_s * (BARS - 1) as f64 + 0.5) as usize;
         bars[index.min(BARS - 1)] += 1;
     }

@@ -56,7 +56,7 @@ fn lanes(subject: &Subject<'_>, table: &DataFrame) -> Result<Vec<Lane>> {
     let lane = |pair: Pair<'_>| Lane {
         name: pair.label.to_owned(),
         text: humanize::plural(pair.starts_us.len() as u64, "start"),
-        // Labels begin with the process, by which the colours are given.
+        // Labels begin with the process, which determines the color.
         colour: subject.colours.get(pair.label.split(" →").next().unwrap_or_default()),
         spans_us: pair.starts_us.into_iter().map(|start_us| (start_us, start_us)).collect(),
     };

@@ -1,5 +1,5 @@
-//! The slices of a recording put together, so that a chart over time stays small however long
-//! the recording was.
+//! Merges the slices of a recording into buckets, so that a chart over time stays small however
+//! long the recording is.
 
 use polars::prelude::{DataFrame, Int64Type};
 
@@ -7,29 +7,29 @@ use crate::Result;
 use crate::model::Tables;
 use crate::model::view::Numbers;
 
-/// Neighbouring slices of the recording as one.
+/// Adjacent slices of the recording, merged.
 #[derive(Debug, Clone)]
 pub(super) struct Buckets {
     start_us: i64,
     slice_us: i64,
     slices: usize,
-    /// Slices in a bucket; the last one may have fewer.
+    /// Slices per bucket; the last bucket may have fewer.
     per_bucket: usize,
 }
 
 impl Buckets {
-    /// At most so many buckets over the slices of the recording; none without a slice.
+    /// At most `most` buckets over the slices of the recording; `None` without slices.
     ///
     /// # Errors
-    /// If the table lacks its column: a bug.
+    /// If the table lacks a column: a bug.
     pub(super) fn new(tables: &Tables, most: usize) -> Result<Option<Self>> {
         Self::of_table(&tables.time_bins, tables.bin_width_us, most)
     }
 
-    /// The same over another table with a row for every slice, and its `start_us`.
+    /// The same over another table with a row per slice and a `start_us`.
     ///
     /// # Errors
-    /// If the table lacks its column: a bug.
+    /// If the table lacks a column: a bug.
     pub(super) fn of_table(table: &DataFrame, slice_us: i64, most: usize) -> Result<Option<Self>> {
         let starts = Numbers::<Int64Type>::of(table, "start_us")?;
         let slices = starts.len();
@@ -37,38 +37,38 @@ impl Buckets {
         Ok(starts.get(0).map(|start_us| Self { start_us, slice_us: slice_us.max(1), slices, per_bucket }))
     }
 
-    /// Number of buckets.
+    /// The number of buckets.
     pub(super) fn len(&self) -> usize {
         self.slices.div_ceil(self.per_bucket)
     }
 
-    /// The bucket of a slice; none of a slice that is not there.
+    /// The bucket of a slice; `None` if there is no such slice.
     pub(super) fn of_slice(&self, slice: usize) -> Option<usize> {
         (slice < self.slices).then_some(slice / self.per_bucket)
     }
 
-    /// When a bucket begins; of the one behind the last, when the last ends.
+    /// Start of a bucket; for the index after the last bucket, the end of the last one.
     pub(super) fn start_us(&self, bucket: usize) -> i64 {
         let slices = bucket.saturating_mul(self.per_bucket).min(self.slices) as i64;
         self.start_us.saturating_add(slices.saturating_mul(self.slice_us))
     }
 
-    /// How long a bucket is, in seconds.
+    /// Duration of a bucket in seconds.
     pub(super) fn seconds(&self, bucket: usize) -> f64 {
         self.start_us(bucket + 1).saturating_sub(self.start_us(bucket)).max(1) as f64 / 1e6
     }
 
-    /// Begin of the first and end of the last, µs since the Unix epoch.
+    /// Start of the first bucket and end of the last one, µs since the Unix epoch.
     pub(super) fn span_us(&self) -> (i64, i64) {
         (self.start_us(0), self.start_us(self.len()))
     }
 
-    /// The sums of a value of each slice, by bucket.
+    /// The sum of a value over the slices of each bucket.
     pub(super) fn sums(&self, value: impl Fn(usize) -> Option<u64>) -> Vec<u64> {
         self.fold(value, u64::saturating_add)
     }
 
-    /// The largest value of the slices of each bucket.
+    /// The largest value among the slices of each bucket.
     pub(super) fn largest(&self, value: impl Fn(usize) -> Option<u64>) -> Vec<u64> {
         self.fold(value, u64::max)
     }

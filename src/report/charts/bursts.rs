@@ -1,4 +1,4 @@
-//! When a process or an address had much more than usual.
+//! When a process or an address had much more activity than usual.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ struct Bursts<'a> {
     is_process: bool,
     is_bytes: bool,
     spans_us: Vec<(i64, i64)>,
-    /// Of its greatest burst.
+    /// The peak of its largest burst.
     peak: f64,
     median: f64,
     z: f64,

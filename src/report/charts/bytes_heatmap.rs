@@ -1,4 +1,4 @@
-//! What `sent_heatmap` and `received_heatmap` have in common.
+//! What `sent_heatmap` and `received_heatmap` share.
 
 use super::heat::{self, Row};
 use super::{Chart, Subject, canvas};
@@ -6,7 +6,7 @@ use super::{buckets::Buckets, per_process};
 use crate::Result;
 use crate::humanize;
 
-/// Draws which process moved how much when, in the direction of a column of the tables.
+/// Draws how much each process moved over time, in the direction that `column` holds.
 pub(super) fn draw(subject: &Subject<'_>, chart: &Chart, column: &str) -> Result<String> {
     if let Some(why) = subject.why_no_process() {
         return canvas::nothing(chart.title, why);
@@ -15,7 +15,7 @@ pub(super) fn draw(subject: &Subject<'_>, chart: &Chart, column: &str) -> Result
     let Some(buckets) = Buckets::new(tables, heat::MOST_COLUMNS)? else {
         return canvas::nothing(chart.title, "The recording has no duration.");
     };
-    // Two rows are for the others and for what has no known process.
+    // Two rows are reserved for the other processes and for unknown ones.
     let series = per_process::bytes(tables, &buckets, column, heat::MOST_ROWS - 2)?;
     if series.is_empty() {
         return canvas::nothing(chart.title, "No payload bytes were counted in this direction.");

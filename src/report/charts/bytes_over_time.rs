@@ -1,4 +1,4 @@
-//! How fast the busiest processes sent and received, as lines: sent above, received below.
+//! Throughput of the busiest processes as lines: sent above, received below.
 
 use super::axis::Axis;
 use super::buckets::Buckets;

@@ -1,4 +1,4 @@
-//! With which remote addresses the most bytes were moved, and in which direction.
+//! The remote addresses with the most bytes, by direction.
 
 use super::bytes_per_process::subtitle;
 use super::{Chart, Subject};

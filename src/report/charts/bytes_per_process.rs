@@ -1,4 +1,4 @@
-//! Which processes moved the most bytes, and in which direction.
+//! The processes with the most bytes, by direction.
 
 use super::{Chart, Subject};
 use super::{bars, canvas};
@@ -31,7 +31,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     canvas::picture(CHART.title, &subtitle(bandwidth), |canvas| bars::draw_moved(canvas, &rows))
 }
 
-/// The sums, and how much is missing in them.
+/// The sums, and how much they lack.
 pub(super) fn subtitle(bandwidth: &Bandwidth) -> String {
     let sums = format!(
         "{} sent and {} received: payload during the recording",

@@ -1,6 +1,6 @@
-//! What charts draw on: a page with a title, and a few strokes in whole pixels.
+//! The canvas of the charts: a page with a title, and a few shapes in whole pixels.
 //!
-//! Every text passes through [`Canvas::text`], and there through the escaping for SVG.
+//! Every text passes through [`Canvas::text`], which escapes it for SVG.
 
 use std::io;
 
@@ -17,26 +17,26 @@ use crate::{Error, Result};
 
 /// Size of every chart in pixels.
 pub(super) const SIZE: (u32, u32) = (900, 420);
-/// The font of every text. Viewers of the SVG that do not have it take the next.
+/// The font of every text. SVG viewers that lack it use the next one.
 pub(super) const FONT_FAMILY: &str = "DejaVu Sans";
 const FONT_FAMILIES: &str = "DejaVu Sans, Verdana, sans-serif";
 /// Blank border on the left and right.
 pub(super) const MARGIN: i32 = 28;
-/// Where the charts begin, below title and subtitle.
+/// Top of the charts, below title and subtitle.
 pub(super) const TOP: i32 = 84;
-/// The chart library takes sizes of line boxes and divides them by this for the font's.
+/// The chart library takes line heights and divides them by this to get the font size.
 const LINE_PER_FONT_SIZE: f64 = 1.24;
-/// Fewest characters of a name that still tell something.
+/// Minimum number of characters to which a name is shortened.
 const LEAST_OF_A_NAME: usize = 9;
-/// Fewest and most characters for which a column of names has room.
+/// Minimum and maximum width of a column of names, in characters.
 const NAME_CHARS: (usize, usize) = (8, 46);
-/// Longest texts that still fit beside each other.
+/// Longest texts that still fit next to each other.
 const TITLE_CHARS: usize = 70;
 const SUBTITLE_CHARS: usize = 120;
 
 /// A point in pixels from the upper left corner.
 pub(super) type Point = (i32, i32);
-/// What drawing gives: only writing can fail.
+/// The result of drawing: only writing can fail.
 pub(super) type Drawn = std::result::Result<(), DrawingAreaErrorKind<io::Error>>;
 
 /// A rectangle in pixels.
@@ -48,7 +48,7 @@ pub(super) struct Area {
     pub(super) bottom: i32,
 }
 
-/// How a text looks and to which side of its point it lies.
+/// The style of a text, and on which side of its point it is drawn.
 #[derive(Clone, Copy)]
 pub(super) struct Label {
     size: f64,
@@ -58,10 +58,10 @@ pub(super) struct Label {
 }
 
 impl Label {
-    /// A label of 12 pixels in a muted colour, starting at its point, centred on its line.
+    /// A label of 12 pixels in a muted color that starts at its point, centered vertically.
     pub(super) const PLAIN: Self =
         Self { size: 12.0, colour: MUTED, horizontal: HPos::Left, vertical: VPos::Center };
-    /// The same, in ink.
+    /// The same in ink.
     pub(super) const VALUE: Self = Self { colour: INK, ..Self::PLAIN };
     /// A label of 11 pixels for ticks and units.
     pub(super) const SMALL: Self = Self { size: 11.0, ..Self::PLAIN };

@@ -1,4 +1,4 @@
-//! In which cities the remotes are.
+//! The cities with the most connections.
 
 use super::bars::{self, Values};
 use super::canvas::{self, Canvas};

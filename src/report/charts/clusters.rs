@@ -1,4 +1,4 @@
-//! Groups of similar connections: how much they move and how long they last, and what is in none.
+//! Groups of similar connections by bytes and duration, and the connections in no group.
 
 use std::collections::BTreeSet;
 
@@ -28,16 +28,16 @@ pub(super) const CHART: Chart = Chart {
 /// Room for tick labels on the left, and for the list on the right, in pixels.
 const LABELS: i32 = 64;
 const LIST: i32 = 320;
-/// Groups that have room in the list, and the height of one, in pixels.
+/// Maximum number of groups in the list, and the height of an entry, in pixels.
 const MOST_LISTED: usize = 6;
 const ENTRY: i32 = 47;
 const LINE_CHARS: usize = 44;
 const LINES: usize = 3;
-/// Connections in no group are drawn once per field of so many pixels, and at most so many.
+/// Connections in no group are drawn once per field of this size in pixels, and at most this many of them.
 const FIELD: i32 = 6;
 const MOST_FIELDS: usize = 250;
 
-/// A group, with the medians of its connections; none where they were not counted.
+/// A group with the medians of its connections; `None` where they were not counted.
 struct Group<'a> {
     connections: u32,
     description: &'a str,
@@ -81,13 +81,13 @@ fn scales<'a>(groups: &[Group<'_>], ungrouped: &[(f64, f64)], plot: Area) -> (Sc
     (Scale { axis: bytes, unit: "bytes sent and received" }, Scale { axis: times, unit: "time seen" })
 }
 
-/// The scale of amounts begins at 1, and connections are often shorter than a second.
+/// In ms: the scale begins at 1, and connections are often shorter than a second.
 fn millis(duration_s: f64) -> f64 {
     duration_s * 1e3
 }
 
 fn disc(group: &Group<'_>, number: usize) -> Option<Disc> {
-    // The area grows with the number of digits, so that the small ones are seen beside the large.
+    // The area grows with the number of digits, so that small groups are visible next to large ones.
     let radius = 6 + (f64::from(group.connections.max(1)).log10() * 3.0) as i32;
     Some(Disc {
         name: format!("#{number}"),
@@ -98,7 +98,7 @@ fn disc(group: &Group<'_>, number: usize) -> Option<Disc> {
     })
 }
 
-/// Once for all that fall together.
+/// Draws one mark for all connections that share a field.
 fn draw_ungrouped(canvas: &Canvas<'_>, ungrouped: &[(f64, f64)], bytes: &Axis, durations: &Axis) -> Drawn {
     let field = |(moved, duration_s): &(f64, f64)| {
         let at = (bytes.at_amount(*moved), durations.at_amount(millis(*duration_s)));
@@ -111,7 +111,7 @@ fn draw_ungrouped(canvas: &Canvas<'_>, ungrouped: &[(f64, f64)], bytes: &Axis, d
     Ok(())
 }
 
-/// The largest groups in words, with the numbers of their discs.
+/// The largest groups as text, with the numbers of their discs.
 fn draw_list(canvas: &Canvas<'_>, groups: &[Group<'_>], plot: Area) -> Drawn {
     let left = plot.right + 28;
     for ((group, number), index) in groups.iter().zip(1..).take(MOST_LISTED).zip(0..) {
@@ -129,7 +129,7 @@ fn draw_list(canvas: &Canvas<'_>, groups: &[Group<'_>], plot: Area) -> Drawn {
     Ok(())
 }
 
-/// Broken at spaces, into at most [`LINES`] lines.
+/// Breaks a text at spaces into at most [`LINES`] lines.
 fn in_lines(text: &str) -> Vec<String> {
     let lines = config::wrap(&canvas::fit(text, LINES * LINE_CHARS), LINE_CHARS);
     lines.into_iter().take(LINES).map(|line| canvas::fit(&line, LINE_CHARS)).collect()
@@ -150,7 +150,7 @@ fn groups(table: &DataFrame) -> Result<Vec<Group<'_>>> {
     Ok((0..table.height()).map(group).collect())
 }
 
-/// Bytes and seconds of every connection in no group of which both are known.
+/// Bytes and seconds of every connection in no group, if both are known.
 fn ungrouped(analysis: &Analysis) -> Result<Vec<(f64, f64)>> {
     let Some(table) = analysis.detector_table(&clusters::ASSIGNMENTS) else { return Ok(Vec::new()) };
     let ids = Numbers::<UInt64Type>::of(table, "conn_id")?;

@@ -1,4 +1,4 @@
-//! How the numbers of connections hang together: a matrix of rank correlations.
+//! How the measures of connections correlate: a matrix of rank correlations.
 
 use super::canvas::{self, Area, Canvas, Drawn, Label};
 use super::palette::{self, GRID, MUTED};
@@ -37,7 +37,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     })
 }
 
-/// In the order in which they first occur.
+/// The names in order of first occurrence.
 fn names(pairs: &[Correlation]) -> Vec<&str> {
     let mut names: Vec<&str> = Vec::new();
     for name in pairs.iter().flat_map(|pair| [pair.a.as_str(), pair.b.as_str()]) {
@@ -72,7 +72,7 @@ fn draw_matrix(canvas: &Canvas<'_>, pairs: &[Correlation], names: &[&str]) -> Dr
 /// A field of the matrix.
 #[derive(Clone, Copy)]
 enum Field {
-    /// A number with itself.
+    /// A measure with itself.
     Same,
     Unknown,
     Known(f64),
@@ -99,13 +99,13 @@ fn draw_field(canvas: &Canvas<'_>, field: Area, value: Field) -> Drawn {
     canvas.text(middle, Label::PLAIN.centre().coloured(ink), &text)
 }
 
-/// With its sign, which nothing has not.
+/// The number with its sign; zero has none.
 fn signed(rho: f64) -> String {
     let text = format!("{rho:+.2}");
     if text == "-0.00" || text == "+0.00" { "0.00".to_owned() } else { text.replace('-', "−") }
 }
 
-/// From -1 to +1, beside the title.
+/// Draws the scale from -1 to +1, beside the title.
 fn draw_legend(canvas: &Canvas<'_>) -> Drawn {
     let values = [-1.0, -0.75, -0.5, -0.25, 0.0, 0.25, 0.5, 0.75, 1.0];
     let left = Canvas::inside().right - 30 - values.len() as i32 * FIELD;

@@ -1,7 +1,7 @@
-//! In which countries the remotes are: a map of the world, and the first countries as a list.
+//! The countries of the remotes: a world map, and the top countries as a list.
 //!
-//! The outlines are made by `scripts/make-world-map.py` of Natural Earth's, which are in the
-//! public domain.
+//! `scripts/make-world-map.py` generates the outlines from Natural Earth, which is in the public
+//! domain.
 
 use std::collections::BTreeMap;
 
@@ -23,16 +23,16 @@ pub(super) const CHART: Chart = Chart {
     draw,
 };
 
-/// A ring a line: the country's code, then its points in pixels.
+/// One ring per line: the country's code, then its points in pixels.
 const OUTLINES: &str = include_str!("world_map/outlines.txt");
 /// Height of the map, in pixels.
 const MAP_HEIGHT: i32 = 258;
-/// Where the list begins, the height of an entry, and how many there is room for.
+/// Left edge of the list, height of an entry, and maximum number of entries.
 const LIST_LEFT: i32 = 646;
 const ENTRY: i32 = 22;
 const MOST_LISTED: usize = 12;
 const NAME_CHARS: usize = 19;
-/// Fields of the legend and their width, in pixels.
+/// Number and width of the legend's fields, in pixels.
 const FIELDS: i32 = 9;
 const FIELD: i32 = 18;
 
@@ -68,13 +68,13 @@ fn draw_map(canvas: &Canvas<'_>, counts: &BTreeMap<&str, u64>, largest: u64) -> 
             continue;
         };
         canvas.shape(&points, shade(*count, largest))?;
-        // Borders are the paper's, so that neighbours are told apart.
+        // Borders have the color of the paper, to separate neighboring countries.
         canvas.outline(&points, PAPER)?;
     }
     Ok(())
 }
 
-/// The code of a ring and its points, moved by an offset.
+/// The code of a ring, and its points moved by an offset.
 fn ring(line: &str, (left, top): Point) -> (&str, Vec<Point>) {
     let mut words = line.split(' ');
     let code = words.next().unwrap_or_default();
@@ -85,10 +85,10 @@ fn ring(line: &str, (left, top): Point) -> (&str, Vec<Point>) {
     (code, words.filter_map(point).collect())
 }
 
-/// By the logarithm, as one country often has most of the connections.
+/// The shade by the logarithm, because one country often has most of the connections.
 fn shade(count: u64, largest: u64) -> plotters::style::RGBColor {
     let share = if largest > 1 { (count.max(1) as f64).ln() / (largest as f64).ln() } else { 1.0 };
-    // Even the palest is told from a country without connections.
+    // Even the palest shade differs from a country without connections.
     palette::heat(0.15 + 0.85 * share)
 }
 
@@ -134,12 +134,12 @@ fn draw_list(canvas: &Canvas<'_>, countries: &[Share], names: &Names<'_>, larges
     Ok(())
 }
 
-/// Small countries are not among the outlines.
+/// Whether the outlines contain a country; small ones are missing.
 fn is_on_map(code: &str) -> bool {
     OUTLINES.lines().any(|line| line.split(' ').next() == Some(code))
 }
 
-/// The names of countries, as the database calls them.
+/// Country names as the database has them.
 pub(super) struct Names<'a>(BTreeMap<&'a str, &'a str>);
 
 impl<'a> Names<'a> {
@@ -150,7 +150,7 @@ impl<'a> Names<'a> {
         Ok(Self((0..tables.endpoints.height()).filter_map(name).collect()))
     }
 
-    /// `Germany`; the code where neither the database nor ISO 3166 has a name.
+    /// The name of a country, such as `Germany`; its code if neither the database nor ISO 3166 has a name.
     pub(super) fn of_code<'b>(&'b self, code: &'b str) -> &'b str {
         self.0.get(code).copied().or_else(|| country_name(code)).unwrap_or(code)
     }

@@ -1,4 +1,4 @@
-//! How much CPU the busiest processes used, over time.
+//! CPU use of the busiest processes over time.
 
 use super::load::Load;
 use super::{Chart, Subject, per_process};

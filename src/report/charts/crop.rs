@@ -1,8 +1,8 @@
-//! A picture for the page: as high as what is drawn on it, so that four bars do not make a big box.
+//! Crops a picture for the page to its content, so that four bars do not take up a large box.
 
 use super::canvas::{MARGIN, SIZE};
 
-/// The picture without the blank space below what is drawn.
+/// The picture without the blank space at its bottom.
 pub(in crate::report) fn cropped(svg: &str) -> String {
     let (width, height) = SIZE;
     let bottom = svg.lines().filter_map(|line| lowest(line, height)).max().unwrap_or(0) as i32;
@@ -12,7 +12,7 @@ pub(in crate::report) fn cropped(svg: &str) -> String {
     svg.replacen(&whole, &part, 1)
 }
 
-/// The lowest pixel of an element; none for the paper, and for what is no element.
+/// The lowest pixel of an element; `None` for the background, and for anything that is not an element.
 fn lowest(line: &str, height: u32) -> Option<u32> {
     let number = |name: &str| -> Option<f64> {
         line.split_once(&format!(" {name}=\""))?.1.split('"').next()?.parse().ok()

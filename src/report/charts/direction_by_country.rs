@@ -19,9 +19,9 @@ pub(super) const CHART: Chart = Chart {
     draw,
 };
 
-/// Directions in the order in which they are drawn.
+/// Directions in drawing order.
 const DIRECTIONS: [&str; 3] = ["outbound", "inbound", "internal"];
-/// Most rows, and their largest distance in pixels.
+/// Maximum number of rows, and their maximum distance in pixels.
 const MOST_ROWS: usize = 11;
 const WIDEST_PITCH: i32 = 34;
 /// Room for values, in pixels.

@@ -1,5 +1,5 @@
-//! How long connections were seen, on a logarithmic scale, with the thresholds for
-//! short-lived and long-lived.
+//! Observed durations of connections on a logarithmic scale, with the thresholds for short-lived
+//! and long-lived.
 
 use super::axis::{self, Axis};
 use super::canvas::{self, Area, Canvas, Drawn, Label, MARGIN, text_width};
@@ -23,14 +23,14 @@ const LEFT: i32 = 36;
 const BELOW: i32 = 24;
 /// Room on the left of the plot for connections without a duration, in pixels.
 const INSTANT: i32 = 100;
-/// Where their bar begins and ends in that room.
+/// Left and right edge of their bar in that room.
 const INSTANT_BAR: (i32, i32) = (8, 48);
-/// Shortest range of the axis, in seconds, so that two like durations do not fill it.
+/// Minimum range of the axis in seconds, so that two similar durations do not fill it.
 const SHORTEST_RANGE_S: (f64, f64) = (0.1, 1_000.0);
 
 /// Connections by duration.
 struct Histogram {
-    /// Seen at a single moment.
+    /// Connections seen only once.
     instant: u64,
     /// The others, in [`BARS`] bars of equal width on the logarithmic scale.
     bars: Vec<u64>,
@@ -60,7 +60,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
         histogram.draw(canvas, &counts, plot)?;
         axis::draw_bottom(canvas, &durations, plot, "duration, logarithmic")?;
         if histogram.instant > 0 {
-            // A log has no snapshots.
+            // Connection logs have no snapshots.
             let has_snapshots = subject.analysis.completeness.ticks_taken > 0;
             let text = if has_snapshots { "one snapshot" } else { "0 s" };
             let middle = plot.left + i32::midpoint(INSTANT_BAR.0, INSTANT_BAR.1);
@@ -70,7 +70,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     })
 }
 
-/// Sorted, of sockets with a remote.
+/// The sorted durations of sockets with a remote.
 fn durations_s(tables: &Tables) -> Result<Vec<f64>> {
     let sockets = SocketColumns::of(&tables.connections)?;
     let mut durations_s: Vec<f64> = (0..sockets.len())
@@ -83,7 +83,7 @@ fn durations_s(tables: &Tables) -> Result<Vec<f64>> {
 }
 
 impl Histogram {
-    /// Of sorted durations; the thresholds are always in the range.
+    /// From sorted durations; the thresholds are always within the range.
     fn new(sorted_s: &[f64], tcp: &Tcp) -> Self {
         let instant = sorted_s.partition_point(|duration_s| *duration_s <= 0.0);
         let lasting = &sorted_s[instant..];
@@ -100,7 +100,7 @@ impl Histogram {
         Self { instant: instant as u64, bars, range_s }
     }
 
-    /// Where the bars of lasting connections begin.
+    /// Left edge of the bars of connections with a duration.
     fn left(&self, plot: Area) -> i32 {
         if self.instant > 0 { plot.left + INSTANT } else { plot.left }
     }
@@ -123,7 +123,7 @@ impl Histogram {
     }
 }
 
-/// Where short-lived ends and long-lived begins, with the numbers of the metrics.
+/// Draws the thresholds for short-lived and long-lived, with the counts from the metrics.
 fn draw_thresholds(canvas: &Canvas<'_>, tcp: &Tcp, durations: &Axis, plot: Area) -> Drawn {
     let count = |number: u64, what: &str| format!("{} {what}", humanize::count(number));
     let short = count(tcp.short_lived, &format!("short-lived (< {})", humanize::seconds(tcp.short_lived_s)));
@@ -137,7 +137,7 @@ fn draw_thresholds(canvas: &Canvas<'_>, tcp: &Tcp, durations: &Axis, plot: Area)
     if tcp.long_lived_s > 0.0 {
         let x = durations.at(tcp.long_lived_s.log10());
         canvas.dashed((x, plot.top - 14), (x, plot.bottom), THRESHOLD)?;
-        // Without room on the right it goes to the left, above the other.
+        // If there is no room on the right, the label goes to the left, above the other one.
         let has_room = x + 6 + text_width(&long, 11.0) < plot.right + MARGIN;
         let (at, label) =
             if has_room { ((x + 6, plot.top - 10), label) } else { ((x - 6, plot.top - 24), label.right()) };

@@ -1,4 +1,4 @@
-//! What each detector found, by severity; and which could not look.
+//! The findings of each detector by severity, and the detectors that were skipped.
 
 use super::canvas::{self, Area, Canvas, Drawn, Label};
 use super::palette::{self, AXIS};
@@ -19,7 +19,7 @@ pub(super) const CHART: Chart = Chart {
 /// Room for names on the left and for numbers on the right, in pixels.
 const NAMES: i32 = 150;
 const VALUES: i32 = 60;
-/// Largest distance of rows, in pixels.
+/// Maximum distance of rows, in pixels.
 const WIDEST_PITCH: i32 = 30;
 
 fn draw(subject: &Subject<'_>) -> Result<String> {
@@ -49,7 +49,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     })
 }
 
-/// What the detectors without findings did: `12 ran without findings, skipped: geo, sigma`.
+/// The detectors without findings: `12 ran without findings, skipped: geo, sigma`.
 fn others(runs: &[Run]) -> String {
     let ids = |is: fn(&Status) -> bool| {
         runs.iter().filter(|run| is(&run.status)).map(|run| run.about.id).collect::<Vec<_>>().join(", ")
@@ -73,7 +73,7 @@ fn draw_row(canvas: &Canvas<'_>, run: &Run, largest: usize, row: Area) -> Drawn 
     let at = |findings: usize| left + (findings as f64 / largest as f64 * width).round() as i32;
     let half = ((row.bottom - row.top) * 7 / 20).min(9);
     let mut sum = 0;
-    // The worst lie at the axis, where they are compared.
+    // The worst severities start at the axis, where they can be compared.
     for severity in Severity::ALL.into_iter().rev() {
         let count = run.output.findings.iter().filter(|f| f.judgement.severity == severity).count();
         if count > 0 {

@@ -1,4 +1,4 @@
-//! When the findings were: each a bar from its first to its last moment, by severity.
+//! The findings over time: each a bar from its first to its last moment, by severity.
 
 use super::axis::{self, Axis};
 use super::canvas::{self, Area, Canvas, Drawn, Label, text_width};
@@ -21,12 +21,12 @@ const LABELS: i32 = 104;
 /// Height of a line of bars, and of a bar, in pixels.
 const LINE: i32 = 14;
 const BAR: i32 = 8;
-/// Highest lane of a severity, in pixels.
+/// Maximum height of a severity's lane, in pixels.
 const HIGHEST: i32 = 104;
-/// Between a bar and its text and from there to the next bar, in pixels.
+/// Space between a bar and its text, and between that and the next bar, in pixels.
 const GAP: i32 = 6;
 const TEXT_SIZE: f64 = 11.0;
-/// Findings of a severity that are drawn; the page and the tables have all.
+/// Maximum number of findings drawn per severity; the page and the tables have all.
 const MOST_DRAWN: usize = 150;
 
 fn draw(subject: &Subject<'_>) -> Result<String> {
@@ -61,7 +61,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     })
 }
 
-/// The recording, and findings beyond it, as a hostile capture may have.
+/// The time range of the recording, extended to findings outside it, which a hostile capture may have.
 fn span_us(subject: &Subject<'_>, findings: &[&Finding]) -> (i64, i64) {
     let spans = || findings.iter().map(|finding| finding.evidence.span_us);
     let recording = subject.analysis.tables.span_us;
@@ -120,7 +120,7 @@ impl<'a> Bar<'a> {
     fn new(finding: &'a Finding, time: &Axis) -> Self {
         let (first_us, last_us) = finding.evidence.span_us;
         let left = time.at(first_us as f64);
-        // A moment is as wide as it needs to be seen.
+        // A single moment is drawn wide enough to be visible.
         Self { left, right: time.at(last_us as f64).max(left + 4), detector: finding.about.id }
     }
 
@@ -128,7 +128,8 @@ impl<'a> Bar<'a> {
         text_width(self.detector, TEXT_SIZE)
     }
 
-    /// The line where it fits, and where its text does; without room it lies over others in the last line.
+    /// The line in which the bar fits, and the place of its text; if nothing is free, it overlaps
+    /// others in the last line.
     fn place(&self, ends: &mut [i32], right: i32) -> (usize, Place) {
         let free = |ends: &[i32]| ends.iter().position(|end| *end < self.left);
         let Some(line) = free(ends) else { return (ends.len() - 1, Place::Nowhere) };
@@ -145,7 +146,7 @@ impl<'a> Bar<'a> {
     }
 }
 
-/// Where the text of a bar stands.
+/// Where the text of a bar is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     Beside,

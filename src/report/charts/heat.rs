@@ -1,34 +1,33 @@
-//! A grid of which the colours say how much there is, on a logarithmic scale: names on the
-//! left, time from left to right.
+//! A heat map on a logarithmic scale: names on the left, time from left to right.
 
 use super::axis::{self, Axis};
 use super::buckets::Buckets;
 use super::canvas::{self, Area, Canvas, Drawn, Label, NameColumn};
 use super::palette;
 
-/// Colours that are told apart; few, so that neighbours become one rectangle.
+/// Number of colors; few, so that adjacent cells merge into one rectangle.
 const LEVELS: usize = 9;
-/// Most columns.
+/// Maximum number of columns.
 pub(super) const MOST_COLUMNS: usize = 80;
-/// Most rows, and their largest height in pixels.
+/// Maximum number of rows, and their maximum height in pixels.
 pub(super) const MOST_ROWS: usize = 12;
 const HIGHEST: i32 = 34;
 /// Width of a field of the legend, in pixels.
 const FIELD: i32 = 18;
 
-/// A name with its values by column.
+/// A name with its values per column.
 pub(super) struct Row {
     pub(super) name: String,
     pub(super) values: Vec<f64>,
 }
 
-/// The range of values that is told apart: from the smallest to the largest above zero.
+/// The range of the scale: from the smallest value above zero to the largest.
 struct Scale {
     smallest: f64,
     largest: f64,
 }
 
-/// Draws rows over time; without a value above zero a field stays blank.
+/// Draws rows over time; cells with a value of zero stay blank.
 pub(super) fn draw(canvas: &Canvas<'_>, buckets: &Buckets, rows: &[Row], text: fn(f64) -> String) -> Drawn {
     let Some(scale) = Scale::of(rows) else { return Ok(()) };
     let rows = &rows[..rows.len().min(MOST_ROWS)];
@@ -53,7 +52,7 @@ pub(super) fn draw(canvas: &Canvas<'_>, buckets: &Buckets, rows: &[Row], text: f
     draw_legend(canvas, &scale, text)
 }
 
-/// The colours from the smallest to the largest value, beside the title.
+/// Draws the colors from the smallest to the largest value, beside the title.
 fn draw_legend(canvas: &Canvas<'_>, scale: &Scale, text: fn(f64) -> String) -> Drawn {
     let right = Canvas::inside().right;
     let left = right - 100 - LEVELS as i32 * FIELD;
@@ -83,7 +82,7 @@ impl Scale {
     }
 }
 
-/// Neighbours of one level: the first, the one behind the last, the level.
+/// Runs of cells with the same level: first index, index after the last, level.
 fn runs(values: &[f64], scale: &Scale) -> Vec<(usize, usize, usize)> {
     let mut runs: Vec<(usize, usize, usize)> = Vec::new();
     for (column, value) in values.iter().enumerate() {

@@ -1,5 +1,4 @@
-//! Rows with a name, in which something happens over time: a bar for what lasts, a stroke for
-//! a moment.
+//! Named rows with events over time: a bar for a duration, a stroke for a moment.
 
 use plotters::style::RGBColor;
 
@@ -7,23 +6,23 @@ use super::axis::{self, Axis};
 use super::canvas::{self, Area, Canvas, Drawn, Label, NameColumn, Point, text_width};
 use super::palette::GRID;
 
-/// Most characters of the texts on the right.
+/// Maximum number of characters of the texts on the right.
 const TEXT_CHARS: usize = 34;
-/// Most rows, and their largest height in pixels.
+/// Maximum number of rows, and their maximum height in pixels.
 pub(super) const MOST_ROWS: usize = 14;
 const HIGHEST: i32 = 34;
 
 /// A row.
 pub(super) struct Lane {
     pub(super) name: String,
-    /// What stands on the right.
+    /// The text on the right.
     pub(super) text: String,
     pub(super) colour: RGBColor,
-    /// From when to when, µs since the Unix epoch.
+    /// Start and end of each event, µs since the Unix epoch.
     pub(super) spans_us: Vec<(i64, i64)>,
 }
 
-/// Draws at most [`MOST_ROWS`] rows and the axis of time.
+/// Draws at most [`MOST_ROWS`] rows and the time axis.
 pub(super) fn draw(canvas: &Canvas<'_>, span_us: (i64, i64), lanes: &[Lane]) -> Drawn {
     let lanes = &lanes[..lanes.len().min(MOST_ROWS)];
     let names = NameColumn::new(lanes.iter().map(|lane| lane.name.as_str()));
@@ -47,14 +46,14 @@ pub(super) fn draw(canvas: &Canvas<'_>, span_us: (i64, i64), lanes: &[Lane]) -> 
     axis::draw_bottom(canvas, &time, plot, &axis::time_unit(span_us))
 }
 
-/// All bars of a row as one shape, which is a third as long as a rectangle for each: they hang
-/// together by a line without height, which is not seen.
+/// All bars of a row as one shape, joined by an invisible line without height; this takes a third
+/// of the bytes of separate rectangles.
 fn comb(bars: &[(i32, i32)], (top, bottom): (i32, i32)) -> Vec<Point> {
     let tooth = |(left, right): &(i32, i32)| [(*left, bottom), (*left, top), (*right, top), (*right, bottom)];
     bars.iter().flat_map(tooth).collect()
 }
 
-/// In pixels; what touches becomes one, so that the picture stays small.
+/// Bars in pixels; touching bars are merged, so that the picture stays small.
 fn bars(spans_us: &[(i64, i64)], time: &Axis) -> Vec<(i32, i32)> {
     let pixels = |(first, last): &(i64, i64)| {
         let left = time.at(*first as f64);

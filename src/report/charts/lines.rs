@@ -1,7 +1,7 @@
 //! Lines over time, with a legend on their right that has room for long names.
 //!
-//! A line is a step for each bucket, and not a slope between two: what is drawn was measured
-//! then. Where nothing is known there is a gap.
+//! A line has a step per bucket rather than slopes between points: each level is a measured value.
+//! Unknown values leave gaps.
 
 use plotters::style::RGBColor;
 
@@ -15,16 +15,16 @@ const LEGEND: i32 = 206;
 const ENTRY: i32 = 36;
 const NAME_CHARS: usize = 25;
 const NOTE_CHARS: usize = 30;
-/// Most buckets of a line.
+/// Maximum number of buckets in a line.
 pub(super) const MOST_BUCKETS: usize = 200;
 
 /// A line with its entry in the legend.
 pub(super) struct Line {
     pub(super) name: String,
-    /// Numbers in words, below the name.
+    /// Figures as text, below the name.
     pub(super) note: String,
     pub(super) colour: RGBColor,
-    /// By bucket; none where it is not known.
+    /// Values per bucket; `None` if unknown.
     pub(super) values: Vec<Option<f64>>,
 }
 
@@ -40,14 +40,14 @@ pub(super) fn largest(lines: &[Line]) -> f64 {
     lines.iter().map(Line::largest).fold(0.0, f64::max)
 }
 
-/// Where lines are drawn beside their legend.
+/// The area of the lines, beside their legend.
 pub(super) fn plot(labels: i32) -> Area {
     let plot = axis::plot(labels);
     Area { right: plot.right - LEGEND, ..plot }
 }
 
-/// Draws lines with their axis on the left; the first lines lie on top. Without a time axis, so
-/// that several plots can share one.
+/// Draws lines with their axis on the left; the first lines are on top. The time axis is drawn
+/// separately, so that several plots can share it.
 pub(super) fn draw(
     canvas: &Canvas<'_>,
     plot: Area,
@@ -70,19 +70,19 @@ pub(super) fn draw(
     Ok(())
 }
 
-/// Whether an earlier line has the colour already, as there are more names than colours.
+/// Whether an earlier line has the same color: there are more names than colors.
 fn is_second(lines: &[Line], index: usize) -> bool {
     lines[..index].iter().any(|line| line.colour == lines[index].colour)
 }
 
-/// Draws the axis of time below plots.
+/// Draws the time axis below the plots.
 pub(super) fn draw_time(canvas: &Canvas<'_>, plot: Area, buckets: &Buckets) -> Drawn {
     let span_us = buckets.span_us();
     let time = Axis::time(span_us, (plot.left, plot.right));
     axis::draw_bottom(canvas, &time, plot, &axis::time_unit(span_us))
 }
 
-/// Draws the entries of the legend right of the plots, from this height downwards.
+/// Draws the legend to the right of the plots, from `top` downwards.
 pub(super) fn draw_legend(canvas: &Canvas<'_>, top: i32, lines: &[Line]) -> Drawn {
     let inside = Canvas::inside();
     let left = inside.right - LEGEND + 24;
@@ -99,7 +99,7 @@ pub(super) fn draw_legend(canvas: &Canvas<'_>, top: i32, lines: &[Line]) -> Draw
     Ok(())
 }
 
-/// Steps without gaps.
+/// The line as paths of steps, one path between two gaps.
 fn paths(line: &Line, buckets: &Buckets, time: &Axis, values: &Axis) -> Vec<Vec<Point>> {
     let x = |bucket: usize| time.at(buckets.start_us(bucket) as f64);
     let mut paths: Vec<Vec<Point>> = Vec::new();
@@ -119,7 +119,7 @@ fn paths(line: &Line, buckets: &Buckets, time: &Axis, values: &Axis) -> Vec<Vec<
     paths
 }
 
-/// Adds a step; level steps become one.
+/// Adds a step; adjacent steps of the same level are merged.
 fn extend(path: &mut Vec<Point>, [from, to]: [Point; 2]) {
     match path.last_mut() {
         Some(last) if last.1 == from.1 => *last = to,
@@ -145,7 +145,7 @@ mod tests {
             colour: PLAIN,
             values: vec![Some(1.0), Some(1.0), Some(0.0), None, Some(1.0)],
         };
-        // An axis of time is at least a second long.
+        // A time axis is at least a second long.
         let time = Axis::time(buckets.span_us(), (0, 100_000));
         let values = Axis::from_zero(1.0, (10, 0), humanize::number);
         let expected = [vec![(0, 0), (2, 0), (2, 10), (3, 10)], vec![(4, 0), (5, 0)]];

@@ -1,4 +1,4 @@
-//! What `cpu` and `memory` have in common: the load of the first processes over time.
+//! What `cpu` and `memory` share: the load of the first processes over time.
 
 use super::axis::Axis;
 use super::buckets::Buckets;
@@ -11,16 +11,16 @@ use crate::model::Tables;
 
 /// Processes with a line.
 pub(super) const MOST_LINES: usize = 7;
-/// A rolling mean reaches over this part of the recording to each side.
+/// The rolling mean covers this fraction of the recording to each side.
 const REACH: usize = 60;
 /// Room for tick labels, in pixels.
 const LABELS: i32 = 60;
 
-/// What is drawn.
+/// The measure to draw.
 pub(super) struct Load {
     pub(super) chart: &'static Chart,
     pub(super) series: fn(&Tables, &Buckets, usize) -> Result<Vec<Series>>,
-    /// Said when nothing is known.
+    /// The message if nothing is known.
     pub(super) unknown: &'static str,
     pub(super) unit: &'static str,
     pub(super) text: fn(f64) -> String,
@@ -53,7 +53,7 @@ impl Load {
         })
     }
 
-    /// The line of a series, smoothed; its note has the largest value before that.
+    /// The smoothed line of a series; its note has the maximum before smoothing.
     fn line(&self, subject: &Subject<'_>, series: &Series, reach: usize) -> Line {
         let means: Vec<Option<f64>> = series.cells.iter().map(Cell::mean).collect();
         let largest = means.iter().flatten().copied().fold(0.0, f64::max);

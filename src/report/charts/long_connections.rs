@@ -1,5 +1,5 @@
-//! Which pairs of process and destination were connected the longest: time that several connections
-//! cover together counts once.
+//! The pairs of process and destination that were connected longest; overlapping connections count
+//! once.
 
 use std::collections::BTreeMap;
 
@@ -42,7 +42,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     })
 }
 
-/// The first pairs by their time; a duration becomes milliseconds, as bars are whole numbers.
+/// The pairs with the longest time; durations become milliseconds, because bars are whole numbers.
 fn rows(subject: &Subject<'_>) -> Result<Vec<Row>> {
     let mut pairs: Vec<((String, String), Pair, i64)> = pairs(&subject.analysis.tables)?
         .into_iter()
@@ -70,7 +70,7 @@ fn rows(subject: &Subject<'_>) -> Result<Vec<Row>> {
     Ok(pairs.into_iter().take(bars::MOST_ROWS).map(row).collect())
 }
 
-/// By process, or the local address where no process is known, and destination.
+/// Pairs by process (or local address if no process is known) and destination.
 fn pairs(tables: &Tables) -> Result<BTreeMap<(String, String), Pair>> {
     let frame = &tables.connections;
     let (processes, locals) = (Words::of(frame, "process_name")?, Words::of(frame, "local_addr")?);
@@ -86,7 +86,7 @@ fn pairs(tables: &Tables) -> Result<BTreeMap<(String, String), Pair>> {
         else {
             continue;
         };
-        // Of what came in, the port of the remote means nothing.
+        // The remote port of an inbound connection means nothing.
         let is_inbound = directions.get(row) == Some("inbound");
         let source = processes.get(row).or_else(|| locals.get(row)).unwrap_or("unknown");
         let destination = match ports.get(row).filter(|_| !is_inbound) {
@@ -102,7 +102,7 @@ fn pairs(tables: &Tables) -> Result<BTreeMap<(String, String), Pair>> {
     Ok(pairs)
 }
 
-/// The time that some spans cover together.
+/// The total time that the spans cover, overlaps counted once.
 fn covered_us(spans_us: &mut [(i64, i64)]) -> i64 {
     spans_us.sort_unstable();
     let mut covered_us: i64 = 0;

@@ -1,4 +1,4 @@
-//! How much memory the largest processes had, over time.
+//! Memory of the largest processes over time.
 
 use super::load::Load;
 use super::{Chart, Subject, per_process};

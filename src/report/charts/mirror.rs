@@ -1,4 +1,4 @@
-//! Two amounts over time on one scale: one grows up from a common line, the other down.
+//! Two amounts over time on one scale: one above a common line, the other below.
 //!
 //! ```text
 //!  100 ┤      ▂ █
@@ -14,15 +14,15 @@ use super::axis::{self, Axis};
 use super::buckets::Buckets;
 use super::canvas::{Area, Canvas, Drawn};
 
-/// Most buckets; more would be thinner than three pixels.
+/// Maximum number of buckets; with more, each would be thinner than three pixels.
 pub(super) const MOST_BUCKETS: usize = 240;
 
-/// What is drawn: a value a bucket in each direction.
+/// The data: one value per bucket in each direction.
 pub(super) struct Mirror<'a> {
     pub(super) buckets: &'a Buckets,
     pub(super) up: Half<'a>,
     pub(super) down: Half<'a>,
-    /// What the values are, above the axis.
+    /// The unit, shown above the axis.
     pub(super) unit: &'a str,
     pub(super) tick_text: fn(f64) -> String,
 }
@@ -50,7 +50,7 @@ impl Mirror<'_> {
         let span_us = self.buckets.span_us();
         let time = Axis::time(span_us, (plot.left, plot.right));
         axis::draw_left(canvas, &up, plot, &up.unit(self.unit))?;
-        // The common line has its label already.
+        // The common line already has its label.
         down.ticks.remove(0);
         axis::draw_left(canvas, &down, plot, "")?;
         self.draw_half(canvas, &self.up, &time, &up)?;
@@ -65,10 +65,10 @@ impl Mirror<'_> {
         for (bucket, value) in half.values.iter().enumerate().filter(|(_, value)| **value > 0.0) {
             let left = time.at(self.buckets.start_us(bucket) as f64);
             let right = time.at(self.buckets.start_us(bucket + 1) as f64);
-            // Little is not nothing.
+            // A small value stays visible.
             let end = axis.at_value(*value);
             let end = if end == base { base + (axis.at_value(f64::MAX) - base).signum() } else { end };
-            // Wide bars are kept apart, thin ones are not, as nothing would be left of them.
+            // Wide bars are kept apart; thin ones are not, because they would vanish.
             let right = if right - left > 4 { right - 1 } else { right };
             canvas.fill(Area { left, top: end.min(base), right, bottom: end.max(base) }, half.colour)?;
         }

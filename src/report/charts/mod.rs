@@ -1,10 +1,9 @@
 //! The charts: one file each, and one line each in [`CHARTS`].
 //!
-//! Each says which [`Section`] of the report it stands in; the page and `report.json` follow.
+//! Each chart names the [`Section`] of the report that it belongs to; the page and `report.json` follow.
 //!
-//! A chart is drawn once, as SVG, and the PNG is rendered from that SVG with the font that
-//! is built in: both show the same picture on every machine. Whatever has no data says so in
-//! its place.
+//! A chart is drawn once, as SVG, and the PNG is rendered from that SVG with the built-in font, so
+//! both look the same on every machine. A chart without data states the reason in its place.
 
 mod anomaly_scores;
 mod axis;
@@ -106,32 +105,32 @@ pub const CHARTS: &[Chart] = &[
     protocols::CHART,
 ];
 
-/// A chart as the list holds it.
+/// A chart in the list.
 #[derive(Debug)]
 pub struct Chart {
-    /// Its id, and the name of its files.
+    /// Its id, which is also the name of its files.
     pub id: &'static str,
     /// Its title.
     pub title: &'static str,
-    /// The section of the report that it stands in.
+    /// The section of the report that it belongs to.
     pub section: Section,
     /// Draws it as SVG.
     draw: fn(&Subject<'_>) -> Result<String>,
 }
 
-/// What is drawn.
+/// The data to draw.
 struct Subject<'a> {
     analysis: &'a Analysis,
     colours: ProcessColours,
 }
 
 impl Subject<'_> {
-    /// Why nothing can be said of processes; none if some are known.
+    /// Why processes are unknown; `None` if some are known.
     fn why_no_process(&self) -> Option<&'static str> {
         (self.analysis.metrics.overview.processes == 0).then_some("No process is known in this capture.")
     }
 
-    /// Why there is no table of a detector, for the place of its chart.
+    /// Why a detector's table is missing, to be shown in place of its chart.
     fn why_missing(&self, table: &DetectorTable) -> String {
         let detector = table.detector;
         let run = self.analysis.runs.iter().find(|run| run.about.id == detector);
@@ -151,9 +150,9 @@ pub struct Picture {
     pub id: &'static str,
     /// The chart's title.
     pub title: &'static str,
-    /// The section of the report that it stands in.
+    /// The section of the report that it belongs to.
     pub section: Section,
-    /// As SVG, with text as text.
+    /// The picture as SVG, in which text is kept as text.
     pub svg: String,
 }
 
@@ -272,7 +271,7 @@ mod tests {
         }
     }
 
-    /// Not a test: leaves the pictures in the folder that is named, to be looked at.
+    /// Not a test: writes the pictures to the given folder, for inspection.
     #[test]
     #[ignore = "for the eye: NETREC_CHARTS=/tmp/charts cargo test -- --ignored look_at_charts"]
     fn look_at_charts() {

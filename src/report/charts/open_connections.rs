@@ -1,4 +1,4 @@
-//! How many connections were open, over time.
+//! The number of open connections over time.
 
 use super::axis::{self, Axis};
 use super::canvas::{self, Area, Canvas, Drawn, Label, Point};
@@ -51,7 +51,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     })
 }
 
-/// A step per slice: what was open then, and not a slope between two numbers.
+/// A step per slice with what was open then, rather than a slope between two numbers.
 fn draw_slices(canvas: &Canvas<'_>, slices: &[Slice], end_us: i64, time: &Axis, open: &Axis) -> Drawn {
     let columns = columns(slices, time);
     let ends = columns.iter().skip(1).map(|(x, _)| *x).chain([time.at(end_us as f64)]);
@@ -68,8 +68,8 @@ fn draw_slices(canvas: &Canvas<'_>, slices: &[Slice], end_us: i64, time: &Axis, 
     canvas.path(&steps, PLAIN)
 }
 
-/// The fullest of the slices that share a column of pixels, so that ten thousand slices are
-/// no larger a picture than a thousand, and no peak is lost.
+/// The maximum of the slices that share a column of pixels, so that ten thousand slices make no
+/// larger a picture than a thousand, and no peak is lost.
 fn columns(slices: &[Slice], time: &Axis) -> Vec<(i32, u32)> {
     let mut columns: Vec<(i32, u32)> = Vec::with_capacity(slices.len().min(canvas::SIZE.0 as usize));
     for slice in slices {

@@ -1,5 +1,5 @@
-//! How many connections were opened and closed, over time: brief ones, which are open at no
-//! tick, show here.
+//! Connections opened and closed over time. Short ones, which are open at no tick, are visible
+//! here.
 
 use polars::prelude::UInt32Type;
 

@@ -1,8 +1,8 @@
-//! Colours: the same thing has the same colour in every chart, and people who do not see all
-//! colours can tell them apart.
+//! Colors: the same thing has the same color in every chart, and color-blind people can tell them
+//! apart.
 //!
-//! The hues are those of Okabe and Ito (*Color Universal Design*, 2008) without yellow and
-//! black, which are too pale and too strong for areas on white.
+//! The hues are from Okabe and Ito (*Color Universal Design*, 2008) without yellow and black, which
+//! are too pale and too strong for areas on white.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ const VERMILION: RGBColor = RGBColor(213, 94, 0);
 const PURPLE: RGBColor = RGBColor(190, 95, 148);
 const SKY: RGBColor = RGBColor(40, 140, 196);
 
-/// The page that a chart is drawn on.
+/// Background of a chart.
 pub const PAPER: RGBColor = RGBColor(255, 255, 255);
 /// Titles and values.
 pub const INK: RGBColor = RGBColor(31, 41, 51);
@@ -28,13 +28,13 @@ pub const MUTED: RGBColor = RGBColor(97, 110, 124);
 pub const GRID: RGBColor = RGBColor(228, 231, 235);
 /// Axes.
 pub const AXIS: RGBColor = RGBColor(154, 165, 177);
-/// What is summed up as `other` or is `unknown`.
+/// What is summed up as `other`, or `unknown`.
 pub const REST: RGBColor = RGBColor(130, 139, 149);
 /// Sent bytes.
 pub const SENT: RGBColor = BLUE;
 /// Received bytes.
 pub const RECEIVED: RGBColor = ORANGE;
-/// What has no identity of its own: counts over time, histograms.
+/// Data without an identity of its own: counts over time, histograms.
 pub const PLAIN: RGBColor = BLUE;
 /// Thresholds.
 pub const THRESHOLD: RGBColor = VERMILION;
@@ -44,11 +44,11 @@ pub const OPENED: RGBColor = GREEN;
 /// Connections that were closed.
 pub const CLOSED: RGBColor = PURPLE;
 
-/// Segments that were sent again.
+/// Retransmitted segments.
 pub const RETRANSMITTED: RGBColor = VERMILION;
 
-/// Of Paul Tol's muted scheme (*Colour Schemes*, 2021), for more processes than the first
-/// six: dark enough beside their like.
+/// From Paul Tol's muted scheme (*Colour Schemes*, 2021), for more than six processes: dark enough
+/// next to the first hues.
 const INDIGO: RGBColor = RGBColor(51, 34, 136);
 const OLIVE: RGBColor = RGBColor(130, 130, 30);
 const WINE: RGBColor = RGBColor(136, 34, 85);
@@ -57,14 +57,14 @@ const TEAL: RGBColor = RGBColor(30, 140, 125);
 const ROSE: RGBColor = RGBColor(190, 80, 95);
 const BROWN: RGBColor = RGBColor(120, 85, 60);
 
-/// Without blue and orange, which are what was sent and received, and vermilion, which is a threshold.
+/// Without blue and orange (sent and received) and vermilion (thresholds).
 const PROCESS_HUES: [RGBColor; 8] = [GREEN, PURPLE, INDIGO, TEAL, OLIVE, WINE, BROWN, ROSE];
 
-/// Every colour that says what something is.
+/// Every color that identifies something.
 const HUES: [RGBColor; 12] =
     [BLUE, ORANGE, VERMILION, SKY, GREEN, PURPLE, INDIGO, TEAL, OLIVE, WINE, BROWN, ROSE];
 
-/// The colour of a TCP state: flowing, opening, closing, waiting and gone are told apart.
+/// The color of a TCP state, by phase: established, opening, closing, waiting, closed.
 pub fn of_state(state: &str) -> RGBColor {
     match state {
         "ESTABLISHED" => GREEN,
@@ -77,7 +77,7 @@ pub fn of_state(state: &str) -> RGBColor {
     }
 }
 
-/// The colour of a direction; outbound and inbound as sent and received.
+/// The color of a direction; outbound and inbound as sent and received.
 pub fn of_direction(direction: &str) -> RGBColor {
     match direction {
         "outbound" => SENT,
@@ -87,7 +87,7 @@ pub fn of_direction(direction: &str) -> RGBColor {
     }
 }
 
-/// The colour of a protocol.
+/// The color of a protocol.
 pub fn of_protocol(protocol: &str) -> RGBColor {
     match protocol {
         "tcp" => SKY,
@@ -96,7 +96,7 @@ pub fn of_protocol(protocol: &str) -> RGBColor {
     }
 }
 
-/// The colour of a severity: the worse, the darker and warmer.
+/// The color of a severity: the worse, the darker and warmer.
 pub const fn of_severity(severity: Severity) -> RGBColor {
     match severity {
         Severity::Info => REST,
@@ -107,17 +107,17 @@ pub const fn of_severity(severity: Severity) -> RGBColor {
     }
 }
 
-/// The colour of what has no colour of its own, and of the rest.
+/// The color of anything without one of its own, and of the rest.
 pub fn of_anything(name: &str) -> RGBColor {
     if is_rest(name) { REST } else { PLAIN }
 }
 
-/// A colour between the paper (0) and another (1).
+/// A color between the paper (0) and another (1).
 pub fn tint(colour: RGBColor, share: f64) -> RGBColor {
     between(PAPER, colour, share)
 }
 
-/// From pale (0) to dark (1), for how much of something there is; also readable in grey.
+/// From pale (0) to dark (1), for amounts; also readable in gray.
 pub fn heat(share: f64) -> RGBColor {
     let middle = RGBColor(66, 146, 198);
     if share < 0.5 {
@@ -132,17 +132,17 @@ pub fn diverging(value: f64) -> RGBColor {
     tint(if value < 0.0 { VERMILION } else { BLUE }, value.abs())
 }
 
-/// A colour in which text is read on another.
+/// A color in which text is readable on another.
 pub fn ink_on(colour: RGBColor) -> RGBColor {
     if luma(colour) < 140.0 { PAPER } else { INK }
 }
 
-/// How light a colour is, 0 to 255 (ITU-R BT.601).
+/// How light a color is, 0 to 255 (ITU-R BT.601).
 pub fn luma(colour: RGBColor) -> f64 {
     0.299 * f64::from(colour.0) + 0.587 * f64::from(colour.1) + 0.114 * f64::from(colour.2)
 }
 
-/// Whether a colour says what something is, and not how much of it there is.
+/// Whether a color identifies something rather than showing an amount.
 pub fn is_hue(colour: RGBColor) -> bool {
     HUES.contains(&colour) || colour == REST
 }
@@ -153,14 +153,14 @@ fn between(from: RGBColor, to: RGBColor, share: f64) -> RGBColor {
     RGBColor(part(from.0, to.0), part(from.1, to.1), part(from.2, to.2))
 }
 
-/// Which process has which colour.
+/// The color of each process.
 #[derive(Debug, Clone, Default)]
 pub struct ProcessColours(BTreeMap<String, RGBColor>);
 
 impl ProcessColours {
-    /// Gives out the hues by rank: processes with findings first, then most connections, then
-    /// most bytes, then most CPU. With more names than hues they begin anew; names always stand
-    /// beside the colour.
+    /// Assigns the hues by rank: processes with findings first, then most connections, then most
+    /// bytes, then most CPU. With more names than hues, hues repeat; names are always written next
+    /// to the color.
     pub fn new<'a>(with_findings: impl IntoIterator<Item = &'a str>, metrics: &'a Metrics) -> Self {
         let shares = metrics.overview.top_processes.iter().chain(&metrics.bandwidth.by_process);
         let shares = shares.map(|share| share.name.as_str());
@@ -176,7 +176,7 @@ impl ProcessColours {
         Self(colours)
     }
 
-    /// The colour of a process name.
+    /// The color of a process name.
     pub fn get(&self, name: &str) -> RGBColor {
         self.0.get(name).copied().unwrap_or(REST)
     }
@@ -208,7 +208,7 @@ mod tests {
         assert_eq!(colours.get("never seen"), REST);
     }
 
-    /// Of WCAG 2.1: 3 is asked of what carries meaning.
+    /// WCAG 2.1 requires 3 for anything that carries meaning.
     fn contrast_to_paper(colour: RGBColor) -> f64 {
         let channel = |part: u8| {
             let share = f64::from(part) / 255.0;

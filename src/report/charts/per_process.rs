@@ -1,4 +1,4 @@
-//! What processes did over time, by their names: the first ones, and the rest as one.
+//! Activity over time by process name: the first names, and the rest as one.
 
 use ahash::AHashMap;
 use polars::prelude::{Float32Type, UInt32Type, UInt64Type};
@@ -12,29 +12,29 @@ use crate::model::view::{Numbers, Words};
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Series {
     pub(super) name: String,
-    /// By bucket.
+    /// Cells by bucket.
     pub(super) cells: Vec<Cell>,
 }
 
-/// What is known of a bucket.
+/// The known values of a bucket.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Cell {
-    /// Over all processes of the name and all slices.
+    /// The sum over all processes of the name and all slices.
     pub(super) sum: f64,
-    /// Slices in which something is known.
+    /// Number of slices with a known value.
     slices: u32,
     last_slice: Option<u32>,
 }
 
 impl Cell {
-    /// The mean over the slices in which something is known; none without one.
+    /// The mean over the slices with a known value; `None` if there are none.
     pub(super) fn mean(&self) -> Option<f64> {
         (self.slices > 0).then(|| self.sum / f64::from(self.slices))
     }
 
     fn add(&mut self, slice: u32, value: f64) {
         self.sum += value;
-        // Slices come in order, several processes of a name in a row.
+        // Slices come in order, with several processes of a name in a row.
         if self.last_slice != Some(slice) {
             self.slices += 1;
             self.last_slice = Some(slice);
@@ -50,7 +50,7 @@ impl Series {
 }
 
 /// Sent or received bytes of the first `most` names, most bytes first, then of all others as
-/// `other`; and as `unknown` of connections of which no process is known.
+/// `other`, and of connections without a known process as `unknown`.
 pub(super) fn bytes(tables: &Tables, buckets: &Buckets, column: &str, most: usize) -> Result<Vec<Series>> {
     let values = Numbers::<UInt64Type>::of(&tables.process_bins, column)?;
     let mut series = ranked(tables, buckets, &|row| values.get(row).map(|bytes| bytes as f64), most)?;
@@ -59,7 +59,7 @@ pub(super) fn bytes(tables: &Tables, buckets: &Buckets, column: &str, most: usiz
     Ok(series)
 }
 
-/// CPU use of the first `most` names, the largest sum first.
+/// CPU use of the first `most` names, largest sum first.
 pub(super) fn cpu(tables: &Tables, buckets: &Buckets, most: usize) -> Result<Vec<Series>> {
     let values = Numbers::<Float32Type>::of(&tables.process_bins, "cpu_percent")?;
     let mut series = ranked(tables, buckets, &|row| values.get(row).map(f64::from), most)?;
@@ -67,7 +67,7 @@ pub(super) fn cpu(tables: &Tables, buckets: &Buckets, most: usize) -> Result<Vec
     Ok(series)
 }
 
-/// Memory of the first `most` names, the largest sum first.
+/// Memory of the first `most` names, largest sum first.
 pub(super) fn memory(tables: &Tables, buckets: &Buckets, most: usize) -> Result<Vec<Series>> {
     let values = Numbers::<UInt64Type>::of(&tables.process_bins, "memory_rss_bytes")?;
     let mut series = ranked(tables, buckets, &|row| values.get(row).map(|bytes| bytes as f64), most)?;
@@ -75,7 +75,7 @@ pub(super) fn memory(tables: &Tables, buckets: &Buckets, most: usize) -> Result<
     Ok(series)
 }
 
-/// The bytes of all connections, without those that a process is known for.
+/// The bytes of connections without a known process.
 fn unowned(tables: &Tables, buckets: &Buckets, column: &str, owned: &[Series]) -> Result<Option<Series>> {
     let all = Numbers::<UInt64Type>::of(&tables.time_bins, column)?;
     let sums = buckets.sums(|slice| all.get(slice));
@@ -88,7 +88,7 @@ fn unowned(tables: &Tables, buckets: &Buckets, column: &str, owned: &[Series]) -
     Ok(Some(Series { name: "unknown".to_owned(), cells }))
 }
 
-/// The first names by the sum of their values, and the others as the last.
+/// The first names by the sum of their values, and the others combined as the last.
 fn ranked(
     tables: &Tables,
     buckets: &Buckets,
@@ -122,7 +122,7 @@ fn ranked(
     Ok(series)
 }
 
-/// Every name once, and for each process the index of its own.
+/// Every name once, and for each process the index of its name.
 fn names(tables: &Tables) -> Result<(Vec<&str>, Vec<usize>)> {
     let words = Words::of(&tables.processes, "process_name")?;
     let mut names: Vec<&str> = Vec::new();
@@ -138,7 +138,7 @@ fn names(tables: &Tables) -> Result<(Vec<&str>, Vec<usize>)> {
     Ok((names, name_of))
 }
 
-/// The indices of the first names, the largest sum first, then by name.
+/// The indices of the first names: largest sum first, then by name.
 fn first_names(names: &[&str], sums: &[f64], most: usize) -> Vec<usize> {
     let mut ranked: Vec<usize> = (0..names.len()).filter(|name| sums[*name] > 0.0).collect();
     ranked.sort_by(|a, b| sums[*b].total_cmp(&sums[*a]).then_with(|| names[*a].cmp(names[*b])));

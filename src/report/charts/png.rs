@@ -1,4 +1,4 @@
-//! SVG to PNG, with the font that is built in and with nothing else of the machine.
+//! Renders SVG to PNG with the built-in font, independently of the machine.
 
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,25 +11,25 @@ use resvg::usvg::{ImageHrefResolver, Options, Tree, fontdb};
 use super::Picture;
 use crate::{Error, Result};
 
-/// `DejaVu` Sans 2.37; its licence lies beside it.
+/// `DejaVu` Sans 2.37; its license is in the same folder.
 const FONT: &[u8] = include_bytes!("../fonts/DejaVuSans.ttf");
 /// Pixels of the PNG per pixel of the SVG, so that it is sharp on dense screens and in print.
 const SCALE: f32 = 2.0;
-/// As small as with 6 but for a tenth, in half the time.
+/// Within a tenth of the size of level 6, in half the time.
 const COMPRESSION: DeflateCompression = DeflateCompression::Level(4);
 
 /// Renders charts, from any number of threads.
 pub struct Renderer {
     fonts: Arc<fontdb::Database>,
-    /// Not in use at the moment; as many as threads have rendered at once.
+    /// Sheets not in use; there are as many as threads have rendered concurrently.
     sheets: Mutex<Vec<Sheet>>,
 }
 
-/// The memory of a picture, which the next one takes over: the system needs half as long to give it
-/// as the picture to be drawn.
+/// The memory of a picture, reused for the next one: allocating it takes the system half as long as
+/// drawing.
 struct Sheet {
     pixels: Pixmap,
-    /// Which colour each pixel has, if there are few.
+    /// The color number of each pixel, if there are few colors.
     numbers: Vec<u8>,
 }
 
@@ -40,14 +40,14 @@ impl Default for Renderer {
 }
 
 impl Renderer {
-    /// A renderer with the font that is built in.
+    /// A renderer with the built-in font.
     pub fn new() -> Self {
         let mut fonts = fontdb::Database::new();
         fonts.load_font_source(fontdb::Source::Binary(Arc::new(FONT)));
         Self { fonts: Arc::new(fonts), sheets: Mutex::default() }
     }
 
-    /// A picture as PNG, at twice the size.
+    /// Renders a picture as PNG, at twice the size.
     ///
     /// # Errors
     /// [`Error::Render`] naming the chart.
@@ -56,7 +56,7 @@ impl Renderer {
         self.render_svg(&picture.svg).map_err(failed)
     }
 
-    /// What is wrong with it in words.
+    /// Renders an SVG; the error is a sentence.
     fn render_svg(&self, svg: &str) -> Result<Vec<u8>, String> {
         let options = Options {
             fontdb: Arc::clone(&self.fonts),
@@ -64,7 +64,8 @@ impl Renderer {
             image_href_resolver: no_images(),
             ..Options::default()
         };
-        // Rectangles lie on whole pixels: there is nothing to smooth, which takes four times as long.
+        // Rectangles are on whole pixels, so there is nothing to smooth; smoothing takes four times
+        // as long.
         let svg = svg.replace("<rect ", "<rect shape-rendering=\"crispEdges\" ");
         let tree = Tree::from_str(&svg, &options).map_err(|e| e.to_string())?;
         let size = tree.size().to_int_size().scale_by(SCALE).ok_or("it has no size")?;
@@ -75,7 +76,7 @@ impl Renderer {
         png
     }
 
-    /// A white page, as every chart is opaque.
+    /// A white page; every chart is opaque.
     fn blank_sheet(&self, size: IntSize) -> Option<Sheet> {
         let used = self.sheets.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let fits =
@@ -96,7 +97,7 @@ impl Sheet {
         let mut encoder = png::Encoder::new(&mut bytes, self.pixels.width(), self.pixels.height());
         encoder.set_depth(BitDepth::Eight);
         encoder.set_deflate_compression(COMPRESSION);
-        // Neighbouring numbers say nothing about each other, nor do the colours of flat areas.
+        // Filters do not help with color numbers, nor with flat areas of color.
         encoder.set_filter(Filter::NoFilter);
         let samples = if let Some(palette) = palette {
             encoder.set_color(ColorType::Indexed);
@@ -112,9 +113,8 @@ impl Sheet {
         Ok(bytes)
     }
 
-    /// Numbers the colours, and gives them; none if there are more than a byte can tell apart.
-    /// Charts have few, and one byte per pixel instead of three is compressed in less than half the
-    /// time.
+    /// Numbers the colors and returns them; `None` if there are more than fit into a byte. Charts
+    /// have few, and one byte per pixel instead of three is compressed in less than half the time.
     fn number_colours(&mut self) -> Option<Vec<u8>> {
         let row_pixels = self.pixels.width() as usize;
         let mut numbers: AHashMap<[u8; 4], u8> = AHashMap::new();
@@ -144,7 +144,7 @@ impl Sheet {
     }
 }
 
-/// Three bytes of every four, in their place.
+/// Drops every fourth byte, in place.
 fn without_alpha(pixels: &mut [u8]) -> &[u8] {
     let count = pixels.len() / 4;
     for pixel in 0..count {
@@ -154,7 +154,7 @@ fn without_alpha(pixels: &mut [u8]) -> &[u8] {
     &pixels[..3 * count]
 }
 
-/// A chart has no images; should hostile text ever become one, no file is opened for it.
+/// Charts have no images; if hostile text ever became one, no file would be opened for it.
 fn no_images() -> ImageHrefResolver<'static> {
     ImageHrefResolver { resolve_data: Box::new(|_, _, _| None), resolve_string: Box::new(|_, _| None) }
 }
@@ -176,7 +176,7 @@ mod tests {
         assert!(blank != word);
     }
 
-    /// The size of a PNG and the colours of its pixels, whichever way it holds them.
+    /// The size of a PNG and the colors of its pixels, in either encoding.
     fn decoded(bytes: &[u8]) -> (u32, u32, Vec<u8>) {
         let mut decoder = png::Decoder::new(std::io::Cursor::new(bytes));
         decoder.set_transformations(png::Transformations::EXPAND | png::Transformations::ALPHA);
@@ -186,7 +186,7 @@ mod tests {
         (frame.width, frame.height, pixels)
     }
 
-    /// Stripes of so many colours, a pixel wide.
+    /// One-pixel stripes in this many colors.
     fn stripes(colours: usize) -> String {
         let stripe = |n| format!(r##"<rect x="{n}" width="1" height="1" fill="#{:06x}"/>"##, n * 50_000);
         let stripes = (0..colours).map(stripe).collect::<Vec<_>>().concat();

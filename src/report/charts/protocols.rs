@@ -1,5 +1,4 @@
-//! The protocols beside each other: how large packets are, how fast, how much is payload, and
-//! how much was sent again.
+//! Protocols compared: packet size, rate, share of payload, and retransmissions.
 
 use super::canvas::{self, Area, Canvas, Drawn, Label};
 use super::palette::{self, AXIS};
@@ -17,7 +16,7 @@ struct Measure {
     name: &'static str,
     value: fn(&ProtocolEfficiency) -> Option<f64>,
     text: fn(f64) -> String,
-    /// Whether it is a share: the whole width is then 100 %.
+    /// Whether it is a share, so that the whole width is 100 %.
     is_share: bool,
 }
 
@@ -59,7 +58,7 @@ const MEASURES: [Measure; 6] = [
         is_share: true,
     },
 ];
-/// The measures lie in so many columns, so far from each other, in pixels.
+/// Number of columns of measures, and the distance between them, in pixels.
 const COLUMNS: i32 = 2;
 const BETWEEN: i32 = 48;
 /// Room for the name of a protocol and for a value, in pixels.

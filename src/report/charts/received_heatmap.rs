@@ -1,4 +1,4 @@
-//! Which process received how much, and when.
+//! Bytes received by each process over time.
 
 use super::{Chart, Subject, bytes_heatmap};
 use crate::Result;

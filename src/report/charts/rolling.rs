@@ -1,7 +1,7 @@
-//! Rolling means over time, which show a trend through what flickers.
+//! Rolling means over time, which show the trend of a noisy series.
 
-/// The mean of each value with its known neighbours, `reach` to each side; what is not known
-/// stays so.
+/// The mean of each value with its known neighbors, `reach` to each side; unknown values stay
+/// unknown.
 pub(super) fn means(values: &[Option<f64>], reach: usize) -> Vec<Option<f64>> {
     let mean = |at: usize| {
         values[at]?;

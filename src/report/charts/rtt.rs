@@ -1,4 +1,4 @@
-//! How long TCP connections waited for an answer, on a logarithmic scale.
+//! Round-trip times of TCP connections, on a logarithmic scale.
 
 use super::axis::{self, Axis};
 use super::canvas::{self, Area, Canvas, Drawn, Label, text_width};
@@ -45,7 +45,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     })
 }
 
-/// The median, and what the slowest twentieth exceed.
+/// Draws the median and the 95th percentile.
 fn draw_marks(canvas: &Canvas<'_>, rtt_us: &Distribution, times: &Axis, plot: Area) -> Drawn {
     let marks = [("median", rtt_us.median, plot.top - 24), ("95 % are below", rtt_us.p95, plot.top - 10)];
     for (name, value_us, y) in marks.into_iter().filter(|(_, value_us, _)| *value_us > 0.0) {
@@ -68,7 +68,7 @@ fn rtts_s(tables: &Tables) -> Result<Vec<f64>> {
     Ok((0..sockets.len()).filter(is_connection).filter_map(in_seconds).collect())
 }
 
-/// Whole decades around the values, at least one; none without a value.
+/// Whole decades around the values, at least one; `None` without values.
 fn range_s(rtts_s: &[f64]) -> Option<(f64, f64)> {
     let first = rtts_s.iter().copied().reduce(f64::min)?.log10().floor();
     let last = rtts_s.iter().copied().reduce(f64::max)?.log10().ceil().max(first + 1.0);

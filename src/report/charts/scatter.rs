@@ -1,5 +1,4 @@
-//! Things as discs on two logarithmic axes, of which the most telling have their name beside
-//! them.
+//! Discs on two logarithmic axes; the most important ones are labeled.
 
 use plotters::style::RGBColor;
 
@@ -7,14 +6,14 @@ use super::axis::{self, Axis};
 use super::canvas::{self, Area, Canvas, Drawn, Label, Point, text_width};
 use super::palette::{self, GRID};
 
-/// Most discs; those behind them in the list are left out.
+/// Maximum number of discs; later ones in the list are left out.
 pub(super) const MOST_DISCS: usize = 250;
 const NAME_CHARS: usize = 34;
 const TEXT_SIZE: f64 = 12.0;
 /// Room of a line of text, in pixels.
 const TEXT_HEIGHT: i32 = 15;
 
-/// One thing.
+/// One disc.
 pub(super) struct Disc {
     pub(super) name: String,
     pub(super) x: f64,
@@ -29,7 +28,7 @@ pub(super) struct Scale<'a> {
     pub(super) unit: &'a str,
 }
 
-/// Draws the axes, the discs, and the names for which there is room, the first ones first.
+/// Draws the axes, the discs, and the names for which there is room, in order of priority.
 pub(super) fn draw(canvas: &Canvas<'_>, plot: Area, discs: &[Disc], x: &Scale<'_>, y: &Scale<'_>) -> Drawn {
     for (value, _) in &x.axis.ticks {
         canvas.line((x.axis.at(*value), plot.top), (x.axis.at(*value), plot.bottom), GRID)?;
@@ -38,7 +37,7 @@ pub(super) fn draw(canvas: &Canvas<'_>, plot: Area, discs: &[Disc], x: &Scale<'_
     axis::draw_bottom(canvas, &x.axis, plot, x.unit)?;
     let discs = &discs[..discs.len().min(MOST_DISCS)];
     let at = |disc: &Disc| (x.axis.at_amount(disc.x), y.axis.at_amount(disc.y));
-    // The first lie on top, and a small one on a large one.
+    // The first discs are on top, and small ones on top of large ones.
     let mut order: Vec<&Disc> = discs.iter().rev().collect();
     order.sort_by_key(|disc| std::cmp::Reverse(disc.radius));
     for disc in order {
@@ -61,14 +60,14 @@ pub(super) fn draw(canvas: &Canvas<'_>, plot: Area, discs: &[Disc], x: &Scale<'_
 /// A name beside its disc.
 struct Name {
     room: Area,
-    /// Whether it stands on the right of the disc.
+    /// Whether it is on the right of the disc.
     is_right: bool,
     text: String,
 }
 
 /// The names for which there is room on one side of their disc.
 fn names(discs: &[Disc], places: &[(Point, i32)], plot: Area) -> Vec<Name> {
-    // Only the first are obstacles: the many behind them may be written over.
+    // Only the first discs are obstacles; text may cover the many after them.
     let mut taken: Vec<Area> = places.iter().take(40).map(|(at, radius)| around(*at, *radius)).collect();
     let mut names = Vec::new();
     for (disc, ((x, y), radius)) in discs.iter().zip(places).take(40) {

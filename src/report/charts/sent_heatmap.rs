@@ -1,4 +1,4 @@
-//! Which process sent how much, and when.
+//! Bytes sent by each process over time.
 
 use super::{Chart, Subject, bytes_heatmap};
 use crate::Result;

@@ -1,4 +1,4 @@
-//! What the connections are made of: their protocols, directions and states, each as one bar.
+//! Breakdown of the connections by protocol, direction and state, each as one bar.
 //!
 //! ```text
 //! Protocol   ██████████████████████████████████▒▒▒▒▒▒
@@ -23,12 +23,12 @@ pub(super) const CHART: Chart = Chart {
 
 /// Room for the names on the left, in pixels.
 const NAMES: i32 = 96;
-/// Height of a bar, and from it to its legend and from line to line of that, in pixels.
+/// Height of a bar, its distance to the legend, and the legend's line height, in pixels.
 const BAR: i32 = 30;
 const LINE: i32 = 20;
-/// Between the entries of a legend, and its square with the space beside it, in pixels.
+/// Space between the entries of a legend, and the width of its square with the space beside it, in pixels.
 const GAP: i32 = 22;
-/// Largest distance of two wholes, in pixels.
+/// Maximum distance of two bars, in pixels.
 const WIDEST_PITCH: i32 = 80;
 const SQUARE: i32 = 18;
 
@@ -105,7 +105,7 @@ impl Whole<'_> {
     }
 }
 
-/// Where each part begins and ends: in proportion, without gaps, and to the end.
+/// Start and end of each part: in proportion, without gaps, up to the right edge.
 fn edges(parts: &[Share], (left, right): (i32, i32)) -> Vec<(i32, i32)> {
     let total = parts.iter().map(|part| part.connections as f64).sum::<f64>().max(1.0);
     let at = |sum: f64| left + (sum / total * f64::from(right - left)).round() as i32;

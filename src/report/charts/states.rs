@@ -1,4 +1,4 @@
-//! TCP sockets by the state in which they were seen last.
+//! TCP sockets by their last observed state.
 
 use super::bars::{self, Values};
 use super::canvas::{self, Canvas};

@@ -1,4 +1,4 @@
-//! TCP connections in trouble, over time: half-open, left in `CLOSE_WAIT`, reset.
+//! TCP problems over time: half-open, stuck in `CLOSE_WAIT`, reset.
 
 use polars::prelude::{DataFrame, UInt32Type};
 
@@ -16,7 +16,7 @@ use crate::report::Section;
 pub(super) const CHART: Chart =
     Chart { id: "tcp-trouble", title: "When were TCP connections unhealthy?", section: Section::Tcp, draw };
 
-/// Kinds of trouble: the column of the table, what it is, and the state that has its colour.
+/// Kinds of problems: the column of the table, its label, and the state whose color it has.
 const KINDS: [(&str, &str, &str); 3] = [
     ("half_open", "half-open", "SYN_SENT"),
     ("close_wait", "left in CLOSE_WAIT", "CLOSE_WAIT"),
@@ -43,7 +43,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     canvas::picture(CHART.title, &subtitle, |canvas| draw_plots(canvas, &buckets, &lines))
 }
 
-/// One plot each, as the numbers are of different size.
+/// Draws one plot each, because the numbers differ in magnitude.
 fn draw_plots(canvas: &Canvas<'_>, buckets: &Buckets, lines: &[Line]) -> Drawn {
     let whole = lines::plot(LABELS);
     let pitch = (whole.bottom - whole.top + BETWEEN) / lines.len().max(1) as i32;
@@ -74,7 +74,7 @@ fn lines_of(table: &DataFrame, buckets: &Buckets) -> Result<Vec<Line>> {
     KINDS.into_iter().map(line).collect()
 }
 
-/// The detector's slices may be wider than those of the recording.
+/// The width of the detector's slices, which may exceed that of the recording's.
 fn slice_us(table: &DataFrame, otherwise_us: i64) -> Result<i64> {
     let starts = Numbers::<polars::prelude::Int64Type>::of(table, "start_us")?;
     let width = starts.get(0).zip(starts.get(1)).map(|(first, second)| second.saturating_sub(first));

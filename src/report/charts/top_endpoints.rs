@@ -1,4 +1,4 @@
-//! With which remote addresses there were the most connections.
+//! The remote addresses with the most connections.
 
 use super::bars::{self, Values};
 use super::canvas::{self, Canvas};

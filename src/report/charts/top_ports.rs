@@ -1,4 +1,4 @@
-//! Which services were used the most, by their port.
+//! The services with the most connections, by port.
 
 use super::bars::{self, Values};
 use super::canvas::{self, Canvas};
@@ -34,7 +34,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     })
 }
 
-/// With the name of the service that the port is registered for, if it is.
+/// Adds the service that is registered for the port, if any.
 fn named(share: &Share) -> Share {
     let service = share
         .name

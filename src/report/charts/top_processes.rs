@@ -1,4 +1,4 @@
-//! Which processes had the most connections.
+//! The processes with the most connections.
 
 use super::bars::{self, Values};
 use super::canvas::{self, Canvas};
@@ -30,7 +30,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     })
 }
 
-/// Where no process is known, as in a capture of a network: by the local address.
+/// By local address where no process is known, as in a capture of a network.
 fn by_host(subject: &Subject<'_>) -> Result<String> {
     let shares = bars::hosts(&subject.analysis.tables, |share| share.connections)?;
     let total: u64 = shares.iter().map(|share| share.connections).sum();

@@ -1,4 +1,4 @@
-//! How fast payload was sent and received, over time.
+//! Payload rates sent and received, over time.
 
 use polars::prelude::UInt64Type;
 

@@ -1,4 +1,4 @@
-//! Which TCP state followed on which, and how often.
+//! TCP state transitions and their frequency.
 
 use std::collections::BTreeSet;
 
@@ -34,7 +34,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     canvas::picture(CHART.title, &subtitle, |canvas| Matrix::new(transitions).draw(canvas))
 }
 
-/// The states that occur, and how often one followed on another.
+/// The states that occur, and how often each one followed another.
 struct Matrix<'a> {
     from: Vec<&'a str>,
     to: Vec<&'a str>,
@@ -89,7 +89,7 @@ impl<'a> Matrix<'a> {
     }
 }
 
-/// As a connection lives: opening, open, closing, closed; unknown names last.
+/// In the order of a connection's life: opening, open, closing, closed; unknown names last.
 fn in_order_of_life(states: BTreeSet<&str>) -> Vec<&str> {
     let place = |state: &str| TcpState::ALL.iter().position(|known| known.as_str() == state);
     let mut states: Vec<&str> = states.into_iter().collect();
@@ -97,7 +97,7 @@ fn in_order_of_life(states: BTreeSet<&str>) -> Vec<&str> {
     states
 }
 
-/// The longest names do not fit above narrow fields.
+/// Breaks long names, which do not fit above narrow fields.
 fn broken(state: &str, width: i32) -> String {
     if width >= 84 { state.to_owned() } else { state.replace("ESTABLISHED", "ESTAB").replace("_WAIT", "_W") }
 }

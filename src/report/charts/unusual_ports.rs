@@ -1,4 +1,4 @@
-//! How many connections each process has, against how many ports that are unusual.
+//! Connections of each process against the number of its unusual ports.
 
 use super::axis::{self, Axis};
 use super::canvas;

@@ -1,4 +1,4 @@
-//! What was sent to each address against what came back.
+//! Bytes sent to each address against bytes received from it.
 
 use polars::prelude::{DataFrame, UInt64Type};
 
@@ -30,7 +30,7 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
     }
     let plot = axis::plot(LABELS);
     let largest = discs.iter().map(|disc| disc.x.max(disc.y)).fold(0.0, f64::max);
-    // One range for both, so that the diagonal is where as much came as went.
+    // Both axes share one range, so that equal amounts are on the diagonal.
     let x =
         Scale { axis: Axis::amounts(largest, (plot.left, plot.right), humanize::bytes), unit: "received" };
     let y = Scale { axis: Axis::amounts(largest, (plot.bottom, plot.top), humanize::bytes), unit: "sent" };
@@ -47,7 +47,7 @@ fn draw_diagonal(canvas: &Canvas<'_>, plot: Area) -> Drawn {
     canvas.text((plot.right, plot.top - 8), Label::SMALL.right(), "sent = received")
 }
 
-/// Found ones first, then the most sent.
+/// Addresses with findings first, then by bytes sent.
 fn discs(table: &DataFrame) -> Result<Vec<Disc>> {
     let (sources, addrs) = (Words::of(table, "source")?, Words::of(table, "remote_addr")?);
     let sent = Numbers::<UInt64Type>::of(table, "sent")?;

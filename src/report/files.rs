@@ -13,7 +13,7 @@ use crate::tables::schema::{self, Table};
 use crate::tables::{Identity, Recording, Writer};
 use crate::{Result, parallel};
 
-/// Writes every file of the parts but the manifest, and gives their paths.
+/// Writes every file of the parts except the manifest, and returns their paths.
 ///
 /// # Errors
 /// [`crate::Error::Io`], [`crate::Error::Render`], or [`crate::Error::Analysis`] if a table lacks
@@ -44,7 +44,7 @@ pub(super) fn write(
     Ok(written?.concat())
 }
 
-/// What the files are made of.
+/// The data that the files are made from.
 struct Files<'a> {
     analysis: &'a Analysis,
     report: &'a Report,
@@ -53,18 +53,18 @@ struct Files<'a> {
     folder: &'a Folder,
 }
 
-/// What is written by itself.
+/// A file that is written independently of the others.
 enum File<'a> {
     Table(&'a TableFile),
     Document(ReportFormat),
     /// A table as Parquet.
     Rows(&'static Table),
-    /// Both forms of a picture.
+    /// A picture as SVG and PNG.
     Picture(&'a Picture),
 }
 
 impl<'a> Files<'a> {
-    /// Every file that is asked for, what takes long first.
+    /// Every requested file, the slowest first.
     fn all(&self) -> Vec<File<'a>> {
         let mut all = Vec::new();
         if self.parts.contains(&ReportFormat::Csv) {
@@ -96,7 +96,7 @@ impl<'a> Files<'a> {
             files.filter_map(|file| file.sha256.clone()).collect(),
         );
         let recording = Recording::new(self.analysis, &identity);
-        // An error about the rows is a bug, and told as one.
+        // An error in the rows is a bug and is reported as one.
         let mut wrong = Ok(());
         let path = self.folder.put_with(&format!("tables/{}.parquet", table.name), |out| {
             let mut writer = Writer::new(table, out)?;
@@ -110,7 +110,7 @@ impl<'a> Files<'a> {
         wrong.map(|()| path)
     }
 
-    /// The one file of a format; none of one that has many.
+    /// Writes a format that is a single file; nothing for one of many files.
     fn write_document(&self, format: ReportFormat) -> Result<Vec<PathBuf>> {
         let Self { analysis, report, folder, .. } = self;
         let sockets = || Sockets::new(&analysis.tables, &report.findings);

@@ -1,4 +1,4 @@
-//! Analyses made by hand, for the tests of every part of the report.
+//! Hand-made analyses for the tests of every part of the report.
 
 mod detected;
 mod recorded;
@@ -19,7 +19,7 @@ use crate::model::metrics::{
 };
 use crate::model::section::Section;
 
-/// A process name that tries to be markup, a formula, a terminal command and another name.
+/// A hostile process name: markup, a formula, a terminal escape and another name.
 pub(crate) const HOSTILE_NAME: &str =
     "=<script>alert('x')</script>\u{1b}]0;owned\u{7}`|\u{202e}gpj.exe![](http://e.example/?@all)";
 
@@ -27,7 +27,7 @@ pub(crate) const HOSTILE_NAME: &str =
 pub(crate) const START_US: i64 = 1_780_308_000_000_000;
 const SECOND_US: i64 = 1_000_000;
 
-/// Compares with a reviewed file; `UPDATE=1` writes it anew, to be reviewed in the diff.
+/// Compares with a reviewed file; `UPDATE=1` rewrites it, for review in the diff.
 pub(crate) fn check_golden(path: &str, current: &str) {
     if std::env::var_os("UPDATE").is_some() {
         std::fs::create_dir_all(std::path::Path::new(path).parent().unwrap()).unwrap();
@@ -46,7 +46,7 @@ pub(crate) fn identity() -> CaptureIdentity {
     }
 }
 
-/// Ten minutes of a host on which something beacons, with a hostile process name.
+/// Ten minutes of a host on which a process with a hostile name beacons.
 pub(crate) fn analysis() -> Analysis {
     Analysis {
         metadata: metadata(),
@@ -66,7 +66,7 @@ pub(crate) fn analysis() -> Analysis {
     }
 }
 
-/// Two entries, of which the first has suppressed a finding.
+/// Two entries, the first of which has suppressed a finding.
 const ALLOW: &str = r#"
 [[allow]]
 reason = "Our own scanner, ticket 7"
@@ -82,7 +82,7 @@ fn suppressed() -> Suppressed {
     Suppressed { rule: "Our own scanner, ticket 7 (process = openvas*)".to_owned(), finding }
 }
 
-/// What a hypothesis makes of the beacon.
+/// The hypothesis derived from the beacon.
 fn insight() -> Insight {
     let finding = beacon_run().output.findings.remove(0);
     let entities = finding.judgement.entities;
@@ -114,7 +114,7 @@ fn insight() -> Insight {
     }
 }
 
-/// A capture in which nothing was seen.
+/// An empty capture.
 pub(crate) fn empty() -> Analysis {
     Analysis {
         metadata: Metadata { start_us: START_US, end_us: START_US, ..Metadata::default() },
@@ -129,7 +129,7 @@ pub(crate) fn empty() -> Analysis {
     }
 }
 
-/// A capture with `count` of what charts are drawn from.
+/// A capture with `count` items of everything that charts show.
 pub(crate) fn large(count: usize) -> Analysis {
     let mut analysis = analysis();
     let rows: Vec<u32> = (0..count as u32).collect();

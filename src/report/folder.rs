@@ -1,4 +1,4 @@
-//! A report folder that is made under a hidden name and renamed when it is whole.
+//! A report folder, written under a hidden name and renamed when complete.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -13,21 +13,21 @@ use crate::safe_fs::pending::{self, HalfMade};
 use crate::safe_fs::{Dir, Kind, Replace, User, describe_foreign, is_mine, make_hidden_dir};
 use crate::{Error, Result};
 
-/// A report folder that is being made; gone when dropped before it is whole.
+/// A report folder in progress; removed if dropped before it is complete.
 #[derive(Debug)]
 pub struct Folder {
-    /// As the user named it.
+    /// The path as given.
     path: PathBuf,
     target: PathBuf,
     place: Arc<Place>,
     replaces: bool,
     whole: bool,
-    /// Size and SHA-256 of every file, by its path; the parts are written by several threads.
+    /// Size and SHA-256 of every file by path; several threads write the parts.
     written: Mutex<BTreeMap<String, (u64, String)>>,
     _half_made: HalfMade,
 }
 
-/// A folder under a hidden name, and all that this program has put there.
+/// A folder under a hidden name, and everything that this program has put there.
 #[derive(Debug)]
 struct Place {
     parent: Arc<Dir>,
@@ -35,27 +35,26 @@ struct Place {
     made: Mutex<Made>,
 }
 
-/// What has the hidden name: the report that is being made, and after it has changed places with an
-/// earlier one, that.
+/// What is under the hidden name: the new report, and after the swap the earlier one.
 #[derive(Debug)]
 struct Made {
     dir: Arc<Dir>,
     /// Paths of files, with `/`.
     files: BTreeSet<String>,
-    /// Folders below the first, by name; a report has one level of them.
+    /// Subfolders by name; a report has one level of them.
     folders: BTreeMap<String, Arc<Dir>>,
 }
 
 impl Folder {
-    /// Makes a hidden folder beside `path`, so that an unwritable place is said before the work, and
-    /// not after.
+    /// Creates a hidden folder beside `path`, so that an unwritable location is reported before the
+    /// work is done.
     ///
-    /// With `replace`, what is at `path` must be a report of netrec's of which every byte is as it was
-    /// written, and nothing else: no other folder is ever removed.
+    /// With `replace`, `path` must be an unchanged report of netrec and nothing else: no other
+    /// folder is ever removed.
     ///
     /// # Errors
-    /// [`Error::Exists`] if `path` is there and is not to be replaced, [`Error::Foreign`] if what is there
-    /// is no unchanged report, [`Error::Io`] if no folder can be made there.
+    /// [`Error::Exists`] if `path` exists and is not to be replaced, [`Error::Foreign`] if it is
+    /// not an unchanged report, [`Error::Io`] if no folder can be created there.
     pub fn prepare(path: &Path, replace: bool) -> Result<Self> {
         let target = absolute(path)?;
         let failed = |error| Error::io("create", path)(error);
@@ -85,7 +84,7 @@ impl Folder {
         })
     }
 
-    /// Writes one file, its folder made if needed; gives the path that it will have.
+    /// Writes a file, creating its folder if needed; returns its final path.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -93,7 +92,7 @@ impl Folder {
         self.put_with(name, |out| out.write_all(content))
     }
 
-    /// Writes one file piece by piece; gives the path that it will have.
+    /// Writes a file in a streaming way; returns its final path.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -111,16 +110,16 @@ impl Folder {
         Ok(path)
     }
 
-    /// A folder that will never get a name: what is put into it is read again from there.
+    /// A temporary folder that is never renamed: its files are read back from it.
     ///
     /// # Errors
-    /// [`Error::Io`] if no folder can be made among the temporary files.
+    /// [`Error::Io`] if no temporary folder can be created.
     pub fn without_name() -> Result<Self> {
         let name = format!("netrec-{}", std::process::id());
         Self::prepare(&std::env::temp_dir().join(name), false)
     }
 
-    /// Opens a file that was put here.
+    /// Opens a file that was written here.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -128,12 +127,12 @@ impl Folder {
         self.place.open_file(name).map_err(Error::io("read", self.target.join(name)))
     }
 
-    /// Every file that was written so far, by path.
+    /// Every file written so far, by path.
     pub fn entries(&self) -> Vec<Entry> {
         manifest::entries(&self.written.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Writes the manifest of all that was written; gives the path that it will have.
+    /// Writes the manifest of all files written; returns its final path.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -142,12 +141,12 @@ impl Folder {
         self.put_with(manifest::FILE, |out| json::write(&manifest, out))
     }
 
-    /// Gives the folder its name. A report that was there changes places with it and is removed then,
-    /// so that there is one at every moment.
+    /// Renames the folder to its final name. An earlier report is swapped out and then removed, so
+    /// that a report exists at every moment.
     ///
     /// # Errors
-    /// [`Error::Io`] if it cannot be renamed; [`Error::Exists`] and [`Error::Foreign`] as
-    /// [`Folder::prepare`] says, if something came there meanwhile.
+    /// [`Error::Io`] if it cannot be renamed; [`Error::Exists`] and [`Error::Foreign`] as in
+    /// [`Folder::prepare`], if something was created there in the meantime.
     pub fn finish(mut self) -> Result<()> {
         let Place { parent, hidden, .. } = self.place.as_ref();
         let name = self.target.file_name().unwrap_or_default();
@@ -174,7 +173,7 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         if !self.whole {
-            // Whatever stopped the report is already on its way to the user.
+            // The error that stopped the report is already on its way to the user.
             self.place.remove();
         }
     }
@@ -209,14 +208,14 @@ impl Place {
         made.folders.get(folder).ok_or(io::ErrorKind::NotFound)?.read_file(name)
     }
 
-    /// Removes what was made.
+    /// Removes everything that was created.
     fn remove(&self) {
-        // Nobody is left to tell, and the name says that it is half made.
+        // An error has nowhere to go; the hidden name shows that it is incomplete.
         let _ = self.lock().remove(&self.parent, &self.hidden);
     }
 
-    /// Gives all that was made to the user behind sudo, if he may have it here: the folder last, so that
-    /// nobody can put something in the place of a file before.
+    /// Gives everything created to the user behind sudo, if permitted: the folder last, so that
+    /// nobody can replace a file before that.
     fn give_away(&self) -> io::Result<()> {
         let Some(user) = User::receiver_in(&self.parent) else { return Ok(()) };
         let made = self.lock();
@@ -232,7 +231,7 @@ impl Place {
         Ok(())
     }
 
-    /// Lets the report and the `old` one under its name change places.
+    /// Swaps the new report and the `old` one.
     fn swap(&self, name: &OsStr, old: Made) -> io::Result<()> {
         let mut made = self.lock();
         self.parent.exchange(&self.hidden, name).or_else(|_| self.swap_in_steps(name))?;
@@ -240,11 +239,11 @@ impl Place {
         Ok(())
     }
 
-    /// Where two names cannot change places: the old one is moved aside, and comes back if the new one
-    /// cannot be moved.
+    /// For file systems that cannot swap two names: moves the old report aside, and back if the new
+    /// one cannot be moved.
     fn swap_in_steps(&self, name: &OsStr) -> io::Result<()> {
         let (aside, _) = make_hidden_dir(&self.parent)?;
-        // A rename onto an empty folder takes its place.
+        // A rename onto an empty folder replaces it.
         self.parent.rename(name, &self.parent, &aside, Replace::Yes)?;
         let moved = self.parent.rename(&self.hidden, &self.parent, name, Replace::No);
         let back = if moved.is_ok() { &self.hidden } else { &name.to_owned() };
@@ -254,8 +253,8 @@ impl Place {
 }
 
 impl Made {
-    /// Removes the files and the folders in which they are, and the folder of all; what else is there
-    /// stays, and keeps it.
+    /// Removes the files, their folders, and the main folder; anything else stays, and so does the
+    /// folder that holds it.
     fn remove(&self, parent: &Dir, hidden: &OsStr) -> io::Result<()> {
         let dir = &self.dir;
         let gone = |removed: io::Result<()>| match removed {
@@ -277,7 +276,7 @@ impl Made {
     }
 }
 
-/// With all of its folders, so that `.` and `report/` have a name and a parent.
+/// The absolute path, so that `.` and `report/` have a name and a parent.
 fn absolute(path: &Path) -> Result<PathBuf> {
     let absolute = std::path::absolute(path).map_err(Error::io("create", path))?;
     if absolute.file_name().is_some() {
@@ -287,7 +286,7 @@ fn absolute(path: &Path) -> Result<PathBuf> {
     Err(Error::io("create", path)(io::Error::other(reason)))
 }
 
-/// The paths of all files of a report that nobody has touched since it was written.
+/// The paths of all files of a report that is unchanged since it was written.
 ///
 /// # Errors
 /// [`Error::Foreign`] for anything else.

@@ -1,4 +1,4 @@
-//! The formats of a report, each of which can be asked for by name.
+//! The formats of a report, which can be requested by name.
 
 use std::fmt;
 
@@ -24,11 +24,11 @@ pub enum ReportFormat {
 }
 
 impl ReportFormat {
-    /// What is written if nothing is picked.
+    /// The formats written by default.
     pub const ALL: [Self; 7] =
         [Self::Html, Self::Markdown, Self::Json, Self::Ocsf, Self::Stix, Self::Charts, Self::Csv];
 
-    /// Every format that can be picked: also what only programs want.
+    /// Every format that can be requested, including one for programs only.
     pub const KNOWN: [Self; 8] = [
         Self::Html,
         Self::Markdown,
@@ -54,7 +54,7 @@ impl ReportFormat {
         }
     }
 
-    /// The format of a name; none if there is no such format.
+    /// The format of this name; `None` if there is none.
     pub fn of_name(name: &str) -> Option<Self> {
         Self::KNOWN.into_iter().find(|format| format.as_str() == name)
     }

@@ -1,7 +1,7 @@
-//! `index.html` and `index.json`: the reports of several captures side by side.
+//! `index.html` and `index.json`: an overview of the reports of several captures.
 //!
-//! `netrec analyze A B C` writes one folder each; the index names them in the order in which
-//! the captures were given, with what each shows and which could not be analyzed.
+//! `netrec analyze A B C` writes a folder for each. The index lists them in the order given, with a
+//! summary of each and the captures that could not be analyzed.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -22,10 +22,10 @@ use crate::{Error, Result};
 /// Names of the two files.
 pub const FILES: [&str; 2] = ["index.html", "index.json"];
 
-/// What the `schema` of every version begins with.
+/// Prefix of `schema` in every version.
 const SCHEMA_FAMILY: &str = "netrec/index.";
 
-/// What only a page of netrec's has.
+/// A mark found only in pages of netrec.
 const MARK: &str = r#"<meta name="generator" content="netrec">"#;
 
 /// Version 1 of the index. Within the version, fields are only added.
@@ -35,7 +35,7 @@ pub struct Index {
     pub schema: String,
     /// Name and version of the program that made it.
     pub tool_version: String,
-    /// One entry for each capture, in the order in which they were given.
+    /// One entry per capture, in the order given.
     pub reports: Vec<Entry>,
 }
 
@@ -44,36 +44,36 @@ pub struct Index {
 pub struct Entry {
     /// Name of the capture, without its folder.
     pub capture: String,
-    /// Folder of the report, beside the index; null if there is none.
+    /// The report's folder beside the index; null if there is none.
     pub folder: Option<String>,
-    /// Path of its page; null if none was asked for.
+    /// Path of the report's page; null if none was requested.
     pub page: Option<String>,
-    /// Why there is none.
+    /// Why there is no report.
     pub error: Option<String>,
-    /// What the capture shows.
+    /// Summary of the capture.
     pub shows: Option<Shows>,
 }
 
-/// What a capture shows, in a line.
+/// Summary of a capture, for one line.
 #[derive(Debug, Serialize)]
 pub struct Shows {
     /// SHA-256 of the capture, in hexadecimal.
     pub sha256: String,
-    /// Name of the host; null where it is not known.
+    /// Name of the host; null if unknown.
     pub host_name: Option<String>,
-    /// Start of the recording, ISO 8601 in UTC; null outside of the calendar.
+    /// Start of the recording, ISO 8601 in UTC; null outside the calendar's range.
     pub start: Option<String>,
-    /// Its end.
+    /// End of the recording.
     pub end: Option<String>,
-    /// Whether it missed something that it set out to record.
+    /// Whether it lacks something that was to be recorded.
     pub degraded: bool,
     /// Sockets with a remote.
     pub connections: u64,
-    /// Findings in all.
+    /// Number of findings.
     pub findings: u64,
-    /// The highest severity found; null without a finding.
+    /// The highest severity; null without findings.
     pub highest_severity: Option<Severity>,
-    /// The strongest hypothesis, or the worst finding where there is none; null without either.
+    /// The strongest hypothesis, or else the worst finding; null without either.
     pub headline: Option<String>,
 }
 
@@ -105,7 +105,7 @@ impl Index {
         }
     }
 
-    /// Writes both files into a folder, each whole or not at all.
+    /// Writes both files into a folder, each atomically.
     ///
     /// # Errors
     /// [`Error::Io`], or [`Error::Render`] if the template fails: a bug.
@@ -152,7 +152,7 @@ impl Entry {
         Self { capture, folder: None, page: None, error: Some(error), shows: None }
     }
 
-    /// Host, start, connections, findings, the highest severity, the headline, completeness.
+    /// Host, start, connections, findings, highest severity, headline, completeness.
     fn cells(&self) -> [String; 7] {
         let Some(shows) = &self.shows else {
             return std::array::from_fn(|_| humanize::UNKNOWN.to_owned());
@@ -200,7 +200,7 @@ impl<'a> From<&'a Entry> for Row<'a> {
     }
 }
 
-/// A path as a link that stays inside the folder, whatever the path begins with.
+/// A path as a link that stays inside the folder, whatever the path starts with.
 fn relative_link(path: &str) -> String {
     let mut link = "./".to_owned();
     for byte in path.bytes() {
@@ -214,14 +214,14 @@ fn relative_link(path: &str) -> String {
     link
 }
 
-/// Under a hidden name first, as a reader may look at any moment.
+/// Writes under a hidden name first, so that no reader sees half a file.
 fn put(path: &Path, content: &[u8], replace: Replace) -> Result<()> {
     let mut file = NewFile::create(path, replace)?;
     file.write_all(content).map_err(Error::io("write", path))?;
     file.commit().map(drop)
 }
 
-/// Refuses a folder in which an index is in the way: any, or one that netrec did not write.
+/// Refuses a folder that has an index: any index, or with `replaces` one that netrec did not write.
 ///
 /// # Errors
 /// [`Error::Exists`], [`Error::Foreign`].

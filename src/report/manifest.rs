@@ -1,14 +1,13 @@
-//! `manifest.json`: every file of the report with its SHA-256, and the capture's.
+//! `manifest.json`: the SHA-256 of every file of the report, and of the capture.
 //!
-//! It is written last. `netrec verify DIR` checks a folder against it; so do other tools:
+//! It is written last. `netrec verify DIR` checks a folder against it; other tools can do so too:
 //!
 //! ```sh
 //! jq -r '.files[] | .sha256 + "  " + .path' manifest.json | sha256sum -c
 //! ```
 //!
-//! It shows that a file was changed by accident or by somebody who left the manifest alone. Who
-//! changes both is found out by the manifest's own SHA-256 if that was noted elsewhere: in the
-//! ticket.
+//! It reveals accidental changes, and changes by anyone who left the manifest alone. To detect a
+//! changed manifest, note its own SHA-256 elsewhere, such as in the ticket.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -25,13 +24,13 @@ use crate::{Error, Result};
 /// Name of the file.
 pub const FILE: &str = "manifest.json";
 
-/// What the `schema` of every version begins with.
+/// Prefix of `schema` in every version.
 pub(super) const SCHEMA_FAMILY: &str = "netrec/manifest.";
 
-/// A manifest is no longer than this: that of a report has some fifty entries.
+/// Maximum size of a manifest; a report's has some fifty entries.
 const MAX_BYTES: u64 = 4 << 20;
 
-/// Bytes that are hashed at a time.
+/// Block size for hashing, in bytes.
 const BLOCK_BYTES: usize = 64 * 1024;
 
 /// Version 1 of the manifest. Within the version, fields are only added.
@@ -43,14 +42,14 @@ pub struct Manifest {
     pub tool_version: String,
     /// The capture that the report was made from.
     pub capture: Entry,
-    /// Every file of the folder but this one, by path.
+    /// Every file in the folder except this one, by path.
     pub files: Vec<Entry>,
 }
 
-/// A file and what it held.
+/// A file with its size and hash.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// Path inside the folder, with `/`; of the capture its name.
+    /// Path inside the folder, with `/`; for the capture, its name.
     pub path: String,
     /// Size in bytes.
     pub bytes: u64,
@@ -71,10 +70,10 @@ impl Manifest {
         }
     }
 
-    /// Reads the manifest of a folder.
+    /// Reads the manifest in a folder.
     ///
     /// # Errors
-    /// [`Error::Io`] if there is none that can be read, [`Error::Damaged`] if it is not one.
+    /// [`Error::Io`] if it cannot be read, [`Error::Damaged`] if it is not a manifest.
     pub fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(FILE);
         let mut text = String::new();
@@ -89,7 +88,7 @@ impl Manifest {
         }
     }
 
-    /// What is not as it was when the report was made, in words; empty if every byte is.
+    /// The differences from when the report was written, one sentence each; empty if there are none.
     ///
     /// # Errors
     /// [`Error::Io`] if a file or folder cannot be read.
@@ -109,7 +108,7 @@ impl Manifest {
 impl Entry {
     fn change(&self, folder: &Path) -> Result<Option<&'static str>> {
         let relative = Path::new(&self.path);
-        // A manifest is as foreign as the rest: it names nothing outside of its folder.
+        // The manifest is untrusted too: its paths must not leave the folder.
         if !relative.components().all(|part| matches!(part, Component::Normal(_))) {
             return Ok(Some("is outside the folder"));
         }
@@ -129,7 +128,7 @@ impl Entry {
     }
 }
 
-/// Paths of all files below a folder, with `/`, sorted; links are named and not followed.
+/// Paths of all files below a folder, with `/`, sorted; links are listed but not followed.
 fn files_below(folder: &Path) -> Result<Vec<String>> {
     let mut found = Vec::new();
     let mut open = vec![folder.to_path_buf()];
@@ -151,7 +150,7 @@ fn files_below(folder: &Path) -> Result<Vec<String>> {
     Ok(found)
 }
 
-/// A file's bytes on their way, counted and hashed.
+/// A writer that counts and hashes the bytes passing through.
 pub(super) struct Hashing<W> {
     out: W,
     bytes: u64,
@@ -163,7 +162,7 @@ impl<W: Write> Hashing<W> {
         Self { out, bytes: 0, hash: Sha256::new() }
     }
 
-    /// Size and SHA-256 of what was written, in hexadecimal.
+    /// Size and hexadecimal SHA-256 of what was written.
     pub(super) fn finish(self) -> (u64, String) {
         let digest: [u8; 32] = self.hash.finalize().into();
         let hex = digest.iter().fold(String::with_capacity(64), |mut hex, byte| {
@@ -188,7 +187,7 @@ impl<W: Write> Write for Hashing<W> {
     }
 }
 
-/// The files of a folder in the order of their paths, as they are written by several threads.
+/// The files of a folder sorted by path, because several threads write them.
 pub(super) fn entries(written: &BTreeMap<String, (u64, String)>) -> Vec<Entry> {
     let entry = |(path, (bytes, sha256)): (&String, &(u64, String))| Entry {
         path: path.clone(),
@@ -223,7 +222,7 @@ mod tests {
         let (place, manifest) = folder();
         assert_eq!(Manifest::read(place.path()).unwrap(), manifest);
         assert_eq!(manifest.changes(place.path()).unwrap(), Vec::<String>::new());
-        // By sha256sum.
+        // Computed with sha256sum.
         let (bytes, sha256) = (manifest.files[1].bytes, manifest.files[1].sha256.as_str());
         assert_eq!((bytes, sha256), (5, "fbf6b30113a4b6418c623a96ed6844f17ef5751b908a16abaa919d0bcd6b7784"));
     }

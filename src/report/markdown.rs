@@ -1,8 +1,7 @@
-//! `report.md`: what goes into the ticket itself, in at most forty lines, readable rendered and as
-//! plain text.
+//! `report.md`: the text for the ticket, at most forty lines, readable rendered and as plain text.
 //!
-//! Whatever comes from the capture stands in code spans, where nothing is markup, or is
-//! escaped; see [`escape::markdown`].
+//! Everything from the capture is in a code span, where nothing is markup, or escaped; see
+//! [`escape::markdown`].
 
 use std::collections::BTreeSet;
 use std::fmt::{self, Write};
@@ -15,7 +14,7 @@ use super::tables::name_of;
 use crate::escape;
 use crate::humanize::{self, count, plural, ratio_percent, second_utc};
 
-/// Incidents, findings and sentences that are shown; the rest is counted.
+/// Maximum number of incidents, findings and sentences shown; the rest is counted.
 const MOST_INCIDENTS: usize = 3;
 const MOST_FINDINGS: usize = 3;
 const MOST_GAPS: usize = 2;
@@ -23,7 +22,7 @@ const MOST_GAPS: usize = 2;
 const MOST_CHARS: usize = 160;
 const MOST_SENTENCE_CHARS: usize = 320;
 
-/// The summary of a report, with a pointer to the fuller ones among the `parts` beside it.
+/// The summary of a report, with a pointer to the more detailed `parts` beside it.
 pub fn render(report: &Report, parts: &[ReportFormat]) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
@@ -68,7 +67,7 @@ fn in_capitals(severity: Severity) -> String {
     name_of(severity).to_uppercase()
 }
 
-/// The facts, the strongest evidence, an alternative explanation, the next step and its command.
+/// Facts, strongest evidence, alternative explanation, next step and its command.
 fn write_insight(out: &mut String, insight: &Insight) -> fmt::Result {
     let facts = facts(&insight.entities);
     if !facts.is_empty() {
@@ -83,7 +82,7 @@ fn write_insight(out: &mut String, insight: &Insight) -> fmt::Result {
     if next.is_empty() { Ok(()) } else { writeln!(out, "   - Next step: {}", next.join(" ")) }
 }
 
-/// Path, pid, user, parent and hash, as far as they are known.
+/// The known ones of path, pid, user, parent and hash.
 fn facts(entities: &Entities) -> String {
     let id = entities.pid.map(|pid| format!("pid {pid}"));
     let parent = match (&entities.parent_name, entities.ppid) {
@@ -140,7 +139,7 @@ fn write_finding(out: &mut String, number: u32, finding: &Finding) -> fmt::Resul
     )
 }
 
-/// What the allow-lists suppressed, and which of their entries match nothing, in one line.
+/// What the allow-lists suppressed, and which of their entries matched nothing, in one line.
 fn write_suppressed(out: &mut String, report: &Report) -> fmt::Result {
     let rules: BTreeSet<&str> = report.suppressed.iter().map(|suppressed| suppressed.rule.as_str()).collect();
     let suppressed = rules.first().map(|first| {
@@ -265,7 +264,7 @@ mod tests {
     #[test]
     fn hostile_names_are_not_markup() {
         let text = render(&Report::new(&fixture::analysis(), &fixture::identity()), &ReportFormat::ALL);
-        // The fixture's name holds a backtick, and so stands between two in a code span.
+        // The fixture's name contains a backtick, so its code span uses two.
         for outside in text.split("``").step_by(2) {
             assert!(!outside.contains("<script") && !outside.contains("!["), "{outside}");
         }

@@ -1,18 +1,18 @@
-//! The report folder: what is attached to the ticket.
+//! The report folder, ready to attach to a ticket.
 //!
-//! | file | for whom |
+//! | file | reader |
 //! |---|---|
 //! | `report.html` | people: one page with all eleven sections, which loads nothing |
-//! | `report.md` | the ticket's text |
+//! | `report.md` | people: the text for the ticket |
 //! | `report.json` | programs; its schema is `schemas/report.v1.schema.json` |
 //! | `findings.ndjson` | a SIEM: OCSF Detection Findings |
-//! | `indicators.stix.json` | other hosts' defenders: what to look for, as STIX 2.1 |
-//! | `charts/*.svg`, `charts/*.png` | the same pictures twice |
+//! | `indicators.stix.json` | defenders of other hosts: what to search for, as STIX 2.1 |
+//! | `charts/*.svg`, `charts/*.png` | documents: the page's pictures in two formats |
 //! | `tables/*.csv` | spreadsheets |
-//! | `manifest.json` | whoever asks later: the SHA-256 of every file and of the capture |
+//! | `manifest.json` | auditors: the SHA-256 of every file and of the capture |
 //!
-//! The page and the summary are made from the same published types as `report.json`, so that
-//! all of them say the same.
+//! The page and the summary are made from the same published types as `report.json`, so all of them
+//! agree.
 
 pub mod charts;
 mod files;
@@ -44,27 +44,27 @@ use self::redact::Redactor;
 use crate::Result;
 use crate::analyze::Analysis;
 
-/// What the report says of the file that was analysed, beyond its own metadata.
+/// What the report says about the analyzed file in addition to its metadata.
 #[derive(Debug, Clone)]
 pub struct CaptureIdentity {
     /// Name of the file, without its folder.
     pub file_name: String,
     /// Size in bytes.
     pub bytes: u64,
-    /// SHA-256 of its bytes, in hexadecimal; of several files, of the lines that `sha256sum` prints of
-    /// them.
+    /// Hexadecimal SHA-256 of its bytes; for several files, of the lines that `sha256sum` prints
+    /// for them.
     pub sha256: String,
-    /// SHA-256 of each file of a recording that was read from several; empty for one file.
+    /// SHA-256 of each file of a recording read from several; empty for a single file.
     pub files_sha256: Vec<String>,
 }
 
-/// Writes the parts of the report that are asked for into `folder`, the manifest last, and
-/// gives their paths, sorted.
+/// Writes the requested parts of the report into `folder`, the manifest last, and returns their
+/// paths, sorted.
 ///
-/// With a `redactor`, the analysis and the capture's identity are already redacted by it.
+/// With a `redactor`, the analysis and the capture's identity must already be redacted by it.
 ///
-/// The folder was made beside its place under a temporary name and is renamed when all is
-/// there, so that there is a whole report or none.
+/// The folder has a temporary name, and is renamed when everything is written, so that there is a
+/// complete report or none.
 ///
 /// # Errors
 /// [`crate::Error::Io`], [`crate::Error::Render`], or [`crate::Error::Analysis`] if a table lacks
@@ -81,7 +81,7 @@ pub fn write(
         redactor.rules(&mut report);
     }
     if !parts.contains(&ReportFormat::Charts) {
-        // A report lists only the pictures that lie beside it.
+        // A report lists only pictures that are in its folder.
         report.charts.clear();
     }
     let mut paths = files::write(analysis, &report, parts, &folder)?;
@@ -146,7 +146,7 @@ mod tests {
         let text = fs::read_to_string(&paths[1]).unwrap();
         assert!(text.contains("\"charts\": []"));
         assert!(!fs::read_to_string(&paths[2]).unwrap().contains("report.html"));
-        // It can be replaced, as it says whose it is.
+        // It can be replaced, because its manifest shows that netrec wrote it.
         assert!(Folder::prepare(&place.path().join("r"), true).is_ok());
     }
 

@@ -1,4 +1,4 @@
-//! What the tables know of the sockets that findings rest on, and the findings do not say.
+//! Looks up facts about a finding's sockets that the finding itself does not state.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,20 +41,20 @@ impl<'a> Sockets<'a> {
         })
     }
 
-    /// The direction of a finding's connections; none if they differ or it is not known.
+    /// The direction of a finding's connections; `None` if they differ or it is unknown.
     pub(super) fn direction(&self, finding: &Finding) -> Option<Direction> {
         let (sockets, _) = self.connections.as_ref()?;
         same(self.rows_of(finding).map(|row| sockets.columns().direction(row)))
     }
 
-    /// Whether the local end opened a finding's connections; none if that differs or is not known.
+    /// Whether the local end opened a finding's connections; `None` if they differ or it is unknown.
     pub(super) fn is_local_originator(&self, finding: &Finding) -> Option<bool> {
         let (sockets, orientation) = self.connections.as_ref()?;
         let of = |row| Some(orientation.flow(&sockets.get(row))?.is_local_originator);
         same(self.rows_of(finding).map(of))
     }
 
-    /// The executables behind a finding's connections, with their SHA-256, where it is known.
+    /// The executables behind a finding's connections, with their SHA-256 if known.
     pub(super) fn executables(&self, finding: &Finding) -> Vec<(&'a str, &'a str)> {
         let (Some((sockets, _)), Some(processes)) = (&self.connections, &self.processes) else {
             return Vec::new();
@@ -67,7 +67,7 @@ impl<'a> Sockets<'a> {
         found
     }
 
-    /// The remotes of a finding's connections, with the name by which they were asked for.
+    /// The remotes of a finding's connections, with the name that was resolved to them.
     pub(super) fn remotes(&self, finding: &Finding) -> BTreeSet<(&'a str, Option<&'a str>)> {
         let Some((sockets, _)) = &self.connections else { return BTreeSet::new() };
         let of = |row| {
@@ -77,7 +77,7 @@ impl<'a> Sockets<'a> {
         self.rows_of(finding).filter_map(of).collect()
     }
 
-    /// Every remote that this side contacted on one of some ports, with who did so.
+    /// Every remote contacted on one of these ports, with the local sources.
     pub(super) fn servers(&self, ports: &[u16]) -> BTreeMap<&'a str, BTreeSet<Source<'a>>> {
         let mut servers: BTreeMap<&'a str, BTreeSet<Source<'a>>> = BTreeMap::new();
         let Some((sockets, _)) = &self.connections else { return servers };
@@ -91,7 +91,7 @@ impl<'a> Sockets<'a> {
         servers
     }
 
-    /// SHA-256 of every executable of the capture in a folder that `is_wanted` accepts.
+    /// SHA-256 of every executable in a folder that `is_wanted` accepts.
     pub(super) fn hashes(&self, is_wanted: impl Fn(&str) -> bool) -> AHashSet<&'a str> {
         let Some(processes) = &self.processes else { return AHashSet::new() };
         let is_in = |row: &usize| processes.exe(*row).is_some_and(&is_wanted);
@@ -103,7 +103,7 @@ impl<'a> Sockets<'a> {
     }
 }
 
-/// The value that all have.
+/// The value that all have in common.
 fn same<T: PartialEq>(mut values: impl Iterator<Item = Option<T>>) -> Option<T> {
     let first = values.next()??;
     values.all(|other| other.as_ref() == Some(&first)).then_some(first)

@@ -1,7 +1,7 @@
 //! `tables/`: the report's tables as CSV, one file each.
 //!
-//! Tables name each other by number: `process` is a row of `processes.csv`, `endpoint` one of
-//! `endpoints.csv`, `conn_id` one of `connections.csv`.
+//! Tables refer to each other by number: `process` is a row in `processes.csv`, `endpoint` one in
+//! `endpoints.csv`, `conn_id` one in `connections.csv`.
 
 use polars::prelude::{BooleanChunked, DataFrame, SortMultipleOptions, df};
 
@@ -31,7 +31,7 @@ pub const TABLES: &[TableFile] = &[
     TableFile { name: "insights", rows: |_, report| insights(&report.insights) },
 ];
 
-/// What only sockets with a remote have.
+/// Columns that only sockets with a remote have.
 const OF_REMOTES: [&str; 7] =
     ["remote_addr", "remote_port", "remote_name", "remote_scope", "country_code", "direction", "endpoint"];
 
@@ -54,7 +54,7 @@ fn listeners(tables: &Tables) -> Result<DataFrame> {
     let is_listener: BooleanChunked =
         (0..sockets.len()).map(|row| Some(sockets.role(row) == Role::Listener)).collect();
     let mut rows = frame.filter(&is_listener)?.drop_many(OF_REMOTES);
-    // What lies in several pieces cannot be read row by row.
+    // Data in several chunks cannot be read row by row.
     rows.rechunk_mut();
     Ok(rows)
 }
@@ -111,7 +111,7 @@ fn insights(insights: &[Insight]) -> Result<DataFrame> {
     Ok(frame)
 }
 
-/// Whom and what it is about.
+/// The process, the remote and other entities.
 fn entities<'a>(of: impl Iterator<Item = &'a Entities>) -> Result<DataFrame> {
     let all: Vec<&Entities> = of.collect();
     let texts = |of: fn(&Entities) -> &Option<String>| all.iter().map(|e| of(e).clone()).collect::<Vec<_>>();
@@ -131,7 +131,7 @@ fn entities<'a>(of: impl Iterator<Item = &'a Entities>) -> Result<DataFrame> {
     )?)
 }
 
-/// A severity as it is written in every part.
+/// A severity as written in every format.
 pub const fn name_of(severity: Severity) -> &'static str {
     match severity {
         Severity::Info => "info",

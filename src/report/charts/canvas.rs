@@ -74,13 +74,13 @@ impl Label {
         self
     }
 
-    /// Is centred on its point.
+    /// Is centered on its point.
     pub(super) const fn centre(mut self) -> Self {
         self.horizontal = HPos::Center;
         self
     }
 
-    /// In another colour.
+    /// In another color.
     pub(super) const fn coloured(mut self, colour: RGBColor) -> Self {
         self.colour = colour;
         self
@@ -115,13 +115,13 @@ pub(super) fn picture(
 /// What only a chart of [`nothing`] has: text cannot make a shape.
 const NOTHING: &str = r#"<rect x="0" y="0" width="1" height="1""#;
 
-/// Why a chart is empty, escaped for XML; none if it is not.
+/// Why a chart is empty, escaped for XML; `None` if it is not empty.
 pub(in crate::report) fn why_nothing(svg: &str) -> Option<&str> {
     let (_, last) = svg.split_once(NOTHING)?.1.rsplit_once("<text ")?;
     Some(last.split_once('>')?.1.split_once("</text>")?.0.trim())
 }
 
-/// A chart without data, which says why it is empty.
+/// A chart without data, which states the reason.
 ///
 /// # Errors
 /// [`Error::Render`].
@@ -146,7 +146,7 @@ impl Canvas<'_> {
         self.text((MARGIN, 60), Label::SUBTITLE, &fit(subtitle, SUBTITLE_CHARS))
     }
 
-    /// A text, made harmless.
+    /// Draws a text, escaped.
     pub(super) fn text(&self, at: Point, label: Label, text: &str) -> Drawn {
         if text.is_empty() {
             return Ok(());
@@ -159,7 +159,7 @@ impl Canvas<'_> {
         self.page.draw(&Text::new(escape::svg(text).into_owned(), at, style))
     }
 
-    /// A filled rectangle, at least a pixel wide and high, so that little is not nothing.
+    /// A filled rectangle, at least a pixel wide and high, so that small values stay visible.
     pub(super) fn fill(&self, area: Area, colour: RGBColor) -> Drawn {
         let right = area.right.max(area.left + 1);
         let bottom = area.bottom.max(area.top + 1);
@@ -181,12 +181,12 @@ impl Canvas<'_> {
         self.page.draw(&PathElement::new(points.to_vec(), stroke(colour, 2)))
     }
 
-    /// The same, dashed, for a second of one colour.
+    /// The same, dashed, for a second line of the same color.
     pub(super) fn dashed_path(&self, points: &[Point], colour: RGBColor) -> Drawn {
         self.page.draw(&DashedPathElement::new(points.to_vec(), 7, 3, stroke(colour, 2)))
     }
 
-    /// A pale area inside of points.
+    /// A pale area bounded by points.
     pub(super) fn area(&self, points: &[Point], colour: RGBColor) -> Drawn {
         self.page.draw(&Polygon::new(points.to_vec(), colour.mix(0.18).filled()))
     }
@@ -212,7 +212,7 @@ impl Canvas<'_> {
         self.page.draw(&Circle::new(at, 4, colour.filled()))
     }
 
-    /// Entries of a legend in a row beside the title, ending about at `right`.
+    /// A legend in one row beside the title, ending at about `right`.
     pub(super) fn legend(&self, right: i32, entries: &[(&str, RGBColor)]) -> Drawn {
         let mut x = right;
         for (name, colour) in entries.iter().rev() {
@@ -229,13 +229,14 @@ fn stroke(colour: RGBColor, width: u32) -> ShapeStyle {
     ShapeStyle { color: colour.to_rgba(), filled: false, stroke_width: width }
 }
 
-/// A text that has room: made visible first, as that makes it longer, then cut in the middle.
+/// Fits a text into the available room: escapes it first, because that makes it longer, then cuts
+/// its middle.
 pub(super) fn fit(text: &str, max_chars: usize) -> String {
     escape::shorten(&escape::svg(text), max_chars).into_owned()
 }
 
-/// A pair `who → where` that has room: of two names that are too long, the first is cut before the
-/// second, as the destination is what tells pairs apart.
+/// Fits a pair `process → destination` into the available room. If both names are too long, the
+/// first is cut before the second, because the destination distinguishes pairs.
 pub(super) fn fit_pair(text: &str, max_chars: usize) -> String {
     let visible = escape::svg(text);
     let length = visible.chars().count();
@@ -248,17 +249,17 @@ pub(super) fn fit_pair(text: &str, max_chars: usize) -> String {
     if room < LEAST_OF_A_NAME { fit(to, max_chars) } else { format!("{}{arrow}{to}", fit(who, room)) }
 }
 
-/// A column of names: as wide as the longest one needs, within limits.
+/// A column of names: as wide as the longest name, within limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct NameColumn {
-    /// Its width with the space behind it, in pixels.
+    /// Its width including the space after it, in pixels.
     pub(super) width: i32,
     /// Characters that fit.
     pub(super) chars: usize,
 }
 
 impl NameColumn {
-    /// For these names.
+    /// The column for these names.
     pub(super) fn new<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
         let longest = names.into_iter().map(|name| escape::svg(name).chars().count()).max().unwrap_or(0);
         let chars = longest.clamp(NAME_CHARS.0, NAME_CHARS.1);
@@ -266,7 +267,8 @@ impl NameColumn {
     }
 }
 
-/// Width of a text in pixels, generously: the font's letters are on average 0.6 as wide as high.
+/// Estimated width of a text in pixels, rounded up: the font's letters are on average 0.6 times as
+/// wide as high.
 pub(super) fn text_width(text: &str, size: f64) -> i32 {
     width_of(text.chars().count(), size)
 }

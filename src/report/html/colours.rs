@@ -1,8 +1,8 @@
-//! The colours of pictures in a page that is light or dark.
+//! Converts the colors of pictures for dark mode.
 //!
-//! Hues that mean something stay, no darker than can be seen; everything else, which is neutral or
-//! lies on a scale from the paper to a hue, changes light and dark: much of something is then as
-//! far from the paper as before, and text on a scale is as readable.
+//! Hues with a meaning are kept, lightened to a minimum if needed. All other colors are neutral or
+//! between the paper and a hue; they swap light and dark, so contrast to the paper and the
+//! legibility of text on a scale are preserved.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -11,7 +11,7 @@ use plotters::style::RGBColor;
 
 use crate::report::charts::palette;
 
-/// Of the neutral colours, those of the page around the picture.
+/// Neutral colors, and the page's color for each.
 const NEUTRAL: [(RGBColor, RGBColor); 5] = [
     (palette::PAPER, RGBColor(22, 27, 34)),
     (palette::INK, RGBColor(230, 237, 243)),
@@ -19,14 +19,14 @@ const NEUTRAL: [(RGBColor, RGBColor); 5] = [
     (palette::GRID, RGBColor(43, 51, 61)),
     (palette::AXIS, RGBColor(91, 103, 116)),
 ];
-/// Luma of black and of white on a dark page, and the least of a hue.
+/// Luma of black and of white on a dark page, and the minimum luma of a hue.
 const BLACK_BECOMES: f64 = 240.0;
 const WHITE_BECOMES: f64 = 26.0;
 const LEAST_OF_A_HUE: f64 = 115.0;
 /// How plotters writes a colour: `#`, and six digits.
 const DIGITS: usize = 6;
 
-/// The style that makes pictures in the page dark where the page is.
+/// The style that makes the pictures dark when the page is dark.
 pub(super) fn style<'a>(pictures: impl Iterator<Item = &'a str>) -> String {
     let mut rules = String::new();
     for colour in pictures.flat_map(colours).collect::<BTreeSet<_>>() {
@@ -38,7 +38,7 @@ pub(super) fn style<'a>(pictures: impl Iterator<Item = &'a str>) -> String {
     rules
 }
 
-/// The colours of fills and strokes.
+/// The colors of fills and strokes.
 fn colours(svg: &str) -> BTreeSet<(u8, u8, u8)> {
     let after = svg.split("=\"#").skip(1);
     after.filter_map(|text| u32::from_str_radix(text.get(..DIGITS)?, 16).ok()).map(parts).collect()
@@ -53,7 +53,7 @@ fn hex((red, green, blue): (u8, u8, u8)) -> String {
     format!("#{red:02X}{green:02X}{blue:02X}")
 }
 
-/// A colour on a dark page.
+/// A color on a dark page.
 fn of((red, green, blue): (u8, u8, u8)) -> (u8, u8, u8) {
     let colour = RGBColor(red, green, blue);
     if let Some((_, RGBColor(red, green, blue))) = NEUTRAL.iter().find(|(light, _)| *light == colour) {

@@ -1,7 +1,7 @@
-//! The connections as the page's script reads them: by column, every text once.
+//! The connections in the form that the page's script reads: by column, every text once.
 //!
-//! Ten thousand connections are about one megabyte so. What would make a page that no browser
-//! opens is cut, and the page says so: rows, long texts, and too many different texts.
+//! This way ten thousand connections take about one megabyte. Rows, long texts and the number of
+//! different texts are limited, so that browsers can open the page; the page says what was cut.
 
 use std::rc::Rc;
 
@@ -17,16 +17,16 @@ use crate::model::Tables;
 use crate::model::view::{Flags, Numbers, Words};
 use crate::{Error, Result};
 
-/// Rows in the page; the CSV has all.
+/// Maximum number of rows in the page; the CSV has all.
 pub(super) const MOST_ROWS: usize = 50_000;
-/// Longest text in characters; what is cut out of its middle is in the CSV.
+/// Longest text in characters; longer ones are cut in the middle, and whole in the CSV.
 const MOST_CHARS: usize = 200;
-/// Bytes of all different texts together.
+/// Maximum size of all different texts together, in bytes.
 const MOST_TEXT_BYTES: usize = 12_000_000;
-/// What stands for a text for which there was no more room.
+/// Replaces a text that exceeds that size.
 const LEFT_OUT: &str = "… (in tables/connections.csv)";
 
-/// Columns that say only in which row of another table something is.
+/// Columns that hold only row numbers of another table.
 const ROW_NUMBERS: [&str; 2] = ["process", "endpoint"];
 /// Says nothing unless sockets of other network namespaces were analyzed.
 const IS_OWN: &str = "is_own";
@@ -42,31 +42,31 @@ const OF_PROCESS: [&str; 9] = [
     "container",
     "process_start_us",
 ];
-/// What the table of remote addresses adds.
+/// Columns added from the table of remote addresses.
 const OF_ENDPOINT: [&str; 3] = ["country", "city", "as_organization"];
 
 /// The table.
 #[derive(Serialize)]
 pub(super) struct Connections<'a> {
-    /// Sockets in the capture.
+    /// Number of sockets in the capture.
     total: usize,
-    /// Of them, in the page.
+    /// How many of them are in the page.
     rows: usize,
     columns: Vec<Column<'a>>,
     joined: Vec<Joined<'a>>,
 }
 
-/// Another table, of which a connection has one row or none: the script joins the two.
+/// Another table of which each connection has at most one row; the script joins the two.
 #[derive(Serialize)]
 struct Joined<'a> {
-    /// What its rows are: `process`, `endpoint`.
+    /// What a row is: `process`, `endpoint`.
     key: &'static str,
-    /// For each connection, its row there.
+    /// The row there for each connection.
     places: Vec<Option<usize>>,
     columns: Vec<Column<'a>>,
 }
 
-/// A column; those without a single value are left out.
+/// A column; columns without any value are left out.
 #[derive(Serialize)]
 struct Column<'a> {
     name: &'a str,
@@ -78,12 +78,12 @@ struct Column<'a> {
 #[derive(Serialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 enum Cells<'a> {
-    /// Numbers of words; −1 is null.
+    /// Indices of texts; −1 is null.
     Text {
         words: Vec<String>,
         cells: Vec<i32>,
     },
-    /// Numbers too large for a script, as text.
+    /// Numbers too large for JavaScript, as text.
     Id {
         cells: Each<'a, Digits>,
     },
@@ -99,10 +99,10 @@ enum Cells<'a> {
     },
 }
 
-/// Rows of a frame, some of which may not be there.
+/// Rows of a frame; `None` where a connection has none.
 type Rows = Rc<[Option<usize>]>;
 
-/// The values of some rows, each made when it is written.
+/// The values of some rows, each computed when it is written.
 struct Each<'a, T> {
     rows: Rows,
     value: Box<dyn Fn(usize) -> Option<T> + 'a>,
@@ -123,7 +123,7 @@ impl Serialize for Digits {
     }
 }
 
-/// A number without digits that nobody needs.
+/// A number without needless digits.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Number {
@@ -136,23 +136,23 @@ impl Number {
         Self::Whole(value.into())
     }
 
-    /// To the sixth decimal, which of seconds is a µs.
+    /// Rounds to the sixth decimal, which is a µs if the unit is seconds.
     fn real(value: impl Into<f64>) -> Option<Self> {
         let value = value.into();
         value.is_finite().then(|| Self::Real((value * 1e6).round() / 1e6))
     }
 }
 
-/// The connections of a capture that are in the page, and where they are in it.
+/// Which connections of a capture are in the page, and where.
 pub(super) struct Selection {
     /// Rows of the table of connections, ascending.
     rows: Vec<usize>,
-    /// Where in the page a connection is.
+    /// Index in the page by connection id.
     places: AHashMap<u64, usize>,
 }
 
 impl Selection {
-    /// The first rows in time, and among them all those that findings rest on.
+    /// The first rows in time, including all those that are evidence of findings.
     ///
     /// # Errors
     /// If the table has no `conn_id`: a bug.
@@ -173,17 +173,17 @@ impl Selection {
         Ok(Self { places: places.collect(), rows })
     }
 
-    /// Where in the page a connection is; none if it was cut.
+    /// The index of a connection in the page; `None` if it was cut.
     pub(super) fn place(&self, conn_id: u64) -> Option<usize> {
         self.places.get(&conn_id).copied()
     }
 }
 
 impl<'a> Connections<'a> {
-    /// The table of the selected connections; moments count from `origin_us`.
+    /// The table of the selected connections; moments are relative to `origin_us`.
     ///
     /// # Errors
-    /// If a column is of a type that no table has: a bug.
+    /// If a column has a type that no table uses: a bug.
     pub(super) fn new(tables: &'a Tables, selection: &Selection, origin_us: i64) -> Result<Self> {
         let frame = &tables.connections;
         let mut room = MOST_TEXT_BYTES;
@@ -240,7 +240,7 @@ fn join<'a>(
     Ok(Some(Joined { key, places, columns }))
 }
 
-/// A column of a frame at some rows; none without a value.
+/// A column of a frame at some rows; `None` if it has no value.
 fn column<'a>(
     frame: &'a DataFrame,
     series: &'a Series,
@@ -291,12 +291,12 @@ fn each<'a, T>(rows: &Rows, value: impl Fn(usize) -> Option<T> + 'a) -> Each<'a,
     Each { rows: Rc::clone(rows), value: Box::new(value) }
 }
 
-/// A text as the table shows it: harmless, and cut.
+/// A text as shown in the table: escaped and cut.
 pub(super) fn shown(text: &str) -> String {
     escape::html(&escape::shorten(text, MOST_CHARS)).into_owned()
 }
 
-/// Every text once, made harmless and cut, as long as there is room.
+/// Every text once, escaped and cut, as long as there is room.
 fn texts(column: &Words<'_>, rows: &[Option<usize>], room: &mut usize) -> Cells<'static> {
     let mut numbers: AHashMap<&str, i32> = AHashMap::new();
     let mut words: Vec<String> = Vec::new();

@@ -1,4 +1,4 @@
-//! What the page's script works with: a block of JSON that nothing in it can end.
+//! The data of the page's script: a block of JSON that no content can terminate.
 
 use std::fmt;
 use std::io::{self, Write as _};
@@ -17,10 +17,10 @@ use crate::model::Tables;
 use crate::model::view::Numbers;
 use crate::report::json::v1::{Entities, Finding, Insight, Report};
 
-/// Bytes that are gathered before they go into the page.
+/// Bytes buffered before they are written to the page.
 const BLOCK_BYTES: usize = 64 * 1024;
 
-/// Everything that the script gets. Moments are µs since `origin_us`.
+/// All data for the script. Moments are µs since `origin_us`.
 #[derive(Serialize)]
 pub(super) struct Data<'a> {
     origin_us: i64,
@@ -33,15 +33,15 @@ pub(super) struct Data<'a> {
     connections: Connections<'a>,
 }
 
-/// What the page is about.
+/// The capture that the page is about.
 #[derive(Serialize)]
 struct CaptureData {
-    /// Name of the file, as a word of a shell command.
+    /// Name of the file, quoted for a shell.
     file: String,
     sha256: String,
     host: Option<String>,
     holds_many_hosts: bool,
-    /// All findings, those that have no room here among them.
+    /// Number of all findings, including those not listed here.
     findings: u64,
 }
 
@@ -54,7 +54,7 @@ struct IncidentData {
     findings: Vec<String>,
 }
 
-/// The recording in equal slices of time.
+/// The recording in time slices of equal length.
 #[derive(Serialize)]
 struct Slices {
     first: i64,
@@ -64,7 +64,7 @@ struct Slices {
     bytes: Vec<u64>,
 }
 
-/// A finding on the time line, and the rows that it rests on.
+/// A finding on the timeline, and its evidence rows.
 #[derive(Serialize)]
 struct FindingData {
     id: String,
@@ -77,14 +77,14 @@ struct FindingData {
     last: i64,
     /// Rows of the table of connections in the page.
     rows: Vec<usize>,
-    /// How many connections there are in all.
+    /// Total number of its connections.
     total: u64,
-    /// What its connections have in common, by column.
+    /// The values that all of its connections share, by column.
     about: Vec<(&'static str, String)>,
 }
 
 impl<'a> Data<'a> {
-    /// The data of a report, its first `most_findings` findings among it.
+    /// The data of a report, with its first `most_findings` findings.
     ///
     /// # Errors
     /// If a table lacks a column: a bug.
@@ -115,7 +115,7 @@ impl<'a> Data<'a> {
     }
 }
 
-/// The block, which goes into the page as it is made.
+/// Writes the block into the page while it is generated.
 impl fmt::Display for Data<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = Blocks { out: f, block: Vec::with_capacity(2 * BLOCK_BYTES) };
@@ -125,7 +125,7 @@ impl fmt::Display for Data<'_> {
     }
 }
 
-/// Gathers JSON, which comes in very small pieces, each of whole characters.
+/// Buffers JSON, which arrives in very small pieces of whole characters.
 struct Blocks<'a, 'f> {
     out: &'a mut fmt::Formatter<'f>,
     block: Vec<u8>,
@@ -148,7 +148,7 @@ impl io::Write for Blocks<'_, '_> {
     }
 }
 
-/// Without this sign no text can end the block, or begin a comment in it.
+/// Escapes `<`: without it no text can end the block or open a comment in it.
 struct WithoutLessThan;
 
 impl Formatter for WithoutLessThan {
@@ -230,7 +230,7 @@ impl FindingData {
     }
 }
 
-/// What is the same for all connections of a finding; names are cut as in the table.
+/// The values that all connections of a finding share; names are cut as in the table.
 fn about(entities: &Entities) -> Vec<(&'static str, String)> {
     let text = |text: &Option<String>| text.as_deref().map(super::connections::shown);
     let number = |number: Option<u16>| number.map(|number| number.to_string());

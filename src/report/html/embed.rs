@@ -1,10 +1,10 @@
-//! What makes the page one file: style and script, allowed by their hashes.
+//! Makes the page a single file: its style and script are allowed by their hashes.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
-/// What a Content-Security-Policy calls a style or a script that it allows.
+/// The source expression by which a Content-Security-Policy allows a style or a script.
 pub(crate) fn csp_hash(content: &str) -> String {
     let digest: [u8; 32] = Sha256::digest(content.as_bytes()).into();
     format!("'sha256-{}'", STANDARD.encode(digest))
@@ -16,7 +16,7 @@ mod tests {
 
     #[test]
     fn the_hash_is_what_browsers_compute() {
-        // The example of the Content Security Policy standard.
+        // The example from the Content Security Policy standard.
         let hash = csp_hash("alert('Hello, world.');");
         assert_eq!(hash, "'sha256-qznLcsROx4GACP2dm0UCKCzCG+HiZ1guq6ZZDob/Tng='");
     }

@@ -1,4 +1,4 @@
-//! The escaper of every value in the templates.
+//! Escapes every value in the templates.
 
 use std::fmt::{self, Write};
 
@@ -6,12 +6,12 @@ use askama::filters::Escaper;
 
 use crate::escape;
 
-/// Longest value on the page, in characters: a name of a megabyte is cut in its middle, and whole
-/// in `report.json`.
+/// Longest value on the page, in characters: a longer one is cut in the middle, and whole in
+/// `report.json`.
 const MOST_CHARS: usize = 2_000;
 
-/// Escapes markup, makes characters visible that control, reorder or hide text, and cuts what no
-/// one can read.
+/// Escapes markup, makes characters visible that control, reorder or hide text, and cuts overlong
+/// texts.
 #[derive(Debug, Clone, Copy)]
 pub struct Visible;
 

@@ -1,4 +1,4 @@
-//! Findings and hypotheses as the page shows them.
+//! Findings and hypotheses in the form shown on the page.
 
 use super::view::{Fact, Table, name_of};
 use crate::humanize::{self, UNKNOWN, plural};
@@ -6,17 +6,17 @@ use crate::report::json::v1::{
     Entities, Finding, Insight, Measurement, Moment, Severity, Support, Suppressed,
 };
 
-/// Measured values that stand in one line on the first page.
+/// Measured values shown in one line on the first page.
 const MEASURED_IN_LINE: usize = 4;
 
-/// Sentences of supporting evidence on a card.
+/// Maximum number of sentences of supporting evidence on a card.
 const MOST_EVIDENCE: usize = 6;
 
 /// A finding as text.
 pub(super) struct FindingView {
     pub(super) id: String,
     pub(super) severity: &'static str,
-    /// Whether its evidence is folded away, so that the others are seen first.
+    /// Whether its evidence is collapsed, to draw attention to the others.
     pub(super) is_minor: bool,
     pub(super) title: String,
     pub(super) meta: String,
@@ -27,12 +27,12 @@ pub(super) struct FindingView {
     pub(super) false_positives: String,
     pub(super) connections_title: String,
     pub(super) connections: String,
-    /// The first measured values, in one line.
+    /// The first measured values in one line.
     pub(super) measured: String,
-    /// What the link to its rows says, and whether those are not all.
+    /// The text of the link to its rows, and whether the link covers only some of them.
     pub(super) rows_title: String,
     pub(super) is_cut: bool,
-    /// Where its charts are.
+    /// The section with its charts.
     pub(super) section_id: &'static str,
     pub(super) section_title: &'static str,
 }
@@ -120,13 +120,13 @@ fn connections_title(shown: u64, total: u64) -> String {
     format!("Its {} (conn_id):", plural(total, "connection"))
 }
 
-/// Sentences under a heading.
+/// Sentences below a heading.
 pub(super) struct Reasons {
     pub(super) title: &'static str,
     pub(super) sentences: Vec<String>,
 }
 
-/// A finding's title, to be followed.
+/// A finding's title as a link.
 pub(super) struct Link {
     pub(super) id: String,
     pub(super) severity: &'static str,
@@ -148,13 +148,13 @@ pub(super) struct InsightView {
     pub(super) summary: String,
     pub(super) facts: Vec<Fact>,
     pub(super) evidence: Vec<SupportView>,
-    /// How much more supporting evidence there is.
+    /// How many more sentences of supporting evidence there are.
     pub(super) more_evidence: Option<String>,
     pub(super) reasons: Vec<Reasons>,
     pub(super) commands: Vec<String>,
 }
 
-/// What one finding says for a hypothesis.
+/// What a finding contributes to a hypothesis.
 pub(super) struct SupportView {
     pub(super) sentence: String,
     pub(super) finding: String,
@@ -213,7 +213,7 @@ impl From<&Suppressed> for SuppressedView {
     }
 }
 
-/// What is known of whom and what it is about.
+/// The process, the remote and other entities of a finding.
 fn entities(entities: &Entities) -> Vec<Fact> {
     let number = |value: Option<u32>| value.map(|number| number.to_string());
     let local = endpoint(entities.local_addr.as_ref(), entities.local_port);

@@ -1,4 +1,4 @@
-//! The first connections as a plain table: what stands on the page without its script.
+//! The first connections as a plain table, for the page without its script.
 
 use polars::prelude::{DataFrame, Int64Type, UInt16Type, UInt64Type};
 
@@ -7,7 +7,7 @@ use super::view::{Table, or_unknown};
 use crate::humanize::{bytes, count, second_utc};
 use crate::model::view::{Numbers, Words};
 
-/// Rows without script, and on paper.
+/// Rows shown without script and in print.
 const MOST_ROWS: usize = 50;
 
 /// The first rows of the table of connections.

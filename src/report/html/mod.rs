@@ -1,13 +1,13 @@
-//! `report.html`: one page that loads nothing.
+//! `report.html`: one self-contained page.
 //!
-//! It is made of the published types ([`Report`]) and the table of connections by a template
+//! It is generated from the published types ([`Report`]) and the table of connections by a template
 //! that escapes every value ([`escaper`]). Without script it is one long column. Its own script
-//! (`script/`, plain, one file per part of the page) makes tabs of the sections, a time line of
-//! the recording, and a table of the connections that sorts and filters.
+//! (`script/`, plain JavaScript, one file per part of the page) turns the sections into tabs, and
+//! adds a timeline of the recording and a table of the connections that sorts and filters.
 //!
-//! A Content-Security-Policy allows its own style and its own script, by hash, and images from
-//! `data:` addresses; should anything slip through the escaping, it still cannot run, and
-//! nothing can be sent anywhere.
+//! A Content-Security-Policy allows only its own style and script, by hash, and images from `data:`
+//! addresses. Anything that slips through the escaping still cannot run, and nothing can be sent
+//! anywhere.
 
 mod colours;
 mod connections;
@@ -39,16 +39,16 @@ use crate::model::Tables;
 use crate::model::records::Role;
 use crate::model::tables::SocketColumns;
 
-/// Findings with all of their evidence on the page; the rest is in the JSON report.
+/// Findings with all of their evidence on the page; the others are in the JSON report.
 const MOST_FINDINGS: usize = 200;
-/// Findings that the script lists; a recording of a whole network can have thousands.
+/// Findings listed by the script; a recording of a whole network can have thousands.
 const MOST_LISTED: usize = 5_000;
 /// Suppressed findings on the page.
 const MOST_SUPPRESSED: usize = 100;
-/// Hypotheses, or findings where there are none, at the top of the first page.
+/// Hypotheses at the top of the first page, or findings if there are none.
 const MOST_HEADLINES: usize = 3;
 pub(crate) const STYLE: &str = include_str!("style.css");
-/// The script: its parts in one scope, in the order in which they use each other.
+/// The script: its parts in one scope, in order of use.
 const SCRIPT: &str = concat!(
     "(() => {\n\"use strict\";\n",
     include_str!("script/format.js"),
@@ -83,10 +83,10 @@ const SCRIPT: &str = concat!(
     "})();\n",
 );
 
-/// What runs before the page is laid out.
+/// The script that runs before the page is laid out.
 const HEAD_SCRIPT: &str = include_str!("script/head.js");
 
-/// The page: what the template shows.
+/// The data that the template shows.
 #[derive(Template)]
 #[template(path = "report.html", config = "src/report/html/askama.toml")]
 pub struct Page<'a> {
@@ -98,7 +98,7 @@ pub struct Page<'a> {
     head_script: &'static str,
     script_hash: String,
     script: &'static str,
-    /// What the script works with, as JSON without `<`.
+    /// The script's data, as JSON without `<`.
     data: Data<'a>,
     title: String,
     lead: String,
@@ -130,17 +130,17 @@ impl Page<'_> {
         &self.insights[..self.insights.len().min(MOST_HEADLINES)]
     }
 
-    /// The other hypotheses.
+    /// The hypotheses after the first ones.
     fn more_insights(&self) -> &[InsightView] {
         &self.insights[self.top_insights().len()..]
     }
 
-    /// The worst findings, where no hypothesis says more.
+    /// The worst findings, if there are no hypotheses.
     fn top_findings(&self) -> &[FindingView] {
         &self.findings[..self.findings.len().min(MOST_HEADLINES)]
     }
 
-    /// Writes it.
+    /// Writes the page.
     ///
     /// # Errors
     /// If `out` cannot be written.
@@ -149,7 +149,7 @@ impl Page<'_> {
     }
 }
 
-/// The page of a report with its pictures and the connections behind it.
+/// The page of a report, with its pictures and connections.
 ///
 /// # Errors
 /// [`crate::Error::Analysis`] if a table lacks a column: a bug.
@@ -192,7 +192,7 @@ pub fn page<'a>(report: &Report, pictures: &[Picture], tables: &'a Tables) -> Re
     })
 }
 
-/// Distinct local addresses of connections.
+/// The number of distinct local addresses.
 fn hosts(connections: &DataFrame) -> Result<usize> {
     let sockets = SocketColumns::of(connections)?;
     let is_connection = |row: &usize| sockets.role(*row) == Role::Connection;
@@ -255,7 +255,7 @@ fn sources(report: &Report) -> Table {
     Table::of_text("Recording sources", &["source", "status", "detail"], rows)
 }
 
-/// What was not used of an import; none for a recording.
+/// Records of an import that were not used; `None` for a recording.
 fn import_records(report: &Report) -> Option<Table> {
     let records = report.capture.import.as_ref()?.records.as_ref()?;
     let of = |unused: &UnusedRecords, unit: &str| {
@@ -387,7 +387,7 @@ mod tests {
         assert!(!rendered(&analysis).contains("javascript:"));
     }
 
-    /// Not a test: leaves a page to be looked at.
+    /// Not a test: writes a page for inspection.
     #[test]
     #[ignore = "for the eye: NETREC_PAGE=/tmp/page.html cargo test -- --ignored look_at_page"]
     fn look_at_page() {

@@ -19,11 +19,11 @@ pub(super) struct SectionView {
     pub(super) facts: Vec<Fact>,
     pub(super) tables: Vec<Table>,
     pub(super) charts: Vec<Image>,
-    /// Charts without data: the title, and why; the reason is escaped, as it is in the chart.
+    /// Charts without data: the title and the reason, which is escaped as in the chart.
     pub(super) empty_charts: Vec<(&'static str, String)>,
-    /// Findings of its detectors; those of Security stand there in full.
+    /// Findings of its detectors; the findings of Security are shown there in full.
     pub(super) findings: Vec<Link>,
-    /// Whether nothing at all stands in it.
+    /// Whether the section is empty.
     pub(super) is_empty: bool,
 }
 
@@ -43,13 +43,14 @@ impl SectionView {
     }
 }
 
-/// Whether a table has rows, and not only one of what is unknown, as of processes in a capture of a network.
+/// Whether a table has rows other than a single one for unknown values, as the processes in a
+/// capture of a network.
 fn tells_something(table: &Table) -> bool {
     let is_unknown = |row: &Vec<String>| row.first().is_some_and(|name| name == "unknown");
     !table.rows.iter().all(is_unknown)
 }
 
-/// Every section; tables that tell nothing are left out.
+/// Every section; tables without information are left out.
 pub(super) fn all(metrics: &Metrics, findings: &[Finding], pictures: &[Picture]) -> Vec<SectionView> {
     Section::ALL.into_iter().map(|section| view(section, metrics, findings, pictures)).collect()
 }
@@ -240,7 +241,7 @@ fn rates(traffic: &Traffic) -> Table {
     Table::of(caption, &header, rows.into_iter().flatten())
 }
 
-/// Those that could be measured.
+/// The correlations that could be computed.
 fn correlations(correlations: &[Correlation]) -> Table {
     let row = |pair: &Correlation| {
         let rho = pair.rho.map(|rho| format!("{rho:+.2}"))?;
@@ -288,7 +289,7 @@ fn processes(processes: &[ProcessLoad]) -> SectionView {
             or_unknown(process.memory_rss_max_bytes, |rss_bytes| bytes(rss_bytes as f64)),
         ]
     };
-    // Of what lives only between two snapshots nothing was measured.
+    // Nothing was measured for processes that existed only between two snapshots.
     let is_measured =
         |process: &&ProcessLoad| process.cpu_percent_max.is_some() || process.memory_rss_max_bytes.is_some();
     let header = ["process", "pid", "mean CPU", "peak CPU", "peak memory"];

@@ -1,4 +1,4 @@
-//! What the template shows, as text: the numbers are written here, so that it has no logic.
+//! The template's data as text: numbers are formatted here, so that the template has no logic.
 
 use crate::humanize::{self, UNKNOWN, bytes, count};
 use crate::report::charts::{self, Picture};
@@ -6,18 +6,18 @@ use crate::report::json::v1::{
     self, Capture, Completeness, Detector, DetectorStatus, GeolocationSource, Report, Summary,
 };
 
-/// Rows that a table of metrics shows; all of them are in the JSON report.
+/// Rows shown of a metrics table; the JSON report has all.
 const MOST_ROWS: usize = 15;
-/// Columns that still fit beside a chart.
+/// Maximum number of columns that fit beside a chart.
 const WIDE: usize = 5;
-/// Characters of a value that still fit into a column of facts; the SHA-256 of a file does, in two lines.
+/// Longest value, in characters, that fits into a column of facts; a SHA-256 fits in two lines.
 const LONG_VALUE: usize = 72;
 
 /// A name and its value.
 pub(super) struct Fact {
     pub(super) name: String,
     pub(super) value: String,
-    /// Whether the value is to be shown in a fixed pitch.
+    /// Whether to show the value in a monospaced font.
     pub(super) is_code: bool,
 }
 
@@ -41,7 +41,7 @@ pub(super) struct Table {
     pub(super) caption: String,
     pub(super) header: Vec<String>,
     pub(super) rows: Vec<Vec<String>>,
-    /// How its cells are aligned, and whether it takes the whole width of the page.
+    /// The alignment of its cells, and whether it has the full width of the page.
     pub(super) class: &'static str,
 }
 
@@ -57,12 +57,12 @@ impl Table {
         Self { caption: caption.into(), header, rows: rows.into_iter().collect(), class }
     }
 
-    /// Whether it takes the whole width of the page.
+    /// Whether it has the full width of the page.
     pub(super) fn is_wide(&self) -> bool {
         self.class == "wide"
     }
 
-    /// The same with its first rows, which says how many there are.
+    /// The table cut to its first rows, with the total number.
     pub(super) fn shortened(mut self) -> Self {
         if self.rows.len() > MOST_ROWS {
             self.caption = format!("{}: {MOST_ROWS} of {}", self.caption, count(self.rows.len() as u64));
@@ -81,7 +81,7 @@ impl Table {
     }
 }
 
-/// A severity and how often it was found.
+/// A severity and its number of findings.
 pub(super) struct Severity {
     pub(super) name: &'static str,
     pub(super) value: String,
@@ -90,7 +90,7 @@ pub(super) struct Severity {
 /// A chart in the page.
 pub(super) struct Image {
     pub(super) id: &'static str,
-    /// An element of the page: its text is text, and escaped like the rest of it.
+    /// An inline SVG element; its text is escaped like the rest of the page.
     pub(super) svg: String,
     pub(super) alt: String,
 }
@@ -104,21 +104,21 @@ impl From<&Picture> for Image {
 
 /// The verdict as text.
 pub(super) struct VerdictView {
-    /// A severity, or `nothing found`.
+    /// The severity, or `nothing found`.
     pub(super) severity: &'static str,
     pub(super) class: &'static str,
     pub(super) headline: String,
     pub(super) incidents: Vec<IncidentView>,
-    /// Incidents that have no room.
+    /// The number of incidents not shown.
     pub(super) hidden: usize,
     pub(super) steps: Vec<String>,
     pub(super) completeness: String,
     pub(super) gaps: Vec<String>,
-    /// How many gaps there are.
+    /// The number of gaps, as text.
     pub(super) gaps_title: String,
 }
 
-/// An incident in a sentence.
+/// An incident as a sentence.
 pub(super) struct IncidentView {
     pub(super) id: String,
     pub(super) severity: &'static str,
@@ -127,7 +127,7 @@ pub(super) struct IncidentView {
     pub(super) key_evidence: Option<String>,
 }
 
-/// Incidents in the verdict.
+/// Maximum number of incidents in the verdict.
 const MOST_INCIDENTS: usize = 5;
 
 impl From<&v1::Verdict> for VerdictView {
@@ -154,7 +154,7 @@ impl From<&v1::Verdict> for VerdictView {
     }
 }
 
-/// A geolocation database with the link that its licence asks for.
+/// A geolocation database with the link that its license requires.
 pub(super) struct Source {
     pub(super) text: String,
     pub(super) url: String,
@@ -163,7 +163,7 @@ pub(super) struct Source {
 
 impl From<&GeolocationSource> for Source {
     fn from(source: &GeolocationSource) -> Self {
-        // A database may name any address; only one of the web becomes a link.
+        // A database may claim any URL; only https becomes a link.
         let url = source.url.clone().filter(|url| url.starts_with("https://")).unwrap_or_default();
         Self { text: source.attribution.clone(), url, detail: format!("{}, {}", source.name, source.date) }
     }
@@ -232,20 +232,20 @@ pub(super) fn name_of(severity: v1::Severity) -> &'static str {
     }
 }
 
-/// Worst first; those that were not found are left out.
+/// The severities of the findings, worst first; those without findings are left out.
 pub(super) fn severities(summary: &Summary) -> Vec<Severity> {
     let found = summary.findings_by_severity.iter().rev().filter(|(_, number)| **number > 0);
     found.map(|(severity, number)| Severity { name: name_of(*severity), value: count(*number) }).collect()
 }
 
-/// A number of the first page; the script keeps it up to date by its key.
+/// A key figure on the first page; the script updates it by its key.
 pub(super) struct Tile {
     pub(super) key: &'static str,
     pub(super) name: &'static str,
     pub(super) value: String,
 }
 
-/// The tiles; `hosts` is the number of local addresses, which take the place of processes where none is known.
+/// The tiles; `hosts` is the number of local addresses, shown instead of processes if none is known.
 pub(super) fn tiles(report: &Report, hosts: usize) -> Vec<Tile> {
     let summary = &report.summary;
     let tile = |key, name, value| Tile { key, name, value };
@@ -286,10 +286,10 @@ pub(super) fn completeness_facts(completeness: &Completeness) -> Vec<Fact> {
     ]
 }
 
-/// Capabilities of Linux that root has where nothing is taken from it (`CAP_CHECKPOINT_RESTORE` is the last).
+/// Number of Linux capabilities that an unrestricted root has (`CAP_CHECKPOINT_RESTORE` is the last).
 const ALL_CAPABILITIES: usize = 41;
 
-/// Every privilege, or that none is missing.
+/// The list of privileges, or a note that none is missing.
 fn privileges(privileges: &[String]) -> String {
     let (capabilities, others): (Vec<&String>, Vec<&String>) =
         privileges.iter().partition(|privilege| privilege.starts_with("CAP_"));
@@ -322,7 +322,7 @@ pub(super) fn capture_facts(capture: &Capture) -> Vec<Fact> {
         Fact::of("Addresses of the host", list(&capture.host_addresses)),
         Fact::of("Privileges of the recorder", privileges(&capture.privileges)),
     ];
-    // What was imported mostly names no host.
+    // Imported captures rarely name a host.
     facts.extend(host.into_iter().filter(|fact| capture.import.is_none() || fact.value != UNKNOWN));
     facts.push(Fact::of("Made by", &capture.recorded_by));
     if let Some(import) = &capture.import {

@@ -1,4 +1,4 @@
-//! From the internal types to the published ones.
+//! Converts internal types to the published ones.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -21,13 +21,13 @@ use crate::model::finding;
 use crate::report::CaptureIdentity;
 use crate::report::charts::{self, CHARTS};
 
-/// Sentences of supporting evidence that are shown; more are counted.
+/// Maximum number of sentences of supporting evidence; the rest is only counted.
 const MOST_SENTENCES: usize = 8;
 
 impl Report {
     /// The published form of an analysis.
     pub fn new(analysis: &Analysis, identity: &CaptureIdentity) -> Self {
-        // A table without its columns is a bug, which the writing of the tables reports.
+        // A table without its columns is a bug; writing the tables reports it.
         let processes = ProcessFacts::new(&analysis.tables).ok();
         let complete = |entities: &mut Entities| {
             if let Some(processes) = &processes {
@@ -75,7 +75,7 @@ impl Report {
     }
 }
 
-/// JSON has no word for a number that is not finite.
+/// JSON cannot represent numbers that are not finite.
 pub(super) fn finite(value: f64) -> Option<f64> {
     value.is_finite().then_some(value)
 }
@@ -201,7 +201,7 @@ impl From<&insight::Support> for Support {
     }
 }
 
-/// The first sentences, and how many more there are.
+/// The first sentences, and the number of the others.
 fn supports(evidence: &[insight::Support]) -> Vec<String> {
     let first = evidence.iter().take(MOST_SENTENCES).map(|support| support.sentence.clone());
     let more = evidence.len().saturating_sub(MOST_SENTENCES) as u64;
@@ -216,7 +216,7 @@ fn sentence(step: &insight::Step) -> Option<String> {
     }
 }
 
-/// A step as a command that can be copied.
+/// A step as a command to copy.
 fn command(step: &insight::Step, capture_file: &str) -> Option<String> {
     let file = escape::shell_word(capture_file);
     match step {
@@ -235,8 +235,8 @@ fn command(step: &insight::Step, capture_file: &str) -> Option<String> {
     }
 }
 
-/// The command that shows a moment. One outside of the calendar cannot be asked for; the
-/// capture's start can.
+/// The command that shows a moment. For a moment outside the calendar's range it shows the
+/// capture's start.
 fn replay(file: &str, moment_us: i64) -> String {
     let at = humanize::iso_utc(moment_us).map(|at| format!(" --at {at}")).unwrap_or_default();
     format!("netrec replay {file}{at}")
@@ -266,7 +266,7 @@ impl From<&finding::Measurement> for Measurement {
     }
 }
 
-/// `ports tried` becomes `ports_tried`.
+/// Turns `ports tried` into `ports_tried`.
 fn key_of(name: &str) -> String {
     let mut key = String::with_capacity(name.len());
     for c in name.chars() {
@@ -300,7 +300,7 @@ impl From<&Run> for Detector {
     }
 }
 
-/// TOML's infinities become null, its dates text.
+/// Turns TOML's infinities into null, and its dates into text.
 fn threshold(value: &toml::Value) -> Value {
     serde_json::to_value(value).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! From the capture's metadata to the published types.
+//! Converts the capture's metadata to the published types.
 
 use super::convert::finite;
 use super::v1::{

@@ -1,9 +1,8 @@
 //! `report.json`: the published form of an analysis.
 //!
-//! The types are versioned ([`v1`]) and apart from the internal ones, so that a change inside
-//! does not change what others read; `convert` is the one place where the two meet. The
-//! HTML page and the Markdown summary are made from the same types, and so cannot say
-//! anything else.
+//! The types are versioned ([`v1`]) and separate from the internal ones, so that internal changes
+//! do not affect readers; only `convert` knows both. The HTML page and the Markdown summary are
+//! made from the same types, so they cannot disagree.
 
 mod convert;
 mod convert_capture;
@@ -21,17 +20,17 @@ use serde_json::Value;
 
 use crate::escape;
 
-/// What the `schema` field of every version begins with.
+/// Prefix of `schema` in every version.
 pub const SCHEMA_FAMILY: &str = "netrec/report.";
 
-/// The version of the schema within its family: fields were added, and none removed.
+/// The schema version within its family: fields were added, none removed.
 const SCHEMA_VERSION: &str = "1.1";
 
 /// Where the schema of the current version is published.
 const SCHEMA_URL: &str = "https://github.com/netrec/netrec/blob/main/schemas/report.v1.schema.json";
 
-/// Writes a document (the report, and others of the folder): indented, keys in fixed order, nothing in it that depends on when or
-/// where it is written.
+/// Writes a document (the report and others in the folder): indented, with a fixed key order,
+/// independent of when and where it is written.
 ///
 /// # Errors
 /// If `out` cannot be written.
@@ -39,7 +38,7 @@ pub fn write(document: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
     let mut text = Vec::new();
     let mut serializer = serde_json::Serializer::pretty(&mut text);
     document.serialize(&mut serializer)?;
-    // serde_json writes UTF-8 only.
+    // serde_json writes only UTF-8.
     let text = String::from_utf8(text).map_err(io::Error::other)?;
     out.write_all(escape::json(&text).as_bytes())?;
     out.write_all(b"\n")

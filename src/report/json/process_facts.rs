@@ -1,5 +1,5 @@
-//! What the table of processes knows of the process that a finding is about: its user id, its parent,
-//! the hash of its executable.
+//! Looks up the process of a finding in the table of processes: its user id, its parent, the hash
+//! of its executable.
 
 use ahash::AHashMap;
 use polars::prelude::UInt32Type;
@@ -43,7 +43,7 @@ impl<'a> ProcessFacts<'a> {
         })
     }
 
-    /// Adds what is the same for all processes that the entities can mean. What differs stays unknown.
+    /// Adds the values shared by all processes that the entities can mean. Values that differ stay unknown.
     pub(super) fn complete(&self, entities: &mut Entities) {
         let Some(rows) = entities.process_name.as_deref().and_then(|name| self.rows.get(name)) else {
             return;
@@ -60,7 +60,7 @@ impl<'a> ProcessFacts<'a> {
     }
 }
 
-/// The value that all rows have that have one.
+/// The value shared by all rows that have one.
 fn common<T: PartialEq>(rows: &[usize], value: impl Fn(usize) -> Option<T>) -> Option<T> {
     let mut known = rows.iter().filter_map(|row| value(*row));
     let first = known.next()?;

@@ -1,5 +1,5 @@
-//! The verdict: how bad it is, one sentence per incident, what to do now, and what the capture
-//! could not show. Every output opens with it.
+//! The verdict: the severity, one sentence per incident, next steps, and visibility gaps. Every
+//! output begins with it.
 
 use std::collections::BTreeSet;
 
@@ -9,13 +9,13 @@ use super::v1::{
 use crate::humanize::{self, plural};
 use crate::report::tables::name_of;
 
-/// Incidents whose first next step is among those of the verdict.
+/// Number of incidents whose first next step is part of the verdict.
 const MOST_STEPS: usize = 3;
-/// A finding that belongs to no hypothesis is an incident of its own from this severity on.
+/// From this severity on, a finding outside any hypothesis is an incident of its own.
 const LONE_FINDING: Severity = Severity::Medium;
 
 impl Verdict {
-    /// The verdict on findings and hypotheses, each worst first.
+    /// The verdict on findings and hypotheses, each sorted worst first.
     pub(super) fn new(
         findings: &[Finding],
         insights: &[Insight],
@@ -37,7 +37,7 @@ impl Verdict {
     }
 }
 
-/// What stands where findings would: nothing found is not the same as nothing looked for.
+/// The text in place of findings: no findings is not the same as no detector run.
 pub fn nothing_found(detectors: &[Detector]) -> &'static str {
     if detectors.iter().any(|detector| detector.status == DetectorStatus::Ran) {
         "No detector found anything. Read this together with the visibility gaps, and with the detectors \
@@ -47,7 +47,7 @@ pub fn nothing_found(detectors: &[Detector]) -> &'static str {
     }
 }
 
-/// The hypotheses above `info`, and the findings that none of them explains.
+/// The hypotheses above `info`, and the findings that belong to none of them.
 fn incidents(findings: &[Finding], insights: &[Insight]) -> Vec<Incident> {
     let explained: BTreeSet<&str> =
         insights.iter().flat_map(|insight| &insight.findings).map(String::as_str).collect();
@@ -102,7 +102,7 @@ fn headline(
     format!("{} of {} severity{milder}.", plural(worst as u64, "incident"), name_of(severity))
 }
 
-/// The first step of each of the worst incidents, with the incident that it is for.
+/// The first step of each of the worst incidents, with its incident.
 fn next_steps(incidents: &[Incident], insights: &[Insight], gaps: &[String]) -> Vec<String> {
     let step = |incident: &Incident| {
         let Some(insight) = insights.iter().find(|insight| insight.id == incident.id) else {
@@ -118,7 +118,7 @@ fn next_steps(incidents: &[Incident], insights: &[Insight], gaps: &[String]) -> 
     steps
 }
 
-/// How complete the capture is, in one neutral sentence.
+/// How complete the capture is, in one sentence.
 fn completeness(capture: &Capture) -> String {
     let Completeness { degraded, ticks_taken, ticks_late, events_lost, .. } = capture.completeness;
     if let Some(import) = &capture.import {

@@ -1,8 +1,8 @@
-//! `findings.ndjson`: one OCSF Detection Finding a line, for a SIEM.
+//! `findings.ndjson`: one OCSF Detection Finding per line, for a SIEM.
 //!
-//! The published types are those of one version of OCSF ([`v1_3`]). What a finding does not
-//! know is left out, as OCSF has no null. `time` is the end of the recording: the analysis never
-//! reads the clock, and no finding was known before.
+//! The published types follow one version of OCSF ([`v1_3`]). Unknown attributes are omitted,
+//! because OCSF has no null. `time` is the end of the recording: the analysis never reads the
+//! clock, and no finding was known before.
 
 pub mod v1_3;
 
@@ -88,7 +88,7 @@ const fn severity(severity: Severity) -> (u32, &'static str) {
     }
 }
 
-/// In thirds.
+/// In three levels of equal width.
 fn confidence(share: f64) -> (u32, &'static str) {
     match share {
         _ if share < 1.0 / 3.0 => (1, "Low"),
@@ -112,7 +112,7 @@ fn info(report: &Report, finding: &Finding) -> FindingInfo {
     }
 }
 
-/// The type of an analytic.
+/// The OCSF type of an analytic.
 const fn analytic(method: Method) -> (u32, &'static str) {
     match method {
         Method::Rule => (1, "Rule"),
@@ -251,7 +251,7 @@ mod tests {
             let info = &line["finding_info"];
             assert!(info["uid"].is_string() && info["title"].is_string());
             assert!(info["analytic"]["type_id"].is_u64());
-            // ms: a moment of 2026, not of the year 58000.
+            // In ms: a moment in 2026, not in the year 58000.
             assert_eq!(line["time"], 1_780_308_600_000_i64);
         }
     }
@@ -273,7 +273,7 @@ mod tests {
         assert_eq!(line["unmapped"]["insights"].as_array().unwrap().len(), 1);
     }
 
-    /// A measurement without a threshold has a null of its own.
+    /// Whether there is a null anywhere except as the threshold of a measurement without one.
     fn has_null(value: &Value) -> bool {
         match value {
             Value::Object(map) => map.iter().any(|(name, value)| name != "data" && has_null(value)),

@@ -1,9 +1,9 @@
-//! The part of OCSF 1.3.0 in which a finding of netrec's is said: class 2004, Detection Finding.
+//! The part of OCSF 1.3.0 that netrec's findings use: class 2004, Detection Finding.
 //!
 //! Required by the schema: `activity_id`, `category_uid`, `class_uid`, `finding_info` with `uid`
-//! and `title`, `metadata` with `version` and `product`, `severity_id`, `time`, `type_uid`; of an
-//! analytic its `type_id`, of a device and a file their `type_id`, of a file its `name`, of a
-//! process `pid` or `uid`, of a connection its `direction_id`. Times are ms since the Unix epoch.
+//! and `title`, `metadata` with `version` and `product`, `severity_id`, `time`, `type_uid`; for an
+//! analytic, a device and a file their `type_id`; for a file its `name`; for a process `pid` or
+//! `uid`; for a connection its `direction_id`. Times are ms since the Unix epoch.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -40,11 +40,11 @@ pub struct DetectionFinding {
     pub device: Option<Device>,
     pub evidences: Vec<Evidence>,
     pub observables: Vec<Observable>,
-    /// What the schema has no attribute for.
+    /// Values for which the schema has no attribute.
     pub unmapped: Map<String, Value>,
 }
 
-/// Who says so.
+/// The source of the finding.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "the fields are the schema's attributes of the same name")]
 pub struct Metadata {
@@ -113,7 +113,7 @@ pub struct Device {
     pub kind: &'static str,
 }
 
-/// On what the finding rests.
+/// The evidence of a finding.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "the fields are the schema's attributes of the same name")]
 pub struct Evidence {
@@ -130,7 +130,7 @@ pub struct Evidence {
     pub data: Value,
 }
 
-/// A process; without its pid there is none.
+/// A process; omitted without a pid.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "the fields are the schema's attributes of the same name")]
 pub struct Process {
@@ -168,7 +168,7 @@ pub struct Container {
     pub uid: String,
 }
 
-/// One end of a connection; without its address there is none.
+/// One end of a connection; omitted without an address.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "the fields are the schema's attributes of the same name")]
 pub struct Endpoint {
@@ -179,7 +179,7 @@ pub struct Endpoint {
     pub hostname: Option<String>,
 }
 
-/// How the two ends are connected.
+/// The direction and protocol of the connection.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "the fields are the schema's attributes of the same name")]
 pub struct ConnectionInfo {
@@ -189,7 +189,7 @@ pub struct ConnectionInfo {
     pub protocol_name: Option<String>,
 }
 
-/// A value to search for, and where in the event it stands.
+/// A value to search for, and the attribute that holds it.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "the fields are the schema's attributes of the same name")]
 pub struct Observable {

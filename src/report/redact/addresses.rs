@@ -1,12 +1,12 @@
-//! Addresses that keep their neighbours and their kind.
+//! Address pseudonyms that preserve prefixes and the kind of address.
 //!
-//! The construction is Crypto-PAn's (Xu, Fan, Ammar & Moon 2002): whether a bit is turned
-//! depends on the bits before it and on the key, so two addresses share as many leading bits
-//! after as before. Here a bit is turned only where all addresses below it are of one kind, so
-//! that a private address stays in its block and a public one stays public; the price is that
-//! the bits that an address shares with a special block stay as they are.
+//! The construction is Crypto-PAn's (Xu, Fan, Ammar & Moon 2002): whether a bit is flipped depends
+//! on the bits before it and on the key, so two addresses share as many leading bits after as
+//! before. Here a bit is flipped only where all addresses below it are of one kind, so that a
+//! private address stays in its block and a public one stays public. The price: the bits that an
+//! address shares with a special block are not changed.
 //!
-//! Loopback, multicast, broadcast and unspecified addresses are the same on every host, and stay.
+//! Loopback, multicast, broadcast and unspecified addresses are the same on every host and stay.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
@@ -45,10 +45,10 @@ impl Addresses {
         }
     }
 
-    /// Turns those of the `width` bits that may be turned.
+    /// Flips those of the `width` bits that may be flipped.
     fn turn(&self, addr: IpAddr, bits: u128, width: u8) -> u128 {
         (0..width).filter(|depth| is_uniform(addr, *depth)).fold(bits, |turned, depth| {
-            // The bits before this one, at the right.
+            // The bits before this one, right-aligned.
             let before = bits.checked_shr(u32::from(width - depth)).unwrap_or_default();
             let mut message = vec![width, depth];
             message.extend(before.to_be_bytes());

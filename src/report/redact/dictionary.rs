@@ -1,4 +1,4 @@
-//! Every name of the capture, and its pseudonym.
+//! Every name in the capture, and its pseudonym.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound::{Included, Unbounded};
@@ -7,8 +7,8 @@ use super::key::Key;
 use crate::analyze::detectors::DETECTORS;
 use crate::insight::HYPOTHESES;
 
-/// The same on every host of its kind, and needed to understand a finding: accounts that distributions
-/// create, which name nobody.
+/// Names that are kept, because a finding needs them and they identify nobody: accounts that
+/// distributions create.
 const COMMON_WORDS: &[&str] = &[
     "root",
     "localhost",
@@ -44,17 +44,17 @@ const COMMON_WORDS: &[&str] = &[
     "syslog",
 ];
 
-/// Words of sentences beside those of detectors and hypotheses: of completeness, counts and times.
+/// Words in sentences that neither detectors nor hypotheses write: of completeness, counts and times.
 const FURTHER_WORDS: &[&str] = &[
     "user users host hosts server client process processes connection connections recording capture import snapshot \
      event packet late lost missing complete degraded test web app mark will may data time port name file service",
 ];
 
-/// Shortest name that is searched for inside other texts; a shorter one would be found in every
-/// sentence. Cells and fields that hold nothing else are replaced at any length.
+/// Shortest name searched for inside other texts; a shorter one would match in every sentence.
+/// Cells and fields that hold nothing else are replaced at any length.
 const MIN_SEARCHED_BYTES: usize = 3;
 
-/// What a name names.
+/// The kind of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Host,
@@ -69,7 +69,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// What a column of the tables holds; none if any text may stand in it.
+    /// The kind of names in a column of the tables; `None` if it may hold any text.
     pub(super) fn of_column(name: &str) -> Option<Self> {
         match name {
             "exe" => Some(Self::Path),
@@ -96,12 +96,12 @@ impl Kind {
     }
 }
 
-/// Names and their pseudonyms, for a search of the longest that a text begins with.
+/// Names and their pseudonyms, searchable for the longest name at the start of a text.
 #[derive(Debug)]
 pub(super) struct Dictionary {
     key: Key,
     entries: BTreeMap<String, String>,
-    /// Names of programs, which stay: users and command lines may have the same.
+    /// Names of programs, which are kept even if a user or a command line has the same name.
     programs: BTreeSet<String>,
     /// Words of netrec's own sentences. A name that is one of them is replaced only where a name is
     /// expected, as in `user mark`.
@@ -113,13 +113,13 @@ impl Dictionary {
         Self { key, entries: BTreeMap::new(), programs, own_words: own_words() }
     }
 
-    /// Whether a name could as well be a word of a sentence.
+    /// Whether a name could also be an ordinary word of a sentence.
     pub(super) fn is_own_word(&self, name: &str) -> bool {
         self.own_words.contains(name)
     }
 
-    /// Adds a name, and what it is part of: folders of a path, domains of a name, words of a
-    /// command line that are paths.
+    /// Adds a name and its parts: folders of a path, parent domains of a name, paths in a command
+    /// line.
     pub(super) fn add(&mut self, kind: Kind, name: Option<&str>) {
         let Some(name) = name.filter(|name| !self.entries.contains_key(*name)) else { return };
         self.insert(kind, name);
@@ -137,7 +137,8 @@ impl Dictionary {
         }
     }
 
-    /// Adds what tells a program from others of its name: a script, the beginning of its code, or a path.
+    /// Adds what distinguishes a program from others of its name: a script, the beginning of its
+    /// code, or a path.
     pub(super) fn add_actor(&mut self, actor: &str) {
         let rest = actor.split_once(' ').map_or(actor, |(_, rest)| rest);
         let rest = rest.trim_start_matches('(').trim_end_matches(')');
@@ -146,7 +147,7 @@ impl Dictionary {
 
     fn add_folders(&mut self, path: &str) {
         for (at, _) in path.match_indices('/').filter(|(at, _)| *at > 0) {
-            // `/usr` and `/tmp` are on every host.
+            // Top-level folders such as `/usr` and `/tmp` are on every host.
             if path[1..at].contains('/') {
                 self.insert(Kind::Path, &path[..at]);
             }
@@ -161,7 +162,7 @@ impl Dictionary {
         }
     }
 
-    /// The pseudonym of a name; what was found first about a name that is of two kinds counts.
+    /// The pseudonym of a name; for a name of two kinds, the kind found first counts.
     pub(super) fn pseudonym(&self, kind: Kind, name: &str) -> String {
         if let Some(pseudonym) = self.entries.get(name) {
             return pseudonym.clone();
@@ -178,13 +179,12 @@ impl Dictionary {
         }
     }
 
-    /// The longest name that a text begins with and that ends where a word ends, with its
-    /// pseudonym.
+    /// The longest name at the start of a text that ends at a word boundary, with its pseudonym.
     pub(super) fn find(&self, text: &str) -> Option<(&str, &str)> {
         let mut limit = text.len();
         while limit >= MIN_SEARCHED_BYTES {
-            // Of all names that are not after the text in the order of the alphabet, the last one
-            // is the longest that it begins with, or shows how far the next can reach.
+            // Of all names that do not sort after the text, the last one is either the longest
+            // prefix of it, or bounds the length of the next candidate.
             let (name, pseudonym) =
                 self.entries.range::<str, _>((Unbounded, Included(&text[..limit]))).next_back()?;
             let shared = common_prefix(name, &text[..limit]);
@@ -201,7 +201,7 @@ impl Dictionary {
     }
 }
 
-/// The words, in lower case, that the detectors and the hypotheses write.
+/// The words, in lower case, of the detectors' and hypotheses' texts.
 fn own_words() -> BTreeSet<String> {
     let abouts = DETECTORS.iter().flat_map(|entry| {
         let about = entry.about;
@@ -217,12 +217,12 @@ fn own_words() -> BTreeSet<String> {
     words.map(str::to_lowercase).collect()
 }
 
-/// Whether a word ends between two texts.
+/// Whether there is a word boundary between two texts.
 fn ends_word(before: &str, after: &str) -> bool {
     !(before.ends_with(char::is_alphanumeric) && after.starts_with(char::is_alphanumeric))
 }
 
-/// Bytes that two texts share at their start, in whole characters.
+/// Length of the common prefix of two texts in bytes, in whole characters.
 fn common_prefix(a: &str, b: &str) -> usize {
     let shared = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
     floor_char(a, shared)
@@ -266,7 +266,7 @@ mod tests {
         assert_eq!(dictionary().find("alicebob"), None);
         assert_eq!(dictionary().find("web-011"), None);
         assert_eq!(dictionary().find("al"), None);
-        // The program of that name stays; as the name of a user it does not.
+        // The program's name is kept; the same name of a user is not.
         assert_eq!(dictionary().find("postgres"), None);
         assert!(dictionary().pseudonym(Kind::User, "postgres").starts_with("user-"));
         assert_eq!(dictionary().find("ältere"), None);

@@ -1,4 +1,4 @@
-//! Tables with other texts in them.
+//! Replaces the texts in tables.
 
 use ahash::AHashMap;
 use polars::prelude::{Column, DataFrame, DataType, IntoColumn, NamedFrom, StringChunked, UInt64Chunked};
@@ -7,16 +7,16 @@ use crate::Result;
 use crate::model::Tables;
 use crate::model::view::Words;
 
-/// The column by which tables name a connection. In an import it is a hash of addresses and
-/// ports, which could be guessed.
+/// The column that identifies a connection. In an import it is a hash of addresses and ports, which
+/// could be guessed.
 const ID_COLUMN: &str = "conn_id";
 
-/// The tables that hold texts.
+/// The tables that contain texts.
 pub(super) fn of(tables: &Tables) -> [&DataFrame; 5] {
     [&tables.connections, &tables.foreign, &tables.processes, &tables.endpoints, &tables.queries]
 }
 
-/// Hands over every text of a table with the name of its column.
+/// Calls `take` with the column name and the text of every cell.
 pub(super) fn each_text(frame: &DataFrame, mut take: impl FnMut(&str, &str)) -> Result<()> {
     for column in text_columns(frame) {
         let words = Words::of(frame, column)?;
@@ -25,7 +25,7 @@ pub(super) fn each_text(frame: &DataFrame, mut take: impl FnMut(&str, &str)) -> 
     Ok(())
 }
 
-/// Replaces every text of a table; equal texts of a column once.
+/// Replaces every text of a table; equal texts of a column are computed once.
 pub(super) fn map_texts(frame: &mut DataFrame, of: impl Fn(&str, &str) -> String) -> Result<()> {
     let mut columns = Vec::new();
     for column in text_columns(frame) {
@@ -42,7 +42,7 @@ pub(super) fn map_texts(frame: &mut DataFrame, of: impl Fn(&str, &str) -> String
     replace(frame, columns)
 }
 
-/// The names of the columns that hold texts.
+/// The names of the text columns.
 fn text_columns(frame: &DataFrame) -> impl Iterator<Item = &str> {
     let columns = frame.columns().iter().filter(|column| Words::are(column.dtype()));
     columns.map(|column| column.name().as_str())

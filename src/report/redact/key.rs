@@ -1,4 +1,4 @@
-//! The secret behind the pseudonyms.
+//! The secret key of the pseudonyms.
 
 use std::fmt;
 use std::path::Path;
@@ -8,7 +8,7 @@ use sha2::Sha256;
 
 use crate::{Error, Result};
 
-/// A key is not guessed from fewer bytes.
+/// Minimum key length in bytes, so that a key cannot be guessed.
 const MIN_BYTES: usize = 16;
 
 /// A key for pseudonyms: HMAC-SHA-256 (RFC 2104).
@@ -16,10 +16,10 @@ const MIN_BYTES: usize = 16;
 pub struct Key(Hmac<Sha256>);
 
 impl Key {
-    /// A key for one report, known to nobody.
+    /// A random key for one report, which is not stored.
     ///
     /// # Errors
-    /// [`Error::Io`] if the system has no randomness to give.
+    /// [`Error::Io`] if the system's random generator fails.
     pub fn random() -> Result<Self> {
         let mut secret = [0; 32];
         let failed = |e: getrandom::Error| {
@@ -29,10 +29,10 @@ impl Key {
         Ok(Self::of(&secret))
     }
 
-    /// The key in a file: all of its bytes.
+    /// Loads a key from a file: all of its bytes.
     ///
     /// # Errors
-    /// [`Error::Io`], or [`Error::Key`] if it is too short to be a secret.
+    /// [`Error::Io`], or [`Error::Key`] if it is too short for a secret.
     pub fn load(path: &Path) -> Result<Self> {
         let secret = std::fs::read(path).map_err(Error::io("read", path))?;
         if secret.len() < MIN_BYTES {
@@ -54,14 +54,14 @@ impl Key {
         mac.finalize().into_bytes().into()
     }
 
-    /// 64 bits that only the key's owner can tell from chance, of a text of some kind.
+    /// A 64-bit keyed hash of a text of some kind; indistinguishable from random without the key.
     pub(super) fn hash(&self, kind: &str, text: &[u8]) -> u64 {
-        // The length keeps a kind and a text apart.
+        // The length separates the kind from the text.
         let mac = self.mac(&[&[kind.len() as u8], kind.as_bytes(), text]);
         mac[..8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
     }
 
-    /// Another number for a number; the same for the same.
+    /// A pseudonymous number; the same for equal numbers.
     pub(super) fn number(&self, number: u64) -> u64 {
         self.hash("number", &number.to_be_bytes())
     }

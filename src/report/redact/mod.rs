@@ -1,16 +1,16 @@
-//! Redaction: a report that can be shared with somebody who must not know whose it is.
+//! Redaction: a report that can be shared without revealing where it comes from.
 //!
-//! What names a host, a person or a place in a network is replaced by a pseudonym, the same one
-//! everywhere: addresses ([`addresses`]), and host and user names, paths, command lines, names of
-//! remotes, containers and files ([`dictionary`]). It works on the finished analysis, so the
-//! findings, their severities and their numbers are those of the original; and on everything in
-//! it that is text, so that a name inside a title is replaced as well.
+//! Everything that names a host, a person or a place in a network is replaced by a consistent
+//! pseudonym: addresses ([`addresses`]), and host and user names, paths, command lines, names of
+//! remotes, containers and files ([`dictionary`]). Redaction works on the finished analysis, so
+//! findings, severities and numbers are those of the original. It covers all texts, so that a name
+//! inside a title is replaced too.
 //!
-//! What stays: names of processes, ports, times, counts, countries, the hashes of the capture and
-//! of executables. Pseudonyms are made with a secret key (HMAC-SHA-256); with the same key they
-//! are the same in every report, without one they hold for this report alone.
+//! Kept: names of processes, ports, times, counts, countries, the hashes of the capture and of
+//! executables. Pseudonyms are made with a secret key (HMAC-SHA-256). The same key gives the same
+//! pseudonyms in every report; without one they are unique to this report.
 //!
-//! [`Redactor::rules`] does the rest: the rules of the allow-lists, which are their authors' words.
+//! [`Redactor::rules`] covers the rest: the rules of the allow-lists, which are written by users.
 
 mod addresses;
 mod dictionary;
@@ -35,11 +35,11 @@ use crate::model::detector::{Run, Status};
 use crate::model::finding::{Entities, Finding};
 use crate::model::metrics::{Metrics, Share};
 
-/// Said among the blind spots of a redacted report.
+/// A visibility gap of every redacted report.
 const NOTE: &str = "Redacted: addresses, host and user names, paths, command lines, names of remotes and \
                     containers are pseudonyms.";
 
-/// Replaces what identifies somebody.
+/// Replaces everything that identifies a host, a network or a person.
 #[derive(Debug)]
 pub struct Redactor {
     key: Key,
@@ -48,10 +48,10 @@ pub struct Redactor {
 }
 
 impl Redactor {
-    /// A redactor for an analysis: it knows every name in it.
+    /// A redactor that knows every name in an analysis.
     ///
     /// # Errors
-    /// [`crate::Error::Analysis`] if a column of texts is not one: a bug.
+    /// [`crate::Error::Analysis`] if a text column has another type: a bug.
     pub fn new(key: Key, analysis: &Analysis, capture: &CaptureIdentity) -> Result<Self> {
         let mut programs = BTreeSet::new();
         for frame in frames::of(&analysis.tables) {
@@ -97,10 +97,10 @@ impl Redactor {
         Ok(Self { addresses: Addresses::new(key.clone()), dictionary, key })
     }
 
-    /// Replaces everything in an analysis and in what is said of its file.
+    /// Redacts an analysis and the description of its file.
     ///
     /// # Errors
-    /// [`crate::Error::Analysis`] if a table cannot be made anew: a bug.
+    /// [`crate::Error::Analysis`] if a table cannot be rebuilt: a bug.
     pub fn redact(&self, analysis: &mut Analysis, capture: &mut CaptureIdentity) -> Result<()> {
         capture.file_name = self.dictionary.pseudonym(Kind::File, &capture.file_name);
         let gaps_before = gap_sentences(&analysis.metadata);
@@ -123,7 +123,7 @@ impl Redactor {
         Ok(())
     }
 
-    /// Replaces what a report says beyond its analysis: the rules of the allow-lists.
+    /// Redacts the parts of a report that are not from its analysis: the rules of the allow-lists.
     pub fn rules(&self, report: &mut v1::Report) {
         let rule = |rule: &mut String| *rule = self.dictionary.pseudonym(Kind::Rule, rule);
         report.idle_allow_rules.iter_mut().for_each(rule);
@@ -149,7 +149,7 @@ impl Redactor {
         }
         let stats = metadata.import_stats.iter_mut();
         for unused in stats.flat_map(|stats| stats.unused.iter_mut().chain(&mut stats.files)) {
-            // A record that could not be read holds whatever it holds, and so does a path.
+            // An unreadable record could contain anything, and so could a path.
             unused.example = None;
         }
         metadata.series = None;
@@ -161,7 +161,7 @@ impl Redactor {
         frames::map_ids(frame, |id| self.key.number(id))
     }
 
-    /// A cell of a table. What a column means is known by its name; any other text is searched.
+    /// A cell of a table. The column's name determines its kind; any other text is searched.
     fn cell(&self, column: &str, text: &str) -> String {
         match Kind::of_column(column) {
             Some(kind) => self.dictionary.pseudonym(kind, text),
@@ -216,7 +216,7 @@ impl Redactor {
         finding.evidence.connections.iter_mut().for_each(|id| *id = self.key.number(*id));
     }
 
-    /// An id is a hash of what the finding is about, which could be guessed.
+    /// An id is a hash of the finding's subject, which could be guessed.
     fn id(&self, id: &str) -> String {
         let detector = id.rsplit_once('-').map_or(id, |(detector, _)| detector);
         format!("{detector}-{:012x}", self.key.hash("id", id.as_bytes()) >> 16)
@@ -272,7 +272,7 @@ impl Redactor {
         *text = self.text(text);
     }
 }
-/// What the report says of records that are not in the capture.
+/// The report's sentences about records that are not in the capture.
 fn gap_sentences(metadata: &Metadata) -> Vec<String> {
     metadata.import_stats.as_ref().map_or_else(Vec::new, ImportStats::gap_sentences)
 }

@@ -1,15 +1,15 @@
-//! Running text: names, addresses and paths in it are replaced, the rest stays.
+//! Free text: replaces names, addresses and paths in it, and keeps the rest.
 
 use std::net::{IpAddr, SocketAddr};
 
 use super::Redactor;
 use super::dictionary::Kind;
 
-/// Places that are the same on every Linux host, and say what to look at.
+/// Paths that exist on every Linux host and help to understand a finding.
 const PLACES_OF_THE_SYSTEM: [&str; 3] = ["/proc/", "/sys/", "/dev/"];
 
 impl Redactor {
-    /// A text with pseudonyms instead of names, addresses and paths.
+    /// Replaces names, addresses and paths in a text by pseudonyms.
     pub(super) fn text(&self, text: &str) -> String {
         let mut out = String::with_capacity(text.len());
         let mut rest = text;
@@ -28,7 +28,7 @@ impl Redactor {
         out
     }
 
-    /// A known name, where a word begins.
+    /// Replaces a known name at a word boundary.
     fn name(&self, before: &str, previous: Option<char>, rest: &str) -> Option<(usize, String)> {
         let is_inside =
             previous.is_some_and(char::is_alphanumeric) && rest.starts_with(char::is_alphanumeric);
@@ -39,15 +39,15 @@ impl Redactor {
         Some((name.len(), pseudonym.to_owned()))
     }
 
-    /// An address, known or not, with its port or without; also behind a colon, as in a filter's
-    /// `remote:192.0.2.7`.
+    /// Replaces an address, known or not, with or without a port; also after a colon, as in a
+    /// filter's `remote:192.0.2.7`.
     fn address(&self, previous: Option<char>, rest: &str) -> Option<(usize, String)> {
         let is_part = |c: char| c.is_ascii_hexdigit() || c == '.' || c == ':';
         if previous.is_some_and(|c| c.is_alphanumeric() || c == '.') || !rest.starts_with(is_part) {
             return None;
         }
         let end = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
-        // A sentence may end behind an address.
+        // An address may end a sentence.
         let run = rest[..end].trim_end_matches('.');
         let run = if run.ends_with("::") { run } else { run.trim_end_matches(':') };
         if rest[end..].starts_with(char::is_alphanumeric) {
@@ -60,7 +60,7 @@ impl Redactor {
         Some((run.len(), format!("{}:{}", self.addresses.pseudonym(socket.ip()), socket.port())))
     }
 
-    /// A path that no table holds: of at least two parts, up to the next blank or quote.
+    /// Replaces a path that is in no table: at least two parts, up to the next blank or quote.
     fn path(&self, previous: Option<char>, rest: &str) -> Option<(usize, String)> {
         let begins = previous.is_none_or(|c| c.is_whitespace() || "'\"`(=,".contains(c));
         if !begins
@@ -76,8 +76,8 @@ impl Redactor {
     }
 }
 
-/// Whether a name and no ordinary word stands between two texts: behind `user`, `host` and the like, in
-/// quotes, as a value, in a path or an address.
+/// Whether a name rather than an ordinary word is expected between two texts: after `user`, `host`
+/// and the like, in quotes, as a value, in a path or an address.
 fn is_name_expected(before: &str, after: &str) -> bool {
     let is_value =
         before.ends_with(|c| "'\"`=:/@".contains(c)) || after.starts_with(['@', '/', '\'', '"', '`']);

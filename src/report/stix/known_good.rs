@@ -1,8 +1,8 @@
-//! What is no indicator, whatever a finding says of it: infrastructure and programs of every host.
+//! What never becomes an indicator: infrastructure, and programs found on every host.
 //!
-//! Whether a file belongs to a package cannot be looked up in a capture. A file counts as the system's if it lies in
-//! one of the system's folders, and so does a copy of it elsewhere, if the capture has the original too, by its hash. A copy of
-//! an interpreter whose original did not run during the recording cannot be told from a program of its own.
+//! A capture does not say whether a file belongs to a package. A file counts as the system's if it
+//! is in a system folder. A copy elsewhere counts too, by its hash, if the original ran during the
+//! recording; otherwise a copied interpreter cannot be distinguished from an unknown program.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -14,14 +14,14 @@ use crate::model::sockets::Source;
 use crate::report::json::v1::{Capture, Finding};
 use crate::report::sockets::Sockets;
 
-/// Where the system keeps its own programs.
+/// Folders of the system's own programs.
 const SYSTEM_FOLDERS: [&str; 8] =
     ["/usr/", "/bin/", "/sbin/", "/lib/", "/lib64/", "/snap/", "/nix/store/", "/gnu/store/"];
 
-/// Within the system's folders, what packages leave to the administrator.
+/// The folder within them that packages leave to the administrator.
 const LOCAL_FOLDER: &str = "/usr/local/";
 
-/// Public resolvers that everybody may use, as their operators publish them.
+/// Public resolvers open to everyone, as published by their operators.
 const PUBLIC_RESOLVERS: [&str; 20] = [
     "1.0.0.1",
     "1.1.1.1",
@@ -45,11 +45,11 @@ const PUBLIC_RESOLVERS: [&str; 20] = [
     "2620:119:53::53",
 ];
 
-/// Ports of name services, and of time.
+/// Ports of name services and of time services.
 const NAMES: [u16; 2] = [53, 853];
 const TIME: [u16; 1] = [123];
 
-/// What a capture knows to be good.
+/// What a capture shows to be benign.
 pub(super) struct KnownGood<'a> {
     own: BTreeSet<IpAddr>,
     resolvers: BTreeMap<&'a str, BTreeSet<Source<'a>>>,
@@ -67,9 +67,10 @@ impl<'a> KnownGood<'a> {
         }
     }
 
-    /// Whether an address that a finding is about is infrastructure: of this host, a resolver, a time server.
+    /// Whether an address of a finding is infrastructure: of this host, a resolver, a time server.
     ///
-    /// A name server that only the program of the finding asked may be the other end of its tunnel.
+    /// A name server that only the finding's program queried does not count: it may be the other
+    /// end of a tunnel.
     pub(super) fn has_address(&self, text: &str, finding: &Finding) -> bool {
         let Ok(addr) = text.parse::<IpAddr>() else { return true };
         let is_asked_by_others = self.resolvers.get(text).is_some_and(|sources| {
@@ -82,18 +83,18 @@ impl<'a> KnownGood<'a> {
             || is_asked_by_others
     }
 
-    /// Whether a name belongs to a service that everybody uses.
+    /// Whether a name belongs to a service with very many users.
     pub(super) fn has_name(name: &str) -> bool {
         domains::is_known_service(name)
     }
 
-    /// Whether a file is the system's, or a copy of one.
+    /// Whether a file is the system's or a copy of such a file.
     pub(super) fn has_file(&self, exe: &str, sha256: &str) -> bool {
         is_system_file(exe) || self.hashes.contains(sha256)
     }
 }
 
-/// Whether a source is a process of this name, with whatever tells it apart behind it, or this address.
+/// Whether a source is this address, or a process of this name, with any suffix that distinguishes it.
 fn is_of(source: &Source<'_>, own: &str) -> bool {
     let text = match source {
         Source::Process(text) | Source::Address(text) => text,

@@ -1,14 +1,14 @@
-//! `indicators.stix.json`: what to look for on other hosts, as a STIX 2.1 bundle.
+//! `indicators.stix.json`: what to search for on other hosts, as a STIX 2.1 bundle.
 //!
-//! Of findings that are at least medium: the public addresses of their connections, the names by
-//! which they were asked for, and the SHA-256 of the executables behind them. What is on every host or
-//! serves everybody is left out (`known_good.rs`): an interpreter that a script misused, resolvers, time
-//! servers, large services. Several findings about the same thing are one indicator. Each indicator has a sighting
-//! (when, how often, on which host) and a relationship to every ATT&CK technique that it indicates; a
-//! report object names all of it.
+//! For findings of at least medium severity: the public addresses of their connections, the names
+//! that were resolved to them, and the SHA-256 of the executables behind them. Anything common to
+//! all hosts is left out (`known_good.rs`): interpreters misused by a script, resolvers, time
+//! servers, large services. Several findings about the same thing share an indicator. Each
+//! indicator has a sighting (when, how often, on which host) and a relationship to every ATT&CK
+//! technique that it indicates; a report object lists them all.
 //!
-//! Ids are UUIDs of version 5, made of the capture's SHA-256 and the pattern, and times are
-//! those of the recording, so that the same capture gives the same bytes.
+//! Ids are version 5 UUIDs of the capture's SHA-256 and the pattern, and times are those of the
+//! recording, so that the same capture gives the same bytes.
 
 mod known_good;
 mod pattern;
@@ -32,14 +32,14 @@ use v2_1::{
     AttackPattern, Bundle, Common, Identity, Indicator, Object, Reference, Relationship, Sighting, VERSION,
 };
 
-/// Milder findings are too often nothing to be looked for elsewhere.
+/// Lower severities are too often benign to be searched for elsewhere.
 const LOWEST: Severity = Severity::Medium;
 
-/// Titles that an indicator quotes, and characters of each; its findings may be many.
+/// Maximum number of titles quoted in an indicator, and their length in characters.
 const MOST_TITLES: usize = 5;
 const MOST_CHARS: usize = 200;
 
-/// Most that a sighting may count, by the specification.
+/// Maximum count of a sighting, by the specification.
 const MOST_COUNTED: u64 = 999_999_999;
 
 /// What several findings say about one pattern.
@@ -58,7 +58,7 @@ struct Draft<'a> {
 pub(super) fn bundle(report: &Report, sockets: &Sockets) -> Bundle {
     let id = |kind: &str, of: &str| format!("{kind}--{}", uuid_of(&[&report.capture.sha256, kind, of]));
     let Some(end) = timestamp(report.capture.end.us) else {
-        // Without a time within the calendar there is nothing that STIX could date.
+        // Without a time within the calendar's range, STIX has nothing to use as a date.
         return Bundle { kind: "bundle", id: id("bundle", ""), objects: Vec::new() };
     };
     let maker = Maker { capture: &report.capture.sha256, end, author: id("identity", "netrec") };
@@ -88,7 +88,7 @@ pub(super) fn bundle(report: &Report, sockets: &Sockets) -> Bundle {
     Bundle { kind: "bundle", id: id("bundle", ""), objects }
 }
 
-/// Makes the objects of one capture: those of the same id have the same time of creation.
+/// Makes the objects of one capture: equal ids have equal creation times.
 struct Maker<'a> {
     capture: &'a str,
     end: String,
@@ -168,7 +168,7 @@ impl Object {
     }
 }
 
-/// What the findings name, by pattern.
+/// The indicators that the findings name, by pattern.
 fn drafts<'a>(report: &'a Report, sockets: &Sockets<'a>) -> BTreeMap<Pattern<'a>, Draft<'a>> {
     let known_good = KnownGood::new(&report.capture, sockets);
     let mut drafts: BTreeMap<Pattern, Draft> = BTreeMap::new();
@@ -186,7 +186,7 @@ fn patterns<'a>(
     known_good: &KnownGood<'a>,
 ) -> BTreeSet<Pattern<'a>> {
     let entities = &finding.entities;
-    // What a finding is about as a whole, and each of its connections.
+    // The remote of the finding itself, and of each of its connections.
     let whole = (entities.remote_addr.as_deref(), entities.remote_name.as_deref());
     let each = sockets.remotes(finding).into_iter().map(|(addr, name)| (Some(addr), name));
     let mut found = BTreeSet::new();
@@ -194,7 +194,7 @@ fn patterns<'a>(
         let is_good = name.is_some_and(KnownGood::has_name)
             || addr.is_some_and(|addr| known_good.has_address(addr, finding));
         let addr = addr.and_then(|addr| addr.parse::<IpAddr>().ok());
-        // A name of something inside says nothing to others.
+        // An internal name means nothing to others.
         if is_good || addr.is_some_and(|addr| scope(addr) != Scope::Public) {
             continue;
         }
@@ -219,7 +219,7 @@ impl<'a> Draft<'a> {
         self.connections = self.connections.saturating_add(finding.evidence.connections_total);
     }
 
-    /// None if its first moment is outside of the calendar.
+    /// `None` if its first moment is outside the calendar's range.
     fn indicator(
         &self,
         common: Common,
@@ -227,7 +227,7 @@ impl<'a> Draft<'a> {
         pattern: &Pattern,
         expression: String,
     ) -> Option<Indicator> {
-        // On a list of known evil, or only unlike what is usual.
+        // From an indicator list, or merely unusual.
         let kind = if self.is_known_bad { "malicious-activity" } else { "anomalous-activity" };
         let titles = self.titles.iter().take(MOST_TITLES);
         let titles: Vec<_> = titles.map(|title| crate::escape::shorten(title, MOST_CHARS)).collect();
@@ -254,14 +254,14 @@ fn reference(id: &str) -> Reference {
     Reference { source_name: "mitre-attack", external_id: id.to_owned() }
 }
 
-/// To the ms, which STIX asks for.
+/// With ms, as STIX requires.
 fn timestamp(moment_us: i64) -> Option<String> {
     let text = humanize::iso_utc(moment_us)?;
     let (second, fraction) = text.split_once('.')?;
     Some(format!("{second}.{}Z", fraction.get(..3)?))
 }
 
-/// A UUID of version 5 in a name space of netrec's own.
+/// A version 5 UUID in netrec's own namespace.
 fn uuid_of(parts: &[&str]) -> Uuid {
     let space = Uuid::new_v5(&Uuid::NAMESPACE_URL, b"urn:netrec:stix");
     Uuid::new_v5(&space, parts.join("\0").as_bytes())
@@ -282,7 +282,7 @@ mod tests {
         serde_json::to_value(bundle(&report, &sockets)).unwrap()
     }
 
-    /// The fixture's addresses are from documentation, which is not public.
+    /// The fixture's addresses are from documentation ranges, which are not public.
     fn with_public_address(report: &mut Report) {
         report.findings[0].entities.remote_addr = Some("45.45.45.45".to_owned());
         report.findings[0].entities.remote_name = Some("evil.example".to_owned());

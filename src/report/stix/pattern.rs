@@ -1,11 +1,11 @@
-//! Patterns of STIX: one comparison each.
+//! STIX patterns of one comparison each.
 
 use std::net::IpAddr;
 
 /// Longest name in the DNS.
 const MAX_NAME_BYTES: usize = 253;
 
-/// What is to be looked for.
+/// An observable to search for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Pattern<'a> {
     Address(IpAddr),
@@ -14,19 +14,19 @@ pub(super) enum Pattern<'a> {
 }
 
 impl<'a> Pattern<'a> {
-    /// A name of the DNS; none if it is an address, or longer than a name can be.
+    /// A DNS name; `None` if it is an address or too long for a name.
     pub(super) fn name(name: &'a str) -> Option<Self> {
         let fits = !name.is_empty() && name.len() <= MAX_NAME_BYTES && name.parse::<IpAddr>().is_err();
         fits.then_some(Self::Name(name))
     }
 
-    /// A file by its hash; none if it is not one.
+    /// A file by its hash; `None` if the text is not a hash.
     pub(super) fn sha256(hash: &'a str) -> Option<Self> {
         let is_hash = hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
         is_hash.then_some(Self::Sha256(hash))
     }
 
-    /// In STIX's language.
+    /// The pattern in the STIX language.
     pub(super) fn expression(&self) -> String {
         match self {
             Self::Address(IpAddr::V4(addr)) => comparison("ipv4-addr:value", &addr.to_string()),
@@ -36,7 +36,7 @@ impl<'a> Pattern<'a> {
         }
     }
 
-    /// In words.
+    /// The pattern as a title for people.
     pub(super) fn title(&self) -> String {
         match self {
             Self::Address(addr) => format!("Address {addr}"),
@@ -46,7 +46,7 @@ impl<'a> Pattern<'a> {
     }
 }
 
-/// In a text of the language, `\` and `'` stand behind a `\`.
+/// Escapes `\` and `'` with a `\`.
 fn comparison(path: &str, value: &str) -> String {
     let value = value.replace('\\', "\\\\").replace('\'', "\\'");
     format!("[{path} = '{value}']")

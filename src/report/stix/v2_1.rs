@@ -1,5 +1,5 @@
-//! The part of STIX 2.1 in which indicators are said. Times are RFC 3339 with ms, as the
-//! specification asks for `created` and `modified`.
+//! The part of STIX 2.1 that netrec's indicators use. Times are RFC 3339 with ms, as the
+//! specification requires for `created` and `modified`.
 
 use serde::Serialize;
 
@@ -21,17 +21,17 @@ pub struct Bundle {
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum Object {
-    /// Who says so.
+    /// The source of the objects.
     Identity(Identity),
-    /// What to look for.
+    /// A pattern to search for.
     Indicator(Indicator),
     /// An ATT&CK technique.
     AttackPattern(AttackPattern),
-    /// An indicator indicates a technique.
+    /// Links an indicator to a technique.
     Relationship(Relationship),
-    /// An indicator was seen in the capture.
+    /// Says that an indicator was seen in the capture.
     Sighting(Sighting),
-    /// All of it.
+    /// Groups all of the objects.
     Report(Report),
 }
 
@@ -94,7 +94,7 @@ pub struct AttackPattern {
     pub external_references: Vec<Reference>,
 }
 
-/// What one object has to do with another.
+/// The relation of one object to another.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "the fields are the specification's properties of the same name")]
 pub struct Relationship {
@@ -106,7 +106,7 @@ pub struct Relationship {
     pub target_ref: String,
 }
 
-/// That, when and how often an indicator was seen.
+/// When and how often an indicator was seen.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "the fields are the specification's properties of the same name")]
 pub struct Sighting {

@@ -1,21 +1,21 @@
-//! A limit to the CPU that the recorder itself uses: when it is over, ticks come less often.
+//! Limits the recorder's own CPU use: above the limit, ticks become less frequent.
 
 use std::time::Duration;
 
-/// Measured over at least so many ticks and so much time, because a tick is a short burst.
+/// Minimum number of ticks, and minimum time, of a measurement, because a tick is a short burst.
 const WINDOW_TICKS: u32 = 8;
 const WINDOW_NS: i64 = 10_000_000_000;
 
-/// Most times that the interval is doubled.
+/// Maximum number of times the interval is doubled.
 const MOST_DOUBLINGS: u32 = 6;
 
-/// Windows in a row that must show room before the interval is shortened again.
+/// Consecutive windows with headroom before the interval is shortened again.
 const CALM_WINDOWS: u32 = 2;
 
-/// The interval is shortened only if the CPU use would still be below this part of the limit.
+/// The interval is shortened only if the CPU use would stay below this fraction of the limit.
 const ROOM: f64 = 0.7;
 
-/// Longest list of changes in a capture; after so many, the interval is not shortened any more.
+/// Maximum number of changes in a capture; after that, the interval is no longer shortened.
 const MOST_CHANGES: usize = 256;
 
 /// Keeps the CPU use of the recorder within a share of one core.
@@ -37,10 +37,10 @@ struct Window {
     ticks: u32,
 }
 
-/// What a window has come to.
+/// The outcome of a window that changes the interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Changed {
-    /// The interval from now on.
+    /// The new interval.
     pub(super) interval: Duration,
     /// CPU used in the window, percent of one core.
     pub(super) cpu_percent: f64,
@@ -51,10 +51,10 @@ impl Budget {
         Self { limit_percent, asked, doublings: 0, calm: 0, changes: 0, window: None }
     }
 
-    /// Takes note of a finished tick and of the CPU time that the recorder has used so far, ns;
-    /// gives a new interval where the last window asks for one.
+    /// Notes a finished tick and the CPU time that the recorder has used so far, in ns; returns a
+    /// new interval if the last window requires one.
     pub(super) fn tick(&mut self, now_ns: i64, cpu_ns: i64) -> Option<Changed> {
-        // The first tick looks for every owner, and is no measure of the others.
+        // The first tick looks up every owner, so it is not representative.
         let window = self.window.get_or_insert(Window { start_ns: now_ns, cpu_ns, ticks: 0 });
         window.ticks += u32::from(now_ns > window.start_ns);
         let elapsed_ns = now_ns - window.start_ns;
@@ -72,11 +72,11 @@ impl Budget {
         Some(Changed { interval: self.asked * (1 << doublings), cpu_percent })
     }
 
-    /// How often the interval is to be doubled, after a window with this CPU use.
+    /// How many times to double the interval after a window with this CPU use.
     fn doublings_for(&mut self, cpu_percent: f64) -> u32 {
         if cpu_percent > self.limit_percent {
-            // A part of the use does not depend on the ticks, so that this may not be enough;
-            // then the next window doubles again.
+            // Part of the use does not depend on the ticks, so this may not suffice; then the next
+            // window doubles again.
             let times = (cpu_percent / self.limit_percent).log2().ceil().max(1.0);
             return self.doublings.saturating_add(times as u32).min(MOST_DOUBLINGS);
         }
@@ -95,7 +95,7 @@ mod tests {
 
     const SECOND_NS: i64 = 1_000_000_000;
 
-    /// A recorder whose ticks cost so much; runs it for some time and gives every new interval.
+    /// Runs a recorder with ticks of this cost for some time, and returns every new interval.
     fn run(budget: &mut Budget, clocks: &mut (i64, i64), tick_ms: i64, seconds: i64) -> Vec<u64> {
         let mut intervals = Vec::new();
         let end_ns = clocks.0 + seconds * SECOND_NS;
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn over_the_limit_the_interval_is_made_as_long_as_it_takes_at_once() {
-        // 30 ms a second are 3 %; every two seconds, 1.5 %.
+        // 30 ms per second is 3 %; every two seconds, 1.5 %.
         assert_eq!(run(&mut two_percent(), &mut (0, 0), 30, 600), [2]);
         assert_eq!(run(&mut two_percent(), &mut (0, 0), 150, 600), [8]);
     }

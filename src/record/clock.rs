@@ -1,10 +1,10 @@
-//! The time, handed in, so that a test can hand in its own.
+//! The clock behind a trait, so that tests can provide their own.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::stop::Stop;
 
-/// One moment by both clocks.
+/// A moment on both clocks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Timestamp {
     /// Wall clock, µs since the Unix epoch, UTC.
@@ -13,15 +13,15 @@ pub struct Timestamp {
     pub mono_ns: i64,
 }
 
-/// Where the recorder gets its time from, and how it waits.
+/// The recorder's source of time, and its way to wait.
 pub trait Clock {
-    /// Now, by both clocks.
+    /// The current moment on both clocks.
     fn now(&self) -> Timestamp;
 
-    /// Waits until the monotonic clock reads `mono_ns`, or until `stop` is asked for.
+    /// Waits until the monotonic clock reads `mono_ns`, or until `stop` is requested.
     fn wait_until(&self, mono_ns: i64, stop: &Stop);
 
-    /// CPU time that this process has used so far, ns; none where the system does not say.
+    /// CPU time that this process has used so far, ns; `None` if the system does not report it.
     fn cpu_ns(&self) -> Option<i64> {
         None
     }
@@ -50,17 +50,17 @@ impl Clock for SystemClock {
 }
 
 fn wall_us() -> i64 {
-    // A clock before 1970 is one that was never set; 0 says so.
+    // A clock before 1970 was never set; 0 marks it.
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as i64)
 }
 
-/// `CLOCK_MONOTONIC`, the clock on which the kernel's events will be stamped too.
+/// `CLOCK_MONOTONIC`, which also stamps the kernel's events.
 #[cfg(unix)]
 fn monotonic_ns() -> i64 {
     read_clock(libc::CLOCK_MONOTONIC)
 }
 
-/// Where there is no such clock: time since the first call.
+/// On systems without such a clock: time since the first call.
 #[cfg(not(unix))]
 fn monotonic_ns() -> i64 {
     static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
@@ -73,13 +73,13 @@ pub(super) fn thread_cpu_ns() -> i64 {
     read_clock(libc::CLOCK_THREAD_CPUTIME_ID)
 }
 
-/// When the host was booted, µs since the Unix epoch: what process start times count from.
+/// Boot time of the host, µs since the Unix epoch: the origin of process start times.
 #[cfg(target_os = "linux")]
 pub(super) fn boot_us() -> i64 {
     wall_us() - read_clock(libc::CLOCK_BOOTTIME) / 1000
 }
 
-/// How long the host was suspended since it was booted, ns: what its monotonic clock leaves out.
+/// How long the host has been suspended since boot, ns, which its monotonic clock leaves out.
 #[cfg(target_os = "linux")]
 pub(super) fn suspended_ns() -> u64 {
     u64::try_from(read_clock(libc::CLOCK_BOOTTIME) - read_clock(libc::CLOCK_MONOTONIC)).unwrap_or(0)
@@ -88,7 +88,7 @@ pub(super) fn suspended_ns() -> u64 {
 #[cfg(unix)]
 fn read_clock(clock: libc::clockid_t) -> i64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `time` is a valid place for one timespec for the length of the call.
+    // SAFETY: `time` is a valid place for one timespec for the duration of the call.
     unsafe { libc::clock_gettime(clock, &raw mut time) };
     time.tv_sec * 1_000_000_000 + time.tv_nsec
 }

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 const UNITS: &[(&str, u64)] = &[("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 
-/// Reads a duration; several parts add up (`1h30m`).
+/// Parses a duration; several parts add up (`1h30m`).
 ///
 /// # Errors
-/// In words, for a usage error: no number, no unit, a unit that is none, or zero.
+/// A sentence for a usage error: no number, no unit, an unknown unit, or zero.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let mut rest = text.trim();
     if rest.is_empty() {
@@ -25,7 +25,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_millis(total_ms))
 }
 
-/// One number with its unit, and what follows.
+/// One number with its unit, and the rest of the text.
 fn parse_part<'a>(rest: &'a str, text: &str) -> Result<(u64, &'a str), String> {
     let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let (number, rest) = rest.split_at(digits);

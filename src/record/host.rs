@@ -1,4 +1,4 @@
-//! The host that is recorded, behind a trait: the real ones, and those of the tests.
+//! The recorded host, behind a trait: the real ones and those of the tests.
 
 use std::time::Duration;
 
@@ -7,74 +7,74 @@ use super::portable::PortableHost;
 use crate::Result;
 use crate::capture::{Row, SourceReport};
 
-/// One tick as a host sees it.
+/// One tick, as passed to a host.
 #[derive(Debug, Clone, Copy)]
 pub struct Tick {
     /// Number of the snapshot, from 0.
     pub number: u32,
     /// When it began.
     pub moment: Timestamp,
-    /// Time between ticks, the measure of how much work is too much.
+    /// Time between ticks: the budget for the work of one tick.
     pub interval: Duration,
 }
 
-/// What a tick saw, for the progress line and the closing sentence.
+/// The counts of a tick, for the progress line and the final sentence.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Seen {
     /// Sockets in this snapshot.
     pub sockets: u64,
     /// Processes that own at least one of them.
     pub processes: u64,
-    /// Different sockets since the start of the recording.
+    /// Distinct sockets since the start of the recording.
     pub connections: u64,
 }
 
-/// Sources that are used only where they are asked for, because they look at every packet, and what is not
-/// to be used.
+/// Which optional sources to use: those that are off by default because they look at every packet,
+/// and those that can be disabled.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SourceOptions {
-    /// Payload of each UDP socket and remote.
+    /// Count the payload of each UDP socket and remote.
     pub udp_bytes: bool,
-    /// Names of remotes, from DNS answers and TLS server names.
+    /// Record names of remotes, from DNS answers and TLS server names.
     pub names: bool,
-    /// No programs of the recorder's own in the kernel, where that is against the rules of the house.
+    /// Load no eBPF programs, where policy forbids them.
     pub no_bpf: bool,
 }
 
 impl SourceOptions {
-    /// Whether packets have to be looked at.
+    /// Whether packets must be captured.
     #[must_use]
     pub fn packets(self) -> bool {
         self.udp_bytes || self.names
     }
 }
 
-/// A host that can be asked for its sockets.
+/// A host whose sockets can be listed.
 pub trait Host {
     /// Appends one row per socket, each stamped with the tick.
     ///
     /// # Errors
-    /// [`crate::Error::Record`] if the sockets cannot be listed at all; a socket of which only
-    /// a part is known is a row with nulls instead.
+    /// [`crate::Error::Record`] if the sockets cannot be listed at all; a socket known only in part
+    /// is a row with nulls instead.
     fn observe(&mut self, tick: Tick, rows: &mut Vec<Row>) -> Result<Seen>;
 
-    /// Appends what is still to be told when the recording ends; no snapshot.
+    /// Appends the remaining events when the recording ends; no snapshot.
     fn finish(&mut self, _end: Timestamp, _rows: &mut Vec<Row>) {}
 
-    /// Events that the system dropped before they were read; none if no source of events runs.
+    /// Events that the system dropped before they were read; `None` without a source of events.
     fn events_lost(&self) -> Option<u64> {
         None
     }
 
-    /// Every source of facts that was asked, and how it fared so far.
+    /// The status so far of every source that was tried.
     fn reports(&self) -> Vec<SourceReport>;
 }
 
-/// This host, by the best means that it offers: the kernel's socket diagnostics on Linux, else
-/// what the system's own tools read too.
+/// Opens this host by the best method available: the kernel's socket diagnostics on Linux, else the
+/// interfaces that the system's own tools use.
 ///
 /// # Errors
-/// [`crate::Error::Record`] if its sockets cannot be listed in any way.
+/// [`crate::Error::Record`] if its sockets cannot be listed by any method.
 pub fn open_host(wanted: SourceOptions) -> Result<Box<dyn Host>> {
     #[cfg(target_os = "linux")]
     let reason = match super::linux::LinuxHost::open(wanted) {

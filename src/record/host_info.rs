@@ -1,14 +1,14 @@
-//! What a capture says about the host that it was recorded on.
+//! The description of the host in a capture.
 
 use std::net::IpAddr;
 
 use chrono::DateTime;
 use sysinfo::System;
 
-/// Longest part of a host's name that goes into a file name.
+/// Maximum number of a host name's characters in a file name.
 const NAME_CHARS: usize = 64;
 
-/// The host and what the recorder may do there.
+/// The host, and the recorder's privileges on it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HostInfo {
     /// Host name.
@@ -26,7 +26,7 @@ pub struct HostInfo {
 }
 
 impl HostInfo {
-    /// Asks the system; what it does not tell is none.
+    /// Reads the description from the system; whatever it does not provide is `None`.
     #[must_use]
     pub fn read() -> Self {
         Self {
@@ -40,14 +40,14 @@ impl HostInfo {
     }
 }
 
-/// The name of a capture that was not given one: `netrec-web01-20261122T201500Z.parquet`.
+/// The default name of a capture: `netrec-web01-20261122T201500Z.parquet`.
 #[must_use]
 pub fn capture_name(host_name: Option<&str>, start_us: i64) -> String {
     let time = DateTime::from_timestamp_micros(start_us).unwrap_or_default();
     format!("{}-{}.parquet", series_name(host_name), time.format("%Y%m%dT%H%M%SZ"))
 }
 
-/// What the names of captures of a host begin with: `netrec-web01`.
+/// The prefix of the names of a host's captures: `netrec-web01`.
 #[must_use]
 pub fn series_name(host_name: Option<&str>) -> String {
     let safe = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' };
@@ -56,7 +56,7 @@ pub fn series_name(host_name: Option<&str>) -> String {
     format!("netrec-{}", if host.is_empty() { "host" } else { host })
 }
 
-/// The addresses of every interface, sorted; empty where the system does not say.
+/// The addresses of every interface, sorted; empty if the system does not report them.
 #[cfg(unix)]
 pub(crate) fn host_addresses() -> Vec<IpAddr> {
     let mut list: *mut libc::ifaddrs = std::ptr::null_mut();
@@ -69,18 +69,18 @@ pub(crate) fn host_addresses() -> Vec<IpAddr> {
     while !next.is_null() {
         // SAFETY: `next` is an element of the list, which is freed after the loop.
         let entry = unsafe { &*next };
-        // SAFETY: the kernel's library gives an address of the size that its family says.
+        // SAFETY: the C library gives an address of the size that its family says.
         addresses.extend(unsafe { address(entry.ifa_addr) });
         next = entry.ifa_next;
     }
-    // SAFETY: `list` came from getifaddrs and nothing refers into it any more.
+    // SAFETY: `list` came from getifaddrs, and no reference to it is left.
     unsafe { libc::freeifaddrs(list) };
     addresses.sort_unstable();
     addresses.dedup();
     addresses
 }
 
-/// The address of a socket address, if it is one of the internet.
+/// The IP address in a socket address, if it has one.
 ///
 /// # Safety
 /// `raw` is null or points to a socket address of the size that its family says.
@@ -89,7 +89,7 @@ unsafe fn address(raw: *const libc::sockaddr) -> Option<IpAddr> {
     if raw.is_null() {
         return None;
     }
-    // SAFETY: as the caller promises; reading unaligned asks nothing of the library's allocation.
+    // SAFETY: guaranteed by the caller; reading unaligned makes no demand on the library's allocation.
     unsafe {
         match i32::from((*raw).sa_family) {
             libc::AF_INET => {
@@ -135,7 +135,7 @@ fn privileges() -> Vec<String> {
     names
 }
 
-/// The names of the bits of `CapEff` in the text of `/proc/PID/status`.
+/// The names of the bits of `CapEff` in `/proc/PID/status`.
 #[cfg(target_os = "linux")]
 fn effective_capabilities(status: &str) -> Vec<String> {
     let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
@@ -144,7 +144,7 @@ fn effective_capabilities(status: &str) -> Vec<String> {
     held.map(|(_, name)| format!("CAP_{name}")).collect()
 }
 
-/// Linux's capabilities in the order of their bits, without `CAP_`.
+/// Linux capabilities in bit order, without `CAP_`.
 #[cfg(target_os = "linux")]
 const CAPABILITIES: &[&str] = &[
     "CHOWN",

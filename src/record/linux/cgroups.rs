@@ -1,4 +1,4 @@
-//! Containers by the number of a cgroup, for sockets and processes of which no more is known.
+//! Looks up containers by cgroup id, for sockets and processes of which nothing else is known.
 
 use std::fs::{self, File, OpenOptions};
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use super::container;
 use super::ids::IdMap;
 
-/// Where cgroup2 is mounted: alone, or beside the older version.
+/// Mount points of cgroup2: alone, or beside the older version.
 const ROOTS: [&str; 2] = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"];
 
-/// Most cgroups that are remembered.
+/// Maximum number of cgroups in the cache.
 const MOST_CGROUPS: usize = 20_000;
 
-/// The kind of file handle that is the number of a cgroup (`FILEID_KERNFS`), and its length.
+/// The file handle type of a cgroup id (`FILEID_KERNFS`), and its length.
 const HANDLE_KIND: libc::c_int = 0xfe;
 const HANDLE_BYTES: libc::c_uint = 8;
 
@@ -22,12 +22,12 @@ const HANDLE_BYTES: libc::c_uint = 8;
 #[derive(Debug)]
 pub(super) struct Cgroups {
     root: PathBuf,
-    /// The root, as the system wants it to say in which file system a number is looked up.
+    /// The root, which the system needs to know in which file system to look up an id.
     mount: Option<File>,
     containers: IdMap<u64, Option<String>>,
 }
 
-/// `struct file_handle` with room for a number.
+/// `struct file_handle` with room for a cgroup id.
 #[repr(C)]
 struct Handle {
     bytes: libc::c_uint,
@@ -36,20 +36,20 @@ struct Handle {
 }
 
 impl Cgroups {
-    /// Where this host has mounted cgroup2.
+    /// The cgroup2 mount of this host.
     pub(super) fn of_host() -> Self {
         let root = ROOTS.into_iter().find(|root| Path::new(root).join("cgroup.controllers").exists());
         Self::new(root.unwrap_or("/sys/fs/cgroup"))
     }
 
-    /// `root` is where cgroup2 is mounted.
+    /// `root` is the mount point of cgroup2.
     pub(super) fn new(root: impl Into<PathBuf>) -> Self {
         let root = root.into();
         let mount = OpenOptions::new().read(true).custom_flags(libc::O_DIRECTORY).open(&root).ok();
         Self { root, mount, containers: IdMap::default() }
     }
 
-    /// The container of a cgroup; none for the host's own, and for one that is gone.
+    /// The container of a cgroup; `None` for the host's own, and for one that is gone.
     pub(super) fn container(&mut self, id: u64) -> Option<String> {
         if let Some(known) = self.containers.get(&id) {
             return known.clone();
@@ -62,8 +62,8 @@ impl Cgroups {
         found
     }
 
-    /// Where a cgroup lies below the root: the system is asked for the folder by its number, which takes
-    /// `CAP_DAC_READ_SEARCH`; without that, and in another file system, the folders are walked.
+    /// The path of a cgroup below the root. The system looks it up by id, which needs
+    /// `CAP_DAC_READ_SEARCH`; without that, and in other file systems, the folders are searched.
     fn path(&self, id: u64) -> Option<PathBuf> {
         let found = match self.open(id) {
             Ok(folder) => fs::read_link(format!("/proc/self/fd/{}", folder.as_raw_fd())).ok()?,
@@ -82,7 +82,7 @@ impl Cgroups {
             libc::syscall(libc::SYS_open_by_handle_at, mount, place, libc::O_PATH | libc::O_CLOEXEC)
         };
         match libc::c_int::try_from(fd) {
-            // SAFETY: the call gave a new descriptor that nobody else has.
+            // SAFETY: the call returned a new descriptor that nothing else owns.
             Ok(fd) if fd >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
             _ => Err(std::io::Error::last_os_error()),
         }

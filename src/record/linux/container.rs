@@ -1,9 +1,9 @@
-//! Which container a cgroup path belongs to, by how the common runtimes name their cgroups.
+//! Maps a cgroup path to its container, by the naming schemes of the common runtimes.
 
-/// Hexadecimal digits of a container's id that are kept, as the runtimes' own tools show it.
+/// Length of the shortened container id in hexadecimal digits, as the runtimes' own tools show it.
 const SHORT_ID: usize = 12;
 
-/// Prefixes of a part of a path before a long id, and the runtime that they are of. A monitor of a container
+/// Path component prefixes before a long id, and their runtimes. A container's monitor
 /// (`libpod-conmon-…`) is a process of the host.
 const PREFIXES: &[(&str, &str)] = &[
     ("docker", "docker"),
@@ -14,27 +14,27 @@ const PREFIXES: &[(&str, &str)] = &[
     ("libpod-payload", "podman"),
 ];
 
-/// Folders right above that of a container, and the runtime that they are of.
+/// Parent folders of a container's folder, and their runtimes.
 const PARENTS: &[(&str, &str)] = &[("docker", "docker"), ("libpod_parent", "podman"), ("libpod", "podman")];
 
-/// Folders somewhere above that of a container, by how they begin.
+/// Prefixes of folders anywhere above that of a container.
 const ANCESTORS: &[(&str, &str)] = &[("kubepods", "kubepods"), ("ecs", "ecs")];
 
-/// The container for the text of `/proc/PID/cgroup`: `docker:0123456789ab`, `lxc:name`; none
-/// for a process of the host.
+/// The container in the text of `/proc/PID/cgroup`: `docker:0123456789ab`, `lxc:name`; `None` for a
+/// process of the host.
 pub(super) fn of_process(cgroup: &str) -> Option<String> {
     // Each line is `number:controllers:path`.
     cgroup.lines().find_map(|line| of_path(line.splitn(3, ':').nth(2)?))
 }
 
-/// The container for a path of the cgroup tree.
+/// The container of a path in the cgroup tree.
 pub(super) fn of_path(path: &str) -> Option<String> {
-    // The innermost that is known: a container may itself run containers.
+    // The innermost known one, because a container may itself run containers.
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     (0..parts.len()).rev().find_map(|at| of_part(parts[at], &parts[..at]))
 }
 
-/// The container that one part of the path names, given the parts above it.
+/// The container that a path component names, given the components above it.
 fn of_part(part: &str, above: &[&str]) -> Option<String> {
     let name = part.strip_suffix(".scope").unwrap_or(part);
     if let Some(found) = of_prefix(name).or_else(|| of_triple(name)).or_else(|| of_guest(part, name, above)) {
@@ -45,18 +45,18 @@ fn of_part(part: &str, above: &[&str]) -> Option<String> {
     let by_ancestor = || ANCESTORS.iter().find(|(start, _)| above.iter().any(|part| part.starts_with(start)));
     let runtime = by_parent.or_else(by_ancestor).map(|(_, runtime)| *runtime);
     let id = short_id(name).or_else(|| short_id_of_task(name, above))?;
-    // Nothing else is named so: a container whose place in the tree someone chose (`--cgroup-parent`).
+    // Only containers are named like this: one whose place in the tree was chosen (`--cgroup-parent`).
     Some(format!("{}:{id}", runtime.unwrap_or("container")))
 }
 
-/// `docker-ID`, as systemd names the scopes of containers.
+/// `docker-ID`, as systemd names container scopes.
 fn of_prefix(name: &str) -> Option<String> {
     let (prefix, id) = name.rsplit_once('-')?;
     let (_, runtime) = PREFIXES.iter().find(|(known, _)| prefix == *known)?;
     Some(format!("{runtime}:{}", short_id(id)?))
 }
 
-/// `kubepods-burstable-pod1.slice:cri-containerd:ID`: what was meant for systemd, and used as a name.
+/// `kubepods-burstable-pod1.slice:cri-containerd:ID`: the systemd notation used as a plain name.
 fn of_triple(name: &str) -> Option<String> {
     let (rest, id) = name.rsplit_once(':')?;
     let (_, prefix) = rest.rsplit_once(':')?;
@@ -64,7 +64,7 @@ fn of_triple(name: &str) -> Option<String> {
     Some(format!("{}:{}", known.map_or("container", |(_, runtime)| *runtime), short_id(id)?))
 }
 
-/// A guest with a name of its own: of LXC, or of systemd's list of machines.
+/// A guest with its own name: from LXC, or from systemd's list of machines.
 fn of_guest(part: &str, name: &str, above: &[&str]) -> Option<String> {
     let parent = above.last().copied().unwrap_or("");
     if let Some(guest) = name.strip_prefix("lxc.payload.") {
@@ -78,18 +78,18 @@ fn of_guest(part: &str, name: &str, above: &[&str]) -> Option<String> {
     service.or_else(scope).map(|guest| format!("machine:{}", unescape(guest)))
 }
 
-/// systemd writes what it does not like in a name as `\x2d`.
+/// systemd escapes special characters in a name as `\x2d`.
 fn unescape(name: &str) -> String {
     name.replace("\\x2d", "-")
 }
 
-/// The first digits of a container's id, if it is one: 64 hexadecimal digits.
+/// The first digits of a container id; `None` unless it has 64 hexadecimal digits.
 fn short_id(text: &str) -> Option<&str> {
     let is_id = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     if is_id { text.get(..SHORT_ID) } else { None }
 }
 
-/// The same of one on Fargate: 32 digits of the task, whose folder is above it, and a number.
+/// The same for Fargate: the task's 32 digits, which also name the parent folder, and a number.
 fn short_id_of_task<'a>(name: &'a str, above: &[&str]) -> Option<&'a str> {
     let (task, number) = name.split_once('-')?;
     let is_id =

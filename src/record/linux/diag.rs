@@ -1,4 +1,4 @@
-//! Sockets by `sock_diag`: what to ask, and what the answers say.
+//! Sockets by `sock_diag`: builds the requests and parses the answers.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -8,10 +8,10 @@ use super::netlink::Netlink;
 use super::other_sockets::OtherSockets;
 use crate::capture::{Counters, Protocol, TcpState};
 
-/// One socket as the kernel describes it.
+/// One socket as described by the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Socket {
-    /// The kernel's number for the socket's life, unique until the host is booted again.
+    /// The kernel's id of the socket, unique until the next boot.
     pub(super) cookie: u64,
     pub(super) protocol: Protocol,
     /// IP protocol number of a raw socket, ethertype of a packet socket.
@@ -20,14 +20,14 @@ pub(super) struct Socket {
     pub(super) remote: Option<(IpAddr, u16)>,
     pub(super) state: Option<TcpState>,
     pub(super) counters: Counters,
-    /// How far the received sequence has come: the payload, and one more after a FIN.
+    /// How far the received sequence has advanced: the payload, plus one after a FIN.
     pub(super) received_sequence: Option<u64>,
-    /// How much of that no process has read yet, a FIN included.
+    /// How much of it no process has read yet, including a FIN.
     pub(super) unread: u32,
-    /// 0 while no process holds the socket: not yet accepted, or closed already.
+    /// 0 while no process holds the socket: not accepted yet, or already closed.
     pub(super) inode: u32,
     pub(super) uid: u32,
-    /// Inode of the cgroup2 folder in which it was opened.
+    /// Inode of the cgroup2 folder in which it was created.
     pub(super) cgroup_id: Option<u64>,
     /// Inode of the network namespace.
     pub(super) netns: u64,
@@ -44,8 +44,8 @@ const CGROUP_ID: u16 = 21;
 /// Asks for `TCP_INFO`.
 const WANT_TCP_INFO: u8 = 1 << (TCP_INFO - 1);
 
-/// Every state but `TIME_WAIT` (6), which is no socket any more and may be there by the ten
-/// thousands, and `CLOSE` (7). 12 is a handshake that is not done.
+/// Every state except `TIME_WAIT` (6), which is not a full socket and may occur by the ten
+/// thousands, and `CLOSE` (7). 12 is an incomplete handshake.
 const TCP_STATES: u32 = 0x1fff & !1 & !(1 << 6) & !(1 << 7);
 const UDP_STATES: u32 = u32::MAX;
 
@@ -58,18 +58,17 @@ pub(super) struct Diag {
     others: OtherSockets,
 }
 
-/// How TCP's table is read.
+/// How TCP's table is walked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum TcpWalk {
-    /// One walk for both families; a quarter cheaper.
+    /// One walk for both families, which costs a quarter less.
     Once,
-    /// One walk per family, where the kernel refuses the older request.
+    /// One walk per family, if the kernel refuses the older request.
     PerFamily,
 }
 
 impl Diag {
-    /// The ways to the sockets of the namespace in which the calling thread is, and of which this is the
-    /// inode.
+    /// Opens the sockets of the calling thread's namespace, whose inode is `netns`.
     pub(super) fn open(netns: u64) -> io::Result<Self> {
         let (netlink, others) = (Netlink::open()?, OtherSockets::open());
         Ok(Self { netlink, netns, walk: TcpWalk::Once, others })
@@ -105,7 +104,7 @@ impl Diag {
 
     fn by_family(&mut self, family: i32, protocol: Protocol, sockets: &mut Vec<Socket>) -> io::Result<()> {
         match self.ask(BY_FAMILY, &family_request(family as u8, protocol), protocol, sockets) {
-            // A kernel without IPv6 has no such sockets either.
+            // A kernel without IPv6 has no IPv6 sockets either.
             Err(error) if family == libc::AF_INET6 && error.raw_os_error() == Some(libc::ENOENT) => Ok(()),
             result => result,
         }
@@ -125,7 +124,7 @@ impl Diag {
     }
 }
 
-/// `struct inet_diag_req`: family, lengths, extensions, an empty socket id, states, no more.
+/// `struct inet_diag_req`: family, lengths, extensions, an empty socket id, states, then zeros.
 fn both_families_request() -> [u8; 60] {
     let mut request = [0; 60];
     request[3] = WANT_TCP_INFO;
@@ -145,21 +144,21 @@ fn family_request(family: u8, protocol: Protocol) -> [u8; 56] {
     request
 }
 
-/// `idiag_timer` of the small structure that takes the place of a closed socket (`inet_twsk_diag_fill`).
+/// `idiag_timer` of the small structure that replaces a closed socket (`inet_twsk_diag_fill`).
 const STAND_IN: u8 = 3;
 
 /// Length of `struct inet_diag_msg`, after which the attributes begin.
 const DIAG_BYTES: usize = 72;
 
-/// Whether a message speaks of TCP; the protocol itself is not in it.
+/// Whether a message is about TCP; the protocol itself is not part of it.
 pub(super) fn has_tcp_info(answer: &[u8]) -> bool {
     answer.get(DIAG_BYTES..).is_some_and(|rest| attributes(rest).any(|(kind, _)| kind == TCP_INFO))
 }
 
-/// Reads one `struct inet_diag_msg` with its attributes; none if it is too short or foreign.
+/// Parses one `struct inet_diag_msg` with its attributes; `None` if it is too short or of another kind.
 pub(super) fn parse(answer: &[u8], protocol: Protocol) -> Option<Socket> {
     let [family, _, timer, ..] = *answer else { return None };
-    // Of a closed socket, TIME_WAIT's stand-in may say FIN_WAIT2 until the other side has closed too.
+    // For a closed socket, the TIME_WAIT structure may report FIN_WAIT2 until the peer has closed too.
     if protocol == Protocol::Tcp && timer == STAND_IN {
         return None;
     }
@@ -191,7 +190,7 @@ pub(super) fn parse(answer: &[u8], protocol: Protocol) -> Option<Socket> {
     }
     if protocol == Protocol::Tcp {
         // The state in `tcp_info` was read under the same lock as the counters; the one in the
-        // message before, so that a FIN may have come in between.
+        // message was read before, and a FIN may have arrived in between.
         socket.state = tcp_state(tcp_info.and_then(|info| info.first().copied()).unwrap_or(answer[1]));
         socket.received_sequence = tcp_info.and_then(|info| u64_at(info, RECEIVED_SEQUENCE));
         socket.counters = tcp_info.map_or_else(Counters::default, |info| counters(info, socket.state));
@@ -207,12 +206,12 @@ fn address(family: u8, answer: &[u8], offset: usize) -> Option<IpAddr> {
     }
 }
 
-/// The kernel's numbers for the states, from `include/net/tcp_states.h`.
+/// Maps the kernel's state numbers, from `include/net/tcp_states.h`.
 pub(super) fn tcp_state(number: u8) -> Option<TcpState> {
     Some(match number {
         1 => TcpState::Established,
         2 => TcpState::SynSent,
-        // 12 is a request socket: the handshake is not done either.
+        // 12 is a request socket: its handshake is incomplete too.
         3 | 12 => TcpState::SynRecv,
         4 => TcpState::FinWait1,
         5 => TcpState::FinWait2,
@@ -229,13 +228,14 @@ pub(super) fn tcp_state(number: u8) -> Option<TcpState> {
 /// Offset of `tcpi_bytes_received` in `struct tcp_info`.
 const RECEIVED_SEQUENCE: usize = 128;
 
-/// Counters from `struct tcp_info`, which grows with the kernel: what an older one lacks is null.
+/// Counters from `struct tcp_info`, which grows with each kernel version: fields that an older
+/// kernel lacks are null.
 ///
-/// `bytes_sent` counts payload and counts it again when it is sent again. `bytes_received` is how
-/// far the sequence has come, and a FIN takes one number of it (measured on Linux 6.18:
-/// 1000 bytes and a FIN give 1001, in state `CLOSE_WAIT`).
+/// `bytes_sent` counts retransmitted payload again. `bytes_received` is how far the sequence has
+/// advanced, and a FIN takes one sequence number (measured on Linux 6.18: 1000 bytes and a FIN give
+/// 1001, in state `CLOSE_WAIT`).
 fn counters(info: &[u8], state: Option<TcpState>) -> Counters {
-    // A listener reuses the fields for its backlog, and carries no data of its own.
+    // A listener reuses the fields for its backlog, and carries no data itself.
     if matches!(state, Some(TcpState::Listen)) {
         return Counters::default();
     }
@@ -253,7 +253,7 @@ fn received(sequence: Option<u64>, state: Option<TcpState>) -> Option<u64> {
     use TcpState::{Close, CloseWait, Closing, LastAck, TimeWait};
     match state {
         Some(CloseWait | Closing | LastAck | TimeWait) => sequence.map(|count| count.saturating_sub(1)),
-        // Closed by a FIN or by a reset: one byte more or less, and no way to tell.
+        // Closed by a FIN or by a reset: one byte more or less, with no way to distinguish them.
         Some(Close) | None => None,
         Some(_) => sequence,
     }
@@ -278,7 +278,7 @@ mod tests {
         own_sockets().into_iter().find(|s| s.local.1 == local_port && s.remote.map(|r| r.1) == remote_port)
     }
 
-    /// A message as the kernel would send it, with the given `tcp_info`.
+    /// A message as the kernel sends it, with the given `tcp_info`.
     fn answer(state: u8, tcp_info: &[u8]) -> Vec<u8> {
         let mut bytes = vec![0; DIAG_BYTES];
         bytes[..4].copy_from_slice(&[2, state, 0, 0]);

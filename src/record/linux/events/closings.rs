@@ -1,5 +1,5 @@
-//! The kernel's notice of every closing socket, with its final counters: `sock_diag`'s
-//! destroy groups.
+//! The kernel's notifications of closing sockets with their final counters: `sock_diag`'s destroy
+//! groups.
 
 use std::io;
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
@@ -12,33 +12,33 @@ use crate::capture::Protocol;
 const GROUPS: u32 = 0b1111;
 const UDP_GROUPS: u32 = 0b1010;
 
-/// Of which sockets the notices are wanted.
+/// The sockets for which notifications are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) enum Notices {
     /// TCP and UDP.
     All,
-    /// UDP alone, where something better tells of TCP.
+    /// UDP alone, if a better source covers TCP.
     Udp,
 }
 
-/// Receive buffer asked for, in bytes. A reader that was starved for two seconds at 10,000
-/// closings a second lost 3 % with 1 MiB, and nothing with 8.
+/// Requested size of the receive buffer, in bytes. When the reader was starved for two seconds at
+/// 10,000 closings per second, 3 % were lost with 1 MiB and none with 8.
 const BUFFER_BYTES: libc::c_int = 16 << 20;
 
-/// Messages taken by one call.
+/// Messages received per call.
 const BATCH: usize = 128;
 
-/// A notice has about 420 bytes; a longer one would be cut, and then be refused by the parser.
+/// A notification has about 420 bytes; a longer one would be truncated and then rejected by the parser.
 const MESSAGE_BYTES: usize = 1024;
 
-/// Index of the drops in the answer to `SO_MEMINFO`, and the length of that answer.
+/// Index of the drop counter in the answer to `SO_MEMINFO`, and the length of that answer.
 const MEMINFO_DROPS: usize = 8;
 const MEMINFO_LENGTH: usize = 9;
 
 /// `SO_MEMINFO` of Linux, which the `libc` crate does not name on every target.
 const SO_MEMINFO: libc::c_int = 55;
 
-/// Listens for closing sockets of the network namespace in which it was opened.
+/// Receives the closing sockets of the network namespace in which it was opened.
 #[derive(Debug)]
 pub(in super::super) struct Closings {
     socket: OwnedFd,
@@ -46,11 +46,10 @@ pub(in super::super) struct Closings {
 }
 
 impl Closings {
-    /// Opens the socket; no privilege is needed, but a large buffer is only given with
-    /// `CAP_NET_ADMIN`.
+    /// Opens the socket. No privilege is needed, but a large buffer requires `CAP_NET_ADMIN`.
     ///
     /// # Errors
-    /// What the system said; an old kernel has no such groups.
+    /// The system's error; an old kernel has no such groups.
     pub(in super::super) fn open(notices: Notices) -> io::Result<Self> {
         let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
         // SAFETY: no memory is passed; the result is checked.
@@ -58,10 +57,10 @@ impl Closings {
         if fd < 0 {
             return Err(io::Error::last_os_error());
         }
-        // SAFETY: the descriptor was just opened and belongs to no one else.
+        // SAFETY: the descriptor was just opened and nothing else owns it.
         let socket = unsafe { OwnedFd::from_raw_fd(fd) };
         if set_buffer(socket.as_raw_fd(), libc::SO_RCVBUFFORCE).is_err() {
-            // Without the privilege the system's own limit applies; drops are counted anyway.
+            // Without the privilege the system's limit applies; drops are counted anyway.
             set_buffer(socket.as_raw_fd(), libc::SO_RCVBUF)?;
         }
         let groups = if notices == Notices::All { GROUPS } else { UDP_GROUPS };
@@ -69,7 +68,7 @@ impl Closings {
         Ok(Self { socket, buffers: vec![[0; MESSAGE_BYTES]; BATCH] })
     }
 
-    /// Hands every notice that is there to `each`.
+    /// Passes every available notification to `each`.
     pub(super) fn drain(&mut self, mut each: impl FnMut(Socket)) {
         loop {
             let lengths = self.receive();
@@ -83,7 +82,7 @@ impl Closings {
         }
     }
 
-    /// Notices that the kernel dropped because the buffer was full.
+    /// Notifications that the kernel dropped because the buffer was full.
     pub(super) fn lost(&self) -> u64 {
         let mut info = [0_u32; MEMINFO_LENGTH];
         let mut length = size_of_val(&info) as libc::socklen_t;
@@ -100,7 +99,7 @@ impl Closings {
         self.socket.as_raw_fd()
     }
 
-    /// Fills the buffers with what is there and gives the length of each message.
+    /// Receives what is available into the buffers, and returns the length of each message.
     fn receive(&mut self) -> Vec<u32> {
         let mut parts: Vec<libc::iovec> = self
             .buffers
@@ -118,9 +117,9 @@ impl Closings {
             })
             .collect();
         let (first, count) = (headers.as_mut_ptr(), headers.len() as libc::c_uint);
-        // ENOBUFS tells of a loss once and then lets the rest be read: try again.
+        // ENOBUFS reports a loss once, after which the rest can be read: try again.
         for _ in 0..2 {
-            // SAFETY: headers, parts and buffers live on and are as long as they say.
+            // SAFETY: headers, parts and buffers outlive the call and are as long as stated.
             let received = unsafe {
                 libc::recvmmsg(
                     self.socket.as_raw_fd(),
@@ -138,7 +137,7 @@ impl Closings {
     }
 }
 
-/// A notice; the protocol is not in the message itself, but UDP has no `tcp_info`.
+/// Parses a notification; the protocol is not in the message itself, but UDP has no `tcp_info`.
 fn parse(payload: &[u8]) -> Option<Socket> {
     let protocol = if diag::has_tcp_info(payload) { Protocol::Tcp } else { Protocol::Udp };
     diag::parse(payload, protocol)
@@ -152,7 +151,7 @@ fn set_buffer(fd: RawFd, option: libc::c_int) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Joins multicast groups, given as bits.
+/// Joins the multicast groups given as bits.
 pub(super) fn bind(fd: RawFd, groups: u32) -> io::Result<()> {
     // SAFETY: an address of zeroes is valid.
     let mut address: libc::sockaddr_nl = unsafe { std::mem::zeroed() };

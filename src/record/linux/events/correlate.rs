@@ -1,10 +1,9 @@
-//! Joins what several sources tell of one socket into one life: opened, its states, closed.
+//! Correlates the events of several sources into the life of each socket: opened, state changes, closed.
 //!
-//! The tracepoints know the process and the moments, by the kernel's address of the socket;
-//! the notice of closing and the snapshots know the counters, by its cookie. What joins them
-//! is the tracepoint of the socket's end, which has both, or for a socket that lives on, its
-//! five-tuple. A tuple that two sockets have at once (in two network namespaces, say) joins
-//! nothing.
+//! The tracepoints give process and time, by the kernel address of the socket; closing
+//! notifications and snapshots give the counters, by cookie. The tracepoint of the socket's end has
+//! both and links them; for a socket that is still open, the five-tuple does. A tuple that two
+//! sockets share at once (in two network namespaces, for example) links nothing.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -18,14 +17,14 @@ use super::listeners::Listeners;
 use super::socket_lifecycle::{Change, Closing, Life, SocketEvent, Tuple, alone, closed, conn_id, tell};
 use crate::capture::{OwnerSource, Protocol, Row, TcpState};
 
-/// How long one half of a closed socket waits for the other, in ns. The kernel gives its notices from
-/// a queue of work, which on a busy host may come late.
+/// How long one half of a closed socket waits for the other, in ns. The kernel sends its
+/// notifications from a work queue, which may be late on a busy host.
 const PATIENCE_NS: u64 = 5_000_000_000;
 
 /// How many ticks an event waits for a snapshot to find the owner of its socket.
 const MOST_POSTPONED: u8 = 1;
 
-/// Most connections of one socket that wait for its cookie.
+/// Maximum number of a socket's connections that wait for its cookie.
 const MOST_BEFORE: usize = 1024;
 
 /// One half of a closed socket, waiting for the other.
@@ -34,33 +33,33 @@ struct Waiting<T> {
     half: T,
 }
 
-/// The sockets whose life is not told completely yet. Bounded by the sockets that are open, and by
-/// [`PATIENCE_NS`] of closed ones.
+/// The sockets whose life is not completely reported yet. Bounded by the number of open sockets,
+/// and by [`PATIENCE_NS`] for closed ones.
 #[derive(Default)]
 pub(super) struct EventCorrelator {
     lives: IdMap<u64, Life>,
-    /// The one socket of a tuple; none if there are several.
+    /// The socket of a tuple; `None` if several share it.
     tuples: AHashMap<Tuple, Option<u64>>,
-    /// The socket of a cookie, where the records give it.
+    /// The socket of a cookie, if the records contain it.
     cookies: IdMap<u64, u64>,
     listeners: Listeners,
-    /// Sockets of which there is something to tell.
+    /// Sockets with unreported events.
     news: Vec<u64>,
     ended: IdMap<u64, Waiting<Life>>,
     closings: IdMap<u64, Waiting<Closing>>,
     out: Vec<SocketEvent>,
-    /// Sockets that ended without the kernel's notice.
+    /// Number of sockets that ended without the kernel's notification.
     unnoticed: u64,
-    /// Notices of sockets whose counters the kernel had cleared.
+    /// Number of notifications whose counters the kernel had cleared.
     cleared: u64,
-    /// Notices of sockets of which no event told, though they were connected.
+    /// Number of notifications of connected sockets without any event.
     untold: u64,
-    /// How often events were lost so far.
+    /// How many times events were lost so far.
     losses: u64,
 }
 
 impl EventCorrelator {
-    /// Takes an event, and the process if it was one that did it; events must come in the order of time.
+    /// Adds an event, with the process that caused it, if any; events must be in time order.
     pub(super) fn event(&mut self, event: &KernelEvent, who: Option<Arc<Identity>>) {
         match &event.what {
             What::State(change) => self.state(event, change, who),
@@ -72,16 +71,16 @@ impl EventCorrelator {
         }
     }
 
-    /// Events were lost.
+    /// Notes that events were lost.
     pub(super) fn lost(&mut self) {
         self.losses += 1;
     }
 
-    /// Takes the notice of a closing socket.
+    /// Adds the notification of a closing socket.
     pub(super) fn closing(&mut self, now_ns: u64, closing: Closing) {
         match self.ended.remove(&closing.cookie) {
             Some(life) => self.conclude(life.since_ns, closing.cookie, life.half, Some(closing)),
-            // Tracepoints tell of TCP alone: nothing to wait for.
+            // Tracepoints cover only TCP: nothing to wait for.
             None if closing.protocol == Protocol::Udp => self.out.push(alone(now_ns, &closing)),
             None => {
                 self.closings.insert(closing.cookie, Waiting { since_ns: now_ns, half: closing });
@@ -89,9 +88,9 @@ impl EventCorrelator {
         }
     }
 
-    /// A snapshot saw a connected socket: from now on its cookie is known, and so is what happened to it.
-    /// Gives the owner as the events know it, for one that the snapshot does not. The row gets the id of
-    /// the connection, which is not the cookie where the socket had another connection before.
+    /// Adds a connected socket from a snapshot, which links its cookie with its events. Returns the
+    /// owner known from events if the snapshot has none. The row gets the id of the connection,
+    /// which is not the cookie if the socket had another connection before.
     pub(super) fn seen(&mut self, row: &mut Row) -> Option<Attribution> {
         let tuple = ((row.local_addr, row.local_port), row.remote?);
         let by_tuple = || self.tuples.get(&tuple).copied().flatten();
@@ -108,7 +107,7 @@ impl EventCorrelator {
         }
         let before = std::mem::take(&mut life.before);
         if life.tuple.0.1 == 0 && life.tuple.1 == tuple.1 {
-            // It is connecting still, and nothing has told yet from where.
+            // It is still connecting, and no event has reported its local port yet.
             life.tuple = tuple;
             note_tuple(&mut self.tuples, tuple, socket);
         }
@@ -127,8 +126,8 @@ impl EventCorrelator {
         life.owner.clone()
     }
 
-    /// A snapshot saw a socket without a remote; if it listens, what it accepts is its owner's
-    /// until something better is known.
+    /// Adds a socket without a remote from a snapshot. If it listens, connections that it accepts
+    /// belong to its owner until something better is known.
     pub(super) fn listens(&mut self, row: &Row) {
         if row.state == Some(TcpState::Listen)
             && let Some(owner) = row.owner.as_ref().filter(|owner| owner.pid.is_some())
@@ -138,17 +137,17 @@ impl EventCorrelator {
         }
     }
 
-    /// A snapshot has been seen as a whole.
+    /// Ends a snapshot.
     pub(super) fn end_tick(&mut self) {
         self.listeners.end_tick();
     }
 
-    /// What is ready, in no order; halves that have waited too long are given out alone.
+    /// The events that are ready, in no order; halves that have waited too long are returned alone.
     pub(super) fn take(&mut self, now_ns: u64) -> Vec<SocketEvent> {
         for socket in std::mem::take(&mut self.news) {
             let Some(life) = self.lives.get_mut(&socket) else { continue };
             let Some(cookie) = life.cookie else { continue };
-            // The next snapshot may find the process, or the port, that this one came too early for.
+            // The next snapshot may find a process or port for which this one came too early.
             let is_known = life.tuple.0.1 != 0 && life.owner.as_ref().is_some_and(Attribution::is_seen);
             let may_improve = !is_known && now_ns != u64::MAX;
             if may_improve && life.postponed < MOST_POSTPONED {
@@ -160,7 +159,7 @@ impl EventCorrelator {
         }
         let overdue = |since_ns: u64| now_ns.saturating_sub(since_ns) > PATIENCE_NS;
         let lives: Vec<_> = self.ended.extract_if(|_, life| overdue(life.since_ns)).collect();
-        // At the end of the recording the notice may still be on its way.
+        // At the end of the recording the notification may still be on its way.
         self.unnoticed += if now_ns == u64::MAX { 0 } else { lives.len() as u64 };
         for (cookie, life) in lives {
             self.conclude(life.since_ns, cookie, life.half, None);
@@ -171,22 +170,22 @@ impl EventCorrelator {
         std::mem::take(&mut self.out)
     }
 
-    /// How many sockets ended without the kernel's notice, and so without counters.
+    /// Number of sockets that ended without the kernel's notification, and so without counters.
     pub(super) fn unnoticed(&self) -> u64 {
         self.unnoticed
     }
 
-    /// How many sockets ended with counters that the kernel had cleared.
+    /// Number of sockets that ended with counters that the kernel had cleared.
     pub(super) fn cleared(&self) -> u64 {
         self.cleared
     }
 
-    /// How many sockets ended of which no event had told.
+    /// Number of sockets that ended without any earlier event.
     pub(super) fn untold(&self) -> u64 {
         self.untold
     }
 
-    /// Gives out every half that still waits: the recording ends.
+    /// Returns every half that still waits, at the end of the recording.
     pub(super) fn finish(&mut self) -> Vec<SocketEvent> {
         self.take(u64::MAX)
     }
@@ -211,7 +210,7 @@ impl EventCorrelator {
             self.restart(event.time_ns, change.socket, tuple);
         }
         let life = self.lives.entry(change.socket).or_insert_with(|| Life::new(tuple, losses));
-        // At SYN_SENT the source port is not chosen yet, and after a close it may be gone.
+        // In SYN_SENT the source port is not chosen yet, and after a close it may be gone.
         let better = change.local.1 != 0 && (change.remote.1 != 0 || change.to == TcpState::Listen);
         if better && (life.tuple != tuple || life.changes.is_empty()) {
             forget_tuple(&mut self.tuples, &life.tuple, change.socket);
@@ -241,7 +240,7 @@ impl EventCorrelator {
         }
     }
 
-    /// A socket begins another connection, which has an id of its own; the one before is over.
+    /// Ends a socket's connection and begins another one, which has its own id.
     fn restart(&mut self, time_ns: u64, socket: u64, tuple: Tuple) {
         let Some(life) = self.lives.get_mut(&socket) else { return };
         let next = life.next(tuple, self.losses);
@@ -254,17 +253,17 @@ impl EventCorrelator {
         }
     }
 
-    /// Gives out the earlier connections of a socket whose cookie is known by now.
+    /// Reports the earlier connections of a socket whose cookie is now known.
     fn end_earlier(&mut self, cookie: u64, before: Vec<(u64, Life)>) {
         for (time_ns, life) in before {
             self.conclude(time_ns, cookie, life, None);
         }
     }
 
-    /// Gives up a socket whose address is another's by now: its end was lost.
+    /// Gives up a socket whose address now belongs to another: its end was lost.
     fn strand(&mut self, time_ns: u64, socket: u64) {
         let Some(life) = self.remove(socket) else { return };
-        // Of one that no snapshot saw, the cookie is not known: its notice is given out alone.
+        // Without a snapshot its cookie is unknown: its notification is reported alone.
         if let Some(cookie) = life.cookie {
             self.end(time_ns, cookie, life);
         }
@@ -279,7 +278,7 @@ impl EventCorrelator {
     ) {
         let Some(mut life) = self.remove(socket) else { return };
         life.destroyed_in_interrupt = in_interrupt;
-        // Whoever closes a socket that the other side had ended already changes no state of it.
+        // A process that closes a socket which the peer has already ended changes no state.
         if let Some(who) = who {
             life.done_by(who);
         }
@@ -308,7 +307,7 @@ impl EventCorrelator {
     }
 
     fn conclude(&mut self, time_ns: u64, cookie: u64, mut life: Life, closing: Option<Closing>) {
-        // Events of two CPUs came in the wrong order, and the address is another socket's already.
+        // Events of two CPUs are out of order, and the address already belongs to another socket.
         if let Some(closing) = closing.as_ref().filter(|closing| !agree(closing, &life.tuple)) {
             self.out.push(alone(time_ns, closing));
             return;
@@ -317,7 +316,7 @@ impl EventCorrelator {
         let cgroup_id = closing.as_ref().and_then(|closing| closing.cgroup_id);
         let first = self.out.len();
         tell(&mut life, cookie, &mut self.out);
-        // What the kernel has cleared tells nothing of a connection.
+        // Cleared counters say nothing about a connection.
         let whole = closing.filter(|closing| !closing.is_cleared() || life.tuple.1.1 == 0);
         let tuple = whole.as_ref().map_or(life.tuple, |closing| closing.tuple);
         let counters = match life.final_counters {
@@ -333,8 +332,8 @@ impl EventCorrelator {
     }
 }
 
-/// Whether a notice may be of the socket of a tuple; a port of 0 is one that is not known, and what was
-/// cleared has lost its addresses.
+/// Whether a notification may belong to a tuple; a port of 0 is unknown, and a cleared socket has
+/// lost its addresses.
 fn agree(closing: &Closing, tuple: &Tuple) -> bool {
     let agree = |a: (IpAddr, u16), b: (IpAddr, u16)| a.1 == 0 || b.1 == 0 || a == b;
     if closing.is_cleared() {

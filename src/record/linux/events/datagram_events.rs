@@ -1,12 +1,12 @@
-//! What the kernel tells of sockets other than TCP's: who looks up the way for a datagram, and who
-//! moves how much through a raw, ping, packet or UDP-Lite socket.
+//! Kernel events of sockets other than TCP: which process looks up the route for a datagram, and
+//! which transfers how much through a raw, ping, packet or UDP-Lite socket.
 //!
 //! | tracepoint | gives | filtered in the kernel to |
 //! |---|---|---|
-//! | `fib:fib_table_lookup`, `fib6:fib6_table_lookup` | process, both ends | what this host sends, over anything but TCP |
-//! | `sock:sock_send_length`, `sock:sock_recv_length` | process, the kernel's address of the socket, bytes | anything but TCP and UDP |
+//! | `fib:fib_table_lookup`, `fib6:fib6_table_lookup` | process, both ends | packets sent by this host, except TCP |
+//! | `sock:sock_send_length`, `sock:sock_recv_length` | process, the kernel's address of the socket, bytes | all except TCP and UDP |
 //!
-//! A connected UDP socket looks up its way once, one without a remote for every datagram.
+//! A connected UDP socket looks up its route once, an unconnected one for every datagram.
 
 use std::ffi::CString;
 use std::fmt::Write as _;
@@ -17,39 +17,39 @@ use super::kernel_event::{What, is_in_interrupt};
 use super::tracefs::{Field, Tracepoint};
 use crate::capture::Protocol;
 
-/// The tracepoints, in the order in which [`DatagramDecoder::new`] takes them.
+/// The tracepoints, in the order expected by [`DatagramDecoder::new`].
 pub(super) const TRACEPOINTS: [&str; 4] =
     ["fib/fib_table_lookup", "fib6/fib6_table_lookup", "sock/sock_send_length", "sock/sock_recv_length"];
 
-/// Most ports that are left out of the lookups.
+/// Maximum number of ports that are excluded from the lookups.
 pub(super) const MOST_BUSY_PORTS: usize = 16;
 
 /// `IPPROTO_MPTCP`.
 const MPTCP: i32 = 262;
 
-/// A process looked up the way for what it sends.
+/// A route lookup by a sending process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Routed {
     pub(super) thread: u32,
     /// IP protocol number.
     pub(super) protocol: u16,
-    /// Unspecified, and 0, where it is not chosen yet; the ports only of UDP.
+    /// Unspecified, and 0, if not chosen yet; ports only for UDP.
     pub(super) local: (IpAddr, u16),
     pub(super) remote: (IpAddr, u16),
 }
 
-/// A process sent or received through a socket.
+/// A transfer by a process through a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Transferred {
     pub(super) thread: u32,
-    /// The kernel's address of the socket: its identity while it lives.
+    /// The kernel's address of the socket, which identifies it while it exists.
     pub(super) socket: u64,
     pub(super) kind: SocketKind,
     pub(super) is_sent: bool,
     pub(super) bytes: u64,
 }
 
-/// Which sort of socket it is.
+/// The kind of a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct SocketKind {
     /// `AF_INET`, `AF_INET6` or `AF_PACKET`.
@@ -59,7 +59,7 @@ pub(super) struct SocketKind {
 }
 
 impl SocketKind {
-    /// What the capture calls it.
+    /// Its protocol in the capture.
     pub(super) fn protocol(self) -> Protocol {
         match (i32::from(self.family), i32::from(self.number)) {
             (libc::AF_PACKET, _) => Protocol::Packet,
@@ -72,10 +72,10 @@ impl SocketKind {
     }
 }
 
-/// Which lookups are wanted: with a number of ports left out of which too many come.
+/// The kernel filter for lookups, which excludes ports with too many of them.
 ///
-/// What is sent has the loopback device, number 1, for its incoming one. A lookup without a protocol is
-/// not for a packet.
+/// Packets that the host sends have the loopback device, number 1, as their incoming one. A lookup
+/// without a protocol is not for a packet.
 pub(super) fn lookup_filter(busy_ports: &[u16]) -> CString {
     let mut filter = "iif == 1 && proto != 6 && proto != 0".to_owned();
     for port in busy_ports.iter().take(MOST_BUSY_PORTS) {
@@ -85,7 +85,7 @@ pub(super) fn lookup_filter(busy_ports: &[u16]) -> CString {
     text(filter)
 }
 
-/// Which sendings and receivings are wanted.
+/// The kernel filter for transfers.
 pub(super) fn length_filter() -> CString {
     let families =
         [libc::AF_INET, libc::AF_INET6, libc::AF_PACKET].map(|family| format!("family == {family}"));
@@ -94,12 +94,12 @@ pub(super) fn length_filter() -> CString {
     text(format!("({}) && {}", families.join(" || "), protocols.join(" && ")))
 }
 
-/// The texts above have no byte of 0.
+/// The texts above contain no zero byte.
 fn text(filter: String) -> CString {
     CString::new(filter).unwrap_or_default()
 }
 
-/// Reads samples of these tracepoints by the offsets of this kernel.
+/// Decodes samples of these tracepoints by the offsets of this kernel.
 pub(super) struct DatagramDecoder {
     lookups: [LookupFields; 2],
     lengths: [LengthFields; 2],
@@ -124,10 +124,10 @@ struct LengthFields {
 }
 
 impl DatagramDecoder {
-    /// From the descriptions of [`TRACEPOINTS`].
+    /// Builds the decoder from the descriptions of [`TRACEPOINTS`].
     ///
     /// # Errors
-    /// In words, if a field is missing or has another size than it should.
+    /// A sentence, if a field is missing or has an unexpected size.
     pub(super) fn new(tracepoints: &[Tracepoint]) -> Result<Self, String> {
         let [v4, v6, send, receive] = tracepoints else { return Err("tracepoints are missing".to_owned()) };
         Ok(Self {
@@ -136,14 +136,14 @@ impl DatagramDecoder {
         })
     }
 
-    /// The numbers of the tracepoints, each with its filter.
+    /// The ids of the tracepoints, each with its filter.
     pub(super) fn filtered(&self) -> [(u16, CString); 4] {
         let [v4, v6] = self.lookups.each_ref().map(|fields| (fields.id, lookup_filter(&[])));
         let [send, receive] = self.lengths.each_ref().map(|fields| (fields.id, length_filter()));
         [v4, v6, send, receive]
     }
 
-    /// Understands a sample; none for what is of no interest.
+    /// Decodes a sample; `None` if it is not needed.
     pub(super) fn decode(&self, thread: u32, raw: &[u8]) -> Option<What> {
         let id = u16_at(raw, 0)?;
         if let Some(fields) = self.lookups.iter().find(|fields| fields.id == id) {
@@ -166,7 +166,7 @@ impl LookupFields {
     }
 
     fn decode(&self, thread: u32, raw: &[u8]) -> Option<Routed> {
-        // What an interrupt sends, an answer to a ping say, is no process's.
+        // Packets sent in an interrupt, such as an answer to a ping, belong to no process.
         (!is_in_interrupt(raw, self.flags)?).then_some(())?;
         let end = |at: usize| Some((address(raw, self.addresses[at])?, u16_at(raw, self.ports[at].offset)?));
         let protocol = u16::from(*raw.get(self.protocol.offset)?);
@@ -189,7 +189,7 @@ impl LengthFields {
 
     fn decode(&self, thread: u32, is_sent: bool, raw: &[u8]) -> Option<Transferred> {
         (!is_in_interrupt(raw, self.flags)?).then_some(())?;
-        // What was only peeked at will be received once more; a negative number is an error.
+        // Data that was only peeked at will be received again; a negative number is an error.
         let is_peek = !is_sent && u32_at(raw, self.call_flags.offset)? & libc::MSG_PEEK as u32 != 0;
         let bytes = u32_at(raw, self.bytes.offset)?.cast_signed();
         let bytes = u64::try_from(bytes).ok().filter(|_| !is_peek)?;

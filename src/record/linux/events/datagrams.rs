@@ -1,4 +1,4 @@
-//! Everything that the events tell of sockets other than TCP's, behind one door.
+//! All events of sockets other than TCP, behind one interface.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub(super) struct Datagrams {
     flows: OtherFlows,
 }
 
-/// The name of the source, and what it gives and lacks.
+/// The name of the source, what it provides, and what is missing without it.
 const NAME: &str = "datagram-events";
 const GIVES: &str = "the process of UDP sockets that live between two ticks and send; process, remote and \
     bytes of raw, ping, packet and UDP-Lite sockets; not traffic through shared memory (PACKET_MMAP, \
@@ -30,14 +30,14 @@ const GIVES: &str = "the process of UDP sockets that live between two ticks and 
 const LACKS: &str = "UDP sockets that live between two ticks have no process; raw, ping, packet and \
     UDP-Lite sockets have no bytes";
 
-/// Where the lookups are in each ring, and which ports are left out of them.
+/// The positions of the lookup tracepoints in each ring, and the ports excluded from them.
 #[derive(Debug, Default)]
 pub(super) struct Lookups {
     places: Vec<usize>,
     left_out: usize,
 }
 
-/// Adds the tracepoints to the rings of all CPUs; tells how that went.
+/// Adds the tracepoints to the rings of all CPUs, and reports the outcome.
 pub(super) fn open(rings: &mut [Ring], cpus: &[i32]) -> (Option<DatagramDecoder>, Lookups, SourceReport) {
     match add(rings, cpus) {
         Ok((decoder, lookups)) => (Some(decoder), lookups, ran(NAME, GIVES)),
@@ -45,7 +45,7 @@ pub(super) fn open(rings: &mut [Ring], cpus: &[i32]) -> (Option<DatagramDecoder>
     }
 }
 
-/// The report where there are no rings.
+/// The report if there are no rings.
 pub(super) fn unavailable(reason: &str) -> SourceReport {
     missing(NAME, reason, LACKS)
 }
@@ -58,7 +58,7 @@ fn add(rings: &mut [Ring], cpus: &[i32]) -> Result<(DatagramDecoder, Lookups), S
         let places: Vec<usize> = added
             .collect::<std::io::Result<_>>()
             .map_err(|e| format!("the kernel refused its events: {e}"))?;
-        // The lookups come first, and have the same places in every ring.
+        // The lookups come first, at the same positions in every ring.
         lookups.places = places[..2].to_vec();
     }
     Ok((decoder, lookups))
@@ -69,7 +69,7 @@ fn read() -> Result<Vec<Tracepoint>, String> {
 }
 
 impl Lookups {
-    /// Has the kernel leave out what is sent from these ports, to which some may have been added.
+    /// Excludes these ports from the kernel's lookups, if some were added.
     pub(super) fn leave_out(&mut self, ports: &[u16], rings: &[Ring]) {
         if ports.len() == self.left_out {
             return;
@@ -78,14 +78,14 @@ impl Lookups {
         let filter = datagram_events::lookup_filter(ports);
         for (ring, place) in rings.iter().flat_map(|ring| self.places.iter().map(move |place| (ring, *place)))
         {
-            // With the filter that it has, it goes on.
+            // If this fails, the present filter stays in effect.
             let _ = ring.filter(place, &filter);
         }
     }
 }
 
 impl Datagrams {
-    /// Takes an event; events must come in the order of time.
+    /// Adds an event; events must be in time order.
     pub(super) fn event(
         &mut self,
         event: &KernelEvent,
@@ -96,22 +96,22 @@ impl Datagrams {
         self.flows.event(event, who);
     }
 
-    /// Takes the notice of a closing UDP socket.
+    /// Adds the notification of a closing UDP socket.
     pub(super) fn closing(&mut self, now_ns: u64, closing: Closing) {
         self.udp.closing(now_ns, closing);
     }
 
-    /// The ends of UDP sockets.
+    /// The ends of UDP sockets since the last call.
     pub(super) fn take(&mut self, now_ns: u64, interval_ns: u64) -> Vec<SocketEvent> {
         self.udp.take(now_ns, interval_ns)
     }
 
-    /// Ports whose lookups are not wanted any more.
+    /// Ports whose lookups are no longer wanted.
     pub(super) fn busy_ports(&self) -> &[u16] {
         self.udp.busy_ports()
     }
 
-    /// Says in a report what was left out.
+    /// Adds what was excluded to a report.
     pub(super) fn complete(&self, mut report: SourceReport) -> SourceReport {
         let mut lacks = Vec::new();
         if let ports @ [_, ..] = self.udp.busy_ports() {
@@ -129,8 +129,8 @@ impl Datagrams {
 }
 
 impl Events {
-    /// Fills in what the events tell of a snapshot's raw, ping, packet and UDP-Lite sockets, and gives
-    /// the rows of those that are in no snapshot.
+    /// Completes a snapshot's raw, ping, packet and UDP-Lite sockets with what the events tell, and
+    /// returns the rows of sockets that are in no snapshot.
     pub(in super::super) fn other_sockets(&self, snapshot: &mut [Row], tick: &Tick) -> Vec<Row> {
         let mut state = self.shared.state();
         let made = state.datagrams.flows.settle(snapshot, tick.moment);

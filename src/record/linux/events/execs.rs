@@ -1,11 +1,11 @@
-//! Command lines of programs that may live for less than a millisecond: taken at the moment of their exec.
+//! Command lines of programs that may run for less than a millisecond, read at the moment of their exec.
 //!
-//! The perf rings know name and executable of every program, but not its arguments, and by the time that a
-//! ring is read the program may be gone. A program in the kernel tells them, and wakes this thread for what
-//! it has not seen before: an executable, of which it takes hold, or a network namespace. Where no such
-//! program may be loaded, the kernel's process connector tells of each exec, and the thread reads
-//! `/proc/PID/cmdline`; with real-time priority where that is allowed, because at normal priority every
-//! second program is gone before its turn.
+//! The perf rings have the name and executable of every program but not its arguments, and by the
+//! time a ring is read the program may be gone. An eBPF program reports the arguments, and wakes
+//! this thread for anything not seen before: an executable, which it opens, or a network namespace.
+//! Where eBPF is not allowed, the kernel's process connector reports each exec, and the thread
+//! reads `/proc/PID/cmdline`. It does so with real-time priority if allowed, because at normal
+//! priority every second program is gone before its turn.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -28,19 +28,19 @@ const PROCESS_VALUE: u32 = 1;
 const LISTEN: u32 = 1;
 const EXEC: u32 = 2;
 
-/// Longest command line that is kept, in bytes.
+/// Maximum length of a command line, in bytes.
 const CMDLINE_BYTES: u64 = 4096;
 
-/// Most programs remembered at once; an attacker may start any number.
+/// Maximum number of remembered programs; an attacker may start any number.
 const MOST_PROGRAMS: usize = 16 * 1024;
 
-/// Most execs that are taken before the first of them is looked at.
+/// Maximum number of execs that are received before the first of them is processed.
 const MOST_AT_ONCE: usize = 64;
 
-/// Most execs of one process id that are remembered.
+/// Maximum number of remembered execs per process id.
 const MOST_OF_ONE: usize = 64;
 
-/// Most executables of which the kernel need not tell at once.
+/// Maximum number of executables that the kernel need not report at once.
 const MOST_FILES: usize = 8192;
 
 /// A program at the moment of its start.
@@ -50,7 +50,7 @@ pub(super) struct Exec {
     pub(super) time_ns: u64,
     pub(super) cmdline: Option<String>,
     pub(super) uid: u32,
-    /// What `/proc` said to be its executable; if it ran another program at once, that one's.
+    /// Its executable according to `/proc`; if it ran another program at once, that one's.
     pub(super) executable: Option<Arc<Executable>>,
 }
 
@@ -59,35 +59,35 @@ pub(super) struct Exec {
 struct Latest {
     /// The oldest first.
     execs: Vec<Exec>,
-    /// When the last one happened for which there was no room any more; 0 for none.
+    /// When the last exec was dropped for lack of room; 0 for never.
     dropped_ns: u64,
 }
 
-/// The last exec of every process, as far as it was caught.
+/// The last execs of every process that were caught.
 pub(super) struct Execs {
     hashes: Arc<Hashes>,
-    /// Whoever enters namespaces that are new: a program in one may end before a tick.
+    /// Reports processes that enter new namespaces: a program in one may end before a tick.
     watch: Watch,
     latest: Mutex<HashMap<u32, Latest>>,
     probe: Option<Mutex<Probe>>,
-    /// Execs that the program in the kernel could not tell of.
+    /// Execs that the eBPF program could not report.
     lost: AtomicU64,
-    /// The thread ends when this is closed: one that looked now and then would cost a quiet host more.
+    /// Closing this ends the thread; polling a flag would cost a quiet host more.
     running: Mutex<Option<PipeWriter>>,
 }
 
-/// What the program in the kernel tells, and the executables that it need not wake anyone for.
+/// The eBPF program, and the executables for which it need not wake anyone.
 struct Probe {
     probe: ExecProbe,
     files: HashMap<FileKey, Arc<Executable>>,
 }
 
 impl Execs {
-    /// Starts the thread; it ends by [`Execs::end`].
+    /// Starts the thread; [`Execs::end`] ends it.
     ///
     /// # Errors
-    /// What the system said, where there is no program in the kernel: a kernel without the connector, or a
-    /// namespace without it.
+    /// The system's error if there is no eBPF program: a kernel or a namespace without the
+    /// connector.
     pub(super) fn start(
         hashes: Arc<Hashes>,
         watch: Watch,
@@ -121,7 +121,7 @@ impl Execs {
         *self.running.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// The first exec of a process from a moment on, up to another.
+    /// The first exec of a process from one moment up to another.
     pub(super) fn of(&self, pid: u32, since_ns: u64, until_ns: u64) -> Option<Exec> {
         let latest = self.latest();
         let Latest { execs, dropped_ns } = latest.get(&pid)?;
@@ -133,17 +133,17 @@ impl Execs {
         (exec.time_ns <= until_ns).then(|| exec.clone())
     }
 
-    /// Whether every exec is told, so that one cannot be taken for another that was missed.
+    /// Whether every exec is reported, so that none can be confused with a missed one.
     pub(super) fn are_all_told(&self) -> bool {
         self.probe.is_some() && self.lost() == 0
     }
 
-    /// Execs that were not told, though a program in the kernel should have.
+    /// Execs that the eBPF program should have reported but did not.
     pub(super) fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
     }
 
-    /// Takes what the kernel has told without waking anyone.
+    /// Reads what the kernel has reported without waking anyone.
     pub(super) fn catch_up(&self) {
         let Some(probe) = &self.probe else { return };
         let mut probe = probe.lock().unwrap_or_else(PoisonError::into_inner);
@@ -153,7 +153,7 @@ impl Execs {
         self.lost.store(probe.probe.lost(), Ordering::Relaxed);
     }
 
-    /// Forgets what happened before a moment.
+    /// Forgets execs before a moment.
     pub(super) fn forget_before(&self, time_ns: u64) {
         self.latest().retain(|_, Latest { execs, .. }| {
             execs.retain(|exec| exec.time_ns >= time_ns);
@@ -187,11 +187,11 @@ impl Execs {
                 let read: Vec<_> = told
                     .iter()
                     .enumerate()
-                    // Of one that ran several programs in a row, `/proc` knows the last.
+                    // If it ran several programs in a row, `/proc` has the last.
                     .filter(|(index, (pid, _))| !told[index + 1..].iter().any(|(later, _)| later == pid))
                     .filter_map(|(_, (pid, time_ns))| Some((*pid, self.read(*pid, *time_ns)?)))
                     .collect();
-                // It may have run another while it was read.
+                // It may have run another program while it was read.
                 told = receive(source, &mut buffer);
                 for (pid, exec) in read {
                     if !told.iter().any(|(later, _)| *later == pid) {
@@ -202,7 +202,7 @@ impl Execs {
         }
     }
 
-    /// A process runs another program, says the connector.
+    /// Handles an exec reported by the connector.
     fn read(&self, pid: u32, time_ns: u64) -> Option<Exec> {
         if let Ok(netns) = self.hashes.proc().netns(pid) {
             self.watch.notice(Entered { pid, thread: pid, netns });
@@ -212,14 +212,14 @@ impl Execs {
         Some(Exec { time_ns, cmdline: Some(cmdline), uid, executable })
     }
 
-    /// A process runs another program, says the program in the kernel.
+    /// Handles an exec reported by the eBPF program.
     fn note_started(&self, probe: &mut Probe, started: Started) {
         let Started { time_ns, pid, uid, netns, file, .. } = started;
         self.watch.notice(Entered { pid, thread: pid, netns: netns.into() });
         probe.probe.know_netns(netns);
         let executable = probe.files.get(&file).cloned().or_else(|| {
             let executable = self.hashes.meet(pid)?;
-            // It may be gone already, and another one be there.
+            // It may already be gone, and the file replaced.
             let number = u64::from_ne_bytes(message::piece(&file, 8)?);
             (executable.inode() == number).then_some(())?;
             if probe.files.len() >= MOST_FILES {
@@ -251,7 +251,7 @@ impl Execs {
     }
 }
 
-/// Processes and moments of the execs that the connector has told since.
+/// Processes and times of the execs that the connector has reported since.
 fn receive(source: RawFd, buffer: &mut [u8]) -> Vec<(u32, u64)> {
     let mut told = Vec::new();
     loop {
@@ -266,17 +266,17 @@ fn receive(source: RawFd, buffer: &mut [u8]) -> Vec<(u32, u64)> {
     }
 }
 
-/// The arguments separated by spaces, and the user, to whom the file belongs.
+/// The arguments separated by spaces, and the owner of the process.
 fn read_cmdline(pid: u32) -> io::Result<(String, u32)> {
     let file = File::open(format!("/proc/{pid}/cmdline"))?;
     let mut bytes = Vec::new();
     (&file).take(CMDLINE_BYTES).read_to_end(&mut bytes)?;
-    // Gone already: the kernel gives an empty file for a process without memory.
+    // Gone already: for a process without memory the kernel returns an empty file.
     let cmdline = cmdline(bytes).ok_or(io::ErrorKind::NotFound)?;
     Ok((cmdline, file.metadata()?.uid()))
 }
 
-/// Arguments, each of which ends with a zero, separated by spaces; none if there are none.
+/// The zero-terminated arguments separated by spaces; `None` if there are none.
 fn cmdline(mut bytes: Vec<u8>) -> Option<String> {
     let end = bytes.iter().rposition(|byte| *byte != 0)? + 1;
     bytes.truncate(end);
@@ -284,7 +284,7 @@ fn cmdline(mut bytes: Vec<u8>) -> Option<String> {
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Process and moment of an exec: after `struct cn_msg` (20 bytes) comes `struct proc_event`.
+/// Process and time of an exec: `struct cn_msg` (20 bytes) is followed by `struct proc_event`.
 fn exec_event(payload: &[u8]) -> Option<(u32, u64)> {
     let index = message::u32_at(payload, 0)?;
     let event = payload.get(20..)?;
@@ -303,10 +303,10 @@ fn subscribe() -> io::Result<OwnedFd> {
     if fd < 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: the descriptor was just opened and belongs to no one else.
+    // SAFETY: the descriptor was just opened and nothing else owns it.
     let socket = unsafe { OwnedFd::from_raw_fd(fd) };
     super::closings::bind(fd, PROCESS_INDEX)?;
-    // A message header, `struct cn_msg`, and `struct proc_input`: only execs, please.
+    // A message header, `struct cn_msg`, and `struct proc_input` that requests only execs.
     let mut request = Vec::with_capacity(44);
     for word in [44, u32::from(libc::NLMSG_DONE as u16), 0, 0] {
         request.extend(word.to_ne_bytes());
@@ -321,7 +321,7 @@ fn subscribe() -> io::Result<OwnedFd> {
     if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(socket) }
 }
 
-/// The lowest real-time priority, if it may be had; else nothing changes.
+/// Requests the lowest real-time priority; without permission nothing changes.
 fn ask_for_priority() {
     let parameters = libc::sched_param { sched_priority: 1 };
     // SAFETY: 0 is the calling thread, and the parameters are valid.
@@ -366,7 +366,7 @@ mod tests {
         assert_eq!(found(0, 70), None);
     }
 
-    /// Programs that all get the same process id, faster than anyone asks.
+    /// Programs that all get the same process id, faster than they are queried.
     #[test]
     fn an_exec_that_had_to_give_way_is_not_taken_for_the_next_one() {
         let proc = Proc::new("/proc");

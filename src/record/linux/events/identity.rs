@@ -1,4 +1,4 @@
-//! Who did something to a socket, as it was at that moment: what a process does later changes nothing.
+//! The process behind a socket event, as it was at that moment: later changes have no effect.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -6,8 +6,8 @@ use super::super::hashes::{Executable, Hashes};
 use super::execs::Exec;
 use crate::capture::{Owner, OwnerSource};
 
-/// The facts of a process at one moment. What is told of it later (the hash of its executable, the command
-/// line of an exec whose record came late) is filled in.
+/// The facts of a process at one moment. Facts that arrive later (the executable's hash, a late
+/// exec's command line) are filled in.
 #[derive(Debug)]
 pub(super) struct Identity(Mutex<Facts>);
 
@@ -18,14 +18,14 @@ struct Facts {
     awaited: Option<AwaitedExec>,
 }
 
-/// The exec by which a program began, if it has not been told yet.
+/// The exec that started a program, if it is not reported yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct AwaitedExec {
     pub(super) pid: u32,
-    /// When it happened, and when the process did something, monotonic, ns: a later exec is another.
+    /// When it happened, and when the process acted, monotonic, ns: a later exec is another one.
     pub(super) since_ns: u64,
     pub(super) until_ns: u64,
-    /// The executable's number in its file system, as the kernel told it.
+    /// The executable's inode number, as reported by the kernel.
     pub(super) exe_inode: Option<u64>,
 }
 
@@ -41,18 +41,18 @@ impl Identity {
         Self(Mutex::new(Facts { owner, executable, awaited: None }))
     }
 
-    /// The same, of which the exec has not been told yet.
+    /// The same, with an exec that is not reported yet.
     pub(super) fn awaiting(self, awaited: Option<AwaitedExec>) -> Self {
         self.facts().awaited = awaited;
         self
     }
 
-    /// The facts as they are known.
+    /// The facts known so far.
     pub(super) fn owner(&self) -> Arc<Owner> {
         Arc::clone(&self.facts().owner)
     }
 
-    /// The facts, with the hash of the executable if that is known by now.
+    /// The facts, with the executable's hash if it is known by now.
     pub(super) fn complete(&self, hashes: &Hashes) -> Arc<Owner> {
         let mut facts = self.facts();
         let Facts { owner, executable, .. } = &mut *facts;
@@ -60,7 +60,7 @@ impl Identity {
         Arc::clone(owner)
     }
 
-    /// Adds what an exec tells that was awaited, if it can be found by now.
+    /// Adds an awaited exec's facts if they are available by now.
     pub(super) fn take_exec(&self, find: impl FnOnce(AwaitedExec) -> Option<Exec>) {
         let mut facts = self.facts();
         let Some(awaited) = facts.awaited else { return };
@@ -77,7 +77,7 @@ impl Identity {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds the container of the socket's cgroup where the process's own is not known.
+    /// Adds the container of the socket's cgroup if the process's own is unknown.
     pub(super) fn add_container(&self, container: impl FnOnce() -> Option<String>) {
         let mut facts = self.facts();
         if facts.owner.container.is_none()
@@ -87,13 +87,13 @@ impl Identity {
         }
     }
 
-    /// Whether the hash of the executable may still become known.
+    /// Whether the executable's hash may still become known.
     pub(super) fn awaits_hash(&self) -> bool {
         self.facts().executable.as_ref().is_some_and(|executable| executable.is_pending())
     }
 
-    /// Whether it is a thread of the kernel, which has a name and no executable: it may close what a process
-    /// has left behind.
+    /// Whether it is a kernel thread, which has a name and no executable: it may close sockets that
+    /// a process has left behind.
     pub(super) fn is_of_kernel(&self) -> bool {
         let owner = self.owner();
         owner.process_name.is_some() && owner.exe.is_none() && owner.cmdline.is_none()
@@ -110,12 +110,12 @@ impl Attribution {
         Self { identity: Arc::clone(identity), source }
     }
 
-    /// Whether this was seen, and not concluded from who listens.
+    /// Whether it was observed rather than inferred from the listener.
     pub(super) fn is_seen(&self) -> bool {
         self.source != OwnerSource::Listener
     }
 
-    /// Whether it is the same program of the same process.
+    /// Whether it is the same program in the same process.
     pub(super) fn is_like(&self, owner: &Owner) -> bool {
         let own = self.identity.owner();
         (own.pid, &own.process_name, &own.exe) == (owner.pid, &owner.process_name, &owner.exe)

@@ -1,4 +1,4 @@
-//! A record of the perf ring, understood: what happened, when, in whose context.
+//! Decodes a record of the perf ring: what happened, when, in which process's context.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -10,32 +10,32 @@ use super::datagram_events::{DatagramDecoder, Routed, Transferred};
 use super::tracefs::{Field, Tracepoint};
 use crate::capture::{Counters, TcpState};
 
-/// The tracepoints that are understood.
+/// The tracepoints that are decoded.
 pub(super) const STATE: &str = "sock/inet_sock_set_state";
 pub(super) const DESTROY: &str = "tcp/tcp_destroy_sock";
 pub(super) const MOVED: &str = "cgroup/cgroup_attach_task";
 
-/// The number of the hierarchy of cgroup2.
+/// The hierarchy number of cgroup2.
 const UNIFIED_HIERARCHY: u32 = 0;
 
-/// Something that the kernel told.
+/// An event reported by the kernel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct KernelEvent {
     /// Monotonic clock, ns.
     pub(super) time_ns: u64,
-    /// Process in whose context it happened, or that it is about.
+    /// Process in whose context it happened, or that it concerns.
     pub(super) pid: u32,
-    /// What is known of the process at that moment.
+    /// Known facts of the process at that moment.
     pub(super) actor: Option<Actor>,
     pub(super) what: What,
 }
 
-/// A process at the moment in which it did something to a socket.
+/// A process at the moment when it acted on a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Actor {
     /// Effective user.
     pub(super) uid: u32,
-    /// Inode of the cgroup2 folder that it is in.
+    /// Inode of its cgroup2 folder.
     pub(super) cgroup_id: u64,
 }
 
@@ -44,22 +44,22 @@ pub(super) struct Actor {
 pub(super) enum What {
     /// A TCP socket changed its state.
     State(StateChange),
-    /// A TCP socket ceased to be; the kernel's address of it may be used again.
+    /// A TCP socket was destroyed; the kernel may reuse its address.
     Destroyed { socket: u64, cookie: u64, in_interrupt: bool },
-    /// A process looked up the way for what it sends over another protocol than TCP.
+    /// A process looked up the route for a packet of a protocol other than TCP.
     Routed(Routed),
     /// A process sent or received through a raw, ping, packet or UDP-Lite socket.
     Transferred(Transferred),
-    /// A process took another name; `exec` if because it runs another program now. Names of threads
-    /// are theirs alone.
+    /// A process changed its name; `exec` if because it now runs another program. Thread names are
+    /// ignored.
     Named { name: String, exec: bool },
-    /// A process mapped a file into memory as code. The first after an exec is the executable.
+    /// A process mapped a file as code. The first one after an exec is the executable.
     Mapped { path: String, inode: u64 },
     /// A process was started by another.
     Forked { parent: u32 },
-    /// A thread of a process came into a network namespace, of this inode: born there, or by entering it.
+    /// A thread came into a network namespace with this inode, at its start or by entering it.
     Entered { netns: u64, thread: u32 },
-    /// A process was moved into a cgroup, of the newer hierarchy or of an older one.
+    /// A process was moved into a cgroup of cgroup2 or of an older hierarchy.
     Moved { path: String, is_unified: bool },
     /// A process ended.
     Exited,
@@ -70,43 +70,44 @@ pub(super) enum What {
 /// A TCP socket changed its state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct StateChange {
-    /// The kernel's address of the socket: its identity while it lives.
+    /// The kernel's address of the socket, which identifies it while it exists.
     pub(super) socket: u64,
     pub(super) from: TcpState,
     pub(super) to: TcpState,
-    /// It happened while an interrupt was served, so the process is there by accident.
+    /// It happened in an interrupt, so the process is unrelated.
     pub(super) in_interrupt: bool,
     pub(super) local: (IpAddr, u16),
     pub(super) remote: (IpAddr, u16),
-    /// What only a program in the kernel can see.
+    /// Facts that only an eBPF program can see.
     pub(super) facts: Option<SocketFacts>,
 }
 
 impl StateChange {
-    /// Whether the process did it: whoever connects, and whoever closes, does so itself. Everything that
-    /// happens while an interrupt is served, the whole accepting side among it, happens to whoever runs.
+    /// Whether the process itself caused it: connecting and closing happen in the context of the
+    /// process. Everything in an interrupt, which includes the whole accepting side, happens in the
+    /// context of an arbitrary process.
     pub(super) fn is_by_process(&self) -> bool {
         self.to == TcpState::SynSent || (!self.in_interrupt && self.from != TcpState::Listen)
     }
 }
 
-/// What a socket is beside its addresses.
+/// Facts of a socket other than its addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct SocketFacts {
     pub(super) cookie: u64,
     /// Inode of the network namespace.
     pub(super) netns: u64,
-    /// The final counters, when it is closed.
+    /// The final counters, once it is closed.
     pub(super) counters: Option<Counters>,
 }
 
-/// Reads records by the offsets of this kernel.
+/// Decodes records by the offsets of this kernel.
 #[derive(Default)]
 pub(super) struct Decoder {
     state: Option<StateFields>,
     destroy: Option<DestroyFields>,
     moved: Option<MovedFields>,
-    /// None if those tracepoints cannot be had.
+    /// `None` if those tracepoints are unavailable.
     pub(super) datagrams: Option<DatagramDecoder>,
 }
 
@@ -137,18 +138,18 @@ struct StateFields {
     daddr: Field,
 }
 
-/// Bytes that every record but a sample ends with: process and thread, time, CPU.
+/// Bytes at the end of every record except a sample: process and thread, time, CPU.
 const SAMPLE_ID_BYTES: usize = 24;
 
-/// Bits of `common_flags` that stand for a hardware or a software interrupt.
+/// Bits of `common_flags` that mark a hardware or a software interrupt.
 const IN_INTERRUPT: u8 = 0x08 | 0x10;
 
 impl Decoder {
-    /// Understands the samples of one more tracepoint from now on.
+    /// Adds another tracepoint whose samples are decoded from now on.
     ///
     /// # Errors
-    /// In words, if a field is missing or has another size than it should, or if nobody knows the
-    /// tracepoint.
+    /// A sentence, if a field is missing or has an unexpected size, or if the tracepoint is
+    /// unknown.
     pub(super) fn add(&mut self, name: &str, tracepoint: &Tracepoint) -> Result<(), String> {
         match name {
             STATE => self.state = Some(StateFields::new(tracepoint)?),
@@ -159,7 +160,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// Understands a record; none for what is of no interest.
+    /// Decodes a record; `None` if it is not needed.
     pub(super) fn decode(&self, kind: u32, misc: u16, body: &[u8]) -> Option<KernelEvent> {
         match kind {
             perf::PERF_RECORD_SAMPLE => self.sample(body),
@@ -177,13 +178,13 @@ impl Decoder {
             }
             perf::PERF_RECORD_FORK => {
                 let (pid, parent, tid) = (u32_at(body, 0)?, u32_at(body, 4)?, u32_at(body, 8)?);
-                // A new thread is a fork too, and of no interest.
+                // A new thread is a fork too, and is ignored.
                 (pid == tid).then_some(())?;
                 about(body, pid, What::Forked { parent })
             }
             perf::PERF_RECORD_NAMESPACES => {
-                // A number of namespaces, then device and inode of each; that of the network is the
-                // first.
+                // The number of namespaces, then device and inode of each; the network namespace is
+                // the first.
                 let (pid, thread, count) = (u32_at(body, 0)?, u32_at(body, 4)?, u64_at(body, 8)?);
                 (count > u64::from(perf::NET_NS_INDEX)).then_some(())?;
                 about(body, pid, What::Entered { netns: u64_at(body, 24)?, thread })
@@ -230,7 +231,7 @@ impl MovedFields {
 
     /// The process that was moved, which is not the one that moves it.
     fn decode(&self, raw: &[u8]) -> Option<(u32, What)> {
-        // Place and length of a text, in one number.
+        // Offset and length of a text in one number.
         let place = u32_at(raw, self.path.offset)?;
         let (start, length) = ((place & 0xffff) as usize, (place >> 16) as usize);
         let path = text(raw.get(start..start.checked_add(length)?)?);
@@ -293,7 +294,7 @@ pub(super) fn is_in_interrupt(raw: &[u8], flags: Field) -> Option<bool> {
     Some(raw.get(flags.offset)? & IN_INTERRUPT != 0)
 }
 
-/// An event of a record that is no sample: its time lies in the trailer.
+/// An event from a record other than a sample: its time is in the trailer.
 fn about(body: &[u8], pid: u32, what: What) -> Option<KernelEvent> {
     let time_ns = u64_at(body, body.len().checked_sub(SAMPLE_ID_BYTES - 8)?)?;
     Some(KernelEvent { time_ns, pid, actor: None, what })

@@ -1,6 +1,6 @@
-//! The kernel's own description of its types (BTF): where a field lies in a structure of this kernel.
+//! The kernel's type information (BTF): offsets of fields in this kernel's structures.
 //!
-//! Format: `Documentation/bpf/btf.rst` of Linux. The text comes from the kernel, but its lengths are
+//! Format: Linux `Documentation/bpf/btf.rst`. The data comes from the kernel, but its lengths are
 //! checked all the same.
 
 use std::fs;
@@ -8,34 +8,34 @@ use std::io;
 
 use super::super::super::message::{u16_at, u32_at};
 
-/// Where the kernel describes itself.
+/// Path of the kernel's type information.
 const PATH: &str = "/sys/kernel/btf/vmlinux";
 
 const MAGIC: u16 = 0xEB9F;
 
-/// Kinds of types that are looked at.
+/// The kinds of types that are used.
 const STRUCT: u32 = 4;
 const UNION: u32 = 5;
 const TYPEDEF: u32 = 8;
-/// Kinds that only stand for another type: typedef, volatile, const, restrict, type tag.
+/// Kinds that refer to another type: typedef, volatile, const, restrict, type tag.
 const STANDS_FOR_ANOTHER: [u32; 5] = [8, 9, 10, 11, 18];
 
-/// Most anonymous structures within each other that are followed.
+/// Maximum nesting of anonymous structures that is followed.
 const MOST_NESTED: usize = 8;
 
 /// The types of the running kernel.
 pub(super) struct Btf {
     bytes: Vec<u8>,
-    /// Where the description of each type begins; type 0 is void.
+    /// Where each type's description begins; type 0 is void.
     types: Vec<usize>,
     strings: usize,
 }
 
 impl Btf {
-    /// Reads the description of the running kernel.
+    /// Reads the type information of the running kernel.
     ///
     /// # Errors
-    /// What the system said; a kernel that was built without it has none.
+    /// The system's error; a kernel built without BTF has none.
     pub(super) fn read() -> io::Result<Self> {
         Self::parse(fs::read(PATH)?).ok_or_else(|| io::Error::other("its BTF is not understood"))
     }
@@ -56,12 +56,12 @@ impl Btf {
         Some(Self { bytes, types, strings })
     }
 
-    /// Number of the typedef of this name.
+    /// The id of the typedef with this name.
     pub(super) fn typedef(&self, name: &str) -> Option<u32> {
         self.find(name, TYPEDEF)
     }
 
-    /// Offset of a field in bytes, also of one within an unnamed structure or of another
+    /// Offset of a field in bytes; also of one in an anonymous or named inner structure
     /// (`sk_lock.owned`).
     pub(super) fn offset(&self, structure: &str, path: &str) -> Option<i16> {
         let mut id = self.find(structure, STRUCT)?;
@@ -80,7 +80,7 @@ impl Btf {
         u32::try_from(index).ok()
     }
 
-    /// Offset in bytes and type of a field.
+    /// A field's offset in bytes, and its type.
     fn field(&self, id: u32, name: &str, depth: usize) -> Option<(u32, u32)> {
         let at = *self.types.get(id as usize)?;
         matches!(self.kind(at)?, STRUCT | UNION).then_some(())?;
@@ -106,7 +106,7 @@ impl Btf {
         None
     }
 
-    /// The type that a typedef or qualifier stands for in the end.
+    /// The type that a typedef or qualifier finally refers to.
     fn resolve(&self, mut id: u32) -> Option<u32> {
         for _ in 0..MOST_NESTED {
             let at = *self.types.get(id as usize)?;
@@ -122,14 +122,14 @@ impl Btf {
         Some(u32_at(&self.bytes, at.checked_add(4)?)? >> 24 & 0x1f)
     }
 
-    /// The name of a type or field, whose description begins with its place among the strings.
+    /// The name of a type or field, whose description begins with an offset into the strings.
     fn name(&self, at: usize) -> Option<&[u8]> {
         let start = self.strings.checked_add(u32_at(&self.bytes, at)? as usize)?;
         self.bytes.get(start..)?.split(|byte| *byte == 0).next()
     }
 }
 
-/// Bytes that follow the twelve of each type; none for a kind that is not known.
+/// Number of bytes after the common twelve of each type; `None` for an unknown kind.
 fn extra_bytes(info: u32) -> Option<usize> {
     let count = (info & 0xffff) as usize;
     Some(match info >> 24 & 0x1f {
@@ -146,7 +146,7 @@ fn extra_bytes(info: u32) -> Option<usize> {
 mod tests {
     use super::*;
 
-    /// One structure of two fields, the second within an unnamed union, and a typedef.
+    /// A structure of two fields, the second inside an anonymous union, and a typedef.
     fn sample() -> Vec<u8> {
         let strings = b"\0sock\0a\0b\0alias\0int\0";
         let types: [&[u32]; 4] = [

@@ -1,6 +1,6 @@
-//! Machine code of the kernel's virtual machine, as far as it is needed: `linux/bpf.h`.
+//! An assembler for the eBPF instructions that are needed: `linux/bpf.h`.
 
-/// A register. The first holds results, 1 to 5 arguments; 6 to 9 survive calls; 10 is the end of the
+/// A register. 0 holds results, 1 to 5 arguments; 6 to 9 survive calls; 10 is the end of the stack
 /// frame, below which 512 bytes may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Reg(pub(super) u8);
@@ -25,7 +25,7 @@ impl Width {
     }
 }
 
-/// Functions of the kernel, by their numbers.
+/// Kernel helper functions, by number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(i32)]
 pub(super) enum Helper {
@@ -43,18 +43,18 @@ pub(super) enum Helper {
     SkcToTcpSock = 137,
 }
 
-/// How the value of a map's descriptor is understood: `BPF_PSEUDO_MAP_FD`, `BPF_PSEUDO_MAP_VALUE`.
+/// How an instruction refers to a map's descriptor: `BPF_PSEUDO_MAP_FD`, `BPF_PSEUDO_MAP_VALUE`.
 const MAP: u8 = 1;
 const MAP_VALUE: u8 = 2;
 
-/// Code as it grows, eight bytes an instruction.
+/// Code under construction, eight bytes per instruction.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Code {
     words: Vec<u64>,
 }
 
 impl Code {
-    /// The instructions, one a word.
+    /// The instructions, one per word.
     pub(super) fn words(&self) -> &[u64] {
         &self.words
     }
@@ -104,12 +104,12 @@ impl Code {
         self.push(0x62 | width.bits(), to, Reg(0), offset, value)
     }
 
-    /// `to[0] += from`, undisturbed by other CPUs.
+    /// `to[0] += from`, atomically.
     pub(super) fn add_to_memory(self, to: Reg, from: Reg) -> Self {
         self.push(0xdb, to, from, 0, 0)
     }
 
-    /// Calls a function of the kernel.
+    /// Calls a helper function.
     pub(super) fn call(self, helper: Helper) -> Self {
         self.push(0x85, Reg(0), Reg(0), 0, helper as i32)
     }
@@ -134,18 +134,18 @@ impl Code {
         self.skip_unless(0x15, register, value, then)
     }
 
-    /// Does `then` only if the register, as a number without a sign, is greater.
+    /// Does `then` only if the register, as an unsigned number, is greater.
     pub(super) fn if_greater(self, register: Reg, value: i32, then: &Self) -> Self {
         self.skip_unless(0xb5, register, value, then)
     }
 
-    /// Ends the program, or a branch of it. The kernel asks for a result, and uses none.
+    /// Ends the program or a branch of it. The kernel requires a result but does not use it.
     pub(super) fn exit(self) -> Self {
         self.set(Reg(0), 0).push(0x95, Reg(0), Reg(0), 0, 0)
     }
 
     fn skip_unless(self, jump: u8, register: Reg, value: i32, then: &Self) -> Self {
-        // A program has some hundred instructions.
+        // A program has a few hundred instructions.
         let mut code = self.push(jump, register, Reg(0), then.words.len() as i16, value);
         code.words.extend(&then.words);
         code

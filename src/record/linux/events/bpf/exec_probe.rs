@@ -1,4 +1,4 @@
-//! Programs at the moment of their start, as a small program in the kernel sees them.
+//! Programs at the moment of their start, reported by a small eBPF program.
 
 use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
 
@@ -8,13 +8,13 @@ use super::exec_program::{self, ExecLayout, ExecMaps, KEY_BYTES, MOST_KNOWN, pla
 use super::ring::Ring;
 use super::system::{self, Attached};
 
-/// Bytes of the ring, for a thousand programs.
+/// Size of the ring in bytes, for a thousand programs.
 const RING_BYTES: usize = 1 << 20;
 
-/// What identifies an executable, and changes with its content.
+/// Identifies an executable, and changes with its content.
 pub(in super::super) type FileKey = [u8; KEY_BYTES];
 
-/// A program that was just started.
+/// A program that has just started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in super::super) struct Started {
     /// Monotonic clock, ns.
@@ -25,13 +25,13 @@ pub(in super::super) struct Started {
     /// Inode of the network namespace.
     pub(in super::super) netns: u32,
     pub(in super::super) file: FileKey,
-    /// Each ends with a zero; none if they could not be read.
+    /// The arguments, each terminated by a zero; `None` if they could not be read.
     pub(in super::super) arguments: Option<Vec<u8>>,
-    /// Whether these are all.
+    /// Whether the arguments are complete.
     pub(in super::super) is_whole: bool,
 }
 
-/// The program in the kernel, and the ring that it writes to.
+/// The eBPF program, and the ring that it writes to.
 pub(in super::super) struct ExecProbe {
     ring: Ring,
     known: OwnedFd,
@@ -40,10 +40,10 @@ pub(in super::super) struct ExecProbe {
 }
 
 impl ExecProbe {
-    /// Starts the program.
+    /// Starts the eBPF program.
     ///
     /// # Errors
-    /// In words: what the kernel lacks or refuses.
+    /// A sentence: what the kernel lacks or refuses.
     pub(super) fn start(btf: &Btf) -> Result<Self, String> {
         let layout = ExecLayout::new(btf)?;
         let refused = |e: std::io::Error| e.to_string();
@@ -56,12 +56,12 @@ impl ExecProbe {
         Ok(Self { ring, known, lost, attached })
     }
 
-    /// The descriptor that can be polled: for what is new.
+    /// The descriptor to poll for new records.
     pub(in super::super) fn as_raw_fd(&self) -> RawFd {
         self.ring.as_raw_fd()
     }
 
-    /// The programs that were started since the last call.
+    /// The programs started since the last call.
     pub(in super::super) fn take(&mut self) -> Vec<Started> {
         let mut started = Vec::new();
         if self.ring.has_records() {
@@ -70,17 +70,17 @@ impl ExecProbe {
         started
     }
 
-    /// Programs so far that were not told of.
+    /// Number of programs not reported so far.
     pub(in super::super) fn lost(&self) -> u64 {
         system::counter(&self.lost).unwrap_or(0) + self.attached.missed()
     }
 
-    /// Nobody has to be woken any more because of this executable.
+    /// From now on this executable wakes nobody.
     pub(in super::super) fn know_file(&self, file: &FileKey) {
         system::remember(&self.known, file);
     }
 
-    /// Nobody has to be woken any more because of this network namespace.
+    /// From now on this network namespace wakes nobody.
     pub(in super::super) fn know_netns(&self, netns: u32) {
         system::remember(&self.known, &exec_program::netns_key(netns));
     }
@@ -131,7 +131,7 @@ mod tests {
         assert_eq!(short.uid, unsafe { libc::geteuid() });
         let netns = std::fs::metadata("/proc/self/ns/net").unwrap();
         assert_eq!(u64::from(short.netns), std::os::unix::fs::MetadataExt::ino(&netns));
-        // From now on the kernel keeps it until someone asks.
+        // From now on the kernel keeps it until the ring is read.
         probe.know_file(&short.file);
         probe.know_netns(short.netns);
     }

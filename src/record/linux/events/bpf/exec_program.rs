@@ -1,19 +1,19 @@
-//! The program that runs in the kernel at each exec: who runs what, with which arguments. It wakes the
-//! reader only for an executable or a network namespace that is new, so that a host on which the same
-//! programs start over and over costs next to nothing.
+//! The eBPF program that runs at each exec and records who runs what, with which arguments. It
+//! wakes the reader only for a new executable or network namespace, so that a host that starts the
+//! same programs over and over costs next to nothing.
 
 use std::os::fd::RawFd;
 
 use super::btf::Btf;
 use super::code::{Code, Helper, Reg, Width};
 
-/// Where things lie in a record.
+/// Offsets in a record.
 pub(super) mod place {
     pub(in super::super) const TIME: usize = 0;
     pub(in super::super) const PID: usize = 8;
     pub(in super::super) const UID: usize = 12;
     pub(in super::super) const NETNS: usize = 16;
-    /// Length of the arguments, and how much of them is in the record.
+    /// Length of the arguments, and how much of it is in the record.
     pub(in super::super) const LENGTH: usize = 24;
     pub(in super::super) const STORED: usize = 28;
     pub(in super::super) const KEY: usize = 32;
@@ -21,10 +21,10 @@ pub(super) mod place {
     pub(in super::super) const END: usize = 1024;
 }
 
-/// Bytes of what identifies an executable: device, inode, and when it was changed last.
+/// Size of an executable's key in bytes: device, inode, and time of the last change.
 pub(super) const KEY_BYTES: usize = 32;
 
-/// Most executables and namespaces that are known.
+/// Maximum number of known executables and namespaces.
 pub(super) const MOST_KNOWN: u32 = 8192;
 
 /// `BPF_RB_NO_WAKEUP`, `BPF_RB_FORCE_WAKEUP`.
@@ -40,11 +40,11 @@ const RECORD: Reg = Reg(7);
 const WAKING: Reg = Reg(9);
 const FRAME_END: Reg = Reg(10);
 
-/// The keys of the executable and of the namespace, below the end of the frame.
+/// Stack offsets of the executable's key and the namespace's key.
 const FILE_KEY: i16 = -(KEY_BYTES as i16);
 const NETNS_KEY: i16 = 2 * FILE_KEY;
 
-/// Where this kernel keeps what the program needs.
+/// Offsets in this kernel of what the program needs.
 pub(super) struct ExecLayout {
     file: i16,
     inode: i16,
@@ -65,10 +65,10 @@ pub(super) struct ExecLayout {
 }
 
 impl ExecLayout {
-    /// From the kernel's description of its types.
+    /// Builds the layout from the kernel's type information.
     ///
     /// # Errors
-    /// In words: what is not there.
+    /// A sentence: what is missing.
     pub(super) fn new(btf: &Btf) -> Result<Self, String> {
         let any = |structure: &str, fields: &[&str]| {
             let found = fields.iter().find_map(|field| btf.offset(structure, field));
@@ -103,7 +103,7 @@ impl ExecLayout {
 pub(super) struct ExecMaps {
     pub(super) ring: RawFd,
     pub(super) lost: RawFd,
-    /// What is known, by its key.
+    /// The set of known keys.
     pub(super) known: RawFd,
 }
 
@@ -111,7 +111,7 @@ pub(super) struct ExecMaps {
 pub(super) fn netns_key(netns: u32) -> [u8; KEY_BYTES] {
     let mut key = [0; KEY_BYTES];
     key[..8].copy_from_slice(&u64::from(netns).to_ne_bytes());
-    // No file was ever changed so late.
+    // No file has a change time this late.
     key[24..].copy_from_slice(&u64::MAX.to_ne_bytes());
     key
 }
@@ -134,7 +134,7 @@ pub(super) fn exec_program(layout: &ExecLayout, maps: ExecMaps) -> Code {
     arguments(facts(code, layout), layout).copy(A, RECORD).copy(B, WAKING).call(Helper::RingbufSubmit).exit()
 }
 
-/// Puts the keys together on the stack.
+/// Builds the keys on the stack.
 fn keys(code: Code, layout: &ExecLayout) -> Code {
     code.load(Width::Double, A, CONTEXT, 16)
         .load(Width::Double, A, A, layout.file)
@@ -144,7 +144,7 @@ fn keys(code: Code, layout: &ExecLayout) -> Code {
         .load(Width::Double, B, A, layout.changed_s)
         .store(Width::Double, FRAME_END, FILE_KEY + 16, B)
         .load(Width::Word, B, A, layout.changed_ns)
-        // The highest bit says whether someone has asked for it.
+        // The highest bit marks that the value was queried.
         .and(B, i32::MAX)
         .store(Width::Double, FRAME_END, FILE_KEY + 24, B)
         .load(Width::Double, A, A, layout.super_block)
@@ -164,7 +164,7 @@ fn look_up(code: Code, maps: ExecMaps, key: i16) -> Code {
     code.map(A, maps.known).copy(B, FRAME_END).add(B, key.into()).call(Helper::MapLookup)
 }
 
-/// Who, when and where.
+/// Writes process, time and user into the record.
 fn facts(code: Code, layout: &ExecLayout) -> Code {
     let mut code = code
         .call(Helper::KtimeGetNs)
@@ -189,7 +189,7 @@ fn facts(code: Code, layout: &ExecLayout) -> Code {
     code
 }
 
-/// The arguments, as many of them as have room; whoever has more is read by the reader.
+/// Copies the arguments, as many as fit; the reader reads longer ones itself.
 fn arguments(code: Code, layout: &ExecLayout) -> Code {
     let room = (place::END - place::ARGUMENTS) as i32;
     let cut = Code::default().set(B, room).set(WAKING, AT_ONCE);

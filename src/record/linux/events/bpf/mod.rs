@@ -1,11 +1,11 @@
-//! TCP sockets as two small programs in the kernel see them: who, when, and the final counters; and programs
-//! that are started, as a third one does.
+//! TCP sockets as seen by two small eBPF programs (process, time and final counters), and started
+//! programs as seen by a third one.
 //!
-//! The programs are put together here, instruction by instruction, for the layout of the running kernel,
-//! so that neither a compiler nor a prepared object is needed. They only read, and are gone when the
-//! recorder ends. Beside the tracepoints by perf they are cheaper for whoever connects, know each
-//! socket's cookie and network namespace at once and its counters before a reset clears them, and are not
-//! silenced by another program on the same tracepoint.
+//! The programs are assembled here, instruction by instruction, for the structure layout of the
+//! running kernel, so that neither a compiler nor a prebuilt object is needed. They only read, and
+//! are unloaded when the recorder ends. Compared with perf tracepoints they cost the connecting
+//! process less, know each socket's cookie and network namespace at once and its counters before a
+//! reset clears them, and are not silenced by another program on the same tracepoint.
 
 mod btf;
 mod code;
@@ -27,11 +27,11 @@ use programs::{Layout, Maps};
 use ring::Ring;
 use system::Attached;
 
-/// Bytes of the ring. Ten thousand connections a second write about 20 MB, and the ring is read every
-/// 40 ms. All of it counts as memory of the recorder from the start.
+/// Size of the ring in bytes. Ten thousand connections per second write about 20 MB, and the ring
+/// is read every 40 ms. All of it counts as the recorder's memory from the start.
 const RING_BYTES: usize = 4 << 20;
 
-/// Inode of the first PID namespace (`PROC_PID_INIT_INO`).
+/// Inode of the initial PID namespace (`PROC_PID_INIT_INO`).
 const FIRST_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
 
 /// The programs, and the ring that they write to.
@@ -43,13 +43,13 @@ pub(super) struct SocketProbe {
 }
 
 impl SocketProbe {
-    /// Starts the programs, and the one that tells of programs that are started, if the kernel has what that
-    /// takes.
+    /// Starts the programs, and the one that reports started programs if the kernel supports it.
     ///
     /// # Errors
-    /// In words: without `CAP_BPF` and `CAP_PERFMON`, on a kernel before 5.12, or on one without BTF.
+    /// A sentence: without `CAP_BPF` and `CAP_PERFMON`, on a kernel before 5.12, or on one without BTF.
     pub(super) fn start() -> Result<(Self, Option<ExecProbe>), String> {
-        // The programs give process ids of the first namespace, which elsewhere mean others.
+        // The programs report process ids of the initial namespace; in any other namespace they
+        // mean other processes.
         let own = fs::metadata("/proc/self/ns/pid").map(|facts| facts.ino()).ok();
         if own != Some(FIRST_PID_NAMESPACE) {
             return Err("the recorder runs in a PID namespace of its own".to_owned());
@@ -81,7 +81,7 @@ impl SocketProbe {
         self.ring.has_records()
     }
 
-    /// Hands every event that is there to `each`.
+    /// Passes every available event to `each`.
     pub(super) fn drain(&mut self, mut each: impl FnMut(KernelEvent)) {
         let layout = &self.layout;
         self.ring.drain(|record| {
@@ -91,8 +91,8 @@ impl SocketProbe {
         });
     }
 
-    /// Records so far for which the ring had no room, and events for which the kernel did not run the
-    /// programs.
+    /// Records so far that did not fit into the ring, and events for which the kernel did not run
+    /// the programs.
     pub(super) fn lost(&self) -> u64 {
         let missed: u64 = self.attached.iter().map(Attached::missed).sum();
         system::counter(&self.lost).unwrap_or(0) + missed

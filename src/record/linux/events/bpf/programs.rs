@@ -1,12 +1,12 @@
-//! The two programs that run in the kernel: at each change of a TCP socket's state, and at its end.
-//! Each writes one record.
+//! The two eBPF programs: one runs at each state change of a TCP socket, the other at its end. Each
+//! writes one record.
 
 use std::os::fd::RawFd;
 
 use super::btf::Btf;
 use super::code::{Code, Helper, Reg, Width};
 
-/// Where things lie in a record.
+/// Offsets in a record.
 pub(super) mod place {
     pub(in super::super) const COOKIE: usize = 0;
     pub(in super::super) const SOCKET: usize = 8;
@@ -21,12 +21,12 @@ pub(super) mod place {
     pub(in super::super) const ERROR: usize = 40;
     pub(in super::super) const SOURCE_PORT: usize = 44;
     pub(in super::super) const CGROUP: usize = 48;
-    /// The end of a record of a socket's end.
+    /// Length of a record of a socket's end.
     pub(in super::super) const HEADER_END: usize = 56;
-    /// The beginning of the kernel's own structure (`struct sock_common`), as it is.
+    /// The beginning of the kernel's own structure (`struct sock_common`), copied as is.
     pub(in super::super) const COMMON: usize = 56;
     pub(in super::super) const COMMON_END: usize = 168;
-    /// Only where the socket is closed.
+    /// Only if the socket is closed.
     pub(in super::super) const BYTES_RECEIVED: usize = 168;
     pub(in super::super) const BYTES_SENT: usize = 176;
     pub(in super::super) const BYTES_RETRANSMITTED: usize = 184;
@@ -41,7 +41,7 @@ pub(super) mod place {
 pub(super) const STATE: u8 = 1;
 pub(super) const DESTROYED: u8 = 2;
 
-/// The record is put together here, below the end of the frame.
+/// Stack offset at which the record is built.
 const FRAME: i16 = -(place::END as i16);
 
 const TCP: i32 = libc::IPPROTO_TCP;
@@ -58,14 +58,14 @@ const IS_OWNED: Reg = Reg(8);
 const NEW_STATE: Reg = Reg(9);
 const FRAME_END: Reg = Reg(10);
 
-/// Where this kernel keeps what the programs and the reader of their records need.
+/// Offsets in this kernel of what the programs and the reader of their records need.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Layout {
     pub(super) family: i16,
     pub(super) dport: i16,
     pub(super) daddr: i16,
     pub(super) saddr: i16,
-    /// None in a kernel without IPv6.
+    /// `None` in a kernel without IPv6.
     pub(super) v6: Option<(i16, i16)>,
     pub(super) flags: i16,
     net: i16,
@@ -76,17 +76,17 @@ pub(super) struct Layout {
     sport: i16,
     cred: i16,
     euid: i16,
-    /// Source and width of each counter, and its place in the record.
+    /// Source offset and width of each counter, and its offset in the record.
     counters: Vec<(i16, Width, usize)>,
     pub(super) state_tracepoint: u32,
     pub(super) destroy_tracepoint: u32,
 }
 
 impl Layout {
-    /// From the kernel's description of its types.
+    /// Builds the layout from the kernel's type information.
     ///
     /// # Errors
-    /// In words: what is not there.
+    /// A sentence: what is missing.
     pub(super) fn new(btf: &Btf) -> Result<Self, String> {
         let offset = |structure: &str, field: &str| {
             btf.offset(structure, field).ok_or_else(|| format!("this kernel has no {structure}.{field}"))
@@ -128,7 +128,7 @@ impl Layout {
         Ok(layout)
     }
 
-    /// What is read from the part of the socket that is copied as it is must lie in it.
+    /// Checks that every field read from the copied part of the socket is inside it.
     fn check(&self) -> Result<(), String> {
         let (saddr, daddr) = self.v6.unwrap_or((0, 0));
         let ends = [
@@ -193,8 +193,9 @@ pub(super) fn destroy_program(layout: &Layout, maps: Maps) -> Code {
     output(header(code, layout, DESTROYED), maps, place::HEADER_END).exit()
 }
 
-/// Who, when and which socket. A process that works on a socket holds its lock; whatever happens to
-/// one that nobody holds, an interrupt or a timer does, and the process is there by accident.
+/// Writes process, time and socket into the record. A process that works on a socket holds its
+/// lock; anything that happens to a socket without a lock holder comes from an interrupt or a
+/// timer, and the current process is unrelated.
 fn header(code: Code, layout: &Layout, kind: u8) -> Code {
     let process = Code::default()
         .call(Helper::GetCurrentCgroupId)
@@ -225,12 +226,12 @@ fn header(code: Code, layout: &Layout, kind: u8) -> Code {
         .if_not_equal(IS_OWNED, 0, &process)
 }
 
-/// Copies so many bytes from where `C` points to a place of the record; zeros if they cannot be read.
+/// Copies bytes from the address in `C` into the record; zeros if they cannot be read.
 fn read(code: Code, to: usize, bytes: i32) -> Code {
     code.copy(A, FRAME_END).add(A, frame(to).into()).set(B, bytes).call(Helper::ProbeReadKernel)
 }
 
-/// Gives out the record, or counts it as lost.
+/// Submits the record, or counts it as lost.
 fn output(code: Code, maps: Maps, bytes: usize) -> Code {
     let lost = Code::default().map_value(A, maps.lost).set(B, 1).add_to_memory(A, B);
     code.map(A, maps.ring)
@@ -242,7 +243,7 @@ fn output(code: Code, maps: Maps, bytes: usize) -> Code {
         .if_not_equal(RESULT, 0, &lost)
 }
 
-/// A place of the record, from the end of the frame.
+/// The stack offset of an offset in the record.
 fn frame(place: usize) -> i16 {
     FRAME + place as i16
 }

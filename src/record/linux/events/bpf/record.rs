@@ -1,4 +1,4 @@
-//! What the programs in the kernel have written, understood.
+//! Decodes the records of the eBPF programs.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -8,16 +8,16 @@ use super::super::kernel_event::{Actor, KernelEvent, SocketFacts, StateChange, W
 use super::programs::{DESTROYED, Layout, STATE, place};
 use crate::capture::Counters;
 
-/// `SOCK_DONE`: the other side's FIN has come, as a bit of the socket's flags.
+/// `SOCK_DONE`: the peer's FIN has arrived, as a bit of the socket's flags.
 const HAS_FIN: u64 = 1 << 1;
 
-/// `ECONNABORTED`: someone else had the kernel close the socket (`ss --kill`).
+/// `ECONNABORTED`: another process had the kernel close the socket (`ss --kill`).
 const ABORTED: u32 = libc::ECONNABORTED as u32;
 
-/// Bytes of `tcp_sock.srtt_us` are eighths of a microsecond.
+/// `tcp_sock.srtt_us` is in eighths of a microsecond.
 const ROUND_TRIP_SHIFT: u32 = 3;
 
-/// Understands a record; none for what is not one.
+/// Decodes a record; `None` if it is invalid.
 pub(super) fn decode(layout: &Layout, record: &[u8]) -> Option<KernelEvent> {
     let by_process = *record.get(place::OWNED)? != 0;
     let socket = u64_at(record, place::SOCKET)?;
@@ -51,7 +51,7 @@ fn state_change(
         socket,
         from: tcp_state(*record.get(place::FROM)?)?,
         to: tcp_state(*record.get(place::TO)?)?,
-        // Whoever has another's socket closed holds its lock too.
+        // A process that has another's socket closed holds its lock too.
         in_interrupt: !by_process || was_aborted,
         local: (local, port(record, place::SOURCE_PORT)?),
         remote: (remote, port(common, layout.dport as usize)?),
@@ -70,7 +70,7 @@ fn addresses(layout: &Layout, common: &[u8]) -> Option<(IpAddr, IpAddr)> {
     Some((v4(layout.saddr)?, v4(layout.daddr)?))
 }
 
-/// The counters of a socket that is closed: nothing is added to them any more.
+/// The counters of a closed socket, which are final.
 fn counters(layout: &Layout, record: &[u8]) -> Option<Counters> {
     let flags = u64_at(record, place::COMMON + layout.flags as usize)?;
     let received = u64_at(record, place::BYTES_RECEIVED)?;

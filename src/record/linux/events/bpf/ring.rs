@@ -1,5 +1,4 @@
-//! The ring buffer that programs in the kernel write to, read through shared memory
-//! (`Documentation/bpf/ringbuf.rst`).
+//! The ring buffer of eBPF programs, read through shared memory (`Documentation/bpf/ringbuf.rst`).
 
 use std::io;
 use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
@@ -7,27 +6,27 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use super::system;
 
-/// Bits of a record's length: it is being written, it was given up.
+/// Flag bits in a record's length: still being written, discarded.
 const BUSY: u32 = 1 << 31;
 const DISCARDED: u32 = 1 << 30;
 
 const HEADER_BYTES: u64 = 8;
 
-/// A ring, and the memory that it shares with the kernel: a page with how far it was read, a page with
-/// how far it was written, and the records.
+/// A ring and its memory shared with the kernel: a page with the read position, a page with the
+/// write position, and the records.
 pub(super) struct Ring {
     map: OwnedFd,
     read: Mapping,
     written: Mapping,
     page_bytes: usize,
     data_bytes: usize,
-    /// A record that wraps around the end is put together here. The kernel would map everything twice, so
-    /// that none does, and count it twice as memory of the recorder.
+    /// Buffer for a record that wraps around the end. The kernel would map everything twice to
+    /// avoid that, and count it twice as the recorder's memory.
     scratch: Vec<u8>,
 }
 
 impl Ring {
-    /// Makes a ring of so many bytes, a power of two and of pages.
+    /// Creates a ring of this size, which must be a power of two and a multiple of the page size.
     pub(super) fn new(data_bytes: usize) -> io::Result<Self> {
         let map = system::new_ring(data_bytes as u32)?;
         // SAFETY: `sysconf` has no preconditions.
@@ -37,7 +36,7 @@ impl Ring {
         Ok(Self { map, read, written, page_bytes, data_bytes, scratch: Vec::new() })
     }
 
-    /// Descriptor of the map, for programs that write to it and for those who wait for them.
+    /// The map's descriptor, for the programs that write to it and for polling.
     pub(super) fn as_raw_fd(&self) -> RawFd {
         self.map.as_raw_fd()
     }
@@ -47,7 +46,7 @@ impl Ring {
         self.read.counter().load(Ordering::Relaxed) < self.written.counter().load(Ordering::Acquire)
     }
 
-    /// Hands every record that is whole to `each`.
+    /// Passes every complete record to `each`.
     pub(super) fn drain(&mut self, mut each: impl FnMut(&[u8])) {
         let end = self.written.counter().load(Ordering::Acquire);
         let mut at = self.read.counter().load(Ordering::Relaxed);
@@ -66,18 +65,18 @@ impl Ring {
         }
     }
 
-    /// Where a position of the ring lies in the mapping.
+    /// The offset in the mapping of a ring position.
     fn place(&self, position: u64) -> usize {
         (position as usize & (self.data_bytes - 1)) + self.page_bytes
     }
 
-    /// Copies a record, around the end of the ring if need be.
+    /// Copies a record, wrapping around the end of the ring if needed.
     fn copy(&mut self, position: u64, bytes: usize) {
         let start = self.place(position);
         let first = bytes.min(self.page_bytes + self.data_bytes - start);
         self.scratch.clear();
-        // SAFETY: both parts lie within the ring, which the kernel writes to again only after it is told how
-        // far it was read.
+        // SAFETY: both parts lie within the ring, which the kernel overwrites only after it is told
+        // the new read position.
         unsafe {
             let part = |at, length| std::slice::from_raw_parts(self.written.base.add(at), length);
             self.scratch.extend_from_slice(part(start, first));
@@ -85,7 +84,7 @@ impl Ring {
         }
     }
 
-    /// The length of the record whose header lies here, in bytes from the beginning of the mapping.
+    /// The length field of the record whose header is at this offset of the mapping.
     #[expect(clippy::cast_ptr_alignment, reason = "headers are aligned to eight bytes")]
     fn length_at(&self, place: usize) -> &AtomicU32 {
         // SAFETY: headers are aligned to eight bytes, and lie within the first copy of the ring.
@@ -93,14 +92,14 @@ impl Ring {
     }
 }
 
-/// Memory shared with the kernel, which begins with a counter.
+/// Memory shared with the kernel that begins with a counter.
 struct Mapping {
     base: *mut u8,
     bytes: usize,
 }
 
-// SAFETY: the mapping belongs to this value alone; the kernel's side is synchronised by the counters'
-// memory ordering.
+// SAFETY: the mapping belongs to this value alone; access is synchronized with the kernel by the
+// counters' memory ordering.
 unsafe impl Send for Mapping {}
 
 impl Mapping {
@@ -118,7 +117,7 @@ impl Mapping {
 
     #[expect(clippy::cast_ptr_alignment, reason = "a mapping is aligned to a page")]
     fn counter(&self) -> &AtomicU64 {
-        // SAFETY: the mapping begins with a page that begins with the counter, and both live as long.
+        // SAFETY: the mapping begins with a page that begins with the counter, and lives as long as `self`.
         unsafe { &*self.base.cast::<AtomicU64>() }
     }
 }

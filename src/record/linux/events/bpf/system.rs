@@ -1,4 +1,4 @@
-//! The `bpf` system call: maps, programs, and what they are attached to.
+//! The `bpf` system call: maps, programs, and attaching them.
 
 use std::io;
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
@@ -14,8 +14,8 @@ const PROG_LOAD: libc::c_int = 5;
 const INFO_BY_DESCRIPTOR: libc::c_int = 15;
 const RAW_TRACEPOINT_OPEN: libc::c_int = 17;
 
-/// What the kernel says of a program (`struct bpf_prog_info`), in words of eight bytes, and which of them
-/// is `recursion_misses`; of kernels before 5.12 it stays 0.
+/// Size of `struct bpf_prog_info` in words of eight bytes, and the index of `recursion_misses` in
+/// it, which stays 0 on kernels before 5.12.
 const INFO_WORDS: usize = 32;
 const MISSES: usize = 26;
 
@@ -28,10 +28,10 @@ const RING: u32 = 27;
 const TRACING: u32 = 26;
 const TRACE_RAW_TRACEPOINT: u32 = 23;
 
-/// Bytes for what the kernel says of a program that it refuses.
+/// Buffer size in bytes for the verifier's log.
 const LOG_BYTES: usize = 64 << 10;
 
-/// The arguments of `BPF_PROG_LOAD`, as far as they are used (`union bpf_attr`).
+/// The arguments of `BPF_PROG_LOAD` that are used (`union bpf_attr`).
 #[repr(C)]
 #[derive(Default)]
 struct LoadArguments {
@@ -56,15 +56,15 @@ struct LoadArguments {
     attach_to: u32,
 }
 
-/// A program at its tracepoint; it runs until this is dropped.
+/// A program attached to its tracepoint; it runs until this is dropped.
 pub(super) struct Attached {
     program: OwnedFd,
     _link: OwnedFd,
 }
 
 impl Attached {
-    /// How often the kernel did not run it, because it was running already on that CPU: an interrupt came
-    /// in between, say.
+    /// How often the kernel skipped the program because it was already running on that CPU, for
+    /// example when an interrupt came in between.
     pub(super) fn missed(&self) -> u64 {
         let mut info = [0_u64; INFO_WORDS];
         let descriptor_and_length = self.program.as_raw_fd() as u64 | ((size_of_val(&info) as u64) << 32);
@@ -72,23 +72,23 @@ impl Attached {
         if cfg!(target_endian = "big") {
             arguments[0] = arguments[0].rotate_left(32);
         }
-        // SAFETY: the kernel writes no more than the length into the words, which outlive the call.
+        // SAFETY: the kernel writes at most the stated length into the words, which outlive the call.
         let told = unsafe { call(INFO_BY_DESCRIPTOR, &mut arguments) };
         if told.is_ok() { info[MISSES] } else { 0 }
     }
 }
 
-/// A ring buffer of so many bytes, a power of two.
+/// Creates a ring buffer of this size, a power of two.
 pub(super) fn new_ring(bytes: u32) -> io::Result<OwnedFd> {
     descriptor(MAP_CREATE, &mut [RING, 0, 0, bytes])
 }
 
-/// A counter that starts at 0.
+/// Creates a counter that starts at 0.
 pub(super) fn new_counter() -> io::Result<OwnedFd> {
     descriptor(MAP_CREATE, &mut [ARRAY, 4, 8, 1])
 }
 
-/// The value of a counter; none if it cannot be read.
+/// The value of a counter; `None` if it cannot be read.
 pub(super) fn counter(map: &OwnedFd) -> Option<u64> {
     let (key, mut value) = (0_u32, 0_u64);
     let mut arguments = [map.as_raw_fd() as u64, (&raw const key) as u64, (&raw mut value) as u64, 0];
@@ -97,12 +97,12 @@ pub(super) fn counter(map: &OwnedFd) -> Option<u64> {
     Some(value)
 }
 
-/// A set of keys, which forgets those that were not asked for the longest.
+/// Creates a set of keys that evicts the least recently used.
 pub(super) fn new_cache(key_bytes: u32, most: u32) -> io::Result<OwnedFd> {
     descriptor(MAP_CREATE, &mut [LRU_HASH, key_bytes, 4, most])
 }
 
-/// Adds a key to a set; without it the kernel asks again.
+/// Adds a key to a set; if that fails, the kernel reports it again.
 pub(super) fn remember(map: &OwnedFd, key: &[u8]) {
     let value = 1_u32;
     let mut arguments = [map.as_raw_fd() as u64, key.as_ptr() as u64, (&raw const value) as u64, 0];
@@ -110,10 +110,10 @@ pub(super) fn remember(map: &OwnedFd, key: &[u8]) {
     let _ = unsafe { call(MAP_UPDATE, &mut arguments) };
 }
 
-/// Hands a program to the kernel, which checks it, and attaches it to a tracepoint.
+/// Loads a program into the kernel, which verifies it, and attaches it to a tracepoint.
 ///
 /// # Errors
-/// In words, with the last thing that the kernel's verifier said.
+/// A sentence with the last line of the verifier's log.
 pub(super) fn attach(name: &str, code: &Code, tracepoint: u32) -> Result<Attached, String> {
     let program = load(name, code, tracepoint)?;
     let mut arguments = [0_u64, program.as_raw_fd() as u64];
@@ -139,7 +139,7 @@ fn load(name: &str, code: &Code, tracepoint: u32) -> Result<OwnedFd, String> {
         Ok(program) => return Ok(program),
         Err(error) => error,
     };
-    // To ask for the reason costs time, and is asked for only here.
+    // A log takes time, so it is requested only after a failure.
     let mut log = vec![0_u8; LOG_BYTES];
     (arguments.log_level, arguments.log_bytes, arguments.log) =
         (1, LOG_BYTES as u32, log.as_mut_ptr() as u64);
@@ -151,17 +151,17 @@ fn load(name: &str, code: &Code, tracepoint: u32) -> Result<OwnedFd, String> {
 }
 
 fn descriptor<T>(command: libc::c_int, arguments: &mut T) -> io::Result<OwnedFd> {
-    // SAFETY: all that the arguments point to outlives the call.
+    // SAFETY: everything that the arguments point to outlives the call.
     let fd = unsafe { call(command, arguments) }?;
-    // SAFETY: the call gave a new descriptor that nobody else has.
+    // SAFETY: the call returned a new descriptor that nothing else owns.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 /// # Safety
-/// Addresses among the arguments must be valid for what the command does with them.
+/// Addresses in the arguments must be valid for what the command does with them.
 unsafe fn call<T>(command: libc::c_int, arguments: &mut T) -> io::Result<libc::c_int> {
     let place: *mut T = arguments;
-    // SAFETY: the arguments are as long as stated; the caller answers for addresses in them.
+    // SAFETY: the arguments are as long as stated; the caller guarantees the addresses in them.
     let result = unsafe { libc::syscall(libc::SYS_bpf, command, place, size_of::<T>()) };
     if result >= 0 { Ok(result as libc::c_int) } else { Err(io::Error::last_os_error()) }
 }

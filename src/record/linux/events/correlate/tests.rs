@@ -29,7 +29,7 @@ fn process(pid: u32) -> Arc<Identity> {
     Arc::new(Identity::new(Arc::new(Owner { pid: Some(pid), ..Owner::default() }), None))
 }
 
-/// The row of a snapshot, of which the process is not known.
+/// A snapshot row with an unknown process.
 fn row(cookie: u64, tuple: &Tuple) -> Row {
     Row { netns: Some(1), remote: Some(tuple.1), ..Row::snapshot(cookie, Protocol::Tcp, tuple.0) }
 }
@@ -47,7 +47,7 @@ fn cleared() -> (IpAddr, u16) {
     (std::net::Ipv4Addr::UNSPECIFIED.into(), 40_000)
 }
 
-/// A connection on loopback as the kernel tells it: client 10, server 20.
+/// A connection on loopback in the kernel's events: client 10, server 20.
 fn connection() -> Vec<(u64, u32, What)> {
     use TcpState::{Close, CloseWait, Established, FinWait1, FinWait2, LastAck, Listen, SynRecv, SynSent};
     let (client, server) = ((at(40_000), at(80)), (at(80), at(40_000)));
@@ -177,7 +177,7 @@ fn an_address_that_is_given_out_again_does_not_inherit_the_owner() {
 #[test]
 fn a_socket_of_which_only_the_last_states_were_seen_leaves_nothing_to_the_next_at_its_address() {
     use TcpState::{Close, CloseWait, Established, LastAck, SynSent};
-    // As when the recording begins while it ends.
+    // As if the recording begins while the connection ends.
     let (accepted, client) = ((at(80), at(40_000)), (at(41_000), at(22)));
     let mut correlator = EventCorrelator::default();
     told(
@@ -219,8 +219,8 @@ fn an_end_that_is_told_after_the_address_was_given_out_again_takes_no_owner_with
     assert_eq!((who(closed.owner.as_ref()), closed.counters), (None, counters(9)));
 }
 
-/// A socket that was refused, and then connects from another port; the records of a program in the kernel
-/// know its cookie at once.
+/// A socket that is refused and then connects from another port; eBPF records contain its cookie
+/// from the start.
 fn tries_twice(knows_cookie: bool) -> Vec<(u64, u32, What)> {
     use TcpState::{Close, Established, SynSent};
     let from = |port| (at(port), at(80));
@@ -376,7 +376,7 @@ fn whoever_closes_what_the_other_side_has_reset_owned_it() {
     let end = What::Destroyed { socket: SERVER, cookie: 101, in_interrupt: false };
     told(&mut correlator, vec![(6, 10, reset), (7, 21, end)]);
     let owners: Vec<_> = correlator.take(PATIENCE_NS * 2).iter().map(|e| who(e.owner.as_ref())).collect();
-    // A worker of the process that listens.
+    // A worker of the listening process.
     assert_eq!(owners, [Some((21, OwnerSource::Event)); 4]);
 }
 

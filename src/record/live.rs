@@ -1,4 +1,4 @@
-//! The loop without a file: each snapshot is handed to whoever looks.
+//! The recording loop without a file: each snapshot is passed to a callback.
 
 use super::clock::Clock;
 use super::host::{Host, Seen, Tick};
@@ -9,21 +9,20 @@ use crate::capture::Row;
 
 /// A snapshot that was just taken.
 pub struct Observed<'a> {
-    /// Its number and moment.
+    /// Its number and time.
     pub tick: Tick,
-    /// What it saw.
+    /// Its counts.
     pub seen: Seen,
-    /// Its rows, and those of the events before it; whoever looks may keep them.
+    /// Its rows, and those of the events before it; the callback may take them.
     pub rows: &'a mut Vec<Row>,
-    /// The host, for what its sources say of themselves.
+    /// The host, for the status of its sources.
     pub host: &'a dyn Host,
 }
 
-/// Takes a snapshot at each interval until the plan is done or `stop` is asked for.
+/// Takes a snapshot at each interval until the plan is complete or `stop` is requested.
 ///
 /// # Errors
-/// [`crate::Error::Record`] if the first snapshot gives nothing. A later one that fails is left
-/// out.
+/// [`crate::Error::Record`] if the first snapshot fails. A later one that fails is left out.
 pub fn observe(
     plan: &Plan,
     host: &mut dyn Host,
@@ -62,7 +61,7 @@ mod tests {
     use crate::record::Timestamp;
     use crate::{Error, Result};
 
-    /// A clock that jumps to whatever is waited for.
+    /// A clock that jumps to the time waited for.
     #[derive(Default)]
     struct FakeClock(Cell<i64>);
 
@@ -76,7 +75,7 @@ mod tests {
         }
     }
 
-    /// A host whose ticks succeed or fail as the script says.
+    /// A host whose ticks succeed or fail according to the script.
     struct FakeHost(Vec<bool>);
 
     impl Host for FakeHost {
@@ -89,7 +88,7 @@ mod tests {
         }
     }
 
-    /// Numbers and moments (ms) of the ticks that were handed over.
+    /// Numbers and times (ms) of the ticks passed to the callback.
     fn run(script: &[bool]) -> Result<Vec<(u32, i64)>> {
         let plan = Plan {
             interval: Duration::from_millis(100),

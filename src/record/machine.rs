@@ -1,18 +1,17 @@
-//! Which host it is, whatever it is called: an identity that survives restarts and new names.
+//! The identity of the host, which survives restarts and renaming.
 //!
-//! `/etc/machine-id` must not be shown to others (machine-id(5)): programs derive identities of
-//! their own from it. This does as `sd_id128_get_machine_app_specific` (systemd): HMAC-SHA256 with
-//! the machine id as the key over an identity of the program, the first 128 bits, marked as a UUID of
-//! version 4. `systemd-id128 machine-id --app-specific=7d1f0c5b2a9e4b6c8f3d5e6a7b809c1d` prints the
-//! same.
+//! `/etc/machine-id` must not be exposed (machine-id(5)); programs derive their own identity from
+//! it. This uses the method of `sd_id128_get_machine_app_specific` (systemd): HMAC-SHA256 with the
+//! machine id as the key over the program's id, the first 128 bits, marked as a version 4 UUID.
+//! `systemd-id128 machine-id --app-specific=7d1f0c5b2a9e4b6c8f3d5e6a7b809c1d` prints the same.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-/// netrec's own identity, drawn once.
+/// netrec's own id, generated once.
 const NETREC: u128 = 0x7d1f_0c5b_2a9e_4b6c_8f3d_5e6a_7b80_9c1d;
 
-/// The identity of this host, in hexadecimal; none where the system has no machine id.
+/// The identity of this host, in hexadecimal; `None` if the system has no machine id.
 #[cfg(target_os = "linux")]
 pub(super) fn machine_id() -> Option<String> {
     derive(&std::fs::read_to_string("/etc/machine-id").ok()?)
@@ -23,8 +22,8 @@ pub(super) fn machine_id() -> Option<String> {
     None
 }
 
-/// The identity that follows from the content of `/etc/machine-id`; none if that is not 128 bits in
-/// hexadecimal, as on a system that was not set up yet (`uninitialized`).
+/// Derives the identity from the content of `/etc/machine-id`; `None` unless that is 128 bits in
+/// hexadecimal, as before a system's first setup (`uninitialized`).
 fn derive(content: &str) -> Option<String> {
     let digits = content.trim();
     if digits.len() != 32 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -47,7 +46,7 @@ mod tests {
 
     #[test]
     fn the_identity_is_the_one_that_systemd_derives() {
-        // Made with systemd-id128 of systemd 252.
+        // Computed with systemd-id128 of systemd 252.
         let id = derive("3d1219c7c4c5404aaa1f6d2a48adfda4\n");
         assert_eq!(id.as_deref(), Some("61d36c150f244ce8b338db5f34b709cf"));
     }

@@ -8,9 +8,9 @@
 //!  spool: the only thread that touches the file
 //! ```
 //!
-//! What happens between two ticks (opened, state, closed) comes with the next [`Host::observe`],
-//! and the rest of it with [`Host::finish`]; all of it goes through the same [`writer_thread`], which
-//! alone writes.
+//! Events between two ticks (opened, state, closed) are returned by the next [`Host::observe`], and
+//! the rest by [`Host::finish`]; all of them pass through the same [`writer_thread`], the only
+//! writer.
 
 mod budget;
 mod clock;

@@ -1,12 +1,12 @@
-//! What is lost while there is no room on the disk, and what is left to be done when there is.
+//! Accounts for what is lost while the disk is full, and for what is left to do afterwards.
 
 use std::path::PathBuf;
 
 use super::writer_thread::Written;
 use crate::capture::{self, Metadata, Pause};
 
-/// How long it takes until writing is tried again where the system says that there is room, and yet
-/// takes nothing: a quota.
+/// How long to wait before the next attempt if the system reports free space but refuses writes, as
+/// with a quota.
 const RETRY_NS: i64 = 5_000_000_000;
 
 /// All pauses of a recording.
@@ -20,17 +20,17 @@ impl PauseLog {
         Self { pauses }
     }
 
-    /// The pauses that are over.
+    /// The finished pauses.
     pub(super) fn pauses(&self) -> &[Pause] {
         &self.pauses
     }
 
-    /// Adds one that is over.
+    /// Adds a finished pause.
     pub(super) fn add(&mut self, pause: Pause) {
         self.pauses.push(pause);
     }
 
-    /// What the loop knows of the recording, which has taken every tick, as it was written.
+    /// Corrects the loop's account, which counts every tick, to what was written.
     pub(super) fn amend(&self, mut whole: Metadata) -> Metadata {
         let lost: u64 = self.pauses.iter().map(|pause| pause.ticks).sum();
         whole.ticks_taken = whole.ticks_taken.saturating_sub(lost);
@@ -40,7 +40,7 @@ impl PauseLog {
     }
 }
 
-/// What was amended already, with one more pause.
+/// A corrected account with one more pause.
 pub(super) fn with_pause(amended: &Metadata, pause: Pause) -> Metadata {
     let mut whole = amended.clone();
     whole.ticks_taken = whole.ticks_taken.saturating_sub(pause.ticks);
@@ -49,25 +49,26 @@ pub(super) fn with_pause(amended: &Metadata, pause: Pause) -> Metadata {
     whole
 }
 
-/// A pause that is not over.
+/// A pause in progress.
 #[derive(Debug, Default)]
 pub(super) struct Paused {
     from_us: i64,
     ticks: u64,
     rows: u64,
-    /// The capture that could not be completed any more.
+    /// The capture that could not be completed.
     unfinished: Option<PathBuf>,
-    /// Not before this moment, monotonic, ns.
+    /// No attempt before this monotonic time, ns.
     retry_at_ns: i64,
 }
 
 impl Paused {
-    /// A pause that begins after a tick that was written.
+    /// Begins a pause after the last written tick.
     pub(super) fn from(so_far: &Metadata) -> Self {
         Self { from_us: so_far.end_us, ..Self::default() }
     }
 
-    /// Notes that the file could not be completed, and so many rows of the last tick are not in it.
+    /// Notes that the file could not be completed, and that this many rows of the last tick are
+    /// missing from it.
     pub(super) fn leave_unfinished(&mut self, path: PathBuf, rows: usize) {
         self.unfinished = Some(path);
         if rows > 0 {
@@ -97,8 +98,8 @@ impl Paused {
         Pause { from_us: self.from_us, to_us, ticks: self.ticks, rows: self.rows }
     }
 
-    /// Completes the file that could not be completed before. What cannot be completed now either stays
-    /// as it is, for `netrec recover`. Gives the file if it is complete now.
+    /// Tries again to complete the unfinished file, and returns it if it is complete now. On
+    /// another failure it stays as it is, for `netrec recover`.
     pub(super) fn complete_unfinished(&mut self, written: &Written) -> Option<PathBuf> {
         let path = self.unfinished.take()?;
         match capture::complete_unfinished(&path) {

@@ -1,7 +1,7 @@
-//! Sockets where there is no `sock_diag`: what the system's own tools list too.
+//! Sockets on systems without `sock_diag`: by the interfaces that the system's own tools use.
 //!
-//! `netstat2` gives sockets with their processes and no counters, `sysinfo` the facts of the
-//! processes. Nothing that they do not give is filled in.
+//! `netstat2` lists sockets with their processes but without counters, `sysinfo` provides the facts
+//! of the processes. Anything that they lack stays null.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -17,20 +17,20 @@ use crate::{Error, Result};
 
 /// A host by `netstat2` and `sysinfo`.
 pub(super) struct PortableHost {
-    /// Why this one is used and not a better one.
+    /// Why this host is used rather than a better one.
     reason: String,
     wanted: SourceOptions,
     system: System,
     users: Users,
     owners: BTreeMap<u32, Arc<Owner>>,
-    /// Identities at the last tick, to count those that are new.
+    /// Ids in the last tick, to count new ones.
     open: Vec<u64>,
     connections: u64,
     without_owner: u64,
 }
 
 impl PortableHost {
-    /// Opens the host, and proves that its sockets can be listed.
+    /// Opens the host, and verifies that its sockets can be listed.
     pub(super) fn open(reason: String, wanted: SourceOptions) -> Result<Self> {
         let failed = |what: &str, e: sysinfo::Error| Error::Record(format!("{reason}, and {what}: {e:?}"));
         let system = System::new().map_err(|e| failed("processes cannot be listed", e))?;
@@ -83,7 +83,7 @@ impl PortableHost {
         if let Some(owner) = pid.and_then(|pid| self.owner(pid)) {
             let process = pid.and_then(|pid| self.system.process(Pid::from_u32(pid)));
             row.owner_source = Some(OwnerSource::Inode);
-            // The first reading of a share of time has nothing to compare with.
+            // The first reading of a CPU share has no previous one.
             row.cpu_percent = process.filter(|_| tick.number > 0).map(Process::cpu_usage);
             row.memory_rss_bytes = process.map(Process::memory);
             row.owner = Some(owner);
@@ -217,8 +217,8 @@ fn tcp_state(state: netstat2::TcpState) -> Option<TcpState> {
     })
 }
 
-/// An identity where the kernel gives none: the five-tuple and the start of the process, hashed,
-/// so that it is the same at every tick and for every version of this program.
+/// An id where the kernel has none: a hash of the five-tuple and the start of the process, so that
+/// it is the same at every tick and in every version of this program.
 fn conn_id(
     protocol: Protocol,
     local: (IpAddr, u16),
@@ -229,7 +229,7 @@ fn conn_id(
     stable_id(text.as_bytes())
 }
 
-/// `sysinfo` knows whole seconds.
+/// `sysinfo` has whole seconds.
 fn start_us(process: &Process) -> i64 {
     i64::try_from(process.start_time()).unwrap_or(0).saturating_mul(1_000_000)
 }
@@ -239,7 +239,7 @@ fn uid(process: &Process) -> Option<u32> {
     process.effective_user_id().or_else(|| process.user_id()).map(|uid| **uid)
 }
 
-/// Elsewhere users have no number.
+/// Other systems have no numeric user ids.
 #[cfg(not(unix))]
 fn uid(_process: &Process) -> Option<u32> {
     None

@@ -1,5 +1,5 @@
-//! What the recorder may do to the host: only what its sources need, from before the first of them
-//! is opened. A flaw in a parser of hostile bytes is then worth less to whoever finds it.
+//! Drops all privileges that the sources do not need, before the first source is opened. A flaw in
+//! a parser of hostile bytes is then worth less to an attacker.
 
 use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt as _;
@@ -10,29 +10,29 @@ use caps::{CapSet, Capability, CapsHashSet};
 use super::SourceOptions;
 use crate::safe_fs::User;
 
-/// What each source may need, and what for.
+/// What each source may need, and why.
 const NEEDED: &[(Capability, Need)] = &[
-    // A buffer for closing sockets that is larger than the system's limit.
+    // A buffer for closing sockets above the system's limit.
     (Capability::CAP_NET_ADMIN, Need::Always),
-    // The kernel's events, and more memory for their rings than others get.
+    // Kernel events, and more memory for their rings than is normally allowed.
     (Capability::CAP_PERFMON, Need::Always),
     (Capability::CAP_IPC_LOCK, Need::Always),
-    // Its own two programs in the kernel.
+    // The recorder's own eBPF programs.
     (Capability::CAP_BPF, Need::Programs),
     // Descriptors, executables and namespaces of other users' processes; tracefs.
     (Capability::CAP_SYS_PTRACE, Need::Always),
     (Capability::CAP_DAC_READ_SEARCH, Need::Always),
-    // Other network namespaces; mounting tracefs where it is not.
+    // Other network namespaces; mounting tracefs if needed.
     (Capability::CAP_SYS_ADMIN, Need::Always),
     // Reading a command line before its program ends.
     (Capability::CAP_SYS_NICE, Need::Always),
     (Capability::CAP_NET_RAW, Need::Packets),
 ];
 
-/// Which of them is needed for no more than opening a source.
+/// The one that is needed only to open a source.
 const FOR_OPENING: Capability = Capability::CAP_NET_ADMIN;
 
-/// What it takes to give the finished files to the user behind sudo, and to remove them again in time
+/// Needed to give finished files to the user behind sudo, and to remove them later in a folder
 /// where others may write too.
 const FOR_GIVING: [Capability; 2] = [Capability::CAP_CHOWN, Capability::CAP_FOWNER];
 
@@ -56,25 +56,25 @@ fn needed(wanted: SourceOptions) -> impl Iterator<Item = Capability> {
         .map(|(capability, _)| *capability)
 }
 
-/// Gives up, for good and for every thread that is started from now on, every privilege that the
-/// wanted sources and writing into `folder` do not need. Without any privilege nothing changes.
+/// Drops, permanently and for every thread started from now on, all privileges that the wanted
+/// sources and writing into `folder` do not need. Without any privilege nothing changes.
 ///
 /// # Errors
-/// In words, if the system refuses.
+/// A sentence, if the system refuses.
 pub(crate) fn limit(wanted: SourceOptions, folder: &Path) -> Result<(), String> {
     let failed = |e: caps::errors::CapsError| format!("privileges cannot be dropped: {e}");
     let permitted = caps::read(None, CapSet::Permitted).map_err(failed)?;
     let giving = FOR_GIVING.into_iter().filter(|_| User::behind_sudo().is_some());
     let mut kept: CapsHashSet =
         needed(wanted).chain(giving).filter(|capability| permitted.contains(capability)).collect();
-    // What an executed program could get back; it takes a privilege of its own to give that up,
-    // and nothing is executed.
+    // The bounding set limits what an executed program could regain. Dropping it takes a privilege
+    // itself, and nothing is executed.
     for capability in caps::all().difference(&kept) {
         let _ = caps::drop(None, CapSet::Bounding, *capability);
     }
     caps::clear(None, CapSet::Inheritable).map_err(failed)?;
     caps::set(None, CapSet::Effective, &kept).map_err(failed)?;
-    // `sudo netrec record` in the folder of another user.
+    // For `sudo netrec record` in another user's folder.
     if permitted.contains(&Capability::CAP_DAC_OVERRIDE) && !is_writable(folder) {
         kept.insert(Capability::CAP_DAC_OVERRIDE);
         caps::set(None, CapSet::Effective, &kept).map_err(failed)?;
@@ -87,14 +87,14 @@ pub(crate) fn limit(wanted: SourceOptions, folder: &Path) -> Result<(), String> 
     }
 }
 
-/// Lays aside, on this thread and those that it starts, what only the opening of sources needs: to whoever
-/// has it, the kernel tells more of each socket than was asked for.
+/// Drops from the effective set, on this thread and those that it starts, what only opening sources
+/// needs: with it, the kernel sends more about each socket than was requested.
 pub(crate) fn drop_effective() {
-    // Who has it not need not lay it aside.
+    // A thread without it has nothing to drop.
     let _ = caps::drop(None, CapSet::Effective, FOR_OPENING);
 }
 
-/// Takes up again what was laid aside.
+/// Raises it again.
 pub(crate) fn raise_effective() {
     // Without it the buffer is smaller.
     let _ = caps::raise(None, CapSet::Effective, FOR_OPENING);
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_thread_keeps_what_is_needed_and_nothing_else() {
-        // Capabilities belong to threads, so that the other tests keep theirs.
+        // Capabilities belong to threads, so the other tests keep theirs.
         let thread = std::thread::spawn(|| {
             let before = caps::read(None, CapSet::Permitted).unwrap();
             limit(SourceOptions::default(), &std::env::temp_dir()).unwrap();

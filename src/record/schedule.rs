@@ -1,37 +1,37 @@
-//! When the next tick is due: a fixed grid, so that a slow tick does not shift the others.
+//! When ticks are due: on a fixed grid, so that a slow tick does not shift later ones.
 
 use std::time::Duration;
 
-/// The shortest interval: below it, a host with many sockets would do little but count them.
+/// Minimum interval: below it, a host with many sockets would do little but count them.
 pub const MIN_INTERVAL: Duration = Duration::from_millis(100);
 
-/// What was asked for.
+/// What to record.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Plan {
     /// Time between two ticks.
     pub interval: Duration,
-    /// How long to record; none for until the end is asked for.
+    /// How long to record; `None` until a stop is requested.
     pub duration: Option<Duration>,
-    /// CPU that the recorder may use, percent of one core: when it needs more, the interval is
-    /// lengthened. None for any.
+    /// CPU limit of the recorder, percent of one core: above it, the interval is lengthened. `None`
+    /// for no limit.
     pub max_cpu_percent: Option<f64>,
 }
 
 /// The grid of ticks, and how well it is kept.
 #[derive(Debug)]
 pub(super) struct Schedule {
-    /// Where the grid begins: anew with each change of the interval.
+    /// Start of the grid; each change of the interval begins a new grid.
     start_ns: i64,
     interval_ns: i64,
-    /// When the recording is over; none for never.
+    /// End of the recording; `None` for never.
     end_ns: Option<i64>,
-    /// Places on earlier grids.
+    /// Positions on earlier grids.
     before: u64,
-    /// Places on this grid; none for any number.
+    /// Positions on this grid; `None` for no limit.
     planned: Option<u64>,
-    /// Place on the grid of the next tick.
+    /// Grid position of the next tick.
     next: u64,
-    /// Ticks that began too late or were left out.
+    /// Ticks that began too late or were skipped.
     late: u64,
 }
 
@@ -46,19 +46,18 @@ impl Schedule {
         schedule
     }
 
-    /// From the next tick on, ticks come at another interval. That next one is due an interval
-    /// after the last.
+    /// Changes the interval. The next tick is due one new interval after the last one.
     pub(super) fn change_interval(&mut self, interval: Duration) {
         let last_ns = self.place_ns(self.next.saturating_sub(1));
         self.before += self.next;
         self.lay_grid(last_ns, interval);
-        // The first place of the new grid is the last one of the old.
+        // The first position of the new grid is the last one of the old.
         self.next = 1;
         self.before = self.before.saturating_sub(1);
     }
 
-    /// Ticks that belong to the plan: one at the start, one after each interval, and the last one at
-    /// the very end of the duration, whatever the interval; none for any number.
+    /// Number of planned ticks: one at the start, one after each interval, and the last one at the
+    /// very end of the duration, whatever the interval; `None` for no limit.
     pub(super) fn planned(&self) -> Option<u64> {
         Some(self.before + self.planned?)
     }
@@ -70,8 +69,8 @@ impl Schedule {
         self.planned = self.end_ns.map(|end_ns| self.places_until(end_ns));
     }
 
-    /// Places from the start of the grid to the end of the recording, both included. A rest that is
-    /// too short for a snapshot of its own goes to the last whole interval.
+    /// Grid positions until the end of the recording, both ends included. A remainder too short for
+    /// a snapshot of its own is added to the last whole interval.
     fn places_until(&self, end_ns: i64) -> u64 {
         let left_ns = end_ns.saturating_sub(self.start_ns).max(0);
         let (whole, rest_ns) = (left_ns / self.interval_ns, left_ns % self.interval_ns);
@@ -79,7 +78,7 @@ impl Schedule {
         whole as u64 + 1 + u64::from(is_worth_one)
     }
 
-    /// When a place is due: the last one when the recording ends.
+    /// When a position is due; the last one at the end of the recording.
     fn place_ns(&self, place: u64) -> i64 {
         if let (Some(planned), Some(end_ns)) = (self.planned, self.end_ns)
             && place > 0
@@ -91,7 +90,7 @@ impl Schedule {
         self.start_ns.saturating_add(offset_ns)
     }
 
-    /// When the next tick is due by the monotonic clock, ns; none when the plan is done.
+    /// When the next tick is due on the monotonic clock, ns; `None` when the plan is complete.
     pub(super) fn due_ns(&self) -> Option<i64> {
         if self.planned.is_some_and(|planned| self.next >= planned) {
             return None;
@@ -99,8 +98,8 @@ impl Schedule {
         Some(self.place_ns(self.next))
     }
 
-    /// Notes that the tick that was due begins now: late if more than half an interval has
-    /// passed; places of the grid that went by altogether are left out, and counted as late too.
+    /// Notes that the due tick begins now: late after more than half an interval. Skipped positions
+    /// count as late too.
     pub(super) fn begin(&mut self, now_ns: i64) {
         let Some(due_ns) = self.due_ns() else { return };
         let behind_ns = now_ns.saturating_sub(due_ns).max(0);
@@ -114,7 +113,7 @@ impl Schedule {
         self.next += 1 + skipped;
     }
 
-    /// Notes that a tick gave nothing, because the host could not be read.
+    /// Notes that a tick failed because the host could not be read.
     pub(super) fn lose(&mut self) {
         self.late += 1;
     }
@@ -136,7 +135,8 @@ mod tests {
         }
     }
 
-    /// Ticks that begin at the given moments (ms): how many places the grid moved, and how many were late.
+    /// For ticks that begin at the given times (ms): how many positions the grid advanced, and how
+    /// many ticks were late.
     fn keep(begins_ms: &[i64], duration_ms: Option<u64>) -> (u64, u64) {
         let mut schedule = Schedule::new(&plan(100, duration_ms), 0);
         for begin_ms in begins_ms {
@@ -173,7 +173,7 @@ mod tests {
         assert_eq!(due_ms(5000, 3000), [0, 3000]);
         assert_eq!(due_ms(5000, 8000), [0, 5000, 8000]);
         assert_eq!(due_ms(5000, 10_000), [0, 5000, 10_000]);
-        // No snapshot follows another at once.
+        // No two snapshots are taken right after each other.
         assert_eq!(due_ms(5000, 10_050), [0, 5000, 10_050]);
         assert_eq!(due_ms(5000, 50), [0, 50]);
     }
@@ -196,7 +196,7 @@ mod tests {
             schedule.begin(schedule.due_ns().unwrap());
         }
         assert_eq!(schedule.planned(), Some(11));
-        // The fourth tick was at 300: 500, 700, 900 and the end are left.
+        // The fourth tick was at 300: 500, 700, 900 and the end remain.
         schedule.change_interval(Duration::from_millis(200));
         assert_eq!((schedule.due_ns(), schedule.planned()), (Some(500_000_000), Some(8)));
         schedule.begin(500_000_000);
@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn a_long_stall_leaves_ticks_out_and_counts_each() {
-        // Due at 100 and begun at 370: that one is late, those at 200 and 300 are left out.
+        // Due at 100 and begun at 370: that one is late, those at 200 and 300 are skipped.
         assert_eq!(keep(&[0, 370], None), (4, 3));
     }
 

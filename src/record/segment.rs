@@ -1,17 +1,17 @@
-//! What of a recording's account belongs to one of its files.
+//! The part of a recording's account that belongs to one of its files.
 
 use chrono::{DateTime, SecondsFormat};
 
 use crate::capture::{IntervalChange, Metadata, Pause, PreviousPart, SeriesPart, SourceReport, SourceStatus};
 
-/// One file of a recording: where it begins, and what was counted before it.
+/// One file of a recording: where it begins, and the counts before it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Segment {
-    /// From 1.
+    /// Number within the recording, from 1.
     number: u32,
-    /// In the series.
+    /// Number within the series.
     sequence: u64,
-    /// None for the first, which begins with the recording.
+    /// `None` for the first file, which begins with the recording.
     start: Option<Start>,
     previous: Option<PreviousPart>,
 }
@@ -23,7 +23,7 @@ struct Start {
     ticks_taken: u64,
     ticks_late: u64,
     events_lost: Option<u64>,
-    /// Pauses that an earlier file tells of.
+    /// Pauses reported in earlier files.
     pauses: usize,
 }
 
@@ -33,8 +33,8 @@ impl Segment {
         Self { number: 1, sequence, ..Self::default() }
     }
 
-    /// The file that begins with the tick that `whole` ends with. The file before it told of so many
-    /// pauses, and of all before them.
+    /// The file that begins with the last tick of `whole`. The previous file reported this many
+    /// pauses, including all before them.
     pub(super) fn next(&self, whole: &Metadata, previous: Option<PreviousPart>, pauses: usize) -> Self {
         let start = Start {
             us: whole.end_us,
@@ -49,7 +49,7 @@ impl Segment {
         Self { number, sequence, start: Some(start), previous }
     }
 
-    /// Whether a file was before this one.
+    /// Whether this is not the first file.
     pub(super) fn is_later(&self) -> bool {
         self.start.is_some()
     }
@@ -85,7 +85,7 @@ impl Segment {
     }
 }
 
-/// How the disk fared, as one of the sources; none if there was always room.
+/// The disk's status, as one of the sources; `None` if there was always room.
 pub(super) fn describe(pauses: &[Pause]) -> Option<SourceReport> {
     let (first, last) = (pauses.first()?, pauses.last()?);
     let (ticks, rows) = pauses.iter().fold((0, 0), |sum, pause| (sum.0 + pause.ticks, sum.1 + pause.rows));
@@ -102,7 +102,7 @@ pub(super) fn describe(pauses: &[Pause]) -> Option<SourceReport> {
     Some(SourceReport { name: "disk".to_owned(), status: SourceStatus::Partial, detail })
 }
 
-/// What a file says that had to be completed before its time, whether or not another follows it.
+/// The status in a file that was completed early for lack of room, whether or not another follows it.
 pub(super) fn ends_without_room() -> SourceReport {
     SourceReport {
         name: "disk".to_owned(),

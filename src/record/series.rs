@@ -1,8 +1,8 @@
-//! A recording that goes on for months: its files, their names, and which of them stay.
+//! Recordings that run for months: their files, file names, and retention.
 //!
-//! Every file is a capture of its own. Two that follow each other share one snapshot: with it the
-//! one ends and the next begins, so that every byte and event is in one of them and a socket that
-//! lives on keeps its `conn_id` and its counters.
+//! Every file is a complete capture. Two consecutive files share one snapshot: it ends the first
+//! and begins the second, so that every byte and event is in one of them, and an open socket keeps
+//! its `conn_id` and its counters.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,21 +14,21 @@ use super::upload::Upload;
 use crate::capture::{self, Metadata};
 use crate::safe_fs::{Dir, Kind, is_mine};
 
-/// When a recording goes on in a new file, and which of the earlier ones stay.
+/// When a recording starts a new file, and which earlier files are kept.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Rotation {
-    /// After this time.
+    /// Start a new file after this time.
     pub every: Option<Duration>,
-    /// When a file has about this size.
+    /// Start a new file at about this size.
     pub max_bytes: Option<u64>,
-    /// Finished files that stay; none for all.
+    /// Number of finished files to keep; `None` for all.
     pub keep: Option<usize>,
-    /// How long a finished file stays after its end; none for ever.
+    /// How long to keep a finished file after its end; `None` for ever.
     pub keep_for: Option<Duration>,
 }
 
 impl Rotation {
-    /// Whether several files were asked for.
+    /// Whether several files were requested.
     #[must_use]
     pub fn is_wanted(&self) -> bool {
         self.every.is_some() || self.max_bytes.is_some()
@@ -37,8 +37,8 @@ impl Rotation {
 
 /// The files that netrec wrote under one name: `NAME-20261122T201500Z.parquet`.
 ///
-/// Their order is that of their numbers in the series, which go on from one recording to the next:
-/// clocks are set back, and names follow clocks.
+/// They are ordered by their numbers in the series, which continue from one recording to the next:
+/// names follow the clock, and clocks can be set back.
 #[derive(Debug, Clone)]
 pub(super) struct Series {
     folder: PathBuf,
@@ -56,44 +56,44 @@ struct Member {
     boot_id: Option<String>,
 }
 
-/// Files of the series that may be removed.
+/// Which files of the series may be removed.
 pub(super) struct Kept<'a> {
-    /// What was asked for.
+    /// The requested rotation.
     pub(super) rotation: &'a Rotation,
-    /// The file that is being written; none for none.
+    /// The file being written, if any.
     pub(super) growing: Option<&'a Path>,
-    /// The recording so far: its host, its boot and its time.
+    /// The recording so far: host, boot and time.
     pub(super) so_far: &'a Metadata,
-    /// Takes files to object storage; those that have not arrived there stay while the disk has room.
+    /// Uploads files to object storage; files not uploaded yet are kept while the disk has room.
     pub(super) upload: Option<&'a Upload>,
 }
 
 impl Kept<'_> {
-    /// Whether a file has not arrived where it is to go.
+    /// Whether a file still has to be uploaded.
     fn awaits_upload(&self, member: &Member) -> bool {
         self.upload.is_some_and(|upload| !upload.is_confirmed(&member.name))
     }
 }
 
-/// What became of the files that were not to stay.
+/// The outcome of removing old files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pruned {
-    /// Those that were removed.
+    /// The removed files.
     pub removed: Vec<PathBuf>,
-    /// Those that could not be, with what the system said.
+    /// Files that could not be removed, with the system's error.
     pub failed: Vec<(PathBuf, String)>,
-    /// Those that stay although their time is over, as they are not uploaded yet.
+    /// Number of expired files that are kept because they are not uploaded yet.
     pub held: u64,
 }
 
 impl Series {
-    /// The series to which `path` gives the name.
+    /// The series named after `path`.
     pub(super) fn new(path: &Path) -> Self {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         Self {
             folder: folder.unwrap_or(Path::new(".")).to_path_buf(),
-            // A host's name may have dots, which begin no extension.
+            // A host's name may contain dots, which begin no extension.
             name: name.strip_suffix(".parquet").unwrap_or(&name).to_owned(),
         }
     }
@@ -102,7 +102,7 @@ impl Series {
         &self.name
     }
 
-    /// A name that is free for a file that begins at this moment.
+    /// An unused name for a file that begins at this time.
     pub(super) fn free_path(&self, start_us: i64) -> PathBuf {
         let stamp = DateTime::from_timestamp_micros(start_us).unwrap_or_default().format("%Y%m%dT%H%M%SZ");
         let path = |suffix: &str| self.folder.join(format!("{}-{stamp}{suffix}.parquet", self.name));
@@ -112,8 +112,8 @@ impl Series {
         std::iter::once(path("")).chain(numbered).find(|path| !taken(path)).unwrap_or_else(|| path(""))
     }
 
-    /// Completes what earlier recordings of the series left when they were broken off. What cannot
-    /// be completed stays as it is, and is told.
+    /// Completes what earlier recordings of the series left unfinished. On failure a file stays as
+    /// it is, which is reported.
     pub(super) fn complete_unfinished(&self) -> Vec<String> {
         let mut left = Vec::new();
         for name in self.names_ending(".d") {
@@ -130,8 +130,8 @@ impl Series {
         self.members(host, None).first().map_or(1, |newest| newest.sequence.saturating_add(1))
     }
 
-    /// Removes the finished files that are not to stay. Only what netrec wrote in this series on
-    /// this host and nobody has changed since is ever removed.
+    /// Removes the finished files that are not to be kept. Only unchanged files that netrec wrote
+    /// in this series on this host are ever removed.
     pub(super) fn prune(&self, kept: &Kept<'_>) -> Pruned {
         let Kept { rotation, growing, so_far, upload } = kept;
         if rotation.keep.is_none() && rotation.keep_for.is_none() {
@@ -150,9 +150,9 @@ impl Series {
         Pruned { held: held.len() as u64, ..self.remove(over.into_iter(), *upload) }
     }
 
-    /// Removes the oldest finished files until so many bytes are free again, where the rotation allows
-    /// files to be removed at all. The newest stays in any case; and if all others together are too
-    /// small, all stay, as it would be in vain. Those that are not uploaded yet go last.
+    /// Removes the oldest finished files until this many bytes are free, if the rotation allows
+    /// files to be removed at all. The newest is always kept. If all others together would not free
+    /// enough, nothing is removed. Files not uploaded yet go last.
     pub(super) fn make_room(&self, kept: &Kept<'_>, bytes: u64) -> Pruned {
         let Kept { rotation, growing, so_far, upload } = kept;
         let mut members = self.members(so_far.host_name.as_deref(), *growing);
@@ -172,7 +172,7 @@ impl Series {
         self.remove(older.into_iter().rev().take_while(is_needed), *upload)
     }
 
-    /// The finished files of a host, the oldest first.
+    /// The finished files of a host, oldest first.
     pub(super) fn finished(&self, host: Option<&str>) -> Vec<PathBuf> {
         self.members(host, None).into_iter().rev().map(|member| self.folder.join(member.name)).collect()
     }
@@ -192,8 +192,8 @@ impl Series {
         pruned
     }
 
-    /// The finished files of the series, the newest first. Files without a number are by an earlier
-    /// version: nobody knows their place, and they are none.
+    /// The finished files of the series, newest first. Files without a number, from an earlier
+    /// version, have no known position and are left out.
     fn members(&self, host: Option<&str>, growing: Option<&Path>) -> Vec<Member> {
         let names = self.names_ending(".parquet").into_iter();
         let Ok(dir) = Dir::of_file(&self.folder.join("x")) else { return Vec::new() };
@@ -222,7 +222,7 @@ impl Series {
         members
     }
 
-    /// Names in the folder that this series gives, and that end so.
+    /// Names of this series in the folder with this ending.
     fn names_ending(&self, end: &str) -> Vec<String> {
         let Ok(names) = Dir::of_file(&self.folder.join("x")).and_then(|dir| dir.names()) else {
             return Vec::new();
@@ -231,7 +231,8 @@ impl Series {
         names.filter(|name| name.ends_with(end) && self.gave(name.trim_end_matches(".d"))).collect()
     }
 
-    /// Whether a name is `NAME-20261122T201500Z.parquet`, perhaps with a number before the end.
+    /// Whether a name has the form `NAME-20261122T201500Z.parquet`, possibly with a number before
+    /// the ending.
     fn gave(&self, name: &str) -> bool {
         let Some(rest) = name.strip_prefix(&self.name).and_then(|rest| rest.strip_prefix('-')) else {
             return false;
@@ -248,9 +249,9 @@ impl Series {
     }
 }
 
-/// How long ago a file ended. Of this boot the monotonic clock tells, which nobody sets. Of an earlier
-/// one only the wall clock can, taken as it was when the recording began if that is earlier: a clock
-/// that is set forward must not make files old.
+/// How long ago a file ended. Within the same boot, by the monotonic clock, which nobody can set.
+/// Otherwise by the wall clock, or by its time at the start of the recording if that is earlier: a
+/// clock that is set forward must not make files old.
 fn age_us(member: &Member, now: &Metadata) -> i64 {
     let is_same_boot = member.boot_id.is_some() && member.boot_id == now.boot_id;
     let mono_age_us = now.end_mono_ns.saturating_sub(member.end_mono_ns) / 1000;
@@ -261,7 +262,7 @@ fn age_us(member: &Member, now: &Metadata) -> i64 {
     now.end_us.min(now.start_us.saturating_add(elapsed_us)).saturating_sub(member.end_us)
 }
 
-/// The folder in which a capture grows.
+/// The folder of an unfinished capture.
 fn unfinished(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".d");
@@ -281,7 +282,7 @@ mod tests {
         Series::new(&folder.join("web.parquet"))
     }
 
-    /// A finished capture of one day, as a part of a series.
+    /// A finished capture of one day, as part of a series.
     fn write(path: &Path, day: i64, name: &str, host: &str) {
         let metadata = Metadata {
             host_name: Some(host.to_owned()),
@@ -298,7 +299,7 @@ mod tests {
         Writer::create(path, Overwrite::Never).unwrap().finish(&metadata).unwrap();
     }
 
-    /// Five days of the series; gives their paths.
+    /// Writes five days of the series; returns their paths.
     fn days(folder: &Path) -> Vec<PathBuf> {
         (0..5)
             .map(|day| {
@@ -309,7 +310,7 @@ mod tests {
             .collect()
     }
 
-    /// A recording that begins and ends at this moment.
+    /// A recording that begins and ends at this time.
     fn now(us: i64) -> Metadata {
         let host_name = Some("web01".to_owned());
         Metadata { host_name, start_us: us, end_us: us, ..Metadata::default() }
@@ -359,7 +360,7 @@ mod tests {
     #[test]
     fn the_order_is_that_of_the_series_whatever_the_clock_said() {
         let folder = tempfile::tempdir().unwrap();
-        // The clock was set back after the third file: names and times say another order.
+        // The clock was set back after the third file: names and times suggest another order.
         let files: Vec<PathBuf> = [7, 8, 9, 1, 2]
             .into_iter()
             .zip(0..)
@@ -425,16 +426,16 @@ mod tests {
         write(&file("web-backup.parquet"), 0, "web", "web01");
         write(&file("api-19700101T000000Z.parquet"), 0, "web", "web01");
         fs::write(file("web-19700103T000000Z.parquet"), "notes").unwrap();
-        // One that was changed is evidence that it was.
+        // A changed file is evidence of the change.
         let changed = file("web-19700104T000000Z.parquet");
         write(&changed, 3, "web", "web01");
         let mut bytes = fs::read(&changed).unwrap();
         let at = bytes.len() / 2;
         bytes[at] ^= 1;
         fs::write(&changed, bytes).unwrap();
-        // The one that is being written.
+        // The file being written.
         write(&file("web-19700106T000000Z.parquet"), 5, "web", "web01");
-        // One by an earlier version, and one with a second name.
+        // One from an earlier version, and one with a second name.
         let old = file("web-19700107T000000Z.parquet");
         write(&old, -1, "web", "web01");
         #[cfg(unix)]

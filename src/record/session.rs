@@ -1,4 +1,5 @@
-//! The loop: one deadline per tick, rows to the writing thread, and an honest account at the end.
+//! The recording loop: one deadline per tick, rows to the writing thread, and a complete account at
+//! the end.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -18,62 +19,62 @@ use super::writer_thread::{Ended, FinishedFile, Output, WriterThread};
 use crate::capture::{IntervalChange, Metadata, SourceReport, SourceStatus};
 use crate::{Error, Result};
 
-/// How far a recording is, after a tick.
+/// The progress after a tick.
 #[derive(Debug, Clone, Default)]
 pub struct Progress {
     /// Time since the start.
     pub elapsed: Duration,
-    /// What the last tick saw.
+    /// The counts of the last tick.
     pub seen: Seen,
     /// Rows written so far.
     pub rows: u64,
     /// Bytes on disk so far.
     pub bytes: u64,
-    /// Ticks late or left out so far.
+    /// Ticks late or skipped so far.
     pub ticks_late: u64,
-    /// Time between ticks by now.
+    /// Current time between ticks.
     pub interval: Duration,
-    /// Whether nothing is written at this moment, because there is no room.
+    /// Whether writing is paused because the disk is full.
     pub is_paused: bool,
     /// Files of the recording that were completed since the last tick.
     pub files: Vec<FinishedFile>,
-    /// What else the user should know of at once.
+    /// Other messages for the user.
     pub notes: Vec<String>,
 }
 
 /// Why a recording ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopReason {
-    /// Its time was over.
+    /// The planned duration is over.
     Planned,
-    /// Someone asked for it.
+    /// A stop was requested.
     Asked,
-    /// The same, and the disk was full at that moment: what came last is not recorded.
+    /// A stop was requested while the disk was full: the last part is not recorded.
     DiskFull,
 }
 
 /// A finished recording.
 #[derive(Debug, Clone)]
 pub struct Recording {
-    /// What the recording says about itself, in all its files.
+    /// The recording's metadata, covering all its files.
     pub metadata: Metadata,
     /// Size of all files.
     pub bytes: u64,
-    /// Files that no progress told of yet, the last one among them.
+    /// Files that no progress has reported yet, including the last one.
     pub files: Vec<FinishedFile>,
-    /// What else no progress told of.
+    /// Messages that no progress has reported yet.
     pub notes: Vec<String>,
-    /// Different sockets that were seen.
+    /// Number of distinct sockets.
     pub connections: u64,
     /// Why it ended.
     pub ending: StopReason,
 }
 
-/// Records until the plan is done or `stop` is asked for, and completes the file.
+/// Records until the plan is complete or `stop` is requested, and completes the file.
 ///
 /// # Errors
-/// [`Error::Exists`] and [`Error::Io`] for the file; [`Error::Record`] if the first snapshot
-/// gives nothing. A later one that fails is counted as left out.
+/// [`Error::Exists`] and [`Error::Io`] for the file; [`Error::Record`] if the first snapshot fails.
+/// A later one that fails is counted as skipped.
 pub fn record(
     plan: &Plan,
     output: &Output,
@@ -93,7 +94,7 @@ pub fn record(
     spool.push(rows, None);
     session.addresses.extend(host_addresses());
     let metadata = session.describe(end, facts, host);
-    // A writer that failed knows better than the loop why the rows could not be handed over.
+    // If the writer failed, its error explains why the rows could not be sent.
     let Ended { rows, bytes, pauses, files, notes } = match (outcome, session.ticks_taken) {
         (Err(error), 0) => {
             spool.abandon();
@@ -106,24 +107,24 @@ pub fn record(
     Ok(Recording { metadata, bytes, files, notes, connections: session.seen.connections, ending })
 }
 
-/// What the loop keeps from tick to tick.
+/// The loop's state between ticks.
 struct Session {
     plan: Plan,
     start: Timestamp,
     schedule: Schedule,
-    /// Time between ticks by now.
+    /// Current time between ticks.
     interval: Duration,
     budget: Option<Budget>,
     interval_changes: Vec<IntervalChange>,
     ticks_taken: u64,
     seen: Seen,
-    /// Addresses may come and go while the recording runs.
+    /// Addresses may come and go during the recording.
     addresses: BTreeSet<IpAddr>,
-    /// The last reason for which a snapshot gave nothing, and how often that happened.
+    /// How many snapshots failed, and the last reason.
     failures: Option<(u64, String)>,
 }
 
-/// How often the addresses of the host are read again.
+/// Number of ticks after which the host's addresses are read again.
 const ADDRESSES_EVERY_TICKS: u64 = 60;
 
 impl Session {
@@ -155,7 +156,7 @@ impl Session {
             clock.wait_until(due_ns, stop);
             let moment = clock.now();
             if stop.is_asked() {
-                // The end shows what there is at the end, unless the last snapshot was just now.
+                // A final snapshot shows the state at the end, unless the last one was just taken.
                 let has_waited = moment.mono_ns - waits_since_ns >= MIN_INTERVAL.as_nanos() as i64;
                 if has_waited && !was_asked && self.ticks_taken > 0 {
                     self.tick(host, moment, facts, spool)?;
@@ -176,7 +177,7 @@ impl Session {
         Ok(())
     }
 
-    /// One snapshot; false when there is no one left to write it.
+    /// Takes one snapshot; false if the writing thread has ended.
     fn tick(
         &mut self,
         host: &mut dyn Host,
@@ -202,7 +203,7 @@ impl Session {
         Ok(spool.push(rows, Some(so_far)))
     }
 
-    /// Lengthens or shortens the interval after a tick, as the CPU budget asks.
+    /// Adjusts the interval after a tick to the CPU budget.
     fn keep_budget(&mut self, clock: &dyn Clock, moment: Timestamp) {
         let Some(budget) = &mut self.budget else { return };
         let Some(cpu_ns) = clock.cpu_ns() else { return };
@@ -213,7 +214,7 @@ impl Session {
             at_us: moment.ts_us,
             tick: self.ticks_taken,
             interval_ms: changed.interval.as_millis() as u64,
-            // A thousandth is more than can be measured, and short in the file.
+            // Thousandths exceed the precision of the measurement, and are short in the file.
             cpu_percent: (changed.cpu_percent * 1000.0).round() / 1000.0,
         });
     }

@@ -12,13 +12,13 @@ const UNITS: &[(&str, u64)] = &[
     ("TiB", 1 << 40),
 ];
 
-/// The smallest file that is worth having: a row group or two.
+/// Minimum size of a file: a row group or two.
 const LEAST_BYTES: u64 = 1_000_000;
 
-/// Reads a size of a file in bytes.
+/// Parses a file size in bytes.
 ///
 /// # Errors
-/// In words, for a usage error: no number, no unit, or less than a file is worth.
+/// A sentence for a usage error: no number, no unit, or below the minimum.
 pub fn parse_size(text: &str) -> Result<u64, String> {
     let (number, unit) = split(text);
     let number: u64 =
@@ -29,10 +29,10 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
     if bytes < LEAST_BYTES { Err("at least 1MB".to_owned()) } else { Ok(bytes) }
 }
 
-/// Reads a share of one core in percent.
+/// Parses a share of one core in percent.
 ///
 /// # Errors
-/// In words, for a usage error: no number, or none between 0.1 and 100.
+/// A sentence for a usage error: no number, or not between 0.1 and 100.
 pub fn parse_percent(text: &str) -> Result<f64, String> {
     let number = text.trim().trim_end_matches('%').trim_end();
     let percent: f64 =

@@ -1,4 +1,4 @@
-//! How a recording is ended from outside: signals, or another thread.
+//! Stops a recording from outside: by signals, or from another thread.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::{Error, Result};
 
-/// A wish to end the recording, shared between threads.
+/// A request to stop the recording, shared between threads.
 #[derive(Debug, Clone, Default)]
 pub struct Stop(Arc<Shared>);
 
@@ -18,7 +18,7 @@ struct Shared {
 }
 
 impl Stop {
-    /// Asks for the end, and wakes whoever waits for the next tick.
+    /// Requests the stop, and wakes a thread that waits for the next tick.
     pub fn ask(&self) {
         let guard = self.0.lock.lock().unwrap_or_else(PoisonError::into_inner);
         self.0.asked.store(true, Ordering::SeqCst);
@@ -26,13 +26,13 @@ impl Stop {
         self.0.woken.notify_all();
     }
 
-    /// Whether the end was asked for.
+    /// Whether a stop was requested.
     #[must_use]
     pub fn is_asked(&self) -> bool {
         self.0.asked.load(Ordering::SeqCst)
     }
 
-    /// Waits for `time`, or until the end is asked for.
+    /// Waits for `time`, or until a stop is requested.
     pub fn wait(&self, time: Duration) {
         let end = Instant::now() + time;
         let mut guard = self.0.lock.lock().unwrap_or_else(PoisonError::into_inner);
@@ -45,12 +45,12 @@ impl Stop {
         }
     }
 
-    /// Ctrl-C, SIGTERM and SIGHUP ask for the end; Ctrl-C or SIGTERM once more ends the program at
+    /// Ctrl-C, SIGTERM and SIGHUP request a stop; a second Ctrl-C or SIGTERM ends the program at
     /// once.
     ///
-    /// A second SIGHUP does not: a terminal that closes sends one from the shell and one from the
-    /// kernel, and a recording must survive both. SIGHUP stays ignored where it was, so that
-    /// `nohup netrec record` outlives its terminal.
+    /// A second SIGHUP does not: a closing terminal sends one from the shell and one from the
+    /// kernel, and a recording must survive both. If SIGHUP was ignored it stays so, so that `nohup
+    /// netrec record` outlives its terminal.
     ///
     /// # Errors
     /// [`Error::Record`] if the handlers cannot be installed.
@@ -73,7 +73,7 @@ fn install(stop: &Stop) -> std::io::Result<()> {
     })
 }
 
-/// Elsewhere there is only a flag to look at.
+/// Other systems only have a flag to poll.
 #[cfg(not(unix))]
 fn install(stop: &Stop) -> std::io::Result<()> {
     const LOOK_EVERY: Duration = Duration::from_millis(50);

@@ -1,4 +1,4 @@
-//! The writing thread from inside: one file after the other, and a pause where there is no room.
+//! The writing thread: writes one file after another, and pauses while the disk is full.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,47 +13,47 @@ use super::writer_thread::{Batch, Ended, FinishedFile, Output, Written, is_full,
 use crate::Result;
 use crate::capture::{Finished, Kind, Metadata, Overwrite, PreviousPart, Row, Writer};
 
-/// More rows than most ticks have: a vector that a storm has made longer is not kept, or the
-/// memory that one tick took would be held for good.
+/// More rows than most ticks have: a vector that a storm has made longer is not reused, so that its
+/// memory is not held for good.
 const KEPT_ROWS: usize = 32 * 1024;
 
-/// Bytes that a row takes in a file that has no row group yet to tell.
+/// Estimated bytes per row in a file without a row group yet.
 const BYTES_PER_ROW: u64 = 8;
 
-/// Row groups after which a recording goes on in a new file, asked for or not: what is known of
-/// each stays in memory, and in the footer that every reader has to read.
+/// Row groups after which a recording starts a new file, whether requested or not: the metadata of
+/// each stays in memory, and in the footer that every reader must read.
 const MOST_ROW_GROUPS: u64 = 2048;
 
-/// For so many rows there must be room before a recording goes on that has paused: with less, it would
-/// pause again at once.
+/// Number of rows for which there must be room before a paused recording resumes: with less, it
+/// would pause again at once.
 const ROWS_TO_RESUME: u64 = 128 * 1024;
 
-/// The writing thread, seen from inside.
+/// The state of the writing thread.
 pub(super) struct Worker {
     output: Output,
     series: Series,
     part: Segment,
-    /// When the file that is being written ends by the clock, monotonic, ns.
+    /// Monotonic time at which the current file ends, ns.
     cut_at_ns: Option<i64>,
     path: PathBuf,
     state: State,
-    /// Stretches in which there was no room.
+    /// Periods without free disk space.
     account: PauseLog,
-    /// Rows and bytes of the files before.
+    /// Rows and bytes of earlier files.
     rows_before: u64,
     bytes_before: u64,
-    /// The file that was finished last.
+    /// The last finished file.
     previous: Option<PreviousPart>,
-    /// Rows of the file when a row group was written last.
+    /// Rows of the file at the last row group.
     rows_on_disk: u64,
     written: Arc<Written>,
 }
 
-/// What becomes of the rows.
+/// How rows are handled.
 enum State {
     /// They are written.
     Writing(Box<Writer>),
-    /// There is no room for them.
+    /// They are lost, because the disk is full.
     Paused(Paused),
 }
 
@@ -67,7 +67,7 @@ impl Worker {
             (output.path.clone(), 1)
         };
         if let Some(upload) = output.upload.as_ref().filter(|_| output.rotation.is_wanted()) {
-            // What an earlier recording left.
+            // Uploads what an earlier recording left.
             series.finished(start.host_name.as_deref()).iter().for_each(|path| upload.add(path));
         }
         let mut worker = Self {
@@ -116,7 +116,7 @@ impl Worker {
         Ok(self)
     }
 
-    /// Writes a tick, or counts it as lost where there is no room.
+    /// Writes a tick, or counts it as lost if the disk is full.
     fn take(&mut self, rows: &[Row], so_far: Option<&Metadata>) -> Result<()> {
         match (&mut self.state, so_far) {
             (State::Paused(paused), None) => {
@@ -155,7 +155,7 @@ impl Worker {
         let mut is_due = rotation.max_bytes.is_some_and(|most| bytes_expected(writer) >= most)
             || writer.row_groups() >= MOST_ROW_GROUPS;
         if let Some(every) = rotation.every {
-            // On a grid, so that a tick that comes a little late does not shift all files after it.
+            // On a grid, so that a late tick does not shift all later files.
             let every_ns = i64::try_from(every.as_nanos()).unwrap_or(i64::MAX).max(1);
             let cut_at_ns = self.cut_at_ns.get_or_insert(so_far.start_mono_ns.saturating_add(every_ns));
             while *cut_at_ns <= so_far.end_mono_ns {
@@ -166,20 +166,20 @@ impl Worker {
         is_due
     }
 
-    /// Completes the file, which has the tick already, and begins the next with the same snapshot.
+    /// Completes the file, which already has the tick, and begins the next with the same snapshot.
     fn cut(&mut self, rows: &[Row], so_far: &Metadata) -> Result<()> {
         self.end_file(rows.len(), so_far)?;
         let path = self.series.free_path(so_far.end_us);
         self.state = State::Writing(Box::new(self.create(&path, Overwrite::Never)?));
         self.path = path;
         self.begin_file(rows.iter().filter(|row| row.kind == Kind::Snapshot), so_far, 0)?;
-        // Counted with the file before.
+        // Already counted in the previous file.
         self.rows_before -= self.rows_in_file();
         Ok(())
     }
 
-    /// Completes the file that is being written, if there is one. Where it cannot be, `rows` of the last
-    /// tick are not in it.
+    /// Completes the current file, if there is one. On failure, `rows` of the last tick are missing
+    /// from it.
     fn end_file(&mut self, rows: usize, so_far: &Metadata) -> Result<()> {
         if matches!(self.state, State::Paused(_)) {
             return Ok(());
@@ -219,7 +219,7 @@ impl Worker {
         Ok(finished)
     }
 
-    /// The first tick of a file, which tells of the last so many pauses.
+    /// Begins a file with its first tick; it reports the last `pauses` pauses.
     fn begin_file<'a>(
         &mut self,
         rows: impl Iterator<Item = &'a Row>,
@@ -236,12 +236,12 @@ impl Worker {
         writer.end_tick(metadata)
     }
 
-    /// Completes the file while what it needs for that is still free, and loses what comes until there
-    /// is room. `rows` of the tick could perhaps not be written.
+    /// Completes the file while there is still room for that, and drops later rows until there is
+    /// room again. `rows` of the tick may be lost.
     fn pause(&mut self, rows: usize, so_far: &Metadata) {
         let mut told = so_far.clone();
         told.sources.push(ends_without_room());
-        // What could not be completed is completed when there is room.
+        // What cannot be completed now is completed when there is room.
         let _ = self.end_file(rows, &told);
         self.written.disk_is_full.store(true, Ordering::Relaxed);
         self.written.tell("the disk is full: recording pauses until there is space".to_owned());
@@ -271,7 +271,7 @@ impl Worker {
             let before = (self.part.clone(), std::mem::replace(&mut self.path, path));
             let begun = self.begin_file(rows.iter(), &amended, 1);
             if begun.is_err() {
-                // Its folder goes with the writer, as no tick is in it.
+                // Its folder is removed with the writer, because it has no tick yet.
                 self.state = paused;
                 (self.part, self.path) = before;
             }
@@ -331,7 +331,7 @@ impl Worker {
                 }
             }
         }
-        // Nothing is being written any more: the last file is one of those that may stay.
+        // Nothing is being written any more: the last file counts as one of the kept ones.
         let upload = self.output.upload.as_ref();
         let kept = Kept { rotation: &self.output.rotation, growing: None, so_far: &whole, upload };
         let pruned = self.series.prune(&kept);
@@ -346,14 +346,14 @@ impl Worker {
         Kept { rotation: &self.output.rotation, growing: Some(&self.path), so_far, upload }
     }
 
-    /// A finished file goes where it is to go.
+    /// Queues a finished file for upload.
     fn hand_over(&self, path: &Path) {
         if let Some(upload) = &self.output.upload {
             upload.add(path);
         }
     }
 
-    /// The series that a file names: the only file of a recording needs none.
+    /// The series name in a file; a recording of a single file has none.
     fn series_name(&self) -> Option<&str> {
         (self.output.rotation.is_wanted() || self.part.is_later()).then(|| self.series.name())
     }
@@ -365,7 +365,7 @@ impl Worker {
         }
     }
 
-    /// Publishes what has been written; true if the file has grown since the last time.
+    /// Publishes the progress; true if the file has grown since the last time.
     fn note_progress(&self) -> bool {
         self.written.rows.store(self.rows_before + self.rows_in_file(), Ordering::Relaxed);
         let in_file = match &self.state {
@@ -376,7 +376,7 @@ impl Worker {
         self.written.bytes.swap(bytes, Ordering::Relaxed) != bytes
     }
 
-    /// Ends the file while what is in memory still fits: a file cut short by a full disk has no footer.
+    /// Ends the file while the rows in memory still fit: a file cut short by a full disk has no footer.
     fn check_room(&mut self, so_far: &Metadata) {
         let waiting = self.rows_in_file().saturating_sub(self.rows_on_disk);
         if matches!(self.state, State::Paused(_)) || self.has_room(so_far, waiting) {
@@ -385,8 +385,8 @@ impl Worker {
         self.pause(0, so_far);
     }
 
-    /// Whether there is room for so many rows in memory, perhaps after old files of the series were
-    /// removed. A recording that was to be one file removes none.
+    /// Whether there is room for this many rows in memory, perhaps after old files of the series
+    /// were removed. A recording of a single file removes none.
     pub(super) fn has_room(&mut self, so_far: &Metadata, rows: u64) -> bool {
         let Some(missing) = missing_bytes(&self.path, rows) else { return true };
         if !self.output.rotation.is_wanted() {
@@ -400,7 +400,7 @@ impl Worker {
     }
 }
 
-/// About how large a file would be if it ended now.
+/// Estimated size of a file if it ended now.
 fn bytes_expected(writer: &Writer) -> u64 {
     let (bytes, waiting) = (writer.bytes_written(), writer.rows_in_memory());
     let written = writer.rows() - waiting;

@@ -1,4 +1,4 @@
-//! The only thread that touches the file, behind a bounded channel.
+//! The only thread that writes the file, behind a bounded channel.
 
 use std::io;
 use std::path::PathBuf;
@@ -18,47 +18,47 @@ use crate::{Error, Result};
 /// ticks into the host's memory.
 const WAITING_TICKS: usize = 4;
 
-/// Where the capture goes.
+/// Where and how the capture is written.
 #[derive(Debug, Clone)]
 pub struct Output {
-    /// Its path; of a recording of several files, what their names begin with.
+    /// Its path; for a recording of several files, the prefix of their names.
     pub path: PathBuf,
-    /// Whether one that is there already may be replaced.
+    /// Whether an existing file may be replaced.
     pub overwrite: Overwrite,
-    /// The key that signs it, if any.
+    /// The key to sign it with, if any.
     pub key: Option<SigningKey>,
     /// Whether the group of this process may read finished captures.
     pub group_may_read: bool,
-    /// When it goes on in a new file.
+    /// When to start a new file.
     pub rotation: Rotation,
-    /// Takes every finished file to object storage.
+    /// Uploads every finished file to object storage.
     pub upload: Option<Upload>,
 }
 
-/// A file of a recording that is complete.
+/// A complete file of a recording.
 #[derive(Debug, Clone)]
 pub struct FinishedFile {
     /// Its path.
     pub path: PathBuf,
     /// Its size, rows and hash.
     pub finished: Finished,
-    /// Earlier files of the series that its completion has made too many.
+    /// Earlier files of the series that were removed in turn.
     pub pruned: Pruned,
 }
 
-/// What goes to the writing thread.
+/// A message to the writing thread.
 pub(super) struct Batch {
     pub(super) rows: Vec<Row>,
-    /// What is known of the recording by the end of the tick; none for rows that end no tick.
+    /// The recording's account at the end of the tick; `None` for rows that end no tick.
     pub(super) so_far: Option<Metadata>,
 }
 
-/// The writing thread, seen from the loop.
+/// The loop's handle of the writing thread.
 pub(super) struct WriterThread {
     path: PathBuf,
     full: SyncSender<Batch>,
-    /// Vectors come back to be filled again: at 20,000 sockets one is 5 MB, and pages fresh from
-    /// the kernel would cost more than the rows.
+    /// Vectors are returned for reuse: at 20,000 sockets one has 5 MB, and fresh pages from the
+    /// kernel would cost more than the rows.
     empty: Receiver<Vec<Row>>,
     thread: JoinHandle<Result<Worker>>,
     written: Arc<Written>,
@@ -70,9 +70,9 @@ pub(super) struct WriterThread {
 pub(super) struct Written {
     pub(super) rows: AtomicU64,
     pub(super) bytes: AtomicU64,
-    /// Whether there is no room on the disk at this moment.
+    /// Whether the disk is full at the moment.
     pub(super) disk_is_full: AtomicBool,
-    /// Files that are complete, and sentences for the user, that were not told of yet.
+    /// Complete files and messages that were not reported yet.
     untold: Mutex<(Vec<FinishedFile>, Vec<String>)>,
 }
 
@@ -87,8 +87,8 @@ impl Written {
 }
 
 impl WriterThread {
-    /// Opens the file and starts the thread. When the disk is nearly full later, the file is completed, and
-    /// the recording goes on in another one as soon as there is room.
+    /// Opens the file and starts the thread. If the disk fills up later, the file is completed, and
+    /// the recording continues in another one as soon as there is room.
     pub(super) fn start(output: &Output, start: &Metadata) -> Result<Self> {
         let written = Arc::new(Written::default());
         let mut worker = Worker::open(output, start, Arc::clone(&written))?;
@@ -110,8 +110,8 @@ impl WriterThread {
         self.empty.try_recv().unwrap_or_default()
     }
 
-    /// Hands over the rows of a tick, with what is known of the recording by now; waits while too
-    /// many are waiting. False when the thread has ended, whose reason [`WriterThread::finish`] then gives.
+    /// Sends the rows of a tick with the recording's account so far; waits while too many are
+    /// queued. False if the thread has ended; [`WriterThread::finish`] then returns the reason.
     pub(super) fn push(&self, rows: Vec<Row>, so_far: Option<Metadata>) -> bool {
         self.full.send(Batch { rows, so_far }).is_ok()
     }
@@ -128,7 +128,7 @@ impl WriterThread {
         self.written.disk_is_full.load(Ordering::Relaxed)
     }
 
-    /// The files that were completed since the last call, and what else there is to say.
+    /// The files completed and the messages added since the last call.
     pub(super) fn untold(&self) -> (Vec<FinishedFile>, Vec<String>) {
         let untold = &self.written.untold;
         let (files, mut notes) = std::mem::take(&mut *untold.lock().unwrap_or_else(PoisonError::into_inner));
@@ -136,10 +136,10 @@ impl WriterThread {
         (files, notes)
     }
 
-    /// Gives the file up; nothing of it stays.
+    /// Discards the file; nothing of it is left.
     pub(super) fn abandon(self) {
         drop(self.full);
-        // Waited for, so that the unfinished file is removed before the program ends.
+        // Joined, so that the unfinished file is removed before the program ends.
         drop(self.thread.join());
     }
 
@@ -154,28 +154,28 @@ impl WriterThread {
     }
 }
 
-/// What was written when a recording is over.
+/// What a finished recording has written.
 #[derive(Debug)]
 pub(super) struct Ended {
-    /// Rows in all files; the snapshot that two share is counted once.
+    /// Rows in all files; a snapshot shared by two files is counted once.
     pub(super) rows: u64,
     /// Size of all files.
     pub(super) bytes: u64,
-    /// Stretches in which there was no room.
+    /// Periods without free disk space.
     pub(super) pauses: Vec<Pause>,
-    /// Files that were not told of yet, the last one among them.
+    /// Files that were not reported yet, including the last one.
     pub(super) files: Vec<FinishedFile>,
-    /// What else there is to say.
+    /// Messages that were not reported yet.
     pub(super) notes: Vec<String>,
 }
 
-/// Whether the system had no room for what was to be written.
+/// Whether the error means that the disk is full.
 pub(super) fn is_full(error: &Error) -> bool {
     let Error::Io { source, .. } = error else { return false };
     matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
-/// Bytes that are missing for so many rows in memory, beside a file; none if there is room.
+/// Bytes missing for this many rows in memory, beside a file; `None` if there is room.
 pub(super) fn missing_bytes(path: &std::path::Path, rows: u64) -> Option<u64> {
     let (free, needed) = (disk::free_bytes(path)?, disk::needed_bytes(rows));
     needed.checked_sub(free).filter(|missing| *missing > 0)

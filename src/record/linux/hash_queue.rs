@@ -1,12 +1,12 @@
-//! Files that wait to be hashed, the smallest first: a program that lives for milliseconds is small, and its
-//! last row is written soon; behind a browser of 200 MB it would be told without its hash.
+//! Queue of files to hash, smallest first. A program that runs for milliseconds is small, and its
+//! last row is written soon; behind a 200 MB browser it would be reported without its hash.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Jobs of one thread.
+/// The jobs of one thread.
 #[derive(Debug)]
 pub(super) struct Queue<T> {
     state: Mutex<State<T>>,
@@ -17,7 +17,7 @@ pub(super) struct Queue<T> {
 #[derive(Debug)]
 struct State<T> {
     waiting: BinaryHeap<Entry<T>>,
-    /// Jobs so far: of two files of one size, the earlier is taken.
+    /// Number of jobs so far: of two files of the same size, the earlier one comes first.
     count: u64,
     is_busy: bool,
     is_closed: bool,
@@ -30,13 +30,13 @@ struct Entry<T> {
 }
 
 impl<T> Queue<T> {
-    /// An empty queue for so many jobs.
+    /// An empty queue for at most `most` jobs.
     pub(super) fn new(most: usize) -> Self {
         let state = State { waiting: BinaryHeap::new(), count: 0, is_busy: false, is_closed: false };
         Self { state: Mutex::new(state), changed: Condvar::new(), most }
     }
 
-    /// Adds a job for a file of this size; gives it back if there is no room, or nobody works any more.
+    /// Adds a job for a file of this size; returns it if the queue is full or closed.
     pub(super) fn push(&self, bytes: u64, job: T) -> Result<(), T> {
         let mut state = self.state();
         if state.is_closed || state.waiting.len() >= self.most {
@@ -49,7 +49,7 @@ impl<T> Queue<T> {
         Ok(())
     }
 
-    /// The next job, when there is one; none when the queue is closed. The one before is done.
+    /// Waits for the next job; `None` when the queue is closed. Marks the previous job as done.
     pub(super) fn take(&self) -> Option<T> {
         let mut state = self.state();
         state.is_busy = false;
@@ -66,7 +66,7 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Waits until there is nothing to do, but no longer than this.
+    /// Waits until nothing is left to do, up to `most`.
     pub(super) fn wait_until_idle(&self, most: Duration) {
         let end = Instant::now() + most;
         let mut state = self.state();
@@ -79,7 +79,7 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Has nobody take or add a job any more.
+    /// Closes the queue: no job can be added or taken any more.
     pub(super) fn close(&self) {
         self.state().is_closed = true;
         self.changed.notify_all();
@@ -135,7 +135,7 @@ mod tests {
         queue.wait_until_idle(Duration::from_millis(1));
         queue.take().unwrap();
         std::thread::scope(|scope| {
-            // Asks for the next one, so that this one is done.
+            // Asks for the next job, which marks this one as done.
             scope.spawn(|| queue.take());
             queue.wait_until_idle(Duration::from_mins(1));
             queue.close();

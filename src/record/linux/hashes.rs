@@ -1,11 +1,11 @@
-//! SHA-256 of executables: once per file, beside the recording, and never in its way.
+//! SHA-256 of executables: once per file, in the background, and never in the recorder's way.
 //!
-//! Whoever meets a process takes hold of its executable at once, because a moment later the process
-//! may have ended and the file may be deleted. To hold is not to open (`O_PATH`): no file system is
-//! asked for anything, not even one whose server hangs. Two threads open and read what is wanted, one of
-//! them what is small: on a busy host the other, which has low priority, may take seconds for a compiler, and
-//! a program that lives for milliseconds would be told without its hash. Until then, and where it cannot be
-//! read, the hash is unknown.
+//! The executable of a new process is opened at once, because a moment later the process may have
+//! ended and the file may be deleted. It is opened only as a reference (`O_PATH`), which asks
+//! nothing of any file system, not even of one whose server hangs. Two threads read the wanted
+//! files, one of them only small ones: on a busy host the other, with its low priority, may take
+//! seconds for a compiler, and a program that runs for milliseconds would be reported without its
+//! hash. Until it is computed, and if the file cannot be read, the hash is unknown.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
@@ -22,51 +22,51 @@ use super::hash_queue::Queue;
 use super::proc::Proc;
 use crate::capture::{Digest, Owner, SourceReport, SourceStatus};
 
-/// Most files that wait to be read, and as many again that are held in case they are wanted.
+/// Maximum number of files that wait to be read, and as many again that are held in case they are wanted.
 const MOST_HELD: usize = 128;
 
-/// How long a file is held that nobody wants: a held file keeps its file system from being unmounted.
+/// How long a file is held that nobody wants; a held file prevents unmounting its file system.
 const HOLD: Duration = Duration::from_secs(2);
 
-/// Most files that are remembered.
+/// Maximum number of remembered files.
 const MOST_FILES: usize = 8192;
 
-/// Longest file that is small, in bytes: some milliseconds of work.
+/// Size up to which a file is small, in bytes: some milliseconds of work.
 const SMALL_BYTES: u64 = 4 << 20;
 
-/// Longest file that is read, in bytes.
+/// Maximum size of a file that is hashed, in bytes.
 const MOST_BYTES: u64 = 2 << 30;
 
-/// Bytes that are read at once.
+/// Bytes read at a time.
 const CHUNK_BYTES: usize = 1 << 20;
 
-/// After each chunk the thread rests for so many times as long as it took: a quarter of a core,
-/// at most.
+/// After each chunk the thread rests for this multiple of the time it took: at most a quarter of a
+/// core.
 const REST_FACTOR: u32 = 3;
 
-/// Niceness of the thread for what is large.
+/// Niceness of the thread for large files.
 const NICENESS: libc::c_int = 10;
 
-/// Longest rest, for a chunk that took long because others had the CPU.
+/// Maximum rest, for a chunk that took long because other processes had the CPU.
 const MOST_REST: Duration = Duration::from_millis(50);
 
-/// How often a file is read again because it changed meanwhile. To delete it is such a change.
+/// How many times a file is read again because it changed in the meantime. Deleting it is such a change.
 const ATTEMPTS: u32 = 3;
 
-/// What a file was when it was met; one that was written since then is another.
+/// The identity of a file when it was first seen; after a write it is a different one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct FileId {
     device: (u32, u32),
     inode: u64,
     bytes: u64,
-    /// Seconds and nanoseconds; whoever owns the file may set them.
+    /// Seconds and nanoseconds; the owner of the file can set them.
     modified: (i64, u32),
-    /// The same, which nobody may set; deleting changes it too.
+    /// The time of the last change, which nobody can set; deleting changes it too.
     changed: (i64, u32),
 }
 
 impl FileId {
-    /// As the kernel has it in memory, without asking a server of the file system.
+    /// From the kernel's memory, without a request to a file server.
     fn new(file: &File) -> io::Result<Self> {
         // SAFETY: zeros are a valid value of this structure of numbers.
         let mut found: libc::statx = unsafe { std::mem::zeroed() };
@@ -93,29 +93,29 @@ impl FileId {
     }
 }
 
-/// An executable that was met, and its hash as soon as there is one.
+/// An executable, and its hash as soon as it is computed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Executable {
     id: FileId,
-    /// None inside if it could not be read. Reading this never waits for the thread that writes it.
+    /// `None` inside if it could not be read. Reading this never waits for the writing thread.
     sha256: OnceLock<Option<String>>,
-    /// Set when someone was told: what comes after the last row is in no row.
+    /// Set once it was reported: a hash after the last row is in no row.
     told: OnceLock<()>,
 }
 
 impl Executable {
-    /// Whether its hash is neither known nor known to be impossible.
+    /// Whether its hash is still being computed.
     pub(super) fn is_pending(&self) -> bool {
         self.sha256.get().is_none()
     }
 
-    /// The file's number in its file system.
+    /// The file's inode number.
     pub(super) fn inode(&self) -> u64 {
         self.id.inode
     }
 }
 
-/// The executables of the host, as far as they were met.
+/// The executables seen on the host.
 #[derive(Debug)]
 pub(super) struct Hashes {
     proc: Proc,
@@ -134,7 +134,7 @@ struct Files {
 #[derive(Debug)]
 struct Known {
     executable: Arc<Executable>,
-    /// The file and since when it is held; none once it was handed over, or let go.
+    /// The file and since when it is held; `None` after it was handed over or released.
     held: Option<(File, Instant)>,
     is_wanted: bool,
 }
@@ -145,20 +145,20 @@ impl Known {
     }
 }
 
-/// What is to be done, what was told so far, and whether the thread should end.
+/// The jobs, the results reported so far, and whether the thread should end.
 #[derive(Debug)]
 struct Work {
     small: Queue<Job>,
     large: Queue<Job>,
     hashed: AtomicU64,
     unreadable: AtomicU64,
-    /// Someone waits for it: no rests.
+    /// Someone waits for the result: no rests.
     hurrying: AtomicBool,
     ending: AtomicBool,
 }
 
 impl Hashes {
-    /// Starts the thread; without one, nothing is hashed, and that is said.
+    /// Starts the threads; without them nothing is hashed, which is reported.
     pub(super) fn start(proc: Proc) -> Arc<Self> {
         let work = Arc::new(Work {
             small: Queue::new(MOST_HELD),
@@ -168,7 +168,7 @@ impl Hashes {
             hurrying: AtomicBool::default(),
             ending: AtomicBool::default(),
         });
-        // Nobody waits for their end: a read from a file system that hangs may take for ever.
+        // Nobody joins the threads: a read from a hanging file system may never return.
         let start = |run: fn(&Work)| {
             let theirs = Arc::clone(&work);
             std::thread::Builder::new().name("hashes".to_owned()).spawn(move || run(&theirs)).is_ok()
@@ -182,18 +182,18 @@ impl Hashes {
         Arc::new(Self { proc, files: Mutex::default(), work })
     }
 
-    /// Where processes are looked at.
+    /// The `/proc` in which processes are looked up.
     pub(super) fn proc(&self) -> &Proc {
         &self.proc
     }
 
-    /// Takes hold of the executable of a process; none if it is gone, or may not be seen.
+    /// Opens the executable of a process; `None` if it is gone or not accessible.
     pub(super) fn meet(&self, pid: u32) -> Option<Arc<Executable>> {
         self.hold(self.proc.hold_exe(pid).ok()?)
     }
 
-    /// Takes hold of an executable whose process is gone, by the path and the number in its file system
-    /// that the kernel told; none if another file is there now.
+    /// Opens the executable of an ended process by the path and inode number that the kernel
+    /// reported; `None` if the path is now another file.
     pub(super) fn meet_file(&self, path: &str, inode: u64) -> Option<Arc<Executable>> {
         let file = OpenOptions::new().read(true).custom_flags(libc::O_PATH).open(path).ok()?;
         let is_it = FileId::new(&file).is_ok_and(|id| id.inode == inode);
@@ -218,7 +218,7 @@ impl Hashes {
         Some(Arc::clone(&known.executable))
     }
 
-    /// Fills in the hash once it is known; until then, sees to it that it will be.
+    /// Fills in the hash if it is known; otherwise requests it.
     pub(super) fn complete(&self, owner: &mut Arc<Owner>, executable: Option<&Executable>) {
         if owner.exe_sha256.is_none()
             && let Some(executable) = executable
@@ -228,7 +228,7 @@ impl Hashes {
         }
     }
 
-    /// The hash, if it is known by now; if not, it is wanted from now on.
+    /// The hash, if it is known by now; otherwise it is requested.
     pub(super) fn sha256(&self, executable: &Executable) -> Option<String> {
         if let Some(sha256) = executable.sha256.get() {
             if executable.told.set(()).is_ok() {
@@ -251,7 +251,7 @@ impl Hashes {
         None
     }
 
-    /// Lets go of files that nobody has wanted for a while.
+    /// Closes files that nobody has wanted for a while.
     pub(super) fn let_go(&self) {
         let mut files = self.files();
         let Files { known, held } = &mut *files;
@@ -262,7 +262,7 @@ impl Hashes {
         }
     }
 
-    /// Has all that is wanted hashed as fast as it goes, and waits for it, but no longer than this.
+    /// Hashes everything wanted at full speed, and waits for it up to `most`.
     pub(super) fn hurry(&self, most: Duration) {
         self.work.hurrying.store(true, Ordering::Relaxed);
         let end = Instant::now() + most;
@@ -271,14 +271,14 @@ impl Hashes {
         self.work.hurrying.store(false, Ordering::Relaxed);
     }
 
-    /// Ends the thread, at the latest after the chunk that it reads.
+    /// Stops the threads, at the latest after the current chunk.
     pub(super) fn stop(&self) {
         self.work.ending.store(true, Ordering::Relaxed);
         self.work.small.close();
         self.work.large.close();
     }
 
-    /// How many were hashed, and how many were not.
+    /// How many files were hashed, and how many were not.
     pub(super) fn report(&self) -> SourceReport {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let (hashed, unreadable) = (count(&self.work.hashed), count(&self.work.unreadable));
@@ -308,7 +308,7 @@ impl Drop for Hashes {
 }
 
 impl Files {
-    /// Forgets files that nobody asks about any more, if there are too many; none if all are needed.
+    /// Forgets unused files if there are too many; `None` if all are in use.
     fn make_room(&mut self, id: &FileId) -> Option<()> {
         if self.known.len() >= MOST_FILES && !self.known.contains_key(id) {
             let held = &mut self.held;
@@ -323,7 +323,7 @@ impl Files {
 }
 
 impl Work {
-    /// Where a file of this size waits.
+    /// The queue for a file of this size.
     fn queue(&self, bytes: u64) -> &Queue<Job> {
         if bytes <= SMALL_BYTES { &self.small } else { &self.large }
     }
@@ -349,8 +349,8 @@ impl Work {
     }
 }
 
-/// The hash of what the file was when it was met. A change of its content is noticed unless the
-/// file was dated back and so made to look the same, in the moment before it was read.
+/// The hash of the file as it was first seen. A change of its content is noticed, unless its times
+/// were reset to look the same just before it was read.
 fn hash(held: &File, met: FileId, work: &Work) -> io::Result<String> {
     let mut before = FileId::new(held)?;
     for _ in 0..ATTEMPTS {
@@ -383,7 +383,7 @@ fn hash_once(held: &File, bytes: u64, work: &Work) -> io::Result<String> {
         if length == 0 || read > bytes || work.ending.load(Ordering::Relaxed) {
             break;
         }
-        // A file of one chunk is over before its rest.
+        // A file of one chunk is finished before its rest.
         if read < bytes && !work.hurrying.load(Ordering::Relaxed) {
             std::thread::sleep((begin.elapsed() * REST_FACTOR).min(MOST_REST));
         }
@@ -394,21 +394,21 @@ fn hash_once(held: &File, bytes: u64, work: &Work) -> io::Result<String> {
     Ok(Digest::from_hash(hasher).to_string())
 }
 
-/// Opens what is held, without a mark on its time of access where that is allowed.
+/// Opens a held file, without updating its access time if permitted.
 fn open(held: &File) -> io::Result<File> {
     let path = format!("/proc/self/fd/{}", held.as_raw_fd());
     let without_mark = OpenOptions::new().read(true).custom_flags(libc::O_NOATIME).open(&path);
     without_mark.or_else(|_| File::open(&path))
 }
 
-/// Lets everybody else go first, at the CPU and at the disk; where that is refused, nothing changes. What is
-/// read rests, too, and takes a quarter of a core at most.
+/// Lowers the priority for CPU and disk; where that is refused, nothing changes. The rests limit it
+/// to a quarter of a core in any case.
 fn ask_for_little() {
-    /// `IOPRIO_WHO_PROCESS`, and `IOPRIO_CLASS_IDLE` at its place (`linux/ioprio.h`).
+    /// `IOPRIO_WHO_PROCESS`, and `IOPRIO_CLASS_IDLE` shifted into position (`linux/ioprio.h`).
     const WHO_PROCESS: libc::c_int = 1;
     const IDLE: libc::c_int = 3 << 13;
-    // Not `SCHED_IDLE`: a host in trouble is never idle, and its short programs are those whose hash is asked
-    // for. The rests keep it to a quarter of a core.
+    // Not `SCHED_IDLE`: a host in trouble is never idle, and the hashes of its short programs are
+    // wanted. The rests limit it to a quarter of a core.
     // SAFETY: no memory is passed; 0 is the calling thread.
     unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICENESS) };
     // SAFETY: no memory is passed; 0 is the calling thread.
@@ -447,7 +447,7 @@ mod tests {
             self.folder.path().join("web")
         }
 
-        /// Waits for the thread; none if the file could not be read.
+        /// Waits for the thread; `None` if the file could not be read.
         fn hash(&self, executable: &Executable) -> Option<String> {
             let begin = Instant::now();
             self.hashes.sha256(executable);

@@ -1,4 +1,4 @@
-//! The Linux host: dump, owners, process facts, rows.
+//! The Linux host: socket dump, owners, process facts, rows.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -29,32 +29,32 @@ pub(in super::super) struct LinuxHost {
     sockets: Vec<Socket>,
     events: Events,
     packets: Option<Packets>,
-    /// When the last ticks began, by the monotonic clock: events belong to the one before them.
+    /// Monotonic start times of recent ticks: events belong to the tick before them.
     ticks: VecDeque<(i64, u32)>,
-    /// Sockets that no snapshot saw.
+    /// Number of sockets that no snapshot saw.
     brief: u64,
 }
 
-/// What is a large allocation, in bytes: more than a tick needs, and what a storm asks for.
+/// The size of a large allocation, in bytes: above what a tick needs, below what a storm needs.
 const LARGE_BYTES: i32 = 1 << 20;
 
-/// Ticks that are remembered: longer than one half of an event waits for the other.
+/// Number of remembered ticks: longer than one half of an event waits for the other.
 const REMEMBERED_TICKS: usize = 64;
 
-/// What is known of owners without a process: user and cgroup of the socket.
+/// Owners without a process: user and cgroup of the socket.
 type Strangers = HashMap<(u32, Option<u64>), Arc<Owner>>;
 
-/// Most kinds of such owners that are kept.
+/// Maximum number of such owners.
 const MOST_STRANGERS: usize = 4096;
 
 impl LinuxHost {
-    /// Opens the kernel's socket diagnostics, and proves that they answer.
+    /// Opens the kernel's socket diagnostics, and verifies that they answer.
     pub(in super::super) fn open(wanted: SourceOptions) -> io::Result<Self> {
         memory::give_back_from(LARGE_BYTES);
         let proc = Proc::new("/proc");
         let mut namespaces = Namespaces::open(&proc, wanted)?;
         let hashes = Hashes::start(proc.clone());
-        // Once, because start times by events and by ticks have to be the same.
+        // Read once, because start times from events and from ticks must be equal.
         let boot_us = boot_us();
         let events = Events::start(
             reader(proc.clone(), &hashes, boot_us),
@@ -82,7 +82,7 @@ impl LinuxHost {
         Ok(host)
     }
 
-    /// Tells the others of namespaces that came or went.
+    /// Passes on which namespaces were added or removed.
     fn follow(&mut self) {
         let (packets, events): (Vec<_>, Vec<_>) =
             self.namespaces.changes().into_iter().partition(|change| matches!(change, Change::Watched(..)));
@@ -129,9 +129,9 @@ impl LinuxHost {
         }
     }
 
-    /// User and container of a socket whose process is not known.
+    /// User and container of a socket with an unknown process.
     fn stranger(&mut self, socket: &Socket) -> Option<Arc<Owner>> {
-        // Without a process that holds it, the kernel may say user 0 for want of a better one.
+        // Without a process that holds the socket, the kernel may report user 0 by default.
         if socket.inode == 0 {
             return None;
         }
@@ -152,8 +152,8 @@ impl LinuxHost {
         Some(owner)
     }
 
-    /// The row of an event; the owner is the one that the event knows, else the one that the last
-    /// snapshot of the socket had.
+    /// The row of an event; its owner is the one known from the event, else from the socket's last
+    /// snapshot.
     fn event_row(&mut self, told: AttributedEvent, now: Timestamp) -> Row {
         let tick = self.tick_before(told.time_ns());
         let known = self.owners.of(told.cookie());
@@ -164,7 +164,7 @@ impl LinuxHost {
         told.into_row(now, tick, last.as_ref())
     }
 
-    /// The number of the snapshot before a moment by the monotonic clock.
+    /// The number of the snapshot before a monotonic time.
     fn tick_before(&self, time_ns: i64) -> u32 {
         let tick = self.ticks.iter().rev().find(|(began_ns, _)| *began_ns <= time_ns);
         tick.or(self.ticks.front()).map_or(0, |(_, number)| *number)
@@ -182,7 +182,7 @@ impl LinuxHost {
         }
     }
 
-    /// Appends what packets tell of the snapshot at `rows[first..]`, and of sockets that closed
+    /// Appends what packets show about the snapshot at `rows[first..]` and about sockets closed
     /// before it.
     fn packet_rows(&mut self, rows: &mut Vec<Row>, first: usize, now: Timestamp) {
         let Some(packets) = &mut self.packets else { return };
@@ -331,7 +331,7 @@ mod tests {
         let mut host = LinuxHost::open(SourceOptions::default()).unwrap();
         let mut rows = Vec::new();
         let seen = host.observe(tick(3), &mut rows).unwrap();
-        // What others open and close meanwhile has rows of its own.
+        // Sockets that others open and close have rows of their own.
         rows.retain(|row| row.kind == Kind::Snapshot);
         assert_eq!(seen.sockets, rows.len() as u64);
         let row = rows.iter().find(|row| row.local_port == client.local_addr().unwrap().port()).unwrap();
@@ -343,7 +343,7 @@ mod tests {
         let age_us = crate::record::SystemClock.now().ts_us - owner.process_start_us.unwrap();
         assert!((0..3_600_000_000).contains(&age_us), "started {age_us} µs ago");
         assert!(row.memory_rss_bytes.unwrap() > 100_000 && row.netns.is_some());
-        // The other end waits in the queue of the listener: held by no process, and so without an owner.
+        // The other end waits in the listener's queue: no process holds it, so it has no owner.
         let waiting = rows.iter().find(|r| r.local_port == address.port() && r.remote.is_some()).unwrap();
         assert_eq!((waiting.owner.as_ref(), waiting.owner_source), (None, None));
     }

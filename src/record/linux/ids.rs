@@ -1,10 +1,10 @@
-//! Maps keyed by numbers that the kernel counts up: cookies, inodes, process ids.
+//! Maps keyed by numbers that the kernel assigns in sequence: cookies, inodes, process ids.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-/// A map whose keys the kernel gives out one after the other, so that nobody outside can choose
-/// them to collide; the standard hash would be a tenth of a tick.
+/// A map whose keys the kernel assigns in sequence, so that nobody can choose colliding ones; the
+/// standard hash would take a tenth of a tick.
 pub(super) type IdMap<K, V> = HashMap<K, V, BuildHasherDefault<IdHasher>>;
 
 /// Multiplies by an odd number near 2^64 divided by the golden ratio, and folds the halves.

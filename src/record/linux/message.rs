@@ -1,4 +1,4 @@
-//! Netlink's framing: messages in a buffer, attributes in a message. No byte is trusted.
+//! Netlink framing: messages in a buffer, attributes in a message. No byte is trusted.
 
 /// `NLMSG_ERROR` and `NLMSG_DONE`.
 pub(super) const ERROR: u16 = 2;
@@ -7,7 +7,7 @@ pub(super) const DONE: u16 = 3;
 const HEADER_BYTES: usize = 16;
 const ATTRIBUTE_HEADER_BYTES: usize = 4;
 
-/// One message of a buffer.
+/// One message in a buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Message<'a> {
     pub(super) kind: u16,
@@ -15,7 +15,7 @@ pub(super) struct Message<'a> {
     pub(super) payload: &'a [u8],
 }
 
-/// The messages of a buffer as the kernel filled it; ends at the first that does not fit.
+/// The messages in a buffer filled by the kernel; stops at the first that does not fit.
 pub(super) fn messages(mut buffer: &[u8]) -> impl Iterator<Item = Message<'_>> {
     std::iter::from_fn(move || {
         let length = u32_at(buffer, 0)? as usize;
@@ -29,7 +29,7 @@ pub(super) fn messages(mut buffer: &[u8]) -> impl Iterator<Item = Message<'_>> {
     })
 }
 
-/// The attributes of a message: type and value; ends at the first that does not fit.
+/// The attributes of a message: type and value; stops at the first that does not fit.
 pub(super) fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     std::iter::from_fn(move || {
         let length = u16_at(bytes, 0)? as usize;
@@ -40,12 +40,12 @@ pub(super) fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])>
     })
 }
 
-/// The error number of an `ERROR` or `DONE` message, as the kernel gives it: 0 or negative.
+/// The error number of an `ERROR` or `DONE` message, as the kernel sends it: 0 or negative.
 pub(super) fn error_number(payload: &[u8]) -> i32 {
     u32_at(payload, 0).map_or(0, |bits| bits as i32)
 }
 
-/// What follows a piece of `length` bytes, which is padded to a multiple of 4.
+/// The rest after a piece of `length` bytes, which is padded to a multiple of 4.
 fn after(bytes: &[u8], length: usize) -> &[u8] {
     bytes.get(length.next_multiple_of(4)..).unwrap_or_default()
 }
@@ -62,7 +62,7 @@ pub(super) fn u64_at(bytes: &[u8], offset: usize) -> Option<u64> {
     Some(u64::from_ne_bytes(piece(bytes, offset)?))
 }
 
-/// `N` bytes at `offset`, if there are as many.
+/// `N` bytes at `offset`, if there are that many.
 pub(super) fn piece<const N: usize>(bytes: &[u8], offset: usize) -> Option<[u8; N]> {
     bytes.get(offset..)?.first_chunk().copied()
 }

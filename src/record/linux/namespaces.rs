@@ -1,4 +1,4 @@
-//! Every network namespace of the host: a container's sockets are seen only from inside its own.
+//! Every network namespace of the host: a container's sockets are visible only from inside its own.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -15,36 +15,36 @@ use super::ways;
 use crate::capture::{SourceReport, SourceStatus};
 use crate::record::{SourceOptions, privileges};
 
-/// Time between two looks for namespaces that have come or gone, because each asks every process; one
-/// that a process comes into is entered at once.
+/// Time between two searches for new or vanished namespaces, because each search queries every
+/// process. A namespace that a process enters is opened at once.
 const LOOK_EVERY_NS: i64 = 10_000_000_000;
 
-/// The same after a process that went first into a namespace has ended.
+/// The same after the first process in a namespace has ended.
 const LOOK_SOON_NS: i64 = 1_000_000_000;
 
-/// Most namespaces that are recorded: each one's dump walks the host's whole socket table.
+/// Maximum number of recorded namespaces: each one's dump walks the host's whole socket table.
 const MOST: usize = 256;
 
-/// Most namespaces that are remembered because they were gone too soon.
+/// Maximum number of remembered namespaces that were gone too soon.
 const MOST_MISSED: usize = 4096;
 
-/// One way into the sockets of each namespace.
+/// Access to the sockets of each namespace.
 #[derive(Debug)]
 pub(super) struct Namespaces {
     own: Diag,
     others: IdMap<u64, Other>,
     newcomers: Newcomers,
-    /// Those that could not be entered, and why the last one could not.
+    /// Namespaces that could not be entered, and the last error.
     refused: BTreeSet<u64>,
     reason: String,
-    /// Processes whose namespace may not even be asked for.
+    /// Number of processes whose namespace cannot even be read.
     unreadable: usize,
-    /// Those that were gone before they could be entered.
+    /// Namespaces that were gone before they could be entered.
     missed: BTreeSet<u64>,
     look_at_ns: i64,
-    /// Whether threads that are elsewhere than their process were looked for.
+    /// Whether threads in another namespace than their process were searched for.
     has_looked: bool,
-    /// Whether nothing more could be had.
+    /// Whether further privileges would not help.
     has_privileges: bool,
     changes: Vec<Change>,
 }
@@ -53,18 +53,18 @@ pub(super) struct Namespaces {
 #[derive(Debug)]
 struct Other {
     diag: Diag,
-    /// The process that was seen to come into it.
+    /// The process that was seen to enter it.
     guest: Option<u32>,
     /// Whether the last snapshot found sockets in it.
     has_sockets: bool,
 }
 
-/// A namespace that came or went, for those who listen to its sockets and packets.
+/// A namespace that was added or removed, for those who watch its sockets and packets.
 #[derive(Debug)]
 pub(super) enum Change {
-    /// It was entered, and this is the way to its closing sockets.
+    /// It was entered; this receives its closing sockets.
     Entered(u64, Closings),
-    /// It was entered, and this is the way to its packets, if they are wanted.
+    /// It was entered; this receives its packets, if they are wanted.
     Watched(u64, io::Result<Ring>),
     /// No process is in it any more.
     Left(u64),
@@ -92,12 +92,12 @@ impl Namespaces {
         })
     }
 
-    /// For those who see threads come into namespaces.
+    /// For sources that see threads enter namespaces.
     pub(super) fn watch(&self) -> Watch {
         self.newcomers.watch().clone()
     }
 
-    /// Which notices of closing sockets to ask for in namespaces that are entered from now on.
+    /// Sets which notifications of closing sockets to request in namespaces entered from now on.
     pub(super) fn want(&mut self, notices: Notices) {
         self.newcomers.want(notices);
     }
@@ -105,7 +105,7 @@ impl Namespaces {
     /// Appends the sockets of every namespace.
     ///
     /// # Errors
-    /// Only for the recorder's own; another that is gone is left out.
+    /// Only for the recorder's own namespace; any other that is gone is left out.
     pub(super) fn sockets(&mut self, proc: &Proc, now_ns: i64, sockets: &mut Vec<Socket>) -> io::Result<()> {
         self.welcome();
         if now_ns >= self.look_at_ns {
@@ -137,7 +137,7 @@ impl Namespaces {
         self.own.netns()
     }
 
-    /// The namespaces that came or went since the last call.
+    /// The namespaces added or removed since the last call.
     pub(super) fn changes(&mut self) -> Vec<Change> {
         std::mem::take(&mut self.changes)
     }
@@ -173,8 +173,8 @@ impl Namespaces {
         self.changes.extend(opened.ring.map(|ring| Change::Watched(netns, ring)));
     }
 
-    /// Enters namespaces that are new and leaves those that nobody is in any more and that have no socket:
-    /// an open socket of the recorder's own would keep them, and their devices, alive.
+    /// Enters new namespaces, and leaves those without processes and sockets: an open socket of the
+    /// recorder would keep them, and their devices, alive.
     fn look(&mut self, proc: &Proc) {
         let mut present = self.of_processes(proc);
         present.extend(ways::mounted(proc));
@@ -200,7 +200,7 @@ impl Namespaces {
         }
     }
 
-    /// The namespaces that processes are in.
+    /// The namespaces of all processes.
     fn of_processes(&mut self, proc: &Proc) -> IdMap<u64, PathBuf> {
         let mut present: IdMap<u64, PathBuf> = IdMap::default();
         self.unreadable = 0;
@@ -209,7 +209,8 @@ impl Namespaces {
                 Ok(netns) => {
                     present.entry(netns).or_insert_with(|| proc.netns_path(pid));
                 }
-                // Of one that is gone the kernel says the same as of one that may not be seen.
+                // The kernel returns the same error for a process that is gone and for one that is
+                // not accessible.
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                     self.unreadable += usize::from(proc.lives(pid));
                 }
@@ -242,7 +243,7 @@ impl Namespaces {
         };
         let lacks = [
             (!self.refused.is_empty()).then(refused),
-            // Where some could not be entered, others may be unknown for the same reason.
+            // If some could not be entered, others may be unknown for the same reason.
             (self.unreadable > 0 && self.refused.is_empty()).then(unreadable),
             (!self.missed.is_empty()).then(missed),
         ];
@@ -254,7 +255,7 @@ impl Namespaces {
     }
 }
 
-/// What is said of processes that may be in namespaces which were not recorded.
+/// The message about processes that may be in namespaces which were not recorded.
 fn unreadable(has_privileges: bool) -> &'static str {
     if has_privileges {
         "processes that the system does not expose, which may be in further namespaces"
@@ -304,7 +305,7 @@ mod tests {
             }
             std::thread::sleep(std::time::Duration::from_millis(10));
         }
-        // Without privileges there is more to say.
+        // Without privileges the message is longer.
         (namespaces.unreadable, namespaces.refused) = (0, BTreeSet::new());
         let report = namespaces.report();
         assert_eq!(report.status, SourceStatus::Partial);
@@ -329,10 +330,10 @@ mod tests {
         assert!(proc.name(ended.id()).is_some(), "it waits to be waited for");
         let mut namespaces = Namespaces::open(&Proc::new("/proc"), SourceOptions::default()).unwrap();
         namespaces.look(&proc);
-        // Init belongs to root, and others may not look.
+        // Init belongs to root, so others cannot read its namespace.
         let may_look = proc.netns(1).is_ok();
         assert_eq!(namespaces.unreadable, usize::from(!may_look));
-        // To become root is advice only for those who are not.
+        // The advice to become root is only for those who are not.
         namespaces.unreadable = 2;
         let detail = namespaces.report().detail;
         assert_eq!(detail.contains("root"), !privileges::has_all(SourceOptions::default()), "{detail}");

@@ -1,14 +1,14 @@
-//! One socket of `NETLINK_SOCK_DIAG`, by plain `libc`: a request out, a dump in.
+//! A `NETLINK_SOCK_DIAG` socket by plain `libc`: sends a request, receives a dump.
 
 use std::io;
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 
 use super::message::{self, Message};
 
-/// The kernel fills at most this much at once, however large the buffer.
+/// The kernel never fills more than this at once, however large the buffer.
 const BUFFER_BYTES: usize = 32 * 1024;
 
-/// `NLM_F_REQUEST | NLM_F_ROOT | NLM_F_MATCH`: everything that there is.
+/// `NLM_F_REQUEST | NLM_F_ROOT | NLM_F_MATCH`: a complete dump.
 const DUMP_FLAGS: u16 = 0x301;
 
 /// A socket that answers for the network namespace in which it was opened.
@@ -28,19 +28,19 @@ impl Netlink {
         if fd < 0 {
             return Err(io::Error::last_os_error());
         }
-        // SAFETY: the descriptor was just opened and belongs to no one else.
+        // SAFETY: the descriptor was just opened and nothing else owns it.
         let socket = unsafe { OwnedFd::from_raw_fd(fd) };
         Ok(Self { socket, buffer: vec![0; BUFFER_BYTES], sequence: 0 })
     }
 
-    /// Sends a dump request and hands the payload of each answer to `each`.
+    /// Sends a dump request and passes the payload of each answer to `each`.
     pub(super) fn dump(&mut self, kind: u16, request: &[u8], each: &mut dyn FnMut(&[u8])) -> io::Result<()> {
         self.sequence = self.sequence.wrapping_add(1);
         self.send(kind, request)?;
         loop {
             let length = self.receive()?;
             for answer in message::messages(&self.buffer[..length]) {
-                // An earlier dump that was given up may still have answers under way.
+                // Answers to an earlier, abandoned dump may still arrive.
                 if answer.sequence == self.sequence && take(answer, each)? == Walk::Done {
                     return Ok(());
                 }

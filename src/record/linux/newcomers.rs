@@ -1,5 +1,5 @@
-//! Network namespaces are entered when the first process comes into them, not at the next tick: some
-//! last for no longer than one program.
+//! Enters network namespaces as soon as the first process enters them rather than at the next tick:
+//! some last only as long as one program.
 
 use std::collections::HashSet;
 use std::io;
@@ -15,7 +15,7 @@ use super::proc::Proc;
 use super::ways::{self, Entered};
 use crate::record::{SourceOptions, privileges};
 
-/// Most namespaces that are remembered at once.
+/// Maximum number of remembered namespaces.
 const MOST: usize = 4096;
 
 /// What was opened inside a namespace.
@@ -25,42 +25,42 @@ pub(super) struct Opened {
     pub(super) ring: Option<io::Result<Ring>>,
 }
 
-/// A namespace that someone came into, and what became of entering it.
+/// A namespace that a thread entered, and the outcome of opening it.
 pub(super) struct Newcomer {
     pub(super) entered: Entered,
     pub(super) opened: io::Result<Opened>,
 }
 
-/// Tells of threads that came into namespaces; given to everyone who sees some.
+/// Reports threads that enter namespaces; shared by all sources that see them.
 #[derive(Debug, Clone)]
 pub(super) struct Watch {
-    /// Namespaces that were entered or refused, or are about to be.
+    /// Namespaces that were opened or refused, or are about to be.
     known: Arc<Mutex<HashSet<u64>>>,
     seen: Sender<Entered>,
 }
 
 impl Watch {
-    /// Has the namespace entered if it is new.
+    /// Has the namespace opened if it is new.
     pub(super) fn notice(&self, entered: Entered) {
         let mut known = self.known();
         if known.len() < MOST && known.insert(entered.netns) {
-            // A thread that broke enters none; the look around at the next tick does.
+            // If the thread has panicked, the search at the next tick opens namespaces.
             let _ = self.seen.send(entered);
         }
     }
 
-    /// Whether it is known already.
+    /// Whether the namespace is already known.
     #[cfg(test)]
     pub(super) fn knows(&self, netns: u64) -> bool {
         self.known().contains(&netns)
     }
 
-    /// Notes that it was entered in another way.
+    /// Notes that it was opened in another way.
     pub(super) fn note(&self, netns: u64) {
         self.known().insert(netns);
     }
 
-    /// Forgets one that is gone, or that was gone too soon.
+    /// Forgets a namespace that is gone, or was gone too soon.
     pub(super) fn forget(&self, netns: u64) {
         self.known().remove(&netns);
     }
@@ -70,7 +70,7 @@ impl Watch {
     }
 }
 
-/// The thread that enters namespaces, and what it brings.
+/// The thread that opens namespaces, and its results.
 #[derive(Debug)]
 pub(super) struct Newcomers {
     watch: Watch,
@@ -78,7 +78,7 @@ pub(super) struct Newcomers {
     wants: Arc<Wants>,
 }
 
-/// What is opened inside.
+/// What to open inside.
 #[derive(Debug)]
 struct Wants {
     packets: SourceOptions,
@@ -86,7 +86,7 @@ struct Wants {
 }
 
 impl Newcomers {
-    /// Starts the thread; it ends with the last watch.
+    /// Starts the thread, which ends with the last watch.
     pub(super) fn start(proc: &Proc, wanted: SourceOptions) -> Self {
         let (seen, incoming) = channel();
         let (outgoing, opened) = channel();
@@ -97,7 +97,7 @@ impl Newcomers {
             for entered in incoming {
                 let opened = theirs.open(&proc, entered);
                 if opened.is_err() {
-                    // The next that comes into it may still be there.
+                    // The next process that enters it may still be there.
                     known.lock().unwrap_or_else(PoisonError::into_inner).remove(&entered.netns);
                 }
                 if outgoing.send(Newcomer { entered, opened }).is_err() {
@@ -105,22 +105,22 @@ impl Newcomers {
                 }
             }
         };
-        // Without the thread, the look around at a tick enters them.
+        // Without the thread, the search at a tick opens namespaces.
         let _ = std::thread::Builder::new().name("namespaces".to_owned()).spawn(run);
         Self { watch, opened, wants }
     }
 
-    /// For those who see threads come into namespaces.
+    /// For sources that see threads enter namespaces.
     pub(super) fn watch(&self) -> &Watch {
         &self.watch
     }
 
-    /// Which notices of closing sockets to ask for from now on.
+    /// Sets which notifications of closing sockets to request from now on.
     pub(super) fn want(&self, notices: Notices) {
         self.wants.tcp_notices.store(notices == Notices::All, Ordering::Relaxed);
     }
 
-    /// Whether other sources tell of TCP in namespaces that were not entered.
+    /// Whether other sources cover TCP in namespaces that were not entered.
     pub(super) fn has_tcp_without_entering(&self) -> bool {
         !self.wants.tcp_notices.load(Ordering::Relaxed)
     }
@@ -130,10 +130,10 @@ impl Newcomers {
         self.opened.try_iter().collect()
     }
 
-    /// Opens everything inside the namespace.
+    /// Opens everything wanted inside the namespace.
     ///
     /// # Errors
-    /// What the system said.
+    /// The system's error.
     pub(super) fn enter(&self, namespace: std::fs::File) -> io::Result<Opened> {
         self.wants.enter(namespace)
     }
@@ -157,8 +157,8 @@ impl Wants {
     }
 }
 
-/// Opens sockets inside a namespace. On a thread of its own, which ends there: the
-/// recorder itself never leaves its namespace.
+/// Opens sockets inside a namespace, on a separate thread that ends there: the recorder itself
+/// never leaves its namespace.
 pub(super) fn inside<T: Send + 'static>(
     namespace: std::fs::File,
     open: impl FnOnce() -> io::Result<T> + Send + 'static,

@@ -1,14 +1,14 @@
-//! Sockets below and beside TCP and UDP: who holds a raw, a ping or a packet socket, and what of
-//! UDP-Lite, SCTP and DCCP this kernel has.
+//! Sockets other than TCP and UDP: raw, ping and packet sockets with their holders, and UDP-Lite,
+//! SCTP and DCCP if the kernel has them.
 //!
-//! | sockets | asked of |
+//! | sockets | source |
 //! |---|---|
 //! | packet (`AF_PACKET`) | `packet_diag` |
-//! | UDP-Lite, SCTP, DCCP | `inet_diag`, as TCP and UDP |
+//! | UDP-Lite, SCTP, DCCP | `inet_diag`, like TCP and UDP |
 //! | raw IP | `raw_diag`, else `/proc/net/raw`, which has no cookies |
-//! | ping (`SOCK_DGRAM` with ICMP) | `/proc/net/icmp`: there is no other way |
+//! | ping (`SOCK_DGRAM` with ICMP) | `/proc/net/icmp`, the only source |
 //!
-//! What the kernel does not have is asked for once: each request would make it look for a module.
+//! A protocol that the kernel lacks is requested only once: each request would make it search for a module.
 
 use std::fs::File;
 use std::io;
@@ -24,21 +24,21 @@ use crate::record::stable_id::stable_id;
 /// `SOCK_DIAG_BY_FAMILY`.
 const BY_FAMILY: u16 = 20;
 
-/// Protocols that the kernel lists as it lists UDP.
+/// Protocols that the kernel lists like UDP.
 const LIKE_UDP: [(Protocol, libc::c_int); 3] = [
     (Protocol::UdpLite, libc::IPPROTO_UDPLITE),
     (Protocol::Sctp, libc::IPPROTO_SCTP),
     (Protocol::Dccp, libc::IPPROTO_DCCP),
 ];
 
-/// Attribute `PACKET_DIAG_UID`, and the flag `PACKET_SHOW_INFO`, with which it comes.
+/// Attribute `PACKET_DIAG_UID`, and the flag `PACKET_SHOW_INFO` that requests it.
 const PACKET_UID: u16 = 5;
 const PACKET_SHOW_INFO: u32 = 1;
 
-/// Most bytes that are read of one file of `/proc/net`: some 15,000 sockets.
+/// Maximum number of bytes read from one file in `/proc/net`: some 15,000 sockets.
 const MOST_FILE_BYTES: usize = 2 << 20;
 
-/// One question to the kernel that it may not know.
+/// A request that the kernel may not support.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Question {
     Packet,
@@ -46,7 +46,7 @@ enum Question {
     Raw { family: i32 },
 }
 
-/// The ways to the other sockets of one network namespace.
+/// Access to the other sockets of one network namespace.
 #[derive(Debug)]
 pub(super) struct OtherSockets {
     questions: Vec<Question>,
@@ -54,7 +54,7 @@ pub(super) struct OtherSockets {
     buffer: Vec<u8>,
 }
 
-/// A file of `/proc/net`, which shows the namespace in which it was opened for as long as it is open.
+/// An open file in `/proc/net`, which keeps showing the namespace in which it was opened.
 #[derive(Debug)]
 struct ProcFile {
     file: File,
@@ -62,7 +62,7 @@ struct ProcFile {
 }
 
 impl OtherSockets {
-    /// Opens what needs to be opened inside of the namespace: that of the calling thread.
+    /// Opens everything that must be opened inside the calling thread's namespace.
     pub(super) fn open() -> Self {
         let families = [libc::AF_INET, libc::AF_INET6];
         let mut questions = vec![Question::Packet];
@@ -78,7 +78,7 @@ impl OtherSockets {
         Self { questions, files: files.into_iter().filter_map(open).collect(), buffer: Vec::new() }
     }
 
-    /// Appends every such socket of the namespace. What the kernel does not know is left out.
+    /// Appends every such socket of the namespace. What the kernel does not support is left out.
     pub(super) fn list(&mut self, netlink: &mut Netlink, netns: u64, sockets: &mut Vec<Socket>) {
         let mut has_raw_diag = false;
         self.questions.retain(|question| {
@@ -90,8 +90,8 @@ impl OtherSockets {
             if asked.is_err() {
                 sockets.truncate(before);
             }
-            // ENOENT, EINVAL or EPROTONOSUPPORT by the version: none of them goes away. Only a lack of
-            // memory does.
+            // ENOENT, EINVAL or EPROTONOSUPPORT, depending on the version: these are permanent.
+            // Only a lack of memory is not.
             let stays =
                 asked.as_ref().map_or_else(|error| error.raw_os_error() == Some(libc::ENOMEM), |()| true);
             has_raw_diag |= stays && matches!(question, Question::Raw { family: libc::AF_INET });
@@ -144,7 +144,7 @@ fn inet_request(family: i32, protocol: libc::c_int) -> Vec<u8> {
     request
 }
 
-/// A raw socket, in which the kernel has the protocol in the place of the port.
+/// A raw socket, for which the kernel reports the protocol in place of the port.
 fn raw(socket: Socket, number: u16) -> Socket {
     let is_icmp = [libc::IPPROTO_ICMP, libc::IPPROTO_ICMPV6].contains(&i32::from(number));
     Socket {
@@ -190,7 +190,7 @@ fn blank(cookie: u64, protocol: Protocol, local: (IpAddr, u16)) -> Socket {
     }
 }
 
-/// Reads a file anew from its beginning.
+/// Reads a file from its beginning.
 fn read(file: &File, buffer: &mut Vec<u8>) -> io::Result<()> {
     buffer.clear();
     loop {
@@ -207,7 +207,7 @@ fn read(file: &File, buffer: &mut Vec<u8>) -> io::Result<()> {
     }
 }
 
-/// The sockets in a file of `/proc/net`, whose first line is a heading.
+/// The sockets in a file of `/proc/net`, whose first line is a header.
 fn lines(bytes: &[u8], is_raw: bool, netns: u64) -> impl Iterator<Item = Socket> {
     let lines = bytes.split(|byte| *byte == b'\n').skip(1);
     lines.filter_map(move |line| parse_line(std::str::from_utf8(line).ok()?, is_raw, netns))
@@ -230,7 +230,7 @@ fn parse_line(line: &str, is_raw: bool, netns: u64) -> Option<Socket> {
     Some(if is_raw { raw(socket, number) } else { socket })
 }
 
-/// `0100007F:00FF`: words of 32 bits as this processor has them, and a number in hexadecimal.
+/// `0100007F:00FF`: 32-bit words in native byte order, and a hexadecimal number.
 fn endpoint(text: &str) -> Option<(IpAddr, u16)> {
     let (addr, number) = text.split_once(':')?;
     let word = |at: usize| u32::from_str_radix(addr.get(at..at + 8)?, 16).ok().map(u32::to_ne_bytes);
@@ -254,22 +254,22 @@ mod tests {
 
     use super::*;
 
-    /// A socket of any kind; none without the privilege or the protocol.
+    /// A socket of any kind; `None` without the privilege or the protocol.
     fn socket(family: i32, kind: i32, protocol: i32) -> Option<OwnedFd> {
         // SAFETY: no memory is passed; the result is checked.
         let fd = unsafe { libc::socket(family, kind | libc::SOCK_CLOEXEC, protocol) };
-        // SAFETY: the descriptor was just opened and belongs to no one else.
+        // SAFETY: the descriptor was just opened and nothing else owns it.
         (fd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(fd) })
     }
 
-    /// What is listed of a socket of this process.
+    /// The listed entry of this process's socket.
     fn listed(socket: &OwnedFd) -> Option<Socket> {
         let path = format!("/proc/self/fd/{}", socket.as_raw_fd());
         let inode = std::fs::metadata(path).unwrap().ino() as u32;
         let mut sockets = Vec::new();
         let mut others = OtherSockets::open();
         let mut netlink = Netlink::open().unwrap();
-        // The second time what the kernel does not know is not asked for any more.
+        // The second time, unsupported requests are skipped.
         others.list(&mut netlink, 1, &mut Vec::new());
         others.list(&mut netlink, 1, &mut sockets);
         sockets.into_iter().find(|socket| socket.inode == inode)

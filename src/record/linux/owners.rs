@@ -1,4 +1,4 @@
-//! Who owns each socket, carried from tick to tick so that only what is new is looked for.
+//! The owner of each socket, carried from tick to tick so that only new sockets need a search.
 
 use std::collections::HashSet;
 use std::hash::BuildHasherDefault;
@@ -12,21 +12,21 @@ use super::scan::{Holder, Scanner, Searched, SourceOptions};
 use crate::capture::Owner;
 use crate::record::host::Tick;
 
-/// Longest time until a socket's owner is confirmed again, in ticks. A process may hand a socket on without
-/// a trace but this.
+/// Maximum number of ticks until a socket's owner is confirmed again. A process may hand a socket
+/// on without any other trace.
 const CHECK_TICKS: u32 = 64;
 
-/// Owners that each tick confirms, as long as that leaves none for longer than [`CHECK_TICKS`].
+/// Number of owners confirmed in each tick, unless some would then wait longer than [`CHECK_TICKS`].
 const CHECKS_EACH_TICK: u32 = 24;
 
-/// Longest time until an owner that was not found is looked for again, in ticks: for one socket
-/// that only the kernel holds, the descriptors of every process are listed.
+/// Maximum number of ticks until a missing owner is searched for again: a socket that only the
+/// kernel holds makes the search list every process's descriptors.
 const SEARCH_TICKS: u32 = 256;
 
-/// How long a socket that is gone is remembered, in ticks: the notice of its closing may come
-/// after the first snapshot without it.
+/// How long a closed socket is remembered, in ticks: its closing notification may arrive after the
+/// first snapshot without it.
 const GRACE_TICKS: u32 = 4;
-/// Descriptors that one tick looks at to confirm owners; the others wait for the next.
+/// Descriptors that one tick reads to confirm owners; the others wait for the next tick.
 const CHECKS_PER_TICK: u32 = 512;
 
 /// The owners of all sockets, by cookie.
@@ -35,23 +35,23 @@ pub(super) struct Owners {
     known: IdMap<u64, Known>,
     scanner: Scanner,
     sockets: u64,
-    /// Sockets that are gone and never had an owner, though some process must have held them.
+    /// Number of sockets that ended without a known owner, though a process must have held them.
     gone_without_owner: u64,
 }
 
-/// What is known of one socket's owner.
+/// The known facts of one socket's owner.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Known {
     inode: u32,
     pub(super) holder: Option<Holder>,
-    /// The holder's facts as they last were, for sockets that outlive it.
+    /// The holder's last known facts, for sockets that outlive it.
     pub(super) owner: Option<Arc<Owner>>,
-    /// Both ends as they last were, of a socket that was connected.
+    /// The last known ends of a socket that was connected.
     pub(super) tuple: Option<((IpAddr, u16), (IpAddr, u16))>,
-    /// Whether some process must hold the socket, and it is not known which.
+    /// Whether a process must hold the socket, but is unknown.
     missing: bool,
     seen_at: u32,
-    /// When the holder is confirmed again, or looked for, after 1, 4, 16, … ticks.
+    /// The tick in which the holder is confirmed or searched for next, after 1, 4, 16, … ticks.
     check_at: u32,
     check_after: u32,
 }
@@ -69,29 +69,29 @@ impl Known {
 }
 
 impl Owners {
-    /// Different sockets so far.
+    /// Number of distinct sockets so far.
     pub(super) fn sockets(&self) -> u64 {
         self.sockets
     }
 
-    /// Different sockets so far whose owner was never found.
+    /// Number of distinct sockets so far whose owner was never found.
     pub(super) fn without_owner(&self) -> u64 {
         let open = self.known.values().filter(|known| known.missing).count();
         self.gone_without_owner + open as u64
     }
 
-    /// Processes whose descriptors could not be read.
+    /// Number of processes whose descriptors could not be read.
     pub(super) fn unreadable_processes(&self) -> usize {
         self.scanner.unreadable()
     }
 
-    /// What is known of a socket.
+    /// The known facts of a socket.
     pub(super) fn of(&self, cookie: u64) -> Option<&Known> {
         self.known.get(&cookie)
     }
 
-    /// Finds the owners of all sockets of a tick. Sockets that the kernel gave twice, because
-    /// its table changed during the walk, are left out the second time.
+    /// Finds the owners of all sockets in a tick. Removes duplicates, which the kernel returns if
+    /// its table changes during the walk.
     pub(super) fn resolve(&mut self, sockets: &mut Vec<Socket>, processes: &mut Processes, tick: &Tick) {
         let mut wanted = SourceOptions::default();
         let mut searching = Vec::new();
@@ -124,7 +124,7 @@ impl Owners {
 
     fn search(&mut self, wanted: &mut SourceOptions, processes: &Processes, tick: &Tick) -> Searched {
         let key = |pid: u32, descriptor: u32| u64::from(pid) << 32 | u64::from(descriptor);
-        // Every holder of a socket that is still there; its descriptor need not be looked at again.
+        // Every holder of an existing socket; its descriptor need not be read again.
         let held: HashSet<u64, BuildHasherDefault<IdHasher>> = self
             .known
             .values()
@@ -133,7 +133,7 @@ impl Owners {
             .map(|holder| key(holder.process.pid, holder.descriptor))
             .collect();
         let is_held = |pid, descriptor| held.contains(&key(pid, descriptor));
-        // Mostly they belong to a process that has others.
+        // New sockets usually belong to processes that have others.
         if self.scanner.search_first(processes.proc(), &processes.pids(), wanted, &is_held) {
             return Searched::All;
         }
@@ -181,7 +181,7 @@ impl Owners {
     }
 }
 
-/// What confirming owners may use.
+/// Budget for confirming owners.
 struct Checks<'a> {
     processes: &'a mut Processes,
     tick: &'a Tick,
@@ -191,13 +191,13 @@ struct Checks<'a> {
 }
 
 impl Checks<'_> {
-    /// Whether nothing needs to be looked for: the owner is known and was confirmed when due, or
-    /// it is too early to look again.
+    /// Whether no search is needed: the owner is known and confirmed when due, or it is too early
+    /// to search again.
     fn is_settled(&mut self, known: &mut Known, inode: u32) -> bool {
-        // No process holds the socket: not accepted yet, or closed. In the latter case whoever
-        // closed it still owns what is left to send.
+        // No process holds the socket: it is not accepted yet, or closed. A closed one still
+        // belongs to the process that closed it, for the data left to send.
         if inode == 0 {
-            // Its descriptor may by now be another socket's.
+            // Its descriptor may belong to another socket by now.
             known.inode = 0;
             return true;
         }
@@ -216,7 +216,7 @@ impl Checks<'_> {
         false
     }
 
-    /// Confirms the holder: a server may hand its connections on, to a child or to any other process.
+    /// Confirms the holder: a server may hand its connections to a child or any other process.
     fn still_holds(&mut self, known: &mut Known, holder: Holder) -> bool {
         if self.left == 0 {
             known.check_at = self.tick.number.saturating_add(1);
@@ -270,7 +270,7 @@ mod tests {
             Self { fake, processes, owners: Owners::default(), number: 0 }
         }
 
-        /// Sockets as (cookie, inode); returns the owner's pid of each that is kept.
+        /// Sockets as (cookie, inode); returns the owner's pid of each one kept.
         fn tick(&mut self, sockets: &[(u64, u32)]) -> Vec<Option<u32>> {
             let tick = tick(self.number);
             self.number += 1;
@@ -337,7 +337,7 @@ mod tests {
             for _ in 0..100 {
                 scene.tick(&sockets);
             }
-            // The fake's folder has the same size whatever is in it.
+            // The fake folder has the same size whatever is in it.
             scene.fake.close(10, 3);
             scene.fake.start(11, "worker", 600);
             scene.fake.open_socket(11, 3, 100);

@@ -1,7 +1,7 @@
-//! Reads `/proc` below a root that is handed in, so that tests build their own.
+//! Reads `/proc` below a given root, so that tests can build their own.
 //!
-//! `sysinfo` reads the same files, but all of them for every process at every refresh; the
-//! recorder needs one file of a few processes per tick, and cannot afford more.
+//! `sysinfo` reads the same files, but all of them for every process at every refresh. The recorder
+//! needs one file of a few processes per tick, and cannot afford more.
 
 use std::ffi::CStr;
 use std::fs::{self, File, OpenOptions};
@@ -13,13 +13,13 @@ use std::path::{Path, PathBuf};
 
 use super::stat::Stat;
 
-/// Longest command line that is kept: its owner chooses its length, up to megabytes.
+/// Maximum length of a command line: its owner chooses the length, up to megabytes.
 const CMDLINE_BYTES: u64 = 4096;
 
-/// Longest other file that is read.
+/// Maximum length of other files.
 const FILE_BYTES: u64 = 64 * 1024;
 
-/// A `/proc`.
+/// A `/proc` file system.
 #[derive(Debug, Clone)]
 pub(super) struct Proc {
     root: PathBuf,
@@ -30,7 +30,7 @@ impl Proc {
         Self { root: root.into() }
     }
 
-    /// Where it is.
+    /// Its root.
     pub(super) fn root(&self) -> &Path {
         &self.root
     }
@@ -41,7 +41,7 @@ impl Proc {
         path
     }
 
-    /// Ids of all processes, in rising order.
+    /// Ids of all processes, in ascending order.
     pub(super) fn pids(&self) -> Vec<u32> {
         let Ok(entries) = fs::read_dir(&self.root) else { return Vec::new() };
         let mut pids: Vec<u32> =
@@ -50,21 +50,19 @@ impl Proc {
         pids
     }
 
-    /// Reads `/proc/PID/stat` into `buffer`; none if the process is gone.
+    /// Reads `/proc/PID/stat` into `buffer`; `None` if the process is gone.
     pub(super) fn stat<'a>(&self, pid: u32, buffer: &'a mut Vec<u8>) -> Option<Stat<'a>> {
         read_into(&self.path(pid, "stat"), FILE_BYTES, buffer).ok()?;
         Stat::parse(buffer)
     }
 
-    /// How many descriptors the process has open, without looking at them. Kernels before 6.2
-    /// say 0.
+    /// Number of open descriptors, without reading them. Kernels before 6.2 return 0.
     pub(super) fn descriptors(&self, pid: u32) -> io::Result<u64> {
         Ok(fs::metadata(self.path(pid, "fd"))?.size())
     }
 
-    /// Hands descriptor and inode of each socket of the process to `found`, leaving out the
-    /// descriptors that `known` knows already: reading a link costs five times as much as
-    /// listing it.
+    /// Passes descriptor and inode of each socket of the process to `found`, except the descriptors
+    /// in `known`: reading a link costs five times as much as listing it.
     pub(super) fn sockets(
         &self,
         pid: u32,
@@ -86,24 +84,24 @@ impl Proc {
         Ok(())
     }
 
-    /// The inode of the socket behind one descriptor; none if it is no socket, or closed.
+    /// The inode of the socket behind a descriptor; `None` if it is closed or no socket.
     pub(super) fn socket(&self, pid: u32, descriptor: u32) -> Option<u32> {
         let path = self.path(pid, &format!("fd/{descriptor}"));
         socket_inode(libc::AT_FDCWD, path.as_os_str().as_bytes())
     }
 
-    /// Path of the executable, as the kernel says it (with ` (deleted)` where it was).
+    /// Path of the executable as the kernel reports it (with ` (deleted)` if it was).
     pub(super) fn exe(&self, pid: u32) -> Option<String> {
         let path = fs::read_link(self.path(pid, "exe")).ok()?;
         Some(path.to_string_lossy().into_owned())
     }
 
-    /// Takes hold of the executable, even a deleted one, without opening it.
+    /// Opens a reference to the executable, even a deleted one.
     pub(super) fn hold_exe(&self, pid: u32) -> io::Result<File> {
         OpenOptions::new().read(true).custom_flags(libc::O_PATH).open(self.path(pid, "exe"))
     }
 
-    /// The arguments, separated by spaces; none for a kernel thread.
+    /// The arguments, separated by spaces; `None` for a kernel thread.
     pub(super) fn cmdline(&self, pid: u32) -> Option<String> {
         let mut bytes = Vec::new();
         read_into(&self.path(pid, "cmdline"), CMDLINE_BYTES, &mut bytes).ok()?;
@@ -131,38 +129,38 @@ impl Proc {
         self.stat(pid, &mut buffer).map(|stat| lossy(stat.comm))
     }
 
-    /// Whether there is such a process that has not ended.
+    /// Whether the process exists and has not ended.
     pub(super) fn lives(&self, pid: u32) -> bool {
         let mut buffer = Vec::new();
         self.stat(pid, &mut buffer).is_some_and(|stat| !stat.has_ended)
     }
 
-    /// Inode of the network namespace that the process is in.
+    /// Inode of the process's network namespace.
     ///
     /// # Errors
-    /// `PermissionDenied` if it may not be looked at, or is gone; `NotFound` if it has left its
+    /// `PermissionDenied` if it is not accessible, or is gone; `NotFound` if it has left its
     /// namespace, because it has ended.
     pub(super) fn netns(&self, pid: u32) -> io::Result<u64> {
         Ok(fs::metadata(self.netns_path(pid))?.ino())
     }
 
-    /// The file that stands for the network namespace of the process.
+    /// The file of the process's network namespace.
     pub(super) fn netns_path(&self, pid: u32) -> PathBuf {
         self.path(pid, "ns/net")
     }
 
-    /// The same of a thread, which may be in another than its process.
+    /// The same of a thread, which may be in another namespace than its process.
     pub(super) fn thread_netns_path(&self, pid: u32, thread: u32) -> PathBuf {
         self.path(pid, &format!("task/{thread}/ns/net"))
     }
 
-    /// Ids of some threads of a process.
+    /// Ids of a process's threads, up to `most`.
     pub(super) fn threads(&self, pid: u32, most: usize) -> Vec<u32> {
         let Ok(entries) = fs::read_dir(self.path(pid, "task")) else { return Vec::new() };
         entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).take(most).collect()
     }
 
-    /// The descriptors of a process that lead to something, as the kernel names it (`net:[4026532281]`).
+    /// A process's descriptors with this link target in the kernel's notation (`net:[4026532281]`).
     pub(super) fn descriptors_to(&self, pid: u32, target: &str) -> Vec<PathBuf> {
         let Ok(entries) = fs::read_dir(self.path(pid, "fd")) else { return Vec::new() };
         let leads_there = |path: &PathBuf| fs::read_link(path).is_ok_and(|found| found.as_os_str() == target);
@@ -176,7 +174,7 @@ impl Proc {
     }
 }
 
-/// Text from bytes that someone else chose.
+/// Text from untrusted bytes.
 pub(super) fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
@@ -187,9 +185,9 @@ fn read_into(path: &Path, most: u64, buffer: &mut Vec<u8>) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads the link `name` below `folder` and takes the number out of `socket:[12345]`.
+/// Reads the link `name` in `folder` and parses the number in `socket:[12345]`.
 ///
-/// By `readlinkat` into the stack: at 10,000 descriptors the paths and buffers of
+/// Uses `readlinkat` with a buffer on the stack: with 10,000 descriptors, the paths and buffers of
 /// `std::fs::read_link` would cost as much as the kernel does.
 fn socket_inode(folder: RawFd, name: &[u8]) -> Option<u32> {
     let mut path = [0_u8; 256];
@@ -228,7 +226,7 @@ pub(super) mod tests {
             self.folder.path().join(pid.to_string())
         }
 
-        /// Starts a process; `start_ticks` tells it from an earlier one of the same id.
+        /// Starts a process; `start_ticks` distinguishes it from an earlier one with the same id.
         pub(in super::super) fn start(&self, pid: u32, name: &str, start_ticks: u64) {
             fs::create_dir_all(self.of(pid).join("fd")).unwrap();
             self.set_stat(pid, name, 0, start_ticks);

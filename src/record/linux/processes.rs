@@ -1,4 +1,4 @@
-//! Facts of the processes that own sockets, kept while they own some.
+//! Facts of processes, kept while they own sockets.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::{container, users};
 use crate::capture::Owner;
 use crate::record::host::Tick;
 
-/// One process's life: an id is given out again, together with the start it is not.
+/// The identity of a process: an id is reused, but not together with the same start time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ProcessId {
     pub(super) pid: u32,
@@ -19,7 +19,7 @@ pub(super) struct ProcessId {
     pub(super) start_ticks: u64,
 }
 
-/// What a tick knows of a process.
+/// A process's facts in a tick.
 #[derive(Debug)]
 pub(super) struct Process {
     start_ticks: u64,
@@ -32,13 +32,13 @@ pub(super) struct Process {
     pub(super) cpu_percent: Option<f32>,
     pub(super) memory_rss_bytes: Option<u64>,
     used_at: u32,
-    /// Facts that give no sign of changing (user, cgroup, arguments) are read again after 1, 2,
-    /// 4, … ticks.
+    /// When facts that show no sign of changing (user, cgroup, arguments) are read again, after 1,
+    /// 2, 4, … ticks.
     reread_at: u32,
     reread_after: u32,
 }
 
-/// Longest time until facts are read again, in ticks.
+/// Maximum number of ticks until facts are read again.
 const REREAD_TICKS: u32 = 256;
 
 /// The processes that own sockets.
@@ -48,24 +48,24 @@ pub(super) struct Processes {
     known: IdMap<u32, Process>,
 }
 
-/// Where the facts come from, and the units that they come in.
+/// The source of the facts, and the units they come in.
 #[derive(Debug)]
 pub(super) struct Reader {
     pub(super) proc: Proc,
     pub(super) users: Users,
     pub(super) hashes: Arc<Hashes>,
-    /// When the host was booted, µs since the Unix epoch.
+    /// Boot time of the host, µs since the Unix epoch.
     pub(super) boot_us: i64,
     pub(super) ticks_per_second: u64,
     pub(super) page_bytes: u64,
     pub(super) buffer: Vec<u8>,
 }
 
-/// What is known of a process that lives.
+/// The facts of a living process.
 pub(super) struct Facts {
-    /// With the hash of the executable, if that is known already.
+    /// With the executable's hash, if it is already known.
     pub(super) owner: Owner,
-    /// Whose hash it is.
+    /// The executable.
     pub(super) executable: Option<Arc<Executable>>,
 }
 
@@ -82,20 +82,20 @@ impl Processes {
         &mut self.reader.users
     }
 
-    /// How many own sockets.
+    /// Number of processes that own sockets.
     pub(super) fn len(&self) -> usize {
         self.known.len()
     }
 
-    /// Ids of those that own sockets, in rising order.
+    /// Ids of the processes that own sockets, in ascending order.
     pub(super) fn pids(&self) -> Vec<u32> {
         let mut pids: Vec<u32> = self.known.keys().copied().collect();
         pids.sort_unstable();
         pids
     }
 
-    /// Reads the state of every process that owned a socket at the last tick; forgets those that
-    /// have ended, or own none any more.
+    /// Reads the state of every process that owned a socket in the last tick; forgets processes
+    /// that have ended or own none any more.
     pub(super) fn refresh(&mut self, tick: &Tick) {
         let reader = &mut self.reader;
         self.known.retain(|pid, process| {
@@ -103,14 +103,14 @@ impl Processes {
         });
     }
 
-    /// The process, if it still lives; from now on its state is read at each tick.
+    /// The process, if it still lives; from now on its state is read in each tick.
     pub(super) fn get(&mut self, id: ProcessId, tick: &Tick) -> Option<&mut Process> {
         let process = self.known.get_mut(&id.pid).filter(|process| process.start_ticks == id.start_ticks)?;
         process.used_at = tick.number;
         Some(process)
     }
 
-    /// Reads the facts of a process that was found to own a socket; none if it has ended.
+    /// Reads the facts of a process that was found to own a socket; `None` if it has ended.
     pub(super) fn adopt(&mut self, id: ProcessId, tick: &Tick) -> Option<Arc<Owner>> {
         if let Some(process) = self.get(id, tick) {
             return Some(Arc::clone(&process.owner));
@@ -123,7 +123,7 @@ impl Processes {
 }
 
 impl Reader {
-    /// Every fact of a process that lives now.
+    /// Every fact of a process that is alive now.
     pub(super) fn living(&mut self, pid: u32) -> Option<Facts> {
         let mut buffer = std::mem::take(&mut self.buffer);
         let stat = self.proc.stat(pid, &mut buffer).filter(|stat| !stat.has_ended);
@@ -178,7 +178,7 @@ impl Reader {
         let before = &process.owner;
         let Facts { owner, executable } = self.facts(pid, stat);
         let owner = Owner {
-            // The first parent tells where a process came from; later ones only adopt orphans.
+            // The first parent shows where a process came from; later ones only adopt orphans.
             ppid: before.ppid,
             parent_name: before.parent_name.clone(),
             ..owner
@@ -202,7 +202,7 @@ impl Reader {
             executable,
             cpu_ticks: stat.cpu_ticks,
             read_ns: tick.moment.mono_ns,
-            // A share of time needs two readings.
+            // A CPU share takes two readings.
             cpu_percent: None,
             memory_rss_bytes: Some(stat.rss_pages * self.page_bytes),
             used_at: tick.number,
@@ -211,14 +211,14 @@ impl Reader {
         })
     }
 
-    /// Every fact but the parent's name.
+    /// Every fact except the parent's name.
     fn facts(&mut self, pid: u32, stat: &Stat<'_>) -> Facts {
         let executable = self.hashes.meet(pid);
         let exe_sha256 = executable.as_deref().and_then(|executable| self.hashes.sha256(executable));
         Facts { owner: Owner { exe_sha256, ..self.owner(pid, stat) }, executable }
     }
 
-    /// Every fact but the parent's name and the hash of the executable.
+    /// Every fact except the parent's name and the executable's hash.
     fn owner(&mut self, pid: u32, stat: &Stat<'_>) -> Owner {
         let uid = self.proc.uid(pid);
         Owner {
@@ -236,7 +236,7 @@ impl Reader {
         }
     }
 
-    /// What can be said of a process without taking hold of its executable; none if it has ended.
+    /// The facts of a process without opening its executable; `None` if it has ended.
     pub(super) fn glance(&mut self, pid: u32) -> Option<Owner> {
         let mut buffer = std::mem::take(&mut self.buffer);
         let stat = self.proc.stat(pid, &mut buffer).filter(|stat| !stat.has_ended);
@@ -245,7 +245,7 @@ impl Reader {
         owner
     }
 
-    /// The start of a process by the wall clock, from clock ticks after boot.
+    /// The start time of a process on the wall clock, from clock ticks after boot.
     pub(super) fn start_us(&self, start_ticks: u64) -> i64 {
         let start_us = u128::from(start_ticks) * 1_000_000 / u128::from(self.ticks_per_second.max(1));
         self.boot_us.saturating_add(start_us as i64)

@@ -1,4 +1,4 @@
-//! Looks for the processes that hold sockets: first where something has changed.
+//! Searches for the processes that hold sockets, starting where something has changed.
 
 use std::io;
 
@@ -7,30 +7,30 @@ use super::proc::Proc;
 use super::processes::ProcessId;
 use crate::record::clock::thread_cpu_ns;
 
-/// A process and the descriptor by which it holds a socket.
+/// A process and its descriptor of a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Holder {
     pub(super) process: ProcessId,
     pub(super) descriptor: u32,
 }
 
-/// The sockets that are looked for, by inode, with whoever was found.
+/// The sockets to find, by inode, with the holders found.
 pub(super) type SourceOptions = IdMap<u32, Option<Holder>>;
 
-/// How far a search went.
+/// How complete a search was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Searched {
-    /// Every process that may be read: what was not found is not there.
+    /// Every readable process: a holder that was not found does not exist.
     All,
-    /// Only those whose descriptors have changed; a search of all would cost too much now.
+    /// Only processes whose descriptors have changed; a full search would cost too much now.
     Changed,
 }
 
-/// A search of every process may take one part in so many of the CPU's time: 5 %. How long it takes by the
-/// clock says more of what else there is to do on the host, and a busy host is no reason to know less.
+/// A full search may take one part in this many of the CPU time: 5 %. Its duration on the clock
+/// depends on the load of the host, and a busy host is no reason to know less.
 const PAUSE_FACTOR: i64 = 20;
 
-/// Remembers how many descriptors each process had when it was last searched.
+/// Remembers each process's number of descriptors at the last search.
 #[derive(Debug, Default)]
 pub(super) struct Scanner {
     seen: IdMap<u32, Seen>,
@@ -45,18 +45,18 @@ struct Seen {
 }
 
 impl Scanner {
-    /// Processes whose descriptors could not be read at the last search.
+    /// Number of processes whose descriptors could not be read in the last search.
     pub(super) fn unreadable(&self) -> usize {
         self.unreadable
     }
 
-    /// Descriptors that a process had open at the last search; 0 if that is not known.
+    /// Number of open descriptors of a process at the last search; 0 if unknown.
     pub(super) fn descriptors(&self, pid: u32) -> u64 {
         self.seen.get(&pid).map_or(0, |seen| seen.descriptors)
     }
 
-    /// Looks for `wanted` in some processes, where the number of descriptors has changed; true if that
-    /// explains all of them. On a host with many processes, to ask each costs more than a tick.
+    /// Searches some processes for `wanted` if their number of descriptors has changed; true if
+    /// that finds all of them. On a host with many processes, querying each costs more than a tick.
     pub(super) fn search_first(
         &mut self,
         proc: &Proc,
@@ -66,7 +66,7 @@ impl Scanner {
     ) -> bool {
         for pid in pids {
             let Ok(descriptors) = proc.descriptors(*pid) else { continue };
-            // 0 says nothing.
+            // 0 means unknown.
             if descriptors == 0 || self.descriptors(*pid) != descriptors {
                 self.seen.insert(*pid, Seen { descriptors, readable: true });
                 self.search_process(proc, *pid, wanted, held);
@@ -75,11 +75,11 @@ impl Scanner {
         wanted.values().all(Option::is_some)
     }
 
-    /// Looks for `wanted`, leaving out the descriptors of which `held` knows what they are.
+    /// Searches for `wanted`, skipping the descriptors that `held` already knows.
     ///
-    /// New sockets make their process's number of descriptors grow, so those processes come
-    /// first. Only if that does not explain all of them, the others follow, and not so often
-    /// that a socket which nobody holds could make the recorder a burden.
+    /// A new socket increases its process's number of descriptors, so those processes come first.
+    /// The others follow only if that does not find all, and not so often that a socket without a
+    /// holder could make the recorder a burden.
     pub(super) fn search(
         &mut self,
         proc: &Proc,
@@ -108,15 +108,15 @@ impl Scanner {
         searched
     }
 
-    /// All processes: those whose number of descriptors has changed, and the others. Those that
-    /// may not be read and have not changed are left out.
+    /// All processes: those whose number of descriptors has changed, and the others. Unreadable
+    /// processes without a change are left out.
     fn split(&mut self, proc: &Proc) -> (Vec<u32>, Vec<u32>) {
         let mut before = std::mem::take(&mut self.seen);
         let (mut changed, mut unchanged) = (Vec::new(), Vec::new());
         let counts: Vec<(u32, u64)> =
             proc.pids().into_iter().filter_map(|pid| Some((pid, proc.descriptors(pid).ok()?))).collect();
-        // Before Linux 6.2 the number is always 0 and says nothing; since then it is that of a
-        // kernel thread, which holds nothing.
+        // Before Linux 6.2 the number is always 0 and means nothing; since then 0 is a kernel
+        // thread, which holds nothing.
         let is_counted = counts.iter().any(|(_, descriptors)| *descriptors > 0);
         for (pid, descriptors) in counts {
             if descriptors == 0 && is_counted {
@@ -148,7 +148,7 @@ impl Scanner {
                 hits.push((descriptor, inode));
             }
         });
-        // Any other error says that it has ended meanwhile.
+        // Any other error means that it has ended since.
         if read.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
             && let Some(seen) = self.seen.get_mut(&pid)
         {
@@ -170,8 +170,8 @@ impl Scanner {
     }
 }
 
-/// Whether `a` rather than `b` is said to own a socket that both hold: the older, from which
-/// the other inherited it; but not init, which only keeps it for a service.
+/// Whether `a` rather than `b` counts as the owner of a socket that both hold: the older one, from
+/// which the other inherited it; but not init, which only holds it for a service.
 fn is_rather(a: Holder, b: Holder) -> bool {
     let rank = |holder: Holder| {
         (holder.process.pid == 1, holder.process.start_ticks, holder.process.pid, holder.descriptor)

@@ -1,11 +1,11 @@
-//! `/proc/PID/stat`: the one file that is read of every owner at every tick.
+//! `/proc/PID/stat`: the one file read for every owner in every tick.
 
-/// What a tick needs of a process.
+/// The fields of a process that a tick needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Stat<'a> {
     /// Short name; the process chooses its bytes.
     pub(super) comm: &'a [u8],
-    /// It has ended and was not waited for yet: what it held is gone.
+    /// Whether it is a zombie: whatever it held is closed.
     pub(super) has_ended: bool,
     pub(super) ppid: u32,
     /// User and system time so far, in clock ticks.
@@ -13,20 +13,20 @@ pub(super) struct Stat<'a> {
     /// Start after boot, in clock ticks.
     pub(super) start_ticks: u64,
     pub(super) rss_pages: u64,
-    /// Where code and arguments lie: both change when another program is executed, even one
-    /// of the same name. 0 or 1 where the recorder may not see them.
+    /// Addresses of code and arguments: both change when another program is executed, even one of
+    /// the same name. 0 or 1 if the recorder may not see them.
     pub(super) layout: (u64, u64),
 }
 
 impl<'a> Stat<'a> {
-    /// Reads the line; none if it is not one.
+    /// Parses the line; `None` if it is invalid.
     pub(super) fn parse(line: &'a [u8]) -> Option<Self> {
-        // The name stands in parentheses and may itself hold parentheses and spaces: the
-        // last one closes it.
+        // The name is in parentheses and may itself contain parentheses and spaces: the last one
+        // closes it.
         let open = line.iter().position(|byte| *byte == b'(')?;
         let close = line.iter().rposition(|byte| *byte == b')')?;
         let rest = std::str::from_utf8(line.get(close + 1..)?).ok()?;
-        // Numbered as in proc(5), less 3.
+        // Numbered as in proc(5), minus 3.
         let mut fields = rest.split_ascii_whitespace();
         let has_ended = matches!(fields.next()?, "Z" | "X");
         let ppid = fields.next()?.parse().ok()?;

@@ -1,7 +1,7 @@
 //! User names from the host's own list.
 //!
-//! Not by the system's name service: that may ask a directory over the network, and the
-//! recorder neither waits for a network in trouble nor leaves traffic on it.
+//! Not from the system's name service: it may query a directory over the network, and the recorder
+//! must neither wait for a broken network nor cause traffic on it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,7 +21,7 @@ impl Users {
         Self { file: file.into(), changed: None, names: BTreeMap::new() }
     }
 
-    /// The name for a user id; none if the host's list has none.
+    /// The name of a user id; `None` if the host's list has none.
     pub(super) fn name(&mut self, uid: u32) -> Option<String> {
         if !self.names.contains_key(&uid) {
             self.read_if_changed();
@@ -46,7 +46,7 @@ fn parse(passwd: &str) -> BTreeMap<u32, String> {
         let mut fields = line.split(':');
         let (Some(name), Some(uid)) = (fields.next(), fields.nth(1)) else { continue };
         if let (false, Ok(uid)) = (name.is_empty(), uid.parse()) {
-            // As for the system itself, the first of several names counts.
+            // As in the system itself, the first of several names counts.
             names.entry(uid).or_insert_with(|| name.to_owned());
         }
     }

@@ -1,6 +1,6 @@
-//! Ways into a network namespace: a process or a thread that is in it, a place where it is mounted, or a
-//! descriptor that holds it. Some have no process at all: those of `ip netns`, of routing daemons and
-//! proxies that go in, open their sockets and leave.
+//! Finds an access path to a network namespace: a process or thread in it, a mount point, or a
+//! descriptor that holds it. Some have no process at all, such as those of `ip netns`, and of
+//! routing daemons and proxies that enter, open their sockets and leave.
 
 use std::fs::{self, File};
 use std::io;
@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use super::ids::IdMap;
 use super::proc::Proc;
 
-/// Most threads of one process that are looked at.
+/// Maximum number of threads of one process that are read.
 const MOST_THREADS: usize = 4096;
 
-/// A thread that came into a network namespace: its process, itself, the namespace.
+/// A thread that entered a network namespace: process, thread, namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Entered {
     pub(super) pid: u32,
@@ -21,10 +21,10 @@ pub(super) struct Entered {
     pub(super) netns: u64,
 }
 
-/// Opens the namespace that a thread came into, by whatever still leads there.
+/// Opens the namespace that a thread entered, by any path that still leads there.
 ///
 /// # Errors
-/// `NotFound` if nothing does any more; `PermissionDenied` if the system does not let anyone look.
+/// `NotFound` if there is none any more; `PermissionDenied` if access is denied.
 pub(super) fn open(proc: &Proc, entered: Entered) -> io::Result<File> {
     let mut refused = None;
     let mut paths = vec![proc.thread_netns_path(entered.pid, entered.thread), proc.netns_path(entered.pid)];
@@ -42,9 +42,9 @@ pub(super) fn open(proc: &Proc, entered: Entered) -> io::Result<File> {
     Err(refused.unwrap_or_else(|| io::ErrorKind::NotFound.into()))
 }
 
-/// Where namespaces are mounted (`ip netns add`, container engines), by their inodes.
+/// Mount points of namespaces (`ip netns add`, container engines), by inode.
 pub(super) fn mounted(proc: &Proc) -> IdMap<u64, PathBuf> {
-    // The first process sees the host's mounts, where the recorder itself may not.
+    // Process 1 sees the host's mounts, where the recorder itself may not.
     let of = |pid: &str, root: &str| {
         let text = fs::read_to_string(proc.root().join(pid).join("mountinfo")).unwrap_or_default();
         let root = Path::new(root).to_owned();
@@ -57,14 +57,14 @@ pub(super) fn mounted(proc: &Proc) -> IdMap<u64, PathBuf> {
     of("1", &root.to_string_lossy()).into_iter().chain(of("self", "/")).collect()
 }
 
-/// Namespace and mount point of a line of `mountinfo`: `… 0:4 net:[4026532281] /run/netns/a … - nsfs …`.
+/// Namespace and mount point in a line of `mountinfo`: `… 0:4 net:[4026532281] /run/netns/a … - nsfs …`.
 fn mount(line: &str) -> Option<(u64, String)> {
     let mut fields = line.split(' ').skip(3);
     let netns = fields.next()?.strip_prefix("net:[")?.strip_suffix(']')?.parse().ok()?;
     Some((netns, unescape(fields.next()?)))
 }
 
-/// Spaces and the like are written as `\040`.
+/// Spaces and the like are escaped as `\040`.
 fn unescape(text: &str) -> String {
     let mut parts = text.split('\\');
     let first = parts.next().unwrap_or_default().to_owned();
@@ -77,7 +77,7 @@ fn unescape(text: &str) -> String {
     })
 }
 
-/// Namespaces of threads that are elsewhere than their process, by their inodes: to be asked for seldom.
+/// Namespaces of threads that differ from their process's, by inode. Expensive.
 pub(super) fn of_threads(proc: &Proc) -> IdMap<u64, PathBuf> {
     let mut found = IdMap::default();
     for pid in proc.pids() {

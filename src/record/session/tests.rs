@@ -1,4 +1,4 @@
-//! The loop with a clock that jumps and a host that takes as long as the script says.
+//! Tests of the loop with a clock that jumps and a host whose ticks take as long as the script says.
 
 use std::cell::Cell;
 use std::path::Path;
@@ -8,8 +8,8 @@ use super::super::series::Rotation;
 use super::*;
 use crate::capture::{CaptureFile, Overwrite, Protocol, Row};
 
-/// A clock that jumps to whatever is waited for; the CPU is busy while a tick takes its time. While it is
-/// waited for, someone may ask for the end.
+/// A clock that jumps to the time waited for; the CPU is busy during a tick. A stop may be
+/// requested during a wait.
 #[derive(Clone, Default)]
 struct FakeClock(Rc<Cell<i64>>, Rc<Cell<i64>>, Rc<Cell<Option<i64>>>);
 
@@ -33,7 +33,7 @@ impl Clock for FakeClock {
     }
 }
 
-/// A host with one socket, whose ticks take as long as the script says; none is a failure.
+/// A host with one socket, whose ticks take as long as the script says; `None` is a failure.
 struct FakeHost {
     clock: FakeClock,
     costs_ms: Vec<Option<i64>>,
@@ -66,7 +66,7 @@ impl Host for FakeHost {
     }
 }
 
-/// Records with a tick each 100 ms.
+/// Records with a tick every 100 ms.
 fn run(
     path: &Path,
     duration_ms: Option<u64>,
@@ -124,7 +124,7 @@ fn run_clock(
     Ok(Recording { files, ..recording })
 }
 
-/// Ten minutes with a tick a second, cut every two minutes.
+/// Ten minutes with a tick per second, in files of two minutes.
 fn run_rotated(folder: &Path, rotation: Rotation) -> Recording {
     let plan = Plan {
         interval: Duration::from_secs(1),
@@ -156,7 +156,7 @@ fn every_file_of_several_is_whole_and_shares_one_tick_with_the_next() {
         assert_eq!(capture.sha256().unwrap(), file.finished.sha256.unwrap());
         before = Some((metadata, file.finished.sha256.unwrap().to_string()));
     }
-    // 121 ticks each, and in the last one the tick with which the fifth ended.
+    // 121 ticks each, and in the last file the tick that ended the fifth.
     let ticks: Vec<u64> = recording.files.iter().map(|file| file.finished.rows).collect();
     assert_eq!(ticks, [121, 121, 121, 121, 121, 1]);
 }
@@ -171,7 +171,7 @@ fn files_that_are_too_many_are_removed_and_told() {
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3, "two captures and what was there");
 }
 
-/// NTP, or a virtual machine that wakes up.
+/// As with NTP, or a virtual machine that wakes up.
 #[test]
 fn a_clock_that_is_set_back_removes_the_oldest_files_and_no_newer_ones() {
     let folder = tempfile::tempdir().unwrap();
@@ -185,7 +185,7 @@ fn a_clock_that_is_set_back_removes_the_oldest_files_and_no_newer_ones() {
     let first = FakeClock::default();
     first.0.set(7200 * 1_000_000_000);
     let before = run_clock(&path, plan(5), rotation, &first, &[], None).unwrap();
-    // A service that is started again, two hours earlier by its clock.
+    // A service that is restarted, two hours earlier by its clock.
     let second = FakeClock::default();
     let after = run_clock(&path, plan(2), rotation, &second, &[], None).unwrap();
     let left = |recording: &Recording| recording.files.iter().filter(|file| file.path.exists()).count();
@@ -241,7 +241,7 @@ fn a_planned_recording_ends_on_its_grid_and_describes_itself() {
 #[test]
 fn ticks_that_take_too_long_make_the_next_ones_late_and_are_counted() {
     let folder = tempfile::tempdir().unwrap();
-    // The second tick takes 370 ms: the third, due at 200, begins at 470; 300 and 400 are left out.
+    // The second tick takes 370 ms: the third, due at 200, begins at 470; 300 and 400 are skipped.
     let recording = run(&folder.path().join("c.parquet"), Some(1000), &[Some(0), Some(370)], None).unwrap();
     assert_eq!((recording.metadata.ticks_taken, recording.metadata.ticks_late), (9, 3));
     assert!(recording.metadata.is_degraded());
@@ -272,7 +272,7 @@ fn whoever_ends_a_recording_between_two_snapshots_gets_a_last_one() {
         duration: None,
         max_cpu_percent: None,
     };
-    // (interval, asked after, snapshots)
+    // (interval, stop requested after, snapshots)
     for (interval_ms, asked_ms, ticks) in
         [(5000, 3000, 2), (5000, 12_345, 4), (5000, 10_050, 3), (5000, 0, 0)]
     {

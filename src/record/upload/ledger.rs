@@ -1,4 +1,4 @@
-//! What is in the storage, in a small file beside the captures: `NAME.uploads.json`.
+//! The list of uploaded captures, in a small file beside them: `NAME.uploads.json`.
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
@@ -14,28 +14,28 @@ use crate::{Error, Result};
 
 const SCHEMA: &str = "netrec/uploads.v1";
 
-/// The file is no longer than this.
+/// Maximum size of the file.
 const MOST_BYTES: u64 = 64 << 20;
 
-/// The file.
+/// The content of the file.
 #[derive(Debug, Serialize, Deserialize)]
 struct Content {
     /// Always `netrec/uploads.v1`.
     schema: String,
-    /// Where the captures are: those that went elsewhere do not count.
+    /// The destination: uploads to another one do not count.
     to: String,
-    /// By the name of the capture.
+    /// By capture name.
     confirmed: BTreeMap<String, Entry>,
 }
 
-/// A capture as it was uploaded.
+/// An uploaded capture.
 #[derive(Debug, Serialize, Deserialize)]
 struct Entry {
     bytes: u64,
     sha256: String,
 }
 
-/// The captures of a series that are in the storage.
+/// The uploaded captures of a series.
 #[derive(Debug)]
 pub(super) struct Ledger {
     path: PathBuf,
@@ -43,8 +43,8 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    /// Reads what an earlier recording of the series noted. Without it everything is uploaded once more, and
-    /// found to be there.
+    /// Loads the list that an earlier recording of the series wrote. Without it everything is
+    /// uploaded again, and found to be there.
     pub(super) fn load(series: &Path, to: &Url) -> Self {
         let mut name = series.file_name().unwrap_or_default().to_string_lossy().into_owned();
         name.truncate(name.strip_suffix(".parquet").map_or(name.len(), str::len));
@@ -55,20 +55,20 @@ impl Ledger {
         Self { path, content: known.unwrap_or_else(nothing) }
     }
 
-    /// Whether a capture is in the storage.
+    /// Whether a capture is uploaded.
     pub(super) fn has(&self, name: &str) -> bool {
         self.content.confirmed.contains_key(name)
     }
 
-    /// How many are.
+    /// The number of uploaded captures.
     pub(super) fn len(&self) -> usize {
         self.content.confirmed.len()
     }
 
-    /// Notes a capture, and forgets those that are not here any more.
+    /// Adds a capture, and removes those that are no longer on the disk.
     ///
     /// # Errors
-    /// [`Error::Io`] if the file cannot be written; it is known for this recording in any case.
+    /// [`Error::Io`] if the file cannot be written; the capture is noted for this recording in any case.
     pub(super) fn add(&mut self, confirmed: &Confirmed) -> Result<()> {
         let Confirmed { name, bytes, sha256 } = confirmed;
         let folder = Dir::of_file(&self.path).map_err(Error::io("read", &self.path))?;

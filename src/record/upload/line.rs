@@ -1,4 +1,4 @@
-//! Which captures wait, and when they are tried.
+//! The queue of captures to upload, and the times of attempts.
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -10,46 +10,46 @@ use crate::error::StorageFault;
 use crate::s3::Url;
 use crate::{Error, Result, humanize};
 
-/// After a failure that may pass; twice as long after each further one.
+/// Pause after a temporary failure; doubled after each further one.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 
-/// The longest time between two attempts; also where the storage refuses, until somebody has changed what it
-/// refuses.
+/// Maximum pause between two attempts; also the pause after a refusal, until somebody has fixed its
+/// cause.
 const MOST_PAUSE: Duration = Duration::from_mins(5);
 
-/// Between two attempts at the end of a recording.
+/// Pause between two attempts at the end of a recording.
 const LAST_PAUSE: Duration = Duration::from_secs(2);
 
-/// Attempts at the end of a recording, of all files together, at a storage that does not answer.
+/// Attempts at the end of a recording, for all files together, if the storage does not answer.
 const LAST_ATTEMPTS: u32 = 3;
 
-/// What the thread does next.
+/// The thread's next step.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// Uploads this.
+    /// Upload this file.
     Try(PathBuf),
-    /// Waits; none for until something changes.
+    /// Wait; `None` until something changes.
     Wait(Option<Duration>),
-    /// Ends.
+    /// End.
     Nothing,
 }
 
-/// The captures that wait, the oldest first.
+/// The waiting captures, oldest first.
 #[derive(Debug)]
 pub(super) struct Line {
     pub(super) ledger: Ledger,
     pub(super) waiting: VecDeque<PathBuf>,
-    /// Those that the storage will never take: something else is there, or they are too large.
+    /// Captures that the storage will never accept: another object is there, or they are too large.
     pub(super) refused: Vec<PathBuf>,
     pub(super) confirmed: u64,
-    /// Removed before they were uploaded.
+    /// Number of captures removed before they were uploaded.
     pub(super) lost: u64,
     pub(super) last_error: Option<String>,
     pub(super) notes: Vec<String>,
     pause: Duration,
     not_before: Option<Instant>,
     is_busy: bool,
-    /// Set when the recording is over.
+    /// Set at the end of the recording.
     closing: Option<Closing>,
 }
 
@@ -82,7 +82,7 @@ impl Line {
         }
     }
 
-    /// A capture is not here any more.
+    /// Notes that a capture was removed.
     pub(super) fn forget(&mut self, path: &Path) {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         if self.ledger.has(&name) {
@@ -94,7 +94,7 @@ impl Line {
         self.notes.push(format!("removed before it was uploaded, to keep the disk free: {}", path.display()));
     }
 
-    /// The recording is over.
+    /// Notes the end of the recording.
     pub(super) fn close(&mut self) {
         self.closing = Some(Closing::default());
         self.not_before = None;
@@ -122,7 +122,7 @@ impl Line {
         Next::Try(path.clone())
     }
 
-    /// Takes note of an attempt.
+    /// Notes the outcome of an attempt.
     pub(super) fn tried(&mut self, path: &Path, outcome: Result<Option<Confirmed>>, to: &Url, now: Instant) {
         self.is_busy = false;
         match outcome {
@@ -152,7 +152,7 @@ impl Line {
 
     fn failed(&mut self, error: &Error, now: Instant) {
         let text = error.to_string();
-        // Once for each reason: a storage that is away for a day is no reason to fill the journal.
+        // Once per reason: a storage that is unreachable for a day must not fill the journal.
         if self.last_error.as_ref() != Some(&text) {
             let waiting = humanize::plural(self.waiting.len() as u64, "capture");
             self.notes.push(format!("{text}; to be tried again: {waiting}"));
@@ -163,7 +163,7 @@ impl Line {
                 closing.failures += 1;
                 LAST_PAUSE
             }
-            // The others are still tried, each once.
+            // The others are still tried, once each.
             (Some(_), false) => {
                 self.refused.extend(self.waiting.pop_front());
                 Duration::ZERO
@@ -172,7 +172,7 @@ impl Line {
                 let longer = (self.pause * 2).min(MOST_PAUSE);
                 std::mem::replace(&mut self.pause, longer)
             }
-            // It may be this file alone that is refused.
+            // Perhaps only this file is refused.
             (None, false) => {
                 self.waiting.rotate_left(1.min(self.waiting.len()));
                 MOST_PAUSE
@@ -188,7 +188,7 @@ impl Line {
     }
 }
 
-/// Whether no later attempt at the same file could go otherwise.
+/// Whether repeating the attempt with the same file cannot succeed.
 fn is_final(error: &Error) -> bool {
     matches!(error, Error::Storage { fault: StorageFault::Conflict, .. } | Error::Io { .. })
 }

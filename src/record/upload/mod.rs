@@ -1,9 +1,9 @@
-//! Finished captures on their way to object storage.
+//! Uploads finished captures to object storage.
 //!
-//! One thread uploads, one file after the other, the oldest first; no tick waits for it. A file is confirmed
-//! when the storage states the SHA-256 of what it holds and that is the file's, or gives the object back and
-//! it is. What is confirmed is kept in a [`ledger`] beside the captures, so that a new recording goes on
-//! where an earlier one ended.
+//! One thread uploads one file after another, oldest first; no tick waits for it. A file is
+//! confirmed when the storage states its SHA-256, or returns the object and it is identical.
+//! Confirmed files are listed in a [`ledger`] beside the captures, so that a new recording
+//! continues where an earlier one ended.
 
 mod ledger;
 mod line;
@@ -23,13 +23,13 @@ use crate::s3::{Body, Client, Put, Url};
 use crate::safe_fs::{Dir, file_name};
 use crate::{Error, Result, humanize};
 
-/// For how long uploads go on when the end of a recording was asked for.
+/// How long uploads continue after a stop was requested.
 const GRACE: Duration = Duration::from_secs(30);
 
-/// How often somebody looks whether the end was asked for.
+/// How often to check for a requested stop.
 const GLANCE: Duration = Duration::from_millis(100);
 
-/// Files that a sentence names.
+/// Maximum number of files named in a sentence.
 const MOST_NAMED: usize = 3;
 
 /// Uploads finished captures.
@@ -39,37 +39,37 @@ pub struct Upload(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     client: Client,
-    /// A folder.
+    /// The destination, a prefix.
     to: Url,
     line: Mutex<Line>,
     changed: Condvar,
 }
 
-/// How the uploads of a recording have ended.
+/// The outcome of a recording's uploads.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Uploaded {
-    /// Files that were confirmed.
+    /// Number of confirmed files.
     pub confirmed: u64,
-    /// Files that are here and not confirmed.
+    /// Files on the disk that are not confirmed.
     pub waiting: Vec<PathBuf>,
-    /// Files that were removed before they were uploaded.
+    /// Number of files removed before they were uploaded.
     pub lost: u64,
     /// Why the last attempt failed, if it did.
     pub last_error: Option<String>,
 }
 
 impl Uploaded {
-    /// Whether everything is there.
+    /// Whether everything is uploaded.
     pub fn is_complete(&self) -> bool {
         self.waiting.is_empty() && self.lost == 0
     }
 }
 
 impl Upload {
-    /// Starts the thread that uploads the captures of the series called `path` into `to`.
+    /// Starts the thread that uploads the captures of the series named `path` to `to`.
     ///
     /// # Errors
-    /// [`Error::Record`] if it cannot be started.
+    /// [`Error::Record`] if the thread cannot be started.
     pub fn start(client: Client, to: &Url, path: &Path) -> Result<Self> {
         let to = to.as_folder();
         let ledger = Ledger::load(path, &to);
@@ -85,7 +85,7 @@ impl Upload {
         Ok(upload)
     }
 
-    /// Where the captures go, for a sentence.
+    /// The destination, for a sentence.
     pub fn describe(&self) -> String {
         format!("{} at {}", self.0.to, self.0.client.describe())
     }
@@ -94,18 +94,18 @@ impl Upload {
         self.0.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a finished capture, unless it is confirmed already.
+    /// Queues a finished capture, unless it is already confirmed.
     pub(super) fn add(&self, path: &Path) {
         self.line().add(path);
         self.0.changed.notify_all();
     }
 
-    /// Whether a finished capture of the series is in the storage.
+    /// Whether a finished capture of the series is uploaded.
     pub(super) fn is_confirmed(&self, name: &str) -> bool {
         self.line().ledger.has(name)
     }
 
-    /// Takes note of captures that were removed.
+    /// Notes that captures were removed.
     pub(super) fn forget(&self, removed: &[PathBuf]) {
         let mut line = self.line();
         for path in removed {
@@ -113,12 +113,12 @@ impl Upload {
         }
     }
 
-    /// What there is to say since the last call.
+    /// The messages since the last call.
     pub(super) fn notes(&self) -> Vec<String> {
         std::mem::take(&mut self.line().notes)
     }
 
-    /// How the uploads stand, as one of the sources of a capture. That something waits takes nothing from
+    /// The state of the uploads, as one of a capture's sources. A waiting upload takes nothing from
     /// what the capture shows.
     pub(super) fn report(&self) -> SourceReport {
         let line = self.line();
@@ -137,9 +137,9 @@ impl Upload {
         SourceReport { name: "upload".to_owned(), status: SourceStatus::Ran, detail }
     }
 
-    /// Waits for the uploads when a recording has ended: until each file was tried once more, or for half a
-    /// minute where its end was asked for. What is not confirmed by then stays, and the next recording of the
-    /// series goes on with it.
+    /// Waits for the uploads at the end of a recording: until each file was tried once more, or for
+    /// half a minute if a stop was requested. Unconfirmed files stay, and the next recording of the
+    /// series continues with them.
     pub fn finish(&self, stop: &Stop) -> (Uploaded, Vec<String>) {
         self.line().close();
         self.0.changed.notify_all();
@@ -155,7 +155,7 @@ impl Upload {
         (line.outcome(), notes)
     }
 
-    /// The thread: ends with the recording.
+    /// The thread's main loop, which ends with the recording.
     fn run(&self) {
         let mut line = self.line();
         loop {
@@ -176,7 +176,7 @@ impl Upload {
         }
     }
 
-    /// Uploads a file and has it confirmed. None if it is not here any more.
+    /// Uploads a file and has it confirmed. `None` if the file is gone.
     fn upload(&self, path: &Path) -> Result<Option<Confirmed>> {
         let Some((file, bytes)) = open(path)? else { return Ok(None) };
         let name = file_name(path)?.to_string_lossy().into_owned();
@@ -209,7 +209,7 @@ struct Confirmed {
     sha256: [u8; 32],
 }
 
-/// Opens a capture that this recorder wrote; none if it is not there.
+/// Opens a capture that this recorder wrote; `None` if it is gone.
 fn open(path: &Path) -> Result<Option<(File, u64)>> {
     let file = Dir::of_file(path).and_then(|dir| dir.read_file(file_name(path).unwrap_or_default()));
     match file {
@@ -222,7 +222,7 @@ fn open(path: &Path) -> Result<Option<(File, u64)>> {
     }
 }
 
-/// The names of some files, and how many more there are.
+/// The names of some files, and the number of the others.
 pub fn named(paths: &[PathBuf]) -> String {
     let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let mut names: Vec<String> = paths.iter().take(MOST_NAMED).map(name).collect();

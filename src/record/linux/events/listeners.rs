@@ -1,4 +1,4 @@
-//! Who listens where, for connections of which no more is known.
+//! The listening processes, for connections whose owner is not known otherwise.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -11,10 +11,10 @@ use crate::capture::OwnerSource;
 /// An address and a port.
 pub(super) type Local = (IpAddr, u16);
 
-/// Ticks without a sign of a listener after which it is forgotten.
+/// Number of ticks after which a listener that is no longer seen is forgotten.
 const MEMORY_TICKS: u32 = 2;
 
-/// A process that listens.
+/// A listening process.
 struct Listener {
     /// Inode of the network namespace, if that is known.
     netns: Option<u64>,
@@ -30,7 +30,7 @@ pub(super) struct Listeners {
 }
 
 impl Listeners {
-    /// A process was seen to listen.
+    /// Notes a process that was seen listening.
     pub(super) fn note(&mut self, netns: Option<u64>, local: Local, identity: &Arc<Identity>) {
         let tick = self.tick;
         let listeners = self.by_local.entry(local).or_default();
@@ -48,14 +48,14 @@ impl Listeners {
         }
     }
 
-    /// A socket does not listen any more; the next snapshot tells of those that still do.
+    /// Forgets a listening socket that closed; the next snapshot lists those that remain.
     pub(super) fn forget(&mut self, netns: Option<u64>, local: Local) {
         if let Some(listeners) = self.by_local.get_mut(&local) {
             listeners.retain(|listener| netns.is_some() && listener.netns != netns);
         }
     }
 
-    /// A snapshot has told of all that it saw.
+    /// Ends a snapshot.
     pub(super) fn end_tick(&mut self) {
         self.tick += 1;
         let tick = self.tick;
@@ -65,7 +65,7 @@ impl Listeners {
         });
     }
 
-    /// The process that listens for connections to an address; none if several may.
+    /// The process that listens for connections to an address; `None` if several may.
     pub(super) fn owner(&self, netns: Option<u64>, (addr, port): Local) -> Option<Attribution> {
         let any: [IpAddr; 2] = [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
         let of = |addr: IpAddr| {
@@ -75,8 +75,8 @@ impl Listeners {
             })
         };
         let own: Vec<&Listener> = of(addr).collect();
-        // In the same namespace, who listens on the address itself comes first. Where the namespace is not
-        // known, the connection may be in any.
+        // In the same namespace, a listener on the address itself takes precedence. If the
+        // namespace is unknown, the connection may be in any.
         let candidates: Vec<&Listener> = if own.is_empty() || netns.is_none() {
             any.into_iter().flat_map(of).chain(own).collect()
         } else {

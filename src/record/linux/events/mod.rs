@@ -1,4 +1,4 @@
-//! What happens between two ticks, told by the kernel.
+//! Events between two ticks, as reported by the kernel.
 //!
 //! ```text
 //!  bpf (two programs)      perf rings (a ring a CPU)   closings (a socket a namespace)   execs (own thread)
@@ -10,8 +10,8 @@
 //!                               rows of kind opened, state, closed
 //! ```
 //!
-//! Each source is optional. Without the programs in the kernel, the tracepoints by perf and the notices
-//! of closing sockets give the same, but for the counters of what was reset; without the rings, closings
+//! Each source is optional. Without eBPF, perf tracepoints and closing notifications provide the
+//! same, except for the counters of reset connections. Without the rings, closing notifications
 //! still give every connection with its counters, only without its process.
 
 mod bpf;
@@ -55,30 +55,30 @@ use socket_lifecycle::Closing;
 pub(super) use socket_lifecycle::SocketEvent;
 use sources::{Rings, Sources};
 
-/// Least time between two looks at rings and closings: short enough that a process that has just
-/// connected mostly still lives, long enough to cost nothing in a storm.
+/// Minimum time between two reads of rings and closings: short enough that a process that has just
+/// connected usually still exists, long enough to cost nothing in a storm.
 const DRAIN_EVERY: Duration = Duration::from_millis(40);
 
-/// Most time between two looks, in ms. A socket that closes is told at once; what only opens may
-/// wait, because its process lives on.
+/// Maximum time between two reads, in ms. A closing socket is reported at once; one that only opens
+/// can wait, because its process lives on.
 const WAIT_MS: u64 = 250;
 
-/// Records of two CPUs are put in order by their time; the newest wait for the next look,
-/// because another CPU may still be writing an earlier one.
+/// Records of two CPUs are sorted by time; the newest wait for the next read, because another CPU
+/// may still be writing an earlier one.
 const HOLD_BACK_NS: u64 = 4_000_000;
 
-/// How long the end of a socket waits for the hash of its program, in ns, and how many may. A quarter of
-/// a core hashes 300 MB in that time.
+/// How long the end of a socket waits for its program's hash, in ns, and how many may wait. A
+/// quarter of a core hashes 300 MB in that time.
 const HASH_PATIENCE_NS: u64 = 3_000_000_000;
 const MOST_AWAITING_HASHES: usize = 8192;
 
 /// How long the end of the recording waits for the last hashes.
 const LAST_HASHES: Duration = Duration::from_secs(1);
 
-/// Niceness of the thread that looks; it works for about a tenth of the time in a storm.
+/// Niceness of the reading thread; in a storm it works about a tenth of the time.
 const NICENESS: libc::c_int = -10;
 
-/// The sources of events of this host, and the thread that listens to them.
+/// The sources of events of this host, and the thread that reads them.
 pub(super) struct Events {
     shared: Arc<Shared>,
     listener: Option<JoinHandle<()>>,
@@ -90,26 +90,26 @@ pub(super) struct Events {
 }
 
 struct Shared {
-    /// Taken before `state` by whoever needs both.
+    /// Locked before `state` where both are needed.
     sources: Mutex<Sources>,
     state: Mutex<EventState>,
-    /// When the next tick is due, monotonic, ns: it looks too.
+    /// When the next tick is due, monotonic, ns: it reads the sources too.
     next_tick_ns: AtomicU64,
     ending: AtomicBool,
 }
 
-/// What the events have told so far.
+/// The state gathered from events so far.
 struct EventState {
     correlator: EventCorrelator,
     datagrams: Datagrams,
     programs: Programs,
-    /// Ends of sockets whose program is still being hashed.
+    /// Ends of sockets whose program is being hashed.
     waiting: Vec<SocketEvent>,
     /// Records of the rings that the kernel dropped.
     lost_records: u64,
     /// Notices of closing sockets that the kernel dropped.
     lost_closings: u64,
-    /// Tracepoints that eBPF programs of others were attached to.
+    /// Tracepoints to which other eBPF programs are attached.
     shared: BTreeSet<&'static str>,
 }
 
@@ -120,26 +120,26 @@ pub(super) struct AttributedEvent {
 }
 
 impl AttributedEvent {
-    /// When it happened, by the monotonic clock.
+    /// Time of the event, monotonic.
     pub(super) fn time_ns(&self) -> i64 {
         self.event.time_ns as i64
     }
 
-    /// To which socket it happened.
+    /// The cookie of its socket.
     pub(super) fn cookie(&self) -> u64 {
         self.event.cookie
     }
 
-    /// Whether it was the end of the socket.
+    /// Whether it is the end of the socket.
     pub(super) fn is_closed(&self) -> bool {
         self.event.kind == Kind::Closed
     }
 
-    /// The row of the capture. `last` is what the last snapshot knew of the socket.
+    /// The row for the capture. `last` is what the last snapshot knew of the socket.
     pub(super) fn into_row(self, now: Timestamp, tick: u32, last: Option<&LastSeen>) -> Row {
         let time_ns = self.time_ns();
         let inode = || last.and_then(|last| last.owner.clone());
-        // A UDP socket is its holder's, whoever else has sent through it.
+        // A UDP socket belongs to its holder, even if other processes have sent through it.
         let is_held = self.event.protocol != Protocol::Tcp && inode().is_some();
         let (owner, owner_source) = match self.owner.filter(|_| !is_held) {
             Some((owner, source)) => (Some(owner), Some(source)),
@@ -147,7 +147,7 @@ impl AttributedEvent {
         };
         let event = self.event;
         let (mut local, mut remote) = event.tuple;
-        // What the kernel has cleared, the last snapshot still knew.
+        // The last snapshot still knew what the kernel has cleared.
         if let Some(tuple) = last.and_then(|last| last.tuple).filter(|_| remote.1 == 0) {
             (local, remote) = tuple;
         }
@@ -171,12 +171,12 @@ impl AttributedEvent {
 /// What the last snapshot knew of a socket.
 pub(super) struct LastSeen {
     pub(super) owner: Option<Arc<Owner>>,
-    /// Both ends, of one that was connected.
+    /// Both ends, if it was connected.
     pub(super) tuple: Option<((std::net::IpAddr, u16), (std::net::IpAddr, u16))>,
 }
 
 impl Events {
-    /// Starts whatever sources this host allows; none is no error.
+    /// Starts all sources that this host allows; having none is not an error.
     pub(super) fn start(reader: Reader, (netns, watch): (u64, &Watch), wanted: SourceOptions) -> Self {
         let started = if wanted.no_bpf { Err("not wanted".to_owned()) } else { SocketProbe::start() };
         let (probe, exec_probe, probe_report) = match started {
@@ -229,16 +229,16 @@ impl Events {
         Self { shared, listener, catcher, reports, datagrams_report, notices, changes }
     }
 
-    /// Listens to the closing sockets of namespaces that came, and no more to those that went.
+    /// Starts to receive closing sockets of new namespaces, and stops for those that are gone.
     pub(super) fn follow(&self, changes: impl IntoIterator<Item = Change>) {
         for change in changes {
-            // A listener that broke has nothing more to tell.
+            // A thread that panicked cannot receive it.
             let _ = self.changes.send(change);
         }
     }
 
-    /// Tells the events which sockets a snapshot saw, and fills in owners that only the events
-    /// know; then gives out what has happened since the last call.
+    /// Passes a snapshot's sockets to the events and fills in owners that only events know; then
+    /// returns what has happened since the last call.
     pub(super) fn take(&self, rows: &mut [Row], tick: &Tick) -> Vec<SocketEvent> {
         let now = tick.moment;
         let next_tick_ns = now.mono_ns as u64 + tick.interval.as_nanos() as u64;
@@ -262,8 +262,8 @@ impl Events {
         state.in_time(events, now.mono_ns as u64)
     }
 
-    /// The event with the facts of its process. One by one, because in a storm a list of them all
-    /// would be a good part of the recorder's memory.
+    /// The event with the facts of its process. One at a time, because a list of them all would
+    /// take much of the recorder's memory in a storm.
     pub(super) fn tell(&self, event: SocketEvent) -> AttributedEvent {
         self.shared.state().tell(event)
     }
@@ -273,12 +273,12 @@ impl Events {
         self.shared.state().programs.container(cgroup_id)
     }
 
-    /// Of which closing sockets the kernel's notices are wanted.
+    /// The closing sockets for which the kernel's notifications are wanted.
     pub(super) fn notices(&self) -> Notices {
         self.notices
     }
 
-    /// Ends the sources and gives out the rest.
+    /// Stops the sources and returns the remaining events.
     pub(super) fn finish(&mut self) -> Vec<SocketEvent> {
         self.end();
         let mut state = self.shared.state();
@@ -291,14 +291,14 @@ impl Events {
         events
     }
 
-    /// What the kernel dropped so far; none if no source ran.
+    /// The number of events that the kernel dropped so far; `None` without a source.
     pub(super) fn lost(&self) -> Option<u64> {
         let any = self.reports[..3].iter().any(|report| report.status == SourceStatus::Ran);
         let state = self.shared.state();
         any.then_some(state.lost_records + state.lost_closings)
     }
 
-    /// How the sources fared.
+    /// The status of the sources.
     pub(super) fn reports(&self) -> Vec<SourceReport> {
         let state = self.shared.state();
         let mut reports = self.reports.to_vec();
@@ -311,7 +311,7 @@ impl Events {
         });
         let untold = state.correlator.untold();
         lack(perf, untold, |count| format!("{count} connections closed without an event"));
-        // Records are lost by whichever tells of sockets.
+        // Lost records belong to the source of socket events.
         let records = if probe.status == SourceStatus::Missing { perf } else { probe };
         let dropped = |lost| format!("the kernel dropped {lost} of its events");
         lack(records, state.lost_records, dropped);
@@ -338,7 +338,7 @@ impl Events {
     fn end(&mut self) {
         self.shared.ending.store(true, Ordering::Relaxed);
         if let Some(listener) = self.listener.take() {
-            // A listener that broke has nothing more to tell.
+            // A thread that panicked has nothing more to report.
             let _ = listener.join();
         }
         if let Some((execs, thread)) = self.catcher.take() {
@@ -355,7 +355,7 @@ impl Drop for Events {
 }
 
 impl Shared {
-    /// The thread that looks at the sources between ticks.
+    /// The thread that reads the sources between ticks.
     fn run(&self) {
         ask_for_priority();
         while !self.ending.load(Ordering::Relaxed) {
@@ -385,7 +385,7 @@ impl Shared {
 }
 
 impl EventState {
-    /// Takes records, which must come in the order of time.
+    /// Processes records, which must be in time order.
     fn take(&mut self, events: &[KernelEvent], readings: &Readings) {
         for event in events {
             if let What::Lost(count) = event.what {
@@ -398,7 +398,7 @@ impl EventState {
         }
     }
 
-    /// Takes the notice of a closing socket.
+    /// Processes the notification of a closing socket.
     fn closing(&mut self, now_ns: u64, closing: Closing) {
         if closing.protocol == Protocol::Tcp {
             self.correlator.closing(now_ns, closing);
@@ -407,8 +407,8 @@ impl EventState {
         }
     }
 
-    /// What is to be told now: the end of a socket, while the program behind it is being hashed, not yet,
-    /// because of a program that runs once there is no later row to carry the hash.
+    /// Holds back the end of a socket while its program is being hashed, because a program that
+    /// runs once has no later row to carry the hash; returns the other events.
     fn in_time(&mut self, events: Vec<SocketEvent>, now_ns: u64) -> Vec<SocketEvent> {
         let mut due = std::mem::take(&mut self.waiting);
         due.extend(events);
@@ -434,28 +434,28 @@ impl EventState {
     }
 }
 
-/// Whether an event is the end of a socket, and the program behind it is being hashed.
+/// Whether an event is the end of a socket whose program is being hashed.
 fn awaits_hash(event: &SocketEvent) -> bool {
     let owner = event.owner.as_ref().filter(|_| event.kind == Kind::Closed);
     owner.is_some_and(|owner| owner.identity.awaits_hash())
 }
 
-/// How long to wait for something to happen: where the next tick is near, until as long after it, as
-/// a thread that wakes costs more than its look.
+/// How long to wait for an event. If the next tick is near, the wait goes on after it for its full
+/// length, because waking a thread costs more than the read.
 fn wait_ms(now_ns: u64, next_tick_ns: u64) -> libc::c_int {
     let until_tick_ms = next_tick_ns.saturating_sub(now_ns) / 1_000_000;
     let wait_ms = if until_tick_ms <= WAIT_MS * 3 / 2 { until_tick_ms + WAIT_MS } else { WAIT_MS };
     wait_ms as libc::c_int
 }
 
-/// Before other work, if that may be had: a ring that is full when its reader's turn comes has lost
-/// what it should tell of a host that is overrun.
+/// Requests a higher priority: a ring that is full by the time its reader runs has lost records
+/// just when the host is overloaded.
 fn ask_for_priority() {
     // SAFETY: no memory is passed; 0 is the calling thread.
     unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICENESS) };
 }
 
-/// Adds to a report what its source did not give.
+/// Adds to a report what its source has lost.
 fn lack(report: &mut SourceReport, count: u64, detail: impl Fn(u64) -> String) {
     if count > 0 && report.status != SourceStatus::Missing {
         report.status = SourceStatus::Partial;
@@ -501,7 +501,7 @@ mod tests {
         let ms = |ms: u64| ms * 1_000_000;
         assert_eq!(wait_ms(ms(5000), 0), 250, "there is no tick yet, or it is over");
         assert_eq!(wait_ms(ms(5000), ms(15_000)), 250, "the next one is far away");
-        // After a tick at 5 s: at 5.25, 5.5, 5.75, then after the tick at 6 s.
+        // After a tick at 5 s: reads at 5.25, 5.5 and 5.75, then after the tick at 6 s.
         let waits: Vec<_> = [5250, 5500, 5750].map(|now| wait_ms(ms(now), ms(6000))).into();
         assert_eq!(waits, [250, 250, 500]);
         assert_eq!(wait_ms(ms(5620), ms(6000)), 250);

@@ -1,13 +1,13 @@
-//! What processes move through raw, ping, packet and UDP-Lite sockets, and to whom.
+//! Transfers of processes through raw, ping, packet and UDP-Lite sockets, and their remotes.
 //!
-//! The kernel counts nothing for such a socket, and says nothing when it closes. What the tracepoints
-//! tell is kept by the kernel's address of the socket. At a tick it is joined with the socket in the
-//! snapshot if the process has one of that kind and no more; of one that is in no snapshot, rows of
-//! kind opened and closed are made.
+//! The kernel neither counts bytes of such a socket nor reports its end. Tracepoint events are
+//! collected by the kernel's address of the socket. At a tick they are matched with a socket in the
+//! snapshot if the process has exactly one of that kind; a socket that is in no snapshot gets rows
+//! of kind opened and closed.
 //!
-//! The remote of a socket is the first to which it sent. Each further one has rows under an identity
-//! of its own, with what was sent to it; from then on nothing tells who sent what the socket receives,
-//! so that it is not counted any more.
+//! The remote of a socket is the first one to which it sent. Each further remote has rows under an
+//! id of its own, with the bytes sent to it. From then on the sender of received data is unknown,
+//! so received bytes are no longer counted.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -21,21 +21,21 @@ use crate::capture::{Counters, Kind, OwnerSource, Protocol, Row};
 use crate::record::Timestamp;
 use crate::record::stable_id::stable_id;
 
-/// Most sockets, and remotes of one, that are told apart.
+/// Maximum number of sockets, and of remotes per socket, that are counted separately.
 const MOST_FLOWS: usize = 16 * 1024;
 const MOST_REMOTES: usize = 4096;
 
-/// Most threads whose last lookup is remembered until they send.
+/// Maximum number of threads whose last lookup is kept until they send.
 const MOST_THREADS: usize = 16 * 1024;
 
-/// The sockets that moved something.
+/// The sockets with transfers.
 #[derive(Default)]
 pub(super) struct OtherFlows {
-    /// By the kernel's address of the socket, and the process.
+    /// By the kernel's address of the socket, and process.
     flows: BTreeMap<Key, Flow>,
     /// The remote of each thread's last lookup, until it sends.
     lookups: IdMap<u32, IpAddr>,
-    /// Sendings and receivings for which there was no room.
+    /// Transfers for which there was no room.
     crowded_out: u64,
 }
 
@@ -45,7 +45,7 @@ struct Tally {
     bytes: u64,
 }
 
-/// What one process moved through one socket.
+/// Transfers of one process through one socket.
 #[derive(Debug)]
 struct Flow {
     identity: Arc<Identity>,
@@ -55,11 +55,11 @@ struct Flow {
     received: Tally,
     /// The first remote.
     remote: Option<IpAddr>,
-    /// The further ones.
+    /// The remotes after the first.
     others: BTreeMap<IpAddr, Remote>,
-    /// The socket of the snapshot that it is.
+    /// The matching socket in the snapshot.
     cookie: Option<u64>,
-    /// Whether its beginning was told.
+    /// Whether its opening was reported.
     is_told: bool,
 }
 
@@ -71,7 +71,7 @@ struct Remote {
     is_told: bool,
 }
 
-/// A row to be made, without what only the snapshot or the program's facts tell.
+/// A row without the facts known only from the snapshot or the program.
 pub(super) struct Made {
     pub(super) row: Row,
     pub(super) identity: Arc<Identity>,
@@ -85,7 +85,7 @@ impl Tally {
 }
 
 impl OtherFlows {
-    /// Takes an event; events must come in the order of time.
+    /// Adds an event; events must be in time order.
     pub(super) fn event(&mut self, event: &KernelEvent, who: Option<&Arc<Identity>>) {
         match &event.what {
             What::Routed(routed) if i32::from(routed.protocol) != libc::IPPROTO_UDP => {
@@ -103,7 +103,7 @@ impl OtherFlows {
         }
     }
 
-    /// Sendings and receivings that were not counted because there were too many sockets.
+    /// Transfers that were not counted because there were too many sockets.
     pub(super) fn crowded_out(&self) -> u64 {
         self.crowded_out
     }
@@ -124,8 +124,8 @@ impl OtherFlows {
         }
     }
 
-    /// Fills in counters and remotes of a snapshot's rows, and makes the rows of what is in none of
-    /// them.
+    /// Adds counters and remotes to a snapshot's rows, and makes rows of sockets that are in no
+    /// snapshot.
     pub(super) fn settle(&mut self, snapshot: &mut [Row], now: Timestamp) -> Vec<Made> {
         if self.flows.is_empty() {
             return Vec::new();
@@ -157,7 +157,7 @@ impl OtherFlows {
         made
     }
 
-    /// The last rows of all, when the recording ends; whether a socket is open still, nothing tells.
+    /// The last rows of all sockets when the recording ends; whether a socket is still open is unknown.
     pub(super) fn finish(&mut self, end: Timestamp) -> Vec<Made> {
         let mut made = Vec::new();
         for (key, mut flow) in std::mem::take(&mut self.flows) {
@@ -166,7 +166,7 @@ impl OtherFlows {
         made
     }
 
-    /// Joins flows with the sockets of a snapshot, where there is no doubt which is which.
+    /// Matches flows with a snapshot's sockets where the match is unambiguous.
     fn bind(&mut self, snapshot: &[Row]) {
         let bound: Vec<u64> = self.flows.values().filter_map(|flow| flow.cookie).collect();
         let mut free: BTreeMap<(u32, SocketKind), Vec<Key>> = BTreeMap::new();
@@ -206,7 +206,7 @@ impl Flow {
     fn send(&mut self, time_ns: u64, remote: Option<IpAddr>, bytes: u64) {
         let known = *self.remote.get_or_insert_with(|| remote.unwrap_or(UNKNOWN));
         match remote {
-            // One that connected looks up its way once.
+            // A connected socket looks up its route once.
             None => self.sent.add(bytes),
             Some(remote) if remote == known => self.sent.add(bytes),
             Some(remote) if known == UNKNOWN && self.sent.packets == 0 => {
@@ -241,13 +241,13 @@ impl Flow {
         self.remote.filter(|remote| *remote != UNKNOWN)
     }
 
-    /// Puts what is known into the socket's row of a snapshot.
+    /// Adds what is known to the socket's row in a snapshot.
     fn fill(&self, row: &mut Row) {
         row.counters = self.counters();
         row.remote = row.remote.or(self.known_remote().map(|remote| (remote, 0)));
     }
 
-    /// Makes the rows of a socket that is in no snapshot, or not known which of it is.
+    /// Makes the rows of a socket that matches none in the snapshot.
     fn tell(&mut self, key: &Key, now: Timestamp, kind: Kind, made: &mut Vec<Made>) {
         let identity = Arc::clone(&self.identity);
         let id = self.cookie.unwrap_or_else(|| flow_id(key, self.first_ns, None));
@@ -267,7 +267,7 @@ impl Flow {
         self.tell_others(key, now, kind, made);
     }
 
-    /// Makes the rows of its further remotes.
+    /// Makes the rows of its other remotes.
     fn tell_others(&mut self, key: &Key, now: Timestamp, kind: Kind, made: &mut Vec<Made>) {
         let identity = Arc::clone(&self.identity);
         for (addr, remote) in &mut self.others {
@@ -294,22 +294,22 @@ impl Flow {
     }
 }
 
-/// The kernel's address of a socket, the process, and what kind of socket it is.
+/// The kernel's address of a socket, its process, and its kind.
 type Key = (u64, u32, SocketKind);
 
-/// In the place of a remote: the socket sent to one that nothing told.
+/// In place of the remote: the socket sent to an unknown one.
 const UNKNOWN: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
-/// Whether a protocol is one that the tracepoints tell of by [`Transferred`].
+/// Whether the tracepoints report a protocol's transfers as [`Transferred`].
 fn is_other(protocol: Protocol) -> bool {
     !matches!(protocol, Protocol::Tcp | Protocol::Udp | Protocol::Other)
 }
 
-/// Whether a socket of a snapshot may be the one through which a process moved something.
+/// Whether a snapshot's socket may be the one through which a process transferred something.
 fn fits(row: &Row, pid: u32, kind: SocketKind) -> bool {
     let number = match row.protocol {
         Protocol::Packet | Protocol::UdpLite | Protocol::Sctp | Protocol::Dccp => None,
-        // A ping socket says no number.
+        // For a ping socket the kernel gives no number.
         _ => row.protocol_number,
     };
     let is_v4 = i32::from(kind.family) == libc::AF_INET;
@@ -326,7 +326,7 @@ fn flow_id(key: &Key, first_ns: u64, remote: Option<IpAddr>) -> u64 {
     stable_id(text.as_bytes())
 }
 
-/// A row of a socket of which only the tracepoints tell.
+/// A row for a socket that only the tracepoints know.
 fn blank(id: u64, kind: SocketKind, row_kind: Kind, now: Timestamp, time_ns: u64) -> Row {
     let mono_ns = time_ns as i64;
     let unspecified = match i32::from(kind.family) {

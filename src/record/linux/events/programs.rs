@@ -1,10 +1,9 @@
-//! Which program a process was at a moment, also when it is gone or another by the time that anyone
-//! asks.
+//! Which program a process ran at a given moment, even if it has ended or changed before that is
+//! asked.
 //!
-//! The kernel's records of forks, execs and ends are taken in the order of time, beginning with all
-//! processes that there were at the start. So what a process was when it did something is known without
-//! asking `/proc`. What `/proc` says besides counts only if no record says that the process has changed
-//! since.
+//! The kernel's records of forks, execs and exits are applied in time order, starting with all
+//! processes that exist at the start. So what a process was when it acted is known without reading
+//! `/proc`. Facts from `/proc` count only if no record shows that the process has changed since.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,10 +21,10 @@ use super::kernel_event::{Actor, KernelEvent, What};
 use crate::capture::{Owner, without_deleted};
 use crate::record::clock::suspended_ns;
 
-/// How long an ended process is remembered, in ns: records of another CPU may still tell of it.
+/// How long an ended process is remembered, in ns: records of another CPU may still refer to it.
 const MEMORY_NS: u64 = 10_000_000_000;
 
-/// Most processes remembered; beyond it, those that have ended go at once.
+/// Maximum number of remembered processes; above it, ended ones are forgotten at once.
 const MOST_PROCESSES: usize = 64 * 1024;
 
 /// The processes of the host.
@@ -34,51 +33,51 @@ pub(super) struct Programs {
     cgroups: Cgroups,
     execs: Option<Arc<Execs>>,
     known: IdMap<u32, Process>,
-    /// Whoever enters namespaces that are new.
+    /// Reports processes that enter new namespaces.
     watch: Watch,
-    /// Records were lost: what is known may be of the past.
+    /// Records were lost, so the known facts may be outdated.
     is_stale: bool,
 }
 
-/// A process of which the records tell.
+/// A process known from records.
 #[derive(Debug, Clone, Default)]
 struct Process {
     program: Arc<Program>,
-    /// The parent, and what it was when it started this one.
+    /// The parent, and the program it ran when it started this process.
     parent: Option<(u32, Arc<Program>)>,
     start_us: Option<i64>,
-    /// An exec was seen, its executable not yet.
+    /// An exec was seen, but not its executable yet.
     awaits_exe: bool,
     ended_ns: Option<u64>,
-    /// When it was started, or took another program or name, last.
+    /// Time of its last start, exec or change of name.
     changed_ns: u64,
-    /// The facts as they were given out, so that all rows share them, and for whom.
+    /// The facts as last returned, so that all rows share them, and their actor.
     identity: Option<(Option<Actor>, Arc<Identity>)>,
 }
 
-/// What a process runs; its children run the same until they exec.
+/// The program that a process runs; its children run the same until they exec.
 #[derive(Debug, Clone, Default)]
 struct Program {
     name: Option<String>,
     exe: Option<String>,
-    /// The executable's number in its file system, as the kernel told it.
+    /// The executable's inode number, as reported by the kernel.
     exe_inode: Option<u64>,
     executable: Option<Arc<Executable>>,
     cmdline: Option<String>,
     uid: Option<u32>,
     container: Option<String>,
-    /// Process and moment of the exec by which it began, until its command line is known.
+    /// Process and time of the exec that started it, until its command line is known.
     exec: Option<(u32, u64)>,
-    /// Some process that runs it, besides the one that acts.
+    /// A process that runs it, other than the acting one.
     holder: u32,
 }
 
-/// What `/proc` says of processes, and when each has changed last as far as the records tell.
+/// Facts of processes read from `/proc`, and each process's last change according to the records.
 #[derive(Default)]
 pub(super) struct Readings {
     facts: IdMap<u32, Facts>,
     changed_ns: IdMap<u32, u64>,
-    /// When records were lost, which may have told of any process.
+    /// When records were lost, which may have been about any process.
     lost_ns: u64,
 }
 
@@ -88,7 +87,7 @@ impl Readings {
         self.facts.is_empty()
     }
 
-    /// Takes note of records that were written until after the reading.
+    /// Notes changes in records written up to the end of the reading.
     pub(super) fn note_changes<'a>(&mut self, events: impl IntoIterator<Item = &'a KernelEvent>) {
         for event in events {
             let changed_ns = match event.what {
@@ -102,7 +101,7 @@ impl Readings {
         }
     }
 
-    /// What was read of a process, if it still is what it was at the moment.
+    /// The facts read of a process, if it has not changed since the given moment.
     fn of(&self, pid: u32, at_ns: u64) -> Option<&Facts> {
         let changed_ns = self.changed_ns.get(&pid).copied().unwrap_or(0).max(self.lost_ns);
         let is_unchanged = changed_ns <= at_ns;
@@ -111,7 +110,7 @@ impl Readings {
 }
 
 impl Programs {
-    /// Knows the processes that there are now.
+    /// Starts with all processes that exist now.
     pub(super) fn new(reader: Reader, execs: Option<Arc<Execs>>, watch: Watch) -> Self {
         let (cgroups, known) = (Cgroups::of_host(), IdMap::default());
         let mut programs = Self { reader, cgroups, execs, known, watch, is_stale: true };
@@ -119,7 +118,7 @@ impl Programs {
         programs
     }
 
-    /// Takes a record; they must come in the order of time.
+    /// Applies a record; records must be in time order.
     pub(super) fn event(&mut self, event: &KernelEvent) {
         match &event.what {
             What::Forked { parent } => self.forked(event.pid, *parent, event.time_ns),
@@ -130,14 +129,14 @@ impl Programs {
                 self.watch.notice(Entered { pid: event.pid, thread: *thread, netns: *netns });
             }
             What::Exited => {
-                // On a busy host a record may come after those of the next process with this id.
+                // On a busy host a record may arrive after those of the next process with this id.
                 let process = self.known.get_mut(&event.pid);
                 if let Some(process) = process.filter(|process| process.changed_ns <= event.time_ns) {
                     process.ended_ns = Some(event.time_ns);
                 }
             }
             What::Lost(_) => {
-                // Some process may have become another, and nothing said so.
+                // Any process may have changed unnoticed.
                 self.known.clear();
                 self.is_stale = true;
             }
@@ -145,15 +144,15 @@ impl Programs {
         }
     }
 
-    /// Takes what was told of execs.
+    /// Takes the execs reported so far.
     pub(super) fn catch_up(&self) {
         if let Some(execs) = &self.execs {
             execs.catch_up();
         }
     }
 
-    /// Asks `/proc` for the processes that did something to a socket and of which less is known than it
-    /// may say, as long as they live. To be told afterwards what has changed until then.
+    /// Reads from `/proc` the processes that acted on a socket and are not fully known, while they
+    /// live. The caller must add later changes with [`Readings::note_changes`].
     pub(super) fn read(&mut self, events: &[KernelEvent]) -> Readings {
         self.catch_up();
         let mut readings = Readings::default();
@@ -169,7 +168,7 @@ impl Programs {
         readings
     }
 
-    /// Who did what an event tells; none for what the kernel does by itself.
+    /// The process that caused an event; `None` for what the kernel does by itself.
     pub(super) fn who(&mut self, event: &KernelEvent, readings: &Readings) -> Option<Arc<Identity>> {
         let pid = event.pid;
         if pid == 0 {
@@ -202,7 +201,7 @@ impl Programs {
         Some(identity)
     }
 
-    /// The network namespace of a process that lives.
+    /// The network namespace of a living process.
     pub(super) fn netns(&self, pid: u32) -> Option<u64> {
         self.reader.proc.netns(pid).ok()
     }
@@ -212,19 +211,19 @@ impl Programs {
         self.cgroups.container(cgroup_id)
     }
 
-    /// The facts of an identity, with the hash of its executable if that is known by now.
+    /// The facts of an identity, with the executable's hash if it is known by now.
     pub(super) fn complete(&self, identity: &Identity) -> Arc<Owner> {
         identity
             .take_exec(|awaited| self.execs.as_ref()?.of(awaited.pid, awaited.since_ns, awaited.until_ns));
         identity.complete(&self.reader.hashes)
     }
 
-    /// Programs that were started without being told of.
+    /// Number of unreported starts of programs.
     pub(super) fn execs_lost(&self) -> u64 {
         self.execs.as_ref().map_or(0, |execs| execs.lost())
     }
 
-    /// Has the executables that are wanted hashed now, and waits for it, but no longer than this.
+    /// Hashes the wanted executables now, and waits for it up to `most`.
     pub(super) fn hurry(&self, most: Duration) {
         self.reader.hashes.hurry(most);
     }
@@ -238,7 +237,7 @@ impl Programs {
         let recent = |ended_ns: u64| !crowded && now_ns.saturating_sub(ended_ns) < MEMORY_NS;
         self.known.retain(|_, process| process.ended_ns.is_none_or(recent));
         if self.known.len() > MOST_PROCESSES {
-            // Their ends were lost; what still lives is read again.
+            // Their exits were lost; those still alive are read again.
             self.known.clear();
             self.is_stale = true;
         }
@@ -247,7 +246,7 @@ impl Programs {
         }
     }
 
-    /// Reads what every process is.
+    /// Reads the program of every process.
     fn look_around(&mut self) {
         self.is_stale = false;
         let mut parents = Vec::new();
@@ -277,7 +276,7 @@ impl Programs {
         }
     }
 
-    /// A new process is its parent until it runs another program.
+    /// A new process runs its parent's program until it execs.
     fn forked(&mut self, pid: u32, parent: u32, at_ns: u64) {
         self.complete_program(parent, at_ns);
         let program = self.known.get(&parent).map(|parent| Arc::clone(&parent.program)).unwrap_or_default();
@@ -285,7 +284,7 @@ impl Programs {
         let start_ticks = u128::from(boot_ns) * u128::from(self.reader.ticks_per_second) / 1_000_000_000;
         let (parent, start_us) =
             (Some((parent, Arc::clone(&program))), Some(self.reader.start_us(start_ticks as u64)));
-        // On a busy host this may come after the record of what it has run since.
+        // On a busy host this may arrive after the record of a later exec.
         let is_late =
             |child: &&mut Process| child.changed_ns > at_ns && child.ended_ns.is_none_or(|end| end > at_ns);
         if let Some(child) = self.known.get_mut(&pid).filter(is_late) {
@@ -319,7 +318,7 @@ impl Programs {
 
     fn mapped(&mut self, event: &KernelEvent, path: &str, inode: u64) {
         let Some(process) = self.known.get_mut(&event.pid) else { return };
-        // The kernel calls what is no file `//anon`.
+        // Mappings that are no file are named `//anon`.
         if !process.awaits_exe || !path.starts_with('/') || path.starts_with("//") {
             return;
         }
@@ -327,7 +326,7 @@ impl Programs {
         let program = Arc::make_mut(&mut process.program);
         program.exe = Some(path.to_owned());
         program.exe_inode = Some(inode);
-        // What was caught of it at its exec is not kept for long, but comes a moment later than this.
+        // What was caught at its exec is not kept for long, but arrives a moment after this record.
         if self.execs.as_ref().is_some_and(|execs| execs.are_all_told()) {
             self.complete_program(event.pid, u64::MAX);
         }
@@ -336,7 +335,7 @@ impl Programs {
     fn moved(&mut self, pid: u32, path: &str, is_unified: bool) {
         let Some(process) = self.known.get_mut(&pid) else { return };
         let container = container::of_path(path);
-        // A container may have its place in one of several hierarchies only.
+        // A container may be visible in only one of several hierarchies.
         if container.is_none() && (!is_unified || path == "/") {
             return;
         }
@@ -346,7 +345,7 @@ impl Programs {
         }
     }
 
-    /// Adds what was caught of the program at its exec.
+    /// Adds what was caught at the program's exec.
     fn complete_program(&mut self, pid: u32, at_ns: u64) {
         let Some(process) = self.known.get_mut(&pid) else { return };
         let Some((by, since_ns)) = process.program.exec else { return };
@@ -354,8 +353,8 @@ impl Programs {
         Arc::make_mut(&mut process.program).started_as(exec);
     }
 
-    /// The executable, to be hashed: as it was caught at the exec, as the living process has it, as another
-    /// process has it that runs the same, or as it still lies in its place.
+    /// The executable to hash, from the first of: the exec, the living process, another process
+    /// that runs the same program, the file at the path.
     fn executable(&self, program: &Program, reading: Option<&Facts>) -> Option<Arc<Executable>> {
         let hashes = &self.reader.hashes;
         let caught = program.executable.as_ref().filter(|executable| !executable.is_pending());
@@ -363,7 +362,7 @@ impl Programs {
             return Some(Arc::clone(executable));
         }
         let exe = program.exe.as_deref()?;
-        // It may have been let go of since then: take hold of it again.
+        // It may have been released since: open it again.
         let in_place = || hashes.meet_file(exe, program.exe_inode?);
         let by_other = || {
             let runs_it = || self.reader.proc.exe(program.holder).as_deref() == Some(exe);
@@ -397,7 +396,7 @@ impl Programs {
 }
 
 impl Program {
-    /// Whether this may be the same program, as far as its executable tells.
+    /// Whether this may be the same program, judging by its executable.
     fn agrees(&self, owner: &Owner) -> bool {
         let Some(exe) = self.exe.as_deref() else { return true };
         let read = owner.exe.as_deref().unwrap_or_default();
@@ -408,12 +407,12 @@ impl Program {
         self.exec = None;
         self.cmdline = exec.cmdline;
         self.uid = Some(exec.uid);
-        // The command line was read at the exec, but the executable a moment after it.
+        // The command line was read at the exec, but the executable a moment later.
         self.executable = exec.executable.filter(|executable| self.exe_inode == Some(executable.inode()));
     }
 }
 
-/// Whether a process did something to a socket itself.
+/// Whether a process itself acted on a socket.
 pub(super) fn acts(event: &KernelEvent) -> bool {
     match &event.what {
         What::State(change) => change.is_by_process(),

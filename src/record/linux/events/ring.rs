@@ -1,4 +1,4 @@
-//! The perf ring: records that the kernel writes into memory shared with this process.
+//! The perf ring: records that the kernel writes to memory shared with this process.
 
 use std::ffi::CStr;
 use std::io;
@@ -7,37 +7,38 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use perf_event_open_sys::{bindings as perf, ioctls};
 
-/// Bytes of the rings of all CPUs together, and most and least of one; halved until the system allows
-/// it. Ten thousand connections a second fill three MiB a second of each of two rings, and on a host
-/// that is overrun the reader may have to wait that long for its turn.
+/// Total size in bytes of the rings of all CPUs, and maximum and minimum size of one; halved until
+/// the system allows it. Ten thousand connections per second fill 3 MiB per second in each of two
+/// rings, and on an overloaded host the reader may have to wait that long for its turn.
 pub(super) const ALL_RINGS_BYTES: usize = 16 << 20;
 
-/// The same where nothing but the lives of processes is in them.
+/// The same if the rings contain only process events.
 pub(super) const LIVES_BYTES: usize = 4 << 20;
 
-/// How full a ring is when it wakes its reader.
+/// Fill level at which a ring wakes its reader.
 const WAKEUP_BYTES: u32 = 32 << 10;
 
-/// The smallest ring that is worth having.
+/// The smallest useful ring.
 const SMALLEST_RING_BYTES: usize = 64 << 10;
 
-/// One CPU's records of several tracepoints and of the processes' lives.
+/// One CPU's records of several tracepoints and of process events.
 pub(super) struct Ring {
-    /// The first owns the ring, the others write into it. Closing them ends the events.
+    /// The first owns the ring, the others write into it. Closing them stops the events.
     events: Vec<OwnedFd>,
     map: Mapping,
-    /// A record that wraps around the end of the ring is put together here.
+    /// Buffer for a record that wraps around the end of the ring.
     scratch: Vec<u8>,
 }
 
 impl Ring {
-    /// Opens the tracepoints on one of so many CPUs, for all processes and all network namespaces, and the
-    /// lives of all processes beside them.
+    /// Opens the tracepoints on one CPU of several, for all processes and network namespaces,
+    /// together with the process events.
     ///
     /// # Errors
-    /// What the system said: `EACCES` without the privilege.
+    /// The system's error: `EACCES` without the privilege.
     pub(super) fn open(cpu: i32, (cpus, all_bytes): (usize, usize), tracepoints: &[u16]) -> io::Result<Self> {
-        // An event that never happens: one a CPU tells of the processes, two would tell everything twice.
+        // A dummy event that never happens. One per CPU reports the processes; a second would
+        // report everything twice.
         let mut lives = attributes(perf::PERF_TYPE_SOFTWARE, u64::from(perf::PERF_COUNT_SW_DUMMY));
         lives.set_comm(1);
         lives.set_comm_exec(1);
@@ -54,22 +55,21 @@ impl Ring {
         let Some(first) = events.first() else { return Err(io::ErrorKind::InvalidInput.into()) };
         let map = Mapping::new(first.as_raw_fd(), ring_bytes(cpus, all_bytes))?;
         for other in &events[1..] {
-            // SAFETY: both are descriptors of perf events that are open.
+            // SAFETY: both are open descriptors of perf events.
             check(unsafe { ioctls::SET_OUTPUT(other.as_raw_fd(), first.as_raw_fd()) })?;
         }
         Ok(Self { events, map, scratch: Vec::new() })
     }
 
-    /// Adds a tracepoint of which only what the filter lets through is recorded. Gives its place, for
-    /// [`Ring::filter`].
+    /// Adds a tracepoint with a kernel filter; returns its position, for [`Ring::filter`].
     ///
     /// # Errors
-    /// What the system said.
+    /// The system's error.
     pub(super) fn add(&mut self, cpu: i32, tracepoint: u16, filter: &CStr) -> io::Result<usize> {
         let mut attributes = attributes(perf::PERF_TYPE_TRACEPOINT, u64::from(tracepoint));
         attributes.__bindgen_anon_1.sample_period = 1;
         let event = open_event(&mut attributes, cpu)?;
-        // SAFETY: the descriptors are those of perf events, and the text is a C string.
+        // SAFETY: the descriptors are perf events, and the text is a C string.
         unsafe {
             check(ioctls::SET_FILTER(event.as_raw_fd(), filter.as_ptr().cast_mut()))?;
             check(ioctls::SET_OUTPUT(event.as_raw_fd(), self.as_raw_fd()))?;
@@ -78,29 +78,29 @@ impl Ring {
         Ok(self.events.len() - 1)
     }
 
-    /// Gives an added tracepoint another filter.
+    /// Replaces the filter of an added tracepoint.
     ///
     /// # Errors
-    /// What the system said.
+    /// The system's error.
     pub(super) fn filter(&self, place: usize, filter: &CStr) -> io::Result<()> {
         let Some(event) = self.events.get(place) else { return Err(io::ErrorKind::InvalidInput.into()) };
-        // SAFETY: the descriptor is that of a perf event, and the text is a C string.
+        // SAFETY: the descriptor is a perf event, and the text is a C string.
         check(unsafe { ioctls::SET_FILTER(event.as_raw_fd(), filter.as_ptr().cast_mut()) })
     }
 
-    /// The descriptor that can be polled; the first event's, which owns the ring.
+    /// The descriptor to poll: the first event's, which owns the ring.
     pub(super) fn as_raw_fd(&self) -> RawFd {
         self.events.first().map_or(-1, AsRawFd::as_raw_fd)
     }
 
-    /// Which of the tracepoints, by their places, have an eBPF program of others attached, as perf tells. The
-    /// kernel asks such a program first, and most answer that nobody else is to be told.
+    /// The positions of tracepoints to which other eBPF programs are attached, according to perf.
+    /// The kernel asks such a program first, and most answer that nobody else receives the event.
     pub(super) fn shared_with_others(&self) -> Vec<usize> {
         let is_shared = |event: &OwnedFd| {
             let mut query = perf::perf_event_query_bpf::default();
-            // SAFETY: the descriptor is open; there is room for no ids, and none are asked for.
+            // SAFETY: the descriptor is open; there is room for no ids, and none are requested.
             let result = unsafe { ioctls::QUERY_BPF(event.as_raw_fd(), &raw mut query) };
-            // With room for none of them, it says that there is not enough.
+            // With room for none of them, it returns ENOSPC.
             let is_answer = result == 0 || io::Error::last_os_error().raw_os_error() == Some(libc::ENOSPC);
             is_answer && query.prog_cnt > 0
         };
@@ -112,7 +112,7 @@ impl Ring {
         self.map.tail() < self.map.head()
     }
 
-    /// Hands every record that is there to `each`: type, `misc` bits and body.
+    /// Passes every available record to `each`: type, `misc` bits and body.
     pub(super) fn drain(&mut self, mut each: impl FnMut(u32, u16, &[u8])) {
         let head = self.map.head();
         let mut tail = self.map.tail();
@@ -121,8 +121,8 @@ impl Ring {
             self.map.copy(tail, &mut header);
             let [k0, k1, k2, k3, m0, m1, s0, s1] = header;
             let size = usize::from(u16::from_ne_bytes([s0, s1]));
-            // The kernel writes whole records; a size that cannot be means that the ring is
-            // not to be trusted, and everything in it is given up rather than misread.
+            // The kernel writes whole records; an impossible size means that the ring cannot be
+            // trusted, and its content is discarded rather than misread.
             if size < header.len() || tail + size as u64 > head {
                 tail = head;
                 break;
@@ -136,7 +136,8 @@ impl Ring {
     }
 }
 
-/// Bytes of one ring: a power of two, so that all together have so many on a host with up to 64 CPUs.
+/// Size of one ring in bytes: a power of two, such that all rings of a host with up to 64 CPUs have
+/// this total.
 fn ring_bytes(cpus: usize, all_bytes: usize) -> usize {
     let share = all_bytes / cpus.max(1).next_power_of_two();
     share.clamp(4 * SMALLEST_RING_BYTES, all_bytes / 2)
@@ -153,8 +154,8 @@ fn attributes(kind: perf::perf_type_id, config: u64) -> perf::perf_event_attr {
         clockid: libc::CLOCK_MONOTONIC,
         ..perf::perf_event_attr::default()
     };
-    // The ring is looked at by the clock, and earlier only when a good part of it is full: to
-    // wake someone for each record would slow down whoever the record is about.
+    // The ring is read by the clock, and earlier only if it is filling up: waking the reader for
+    // each record would slow down the processes that cause them.
     attributes.__bindgen_anon_2.wakeup_watermark = WAKEUP_BYTES;
     attributes.set_watermark(1);
     attributes.set_use_clockid(1);
@@ -164,10 +165,10 @@ fn attributes(kind: perf::perf_type_id, config: u64) -> perf::perf_event_attr {
 
 fn open_event(attributes: &mut perf::perf_event_attr, cpu: i32) -> io::Result<OwnedFd> {
     let flags = libc::c_ulong::from(perf::PERF_FLAG_FD_CLOEXEC);
-    // SAFETY: the attributes are a valid structure of the size that they state.
+    // SAFETY: the attributes are a valid structure of the size they state.
     let fd = unsafe { perf_event_open_sys::perf_event_open(attributes, -1, cpu, -1, flags) };
     check(fd)?;
-    // SAFETY: the call gave a new descriptor that nobody else has.
+    // SAFETY: the call returned a new descriptor that nothing else owns.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
@@ -175,14 +176,14 @@ fn check(result: libc::c_int) -> io::Result<()> {
     if result >= 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// The memory shared with the kernel: a page of positions, then the ring itself.
+/// The memory shared with the kernel: a page with the positions, then the ring itself.
 struct Mapping {
     base: *mut u8,
     page_bytes: usize,
     ring_bytes: usize,
 }
 
-// SAFETY: the mapping belongs to this value alone; the kernel's side is synchronised by the
+// SAFETY: the mapping belongs to this value alone; access is synchronized with the kernel by the
 // positions' memory ordering.
 unsafe impl Send for Mapping {}
 
@@ -201,7 +202,7 @@ impl Mapping {
                 return Ok(Self { base: base.cast(), page_bytes, ring_bytes });
             }
             let error = io::Error::last_os_error();
-            // Locked memory is limited for those without CAP_IPC_LOCK: take less.
+            // Locked memory is limited without CAP_IPC_LOCK: use less.
             if ring_bytes <= SMALLEST_RING_BYTES || error.raw_os_error() != Some(libc::EPERM) {
                 return Err(error);
             }
@@ -209,21 +210,21 @@ impl Mapping {
         }
     }
 
-    /// Position up to which the kernel has written.
+    /// The kernel's write position.
     fn head(&self) -> u64 {
         // SAFETY: the first page is a `perf_event_mmap_page`, whose `data_head` is aligned.
         let head = unsafe { &*(&raw const (*self.page()).data_head).cast::<AtomicU64>() };
         head.load(Ordering::Acquire)
     }
 
-    /// Position up to which this process has read.
+    /// This process's read position.
     fn tail(&self) -> u64 {
         // SAFETY: as for `head`; only this process writes it.
         let tail = unsafe { &*(&raw const (*self.page()).data_tail).cast::<AtomicU64>() };
         tail.load(Ordering::Relaxed)
     }
 
-    /// Gives what lies before this position back to the kernel.
+    /// Returns the memory before this position to the kernel.
     fn set_tail(&self, position: u64) {
         // SAFETY: as for `head`.
         let tail = unsafe { &*(&raw const (*self.page()).data_tail).cast::<AtomicU64>() };
@@ -234,12 +235,12 @@ impl Mapping {
         self.base.cast()
     }
 
-    /// Copies from a position of the ring, around its end if need be.
+    /// Copies from a ring position, wrapping around its end if needed.
     fn copy(&self, position: u64, target: &mut [u8]) {
         let start = (position % self.ring_bytes as u64) as usize;
         let first = target.len().min(self.ring_bytes - start);
-        // SAFETY: both parts lie within the ring, between tail and head, where the kernel
-        // does not write until the tail moves on.
+        // SAFETY: both parts lie within the ring, between tail and head, where the kernel does not
+        // write until the tail advances.
         unsafe {
             let ring = self.base.add(self.page_bytes);
             std::ptr::copy_nonoverlapping(ring.add(start), target.as_mut_ptr(), first);

@@ -1,4 +1,4 @@
-//! The life of one socket, as far as it was told, and what of it goes into the capture.
+//! The reported life of one socket, and what of it goes into the capture.
 
 use std::net::IpAddr;
 
@@ -13,25 +13,25 @@ use crate::record::stable_id::stable_id;
 /// A TCP five-tuple without the protocol: local and remote address and port.
 pub(super) type Tuple = ((IpAddr, u16), (IpAddr, u16));
 
-/// The kernel's notice of a closing socket.
+/// The kernel's notification of a closing socket.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Closing {
     pub(super) cookie: u64,
     pub(super) netns: u64,
     pub(super) protocol: Protocol,
     pub(super) tuple: Tuple,
-    /// The counters, but for the bytes received: whether a FIN is among them, only the states tell.
+    /// The counters except bytes received: only the states tell whether they include a FIN.
     pub(super) counters: Counters,
-    /// Bytes received, and one more if a FIN was.
+    /// Bytes received, plus one for a FIN.
     pub(super) received_sequence: Option<u64>,
-    /// How much of that no process has read.
+    /// How much of it no process has read.
     pub(super) unread: u32,
-    /// Inode of the cgroup2 folder in which it was opened.
+    /// Inode of the cgroup2 folder in which it was created.
     pub(super) cgroup_id: Option<u64>,
 }
 
 impl Closing {
-    /// From what the kernel says of the socket.
+    /// From the kernel's description of the socket.
     pub(super) fn new(socket: &Socket, netns: u64) -> Self {
         let remote = socket.remote.unwrap_or((socket.local.0, 0));
         Self {
@@ -46,13 +46,14 @@ impl Closing {
         }
     }
 
-    /// Whether the kernel had cleared the socket before it told: a reset by its own process, a `connect`
-    /// that waited and failed, the end of MPTCP. What it has left is a local port, and zeros.
+    /// Whether the kernel had cleared the socket before the notification: after a reset by its own
+    /// process, a blocking `connect` that failed, or the end of MPTCP. Only the local port is left;
+    /// the rest is zero.
     pub(super) fn is_cleared(&self) -> bool {
         self.protocol == Protocol::Tcp && self.tuple.1.1 == 0
     }
 
-    /// The final counters of a socket that lived so.
+    /// The final counters of a socket with this life.
     pub(super) fn counters_after(&self, life: &Life) -> Counters {
         let fin = match life.changes.as_slice() {
             [] => return self.counters,
@@ -67,25 +68,25 @@ impl Closing {
         Counters { bytes_received, ..self.counters }
     }
 
-    /// Whether a FIN is among what was received by a socket that sent its own first.
+    /// Whether the received sequence of a socket that sent its own FIN first includes the peer's FIN.
     ///
-    /// One that its process has closed gives its place to a small stand-in as soon as its FIN is
-    /// acknowledged, in an interrupt or in the call that closes it; the other side's FIN is among its
-    /// bytes only if it came with the acknowledgement, and then nobody can have read it. One that is
-    /// still open (`shutdown`) ends when the FIN comes, and is destroyed later, by its process.
+    /// A socket that its process has closed is replaced by a small structure as soon as its FIN is
+    /// acknowledged, in an interrupt or in the closing call. Its bytes include the peer's FIN only
+    /// if that came with the acknowledgment, and then nobody can have read it. A socket that is
+    /// still open (`shutdown`) ends when the FIN arrives, and its process destroys it later.
     fn has_fin_after_own(&self, life: &Life) -> bool {
         self.unread > 0 || (life.closed_in_interrupt && !life.destroyed_in_interrupt)
     }
 }
 
-/// One thing that happened to one socket.
+/// An event of one socket.
 #[derive(Debug, Clone, PartialEq)]
 pub(in super::super) struct SocketEvent {
     /// Monotonic clock, ns.
     pub(super) time_ns: u64,
     pub(super) kind: Kind,
     pub(super) cookie: u64,
-    /// Which connection of the socket it is about, from 0.
+    /// The number of the socket's connection, from 0.
     pub(super) connection: u32,
     pub(super) netns: Option<u64>,
     pub(super) protocol: Protocol,
@@ -94,27 +95,27 @@ pub(in super::super) struct SocketEvent {
     pub(super) prev_state: Option<TcpState>,
     pub(super) counters: Counters,
     pub(super) owner: Option<Attribution>,
-    /// Inode of the cgroup2 folder in which the socket was opened.
+    /// Inode of the cgroup2 folder in which the socket was created.
     pub(super) cgroup_id: Option<u64>,
 }
 
 impl SocketEvent {
-    /// The id of the connection: the cookie of its socket, unless that had another one before it.
+    /// The id of the connection: the socket's cookie, unless the socket had another connection before.
     pub(super) fn conn_id(&self) -> u64 {
         conn_id(self.cookie, self.connection)
     }
 }
 
-/// The id of one of the connections of a socket.
+/// The id of one of a socket's connections.
 pub(super) fn conn_id(cookie: u64, connection: u32) -> u64 {
     let later = || stable_id(format!("{cookie} {connection}").as_bytes()) & !OTHERS_BIT;
     if connection == 0 { cookie } else { later() }
 }
 
-/// Set in ids that stand for one remote of a UDP socket.
+/// Set in ids that mark one remote of a UDP socket.
 const OTHERS_BIT: u64 = 1 << 63;
 
-/// A change of a socket's state, and who is known to have owned it then.
+/// A state change of a socket, and its owner then, if known.
 #[derive(Debug, Clone)]
 pub(super) struct Change {
     pub(super) time_ns: u64,
@@ -123,31 +124,31 @@ pub(super) struct Change {
     pub(super) owner: Option<Attribution>,
 }
 
-/// A connection of a socket of which the tracepoints told.
+/// A connection of a socket, as reported by the tracepoints.
 #[derive(Debug, Clone)]
 pub(super) struct Life {
-    /// Which one of the socket, from 0.
+    /// Its number within the socket, from 0.
     pub(super) connection: u32,
-    /// Those before it that wait for the cookie, each with the moment of its end.
+    /// Earlier connections that wait for the cookie, each with the time of its end.
     pub(super) before: Vec<(u64, Life)>,
     pub(super) tuple: Tuple,
     pub(super) owner: Option<Attribution>,
     pub(super) changes: Vec<Change>,
     pub(super) cookie: Option<u64>,
     pub(super) netns: Option<u64>,
-    /// Whether the records themselves give cookie, namespace and final counters.
+    /// Whether the records themselves contain cookie, namespace and final counters.
     pub(super) is_complete: bool,
     pub(super) final_counters: Option<Counters>,
-    /// Whether the last change, and the end, came while an interrupt was served.
+    /// Whether the last change, and the end, happened in an interrupt.
     pub(super) closed_in_interrupt: bool,
     pub(super) destroyed_in_interrupt: bool,
-    /// The owner that the last snapshot found, to know it again at the next.
+    /// The owner in the last snapshot, to recognize it in the next.
     confirmed: Option<Arc<Owner>>,
-    /// How many of `changes` were given out already.
+    /// How many of `changes` were already reported.
     told: usize,
-    /// How often they could have been given out, and were not.
+    /// How many times reporting them was postponed.
     pub(super) postponed: u8,
-    /// How often events had been lost when it began.
+    /// The number of losses of events when it began.
     losses: u64,
 }
 
@@ -172,14 +173,14 @@ impl Life {
         }
     }
 
-    /// Whether the socket has had a connection, or has tried to, and now begins another.
+    /// Whether a socket that has connected or tried to begins another connection.
     pub(super) fn connects_again(&self, change: &StateChange) -> bool {
         let begins =
             matches!((change.from, change.to), (TcpState::Close, TcpState::SynSent | TcpState::Listen));
         begins && !self.changes.is_empty()
     }
 
-    /// The next connection of the same socket, with this tuple. What waits with this one waits with that.
+    /// The socket's next connection, with this tuple, which inherits what was waiting.
     pub(super) fn next(&mut self, tuple: Tuple, losses: u64) -> Self {
         Self {
             connection: self.connection.saturating_add(1),
@@ -191,8 +192,8 @@ impl Life {
         }
     }
 
-    /// Whether a change by a process is this socket's: the kernel gives its address to another after its
-    /// end, which may be among the events that were lost or came before the recording.
+    /// Whether a change by a process belongs to this socket: after its end the kernel reuses its
+    /// address, and that end may be among the lost events or before the recording.
     pub(super) fn goes_on(&self, change: &StateChange, pid: u32, losses: u64) -> bool {
         if let Some((known, facts)) = self.cookie.zip(change.facts) {
             return known == facts.cookie;
@@ -201,9 +202,9 @@ impl Life {
         let is_whole = |((_, local), (_, remote)): Tuple| local != 0 && remote != 0;
         let tuple = (change.local, change.remote);
         match (change.from, change.to) {
-            // It comes into being by this.
+            // The socket is created by this change.
             (TcpState::Listen, TcpState::SynRecv) => false,
-            // One that could not connect may try again, and then the same process does.
+            // One that failed to connect may try again, in the same process.
             (TcpState::Close, TcpState::SynSent | TcpState::Listen) => {
                 let owner = self.owner.as_ref().filter(|owner| owner.source == OwnerSource::Event);
                 let is_its_own = owner.is_some_and(|owner| owner.identity.pid() == Some(pid));
@@ -213,20 +214,20 @@ impl Life {
         }
     }
 
-    /// Whether it ever waited for connections.
+    /// Whether it ever listened.
     pub(super) fn has_listened(&self) -> bool {
         self.changes.iter().any(|change| change.from == TcpState::Listen || change.to == TcpState::Listen)
             && self.tuple.1.1 == 0
     }
 
-    /// A process did something to it.
+    /// Notes the process that acted on it.
     pub(super) fn done_by(&mut self, who: Arc<Identity>) {
         if !who.is_of_kernel() || !self.owner.as_ref().is_some_and(Attribution::is_seen) {
             self.owner = Some(Attribution { identity: who, source: OwnerSource::Event });
         }
     }
 
-    /// A snapshot found the process that holds it, which counts more than who did something to it before.
+    /// Notes the holder found by a snapshot, which takes precedence over a process that acted before.
     pub(super) fn confirm(&mut self, owner: &Arc<Owner>) {
         if self.confirmed.as_ref().is_some_and(|confirmed| Arc::ptr_eq(confirmed, owner)) {
             return;
@@ -239,7 +240,7 @@ impl Life {
     }
 }
 
-/// Gives out what happened to a socket and was not given out yet.
+/// Reports the unreported changes of a socket.
 pub(super) fn tell(life: &mut Life, cookie: u64, out: &mut Vec<SocketEvent>) {
     for (index, change) in life.changes.iter().enumerate().skip(life.told) {
         let opens = index == 0 && matches!(change.from, TcpState::Close | TcpState::Listen);
@@ -254,7 +255,7 @@ pub(super) fn tell(life: &mut Life, cookie: u64, out: &mut Vec<SocketEvent>) {
             state: Some(change.to),
             prev_state: (!opens).then_some(change.from),
             counters: Counters::default(),
-            // Who accepts is known later than the connection is there.
+            // The accepting process is known later than the connection.
             owner: change.owner.as_ref().or(life.owner.as_ref()).cloned(),
             cgroup_id: None,
         });
@@ -262,9 +263,9 @@ pub(super) fn tell(life: &mut Life, cookie: u64, out: &mut Vec<SocketEvent>) {
     life.told = life.changes.len();
 }
 
-/// A closing of which the tracepoints told nothing.
+/// The closing of a socket without tracepoint events.
 pub(super) fn alone(time_ns: u64, closing: &Closing) -> SocketEvent {
-    // Zeros that the kernel left would be invented numbers.
+    // Zeros from a cleared socket would be invented numbers.
     let counters = (!closing.is_cleared()).then_some(closing.counters);
     let event = closed(time_ns, closing.cookie, closing.tuple, None, counters);
     SocketEvent {
@@ -276,7 +277,7 @@ pub(super) fn alone(time_ns: u64, closing: &Closing) -> SocketEvent {
     }
 }
 
-/// The end of a socket.
+/// The event of a socket's end.
 pub(super) fn closed(
     time_ns: u64,
     cookie: u64,

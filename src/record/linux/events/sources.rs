@@ -1,4 +1,4 @@
-//! The rings and the closing sockets, and what one look at them finds.
+//! The rings and the closing sockets, and how they are read.
 
 use std::os::fd::RawFd;
 use std::sync::mpsc::Receiver;
@@ -16,10 +16,10 @@ use super::{EventState, tracefs};
 use crate::capture::{Protocol, SourceReport};
 use crate::record::{Clock as _, SystemClock};
 
-/// How often processes that ended a while ago are forgotten, in ns.
+/// How often ended processes are forgotten, in ns.
 const FORGET_EVERY_NS: u64 = 1_000_000_000;
 
-/// The perf rings of all CPUs, how to read them, and the tracepoints in them.
+/// The perf rings of all CPUs, their decoder, and their tracepoints.
 #[derive(Default)]
 pub(super) struct Rings {
     per_cpu: Vec<Ring>,
@@ -28,7 +28,7 @@ pub(super) struct Rings {
     lookups: Lookups,
 }
 
-/// What the kernel tells by, and what was told of it too late to be in order.
+/// The kernel's sources of events, and records held back for sorting.
 pub(super) struct Sources {
     probe: Option<SocketProbe>,
     lost_by_probe: u64,
@@ -41,7 +41,7 @@ pub(super) struct Sources {
 }
 
 impl Sources {
-    /// The closing sockets are those of the namespace; `incoming` tells of further ones.
+    /// `closings` belongs to the recorder's namespace; further ones arrive through `incoming`.
     pub(super) fn new(
         probe: Option<SocketProbe>,
         rings: Option<Rings>,
@@ -60,8 +60,8 @@ impl Sources {
         }
     }
 
-    /// What to wait for: on a quiet host, 25 looks a second in vain would cost more than a
-    /// thousand sockets.
+    /// The descriptors to poll: on a quiet host, 25 reads per second without any event would cost
+    /// more than a thousand sockets.
     pub(super) fn entries(&self) -> Vec<libc::pollfd> {
         let mut entries: Vec<_> = self.rings.per_cpu.iter().map(|ring| readable(ring.as_raw_fd())).collect();
         entries.extend(self.probe.iter().map(|probe| readable(probe.as_raw_fd())));
@@ -73,12 +73,12 @@ impl Sources {
         self.closings.iter().map(|(_, closings, _)| readable(closings.as_raw_fd()))
     }
 
-    /// Takes what is there, but for the newest records of the rings.
+    /// Reads everything available except the newest records of the rings.
     pub(super) fn drain(&mut self, state: &Mutex<EventState>, hold_back_ns: u64) {
         self.follow();
         let now_ns = SystemClock.now().mono_ns as u64;
         let is_ready = self.ready_closings();
-        // Mostly there is nothing, as each tick looks too.
+        // Usually there is nothing, because each tick reads too.
         let has_news = !self.held.is_empty()
             || self.rings.per_cpu.iter().any(Ring::has_records)
             || self.probe.as_ref().is_some_and(SocketProbe::has_records)
@@ -91,7 +91,7 @@ impl Sources {
         let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
         let mut readings = state.programs.read(&events);
         if !readings.is_empty() {
-            // Whatever has happened to these processes until they were read is told by now.
+            // Everything that happened to these processes before they were read is in the rings now.
             self.fetch();
         }
         readings.note_changes(events.iter().chain(&self.held));
@@ -99,7 +99,7 @@ impl Sources {
         self.count_lost(&mut state);
         for ((netns, closings, lost), _) in self.closings.iter_mut().zip(is_ready).filter(|(_, ready)| *ready)
         {
-            // A namespace may have been entered before it was known that TCP is told by better means.
+            // A namespace may have been entered before it was known that a better source covers TCP.
             let is_wanted = |socket: &Socket| self.probe.is_none() || socket.protocol != Protocol::Tcp;
             closings.drain(|socket| {
                 if is_wanted(&socket) {
@@ -117,7 +117,7 @@ impl Sources {
         }
     }
 
-    /// Listens to namespaces that came, and no more to those that went.
+    /// Adds the closing sockets of new namespaces, and removes those that are gone.
     fn follow(&mut self) {
         for change in self.incoming.try_iter() {
             match change {
@@ -128,7 +128,7 @@ impl Sources {
         }
     }
 
-    /// Which of the closing sockets have notices, or a loss to tell of; asked of all at once.
+    /// Which of the closing sockets have notifications, or a loss to report; all are polled at once.
     fn ready_closings(&self) -> Vec<bool> {
         let mut entries: Vec<_> = self.closing_entries().collect();
         // SAFETY: the entries are valid, and as many as stated.
@@ -136,7 +136,7 @@ impl Sources {
         entries.iter().map(|entry| entry.revents != 0).collect()
     }
 
-    /// The records of all rings in the order of time; the newest are held back for the next look.
+    /// The records of all rings in time order; the newest are held back for the next read.
     fn records(&mut self, now_ns: u64, hold_back_ns: u64) -> Vec<KernelEvent> {
         self.fetch();
         let mut events = std::mem::take(&mut self.held);
@@ -146,7 +146,7 @@ impl Sources {
         events
     }
 
-    /// Takes every record that there is.
+    /// Fetches every available record.
     fn fetch(&mut self) {
         let (held, decoder) = (&mut self.held, &self.rings.decoder);
         if let Some(probe) = &mut self.probe {
@@ -172,11 +172,11 @@ fn readable(fd: RawFd) -> libc::pollfd {
 }
 
 impl Rings {
-    /// Opens the rings of all CPUs: what becomes of processes, and of sockets unless a program in the kernel
-    /// tells of those.
+    /// Opens the rings of all CPUs for process events, and for sockets unless an eBPF program
+    /// covers those.
     ///
     /// # Errors
-    /// In words: without the privilege, or without tracefs where sockets are wanted.
+    /// A sentence: without the privilege, or without tracefs if sockets are wanted.
     pub(super) fn open(of_sockets: bool) -> Result<Self, String> {
         let mut opened = Self::default();
         let mut ids = Vec::new();
@@ -196,7 +196,7 @@ impl Rings {
         Ok(opened)
     }
 
-    /// Adds what tells of other sockets than TCP's; tells how that went.
+    /// Adds the tracepoints for sockets other than TCP, and reports the outcome.
     pub(super) fn add_datagrams(&mut self) -> SourceReport {
         let (decoder, lookups, report) = datagrams::open(&mut self.per_cpu, &online_cpus());
         (self.decoder.datagrams, self.lookups) = (decoder, lookups);
@@ -210,14 +210,14 @@ impl Rings {
         Ok(tracepoint.id)
     }
 
-    /// The tracepoints by which an eBPF program of others is told first, and may keep what it is told.
+    /// The tracepoints with another eBPF program attached, which sees events first and may keep them.
     fn shared_with_others(&self) -> impl Iterator<Item = &'static str> {
         let places = self.per_cpu.first().map(Ring::shared_with_others).unwrap_or_default();
         places.into_iter().filter_map(|place| self.tracepoints.get(place).copied())
     }
 }
 
-/// `0-3,8` → 0, 1, 2, 3, 8; all of one CPU if the system does not say.
+/// `0-3,8` → 0, 1, 2, 3, 8; only CPU 0 if the system does not report them.
 fn online_cpus() -> Vec<i32> {
     let text = std::fs::read_to_string("/sys/devices/system/cpu/online").unwrap_or_default();
     let ranges = text.trim().split(',').filter_map(|range| {

@@ -1,19 +1,19 @@
-//! Where the kernel describes its tracepoints, and what it says of one.
+//! The kernel's descriptions of its tracepoints.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A tracepoint: its number and where its fields lie in a raw sample.
+/// A tracepoint: its id and the offsets of its fields in a raw sample.
 ///
-/// Offsets are read at run time, because they differ between kernels.
+/// Offsets are read at run time because they differ between kernels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Tracepoint {
     pub(super) id: u16,
     fields: Vec<(String, Field)>,
 }
 
-/// Where a field lies in a raw sample, in bytes.
+/// Offset and size of a field in a raw sample, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Field {
     pub(super) offset: usize,
@@ -21,7 +21,7 @@ pub(super) struct Field {
 }
 
 impl Tracepoint {
-    /// A field of the size that the reader of samples expects.
+    /// A field, if it has the expected size.
     pub(super) fn field(&self, name: &str, size: usize) -> Result<Field, String> {
         let found = self.fields.iter().find(|(field, _)| field == name).map(|(_, field)| *field);
         match found {
@@ -39,7 +39,7 @@ impl Tracepoint {
     }
 }
 
-/// `field:__u8 saddr[4]; offset:32; size:4; signed:0;`, with tabs between.
+/// Parses `field:__u8 saddr[4]; offset:32; size:4; signed:0;`, separated by tabs.
 fn parse_field(line: &str) -> Option<(String, Field)> {
     let mut parts = line.trim().strip_prefix("field:")?.split(';').map(str::trim);
     let declaration = parts.next()?;
@@ -49,12 +49,12 @@ fn parse_field(line: &str) -> Option<(String, Field)> {
     Some((name.to_owned(), field))
 }
 
-/// Reads the description of a tracepoint (`sock/inet_sock_set_state`), from where tracefs is
-/// mounted, or from a mount that only a thread of this process sees, so that nothing of the
-/// host changes.
+/// Reads the description of a tracepoint (`sock/inet_sock_set_state`) from where tracefs is
+/// mounted, or from a mount that only a thread of this process sees, so that nothing on the host
+/// changes.
 ///
 /// # Errors
-/// In words: why it cannot be read.
+/// A sentence: why it cannot be read.
 pub(super) fn read(name: &str) -> Result<Tracepoint, String> {
     for root in ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"] {
         if Path::new(root).join("events/sock").is_dir() {
@@ -80,7 +80,7 @@ fn read_under(root: &Path, name: &str) -> Result<Tracepoint, String> {
     Tracepoint::parse(&text).ok_or_else(|| format!("tracepoint {name}: its description is not understood"))
 }
 
-/// Mounts tracefs in a mount namespace of the calling thread's own; both end with the thread.
+/// Mounts tracefs in the calling thread's own mount namespace; both end with the thread.
 fn mount_for_this_thread() -> io::Result<PathBuf> {
     let root = PathBuf::from("/sys/kernel/tracing");
     // SAFETY: `unshare` takes no pointers, and changes only the calling thread.
@@ -88,7 +88,7 @@ fn mount_for_this_thread() -> io::Result<PathBuf> {
     let none = std::ptr::null();
     // SAFETY: the paths are C strings that outlive the calls; null is allowed where given.
     unsafe {
-        // Without this, the mount would be passed on to the host's namespace.
+        // Without this, the mount would propagate to the host's namespace.
         check(libc::mount(none, c"/".as_ptr(), none, libc::MS_REC | libc::MS_PRIVATE, none.cast()))?;
         check(libc::mount(
             c"tracefs".as_ptr(),

@@ -1,9 +1,9 @@
-//! Who had a UDP socket that lived between two ticks.
+//! The owners of UDP sockets that existed only between two ticks.
 //!
-//! The kernel's notice of a closing UDP socket has its cookie, its namespace and both ends, and no
-//! process. Whoever sent from its port has looked up the way: process, port and remote. In one
-//! namespace a port is one socket's at a time, so the two are joined by it; where several processes
-//! come into question and nothing tells them apart, none is named.
+//! The kernel's notification of a closing UDP socket has its cookie, its namespace and both ends,
+//! but no process. A process that sends from its port looks up the route: process, port and remote.
+//! Within a namespace a port belongs to one socket at a time, so the port links the two. If several
+//! processes are possible and nothing distinguishes them, the owner stays unknown.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -17,30 +17,30 @@ use super::kernel_event::{KernelEvent, What};
 use super::socket_lifecycle::{Closing, SocketEvent, alone};
 use crate::capture::OwnerSource;
 
-/// How long a closing waits for lookups that the rings hold back, in ns.
+/// How long a closing waits for lookups that are held back in the rings, in ns.
 const WAIT_NS: u64 = 20_000_000;
 
-/// How long a sender is remembered at least, and how many ticks, in ns: of a socket that lives on,
-/// the next snapshot finds the owner.
+/// How long a sender is remembered at least, in ns and in ticks: if its socket lives on, the next
+/// snapshot finds the owner.
 const LEAST_MEMORY_NS: u64 = 10_000_000_000;
 const MEMORY_TICKS: u64 = 3;
 
-/// Most senders and namespaces of processes that are remembered; anyone may start any number.
+/// Maximum number of remembered senders and process namespaces; anyone may start any number.
 const MOST_SENDERS: usize = 64 * 1024;
 const MOST_PROCESSES: usize = 128 * 1024;
 
-/// Lookups from one port in a second that are too many: each costs its sender a microsecond, and a
-/// socket that sends so much lives on.
+/// Lookups per second from one port that are too many: each costs its sender a microsecond, and a
+/// socket that sends this much lives on.
 const BUSY_LOOKUPS: u64 = 4000;
 
-/// The senders of UDP, and the closings that wait for theirs.
+/// The UDP senders, and the closings that wait for theirs.
 #[derive(Default)]
 pub(super) struct UdpOwners {
     /// By local port.
     senders: AHashMap<u16, Vec<Sender>>,
     count: usize,
     closings: Vec<(u64, Closing)>,
-    /// Network namespace of each process of which an event told, and whether it has ended.
+    /// Network namespace of each process seen in an event, and whether it has ended.
     processes: IdMap<u32, (u64, bool)>,
     busy_ports: Vec<u16>,
     /// Senders for which there was no room.
@@ -53,7 +53,7 @@ struct Sender {
     pid: u32,
     identity: Arc<Identity>,
     netns: Option<u64>,
-    /// To whom it sent last.
+    /// The remote to which it sent last.
     remote: (IpAddr, u16),
     first_ns: u64,
     last_ns: u64,
@@ -62,8 +62,8 @@ struct Sender {
 }
 
 impl UdpOwners {
-    /// Takes an event; events must come in the order of time. `netns_of` is asked for the namespace of
-    /// a process of which no event told.
+    /// Adds an event; events must be in time order. `netns_of` returns the namespace of a process
+    /// without an event.
     pub(super) fn event(
         &mut self,
         event: &KernelEvent,
@@ -77,7 +77,7 @@ impl UdpOwners {
                 }
             }
             What::Entered { netns, thread } if self.processes.len() < MOST_PROCESSES => {
-                // A thread that is where its process is need not be remembered.
+                // A thread in the same namespace as its process need not be remembered.
                 let known = self.processes.get(&event.pid).map(|(netns, _)| *netns);
                 if *thread == event.pid || known != Some(*netns) {
                     self.processes.insert(*thread, (*netns, false));
@@ -92,13 +92,13 @@ impl UdpOwners {
         }
     }
 
-    /// Takes the notice of a closing socket.
+    /// Adds the notification of a closing socket.
     pub(super) fn closing(&mut self, now_ns: u64, closing: Closing) {
         self.closings.push((now_ns, closing));
     }
 
-    /// The ends of sockets, with their owners as far as they are known. Closings that came just now
-    /// wait for the next call, unless `now_ns` is the end of time.
+    /// The ends of sockets, with their owners if known. The most recent closings wait for the next
+    /// call, unless `now_ns` is the maximum.
     pub(super) fn take(&mut self, now_ns: u64, interval_ns: u64) -> Vec<SocketEvent> {
         let is_due = |(since_ns, _): &mut (u64, Closing)| since_ns.saturating_add(WAIT_NS) <= now_ns;
         let due: Vec<(u64, Closing)> = self.closings.extract_if(.., is_due).collect();
@@ -107,12 +107,12 @@ impl UdpOwners {
         events
     }
 
-    /// Ports from which so much is sent that their lookups are not worth it.
+    /// Ports that send so much that their lookups are not worth the cost.
     pub(super) fn busy_ports(&self) -> &[u16] {
         &self.busy_ports
     }
 
-    /// Senders that were not remembered because there were too many.
+    /// Number of senders that were not remembered because there were too many.
     pub(super) fn crowded_out(&self) -> u64 {
         self.crowded_out
     }
@@ -163,7 +163,7 @@ impl UdpOwners {
     }
 
     fn join(&mut self, due: &[(u64, Closing)]) -> Vec<SocketEvent> {
-        // Of a port that several sockets had one after the other, all of them at once.
+        // Closings of a port that several sockets used in turn are resolved together.
         let mut by_port: AHashMap<(u64, u16), Vec<usize>> = AHashMap::new();
         for (index, (_, closing)) in due.iter().enumerate() {
             by_port.entry((closing.netns, closing.tuple.0.1)).or_default().push(index);
@@ -186,7 +186,7 @@ impl UdpOwners {
     }
 
     fn forget(&mut self, now_ns: u64, interval_ns: u64) {
-        // At the end of the recording there is no interval, and nothing to save any more.
+        // At the end of the recording there is no interval, and nothing left to save.
         if interval_ns == 0 {
             return;
         }
@@ -208,17 +208,17 @@ impl UdpOwners {
     }
 }
 
-/// The owner of each closing of one port in one namespace, in their order. Senders that are an
-/// owner's are taken out.
+/// The owner of each closing of one port in one namespace, in order. Senders that were assigned are
+/// removed.
 fn owners_of(closings: &[&Closing], netns: u64, senders: &mut Vec<Sender>) -> Vec<Option<Arc<Identity>>> {
     let is_here = |sender: &&Sender| sender.netns.is_none_or(|of_sender| of_sender == netns);
     let mut here: Vec<Sender> = senders.iter().filter(is_here).cloned().collect();
     here.sort_by_key(|sender| sender.first_ns);
-    // Those that are known to be in this namespace, and those that may be.
+    // Senders known to be in this namespace, and senders that may be.
     let known: Vec<&Sender> = here.iter().filter(|sender| sender.netns.is_some()).collect();
     let all: Vec<&Sender> = here.iter().collect();
     let is_one = |set: &[&Sender]| set.iter().all(|sender| sender.pid == set[0].pid);
-    // A socket with a remote names its sender by that.
+    // The remote of a connected socket identifies its sender.
     let by_remote = |closing: &Closing| {
         let mut fits = here.iter().filter(|sender| sender.remote == closing.tuple.1);
         let first = fits.next()?;
@@ -229,7 +229,7 @@ fn owners_of(closings: &[&Closing], netns: u64, senders: &mut Vec<Sender>) -> Ve
     } else if is_one(&known) && !known.is_empty() && closings.len() == 1 {
         vec![Some(known[0])]
     } else if let Some(set) = [known, all].into_iter().find(|set| set.len() == closings.len()) {
-        // As many as there were sockets: one after the other had the port.
+        // As many senders as sockets: they used the port in turn.
         set.into_iter().map(Some).collect()
     } else {
         closings.iter().map(|closing| by_remote(closing)).collect()
@@ -278,7 +278,7 @@ mod tests {
         udp.event(event, Some(&who), |pid| Some(if pid < 100 { 1 } else { 2 }));
     }
 
-    /// Process of each closing, by cookie.
+    /// The process of each closing, by cookie.
     fn owners(udp: &mut UdpOwners, now_ns: u64) -> Vec<(u64, Option<u32>)> {
         let events = udp.take(now_ns, SECOND_NS);
         events

@@ -1,14 +1,13 @@
-//! The sample at this time, in this direction: all that a player of a recording needs.
+//! Finds the sample at a time, in a given direction: all that a player of a recording needs.
 //!
-//! A [`Sample`] is a snapshot with what happened since the one before it; where no socket was open
-//! when it was taken, or, in imports, none had changed, it is what happened alone. The footer says which
-//! row groups can hold it; only those are read, and the last of them are kept, so that the next
-//! tick costs nothing. Rows lie by connection inside of a row group; [`group`] finds those of a
+//! A [`Sample`] is a snapshot with the events since the previous one. If no socket was open at the
+//! snapshot, or, in imports, none had changed, it consists of events alone. The footer says which
+//! row groups can contain it; only those are read, and the last ones are cached, so that the next
+//! tick costs nothing. Rows are sorted by connection within a row group; [`group`] finds those of a
 //! tick among them.
 //!
-//! What was imported from logs of connections has events only, and no moments at which all
-//! sockets were seen. Such a file is cut into slices of equal length, and a sample holds what
-//! happened in one.
+//! Imported connection logs have only events, and no snapshots. Such a file is divided into slices
+//! of equal length, and a sample holds the events of one slice.
 
 mod group;
 mod rows;
@@ -19,32 +18,32 @@ use self::group::Group;
 use super::{CaptureFile, Row};
 use crate::Result;
 
-/// Rows of row groups that are kept decoded: two of a recorder's size, some 200 bytes each.
+/// Maximum number of cached decoded rows: two row groups of a recorder's size, some 200 bytes per row.
 const MOST_ROWS_KEPT: usize = 300_000;
 
-/// Slices into which a file without snapshots is cut, at most.
+/// Maximum number of slices of a file without snapshots.
 const MOST_SLICES: i64 = 3600;
 
-/// A slice is never shorter than this.
+/// Minimum length of a slice.
 const SHORTEST_SLICE_US: i64 = 1_000_000;
 
-/// Rows of one connection that are read at most: a day of seconds.
+/// Maximum number of rows read of one connection: a day of seconds.
 const MOST_ROWS_TOLD: usize = 100_000;
 
-/// A snapshot, and what happened since the one before it.
+/// A snapshot, and the events since the previous one.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Sample {
-    /// Number of the snapshot; of a file without snapshots, of the slice.
+    /// Number of the snapshot; in a file without snapshots, of the slice.
     pub tick: u32,
-    /// When it was taken, or when the slice ends; µs since the Unix epoch.
+    /// Time of the snapshot, or end of the slice; µs since the Unix epoch.
     pub ts_us: i64,
-    /// One row per socket, by `conn_id`. Of a slice: the last row of each connection in it.
+    /// One row per socket, by `conn_id`. In a slice, the last row of each connection.
     pub rows: Vec<Row>,
-    /// Events since the snapshot before, in the order of time.
+    /// Events since the previous snapshot, in time order.
     pub events: Vec<Row>,
 }
 
-/// Which sample, if there is none at the very place.
+/// Which sample to return if there is none at the exact position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Toward {
     /// The last one at or before it.
@@ -53,7 +52,7 @@ pub enum Toward {
     Later,
 }
 
-/// A place in a recording.
+/// A position in a recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
     /// µs since the Unix epoch.
@@ -62,19 +61,19 @@ pub enum Place {
     Tick(u32),
 }
 
-/// How the rows of a file are put into samples.
+/// How the rows of a file are grouped into samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Grid {
-    /// By their ticks; the last one is this.
+    /// By tick; `last` is the last one.
     Ticks { last: u32 },
-    /// By their time.
+    /// By time.
     Slices { start_us: i64, width_us: i64 },
 }
 
-/// What the footer says of a row group.
+/// The footer's description of a row group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Span {
-    /// Number of the row group in the file.
+    /// Index of the row group in the file.
     index: usize,
     rows: u64,
     /// First and last time of a row, µs since the Unix epoch.
@@ -89,12 +88,12 @@ pub struct Cursor {
     capture: Arc<CaptureFile>,
     grid: Grid,
     spans: Vec<Span>,
-    /// Row groups that are decoded, the one that was used last at the end.
+    /// Decoded row groups, most recently used last.
     kept: Vec<(usize, Arc<Group>)>,
 }
 
 impl Cursor {
-    /// A cursor over a capture. Reads no rows, but of row groups without statistics.
+    /// A cursor over a capture. Reads no rows, except in row groups without statistics.
     ///
     /// # Errors
     /// [`crate::Error::Damaged`] if no row group can be read at all.
@@ -115,7 +114,7 @@ impl Cursor {
         ends.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
     }
 
-    /// Length of a slice, where the file has no snapshots, in µs.
+    /// Length of a slice in µs, if the file has no snapshots.
     pub fn slice_us(&self) -> Option<i64> {
         match self.grid {
             Grid::Ticks { .. } => None,
@@ -123,13 +122,13 @@ impl Cursor {
         }
     }
 
-    /// How many rows lie in each stretch of time, by the footer alone: `(from, to, rows)`.
+    /// Number of rows in each time range, from the footer alone: `(from, to, rows)`.
     pub fn density(&self) -> impl Iterator<Item = (i64, i64, u64)> {
         self.spans.iter().map(|span| (span.ts_us.0, span.ts_us.1, span.rows))
     }
 
-    /// Hands over every row of a stretch of time, both ends included, in the order of the file. A row
-    /// group that is damaged is left out, which the capture notes.
+    /// Passes every row of a time range, both ends included, to `take`, in file order. Damaged row
+    /// groups are skipped and noted in the capture.
     pub fn each_row_between(&self, (from_us, to_us): (i64, i64), take: &mut dyn FnMut(&Row)) {
         let overlaps = |span: &&Span| span.ts_us.0 <= to_us && span.ts_us.1 >= from_us;
         for span in self.spans.iter().filter(overlaps) {
@@ -144,11 +143,11 @@ impl Cursor {
         }
     }
 
-    /// The sample at a place, or the next one in this direction; none if there is none.
-    /// A row group that is damaged is left out, which the capture notes.
+    /// The sample at a position, or the next one in this direction, if any. Damaged row groups are
+    /// skipped and noted in the capture.
     ///
     /// # Errors
-    /// [`crate::Error::Damaged`] if a row holds what no netrec writes.
+    /// [`crate::Error::Damaged`] if a row has a value that no version of netrec writes.
     pub fn at(&mut self, place: Place, toward: Toward) -> Result<Option<Sample>> {
         let mut best: Option<(u32, i64)> = None;
         for index in self.candidates(place, toward) {
@@ -165,8 +164,8 @@ impl Cursor {
         best.map(|(tick, ts_us)| self.sample(tick, ts_us)).transpose()
     }
 
-    /// The sample that shows a moment: the one that was taken then or next, with what happened
-    /// before it; behind the last one, that. None in a capture without rows.
+    /// The sample that shows a moment: the one taken then or next, with the events before it; after
+    /// the last one, the last. `None` in a capture without rows.
     ///
     /// # Errors
     /// As [`Cursor::at`].
@@ -177,7 +176,7 @@ impl Cursor {
         }
     }
 
-    /// Row groups that may hold the sample, the likeliest first.
+    /// Row groups that may contain the sample, the likeliest first.
     fn candidates(&self, place: Place, toward: Toward) -> Vec<usize> {
         let mut indexes: Vec<usize> = (0..self.spans.len())
             .filter(|index| {
@@ -208,7 +207,7 @@ impl Cursor {
         sample.rows.sort_by_key(|row| (row.conn_id, row.ts_us));
         sample.events.sort_by_key(|row| (row.ts_us, row.conn_id));
         if let Grid::Slices { .. } = self.grid {
-            // The last row of a connection says the most.
+            // A connection's last row is the most informative.
             sample.rows.reverse();
             sample.rows.dedup_by_key(|row| row.conn_id);
             sample.rows.reverse();
@@ -239,7 +238,7 @@ impl Cursor {
         }
     }
 
-    /// A row group, decoded now or kept from before; none if it is damaged.
+    /// A row group, from the cache or decoded now; `None` if it is damaged.
     fn group(&mut self, index: usize) -> Option<Arc<Group>> {
         if let Some(at) = self.kept.iter().position(|(kept, _)| *kept == index) {
             let entry = self.kept.remove(at);
@@ -249,7 +248,7 @@ impl Cursor {
         }
         let rows_kept =
             |kept: &[(usize, Arc<Group>)]| kept.iter().map(|(_, group)| group.len()).sum::<usize>();
-        // Before the new one is decoded, so that both are never there at once.
+        // Evict before decoding, so that both are never in memory at once.
         while !self.kept.is_empty()
             && rows_kept(&self.kept) + self.spans[index].rows as usize > MOST_ROWS_KEPT
         {
@@ -269,9 +268,9 @@ impl Cursor {
     }
 }
 
-/// All rows of one connection, in the order of time, the first [`MOST_ROWS_TOLD`] of them. Reads
-/// one column of the whole file, and the others of where it is found. What is damaged is left
-/// out, which the capture notes.
+/// All rows of one connection in time order, up to [`MOST_ROWS_TOLD`]. Reads one column of the
+/// whole file, and the others where the connection occurs. Damage is skipped and noted in the
+/// capture.
 pub fn rows_of_connection(capture: &CaptureFile, conn_id: u64) -> Vec<Row> {
     let mut rows = Vec::new();
     for index in 0..capture.row_groups() {
@@ -287,8 +286,8 @@ pub fn rows_of_connection(capture: &CaptureFile, conn_id: u64) -> Vec<Row> {
     rows
 }
 
-/// Hands over every row of a capture, in the order of the file. What is damaged is left out, which
-/// the capture notes.
+/// Passes every row of a capture to `take`, in file order. Damage is skipped and noted in the
+/// capture.
 pub(super) fn each_row(capture: &CaptureFile, take: &mut dyn FnMut(&Row)) {
     for index in 0..capture.row_groups() {
         if let Err(error) = group::each_row(capture, index, take) {
@@ -298,8 +297,7 @@ pub(super) fn each_row(capture: &CaptureFile, take: &mut dyn FnMut(&Row)) {
 }
 
 impl Grid {
-    /// The sample to which a row belongs: a snapshot to its own, an event to the snapshot that
-    /// came after it.
+    /// The sample of a row: for a snapshot its own, for an event that of the next snapshot.
     fn step(self, tick: u32, ts_us: i64, is_snapshot: bool) -> u32 {
         match self {
             Self::Ticks { .. } if is_snapshot => tick,
@@ -315,7 +313,7 @@ impl Grid {
         (self.step(span.ticks.0, span.ts_us.0, true), self.step(span.ticks.1, span.ts_us.1, false))
     }
 
-    /// When a sample that has a row at this time is taken: of a slice, its end.
+    /// The time of a sample that has a row at `ts_us`; for a slice, its end.
     fn moment_us(self, step: u32, ts_us: i64) -> i64 {
         match self {
             Self::Ticks { .. } => ts_us,
@@ -326,7 +324,7 @@ impl Grid {
         }
     }
 
-    /// First and last place of the samples of a row group.
+    /// First and last position of the samples in a row group.
     fn ends(self, span: &Span, place: Place) -> (i64, i64) {
         let (first, last) = self.steps(span);
         match place {

@@ -1,4 +1,4 @@
-//! SHA-256, as it stands in captures and in tickets: 64 hexadecimal digits.
+//! SHA-256 digests, written as 64 hexadecimal digits.
 
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
@@ -11,12 +11,12 @@ use sha2::{Digest as _, Sha256};
 pub struct Digest(pub [u8; 32]);
 
 impl Digest {
-    /// Of some bytes.
+    /// The digest of some bytes.
     pub fn new(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
     }
 
-    /// What a running hash has come to.
+    /// The digest of a running hash.
     pub(crate) fn from_hash(hash: Sha256) -> Self {
         Self(hash.finalize().into())
     }
@@ -27,7 +27,7 @@ impl Digest {
     }
 }
 
-/// The bytes that hexadecimal digits stand for; none if they are not `N` times two digits.
+/// Parses hexadecimal digits; `None` unless they are exactly `N` times two.
 pub(super) fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
     if text.len() != 2 * N || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
@@ -39,7 +39,7 @@ pub(super) fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
     Some(bytes)
 }
 
-/// Two lower-case hexadecimal digits a byte.
+/// Two lower-case hexadecimal digits per byte.
 pub(super) fn to_hex(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(2 * bytes.len());
     for byte in bytes {
@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn a_digest_reads_as_it_is_written() {
         let digest = Digest::new(b"abc");
-        // The first test vector of FIPS 180-4.
+        // The first test vector in FIPS 180-4.
         let text = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(digest.to_string(), text);
         assert_eq!(text.parse(), Ok(digest));

@@ -1,8 +1,8 @@
-//! What a capture carries to show that it is unchanged: a hash of each row group, chained, and
-//! a seal over everything else.
+//! Tamper evidence in a capture: a hash of each row group, chained, and a seal over everything
+//! else.
 //!
-//! The seal stands in the footer and covers the footer, so it is computed over the file with
-//! the seal's own value blanked. A signature signs the seal, and so every byte of the file.
+//! The seal is in the footer and covers the footer, so it is computed over the file with the seal's
+//! own value blanked. A signature signs the seal, and thereby every byte of the file.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -32,7 +32,7 @@ pub struct GroupHash {
 /// The hashes of all row groups, in the order of the file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
-    /// One for each row group.
+    /// One hash per row group.
     pub row_groups: Vec<GroupHash>,
     /// The chain: each link is the SHA-256 of the link before it and the row group's hash; the
     /// first link follows 32 zero bytes.
@@ -49,8 +49,7 @@ impl Evidence {
         self.row_groups.push(group);
     }
 
-    /// Whether the chain is that of the row groups, which lie one after the other in a file of
-    /// this size.
+    /// Whether the chain matches the row groups, and these are adjacent in a file of this size.
     pub(super) fn is_consistent(&self, file_bytes: u64) -> bool {
         let mut before = 0;
         for group in &self.row_groups {
@@ -62,7 +61,7 @@ impl Evidence {
         self.row_groups.iter().fold(Digest::default(), |chain, group| chain.chain(group.sha256)) == self.chain
     }
 
-    /// The stretches of the file that are in no row group, each as first byte and byte after the last.
+    /// The ranges of the file that are in no row group, each as first byte and byte after the last.
     pub(super) fn outside(&self, file_bytes: u64) -> Vec<(u64, u64)> {
         let starts = self.row_groups.iter().map(|group| group.start).chain([file_bytes]);
         let ends = [0].into_iter().chain(self.row_groups.iter().map(|group| group.end));
@@ -70,19 +69,19 @@ impl Evidence {
     }
 }
 
-/// The seal's value: a hash, and a signature of it or as many dashes.
+/// The seal's value: a hash, and a signature of it or the same number of dashes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Seal {
-    /// SHA-256 of everything outside the row groups (the seal blanked), and the chain.
+    /// SHA-256 of everything outside the row groups (with a blank seal), and the chain.
     pub(super) digest: Digest,
-    /// Ed25519.
+    /// An Ed25519 signature.
     pub(super) signature: Option<[u8; 64]>,
 }
 
 const SIGNATURE_DIGITS: usize = 128;
 
 impl Seal {
-    /// What stands in the seal's place while it is computed.
+    /// The placeholder while the seal is computed.
     pub(super) fn blank() -> String {
         format!("sha256={};ed25519={}", "0".repeat(64), "-".repeat(SIGNATURE_DIGITS))
     }
@@ -93,7 +92,7 @@ impl Seal {
         let unsigned = signature.len() == SIGNATURE_DIGITS && signature.bytes().all(|byte| byte == b'-');
         let signature = if unsigned { None } else { Some(from_hex(signature)?) };
         let seal = Self { digest: digest.parse().ok()?, signature };
-        // One spelling only: a changed letter must not be read as the same value.
+        // Only the canonical spelling, so that a changed letter is never read as the same value.
         (seal.to_text() == text).then_some(seal)
     }
 
@@ -102,8 +101,8 @@ impl Seal {
         format!("sha256={};ed25519={signature}", self.digest)
     }
 
-    /// Puts a seal into the end of a file, whose footer has a blank one. `outside` has hashed
-    /// what lies outside the row groups before `tail`.
+    /// Writes a seal into the end of a file whose footer has a blank one. `outside` has hashed
+    /// everything outside the row groups before `tail`.
     pub(super) fn put(
         tail: &mut [u8],
         outside: Sha256,
@@ -118,7 +117,7 @@ impl Seal {
         Some(seal)
     }
 
-    /// Blanks this seal in the end of a file; false if it is not there.
+    /// Blanks this seal in the end of a file; false if it is not found.
     pub(super) fn blank_out(self, tail: &mut [u8]) -> bool {
         let Some(at) = place_of(tail, &self.to_text()) else { return false };
         let blank = Self::blank();
@@ -126,7 +125,7 @@ impl Seal {
         true
     }
 
-    /// What the seal has to say.
+    /// The digest that the seal must contain.
     pub(super) fn digest_of(mut outside: Sha256, blanked_tail: &[u8], chain: Digest) -> Digest {
         outside.update(blanked_tail);
         outside.update(chain.0);
@@ -139,13 +138,13 @@ impl Seal {
     }
 }
 
-/// What is signed: said to be a seal of netrec's, so that it can be taken for nothing else.
+/// The signed message, marked as a seal of netrec so that it cannot be used for anything else.
 fn message(digest: Digest) -> Vec<u8> {
     [b"netrec capture seal, version 1\n".as_slice(), &digest.0].concat()
 }
 
-/// The last place of a text: the seal is the last of the metadata, so whatever a hostile host
-/// name says comes before it.
+/// The last position of a text: the seal is the last of the metadata, so a hostile host name can
+/// only come before it.
 fn place_of(bytes: &[u8], text: &str) -> Option<usize> {
     bytes.windows(text.len()).rposition(|window| window == text.as_bytes())
 }

@@ -2,12 +2,13 @@
 //!
 //! | file | content |
 //! |---|---|
-//! | `lock` | says that netrec made the folder ([`Marker`]); locked while the recorder lives |
-//! | `rows.parquet` | the growing file ([`super::partial_file`]), which becomes the capture by being renamed |
+//! | `lock` | marks the folder as made by netrec ([`Marker`]); locked while the recorder runs |
+//! | `rows.parquet` | the growing file ([`super::partial_file`]), which is renamed to become the capture |
 //! | `journal-N` | the ticks that will be in row group N ([`super::journal`]) |
 //!
-//! A folder is written to, and removed, only by whoever made it or [`Folder::hold`]s it: with its
-//! marker, as its owner, and not through links. Anyone may read it ([`Unfinished`]).
+//! Only the process that created a folder or [`Folder::hold`]s it may write to it or remove it.
+//! That requires its marker and ownership, and no links are followed. Anyone may read it
+//! ([`Unfinished`]).
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, TryLockError};
@@ -26,35 +27,35 @@ use crate::safe_fs::{
 };
 use crate::{Error, Result};
 
-/// Names of the files in it.
+/// Names of its files.
 const LOCK: &str = "lock";
 pub(super) const ROWS: &str = "rows.parquet";
 
-/// What the folder of a capture is called by.
+/// Suffix of the folder's name.
 const ENDING: &str = ".d";
 
-/// What the `schema` of every version of the marker begins with.
+/// Prefix of `schema` in every version of the marker.
 const SCHEMA_FAMILY: &str = "netrec/recording.";
 
-/// A marker is no longer than this.
+/// Maximum size of a marker.
 const MOST_MARKER_BYTES: u64 = 16 * 1024;
 
-/// How often, and at what distance, a lock is asked for: a reader may hold it for a moment.
+/// Number of attempts to take a lock, and the time between them: a reader may hold it for a moment.
 const LOCK_ATTEMPTS: u32 = 10;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
-/// What is being written into a folder.
+/// What is being written to a folder.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Origin {
-    /// What happens once, and is nowhere else.
+    /// Live data, which exists nowhere else.
     #[default]
     Recording,
-    /// What other files say, which can be imported again.
+    /// Other files' data, which can be imported again.
     Import,
 }
 
-/// What the file `lock` says: that this folder is netrec's.
+/// Content of the file `lock`, which marks the folder as netrec's.
 #[derive(Debug, Serialize, Deserialize)]
 struct Marker {
     /// Always `netrec/recording.v1`.
@@ -62,27 +63,27 @@ struct Marker {
     tool_version: String,
     /// Name of the capture.
     capture: String,
-    /// Earlier versions do not say it.
+    /// Missing in earlier versions.
     #[serde(default)]
     origin: Origin,
 }
 
-/// The folder of an unfinished recording, held by this process.
+/// The folder of an unfinished recording, locked by this process.
 #[derive(Debug)]
 pub(super) struct Folder {
     parent: Arc<Dir>,
     name: OsString,
     dir: Arc<Dir>,
-    /// The lock is given up when the file is closed, also when the process is killed.
+    /// The lock is released when the file is closed, even if the process is killed.
     lock: File,
     origin: Origin,
-    /// Whether a tick is in it, so that it is not removed when the program is ended.
+    /// Whether it contains a tick, so that it is not removed when the program is ended.
     has_evidence: Arc<AtomicBool>,
     _half_made: Option<HalfMade>,
 }
 
 impl Folder {
-    /// A new folder for the capture that will be at `capture`.
+    /// Creates a folder for the capture that will be at `capture`.
     ///
     /// # Errors
     /// [`Error::Busy`] if another process has made one at the same moment, [`Error::Io`].
@@ -106,7 +107,7 @@ impl Folder {
             let has_evidence = Arc::clone(&has_evidence);
             move || {
                 if !has_evidence.load(Ordering::SeqCst) {
-                    // Nobody is left to tell, and an empty folder does no harm.
+                    // An error has nowhere to go, and an empty folder does no harm.
                     let _ = remove_own(&parent, &name, &dir);
                 }
             }
@@ -124,11 +125,11 @@ impl Folder {
         }
     }
 
-    /// Takes hold of a folder that is there, to complete what is in it and to remove it.
+    /// Locks an existing folder, to complete its content and then remove it.
     ///
     /// # Errors
-    /// [`Error::Foreign`] if it cannot be proven that this user's netrec made it; [`Error::Busy`] if
-    /// someone is recording into it; [`Error::Io`].
+    /// [`Error::Foreign`] if it cannot be proven that this user's netrec made it; [`Error::Busy`]
+    /// if it is being recorded into; [`Error::Io`].
     pub(super) fn hold(path: &Path) -> Result<Self> {
         let foreign = |reason: &str| Error::Foreign { path: path.to_path_buf(), reason: reason.to_owned() };
         let failed = |error| Error::io("open", path)(error);
@@ -163,7 +164,7 @@ impl Folder {
         })
     }
 
-    /// What was written into it.
+    /// What was written to it.
     pub(super) fn origin(&self) -> Origin {
         self.origin
     }
@@ -173,30 +174,30 @@ impl Folder {
         &self.dir
     }
 
-    /// The user who gets the finished capture, if he may have a file beside the folder.
+    /// The user to give the finished capture to, if he may own a file beside the folder.
     pub(super) fn receiver(&self) -> Option<User> {
         User::receiver_in(&self.parent)
     }
 
-    /// Where it is.
+    /// Its path.
     pub(super) fn path(&self) -> PathBuf {
         self.parent.path_of(&self.name)
     }
 
-    /// Notes that there is something in it that must not get lost.
+    /// Notes that it contains something that must not be lost.
     pub(super) fn note_evidence(&self) {
         self.has_evidence.store(true, Ordering::SeqCst);
     }
 
-    /// Whether the files of the folder have been removed by someone else: a cleaner of `/tmp`.
+    /// Whether the files of the folder were removed by someone else, such as a cleaner of `/tmp`.
     pub(super) fn was_removed(&self) -> bool {
         facts_of(&self.lock).is_ok_and(|facts| facts.links == 0)
     }
 
-    /// Makes the marker again, or the folder too if it has gone as well.
+    /// Recreates the marker, and the folder if that is gone too.
     ///
     /// # Errors
-    /// [`Error::Io`] if that cannot be done.
+    /// [`Error::Io`] if that fails.
     pub(super) fn make_again(&mut self, capture: &Path) -> Result<()> {
         if let Ok(lock) = make_lock(&self.dir, capture, self.origin) {
             self.lock = lock;
@@ -208,10 +209,10 @@ impl Folder {
         Ok(())
     }
 
-    /// Gives the growing file its name beside the folder.
+    /// Renames the growing file to its final name beside the folder.
     ///
     /// # Errors
-    /// [`Error::Exists`] if the name is taken and nothing may be replaced, [`Error::Io`].
+    /// [`Error::Exists`] if the name is taken and may not be replaced, [`Error::Io`].
     pub(super) fn publish(&self, capture: &Path, replace: Replace) -> Result<()> {
         let name = file_name(capture)?;
         let renamed = pending::step(|| self.dir.rename(ROWS, &self.parent, name, replace));
@@ -223,8 +224,8 @@ impl Folder {
         Ok(())
     }
 
-    /// Removes the folder with all that netrec put into it. What else is in it stays, and keeps the
-    /// folder; whether that is so.
+    /// Removes the folder and everything that netrec put there. Any other file stays and keeps the
+    /// folder; returns whether that is so.
     ///
     /// # Errors
     /// [`Error::Io`] if something cannot be removed.
@@ -233,8 +234,8 @@ impl Folder {
     }
 }
 
-/// Removes the files of a recording, and then the folder, if it has not become another one. Whether
-/// something else keeps it.
+/// Removes the files of a recording, and then the folder, unless it was replaced by another one.
+/// Returns whether something else keeps it.
 fn remove_own(parent: &Dir, name: &OsStr, dir: &Dir) -> io::Result<bool> {
     let owner = dir.own_facts()?;
     let is_ours = |name: &OsStr| {
@@ -243,7 +244,7 @@ fn remove_own(parent: &Dir, name: &OsStr, dir: &Dir) -> io::Result<bool> {
     };
     let (last, files): (Vec<OsString>, Vec<OsString>) =
         dir.names()?.into_iter().filter(|name| is_file_of_recording(name)).partition(|name| name == LOCK);
-    // The marker last: a folder that is removed in part is still known as netrec's.
+    // The marker last: a partly removed folder is still recognized as netrec's.
     for name in files.iter().chain(&last).filter(|name| is_ours(name)) {
         dir.remove_file(name)?;
     }
@@ -264,7 +265,7 @@ fn is_file_of_recording(name: &OsStr) -> bool {
 
 fn make_lock(dir: &Dir, capture: &Path, origin: Origin) -> io::Result<File> {
     let mut lock = dir.create_file(LOCK)?;
-    // A network file system without locks has nobody who waits for one.
+    // A network file system without locks has nobody waiting for one.
     let _ = lock.try_lock();
     let marker = Marker {
         schema: format!("{SCHEMA_FAMILY}v1"),
@@ -287,7 +288,7 @@ fn read_marker(lock: &File) -> Option<Marker> {
     marker.schema.starts_with(SCHEMA_FAMILY).then_some(marker)
 }
 
-/// What was written into a folder, as its marker says.
+/// What was written to a folder, according to its marker.
 pub(super) fn origin_of(dir: &Dir) -> Origin {
     let marker = dir.read_file(LOCK).ok().and_then(|lock| read_marker(&lock));
     marker.map_or(Origin::Recording, |marker| marker.origin)
@@ -298,7 +299,7 @@ fn try_lock(lock: &File) -> bool {
         match lock.try_lock() {
             Ok(()) => return true,
             Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
-            // A network file system without locks: somebody might be writing.
+            // A network file system without locks: someone might be writing.
             Err(TryLockError::Error(_)) => return false,
         }
     }
@@ -309,15 +310,15 @@ fn try_lock(lock: &File) -> bool {
 pub(super) struct Unfinished {
     /// The folder.
     pub(super) dir: Dir,
-    /// Whether a recorder is writing into it at this moment.
+    /// Whether a recorder is currently writing to it.
     pub(super) is_running: bool,
 }
 
 impl Unfinished {
-    /// Opens the folder at `path`; none if there is none, or it is not one of a recording.
+    /// Opens the folder at `path`; `None` if there is none, or it belongs to no recording.
     ///
     /// # Errors
-    /// [`Error::Io`] if there is one that cannot be read.
+    /// [`Error::Io`] if it exists but cannot be read.
     pub(super) fn open(path: &Path) -> Result<Option<Self>> {
         let ends_right = path.as_os_str().as_encoded_bytes().ends_with(ENDING.as_bytes());
         let is_dir = std::fs::symlink_metadata(path).is_ok_and(|facts| facts.is_dir());
@@ -329,24 +330,24 @@ impl Unfinished {
         if !names.iter().any(|name| is_file_of_recording(name)) {
             return Ok(None);
         }
-        // Whoever only reads asks for a lock that many may have, and for a moment.
+        // A reader takes a shared lock, and only for a moment.
         let is_locked = |lock: File| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock));
         let is_running = dir.read_file(LOCK).is_ok_and(is_locked);
         Ok(Some(Self { dir, is_running }))
     }
 }
 
-/// Where the folder of a capture is.
+/// The folder of a capture.
 pub(super) fn path_of(capture: &Path) -> PathBuf {
     with_ending(capture.as_os_str(), ENDING).into()
 }
 
-/// The capture to which a folder belongs.
+/// The capture of a folder.
 pub(super) fn capture_of(folder: &Path) -> PathBuf {
     folder.with_extension("")
 }
 
-/// A name beside `capture` that is free, for what was recovered when a new recording takes its place.
+/// An unused name beside `capture`, for what was recovered when a new recording takes its place.
 pub(super) fn free_name(capture: &Path) -> PathBuf {
     let stem = capture.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let name = |number: u32| {
@@ -357,7 +358,7 @@ pub(super) fn free_name(capture: &Path) -> PathBuf {
     (1..u32::MAX).map(name).find(is_free).unwrap_or_else(|| name(0))
 }
 
-/// Whether there is nothing of this name, not even a link that leads nowhere.
+/// Whether the name is unused, even by a dangling link.
 pub(super) fn is_free(path: &Path) -> bool {
     std::fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
@@ -391,7 +392,7 @@ mod tests {
         fs::write(at("conf.d/notes.txt"), "mine").unwrap();
         assert!(Unfinished::open(&at("conf.d")).unwrap().is_none());
         assert!(Unfinished::open(&at("missing.d")).unwrap().is_none());
-        // Another program's lock, the one of a netrec without markers, another schema.
+        // Another program's lock, one from a netrec without markers, another schema.
         for content in ["", "12345\n", "{}", r#"{"schema": "other.v1", "tool_version": "", "capture": ""}"#] {
             fs::write(at("conf.d/lock"), content).unwrap();
             let held = Folder::hold(&at("conf.d"));

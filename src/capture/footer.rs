@@ -1,8 +1,8 @@
-//! The footer of a file to which row groups are still being added.
+//! The footer of a file while row groups are still being added.
 //!
-//! What the library keeps of a row group in memory is several times longer than what the footer says
-//! of it, and its writer makes a copy of all that. So what the footer says is kept, as it stands
-//! there, and put between the beginning and the end of a footer without row groups:
+//! In memory, the library's description of a row group is several times larger than in the footer,
+//! and its writer copies all of them. So the encoded descriptions are kept instead, and inserted
+//! into a footer without row groups:
 //!
 //! ```text
 //! version, schema, rows │ row group │ row group │ … │ pairs and the rest │ length │ PAR1
@@ -18,25 +18,25 @@ use super::row_group::{put_number, zigzag};
 /// Length of the footer and magic, at the end of a Parquet file.
 pub(super) const END_BYTES: usize = 8;
 
-/// In Thrift's compact protocol: that the next field is a list, as the footer has it.
+/// Thrift compact protocol: the header of a list field, as the footer has it.
 const LIST: u8 = 0x19;
 
-/// That the elements of a list are structs; their number, if it is below 15, is in the upper half.
+/// The type of a list of structs; the number of elements, if below 15, is in the upper half.
 const STRUCTS: u8 = 0x0C;
 
-/// What a footer says of one row group.
+/// The encoded description of one row group.
 pub(super) struct Description {
     rows: i64,
     words: Vec<u8>,
-    /// A whole footer for this row group alone.
+    /// A complete footer for this row group alone.
     pub(super) footer: Vec<u8>,
 }
 
 impl Description {
-    /// Of a row group at its place in the file.
+    /// Describes a row group at its position in the file.
     ///
     /// # Errors
-    /// If the library does not write footers as this knows them.
+    /// If the library writes footers in an unexpected form.
     pub(super) fn new(schema: &FileMetaData, row_group: RowGroupMetaData) -> Result<Self> {
         let rows = row_group.num_rows();
         let footer = written(schema, vec![row_group])?;
@@ -50,7 +50,7 @@ impl Description {
     }
 }
 
-/// What a footer says of the row groups so far.
+/// The encoded descriptions of the row groups so far.
 #[derive(Default)]
 pub(super) struct Descriptions {
     count: usize,
@@ -71,10 +71,10 @@ impl Descriptions {
         self.words.extend_from_slice(&description.words);
     }
 
-    /// The footer of them all, to the end of the file.
+    /// The footer for all of them, up to the end of the file.
     ///
     /// # Errors
-    /// As [`Description::new`] says.
+    /// See [`Description::new`].
     pub(super) fn footer(&self, schema: &FileMetaData) -> Result<Vec<u8>> {
         let frame = Frame::new(schema)?;
         let mut footer = frame.begin(self.rows, self.count);
@@ -87,18 +87,18 @@ impl Descriptions {
     }
 }
 
-/// A footer without row groups, cut open where they belong.
+/// A footer without row groups, split where they belong.
 struct Frame {
     /// Up to the number of rows.
     before: Vec<u8>,
-    /// From behind the row groups to the length.
+    /// From the end of the row groups to the length.
     after: Vec<u8>,
 }
 
 impl Frame {
     fn new(schema: &FileMetaData) -> Result<Self> {
         let (none, one) = (written(schema, Vec::new())?, written(schema, vec![row_of(schema)?])?);
-        // The number of rows is the first that differs, and right before the row groups.
+        // The number of rows is the first difference, right before the row groups.
         let at = none.iter().zip(&one).take_while(|(none, one)| none == one).count();
         match none[at..none.len() - END_BYTES].split_first_chunk() {
             Some(([0, LIST, STRUCTS], after)) => {
@@ -123,7 +123,7 @@ impl Frame {
     }
 }
 
-/// A row group of one row, of which nothing else is said.
+/// A row group of one row without any further description.
 fn row_of(schema: &FileMetaData) -> Result<RowGroupMetaData> {
     let columns = schema.schema_descr().columns().iter();
     let columns = columns.map(|column| ColumnChunkMetaData::builder(column.clone()).build());
@@ -139,7 +139,7 @@ fn written(schema: &FileMetaData, row_groups: Vec<RowGroupMetaData>) -> Result<V
     Ok(bytes)
 }
 
-/// A footer for these row groups: readers believe it about the number of rows too.
+/// The metadata for these row groups; readers also take the number of rows from it.
 pub(super) fn of(schema: &FileMetaData, row_groups: Vec<RowGroupMetaData>) -> ParquetMetaData {
     let file = FileMetaData::new(
         schema.version(),
@@ -162,7 +162,7 @@ mod tests {
     use crate::capture::row_group::{self, RowGroup};
     use crate::capture::{Protocol, Row};
 
-    /// Row groups of different lengths, as they are in a file.
+    /// Row groups of different lengths, as in a file.
     fn row_groups(count: u64) -> Vec<RowGroupMetaData> {
         let group = |number| {
             let mut group = RowGroup::default();

@@ -1,44 +1,44 @@
-//! Frames: pieces that stand on their own among bytes that may be torn.
+//! Frames: self-contained pieces in a file that may be damaged.
 //!
-//! A frame is found by its magic, wherever it lies, and believed by its checksum. What comes
-//! after a damaged frame is found again by the next magic, so that damage stays where it is.
+//! A frame is found by its magic, wherever it is, and verified by its checksum. After a damaged
+//! frame the search continues at the next magic, so that damage stays local.
 
 use std::io::Read as _;
 
 use super::source::Source;
 use parquet::file::reader::ChunkReader as _;
 
-/// What a frame begins with: a byte that is not valid UTF-8 first, so that no text looks like it.
+/// The magic: its first byte is not valid UTF-8, so that no text looks like it.
 const MAGIC: [u8; 8] = *b"\xF5netrec\n";
 
-/// Magic, length of what follows (u32, little endian), CRC-32 of length and what follows.
+/// Magic, content length (u32, little endian), CRC-32 of length and content.
 const HEADER_BYTES: usize = 16;
 
-/// No frame is longer, packed or unpacked; a length beyond it is damage or an attack.
+/// Maximum length of a frame, packed or unpacked; a greater length is damage or an attack.
 const LONGEST_BYTES: usize = 256 * 1024 * 1024;
 
-/// How much of a file is read at once in search of a magic.
+/// Bytes of a file read at once while searching for a magic.
 const WINDOW_BYTES: usize = 256 * 1024;
 
-/// How many bytes are looked at together: in so many of a compressed page it is rare that two look
-/// like a magic's first.
+/// Bytes compared at once: in this much compressed data, two bytes rarely look like the start of a
+/// magic.
 const STRIDE_BYTES: usize = 1024;
 
-/// Fast, because it runs on every tick; higher levels gain little on such small pieces.
+/// Fast, because it runs on every tick; higher levels gain little for such small pieces.
 const ZSTD_LEVEL: i32 = 1;
 
-/// A frame that was found whole.
+/// An intact frame.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Frame {
-    /// Where it begins in the file.
+    /// Its offset in the file.
     pub(super) start: u64,
     /// Where it ends.
     pub(super) end: u64,
-    /// What it holds, unpacked.
+    /// Its content, unpacked.
     pub(super) content: Vec<u8>,
 }
 
-/// Packs one frame after the other: making a compressor costs more than packing a quiet tick.
+/// Packs frames one after another: creating a compressor costs more than packing a quiet tick.
 pub(super) struct Packer(zstd::bulk::Compressor<'static>);
 
 impl Packer {
@@ -46,10 +46,10 @@ impl Packer {
         zstd::bulk::Compressor::new(ZSTD_LEVEL).map(Self)
     }
 
-    /// Packs a content into a frame.
+    /// Packs content into a frame.
     ///
     /// # Errors
-    /// If the content is longer than a frame may be, or the compression fails.
+    /// If the content is too long for a frame, or the compression fails.
     pub(super) fn pack(&mut self, content: &[u8]) -> std::io::Result<Vec<u8>> {
         let packed = self.0.compress(content)?;
         if content.len() > LONGEST_BYTES || packed.len() > LONGEST_BYTES {
@@ -65,25 +65,25 @@ impl Packer {
     }
 }
 
-/// Packs a single content into a frame.
+/// Packs a single frame.
 ///
 /// # Errors
-/// Those of [`Packer::pack`].
+/// See [`Packer::pack`].
 pub(super) fn pack(content: &[u8]) -> std::io::Result<Vec<u8>> {
     Packer::new()?.pack(content)
 }
 
-/// The content of a frame that is whole; none for anything else.
+/// The content of an intact frame; `None` for anything else.
 pub(super) fn unpack(frame: &[u8]) -> Option<Vec<u8>> {
     let (header, packed) = frame.split_at_checked(HEADER_BYTES)?;
     content(header, packed)
 }
 
-/// Hands every whole frame of a file to `take`, in order. What is damaged is passed over.
+/// Passes every intact frame of a file to `take`, in order. Damage is skipped.
 pub(super) fn scan(source: &Source, mut take: impl FnMut(Frame)) {
     let mut at = 0;
-    // A hostile file may hold a magic every few bytes, each claiming a long frame: what is
-    // read in vain is limited, or such a file would take hours.
+    // A hostile file may contain a magic every few bytes, each claiming a long frame. The bytes
+    // read for damaged frames are limited, or such a file would take hours.
     let mut vain_bytes = 4 * source.bytes() + LONGEST_BYTES as u64;
     let mut window = vec![0; (WINDOW_BYTES as u64).min(source.bytes()) as usize];
     while let Some(start) = next_magic(source, at, &mut window) {
@@ -101,8 +101,8 @@ pub(super) fn scan(source: &Source, mut take: impl FnMut(Frame)) {
     }
 }
 
-/// Whether what lies behind `at` is no more than the beginning of a frame whose writing was broken off,
-/// or room that the file system had made for it.
+/// Whether the data after `at` is only the beginning of an interrupted frame, or space that the
+/// file system had reserved for it.
 pub(super) fn is_torn(source: &Source, at: u64) -> bool {
     let left = source.bytes().saturating_sub(at);
     let mut header = [0; HEADER_BYTES];
@@ -127,14 +127,14 @@ fn is_zero(source: &Source, mut at: u64) -> bool {
     true
 }
 
-/// Where the next magic is, from `at` on.
+/// The offset of the next magic, starting at `at`.
 fn next_magic(source: &Source, mut at: u64, buffer: &mut [u8]) -> Option<u64> {
     while at + HEADER_BYTES as u64 <= source.bytes() {
         let window = source.read_into(at, source.bytes(), buffer).ok()?;
         if let Some(place) = find(window) {
             return Some(at + place as u64);
         }
-        // The magic may lie across the edge of two windows.
+        // The magic may cross the edge of two windows.
         at += (window.len() - MAGIC.len() + 1) as u64;
     }
     None
@@ -145,8 +145,7 @@ fn find(bytes: &[u8]) -> Option<usize> {
     let pairs = bytes.len().saturating_sub(1);
     for from in (0..pairs).step_by(STRIDE_BYTES) {
         let to = pairs.min(from + STRIDE_BYTES);
-        // Without an end before the last pair, and in numbers, so that the compiler makes vector
-        // instructions of it.
+        // Without an early exit, and on integers, so that the compiler vectorizes it.
         let begins = bytes[from..to].iter().zip(&bytes[from + 1..=to]);
         let hits = begins.fold(0, |hits, (a, b)| hits | (u8::from(*a == first) & u8::from(*b == second)));
         if hits != 0
@@ -180,7 +179,7 @@ fn content(header: &[u8], packed: &[u8]) -> Option<Vec<u8>> {
     }
     let mut content = Vec::new();
     let unpacking = zstd::stream::read::Decoder::with_buffer(packed).ok()?;
-    // A few bytes may claim to be gigabytes.
+    // A few bytes may claim to unpack to gigabytes.
     unpacking.take(LONGEST_BYTES as u64).read_to_end(&mut content).ok()?;
     Some(content)
 }

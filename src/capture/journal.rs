@@ -1,8 +1,8 @@
-//! The journal: the rows that are in no row group yet, one frame a tick.
+//! The journal: the rows that are in no row group yet, one frame per tick.
 //!
-//! A frame tells a tick by its differences from an earlier one, its base, of which there is a
-//! second copy with the tick after it: no damage to one place costs more than the tick that is
-//! written there.
+//! A frame encodes a tick as its differences from an earlier one, its base. The base is written
+//! again with the tick after it, so that no damage in one place costs more than the tick written
+//! there.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -18,14 +18,14 @@ use super::{Metadata, frame};
 use crate::safe_fs::{Dir, facts_of};
 use crate::{Error, Result, guard};
 
-/// What the name of every journal begins with.
+/// Prefix of a journal's file name.
 const PREFIX: &str = "journal-";
 
-/// The metadata is written whole with the first two ticks and then with every so many, so that
-/// no damaged frame can take the only copy along.
+/// The complete metadata is written with the first two ticks and then every this many ticks, so
+/// that a damaged frame cannot contain the only copy.
 const METADATA_EVERY_TICKS: u64 = 64;
 
-/// What changes in the metadata from tick to tick.
+/// The metadata that change from tick to tick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Tally {
     end_us: i64,
@@ -54,7 +54,7 @@ impl Tally {
         metadata.events_lost = self.events_lost;
     }
 
-    /// The metadata with all that this tally counts set to nothing.
+    /// The metadata with all fields of the tally cleared.
     fn without(metadata: &Metadata) -> Metadata {
         let nothing = Self { end_us: 0, end_mono_ns: 0, ticks_taken: 0, ticks_late: 0, events_lost: None };
         let mut rest = metadata.clone();
@@ -67,7 +67,7 @@ impl Tally {
 #[derive(Serialize, Deserialize)]
 struct Entry {
     tally: Tally,
-    /// The rest of the metadata as JSON, where it has changed.
+    /// The other metadata as JSON, if they have changed.
     metadata: Option<String>,
     rows: TickRows,
 }
@@ -81,14 +81,14 @@ pub(super) struct Journal {
     bytes: u64,
     entries: u64,
     packer: frame::Packer,
-    /// The metadata as they were last written, with what is counted as it was with the last tick.
+    /// The metadata as last written, with the counts of the last tick.
     described: Metadata,
-    /// The frame of a base, until its second copy is written.
+    /// The frame of a base until its second copy is written.
     base: Vec<u8>,
 }
 
 impl Journal {
-    /// A new journal for the rows that will be in row group `number`.
+    /// Creates a journal for the rows that will be in row group `number`.
     pub(super) fn create(folder: &Arc<Dir>, number: u64) -> Result<Self> {
         let name = OsString::from(format!("{PREFIX}{number}"));
         let path = folder.path_of(&name);
@@ -105,7 +105,7 @@ impl Journal {
         facts_of(&self.file).is_ok_and(|facts| facts.links == 0)
     }
 
-    /// Copies what was removed into a new file, perhaps in a new folder.
+    /// Copies a removed journal to a new file, possibly in a new folder.
     pub(super) fn make_again(&mut self, folder: &Arc<Dir>) -> Result<()> {
         let mut file = folder.create_file(&self.name).map_err(Error::io("create", &self.path))?;
         copy(&mut self.file, &mut file).map_err(Error::io("write", &self.path))?;
@@ -118,7 +118,7 @@ impl Journal {
         self.bytes
     }
 
-    /// Writes what was pushed into `group` since the last tick, and waits until it is on disk.
+    /// Writes what was pushed into `group` since the last tick, and syncs it to disk.
     pub(super) fn append(&mut self, group: &mut RowGroup, metadata: &Metadata) -> Result<()> {
         let tally = Tally::new(metadata);
         tally.put_into(&mut self.described);
@@ -147,7 +147,7 @@ impl Journal {
         Ok(())
     }
 
-    /// Removes the journal, whose rows are in a row group now.
+    /// Removes the journal, because its rows are in a row group now.
     pub(super) fn remove(self) -> Result<()> {
         match self.folder.remove_file(&self.name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -156,24 +156,24 @@ impl Journal {
     }
 }
 
-/// Copies a whole file to the place of another, and waits until it is on disk.
+/// Copies a whole file over another, and syncs it to disk.
 pub(super) fn copy(from: &mut File, to: &mut File) -> io::Result<()> {
     io::Seek::rewind(from)?;
     io::copy(from, to)?;
     to.sync_all()
 }
 
-/// How much of a journal could be read.
+/// How much of a journal is legible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Legible {
     /// Bytes of the journal.
     pub(super) bytes: u64,
-    /// Bytes of them that are no tick: damage, or the work of another version. What a write that
-    /// was broken off has left at the end is not counted, as that tick was never finished.
+    /// How many of its bytes are no tick: damage, or from another version. An interrupted write at
+    /// the end does not count, because that tick was never finished.
     pub(super) damaged: u64,
 }
 
-/// Hands every whole tick of a journal to `take`, with the metadata as it was then.
+/// Passes every intact tick of a journal to `take`, with the metadata at that time.
 pub(super) fn read(source: &Source, mut take: impl FnMut(TickRows, &Metadata)) -> Legible {
     let mut described = None;
     let (mut end, mut damaged) = (0, 0);
@@ -197,7 +197,7 @@ pub(super) fn read(source: &Source, mut take: impl FnMut(TickRows, &Metadata)) -
     Legible { bytes: source.bytes(), damaged }
 }
 
-/// What is known where every description was lost.
+/// The metadata known if every complete copy was lost.
 fn undescribed(tally: Tally) -> Metadata {
     Metadata {
         tool_version: concat!("netrec ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -207,7 +207,7 @@ fn undescribed(tally: Tally) -> Metadata {
     }
 }
 
-/// Every journal in a folder by its number, the oldest first.
+/// Every journal in a folder by number, oldest first.
 pub(super) fn list(folder: &Dir) -> io::Result<Vec<(u64, OsString)>> {
     let names = folder.names()?.into_iter();
     let mut journals: Vec<_> = names.filter_map(|name| Some((number_of(&name)?, name))).collect();
@@ -215,10 +215,10 @@ pub(super) fn list(folder: &Dir) -> io::Result<Vec<(u64, OsString)>> {
     Ok(journals)
 }
 
-/// The number of the row group for whose rows a journal of this name is; none for another file.
+/// The number of the row group in a journal's name; `None` for another file.
 pub(super) fn number_of(name: &OsStr) -> Option<u64> {
     let digits = name.to_str()?.strip_prefix(PREFIX)?;
-    // As it is written: `journal-00` and `journal-+0` are nobody's.
+    // Only the canonical form: `journal-00` and `journal-+0` are not netrec's.
     digits.parse().ok().filter(|number: &u64| number.to_string() == digits)
 }
 
@@ -231,7 +231,7 @@ mod tests {
     use crate::capture::row_group::Absorbed;
     use crate::capture::{Protocol, Row};
 
-    /// A journal of `ticks` ticks with one row each; returns its path and the ends of its frames.
+    /// Writes a journal of `ticks` ticks with one row each; returns its path and the ends of its frames.
     fn journal(folder: &Path, ticks: u64) -> (PathBuf, Vec<u64>) {
         let dir = Arc::new(Dir::open(folder).unwrap());
         let mut journal = Journal::create(&dir, 3).unwrap();
@@ -254,13 +254,13 @@ mod tests {
         (folder.join("journal-3"), ends)
     }
 
-    /// Rows, and the last metadata.
+    /// The number of rows, and the last metadata.
     fn read_all(path: &Path) -> (usize, Option<Metadata>) {
         let (rows, metadata, _) = read_legible(path);
         (rows, metadata)
     }
 
-    /// The same, with how many bytes are damaged.
+    /// The same, with the number of damaged bytes.
     fn read_legible(path: &Path) -> (usize, Option<Metadata>, u64) {
         let (mut absorbed, mut last) = (Absorbed::default(), None);
         let legible = read(&Source::File(File::open(path).unwrap()), |rows, metadata| {

@@ -1,4 +1,4 @@
-//! Ed25519 keys: as `openssl genpkey -algorithm ed25519` and `openssl pkey -pubout` write them,
+//! Ed25519 keys in the format of `openssl genpkey -algorithm ed25519` and `openssl pkey -pubout`,
 //! or as 64 hexadecimal digits.
 
 use std::fs;
@@ -14,13 +14,13 @@ use super::digest::{Digest, from_hex, to_hex};
 use crate::safe_fs::{NewFile, Replace, with_ending};
 use crate::{Error, Result};
 
-/// What an Ed25519 private key in PKCS #8 begins with (RFC 8410), before its 32 bytes.
+/// Prefix of an Ed25519 private key in PKCS #8 (RFC 8410), before its 32 bytes.
 const PRIVATE_DER: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
 
-/// What an Ed25519 public key begins with (RFC 8410), before its 32 bytes.
+/// Prefix of an Ed25519 public key (RFC 8410), before its 32 bytes.
 const PUBLIC_DER: [u8; 12] = [0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0x21, 0];
 
-/// A key file is a few lines; whatever is longer is another file, named by mistake.
+/// A key file is a few lines; a longer one was given by mistake.
 const LONGEST_FILE_BYTES: u64 = 16 * 1024;
 
 /// A private key. Its bytes are never shown.
@@ -32,10 +32,10 @@ pub struct SigningKey(ed25519_dalek::SigningKey);
 pub struct PublicKey(ed25519_dalek::VerifyingKey);
 
 impl SigningKey {
-    /// A new key, from the system's source of randomness.
+    /// A new key from the system's random generator.
     ///
     /// # Errors
-    /// [`Error::Record`] if the system gives no randomness.
+    /// [`Error::Record`] if the random generator fails.
     pub fn generate() -> Result<Self> {
         let mut secret = [0; 32];
         getrandom::fill(&mut secret)
@@ -55,18 +55,18 @@ impl SigningKey {
         Ok(Self(ed25519_dalek::SigningKey::from_bytes(&secret)))
     }
 
-    /// Writes the key to a new file that only its owner can read, and the public key beside it
-    /// with `.pub` added to the name.
+    /// Writes the key to a new file that only its owner can read, and the public key beside it with
+    /// `.pub` appended.
     ///
     /// # Errors
-    /// [`Error::Exists`] if one of them is there already, [`Error::Io`] if one cannot be written.
+    /// [`Error::Exists`] if one of the files exists, [`Error::Io`] if one cannot be written.
     pub fn save(&self, path: &Path) -> Result<std::path::PathBuf> {
         let public_path = std::path::PathBuf::from(with_ending(path.as_os_str(), ".pub"));
         let files = [
             (path, pem("PRIVATE KEY", &PRIVATE_DER, &self.0.to_bytes())),
             (&public_path, self.public().to_pem()),
         ];
-        // Both or none: neither has its name before both are written.
+        // Both or none: neither gets its name before both are written.
         let begin = |(path, text): (&Path, String)| {
             let mut file = NewFile::create(path, Replace::No)?;
             file.write_all(text.as_bytes()).map_err(Error::io("write", path))?;
@@ -78,7 +78,7 @@ impl SigningKey {
         Ok(public_path)
     }
 
-    /// The public key that belongs to it.
+    /// Its public key.
     pub fn public(&self) -> PublicKey {
         PublicKey(self.0.verifying_key())
     }
@@ -107,7 +107,7 @@ impl PublicKey {
             .ok_or_else(|| no_key(path, "an Ed25519 public key (PEM, or 64 hexadecimal digits)"))
     }
 
-    /// A short name of the key, to be compared by eye: the start of its SHA-256.
+    /// A short name of the key for comparison by eye: the start of its SHA-256.
     pub fn fingerprint(&self) -> String {
         Digest::new(self.0.as_bytes()).to_string()[..32].to_owned()
     }
@@ -121,7 +121,7 @@ impl PublicKey {
         ed25519_dalek::VerifyingKey::from_bytes(bytes).ok().map(Self)
     }
 
-    /// Strictly: a weak key, for which a signature fits many messages, verifies nothing.
+    /// Strict: a weak key, for which a signature fits many messages, verifies nothing.
     pub(super) fn verifies(&self, message: &[u8], signature: &[u8; 64]) -> bool {
         self.0.verify_strict(message, &Signature::from_bytes(signature)).is_ok()
     }
@@ -159,7 +159,7 @@ fn pem(label: &str, prefix: &[u8], key: &[u8; 32]) -> String {
     format!("-----BEGIN {label}-----\n{base64}\n-----END {label}-----\n")
 }
 
-/// The key inside a PEM block with this label; other blocks and text around it do no harm.
+/// The key in a PEM block with this label; other blocks and surrounding text are ignored.
 fn der_key(text: &str, label: &str, prefix: &[u8]) -> Option<[u8; 32]> {
     let (_, rest) = text.split_once(&format!("-----BEGIN {label}-----"))?;
     let (base64, _) = rest.split_once(&format!("-----END {label}-----"))?;
@@ -187,8 +187,8 @@ mod tests {
         }
     }
 
-    /// Made by `openssl genpkey -algorithm ed25519` and `openssl pkey -pubout`; the first test
-    /// vector of RFC 8410, section 10.3 and 10.1.
+    /// Made with `openssl genpkey -algorithm ed25519` and `openssl pkey -pubout`; the first test
+    /// vectors in RFC 8410, sections 10.3 and 10.1.
     #[test]
     fn keys_of_openssl_are_read() {
         let folder = tempfile::tempdir().unwrap();

@@ -5,10 +5,10 @@
 //! means is written once, in [`schema::COLUMNS`], from which `schemas/capture.v1.json`
 //! is made.
 //!
-//! A recording survives whatever ends it: each tick is in a [`journal`] before the next begins,
-//! each row group has a record beside it ([`partial_file`]). Both are read as they are ([`salvage`]), and
-//! [`recover()`] makes a capture of them.
-//! A finished capture shows every change: [`evidence`] says how, [`verify()`] looks.
+//! A recording survives any interruption: each tick is in a [`journal`] before the next begins, and
+//! each row group has a record after it ([`partial_file`]). Both can be read as they are
+//! ([`salvage`]), and [`recover()`] turns them into a capture. A finished capture reveals every
+//! change: see [`evidence`] and [`verify()`].
 
 mod application;
 pub mod cursor;

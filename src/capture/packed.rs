@@ -1,9 +1,9 @@
-//! The rows of a tick, packed as small as the journal has them, to be kept in memory.
+//! The rows of a tick in the compact encoding of the journal, for keeping them in memory.
 
 use super::row_group::{Absorbed, RowGroup, TickRows};
 use super::{Row, frame};
 
-/// Rows that are packed at once: what unpacks refuses more.
+/// Maximum number of rows packed at once, which is the limit for unpacking.
 const MOST_ROWS: usize = 256 * 1024;
 
 /// The rows of one tick, some 20 bytes each instead of 250.
@@ -22,12 +22,12 @@ impl PackedTick {
         Ok(Self { pieces })
     }
 
-    /// The rows again, in their order.
+    /// The rows, in their order.
     pub fn unpack(&self) -> Vec<Row> {
         self.pieces.iter().filter_map(|piece| unpack(piece)).flatten().collect()
     }
 
-    /// Bytes in memory.
+    /// Size in memory, in bytes.
     pub fn bytes(&self) -> usize {
         self.pieces.iter().map(Vec::len).sum()
     }
@@ -42,7 +42,7 @@ fn pack(rows: &[Row]) -> std::io::Result<Vec<u8>> {
     frame::pack(&content)
 }
 
-/// None cannot be: what is in memory is what was packed.
+/// Never `None`: the bytes in memory are the packed ones.
 fn unpack(piece: &[u8]) -> Option<Vec<Row>> {
     let content = frame::unpack(piece)?;
     let mut absorbed = Absorbed::default();

@@ -1,12 +1,12 @@
-//! The file while it grows: row groups, each followed by a record of what a footer needs to know
-//! of it, so that the file can be read without its footer.
+//! The growing file: row groups, each followed by a record of what a footer needs to know about it,
+//! so that the file can be read without its footer.
 //!
 //! ```text
 //! PAR1 │ row group 0 │ record 0 │ record 0 │ row group 1 │ record 1 │ record 1 │ … │ footer │ PAR1
 //! ```
 //!
-//! Readers of Parquet follow the offsets of the footer and pass over the records. Each record is
-//! there twice, so that no single flipped bit costs a row group that is whole.
+//! Parquet readers follow the footer's offsets and skip the records. Each record is written twice,
+//! so that no single flipped bit costs an intact row group.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -28,18 +28,18 @@ use super::{FORMAT_VERSION, Metadata, frame};
 use crate::safe_fs::{Dir, User, facts_of};
 use crate::{Error, Result};
 
-/// What a Parquet file begins and ends with.
+/// First and last bytes of a Parquet file.
 const MAGIC: &[u8; 4] = b"PAR1";
 
-/// Copies of each record.
+/// Number of copies of each record.
 const COPIES: usize = 2;
 
-/// What is written after a row group.
+/// The record after a row group.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Record {
-    /// Number of the row group.
+    /// Index of the row group.
     pub(super) index: u64,
-    /// Where the row group lies, and its hash.
+    /// Position of the row group, and its hash.
     pub(super) hash: GroupHash,
     /// The metadata at that time, as JSON.
     metadata: String,
@@ -58,7 +58,7 @@ impl Record {
         serde_json::from_str(&self.metadata).ok()
     }
 
-    /// The footer's contents.
+    /// The footer, decoded.
     pub(super) fn footer(&self) -> Option<ParquetMetaData> {
         let length = self.footer.len().checked_sub(footer::END_BYTES)?;
         let words = &self.footer[..length];
@@ -74,26 +74,26 @@ pub struct Finished {
     pub rows: u64,
     /// Its size in bytes.
     pub bytes: u64,
-    /// SHA-256 of the whole file, as `sha256sum` gives it; none if part of it was there before.
+    /// SHA-256 of the whole file, as `sha256sum` prints it; `None` if part of it was there before.
     pub sha256: Option<Digest>,
-    /// The user to whom it was given; none for whoever ran this program.
+    /// The user to whom the file was given, or `None` for the user running this program.
     pub given_to: Option<User>,
 }
 
-/// Row groups that are in a file already.
+/// Row groups that are already in a file.
 #[derive(Default)]
 pub(super) struct Existing {
-    /// Their hashes, in the order of the file.
+    /// Their hashes, in file order.
     pub(super) evidence: Evidence,
     /// Their descriptions, in the same order.
     pub(super) descriptions: Descriptions,
-    /// The schema; none for that of this program.
+    /// The schema; `None` for this program's own.
     pub(super) schema: Option<FileMetaData>,
-    /// A hash of what lies outside the row groups so far.
+    /// Hash of what is outside the row groups so far.
     pub(super) outside: Sha256,
-    /// Where the next row group will begin.
+    /// Where the next row group begins.
     pub(super) end: u64,
-    /// Number of the next row group.
+    /// Index of the next row group.
     pub(super) next_index: u64,
 }
 
@@ -102,26 +102,26 @@ fn let_group_read(file: &File) -> std::io::Result<()> {
     file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o640))
 }
 
-/// Elsewhere there are no modes, and whoever may read the folder may read it.
+/// Other systems have no file modes: any user who can read the folder can read the file.
 #[cfg(not(unix))]
 fn let_group_read(_file: &File) -> std::io::Result<()> {
     Ok(())
 }
 
-/// A capture file that is being written.
+/// A capture file being written.
 pub(super) struct PartialFile {
     path: PathBuf,
     file: File,
     existing: Existing,
     whole: Option<Sha256>,
-    /// Who gets the finished file; none for whoever runs this program.
+    /// Owner of the finished file, or `None` for the user running this program.
     pub(super) given_to: Option<User>,
-    /// Whether the group of the finished file may read it.
+    /// Whether the file's group may read it when finished.
     pub(super) group_may_read: bool,
 }
 
 impl PartialFile {
-    /// A new file; what is there with this name is an error.
+    /// Creates the file; an existing one is an error.
     pub(super) fn create(folder: &Dir, name: &str) -> Result<Self> {
         let path = folder.path_of(name);
         let file = folder.create_file(name).map_err(Error::io("create", &path))?;
@@ -132,7 +132,7 @@ impl PartialFile {
         Ok(new)
     }
 
-    /// Goes on with a file behind the row groups that are whole; what lies behind them is cut off.
+    /// Continues a file after its intact row groups; anything after them is cut off.
     pub(super) fn resume(path: &Path, file: File, existing: Existing) -> Result<Self> {
         let mut resumed = Self {
             path: path.to_path_buf(),
@@ -156,7 +156,7 @@ impl PartialFile {
         facts_of(&self.file).is_ok_and(|facts| facts.links == 0)
     }
 
-    /// Copies what was removed into a new file.
+    /// Copies a removed file to a new one.
     pub(super) fn make_again(&mut self, folder: &Dir, name: &str) -> Result<()> {
         let mut file = folder.create_file(name).map_err(Error::io("create", &self.path))?;
         journal::copy(&mut self.file, &mut file).map_err(Error::io("write", &self.path))?;
@@ -169,12 +169,12 @@ impl PartialFile {
         self.existing.end
     }
 
-    /// Number of the row group that comes next.
+    /// Index of the next row group.
     pub(super) fn next_index(&self) -> u64 {
         self.existing.next_index
     }
 
-    /// Adds a row group and its record, and waits until both are on disk.
+    /// Adds a row group and its record, and syncs both to disk.
     pub(super) fn append(&mut self, group: &mut RowGroup, metadata: &Metadata) -> Result<()> {
         let rows = group.len() as u64;
         let (schema, ordinal) = (self.schema()?, self.existing.descriptions.len());
@@ -202,7 +202,7 @@ impl PartialFile {
         Ok(())
     }
 
-    /// Writes the footer with the metadata, sealed and signed, and waits until all is on disk.
+    /// Writes the footer with the metadata, sealed and signed, and syncs the file to disk.
     pub(super) fn finish(mut self, metadata: &Metadata, key: Option<&SigningKey>) -> Result<Finished> {
         self.existing.evidence.signed_by = key.map(SigningKey::public);
         let rows = self.existing.evidence.row_groups.iter().map(|group| group.rows).sum();
@@ -233,7 +233,7 @@ impl PartialFile {
         Ok(Finished { rows, bytes: self.existing.end, sha256, given_to: self.given_to })
     }
 
-    /// The file's key-value pairs: the schema's own, the metadata, and at the very end the seal.
+    /// The file's key-value pairs: the schema's own, the metadata, and at the end the seal.
     fn pairs(&self, schema: &FileMetaData, metadata: &Metadata) -> Result<Vec<KeyValue>> {
         let evidence =
             serde_json::to_string(&self.existing.evidence).map_err(|e| self.bug(&e.to_string()))?;
@@ -272,7 +272,8 @@ impl PartialFile {
     }
 }
 
-/// A Parquet error of writing: nearly always the file system's, which is then named as such.
+/// Converts a Parquet error on writing: nearly always it is a file system error, which is then
+/// returned as such.
 fn parquet_error(path: &Path, error: ParquetError) -> Error {
     let source = match error {
         ParquetError::External(inner) => match inner.downcast::<std::io::Error>() {

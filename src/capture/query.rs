@@ -1,28 +1,28 @@
-//! A DNS question and what came of it.
+//! A DNS query and its response.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
-/// A DNS question with its answer, as a `query` row has it.
+/// A DNS query with its response, as in a `query` row.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Query {
-    /// The name that was asked for: lower case, without the final dot (`.` for the root), in
-    /// presentation format (RFC 1035, 5.1), so that what is not printable stands as `\\DDD`.
+    /// The queried name: lower case, without the final dot (`.` for the root), in presentation
+    /// format (RFC 1035, 5.1), so that unprintable characters are written as `\\DDD`.
     pub name: String,
-    /// The type of record that was asked for, by its mnemonic: `A`, `AAAA`, `TXT`; `TYPE4711` for one
-    /// without (RFC 3597).
+    /// The mnemonic of the queried record type: `A`, `AAAA`, `TXT`; `TYPE4711` for one without (RFC
+    /// 3597).
     pub query_type: Option<String>,
-    /// The response code by its mnemonic: `NOERROR`, `NXDOMAIN`; none if no response was seen.
+    /// The mnemonic of the response code: `NOERROR`, `NXDOMAIN`; `None` if no response was seen.
     pub response_code: Option<String>,
-    /// The data of the answer section, as [`Query::join`] puts them together; none if there are none.
+    /// The data of the answer section, joined by [`Query::join`]; `None` if there are none.
     pub answers: Option<String>,
 }
 
 impl Query {
-    /// Puts answers into one text: each with white space, control characters and backslashes
-    /// written `\\DDD`, separated by a space. None for no answers.
+    /// Joins answers into one text, separated by spaces; white space, control characters and
+    /// backslashes are written as `\\DDD`. `None` without answers.
     pub fn join<'a>(answers: impl IntoIterator<Item = &'a str>) -> Option<String> {
         let mut joined = String::new();
         for answer in answers {

@@ -1,4 +1,4 @@
-//! Reads a capture: metadata at once, rows as Arrow batches, one row group after the other.
+//! Reads a capture: its metadata when opened, its rows as Arrow batches, one row group after another.
 
 mod opening;
 mod several;
@@ -36,41 +36,41 @@ use super::thrift;
 use super::{Metadata, recover};
 use crate::{Error, Result, guard};
 
-/// Rows per batch: enough to amortise the call, few enough for the cache.
+/// Rows per batch: enough to amortize the call, few enough for the cache.
 const BATCH_ROWS: usize = 8 * 1024;
 
 /// An opened capture: its footer is read and checked, its rows are not read yet.
 ///
-/// What a recording that was broken off left is a capture too: it is recovered here, without
-/// being asked, and [`Metadata::recovered`] says so.
+/// What an interrupted recording left can be opened too: it is recovered automatically, and
+/// [`Metadata::recovered`] says so.
 #[derive(Debug)]
 pub struct CaptureFile {
     path: PathBuf,
     parts: Vec<FileSegment>,
-    /// The part of each row group, and its number in the part.
+    /// The segment of each row group, and its index in the segment.
     groups: Vec<(usize, usize)>,
     metadata: Metadata,
-    /// The stretch of time that is looked at, µs since the Unix epoch; none for all.
+    /// The selected time range, µs since the Unix epoch; `None` for all.
     within_us: Option<(i64, i64)>,
-    /// Row groups that turned out to be damaged, with the reason.
+    /// Row groups found damaged, with the reason.
     damaged: Mutex<BTreeMap<usize, String>>,
-    /// Row groups whose hash has been checked.
+    /// Row groups with a verified hash.
     checked: Mutex<BTreeSet<usize>>,
-    /// The connections that are looked at; none for all.
+    /// The selected connections; `None` for all.
     selection: Option<Selection>,
 }
 
-/// Bytes with a footer. A finished capture is one; a recording that cannot be completed is
-/// two, the rows in its row groups and those in its journal.
+/// Bytes with a footer. A finished capture has one segment; an unfinished recording has two, the
+/// rows in its row groups and those in its journal.
 #[derive(Debug)]
 pub(super) struct FileSegment {
     source: Source,
     footer: ArrowReaderMetadata,
     /// The hash of each row group; empty if there are none.
     hashes: Vec<GroupHash>,
-    /// How its rows are read beside those of other files.
+    /// How its rows are joined with those of other files.
     joint: Joint,
-    /// Where it is; none where the capture's own path says so.
+    /// Its path; `None` if it is the capture's own.
     path: Option<PathBuf>,
 }
 
@@ -95,7 +95,7 @@ impl FileSegment {
         self.footer.metadata().row_groups()
     }
 
-    /// Where it is, in a capture that is there.
+    /// Its path; `capture` is the path of the whole.
     fn path<'a>(&'a self, capture: &'a Path) -> &'a Path {
         self.path.as_deref().unwrap_or(capture)
     }
@@ -107,11 +107,11 @@ impl FileSegment {
 
 impl CaptureFile {
     /// Opens a capture and checks that it is one. If there is no such file but the folder of an
-    /// unfinished recording, that is recovered; the folder itself may be named too.
+    /// unfinished recording, that is recovered; the folder may also be given itself.
     ///
     /// # Errors
-    /// [`Error::Io`] if it cannot be read, [`Error::NotACapture`] for an empty file, a text
-    /// file or a foreign Parquet, [`Error::NewerFormat`] for a format of the future.
+    /// [`Error::Io`] if it cannot be read, [`Error::NotACapture`] for an empty file, a text file or
+    /// any other Parquet file, [`Error::NewerFormat`] for a newer format.
     pub fn open(path: &Path) -> Result<Self> {
         if let Some(folder) = recover::unfinished(path)?
             && let Some(unfinished) = Unfinished::open(&folder)?
@@ -121,7 +121,7 @@ impl CaptureFile {
         Self::open_finished(path)
     }
 
-    /// Opens a finished capture that is called `path`, of which the file is open already.
+    /// Opens a finished capture named `path` whose file is already open.
     ///
     /// # Errors
     /// As [`CaptureFile::open`].
@@ -172,30 +172,30 @@ impl CaptureFile {
         }
     }
 
-    /// The same capture, of which only the connections are seen of which `wanted` accepts a row;
-    /// `by` says in words which those are.
+    /// Restricts the capture to the connections of which `wanted` accepts a row; `by` describes
+    /// them.
     #[must_use]
     pub fn select(self, by: &str, wanted: &dyn Fn(&Row) -> bool) -> Self {
         let selection = Some(Selection::new(&self, by, wanted));
         Self { selection, ..self }
     }
 
-    /// The connections that are looked at; none for all.
+    /// The selected connections; `None` for all.
     pub fn selection(&self) -> Option<&Selection> {
         self.selection.as_ref()
     }
 
-    /// Where the file is: what was recovered may have another name than what was asked for.
+    /// Its path; a recovered capture may have another one than was requested.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What the capture says about itself.
+    /// The capture's metadata.
     pub fn metadata(&self) -> &Metadata {
         &self.metadata
     }
 
-    /// [`CaptureFile::metadata`] with what turned out to be damaged while rows were read.
+    /// [`CaptureFile::metadata`] with the damage found while reading rows.
     pub fn metadata_as_read(&self) -> Metadata {
         let damaged = self.damaged.lock().unwrap_or_else(PoisonError::into_inner);
         let Some((first, reason)) = damaged.first_key_value() else { return self.metadata.clone() };
@@ -219,7 +219,7 @@ impl CaptureFile {
         self.parts.iter().map(|part| part.source.bytes()).sum()
     }
 
-    /// SHA-256 of the bytes, as `sha256sum` gives it for a finished capture.
+    /// SHA-256 of the bytes, for a finished capture as `sha256sum` prints it.
     ///
     /// # Errors
     /// [`Error::Damaged`] if the file cannot be read to its end.
@@ -232,7 +232,7 @@ impl CaptureFile {
         Ok(Digest::from_hash(hash))
     }
 
-    /// Rows, by the footer.
+    /// Number of rows, from the footer.
     pub fn rows(&self) -> u64 {
         (0..self.row_groups()).map(|index| self.rows_of(index)).sum()
     }
@@ -242,14 +242,14 @@ impl CaptureFile {
         self.groups.len()
     }
 
-    /// An error about what a row says.
+    /// An error about a row's content.
     pub(super) fn damage(&self, reason: String) -> Error {
         Error::Damaged { path: self.path.clone(), reason }
     }
 
-    /// Whether no row of a row group has a value in this column, by the statistics of the file, or
-    /// because the version that wrote it did not have the column.
-    /// Reading such a column costs more than it tells.
+    /// Whether no row of a row group has a value in this column, according to the file's statistics
+    /// or because the writing version did not have the column. Reading such a column would be a
+    /// waste.
     pub fn is_all_null(&self, row_group: usize, column: Column) -> bool {
         let Some((part, local)) = self.part_of(row_group) else { return false };
         let group = &part.row_groups()[local];
@@ -259,12 +259,12 @@ impl CaptureFile {
         nulls.is_some_and(|nulls| i64::try_from(nulls) == Ok(group.num_rows()))
     }
 
-    /// The rows of one row group, in batches that have just these columns, in this order of
-    /// the schema. Rows lie by `conn_id`, then `ts`. The bytes are checked against their hash
-    /// first, where the file has one.
+    /// The rows of one row group, in batches with exactly these columns, in schema order. Rows are
+    /// sorted by `conn_id`, then `ts`. The bytes are first checked against their hash, if the file
+    /// has one.
     ///
     /// # Errors
-    /// [`Error::Damaged`] if the row group is not as it was recorded, or cannot be decoded.
+    /// [`Error::Damaged`] if the row group was changed since it was recorded, or cannot be decoded.
     pub fn row_group(
         &self,
         index: usize,
@@ -297,7 +297,7 @@ impl CaptureFile {
         Ok(std::iter::from_fn(move || {
             let next = guard::ok_unless_panic(|| reader.as_mut()?.next());
             let Some(next) = next else {
-                // Its inner state is unknown after a panic.
+                // Its state is unknown after a panic.
                 reader = None;
                 return Some(Err(error("its decoder gave up")));
             };
@@ -310,7 +310,7 @@ impl CaptureFile {
         }))
     }
 
-    /// Notes that a row group could not be read, which [`CaptureFile::metadata_as_read`] then says.
+    /// Notes that a row group could not be read, for [`CaptureFile::metadata_as_read`].
     pub fn leave_out(&self, index: usize, error: &Error) {
         let reason = match error {
             Error::Damaged { reason, .. } => reason.clone(),
@@ -334,7 +334,7 @@ impl CaptureFile {
         Ok(())
     }
 
-    /// Checks that no page of the columns is a trap for the decoder.
+    /// Checks that no page of the columns would exhaust the decoder.
     fn check_pages(&self, part: &FileSegment, local: usize, columns: &[Column]) -> Result<()> {
         let wanted = |name: &str| columns.iter().any(|column| column.name() == name);
         let chunks = part.row_groups()[local].columns().iter();
@@ -355,7 +355,7 @@ impl CaptureFile {
     }
 }
 
-/// Every row group of the parts.
+/// Every row group of the segments.
 fn groups_of(parts: &[FileSegment]) -> Vec<(usize, usize)> {
     let of_part =
         |(at, part): (usize, &FileSegment)| (0..part.row_groups().len()).map(move |local| (at, local));

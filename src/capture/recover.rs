@@ -1,9 +1,9 @@
-//! Makes a finished capture of what an unfinished recording left, or of a capture whose footer is
-//! damaged. Only on demand: whoever reads, reads what is there ([`super::salvage`]).
+//! Turns an unfinished recording, or a capture with a damaged footer, into a finished capture. Only
+//! on demand; readers read such files as they are ([`super::salvage`]).
 //!
-//! Where netrec can prove that it made the folder, and all of it can be read, the recording is
+//! If netrec can prove that it made the folder, and all of it is legible, the recording is
 //! completed in place: no byte is copied, and a crash in the middle leaves what the next attempt
-//! needs. Everywhere else what is legible is copied into a new file, and the folder stays.
+//! needs. Otherwise everything legible is copied to a new file, and the folder stays.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _};
@@ -20,40 +20,40 @@ use super::writer::{Overwrite, check_target};
 use crate::safe_fs::{Kind, NewFile, Replace, is_own};
 use crate::{Error, Result};
 
-/// What a recovery came to.
+/// The result of a recovery.
 #[derive(Debug)]
 pub struct Recovered {
-    /// The capture that was made.
+    /// The new capture.
     pub path: PathBuf,
     /// Its size and rows.
     pub finished: Finished,
-    /// What it says about itself.
+    /// Its metadata.
     pub metadata: Metadata,
-    /// What it was made of.
+    /// The source of the recovery.
     pub source: PathBuf,
-    /// Why that has been left as it is; none if it has become the capture.
+    /// Why the source was kept; `None` if it has become the capture.
     pub kept: Option<String>,
-    /// Whether all that was recorded is in the capture.
+    /// Whether the capture contains everything that was recorded.
     pub is_complete: bool,
 }
 
 /// What was in the way of a new capture, and where it is now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Aside {
-    /// Nothing was.
+    /// Nothing.
     Nothing,
-    /// A recording that was broken off, completed under this name.
+    /// An interrupted recording, completed under this name.
     Completed(PathBuf),
-    /// What an import had left that was broken off in this folder; it was removed.
+    /// The rest of an interrupted import in this folder, which was removed.
     Removed(PathBuf),
 }
 
-/// Makes a finished capture of the unfinished recording at `path`, or of a capture with a damaged
-/// footer. Without an `output`, a recording gets the name that it was to have, or a free one.
+/// Turns the unfinished recording at `path`, or a capture with a damaged footer, into a finished
+/// capture. Without an `output`, a recording gets its intended name, or an unused one.
 ///
 /// # Errors
-/// [`Error::Busy`] if it is being recorded at this moment; [`Error::NotACapture`] if there is nothing to
-/// recover; [`Error::Exists`], [`Error::Foreign`] and [`Error::Io`] for the output.
+/// [`Error::Busy`] if it is being recorded; [`Error::NotACapture`] if there is nothing to recover;
+/// [`Error::Exists`], [`Error::Foreign`] and [`Error::Io`] for the output.
 pub fn recover(path: &Path, output: Option<&Path>, overwrite: Overwrite) -> Result<Recovered> {
     let Some(folder_path) = unfinished(path)? else { return recover_file(path, output, overwrite) };
     let Some(unfinished) = Unfinished::open(&folder_path)? else {
@@ -102,8 +102,8 @@ pub fn recover(path: &Path, output: Option<&Path>, overwrite: Overwrite) -> Resu
     Ok(Recovered { path: target, finished, metadata, source, kept, is_complete })
 }
 
-/// The folder of the unfinished recording that a path stands for: its own, or the one beside where the
-/// capture will be; none for a capture.
+/// The folder of the unfinished recording for a path: the path itself, or the folder beside the
+/// future capture; `None` for a capture.
 ///
 /// # Errors
 /// [`Error::Io`] if it cannot be read.
@@ -115,7 +115,7 @@ pub(super) fn unfinished(path: &Path) -> Result<Option<PathBuf>> {
     Ok((folder::is_free(path) && Unfinished::open(&beside)?.is_some()).then_some(beside))
 }
 
-/// A new file of the whole row groups of a capture whose footer is damaged.
+/// Copies the intact row groups of a capture with a damaged footer to a new file.
 fn recover_file(path: &Path, output: Option<&Path>, overwrite: Overwrite) -> Result<Recovered> {
     let source = open_source(path)?;
     let nothing = |reason: &str| Error::NotACapture { path: path.to_path_buf(), reason: reason.to_owned() };
@@ -141,12 +141,12 @@ fn recover_file(path: &Path, output: Option<&Path>, overwrite: Overwrite) -> Res
     Ok(Recovered { path: target, finished, metadata, source, kept, is_complete: false })
 }
 
-/// Completes an unfinished recording of `capture` that is in the way of a new one, under a name
-/// of its own. What an import left is removed instead: it can be imported again.
+/// Completes an unfinished recording of `capture` that is in the way of a new one, under another
+/// name. The rest of an import is removed instead, because it can be imported again.
 ///
 /// # Errors
-/// [`Error::Busy`] if it is being written at this moment; [`Error::Foreign`] if netrec did not make
-/// it, or cannot read all of it; [`Error::Io`] if it cannot be completed.
+/// [`Error::Busy`] if it is being written; [`Error::Foreign`] if netrec did not make it, or cannot
+/// read all of it; [`Error::Io`] if it cannot be completed.
 pub fn set_aside(capture: &Path) -> Result<Aside> {
     let path = folder::path_of(capture);
     if folder::is_free(&path) {
@@ -165,8 +165,8 @@ pub fn set_aside(capture: &Path) -> Result<Aside> {
     Ok(if complete_held(held, &target)? { Aside::Completed(target) } else { Aside::Nothing })
 }
 
-/// Completes what a recording to `capture` that was broken off has left, in its place; false if
-/// there is nothing, or someone is still writing it.
+/// Completes an interrupted recording to `capture` in place; false if there is none, or it is still
+/// being written.
 ///
 /// # Errors
 /// As [`set_aside`].
@@ -182,8 +182,7 @@ pub fn complete_unfinished(capture: &Path) -> Result<bool> {
     }
 }
 
-/// Completes a recording of which all can be read; false if there was not even a tick in it, and it
-/// was removed.
+/// Completes a recording that is fully legible; false if it had not even one tick and was removed.
 fn complete_held(held: Folder, target: &Path) -> Result<bool> {
     let path = held.path();
     let salvage = Salvage::from(held.dir())?;
@@ -204,12 +203,12 @@ fn complete_held(held: Folder, target: &Path) -> Result<bool> {
     Ok(true)
 }
 
-/// The name that the capture was to have, or a free one.
+/// The capture's intended name, or an unused one.
 fn free_target(capture: &Path) -> PathBuf {
     if folder::is_free(capture) { capture.to_path_buf() } else { folder::free_name(capture) }
 }
 
-/// Makes a capture of the folder, and removes the folder only then; whether something else keeps it.
+/// Turns the folder into a capture and then removes it; returns whether something else keeps it.
 fn complete(
     folder: Folder,
     mut salvage: Salvage,
@@ -232,7 +231,7 @@ fn complete(
     };
     let sealed = file.try_clone().map_err(failed)?;
     let finished = if is_sealed(&rows, &Source::File(sealed)) {
-        // It was finished, and lacked only its name.
+        // It was finished except for its name.
         let bytes = file.metadata().map_err(failed)?.len();
         if let Some(user) = given_to {
             user.receive(&file).map_err(failed)?;
@@ -250,9 +249,9 @@ fn complete(
     Ok((finished, folder.remove()?))
 }
 
-/// What goes into a new file.
+/// The parts of a new file.
 struct Copied<'a> {
-    /// The growing file; none if it cannot be read.
+    /// The growing file; `None` if it cannot be read.
     rows: Option<File>,
     existing: Existing,
     journaled: RowGroup,

@@ -1,4 +1,4 @@
-//! One observation of one socket, as recorders and importers hand it to the writer.
+//! One observation of one socket, as recorders and importers pass it to the writer.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Application, Query};
 
-/// Declares an enum whose members are the values of a dictionary column, in one place.
+/// Declares an enum whose members are the values of a dictionary column.
 macro_rules! dictionary_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$member_doc:meta])* $member:ident = $text:literal,)+ }) => {
         $(#[$doc])*
@@ -16,15 +16,15 @@ macro_rules! dictionary_enum {
         pub enum $name { $($(#[$member_doc])* $member,)+ }
 
         impl $name {
-            /// Every member, in the order of its dictionary key.
+            /// Every member, in the order of the dictionary keys.
             pub const ALL: &[Self] = &[$(Self::$member,)+];
 
-            /// The text that stands in the capture.
+            /// The text in the capture.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$member => $text,)+ }
             }
 
-            /// The member for a text of the capture, if it is one.
+            /// Parses a text in the capture; `None` if it is not a member.
             pub fn from_text(text: &str) -> Option<Self> {
                 match text { $($text => Some(Self::$member),)+ _ => None }
             }
@@ -35,7 +35,7 @@ macro_rules! dictionary_enum {
 dictionary_enum! {
     /// Why a row was written.
     Kind {
-        /// The socket as it was at a tick; every tick has one for every socket.
+        /// The socket's state at a tick; every tick has one per socket.
         Snapshot = "snapshot",
         /// The socket was opened between two ticks.
         Opened = "opened",
@@ -43,13 +43,13 @@ dictionary_enum! {
         State = "state",
         /// The socket was closed; counters are final.
         Closed = "closed",
-        /// A DNS question and what came of it. It counts as no connection of its own.
+        /// A DNS query and its response. It does not count as a connection.
         Query = "query",
     }
 }
 
 dictionary_enum! {
-    /// Transport protocol; for sockets below the transport layer, what kind they are.
+    /// Transport protocol; for sockets below the transport layer, their kind.
     Protocol {
         /// Transmission Control Protocol.
         Tcp = "tcp",
@@ -57,7 +57,7 @@ dictionary_enum! {
         Udp = "udp",
         /// ICMP and `ICMPv6`: ping sockets, and raw sockets of these protocols.
         Icmp = "icmp",
-        /// A raw IP socket of another protocol; `protocol_number` says which.
+        /// A raw IP socket of another protocol, given by `protocol_number`.
         Raw = "raw",
         /// A packet socket (`AF_PACKET`), which sees and sends whole frames; `protocol_number` is
         /// its ethertype.
@@ -68,20 +68,19 @@ dictionary_enum! {
         Sctp = "sctp",
         /// Datagram Congestion Control Protocol.
         Dccp = "dccp",
-        /// A protocol without a name here: `protocol_number` may say which. Readers take a name
-        /// that they do not know for this one.
+        /// Any other protocol; `protocol_number` may identify it. Readers use it for unknown names.
         Other = "other",
     }
 }
 
 impl Protocol {
-    /// The member for a text of a capture: [`Protocol::Other`] for a name of the future.
+    /// Parses a text in the capture; [`Protocol::Other`] for an unknown name.
     pub fn read(text: &str) -> Self {
         Self::from_text(text).unwrap_or(Self::Other)
     }
 
-    /// The member for a number of IANA's registry of IP protocols, and the number of one that has no
-    /// name of its own.
+    /// The protocol for an IANA IP protocol number, and the number if the protocol has no name of
+    /// its own.
     pub const fn of_ip_number(number: u8) -> (Self, Option<u16>) {
         match number {
             6 => (Self::Tcp, None),
@@ -95,17 +94,17 @@ impl Protocol {
         }
     }
 
-    /// A port as the capture has it: none where the protocol has no ports.
+    /// A port for the capture: `None` if the protocol has no ports.
     pub fn port(self, number: u16) -> Option<u16> {
         match self {
             Self::Tcp | Self::Udp => Some(number),
             Self::Icmp | Self::Raw | Self::Packet => None,
-            // Of these, it may not be known.
+            // For these it may be unknown.
             Self::UdpLite | Self::Sctp | Self::Dccp | Self::Other => (number != 0).then_some(number),
         }
     }
 
-    /// Whether every socket has ports.
+    /// Whether every socket of the protocol has ports.
     pub fn has_ports(self) -> bool {
         self.port(0).is_some()
     }
@@ -116,31 +115,31 @@ dictionary_enum! {
     TcpState {
         /// Data can flow.
         Established = "ESTABLISHED",
-        /// The first SYN is out, unanswered.
+        /// A SYN was sent and is unanswered.
         SynSent = "SYN_SENT",
-        /// A SYN came in, the handshake is not done.
+        /// A SYN was received, and the handshake is incomplete.
         SynRecv = "SYN_RECV",
-        /// This side has closed, its FIN is not acknowledged.
+        /// This side has closed; its FIN is not acknowledged.
         FinWait1 = "FIN_WAIT1",
-        /// This side has closed, its FIN is acknowledged.
+        /// This side has closed; its FIN is acknowledged.
         FinWait2 = "FIN_WAIT2",
         /// Closed by both sides, waiting for late segments.
         TimeWait = "TIME_WAIT",
-        /// Gone.
+        /// Closed.
         Close = "CLOSE",
-        /// The other side has closed, this program has not.
+        /// The peer has closed, this program has not.
         CloseWait = "CLOSE_WAIT",
-        /// Both have closed, the last acknowledgement is missing.
+        /// Both have closed; the last acknowledgment is missing.
         LastAck = "LAST_ACK",
         /// Waiting for connections.
         Listen = "LISTEN",
-        /// Both sides closed at once.
+        /// Both sides closed simultaneously.
         Closing = "CLOSING",
     }
 }
 
 dictionary_enum! {
-    /// How the owner of a socket is known. No value means that it is not.
+    /// How the owner of a socket was determined. Null if it is unknown.
     OwnerSource {
         /// A kernel event in the process's own context.
         Event = "event",
@@ -148,7 +147,7 @@ dictionary_enum! {
         Inode = "inode",
         /// The process that listens on the port that accepted the connection.
         Listener = "listener",
-        /// A file that was imported says so.
+        /// An imported file states it.
         Import = "import",
     }
 }
@@ -170,16 +169,16 @@ pub struct Counters {
     pub rtt_us: Option<u32>,
 }
 
-/// What is known of the process that owns a socket; facts that do not change while it lives.
+/// Facts of the process that owns a socket, which do not change while it runs.
 ///
-/// A socket whose process is not known may still have a `uid` and a `container`.
+/// A socket with an unknown process may still have a `uid` and a `container`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Owner {
     /// Process id.
     pub pid: Option<u32>,
     /// Process id of the parent.
     pub ppid: Option<u32>,
-    /// Numeric user id of the process, else of the socket.
+    /// Numeric user id of the process, or else of the socket.
     pub uid: Option<u32>,
     /// Short name of the process.
     pub process_name: Option<String>,
@@ -199,18 +198,18 @@ pub struct Owner {
     pub process_start_us: Option<i64>,
 }
 
-/// One row of the capture. Field names and meanings are those of [`super::schema::COLUMNS`].
+/// One row of the capture. Field names and meanings match [`super::schema::COLUMNS`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
     /// When it was observed, µs since the Unix epoch, UTC.
     pub ts_us: i64,
     /// The same moment on the monotonic clock, ns.
     pub mono_ns: i64,
-    /// Number of the snapshot; events carry the number of the snapshot before them.
+    /// Number of the snapshot; for an event, of the snapshot before it.
     pub tick: u32,
     /// Why the row was written.
     pub kind: Kind,
-    /// Identity of one socket's life.
+    /// Id of one socket's lifetime.
     pub conn_id: u64,
     /// Transport protocol.
     pub protocol: Protocol,
@@ -218,45 +217,45 @@ pub struct Row {
     pub protocol_number: Option<u16>,
     /// Local address; unspecified for a packet socket.
     pub local_addr: IpAddr,
-    /// Local port; 0 where the protocol has none, and null in the file.
+    /// Local port; 0 if the protocol has none, which is null in the file.
     pub local_port: u16,
-    /// Remote address and port; none for a listening or unconnected socket. The port is 0 where the
-    /// protocol has none, and null in the file.
+    /// Remote address and port; `None` for a listening or unconnected socket. The port is 0 if the
+    /// protocol has none, which is null in the file.
     pub remote: Option<(IpAddr, u16)>,
-    /// The name by which the remote was asked for.
+    /// The name that was resolved to the remote.
     pub remote_name: Option<Arc<str>>,
     /// Inode of the network namespace.
     pub netns: Option<u64>,
-    /// TCP state; none for UDP.
+    /// TCP state; `None` for UDP.
     pub state: Option<TcpState>,
-    /// TCP state before this one, in a `state` row.
+    /// Previous TCP state, in a `state` row.
     pub prev_state: Option<TcpState>,
     /// The kernel's counters.
     pub counters: Counters,
-    /// What is known of the owner.
+    /// Facts of the owner.
     pub owner: Option<Arc<Owner>>,
-    /// How the owner's process is known.
+    /// How the owner's process was determined.
     pub owner_source: Option<OwnerSource>,
     /// CPU use of the owner since the last tick, percent of one core.
     pub cpu_percent: Option<f32>,
     /// Resident memory of the owner, bytes.
     pub memory_rss_bytes: Option<u64>,
-    /// What was asked and answered, in a `query` row.
+    /// The query and its response, in a `query` row.
     pub query: Option<Arc<Query>>,
     /// What the payload says.
     pub application: Option<Arc<Application>>,
 }
 
-/// What the kernel adds to the path of an executable that is no longer there.
+/// Suffix that the kernel adds to the path of a deleted executable.
 pub(crate) const DELETED: &str = " (deleted)";
 
-/// The path of an executable without the kernel's mark that it is no longer there.
+/// The path of an executable without the kernel's mark for a deleted one.
 pub(crate) fn without_deleted(exe: &str) -> &str {
     exe.strip_suffix(DELETED).unwrap_or(exe)
 }
 
 impl Row {
-    /// A snapshot row of a socket of which nothing more is known yet.
+    /// A snapshot row with only the socket's identity.
     pub fn snapshot(conn_id: u64, protocol: Protocol, local: (IpAddr, u16)) -> Self {
         Self {
             ts_us: 0,
@@ -283,7 +282,7 @@ impl Row {
         }
     }
 
-    /// A `query` row of a question to `server`, of which nothing more is known yet.
+    /// A `query` row with only its server.
     pub fn query(
         conn_id: u64,
         protocol: Protocol,
@@ -299,12 +298,12 @@ impl Row {
         }
     }
 
-    /// The local port; none where the protocol has no ports.
+    /// The local port; `None` if the protocol has no ports.
     pub fn local_port(&self) -> Option<u16> {
         self.protocol.port(self.local_port)
     }
 
-    /// The remote port; none without a remote, and where the protocol has no ports.
+    /// The remote port; `None` without a remote, or if the protocol has no ports.
     pub fn remote_port(&self) -> Option<u16> {
         self.protocol.port(self.remote?.1)
     }

@@ -1,4 +1,4 @@
-//! A decoded row group, and which of its rows belong to which sample.
+//! A decoded row group, and the mapping of its rows to samples.
 
 use std::ops::Range;
 
@@ -18,7 +18,7 @@ pub(super) struct Group {
     batches: Vec<RecordBatch>,
     /// Its samples, by number.
     steps: Vec<Step>,
-    /// Where the rows lie, by sample: number of the batch, and row in it.
+    /// Positions of the rows, sorted by sample: index of the batch, and row in it.
     order: Vec<(u32, u32)>,
 }
 
@@ -26,17 +26,17 @@ pub(super) struct Group {
 #[derive(Debug)]
 struct Step {
     number: u32,
-    /// When it was taken; where this row group has only events of it, when the last of them was.
+    /// Time of the snapshot; if only events of it are in this row group, time of the last one.
     ts_us: i64,
     has_snapshot: bool,
-    /// In [`Group::order`].
+    /// Range in [`Group::order`].
     rows: Range<usize>,
 }
 
-/// The footer's account of every row group that has rows; one without statistics is read.
+/// The footer's description of every row group that has rows; one without statistics is read.
 ///
 /// # Errors
-/// [`Error::Damaged`] if there are row groups and none can be read.
+/// [`Error::Damaged`] if there are row groups but none can be read.
 pub(super) fn spans(capture: &CaptureFile) -> Result<Vec<Span>> {
     let mut spans = Vec::new();
     let mut first_error = None;
@@ -102,7 +102,7 @@ impl Group {
     /// Decodes a row group.
     ///
     /// # Errors
-    /// [`Error::Damaged`] if it is not as it was recorded, or cannot be decoded.
+    /// [`Error::Damaged`] if it was changed since it was recorded, or cannot be decoded.
     pub(super) fn read(capture: &CaptureFile, index: usize, grid: Grid) -> Result<Self> {
         let columns = COLUMNS.iter().map(|info| info.column);
         let columns: Vec<Column> = columns.filter(|column| !capture.is_all_null(index, *column)).collect();
@@ -111,7 +111,7 @@ impl Group {
         for (number, batch) in batches.iter().enumerate() {
             place_rows(batch, number as u32, grid, &mut places).ok_or_else(|| odd(capture))?;
         }
-        // By sample; inside of it in the order of the file.
+        // By sample, and within it in file order.
         places.sort_unstable_by_key(|place| (place.step, place.batch, place.row));
         let steps = cut(&places);
         let order = places.iter().map(|place| (place.batch, place.row)).collect();
@@ -123,14 +123,14 @@ impl Group {
         self.order.len()
     }
 
-    /// Whether it has rows of the snapshot of this number.
+    /// Whether it has rows of the snapshot with this number.
     pub(super) fn has_snapshot(&self, number: u32) -> bool {
         let at = self.steps.binary_search_by_key(&number, |step| step.number);
         at.is_ok_and(|at| self.steps[at].has_snapshot)
     }
 
-    /// Number and time of the sample at a place, or of the next one in this direction. A sample of
-    /// which there are only events here counts unless its snapshot `is_elsewhere`.
+    /// Number and time of the sample at a position, or of the next one in this direction. A sample
+    /// with only events here counts unless its snapshot `is_elsewhere`.
     pub(super) fn nearest(
         &self,
         place: Place,
@@ -145,7 +145,7 @@ impl Group {
             Place::Time(_) => step.ts_us,
             Place::Tick(_) => i64::from(step.number),
         };
-        // Only the nearest is asked about: to tell, another row group may have to be read.
+        // Only the nearest one is checked, because that may require reading another row group.
         let mut elsewhere = Vec::new();
         loop {
             let steps = self.steps.iter().filter(|step| !elsewhere.contains(&step.number));
@@ -163,7 +163,7 @@ impl Group {
     /// Adds the rows of a sample.
     ///
     /// # Errors
-    /// In words, if a row holds what no netrec writes.
+    /// A sentence, if a row has a value that no version of netrec writes.
     pub(super) fn collect(&self, number: u32, sample: &mut Sample) -> std::result::Result<(), String> {
         let Ok(at) = self.steps.binary_search_by_key(&number, |step| step.number) else { return Ok(()) };
         let places = &self.order[self.steps[at].rows.clone()];
@@ -196,7 +196,7 @@ pub(super) fn collect_connection(
     let is_ours = |batch: &RecordBatch| {
         let ids = batch.column_by_name(Column::ConnId.name())?.as_primitive_opt::<UInt64Type>()?;
         let ids = ids.values();
-        // Rows lie by connection, so ours lie together.
+        // Rows are sorted by connection, so those of this one are adjacent.
         let start = ids.iter().position(|id| *id == conn_id)?;
         let length = ids[start..].iter().take_while(|id| **id == conn_id).count();
         Some(start..start + length)
@@ -217,7 +217,7 @@ pub(super) fn collect_connection(
     Ok(())
 }
 
-/// Hands over every row of a row group.
+/// Passes every row of a row group to `take`.
 ///
 /// # Errors
 /// [`Error::Damaged`] if it cannot be read.
@@ -242,7 +242,7 @@ struct Placed {
     step: u32,
     batch: u32,
     row: u32,
-    /// When the sample was taken if it is of a snapshot, else when the event was.
+    /// Time of its snapshot, or of the event.
     ts_us: i64,
     is_snapshot: bool,
 }
@@ -257,7 +257,7 @@ fn place_rows(batch: &RecordBatch, number: u32, grid: Grid, places: &mut Vec<Pla
     Some(())
 }
 
-/// Cuts rows that lie by sample into their samples.
+/// Divides sorted rows into their samples.
 fn cut(places: &[Placed]) -> Vec<Step> {
     let mut start = 0;
     let chunks = places.chunk_by(|a, b| a.step == b.step);

@@ -1,4 +1,4 @@
-//! Single rows out of a batch of columns.
+//! Reads single rows from a batch of columns.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -14,16 +14,16 @@ use crate::capture::{
     Application, Column, Counters, Kind, Owner, OwnerSource, Protocol, Query, Row, TcpState,
 };
 
-/// A reason for which a row cannot be used, in words.
+/// A sentence that says why a row cannot be used.
 type Reason = String;
 
-/// A column of numbers; none where it was not read, because no row has a value.
+/// A number column; `None` if it was not read because no row has a value.
 struct Numbers<'a, T: ArrowPrimitiveType>(Option<&'a PrimitiveArray<T>>);
 
-/// A column of texts; none where it was not read.
+/// A text column; `None` if it was not read.
 struct Words<'a>(Option<(&'a DictionaryArray<Int32Type>, &'a StringArray)>);
 
-/// The columns that name an owner in words.
+/// The text columns of an owner.
 const OWNER_TEXTS: [Column; 7] = [
     Column::ProcessName,
     Column::Exe,
@@ -34,7 +34,7 @@ const OWNER_TEXTS: [Column; 7] = [
     Column::ExeSha256,
 ];
 
-/// What tells one owner from another inside of a batch: keys and numbers.
+/// Identifies an owner within a batch: keys and numbers.
 #[derive(PartialEq, Eq, Hash)]
 struct OwnerKey {
     texts: [Option<usize>; OWNER_TEXTS.len()],
@@ -42,7 +42,7 @@ struct OwnerKey {
     start_us: Option<i64>,
 }
 
-/// The columns of a batch, to read rows from.
+/// The columns of a batch, from which rows are read.
 pub(in crate::capture) struct Rows<'a> {
     ts_us: Numbers<'a, TimestampMicrosecondType>,
     mono_ns: Numbers<'a, Int64Type>,
@@ -70,7 +70,7 @@ pub(in crate::capture) struct Rows<'a> {
     memory_rss_bytes: Numbers<'a, UInt64Type>,
     owner_source: Words<'a>,
     protocol_number: Numbers<'a, UInt16Type>,
-    /// Name, type, response code and answers of a question.
+    /// Name, type, response code and answers of a query.
     query: [Words<'a>; 4],
     /// Protocol, JA3, JA4, subject and issuer.
     application: [Words<'a>; 5],
@@ -84,7 +84,7 @@ impl<'a> Rows<'a> {
     /// Takes the columns of a batch.
     ///
     /// # Errors
-    /// In words, if a column has another type than in the schema.
+    /// A sentence, if a column's type differs from the schema.
     pub(in crate::capture) fn new(batch: &'a RecordBatch) -> Result<Self, Reason> {
         let numbers_u64 = |column| Numbers::<UInt64Type>::of(batch, column);
         let numbers_u32 = |column| Numbers::<UInt32Type>::of(batch, column);
@@ -146,10 +146,10 @@ impl<'a> Rows<'a> {
         })
     }
 
-    /// The row at a place; none if it is of a kind that only later versions know.
+    /// The row at an index; `None` if it is of a kind that only later versions know.
     ///
     /// # Errors
-    /// In words, if it holds what no netrec writes.
+    /// A sentence, if it has a value that no version of netrec writes.
     pub(in crate::capture) fn get(&mut self, row: usize) -> Result<Option<Row>, Reason> {
         let kind = self.kind.get(row).ok_or_else(|| without_value(Column::Kind))?;
         let Some(kind) = Kind::from_text(kind) else { return Ok(None) };
@@ -322,7 +322,7 @@ fn odd(column: Column) -> Reason {
     format!("its column {} is not what the file's schema says", column.name())
 }
 
-/// A text of the capture for an error message: quoted, and not longer than a line.
+/// A text of the capture for an error message, quoted and cut to a line.
 fn quote(text: &str) -> String {
     let start: String = text.chars().take(60).collect();
     format!("{start:?}")

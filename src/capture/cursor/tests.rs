@@ -1,4 +1,4 @@
-//! Captures of a few rows, and the samples that are found in them.
+//! Tests that find samples in captures of a few rows.
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ fn row(conn_id: u64, tick: u32, kind: Kind, after_ms: i64) -> Row {
 }
 
 /// Ten snapshots of two sockets, in row groups of two ticks each, and one connection between
-/// the snapshots 4 and 5.
+/// snapshots 4 and 5.
 fn write(path: &Path, ticks_taken: u64) {
     let mut writer = Writer::create(path, Overwrite::Never).unwrap();
     let metadata = Metadata { ticks_taken, ..Metadata::default() };

@@ -1,4 +1,4 @@
-//! What a joined recording says about itself, from what its files say.
+//! The metadata of a joined recording, from those of its files.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -7,11 +7,11 @@ use super::order::{self, Link};
 use super::{Joined, JoinedFile, Joint};
 use crate::capture::{CaptureFile, IntervalChange, Metadata, SourceReport, SourceStatus};
 
-/// Sentences about single files that are quoted; more are counted.
+/// Maximum number of quoted sentences about single files; the rest is counted.
 const MOST_SENTENCES: usize = 3;
 
-/// The account of all files together. What differs between them is said as of the file that saw
-/// least: a privilege or a source that one of them lacked is missing.
+/// The metadata of all files together. Where they differ, the file that saw least counts: a
+/// privilege or source that one of them lacked is missing.
 pub(super) fn of(files: &[CaptureFile], links: &[Link], joints: &[Joint]) -> Metadata {
     let all: Vec<&Metadata> = files.iter().map(CaptureFile::metadata).collect();
     let (Some(first), Some(last)) = (all.first(), all.last()) else { return Metadata::default() };
@@ -26,7 +26,7 @@ pub(super) fn of(files: &[CaptureFile], links: &[Link], joints: &[Joint]) -> Met
         boot_id: first.boot_id.clone().filter(|_| is_one_boot),
         start_us,
         end_us,
-        // Monotonic clocks of two boots have nothing in common.
+        // The monotonic clocks of two boots are unrelated.
         start_mono_ns: if is_one_boot { first.start_mono_ns } else { 0 },
         end_mono_ns: if is_one_boot { last.end_mono_ns } else { 0 },
         interval_ms: all.iter().map(|metadata| metadata.interval_ms).max().unwrap_or_default(),
@@ -69,7 +69,7 @@ fn joined_file(file: &CaptureFile, joint: Joint) -> JoinedFile {
     }
 }
 
-/// The changes of all files; that a file has another interval than the one before it is one too.
+/// The interval changes of all files, including a different interval in the next file.
 fn interval_changes(all: &[&Metadata]) -> Vec<IntervalChange> {
     let mut changes: Vec<IntervalChange> =
         all.iter().flat_map(|metadata| metadata.interval_changes.iter().copied()).collect();
@@ -77,14 +77,14 @@ fn interval_changes(all: &[&Metadata]) -> Vec<IntervalChange> {
     changes
 }
 
-/// Those that the recorder had in every file.
+/// The privileges that the recorder had in every file.
 fn common_privileges(all: &[&Metadata]) -> Vec<String> {
     let Some((first, others)) = all.split_first() else { return Vec::new() };
     let is_common = |name: &&String| others.iter().all(|metadata| metadata.privileges.contains(name));
     first.privileges.iter().filter(is_common).cloned().collect()
 }
 
-/// Every source by its name, as it fared in the file in which it fared worst.
+/// Every source by name, with its worst status in any file.
 fn sources(all: &[&Metadata]) -> Vec<SourceReport> {
     let mut sources: Vec<SourceReport> = Vec::new();
     for report in all.iter().flat_map(|metadata| &metadata.sources) {
@@ -105,14 +105,14 @@ fn rank(status: SourceStatus) -> u8 {
     }
 }
 
-/// Every address that the host had at any time, in the order in which they came.
+/// Every address that the host had at any time, in order of appearance.
 fn addresses(all: &[&Metadata]) -> Vec<String> {
     let mut known = BTreeSet::new();
     let all = all.iter().flat_map(|metadata| &metadata.host_addresses);
     all.filter(|addr| known.insert(addr.as_str())).cloned().collect()
 }
 
-/// What had to be recovered, file by file.
+/// What had to be recovered, per file.
 fn recovered(files: &[CaptureFile]) -> Option<String> {
     let sentences: Vec<String> = files
         .iter()
@@ -130,7 +130,7 @@ fn recovered(files: &[CaptureFile]) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// What the names have in common, as a pattern: `web-*.parquet`.
+/// The common parts of the names, as a pattern: `web-*.parquet`.
 fn pattern(files: &[CaptureFile]) -> String {
     let names: Vec<String> = files
         .iter()
@@ -143,7 +143,7 @@ fn pattern(files: &[CaptureFile]) -> String {
         length -= 1;
     }
     let common = &first[..length];
-    // The times in the names have digits in common, which say nothing.
+    // Common digits in the times of the names mean nothing.
     let cut = common.rfind(['-', '_', '.']).map_or("", |at| &common[..=at]);
     format!("{cut}*.parquet")
 }

@@ -1,4 +1,4 @@
-//! How the rows of a file are read so that they continue those of the files before it.
+//! Adapts the rows of a file so that they continue those of earlier files.
 
 use std::sync::Arc;
 
@@ -10,24 +10,24 @@ use arrow_select::filter::filter_record_batch;
 use super::order::Link;
 use crate::capture::{CaptureFile, Column, Kind};
 
-/// Bits of a `conn_id` that hold the number of the boot, from the second one on.
+/// Position of the boot number in a `conn_id`, from the second boot on.
 const BOOT_SHIFT: u32 = 48;
 const MOST_BOOTS: u64 = 0x7FFF;
 
-/// How the rows of a file are read.
+/// How the rows of a file are adapted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in crate::capture) struct Joint {
-    /// Added to every tick, with wrap-around: a later recording begins at 0 again.
+    /// Added to every tick, wrapping: a later recording restarts at 0.
     pub(in crate::capture) tick_offset: u32,
-    /// Snapshots up to this tick of the file are in the file before it.
+    /// Snapshots up to this tick of the file are also in the previous file.
     shared_tick: Option<u32>,
-    /// What is put into each `conn_id` by exclusive or.
+    /// Xor mask for each `conn_id`.
     pub(super) id_mask: u64,
-    /// Number of the uninterrupted stretch to which the file belongs.
+    /// Index of the uninterrupted period that the file belongs to.
     pub(in crate::capture) stretch: usize,
 }
 
-/// What is left of a row group's rows.
+/// Which of a row group's rows are kept.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::capture) struct Cut {
     shared_tick: Option<u32>,
@@ -35,8 +35,8 @@ pub(in crate::capture) struct Cut {
 }
 
 impl Joint {
-    /// What has to be left out of a row group with these ticks and times, none for nothing. Without
-    /// statistics every row has to be looked at.
+    /// What to remove from a row group with these ticks and times; `None` for nothing. Without
+    /// statistics every row must be checked.
     pub(in crate::capture) fn cut(
         &self,
         ticks: Option<(u32, u32)>,
@@ -50,10 +50,10 @@ impl Joint {
         (cut.shared_tick.is_some() || cut.within_us.is_some()).then_some(cut)
     }
 
-    /// A batch as the joined recording has it.
+    /// Adapts a batch to the joined recording.
     ///
     /// # Errors
-    /// In words, if the batch cannot be filtered.
+    /// A sentence, if the batch cannot be filtered.
     pub(in crate::capture) fn adapt(
         &self,
         batch: RecordBatch,
@@ -84,7 +84,7 @@ impl Joint {
 }
 
 impl Cut {
-    /// Columns by which rows are left out.
+    /// Columns that decide which rows are removed.
     pub(in crate::capture) const COLUMNS: [Column; 3] = [Column::Ts, Column::Tick, Column::Kind];
 
     fn rows_of(&self, batch: &RecordBatch) -> Result<RecordBatch, String> {
@@ -139,7 +139,7 @@ pub(super) fn joints(files: &[CaptureFile], links: &[Link]) -> Vec<Joint> {
     joints
 }
 
-/// A column made anew, if the batch has it.
+/// Replaces a column, if the batch has it.
 fn replace(
     batch: RecordBatch,
     column: Column,

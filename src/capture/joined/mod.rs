@@ -1,13 +1,14 @@
-//! Several files read as one recording: what a recorder's rotation leaves, through restarts and
-//! reboots of one host.
+//! Reads several files as one recording: a recorder's rotated files, across restarts and reboots of
+//! one host.
 //!
 //! Nothing is copied: the joined capture has the row groups of all files, one after the other, and
-//! each file has a [`Joint`] that says how its rows are read so that they continue those before:
+//! each file has a [`Joint`] that says how to adapt its rows so that they continue the earlier
+//! ones:
 //!
 //! | in the files | in the joined recording |
 //! |---|---|
 //! | a snapshot that two files share | read once, from the earlier file |
-//! | `tick`, which starts anew with each recording | ascends throughout |
+//! | `tick`, which restarts with each recording | ascends throughout |
 //! | `conn_id`, which is unique within a boot | unique: from the second boot on, bits 48 to 62 hold the boot's number |
 //!
 //! Files of several hosts, and recordings of one host that overlap in time, are not joined.
@@ -22,26 +23,25 @@ pub(super) use self::adapt::{Cut, Joint};
 pub use self::order::{Recordings, recordings};
 use super::reader::CaptureFile;
 
-/// Files that were joined, and the time that none of them covers.
+/// The joined files, and the times that none of them covers.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Joined {
-    /// What the names of the files have in common, as a pattern that netrec and a shell understand:
-    /// `web-*.parquet`.
+    /// The common parts of the file names, as a pattern for netrec and a shell: `web-*.parquet`.
     pub pattern: String,
-    /// The files, in the order of time.
+    /// The files, in time order.
     pub files: Vec<JoinedFile>,
-    /// Boots of the host.
+    /// Number of boots of the host.
     pub boots: usize,
-    /// Stretches between two files in which nothing was recorded.
+    /// Periods between two files in which nothing was recorded.
     pub gaps: Vec<Gap>,
-    /// Files that were given and could not be read, with the reason.
+    /// Files that were given but could not be read, with the reason.
     pub unread: Vec<String>,
 }
 
 /// A file of a joined recording.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct JoinedFile {
-    /// Where it is.
+    /// Its path.
     pub path: PathBuf,
     /// Its size.
     pub bytes: u64,
@@ -53,7 +53,7 @@ pub struct JoinedFile {
     pub end_us: i64,
     /// The boot in which it was recorded.
     pub boot_id: Option<String>,
-    /// What each of its `conn_id` was changed by, by exclusive or.
+    /// Xor mask that was applied to each of its `conn_id`.
     pub id_mask: u64,
 }
 
@@ -64,30 +64,30 @@ impl JoinedFile {
     }
 }
 
-/// A stretch of time between two files in which nothing was recorded.
+/// A period between two files in which nothing was recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gap {
-    /// The end of the file before, µs since the Unix epoch, UTC.
+    /// End of the previous file, µs since the Unix epoch, UTC.
     pub from_us: i64,
-    /// The start of the file after it.
+    /// Start of the next file.
     pub to_us: i64,
-    /// Why, as far as the files tell.
+    /// The reason, if the files show it.
     pub reason: GapReason,
 }
 
 /// Why nothing was recorded between two files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GapReason {
-    /// The recorder ended and was started again later, in the same boot.
+    /// The recorder ended and was restarted later, in the same boot.
     RecorderStopped,
-    /// The host was restarted.
+    /// The host was rebooted.
     HostRestarted,
     /// Files of the series are missing between the two.
     FilesMissing,
 }
 
 impl GapReason {
-    /// The text that stands in reports.
+    /// The text in reports.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::RecorderStopped => "recorder-stopped",
@@ -98,16 +98,16 @@ impl GapReason {
 }
 
 impl Joined {
-    /// Whether something that belongs to the recording was not given or could not be read. That a
-    /// recorder or a host was stopped is no loss: there is nothing to be given.
+    /// Whether a part of the recording is missing or could not be read. A stopped recorder or host
+    /// does not count: nothing was recorded then.
     pub fn is_incomplete(&self) -> bool {
         !self.unread.is_empty() || self.gaps.iter().any(|gap| gap.reason == GapReason::FilesMissing)
     }
 }
 
 impl CaptureFile {
-    /// Makes one capture of files, which [`recordings`] put together and in their order. One file
-    /// stays as it is.
+    /// Joins files, grouped and sorted by [`recordings`], into one capture. A single file stays as
+    /// it is.
     pub fn join(files: Vec<Self>) -> Option<Self> {
         let links = order::links(&files);
         let joints = adapt::joints(&files, &links);

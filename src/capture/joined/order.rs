@@ -1,35 +1,35 @@
-//! Which files are one recording, and in which order.
+//! Decides which files form one recording, and in which order.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Gap, GapReason};
 use crate::capture::{CaptureFile, Metadata};
 
-/// Files, put together by recording.
+/// Files, grouped by recording.
 #[derive(Debug, Default)]
 pub struct Recordings {
-    /// The files of each recording in the order of time; recordings in the order in which the first
-    /// of their files was given.
+    /// The files of each recording in time order; recordings in the order in which their first file
+    /// was given.
     pub recordings: Vec<Vec<CaptureFile>>,
-    /// Files that hold the same as another one, and are read once.
+    /// Copies of other files, which are read once.
     pub copies: Vec<CaptureFile>,
 }
 
-/// How a file continues the one before it.
+/// How a file continues the previous one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Link {
-    /// There is none before it.
+    /// There is no previous one.
     First,
-    /// It begins with the snapshot with which the one before it ends.
+    /// It begins with the last snapshot of the previous file.
     Follows,
-    /// The same recording goes on, but not where the file before it ends.
+    /// The same recording continues, but not where the previous file ends.
     Continues,
     /// Another recording; true if in another boot of the host.
     Restart(bool),
 }
 
-/// Puts files together that are one recording: of the same host, and not at the same time. An import
-/// is a recording of its own.
+/// Groups files that form one recording: of the same host, and not at the same time. An import is a
+/// recording of its own.
 pub fn recordings(files: Vec<CaptureFile>) -> Recordings {
     let keys = hosts(&files);
     let mut by_host: Vec<(Host, Vec<CaptureFile>)> = Vec::new();
@@ -45,13 +45,13 @@ pub fn recordings(files: Vec<CaptureFile>) -> Recordings {
     sorted
 }
 
-/// Whose recording a file is.
+/// The host of a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Host {
     Machine(String),
     Name(String),
     Boot(String),
-    /// Nothing is known of it, or it is an import: the number of the file.
+    /// Unknown, or an import: the index of the file.
     Unknown(usize),
 }
 
@@ -72,7 +72,7 @@ fn hosts(files: &[CaptureFile]) -> Vec<Host> {
         }
         match (&metadata.host_name, &metadata.boot_id) {
             (Some(name), _) => match machines.get(name.as_str()) {
-                // A file by a version that did not write the identity, beside one that has it.
+                // A file without an identity, from an earlier version, beside one that has it.
                 Some(ids) if ids.len() == 1 => Host::Machine(ids.iter().copied().collect()),
                 _ => Host::Name(name.clone()),
             },
@@ -83,13 +83,13 @@ fn hosts(files: &[CaptureFile]) -> Vec<Host> {
     files.iter().enumerate().map(host).collect()
 }
 
-/// Whether two files have the same content, as far as their accounts tell.
+/// Whether two files have the same content, according to their metadata.
 fn is_copy(a: &CaptureFile, b: &CaptureFile) -> bool {
     a.metadata() == b.metadata() && a.bytes() == b.bytes()
 }
 
-/// The files of a host in the order of time. Between boots the wall clock decides, or the numbers of
-/// the series where all files are of one: clocks are set back.
+/// The files of a host in time order. Between boots the wall clock decides, or the numbers in the
+/// series if all files have one: clocks can be set back.
 fn in_order(mut files: Vec<CaptureFile>) -> Vec<CaptureFile> {
     let names: BTreeSet<_> =
         files.iter().map(|file| file.metadata().series.as_ref().map(|part| &part.name)).collect();
@@ -121,7 +121,7 @@ fn sequence(metadata: &Metadata) -> Option<u64> {
     metadata.series.as_ref()?.sequence
 }
 
-/// Start by the clock that nobody sets, where the boot is known.
+/// Start on the monotonic clock, which nobody sets, if the boot is known.
 fn start(metadata: &Metadata) -> i64 {
     if metadata.boot_id.is_some() { metadata.start_mono_ns / 1000 } else { metadata.start_us }
 }
@@ -130,7 +130,7 @@ fn end(metadata: &Metadata) -> i64 {
     if metadata.boot_id.is_some() { metadata.end_mono_ns / 1000 } else { metadata.end_us }
 }
 
-/// Files of a host in the order of time, put apart where two recorders ran at once.
+/// Files of a host in time order, separated where two recorders ran at once.
 fn lanes(files: Vec<CaptureFile>) -> Vec<Vec<CaptureFile>> {
     let mut lanes: Vec<Vec<CaptureFile>> = Vec::new();
     for file in files {
@@ -157,7 +157,7 @@ fn can_follow(last: &CaptureFile, file: &CaptureFile) -> bool {
     a.boot_id != b.boot_id || start(b) >= end(a) || link(last, file) == Link::Follows
 }
 
-/// How each file continues the one before it.
+/// How each file continues the previous one.
 pub(super) fn links(files: &[CaptureFile]) -> Vec<Link> {
     let pairs = files.windows(2).map(|pair| link(&pair[0], &pair[1]));
     files.iter().take(1).map(|_| Link::First).chain(pairs).collect()
@@ -173,19 +173,19 @@ fn link(before: &CaptureFile, file: &CaptureFile) -> Link {
     if first.name != second.name || second.part <= first.part || is_next && !are_numbered_so(a, b) {
         return Link::Restart(false);
     }
-    // The snapshot that both share may have no row.
+    // The shared snapshot may have no rows.
     if is_next && start(b) <= end(a) {
         return Link::Follows;
     }
     match (before.tick_range(), file.tick_range()) {
         (Some((_, last)), Some((next, _))) if is_next && next <= last => Link::Follows,
         (Some((_, last)), Some((next, _))) if next <= last => Link::Restart(false),
-        // Later ticks, or a file without a row, which has no tick to go on with.
+        // Later ticks, or a file without rows, which has no tick to continue with.
         _ => Link::Continues,
     }
 }
 
-/// Whether the numbers in the series say that one follows the other, as far as there are any.
+/// Whether the series numbers, if any, say that one follows the other.
 fn are_numbered_so(a: &Metadata, b: &Metadata) -> bool {
     match (sequence(a), sequence(b)) {
         (Some(first), Some(second)) => second == first.saturating_add(1),
@@ -193,15 +193,15 @@ fn are_numbered_so(a: &Metadata, b: &Metadata) -> bool {
     }
 }
 
-/// The stretches between files in which nothing was recorded. A pause for a full disk is told by the
-/// file after it, and is none.
+/// Periods between files in which nothing was recorded. A pause because of a full disk is in the
+/// next file's metadata and is no gap.
 pub(super) fn gaps(files: &[CaptureFile], links: &[Link]) -> Vec<Gap> {
     let pairs = files.windows(2).zip(links.iter().skip(1));
     let gap = |(pair, link): (&[CaptureFile], &Link)| {
         let (a, b) = (pair[0].metadata(), pair[1].metadata());
         let reason = match link {
             Link::Continues if is_part_missing(a, b) => GapReason::FilesMissing,
-            // That a recording goes on, but later, is a disk that was full.
+            // If the same recording continues later, the disk was full.
             Link::First | Link::Follows | Link::Continues => return None,
             Link::Restart(_) if is_file_missing(a, b) => GapReason::FilesMissing,
             Link::Restart(true) => GapReason::HostRestarted,
@@ -222,8 +222,8 @@ fn is_part_missing(a: &Metadata, b: &Metadata) -> bool {
     parts.is_some_and(|(first, second)| second.part > first.part.saturating_add(1))
 }
 
-/// Whether files are missing before the first that is there of a later recording. A recording begins
-/// with part 1, and the series numbers its files on.
+/// Whether files are missing before the first one of a later recording. A recording begins with
+/// part 1, and the series continues its numbers.
 fn is_file_missing(a: &Metadata, b: &Metadata) -> bool {
     match a.series.as_ref().zip(b.series.as_ref()) {
         Some((first, second)) if first.name == second.name => {

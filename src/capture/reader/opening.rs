@@ -1,4 +1,4 @@
-//! What is read of a file before its rows: the footer, the metadata in it, and whether it is a capture.
+//! Opens a file: reads its footer with the metadata, and checks that it is a capture.
 
 use std::fs::File;
 use std::path::Path;
@@ -13,19 +13,19 @@ use crate::capture::{FORMAT_VERSION, Metadata};
 use crate::safe_fs::open_regular;
 use crate::{Error, Result, guard};
 
-/// The metadata of a finished capture whose seal holds; none for anything else. Nothing is
+/// The metadata of a finished capture with an intact seal; `None` for anything else. Nothing is
 /// recovered, and no row is read.
 pub fn finished_metadata(path: &Path) -> Option<Metadata> {
     finished_metadata_of(path, open_regular(path).ok()?)
 }
 
-/// The same of an open file; `path` is for messages.
+/// The same for an open file; `path` is for messages.
 pub(crate) fn finished_metadata_of(path: &Path, file: File) -> Option<Metadata> {
     let (footer, metadata) = read_footer(path, &Source::File(file)).ok()?;
     (footer.is_intact && footer.seal.is_some()).then_some(metadata)
 }
 
-/// Whether these are the bytes of a finished capture whose seal holds.
+/// Whether these bytes are a finished capture with an intact seal.
 pub(in crate::capture) fn is_sealed(path: &Path, source: &Source) -> bool {
     read_footer(path, source).is_ok_and(|(footer, _)| footer.is_intact && footer.seal.is_some())
 }
@@ -52,7 +52,7 @@ pub(in crate::capture) fn source_of(path: &Path, file: File) -> Result<Source> {
     Ok(Source::File(file))
 }
 
-/// The footer and the metadata in it, and whether the seal holds.
+/// The footer, its metadata, and whether the seal is intact.
 pub(in crate::capture) fn read_footer(path: &Path, source: &Source) -> Result<(Footer, Metadata)> {
     let not_a_capture = |reason: String| Error::NotACapture { path: path.to_path_buf(), reason };
     let footer = guard::ok_unless_panic(|| sealed::read(source))
@@ -78,8 +78,8 @@ fn read_metadata(path: &Path, footer: &Footer) -> Result<Metadata> {
     Metadata::from_pairs(pairs).map_err(not_a_capture)
 }
 
-/// Every column must be there with its type, but for those that older versions did not write;
-/// further ones do no harm.
+/// Every column must be present with its type, except those that older versions did not write;
+/// additional ones are ignored.
 pub(super) fn check_columns(schema: &SchemaRef) -> Result<(), String> {
     for column in COLUMNS {
         let Some((_, field)) = schema.column_with_name(column.name) else {
@@ -100,7 +100,7 @@ pub(super) fn check_columns(schema: &SchemaRef) -> Result<(), String> {
     Ok(())
 }
 
-/// The Parquet library's message, in words for someone who named the wrong file.
+/// Rephrases the Parquet library's message for a user who gave the wrong file.
 pub(super) fn describe(error: &ParquetError) -> String {
     let text = error.to_string();
     if text.contains("Invalid Parquet file. Corrupt footer") || text.contains("file too small") {

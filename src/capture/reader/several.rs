@@ -1,4 +1,4 @@
-//! A capture of several files, and one of which only some time is looked at.
+//! Captures of several files, and captures restricted to a time range.
 
 use std::ops::Range;
 
@@ -11,7 +11,7 @@ use crate::capture::joined::Joint;
 use crate::capture::{Digest, Metadata, salvage};
 
 impl CaptureFile {
-    /// The row groups of files, one after the other; none without a file.
+    /// The row groups of files, one after another; `None` without a file.
     pub(in crate::capture) fn of_files(
         files: Vec<Self>,
         joints: &[Joint],
@@ -36,8 +36,8 @@ impl CaptureFile {
         Some(whole)
     }
 
-    /// The same capture, of which only the rows of a stretch of time are seen, both ends included;
-    /// row groups and files outside of it are not read. µs since the Unix epoch.
+    /// Restricts the capture to a time range, both ends included, in µs since the Unix epoch; row
+    /// groups and files outside it are not read.
     #[must_use]
     pub fn within(mut self, (from_us, to_us): (i64, i64)) -> Self {
         let parts = &self.parts;
@@ -46,7 +46,7 @@ impl CaptureFile {
         });
         let metadata = &mut self.metadata;
         if metadata.boot_id.is_some() {
-            // So that its length is that of what is looked at.
+            // Adjusts the recorded duration to the range.
             let cut_us = from_us.saturating_sub(metadata.start_us).max(0);
             metadata.start_mono_ns = metadata.start_mono_ns.saturating_add(cut_us.saturating_mul(1000));
             let cut_us = metadata.end_us.saturating_sub(to_us).max(0);
@@ -57,19 +57,19 @@ impl CaptureFile {
         self
     }
 
-    /// The stretch of time that is looked at, µs since the Unix epoch; none for all.
+    /// The selected time range, µs since the Unix epoch; `None` for all.
     pub fn window_us(&self) -> Option<(i64, i64)> {
         self.within_us
     }
 
-    /// Notes files that were given with these and could not be read.
+    /// Notes files that were given with these but could not be read.
     pub fn note_unread(&mut self, files: Vec<String>) {
         if let Some(joined) = &mut self.metadata.joined {
             joined.unread = files;
         }
     }
 
-    /// SHA-256 of the bytes of each file, as `sha256sum` gives it for finished captures.
+    /// SHA-256 of each file, for finished captures as `sha256sum` prints it.
     ///
     /// # Errors
     /// [`crate::Error::Damaged`] if a file cannot be read to its end.
@@ -86,7 +86,7 @@ impl CaptureFile {
         files.map(digest).collect()
     }
 
-    /// The row groups of each uninterrupted stretch of the recording: of one file there is one.
+    /// The row groups of each uninterrupted period of the recording; a single file has one.
     pub fn stretches(&self) -> Vec<Range<usize>> {
         let stretch = |group: &(usize, usize)| self.parts[group.0].joint.stretch;
         let mut start = 0;

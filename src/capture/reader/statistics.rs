@@ -1,4 +1,4 @@
-//! What the statistics of row groups say of the capture.
+//! What the row groups' statistics say about the capture.
 
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::statistics::Statistics;
@@ -7,8 +7,8 @@ use super::CaptureFile;
 use crate::capture::Column;
 
 impl CaptureFile {
-    /// First and last moment of any row, µs since the Unix epoch, by the statistics of the file;
-    /// none if it has no rows, or a row group without statistics.
+    /// First and last time of any row, µs since the Unix epoch, from the file's statistics; `None`
+    /// without rows, or if a row group has no statistics.
     pub fn span_us(&self) -> Option<(i64, i64)> {
         let groups = self.groups.iter().map(|(part, local)| &self.parts[*part].row_groups()[*local]);
         let spans: Option<Vec<(i64, i64)>> =
@@ -17,16 +17,16 @@ impl CaptureFile {
         Some(self.clamp(span))
     }
 
-    /// First and last tick of any row as the file has them, by its statistics; none if it has no
-    /// rows, or a row group without statistics.
+    /// First and last tick of any row as stored in the file, from its statistics; `None` without
+    /// rows, or if a row group has no statistics.
     pub(in crate::capture) fn tick_range(&self) -> Option<(u32, u32)> {
         let groups = self.groups.iter().map(|(part, local)| &self.parts[*part].row_groups()[*local]);
         let ranges: Option<Vec<_>> = groups.filter(|group| group.num_rows() > 0).map(tick_range).collect();
         ranges?.into_iter().reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
     }
 
-    /// First and last time and tick of a row group and its number of rows, by the statistics of
-    /// the file; none without them.
+    /// First and last time and tick of a row group and its number of rows, from the file's
+    /// statistics; `None` without them.
     pub(in crate::capture) fn group_range(&self, row_group: usize) -> Option<GroupRange> {
         let (part, local) = self.part_of(row_group)?;
         let group = &part.row_groups()[local];
@@ -55,7 +55,7 @@ impl CaptureFile {
     }
 }
 
-/// What the statistics of a row group say.
+/// The statistics of a row group.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::capture) struct GroupRange {
     pub(in crate::capture) rows: u64,
@@ -73,7 +73,7 @@ pub(super) fn ts_range(group: &RowGroupMetaData) -> Option<(i64, i64)> {
 
 pub(super) fn tick_range(group: &RowGroupMetaData) -> Option<(u32, u32)> {
     match statistics(group, Column::Tick)? {
-        // Parquet keeps unsigned numbers in signed ones of the same bits.
+        // Parquet stores unsigned numbers as signed ones with the same bits.
         Statistics::Int32(tick) => Some((tick.min_opt()?.cast_unsigned(), tick.max_opt()?.cast_unsigned())),
         _ => None,
     }

@@ -1,7 +1,7 @@
-//! What can be read of an unfinished recording, or of a capture whose footer is damaged. Nothing is
-//! written here.
+//! Reads what is left of an unfinished recording, or of a capture with a damaged footer. Writes
+//! nothing.
 //!
-//! Row groups are believed by their hashes, ticks of the journal by their checksums.
+//! Row groups are verified by their hashes, ticks of the journal by their checksums.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -22,51 +22,51 @@ use super::{Metadata, frame, journal};
 use crate::safe_fs::Dir;
 use crate::{Error, Result, guard};
 
-/// How much is hashed at once.
+/// Bytes hashed at a time.
 const PIECE_BYTES: usize = 256 * 1024;
 
-/// What a Parquet file begins with, and a growing one before its first row group.
+/// Length of the magic at the beginning of a Parquet file, and of a growing one before its first row group.
 const MAGIC_BYTES: u64 = 4;
 
-/// What was found in the row groups of a file, by their records.
+/// The row groups found in a file by their records.
 #[derive(Default)]
 pub(super) struct Found {
-    /// The row groups that are whole.
+    /// The intact row groups.
     pub(super) existing: Existing,
     /// The newest metadata.
     pub(super) metadata: Option<Metadata>,
-    /// Numbers of the row groups that are whole.
+    /// Indices of the intact row groups.
     whole: BTreeSet<u64>,
-    /// Rows in row groups that are damaged, as their records say.
+    /// Rows in damaged row groups, according to their records.
     rows_lost: u64,
 }
 
-/// All that an unfinished recording left.
+/// Everything that is left of an unfinished recording.
 pub(super) struct Salvage {
-    /// What is in its growing file.
+    /// The content of its growing file.
     pub(super) found: Found,
-    /// Rows of the journals.
+    /// Rows from the journals.
     pub(super) rows: RowGroup,
-    /// What could not be read, in words; empty if all of it could.
+    /// What could not be read, one sentence each; empty if all of it could.
     pub(super) illegible: Vec<String>,
-    /// Bytes in the folder that belong to ticks, read or not.
+    /// Bytes in the folder that belong to ticks, legible or not.
     pub(super) bytes: u64,
-    /// What wrote it.
+    /// Whether a recording or an import wrote it.
     origin: Origin,
 }
 
-/// What becomes of an unfinished recording.
+/// What happens to an unfinished recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
-    /// Somebody is writing it, and somebody else reads it.
+    /// It is being written, and this is only a reader.
     Running,
-    /// It is read, and stays as it is.
+    /// It is only read, and stays as it is.
     BrokenOff,
-    /// A capture is made of it.
+    /// It is turned into a capture.
     Recovered,
 }
 
-/// A journal that was read.
+/// A decoded journal.
 struct ReadJournal {
     number: u64,
     name: String,
@@ -78,11 +78,11 @@ impl Salvage {
     /// Reads the folder of an unfinished recording.
     ///
     /// # Errors
-    /// [`Error::Io`] if the folder cannot be listed. A file in it that cannot be read is said in
+    /// [`Error::Io`] if the folder cannot be listed. A file in it that cannot be read is listed in
     /// [`Salvage::illegible`].
     pub(super) fn from(dir: &Dir) -> Result<Self> {
         let mut illegible = Vec::new();
-        // The journals first: what moves on into a row group meanwhile is found there.
+        // The journals first: rows that move to a row group in the meantime are found there.
         let mut journals = Vec::new();
         for (number, name) in journal::list(dir).map_err(Error::io("read", dir.path()))? {
             let name_text = name.to_string_lossy().into_owned();
@@ -139,7 +139,7 @@ impl Salvage {
             let before = self.found.metadata.as_ref().map_or(0, |metadata| metadata.ticks_taken);
             let (mut rows_lost, mut doubled) = (0, 0);
             for (rows, metadata) in journal.ticks {
-                // A copy of another journal, or one from another time: its ticks are there already.
+                // A copy of another journal, or one from another time: its ticks are already there.
                 if metadata.ticks_taken <= before && before > 0 {
                     doubled += 1;
                     continue;
@@ -163,7 +163,7 @@ impl Salvage {
         self.rows = absorbed.group;
     }
 
-    /// The metadata, with how it came about.
+    /// The metadata, with a note on how they were recovered.
     ///
     /// # Errors
     /// [`Error::NotACapture`] if there is not even one tick.
@@ -220,7 +220,7 @@ impl Salvage {
         }
     }
 
-    /// What was found as parts of a capture, of which nothing is written to a disk.
+    /// Turns everything found into segments of a capture; nothing is written to disk.
     ///
     /// # Errors
     /// [`Error::Io`] and [`Error::Damaged`].
@@ -254,7 +254,7 @@ impl ReadJournal {
     }
 }
 
-/// Rows as a Parquet file that is nowhere but in memory.
+/// Encodes rows as a Parquet file in memory.
 pub(super) fn in_memory(path: &Path, rows: &mut RowGroup) -> Result<FileSegment> {
     let bug =
         |e: parquet::errors::ParquetError| Error::Damaged { path: path.to_path_buf(), reason: e.to_string() };
@@ -266,7 +266,7 @@ pub(super) fn in_memory(path: &Path, rows: &mut RowGroup) -> Result<FileSegment>
     FileSegment::new(path, Source::Memory(bytes.into()), footer::of(schema, vec![description]), Vec::new())
 }
 
-/// Finds every row group of a file by the records, and checks its hash.
+/// Finds every row group of a file by its record, and verifies its hash.
 pub(super) fn find(source: &Source) -> Found {
     let mut found = Found::default();
     let mut seen = BTreeSet::new();
@@ -282,7 +282,7 @@ pub(super) fn find(source: &Source) -> Found {
     found.existing.end = end;
     found.existing.next_index = seen.last().map_or(0, |last| last + 1);
     for (start, end) in found.existing.evidence.outside(end) {
-        // What cannot be read now cannot be read when the seal is checked either.
+        // What cannot be read now cannot be read for the seal either.
         let _ = hash_into(&mut found.existing.outside, source, start, end);
     }
     found
@@ -312,20 +312,20 @@ impl Found {
         self.whole.insert(record.index);
     }
 
-    /// Rows in the row groups that are whole.
+    /// Number of rows in the intact row groups.
     pub(super) fn rows(&self) -> u64 {
         self.existing.evidence.row_groups.iter().map(|group| group.rows).sum()
     }
 
-    /// What a footer of the row groups would say; none if there is none.
+    /// The footer for the row groups; `None` if there are none.
     pub(super) fn footer(&self) -> Option<ParquetMetaData> {
         let footer = self.existing.descriptions.footer(self.existing.schema.as_ref()?).ok()?;
         let words = &footer[..footer.len().checked_sub(footer::END_BYTES)?];
         guard::ok_unless_panic(|| ParquetMetaDataReader::decode_metadata(words).ok()).flatten()
     }
 
-    /// The newest metadata of a file whose footer is damaged for some `reason`, and that it is so; none if
-    /// there is no row group.
+    /// The newest metadata of a file with a damaged footer, with a note of the `reason`; `None`
+    /// without row groups.
     pub(super) fn describe(&self, reason: &str) -> Option<Metadata> {
         let lost = self.lost_sentence().map_or(String::new(), |lost| format!(" Of them {lost}."));
         let recovered = Some(format!(
@@ -335,7 +335,7 @@ impl Found {
         Some(Metadata { format_version, rows, recovered, ..self.metadata.clone()? })
     }
 
-    /// What is missing, in words; none if nothing is.
+    /// A sentence about what is missing; `None` if nothing is.
     pub(super) fn lost_sentence(&self) -> Option<String> {
         let missing = self.existing.next_index.saturating_sub(self.whole.len() as u64);
         match missing {
@@ -351,14 +351,14 @@ impl Found {
     }
 }
 
-/// SHA-256 of a stretch of a file; none if it cannot be read.
+/// SHA-256 of a range of a file; `None` if it cannot be read.
 pub(super) fn digest(source: &Source, start: u64, end: u64) -> Option<Digest> {
     let mut hash = Sha256::new();
     hash_into(&mut hash, source, start, end)?;
     Some(Digest::from_hash(hash))
 }
 
-/// Feeds a hash from a stretch of a file, in pieces, so that memory does not grow with it.
+/// Updates a hash with a range of a file, piece by piece, so that memory stays bounded.
 pub(super) fn hash_into(hash: &mut Sha256, source: &Source, mut start: u64, end: u64) -> Option<()> {
     let mut buffer = vec![0; PIECE_BYTES.min(end.saturating_sub(start) as usize)];
     while start < end {
@@ -374,7 +374,7 @@ fn utc(us: i64) -> String {
         .map_or_else(|| format!("{us} µs"), |time| time.to_rfc3339_opts(SecondsFormat::Millis, true))
 }
 
-/// Parts of a capture whose footer is damaged, with the metadata of its newest record.
+/// The segment of a capture with a damaged footer, and the metadata of its newest record.
 pub(super) fn without_footer(path: &Path, source: Source, reason: &str) -> Option<(FileSegment, Metadata)> {
     let found = find(&source);
     let metadata = found.describe(reason)?;

@@ -1,4 +1,4 @@
-//! The footer of a finished capture: read, and compared with its seal.
+//! The footer of a finished capture, read and checked against its seal.
 
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
@@ -11,15 +11,15 @@ use super::salvage::hash_into;
 use super::source::Source;
 use super::thrift;
 
-/// A footer that could be read.
+/// A decoded footer.
 pub(super) struct Footer {
-    /// What Parquet needs.
+    /// The Parquet metadata.
     pub(super) parquet: ParquetMetaData,
     /// The hashes of the row groups; empty in a capture without them.
     pub(super) evidence: Evidence,
-    /// The seal; none in a capture without one.
+    /// The seal; `None` in a capture without one.
     pub(super) seal: Option<Seal>,
-    /// False if there is a seal, or what belongs to one, and it does not fit.
+    /// False if there is a seal, or a trace of one, and it does not match.
     pub(super) is_intact: bool,
 }
 
@@ -34,7 +34,7 @@ pub(super) fn read(source: &Source) -> Result<Footer> {
         pairs(&parquet).into_iter().find(|(key, _)| *key == wanted).map(|(_, value)| value.to_owned())
     };
     let (evidence, seal) = match (value(EVIDENCE_KEY), value(SEAL_KEY)) {
-        // A capture of an importer or a tool that knows nothing of seals.
+        // A capture from an importer or a tool without seals.
         (None, None) => {
             return Ok(Footer {
                 parquet,
@@ -54,7 +54,7 @@ pub(super) fn read(source: &Source) -> Result<Footer> {
     Ok(Footer { parquet, evidence: evidence.unwrap_or_default(), seal, is_intact })
 }
 
-/// The key-value pairs that have a value.
+/// The key-value pairs with a value.
 pub(super) fn pairs(parquet: &ParquetMetaData) -> Vec<(&str, &str)> {
     let pairs = parquet.file_metadata().key_value_metadata();
     pairs.into_iter().flatten().filter_map(|pair| Some((pair.key.as_str(), pair.value.as_deref()?))).collect()
@@ -75,7 +75,7 @@ fn start_of_footer(source: &Source) -> Result<u64> {
     end.checked_sub(u64::from(length)).ok_or_else(corrupt)
 }
 
-/// Whether row groups, seal and everything outside the row groups belong together.
+/// Whether row groups, seal and everything outside the row groups match.
 fn fits(
     source: &Source,
     start: u64,
@@ -97,7 +97,7 @@ fn fits(
     seal.blank_out(&mut tail) && Seal::digest_of(outside, &tail, evidence.chain) == seal.digest
 }
 
-/// Whether the file has records between its row groups, and so had a seal once.
+/// Whether the file has records between its row groups, and therefore once had a seal.
 fn has_records(source: &Source) -> bool {
     let mut has_some = false;
     super::frame::scan(source, |_| has_some = true);

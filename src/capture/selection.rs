@@ -1,4 +1,4 @@
-//! A capture of which only some connections are looked at.
+//! Restricts a capture to some connections.
 
 use std::sync::Arc;
 
@@ -12,23 +12,23 @@ use super::cursor::each_row;
 use super::{CaptureFile, Column, Kind, Row, TcpState};
 use crate::Result;
 
-/// The connections that are looked at.
+/// The selected connections.
 #[derive(Debug, Clone)]
 pub struct Selection {
-    /// By what they were chosen, in words.
+    /// Description of the selection.
     pub by: String,
-    /// How many were chosen.
+    /// Number of selected connections.
     pub connections: usize,
-    /// How many there are.
+    /// Number of all connections.
     pub of: usize,
-    /// The chosen ones, and the listening sockets on their ports.
+    /// Ids of the selected connections, and of the listening sockets on their ports.
     ids: Arc<AHashSet<u64>>,
 }
 
 impl Selection {
-    /// Chooses every connection of which `wanted` accepts any row, and keeps the listening sockets
-    /// on their local ports, without which no one could say who called whom. Reads every row; what
-    /// is damaged is left out, which the capture notes.
+    /// Selects every connection of which `wanted` accepts any row, and the listening sockets on
+    /// their local ports, which are needed to tell who connected to whom. Reads every row; damage
+    /// is skipped and noted in the capture.
     pub(super) fn new(capture: &CaptureFile, by: &str, wanted: &dyn Fn(&Row) -> bool) -> Self {
         let (mut all, mut ids, mut ports) = (AHashSet::new(), AHashSet::new(), AHashSet::new());
         let mut listeners = Vec::new();
@@ -39,7 +39,7 @@ impl Selection {
             let waits = row.state == Some(TcpState::Listen) || row.remote.is_none();
             if waits && row.protocol.has_ports() {
                 let listener = (row.conn_id, (row.protocol, row.local_port));
-                // A socket's rows lie together.
+                // A socket's rows are adjacent.
                 if listeners.last() != Some(&listener) {
                     listeners.push(listener);
                 }
@@ -54,7 +54,7 @@ impl Selection {
         Self { by: by.to_owned(), connections, of: all.len(), ids: Arc::new(ids) }
     }
 
-    /// The rows of a batch that belong to these connections; all of one that does not say to which.
+    /// The rows of a batch that belong to these connections; all rows if the batch has no ids.
     pub(super) fn rows_of(&self, batch: RecordBatch) -> Result<RecordBatch, String> {
         let column = batch.column_by_name(Column::ConnId.name());
         let Some(ids) = column.and_then(|column| column.as_primitive_opt::<UInt64Type>()) else {

@@ -1,4 +1,4 @@
-//! Where the bytes of a capture come from: a file, or memory for what has no file of its own.
+//! The bytes of a capture: in a file, or in memory if there is none.
 
 use std::borrow::Borrow;
 use std::fs::File;
@@ -8,26 +8,26 @@ use bytes::Bytes;
 use parquet::errors::Result;
 use parquet::file::reader::{ChunkReader, Length};
 
-/// Bytes that can be read from any place.
+/// Bytes with random access.
 #[derive(Debug)]
 pub(super) enum Source {
     /// A file on disk.
     File(File),
-    /// Rows that were rescued from a journal into which this program may not write.
+    /// Rows recovered from a journal that this program may not write to.
     Memory(Bytes),
 }
 
 impl Source {
-    /// How many there are.
+    /// The number of bytes.
     pub(super) fn bytes(&self) -> u64 {
         self.len()
     }
 
-    /// Reads the bytes from `start` to `end`, or as many of them as `buffer` takes, into `buffer`, and
-    /// gives them. Whoever reads a whole file piece by piece has the same memory for every piece.
+    /// Reads the bytes from `start` to `end`, or as many of them as fit into `buffer`, and returns
+    /// them. Reading a whole file piece by piece thus needs only one buffer.
     ///
     /// # Errors
-    /// If they cannot be read, or the bytes end before.
+    /// If they cannot be read, or are past the end.
     pub(super) fn read_into<'b>(
         &self,
         start: u64,
@@ -47,7 +47,7 @@ impl Source {
         Ok(piece)
     }
 
-    /// The same bytes once more.
+    /// Another handle of the same bytes.
     ///
     /// # Errors
     /// If the system has no more file handles.
@@ -59,8 +59,8 @@ impl Source {
     }
 }
 
-/// Reads a file from a place on. Handles of one file share its position, so that threads that
-/// sought and read would take each other's bytes; this reads at a place without seeking.
+/// Reads a file from an offset on. Handles of one file share its position, so threads that seek and
+/// read would interfere; this reads at an offset without seeking.
 struct At<F> {
     file: F,
     place: u64,
@@ -97,7 +97,7 @@ impl ChunkReader for Source {
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
-        // A damaged footer may claim any length; what is not there is not allocated.
+        // A damaged footer may claim any length; memory is allocated only for existing bytes.
         let end = start.checked_add(length as u64);
         if end.is_none_or(|end| end > self.bytes()) {
             let reason =

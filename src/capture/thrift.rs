@@ -1,32 +1,32 @@
-//! Structures in Thrift's compact protocol, looked through before the library decodes them.
+//! Validates structures in Thrift's compact protocol before the library decodes them.
 //!
-//! The library passes over what it does not know, element by element, and takes no byte for a truth
-//! value in a list: a few bytes that claim billions of them would keep it busy for hours. What
-//! [`walk`] has been through has fewer elements than bytes.
+//! The library skips unknown fields element by element, and reads no byte for a boolean in a list:
+//! a few bytes that claim billions of them would keep it busy for hours. Anything accepted by
+//! [`walk`] has fewer elements than bytes.
 
 use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::reader::ChunkReader as _;
 
 use super::source::Source;
 
-/// How deep structures may lie in each other; a footer needs five levels.
+/// Maximum nesting of structures; a footer needs five levels.
 const DEEPEST: usize = 12;
 
-/// How much is read at first of a page to find its header; more, if that was too little.
+/// Bytes of a page that are read at first to find its header; more if needed.
 const HEADER_BYTES: u64 = 512;
 
-/// No page is longer, unpacked: the library makes room for what a header says.
+/// Maximum length of an unpacked page: the library allocates what a header claims.
 const LONGEST_PAGE_BYTES: i64 = 256 * 1024 * 1024;
 
-/// Numbers of the fields of a page's header: its length unpacked and packed.
+/// Field ids in a page header: uncompressed and compressed length.
 const PAGE_LENGTHS: [i64; 2] = [2, 3];
 
-/// A structure that was walked through.
+/// A validated structure.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Walked {
     /// Its length in bytes.
     pub(super) bytes: usize,
-    /// The number of each of its own fields that is an integer, and its value.
+    /// Id and value of each of its own integer fields.
     integers: Vec<(i64, i64)>,
 }
 
@@ -36,7 +36,7 @@ impl Walked {
     }
 }
 
-/// Walks through the structure at the beginning of `bytes`; none if it is not whole, or no structure
+/// Walks through the structure at the beginning of `bytes`; `None` if it is incomplete, or not one
 /// that a footer or a page begins with.
 pub(super) fn walk(bytes: &[u8]) -> Option<Walked> {
     let mut walker = Walker { rest: bytes };
@@ -45,7 +45,7 @@ pub(super) fn walk(bytes: &[u8]) -> Option<Walked> {
     Some(Walked { bytes: bytes.len() - walker.rest.len(), integers })
 }
 
-/// Walks through the headers of all pages of a column; none if one is not as it should be.
+/// Walks through the headers of all pages of a column; `None` if one is invalid.
 pub(super) fn walk_pages(source: &Source, column: &ColumnChunkMetaData) -> Option<()> {
     let (mut at, length) = column.byte_range();
     let end = at.checked_add(length).filter(|end| *end <= source.bytes())?;
@@ -76,7 +76,7 @@ struct Walker<'a> {
 }
 
 impl Walker<'_> {
-    /// Hands the integers among the fields to `take`.
+    /// Passes the integer fields to `take`.
     fn structure(&mut self, deepest: usize, take: &mut dyn FnMut(i64, i64)) -> Option<()> {
         let deepest = deepest.checked_sub(1)?;
         let mut field = 0_i64;
@@ -90,7 +90,7 @@ impl Walker<'_> {
                 step => field.checked_add(i64::from(step))?,
             };
             match header & 0xF {
-                // A truth value is in the type.
+                // The type contains the boolean's value.
                 1 | 2 => {}
                 4..=6 => take(field, self.integer()?),
                 kind => self.value(kind, deepest)?,
@@ -98,7 +98,7 @@ impl Walker<'_> {
         }
     }
 
-    /// What lies in a field or in a list; truth values have no place in either list of a footer.
+    /// The value of a field or a list element; no list in a footer contains booleans.
     fn value(&mut self, kind: u8, deepest: usize) -> Option<()> {
         match kind {
             3 => self.skip(1),
@@ -128,7 +128,7 @@ impl Walker<'_> {
 
     fn values(&mut self, count: u64, kinds: &[u8], deepest: usize) -> Option<()> {
         let deepest = deepest.checked_sub(1)?;
-        // Each takes a byte at least.
+        // Each takes at least one byte.
         if count > self.rest.len() as u64 {
             return None;
         }
@@ -158,7 +158,7 @@ impl Walker<'_> {
         None
     }
 
-    /// Of either sign, in zigzag.
+    /// A signed integer, in zigzag encoding.
     fn integer(&mut self) -> Option<i64> {
         self.number().map(|number| (number >> 1) as i64 ^ -((number & 1) as i64))
     }
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn fields_are_numbered_by_their_steps_or_by_their_number() {
-        // Field 1, i32: -1; field 3, text; field 20, i64: 150; then something else.
+        // Field 1, i32: -1; field 3, text; field 20, i64: 150; then unrelated bytes.
         let bytes = [0x15, 1, 0x28, 2, b'a', b'b', 0x06, 40, 0xAC, 2, 0, 99];
         let walked = walk(&bytes).unwrap();
         assert_eq!(walked, Walked { bytes: 11, integers: vec![(1, -1), (20, 150)] });

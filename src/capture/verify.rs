@@ -1,4 +1,4 @@
-//! Whether a capture is as it was when it was finished, and if not, where it differs.
+//! Checks whether a capture is unchanged since it was finished, and finds the differences.
 
 use std::fs::File;
 use std::path::Path;
@@ -12,22 +12,22 @@ use super::source::Source;
 use super::{Metadata, salvage, sealed};
 use crate::{Error, Result};
 
-/// What a check of every byte found.
+/// The result of checking every byte.
 #[derive(Debug)]
 pub struct Verdict {
-    /// What the capture says about itself.
+    /// The capture's metadata.
     pub metadata: Metadata,
     /// Size of the file.
     pub bytes: u64,
-    /// SHA-256 of the file, as `sha256sum` gives it.
+    /// SHA-256 of the file, as `sha256sum` prints it.
     pub sha256: Digest,
-    /// Row groups that were compared.
+    /// Number of row groups that were compared.
     pub row_groups: usize,
-    /// Where the file differs from what was sealed, in words; empty if it does not.
+    /// Where the file differs from what was sealed, one sentence each; empty if it does not.
     pub changes: Vec<String>,
-    /// Whether the file has hashes and a seal at all.
+    /// Whether the file has hashes and a seal.
     pub is_sealed: bool,
-    /// Whose signature it carries.
+    /// The state of its signature.
     pub signature: Signature,
 }
 
@@ -36,17 +36,17 @@ pub struct Verdict {
 pub enum Signature {
     /// It has none.
     Missing,
-    /// It is good, by this key.
+    /// It is valid, by this key.
     Good(PublicKey),
-    /// It does not fit the file or the key that the file names.
+    /// It does not match the file, or the key named in the file.
     Bad,
 }
 
 /// Checks every byte of a finished capture.
 ///
 /// # Errors
-/// [`Error::Io`] if it cannot be read; [`Error::NotACapture`] if it is none, as far as can be
-/// told; [`Error::NewerFormat`] if it is one of the future.
+/// [`Error::Io`] if it cannot be read; [`Error::NotACapture`] if it is recognizably not one;
+/// [`Error::NewerFormat`] for a newer format.
 pub fn verify(path: &Path) -> Result<Verdict> {
     if let Some(unfinished) = unfinished(path)? {
         let reason = "the recording is not finished: netrec recover finishes it".to_owned();
@@ -55,7 +55,7 @@ pub fn verify(path: &Path) -> Result<Verdict> {
     compare_with_seal(path, &open_source(path)?)
 }
 
-/// The same of a file that is open already, and called `path`.
+/// The same for an open file named `path`.
 ///
 /// # Errors
 /// As [`verify`].
@@ -101,7 +101,7 @@ fn compare(source: &Source, sha256: Digest, footer: &sealed::Footer, metadata: M
     }
 }
 
-/// The verdict on a file whose footer cannot be read, but which has records of row groups.
+/// The verdict on a file with an illegible footer but with records of row groups.
 fn without_footer(source: &Source, sha256: Digest) -> Option<Verdict> {
     let found = salvage::find(source);
     let metadata = found.metadata.clone()?;

@@ -1,4 +1,4 @@
-//! A capture of rows that are in memory and are written nowhere.
+//! A capture of rows in memory that is never written to disk.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::Result;
 
 impl CaptureFile {
     /// A capture of these ticks, each with the rows of its snapshot and of the events before it. It
-    /// reads as a file does; `name` stands in its messages.
+    /// reads like a file; `name` is used in its messages.
     ///
     /// # Errors
     /// [`crate::Error::Damaged`] if the rows cannot be encoded.

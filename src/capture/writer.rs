@@ -1,4 +1,4 @@
-//! Writes a capture: rows in, row groups sorted and compressed, and nothing lost on the way.
+//! Writes a capture: collects rows, sorts and compresses row groups, and loses nothing on an interruption.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,25 +13,25 @@ use super::{Metadata, Row, recover};
 use crate::safe_fs::{Dir, Replace, check_replaceable, file_name};
 use crate::{Error, Result};
 
-/// Rows per row group: long enough runs of each connection for the compression to work, few
-/// enough that they take little memory while they are collected (measured in `benches/`).
+/// Rows per row group: long enough runs of each connection for good compression, few enough that
+/// collecting them takes little memory (measured in `benches/`).
 pub(super) const ROW_GROUP_ROWS: usize = 128 * 1024;
 
-/// A recorder ends its row groups with a tick, so that a tick is whole or not there; whatever
-/// writes without ticks has its row groups ended here.
+/// A recorder ends its row groups with a tick, so that a tick is never split; for writers without
+/// ticks, row groups end here.
 const MOST_ROWS: usize = 2 * ROW_GROUP_ROWS;
 
-/// A journal that grows beyond this is ended with its row group: command lines are the choice
-/// of others, and may be long.
+/// A journal that exceeds this size is ended with its row group: other users choose command lines,
+/// which may be long.
 const JOURNAL_BYTES: u64 = 32 * 1024 * 1024;
 
-/// Whether a capture that is there already may be replaced.
+/// Whether an existing capture may be replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Overwrite {
-    /// It stays, and the writer refuses.
+    /// It stays, and the writer returns an error.
     Never,
-    /// It is replaced when the new one is whole, if it is a capture that nobody has changed. What
-    /// else is there is not netrec's, and stays.
+    /// It is replaced when the new one is complete, if it is an unchanged capture. Anything else is
+    /// not netrec's, and stays.
     Allowed,
 }
 
@@ -44,40 +44,38 @@ impl Overwrite {
     }
 }
 
-/// Writes one capture in a folder beside its path; [`Writer::finish`] gives it its name.
+/// Writes one capture in a folder beside its path; [`Writer::finish`] renames it.
 ///
-/// After [`Writer::end_tick`] the tick is on disk and is found again whatever happens. A writer
+/// After [`Writer::end_tick`] the tick is on disk and can be recovered whatever happens. A writer
 /// that is dropped leaves that for [`super::recover()`], and nothing if no tick ended.
 pub struct Writer {
     path: PathBuf,
     overwrite: Overwrite,
-    /// None when the folder has been removed.
+    /// `None` after the folder was removed.
     folder: Option<Folder>,
     growing: Option<PartialFile>,
     journal: Option<Journal>,
     group: RowGroup,
     rows: u64,
-    /// What the last tick said of the recording; none before the first.
+    /// The recording's metadata at the last tick; `None` before the first.
     described: Option<Metadata>,
     key: Option<SigningKey>,
     group_may_read: bool,
 }
 
 impl Writer {
-    /// Makes the folder in which the capture grows. An unfinished recording that is in the way
-    /// is completed under a name of its own, and what is left of an import is removed
-    /// ([`recover::set_aside`]).
+    /// Creates the folder in which the capture grows. An unfinished recording in the way is
+    /// completed under another name, and the rest of an import is removed ([`recover::set_aside`]).
     ///
     /// # Errors
-    /// [`Error::Exists`] if `path` is there and `overwrite` does not allow it to be replaced;
+    /// [`Error::Exists`] if `path` exists and `overwrite` does not allow replacing it;
     /// [`Error::Foreign`] if it, or the folder, is not netrec's; [`Error::Busy`] if another process
-    /// is recording to `path`; [`Error::Io`] if the folder cannot be made.
+    /// is recording to `path`; [`Error::Io`] if the folder cannot be created.
     pub fn create(path: &Path, overwrite: Overwrite) -> Result<Self> {
         Self::create_of(Origin::Recording, path, overwrite)
     }
 
-    /// The same for an import, which can be done again: what it leaves when it is broken off is in nobody's
-    /// way.
+    /// The same for an import, which can be repeated: its rest after an interruption blocks nobody.
     ///
     /// # Errors
     /// As [`Writer::create`].
@@ -93,7 +91,7 @@ impl Writer {
         let mut writer = Self {
             path: path.to_path_buf(),
             overwrite,
-            // In the writer before anything else is made, so that dropping it removes the folder.
+            // Stored in the writer before anything else, so that dropping it removes the folder.
             folder: Some(folder),
             growing: None,
             journal: None,
@@ -114,7 +112,7 @@ impl Writer {
         self
     }
 
-    /// Whether the group of the finished capture may read it; otherwise its owner alone may.
+    /// Whether the group of the finished capture may read it; otherwise only its owner may.
     #[must_use]
     pub fn readable_by_group(mut self, group_may_read: bool) -> Self {
         self.group_may_read = group_may_read;
@@ -124,7 +122,7 @@ impl Writer {
     /// Adds a row.
     ///
     /// # Errors
-    /// [`Error::Io`] if a row group cannot be written, on a full disk for example.
+    /// [`Error::Io`] if a row group cannot be written, for example on a full disk.
     pub fn push(&mut self, row: &Row) -> Result<()> {
         self.group.push(row);
         self.rows += 1;
@@ -134,11 +132,11 @@ impl Writer {
         Ok(())
     }
 
-    /// Ends a tick: when this returns, the rows so far are on disk and are found again even
-    /// after a power cut. `metadata` is what is known of the recording by now.
+    /// Ends a tick: when this returns, the rows so far are on disk and can be recovered even after
+    /// a power cut. `metadata` is what is known of the recording so far.
     ///
     /// # Errors
-    /// [`Error::Io`] if they cannot be written; the ticks before are safe.
+    /// [`Error::Io`] if they cannot be written; earlier ticks are safe.
     pub fn end_tick(&mut self, metadata: Metadata) -> Result<()> {
         self.make_again_if_removed()?;
         let is_full = self.group.len() >= ROW_GROUP_ROWS
@@ -155,8 +153,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Ends the row group if it is full, without syncing anything else: for importers, which can
-    /// be run again and need no journal, between two ticks.
+    /// Ends the row group if it is full, between two ticks, without syncing: for importers, which
+    /// can be run again and need no journal.
     ///
     /// # Errors
     /// [`Error::Io`] if it cannot be written.
@@ -174,17 +172,17 @@ impl Writer {
         self.growing.as_ref().map_or(0, PartialFile::bytes)
     }
 
-    /// Row groups in the file so far; what is known of each stays in memory until the end.
+    /// Row groups in the file so far; the metadata of each stay in memory until the end.
     pub fn row_groups(&self) -> u64 {
         self.growing.as_ref().map_or(0, PartialFile::next_index)
     }
 
-    /// Rows that wait in memory for their row group.
+    /// Rows in memory that wait for their row group.
     pub fn rows_in_memory(&self) -> u64 {
         self.group.len() as u64
     }
 
-    /// Writes what is left and the metadata, seals the file, syncs it, and gives it its name.
+    /// Writes the remaining rows and the metadata, seals the file, syncs it, and renames it.
     ///
     /// `metadata.rows` and `metadata.format_version` are filled in here.
     ///
@@ -220,17 +218,17 @@ impl Writer {
         Ok(finished)
     }
 
-    /// Removes everything, finished row groups too: for what can be written again.
+    /// Removes everything, including finished row groups: for data that can be written again.
     pub fn abandon(mut self) {
         self.journal = None;
         self.growing = None;
         if let Some(folder) = self.folder.take() {
-            // Nobody needs what cannot be removed, and the error that led here is said.
+            // An error here is irrelevant: the error that led here is reported.
             let _ = folder.remove();
         }
     }
 
-    /// Makes a folder again that someone else has removed, or a file of it, from what is still open.
+    /// Recreates the folder, or a file in it, that someone else has removed, from the open handles.
     fn make_again_if_removed(&mut self) -> Result<()> {
         let (Some(folder), Some(growing)) = (&mut self.folder, &mut self.growing) else { return Ok(()) };
         if folder.was_removed() {
@@ -245,7 +243,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Puts the collected rows into the file, after which their journal is not needed any more.
+    /// Writes the collected rows to the file; their journal is then no longer needed.
     pub(super) fn flush_group(&mut self, metadata: &Metadata) -> Result<()> {
         if self.group.len() == 0 {
             return Ok(());
@@ -277,13 +275,13 @@ impl Drop for Writer {
             return;
         }
         if let Some(folder) = self.folder.take() {
-            // Nobody is left to tell; an empty folder does no harm.
+            // An error has nowhere to go; an empty folder does no harm.
             let _ = folder.remove();
         }
     }
 }
 
-/// Refuses what may not be replaced: everything, or all that is no capture of netrec's.
+/// Refuses what may not be replaced: everything, or anything but an unchanged capture of netrec.
 ///
 /// # Errors
 /// [`Error::Exists`], [`Error::Foreign`], [`Error::Io`].

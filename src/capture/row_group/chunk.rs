@@ -1,8 +1,8 @@
-//! One column of a row group as Parquet has it: a page with the different values, a page of keys.
+//! One column of a row group in Parquet encoding: a dictionary page, and a page of keys.
 //!
-//! The library's own writer hashes every value of every row anew, among them command lines of
-//! kilobytes. The rows know by themselves which values are equal, and that makes a tenth of the
-//! work of it (`benches/recorder.py`).
+//! The library's writer hashes every value of every row again, including command lines of
+//! kilobytes. The rows already know which values are equal, which reduces the work to a tenth
+//! (`benches/recorder.py`).
 
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::column::page::{CompressedPage, Page, PageWriter as _};
@@ -16,20 +16,20 @@ use super::columns::{Coded, NULL, Run, Values};
 use super::hybrid;
 use crate::capture::schema::ColumnKind;
 
-/// zstd level; higher ones cost much time for little.
+/// zstd level; higher ones take much more time for little gain.
 const ZSTD_LEVEL: i32 = 3;
 
-/// Longest text of which the smallest and the largest value of a column are stated.
+/// Maximum length of a text in a column's minimum and maximum.
 const STATED_BYTES: usize = 64;
 
 /// Writes column chunks, one after the other.
 pub(super) struct Chunks {
     out: TrackedWrite<Vec<u8>>,
-    /// One for all pages: making one costs more than compressing a page.
+    /// Shared by all pages: creating one costs more than compressing a page.
     compressor: zstd::bulk::Compressor<'static>,
     uncompressed_bytes: i64,
-    /// The last page's content, and how it was compressed: their room is used for the next one, as
-    /// pages fresh from the system cost more than what is put into them.
+    /// The last page's content, and its compressed form. Their memory is reused for the next page,
+    /// because fresh pages from the system cost more than filling them.
     content: Vec<u8>,
     packed: Vec<u8>,
 }
@@ -46,7 +46,7 @@ impl Chunks {
         self.out.into_inner()
     }
 
-    /// Appends a column, and describes it; its place is counted from the first chunk's start.
+    /// Appends a column and describes it; offsets are relative to the start of the first chunk.
     pub(super) fn push(
         &mut self,
         kind: ColumnKind,
@@ -93,7 +93,7 @@ impl Chunks {
         })
     }
 
-    /// Which rows have a value, then the values: by their keys, or where most are different, as they are.
+    /// Which rows have a value, then the values: as dictionary keys, or plain if most are distinct.
     fn data_page(
         &mut self,
         kind: ColumnKind,
@@ -130,7 +130,7 @@ impl Chunks {
         })
     }
 
-    /// Writes the content as a page, and empties it.
+    /// Writes the content as a page, and clears it.
     fn page(&mut self, page: impl FnOnce(bytes::Bytes) -> Page) -> Result<()> {
         self.packed.clear();
         self.packed.reserve(zstd::zstd_safe::compress_bound(self.content.len()));
@@ -143,12 +143,12 @@ impl Chunks {
     }
 }
 
-/// The runs of rows that have a value.
+/// The runs of rows with a value.
 fn present(runs: &[Run]) -> impl Iterator<Item = Run> {
     runs.iter().copied().filter(|run| run.key != NULL)
 }
 
-/// 1 for each row that has a value, with the length of it all before.
+/// Writes 1 for each row with a value, preceded by the length of it all.
 fn put_levels(runs: &[Run], out: &mut Vec<u8>) {
     let start = out.len();
     out.extend_from_slice(&[0; 4]);
@@ -164,7 +164,7 @@ fn put_numbers(kind: ColumnKind, numbers: impl Iterator<Item = u64>, out: &mut V
     }
 }
 
-/// Parquet has no numbers of two bytes.
+/// Parquet has no two-byte numbers.
 fn number_bytes(kind: ColumnKind) -> usize {
     match kind {
         ColumnKind::U16 | ColumnKind::U32 | ColumnKind::F32 => 4,
@@ -172,7 +172,7 @@ fn number_bytes(kind: ColumnKind) -> usize {
     }
 }
 
-/// Smallest and largest value, in the order that the type has, and how many rows have none.
+/// Minimum and maximum in the type's order, and the number of nulls.
 fn statistics(kind: ColumnKind, values: &Values, nulls: u64) -> Statistics {
     match values {
         Values::Numbers(numbers) => number_statistics(kind, numbers, nulls),
@@ -199,7 +199,7 @@ fn number_statistics(kind: ColumnKind, numbers: &[u64], nulls: u64) -> Statistic
         }
         ColumnKind::F32 => {
             let floats = || numbers.iter().map(|bits| f32::from_bits(*bits as u32));
-            // A NaN has no place in the order.
+            // NaN has no position in the order.
             let is_ordered = !floats().any(f32::is_nan);
             let pick = |better: fn(f32, f32) -> f32| floats().reduce(better).filter(|_| is_ordered);
             Statistics::float(pick(f32::min), pick(f32::max), None, Some(nulls), false)

@@ -1,4 +1,4 @@
-//! The rows as columns: each different value once, and runs of keys.
+//! The rows as columns: each distinct value once, and runs of keys.
 
 use ahash::AHashMap;
 
@@ -10,13 +10,13 @@ use crate::capture::schema::Column;
 /// The key of a row without a value.
 pub(super) const NULL: u32 = u32::MAX;
 
-/// Bytes of the length before a text.
+/// Size of the length before a text, in bytes.
 const LENGTH_BYTES: usize = 4;
 
-/// Values that are looked at to tell whether nearly all are different.
+/// Number of sampled values to decide whether nearly all are distinct.
 const SAMPLE: usize = 2048;
 
-/// So many rows, one after the other, with the same key.
+/// Consecutive rows with the same key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Run {
     pub(super) key: u32,
@@ -25,16 +25,16 @@ pub(super) struct Run {
 
 /// A column.
 pub(super) struct Coded {
-    /// For the rows in their order the places of their values, or [`NULL`].
+    /// Indices of the rows' values, in row order, or [`NULL`].
     pub(super) runs: Vec<Run>,
-    /// The values, in the order in which they first appear.
+    /// The values, in order of first appearance.
     pub(super) values: Values,
 }
 
-/// The values of a column, each once; where nearly every row has one of its own, some may be there
-/// twice, as looking for those would cost more than they do.
+/// The distinct values of a column. If nearly every row has its own, a few may occur twice, because
+/// finding those would cost more than they do.
 pub(super) enum Values {
-    /// Numbers of any type, by their bits.
+    /// Numbers of any type, as bits.
     Numbers(Vec<u64>),
     /// Texts.
     Texts(PlainTexts),
@@ -49,7 +49,7 @@ impl Values {
     }
 }
 
-/// Texts as Parquet has them plain: each behind its length in four bytes.
+/// Texts in Parquet's plain encoding: each after its length in four bytes.
 #[derive(Default)]
 pub(super) struct PlainTexts {
     pub(super) bytes: Vec<u8>,
@@ -66,7 +66,7 @@ impl PlainTexts {
         self.ends.push(self.bytes.len() as u32);
     }
 
-    /// A text with its length before it.
+    /// A text with its length prefix.
     pub(super) fn plain(&self, key: u32) -> &[u8] {
         let key = key as usize;
         let start = key.checked_sub(1).map_or(0, |before| self.ends[before]);
@@ -79,7 +79,7 @@ impl PlainTexts {
     }
 }
 
-/// Which items of its lists the rows of a group need.
+/// The list items that the rows of a group use.
 pub(super) struct Lists {
     identities: Keyed,
     owners: Keyed,
@@ -89,7 +89,7 @@ pub(super) struct Lists {
 }
 
 impl RowGroup {
-    /// The lists, as [`RowGroup::coded`] wants them.
+    /// The lists, in the form for [`RowGroup::coded`].
     pub(super) fn lists(&self) -> Lists {
         let rows = &self.rows;
         let keyed =
@@ -105,7 +105,7 @@ impl RowGroup {
         }
     }
 
-    /// The values of one column, in the order of the rows.
+    /// The values of one column, in row order.
     pub(super) fn coded(&self, column: Column, lists: &Lists) -> Coded {
         match column {
             Column::Ts => self.of_moment(lists, |moment| moment.ts_us as u64),
@@ -171,7 +171,7 @@ impl RowGroup {
         lists.identities.numbers(|key| get(&self.rows.identities[key]))
     }
 
-    /// Ports, of protocols that have them.
+    /// Ports, for protocols that have them.
     fn port(&self, lists: &Lists, get: impl Fn(&Identity) -> Option<u16>) -> Coded {
         self.of_identity(lists, |identity| identity.protocol.port(get(identity)?).map(u64::from))
     }
@@ -216,7 +216,7 @@ impl RowGroup {
         keyed.texts(self.texts.list.len(), put, |item| get(item).map(|text| text as usize))
     }
 
-    /// A column of few names, each known by its place in `all`.
+    /// A column of few names, each identified by its index in `all`.
     fn named<T: Copy>(
         &self,
         all: &'static [T],
@@ -231,16 +231,16 @@ fn put_name<T: Copy>(all: &'static [T], name: fn(T) -> &'static str) -> impl Fn(
     move |place, out| out.extend_from_slice(name(all[place]).as_bytes())
 }
 
-/// Rows by what of one list they need.
+/// Rows by their items in one list.
 struct Keyed {
-    /// In their order, by the places in `items`, or [`NULL`].
+    /// In row order, indices into `items`, or [`NULL`].
     runs: Vec<Run>,
-    /// What is needed of the list, in the order in which it is first needed.
+    /// The list items in use, in order of first use.
     items: Vec<u32>,
 }
 
 impl Keyed {
-    /// From what each row needs of a list of `count` items.
+    /// From the item that each row uses of a list of `count` items.
     fn new(rows: impl Iterator<Item = Option<u32>>, count: usize) -> Self {
         let (mut runs, mut items) = (Vec::new(), Vec::new());
         let mut keys = vec![NULL; count];
@@ -251,7 +251,7 @@ impl Keyed {
         Self { runs, items }
     }
 
-    /// The rows by what the items need of a list of `count` further ones.
+    /// The rows by the items of another list, of `count`, that their items refer to.
     fn turned(&self, count: usize, get: impl Fn(usize) -> Option<usize>) -> Self {
         let mut items = Vec::new();
         let mut keys = vec![NULL; count];
@@ -262,7 +262,7 @@ impl Keyed {
         Self { runs: self.renamed(&new), items }
     }
 
-    /// A column of numbers, of which each item has one or none.
+    /// A number column in which each item has at most one number.
     fn numbers(&self, get: impl Fn(usize) -> Option<u64>) -> Coded {
         let of_items = || self.items.iter().map(|item| get(*item as usize));
         let mut numbers: Vec<u64> = of_items().flatten().collect();
@@ -283,7 +283,7 @@ impl Keyed {
         Coded { runs: self.renamed(&keys), values: Values::Numbers(numbers) }
     }
 
-    /// A column of texts: each item has one of `count`, by its number, or none.
+    /// A text column in which each item has at most one of `count` texts, by its number.
     fn texts(
         &self,
         count: usize,
@@ -312,7 +312,7 @@ impl Keyed {
     }
 }
 
-/// The key of an item, which gets the next one when it is first needed.
+/// The key of an item, assigned at its first use.
 fn keyed(key: &mut u32, item: u32, items: &mut Vec<u32>) -> u32 {
     if *key == NULL {
         *key = items.len() as u32;
@@ -321,7 +321,7 @@ fn keyed(key: &mut u32, item: u32, items: &mut Vec<u32>) -> u32 {
     *key
 }
 
-/// Appends a run, or makes the last one longer.
+/// Appends a run, or extends the last one.
 fn push(runs: &mut Vec<Run>, run: Run) {
     match runs.last_mut() {
         Some(last) if last.key == run.key => last.rows += run.rows,
@@ -329,8 +329,8 @@ fn push(runs: &mut Vec<Run>, run: Run) {
     }
 }
 
-/// Whether each value is there less than one and a half times, by a sample: as many pairs of equal
-/// values would be in it as half of the values gave, if each were there twice.
+/// Whether each value occurs less than one and a half times, estimated from a sample: it would
+/// contain as many equal pairs as half of the values if each occurred twice.
 fn are_mostly_different(numbers: &[u64]) -> bool {
     if numbers.len() < 2 * SAMPLE {
         return false;

@@ -1,5 +1,5 @@
-//! Rows of a tick as bytes, told by what is different: from the same socket's row at an earlier
-//! tick where there is one, else from the row before.
+//! Encodes the rows of a tick as differences: from the same socket's row in an earlier tick if
+//! there is one, else from the previous row.
 //!
 //! ```text
 //! row  = reference · mask · fields
@@ -8,14 +8,14 @@
 //! fields:    integers as zigzag differences, options with a byte of presence, names by number
 //! ```
 //!
-//! Numbers are LEB128. A quiet socket takes two bytes, and hardly any work.
+//! Numbers are LEB128. A quiet socket takes two bytes and almost no work.
 
 use ahash::AHashMap;
 
 use super::{ApplicationKeys, PackedRow, QueryKeys};
 use crate::capture::row::{Counters, Kind, OwnerSource, Protocol, TcpState};
 
-/// What the first row of a tick without a base is told by.
+/// The reference for the first row of a tick without a base.
 pub(super) const BLANK: PackedRow = PackedRow {
     ts_us: 0,
     mono_ns: 0,
@@ -48,7 +48,7 @@ pub(super) const BLANK: PackedRow = PackedRow {
     owner_source: None,
 };
 
-/// Hands every field of a row, with its bit of the mask, to a macro.
+/// Calls a macro with every field of a row and its bit in the mask.
 macro_rules! for_fields {
     ($each:ident) => {
         $each!(0, ts_us);
@@ -84,15 +84,15 @@ macro_rules! for_fields {
     };
 }
 
-/// Where each socket's row is in a base.
+/// The index of each socket's row in a base.
 pub(super) type Places = AHashMap<u64, u32>;
 
-/// The place of the last row of each socket.
+/// The index of each socket's last row.
 pub(super) fn places(base: impl Iterator<Item = PackedRow>) -> Places {
     (0..).zip(base).map(|(place, row)| (row.conn_id, place)).collect()
 }
 
-/// The rows, whose owners are below `owners`, told by those of a base, each of which `base` gives.
+/// Encodes rows, whose owners are below `owners`, relative to a base, whose rows `base` returns.
 pub(super) fn encode(
     rows: impl Iterator<Item = PackedRow>,
     base: impl Fn(usize) -> Option<PackedRow>,
@@ -132,7 +132,7 @@ pub(super) fn encode(
     out
 }
 
-/// The other way; none if the bytes were not made by [`encode`] with the same base.
+/// Decodes them; `None` if the bytes were not made by [`encode`] with the same base.
 pub(super) fn decode(
     mut bytes: &[u8],
     count: usize,
@@ -165,9 +165,9 @@ pub(super) fn decode(
     bytes.is_empty().then_some(rows)
 }
 
-/// What the next row is most likely.
+/// Predicts the next row.
 struct Expected {
-    /// Its place in the base: sockets mostly come in the order of the tick before.
+    /// Its index in the base: sockets usually come in the order of the previous tick.
     next: usize,
     before: PackedRow,
     is_first: bool,
@@ -180,7 +180,7 @@ impl Expected {
         Self { next: 0, before: BLANK, is_first: true, loads: vec![None; owners] }
     }
 
-    /// `like` is the socket's row in the base.
+    /// The predicted row; `like` is the socket's row in the base.
     fn row(&self, like: Option<PackedRow>) -> PackedRow {
         let Some(mut row) = like else { return self.before };
         if !self.is_first {
@@ -205,10 +205,10 @@ impl Expected {
     }
 }
 
-/// A field that can be told by what was expected of it.
+/// A field that can be encoded relative to a prediction.
 trait Cell: Copy {
     fn put(self, expected: Self, out: &mut Vec<u8>);
-    /// None if the bytes end too early or hold what the field cannot be.
+    /// `None` if the bytes end too early or are not valid for the field.
     fn get(expected: Self, bytes: &mut &[u8]) -> Option<Self>;
 }
 
@@ -222,7 +222,7 @@ macro_rules! integer_cells {
 
             fn get(expected: Self, bytes: &mut &[u8]) -> Option<Self> {
                 let value = (expected as i64).wrapping_add(unzigzag(get_number(bytes)?));
-                // Only what does not lose a bit is what was put.
+                // Only a lossless conversion can be what was encoded.
                 (value as Self as i64 == value).then_some(value as Self)
             }
         }
@@ -259,7 +259,7 @@ impl Cell for f32 {
     }
 }
 
-/// What a value is told by if none was expected.
+/// The reference for a value without a prediction.
 trait Blank {
     const BLANK: Self;
 }
@@ -351,7 +351,7 @@ pub(super) mod tests {
 
     use super::*;
 
-    /// A row of any content, of few sockets and owners so that some meet again.
+    /// Any row, from few sockets and owners so that some recur.
     fn any_row() -> impl Strategy<Value = PackedRow> {
         let clocks = (any::<i64>(), any::<i64>(), any::<u32>(), 0_u64..8);
         let counters =

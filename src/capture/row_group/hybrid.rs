@@ -1,17 +1,17 @@
-//! Parquet's hybrid of run lengths and packed bits, in which levels and dictionary keys stand.
+//! Parquet's hybrid encoding of run lengths and bit-packed values, for levels and dictionary keys.
 //!
-//! Rows lie by connection, so that most columns are long runs of one key: a run costs a few bytes
-//! and no work per row beyond finding its end.
+//! Rows are sorted by connection, so most columns are long runs of one key: a run costs a few
+//! bytes, and only the work of finding its end.
 
-/// Values that are packed together; a shorter run of equal ones is not worth a header of its own.
+/// Number of values packed together; a shorter run of equal ones is not worth its own header.
 const PACK: usize = 8;
 
-/// Bits that the largest of `count` keys needs.
+/// Number of bits for the largest of `count` keys.
 pub(super) fn bit_width(count: usize) -> u8 {
     (usize::BITS - count.saturating_sub(1).leading_zeros()) as u8
 }
 
-/// Appends keys, none of which needs more than `width` bits, each with how often it comes in a row.
+/// Appends keys of at most `width` bits, each with its run length.
 pub(super) fn encode(runs: impl Iterator<Item = (u32, usize)>, width: u8, out: &mut Vec<u8>) {
     let mut writer = Writer { packed: Vec::new(), width, out };
     let mut last: Option<(u32, usize)> = None;
@@ -26,7 +26,7 @@ pub(super) fn encode(runs: impl Iterator<Item = (u32, usize)>, width: u8, out: &
 }
 
 struct Writer<'a> {
-    /// Keys that wait to be packed together.
+    /// Keys waiting to be packed together.
     packed: Vec<u32>,
     width: u8,
     out: &'a mut Vec<u8>,
@@ -35,7 +35,7 @@ struct Writer<'a> {
 impl Writer<'_> {
     fn put(&mut self, run: Option<(u32, usize)>) {
         let Some((key, count)) = run else { return };
-        // Only the last pack may be short, so that a run first fills up the one before it.
+        // Only the last pack may be short, so a run first fills up the previous one.
         let missing = self.packed.len().next_multiple_of(PACK) - self.packed.len();
         if count < PACK + missing {
             self.packed.extend(std::iter::repeat_n(key, count));
@@ -54,7 +54,7 @@ fn put_run(key: u32, count: usize, width: u8, out: &mut Vec<u8>) {
     out.extend_from_slice(&key.to_le_bytes()[..usize::from(width.div_ceil(8))]);
 }
 
-/// Keys bit by bit, the lowest first; what is missing in the last pack is zero.
+/// Bit-packed keys, lowest bit first; the last pack is padded with zeros.
 fn put_packed(keys: &[u32], width: u8, out: &mut Vec<u8>) {
     if keys.is_empty() {
         return;
@@ -98,7 +98,7 @@ mod tests {
         out
     }
 
-    /// The other way, by the words of the format's specification.
+    /// Decodes, following the text of the format's specification.
     fn decoded(mut bytes: &[u8], width: u8, count: usize) -> Vec<u32> {
         let mut keys = Vec::new();
         while keys.len() < count {

@@ -1,4 +1,4 @@
-//! Rows on their way to disk: packed small, then sorted and turned into columns, one at a time.
+//! Rows on their way to disk: stored compactly, then sorted and turned into columns, one at a time.
 
 mod chunk;
 mod columns;
@@ -23,8 +23,8 @@ use super::application::Application;
 use super::query::Query;
 use super::row::{Counters, Kind, Owner, OwnerSource, Protocol, Row, TcpState};
 
-/// Rows of one row group. Strings and owners are kept once and forgotten with the group,
-/// so that memory is bounded however many names a long recording sees.
+/// Rows of one row group. Strings and owners are stored once and dropped with the group, so that
+/// memory is bounded however many names a long recording sees.
 #[derive(Default)]
 pub(super) struct RowGroup {
     rows: Rows,
@@ -36,9 +36,9 @@ pub(super) struct RowGroup {
     applications: AHashMap<usize, (Arc<Application>, ApplicationKeys)>,
     /// The first row that came after the last finished tick.
     tick_start: usize,
-    /// Finished ticks.
+    /// Number of finished ticks.
     ticks: u32,
-    /// The tick by which later ones are told in the journal.
+    /// The reference tick for later ones in the journal.
     base: Option<tick::Base>,
 }
 
@@ -72,7 +72,7 @@ struct PackedRow {
     owner_source: Option<OwnerSource>,
 }
 
-/// The texts of a DNS question by their keys; none at all in a row of another kind.
+/// The keys of a DNS query's texts; none in a row of another kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 struct QueryKeys {
     name: Option<i32>,
@@ -127,13 +127,13 @@ impl RowGroup {
         self.rows.push(&packed, place);
     }
 
-    /// The rows again, as they were pushed.
+    /// The rows, as they were pushed.
     pub(super) fn unpacked(&self) -> Vec<Row> {
         let addrs: Vec<Option<IpAddr>> = self.texts.list.iter().map(Text::addr).collect();
         self.rows.iter().filter_map(|row| self.unpacked_row(&row, &addrs)).collect()
     }
 
-    /// `addrs` are the texts as addresses, as far as they are some.
+    /// `addrs` are the texts parsed as addresses, where they are one.
     fn unpacked_row(&self, row: &PackedRow, addrs: &[Option<IpAddr>]) -> Option<Row> {
         let addr = |key: i32| addrs.get(usize::try_from(key).ok()?).copied().flatten();
         let text = |key: i32| self.texts.list.get(usize::try_from(key).ok()?)?.name();
@@ -205,7 +205,7 @@ impl RowGroup {
         if let Some(key) = expected.filter(|key| Arc::ptr_eq(&self.owners[*key as usize], owner)) {
             return key;
         }
-        // The group holds the `Arc`, so the address cannot be reused while the key stands.
+        // The group holds the `Arc`, so the address cannot be reused while the key is in use.
         let address = Arc::as_ptr(owner) as usize;
         if let Some(key) = self.owner_keys.get(&address) {
             return *key;

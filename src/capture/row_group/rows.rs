@@ -1,5 +1,5 @@
-//! Rows told by what they share: most of a row is what the socket's last row said too, or what every
-//! row of the tick says. A quiet socket takes 20 bytes a tick.
+//! Rows stored by what they share: most fields equal those of the socket's previous row, or are
+//! common to all rows of the tick. A quiet socket takes 20 bytes per tick.
 
 use super::{ApplicationKeys, PackedRow, QueryKeys};
 use crate::capture::row::{Counters, Kind, OwnerSource, Protocol, TcpState};
@@ -15,18 +15,18 @@ pub(super) struct Rows {
     pub(super) queries: Vec<QueryKeys>,
     pub(super) applications: Vec<ApplicationKeys>,
     sockets: Vec<Socket>,
-    /// The socket of the tick's first row, of the last row, and of the next row if it comes in the
-    /// order of the tick before.
+    /// The socket of the tick's first row, of the last row, and of the next row if it follows the
+    /// order of the previous tick.
     first: Option<u32>,
     last: Option<u32>,
     expected: Option<u32>,
-    /// The counters of rows that have none.
+    /// The counters for rows without any.
     uncounted: Option<u32>,
-    /// The last load of each owner, by its key and one more; at 0 that of rows without an owner.
+    /// The last load of each owner, by its key plus one; index 0 is for rows without an owner.
     loads_of: Vec<Option<u32>>,
 }
 
-/// A row: places in the lists of [`Rows`], and what is small enough to stand by itself.
+/// A row: indices into the lists of [`Rows`], and values too small for a list.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Line {
     pub(super) identity: u32,
@@ -39,7 +39,7 @@ pub(super) struct Line {
     pub(super) owner_source: Option<OwnerSource>,
 }
 
-/// What hardly ever changes while a socket lives.
+/// Fields that rarely change during a socket's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Identity {
     pub(super) conn_id: u64,
@@ -48,7 +48,7 @@ pub(super) struct Identity {
     pub(super) remote_addr: Option<i32>,
     pub(super) remote_name: Option<i32>,
     pub(super) owner: Option<u32>,
-    /// Place in [`Rows::queries`].
+    /// Index in [`Rows::queries`].
     pub(super) query: Option<u32>,
     /// Place in [`Rows::applications`].
     pub(super) application: Option<u32>,
@@ -58,7 +58,7 @@ pub(super) struct Identity {
     pub(super) protocol: Protocol,
 }
 
-/// When a row was, which all rows of a snapshot share.
+/// The time of a row, shared by all rows of a snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Timestamps {
     pub(super) ts_us: i64,
@@ -66,23 +66,23 @@ pub(super) struct Timestamps {
     pub(super) tick: u32,
 }
 
-/// What a process uses, which all its sockets share.
+/// The resource use of a process, shared by all its sockets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Load {
     pub(super) cpu_bits: Option<u32>,
     pub(super) memory_rss_bytes: Option<u64>,
 }
 
-/// What the last row of a socket said. One that comes in no order to be foreseen is taken for a new one.
+/// The last row of a socket. A socket that comes in an unpredictable order is treated as a new one.
 struct Socket {
     identity: u32,
     counters: Option<u32>,
-    /// The socket that had the next row.
+    /// The socket of the next row.
     next: Option<u32>,
 }
 
-/// Sockets that may be gone between two that are still there. The kernel lists them in the same order
-/// each time.
+/// Maximum number of vanished sockets between two that are still there. The kernel lists them in
+/// the same order each time.
 const MOST_GONE: usize = 16;
 
 impl Rows {
@@ -90,26 +90,26 @@ impl Rows {
         self.lines.len()
     }
 
-    /// The rows that follow are those of another tick.
+    /// Ends a tick: the following rows belong to another one.
     pub(super) fn end_tick(&mut self) {
         self.expected = self.first.take();
     }
 
-    /// Where what is known of a socket lies, if its row comes where it did before; for
+    /// The index of a socket's known fields if its row comes in the same position as before; for
     /// [`Rows::known`] and [`Rows::push`].
     pub(super) fn place(&self, conn_id: u64) -> Option<u32> {
         let next = |place: &u32| self.sockets[*place as usize].next;
         let ahead = std::iter::successors(self.expected, next).take(MOST_GONE);
-        // Events of one socket mostly come one after the other.
+        // Events of one socket are usually consecutive.
         self.last.into_iter().chain(ahead).find(|place| self.known(*place).conn_id == conn_id)
     }
 
-    /// What the last row of a socket said of what hardly changes.
+    /// The rarely changing fields in the last row of a socket.
     pub(super) fn known(&self, place: u32) -> &Identity {
         &self.identities[self.sockets[place as usize].identity as usize]
     }
 
-    /// Adds a row of the socket at `place`, as [`Rows::place`] gave it.
+    /// Adds a row of the socket at `place`, as returned by [`Rows::place`].
     pub(super) fn push(&mut self, row: &PackedRow, place: Option<u32>) {
         let known = place.and_then(|place| self.known(place).application);
         let identity = Identity {
@@ -148,7 +148,7 @@ impl Rows {
         self.lines.push(Line { identity, counters, moment, load, kind, state, prev_state, owner_source });
     }
 
-    /// Gives the socket of the next row, a new one if it has no place, and keeps their order.
+    /// Returns the next row's socket, a new one if it has no index, and updates their order.
     fn follow(&mut self, place: Option<u32>, identity: Identity) -> u32 {
         let place = match place {
             Some(place) if Some(place) == self.last => return place,
@@ -168,7 +168,7 @@ impl Rows {
         place
     }
 
-    /// The place of a question's texts; the same question mostly comes several times in a row.
+    /// The index of a query's texts; the same query usually occurs several times in a row.
     fn query(&mut self, query: QueryKeys) -> Option<u32> {
         if query == QueryKeys::default() {
             return None;
@@ -247,14 +247,13 @@ impl Rows {
         }
     }
 
-    /// Every row, in the order in which they came.
+    /// Every row, in the order added.
     pub(super) fn iter(&self) -> impl Iterator<Item = PackedRow> {
         (0..self.len()).map(|index| self.row(index))
     }
 
-    /// Sorts by `conn_id`, then `ts`; a socket's rows of one moment keep the order in which they came.
-    /// What they lead to then stands in the order in which they need it. No row can be added any more
-    /// until all are forgotten.
+    /// Sorts by `conn_id`, then `ts`; a socket's rows of the same time keep their order. The lists
+    /// are then sorted by first use. No row can be added until everything is cleared.
     pub(super) fn sort(&mut self) {
         self.lines = self.sorted();
         rearrange(&mut self.identities, &mut self.lines, |line| &mut line.identity);
@@ -272,7 +271,7 @@ impl Rows {
         for rank in 1..ends.len() {
             ends[rank] += ends[rank - 1];
         }
-        // Now where the rows of each socket begin; with the last of them in place, where they end.
+        // Where each socket's rows begin; after the last of them is placed, where they end.
         let mut sorted = self.lines.clone();
         for line in &self.lines {
             let end = &mut ends[rank_of[line.identity as usize] as usize];
@@ -283,7 +282,7 @@ impl Rows {
         let mut start = 0;
         for end in ends.into_iter().take(ranks) {
             let of_socket = &mut sorted[start as usize..end as usize];
-            // An event is told after the snapshot before which it happened.
+            // An event is reported after the snapshot that it preceded.
             if !of_socket.is_sorted_by_key(ts_us) {
                 of_socket.sort_by_key(ts_us);
             }
@@ -292,7 +291,7 @@ impl Rows {
         sorted
     }
 
-    /// For each identity how many smaller `conn_id`s there are, and how many there are in all.
+    /// For each identity, the number of smaller `conn_id`s, and the total number.
     fn ranks(&self) -> (Vec<u32>, usize) {
         let mut by_id: Vec<(u64, u32)> =
             (0..).zip(&self.identities).map(|(index, identity)| (identity.conn_id, index)).collect();
@@ -308,7 +307,7 @@ impl Rows {
         (rank_of, ranks as usize)
     }
 
-    /// Forgets everything and keeps the room for as much.
+    /// Clears everything but keeps the memory.
     pub(super) fn clear(&mut self) {
         self.lines.clear();
         self.identities.clear();
@@ -324,7 +323,7 @@ impl Rows {
     }
 }
 
-/// Puts a list into the order in which the lines need it: each column walks along it.
+/// Sorts a list by first use in the lines: each column walks along it.
 fn rearrange<T: Copy>(list: &mut [T], lines: &mut [Line], key_of: fn(&mut Line) -> &mut u32) {
     let mut new = vec![u32::MAX; list.len()];
     let mut order = Vec::with_capacity(list.len());
@@ -339,8 +338,8 @@ fn rearrange<T: Copy>(list: &mut [T], lines: &mut [Line], key_of: fn(&mut Line) 
     reorder(list, order);
 }
 
-/// Puts at each place what `order` says, cycle by cycle: a second copy would be the largest piece of
-/// memory that a row group needs. Each place is in `order` once.
+/// Permutes the items by `order`, cycle by cycle: a second copy would be the largest piece of
+/// memory that a row group needs. Each index is in `order` once.
 fn reorder<T: Copy>(items: &mut [T], mut order: Vec<u32>) {
     for start in 0..order.len() {
         let first = items[start];
@@ -361,7 +360,7 @@ fn reorder<T: Copy>(items: &mut [T], mut order: Vec<u32>) {
     }
 }
 
-/// Appends an item and gives its place.
+/// Appends an item and returns its index.
 fn added<T>(list: &mut Vec<T>, item: T) -> u32 {
     list.push(item);
     list.len() as u32 - 1
@@ -374,7 +373,7 @@ mod tests {
     use super::super::delta::tests::any_rows;
     use super::*;
 
-    /// The rows of ticks of so many rows each.
+    /// The rows of ticks with this many rows each.
     fn rows_of(packed: &[PackedRow], of_tick: usize) -> Rows {
         let mut rows = Rows::default();
         for (index, row) in packed.iter().enumerate() {
@@ -416,7 +415,7 @@ mod tests {
         let mut rows = Rows::default();
         let mut seen = std::collections::BTreeSet::new();
         for tick in 0..20_u32 {
-            // Each tick three sockets have gone somewhere, and three others have come.
+            // In each tick, three sockets have gone, and three others have come.
             let ids = (0..200_u64).filter(|id| (id + 7 * u64::from(tick)) % 67 > 0);
             for id in ids {
                 let row = quiet(id, tick);

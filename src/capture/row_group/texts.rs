@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use ahash::AHashMap;
 
-/// A text, or what will be one: a capture of a busy network is mostly addresses, and each of them
-/// is spelt once, where it is written.
+/// A text, or an address that becomes one: a capture of a busy network is mostly addresses, and
+/// each of them is formatted once, when it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Text {
     Name(Arc<str>),
@@ -23,7 +23,7 @@ impl Text {
         }
     }
 
-    /// The text, if it did not come as an address.
+    /// The text, unless it was added as an address.
     pub(super) fn name(&self) -> Option<Arc<str>> {
         match self {
             Self::Name(text) => Some(Arc::clone(text)),
@@ -50,7 +50,7 @@ impl fmt::Display for Text {
     }
 }
 
-/// The same as the library writes, in a fifth of the time.
+/// Formats like the library, in a fifth of the time.
 fn put_v4(addr: Ipv4Addr, out: &mut Vec<u8>) {
     for (place, octet) in addr.octets().into_iter().enumerate() {
         if place > 0 {
@@ -66,12 +66,12 @@ fn put_v4(addr: Ipv4Addr, out: &mut Vec<u8>) {
     }
 }
 
-/// Every text once; its key is its place in the list.
+/// Every text once; its key is its index in the list.
 #[derive(Default)]
 pub(super) struct Texts {
     pub(super) list: Vec<Text>,
     names: AHashMap<Arc<str>, i32>,
-    /// By themselves, as most are: a small table stays in the processor's cache.
+    /// Separate, because most are of this kind: a small table stays in the processor's cache.
     v4: AHashMap<Ipv4Addr, i32>,
     v6: AHashMap<Ipv6Addr, i32>,
 }
@@ -88,7 +88,7 @@ impl Texts {
         key
     }
 
-    /// The key of an address as a text, v4 where it is mapped into v6; most likely the expected one.
+    /// The key of an address as a text, as IPv4 if it is mapped into IPv6; usually the expected one.
     pub(super) fn addr(&mut self, addr: IpAddr, expected: Option<i32>) -> i32 {
         let addr = addr.to_canonical();
         if let Some(key) = expected.filter(|key| self.list.get(*key as usize) == Some(&Text::Addr(addr))) {
@@ -105,7 +105,7 @@ impl Texts {
         key
     }
 
-    /// Forgets everything and keeps the room for as much.
+    /// Clears everything but keeps the memory.
     pub(super) fn clear(&mut self) {
         self.list.clear();
         self.names.clear();

@@ -1,4 +1,4 @@
-//! The rows of one tick, on their way into the journal and back.
+//! The rows of one tick, encoded for the journal and decoded from it.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -10,32 +10,32 @@ use super::delta::{self, Places};
 use super::{ApplicationKeys, PackedRow, QueryKeys, RowGroup};
 use crate::capture::row::Owner;
 
-/// The journals of a recording never hold more rows than two row groups; what claims to is not
-/// its work, and a few bytes could claim any number.
+/// A recording's journals never hold more rows than two row groups. More than that is not netrec's
+/// work, and a few bytes could claim any number.
 const MOST_ROWS: usize = 512 * 1024;
 
-/// How often a base is written.
+/// Number of copies of a base.
 const BASE_COPIES: usize = 2;
 
-/// The rows of one tick: whole, or as differences from those of an earlier one, its base. They
-/// need no other tick than that, so that damage to one costs no third.
+/// The rows of one tick: complete, or as differences from those of an earlier one, its base. They
+/// depend on no other tick, so that damage to one costs no third.
 ///
-/// Keys of texts and owners are places in the lists of the base followed by those of the tick.
+/// Keys of texts and owners are indices into the lists of the base followed by those of the tick.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(in crate::capture) struct TickRows {
     /// Number of the tick in its row group.
     number: u32,
-    /// Number of the base; none for one that stands alone, and may be a base.
+    /// Number of the base; `None` for a complete tick, which may be a base.
     base: Option<u32>,
     texts: Vec<String>,
     owners: Vec<Owner>,
     count: u32,
-    /// By [`delta::encode`].
+    /// Encoded by [`delta::encode`].
     rows: Vec<u8>,
 }
 
 impl TickRows {
-    /// Whether other ticks may need it.
+    /// Whether other ticks may depend on it.
     pub(in crate::capture) fn is_base(&self) -> bool {
         self.base.is_none()
     }
@@ -47,7 +47,7 @@ impl TickRows {
     }
 }
 
-/// The tick that later ones are told by.
+/// The reference tick for later ones.
 pub(super) struct Base {
     number: u32,
     rows: Range<usize>,
@@ -55,14 +55,14 @@ pub(super) struct Base {
     texts: usize,
     owners: usize,
     bytes: usize,
-    /// What the ticks since have taken.
+    /// Size of the differences since.
     spent_bytes: usize,
 }
 
 impl RowGroup {
-    /// What has been pushed since the last call: the rows of the tick that has just ended.
+    /// Returns what was pushed since the last call: the rows of the tick that has just ended.
     pub(in crate::capture) fn end_tick(&mut self) -> TickRows {
-        // Once the differences have cost as much as the base did, a new one is no dearer.
+        // Once the differences have cost as much as the base, a new base costs no more.
         let base = self.base.take().filter(|base| base.spent_bytes < BASE_COPIES * base.bytes);
         let tick = self.tick(base.as_ref());
         self.base = Some(match base {
@@ -100,17 +100,17 @@ impl RowGroup {
     }
 }
 
-/// Rows of several ticks, put together again.
+/// Reassembled rows of several ticks.
 #[derive(Default)]
 pub(in crate::capture) struct Absorbed {
     /// The rows.
     pub(in crate::capture) group: RowGroup,
-    /// Each journal has its own copy of an owner; one is enough.
+    /// Merges owners, of which each journal has its own copy.
     owners: HashMap<Owner, Arc<Owner>>,
     base: Option<Read>,
 }
 
-/// A base that was read, with the keys that its texts and owners have here.
+/// A decoded base, with the keys of its texts and owners here.
 struct Read {
     number: u32,
     rows: Vec<PackedRow>,
@@ -119,9 +119,9 @@ struct Read {
 }
 
 impl Absorbed {
-    /// Adds the rows of a tick, and returns how many could not be: a row whose keys lead nowhere
-    /// was not written by netrec, and differences say nothing without their base. A base is in
-    /// the journal twice, and is taken once.
+    /// Adds the rows of a tick, and returns how many were rejected: rows with invalid keys were not
+    /// written by netrec, and differences are useless without their base. A base is in the journal
+    /// twice, and is added once.
     pub(in crate::capture) fn add(&mut self, tick: TickRows) -> usize {
         let count = tick.count as usize;
         let (mut texts, mut owners, base) = match (&self.base, tick.base) {
@@ -152,7 +152,7 @@ impl Absorbed {
         count - (self.group.rows.len() - before)
     }
 
-    /// Ends a journal: the next one has bases of its own.
+    /// Ends a journal; the next one has its own bases.
     pub(in crate::capture) fn end_journal(&mut self) {
         self.base = None;
     }
@@ -243,7 +243,7 @@ mod tests {
         let mut group = RowGroup::default();
         let mut bases = 0;
         for tick in 0..25 {
-            // Every tick has sockets that no tick before had.
+            // Every tick has sockets that no earlier tick had.
             (0..10).for_each(|n| group.push(&row(tick * 10 + n, 1)));
             bases += usize::from(group.end_tick().is_base());
         }

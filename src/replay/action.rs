@@ -1,11 +1,11 @@
-//! Keys into actions: one list, which drives the keyboard and the help.
+//! Maps keys to actions: one list for the keyboard and the help.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-/// What a key asks for.
+/// The action of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// Back from what is shown over a panel; from a panel, end the program.
+    /// Close what is shown over a panel; from a panel, end the program.
     Quit,
     /// End the program.
     Interrupt,
@@ -19,7 +19,7 @@ pub enum Action {
     Slower,
     /// The next sample.
     NextTick,
-    /// The one before.
+    /// The previous sample.
     PreviousTick,
     /// The start of the recording.
     Start,
@@ -31,7 +31,7 @@ pub enum Action {
     AskFilter,
     /// The moment of the next finding.
     NextFinding,
-    /// The moment of the finding before.
+    /// The moment of the previous finding.
     PreviousFinding,
     /// The next panel.
     NextPanel,
@@ -43,23 +43,23 @@ pub enum Action {
     Group,
     /// Sort by the next column.
     Sort,
-    /// Turn the order of sorting round.
+    /// Reverse the sort order.
     Reverse,
     /// The line below.
     Down,
     /// The line above.
     Up,
-    /// A screen further down.
+    /// Down by one screen.
     PageDown,
-    /// A screen further up.
+    /// Up by one screen.
     PageUp,
-    /// Look at the selected line.
+    /// Open the selected line.
     Open,
-    /// Back from what was opened.
+    /// Close what was opened.
     Back,
-    /// Write what is seen as CSV.
+    /// Write the visible rows as CSV.
     ExportCsv,
-    /// Write what is seen as JSON.
+    /// Write the visible rows as JSON.
     ExportJson,
     /// Show the command for this moment.
     Command,
@@ -67,23 +67,23 @@ pub enum Action {
     Copy,
     /// Copy the command for this moment.
     CopyCommand,
-    /// Start or stop to record the live host.
+    /// Start or stop recording the live host.
     Record,
     /// Take the mouse, or leave it to the terminal.
     Mouse,
-    /// Draw everything anew.
+    /// Redraw everything.
     Redraw,
-    /// Give the terminal back to the shell for a while.
+    /// Return to the shell for a while.
     Suspend,
 }
 
 /// A key, its name in the help, and what it does.
 pub(super) struct Binding {
     keys: &'static [KeyCode],
-    /// As the help shows them; empty where another line tells of this key too.
+    /// As shown in the help; empty if another line covers this key.
     pub(super) names: &'static str,
     action: Action,
-    /// In words.
+    /// What it does, for the help.
     pub(super) meaning: &'static str,
 }
 
@@ -138,7 +138,7 @@ pub(super) const BINDINGS: &[Binding] = &[
     binding(&[Char('q')], "q", Action::Quit, "back; quit"),
 ];
 
-/// The action of a key; none for one without.
+/// The action of a key, if it has one.
 pub fn of_key(key: KeyEvent) -> Option<Action> {
     if key.modifiers.contains(KeyModifiers::CONTROL) {
         return match key.code {

@@ -1,4 +1,4 @@
-//! What takes longer than a screen may wait: the findings, and all rows of a connection.
+//! Work that a screen cannot wait for: finding detection, and reading all rows of a connection.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
@@ -13,21 +13,21 @@ use crate::geo::Databases;
 use crate::model::finding::Finding;
 use crate::model::view::Numbers;
 
-/// Stretches into which the activity is cut before anything has been read.
+/// Number of activity intervals before anything has been read.
 const STRETCHES: usize = 400;
 
-/// What the analysis found.
+/// The result of the analysis.
 #[derive(Debug)]
 pub struct Found {
     /// The findings, or why there are none.
     pub findings: Findings,
     /// Detectors that failed, and why.
     pub failed: Vec<String>,
-    /// Bytes in stretches of equal length; none if the analysis failed.
+    /// Bytes per interval of equal length; `None` if the analysis failed.
     pub activity: Option<Vec<f64>>,
 }
 
-/// Runs the detectors in a thread of its own.
+/// Runs the detectors in a separate thread.
 pub fn analyze(capture: Arc<CaptureFile>, geo: Arc<Databases>) -> Receiver<Found> {
     in_background(move || match analyze::find(&capture, &Config::default(), &geo) {
         Ok(found) => Found {
@@ -41,20 +41,20 @@ pub fn analyze(capture: Arc<CaptureFile>, geo: Arc<Databases>) -> Receiver<Found
     })
 }
 
-/// All rows of a connection, in the order of time.
+/// Reads all rows of a connection in time order, in a separate thread.
 pub fn detail(capture: Arc<CaptureFile>, conn_id: u64) -> Receiver<Vec<Row>> {
     in_background(move || rows_of_connection(&capture, conn_id))
 }
 
-/// A channel whose sender lives in a thread of its own.
+/// Runs work in a separate thread; the channel receives the result.
 pub(crate) fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Receiver<T> {
     let (sender, receiver) = channel();
-    // Without a thread nothing is ever sent, and the receiver finds its sender gone.
+    // If the thread cannot be started, the receiver finds its sender gone.
     let _ = std::thread::Builder::new().name("replay".to_owned()).spawn(move || sender.send(work()));
     receiver
 }
 
-/// Rows a second in stretches of equal length, by the footer alone.
+/// Rows per second in intervals of equal length, from the footer alone.
 pub fn density(cursor: &Cursor, (first, last): (i64, i64)) -> Vec<f64> {
     let mut stretches = vec![0.0; STRETCHES];
     let width = ((last - first) as f64 / STRETCHES as f64).max(1.0);
@@ -70,12 +70,12 @@ pub fn density(cursor: &Cursor, (first, last): (i64, i64)) -> Vec<f64> {
 
 fn marks(mut findings: Vec<Finding>) -> Vec<TimelineMarker> {
     findings.sort_by(Finding::worst_first);
-    // Those of one moment stay in that order.
+    // Findings at the same time stay in that order.
     findings.sort_by_key(|finding| finding.evidence.span_us.0);
     findings.into_iter().map(mark).collect()
 }
 
-/// A finding as the screen needs it.
+/// A finding in the form for the screen.
 pub(crate) fn mark(finding: Finding) -> TimelineMarker {
     TimelineMarker {
         id: finding.id,
@@ -88,7 +88,7 @@ pub(crate) fn mark(finding: Finding) -> TimelineMarker {
     }
 }
 
-/// Bytes of each slice; where none are counted, connections that were opened.
+/// Bytes of each slice; where none are counted, connections opened.
 fn activity(bins: &DataFrame) -> Option<Vec<f64>> {
     let sent = Numbers::<UInt64Type>::of(bins, "bytes_sent").ok()?;
     let received = Numbers::<UInt64Type>::of(bins, "bytes_received").ok()?;
@@ -96,7 +96,7 @@ fn activity(bins: &DataFrame) -> Option<Vec<f64>> {
     let bytes = |row| sent.get(row).unwrap_or(0).saturating_add(received.get(row).unwrap_or(0)) as f64;
     let all: Vec<f64> = (0..bins.height()).map(bytes).collect();
     if all.iter().any(|bytes| *bytes > 0.0) {
-        // A logarithm, or one large transfer would flatten everything else.
+        // Logarithmic, or one large transfer would flatten everything else.
         return Some(all.into_iter().map(f64::ln_1p).collect());
     }
     Some((0..bins.height()).map(|row| f64::from(opened.get(row).unwrap_or(0))).collect())

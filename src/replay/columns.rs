@@ -1,5 +1,4 @@
-//! Columns of a table: which of them a width has room for, how they are sorted, and how a text that
-//! is too long is cut.
+//! Table columns: which of them fit into a width, how they are sorted, and how long texts are cut.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -9,43 +8,43 @@ use ratatui::text::Span;
 
 use super::look::Theme;
 
-/// On which side a column is aligned.
+/// The alignment of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Align {
     Left,
     Right,
 }
 
-/// What of a text that is too long stays.
+/// Which part of a long text is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cut {
     /// Its beginning.
     End,
-    /// Its beginning and its end, as of a path or of an address with its port.
+    /// Its beginning and end, as for a path or an address with its port.
     Middle,
     /// The port of an address.
     Port,
 }
 
-/// A column without its values.
+/// A column's description.
 #[derive(Debug)]
 pub(super) struct Head {
     pub(super) title: &'static str,
-    /// What it shows, for the list of columns.
+    /// What it shows, for the column chooser.
     pub(super) about: &'static str,
     pub(super) align: Align,
     pub(super) cut: Cut,
-    /// The width without which it is not shown.
+    /// Minimum width at which it is shown.
     pub(super) min: u16,
-    /// The width at which nothing usual is cut.
+    /// Width at which typical values are not cut.
     pub(super) ideal: u16,
-    /// The order in which columns get their room, 0 first.
+    /// Priority for space, 0 first.
     pub(super) rank: u8,
-    /// Whether it takes what is left over.
+    /// Whether it gets the remaining space.
     pub(super) stretches: bool,
     /// Whether its values add up in a group.
     pub(super) is_sum: bool,
-    /// Whether it is left out where no line has a value, unless it was chosen.
+    /// Whether it is hidden if no line has a value, unless it was chosen.
     pub(super) is_optional: bool,
 }
 
@@ -54,7 +53,7 @@ pub(super) struct Column<T: 'static> {
     pub(super) head: Head,
     pub(super) text: fn(&T) -> String,
     pub(super) key: fn(&T) -> Key,
-    /// The connections whose trend is drawn in place of a text.
+    /// The connections whose trend is drawn instead of a text.
     pub(super) trend: Option<fn(&T) -> &[u64]>,
 }
 
@@ -123,12 +122,12 @@ impl<T> Column<T> {
     }
 }
 
-/// By what lines are sorted.
+/// A sort key.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Key {
     Text(String),
     Number(f64),
-    /// Not known; always last.
+    /// Unknown; always sorted last.
     Unknown,
 }
 
@@ -141,7 +140,7 @@ impl Key {
         number.map_or(Self::Unknown, Self::Number)
     }
 
-    /// An address and a port, by their numbers.
+    /// An address and port, sorted by number.
     pub(super) fn end(addr: IpAddr, port: u16) -> Self {
         Self::Text(match addr {
             IpAddr::V4(v4) => format!("4 {:08x} {port:05}", v4.to_bits()),
@@ -149,7 +148,7 @@ impl Key {
         })
     }
 
-    /// Two numbers together; unknown if both are.
+    /// The sum of two numbers; unknown if both are.
     pub(super) fn sum(a: Option<f64>, b: Option<f64>) -> Self {
         if a.is_none() && b.is_none() {
             return Self::Unknown;
@@ -157,7 +156,7 @@ impl Key {
         Self::Number(a.unwrap_or(0.0) + b.unwrap_or(0.0))
     }
 
-    /// Texts from A to Z, numbers from the largest, or the other way round.
+    /// Texts from A to Z, numbers from the largest; or reversed.
     fn compare(&self, other: &Self, is_reversed: bool) -> Ordering {
         let order = match (self, other) {
             (Self::Unknown, Self::Unknown) => return Ordering::Equal,
@@ -172,17 +171,17 @@ impl Key {
     }
 }
 
-/// By which column a table is sorted; none for the order that it has by itself.
+/// The sort order of a table.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Sort {
-    /// Its place among the columns of the panel.
+    /// The column's index in the panel; `None` for the default order.
     pub column: Option<usize>,
     /// Texts from Z to A, numbers from the smallest.
     pub is_reversed: bool,
 }
 
-/// Sorts lines that are in the order that they have by themselves; that decides between equal ones.
-/// `line` gives what the columns look at.
+/// Sorts lines that are in their default order, which decides between equal ones. `line` returns
+/// what the columns read.
 pub(super) fn sort<S, T>(lines: &mut Vec<S>, columns: &[Column<T>], by: Sort, line: impl Fn(&S) -> &T) {
     let Some(column) = by.column.and_then(|column| columns.get(column)) else {
         if by.is_reversed {
@@ -195,32 +194,32 @@ pub(super) fn sort<S, T>(lines: &mut Vec<S>, columns: &[Column<T>], by: Sort, li
     lines.extend(keyed.into_iter().map(|(_, line)| line));
 }
 
-/// Which columns the user wants, and which not.
+/// Which columns the user has chosen to show or to hide.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Choice(BTreeMap<usize, bool>);
 
 impl Choice {
-    /// Wants a column, before all others, or not at all.
+    /// Shows a column with priority, or hides it.
     pub(super) fn set(&mut self, column: usize, is_wanted: bool) {
         self.0.insert(column, is_wanted);
     }
 
-    /// What was chosen for a column; none if nothing was.
+    /// The user's choice for a column, if any.
     pub(super) fn of(&self, column: usize) -> Option<bool> {
         self.0.get(&column).copied()
     }
 }
 
-/// A column that is shown.
+/// A visible column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Slot {
-    /// Its place among the columns of the panel.
+    /// Its index in the panel.
     pub(super) column: usize,
     pub(super) width: u16,
 }
 
-/// The columns that a width has room for, in their order. Those that were chosen get their room
-/// first, then each by its rank; from the first that does not fit on, all give way.
+/// The columns that fit into a width, in order. Chosen columns get space first, then the others by
+/// rank; from the first that does not fit on, all are hidden.
 pub(super) fn fit(heads: &[&Head], choice: &Choice, width: u16) -> Vec<Slot> {
     let mut order: Vec<usize> = (0..heads.len()).filter(|at| choice.of(*at) != Some(false)).collect();
     order.sort_by_key(|at| (choice.of(*at).is_none(), heads[*at].rank));
@@ -236,7 +235,7 @@ pub(super) fn fit(heads: &[&Head], choice: &Choice, width: u16) -> Vec<Slot> {
         slots.push(Slot { column, width });
         left = room - width;
     }
-    // The last one that was added is the one that fewest would miss, and most would read whole.
+    // The last added column is the least important one, so it is best used to show whole values.
     if let Some(slot) = slots.iter_mut().rev().find(|slot| heads[slot.column].stretches) {
         slot.width += left;
     }
@@ -244,12 +243,12 @@ pub(super) fn fit(heads: &[&Head], choice: &Choice, width: u16) -> Vec<Slot> {
     slots
 }
 
-/// A text in a width, in characters of a terminal.
+/// Cuts a text to a width in terminal cells.
 pub(super) fn cut(text: &str, width: usize, cut: Cut, theme: Theme) -> String {
     if cells(text) <= width {
         return text.to_owned();
     }
-    // That it is every address is told by one character.
+    // One character stands for "all addresses".
     let every = ["0.0.0.0:", "[::]:"].iter().find_map(|every| text.strip_prefix(every));
     if let (Cut::Port, Some(port)) = (cut, every.filter(|port| cells(port) + 2 <= width)) {
         return format!("*:{port}");
@@ -280,7 +279,7 @@ fn fits(used: &mut usize, c: char, width: usize) -> bool {
     *used <= width
 }
 
-/// Cells of a terminal that a text takes.
+/// Width of a text in terminal cells.
 pub(super) fn cells(text: &str) -> usize {
     if text.is_ascii() { text.len() } else { Span::raw(text).width() }
 }

@@ -1,5 +1,5 @@
-//! The terminal in raw mode on its other screen, and the way back from there: at the end, for a
-//! while (Ctrl-Z), and after the program was stopped from outside.
+//! Puts the terminal into raw mode on its alternate screen and restores it: at the end, for a
+//! suspension (Ctrl-Z), and after the program was stopped from outside.
 
 use std::io::{self, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,15 +16,15 @@ use ratatui::{DefaultTerminal, Frame, Terminal};
 
 use crate::guard;
 
-/// Bytes of a text for the clipboard: terminals drop what is much longer.
+/// Maximum size of a text for the clipboard: terminals drop much longer ones.
 const MOST_COPIED: usize = 8 * 1024;
 
-/// Buttons and the wheel, and where. Not as the library takes the mouse: it is told of each movement
-/// too, and would draw for it.
+/// Reports of buttons and the wheel with their position. Unlike the library's mode, this does not
+/// report every movement, each of which would cause a redraw.
 const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1006h";
 const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1000l";
 
-/// Whether the terminal was given back because of a panic.
+/// Whether the terminal was restored because of a panic.
 static HAS_LEFT: AtomicBool = AtomicBool::new(false);
 
 /// The terminal while the program draws on it.
@@ -35,10 +35,10 @@ pub(super) struct Display {
 }
 
 impl Display {
-    /// Takes the terminal.
+    /// Takes over the terminal.
     ///
-    /// As the library does it, but for its way of giving the terminal back on a panic: that panics
-    /// itself when the terminal has gone, and the program aborts.
+    /// Like the library, except for its panic hook, which itself panics when the terminal is gone,
+    /// so that the program aborts.
     pub(super) fn open() -> io::Result<Self> {
         static RESTORES: Once = Once::new();
         RESTORES.call_once(|| {
@@ -66,16 +66,16 @@ impl Display {
         self.terminal.draw(draw).map(|_| ())
     }
 
-    /// Draws everything anew with the next [`Display::draw`].
+    /// Makes the next [`Display::draw`] redraw everything.
     ///
-    /// Not as the library clears: it asks the terminal where the cursor is, and whoever reads the keys
-    /// would take the answer.
+    /// Does not use the library's `clear`: it queries the cursor position, and the keyboard thread
+    /// would consume the answer.
     pub(super) fn redraw(&mut self) -> io::Result<()> {
         let size = self.terminal.size()?;
         self.terminal.resize(Rect::new(0, 0, size.width, size.height))
     }
 
-    /// Takes the mouse, or leaves it to the terminal; whether it is taken now.
+    /// Turns mouse reporting on or off; returns whether it is on now.
     pub(super) fn toggle_mouse(&mut self) -> io::Result<bool> {
         self.has_mouse = !self.has_mouse;
         if self.has_mouse {
@@ -86,8 +86,8 @@ impl Display {
         Ok(self.has_mouse)
     }
 
-    /// Gives a text to the clipboard of the terminal, by its escape sequence OSC 52. No terminal says
-    /// whether it took it.
+    /// Copies a text to the terminal's clipboard with the escape sequence OSC 52. Terminals do not
+    /// report whether they accepted it.
     pub(super) fn copy(text: &str) -> io::Result<()> {
         let end = text.floor_char_boundary(MOST_COPIED);
         let text = base64::engine::general_purpose::STANDARD.encode(&text[..end]);
@@ -96,26 +96,27 @@ impl Display {
         out.flush()
     }
 
-    /// Whether somebody else asked for [`Display::suspend`] (SIGTSTP), since the last call.
+    /// Whether [`Display::suspend`] was requested from outside (SIGTSTP) since the last call.
     pub(super) fn is_asked_to_suspend(&self) -> bool {
         self.signals.stop.swap(false, Ordering::SeqCst)
     }
 
-    /// Takes the terminal again if the program was stopped and goes on (SIGSTOP and SIGCONT), as the
-    /// shell has used the terminal meanwhile, or if another thread panicked. Whether it did.
+    /// Takes over the terminal again if the program was stopped and continued (SIGSTOP and
+    /// SIGCONT), because the shell has used the terminal since, or if another thread panicked.
+    /// Returns whether it did.
     pub(super) fn come_back(&mut self) -> io::Result<bool> {
         let was_stopped = self.signals.go_on.swap(false, Ordering::SeqCst);
         let is_lost = HAS_LEFT.swap(false, Ordering::SeqCst) || was_stopped;
         if is_lost {
-            // By its own account it may be in raw mode still, which the shell has ended.
+            // The library believes that raw mode is still on, but the shell has ended it.
             leave()?;
             self.take_again()?;
         }
         Ok(is_lost)
     }
 
-    /// Gives the terminal back, stops the program and whatever was started with it, and takes the
-    /// terminal again when the shell says to go on. False where there is no shell that could.
+    /// Restores the terminal, stops the program and its process group, and takes over the terminal
+    /// again when the shell continues it. False if no shell could continue it.
     pub(super) fn suspend(&mut self) -> io::Result<bool> {
         if !self.signals.can_stop {
             return Ok(false);
@@ -132,10 +133,10 @@ impl Display {
         self.redraw()
     }
 
-    /// Gives the terminal back for good.
+    /// Restores the terminal for good.
     pub(super) fn close(mut self) -> io::Result<()> {
         if self.terminal.show_cursor().is_err() {
-            // Dropped, it would try that again, and panic where standard error has gone too.
+            // Dropping it would try that again, and panic if standard error is gone too.
             std::mem::forget(self.terminal);
         }
         leave()
@@ -152,18 +153,18 @@ fn enter(has_mouse: bool) -> io::Result<()> {
 }
 
 fn leave() -> io::Result<()> {
-    // Tried one by one: of a terminal that has gone nothing can be restored, but raw mode first.
+    // Each step is tried: on a terminal that is gone nothing can be restored, but raw mode comes first.
     let modes = execute!(io::stdout(), Print(MOUSE_OFF), DisableBracketedPaste, crossterm::cursor::Show);
     ratatui::try_restore().and(modes)
 }
 
-/// The signals by which a shell stops a program and lets it go on.
+/// The signals with which a shell stops and continues a program.
 struct Signals {
-    /// Somebody asked for a stop.
+    /// A stop was requested.
     stop: Arc<AtomicBool>,
-    /// The program was stopped, and goes on.
+    /// The program was stopped and continues.
     go_on: Arc<AtomicBool>,
-    /// Whether a stop would not be for good.
+    /// Whether a stopped program could be continued.
     can_stop: bool,
 }
 
@@ -173,7 +174,7 @@ impl Signals {
         use signal_hook::consts::{SIGCONT, SIGTSTP};
 
         let (stop, go_on) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-        // Where nobody could continue it, shells and the kernel ignore the signal, and so do we.
+        // If nobody could continue it, shells and the kernel ignore the signal, and so does this program.
         let can_stop = !crate::signals::is_ignored(SIGTSTP);
         if can_stop {
             signal_hook::flag::register(SIGTSTP, Arc::clone(&stop))?;
@@ -182,8 +183,8 @@ impl Signals {
         Ok(Self { stop, go_on, can_stop })
     }
 
-    /// Stops the whole group of processes, as the terminal would by itself; comes back when it goes
-    /// on. In a group that nobody could continue nothing happens.
+    /// Stops the whole process group, as the terminal would by default; returns when it continues.
+    /// In a group that nobody could continue nothing happens.
     fn stop(&self) {
         crate::signals::stop_group();
         self.stop.store(false, Ordering::SeqCst);

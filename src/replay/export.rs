@@ -1,4 +1,4 @@
-//! What is seen, as a file for the ticket.
+//! Writes the visible rows to a file for the ticket.
 
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use crate::humanize;
 use crate::safe_fs::{NewFile, Replace};
 use crate::{Error, Result};
 
-/// Writes the rows that are seen into a new file in this folder, and gives its name.
+/// Writes the visible rows to a new file in the current folder, and returns its name.
 pub(super) fn write(state: &State, form: Form) -> Result<PathBuf> {
     let stem = Path::new(&state.file).file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let time = humanize::moment(state.sample.ts_us);

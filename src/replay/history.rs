@@ -1,4 +1,4 @@
-//! What the connections had moved at the last samples, for the trend in each row.
+//! The connections' totals in the last samples, for the trend in each row.
 
 use std::collections::VecDeque;
 
@@ -7,11 +7,11 @@ use ahash::AHashMap;
 use super::view::total;
 use crate::capture::Sample;
 
-/// Points of a trend.
+/// Number of points in a trend.
 pub(super) const POINTS: usize = 8;
 
-/// Decades of bytes a second that a trend shows: from 1 B/s to 1 GB/s, so that a bar means the same
-/// in every row.
+/// Decades of bytes per second that a trend covers: from 1 B/s to 1 GB/s, so that a bar means the
+/// same in every row.
 const DECADES: f64 = 9.0;
 
 /// Heights of a bar.
@@ -24,12 +24,12 @@ pub struct History(VecDeque<Point>);
 #[derive(Debug)]
 struct Point {
     ts_us: i64,
-    /// Bytes both ways of each connection that counts them.
+    /// Bytes in both directions of each connection that counts them.
     totals: AHashMap<u64, u64>,
 }
 
 impl History {
-    /// Adds the sample that is shown next. One that is not later than the last begins anew.
+    /// Adds the next sample. One that is not later than the last starts a new history.
     pub(super) fn push(&mut self, sample: &Sample) {
         if self.0.back().is_some_and(|last| last.ts_us >= sample.ts_us) {
             self.0.clear();
@@ -42,14 +42,14 @@ impl History {
         self.0.push_back(Point { ts_us: sample.ts_us, totals });
     }
 
-    /// Replaces everything by these samples, in the order of time.
+    /// Replaces the history with these samples, in time order.
     pub(super) fn replace<'a>(&mut self, samples: impl IntoIterator<Item = &'a Sample>) {
         self.0.clear();
         samples.into_iter().for_each(|sample| self.push(sample));
     }
 
-    /// Bytes a second of these connections together between each two of the last samples, the newest
-    /// last; none where nothing is known.
+    /// Total bytes per second of these connections between each two of the last samples, newest
+    /// last; `None` where unknown.
     pub(super) fn rates(&self, conn_ids: &[u64]) -> [Option<f64>; POINTS] {
         let mut rates = [None; POINTS];
         let pairs = self.0.iter().zip(self.0.iter().skip(1));
@@ -108,7 +108,7 @@ mod tests {
         history.push(&sample(2, &[(7, 150), (8, 30)]));
         history.push(&sample(4, &[(8, 30)]));
         assert_eq!(history.rates(&[7])[POINTS - 2..], [Some(50.0), None]);
-        // What a new socket has moved, it has moved since the sample before.
+        // A new socket has moved all its bytes since the previous sample.
         assert_eq!(history.rates(&[8])[POINTS - 2..], [Some(30.0), Some(0.0)]);
         assert_eq!(history.rates(&[7, 8])[POINTS - 2..], [Some(80.0), Some(0.0)]);
     }

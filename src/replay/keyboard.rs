@@ -1,15 +1,15 @@
-//! What is typed, read in a thread of its own.
+//! Reads keys in a separate thread.
 //!
-//! The library that reads the terminal does not come back from one that is gone: it reads its end
-//! over and over. So it must not be in the way of whoever draws, and the terminal is looked at
-//! from outside.
+//! The library that reads the terminal never returns when the terminal is gone: it reads end of
+//! file over and over. It must therefore not run in the drawing thread, and the terminal is checked
+//! separately.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
 use crossterm::event::{self, Event};
 
-/// Keys that may wait; a paste of more is slowed down.
+/// Maximum number of queued keys; longer pastes are slowed down.
 const MOST_WAITING: usize = 256;
 
 /// The keyboard of the terminal.
@@ -17,19 +17,19 @@ pub(super) struct Keyboard {
     events: Receiver<Event>,
 }
 
-/// What became of waiting for a key.
+/// The result of waiting for a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Typed {
-    /// Something was typed, or the terminal has another size.
+    /// Input, or a changed terminal size.
     Event(Event),
-    /// Nothing, in that time.
+    /// Nothing within that time.
     Nothing,
-    /// There is no terminal any more.
+    /// The terminal is gone.
     Gone,
 }
 
 impl Keyboard {
-    /// Begins to read. The terminal must be in raw mode.
+    /// Starts reading. The terminal must be in raw mode.
     pub(super) fn start() -> std::io::Result<Self> {
         let (sender, receiver) = sync_channel(MOST_WAITING);
         std::thread::Builder::new().name("keyboard".to_owned()).spawn(move || {
@@ -53,8 +53,8 @@ impl Keyboard {
     }
 }
 
-/// Whether the terminal on standard output has gone: its window was closed, its SSH session ended.
-/// Standard input may be something else, where keys are read by another way.
+/// Whether the terminal on standard output is gone: its window was closed, or its SSH session
+/// ended. Standard input may be something else if keys are read another way.
 #[cfg(unix)]
 fn is_hung_up() -> bool {
     let mut output = libc::pollfd { fd: libc::STDOUT_FILENO, events: 0, revents: 0 };

@@ -1,5 +1,5 @@
-//! Rows of a capture as text: a table for people, CSV and JSON for programs, all from the one
-//! list of columns.
+//! Rows of a capture as text: a table for people, CSV and JSON for programs, all from the same list
+//! of columns.
 
 use std::io::{self, Write};
 use std::net::IpAddr;
@@ -11,23 +11,23 @@ use crate::capture::{Column, Query, Row};
 use crate::escape;
 use crate::humanize;
 
-/// A form in which rows are written.
+/// An output format for rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Form {
-    /// Columns of a width, for reading and for grep.
+    /// Aligned columns, for reading and for grep.
     Table,
     /// Every column of the capture; safe to open in a spreadsheet.
     Csv,
-    /// Every column of the capture, one JSON object a line.
+    /// Every column of the capture, one JSON object per line.
     #[value(alias = "json")]
     Ndjson,
 }
 
-/// Writes rows in a form. The times of a table are in the local zone if `is_local`; those of data
-/// are in UTC.
+/// Writes rows in a format. Times in a table are in the local time zone if `is_local`; times in
+/// data are always UTC.
 ///
 /// # Errors
-/// If they cannot be written.
+/// If writing fails.
 pub fn write<'a>(
     out: &mut dyn Write,
     form: Form,
@@ -88,7 +88,7 @@ fn csv<'a>(out: &mut dyn Write, rows: impl IntoIterator<Item = &'a Row>) -> io::
     Ok(())
 }
 
-/// A cell by RFC 4180, formula-safe.
+/// A cell according to RFC 4180, safe against formulas.
 fn cell(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
@@ -111,8 +111,8 @@ fn json(row: &Row) -> String {
     escape::json(&text).into_owned()
 }
 
-/// A column's value. Identities are texts, as they use all 64 bits, which many readers of JSON
-/// have not.
+/// A column's value. Ids are texts, because they use all 64 bits, which many JSON readers do not
+/// support.
 fn value(row: &Row, column: Column) -> Value {
     let (owner, query) = (row.owner.as_deref(), row.query.as_deref());
     let application = row.application.as_deref();
@@ -165,7 +165,7 @@ fn value(row: &Row, column: Column) -> Value {
     }
 }
 
-/// The local end of a row; of a raw or packet socket with the number of its protocol, `0.0.0.0 (89)`.
+/// The local end of a row; for a raw or packet socket with its protocol number, `0.0.0.0 (89)`.
 pub(super) fn local_end(row: &Row) -> String {
     let end = endpoint(row.local_addr, row.local_port());
     row.protocol_number.map_or_else(|| end.clone(), |number| format!("{end} ({number})"))

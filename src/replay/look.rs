@@ -1,4 +1,4 @@
-//! What the terminal can show: colours or none, every character or ASCII alone.
+//! The terminal's abilities: colors or none, Unicode or only ASCII.
 
 use std::ffi::OsString;
 
@@ -12,7 +12,7 @@ pub(super) const TITLE: Style = Style::new().add_modifier(Modifier::BOLD);
 pub(super) const FAINT: Style = Style::new().add_modifier(Modifier::DIM);
 pub(super) const SELECTED: Style = Style::new().add_modifier(Modifier::REVERSED);
 
-/// The characters beside ASCII that the screen itself draws, and what stands for them without UTF-8.
+/// The non-ASCII characters that the screen itself draws, and their replacements without UTF-8.
 const ASCII: &[(char, char)] = &[
     ('…', '~'),
     ('→', '>'),
@@ -52,33 +52,33 @@ const BARS: scrollbar::Set<'static> = scrollbar::Set { track: "│", thumb: "█
 const ASCII_SCROLLBAR: scrollbar::Set<'static> =
     scrollbar::Set { track: "|", thumb: "#", begin: "^", end: "v" };
 
-/// What the terminal can show.
+/// The abilities of the terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Theme {
-    /// The terminal's own sixteen colours; without them bold, dim and reversed only.
+    /// Whether to use the terminal's sixteen colors; otherwise only bold, dim and reverse.
     pub has_colours: bool,
-    /// Nothing but ASCII.
+    /// Whether only ASCII can be shown.
     pub is_ascii: bool,
 }
 
 impl Theme {
-    /// What the environment asks for: `NO_COLOR`, if it is set and not empty, means no colours, and a
-    /// locale that is not UTF-8 means ASCII.
+    /// The abilities according to the environment: a non-empty `NO_COLOR` disables colors, and a
+    /// locale other than UTF-8 means ASCII.
     pub fn from_environment() -> Self {
         Self::from_variables(&|name| std::env::var_os(name))
     }
 
     fn from_variables(get: &dyn Fn(&str) -> Option<OsString>) -> Self {
         let value = |name: &str| get(name).filter(|value| !value.is_empty());
-        // The order in which the C library looks for the encoding of characters.
+        // The order in which the C library determines the character encoding.
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(value);
         let locale = locale.unwrap_or_default().to_string_lossy().to_ascii_lowercase();
         let is_utf8 = cfg!(not(unix)) || locale.contains("utf-8") || locale.contains("utf8");
         Self { has_colours: value("NO_COLOR").is_none(), is_ascii: !is_utf8 }
     }
 
-    /// A text made harmless for the terminal, and ASCII where that is all there is: what has no
-    /// likeness there stays visible as `\u{…}`.
+    /// A text escaped for the terminal, and converted to ASCII if needed: characters without a
+    /// replacement become `\u{…}`.
     pub(super) fn text(self, text: &str) -> String {
         let text = escape::terminal(text);
         if !self.is_ascii || text.is_ascii() {
@@ -94,7 +94,7 @@ impl Theme {
         out
     }
 
-    /// The mark of a text that was cut.
+    /// The mark for cut text.
     pub(super) fn ellipsis(self) -> char {
         if self.is_ascii { '~' } else { '…' }
     }
@@ -107,7 +107,7 @@ impl Theme {
         if self.is_ascii { ASCII_SCROLLBAR } else { BARS }
     }
 
-    /// Leaves nothing but ASCII in what was drawn, where that is all there is.
+    /// Converts what was drawn to ASCII, if needed.
     pub(super) fn restrict(self, buffer: &mut Buffer) {
         if !self.is_ascii {
             return;
@@ -136,7 +136,7 @@ impl Theme {
         self.colour(Color::Cyan)
     }
 
-    /// Of a severity, 0 to 4.
+    /// The style of a severity, 0 to 4.
     pub(super) fn severity(self, severity: usize) -> Style {
         let colours = [Color::Gray, Color::Cyan, Color::Yellow, Color::Red, Color::Magenta];
         self.colour(colours[severity.min(4)]).add_modifier(Modifier::BOLD)

@@ -1,4 +1,4 @@
-//! Looks into a recording or at the live host: samples as rows for programs and as a screen.
+//! Shows a recording or the live host: samples as rows for programs, and on a screen.
 //!
 //! ```text
 //!  keyboard ─► action ─► state ─► screen, panels
@@ -8,8 +8,8 @@
 //!                                               └─ crate::watch: the live host
 //! ```
 //!
-//! [`state`] knows neither the terminal nor where samples come from, so that tests press keys and
-//! look at what is drawn. One panel is one file in `panels/`.
+//! [`state`] knows neither the terminal nor the source of samples, so that tests can press keys and
+//! check what is drawn. Each panel is one file in `panels/`.
 
 pub mod action;
 pub mod background;

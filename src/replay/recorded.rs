@@ -17,7 +17,7 @@ pub struct Recorded {
 }
 
 impl Recorded {
-    /// A capture, whose detectors begin to run.
+    /// Opens a capture, and starts its detectors.
     pub fn new(cursor: Cursor, geo: &Arc<Databases>) -> Self {
         let found = background::analyze(Arc::clone(cursor.capture()), Arc::clone(geo));
         Self { cursor, found }

@@ -1,4 +1,4 @@
-//! The screen: header, time line, panel, footer.
+//! The screen: header, timeline, panel, footer.
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
@@ -12,10 +12,10 @@ use super::state::{Findings, Hits, Live, Mode, Panel, State};
 use super::view::Grouping;
 use crate::humanize;
 
-/// Characters of a file's name below which it is left out.
+/// Minimum number of a file name's characters; a shorter rest is left out.
 const LEAST_OF_NAME: usize = 12;
 
-/// Draws everything; gives where what is.
+/// Draws everything; returns the positions of what was drawn.
 pub fn draw(frame: &mut Frame<'_>, state: &State, theme: Theme) -> Hits {
     let area = frame.area();
     let buffer = frame.buffer_mut();
@@ -39,7 +39,7 @@ pub fn draw(frame: &mut Frame<'_>, state: &State, theme: Theme) -> Hits {
     hits
 }
 
-/// Header, time line, tabs, panel, footer; what does not fit has no height.
+/// Header, timeline, tabs, panel, footer; what does not fit has no height.
 fn rows(area: Rect) -> [Rect; 5] {
     let mut y = area.y;
     let mut take = |height: u16| {
@@ -60,7 +60,7 @@ fn line(buffer: &mut Buffer, area: Rect, text: &str, (theme, style): (Theme, Sty
     buffer.set_stringn(area.x, area.y, text, usize::from(area.width), style);
 }
 
-/// The moment, how it plays, what is in the snapshot, and the file in what room is left.
+/// The time, the playback state, the counts of the snapshot, and the file name if there is room.
 fn header(state: &State, theme: Theme, width: usize) -> String {
     let time = |format: &str| {
         let moment = humanize::moment(state.sample.ts_us);
@@ -76,7 +76,7 @@ fn header(state: &State, theme: Theme, width: usize) -> String {
     let local = if state.has_local_time { local_time(state.sample.ts_us) } else { String::new() };
     let before = format!(" {time} UTC{local}  {playing}  {seen}  ");
     let room = width.saturating_sub(cells(&before) + 1);
-    // Three letters of a name say nothing.
+    // A name cut to three letters is useless.
     if room < cells(&file).min(LEAST_OF_NAME) {
         return before;
     }
@@ -89,13 +89,13 @@ fn local_time(ts_us: i64) -> String {
     local.map_or_else(String::new, |local| format!(" ({})", local.format("%H:%M:%S %:z")))
 }
 
-/// How a recording plays, and its name.
+/// The playback state of a recording, and its name.
 fn recording_words(state: &State) -> (String, String) {
     let playing = if state.is_playing { "▶" } else { "paused" };
     (format!("{playing} {}x", humanize::number(state.speed)), state.file.clone())
 }
 
-/// Whether the live host is followed and how long it has been recorded, and the file.
+/// Whether the live host is followed, how long it has been recorded, and the file.
 fn live_words(state: &State, live: &Live) -> (String, String) {
     let playing = if state.is_playing { "● live" } else { "paused" };
     match &live.recording {
@@ -142,7 +142,7 @@ fn draw_tabs(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) -> Ve
     places
 }
 
-/// Which line is selected, of how many.
+/// The selected line, and the number of lines.
 fn position(state: &State) -> String {
     let lines = match state.panel {
         Panel::Connections => state.items().len(),

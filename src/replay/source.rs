@@ -1,4 +1,4 @@
-//! Where samples come from: a recording, or the live host. The screen and its state are the same.
+//! The source of samples: a recording, or the live host. The screen and its state are the same for both.
 
 use std::sync::mpsc::Receiver;
 
@@ -8,14 +8,13 @@ use crate::capture::{Place, Row, Sample, Toward};
 
 /// A source of samples.
 pub trait Source {
-    /// The sample at a place, or the next one in this direction; none if there is none.
+    /// The sample at a position, or the next one in this direction, if any.
     ///
     /// # Errors
     /// If the samples cannot be read.
     fn at(&mut self, place: Place, toward: Toward) -> Result<Option<Sample>>;
 
-    /// The sample that shows a moment: the one that was taken then or next; behind the last one,
-    /// that.
+    /// The sample that shows a moment: the one taken then or next; after the last one, the last.
     ///
     /// # Errors
     /// As [`Source::at`].
@@ -26,21 +25,21 @@ pub trait Source {
         }
     }
 
-    /// Whether its samples are snapshots, between two of which there are rates.
+    /// Whether its samples are snapshots, between which rates can be computed.
     fn has_snapshots(&self) -> bool {
         true
     }
 
-    /// All rows of a connection, in the order of time, when they have been found.
+    /// Receives all rows of a connection in time order, when they have been found.
     fn detail(&mut self, conn_id: u64) -> Receiver<Vec<Row>>;
 
-    /// Tells the state what has happened meanwhile; whether there was anything.
+    /// Updates the state with what has happened since the last call; returns whether anything did.
     ///
     /// # Errors
-    /// If the source has nothing more to give, and why.
+    /// If the source has ended, and why.
     fn news(&mut self, state: &mut State) -> Result<bool>;
 
-    /// Starts or stops to record what is seen; what there is to say about it.
+    /// Starts or stops recording the live host; returns a message.
     fn toggle_recording(&mut self) -> String {
         "this is a recording; netrec watch records the live host".to_owned()
     }

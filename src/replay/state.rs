@@ -1,5 +1,5 @@
-//! What is on the screen, and what an action makes of it. Knows no terminal and no file: what
-//! has to be fetched comes out as a [`Request`], and goes in as a sample.
+//! The state of the screen, and the effect of actions. Independent of the terminal and of files:
+//! what must be fetched is returned as a [`Request`], and comes back as a sample.
 
 mod copy;
 mod lists;
@@ -26,34 +26,34 @@ use crate::escape;
 use crate::filter::Filter;
 use crate::humanize;
 
-/// Slowest and fastest playing, in seconds of the recording a second.
+/// Minimum and maximum playback speed, in recorded seconds per second.
 const SPEEDS: (f64, f64) = (0.1, 1000.0);
 
-/// Rows of a connection of the live host that are kept at most: a day of seconds.
+/// Maximum number of kept rows of a live connection: a day of seconds.
 const MOST_DETAIL_ROWS: usize = 100_000;
 
 /// Everything that is on the screen.
 #[derive(Debug)]
 pub struct State {
-    /// The file, as it was named.
+    /// The file as given.
     pub file: String,
-    /// First and last moment of the time line, µs since the Unix epoch.
+    /// First and last moment of the timeline, µs since the Unix epoch.
     pub span_us: (i64, i64),
-    /// What there is to say of the live host; none for a recording.
+    /// State of the live host; `None` for a recording.
     pub live: Option<Live>,
-    /// The sample that is shown.
+    /// The current sample.
     pub sample: Sample,
-    /// The one before, for rates.
+    /// The previous sample, for rates.
     pub previous: Option<Sample>,
-    /// The samples before, for trends.
+    /// Earlier samples, for trends.
     pub history: History,
-    /// Says where an address is.
+    /// Looks up where an address is.
     pub places: Places,
     /// Whether the header adds the local time; everything else is in UTC.
     pub has_local_time: bool,
-    /// What is looked at.
+    /// The current panel.
     pub panel: Panel,
-    /// What the keyboard is for.
+    /// What the keyboard controls.
     pub mode: Mode,
     /// Which connections are shown.
     pub filter: Filter,
@@ -61,34 +61,34 @@ pub struct State {
     pub grouping: Grouping,
     /// The selected line of the panel.
     pub selected: usize,
-    /// The selected line of what is shown over the panel.
+    /// The selected line of what is open over the panel.
     pub cursor: usize,
-    /// Whether time goes on by itself.
+    /// Whether playback is running.
     pub is_playing: bool,
-    /// Seconds of the recording a second.
+    /// Recorded seconds per second.
     pub speed: f64,
-    /// What there is to say, until the next key.
+    /// A message, shown until the next key.
     pub message: Option<String>,
     /// The findings.
     pub findings: Findings,
     /// Detectors that failed, and why.
     pub failed_detectors: Vec<String>,
-    /// How much happened, in stretches of equal length over the recording.
+    /// The activity, in intervals of equal length over the recording.
     pub activity: Vec<f64>,
-    /// The connection that is looked at.
+    /// The open connection.
     pub detail: Option<Detail>,
-    /// Where what was drawn last.
+    /// Positions of what was last drawn.
     pub hits: Hits,
     tables: [TableView; Panel::ALL.len()],
     folded: BTreeSet<String>,
     visited: Option<Visited>,
-    /// Where playing is.
+    /// Time of the playback.
     clock_us: i64,
     lists: Lists,
 }
 
 impl State {
-    /// The first screen.
+    /// The initial state.
     pub fn new(file: &str, span_us: (i64, i64), filter: Filter, speed: f64) -> Self {
         Self {
             file: file.to_owned(),
@@ -121,12 +121,12 @@ impl State {
         }
     }
 
-    /// The first screen of the live host, whose snapshots are followed.
+    /// The initial state for the live host, whose snapshots are followed.
     pub fn live(name: &str, filter: Filter) -> Self {
         Self { live: Some(Live::default()), is_playing: true, ..Self::new(name, (0, 0), filter, 1.0) }
     }
 
-    /// The findings, in the order of time.
+    /// The findings in time order.
     pub fn marks(&self) -> &[TimelineMarker] {
         match &self.findings {
             Findings::Found(marks) => marks,
@@ -134,15 +134,15 @@ impl State {
         }
     }
 
-    /// Takes the findings.
+    /// Sets the findings.
     pub fn find(&mut self, findings: Findings) {
         self.findings = findings;
         self.refresh();
     }
 
-    /// Takes a sample, and the one before it.
+    /// Sets the current and the previous sample.
     pub fn show(&mut self, sample: Sample, previous: Option<Sample>) {
-        // While it plays, the clock goes on between the samples.
+        // During playback, the clock keeps running between the samples.
         if !self.is_playing || sample.ts_us > self.clock_us {
             self.clock_us = sample.ts_us;
         }
@@ -152,7 +152,7 @@ impl State {
         self.refresh();
     }
 
-    /// The live host has a new snapshot, which is shown unless one has stopped to look.
+    /// Takes a new snapshot of the live host, which is shown unless the user has stopped.
     pub fn follow(&mut self, sample: Sample) {
         if !self.is_playing {
             return;
@@ -166,7 +166,7 @@ impl State {
         self.show(sample, is_before.then_some(previous));
     }
 
-    /// Time has passed: where playing is now.
+    /// Advances playback by the time passed.
     pub fn pass(&mut self, time: Duration) -> Option<Request> {
         if !self.is_playing || self.live.is_some() {
             return None;
@@ -181,7 +181,7 @@ impl State {
         Some(Request::PlayTo(self.clock_us))
     }
 
-    /// Does what a key asks for.
+    /// Performs the action of a key.
     pub fn act(&mut self, action: Action) -> Option<Request> {
         match action {
             Action::Quit if self.mode != Mode::Normal => self.back(),
@@ -250,12 +250,12 @@ impl State {
         format!(" --filter={}", escape::shell_word(&format!("{}", self.filter)))
     }
 
-    /// The rows that are exported: those of the connections that are seen.
+    /// The rows to export: those of the visible connections.
     pub fn seen(&self) -> impl Iterator<Item = &Row> {
         self.lines().iter().map(|line| &line.row)
     }
 
-    /// Goes to the newest snapshot of the live host, and on with those that come.
+    /// Jumps to the newest snapshot of the live host, and follows it again.
     fn catch_up(&mut self) -> Request {
         self.visited = None;
         self.is_playing = true;
@@ -278,7 +278,7 @@ impl State {
         }
     }
 
-    /// Shows something over the panel, which stays as it is.
+    /// Opens something over the panel, which stays as it is.
     fn open_over(&mut self, mode: Mode) {
         self.mode = mode;
         self.cursor = 0;
@@ -304,7 +304,7 @@ impl State {
         }
     }
 
-    /// Looks at a connection, or folds and unfolds a group.
+    /// Opens a connection, or expands or collapses a group.
     fn open_connection(&mut self) -> Option<Request> {
         match self.items().get(self.selected)?.clone() {
             Item::Group(group) => {
@@ -345,7 +345,7 @@ impl State {
         }
     }
 
-    /// Lines of what is selected in.
+    /// Number of lines to select from.
     fn length(&self) -> usize {
         match &self.mode {
             Mode::Detail => match &self.detail {
@@ -360,19 +360,19 @@ impl State {
         }
     }
 
-    /// Goes so many lines further down, or up.
+    /// Moves the selection down by this many lines, or up.
     pub(super) fn select_by(&mut self, lines: isize) {
         let last = self.length().saturating_sub(1);
         let line = if self.is_over() { &mut self.cursor } else { &mut self.selected };
         *line = line.saturating_add_signed(lines).min(last);
     }
 
-    /// Whether something is shown over the panel.
+    /// Whether something is open over the panel.
     fn is_over(&self) -> bool {
         matches!(self.mode, Mode::Help | Mode::Detail | Mode::Columns)
     }
 
-    /// Lines of a page, one of which stays in sight.
+    /// Number of lines that a page scrolls; one line stays in view.
     fn page(&self) -> isize {
         isize::from(self.hits.body.height.try_into().unwrap_or(i16::MAX)).saturating_sub(1).max(1)
     }

@@ -1,4 +1,4 @@
-//! The loop between the keyboard, the state, the source of samples and the terminal.
+//! The main loop, which connects the keyboard, the state, the source of samples and the terminal.
 
 use std::io;
 use std::sync::mpsc::{Receiver, TryRecvError};
@@ -17,7 +17,7 @@ use crate::capture::{Place, Row, Sample, Toward};
 use crate::record::Stop;
 use crate::{Error, Result};
 
-/// How often the screen is looked after while nothing is pressed.
+/// How often the screen is checked while no key is pressed.
 const TURN: Duration = Duration::from_millis(100);
 
 /// Plays a source of samples on the terminal.
@@ -26,11 +26,11 @@ pub struct Player<'a> {
     detail: Option<Receiver<Vec<Row>>>,
 }
 
-/// Why the loop has ended.
+/// Why the loop ended.
 enum End {
-    /// Somebody asked for it.
+    /// The user or `stop` ended it.
     Asked,
-    /// There is no terminal any more.
+    /// The terminal is gone.
     Gone,
 }
 
@@ -40,16 +40,16 @@ impl<'a> Player<'a> {
         Self { source, detail: None }
     }
 
-    /// Plays until the user, `stop` or the end of the terminal ends it; the terminal is as before
-    /// when it returns, and also after a panic.
+    /// Runs until the user, `stop` or the loss of the terminal ends it. The terminal is restored on
+    /// return, and also after a panic.
     ///
     /// # Errors
-    /// [`Error::Io`] if the terminal cannot be used, and what the source says.
+    /// [`Error::Io`] if the terminal cannot be used, and the errors of the source.
     pub fn run(mut self, state: &mut State, at_us: i64, stop: &Stop) -> Result<()> {
         self.fulfil(state, &Request::Show(Place::Time(at_us)))?;
         let mut display = Display::open().map_err(terminal_error)?;
         let outcome = self.turn(&mut display, state, stop);
-        // Of a terminal that has gone, nothing can be restored.
+        // On a terminal that is gone, nothing can be restored.
         let restored = display.close();
         match outcome {
             Ok(End::Gone) => Ok(()),
@@ -105,7 +105,7 @@ impl<'a> Player<'a> {
         Ok(End::Asked)
     }
 
-    /// Takes what has happened meanwhile; whether there was anything.
+    /// Takes what is new; returns whether there was anything.
     fn listen(&mut self, state: &mut State) -> Result<bool> {
         let mut has_news = self.source.news(state)?;
         let rows = match self.detail.as_ref().map(Receiver::try_recv) {
@@ -169,7 +169,7 @@ impl<'a> Player<'a> {
 
     fn show(&mut self, state: &mut State, sample: Option<Sample>) -> Result<()> {
         let Some(sample) = sample else { return Ok(()) };
-        // Rates need the snapshot before, and a slice is no snapshot.
+        // Rates require the previous snapshot, and a slice is no snapshot.
         if !self.source.has_snapshots() {
             state.show(sample, None);
             state.history.replace([]);
@@ -177,7 +177,7 @@ impl<'a> Player<'a> {
         }
         let previous = self.neighbour(sample.tick, Step::Back)?;
         let follows = previous.as_ref().is_some_and(|previous| previous.tick == state.sample.tick);
-        // Playing fast, one snapshot in several is shown, and a trend has those.
+        // Fast playback shows only some of the snapshots, and the trend is made of those.
         if !follows && !state.is_playing {
             let before = self.before(previous.clone())?;
             state.history.replace(&before);
@@ -186,7 +186,7 @@ impl<'a> Player<'a> {
         Ok(())
     }
 
-    /// The snapshots up to this one that a trend needs, in the order of time.
+    /// The snapshots up to this one that a trend requires, in time order.
     fn before(&mut self, last: Option<Sample>) -> Result<Vec<Sample>> {
         let mut samples: Vec<Sample> = Vec::new();
         let mut next = last;
@@ -199,7 +199,7 @@ impl<'a> Player<'a> {
     }
 }
 
-/// Draws what is stale, and follows the shell's wishes.
+/// Redraws what is outdated, and handles suspension by the shell.
 fn look_after(display: &mut Display, state: &mut State, theme: Theme, is_stale: bool) -> io::Result<()> {
     if display.is_asked_to_suspend() {
         display.suspend()?;
@@ -214,7 +214,7 @@ fn look_after(display: &mut Display, state: &mut State, theme: Theme, is_stale: 
     Ok(())
 }
 
-/// Does what only the terminal can; false if it is none of that.
+/// Handles requests to the terminal; false for any other.
 fn on_display(display: &mut Display, state: &mut State, request: &Request) -> io::Result<bool> {
     match request {
         Request::Copy(text) => {
@@ -238,7 +238,7 @@ fn on_display(display: &mut Display, state: &mut State, request: &Request) -> io
     Ok(true)
 }
 
-/// What was typed or clicked, told to the state.
+/// Passes keyboard and mouse input to the state.
 fn take(state: &mut State, event: Event) -> Option<Request> {
     match event {
         Event::Key(key) if key.kind != KeyEventKind::Release => state.press(key),
@@ -262,8 +262,8 @@ fn take(state: &mut State, event: Event) -> Option<Request> {
     }
 }
 
-/// Whether an error means that there is no terminal any more: its other end was closed, or what lies
-/// between has ended.
+/// Whether an error means that the terminal is gone: its other end was closed, or the connection
+/// has ended.
 fn is_gone(error: &io::Error) -> bool {
     #[cfg(unix)]
     if matches!(error.raw_os_error(), Some(libc::EIO | libc::ENXIO | libc::EBADF)) {

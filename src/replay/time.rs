@@ -1,4 +1,4 @@
-//! Moments as people write them: `14:02`, `-5m`, `+30s`, `2026-06-01T10:00:00Z`. All in UTC.
+//! Parses times as people write them: `14:02`, `-5m`, `+30s`, `2026-06-01T10:00:00Z`. All are UTC.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,18 +12,18 @@ const SECOND_US: i64 = 1_000_000;
 const MINUTE_US: i64 = 60_000_000;
 const DAY_US: i64 = 86_400_000_000;
 
-/// A time that may depend on the recording and on where one is in it.
+/// A time that may be relative to the recording or to the current position.
 ///
-/// A time is as wide as it was written: `14:02` is that minute, `2026-06-01` that day. It is in a
-/// recording that begins within it.
+/// Its width is its precision: `14:02` is that minute, `2026-06-01` that day. A recording that
+/// begins within it contains it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {
     /// µs since the Unix epoch, and the width in µs.
     At(i64, i64),
     /// A time of day, µs since midnight, and the width in µs.
     OfDay(i64, i64),
-    /// So many µs from here. From a start that is not given: of the recording for later ones,
-    /// its end for earlier ones.
+    /// An offset in µs from the current position. Without a position, positive offsets are from the
+    /// start of the recording, negative ones from its end.
     From(i64),
     /// The start of the recording.
     Start,
@@ -31,7 +31,7 @@ pub enum When {
     End,
 }
 
-/// A time that the recording does not have.
+/// A time that is not in the recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outside {
     /// The time, µs since the Unix epoch.
@@ -40,20 +40,20 @@ pub struct Outside {
     pub span_us: (i64, i64),
 }
 
-/// A range of time, as far as the recording has it.
+/// A time range, limited to the recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Range {
     /// First and last moment, both included, µs since the Unix epoch.
     pub ends_us: (i64, i64),
-    /// The end of what was asked for that the recording does not have.
+    /// The requested end that is not in the recording.
     pub missing: Option<Outside>,
 }
 
 impl When {
-    /// The moment in a recording of this span, seen from `here`; µs since the Unix epoch.
+    /// The moment in a recording of this span, relative to `here`; µs since the Unix epoch.
     ///
     /// # Errors
-    /// [`Outside`] if the recording does not have it.
+    /// [`Outside`] if it is not in the recording.
     pub fn resolve(self, span_us: (i64, i64), here_us: Option<i64>) -> Result<i64, Outside> {
         let (at_us, width_us) = self.place(span_us, here_us);
         let (first, last) = span_us;
@@ -64,17 +64,17 @@ impl When {
         if has_begun { Ok(first) } else { Err(Outside { at_us, span_us }) }
     }
 
-    /// The moment nearest to it that the recording has.
+    /// The nearest moment in the recording.
     pub fn nearest(self, span_us: (i64, i64), here_us: Option<i64>) -> i64 {
         self.place(span_us, here_us).0.clamp(span_us.0, span_us.1)
     }
 
-    /// Whether it is a step from where one is.
+    /// Whether it is relative to the current position.
     pub fn is_step(self) -> bool {
         matches!(self, Self::From(_))
     }
 
-    /// The moment and its width, whether or not the recording has it.
+    /// The moment and its width, whether or not it is in the recording.
     fn place(self, span_us: (i64, i64), here_us: Option<i64>) -> (i64, i64) {
         match self {
             Self::At(ts_us, width_us) => (ts_us, width_us),
@@ -93,7 +93,7 @@ impl Range {
     /// The range between two times of a recording.
     ///
     /// # Errors
-    /// In words, if it is empty, ends before it starts, or lies outside of the recording.
+    /// A sentence, if it is empty, ends before it starts, or is outside the recording.
     pub fn between(from: When, to: When, span_us: (i64, i64)) -> Result<Self, String> {
         let (first, last) = span_us;
         let (from_us, to_us) = (from.place(span_us, None).0, to.place(span_us, None).0);
@@ -123,7 +123,7 @@ impl Range {
 }
 
 impl Outside {
-    /// In a line of a narrow screen.
+    /// A short message for a narrow screen.
     pub fn short(&self) -> String {
         let (first, last) = (humanize::second_utc(self.span_us.0), humanize::second_utc(self.span_us.1));
         format!("{} the recording: {first} to {last}", self.side())
@@ -142,8 +142,8 @@ impl fmt::Display for Outside {
     }
 }
 
-/// With as many digits as it takes to tell it from others; a time outside of the calendar in
-/// seconds since the Unix epoch.
+/// With enough digits to be distinct; a time outside the calendar's range in seconds since the Unix
+/// epoch.
 fn precise(us: i64) -> String {
     let format = match us % 1_000_000 {
         0 => SecondsFormat::Secs,
@@ -154,7 +154,7 @@ fn precise(us: i64) -> String {
     humanize::moment(us).map_or_else(|| format!("@{}", us / 1_000_000), text)
 }
 
-/// On the day that one looks at if the recording has that time, else on the next day that has it.
+/// On the current day if the recording contains that time, else on the next day that does.
 fn day_of(here_us: i64, (of_day_us, width_us): (i64, i64), (first, last): (i64, i64)) -> i64 {
     let on_day_of = |moment: i64| moment.saturating_sub(moment.rem_euclid(DAY_US)).saturating_add(of_day_us);
     let here = on_day_of(here_us);
@@ -224,7 +224,7 @@ fn of_day(text: &str) -> Option<(i64, i64)> {
     Some((of_day_us.clamp(0, DAY_US - 1), width_us))
 }
 
-/// A whole second is a second wide; a fraction is exact.
+/// The width of a time with whole seconds is a second; with a fraction it is exact.
 fn width_of_second(text: &str) -> i64 {
     if text.contains('.') { 0 } else { SECOND_US }
 }

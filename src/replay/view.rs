@@ -1,4 +1,4 @@
-//! What the panels show: the rows of a sample, compared with the sample before.
+//! The content of the panels: the rows of a sample, compared with the previous sample.
 
 mod destinations;
 mod groups;
@@ -16,10 +16,10 @@ pub(super) use self::groups::group;
 pub use self::groups::{Group, Grouping, Item};
 pub use self::processes::{ProcessLine, processes};
 
-/// What became of a connection since the sample before.
+/// The change of a connection since the previous sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// It was there and is there.
+    /// It existed and still does.
     Stays,
     /// It is new.
     Opened,
@@ -27,20 +27,20 @@ pub enum Change {
     Closed,
 }
 
-/// A connection on the screen.
+/// A connection, as shown.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Line {
     /// Its last row.
     pub row: Row,
-    /// What became of it.
+    /// Its change.
     pub change: Change,
-    /// Bytes a second since the sample before; none where it is not counted.
+    /// Bytes per second since the previous sample; `None` if not counted.
     pub sent_per_s: Option<f64>,
-    /// The same for what came in.
+    /// The same for received bytes.
     pub received_per_s: Option<f64>,
 }
 
-/// The connections of a sample that fit: those that came or went first, then by their ids.
+/// The connections of a sample that match the filter: new and closed ones first, then by id.
 pub fn connections(sample: &Sample, previous: Option<&Sample>, filter: &Filter) -> Vec<Line> {
     let before: AHashMap<u64, &Row> =
         previous.map(|sample| sample.rows.iter().map(|row| (row.conn_id, row)).collect()).unwrap_or_default();
@@ -60,7 +60,7 @@ pub fn connections(sample: &Sample, previous: Option<&Sample>, filter: &Filter) 
     let here: AHashSet<u64> = sample.rows.iter().map(|row| row.conn_id).collect();
     lines.extend(gone(sample, &here).map(|row| {
         let old = before.get(&row.conn_id).copied();
-        // Without a snapshot before, nothing is gone but what says so.
+        // Without a previous snapshot, only rows that say so are closed.
         let change = match row.kind {
             Kind::Closed => Change::Closed,
             _ if previous.is_some() => Change::Closed,
@@ -74,7 +74,7 @@ pub fn connections(sample: &Sample, previous: Option<&Sample>, filter: &Filter) 
     lines
 }
 
-/// The last event of each connection that is not in the snapshot any more.
+/// The last event of each connection that is no longer in the snapshot.
 fn gone<'a>(sample: &'a Sample, here: &AHashSet<u64>) -> impl Iterator<Item = &'a Row> {
     let events = sample.events.iter().filter(|row| row.kind != Kind::Query && !here.contains(&row.conn_id));
     events.map(|row| (row.conn_id, row)).collect::<BTreeMap<u64, &Row>>().into_values()
@@ -82,7 +82,7 @@ fn gone<'a>(sample: &'a Sample, here: &AHashSet<u64>) -> impl Iterator<Item = &'
 
 fn line(row: &Row, old: Option<&Row>, change: Change, seconds: Option<f64>) -> Line {
     let rate = |now: Option<u64>, before: Option<u64>| {
-        // What a new socket has moved, it has moved since the sample before.
+        // A new socket has moved all its bytes since the previous sample.
         let before = if old.is_some() { before? } else { 0 };
         Some(now?.saturating_sub(before) as f64 / seconds?)
     };
@@ -95,7 +95,7 @@ fn line(row: &Row, old: Option<&Row>, change: Change, seconds: Option<f64>) -> L
     }
 }
 
-/// Bytes both ways; none where neither is counted.
+/// Bytes in both directions; `None` if neither is counted.
 pub fn total(row: &Row) -> Option<u64> {
     let (sent, received) = (row.counters.bytes_sent, row.counters.bytes_received);
     if sent.is_none() && received.is_none() {
@@ -104,7 +104,7 @@ pub fn total(row: &Row) -> Option<u64> {
     Some(sent.unwrap_or(0).saturating_add(received.unwrap_or(0)))
 }
 
-/// Name of the owner.
+/// Process name of the owner.
 pub fn process_name(row: &Row) -> Option<&str> {
     row.owner.as_deref()?.process_name.as_deref()
 }

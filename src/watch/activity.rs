@@ -1,4 +1,4 @@
-//! How much happened in the last minutes, for the time line.
+//! The activity in the last minutes, for the timeline.
 
 use std::collections::VecDeque;
 
@@ -7,18 +7,18 @@ use ahash::AHashMap;
 use crate::capture::{Kind, Row};
 use crate::replay::view::total;
 
-/// Snapshots that the time line covers.
+/// Maximum number of snapshots on the timeline.
 const MOST_TICKS: usize = 600;
 
-/// Bytes moved at each of the last snapshots; where none are counted, connections opened.
+/// Bytes moved in each of the last snapshots; where none are counted, connections opened.
 #[derive(Debug, Default)]
 pub(super) struct Activity {
     amounts: VecDeque<(i64, Amount)>,
-    /// Bytes that each socket of the last snapshot had moved.
+    /// Total bytes of each socket in the last snapshot.
     totals: AHashMap<u64, u64>,
 }
 
-/// What happened up to a snapshot.
+/// The activity up to a snapshot.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 struct Amount {
     bytes: u64,
@@ -26,7 +26,7 @@ struct Amount {
 }
 
 impl Activity {
-    /// Takes the rows of a snapshot and of the events before it.
+    /// Adds the rows of a snapshot and of the events before it.
     pub(super) fn take(&mut self, ts_us: i64, rows: &[Row]) {
         let is_first = self.amounts.is_empty();
         let mut amount = Amount::default();
@@ -38,7 +38,7 @@ impl Activity {
             amount.bytes += moved.saturating_sub(known.unwrap_or(0));
             totals.insert(row.conn_id, moved.max(known.unwrap_or(0)));
         }
-        // What a socket had moved before we watched, or whose end was told, is none of what we see.
+        // Bytes moved before watching began, or of sockets already reported as closed, do not count.
         for row in rows.iter().filter(|row| row.kind == Kind::Closed) {
             totals.remove(&row.conn_id);
         }
@@ -55,11 +55,11 @@ impl Activity {
         ends.map_or((0, 0), |((first, _), (last, _))| (*first, *last))
     }
 
-    /// The heights of the time line.
+    /// The heights of the timeline.
     pub(super) fn levels(&self) -> Vec<f64> {
         let amounts = || self.amounts.iter().map(|(_, amount)| *amount);
         if amounts().any(|amount| amount.bytes > 0) {
-            // A logarithm, or one large transfer would flatten everything else.
+            // Logarithmic, or one large transfer would flatten everything else.
             return amounts().map(|amount| (amount.bytes as f64).ln_1p()).collect();
         }
         amounts().map(|amount| amount.opened as f64).collect()

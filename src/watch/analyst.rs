@@ -1,5 +1,5 @@
-//! Runs every detector of the analysis over the last minutes, in a thread of its own and within a
-//! budget: after each run it waits until all runs together have taken no more than a share of one core.
+//! Runs every detector over the last minutes, in a separate thread and within a CPU budget: after
+//! each run it waits until all runs together have used at most a fixed share of one core.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,28 +12,28 @@ use crate::geo::Databases;
 use crate::record::{Clock as _, HostInfo, Stop, SystemClock, host_addresses};
 use crate::{Error, Result, guard, humanize, parallel};
 
-/// The share of one core that the detectors may take.
+/// The share of one core that the detectors may use.
 const SHARE: f64 = 0.05;
 
-/// The first run comes early, so that one sees that they run.
+/// Pause before the first run; short, so that the user sees that they run.
 const FIRST_PAUSE: Duration = Duration::from_secs(3);
 
-/// The time between two runs on a host on which they cost next to nothing.
+/// Minimum time between two runs, on a host where they cost almost nothing.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// The priority of the thread and of those that it starts, as `nice` counts.
+/// Niceness of the thread and of those that it starts.
 #[cfg(target_os = "linux")]
 const NICENESS: libc::c_int = 10;
 
-/// What the detectors are given beside the snapshots.
+/// What the detectors need in addition to the snapshots.
 pub(super) struct Surroundings {
     pub(super) facts: HostInfo,
     pub(super) interval: Duration,
     pub(super) geo: Arc<Databases>,
 }
 
-/// Starts the thread, which ends with `stop` or with the feed. Without a thread the screen says that
-/// nothing is looked for.
+/// Starts the thread, which ends with `stop` or with the feed. If it cannot be started, the screen
+/// says that no detectors run.
 pub(super) fn start(feed: Feed, surroundings: Surroundings, stop: Stop) {
     let told = feed.clone();
     let run = move || run(&feed, &surroundings, &stop);
@@ -76,7 +76,7 @@ impl Found {
 
 /// Runs the detectors over these snapshots.
 fn look(window: &[Arc<KeptTick>], surroundings: &Surroundings) -> Result<Detections> {
-    // The library of tables does not come back from a system without threads.
+    // The table library aborts on a system without threads.
     parallel::check().map_err(Error::Threads)?;
     let Some(first) = window.first() else {
         return Err(Error::Record("there is no snapshot yet".to_owned()));
@@ -87,8 +87,8 @@ fn look(window: &[Arc<KeptTick>], surroundings: &Surroundings) -> Result<Detecti
     analyze::find(&capture, &Config::default(), &surroundings.geo)
 }
 
-/// The rows of a snapshot, whose numbers begin with the first of the window. What happened before that
-/// one happened before the window.
+/// The rows of a snapshot, renumbered from the first one in the window. Events before that one are
+/// outside the window.
 fn rows(tick: &KeptTick, start: u32) -> Vec<Row> {
     let is_first = tick.number == start;
     let mut rows = tick.rows.unpack();
@@ -99,7 +99,7 @@ fn rows(tick: &KeptTick, start: u32) -> Vec<Row> {
     rows
 }
 
-/// What a recording of these snapshots would say of itself.
+/// The metadata that a recording of these snapshots would have.
 fn describe(window: &[Arc<KeptTick>], surroundings: &Surroundings) -> Metadata {
     let (Some(first), Some(last)) = (window.first(), window.last()) else { return Metadata::default() };
     let HostInfo { host_name, os, kernel, machine_id, boot_id, privileges } = surroundings.facts.clone();
@@ -128,14 +128,14 @@ fn describe(window: &[Arc<KeptTick>], surroundings: &Surroundings) -> Metadata {
     }
 }
 
-/// CPU since a moment: that of the whole program, which is more than the detectors took, else the time
-/// by the clock.
+/// CPU time used since a moment: by the whole program, which is more than the detectors used; else
+/// the elapsed time.
 fn cost_since((begin, cpu_ns): (Instant, Option<i64>)) -> Duration {
     let used = cpu_ns.zip(SystemClock.cpu_ns()).and_then(|(before, now)| u64::try_from(now - before).ok());
     used.map_or_else(|| begin.elapsed(), Duration::from_nanos)
 }
 
-/// How long to wait after a run of this cost, for the budget to hold.
+/// How long to wait after a run of this cost to stay within the budget.
 fn pause_after(cost: Duration) -> Duration {
     cost.mul_f64(1.0 / SHARE - 1.0).max(SHORTEST_PAUSE)
 }
@@ -154,7 +154,7 @@ fn words(ran: usize, window: &[Arc<KeptTick>], (cost, pause): (Duration, Duratio
     )
 }
 
-/// Whatever else the host does comes first.
+/// Lowers the priority below all other work on the host.
 #[cfg(target_os = "linux")]
 fn give_way() {
     // SAFETY: no memory is passed; on Linux this is the priority of the calling thread.
@@ -175,7 +175,7 @@ mod tests {
         Surroundings { facts: HostInfo::default(), interval, geo: Arc::new(Databases::default()) }
     }
 
-    /// A snapshot, one second after the other, in which one more port of a host has refused.
+    /// A snapshot per second, in each of which one more port of a host has refused a connection.
     fn scan(number: u32) -> KeptTick {
         let kept = tick(number);
         let row = |kind, state, bytes| Row {

@@ -1,8 +1,8 @@
-//! The findings of the live host, each with one identity for as long as one watches.
+//! The findings of the live host, each with a stable identity during the session.
 //!
-//! The detectors look at a window that slides. What they find again has another beginning, other
-//! counts and, when it has grown, fewer things that all of its connections have in common. It is the
-//! same finding all the same, and is shown once.
+//! The detectors analyze a sliding window. A finding that recurs has another beginning, other
+//! counts and, if it has grown, fewer values that all of its connections share. It is still the
+//! same finding, and is shown once.
 
 use std::collections::BTreeSet;
 
@@ -10,18 +10,18 @@ use crate::model::finding::{Entities, Finding};
 use crate::replay::background::mark;
 use crate::replay::state::TimelineMarker;
 
-/// Findings that are kept; the oldest go first.
+/// Maximum number of findings; the oldest are dropped first.
 const MOST_FINDINGS: usize = 1000;
 
-/// What was found so far.
+/// The findings so far.
 #[derive(Debug, Default)]
 pub(super) struct Board {
     known: Vec<Known>,
-    /// Findings that there ever were.
+    /// Total number of findings so far.
     count: u64,
 }
 
-/// A finding, with what it is recognised by.
+/// A finding, with what identifies it.
 #[derive(Debug)]
 struct Known {
     mark: TimelineMarker,
@@ -31,12 +31,12 @@ struct Known {
     span_us: (i64, i64),
 }
 
-/// Whom and what a finding is about.
+/// The subject of a finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Subject {
     process: Option<String>,
     remote: (Option<String>, Option<u16>),
-    /// The local port, where it is the one that was chosen: that of a service.
+    /// The local port, if it is a service's.
     service: Option<u16>,
 }
 
@@ -52,7 +52,7 @@ impl Subject {
 }
 
 impl Board {
-    /// Takes what one run of the detectors found.
+    /// Adds the findings of one run of the detectors.
     pub(super) fn take(&mut self, findings: Vec<Finding>) {
         let mut taken = BTreeSet::new();
         for finding in findings {
@@ -73,16 +73,16 @@ impl Board {
         self.known.drain(..surplus);
     }
 
-    /// Every finding, in the order of time.
+    /// Every finding, in time order.
     pub(super) fn marks(&self) -> Vec<TimelineMarker> {
         let mut marks: Vec<TimelineMarker> = self.known.iter().map(|known| known.mark.clone()).collect();
         marks.sort_by(|a, b| a.ts_us.cmp(&b.ts_us).then(b.severity.cmp(&a.severity)));
         marks
     }
 
-    /// The finding that this one is again, if it is none that the same run has found already. The surest
-    /// likeness decides: the same words, then the same connections, then the same subject at the same
-    /// time.
+    /// The earlier finding that this one continues, unless another of the same run already does.
+    /// The strongest match wins: the same title, then the same connections, then the same subject
+    /// at the same time.
     fn place_of(&self, new: &Known, taken: &BTreeSet<usize>) -> Option<usize> {
         let tests: [&dyn Fn(&Known) -> bool; 4] = [
             &|known| known.shares_connections(new) && known.mark.title == new.mark.title,
@@ -111,7 +111,7 @@ impl Known {
         self.span_us.0 <= other.span_us.1 && other.span_us.0 <= self.span_us.1
     }
 
-    /// Takes what is known now; its identity and its beginning stay.
+    /// Updates it with what is known now; its identity and beginning stay.
     fn grow(&mut self, new: Self) {
         self.span_us = (self.span_us.0.min(new.span_us.0), self.span_us.1.max(new.span_us.1));
         self.mark = TimelineMarker {
@@ -130,7 +130,7 @@ mod tests {
     use crate::analyze::detectors::DETECTORS;
     use crate::model::finding::{Confidence, Evidence, Judgement, Measurement, Severity};
 
-    /// A finding of the detector with this number about a process and a remote port.
+    /// A finding of the detector with this index about a process and a remote port.
     fn finding(
         detector: usize,
         title: &str,
@@ -175,11 +175,11 @@ mod tests {
     fn a_finding_that_grows_while_the_window_slides_stays_one() {
         let runs = vec![
             vec![finding(0, "1 port", Some(22), (&[1], (10, 10)))],
-            // More ports: there is no single remote port any more.
+            // More ports, so there is no single remote port any more.
             vec![finding(0, "20 ports", None, (&[1, 2, 3], (10, 30)))],
             // Its first connections have left the window.
             vec![finding(0, "40 ports", None, (&[3, 4, 5], (25, 50)))],
-            // All of them have, and it goes on.
+            // All of them have, and it continues.
             vec![finding(0, "9 ports", None, (&[8, 9], (45, 60)))],
         ];
         assert_eq!(shown(runs), [row("1", "9 ports", 10)]);

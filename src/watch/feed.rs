@@ -1,4 +1,4 @@
-//! What the thread that looks at the host hands to the screen and to a recording.
+//! Passes what the sampling thread observes to the screen and to recordings.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -12,17 +12,17 @@ use crate::replay::state::TimelineMarker;
 /// How long before its start a recording begins.
 const KEPT_NS: i64 = 60_000_000_000;
 
-/// How far back the detectors and the screen look.
+/// How far back the detectors and the screen can see.
 const WINDOW_NS: i64 = 600_000_000_000;
 
-/// Snapshots older than [`KEPT_NS`] are forgotten where all take more memory than this.
+/// Snapshots older than [`KEPT_NS`] are dropped if all together exceed this memory size.
 const WINDOW_BYTES: usize = 16 * 1024 * 1024;
 
-/// Snapshots that take more memory than this are forgotten before their time: a host in trouble
-/// must not run out of memory for the sake of its screen.
+/// Above this memory size, snapshots are dropped early: the screen must not make a host in trouble
+/// run out of memory.
 const MOST_BYTES: usize = 64 * 1024 * 1024;
 
-/// A snapshot that is kept.
+/// A snapshot in memory.
 #[derive(Debug)]
 pub(super) struct KeptTick {
     pub(super) number: u32,
@@ -30,13 +30,13 @@ pub(super) struct KeptTick {
     pub(super) seen: Seen,
     /// Events that the system had lost by then.
     pub(super) events_lost: Option<u64>,
-    /// What the sources said of themselves.
+    /// The status of the sources.
     pub(super) reports: Arc<Vec<SourceReport>>,
     pub(super) rows: PackedTick,
 }
 
 impl KeptTick {
-    /// The snapshot as the screen takes it.
+    /// The snapshot as a sample for the screen.
     pub(super) fn sample(&self) -> Sample {
         sample_of(self.number, self.moment.ts_us, self.rows.unpack())
     }
@@ -50,47 +50,47 @@ pub(super) fn sample_of(tick: u32, ts_us: i64, rows: Vec<Row>) -> Sample {
     Sample { tick, ts_us, rows, events }
 }
 
-/// What is new since the last look.
+/// What is new since the last call.
 #[derive(Debug, Default)]
 pub(super) struct News {
     /// The newest snapshot.
     pub(super) sample: Option<Sample>,
-    /// How much happened, in stretches of equal length over `span_us`.
+    /// The activity, in intervals of equal length over `span_us`.
     pub(super) activity: Vec<f64>,
     pub(super) span_us: (i64, i64),
 }
 
-/// What the detectors found.
+/// The result of the detectors.
 #[derive(Debug)]
 pub(super) struct Found {
     /// The findings so far, or why there are none.
     pub(super) findings: Result<Vec<TimelineMarker>, String>,
     /// Detectors that failed in the last run, and why.
     pub(super) failed: Vec<String>,
-    /// What they looked at, and when, in words.
+    /// What they analyzed, and when, as text.
     pub(super) words: String,
 }
 
-/// The last minutes of the host, between the threads.
+/// The last minutes of the host, shared between the threads.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Feed(Arc<Mutex<Inner>>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// The snapshots of the window, the oldest first.
+    /// The snapshots of the window, oldest first.
     kept: VecDeque<Arc<KeptTick>>,
     bytes: usize,
     news: Option<News>,
     found: Option<Found>,
-    /// Recordings that want every snapshot.
+    /// Recordings that receive every snapshot.
     listeners: Vec<Sender<Arc<KeptTick>>>,
     has_ended: bool,
-    /// Why it has ended.
+    /// Why sampling has ended.
     error: Option<Error>,
 }
 
 impl Feed {
-    /// Keeps a snapshot, and hands it to whoever records.
+    /// Stores a snapshot, and passes it to recordings.
     pub(super) fn keep(&self, tick: KeptTick) {
         let tick = Arc::new(tick);
         let mut inner = self.inner();
@@ -100,7 +100,7 @@ impl Feed {
         inner.forget();
     }
 
-    /// Leaves what is new for the screen. What it has not looked at before is replaced.
+    /// Stores what is new for the screen, replacing anything not taken yet.
     pub(super) fn tell(&self, news: News) {
         self.inner().news = Some(news);
     }
@@ -110,47 +110,47 @@ impl Feed {
         self.inner().news.take()
     }
 
-    /// Leaves what the detectors found for the screen.
+    /// Stores the result of the detectors for the screen.
     pub(super) fn tell_found(&self, found: Found) {
         self.inner().found = Some(found);
     }
 
-    /// Takes what the detectors found.
+    /// Takes the result of the detectors.
     pub(super) fn found(&self) -> Option<Found> {
         self.inner().found.take()
     }
 
-    /// Says that nothing more will come, and why.
+    /// Notes that sampling has ended, and why.
     pub(super) fn end(&self, error: Option<Error>) {
         let mut inner = self.inner();
         (inner.has_ended, inner.error) = (true, error);
         inner.listeners.clear();
     }
 
-    /// Whether nothing more will come.
+    /// Whether sampling has ended.
     pub(super) fn has_ended(&self) -> bool {
         self.inner().has_ended
     }
 
-    /// Why nothing more will come; told once.
+    /// Why sampling has ended; returned once.
     pub(super) fn take_error(&self) -> Option<Error> {
         self.inner().error.take()
     }
 
-    /// Every snapshot of the last minute, and from then on every one that comes, without a gap, until
+    /// Receives every snapshot of the last minute and then every new one, without a gap, until
     /// [`Feed::let_go`].
     pub(super) fn listen(&self) -> Receiver<Arc<KeptTick>> {
         let (sender, receiver) = channel();
         let mut inner = self.inner();
         for tick in inner.last_minute() {
-            // The receiver is here.
+            // The receiver still exists.
             let _ = sender.send(Arc::clone(tick));
         }
         inner.listeners.push(sender);
         receiver
     }
 
-    /// Ends what those who listen get.
+    /// Closes the channels of all recordings.
     pub(super) fn let_go(&self) {
         self.inner().listeners.clear();
     }
@@ -160,7 +160,7 @@ impl Feed {
         self.inner().last_minute().map(Arc::clone).collect()
     }
 
-    /// The snapshots at which the detectors look.
+    /// The snapshots for the detectors.
     pub(super) fn window(&self) -> Vec<Arc<KeptTick>> {
         self.inner().kept.iter().map(Arc::clone).collect()
     }
@@ -170,7 +170,7 @@ impl Feed {
         self.inner().kept.back().map(Arc::clone)
     }
 
-    /// Seconds that the snapshots of the last minute cover.
+    /// Time covered by the snapshots of the last minute, in seconds.
     pub(super) fn memory_s(&self) -> f64 {
         let inner = self.inner();
         let first = inner.last_minute().next();
@@ -178,7 +178,7 @@ impl Feed {
         ends.map_or(0.0, |(first, last)| (last.moment.mono_ns - first.moment.mono_ns) as f64 / 1e9)
     }
 
-    /// The snapshot at a place, or the next one in this direction.
+    /// The snapshot at a position, or the next one in this direction.
     pub(super) fn at(&self, place: Place, toward: Toward) -> Option<Arc<KeptTick>> {
         let inner = self.inner();
         let is_before = |tick: &&Arc<KeptTick>| match place {
@@ -211,7 +211,7 @@ impl Inner {
         self.kept.iter().skip_while(move |tick| newest_ns - tick.moment.mono_ns > KEPT_NS)
     }
 
-    /// Forgets what is too old, or too much; never the newest.
+    /// Drops snapshots that are too old or take too much memory; never the newest.
     fn forget(&mut self) {
         while self.kept.len() > 1 && self.is_too_much() {
             if let Some(oldest) = self.kept.pop_front() {

@@ -17,7 +17,7 @@ use crate::replay::source::Source;
 use crate::replay::state::{Findings, State};
 use crate::{Error, Result};
 
-/// How often someone who waits for the first snapshot looks for it.
+/// How often to check for the first snapshot.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// This host.
@@ -29,10 +29,10 @@ pub struct Live {
 }
 
 impl Live {
-    /// Begins to look at this host, and waits for the first snapshot.
+    /// Starts sampling this host, and waits for the first snapshot.
     ///
     /// # Errors
-    /// [`Error::Record`] if its sockets cannot be listed in any way.
+    /// [`Error::Record`] if its sockets cannot be listed by any method.
     pub fn start(
         plan: Plan,
         wanted: SourceOptions,
@@ -54,14 +54,14 @@ impl Live {
         Ok(Self { feed, recordings, thread, stop: stop.clone() })
     }
 
-    /// Ends looking, and what is being recorded; gives every recording that was made.
+    /// Ends sampling and any recording in progress; returns every recording made.
     ///
     /// # Errors
     /// If the last recording could not be completed.
     pub fn finish(self) -> Result<Vec<Recording>> {
         self.stop.ask();
         let recordings = self.recordings.finish(&self.feed);
-        // It has nothing more to say.
+        // Its result is already known.
         let _ = self.thread.join();
         recordings
     }
@@ -116,7 +116,7 @@ impl Source for Live {
     }
 }
 
-/// Shows what the detectors found, and says what is new.
+/// Shows the result of the detectors, and announces new findings.
 fn take_found(state: &mut State, found: Found) {
     state.failed_detectors = found.failed;
     if let Some(live) = &mut state.live {

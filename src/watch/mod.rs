@@ -1,4 +1,4 @@
-//! Watches the live host on the screen of `replay`, and records what is seen from a minute before.
+//! Shows the live host on the screen of `replay`, and can record it starting a minute earlier.
 //!
 //! ```text
 //!  record::observe ─► sampler ─► feed ─┬─► live, a source of the screen ◄─┐
@@ -6,10 +6,10 @@
 //!                                      └─► relay ─► record::record ─► a capture
 //! ```
 //!
-//! The feed holds the last minutes, packed. A recording is [`crate::record::record`] as it always
-//! is, with a host and a clock that give what the feed holds of the last minute and then what comes,
-//! so that a capture of `watch` is as safe and as honest as any other. The detectors are those of
-//! [`crate::analyze`], over a capture in memory.
+//! The feed holds the last minutes in compact form. A recording uses the ordinary
+//! [`crate::record::record`] with a host and a clock that replay the last minute from the feed and
+//! then follow it, so that a capture of `watch` is as reliable as any other. The detectors are
+//! those of [`crate::analyze`], over a capture in memory.
 
 mod activity;
 mod analyst;

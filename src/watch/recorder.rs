@@ -1,4 +1,4 @@
-//! Starts and stops recordings of what is watched.
+//! Starts and stops recordings of the watched host.
 
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
@@ -9,20 +9,20 @@ use crate::capture::{Overwrite, SigningKey};
 use crate::record::{self, HostInfo, Output, Plan, Recording, Rotation, Stop, capture_name};
 use crate::{Error, Result};
 
-/// The recordings of a session at the screen.
+/// The recordings of a session.
 pub struct Recordings {
     plan: Plan,
     facts: HostInfo,
     key: Option<SigningKey>,
-    /// The file that the user named.
+    /// The file given by the user.
     named: Option<PathBuf>,
-    /// Recordings that were started.
+    /// Number of recordings started.
     started: u32,
     running: Option<Running>,
     done: Vec<Recording>,
 }
 
-/// A recording that runs in a thread of its own.
+/// A recording that runs in a separate thread.
 struct Running {
     path: PathBuf,
     since_us: i64,
@@ -30,29 +30,29 @@ struct Running {
 }
 
 impl Recordings {
-    /// None so far. A recording goes to the file that is `named`, else to one named after the
-    /// host and the time.
+    /// No recordings yet. A recording goes to the file `named`, or else to one named after the host
+    /// and the time.
     pub fn new(plan: Plan, facts: HostInfo, key: Option<SigningKey>, named: Option<PathBuf>) -> Self {
         Self { plan, facts, key, named, started: 0, running: None, done: Vec::new() }
     }
 
-    /// What is known of the host.
+    /// The description of the host.
     pub(super) fn facts(&self) -> &HostInfo {
         &self.facts
     }
 
-    /// The file that is being recorded, and its first moment, µs since the Unix epoch.
+    /// The file being recorded, and its first moment, µs since the Unix epoch.
     pub(super) fn running(&self) -> Option<(String, i64)> {
         self.running.as_ref().map(|running| (running.path.display().to_string(), running.since_us))
     }
 
-    /// Starts or stops; what there is to say.
+    /// Starts or stops recording; returns a message.
     pub(super) fn toggle(&mut self, feed: &Feed) -> String {
         let outcome = if self.running.is_some() { self.stop(feed) } else { self.start(feed) };
         outcome.unwrap_or_else(|error| format!("not recorded: {error}"))
     }
 
-    /// Looks whether a recording ended by itself; what there is to say.
+    /// Checks whether a recording has ended by itself; returns a message.
     pub(super) fn look(&mut self, feed: &Feed) -> Option<String> {
         let has_ended = self.running.as_ref().is_some_and(|running| running.thread.is_finished());
         has_ended.then(|| {
@@ -61,10 +61,10 @@ impl Recordings {
         })
     }
 
-    /// Ends the recording that runs, and gives all that were made.
+    /// Ends the current recording, and returns all recordings made.
     ///
     /// # Errors
-    /// If the last one could not be completed; its finished ticks are found again.
+    /// If the last one could not be completed; its finished ticks can be recovered.
     pub(super) fn finish(mut self, feed: &Feed) -> Result<Vec<Recording>> {
         if self.running.is_some() {
             self.stop(feed)?;
@@ -105,7 +105,7 @@ impl Recordings {
         Ok(told)
     }
 
-    /// Waits until all that came so far is in the file.
+    /// Waits until everything so far is in the file.
     fn stop(&mut self, feed: &Feed) -> Result<String> {
         let Some(running) = self.running.take() else { return Ok("nothing is recorded".to_owned()) };
         feed.let_go();
@@ -126,7 +126,7 @@ impl Recordings {
         Ok(told)
     }
 
-    /// A recording after the first one that was named gets a number.
+    /// Recordings after the first to a given file get a number.
     fn free_path(&self, since_us: i64) -> PathBuf {
         match &self.named {
             None => capture_name(self.facts.host_name.as_deref(), since_us).into(),
@@ -136,7 +136,7 @@ impl Recordings {
     }
 }
 
-/// `x.parquet` as `x-2.parquet`.
+/// Turns `x.parquet` into `x-2.parquet`.
 fn numbered(path: &Path, number: u32) -> PathBuf {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let ending = path.extension().map_or_else(String::new, |e| format!(".{}", e.to_string_lossy()));

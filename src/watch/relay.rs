@@ -1,5 +1,5 @@
-//! A host and a clock for a recording that begins in the past: they give the snapshots that were
-//! kept, and then those that come.
+//! A host and a clock for a recording that begins in the past: they replay the stored snapshots,
+//! and then follow new ones.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -12,31 +12,31 @@ use crate::capture::{Kind, Row, SourceReport, SourceStatus};
 use crate::record::{Clock, Host, Seen, Stop, Tick, Timestamp};
 use crate::{Error, Result};
 
-/// How often someone who waits for a snapshot looks whether the end was asked for.
+/// How often a wait for a snapshot checks for a requested stop.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// The snapshots on their way into a recording.
 struct Relay {
     incoming: Receiver<Arc<KeptTick>>,
     next: Option<Arc<KeptTick>>,
-    /// The first one.
+    /// The first snapshot.
     first: Arc<KeptTick>,
-    /// Sockets in the first one.
+    /// Number of sockets in the first snapshot.
     first_sockets: u64,
-    /// The last one that was recorded.
+    /// The last recorded snapshot.
     last: Arc<KeptTick>,
-    /// Snapshots that were there when the recording was started.
+    /// Number of snapshots stored before the recording was started.
     from_memory: usize,
 }
 
 /// The host of the recording.
 pub(super) struct RelayHost(Rc<RefCell<Relay>>);
 
-/// Its clock, which reads the time of the snapshot that is recorded.
+/// Its clock, which shows the time of the current snapshot.
 pub(super) struct RelayClock(Rc<RefCell<Relay>>);
 
-/// A host and a clock that give these snapshots; none if none ever comes. `from_memory` of them
-/// are there already.
+/// A host and a clock for these snapshots, the first `from_memory` of which are stored; `None` if
+/// there are none.
 pub(super) fn relay(
     incoming: Receiver<Arc<KeptTick>>,
     from_memory: usize,
@@ -54,7 +54,7 @@ impl Clock for RelayClock {
         relay.next.as_ref().unwrap_or(&relay.last).moment
     }
 
-    /// Waits for the next snapshot, whenever it comes; when no more will, the recording is over.
+    /// Waits for the next snapshot, whenever it comes; if there are no more, the recording is over.
     fn wait_until(&self, _mono_ns: i64, stop: &Stop) {
         let mut relay = self.0.borrow_mut();
         while relay.next.is_none() && !stop.is_asked() {
@@ -72,10 +72,10 @@ impl Host for RelayHost {
         let mut relay = self.0.borrow_mut();
         let kept = relay.next.take().ok_or_else(|| Error::Record("there is no snapshot".to_owned()))?;
         let is_first = tick.number == 0;
-        // The numbers of the recording begin at its own first snapshot.
+        // The recording's numbers begin at its own first snapshot.
         let shift = kept.number.saturating_sub(tick.number);
         for row in kept.rows.unpack() {
-            // What happened before the first snapshot happened before the recording.
+            // Events before the first snapshot are not part of the recording.
             if !is_first || row.kind == Kind::Snapshot {
                 rows.push(Row { tick: row.tick.saturating_sub(shift), ..row });
             }
@@ -139,7 +139,7 @@ mod tests {
         };
         let ends = (&clock as &dyn Clock, &Stop::default());
         let recording = record(&plan, &output, &mut host, ends, &HostInfo::default(), &mut |_| {}).unwrap();
-        // As the recorder counts: 14 was taken late, and 15 left out.
+        // Counted as by the recorder: 14 was late, and 15 skipped.
         assert_eq!((recording.metadata.ticks_taken, recording.metadata.ticks_late), (5, 2));
         assert_eq!(recording.metadata.start_us, tick(10).moment.ts_us);
         assert_eq!(recording.metadata.end_us, tick(15).moment.ts_us);

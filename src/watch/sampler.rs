@@ -1,4 +1,4 @@
-//! The thread that looks at the host.
+//! The thread that samples the host.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -9,13 +9,13 @@ use crate::capture::{PackedTick, SourceReport};
 use crate::record::{self, Observed, Plan, SourceOptions, Stop, SystemClock};
 use crate::{Error, Result};
 
-/// Looks at this host until `stop` is asked for.
+/// Samples this host until `stop` is requested.
 ///
 /// # Errors
-/// [`Error::Record`] if there is no thread for it. Whatever else fails, the feed says.
+/// [`Error::Record`] if the thread cannot be started. The feed reports any other error.
 pub(super) fn start(plan: Plan, wanted: SourceOptions, stop: Stop, feed: Feed) -> Result<JoinHandle<()>> {
     let look = move || {
-        // Opened here, as it belongs to one thread.
+        // Opened here, because it belongs to one thread.
         let outcome = record::open_host(wanted).and_then(|mut host| {
             let mut sampler = Sampler::new(feed.clone());
             let mut take = |seen: Observed<'_>| sampler.take(seen);

@@ -1,4 +1,4 @@
-//! The columns of a panel, to choose from.
+//! The column chooser of a panel.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -11,7 +11,7 @@ use crate::replay::state::{Hits, State};
 /// Width of a mark and a title.
 const TITLE_WIDTH: u16 = 16;
 
-/// `shown` are the columns that there is room for.
+/// `shown` are the columns that fit.
 pub(in crate::replay) fn draw(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) -> Hits {
     let title = format!("Columns of {} (space shows or hides, a automatic, esc back)", state.panel.name());
     text(buffer, area, 0, &title, (theme, TITLE));

@@ -1,4 +1,4 @@
-//! The connections of a moment, with what they move, and what was opened or closed.
+//! The connections at a moment with their rates, and those opened or closed.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -15,7 +15,7 @@ use crate::replay::look::Theme;
 use crate::replay::state::{Hits, State};
 use crate::replay::view::{Change, Item, Line, process_name, total};
 
-/// At 80 characters there is room for the first seven by their ranks.
+/// At 80 characters the seven of the highest rank fit.
 pub(in crate::replay) const COLUMNS: &[Column<Line>] = &[
     left(
         (" ", "+ opened, - closed since the last snapshot"),

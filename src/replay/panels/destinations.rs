@@ -1,4 +1,4 @@
-//! The remote addresses of a moment, and who talks with them.
+//! The remote addresses at a moment, with the processes connected to them.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

@@ -1,4 +1,4 @@
-//! All that is known of one connection: whose it is, and each of its rows.
+//! Details of one connection: its owner, and each of its rows.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -13,7 +13,7 @@ use crate::replay::listing::{local_end, remote_end};
 use crate::replay::look::{TITLE, Theme};
 use crate::replay::state::{Detail, Hits, State};
 
-/// Rows come in the order of time, and stay so.
+/// Rows are always in time order.
 const COLUMNS: &[Column<Row>] = &[
     left(("TIME (UTC)", "when"), (15, 15), 0, time, |_| Key::Unknown),
     left(("EVENT", "what happened"), (8, 8), 1, |row| row.kind.as_str().to_owned(), |_| Key::Unknown),
@@ -77,7 +77,7 @@ fn rtt(row: &Row) -> String {
     or_unknown(row.counters.rtt_us.map(|rtt| humanize::seconds(f64::from(rtt) / 1e6)))
 }
 
-/// Protocol, ends and identity of a connection.
+/// Protocol, ends and id of a connection.
 pub(in crate::replay) fn headline(row: &Row) -> String {
     let name = row.remote_name.as_deref().map_or_else(String::new, |name| format!(" ({name})"));
     let remote = remote_end(row).map_or_else(String::new, |remote| format!(" → {remote}{name}"));

@@ -12,7 +12,7 @@ use crate::replay::state::{Findings, Hits, State, TimelineMarker};
 
 pub(in crate::replay) const COLUMNS: &[Column<TimelineMarker>] = &[
     left(("TIME (UTC)", "when it begins"), (14, 14), 0, time, |mark: &TimelineMarker| {
-        // Like texts, from the first to the last.
+        // Like texts, earliest first.
         Key::Number(-(mark.ts_us as f64))
     }),
     left(
@@ -79,7 +79,7 @@ pub(in crate::replay) fn draw(state: &State, theme: Theme, area: Rect, buffer: &
     hits
 }
 
-/// Nothing was found: what was looked for, and what could not be.
+/// The panel without findings: what was searched for, and what could not be.
 fn draw_none(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let mut next = 1;
     let mut say = |text: &str| next = paragraph(buffer, area, next, text, (theme, FAINT)).saturating_add(1);

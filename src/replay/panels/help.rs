@@ -11,13 +11,13 @@ use crate::replay::columns::cells;
 use crate::replay::look::{FAINT, TITLE, Theme};
 use crate::replay::state::{Hits, State};
 
-/// Width of a side, so that no meaning of a key is cut.
+/// Width of one half, so that no text is cut.
 const SIDE: u16 = 40;
 
 /// Width of the names of keys.
 const NAMES: u16 = 8;
 
-/// Words about the mouse, the filter and the trend, below the keys.
+/// The text about mouse, filter and trend, below the keys.
 fn words() -> String {
     let fields: Vec<String> =
         filter::help().map(|(names, _)| names.split(',').next().unwrap_or_default().to_owned()).collect();
@@ -54,13 +54,13 @@ pub(in crate::replay) fn draw(state: &State, theme: Theme, area: Rect, buffer: &
     Hits { body, first, ..Hits::default() }
 }
 
-/// Lines that the help has at a width.
+/// Number of lines of the help at a width.
 pub(in crate::replay) fn length(width: u16) -> usize {
     lines(width).len()
 }
 
 enum Entry {
-    /// A key and its meaning on each side.
+    /// A key and its meaning in each half.
     Keys(Vec<(&'static str, &'static str)>),
     Words(String),
 }

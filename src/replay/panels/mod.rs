@@ -1,4 +1,4 @@
-//! The panels, one file each, and what they are drawn with.
+//! The panels, one file each, and their drawing helpers.
 //!
 //! ```text
 //!  netrec replay x.parquet   2026-06-01 10:00:05.000 UTC   tick 5   paused 1x    ← header
@@ -30,7 +30,7 @@ use super::look::{FAINT, Theme};
 use super::state::{Panel, State};
 use crate::humanize;
 
-/// The columns of a panel, without their values.
+/// The column descriptions of a panel.
 pub(super) fn heads(panel: Panel) -> Vec<&'static Head> {
     fn of<T>(columns: &'static [Column<T>]) -> Vec<&'static Head> {
         columns.iter().map(|column| &column.head).collect()
@@ -43,7 +43,7 @@ pub(super) fn heads(panel: Panel) -> Vec<&'static Head> {
     }
 }
 
-/// The table of the panel that is shown.
+/// The table of the current panel.
 fn sheet<'a, T>(state: &'a State, theme: Theme, columns: &'static [Column<T>], count: usize) -> Sheet<'a, T> {
     let view = state.table();
     Sheet {
@@ -58,14 +58,14 @@ fn sheet<'a, T>(state: &'a State, theme: Theme, columns: &'static [Column<T>], c
     }
 }
 
-/// A line of text, made harmless.
+/// Draws a line of text, escaped.
 fn text(buffer: &mut Buffer, area: Rect, at: u16, text: &str, (theme, style): (Theme, Style)) {
     if at < area.height {
         buffer.set_stringn(area.x, area.y + at, theme.text(text), usize::from(area.width), style);
     }
 }
 
-/// Text over several lines, broken at blanks; gives the number of lines.
+/// Draws text over several lines, wrapped at blanks; returns the number of lines.
 fn paragraph(buffer: &mut Buffer, area: Rect, from: u16, content: &str, look: (Theme, Style)) -> u16 {
     let mut line = String::new();
     let mut at = from;
@@ -84,13 +84,13 @@ fn paragraph(buffer: &mut Buffer, area: Rect, from: u16, content: &str, look: (T
     at.saturating_add(1)
 }
 
-/// What stands where there is nothing to show.
+/// Draws the text of an empty panel.
 fn nothing(buffer: &mut Buffer, area: Rect, theme: Theme, why: &str) {
     let below = Rect { y: area.y.saturating_add(1), height: area.height.saturating_sub(1), ..area };
     paragraph(buffer, below, 0, why, (theme, FAINT));
 }
 
-/// Bytes a second.
+/// Formats bytes per second.
 fn rate(value: Option<f64>) -> String {
     match value {
         None => humanize::UNKNOWN.to_owned(),

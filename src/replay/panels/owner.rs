@@ -1,15 +1,15 @@
-//! What the columns of connections and of processes say of an owner.
+//! Columns about the owner, for connections and processes.
 
 use crate::capture::{Owner, Row};
 
-/// Characters of a command line that are looked at: it may be kilobytes, and a screen is not.
+/// Maximum number of characters of a command line that are processed; it may be kilobytes long.
 const COMMAND_CHARS: usize = 400;
 
 pub(super) fn pid(row: &Row) -> Option<u32> {
     row.owner.as_deref()?.pid
 }
 
-/// The name of the user, else the number.
+/// The name of the user, or else the number.
 pub(super) fn user(row: &Row) -> Option<String> {
     let owner = row.owner.as_deref()?;
     owner.username.clone().or_else(|| owner.uid.map(|uid| uid.to_string()))

@@ -1,4 +1,4 @@
-//! The processes of a moment, as a tree.
+//! The processes at a moment, as a tree.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -96,7 +96,7 @@ pub(in crate::replay) const COLUMNS: &[Column<ProcessLine>] = &[
     .stretches(),
 ];
 
-/// Levels of the tree that are indented: a deeper one would push the name out of sight.
+/// Maximum indentation of the tree; a deeper one would push the name out of view.
 const MOST_INDENTED: usize = 4;
 
 pub(in crate::replay) fn draw(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) -> Hits {

@@ -1,5 +1,4 @@
-//! A table on the screen: the columns that there is room for, the lines that are in sight, a
-//! scrollbar, and a trend where a column has one.
+//! A table on the screen: the columns that fit, the visible lines, a scrollbar, and trends.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Alignment, Constraint, Rect};
@@ -15,35 +14,35 @@ use crate::replay::history::History;
 use crate::replay::look::{FAINT, SELECTED, TITLE, Theme};
 use crate::replay::state::Hits;
 
-/// Lines that are asked whether they know a value of an optional column.
+/// Maximum number of lines checked for a value in an optional column.
 const MOST_ASKED: usize = 20_000;
 
 /// A line of a table.
 pub(super) enum Drawn<'a, T> {
-    /// Every column of it.
+    /// A line with every column.
     Line(&'a T, Style),
-    /// A name before the columns of sums.
+    /// A name, followed by the sum columns.
     Group { label: String, sums: &'a T, conn_ids: &'a [u64] },
 }
 
-/// What a table shows, and how.
+/// The content of a table, and its view.
 pub(super) struct Sheet<'a, T: 'static> {
     pub(super) columns: &'static [Column<T>],
     pub(super) choice: &'a Choice,
     pub(super) sort: Sort,
     pub(super) history: &'a History,
     pub(super) theme: Theme,
-    /// Lines in all.
+    /// Total number of lines.
     pub(super) count: usize,
-    /// The one that is selected.
+    /// The selected line.
     pub(super) selected: usize,
-    /// The one that was at the top before.
+    /// The previous top line.
     pub(super) top: usize,
 }
 
 impl<T> Sheet<'_, T> {
-    /// Draws the table, of which `line(i)` gives a line; only what is in sight is asked for. Gives
-    /// where what is.
+    /// Draws the table; `line(i)` is called only for visible lines. Returns the positions of what
+    /// was drawn.
     pub(super) fn draw<'l>(
         &self,
         area: Rect,
@@ -69,7 +68,7 @@ impl<T> Sheet<'_, T> {
         for (at, drawn) in shown.iter().enumerate() {
             let y = inner.y + 1 + at as u16;
             let is_selected = first + at == self.selected;
-            // Reversed, the colour of a blank would be a block.
+            // In reverse video, the color of a blank would be a block.
             let style = if is_selected { Style::new() } else { self.theme.accent() };
             self.draw_trends(drawn, (&slots, &places), (y, style), buffer);
             if is_selected {
@@ -83,7 +82,7 @@ impl<T> Sheet<'_, T> {
         Hits { heads: places, body, first, ..Hits::default() }
     }
 
-    /// What was chosen, without the optional columns of which no line knows a value.
+    /// The user's choice, without optional columns in which no line has a value.
     fn useful<'l>(&self, line: &impl Fn(usize) -> Option<Drawn<'l, T>>) -> Choice
     where
         T: 'l,
@@ -102,7 +101,7 @@ impl<T> Sheet<'_, T> {
         choice
     }
 
-    /// The line at the top: where it was, unless the selected one would be out of sight.
+    /// The top line: unchanged, unless the selected line would be out of view.
     fn first(&self, height: usize) -> usize {
         let last_possible = self.count.saturating_sub(height);
         let lowest = (self.selected + 1).saturating_sub(height);
@@ -176,7 +175,7 @@ impl<T> Sheet<'_, T> {
     }
 
     fn draw_bar(&self, area: Rect, first: usize, buffer: &mut Buffer) {
-        // The library counts the places of the first line, not lines.
+        // The library counts positions of the top line, not lines.
         let places = (self.count + 1).saturating_sub(usize::from(area.height)).max(1);
         let mut state =
             ScrollbarState::new(places).position(first).viewport_content_length(usize::from(area.height));
@@ -198,7 +197,7 @@ fn cell(text: &str, head: &Head, slot: Slot, theme: Theme) -> Cell<'static> {
     Cell::new(Text::from(text).alignment(alignment))
 }
 
-/// Where the columns are, with their places among the columns of the panel.
+/// The areas of the columns, with their indices in the panel.
 fn places(area: Rect, slots: &[Slot]) -> Vec<(Rect, usize)> {
     let mut x = area.x;
     let place = |slot: &Slot| {

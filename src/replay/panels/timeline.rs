@@ -1,4 +1,4 @@
-//! The whole recording in two lines: how much happened, the findings, and where one is.
+//! The whole recording in two lines: the activity, the findings, and the current position.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -20,10 +20,10 @@ pub(in crate::replay) fn draw(state: &State, theme: Theme, area: Rect, buffer: &
         .render(Rect { height: 1, ..area }, buffer);
     let below = area.y + 1;
     buffer.set_string(area.x, below, "·".repeat(usize::from(area.width)), FAINT);
-    // Of the live host, the time line is shorter than what was found.
+    // For the live host, the timeline covers less time than the findings.
     let is_on_it = |ts_us: i64| state.live.is_none() || ts_us >= state.span_us.0;
     let mut marks: Vec<_> = state.marks().iter().filter(|mark| is_on_it(mark.ts_us)).collect();
-    // Of several in one column, the worst is seen.
+    // If several share a column, the worst is visible.
     marks.sort_by_key(|mark| mark.severity);
     for mark in marks {
         let x = area.x + column(mark.ts_us, state.span_us, area.width);
@@ -46,8 +46,8 @@ fn column(ts_us: i64, (first, last): (i64, i64), width: u16) -> u16 {
     (share * f64::from(width.saturating_sub(1))).round() as u16
 }
 
-/// The height of each column, 0 to 8: of the stretches that fall into it, the highest, so that
-/// no burst is lost between two columns.
+/// The height of each column, 0 to 8: the highest of its intervals, so that no burst is lost
+/// between two columns.
 fn levels(activity: &[f64], width: usize) -> Vec<u64> {
     let most = activity.iter().copied().fold(0.0, f64::max);
     if most <= 0.0 {

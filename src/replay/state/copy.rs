@@ -1,4 +1,4 @@
-//! A line as a text for the clipboard.
+//! Copies a line to the clipboard as text.
 
 use super::{Detail, Mode, Panel, Request, State};
 use crate::capture::Row;
@@ -14,7 +14,7 @@ impl State {
         if text.is_none() {
             self.message = Some("there is no line to copy".to_owned());
         }
-        // What is pasted into a shell must not be a line of its own.
+        // Text that is pasted into a shell must not contain a line break.
         text.map(|text| Request::Copy(escape::terminal(&text)))
     }
 

@@ -1,4 +1,4 @@
-//! What follows from the sample, the filter and the order: the lines of each panel.
+//! The lines of each panel, derived from the sample, the filter and the sort order.
 
 use std::net::IpAddr;
 
@@ -14,12 +14,12 @@ pub(super) struct Lists {
     items: Vec<Item>,
     processes: Vec<ProcessLine>,
     destinations: Vec<DestinationLine>,
-    /// The findings, by their places in the order of time.
+    /// The findings, by their indices in time order.
     findings: Vec<usize>,
 }
 
 impl Lists {
-    /// Lines of a panel.
+    /// Number of lines in a panel.
     pub(super) fn length(&self, panel: Panel) -> usize {
         match panel {
             Panel::Connections => self.items.len(),
@@ -30,7 +30,7 @@ impl Lists {
     }
 }
 
-/// What a line stands for, wherever it goes.
+/// The identity of a line, wherever it moves.
 #[derive(Debug, Clone, PartialEq)]
 enum Identity {
     Connection(u64),
@@ -41,12 +41,12 @@ enum Identity {
 }
 
 impl State {
-    /// The connections that are seen, sorted.
+    /// The visible connections, sorted.
     pub fn lines(&self) -> &[Line] {
         &self.lists.lines
     }
 
-    /// The same with their groups.
+    /// The visible connections with their groups.
     pub fn items(&self) -> &[Item] {
         &self.lists.items
     }
@@ -61,29 +61,29 @@ impl State {
         &self.lists.destinations
     }
 
-    /// The findings as they are sorted, by their places in [`State::marks`].
+    /// The findings in sort order, by their indices in [`State::marks`].
     pub fn finding_order(&self) -> &[usize] {
         &self.lists.findings
     }
 
-    /// How the table of the panel is shown.
+    /// The view of the panel's table.
     pub fn table(&self) -> &TableView {
         &self.tables[self.panel as usize]
     }
 
-    /// Whether a column of the panel was drawn last.
+    /// Whether a column of the panel was visible when last drawn.
     pub(in crate::replay) fn shows(&self, column: usize) -> bool {
         let width = self.hits.body.width;
         columns::fit(&heads(self.panel), &self.table().choice, width).iter().any(|slot| slot.column == column)
     }
 
-    /// Shows a column, or does not.
+    /// Shows or hides a column.
     pub(super) fn toggle_column(&mut self, column: usize) {
         let is_shown = self.shows(column);
         self.tables[self.panel as usize].choice.set(column, !is_shown);
     }
 
-    /// Leaves it to the width which columns are shown.
+    /// Lets the width decide again which columns are shown.
     pub(super) fn choose_columns_automatically(&mut self) {
         self.tables[self.panel as usize].choice = columns::Choice::default();
     }
@@ -101,7 +101,7 @@ impl State {
         self.refresh();
     }
 
-    /// Sorts by the next of the columns that are shown, behind the last one by none.
+    /// Sorts by the next visible column; after the last one, in the default order.
     pub(super) fn sort_by_next(&mut self) {
         let shown: Vec<usize> = match self.hits.heads.as_slice() {
             [] => (0..heads(self.panel).len()).collect(),
@@ -125,8 +125,8 @@ impl State {
         self.refresh();
     }
 
-    /// Makes the lines anew. A line that was selected stays so, wherever it goes; the first line is
-    /// no selection, and new ones come before it.
+    /// Rebuilds the lines. A selected line stays selected wherever it moves; the first line does
+    /// not count as selected, and new lines come before it.
     pub(super) fn refresh(&mut self) {
         let chosen = if self.selected > 0 { self.identity(self.selected) } else { None };
         self.lists = self.made_lists();
@@ -149,7 +149,7 @@ impl State {
         let items = view::group(&lines, self.grouping, &self.folded, |groups| sort_groups(groups, by));
         columns::sort(&mut processes, processes::COLUMNS, sort_of(Panel::Processes), |line| line);
         if sort_of(Panel::Processes) != Sort::default() {
-            // What stands in no tree is not indented.
+            // Without the tree, nothing is indented.
             for process in &mut processes {
                 process.depth = 0;
             }
@@ -173,7 +173,7 @@ impl State {
     }
 }
 
-/// By a column that adds up; by another one only the connections of each group are sorted.
+/// Sorts groups by a sum column; for another column only the connections within each group are sorted.
 fn sort_groups(groups: &mut Vec<Group>, by: Sort) {
     let adds_up = |column: usize| connections::COLUMNS.get(column).is_some_and(|column| column.head.is_sum);
     if by.column.is_none_or(adds_up) {
@@ -181,7 +181,7 @@ fn sort_groups(groups: &mut Vec<Group>, by: Sort) {
     }
 }
 
-/// The places of the findings in an order.
+/// The indices of the findings in sort order.
 fn order(marks: &[TimelineMarker], by: Sort) -> Vec<usize> {
     let mut placed: Vec<(usize, &TimelineMarker)> = marks.iter().enumerate().collect();
     columns::sort(&mut placed, findings::COLUMNS, by, |(_, mark)| *mark);

@@ -1,4 +1,4 @@
-//! What the mouse does: it selects, sorts, changes the panel, goes to a time and scrolls.
+//! Mouse input: selects, sorts, switches the panel, jumps to a time and scrolls.
 
 use ratatui::layout::{Position, Rect};
 
@@ -6,11 +6,11 @@ use super::{Mode, Request, State};
 use crate::capture::Place;
 use crate::replay::panels::timeline;
 
-/// Lines that a notch of the wheel moves.
+/// Lines scrolled per wheel notch.
 const NOTCH: isize = 3;
 
 impl State {
-    /// A click at a place of the screen.
+    /// Handles a click at a screen position.
     pub fn click(&mut self, x: u16, y: u16) -> Option<Request> {
         self.message = None;
         let at = |area: &Rect| area.contains(Position { x, y });
@@ -37,7 +37,7 @@ impl State {
         None
     }
 
-    /// A line is selected, and opened if it was selected before.
+    /// Selects a line, or opens it if it was already selected.
     fn click_line(&mut self, line: usize) -> Option<Request> {
         if line >= self.length() {
             return None;
@@ -55,7 +55,7 @@ impl State {
         None
     }
 
-    /// The wheel was turned down, or up.
+    /// Handles the wheel, turned down or up.
     pub fn scroll(&mut self, is_down: bool) {
         self.select_by(if is_down { NOTCH } else { -NOTCH });
     }

@@ -1,4 +1,4 @@
-//! What a state is made of.
+//! The parts of the state.
 
 use ratatui::layout::Rect;
 
@@ -18,7 +18,7 @@ pub enum Panel {
 }
 
 impl Panel {
-    /// Every panel, in the order of their numbers.
+    /// Every panel, by number.
     pub const ALL: [Self; 4] = [Self::Connections, Self::Processes, Self::Destinations, Self::Findings];
 
     /// Its name on the screen.
@@ -31,7 +31,7 @@ impl Panel {
         }
     }
 
-    /// Its order when no column was chosen.
+    /// The name of its default order.
     pub(super) fn own_order(self) -> &'static str {
         match self {
             Self::Connections => "changes first",
@@ -42,16 +42,16 @@ impl Panel {
     }
 }
 
-/// How the table of a panel is shown.
+/// The view of a panel's table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TableView {
-    /// By what it is sorted.
+    /// The sort order.
     pub sort: Sort,
-    /// Which columns the user wants.
+    /// The chosen columns.
     pub choice: Choice,
 }
 
-/// What the keyboard is for.
+/// What the keyboard controls.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mode {
     /// Actions.
@@ -60,42 +60,42 @@ pub enum Mode {
     Time(String),
     /// A filter is being typed.
     Filter(String),
-    /// The help is shown.
+    /// The help is open.
     Help,
-    /// Everything about one connection is shown.
+    /// The details of a connection are open.
     Detail,
-    /// Columns are chosen.
+    /// The column chooser is open.
     Columns,
 }
 
-/// What has to be done outside of the state.
+/// A request to the outside of the state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
-    /// Show the sample at a place.
+    /// Show the sample at a position.
     Show(Place),
-    /// Show the one after or before.
+    /// Show the next or previous sample.
     Step(Step),
-    /// Show the last one at or before this time, if it is another one.
+    /// Show the last sample at or before this time, if it is another one.
     PlayTo(i64),
-    /// Find all rows of a connection.
+    /// Read all rows of a connection.
     Detail(u64),
-    /// Write the rows that are seen.
+    /// Write the visible rows.
     Export(Form),
-    /// Give a text to the clipboard.
+    /// Copy a text to the clipboard.
     Copy(String),
-    /// Start or stop to record the live host.
+    /// Start or stop recording the live host.
     ToggleRecording,
-    /// Take the mouse, or leave it to the terminal.
+    /// Turn mouse reporting on or off.
     ToggleMouse,
-    /// Draw everything anew.
+    /// Redraw everything.
     Redraw,
-    /// Give the terminal back to the shell until it says to go on.
+    /// Return to the shell until it continues the program.
     Suspend,
-    /// End.
+    /// End the program.
     Quit,
 }
 
-/// A direction in which to step.
+/// The direction of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum Step {
@@ -103,76 +103,76 @@ pub enum Step {
     Back,
 }
 
-/// A finding as the screen needs it.
+/// A finding in the form for the screen.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TimelineMarker {
-    /// What identifies it for as long as the screen is open.
+    /// Its identity for as long as the screen is open.
     pub id: String,
-    /// When it begins, µs since the Unix epoch.
+    /// Its first moment, µs since the Unix epoch.
     pub ts_us: i64,
-    /// How bad, if it is true.
+    /// The severity, if it is true.
     pub severity: Severity,
-    /// That it is true, 0 to 1.
+    /// The confidence, 0 to 1.
     pub confidence: f64,
     /// The detector that found it.
     pub detector: &'static str,
-    /// One line.
+    /// The title, one line.
     pub title: String,
-    /// A few sentences.
+    /// The explanation, a few sentences.
     pub explanation: String,
 }
 
 impl TimelineMarker {
-    /// In one line.
+    /// The finding in one line.
     pub fn line(&self) -> String {
         format!("{} {}: {}", self.severity, self.detector, self.title)
     }
 }
 
-/// How far the search for findings is.
+/// The state of the search for findings.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Findings {
-    /// It runs.
+    /// In progress.
     Searching,
-    /// It is done; in the order of time.
+    /// Finished; in time order.
     Found(Vec<TimelineMarker>),
-    /// It failed, and why.
+    /// Failed, with the reason.
     Failed(String),
 }
 
-/// The connection that is looked at.
+/// The open connection.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Detail {
     /// The row from which it was opened.
     pub of: Row,
-    /// All its rows, or why they cannot be had; none while they are looked for.
+    /// All its rows, or why they cannot be read; `None` while they are being read.
     pub rows: Option<Result<Vec<Row>, String>>,
 }
 
-/// What there is to say of the live host, where that is looked at.
+/// The state of the live host.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Live {
-    /// Time that the snapshots in memory cover, in seconds.
+    /// Time covered by the snapshots in memory, in seconds.
     pub memory_s: f64,
-    /// The file that is being recorded, and since when, µs since the Unix epoch.
+    /// The file being recorded, and its start, µs since the Unix epoch.
     pub recording: Option<(String, i64)>,
     /// What cannot be seen, and why.
     pub unseen: Vec<String>,
-    /// What the detectors looked at, and when, in words.
+    /// What the detectors analyzed, and when, as text.
     pub detectors: String,
 }
 
-/// Where what was drawn, for the mouse and for the next drawing.
+/// Positions of what was drawn, for the mouse and for the next drawing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Hits {
     /// The tabs, in their order.
     pub tabs: Vec<Rect>,
-    /// The column headings, with their places among the columns of the panel.
+    /// The column headings, with their indices in the panel.
     pub heads: Vec<(Rect, usize)>,
     /// The lines of the table.
     pub body: Rect,
-    /// The line at the top of it.
+    /// The top line of the table.
     pub first: usize,
-    /// The time line.
+    /// The timeline.
     pub timeline: Rect,
 }

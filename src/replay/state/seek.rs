@@ -1,15 +1,15 @@
-//! From finding to finding.
+//! Jumps from finding to finding.
 
 use super::{Findings, Request, State, Step, TimelineMarker};
 use crate::capture::Place;
 
-/// The finding that was gone to last. It counts until one goes elsewhere, so that the next one may be
-/// of the same moment.
+/// The last visited finding. It is forgotten on any other move; until then, the next one may be at
+/// the same time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Visited(String);
 
 impl State {
-    /// Takes the findings so far of the live host, and says which are new.
+    /// Takes the live host's findings so far, and announces the new ones.
     pub fn find_more(&mut self, marks: Vec<TimelineMarker>) {
         let is_new = |mark: &&TimelineMarker| !self.marks().iter().any(|known| known.id == mark.id);
         let new: Vec<&TimelineMarker> = marks.iter().filter(is_new).collect();
@@ -24,7 +24,7 @@ impl State {
         self.find(Findings::Found(marks));
     }
 
-    /// Goes to the next finding, or to the one before.
+    /// Jumps to the next or previous finding.
     pub(super) fn seek_finding(&mut self, step: Step) -> Option<Request> {
         if let Some(place) = self.next_finding(step) {
             return self.visit(place);
@@ -50,7 +50,7 @@ impl State {
             };
             return next.filter(|next| *next < marks.len());
         }
-        // The sample that shows a finding ends after it began.
+        // The sample that shows a finding ends after the finding began.
         let shown_since = self.previous.as_ref().map_or(i64::MIN, |previous| previous.ts_us);
         match step {
             Step::Forward => marks.iter().position(|mark| mark.ts_us > shown_since),
@@ -58,7 +58,7 @@ impl State {
         }
     }
 
-    /// Goes to a finding, by its place in the order of time.
+    /// Jumps to a finding, by its index in time order.
     pub(super) fn visit(&mut self, place: usize) -> Option<Request> {
         let mark = self.marks().get(place)?;
         let (ts_us, id) = (mark.ts_us, mark.id.clone());

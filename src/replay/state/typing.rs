@@ -1,4 +1,4 @@
-//! What is typed: a key for an action, a time, a filter.
+//! Keyboard input: a key for an action, a time, or a filter.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
@@ -8,11 +8,11 @@ use crate::filter::Filter;
 use crate::replay::action::{self, Action};
 use crate::replay::time::When;
 
-/// Characters of a time or a filter.
+/// Maximum length of a typed time or filter.
 const MOST_TYPED: usize = 1000;
 
 impl State {
-    /// A key was pressed.
+    /// Handles a key.
     pub fn press(&mut self, key: KeyEvent) -> Option<Request> {
         self.message = None;
         let action = action::of_key(key);
@@ -54,7 +54,7 @@ impl State {
         None
     }
 
-    /// Text was pasted.
+    /// Handles pasted text.
     pub fn paste(&mut self, pasted: &str) {
         if let Mode::Time(text) | Mode::Filter(text) = &mut self.mode {
             let room = MOST_TYPED.saturating_sub(text.len());
@@ -62,8 +62,8 @@ impl State {
         }
     }
 
-    /// Goes to a time that the recording has, or says which times it has. A step that is too long
-    /// ends at the end.
+    /// Jumps to a time in the recording, or shows which times it has. A step that is too long stops
+    /// at the end.
     fn go_to(&mut self, when: When) -> Option<Request> {
         let here_us = Some(self.sample.ts_us);
         let at_us = match when.resolve(self.span_us, here_us) {
@@ -79,7 +79,7 @@ impl State {
         Some(self.stop(Request::Show(Place::Time(at_us))))
     }
 
-    /// What was typed is complete.
+    /// Completes the input.
     fn enter(&mut self) -> Option<Request> {
         match std::mem::replace(&mut self.mode, Mode::Normal) {
             Mode::Time(text) => match text.parse::<When>() {
@@ -103,7 +103,7 @@ impl State {
     }
 }
 
-/// Whether a key is a character, and no command of a terminal.
+/// Whether a key is a printable character rather than a control key.
 fn is_typed(key: KeyEvent) -> bool {
     !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT)
 }

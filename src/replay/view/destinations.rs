@@ -1,4 +1,4 @@
-//! The remote addresses of a moment, and who talks with them.
+//! The remote addresses at a moment, with the processes connected to them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -11,38 +11,38 @@ use crate::humanize;
 use crate::model::records::Scope;
 use crate::model::scope::scope;
 
-/// A remote address on the screen.
+/// A remote address, as shown.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DestinationLine {
     /// The address.
     pub addr: IpAddr,
-    /// A name by which it was asked for.
+    /// A name that was resolved to it.
     pub name: Option<String>,
     /// Its country, or why it has none.
     pub place: String,
     /// Its connections, by `conn_id`.
     pub conn_ids: Vec<u64>,
-    /// Names of the processes that talk with it.
+    /// Names of the processes connected to it.
     pub processes: BTreeSet<String>,
-    /// Sums over its connections; none where nothing is counted.
+    /// Sums over its connections; `None` if nothing is counted.
     pub sent_per_s: Option<f64>,
-    /// The same for what came in.
+    /// The same for received bytes.
     pub received_per_s: Option<f64>,
 }
 
-/// Says where an address is.
+/// Looks up where an address is.
 #[derive(Clone)]
 pub struct Places(Arc<dyn Fn(IpAddr) -> String>);
 
 impl Places {
-    /// Places by a function that gives a country, or why there is none.
+    /// From a function that returns a country, or why there is none.
     pub fn new(place: impl Fn(IpAddr) -> String + 'static) -> Self {
         Self(Arc::new(place))
     }
 }
 
 impl Places {
-    /// The countries of public addresses by local databases; of others, why they have none.
+    /// Countries of public addresses from local databases; for other addresses, why they have none.
     pub fn countries(geo: Arc<Databases>) -> Self {
         Self::new(move |addr| match scope(addr) {
             Scope::Public => {
@@ -66,7 +66,7 @@ impl fmt::Debug for Places {
     }
 }
 
-/// The remote addresses of these connections, the one with the most connections first.
+/// The remote addresses of these connections, those with the most connections first.
 pub fn destinations(lines: &[Line], places: &Places) -> Vec<DestinationLine> {
     let mut found: BTreeMap<IpAddr, DestinationLine> = BTreeMap::new();
     for line in lines {

@@ -8,25 +8,25 @@ use crate::capture::Row;
 /// Depth at which a tree is not gone into further.
 const MOST_DEPTH: usize = 100;
 
-/// A process on the screen.
+/// A process, as shown.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProcessLine {
-    /// Depth in the tree of those that are shown; 0 in another order.
+    /// Depth in the visible tree; 0 in another order.
     pub depth: usize,
-    /// A row of one of its sockets, for what is known of it.
+    /// A row of one of its sockets, for the process's facts.
     pub row: Row,
-    /// Open sockets.
+    /// Number of open sockets.
     pub sockets: usize,
     /// Its sockets, by `conn_id`.
     pub conn_ids: Vec<u64>,
-    /// Sums over its sockets; none where nothing is counted.
+    /// Sums over its sockets; `None` if nothing is counted.
     pub sent_per_s: Option<f64>,
-    /// The same for what came in.
+    /// The same for received bytes.
     pub received_per_s: Option<f64>,
 }
 
 impl ProcessLine {
-    /// What identifies a process: its id and its start.
+    /// The identity of a process: its id and start time.
     pub fn identity(&self) -> (Option<u32>, Option<i64>) {
         identity(&self.row)
     }
@@ -37,7 +37,7 @@ pub(super) fn identity(row: &Row) -> (Option<u32>, Option<i64>) {
     (owner.and_then(|owner| owner.pid), owner.and_then(|owner| owner.process_start_us))
 }
 
-/// The processes of these connections, as a tree: children below the parent that is shown too.
+/// The processes of these connections, as a tree: children below their parent if that is shown too.
 pub fn processes(lines: &[Line]) -> Vec<ProcessLine> {
     let mut found: BTreeMap<(Option<u32>, Option<i64>), ProcessLine> = BTreeMap::new();
     for line in lines {
@@ -69,7 +69,7 @@ fn tree(lines: Vec<ProcessLine>) -> Vec<ProcessLine> {
     }
     let mut tree = Vec::new();
     descend(&mut children, None, 0, &mut tree);
-    // Parents that are children of each other, which only a made-up capture has.
+    // Parents that are each other's children, which only a forged capture has.
     for lines in children.into_values() {
         tree.extend(lines);
     }
@@ -82,8 +82,8 @@ fn descend(
     depth: usize,
     tree: &mut Vec<ProcessLine>,
 ) {
-    // Removed before it is gone into, so that no circle is walked twice; the depth is bounded,
-    // as it is a stack.
+    // Removed before it is visited, so that no cycle is walked twice. The depth is bounded because
+    // this recurses.
     for line in children.remove(&parent).unwrap_or_default() {
         let pid = line.identity().0;
         tree.push(ProcessLine { depth, ..line });

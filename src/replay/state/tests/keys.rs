@@ -1,4 +1,4 @@
-//! What keys and the mouse do.
+//! Tests of keys and the mouse.
 
 use super::*;
 
@@ -59,7 +59,7 @@ fn every_finding_is_visited_also_several_of_one_moment() {
     assert_eq!((press(&mut state, "n"), state.message.as_deref()), (None, Some("this is the last finding")));
     assert_eq!(press(&mut state, "N"), at(5));
     assert!(state.message.as_deref().unwrap().starts_with("3 of 4"));
-    // From elsewhere it goes by the time.
+    // From elsewhere, the time decides.
     press(&mut state, "g");
     assert_eq!(press(&mut state, "n"), at(5));
     assert!(state.message.as_deref().unwrap().starts_with("1 of 4"));

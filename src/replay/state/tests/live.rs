@@ -1,4 +1,4 @@
-//! The live host.
+//! Tests with the live host.
 
 use super::*;
 

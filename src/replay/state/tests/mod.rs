@@ -1,5 +1,5 @@
-//! Keys are pressed, and what is on the screen then is compared with a file in
-//! `tests/data/screens/`. `UPDATE=1 cargo test` writes those files anew; look at the difference.
+//! Tests that press keys and compare the screen with a file in `tests/data/screens/`. `UPDATE=1
+//! cargo test` rewrites those files; review the difference.
 
 mod keys;
 mod live;
@@ -59,8 +59,8 @@ fn row(conn_id: u64, tick: u32, remote: &str, owner: &Arc<Owner>, bytes: (u64, u
     row
 }
 
-/// The samples 4 and 5: a server that stays, a download that began, a scan that was closed, a
-/// hostile name.
+/// Samples 4 and 5: a server that stays, a download that begins, a scan that was closed, a hostile
+/// name.
 fn samples() -> (Sample, Sample) {
     let (server, child) = (owner(100, 1, "nginx"), owner(101, 100, "nginx"));
     let (curl, nmap) = (owner(300, 1, "curl"), owner(400, 1, "nmap"));
@@ -158,7 +158,7 @@ fn check_screen(name: &str, state: &mut State, size: (u16, u16)) {
     assert_eq!(screen, expected, "{} differs:\n{screen}", path.display());
 }
 
-/// The live host, with the samples 4 and 5.
+/// The live host, with samples 4 and 5.
 fn live() -> State {
     let (before, now) = samples();
     let mut state = State::live("netrec-web-01.live", Filter::default());

@@ -1,4 +1,4 @@
-//! What the screen looks like.
+//! Tests of the screen's appearance.
 
 use std::collections::BTreeSet;
 
@@ -83,7 +83,7 @@ fn without_utf8_everything_is_ascii() {
 fn no_name_of_a_process_is_cut_in_its_middle() {
     let mut state = state();
     let (_, mut now) = samples();
-    // The longest name that Linux gives.
+    // The longest name that Linux allows.
     now.rows[0].owner = Some(owner(7, 1, "python3.11-abcd"));
     state.show(now, None);
     for width in [80, 110, 130, 160, 200] {

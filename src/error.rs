@@ -1,4 +1,4 @@
-//! The one error type of the library: what was being done, to which path, and what to do about it.
+//! The library's error type: what was being done, to which path, and what to do about it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 /// The library's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What can go wrong, worded for the person who reads it on standard error.
+/// Everything that can go wrong, worded for the user who reads it on standard error.
 ///
-/// Every variant names the file or the item it is about. None is a bug of the user's
-/// program: a bug panics, and is ours to mend.
+/// Every variant names the file or the item concerned. None of them is a bug in netrec, except
+/// [`Error::Analysis`]; other bugs panic.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file or folder could not be read, written, created or renamed.
@@ -17,34 +17,34 @@ pub enum Error {
     Io {
         /// What was being done, as a verb: `read`, `create`.
         action: &'static str,
-        /// To which file or folder.
+        /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// What was asked for does not go together.
+    /// The arguments are invalid or contradict each other.
     #[error("{0}")]
     Usage(String),
-    /// There is no such file, but one whose name is near.
+    /// There is no such file, but one with a similar name.
     #[error("cannot read {}: there is no such file or folder; did you mean {near}?", path.display())]
     Misspelt {
-        /// The file that was named.
+        /// The file as given.
         path: PathBuf,
-        /// The one that may have been meant, as a word for a shell.
+        /// The file that was probably meant, quoted for a shell.
         near: String,
     },
-    /// Standard output could not be written: a full disk, a device that takes nothing.
+    /// Standard output could not be written, for example because the disk is full.
     #[error("cannot write to standard output: {0}")]
     Stdout(io::Error),
-    /// The file is not a capture of netrec's: not Parquet, a foreign Parquet, damaged.
+    /// The file is not a netrec capture: not Parquet, Parquet of another kind, or damaged.
     #[error("{} is not a netrec capture: {reason}", path.display())]
     NotACapture {
         /// The file.
         path: PathBuf,
-        /// What gave it away.
+        /// What is wrong with it.
         reason: String,
     },
-    /// Of the captures of a fleet too many could not be read to conclude anything from the others.
+    /// Too many captures of a fleet could not be read to conclude anything from the others.
     #[error("nothing is concluded: {0}; repair or leave out what cannot be read, or raise --max-failed")]
     TooManyFailed(String),
     /// The file is a capture, but part of it cannot be read.
@@ -55,20 +55,20 @@ pub enum Error {
         /// What could not be read.
         reason: String,
     },
-    /// The file is none that can be imported, or not together with the others.
+    /// The file cannot be imported, or not together with the others.
     #[error("cannot import {}: {reason}", path.display())]
     Import {
         /// The file or folder.
         path: PathBuf,
-        /// What it looks like, and what is understood.
+        /// What it looks like, and which formats are supported.
         reason: String,
     },
-    /// The capture does not have the time that was asked for.
+    /// The requested time is not in the capture.
     #[error("{}: {reason}", path.display())]
     Time {
         /// The capture.
         path: PathBuf,
-        /// The time, and which times there are.
+        /// The time, and which times it has.
         reason: String,
     },
     /// The capture was written by a newer netrec than this one.
@@ -81,29 +81,29 @@ pub enum Error {
         path: PathBuf,
         /// The version that the file states.
         found: u32,
-        /// The newest version that this program reads.
+        /// The newest version that this program supports.
         supported: u32,
     },
-    /// The output is there already and may not be replaced.
+    /// The output exists and may not be replaced.
     #[error("{} exists already: name another with -o, or replace it with --force", path.display())]
     Exists {
         /// The file or folder.
         path: PathBuf,
     },
-    /// Something is in the way that netrec cannot prove to be its own.
+    /// Something is in the way that may not be netrec's.
     #[error("{} is left as it is: {reason}; name another output with -o", path.display())]
     Foreign {
         /// The file or folder.
         path: PathBuf,
-        /// Why it is taken for somebody else's.
+        /// Why netrec does not treat it as its own.
         reason: String,
     },
-    /// The configuration file says something that cannot be meant.
+    /// The configuration file is invalid.
     #[error("{}: {reason}", path.display())]
     Config {
         /// The file.
         path: PathBuf,
-        /// Which key, and what is wrong with it.
+        /// The key, and what is wrong with it.
         reason: String,
     },
     /// A key for signatures could not be used.
@@ -120,16 +120,16 @@ pub enum Error {
         /// The capture.
         path: PathBuf,
     },
-    /// An object storage did not do what it was asked for.
+    /// A request to object storage failed.
     #[error("cannot {action} {url}: {reason}")]
     Storage {
         /// What was being done, as a verb: `read`, `list`.
         action: &'static str,
-        /// To which object, as `s3://bucket/key`.
+        /// The object, as `s3://bucket/key`.
         url: String,
-        /// What kind of failure it is.
+        /// The kind of failure.
         fault: StorageFault,
-        /// What the storage said, and what to do about it; no secret.
+        /// What the storage answered, and what to do about it; contains no secrets.
         reason: String,
     },
     /// A geolocation database could not be used.
@@ -140,51 +140,51 @@ pub enum Error {
         /// What the database reader said.
         reason: String,
     },
-    /// The system gives no more threads.
+    /// The system provides no more threads.
     #[error("no thread can be started: {0} (the number of processes is limited: ulimit -u, pids.max)")]
     Threads(#[source] io::Error),
-    /// The host does not give what a recording needs.
+    /// The host does not provide what a recording needs.
     #[error("cannot record: {0}")]
     Record(String),
-    /// A table could not be built or queried: a bug of ours, said instead of a panic.
+    /// A table could not be built or queried: a bug in netrec, reported instead of a panic.
     #[error("internal error in the analysis: {0}")]
     Analysis(String),
     /// A chart or page could not be drawn.
     #[error("cannot draw {what}: {reason}")]
     Render {
-        /// Which chart or page.
+        /// The chart or page.
         what: String,
-        /// What the library said.
+        /// The library's error.
         reason: String,
     },
 }
 
-/// Why an object storage did not do what it was asked for.
+/// Why a request to object storage failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StorageFault {
     /// There is no such object or bucket.
     Missing,
-    /// Something else is there.
+    /// Another object is there.
     Conflict,
-    /// The storage refuses it, and would again.
+    /// The storage refuses the request, and would refuse it again.
     Refused,
-    /// Nobody answered, or not as it should: it may go well another time.
+    /// No answer, or an invalid one: a later attempt may succeed.
     Unavailable,
 }
 
 impl Error {
-    /// Whether the same may go well another time, as far as the storage says.
+    /// Whether a later attempt may succeed, according to the storage.
     pub fn may_pass(&self) -> bool {
         matches!(self, Self::Storage { fault: StorageFault::Unavailable, .. })
     }
 
-    /// For `map_err`: wraps an I/O error with what was being done to which path.
+    /// For `map_err`: wraps an I/O error with the action and the path.
     pub fn io(action: &'static str, path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { action, path: path.as_ref().to_path_buf(), source }
     }
 }
 
-/// The system's message, with what to do where that is plain.
+/// The system's message, with advice where the solution is clear.
 fn describe_io(error: &io::Error) -> String {
     let hint = match error.kind() {
         io::ErrorKind::NotFound => "there is no such file or folder",

@@ -1,44 +1,44 @@
-//! Hostile text made harmless, once per output.
+//! Makes hostile text harmless, with one function per output.
 //!
-//! Process names, command lines, host names and file names are chosen by whoever is being
-//! investigated. Every output has a threat of its own, and so a function of its own:
+//! Process names, command lines, host names and file names may be chosen by an attacker. Each
+//! output has its own threat, and therefore its own function:
 //!
 //! | output | threat | function |
 //! |---|---|---|
 //! | terminal | escape sequences that retitle, recolour, answer back or hide lines | [`terminal`] |
 //! | HTML | markup and script; text that is reordered or invisible | [`html`], then askama's escaper |
 //! | SVG | markup; control characters, which XML forbids even as references | [`svg`], then plotters' escaper |
-//! | CSV | cells that a spreadsheet takes for a formula | [`csv()`], then the writer's quoting |
+//! | CSV | cells that a spreadsheet interprets as a formula | [`csv()`], then the writer's quoting |
 //! | Markdown | markup, images and links that load or mislead, mentions | [`markdown`], [`markdown_code`] |
-//! | JSON | the same as a terminal, as soon as somebody looks at the file with `cat` | [`json`] |
-//! | shell | a command that is meant to be copied, with a file name in it | [`shell_word`], [`shell_path`] |
+//! | JSON | the same as a terminal, when the file is shown with `cat` | [`json`] |
+//! | shell | a command to copy, with a file name in it | [`shell_word`], [`shell_path`] |
 //!
-//! What is escaped stays visible (`\u{1b}`, `\n`): that a name holds such characters is evidence.
-//! Text of every ordinary script stays as it is.
+//! Escaped characters stay visible (`\u{1b}`, `\n`), because their presence is evidence. Text in
+//! any ordinary script is unchanged.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// For a terminal: every character that controls, reorders or cannot be seen becomes a
+/// For a terminal: every character that is a control, reorders text or is invisible becomes a
 /// visible `\u{…}`.
 pub fn terminal(text: &str) -> String {
     visible(text).into_owned()
 }
 
-/// For HTML: as [`terminal`]. The template engine then escapes `<`, `>`, `&` and quotes.
+/// For HTML: like [`terminal`]. The template engine then escapes `<`, `>`, `&` and quotes.
 pub fn html(text: &str) -> Cow<'_, str> {
     visible(text)
 }
 
-/// For SVG: as [`terminal`], since XML 1.0 has no way to write most control characters. The
-/// chart library then escapes `<`, `>`, `&` and quotes.
+/// For SVG: like [`terminal`], because XML 1.0 cannot represent most control characters. The chart
+/// library then escapes `<`, `>`, `&` and quotes.
 pub fn svg(text: &str) -> Cow<'_, str> {
     visible(text)
 }
 
-/// For a CSV cell: control characters made visible, and an apostrophe before what a
-/// spreadsheet would take for a formula. Plain numbers stay numbers.
+/// For a CSV cell: makes control characters visible, and puts an apostrophe before what a
+/// spreadsheet would interpret as a formula. Plain numbers stay numbers.
 pub fn csv(text: &str) -> Cow<'_, str> {
     let visible = visible(text);
     if starts_formula(text) && !is_plain_number(text) { Cow::Owned(format!("'{visible}")) } else { visible }
@@ -106,15 +106,15 @@ pub fn markdown_code(text: &str) -> String {
     }
 }
 
-/// For a finished JSON document: what would still be raw in its strings (C1 controls, DEL,
-/// bidirectional and invisible characters, U+2028) becomes `\uXXXX`, which means the same.
+/// For a finished JSON document: characters still raw in its strings (C1 controls, DEL,
+/// bidirectional and invisible characters, U+2028) become `\uXXXX`, which means the same.
 pub fn json(document: &str) -> Cow<'_, str> {
     if !document.chars().any(|c| is_unsafe(c) && c != '\n') {
         return Cow::Borrowed(document);
     }
     let mut out = String::with_capacity(document.len() + 64);
     for c in document.chars() {
-        // Line breaks are the document's own: inside of strings the serializer escapes them.
+        // Line breaks belong to the document: the serializer escapes those in strings.
         if !is_unsafe(c) || c == '\n' {
             out.push(c);
             continue;
@@ -127,14 +127,14 @@ pub fn json(document: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// One word for a POSIX shell, quoted where that is needed; with control characters in
-/// bash's `$'…'`, so that what is shown is what will be run.
+/// One word for a POSIX shell, quoted if needed; with control characters in bash's `$'…'`, so that
+/// the text shown is the command that runs.
 pub fn shell_word(text: &str) -> Cow<'_, str> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "._/+=:@%-".contains(c);
     if !text.is_empty() && text.chars().all(is_plain) && !text.starts_with('-') {
         return Cow::Borrowed(text);
     }
-    // A leading dash would be taken for an option even in quotes.
+    // A leading dash would be parsed as an option even in quotes.
     let text = if text.starts_with('-') { format!("./{text}") } else { text.to_owned() };
     if !text.chars().any(is_unsafe) {
         return Cow::Owned(format!("'{}'", text.replace('\'', r"'\''")));
@@ -142,7 +142,7 @@ pub fn shell_word(text: &str) -> Cow<'_, str> {
     Cow::Owned(dollar_quoted(text.as_bytes()))
 }
 
-/// A path as one word for a POSIX shell, as [`shell_word`]; also one that is not UTF-8.
+/// A path as one word for a POSIX shell, like [`shell_word`]; also for a path that is not UTF-8.
 pub fn shell_path(path: &Path) -> String {
     match path.to_str() {
         Some(text) => shell_word(text).into_owned(),
@@ -153,7 +153,7 @@ pub fn shell_path(path: &Path) -> String {
     }
 }
 
-/// In bash's `$'…'`: what is no text, or unsafe, as its bytes.
+/// In bash's `$'…'`: bytes that are not text, or unsafe, as escapes.
 fn dollar_quoted(bytes: &[u8]) -> String {
     let mut out = String::from("$'");
     let raw = |out: &mut String, byte: u8| {
@@ -174,8 +174,8 @@ fn dollar_quoted(bytes: &[u8]) -> String {
     out
 }
 
-/// Cuts a text in the middle to at most `max_chars` characters, as both ends of a path tell
-/// something.
+/// Cuts a text in the middle to at most `max_chars` characters, because both ends of a path are
+/// informative.
 pub fn shorten(text: &str, max_chars: usize) -> Cow<'_, str> {
     let length = text.chars().count();
     if length <= max_chars {
@@ -187,7 +187,7 @@ pub fn shorten(text: &str, max_chars: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{head}…{tail}"))
 }
 
-/// Makes unsafe characters visible; borrows where there is none, which is nearly always.
+/// Makes unsafe characters visible; borrows if there are none, which is nearly always the case.
 fn visible(text: &str) -> Cow<'_, str> {
     let is_plain = text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
     if is_plain || !text.chars().any(is_unsafe) {
@@ -207,9 +207,9 @@ fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Whether a character controls the output instead of being seen: C0, DEL and C1 controls,
-/// bidirectional marks (CVE-2021-42574), line and paragraph separators, characters of no
-/// width or no ink, tags, and noncharacters, which XML forbids.
+/// Whether a character controls the output instead of being visible: C0, DEL and C1 controls,
+/// bidirectional marks (CVE-2021-42574), line and paragraph separators, zero-width and invisible
+/// characters, tags, and noncharacters, which XML forbids.
 pub fn is_unsafe(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_control();
@@ -222,7 +222,7 @@ pub fn is_unsafe(c: char) -> bool {
         || u32::from(c) & 0xfffe == 0xfffe
 }
 
-/// Spreadsheets take these at the start for a formula, some also after blanks or in full width.
+/// Spreadsheets interpret these at the start as a formula, some also after blanks or in full width.
 fn starts_formula(text: &str) -> bool {
     text.starts_with(['\t', '\r', '\n'])
         || text.trim_start().starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])
@@ -240,7 +240,7 @@ mod tests {
 
     use super::*;
 
-    /// Ordinary characters mixed with those that the functions are there for.
+    /// Ordinary characters mixed with unsafe ones.
     fn hostile() -> impl Strategy<Value = String> {
         let nasty = prop::sample::select(vec![
             '\u{1b}',

@@ -1,5 +1,5 @@
-//! Containment of panics: a bug in a library that decodes hostile bytes, or in one detector of
-//! many, costs what it was working on and not the run.
+//! Contains panics: a bug in a library that decodes hostile bytes, or in one of many detectors,
+//! costs only that piece of work and not the whole run.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -7,23 +7,22 @@ use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::sync::Once;
 
 thread_local! {
-    /// Whether this thread is inside a guard, so that the panic is not printed to the terminal.
+    /// Whether this thread is inside a guard, so that a panic is not printed to the terminal.
     static IS_GUARDED: Cell<bool> = const { Cell::new(false) };
-    /// Where the last panic of this thread inside a guard happened.
+    /// Source location of this thread's last panic inside a guard.
     static LOCATION: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Runs `decode`, and gives none if it panics, without a word on standard error.
+/// Runs `decode`, and returns `None` if it panics, without printing anything.
 ///
-/// The values that `decode` works on are broken then, and must be given up.
+/// The values that `decode` was working on are then inconsistent and must be dropped.
 pub(crate) fn ok_unless_panic<T>(decode: impl FnOnce() -> T) -> Option<T> {
     catch_panic(decode).ok()
 }
 
-/// Runs `work`; if it panics, the error is the panic's message and, where it is known, its place
-/// in the source.
+/// Runs `work`; if it panics, the error is the panic's message with its source location if known.
 ///
-/// What `work` was changing is broken then, and must not be used again.
+/// Values that `work` was changing are then inconsistent and must not be used again.
 ///
 /// # Errors
 /// If it panics.
@@ -31,7 +30,7 @@ pub(crate) fn catch_panic<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     install_hook();
     let before = IS_GUARDED.replace(true);
     LOCATION.take();
-    // The caller gives up what `work` was changing, so nobody sees it half done.
+    // The caller drops what `work` was changing, so nobody sees it inconsistent.
     let result = catch_unwind(AssertUnwindSafe(work));
     IS_GUARDED.set(before);
     result.map_err(|panic| {
@@ -49,8 +48,8 @@ fn message(panic: &(dyn Any + Send)) -> &str {
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message")
 }
 
-/// Makes the panic message depend on whether the thread is guarded.
-/// Whether a panic of this thread would be contained.
+/// Makes the panic message depend on whether the thread is guarded. Returns whether a panic of this
+/// thread would be contained.
 pub(crate) fn is_guarded() -> bool {
     IS_GUARDED.get()
 }

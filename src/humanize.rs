@@ -7,19 +7,19 @@
 //! | sizes | `210 MB`, decimal units, three significant digits | [`bytes()`], [`bytes_per_s`] |
 //! | durations | `12 ms`, `3.5 s`, `3 min 20 s`, `2 d 4 h` | [`duration`], [`seconds`] |
 //! | shares | `33 %`, `< 0.01 %` | [`percent`], [`ratio_percent`] |
-//! | times | `2026-06-01T10:00:00Z`, which every `--at` takes | [`second_utc`]; in data [`iso_utc`]; with `--local-time` [`second_local`] |
+//! | times | `2026-06-01T10:00:00Z`, which every `--at` accepts | [`second_utc`]; in data [`iso_utc`]; with `--local-time` [`second_local`] |
 //! | unknown | `–`, never a zero | [`UNKNOWN`] |
 //!
-//! Nothing else formats a number for people; a program gets it raw.
+//! Nothing else formats a number for people; programs get raw values.
 
 use std::time::Duration;
 
 use chrono::{DateTime, Local, SecondsFormat, Utc};
 
-/// What stands in the place of an unknown value.
+/// The placeholder for an unknown value.
 pub const UNKNOWN: &str = "–";
 
-/// ISO 8601, UTC, to the microsecond; none for a moment outside of the calendar.
+/// ISO 8601, UTC, to the microsecond; `None` for a moment outside the calendar's range.
 pub fn iso_utc(moment_us: i64) -> Option<String> {
     Some(moment(moment_us)?.to_rfc3339_opts(SecondsFormat::Micros, true))
 }
@@ -30,13 +30,13 @@ pub fn second_utc(moment_us: i64) -> String {
     moment(moment_us).map_or_else(|| UNKNOWN.to_owned(), text)
 }
 
-/// To the second, in the local time zone with its offset: `2026-06-01T12:00:00+02:00`, for whoever
-/// asks for it on a terminal.
+/// To the second, in the local time zone with its offset: `2026-06-01T12:00:00+02:00`; used on a
+/// terminal on request.
 pub fn second_local(moment_us: i64) -> String {
     local(moment_us, SecondsFormat::Secs)
 }
 
-/// As [`second_local`], to the microsecond.
+/// Like [`second_local`], to the microsecond.
 pub fn micros_local(moment_us: i64) -> String {
     local(moment_us, SecondsFormat::Micros)
 }
@@ -46,7 +46,7 @@ fn local(moment_us: i64, format: SecondsFormat) -> String {
     moment(moment_us).map_or_else(|| UNKNOWN.to_owned(), text)
 }
 
-/// A moment from µs since the Unix epoch; none outside of the calendar.
+/// A moment from µs since the Unix epoch; `None` outside the calendar's range.
 pub fn moment(moment_us: i64) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp_micros(moment_us)
 }
@@ -81,7 +81,7 @@ fn plural_of(noun: &str) -> String {
     }
 }
 
-/// The word of which [`plural_of`] makes this one.
+/// The singular for [`plural_of`].
 fn singular_of(plural: &str) -> String {
     let candidates = [
         plural.strip_suffix("ies").map(|stem| format!("{stem}y")),
@@ -97,7 +97,7 @@ pub fn bytes(value: f64) -> String {
     scaled(value, &["B", "kB", "MB", "GB", "TB", "PB", "EB"])
 }
 
-/// Bytes per second with a decimal unit; of less than one, bytes per hour.
+/// Bytes per second with a decimal unit; below one, bytes per hour.
 pub fn bytes_per_s(value: f64) -> String {
     if value > 0.0 && value < 1.0 {
         format!("{}/h", bytes(value * 3600.0))
@@ -121,7 +121,7 @@ pub fn short_count(value: f64) -> String {
     scaled(value, &["", "k", "M", "G", "T", "P", "E"]).trim_end().to_owned()
 }
 
-/// A duration in the unit that fits, as [`seconds`].
+/// A duration in the unit that fits, like [`seconds`].
 pub fn duration(value: Duration) -> String {
     seconds(value.as_secs_f64())
 }
@@ -140,12 +140,12 @@ pub fn seconds(value_s: f64) -> String {
     }
 }
 
-/// A share of a whole in percent; a dash without a whole.
+/// A share of a whole in percent; a dash if the whole is 0.
 pub fn percent(part: u64, whole: u64) -> String {
     if whole == 0 { UNKNOWN.to_owned() } else { ratio_percent(part as f64 / whole as f64) }
 }
 
-/// A ratio in percent, with more digits the smaller it is; `<` where rounding would say zero.
+/// A ratio in percent, with more digits the smaller it is; `<` where rounding would give zero.
 pub fn ratio_percent(ratio: f64) -> String {
     let value = ratio * 100.0;
     match value {
@@ -172,13 +172,13 @@ pub fn number(value: f64) -> String {
     three_digits(value)
 }
 
-/// A measured value beside its name: a share in percent, anything else as [`measured`].
+/// A measured value with its name: a share in percent, anything else like [`measured`].
 pub fn measurement(name: &str, value: f64, unit: &str) -> String {
     let is_share = unit.is_empty() && name.split(' ').any(|word| word == "share");
     if is_share { ratio_percent(value) } else { measured(value, unit) }
 }
 
-/// A measured value with its unit; the units that have a form of their own get it.
+/// A measured value with its unit; some units have their own style.
 pub fn measured(value: f64, unit: &str) -> String {
     match unit {
         "bytes" | "B" => bytes(value),
@@ -186,7 +186,7 @@ pub fn measured(value: f64, unit: &str) -> String {
         "s" => seconds(value),
         "" => number(value),
         "%" => format!("{} %", number(value)),
-        // Units of counts are plural: `ports`, but not `ports/s`.
+        // Units of counts are plural: `ports`, but `ports/s` is not changed.
         _ if (value - 1.0).abs() < f64::EPSILON && !unit.contains('/') => {
             format!("1 {}", singular_of(unit))
         }
@@ -194,7 +194,7 @@ pub fn measured(value: f64, unit: &str) -> String {
     }
 }
 
-/// Three significant digits for what lies below 1000, without trailing zeros.
+/// Three significant digits below 1000, without trailing zeros.
 fn three_digits(value: f64) -> String {
     let magnitude = value.abs();
     let decimals = match magnitude {
@@ -214,7 +214,7 @@ fn scaled(value: f64, units: &[&str]) -> String {
     }
     let mut value = value;
     let mut index = 0;
-    // 999.5 would be written as 1000 with three digits.
+    // With three digits, 999.5 would become 1000.
     while value.abs() >= 999.5 && index + 1 < units.len() {
         value /= 1000.0;
         index += 1;

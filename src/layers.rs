@@ -1,10 +1,10 @@
-//! The direction in which modules may use each other, checked.
+//! Checks the direction in which modules may depend on each other.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The floors, lowest first. A module may use those of lower floors, and none of its own or above.
+/// The layers, lowest first. A module may use those of lower layers, but none of its own layer or above.
 const FLOORS: &[&[&str]] = &[
     &["error"],
     &["guard", "humanize", "memory", "parallel", "suggest"],
@@ -24,7 +24,7 @@ const FLOORS: &[&[&str]] = &[
     &["cli"],
 ];
 
-/// The floor of a module.
+/// The layer of a module.
 fn floor(module: &str) -> usize {
     let floor = FLOORS.iter().position(|modules| modules.contains(&module));
     floor.unwrap_or_else(|| panic!("the module {module} is on no floor; give it one in src/layers.rs"))
@@ -47,13 +47,13 @@ fn sources() -> Vec<PathBuf> {
     files
 }
 
-/// The source without comments and without what is built for tests only.
+/// The source without comments and test-only code.
 fn code(text: &str) -> String {
     let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
 }
 
-/// The top-level modules that a source names by `crate::module` or in `use crate::{…}`.
+/// The top-level modules in a source's `crate::module` paths or `use crate::{…}`.
 fn used(code: &str) -> Vec<String> {
     let ident =
         |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
@@ -84,7 +84,7 @@ fn used(code: &str) -> Vec<String> {
     found
 }
 
-/// The top-level module of a file; none for the crate's roots and this test.
+/// The top-level module of a file; `None` for the crate roots and this test.
 fn module_of(file: &Path) -> Option<String> {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let inside = file.strip_prefix(src).ok()?.with_extension("");
@@ -92,7 +92,7 @@ fn module_of(file: &Path) -> Option<String> {
     (!["lib", "main", "layers"].contains(&module.as_str())).then_some(module)
 }
 
-/// Whether a file is built for tests only.
+/// Whether a file is compiled only for tests.
 fn is_test(file: &Path) -> bool {
     let names = file.components().filter_map(|part| part.as_os_str().to_str());
     names.map(|name| name.trim_end_matches(".rs")).any(|name| ["tests", "testing", "fixture"].contains(&name))
@@ -128,7 +128,7 @@ fn no_file_but_its_own_asks_for_a_detector_by_its_id() {
     let mut named = Vec::new();
     for file in sources().into_iter().filter(|file| !is_test(file)) {
         let text = code(&fs::read_to_string(&file).unwrap());
-        // An id may be a word of its own: a table's column, the kind of a log, another list's key.
+        // An id can also be an ordinary word: a table's column, the kind of a log, a key of another list.
         let asking = text.lines().filter(|line| line.contains("detector") || line.contains(".id"));
         for line in asking {
             for id in DETECTORS.iter().map(|entry| entry.about.id) {

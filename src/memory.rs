@@ -1,9 +1,9 @@
-//! How the allocator gives memory back.
+//! How the allocator returns memory to the system.
 
-/// Gives back what is free in the heap, where much that is small has just been freed.
+/// Returns the free memory of the heap, after many small allocations were freed.
 pub(crate) fn give_back() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    // SAFETY: no memory is passed; only what nobody holds is given back.
+    // SAFETY: no memory is passed; only unused memory is returned.
     unsafe {
         libc::malloc_trim(0);
     }
@@ -28,11 +28,11 @@ pub(crate) fn give_back_much() {
 
 /// Lets so many free bytes stay at the end of the heap, for what needs them again at once.
 ///
-/// By itself the allocator gives back what is more than 128 KiB there: of what a batch of rows
-/// takes, again with each batch.
+/// By default the allocator returns anything above 128 KiB there: part of what each batch of rows
+/// needs again.
 pub(crate) fn keep_free(bytes: i32) {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    // SAFETY: no memory is passed; the call sets a number of the allocator.
+    // SAFETY: no memory is passed; the call sets a parameter of the allocator.
     unsafe {
         libc::mallopt(libc::M_TRIM_THRESHOLD, bytes);
     }
@@ -40,15 +40,15 @@ pub(crate) fn keep_free(bytes: i32) {
     let _ = bytes;
 }
 
-/// Lets all threads share one heap, and allocations of so many bytes and more be mappings of their
-/// own, which go back to the system when they are freed; the end of the heap does when as much is free.
+/// Makes all threads share one heap, and makes allocations of at least this size separate mappings,
+/// which return to the system when freed; the end of the heap is trimmed at the same size.
 ///
-/// By itself the allocator makes a heap per thread and raises that limit to 32 MiB with what is
-/// freed: more memory is kept than is ever in use. Nothing here allocates so often that threads
-/// would wait for each other.
+/// By default the allocator creates a heap per thread, and freed blocks raise that threshold to 32
+/// MiB: more memory is kept than is ever in use. Nothing here allocates so often that threads would
+/// wait for each other.
 pub(crate) fn give_back_from(bytes: i32) {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    // SAFETY: no memory is passed; the calls set numbers of the allocator.
+    // SAFETY: no memory is passed; the calls set parameters of the allocator.
     unsafe {
         libc::mallopt(libc::M_ARENA_MAX, 1);
         libc::mallopt(libc::M_MMAP_THRESHOLD, bytes);

@@ -1,4 +1,4 @@
-//! Work on all cores, of which the result does not hang on their number.
+//! Runs work on all cores; the result does not depend on their number.
 
 use std::io;
 use std::num::NonZero;
@@ -6,15 +6,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, Builder, Scope, ScopedJoinHandle};
 
-/// Maps items on all cores; the order of the results is that of the items.
+/// Maps items on all cores; the results are in the order of the items.
 ///
-/// Whoever is free takes the next item, so that a few long ones do not keep the others waiting.
+/// An idle thread takes the next item, so that a few slow ones do not delay the others.
 pub(crate) fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let threads = thread::available_parallelism().map_or(1, NonZero::get).min(items.len());
     map_with(items, work, threads)
 }
 
-/// The same on so many threads: for work that waits more than it computes.
+/// The same on this many threads, for work that waits more than it computes.
 pub(crate) fn map_with<T: Sync, R: Send>(
     items: &[T],
     work: impl Fn(&T) -> R + Sync,
@@ -30,7 +30,7 @@ pub(crate) fn map_with<T: Sync, R: Send>(
         }
     };
     let mut done: Vec<(usize, R)> = thread::scope(|scope| {
-        // Whoever is there takes all items that there are: fewer threads are no loss but of time.
+        // The running threads take all items: fewer threads only cost time.
         let start = |_| Builder::new().spawn_scoped(scope, lane).ok();
         let threads: Vec<_> = (1..threads).map_while(start).collect();
         let mut done = lane();
@@ -43,7 +43,7 @@ pub(crate) fn map_with<T: Sync, R: Send>(
     done.into_iter().map(|(_, result)| result).collect()
 }
 
-/// Does two things at once, the first on a thread of its own.
+/// Does two things at once, the first in a separate thread.
 pub(crate) fn both<A: Send, B>(a: impl FnOnce() -> A + Send, b: impl FnOnce() -> B) -> (A, B) {
     thread::scope(|scope| {
         let a = spawn(scope, a);
@@ -52,14 +52,14 @@ pub(crate) fn both<A: Send, B>(a: impl FnOnce() -> A + Send, b: impl FnOnce() ->
     })
 }
 
-/// Work that is done elsewhere, or has been done already.
+/// Work in another thread, or its finished result.
 pub(crate) enum Job<'scope, T> {
     Running(ScopedJoinHandle<'scope, T>),
     Done(T),
 }
 
 impl<T> Job<'_, T> {
-    /// What it made.
+    /// Waits for the result.
     pub(crate) fn join(self) -> T {
         match self {
             Self::Running(thread) => joined(thread),
@@ -68,12 +68,12 @@ impl<T> Job<'_, T> {
     }
 }
 
-/// Begins some work on a thread of its own; where there is none to be had, does it at once.
+/// Starts work in a separate thread; if none is available, does it at once.
 pub(crate) fn spawn<'scope, T: Send + 'scope>(
     scope: &'scope Scope<'scope, '_>,
     work: impl FnOnce() -> T + Send + 'scope,
 ) -> Job<'scope, T> {
-    // A thread that is not started takes its work along: this is how it comes back.
+    // A thread that cannot be started drops its work; this keeps it accessible.
     let work = Arc::new(Mutex::new(Some(work)));
     let take = |work: &Mutex<Option<_>>| work.lock().unwrap_or_else(PoisonError::into_inner).take();
     let theirs = Arc::clone(&work);
@@ -86,28 +86,28 @@ pub(crate) fn spawn<'scope, T: Send + 'scope>(
     }
 }
 
-/// What a thread made; a panic in it is a bug, and goes on as a panic here.
+/// The result of a thread; a panic in it is a bug, and is resumed here.
 fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-/// Whether as many threads can be had as the libraries of the analysis start at once, which do not
-/// come back from having none.
+/// Checks that as many threads are available as the analysis's libraries start at once, because
+/// they abort if there are none.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub(crate) fn check() -> io::Result<()> {
     let threads = 2 + thread::available_parallelism().map_or(1, NonZero::get);
     let gate = Mutex::new(());
     thread::scope(|scope| {
-        // All at the same time: none ends before the last one has begun.
+        // All at the same time: none ends before the last one has started.
         let _closed = gate.lock().unwrap_or_else(PoisonError::into_inner);
         let wait = || drop(gate.lock());
         (0..threads).try_for_each(|_| Builder::new().spawn_scoped(scope, wait).map(drop))
     })
 }
 
-/// Changes items on all cores, each of which gets as many that follow each other.
+/// Changes items on all cores, each of which gets a contiguous part.
 pub(crate) fn change<T: Send>(items: &mut [T], work: impl Fn(&mut T) + Sync) {
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
     let part = items.len().div_ceil(threads).max(1);

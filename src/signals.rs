@@ -1,5 +1,5 @@
-//! Signals that end the program, told to a thread of their own: a handler itself may do almost
-//! nothing.
+//! Signals that end the program, handled in a separate thread: a signal handler itself may do
+//! almost nothing.
 
 use std::io::{self, Read as _};
 use std::os::unix::net::UnixStream;
@@ -8,12 +8,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-/// From now on Ctrl-C, SIGTERM and SIGHUP do nothing but call `take` with their number, each time.
+/// Makes Ctrl-C, SIGTERM and SIGHUP only call `take` with their number, each time.
 ///
-/// SIGHUP stays ignored where it was, so that what runs under `nohup` outlives its terminal.
+/// If SIGHUP was ignored it stays so, so that a program under `nohup` outlives its terminal.
 ///
 /// # Errors
-/// If the handlers cannot be installed, or there is no thread to be had; nothing has changed then.
+/// If the handlers cannot be installed, or no thread is available; nothing has changed then.
 pub(crate) fn listen(mut take: impl FnMut(i32) + Send + 'static) -> io::Result<()> {
     let (mut reader, writer) = UnixStream::pair()?;
     let wanted = [SIGINT, SIGTERM, SIGHUP].into_iter();
@@ -22,7 +22,7 @@ pub(crate) fn listen(mut take: impl FnMut(i32) + Send + 'static) -> io::Result<(
         wanted.into_iter().map(|signal| (signal, Arc::default())).collect();
     let to_thread = counts.clone();
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        // One byte a signal; the other end stays open for as long as the program runs.
+        // One byte per signal; the other end stays open for as long as the program runs.
         while reader.read_exact(&mut [0]).is_ok() {
             for (signal, count) in &to_thread {
                 for _ in 0..count.swap(0, Ordering::SeqCst) {
@@ -32,42 +32,41 @@ pub(crate) fn listen(mut take: impl FnMut(i32) + Send + 'static) -> io::Result<(
         }
     })?;
     for (signal, count) in counts {
-        // SAFETY: adding to an atomic number is all that the handler does.
+        // SAFETY: the handler only increments an atomic number.
         unsafe {
             signal_hook::low_level::register(signal, move || {
                 count.fetch_add(1, Ordering::SeqCst);
             })?;
         }
-        // Handlers run in the order in which they were registered: counted first, then told.
+        // Handlers run in the order of registration: the number is incremented before the pipe is written.
         signal_hook::low_level::pipe::register(signal, writer.try_clone()?)?;
     }
     Ok(())
 }
 
-/// From now on Ctrl-C, SIGTERM and SIGHUP remove what is half made, and end the program as they
-/// would have ended it anyway.
+/// Makes Ctrl-C, SIGTERM and SIGHUP remove unfinished files and then end the program as by default.
 pub(crate) fn remove_what_is_half_made() {
     let end = |signal| {
         crate::safe_fs::pending::remove_all();
         let _ = signal_hook::low_level::emulate_default_handler(signal);
         signal_hook::low_level::exit(128 + signal);
     };
-    // Without a thread for it, a signal ends the program at once and leaves what is half made.
+    // Without a thread, a signal ends the program at once and leaves unfinished files behind.
     let _ = listen(end);
 }
 
-/// Stops this process and the others of its group, as Ctrl-Z does where the terminal reads it, and comes
-/// back when it goes on. The kernel does nothing in a group that nobody could continue.
+/// Stops this process and its group, as Ctrl-Z does where the terminal handles it, and returns when
+/// it continues. The kernel does nothing in a group that nobody could continue.
 pub(crate) fn stop_group() {
     // SAFETY: an all-zero sigaction is a valid value, and means the default.
     let default: libc::sigaction = unsafe { std::mem::zeroed() };
     let mut before = default;
-    // SAFETY: both are valid for the call; whatever was installed is put back below.
+    // SAFETY: both are valid for the call; the previous action is restored below.
     unsafe {
         if libc::sigaction(libc::SIGTSTP, &raw const default, &raw mut before) != 0 {
             return;
         }
-        // This thread is the first of the process, which takes the signal before the call returns.
+        // This is the main thread, which takes the signal before the call returns.
         libc::kill(0, libc::SIGTSTP);
         libc::sigaction(libc::SIGTSTP, &raw const before, std::ptr::null_mut());
     }

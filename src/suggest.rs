@@ -1,7 +1,7 @@
-//! "Did you mean": the word that was probably meant.
+//! "Did you mean": finds the word that was probably meant.
 
-/// The candidate that is nearest to a word, if it is near enough to be meant: at most two letters
-/// are put in, left out or replaced, and fewer than it has.
+/// The most similar candidate, if similar enough: at most two letters are inserted, deleted or
+/// replaced, and fewer than the word has.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let folded = word.to_lowercase();
     let near = candidates.into_iter().map(|name| (distance(&name.to_lowercase(), &folded), name));
@@ -9,7 +9,7 @@ pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
     (distance <= 2 && distance < folded.chars().count()).then_some(name)
 }
 
-/// Letters that have to be put in, left out or replaced to make one word of another.
+/// The number of letters to insert, delete or replace to turn one word into another.
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().take(40).collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();

@@ -1,15 +1,15 @@
-//! Words joined by *and*, *or*, *not* and parentheses.
+//! Boolean expressions: *and*, *or*, *not* and parentheses.
 
-/// An expression over terms, by their number.
+/// An expression over terms, which are referred to by index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Expression {
     /// This term holds.
     Term(usize),
     /// It does not hold.
     Not(Box<Expression>),
-    /// Every part holds; without a part, always.
+    /// Every part holds; always true if empty.
     All(Vec<Expression>),
-    /// One part holds.
+    /// At least one part holds.
     Any(Vec<Expression>),
 }
 
@@ -20,7 +20,7 @@ impl Default for Expression {
 }
 
 impl Expression {
-    /// Whether it holds, if `term` says which terms do.
+    /// Whether it holds; `term` says which terms do.
     pub(super) fn holds(&self, term: &impl Fn(usize) -> bool) -> bool {
         match self {
             Self::Term(index) => term(*index),
@@ -30,7 +30,7 @@ impl Expression {
         }
     }
 
-    /// The same, or its opposite.
+    /// The expression, or its negation.
     pub(super) fn negated(self, is_negated: bool) -> Self {
         if is_negated { Self::Not(Box::new(self)) } else { self }
     }

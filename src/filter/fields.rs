@@ -1,4 +1,4 @@
-//! What can be asked of a row: one list, one line per field.
+//! The fields of the language: one list, one line per field.
 
 use std::net::IpAddr;
 
@@ -12,9 +12,9 @@ use crate::model::scope::scope;
 
 /// A field of the language.
 pub(super) struct Field {
-    /// Its name, and other names for it.
+    /// Its name and aliases.
     pub(super) names: &'static [&'static str],
-    /// Where its value comes from.
+    /// How its value is read from a row.
     pub(super) reads: Reads,
     /// What it means, with an example.
     pub(super) meaning: &'static str,
@@ -23,14 +23,14 @@ pub(super) struct Field {
 /// An end of a connection.
 pub(super) type End = Option<(IpAddr, u16)>;
 
-/// Where a field's value comes from, and so which kind of value it is.
+/// How a field's value is read from a row, and thereby its kind.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Reads {
     Text(fn(&Row) -> Option<&str>),
-    /// A text with few values, so that others are a mistake.
+    /// A text from a closed list, so that any other value is an error.
     Word(fn(&Row) -> Option<&str>, fn() -> Vec<&'static str>),
     Number(fn(&Row) -> Option<u64>, Unit),
-    /// Ends, and the name of the remote one where that is among them.
+    /// Ends, and the name of the remote end if it is one of them.
     Address(fn(&Row) -> [End; 2], fn(&Row) -> Option<&str>),
     Port(fn(&Row) -> [End; 2]),
     /// The country of the remote address.
@@ -40,17 +40,17 @@ pub(super) enum Reads {
 /// One alternative of a word of an expression.
 #[derive(Debug, Clone)]
 pub(super) enum Value {
-    /// `none`: it is not known.
+    /// `none`: the value is unknown.
     Unknown,
     Pattern(Pattern),
     Range(Range),
     Place(Place),
 }
 
-/// What one word of an expression asks.
+/// The test of one word of an expression.
 #[derive(Debug, Clone)]
 pub(super) enum Test {
-    /// A word without a field: it stands anywhere in what names the connection.
+    /// A word without a field: it occurs in any text that names the connection.
     Anywhere(Pattern),
     /// One of the alternatives holds for the field.
     Field(Reads, Vec<Value>),
@@ -289,7 +289,7 @@ pub(super) const FIELDS: &[Field] = &[
 ];
 
 impl Field {
-    /// The field for others.
+    /// The field's description for other modules.
     pub(super) fn info(&self) -> FieldInfo {
         let (kind, unit) = match self.reads {
             Reads::Text(_) => ("text", None),
@@ -322,7 +322,7 @@ impl Test {
     }
 }
 
-/// Addresses that are not public are in no country.
+/// The country of a public address; other addresses have none.
 fn country(row: &Row, geo: Option<&Databases>) -> Option<String> {
     let (addr, _) = row.remote.filter(|(addr, _)| scope(*addr) == Scope::Public)?;
     geo?.lookup(addr)?.country_code
@@ -352,7 +352,7 @@ impl Reads {
             (Self::Port(read), Value::Range(range)) => {
                 read(row).into_iter().flatten().any(|(_, port)| range.holds(u64::from(port)))
             }
-            // The parser makes no other pair.
+            // The parser makes no other combination.
             _ => false,
         }
     }

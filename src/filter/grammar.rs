@@ -1,4 +1,4 @@
-//! Words into an expression.
+//! Parses words into an expression.
 //!
 //! ```text
 //! any  := all ("or" all)*
@@ -11,10 +11,10 @@ use super::fields::Test;
 use super::parse::{self, Fault, Letter, Word, is_quoted, plain, span_of};
 use super::{Filter, FilterError, MOST_TERMS};
 
-/// Parentheses that may stand in one another.
+/// Maximum nesting of parentheses.
 const MOST_DEPTH: usize = 16;
 
-/// What an expression is made of, with the letters that are pointed at when it is wrong.
+/// The tokens of an expression, with the letters to point at in an error.
 enum Token {
     Word(Word),
     Open(usize),
@@ -24,7 +24,7 @@ enum Token {
     Not,
 }
 
-/// Reads an expression.
+/// Parses an expression.
 pub(super) fn parse(text: &str) -> Result<Filter, FilterError> {
     let error = |(span, reason): Fault| FilterError { reason, text: text.to_owned(), span };
     let tokens = parse::words(text).and_then(tokens).map_err(error)?;
@@ -35,7 +35,7 @@ pub(super) fn parse(text: &str) -> Result<Filter, FilterError> {
     Ok(Filter { text: text.trim().to_owned(), terms: parser.terms, expression, geo: None })
 }
 
-/// Splits parentheses from words. One that belongs to a word, as in `cmdline~f(x)`, stays there.
+/// Separates parentheses from words. One that belongs to a word, as in `cmdline~f(x)`, stays there.
 fn tokens(words: Vec<Word>) -> Result<Vec<Token>, Fault> {
     let mut tokens = Vec::new();
     let mut depth = 0_usize;
@@ -84,7 +84,7 @@ fn word_token(word: &[Letter]) -> Option<Token> {
     })
 }
 
-/// Parentheses at the end of a word that were not opened in it.
+/// Number of closing parentheses at the end of a word that were not opened in it.
 fn closing(word: &[Letter]) -> usize {
     let bare = |wanted: char| word.iter().filter(move |letter| letter.char == wanted && !letter.is_quoted);
     let at_end = word.iter().rev().take_while(|letter| letter.char == ')' && !letter.is_quoted).count();
@@ -94,7 +94,7 @@ fn closing(word: &[Letter]) -> usize {
 struct Parser {
     tokens: std::iter::Peekable<std::vec::IntoIter<Token>>,
     terms: Vec<Test>,
-    /// Where the text ends.
+    /// The end of the text.
     end: usize,
 }
 

@@ -1,13 +1,13 @@
-//! The filter language: which connections to look at, the same in every command.
+//! The filter language, which selects connections in the same way in every command.
 //!
 //! ```text
 //! process:curl port:443 state:ESTABLISHED remote:10.0.0.0/8 -user:root bytes>1M "some words"
 //! ```
 //!
-//! Words are joined by *and*, which need not be written, by *or*, and by parentheses; *and* binds
-//! tighter. Alternatives of one field stand in one word (`port:80,443`); a word with `-` before it
-//! must not hold. [`fields::FIELDS`] is the one list of what can be asked, which
-//! drives the parser, its advice and the help. What is not known matches nothing but `none`.
+//! Words are combined with *and*, which is implied, with *or*, and with parentheses; *and* binds
+//! tighter. Alternatives of one field are written in one word (`port:80,443`); a word preceded by
+//! `-` is negated. [`fields::FIELDS`] is the one list of fields, which drives the parser, its
+//! suggestions and the help. Unknown values match only `none`.
 
 mod expression;
 mod fields;
@@ -25,7 +25,7 @@ use self::fields::Test;
 use crate::capture::Row;
 use crate::geo::Databases;
 
-/// Words that one expression may have.
+/// Maximum number of words in an expression.
 const MOST_TERMS: usize = 32;
 
 /// An expression of the filter language.
@@ -34,72 +34,72 @@ pub struct Filter {
     text: String,
     terms: Vec<Test>,
     expression: Expression,
-    /// Where countries are looked up.
+    /// The databases for countries.
     geo: Option<Arc<Databases>>,
 }
 
-/// Why a text is no expression, and which part of it.
+/// Why a text is not a valid expression, and where the error is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FilterError {
-    /// In words.
+    /// A sentence.
     pub reason: String,
     /// The text.
     text: String,
-    /// First and last character of the part that is meant, from 0; the last one is not included.
+    /// Range of the faulty part in characters, from 0; the end is excluded.
     span: (usize, usize),
 }
 
 impl Filter {
-    /// Whether it lets everything through.
+    /// Whether it matches everything.
     pub fn is_empty(&self) -> bool {
         self.terms.is_empty()
     }
 
-    /// As it was written.
+    /// The text as given.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Whether it asks for a country.
+    /// Whether it uses a country.
     pub fn asks_for_countries(&self) -> bool {
         self.terms.iter().any(|term| matches!(term, Test::Field(fields::Reads::Country, _)))
     }
 
-    /// The same filter, with databases for the countries that it asks for. Without them no country
-    /// is known.
+    /// The same filter, with databases for looking up countries. Without them every country is
+    /// unknown.
     #[must_use]
     pub fn with_countries(self, geo: Arc<Databases>) -> Self {
         Self { geo: Some(geo), ..self }
     }
 
-    /// Another filter with the databases of this one.
+    /// Another filter with this one's databases.
     #[must_use]
     pub fn with_same_countries(&self, other: Self) -> Self {
         Self { geo: self.geo.clone(), ..other }
     }
 
-    /// Whether a row fits.
+    /// Whether a row matches.
     pub fn matches(&self, row: &Row) -> bool {
         let geo = self.geo.as_deref();
         self.expression.holds(&|index| self.terms.get(index).is_some_and(|term| term.holds(row, geo)))
     }
 }
 
-/// The fields that an expression can ask for, each with its other names and its meaning.
+/// The fields that an expression can use, each with its aliases and its meaning.
 pub fn help() -> impl Iterator<Item = (String, &'static str)> {
     fields::FIELDS.iter().map(|field| (field.names.join(", "), field.meaning))
 }
 
-/// A field of the language, for what evaluates expressions elsewhere: the page of a report.
+/// A field of the language, for evaluating expressions elsewhere: on the page of a report.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct FieldInfo {
     /// Its names, the main one first.
     pub names: &'static [&'static str],
-    /// What kind of value it has: `text`, `word`, `number`, `address`, `port`, `country`.
+    /// The kind of its value: `text`, `word`, `number`, `address`, `port`, `country`.
     pub kind: &'static str,
-    /// In what its numbers are written: `none`, `count`, `micros`, `percent`; none for other kinds.
+    /// The unit of its numbers: `none`, `count`, `micros`, `percent`; `None` for other kinds.
     pub unit: Option<&'static str>,
-    /// The values that a word can have.
+    /// The possible values of a word.
     pub words: Vec<&'static str>,
     /// What it means, with an example.
     pub meaning: &'static str,

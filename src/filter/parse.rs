@@ -1,11 +1,11 @@
-//! A text into words, and a word into a test, or a sentence that points at what is wrong.
+//! Splits a text into words, and parses each word into a test, or an error that points at the fault.
 
 use super::fields::{FIELDS, Field, Reads, Test, Value};
 use super::pattern::{Pattern, Wildcards};
 use super::value::{Operator, Place, Range};
 use crate::suggest;
 
-/// What is written between a field and its value; the longer ones first.
+/// The operators between a field and its value; longer ones first.
 const OPERATORS: &[(&str, Operator, bool)] = &[
     ("!=", Operator::Is, true),
     (">=", Operator::AtLeast, false),
@@ -17,7 +17,7 @@ const OPERATORS: &[(&str, Operator, bool)] = &[
     ("<", Operator::Less, false),
 ];
 
-/// A character of a word, and whether it stood in quotes.
+/// A character of a word, and whether it was quoted.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Letter {
     pub(super) char: char,
@@ -28,10 +28,10 @@ pub(super) struct Letter {
 
 pub(super) type Word = Vec<Letter>;
 
-/// A fault inside a word: the letters that are meant, and why.
+/// An error in a word: the range of letters, and the reason.
 pub(super) type Fault = ((usize, usize), String);
 
-/// Splits a text at its blanks, outside of quotes.
+/// Splits a text at blanks outside quotes.
 pub(super) fn words(text: &str) -> Result<Vec<Word>, Fault> {
     let mut words = vec![Word::new()];
     let mut quote = None;
@@ -61,7 +61,7 @@ fn push(words: &mut [Word], letter: Option<Letter>) {
     }
 }
 
-/// The test of a word, and whether it must not hold.
+/// The test of a word, and whether it is negated.
 pub(super) fn term(word: &[Letter]) -> Result<(Test, bool), Fault> {
     let minus = word.first().filter(|first| matches!(first.char, '-' | '!') && !first.is_quoted);
     let (word, is_negated) = if minus.is_some() { (&word[1..], true) } else { (word, false) };
@@ -82,7 +82,7 @@ pub(super) fn term(word: &[Letter]) -> Result<(Test, bool), Fault> {
     Ok((Test::Field(field.reads, values), is_negated != is_not))
 }
 
-/// The name, the operator and the value of a word; none for a word without an operator.
+/// Name, operator and value of a word; `None` for a word without an operator.
 fn split(word: &[Letter]) -> Option<(&[Letter], Operator, bool, &[Letter])> {
     let is_name =
         |letter: &Letter| !letter.is_quoted && (letter.char.is_ascii_alphanumeric() || letter.char == '_');
@@ -93,7 +93,7 @@ fn split(word: &[Letter]) -> Option<(&[Letter], Operator, bool, &[Letter])> {
     let (name, rest) = word.split_at(length);
     let text = plain(rest);
     let (sign, operator, is_not) = OPERATORS.iter().find(|(sign, ..)| text.starts_with(sign))?;
-    // An address of IP version 6 and `host:port` begin like a field.
+    // IPv6 addresses and `host:port` look like a field at first.
     let is_address = *sign == ":" && Place::parse(&plain(word)).is_some();
     if is_address || rest.first().is_some_and(|first| first.is_quoted) {
         return None;
@@ -163,7 +163,7 @@ fn port(operator: Operator, text: &str) -> Result<Value, String> {
     Ok(Value::Range(range))
 }
 
-/// An address or a network; what has letters or wildcards is a pattern for names and addresses.
+/// An address or a network; anything with letters or wildcards is a pattern for names and addresses.
 fn address(
     name: &str,
     operator: Operator,

@@ -1,6 +1,6 @@
-//! Texts with wildcards, compared without regard to case.
+//! Case-insensitive patterns with wildcards.
 
-/// What a text is held against.
+/// A pattern for a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pattern {
     pieces: Vec<Piece>,
@@ -16,7 +16,7 @@ enum Piece {
     Many,
 }
 
-/// Whether `*` and `?` are wildcards or stand for themselves.
+/// Whether `*` and `?` are wildcards or literal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wildcards {
     On,
@@ -24,7 +24,7 @@ pub(super) enum Wildcards {
 }
 
 impl Pattern {
-    /// Fits the whole text.
+    /// Matches the whole text.
     pub(super) fn whole(text: &str, wildcards: Wildcards) -> Self {
         let piece = |c: char| match c {
             '*' if wildcards == Wildcards::On => Piece::Many,
@@ -34,7 +34,7 @@ impl Pattern {
         Self { pieces: text.chars().map(piece).collect() }
     }
 
-    /// Fits any part of the text.
+    /// Matches any part of the text.
     pub(super) fn part(text: &str, wildcards: Wildcards) -> Self {
         let Self { mut pieces } = Self::whole(text, wildcards);
         pieces.insert(0, Piece::Many);
@@ -42,7 +42,7 @@ impl Pattern {
         Self { pieces }
     }
 
-    /// Whether the text fits. Goes back to the last `*` only, so the time is bounded by the
+    /// Whether the text matches. Backtracks only to the last `*`, so the time is bounded by the
     /// product of both lengths.
     pub(super) fn fits(&self, text: &str) -> bool {
         let (mut piece, mut rest) = (0, text.chars());
@@ -76,7 +76,7 @@ impl Pattern {
     }
 }
 
-/// Lower case, where that is one character.
+/// Lower case, if that is a single character.
 fn folded(c: char) -> char {
     let mut lower = c.to_lowercase();
     match (lower.next(), lower.next()) {

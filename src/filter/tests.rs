@@ -1,4 +1,4 @@
-//! Expressions against rows, and the sentences for what is no expression.
+//! Tests of expressions against rows, and of error messages.
 
 use std::sync::Arc;
 

@@ -1,15 +1,15 @@
-//! Values of an expression: numbers with units, addresses and networks, ports.
+//! Values in an expression: numbers with units, addresses and networks, ports.
 
 use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
 
-/// How a value is held against a bound.
+/// How a value is compared with the given one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Operator {
-    /// `:` and `=`: it is this.
+    /// `:` and `=`: equal.
     Is,
-    /// `~`: it contains this.
+    /// `~`: contains.
     Contains,
     Less,
     AtMost,
@@ -17,7 +17,7 @@ pub(super) enum Operator {
     AtLeast,
 }
 
-/// Numbers in one unit.
+/// The unit of a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unit {
     /// A bare number.
@@ -48,7 +48,7 @@ pub(super) struct Range {
     most: u64,
 }
 
-/// An address or a network, with a port or without.
+/// An address or a network, with or without a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     One(IpAddr),
@@ -78,7 +78,7 @@ const TIME_UNITS: &[(&str, f64)] = &[("", 1.0), ("us", 1.0), ("µs", 1.0), ("ms"
 const PERCENT_UNITS: &[(&str, f64)] = &[("", 1e3), ("%", 1e3)];
 
 impl Range {
-    /// What an operator and a number ask for.
+    /// The range for an operator and a number.
     pub(super) fn new(operator: Operator, text: &str, unit: Unit) -> Result<Self, String> {
         let is_range = matches!(operator, Operator::Is | Operator::Contains);
         if let Some((from, to)) = text.split_once('-').filter(|_| is_range) {
@@ -94,7 +94,7 @@ impl Range {
             Operator::Is | Operator::Contains => (value, value),
             Operator::AtMost => (0, value),
             Operator::AtLeast => (value, u64::MAX),
-            // Nothing is below 0 or above the largest number: an empty range.
+            // Nothing is below 0 or above the maximum: an empty range.
             Operator::Less => value.checked_sub(1).map_or((1, 0), |most| (0, most)),
             Operator::More => value.checked_add(1).map_or((1, 0), |least| (least, u64::MAX)),
         };
@@ -114,7 +114,7 @@ fn number(text: &str, unit: Unit) -> Result<u64, String> {
         Unit::Percent => format!("{text:?} is not a share such as 12.5%"),
     };
     let units = match unit {
-        // Identities use all 64 bits, which a float has not.
+        // Ids use all 64 bits, which a float cannot represent.
         Unit::None => return text.parse().map_err(|_| not_a_number()),
         Unit::Count => COUNT_UNITS,
         Unit::Micros => TIME_UNITS,
@@ -133,7 +133,7 @@ fn number(text: &str, unit: Unit) -> Result<u64, String> {
 }
 
 impl Place {
-    /// An address, an address and port, or a network; none for anything else.
+    /// Parses an address, an address with a port, or a network; `None` for anything else.
     pub(super) fn parse(text: &str) -> Option<Self> {
         if let Ok(addr) = text.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
             return Some(Self::One(addr.to_canonical()));

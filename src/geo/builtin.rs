@@ -1,9 +1,9 @@
-//! The database that the program brings along: countries, by DB-IP.
+//! The built-in database: countries, by DB-IP.
 
 use super::database::Database;
 use crate::Result;
 
-/// Opens the built-in database; none if the program was built without it.
+/// Opens the built-in database; `None` if the program was built without it.
 ///
 /// # Errors
 /// [`crate::Error::Geo`] if it cannot be read: a broken build.
@@ -13,7 +13,7 @@ pub(super) fn open() -> Result<Option<Database>> {
     Ok(None)
 }
 
-/// Opens the built-in database; none if the program was built without it.
+/// Opens the built-in database; `None` if the program was built without it.
 ///
 /// # Errors
 /// [`crate::Error::Geo`] if it cannot be read: a broken build.
@@ -21,8 +21,8 @@ pub(super) fn open() -> Result<Option<Database>> {
 pub(super) fn open() -> Result<Option<Database>> {
     use super::{SourceInfo, unusable};
 
-    /// See `data/SOURCE.md`. As it is, so that of 8 MB only those pages come into memory in which
-    /// an address is looked up; to unpack them took 25 ms of every start.
+    /// See `data/SOURCE.md`. Stored uncompressed, so that of its 8 MB only the pages needed for a
+    /// lookup are loaded into memory; decompressing it took 25 ms of every start.
     const BYTES: &[u8] = include_bytes!("data/dbip-country.mmdb");
     const NAME: &str = "dbip-country.mmdb";
 

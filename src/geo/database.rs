@@ -1,4 +1,4 @@
-//! One database in `MaxMind`'s format, whoever made it.
+//! A database in `MaxMind`'s format, from any vendor.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -9,20 +9,20 @@ use serde::Deserialize;
 
 use super::{Place, SourceInfo};
 
-/// What DB-IP asks to be said.
+/// The attribution that DB-IP requires.
 pub(super) const DB_IP_ATTRIBUTION: &str = "IP Geolocation by DB-IP";
-/// The link that DB-IP asks for.
+/// The link that DB-IP requires.
 pub(super) const DB_IP_URL: &str = "https://db-ip.com";
 
-/// Longest text that is taken from a database, in characters: a name, not a novel.
+/// Maximum length of a text from a database, in characters.
 const MOST_CHARACTERS: usize = 200;
 
-/// Addresses with which a database is tried: if these can be looked up without an error,
-/// tree and records are where the metadata says. They lie far apart in the tree.
+/// Addresses for testing a database: if they can be looked up without an error, tree and records
+/// are where the metadata says. They are far apart in the tree.
 const PROBES: [&str; 6] = ["1.1.1.1", "8.8.8.8", "81.2.69.142", "203.0.113.1", "2001:218::1", "2a00:1450::1"];
 
-/// Where each field is: nested as `MaxMind` has it, or flat as others have it. The first path
-/// that leads somewhere counts.
+/// Paths of each field: nested as in `MaxMind`'s databases, or flat as in others. The first
+/// existing path counts.
 const COUNTRY_CODE: &[&[&str]] = &[&["country", "iso_code"], &["country_code"]];
 const COUNTRY: &[&[&str]] = &[&["country", "names", "en"], &["country_name"], &["country"]];
 const CITY: &[&[&str]] = &[&["city", "names", "en"], &["city"]];
@@ -35,10 +35,10 @@ const AS_ORGANIZATION: &[&[&str]] = &[
     &["as_name"],
 ];
 
-/// The bytes of a database: of a file, or of the program itself.
+/// The bytes of a database, from a file or from the program itself.
 type Bytes = Cow<'static, [u8]>;
 
-/// A database that was tried and works.
+/// A tested database.
 #[derive(Debug)]
 pub(super) struct Database {
     reader: Reader<Bytes>,
@@ -46,8 +46,8 @@ pub(super) struct Database {
 }
 
 impl Database {
-    /// Opens a database of these bytes and tries it; `file_name` helps to know whose it is.
-    /// The reason why it cannot be used is in words.
+    /// Opens and tests a database; `file_name` helps to identify its vendor. The error is a
+    /// sentence.
     pub(super) fn new(bytes: Bytes, file_name: &str) -> Result<Self, String> {
         let reader = Reader::from_source(bytes).map_err(|e| e.to_string())?;
         let info = describe(&reader, file_name);
@@ -64,13 +64,13 @@ impl Database {
         &self.info
     }
 
-    /// Says which database it is, where its own metadata does not.
+    /// Sets which database it is, for one whose own metadata does not say.
     #[cfg(feature = "geoip-builtin")]
     pub(super) fn describe(&mut self, info: SourceInfo) {
         self.info = info;
     }
 
-    /// Where an address is. A record that is damaged or of another shape is no answer.
+    /// Looks up an address. A damaged or unexpected record counts as not found.
     pub(super) fn lookup(&self, addr: IpAddr) -> Option<Place> {
         let record = self.record(addr)?.ok()?;
         let place = Place {
@@ -83,7 +83,7 @@ impl Database {
         (place != Place::default()).then_some(place)
     }
 
-    /// The record of an address; none if the database has none, or no addresses of its kind.
+    /// The record of an address; `None` if the database has none, or no addresses of that family.
     fn record(&self, addr: IpAddr) -> Option<Result<LookupResult<'_, Bytes>, String>> {
         let addr = addr.to_canonical();
         if addr.is_ipv6() && self.reader.metadata().ip_version == 4 {
@@ -106,13 +106,13 @@ impl Database {
     }
 }
 
-/// The first path that leads to a text which is not empty.
+/// The first path to a non-empty text.
 fn text(record: &LookupResult<'_, Bytes>, paths: &[&[&str]]) -> Option<String> {
     let found = paths.iter().find_map(|path| decode::<&str>(record, path).filter(|text| !text.is_empty()))?;
     Some(found.chars().take(MOST_CHARACTERS).collect())
 }
 
-/// The first path that leads to a number, be it written `29518` or `AS29518`.
+/// The first path to a number, written as `29518` or `AS29518`.
 fn number(record: &LookupResult<'_, Bytes>, paths: &[&[&str]]) -> Option<u32> {
     paths.iter().find_map(|path| {
         decode::<u32>(record, path).or_else(|| {

@@ -7,10 +7,11 @@ use super::database::Database;
 use super::unusable;
 use crate::{Error, Result};
 
-/// A database is read into memory whole; the largest of the world have less than half of this.
+/// Maximum file size, because a database is read into memory as a whole; the largest worldwide ones
+/// have less than half of this.
 const MOST_BYTES: u64 = 1 << 30;
 
-/// Opens a database and tries it.
+/// Opens and tests a database.
 pub(super) fn open(path: &Path) -> Result<Database> {
     let facts = fs::metadata(path).map_err(Error::io("read", path))?;
     if !facts.is_file() {
@@ -23,7 +24,7 @@ pub(super) fn open(path: &Path) -> Result<Database> {
     Database::new(bytes.into(), &file_name(path)).map_err(|reason| unusable(path, reason))
 }
 
-/// The databases of a folder by name; none if there is no such folder.
+/// The databases in a folder by name; none if there is no such folder.
 pub(super) fn in_folder(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let mut paths: Vec<PathBuf> = entries

@@ -1,8 +1,8 @@
-//! Where an address is, from databases on this machine. No look-up leaves it.
+//! Looks up where an address is, in databases on this machine. No query leaves it.
 //!
-//! Databases are asked in this order: those that were named, those found in the usual
-//! folders, the built-in one. Each field of the answer is that of the first database that
-//! has it, so that a database of networks and one of countries complete each other.
+//! Databases are searched in this order: those that were given, those found in the usual folders,
+//! the built-in one. Each field of the result comes from the first database that has it, so that a
+//! network database and a country database complement each other.
 
 mod builtin;
 mod database;
@@ -16,7 +16,7 @@ use self::database::Database;
 pub use self::names::country_name;
 use crate::{Error, Result};
 
-/// Where packages and update programs put databases.
+/// Folders in which packages and update programs install databases.
 const USUAL_FOLDERS: &[&str] = &["/usr/share/GeoIP", "/var/lib/GeoIP"];
 
 /// What a database says of an address.
@@ -30,24 +30,24 @@ pub struct Place {
     pub city: Option<String>,
     /// Autonomous system number.
     pub asn: Option<u32>,
-    /// Who runs the autonomous system.
+    /// Operator of the autonomous system.
     pub as_organization: Option<String>,
 }
 
-/// Which database was used, and what its licence asks to be said.
+/// A database in use, and the attribution that its license requires.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceInfo {
     /// Name of the database.
     pub name: String,
-    /// Day on which it was made, `YYYY-MM-DD`; `unknown` if the database does not say.
+    /// Build date, `YYYY-MM-DD`; `unknown` if the database does not say.
     pub date: String,
-    /// Attribution, in a sentence.
+    /// Attribution, as a sentence.
     pub attribution: String,
-    /// Link that the attribution must carry.
+    /// Link required with the attribution.
     pub url: Option<String>,
 }
 
-/// The databases of one analysis: those that were named, then those found, then the built-in.
+/// The databases of an analysis: those that were given, then those found, then the built-in one.
 #[derive(Debug, Default)]
 pub struct Databases {
     databases: Vec<Database>,
@@ -55,10 +55,10 @@ pub struct Databases {
 }
 
 impl Databases {
-    /// Opens the databases that were named, then those in the usual places, then the built-in.
+    /// Opens the given databases, then those in the usual folders, then the built-in one.
     ///
     /// # Errors
-    /// [`Error::Io`] or [`Error::Geo`] for a named file that cannot be used.
+    /// [`Error::Io`] or [`Error::Geo`] for a given file that cannot be used.
     pub fn open(named: &[PathBuf]) -> Result<Self> {
         let mut databases = Self::open_named(named)?;
         for folder in USUAL_FOLDERS {
@@ -68,7 +68,7 @@ impl Databases {
         Ok(databases)
     }
 
-    /// Opens these databases and no others.
+    /// Opens only these databases.
     ///
     /// # Errors
     /// [`Error::Io`] or [`Error::Geo`] for a file that cannot be used.
@@ -77,8 +77,8 @@ impl Databases {
         Ok(Self { databases, notes: Vec::new() })
     }
 
-    /// Where an address is; none for an address that is not known. Whether an address may be
-    /// asked for at all (one that is not public may not) is the caller's to know.
+    /// Looks up an address; `None` if it is unknown. The caller decides whether an address may be
+    /// looked up at all: one that is not public may not.
     pub fn lookup(&self, addr: IpAddr) -> Option<Place> {
         let mut place = Place::default();
         for database in &self.databases {
@@ -89,18 +89,18 @@ impl Databases {
         (place != Place::default()).then_some(place)
     }
 
-    /// The databases in use, in the order in which they are asked.
+    /// The databases in use, in search order.
     pub fn sources(&self) -> Vec<SourceInfo> {
         self.databases.iter().map(|database| database.info().clone()).collect()
     }
 
-    /// What the reader should know of databases that were found and could not be used.
+    /// Notes about databases that were found but could not be used.
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
 
-    /// Adds the databases of a folder, by name; one that cannot be used is noted. Nobody asked
-    /// for it, so it does not stop the analysis.
+    /// Adds the databases in a folder, by name. One that cannot be used is noted rather than
+    /// stopping the analysis, because nobody asked for it.
     fn add_found(&mut self, folder: &Path) {
         for path in files::in_folder(folder) {
             match files::open(&path) {
@@ -119,9 +119,9 @@ impl Databases {
 }
 
 impl Place {
-    /// Takes over what is still unknown here.
+    /// Fills in what is still unknown.
     fn complete_with(&mut self, other: Self) {
-        // A country's name and its code must be of one database: borders are disputed.
+        // A country's name and code must come from the same database, because borders are disputed.
         if self.country_code.is_none() && self.country.is_none() {
             self.country_code = other.country_code;
             self.country = other.country;
@@ -136,7 +136,7 @@ impl Place {
     }
 }
 
-/// An error about a database, in the words of its reader.
+/// An error about a database.
 fn unusable(path: &Path, reason: impl Into<String>) -> Error {
     Error::Geo { path: path.to_path_buf(), reason: reason.into() }
 }

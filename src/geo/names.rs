@@ -1,9 +1,9 @@
-//! Names of countries, for databases that have codes only.
+//! Country names, for databases that contain only codes.
 
-/// A code and its name a line.
+/// One code and name per line.
 const NAMES: &str = include_str!("country_names.txt");
 
-/// The English name of a country by its ISO 3166-1 code of two letters; none if there is no such code.
+/// The English name of a country by its two-letter ISO 3166-1 code; `None` if there is no such code.
 pub fn country_name(code: &str) -> Option<&'static str> {
     let lines = NAMES.lines().filter(|line| !line.starts_with('#'));
     lines.filter_map(|line| line.split_once(' ')).find(|(known, _)| *known == code).map(|(_, name)| name)

@@ -1,4 +1,4 @@
-//! The client: what it asks, and again where that helps.
+//! The client: sends requests, and repeats them where that may help.
 
 use std::time::Duration;
 
@@ -10,15 +10,15 @@ use super::url::Url;
 use crate::error::StorageFault;
 use crate::{Error, Result};
 
-/// How often something is tried, and how often where nobody is there.
+/// Number of attempts, and number of attempts if no server answers.
 const ATTEMPTS: u32 = 5;
 const ATTEMPTS_AT_NOBODY: u32 = 3;
 
-/// Before the second attempt; before each further one three times as long.
+/// Pause before the second attempt; tripled before each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(400);
 const GROWTH: u32 = 3;
 
-/// Reads and writes objects. Several threads may share one.
+/// Reads and writes objects. It can be shared between threads.
 #[derive(Debug)]
 pub struct Client {
     pub(super) transport: Transport,
@@ -26,10 +26,10 @@ pub struct Client {
 }
 
 impl Client {
-    /// By the environment and the shared files of this process.
+    /// Configured by the environment and the shared files of this process.
     ///
     /// # Errors
-    /// [`Error::Usage`] if there are no credentials, or a setting cannot be used.
+    /// [`Error::Usage`] if credentials are missing or a setting is invalid.
     pub fn from_environment() -> Result<Self> {
         let variables = |name: &str| std::env::var(name).ok();
         let profiles = Profiles::load(&variables);
@@ -40,19 +40,19 @@ impl Client {
         Ok(Self { transport: Transport::new(settings, credentials, tls), attempts: ATTEMPTS })
     }
 
-    /// One that tries everything once, for whoever decides himself when to try again.
+    /// Makes it try everything only once, for callers that repeat requests themselves.
     #[must_use]
     pub fn trying_once(self) -> Self {
         Self { attempts: 1, ..self }
     }
 
-    /// Where it asks and as whom, for a sentence.
+    /// The server and the identity, for a sentence.
     pub fn describe(&self) -> String {
         let Transport { settings, credentials, .. } = &self.transport;
         format!("{}, credentials from {}", settings.describe(), credentials.origin())
     }
 
-    /// Does something again while it fails in a way that may pass.
+    /// Repeats work while it fails temporarily.
     pub(super) fn retried<T>(&self, mut work: impl FnMut() -> Result<T, Failure>) -> Result<T, Failure> {
         let mut retries = self.retries();
         loop {
@@ -67,35 +67,35 @@ impl Client {
         Retries { most: self.attempts, failed: 0, pause: FIRST_PAUSE }
     }
 
-    /// Whether the objects below a name can be reached, as far as that shows without writing one.
+    /// Checks whether the objects below a URL can be accessed, as far as possible without writing one.
     ///
     /// # Errors
-    /// [`Error::Storage`] if not: the bucket is not there, the credentials are wrong, nobody answers.
+    /// [`Error::Storage`] if not: the bucket is missing, the credentials are wrong, or there is no answer.
     pub fn probe(&self, folder: &Url) -> Result<Access> {
-        // An object that nobody has: the answer tells apart what that of a bucket does not.
+        // An object that does not exist: its answer distinguishes cases that a bucket's does not.
         let nothing = folder.join(".netrec-check");
         match self.get(&nothing, "bytes=0-0", None) {
             Ok(_) => Ok(Access::Granted),
             Err(failure) if failure.fault == StorageFault::Missing && !failure.is_of_bucket() => {
                 Ok(Access::Granted)
             }
-            // Who may only write is told of nothing that is missing.
+            // With write-only access, missing objects are not reported as missing.
             Err(failure) if failure.code == "AccessDenied" => Ok(Access::Unknown),
             Err(failure) => Err(failure.into_error("reach", folder)),
         }
     }
 }
 
-/// What a probe has shown.
+/// The result of a probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// The bucket is there and lets itself be read.
+    /// The bucket exists and can be read.
     Granted,
-    /// The credentials are known, and may not read. Whether they may write shows with the first object.
+    /// The credentials are valid but cannot read. The first upload shows whether they can write.
     Unknown,
 }
 
-/// How often something has been tried.
+/// Counts the attempts.
 pub(super) struct Retries {
     most: u32,
     failed: u32,
@@ -106,7 +106,7 @@ impl Retries {
     /// Waits before the next attempt.
     ///
     /// # Errors
-    /// The failure, if there is to be none.
+    /// The failure, if there is no further attempt.
     pub(super) fn wait(&mut self, failure: Failure) -> Result<(), Failure> {
         self.failed += 1;
         let most = if failure.is_nobody { self.most.min(ATTEMPTS_AT_NOBODY) } else { self.most };
@@ -120,7 +120,7 @@ impl Retries {
     }
 }
 
-/// Up to a quarter more, so that many who were turned away together do not come back together.
+/// Adds up to a quarter, so that many clients rejected at once do not return at once.
 fn jittered(pause: Duration) -> Duration {
     let random = getrandom::u32().unwrap_or(u32::MAX);
     pause + pause.mul_f64(f64::from(random) / f64::from(u32::MAX) / 4.0)

@@ -1,8 +1,8 @@
-//! Who signs the requests.
+//! The credentials for signing requests.
 //!
-//! Looked for in the order in which AWS's tools look: the environment, the shared files, the role of a
-//! container, the role of an instance. Not supported: single sign-on, `credential_process`, roles that are
-//! assumed (`role_arn`, web identity).
+//! They are searched in the same order as in AWS's tools: the environment, the shared files, the
+//! role of a container, the role of an instance. Not supported: single sign-on,
+//! `credential_process`, assumed roles (`role_arn`, web identity).
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -16,22 +16,22 @@ use ureq::{Agent, SendBody};
 
 use super::settings::{Profile, Profiles, Variables};
 
-/// Credentials are asked for again so long before they end.
+/// How long before their expiration credentials are renewed.
 const MARGIN: chrono::TimeDelta = chrono::TimeDelta::minutes(5);
 
-/// Where an instance learns of its role.
+/// The service that provides the role of an instance.
 const INSTANCE_SERVICE: &str = "http://169.254.169.254";
 
-/// Where a container learns of its role, if it is told only the path.
+/// The service that provides the role of a container, if only a path is given.
 const CONTAINER_SERVICE: &str = "http://169.254.170.2";
 
-/// These services are on the same machine, or are not there.
+/// Time limit: these services are on the same machine or do not exist.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// An answer with credentials is no longer than this.
+/// Maximum size of an answer with credentials.
 const MOST_ANSWER_BYTES: u64 = 64 << 10;
 
-/// How to get credentials, where there are none.
+/// Advice if there are no credentials.
 const ADVICE: &str = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or put them into ~/.aws/credentials \
     (AWS_PROFILE names the profile)";
 
@@ -44,7 +44,7 @@ pub(super) struct Credentials {
     expires: Option<DateTime<Utc>>,
 }
 
-/// Without the secrets.
+/// Omits the secrets.
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { access_key, expires, .. } = self;
@@ -65,7 +65,7 @@ impl Credentials {
         }
     }
 
-    /// Whether they can be written into headers.
+    /// Whether they can be written to headers.
     fn is_usable(&self) -> bool {
         let is_plain = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
         is_plain(&self.access_key)
@@ -75,15 +75,15 @@ impl Credentials {
     }
 }
 
-/// Where they come from.
+/// The source of the credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Origin {
     Environment,
-    /// The shared files, which are read again when the storage refuses what they had.
+    /// The shared files, which are read again when the storage rejects their credentials.
     Files,
-    /// The service that tells a container of its role, with the variable that names a file with its token.
+    /// The service for a container's role, with the variable that names a file with its token.
     Container(String),
-    /// The service that tells an instance of its role.
+    /// The service for an instance's role.
     Instance(String),
 }
 
@@ -98,7 +98,7 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Gives credentials, and new ones before they end.
+/// Provides credentials, and renews them before they expire.
 pub(super) struct Provider {
     origin: Origin,
     agent: Agent,
@@ -112,10 +112,10 @@ impl fmt::Debug for Provider {
 }
 
 impl Provider {
-    /// Finds out where credentials come from; asks nobody yet.
+    /// Determines the source of the credentials; sends no request yet.
     ///
     /// # Errors
-    /// In words, if what there is cannot be used.
+    /// A sentence, if the configuration is unusable.
     pub(super) fn find(
         variables: &Variables<'_>,
         profiles: &Profiles,
@@ -146,7 +146,7 @@ impl Provider {
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
-            // These services are asked directly, or a proxy would get the credentials.
+            // These services are contacted directly, or a proxy would see the credentials.
             .proxy(None)
             .timeout_global(Some(PATIENCE))
             .tls_config(tls)
@@ -154,10 +154,10 @@ impl Provider {
         Ok(Self { origin, agent: config.new_agent(), current: Mutex::new(current) })
     }
 
-    /// The credentials of this moment.
+    /// The current credentials.
     ///
     /// # Errors
-    /// In words, if there are none.
+    /// A sentence, if there are none.
     pub(super) fn get(&self) -> Result<Credentials, String> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         let is_over = |found: &Credentials| found.expires.is_some_and(|end| end - Utc::now() < MARGIN);
@@ -180,14 +180,14 @@ impl Provider {
         Ok(found)
     }
 
-    /// The storage does not take what there is: it is looked for again, where it can have changed.
+    /// Discards credentials that the storage rejected, if their source may have new ones.
     pub(super) fn forget(&self) {
         if self.origin != Origin::Environment {
             *self.current.lock().unwrap_or_else(PoisonError::into_inner) = None;
         }
     }
 
-    /// Where they come from, for a sentence.
+    /// Their source, for a sentence.
     pub(super) fn origin(&self) -> String {
         self.origin.to_string()
     }
@@ -221,7 +221,7 @@ impl Provider {
             request = request.header(*name, *value);
         }
         let mut response = if method == "PUT" {
-            // With a length: not every such service takes pieces.
+            // With a length, because not every such service accepts chunked requests.
             self.agent.run(request.body([].as_slice()).ok()?).ok()?
         } else {
             self.agent.run(request.body(SendBody::none()).ok()?).ok()?
@@ -233,7 +233,7 @@ impl Provider {
     }
 }
 
-/// The keys of the profile.
+/// The keys in the profile.
 fn of_files(profiles: &Profiles) -> Option<Credentials> {
     let keys = |profile: &Profile| {
         let get = |name: &str| profile.get(name).filter(|value| !value.is_empty());
@@ -243,7 +243,7 @@ fn of_files(profiles: &Profiles) -> Option<Credentials> {
     keys(&profiles.credentials).or_else(|| keys(&profiles.config))
 }
 
-/// A way of getting credentials that somebody has set up and that is not known here.
+/// A configured source of credentials that is not supported.
 fn unsupported(profiles: &Profiles, set: &dyn Fn(&str) -> Option<String>) -> Option<&'static str> {
     let settings = ["credential_process", "role_arn", "sso_session", "sso_start_url"];
     let of_file = settings
@@ -252,20 +252,20 @@ fn unsupported(profiles: &Profiles, set: &dyn Fn(&str) -> Option<String>) -> Opt
     of_file.or_else(|| set("AWS_WEB_IDENTITY_TOKEN_FILE").map(|_| "AWS_WEB_IDENTITY_TOKEN_FILE"))
 }
 
-/// The address of the service that tells a container of its role.
+/// The URL of the service for a container's role.
 fn container(set: &dyn Fn(&str) -> Option<String>) -> Option<String> {
     if let Some(path) = set("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") {
         return Some(format!("{CONTAINER_SERVICE}{path}"));
     }
     let full = set("AWS_CONTAINER_CREDENTIALS_FULL_URI")?;
     let uri: Uri = full.parse().ok()?;
-    // Over an open network only what is encrypted, as AWS's tools have it.
+    // Outside this host only over TLS, as in AWS's tools.
     let host = uri.host()?;
     let is_near = ["localhost", "127.0.0.1", "[::1]", "169.254.170.2", "169.254.170.23", "[fd00:ec2::23]"];
     (uri.scheme_str() == Some("https") || is_near.contains(&host)).then_some(full)
 }
 
-/// What the services answer.
+/// The answer of the services.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Answer {

@@ -1,4 +1,4 @@
-//! What an answer that is no success means, and what to do about it.
+//! The meaning of an error response, and what to do about it.
 
 use std::time::Duration;
 
@@ -11,33 +11,33 @@ use super::url::Url;
 use crate::Error;
 use crate::error::StorageFault;
 
-/// An answer that tells of a failure is read up to this length.
+/// Maximum number of bytes read of an error response.
 pub(super) const MOST_ERROR_BYTES: u64 = 64 << 10;
 
-/// Characters of a server's own words that are quoted.
+/// Maximum number of quoted characters of a server's message.
 const MOST_QUOTED: usize = 200;
 
-/// Elements of such an answer.
+/// Maximum number of XML elements in an error response.
 const MOST_NODES: u32 = 1_000;
 
-/// The longest time that a server may ask to be left alone for.
+/// Maximum delay that a server may request.
 const MOST_PATIENCE_S: u64 = 30;
 
-/// Why a request did not do what it should.
+/// Why a request failed.
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) fault: StorageFault,
-    /// In words, with what to do next.
+    /// A sentence with the next step.
     pub(super) reason: String,
-    /// After what time the server wants to be asked again.
+    /// The delay that the server requests before another attempt.
     pub(super) after: Option<Duration>,
-    /// Nobody is there: waiting for long would be in vain.
+    /// No server answers: waiting for long would not help.
     pub(super) is_nobody: bool,
-    /// Of the answer; 0 without one.
+    /// The HTTP status; 0 without a response.
     pub(super) status: u16,
-    /// What the server calls it; empty if it does not.
+    /// The server's error code; empty if there is none.
     pub(super) code: String,
-    /// What the system says of a file on this host: nothing of the storage's.
+    /// The system's error for a local file, which is not the storage's fault.
     pub(super) local: Option<std::io::Error>,
 }
 
@@ -54,17 +54,17 @@ impl Failure {
         }
     }
 
-    /// Of a file on this host.
+    /// A failure of a local file.
     pub(super) fn local(error: std::io::Error) -> Self {
         Self { local: Some(error), ..Self::new(StorageFault::Refused, "") }
     }
 
-    /// Whether not the object is missing, but the whole bucket.
+    /// Whether the whole bucket is missing rather than the object.
     pub(super) fn is_of_bucket(&self) -> bool {
         self.code == "NoSuchBucket"
     }
 
-    /// One that may pass.
+    /// A temporary failure.
     pub(super) fn passing(reason: impl Into<String>) -> Self {
         Self::new(StorageFault::Unavailable, reason)
     }
@@ -80,10 +80,10 @@ impl Failure {
         }
     }
 
-    /// Of a request that got no answer.
+    /// A request without a response.
     pub(super) fn of_transport(error: &ureq::Error, host: &str) -> Self {
         let text = error.to_string();
-        // A wrong certificate does not become right by asking again.
+        // A wrong certificate stays wrong on another attempt.
         if text.to_ascii_lowercase().contains("certificate") {
             let advice =
                 "if its authority is one of your own, set AWS_CA_BUNDLE to a file with its certificate";
@@ -106,7 +106,7 @@ impl Failure {
         }
     }
 
-    /// Of an answer.
+    /// An error response.
     pub(super) fn of_answer(
         method: &str,
         url: &Url,
@@ -180,7 +180,7 @@ fn silence(phase: Timeout) -> &'static str {
     }
 }
 
-/// What somebody has to be allowed for a request.
+/// The permission that a request needs.
 fn permission(method: &str, url: &Url) -> &'static str {
     match method {
         "PUT" => "s3:PutObject",
@@ -203,7 +203,7 @@ fn code_and_message(body: &str) -> (String, String) {
     (text_of(body, "Code").unwrap_or_default(), text_of(body, "Message").unwrap_or_default())
 }
 
-/// The text of the first element of this name; none if it is no XML.
+/// The text of the first element of this name; `None` if the body is not XML.
 fn text_of(body: &str, name: &str) -> Option<String> {
     let options = ParsingOptions { allow_dtd: false, nodes_limit: MOST_NODES, ..ParsingOptions::default() };
     let document = Document::parse_with_options(body, options).ok()?;

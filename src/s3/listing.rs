@@ -4,34 +4,34 @@ use roxmltree::{Document, Node, ParsingOptions};
 
 use super::url::fault_of;
 
-/// Keys of a page, as they are asked for.
+/// Requested number of keys per page.
 pub(super) const PAGE_KEYS: &str = "1000";
 
-/// A page is read up to this length: every byte of a thousand of the longest keys encoded, and twice as
-/// much around them.
+/// Maximum size of a page: a thousand of the longest keys with every byte encoded, and twice that
+/// around them.
 pub(super) const MOST_PAGE_BYTES: u64 = 10 << 20;
 
-/// Keys that are listed at most.
+/// Maximum number of listed keys.
 pub(super) const MOST_KEYS: usize = 1_000_000;
 
-/// Elements of a page: each key has some ten.
+/// Maximum number of XML elements in a page: each key has about ten.
 const MOST_NODES: u32 = 200_000;
 
-/// An object of a listing.
+/// An object in a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
     /// Its key.
     pub key: String,
-    /// Its size in bytes, as the server says; nothing is allocated by it.
+    /// Its size in bytes according to the server; never used for an allocation.
     pub bytes: u64,
 }
 
-/// What a listing has.
+/// The content of a listing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Listing {
-    /// In the order of the server: by key.
+    /// In the server's order: by key.
     pub objects: Vec<Listed>,
-    /// Keys that are not taken, with the reason in words.
+    /// Rejected keys, each with the reason.
     pub refused: Vec<(String, &'static str)>,
 }
 
@@ -39,15 +39,15 @@ pub struct Listing {
 #[derive(Debug, Default)]
 pub(super) struct Page {
     pub(super) keys: Vec<Listed>,
-    /// Names the next page; none if this is the last.
+    /// Token of the next page; `None` on the last.
     pub(super) next: Option<String>,
 }
 
 impl Page {
-    /// Reads a page.
+    /// Parses a page.
     ///
     /// # Errors
-    /// In words, if it is none.
+    /// A sentence, if it is not a page.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let options =
             ParsingOptions { allow_dtd: false, nodes_limit: MOST_NODES, ..ParsingOptions::default() };
@@ -77,10 +77,10 @@ impl Page {
 }
 
 impl Listing {
-    /// Takes the keys of a page.
+    /// Adds the keys of a page.
     pub(super) fn add(&mut self, keys: Vec<Listed>) {
         for object in keys {
-            // What programs leave for a folder is no object that somebody wants.
+            // The empty objects that some programs create for folders are skipped.
             if object.key.ends_with('/') && object.bytes == 0 {
                 continue;
             }
@@ -102,7 +102,7 @@ fn child<'a>(node: Node<'a, '_>, name: &str) -> Option<&'a str> {
         .map(|child| child.text().unwrap_or_default())
 }
 
-/// Text in which `%XX` stands for a byte, and `+` for a space; none if the bytes are no text.
+/// Decodes `%XX` and `+` (a space); `None` if the result is not UTF-8.
 fn decode(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();

@@ -1,21 +1,21 @@
 //! Object storage that speaks the S3 protocol: `s3://bucket/key` read, written and listed.
 //!
-//! | file | what it knows |
+//! | file | purpose |
 //! |---|---|
-//! | `url` | names of objects, and which keys of a listing are taken |
-//! | `settings` | endpoint, region and trust from the environment and the shared configuration file |
-//! | `credentials` | who signs: environment, shared file, container role, instance role |
+//! | `url` | names of objects, and which keys of a listing are accepted |
+//! | `settings` | endpoint, region and trusted certificates from the environment and the shared configuration file |
+//! | `credentials` | credentials: environment, shared file, container role, instance role |
 //! | `sign` | Signature Version 4 |
-//! | `transport` | one request: time limits, TLS, and which failure may pass |
-//! | `failure` | what an answer means, and what to do about it |
+//! | `transport` | one request: time limits, TLS, temporary failures |
+//! | `failure` | the meaning of an error response, and what to do about it |
 //! | `listing` | the pages of a listing |
-//! | `client` | what is asked, and again where that helps |
+//! | `client` | requests and their repetition |
 //! | `read`, `write` | the operations |
-//! | `temporary` | files without a name, and how much room they may take |
+//! | `temporary` | unnamed files, and how much space they may use |
 //!
-//! Everything that a server says is hostile input: a body is read up to a limit, no size that it claims is
-//! allocated, no redirection is followed, and a key never becomes the path of a file. No secret is part of
-//! a message, nor of what `Debug` prints.
+//! Everything from a server is hostile input: a body is read up to a limit, no claimed size is
+//! allocated, no redirect is followed, and a key never becomes a file's path. No secret appears in
+//! messages or `Debug` output.
 
 mod client;
 mod credentials;

@@ -1,4 +1,4 @@
-//! What is read: listings, what is known of an object, objects and their ends.
+//! Read operations: listings, an object's metadata, objects and their ends.
 
 use std::io::{Read as _, Write};
 
@@ -15,34 +15,34 @@ use super::write::OWN_HEADER;
 use crate::error::StorageFault;
 use crate::{Result, humanize};
 
-/// An object is asked for in pieces of this size, so that each request has its time.
+/// Size of the pieces in which an object is requested, so that each request stays within its time limit.
 const PIECE_BYTES: u64 = 64 << 20;
 
-/// Bytes that are copied at a time.
+/// Bytes copied at a time.
 const BLOCK_BYTES: usize = 64 << 10;
 
-/// So much must have come before failures are counted anew.
+/// Number of bytes after which the count of failures restarts.
 const PROGRESS_BYTES: u64 = 1 << 20;
 
 /// SHA-256 of nothing, in hexadecimal.
 pub(super) const EMPTY_SHA256: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-/// What a server says of an object.
+/// An object's metadata.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head {
     /// Its size in bytes.
     pub bytes: u64,
-    /// SHA-256 of its content, if the server has it.
+    /// SHA-256 of its content, if the server knows it.
     pub sha256: Option<[u8; 32]>,
     /// Whether netrec wrote it.
     pub is_own: bool,
 }
 
 impl Client {
-    /// All objects whose keys begin with that of `url`.
+    /// Lists all objects whose keys begin with the key of `url`.
     ///
     /// # Errors
-    /// [`crate::Error::Storage`] if they cannot be listed, or are more than a million.
+    /// [`crate::Error::Storage`] if they cannot be listed, or exceed a million.
     pub fn list(&self, url: &Url) -> Result<Listing> {
         let mut listing = Listing::default();
         let mut next: Option<String> = None;
@@ -87,7 +87,7 @@ impl Client {
         Page::parse(&text).map_err(|reason| Failure::new(StorageFault::Refused, reason))
     }
 
-    /// What is known of an object; none if it is not there.
+    /// An object's metadata; `None` if it does not exist.
     ///
     /// # Errors
     /// [`crate::Error::Storage`].
@@ -114,18 +114,20 @@ impl Client {
         Ok(Head {
             bytes: bytes
                 .ok_or_else(|| Failure::new(StorageFault::Refused, "the storage does not say its size"))?,
-            // That of an object in parts has their number behind it, and is none of its content.
+            // The checksum of a multipart object has the number of parts appended, and is not the
+            // hash of its content.
             sha256: text(headers, "x-amz-checksum-sha256")
                 .and_then(|text| STANDARD.decode(text).ok()?.try_into().ok()),
             is_own: headers.contains_key(OWN_HEADER),
         })
     }
 
-    /// Writes an object to `out`, piece by piece; what was broken off goes on where it ended. Gives its size.
+    /// Writes an object to `out`, piece by piece; an interrupted transfer resumes where it stopped.
+    /// Returns the size.
     ///
     /// # Errors
-    /// [`crate::Error::Storage`] if it cannot be read, is larger than `most` bytes, or is replaced by another
-    /// while it is read; [`crate::Error::Io`] if it cannot be written.
+    /// [`crate::Error::Storage`] if it cannot be read, is larger than `most` bytes, or is replaced
+    /// during the download; [`crate::Error::Io`] if `out` cannot be written.
     pub fn download(&self, url: &Url, out: &mut dyn Write, most: u64) -> Result<u64> {
         let mut state = Download { at: 0, total: None, etag: None, most };
         let (mut retries, mut counted_at) = (self.retries(), 0);
@@ -145,7 +147,7 @@ impl Client {
     fn piece(&self, url: &Url, state: &mut Download, out: &mut dyn Write) -> Result<(), Failure> {
         let range = format!("bytes={}-{}", state.at, state.at + PIECE_BYTES - 1);
         let answer = match self.get(url, &range, state.etag.clone()) {
-            // There is no first byte of nothing.
+            // An empty object has no first byte.
             Err(failure) if failure.status == 416 && state.at == 0 => {
                 state.total = Some(0);
                 return Ok(());
@@ -190,7 +192,7 @@ impl Client {
         Ok(())
     }
 
-    /// The last bytes of an object, up to so many, and its size.
+    /// The last `bytes` bytes of an object, or all if it is shorter, and its size.
     ///
     /// # Errors
     /// [`crate::Error::Storage`].
@@ -214,7 +216,7 @@ impl Client {
         tail.map_err(|failure| failure.into_error("read", url))
     }
 
-    /// A part of an object, while it is the one of this tag.
+    /// A range of an object, if its tag is unchanged.
     pub(super) fn get(
         &self,
         url: &Url,
@@ -235,7 +237,7 @@ impl Client {
     }
 }
 
-/// How far an object has been read.
+/// The progress of a download.
 struct Download {
     at: u64,
     total: Option<u64>,
@@ -247,7 +249,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// Where the bytes of an answer begin in the object, and how many that has.
+/// Offset of a response's bytes in the object, and the object's size.
 fn extent<T>(answer: &Response<T>) -> Result<(u64, u64), Failure> {
     let unclear = || Failure::new(StorageFault::Refused, "the storage does not say which bytes it gives");
     let number = |text: &str| text.parse::<u64>().ok();

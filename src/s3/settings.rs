@@ -1,4 +1,5 @@
-//! Where the storage is, and whom to trust: from the environment, and the file that AWS's tools share.
+//! The server and the trusted certificates: from the environment, and the configuration file shared
+//! with AWS's tools.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,22 +8,22 @@ use ureq::http::Uri;
 
 use crate::{Error, Result};
 
-/// Where buckets are if nothing says it.
+/// The default region.
 const DEFAULT_REGION: &str = "us-east-1";
 
-/// A settings file is no longer than this.
+/// Maximum size of a settings file.
 const MOST_FILE_BYTES: u64 = 1 << 20;
 
-/// Variables of the environment.
+/// The environment variables.
 pub(super) type Variables<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
-/// Where the storage is.
+/// The server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// Scheme, host and port of a storage that is not AWS's; none for AWS.
+    /// Scheme, host and port of a storage other than AWS; `None` for AWS.
     pub(super) endpoint: Option<Endpoint>,
     pub(super) region: String,
-    /// A file with the certificate authorities that are trusted, and no others.
+    /// A file with the only trusted certificate authorities.
     pub(super) trusted: Option<PathBuf>,
 }
 
@@ -30,18 +31,18 @@ pub struct Settings {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Endpoint {
     pub(super) scheme: &'static str,
-    /// With the port, if it was stated.
+    /// With the port, if one was given.
     pub(super) host: String,
 }
 
-/// The settings of a profile in the shared files, by name.
+/// A profile's settings in the shared files, by name.
 pub(super) type Profile = BTreeMap<String, String>;
 
 impl Settings {
     /// From the environment of this process.
     ///
     /// # Errors
-    /// [`Error::Usage`] if an address is none.
+    /// [`Error::Usage`] if an endpoint is invalid.
     pub fn from_environment() -> Result<Self> {
         let variables = |name: &str| std::env::var(name).ok();
         Self::new(&variables, &Profiles::load(&variables))
@@ -67,14 +68,14 @@ impl Settings {
         Ok(Self { endpoint: endpoint.transpose()?, region, trusted })
     }
 
-    /// The host of a bucket, and what comes before the key in its path.
+    /// The host of a bucket, and the path before the key.
     pub(super) fn place(&self, bucket: &str) -> (Endpoint, String) {
         if let Some(endpoint) = &self.endpoint {
             return (endpoint.clone(), format!("/{bucket}/"));
         }
         let domain = if self.region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
         let host = format!("s3.{}.{domain}", self.region);
-        // The certificate is for one name below the domain; capitals are no name of a host.
+        // The certificate covers one label below the domain, and host names have no capital letters.
         let is_label = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if bucket.chars().all(is_label) {
             (Endpoint { scheme: "https", host: format!("{bucket}.{host}") }, "/".to_owned())
@@ -83,12 +84,12 @@ impl Settings {
         }
     }
 
-    /// Whether the storage is asked over TLS.
+    /// Whether TLS is used.
     pub(super) fn is_encrypted(&self) -> bool {
         self.endpoint.as_ref().is_none_or(|endpoint| endpoint.scheme == "https")
     }
 
-    /// Where requests go, for a sentence.
+    /// The server, for a sentence.
     pub fn describe(&self) -> String {
         match &self.endpoint {
             Some(Endpoint { scheme, host }) if *scheme == "http" => format!("http://{host}, not encrypted"),
@@ -99,13 +100,13 @@ impl Settings {
 }
 
 impl Endpoint {
-    /// Of an address without path, query and user.
+    /// Parses a URL without path, query and user.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let uri: Uri = text.parse().ok()?;
         let scheme = ["https", "http"].into_iter().find(|scheme| uri.scheme_str() == Some(scheme))?;
         let authority = uri.authority()?;
         let is_plain = uri.query().is_none() && uri.path().len() <= 1 && !authority.as_str().contains('@');
-        // The port of the protocol is left out of the header, and so of what is signed.
+        // The default port is omitted from the header, and so from what is signed.
         let port = authority.port_u16().filter(|port| *port != if scheme == "https" { 443 } else { 80 });
         let port = port.map_or(String::new(), |port| format!(":{port}"));
         let host = format!("{}{port}", authority.host());
@@ -113,17 +114,17 @@ impl Endpoint {
     }
 }
 
-/// What the shared files say of the profile that is asked for.
+/// The requested profile in the shared files.
 #[derive(Default)]
 pub(super) struct Profiles {
-    /// Of `~/.aws/config`.
+    /// From `~/.aws/config`.
     pub(super) config: Profile,
-    /// Of `~/.aws/credentials`.
+    /// From `~/.aws/credentials`.
     pub(super) credentials: Profile,
 }
 
 impl Profiles {
-    /// Reads the files; one that is not there, or cannot be read, says nothing.
+    /// Reads the files; one that is missing or unreadable counts as empty.
     pub(super) fn load(variables: &Variables<'_>) -> Self {
         let set = |name: &str| variables(name).filter(|value| !value.is_empty());
         let profile = set("AWS_PROFILE").unwrap_or_else(|| "default".to_owned());
@@ -143,12 +144,12 @@ impl Profiles {
     }
 }
 
-/// The settings below `[NAME]` or `[profile NAME]`.
+/// The settings in `[NAME]` or `[profile NAME]`.
 fn section(text: &str, wanted: &str) -> Profile {
     let mut found = Profile::new();
     let mut is_wanted = false;
     for line in text.lines() {
-        // What is indented belongs to the setting before, of which none is nested here.
+        // An indented line belongs to the previous setting; no nested setting is needed here.
         let is_nested = line.starts_with([' ', '\t']);
         let line = line.trim();
         if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
@@ -183,7 +184,7 @@ mod tests {
         let (endpoint, path) = settings.place("captures");
         assert_eq!(endpoint.host, "captures.s3.eu-central-1.amazonaws.com");
         assert_eq!((endpoint.scheme, path.as_str()), ("https", "/"));
-        // A certificate for *.s3.… does not hold for it.
+        // A certificate for *.s3.… does not cover it.
         let (endpoint, path) = settings.place("my.captures");
         assert_eq!(
             (endpoint.host.as_str(), path.as_str()),

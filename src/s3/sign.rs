@@ -1,4 +1,4 @@
-//! Signature Version 4 of a request, by the access key and the secret key.
+//! Signature Version 4 of a request, with the access key and the secret key.
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html>
 
@@ -10,23 +10,23 @@ use sha2::{Digest as _, Sha256};
 
 use super::credentials::Credentials;
 
-/// What is signed.
+/// The parts of a request that are signed.
 pub(super) struct Unsigned<'a> {
     pub(super) method: &'a str,
-    /// With the port, where it is not that of the protocol.
+    /// With the port, unless it is the default.
     pub(super) host: &'a str,
-    /// Encoded, with a slash at its beginning.
+    /// Encoded, with a leading slash.
     pub(super) path: &'a str,
     /// Names and values, not encoded.
     pub(super) query: &'a [(&'a str, &'a str)],
     /// Names in lower case.
     pub(super) headers: &'a [(&'a str, String)],
-    /// Of the body, in hexadecimal.
+    /// SHA-256 of the body, in hexadecimal.
     pub(super) payload_sha256: &'a str,
 }
 
 impl Unsigned<'_> {
-    /// All headers of the request but `host`, the signature among them.
+    /// All headers of the request except `host`, including the signature.
     pub(super) fn sign(
         &self,
         credentials: &Credentials,
@@ -63,7 +63,7 @@ impl Unsigned<'_> {
         headers
     }
 
-    /// The request as both sides write it.
+    /// The canonical request, which both sides compute.
     fn canonical(&self, headers: &[(String, String)], names: &str) -> String {
         let mut text = format!("{}\n{}\n{}\n", self.method, self.path, query(self.query));
         for (name, value) in headers {
@@ -75,7 +75,7 @@ impl Unsigned<'_> {
     }
 }
 
-/// The query as it is signed and sent, without the question mark.
+/// The query as signed and sent, without the question mark.
 pub(super) fn query(pairs: &[(&str, &str)]) -> String {
     let encoded = pairs.iter().map(|(name, value)| (encode(name, ""), encode(value, "")));
     let mut encoded: Vec<(String, String)> = encoded.collect();
@@ -84,7 +84,7 @@ pub(super) fn query(pairs: &[(&str, &str)]) -> String {
     encoded.join("&")
 }
 
-/// Every byte that is not unreserved, nor one of `kept`, as `%XX`.
+/// Encodes every byte that is neither unreserved nor in `kept` as `%XX`.
 pub(super) fn encode(text: &str, kept: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -98,7 +98,7 @@ pub(super) fn encode(text: &str, kept: &str) -> String {
     encoded
 }
 
-/// Two hexadecimal digits a byte.
+/// Two hexadecimal digits per byte.
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
@@ -117,7 +117,7 @@ fn hmac(key: &[u8], text: &str) -> [u8; 32] {
 mod tests {
     use super::*;
 
-    /// Signs as in the examples of the documentation, and gives the signature.
+    /// Signs as in the documentation's examples, and returns the signature.
     fn signature(unsigned: &Unsigned<'_>) -> String {
         let credentials =
             Credentials::fixed("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", None);

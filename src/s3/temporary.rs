@@ -1,4 +1,4 @@
-//! Files without a name: private, and gone with the program, however it ends.
+//! Unnamed files: private, and removed with the program, however it ends.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -7,10 +7,10 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use crate::safe_fs::Room;
 use crate::{Error, Result, humanize};
 
-/// Of the room that is free at the start, the part that objects may take.
+/// The fraction of the free space at the start that objects may use.
 const SHARE: u64 = 2;
 
-/// A new file in the folder for temporary files, without a name.
+/// Creates an unnamed file in the folder for temporary files.
 ///
 /// # Errors
 /// [`Error::Io`].
@@ -18,7 +18,7 @@ pub fn nameless() -> Result<File> {
     let folder = folder();
     let failed = |error| Error::io("create a temporary file in", &folder)(error);
     let file = tempfile::tempfile_in(&folder).map_err(failed)?;
-    // It is made with what the mask leaves.
+    // It was created with the permissions that the umask leaves.
     #[cfg(unix)]
     file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600)).map_err(failed)?;
     Ok(file)
@@ -29,7 +29,7 @@ pub(super) fn folder() -> PathBuf {
     std::env::temp_dir()
 }
 
-/// How much room objects may take at a time.
+/// The space that objects may use at a time.
 #[derive(Debug, Clone)]
 pub struct Space(Arc<Shared>);
 
@@ -40,7 +40,7 @@ struct Shared {
     freed: Condvar,
 }
 
-/// Room that was given; back when it is dropped.
+/// Reserved space, released when dropped.
 #[derive(Debug)]
 pub struct Held {
     space: Space,
@@ -48,22 +48,22 @@ pub struct Held {
 }
 
 impl Default for Space {
-    /// Half of what is free in the folder for temporary files.
+    /// Half of the free space in the folder for temporary files.
     fn default() -> Self {
         Self::new(Room::of(&folder()).map_or(u64::MAX, |room| room.free / SHARE))
     }
 }
 
 impl Space {
-    /// So many bytes.
+    /// This many bytes.
     pub fn new(most: u64) -> Self {
         Self(Arc::new(Shared { most, used: Mutex::new(0), freed: Condvar::new() }))
     }
 
-    /// Gives room for so many bytes; waits until others have given back what they hold.
+    /// Reserves this many bytes; waits until others have released theirs.
     ///
     /// # Errors
-    /// [`Error::Usage`] if there is not so much in all.
+    /// [`Error::Usage`] if it exceeds the total.
     pub fn hold(&self, bytes: u64) -> Result<Held> {
         let Shared { most, used, freed } = &*self.0;
         if bytes > *most {

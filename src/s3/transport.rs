@@ -1,4 +1,4 @@
-//! One request and its answer: time limits, TLS, and nothing followed.
+//! One request and its response: time limits, TLS, and no redirects.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -18,27 +18,28 @@ use super::url::Url;
 use crate::error::StorageFault;
 use crate::{Error, Result};
 
-/// For a name to be resolved, and for a connection.
+/// Time limit for resolving a name, and for connecting.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
 
-/// For the beginning of an answer, and between two pieces of one.
+/// Time limit for the beginning of a response, and between two pieces of one.
 const SILENCE_TIME: Duration = Duration::from_secs(30);
 
-/// For any body, and so many bytes a second on top: slower is taken for a server that holds on to us.
+/// Time limit for any body, plus a minimum rate in bytes per second: a slower server counts as one
+/// that stalls on purpose.
 const BODY_TIME: Duration = Duration::from_secs(30);
 const LEAST_BYTES_PER_S: u64 = 32 << 10;
 
-/// What a request sends.
+/// The body of a request.
 #[derive(Debug, Clone, Copy)]
 pub enum Body<'a> {
     /// Bytes in memory.
     Bytes(&'a [u8]),
-    /// A file of so many bytes, from its beginning.
+    /// The first bytes of a file, this many.
     File(&'a File, u64),
 }
 
 impl Body<'_> {
-    /// How many bytes.
+    /// The number of bytes.
     pub fn bytes(&self) -> u64 {
         match self {
             Self::Bytes(bytes) => bytes.len() as u64,
@@ -47,7 +48,7 @@ impl Body<'_> {
     }
 }
 
-/// What is asked of an object or a bucket.
+/// A request for an object or a bucket.
 pub(super) struct Request<'a> {
     pub(super) method: &'static str,
     pub(super) url: &'a Url,
@@ -55,9 +56,9 @@ pub(super) struct Request<'a> {
     /// Names in lower case.
     pub(super) headers: Vec<(&'static str, String)>,
     pub(super) body: Option<Body<'a>>,
-    /// Of the body, in hexadecimal.
+    /// SHA-256 of the body, in hexadecimal.
     pub(super) payload_sha256: String,
-    /// Bytes that the answer may have.
+    /// Maximum size of the response.
     pub(super) most_bytes: u64,
 }
 
@@ -70,7 +71,7 @@ pub(super) struct Transport {
 }
 
 impl Transport {
-    /// Sends requests where the settings say, signed by whom `credentials` gives, over `tls`.
+    /// Sends requests to the server of the settings, signed with `credentials`, over `tls`.
     pub(super) fn new(settings: Settings, credentials: Provider, tls: TlsConfig) -> Self {
         let config = Agent::config_builder()
             .http_status_as_error(false)
@@ -86,7 +87,7 @@ impl Transport {
         Self { agent: config.build().new_agent(), settings, credentials }
     }
 
-    /// Sends a request, and gives its answer if that is a success.
+    /// Sends a request, and returns its response if that is a success.
     pub(super) fn send(&self, request: &Request<'_>) -> Result<Response<ureq::Body>, Failure> {
         let Request { method, url, query: asked, headers, body, payload_sha256, most_bytes } = request;
         let credentials =
@@ -108,7 +109,7 @@ impl Transport {
             Some(body) => {
                 built = built.header("content-length", body.bytes());
                 if body.bytes() > 0 {
-                    // What is refused is refused before it is sent.
+                    // Lets the server reject the request before the body is sent.
                     built = built.header("expect", "100-continue");
                 }
                 let mut reader = reader_of(*body).map_err(Failure::local)?;
@@ -126,7 +127,7 @@ impl Transport {
         Err(failure)
     }
 
-    /// Sends so many bytes, and takes as long for an answer of so many.
+    /// Sends a request of this size, with the time limit for a response of that size.
     fn run(
         &self,
         request: http::request::Builder,
@@ -144,7 +145,7 @@ impl Transport {
 fn failure_of(method: &str, url: &Url, answer: Response<ureq::Body>) -> Failure {
     let (parts, body) = answer.into_parts();
     let mut text = Vec::new();
-    // Without its body an answer still has its number.
+    // Without its body a response still has its status.
     let _ = body.into_with_config().limit(MOST_ERROR_BYTES).reader().read_to_end(&mut text);
     Failure::of_answer(method, url, parts.status, &parts.headers, &String::from_utf8_lossy(&text))
 }
@@ -159,10 +160,10 @@ fn reader_of(body: Body<'_>) -> std::io::Result<Box<dyn Read + '_>> {
     })
 }
 
-/// Trusts the authorities of the host, or those of a file if one is named.
+/// Trusts the host's certificate authorities, or those in a file if one is given.
 ///
 /// # Errors
-/// [`Error::Io`] and [`Error::Usage`] if nothing is there to trust.
+/// [`Error::Io`] and [`Error::Usage`] if there are none.
 pub(super) fn tls(settings: &Settings) -> Result<TlsConfig> {
     let trusted: Vec<Certificate<'static>> = if let Some(path) = &settings.trusted {
         let pem = std::fs::read(path).map_err(Error::io("read", path))?;
@@ -176,7 +177,7 @@ pub(super) fn tls(settings: &Settings) -> Result<TlsConfig> {
         let found = rustls_native_certs::load_native_certs().certs;
         found.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect()
     };
-    // The storage may do without, and then the service that gives credentials has to.
+    // The storage may not need any, but then the service for credentials has to do without.
     if trusted.is_empty() && settings.is_encrypted() {
         let reason = "there is no certificate authority to trust: install ca-certificates, or set AWS_CA_BUNDLE to \
             a file with certificates (PEM)";

@@ -4,16 +4,16 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-/// How a name begins; Spark and Hadoop write the second.
+/// Prefixes of a URL; Spark and Hadoop use the second.
 const SCHEMES: [&str; 2] = ["s3://", "s3a://"];
 
-/// The longest key that the protocol allows, bytes.
+/// Maximum length of a key in the protocol, in bytes.
 const MOST_KEY_BYTES: usize = 1024;
 
-/// The longest name of a file, bytes.
+/// Maximum length of a file name, in bytes.
 const MOST_NAME_BYTES: usize = 255;
 
-/// An object, or all objects whose keys begin so.
+/// An object, or all objects with this prefix.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Url {
     bucket: String,
@@ -21,15 +21,15 @@ pub struct Url {
 }
 
 impl Url {
-    /// Whether a name on the command line is one of an object.
+    /// Whether a name on the command line is an object's URL.
     pub fn is_url(name: &Path) -> bool {
         name.to_str().is_some_and(|text| SCHEMES.iter().any(|scheme| text.starts_with(scheme)))
     }
 
-    /// The object that a path names; none if it names a file.
+    /// Parses a path as an object's URL; `None` if it is a file.
     ///
     /// # Errors
-    /// In words, if it begins like one and is none.
+    /// A sentence, if it begins like a URL but is not valid.
     pub fn of_path(name: &Path) -> Option<Result<Self, String>> {
         Self::is_url(name).then(|| name.to_str().unwrap_or_default().parse())
     }
@@ -44,32 +44,32 @@ impl Url {
         &self.key
     }
 
-    /// Another object of the bucket.
+    /// Another object in the bucket.
     #[must_use]
     pub fn with_key(&self, key: &str) -> Self {
         Self { bucket: self.bucket.clone(), key: key.to_owned() }
     }
 
-    /// All objects below this name: with a slash at its end.
+    /// The prefix of all objects below this name: with a trailing slash.
     #[must_use]
     pub fn as_folder(&self) -> Self {
         let is_one = self.key.is_empty() || self.key.ends_with('/');
         self.with_key(&if is_one { self.key.clone() } else { format!("{}/", self.key) })
     }
 
-    /// Whether it stands for the objects below it.
+    /// Whether it is a prefix of objects below it.
     pub fn is_folder(&self) -> bool {
         self.key.is_empty() || self.key.ends_with('/')
     }
 
-    /// An object below this name, which is a folder.
+    /// An object below this prefix.
     #[must_use]
     pub fn join(&self, name: &str) -> Self {
         let folder = self.as_folder();
         self.with_key(&format!("{}{name}", folder.key))
     }
 
-    /// As a path that shows in messages and tables; it is no file.
+    /// As a path for messages and tables; it is not a file.
     pub fn to_path(&self) -> PathBuf {
         PathBuf::from(self.to_string())
     }
@@ -103,7 +103,7 @@ impl FromStr for Url {
     }
 }
 
-/// Why a key is not taken: it could not be a file below a folder, or would be another one than it seems.
+/// Why a key is rejected: it could not be a file in a folder, or would be another one than it seems.
 pub(super) fn fault_of(key: &str) -> Option<&'static str> {
     let name = key.rsplit('/').next().unwrap_or_default();
     if key.len() > MOST_KEY_BYTES || name.len() > MOST_NAME_BYTES {

@@ -1,4 +1,4 @@
-//! What is written: objects, and only in the place of what netrec wrote.
+//! Write operations: objects, replacing only what netrec wrote.
 
 use std::fs::File;
 use std::io::{Read, Seek as _, SeekFrom, Write};
@@ -16,36 +16,36 @@ use super::url::Url;
 use crate::error::StorageFault;
 use crate::{Error, Result};
 
-/// Marks an object that netrec wrote; its value is the version.
+/// Marks an object as written by netrec; its value is the version.
 pub(super) const OWN_HEADER: &str = "x-amz-meta-netrec";
 
-/// The most that the protocol takes in one request.
+/// The protocol's maximum size of one request.
 pub const MOST_UPLOAD_BYTES: u64 = 5 << 30;
 
-/// What may be there already.
+/// Which existing objects are allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Put {
-    /// Nothing, or the same.
+    /// None, except an identical one.
     New,
-    /// Something that netrec wrote.
+    /// One that netrec wrote.
     Over,
 }
 
-/// What became of an upload.
+/// The result of an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stored {
     /// It was written.
     Written,
-    /// The same was there.
+    /// An identical object was already there.
     Same,
 }
 
 impl Client {
-    /// Writes an object, whose content the server compares with its SHA-256.
+    /// Writes an object; the server verifies its SHA-256.
     ///
     /// # Errors
-    /// [`Error::Exists`] and [`Error::Foreign`] if something else is there; [`Error::Storage`] if it cannot be
-    /// written, [`Error::Io`] if a file cannot be read.
+    /// [`Error::Exists`] and [`Error::Foreign`] if another object is there; [`Error::Storage`] if
+    /// it cannot be written, [`Error::Io`] if a file cannot be read.
     pub fn put(&self, url: &Url, body: Body<'_>, put: Put) -> Result<Stored> {
         if body.bytes() > MOST_UPLOAD_BYTES {
             let reason =
@@ -56,7 +56,8 @@ impl Client {
         let is_free = match self.compare(url, &sha256, body.bytes(), put) {
             Ok(Some(stored)) => return Ok(stored),
             Ok(None) => true,
-            // Who may not list is not told that nothing is there; the condition below has to do.
+            // Without list permission, a missing object is not reported as missing; the condition
+            // below must suffice.
             Err(Error::Storage { fault: StorageFault::Refused, .. }) if put == Put::New => false,
             Err(error) => return Err(error),
         };
@@ -64,7 +65,7 @@ impl Client {
         let sent = self.retried(|| {
             let sent = self.put_once(url, body, &sha256, is_conditional);
             match sent {
-                // Not every storage knows conditions; whether something is there was asked before.
+                // Not every storage supports conditions; the existence was checked before.
                 Err(failure) if failure.status == 501 && is_conditional && is_free => {
                     is_conditional = false;
                     self.put_once(url, body, &sha256, false)
@@ -74,10 +75,11 @@ impl Client {
         });
         match sent {
             Ok(()) => Ok(Stored::Written),
-            // Somebody was faster: this program, if the answer to an earlier attempt was lost.
+            // Another writer was faster: possibly this program, if the answer to an earlier attempt
+            // was lost.
             Err(failure) if failure.fault == StorageFault::Conflict => {
                 let there = self.compare(url, &sha256, body.bytes(), put)?;
-                // Nothing is there: two requests met.
+                // Nothing is there: two requests collided.
                 let met = Failure { fault: StorageFault::Unavailable, ..failure };
                 there.ok_or_else(|| met.into_error("write", url))
             }
@@ -85,7 +87,7 @@ impl Client {
         }
     }
 
-    /// Whether the same is there; none if something may be written.
+    /// Whether an identical object exists; `None` if the object may be written.
     fn compare(&self, url: &Url, sha256: &[u8; 32], bytes: u64, put: Put) -> Result<Option<Stored>> {
         let Some(head) = self.head(url)? else { return Ok(None) };
         if head.bytes == bytes && self.has(url, sha256, head.sha256, bytes)? {
@@ -121,8 +123,8 @@ impl Client {
         self.transport.send(&request).map(drop)
     }
 
-    /// Whether the server holds an object with exactly this content. A server that does not tell its hash is
-    /// made to give the object back.
+    /// Whether the server has an object with exactly this content. If the server does not report
+    /// its hash, the object is downloaded.
     ///
     /// # Errors
     /// [`Error::Storage`].
@@ -167,7 +169,7 @@ impl Client {
     }
 }
 
-/// A hash that is written to.
+/// A writer into a hash.
 struct Hash(Sha256);
 
 impl Write for Hash {
@@ -181,7 +183,7 @@ impl Write for Hash {
     }
 }
 
-/// SHA-256 of what is sent.
+/// SHA-256 of the body.
 pub(crate) fn sha256_of(body: Body<'_>) -> std::io::Result<[u8; 32]> {
     Ok(match body {
         Body::Bytes(bytes) => Sha256::digest(bytes).into(),

@@ -1,4 +1,4 @@
-//! A folder by its path, where the system has no open folders to work in.
+//! A folder by its path, for systems without operations relative to an open folder.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Facts, Kind, Replace, not_regular};
 
-/// See the other one.
+/// See `dir_unix.rs`.
 #[derive(Debug)]
 pub(crate) struct Dir {
     path: PathBuf,
@@ -131,10 +131,10 @@ fn facts(metadata: &fs::Metadata) -> Facts {
     Facts { kind, uid: 0, gid: 0, mode: 0, links: 1, bytes: metadata.len(), identity: (0, 0) }
 }
 
-/// What the system says of an open file.
+/// The metadata of an open file.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub(crate) fn facts_of(file: &File) -> io::Result<Facts> {
     file.metadata().map(|metadata| facts(&metadata))
 }

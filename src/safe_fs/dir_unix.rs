@@ -1,4 +1,4 @@
-//! An open folder, below which no link is followed.
+//! An open folder; no link below it is followed.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -12,11 +12,11 @@ use rustix::io::Errno;
 
 use super::{Facts, Kind, Replace, not_regular};
 
-/// Readable and writable by the owner alone.
+/// Readable and writable only by the owner.
 const FILE_MODE: Mode = Mode::RUSR.union(Mode::WUSR);
 const DIR_MODE: Mode = Mode::RWXU;
 
-/// A folder that stays the same one whatever becomes of its name.
+/// An open folder, which stays the same even if it is renamed.
 #[derive(Debug)]
 pub(crate) struct Dir {
     path: PathBuf,
@@ -27,16 +27,16 @@ impl Dir {
     /// Opens a folder; a link in its place is an error.
     ///
     /// # Errors
-    /// What the system says: `ENOTDIR` for a link or a file.
+    /// The system's error: `ENOTDIR` for a link or a file.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         Self::open_at(CWD, path, path.to_path_buf(), OFlags::NOFOLLOW)
     }
 
-    /// Opens the folder in which a file is, or will be. It may be reached through links, as the
-    /// user named it so.
+    /// Opens the folder that contains, or will contain, a file. It may be reached through links,
+    /// because the user gave the path.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub(crate) fn of_file(path: &Path) -> io::Result<Self> {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         let parent = parent.unwrap_or(Path::new("."));
@@ -49,10 +49,10 @@ impl Dir {
         Ok(Self { path, handle })
     }
 
-    /// Makes a folder in this one.
+    /// Creates a folder in this one.
     ///
     /// # Errors
-    /// `AlreadyExists` if the name is taken, and what else the system says.
+    /// `AlreadyExists` if the name is taken, or any other error of the system.
     pub(crate) fn create_dir(&self, name: &OsStr) -> io::Result<Self> {
         rustix::fs::mkdirat(&self.handle, name, DIR_MODE)?;
         self.open_dir(name)
@@ -61,12 +61,12 @@ impl Dir {
     /// Opens a folder in this one.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub(crate) fn open_dir(&self, name: &OsStr) -> io::Result<Self> {
         Self::open_at(&self.handle, Path::new(name), self.path_of(name), OFlags::NOFOLLOW)
     }
 
-    /// Where the folder was when it was opened.
+    /// The path of the folder when it was opened.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -76,10 +76,10 @@ impl Dir {
         if self.path == Path::new(".") { PathBuf::from(name.as_ref()) } else { self.path.join(name.as_ref()) }
     }
 
-    /// A new file, readable by its owner alone.
+    /// Creates a file that only its owner can read.
     ///
     /// # Errors
-    /// `AlreadyExists` if the name is taken, and what else the system says.
+    /// `AlreadyExists` if the name is taken, or any other error of the system.
     pub(crate) fn create_file(&self, name: impl AsRef<OsStr>) -> io::Result<File> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         Ok(File::from(rustix::fs::openat(&self.handle, name.as_ref(), flags, FILE_MODE)?))
@@ -88,21 +88,21 @@ impl Dir {
     /// Opens a file for reading.
     ///
     /// # Errors
-    /// What the system says; also for a link, and for anything but a regular file.
+    /// The system's error; also for a link, and for anything but a regular file.
     pub(crate) fn read_file(&self, name: impl AsRef<OsStr>) -> io::Result<File> {
         self.open_file(name.as_ref(), OFlags::RDONLY)
     }
 
-    /// Opens a file for reading and writing; nothing of it is changed by that.
+    /// Opens a file for reading and writing, without changing it.
     ///
     /// # Errors
-    /// As [`Dir::read_file`].
+    /// See [`Dir::read_file`].
     pub(crate) fn write_file(&self, name: impl AsRef<OsStr>) -> io::Result<File> {
         self.open_file(name.as_ref(), OFlags::RDWR)
     }
 
     fn open_file(&self, name: &OsStr, access: OFlags) -> io::Result<File> {
-        // Without NONBLOCK, opening a pipe waits for its other end.
+        // Without NONBLOCK, opening a pipe would wait for its other end.
         let flags = access | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let file = rustix::fs::openat(&self.handle, name, flags, Mode::empty()).map_err(|error| {
             if error == Errno::LOOP { io::Error::other("it is a symbolic link") } else { error.into() }
@@ -111,10 +111,10 @@ impl Dir {
         if file.metadata()?.is_file() { Ok(file) } else { Err(not_regular()) }
     }
 
-    /// What a name in this folder stands for; none for nothing.
+    /// The metadata of a name in this folder; `None` if it does not exist.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub(crate) fn facts(&self, name: impl AsRef<OsStr>) -> io::Result<Option<Facts>> {
         match rustix::fs::statat(&self.handle, name.as_ref(), AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Some(facts(&stat))),
@@ -123,10 +123,10 @@ impl Dir {
         }
     }
 
-    /// What the system says of the folder itself.
+    /// The metadata of the folder itself.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub(crate) fn own_facts(&self) -> io::Result<Facts> {
         Ok(facts(&rustix::fs::fstat(&self.handle)?))
     }
@@ -134,7 +134,7 @@ impl Dir {
     /// The names in it, sorted.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub(crate) fn names(&self) -> io::Result<Vec<OsString>> {
         let mut names = Vec::new();
         for entry in rustix::fs::Dir::read_from(&self.handle)? {
@@ -148,27 +148,27 @@ impl Dir {
         Ok(names)
     }
 
-    /// Removes a file, or a link and not what it leads to.
+    /// Removes a file or a link, but not the target of a link.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub(crate) fn remove_file(&self, name: impl AsRef<OsStr>) -> io::Result<()> {
         Ok(rustix::fs::unlinkat(&self.handle, name.as_ref(), AtFlags::empty())?)
     }
 
-    /// Removes a folder that is empty.
+    /// Removes an empty folder.
     ///
     /// # Errors
-    /// What the system says: `DirectoryNotEmpty` if something is in it.
+    /// The system's error: `DirectoryNotEmpty` if it has content.
     pub(crate) fn remove_dir(&self, name: impl AsRef<OsStr>) -> io::Result<()> {
         Ok(rustix::fs::unlinkat(&self.handle, name.as_ref(), AtFlags::REMOVEDIR)?)
     }
 
-    /// Renames into another folder, or within this one.
+    /// Renames, possibly to another folder.
     ///
     /// # Errors
-    /// `AlreadyExists` if the new name is taken and nothing may be replaced, and what else the
-    /// system says.
+    /// `AlreadyExists` if the new name is taken and may not be replaced, or any other error of the
+    /// system.
     pub(crate) fn rename(
         &self,
         name: impl AsRef<OsStr>,
@@ -186,8 +186,8 @@ impl Dir {
         }
     }
 
-    /// Where the system cannot rename without replacing: a second name can only be given where there
-    /// is none. A folder has no second name, and is renamed only onto one that is empty anyway.
+    /// For systems that cannot rename without replacing: a hard link can only be created where no
+    /// file exists. A folder has no hard links, but a rename replaces only an empty folder anyway.
     fn rename_where_free(&self, name: &OsStr, to: &Self, new: &OsStr) -> io::Result<()> {
         let is_dir = self.facts(name)?.is_some_and(|facts| facts.kind == Kind::Dir);
         if is_dir {
@@ -198,7 +198,7 @@ impl Dir {
         }
         match rustix::fs::linkat(&self.handle, name, &to.handle, new, AtFlags::empty()) {
             Ok(()) => self.remove_file(name),
-            // No file system that has no hard links either can be raced on by another user.
+            // On a file system without hard links, another user cannot cause a race either.
             Err(Errno::PERM | Errno::NOTSUP | Errno::MLINK) if to.facts(new)?.is_none() => {
                 Ok(rustix::fs::renameat(&self.handle, name, &to.handle, new)?)
             }
@@ -207,10 +207,10 @@ impl Dir {
         }
     }
 
-    /// Lets two names of this folder change places, at once. Not every file system can.
+    /// Swaps two names in this folder atomically. Not every file system supports it.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub(crate) fn exchange(&self, one: &OsStr, other: &OsStr) -> io::Result<()> {
         Ok(self.rename_with(one, self, other, Flag::Exchange)?)
     }
@@ -229,13 +229,13 @@ impl Dir {
         Err(Errno::NOSYS)
     }
 
-    /// Makes what was created, renamed and removed here outlive a power cut, where the system can.
+    /// Makes everything created, renamed and removed here survive a power cut, if the system supports it.
     pub(crate) fn sync(&self) {
-        // Some file systems cannot sync a folder; there is nothing better to do then.
+        // Some file systems cannot sync a folder; there is no alternative then.
         let _ = rustix::fs::fsync(&self.handle);
     }
 
-    /// The folder as a file, to be given to another user.
+    /// The folder as a file, for changing its owner.
     ///
     /// # Errors
     /// If there are no more file handles.
@@ -244,7 +244,7 @@ impl Dir {
     }
 }
 
-/// What a rename is to do with the new name.
+/// How a rename treats an existing new name.
 #[derive(Clone, Copy)]
 enum Flag {
     NoReplace,
@@ -270,10 +270,10 @@ fn facts(stat: &Stat) -> Facts {
     }
 }
 
-/// What the system says of an open file.
+/// The metadata of an open file.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub(crate) fn facts_of(file: &File) -> io::Result<Facts> {
     Ok(facts(&rustix::fs::fstat(file)?))
 }

@@ -1,11 +1,11 @@
 //! The only way in which netrec creates, replaces and removes files.
 //!
-//! netrec runs as root, often in folders that others may write to. So:
+//! netrec runs as root, often in folders that others may write to. Therefore:
 //!
 //! - everything is done relative to an open folder ([`Dir`]), and no link is followed below it;
-//! - everything is created with `O_EXCL`, readable by its owner alone from its first byte on;
-//! - a file gets its name when it is whole ([`NewFile`]), and replaces only what netrec wrote;
-//! - what is half made is removed when a signal ends the program ([`pending`]).
+//! - everything is created with `O_EXCL`, readable only by its owner from the first byte on;
+//! - a file gets its name when it is complete ([`NewFile`]), and replaces only what netrec wrote;
+//! - unfinished files are removed when a signal ends the program ([`pending`]).
 
 #[cfg(unix)]
 #[path = "dir_unix.rs"]
@@ -32,7 +32,7 @@ pub(crate) use room::Room;
 
 use crate::{Error, Result};
 
-/// What kind of thing a name stands for.
+/// The kind of a file system entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     File,
@@ -42,24 +42,24 @@ pub(crate) enum Kind {
     Other,
 }
 
-/// What the file system says of a name, without following it if it is a link.
+/// The metadata of a name, without following a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Facts {
     pub(crate) kind: Kind,
-    /// The user to whom it belongs.
+    /// The user who owns it.
     pub(crate) uid: u32,
-    /// The group to which it belongs.
+    /// The group that owns it.
     pub(crate) gid: u32,
-    /// Who may do what, as the system writes it.
+    /// The permissions, as the system encodes them.
     pub(crate) mode: u32,
-    /// How many names it has.
+    /// The number of hard links.
     pub(crate) links: u64,
     pub(crate) bytes: u64,
-    /// Device and inode: the same for two names of one file.
+    /// Device and inode: equal for two names of the same file.
     pub(crate) identity: (u64, u64),
 }
 
-/// Whether a rename may take the place of what is there.
+/// Whether a rename may replace an existing file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Replace {
     No,
@@ -69,7 +69,7 @@ pub(crate) enum Replace {
 /// The name of a file in its folder.
 ///
 /// # Errors
-/// [`Error::Io`] if the path ends in no name: `..`, `/`, an empty path.
+/// [`Error::Io`] if the path ends without a name: `..`, `/`, an empty path.
 pub(crate) fn file_name(path: &Path) -> Result<&OsStr> {
     let ends_in_slash = path.as_os_str().as_encoded_bytes().ends_with(b"/");
     match path.file_name() {
@@ -78,18 +78,18 @@ pub(crate) fn file_name(path: &Path) -> Result<&OsStr> {
     }
 }
 
-/// A name with an ending behind it.
+/// A name with an ending appended.
 pub(crate) fn with_ending(name: &OsStr, ending: &str) -> OsString {
     let mut longer = name.to_owned();
     longer.push(ending);
     longer
 }
 
-/// Opens a file that the user named for reading: only a regular file, and without waiting for the
+/// Opens a file given by the user for reading: only a regular file, and without waiting for the
 /// other end of a pipe.
 ///
 /// # Errors
-/// What the system says; of anything but a regular file, what it is.
+/// The system's error; for anything but a regular file, what it is.
 pub(crate) fn open_regular(path: &Path) -> std::io::Result<File> {
     let mut options = File::options();
     options.read(true);
@@ -107,7 +107,7 @@ fn not_regular() -> std::io::Error {
     std::io::Error::other("it is not a regular file")
 }
 
-/// A sentence on what is in the way, for a name that is to be replaced.
+/// A sentence about what is in the way of a file to be replaced.
 pub(crate) fn describe_foreign(facts: &Facts) -> &'static str {
     match facts.kind {
         Kind::Dir => "it is a folder",

@@ -1,4 +1,4 @@
-//! A folder for files that become whole one by one.
+//! A folder whose files are completed one by one.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -8,8 +8,8 @@ use super::pending::{self, HalfMade};
 use super::{Dir, User, file_name};
 use crate::{Error, Result};
 
-/// A folder that was made, and is removed again if it is still empty when this is dropped, or when a
-/// signal ends the program.
+/// A new folder, removed again if it is still empty when this is dropped, or when a signal ends the
+/// program.
 #[derive(Debug)]
 pub(crate) struct NewDir {
     parent: Arc<Dir>,
@@ -18,10 +18,10 @@ pub(crate) struct NewDir {
 }
 
 impl NewDir {
-    /// Makes a folder for its owner alone: the user behind sudo, if there is one.
+    /// Creates a folder for its owner only: the user behind sudo, if there is one.
     ///
     /// # Errors
-    /// [`Error::Io`], also if something of that name is there.
+    /// [`Error::Io`], also if the name exists.
     pub(crate) fn make(path: &Path) -> Result<Self> {
         let failed = |error| Error::io("create", path)(error);
         let absolute = std::path::absolute(path).map_err(failed)?;
@@ -31,7 +31,7 @@ impl NewDir {
             let dir = parent.create_dir(&name)?;
             let (of_removal, to_remove) = (Arc::clone(&parent), name.clone());
             let half_made = HalfMade::new(move || {
-                // What is in it keeps it.
+                // Content keeps it from being removed.
                 let _ = of_removal.remove_dir(&to_remove);
             });
             Ok((dir, half_made))
@@ -46,7 +46,7 @@ impl NewDir {
 
 impl Drop for NewDir {
     fn drop(&mut self) {
-        // What is in it keeps it.
+        // Content keeps it from being removed.
         let _ = self.parent.remove_dir(&self.name);
     }
 }

@@ -1,4 +1,4 @@
-//! A file that gets its name when it is whole.
+//! A file that gets its name when it is complete.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -10,10 +10,10 @@ use super::pending::{self, HalfMade};
 use super::{Dir, Kind, Replace, User, describe_foreign, file_name, is_mine};
 use crate::{Error, Result};
 
-/// Hidden names to try; only leftovers of killed runs with the same pid are in the way.
+/// Number of hidden names to try; only leftovers of killed runs with the same pid can be in the way.
 const ATTEMPTS: u32 = 100;
 
-/// A file that grows under a hidden name beside its own; gone when dropped before it is whole.
+/// A file that grows under a hidden name beside its final one; removed if dropped before it is complete.
 #[derive(Debug)]
 pub(crate) struct NewFile {
     dir: Arc<Dir>,
@@ -27,11 +27,11 @@ pub(crate) struct NewFile {
 }
 
 impl NewFile {
-    /// Begins a file, so that a place that cannot be written is said before the work.
+    /// Begins a file, so that an unwritable location is reported before the work is done.
     ///
     /// # Errors
-    /// [`Error::Exists`] if `path` is there and is not to be replaced, [`Error::Foreign`] if it may
-    /// not be replaced, [`Error::Io`] if no file can be made there.
+    /// [`Error::Exists`] if `path` exists and is not to be replaced, [`Error::Foreign`] if it may
+    /// not be replaced, [`Error::Io`] if no file can be created there.
     pub(crate) fn create(path: &Path, replace: Replace) -> Result<Self> {
         let name = file_name(path)?.to_owned();
         let dir = Arc::new(Dir::of_file(path).map_err(Error::io("create", path))?);
@@ -49,7 +49,7 @@ impl NewFile {
         Ok(Self { dir, hidden, name, path, replace, file, is_whole: false, _half_made: half_made })
     }
 
-    /// The file, for whoever writes to it in another way.
+    /// Another handle of the file.
     ///
     /// # Errors
     /// If there are no more file handles.
@@ -57,26 +57,26 @@ impl NewFile {
         self.file.try_clone()
     }
 
-    /// Lets others read it, as a manual is read.
+    /// Makes it world-readable, as for a manual page.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     #[cfg(unix)]
     pub(crate) fn let_all_read(&self) -> io::Result<()> {
         self.file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
     }
 
-    /// Elsewhere others may read it anyway.
+    /// Other systems have no file modes.
     #[cfg(not(unix))]
     pub(crate) fn let_all_read(&self) -> io::Result<()> {
         Ok(())
     }
 
-    /// Gives the file its name, and the file to the user behind sudo, if there is one who may have it here;
-    /// gives that user.
+    /// Renames the file to its final name, and gives it to the user behind sudo, if there is one
+    /// who may own it here; returns that user.
     ///
     /// # Errors
-    /// As [`NewFile::create`], where something has come there meanwhile.
+    /// See [`NewFile::create`], if something was created there in the meantime.
     pub(crate) fn commit(mut self) -> Result<Option<User>> {
         self.file.sync_all().map_err(Error::io("write", &self.path))?;
         let receiver = User::receiver_in(&self.dir);
@@ -111,13 +111,13 @@ impl Write for NewFile {
 impl Drop for NewFile {
     fn drop(&mut self) {
         if !self.is_whole {
-            // Whatever stopped the work is already on its way to the user.
+            // The error that stopped the work is already on its way to the user.
             let _ = self.dir.remove_file(&self.hidden);
         }
     }
 }
 
-/// Refuses a name that is taken, if it may not be replaced, and what is no file of this user's.
+/// Refuses an existing name if it may not be replaced, or is not a file of this user.
 ///
 /// # Errors
 /// [`Error::Exists`], [`Error::Foreign`], [`Error::Io`].
@@ -135,16 +135,16 @@ pub(crate) fn check_replaceable(dir: &Dir, name: &OsStr, path: &Path, replace: R
     Err(Error::Foreign { path: path.to_path_buf(), reason: describe_foreign(&facts).to_owned() })
 }
 
-/// A new folder under a hidden name in `dir`.
+/// Creates a folder under a hidden name in `dir`.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub(crate) fn make_hidden_dir(dir: &Dir) -> io::Result<(OsString, Dir)> {
     free_hidden(|hidden| dir.create_dir(hidden))
 }
 
-/// Makes something under the first hidden name that is free. The name does not depend on the one
-/// that comes later, which may be as long as a name can be.
+/// Creates something under the first unused hidden name. That name does not depend on the final
+/// one, which may have the maximum length.
 fn free_hidden<T>(create: impl Fn(&OsStr) -> io::Result<T>) -> io::Result<(OsString, T)> {
     for attempt in 0..ATTEMPTS {
         let name = OsString::from(format!(".netrec-{}-{attempt}.partial", std::process::id()));

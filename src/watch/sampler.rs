@@ -29,7 +29,7 @@ pub(super) fn start(plan: Plan, wanted: SourceOptions, stop: Stop, feed: Feed) -
         .map_err(|e| Error::Record(format!("the sampling thread cannot be started: {e}")))
 }
 
-/// What is kept from snapshot to snapshot.
+/// The state kept between snapshots.
 struct Sampler {
     feed: Feed,
     activity: Activity,
@@ -49,7 +49,7 @@ impl Sampler {
         }
         let ts_us = tick.moment.ts_us;
         self.activity.take(ts_us, rows);
-        // One that cannot be packed is shown all the same, and is late in a recording.
+        // If it cannot be packed it is still shown, but counts as late in a recording.
         if let Ok(packed) = PackedTick::pack(rows) {
             self.feed.keep(KeptTick {
                 number: tick.number,

@@ -1,4 +1,4 @@
-//! Connections grouped by what they have in common.
+//! Groups connections by a common property.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use super::processes::identity;
 use super::{Change, Line, add, process_name};
 use crate::humanize;
 
-/// What the connections of a group have in common.
+/// The property by which connections are grouped.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum Grouping {
@@ -18,7 +18,7 @@ pub enum Grouping {
 }
 
 impl Grouping {
-    /// The next one, in the order in which they take turns.
+    /// The next one, in cyclic order.
     pub(in crate::replay) fn next(self) -> Self {
         match self {
             Self::None => Self::Process,
@@ -28,7 +28,7 @@ impl Grouping {
         }
     }
 
-    /// What there is to say of it.
+    /// Its description.
     pub(in crate::replay) fn describe(self) -> &'static str {
         match self {
             Self::None => "not grouped",
@@ -38,7 +38,7 @@ impl Grouping {
         }
     }
 
-    /// The group of a connection: what identifies it, and its name.
+    /// The group of a connection: its key and name.
     fn of(self, line: &Line) -> (String, String) {
         let row = &line.row;
         match self {
@@ -67,29 +67,29 @@ impl Grouping {
 /// A group of connections.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Group {
-    /// What identifies it.
+    /// Its key.
     pub key: String,
     /// Its name.
     pub name: String,
     /// Its connections, by `conn_id`.
     pub conn_ids: Vec<u64>,
-    /// Whether its connections are not shown.
+    /// Whether it is collapsed.
     pub is_folded: bool,
-    /// A connection with the sums of all; only what adds up says anything.
+    /// A line with the sums of all connections; only its sum columns are meaningful.
     pub sums: Line,
 }
 
-/// A line of the list of connections.
+/// A line in the list of connections.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Item {
-    /// A group, whose connections follow unless it is folded.
+    /// A group; its connections follow unless it is collapsed.
     Group(Box<Group>),
-    /// A connection, by its place among the lines.
+    /// A connection, by its index among the lines.
     Connection(usize),
 }
 
-/// The list of connections. `order` sorts the groups, which are in the order of their size;
-/// the connections of a group stay in their order.
+/// The list of connections. `order` sorts the groups, which are sorted by size; the connections of
+/// a group keep their order.
 pub(in crate::replay) fn group(
     lines: &[Line],
     by: Grouping,
@@ -107,7 +107,7 @@ pub(in crate::replay) fn group(
             let name = name.clone();
             (Group { key, name, conn_ids: Vec::new(), is_folded, sums: blank(line) }, Vec::new())
         });
-        // A name that only some of its connections have says more than none.
+        // A name that only some of its connections have is better than none.
         if name.len() > entry.0.name.len() {
             entry.0.name = name;
         }
@@ -155,7 +155,7 @@ impl Line {
 }
 
 impl Group {
-    /// In one line: its name and the number of its connections.
+    /// Its name and the number of its connections.
     pub(in crate::replay) fn label(&self) -> String {
         let fold = if self.is_folded { "▸" } else { "▾" };
         let count = humanize::plural(self.conn_ids.len() as u64, "connection");

@@ -1,11 +1,11 @@
-//! The processes of a moment, as a tree.
+//! The processes at a moment, as a tree.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Change, Line, add};
 use crate::capture::Row;
 
-/// Depth at which a tree is not gone into further.
+/// Maximum depth of the tree.
 const MOST_DEPTH: usize = 100;
 
 /// A process, as shown.

@@ -1,4 +1,4 @@
-//! The file of a baseline: JSON, replaced as a whole.
+//! The baseline file: JSON, replaced as a whole.
 
 use std::io::{Read as _, Write as _};
 use std::path::Path;
@@ -7,14 +7,15 @@ use super::{Baseline, SCHEMA};
 use crate::safe_fs::{NewFile, Replace, open_regular};
 use crate::{Error, Result};
 
-/// Largest file that is read.
+/// Maximum size of the file.
 const MOST_BYTES: u64 = 1 << 30;
 
 impl Baseline {
     /// Reads a baseline.
     ///
     /// # Errors
-    /// [`Error::Io`] if it cannot be read, [`Error::Config`] if it is none or of a later version.
+    /// [`Error::Io`] if it cannot be read, [`Error::Config`] if it is not a baseline or from a
+    /// later version.
     pub fn load(path: &Path) -> Result<Self> {
         let wrong = |reason: String| Error::Config { path: path.to_path_buf(), reason };
         let mut text = Vec::new();
@@ -35,11 +36,11 @@ impl Baseline {
         serde_json::from_value(value).map_err(|e| wrong(format!("it is not a netrec baseline: {e}")))
     }
 
-    /// Writes it whole or not at all.
+    /// Writes it atomically.
     ///
     /// # Errors
-    /// [`Error::Exists`] if a file is there and may not be replaced, [`Error::Foreign`] if it is no
-    /// baseline, [`Error::Io`].
+    /// [`Error::Exists`] if the file exists and may not be replaced, [`Error::Foreign`] if it is
+    /// not a baseline, [`Error::Io`].
     pub fn save(&self, path: &Path, may_replace: bool) -> Result<()> {
         if may_replace && path.symlink_metadata().is_ok() && Self::load(path).is_err() {
             let reason = "it is not a netrec baseline".to_owned();

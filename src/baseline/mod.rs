@@ -1,9 +1,9 @@
-//! What is normal on a host or in a fleet: which programs, destinations and listeners there were, on
-//! how many days and hosts, and how much they moved. Learned from recordings that somebody has found to
-//! be ordinary, kept in a small JSON file, and added to day by day.
+//! What is normal on a host or in a fleet: which programs, destinations and listeners were seen, on
+//! how many days and hosts, and how much they moved. Learned from recordings that a person
+//! considers ordinary, stored in a small JSON file, and extended day by day.
 //!
-//! A baseline counts days on which something was seen, not connections: one busy afternoon makes
-//! nothing normal. It says "new" of what it never saw, and only once it has covered some days.
+//! A baseline counts days with a fact, not connections: one busy afternoon makes nothing normal. It
+//! calls a fact "new" if it never saw it, and only after it has covered some days.
 
 mod file;
 mod spread;
@@ -14,16 +14,16 @@ use serde::{Deserialize, Serialize};
 
 pub use self::spread::Spread;
 
-/// What the `schema` of the file says.
+/// The value of `schema` in the file.
 pub const SCHEMA: &str = "netrec/baseline.v1";
 
-/// Facts of one kind that are kept; of more, those that were seen least recently are let go.
+/// Maximum number of facts per kind; the least recently seen ones are dropped.
 const MOST_FACTS: usize = 200_000;
 
-/// Hosts that are told apart.
+/// Maximum number of distinct hosts.
 const MOST_HOSTS: usize = 100_000;
 
-/// Days that a baseline must cover before it calls anything new.
+/// Minimum number of days that a baseline must cover before it calls anything new.
 pub const LEAST_DAYS: u32 = 3;
 
 const DAY_US: i64 = 24 * 3600 * 1_000_000;
@@ -34,11 +34,11 @@ const DAY_US: i64 = 24 * 3600 * 1_000_000;
 pub enum Kind {
     /// `203.0.113.5 443 tcp`: a remote address, port and protocol of connections that the host opened.
     Destination,
-    /// `example.org`: the name by which a remote was asked for.
+    /// `example.org`: a name that was resolved to a remote.
     Name,
-    /// `curl > example.org`: a program and where it goes, by name where there is one.
+    /// `curl > example.org`: a program and its destination, by name if there is one.
     Contact,
-    /// SHA-256 of an executable; its path where there is none.
+    /// SHA-256 of an executable, or else its path.
     Executable,
     /// `tcp 443 nginx`: protocol, port and program of a listener.
     Listener,
@@ -49,7 +49,7 @@ impl Kind {
     pub const ALL: [Self; 5] =
         [Self::Destination, Self::Name, Self::Contact, Self::Executable, Self::Listener];
 
-    /// In the plural, for people.
+    /// The plural, for people.
     pub const fn words(self) -> &'static str {
         match self {
             Self::Destination => "destinations",
@@ -61,47 +61,47 @@ impl Kind {
     }
 }
 
-/// What is known of one fact.
+/// Statistics of one fact.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Fact {
-    /// First time, µs since the Unix epoch.
+    /// First seen, µs since the Unix epoch.
     pub first_us: i64,
-    /// Last time.
+    /// Last seen.
     pub last_us: i64,
     /// Days (UTC) on which it was seen.
     pub days: u32,
-    /// Hosts on which it was seen, by their number in the baseline.
+    /// Hosts on which it was seen, by number in the baseline.
     pub hosts: BTreeSet<u32>,
-    /// Connections.
+    /// Number of connections.
     pub connections: u64,
-    /// Of programs and their destinations: payload bytes sent a day.
+    /// For programs and their destinations: payload bytes sent per day.
     #[serde(default, skip_serializing_if = "Spread::is_empty")]
     pub sent_a_day: Spread,
     /// Hours of the day (UTC) at which it was seen: bit 0 is midnight to one.
     pub hours: u32,
-    /// The last day that was counted, in days since the Unix epoch.
+    /// The last counted day, in days since the Unix epoch.
     last_day: i64,
     /// Bytes sent on that day.
     #[serde(default)]
     sent_that_day: u64,
 }
 
-/// What was normal.
+/// The normal activity of a host or a fleet.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Baseline {
     schema: String,
     /// Program that wrote it.
     tool_version: String,
-    /// Hosts whose recordings were learned, by machine id or name.
+    /// Hosts of the learned recordings, by machine id or name.
     hosts: Vec<String>,
-    /// SHA-256 of every recording that was learned, so that none counts twice.
+    /// SHA-256 of every learned recording, so that none counts twice.
     learned: BTreeSet<String>,
-    /// First and last moment that it covers, µs since the Unix epoch.
+    /// First and last covered moment, µs since the Unix epoch.
     span_us: Option<(i64, i64)>,
-    /// Days (since the Unix epoch) of which it has a recording.
+    /// Days (since the Unix epoch) with a recording.
     days: BTreeSet<i64>,
     facts: BTreeMap<Kind, BTreeMap<String, Fact>>,
-    /// Facts that had to be let go.
+    /// Number of dropped facts.
     dropped: u64,
 }
 
@@ -123,37 +123,37 @@ impl Default for Baseline {
 /// One observation of a fact.
 #[derive(Debug, Clone, Copy)]
 pub struct Seen {
-    /// From when to when, µs since the Unix epoch.
+    /// Start and end, µs since the Unix epoch.
     pub span_us: (i64, i64),
-    /// On which host, as [`Baseline::host`] gave it.
+    /// The host, as returned by [`Baseline::host`].
     pub host: u32,
-    /// Payload bytes sent; 0 if not known.
+    /// Payload bytes sent; 0 if unknown.
     pub sent: u64,
 }
 
-/// What a baseline says of something.
+/// How a fact compares with a baseline.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Standing<'a> {
-    /// It covers too few days to say anything.
+    /// The baseline covers too few days.
     Unknown,
-    /// It never saw it, in so many days.
+    /// Never seen in this number of days.
     New(u32),
-    /// What it saw, and on how many days it looked.
+    /// The fact's statistics, and the number of covered days.
     Known(&'a Fact, u32),
 }
 
 impl Baseline {
-    /// Whether a recording was learned already.
+    /// Whether a recording was already learned.
     pub fn has_learned(&self, capture_id: &str) -> bool {
         self.learned.contains(capture_id)
     }
 
-    /// Notes that a recording of a host is learned, which covers this time; gives the host's number.
+    /// Notes that a host's recording of this period is learned; returns the host's number.
     pub fn host(&mut self, host: &str, capture_id: &str, (start_us, end_us): (i64, i64)) -> u32 {
         self.learned.insert(capture_id.to_owned());
         let span = self.span_us.get_or_insert((start_us, end_us));
         *span = (span.0.min(start_us), span.1.max(end_us));
-        // A year has few days: what claims more is not believed.
+        // A bound, in case a recording claims an implausible period.
         self.days.extend((day(start_us)..=day(end_us)).take(3660));
         let known = self.hosts.iter().position(|known| known == host);
         let number = known.unwrap_or_else(|| {
@@ -165,7 +165,7 @@ impl Baseline {
         number as u32
     }
 
-    /// Adds an observation. Those of one fact come in the order of time.
+    /// Adds an observation. Those of one fact must come in time order.
     pub fn add(&mut self, kind: Kind, key: &str, seen: &Seen) {
         let facts = self.facts.entry(kind).or_default();
         if !facts.contains_key(key) && facts.len() >= MOST_FACTS {
@@ -175,7 +175,7 @@ impl Baseline {
         fact.add(seen);
     }
 
-    /// What it says of a fact.
+    /// How a fact compares with the baseline.
     pub fn standing(&self, kind: Kind, key: &str) -> Standing<'_> {
         let days = self.covered_days();
         if days < LEAST_DAYS {
@@ -188,7 +188,7 @@ impl Baseline {
         }
     }
 
-    /// Days of which it has a recording.
+    /// Number of days with a recording.
     pub fn covered_days(&self) -> u32 {
         self.days.len() as u32
     }
@@ -203,12 +203,12 @@ impl Baseline {
         self.facts.get(&kind).map_or(0, BTreeMap::len)
     }
 
-    /// First and last moment that it covers, µs since the Unix epoch.
+    /// First and last covered moment, µs since the Unix epoch.
     pub fn span_us(&self) -> Option<(i64, i64)> {
         self.span_us
     }
 
-    /// Facts that had to be let go, as there were too many.
+    /// Number of facts that were dropped because there were too many.
     pub fn dropped(&self) -> u64 {
         self.dropped
     }
@@ -224,7 +224,7 @@ impl Fact {
         self.hosts.insert(seen.host);
         let (from, to) = (day(first), day(last));
         let before = if is_first { from - 1 } else { self.last_day };
-        // What was counted on a day is not counted again.
+        // A day that was already counted is not counted again.
         let new_days = (to - before.max(from - 1)).clamp(0, 3660);
         if new_days > 0 && !is_first {
             self.sent_a_day.add(self.sent_that_day as f64);
@@ -237,7 +237,7 @@ impl Fact {
     }
 }
 
-/// Lets the least recent eighth go; gives how many.
+/// Drops the least recent eighth; returns how many.
 fn let_go(facts: &mut BTreeMap<String, Fact>) -> u64 {
     let mut times: Vec<i64> = facts.values().map(|fact| fact.last_us).collect();
     let at = times.len() / 8;
@@ -251,7 +251,7 @@ fn day(us: i64) -> i64 {
     us.div_euclid(DAY_US)
 }
 
-/// The hours of the day that a stretch of time touches, as bits.
+/// The hours of the day that a period touches, as bits.
 fn hours(first_us: i64, last_us: i64) -> u32 {
     const HOUR_US: i64 = DAY_US / 24;
     let (from, to) = (first_us.div_euclid(HOUR_US), last_us.div_euclid(HOUR_US));

@@ -1,8 +1,8 @@
-//! Mean and spread of a number that comes one by one (Welford's method).
+//! Running mean and standard deviation of a series of numbers (Welford's method).
 
 use serde::{Deserialize, Serialize};
 
-/// A running mean and spread.
+/// A running mean and standard deviation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Spread {
     count: u64,
@@ -24,12 +24,12 @@ impl Spread {
         self.count == 0
     }
 
-    /// The mean; none without a number.
+    /// The mean; `None` without a number.
     pub fn mean(&self) -> Option<f64> {
         (self.count > 0).then_some(self.mean)
     }
 
-    /// The sample standard deviation; none of fewer than two numbers.
+    /// The sample standard deviation; `None` for fewer than two numbers.
     pub fn deviation(&self) -> Option<f64> {
         (self.count > 1).then(|| (self.squares / (self.count - 1) as f64).sqrt())
     }

@@ -1,4 +1,4 @@
-//! What makes the comparison of two captures doubtful.
+//! Reasons to doubt the comparison of two captures.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,13 +6,13 @@ use super::facts::Facts;
 use crate::capture::{Metadata, SourceStatus};
 use crate::humanize;
 
-/// Recordings of which one is this many times as long as the other differ by that alone.
+/// A ratio of durations from which two recordings differ for that reason alone.
 const UNEVEN: f64 = 2.0;
 
-/// A share of sockets without an owner from which on programs may well be missing.
+/// Share of sockets without an owner from which programs are likely to be missing.
 const MANY_WITHOUT_OWNER: f64 = 0.1;
 
-/// A capture: what it says about itself, and its facts.
+/// A capture's metadata, and its facts.
 type Known<'a> = (&'a Metadata, &'a Facts);
 
 pub(super) fn cautions(before: Known<'_>, after: Known<'_>) -> Vec<String> {
@@ -42,7 +42,7 @@ pub(super) fn cautions(before: Known<'_>, after: Known<'_>) -> Vec<String> {
     cautions
 }
 
-/// Captures that are not of the same host, or not of the same kind.
+/// Whether the captures are of different hosts, or of different kinds.
 fn not_alike(before: &Metadata, after: &Metadata) -> Vec<String> {
     let mut cautions = Vec::new();
     let name =
@@ -77,7 +77,7 @@ fn not_alike(before: &Metadata, after: &Metadata) -> Vec<String> {
     cautions
 }
 
-/// What one of the two could see and the other could not.
+/// What only one of the two could see.
 fn unequal_views(before: &Metadata, after: &Metadata) -> Vec<String> {
     let mut cautions = Vec::new();
     if before.sees_between_ticks() != after.sees_between_ticks() {
@@ -103,13 +103,13 @@ fn unequal_views(before: &Metadata, after: &Metadata) -> Vec<String> {
     cautions
 }
 
-/// How each source fared that ran.
+/// The status of each source.
 fn statuses(metadata: &Metadata) -> BTreeMap<&str, SourceStatus> {
     let ran = metadata.sources.iter().filter(|source| source.status != SourceStatus::Missing);
     ran.map(|source| (source.name.as_str(), source.status)).collect()
 }
 
-/// Executables in both of which a change could not show.
+/// Common executables in which a change could not be detected.
 fn unknown_contents(before: &Facts, after: &Facts) -> Option<String> {
     let exes = |facts: &Facts| -> BTreeSet<String> {
         facts.programs.iter().filter_map(|program| program.exe.clone()).collect()

@@ -1,14 +1,13 @@
-//! Executables with another content, and programs that run from another path.
+//! Executables whose content or path has changed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::v1::{ChangedExecutable, MovedProgram, Program};
 
-/// Texts by a name.
+/// Texts by name.
 pub(super) type Lists = BTreeMap<String, BTreeSet<String>>;
 
-/// Paths of which a content is known on both sides, with one in the later capture that was not
-/// in the earlier one.
+/// Paths with a known hash on both sides, and a new one in the later capture.
 pub(super) fn changed(before: &Lists, after: &Lists) -> Vec<ChangedExecutable> {
     news(before, after)
         .map(|(exe, sha256_before, sha256_after)| ChangedExecutable {
@@ -19,8 +18,7 @@ pub(super) fn changed(before: &Lists, after: &Lists) -> Vec<ChangedExecutable> {
         .collect()
 }
 
-/// Programs that ran in both, and in the later capture from a path from which they did not in the
-/// earlier one.
+/// Programs that ran in both captures, and in the later one from a new path.
 pub(super) fn moved(before: &BTreeSet<Program>, after: &BTreeSet<Program>) -> Vec<MovedProgram> {
     news(&exes(before), &exes(after))
         .map(|(process_name, exes_before, exes_after)| MovedProgram {
@@ -31,7 +29,7 @@ pub(super) fn moved(before: &BTreeSet<Program>, after: &BTreeSet<Program>) -> Ve
         .collect()
 }
 
-/// Of names that both have: all texts before, and those that are only there after.
+/// For names on both sides: all texts before, and those that only the later side has.
 fn news<'a>(
     before: &'a Lists,
     after: &'a Lists,

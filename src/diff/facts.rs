@@ -1,4 +1,4 @@
-//! What of a capture is compared.
+//! The facts of a capture that are compared.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,11 +13,11 @@ use crate::model::records::{Direction, Role};
 use crate::model::sockets::{Socket, Sockets};
 use crate::model::view::Words;
 
-/// Where the ports begin that Linux picks for programs that ask for none.
+/// First of the ports that Linux picks for programs that request none.
 const FIRST_PICKED_PORT: u16 = 32_768;
 
-/// A UDP socket on such a port that is there for as long as this waits for others, in seconds;
-/// one that asks for a name is gone sooner.
+/// Minimum lifetime in seconds for which a UDP socket on such a port counts as a service; a DNS
+/// client's socket is closed sooner.
 const STAYS_S: f64 = 10.0;
 
 /// The facts of a capture.
@@ -31,21 +31,21 @@ pub(super) struct Facts {
     pub(super) hashes: Lists,
     /// Bytes sent and received during the recording.
     pub(super) volumes: BTreeMap<Who, (u64, u64)>,
-    /// Sockets, and those without a known process.
+    /// Number of sockets, and of those with an unknown process.
     pub(super) sockets: usize,
     pub(super) without_owner: usize,
     /// Sockets of other network namespaces, which are not compared.
     pub(super) foreign: usize,
 }
 
-/// Who does something: the process, else the address if the capture is one of many hosts.
+/// The actor: the process, or the address if the capture covers many hosts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Who {
     pub(super) process_name: Option<String>,
     pub(super) local_addr: Option<String>,
 }
 
-/// Addresses of a destination with a name, by everything else about it.
+/// Addresses of a named destination, by its other fields.
 type Named = BTreeMap<(Who, String, u16, String), BTreeSet<String>>;
 
 impl Facts {
@@ -100,7 +100,7 @@ impl Facts {
         }
     }
 
-    /// With a name, whatever the address of the day is.
+    /// Adds destinations by name, whatever their current address.
     fn add_named(&mut self, named: Named) {
         let named = named
             .into_iter()
@@ -153,14 +153,14 @@ fn destination(
     }
 }
 
-/// Whether it waits for others: it listens, or is a UDP socket without a remote that is no client's.
+/// Whether it is a service: it listens, or is a UDP socket without a remote that is not a client's.
 fn waits(socket: &Socket<'_>) -> bool {
     let stays = || !socket.closed_in_recording && socket.duration_s >= STAYS_S;
     let is_open = || socket.protocol == Protocol::Udp && (socket.local_port() < FIRST_PICKED_PORT || stays());
     socket.role == Role::Listener || (socket.remote().is_none() && is_open())
 }
 
-/// Whether this side opened it, to a port that somebody chose.
+/// Whether this side opened it, to a port that was not picked at random.
 fn is_destination(socket: &Socket<'_>, orientation: &Orientation<'_>) -> bool {
     let is_chosen = |port: u16| socket.direction == Some(Direction::Outbound) || port < FIRST_PICKED_PORT;
     socket.remote().is_some_and(|(_, port)| is_chosen(port)) && orientation.is_originator(socket)

@@ -1,9 +1,8 @@
 //! What is new between two captures of a host.
 //!
-//! Compared are facts and not rows: who listens, which programs run from where and by whom
-//! they were started, whom they talk to and how much. Pids, and ports that the system picks
-//! at random, are no facts in that sense and are left out. What makes the comparison doubtful
-//! is said before what it found.
+//! It compares facts, not rows: who listens, which programs run from where and which processes
+//! started them, their destinations and volumes. Pids, and ports that the system picks at random,
+//! are left out. Reasons to doubt the comparison come before its results.
 
 mod cautions;
 mod executables;
@@ -25,17 +24,17 @@ use crate::Result;
 use crate::capture::Metadata;
 use crate::model::Tables;
 
-/// Names the form of the JSON document.
+/// Identifies the format of the JSON document.
 pub const SCHEMA: &str = "netrec/diff.v1";
 
-/// Where its schema is published.
+/// URL of its schema.
 const SCHEMA_URL: &str = "https://github.com/netrec/netrec/blob/main/schemas/diff.v1.schema.json";
 
-/// A capture that is compared.
+/// A capture to compare.
 pub struct Side<'a> {
     /// Name of its file.
     pub file: &'a str,
-    /// What it says about itself.
+    /// Its metadata.
     pub metadata: &'a Metadata,
     /// Its tables.
     pub tables: &'a Tables,
@@ -75,8 +74,8 @@ pub fn schema() -> Value {
 }
 
 impl Diff {
-    /// Whether something is in the later capture that is not in the earlier one, or not as it
-    /// was. What is gone is no news: it may only have been silent.
+    /// Whether the later capture has anything new or changed. Anything that is gone does not count:
+    /// it may only have been inactive.
     pub fn has_news(&self) -> bool {
         let new = self.listeners.new.len()
             + self.programs.new.len()

@@ -1,4 +1,4 @@
-//! Whether a fact of one capture is one of the other too, though not all of it may be known.
+//! Decides whether two captures have the same fact, even if it is not completely known.
 
 use std::collections::BTreeSet;
 use std::hash::Hash;
@@ -7,8 +7,8 @@ use ahash::AHashSet;
 
 use super::v1::{Change, Destination, Listener, Parent, Program};
 
-/// A fact that can be recognised in another capture by keys: what one leaves is what the other
-/// looks for.
+/// A fact that is recognized in another capture by keys: the keys that one has are looked up in the
+/// other.
 pub(super) trait Fact: Clone {
     type Key: Eq + Hash;
 
@@ -17,7 +17,7 @@ pub(super) trait Fact: Clone {
     fn sought(&self) -> Vec<Self::Key>;
 }
 
-/// Part of a key that may not be known. What is not known is no news: it matches everything.
+/// Part of a key that may be unknown. An unknown value matches everything, so it is never reported as new.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) enum Maybe {
     Known(String),
@@ -39,7 +39,7 @@ impl Maybe {
     }
 }
 
-/// What is in one and not in the other, in the order of the facts.
+/// The facts in one capture but not in the other, in their order.
 pub(super) fn change<F: Fact>(before: &BTreeSet<F>, after: &BTreeSet<F>) -> Change<F> {
     Change { new: only_in(after, before), gone: only_in(before, after) }
 }
@@ -103,7 +103,7 @@ impl Fact for Parent {
 }
 
 impl Fact for Destination {
-    /// Name or address, port, protocol, who.
+    /// Name or address, port, protocol, actor.
     type Key = (String, u16, String, Maybe);
 
     fn left(&self) -> Vec<Self::Key> {

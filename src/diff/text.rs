@@ -1,20 +1,20 @@
-//! The comparison for people.
+//! The comparison as text for people.
 
 use std::collections::BTreeMap;
 
 use super::v1::{Capture, Change, Destination, Diff, Listener, Parent, Program};
 use crate::humanize;
 
-/// Entries of a kind that are shown; the rest is counted, and in the JSON document.
+/// Maximum number of entries shown per kind; the rest is counted, and is in the JSON document.
 const MOST: usize = 20;
 
-/// Destinations of one program on one port that are told one by one.
+/// Maximum number of destinations per program and port that are listed one by one.
 const MOST_PLACES: usize = 5;
 
-/// Characters of a hash: enough to see that two differ.
+/// Shown characters of a hash, enough to see that two differ.
 const HASH_CHARS: usize = 12;
 
-/// Lines; what is from the captures is as it was, and is to be escaped.
+/// The lines; values from the captures are not escaped yet.
 pub fn lines(diff: &Diff) -> Vec<String> {
     let mut lines =
         vec![format!("before: {}", capture(&diff.before)), format!("after:  {}", capture(&diff.after))];
@@ -83,7 +83,7 @@ fn parent(p: &Parent) -> String {
     format!("{} started {}", p.parent_name, p.process_name)
 }
 
-/// A line per program and port: a scan is one line.
+/// One line per program and port, so that a scan takes one line.
 fn destinations(all: &[Destination]) -> Vec<String> {
     let mut grouped = BTreeMap::<(&str, u16, &str), Vec<String>>::new();
     for d in all {

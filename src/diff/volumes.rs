@@ -1,20 +1,20 @@
-//! Who moves much more or much less than before.
+//! Processes or addresses that move much more or much less than before.
 
 use std::collections::BTreeMap;
 
 use super::facts::Who;
 use super::v1::ShiftedVolume;
 
-/// Bytes that must lie between the two over the shorter recording: below, a ratio is gossip.
+/// Minimum difference in bytes, scaled to the shorter recording: below, a ratio means nothing.
 pub(super) const FLOOR_BYTES: f64 = 1_000_000.0;
 
-/// How many times as much, or as little, it must be.
+/// Minimum ratio, in either direction.
 pub(super) const RATIO: f64 = 4.0;
 
 /// Bytes sent and received during the recording, and its length in seconds.
 type Volumes<'a> = (&'a BTreeMap<Who, (u64, u64)>, f64);
 
-/// Of those who are in both captures: who is in one only is new or gone.
+/// Only those in both captures: the others are new or gone.
 pub(super) fn shifted(before: Volumes<'_>, after: Volumes<'_>) -> Vec<ShiftedVolume> {
     let shorter_s = before.1.min(after.1);
     if shorter_s <= 0.0 {

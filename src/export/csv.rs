@@ -1,4 +1,4 @@
-//! Every column of every connection, as the report's table has it.
+//! Every column of every connection, as in the report's table.
 
 use super::{Exported, Exporter, Target};
 use crate::Result;

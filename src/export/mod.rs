@@ -1,5 +1,5 @@
-//! The connections of a capture for other programs. One exporter is one file here and one line
-//! in [`EXPORTERS`].
+//! Exports the connections of a capture for other programs. One exporter is one file here and one
+//! line in [`EXPORTERS`].
 
 mod csv;
 mod ndjson;
@@ -19,24 +19,24 @@ use crate::model::sockets::Sockets;
 use crate::safe_fs::{NewFile, open_regular};
 use crate::{Error, Result};
 
-/// What a Parquet file begins with.
+/// First bytes of a Parquet file.
 const PARQUET: &[u8] = b"PAR1";
 
-/// The head of a file is no longer than this.
+/// Maximum size of a file's header.
 const MOST_HEAD_BYTES: u64 = 64 * 1024;
 
-/// A format into which connections are written.
+/// An export format.
 #[derive(Debug)]
 pub struct Exporter {
-    /// What `--format` takes.
+    /// Its name for `--format`.
     pub id: &'static str,
-    /// What the name of its file ends in.
+    /// The extension of its file.
     pub extension: &'static str,
-    /// What the name of a second file ends in, if there is one; then it cannot be written to a stream.
+    /// The extension of a second file, if there is one; then the format cannot be written to a stream.
     pub beside: Option<&'static str>,
-    /// Lines of a file before its first connection, by which one of netrec's is known.
+    /// Number of lines before the first connection, by which a file of netrec is recognized.
     pub head_lines: usize,
-    /// Writes the connections, and says how many.
+    /// Writes the connections, and returns how many.
     pub write: fn(&Tables, &Metadata, &mut Target<'_>) -> Result<Exported>,
 }
 
@@ -51,17 +51,16 @@ impl Exporter {
     }
 }
 
-/// What an export holds, beside what the capture has. A report counts connections: sockets with a
-/// remote address.
+/// The counts of an export. A report counts connections: sockets with a remote address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Exported {
-    /// Connections of the capture, as a report counts them.
+    /// Number of connections in the capture, as in the report.
     pub connections: u64,
-    /// Those that share a line with the other end of theirs.
+    /// How many of them are the accepting end of a connection that is already on a line.
     pub other_ends: u64,
-    /// Listening and unconnected sockets of the capture.
+    /// Number of listening and unconnected sockets in the capture.
     pub without_remote: u64,
-    /// Whether those are written too.
+    /// Whether those are exported too.
     pub has_all_sockets: bool,
 }
 
@@ -101,15 +100,15 @@ impl fmt::Display for Exported {
     }
 }
 
-/// Where an export goes.
+/// The destination of an export.
 pub struct Target<'a> {
     to: To<'a>,
-    /// The files that were made.
+    /// The finished files.
     pub made: Vec<PathBuf>,
 }
 
 enum To<'a> {
-    /// Files that are not whole yet, and whether they may replace others.
+    /// Unfinished files, and whether they may replace others.
     Files {
         prepared: VecDeque<(PathBuf, NewFile)>,
         overwrite: Overwrite,
@@ -119,11 +118,11 @@ enum To<'a> {
 }
 
 impl<'a> Target<'a> {
-    /// A file, and another beside it. Both are begun, so that a place that cannot be written is said
-    /// before the work.
+    /// A file, and possibly another beside it. Both are begun, so that an unwritable location is
+    /// reported before the work is done.
     ///
     /// # Errors
-    /// [`Error::Exists`] if one is there and `overwrite` does not allow it to be replaced,
+    /// [`Error::Exists`] if one exists and `overwrite` does not allow replacing it,
     /// [`Error::Foreign`] if it may not be replaced, [`Error::Io`].
     pub fn file(exporter: &Exporter, path: &Path, overwrite: Overwrite) -> Result<Self> {
         let beside = exporter.beside.map(|extension| path.with_extension(extension));
@@ -136,13 +135,13 @@ impl<'a> Target<'a> {
         Ok(Self { to, made: Vec::new() })
     }
 
-    /// A stream, for an exporter without files beside.
+    /// A stream, for an exporter with a single file.
     pub fn stream(out: &'a mut dyn Write) -> Self {
         Self { to: To::Stream(out), made: Vec::new() }
     }
 
-    /// Writes the connections, or then the file beside them. A file that is there already is replaced only
-    /// if it begins as this one does: that of others of its format does not.
+    /// Writes the connections, and on the next call the second file. An existing file is replaced
+    /// only if it has the same header as this one, which other programs' files do not.
     fn write(&mut self, content: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<()> {
         let (prepared, overwrite, head_lines) = match &mut self.to {
             To::Files { prepared, overwrite, head_lines } => (prepared, *overwrite, *head_lines),
@@ -167,8 +166,8 @@ impl<'a> Target<'a> {
     }
 }
 
-/// What tells a file of one format from another: its first lines; of a line of JSON nothing if it has the
-/// names that every connection has, as others are left out where they are null.
+/// What identifies a file's format: its first lines. For a line of JSON, nothing if it has the
+/// fields that every connection has, because null fields are left out.
 fn read_head(mut file: File, lines: usize) -> std::io::Result<Vec<Vec<u8>>> {
     std::io::Seek::rewind(&mut file)?;
     let mut magic = Vec::new();
@@ -188,7 +187,7 @@ fn read_head(mut file: File, lines: usize) -> std::io::Result<Vec<Vec<u8>>> {
         let object = serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(line);
         let has_all =
             |names: [&str; 3]| object.is_ok_and(|object| names.iter().all(|n| object.contains_key(*n)));
-        // A file without connections is as good as one with some.
+        // A file without connections is accepted too.
         if line.is_empty() || has_all(["conn_id", "protocol", "closed_in_recording"]) {
             line.clear();
         }
@@ -196,7 +195,7 @@ fn read_head(mut file: File, lines: usize) -> std::io::Result<Vec<Vec<u8>>> {
     Ok(head)
 }
 
-/// What names the table at the end of a Parquet file of netrec's; nothing of another.
+/// The table's name at the end of a Parquet file from netrec; empty for any other.
 fn read_parquet_end(mut file: File) -> std::io::Result<Vec<u8>> {
     let from = file.metadata()?.len().saturating_sub(MOST_HEAD_BYTES);
     std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(from))?;

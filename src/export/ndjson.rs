@@ -1,4 +1,4 @@
-//! Every column of every connection, an object a line; what is not known is left out.
+//! Every column of every connection, one object per line; unknown values are left out.
 
 use polars::prelude::AnyValue;
 use serde_json::{Map, Value};

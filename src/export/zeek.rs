@@ -1,8 +1,9 @@
-//! A Zeek `conn.log` with Community ID, and a file beside it that names the processes by `uid`,
-//! so that RITA and scripts for Zeek run on what netrec recorded.
+//! A Zeek `conn.log` with Community ID, and a second file with the processes by `uid`, so that RITA
+//! and Zeek scripts can read netrec's recordings.
 //!
-//! `conn_state` is said as far as the states tell it: a connection that was only seen to be gone
-//! may have been closed or reset, and has none. What netrec does not record is unset.
+//! `conn_state` is set only if the TCP states determine it: a connection that merely disappeared
+//! may have been closed or reset, so its state is unset. Fields that netrec does not record are
+//! unset.
 
 use std::fmt::Write as _;
 use std::io::Write;
@@ -49,7 +50,7 @@ const FIELDS: &[(&str, &str)] = &[
     ("community_id", "string"),
 ];
 
-/// The same of the file with the processes.
+/// Fields and types of the file with the processes.
 const PROCESS_FIELDS: &[(&str, &str)] = &[
     ("uid", "string"),
     ("pid", "count"),
@@ -119,7 +120,7 @@ fn service(protocol: Option<&str>) -> String {
 
 /// A connection, with the end that opened it first.
 struct Flow<'a> {
-    /// In the table of sockets.
+    /// Row in the table of sockets.
     row: usize,
     socket: Socket<'a>,
     originator: (&'a str, u16),
@@ -128,8 +129,8 @@ struct Flow<'a> {
 }
 
 impl<'a> Flow<'a> {
-    /// None for a socket without a remote, and for the accepting one of two inside the host,
-    /// whose connection the other one stands for.
+    /// `None` for a socket without a remote, and for the accepting end of a connection inside the
+    /// host, which its other end represents.
     fn of(row: usize, sockets: &Sockets<'a>, orientation: &Orientation<'_>) -> Option<Self> {
         let socket = sockets.get(row);
         let orientation::Flow { originator, responder, is_local_originator } = orientation.flow(&socket)?;
@@ -181,7 +182,7 @@ impl<'a> Flow<'a> {
         ]
     }
 
-    /// Zeek's word for how it went, where the states leave no doubt.
+    /// Zeek's connection state, if the TCP states determine it.
     fn conn_state(&self) -> Option<&'static str> {
         use TcpState::{
             Close, CloseWait, Closing, Established, FinWait1, FinWait2, LastAck, SynRecv, SynSent, TimeWait,
@@ -226,7 +227,7 @@ impl<'a> Flow<'a> {
             Protocol::Tcp => 6,
             Protocol::Udp => 17,
             Protocol::Sctp => 132,
-            // Of ICMP it needs type and code, and it has no rule for the others.
+            // For ICMP it needs type and code, and for others it has no rule.
             _ => return None,
         };
         let (from, to) = (self.originator, self.responder);
@@ -234,7 +235,7 @@ impl<'a> Flow<'a> {
     }
 }
 
-/// Zeek's name for a transport protocol; `unknown_transport` for those that it has none for.
+/// Zeek's name for a transport protocol, or `unknown_transport`.
 fn transport(protocol: Protocol) -> &'static str {
     match protocol {
         Protocol::Tcp | Protocol::Udp | Protocol::Icmp => protocol.as_str(),
@@ -242,13 +243,13 @@ fn transport(protocol: Protocol) -> &'static str {
     }
 }
 
-/// µs as seconds with six digits.
+/// µs as seconds with six decimals.
 fn seconds(us: i64) -> String {
     let sign = if us < 0 { "-" } else { "" };
     format!("{sign}{}.{:06}", us.unsigned_abs() / 1_000_000, us.unsigned_abs() % 1_000_000)
 }
 
-/// As Zeek writes what it would take for a separator or a missing value, or cannot print.
+/// Escapes like Zeek anything that it would read as a separator or a missing value, or cannot print.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     let is_word = matches!(text, "-" | "(empty)");
@@ -266,7 +267,7 @@ fn escape(text: &str) -> String {
     escaped
 }
 
-/// Characters that turn the direction of text, or are not seen.
+/// Characters that change text direction or are invisible.
 fn is_bidi(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }

@@ -1,4 +1,4 @@
-//! Which captures are analyzed together, and what the files of their tables are called.
+//! Groups captures into batches, and names the files of their tables.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,31 +7,31 @@ use super::captures::Captures;
 use crate::capture::{Digest, Metadata};
 use crate::parallel;
 
-/// Into how many batches captures are put, unless these would be larger than [`MOST_CAPTURES`].
+/// Number of batches, unless they would exceed [`MOST_CAPTURES`].
 const BATCHES: usize = 64;
 
-/// Captures of a batch, unless a host has more.
+/// Maximum number of captures in a batch, unless a host has more.
 const MOST_CAPTURES: usize = 64;
 
-/// Captures of which metadata is read at the same time.
+/// Number of captures whose metadata is read concurrently.
 const READERS: usize = 8;
 
-/// Hexadecimal digits of a hash in the name of a file.
+/// Number of a hash's hexadecimal digits in a file name.
 const NAME_DIGITS: usize = 16;
 
-/// A capture, and what the tables call it.
+/// A capture, and its name in the tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
-    /// Where it is.
+    /// Its path.
     pub path: PathBuf,
-    /// By which name others find it: its path, or where it was copied from.
+    /// The name by which others can find it: its path, or where it was copied from.
     pub name: String,
 }
 
 /// Captures whose tables are written together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
-    /// The captures; those of a host that are read as one recording are in one batch.
+    /// The captures; all captures of a host that form one recording are in the same batch.
     pub sources: Vec<Source>,
 }
 
@@ -43,8 +43,9 @@ impl From<PathBuf> for Source {
 }
 
 impl Batch {
-    /// What its files are called by: the first 16 hexadecimal digits of the SHA-256 of the captures' names,
-    /// sorted and joined by line feeds. The same captures have the same files, whoever analyzes them again.
+    /// The name of its files: the first 16 hexadecimal digits of the SHA-256 of the captures'
+    /// names, sorted and joined by line feeds. The same captures give the same names on any
+    /// machine.
     pub fn name(&self) -> String {
         let mut names: Vec<&str> = self.sources.iter().map(|source| source.name.as_str()).collect();
         names.sort_unstable();
@@ -52,8 +53,8 @@ impl Batch {
     }
 }
 
-/// Puts captures into batches, which do not hang on the machine: the captures of a host into the same one.
-/// Only metadata is read.
+/// Groups captures into batches independently of the machine, with the captures of a host in the
+/// same one. Only metadata is read.
 pub fn batches(sources: Vec<Source>, captures: &dyn Captures) -> Vec<Batch> {
     let size = sources.len().div_ceil(BATCHES).clamp(1, MOST_CAPTURES);
     let mut batches: Vec<Batch> = Vec::new();
@@ -66,9 +67,9 @@ pub fn batches(sources: Vec<Source>, captures: &dyn Captures) -> Vec<Batch> {
     batches
 }
 
-/// The captures of each host, by its identity or name; those of which nothing is known, each alone.
+/// The captures of each host, by id or name; those of an unknown host separately.
 fn by_host(sources: Vec<Source>, captures: &dyn Captures) -> Vec<Vec<Source>> {
-    // More at a time than there are cores: who asks a storage waits most of the time.
+    // More than there are cores, because requests to a storage mostly wait.
     let known: Vec<Option<Metadata>> =
         parallel::map_with(&sources, |source| captures.metadata(source), READERS.min(sources.len()));
     let mut machines: BTreeMap<&str, &str> = BTreeMap::new();

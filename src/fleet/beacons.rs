@@ -1,4 +1,4 @@
-//! The same beacon on several hosts.
+//! Finds the same beacon on several hosts.
 
 use ahash::{AHashMap, AHashSet};
 
@@ -7,25 +7,25 @@ use super::load::Fleet;
 use super::names::{Name, sorted};
 use crate::model::stats;
 
-/// Fewest intervals of a beacon on one host.
+/// Minimum number of intervals of a beacon on one host.
 const MIN_INTERVALS: usize = 12;
 
-/// Largest median deviation of the intervals, as a share of their median.
+/// Maximum median absolute deviation of the intervals, as a share of their median.
 const MAX_SPREAD: f64 = 0.15;
 
-/// Shortest period, µs.
+/// Minimum period, µs.
 const MIN_PERIOD_US: f64 = 1_000_000.0;
 
-/// Fewest hosts with the same beacon.
+/// Minimum number of hosts with the same beacon.
 const MIN_HOSTS: usize = 2;
 
-/// One place that several hosts contact at even intervals.
+/// A destination that several hosts contact at regular intervals.
 #[derive(Debug)]
 pub(super) struct Beacon {
     pub(super) place: Name,
     pub(super) port: i32,
     pub(super) hosts: Vec<Name>,
-    /// Executables, by hash or path; programs where neither is known.
+    /// Number of executables, by hash or path; of programs if neither is known.
     pub(super) programs: usize,
     pub(super) period_us: i64,
     pub(super) intervals: u64,
@@ -36,7 +36,7 @@ pub(super) fn beacons(fleet: &Fleet, clocks: &Clocks) -> Vec<Beacon> {
     let nameless = fleet.names.find("");
     let mut starts: AHashMap<(Name, i32, Name, Name), Vec<i64>> = AHashMap::new();
     for conn in fleet.conns.iter().filter(|conn| conn.direction == outbound && conn.is_opened) {
-        // A program of which nothing is known is as good as one without a name.
+        // An unknown program is treated like one without a name.
         let program = Some(conn.program()).filter(|program| *program != 0).unwrap_or(nameless);
         let key = (conn.place(), conn.remote.1, conn.host, program);
         starts.entry(key).or_default().push(clocks.start(conn));
@@ -75,8 +75,7 @@ struct Found {
     intervals: u64,
 }
 
-/// The median interval between starts and the number of intervals, if they are as even as a timer makes
-/// them.
+/// The median interval between starts and the number of intervals, if they are regular.
 fn rhythm(starts: &mut [i64]) -> Option<(f64, usize)> {
     starts.sort_unstable();
     let gaps: Vec<f64> = starts.windows(2).map(|pair| (pair[1].saturating_sub(pair[0])) as f64).collect();

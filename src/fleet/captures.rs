@@ -1,4 +1,4 @@
-//! Where captures come from: this machine, or wherever whoever calls the map fetches them from.
+//! The source of captures: this machine, or any storage that the caller fetches them from.
 
 use std::any::Any;
 
@@ -8,25 +8,25 @@ use crate::capture::{self, CaptureFile, Metadata};
 
 /// Opens captures.
 pub trait Captures: Sync {
-    /// What a finished capture says about itself; none if it does not say.
+    /// The metadata of a finished capture; `None` if unavailable.
     fn metadata(&self, source: &Source) -> Option<Metadata>;
 
     /// Opens the captures of a batch, in their order.
     ///
     /// # Errors
-    /// If none of them can be had at this moment. What is wrong with one is said in its place.
+    /// If none of them is available now. An error about a single one is returned in its place.
     fn open(&self, sources: &[Source]) -> Result<Opened>;
 }
 
 /// The captures of a batch.
 pub struct Opened {
-    /// Each of them, or what is wrong with it.
+    /// Each of them, or its error.
     pub files: Vec<Result<CaptureFile>>,
-    /// What they need for as long as they are read.
+    /// Keeps them accessible for as long as they are read.
     pub held: Box<dyn Any>,
 }
 
-/// Files of this machine.
+/// Local files.
 #[derive(Debug, Clone, Copy)]
 pub struct LocalFiles;
 

@@ -1,4 +1,4 @@
-//! Chains of logins: sessions that began inside of sessions.
+//! Chains of logins: sessions that were opened inside other sessions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,26 +9,26 @@ use super::edges::Edge;
 use super::load::Fleet;
 use super::names::Name;
 
-/// Ports of services by which somebody works on another host: SSH, Telnet, SMB, RDP, `WinRM`.
+/// Ports of remote login services: SSH, Telnet, SMB, RDP, `WinRM`.
 const LOGIN_PORTS: [i32; 6] = [22, 23, 445, 3389, 5985, 5986];
 
-/// Shortest session that counts as one, µs.
+/// Minimum duration of a session, µs.
 const MIN_SESSION_US: i64 = 30_000_000;
 
-/// Hosts in a chain, at most.
+/// Maximum number of hosts in a chain.
 const MOST_HOSTS: usize = 12;
 
-/// Chains that are put together, at most; every hop is in the results.
+/// Maximum number of chains; every hop is in the results.
 pub(super) const MOST_CHAINS: usize = 1000;
 
-/// A session from one host to the next, and the one that began within it. Indices of edges.
+/// A session from one host to the next, and the one that began within it, as indices of edges.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Hop {
     pub(super) outer: usize,
     pub(super) inner: usize,
 }
 
-/// Sessions that go on from a host while somebody is still on it.
+/// Sessions from a host that were opened during a session on that host.
 pub(super) fn hops(fleet: &Fleet, clocks: &Clocks, edges: &[Edge]) -> Vec<Hop> {
     let span = |edge: &Edge| {
         let conn = &fleet.conns[edge.source];
@@ -56,7 +56,7 @@ pub(super) fn hops(fleet: &Fleet, clocks: &Clocks, edges: &[Edge]) -> Vec<Hop> {
     hops
 }
 
-/// The longest ways that hops make: edges one inside the other, no host twice.
+/// The longest chains of hops: each edge within the previous one, no host twice.
 pub(super) fn chains(fleet: &Fleet, edges: &[Edge], hops: &[Hop]) -> Vec<Vec<usize>> {
     let mut next: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for hop in hops {

@@ -1,6 +1,6 @@
-//! How far the clocks of hosts are apart, by the connections that two of them saw begin.
+//! Estimates clock offsets between hosts from connections whose beginning two of them saw.
 //!
-//! A clock is judged by the median of its partners, so that one wrong clock does not make others wrong.
+//! A clock is compared with the median of its peers, so that one wrong clock does not affect others.
 
 use ahash::AHashMap;
 
@@ -9,17 +9,17 @@ use super::load::Fleet;
 use super::names::Name;
 use crate::model::stats;
 
-/// Clocks that are further apart are not aligned, µs.
+/// Maximum offset that is aligned, µs.
 const MOST_SKEW_US: u64 = 900_000_000;
 
 /// How far each clock is ahead, µs.
 pub(super) struct Clocks {
     ahead_us: AHashMap<Name, i64>,
-    /// Host, how far it is ahead, by how many partners; by host.
+    /// Host, how far it is ahead, and number of peers; sorted by host.
     pub(super) hosts: Vec<(Name, i64, usize)>,
 }
 
-/// Protocol, and both ends as the originator sees them.
+/// Protocol and both ends, as seen by the originator.
 type Tuple = (Name, (Name, i32), (Name, i32));
 
 impl Clocks {
@@ -45,28 +45,28 @@ impl Clocks {
         Self { ahead_us: hosts.iter().map(|(host, ahead, _)| (*host, *ahead)).collect(), hosts }
     }
 
-    /// The first moment of a connection on the common clock.
+    /// The start of a connection on the common clock.
     pub(super) fn start(&self, conn: &Conn) -> i64 {
         conn.first_us.saturating_sub(self.ahead(conn.host))
     }
 
-    /// The last one.
+    /// The end of a connection on the common clock.
     pub(super) fn end(&self, conn: &Conn) -> i64 {
         conn.last_us.saturating_sub(self.ahead(conn.host))
     }
 
-    /// How far the clock of a host is ahead; 0 where nothing tells.
+    /// How far the clock of a host is ahead; 0 if unknown.
     pub(super) fn ahead(&self, host: Name) -> i64 {
         self.ahead_us.get(&host).copied().unwrap_or(0)
     }
 }
 
-/// Whether two ends may be of one connection, whatever their clocks say.
+/// Whether two ends may belong to one connection, whatever their clocks say.
 pub(super) fn are_near(a: &Conn, b: &Conn) -> bool {
     a.first_us.abs_diff(b.first_us) <= MOST_SKEW_US
 }
 
-/// Connections of which two hosts saw the beginning, each by an event.
+/// Connections whose beginning two hosts saw as an event.
 fn pairs(fleet: &Fleet) -> impl Iterator<Item = (&Conn, &Conn)> {
     let (inbound, outbound) = (fleet.names.find("inbound"), fleet.names.find("outbound"));
     let is_proven = |conn: &&Conn| conn.is_exact && fleet.owns(conn) && fleet.peer(conn).is_some();
@@ -82,7 +82,7 @@ fn pairs(fleet: &Fleet) -> impl Iterator<Item = (&Conn, &Conn)> {
     })
 }
 
-/// The median, by interpolation; 0 of nothing.
+/// The median, by interpolation; 0 without values.
 pub(super) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     stats::median(&stats::sorted(values)).unwrap_or_default()
 }

@@ -1,15 +1,15 @@
-//! Columns of a batch by their names and types.
+//! Accesses the columns of a batch by name and type.
 
 use arrow_array::{
     Array, ArrayAccessor, BooleanArray, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray,
 };
 
-/// The columns of a batch; each error names the column that is missing or of another type.
+/// The columns of a batch; errors name the column that is missing or of another type.
 pub(super) struct Columns<'a> {
     batch: &'a RecordBatch,
 }
 
-/// A column; its values are none where they are null.
+/// A column; null values are `None`.
 pub(super) struct Values<A>(A);
 
 pub(super) type Texts<'a> = Values<&'a StringArray>;

@@ -1,8 +1,8 @@
-//! A connection as the reduction sees it.
+//! A connection in the reduction.
 
 use super::names::{Name, Names};
 
-/// A socket of a host with a remote, through all captures that have it.
+/// A host's socket with a remote, merged from all captures that have it.
 #[derive(Debug, Clone)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a column of the table")]
 pub(super) struct Conn {
@@ -32,18 +32,18 @@ pub(super) struct Conn {
 }
 
 impl Conn {
-    /// Where it goes: by name, where there is one.
+    /// Its destination, by name if there is one.
     pub(super) fn place(&self) -> Name {
         if self.remote_name == 0 { self.remote.0 } else { self.remote_name }
     }
 
-    /// Its program, by content where that is known, else by path, else by name.
+    /// Its program: by hash if known, else by path, else by name.
     pub(super) fn program(&self) -> Name {
         [self.sha256, self.exe, self.process].into_iter().find(|name| *name != 0).unwrap_or(0)
     }
 
-    /// Adds what another capture says of the same socket. Counters are cumulative: the largest is the
-    /// last. Where two captures differ, what is told does not hang on which came first.
+    /// Merges another capture's data of the same socket. Counters are cumulative, so the largest is
+    /// the last. Conflicts are resolved independently of the order.
     pub(super) fn merge(&mut self, other: &Self, names: &Names) {
         self.first_us = self.first_us.min(other.first_us);
         self.last_us = self.last_us.max(other.last_us);
@@ -82,7 +82,7 @@ impl Conn {
         }
     }
 
-    /// Every key of a text.
+    /// All text keys.
     pub(super) fn names_mut(&mut self) -> [&mut Name; 12] {
         [
             &mut self.host,

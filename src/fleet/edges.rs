@@ -1,7 +1,7 @@
-//! Which process of one host talked to which of another.
+//! Matches the two ends of connections between recorded hosts.
 //!
-//! An edge is claimed only if both ends were recorded and choose each other; everything else stays in
-//! the result with the reason. The conditions are those of `sql/candidates.sql` and
+//! An edge is reported only if both ends were recorded and choose each other; everything else is in
+//! the result with the reason. The conditions are those in `sql/candidates.sql` and
 //! `sql/edges.sql`.
 
 use ahash::{AHashMap, AHashSet};
@@ -11,20 +11,20 @@ use super::conn::Conn;
 use super::load::Fleet;
 use super::names::Name;
 
-/// How far the starts of both ends of a connection may differ after the clocks were aligned, µs.
+/// Maximum difference of the two ends' start times after clock alignment, µs.
 const START_TOLERANCE_US: u64 = 2_000_000;
 
-/// How far apart the lives of both ends may be where a start is only known to the tick, µs.
+/// Maximum distance of the two ends' lifetimes if a start is known only to the tick, µs.
 const LIFE_TOLERANCE_US: i64 = 60_000_000;
 
-/// How both ends were recognised, the surest first.
+/// How the two ends were matched, the most certain first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
     /// The same five-tuple at both ends.
     Exact,
-    /// The source is as it was, the destination was rewritten: a load balancer.
+    /// Same source, but the destination was rewritten: a load balancer.
     Dnat,
-    /// The destination is as it was, the source was rewritten: only bytes and times tell who.
+    /// Same destination, but the source was rewritten: only bytes and times match.
     Snat,
 }
 
@@ -44,20 +44,20 @@ pub(super) struct Edge {
     pub(super) kind: Kind,
     pub(super) source: usize,
     pub(super) target: usize,
-    /// How far the starts differ after alignment, µs.
+    /// Difference of the start times after alignment, µs.
     pub(super) gap_us: i64,
 }
 
-/// Why no edge is claimed for a connection inside the network.
+/// Why a connection inside the network has no edge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Unmatched {
-    /// The host itself recorded the other end, in a container of its.
+    /// The same host recorded the other end, in one of its containers.
     SameHost,
-    /// No recorded host has the remote address alone.
+    /// No single recorded host has the remote address.
     PeerNotRecorded,
-    /// The host that has it recorded no such connection.
+    /// The host that has it did not record such a connection.
     NotSeenByPeer,
-    /// Several connections would fit.
+    /// Several connections match.
     Ambiguous,
 }
 
@@ -75,13 +75,13 @@ impl Unmatched {
 /// Protocol, destination, and the bytes that its host received and sent.
 type Bytes = (Name, (Name, i32), i64, i64);
 
-/// The edges, by source, and why others were not matched.
+/// The edges, sorted by source, and why other connections were not matched.
 pub(super) struct Matched {
     pub(super) edges: Vec<Edge>,
     pub(super) unmatched: Vec<(usize, Unmatched)>,
 }
 
-/// Five-tuple as the destination's host sees it.
+/// Five-tuple as seen by the destination's host.
 type Tuple = (Name, (Name, i32), (Name, i32));
 
 pub(super) fn find(fleet: &Fleet, clocks: &Clocks) -> Matched {
@@ -101,12 +101,12 @@ struct Finder<'a> {
     fleet: &'a Fleet,
     clocks: &'a Clocks,
     outbound: Name,
-    /// What hosts accepted, by protocol, source and destination as they saw them.
+    /// Accepted connections, by protocol, source and destination as seen by the accepting host.
     by_tuple: AHashMap<Tuple, Vec<usize>>,
     /// By protocol and source alone.
     by_source: AHashMap<(Name, (Name, i32)), Vec<usize>>,
-    /// By protocol, destination and bytes: sent by the source, sent by the destination; in the order of
-    /// their starts, as a thousand checks by a monitor may have the same bytes.
+    /// By protocol, destination and bytes (sent by the source, sent by the destination), sorted by
+    /// start, because a monitor's thousand checks may have the same bytes.
     by_bytes: AHashMap<Bytes, Vec<usize>>,
 }
 
@@ -140,7 +140,8 @@ impl<'a> Finder<'a> {
         finder
     }
 
-    /// Those of a list in the order of their starts that began when a connection did, as far as clocks tell.
+    /// The entries of a list, sorted by start, that began at the same time as a connection, within
+    /// clock tolerance.
     fn at_the_same_time<'l>(&self, list: &'l [usize], conn: &Conn) -> &'l [usize] {
         let start = |at: usize| self.clocks.start(&self.fleet.conns[at]);
         let (tolerance, mine) = (START_TOLERANCE_US as i64, self.clocks.start(conn));
@@ -149,7 +150,7 @@ impl<'a> Finder<'a> {
         &list[from..to]
     }
 
-    /// The ends that may be the other one of a connection.
+    /// Adds the candidates for the other end of a connection.
     fn collect(&self, source: usize, into: &mut Vec<Edge>) {
         let conn = &self.fleet.conns[source];
         let peer = self.fleet.peer(conn);
@@ -197,7 +198,7 @@ impl<'a> Finder<'a> {
         self.clocks.end(a).abs_diff(self.clocks.end(b)) <= START_TOLERANCE_US
     }
 
-    /// Whether both are the same connection and not another one of the same ports.
+    /// Whether both are the same connection rather than another one with the same ports.
     fn is_same_life(&self, a: &Conn, b: &Conn) -> bool {
         if !super::clocks::are_near(a, b) {
             return false;
@@ -210,7 +211,7 @@ impl<'a> Finder<'a> {
         !ends_before(a, b) && !ends_before(b, a)
     }
 
-    /// Connections that stay inside the network and of which no edge is claimed.
+    /// Connections inside the network without an edge.
     fn unmatched(&self, edges: &[Edge], candidates: &[Edge]) -> Vec<(usize, Unmatched)> {
         let matched: AHashSet<usize> = edges.iter().map(|edge| edge.source).collect();
         let had_some: AHashSet<usize> = candidates.iter().map(|edge| edge.source).collect();
@@ -236,7 +237,7 @@ impl<'a> Finder<'a> {
     }
 }
 
-/// The pairs whose ends choose each other; what only bytes tell must be the only choice of both.
+/// The pairs whose ends choose each other; a match by bytes alone must be the only choice of both.
 fn mutual(candidates: &[Edge]) -> Vec<Edge> {
     let mut of_source: AHashMap<usize, Choice> = AHashMap::new();
     let mut of_target: AHashMap<usize, Choice> = AHashMap::new();
@@ -253,7 +254,7 @@ fn mutual(candidates: &[Edge]) -> Vec<Edge> {
     candidates.iter().filter(is_chosen).copied().collect()
 }
 
-/// What one end would choose: the surest kind, then the nearest start, then the first of the table.
+/// An end's preference: the most certain kind, then the nearest start, then the first in the table.
 #[derive(Default)]
 struct Choice {
     best: Option<(Kind, i64, usize)>,
@@ -280,7 +281,7 @@ fn have_same_bytes(a: &Conn, b: &Conn) -> bool {
     a.sent.is_some() && a.received.is_some() && a.sent == b.received && a.received == b.sent
 }
 
-/// Whether both ends counted the same bytes; none where one of them was not seen to its end.
+/// Whether both ends counted the same bytes; `None` if the end of one was not seen.
 pub(super) fn bytes_agree(fleet: &Fleet, edge: &Edge) -> Option<bool> {
     let (a, b) = (&fleet.conns[edge.source], &fleet.conns[edge.target]);
     let is_counted = a.is_closed && b.is_closed && a.sent.is_some() && b.sent.is_some();

@@ -1,4 +1,4 @@
-//! What the captures of each host show by themselves.
+//! What each host's captures show on their own.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -8,12 +8,12 @@ use arrow_array::RecordBatch;
 use super::columns::Columns;
 use crate::model::finding::Severity;
 
-/// Captures, and what was found in them, host by host.
+/// Captures and their findings, by host.
 #[derive(Default)]
 pub(super) struct HostTables {
-    /// In the order of host, start and path.
+    /// Sorted by host, start and path.
     pub(super) captures: Vec<Capture>,
-    /// By `host_id`; of captures without one, by `capture_id`.
+    /// By `host_id`, or by `capture_id` for captures without one.
     found: BTreeMap<String, Found>,
 }
 
@@ -31,7 +31,7 @@ pub(super) struct Capture {
     pub(super) bytes: u64,
 }
 
-/// What was found on a host.
+/// The findings of a host.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Found {
     /// Findings by severity, mildest first.
@@ -42,7 +42,7 @@ pub(super) struct Found {
     pub(super) assessment: Option<Headline>,
 }
 
-/// What a host is told by.
+/// The headline of a host.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Headline {
     pub(super) severity: Severity,
@@ -53,14 +53,14 @@ pub(super) struct Headline {
 }
 
 impl Capture {
-    /// By what its findings are known.
+    /// The key of its findings.
     pub(super) fn key(&self) -> Option<&str> {
         self.host_id.as_deref().or(self.capture_id.as_deref())
     }
 }
 
 impl Found {
-    /// What the host is told by: the assessment, which joins findings, unless one is worse.
+    /// The headline: the assessment, which joins findings, unless a finding is worse.
     pub(super) fn headline(&self) -> Option<&Headline> {
         let severity = |headline: &Option<Headline>| headline.as_ref().map(|headline| headline.severity);
         if severity(&self.assessment) >= severity(&self.finding) {
@@ -71,7 +71,7 @@ impl Found {
 }
 
 impl Headline {
-    /// Keeps the worse one; of equals, the one that is first by its text.
+    /// Keeps the worse one; of equals, the one with the smaller text.
     fn keep(worst: &mut Option<Self>, other: Self) {
         let rank = |a: &Self, b: &Self| {
             (a.severity.cmp(&b.severity))
@@ -85,7 +85,7 @@ impl Headline {
 }
 
 impl HostTables {
-    /// Whether something is made of a table.
+    /// Whether a table is used.
     pub(super) fn is_used(table: &str) -> bool {
         ["captures", "findings", "assessments"].contains(&table)
     }
@@ -93,7 +93,7 @@ impl HostTables {
     /// Adds rows of a table.
     ///
     /// # Errors
-    /// In words, if a column is missing.
+    /// A sentence, if a column is missing.
     pub(super) fn add(&mut self, table: &str, batch: &RecordBatch) -> Result<(), String> {
         match table {
             "captures" => self.add_captures(batch),
@@ -108,17 +108,17 @@ impl HostTables {
         }
     }
 
-    /// What was found by a host's captures.
+    /// The findings of a host's captures.
     pub(super) fn found(&self, key: &str) -> Option<&Found> {
         self.found.get(key)
     }
 
-    /// Puts the captures into their order.
+    /// Sorts the captures.
     pub(super) fn complete(&mut self) {
         self.captures.sort_unstable();
     }
 
-    /// The capture of a host that has a moment by its own clock: the last that began before it.
+    /// A host's capture at a moment on its own clock: the last that began before it.
     pub(super) fn capture_at(&self, host_id: &str, us: i64) -> Option<&Capture> {
         let from = self.captures.partition_point(|capture| capture.host_id.as_deref() < Some(host_id));
         let is_host = |capture: &&Capture| capture.host_id.as_deref() == Some(host_id);

@@ -1,4 +1,4 @@
-//! The tables of all hosts, read into memory: some 200 bytes a connection, each text once.
+//! Loads the tables of all hosts into memory: some 200 bytes per connection, each text once.
 
 use std::collections::hash_map::Entry;
 
@@ -12,10 +12,10 @@ use super::names::{Name, Names};
 use super::sockets::Sockets;
 use crate::tables::schema::Table;
 
-/// Executables that are kept before those that are there twice are let go.
+/// Number of executables at which duplicates are removed.
 const MOST_UNFOLDED: usize = 1 << 20;
 
-/// A listening socket, as far as it matters here.
+/// The fields of a listening socket that matter here.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Listener {
     pub(super) host: Name,
@@ -34,23 +34,23 @@ pub(super) struct Executable {
     pub(super) first_us: i64,
 }
 
-/// What the reduction works on.
+/// The input of the reduction.
 pub(super) struct Fleet {
     pub(super) names: Names,
-    /// In the order of host, boot and id.
+    /// Sorted by host, boot and id.
     pub(super) conns: Vec<Conn>,
     pub(super) listeners: Vec<Listener>,
-    /// Every executable by its hash: path, host and when it was first seen.
+    /// Every executable with hash, path, host and first time seen.
     pub(super) executables: Vec<Executable>,
     /// Addresses that a single host has.
     owners: AHashMap<Name, Name>,
-    /// Sockets of other namespaces, which are left out.
+    /// Number of sockets of other namespaces, which are left out.
     pub(super) foreign: u64,
-    /// Sockets of captures that do not say of which host they are, which are left out.
+    /// Number of sockets of captures without a host, which are left out.
     pub(super) without_host: u64,
     /// Captures, findings and assessments.
     pub(super) hosts: HostTables,
-    /// Who has an address: none if several do.
+    /// The owner of an address; `None` if several hosts have it.
     claims: AHashMap<Name, Option<Name>>,
     places: AHashMap<(Name, Name, i64), usize>,
 }
@@ -72,10 +72,10 @@ impl Fleet {
         }
     }
 
-    /// Adds rows of a table; those of tables that nothing is made of are passed over.
+    /// Adds rows of a table; tables that are not used are skipped.
     ///
     /// # Errors
-    /// In words, if a column is missing.
+    /// A sentence, if a column is missing.
     pub(super) fn add(&mut self, table: &Table, batch: &RecordBatch) -> Result<(), String> {
         match table.name {
             "connections" => self.add_connections(batch),
@@ -84,7 +84,7 @@ impl Fleet {
         }
     }
 
-    /// Whether the tables are needed.
+    /// Whether a table is needed.
     pub(super) fn is_used(table: &Table) -> bool {
         ["connections", "host_addresses"].contains(&table.name) || HostTables::is_used(table.name)
     }
@@ -146,13 +146,13 @@ impl Fleet {
         }
     }
 
-    /// Keeps each executable of a host and path once, as it was seen first.
+    /// Keeps each executable once per host and path, with its first time seen.
     fn fold_executables(&mut self) {
         self.executables.sort_unstable_by_key(|e| (e.sha256, e.exe, e.host, e.first_us));
         self.executables.dedup_by_key(|e| (e.sha256, e.exe, e.host));
     }
 
-    /// Puts everything into an order that does not hang on the order in which it came.
+    /// Sorts everything, so that the result does not depend on the order of the input.
     pub(super) fn complete(&mut self) {
         self.places = AHashMap::new();
         let renamed = self.names.sort();
@@ -173,17 +173,17 @@ impl Fleet {
         self.hosts.complete();
     }
 
-    /// Whether the local address of a connection belongs to its host alone.
+    /// Whether the local address of a connection belongs only to its host.
     pub(super) fn owns(&self, conn: &Conn) -> bool {
         self.owners.get(&conn.local.0) == Some(&conn.host)
     }
 
-    /// The recorded host that alone has the remote address.
+    /// The only recorded host with the remote address.
     pub(super) fn peer(&self, conn: &Conn) -> Option<Name> {
         self.owner(conn.remote.0)
     }
 
-    /// The recorded host that alone has an address.
+    /// The only recorded host with an address.
     pub(super) fn owner(&self, addr: Name) -> Option<Name> {
         self.owners.get(&addr).copied()
     }

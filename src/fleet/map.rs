@@ -1,4 +1,4 @@
-//! The map: recordings analyzed, and their tables written.
+//! The map step: analyzes recordings and writes their tables.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,30 +15,30 @@ use crate::tables::schema::{self, TABLES, Table};
 use crate::tables::{Identity, Recording, Writer, not_analyzed};
 use crate::{Error, Result, guard, parallel};
 
-/// With what every recording is analyzed.
+/// What every recording is analyzed with.
 pub struct Inputs<'a> {
     /// Thresholds, allow-lists, indicators, baseline.
     pub config: &'a Config,
-    /// Where addresses are.
+    /// The geolocation databases.
     pub geo: &'a Databases,
-    /// Where the captures come from.
+    /// The source of the captures.
     pub captures: &'a dyn Captures,
-    /// Is told how many captures are done.
+    /// Called with the number of finished captures.
     pub progress: &'a (dyn Fn(u64) + Sync),
 }
 
-/// Takes the rows of a table as they are made.
+/// Receives the rows of a table as they are made.
 pub type Take<'a> = dyn Fn(&'static Table, &RecordBatch) -> Result<()> + Sync + 'a;
 
-/// Takes a table as a Parquet file of this name.
+/// Receives a table as a Parquet file of this name.
 pub type Put<'a> = dyn Fn(&str, &[u8]) -> Result<()> + Sync + 'a;
 
-/// How the captures of the map fared.
+/// The counts of the map step.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Outcome {
     /// Captures that were analyzed.
     pub analyzed: u64,
-    /// Those of them that miss something.
+    /// How many of them are degraded.
     pub degraded: u64,
     /// Captures that could not be read.
     pub failed: u64,
@@ -57,13 +57,13 @@ impl Outcome {
     }
 }
 
-/// Analyzes batches on all cores. Their tables go to `put` as `TABLE-BATCH.parquet`, and their rows to
-/// `take`.
+/// Analyzes batches on all cores. `put` receives their tables as `TABLE-BATCH.parquet`, and `take`
+/// their rows.
 ///
-/// A capture that cannot be read is a row of the table of captures with its error.
+/// A capture that cannot be read becomes a row with its error in the table of captures.
 ///
 /// # Errors
-/// What `put` and `take` say.
+/// The errors of `put` and `take`.
 pub fn map(batches: &[Batch], inputs: &Inputs<'_>, put: &Put<'_>, take: &Take<'_>) -> Result<Outcome> {
     let done = AtomicU64::new(0);
     let outcomes = parallel::map(batches, |batch| {
@@ -119,8 +119,8 @@ impl Mapper<'_> {
         Ok(())
     }
 
-    /// Analyzes the files of a recording. What cannot be read in them has been left out when they were
-    /// opened, so that a failure is one of all.
+    /// Analyzes the files of a recording. Unreadable parts were left out when the files were
+    /// opened, so a failure affects all of them.
     fn recording(&mut self, files: Vec<CaptureFile>, names: &Names) -> Result<()> {
         let paths: Vec<PathBuf> = files.iter().map(|file| file.path().to_path_buf()).collect();
         let Some(capture) = CaptureFile::join(files) else { return Ok(()) };
@@ -142,7 +142,7 @@ impl Mapper<'_> {
         Ok((analysis, identity))
     }
 
-    /// Writes a row for a capture that cannot be read.
+    /// Adds a row for a capture that cannot be read.
     fn leave_out(&mut self, name: &str, error: &Error) -> Result<()> {
         self.outcome.failed += 1;
         self.push(&schema::CAPTURES, &not_analyzed(name, "error", &error.to_string())?)
@@ -166,15 +166,15 @@ impl Mapper<'_> {
     }
 }
 
-/// What the tables call each capture, by its path.
+/// The name of each capture in the tables, by path.
 type Names = BTreeMap<PathBuf, String>;
 
-/// What the tables call a capture; a recording that was not finished is found beside its name.
+/// The name of a capture in the tables; an unfinished recording is found under its future name.
 fn name_of<'a>(path: &'a Path, names: &'a Names) -> &'a str {
     names.get(path).map_or_else(|| path.to_str().unwrap_or("a name that is no text"), String::as_str)
 }
 
-/// A panic on one capture does not end the others.
+/// Contains a panic, so that it affects only one capture.
 fn contained<T>(path: &Path, work: impl FnOnce() -> Result<T>) -> Result<T> {
     let panicked = |reason| Error::Damaged { path: path.to_path_buf(), reason };
     guard::catch_panic(work).map_err(panicked)?

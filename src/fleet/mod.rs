@@ -1,4 +1,4 @@
-//! Many hosts at once: what no single recording shows.
+//! Analyzes many hosts at once, for what no single recording shows.
 //!
 //! ```text
 //! captures ─ map: each host's recording analyzed, its tables written ─► tables/TABLE-BATCH.parquet
@@ -7,12 +7,12 @@
 //!                                            results/*.parquet, fleet.json, fleet.html
 //! ```
 //!
-//! The map works on batches of captures, which other machines can take over: a file is named by the
-//! captures that it is made of, so that a batch that is analyzed twice leaves the same files. A capture
-//! that cannot be read is a row of the table of captures with its error.
+//! The map step works on batches of captures, which other machines can process. A file is named
+//! after its captures, so that a batch that is analyzed twice gives the same files. A capture that
+//! cannot be read becomes a row with its error in the table of captures.
 //!
-//! The reduction holds some 200 bytes a connection in memory. It gives the same rows as the statements in
-//! `sql/` give on the tables in `DuckDB` or Spark; tests compare them.
+//! The reduction needs some 200 bytes of memory per connection. It gives the same rows as the
+//! statements in `sql/` on the tables in `DuckDB` or Spark; tests compare them.
 
 mod batch;
 mod beacons;
@@ -44,8 +44,8 @@ pub use self::reduce::{Limits, Reducer};
 pub use self::report::Report;
 pub use self::results::RESULTS;
 
-/// The statements by which other engines make the results of the tables, in the order in which they are
-/// run; each becomes a table of its name.
+/// SQL statements with which other engines compute the results from the tables, in order of
+/// execution; each result becomes a table of that name.
 pub const STATEMENTS: &[(&str, &str)] = &[
     ("conns", include_str!("sql/conns.sql")),
     ("owners", include_str!("sql/owners.sql")),

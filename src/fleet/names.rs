@@ -1,8 +1,8 @@
-//! Every text once.
+//! Interns texts.
 
 use ahash::{AHashMap, AHashSet};
 
-/// Key of a text in [`Names`]; 0 is no text. After [`Names::sort`] keys compare as their texts do.
+/// Key of a text in [`Names`]; 0 is no text. After [`Names::sort`], keys compare like their texts.
 pub(super) type Name = u32;
 
 /// No text has this key.
@@ -30,22 +30,22 @@ impl Names {
         key
     }
 
-    /// The key of a text; [`ABSENT`] if it is not there.
+    /// The key of a text; [`ABSENT`] if unknown.
     pub(super) fn find(&self, text: &str) -> Name {
         self.keys.get(text).copied().unwrap_or(ABSENT)
     }
 
-    /// The text of a key, empty for none.
+    /// The text of a key; empty for key 0.
     pub(super) fn get(&self, key: Name) -> &str {
         self.list.get(key as usize).map_or("", |text| text)
     }
 
-    /// The text, if there is one.
+    /// The text of a key, if there is one.
     pub(super) fn text(&self, key: Name) -> Option<&str> {
         (key != 0).then(|| self.get(key))
     }
 
-    /// Gives the texts keys in their own order, so that nothing hangs on the order in which they came.
+    /// Renumbers the texts in sort order, so that nothing depends on the order of insertion.
     /// Returns the new key of each old one.
     pub(super) fn sort(&mut self) -> Vec<Name> {
         let mut order: Vec<Name> = (1..self.list.len() as Name).collect();
@@ -64,7 +64,7 @@ impl Names {
     }
 }
 
-/// Texts in their order.
+/// Texts, sorted.
 pub(super) fn sorted(names: &AHashSet<Name>) -> Vec<Name> {
     let mut list: Vec<Name> = names.iter().copied().collect();
     list.sort_unstable();

@@ -1,4 +1,4 @@
-//! How many hosts have something, and which had it first.
+//! Counts how many hosts have something, and which had it first.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,11 +17,11 @@ pub(super) struct Destination {
     pub(super) sums: Sums,
 }
 
-/// An executable, by its content.
+/// An executable, by hash.
 #[derive(Debug)]
 pub(super) struct Program {
     pub(super) sha256: Name,
-    /// The first of its paths by name.
+    /// The first of its paths in sort order.
     pub(super) exe: Name,
     pub(super) paths: usize,
     pub(super) sums: Sums,
@@ -36,13 +36,13 @@ pub(super) struct Service {
     pub(super) sums: Sums,
 }
 
-/// What is counted of each.
+/// The counts of each.
 #[derive(Debug, Default)]
 pub(super) struct Sums {
     pub(super) hosts: AHashSet<Name>,
     pub(super) connections: u64,
     pub(super) sent: i64,
-    /// First moment on the common clock, µs, and on which host.
+    /// First time on the common clock, µs, and the host.
     pub(super) first: Option<(i64, Name)>,
     pub(super) last_us: i64,
 }
@@ -58,7 +58,7 @@ impl Sums {
     }
 }
 
-/// Where hosts connect to, by place, port and protocol.
+/// The destinations that hosts connect to, by name or address, port and protocol.
 pub(super) fn destinations(fleet: &Fleet, clocks: &Clocks) -> Vec<Destination> {
     let outbound = fleet.names.find("outbound");
     let mut all: AHashMap<(Name, i32, Name), Sums> = AHashMap::new();
@@ -75,7 +75,7 @@ pub(super) fn destinations(fleet: &Fleet, clocks: &Clocks) -> Vec<Destination> {
     list
 }
 
-/// What runs on hosts, by content.
+/// The executables on hosts, by hash.
 pub(super) fn executables(fleet: &Fleet, clocks: &Clocks) -> Vec<Program> {
     let mut all: BTreeMap<Name, (BTreeSet<Name>, Sums)> = BTreeMap::new();
     for seen in &fleet.executables {
@@ -95,12 +95,12 @@ pub(super) fn executables(fleet: &Fleet, clocks: &Clocks) -> Vec<Program> {
     all.into_iter().map(program).collect()
 }
 
-/// What listens on hosts.
+/// The listeners on hosts.
 pub(super) fn listeners(fleet: &Fleet, clocks: &Clocks) -> Vec<Service> {
     let nameless = fleet.names.find("");
     let mut all: BTreeMap<(Name, i32, Name), Sums> = BTreeMap::new();
     for seen in &fleet.listeners {
-        // A process without a name is as good as one of which nothing is known.
+        // A process without a name is treated like an unknown one.
         let process = if seen.process == nameless { 0 } else { seen.process };
         let first_us = seen.first_us.saturating_sub(clocks.ahead(seen.host));
         all.entry((seen.protocol, seen.port, process)).or_default().add(seen.host, (first_us, first_us), 0);

@@ -26,17 +26,17 @@ use crate::tables::schema::{TABLES, Table};
 use crate::tables::{self, Writer};
 use crate::{Error, Result, humanize, parallel};
 
-/// Rows of a result that are made at a time.
+/// Number of result rows made at a time.
 const CHUNK_ROWS: usize = 64 * 1024;
 
-/// What is good enough to conclude from.
+/// How many failures are acceptable.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Captures that may be unreadable, as a share of all.
+    /// Maximum share of unreadable captures.
     pub most_failed: f64,
 }
 
-/// Gathers the rows of the tables, in whatever order they come and from several threads.
+/// Collects the rows of the tables, in any order and from several threads.
 pub struct Reducer(Mutex<Fleet>);
 
 impl Default for Reducer {
@@ -54,11 +54,11 @@ impl Reducer {
         self.lock().add(table, rows).map_err(|reason| Error::Analysis(format!("{}: {reason}", table.name)))
     }
 
-    /// Reads the tables in a folder, which the map or another engine has written there. Gives the number
+    /// Reads the tables in a folder, written by the map step or another engine. Returns the number
     /// of files.
     ///
     /// # Errors
-    /// [`Error::Io`] if they cannot be read, [`Error::Damaged`] if one is not as it must be.
+    /// [`Error::Io`] if they cannot be read, [`Error::Damaged`] if one is invalid.
     pub fn read(&self, folder: &Path) -> Result<usize> {
         let mut paths = Vec::new();
         for entry in std::fs::read_dir(folder).map_err(Error::io("read", folder))? {
@@ -68,12 +68,12 @@ impl Reducer {
         self.read_files(folder, paths, &open)
     }
 
-    /// Reads those of some files that are tables, by their names, which `open` opens. They are called to be in
-    /// `folder`. Gives the number of files.
+    /// Reads the files that are tables according to their names, with `open`; errors name `folder`.
+    /// Returns the number of files.
     ///
     /// # Errors
-    /// What `open` says; [`Error::Damaged`] if one is not as it must be, [`Error::NotACapture`] if there is
-    /// none.
+    /// The error of `open`; [`Error::Damaged`] if one is invalid, [`Error::NotACapture`] if there
+    /// is none.
     pub fn read_files(
         &self,
         folder: &Path,
@@ -105,11 +105,11 @@ impl Reducer {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reduces what was gathered, writes the results, and gives the report.
+    /// Reduces the collected rows, writes the results, and returns the report.
     ///
     /// # Errors
-    /// [`Error::TooManyFailed`] if too many captures could not be read to conclude from the others;
-    /// [`Error::Io`] if the results cannot be written.
+    /// [`Error::TooManyFailed`] if too many captures could not be read to conclude anything from
+    /// the others; [`Error::Io`] if the results cannot be written.
     pub fn finish(self, limits: Limits, folder: &Folder) -> Result<Report> {
         let reduced = Reduced::new(self.0.into_inner().unwrap_or_else(PoisonError::into_inner));
         let report = summarize::report(&reduced);
@@ -127,14 +127,14 @@ impl Reducer {
     }
 }
 
-/// The table of a file `TABLE-BATCH.parquet`; none if nothing is made of it.
+/// The table of a file `TABLE-BATCH.parquet`; `None` if it is not used.
 fn table_of(path: &Path) -> Option<&'static Table> {
     let name = path.file_name()?.to_str()?;
     let (table, _) = name.strip_suffix(".parquet")?.rsplit_once('-')?;
     TABLES.iter().find(|known| known.name == table && Fleet::is_used(known))
 }
 
-/// Refuses to conclude from what is left where too much is missing.
+/// Fails if too many captures are missing.
 fn check(report: &Report, limits: Limits) -> Result<()> {
     let captures = &report.captures;
     let all = captures.analyzed + captures.failed_total;
@@ -151,7 +151,7 @@ fn check(report: &Report, limits: Limits) -> Result<()> {
     )))
 }
 
-/// What the manifest says that the results were made of: all recordings.
+/// The source of the results in the manifest: all recordings.
 fn identity(reduced: &Reduced, report: &Report) -> CaptureIdentity {
     let ids = reduced.fleet.hosts.captures.iter().filter_map(|capture| capture.capture_id.as_deref());
     let mut lines: Vec<String> = ids.map(|id| format!("{id}\n")).collect();
@@ -165,7 +165,7 @@ fn identity(reduced: &Reduced, report: &Report) -> CaptureIdentity {
     }
 }
 
-/// Everything that the reduction found.
+/// All results of the reduction.
 pub(super) struct Reduced {
     pub(super) fleet: Fleet,
     pub(super) clocks: Clocks,
@@ -202,7 +202,7 @@ impl Reduced {
     }
 
     fn write(&self, table: &Table, folder: &Folder) -> Result<()> {
-        // An error about the rows is a bug, and told as one.
+        // An error in the rows is a bug and is reported as one.
         let mut wrong = Ok(());
         folder.put_with(&format!("results/{}.parquet", table.name), |out| {
             let mut writer = Writer::new(table, out)?;

@@ -1,4 +1,4 @@
-//! What the reduction gives, as tables: every column and its meaning.
+//! The result tables: every column and its meaning.
 
 use crate::tables::schema::{Column, Kind, Table};
 
@@ -21,7 +21,7 @@ const fn table(
     Table { name, row, key, common: &[], columns }
 }
 
-/// Every result. Times are on the common clock: the host's own, less what it is ahead.
+/// Every result. Times are on the common clock: the host's own clock minus its offset.
 pub const RESULTS: &[Table] =
     &[HOST_CLOCKS, EDGES, UNMATCHED, DESTINATIONS, EXECUTABLES, LISTENERS, BEACONS, SCANS, HOPS, SPREAD];
 

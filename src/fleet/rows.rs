@@ -13,11 +13,11 @@ use crate::Result;
 use crate::tables::schema::Table;
 use crate::tables::{Cell, batch, int, text};
 
-/// What stands in a column of a row.
+/// Returns the cell of a row and column.
 type CellOf = for<'a> fn(&'a Reduced, usize, &str) -> Cell<'a>;
 
 impl Reduced {
-    /// How many rows a result has, and what stands in each of its columns.
+    /// The number of a result's rows, and the function for its cells.
     fn result(&self, table: &Table) -> (usize, CellOf) {
         match table.name {
             "host_clocks" => (self.clocks.hosts.len(), Self::host_clock),
@@ -33,15 +33,15 @@ impl Reduced {
         }
     }
 
-    /// How many rows a result has.
+    /// Number of rows in a result.
     pub(super) fn count(&self, table: &Table) -> usize {
         self.result(table).0
     }
 
-    /// Some rows of a result.
+    /// A range of a result's rows.
     ///
     /// # Errors
-    /// [`crate::Error::Analysis`] if a column has no value where it must have one: a bug.
+    /// [`crate::Error::Analysis`] if a required column has no value: a bug.
     pub(super) fn rows(&self, table: &Table, at: &Range<usize>) -> Result<RecordBatch> {
         let (_, cell) = self.result(table);
         batch(table, at.len(), &|row, column| cell(self, at.start + row, column))
@@ -103,7 +103,7 @@ impl Reduced {
         }
     }
 
-    /// The columns that every prevalence has.
+    /// The columns that every prevalence table has.
     fn sums(&self, sums: &Sums, column: &str) -> Cell<'_> {
         match column {
             "hosts" => int(Some(sums.hosts.len() as u64)),

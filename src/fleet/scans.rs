@@ -1,4 +1,4 @@
-//! Scans that several hosts share.
+//! Finds scans that are distributed over several hosts.
 
 use std::collections::BTreeMap;
 
@@ -9,13 +9,13 @@ use super::conn::Conn;
 use super::load::Fleet;
 use super::names::{Name, sorted};
 
-/// Fewest hosts that take part in a scan.
+/// Minimum number of hosts that take part in a scan.
 const MIN_HOSTS: usize = 5;
 
-/// Fewest ports that they try together.
+/// Minimum number of ports that they try together.
 const MIN_PORTS: usize = 15;
 
-/// One address on which many hosts try little each.
+/// An address on which many hosts try a few ports each.
 #[derive(Debug)]
 pub(super) struct Scan {
     pub(super) target: Name,
@@ -48,7 +48,7 @@ pub(super) fn scans(fleet: &Fleet, clocks: &Clocks) -> Vec<Scan> {
     targets.into_values().filter(is_scan).map(scan).collect()
 }
 
-/// What failed on one address.
+/// Failed attempts on one address.
 struct Tried {
     target: Name,
     hosts: AHashSet<Name>,

@@ -1,4 +1,4 @@
-//! The table of connections, row by row.
+//! Reads the table of connections row by row.
 
 use arrow_array::RecordBatch;
 
@@ -6,7 +6,7 @@ use super::columns::{Columns, Flags, Ints, Longs, Texts};
 use super::conn::Conn;
 use super::names::Names;
 
-/// What the reduction reads of the table of connections.
+/// The columns of the table of connections that the reduction uses.
 pub(super) struct Sockets<'a> {
     host: Texts<'a>,
     boot: Texts<'a>,
@@ -37,7 +37,7 @@ impl<'a> Sockets<'a> {
     /// The rows of a batch.
     ///
     /// # Errors
-    /// In words, if a column is missing.
+    /// A sentence, if a column is missing.
     pub(super) fn new(batch: &'a RecordBatch) -> Result<Self, String> {
         let columns = Columns::of(batch);
         let (text, long, flag) =
@@ -69,19 +69,19 @@ impl<'a> Sockets<'a> {
         })
     }
 
-    /// Whether a socket is known to be of another namespace: it says nothing of this host.
+    /// Whether a socket is known to belong to another namespace, and so not to this host.
     pub(super) fn is_foreign(&self, row: usize) -> bool {
         self.is_own.get(row) == Some(false)
     }
 
-    /// connection, listener or unconnected.
+    /// `connection`, `listener` or `unconnected`.
     pub(super) fn role(&self, row: usize) -> &'a str {
         self.role.get(row).unwrap_or_default()
     }
 
     /// The socket in a row.
     pub(super) fn conn(&self, row: usize, names: &mut Names) -> Conn {
-        // The statements take an empty boot for none.
+        // The SQL statements treat an empty boot id as none.
         let boot = self.boot.get(row).filter(|boot| !boot.is_empty()).map_or(0, |boot| names.key(boot));
         let mut name = |column: &Texts<'a>| column.get(row).map_or(0, |text| names.key(text));
         let is = |column: &Flags<'a>| column.get(row) == Some(true);

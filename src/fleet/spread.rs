@@ -1,4 +1,4 @@
-//! Programs that go from host to host.
+//! Finds programs that spread from host to host.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -11,28 +11,30 @@ use super::edges::Edge;
 use super::load::Fleet;
 use super::names::Name;
 
-/// How long after a transfer a program begins that came with it, µs.
+/// Maximum time between a transfer and the start of the program that it delivered, µs.
 const ARRIVAL_US: i64 = 600_000_000;
 
-/// Fewest hosts on which a program must begin to be one that spreads.
+/// Minimum number of hosts on which a spreading program must start.
 const MIN_SPREAD_HOSTS: usize = 3;
 
-/// A program on a host where it began while the fleet was recorded.
+/// A program on a host where it started during the fleet's recording.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Arrival {
     pub(super) sha256: Name,
     pub(super) host: Name,
     pub(super) exe: Name,
-    /// When its process began, on the common clock.
+    /// Start of its process, on the common clock.
     pub(super) start_us: i64,
-    /// The edge by which it came; none for the first, or for a way that was not recorded.
+    /// The edge that delivered it; `None` for the first host, or if the path was not recorded.
     pub(super) by: Option<usize>,
 }
 
-/// Programs that began on several hosts while these were recorded, and by which connection each came:
-/// the largest transfer within ten minutes before, from a host where the same program had the connection.
+/// Programs that started on several hosts during the recording, and the connection that delivered
+/// each: the largest transfer within ten minutes before, from a host where the same program had the
+/// connection.
 ///
-/// A client that goes on from host to host inside its own sessions is a chain of logins, and told there.
+/// A client that continues from host to host inside its own sessions is a chain of logins, and is
+/// reported there.
 pub(super) fn spread(fleet: &Fleet, clocks: &Clocks, edges: &[Edge], hops: &[Hop]) -> Vec<Arrival> {
     let opened = fleet.conns.iter().filter(|conn| conn.is_opened);
     let Some(from_us) = opened.map(|conn| clocks.start(conn)).min() else { return Vec::new() };
@@ -57,7 +59,7 @@ pub(super) fn spread(fleet: &Fleet, clocks: &Clocks, edges: &[Edge], hops: &[Hop
     programs.into_values().filter(spreads).flatten().collect()
 }
 
-/// When the first process of each executable began on each host.
+/// The first start of each executable on each host.
 fn began(fleet: &Fleet, clocks: &Clocks) -> impl Iterator<Item = Arrival> {
     let mut began: BTreeMap<(Name, Name), Arrival> = BTreeMap::new();
     for conn in fleet.conns.iter().filter(|conn| conn.sha256 != 0) {
@@ -73,7 +75,7 @@ fn began(fleet: &Fleet, clocks: &Clocks) -> impl Iterator<Item = Arrival> {
     began.into_values()
 }
 
-/// The edges of each executable to each host, but for logins from which it went on.
+/// The edges of each executable to each host, except logins from which it continued.
 fn transfers(fleet: &Fleet, edges: &[Edge], hops: &[Hop]) -> AHashMap<(Name, Name), Vec<usize>> {
     let sha256_of = |edge: usize| fleet.conns[edges[edge].source].sha256;
     let logins = hops.iter().filter(|hop| sha256_of(hop.outer) == sha256_of(hop.inner));

@@ -1,4 +1,4 @@
-//! From the results to the report: host names instead of identities, the worst first, lists cut.
+//! Turns the results into the report: host names instead of ids, worst first, lists cut.
 
 mod hosts;
 mod labels;
@@ -13,16 +13,16 @@ use super::reduce::Reduced;
 use super::report::{Captures, Coverage, Failed, Report, SCHEMA, Totals};
 use crate::humanize;
 
-/// Entries of a list.
+/// Maximum number of entries in a list.
 const MOST: usize = 100;
 
-/// Hosts in the list of all.
+/// Maximum number of hosts in the list of all.
 const MOST_HOSTS: usize = 1000;
 
-/// Pairs of hosts and port.
+/// Maximum number of host pairs with port.
 const MOST_LINKS: usize = 500;
 
-/// Hosts that an entry names.
+/// Maximum number of hosts named in an entry.
 const MOST_NAMED: usize = 100;
 
 pub(super) fn report(reduced: &Reduced) -> Report {

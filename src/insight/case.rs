@@ -1,4 +1,4 @@
-//! Facts joined by what they are about: the hypotheses' rules applied.
+//! Applies the rules of the hypotheses: joins facts about the same subject.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,20 +11,20 @@ use super::intrusion;
 use crate::model::about::Signal;
 use crate::model::finding::Severity;
 
-/// With more destinations than these, a process is one case with all of them.
+/// A process with more destinations than this is one case with all of them.
 const MOST_DESTINATIONS: usize = 3;
 
 /// A hypothesis with the facts for it.
 #[derive(Debug)]
 pub(super) struct Case<'a> {
     pub(super) hypothesis: &'static Hypothesis,
-    /// Who and where, as far as the hypothesis joins by it.
+    /// Process and destination, if the hypothesis joins by them.
     pub(super) key: Key<'a>,
-    /// Strongest first.
+    /// Sorted by strength.
     pub(super) members: Vec<Member<'a>>,
 }
 
-/// About what the facts of a case are the same.
+/// What the facts of a case have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key<'a> {
     pub(super) actor: Option<&'a str>,
@@ -34,14 +34,14 @@ pub(super) struct Key<'a> {
 /// A fact in a case.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Member<'a> {
-    /// The part of an intrusion to which it belongs, in a case that joins several.
+    /// The stage of the intrusion that it belongs to, in a case that joins several.
     pub(super) stage: Option<Stage>,
     pub(super) fact: &'a Fact<'a>,
-    /// What it says for the hypothesis.
+    /// How it supports the hypothesis.
     pub(super) sign: &'static Sign,
-    /// Whether the hypothesis needs it, or is only supported by it.
+    /// Whether the hypothesis requires it, or is only supported by it.
     pub(super) is_needed: bool,
-    /// Place of the fact among all.
+    /// Index of the fact.
     pub(super) at: usize,
 }
 
@@ -54,12 +54,12 @@ impl<'a> Case<'a> {
         self.members.iter().filter(|member| member.is_needed).map(|member| member.fact)
     }
 
-    /// Whether a process is known of one of its facts.
+    /// Whether the process of one of its facts is known.
     pub(super) fn has_owner(&self) -> bool {
         self.facts().any(|fact| fact.finding.judgement.entities.process_name.is_some())
     }
 
-    /// Whether it is worth somebody's time: bad enough, or several detectors agree.
+    /// Whether it should be reported: severe enough, or supported by several detectors.
     fn is_worth_telling(&self) -> bool {
         let worst = self.needed().map(|fact| fact.finding.judgement.severity).max();
         let agree: BTreeSet<&str> = self
@@ -71,7 +71,7 @@ impl<'a> Case<'a> {
     }
 }
 
-/// Every case, by hypothesis, then by what it is about; those of one intrusion are one, at the end.
+/// Every case, by hypothesis, then by subject; those of one intrusion are merged at the end.
 pub(super) fn cases<'a>(facts: &'a [Fact<'a>]) -> Vec<Case<'a>> {
     let index = Index::new(facts);
     let mut is_taken = vec![false; facts.len()];
@@ -102,14 +102,14 @@ fn cases_of<'a>(
     merged(cases.filter(Case::is_worth_telling).collect())
 }
 
-/// Facts by what they are about, so that a case need not ask all of them: a scanner may have a finding for
+/// Facts by subject, so that a case need not check all of them: a scanner may have a finding for
 /// each of many thousand destinations.
 struct Index<'a> {
     number: usize,
     by_actor: AHashMap<Option<&'a str>, Vec<usize>>,
     by_destination: AHashMap<Option<&'a str>, Vec<usize>>,
     by_both: AHashMap<(Option<&'a str>, Option<&'a str>), Vec<usize>>,
-    /// Those about an actor as such, or about several of its destinations.
+    /// Facts about an actor itself, or about several of its destinations.
     general: AHashMap<Option<&'a str>, Vec<usize>>,
 }
 
@@ -134,7 +134,7 @@ impl<'a> Index<'a> {
         index
     }
 
-    /// Every fact that may belong to a case, in their order.
+    /// Every fact that may belong to a case, in order.
     fn near(&self, joins: Joins, key: Key<'a>) -> Vec<usize> {
         let of = |list: Option<&Vec<usize>>| list.cloned().unwrap_or_default();
         match joins {
@@ -164,13 +164,13 @@ fn key<'a>(joins: Joins, fact: &Fact<'a>) -> Key<'a> {
     }
 }
 
-/// Whether a fact is about what a case is about.
+/// Whether a fact has the subject of a case.
 fn belongs(joins: Joins, key: Key<'_>, fact: &Fact<'_>) -> bool {
     let same_actor = fact.actor() == key.actor;
     let same_destination = fact.destination() == key.destination;
     match joins {
         Joins::Process => same_actor,
-        // What several processes do together is known by its destination alone.
+        // Facts about several processes together have only the destination as their key.
         Joins::ProcessAndDestination if key.actor.is_none() => same_destination,
         Joins::ProcessAndDestination => {
             let goes_there = key.destination.is_some_and(|addr| fact.remotes.contains(addr));
@@ -182,7 +182,7 @@ fn belongs(joins: Joins, key: Key<'_>, fact: &Fact<'_>) -> bool {
     }
 }
 
-/// Whether a fact is about a process as such, and not about where it connects to.
+/// Whether a fact is about a process itself rather than about its destination.
 fn is_of_process(fact: &Fact<'_>) -> bool {
     let is_of_sockets = fact.finding.about.signal != Signal::SuspiciousProcess;
     !is_of_sockets || fact.remotes.is_empty()
@@ -199,7 +199,7 @@ fn case<'a>(
         .near(hypothesis.joins, key)
         .into_iter()
         .filter(|at| belongs(hypothesis.joins, key, &facts[*at]))
-        // What is known of a process speaks about all that it does.
+        // Facts about a process itself apply to all of its destinations.
         .filter(|at| !is_taken[*at] || is_of_process(&facts[*at]))
         .collect();
     let shows = |signs: &[Sign]| near.iter().any(|at| signs.iter().any(|sign| sign.shows_in(&facts[*at])));
@@ -212,7 +212,7 @@ fn case<'a>(
     Some(Case { hypothesis, key, members })
 }
 
-/// A fact as a member, if it says anything for the hypothesis.
+/// A fact as a member, if it supports the hypothesis.
 fn member<'a>(hypothesis: &'static Hypothesis, fact: &'a Fact<'a>, at: usize) -> Option<Member<'a>> {
     let find = |signs: &'static [Sign]| signs.iter().find(|sign| sign.shows_in(fact));
     let needed = hypothesis.needs.iter().find_map(|signs| find(signs));
@@ -226,7 +226,7 @@ fn member<'a>(hypothesis: &'static Hypothesis, fact: &'a Fact<'a>, at: usize) ->
     })
 }
 
-/// A process with many destinations as one case.
+/// Merges the cases of a process with many destinations.
 fn merged(cases: Vec<Case<'_>>) -> Vec<Case<'_>> {
     let mut by_actor: BTreeMap<Option<&str>, Vec<Case<'_>>> = BTreeMap::new();
     for case in cases {

@@ -1,4 +1,4 @@
-//! A finding with what a hypothesis may ask of it.
+//! A finding with the properties that a hypothesis can test.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -13,16 +13,16 @@ use crate::model::scope::scope;
 use crate::model::sockets::{Socket, Sockets};
 use crate::model::tables::Tables;
 
-/// A finding, and the connections behind it as far as it lists them.
+/// A finding, and the connections that it lists.
 #[derive(Debug)]
 pub struct Fact<'a> {
     /// The finding.
     pub finding: &'a Finding,
-    /// Whether one of its connections leaves the host's own and private networks.
+    /// Whether one of its connections goes outside the host's own and private networks.
     pub is_beyond: bool,
     /// Whether all of its connections were opened by their remote.
     pub is_inbound: bool,
-    /// Whether it is about sockets that listen, and no connection.
+    /// Whether it is about listening sockets only.
     pub is_listener: bool,
     /// The remote addresses of its connections.
     pub remotes: BTreeSet<&'a str>,
@@ -43,25 +43,25 @@ impl<'a> Fact<'a> {
         }
     }
 
-    /// Who acts: the process by what it is called, else the address of this side.
+    /// The actor: the process by its name, or else the local address.
     pub fn actor(&self) -> Option<&'a str> {
         let entities = &self.finding.judgement.entities;
         entities.actor.as_deref().or(entities.process_name.as_deref()).or(entities.local_addr.as_deref())
     }
 
-    /// The address that it is about, if it is one; of what has no address, the name.
+    /// The remote address, if there is a single one, or else the name.
     pub fn destination(&self) -> Option<&'a str> {
         let entities = &self.finding.judgement.entities;
         entities.remote_addr.as_deref().or(entities.remote_name.as_deref())
     }
 
-    /// Hosts that it is about: those that a scan tried, else those of its connections.
+    /// Number of hosts concerned: those that a scan tried, else those of its connections.
     pub fn hosts(&self) -> usize {
         let tried = self.measured("hosts tried").or_else(|| self.measured("hosts"));
         tried.map_or(self.remotes.len(), |hosts| hosts as usize)
     }
 
-    /// Whether an ATT&CK technique of the finding is this one or below it.
+    /// Whether the finding has this ATT&CK technique or a sub-technique of it.
     pub fn has_technique(&self, id: &str) -> bool {
         self.finding.judgement.attack.iter().any(|technique| technique.starts_with(id))
     }
@@ -72,7 +72,7 @@ impl<'a> Fact<'a> {
     }
 }
 
-/// The findings as facts, in their order.
+/// The findings as facts, in order.
 pub(super) fn facts<'a>(findings: &[&'a Finding], tables: &'a Tables) -> Result<Vec<Fact<'a>>> {
     if findings.is_empty() {
         return Ok(Vec::new());

@@ -1,44 +1,44 @@
-//! What a rule for an insight consists of.
+//! The parts of a hypothesis.
 
 use super::fact::Fact;
 use crate::model::about::Signal;
 use crate::model::finding::Severity;
 
-/// A rule: which findings, about the same thing, mean what.
+/// A rule: which findings about the same subject mean what.
 ///
-/// In the texts, `{who}` is the process (or the address where that is not known), `{where}`
-/// the remote end, as far as they are the same in all findings.
+/// In the texts, `{who}` is the process (or the address if it is unknown) and `{where}` the remote
+/// end, if they are the same in all findings.
 #[derive(Debug)]
 pub struct Hypothesis {
-    /// Its name: that of its file.
+    /// Its name, which is also its file's.
     pub id: &'static str,
-    /// What probably happened, in one line.
+    /// The assessment, in one line.
     pub title: &'static str,
     /// Why the findings together mean that.
     pub summary: &'static str,
-    /// Which part of an intrusion it is; none for what is no attack, or may be any part of one.
+    /// The stage of an intrusion; `None` if it is not an attack, or may be any stage.
     pub stage: Option<Stage>,
-    /// About what the findings have to be the same.
+    /// What the findings must have in common.
     pub joins: Joins,
-    /// Of every group, one sign must be there; the first group is what it is about.
+    /// One sign of every group is required; the first group determines the subject.
     pub needs: &'static [&'static [Sign]],
     /// Further supporting evidence.
     pub supports: &'static [Sign],
-    /// A lone finding needs at least this severity to become an insight.
+    /// Minimum severity with which a single finding becomes an insight.
     pub min_severity: Severity,
-    /// Whether two detectors that say at least `medium` make it one step worse.
+    /// Whether two detectors with at least `medium` raise its severity by one step.
     pub escalates: bool,
-    /// It is never worse than this: less than critical where the hypothesis is harmless.
+    /// Maximum severity: below critical for a harmless hypothesis.
     pub at_most: Severity,
-    /// Alternative explanations, in sentences.
+    /// Alternative explanations, one sentence each.
     pub benign: &'static [&'static str],
     /// Next steps, as imperatives.
     pub ask: &'static [&'static str],
-    /// ATT&CK techniques beyond those of the findings.
+    /// ATT&CK techniques in addition to those of the findings.
     pub attack: &'static [&'static str],
 }
 
-/// The parts of an intrusion, as ATT&CK's tactics name them, in the order in which they usually come.
+/// The stages of an intrusion, named after ATT&CK's tactics, in their usual order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs, reason = "the names are those of ATT&CK")]
 pub enum Stage {
@@ -68,13 +68,13 @@ impl Stage {
     }
 }
 
-/// About what findings have to be the same to be joined.
+/// What findings must have in common to be joined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Joins {
     /// The process.
     Process,
-    /// The process and the address that it contacts; what is known of the process alone
-    /// belongs to each.
+    /// The process and the address that it contacts; findings about the process itself belong to
+    /// each.
     ProcessAndDestination,
     /// The remote address.
     Destination,
@@ -82,14 +82,14 @@ pub enum Joins {
     Capture,
 }
 
-/// A kind of finding, and what it says for the hypothesis.
+/// A kind of finding, and how it supports the hypothesis.
 #[derive(Debug)]
 pub struct Sign {
-    /// What the finding says; none if that does not matter.
+    /// The signal of the finding; `None` if it does not matter.
     pub signal: Option<Signal>,
-    /// Whether a finding that says so is meant.
+    /// Whether such a finding counts.
     pub is: fn(&Fact<'_>) -> bool,
-    /// What it says, in a sentence.
+    /// What it shows, in a sentence.
     pub says: &'static str,
 }
 
@@ -99,12 +99,12 @@ impl Sign {
         Self::that(signal, |_| true, says)
     }
 
-    /// The findings with a signal that are so.
+    /// The findings with a signal that satisfy a condition.
     pub const fn that(signal: Signal, is: fn(&Fact<'_>) -> bool, says: &'static str) -> Self {
         Self { signal: Some(signal), is, says }
     }
 
-    /// The findings that are so, whatever their signal.
+    /// The findings that satisfy a condition, whatever their signal.
     pub const fn of_any_detector(is: fn(&Fact<'_>) -> bool, says: &'static str) -> Self {
         Self { signal: None, is, says }
     }

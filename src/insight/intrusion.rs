@@ -1,7 +1,7 @@
-//! Cases of one intrusion, joined: what one actor did, or what was done with one address outside, over time.
+//! Joins the cases of one intrusion: what one actor did, or what involved one external address, over time.
 //!
-//! A foothold, its command and control, a scan and an upload are four cases with four sets of evidence. Who
-//! reads them wants to know that they are one incident, and in which order it happened.
+//! A foothold, its command and control, a scan and an upload are four cases with four sets of
+//! evidence. A responder wants to know that they are one incident, and in which order it happened.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use super::hypothesis::{Hypothesis, Joins, Stage};
 use super::score;
 use crate::model::finding::Severity;
 
-/// What several grave cases mean together.
+/// The hypothesis of several severe cases together.
 const INTRUSION: Hypothesis = Hypothesis {
     id: "intrusion",
     title: "{who}: possible intrusion in {count} stages: {stages}",
@@ -36,7 +36,7 @@ const INTRUSION: Hypothesis = Hypothesis {
     attack: &[],
 };
 
-/// The cases, those of one intrusion as one.
+/// Merges the cases of each intrusion.
 pub(super) fn joined(cases: Vec<Case<'_>>) -> Vec<Case<'_>> {
     let (grave, rest): (Vec<Case<'_>>, Vec<Case<'_>>) = cases.into_iter().partition(is_grave);
     let (mut alone, mut intrusions) = (Vec::new(), Vec::new());
@@ -55,9 +55,9 @@ fn is_grave(case: &Case<'_>) -> bool {
     case.hypothesis.stage.is_some() && score::severity(case) >= Severity::Medium
 }
 
-/// Cases that share their actor, or an address outside; in the order of the first of each.
+/// Cases that share their actor or an external address, in the order of the first of each.
 fn campaigns(cases: Vec<Case<'_>>) -> Vec<Vec<Case<'_>>> {
-    // Who or where, and the number of the campaign.
+    // Actor or address, and the index of the campaign.
     let mut known: BTreeMap<(bool, &str), usize> = BTreeMap::new();
     let mut campaigns: Vec<Vec<Case<'_>>> = Vec::new();
     for case in cases {
@@ -79,7 +79,7 @@ fn campaigns(cases: Vec<Case<'_>>) -> Vec<Vec<Case<'_>>> {
     campaigns
 }
 
-/// By what a case is joined with others: its actors, and the addresses outside that it needs.
+/// The keys by which a case is joined with others: its actors, and the external addresses that it requires.
 fn names<'a>(case: &Case<'a>) -> BTreeSet<(bool, &'a str)> {
     let actors =
         case.needed().filter(|fact| !fact.is_inbound).filter_map(Fact::actor).map(|actor| (true, actor));
@@ -90,14 +90,14 @@ fn names<'a>(case: &Case<'a>) -> BTreeSet<(bool, &'a str)> {
 fn one_of(cases: Vec<Case<'_>>) -> Case<'_> {
     let actor = cases[0].key.actor.filter(|actor| cases.iter().all(|case| case.key.actor == Some(actor)));
     let mut members: Vec<Member<'_>> = cases.into_iter().flat_map(|case| case.members).collect();
-    // A fact that a case needs says more there than where it only supports.
+    // A required fact takes precedence over the same fact as mere support.
     members.sort_by_key(|member| (member.at, !member.is_needed));
     members.dedup_by_key(|member| member.at);
     members.sort_by_key(|member| (member.fact.finding.evidence.span_us.0, member.at));
     Case { hypothesis: &INTRUSION, key: Key { actor, destination: None }, members }
 }
 
-/// The stages of an intrusion, each once, in the order in which they began.
+/// The stages of an intrusion, each once, in order of their start.
 pub(super) fn stages(case: &Case<'_>) -> Vec<Stage> {
     let mut stages = Vec::new();
     for stage in case.members.iter().filter(|member| member.is_needed).filter_map(|member| member.stage) {

@@ -5,10 +5,10 @@
 //! alternative explanations and the next steps.
 //!
 //! The rules are data: one [`Hypothesis`] is one file in `hypotheses/` and one line in
-//! [`HYPOTHESES`], from the most specific to the most general. A finding belongs to the first
-//! that needs it, so that ten findings about one scan are one insight; grave insights about one actor are
-//! joined once more, into the intrusion that they are parts of (`intrusion.rs`). How bad and how sure an
-//! insight is follows from its findings by the few lines of `score.rs`, and from nothing else.
+//! [`HYPOTHESES`], from the most specific to the most general. A finding belongs to the first that
+//! requires it, so that ten findings about one scan are one insight. Severe insights about one
+//! actor are joined again into the intrusion that they are part of (`intrusion.rs`). Severity and
+//! confidence of an insight follow from its findings by the short rules in `score.rs` alone.
 
 mod case;
 mod fact;
@@ -29,38 +29,38 @@ use crate::model::Tables;
 use crate::model::finding::{Confidence, Entities, Finding, Severity};
 use crate::model::metrics::Completeness;
 
-/// A hypothesis about what happened, made of findings.
+/// An assessment of what happened, based on findings.
 #[derive(Debug, Clone)]
 pub struct Insight {
     /// Stable for the same capture.
     pub id: String,
-    /// How bad, if true.
+    /// The severity, if it is true.
     pub severity: Severity,
-    /// How sure.
+    /// The confidence.
     pub confidence: Confidence,
-    /// One line: what probably happened.
+    /// One line: the assessment.
     pub title: String,
-    /// The title with the process in full (pid, user), and when.
+    /// The title with the full process (pid, user), and the time.
     pub sentence: String,
     /// A few sentences.
     pub summary: String,
-    /// Whom and what it is about; what differs between its findings is none.
+    /// The entities concerned; values that differ between its findings are `None`.
     pub entities: Entities,
     /// ATT&CK technique ids.
     pub attack: Vec<&'static str>,
-    /// Ids of the findings that it joins, strongest first.
+    /// Ids of its findings, strongest first.
     pub findings: Vec<String>,
     /// Supporting evidence, strongest first.
     pub evidence: Vec<Support>,
-    /// Alternative explanations and doubts, in sentences.
+    /// Alternative explanations and doubts, one sentence each.
     pub against: Vec<String>,
-    /// What to look at next.
+    /// The next steps.
     pub next_steps: Vec<Step>,
     /// First and last moment of its findings, µs since the Unix epoch.
     pub span_us: (i64, i64),
 }
 
-/// What one finding says for a hypothesis.
+/// How one finding supports a hypothesis.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Support {
     /// Id of the finding.
@@ -69,21 +69,21 @@ pub struct Support {
     pub sentence: String,
 }
 
-/// Something to do next; a report makes a command of it that can be copied.
+/// A next step; a report turns it into a command to copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// A sentence.
     Ask(String),
-    /// Look at the recording at a moment, µs since the Unix epoch.
+    /// Replay the recording at a moment, µs since the Unix epoch.
     Replay(i64),
     /// List what matches a filter between two moments, µs since the Unix epoch.
     Dump {
-        /// In the language of `--filter`.
+        /// A filter expression, as for `--filter`.
         filter: String,
-        /// From and to.
+        /// Start and end.
         span_us: (i64, i64),
     },
-    /// A command for the host.
+    /// A command to run on the host.
     OnHost {
         /// The command with its options.
         command: &'static str,
@@ -92,7 +92,7 @@ pub enum Step {
     },
 }
 
-/// Joins the findings of a capture; the worst insight first, then the surest.
+/// Joins the findings of a capture; the worst insight first, then by confidence.
 ///
 /// # Errors
 /// [`crate::Error::Analysis`] if the table of connections lacks a column: a bug.

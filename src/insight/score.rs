@@ -1,11 +1,11 @@
-//! How bad and how sure: from the findings alone, by rules that fit into a paragraph.
+//! Severity and confidence of an insight, computed from its findings alone.
 //!
-//! Severity is that of the worst finding that the hypothesis needs; one step more where the
-//! hypothesis says so and two detectors each say at least `medium`, and for an intrusion of several stages; never
-//! more than the hypothesis can be. Confidence is the
-//! probability that at least one of the findings is right, if each detector's surest one were
-//! an independent witness that is believed to 80 % (40 % for what only supports). It is never
-//! above 95 %, and a fifth lower where no process is known.
+//! The severity is that of the worst finding that the hypothesis requires. It is one step higher if
+//! the hypothesis says so and two detectors each report at least `medium`, and for an intrusion of
+//! several stages; it never exceeds the hypothesis's maximum. The confidence is the probability
+//! that at least one of the findings is right, if each detector's most confident one is an
+//! independent witness with a weight of 80 % (40 % if it only supports). It is never above 95 %,
+//! and a fifth lower if no process is known.
 
 use std::collections::BTreeMap;
 

@@ -6,7 +6,7 @@ use crate::analyze::detectors::{self, DETECTORS};
 use crate::capture::ImportSource;
 use crate::model::finding::{Confidence, Evidence, Judgement, Measurement};
 
-/// A finding told in a line: detector, severity, confidence, and what it is about.
+/// A finding in one line: detector, severity, confidence, and entities.
 struct Told(Finding);
 
 fn by(detector: &'static str, severity: Severity) -> Told {
@@ -81,7 +81,7 @@ fn joined_in(metadata: &Metadata, told: &[Told]) -> Vec<Insight> {
     cases.iter().map(|case| words::insight(case, &Completeness::default(), metadata)).collect()
 }
 
-/// The hypothesis, severity and number of findings of every insight.
+/// Checks hypothesis, severity and number of findings of every insight.
 #[track_caller]
 fn means(told: &[Told], expected: &[(&str, Severity, usize)]) {
     let insights = joined(told);
@@ -252,7 +252,7 @@ fn every_hypothesis_is_complete_and_named_after_its_file() {
             assert!(sign.signal.is_none_or(is_given), "{}: {:?}", hypothesis.id, sign.signal);
             assert!(sign.says.ends_with(':'), "{}: {}", hypothesis.id, sign.says);
         }
-        // A next step is an imperative, and no question that the reader cannot answer here.
+        // A next step is an imperative, not a question that the reader cannot answer.
         assert!(
             hypothesis
                 .ask
@@ -283,7 +283,7 @@ fn in_a_network_hosts_act_and_in_a_recording_processes_of_its_host() {
     let (title, ask) = said(&import("pcap"));
     assert_eq!(title, "10.0.0.7: possible command and control (C2) to 203.0.113.9");
     assert!(ask.starts_with("Find out which program on the host"), "{ask}");
-    // What ss printed is the view of one host.
+    // The output of ss is the view of one host.
     for metadata in [Metadata::default(), import("ss")] {
         let (title, ask) = said(&metadata);
         assert_eq!(title, "An unknown process on 10.0.0.7: possible command and control (C2) to 203.0.113.9");
@@ -336,7 +336,7 @@ fn programs_that_share_an_address_outside_are_one_intrusion_and_others_are_not()
     let upload = |addr: &str| by("exfiltration", High).to(addr).of("rclone");
     assert_eq!(joined(&[shell(), upload("203.0.113.9")]).len(), 1);
     assert_eq!(joined(&[shell(), upload("203.0.113.10")]).len(), 2);
-    // Mild ones are no part of it.
+    // Mild ones do not belong to it.
     let mild = by("exfiltration", Low).to("203.0.113.9").of("rclone");
     assert_eq!(joined(&[shell(), mild]).len(), 2);
 }

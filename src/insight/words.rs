@@ -1,4 +1,4 @@
-//! A case in words: its title and sentence, the evidence, alternative explanations, next steps.
+//! The texts of a case: title and sentence, evidence, alternative explanations, next steps.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::humanize;
 use crate::model::finding::{Entities, Finding};
 use crate::model::metrics::Completeness;
 
-/// If no finding has at least this confidence, that is an argument against the hypothesis.
+/// Below this confidence in all findings, that is itself an argument against the hypothesis.
 const UNSURE: f64 = 0.6;
 
 pub(super) fn insight(case: &Case<'_>, completeness: &Completeness, metadata: &Metadata) -> Insight {
@@ -21,7 +21,7 @@ pub(super) fn insight(case: &Case<'_>, completeness: &Completeness, metadata: &M
     let view = if metadata.holds_many_hosts() && !case.has_owner() { View::Network } else { View::Host };
     let local_addr = |fact: &Fact<'_>| fact.finding.judgement.entities.local_addr.is_some();
     if view == View::Network && !case.needed().all(local_addr) {
-        // Every connection of a network has a host: a finding without one is about several.
+        // Every connection in a network has a host, so a finding without one is about several.
         (entities.local_addr, entities.local_port) = (None, None);
     }
     let named = |text: &str, naming| fill(text, case, &entities, view, naming);
@@ -59,11 +59,11 @@ fn when((first_us, last_us): (i64, i64)) -> String {
 enum Naming {
     /// By its name.
     Short,
-    /// With its pid and its user, where they are known.
+    /// With its pid and user, if known.
     Full,
 }
 
-/// Who acts in a case, as far as words go.
+/// The kind of actors in a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum View {
     /// Processes of the host that was recorded.
@@ -72,7 +72,7 @@ enum View {
     Network,
 }
 
-/// From the hypothesis and what it is about, and so the same for the same capture.
+/// Derived from the hypothesis and its subject, and therefore stable for the same capture.
 fn id(case: &Case<'_>) -> String {
     let first = case.facts().next().map(|fact| fact.finding.id.as_str());
     let digest: [u8; 32] = Sha256::digest(format!("{:?}|{first:?}", case.key)).into();
@@ -80,7 +80,7 @@ fn id(case: &Case<'_>) -> String {
     format!("{}-{short:012x}", case.hypothesis.id)
 }
 
-/// What is the same in all findings that know it.
+/// The values shared by all findings that have them.
 fn common_entities(case: &Case<'_>) -> Entities {
     fn common<T: Clone + PartialEq>(case: &Case<'_>, field: fn(&Entities) -> &Option<T>) -> Option<T> {
         let mut known = case.facts().filter_map(|fact| field(&fact.finding.judgement.entities).as_ref());
@@ -105,16 +105,16 @@ fn common_entities(case: &Case<'_>) -> Entities {
     }
 }
 
-/// What is the same in all findings that the hypothesis needs: one that is about many hosts has no address, and a
-/// case with it is about no single one.
+/// The value shared by all required findings: a finding about many hosts has no address, and
+/// neither has its case.
 fn of_needed<T: Clone + PartialEq>(case: &Case<'_>, field: fn(&Entities) -> &Option<T>) -> Option<T> {
     let mut all = case.needed().map(|fact| field(&fact.finding.judgement.entities).as_ref());
     let first = all.next()??;
     all.all(|other| other == Some(first)).then(|| first.clone())
 }
 
-/// Puts names in the places of a text, and of `{one|other}` the words that fit the view. One pass, so
-/// that a name cannot hold a place.
+/// Fills the placeholders of a text with names, and picks from `{one|other}` the word for the view.
+/// One pass, so that a name cannot contain a placeholder.
 fn fill(text: &str, case: &Case<'_>, entities: &Entities, view: View, naming: Naming) -> String {
     let mut out = String::new();
     let mut rest = text;
@@ -137,7 +137,7 @@ fn fill(text: &str, case: &Case<'_>, entities: &Entities, view: View, naming: Na
                 (None, _) => destination(case, entities),
             },
         };
-        // A name stays as it is; words begin a sentence.
+        // A name keeps its case; a phrase starts the sentence with a capital.
         let is_words = ["several ", "an unknown "].iter().any(|words| named.starts_with(words));
         out.push_str(&if is_first && is_words { capitalised(&named) } else { named });
         rest = after;
@@ -165,7 +165,7 @@ fn in_full(name: &str, entities: &Entities) -> String {
     if known.is_empty() { name.to_owned() } else { format!("{name} ({})", known.join(", ")) }
 }
 
-/// The host on this side.
+/// The local host.
 fn host(case: &Case<'_>, entities: &Entities, view: View) -> String {
     match (view, &entities.local_addr) {
         (View::Host, _) => "this host".to_owned(),
@@ -207,7 +207,7 @@ fn attack(case: &Case<'_>) -> Vec<&'static str> {
     of_findings.chain(case.hypothesis.attack.iter().copied()).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// What each finding says for the hypothesis, strongest first; of an intrusion, in the order of time.
+/// What each finding shows, strongest first; for an intrusion, in time order.
 fn evidence(case: &Case<'_>, fill: impl Fn(&str) -> String) -> Vec<Support> {
     let support = |member: &Member<'_>| {
         let finding = member.fact.finding;
@@ -289,8 +289,8 @@ fn next_steps(
     steps
 }
 
-/// In the language of `--filter`. A name that is more than a plain word is left out: it was
-/// chosen by whoever is being investigated.
+/// A filter expression. Names that are not plain words are left out, because an attacker may have
+/// chosen them.
 fn filter(entities: &Entities) -> String {
     let is_plain = |name: &&String| {
         !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))

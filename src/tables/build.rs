@@ -1,4 +1,4 @@
-//! The rows of one recording.
+//! Builds the rows of one recording.
 
 use std::sync::Arc;
 
@@ -14,10 +14,10 @@ use crate::analyze::Analysis;
 use crate::model::view::{Flags, Numbers, Words};
 use crate::{Error, Result};
 
-/// Rows of a large table that are made at a time.
+/// Number of rows of a large table made at a time.
 const BATCH_ROWS: usize = 64 * 1024;
 
-/// A recording whose rows are asked for, table by table.
+/// A recording whose rows are built table by table.
 pub struct Recording<'a> {
     analysis: &'a Analysis,
     identity: &'a Identity,
@@ -34,15 +34,15 @@ pub(crate) enum Cell<'a> {
 }
 
 impl<'a> Recording<'a> {
-    /// Of an analysis.
+    /// The rows of an analysis.
     pub fn new(analysis: &'a Analysis, identity: &'a Identity) -> Self {
         Self { analysis, identity, boots: Boots::new(&analysis.metadata) }
     }
 
-    /// Hands over the rows of a table, some at a time; at least one batch.
+    /// Passes the rows of a table to `take`, batch by batch; at least one batch.
     ///
     /// # Errors
-    /// [`Error::Analysis`] if a table of the analysis lacks a column: a bug. What `take` says.
+    /// [`Error::Analysis`] if a table of the analysis lacks a column: a bug. The error of `take`.
     pub fn each(&self, table: &Table, take: &mut dyn FnMut(&RecordBatch) -> Result<()>) -> Result<()> {
         let is_wanted = |role: Option<&str>| match table.name {
             "connections" => Some(true),
@@ -173,7 +173,7 @@ impl<'a> Recording<'a> {
         })
     }
 
-    /// A table whose columns are those of a table of the analysis.
+    /// A table with the columns of a table of the analysis.
     fn of_frame(&self, table: &Table, frame: &'a DataFrame, seen: &str) -> Result<RecordBatch> {
         let starts = Numbers::<Int64Type>::of(frame, seen)?;
         let count = frame.height();
@@ -181,7 +181,7 @@ impl<'a> Recording<'a> {
             let get: Box<dyn Fn(usize) -> Cell<'a> + '_> = match column {
                 "host_id" => Box::new(|_| text(self.identity.host_id.as_deref())),
                 "capture_id" => Box::new(|_| Cell::Text(&self.identity.capture_id)),
-                // What is seen in two boots is told of the first.
+                // Anything seen in two boots is assigned to the first.
                 "boot_id" => Box::new(|row| text(self.boots.at(starts.get(row).unwrap_or(0)))),
                 _ => cells(frame, column)?,
             };
@@ -190,7 +190,7 @@ impl<'a> Recording<'a> {
     }
 }
 
-/// The row of the table of captures for a file of which nothing is analyzed; `status` and `reason` say why.
+/// The row in the table of captures for a file that is not analyzed; `status` and `reason` say why.
 ///
 /// # Errors
 /// [`Error::Analysis`] if the table has other columns: a bug.
@@ -207,7 +207,7 @@ fn rows_at(rows: &[usize], row: usize) -> usize {
     rows.get(row).copied().unwrap_or(usize::MAX)
 }
 
-/// A table whose cells are asked for by row and column.
+/// Builds a table from its cells by row and column.
 pub(crate) fn batch<'a>(
     table: &Table,
     count: usize,
@@ -259,7 +259,7 @@ pub(crate) fn text(text: Option<&str>) -> Cell<'_> {
     text.map_or(Cell::Null, Cell::Text)
 }
 
-/// A count; one beyond what a signed number holds is the largest.
+/// A count, limited to the range of a signed number.
 pub(crate) fn int<'a>(value: Option<u64>) -> Cell<'a> {
     value.map_or(Cell::Null, |value| Cell::Int(i64::try_from(value).unwrap_or(i64::MAX)))
 }
@@ -280,7 +280,7 @@ fn cells<'a>(frame: &'a DataFrame, column: &str) -> Result<Box<dyn Fn(usize) -> 
             let numbers = Numbers::<Int64Type>::of(frame, column)?;
             Box::new(move |row| numbers.get(row).map_or(Cell::Null, Cell::Int))
         }
-        // Namespaces are 64 bits of a name, and no amounts.
+        // Namespaces are 64-bit ids, not amounts.
         DataType::UInt64 => {
             let numbers = Numbers::<UInt64Type>::of(frame, column)?;
             Box::new(move |row| int(numbers.get(row)))

@@ -1,4 +1,4 @@
-//! What was found, and what was measured.
+//! Builds the rows of findings and measurements.
 
 use arrow_array::RecordBatch;
 

@@ -1,29 +1,29 @@
-//! Whose rows they are.
+//! The identity of a recording's rows.
 
 use crate::capture::{Joined, Metadata};
 
-/// What every row of a recording begins with.
+/// The first columns of every row of a recording.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Identity {
-    /// Identity or name of the host.
+    /// Id or name of the host.
     pub host_id: Option<String>,
-    /// The boot of a recording of one boot.
+    /// The boot id, if the recording is from one boot.
     pub boot_id: Option<String>,
     /// SHA-256 of the capture, or of the list of its files.
     pub capture_id: String,
-    /// SHA-256 of each file of a recording that was read from several.
+    /// SHA-256 of each file of a recording read from several.
     pub files_sha256: Vec<String>,
-    /// Name by which the capture can be replayed.
+    /// Name with which the capture can be replayed.
     pub name: String,
-    /// What the table of captures calls each file of a recording that was read from several; empty for
+    /// Name of each file in the table of captures, for a recording read from several; empty to use
     /// their paths.
     pub file_names: Vec<String>,
-    /// Size of a capture that is one file.
+    /// Size of the capture, if it is one file.
     pub bytes: Option<u64>,
 }
 
 impl Identity {
-    /// Of a recording with this account.
+    /// From a recording's metadata.
     pub fn of(metadata: &Metadata, name: String, capture_id: String, files_sha256: Vec<String>) -> Self {
         Self {
             host_id: metadata.machine_id.clone().or_else(|| metadata.host_name.clone()),
@@ -37,10 +37,10 @@ impl Identity {
     }
 }
 
-/// The boots of a recording, to tell to which of them a row belongs.
+/// The boots of a recording, for assigning rows to them.
 pub(super) struct Boots<'a> {
     only: Option<&'a str>,
-    /// Start of each file, with its boot and what its `conn_id` were changed by; in the order of time.
+    /// Start of each file, with its boot and the mask of its `conn_id`; in time order.
     files: Vec<(i64, Option<&'a str>, u64)>,
 }
 
@@ -69,7 +69,7 @@ impl<'a> Boots<'a> {
         }
     }
 
-    /// The boot in which something was seen at a moment.
+    /// The boot at a moment.
     pub(super) fn at(&self, us: i64) -> Option<&'a str> {
         self.place(us, 0).0
     }

@@ -1,8 +1,8 @@
-//! An analysis as tables for other engines: Parquet files with signed numbers, one row a fact.
+//! An analysis as tables for other engines: Parquet files with signed numbers, one row per fact.
 //!
-//! [`schema::TABLES`] names every table and column once; `schemas/fleet.v1.json` is made of it. The
-//! rows of one recording come from [`Recording`], and a [`Writer`] makes a file of them. Whoever has
-//! the tables of many hosts joins them by `host_id`, `boot_id` and `capture_id`.
+//! [`schema::TABLES`] defines every table and column once, and generates `schemas/fleet.v1.json`.
+//! [`Recording`] provides the rows of a recording, and a [`Writer`] writes them to a file. Tables
+//! of many hosts are joined by `host_id`, `boot_id` and `capture_id`.
 
 mod build;
 mod findings;

@@ -1,9 +1,9 @@
-//! Connections as OCSF Network Activity events (class 4001, OCSF 1.3) in Parquet, as Amazon Security Lake takes
-//! them from a custom source: one class a file, zstd, sorted by `time`.
+//! Connections as OCSF Network Activity events (class 4001, OCSF 1.3) in Parquet, in the form that
+//! Amazon Security Lake requires of a custom source: one class per file, zstd, sorted by `time`.
 //!
-//! An event is a connection as far as the capture has it: `time` is its last moment, `start_time` its first.
-//! `src_endpoint` is the end that opened it, and `bytes_out` went from there. `actor` is the process of the
-//! recorded host, whichever end that is.
+//! An event covers what the capture has of a connection: `time` is its last moment, `start_time`
+//! its first. `src_endpoint` is the originator, and `bytes_out` are the bytes that it sent. `actor`
+//! is the process on the recorded host, at either end.
 
 use std::sync::Arc;
 
@@ -34,10 +34,10 @@ const INFORMATIONAL: i32 = 1;
 /// Algorithm of a fingerprint: SHA-256.
 const SHA_256: i32 = 3;
 
-/// Events that are made at a time.
+/// Number of events made at a time.
 const CHUNK_ROWS: usize = 64 * 1024;
 
-/// A Parquet file of events, and how many there are.
+/// A Parquet file of events, and their number.
 ///
 /// # Errors
 /// [`Error::Analysis`] if a table lacks a column: a bug.
@@ -51,14 +51,14 @@ pub fn network_activity(tables: &Tables, metadata: &Metadata) -> Result<(Vec<u8>
     Ok((bytes, count as u64))
 }
 
-/// What events are made of.
+/// The data of the events.
 struct Events<'a> {
     sockets: Sockets<'a>,
     processes: Processes<'a>,
     users: Vec<(Option<&'a str>, Option<u32>)>,
     orientation: Orientation<'a>,
     host: Option<&'a str>,
-    /// Rows of the table of connections, by their last moment.
+    /// Rows of the table of connections, sorted by their last moment.
     rows: Vec<usize>,
 }
 
@@ -74,7 +74,7 @@ impl<'a> Events<'a> {
         let orientation = Orientation::new(&sockets);
         let is_event = |row: &usize| {
             let socket = sockets.get(*row);
-            // Of two ends inside the host the one that opened the connection stands for both.
+            // A connection inside the host is represented by its originator's end.
             let flow = orientation.flow(&socket);
             flow.is_some_and(|flow| flow.is_local_originator || socket.direction != Some(Direction::Internal))
         };
@@ -160,13 +160,13 @@ impl<'a> Events<'a> {
 }
 
 impl<'a> Event<'a> {
-    /// The end that opened the connection, or the one that accepted it.
+    /// The originator or the responder.
     fn end(&self, is_source: bool) -> (&'a str, u16) {
         if is_source { self.flow.originator } else { self.flow.responder }
     }
 }
 
-/// What has happened to a connection: failed, closed, or goes on.
+/// The activity of a connection: failed, closed, or still open.
 fn activity(event: &Event<'_>) -> (i32, &'static str) {
     let socket = &event.socket;
     if socket.protocol == Protocol::Tcp && !socket.was_in(TcpState::Established) && is_attempt(socket) {
@@ -178,8 +178,8 @@ fn activity(event: &Event<'_>) -> (i32, &'static str) {
     }
 }
 
-/// Whether nothing but the beginning of a handshake was seen. States of the end come after an established
-/// connection, even where a capture began later.
+/// Whether only the beginning of a handshake was seen. Closing states follow an established
+/// connection, even if the capture began later.
 fn is_attempt(socket: &Socket<'_>) -> bool {
     socket.was_in(TcpState::SynSent) || socket.was_in(TcpState::SynRecv)
 }
@@ -198,7 +198,7 @@ fn classification(events: &[Event<'_>]) -> Vec<(&'static str, ArrayRef)> {
     ]
 }
 
-/// In milliseconds, as OCSF has them.
+/// In milliseconds, as in OCSF.
 fn times(events: &[Event<'_>]) -> Vec<(&'static str, ArrayRef)> {
     let duration_ms = |event: &Event<'_>| (event.socket.duration_s * 1000.0).max(0.0) as i64;
     vec![
@@ -253,7 +253,7 @@ fn connection(events: &[Event<'_>]) -> ArrayRef {
     ])
 }
 
-/// The number in IANA's registry; none where several have one name, or none.
+/// The IANA protocol number; `None` for a name that covers several, or has none.
 fn ip_number(protocol: Protocol) -> Option<i32> {
     let is_it = |number: &u8| Protocol::of_ip_number(*number) == (protocol, None);
     let mut numbers = (0..=u8::MAX).filter(is_it);
@@ -308,7 +308,7 @@ fn structure(columns: Vec<(&str, ArrayRef)>) -> ArrayRef {
     nullable(columns, vec![true; count])
 }
 
-/// A structure that is null where it is said to be.
+/// A structure that is null where `is_there` is false.
 fn nullable(columns: Vec<(&str, ArrayRef)>, is_there: Vec<bool>) -> ArrayRef {
     let nulls = NullBuffer::from(is_there);
     let fields = fields(&columns);
@@ -316,13 +316,13 @@ fn nullable(columns: Vec<(&str, ArrayRef)>, is_there: Vec<bool>) -> ArrayRef {
     Arc::new(StructArray::new(fields, arrays, Some(nulls)))
 }
 
-/// Lists of so many items each, one after the other.
+/// Lists with these numbers of items, one after another.
 fn list(items: &ArrayRef, counts: impl Iterator<Item = usize>) -> ArrayRef {
     let field = Arc::new(Field::new("element", items.data_type().clone(), true));
     Arc::new(ListArray::new(field, OffsetBuffer::from_lengths(counts), Arc::clone(items), None))
 }
 
-/// Lists that hold one text each.
+/// Lists of one text each.
 fn single_text(count: usize, item: &str) -> ArrayRef {
     let items: ArrayRef = Arc::new(StringArray::from(vec![item; count]));
     list(&items, std::iter::repeat_n(1, count))

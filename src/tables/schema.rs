@@ -1,11 +1,11 @@
-//! Every table and column: name, type, meaning. Written once.
+//! Every table and column, defined once: name, type, meaning.
 
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use serde_json::{Value, json};
 
-/// Version of the tables. Within it, tables and nullable columns are added, and nothing is removed.
+/// Version of the tables. Within it, tables and nullable columns are only added.
 pub const VERSION: &str = "netrec/fleet.v1";
 
 /// A table.
@@ -13,13 +13,13 @@ pub const VERSION: &str = "netrec/fleet.v1";
 pub struct Table {
     /// Name of the file or folder.
     pub name: &'static str,
-    /// What a row is.
+    /// The meaning of a row.
     pub row: &'static str,
-    /// Columns that no two rows of one recording share.
+    /// Columns that identify a row within a recording.
     pub key: &'static [&'static str],
-    /// What it begins with: [`COMMON`], or nothing.
+    /// Its first columns: [`COMMON`], or none.
     pub common: &'static [Column],
-    /// Its columns after those.
+    /// Its other columns.
     pub columns: &'static [Column],
 }
 
@@ -32,11 +32,11 @@ pub struct Column {
     pub kind: Kind,
     /// Whether it may be null.
     pub nullable: bool,
-    /// What it means.
+    /// Its meaning.
     pub meaning: &'static str,
 }
 
-/// The type of a column. None is unsigned: Spark, Iceberg and Athena have no such numbers.
+/// The type of a column. None is unsigned, because Spark, Iceberg and Athena have no unsigned numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names are the types")]
 pub enum Kind {
@@ -48,7 +48,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The type in Arrow.
+    /// The Arrow type.
     pub fn arrow_type(self) -> DataType {
         match self {
             Self::Text => DataType::Utf8,
@@ -59,7 +59,7 @@ impl Kind {
         }
     }
 
-    /// The type in SQL, as `DuckDB` and Spark both understand it.
+    /// The SQL type, as understood by both `DuckDB` and Spark.
     pub fn sql_type(self) -> &'static str {
         match self {
             Self::Text => "STRING",
@@ -81,7 +81,7 @@ const fn null(name: &'static str, kind: Kind, meaning: &'static str) -> Column {
 
 use Kind::{Bool, F64, I32, I64, Text};
 
-/// What every table begins with.
+/// The first columns of every table.
 pub const COMMON: &[Column] = &[
     null("host_id", Text, "The host: machine_id of the capture; of captures without one, the host name."),
     null("boot_id", Text, "The boot of the host; conn_id and pid are unique within one."),
@@ -105,7 +105,7 @@ pub const TABLES: &[Table] = &[
     ASSESSMENTS,
 ];
 
-/// Files that were read or could not be.
+/// Files, readable or not.
 pub const CAPTURES: Table = Table {
     name: "captures",
     row: "One capture file that was read, or could not be.",
@@ -155,7 +155,7 @@ pub const CONNECTIONS: Table = Table {
     columns: SOCKET,
 };
 
-/// Sockets that wait.
+/// Listening sockets.
 pub const LISTENERS: Table = Table {
     name: "listeners",
     row: "One row of connections whose role is listener.",
@@ -360,7 +360,7 @@ impl Table {
         self.common.iter().chain(self.columns)
     }
 
-    /// Its schema in Arrow.
+    /// Its Arrow schema.
     pub fn arrow_schema(&self) -> SchemaRef {
         let field =
             |column: &Column| Field::new(column.name, column.kind.arrow_type(), is_nullable(self, column));

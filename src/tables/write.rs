@@ -1,4 +1,4 @@
-//! Tables as Parquet files.
+//! Writes and reads tables as Parquet files.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -17,7 +17,7 @@ use super::schema::{Table, VERSION};
 use crate::safe_fs::open_regular;
 use crate::{Error, Result, guard};
 
-/// What names the table in the metadata of a file.
+/// Metadata key of the table's name.
 pub(crate) const TABLE_KEY: &str = "netrec.table";
 
 /// Rows per row group.
@@ -27,10 +27,10 @@ const GROUP_ROWS: usize = 256 * 1024;
 pub struct Writer<W: Write + Send>(ArrowWriter<W>);
 
 impl<W: Write + Send> Writer<W> {
-    /// A file that begins here.
+    /// Begins a file.
     ///
     /// # Errors
-    /// If it cannot be written.
+    /// If writing fails.
     pub fn new(table: &Table, out: W) -> io::Result<Self> {
         let writer = ArrowWriter::try_new(out, table.arrow_schema(), Some(properties(table.name)?));
         Ok(Self(writer.map_err(io::Error::other)?))
@@ -39,7 +39,7 @@ impl<W: Write + Send> Writer<W> {
     /// Adds rows.
     ///
     /// # Errors
-    /// If they cannot be written.
+    /// If writing fails.
     pub fn push(&mut self, batch: &RecordBatch) -> io::Result<()> {
         self.0.write(batch).map_err(io::Error::other)
     }
@@ -47,23 +47,23 @@ impl<W: Write + Send> Writer<W> {
     /// Completes the file.
     ///
     /// # Errors
-    /// If it cannot be written.
+    /// If writing fails.
     pub fn finish(self) -> io::Result<()> {
         self.0.close().map(drop).map_err(io::Error::other)
     }
 }
 
 impl<W: Write + Send> Writer<W> {
-    /// Completes the file, and gives what it was written to.
+    /// Completes the file, and returns the underlying writer.
     ///
     /// # Errors
-    /// If it cannot be written.
+    /// If writing fails.
     pub fn into_inner(self) -> io::Result<W> {
         self.0.into_inner().map_err(io::Error::other)
     }
 }
 
-/// A Parquet file of batches with this schema. An error of a batch is the inner one.
+/// A Parquet file of batches with this schema. The inner error is that of a batch.
 pub(super) fn parquet(
     schema: &SchemaRef,
     name: &str,
@@ -102,18 +102,18 @@ fn properties(name: &str) -> io::Result<WriterProperties> {
         .build())
 }
 
-/// Hands over the batches of a file of a table, which must have the table's columns.
+/// Passes the batches of a table's file to `take`; the file must have the table's columns.
 ///
 /// # Errors
-/// [`Error::Io`] if it cannot be read; [`Error::Damaged`] if it is no such table.
+/// [`Error::Io`] if it cannot be read; [`Error::Damaged`] if it is not such a table.
 pub fn read(table: &Table, path: &Path, take: &mut dyn FnMut(RecordBatch)) -> Result<()> {
     read_file(table, path, open_regular(path).map_err(Error::io("read", path))?, take)
 }
 
-/// The same of a file that is open already, and called `path`.
+/// The same for an open file named `path`.
 ///
 /// # Errors
-/// [`Error::Damaged`] if it is no such table.
+/// [`Error::Damaged`] if it is not such a table.
 pub fn read_file(table: &Table, path: &Path, file: File, take: &mut dyn FnMut(RecordBatch)) -> Result<()> {
     let damaged = |reason: String| Error::Damaged { path: path.to_path_buf(), reason };
     let gave_up = || damaged("its decoder gave up".to_owned());

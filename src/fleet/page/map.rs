@@ -9,16 +9,16 @@ use super::view::shown;
 use crate::report::json::v1::Severity;
 use crate::report::severity_name;
 
-/// Hosts on the map.
+/// Maximum number of hosts on the map.
 const MOST_HOSTS: usize = 40;
 
 const HEIGHT: f64 = 640.0;
 const RADIUS: f64 = 235.0;
 
-/// How far a line bends to the middle, 0 to 1.
+/// How far a line bends towards the center, 0 to 1.
 const BEND: f64 = 0.55;
 
-/// Characters of a name on the map.
+/// Maximum length of a name on the map.
 const MOST_CHARS: usize = 28;
 
 /// The picture.
@@ -46,13 +46,13 @@ pub(super) struct Node {
 pub(super) struct Line {
     pub(super) path: String,
     pub(super) width: String,
-    /// spread, chain or other.
+    /// `spread`, `chain` or `other`.
     pub(super) kind: &'static str,
     pub(super) title: String,
 }
 
 impl Map {
-    /// Of the hosts to look at first; none if no two hosts of the fleet are connected.
+    /// The map of the most relevant hosts; `None` if no two hosts of the fleet are connected.
     pub(super) fn new(report: &Report) -> Option<Self> {
         let chosen = chosen(report);
         let places: BTreeMap<&str, (f64, f64)> =
@@ -68,7 +68,7 @@ impl Map {
         if lines.is_empty() {
             return None;
         }
-        // What matters is drawn last.
+        // Important lines are drawn last.
         lines.sort_by_key(|line| rank(line.kind));
         let facts: BTreeMap<&str, &Host> =
             report.hosts.iter().map(|host| (host.host.as_str(), host)).collect();
@@ -88,7 +88,7 @@ impl Map {
     }
 }
 
-/// The hosts of the map: those of a spread in its order, so that they lie side by side, then the others.
+/// The hosts on the map: those of a spread in its order, so that they are adjacent, then the others.
 fn chosen(report: &Report) -> Vec<&str> {
     let spread = report.spreads.iter().flat_map(|spread| spread.hosts.iter().map(|host| host.host.as_str()));
     let chains = report.chains.iter().flat_map(|chain| chain.hosts.iter().map(String::as_str));
@@ -144,7 +144,7 @@ fn line(from: (f64, f64), to: (f64, f64), links: &[&Link]) -> Line {
         half + (center - half) * BEND
     };
     let (bend_x, bend_y) = (middle(from.0, to.0, WIDTH / 2.0), middle(from.1, to.1, HEIGHT / 2.0));
-    // The line ends at the rim of the dot.
+    // The line ends at the edge of the dot.
     let (dx, dy) = (to.0 - bend_x, to.1 - bend_y);
     let length = dx.hypot(dy).max(1.0);
     let end = (to.0 - dx / length * 9.0, to.1 - dy / length * 9.0);

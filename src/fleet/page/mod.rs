@@ -1,4 +1,4 @@
-//! `fleet.html`: the report for people, one page that loads nothing and runs no script.
+//! `fleet.html`: the report for people, one self-contained page without scripts.
 
 mod map;
 mod scale;
@@ -16,15 +16,15 @@ use super::report::Report;
 use crate::report::html::{STYLE, csp_hash};
 use crate::{Error, Result, humanize};
 
-/// Hosts in the table; more are in `fleet.json`.
+/// Maximum number of hosts in the table; `fleet.json` has more.
 const MOST_HOSTS: usize = 200;
 
-/// Trees of programs that spread.
+/// Maximum number of spreading programs shown as trees.
 const MOST_TREES: usize = 5;
 
 const OWN_STYLE: &str = include_str!("fleet.css");
 
-/// The page. The template escapes every value as that of the report does.
+/// The page's data. Like the report's, the template escapes every value.
 #[derive(Template)]
 #[template(path = "fleet.html", config = "src/report/html/askama.toml")]
 struct Page {
@@ -46,7 +46,7 @@ struct Page {
     tool_version: &'static str,
 }
 
-/// Makes the page.
+/// Renders the page.
 ///
 /// # Errors
 /// [`Error::Render`] if the template fails: a bug.

@@ -1,14 +1,14 @@
-//! Moments as places on an axis.
+//! Maps times to positions on an axis.
 
 use crate::humanize;
 
 /// Width of every picture.
 pub(super) const WIDTH: f64 = 900.0;
 
-/// Labels on an axis.
+/// Number of labels on an axis.
 const TICKS: usize = 5;
 
-/// A stretch of time along a picture.
+/// A time range along a picture.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Scale {
     from_us: i64,
@@ -25,7 +25,7 @@ pub(super) struct Tick {
 }
 
 impl Scale {
-    /// From the first to the last of some moments, between two places; none without a moment.
+    /// A scale from the first to the last of some moments, between two positions; `None` without a moment.
     pub(super) fn over(moments: impl Iterator<Item = i64>, left: f64, right: f64) -> Option<Self> {
         let (from_us, to_us) = moments.fold(None, |span: Option<(i64, i64)>, us| {
             Some(span.map_or((us, us), |(from, to)| (from.min(us), to.max(us))))
@@ -33,14 +33,14 @@ impl Scale {
         Some(Self { from_us, to_us, left, right })
     }
 
-    /// Where a moment is.
+    /// The position of a moment.
     pub(super) fn x(&self, us: i64) -> f64 {
         let whole = self.to_us.saturating_sub(self.from_us).max(1) as f64;
         let part = us.saturating_sub(self.from_us).max(0) as f64;
         self.left + (part / whole).min(1.0) * (self.right - self.left)
     }
 
-    /// Evenly spaced labels; one where all is at the same moment.
+    /// Evenly spaced labels; a single one if everything is at the same moment.
     pub(super) fn ticks(&self) -> Vec<Tick> {
         let whole = self.to_us.saturating_sub(self.from_us);
         let count = if whole > 0 { TICKS } else { 1 };
@@ -53,7 +53,7 @@ impl Scale {
     }
 }
 
-/// A coordinate as the picture has it.
+/// Formats a coordinate for the picture.
 pub(super) fn place(value: f64) -> String {
     format!("{value:.1}")
 }

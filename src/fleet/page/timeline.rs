@@ -1,4 +1,4 @@
-//! What happened across the fleet, on one axis of time.
+//! Events across the fleet on one time axis.
 
 use super::super::report::Report;
 use super::scale::{Scale, Tick, WIDTH, place};
@@ -10,13 +10,13 @@ const LANE: f64 = 24.0;
 /// Room for the names of the lanes.
 const NAMES: f64 = 240.0;
 
-/// Lanes of a kind.
+/// Maximum number of lanes per kind.
 const MOST_LANES: usize = 8;
 
-/// Narrowest bar.
+/// Minimum width of a bar.
 const NARROWEST: f64 = 3.0;
 
-/// Characters of a lane's name.
+/// Maximum length of a lane's name.
 const MOST_CHARS: usize = 34;
 
 /// The picture.
@@ -31,7 +31,7 @@ pub(super) struct Timeline {
     pub(super) ticks: Vec<Tick>,
 }
 
-/// One line of it.
+/// A lane of the picture.
 pub(super) struct Lane {
     pub(super) name: String,
     pub(super) y: String,
@@ -47,7 +47,7 @@ pub(super) struct Dot {
     pub(super) title: String,
 }
 
-/// A stretch of time.
+/// A period.
 pub(super) struct Bar {
     pub(super) x: String,
     pub(super) y: String,
@@ -57,7 +57,7 @@ pub(super) struct Bar {
 }
 
 impl Timeline {
-    /// Of what the report has; none if nothing happened.
+    /// The timeline of a report; `None` without events.
     pub(super) fn new(report: &Report) -> Option<Self> {
         let headlines = report.hosts.iter().filter_map(|host| host.first_seen_us);
         let spreads = report.spreads.iter().take(MOST_LANES).flat_map(|spread| &spread.hosts);
@@ -137,7 +137,7 @@ impl Lanes {
         }
     }
 
-    /// The worst of each host, a lane for each severity.
+    /// Each host's worst finding, in a lane per severity.
     fn hosts(&mut self, report: &Report) {
         let mut severities: Vec<_> = report.hosts.iter().filter_map(|host| host.severity).collect();
         severities.sort_unstable();

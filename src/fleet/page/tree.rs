@@ -1,4 +1,4 @@
-//! The way of a program from host to host: time to the right, one host a line.
+//! The spread of a program from host to host: time from left to right, one host per line.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,10 +10,10 @@ use crate::humanize;
 /// Height of a line.
 const LINE: f64 = 22.0;
 
-/// Room above the first line.
+/// Space above the first line.
 const TOP: f64 = 18.0;
 
-/// Room for the names at the right.
+/// Space for the names on the right.
 const NAMES: f64 = 300.0;
 
 /// A picture of a [`Spread`].
@@ -32,11 +32,11 @@ pub(super) struct Tree {
 pub(super) struct Node {
     pub(super) x: String,
     pub(super) y: String,
-    /// Beside the dot.
+    /// Label beside the dot.
     pub(super) label_x: String,
     pub(super) label_y: String,
     pub(super) label: String,
-    /// From the host before it; none for a first one.
+    /// Line from the previous host; `None` for a first one.
     pub(super) path: Option<String>,
 }
 
@@ -93,7 +93,7 @@ fn label(host: &Arrival) -> String {
     format!("{} · {from}", host.host)
 }
 
-/// Every host after the one from which it has the program; nothing twice, whatever the hosts say.
+/// Every host after the one it got the program from, each once, even if the data are inconsistent.
 fn order(hosts: &[Arrival]) -> Vec<&Arrival> {
     let known: BTreeSet<&str> = hosts.iter().map(|host| host.host.as_str()).collect();
     let mut children: BTreeMap<&str, Vec<&Arrival>> = BTreeMap::new();
@@ -111,7 +111,7 @@ fn order(hosts: &[Arrival]) -> Vec<&Arrival> {
             waiting.extend(children.remove(host.host.as_str()).unwrap_or_default());
         }
     }
-    // Hosts that have it from each other, which clocks that lie can say.
+    // Hosts that got it from each other, which wrong clocks can suggest.
     order.extend(hosts.iter().filter(|host| !seen.contains(host.host.as_str())));
     order
 }

@@ -1,19 +1,19 @@
-//! The report as sentences and rows.
+//! The report's sentences and table rows.
 
 use super::super::report::{Captures, Host, Rare, Report};
 use crate::humanize;
 use crate::report::severity_name;
 
-/// Hosts that a cell names.
+/// Maximum number of hosts named in a cell.
 const MOST_NAMED: usize = 8;
 
-/// A table of text; nothing is shown of one without rows.
+/// A table of text; not shown without rows.
 pub(super) struct Listing {
     pub(super) title: &'static str,
     pub(super) note: String,
     pub(super) heads: &'static [&'static str],
     pub(super) rows: Vec<Vec<String>>,
-    /// The last cell of each row is a command.
+    /// Whether the last cell of each row is a command.
     pub(super) has_command: bool,
 }
 
@@ -82,7 +82,7 @@ pub(super) fn unread(captures: &Captures) -> Option<String> {
     })
 }
 
-/// What only all hosts together show, in sentences.
+/// Sentences about what only all hosts together show.
 pub(super) fn headlines(report: &Report) -> Vec<String> {
     let spreads = report.spreads.iter().take(3).map(|spread| {
         let exe = spread.exe.as_deref().unwrap_or("an executable of unknown path");
@@ -100,7 +100,7 @@ pub(super) fn headlines(report: &Report) -> Vec<String> {
             (humanize::plural(scan.hosts_total, "host"), humanize::plural(scan.ports, "port"));
         format!("{hosts} together probed {ports} of {}{target}", scan.target)
     });
-    // A beacon of the whole fleet is how it is set up.
+    // A beacon on most of the fleet is part of its setup.
     let few = report.beacons.iter().filter(|beacon| beacon.hosts_total * 2 <= report.hosts_total);
     let beacons = few.take(3).map(|beacon| {
         format!(
@@ -130,12 +130,12 @@ pub(super) fn tiles(report: &Report) -> Vec<(String, &'static str)> {
     ]
 }
 
-/// A time without the part of a second, which is for programs.
+/// A time without fractions of a second, which only programs need.
 fn seconds(iso: &str) -> String {
     iso.get(..19).map_or_else(|| iso.to_owned(), |seconds| format!("{seconds}Z"))
 }
 
-/// A time that may not be known.
+/// A time, or a dash if unknown.
 fn moment(iso: Option<&String>) -> String {
     iso.map_or_else(|| humanize::UNKNOWN.to_owned(), |iso| seconds(iso))
 }
@@ -144,7 +144,7 @@ fn known(text: Option<&String>) -> String {
     text.map_or_else(|| humanize::UNKNOWN.to_owned(), Clone::clone)
 }
 
-/// What was found across hosts.
+/// The findings across hosts.
 pub(super) fn tables(report: &Report) -> Vec<Listing> {
     let totals = &report.totals;
     let arrivals =
@@ -207,7 +207,7 @@ pub(super) fn tables(report: &Report) -> Vec<Listing> {
     ]
 }
 
-/// What stands behind it: what is rare, and what could not be told.
+/// Supporting tables: what is rare, and what could not be matched.
 pub(super) fn evidence(report: &Report) -> Vec<Listing> {
     let (totals, captures) = (&report.totals, &report.captures);
     let clocks = report.clocks.iter().map(|clock| {
@@ -292,7 +292,7 @@ fn coverage(report: &Report) -> Vec<Vec<String>> {
     edges.chain(unmatched).chain(more).map(|(what, count)| vec![what, humanize::count(count)]).collect()
 }
 
-/// The first names of a list.
+/// The first names in a list.
 fn some(hosts: &[String], total: u64) -> String {
     let named = hosts.iter().take(MOST_NAMED).map(String::as_str).collect::<Vec<_>>();
     match total.saturating_sub(named.len() as u64) {

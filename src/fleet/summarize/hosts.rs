@@ -11,7 +11,7 @@ use super::labels::Labels;
 use crate::model::finding::Severity;
 use crate::{escape, humanize};
 
-/// Every host, the worst first: by the severity of what it is told by, then by its findings, then by name.
+/// Every host, worst first: by the severity of its headline, then by its findings, then by name.
 pub(super) fn hosts(reduced: &Reduced, labels: &Labels<'_>) -> Vec<Host> {
     let mut connections: BTreeMap<&str, u64> = BTreeMap::new();
     for conn in &reduced.fleet.conns {
@@ -77,7 +77,7 @@ fn host(key: &str, captures: &[&Capture], found: &Found, labels: &Labels<'_>, ah
     }
 }
 
-/// In what each host takes part. A beacon is left out: that of an update service is on every host.
+/// What each host takes part in. Beacons are left out: an update service's beacon is on every host.
 fn involved(reduced: &Reduced) -> BTreeMap<Name, BTreeSet<&'static str>> {
     let mut involved: BTreeMap<Name, BTreeSet<&'static str>> = BTreeMap::new();
     let mut note = |host: Name, what| {

@@ -1,4 +1,4 @@
-//! What hosts are called, and which command shows a moment on them.
+//! The display names of hosts, and the commands that show a moment on them.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,10 @@ use super::super::names::Name;
 use super::super::reduce::Reduced;
 use crate::{escape, humanize};
 
-/// Characters of an identity that tell hosts of one name apart.
+/// Characters of an id that distinguish hosts of the same name.
 const SHOWN_ID: usize = 8;
 
-/// The names of hosts by their identities.
+/// The names of hosts by id.
 pub(super) struct Labels<'a> {
     reduced: &'a Reduced,
     labels: BTreeMap<&'a str, String>,
@@ -36,7 +36,7 @@ impl<'a> Labels<'a> {
         Self { reduced, labels: names.iter().map(label).collect() }
     }
 
-    /// What a host is called: its identity, where its captures give no name.
+    /// The name of a host, or its id if its captures have no name.
     pub(super) fn of_id(&self, id: &str) -> String {
         self.labels.get(id).cloned().unwrap_or_else(|| id.to_owned())
     }
@@ -53,7 +53,7 @@ impl<'a> Labels<'a> {
         self.reduced.fleet.names.get(name)
     }
 
-    /// The command that shows a moment of a host, which is given on the common clock.
+    /// The command that shows a moment of a host; the moment is on the common clock.
     pub(super) fn command(&self, host: Name, us: i64) -> Option<String> {
         let us = us.saturating_add(self.reduced.clocks.ahead(host));
         let Capture { path, .. } = self.reduced.fleet.hosts.capture_at(self.text(host), us)?;

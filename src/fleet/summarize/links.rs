@@ -1,4 +1,4 @@
-//! Connections between two hosts, put together.
+//! Summarizes connections by pair of hosts.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,7 +8,8 @@ use super::super::reduce::Reduced;
 use super::super::report::Link;
 use super::labels::Labels;
 
-/// Every pair of hosts and port: those of a spread or a chain first, then those with the fewest connections.
+/// Every pair of hosts with port: those of a spread or a chain first, then those with the fewest
+/// connections.
 pub(super) fn links(reduced: &Reduced, labels: &Labels<'_>) -> Vec<Link> {
     let spread: BTreeSet<usize> = reduced.spread.iter().filter_map(|arrival| arrival.by).collect();
     let chain: BTreeSet<usize> = reduced.chains.iter().flatten().copied().collect();
@@ -50,7 +51,7 @@ pub(super) fn links(reduced: &Reduced, labels: &Labels<'_>) -> Vec<Link> {
 }
 
 struct Group {
-    /// The first edge of it.
+    /// Its first edge.
     first: usize,
     connections: u64,
     bytes: u64,

@@ -1,4 +1,4 @@
-//! What was found across hosts, as lists.
+//! The findings across hosts, as lists.
 
 use std::cmp::Reverse;
 
@@ -11,10 +11,10 @@ use super::labels::Labels;
 use super::{MOST, MOST_NAMED};
 use crate::humanize;
 
-/// A clock that is less off is not worth a line, µs.
+/// Minimum clock offset that is reported, µs.
 const CLOCK_OFF_US: u64 = 1_000_000;
 
-/// Programs that went from host to host, the widest first.
+/// Programs that spread from host to host, widest first.
 pub(super) fn spreads(reduced: &Reduced, labels: &Labels<'_>) -> Vec<Spread> {
     let programs = reduced.spread.chunk_by(|a, b| a.sha256 == b.sha256);
     let mut spreads: Vec<Spread> = programs
@@ -45,7 +45,7 @@ fn arrival(reduced: &Reduced, labels: &Labels<'_>, arrival: &spread::Arrival) ->
     }
 }
 
-/// Sessions inside of sessions, the longest ways first.
+/// Chains of logins, longest first.
 pub(super) fn chains(reduced: &Reduced, labels: &Labels<'_>) -> Vec<Chain> {
     let mut chains: Vec<&Vec<usize>> = reduced.chains.iter().collect();
     chains.sort_by_key(|chain| (Reverse(chain.len()), (*chain).clone()));
@@ -66,7 +66,7 @@ pub(super) fn chains(reduced: &Reduced, labels: &Labels<'_>) -> Vec<Chain> {
     chains.into_iter().take(MOST).filter_map(chain).collect()
 }
 
-/// Beacons, those of the fewest hosts first.
+/// Beacons, those on the fewest hosts first.
 pub(super) fn beacons(reduced: &Reduced, labels: &Labels<'_>) -> Vec<Beacon> {
     let beacon = |beacon: &super::super::beacons::Beacon| Beacon {
         place: labels.text(beacon.place).to_owned(),
@@ -99,7 +99,7 @@ pub(super) fn scans(reduced: &Reduced, labels: &Labels<'_>) -> Vec<Scan> {
     list
 }
 
-/// Executables of a single host, the newest first.
+/// Executables of a single host, newest first.
 pub(super) fn rare_executables(reduced: &Reduced, labels: &Labels<'_>) -> Vec<Rare> {
     let all = reduced.executables.iter().map(|program| {
         let path = reduced.fleet.names.text(program.exe).unwrap_or("unknown path").to_owned();
@@ -108,7 +108,7 @@ pub(super) fn rare_executables(reduced: &Reduced, labels: &Labels<'_>) -> Vec<Ra
     rare(labels, all)
 }
 
-/// Services that a single host offers, the newest first.
+/// Services that only a single host offers, newest first.
 pub(super) fn rare_listeners(reduced: &Reduced, labels: &Labels<'_>) -> Vec<Rare> {
     let all = reduced.listeners.iter().map(|service| {
         let process = reduced.fleet.names.text(service.process).unwrap_or("unknown process");
@@ -136,7 +136,7 @@ fn rare<'a>(labels: &Labels<'_>, all: impl Iterator<Item = (String, Option<Name>
     alone.into_iter().map(rare).collect()
 }
 
-/// Clocks that are off, the worst first.
+/// Clock offsets, largest first.
 pub(super) fn clocks(reduced: &Reduced, labels: &Labels<'_>) -> Vec<Clock> {
     let is_off = |(_, ahead_us, _): &&(Name, i64, usize)| ahead_us.unsigned_abs() > CLOCK_OFF_US;
     let mut list: Vec<_> = reduced.clocks.hosts.iter().filter(is_off).collect();

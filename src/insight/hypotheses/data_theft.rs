@@ -1,4 +1,4 @@
-//! `data-theft`: much more out than in, to one place.
+//! `data-theft`: much more data sent than received, to one destination.
 
 use crate::insight::hypothesis::{Hypothesis, Joins, Sign, Stage};
 use crate::model::about::Signal;

@@ -1,4 +1,4 @@
-//! `exposed-service`: something new that listens to everybody.
+//! `exposed-service`: a new listener on all interfaces.
 
 use crate::insight::hypothesis::{Hypothesis, Joins, Sign};
 use crate::model::about::Signal;

@@ -1,4 +1,4 @@
-//! `known-bad`: what your indicators or rules name.
+//! `known-bad`: a match of the user's indicators or rules.
 
 use crate::insight::hypothesis::{Hypothesis, Joins, Sign};
 use crate::model::about::Signal;

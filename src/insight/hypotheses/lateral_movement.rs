@@ -1,4 +1,4 @@
-//! `lateral-movement`: from host to host.
+//! `lateral-movement`: administration from host to host.
 
 use crate::insight::hypothesis::{Hypothesis, Joins, Sign, Stage};
 use crate::model::about::Signal;

@@ -27,8 +27,8 @@ mod worm;
 
 use super::hypothesis::Hypothesis;
 
-/// Every hypothesis, from the most specific to the most general: a finding belongs to the
-/// first that needs it.
+/// Every hypothesis, from the most specific to the most general: a finding belongs to the first
+/// that requires it.
 pub const HYPOTHESES: &[&Hypothesis] = &[
     &worm::WORM,
     &host_scan::HOST_SCAN,

@@ -1,4 +1,4 @@
-//! `periodic-outside`: regular questions to the outside, without anything else.
+//! `periodic-outside`: periodic connections to the outside, without any other evidence.
 
 use crate::insight::hypothesis::{Hypothesis, Joins, Sign};
 use crate::model::about::Signal;

@@ -1,4 +1,4 @@
-//! `relayed`: a host that passes connections on.
+//! `relayed`: a host that relays connections.
 
 use crate::insight::hypothesis::{Hypothesis, Joins, Sign, Stage};
 use crate::model::about::Signal;

@@ -1,4 +1,4 @@
-//! `remote-control`: a session, a rhythm or dead calls whose evidence makes them suspicious.
+//! `remote-control`: a session, a beacon or unanswered calls, with suspicious evidence.
 
 use crate::insight::hypothesis::{Hypothesis, Joins, Sign, Stage};
 use crate::model::about::Signal;

@@ -1,4 +1,4 @@
-//! `scanned`: a remote address that tries the ports of this host.
+//! `scanned`: a remote address that scans the ports of this host.
 
 use crate::insight::hypothesis::{Hypothesis, Joins, Sign};
 use crate::model::about::Signal;

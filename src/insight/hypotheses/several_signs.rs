@@ -1,4 +1,4 @@
-//! `several-signs`: several detectors found the same process.
+//! `several-signs`: findings of several detectors about the same process.
 
 use crate::insight::hypothesis::{Hypothesis, Joins, Sign};
 use crate::model::finding::Severity;

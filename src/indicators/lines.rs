@@ -1,4 +1,4 @@
-//! Plain lists and CSV: in every line the first field that has the form of an indicator.
+//! Plain lists and CSV: the first field of every line that has the form of an indicator.
 
 use super::{Observable, Parsed};
 
@@ -29,7 +29,7 @@ pub(super) fn parse(text: &str) -> Parsed {
         .from_reader(text.as_bytes());
     let (mut record, mut lines) = (csv::StringRecord::new(), LineCounter::new(text));
     let mut is_first = true;
-    // The text is UTF-8 and rows may have any length, so that no record is an error.
+    // The text is UTF-8 and rows may have any length, so no record is an error.
     while reader.read_record(&mut record).unwrap_or(false) {
         let number = lines.line_that_ends_at(reader.position().byte());
         let found = record.iter().enumerate().find_map(|(at, field)| Some((at, guess(field)?)));
@@ -46,16 +46,16 @@ pub(super) fn parse(text: &str) -> Parsed {
     parsed
 }
 
-/// The separator that the first line uses.
+/// The separator in the first line.
 fn delimiter(text: &str) -> u8 {
     let line = text.lines().find(|line| !line.starts_with('#')).unwrap_or_default();
     [b'\t', b';', b','].into_iter().find(|separator| line.as_bytes().contains(separator)).unwrap_or(b',')
 }
 
-/// Lines of a text, which the reader does not count where it skips comments.
+/// Counts the lines of a text, because the reader does not count comments that it skips.
 struct LineCounter<'a> {
     text: &'a [u8],
-    /// Line breaks up to `at`.
+    /// Number of line breaks up to `at`.
     breaks: usize,
     at: usize,
 }
@@ -65,7 +65,7 @@ impl<'a> LineCounter<'a> {
         Self { text: text.as_bytes(), breaks: 0, at: 0 }
     }
 
-    /// The number of the line before a place that is not before the last one asked for.
+    /// The number of the line before an offset, which must not precede the previous one.
     fn line_that_ends_at(&mut self, byte: u64) -> usize {
         let end = usize::try_from(byte).unwrap_or(usize::MAX).min(self.text.len());
         let passed = self.text.get(self.at..end).unwrap_or_default();

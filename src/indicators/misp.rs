@@ -1,10 +1,10 @@
-//! MISP events as JSON: attributes that are marked for detection (`to_ids`).
+//! MISP events as JSON: attributes marked for detection (`to_ids`).
 
 use serde_json::Value;
 
 use super::{Observable, Parsed};
 
-/// None if the document is no event.
+/// `None` if the document is not an event.
 pub(super) fn parse(json: &Value) -> Option<Parsed> {
     let responses = json["response"].as_array().or_else(|| json.as_array());
     let events: Vec<&Value> = responses
@@ -46,7 +46,7 @@ fn add(parsed: &mut Parsed, info: &str, attribute: &Value) {
     parsed.add(observable(text("type"), text("value")), text("value"), text("uuid"), &description);
 }
 
-/// Of a composite type (`a|b`), the part that says more.
+/// For a composite type (`a|b`), the more specific part.
 fn observable(kind: &str, value: &str) -> Option<Observable> {
     let (first, second) = value.split_once('|').unwrap_or((value, value));
     match kind {

@@ -1,7 +1,7 @@
-//! Indicators of compromise: what lists from outside say to look for.
+//! Indicators of compromise from external lists.
 //!
-//! One file here is one format; which one a list has is told from its content. A line that
-//! cannot be read does not stop the others: it is counted, and the first one quoted.
+//! Each file here is one format, which is recognized by the list's content. A line that cannot be
+//! read does not affect the others: it is counted, and the first one is quoted.
 
 mod lines;
 mod misp;
@@ -14,23 +14,24 @@ pub use observable::Observable;
 
 use crate::{Error, Result};
 
-/// Largest list that is read, in bytes.
+/// Maximum size of a list, in bytes.
 const MAX_BYTES: u64 = 256 << 20;
 
-/// Most indicators of all lists together; a hostile or broken list must not fill the memory.
+/// Maximum number of indicators in all lists together, so that a hostile or broken list cannot fill
+/// the memory.
 const MAX_INDICATORS: usize = 5_000_000;
 
-/// Longest description that is kept, in characters.
+/// Maximum length of a description, in characters.
 const MAX_DESCRIPTION: usize = 200;
 
-/// Something to look for, and who says so.
+/// An observable to search for, and its source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Indicator {
-    /// What to look for.
+    /// What to search for.
     pub what: Observable,
     /// Name of the list's file.
     pub source: String,
-    /// Its id in the list, or the number of its line.
+    /// Its id in the list, or its line number.
     pub id: String,
     /// What the list says about it; may be empty.
     pub description: String,
@@ -39,20 +40,20 @@ pub struct Indicator {
 /// The indicators of all lists.
 #[derive(Debug, Default)]
 pub struct Indicators {
-    /// In the order of the lists.
+    /// In list order.
     pub list: Vec<Indicator>,
-    /// What of the lists could not be used, in sentences.
+    /// What in the lists could not be used, one sentence each.
     pub notes: Vec<String>,
 }
 
-/// What a format gives: indicators, and what it could not use.
+/// The result of a format's parser: indicators, and what could not be used.
 #[derive(Debug, Default)]
 struct Parsed {
     found: Vec<Indicator>,
-    /// What netrec has nothing to compare with, and the first of it.
+    /// Number of entries without a counterpart in a capture, and the first of them.
     unusable: u64,
     first_unusable: Option<String>,
-    /// What the list itself does not want to be looked for.
+    /// Number of entries that the list marks as not for detection.
     context: u64,
 }
 
@@ -77,7 +78,7 @@ impl Parsed {
 }
 
 impl Indicators {
-    /// Reads a list and adds what it has.
+    /// Reads a list and adds its indicators.
     ///
     /// # Errors
     /// [`Error::Io`] if it cannot be read, [`Error::Config`] if nothing in it can be used.
@@ -92,10 +93,10 @@ impl Indicators {
         self.add(&name, &bytes).map_err(refuse)
     }
 
-    /// Adds what a list has.
+    /// Adds the indicators of a list.
     ///
     /// # Errors
-    /// In words, if nothing in it can be used.
+    /// A sentence, if nothing in it can be used.
     pub fn add(&mut self, name: &str, bytes: &[u8]) -> Result<(), String> {
         let parsed = parse(bytes)?;
         if parsed.found.is_empty() {
@@ -125,7 +126,7 @@ impl Indicators {
     }
 }
 
-/// By its content: JSON of MISP or STIX, else lines.
+/// Chooses the parser by content: JSON from MISP or STIX, else lines.
 fn parse(bytes: &[u8]) -> Result<Parsed, String> {
     let text = String::from_utf8_lossy(bytes);
     let text = text.trim_start_matches('\u{feff}');

@@ -1,4 +1,4 @@
-//! What a capture can be searched for.
+//! Observables: what a capture can be searched for.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -10,13 +10,13 @@ use crate::capture::Application;
 /// Something that a capture can be searched for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Observable {
-    /// A remote address, or any of a network.
+    /// A remote address, or any address in a network.
     Network(IpNet),
     /// A remote address with its port.
     Endpoint(IpAddr, u16),
     /// A remote port.
     Port(u16),
-    /// The name of a remote, or of what lies below it; lower case.
+    /// The name of a remote or one of its parent domains; lower case.
     Name(String),
     /// The path of an executable.
     Path(String),
@@ -29,8 +29,8 @@ pub enum Observable {
 }
 
 impl Observable {
-    /// From a text of which only the form says what it is; dots and schemes may be written so
-    /// that nobody follows them by accident (`hxxp://evil[.]example`).
+    /// Guesses the kind of a text from its form; defanged dots and schemes are understood
+    /// (`hxxp://evil[.]example`).
     pub fn guess(text: &str) -> Option<Self> {
         let text = text.trim().replace("[.]", ".").replace("(.)", ".").replace("[:]", ":");
         let url = ["http://", "https://", "hxxp://", "hxxps://", "ftp://", "tcp://", "udp://"];
@@ -90,7 +90,7 @@ impl Observable {
         is_name.then_some(Self::Name(name))
     }
 
-    /// The host of a URL, without its scheme; its path cannot be seen in a socket.
+    /// The host of a URL, without its scheme; the path is not visible in a socket.
     pub fn host_of(rest: &str) -> Option<Self> {
         let authority = rest.split(['/', '?', '#']).next()?;
         let host = authority.rsplit('@').next()?;

@@ -1,15 +1,15 @@
-//! STIX 2.1 bundles: indicators whose pattern compares one thing that a socket has.
+//! STIX 2.1 bundles: indicators whose pattern compares one property of a socket.
 //!
-//! Of the pattern language, what indicators of networks are written in: comparisons by `=`,
-//! `IN` and `ISSUBSET`, joined by `AND` and `OR`, in one or more observations joined by `OR`.
-//! An address and a port joined by `AND` are an endpoint; of alternatives, those that can be
-//! compared are. Everything else is counted as unusable: half a pattern is another pattern.
+//! The supported part of the pattern language is what network indicators use: comparisons with `=`,
+//! `IN` and `ISSUBSET`, joined by `AND` and `OR`, in one or more observations joined by `OR`. An
+//! address and a port joined by `AND` are an endpoint; of alternatives, those that can be compared
+//! are used. Everything else is counted as unusable: half a pattern is another pattern.
 
 use serde_json::Value;
 
 use super::{Observable, Parsed};
 
-/// Longest pattern that is read, in bytes.
+/// Maximum length of a pattern, in bytes.
 const MAX_PATTERN: usize = 1 << 20;
 
 pub(super) fn parse(json: &Value) -> Parsed {
@@ -40,11 +40,11 @@ pub(super) fn parse(json: &Value) -> Parsed {
 enum Token {
     /// A keyword, an object path, a number, an operator or a bracket.
     Word(String),
-    /// A text in quotes.
+    /// A quoted text.
     Text(String),
 }
 
-/// What a pattern looks for; none if it is not one of the patterns that are understood.
+/// The observables of a pattern; `None` if the pattern is not supported.
 fn observables(pattern: &str) -> Option<Vec<Observable>> {
     if pattern.len() > MAX_PATTERN {
         return None;
@@ -72,13 +72,13 @@ fn is(token: &Token, word: &str) -> bool {
     matches!(token, Token::Word(text) if text.eq_ignore_ascii_case(word))
 }
 
-/// Words, texts in quotes, and single signs; none if a quote is not closed.
+/// Words, quoted texts, and single signs; `None` if a quote is not closed.
 fn tokens(pattern: &str) -> Option<Vec<Token>> {
     let mut tokens = Vec::new();
     let mut word = String::new();
     let mut chars = pattern.chars().peekable();
     while let Some(c) = chars.next() {
-        // A quote inside of a path belongs to it: file:hashes.'SHA-256'.
+        // A quote in a path belongs to it: file:hashes.'SHA-256'.
         let is_path = word.ends_with('.');
         if c == '\'' {
             let text = quoted(&mut chars)?;
@@ -118,8 +118,8 @@ fn quoted(chars: &mut impl Iterator<Item = char>) -> Option<String> {
     }
 }
 
-/// What one alternative looks for: nothing if netrec has nothing to compare it with; none if
-/// it is not understood.
+/// The observables of one alternative: empty if netrec has nothing to compare them with; `None` if
+/// it is not supported.
 fn alternative_of(tokens: &[Token]) -> Option<Vec<Observable>> {
     let comparisons: Vec<(&str, Vec<&str>)> =
         tokens.split(|token| is(token, "AND")).map(comparison).collect::<Option<_>>()?;
@@ -143,7 +143,7 @@ fn alternative_of(tokens: &[Token]) -> Option<Vec<Observable>> {
     }
 }
 
-/// The path of a comparison and its values.
+/// The path and the values of a comparison.
 fn comparison(tokens: &[Token]) -> Option<(&str, Vec<&str>)> {
     let value = |token: &'_ Token| -> Option<()> { (!is(token, ",")).then_some(()) };
     let Token::Word(path) = tokens.first()? else { return None };

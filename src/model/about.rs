@@ -1,17 +1,17 @@
-//! What a detector is: its documentation, and its place in everything that is made of findings.
+//! What a detector is: its documentation, and its role in everything made from findings.
 //!
-//! No other file asks for a detector by its id. What a report, an export or a hypothesis needs to
-//! know of a detector stands here.
+//! No other file refers to a detector by its id. Everything that a report, an export or a
+//! hypothesis needs to know about a detector is declared here.
 
 use super::section::Section;
 
-/// What a detector is, under the same headings for all.
+/// The description of a detector, with the same headings for all.
 #[derive(Debug)]
 pub struct About {
     /// Its name in the configuration, the report and the file system (`port-scan` is in
     /// `port_scan.rs`).
     pub id: &'static str,
-    /// A line.
+    /// Its title, one line.
     pub title: &'static str,
     /// What it finds.
     pub what_it_finds: &'static str,
@@ -21,84 +21,84 @@ pub struct About {
     pub how_it_decides: &'static str,
     /// When it is wrong.
     pub false_positives: &'static str,
-    /// What a finding brings along.
+    /// What a finding contains as evidence.
     pub evidence: &'static str,
-    /// Paper or project that the method comes from.
+    /// The paper or project that the method is from.
     pub source: &'static str,
-    /// Section of the report where the charts and numbers are that belong to its findings.
+    /// The report's section with the charts and numbers for its findings.
     pub section: Section,
-    /// How it judges, as a SIEM is told.
+    /// Its method, in the terms of a SIEM.
     pub method: Method,
-    /// What its findings say to a hypothesis.
+    /// What its findings mean to a hypothesis.
     pub signal: Signal,
-    /// ATT&CK techniques that its findings may name, and no others.
+    /// The only ATT&CK techniques that its findings may name.
     pub attack: &'static [&'static str],
 }
 
-/// How a detector judges: the types of an analytic in OCSF.
+/// How a detector decides: the analytic types in OCSF.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
-    /// It follows a list of rules or indicators.
+    /// Matches a list of rules or indicators.
     Rule,
-    /// It knows a behaviour.
+    /// Recognizes a known behavior.
     Behavior,
-    /// It counts and compares.
+    /// Counts and compares.
     Statistics,
-    /// It learns from the capture what is usual.
+    /// Learns from the capture what is normal.
     Learning,
 }
 
-/// What a finding says to a hypothesis. Hypotheses ask for these, never for a detector; two
-/// detectors may give the same.
+/// What a finding means to a hypothesis. Hypotheses refer to signals, never to a detector; two
+/// detectors may have the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Signal {
-    /// Periodic connections, as a beacon makes them.
+    /// Periodic connections, like a beacon's.
     Periodic,
     /// Many ports or hosts tried.
     Scan,
-    /// A process that is suspicious by itself, whatever it connects to.
+    /// A process that is suspicious in itself, regardless of its destinations.
     SuspiciousProcess,
-    /// Much at once.
+    /// A spike in activity.
     Spike,
     /// Much more sent than received.
     Upload,
-    /// A connection that stays.
+    /// A long-lived connection.
     LongLived,
-    /// A session that has the marks of remote control.
+    /// A session with signs of remote control.
     Session,
     /// A destination that never answers.
     Unanswered,
-    /// A service, or what it started, connects out.
+    /// An outbound connection by a service or by a process that it started.
     Callback,
     /// Data hidden in another protocol.
     Tunnel,
     /// Cryptocurrency mining.
     Mining,
-    /// Connections that are passed on to somewhere else.
+    /// Relayed connections.
     Relay,
-    /// Floods and mass mail, which harm others.
+    /// Floods and mass mail, which harm other hosts.
     Abuse,
     /// Many failed logins.
     PasswordGuessing,
     /// Administration from host to host.
     LateralMovement,
-    /// TCP states or retransmissions that should not be.
+    /// Unhealthy TCP states or retransmissions.
     TcpTrouble,
-    /// A service on a port that it does not use.
+    /// A service on a port other than its own.
     UnusualPort,
-    /// A country or network that nothing else talks to.
+    /// A country or network that nothing else contacts.
     RarePlace,
-    /// A group of like connections.
+    /// A group of similar connections.
     Group,
-    /// A connection unlike the others.
+    /// An outlier among the connections.
     Outlier,
-    /// An indicator of compromise that the investigator brought along.
+    /// An indicator of compromise supplied by the investigator.
     KnownBad,
-    /// A rule that the investigator brought along.
+    /// A rule supplied by the investigator.
     RuleMatch,
 }
 
-/// A table that a detector hands out beside its findings, for charts and exports.
+/// A table that a detector returns in addition to its findings, for charts and exports.
 #[derive(Debug, Clone, Copy)]
 pub struct DetectorTable {
     /// Id of the detector.

@@ -1,8 +1,8 @@
-//! Who a process is, beyond its name: six Python programs are six actors, and a `sshd` in `/tmp` is
-//! not the one in `/usr/sbin`.
+//! Identifies a process more precisely than by its name: six Python programs are six actors, and a
+//! `sshd` in `/tmp` is not the one in `/usr/sbin`.
 //!
-//! A command line is a list of arguments joined by spaces, so that an argument with a space in it
-//! cannot be told from two; what is found here is a name for people, and no proof.
+//! A command line is a list of arguments joined by spaces, so an argument that contains a space
+//! looks like two. The result is a name for people, not proof.
 
 use std::borrow::Cow;
 
@@ -13,15 +13,15 @@ use crate::capture::without_deleted;
 
 /// A program that runs what its command line names.
 struct Interpreter {
-    /// File names, without the version behind them.
+    /// File names, without a version suffix.
     names: &'static [&'static str],
-    /// Options that take the next word, which is no script.
+    /// Options whose next word is a value, not the script.
     with_value: &'static [&'static str],
-    /// Options of which the next word is what is run.
+    /// Options whose next word is what runs.
     runs_next: &'static [&'static str],
     /// Options that are followed by code.
     inline: &'static [&'static str],
-    /// Subcommands that stand before the script.
+    /// Subcommands before the script.
     commands: &'static [&'static str],
 }
 
@@ -101,20 +101,21 @@ const INTERPRETERS: &[Interpreter] = &[
     },
 ];
 
-/// Shells take several options in one word: `-lc`.
+/// Shells accept several options in one word: `-lc`.
 const SHELLS: &[&str] = &["sh", "bash", "dash", "zsh", "ksh", "mksh", "ash", "fish", "rbash"];
 
-/// Characters of code that tell one program from another.
+/// Number of characters of inline code that distinguish programs.
 const INLINE_CHARS: usize = 40;
 
-/// Characters of a script's path that are kept, from its end.
+/// Maximum length of a script's path in characters; its end is kept.
 const PATH_CHARS: usize = 80;
 
-/// What an interpreter runs, by its command line: the path of a script or archive, `-m module`, `-` for
-/// standard input, or the beginning of inline code after its option (`-c …`). None for a program that is
-/// no interpreter, and where the command line names nothing (an interactive session).
+/// What an interpreter runs, according to its command line: the path of a script or archive, `-m
+/// module`, `-` for standard input, or the beginning of inline code after its option (`-c …`).
+/// `None` for a program that is not an interpreter, and if the command line names nothing (an
+/// interactive session).
 ///
-/// `program` is the file name of the executable, or the process's name where that is not known.
+/// `program` is the file name of the executable, or the process's name if that is unknown.
 pub fn script_of<'a>(program: &str, cmdline: &'a str) -> Option<&'a str> {
     let name = program.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
     let interpreter = INTERPRETERS.iter().find(|known| known.names.contains(&name))?;
@@ -143,7 +144,7 @@ pub fn script_of<'a>(program: &str, cmdline: &'a str) -> Option<&'a str> {
     None
 }
 
-/// Each word with its place.
+/// Each word with its offset.
 fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let start = text.as_ptr() as usize;
     text.split(' ').filter(|word| !word.is_empty()).map(move |word| (word.as_ptr() as usize - start, word))
@@ -153,11 +154,11 @@ fn shortened(text: &str, chars: usize) -> &str {
     text.char_indices().nth(chars).map_or(text, |(end, _)| text[..end].trim_end())
 }
 
-/// What is known of one process.
+/// The known facts of a process.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Known<'a> {
     pub(super) name: Option<&'a str>,
-    /// Path of the executable, as the kernel gives it.
+    /// Path of the executable, as reported by the kernel.
     pub(super) exe: Option<&'a str>,
     pub(super) cmdline: Option<&'a str>,
 }
@@ -174,7 +175,7 @@ impl<'a> Known<'a> {
     }
 }
 
-/// Gives every process of a capture the name by which it is called where it acts.
+/// Gives every process of a capture its name as an actor.
 pub(super) fn name_all(recorded: &mut Recorded) {
     let Recorded { texts, processes, .. } = recorded;
     let text = |id: Option<TextId>| id.map(|id| texts.get(id));
@@ -186,10 +187,10 @@ pub(super) fn name_all(recorded: &mut Recorded) {
     }
 }
 
-/// What each process is called where it acts: its name, with the script if it is an interpreter; with the
-/// path of its executable where programs of different paths have the same name.
+/// Each process's name as an actor: its name, with the script if it is an interpreter, or with the
+/// path of its executable if programs at different paths have the same name.
 fn names(processes: &[Known<'_>]) -> Vec<Option<String>> {
-    // The path of each name; none if there are several.
+    // The path of each name; `None` if there are several.
     let mut paths: AHashMap<&str, Option<&str>> = AHashMap::new();
     for (name, path) in processes.iter().filter_map(|process| process.name.zip(process.path())) {
         let known = paths.entry(name).or_insert(Some(path));
@@ -202,11 +203,11 @@ fn names(processes: &[Known<'_>]) -> Vec<Option<String>> {
 fn name(process: &Known<'_>, is_ambiguous: bool) -> Option<String> {
     let name = process.name?;
     if let Some(script) = process.script() {
-        // Code may be of several lines; a name is one.
+        // Code may have several lines; a name has one.
         let script = script.split_whitespace().collect::<Vec<_>>().join(" ");
         let file = script.rsplit('/').next().unwrap_or_default();
         let script = tail(&script);
-        // A script that is started by itself gives the process its name, cut to 15 bytes.
+        // A script that is executed directly gives the process its name, cut to 15 bytes.
         return Some(if file.starts_with(name) { script.into_owned() } else { format!("{name} {script}") });
     }
     Some(match process.path().filter(|_| is_ambiguous) {
@@ -215,7 +216,7 @@ fn name(process: &Known<'_>, is_ambiguous: bool) -> Option<String> {
     })
 }
 
-/// The end of a path, which says more than its beginning.
+/// The end of a path, which is more informative than its beginning.
 fn tail(path: &str) -> Cow<'_, str> {
     let chars = path.chars().count();
     if chars <= PATH_CHARS {

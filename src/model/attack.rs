@@ -1,6 +1,6 @@
-//! The names of ATT&CK techniques, as MITRE calls them (ATT&CK for Enterprise, v17).
+//! The names of ATT&CK techniques, as in MITRE's ATT&CK for Enterprise, v17.
 
-/// By id, sorted: those that detectors and hypotheses name, and their like.
+/// Sorted by id: those that detectors and hypotheses use, and related ones.
 const TECHNIQUES: &[(&str, &str)] = &[
     ("T1001", "Data Obfuscation"),
     ("T1008", "Fallback Channels"),
@@ -75,7 +75,7 @@ const TECHNIQUES: &[(&str, &str)] = &[
     ("T1620", "Reflective Code Loading"),
 ];
 
-/// The name of a technique or a sub-technique; none if it is not among those known here.
+/// The name of a technique or a sub-technique; `None` if it is not in the list.
 pub fn technique_name(id: &str) -> Option<&'static str> {
     let place = TECHNIQUES.binary_search_by(|(known, _)| (*known).cmp(id)).ok()?;
     Some(TECHNIQUES[place].1)

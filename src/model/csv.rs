@@ -1,7 +1,7 @@
 //! A table as CSV: every column of every row.
 //!
-//! UTF-8, RFC 4180 (CRLF, quotes doubled), the times in ISO 8601. Null is an empty cell. See
-//! [`escape::csv`] for what a spreadsheet must not take for a formula.
+//! UTF-8, RFC 4180 (CRLF, quotes doubled), times in ISO 8601. Null is an empty cell. See
+//! [`escape::csv`] for the protection against formulas.
 
 use std::io::{self, Write};
 
@@ -14,19 +14,19 @@ use crate::humanize;
 use crate::model::view::{Flags, Numbers, Words};
 use crate::{Error, Result};
 
-/// Ends of names of columns that hold moments in µs since the Unix epoch.
+/// Suffix of the names of columns with moments in µs since the Unix epoch.
 const MOMENT_SUFFIX: &str = "_seen_us";
 
-/// Texts and minutes of which the cells are kept, and the bytes that most texts lie apart.
+/// Number of cached texts and minutes, and the maximum length of a cached text in bytes.
 const MOST_WRITTEN: usize = 256;
 const TEXT_ALIGNMENT: usize = 8;
 
 const MINUTE_US: i64 = 60_000_000;
 
-/// Bytes that are gathered before they are written.
+/// Bytes buffered before they are written.
 const BLOCK_BYTES: usize = 64 * 1024;
 
-/// A column, its type known once and not per cell.
+/// A column, with its type resolved once rather than per cell.
 enum Cells<'a> {
     Text(Texts<'a>),
     Flag(Flags<'a>),
@@ -39,7 +39,7 @@ enum Cells<'a> {
     Moment(Numbers<'a, Int64Type>, Minutes),
 }
 
-/// A table that can be written.
+/// A table ready for writing.
 pub struct Table<'a> {
     names: Vec<String>,
     columns: Vec<Cells<'a>>,
@@ -50,17 +50,17 @@ impl<'a> Table<'a> {
     /// The table of a frame.
     ///
     /// # Errors
-    /// If a column has a type that no table of netrec's has: a bug.
+    /// If a column has a type that no table of netrec uses: a bug.
     pub fn of(frame: &'a DataFrame) -> Result<Self> {
         let columns = frame.columns().iter().map(|column| Cells::of(frame, column)).collect::<Result<_>>()?;
         let names = frame.columns().iter().map(|column| header(column.name())).collect();
         Ok(Self { names, columns, rows: frame.height() })
     }
 
-    /// Writes it, row by row.
+    /// Writes the table, row by row.
     ///
     /// # Errors
-    /// If `out` cannot be written.
+    /// If writing fails.
     pub fn write(mut self, out: &mut dyn Write) -> io::Result<()> {
         let mut block = Vec::with_capacity(2 * BLOCK_BYTES);
         for name in &self.names {
@@ -83,7 +83,7 @@ impl<'a> Table<'a> {
     }
 }
 
-/// `first_seen_us` holds µs in the table, and a time in the file.
+/// `first_seen_us` has µs in the table, and a time in the file.
 fn header(name: &str) -> String {
     name.strip_suffix(MOMENT_SUFFIX).map_or_else(|| name.to_owned(), |stem| format!("{stem}_seen"))
 }
@@ -131,17 +131,17 @@ impl<'a> Cells<'a> {
     }
 }
 
-/// Does something with a cell, if it has a value.
+/// Calls `push` with a cell's value, if it has one.
 fn known<T>(cell: Option<T>, push: impl FnOnce(T)) {
     if let Some(value) = cell {
         push(value);
     }
 }
 
-/// A column of texts, and the cells of those that were written last, as most columns have few.
+/// A text column, with a cache of recently written cells, because most columns have few distinct texts.
 struct Texts<'a> {
     words: Words<'a>,
-    /// By where the text lies.
+    /// By the address of the text.
     written: Vec<(&'a str, Vec<u8>)>,
 }
 
@@ -166,7 +166,7 @@ impl<'a> Texts<'a> {
     }
 }
 
-/// Whether a text surely is its own cell, as most are: addresses, names and states.
+/// Whether a text certainly needs no quotes, as most: addresses, names and states.
 fn is_plain(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_alphanumeric())
         && text
@@ -174,7 +174,7 @@ fn is_plain(text: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b':' | b'_' | b'-' | b'>'))
 }
 
-/// A text, in quotes where it needs them.
+/// Appends a text, quoted if needed.
 fn push_text(block: &mut Vec<u8>, text: &str) {
     if !text.bytes().any(|byte| matches!(byte, b',' | b'"' | b'\r' | b'\n')) {
         block.extend_from_slice(text.as_bytes());
@@ -190,7 +190,7 @@ fn push_text(block: &mut Vec<u8>, text: &str) {
     block.push(b'"');
 }
 
-/// Most cells are whole numbers, and `write!` takes several times as long for one.
+/// Most cells are integers, and `write!` takes several times as long for one.
 fn push_whole(block: &mut Vec<u8>, mut value: u64) {
     let mut digits = [0; 20];
     let mut first = digits.len();
@@ -209,15 +209,15 @@ fn push_real(block: &mut Vec<u8>, value: Option<f64>) -> io::Result<()> {
     value.filter(|value| value.is_finite()).map_or(Ok(()), |value| write!(block, "{value}"))
 }
 
-/// Turns the comma after the last cell into the end of the row.
+/// Replaces the comma after the last cell by the end of the row.
 fn end_row(block: &mut Vec<u8>) {
     block.pop();
     block.extend_from_slice(b"\r\n");
 }
 
-/// The texts of the minutes that were written last, as the moments of a recording lie in few.
+/// A cache of recently written minutes, because the moments of a recording are in few minutes.
 struct Minutes {
-    /// By minute since the Unix epoch: the text up to the last colon; none outside of the calendar.
+    /// By minute since the Unix epoch: the text up to the last colon; `None` outside the calendar's range.
     written: Vec<Option<(i64, Option<String>)>>,
 }
 

@@ -1,8 +1,8 @@
-//! Connections as numbers: what an analyst would compare two connections by.
+//! Connections as feature vectors: the numbers by which an analyst would compare them.
 //!
-//! Amounts span many orders of magnitude, so they are compared by their logarithms. A value
-//! that was not counted is replaced by the capture's median of that feature: not knowing
-//! makes a connection neither stand out nor blend in, and nothing is made of it.
+//! Amounts span many orders of magnitude, so their logarithms are compared. A value that was not
+//! counted is replaced by the capture's median of that feature, so that a missing value makes a
+//! connection neither an outlier nor typical.
 
 use ahash::AHashMap;
 
@@ -11,33 +11,33 @@ use super::sockets::{Socket, Sockets};
 use super::stats::Bulk;
 use crate::capture::Protocol;
 
-/// One number of a connection.
+/// A feature of a connection.
 #[derive(Debug)]
 pub struct Feature {
-    /// What it is, in words.
+    /// Its name in words.
     pub name: &'static str,
     /// Unit of the value; empty for a ratio.
     pub unit: &'static str,
-    /// On which scale values are compared.
+    /// The scale on which values are compared.
     pub scale: Scale,
     measure: fn(&Socket<'_>, &Shares) -> Option<f64>,
 }
 
 impl Feature {
-    /// The value on its scale; not a number where it is not known.
+    /// The value on its scale; NaN if unknown.
     fn scaled(&self, socket: &Socket<'_>, shares: &Shares) -> f32 {
         (self.measure)(socket, shares).map_or(f32::NAN, |value| self.scale.apply(value) as f32)
     }
 }
 
-/// On which scale the values of a feature are compared.
+/// The scale on which a feature's values are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scale {
-    /// As they are.
+    /// Unchanged.
     Linear,
     /// By log10(1 + value): amounts, which may be 0.
     Amount,
-    /// By log10(value): shares of the capture, which are above 0.
+    /// By log10(value): shares of the capture, which are greater than 0.
     Share,
 }
 
@@ -50,7 +50,7 @@ impl Scale {
         }
     }
 
-    /// The value as it was measured.
+    /// The measured value for a scaled one.
     pub fn invert(self, scaled: f64) -> f64 {
         match self {
             Self::Linear => scaled,
@@ -95,19 +95,19 @@ const fn rarity(name: &'static str, measure: Measure) -> Feature {
     Feature { name, unit: "", scale: Scale::Share, measure }
 }
 
-/// The features of a capture's connections, row by row, on their scales, without gaps.
+/// The scaled features of a capture's connections, row by row, with gaps filled.
 #[derive(Debug)]
 pub struct Matrix {
-    /// The connections: rows of the table of sockets that have a remote.
+    /// The connections: rows of the table of sockets with a remote.
     pub rows: Vec<u32>,
     /// Row-major, [`FEATURES`] columns per row.
     pub values: Vec<f32>,
-    /// Median and width of every feature over the known values; none where nothing is known.
+    /// Median and spread of every feature over the known values; `None` if all are unknown.
     pub bulks: Vec<Option<Bulk>>,
 }
 
 impl Matrix {
-    /// Measures every connection of a capture.
+    /// Computes the features of every connection in a capture.
     pub fn new(sockets: &Sockets<'_>) -> Self {
         let rows: Vec<u32> =
             (0..sockets.len() as u32).filter(|row| sockets.has_remote(*row as usize)).collect();
@@ -128,7 +128,7 @@ impl Matrix {
     }
 }
 
-/// Puts the median of a column where its value is not known, and gives what is usual in it.
+/// Replaces unknown values in a column by the median, and returns the column's median and spread.
 fn fill_gaps(values: &mut [f32], column: usize) -> Option<Bulk> {
     let known = values.iter().skip(column).step_by(FEATURES.len()).copied().map(f64::from);
     let bulk = Bulk::new(known);
@@ -139,7 +139,7 @@ fn fill_gaps(values: &mut [f32], column: usize) -> Option<Bulk> {
     bulk
 }
 
-/// How often each port, address and process occurs among the connections.
+/// How often each port, address and process occurs in the connections.
 #[derive(Default)]
 struct Frequencies {
     total: f64,
@@ -164,7 +164,8 @@ impl Frequencies {
         all
     }
 
-    /// The shares of the capture that have what the connection in a row has.
+    /// The shares of the capture's connections with the same port, address and process as the
+    /// connection in a row.
     fn shares(&self, sockets: &Sockets<'_>, row: usize) -> Shares {
         let socket = sockets.get(row);
         let share = |number: Option<&u32>| number.map(|number| f64::from(*number) / self.total);

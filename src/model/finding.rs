@@ -1,4 +1,4 @@
-//! What a detector says: a finding, which cannot be built without its evidence.
+//! The result of a detector: a finding, which cannot be built without its evidence.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::detector::About;
 
-/// How bad it is, if it is true.
+/// How bad a finding is, if it is true.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[allow(missing_docs, reason = "the usual five")]
 pub enum Severity {
@@ -40,12 +40,12 @@ impl fmt::Display for Severity {
     }
 }
 
-/// How sure the detector is that it is true, 0 to 1.
+/// How confident the detector is, 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct Confidence(f64);
 
 impl Confidence {
-    /// Clamps to 0..=1; not a number becomes 0.
+    /// Clamps to 0..=1; NaN becomes 0.
     pub fn new(value: f64) -> Self {
         Self(if value.is_nan() { 0.0 } else { value.clamp(0.0, 1.0) })
     }
@@ -62,8 +62,8 @@ impl Confidence {
 #[allow(missing_docs, reason = "the fields are the capture's columns of the same name")]
 pub struct Entities {
     pub process_name: Option<String>,
-    /// What the process is called where it acts: its name, with its script or path where that is not
-    /// enough (see [`super::actor`]).
+    /// The process's name as an actor: its name, with its script or path if needed (see
+    /// [`super::actor`]).
     pub actor: Option<String>,
     pub pid: Option<u32>,
     pub exe: Option<String>,
@@ -105,16 +105,16 @@ impl fmt::Debug for Entities {
     }
 }
 
-/// One measured value, beside the threshold that it was held against.
+/// A measured value and the threshold that it was compared with.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Measurement {
-    /// What was measured, in words: `ports tried`.
+    /// What was measured: `ports tried`.
     pub name: String,
     /// The value.
     pub value: f64,
     /// Its unit: `s`, `bytes`, `ports`; empty for a bare number.
     pub unit: &'static str,
-    /// The threshold, where there is one.
+    /// The threshold, if there is one.
     pub threshold: Option<f64>,
 }
 
@@ -124,7 +124,7 @@ impl Measurement {
         Self { name: name.into(), value, unit, threshold: None }
     }
 
-    /// The same value beside the threshold that it was held against.
+    /// The same value with the threshold that it was compared with.
     #[must_use]
     pub fn against(mut self, threshold: f64) -> Self {
         self.threshold = Some(threshold);
@@ -132,27 +132,27 @@ impl Measurement {
     }
 }
 
-/// What a finding rests on. At least one connection and one measurement.
+/// The evidence of a finding: at least one connection and one measurement.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Evidence {
     /// The measured values.
     pub measurements: Vec<Measurement>,
-    /// The connections, by `conn_id`; the first [`Evidence::MAX_CONNECTIONS`] in time.
+    /// The connections by `conn_id`: the first [`Evidence::MAX_CONNECTIONS`] in time.
     pub connections: Vec<u64>,
-    /// How many connections there are in all.
+    /// Total number of connections.
     pub connections_total: u64,
     /// First and last moment, µs since the Unix epoch.
     pub span_us: (i64, i64),
 }
 
 impl Evidence {
-    /// A finding lists no more connections than these; the total is always said.
+    /// Maximum number of connections listed in a finding; the total is always stated.
     pub const MAX_CONNECTIONS: usize = 100;
 
-    /// Evidence from all connections of a finding, in the order of time.
+    /// Evidence from all connections of a finding, in time order.
     ///
     /// # Panics
-    /// Without a connection or a measurement: such a detector is broken.
+    /// Without a connection or a measurement: a bug in the detector.
     pub fn new(
         measurements: Vec<Measurement>,
         connections: impl IntoIterator<IntoIter: ExactSizeIterator<Item = u64>>,
@@ -170,43 +170,43 @@ impl Evidence {
     }
 }
 
-/// The part of a finding that the detector words: everything but the evidence.
+/// The part of a finding that the detector decides: everything except the evidence.
 #[derive(Debug, Clone)]
 pub struct Judgement {
-    /// How bad, if true.
+    /// The severity, if it is true.
     pub severity: Severity,
-    /// How sure.
+    /// The confidence.
     pub confidence: Confidence,
     /// One line: who did what to whom.
     pub title: String,
-    /// A few sentences: what was seen, and why it was judged so.
+    /// A few sentences: what was observed, and why it is a finding.
     pub explanation: String,
     /// When this finding would be wrong; the detector's general text if empty.
     pub false_positives: String,
     /// ATT&CK technique ids.
     pub attack: Vec<&'static str>,
-    /// Whom and what it is about.
+    /// The entities that it is about.
     pub entities: Entities,
 }
 
-/// Something that a detector found.
+/// A finding of a detector.
 #[derive(Debug, Clone)]
 pub struct Finding {
-    /// Stable for the same capture: the detector's id and a hash of what it is about.
+    /// Stable for the same capture: the detector's id and a hash of the finding's subject.
     pub id: String,
     /// The detector.
     pub about: &'static About,
-    /// What the detector says.
+    /// The detector's judgment.
     pub judgement: Judgement,
-    /// On what it rests.
+    /// The evidence.
     pub evidence: Evidence,
 }
 
 impl Finding {
-    /// A finding of a detector. The id is made from the entities and the first moment.
+    /// A finding of a detector. Its id is derived from the entities and the first moment.
     ///
     /// # Panics
-    /// If it names an ATT&CK technique that the detector does not declare: such a detector is broken.
+    /// If it names an ATT&CK technique that the detector does not declare: a bug in the detector.
     pub fn new(about: &'static About, mut judgement: Judgement, evidence: Evidence) -> Self {
         if judgement.false_positives.is_empty() {
             about.false_positives.clone_into(&mut judgement.false_positives);
@@ -220,7 +220,7 @@ impl Finding {
         Self { id: format!("{}-{short:012x}", about.id), about, judgement, evidence }
     }
 
-    /// The order in which findings are told: worst first, then surest, then by id.
+    /// The order of findings: worst first, then by confidence, then by id.
     pub fn worst_first(&self, other: &Self) -> Ordering {
         let rank = |finding: &Self| (finding.judgement.severity, finding.judgement.confidence);
         let by_rank = rank(other).partial_cmp(&rank(self)).unwrap_or(Ordering::Equal);

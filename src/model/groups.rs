@@ -1,17 +1,18 @@
-//! Rows of a table by what they have in common.
+//! Groups the rows of a table by a key.
 
-/// The rows of every group, in the order of the table; groups are in the order of their keys.
+/// The rows of every group, in table order; groups are in key order.
 ///
-/// A detector that groups connections by small keys ([`super::ids`]) sorts numbers, and keeps four bytes a row.
+/// A detector that groups connections by small keys ([`super::ids`]) sorts numbers, and needs only
+/// four bytes per row.
 #[derive(Debug)]
 pub struct Groups<K> {
-    /// Each key, with where its rows begin.
+    /// Each key, and where its rows begin.
     keys: Vec<(K, u32)>,
     rows: Vec<u32>,
 }
 
 impl<K: Copy + Ord> Groups<K> {
-    /// Of rows with the key of each, in any order.
+    /// Groups rows by key; they may be in any order.
     pub fn new(mut keyed: Vec<(K, u32)>) -> Self {
         keyed.sort_unstable();
         let mut keys: Vec<(K, u32)> = Vec::new();
@@ -42,7 +43,7 @@ impl<K: Copy + Ord> Groups<K> {
         (0..self.keys.len()).map(|at| (self.keys[at].0, self.rows_at(at)))
     }
 
-    /// The rows of a group; none if there is no such group.
+    /// The rows of a group; empty if there is no such group.
     pub fn get(&self, key: K) -> &[u32] {
         self.keys.binary_search_by_key(&key, |(key, _)| *key).map_or(&[], |at| self.rows_at(at))
     }

@@ -1,19 +1,20 @@
-//! Who and where a connection is, as numbers: what is grouped by them is compared and hashed without reading a text.
+//! Numeric ids for the actors and addresses of a connection, which can be compared and hashed
+//! without reading texts.
 //!
-//! The numbers are in the order of the texts, so that what is sorted by them is sorted as by the texts.
+//! The ids are in the order of the texts, so that sorting by them sorts by the texts.
 
 use super::records::TextId;
 use super::sockets::{Sockets, Source};
 
-/// Who does something, see [`Source`]; ids are in the order of sources: processes, then addresses.
+/// Id of a [`Source`]; ids are in the order of sources: processes, then addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SourceId(u32);
 
-/// Says that the source is an address. A capture of 2^31 texts does not fit into any memory.
+/// Marks the source as an address. A capture with 2^31 texts would not fit into memory.
 const IS_ADDRESS: u32 = 1 << 31;
 
 impl SourceId {
-    /// A process by what it is called.
+    /// A process, by its name as an actor.
     pub fn process(actor: TextId) -> Self {
         Self(actor.get() & !IS_ADDRESS)
     }
@@ -29,7 +30,7 @@ impl SourceId {
 }
 
 impl<'a> Sockets<'a> {
-    /// Who opened the connection in a row on this side, as [`Source::of`] says it.
+    /// The local source of the connection in a row, as defined by [`Source::of`].
     #[inline]
     pub fn source_id(&self, row: usize) -> SourceId {
         let actor = self.columns().actor_id(row).or_else(|| self.columns().process_name_id(row));
@@ -42,13 +43,13 @@ impl<'a> Sockets<'a> {
         self.columns().local_addr_id(row)
     }
 
-    /// The remote address of the socket in a row; none for a listening or unconnected socket.
+    /// The remote address of the socket in a row; `None` for a listening or unconnected socket.
     #[inline]
     pub fn remote_addr_id(&self, row: usize) -> Option<TextId> {
         self.columns().remote_addr_id(row)
     }
 
-    /// The name by which the remote of the socket in a row was asked for.
+    /// The name that was resolved to the remote of the socket in a row.
     #[inline]
     pub fn remote_name_id(&self, row: usize) -> Option<TextId> {
         self.columns().remote_name_id(row)

@@ -6,7 +6,7 @@ use std::slice;
 use super::finding::{Entities, Evidence, Measurement};
 use super::sockets::{Socket, Sockets, Walk};
 
-/// Some sockets of a capture, looked up when they are asked for: a finding may be about all of them.
+/// Some sockets of a capture, read only when accessed: a finding may be about all of them.
 #[derive(Clone, Copy)]
 pub struct Members<'m, 'a> {
     sockets: &'m Sockets<'a>,
@@ -31,7 +31,7 @@ impl<'m, 'a> Members<'m, 'a> {
         self.rows.is_empty()
     }
 
-    /// Each socket, in the order of the rows.
+    /// Each socket, in row order.
     pub fn iter(self) -> Walk<'m, 'a, Copied<slice::Iter<'m, usize>>> {
         self.sockets.walk(self.rows.iter().copied())
     }
@@ -41,25 +41,25 @@ impl<'m, 'a> Members<'m, 'a> {
         self.iter().next()
     }
 
-    /// What they have in common; a field that is unknown or differs is none.
+    /// The values they share; a field that is unknown or differs is `None`.
     pub fn entities(self) -> Entities {
         self.sockets.entities(self.rows)
     }
 
-    /// Evidence from all of them, in the order of their rows, which is that of time.
+    /// Evidence from all of them, in row order, which is time order.
     ///
     /// # Panics
-    /// As [`Evidence::new`].
+    /// See [`Evidence::new`].
     pub fn evidence(self, measurements: Vec<Measurement>) -> Evidence {
         let first = self.iter().map(|socket| socket.first_seen_us).min().unwrap_or_default();
         let last = self.iter().map(|socket| socket.last_seen_us).max().unwrap_or_default();
         self.evidence_within(measurements, (first, last))
     }
 
-    /// As [`Members::evidence`], from a first to a last moment in µs since the Unix epoch.
+    /// Like [`Members::evidence`], with the given first and last moment in µs since the Unix epoch.
     ///
     /// # Panics
-    /// As [`Evidence::new`].
+    /// See [`Evidence::new`].
     pub fn evidence_within(self, measurements: Vec<Measurement>, span_us: (i64, i64)) -> Evidence {
         Evidence::new(measurements, self.iter().map(|socket| socket.conn_id), span_us)
     }

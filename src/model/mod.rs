@@ -1,21 +1,21 @@
-//! What everything above the capture format speaks in: the tables of a capture, findings, the
-//! contract of detectors, and the metrics.
+//! The shared vocabulary above the capture format: the tables of a capture, findings, the detector
+//! interface, and the metrics.
 //!
-//! It knows nothing of the pass that fills the tables, of any detector, of reports or files.
+//! It is independent of the pass that fills the tables, and of detectors, reports and files.
 //!
-//! | module | what it declares |
+//! | module | content |
 //! |---|---|
 //! | [`records`], [`texts`], [`index`] | what the pass makes of rows: plain records, each string once |
 //! | [`tables`] | the same as polars frames, and sums over them |
-//! | [`sockets`], [`processes`], [`view`] | tables read row by row, with types |
-//! | [`queries`] | DNS questions, read the same way |
+//! | [`sockets`], [`processes`], [`view`] | typed row-by-row access to tables |
+//! | [`queries`] | the same for DNS queries |
 //! | [`attack`] | names of ATT&CK techniques |
-//! | [`actor`] | what a process is called: its name, its script, its path |
+//! | [`actor`] | the name of a process: its name, its script, its path |
 //! | [`orientation`] | which end of a connection opened it |
 //! | [`ids`], [`groups`], [`peers`] | connections as small keys, and grouped by them once for all detectors |
 //! | [`surroundings`] | what is normal among all connections |
 //! | [`finding`] | a finding, which cannot be built without its evidence |
-//! | [`about`], [`detector`], [`outcome`] | what a detector is, is given, and gives |
+//! | [`about`], [`detector`], [`outcome`] | the description, the input and the output of a detector |
 //! | [`metrics`] | the numbers of every section of the report |
 
 pub mod about;

@@ -1,6 +1,6 @@
-//! Which end of a connection opened it: the originator, as Zeek and Sysmon call it.
+//! Which end of a connection opened it: the originator, in Zeek's terms.
 //!
-//! Everything that tells a source from a destination asks here: detectors, exports, OCSF.
+//! Everything that distinguishes source and destination uses this: detectors, exports, OCSF.
 
 use crate::capture::{Protocol, TcpState};
 use crate::model::records::{Direction, Role};
@@ -8,28 +8,28 @@ use ahash::AHashSet;
 
 use super::sockets::{Socket, Sockets};
 
-/// Tells for each connection which end opened it.
+/// Determines the originator of each connection.
 pub struct Orientation<'a> {
-    /// A log or a packet capture of a network: there `local_*` opened every connection but those
-    /// that are seen from their other end, which are inbound.
+    /// Whether this is a log or a packet capture of a network. Then `local_*` is the originator of
+    /// every connection, except of those seen from their other end, which are inbound.
     holds_many_hosts: bool,
     listening: AHashSet<(Protocol, u16)>,
     five_tuples: AHashSet<(Protocol, &'a str, u16, &'a str, u16)>,
 }
 
-/// A connection with the end that opened it first.
+/// A connection, oriented from originator to responder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Flow<'a> {
-    /// Address and port of the end that opened it.
+    /// Address and port of the originator.
     pub originator: (&'a str, u16),
-    /// Address and port of the end that accepted it.
+    /// Address and port of the responder.
     pub responder: (&'a str, u16),
     /// Whether the originator is the local end.
     pub is_local_originator: bool,
 }
 
 impl<'a> Orientation<'a> {
-    /// Learns the listening ports and the connections inside the host.
+    /// Collects the listening ports and the connections inside the host.
     pub fn new(sockets: &Sockets<'a>) -> Self {
         let mut listening = AHashSet::new();
         let mut five_tuples = AHashSet::new();
@@ -47,7 +47,7 @@ impl<'a> Orientation<'a> {
         Self { holds_many_hosts: sockets.holds_many_hosts(), listening, five_tuples }
     }
 
-    /// The two ends of a connection; none if it has no remote.
+    /// The two ends of a connection; `None` if it has no remote.
     pub fn flow<'s>(&self, socket: &Socket<'s>) -> Option<Flow<'s>> {
         let (local, remote) = ((socket.local_addr, socket.local_port()), socket.remote()?);
         let is_local_originator = self.is_originator(socket);
@@ -57,9 +57,10 @@ impl<'a> Orientation<'a> {
 
     /// Whether the local end of this socket opened its connection; otherwise the remote end did.
     ///
-    /// For connections inside the host, in this order: the handshake's state, the listening
-    /// port, and the higher port, as ephemeral ports lie high. A socket whose other side is
-    /// not in the capture opened it: what accepts has a listener, which is.
+    /// For connections inside the host, these decide, in order: the handshake's state, the
+    /// listening port, and the higher port, because ephemeral ports are high. A socket whose other
+    /// end is not in the capture is the originator: an accepting one would have a listener in the
+    /// capture.
     pub fn is_originator(&self, socket: &Socket<'_>) -> bool {
         let Some((addr, port)) = socket.remote() else { return false };
         if self.holds_many_hosts {
@@ -141,7 +142,7 @@ mod tests {
         let mut capture = Capture::new(60);
         let conn = |port| Conn::to("10.0.0.2", port).internal().states("ESTABLISHED").on("10.0.0.1");
         capture.add(conn(6_000).local_port(5_000).at(1.0));
-        // The same two ports the other way around are another connection, and not its other side.
+        // The same two ports reversed are another connection, not its other end.
         capture.add(Conn::to("10.0.0.1", 5_000).internal().on("10.0.0.2").local_port(6_000).at(2.0));
         capture.add(Conn::to("203.0.113.9", 50_000).local_port(22).inbound().at(3.0));
         capture.imported();

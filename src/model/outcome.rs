@@ -1,4 +1,4 @@
-//! What a run of a detector gives.
+//! The result of a detector's run.
 
 use polars::prelude::DataFrame;
 
@@ -10,16 +10,17 @@ use super::tables::Tables;
 /// How a run ended.
 #[derive(Debug)]
 pub enum Outcome {
-    /// It ran; there may be no finding.
+    /// It ran; there may be no findings.
     Ran(Output),
-    /// The capture does not have what it needs; the reason, in a sentence.
+    /// The capture lacks what it needs; the reason, in a sentence.
     Skipped(String),
 }
 
 impl Outcome {
-    /// For detectors of what was opened during the recording: why a capture cannot show it.
+    /// For detectors of connections opened during the recording: why a capture cannot show any.
     pub fn skipped_if_nothing_opened(tables: &Tables, sockets: &Sockets<'_>) -> Option<Self> {
-        // A log or packets without any handshake (a scan without SYN, a session that was there before) still show a course.
+        // A log or packets without any handshake (a scan without SYN, an existing session) still
+        // have a course over time.
         let has_course = |socket: &Socket<'_>| {
             socket.opened_in_recording || socket.closed_in_recording || socket.duration_s > 0.0
         };
@@ -34,20 +35,20 @@ impl Outcome {
     }
 }
 
-/// What a detector that ran has found.
+/// The output of a detector that ran.
 #[derive(Debug, Default)]
 pub struct Output {
-    /// What it found, worst first.
+    /// The findings, worst first.
     pub findings: Vec<Finding>,
     /// Tables behind the findings, for charts and exports, by name.
     pub tables: Vec<(&'static str, DataFrame)>,
-    /// What this capture allowed it to see, in sentences: shortest period, smallest sample.
+    /// The limits of this capture, one sentence each: shortest period, smallest sample.
     pub limits: Vec<String>,
-    /// The periods that it could have found, from a detector that looks for periods.
+    /// The range of detectable periods, from a detector of periods.
     pub periods: Option<Periods>,
 }
 
-/// The periods that a capture can show.
+/// The range of periods that a capture can show.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Periods {
     /// The recording is too short for any.
@@ -56,26 +57,26 @@ pub enum Periods {
     Between(f64, f64),
 }
 
-/// A detector's run as the report shows it.
+/// A detector's run, as shown in the report.
 #[derive(Debug)]
 pub struct Run {
-    /// What it is.
+    /// The detector.
     pub about: &'static About,
-    /// How it ended.
+    /// How the run ended.
     pub status: Status,
-    /// The thresholds with which it ran.
+    /// The thresholds that it used.
     pub thresholds: toml::Table,
-    /// What it gave; empty unless it ran.
+    /// Its output; empty unless it ran.
     pub output: Output,
 }
 
-/// How a detector's run ended. "Could not run" is neither "failed" nor "found nothing".
+/// How a detector's run ended. Skipped is neither failed nor without findings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Status {
     /// It ran.
     Ran,
-    /// The capture does not have what it needs, or the configuration turned it off.
+    /// The capture lacks what it needs, or the configuration disabled it.
     Skipped(String),
-    /// It broke.
+    /// It failed.
     Failed(String),
 }

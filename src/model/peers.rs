@@ -1,4 +1,4 @@
-//! The connections of a capture by who opened them, to where.
+//! The connections of a capture, grouped by client and service.
 
 use super::groups::Groups;
 use super::ids::SourceId;
@@ -7,25 +7,25 @@ use super::records::{Direction, TextId};
 use super::sockets::{Sockets, Source};
 use crate::capture::Protocol;
 
-/// On which side of a service this side stands.
+/// The role of the local side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Side {
-    /// This side opened the connection.
+    /// The local side opened the connection.
     Client,
     /// The remote opened it.
     Server,
 }
 
-/// One client and one service: all connections between the two.
+/// A client and a service: all connections between the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Peer<'a> {
-    /// Whether this side is the client or the server.
+    /// Whether the local side is the client or the server.
     pub side: Side,
-    /// This side: its process, or its address.
+    /// The local side: its process, or its address.
     pub source: Source<'a>,
-    /// Address of this side.
+    /// Local address.
     pub local_addr: &'a str,
-    /// Address of the other side.
+    /// Remote address.
     pub remote_addr: &'a str,
     /// Port of the service.
     pub port: u16,
@@ -34,7 +34,7 @@ pub struct Peer<'a> {
 }
 
 impl<'a> Peer<'a> {
-    /// The address that opened the connections, and the one that accepted them.
+    /// The client's address, and the server's.
     pub fn client_and_server(&self) -> (&'a str, &'a str) {
         match self.side {
             Side::Client => (self.local_addr, self.remote_addr),
@@ -43,16 +43,16 @@ impl<'a> Peer<'a> {
     }
 }
 
-/// A [`Peer`] by its ids, and in the order of peers.
+/// A [`Peer`] as ids, which sort in the order of peers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PeerId {
-    /// Whether this side is the client or the server.
+    /// Whether the local side is the client or the server.
     pub side: Side,
-    /// This side: its process, or its address.
+    /// The local side: its process, or its address.
     pub source: SourceId,
-    /// Address of this side.
+    /// Local address.
     pub local_addr: TextId,
-    /// Address of the other side.
+    /// Remote address.
     pub remote_addr: TextId,
     /// Port of the service.
     pub port: u16,
@@ -61,7 +61,7 @@ pub struct PeerId {
 }
 
 impl PeerId {
-    /// The address that opened the connections, and the one that accepted them.
+    /// The client's address, and the server's.
     pub fn client_and_server(&self) -> (TextId, TextId) {
         match self.side {
             Side::Client => (self.local_addr, self.remote_addr),
@@ -70,12 +70,12 @@ impl PeerId {
     }
 }
 
-/// The rows of every client and service.
+/// The rows of every pair of client and service.
 #[derive(Debug)]
 pub struct Peers(Groups<PeerId>);
 
 impl Peers {
-    /// Of every connection but the accepting end of one whose other end is in the capture too.
+    /// From every connection, except the accepting end if the capture also has the other end.
     pub fn new(sockets: &Sockets<'_>, orientation: &Orientation<'_>) -> Self {
         let mut keyed = Vec::with_capacity(sockets.len());
         for (row, socket) in sockets.iter().enumerate() {
@@ -98,7 +98,7 @@ impl Peers {
         Self(Groups::new(keyed))
     }
 
-    /// Every client and service with the rows of their connections.
+    /// Every pair of client and service with the rows of its connections.
     pub fn iter(&self) -> impl Iterator<Item = (PeerId, &[u32])> {
         self.0.iter()
     }

@@ -1,4 +1,4 @@
-//! The processes table read row by row, with types and names instead of columns.
+//! Typed row-by-row access to the table of processes.
 
 use super::actor::Known;
 use super::tables::{ProcessColumns, Tables};
@@ -14,12 +14,12 @@ pub struct Processes<'a>(ProcessColumns<'a>);
 pub struct Process<'a> {
     pub pid: Option<u32>,
     pub process_name: Option<&'a str>,
-    /// Path of the executable, without what the kernel adds to one that was deleted.
+    /// Path of the executable, without the kernel's mark for a deleted one.
     pub exe: Option<&'a str>,
     pub exe_was_deleted: bool,
     pub cmdline: Option<&'a str>,
     pub parent_name: Option<&'a str>,
-    /// What it is called where it acts, see [`super::actor`].
+    /// Its name as an actor, see [`super::actor`].
     pub actor: Option<&'a str>,
     pub exe_sha256: Option<&'a str>,
 }
@@ -28,17 +28,17 @@ impl<'a> Processes<'a> {
     /// The view of a capture's processes.
     ///
     /// # Errors
-    /// [`crate::Error::Analysis`] if a column is missing or not of its type: a bug.
+    /// [`crate::Error::Analysis`] if a column is missing or of another type: a bug.
     pub fn of(tables: &'a Tables) -> Result<Self> {
         Ok(Self(ProcessColumns::of(&tables.processes)?))
     }
 
-    /// The hash of the executable of the process in a row, where it is known.
+    /// The hash of the executable of the process in a row, if known.
     pub fn exe_sha256(&self, row: usize) -> Option<&'a str> {
         self.0.exe_sha256(row)
     }
 
-    /// The process in a row; nothing is known of one that is not there.
+    /// The process in a row; all fields are unknown if there is no such row.
     pub fn get(&self, row: usize) -> Process<'a> {
         let said = self.0.exe(row);
         let kept = said.and_then(|exe| exe.strip_suffix(DELETED));
@@ -56,7 +56,7 @@ impl<'a> Processes<'a> {
 }
 
 impl<'a> Process<'a> {
-    /// Name of the executable's file; the process's name where the executable is not known.
+    /// File name of the executable, or the process's name if the executable is unknown.
     pub fn program(&self) -> &'a str {
         let file = self.exe.and_then(|exe| exe.rsplit('/').next());
         file.or(self.process_name).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! What kind of address an address is, by IANA's special-purpose registries.
+//! Classifies addresses by IANA's special-purpose registries.
 //!
 //! Sources: the IANA IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890 and the RFCs
 //! named in them) and the multicast registries (RFC 5771, RFC 4291).
@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::records::Scope;
 
-/// Blocks of v4 that are not public; the first that matches decides.
+/// IPv4 blocks that are not public; the first match decides.
 const V4: &[(Ipv4Addr, u8, Scope)] = &[
     (Ipv4Addr::UNSPECIFIED, 32, Scope::Unspecified),
     // "This network", never a remote that answers.
@@ -34,13 +34,13 @@ const V4: &[(Ipv4Addr, u8, Scope)] = &[
     (Ipv4Addr::new(240, 0, 0, 0), 4, Scope::Reserved),
 ];
 
-/// Blocks of v6 that decide by themselves; the first that matches decides.
+/// Special IPv6 blocks; the first match decides.
 const V6: &[(Ipv6Addr, u8, Scope)] = &[
     (Ipv6Addr::UNSPECIFIED, 128, Scope::Unspecified),
     (Ipv6Addr::LOCALHOST, 128, Scope::Loopback),
     (Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0), 7, Scope::Private),
     (Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10, Scope::LinkLocal),
-    // Site-local, deprecated by RFC 3879, but still inside only.
+    // Site-local, deprecated by RFC 3879, but still internal only.
     (Ipv6Addr::new(0xfec0, 0, 0, 0, 0, 0, 0, 0), 10, Scope::Private),
     (Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0), 8, Scope::Multicast),
     (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32, Scope::Documentation),
@@ -59,12 +59,12 @@ const V6: &[(Ipv6Addr, u8, Scope)] = &[
     (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23, Scope::Reserved),
     // Segment routing identifiers (RFC 9602).
     (Ipv6Addr::new(0x5f00, 0, 0, 0, 0, 0, 0, 0), 16, Scope::Reserved),
-    // What is assigned to hosts of the world.
+    // Global unicast.
     (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3, Scope::Public),
 ];
 
-/// What kind of address it is. An address of v6 that carries one of v4 (mapped, NAT64,
-/// 6to4) is of the kind of what it carries; anything outside the assigned space is reserved.
+/// The class of an address. An IPv6 address that embeds an IPv4 address (mapped, NAT64, 6to4) has
+/// the class of the embedded one; anything outside the assigned space is reserved.
 pub fn scope(addr: IpAddr) -> Scope {
     match addr {
         IpAddr::V4(v4) => scope_v4(v4),
@@ -72,8 +72,8 @@ pub fn scope(addr: IpAddr) -> Scope {
     }
 }
 
-/// Whether all addresses that begin with the first `prefix` bits of this one are surely of one
-/// kind: no block of another kind begins below them.
+/// Whether all addresses that share the first `prefix` bits of this one are of one class: no block
+/// of another class begins among them.
 pub fn is_uniform(addr: IpAddr, prefix: u8) -> bool {
     match addr {
         IpAddr::V4(v4) => {
@@ -94,7 +94,7 @@ pub fn is_uniform(addr: IpAddr, prefix: u8) -> bool {
     }
 }
 
-/// Blocks of v6 whose addresses carry one of v4.
+/// IPv6 blocks whose addresses embed an IPv4 address.
 const CARRIERS: [(Ipv6Addr, u8); 3] = [
     (Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0, 0), 96),
     (Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0), 96),
@@ -123,7 +123,7 @@ fn scope_v6(addr: Ipv6Addr) -> Scope {
         .map_or(Scope::Reserved, |(_, _, scope)| *scope)
 }
 
-/// The v4 address inside a mapped (`::ffff:0:0/96`), NAT64 (`64:ff9b::/96`, RFC 6052) or 6to4
+/// The IPv4 address in a mapped (`::ffff:0:0/96`), NAT64 (`64:ff9b::/96`, RFC 6052) or 6to4
 /// (`2002::/16`, RFC 3056) address.
 fn carried_v4(addr: Ipv6Addr) -> Option<Ipv4Addr> {
     let join = |high: u16, low: u16| Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low));
@@ -231,10 +231,10 @@ mod tests {
     fn what_lies_below_a_prefix_is_of_one_kind_or_not() {
         let is = |text: &str, prefix| is_uniform(text.parse().unwrap(), prefix);
         assert!(is("10.1.2.3", 8) && !is("10.1.2.3", 7));
-        // 8.0.0.0/7 holds nothing special, 8.0.0.0/6 holds 10.0.0.0/8.
+        // 8.0.0.0/7 contains nothing special, 8.0.0.0/6 contains 10.0.0.0/8.
         assert!(is("8.8.8.8", 7) && !is("8.8.8.8", 6));
         assert!(is("2001:db8::1", 32) && !is("2001:db8::1", 31));
-        // 6to4 carries an address of v4 in its second to fifth byte.
+        // 6to4 embeds an IPv4 address in its third to sixth byte.
         assert!(is("2002:808:808::1", 23) && !is("2002:808:808::1", 22));
         assert!(!is("::1", 0) && is("fd00::1", 7));
     }

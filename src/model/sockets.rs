@@ -1,7 +1,7 @@
-//! The connections table read row by row, with types and names instead of columns.
+//! Typed row-by-row access to the table of connections.
 //!
-//! Detectors that walk over connections in the order of time use this view; it borrows from
-//! the table and copies nothing.
+//! Detectors that walk over connections in time order use this view; it borrows from the table and
+//! copies nothing.
 
 use std::fmt;
 use std::ops::Range;
@@ -17,7 +17,7 @@ use crate::Result;
 use crate::baseline::Baseline;
 use crate::capture::{Protocol, TcpState};
 
-/// The connections of a capture, with what names their processes.
+/// The connections of a capture, with the names of their processes.
 pub struct Sockets<'a> {
     columns: SocketColumns<'a>,
     processes: ProcessColumns<'a>,
@@ -32,7 +32,7 @@ impl<'a> Sockets<'a> {
     /// The view of a capture's connections.
     ///
     /// # Errors
-    /// [`crate::Error::Analysis`] if a column is missing or not of its type: a bug.
+    /// [`crate::Error::Analysis`] if a column is missing or of another type: a bug.
     pub fn new(tables: &'a Tables) -> Result<Self> {
         Ok(Self {
             columns: SocketColumns::of(&tables.connections)?,
@@ -47,12 +47,12 @@ impl<'a> Sockets<'a> {
         &self.columns
     }
 
-    /// Whether they are of a network and not of one host.
+    /// Whether they are from a network rather than from one host.
     pub fn holds_many_hosts(&self) -> bool {
         self.holds_many_hosts
     }
 
-    /// What is normal here, if somebody brought it along.
+    /// The baseline, if one was supplied.
     pub fn baseline(&self) -> Option<&'a Baseline> {
         self.baseline
     }
@@ -77,8 +77,8 @@ impl<'a> Sockets<'a> {
         self.columns.first_seen_us(row)
     }
 
-    /// The rows of the sockets that were first seen from one time to another, both included, in µs since the Unix
-    /// epoch; the table is in that order.
+    /// The rows of the sockets that were first seen in a time range, both ends included, in µs
+    /// since the Unix epoch; the table is sorted by that time.
     pub fn first_seen_within(&self, (from_us, to_us): (i64, i64)) -> Range<usize> {
         let begin = self.partition_point(|first_us| first_us < from_us);
         begin..self.partition_point(|first_us| first_us <= to_us).max(begin)
@@ -97,25 +97,24 @@ impl<'a> Sockets<'a> {
         begin
     }
 
-    /// Whether an event says when the socket in a row was opened.
+    /// Whether the start of the socket in a row is known from an event.
     pub fn start_is_exact(&self, row: usize) -> bool {
         self.columns.start_is_exact(row)
     }
 
-    /// The identity of the socket in a row.
+    /// The id of the socket in a row.
     pub fn conn_id(&self, row: usize) -> u64 {
         self.columns.conn_id(row)
     }
 
-    /// The socket in a row of the table. Fields that nobody asks for are not looked up, as
-    /// the compiler sees them.
+    /// The socket in a row of the table. Unused fields are not looked up, because this is inlined.
     #[allow(clippy::inline_always, reason = "left to itself, the compiler looks up every field of every row")]
     #[inline(always)]
     pub fn get(&self, row: usize) -> Socket<'a> {
         self.columns.get(row)
     }
 
-    /// Every socket, in the order of the table: by first seen, then `conn_id`.
+    /// Every socket in table order: by first seen, then `conn_id`.
     pub fn iter(&self) -> impl Iterator<Item = Socket<'a>> + '_ {
         self.walk(0..self.len())
     }
@@ -125,13 +124,13 @@ impl<'a> Sockets<'a> {
         Walk { sockets: self, rows }
     }
 
-    /// The sockets with some identities.
+    /// The sockets with some ids.
     pub fn find(&self, wanted: &AHashSet<u64>) -> AHashMap<u64, Socket<'a>> {
         let rows = (0..self.len()).filter(|row| wanted.contains(&self.conn_id(*row)));
         rows.map(|row| (self.conn_id(row), self.get(row))).collect()
     }
 
-    /// What the sockets in some rows have in common; a field that is unknown or differs is none.
+    /// The values that the sockets in some rows share; a field that is unknown or differs is `None`.
     pub fn entities(&self, rows: &[usize]) -> Entities {
         let (columns, processes) = (&self.columns, &self.processes);
         let process = common(rows, |row| columns.process(row)).map(|process| process as usize);
@@ -160,9 +159,9 @@ impl<'a> Sockets<'a> {
     }
 }
 
-/// The sockets in some rows of the table, one after the other.
+/// Iterates over the sockets in some rows of the table.
 ///
-/// A type of its own, so that what is done with a socket is compiled where it is looked up: see
+/// A separate type, so that the code using a socket is compiled together with the lookup: see
 /// [`Sockets::get`].
 #[derive(Clone)]
 pub struct Walk<'m, 'a, R> {
@@ -188,29 +187,29 @@ impl<'a, R: Iterator<Item = usize>> Iterator for Walk<'_, 'a, R> {
 impl<R: ExactSizeIterator<Item = usize>> ExactSizeIterator for Walk<'_, '_, R> {}
 
 impl<T: Copy> SocketRow<T> {
-    /// Address and port of the remote, 0 where its protocol has none; none for a listening or
+    /// Address and port of the remote, 0 if its protocol has no ports; `None` for a listening or
     /// unconnected socket.
     pub fn remote(&self) -> Option<(T, u16)> {
         Some((self.remote_addr?, self.remote_port.unwrap_or_default()))
     }
 
-    /// The local port, 0 where its protocol has none.
+    /// The local port, 0 if its protocol has no ports.
     pub fn local_port(&self) -> u16 {
         self.local_port.unwrap_or_default()
     }
 
-    /// Whether the remote is beyond the host's own and private networks.
+    /// Whether the remote is outside the host's own and private networks.
     pub fn is_beyond_local_networks(&self) -> bool {
         self.remote_scope.is_some_and(Scope::is_beyond_local_networks)
     }
 
-    /// Whether a TCP state is among those seen.
+    /// Whether a TCP state was seen.
     pub fn was_in(&self, state: TcpState) -> bool {
         self.states.contains(state)
     }
 
-    /// Whether the handshake was completed, as far as the states seen tell, or that data was sent, which takes one where
-    /// only one direction was captured; true for UDP that was answered.
+    /// Whether the handshake was completed, according to the states seen, or data was sent, which
+    /// requires one if only one direction was captured; true for UDP that was answered.
     pub fn was_established(&self) -> bool {
         if self.protocol == Protocol::Tcp {
             self.states.has_any(States::ESTABLISHED) || self.has_sent_data()
@@ -219,14 +218,14 @@ impl<T: Copy> SocketRow<T> {
         }
     }
 
-    /// Whether more was sent than a client sends that gets no answer: seven times a SYN, of 100 bytes at most where a log
-    /// counts the headers too.
+    /// Whether more was sent than by an unanswered client: seven times a SYN, of at most 100 bytes
+    /// if a log counts the headers too.
     pub fn has_sent_data(&self) -> bool {
         let counts = self.bytes_sent.zip(self.packets_sent);
         counts.is_some_and(|(bytes, packets)| bytes > 0 && (packets > 7 || bytes > 100 * packets))
     }
 
-    /// The port of the service: the local one if the remote opened the connection. None where the
+    /// The port of the service: the local one if the remote opened the connection. `None` if the
     /// protocol has no ports.
     pub fn service_port(&self) -> Option<u16> {
         let port =
@@ -235,20 +234,20 @@ impl<T: Copy> SocketRow<T> {
     }
 }
 
-/// Who does something, as well as it is known: the process by what it is called, else the address.
+/// The local source of an action: the process by its name, or else the address.
 ///
-/// What it is called ([`super::actor`]) and not the pid, because a loop in a shell is a new process at
-/// every turn.
+/// By name as an actor ([`super::actor`]) rather than by pid, because a shell loop starts a new
+/// process every time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Source<'a> {
-    /// A process, by its name, with its script or path where the name is not enough.
+    /// A process by its name, with its script or path if needed.
     Process(&'a str),
-    /// An address, where the process is not known or not on this host.
+    /// An address, if the process is unknown or not on this host.
     Address(&'a str),
 }
 
 impl<'a> Source<'a> {
-    /// Who opened a connection on this side.
+    /// The local source of a connection.
     pub fn of(socket: &Socket<'a>) -> Self {
         socket.actor.or(socket.process_name).map_or(Self::Address(socket.local_addr), Self::Process)
     }
@@ -261,7 +260,7 @@ impl fmt::Display for Source<'_> {
     }
 }
 
-/// The value that all rows have; none if it is unknown for one or differs.
+/// The value that all rows share; `None` if one is unknown or they differ.
 fn common<T: PartialEq>(rows: &[usize], value: impl Fn(usize) -> Option<T>) -> Option<T> {
     let first = value(*rows.first()?)?;
     rows.iter().all(|row| value(*row).as_ref() == Some(&first)).then_some(first)

@@ -8,7 +8,7 @@ use crate::capture::TcpState;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct States(u16);
 
-/// States in the order of a connection's life, not of the kernel's numbers.
+/// States in the order of a connection's life rather than of the kernel's numbers.
 const LIFE: [TcpState; TcpState::ALL.len()] = [
     TcpState::Listen,
     TcpState::SynSent,
@@ -23,7 +23,7 @@ const LIFE: [TcpState; TcpState::ALL.len()] = [
     TcpState::Close,
 ];
 
-/// For every set, its members joined by `>`; none for the empty set.
+/// For every set, its members joined by `>`; `None` for the empty set.
 static TEXTS: LazyLock<Vec<Option<String>>> = LazyLock::new(|| {
     let sets = (0..1_u16 << TcpState::ALL.len()).map(States);
     let text = |set: States| {
@@ -38,7 +38,7 @@ impl States {
     /// The empty set.
     pub const NONE: Self = Self(0);
 
-    /// The states that only a connection reaches that was established.
+    /// The states that only an established connection reaches.
     pub const ESTABLISHED: Self = Self::new(&[
         TcpState::Established,
         TcpState::FinWait1,
@@ -70,22 +70,22 @@ impl States {
         self.0 & (1 << state as u16) != 0
     }
 
-    /// Whether any of some states is in it.
+    /// Whether the sets have a common state.
     pub const fn has_any(self, states: Self) -> bool {
         self.0 & states.0 != 0
     }
 
-    /// Whether there is none in it.
+    /// Whether it is empty.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// The last of them in a connection's life.
+    /// The last of its states in a connection's life.
     pub fn last(self) -> Option<TcpState> {
         LIFE.into_iter().rev().find(|state| self.contains(*state))
     }
 
-    /// Its members joined by `>` in the order of a connection's life; none for the empty set.
+    /// Its members joined by `>` in the order of a connection's life; `None` for the empty set.
     pub fn text(self) -> Option<&'static str> {
         TEXTS.get(usize::from(self.0))?.as_deref()
     }

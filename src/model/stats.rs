@@ -1,30 +1,29 @@
-//! Robust statistics: medians instead of means, so that what is searched for does not hide itself.
+//! Robust statistics: medians instead of means, so that outliers do not mask themselves.
 
-/// By how much a median absolute deviation is multiplied to estimate a standard deviation,
-/// if the values are normally distributed.
+/// Factor that turns a median absolute deviation into an estimated standard deviation, for normally
+/// distributed values.
 pub const MAD_TO_SD: f64 = 1.4826;
 
-/// The values in ascending order, without those that are not numbers.
+/// The values in ascending order, without NaN.
 pub fn sorted(values: impl IntoIterator<Item = f64>) -> Vec<f64> {
     let mut values: Vec<f64> = values.into_iter().filter(|value| !value.is_nan()).collect();
     values.sort_unstable_by(f64::total_cmp);
     values
 }
 
-/// The middle of values in ascending order, or the mean of the two middle ones; none without
-/// values.
+/// The median of sorted values; `None` without values.
 pub fn median(sorted: &[f64]) -> Option<f64> {
     let middle = sorted.len() / 2;
     let upper = *sorted.get(middle)?;
     if sorted.len() % 2 == 1 { Some(upper) } else { Some(f64::midpoint(sorted[middle - 1], upper)) }
 }
 
-/// Median absolute deviation from `center`; none without values.
+/// Median absolute deviation from `center`; `None` without values.
 pub fn mad(values: &[f64], center: f64) -> Option<f64> {
     median(&sorted(values.iter().map(|value| (value - center).abs())))
 }
 
-/// The median without sorting everything; the values are left in another order.
+/// The median without full sorting; reorders the values.
 fn select_median(values: &mut [f64]) -> Option<f64> {
     if values.is_empty() {
         return None;
@@ -36,7 +35,7 @@ fn select_median(values: &mut [f64]) -> Option<f64> {
     Some(if is_odd { *upper } else { lower.map_or(*upper, |lower| f64::midpoint(lower, *upper)) })
 }
 
-/// Where the bulk of some values lies, and how wide it is.
+/// Location and spread of the bulk of some values.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bulk {
     /// The median.
@@ -46,10 +45,10 @@ pub struct Bulk {
 }
 
 impl Bulk {
-    /// Of any values; none without one.
+    /// Computes both; `None` without values.
     ///
-    /// The spread is 1.4826 MAD. Where more than half of the values are the same, that is 0,
-    /// and 1.2533 times the mean absolute deviation takes its place (Iglewicz & Hoaglin 1993).
+    /// The spread is 1.4826 MAD. If more than half of the values are equal, that is 0, and 1.2533
+    /// times the mean absolute deviation is used instead (Iglewicz & Hoaglin 1993).
     pub fn new(values: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut values: Vec<f64> = values.into_iter().filter(|value| !value.is_nan()).collect();
         let median = select_median(&mut values)?;
@@ -62,8 +61,8 @@ impl Bulk {
         Some(Self { median, spread })
     }
 
-    /// How many robust standard deviations a value lies above the median; 0 where all values
-    /// are the same.
+    /// Distance of a value above the median, in robust standard deviations; 0 if all values are
+    /// equal.
     pub fn robust_z(&self, value: f64) -> f64 {
         if self.spread > 0.0 { (value - self.median) / self.spread } else { 0.0 }
     }

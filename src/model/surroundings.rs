@@ -1,4 +1,4 @@
-//! What is normal in a capture: against it, one contact is judged.
+//! What is normal in a capture, as the background for judging one contact.
 
 use std::net::IpAddr;
 
@@ -13,56 +13,58 @@ use super::sockets::{Socket, Sockets};
 use crate::baseline::Baseline;
 use crate::capture::{Metadata, TcpState};
 
-/// Sources of a destination that are counted; more do not change any judgement.
+/// Maximum number of counted sources per destination; more would not change any judgment.
 const MOST_SOURCES: usize = 64;
 
-/// Ports whose services make a host a server of its network: directory, names, time, files, mail.
+/// Ports whose services make a host part of its network's infrastructure: directory, names, time,
+/// files, mail.
 const INFRASTRUCTURE_PORTS: [u16; 11] = [53, 67, 88, 123, 135, 389, 445, 464, 636, 3268, 9389];
 
-/// Destinations that are tried over IPv6 for their silence to mean that it leads nowhere.
+/// Minimum number of destinations tried over IPv6 without an answer for concluding that IPv6 does not work.
 const FEWEST_OVER_IPV6: usize = 3;
 
-/// Ports of proxies: squid, the alternatives of HTTP, Privoxy, SOCKS.
+/// Proxy ports: squid, HTTP alternatives, Privoxy, SOCKS.
 const PROXY_PORTS: [u16; 5] = [1080, 3128, 8080, 8118, 8888];
 
-/// Last labels of names inside a network (RFC 6762, RFC 8375, and what is used).
+/// Top-level labels of internal names (RFC 6762, RFC 8375, and common practice).
 const INSIDE_LABELS: [&str; 8] =
     ["arpa", "corp", "home", "internal", "intranet", "lan", "local", "localdomain"];
 
-/// Facts about all connections of a capture together.
+/// Facts about all connections of a capture.
 #[derive(Debug, Default)]
 pub struct Surroundings<'a> {
     by_addr: AHashMap<&'a str, Destination>,
-    /// Who contacts anything outside.
+    /// Sources that contact anything outside.
     sources: AHashSet<SourceId>,
-    /// Web servers outside the local networks, by address, and those of them that were asked for by name.
+    /// Number of external web servers by address, and of those with a known name.
     web: (usize, usize),
-    /// Networks that the user or the capture declares as its own.
+    /// Networks declared as local by the user or the capture.
     declared: Vec<IpNet>,
-    /// Nothing outside answers over IPv6, wherever it is tried.
+    /// Whether nothing outside answers over IPv6, although it is tried.
     is_ipv6_broken: bool,
-    /// Every packet or connection of a network was seen, and not only what a host overheard.
+    /// Whether all packets or connections of a network are covered, rather than what a host overheard.
     is_of_network: bool,
     baseline: Option<&'a Baseline>,
-    /// Addresses and ports of proxies, with a domain that was asked for there; none once there were several.
+    /// Addresses and ports of possible proxies, with a domain requested there; `None` after several
+    /// domains.
     proxies: AHashMap<(&'a str, u16), Option<&'a str>>,
     payloads: Payloads<'a>,
 }
 
-/// What is known of one remote address.
+/// Facts about one remote address.
 #[derive(Debug, Default)]
 struct Destination {
-    /// The first, and the others, each once: a capture may have hundreds of thousands of destinations, most with
-    /// one source.
+    /// The first source, and the others, each once: a capture may have hundreds of thousands of
+    /// destinations, most with one source.
     first_source: Option<SourceId>,
     other_sources: Vec<SourceId>,
     /// Bit set of [`INFRASTRUCTURE_PORTS`] on which it answered.
     infrastructure: u16,
-    /// It answered as a web server outside, in a connection of which the beginning was seen.
+    /// It answered as an external web server, in a connection whose beginning was seen.
     is_web: bool,
-    /// It was asked for by name there.
+    /// Its name is known from such a connection.
     is_named: bool,
-    /// It is outside, and something came back from it.
+    /// It is outside, and has answered.
     has_answered: bool,
 }
 
@@ -91,7 +93,7 @@ impl Destination {
 }
 
 impl<'a> Surroundings<'a> {
-    /// Learns from every connection, and takes the networks that the metadata declares.
+    /// Collects the facts from every connection, and the networks declared in the metadata.
     pub fn of(sockets: &Sockets<'a>, metadata: &Metadata) -> Self {
         let networks = metadata.inside.iter().filter_map(|text| text.parse::<IpNet>().ok());
         // A single address that a log marks as local says nothing about the network around it.
@@ -110,7 +112,7 @@ impl<'a> Surroundings<'a> {
                 sockets.remote_addr_id(row).filter(|_| socket.direction != Some(Direction::Inbound))
             {
                 let source = sockets.source_id(row);
-                // Only who leaves the network could have contacted the same destination outside.
+                // Only sources that leave the network could have contacted the same external destination.
                 if all.sources.len() < MOST_SOURCES
                     && !all.sources.contains(&source)
                     && all.leaves_network(&socket)
@@ -155,30 +157,30 @@ impl<'a> Surroundings<'a> {
         tried().count() >= FEWEST_OVER_IPV6 && !tried().any(|(_, destination)| destination.has_answered)
     }
 
-    /// Whether a connection goes outside over IPv6 in a network in which that leads nowhere: programs try it first
-    /// for every server that has such an address (RFC 8305).
+    /// Whether a connection goes outside over IPv6 in a network where that does not work: programs
+    /// try it first for every server that has an IPv6 address (RFC 8305).
     pub fn is_over_broken_ipv6(&self, socket: &Socket<'_>) -> bool {
         let is_ipv6 = socket.remote().is_some_and(|(addr, _)| addr.contains(':'));
         self.is_ipv6_broken && is_ipv6 && socket.is_beyond_local_networks()
     }
 
-    /// Number of sources that contact anything outside their network, 64 at most.
+    /// Number of sources that contact anything outside their network, at most 64.
     pub fn sources(&self) -> usize {
         self.sources.len()
     }
 
-    /// Number of sources that contact an address, 64 at most.
+    /// Number of sources that contact an address, at most 64.
     pub fn sources_of(&self, addr: &str) -> usize {
         self.by_addr.get(addr).map_or(0, Destination::sources)
     }
 
-    /// Services of a network's infrastructure (directory, names, time, files) that an address offers.
+    /// Number of infrastructure services (directory, names, time, files) that an address offers.
     pub fn infrastructure_services(&self, addr: &str) -> u32 {
         self.by_addr.get(addr).map_or(0, |destination| destination.infrastructure.count_ones())
     }
 
-    /// Whether a connection leaves the network of its local address: to a public address, or to a private
-    /// one of another network. Networks that are declared as one's own are not outside.
+    /// Whether a connection leaves the network of its local address: to a public address, or to a
+    /// private one in another network. Networks declared as local are not outside.
     pub fn leaves_network(&self, socket: &Socket<'_>) -> bool {
         if socket.direction == Some(Direction::Inbound) {
             return false;
@@ -193,15 +195,15 @@ impl<'a> Surroundings<'a> {
         socket.is_beyond_local_networks() || self.is_foreign_private(socket.local_addr, remote)
     }
 
-    /// Whether a connection goes to a proxy inside, and from there to a name outside: an address inside that is
-    /// asked for names of several domains on a port of proxies is one.
+    /// Whether a connection goes through an internal proxy to an external name. An internal address
+    /// counts as a proxy if names of several domains are requested there on a proxy port.
     pub fn is_proxied(&self, socket: &Socket<'_>) -> bool {
         let is_proxy = socket.remote().is_some_and(|remote| self.proxies.get(&remote) == Some(&None));
         let label = socket.remote_name.and_then(|name| name.rsplit_once('.')).map(|(_, label)| label);
         is_proxy && label.is_some_and(|label| !INSIDE_LABELS.contains(&label) && label.parse::<u8>().is_err())
     }
 
-    /// Whether a connection goes to a private address of another network.
+    /// Whether a connection goes to a private address in another network.
     pub fn is_foreign(&self, socket: &Socket<'_>) -> bool {
         let remote = socket.remote().map(|(addr, _)| addr);
         remote.is_some_and(|remote| self.is_foreign_private(socket.local_addr, remote))
@@ -220,16 +222,19 @@ impl<'a> Surroundings<'a> {
         addr.is_ok_and(|addr| self.declared.iter().any(|network| network.contains(&addr)))
     }
 
-    /// Whether names come from packets or logs of a network, and not from what a recorder overhears on its host.
+    /// Whether names come from packets or logs of a network, rather than from what a recorder
+    /// overhears on its host.
     pub fn sees_every_name(&self) -> bool {
         self.is_of_network
     }
 
-    /// Whether web servers outside are known by name in this capture, so that one without a name is told apart.
+    /// Whether the names of external web servers are usually known in this capture, so that one
+    /// without a name is unusual.
     ///
-    /// By address and not by connection, as a busy implant makes most of those; and a third of them, as an infected
-    /// host may contact more servers by address than by name. A recording that only overhears names has fewer. What
-    /// was imported from packets or logs has the names of all or of none, and an infected host alone in it may have ten
+    /// Counted by address rather than by connection, because a busy implant makes most of those. A
+    /// third of the addresses suffices, because an infected host may contact more servers by
+    /// address than by name. A recording that only overhears names has fewer. An import of packets
+    /// or logs has the names of all or of none, and an infected host alone in it may have ten
     /// servers by address for one by name.
     pub fn has_names(&self) -> bool {
         let (all, named) = self.web;
@@ -238,7 +243,8 @@ impl<'a> Surroundings<'a> {
     }
 }
 
-/// Whether a name would have been seen, if the client gave one: a web server outside, from the first packet on.
+/// Whether a name would have been seen if the client had sent one: an external web server, from the
+/// first packet on.
 pub fn is_nameable(socket: &Socket<'_>) -> bool {
     let is_web = matches!(socket.remote(), Some((_, 80 | 443)));
     is_web && socket.opened_in_recording && socket.is_beyond_local_networks() && socket.was_established()
@@ -250,10 +256,10 @@ fn domain(name: &str) -> &str {
     dots.nth(1).map_or(name, |dot| &name[dot + 1..])
 }
 
-/// Whether two addresses are of one subnet of the usual size: /24, or /64.
+/// Whether two addresses are in the same subnet of the usual size: /24, or /64.
 fn are_of_one_subnet(local: &str, remote: &str) -> bool {
     if !local.contains(':') && !remote.contains(':') {
-        // Asked of every connection: the text of an IPv4 address up to its last dot is its /24.
+        // Called for every connection: the text of an IPv4 address up to its last dot is its /24.
         let network = |addr: &'_ str| addr.rfind('.');
         return network(local).is_some_and(|dot| remote.get(..=dot) == local.get(..=dot));
     }
@@ -265,8 +271,8 @@ fn are_of_one_subnet(local: &str, remote: &str) -> bool {
     }
 }
 
-/// Whether two private addresses are of different private ranges (RFC 1918): an organisation numbers
-/// one site from one of them.
+/// Whether two private addresses are from different private ranges (RFC 1918): an organization
+/// numbers one site from one of them.
 fn are_of_different_ranges(local: &str, remote: &str) -> bool {
     let range = |addr: &str| match addr.parse::<IpAddr>().ok()?.to_canonical() {
         IpAddr::V4(v4) => match v4.octets() {
@@ -317,7 +323,7 @@ mod tests {
                 capture.add(Conn::to(&format!("203.0.113.{n}"), 443).named("a.example"));
             }
             for n in 0..unnamed {
-                // However often: what counts are servers.
+                // Repetition does not matter: servers are counted.
                 for _ in 0..5 {
                     capture.add(Conn::to(&format!("198.51.100.{n}"), 443));
                 }

@@ -1,4 +1,4 @@
-//! For tests: captures as tables, built connection by connection.
+//! Captures for tests, as tables built connection by connection.
 
 mod conn;
 mod findings;
@@ -18,12 +18,12 @@ use super::tables::Tables;
 use super::threat_intel::ThreatIntel;
 use crate::capture::Metadata;
 
-/// When every test capture begins, µs since the Unix epoch.
+/// Start of every test capture, µs since the Unix epoch.
 pub(crate) const START_US: i64 = 1_700_000_000_000_000;
 
 const SECOND_US: i64 = 1_000_000;
 
-/// A capture of a test: some connections and a length.
+/// A test capture: some connections and a duration.
 #[derive(Clone)]
 pub(crate) struct Capture {
     conns: Vec<Conn>,
@@ -33,7 +33,7 @@ pub(crate) struct Capture {
     holds_many_hosts: bool,
 }
 
-/// What is known of a process besides its name; by default an installed program of its name.
+/// Facts of a process other than its name; by default an installed program of that name.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Facts {
     pub(crate) exe: Option<&'static str>,
@@ -52,25 +52,25 @@ impl Capture {
         self
     }
 
-    /// Adds a DNS question.
+    /// Adds a DNS query.
     pub(crate) fn ask(&mut self, question: Question) -> &mut Self {
         self.questions.push(question);
         self
     }
 
-    /// Makes it the import of a network's log.
+    /// Makes it an import of a network's log.
     pub(crate) fn imported(&mut self) -> &mut Self {
         self.holds_many_hosts = true;
         self
     }
 
-    /// Says what is known of the process of this pid.
+    /// Sets the facts of the process with this pid.
     pub(crate) fn process(&mut self, pid: u32, facts: Facts) -> &mut Self {
         self.facts.push((pid, facts));
         self
     }
 
-    /// The capture as its tables, made as those of a recording are.
+    /// The tables of the capture, built like those of a recording.
     pub(crate) fn tables(&self) -> Tables {
         let metadata = Metadata { interval_ms: 1_000, ..Metadata::default() };
         let mut tables = Tables::build(self.recorded(), &metadata).unwrap();
@@ -142,7 +142,7 @@ impl Capture {
         }
     }
 
-    /// The questions, in the order of time.
+    /// The queries, in time order.
     fn question_records(&self, owners: &[(String, u32)], texts: &mut Texts) -> Vec<Query> {
         let process = |q: &Question| place(owners, q.owner.as_ref()?).map(ProcessId::of);
         let mut records: Vec<Query> = self.questions.iter().map(|q| q.record(process(q), texts)).collect();
@@ -150,7 +150,7 @@ impl Capture {
         records
     }
 
-    /// What is told of a process, and for the rest an installed program of its name.
+    /// The given facts of a process, and otherwise those of an installed program of its name.
     fn process_record(&self, (name, pid): &(String, u32), texts: &mut Texts) -> Process {
         let facts = self.facts.iter().find(|known| known.0 == *pid).map(|known| known.1).unwrap_or_default();
         let mut text = |text: &str| Some(texts.intern(text));
@@ -173,7 +173,7 @@ impl Capture {
         }
     }
 
-    /// Runs a detector with its defaults.
+    /// Runs a detector with its default configuration.
     pub(crate) fn outcome<D: Detector>(&self) -> Outcome {
         self.outcome_with::<D>(&D::Config::default())
     }
@@ -203,7 +203,7 @@ impl Capture {
     }
 }
 
-/// The remote addresses, as the table of endpoints numbers them.
+/// The remote addresses, in the order of the table of endpoints.
 fn addresses(conns: &[Conn]) -> Vec<String> {
     let mut addresses: Vec<String> =
         conns.iter().filter_map(|c| Some(c.remote.as_ref()?.0.clone())).collect();
@@ -212,7 +212,7 @@ fn addresses(conns: &[Conn]) -> Vec<String> {
     addresses
 }
 
-/// Where an item stands in a sorted list.
+/// The index of an item in a sorted list.
 fn place<T: Ord>(list: &[T], item: &T) -> Option<u32> {
     list.binary_search(item).ok().map(|at| at as u32)
 }

@@ -1,4 +1,4 @@
-//! What the investigator brings along, read at the edge and handed in.
+//! Threat intelligence supplied by the investigator.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,40 +8,39 @@ use crate::baseline::Baseline;
 use crate::indicators::Indicators;
 use crate::{Error, Result};
 
-/// Indicators and rules against which a capture is held.
+/// Indicators, rules and a baseline to compare a capture with.
 #[derive(Debug, Default)]
 pub struct ThreatIntel {
     /// Indicators of compromise.
     pub indicators: Indicators,
     /// Files of Sigma rules.
     pub rules: Vec<RuleFile>,
-    /// What is normal here.
+    /// The baseline of normal activity.
     pub baseline: Option<Arc<Baseline>>,
 }
 
-/// A file of rules, as it was read.
+/// A file of rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleFile {
-    /// Its name, for people.
+    /// Its name, for messages.
     pub name: String,
     /// Its text.
     pub text: String,
 }
 
-/// Largest file of rules that is read, in bytes.
+/// Maximum size of a rule file, in bytes.
 const MAX_RULE_BYTES: u64 = 1 << 20;
 
-/// Most files of rules, and deepest folder, that are read.
+/// Maximum number of rule files, and maximum folder depth.
 const MAX_RULE_FILES: usize = 50_000;
 const MAX_DEPTH: usize = 16;
 
 impl ThreatIntel {
-    /// Reads every `.yml` and `.yaml` file below a folder, or one file, in the order of their
-    /// names.
+    /// Reads every `.yml` and `.yaml` file below a folder, or a single file, sorted by name.
     ///
     /// # Errors
-    /// [`Error::Io`] if something cannot be read, [`Error::Config`] if there is no rule or too
-    /// much of them.
+    /// [`Error::Io`] if something cannot be read, [`Error::Config`] if there are no rules or too
+    /// many.
     pub fn load_rules(&mut self, path: &Path) -> Result<()> {
         let before = self.rules.len();
         self.collect_rules(path, path, 0)?;
@@ -58,7 +57,7 @@ impl ThreatIntel {
             let mut paths: Vec<PathBuf> =
                 entries.map_err(Error::io("read", path))?.iter().map(fs::DirEntry::path).collect();
             paths.sort();
-            // A folder that is deeper holds no rules, but a link to itself.
+            // A deeper folder contains no rules, but a link to itself.
             let paths = if depth < MAX_DEPTH { paths } else { Vec::new() };
             return paths.iter().try_for_each(|path| self.collect_rules(top, path, depth + 1));
         }

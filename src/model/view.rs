@@ -1,7 +1,7 @@
-//! Columns of a table as typed views: a row's value at the cost of an index.
+//! Typed views of table columns: reading a row's value costs only an index operation.
 //!
-//! polars asks at every access which chunk a row is in and how the column is laid out. The
-//! tables here are in one piece, so that is settled once per column. A view copies nothing.
+//! For every access, polars checks which chunk a row is in and how the column is stored. The tables
+//! here have a single chunk, so this is resolved once per column. A view copies nothing.
 
 use polars::prelude::{
     BooleanType, Categorical8Type, Categorical16Type, Categorical32Type, CategoricalMapping,
@@ -17,20 +17,20 @@ use crate::{Error, Result};
 pub struct Numbers<'a, T: PolarsNumericType> {
     values: &'a [T::Native],
     array: &'a <T as PolarsDataType>::Array,
-    /// Most columns have none, which then need not be looked for.
+    /// Most columns have no nulls, so checking for them can be skipped.
     has_nulls: bool,
 }
 
-/// A column of texts.
+/// A text column.
 pub struct Words<'a>(Texts<'a>);
 
-/// Where the texts of a column are.
+/// How a column stores its texts.
 enum Texts<'a> {
     /// In the column itself.
     Own(&'a <StringType as PolarsDataType>::Array),
-    /// In a mapping of keys to texts, of which the column has the keys.
+    /// As keys into a mapping of keys to texts.
     Keys(Numbers<'a, UInt32Type>, &'a CategoricalMapping),
-    /// The same, of few texts: here they are, by key.
+    /// The same for a few texts, which are stored here by key.
     Few(Keys<'a>, Vec<Option<&'a str>>),
 }
 
@@ -50,25 +50,25 @@ impl Keys<'_> {
     }
 }
 
-/// A column of what the program itself has texts for.
+/// A column of texts that are members of an enum in this program.
 pub struct Names<'a, N>(Members<'a, N>);
 
-/// Where the members of a column are.
+/// How a column stores its members.
 enum Members<'a, N> {
     /// By key.
     Keys(Keys<'a>, Vec<Option<N>>),
-    /// Nowhere but in their texts, as in a table whose texts have been replaced.
+    /// As texts, in a table whose texts have been replaced.
     Texts(Words<'a>),
 }
 
-/// A column of truth values.
+/// A boolean column.
 pub struct Flags<'a>(&'a <BooleanType as PolarsDataType>::Array);
 
 impl<'a, T: PolarsNumericType> Numbers<'a, T> {
     /// The view of a column.
     ///
     /// # Errors
-    /// [`Error::Analysis`] if the column is missing, not of this type, or in several pieces: a bug.
+    /// [`Error::Analysis`] if the column is missing, of another type, or in several chunks: a bug.
     pub fn of(table: &'a DataFrame, column: &str) -> Result<Self> {
         Ok(Self::new(array::<T>(table, column)?))
     }
@@ -78,7 +78,7 @@ impl<'a, T: PolarsNumericType> Numbers<'a, T> {
         Self { values: array.values().as_slice(), array, has_nulls }
     }
 
-    /// The value of a row; none if it is null or there is no such row.
+    /// The value in a row; `None` if it is null or there is no such row.
     #[inline]
     pub fn get(&self, row: usize) -> Option<T::Native> {
         let value = *self.values.get(row)?;
@@ -104,7 +104,7 @@ impl<'a> Words<'a> {
     /// The view of a column.
     ///
     /// # Errors
-    /// [`Error::Analysis`] if the column is missing, holds no texts, or is in several pieces: a bug.
+    /// [`Error::Analysis`] if the column is missing, not a text column, or in several chunks: a bug.
     pub fn of(table: &'a DataFrame, column: &str) -> Result<Self> {
         let series = table.column(column)?.as_materialized_series();
         let DataType::Categorical(categories, mapping) = series.dtype() else {
@@ -128,12 +128,12 @@ impl<'a> Words<'a> {
         }))
     }
 
-    /// Whether columns of a type hold texts.
+    /// Whether columns of a type contain texts.
     pub fn are(dtype: &DataType) -> bool {
         matches!(dtype, DataType::String | DataType::Categorical(..))
     }
 
-    /// The text of a row; none if it is null or there is no such row.
+    /// The text in a row; `None` if it is null or there is no such row.
     #[inline]
     pub fn get(&self, row: usize) -> Option<&'a str> {
         match &self.0 {
@@ -146,8 +146,8 @@ impl<'a> Words<'a> {
 }
 
 impl<'a> Words<'a> {
-    /// The key of the text of a row; keys are in the order of the texts. None if it is null, if there is no such
-    /// row, or in a table whose texts have been replaced.
+    /// The key of the text in a row; keys are in the order of the texts. `None` if it is null, if
+    /// there is no such row, or in a table whose texts have been replaced.
     #[inline]
     pub fn key(&self, row: usize) -> Option<TextId> {
         match &self.0 {
@@ -156,7 +156,7 @@ impl<'a> Words<'a> {
         }
     }
 
-    /// The text of a key that a column of the same tables gave.
+    /// The text for a key from a column of the same tables.
     #[inline]
     pub fn text(&self, key: TextId) -> &'a str {
         match &self.0 {
@@ -170,7 +170,7 @@ impl<'a, N: Named> Names<'a, N> {
     /// The view of a column.
     ///
     /// # Errors
-    /// [`Error::Analysis`] if the column is missing, holds no texts, or is in several pieces: a bug.
+    /// [`Error::Analysis`] if the column is missing, not a text column, or in several chunks: a bug.
     pub fn of(table: &'a DataFrame, column: &str) -> Result<Self> {
         let words = Words::of(table, column)?;
         Ok(Self(match words.0 {
@@ -181,7 +181,7 @@ impl<'a, N: Named> Names<'a, N> {
         }))
     }
 
-    /// The value of a row; none if it is null or there is no such row.
+    /// The value in a row; `None` if it is null or there is no such row.
     #[inline]
     pub fn get(&self, row: usize) -> Option<N> {
         match &self.0 {
@@ -195,12 +195,12 @@ impl<'a> Flags<'a> {
     /// The view of a column.
     ///
     /// # Errors
-    /// [`Error::Analysis`] if the column is missing, not of this type, or in several pieces: a bug.
+    /// [`Error::Analysis`] if the column is missing, of another type, or in several chunks: a bug.
     pub fn new(table: &'a DataFrame, column: &str) -> Result<Self> {
         Ok(Self(array::<BooleanType>(table, column)?))
     }
 
-    /// The value of a row; none if it is null or there is no such row.
+    /// The value in a row; `None` if it is null or there is no such row.
     #[inline]
     pub fn get(&self, row: usize) -> Option<bool> {
         let value = self.0.values().get(row)?;
@@ -209,7 +209,7 @@ impl<'a> Flags<'a> {
     }
 }
 
-/// The one array of a column.
+/// The only chunk of a column.
 fn array<'a, T: PolarsPhysicalType>(table: &'a DataFrame, column: &str) -> Result<&'a T::Array> {
     one_piece(table.column(column)?.as_materialized_series().unpack::<T>()?, column)
 }

@@ -1,4 +1,4 @@
-//! A connection of a test.
+//! A test connection.
 
 use super::START_US;
 use crate::capture::{Protocol, TcpState};
@@ -8,8 +8,8 @@ use crate::model::records::{
 };
 use crate::model::states::States;
 
-/// One connection, with what is usual filled in: TCP, outbound, established, opened and
-/// closed in the recording, owned by `app`.
+/// One connection, with defaults: TCP, outbound, established, opened and closed during the
+/// recording, owned by `app`.
 #[derive(Clone)]
 pub(crate) struct Conn {
     pub(super) protocol: Protocol,
@@ -89,7 +89,7 @@ impl Conn {
         self
     }
 
-    /// Opened at this time by an event's account.
+    /// Opened at this time, known from an event.
     pub(crate) fn exactly_at(mut self, first_s: f64) -> Self {
         self.start_is_exact = true;
         self.at(first_s)
@@ -141,7 +141,7 @@ impl Conn {
         self
     }
 
-    /// Over a protocol without states.
+    /// With a protocol without states.
     pub(crate) fn over(self, protocol: Protocol) -> Self {
         Self { protocol, ..self.udp() }
     }
@@ -164,14 +164,14 @@ impl Conn {
         self
     }
 
-    /// A SYN that was answered by a reset.
+    /// A SYN answered by a reset.
     pub(crate) fn refused(mut self) -> Self {
         (self.states, self.bytes, self.rtt_us) =
             (States::new(&[TcpState::SynSent, TcpState::Close]), Some((0, 0)), None);
         self.lasting(0.0)
     }
 
-    /// A SYN to which nothing came back.
+    /// A SYN without an answer.
     pub(crate) fn unanswered(mut self) -> Self {
         (self.states, self.bytes, self.rtt_us) = (States::new(&[TcpState::SynSent]), Some((0, 0)), None);
         self.lasting(3.0)
@@ -189,7 +189,7 @@ impl Conn {
         self
     }
 
-    /// Asked for by this name.
+    /// With this resolved name.
     pub(crate) fn named(mut self, name: &'static str) -> Self {
         self.remote_name = Some(name);
         self
@@ -220,7 +220,7 @@ impl Conn {
         self
     }
 
-    /// Over before the recording ended.
+    /// Closed before the recording ended.
     pub(crate) fn closed(mut self) -> Self {
         self.closed = true;
         self
@@ -238,7 +238,7 @@ impl Conn {
         self
     }
 
-    /// Not there yet when the recording began.
+    /// Opened after the recording began.
     pub(crate) fn opened(mut self) -> Self {
         self.opened = true;
         self
@@ -250,25 +250,25 @@ impl Conn {
         self
     }
 
-    /// Segments sent, and those among them that were sent again.
+    /// Segments sent, and how many of them were retransmissions.
     pub(crate) fn segments(mut self, sent: u64, again: u32) -> Self {
         (self.packets_sent, self.retransmits) = (Some(sent), again);
         self
     }
 
-    /// Still there when the recording ended.
+    /// Still open when the recording ended.
     pub(crate) fn unclosed(mut self) -> Self {
         self.closed = false;
         self
     }
 
-    /// There before the recording began, and still there when it ended.
+    /// Open before the recording began and after it ended.
     pub(crate) fn standing(mut self) -> Self {
         (self.opened, self.closed) = (false, false);
         self
     }
 
-    /// Its bytes as they fall into slices of a second, evenly over its life.
+    /// Its bytes per slice of a second, spread evenly over its life.
     pub(super) fn bytes_per_second(&self, seconds: i64) -> Vec<(u32, u64, u64)> {
         let Some((sent, received)) = self.bytes else { return Vec::new() };
         let first = self.first_s as u32;
@@ -281,7 +281,7 @@ impl Conn {
         START_US + (self.first_s * 1e6) as i64
     }
 
-    /// As the pass makes it.
+    /// Its record, as the pass would make it.
     pub(super) fn record(
         &self,
         conn_id: u64,

@@ -1,8 +1,8 @@
-//! What a test asks of findings.
+//! Helpers for tests of findings.
 
 use crate::model::finding::Finding;
 
-/// The only one there is.
+/// The only finding.
 #[track_caller]
 pub(crate) fn the_only(mut findings: Vec<Finding>) -> Finding {
     let titles: Vec<_> = findings.iter().map(|f| f.judgement.title.clone()).collect();
@@ -10,7 +10,7 @@ pub(crate) fn the_only(mut findings: Vec<Finding>) -> Finding {
     findings.remove(0)
 }
 
-/// The value that was measured under a name.
+/// The measured value with this name.
 #[track_caller]
 pub(crate) fn measured(finding: &Finding, name: &str) -> f64 {
     finding.evidence.measurements.iter().find(|m| m.name == name).unwrap().value

@@ -1,12 +1,12 @@
-//! A DNS question of a test.
+//! A test DNS query.
 
 use super::START_US;
 use crate::model::records::{ProcessId, Query, Texts};
 
-/// Who asks.
+/// Address of the client.
 const CLIENT: &str = "192.168.1.10";
 
-/// One question, with what is usual filled in: type A, answered, asked by `app` of 192.168.1.1 over the first connection.
+/// One query, with defaults: type A, answered, sent by `app` to 192.168.1.1 over the first connection.
 #[derive(Clone)]
 pub(crate) struct Question {
     at_s: f64,
@@ -49,7 +49,7 @@ impl Question {
         self
     }
 
-    /// There is no such name.
+    /// With the response NXDOMAIN.
     pub(crate) fn without_such_name(mut self) -> Self {
         (self.response_code, self.answer_bytes) = (Some("NXDOMAIN"), None);
         self
@@ -61,7 +61,7 @@ impl Question {
         self
     }
 
-    /// As the pass would have made it.
+    /// Its record, as the pass would make it.
     pub(super) fn record(&self, process: Option<ProcessId>, texts: &mut Texts) -> Query {
         Query {
             ts_us: START_US + (self.at_s * 1e6) as i64,

@@ -1,4 +1,4 @@
-// The address says what is looked at: a link shows the same, and the back button works.
+// The URL fragment holds the view: a link shows the same, and the back button works.
 //
 //   #raw-data?q=process%3Anginx&t=12-40
 
@@ -19,7 +19,7 @@ function addressOf() {
   return `#${encodeURIComponent(state.target)}${text === "" ? "" : `?${text}`}`;
 }
 
-/** Puts the state into the address, as a step that the back button takes back. */
+/** Writes the state to the URL, as a step that the back button undoes. */
 function remember() {
   clearTimeout(pending);
   if (location.hash !== addressOf()) history.pushState(null, "", addressOf());
@@ -27,13 +27,13 @@ function remember() {
 
 let pending = null;
 
-/** The same without a step, when nothing more is written for a while. */
+/** The same without a new step, after a pause in typing. */
 function rememberSoon() {
   clearTimeout(pending);
   pending = setTimeout(() => history.replaceState(null, "", addressOf()), 300);
 }
 
-/** A whole number within bounds, or null: an address may hold anything. */
+/** A whole number within bounds, or null: a URL may contain anything. */
 function wholeWithin(text, least, most) {
   return /^\d{1,9}$/.test(text ?? "") && Number(text) >= least && Number(text) <= most ? Number(text) : null;
 }
@@ -73,14 +73,14 @@ function followAddress() {
   show(byId(target)?.closest(".panel, main, #verdict, body") ? target : "");
 }
 
-/** Goes to an element, and keeps the rest of the state. */
+/** Scrolls to an element, and keeps the rest of the state. */
 function go(target, changes = {}) {
   if (Object.keys(changes).length > 0) update(changes);
   show(target);
   remember();
 }
 
-/** Links inside of the page keep what is looked at. */
+/** Links within the page keep the state. */
 function followLink(event) {
   const link = event.target.closest("a[href^='#']");
   if (link === null || event.ctrlKey || event.metaKey || event.shiftKey || event.defaultPrevented) return;

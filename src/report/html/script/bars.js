@@ -1,4 +1,4 @@
-// Bars and histograms of the rows that are left, drawn from their columns.
+// Bars and histograms of the matching rows, drawn from their columns.
 
 const MOST_BARS = 10;
 
@@ -21,7 +21,7 @@ function barList(entries, largest) {
   return element("ul", { class: "bars" }, ...entries.map(item));
 }
 
-/** Sums over a column's words: rows, and bytes both ways; the key of what is unknown is -1. */
+/** Sums by a column's text: rows, and bytes in both directions; the key for unknown is -1. */
 function sumsBy(name, rows) {
   const column = columns.get(name);
   const [sent, received] = [columns.get("recorded_sent")?.cells, columns.get("recorded_received")?.cells];
@@ -42,7 +42,7 @@ function sumsBy(name, rows) {
   return sums;
 }
 
-/** The largest sums, and the rest as one. */
+/** The largest sums, and the others combined. */
 function topOf(sums, amount) {
   const all = [...sums.values()].filter((sum) => amount(sum) > 0).sort((a, b) => amount(b) - amount(a) || (a.name < b.name ? -1 : 1));
   if (all.length <= MOST_BARS) return all;
@@ -75,7 +75,7 @@ function percent(share) {
   return `${share < 0.1 ? threeDigits(share * 100) : Math.round(share * 100)} %`;
 }
 
-/** How many values lie in each third of a power of ten. */
+/** Counts the values in each third of a power of ten. */
 function histogram(title, name, text, rows, scale) {
   const cells = columns.get(name)?.cells;
   if (cells === undefined) return null;

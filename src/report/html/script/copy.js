@@ -1,6 +1,6 @@
-// Copying: values, rows, filters, commands, and indicators that nothing makes a link of.
+// Copying: values, rows, filters, commands, and defanged indicators.
 
-/** Copies a text, and says so. */
+/** Copies a text, and reports it. */
 async function copy(text, what) {
   try {
     await navigator.clipboard.writeText(text);
@@ -10,7 +10,7 @@ async function copy(text, what) {
   announce(`${what} copied: ${text}`);
 }
 
-/** Where a page from disk may not use the clipboard. */
+/** For pages from disk, which may not be allowed to use the clipboard. */
 function copyBySelection(text) {
   const box = element("textarea", { class: "quiet", "aria-hidden": "true" });
   box.value = text;
@@ -20,12 +20,12 @@ function copyBySelection(text) {
   box.remove();
 }
 
-/** `203[.]0[.]113[.]7`, `hxxp://evil[.]example`: no program makes a link of it. */
+/** `203[.]0[.]113[.]7`, `hxxp://evil[.]example`: no program turns it into a link. */
 function defanged(text) {
   return text.replace(/^http/i, (scheme) => (scheme === "http" ? "hxxp" : "HXXP")).replaceAll(".", "[.]").replace(/:(?!\d+$|\/\/)/g, "[:]");
 }
 
-/** Every command of the page gets a button. */
+/** Adds a button to every command on the page. */
 function addCopyButtons() {
   for (const code of document.querySelectorAll(".commands code, .look code")) {
     code.after(" ", button("Copy", () => copy(code.textContent, "Command"), { class: "small" }));

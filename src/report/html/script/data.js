@@ -1,4 +1,4 @@
-// The block of data that the page carries, and its table of connections by column.
+// The page's block of data, and its table of connections by column.
 
 const data = JSON.parse(byId("data").textContent);
 const rowCount = data.connections.rows;
@@ -6,10 +6,10 @@ const columns = new Map(data.connections.columns.map((column) => [column.name, c
 const findings = new Map(data.findings.map((finding) => [finding.id, finding]));
 const incidents = new Map(data.incidents.map((incident) => [incident.id, incident]));
 
-/** For each connection its row in the table of processes, or null. */
+/** The row of each connection in the table of processes, or null. */
 let processOf = new Array(rowCount).fill(null);
 
-// What is known of processes and remote addresses comes once for all of their connections.
+// Facts of processes and remote addresses are stored once for all of their connections.
 for (const joined of data.connections.joined) {
   if (joined.key === "process") processOf = joined.places;
   for (const column of joined.columns) {
@@ -19,7 +19,7 @@ for (const joined of data.connections.joined) {
   }
 }
 
-/** Which rows are sockets that listen. */
+/** Which rows are listening sockets. */
 const isListener = new Uint8Array(rowCount);
 {
   const role = columns.get("role");
@@ -27,7 +27,7 @@ const isListener = new Uint8Array(rowCount);
   if (listener >= 0) role.cells.forEach((cell, row) => { isListener[row] = cell === listener ? 1 : 0; });
 }
 
-// Names of countries, where the database has codes only.
+// Country names, for databases that have only codes.
 if (columns.has("country_code") && !columns.has("country")) {
   const names = new Intl.DisplayNames(["en"], { type: "region", fallback: "code" });
   const nameOf = (code) => (/^[A-Z]{2}$/.test(code) ? names.of(code) : code);
@@ -35,7 +35,7 @@ if (columns.has("country_code") && !columns.has("country")) {
   columns.set("country", { ...codes, name: "country", words: codes.words.map(nameOf) });
 }
 
-/** The value of a cell: text, number, or null where it is unknown. */
+/** The value of a cell: text, number, or null if unknown. */
 function value(name, row) {
   const column = columns.get(name);
   if (column === undefined) return null;
@@ -44,7 +44,7 @@ function value(name, row) {
   return cell;
 }
 
-/** How a column's values are written, by its name. */
+/** The format of a column's values, by its name. */
 function writer(name) {
   if (name.endsWith("_seen_us") || name === "process_start_us" || name === "state_since_us") return moment;
   if (name.startsWith("rtt")) return (us) => seconds(us / 1e6);
@@ -60,7 +60,7 @@ function cellText(name, row) {
   return known === null ? UNKNOWN : writer(name)(known);
 }
 
-/** `192.0.2.1:443`, `[2001:db8::1]:443`; the side is `local` or `remote`. */
+/** `192.0.2.1:443`, `[2001:db8::1]:443`; `side` is `local` or `remote`. */
 function endpoint(side, row) {
   const addr = value(`${side}_addr`, row);
   const port = value(`${side}_port`, row);
@@ -69,29 +69,29 @@ function endpoint(side, row) {
   return port === null ? host : `${host}:${port}`;
 }
 
-// Slices of time.
+// Time slices.
 
 const sliceCount = data.slices.open.length;
 
-/** When a slice begins, in µs since the origin. */
+/** The start of a slice, in µs since the origin. */
 function sliceStart(slice) {
   return data.slices.first + slice * data.slices.width;
 }
 
-/** The slice of a moment; what lies outside counts to the nearest. */
+/** The slice of a moment; moments outside belong to the nearest. */
 function sliceOf(offsetUs) {
   const slice = Math.floor((offsetUs - data.slices.first) / data.slices.width);
   return Math.min(Math.max(slice, 0), Math.max(sliceCount - 1, 0));
 }
 
-/** Whether a connection was there at some time in the slices from first to last. */
+/** Whether a connection existed at any time in the slices from first to last. */
 function isThere(row, first, last) {
   const seen = columns.get("first_seen_us").cells[row];
   const gone = columns.get("last_seen_us").cells[row];
   return seen < sliceStart(last + 1) && gone >= sliceStart(first);
 }
 
-/** The connections (not the listening sockets) that were there in the slices from first to last. */
+/** The connections (without listening sockets) that existed in the slices from first to last. */
 function connectionsIn(first, last) {
   const rows = [];
   if (!columns.has("first_seen_us") || !columns.has("last_seen_us")) return rows;

@@ -1,9 +1,9 @@
-// The entities: what there is of processes, hosts and destinations, and a page for each.
+// The entities (processes, hosts and destinations), with a page for each.
 
 const MOST_IN_LIST = 25;
 const entityBox = byId("entity");
 
-/** The kinds of entities: which rows one has, and its name. */
+/** The kinds of entities: the key of a row, and its name. */
 const ENTITY_KINDS = {
   process: { title: "Process", keyOf: (row) => (processOf[row] === null ? null : String(processOf[row])), nameOf: (row) => `${value("process_name", row) ?? "unknown"} (pid ${value("pid", row) ?? UNKNOWN})` },
   host: { title: "Host", keyOf: (row) => value("local_addr", row), nameOf: (row) => value("local_addr", row) },
@@ -54,7 +54,7 @@ function overviewOfEntities() {
   return [...parts, element("div", { class: "tables" }, ...columns.filter((table) => table !== null))];
 }
 
-/** Facts that are the same for all rows of an entity. */
+/** Facts shared by all rows of an entity. */
 function factsOf(kind, rows) {
   const common = (name) => {
     const values = new Set(rows.map((row) => cellText(name, row)));
@@ -82,7 +82,7 @@ function relativesOf(rows) {
   return [...list("Parent", ppid === null ? [] : with_((other) => value("pid", other) === ppid)), ...list("Children", pid === null ? [] : with_((other) => value("ppid", other) === pid && processOf[other] !== processOf[row]))];
 }
 
-/** The filter that leaves an entity's rows. */
+/** The filter that selects an entity's rows. */
 function entityFilter(kind, key, rows) {
   if (kind === "remote") return [filterWord("remote", key, false)];
   if (kind === "host") return [filterWord("local", key, false)];

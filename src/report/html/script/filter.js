@@ -1,13 +1,13 @@
-// The line in which a filter is written: its error at the caret, and its help.
+// The filter's input field: its error at the caret, and its help.
 
-/** A value as a word of the language, in quotes where it needs them. */
+/** A value as a word of the language, quoted if needed. */
 function filterWord(field, value, isExcluded) {
   const isPlain = /^[\w./:@%+-]+$/.test(value) && value !== "none" && !value.startsWith("-");
   const word = isPlain ? value : `"${value.replace(/["\\]/g, "\\$&")}"`;
   return `${isExcluded ? "-" : ""}${field}:${word}`;
 }
 
-/** Adds a word to the filter, with its opposite taken out. */
+/** Adds a word to the filter, and removes its negation. */
 function addToFilter(field, value, isExcluded) {
   const [word, opposite] = [filterWord(field, value, isExcluded), filterWord(field, value, !isExcluded)];
   const words = state.query.trim() === "" ? [] : state.query.trim().split(/ (?=(?:[^"]*"[^"]*")*[^"]*$)/);
@@ -23,7 +23,7 @@ function setFilter(query) {
   remember();
 }
 
-/** The test of a filter; the page keeps the last one that was right while another is being written. */
+/** The test of the filter; while another is being typed, the last valid one stays in effect. */
 let filterTest = null;
 
 function readFilter() {

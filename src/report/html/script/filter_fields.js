@@ -1,18 +1,18 @@
-// What the fields of the language are in this page: columns of its table of connections.
+// The fields of the language as columns of the page's table of connections.
 
-/** The columns of a field by its main name; a field that is not here is one of rows, which the page has not. */
+/** The columns of a field by its main name; a field that is not listed is one of rows, which the page does not have. */
 const FIELD_COLUMNS = {
   process: "process_name", pid: "pid", ppid: "ppid", parent: "parent_name", exe: "exe", cmdline: "cmdline", user: "username", uid: "uid", container: "container", sha256: "exe_sha256", name: "remote_name", country: "country_code", protocol: "protocol", state: "state", retransmits: "retransmits", rtt: "rtt_us", conn: "conn_id", netns: "netns",
 };
 const FIELD_ENDS = { remote: ["remote"], local: ["local"], addr: ["local", "remote"], port: ["local", "remote"], remote_port: ["remote"], local_port: ["local"] };
 const FIELD_SUMS = { bytes: ["bytes_sent", "bytes_received"], sent: ["bytes_sent"], received: ["bytes_received"], packets: ["packets_sent", "packets_received"] };
-/** Columns in which a word without a field is looked for, besides both ends. */
+/** Columns searched for a word without a field, in addition to both ends. */
 const ANYWHERE = ["process_name", "exe", "cmdline", "username", "container", "remote_name", "protocol", "state"];
 
 const isNever = () => false;
 const isAlways = () => true;
 
-/** A test of a column of texts; every word is tested once, whatever the number of rows that have it. */
+/** A test of a text column; each distinct text is tested once, however many rows have it. */
 function textTest(name, holds) {
   const column = columns.get(name);
   if (column === undefined) return isNever;
@@ -26,7 +26,7 @@ function isUnknownTest(name) {
   return column.kind === "text" ? (row) => column.cells[row] < 0 : (row) => column.cells[row] === null;
 }
 
-/** A test of numbers, of which ids are texts as they use all 64 bits. */
+/** A test of numbers; ids are texts, because they use all 64 bits. */
 function rangeTest(names, { least, most }) {
   const found = names.map((name) => columns.get(name)).filter((column) => column !== undefined);
   if (found.length === 0) return isNever;
@@ -46,7 +46,7 @@ function sumIsUnknown(names) {
   return (row) => tests.every((test) => test(row));
 }
 
-/** The addresses of a side, parsed once for each word. */
+/** The addresses of a side, each distinct one parsed once. */
 const parsedAddrs = new Map();
 function addrsOf(side) {
   if (!parsedAddrs.has(side)) parsedAddrs.set(side, columns.get(`${side}_addr`)?.words.map(parseAddr) ?? []);
@@ -65,11 +65,11 @@ function placeTest(side, place) {
   return (row) => column.cells[row] >= 0 && hits[column.cells[row]];
 }
 
-/** A word without a field: it stands anywhere in what names the connection, ends with their ports among it. */
+/** A word without a field: it occurs in any text that names the connection, including ends with their ports. */
 function anywhereTest(text, hasWildcards) {
   const holds = pattern(text, true, hasWildcards);
   const tests = [...ANYWHERE, "local_addr", "remote_addr"].map((name) => textTest(name, holds));
-  // Whether the word may reach from an address over the colon into its port.
+  // Whether the word may extend from an address across the colon into its port.
   const isAcross = text.includes(":") || (hasWildcards && /[*?]/.test(text));
   for (const side of ["local", "remote"]) tests.push(isAcross ? endTest(side, holds) : portTextTest(side, holds));
   return (row) => tests.some((test) => test(row));
@@ -88,7 +88,7 @@ function endTest(side, holds) {
   };
 }
 
-/** A test of a port's digits; every port is tested once. */
+/** A test of a port's digits; each distinct port is tested once. */
 function portTextTest(side, holds) {
   const ports = columns.get(`${side}_port`)?.cells;
   if (ports === undefined) return isNever;

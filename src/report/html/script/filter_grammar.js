@@ -1,4 +1,4 @@
-// Words into an expression.
+// Parses words into an expression.
 //
 //   any  := all ("or" all)*
 //   all  := part ("and"? part)*
@@ -7,7 +7,7 @@
 const MOST_DEPTH = 16;
 const MOST_TERMS = 32;
 
-/** Splits parentheses from words. One that belongs to a word, as in `cmdline~f(x)`, stays there. */
+/** Separates parentheses from words. One that belongs to a word, as in `cmdline~f(x)`, stays there. */
 function tokensOf(words) {
   const tokens = [];
   let depth = 0;
@@ -33,7 +33,7 @@ function tokensOf(words) {
   return tokens;
 }
 
-/** Parentheses at the end of a word that were not opened in it. */
+/** Number of closing parentheses at the end of a word that were not opened in it. */
 function closingOf(word) {
   const bare = (char) => word.filter((letter) => letter.char === char && !letter.isQuoted).length;
   let atEnd = 0;

@@ -1,9 +1,9 @@
-// Texts with wildcards, compared without regard to case: `?` is one character, `*` any number.
+// Case-insensitive patterns with wildcards: `?` is one character, `*` any number.
 
 const ONE = Symbol("?");
 const MANY = Symbol("*");
 
-/** Lower case, where that is one character. */
+/** Lower case, if that is a single character. */
 function folded(char) {
   const lower = [...char.toLowerCase()];
   return lower.length === 1 ? lower[0] : char;
@@ -26,12 +26,12 @@ function pattern(text, isPart, hasWildcards) {
   };
 }
 
-/** Whether lower case is the browser's own, letter for letter, which is much faster. */
+/** Whether lower case equals the browser's own, letter for letter, which is much faster. */
 function isAscii(text) {
   return /^[\0-\x7f]*$/.test(text);
 }
 
-/** Goes back to the last `*` only, so the time is bounded by the product of both lengths. */
+/** Backtracks only to the last `*`, so the time is bounded by the product of both lengths. */
 function fits(pieces, text) {
   const chars = [...text];
   let [piece, at, afterMany, from] = [0, 0, -1, 0];

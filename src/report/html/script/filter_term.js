@@ -1,8 +1,8 @@
-// One word of an expression into a test of rows.
+// Turns one word of an expression into a test of rows.
 
 const OPERATORS = [["!=", "is", true], [">=", "atLeast", false], ["<=", "atMost", false], [":", "is", false], ["=", "is", false], ["~", "contains", false], [">", "more", false], ["<", "less", false]];
 
-/** The name, the operator and the value of a word; null for a word without an operator. */
+/** Name, operator and value of a word; null for a word without an operator. */
 function splitTerm(word) {
   const length = word.findIndex((letter) => letter.isQuoted || !/[A-Za-z0-9_]/.test(letter.char));
   if (length <= 0) return null;
@@ -10,7 +10,7 @@ function splitTerm(word) {
   const text = plainText(rest);
   const found = OPERATORS.find(([sign]) => text.startsWith(sign));
   if (found === undefined || rest[0].isQuoted) return null;
-  // An address of IP version 6 and `host:port` begin like a field.
+  // IPv6 addresses and `host:port` look like a field at first.
   if (found[0] === ":" && parsePlace(plainText(word)) !== null) return null;
   return { name: word.slice(0, length), operator: found[1], isNot: found[2], value: rest.slice(found[0].length) };
 }
@@ -24,7 +24,7 @@ function fieldNamed(name) {
   throw new FilterError(spanOf(name), `there is no field ${quoted(text)}: ${advice}`);
 }
 
-/** The test of a word, and whether it must not hold. */
+/** The test of a word, and whether it is negated. */
 function parseTerm(letters) {
   const isMinus = "-!".includes(letters[0].char) && !letters[0].isQuoted;
   const word = isMinus ? letters.slice(1) : letters;
@@ -47,7 +47,7 @@ function parseTerm(letters) {
   return { test: tests.length === 1 ? tests[0] : (row) => tests.some((test) => test(row)), isNegated: isMinus !== split.isNot };
 }
 
-/** The parts between the commas outside of quotes. */
+/** The parts between commas outside quotes. */
 function alternatives(letters) {
   const parts = [[]];
   for (const letter of letters) {
@@ -57,7 +57,7 @@ function alternatives(letters) {
   return parts;
 }
 
-/** Throws the reason if the text is no value of the field. */
+/** Throws the reason if the text is not a value of the field. */
 function valueTest(field, operator, letters) {
   const [name, text] = [field.names[0], plainText(letters)];
   if (text === "") throw `${name}: a value is missing between the commas`;
@@ -98,7 +98,7 @@ function portTest(name, operator, text) {
   return (row) => tests.some((test) => test(row));
 }
 
-/** An address or a network; what has letters or wildcards is a pattern for names and addresses. */
+/** An address or a network; anything with letters or wildcards is a pattern for names and addresses. */
 function addressTest(name, operator, text, holds) {
   const sides = FIELD_ENDS[name];
   const place = operator === "contains" ? null : parsePlace(text);

@@ -1,18 +1,18 @@
-// Values of an expression: numbers with units, addresses, networks and ports.
+// Values in an expression: numbers with units, addresses, networks and ports.
 
 const U64_MAX = (1n << 64n) - 1n;
 const COUNT_UNITS = { "": 1, b: 1, k: 1e3, kb: 1e3, m: 1e6, mb: 1e6, g: 1e9, gb: 1e9, t: 1e12, tb: 1e12, ki: 1024, kib: 1024, mi: 1048576, mib: 1048576, gi: 1073741824, gib: 1073741824 };
 const UNITS = { count: COUNT_UNITS, micros: { "": 1, us: 1, "µs": 1, ms: 1e3, s: 1e6 }, percent: { "": 1e3, "%": 1e3 } };
 const NOT_A_NUMBER = { none: "is not a number", count: "is not a number such as 500, 10k or 1.5M", micros: "is not a time such as 250us, 50ms or 1s", percent: "is not a share such as 12.5%" };
 
-/** A whole number of 64 bits, or null. */
+/** A 64-bit integer, or null. */
 function parseWhole(text) {
   if (!/^\+?\d+$/.test(text)) return null;
   const number = BigInt(text.replace("+", ""));
   return number <= U64_MAX ? number : null;
 }
 
-/** A number with its unit, as a whole number of 64 bits. Throws the reason. */
+/** A number with its unit, as a 64-bit integer. Throws the reason. */
 function parseNumber(text, unit) {
   const refuse = () => { throw `${quoted(text)} ${NOT_A_NUMBER[unit]}`; };
   const whole = parseWhole(text);
@@ -27,7 +27,7 @@ function parseNumber(text, unit) {
   return rounded > U64_MAX ? U64_MAX : rounded;
 }
 
-/** What an operator and a number ask for: both ends are included. */
+/** The range for an operator and a number; both ends are included. */
 function parseRange(operator, text, unit) {
   const isRange = operator === "is" || operator === "contains";
   const dash = text.indexOf("-");
@@ -40,13 +40,13 @@ function parseRange(operator, text, unit) {
   const value = parseNumber(text, unit);
   if (operator === "atMost") return { least: 0n, most: value };
   if (operator === "atLeast") return { least: value, most: U64_MAX };
-  // Nothing is below 0 or above the largest number: an empty range.
+  // Nothing is below 0 or above the maximum: an empty range.
   if (operator === "less") return value === 0n ? { least: 1n, most: 0n } : { least: 0n, most: value - 1n };
   if (operator === "more") return value === U64_MAX ? { least: 1n, most: 0n } : { least: value + 1n, most: U64_MAX };
   return { least: value, most: value };
 }
 
-// Addresses: `{ bits, value }`, of 32 or 128 bits.
+// Addresses: `{ bits, value }`, with 32 or 128 bits.
 
 function parseV4(text) {
   const parts = text.split(".");
@@ -77,7 +77,7 @@ function parseAddr(text) {
   return text.includes(":") ? parseV6(text) : parseV4(text);
 }
 
-/** Of an address of version 6 that maps one of version 4, that one. */
+/** For an IPv4-mapped IPv6 address, the IPv4 address. */
 function canonical(addr) {
   const isMapped = addr.bits === 128 && addr.value >> 32n === 0xffffn;
   return isMapped ? { bits: 32, value: addr.value & 0xffffffffn } : addr;

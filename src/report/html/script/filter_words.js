@@ -1,14 +1,14 @@
-// The filter language of the command line (src/filter): a text into words, letter by letter, so that
-// an error can point at its place. Every message is the same as on the command line.
+// The filter language of the command line (src/filter): splits a text into words, letter by letter, so that
+// an error can point at its position. Every message is the same as on the command line.
 
-/** An error of an expression: why, and from which letter to which. */
+/** An error in an expression: the reason, and the range of letters. */
 class FilterError extends Error {
   constructor([start, end], reason) {
     super(reason);
     this.span = [start, end];
   }
 
-  /** As the command line prints it: the reason, the text, and carets under the place. */
+  /** As printed on the command line: the reason, the text, and carets below the position. */
   display(text) {
     const [start, end] = this.span;
     const line = [...text].map((char) => (/\p{Cc}/u.test(char) ? " " : char)).join("");
@@ -16,7 +16,7 @@ class FilterError extends Error {
   }
 }
 
-/** Words of letters `{ char, isQuoted, at }`, split at blanks outside of quotes. */
+/** Words of letters `{ char, isQuoted, at }`, split at blanks outside quotes. */
 function splitWords(text) {
   const chars = [...text];
   const words = [[]];
@@ -50,14 +50,14 @@ function spanOf(letters) {
   return letters.length > 0 ? [letters[0].at, letters.at(-1).at + 1] : [0, 0];
 }
 
-/** A text in quotes, as an error shows it. */
+/** A quoted text, as shown in an error. */
 function quoted(text) {
   const escapes = { '"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\\0" };
   const shown = (char) => escapes[char] ?? (/[\p{C}\p{Zl}\p{Zp}]/u.test(char) ? `\\u{${char.codePointAt(0).toString(16)}}` : char);
   return `"${[...text].map(shown).join("")}"`;
 }
 
-/** Letters that have to be put in, left out or replaced to make one word of another. */
+/** The number of letters to insert, delete or replace to turn one word into another. */
 function distance(a, b) {
   const right = [...b].slice(0, 40);
   const row = Array.from({ length: right.length + 1 }, (_, index) => index);

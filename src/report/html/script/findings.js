@@ -1,17 +1,17 @@
-// The findings: grouped, narrowed down by severity and by the filter, a hundred of a group at a time.
+// The findings: grouped, filtered by severity and by the filter, a hundred per group at a time.
 
 const SEVERITIES = ["critical", "high", "medium", "low", "info"];
 const MOST_IN_GROUP = 100;
 const findingList = byId("finding-list");
 
-/** The cards that came with the page, by the finding. */
+/** The cards in the page's HTML, by finding. */
 const cards = new Map([...findingList.querySelectorAll("article.finding")].map((card) => [card.id, card]));
 const incidentOf = new Map();
 for (const incident of data.incidents) for (const id of incident.findings) if (!incidentOf.has(id)) incidentOf.set(id, incident);
 
 const aboutOf = (finding, column) => finding.about.find(([name]) => name === column)?.[1] ?? null;
 
-/** By what findings can be grouped: a title for each group. */
+/** The groupings of findings: a title for each group. */
 const GROUPS = {
   incident: (finding) => incidentOf.get(finding.id)?.title ?? "Not part of an incident",
   entity: (finding) => aboutOf(finding, "process_name") ?? aboutOf(finding, "local_addr") ?? aboutOf(finding, "remote_addr") ?? "Whole recording",
@@ -20,7 +20,7 @@ const GROUPS = {
   none: () => "All findings",
 };
 
-/** The card of a finding; of one beyond those that came with the page, a short one. */
+/** The card of a finding; a short one for a finding without a card in the HTML. */
 function cardOf(finding) {
   if (!cards.has(finding.id)) {
     const rowsLink = element("a", { class: "action", href: "#raw-data", "data-rows": finding.id }, `Show ${plural(finding.total, "connection")}`);
@@ -72,7 +72,7 @@ function drawFindings(names) {
   findingList.replaceChildren(...[...groups].map(([title, members], index) => drawGroup(title, members, isSmall || index === 0)));
 }
 
-/** Incidents without a row that is left are not shown. */
+/** Hides incidents without a matching row. */
 function drawIncidents(names) {
   if (!changesRows(names)) return;
   for (const card of document.querySelectorAll("article.incident")) card.classList.toggle("filtered-out", !isIncidentLeft(card.id));
@@ -105,7 +105,7 @@ function drawFindingTools(left, shown) {
   byId("finding-tools").replaceChildren(element("label", { for: "group" }, "Group by "), select, " ", ...chips.map(([name, number]) => severityChip(name, number)), triageTools(), note);
 }
 
-/** Links of findings to their rows: the page shows those, and the timeline their span. */
+/** Links from findings to their rows: show the rows, and the time range on the timeline. */
 function followFinding(event) {
   const link = event.target.closest("a[data-rows], a[data-related]");
   if (link === null) return;

@@ -1,4 +1,4 @@
-// Numbers and times as the rest of the report writes them. Unknown is a dash.
+// Formats numbers and times like the rest of the report. Unknown is a dash.
 
 const UNKNOWN = "–";
 
@@ -49,13 +49,13 @@ function twoUnits(value, perLarge, large, small) {
   return rest === 0 ? `${whole} ${large}` : `${whole} ${large} ${rest} ${small}`;
 }
 
-/** A date from µs since the origin; none outside of the calendar. */
+/** A date from µs since the origin; null outside the calendar's range. */
 function dateOf(offsetUs) {
   const date = new Date((data.origin_us + offsetUs) / 1000);
   return Number.isNaN(date.getTime()) ? null : date;
 }
 
-/** `2026-06-01T10:00:00Z`, which every `--at` takes. */
+/** `2026-06-01T10:00:00Z`, which every `--at` accepts. */
 function secondUtc(offsetUs) {
   const date = dateOf(offsetUs);
   return date === null ? UNKNOWN : date.toISOString().replace(/\.\d+Z/, "Z");
@@ -68,7 +68,7 @@ function moment(offsetUs) {
   return date.toISOString().replace("T", " ").replace("Z", "");
 }
 
-/** `10:00:00`, UTC, with a fraction where slices are shorter than a second; with the day where there are several. */
+/** `10:00:00`, UTC, with a fraction if slices are shorter than a second; with the day if there are several. */
 function clock(offsetUs) {
   const text = moment(offsetUs);
   if (text === UNKNOWN) return text;

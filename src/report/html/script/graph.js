@@ -1,6 +1,6 @@
-// Who talks to whom: process → host → destination, as bands whose width is the number of bytes and whose
-// colour is the worst finding. The strongest of each column are there, the others as one, so that the
-// picture has the same size whatever the number of nodes. The layout depends on the rows alone.
+// The flow graph: process → host → destination, as bands whose width is the number of bytes and whose
+// color is the worst finding. The strongest nodes of each column are shown, the others combined, so that the
+// picture has the same size whatever the number of nodes. The layout depends only on the rows.
 
 const GRAPH_COLUMNS = [
   { title: "process", most: 14, name: "process_name", field: "process" },
@@ -26,8 +26,8 @@ function addTo(sums, at, amount, rank) {
 const isStronger = (a, b) => a.rank - b.rank || b.bytes - a.bytes || b.rows - a.rows || (a.name < b.name ? -1 : 1);
 
 /**
- * The nodes of a column, and for each of its words the number of its node: the strongest have one of their own,
- * the others share the last but one, and what is unknown has the last.
+ * The nodes of a column, and the node index for each of its texts: the strongest have one of their own,
+ * the others share the last but one, and unknown values have the last.
  */
 function nodesOf(rows, amounts, column) {
   const { cells, words } = columns.get(column.name);
@@ -43,7 +43,7 @@ function nodesOf(rows, amounts, column) {
   return { column, names, kept: kept.length, nodeOf: (row) => (cells[row] < 0 ? kept.length + 1 : nodeOfWord[cells[row]]) };
 }
 
-/** Columns of nodes, and bands between them. */
+/** The columns of nodes, and the bands between them. */
 function graphOf(rows) {
   const [sent, received] = [columns.get("recorded_sent")?.cells, columns.get("recorded_received")?.cells];
   const amounts = rows.map((row) => (sent?.[row] ?? 0) + (received?.[row] ?? 0));
@@ -69,7 +69,7 @@ function graphOf(rows) {
   return { used, nodes: nodes.map((side) => side.filter((node) => node.rows > 0)), bands };
 }
 
-/** Places nodes from top to bottom: the worst, then the strongest; what is unknown or summed up last. */
+/** Places nodes from top to bottom: the worst, then the strongest; unknown and combined ones last. */
 function placeNodes({ used, nodes }, width) {
   const step = (width - 420) / Math.max(used.length - 1, 1);
   nodes.forEach((column, index) => {
@@ -82,7 +82,7 @@ function placeNodes({ used, nodes }, width) {
 const bandClass = (rank) => `band ${SEVERITIES[rank] ?? "no-finding"}`;
 const graphText = (sum) => `${plural(sum.rows, "connection")}, ${bytes(sum.bytes)}${SEVERITIES[sum.rank] ? `, worst finding ${SEVERITIES[sum.rank]}` : ""}`;
 
-/** From 1 to 18 pixels, by the square root of the bytes; connections where nothing was counted. */
+/** From 1 to 18 pixels, by the square root of the bytes, or of the connections if nothing was counted. */
 function bandWidth(band, largest) {
   return 1 + 17 * Math.sqrt((band.bytes || band.rows) / largest);
 }
@@ -110,7 +110,7 @@ function drawNode(node, column, isLast, isMiddle) {
   return group;
 }
 
-/** The picture, and the same as sentences for those who do not see it. */
+/** The picture, and the same as sentences for screen readers. */
 function connectionGraph() {
   const rows = leftRows.filter((row) => value("remote_addr", row) !== null);
   if (rows.length === 0) return element("p", {}, "No connection with a remote address is left.");

@@ -1,9 +1,9 @@
-// While a filter narrows the page down, each section shows charts of the rows that are left; those of
-// the whole recording are folded below.
+// While a filter is active, each section shows charts of the matching rows; the charts of
+// the whole recording are collapsed below.
 
 const isKnown = (name) => columns.get(name)?.cells.some((cell) => cell !== null && cell !== -1) ?? false;
 
-/** The charts of a section from the rows that are left. */
+/** The charts of a section from the matching rows. */
 const LIVE = {
   dashboard: (rows) => [
     countChart("Connections by process", "process_name", "process", rows),
@@ -33,7 +33,7 @@ const LIVE = {
   statistics: (rows) => [countChart("Connections by protocol", "protocol", "protocol", rows), histogram("Bytes received", "bytes_received", bytes, rows, 1)],
 };
 
-/** The parts of the page that show the whole recording, folded while there is a filter. */
+/** The parts of the page that show the whole recording, collapsed while a filter is active. */
 function wrapWhole(whole) {
   const isEmpty = whole.children.length === 0;
   if (isEmpty || whole.parentElement.matches("details.whole-fold")) return;

@@ -1,6 +1,6 @@
 // Puts the parts together.
 
-/** On paper nothing can be unfolded: what an incident needs is opened, and folded again afterwards. */
+/** Nothing can be expanded in print: what an incident needs is opened, and collapsed again afterwards. */
 function unfoldForPrint() {
   const folded = [];
   window.addEventListener("beforeprint", () => {

@@ -1,6 +1,6 @@
-// What can be done with a value: a small menu where it stands.
+// A small context menu with the actions for a value.
 //
-// An element with `data-field` and `data-value` opens it; the field is one of the filter language.
+// An element with `data-field` and `data-value` opens it; the field is from the filter language.
 
 const menu = byId("menu");
 let menuOpener = null;
@@ -11,7 +11,7 @@ function valueButton(text, field, raw, attributes = {}) {
   return element("button", { type: "button", class: "value", ...about, ...attributes }, text);
 }
 
-/** The entity that a value names, or null. */
+/** The entity that a value identifies, or null. */
 function entityOf(field, raw, row) {
   if (field === "remote" || field === "addr") return parsePlace(raw)?.addr ? `remote:${raw.replace(/^\[?(.*?)\]?(:\d+)?$/, (all, addr, port) => (parseAddr(all) === null ? addr : all))}` : null;
   if (field === "local") return `host:${parseAddr(raw) === null ? raw.replace(/^\[?(.*?)\]?:\d+$/, "$1") : raw}`;

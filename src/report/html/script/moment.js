@@ -1,4 +1,4 @@
-// What was there at the moment of the time line.
+// The state at the timeline's moment.
 
 const MOST_LISTED = 8;
 const MOST_PROCESSES = 6;
@@ -19,7 +19,7 @@ function momentText(first, last, there) {
   return parts.join(" · ");
 }
 
-/** Names and how often each occurs, most often first. */
+/** Names with their number of occurrences, most frequent first. */
 function tally(there) {
   const counts = new Map();
   for (const row of there) {
@@ -49,7 +49,7 @@ function connectionList(there) {
   return element("table", {}, element("thead", {}, headings), element("tbody", {}, ...most.map(line)));
 }
 
-/** What the time line shows, in its colours. */
+/** What the timeline shows, in its colors. */
 function legend() {
   const entry = (name, text) => [element("i", { class: `swatch ${name}` }), ` ${text} `];
   const bytesShown = data.slices.bytes.length > 0 ? entry("moved", "bytes") : [];

@@ -1,15 +1,15 @@
-// The rows that the whole state leaves: what every part of the page counts and shows.
+// The rows that match the whole state: what every part of the page counts and shows.
 
 let leftRows = Array.from({ length: rowCount }, (_, row) => row);
-/** Whether a row is left, by its number. */
+/** Whether a row matches, by its index. */
 let isLeft = new Uint8Array(rowCount).fill(1);
 
-/** Whether anything narrows the page down. */
+/** Whether any restriction is active. */
 function isFiltered() {
   return filterTest !== null || lookedAt() !== null || findings.has(state.finding);
 }
 
-/** The slices that are looked at, first and last; null for the whole recording. */
+/** The selected slices, first and last; null for the whole recording. */
 function lookedAt() {
   return state.range ?? (state.slice === null ? null : [state.slice, state.slice]);
 }
@@ -46,7 +46,7 @@ function relatedTests(finding) {
     });
 }
 
-/** Whether a finding has a row that is left; one whose rows are not in the page always has. */
+/** Whether a finding has a matching row; always true if its rows are not in the page. */
 function isFindingLeft(finding) {
   return finding.rows.length === 0 || finding.rows.some((row) => isLeft[row] === 1);
 }
@@ -57,7 +57,7 @@ function chip(text, clear) {
   return made;
 }
 
-/** What narrows the page down beside the filter, each to be taken away. */
+/** The active restrictions other than the filter, each of which can be removed. */
 function drawChips() {
   const chips = [];
   const clear = (changes) => () => { update({ ...changes, page: 0 }); remember(); };
@@ -88,7 +88,7 @@ const TILES = {
   received: (rows) => bytes(sumOver("recorded_received", rows)),
 };
 
-/** How many different known cells some rows have. */
+/** The number of distinct known values in some rows. */
 function distinct(rows, cells) {
   const found = new Set();
   for (const row of rows) found.add(cells?.[row] ?? -1);
@@ -103,7 +103,7 @@ function sumOver(name, rows) {
   return sum;
 }
 
-/** What the tiles said of the whole recording, which counts rows that the page has not. */
+/** The tiles' text for the whole recording, which counts rows that are not in the page. */
 const wholeTiles = new Map();
 
 function drawTiles() {
@@ -115,7 +115,7 @@ function drawTiles() {
   }
 }
 
-/** The first listener: the others read the rows. */
+/** Must be the first listener: the others read the rows. */
 function startRows() {
   onChange((names) => {
     if (!changesRows(names)) return;

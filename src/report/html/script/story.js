@@ -1,4 +1,4 @@
-// The timeline of an incident, as sentences in order, to be copied into a ticket.
+// The timeline of an incident, as sentences in time order, to copy into a ticket.
 
 const MOST_SENTENCES = 60;
 
@@ -20,7 +20,7 @@ function actOf(row) {
   return `${hasFailed ? "tried to connect" : "connected"} to ${remote}`;
 }
 
-/** Rows that follow each other and say the same, or the same but for the port. */
+/** Consecutive rows with the same text, or the same except for the port. */
 function runsOf(rows) {
   const runs = [];
   for (const row of rows) {
@@ -46,7 +46,7 @@ function sentenceOf({ rows }) {
   return `${at} ${actorOf(first)} ${what}, ${plural(rows.length, "connection")}${until === at ? "" : ` until ${until}`}${amount}`;
 }
 
-/** The rows of a finding. One that lists only its first connections has all that have the same in common. */
+/** The rows of a finding. If it lists only its first connections, all rows that share their common values. */
 function rowsOfFinding(finding) {
   if (finding.rows.length >= finding.total || finding.about.length === 0) return finding.rows;
   const tests = relatedTests(finding);
@@ -58,7 +58,7 @@ function rowsOfFinding(finding) {
   return [...rows];
 }
 
-/** The sentences of an incident, and for which findings not all connections are among them. */
+/** The sentences of an incident, and the findings whose connections are not all included. */
 function storyOf(incident) {
   const members = incident.findings.map((id) => findings.get(id)).filter((finding) => finding !== undefined);
   const known = members.map((finding) => [finding, rowsOfFinding(finding)]);
@@ -79,7 +79,7 @@ function drawStory(box) {
   box.replaceChildren(fold(`Timeline (${plural(sentences.length, "step")}, UTC)`, false, list, tool));
 }
 
-/** Those of a section are drawn when it is opened for the first time. */
+/** The timelines in a section are drawn when it is first opened. */
 function startStories() {
   const drawn = new Set();
   onChange(() => {

@@ -1,15 +1,15 @@
-// The table of connections: sorted, filtered, one page of it at a time.
+// The table of connections: sorted, filtered, one page at a time.
 
 const PAGE_ROWS = 50;
 
-/** The field of the filter language that a column is, if it is one. */
+/** The filter field for a column, if there is one. */
 const COLUMN_FIELDS = new Map(Object.entries(FIELD_COLUMNS).map(([field, column]) => [column, field]));
 for (const [column, field] of [["remote_addr", "remote"], ["local_addr", "local"], ["remote_port", "remote_port"], ["local_port", "local_port"], ["bytes_sent", "sent"], ["bytes_received", "received"]]) COLUMN_FIELDS.set(column, field);
 
 const plainColumn = (title, name) => [title, (row) => cellText(name, row), name, (row) => value(name, row)];
 const endColumn = (side) => [side, (row) => endpoint(side, row), `${side}_addr`, (row) => (value(`${side}_addr`, row) === null ? null : endpoint(side, row))];
 
-/** The columns of the narrow table: heading, text of a row, column by which it is sorted, raw value. */
+/** The columns of the narrow table: heading, text of a row, column to sort by, raw value. */
 const NARROW = [
   plainColumn("first seen", "first_seen_us"),
   plainColumn("duration", "duration_s"),
@@ -28,7 +28,7 @@ const NARROW = [
   plainColumn("RTT", "rtt_us"),
 ];
 
-/** Every column that the capture has a value for, under its own name. */
+/** Every column that has a value in the capture, under its own name. */
 function wideColumns() {
   return [...columns.keys()].map((name) => plainColumn(name, name));
 }
@@ -41,7 +41,7 @@ function shownColumns() {
 const tableBox = byId("connections");
 let rows = [];
 
-/** Orders of texts are computed once per column. */
+/** Sort orders of texts are computed once per column. */
 const ranks = new Map();
 
 function sortKeys(name) {
@@ -60,7 +60,7 @@ function sortKeys(name) {
   return column.cells.map((cell) => (cell < 0 ? null : rank[cell]));
 }
 
-/** Sorts; what is unknown comes last either way, and equals stay in the order of time. */
+/** Sorts; unknown values always come last, and equal ones stay in time order. */
 function sortRows() {
   const keys = sortKeys(state.sort.column);
   if (keys === null) return;
@@ -128,7 +128,7 @@ function drawPage() {
 
 let isStale = true;
 
-/** Draws what changed; while the table cannot be seen, nothing. */
+/** Redraws what changed; nothing while the table is not visible. */
 function drawTable(names) {
   if (changesRows(names) || names.has("sort")) isStale = true;
   if (state.section !== "raw-data" || !["section", "sort", "page", "isWide", ...FILTERS].some((name) => names.has(name))) return;
@@ -145,7 +145,7 @@ function turn(changes) {
   remember();
 }
 
-/** One cell of the table is a stop of the Tab key; arrow keys lead to the others. */
+/** The table has a single Tab stop; the arrow keys move between cells. */
 function moveInTable(event) {
   const cell = event.target.closest("td");
   const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
@@ -175,7 +175,7 @@ function startTable() {
   onChange(drawTable);
 }
 
-/** A click on a heading sorts, a second one the other way; amounts begin with the largest. */
+/** A click on a heading sorts, a second one reverses; amounts start with the largest. */
 function nextSort(name) {
   if (state.sort.column === name) return { column: name, isDown: !state.sort.isDown };
   return { column: name, isDown: isNumeric(name) };

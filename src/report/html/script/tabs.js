@@ -3,7 +3,7 @@
 const tabs = [...byId("tabs").querySelectorAll("a")];
 const panels = tabs.map((tab) => byId(tab.hash.slice(1)));
 
-/** Opens the section that an element is in; scrolls to the element if it is not the section itself. */
+/** Opens the section that contains an element; scrolls to the element if it is not the section itself. */
 function show(id) {
   const target = byId(id) ?? panels[0];
   const panel = target.closest(".panel") ?? (byId("verdict").contains(target) ? panels[0] : byId(state.section) ?? panels[0]);
@@ -24,7 +24,7 @@ function show(id) {
   target.focus({ preventScroll: true });
 }
 
-/** Follows a tab's link, and keeps the focus on it: the browser would take it to the section. */
+/** Follows a tab's link, and keeps the focus on it: the browser would move it to the section. */
 function openTab(tab) {
   go(tab.hash.slice(1), tab.hash === "#entities" ? { entity: null } : {});
   tab.focus();

@@ -1,4 +1,4 @@
-// Light or dark: as the reader's system says, until the switch is used.
+// Light or dark: follows the reader's system until the switch is used.
 
 function isDark() {
   const chosen = document.documentElement.dataset.theme;

@@ -11,7 +11,7 @@ const MOST_MARKS = 500;
 const PLOT_TOP = MARKS_TOP + MOST_LANES * LANE + 4;
 const PLOT_BOTTOM = 92;
 const HEIGHT = 114;
-/** Narrowest mark in pixels: a finding of a moment must be seen, and hit with a finger. */
+/** Minimum width of a mark in pixels: a finding at a single moment must be visible, and large enough for a finger. */
 const MARK_WIDTH = 6;
 
 const plotBox = byId("plot");
@@ -31,7 +31,7 @@ function sliceAt(clientX) {
   return Math.min(Math.max(slice, 0), sliceCount - 1);
 }
 
-/** The largest of the slices that share a pixel, so that no peak is lost. */
+/** The maximum of the slices that share a pixel, so that no peak is lost. */
 function perPixel(numbers) {
   const steps = Math.min(Math.max(Math.floor(width), 1), numbers.length);
   const most = new Array(steps).fill(0);
@@ -42,7 +42,7 @@ function perPixel(numbers) {
   return most;
 }
 
-/** A path of steps from left to right; bytes on a logarithmic scale, as they differ by powers. */
+/** A step path from left to right; bytes on a logarithmic scale, because they span powers of ten. */
 function steps(numbers, scale) {
   const most = perPixel(numbers);
   const largest = Math.max(...most.map(scale), 1e-9);
@@ -51,7 +51,7 @@ function steps(numbers, scale) {
   return most.map((number, index) => `V${y(number)}H${x(index + 1)}`).join("");
 }
 
-/** The rows that are left, whatever the time that is looked at. */
+/** The matching rows, regardless of the selected time. */
 function rowsAtAnyTime() {
   if (lookedAt() === null) return leftRows;
   const tests = filterTest === null ? [] : [filterTest];
@@ -61,7 +61,7 @@ function rowsAtAnyTime() {
   return candidates.filter((row) => tests.every((test) => test(row)));
 }
 
-/** What happened in each slice; of a filter's rows, whose bytes are not known slice by slice, no bytes. */
+/** The activity in each slice. With a filter there are no bytes, because rows have none per slice. */
 function shownActivity() {
   const hasFilter = filterTest !== null || findings.has(state.finding);
   if (!hasFilter) return data.slices;
@@ -81,7 +81,7 @@ function shownActivity() {
 
 function drawActivity() {
   const { open, opened, bytes: transferred } = shownActivity();
-  // Open at a snapshot or opened between two, whichever is more: a scan is over before the next one.
+  // Open at a snapshot or opened between two, whichever is more: a scan is over before the next snapshot.
   const busy = open.map((number, slice) => Math.max(number, opened[slice] ?? 0));
   const area = steps(busy, Math.sqrt);
   plot.append(shape("path", { class: "open", d: `M0 ${PLOT_BOTTOM}${area}V${PLOT_BOTTOM}Z` }));
@@ -91,7 +91,7 @@ function drawActivity() {
   }
 }
 
-/** Each mark goes into the first lane that is free there. */
+/** Puts each mark into the first free lane. */
 function drawMarks() {
   const ends = new Array(MOST_LANES).fill(-1);
   for (const finding of data.findings.slice(0, MOST_MARKS)) {
@@ -147,7 +147,7 @@ function place(box, slices) {
   box.setAttribute("width", Math.max(xOf(slices[1] + 1) - xOf(slices[0]), 2));
 }
 
-/** Moves the cursor and says where it is to those who do not see it. */
+/** Moves the cursor, and announces its position to screen readers. */
 function drawLookedAt() {
   if (cursor === null) return;
   place(cursor, state.slice === null ? null : [state.slice, state.slice]);
@@ -158,7 +158,7 @@ function drawLookedAt() {
   plotBox.setAttribute("aria-valuetext", `${where}, ${plural(data.slices.open[slice] ?? 0, "connection")} open`);
 }
 
-/** A moment is looked at alone: a range or a finding would hide what was there. */
+/** Selecting a moment clears the range and the finding, which would hide rows. */
 function lookAt(slice) {
   update({ slice: Math.min(Math.max(slice, 0), sliceCount - 1), range: null, finding: null, related: false, page: 0 });
   rememberSoon();
@@ -174,7 +174,7 @@ function clearTime() {
   remember();
 }
 
-// The pointer: above the scale a moment, on it (or with Shift) a range.
+// The pointer: above the scale it selects a moment, on it (or with Shift) a range.
 
 let drag = null;
 
@@ -223,7 +223,7 @@ function keyDown(event) {
   event.preventDefault();
 }
 
-// Playing.
+// Playback.
 
 let timer = null;
 

@@ -1,8 +1,8 @@
-// The processes of the rows that are left, each under its parent.
+// The processes of the matching rows, each below its parent.
 
 const MOST_PROCESSES_IN_TREE = 300;
 
-/** What is known of a process, from any of its rows. */
+/** The facts of a process, from any of its rows. */
 function processesLeft() {
   const known = new Map();
   for (const row of leftRows) {
@@ -18,7 +18,7 @@ function processesLeft() {
   return known;
 }
 
-/** For each row the worst severity of its findings, by its place in `SEVERITIES`; beyond the last without one. */
+/** The worst severity of each row's findings, by index in `SEVERITIES`; past its end for a row without one. */
 const rankOfRow = new Uint8Array(rowCount).fill(SEVERITIES.length);
 for (const finding of data.findings) {
   const rank = SEVERITIES.indexOf(finding.severity);
@@ -31,7 +31,7 @@ function worstOf(rows) {
   return SEVERITIES[worst] ?? null;
 }
 
-/** Processes of the same pid, name and parent that differ in the microsecond of their start are one. */
+/** Processes with the same pid, name and parent whose start differs by microseconds are the same. */
 function mergedProcesses() {
   const merged = new Map();
   for (const entry of processesLeft().values()) {
@@ -44,7 +44,7 @@ function mergedProcesses() {
   return [...merged.values()];
 }
 
-/** Nodes with their children, by pid; a parent that owns no connection is there by its name. */
+/** Nodes with their children, by pid; a parent without connections is included by name. */
 function treeOf(entries) {
   const byPid = new Map();
   for (const entry of entries) if (entry.pid !== null && !byPid.has(entry.pid)) byPid.set(entry.pid, { ...entry, children: [] });
@@ -61,7 +61,7 @@ function treeOf(entries) {
       roots.push(parent);
     }
     const parent = byPid.get(node.ppid);
-    // Pids come again: nobody is under itself.
+    // Pids are reused: no process is its own ancestor.
     if (isBelow(node, parent)) roots.push(node);
     else parent.children.push(node);
   }
@@ -84,7 +84,7 @@ function treeItem(node) {
 
 const MOST_ALIKE = 4;
 
-/** Siblings by pid; many of one name without children and of the same severity are folded into one line. */
+/** Siblings by pid; many of the same name without children and of the same severity are combined into one line. */
 function treeList(nodes) {
   const alike = new Map();
   for (const node of [...nodes].sort((a, b) => (a.pid ?? 0) - (b.pid ?? 0))) {
@@ -103,7 +103,7 @@ function treeList(nodes) {
   return element("ul", {}, ...items);
 }
 
-/** Those with findings first, where there are too many. */
+/** Those with findings first, if there are too many. */
 function processTree() {
   const all = mergedProcesses();
   const rank = (entry) => SEVERITIES.indexOf(worstOf(entry.rows) ?? "info") * 1e7 - Math.min(entry.rows.length, 1e6);

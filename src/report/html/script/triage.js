@@ -1,12 +1,12 @@
-// Triage: findings are marked, noted and dismissed in the page, and exported. The browser keeps it under
-// the hash of the capture; nothing of the report changes.
+// Triage: findings are marked, noted and dismissed in the page, and exported. The browser stores it under
+// the hash of the capture; the report itself does not change.
 
 const TRIAGE_KEY = `netrec-triage-${data.capture.sha256}`;
 const triage = readTriage();
 let areDismissedHidden = false;
 
 function readTriage() {
-  // A browser may refuse a page from disk any storage, and what is stored may be anything.
+  // A browser may refuse storage to a page from disk, and stored data may be anything.
   try {
     const read = JSON.parse(localStorage.getItem(TRIAGE_KEY) ?? "{}");
     return new Map(Object.entries(read).filter(([id, entry]) => findings.has(id) && typeof entry === "object" && entry !== null));
@@ -42,7 +42,7 @@ function addTriage(card, finding) {
   card.append(element("div", { class: "triage" }, toggle("Mark", "marked"), " ", toggle("Dismiss", "dismissed"), " ", note));
 }
 
-/** Every finding that has been touched, as data. */
+/** Every finding with a triage state, as data. */
 function triageJson() {
   const entries = [...triage].filter(([, entry]) => entry.marked || entry.dismissed || entry.note).map(([id, entry]) => {
     const { title, detector, severity } = findings.get(id);
@@ -51,7 +51,7 @@ function triageJson() {
   return JSON.stringify({ schema: "netrec/triage.v1", capture: data.capture.file, capture_sha256: data.capture.sha256, findings: entries }, null, 2);
 }
 
-/** A text of TOML: as in JSON, and the delete character. */
+/** A TOML string: like JSON, plus the delete character. */
 const tomlText = (text) => JSON.stringify(text).replaceAll("\u007f", "\\u007f");
 
 /** An allow-list entry for a finding: everything that its connections have in common. */
@@ -72,7 +72,7 @@ function triageToml() {
   return `${dismissed.map(([id, entry]) => allowEntry(findings.get(id), String(entry.note ?? ""))).join("\n\n")}\n`;
 }
 
-/** Offers a text as a file, and copies it as well. */
+/** Offers a text as a download, and also copies it. */
 function save(name, text) {
   const link = element("a", { download: name, href: `data:text/plain;charset=utf-8,${encodeURIComponent(text)}` });
   document.body.append(link);

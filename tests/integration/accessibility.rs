@@ -1,6 +1,7 @@
-//! The page against axe-core's rules, light and dark, wide and narrow, in every view.
+//! Checks the page with axe-core's rules, light and dark, wide and narrow, in every view.
 //!
-//! axe-core is no part of netrec: the test reads it from a file, and is skipped with a message where there is none.
+//! axe-core is not part of netrec: the test reads it from a file, and is skipped with a message if
+//! there is none.
 
 use std::path::{Path, PathBuf};
 
@@ -10,11 +11,11 @@ use netrec::report::Section;
 use crate::browser::{Opened, open, sample_report};
 use crate::runner::netrec_in;
 
-/// Where `.ci/run` puts the script, relative to the project, and the variable that names another place.
+/// Where `.ci/run` puts the script, relative to the project, and the variable that overrides it.
 const PLACE: &str = "target/axe/axe_playwright_python/axe.min.js";
 const VARIABLE: &str = "NETREC_AXE";
 
-/// The script of axe-core; none where it is missing, which is said.
+/// The script of axe-core; `None`, with a message, if it is missing.
 fn axe() -> Option<String> {
     let default = Path::new(env!("CARGO_MANIFEST_DIR")).join(PLACE);
     let path = std::env::var_os(VARIABLE).map_or(default, PathBuf::from);
@@ -25,7 +26,7 @@ fn axe() -> Option<String> {
     script
 }
 
-/// Violations of what is shown, each with its rule, its weight and the first elements.
+/// Violations in the current view, each with its rule, its impact and the first elements.
 fn violations(page: &Opened) -> Vec<String> {
     let script = "axe.run(document, { resultTypes: ['violations'] }).then((result) => JSON.stringify(result.violations
         .map((found) => `${found.id} (${found.impact}): ${found.nodes.slice(0, 3).map((node) => node.html.slice(0, 200)).join(' ')}`)))";
@@ -86,11 +87,11 @@ fn an_import_has_no_finding_in_any_view() {
     let place = tempfile::tempdir().unwrap();
     let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("sample-captures/c2-quasarrat.parquet");
     netrec_in(place.path(), &["analyze", sample.to_str().unwrap(), "-o", "r"]).succeeds();
-    // Sizes and colours are those of a recording.
+    // Sizes and colors are those of a recording.
     check(&place.path().join("r/report.html"), &[(1440, "light")], &axe);
 }
 
-/// The rules must be able to find something.
+/// Checks that the rules do find something.
 #[test]
 fn a_page_with_a_fault_is_found() {
     let Some(axe) = axe() else { return };

@@ -1,4 +1,4 @@
-//! What the pass makes of rows.
+//! The output of the pass over a capture's rows.
 
 use netrec::capture::{Kind, Metadata, Overwrite, Protocol, Row, TcpState, Writer};
 use netrec::geo::Databases;
@@ -95,7 +95,7 @@ fn a_step_of_the_wall_clock_does_not_bend_a_duration() {
 
 #[test]
 fn open_connections_are_those_of_the_fullest_tick_of_a_slice() {
-    // 2000 s at 1 s: slices of 5 s. The listener is no connection.
+    // 2000 s at 1 s: slices of 5 s. The listener is not a connection.
     let mut rows: Vec<Row> = (0..2000).map(|tick| listener(1, "0.0.0.0", 22, tick)).collect();
     for (tick, count) in [(0, 1), (1, 4), (2, 2), (1500, 3)] {
         rows.extend((0..count).map(|n| tcp(100 + n, tick).owner(n as u32, "p")));
@@ -153,7 +153,7 @@ fn a_process_that_renames_itself_goes_by_its_last_name() {
     assert_eq!(recorded.texts.get(recorded.processes[0].process_name.unwrap()), "nc");
 }
 
-/// The programs that were blamed for these connections, by their `conn_id`.
+/// The programs that these connections are attributed to, by their `conn_id`.
 fn blamed(rows: &[Row], conn_ids: &[u64]) -> Vec<String> {
     let recorded = pass_over(rows, 2);
     let name = |conn_id: &u64| {
@@ -172,14 +172,14 @@ fn a_connection_belongs_to_the_program_that_had_it_and_not_to_what_the_pid_ran_l
         (owner.exe, owner.process_start_us) = (Some(format!("/bin/{name}")), Some(start_us));
         row
     };
-    // The pid was given out again within the same tick of the kernel's clock, or the process called exec.
+    // The pid was reused within one tick of the kernel's clock, or the process called exec.
     let rows = [
         program(tcp(1, 0), "sh", 10_000),
         program(tcp(2, 0), "nc", 10_000),
         program(tcp(3, 1), "curl", 20_000),
     ];
     assert_eq!(blamed(&rows, &[1, 2, 3]), ["sh", "nc", "curl"]);
-    // The same start, rounded in another way, and an executable that was removed meanwhile: one process.
+    // The same start, rounded differently, and an executable that was deleted in between: one process.
     let mut removed = program(tcp(2, 1), "sh", 10_001);
     std::sync::Arc::make_mut(removed.owner.as_mut().unwrap()).exe = Some("/bin/sh (deleted)".to_owned());
     assert_eq!(pass_over(&[rows[0].clone(), removed], 2).processes.len(), 1);
@@ -297,7 +297,7 @@ fn the_same_capture_gives_the_same_tables() {
     assert_eq!(tables(), tables());
 }
 
-/// A row at any tick of any of a few sockets, with any counters.
+/// A row at any tick for any of a few sockets, with any counters.
 fn any_row() -> impl Strategy<Value = Row> {
     let kinds = prop_oneof![4 => Just(Kind::Snapshot), 1 => Just(Kind::Opened), 1 => Just(Kind::Closed)];
     let bytes = proptest::option::of(0..1_000_000_u64);

@@ -1,5 +1,6 @@
-//! Who did what to a connection, however it ends and whatever becomes of the process: on the real kernel, by
-//! the recorder's own programs in it and by the tracepoints that stand in for them.
+//! Attribution of connections to processes, however they end and whatever happens to the process:
+//! on the real kernel, with the recorder's eBPF programs and with the tracepoints that replace
+//! them.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -17,12 +18,12 @@ use crate::record::{Seen, own_name, record_wanted, rows_where};
 const BY_PROGRAMS: SourceOptions = SourceOptions { udp_bytes: false, names: false, no_bpf: false };
 const BY_TRACEPOINTS: SourceOptions = SourceOptions { no_bpf: true, ..BY_PROGRAMS };
 
-/// How often a recording is made again because events of it were lost.
+/// How many times a recording is repeated because it lost events.
 const MOST_ATTEMPTS: usize = 4;
 
-/// Records while `act` runs, and long enough afterwards for everything to be told; gives every row of the
-/// port. None, with the reason printed, if this user may not see what is asked about, or if this host let
-/// no recording be without a loss.
+/// Records while `act` runs, and afterwards until everything is reported; returns every row of the
+/// port. `None`, with a printed reason, if this user lacks a privilege, or if every recording on
+/// this host lost events.
 fn rows_while(wanted: SourceOptions, port: u16, mut act: impl FnMut()) -> Option<Vec<Seen>> {
     let mut pause = || std::thread::sleep(Duration::from_millis(300));
     for attempt in 1..=MOST_ATTEMPTS {
@@ -43,8 +44,8 @@ fn rows_while(wanted: SourceOptions, port: u16, mut act: impl FnMut()) -> Option
 
 const LOST: &str = "events were lost";
 
-/// Why the sources that a test is about did not run, or what they say that they lost. Tests that run at the
-/// same time load eBPF programs, and while one runs, the kernel withholds the tracepoints from perf.
+/// Why the sources under test did not run, or what they lost. Concurrent tests load eBPF programs,
+/// and while one runs, the kernel withholds the tracepoints from perf.
 fn unseen(path: &Path, wanted: SourceOptions) -> Option<String> {
     let capture = CaptureFile::open(path).unwrap();
     let needed = if wanted.no_bpf { "perf-events" } else { "kernel-programs" };
@@ -63,7 +64,7 @@ fn listen() -> (TcpListener, u16) {
     (listener, port)
 }
 
-/// Has the next close answer everything with a reset.
+/// Makes the next close send a reset.
 fn reset_at_close(stream: &TcpStream) {
     let linger = libc::linger { l_onoff: 1, l_linger: 0 };
     let length = size_of_val(&linger) as libc::socklen_t;
@@ -98,7 +99,8 @@ fn a_connection_that_its_process_resets_keeps_remote_process_and_bytes() {
         let Some(rows) = rows else { continue };
         let client = closed(&rows, |row| row.ports == (client_port, Some(port)));
         assert_eq!((client.pid, client.state.as_deref()), (Some(std::process::id()), Some("CLOSE")));
-        // Without the programs the kernel has nothing left to tell, and zero would be an invented number.
+        // Without the eBPF programs the kernel has nothing left to report, and zero would be an
+        // invented number.
         let sent = (!wanted.no_bpf).then_some(50_000);
         assert_eq!(client.bytes.0, sent, "{wanted:?}");
         let server = closed(&rows, |row| row.ports == (port, Some(client_port)));
@@ -209,7 +211,7 @@ fn a_thread_that_names_itself_does_not_rename_its_process() {
     }
 }
 
-/// A shell that connects by itself, and then runs something else.
+/// A shell that connects by itself, and then executes something else.
 fn shell(port: u16, then: &str) -> Child {
     let script = format!("exec 3<>/dev/tcp/127.0.0.1/{port}; printf x >&3; exec 3>&-; {then}");
     Command::new("bash").args(["-c", &script]).stdin(Stdio::null()).spawn().unwrap()
@@ -228,18 +230,18 @@ fn a_program_that_is_executed_afterwards_has_done_nothing() {
         let Some(rows) = rows else { continue };
         let names: Vec<_> =
             rows.iter().filter(|row| row.ports.1 == Some(port) && row.kind != "snapshot").collect();
-        // On a busy host an end may stay unknown, but it is never another program's.
+        // On a busy host an end may stay unknown, but it is never attributed to another program.
         let is_bash = |row: &&Seen| row.process_name.as_deref() == Some("bash");
         assert!(names.iter().any(is_bash), "{names:#?}");
         assert!(names.iter().all(|row| is_bash(row) || row.process_name.is_none()), "{names:#?}");
-        // Without the programs, a busy host may leave no time to read it.
+        // Without the eBPF programs, a busy host may leave no time to read it.
         let is_told = |row: &&&Seen| row.cmdline.is_some() || is_bash(row) && !wanted.no_bpf;
         let is_its_own = |row: &&Seen| row.cmdline.as_deref().is_some_and(|line| line.starts_with("bash -c"));
         assert!(names.iter().filter(is_told).all(is_its_own), "{names:#?}");
     }
 }
 
-/// Starts a program under a process id that has just become free; none if that cannot be had.
+/// Starts a program under a process id that has just become free; `None` if that fails.
 fn take_over(pid: u32) -> Option<Child> {
     for _ in 0..50 {
         fs::write("/proc/sys/kernel/ns_last_pid", (pid - 1).to_string()).ok()?;
@@ -371,7 +373,7 @@ fn a_namespace_of_one_connection_is_recorded_with_its_bytes() {
     assert_eq!((end.bytes.0, end.pid), (Some(BYTES as u64), Some(std::process::id())));
 }
 
-/// Makes `127.0.0.1` answer in a namespace that is new.
+/// Brings up the loopback device in a new namespace.
 fn raise_loopback() -> std::io::Result<()> {
     let socket = std::net::UdpSocket::bind((std::net::Ipv4Addr::UNSPECIFIED, 0))?;
     // SAFETY: a request of zeroes is valid.

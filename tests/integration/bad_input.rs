@@ -1,4 +1,4 @@
-//! Whatever is wrong with the input: one sentence, exit code 1, nothing half-written.
+//! Invalid input: one sentence, exit code 1, nothing half-written.
 
 use std::fs;
 use std::path::Path;
@@ -6,8 +6,8 @@ use std::path::Path;
 use crate::fixture;
 use crate::runner::netrec_in;
 
-/// Runs `analyze` and `info` on a file, expects both to fail with these words, and expects
-/// nothing to be left behind.
+/// Runs `analyze` and `info` on a file, expects both to fail with these words, and expects no files
+/// to be left behind.
 #[track_caller]
 fn both_refuse(folder: &Path, file: &str, words: &[&str]) {
     let before = names(folder);

@@ -1,5 +1,5 @@
-//! Recordings that were broken off, with files missing, doubled, cut, changed, linked or foreign: whoever
-//! reads them changes nothing, and whoever completes them loses nothing.
+//! Interrupted recordings with files missing, duplicated, truncated, changed, linked or foreign:
+//! reading them changes nothing, and completing them loses nothing.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use crate::decoys::{Listing, changes, listing};
 use crate::fixture;
 
-/// Files of a recording, and names that only look like one.
+/// Files of a recording, and names that only look similar.
 const NAMES: [&str; 8] = [
     "lock",
     "rows.parquet",
@@ -25,7 +25,7 @@ const NAMES: [&str; 8] = [
     "rows.parquet~",
 ];
 
-/// What somebody, or the disk, did to a file.
+/// A change to a file, by a person or the disk.
 #[derive(Debug, Clone)]
 enum Change {
     Remove(usize),
@@ -55,7 +55,7 @@ fn change() -> impl Strategy<Value = Change> {
     ]
 }
 
-/// Recordings of some ticks, one of them with a row group in its file too.
+/// Recordings of some ticks, one of them also with a row group in its file.
 fn originals() -> &'static [PathBuf; 2] {
     static ORIGINALS: OnceLock<(tempfile::TempDir, [PathBuf; 2])> = OnceLock::new();
     let make = || {
@@ -81,7 +81,7 @@ fn originals() -> &'static [PathBuf; 2] {
     &ORIGINALS.get_or_init(make).1
 }
 
-/// Applies a change; what cannot be changed is left.
+/// Applies a change, if possible.
 fn apply(folder: &Path, victim: &Path, change: &Change) {
     let at = |index: &usize| folder.join(NAMES[*index]);
     let read = |path: &Path| fs::read(path).unwrap_or_default();
@@ -131,7 +131,7 @@ fn apply(folder: &Path, victim: &Path, change: &Change) {
     }
 }
 
-/// A home with a recording of its own, changed so, and a file to which links lead.
+/// A home with a changed copy of a recording, and a file that links point to.
 fn changed(original: &Path, edits: &[Change]) -> tempfile::TempDir {
     let home = tempfile::tempdir().unwrap();
     let (folder, victim) = (home.path().join("c.parquet.d"), home.path().join("victim"));
@@ -147,7 +147,7 @@ fn changed(original: &Path, edits: &[Change]) -> tempfile::TempDir {
     home
 }
 
-/// Connection, tick and bytes of every row that can be read; none if it cannot be opened.
+/// Connection, tick and bytes of every legible row; `None` if it cannot be opened.
 fn rows_of(path: &Path) -> Option<Vec<(u64, u32, Option<u64>)>> {
     let capture = CaptureFile::open(path).ok()?;
     let mut rows = Vec::new();
@@ -166,7 +166,7 @@ fn rows_of(path: &Path) -> Option<Vec<(u64, u32, Option<u64>)>> {
     Some(rows)
 }
 
-/// Nothing of what was there is gone: what has gone from the folder is in a capture, with all rows.
+/// Checks that nothing is lost: everything that is gone from the folder is in a capture, with all rows.
 fn check_nothing_lost(home: &Path, before: &Listing, rows: Option<&Vec<(u64, u32, Option<u64>)>>) {
     let after = listing(home);
     let gone: Vec<PathBuf> =
@@ -187,7 +187,7 @@ fn check_nothing_lost(home: &Path, before: &Listing, rows: Option<&Vec<(u64, u32
     let made = ["c.parquet", "c-recovered.parquet"].map(|name| home.join(name));
     let made = made.iter().find(|path| path.is_file());
     let Some(rows) = rows.filter(|rows| !rows.is_empty()) else {
-        // Only a shell without a single byte of a tick may have gone without a trace.
+        // Only a folder without a single byte of a tick may disappear without a trace.
         let was_empty = |name: &str| {
             let facts = before.get(Path::new(&format!("c.parquet.d/{name}")));
             facts.is_none_or(|_| !gone.contains(&format!("c.parquet.d/{name}").as_str()))
@@ -214,7 +214,7 @@ proptest! {
         let _ = rows_of(&home.path().join("c.parquet.d"));
         let _ = verify(&capture);
         prop_assert_eq!(changes(&before, &listing(home.path())), Vec::<PathBuf>::new());
-        // A new recording of that name, which completes the earlier one or leaves it alone.
+        // A new recording with that name, which completes the earlier one or leaves it alone.
         if let Ok(writer) = Writer::create(&capture, Overwrite::Never) {
             writer.abandon();
         }

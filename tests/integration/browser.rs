@@ -1,5 +1,5 @@
-//! The page in a real browser: opened from disk, used, printed; it says nothing to the console
-//! and asks nothing of the network.
+//! The page in a real browser: opened from disk, used, printed. It must write nothing to the
+//! console and load nothing from the network.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -14,10 +14,10 @@ use netrec::report::Section;
 
 use crate::runner::netrec_in;
 
-/// Where distributions put it.
+/// Where distributions install it.
 const CHROMIUM: [&str; 3] = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
-/// A page that is open, and everything that it did which it should not.
+/// An open page, and everything that it must not do but did.
 pub(crate) struct Opened {
     pub(crate) tab: Arc<Tab>,
     complaints: Arc<Mutex<Vec<String>>>,
@@ -25,7 +25,7 @@ pub(crate) struct Opened {
     _browser: Browser,
 }
 
-/// Opens a page from disk; none where there is no browser, which is said.
+/// Opens a page from disk; `None`, with a message, if there is no browser.
 pub(crate) fn open(page: &Path) -> Option<Opened> {
     let Some(path) = CHROMIUM.iter().map(PathBuf::from).find(|path| path.exists()) else {
         println!("skipped: no Chromium at {CHROMIUM:?}");
@@ -68,7 +68,7 @@ pub(crate) fn open(page: &Path) -> Option<Opened> {
     Some(Opened { tab, complaints, _browser: browser })
 }
 
-/// What a quiet page does not do: write to the console, throw, open a dialog, load anything.
+/// What the page must not do: write to the console, throw, open a dialog, load anything.
 fn complaint(event: &Event) -> Option<String> {
     match event {
         Event::RuntimeConsoleAPICalled(called) => Some(format!("console: {:?}", called.params.args)),
@@ -88,7 +88,7 @@ fn complaint(event: &Event) -> Option<String> {
 }
 
 impl Opened {
-    /// Runs script in the page, and gives its value as text.
+    /// Runs script in the page, and returns its value as text.
     #[track_caller]
     pub(crate) fn text(&self, script: &str) -> String {
         let value = self.tab.evaluate(script, false).unwrap().value.unwrap_or_default();
@@ -100,7 +100,7 @@ impl Opened {
         self.text(script).parse().unwrap()
     }
 
-    /// Clicks on the first element that a selector finds.
+    /// Clicks on the first element that matches a selector.
     #[track_caller]
     pub(crate) fn click(&self, selector: &str) {
         assert_eq!(
@@ -109,7 +109,7 @@ impl Opened {
             "{selector}"
         );
         self.tab.evaluate(&format!("document.querySelector('{selector}').click()"), false).unwrap();
-        // The address changes now, the page follows in its next task.
+        // The URL changes now, the page follows in its next task.
         self.tab.evaluate("new Promise((done) => setTimeout(done, 50))", true).unwrap();
     }
 
@@ -121,13 +121,13 @@ impl Opened {
         self.tab.evaluate(&script, false).unwrap();
     }
 
-    /// What is left of an error of the filter; empty without one.
+    /// The filter's error message; empty without one.
     #[track_caller]
     pub(crate) fn filter_error(&self) -> String {
         self.text("document.getElementById('query-error').hidden ? '' : document.getElementById('query-error').textContent")
     }
 
-    /// How many rows the filter lets through.
+    /// Number of rows that match the filter.
     #[track_caller]
     pub(crate) fn rows(&self) -> u64 {
         let shown = self.text("document.getElementById('shown').textContent");
@@ -138,7 +138,7 @@ impl Opened {
         after.chars().filter(char::is_ascii_digit).collect::<String>().parse().unwrap()
     }
 
-    /// The cells of a column of the table's page.
+    /// The cells in a column of the table's page.
     pub(crate) fn column(&self, number: usize) -> Vec<String> {
         let script = format!(
             "JSON.stringify([...document.querySelectorAll('#connections tbody tr')].map((r) => r.children[{number}].textContent))"

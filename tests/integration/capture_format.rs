@@ -1,4 +1,4 @@
-//! The capture format: what is written comes back, and the published schema is the code's.
+//! The capture format: rows survive a round trip, and the published schema matches the code.
 
 use std::fs;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use proptest::prelude::*;
 
 use crate::fixture;
 
-/// Set to write the published schema anew instead of comparing it.
+/// Set this to rewrite the published schema instead of comparing it.
 const UPDATE: &str = "UPDATE";
 
 #[test]
@@ -85,7 +85,7 @@ fn a_dropped_writer_leaves_nothing() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
-    /// Any row that can be written is read back column for column.
+    /// Any writable row is read back column for column.
     #[test]
     fn any_rows_come_back(rows in proptest::collection::vec(any_row(), 1..60)) {
         let folder = tempfile::tempdir().unwrap();
@@ -127,7 +127,7 @@ proptest! {
     }
 }
 
-/// A cell as text; none if it is null.
+/// A cell as text; `None` if it is null.
 fn cell(batch: &RecordBatch, column: &str, row: usize) -> Option<String> {
     let array = batch.column_by_name(column).unwrap();
     if array.is_null(row) {

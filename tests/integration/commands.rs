@@ -1,9 +1,8 @@
-//! Every command that the README, the chapters of docs/, `--help` and `netrec explain` show, run as
-//! it is shown.
+//! Runs every command shown in the README, the chapters of docs/, `--help` and `netrec explain`.
 //!
 //! A block of a page is run from top to bottom in one folder that looks like the root of the
-//! project; every other command has a folder of its own. What cannot be run as it stands is
-//! replaced in one place, [`in_words_of_the_test`], so that nothing is left out in silence.
+//! project; every other command gets its own folder. Anything that cannot be run as is gets
+//! replaced in one place, [`in_words_of_the_test`], so that nothing is skipped silently.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,7 +17,7 @@ use crate::fixture;
 use crate::runner::netrec_in;
 use crate::terminal::Terminal;
 
-/// Words in capitals that stand for something, and what the test takes for them.
+/// Placeholders in capitals, and their values in the test.
 const PLACEHOLDERS: &[(&str, &str)] = &[
     ("--new-key FILE", "--new-key new.key"),
     ("recover FILE", "recover broken.parquet"),
@@ -37,47 +36,47 @@ const PLACEHOLDERS: &[(&str, &str)] = &[
     ("/srv/captures", "series"),
     ("/srv/fleet", "of-spark"),
     ("today.parquet", "web-01.parquet"),
-    // Object storage is tested in earnest in storage/.
+    // Object storage itself is tested in storage/.
     ("s3://captures/2026/", "series"),
     ("s3://captures/web-01/", "series"),
     ("s3://reports/2026/", "of-storage"),
     ("s3://reports/tables/", "of-storage-tables"),
 ];
 
-/// What the queries of the chapters need, tested with python3 of the PATH.
+/// Modules for the chapters' queries, which are tested with the PATH's python3.
 const PYTHON_MODULES: &str = "duckdb, pandas, polars, pyarrow";
 
-/// Exit codes of a command that did what is shown: done; done, with a capture that is degraded; done,
-/// and what `--fail-on` asked about was found.
+/// Exit codes of a successful command: done; done, with a degraded capture; done, and what
+/// `--fail-on` asked about was found.
 const DONE: [i32; 3] = [0, 3, 10];
 
 fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Programs of the commands, as the test runs them.
+/// Programs in the commands, and how the test runs them.
 const PROGRAMS: &[(&str, &str)] = &[
-    // A recording without an end is ended as a user ends it; the storage to which one goes does not answer.
+    // A recording without a duration is stopped like by a user; its upload destination does not answer.
     (
         "netrec",
         "export AWS_ACCESS_KEY_ID=A AWS_SECRET_ACCESS_KEY=B AWS_ENDPOINT_URL=http://127.0.0.1:1\ncase \"$1 $2\" in\n'record --check') ;;\nrecord*) exec timeout --foreground -s INT --preserve-status 3 NETREC \"$@\" ;;\n\
          esac\nexec NETREC \"$@\"",
     ),
     ("sudo", "exec \"$@\""),
-    // The test has been built, and is being run, by these two.
+    // These two have built the test and are running it.
     (
         "cargo",
         "case \"$*\" in\n'test --release' | 'build --release' | 'install --path .') exit 0 ;;\n'run --release -- '*) shift 3; exec netrec \"$@\" ;;\n\
          esac\nexit 2",
     ),
-    // The cluster does what the plan says; in earnest in scripts/check-fleet-spark.sh.
+    // The fake cluster executes the plan; the real one is tested in scripts/check-fleet-spark.sh.
     (
         "spark-submit",
         "for plan; do :; done\nfolder=$(dirname \"$plan\")/../tables\n\
          python3 -c 'import json, sys; [print(*batch) for batch in json.load(open(sys.argv[1]))[\"batches\"]]' \"$plan\" |\n\
          while read -r batch; do NETREC fleet map $batch -o \"$folder\" || [ $? = 3 ] || exit 1; done",
     ),
-    // Built and installed in earnest by tests/integration/packages.rs and scripts/test-package.sh.
+    // Building and installing is tested in tests/integration/packages.rs and scripts/test-package.sh.
     ("apt", "[ \"$1\" = install ] && [ -f \"$2\" ]"),
     (
         "duckdb",
@@ -85,7 +84,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ),
 ];
 
-/// A folder with what the commands need, made once and copied for each.
+/// A folder with everything that the commands need, made once and copied for each.
 fn template() -> &'static Path {
     static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
@@ -130,7 +129,7 @@ fn template() -> &'static Path {
     folder.path()
 }
 
-/// A folder of its own, for some commands.
+/// A separate folder for some commands.
 fn playground() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let from = template().join(".");
@@ -139,10 +138,10 @@ fn playground() -> tempfile::TempDir {
     folder
 }
 
-/// A command as the test can run it.
+/// A command in the form that the test can run.
 fn in_words_of_the_test(shown: &str) -> String {
     if shown.starts_with("jq ") {
-        // The README says it of the folder of a report.
+        // The README shows it for the folder of a report.
         return format!("cd web-01-report && {shown}");
     }
     PLACEHOLDERS
@@ -150,7 +149,7 @@ fn in_words_of_the_test(shown: &str) -> String {
         .fold(format!(" {shown} "), |text, (word, by)| text.replace(&format!(" {word} "), &format!(" {by} ")))
 }
 
-/// Runs a command in a folder, as a user would.
+/// Runs a command in a folder, like a user.
 #[track_caller]
 fn run(folder: &Path, shown: &str) {
     let line = in_words_of_the_test(shown);
@@ -177,7 +176,7 @@ fn run(folder: &Path, shown: &str) {
     assert!(!stderr.contains("panicked"), "`{shown}`: {stderr}");
 }
 
-/// Runs a command that needs a terminal, until its screen is there and `q` ends it.
+/// Runs a command that needs a terminal, waits for its screen and ends it with `q`.
 #[track_caller]
 fn play(folder: &Path, arguments: &str, shown: &str) {
     let Some(terminal) = Terminal::run(folder, arguments) else { return };
@@ -197,8 +196,8 @@ fn has_modules(names: &str) -> bool {
     asked.is_ok_and(|status| status.success())
 }
 
-/// The commands of each block of shell in a text of Markdown. A command goes on in the next line
-/// while a quote is open, or after a `\`.
+/// The commands in each shell block of a Markdown text. A command continues on the next line while
+/// a quote is open, or after a `\`.
 fn blocks(markdown: &str) -> Vec<Vec<String>> {
     let parts = markdown.split("```");
     parts.skip(1).step_by(2).filter_map(|block| block.strip_prefix("sh\n")).map(commands).collect()
@@ -216,7 +215,7 @@ fn commands(block: &str) -> Vec<String> {
     commands
 }
 
-/// The commands in backticks of a text; they may be broken over lines.
+/// The commands in backticks in a text; they may be wrapped.
 fn in_backticks(text: &str) -> Vec<String> {
     let text: String = text.split("```").step_by(2).collect::<Vec<_>>().join("\n\n");
     let paragraphs = text.split("\n\n").map(|paragraph| {
@@ -226,8 +225,8 @@ fn in_backticks(text: &str) -> Vec<String> {
     paragraphs.flatten().filter(|span| is_command(span)).collect()
 }
 
-/// Whether a text is a whole command and not the beginning of one: `netrec record` alone, which is
-/// how a sentence names a subcommand, is none.
+/// Whether a text is a complete command rather than the beginning of one: `netrec record` alone, as
+/// a sentence names a subcommand, is not.
 fn is_command(text: &str) -> bool {
     let text = text.trim_start_matches("sudo ");
     let is_netrec = text.strip_prefix("netrec ").is_some_and(|rest| rest.contains(' ') || rest == "explain");
@@ -238,7 +237,7 @@ fn help_of(arguments: &[&str]) -> String {
     netrec_in(Path::new("."), arguments).succeeds().stdout
 }
 
-/// Every subcommand, from the help of the program.
+/// Every subcommand, from the program's help.
 fn subcommands() -> Vec<String> {
     let help = help_of(&["--help"]);
     let list = help.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap().to_owned();
@@ -247,7 +246,7 @@ fn subcommands() -> Vec<String> {
     names.filter(|name| *name != "help").map(str::to_owned).collect()
 }
 
-/// The commands under the heading of the examples.
+/// The commands below the heading of the examples.
 fn examples(help: &str) -> Vec<String> {
     let after = help.split("Examples:\n").nth(1).unwrap_or_default();
     after.lines().take_while(|line| line.starts_with("  ")).map(|line| line.trim().to_owned()).collect()
@@ -271,7 +270,7 @@ fn the_commands_of_the_readme_run() {
     }
 }
 
-/// The chapters: as the README, each command in each form once.
+/// The chapters: like the README, each command once in each form.
 #[test]
 fn the_commands_of_the_chapters_run() {
     let mut done = BTreeSet::new();
@@ -294,7 +293,7 @@ fn the_commands_of_the_chapters_run() {
     assert!(done.len() >= 40, "{done:?}");
 }
 
-/// The other languages of a chapter: Python by itself, SQL by `DuckDB`, and the allow-list.
+/// The other languages in a chapter: Python itself, SQL by `DuckDB`, and the allow-list.
 #[test]
 fn the_queries_and_the_allow_list_of_the_chapters_are_valid() {
     let text = fs::read_to_string(project().join("docs/report.md")).unwrap();
@@ -320,13 +319,13 @@ fn the_queries_and_the_allow_list_of_the_chapters_are_valid() {
     }
 }
 
-/// The blocks of a language in a text of Markdown.
+/// The blocks of a language in a Markdown text.
 fn code(markdown: &str, language: &str) -> Vec<String> {
     let parts = markdown.split("```").skip(1).step_by(2);
     parts.filter_map(|block| block.strip_prefix(language)?.strip_prefix('\n')).map(str::to_owned).collect()
 }
 
-/// `DuckDB`, polars and pandas say the same of a capture, and the totals of the report.
+/// `DuckDB`, polars and pandas agree about a capture, and with the totals of the report.
 #[test]
 fn the_script_that_queries_a_capture_agrees_with_the_report() {
     if !has_modules(PYTHON_MODULES) {
@@ -374,7 +373,7 @@ fn the_commands_of_explain_run() {
     }
 }
 
-/// Commands that a report prints are for the folder in which the capture lies.
+/// Commands in a report are run in the folder that contains the capture.
 #[test]
 fn the_commands_of_a_report_run() {
     let report: PathBuf = template().join("web-01-report/report.json");
@@ -389,7 +388,7 @@ fn the_commands_of_a_report_run() {
     let folder = playground();
     for command in commands {
         match command.strip_prefix("netrec replay ") {
-            // Without a terminal: the moment is there, and only the screen is not.
+            // Without a terminal: the moment exists, only the screen cannot be opened.
             Some(rest) => {
                 let ran = Command::new("sh")
                     .args(["-c", &format!("'{}' replay {rest}", env!("CARGO_BIN_EXE_netrec"))])
@@ -404,7 +403,7 @@ fn the_commands_of_a_report_run() {
     }
 }
 
-/// Every text in a document that is a command of netrec's.
+/// Every text in a document that is a netrec command.
 fn collect(value: &serde_json::Value, commands: &mut Vec<String>) {
     match value {
         serde_json::Value::String(text) if text.starts_with("netrec ") => commands.push(text.clone()),
@@ -421,7 +420,7 @@ fn every_variable_of_the_environment_is_documented() {
         .concat();
     for folder in ["src", "tests", "benches"] {
         for path in crate::runner::files(&project().join(folder)) {
-            // Pictures and captures are no text.
+            // Pictures and captures are not text.
             let Ok(source) = fs::read_to_string(&path) else { continue };
             for rest in source.split("NETREC_").skip(1) {
                 let name: String = rest.chars().take_while(|c| c.is_ascii_uppercase() || *c == '_').collect();

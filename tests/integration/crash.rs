@@ -1,4 +1,4 @@
-//! What a recording leaves when it is killed, cut or damaged at any moment.
+//! What is left of a recording that is killed, truncated or damaged at any moment.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,11 +12,11 @@ use crate::decoys::listing;
 use crate::fixture;
 use crate::runner::netrec_in;
 
-/// Sockets in each tick of [`record_ticks`].
+/// Number of sockets in each tick of [`record_ticks`].
 const SOCKETS: usize = 6;
 
-/// Records ticks, and drops the writer without finishing: what is on disk then is what a power
-/// cut after the last tick leaves. Gives the folder.
+/// Records ticks, and drops the writer without finishing: the disk then has what a power cut after
+/// the last tick leaves. Returns the folder.
 fn record_ticks(home: &Path, ticks: u32) -> PathBuf {
     let path = home.join("c.parquet");
     let mut writer = Writer::create(&path, Overwrite::Never).unwrap();
@@ -29,7 +29,7 @@ fn record_ticks(home: &Path, ticks: u32) -> PathBuf {
     home.join("c.parquet.d")
 }
 
-/// `tick`, `conn_id` and `bytes_sent` of every row that can be read.
+/// `tick`, `conn_id` and `bytes_sent` of every legible row.
 fn rows_of(capture: &CaptureFile) -> Vec<(u32, u64, Option<u64>)> {
     let columns = [Column::Tick, Column::ConnId, Column::BytesSent];
     let mut rows = Vec::new();
@@ -48,7 +48,7 @@ fn rows_of(capture: &CaptureFile) -> Vec<(u32, u64, Option<u64>)> {
     rows
 }
 
-/// The rows that were recorded, as [`rows_of`] gives them.
+/// The recorded rows, in the form of [`rows_of`].
 fn expected(ticks: u32) -> Vec<(u32, u64, Option<u64>)> {
     let key = |row: &Row| (row.tick, row.conn_id, row.counters.bytes_sent);
     let mut rows: Vec<_> = fixture::rows(ticks, SOCKETS as u64 - 1).iter().map(key).collect();
@@ -56,7 +56,7 @@ fn expected(ticks: u32) -> Vec<(u32, u64, Option<u64>)> {
     rows
 }
 
-/// Copies the folder of a recording, changes one of its files, and opens what is left.
+/// Copies the folder of a recording, changes one of its files, and opens the result.
 fn open_changed(folder: &Path, file: &str, change: impl FnOnce(&mut Vec<u8>)) -> netrec::Result<CaptureFile> {
     let home = tempfile::tempdir().unwrap();
     let copy = home.path().join("c.parquet.d");
@@ -291,7 +291,7 @@ fn a_recording_that_still_runs_can_be_read_and_is_left_alone() {
 fn a_folder_by_an_earlier_version_is_read_and_copied_and_never_removed() {
     let home = tempfile::tempdir().unwrap();
     let folder = record_ticks(home.path(), 3);
-    // It had no marker in its lock.
+    // Its lock file had no marker.
     fs::write(folder.join("lock"), "").unwrap();
     let before = listing(&folder);
     let capture = CaptureFile::open(&home.path().join("c.parquet")).unwrap();
@@ -325,7 +325,7 @@ fn a_killed_recording_keeps_every_tick_that_was_finished() {
             assert!(start.elapsed() < Duration::from_secs(30), "no tick within 30 s");
             std::thread::sleep(Duration::from_millis(5));
         }
-        // Different moments of the tick, from the first one on.
+        // Different moments within a tick, starting with the first.
         std::thread::sleep(Duration::from_millis(round * 53));
         let before = CaptureFile::open(&home.path().join("k.parquet")).unwrap().metadata().ticks_taken;
         recorder.kill().unwrap();

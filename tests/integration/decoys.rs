@@ -1,15 +1,15 @@
-//! A folder as a host may have it, with much that is not netrec's, and what can be said of it before
-//! and after a command.
+//! A folder as on a real host, with many files that are not netrec's, and its comparison before and
+//! after a command.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 
-/// What is known of a name: contents or the target of a link, and whatever a write would change.
+/// The state of a name: content or link target, and everything that a write would change.
 pub(crate) type Listing = BTreeMap<PathBuf, String>;
 
-/// Everything below a folder, itself included, with contents, owners, modes, times and links.
+/// Everything below a folder, including itself, with contents, owners, modes, times and links.
 pub(crate) fn listing(folder: &Path) -> Listing {
     let mut found = Listing::new();
     let mut open = vec![folder.to_path_buf()];
@@ -49,7 +49,7 @@ fn marks(facts: &fs::Metadata) -> String {
     format!("{:?}", facts.modified().ok())
 }
 
-/// What is different, by name; empty if nothing is.
+/// The names that differ; empty if there are none.
 pub(crate) fn changes(before: &Listing, after: &Listing) -> Vec<PathBuf> {
     let names = before.keys().chain(after.keys());
     let mut changed: Vec<PathBuf> =

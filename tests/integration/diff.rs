@@ -15,7 +15,7 @@ const TICKS: u32 = 30;
 /// A hostile name: it would clear the screen.
 const BACKDOOR: &str = "sshd\u{1b}[2J";
 
-/// The host as it was, and with a backdoor and another content of its web server's executable.
+/// The host before, and the host with a backdoor and a changed executable of its web server.
 fn place() -> tempfile::TempDir {
     let place = tempfile::tempdir().unwrap();
     let write = |name: &str, hash: &str, has_backdoor: bool, start_us: i64| {

@@ -1,4 +1,4 @@
-//! The documentation: links that resolve, chapters that are in the book, and what is generated from
+//! The documentation: links that resolve, chapters that are in the book, and parts generated from
 //! the code.
 
 use std::collections::BTreeSet;
@@ -10,14 +10,14 @@ use netrec::analyze::detectors::DETECTORS;
 use netrec::capture::schema::published;
 use netrec::model::detector::Entry;
 
-/// Set to write what is generated anew instead of comparing it.
+/// Set this to rewrite the generated parts instead of comparing them.
 const UPDATE: &str = "UPDATE";
 
 fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Every page of the documentation, from the root of the project.
+/// Every page of the documentation, relative to the root of the project.
 pub(crate) fn pages() -> Vec<PathBuf> {
     let is_page = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "md");
     let mut pages: Vec<PathBuf> = ["", "docs"]
@@ -32,7 +32,7 @@ pub(crate) fn pages() -> Vec<PathBuf> {
     pages
 }
 
-/// Text without blocks of code, in which brackets are no links.
+/// The text without code blocks, in which brackets are not links.
 fn prose(markdown: &str) -> String {
     markdown.split("```").step_by(2).collect()
 }
@@ -50,7 +50,7 @@ fn links(markdown: &str) -> Vec<String> {
     [after("](", ')'), after(" src=\"", '"'), after(" srcset=\"", '"'), after(" href=\"", '"')].concat()
 }
 
-/// The name by which a heading is linked to.
+/// The anchor of a heading.
 fn anchor(heading: &str) -> String {
     let kept = heading.trim().to_lowercase();
     kept.chars()
@@ -79,7 +79,7 @@ fn links_within_the_repository_resolve() {
             let shown = format!("{link} in {}", page.display());
             let target = target.canonicalize().unwrap_or_else(|error| panic!("{shown}: {error}"));
             assert!(target.starts_with(project().canonicalize().unwrap()), "{shown} leaves the project");
-            // In the book there is nothing but docs/.
+            // The book contains only docs/.
             let stays = target.starts_with(project().join("docs").canonicalize().unwrap());
             assert!(!in_book || stays, "{shown} leaves docs/, and would be broken in the book");
             assert!(
@@ -105,7 +105,7 @@ fn every_chapter_is_in_the_book_and_linked_from_the_table_of_contents_once() {
     }
 }
 
-/// Compares what lies between the markers of a page with what the code says.
+/// Compares the part between a page's markers with the generated text.
 fn holds(page: &str, name: &str, generated: &str) {
     let path = project().join(page);
     let text = fs::read_to_string(&path).unwrap();
@@ -120,7 +120,7 @@ fn holds(page: &str, name: &str, generated: &str) {
     assert!(there == generated, "{page} is stale: run the tests once with {UPDATE}=1");
 }
 
-/// Text in a cell of a table, or in a paragraph.
+/// Escapes text for a table cell or a paragraph.
 fn escaped(text: &str) -> String {
     text.replace('<', "&lt;").replace('|', "\\|")
 }

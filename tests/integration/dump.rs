@@ -1,4 +1,4 @@
-//! `netrec dump`: rows of a moment and of a stretch of time.
+//! `netrec dump`: rows at a moment and in a time range.
 
 use std::path::Path;
 
@@ -9,8 +9,8 @@ use crate::fixture;
 use crate::runner::netrec_in;
 use crate::scene::{Tell, listener, tcp};
 
-/// Three snapshots of a listener and a connection of nmap's, and one of curl's between the
-/// snapshots 1 and 2.
+/// Three snapshots of a listener and a connection by nmap, and one by curl between snapshots 1 and
+/// 2.
 fn capture(folder: &Path) {
     let mut rows: Vec<Row> = Vec::new();
     for tick in 0..3 {
@@ -35,7 +35,7 @@ fn ids(rows: &[Value]) -> Vec<&str> {
     rows.iter().map(|row| row["conn_id"].as_str().unwrap()).collect()
 }
 
-/// Also where a snapshot of an import shows no socket, as of flows of a single packet.
+/// Also if a snapshot of an import has no socket, as with flows of a single packet.
 #[test]
 fn a_range_has_every_row_of_an_import() {
     for name in ["workday", "c2-manx-udp", "c2-quasarrat"] {

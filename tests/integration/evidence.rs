@@ -1,4 +1,4 @@
-//! What shows that a capture is unchanged, and who signed it.
+//! Tamper evidence and signatures.
 
 use std::fs;
 use std::io::{Seek as _, SeekFrom, Write as _};
@@ -105,7 +105,7 @@ fn a_signature_that_was_put_on_another_capture_is_found() {
     let key = signed(home.path());
     let verdict = verify(&home.path().join("c.parquet")).unwrap();
     assert_eq!(verdict.signature, Signature::Good(key.public()));
-    // The same key on other rows gives another signature: swapping the two must not verify.
+    // The same key gives another signature for other rows, and swapping the two must not verify.
     let path = home.path().join("d.parquet");
     let writer = Writer::create(&path, Overwrite::Never).unwrap().signed_with(Some(key));
     writer.finish(&fixture::metadata(1)).unwrap();

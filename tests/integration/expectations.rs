@@ -1,4 +1,4 @@
-//! What the user brings along to an analysis: allow-lists, indicators, rules, and a level.
+//! User-supplied inputs of an analysis: allow-lists, indicators, rules, and a severity level.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::fixture;
 use crate::runner::{Ran, netrec_in};
 
-/// A minute of a web server, and beside it what the tests bring along.
+/// A minute of a web server, together with the tests' inputs.
 fn place() -> tempfile::TempDir {
     let place = tempfile::tempdir().unwrap();
     fixture::write(&place.path().join("c.parquet"), &fixture::rows(60, 3), &fixture::metadata(60));

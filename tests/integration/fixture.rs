@@ -1,4 +1,4 @@
-//! Small captures made for tests, through the same writer as the recorder's.
+//! Small captures for tests, written with the recorder's writer.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,8 +8,8 @@ use netrec::capture::{Counters, Metadata, Overwrite, Owner, OwnerSource, Protoco
 /// 2026-01-01T00:00:00Z in µs.
 pub(crate) const START_US: i64 = 1_767_225_600_000_000;
 
-/// A capture of `ticks` seconds with a listener and `connections` clients that stay and move
-/// 100 bytes a tick.
+/// A capture of `ticks` seconds with a listener and `connections` clients that stay and move 100
+/// bytes per tick.
 pub(crate) fn rows(ticks: u32, connections: u64) -> Vec<Row> {
     let owner = Arc::new(Owner {
         pid: Some(100),

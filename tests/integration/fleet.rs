@@ -1,4 +1,5 @@
-//! A fleet whose truth is known: what `netrec fleet` finds in it, and that the statements find the same.
+//! A fleet with known ground truth: the findings of `netrec fleet`, which must equal those of the
+//! SQL statements.
 
 #[path = "../../benches/fleet/scene.rs"]
 #[allow(dead_code, reason = "the example uses the rest")]
@@ -18,14 +19,14 @@ use self::scene::{BEACON_TO, Edge, Fleet, START_US, Truth};
 use crate::fixture;
 use crate::runner::{files, netrec_in};
 
-/// Hosts of the fleet; two of them hide behind a gateway.
+/// Number of hosts in the fleet; two of them are behind a gateway.
 const HOSTS: usize = 16;
 
 fn read_json(path: &Path) -> Value {
     serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
 }
 
-/// A Python that has duckdb: named by `NETREC_PYTHON`, or the one of the checks.
+/// A Python with duckdb: from `NETREC_PYTHON`, or the one used for the checks.
 fn python() -> Option<PathBuf> {
     let named = std::env::var_os("NETREC_PYTHON").map(PathBuf::from);
     let of_checks = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/check/bin/python");
@@ -35,7 +36,7 @@ fn python() -> Option<PathBuf> {
     })
 }
 
-/// The statements in `DuckDB` give the same rows.
+/// Checks that the statements in `DuckDB` give the same rows.
 fn compare_with_duckdb(folder: &Path) {
     let Some(python) = python() else {
         println!("skipped: no Python with duckdb (NETREC_PYTHON names one)");
@@ -76,7 +77,7 @@ fn what_happened_in_a_fleet_is_found_and_the_statements_find_the_same() {
     report_tells(&found, &fleet.truth);
     assert!(ran.stdout.contains("spread     /usr/bin/worm on 4 hosts, first on h0010"), "{}", ran.stdout);
 
-    // The same once more, byte for byte, with the parts of the work done apart.
+    // The same again, byte for byte, with the steps run separately.
     netrec_in(place.path(), &["fleet", "analyze", "captures", "-o", "again"]);
     for half in ["h000*", "h001*"] {
         let pattern = format!("captures/{half}/*.parquet");
@@ -127,7 +128,7 @@ fn read_edges(path: &Path) -> Vec<(Edge, Option<bool>)> {
     netrec::tables::read(table, path, &mut |batch| {
         let column = |name: &str| batch.column_by_name(name).unwrap().clone();
         let text = |name: &str, row: usize| column(name).as_string::<i32>().value(row).to_owned();
-        // The identity of a made-up host is its name behind zeros.
+        // The id of a generated host is its name after zeros.
         let host = |name: &str, row: usize| text(name, row).trim_start_matches('0').to_owned();
         let kind = |row: usize| ["exact", "dnat", "snat"].into_iter().find(|kind| text("kind", row) == *kind);
         let agree = column("bytes_agree").as_boolean().clone();
@@ -156,7 +157,7 @@ fn clocks_are_within_ten_milliseconds(out: &Path, truth: &Truth) {
         found.extend((0..batch.num_rows()).map(row));
     })
     .unwrap();
-    // Those behind the gateway have no partner that sees their address.
+    // Hosts behind the gateway have no peer that sees their address.
     assert_eq!(found.len(), HOSTS - HOSTS / 8);
     for (host, ahead_us) in found {
         let (_, true_us) = truth.ahead_us.iter().find(|(name, _)| *name == host).unwrap();
@@ -191,7 +192,7 @@ fn report_tells(found: &Value, truth: &Truth) {
     );
     let clock = entry(&found["clocks"], "host", "h0004");
     assert!((clock["ahead_s"].as_f64().unwrap() + 300.0).abs() < 0.01, "{clock}");
-    // What could not be matched stays, with the reason; what is of another namespace is left out.
+    // What could not be matched is listed with the reason; sockets of another namespace are left out.
     let coverage = &found["coverage"];
     assert_eq!(coverage["unmatched"]["not-seen-by-peer"], truth.refused, "{coverage}");
     assert_eq!(coverage["unmatched"]["same-host"], 6 * HOSTS, "a bridge and its container; {coverage}");
@@ -214,7 +215,7 @@ fn too_many_bad_captures_keep_from_any_conclusion() {
     assert!(page.contains("b.parquet") && page.contains("1 capture could not be read"));
 }
 
-/// A capture whose end is whole, so that the fault shows only when its rows are read.
+/// A capture with an intact end, so that the damage shows only when its rows are read.
 #[test]
 fn of_a_series_with_a_damaged_capture_the_rest_is_analyzed_and_a_copy_counted_once() {
     let place = tempfile::tempdir().unwrap();
@@ -249,7 +250,7 @@ fn a_batch_that_is_mapped_again_leaves_the_same_files_and_replaces_no_others() {
     assert_eq!(first.len(), netrec::tables::schema::TABLES.len());
     assert_eq!(map().code, 3);
     assert!(state() == first);
-    // The names of the captures, sorted and joined by a line feed, as the documentation says.
+    // The names of the captures, sorted and joined by a line feed, as documented.
     let batch = netrec::capture::Digest::new(b"missing.parquet\ns3://bucket/a.parquet").to_string();
     let captures = tables.join(format!("captures-{}.parquet", &batch[..16]));
     let mut paths = Vec::new();

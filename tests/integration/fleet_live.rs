@@ -1,5 +1,5 @@
-//! Three real recorders in network namespaces that are connected with each other: every connection is an edge,
-//! from process to process, and both ends counted the same bytes.
+//! Three real recorders in connected network namespaces: every connection is an edge from process
+//! to process, and both ends counted the same bytes.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use crate::runner::netrec_in;
 
-/// Three hosts on a bridge, each with a name and a machine id of its own, a recorder and a server; each fetches a file
-/// three times from the next. Ends with `done`.
+/// Three hosts on a bridge, each with its own name, machine id, recorder and server; each fetches a
+/// file three times from the next. Ends with `done`.
 const LAB: &str = r#"
 set -u
 hosts="$1a $1b $1c"; bridge=$1x

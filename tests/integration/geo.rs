@@ -1,4 +1,4 @@
-//! Places from databases, whole and broken.
+//! Geolocation with intact and damaged databases.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -73,7 +73,7 @@ fn a_named_file_that_is_no_database_is_an_error_with_its_name() {
     }
 }
 
-/// Every database that is damaged on purpose, and those of odd kinds.
+/// Every intentionally damaged database, and those of unusual kinds.
 fn odd_databases() -> Vec<PathBuf> {
     let folders = ["", "bad-data/libmaxminddb", "bad-data/maxminddb-golang", "bad-data/maxminddb-python"];
     let mut paths: Vec<PathBuf> = folders

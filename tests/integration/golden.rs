@@ -1,4 +1,4 @@
-//! The reports of the sample captures, reviewed by eye: what changes in them is seen in a diff.
+//! The reviewed reports of the sample captures: every change shows in the diff.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::process::Command;
 /// The sample captures, by name without ending.
 const SAMPLES: [&str; 3] = ["workday", "c2-manx-udp", "c2-quasarrat"];
 
-/// Where and when an analysis runs must not show in its report.
+/// Surroundings of an analysis that must not affect its report.
 struct Surroundings {
     time_zone: &'static str,
     language: &'static str,

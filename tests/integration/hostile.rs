@@ -1,4 +1,4 @@
-//! A capture in which every text tries something, and the report of it on the bytes of every file.
+//! A capture in which every text is hostile, and checks of its report's bytes in every file.
 
 use std::fs;
 use std::net::IpAddr;
@@ -20,7 +20,7 @@ use crate::runner::{Ran, files, netrec_in};
 
 const TICKS: u32 = 400;
 
-/// What somebody may call himself: markup, formulas, escape sequences, other names, new lines.
+/// What a hostile name may contain: markup, formulas, escape sequences, other names, new lines.
 fn texts() -> Vec<String> {
     let mut texts: Vec<String> = [
         "<script>alert(1)</script><img src=x onerror=alert(2)>",
@@ -40,12 +40,12 @@ fn texts() -> Vec<String> {
     ]
     .map(str::to_owned)
     .to_vec();
-    // The marks at both ends show whether it was cut in its middle.
+    // The marks at both ends show whether it was cut in the middle.
     texts.push(format!("<b>{}</b>", "A\u{1b}".repeat(1 << 19)));
     texts
 }
 
-/// A process that connects to a public address every ten ticks, all of its texts hostile.
+/// A process that connects to a public address every ten ticks, with only hostile texts.
 fn process_rows(number: usize, texts: &[String]) -> Vec<Row> {
     let text = |column: usize| Some(texts[(number + column) % texts.len()].clone());
     let owner = Arc::new(Owner {
@@ -68,7 +68,7 @@ fn process_rows(number: usize, texts: &[String]) -> Vec<Row> {
         row.tick = tick;
         row.ts_us = START_US + i64::from(tick) * 1_000_000;
         row.mono_ns = i64::from(tick) * 1_000_000_000;
-        // No service, so that the rhythm is more than one.
+        // Not a service's port, so that there is more evidence than the timing.
         row.remote = Some((remote, 4444));
         row.remote_name = texts.get((number + 7) % texts.len()).map(|name| name.as_str().into());
         row.state = Some(TcpState::Established);
@@ -107,8 +107,8 @@ fn ending(path: &Path) -> &str {
     path.extension().and_then(|ending| ending.to_str()).unwrap_or_default()
 }
 
-/// What holds for every file that is text: it is UTF-8, and nothing in it controls a terminal,
-/// reorders or hides.
+/// Checks every text file: it is UTF-8, and contains nothing that controls a terminal, reorders or
+/// hides text.
 fn check_text(path: &Path) -> String {
     let text = String::from_utf8(fs::read(path).unwrap()).unwrap();
     let is_line_end = |c: char| c == '\n' || c == '\r' && ending(path) == "csv";
@@ -117,7 +117,7 @@ fn check_text(path: &Path) -> String {
     text
 }
 
-/// No element of the capture's: every `<` begins one of ours.
+/// Checks that no element comes from the capture: every `<` begins one of the page's own.
 fn check_markup(path: &Path, text: &str) {
     for forbidden in ["<script>alert", "<img src=x", "<svg onload", "<a href=\"javascript", "<b>", "<!-- ]]"]
     {
@@ -138,7 +138,8 @@ fn check_cells(path: &Path, text: &str) {
     }
 }
 
-/// One comparison, whose text ends where it should: the only quotes are its own or escaped.
+/// Checks that a pattern is one comparison whose text ends where it should: all quotes are its own
+/// or escaped.
 fn check_pattern(pattern: &str) {
     let value = pattern.split_once(" = '").unwrap().1.strip_suffix("']").unwrap();
     let mut is_escaped = false;
@@ -182,9 +183,9 @@ fn every_file_of_the_report_is_harmless_and_none_is_large() {
         assert!(kinds.iter().any(|k| k == kind), "no {kind} was checked");
     }
     let read = |name: &str| fs::read_to_string(place.path().join("r").join(name)).unwrap();
-    // The page's own: what it does before it is shown, its data and its program.
+    // The page's own: the head script, its data and its program.
     assert_eq!(read("report.html").matches("<script").count(), 3);
-    // There was something to check: findings, with hostile names in them.
+    // Ensure that there was something to check: findings with hostile names.
     let report: Value = serde_json::from_str(&read("report.json")).unwrap();
     let findings = report["findings"].as_array().unwrap();
     assert!(findings.iter().any(|f| f["title"].as_str().unwrap().contains("<script>")));
@@ -204,7 +205,7 @@ pub(crate) fn rewrite(path: &Path, change: impl Fn(&[u8]) -> Vec<u8>) {
     let bytes = bytes::Bytes::from(fs::read(path).unwrap());
     let reader = SerializedFileReader::new(bytes).unwrap();
     let facts = reader.metadata().file_metadata();
-    // Without its seal, as a tool writes it that knows nothing of seals.
+    // Without its seal, like a tool that knows nothing of seals.
     let mut pairs = facts.key_value_metadata().cloned().unwrap_or_default();
     pairs.retain(|pair| !["netrec.evidence", "netrec.seal"].contains(&pair.key.as_str()));
     let properties = WriterProperties::builder().set_key_value_metadata(Some(pairs)).build();

@@ -31,7 +31,7 @@ fn report_of(folder: &Path, capture: &str) -> Value {
     serde_json::from_str(&fs::read_to_string(folder.join("report/report.json")).unwrap()).unwrap()
 }
 
-/// The connections, each as its line of the table.
+/// The connections, each as its row in the table.
 fn connections(folder: &Path) -> Vec<std::collections::BTreeMap<String, String>> {
     let mut reader = csv::Reader::from_path(folder.join("report/tables/connections.csv")).unwrap();
     reader.deserialize().map(Result::unwrap).collect()
@@ -58,14 +58,15 @@ fn a_log_of_zeek_becomes_connections_with_names_and_directions() {
         [
             ["10.0.0.1", "192.0.2.1", "outbound", "SYN_SENT>ESTABLISHED>CLOSE", "100", "2000", "c2.example"],
             ["10.0.0.1", "10.0.0.5", "internal", "", "", "", ""],
-            // Seen from the host inside, which accepted it.
+            // From the viewpoint of the internal host, which accepted it.
             ["10.0.0.5", "203.0.113.9", "inbound", "SYN_RECV>ESTABLISHED>CLOSE", "900", "300", ""],
         ]
     );
     assert_eq!(connections[0]["duration_s"], "30.5");
 }
 
-/// A log in which an address outside tries many ports of one inside, and one inside many outside.
+/// A log in which an external address scans many ports of an internal one, and an internal one many
+/// external ones.
 fn log_of_scans() -> String {
     let head = "#separator \\x09\n#path\tconn\n\
         #fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tconn_state\torig_pkts\tresp_pkts\n";
@@ -101,7 +102,7 @@ fn in_every_output_the_source_of_an_imported_connection_is_who_opened_it() {
         let expected = (source.to_owned(), destination.to_owned(), direction);
         assert!(scans.contains(&expected), "{expected:?} is not in {scans:?}");
     }
-    // The same in the log that is written for Zeek.
+    // The same in the log exported for Zeek.
     netrec_in(folder.path(), &["export", "conn.parquet", "--to", "zeek", "-o", "out.conn.log"]).succeeds();
     let log = fs::read_to_string(folder.path().join("out.conn.log")).unwrap();
     let rows = log.lines().filter(|line| !line.starts_with('#'));
@@ -216,7 +217,7 @@ fn what_is_exported_for_zeek_comes_back_as_the_same_connections() {
     assert_eq!((lines.lines().count(), first["bytes_sent"].as_u64()), (3, Some(100)));
 }
 
-/// A packet capture of as many SYNs to one server, each from another address; raw IP.
+/// A packet capture of many SYNs to one server, each from another address; raw IP.
 fn syn_flood(path: &Path, attempts: u32) {
     let mut file = std::io::BufWriter::new(File::create(path).unwrap());
     let head: [u32; 6] = [0xA1B2_C3D4, 2 | 4 << 16, 0, 0, 65535, 101];

@@ -1,4 +1,4 @@
-//! What `netrec import` is given and how it is written: pipes, links, members, encodings, layouts.
+//! The inputs of `netrec import`: pipes, links, archive members, encodings, layouts.
 
 use std::fs;
 use std::io::Write as _;
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::runner::{Ran, netrec_in};
 
-/// Lines of a `conn.log` as JSON, more than are looked at to tell the format.
+/// Lines of a `conn.log` as JSON, more than are read to detect the format.
 fn conn_json(lines: u32) -> String {
     (0..lines).map(|n| conn_line(n) + "\n").collect()
 }
@@ -54,7 +54,7 @@ fn import(folder: &Path, name: &str, contents: &[u8]) -> Ran {
     netrec_in(folder, &["import", name, "-o", "out.parquet", "--force"])
 }
 
-/// The records that were used, by the metadata.
+/// The number of used records, according to the metadata.
 #[track_caller]
 fn used(folder: &Path) -> u64 {
     stats(folder)["used"].as_u64().unwrap()

@@ -1,4 +1,4 @@
-//! Packet captures as a user imports them.
+//! Packet captures, imported like by a user.
 
 use std::fs;
 use std::io::Write as _;
@@ -48,7 +48,7 @@ fn a_file_that_was_cut_gives_what_is_whole_and_says_so() {
     assert!(ran.stdout.contains("in 6 flows"), "{}", ran.stdout);
 }
 
-/// Imports files of a folder that are written beforehand.
+/// Writes files to a folder and imports them.
 fn import(files: &[(&str, Vec<u8>)], named: &[&str]) -> (tempfile::TempDir, Ran) {
     let folder = tempfile::tempdir().unwrap();
     for (name, bytes) in files {
@@ -60,7 +60,7 @@ fn import(files: &[(&str, Vec<u8>)], named: &[&str]) -> (tempfile::TempDir, Ran)
     (folder, ran)
 }
 
-/// A download over minutes: a request, and an answer in a segment each 100 ms.
+/// A download over minutes: a request, and a response with a segment every 100 ms.
 fn download(segments: u32) -> Vec<(u32, Vec<u8>)> {
     let (client, server) = (end(0, 5, 40_000), end(0, 9, 8081));
     let frame = |id: u32, is_there: bool, seq: u32, ack: u32, flags: u8, payload: &[u8]| {
@@ -82,7 +82,7 @@ fn download(segments: u32) -> Vec<(u32, Vec<u8>)> {
     frames
 }
 
-/// Bytes, packets and number of the connections in a capture, as `dump` prints the last row of each.
+/// Checks bytes, packets and number of the connections in a capture, as in the last row of each in `dump`.
 #[track_caller]
 fn assert_one_download(folder: &tempfile::TempDir, segments: u32) {
     netrec_in(folder.path(), &["analyze", "out.parquet", "-o", "report"]).succeeds();
@@ -218,7 +218,7 @@ fn a_link_type_that_is_not_decoded_is_named() {
     ran.fails_saying(&["link type 175 (ERF_ETH)", "erf.pcap frame 1"]);
 }
 
-/// ICMP, a tunnel and a protocol without ports, each there and back.
+/// ICMP, a tunnel and a protocol without ports, each in both directions.
 #[test]
 fn other_protocols_are_connections_without_ports() {
     let (here, there) = (end(0, 1, 0), end(0, 2, 0));

@@ -1,4 +1,4 @@
-//! Logs and tables of text as people have them: what is used, what is refused, and how it is said.
+//! Text logs and tables as found in practice: what is used, what is refused, and the messages.
 
 use chrono::{DateTime, SecondsFormat};
 use std::fs;
@@ -24,7 +24,7 @@ fn import(folder: &Path, files: &[(&str, &str)], more: &[&str]) -> Ran {
 fn connections(folder: &Path) -> Vec<String> {
     let ran =
         netrec_in(folder, &["export", "out.parquet", "--format", "ndjson", "-o", "out.ndjson", "--force"]);
-    // Of an import of which a part could not be used, 3.
+    // 3 if a part of the import could not be used.
     assert!(matches!(ran.code, 0 | 3), "{}", ran.stderr);
     let text = fs::read_to_string(folder.join("out.ndjson")).unwrap();
     let show = |value: &Value| match value {

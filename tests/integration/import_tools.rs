@@ -1,4 +1,4 @@
-//! What other tools of a host print and export: lsof, `/proc/net`, Sysmon.
+//! Output of other host tools: lsof, `/proc/net`, Sysmon.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,7 +16,7 @@ fn import(folder: &Path, name: &str, contents: &str, options: &[&str]) -> Ran {
     netrec_in(folder, &[&["import", name, "-o", "out.parquet", "--force"], options].concat())
 }
 
-/// Every connection of the report, as its line of the table.
+/// Every connection of the report, as its row in the table.
 fn connections(folder: &Path) -> Vec<BTreeMap<String, String>> {
     netrec_in(folder, &["analyze", "out.parquet", "-o", "report", "--force"]);
     let mut reader = csv::Reader::from_path(folder.join("report/tables/connections.csv")).unwrap();
@@ -166,7 +166,7 @@ fn sysmon_gives_connections_with_processes_users_and_hashes() {
     );
     let other = event(11, json!({"UtcTime": "2023-11-14 22:00:00.000"}));
     let lines = [connection, accepted, start, other].map(|event| event.to_string()).join("\n") + "\n";
-    // As Windows writes text.
+    // The way Windows writes text.
     let marked: Vec<u8> = format!("\u{feff}{}", lines.replace('\n', "\r\n"))
         .encode_utf16()
         .flat_map(u16::to_le_bytes)
@@ -252,11 +252,11 @@ fn vpc_flow_logs_give_connections_of_both_directions_and_what_was_rejected() {
         connections.iter().map(|row| columns(row, &told)).collect::<Vec<_>>(),
         [
             ["10.0.0.5", "40000", "192.0.2.10", "443", "outbound", "500", "5000", ""],
-            // It came from outside, so that it is told from the side of the host.
+            // It came from outside, so it is shown from the host's side.
             ["10.0.0.5", "22", "203.0.113.9", "50000", "inbound", "", "40", "SYN_RECV"],
         ]
     );
-    // Skipped intervals are a gap, and a log without any flow is no evidence of silence.
+    // Skipped intervals are a gap, and a log without any flows is not evidence of no traffic.
     let gaps = VPC.replace("NODATA", "SKIPDATA");
     let ran = import(place, "gaps.log", &gaps, &[]);
     assert!(ran.stdout.contains("AWS skipped records of 1 aggregation interval"), "{}", ran.stdout);

@@ -1,4 +1,4 @@
-//! The built program, run as a user runs it. One binary, so that the heavy crates are linked once.
+//! Tests of the built program, run like by a user. One binary, so that the heavy crates are linked once.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should say where")]
 
 mod accessibility;
@@ -62,7 +62,7 @@ mod tshark;
 mod watch;
 mod zeek_oracle;
 
-// The command line: what is documented, standard streams, times.
+// The command line: documentation, standard streams, times.
 #[cfg(target_os = "linux")]
 mod commands;
 #[cfg(target_os = "linux")]

@@ -1,4 +1,4 @@
-//! What the metrics say of a capture.
+//! The metrics of a capture.
 
 use netrec::capture::{Counters, Metadata, Row, SourceReport, SourceStatus, TcpState};
 use netrec::model::metrics::{Share, Transition};

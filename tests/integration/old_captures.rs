@@ -1,8 +1,8 @@
-//! The promise of the capture format: what earlier versions wrote stays readable.
+//! The promise of the capture format: captures of earlier versions stay readable.
 //!
-//! `tests/data/old-captures` holds small captures as they were written at the time, never rewritten.
-//! `facts.tsv` holds what a version of that time said of them. To keep one more, run the ignored
-//! test with `UPDATE=1`, rename its file, and add a line.
+//! `tests/data/old-captures` contains small captures as written at the time, never rewritten.
+//! `facts.tsv` contains what a version of that time reported about them. To add one, run the
+//! ignored test with `UPDATE=1`, rename its file, and add a line.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -85,7 +85,7 @@ fn kinds(path: &Path) -> Vec<String> {
     kinds
 }
 
-/// Writes a capture with rows of every kind, to be kept.
+/// Writes a capture to keep, with rows of every kind.
 #[test]
 #[ignore = "writes a file to keep, for a new version of the format or of its columns"]
 fn write_a_capture_to_keep() {

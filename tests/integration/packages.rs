@@ -1,4 +1,4 @@
-//! `scripts/package.sh`: what is in the packages. They are installed by `scripts/test-package.sh`.
+//! The content of the packages built by `scripts/package.sh`. `scripts/test-package.sh` installs them.
 
 use std::path::Path;
 use std::process::Command;
@@ -17,7 +17,7 @@ fn has(program: &str) -> bool {
     Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success())
 }
 
-/// Runs the script with the program of the tests, without compressing anything.
+/// Runs the script with the tests' program, without compression.
 fn package(folder: &Path) {
     let script = project().join("scripts/package.sh");
     let arguments = [
@@ -65,7 +65,7 @@ fn every_package_has_the_program_and_what_belongs_to_it() {
     }
     let is_roots = |line: &str| line.contains(" root/root ");
     assert!(listing.lines().all(is_roots), "{listing}");
-    // Nothing in /etc or /var: what an administrator changes lies beside it, captures stay.
+    // Nothing in /etc or /var: an administrator's changes are kept separately, and captures stay.
     assert!(listing.lines().all(|line| !line.contains(" ./etc") && !line.contains(" ./var")), "{listing}");
 
     let unit = output(

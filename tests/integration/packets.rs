@@ -1,4 +1,4 @@
-//! What packets tell, on the real kernel: bytes over UDP, and names of remotes.
+//! What packets provide, on the real kernel: bytes over UDP, and names of remotes.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -17,7 +17,7 @@ fn missing(path: &Path, name: &str) -> Option<String> {
     source.filter(|source| source.status == SourceStatus::Missing).map(|source| source.detail)
 }
 
-/// Longer than the kernel keeps a block of packets.
+/// Waits longer than the kernel holds back a block of packets.
 fn let_packets_come() {
     std::thread::sleep(Duration::from_millis(100));
 }
@@ -52,7 +52,7 @@ fn check_udp_bytes(address: &str) {
     let counts: Vec<_> = sent.iter().map(|row| (row.bytes, row.packets)).collect();
     let exchanged = ((Some(66_000), Some(30)), (Some(3), Some(1)));
     assert_eq!(counts, [((Some(0), Some(0)), (Some(0), Some(0))), exchanged, exchanged]);
-    // The server's socket has no remote of its own: its talk with the client stands beside it.
+    // The server's socket has no remote of its own: its exchange with the client is a separate row.
     let own = rows_of(&path, server_port, None);
     assert!(own.len() == 3 && own.iter().all(|row| row.bytes == (None, None)));
     let received = all_rows_of(&path, server_port, Some(client_port));
@@ -117,7 +117,7 @@ fn without_the_option_udp_has_no_bytes_and_the_capture_says_how_to_get_them() {
     assert!(sockets.detail.contains("--udp-bytes"), "{}", sockets.detail);
 }
 
-/// A `ClientHello` with a server name, as the smallest client would send it.
+/// A minimal `ClientHello` with a server name.
 fn client_hello(name: &str) -> Vec<u8> {
     let with_length = |bytes: &[u8]| [&(bytes.len() as u16).to_be_bytes(), bytes].concat();
     let list = with_length(&[&[0], with_length(name.as_bytes()).as_slice()].concat());
@@ -155,7 +155,7 @@ fn the_name_that_a_tls_client_asks_for_is_the_name_of_its_remote() {
     assert!(server_end.iter().all(|row| row.remote_name.is_none()), "it was the client that was named so");
 }
 
-/// Answers one question with the address, as a resolver would.
+/// Answers one query with the address, like a resolver.
 fn resolve_once(resolver: &UdpSocket, address: Ipv4Addr) {
     let mut question = [0; 512];
     let (length, client) = resolver.recv_from(&mut question).unwrap();
@@ -169,7 +169,7 @@ fn resolve_once(resolver: &UdpSocket, address: Ipv4Addr) {
 
 #[test]
 fn a_remote_has_the_name_by_which_it_was_asked_for() {
-    // An address of loopback that nothing else on the host answers DNS at.
+    // A loopback address at which nothing else on the host answers DNS.
     let Ok(resolver) = UdpSocket::bind("127.77.0.53:53") else {
         println!("skipped: port 53 needs CAP_NET_BIND_SERVICE");
         return;

@@ -1,5 +1,5 @@
-//! The page used as a responder uses it: one state for all of it, entities, the graph, triage, and what a
-//! screen reader and a keyboard need.
+//! The page as a responder uses it: one state for all of it, entities, the graph, triage, and
+//! accessibility by screen reader and keyboard.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -50,7 +50,7 @@ fn the_address_holds_the_state_and_the_back_button_takes_it_back() {
     assert_eq!(page.text("document.getElementById('raw-data').hidden"), "false");
     assert_eq!(page.rows(), rows);
 
-    // The same link in a new page shows the same.
+    // The same link in a new page shows the same view.
     let url = format!("file://{}{hash}", report.display());
     page.tab.navigate_to("about:blank").unwrap().wait_until_navigated().unwrap();
     page.tab.navigate_to(&url).unwrap().wait_until_navigated().unwrap();
@@ -184,8 +184,8 @@ fn triage_is_exported_as_json_and_as_entries_that_the_analysis_accepts() {
     page.is_quiet();
 }
 
-/// Checks of one's own in the place of a library: names of controls, one heading of the first level,
-/// landmarks, an order of headings, unique ids, contrast of texts.
+/// Own checks instead of a library's: names of controls, one first-level heading, landmarks,
+/// heading order, unique ids, text contrast.
 const ACCESSIBILITY: &str = r#"(() => {
   const found = [];
   const isSeen = (e) => e.getClientRects().length > 0 && getComputedStyle(e).visibility !== "hidden";
@@ -232,7 +232,7 @@ fn every_section_is_accessible_in_light_and_dark() {
     page.is_quiet();
 }
 
-/// Text of charts is at least 11 pixels high as shown, and no chart is drawn in another size.
+/// Text in charts is displayed at least 11 pixels high, and no chart is scaled.
 #[test]
 fn charts_are_shown_in_the_size_in_which_they_are_drawn() {
     let place = tempfile::tempdir().unwrap();
@@ -320,7 +320,7 @@ fn fifty_thousand_connections_stay_usable() {
         "50,000 connections: {bytes} bytes, opened in {opened:?} with the browser, ready after {ready} ms, filters {took:?} ms"
     );
     assert!(bytes < 12_000_000, "{bytes}");
-    // Bounds for a busy machine; the figures are printed.
+    // Limits for a busy machine; the figures are printed.
     assert!(took.iter().all(|ms| *ms < 2_000.0) && ready < 10_000.0, "{took:?} {ready}");
     page.is_quiet();
 }

@@ -1,5 +1,4 @@
-//! The filter of the page is that of the command line: the same rows, and the same words about what is
-//! wrong.
+//! The page's filter equals the command line's: the same rows, and the same error messages.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,7 +10,7 @@ use crate::browser;
 use crate::fixture;
 use crate::runner::netrec_in;
 
-/// Connections that differ in all that can be asked for: a row each.
+/// Connections that differ in everything that a filter can test, one row each.
 fn rows() -> Vec<Row> {
     let ends = [
         ("192.168.1.5", "10.77.0.2", 443, Some("api.example.com")),
@@ -63,7 +62,7 @@ fn rows() -> Vec<Row> {
     (0..ends.len()).map(row).collect()
 }
 
-/// Expressions that both understand.
+/// Expressions that both accept.
 const UNDERSTOOD: &[&str] = &[
     "",
     "nmap",
@@ -162,11 +161,11 @@ const UNDERSTOOD: &[&str] = &[
     "sent>18446744073709551615",
     "x)",
     "port:443 OR port:22 AND process:f*",
-    // Names of fields have no such letters: these are words to look for.
+    // Field names contain no such letters: these are words to search for.
     "größe:1 pröcess:x",
 ];
 
-/// Expressions that both refuse, in the same words.
+/// Expressions that both reject with the same message.
 const REFUSED: &[&str] = &[
     "port:443 proces:curl",
     "nothing:1",
@@ -227,7 +226,7 @@ fn the_page_and_the_command_line_understand_the_same() {
         page.type_filter(expression);
         assert_eq!(page.filter_error(), error, "{expression}");
     }
-    // What only rows have is no mistake, but this page does not have it.
+    // Fields of rows are valid, but this page does not have them.
     page.type_filter("kind:opened");
     assert!(page.filter_error().contains("use netrec dump --filter"), "{}", page.filter_error());
     page.is_quiet();

@@ -1,5 +1,4 @@
-//! Protocols beyond TCP and UDP, and DNS questions: in the file, in the analysis, and in what is
-//! written for other programs.
+//! Protocols other than TCP and UDP, and DNS queries: in the file, in the analysis, and in exports.
 
 use std::fs;
 use std::path::Path;
@@ -51,7 +50,7 @@ fn rows() -> Vec<Row> {
     rows
 }
 
-/// The same rows, with a question after each, of the same connection and of one without rows.
+/// The same rows, each followed by a query, of the same connection or of one without rows.
 fn rows_with_questions() -> Vec<Row> {
     let mut all = Vec::new();
     for row in rows() {

@@ -1,9 +1,9 @@
-//! Packet captures that others made of what the detectors look for: what must be found in them, and
-//! what must not.
+//! Public packet captures of what the detectors look for: what must be found in them, and what must
+//! not.
 //!
-//! Small ones lie in `tests/data/public-captures`. `NETREC_PUBLIC_CAPTURES=FOLDER` names a folder
-//! with those that are not copied here: `quasarrat/capture.pcap` (corelight/zeek-quasarrat-detector)
-//! and `simple-scan/*` (ncsa/bro-simple-scan).
+//! Small ones are in `tests/data/public-captures`. `NETREC_PUBLIC_CAPTURES=FOLDER` gives a folder
+//! with those that are not copied here: `quasarrat/capture.pcap`
+//! (corelight/zeek-quasarrat-detector) and `simple-scan/*` (ncsa/bro-simple-scan).
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,10 +12,10 @@ use serde_json::Value;
 
 use crate::runner::netrec_in;
 
-/// What is known of a capture.
+/// The ground truth of a capture.
 struct Truth {
     file: &'static str,
-    /// Detector and beginning of the title of what must be found.
+    /// Detector and beginning of the title of each expected finding.
     found: &'static [(&'static str, &'static str)],
     /// Detectors that must not find anything.
     silent: &'static [&'static str],
@@ -68,7 +68,7 @@ const ELSEWHERE: &[Truth] = &[
         found: &[("port-scan", "10.0.0.1 scanned port 23 of ")],
         silent: &["beacon"],
     },
-    // Answers of a server under attack to addresses that the attacker forged.
+    // Answers of a server under attack to spoofed addresses.
     Truth {
         file: "simple-scan/backscatter.trace",
         found: &[],
@@ -76,7 +76,7 @@ const ELSEWHERE: &[Truth] = &[
     },
 ];
 
-/// Detector and title of every finding in a capture of packets.
+/// Detector and title of every finding in a packet capture.
 fn findings(packets: &Path) -> Vec<(String, String)> {
     let place = tempfile::tempdir().unwrap();
     let import = [Path::new("import"), packets, Path::new("-o"), Path::new("c.parquet")];

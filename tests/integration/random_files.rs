@@ -1,4 +1,4 @@
-//! Files of the system that are no evidence: each is refused, in one clear sentence.
+//! System files that are not evidence: each is refused, with one clear sentence.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,13 +8,13 @@ use sha2::{Digest as _, Sha256};
 
 use crate::runner::netrec_in;
 
-/// Files that are tried.
+/// Number of files tried.
 const FILES: usize = 500;
 
-/// Larger files take long to be read and are of the same kinds.
+/// Larger files take long to read and are of the same kinds.
 const MOST_BYTES: u64 = 4 * 1024 * 1024;
 
-/// Every file below a folder that can be read, without links.
+/// Every readable file below a folder, without links.
 fn list(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         match entry.file_type() {
@@ -27,8 +27,7 @@ fn list(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// As many files of these folders, in an order of no meaning that is the same each time, and at
-/// least one of each kind of name.
+/// Picks files from these folders in a fixed arbitrary order, with at least one per kind of name.
 fn choose() -> Vec<PathBuf> {
     let mut files = Vec::new();
     for folder in ["/usr/share", "/etc"] {
@@ -43,7 +42,7 @@ fn choose() -> Vec<PathBuf> {
     chosen
 }
 
-/// Whether a file is what an importer reads, going by its name: packages ship examples.
+/// Whether an importer reads such files, judging by the name: packages contain examples.
 fn may_be_evidence(path: &Path) -> bool {
     let name = path.to_string_lossy();
     [".pcap", ".cap", "conn.log", "eve.json"].iter().any(|part| name.contains(part))

@@ -1,4 +1,4 @@
-//! Recording the real kernel: exact bytes, right owners, and an orderly end whatever happens.
+//! Recordings of the real kernel: exact bytes, correct owners, and an orderly end in any case.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -20,7 +20,7 @@ use netrec::record::{HostInfo, Output, Plan, Rotation, SourceOptions, Stop, Syst
 
 use crate::runner::netrec_in;
 
-/// What these tests look at in a row.
+/// The fields of a row that these tests check.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
     pub(crate) tick: u32,
@@ -42,19 +42,19 @@ pub(crate) struct Seen {
     pub(crate) owner_source: Option<String>,
 }
 
-/// The snapshots of one socket, in the order of time.
+/// The snapshots of one socket, in time order.
 pub(crate) fn rows_of(path: &Path, local_port: u16, remote_port: Option<u16>) -> Vec<Seen> {
     let mut rows = all_rows_of(path, local_port, remote_port);
     rows.retain(|row| row.kind == "snapshot");
     rows
 }
 
-/// Every row of one socket, in the order of ticks.
+/// Every row of one socket, in tick order.
 pub(crate) fn all_rows_of(path: &Path, local_port: u16, remote_port: Option<u16>) -> Vec<Seen> {
     rows_where(path, |row| row.ports == (local_port, remote_port))
 }
 
-/// Every row that is meant, in the order of ticks.
+/// Every matching row, in tick order.
 pub(crate) fn rows_where(path: &Path, is_meant: impl Fn(&Seen) -> bool) -> Vec<Seen> {
     let capture = CaptureFile::open(path).unwrap();
     let columns: Vec<Column> = COLUMNS.iter().map(|info| info.column).collect();
@@ -109,13 +109,13 @@ fn text(batch: &RecordBatch, column: Column, row: usize) -> Option<String> {
     Some(array.values().as_string::<i32>().value(key).to_owned())
 }
 
-/// Records in this process, calling `after_tick` after each, so that the test and the recorder
-/// take turns and nothing depends on how fast the machine is.
+/// Records in this process, calling a step after each tick, so that test and recorder alternate and
+/// nothing depends on the speed of the machine.
 pub(crate) fn record_steps(path: &Path, steps: &mut [&mut dyn FnMut()]) {
     record_wanted(path, SourceOptions::default(), steps);
 }
 
-/// The same with sources that are used only on demand.
+/// The same with optional sources.
 pub(crate) fn record_wanted(path: &Path, wanted: SourceOptions, steps: &mut [&mut dyn FnMut()]) {
     let end = Stop::default();
     let plan = Plan { interval: Duration::from_millis(100), duration: None, max_cpu_percent: None };
@@ -148,7 +148,7 @@ fn ports(stream: &TcpStream) -> (u16, u16) {
     (stream.local_addr().unwrap().port(), stream.peer_addr().unwrap().port())
 }
 
-/// Sends from another thread, so that buffers may be smaller than what is sent.
+/// Sends from another thread, so that buffers may be smaller than the data.
 fn transfer(mut from: &TcpStream, mut to: &TcpStream, bytes: usize) {
     std::thread::scope(|scope| {
         scope.spawn(move || from.write_all(&vec![7; bytes]).unwrap());
@@ -172,7 +172,7 @@ fn check_exact_bytes(address: &str) {
     let mut half_close = || {
         client.shutdown(Shutdown::Write).unwrap();
         assert_eq!((&server).read(&mut [0; 9]).unwrap(), 0, "the FIN has come");
-        // On a busy machine its acknowledgement may take its time.
+        // On a busy machine the acknowledgment may be slow.
         std::thread::sleep(Duration::from_millis(100));
     };
     let mut fifty_more = || transfer(&server_copy, &client, 50);
@@ -249,7 +249,7 @@ fn a_connection_that_comes_between_ticks_gets_its_owner() {
     assert_eq!((rows.len(), rows[0].tick, rows[0].pid), (1, 1, Some(std::process::id())));
 }
 
-/// Whether the events of the last recording ran; if not, why.
+/// Whether the events of the last recording ran; the error is the reason.
 pub(crate) fn events_ran(path: &Path) -> Result<(), String> {
     let capture = CaptureFile::open(path).unwrap();
     let missing = capture.metadata().sources.iter().find(|source| source.status == SourceStatus::Missing);
@@ -326,7 +326,7 @@ fn a_program_that_lives_for_milliseconds_has_name_executable_and_command_line() 
     assert_eq!(number::<UInt64Type>(&batch, Column::BytesSent, row), Some(5));
 }
 
-/// A child in a network namespace of its own, which holds a listening socket there.
+/// A child in its own network namespace, with a listening socket there.
 fn child_in_own_namespace() -> std::io::Result<Child> {
     let mut command = Command::new("sleep");
     command.arg("60").stdin(Stdio::null()).stdout(Stdio::null());
@@ -416,7 +416,7 @@ fn a_network_namespace_that_was_gone_before_it_could_be_entered_is_said() {
     assert_eq!(source.status, SourceStatus::Partial, "{}", source.detail);
 }
 
-/// A started program that does not outlive the test, even one that fails.
+/// A started program that does not outlive the test, even if the test fails.
 pub(crate) struct Running(pub(crate) Option<Child>);
 
 impl Drop for Running {
@@ -428,7 +428,7 @@ impl Drop for Running {
     }
 }
 
-/// Starts the program and waits until its unfinished file is there, after which it takes signals.
+/// Starts the program and waits until its unfinished file exists; from then on it handles signals.
 fn start(folder: &Path, arguments: &[&str]) -> Running {
     let child = Command::new(env!("CARGO_BIN_EXE_netrec"))
         .args(["record", "-o", "c.parquet"])
@@ -458,7 +458,7 @@ fn check_signal_ends_well(signal: i32) {
     let output = child.wait_with_output().unwrap();
     let capture = CaptureFile::open(&folder.path().join("c.parquet")).unwrap();
     let metadata = capture.metadata();
-    // On a busy machine ticks may be late, which is then said.
+    // On a busy machine ticks may be late, which is reported.
     let expected = if metadata.is_degraded() { 3 } else { 0 };
     assert_eq!(output.status.code(), Some(expected), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(metadata.ticks_taken > 0 && metadata.ticks_planned == Some(36_001));
@@ -521,7 +521,7 @@ fn an_output_that_cannot_be_written_is_said_before_recording() {
     let begin = Instant::now();
     netrec_in(folder.path(), &["record", "-d", "1h", "-o", "no/such/c.parquet"])
         .fails_saying(&["no/such/c.parquet", "no such file or folder"]);
-    // A folder of that name, which would have been found out at the end.
+    // A folder of that name, which would otherwise fail only at the end.
     fs::create_dir(folder.path().join("dir")).unwrap();
     netrec_in(folder.path(), &["record", "-d", "1h", "-o", "dir", "--force"])
         .fails_saying(&["it is a folder"]);
@@ -543,8 +543,8 @@ fn times_that_cannot_be_meant_are_wrong_usage() {
     }
 }
 
-/// Runs a script in a folder with a small disk of its own; false, with the reason printed, where that cannot
-/// be had.
+/// Runs a script in a folder with a small disk of its own; false, with a printed reason, if that is
+/// not possible.
 fn with_small_disk(folder: &Path, script: &str) -> bool {
     fs::create_dir(folder.join("disk")).unwrap();
     let script = format!("mount -t tmpfs -o size=20m none disk || exit 42\n{script}");

@@ -1,4 +1,4 @@
-//! A redacted report: the same findings, and nobody's name in any byte of it.
+//! A redacted report: the same findings, and no identifying name in any byte of it.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -33,12 +33,12 @@ const SECRETS: [&str; 16] = [
     "ticket 4711",
 ];
 
-/// A program of alice's that asks an address for work every ten seconds.
+/// A program of user alice that polls an address every ten seconds.
 fn rows() -> Vec<Row> {
     let owner = Arc::new(Owner {
         pid: Some(4242),
         uid: Some(1000),
-        // As sshd calls itself: a name of a process may hold somebody's.
+        // As sshd names itself: a process name may contain a user's.
         process_name: Some("updater: alice".to_owned()),
         exe: Some("/home/alice/.cache/updater (deleted)".to_owned()),
         cmdline: Some("/home/alice/.cache/updater --token s3cr3t".to_owned()),
@@ -96,7 +96,7 @@ fn holds(bytes: &[u8], secret: &str) -> bool {
     bytes.windows(secret.len()).any(|window| window == secret.as_bytes())
 }
 
-/// What a finding says in numbers and in words of ours.
+/// The numbers and fixed texts of a finding.
 fn judged(report: &Value) -> Vec<Value> {
     let facts = |finding: &Value| {
         let evidence = &finding["evidence"];
@@ -112,7 +112,7 @@ fn judged(report: &Value) -> Vec<Value> {
         ])
     };
     let mut all: Vec<Value> = report["findings"].as_array().unwrap().iter().map(facts).collect();
-    // Equally bad and sure ones are in the order of their ids.
+    // Findings of equal severity and confidence are sorted by id.
     all.sort_by_key(ToString::to_string);
     all
 }
@@ -144,7 +144,7 @@ fn the_findings_stay_the_same_and_no_name_is_left() {
         let name = path.to_string_lossy().into_owned();
         assert!(!name.contains("acme"), "{name}");
     }
-    // What to look for on other hosts would be pseudonyms.
+    // Indicators for other hosts would be pseudonyms.
     assert!(!place.path().join("redacted/indicators.stix.json").exists());
 }
 

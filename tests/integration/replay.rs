@@ -10,7 +10,7 @@ fn workday(folder: &Path) {
     std::fs::copy(sample, folder.join("workday.parquet")).unwrap();
 }
 
-/// From a report's command to the moment, the connection's story, and a file for the ticket.
+/// From a report's command to the moment, the connection's history, and a file for the ticket.
 #[test]
 fn an_investigator_gets_from_a_finding_to_the_story_and_an_export() {
     let folder = tempfile::tempdir().unwrap();
@@ -23,7 +23,7 @@ fn an_investigator_gets_from_a_finding_to_the_story_and_an_export() {
     terminal.shows("Findings (12)");
     terminal.press(&["/", "process:nmap port:22", "Enter"]);
     terminal.shows("filter: process:nmap port:22");
-    // What follows an escape at once would be one key with it.
+    // A key right after Escape would be combined with it.
     terminal.press(&["Escape"]);
     terminal.loses("filter: process:nmap");
     terminal.press(&["4"]);
@@ -81,7 +81,7 @@ fn ctrl_z_gives_the_terminal_to_the_shell_and_fg_comes_back() {
         }
         terminal.shows("Stopped");
         terminal.loses("1 Connections");
-        // The shell echoes what is typed: the terminal is not raw any more.
+        // The shell echoes input, so the terminal is no longer raw.
         terminal.press(&["echo a $((6*7)) b", "Enter"]);
         terminal.shows("a 42 b");
         terminal.press(&["fg", "Enter"]);
@@ -147,17 +147,17 @@ fn at_every_width_processes_are_whole_and_the_mouse_works() {
         assert!(screen.contains("PROCESS"), "{width}: {screen}");
         let process = |line: &str| line.contains("ESTABLISHED") && line.contains("python3");
         assert!(screen.lines().any(process), "{width}: {screen}");
-        // The third tab, counted from 1: the mouse as xterm reports it.
+        // The third tab, counted from 1: a mouse event as xterm reports it.
         let at = screen.lines().nth(3).unwrap().find("3 Destinations").unwrap() + 2;
         terminal.press(&["-l", &format!("\u{1b}[<0;{at};4M")]);
         terminal.shows("ADDRESS");
-        // The wheel, down.
+        // The wheel, turned down.
         terminal.press(&["-l", "\u{1b}[<65;5;8M"]);
         terminal.loses(" 1/");
     }
 }
 
-/// tmux takes what a program gives to the clipboard as a buffer of its own.
+/// tmux stores what a program copies to the clipboard in a buffer.
 #[test]
 fn a_line_is_copied_to_the_clipboard_of_the_terminal() {
     let folder = tempfile::tempdir().unwrap();

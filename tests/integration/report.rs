@@ -1,4 +1,4 @@
-//! The report folder as a user gets it: whole, valid, the same each time, harmless.
+//! The report folder: complete, valid, reproducible, safe.
 
 use std::fs;
 use std::path::Path;
@@ -10,10 +10,10 @@ use serde_json::Value;
 use crate::fixture::{self, START_US};
 use crate::runner::{Ran, files, netrec_in};
 
-/// What a process may call itself.
+/// A hostile process name.
 const HOSTILE_NAME: &str = "=<script>alert(1)</script>\u{1b}]0;x\u{7}\u{202e}`|";
 
-/// A process that connects every 20 s, its name hostile, beside the ordinary web server.
+/// A process with a hostile name that connects every 20 s, beside the ordinary web server.
 fn beacon_rows(ticks: u32) -> Vec<Row> {
     let owner = Arc::new(Owner {
         pid: Some(4242),
@@ -108,7 +108,7 @@ fn a_hostile_name_is_harmless_in_every_part_and_lost_in_none() {
         }
     }
     let read = |name: &str| fs::read_to_string(place.path().join("r").join(name)).unwrap();
-    // The page's own: what runs before it is laid out, its data and its program.
+    // The page's own: the head script, its data and its program.
     assert_eq!(read("report.html").matches("<script").count(), 3);
     assert!(read("tables/connections.csv").contains("'=<script>"));
     let json: Value = serde_json::from_str(&read("report.json")).unwrap();

@@ -1,11 +1,11 @@
-//! Runs the program and says what came of it.
+//! Runs the program and reports the result.
 
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// A run of the program that is over.
+/// A finished run of the program.
 pub(crate) struct Ran {
     pub(crate) code: i32,
     pub(crate) stdout: String,
@@ -35,14 +35,14 @@ pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 impl Ran {
-    /// It did its work.
+    /// Asserts success.
     #[track_caller]
     pub(crate) fn succeeds(self) -> Self {
         assert_eq!(self.code, 0, "standard error: {}", self.stderr);
         self
     }
 
-    /// It failed with exit code 1 and one sentence that holds these words; no panic, no backtrace.
+    /// Asserts failure with exit code 1 and one sentence that contains these words; no panic, no backtrace.
     #[track_caller]
     pub(crate) fn fails_saying(self, words: &[&str]) -> Self {
         assert_eq!(self.code, 1, "standard error: {}", self.stderr);

@@ -1,5 +1,5 @@
-//! netrec among what is not its own: every command in a folder of decoys, and nothing but the named
-//! outputs is created, changed or removed.
+//! netrec among other files: every command in a folder of decoys creates, changes or removes only
+//! its named outputs.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -15,8 +15,8 @@ use crate::runner::{Ran, netrec_in};
 
 const NETREC: &str = env!("CARGO_BIN_EXE_netrec");
 
-/// A folder with captures, an unfinished recording, and much that netrec did not write. What links
-/// lead to lies in `victims`.
+/// A folder with captures, an unfinished recording, and many files that netrec did not write. Link
+/// targets are in `victims`.
 fn place() -> tempfile::TempDir {
     let place = tempfile::tempdir().unwrap();
     let at = |name: &str| place.path().join(name);
@@ -26,20 +26,20 @@ fn place() -> tempfile::TempDir {
     fs::create_dir_all(at("victims/sites")).unwrap();
     fs::write(at("victims/secret"), "root's secret").unwrap();
     fs::set_permissions(at("victims/secret"), fs::Permissions::from_mode(0o400)).unwrap();
-    // Folders and files that are called as netrec would call its own.
+    // Folders and files with names that netrec would use.
     for name in ["conf.d", "c.parquet.d", "w.d", "c-report", "netrec-reports", "v.parquet.d", "new.parquet.d"]
     {
         fs::create_dir_all(at(name).join("sites")).unwrap();
         fs::write(at(name).join("notes.txt"), "my work").unwrap();
         fs::write(at(name).join("sites/a.conf"), "server {}").unwrap();
     }
-    // A hostile recording: every file of it is a link to something else.
+    // A hostile recording: every file in it is a link to something else.
     unfinished(&at("links.parquet"), 3);
     for name in ["rows.parquet", "journal-1"] {
         let _ = fs::remove_file(at("links.parquet.d").join(name));
         symlink("../victims/secret", at("links.parquet.d").join(name)).unwrap();
     }
-    // Second names, pipes, odd names and links that lead nowhere.
+    // Hard links, pipes, odd names and dangling links.
     fs::hard_link(at("c.parquet"), at("second.parquet")).unwrap();
     symlink("c.parquet", at("link.parquet")).unwrap();
     symlink("nowhere", at("dangling.parquet")).unwrap();
@@ -56,7 +56,7 @@ fn place() -> tempfile::TempDir {
     place
 }
 
-/// A recording of some ticks that was broken off.
+/// An interrupted recording of some ticks.
 fn unfinished(path: &Path, ticks: u32) {
     let mut writer = Writer::create(path, Overwrite::Never).unwrap();
     for (tick, rows) in (0..ticks).zip(fixture::rows(ticks, 2).chunks(3)) {
@@ -67,7 +67,7 @@ fn unfinished(path: &Path, ticks: u32) {
     }
 }
 
-/// Every capture that there is to be read, whole or not, netrec's or not.
+/// Every capture to read, intact or not, netrec's or not.
 const READ: [&str; 13] = [
     "c.parquet",
     "u.parquet",
@@ -84,7 +84,7 @@ const READ: [&str; 13] = [
     " odd\n\u{1b}[31mname.parquet",
 ];
 
-/// Runs a command, and asserts that only these names (and what is below them) are different.
+/// Runs a command, and asserts that only these names (and everything below them) have changed.
 #[track_caller]
 fn check(place: &Path, before: &Listing, arguments: &[&str], outputs: &[&str]) -> (Ran, Listing) {
     let ran = netrec_in(place, arguments);
@@ -129,7 +129,7 @@ fn commands_that_read_write_nothing_but_their_output_whatever_they_are_given() {
     assert!(place.path().join("out-1/report.json").exists(), "an unfinished recording was analyzed");
 }
 
-/// What begins under a hidden name, and is removed again, leaves a new time at its folder.
+/// Files under a hidden name that are removed again change their folder's time.
 const UNSEEN: &str = ".netrec";
 
 #[test]
@@ -138,7 +138,7 @@ fn a_name_that_is_taken_by_something_else_is_refused_and_left_as_it_is() {
     let mut before = listing(place.path());
     let record = ["record", "-d", "100ms", "-i", "100ms", "-o"];
     for force in [&[][..], &["--force"]] {
-        // Not a capture; one that has a second name; a folder; links; a foreign folder in the way.
+        // Not a capture; one with a second hard link; a folder; links; a foreign folder in the way.
         for name in [
             "c.csv",
             "second.parquet",
@@ -231,7 +231,7 @@ fn commands_that_write_write_their_output_and_nothing_else() {
     let (ran, _) = check(place.path(), &before, &["recover", "u.parquet"], &["u.parquet", "u.parquet.d"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert!(!place.path().join("u.parquet.d").exists() && place.path().join("u.parquet").exists());
-    // All of it is for its owner alone.
+    // Everything is accessible only to its owner.
     let modes = |path: &Path| fs::symlink_metadata(path).unwrap().permissions().mode() & 0o077;
     for name in [
         "n.parquet",
@@ -255,7 +255,7 @@ fn commands_that_write_write_their_output_and_nothing_else() {
     }
 }
 
-/// Calls by which files are created, changed, removed or renamed.
+/// System calls that create, change, remove or rename files.
 const CHANGING: [&str; 24] = [
     "unlink",
     "unlinkat",
@@ -283,7 +283,7 @@ const CHANGING: [&str; 24] = [
     "utimensat",
 ];
 
-/// The paths in a line of strace's that a call changes; none if it changes nothing, or failed.
+/// The paths that a call in a line of strace changes; empty if it changes nothing, or failed.
 fn changed_paths(line: &str) -> Vec<String> {
     let Some((call, rest)) = line.split_once('(') else { return Vec::new() };
     let call = call.rsplit(' ').next().unwrap_or(call);
@@ -295,7 +295,7 @@ fn changed_paths(line: &str) -> Vec<String> {
     if !(CHANGING.contains(&call) || call == "creat" || opens && writes) {
         return Vec::new();
     }
-    // Names in quotes, and with -y folders and files behind descriptors.
+    // Quoted names, and with -y the files behind descriptors.
     let mut paths = Vec::new();
     let mut folder = String::new();
     let mut rest = rest;
@@ -362,7 +362,7 @@ fn the_system_sees_no_write_outside_of_the_named_output() {
         let home = place.path().display().to_string();
         let is_allowed = |path: &str| {
             let path = path.strip_prefix(&home).map_or(path, |path| path.trim_start_matches('/'));
-            // A file that is half made has this name, or none at all.
+            // An unfinished file has this name, or none at all.
             path.starts_with(".netrec-") && path.contains(".partial")
                 || outputs.iter().any(|output| Path::new(path).starts_with(output))
                 || outputs.iter().any(|output| Path::new(path).starts_with(format!("{output}.d")))
@@ -378,13 +378,13 @@ fn the_system_sees_no_write_outside_of_the_named_output() {
     }
 }
 
-/// Removes a file or a folder, if it is there.
+/// Removes a file or a folder, if it exists.
 fn remove(path: &Path) {
     let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
     assert!(removed.is_ok() || !path.exists(), "{removed:?}");
 }
 
-/// Starts a command, sends it a signal after a while, and waits for its end.
+/// Starts a command, sends it a signal after some time, and waits for its end.
 fn interrupted(place: &Path, arguments: &[&str], signal: i32, after: Duration) -> Option<i32> {
     let mut child = Command::new(NETREC)
         .args(arguments)
@@ -452,7 +452,7 @@ fn a_signal_at_any_stage_leaves_the_output_whole_or_not_there() {
     assert!(whole > 0, "none got to its end");
 }
 
-/// What an import leaves that is killed: two row groups, and nothing of the third.
+/// What a killed import leaves: two row groups, and nothing of the third.
 fn broken_import(path: &Path) {
     let mut writer = Writer::create_for_import(path, Overwrite::Never).unwrap();
     let row = &fixture::rows(1, 0)[0];
@@ -500,7 +500,7 @@ fn what_a_killed_import_leaves_is_said_to_be_one_and_in_nobodys_way() {
             ran.stderr
         );
         assert_eq!(changes(&before, &listing(place.path())), Vec::<PathBuf>::new());
-        // Somebody else's file keeps the folder, and is kept.
+        // Another user's file keeps the folder, and is kept.
         fs::write(at("z.parquet.d/notes.txt"), "mine").unwrap();
         let ran = netrec_in(place.path(), again);
         assert_eq!(ran.code, 1, "{}", ran.stderr);
@@ -570,7 +570,7 @@ fn a_recording_that_is_ended_twice_before_its_first_tick_leaves_nothing() {
         child.wait_with_output().unwrap();
         let left = || fs::read_dir(place.path()).unwrap().map(|entry| entry.unwrap().path());
         for path in left() {
-            // What holds a tick is evidence, and is found again.
+            // A tick is evidence, and can be recovered.
             let capture = CaptureFile::open(&path).unwrap();
             assert!(capture.metadata().ticks_taken > 0, "{}", path.display());
         }
@@ -601,7 +601,7 @@ fn without_threads_a_command_says_so_and_does_not_panic() {
     fixture::write(&place.path().join("c.parquet"), &fixture::rows(10, 2), &fixture::metadata(10));
     fs::set_permissions(place.path(), fs::Permissions::from_mode(0o777)).unwrap();
     fs::set_permissions(place.path().join("c.parquet"), fs::Permissions::from_mode(0o644)).unwrap();
-    // A user that nobody else is, as root is not limited.
+    // An unused user id, because root is not limited.
     fs::copy(NETREC, place.path().join("netrec")).unwrap();
     for command in [
         "record -d 200ms -i 100ms -o t.parquet",
@@ -647,7 +647,7 @@ fn the_folder_of_a_recording_may_be_removed_and_nothing_is_lost() {
         let folder = place.path().join("c.parquet.d");
         match tick {
             1 => fs::remove_dir_all(folder).unwrap(),
-            // A cleaner takes what is old, file by file.
+            // A cleaner removes old files one by one.
             3 => fs::remove_file(folder.join("lock")).unwrap(),
             5 => fs::remove_file(folder.join("journal-0")).unwrap(),
             7 => fs::remove_file(folder.join("rows.parquet")).unwrap(),
@@ -662,7 +662,7 @@ fn the_folder_of_a_recording_may_be_removed_and_nothing_is_lost() {
     assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1);
 }
 
-/// `sudo netrec record`, and what follows by the user himself.
+/// `sudo netrec record`, and later commands by the user himself.
 #[test]
 fn what_was_recorded_through_sudo_belongs_to_the_user() {
     const USER: u32 = 64_998;
@@ -692,7 +692,7 @@ fn what_was_recorded_through_sudo_belongs_to_the_user() {
     sudo(place.path(), &["analyze", "c.parquet", "-o", "r", "--format", "json,csv"]);
     assert_eq!(owner(&place.path().join("r")), (USER, USER, 0o700));
     assert_eq!(owner(&place.path().join("r/report.json")), (USER, USER, 0o600));
-    // Where he may not write, nothing is made his.
+    // Where he may not write, files are not given to him.
     let elsewhere = tempfile::tempdir().unwrap();
     let said = sudo(elsewhere.path(), &record);
     assert!(said.contains("owner: root"), "{said}");

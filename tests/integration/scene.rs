@@ -1,4 +1,4 @@
-//! Small captures told row by row, and what the analysis makes of them.
+//! Small captures defined row by row, and their analysis.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use netrec::model::records::Recorded;
 
 use crate::fixture;
 
-/// The host of every scene, as its metadata names it.
+/// The host in every scene, as in its metadata.
 pub(crate) const HOST: &str = "10.0.0.1";
 
 /// A TCP snapshot row of the host's port 40000 with a public address, at a tick.
@@ -35,11 +35,11 @@ pub(crate) fn listener(conn_id: u64, addr: &str, port: u16, tick: u32) -> Row {
     row.at(tick)
 }
 
-/// What a test says of a row, one after the other.
+/// Builder methods for a row.
 pub(crate) trait Tell: Sized {
     fn row(&mut self) -> &mut Row;
 
-    /// At this tick by both clocks.
+    /// Sets the tick on both clocks.
     fn at(mut self, tick: u32) -> Self {
         let row = self.row();
         row.tick = tick;
@@ -109,7 +109,7 @@ impl Tell for Row {
     }
 }
 
-/// Writes the rows as a recording of `ticks` seconds, and gives what the pass makes of it.
+/// Writes the rows as a recording of `ticks` seconds, and returns the output of the pass.
 pub(crate) fn pass_over(rows: &[Row], ticks: u32) -> Recorded {
     pass_with(rows, &fixture::metadata(ticks), &Databases::default())
 }

@@ -1,4 +1,4 @@
-//! A recording that was cut into files is the same recording.
+//! A recording that was split into files is the same recording.
 
 use std::path::{Path, PathBuf};
 
@@ -13,12 +13,12 @@ use crate::scene::{Tell as _, listener, tcp, udp};
 
 const BOOT: &str = "5f1c7a52-0c8f-4d7e-9d35-3b8a6f2f9f10";
 
-/// The account of a recording of `ticks` seconds of this boot.
+/// The metadata of a recording of `ticks` seconds in this boot.
 fn metadata(ticks: u32) -> Metadata {
     Metadata { boot_id: Some(BOOT.to_owned()), events_lost: Some(0), ..fixture::metadata(ticks) }
 }
 
-/// The account of the file that has the ticks from `from` to `to`.
+/// The metadata of the file with the ticks from `from` to `to`.
 fn part_metadata(number: u32, from: u32, to: u32) -> Metadata {
     let previous = PreviousPart { file: name(number.saturating_sub(1)), sha256: "00".to_owned() };
     Metadata {
@@ -39,8 +39,8 @@ fn name(number: u32) -> String {
     format!("web-20260101T0000{number:02}Z.parquet")
 }
 
-/// Cuts a recording at these ticks, as a recorder's rotation does: the snapshot of the cut is in both
-/// files, events after it in the later one.
+/// Splits a recording at these ticks like a recorder's rotation: the snapshot of the split is in
+/// both files, later events in the second.
 fn cut(folder: &Path, rows: &[Row], ticks: u32, cuts: &[u32]) -> Vec<PathBuf> {
     let mut ends: Vec<u32> = cuts.to_vec();
     ends.push(ticks);
@@ -73,7 +73,7 @@ fn analyzed(capture: &CaptureFile) -> Analysis {
     analyze::run(capture, &Config::default(), &Databases::default(), &|_| {}).unwrap()
 }
 
-/// A table as text: two tables have keys of their own for the same texts.
+/// A table as text, because two tables have different keys for the same texts.
 fn text(frame: &polars::prelude::DataFrame) -> String {
     let mut text = Vec::new();
     netrec::model::csv::Table::of(frame).unwrap().write(&mut text).unwrap();
@@ -140,7 +140,7 @@ proptest! {
         let folder = place.path().join("cut");
         std::fs::create_dir(&folder).unwrap();
         let mut paths = cut(&folder, &rows, ticks, &cuts);
-        // The order in which files are named says nothing.
+        // The order in which files are given does not matter.
         paths.reverse();
         let whole = analyzed(&CaptureFile::open(&whole).unwrap());
         let joined = analyzed(&open(&paths));
@@ -163,7 +163,7 @@ fn a_missing_file_is_a_gap_and_what_is_first_seen_after_it_was_not_opened_then()
     let connections = &joined.tables.connections;
     let column = |name: &str| connections.column(name).unwrap().clone();
     assert_eq!(connections.height(), 2);
-    // The bytes that the first one moved in the gap count; when the second was opened is not known.
+    // The bytes that the first one moved in the gap count; when the second was opened is unknown.
     assert_eq!(column("recorded_sent").u64().unwrap().get(0), Some(6000));
     assert_eq!(column("opened_in_recording").bool().unwrap().get(1), Some(false));
     let spots = joined.completeness.blind_spots.join("\n");
@@ -248,7 +248,7 @@ fn every_command_takes_the_files_of_a_recording() {
     let run = |arguments: &[&str]| netrec_in(place.path(), arguments);
     let info = run(&["info", "web-*.parquet"]);
     assert!(info.stdout.contains("web-*.parquet: 3 files of 1 boot, no gap between them"), "{}", info.stdout);
-    // The snapshot of each moment is there once, with what was open then.
+    // The snapshot at each split is there once, with the sockets open then.
     for (at, sockets) in [("+10s", 3), ("+20s", 4), ("+40s", 3), ("+59s", 2)] {
         let dump = run(&["dump", ".", "--at", at, "--format", "ndjson", "--filter", "kind:snapshot"]);
         assert_eq!(dump.stdout.lines().count(), sockets, "{at}: {}{}", dump.stdout, dump.stderr);
@@ -264,7 +264,7 @@ fn every_command_takes_the_files_of_a_recording() {
     assert_eq!(report["capture"]["file"], "web-*.parquet");
     assert_eq!(report["capture"]["series"]["files"].as_array().unwrap().len(), 3);
     assert!(run(&["diff", "web-*01Z.parquet", "web-*0[23]Z.parquet"]).code == 0);
-    // The hash of the file before is made up here.
+    // The hash of the previous file is invented here.
     let verified = run(&["verify", "."]);
     assert_eq!(verified.code, 1);
     assert!(verified.stdout.contains("is not the file that preceded"), "{}", verified.stdout);
@@ -272,7 +272,7 @@ fn every_command_takes_the_files_of_a_recording() {
     assert!(place.path().join("each/web-20260101T000002Z-report/report.json").exists());
 }
 
-/// A fortnight in files of an hour, a tick a minute: a listener, and a connection every six hours.
+/// A fortnight in hourly files with a tick per minute: a listener, and a connection every six hours.
 fn fortnight(folder: &Path) -> Vec<PathBuf> {
     const HOURS: u32 = 14 * 24;
     let at = |row: Row, minute: u32| Row {
@@ -291,7 +291,7 @@ fn fortnight(folder: &Path) -> Vec<PathBuf> {
             let beacon = |kind, after_s: i64| {
                 let row = tcp(1000 + u64::from(hour), 0).from("10.0.0.1", 42_000).owner(77, "updater");
                 let row = at(row.bytes(400, 900), hour * 60 + 12);
-                // A clock that is a few seconds off, now early and now late.
+                // A clock that is a few seconds off, sometimes early and sometimes late.
                 let jitter_s = i64::from(hour * 7919 % 11) - 5;
                 let after_us = (30 + after_s + jitter_s) * 1_000_000;
                 Row { kind, ts_us: row.ts_us + after_us, mono_ns: row.mono_ns + after_us * 1000, ..row }
@@ -334,7 +334,7 @@ fn a_beacon_of_every_six_hours_shows_in_a_fortnight_of_hourly_files() {
     assert_eq!(analysis.metadata.ticks_taken, 14 * 24 * 60 + 1);
     let alone = analyzed(&open(&paths[..1]));
     assert!(alone.findings().is_empty(), "an hour does not show it");
-    // Two hours of it are read, and no more.
+    // Only two hours of it are read.
     let all = open(&paths);
     let groups = all.row_groups();
     let start_us = fixture::START_US + 100 * 3_600_000_000;

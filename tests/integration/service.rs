@@ -1,5 +1,5 @@
-//! A recorder that runs for months, as `scripts/netrec.service` runs it: killed, started again, and
-//! never more files than it was told to keep.
+//! A recorder that runs for months, configured as in `scripts/netrec.service`: killed, restarted,
+//! and never with more files than it was told to keep.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,10 +10,10 @@ use netrec::capture::CaptureFile;
 
 use crate::record::Running;
 
-/// Finished files that stay.
+/// Number of finished files to keep.
 const KEEP: usize = 2;
 
-/// The recorder of the service, with a file a second.
+/// The service's recorder, with a file per second.
 fn start(folder: &Path) -> Running {
     let keep = KEEP.to_string();
     let child = Command::new(env!("CARGO_BIN_EXE_netrec"))
@@ -26,7 +26,7 @@ fn start(folder: &Path) -> Running {
     Running(Some(child))
 }
 
-/// What lies in the folder and ends so.
+/// Files in the folder with this ending.
 fn ending(folder: &Path, end: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     entries.filter(|path| path.to_str().unwrap().ends_with(end)).collect()
@@ -72,7 +72,7 @@ fn a_service_that_is_killed_goes_on_when_it_is_started_again_and_keeps_no_more_t
     // SAFETY: the child was started here and has not been waited for, so the id is its own.
     assert_eq!(unsafe { libc::kill(child.id() as i32, libc::SIGTERM) }, 0);
     let code = child.wait_with_output().unwrap().status.code();
-    // On a busy machine ticks may be late, which is no failure of the service.
+    // On a busy machine ticks may be late, which is not a failure of the service.
     assert!(code == Some(0) || code == Some(3), "{code:?}");
     assert_eq!(ending(folder, ".d"), [] as [PathBuf; 0]);
     let mut files: Vec<_> = finished(folder)
@@ -87,7 +87,7 @@ fn a_service_that_is_killed_goes_on_when_it_is_started_again_and_keeps_no_more_t
     assert_eq!(previous, first.file_name().unwrap().to_str().unwrap());
 }
 
-/// The disk is nearly full for a while, as a backup fills it; then there is room again.
+/// The disk is nearly full for a while, as during a backup; then there is room again.
 #[test]
 fn a_full_disk_pauses_the_service_which_counts_what_is_lost_and_goes_on() {
     let home = tempfile::tempdir().unwrap();
@@ -129,7 +129,7 @@ fn a_full_disk_pauses_the_service_which_counts_what_is_lost_and_goes_on() {
     assert!(read("said").contains("snapshots with"), "{}", read("said"));
 }
 
-/// Between two looks at the disk, or by a quota, there may be no room without a warning.
+/// Between two checks of the disk, or because of a quota, writes may fail without a warning.
 #[test]
 fn a_write_that_fails_for_want_of_room_loses_no_tick_that_was_written() {
     let home = tempfile::tempdir().unwrap();

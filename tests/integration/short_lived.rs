@@ -1,4 +1,4 @@
-//! Programs that end before anyone can ask them, and executables that are gone: who they were, all
+//! Programs that end before they can be queried, and deleted executables: they are identified all
 //! the same.
 
 use std::cell::RefCell;
@@ -14,12 +14,12 @@ use netrec::capture::{CaptureFile, Digest};
 
 use crate::record::{Seen, events_ran, record_steps, rows_of, rows_where};
 
-/// Copies of a shell that can connect by itself, under names of their own.
+/// Copies of a shell that can connect by itself, under other names.
 fn copies_of_bash(folder: &Path, names: &[&str]) -> Vec<PathBuf> {
     let paths: Vec<PathBuf> = names.iter().map(|name| folder.join(name)).collect();
     for (index, path) in paths.iter().enumerate() {
         let mut program = fs::read("/bin/bash").unwrap();
-        // What follows the program changes its hash and nothing else.
+        // Appended bytes change its hash and nothing else.
         program.extend(vec![b'x'; index]);
         fs::write(path, program).unwrap();
         let mode = <fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o755);
@@ -28,7 +28,7 @@ fn copies_of_bash(folder: &Path, names: &[&str]) -> Vec<PathBuf> {
     paths
 }
 
-/// What was not hashed in time, by the capture's own account: idle threads starve on a busy machine.
+/// What was not hashed in time, according to the capture: idle-priority threads starve on a busy machine.
 fn left_to_hash(path: &Path) -> Option<String> {
     let capture = CaptureFile::open(path).unwrap();
     let source = capture.metadata().sources.iter().find(|source| source.name == "exe-hashes").unwrap();
@@ -107,8 +107,8 @@ fn a_deleted_executable_is_hashed_while_it_runs_and_when_it_has_ended() {
     assert_eq!(hash_of("goes"), Some(expected[1].to_string()));
 }
 
-/// Runs programs that connect, send 1 KiB that begins with the run's number, and end at once; gives
-/// how many the capture tells of, and fails if it tells of one what is not so.
+/// Runs programs that connect, send 1 KiB that begins with the run's number, and end at once;
+/// returns how many the capture contains, and fails if it has wrong data about one.
 fn check_short_lived(runs: usize) -> (usize, usize) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("c.parquet");
@@ -117,7 +117,7 @@ fn check_short_lived(runs: usize) -> (usize, usize) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let send = format!("exec 3<>/dev/tcp/127.0.0.1/{port}; printf %-1024d $0 >&3");
-    // A port may serve several of many runs.
+    // Several of many runs may use the same port.
     let mut runs_of_port: BTreeMap<u16, Vec<(usize, u32)>> = BTreeMap::new();
     let mut run = |number: usize| {
         let mut child = Command::new(&programs[number % names.len()])
@@ -161,7 +161,7 @@ fn check_short_lived(runs: usize) -> (usize, usize) {
     (rows.len(), whole)
 }
 
-/// Whether every fact of the program is there; that each is right, if it is, is asserted.
+/// Whether every fact of the program is known; asserts that each known one is correct.
 fn is_right(row: &Seen, pid: u32, program: &Path, number: usize) -> bool {
     let name = program.file_name().unwrap().to_str().unwrap();
     let exe = program.to_str().unwrap();

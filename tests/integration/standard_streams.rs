@@ -1,4 +1,4 @@
-//! Standard output that cannot be written, or that nobody reads; and `-` as the name of a file.
+//! Standard output that cannot be written or is not read, and `-` as a file name.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -91,7 +91,7 @@ fn output_that_cannot_be_written_is_an_error_of_every_command() {
     netrec_in(folder.path(), &["verify", "new.parquet"]).succeeds();
 }
 
-/// As a script or a service manager starts it: `>&-`.
+/// As started by a script or a service manager: `>&-`.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_standard_output_that_is_closed_is_an_error_of_every_command() {
@@ -137,7 +137,8 @@ fn every_subcommand_is_tried() {
     for line in list.lines().filter(|line| !line.starts_with("   ")) {
         let name = line.split_whitespace().next().unwrap();
         let is_tried = RUNS.iter().any(|run| run.split(' ').next() == Some(name));
-        // The first two need a terminal, the third a recording that broke off: it is tried there.
+        // The first two need a terminal, the third an interrupted recording, with which it is
+        // tested elsewhere.
         assert!(is_tried || matches!(name, "replay" | "watch" | "recover"), "{name}");
     }
 }

@@ -14,7 +14,7 @@ use crate::fixture;
 use crate::runner::netrec_in;
 use crate::scene::{Tell as _, listener, tcp};
 
-/// Set to write the published schema anew instead of comparing it.
+/// Set this to rewrite the published schema instead of comparing it.
 const UPDATE: &str = "UPDATE";
 
 #[test]
@@ -33,7 +33,7 @@ fn capture(path: &Path) {
         let own = tcp(1 << 63 | 5, tick).owner(100, "curl").bytes(u64::from(tick) * 10, 3);
         rows.push(Row { netns: Some(7), ..own });
         rows.push(Row { netns: Some(7), ..listener(2, "0.0.0.0", 22, tick).owner(1, "sshd") });
-        // What a recorder in a container sees of another container: an address and nothing else.
+        // What a recorder in a container sees of another container: only an address.
         rows.push(tcp(3, tick).from("172.17.0.9", 5000).to("172.17.0.8", 80));
     }
     let metadata = Metadata {
@@ -86,7 +86,7 @@ fn every_table_has_the_columns_of_the_schema_and_numbers_with_a_sign() {
     netrec_in(place.path(), &["verify", "c-report"]).succeeds();
 }
 
-/// A day of one program that contacts one place every ten minutes.
+/// A day on which one program contacts one destination every ten minutes.
 fn day(path: &Path, day: i64, to: &str) {
     let mut rows: Vec<Row> = Vec::new();
     for n in 0..100_u32 {
@@ -207,7 +207,7 @@ fn connections_become_ocsf_events_in_parquet() {
         batch.column_by_name(name).unwrap().as_struct().column_by_name(field).unwrap().clone()
     };
     let bytes = |field: &str| inside("traffic", field).as_primitive::<Int64Type>().values().to_vec();
-    // Of the accepted connection the source is the remote end.
+    // The source of the accepted connection is the remote end.
     assert_eq!((bytes("bytes_out"), bytes("bytes_in")), (vec![5, 30], vec![900, 700]));
     let ip = |name: &str| inside(name, "ip").as_string::<i32>().value(1).to_owned();
     assert_eq!((ip("src_endpoint"), ip("dst_endpoint")), ("10.0.0.9".to_owned(), "10.0.0.1".to_owned()));

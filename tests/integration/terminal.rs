@@ -5,21 +5,21 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-/// Terminals so far: a server that is ending would take the session of the next one on its socket.
+/// Number of terminals so far: a terminating server would take the next one's session on its socket.
 static STARTED: AtomicU32 = AtomicU32::new(0);
 
-/// A terminal with a server of its own; gone when it is dropped.
+/// A terminal with its own tmux server; closed when dropped.
 pub(crate) struct Terminal {
     socket: String,
 }
 
 impl Terminal {
-    /// Runs netrec in a folder, in 80 × 24 with UTF-8; none where there is no tmux, which is said.
+    /// Runs netrec in a folder, in 80 × 24 with UTF-8; `None`, with a message, if there is no tmux.
     pub(crate) fn run(folder: &Path, arguments: &str) -> Option<Self> {
         Self::run_in(folder, (80, 24), "LC_ALL=C.UTF-8", arguments)
     }
 
-    /// The same in a terminal of a size and with variables of the environment.
+    /// The same in a terminal of this size, with environment variables.
     pub(crate) fn run_in(folder: &Path, size: (u16, u16), variables: &str, arguments: &str) -> Option<Self> {
         let program = env!("CARGO_BIN_EXE_netrec");
         let shell = format!(
@@ -80,13 +80,13 @@ impl Terminal {
         self.tmux(&[&["send-keys"], keys].concat());
     }
 
-    /// Waits until the screen holds a text.
+    /// Waits until the screen contains a text.
     #[track_caller]
     pub(crate) fn shows(&self, text: &str) -> String {
         self.waits(&format!("{text:?} never came"), |screen| screen.contains(text))
     }
 
-    /// Waits until the screen does not hold a text.
+    /// Waits until the screen no longer contains a text.
     #[track_caller]
     pub(crate) fn loses(&self, text: &str) {
         self.waits(&format!("{text:?} never went"), |screen| !screen.contains(text));

@@ -1,4 +1,4 @@
-//! Times that a recording does not have, on every command that takes one.
+//! Times outside a recording, for every command that accepts one.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ fn run(arguments: &[&str]) -> Ran {
     netrec_in(folder.path(), arguments)
 }
 
-/// Refused with the range that there is, and nothing on standard output.
+/// Asserts a refusal with the available range, and nothing on standard output.
 #[track_caller]
 fn check_refused(arguments: &[&str], because: &str) {
     let ran = run(arguments).fails_saying(&[because]);

@@ -1,4 +1,4 @@
-//! Servers that fail, break off, lie and do not come to an end.
+//! Servers that fail, disconnect, lie and never finish.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ fn capture() -> Vec<u8> {
     samples().into_iter().find(|(name, _)| name == "workday.parquet").unwrap().1
 }
 
-/// The part of an object that a request asks for, cut after so many bytes.
+/// The requested range of an object, cut after this many bytes.
 fn part(content: &[u8], head: &str, most: usize) -> Reply {
     let range = head.split("range: bytes=").nth(1).unwrap().lines().next().unwrap();
     let (from, to) = range.split_once('-').unwrap();
@@ -47,7 +47,7 @@ fn what_may_pass_is_tried_again_and_what_may_not_is_not() {
         server.storage.netrec(place.path(), &["info", URL]).fails_saying(&[URL, words]);
         assert_eq!(server.requests(), 1, "{status}");
     }
-    // It is not away: it goes on failing.
+    // It is reachable, but keeps failing.
     let server = Server::start(|_, _| {
         Reply::whole("500 Internal Server Error", b"<Error><Code>InternalError</Code></Error>")
     });
@@ -91,7 +91,7 @@ fn what_a_server_claims_is_not_believed() {
     let ran = server.storage.netrec(place.path(), &["fleet", "map", URL, "-o", "tables"]);
     assert_eq!(ran.code, 2, "{}", ran.stderr);
     assert!(ran.stderr.contains("set TMPDIR"), "{}", ran.stderr);
-    // Something that is no storage.
+    // A server that is not a storage.
     let server = Server::start(|_, _| Reply::whole("200 OK", b"<html>It works!</html>"));
     server.storage.netrec(place.path(), &["info", "s3://captures/"]).fails_saying(&["does not list"]);
     let server = Server::start(|_, _| Reply::Bytes(b"SSH-2.0-OpenSSH_9.2\r\n".to_vec()));

@@ -1,4 +1,4 @@
-//! Servers that speak the S3 protocol, for tests: a real one (moto), and one that does as a test says.
+//! Servers that speak the S3 protocol, for tests: a real one (moto), and one that answers as a test says.
 
 mod faults;
 mod objects;
@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use crate::runner::Ran;
 
-/// The server of all tests; none where moto is not installed, which is said.
+/// The server of all tests; `None`, with a message, if moto is not installed.
 fn moto() -> Option<&'static Moto> {
     static SERVER: OnceLock<Option<Moto>> = OnceLock::new();
     let moto = SERVER.get_or_init(Moto::start).as_ref();
@@ -32,12 +32,12 @@ fn moto() -> Option<&'static Moto> {
 
 struct Moto {
     storage: Storage,
-    /// The server ends when its input does: with the tests.
+    /// The server ends when its input is closed, with the tests.
     pipes: Mutex<(ChildStdin, BufReader<ChildStdout>)>,
     _process: Child,
 }
 
-/// Where a storage is, and who asks it.
+/// A storage's address and credentials.
 #[derive(Debug, Clone)]
 struct Storage {
     endpoint: String,
@@ -98,7 +98,7 @@ impl Moto {
 }
 
 impl Storage {
-    /// Somebody who may do everything at a server that asks for nothing.
+    /// Full access to a server without authentication.
     fn at(port: u16) -> Self {
         let (access_key, secret_key) = ("AKIATEST".to_owned(), "s3cr3t".to_owned());
         Self { endpoint: format!("http://127.0.0.1:{port}"), access_key, secret_key }
@@ -137,7 +137,7 @@ impl Storage {
     }
 }
 
-/// A server that answers as a test says, one request a connection.
+/// A server that answers as a test says, one request per connection.
 struct Server {
     storage: Storage,
     requests: Arc<AtomicUsize>,
@@ -147,7 +147,7 @@ struct Server {
 enum Reply {
     /// These bytes, and the end of the connection.
     Bytes(Vec<u8>),
-    /// Nothing, for as long as the other end waits.
+    /// No answer, for as long as the client waits.
     Silence,
 }
 

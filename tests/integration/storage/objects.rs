@@ -1,4 +1,4 @@
-//! Captures that lie in object storage, and reports that go there.
+//! Captures read from object storage, and reports written to it.
 
 use std::fs;
 use std::path::Path;
@@ -50,7 +50,7 @@ fn a_capture_in_object_storage_is_read_by_every_command_as_one_that_is_here() {
     }
     let report = |folder: &str| fs::read(place.path().join(folder).join("report.json")).unwrap();
     assert!(report("r-here") == report("r-there"), "the reports differ");
-    // A folder is read as a folder, and a pattern as a pattern.
+    // A prefix is read like a folder, and a pattern like a pattern.
     let several = moto.storage.netrec(place.path(), &["verify", &format!("s3://captures/{prefix}")]);
     assert!(several.succeeds().stdout.contains("3 of 3 files"));
     let pattern = format!("s3://captures/{prefix}c2-*.parquet");
@@ -91,7 +91,7 @@ fn who_is_refused_is_told_why_and_what_to_do() {
     let none = none.unwrap();
     assert_eq!(none.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&none.stderr).contains("set AWS_ACCESS_KEY_ID"));
-    // A file with credentials will do, by the profile that is named.
+    // A file with credentials works too, with the given profile.
     fs::create_dir(place.path().join(".aws")).unwrap();
     let Storage { access_key, secret_key, .. } = &moto.storage;
     let keys = format!("[web]\naws_access_key_id = {access_key}\naws_secret_access_key={secret_key}\n");
@@ -124,7 +124,7 @@ fn a_key_that_leads_elsewhere_is_left_out_and_said() {
     assert!(fleet.contains("leads out of its folder") && !fleet.contains('\u{1b}'));
 }
 
-/// Whether each file of a folder is below a prefix of the reports, byte by byte, and nothing else is.
+/// Asserts that the files of a folder are below a prefix of the reports, byte by byte, and nothing else is.
 fn same_as_below(moto: &Moto, folder: &Path, prefix: &str) {
     let here: Vec<String> = files(folder)
         .iter()
@@ -137,8 +137,8 @@ fn same_as_below(moto: &Moto, folder: &Path, prefix: &str) {
     }
 }
 
-/// A cluster gets the names of the objects, whose workers fetch them themselves. This one does what the plan
-/// says without Spark; in earnest in `scripts/check-fleet-spark.sh`.
+/// A cluster gets the names of the objects, and its workers fetch them. This fake one executes the
+/// plan without Spark; the real one is tested in `scripts/check-fleet-spark.sh`.
 fn submitted(moto: &Moto, place: &Path) {
     use std::os::unix::fs::PermissionsExt as _;
 
@@ -184,8 +184,8 @@ fn a_fleet_from_and_to_object_storage_is_the_same_as_from_and_to_a_folder() {
         let ran = moto.storage.netrec(place.path(), arguments);
         assert_eq!(ran.code, code, "{arguments:?}: {}{}", ran.stdout, ran.stderr);
     };
-    // The same captures under the same names: what is read from here and from there. What is wrong with the
-    // broken one is told with its path.
+    // The same captures under the same names, read locally and from storage. The error of the
+    // broken one contains its path.
     let listed: Vec<String> = captures
         .iter()
         .zip(&keys)
@@ -202,7 +202,7 @@ fn a_fleet_from_and_to_object_storage_is_the_same_as_from_and_to_a_folder() {
     run(0, &["fleet", "reduce", "s3://reports/tables/", "-o", "reduced"]);
     run(0, &["fleet", "reduce", "tables", "-o", "s3://reports/reduced/"]);
     same_as_below(moto, &place.path().join("reduced"), "reduced/");
-    // All in one.
+    // All steps in one.
     run(3, &analyze("out"));
     run(3, &analyze("s3://reports/out/"));
     same_as_below(moto, &place.path().join("out"), "out/");
@@ -218,7 +218,7 @@ fn a_fleet_from_and_to_object_storage_is_the_same_as_from_and_to_a_folder() {
     refused.fails_saying(&["s3://reports/out/ exists already", "--force"]);
     run(3, &[analyze("s3://reports/out/").as_slice(), &["--force"]].concat());
     same_as_below(moto, &place.path().join("out"), "out/");
-    // What somebody else has put there is never replaced, nor removed.
+    // Objects from others are never replaced or removed.
     moto.ask(&serde_json::json!({ "bucket": "reports", "put": { "out/thesis.txt": "dGhlc2lz" } }));
     let refused =
         moto.storage.netrec(place.path(), &[analyze("s3://reports/out").as_slice(), &["--force"]].concat());

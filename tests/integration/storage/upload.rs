@@ -1,4 +1,4 @@
-//! Captures that go to object storage while the recording goes on.
+//! Uploads of captures to object storage during the recording.
 
 use std::fs;
 use std::path::Path;
@@ -28,7 +28,7 @@ fn captures(folder: &Path) -> Vec<String> {
 fn every_finished_file_is_uploaded_and_only_then_removed() {
     let Some(moto) = moto() else { return };
     let place = tempfile::tempdir().unwrap();
-    // At first nobody is there: nothing is removed, although one file was to stay.
+    // At first the storage is unreachable: nothing is removed, although only one file was to be kept.
     let away = record(&Storage::at(1), place.path(), "3s", "1", "s3://captures/up/");
     assert_eq!(away.code, 3, "{}", away.stderr);
     assert!(away.stderr.contains("uploads every finished capture"), "{}", away.stderr);
@@ -45,7 +45,7 @@ fn every_finished_file_is_uploaded_and_only_then_removed() {
     let left = captures(place.path());
     assert!(left.len() >= 3, "{left:?}");
 
-    // The next recording of the series takes them along, and removes them when they are confirmed.
+    // The next recording of the series uploads them, and removes them when they are confirmed.
     let back = record(&moto.storage, place.path(), "3s", "1", "s3://captures/up/");
     assert!(!back.stdout.contains("not uploaded"), "{}{}", back.stdout, back.stderr);
     let there = moto.keys("captures", "up/");
@@ -61,7 +61,7 @@ fn every_finished_file_is_uploaded_and_only_then_removed() {
         assert!(content == fs::read(place.path().join(&name)).unwrap(), "{name} differs");
         assert_eq!(uploads["confirmed"][&name]["bytes"], content.len(), "{uploads:#}");
     }
-    // The whole series is one recording there too, of which each file says how the uploads stood.
+    // In the storage too, the series is one recording; each file states the status of the uploads.
     moto.storage.netrec(place.path(), &["verify", "s3://captures/up/"]).succeeds();
     let last = there.last().unwrap();
     let info = moto.storage.netrec(place.path(), &["info", &format!("s3://captures/{last}")]);
@@ -128,7 +128,7 @@ fn who_may_only_write_and_read_needs_no_permission_to_list() {
             return Reply::whole("200 OK", b"");
         }
         match &*stored {
-            // As S3 answers who may not list.
+            // S3's answer to clients without list permission.
             None => Reply::whole("403 Forbidden", b""),
             Some((bytes, sha256)) => {
                 let headers =
@@ -163,7 +163,7 @@ fn an_end_that_is_asked_for_comes_although_the_storage_does_not_answer() {
         assert!(begin.elapsed() < Duration::from_mins(1), "nothing is uploaded");
         std::thread::sleep(Duration::from_millis(50));
     }
-    // No tick waits for the storage: files go on to be finished.
+    // No tick waits for the storage: files are still completed.
     while captures(place.path()).len() < 3 {
         assert!(begin.elapsed() < Duration::from_mins(1), "the recording waits for the storage");
         std::thread::sleep(Duration::from_millis(50));
@@ -179,7 +179,7 @@ fn an_end_that_is_asked_for_comes_although_the_storage_does_not_answer() {
 #[test]
 fn when_the_disk_fills_the_oldest_go_although_they_are_not_uploaded_and_are_counted() {
     let place = tempfile::tempdir().unwrap();
-    // Twelve of 128 MiB are free: enough to record, and less than a tenth.
+    // Twelve of 128 MiB are free: enough to record, but less than a tenth.
     let script = "mount -t tmpfs -o size=128m none disk || exit 42\n\
         head -c 116M /dev/zero > disk/others || exit 43\n\
         \"$0\" record -d 4s -i 250ms --rotate 1s --keep 1 -o disk/web --upload s3://captures/ ; echo code $?\n\

@@ -1,4 +1,4 @@
-//! The same conversation in every format of file.
+//! The same conversation in every file format.
 
 use super::packets::{Frames, conversation, ethernet};
 
@@ -6,7 +6,7 @@ fn frames() -> Vec<Vec<u8>> {
     conversation(0).iter().map(|ip| ethernet(ip.ethertype, &ip.bytes)).collect()
 }
 
-/// A classic file: the header's words and version, and for each frame the words and bytes before it.
+/// A classic file: the header's words and version, and the words and bytes before each frame.
 fn classic(
     number: fn(u32) -> [u8; 4],
     version: u32,
@@ -27,14 +27,14 @@ pub(crate) fn big_endian_nanoseconds() -> Vec<u8> {
     })
 }
 
-/// Interface, protocol and kind of packet before each frame.
+/// Interface, protocol and packet type before each frame.
 pub(crate) fn modified() -> Vec<u8> {
     classic(u32::to_le_bytes, 0x0004_0002, 0xa1b2_cd34, |index, bytes| {
         vec![1_700_000_000, index * 1_000, bytes, bytes, 2, 0x0800]
     })
 }
 
-/// The length on the wire comes first; frames of which only a part was captured show it.
+/// The length on the wire comes first; truncated frames show it.
 pub(crate) fn version_2_2() -> Vec<u8> {
     classic(u32::to_le_bytes, 0x0002_0002, 0xa1b2_c3d4, |index, bytes| {
         vec![1_700_000_000, index * 1_000, bytes, bytes]
@@ -106,7 +106,7 @@ pub(crate) fn simple_packets() -> Vec<u8> {
     file
 }
 
-/// Between the packets lie a block of names, one of secrets and one of someone else.
+/// Between the packets are a block of names, one of secrets and an unknown one.
 pub(crate) fn obsolete_packets() -> Vec<u8> {
     let big = u32::to_be_bytes;
     let mut file = section(big, 0x0001_0000, 0x0001_0000);

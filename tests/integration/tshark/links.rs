@@ -1,10 +1,10 @@
-//! The same conversation over every link type that is decoded.
+//! The same conversation over every supported link type.
 
 use super::packets::{Frames, Ip, behind, conversation, ethernet};
 
 type Wrap = fn(usize, &Ip) -> Vec<u8>;
 
-/// Name, number of the link type, and how a packet lies in a frame.
+/// Name and number of the link type, and how it wraps a packet in a frame.
 pub(crate) const LINKS: &[(&str, u32, Wrap)] = &[
     ("BSD loopback, little-endian", 0, |_, ip| behind(&[if is_v6(ip) { 30 } else { 2 }, 0, 0, 0], &ip.bytes)),
     ("BSD loopback, big-endian", 0, |_, ip| behind(&[0, 0, 0, if is_v6(ip) { 30 } else { 2 }], &ip.bytes)),
@@ -44,7 +44,7 @@ pub(crate) const LINKS: &[(&str, u32, Wrap)] = &[
         behind(&[0x10, 0, 2, 0, 0, 0, 0, 1, 0x10, 0, 2, 0, 0, 0, 0, 2], &snap(ip))
     }),
     ("radiotap", 127, |number, ip| {
-        // Clock, flags with a checksum behind the frame, rate, channel.
+        // Clock, flags with a checksum after the frame, rate, channel.
         let header = [0, 0, 24, 0, 0x0f, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0x10, 12, 0x6c, 9, 0x80, 4, 0, 0];
         behind(&header, &behind(&wifi(number, ip, false), &[0xde, 0xad, 0xbe, 0xef]))
     }),
@@ -96,7 +96,7 @@ pub(crate) fn frames(case: u8, link: u32, wrap: Wrap) -> Frames {
     (link, packets.enumerate().map(|(number, ip)| wrap(number, &ip)).collect())
 }
 
-/// A frame with Ethernet's own checksum behind it.
+/// A frame followed by Ethernet's checksum.
 pub(super) fn with_checksum(frame: &[u8]) -> Vec<u8> {
     behind(frame, &crc32fast::hash(frame).to_le_bytes())
 }
@@ -118,7 +118,7 @@ pub(super) fn pppoe(ip: &Ip) -> Vec<u8> {
     behind(&behind(&[0x11, 0, 0, 1], &(ppp.len() as u16).to_be_bytes()), &ppp)
 }
 
-/// A data frame from a station; every one has its own number, or it would be a repetition.
+/// A data frame from a station; each has its own number, or it would be a retransmission.
 pub(super) fn wifi(number: usize, ip: &Ip, has_qos: bool) -> Vec<u8> {
     wifi_of(number, has_qos, &snap(ip))
 }
@@ -136,7 +136,7 @@ pub(super) fn wifi_of(number: usize, has_qos: bool, body: &[u8]) -> Vec<u8> {
     behind(&header, body)
 }
 
-/// Prism's header is 144 bytes: a number, its length, the device, and ten values of twelve bytes.
+/// Prism's header has 144 bytes: a number, its length, the device, and ten values of twelve bytes.
 fn prism() -> Vec<u8> {
     let mut header = Vec::new();
     header.extend([0x44_u32, 144].into_iter().flat_map(u32::to_le_bytes));

@@ -1,5 +1,5 @@
-//! Packet captures beside what `tshark` counts in them: the same ends, packets and payload bytes, for
-//! every link type, overlay and file format that is decoded. Where both differ, the case says why.
+//! Compares packet captures with `tshark`: the same ends, packets and payload bytes, for every
+//! supported link type, overlay and file format. Where the two differ, the case gives the reason.
 
 pub(crate) mod formats;
 pub(crate) mod links;
@@ -76,7 +76,7 @@ fn by_netrec(file: &[u8]) -> Counts {
     counts
 }
 
-/// `tshark` takes a second or more to start: one run shows everything.
+/// `tshark` takes a second or more to start, so one run collects everything.
 fn by_tshark(file: &Path, more: &[&str]) -> Option<Counts> {
     let fields = ["tcp.srcport", "tcp.dstport", "tcp.len", "udp.srcport", "udp.dstport", "udp.length"];
     let fields: Vec<&str> = fields.iter().flat_map(|field| ["-e", field]).collect();
@@ -120,8 +120,8 @@ fn end(text: &str) -> Option<End> {
     Some((addr.to_owned(), port.parse().ok()?))
 }
 
-/// Asserts that the conversation that a generated case carries was counted in full, over the versions
-/// of IP that the case has.
+/// Asserts that the conversation in a generated case was counted in full, over the IP versions of
+/// the case.
 #[track_caller]
 fn assert_conversation(counts: &Counts, case: u8, name: &str) {
     let end = |addr: String, port| (addr, port);
@@ -149,7 +149,7 @@ fn assert_conversation(counts: &Counts, case: u8, name: &str) {
     }
 }
 
-/// Compares a capture; differences that have a reason are taken out of both counts before.
+/// Compares a capture; explained differences are first removed from both counts.
 #[track_caller]
 fn compare(name: &str, file: &[u8], arguments: &[&str], take_out: fn(&mut Counts)) -> Counts {
     let mut ours = by_netrec(file);

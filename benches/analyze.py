@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Times `netrec analyze` beside another program on the same rows, in turns, in one run.
+"""Compares the run time of `netrec analyze` with another program on the same rows, alternating in one run.
 
     benches/analyze.py c1m.netrec.parquet c10m.netrec.parquet \\
         --baseline "python baseline_analyze.py" --baseline-captures c1m.parquet c10m.parquet

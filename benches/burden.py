@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""What watching costs those who are watched: a traffic generator alone, beside netrec, beside nethogs.
+"""Overhead for the observed applications: a traffic generator alone, with netrec, with nethogs.
 
     burden.py [--netrec target/release/netrec] [--storm target/release/examples/connect_storm]
               [--rate 1000] [--seconds 3] [--rounds 20] [--watchers netrec,nethogs]
 
-In each of many short rounds the generator runs once for every watcher, in an order that turns, so that
-whatever else the machine does hits all alike. Per watcher: CPU time of the generator for a connection
+In each of many short rounds the generator runs once for every watcher, in rotating order, so that other
+load on the machine affects all of them equally. Per watcher: CPU time of the generator for a connection
 (both ends, with what the kernel does for the watcher in their context), median time from connect to
 answer, the rate that was reached, and the CPU of the watcher itself: medians over the rounds, in brackets
 the middle half. What a watcher adds is the median of the rounds' differences to the generator alone, in

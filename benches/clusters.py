@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""The clusters beside scikit-learn's DBSCAN on the same matrix, and how long a million rows take.
+"""Compares the clusters with scikit-learn's DBSCAN on the same matrix, and times a million rows.
 
     python -m venv v && v/bin/pip install scikit-learn
     v/bin/python benches/clusters.py [--golden tests/data/clusters]
 
-Makes matrices, lets netrec standardise, round and group them, and scikit-learn group the same
-standardised and rounded matrix with the same radius and number of points. Prints the adjusted Rand
+Generates matrices, has netrec standardize, round and group them, and has scikit-learn group the same
+standardized and rounded matrix with the same radius and number of points. Prints the adjusted Rand
 index (1 is the same partition) and how many rows have the same label. --golden writes the small matrix
 with scikit-learn's labels that a test of the crate reads.
 """

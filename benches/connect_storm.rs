@@ -1,13 +1,13 @@
-//! Many short connections on loopback, to measure what a recorder misses and what it costs.
+//! Many short connections on loopback, to measure what a recorder misses and costs.
 //!
 //! ```text
 //! connect_storm PER_SECOND SECONDS [BYTES] [CLIENTS]
 //! ```
 //!
-//! A server in a process of its own reads `BYTES` and answers with half as many; so many client
-//! processes connect at the given rate in all (0: as fast as they can, one after the other). Prints
-//! one line: connections made, seconds, rate, and the median time from connect to answer; then the
-//! port and the process ids, for `benches/storm.py`, which counts what a recorder saw of it.
+//! A separate server process reads `BYTES` and answers with half as many; the client processes
+//! together connect at the given rate (0: as fast as they can, one after the other). Prints one
+//! line: connections made, seconds, rate, and the median time from connect to answer; then the port
+//! and the process ids, for `benches/storm.py`, which counts what a recorder saw of it.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
@@ -16,14 +16,14 @@ use std::time::{Duration, Instant};
 
 const CLIENTS: usize = 2;
 
-/// The server listens on 127.0.0.1 and those after it: each has ephemeral ports of its own, and
-/// what one minute leaves of them in `TIME_WAIT` is not waited for.
+/// Number of server addresses, from 127.0.0.1 on: each has its own ephemeral ports, so that those
+/// in `TIME_WAIT` do not block new connections.
 const ADDRESSES: u8 = 8;
 
-/// A client that is behind opens so many connections at once, at most.
+/// Maximum number of connections that a late client opens at once.
 const MOST_AT_ONCE: usize = 16;
 
-/// A client that cannot keep its rate gives up after so many times the time.
+/// A client that cannot keep its rate gives up after this multiple of the time.
 const MOST_DELAY: u32 = 2;
 
 fn main() -> io::Result<()> {
@@ -52,7 +52,7 @@ fn main() -> io::Result<()> {
     storm(per_second, seconds, number(2).unwrap_or(400), number(3).unwrap_or(CLIENTS).max(1))
 }
 
-/// Starts the server and the clients, and says what they did.
+/// Starts the server and the clients, and prints the result.
 fn storm(per_second: usize, seconds: usize, bytes: usize, clients: usize) -> io::Result<()> {
     let mut server = start(&["serve", &bytes.to_string()])?;
     let mut line = [0; 64];
@@ -86,14 +86,14 @@ fn storm(per_second: usize, seconds: usize, bytes: usize, clients: usize) -> io:
     Ok(())
 }
 
-/// This program again, in another role.
+/// Starts this program again in another role.
 fn start(arguments: &[&str]) -> io::Result<Child> {
     let program = std::env::current_exe()?;
     Command::new(program).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()
 }
 
-/// Connects at a rate, as often as it gives for this time; what is overdue is opened together. Gives
-/// how long each took.
+/// Connects at a rate for this time; overdue connections are opened together. Returns how long each
+/// took.
 fn connect(port: u16, per_second: usize, time: Duration, bytes: usize) -> io::Result<Vec<Duration>> {
     let (mut took, start) = (Vec::new(), Instant::now());
     let wanted = if per_second > 0 { per_second * time.as_secs() as usize } else { usize::MAX };
@@ -115,7 +115,7 @@ fn connect(port: u16, per_second: usize, time: Duration, bytes: usize) -> io::Re
     Ok(took)
 }
 
-/// Opens so many connections, then waits for the answer on each.
+/// Opens this many connections, then waits for the answer on each.
 fn exchange(server: SocketAddrV4, at_once: usize, bytes: usize, took: &mut Vec<Duration>) -> io::Result<()> {
     let mut buffer = vec![b'x'; bytes];
     let mut open = Vec::with_capacity(at_once);
@@ -151,7 +151,7 @@ fn serve(bytes: usize) -> io::Result<()> {
             let mut buffer = vec![0; bytes];
             for stream in listener.incoming().flatten() {
                 let mut stream = stream;
-                // A client that has gone is the storm's business, not the server's.
+                // A client that is gone does not matter to the server.
                 let _ = stream.read_exact(&mut buffer).and_then(|()| stream.write_all(&buffer[..bytes / 2]));
             }
         });

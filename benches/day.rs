@@ -1,5 +1,5 @@
-//! Memory of a long recording: the real loop, writing thread and file format, on a host that is made
-//! up, with a clock that does not wait.
+//! Memory use of a long recording: the real loop, writing thread and file format, with a simulated
+//! host and clock.
 //!
 //! ```text
 //! day [SOCKETS [TICKS [ROTATE_S [REMOTES]]]] [DIR]     10,000 sockets, 86,400 ticks of a second, one file
@@ -33,7 +33,7 @@ const BEACON_ADDR: (Ipv4Addr, u16) = (Ipv4Addr::new(203, 0, 113, 66), 8443);
 
 const START_US: i64 = 1_700_000_000_000_000;
 
-/// A clock that is where one waits for.
+/// A clock that jumps to the time waited for.
 #[derive(Clone, Default)]
 struct QuickClock(Rc<Cell<i64>>);
 
@@ -165,7 +165,7 @@ impl Host for BusyHost {
         }
         let count = self.sockets.len();
         for n in 0..count.div_ceil(100) {
-            // Some live for a tick, and others for long.
+            // Some last for a tick, others for long.
             let place = (tick.number as usize * 7919 + n * n) % count.max(1);
             self.replace(place, rows);
         }
@@ -191,7 +191,7 @@ impl Host for BusyHost {
     }
 }
 
-/// Resident memory now and at most, MB, as the kernel says.
+/// Current and peak resident memory, MB, according to the kernel.
 fn memory_mb() -> (u64, u64) {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let of = |name: &str| {

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""What a recorder sees of traffic whose truth is known: seen, right process and remote, bytes within 1 %.
+"""How well a recorder captures traffic with known ground truth: seen, right process and remote, bytes within 1 %.
 
     sudo benches/fidelity.py [--runs 5] [--only NAME] [--with netrec,ss,nethogs,bpftrace] [--netrec PATH] [--json FILE]
 
-Each scenario (benches/fidelity/scenarios.py) is a small program that knows what it did; all of them run one after the
-other while the recorder under test runs, and are looked up in what it wrote. A scenario counts if it holds for every
-connection in every run. Needs root, cc, and for the peers `apt install nethogs bpftrace`; traffic stays on loopback and
+Each scenario (benches/fidelity/scenarios.py) is a small program that reports what it did. They run one after the
+other while the recorder under test is running, and are looked up in its output. A scenario counts if it holds for every
+connection in every run. Needs root, cc, and for the other recorders `apt install nethogs bpftrace`; traffic stays on loopback and
 in network namespaces that the bench makes. A run takes about two minutes.
 
 bpftrace's program hangs on the tracepoint of netrec's events, which takes them from every other reader: it runs alone.

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""The isolation forest beside scikit-learn's: how well both find, and how long a million rows take.
+"""Compares the isolation forest with scikit-learn's: detection quality, and the time for a million rows.
 
     python -m venv v && v/bin/pip install scikit-learn
     v/bin/python benches/isolation_forest.py FOLDER
 
-FOLDER holds labelled sets as ADBench packages them (`*.npz` with `X` and `y`, 1 for an anomaly): shuttle,
+FOLDER contains labeled sets as ADBench packages them (`*.npz` with `X` and `y`, 1 for an anomaly): shuttle,
 mammography, breastw, cardio, ionosphere, pendigits. Prints the area under the ROC curve of each over
-five seeds, 100 trees of 256 rows in both, and whether ours lies in the spread of theirs. Times are of this
+five seeds, 100 trees of 256 rows in both, and whether netrec's is within the range of scikit-learn's. Times are of this
 process and of its children, in turns on the same machine; other work bends the wall time most.
 """
 from __future__ import annotations

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What a tick costs: netrec beside `ss -tinap` and psutil, in the same run on the same sockets.
+"""The cost of a tick: netrec compared with `ss -tinap` and psutil, in the same run on the same sockets.
 
     recorder.py [--netrec target/release/netrec] [--sockets 100,1000,10000] [--ticks 60] [--interval 1.0]
 

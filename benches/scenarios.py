@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Labelled traffic that nobody tuned the detectors to: attacks and their ordinary counterparts, by seed.
+"""Labeled traffic that the detectors were not tuned to: attacks and their ordinary counterparts, from seeds.
 
     benches/scenarios.py DIR [--seeds N] [--first SEED] [KIND…]
     cargo run --release --example evaluate -- DIR

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""What netrec misses of a storm of short connections: counted to the connection.
+"""What netrec misses in a storm of short connections, counted exactly.
 
     storm.py [--netrec target/release/netrec] [--storm target/release/examples/connect_storm]
              [--rate 10000] [--seconds 10] [--clients 4] [--interval 1s]
 
 Records while connect_storm runs (400 bytes to the server, 200 back, then both ends close), and
-compares what was made with the rows of kind `closed` in the capture, both ends: how many are there,
-with exact bytes, with the right process. Prints what the capture says was lost, and the CPU time of
-the recorder beside that of the storm. Needs pyarrow (pip install pyarrow).
+compares the connections with the rows of kind `closed` in the capture, for both ends: how many are there,
+with exact bytes, with the right process. Prints the losses stated in the capture, and the CPU time of
+the recorder and of the storm. Needs pyarrow (pip install pyarrow).
 """
 
 import argparse

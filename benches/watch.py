@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""What `netrec watch` costs beside `netrec record`, in the same run on the same sockets.
+"""The cost of `netrec watch` compared with `netrec record`, in the same run on the same sockets.
 
     watch.py [--netrec target/release/netrec] [--sockets 100,10000] [--ticks 60] [--size 160x50]
 
-The sockets are those of recorder.py. Both programs look at them at the same time, once a second:
+The sockets are those of recorder.py. Both programs sample them at the same time, once a second:
 record writes a capture, watch draws its screen in tmux; then watch records too. CPU is user plus
-system time of the whole process, threads included, after the first ticks; its memory is the most
-that it has had. Needs tmux.
+system time of the whole process, threads included, after the first ticks; its memory is the
+peak. Needs tmux.
 """
 
 import argparse

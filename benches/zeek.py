@@ -4,7 +4,7 @@
     cargo build --release && benches/zeek.py [NETREC] [LINES]
 
 CPU time of the whole program: reading, hashing the file, sorting by time, writing the capture.
-Lines stand in the order in which connections ended, as Zeek writes them.
+Lines are sorted by the end of the connection, as in Zeek.
 """
 
 import gzip

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Turns a screen with ANSI colours (tmux capture-pane -e -p) into a page, for a picture of a terminal.
+"""Converts a screen with ANSI colors (tmux capture-pane -e -p) into a page, for a picture of a terminal.
 
     ansi-to-html.py < SCREEN > PAGE
 """

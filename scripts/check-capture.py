@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Opens captures with programs that are not netrec, and holds them against the published schema.
+"""Opens captures with other programs, and compares them with the published schema.
 
     check-capture.py [--every-column] CAPTURE.parquet...
 
-A capture of an earlier version may lack nullable columns that came later, and may promise more than
-the schema does today. With --every-column, a capture must be exactly what this version writes.
+A capture from an earlier version may lack nullable columns that were added later, and may have stricter
+types than today's schema. With --every-column, a capture must be exactly what this version writes.
 
 Needs: pip install polars duckdb pyarrow (2.1, 2.0 and 26 were tried). Exit code 1 and a sentence at the first difference.
 """

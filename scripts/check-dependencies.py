@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Holds every dependency to deny.toml: its licence is one of those allowed, it comes from crates.io, and it
-is not banned.
+"""Checks every dependency against deny.toml: its license is allowed, it comes from crates.io, and it is not
+banned.
 
     scripts/check-dependencies.py
 
-What cargo-deny does with the same file, but for advisories, without a tool that takes minutes to build.
+The same as cargo-deny with that file, except for advisories, without a tool that takes minutes to build.
 """
 
 import json

@@ -4,7 +4,7 @@
     compare-fleet.py DIR              runs DIR/sql in DuckDB on DIR/tables, and compares with DIR/results
     compare-fleet.py DIR RESULTS      compares DIR/results with those in RESULTS (of Spark, for example)
 
-DIR is what `netrec fleet analyze` or `netrec fleet reduce` wrote; TABLES=FOLDER names tables that lie elsewhere.
+DIR is the output of `netrec fleet analyze` or `netrec fleet reduce`; set TABLES=FOLDER if the tables are elsewhere.
 Exit code 1 with some of the rows that differ. Requires duckdb.
 """
 

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Turns a capture of the benchmark's generator (gen_capture.py) into a capture of netrec's.
+"""Converts a capture of the benchmark's generator (gen_capture.py) into a netrec capture.
 
     convert-gen-capture.py IN.parquet OUT.parquet [--interval-ms 1000]
 
 Row groups of 262,144 rows in the order of time, inside each by conn_id, then ts, as the recorder
-writes them. What the generator does not make but a recorder does (executables, command lines,
-round-trip times, ...) is derived from names and counters, so that the file has the size and the
-columns of a real one: good for measuring, of no meaning. Needs pyarrow and numpy.
+writes them. Columns that the generator lacks but a recorder writes (executables, command lines,
+round-trip times, ...) are derived from names and counters, so that the file has the size and the
+columns of a real one: useful for measurements, but meaningless. Needs pyarrow and numpy.
 """
 from __future__ import annotations
 

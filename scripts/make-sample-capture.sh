@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Records sample-captures/workday.parquet: a minute of ordinary traffic with a port scan, a beacon
-# and a large upload in it. What is true about it stands in sample-captures/README.md.
+# and a large upload in it. Its ground truth is in sample-captures/README.md.
 #
 #   sudo scripts/make-sample-capture.sh [OUTPUT.parquet]
 #

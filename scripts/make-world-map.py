@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes src/report/charts/world_map/outlines.txt: the countries' outlines for the world map.
+"""Generates src/report/charts/world_map/outlines.txt: the countries' outlines for the world map.
 
 The outlines are those of Natural Earth at 1:110 million (public domain), as TopoJSON from
 the npm package `world-atlas`:

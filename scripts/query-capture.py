@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Asks the same question of a capture in DuckDB, polars and pandas, and checks that the answers agree.
+"""Runs the same query on a capture in DuckDB, polars and pandas, and checks that the results agree.
 
     query-capture.py CAPTURE.parquet [REPORT.json]
 
-With the report of the same capture, the totals must also be the report's.
+With the report of the same capture, the totals must also match the report.
 
 Needs: pip install polars duckdb pyarrow pandas (2.1, 2.0, 26 and 3.0 were tried).
 """

@@ -1,4 +1,4 @@
-//! Periods × jitter × missed check-ins × noise around them; and noise alone.
+//! Periods × jitter × missed check-ins × background noise; and noise alone.
 
 use netrec::model::view::Numbers;
 use polars::prelude::Float64Type;
@@ -55,7 +55,7 @@ fn cell(known: Seen, period_s: f64, jitter: f64, missed: f64) -> Tally {
     tally
 }
 
-/// A program that sleeps for about a period, asks, and sometimes cannot.
+/// A program that sleeps for about a period, connects, and sometimes fails to.
 fn beacon(
     chance: &mut Chance,
     period_s: f64,
@@ -73,7 +73,7 @@ fn beacon(
     flows
 }
 
-/// Arrivals without memory.
+/// Poisson arrivals.
 fn noise(chance: &mut Chance, pair: u32, rate: f64, length_s: f64) -> Vec<Flow<'static>> {
     let (mut at, mut flows) = (chance.wait(rate), Vec::new());
     while at < length_s - 1.0 {
@@ -91,7 +91,7 @@ fn noise(chance: &mut Chance, pair: u32, rate: f64, length_s: f64) -> Vec<Flow<'
     flows
 }
 
-/// Noise alone: how many pairs are called periodic, and how many RITA's score alone would call.
+/// Noise alone: how many pairs are reported as periodic, and how many RITA's score alone would report.
 fn print_noise(known: Seen) {
     let (mut tested, mut found, mut by_score, mut hours) = (0, 0, 0, 0.0);
     for seed in 0..400 {

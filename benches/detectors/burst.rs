@@ -1,4 +1,4 @@
-//! Sizes × lengths of bursts, over a steady rate of the same process.
+//! Sizes × lengths of bursts, on top of a steady rate of the same process.
 
 use crate::frame::{self, Chance, Flow, Tally};
 

@@ -1,4 +1,4 @@
-//! Bytes × ratios of an upload, beside an ordinary client.
+//! Bytes × ratios of an upload, together with an ordinary client.
 
 use crate::frame::{self, Chance, Flow, Tally};
 
@@ -27,7 +27,7 @@ pub(crate) fn print() {
     }
 }
 
-/// A browser that loads, and a call that sends as much as it receives.
+/// A browser that downloads, and a call that sends as much as it receives.
 fn client(chance: &mut Chance) -> Vec<Flow<'static>> {
     let mut flows: Vec<Flow<'_>> = (0..60)
         .map(|n| Flow {

@@ -1,4 +1,4 @@
-//! Scenes as tables, without a file, and the tally of what a detector made of them.
+//! Scenes as tables in memory, and the tally of a detector's results.
 
 use netrec::analyze::Config;
 use netrec::analyze::detectors;
@@ -16,10 +16,10 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 const START_US: i64 = 1_700_000_000_000_000;
 const SECOND_US: i64 = 1_000_000;
 
-/// The process that does what is searched for.
+/// The process with the behavior to find.
 pub(crate) const CULPRIT: &str = "culprit";
 
-/// Numbers by chance, the same at every run.
+/// Random numbers, the same in every run.
 pub(crate) struct Chance(ChaCha8Rng);
 
 impl Chance {
@@ -27,12 +27,12 @@ impl Chance {
         Self(ChaCha8Rng::seed_from_u64(seed))
     }
 
-    /// Evenly from 0 to 1, neither of them.
+    /// Uniform between 0 and 1, both excluded.
     pub(crate) fn uniform(&mut self) -> f64 {
         (f64::from(self.0.next_u32()) + 0.5) / (f64::from(u32::MAX) + 1.0)
     }
 
-    /// The time to the next arrival without memory.
+    /// Exponential waiting time to the next arrival.
     pub(crate) fn wait(&mut self, rate: f64) -> f64 {
         -self.uniform().ln() / rate
     }
@@ -41,7 +41,7 @@ impl Chance {
 /// A connection of a scene.
 pub(crate) struct Flow<'a> {
     pub(crate) process: &'a str,
-    /// Where the program lies; by default where packages install.
+    /// Path of the program; by default where packages install.
     pub(crate) exe: &'a str,
     pub(crate) addr: String,
     pub(crate) port: u16,
@@ -72,7 +72,7 @@ impl Default for Flow<'_> {
     }
 }
 
-/// What becomes of a connection.
+/// The outcome of a connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
     /// Established, used and closed.
@@ -85,7 +85,7 @@ pub(crate) enum Fate {
     HalfOpen,
     /// Established, and ended by a reset.
     Reset,
-    /// The other side closed, and this one never does.
+    /// The peer closed, and this side never does.
     LeftWaiting,
 }
 
@@ -108,7 +108,7 @@ impl Fate {
     }
 }
 
-/// How the recorder came to know of a connection.
+/// How the recorder learned of a connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Seen {
     /// At the next snapshot.
@@ -117,7 +117,8 @@ pub(crate) enum Seen {
     ByEvent,
 }
 
-/// What a recording of a second's interval makes of some connections to public addresses.
+/// The tables that a recording with an interval of one second would give for connections to public
+/// addresses.
 pub(crate) fn tables(flows: &[Flow<'_>], length_s: i64) -> Tables {
     let mut texts = Texts::default();
     let mut processes: Vec<&str> = flows.iter().map(|flow| flow.process).collect();
@@ -222,7 +223,7 @@ fn connection(
     }
 }
 
-/// The bytes of a flow, evenly over its seconds.
+/// The bytes of a flow, spread evenly over its seconds.
 fn add_slices(
     recorded: &mut Recorded,
     flow: &Flow<'_>,
@@ -267,7 +268,7 @@ fn process(number: usize, name: TextId, exe: TextId) -> Process {
     }
 }
 
-/// A browser at work for some seconds: arrivals without memory at many places, one in twenty of
+/// A browser at work for some seconds: Poisson arrivals at many destinations, one in twenty of
 /// which refuses.
 pub(crate) fn browsing(chance: &mut Chance, length_s: f64) -> Vec<Flow<'static>> {
     let (mut at, mut flows) = (chance.wait(0.2), Vec::new());
@@ -289,7 +290,7 @@ pub(crate) fn browsing(chance: &mut Chance, length_s: f64) -> Vec<Flow<'static>>
     flows
 }
 
-/// Runs a detector on hours of browsing alone, and prints how often it cried wolf.
+/// Runs a detector on hours of browsing alone, and prints the number of false positives.
 pub(crate) fn print_calm(detector: &str) {
     let (mut alarms, hours) = (0, 24_u32);
     for seed in 0..hours {
@@ -302,10 +303,10 @@ pub(crate) fn print_calm(detector: &str) {
     );
 }
 
-/// Runs a detector as it is by default.
+/// Runs a detector with its default configuration.
 pub(crate) fn run(detector: &str, tables: &Tables) -> Output {
     let entry = detectors::find(detector).unwrap_or_else(|| panic!("no detector {detector}"));
-    // Events between ticks tell of every state, as in a recording by root.
+    // Events between ticks report every state, as in a recording by root.
     let metadata = Metadata { events_lost: Some(0), ..Metadata::default() };
     let config = Config::default();
     match (entry.run)(&config.context(tables, &metadata), None) {
@@ -315,7 +316,7 @@ pub(crate) fn run(detector: &str, tables: &Tables) -> Output {
     }
 }
 
-/// What a detector made of the scenes of one cell of a grid.
+/// The results of a detector on the scenes in one cell of a grid.
 #[derive(Default)]
 pub(crate) struct Tally {
     planted: u32,
@@ -324,12 +325,12 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Adds a scene in which the culprit did it (or did not).
+    /// Adds a scene, with or without the culprit's behavior.
     pub(crate) fn add(&mut self, output: &Output, is_planted: bool) {
         self.add_by(output, is_planted.then_some(CULPRIT));
     }
 
-    /// Adds a scene in which a program of this name did it, if there is one.
+    /// Adds a scene in which a program of this name has the behavior, if any.
     pub(crate) fn add_by(&mut self, output: &Output, planted: Option<&str>) {
         let names = output.findings.iter().map(|f| f.judgement.entities.process_name.as_deref());
         let (mut is_found, mut others, is_planted) = (false, 0, planted.is_some());
@@ -353,7 +354,7 @@ impl Tally {
     }
 }
 
-/// Prints the head of a grid's table.
+/// Prints the header of a grid's table.
 pub(crate) fn print_head(what: &str) {
     println!("| {what} | planted | recall | precision | false alarms |\n|---|---|---|---|---|");
 }

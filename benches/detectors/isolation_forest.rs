@@ -1,4 +1,4 @@
-//! One connection unlike the rest, by what is unlike in it, beside a browser; and the browser alone.
+//! One outlier among a browser's connections, by the property in which it differs; and the browser alone.
 
 use crate::frame::{self, Chance, Flow, Tally};
 

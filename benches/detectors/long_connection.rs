@@ -1,4 +1,4 @@
-//! Lengths of connections that stay, beside a browser; and the browser alone.
+//! Durations of long-lived connections, together with a browser; and the browser alone.
 
 use crate::frame::{self, Chance, Flow, Tally};
 

@@ -4,9 +4,9 @@
 //! cargo run --release --example detectors [DETECTOR]
 //! ```
 //!
-//! Scenes are made from the definitions of what is searched for (a period with jitter and missed
-//! check-ins, so many connections within so many seconds, so many bytes out and in), not from the
-//! thresholds. One file per detector, and one line in [`GRIDS`]. Everything is seeded.
+//! Scenes are made from the definition of each behavior (a period with jitter and missed check-ins,
+//! a number of connections within some seconds, bytes out and in), not from the thresholds. One
+//! file per detector, and one line in [`GRIDS`]. Everything is seeded.
 
 mod beacon;
 mod burst;
@@ -19,7 +19,7 @@ mod process;
 mod tcp_health;
 mod unusual_port;
 
-/// A detector's grid: its id, and what prints its table.
+/// A detector's grid: its id, and the function that prints its table.
 const GRIDS: &[(&str, fn())] = &[
     ("beacon", beacon::print),
     ("burst", burst::print),

@@ -1,16 +1,16 @@
-//! Sizes × speeds of scans through the ports of a host and through the hosts of a network, beside a
-//! browser; and the browser alone.
+//! Sizes × speeds of scans over the ports of a host and over the hosts of a network, together with
+//! a browser; and the browser alone.
 
 use crate::frame::{self, Chance, Fate, Flow, Tally};
 
 const SIZES: [u16; 5] = [8, 20, 30, 100, 1_000];
-/// Length of a scan, in seconds, and in words.
+/// Duration of a scan, in seconds and as text.
 const LENGTHS: [(f64, &str); 4] = [(1.0, "1 s"), (60.0, "1 min"), (3_600.0, "1 h"), (28_800.0, "8 h")];
-/// What answers: a scan of which something is open too.
+/// Share of open ports in a scan.
 const OPEN_SHARES: [f64; 2] = [0.0, 0.1];
 const REPEATS: u64 = 5;
 
-/// Which way a scan goes.
+/// The direction of a scan.
 #[derive(Clone, Copy, PartialEq)]
 enum Way {
     Ports,
@@ -34,7 +34,7 @@ fn cell(way: Way, size: u16, length_s: f64) -> Tally {
     for repeat in 0..REPEATS {
         for open in OPEN_SHARES {
             let mut chance = Chance::new(repeat);
-            // Of what stays after an hour, the browser adds nothing new.
+            // After an hour, the browser adds nothing new.
             let mut flows = frame::browsing(&mut chance, length_s.clamp(120.0, 3_600.0));
             flows.extend((0..size).map(|n| {
                 let start_s = 5.0 + length_s * chance.uniform();

@@ -1,8 +1,8 @@
-//! Programs that hide, by how they do it, beside ordinary ones; and the ordinary ones alone.
+//! Programs that hide, by method, together with ordinary ones; and the ordinary ones alone.
 
 use crate::frame::{self, CULPRIT, Chance, Flow, Tally};
 
-/// Name and executable of a program that hides, and how.
+/// Name, executable and method of a program that hides.
 const HIDING: [(&str, &str, &str); 7] = [
     (CULPRIT, "/tmp/culprit", "in a temporary folder"),
     (CULPRIT, "/dev/shm/culprit", "in shared memory"),

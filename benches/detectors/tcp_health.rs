@@ -1,10 +1,10 @@
-//! Floods, leaks, storms of resets and bad paths by size, beside a browser; and the browser alone.
+//! Floods, leaks, reset storms and bad paths by size, together with a browser; and the browser alone.
 
 use crate::frame::{self, Chance, Fate, Flow, Tally};
 
 const SIZES: [u32; 4] = [20, 60, 200, 1_000];
 const REPEATS: u64 = 10;
-/// Segments of an upload on a bad path.
+/// Number of segments of an upload on a bad path.
 const SEGMENTS: u64 = 2_000;
 
 pub(crate) fn print() {

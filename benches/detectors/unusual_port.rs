@@ -1,5 +1,5 @@
-//! Programs on ports that are not theirs, and programs with many rare ports, beside a browser; and
-//! the browser alone.
+//! Programs on other programs' ports, and programs with many rare ports, together with a browser;
+//! and the browser alone.
 
 use crate::frame::{self, CULPRIT, Chance, Flow, Tally};
 

@@ -1,4 +1,4 @@
-//! One set, analyzed and held against its truth.
+//! Analyzes one set and compares the result with its ground truth.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -12,29 +12,29 @@ use netrec::model::sockets::{Socket, Sockets};
 use crate::sets::{self, Evidence};
 use crate::truth::{Behaviour, Set, right_detectors};
 
-/// How bad and how sure: what findings are ranked by.
+/// Severity and confidence, by which findings are ranked.
 pub(crate) type Score = (Severity, f64);
 
-/// What came of a set.
+/// The result for a set.
 #[derive(Debug)]
 pub(crate) struct Examined {
     pub(crate) name: String,
-    /// One per malicious behaviour.
+    /// One per malicious behavior.
     pub(crate) behaviours: Vec<Found>,
-    /// Findings about nothing malicious, of benign sets only: detector, score and title.
+    /// Findings about nothing malicious, only for benign sets: detector, score and title.
     pub(crate) false_findings: Vec<(&'static str, Score, String)>,
-    /// Best score of each benign pair of addresses that a finding names.
+    /// Best score of each benign pair of addresses named in a finding.
     pub(crate) benign_scores: Vec<Score>,
-    /// Hours of traffic that is known to be benign.
+    /// Hours of traffic known to be benign.
     pub(crate) benign_hours: f64,
 }
 
-/// What was found of a malicious behaviour.
+/// What was found of a malicious behavior.
 #[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) kind: String,
     pub(crate) about: String,
-    /// The best finding of a detector that is right for its kind.
+    /// The best finding of a detector intended for its kind.
     pub(crate) right: Option<Best>,
     /// The best finding of any detector.
     pub(crate) any: Option<Best>,
@@ -42,15 +42,15 @@ pub(crate) struct Found {
     pub(crate) assessment: Option<usize>,
 }
 
-/// A finding about a behaviour.
+/// A finding about a behavior.
 #[derive(Debug, Clone)]
 pub(crate) struct Best {
     pub(crate) detector: &'static str,
     pub(crate) score: Score,
-    /// Its place among all findings, worst first, from 1.
+    /// Its rank among all findings, worst first, from 1.
     pub(crate) rank: usize,
     pub(crate) title: String,
-    /// Whether the title names the program of the behaviour; none if the truth names none.
+    /// Whether the title names the behavior's program; `None` if the truth names none.
     pub(crate) is_named: Option<bool>,
 }
 
@@ -132,7 +132,7 @@ fn score(finding: &Finding) -> Score {
     (finding.judgement.severity, finding.judgement.confidence.get())
 }
 
-/// Whether a finding is about a behaviour: one of its connections is.
+/// Whether a finding is about a behavior, that is, contains one of its connections.
 fn names(behaviour: &Behaviour, finding: &Finding, sockets: &ById<'_>) -> bool {
     finding
         .evidence

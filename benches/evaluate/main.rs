@@ -1,13 +1,13 @@
-//! How netrec does on labelled traffic that it did not make itself.
+//! Evaluates netrec on labeled traffic from elsewhere.
 //!
 //! ```text
 //! cargo run --release --example evaluate -- DIR [SET…]
 //! ```
 //!
-//! `DIR/truth.json` says what is malicious in which subfolder ([`truth`]). Each set is imported
-//! and analyzed with the default configuration, a capture of netrec's own as it is. Printed are,
-//! for each malicious behaviour, the best finding about it, the rank of that finding and of its
-//! assessment; then recall by kind, what was found in benign traffic, and how well (severity,
+//! `DIR/truth.json` says what is malicious in which subfolder ([`truth`]). Each set is imported and
+//! analyzed with the default configuration; a netrec capture is analyzed directly. For each
+//! malicious behavior, this prints the best finding about it and the ranks of that finding and of
+//! its assessment; then recall by kind, findings in benign traffic, and how well (severity,
 //! confidence) separates the two.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a tool of ours: a panic says where")]
 

@@ -1,4 +1,4 @@
-//! The captures of a set: what is no capture yet is imported into a temporary folder.
+//! The captures of a set: files of other formats are imported into a temporary folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use netrec::capture::{CaptureFile, Overwrite};
 use netrec::import::{self, Plan};
 
-/// A capture of a set, and the file that it was made of, where that is one.
+/// A capture of a set, and the file it was imported from, if that is a single one.
 pub(crate) struct Evidence {
     pub(crate) file: Option<String>,
     pub(crate) capture: CaptureFile,
 }
 
-/// Imports a set: its files one by one if `by_file`, else all together where they are of one
-/// format. Files that cannot be imported are said on standard error.
+/// Imports a set: its files one by one if `by_file`, otherwise all together if they have the same
+/// format. Files that cannot be imported are reported on standard error.
 pub(crate) fn import(set: &Path, by_file: bool, scratch: &Path) -> Vec<Evidence> {
     let captures: Vec<PathBuf> = files(set).into_iter().filter(|file| is_capture(file)).collect();
     if !captures.is_empty() {

@@ -6,7 +6,7 @@ use netrec::model::finding::Severity;
 
 use crate::examine::{Best, Examined, Found, Score};
 
-/// A row for each malicious behaviour of a set.
+/// A row per malicious behavior of a set.
 pub(crate) fn print_rows(examined: &Examined) {
     for found in &examined.behaviours {
         let best = found.right.as_ref().or(found.any.as_ref());

@@ -1,4 +1,4 @@
-//! What is true about a labelled set: `truth.json`.
+//! The ground truth of a labeled set: `truth.json`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,23 +6,23 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-/// Every set of a folder, by the name of its subfolder.
+/// Every set in a folder, by the name of its subfolder.
 pub(crate) type Truth = BTreeMap<String, Set>;
 
-/// A labelled set.
+/// A labeled set.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Set {
     /// What is malicious in it; empty for a benign set.
     #[serde(default)]
     pub(crate) positives: Vec<Behaviour>,
-    /// Whether all else in the set is known to be benign; by default that of a set whose name begins with
-    /// `benign`. A set without positives may only be unlabelled.
+    /// Whether everything else in the set is known to be benign; by default true for a set whose
+    /// name begins with `benign`. A set without positives may simply be unlabeled.
     pub(crate) benign: Option<bool>,
-    /// The programs that are known to be ordinary, by name, where a recording holds others of which nothing is known.
+    /// The programs known to be ordinary, by name, if a recording also contains unknown ones.
     pub(crate) ordinary: Option<Vec<String>>,
 }
 
-/// One malicious behaviour. What is not given is not compared.
+/// One malicious behavior. Fields that are not given are not compared.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Behaviour {
     /// `beacon`, `vertical_scan`, `dns_tunnel`, …
@@ -33,37 +33,37 @@ pub(crate) struct Behaviour {
     pub(crate) dst: Option<String>,
     /// Port of the responder.
     pub(crate) dport: Option<u16>,
-    /// Name of the program, where the set is a recording of a host.
+    /// Name of the program, if the set is a recording of a host.
     pub(crate) process: Option<String>,
-    /// The script that an interpreter runs, by its path, where it is one.
+    /// The path of the script that an interpreter runs, if it is one.
     pub(crate) script: Option<String>,
-    /// The file of the set that shows it, where not all do.
+    /// The file in the set that shows it, if not all do.
     pub(crate) file: Option<String>,
-    /// What it is, in words.
+    /// A description.
     #[serde(default)]
     pub(crate) label: String,
 }
 
 impl Set {
-    /// Whether what is found in it, and is about none of its positives, is a false positive.
+    /// Whether a finding about none of its positives is a false positive.
     pub(crate) fn is_benign(&self, name: &str) -> bool {
         self.benign.unwrap_or_else(|| name.starts_with("benign"))
     }
 }
 
 impl Behaviour {
-    /// What a finding has to name: the script, else the program.
+    /// What a finding must name: the script, or else the program.
     pub(crate) fn program(&self) -> Option<&str> {
         self.script.as_deref().or(self.process.as_deref())
     }
 }
 
-/// Detectors of which a finding counts as the right one for a kind of behaviour; none for a kind
-/// that any detector may find.
+/// Detectors whose findings count as correct for a kind of behavior; empty for a kind that any
+/// detector may find.
 pub(crate) fn right_detectors(kind: &str) -> &'static [&'static str] {
     match kind {
         "vertical_scan" | "horizontal_scan" | "udp_scan" | "slow_scan" => &["port-scan"],
-        // Polling without a pause, and inside one connection, is a session.
+        // Polling without a pause, or inside one connection, is a session.
         "beacon" | "in_connection_beacon" => &["beacon", "c2-session"],
         "c2_single_connection" | "reverse_shell" => &["c2-session", "process"],
         "long_connection" => &["long-connection", "c2-session"],

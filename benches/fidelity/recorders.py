@@ -1,7 +1,7 @@
-"""The recorders under test: each starts when it is made, and gives with `stop()` what it saw.
+"""The recorders under test: each starts when constructed, and `stop()` returns what it saw.
 
-What was seen: protocol → connections, and (protocol, local port) → connections. A connection has protocol, local_port,
-remote, remote_port, pid, name, sent, received and first_seen (seconds since the Unix epoch); None for what is not known.
+The result: protocol → connections, and (protocol, local port) → connections. A connection has protocol, local_port,
+remote, remote_port, pid, name, sent, received and first_seen (seconds since the Unix epoch); None if unknown.
 """
 import json
 import os

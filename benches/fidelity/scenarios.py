@@ -1,6 +1,6 @@
-"""The scenarios: what is done, and so what a recorder should have seen.
+"""The scenarios, and the expected output of a recorder.
 
-A scenario is a function of the stage that gives the truths which its programs printed. Everything happens on
+A scenario is a function of the stage that returns the ground truth printed by its programs. Everything happens on
 loopback, or in network namespaces that the stage has made.
 """
 import os

@@ -1,4 +1,4 @@
-"""Where scenarios are played: the program `act`, its servers, and a network namespace."""
+"""The environment of the scenarios: the program `act`, its servers, and a network namespace."""
 import json
 import os
 import shutil

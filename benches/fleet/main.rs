@@ -1,7 +1,8 @@
-//! Writes the captures of a made-up fleet: `cargo run --release --example fleet -- DIR [HOSTS] [OUTSIDE]`.
+//! Writes the captures of a generated fleet: `cargo run --release --example fleet -- DIR [HOSTS]
+//! [OUTSIDE]`.
 //!
-//! OUTSIDE is the number of connections that each host opens to the outside. What `netrec fleet analyze` must find
-//! in it is in `scene.rs`, and compared by `tests/integration/fleet.rs`.
+//! OUTSIDE is the number of external connections per host. The expected results of `netrec fleet
+//! analyze` are in `scene.rs`, and `tests/integration/fleet.rs` compares them.
 
 #![allow(
     clippy::unwrap_used,

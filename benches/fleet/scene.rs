@@ -1,9 +1,10 @@
-//! A made-up fleet, and what really happened in it.
+//! A generated fleet, and its ground truth.
 //!
-//! Each host is recorded by itself, with a clock of its own, into two captures. In it there are a service that
-//! everybody uses, a load balancer that rewrites destinations, a gateway that hides the sources of some hosts, a
-//! bridge with the same addresses on every host, sockets of other namespaces, a worm, a chain of logins, a beacon
-//! of three hosts, a scan that eight hosts share, and an executable that a single host has.
+//! Each host is recorded separately, with its own clock, into two captures. The fleet has a service
+//! that every host uses, a load balancer that rewrites destinations, a gateway that hides the
+//! sources of some hosts, a bridge with the same addresses on every host, sockets of other
+//! namespaces, a worm, a chain of logins, a beacon of three hosts, a scan distributed over eight
+//! hosts, and an executable found on a single host.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,7 +18,7 @@ use netrec::capture::{
 /// 2026-01-01T00:00:00Z, µs since the Unix epoch.
 pub(crate) const START_US: i64 = 1_767_225_600_000_000;
 
-/// Fewest hosts of a fleet.
+/// Minimum number of hosts.
 pub(crate) const FEWEST_HOSTS: usize = 16;
 
 const SECOND_US: i64 = 1_000_000;
@@ -25,14 +26,14 @@ const SECOND_US: i64 = 1_000_000;
 const HALF_S: i64 = 1800;
 /// Seconds between snapshots.
 const TICK_S: i64 = 10;
-/// The address of a load balancer that is no recorded host, and of a gateway that hides some.
+/// The address of a load balancer that is not recorded, and of a gateway that hides some hosts.
 const BALANCER: &str = "10.255.255.1";
 const GATEWAY: &str = "10.254.0.1";
-/// Where the beacon and the worm report.
+/// Destinations of the beacon and of the worm.
 pub(crate) const BEACON_TO: &str = "203.0.113.50";
 const WORM_TO: &str = "203.0.113.99";
 
-/// A program: name, process id, what is in its executable, start in seconds.
+/// A program: name, process id, content of its executable, start in seconds.
 #[derive(Clone, Copy)]
 struct Program(&'static str, u32, &'static str, i64);
 
@@ -45,25 +46,25 @@ pub(crate) struct Edge {
     pub(crate) source: String,
     pub(crate) target: String,
     pub(crate) port: u16,
-    /// By what it can be recognised: exact, dnat or snat.
+    /// How it can be matched: exact, dnat or snat.
     pub(crate) kind: &'static str,
-    /// When it began, µs after [`START_US`].
+    /// Its start, µs after [`START_US`].
     pub(crate) start_us: i64,
 }
 
-/// What happened.
+/// The ground truth.
 #[derive(Debug, Default)]
 pub(crate) struct Truth {
     pub(crate) edges: BTreeSet<Edge>,
     /// How far each clock is ahead, µs.
     pub(crate) ahead_us: Vec<(String, i64)>,
-    /// Host, and where it has the worm from.
+    /// Each infected host, and the host that infected it.
     pub(crate) worm: Vec<(String, Option<String>)>,
     pub(crate) chain: Vec<String>,
     pub(crate) beacon: Vec<String>,
     pub(crate) scan_target: String,
     pub(crate) scan_sources: usize,
-    /// Host with the only executable of its kind.
+    /// The host with the unique executable.
     pub(crate) rare: String,
     /// Sockets of other namespaces.
     pub(crate) foreign: usize,

@@ -1,1 +1,1 @@
-"""Scenes of labelled traffic: see `../scenarios.py`."""
+"""Scenes of labeled traffic: see `../scenarios.py`."""

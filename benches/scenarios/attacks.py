@@ -1,4 +1,4 @@
-"""Attacks, from public descriptions of the tools: each function makes a scene by chance."""
+"""Attacks, from public descriptions of the tools: each function generates a random scene."""
 
 import string
 

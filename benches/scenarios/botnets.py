@@ -1,4 +1,4 @@
-"""More attacks, after the kinds in public data sets that `attacks` lacks: CTU-13 and the Malware Capture Facility Project
+"""More attacks, modeled on the kinds in public data sets that `attacks` lacks: CTU-13 and the Malware Capture Facility Project
 (bots), IoT-23 and Bot-IoT (floods, worms, peer-to-peer), CIC-IDS 2017 and 2018 (web attacks, floods), OpTC and LANL
 (movement inside), BOTS (ransomware), and short captures of single infections."""
 

@@ -1,4 +1,4 @@
-"""Ordinary traffic: what networks do all day, some of it much like an attack."""
+"""Ordinary traffic of networks, some of which resembles an attack."""
 
 from .scene import Flow, Scene, exchange
 from .attacks import drawn, HEX, BASE32, begin as _begin, cut, log_uniform, public, word

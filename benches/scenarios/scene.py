@@ -1,4 +1,4 @@
-"""A scene: flows, questions to name servers, and what of it is malicious."""
+"""A scene: flows, DNS queries, and which of them are malicious."""
 
 from dataclasses import dataclass, field
 

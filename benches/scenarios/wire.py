@@ -1,4 +1,4 @@
-"""Scenes as files: Zeek logs, or packets."""
+"""Writes scenes as files: Zeek logs, or packets."""
 
 import ipaddress
 import os

@@ -1,8 +1,8 @@
-"""What the actors of scripts/attack-lab.sh do. Standard library only.
+"""The actions of scripts/attack-lab.sh. Standard library only.
 
     actors.py ACTION [ARGUMENT…]
 
-Who acts is decided by the name and the folder of the interpreter that runs this, not by anything here.
+The acting program is determined by the name and folder of the interpreter that runs this script.
 """
 
 import base64
@@ -81,7 +81,7 @@ def upload(addr, port, size):
 
 
 def guess(addr, port, attempts, every):
-    """Logs in to SSH with wrong passwords, as far as sizes and times go."""
+    """Imitates the sizes and timing of SSH logins with wrong passwords."""
     for _ in range(int(attempts)):
         try:
             with socket.create_connection((addr, int(port)), timeout=5) as conn:

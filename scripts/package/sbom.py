@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Prints a software bill of materials (CycloneDX 1.5, JSON) of the binary: every crate that is linked into it.
+"""Prints a software bill of materials (CycloneDX 1.5, JSON) of the binary: every linked crate.
 
     sbom.py VERSION
 
-From `cargo metadata` and Cargo.lock alone: name, version, licence, checksum and dependencies of each crate.
+From `cargo metadata` and Cargo.lock alone: name, version, license, checksum and dependencies of each crate.
 """
 import datetime
 import json

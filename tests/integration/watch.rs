@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::runner::netrec_in;
 use crate::terminal::Terminal;
 
-/// What is on the screen is recorded with what was there before, by the same means as ever.
+/// The screen's content is recorded, starting before the key was pressed.
 #[test]
 fn what_is_watched_is_recorded_from_before_the_key_and_found() {
     let folder = tempfile::tempdir().unwrap();
@@ -15,7 +15,7 @@ fn what_is_watched_is_recorded_from_before_the_key_and_found() {
     let port = listener.local_addr().unwrap().port();
     let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let command = format!("watch -i 200ms -o live.parquet --filter port:{port}");
-    // So that no title is cut, and there is room for what else the host does.
+    // Wide enough that no title is cut, and tall enough for the host's other connections.
     let Some(terminal) = Terminal::run_in(folder.path(), (200, 60), "LC_ALL=C.UTF-8", &command) else {
         return;
     };
@@ -24,7 +24,7 @@ fn what_is_watched_is_recorded_from_before_the_key_and_found() {
     let new = TcpListener::bind("0.0.0.0:0").unwrap();
     terminal.press(&["4"]);
     terminal.shows(&format!("port {}", new.local_addr().unwrap().port()));
-    // Nobody knew of the key before.
+    // The key was not pressed before.
     terminal.press(&["r"]);
     terminal.shows("REC ");
     terminal.press(&["1"]);
@@ -62,7 +62,7 @@ fn a_signal_ends_it_and_completes_what_is_recorded() {
     }
 }
 
-/// From outside, without a chance to give the terminal back before: the shell sets it as it likes.
+/// Stopped from outside, without a chance to restore the terminal; the shell then sets its own mode.
 #[test]
 fn stopped_and_continued_it_takes_the_terminal_again() {
     use std::io::Write as _;
@@ -86,7 +86,7 @@ fn stopped_and_continued_it_takes_the_terminal_again() {
     assert_eq!(netrec_in(folder.path(), &["verify", "live.parquet"]).code, 0);
 }
 
-/// Otherwise it would burn a core for ever on a host that someone logged out of.
+/// Otherwise it would use a full core forever on a host from which the user logged out.
 #[test]
 fn it_ends_when_its_terminal_is_gone() {
     let folder = tempfile::tempdir().unwrap();
@@ -138,7 +138,7 @@ impl Pty {
         }
     }
 
-    /// Starts `netrec watch` on it; with a signal when it goes away, or without.
+    /// Starts `netrec watch` on it; with or without the signal when it goes away.
     fn watch(&self, folder: &Path, is_controlling: bool) -> std::process::Child {
         use std::os::unix::process::CommandExt as _;
         let end = || self.slave.try_clone().unwrap();
@@ -160,7 +160,7 @@ impl Pty {
     }
 }
 
-/// What is read from a terminal, until it holds a text.
+/// Reads from a terminal until a text appears.
 fn wait_for(master: &mut std::fs::File, screen: &mut Vec<u8>, text: &str) {
     use std::io::Read as _;
     let end = Instant::now() + Duration::from_mins(1);
@@ -177,7 +177,7 @@ fn signal(child: &std::process::Child, name: &str) {
     assert!(sent.unwrap().success());
 }
 
-/// How a terminal ends under the program.
+/// How the terminal goes away.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum End {
     /// The other end is closed.
@@ -186,7 +186,7 @@ enum End {
     Signals,
 }
 
-/// An SSH session drops, a window is closed, while it records or not.
+/// An SSH session drops or a window is closed, during a recording or not.
 #[test]
 fn a_terminal_that_goes_away_completes_the_recording_and_ends_it_in_order() {
     use std::io::Write as _;
@@ -207,7 +207,7 @@ fn a_terminal_that_goes_away_completes_the_recording_and_ends_it_in_order() {
         wait_for(&mut master, &mut screen, "live");
         if records {
             master.write_all(b"r").unwrap();
-            // Not the column of what is received.
+            // Not the column of received bytes.
             wait_for(&mut master, &mut screen, "REC 0:");
         }
         if how == End::Signals {
@@ -221,11 +221,11 @@ fn a_terminal_that_goes_away_completes_the_recording_and_ends_it_in_order() {
             if let Some(status) = child.try_wait().unwrap() {
                 break status;
             }
-            // On a busy machine the thread that hashes programs, which has the lowest priority, ends late.
+            // On a busy machine the hashing thread, which has the lowest priority, ends late.
             assert!(begin.elapsed() < Duration::from_mins(2), "it still runs: {case}");
             std::thread::sleep(Duration::from_millis(20));
         };
-        // 3 where a busy machine took a snapshot late.
+        // 3 if a snapshot was late on a busy machine.
         assert!(matches!(status.code(), Some(0 | 3)), "{case}: {status:?}");
         let left: Vec<_> =
             std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();

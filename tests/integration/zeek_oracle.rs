@@ -1,9 +1,9 @@
-//! Packet captures beside the `conn.log` that Zeek itself made of them: the same flows, bytes,
+//! Compares packet captures with the `conn.log` that Zeek made from them: the same flows, bytes,
 //! packets and states.
 //!
-//! A few small pairs lie in `tests/data/zeek-pairs`. `NETREC_ZEEK_PAIRS=FOLDER` names a folder
-//! with more (`pairs.tsv` with the columns expected, pcap; the files beside it) and
-//! `cargo test --release --test integration zeek -- --nocapture` prints a table of them.
+//! A few small pairs are in `tests/data/zeek-pairs`. `NETREC_ZEEK_PAIRS=FOLDER` gives a folder with
+//! more (`pairs.tsv` with the columns expected, pcap; the files beside it), and `cargo test
+//! --release --test integration zeek -- --nocapture` prints a table of them.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -13,7 +13,7 @@ use netrec::capture::Row;
 use netrec::import::flow::{self, Flow, Limits, Sink, Tracker};
 use netrec::import::pcap::frames;
 
-/// A line of a `conn.log`, as far as it is compared. What the log leaves out (`-`) is none.
+/// The compared fields of a line in a `conn.log`. Unset fields (`-`) are `None`.
 #[derive(Debug, Clone, PartialEq, PartialOrd)]
 struct Line {
     ends: String,
@@ -24,7 +24,7 @@ struct Line {
 }
 
 impl Line {
-    /// The flow as the log would write it.
+    /// The flow in the form of the log.
     fn of(flow: &Flow) -> Self {
         let ((from, from_port), (to, to_port)) = (flow.originator, flow.responder);
         Self {
@@ -36,7 +36,7 @@ impl Line {
         }
     }
 
-    /// Whether a flow is the one of this line of a log.
+    /// Whether a flow is the one in this line of a log.
     fn is(&self, flow: &Self) -> bool {
         let is_near = |a: f64, b: f64| (a - b).abs() < 2e-6;
         self.ends == flow.ends
@@ -55,7 +55,7 @@ impl Sink for Flows {
     fn row(&mut self, _row: &Row) {}
 
     fn done(&mut self, flow: &Flow) {
-        // Zeek's logs are compared as far as they are of TCP and UDP.
+        // Only TCP and UDP in Zeek's logs are compared.
         if !["tcp", "udp"].iter().any(|protocol| Line::of(flow).ends.starts_with(protocol)) {
             return;
         }
@@ -67,7 +67,7 @@ fn flows_of(pcap: &Path) -> Vec<Line> {
     flows_of_first(usize::MAX, pcap)
 }
 
-/// The flows in so many frames at the beginning.
+/// The flows in the first `most` frames.
 fn flows_of_first(most: usize, pcap: &Path) -> Vec<Line> {
     let mut tracker = Tracker::new(Limits::default());
     let mut flows = Flows::default();
@@ -115,7 +115,7 @@ fn lines_of(log: &Path) -> Vec<Line> {
     lines
 }
 
-/// What is in one list and not in the other: lines of the log, and flows.
+/// The entries in only one of the lists: lines of the log, and flows.
 fn differences(mut log: Vec<Line>, mut flows: Vec<Line>) -> (Vec<Line>, Vec<Line>) {
     log.retain(|line| {
         let found = flows.iter().position(|flow| line.is(flow));
@@ -154,15 +154,15 @@ fn flows_agree_with_zeeks_own_log() {
     }
 }
 
-/// A pair that is not in the list: Zeek counts it otherwise, and the tests below say why.
+/// A pair that is not in the list because Zeek counts differently; the tests below explain why.
 fn exception(log: &str, pcap: &str) -> (Vec<Line>, PathBuf) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/zeek-pairs");
     (lines_of(&folder.join("expected").join(log)), folder.join("pcap").join(pcap))
 }
 
-/// Zeek's script for `GridFTP` stops looking at a data channel as soon as it takes it for one
-/// (`GridFTP::skip_data`), and says itself that its true size is not logged then. In this file
-/// that is at frame 50; up to there both count the same.
+/// Zeek's script for `GridFTP` stops watching a data channel as soon as it recognizes one
+/// (`GridFTP::skip_data`), and documents that the true size is then not logged. In this file that
+/// is at frame 50; up to there both count the same.
 #[test]
 fn zeek_counts_a_gridftp_channel_only_until_it_knows_it() {
     let (log, pcap) = exception("scripts.base.protocols.ftp.gridftp.conn.log", "globus-url-copy.pcap");
@@ -175,9 +175,9 @@ fn zeek_counts_a_gridftp_channel_only_until_it_knows_it() {
     assert_eq!((extra[0].packets, extra[0].state.as_str()), ((9, 9), "SF"));
 }
 
-/// Zeek does not count packets with a wrong checksum (its history has a `C` for them). Of files
-/// that were captured on a host itself nearly every sent packet has one, as the network card
-/// fills it in later, so that netrec counts them.
+/// Zeek does not count packets with a wrong checksum (its history has a `C` for them). In files
+/// captured on a host itself nearly every sent packet has one, because the network card fills it in
+/// later, so netrec counts them.
 #[test]
 fn zeek_leaves_out_datagrams_with_a_wrong_checksum() {
     let (log, pcap) =
@@ -193,8 +193,8 @@ fn zeek_leaves_out_datagrams_with_a_wrong_checksum() {
     assert!(udp_checksums(&pcap).iter().all(|(said, right)| said != right));
 }
 
-/// Zeek counts a packet as often as it was captured. In this file each one was captured twice,
-/// with and without the tag of Cisco's `FabricPath`, with the same identification.
+/// Zeek counts a packet as often as it was captured. In this file each was captured twice, with and
+/// without Cisco's `FabricPath` tag, with the same identification.
 #[test]
 fn zeek_counts_copies_of_a_packet() {
     let (mut log, pcap) = exception("core.cisco-fabric-path.conn.log", "cisco-fabric-path.pcap");
@@ -207,7 +207,7 @@ fn zeek_counts_copies_of_a_packet() {
     assert_eq!((missing, extra), (vec![], vec![]));
 }
 
-/// The checksum of each datagram over Ethernet and IPv4, and what it should be (RFC 768).
+/// The checksum of each datagram over Ethernet and IPv4, and the correct one (RFC 768).
 fn udp_checksums(pcap: &Path) -> Vec<(u16, u16)> {
     let mut checksums = Vec::new();
     frames::read(std::fs::File::open(pcap).unwrap(), |frame| {

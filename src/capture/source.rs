@@ -100,8 +100,7 @@ impl ChunkReader for Source {
         // A damaged footer may claim any length; memory is allocated only for existing bytes.
         let end = start.checked_add(length as u64);
         if end.is_none_or(|end| end > self.bytes()) {
-            let reason =
-                format!("bytes {start} to {} are beyond the end", start.saturating_add(length as u64));
+            let reason = format!("bytes {start} to {} are past the end", start.saturating_add(length as u64));
             return Err(parquet::errors::ParquetError::EOF(reason));
         }
         match self {

@@ -93,7 +93,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
 /// Whether the recording covers the whole range; prints a note if not.
 fn is_whole(range: Range) -> bool {
     if let Some(missing) = range.missing {
-        super::note(&format!("listed as far as the recording goes: {missing}"));
+        super::note(&format!("limited to the recorded range: {missing}"));
     }
     range.missing.is_none()
 }

@@ -172,7 +172,7 @@ pub(super) fn within(capture: CaptureFile, since: Option<When>, until: Option<Wh
     let range = crate::replay::Range::between(since, until, span_us);
     let range = range.map_err(super::time_error(capture.path()))?;
     if let Some(missing) = range.missing {
-        super::note(&format!("read as far as the recording goes: {missing}"));
+        super::note(&format!("limited to the recorded range: {missing}"));
     }
     Ok(capture.within(range.ends_us))
 }

@@ -105,7 +105,7 @@ impl Databases {
         for path in files::in_folder(folder) {
             match files::open(&path) {
                 Ok(database) => self.databases.push(database),
-                Err(error) => self.notes.push(format!("Geolocation without one database: {error}.")),
+                Err(error) => self.notes.push(format!("A geolocation database could not be used: {error}.")),
             }
         }
     }

@@ -71,7 +71,7 @@ impl Page {
         match (goes_on, token) {
             (false, _) => Ok(Self { keys, next: None }),
             (true, Some(token)) => Ok(Self { keys, next: Some(token.to_owned()) }),
-            (true, None) => Err("its listing goes on, and does not say how".to_owned()),
+            (true, None) => Err("its listing has more pages but no token for the next one".to_owned()),
         }
     }
 }

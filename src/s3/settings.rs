@@ -56,7 +56,7 @@ impl Settings {
             .find_map(|name| Some((name, set(name)?)))
             .or_else(|| Some(("endpoint_url", of_profile("endpoint_url")?)));
         let endpoint = from.map(|(name, value)| {
-            let usage = || Error::Usage(format!("{name} is no address such as https://storage.example:9000"));
+            let usage = || Error::Usage(format!("{name} is not a URL such as https://storage.example:9000"));
             Endpoint::parse(&value).ok_or_else(usage)
         });
         let region = set("AWS_REGION").or_else(|| set("AWS_DEFAULT_REGION"));

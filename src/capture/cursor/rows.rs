@@ -302,7 +302,7 @@ impl<'a> Words<'a> {
 
     fn member<M>(&self, row: usize, from_text: fn(&str) -> Option<M>) -> Result<Option<M>, Reason> {
         let Some(text) = self.get(row) else { return Ok(None) };
-        from_text(text).map(Some).ok_or_else(|| format!("{} is none of a column's values", quote(text)))
+        from_text(text).map(Some).ok_or_else(|| format!("{} is not a valid value of its column", quote(text)))
     }
 }
 

@@ -127,6 +127,6 @@ fn spark(arguments: &Arguments, job: &Path, plan: &Path) -> Result<()> {
     if status.success() {
         return Ok(());
     }
-    let reason = format!("it ended with {status}; what it says is above");
+    let reason = format!("it failed with {status}; its output is above");
     Err(Error::io("finish", &arguments.spark_submit)(std::io::Error::other(reason)))
 }

@@ -23,6 +23,6 @@ pub(super) const MINING: Hypothesis = Hypothesis {
     escalates: true,
     at_most: Severity::High,
     benign: &["The machine's owner may be mining on purpose."],
-    ask: &["Find out how the program got onto the host: whoever installed a miner has a way in."],
+    ask: &["Find out how the program got onto the host: an attacker who installs a miner has access."],
     attack: &["T1496"],
 };

@@ -155,7 +155,7 @@ impl Decoder {
             STATE => self.state = Some(StateFields::new(tracepoint)?),
             DESTROY => self.destroy = Some(DestroyFields::new(tracepoint)?),
             MOVED => self.moved = Some(MovedFields::new(tracepoint)?),
-            _ => return Err(format!("nobody reads the tracepoint {name}")),
+            _ => return Err(format!("there is no decoder for the tracepoint {name}")),
         }
         Ok(())
     }

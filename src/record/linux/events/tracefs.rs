@@ -70,8 +70,8 @@ pub(super) fn read(name: &str) -> Result<Tracepoint, String> {
         })?;
         read_under(&root, &name)
     });
-    let thread = thread.map_err(|e| format!("there is no thread for reading tracefs: {e}"))?;
-    thread.join().unwrap_or_else(|_| Err("the reader of tracefs broke".to_owned()))
+    let thread = thread.map_err(|e| format!("the thread that reads tracefs cannot be started: {e}"))?;
+    thread.join().unwrap_or_else(|_| Err("the thread that reads tracefs panicked".to_owned()))
 }
 
 fn read_under(root: &Path, name: &str) -> Result<Tracepoint, String> {

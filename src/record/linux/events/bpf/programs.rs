@@ -143,7 +143,7 @@ impl Layout {
         ];
         let room = (place::COMMON_END - place::COMMON) as i16;
         let fits = ends.iter().all(|end| *end <= room);
-        if fits { Ok(()) } else { Err("this kernel's sockets are laid out in an unknown way".to_owned()) }
+        if fits { Ok(()) } else { Err("this kernel's socket structures have an unknown layout".to_owned()) }
     }
 }
 

@@ -21,7 +21,7 @@ use crate::capture::{OwnerSource, Protocol, TcpState};
 use crate::model::records::Direction;
 use crate::model::states::States;
 
-/// What the judgement needs to know of a connection.
+/// What the judgment needs to know of a connection.
 #[derive(Debug, Clone, Copy)]
 pub struct Flow {
     /// Transport protocol.

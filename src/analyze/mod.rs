@@ -51,7 +51,7 @@ pub struct Analysis {
     pub suppressed: Vec<Suppressed>,
     /// The configuration with which it was made.
     pub config: Config,
-    /// Attribution of each geolocation database in use: name, date, licence.
+    /// Attribution of each geolocation database in use: name, date, license.
     pub geo_sources: Vec<crate::geo::SourceInfo>,
 }
 

@@ -83,7 +83,7 @@ pub(crate) fn limit(wanted: SourceOptions, folder: &Path) -> Result<(), String> 
     // SAFETY: no memory is passed.
     match unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) } {
         0 => Ok(()),
-        _ => Err(format!("new privileges cannot be disabled (no_new_privs): {}", std::io::Error::last_os_error())),
+        _ => Err(format!("no_new_privs cannot be set: {}", std::io::Error::last_os_error())),
     }
 }
 

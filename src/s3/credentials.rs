@@ -141,7 +141,7 @@ impl Provider {
             Origin::Instance(address.unwrap_or_else(|| INSTANCE_SERVICE.to_owned()))
         };
         if current.as_ref().is_some_and(|found| !found.is_usable()) {
-            return Err(format!("the credentials from {origin} contain characters that are invalid in a key"));
+            return Err(format!("the credentials from {origin} contain invalid characters"));
         }
         let config = Agent::config_builder()
             .http_status_as_error(false)
@@ -174,7 +174,7 @@ impl Provider {
                 .ok_or_else(|| format!("there are no credentials, and no role of an instance: {ADVICE}")),
         }?;
         if !found.is_usable() {
-            return Err(format!("the credentials from {} contain characters that are invalid in a key", self.origin));
+            return Err(format!("the credentials from {} contain invalid characters", self.origin));
         }
         *current = Some(found.clone());
         Ok(found)

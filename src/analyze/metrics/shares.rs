@@ -34,7 +34,7 @@ pub(super) fn shares<N: Hash + Eq + Copy + ToString>(
     let mut last: Option<(Option<N>, usize)> = None;
     for row in rows {
         let name = name(row);
-        // Neighbours often share a name; comparing is quicker than hashing.
+        // Neighbors often share a name; comparing is quicker than hashing.
         let place = match last {
             Some((last, place)) if last == name => place,
             _ => *places.entry(name).or_insert_with(|| {

@@ -23,7 +23,7 @@ const NEUTRAL: [(RGBColor, RGBColor); 5] = [
 const BLACK_BECOMES: f64 = 240.0;
 const WHITE_BECOMES: f64 = 26.0;
 const LEAST_OF_A_HUE: f64 = 115.0;
-/// How plotters writes a colour: `#`, and six digits.
+/// How plotters writes a color: `#`, and six digits.
 const DIGITS: usize = 6;
 
 /// The style that makes the pictures dark when the page is dark.

@@ -1,8 +1,8 @@
-//! Allow-lists: what somebody who knows the host has an explanation for.
+//! Allow-lists: findings that someone who knows the host can explain.
 //!
-//! An entry does not hide anything: the findings that it names are moved to
-//! [`Suppressed`], where the report counts and lists them. As it works on findings, it holds
-//! for a capture of last year as well as for one of today.
+//! An entry hides nothing: matching findings are moved to [`Suppressed`], where the report counts
+//! and lists them. Entries apply to findings, so they work for a capture from last year as well as
+//! for today's.
 
 mod entry;
 mod patterns;
@@ -24,7 +24,7 @@ use crate::{Error, Result};
 /// The section of an entry, in `netrec.toml` and in a file of `--allow`.
 pub const SECTION: &str = "allow";
 
-/// What an entry looks like, for the documented configuration.
+/// An example entry, for the documented configuration.
 pub const EXAMPLE: &str = "\
 # Known and explained behavior. Findings that match an entry are listed separately, as suppressed.
 # Every key of an entry must match, with any one of its values. Keys: detector, process, exe, user,
@@ -37,7 +37,7 @@ pub const EXAMPLE: &str = "\
 # port = [10051, \"8000-8099\"]
 # detector = \"beacon\"";
 
-/// Entries of all allow-lists in use, in the order in which they were given.
+/// Entries of all allow-lists in use, in the order given.
 #[derive(Debug, Clone, Default)]
 pub struct AllowList {
     entries: Vec<Entry>,
@@ -47,7 +47,7 @@ impl AllowList {
     /// Reads a file of `[[allow]]` entries.
     ///
     /// # Errors
-    /// [`Error::Io`] if it cannot be read, [`Error::Config`] naming the entry that is wrong.
+    /// [`Error::Io`] if it cannot be read, [`Error::Config`] naming the invalid entry.
     pub fn load(path: &Path) -> Result<Self> {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
@@ -61,10 +61,10 @@ impl AllowList {
             .map_err(|reason| Error::Config { path: path.to_path_buf(), reason })
     }
 
-    /// Checks the entries of a file: every one has a reason and something that it names.
+    /// Checks the entries of a file: each needs a reason and at least one condition.
     ///
     /// # Errors
-    /// In words: which entry, and what is wrong with it.
+    /// A sentence: which entry, and what is wrong with it.
     pub fn parse(section: toml::Value) -> Result<Self, String> {
         let toml::Value::Array(entries) = section else {
             return Err("allow is a list of entries: write [[allow]]".to_owned());
@@ -80,12 +80,12 @@ impl AllowList {
         self.entries.extend(other.entries);
     }
 
-    /// Every entry as its author wrote it, in one line.
+    /// Every entry as written, in one line.
     pub fn rules(&self) -> impl Iterator<Item = String> {
         self.entries.iter().map(Entry::to_string)
     }
 
-    /// Moves the findings that an entry names out of the runs; the first such entry counts.
+    /// Moves matching findings out of the runs; the first matching entry counts.
     ///
     /// # Errors
     /// [`Error::Analysis`] if the table of connections lacks a column: a bug.
@@ -131,8 +131,8 @@ impl<'a> Subject<'a> {
         Self { finding, connections, is_whole }
     }
 
-    /// Whether something holds for all of the finding: for what all of its connections have in
-    /// common, or for each of them. What cannot be checked does not hold.
+    /// Whether a condition holds for the whole finding: for what its connections have in common, or
+    /// for each of them. What cannot be checked does not hold.
     fn all<T>(
         &self,
         common: Option<T>,
@@ -161,7 +161,7 @@ mod tests {
     use crate::capture::Metadata;
     use crate::model::testing::{Capture, Conn};
 
-    /// A host on which `nmap` scans and `agent` asks an address every ten seconds.
+    /// A host on which `nmap` scans and `agent` polls an address every ten seconds.
     fn busy() -> Capture {
         let mut capture = Capture::new(600);
         for port in 1..=40 {
@@ -175,7 +175,7 @@ mod tests {
         capture
     }
 
-    /// Titles that stay, and titles that the entries suppress.
+    /// The titles that stay, and the titles that the entries suppress.
     fn sorted_out(entries: &str) -> (Vec<String>, Vec<String>) {
         let tables = busy().tables();
         let config = Config::parse(entries).unwrap();

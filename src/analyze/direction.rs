@@ -1,4 +1,4 @@
-//! Who opened a connection, judged by what the capture shows of the host.
+//! Determines who opened a connection from what the capture shows of the host.
 //!
 //! The first rule that applies decides:
 //!
@@ -40,15 +40,15 @@ pub struct Flow {
     pub owner_source: Option<OwnerSource>,
 }
 
-/// What is known of the host: its addresses, and the ports on which it waited.
+/// Facts about the host: its addresses, and its listening ports.
 #[derive(Debug, Default)]
 pub struct Host {
     addresses: AHashSet<IpAddr>,
-    /// Since when something waited there, µs since the Unix epoch.
+    /// Since when something listened there, µs since the Unix epoch.
     waiting: AHashMap<Place, i64>,
 }
 
-/// Where something waits for connections.
+/// Where something listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Place {
     protocol: Protocol,
@@ -61,13 +61,12 @@ struct Place {
 enum Netns {
     Known(u64),
     Unknown,
-    /// Under which every place stands too, for connections of an unknown namespace.
+    /// Every place is also listed here, for connections with an unknown namespace.
     Any,
 }
 
 impl Host {
-    /// A host with these addresses, on which nothing waits yet. Texts that are no address
-    /// are passed over: they equal none.
+    /// A host with these addresses and no listeners yet. Invalid addresses are ignored.
     pub fn new<'a>(addresses: impl IntoIterator<Item = &'a str>) -> Self {
         let addresses = addresses.into_iter().filter_map(|text| text.parse::<IpAddr>().ok());
         Self { addresses: addresses.map(|addr| addr.to_canonical()).collect(), waiting: AHashMap::new() }
@@ -112,7 +111,7 @@ impl Host {
 
     fn waited_for(&self, flow: &Flow) -> bool {
         let (addr, port) = (flow.local.0.to_canonical(), flow.local.1);
-        // A socket on all addresses of v6 also takes v4, unless it was told not to.
+        // A socket on all IPv6 addresses also accepts IPv4, unless disabled.
         let all_v4 = addr.is_ipv4().then_some(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let addrs = [Some(addr), Some(IpAddr::V6(Ipv6Addr::UNSPECIFIED)), all_v4];
         let namespaces = match flow.netns {

@@ -1,4 +1,4 @@
-//! From the tables of a recording to what a baseline learns of it.
+//! What a baseline learns from the tables of a recording.
 
 use crate::Result;
 use crate::baseline::{Baseline, Kind, Seen};
@@ -54,7 +54,7 @@ impl<'a> Keys<'a> {
     /// Of the processes of a recording.
     ///
     /// # Errors
-    /// As [`learn`].
+    /// See [`learn`].
     pub fn of(tables: &'a Tables) -> Result<Self> {
         Ok(Self { processes: Processes::of(tables)? })
     }
@@ -67,7 +67,7 @@ impl<'a> Keys<'a> {
     }
 }
 
-/// An executable by its content, or by its path where that is not known.
+/// An executable by its hash, or by its path if that is unknown.
 pub fn executable(sha256: Option<&str>, exe: Option<&str>) -> Option<String> {
     sha256.or(exe).map(str::to_owned)
 }

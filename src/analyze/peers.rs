@@ -1,10 +1,10 @@
-//! When clients contact services: in floods, or by a clock.
+//! Timing of clients that contact services: floods and clocks.
 
 use crate::model::stats;
 
 pub use crate::model::peers::{Peer, Side};
 
-/// How many events fall into the fullest window of `width_us`; times in ascending order.
+/// Maximum number of events in any window of `width_us`; times in ascending order.
 pub fn most_within(times_us: &[i64], width_us: i64) -> usize {
     let mut from = 0;
     let mut most = 0;
@@ -17,7 +17,8 @@ pub fn most_within(times_us: &[i64], width_us: i64) -> usize {
     most
 }
 
-/// A clock with at least this many seconds between two sessions is a job or a monitor: a minute, less what a start is late.
+/// Minimum interval of a slow clock in seconds: a minute, minus a tolerance for late starts. Such
+/// sessions are a job's or a monitor's.
 const SLOW_CLOCK_S: f64 = 59.0;
 
 /// A monitor may be faster (Prometheus asks every 15 s by default, load balancers every 5 s), and then has this number of
@@ -25,18 +26,19 @@ const SLOW_CLOCK_S: f64 = 59.0;
 const FAST_CLOCK_S: f64 = 4.0;
 const FEWEST_OF_FAST_CLOCK: usize = 10;
 
-/// Mean distance of a gap from the median gap, as a share of it, up to which there is a clock.
+/// Maximum mean deviation of the gaps from their median, as a share of it, for a clock.
 const CLOCK: f64 = 0.1;
 
-/// Sessions without which there is no clock.
+/// Minimum number of sessions for a clock.
 const FEWEST_OF_CLOCK: usize = 4;
 
-/// Whether sessions begin once a minute or less by a clock, as those of a job or a monitor do; times in ascending order.
+/// Whether sessions start by a clock of a minute or more, like a job's or a monitor's; times in
+/// ascending order.
 pub fn is_by_slow_clock(times_us: &[i64]) -> bool {
     is_by_clock(times_us, SLOW_CLOCK_S, FEWEST_OF_CLOCK)
 }
 
-/// Whether sessions begin by a clock, be it a fast one, as those of a monitor do; times in ascending order.
+/// Whether sessions start by a clock, even a fast one, like a monitor's; times in ascending order.
 pub fn is_by_any_clock(times_us: &[i64]) -> bool {
     is_by_slow_clock(times_us) || is_by_clock(times_us, FAST_CLOCK_S, FEWEST_OF_FAST_CLOCK)
 }

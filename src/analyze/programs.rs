@@ -1,4 +1,4 @@
-//! What a program's path and name say of it, for every detector that asks.
+//! What a program's path and name reveal about it, for all detectors.
 
 use crate::model::processes::Process;
 
@@ -21,10 +21,10 @@ const INSTALLED: &[&str] = &[
     "/Library/",
 ];
 
-/// Folders that everybody may write to and nobody installs into.
+/// World-writable folders, into which nothing is installed.
 const TEMPORARY: &[&str] = &["/tmp/", "/var/tmp/", "/dev/shm/", "/run/shm/", "/run/user/", "/private/tmp/"];
 
-/// Hidden folders of a home folder in which ordinary tools keep programs.
+/// Hidden folders in a home folder where ordinary tools keep programs.
 const USUAL_HIDDEN: &[&str] = &[
     ".local",
     ".cargo",
@@ -82,10 +82,10 @@ const USUAL_HIDDEN: &[&str] = &[
     ".tools",
 ];
 
-/// Command interpreters that have no business with a network of their own.
+/// Command interpreters, which do not normally open connections themselves.
 const SHELLS: &[&str] = &["sh", "bash", "dash", "zsh", "ksh", "mksh", "ash", "csh", "tcsh", "fish", "rbash"];
 
-/// Languages whose interpreter runs whatever it is given.
+/// Language interpreters, which run any program given to them.
 const INTERPRETERS: &[&str] = &["python", "perl", "ruby", "php", "lua", "node"];
 
 /// Names of kernel threads; those that end in `/` are followed by a number or a device.
@@ -117,7 +117,7 @@ const KERNEL_THREADS: &[&str] = &[
     "mm_percpu_wq",
 ];
 
-/// Servers that serve what strangers send, and have no reason to start a shell that talks.
+/// Servers that process input from anyone, and have no reason to start a shell with a connection.
 const SERVERS: &[&str] = &[
     "nginx",
     "apache2",
@@ -144,13 +144,14 @@ const SERVERS: &[&str] = &[
     "evince",
 ];
 
-/// Programs that fetch files.
+/// Programs that download files.
 const DOWNLOADERS: &[&str] = &["curl", "wget", "fetch", "aria2c", "tftp", "ftp"];
 
-/// Programs that carry bytes between a network and whatever they are given.
+/// Programs that relay bytes between a network and anything else.
 const RELAYS: &[&str] = &["nc", "ncat", "netcat", "nc.openbsd", "nc.traditional", "socat", "telnet"];
 
-/// Whether a process of this name serves what strangers send; `php-fpm8.2` and `php-fpm: pool www` are php-fpm.
+/// Whether a process of this name serves input from anyone; `php-fpm8.2` and `php-fpm: pool www`
+/// are php-fpm.
 pub fn is_server_name(name: &str) -> bool {
     SERVERS.iter().any(|server| {
         let rest = name.strip_prefix(server);
@@ -158,43 +159,43 @@ pub fn is_server_name(name: &str) -> bool {
     })
 }
 
-/// Whether it carries bytes between a network and whatever it is given.
+/// Whether it relays bytes between a network and anything else.
 pub fn is_relay(process: &Process<'_>) -> bool {
     RELAYS.contains(&process.program())
 }
 
-/// Whether it fetches files.
+/// Whether it downloads files.
 pub fn is_downloader(process: &Process<'_>) -> bool {
     DOWNLOADERS.contains(&process.program())
 }
 
-/// Whether a text starts with one of some.
+/// Whether a text starts with one of these.
 pub fn starts_with_any(text: &str, starts: &[&str]) -> bool {
     starts.iter().any(|start| text.starts_with(start))
 }
 
-/// Whether a path lies where packages and administrators install.
+/// Whether a path is in a folder that packages and administrators install into.
 pub fn is_installed(exe: &str) -> bool {
     starts_with_any(exe, INSTALLED)
 }
 
-/// Whether a path lies where everybody may write and nobody installs.
+/// Whether a path is in a world-writable folder.
 pub fn is_in_temporary_folder(exe: &str) -> bool {
     starts_with_any(exe, TEMPORARY)
 }
 
-/// The hidden folder or file in a path, if it is none in which usual tools keep programs.
+/// The hidden folder or file in a path, unless ordinary tools keep programs there.
 pub fn hidden_folder_of(exe: &str) -> Option<&str> {
     exe.split('/').find(|part| part.len() > 1 && part.starts_with('.') && !USUAL_HIDDEN.contains(part))
 }
 
-/// Whether it has an executable, which threads of the kernel have not, and is named like one.
+/// Whether it has an executable, unlike kernel threads, but the name of a kernel thread.
 pub fn is_named_like_a_kernel_thread(process: &Process<'_>) -> bool {
     let Some(exe) = process.exe else { return false };
     let cmdline = process.cmdline.unwrap_or_default();
     let is_named_so = process.process_name.is_some_and(|name| starts_with_any(name, KERNEL_THREADS));
     let is_bracketed = cmdline.starts_with('[') && cmdline.trim_end().ends_with(']');
-    // A program of such a name, properly installed and called by it, hides nothing.
+    // A properly installed program that really has such a name hides nothing.
     let is_honest = is_installed(exe) && process.process_name == Some(process.program());
     is_bracketed || is_named_so && !is_honest
 }
@@ -207,7 +208,7 @@ pub fn is_shell(process: &Process<'_>) -> bool {
     is_busybox_shell || SHELLS.contains(&program)
 }
 
-/// Whether it runs whatever program it is given; `python3.12` is python.
+/// Whether it runs any program given to it; `python3.12` is python.
 pub fn is_interpreter(process: &Process<'_>) -> bool {
     let program = process.program();
     let name = program.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
@@ -224,7 +225,7 @@ mod tests {
         assert!(is_in_temporary_folder("/dev/shm/x") && !is_in_temporary_folder("/srv/tmp/x"));
         assert_eq!(hidden_folder_of("/var/lib/.cache2/x"), Some(".cache2"));
         assert_eq!((hidden_folder_of("/home/a/.local/bin/x"), hidden_folder_of("/usr/bin/x")), (None, None));
-        // What hides in a usual hidden folder is hidden all the same.
+        // Hiding inside a usual hidden folder counts too.
         assert_eq!(hidden_folder_of("/home/a/.cache/.x/x"), Some(".x"));
     }
 

@@ -7,7 +7,7 @@ use super::detectors::DETECTORS;
 use crate::model::detector::{Context, Entry, Outcome, Output, Run, Status};
 use crate::{guard, memory, parallel};
 
-/// Runs every detector, on all cores; one that fails or panics does not take the others down.
+/// Runs every detector, on all cores; one that fails or panics does not affect the others.
 pub fn run_all(context: &Context<'_>, config: &Config) -> Vec<Run> {
     run_each(DETECTORS, context, config)
 }
@@ -20,7 +20,7 @@ fn run_each(detectors: &[Entry], context: &Context<'_>, config: &Config) -> Vec<
     })
 }
 
-/// As [`run_all`], one after the other, without the tables.
+/// Like [`run_all`], one after another, without the tables.
 pub fn run_in_turn(context: &Context<'_>, config: &Config) -> Vec<Run> {
     let without_tables = |entry| {
         let mut run = run_one(entry, context, config);

@@ -1,4 +1,4 @@
-//! What detectors that judge by evidence look at: connections, their owners, and what is normal.
+//! The input of detectors that weigh evidence: connections, their owners, and what is normal.
 
 use super::appraisal::Appraisal;
 use crate::Result;
@@ -12,7 +12,7 @@ use crate::model::records::TextId;
 use crate::model::sockets::{Socket, Sockets};
 use crate::model::surroundings::Surroundings;
 
-/// The connections of a capture, with everything that one of them is judged by.
+/// The connections of a capture, with everything needed to judge one of them.
 pub struct Scene<'a> {
     /// Every connection.
     pub sockets: Sockets<'a>,
@@ -26,22 +26,22 @@ pub struct Scene<'a> {
     peers: &'a Peers,
 }
 
-/// The two ends of a connection, by the ids of their addresses; in the order of the texts.
+/// The two ends of a connection, by their address ids; sorted like the texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Ends {
-    /// Address that opened it.
+    /// Address of the originator.
     pub client: TextId,
-    /// Address that accepted it.
+    /// Address of the responder.
     pub server: TextId,
-    /// Port of the server; 0 where the protocol has none.
+    /// Port of the server; 0 if the protocol has no ports.
     pub port: u16,
 }
 
-/// A client and a service, with the rows of their connections in the order of time.
+/// A client and a service, with the rows of their connections in time order.
 pub type ByPeer<'a> = (Peer<'a>, Vec<usize>);
 
 impl<'a> Scene<'a> {
-    /// What a detector is given, ready to be looked at. What is expensive is computed once for all detectors.
+    /// The input of a detector. Expensive parts are computed once for all detectors.
     ///
     /// # Errors
     /// [`crate::Error::Analysis`] if a table lacks a column: a bug.
@@ -56,13 +56,12 @@ impl<'a> Scene<'a> {
         })
     }
 
-    /// What is known of the connections of a finding: their programs and their destination.
+    /// Appraises the connections of a finding: their programs and their destination.
     pub fn appraise(&self, members: Members<'_, '_>) -> Appraisal {
         Appraisal::new(members, &self.processes, self.surroundings)
     }
 
-    /// Addresses of the client and of the server, and the server's port, of the connection in a row; none if it has no
-    /// remote.
+    /// Client, server and server port of the connection in a row; `None` if it has no remote.
     pub fn ends(&self, row: usize) -> Option<Ends> {
         let socket = self.sockets.get(row);
         let (local, remote) = (self.sockets.local_addr_id(row), self.sockets.remote_addr_id(row)?);
@@ -73,8 +72,9 @@ impl<'a> Scene<'a> {
         })
     }
 
-    /// The connections that `is_wanted` accepts, of every client and service that `is_asked` accepts by its id and
-    /// its number of connections: most are refused by these, and their texts are never read. Ordered by peer.
+    /// The connections that `is_wanted` accepts, of every client and service that `is_asked`
+    /// accepts by id and number of connections: most are rejected by that, and their texts are
+    /// never read. Sorted by peer.
     pub fn by_peer<'s>(
         &'s self,
         is_asked: impl Fn(&PeerId, usize) -> bool + 's,
@@ -89,8 +89,8 @@ impl<'a> Scene<'a> {
     }
 }
 
-/// Runs a detector of what was opened during the recording: skipped where that cannot be known, and what
-/// `find` gives is told worst first.
+/// Runs a detector of connections opened during the recording: skipped if that is unknown; the
+/// findings of `find` are sorted worst first.
 ///
 /// # Errors
 /// [`crate::Error::Analysis`] if a table lacks a column: a bug.
@@ -107,12 +107,12 @@ pub fn detect<'a, 'c: 'a>(
     Ok(Outcome::Ran(Output { findings, limits, ..Output::default() }))
 }
 
-/// What a detector found, and what the capture did not allow it to see.
+/// The findings of a detector, and the limits of the capture.
 #[derive(Debug, Default)]
 pub struct Found {
     /// In any order.
     pub findings: Vec<Finding>,
-    /// In sentences.
+    /// One sentence each.
     pub limits: Vec<String>,
 }
 

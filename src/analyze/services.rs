@@ -1,7 +1,7 @@
-//! What ports are for, as far as it matters here.
+//! The usual services of ports.
 //!
-//! Ports and their services are facts of the IANA Service Name and Transport Protocol Port Number
-//! Registry (RFC 6335). What programs use without being registered for it is not in the table.
+//! Ports and their services are from the IANA Service Name and Transport Protocol Port Number
+//! Registry (RFC 6335). Unregistered uses are not in the table.
 
 use std::ops::RangeInclusive;
 
@@ -110,7 +110,7 @@ const SERVICES: &[Service] = &[
     tcp(27_017, "MongoDB"),
 ];
 
-/// The usual name of the service on a port; none if the table has none.
+/// The usual name of the service on a port; `None` if the table has none.
 pub fn name(protocol: Protocol, port: u16) -> Option<&'static str> {
     let wanted = if protocol == Protocol::Udp { On::Udp } else { On::Tcp };
     let from = SERVICES.partition_point(|service| service.port < port);
@@ -145,8 +145,8 @@ const ALSO_USUAL_UDP: [RangeInclusive<u16>; 10] = [
     51_820..=51_820,
 ];
 
-/// Whether a client is expected to contact this port over the internet: a registered service or one that is
-/// as common; not the services of a local network.
+/// Whether clients are expected to contact this port over the internet: a registered service or one
+/// that is as common, but not a service of a local network.
 pub fn is_usual_port(protocol: Protocol, port: u16) -> bool {
     const LOCAL_ONLY: [u16; 8] = [23, 135, 139, 445, 1080, 2375, 3389, 6667];
     let has_service = name(protocol, port).is_some() && !LOCAL_ONLY.contains(&port);

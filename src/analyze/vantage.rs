@@ -1,10 +1,9 @@
-//! Whose side a capture is seen from.
+//! The side from which a capture is seen.
 //!
 //! A recording has one host: `local_*` is its side. An import of a network's log has many, and
-//! there `local_*` is whoever opened the connection. So that every table and detector may take
-//! the local side for ours, a connection that was opened from outside towards the inside is
-//! flipped around while it is read: its local side is then the host inside, as in a recording of
-//! that host, and its direction is inbound.
+//! `local_*` is the originator. So that every table and detector can treat the local side as its
+//! own, a connection opened from outside to the inside is flipped when it is read: its local side
+//! is then the internal host, as in a recording of that host, and its direction is inbound.
 
 use std::net::IpAddr;
 
@@ -14,18 +13,18 @@ use crate::capture::{Counters, Metadata, TcpState};
 use crate::model::records::{Direction, Scope};
 use crate::model::scope::scope;
 
-/// From which side connections are seen.
+/// The side from which connections are seen.
 #[derive(Debug, Clone, Default)]
 pub enum Vantage {
-    /// That of the host that recorded.
+    /// The recorded host's.
     #[default]
     Host,
-    /// That of networks; of the private ones if there is none in the list.
+    /// The local networks'; the private ones if the list is empty.
     LocalNets(Vec<IpNet>),
 }
 
 impl Vantage {
-    /// The vantage of a capture. What is no network in its metadata is passed over.
+    /// The vantage of a capture. Invalid networks in its metadata are ignored.
     pub fn of(metadata: &Metadata) -> Self {
         if metadata.holds_many_hosts() {
             Self::LocalNets(metadata.inside.iter().filter_map(|text| text.parse().ok()).collect())
@@ -34,7 +33,7 @@ impl Vantage {
         }
     }
 
-    /// Whether a connection that `originator` opened is to be seen from its other end.
+    /// Whether a connection opened by `originator` must be flipped.
     pub fn flips(&self, originator: IpAddr, responder: IpAddr) -> bool {
         match self {
             Self::Host => false,
@@ -42,8 +41,8 @@ impl Vantage {
         }
     }
 
-    /// The direction of a connection, after it was flipped if it had to be; none where a host's own
-    /// rules decide.
+    /// The direction of a connection, after flipping if needed; `None` if a host's own rules
+    /// decide.
     pub fn direction(&self, local: IpAddr, remote: IpAddr, was_flipped: bool) -> Option<Direction> {
         let Self::LocalNets(inside) = self else { return None };
         Some(match was_flipped {

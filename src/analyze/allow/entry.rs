@@ -1,4 +1,4 @@
-//! One `[[allow]]` entry: what it names, and why.
+//! One `[[allow]]` entry: its conditions and its reason.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use super::patterns::{Network, OneOrMore, Pattern, Ports, Text, WrittenPort};
 use crate::analyze::detectors::DETECTORS;
 use crate::model::records::Direction;
 
-/// An entry, checked. All keys that it has must hold; of a key's patterns, one.
+/// A checked entry. All of its keys must match; for each key, one of its patterns.
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
     reason: String,
@@ -24,7 +24,7 @@ pub(super) struct Entry {
     port: Vec<Ports>,
 }
 
-/// An entry as it stands in the file.
+/// An entry as written in the file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
@@ -42,7 +42,7 @@ struct Written {
 
 impl Entry {
     /// # Errors
-    /// In words: which key, and what is wrong with it.
+    /// A sentence: which key, and what is wrong with it.
     pub(super) fn parse(section: toml::Value) -> Result<Self, String> {
         let written: Written = section.try_into().map_err(|e: toml::de::Error| e.message().to_owned())?;
         let entry = Self {
@@ -70,7 +70,7 @@ impl Entry {
         }
     }
 
-    /// Whether all keys hold for all of a finding.
+    /// Whether all keys match the whole finding.
     pub(super) fn names(&self, subject: &Subject<'_>) -> bool {
         let entities = &subject.finding.judgement.entities;
         let text = |patterns: &[Text], common: Option<&str>| {
@@ -108,7 +108,8 @@ impl Entry {
         self.local_address.is_empty() || subject.all(common, |s| Some(s.local_addr), is_inside)
     }
 
-    /// The port of the service: a finding's common remote port is one only if this host asked.
+    /// Matches the service's port: the common remote port of a finding counts only if this host is
+    /// the client.
     fn port_holds(&self, subject: &Subject<'_>) -> bool {
         let is_inbound = subject.connections.iter().any(|s| s.direction == Some(Direction::Inbound));
         let entities = &subject.finding.judgement.entities;
@@ -117,7 +118,7 @@ impl Entry {
         self.port.is_empty() || subject.all(common, |s| s.service_port().or(Some(s.local_port())), holds)
     }
 
-    /// Every key that it has, as `key = values`.
+    /// Every condition, as `key = values`.
     fn conditions(&self) -> Vec<String> {
         let texts = [
             ("detector", &self.detector),

@@ -1,4 +1,4 @@
-//! What the values of an entry may look like: texts with wildcards, networks, ranges of ports.
+//! The patterns in an entry: texts with wildcards, networks, port ranges.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -24,17 +24,17 @@ impl<T> OneOrMore<T> {
     }
 }
 
-/// A pattern, and how its author wrote it.
+/// A pattern, and how it was written.
 pub(super) trait Pattern: Sized + fmt::Display {
-    /// As it stands in the file.
+    /// As written in the file.
     type Written;
 
     /// # Errors
-    /// In words: what is wrong with it.
+    /// A sentence: what is wrong with it.
     fn parse(written: Self::Written) -> Result<Self, String>;
 }
 
-/// A text with `*` for any characters, `/` among them, and `?` for one.
+/// A text with `*` for any characters, including `/`, and `?` for one.
 #[derive(Debug, Clone)]
 pub(super) struct Text(GlobMatcher);
 
@@ -64,7 +64,7 @@ impl fmt::Display for Text {
 pub(super) struct Network(IpNet);
 
 impl Network {
-    /// Whether the text of an address lies in it; what is no address does not.
+    /// Whether an address is in it; a text that is not an address never is.
     pub(super) fn contains(self, addr: &str) -> bool {
         addr.parse::<IpAddr>().is_ok_and(|addr| self.0.contains(&addr.to_canonical()))
     }

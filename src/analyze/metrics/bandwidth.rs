@@ -1,4 +1,4 @@
-//! Who moved how much, and what it cost the host.
+//! Traffic and load by process.
 
 use polars::prelude::DataFrame;
 
@@ -28,7 +28,7 @@ pub(super) fn bandwidth(tables: &Tables, sockets: &Sockets<'_>) -> Result<Bandwi
     })
 }
 
-/// Processes by mean CPU; those of which it is not known come last, by memory.
+/// Processes by mean CPU; those without a known value come last, by memory.
 pub(super) fn loads(tables: &Tables) -> Result<Vec<ProcessLoad>> {
     let processes = ProcessColumns::of(&tables.processes)?;
     let mut loads: Vec<ProcessLoad> = (0..processes.len())
@@ -41,7 +41,7 @@ pub(super) fn loads(tables: &Tables) -> Result<Vec<ProcessLoad>> {
             memory_rss_max_bytes: process.memory_rss_max_bytes,
         })
         .collect();
-    // Stable: processes of equal load keep the order of the table.
+    // Stable: processes with equal load keep the order of the table.
     loads.sort_by(|a, b| {
         let cpu = |load: &ProcessLoad| load.cpu_percent_mean.unwrap_or(-1.0);
         cpu(b).total_cmp(&cpu(a)).then_with(|| b.memory_rss_max_bytes.cmp(&a.memory_rss_max_bytes))
@@ -56,7 +56,7 @@ fn sum_and_peak(time_bins: &DataFrame, column: &str) -> Result<(u64, u64)> {
     Ok((sum, values.iter().flatten().max().unwrap_or(0)))
 }
 
-/// The digits behind are noise of the conversion.
+/// Further digits are noise of the conversion.
 fn to_hundredths(percent: f32) -> f64 {
     (f64::from(percent) * 100.0).round() / 100.0
 }

@@ -131,7 +131,7 @@ fn blind_spots(
     spots
 }
 
-/// That ticks came less often for a time, so that the recorder stayed within its budget.
+/// A note that ticks were less frequent for a time, to keep the recorder within its budget.
 fn lengthened(metadata: &Metadata) -> Option<String> {
     let longest_ms = metadata.longest_interval_ms();
     let first = metadata.interval_changes.iter().find(|change| change.interval_ms > metadata.interval_ms)?;

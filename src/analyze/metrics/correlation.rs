@@ -1,18 +1,18 @@
-//! How the numbers of connections hang together: Spearman's rank correlation, as amounts are
-//! heavy-tailed and their relations seldom straight lines.
+//! Correlation of the connections' measures: Spearman's rank correlation, because amounts are
+//! heavy-tailed and their relations rarely linear.
 
 use super::Correlation;
 use super::sockets::Sockets;
 
-/// Connections that are compared at most; of more, every n-th in the order of time.
+/// Maximum number of compared connections; of more, every n-th in time order.
 const MOST_COMPARED: usize = 20_000;
-/// Fewest connections of which both numbers are known; of fewer, chance makes strong ones.
+/// Minimum number of connections with both values; with fewer, chance causes strong correlations.
 const FEWEST: usize = 10;
 
-/// A number of a connection, if it is known.
+/// A measure of a connection, if known.
 type Measure = fn(&Sockets<'_>, usize) -> Option<f64>;
 
-/// What is compared.
+/// The compared measures.
 const MEASURES: [(&str, Measure); 7] = [
     ("bytes sent", |s, row| s.bytes_sent(row).map(|n| n as f64)),
     ("bytes received", |s, row| s.bytes_received(row).map(|n| n as f64)),
@@ -23,15 +23,15 @@ const MEASURES: [(&str, Measure); 7] = [
     ("retransmits", |s, row| s.retransmits(row).map(f64::from)),
 ];
 
-/// One number of every connection that is compared.
+/// One measure of every compared connection.
 struct Measured {
-    /// NaN where it is not known.
+    /// NaN if unknown.
     values: Vec<f64>,
-    /// The connections of which it is known, by it.
+    /// The connections with a known value, sorted by it.
     order: Vec<usize>,
 }
 
-/// Every pair of numbers.
+/// Every pair of measures.
 pub(super) fn correlations(sockets: &Sockets<'_>) -> Vec<Correlation> {
     let rows: Vec<usize> = sockets.connections().collect();
     let step = rows.len().div_ceil(MOST_COMPARED).max(1);
@@ -59,8 +59,8 @@ impl Measured {
         Self { values, order }
     }
 
-    /// Ranks from 0 among those of which the other is known too, in the order of the connections;
-    /// equal values share the mean of theirs.
+    /// Ranks from 0 among the connections whose other value is known too; equal values share their
+    /// mean rank.
     fn rank_beside(&self, other: &Self, ranks: &mut Vec<f64>) {
         ranks.clear();
         ranks.resize(self.values.len(), f64::NAN);
@@ -76,7 +76,7 @@ impl Measured {
     }
 }
 
-/// The ranks of a pair, of which the next one takes over the memory.
+/// The ranks of a pair; their memory is reused for the next pair.
 #[derive(Default)]
 struct Ranks {
     a: Vec<f64>,
@@ -84,8 +84,8 @@ struct Ranks {
 }
 
 impl Ranks {
-    /// Of how many connections both are known, and their correlation; none if there are too few,
-    /// or one of the two is always the same.
+    /// The number of connections with both values, and their correlation; `None` if there are too
+    /// few, or one measure is constant.
     fn spearman(&mut self, a: &Measured, b: &Measured) -> (u64, Option<f64>) {
         a.rank_beside(b, &mut self.a);
         b.rank_beside(a, &mut self.b);

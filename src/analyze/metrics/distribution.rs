@@ -2,7 +2,7 @@
 
 use super::Distribution;
 
-/// Describes the values; none if there is none. Values that are no number are left out.
+/// Describes the values, ignoring NaN; `None` if there are none.
 ///
 /// Quantiles by linear interpolation between the closest ranks (Hyndman & Fan 1996, type 7).
 pub(super) fn distribution(values: impl Iterator<Item = f64>) -> Option<Distribution> {
@@ -23,7 +23,7 @@ pub(super) fn distribution(values: impl Iterator<Item = f64>) -> Option<Distribu
     })
 }
 
-/// A quantile of values in order, of which there is at least one.
+/// A quantile of sorted values, of which there is at least one.
 fn quantile(sorted: &[f64], q: f64) -> f64 {
     let rank = q * (sorted.len() - 1) as f64;
     let below = sorted[rank as usize];

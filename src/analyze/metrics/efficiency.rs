@@ -1,14 +1,14 @@
-//! How much of what a protocol moved was payload.
+//! The share of payload in each protocol's traffic.
 
 use super::ProtocolEfficiency;
 use super::sockets::Sockets;
 use super::tcp::retransmission_rate;
 use crate::capture::Protocol;
 
-/// What v6's header has more than v4's, in bytes.
+/// Extra size of the IPv6 header compared with IPv4, in bytes.
 const V6_MORE_BYTES: f64 = 20.0;
 
-/// Sums over the connections that have every count.
+/// Sums over the connections with complete counts.
 #[derive(Default)]
 struct Sums {
     connections: u64,
@@ -34,7 +34,7 @@ pub(super) fn protocols(sockets: &Sockets<'_>) -> Vec<ProtocolEfficiency> {
         .collect()
 }
 
-/// `part / whole`; none if there is no whole.
+/// `part / whole`; `None` if the whole is 0.
 pub(super) fn ratio(part: f64, whole: f64) -> Option<f64> {
     (whole > 0.0).then(|| part / whole)
 }

@@ -1,12 +1,12 @@
-//! What a recording of several files lacks between them, in sentences.
+//! Sentences about what is missing between the files of a recording.
 
 use crate::capture::{Gap, GapReason, Joined};
 use crate::humanize;
 
-/// Gaps that are named one by one, the longest; of the others the sum is told.
+/// Maximum number of gaps listed one by one, longest first; the others are summed up.
 const MOST_GAPS: usize = 5;
 
-/// Files that could not be read and are named.
+/// Maximum number of unreadable files that are named.
 const MOST_FILES: usize = 3;
 
 pub(super) fn sentences(joined: &Joined) -> Vec<String> {

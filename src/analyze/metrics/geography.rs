@@ -1,4 +1,4 @@
-//! Where the remotes are.
+//! Locations of the remotes.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -60,7 +60,7 @@ fn directions(sockets: &Sockets<'_>, rows: impl Iterator<Item = usize>) -> Vec<C
         connections,
     };
     let mut list: Vec<CountryDirection> = counts.into_iter().map(entry).collect();
-    // Stable, so that equal counts stay in the order of their names.
+    // Stable, so that equal counts stay sorted by name.
     list.sort_by_key(|entry| Reverse(entry.connections));
     list
 }

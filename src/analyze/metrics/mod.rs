@@ -1,7 +1,7 @@
-//! The metrics of every section of the report, made of the tables.
+//! Computes the metrics of every section of the report from the tables.
 //!
-//! Bytes are payload bytes moved during the recording unless a name says otherwise. What was
-//! not counted is null, and how much of it there is stands beside every sum.
+//! Bytes are payload bytes moved during the recording unless a name says otherwise. Uncounted
+//! values are null, and every sum states how many there are.
 
 mod anomalies;
 mod bandwidth;
@@ -30,7 +30,7 @@ use crate::model::metrics::{
 };
 use crate::{Result, parallel};
 
-/// Measures the tables.
+/// Computes the metrics.
 ///
 /// # Errors
 /// If a table lacks a column: a bug.
@@ -54,7 +54,7 @@ pub fn measure(tables: &Tables, _metadata: &Metadata, settings: &Settings) -> Re
     })
 }
 
-/// How complete a capture is, and what the detectors that ran over it could have found.
+/// How complete a capture is, and what the detectors could have found in it.
 ///
 /// # Errors
 /// If a table lacks a column: a bug.

@@ -64,13 +64,14 @@ impl<'a> Candidate<'a> {
     pub(super) fn joined(self, other: Self, sockets: &Sockets<'a>) -> Self {
         let (mut best, rest) = if other.p_value < self.p_value { (other, self) } else { (self, other) };
         best.series.rows.extend(rest.series.rows);
-        best.series.starts_us.extend(rest.series.starts_us);
+        best.series.starts_us.to_mut().extend_from_slice(&rest.series.starts_us);
         best.series.rows.sort_unstable();
         best.series.rows.dedup();
         best.series.starts_us = if best.series.known == Known::Inside {
-            best.series.starts_us.sort_unstable();
-            best.series.starts_us.dedup();
-            best.series.starts_us
+            let mut starts_us = best.series.starts_us.into_owned();
+            starts_us.sort_unstable();
+            starts_us.dedup();
+            starts_us.into()
         } else {
             best.series.rows.iter().map(|row| sockets.first_seen_us(*row)).collect()
         };

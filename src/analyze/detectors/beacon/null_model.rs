@@ -50,7 +50,7 @@ pub(super) fn p_values(pairs: &[Asked<'_>], seed: u64, max_q: f64) -> Vec<f64> {
     let mut replicates = FIRST_ROUND;
     let mut trials = parallel::map(&all, |pair| {
         let trial = Trial::new(pairs[*pair].arrivals, seed, *pair as u64);
-        if pairs[*pair].matters { trial.bounded(sure).to(replicates) } else { trial.to(replicates) }
+        if pairs[*pair].matters { trial.bounded(sure).to(replicates) } else { trial.to(replicates).ended() }
     });
     let bounded = trials.iter().filter(|trial| trial.bound.is_some()).count();
     loop {
@@ -82,7 +82,8 @@ fn replicates_for(unmatched: usize, open: usize, pairs: usize, max_q: f64) -> u6
 #[derive(Clone)]
 struct Trial<'a> {
     pair: &'a Arrivals,
-    rng: ChaCha8Rng,
+    /// As long as it may go on: it is as long as all the rest ten times over, and most pairs need it no more.
+    rng: Option<Box<ChaCha8Rng>>,
     observed: f64,
     done: u64,
     as_regular: u64,
@@ -94,6 +95,7 @@ impl<'a> Trial<'a> {
     fn new(pair: &'a Arrivals, seed: u64, stream: u64) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(stream);
+        let rng = Some(Box::new(rng));
         Self { pair, rng, observed: pair.spread() + 1e-12, done: 0, as_regular: 0, bound: None }
     }
 
@@ -104,12 +106,18 @@ impl<'a> Trial<'a> {
 
     /// Goes on to this many choices, or until it is settled.
     fn to(mut self, replicates: u64) -> Self {
+        let Some(mut rng) = self.rng.take() else { return self };
         let mut null = Null::new(self.pair);
         while self.done < replicates && !self.is_settled() {
-            self.as_regular += u64::from(null.is_as_regular(self.observed, &mut self.rng));
+            self.as_regular += u64::from(null.is_as_regular(self.observed, &mut rng));
             self.done += 1;
         }
-        self
+        if self.is_settled() { self } else { Self { rng: Some(rng), ..self } }
+    }
+
+    /// It gets no more choices.
+    fn ended(self) -> Self {
+        Self { rng: None, ..self }
     }
 
     /// Whether more choices would not change what is made of it.

@@ -1,5 +1,6 @@
 //! Who connects where: the start times of every pair that could be periodic.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use ahash::{AHashMap, RandomState};
@@ -76,7 +77,7 @@ impl PairId {
 #[derive(Debug)]
 pub(super) struct Series<'a> {
     pub(super) pair: Pair<'a>,
-    pub(super) starts_us: Vec<i64>,
+    pub(super) starts_us: Cow<'a, [i64]>,
     /// Rows in the table of sockets.
     pub(super) rows: Vec<usize>,
     pub(super) known: Known,
@@ -127,7 +128,7 @@ const MOSTLY: f64 = 0.9;
 impl<'a> Series<'a> {
     /// A pair without connections.
     pub(super) fn empty(pair: Pair<'a>, known: Known) -> Self {
-        Self { pair, starts_us: Vec::new(), rows: Vec::new(), known, sent: None, is_by_check_in: false }
+        Self { pair, starts_us: Cow::default(), rows: Vec::new(), known, sent: None, is_by_check_in: false }
     }
 
     /// The rows, in any order, with their times.

@@ -1,5 +1,6 @@
 //! Check-ins inside one connection that stays: the moments at which it began to send again.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use ahash::AHashMap;
@@ -38,9 +39,10 @@ impl<'a> Talks<'a> {
     pub(super) fn within(&self, (first_us, last_us): (i64, i64), min_starts: usize) -> Vec<Series<'a>> {
         let mut chosen: BTreeMap<Pair<'a>, Series<'a>> = BTreeMap::new();
         for (row, pair, starts_us) in &self.all {
-            let within = starts_us.iter().copied().filter(|start| (first_us..=last_us).contains(start));
+            let begin = starts_us.partition_point(|start| *start < first_us);
+            let end = starts_us.partition_point(|start| *start <= last_us).max(begin);
             let series = Series {
-                starts_us: within.collect(),
+                starts_us: Cow::Borrowed(&starts_us[begin..end]),
                 rows: vec![*row],
                 ..Series::empty(*pair, Known::Inside)
             };

@@ -127,8 +127,8 @@ impl Detector for Beacon {
             program, shell or script; unusual port, missing or generated name, rarity; known service, \
             infrastructure, services that poll by design. So do facts about the timing. Outside the \
             network, a jitter of 4 to 50 % adds 0.5, because implants are configured with it and timers \
-            have less; the same interval day and night, for a day or longer with at most one check-in in \
-            ten missed, adds 0.5, because people's habits have pauses; a new TCP connection at least \
+            have less; the same interval day and night, for 20 hours or longer with at most one check-in \
+            in ten missed, adds 0.5, because people's habits have pauses; a new TCP connection at least \
             every 10 s adds 1, and at least every 30 s 0.5, because a client that needs its server that \
             often keeps the connection open. Inbound connections subtract 1.5, because monitoring and \
             health checks are inbound. Connections that last until the next one begins subtract 2.5: \

@@ -241,26 +241,34 @@ pub(super) fn severities(summary: &Summary) -> Vec<Severity> {
 /// A key figure on the first page; the script updates it by its key.
 pub(super) struct Tile {
     pub(super) key: &'static str,
-    pub(super) name: &'static str,
+    /// What is counted, of one and of any other number.
+    pub(super) names: [&'static str; 2],
     pub(super) value: String,
+}
+
+impl Tile {
+    /// The name that goes with the value.
+    pub(super) fn name(&self) -> &'static str {
+        self.names[usize::from(self.value != "1")]
+    }
 }
 
 /// The tiles; `hosts` is the number of local addresses, shown instead of processes if none is known.
 pub(super) fn tiles(report: &Report, hosts: usize) -> Vec<Tile> {
     let summary = &report.summary;
-    let tile = |key, name, value| Tile { key, name, value };
+    let tile = |key, names, value| Tile { key, names, value };
     let actors = if summary.processes == 0 && hosts > 0 {
-        tile("hosts", "local hosts", count(hosts as u64))
+        tile("hosts", ["local host", "local hosts"], count(hosts as u64))
     } else {
-        tile("processes", "processes", count(summary.processes))
+        tile("processes", ["process", "processes"], count(summary.processes))
     };
     vec![
-        tile("findings", "findings", count(summary.findings)),
-        tile("connections", "connections", count(summary.connections)),
+        tile("findings", ["finding", "findings"], count(summary.findings)),
+        tile("connections", ["connection", "connections"], count(summary.connections)),
         actors,
-        tile("remotes", "remote addresses", count(summary.endpoints)),
-        tile("sent", "sent", bytes(summary.bytes_sent as f64)),
-        tile("received", "received", bytes(summary.bytes_received as f64)),
+        tile("remotes", ["remote address", "remote addresses"], count(summary.endpoints)),
+        tile("sent", ["sent"; 2], bytes(summary.bytes_sent as f64)),
+        tile("received", ["received"; 2], bytes(summary.bytes_received as f64)),
     ]
 }
 

@@ -301,6 +301,19 @@ fn a_beacon_of_the_first_hours_of_a_long_recording_is_found_and_counted_as_a_who
 }
 
 #[test]
+fn a_rhythm_of_a_whole_days_log_is_kept_day_and_night_and_that_of_a_working_day_is_not() {
+    let says = |starts: u32| {
+        let mut capture = Capture::new(86_400);
+        for n in 0..starts {
+            capture.add(Conn::to("203.0.113.66", 443).unowned().at(f64::from(n) * 300.0));
+        }
+        only(&capture).judgement.explanation.contains("day and night")
+    };
+    assert!(says(288), "a check-in every five minutes of the day");
+    assert!(!says(144), "twelve hours");
+}
+
+#[test]
 fn health_checks_inside_the_host_and_installed_agents_are_information() {
     let within = Conn::to("127.0.0.1", 8_080).internal().by("curl", 7);
     let finding = only(&every_half_minute(&within));

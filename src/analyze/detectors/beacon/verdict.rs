@@ -19,8 +19,9 @@ const RHYTHM: f64 = 1.0;
 /// program without one more.
 const DELIBERATE_JITTER: std::ops::Range<f64> = 0.04..0.5;
 
-/// What people start pauses with them; a rhythm that lasts for a day does not need them.
-const DAY_S: f64 = 86_400.0;
+/// What people start pauses with them, and nobody stays up this long. Less than a day, because the first and the last
+/// check-in in a day's log are less than a day apart.
+const ROUND_THE_CLOCK_S: f64 = 20.0 * 3600.0;
 
 /// A program that needs its server more often than this keeps the connection open, in seconds.
 const HASTY_S: f64 = 10.0;
@@ -93,7 +94,7 @@ fn of_rhythm(candidate: &Candidate<'_>, leaves: bool) -> Vec<Factor> {
         factors.push(Factor::new("rhythm-jitter", 0.5, says));
     }
     let (starts, missed) = (candidate.series.starts_us.len(), candidate.missed as usize);
-    if span_s(candidate) >= DAY_S && missed * 10 <= starts {
+    if span_s(candidate) >= ROUND_THE_CLOCK_S && missed * 10 <= starts {
         let says = format!("it kept the same interval day and night, for {}", duration(span_s(candidate)));
         factors.push(Factor::new("rhythm-day-and-night", 0.5, says));
     }

@@ -125,7 +125,8 @@ impl Closings {
                     self.socket.as_raw_fd(),
                     first,
                     count,
-                    libc::MSG_DONTWAIT,
+                    // Signed in glibc, unsigned in musl.
+                    libc::MSG_DONTWAIT as _,
                     std::ptr::null_mut(),
                 )
             };

@@ -323,9 +323,10 @@ fn subscribe() -> io::Result<OwnedFd> {
 
 /// Requests the lowest real-time priority; without permission nothing changes.
 fn ask_for_priority() {
-    let parameters = libc::sched_param { sched_priority: 1 };
-    // SAFETY: 0 is the calling thread, and the parameters are valid.
-    unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &raw const parameters) };
+    // The kernel's `struct sched_param` has this field only. musl's own function does nothing.
+    let priority: libc::c_int = 1;
+    // SAFETY: 0 is the calling thread, and the priority outlives the call.
+    unsafe { libc::syscall(libc::SYS_sched_setscheduler, 0, libc::SCHED_FIFO, &raw const priority) };
 }
 
 #[cfg(test)]

@@ -112,6 +112,8 @@ function drawTiles() {
     const key = tile.dataset.tile;
     if (!wholeTiles.has(key)) wholeTiles.set(key, tile.textContent);
     tile.textContent = isFiltered() ? TILES[key](rows) : wholeTiles.get(key);
+    const name = tile.nextElementSibling;
+    name.textContent = tile.textContent === "1" ? name.dataset.one : name.dataset.many;
   }
 }
 

@@ -115,7 +115,9 @@ function drawScale() {
   plot.append(shape("line", { class: "axis", x1: 0, x2: width, y1: PLOT_BOTTOM, y2: PLOT_BOTTOM }));
   const span = sliceCount * data.slices.width;
   const most = Math.max(2, Math.floor(width / (spansDays() ? 130 : 90)));
-  const step = SCALE_STEPS.find((candidate) => span / candidate <= most) ?? Math.ceil(span / most / 86400e6) * 86400e6;
+  // Labels of whole seconds need steps of whole seconds.
+  const least = data.slices.width < 1e6 ? 0 : 1e6;
+  const step = SCALE_STEPS.find((candidate) => candidate >= least && span / candidate <= most) ?? Math.ceil(span / most / 86400e6) * 86400e6;
   const start = data.origin_us + data.slices.first;
   for (let at = Math.ceil(start / step) * step; at <= start + span; at += step) {
     const x = ((at - start) / span) * width;

@@ -1,5 +1,7 @@
 //! What tells guesses from the polling, pooling and automation that use the same services.
 
+use std::collections::BTreeMap;
+
 use super::sessions::{from_client, from_server};
 use super::web;
 use crate::analyze::peers::{Peer, Side, is_by_any_clock, is_by_slow_clock, most_within};
@@ -88,7 +90,21 @@ impl Shape<'_, '_> {
         most_within(&starts, TEN_MINUTES_US) >= web::LEAST
             && self.alike(from_server) >= ALL_ALIKE
             && self.alike(from_client) >= ALL_ALIKE
+            && self.is_of_one_name()
             && !is_by_any_clock(&starts)
+    }
+
+    /// Whether the sessions of which the server's name is known are nearly all with one: a login is at one name, and an
+    /// address with several is that of a hoster or a content delivery network.
+    fn is_of_one_name(&self) -> bool {
+        let mut names: BTreeMap<&str, usize> = BTreeMap::new();
+        for row in self.rows {
+            if let Some(name) = self.sockets.get(*row).remote_name {
+                *names.entry(name).or_default() += 1;
+            }
+        }
+        let (all, most) = (names.values().sum::<usize>(), names.values().max().copied().unwrap_or_default());
+        most as f64 >= ALL_ALIKE * all as f64
     }
 
     /// Share of the sessions whose bytes are about the median; unknown ones count.

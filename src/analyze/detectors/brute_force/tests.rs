@@ -148,3 +148,18 @@ fn the_same_request_to_a_web_server_again_and_again_is_guessing() {
     assert!(requests("203.0.113.5", 200, 1.0, |n| 900 + 97 * u64::from(n)).is_empty(), "a crawler");
     assert!(requests("203.0.113.5", 90, 6.0, |_| 900).is_empty(), "a client of a service");
 }
+
+#[test]
+fn a_hundred_requests_to_several_sites_at_one_address_are_no_guesses() {
+    let requests = |names: &[&'static str]| {
+        let mut capture = Capture::new(3_600);
+        for n in 0..120_u16 {
+            let name = names[usize::from(n) % names.len()];
+            let conn = Conn::to("203.0.113.5", 443).by("browser", 7).named(name).lasting(0.2);
+            capture.add(conn.bytes(700, 900).at(f64::from(n) + f64::from(n % 7) * 0.2));
+        }
+        capture.run::<BruteForce>().findings
+    };
+    assert_eq!(requests(&["login.example.com"]).len(), 1);
+    assert!(requests(&["news.example.org", "shop.example.com", "maps.example.net"]).is_empty());
+}

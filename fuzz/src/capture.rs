@@ -4,6 +4,9 @@ use std::path::Path;
 
 use crate::Result;
 
+#[path = "../../src/capture/application.rs"]
+#[allow(dead_code, reason = "nothing is read back from a capture here")]
+mod application;
 #[path = "../../src/capture/digest.rs"]
 #[allow(dead_code, reason = "a writer chains the hashes of its row groups, and this one has none")]
 mod digest;
@@ -28,6 +31,7 @@ pub mod query;
 #[path = "../../src/capture/row.rs"]
 mod row;
 
+pub use application::Application;
 pub use digest::Digest;
 pub use import_stats::{Example, ImportStats, Unused, UnusedReason};
 pub use metadata::{ImportSource, Metadata, SourceReport, SourceStatus};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// The layers, lowest first. A module may use those of lower layers, but none of its own layer or above.
 const FLOORS: &[&[&str]] = &[
     &["error"],
-    &["guard", "humanize", "memory", "parallel", "suggest"],
+    &["guard", "hex", "humanize", "memory", "parallel", "suggest"],
     &["escape", "safe_fs"],
     &["s3", "signals"],
     &["baseline", "geo"],

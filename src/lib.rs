@@ -77,6 +77,7 @@ pub mod filter;
 pub mod fleet;
 pub mod geo;
 mod guard;
+mod hex;
 pub mod humanize;
 pub mod import;
 pub mod indicators;

@@ -9,6 +9,9 @@ pub mod geo;
 #[path = "../../src/guard.rs"]
 #[allow(dead_code, reason = "no detector runs here")]
 mod guard;
+#[path = "../../src/hex.rs"]
+#[allow(dead_code, reason = "keys and signatures are not read here")]
+mod hex;
 #[path = "../../src/import/mod.rs"]
 pub mod import;
 pub mod model;

@@ -39,6 +39,14 @@ impl Application {
         Arc::clone(known.entry(protocol).or_insert_with(new))
     }
 
+    /// One of which only the protocol is known, by a name that may be foreign.
+    pub fn of_protocol(protocol: Cow<'static, str>) -> Arc<Self> {
+        match protocol {
+            Cow::Borrowed(name) => Self::plain(name),
+            Cow::Owned(_) => Arc::new(Self { protocol: Some(protocol), ..Self::default() }),
+        }
+    }
+
     /// Whether nothing is known.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()

@@ -7,8 +7,9 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::digest::{Digest, from_hex, to_hex};
+use super::digest::Digest;
 use super::keys::{PublicKey, SigningKey};
+use crate::hex;
 
 /// Metadata key of [`Evidence`], as JSON.
 pub(super) const EVIDENCE_KEY: &str = "netrec.evidence";
@@ -90,14 +91,15 @@ impl Seal {
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (digest, signature) = text.strip_prefix("sha256=")?.split_once(";ed25519=")?;
         let unsigned = signature.len() == SIGNATURE_DIGITS && signature.bytes().all(|byte| byte == b'-');
-        let signature = if unsigned { None } else { Some(from_hex(signature)?) };
+        let signature = if unsigned { None } else { Some(hex::decode(signature)?) };
         let seal = Self { digest: digest.parse().ok()?, signature };
         // Only the canonical spelling, so that a changed letter is never read as the same value.
         (seal.to_text() == text).then_some(seal)
     }
 
     fn to_text(self) -> String {
-        let signature = self.signature.map_or_else(|| "-".repeat(SIGNATURE_DIGITS), |bytes| to_hex(&bytes));
+        let signature =
+            self.signature.map_or_else(|| "-".repeat(SIGNATURE_DIGITS), |bytes| hex::encode(&bytes));
         format!("sha256={};ed25519={signature}", self.digest)
     }
 

@@ -10,9 +10,9 @@ use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::{Signature, Signer as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::digest::{Digest, from_hex, to_hex};
+use super::digest::Digest;
 use crate::safe_fs::{NewFile, Replace, with_ending};
-use crate::{Error, Result};
+use crate::{Error, Result, hex};
 
 /// Prefix of an Ed25519 private key in PKCS #8 (RFC 8410), before its 32 bytes.
 const PRIVATE_DER: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
@@ -49,7 +49,7 @@ impl SigningKey {
     /// [`Error::Io`] if the file cannot be read, [`Error::Key`] if it is no private key.
     pub fn load(path: &Path) -> Result<Self> {
         let text = read(path)?;
-        let secret = der_key(&text, "PRIVATE KEY", &PRIVATE_DER).or_else(|| from_hex(text.trim()));
+        let secret = der_key(&text, "PRIVATE KEY", &PRIVATE_DER).or_else(|| hex::decode(text.trim()));
         let secret =
             secret.ok_or_else(|| no_key(path, "an Ed25519 private key (PEM, or 64 hexadecimal digits)"))?;
         Ok(Self(ed25519_dalek::SigningKey::from_bytes(&secret)))
@@ -102,7 +102,7 @@ impl PublicKey {
     pub fn load(path: &Path) -> Result<Self> {
         let text = read(path)?;
         der_key(&text, "PUBLIC KEY", &PUBLIC_DER)
-            .or_else(|| from_hex(text.trim()))
+            .or_else(|| hex::decode(text.trim()))
             .and_then(|bytes| Self::from_bytes(&bytes))
             .ok_or_else(|| no_key(path, "an Ed25519 public key (PEM, or 64 hexadecimal digits)"))
     }
@@ -129,14 +129,14 @@ impl PublicKey {
 
 impl Serialize for PublicKey {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        serializer.serialize_str(&to_hex(self.0.as_bytes()))
+        serializer.serialize_str(&hex::encode(self.0.as_bytes()))
     }
 }
 
 impl<'de> Deserialize<'de> for PublicKey {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let key = from_hex(&text).and_then(|bytes| Self::from_bytes(&bytes));
+        let key = hex::decode(&text).and_then(|bytes| Self::from_bytes(&bytes));
         key.ok_or_else(|| serde::de::Error::custom("it is not an Ed25519 public key"))
     }
 }
@@ -201,7 +201,7 @@ mod tests {
         let public = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n";
         let key = SigningKey::load(&write("private", private)).unwrap();
         assert_eq!(PublicKey::load(&write("public", public)).unwrap(), key.public());
-        let hex = to_hex(key.public().0.as_bytes());
+        let hex = hex::encode(key.public().0.as_bytes());
         assert_eq!(PublicKey::load(&write("hex", &hex)).unwrap(), key.public());
     }
 
@@ -221,6 +221,6 @@ mod tests {
     #[test]
     fn a_private_key_is_not_shown() {
         let key = SigningKey::generate().unwrap();
-        assert!(!format!("{key:?}").contains(&to_hex(&key.0.to_bytes())[..8]));
+        assert!(!format!("{key:?}").contains(&hex::encode(&key.0.to_bytes())[..8]));
     }
 }

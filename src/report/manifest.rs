@@ -10,7 +10,6 @@
 //! changed manifest, note its own SHA-256 elsewhere, such as in the ticket.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Component, Path};
@@ -19,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::CaptureIdentity;
-use crate::{Error, Result};
+use crate::{Error, Result, hex};
 
 /// Name of the file.
 pub const FILE: &str = "manifest.json";
@@ -165,12 +164,7 @@ impl<W: Write> Hashing<W> {
     /// Size and hexadecimal SHA-256 of what was written.
     pub(super) fn finish(self) -> (u64, String) {
         let digest: [u8; 32] = self.hash.finalize().into();
-        let hex = digest.iter().fold(String::with_capacity(64), |mut hex, byte| {
-            // Writing to a String cannot fail.
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        });
-        (self.bytes, hex)
+        (self.bytes, hex::encode(&digest))
     }
 }
 

@@ -9,6 +9,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 
 use super::credentials::Credentials;
+use crate::hex;
 
 /// The parts of a request that are signed.
 pub(super) struct Unsigned<'a> {
@@ -46,14 +47,14 @@ impl Unsigned<'_> {
         let names: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
         let names = names.join(";");
         let scope = format!("{date}/{region}/s3/aws4_request");
-        let request = hex(&Sha256::digest(self.canonical(&headers, &names)));
+        let request = hex::encode(&Sha256::digest(self.canonical(&headers, &names)));
         let text = format!("AWS4-HMAC-SHA256\n{time}\n{scope}\n{request}");
         let key = [date.as_str(), region, "s3", "aws4_request"]
             .iter()
             .fold(format!("AWS4{}", credentials.secret_key).into_bytes(), |key, part| {
                 hmac(&key, part).to_vec()
             });
-        let signature = hex(&hmac(&key, &text));
+        let signature = hex::encode(&hmac(&key, &text));
         let authorization = format!(
             "AWS4-HMAC-SHA256 Credential={}/{scope},SignedHeaders={names},Signature={signature}",
             credentials.access_key
@@ -96,14 +97,6 @@ pub(super) fn encode(text: &str, kept: &str) -> String {
         }
     }
     encoded
-}
-
-/// Two hexadecimal digits per byte.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 fn hmac(key: &[u8], text: &str) -> [u8; 32] {
@@ -152,7 +145,7 @@ mod tests {
                 ("date", "Fri, 24 May 2013 00:00:00 GMT".to_owned()),
                 ("x-amz-storage-class", "REDUCED_REDUNDANCY".to_owned()),
             ],
-            payload_sha256: &hex(&Sha256::digest(b"Welcome to Amazon S3.")),
+            payload_sha256: &hex::encode(&Sha256::digest(b"Welcome to Amazon S3.")),
             ..list
         };
         assert_eq!(signature(&put), "98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd");

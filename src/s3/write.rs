@@ -10,11 +10,10 @@ use sha2::{Digest as _, Sha256};
 use super::client::Client;
 use super::failure::Failure;
 use super::read::EMPTY_SHA256;
-use super::sign::hex;
 use super::transport::{Body, Request};
 use super::url::Url;
 use crate::error::StorageFault;
-use crate::{Error, Result};
+use crate::{Error, Result, hex};
 
 /// Marks an object as written by netrec; its value is the version.
 pub(super) const OWN_HEADER: &str = "x-amz-meta-netrec";
@@ -117,7 +116,7 @@ impl Client {
             query: &[],
             headers,
             body: Some(body),
-            payload_sha256: hex(sha256),
+            payload_sha256: hex::encode(sha256),
             most_bytes: 0,
         };
         self.transport.send(&request).map(drop)

@@ -4,10 +4,10 @@
 
 mod der;
 
+use super::tls::{self, Record};
 use crate::capture::Application;
 
-/// Content type of a record with handshake messages, and the types of the two that are read.
-const HANDSHAKE: u8 = 22;
+/// Types of the two handshake messages that are read.
 const SERVER_HELLO: u8 = 2;
 const CERTIFICATE: u8 = 11;
 
@@ -45,22 +45,19 @@ pub fn shown(stream: &[u8]) -> Shown {
     let mut messages = Vec::new();
     let mut rest = stream.get(..MOST_STREAM_BYTES).unwrap_or(stream);
     // Records may cut messages anywhere, and hold several.
-    while let Some((header, after)) = rest.split_first_chunk::<5>() {
-        let [kind, major, _, length @ ..] = *header;
-        let length = usize::from(u16::from_be_bytes(length));
-        if (kind, major) != (HANDSHAKE, 3) || length > MOST_RECORD_BYTES {
-            break;
+    let otherwise = loop {
+        match tls::record(rest, MOST_RECORD_BYTES) {
+            Record::Whole(content, after) => {
+                messages.extend_from_slice(content);
+                rest = after;
+            }
+            Record::Cut(content) => {
+                messages.extend_from_slice(content);
+                break if stream.len() < MOST_STREAM_BYTES { Shown::CutShort } else { Shown::None };
+            }
+            Record::Foreign => break Shown::None,
         }
-        let Some((content, after)) = after.split_at_checked(length) else {
-            messages.extend_from_slice(after);
-            return in_messages(&messages).unwrap_or(Shown::CutShort);
-        };
-        messages.extend_from_slice(content);
-        rest = after;
-    }
-    let is_at_end =
-        rest.len() < 5 && [HANDSHAKE, 3].iter().zip(rest).all(|(expected, byte)| expected == byte);
-    let otherwise = if is_at_end && stream.len() < MOST_STREAM_BYTES { Shown::CutShort } else { Shown::None };
+    };
     in_messages(&messages).unwrap_or(otherwise)
 }
 
@@ -139,7 +136,7 @@ pub(crate) mod tests {
     }
 
     fn record(content: &[u8]) -> Vec<u8> {
-        [&[HANDSHAKE, 3, 3], (content.len() as u16).to_be_bytes().as_slice(), content].concat()
+        [&[tls::HANDSHAKE, 3, 3], (content.len() as u16).to_be_bytes().as_slice(), content].concat()
     }
 
     fn server_hello(version: Option<[u8; 2]>) -> Vec<u8> {

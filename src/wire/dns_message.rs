@@ -1,12 +1,12 @@
 //! What a DNS message asks and answers, for whoever wants more of it than addresses.
 
-use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use simple_dns::rdata::{RData, TXT};
 use simple_dns::{Name, Packet};
 
 use super::dns::{Case, counts_fit, put_label};
+use crate::hex;
 
 /// Bytes of a message's header, and of type and class behind the name of a question.
 const HEADER_BYTES: usize = 12;
@@ -156,12 +156,7 @@ fn name_label(label: &[u8], name: &mut String) {
 }
 
 fn unknown(data: &[u8]) -> String {
-    let mut text = format!("\\# {} ", data.len());
-    for byte in data.iter().take(SHOWN_BYTES) {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
+    format!("\\# {} {}", data.len(), hex::encode(data.get(..SHOWN_BYTES).unwrap_or(data)))
 }
 
 #[cfg(test)]

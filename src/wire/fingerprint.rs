@@ -12,6 +12,8 @@ use std::fmt::{Display, Write as _};
 use md5::Md5;
 use sha2::{Digest as _, Sha256};
 
+use crate::hex;
+
 /// Extensions that JA4 counts and does not hash, and those that are read.
 const SERVER_NAME: u16 = 0;
 const SUPPORTED_GROUPS: u16 = 10;
@@ -104,7 +106,7 @@ impl<'a> ClientHello<'a> {
             joined(self.point_formats, '-'),
         ]
         .join(",");
-        hex(&Md5::digest(text.as_bytes()))
+        hex::encode(&Md5::digest(text.as_bytes()))
     }
 
     fn ja4(&self) -> String {
@@ -162,18 +164,9 @@ fn short_hash(text: &str) -> String {
     if text.is_empty() {
         return "0".repeat(JA4_HASH);
     }
-    let mut hash = hex(&Sha256::digest(text.as_bytes()));
+    let mut hash = hex::encode(&Sha256::digest(text.as_bytes()));
     hash.truncate(JA4_HASH);
     hash
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }
 
 fn hex_list(numbers: &[u16]) -> String {
@@ -234,7 +227,7 @@ impl<'a> Reader<'a> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use proptest::prelude::*;
 
     use super::*;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// Content type of a record with a handshake message, and the type of that message.
-const HANDSHAKE: u8 = 22;
+pub(super) const HANDSHAKE: u8 = 22;
 const CLIENT_HELLO: u8 = 1;
 
 /// The extension that holds server names, and the one kind of name that there is.
@@ -47,7 +47,7 @@ pub fn client_hello(stream: &[u8]) -> Hello {
     let mut message = Vec::new();
     let mut rest = stream.get(..MOST_HELLO_BYTES).unwrap_or(stream);
     loop {
-        match record(rest) {
+        match record(rest, MOST_RECORD_BYTES) {
             Record::Whole(fragment, after) => {
                 message.extend_from_slice(fragment);
                 match hello(&message) {
@@ -71,7 +71,7 @@ pub fn whole_client_hello(stream: &[u8]) -> Option<Cow<'_, [u8]>> {
     let mut rest = stream.get(..MOST_HELLO_BYTES).unwrap_or(stream);
     let mut message: Cow<'_, [u8]> = Cow::Borrowed(&[]);
     loop {
-        let Record::Whole(fragment, after) = record(rest) else { return None };
+        let Record::Whole(fragment, after) = record(rest, MOST_RECORD_BYTES) else { return None };
         match &mut message {
             _ if fragment.is_empty() => return None,
             Cow::Borrowed([]) => message = Cow::Borrowed(fragment),
@@ -91,8 +91,8 @@ pub fn whole_client_hello(stream: &[u8]) -> Option<Cow<'_, [u8]>> {
     }
 }
 
-/// One record of the stream.
-enum Record<'a> {
+/// One record with handshake messages.
+pub(super) enum Record<'a> {
     /// Its content, and what follows it.
     Whole(&'a [u8], &'a [u8]),
     /// The beginning of its content.
@@ -100,14 +100,15 @@ enum Record<'a> {
     Foreign,
 }
 
-fn record(stream: &[u8]) -> Record<'_> {
+/// Reads the record at the beginning of a stream; one with a payload longer than `most` is foreign.
+pub(super) fn record(stream: &[u8], most: usize) -> Record<'_> {
     let header = [HANDSHAKE, 3];
     if !stream.iter().zip(&header).all(|(byte, expected)| byte == expected) {
         return Record::Foreign;
     }
     let Some((length, content)) = stream.get(3..).and_then(split_u16) else { return Record::Cut(&[]) };
     match content.split_at_checked(length) {
-        _ if length > MOST_RECORD_BYTES => Record::Foreign,
+        _ if length > most => Record::Foreign,
         Some((content, after)) => Record::Whole(content, after),
         None => Record::Cut(content),
     }

@@ -22,7 +22,7 @@ impl Addresses {
             return Ok(addr);
         }
         let words = texts.get(text);
-        let addr = words.parse().map_err(|_| format!("{} is no address", super::quote(words)))?;
+        let addr = words.parse().map_err(|_| format!("{} is no address", super::cells::quote(words)))?;
         let index = text.get() as usize;
         if index >= self.parsed.len() {
             self.parsed.resize(texts.len(), None);

@@ -9,6 +9,7 @@ mod addresses;
 mod applications;
 mod axis;
 mod batch;
+mod cells;
 mod decode;
 mod finish;
 mod open;
@@ -29,8 +30,9 @@ use self::addresses::Addresses;
 use self::applications::Applications;
 use self::axis::Axis;
 use self::batch::{Batch, OWNER, Reason, SOCKET, STATE};
+use self::cells::{About, about, counters, optional, protocol, required, without_value};
 use self::decode::Decoded;
-use self::own::Own;
+use self::own::{Own, Whose};
 use self::owners::Owners;
 use self::queries::Queries;
 use self::sockets::{Moment, TransitionCounts};
@@ -39,7 +41,7 @@ use self::ticks::{Increment, Ticks};
 use self::words::Interned;
 use super::config::Analysis as Settings;
 use super::vantage::{Vantage, flipped_counters, flipped_state};
-use crate::capture::{CaptureFile, Column, Counters, Kind, OwnerSource, Protocol, TcpState};
+use crate::capture::{CaptureFile, Column, Kind, OwnerSource, TcpState};
 use crate::geo::Databases;
 use crate::model::index::Index;
 use crate::model::records::{Connection, Count, Direction, ProcessId, Recorded, TextId, Texts};
@@ -108,20 +110,6 @@ struct Pass {
     ticks: Ticks,
     activity: Activity,
     queries: Queries,
-}
-
-/// Whose sockets are analyzed.
-struct Whose {
-    own: Own,
-    /// Whether sockets of other network namespaces are put aside.
-    leaves_out_foreign: bool,
-}
-
-impl Whose {
-    /// Whether a socket is put aside, as far as its rows have told by now.
-    fn leaves_out(&self, connection: &Connection) -> bool {
-        self.leaves_out_foreign && connection.is_own == Some(false)
-    }
 }
 
 /// What the rows of a run have in common.
@@ -385,75 +373,6 @@ impl Pass {
         let (first, last) = self.span_us.unwrap_or((i64::MAX, i64::MIN));
         self.span_us = Some((first.min(connection.first_seen_us), last.max(connection.last_seen_us)));
     }
-}
-
-/// What a row tells of.
-enum About {
-    Socket,
-    Query,
-    /// A kind of row that only later versions know.
-    NothingKnown,
-}
-
-fn about(batch: &Batch, row: usize) -> Result<About, Reason> {
-    let kind = batch.kind.get(row).ok_or_else(|| without_value(Column::Kind))?;
-    Ok(match Kind::from_text(kind) {
-        Some(Kind::Query) => About::Query,
-        Some(_) => About::Socket,
-        None => About::NothingKnown,
-    })
-}
-
-#[allow(clippy::unnecessary_wraps, reason = "as `required` asks for it; a name of the future is other")]
-fn protocol(text: &str) -> Option<Protocol> {
-    Some(Protocol::read(text))
-}
-
-fn counters(batch: &Batch, row: usize) -> Counters {
-    Counters {
-        bytes_sent: batch.bytes_sent.get(row),
-        bytes_received: batch.bytes_received.get(row),
-        packets_sent: batch.packets_sent.get(row),
-        packets_received: batch.packets_received.get(row),
-        retransmits: batch.retransmits.get(row),
-        rtt_us: batch.rtt_us.get(row),
-    }
-}
-
-/// The row's member of a column that has few values.
-fn optional<T>(
-    words: &batch::Words,
-    column: Column,
-    row: usize,
-    from_text: fn(&str) -> Option<T>,
-) -> Result<Option<T>, Reason> {
-    let Some(text) = words.get(row) else { return Ok(None) };
-    match from_text(text) {
-        Some(member) => Ok(Some(member)),
-        None => {
-            Err(format!("its column {} says {}, which is not one of its values", column.name(), quote(text)))
-        }
-    }
-}
-
-fn required<T>(
-    words: &batch::Words,
-    column: Column,
-    row: usize,
-    from_text: fn(&str) -> Option<T>,
-) -> Result<T, Reason> {
-    optional(words, column, row, from_text)?.ok_or_else(|| without_value(column))
-}
-
-fn without_value(column: Column) -> Reason {
-    format!("its column {} has a row without a value", column.name())
-}
-
-/// A text of the capture for an error message: quoted, and not longer than a line.
-fn quote(text: &str) -> String {
-    let start: String = text.chars().take(60).collect();
-    let more = if start.len() < text.len() { "…" } else { "" };
-    format!("{start:?}{more}")
 }
 
 fn damaged(capture: &CaptureFile) -> impl Fn(Reason) -> Error + '_ {

@@ -12,6 +12,7 @@ use arrow_array::cast::AsArray as _;
 use arrow_array::types::{Int32Type, UInt32Type, UInt64Type};
 
 use crate::capture::{CaptureFile, Column, Kind};
+use crate::model::records::Connection;
 
 /// Tells of each socket whose it is.
 pub(super) struct Own {
@@ -46,6 +47,20 @@ impl Own {
             || local.is_some_and(|addr| self.addrs.contains(&addr));
         // Without a namespace anywhere nothing tells whose it is.
         if is_own || !self.namespaces.is_empty() { Some(is_own) } else { None }
+    }
+}
+
+/// Whose sockets are analyzed.
+pub(super) struct Whose {
+    pub(super) own: Own,
+    /// Whether sockets of other network namespaces are put aside.
+    pub(super) leaves_out_foreign: bool,
+}
+
+impl Whose {
+    /// Whether a socket is put aside, as far as its rows have told by now.
+    pub(super) fn leaves_out(&self, connection: &Connection) -> bool {
+        self.leaves_out_foreign && connection.is_own == Some(false)
     }
 }
 

@@ -13,12 +13,7 @@ const FAILED: &str = "failed";
 
 /// What a flow's own event says.
 pub(super) fn of_flow(event: &Event) -> Option<Arc<Application>> {
-    match protocol(event)? {
-        Cow::Borrowed(name) => Some(Application::plain(name)),
-        Cow::Owned(name) => {
-            Some(Arc::new(Application { protocol: Some(name.into()), ..Application::default() }))
-        }
-    }
+    protocol(event).map(Application::of_protocol)
 }
 
 /// Takes what an event says of its flow: alerts and files have the greeting that they belong to with them.

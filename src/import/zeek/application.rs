@@ -25,12 +25,7 @@ pub(super) fn of_connection(record: &Record<'_>, connection: &FlowRecord) -> Opt
         let is_unknown = has_payload && was_seen_from_its_beginning && connection.protocol.has_ports();
         return is_unknown.then(|| Application::plain(Application::UNKNOWN));
     };
-    match protocol(service)? {
-        Cow::Borrowed(name) => Some(Application::plain(name)),
-        Cow::Owned(name) => {
-            Some(Arc::new(Application { protocol: Some(name.into()), ..Application::default() }))
-        }
-    }
+    protocol(service).map(Application::of_protocol)
 }
 
 /// Takes what a record says of its connection's payload.

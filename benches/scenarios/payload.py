@@ -65,12 +65,14 @@ class Payload:
 
 def assign(scene, chance):
     """Gives every flow a payload, and the scene what its log tells of them."""
-    scene.tells_services = chance.random() < 0.85
+    scene.tells_services |= chance.random() < 0.85
     scene.tells_clients = chance.random() < 0.35
     add_system_traffic(scene, chance)
     bad = scene.positives
     habits, asked = {}, set()
     for flow in scene.flows:
+        if flow.payload is not None:
+            continue
         is_bad = any(positive["src"] in (None, flow.src) and positive["dst"] in (None, flow.dst) and positive["dport"] in (None, flow.dport) for positive in bad)
         make = malicious if is_bad else ordinary
         # Another connection of the same program to the same service is like the first.
@@ -89,7 +91,7 @@ def assign(scene, chance):
 
 def add_system_traffic(scene, chance):
     """What the system of each desktop asks beside its browser, with its own library."""
-    desktops = Counter(flow.src for flow in scene.flows if flow.name and flow.dport == 443 and is_inside(flow.src))
+    desktops = Counter(flow.src for flow in scene.flows if flow.name and flow.dport == 443 and is_inside(flow.src) and flow.payload is None)
     for src in sorted(src for src, number in desktops.items() if number >= 20):
         at, left = chance.uniform(0, 900), 60
         while at < scene.span - 5 and left > 0:

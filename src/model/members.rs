@@ -4,6 +4,7 @@ use std::iter::Copied;
 use std::slice;
 
 use super::finding::{Entities, Evidence, Measurement};
+use super::ids::SourceId;
 use super::sockets::{Socket, Sockets, Walk};
 
 /// Some sockets of a capture, read only when accessed: a finding may be about all of them.
@@ -39,6 +40,11 @@ impl<'m, 'a> Members<'m, 'a> {
     /// The first of them.
     pub fn first(self) -> Option<Socket<'a>> {
         self.iter().next()
+    }
+
+    /// The source of the first of them.
+    pub fn source_id(self) -> Option<SourceId> {
+        self.rows.first().map(|row| self.sockets.source_id(*row))
     }
 
     /// The values they share; a field that is unknown or differs is `None`.

@@ -13,13 +13,14 @@
 //! | [`actor`] | the name of a process: its name, its script, its path |
 //! | [`orientation`] | which end of a connection opened it |
 //! | [`ids`], [`groups`], [`peers`] | connections as small keys, and grouped by them once for all detectors |
-//! | [`surroundings`] | what is normal among all connections |
+//! | [`surroundings`], [`address_lookups`] | what is normal among all connections; who asks for its own address |
 //! | [`finding`] | a finding, which cannot be built without its evidence |
 //! | [`about`], [`detector`], [`outcome`] | the description, the input and the output of a detector |
 //! | [`metrics`] | the numbers of every section of the report |
 
 pub mod about;
 pub mod actor;
+pub mod address_lookups;
 pub mod attack;
 pub mod csv;
 pub mod detector;

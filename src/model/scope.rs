@@ -135,6 +135,36 @@ fn carried_v4(addr: Ipv6Addr) -> Option<Ipv4Addr> {
     }
 }
 
+/// Whether two addresses are in the same subnet of the usual size: /24, or /64.
+pub(super) fn are_of_one_subnet(local: &str, remote: &str) -> bool {
+    if !local.contains(':') && !remote.contains(':') {
+        // Called for every connection: the text of an IPv4 address up to its last dot is its /24.
+        let network = |addr: &'_ str| addr.rfind('.');
+        return network(local).is_some_and(|dot| remote.get(..=dot) == local.get(..=dot));
+    }
+    let parse = |addr: &str| addr.parse::<IpAddr>().ok().map(|addr| addr.to_canonical());
+    match (parse(local), parse(remote)) {
+        (Some(IpAddr::V4(a)), Some(IpAddr::V4(b))) => a.octets()[..3] == b.octets()[..3],
+        (Some(IpAddr::V6(a)), Some(IpAddr::V6(b))) => a.segments()[..4] == b.segments()[..4],
+        _ => false,
+    }
+}
+
+/// Whether two private addresses are from different private ranges (RFC 1918): an organization
+/// numbers one site from one of them.
+pub(super) fn are_of_different_ranges(local: &str, remote: &str) -> bool {
+    let range = |addr: &str| match addr.parse::<IpAddr>().ok()?.to_canonical() {
+        IpAddr::V4(v4) => match v4.octets() {
+            [10, ..] => Some(10),
+            [172, second, ..] if second & 0xf0 == 16 => Some(172),
+            [192, 168, ..] => Some(192),
+            _ => None,
+        },
+        IpAddr::V6(_) => None,
+    };
+    matches!((range(local), range(remote)), (Some(here), Some(there)) if here != there)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -237,5 +267,12 @@ mod tests {
         // 6to4 embeds an IPv4 address in its third to sixth byte.
         assert!(is("2002:808:808::1", 23) && !is("2002:808:808::1", 22));
         assert!(!is("::1", 0) && is("fd00::1", 7));
+    }
+
+    #[test]
+    fn a_public_address_of_the_same_subnet_is_inside() {
+        assert!(are_of_one_subnet("2001:db8:1:2::5", "2001:db8:1:2:ffff::1"));
+        assert!(are_of_one_subnet("203.0.113.5", "203.0.113.9"));
+        assert!(!are_of_one_subnet("203.0.113.5", "203.0.114.9") && !are_of_one_subnet("203.0.113.5", "::1"));
     }
 }

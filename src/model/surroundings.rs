@@ -5,11 +5,12 @@ use std::net::IpAddr;
 use ahash::{AHashMap, AHashSet};
 use ipnet::IpNet;
 
+use super::address_lookups::AddressLookups;
 use super::ids::SourceId;
 use super::payloads::Payloads;
 use super::records::{Direction, Scope, TextId};
-use super::scope::scope;
-use super::sockets::{Socket, Sockets};
+use super::scope::{are_of_different_ranges, are_of_one_subnet, scope};
+use super::sockets::{Socket, Sockets, Source};
 use crate::baseline::Baseline;
 use crate::capture::{Metadata, TcpState};
 
@@ -36,6 +37,8 @@ pub struct Surroundings<'a> {
     by_addr: AHashMap<&'a str, Destination>,
     /// Sources that contact anything outside.
     sources: AHashSet<SourceId>,
+    /// Those that contact a web server outside which another source contacts too.
+    sociable: AHashSet<SourceId>,
     /// Number of external web servers by address, and of those with a known name.
     web: (usize, usize),
     /// Networks declared as local by the user or the capture.
@@ -49,6 +52,7 @@ pub struct Surroundings<'a> {
     /// domains.
     proxies: AHashMap<(&'a str, u16), Option<&'a str>>,
     payloads: Payloads<'a>,
+    lookups: AddressLookups<'a>,
 }
 
 /// Facts about one remote address.
@@ -108,6 +112,9 @@ impl<'a> Surroundings<'a> {
             if socket.app_protocol.is_some() && all.leaves_network(&socket) {
                 all.payloads.add(&socket);
             }
+            if let Some(name) = sockets.remote_name_id(row) {
+                all.lookups.add(name, &socket);
+            }
             if let Some(addr) =
                 sockets.remote_addr_id(row).filter(|_| socket.direction != Some(Direction::Inbound))
             {
@@ -122,6 +129,11 @@ impl<'a> Surroundings<'a> {
                 by_addr.entry(addr).or_default().add(&socket, source);
             }
         }
+        for destination in
+            by_addr.values().filter(|destination| destination.is_web && destination.sources() > 1)
+        {
+            all.sociable.extend(destination.first_source.iter().chain(&destination.other_sources));
+        }
         all.by_addr =
             by_addr.into_iter().map(|(addr, destination)| (sockets.text(addr), destination)).collect();
         all.is_ipv6_broken = all.is_ipv6_broken();
@@ -133,6 +145,11 @@ impl<'a> Surroundings<'a> {
     /// What the payloads of the capture have in common.
     pub fn payloads(&self) -> &Payloads<'a> {
         &self.payloads
+    }
+
+    /// The service that a source asked for its own public address, if it did.
+    pub fn asked_for_own_address(&self, source: &Source<'_>) -> Option<&'a str> {
+        self.lookups.service_of(source)
     }
 
     /// What was normal before, if somebody brought it along.
@@ -172,6 +189,17 @@ impl<'a> Surroundings<'a> {
     /// Number of sources that contact an address, at most 64.
     pub fn sources_of(&self, addr: &str) -> usize {
         self.by_addr.get(addr).map_or(0, Destination::sources)
+    }
+
+    /// Whether a web server is known by a name, in this connection or another.
+    pub fn is_named(&self, addr: &str) -> bool {
+        self.by_addr.get(addr).is_some_and(|destination| destination.is_named)
+    }
+
+    /// Whether a source contacts a web server outside that another source contacts too: of an appliance that knows
+    /// nothing but its maker's server, it says nothing that nobody else goes there.
+    pub fn goes_where_others_go(&self, source: SourceId) -> bool {
+        self.sociable.contains(&source)
     }
 
     /// Number of infrastructure services (directory, names, time, files) that an address offers.
@@ -245,7 +273,7 @@ impl<'a> Surroundings<'a> {
 
 /// Whether a name would have been seen if the client had sent one: an external web server, from the
 /// first packet on.
-pub fn is_nameable(socket: &Socket<'_>) -> bool {
+fn is_nameable(socket: &Socket<'_>) -> bool {
     let is_web = matches!(socket.remote(), Some((_, 80 | 443)));
     is_web && socket.opened_in_recording && socket.is_beyond_local_networks() && socket.was_established()
 }
@@ -254,36 +282,6 @@ pub fn is_nameable(socket: &Socket<'_>) -> bool {
 fn domain(name: &str) -> &str {
     let mut dots = name.rmatch_indices('.').map(|(at, _)| at);
     dots.nth(1).map_or(name, |dot| &name[dot + 1..])
-}
-
-/// Whether two addresses are in the same subnet of the usual size: /24, or /64.
-fn are_of_one_subnet(local: &str, remote: &str) -> bool {
-    if !local.contains(':') && !remote.contains(':') {
-        // Called for every connection: the text of an IPv4 address up to its last dot is its /24.
-        let network = |addr: &'_ str| addr.rfind('.');
-        return network(local).is_some_and(|dot| remote.get(..=dot) == local.get(..=dot));
-    }
-    let parse = |addr: &str| addr.parse::<IpAddr>().ok().map(|addr| addr.to_canonical());
-    match (parse(local), parse(remote)) {
-        (Some(IpAddr::V4(a)), Some(IpAddr::V4(b))) => a.octets()[..3] == b.octets()[..3],
-        (Some(IpAddr::V6(a)), Some(IpAddr::V6(b))) => a.segments()[..4] == b.segments()[..4],
-        _ => false,
-    }
-}
-
-/// Whether two private addresses are from different private ranges (RFC 1918): an organization
-/// numbers one site from one of them.
-fn are_of_different_ranges(local: &str, remote: &str) -> bool {
-    let range = |addr: &str| match addr.parse::<IpAddr>().ok()?.to_canonical() {
-        IpAddr::V4(v4) => match v4.octets() {
-            [10, ..] => Some(10),
-            [172, second, ..] if second & 0xf0 == 16 => Some(172),
-            [192, 168, ..] => Some(192),
-            _ => None,
-        },
-        IpAddr::V6(_) => None,
-    };
-    matches!((range(local), range(remote)), (Some(here), Some(there)) if here != there)
 }
 
 #[cfg(test)]
@@ -306,13 +304,6 @@ mod tests {
         assert_eq!((surroundings.sources_of("10.0.0.1"), surroundings.sources_of("10.0.0.2")), (3, 1));
         assert_eq!(surroundings.infrastructure_services("10.0.0.1"), 3);
         assert_eq!(surroundings.infrastructure_services("10.0.0.2"), 0);
-    }
-
-    #[test]
-    fn a_public_address_of_the_same_subnet_is_inside() {
-        assert!(are_of_one_subnet("2001:db8:1:2::5", "2001:db8:1:2:ffff::1"));
-        assert!(are_of_one_subnet("203.0.113.5", "203.0.113.9"));
-        assert!(!are_of_one_subnet("203.0.113.5", "203.0.114.9") && !are_of_one_subnet("203.0.113.5", "::1"));
     }
 
     #[test]

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use super::{Factor, domains};
 use crate::analyze::services::is_usual_port;
-use crate::capture::Protocol;
+use crate::capture::{Application, Protocol};
+use crate::model::address_lookups;
 use crate::model::members::Members;
 use crate::model::records::{Direction, Scope};
 use crate::model::sockets::{Socket, Source};
-use crate::model::surroundings::{Surroundings, is_nameable};
+use crate::model::surroundings::Surroundings;
 
 /// UDP services that are periodic by design: port and name.
 const PERIODIC_BY_DESIGN: [(u16, &str); 8] = [
@@ -41,10 +42,13 @@ pub(super) fn factors(members: Members<'_, '_>, surroundings: &Surroundings<'_>)
     let mut factors = Vec::new();
     factors.extend(of_place(&socket, addr, surroundings));
     factors.extend(of_service(members, &socket, port, surroundings));
-    factors.extend(of_name(members, surroundings));
+    let of_name = of_name(members, surroundings);
+    let is_known = of_name.as_ref().is_some_and(|factor| factor.weight < 0.0);
+    factors.extend(of_name);
+    factors.extend(of_lookup(members, &socket, surroundings).filter(|_| !is_known));
     // Who goes to a proxy says nothing about who goes where it leads.
     if !surroundings.is_proxied(&socket) {
-        factors.extend(of_prevalence(addr, &socket, surroundings));
+        factors.extend(of_prevalence(addr, members, &socket, surroundings));
     }
     factors.extend(of_failure(members, surroundings));
     factors
@@ -113,7 +117,8 @@ pub fn is_attack_tool_port_inside(socket: &Socket<'_>) -> bool {
 
 fn of_name(members: Members<'_, '_>, surroundings: &Surroundings<'_>) -> Option<Factor> {
     let names: BTreeSet<&str> = members.iter().filter_map(|socket| socket.remote_name).collect();
-    if let Some(name) = names.iter().find(|name| domains::is_dynamic(name)) {
+    let is_rented = |name: &&&str| domains::is_dynamic(name) && !address_lookups::is_service(name);
+    if let Some(name) = names.iter().find(is_rented) {
         let says = format!(
             "{name} belongs to a dynamic DNS or tunnel service, where anyone gets a name \
             at once"
@@ -127,6 +132,10 @@ fn of_name(members: Members<'_, '_>, surroundings: &Surroundings<'_>) -> Option<
     if let Some(name) = names.iter().find(|name| domains::looks_generated(name)) {
         return Some(Factor::new("name-generated", 1.5, format!("the name {name} looks generated")));
     }
+    if let Some(name) = names.iter().find(|name| domains::is_cheap(name)) {
+        let says = format!("{name} is under a top-level domain that is cheap and often abused");
+        return Some(Factor::new("name-cheap", 0.5, says));
+    }
     if !names.is_empty() && names.iter().all(|name| domains::is_known_service(name)) {
         let name = names.iter().next().copied().unwrap_or_default();
         return Some(Factor::new(
@@ -135,11 +144,11 @@ fn of_name(members: Members<'_, '_>, surroundings: &Surroundings<'_>) -> Option<
             format!("{name} belongs to a known update, time or cloud service"),
         ));
     }
-    let is_web = |socket: &Socket<'_>| matches!(socket.remote(), Some((_, 80 | 443)));
-    let is_nameless_web =
-        members.iter().all(|socket| {
-            is_web(&socket) && socket.remote_name.is_none() && surroundings.leaves_network(&socket)
-        }) && members.iter().any(|socket| is_nameable(&socket) || surroundings.is_foreign(&socket));
+    let is_nameless_web = members.iter().all(|socket| {
+        is_web(&socket) && socket.remote_name.is_none() && surroundings.leaves_network(&socket)
+    }) && members.iter().any(|socket| {
+        socket.opened_in_recording && socket.was_established() && is_outside(&socket, surroundings)
+    });
     // A recorder overhears answers, and misses those that were cached before it began.
     let weight = if surroundings.sees_every_name() { 1.0 } else { 0.5 };
     (is_nameless_web && surroundings.has_names()).then(|| {
@@ -151,7 +160,50 @@ fn of_name(members: Members<'_, '_>, surroundings: &Surroundings<'_>) -> Option<
     })
 }
 
-fn of_prevalence(addr: &str, socket: &Socket<'_>, surroundings: &Surroundings<'_>) -> Option<Factor> {
+/// Ports of web servers: the registered ones, and the alternatives that servers and proxies have by default.
+const WEB_PORTS: [u16; 9] = [80, 443, 8000, 8008, 8080, 8081, 8088, 8443, 8888];
+
+/// Whether clients expect a web server on a port.
+pub(super) fn is_web_port(port: u16) -> bool {
+    WEB_PORTS.contains(&port)
+}
+
+/// Whether a web server is contacted there: by its port, unless the payload is known to be something else.
+fn is_web(socket: &Socket<'_>) -> bool {
+    let is_port = socket.remote().is_some_and(|(_, port)| is_web_port(port));
+    let is_http = |protocol| matches!(protocol, "http" | "tls" | "quic" | Application::UNKNOWN);
+    is_port && socket.app_protocol.is_none_or(is_http)
+}
+
+/// Programs that greet a server of their own have no use for the address from which they do; one that reports to somebody
+/// else says where it runs.
+fn of_lookup(
+    members: Members<'_, '_>,
+    socket: &Socket<'_>,
+    surroundings: &Surroundings<'_>,
+) -> Option<Factor> {
+    let source = Source::of(socket);
+    let service = surroundings.asked_for_own_address(&source)?;
+    let is_service = members.iter().any(|socket| socket.remote_name == Some(service));
+    // Of a host, any of its programs may have asked.
+    let weight = if matches!(source, Source::Process(_)) { 1.0 } else { 0.5 };
+    (!is_service && surroundings.leaves_network(socket)).then(|| {
+        let says =
+            format!("{source} asked {service} for its own public address, as stealers and bots do first");
+        Factor::new("source-asks-own-address", weight, says)
+    })
+}
+
+fn is_outside(socket: &Socket<'_>, surroundings: &Surroundings<'_>) -> bool {
+    socket.is_beyond_local_networks() || surroundings.is_foreign(socket)
+}
+
+fn of_prevalence(
+    addr: &str,
+    members: Members<'_, '_>,
+    socket: &Socket<'_>,
+    surroundings: &Surroundings<'_>,
+) -> Option<Factor> {
     let services = surroundings.infrastructure_services(addr);
     if services >= 3 {
         return Some(Factor::new(
@@ -172,7 +224,8 @@ fn of_prevalence(addr: &str, socket: &Socket<'_>, surroundings: &Surroundings<'_
     }
     // Each program of a host has servers of its own; the hosts of a network share most of theirs.
     let is_of_host = matches!(Source::of(socket), Source::Address(_));
-    (is_of_host && here == 1).then(|| {
+    let is_like_others = members.source_id().is_some_and(|source| surroundings.goes_where_others_go(source));
+    (is_of_host && here == 1 && is_like_others).then(|| {
         Factor::new("destination-rare", 0.5, format!("none of the other {} sources contacts {addr}", all - 1))
     })
 }
@@ -238,11 +291,28 @@ mod tests {
         capture.add(Conn::to("203.0.113.1", 443).named("www.ct7ctrgb6cr7.com"));
         capture.add(Conn::to("203.0.113.2", 443).named("security.ubuntu.com"));
         capture.add(Conn::to("203.0.113.3", 443).named("example.org"));
-        capture.add(Conn::to("203.0.113.4", 443));
+        capture.add(Conn::to("203.0.113.4", 443)).add(Conn::to("203.0.113.5", 8080));
+        capture.add(Conn::to("203.0.113.6", 8080).speaking("ssh"));
+        capture.add(Conn::to("203.0.113.7", 443).named("a.example.top"));
+        assert_eq!(ids(&capture, "203.0.113.7"), ["name-cheap"]);
+        assert_eq!(ids(&capture, "203.0.113.5"), ["name-missing"]);
+        assert!(ids(&capture, "203.0.113.6").is_empty(), "no web server, as its payload says");
         assert_eq!(ids(&capture, "203.0.113.1"), ["name-generated"]);
         assert_eq!(ids(&capture, "203.0.113.2"), ["name-known-service"]);
         assert!(ids(&capture, "203.0.113.3").is_empty());
         assert_eq!(ids(&capture, "203.0.113.4"), ["name-missing"]);
+    }
+
+    #[test]
+    fn a_source_that_asks_for_its_own_address_reports_to_somebody_unless_it_is_known_whom() {
+        let mut capture = Capture::new(60);
+        capture.add(Conn::to("203.0.113.1", 443).named("api.ipify.org").by("a", 1));
+        capture.add(Conn::to("203.0.113.2", 587).named("mail.example.org").by("a", 1));
+        capture.add(Conn::to("203.0.113.3", 443).named("security.ubuntu.com").by("a", 1));
+        capture.add(Conn::to("203.0.113.4", 587).named("mail.example.org").by("b", 2));
+        assert_eq!(ids(&capture, "203.0.113.2"), ["source-asks-own-address"]);
+        assert_eq!(ids(&capture, "203.0.113.3"), ["name-known-service"]);
+        assert!(ids(&capture, "203.0.113.1").is_empty() && ids(&capture, "203.0.113.4").is_empty());
     }
 
     #[test]
@@ -256,6 +326,9 @@ mod tests {
         for port in [53, 88, 389] {
             capture.add(Conn::to("192.168.1.1", port).by("a", 1));
         }
+        // An appliance that knows its maker only.
+        capture.add(Conn::to("203.0.113.9", 443).on("192.168.1.77").unowned());
+        assert!(ids(&capture, "203.0.113.9").is_empty());
         assert_eq!(ids(&capture, "203.0.113.1"), ["destination-common"]);
         assert_eq!(ids(&capture, "203.0.113.2"), ["destination-rare"]);
         assert!(ids(&capture, "203.0.113.3").is_empty(), "a program has servers of its own");

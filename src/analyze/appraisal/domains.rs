@@ -245,6 +245,15 @@ const FILE_DROPS: &[&str] = &[
     "wetransfer.com",
 ];
 
+/// Top-level domains in which a name costs next to nothing, and of which abuse reports count many times more names than
+/// their size explains (Spamhaus, "The 10 most abused top-level domains"; Interisle, "Malware Landscape"; the free domains
+/// of Freenom).
+const CHEAP: &[&str] = &[
+    "bar", "bond", "buzz", "cam", "cf", "cfd", "click", "club", "cyou", "fun", "ga", "gq", "icu", "lat",
+    "life", "ml", "monster", "online", "pw", "quest", "rest", "sbs", "site", "space", "store", "su", "surf",
+    "tk", "top", "work", "xyz",
+];
+
 /// Second-level labels under which countries register domains: `example.co.uk`.
 const REGISTRY_LABELS: &[&str] = &["ac", "co", "com", "edu", "gob", "gov", "ne", "net", "or", "org"];
 
@@ -274,6 +283,12 @@ pub fn is_known_service(name: &str) -> bool {
 /// Whether a name is one that anyone has at once for an address of their own: dynamic DNS, and tunnels.
 pub fn is_dynamic(name: &str) -> bool {
     is_under(name, DYNAMIC)
+}
+
+/// Whether a name is under a top-level domain where names cost next to nothing.
+pub fn is_cheap(name: &str) -> bool {
+    let label = name.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
+    CHEAP.binary_search(&label.to_ascii_lowercase().as_str()).is_ok()
 }
 
 /// Whether anyone can leave files there for others.
@@ -342,7 +357,10 @@ mod tests {
 
     #[test]
     fn the_lists_are_sorted_so_that_they_can_be_searched() {
-        assert!(KNOWN_SERVICES.is_sorted() && DYNAMIC.is_sorted() && FILE_DROPS.is_sorted());
+        assert!(
+            KNOWN_SERVICES.is_sorted() && DYNAMIC.is_sorted() && FILE_DROPS.is_sorted() && CHEAP.is_sorted()
+        );
+        assert!(is_cheap("a.b.XYZ.") && !is_cheap("xyz.example.org"));
     }
 
     #[test]

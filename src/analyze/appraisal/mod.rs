@@ -12,6 +12,7 @@
 //! the matter unless something as strong stands against it. Facts that are merely unknown have
 //! no weight.
 
+mod certificate;
 pub mod destination;
 pub mod domains;
 mod novelty;

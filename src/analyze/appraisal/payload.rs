@@ -1,11 +1,11 @@
-//! What the payload says: whether it is what the port is for, what the TLS client and the server's certificate are.
+//! What the payload says: whether it is what the port is for, and what the TLS client is; of the certificate, see
+//! [`super::certificate`].
 //!
 //! Only what leaves the network is judged: inside, services move to other ports and have certificates of their own. Where
 //! nobody looked at payloads, or TLS hides it, there is no fact, and no weight.
 
-use std::collections::BTreeSet;
-
-use super::Factor;
+use super::destination::is_web_port;
+use super::{Factor, certificate};
 use crate::capture::{Application, Protocol};
 use crate::model::members::Members;
 use crate::model::payloads::title;
@@ -52,37 +52,6 @@ const MIN_RECOGNISED: usize = 3;
 /// Other destinations that a source must reach with other TLS libraries for one of its own to stand out.
 const MIN_OTHER_DESTINATIONS: usize = 5;
 
-/// Attributes in the names of certificates that attack frameworks and remote access trojans make by default, from their
-/// source code and documentation.
-const FRAMEWORKS: [(&str, &str); 13] = [
-    ("CN=Major Cobalt Strike", "Cobalt Strike"),
-    ("O=cobaltstrike", "Cobalt Strike"),
-    ("CN=MetasploitSelfSignedCA", "Metasploit"),
-    ("CN=Covenant", "Covenant"),
-    ("O=Mythic", "Mythic"),
-    ("OU=Jethpro", "PoshC2"),
-    ("CN=AsyncRAT Server", "AsyncRAT"),
-    ("CN=Quasar Server CA", "Quasar"),
-    ("CN=DcRat", "DcRat"),
-    ("CN=DcRat Server", "DcRat"),
-    ("CN=BitRAT", "BitRAT"),
-    ("CN=Orcus Server", "Orcus"),
-    ("CN=VenomRAT Server", "VenomRAT"),
-];
-
-/// The id of the fact that a certificate is one of them.
-const FRAMEWORK: &str = "certificate-framework";
-
-/// What stands there if nobody fills it in: the defaults of OpenSSL and of Linux distributions, and names of the host itself.
-const PLACEHOLDERS: [&str; 6] = [
-    "O=Internet Widgits Pty Ltd",
-    "O=Default Company Ltd",
-    "L=Default City",
-    "CN=localhost",
-    "CN=localhost.localdomain",
-    "CN=example.com",
-];
-
 /// The facts about the payload of connections. Those that a remote opened say nothing here.
 pub fn factors(members: Members<'_, '_>, surroundings: &Surroundings<'_>) -> Vec<Factor> {
     let Some(socket) = members.first().filter(|socket| socket.direction != Some(Direction::Inbound)) else {
@@ -91,16 +60,13 @@ pub fn factors(members: Members<'_, '_>, surroundings: &Surroundings<'_>) -> Vec
     if members.iter().all(|socket| socket.app_protocol.is_none()) {
         return Vec::new();
     }
-    let certificates = certificates(members);
-    let mut factors: Vec<Factor> = of_framework(&certificates).into_iter().collect();
-    if !surroundings.leaves_network(&socket) {
+    let leaves = surroundings.leaves_network(&socket);
+    let mut factors = certificate::factors(members, leaves);
+    if !leaves {
         return factors;
     }
     factors.extend(of_protocol(members, &socket, surroundings));
     factors.extend(of_server_name(members, surroundings));
-    if factors.iter().all(|factor| factor.id != FRAMEWORK) {
-        factors.extend(of_signer(&certificates));
-    }
     factors.extend(of_client(members, &socket, surroundings));
     factors
 }
@@ -154,7 +120,7 @@ fn of_server_name(members: Members<'_, '_>, surroundings: &Surroundings<'_>) -> 
         return None;
     }
     let is_tls = |socket: &Socket<'_>| socket.app_protocol == Some("tls");
-    let is_web = |socket: &Socket<'_>| socket.remote().is_some_and(|(_, port)| WEB_PORTS.contains(&port));
+    let is_web = |socket: &Socket<'_>| socket.remote().is_some_and(|(_, port)| is_web_port(port));
     let names_none = |socket: &Socket<'_>| match socket.ja4 {
         Some(ja4) => ja4.as_bytes().get(3) == Some(&b'i'),
         None => socket.remote_name.is_none(),
@@ -166,35 +132,6 @@ fn of_server_name(members: Members<'_, '_>, surroundings: &Surroundings<'_>) -> 
     }
     let says = "its TLS client names no server, while others in this capture do";
     Some(Factor::new("tls-no-server-name", 0.5, says))
-}
-
-/// Subject and issuer of each certificate.
-fn certificates<'a>(members: Members<'_, 'a>) -> BTreeSet<(&'a str, &'a str)> {
-    members.iter().filter_map(|socket| socket.tls_subject.zip(socket.tls_issuer)).collect()
-}
-
-fn of_framework(certificates: &BTreeSet<(&str, &str)>) -> Option<Factor> {
-    FRAMEWORKS.iter().find_map(|(attribute, framework)| {
-        let has = |(subject, issuer): &&(&str, &str)| {
-            has_attribute(subject, attribute) || has_attribute(issuer, attribute)
-        };
-        let (subject, _) = certificates.iter().find(has)?;
-        let says = format!("the server's certificate is {framework}'s default: '{subject}'");
-        Some(Factor::new(FRAMEWORK, 3.0, says))
-    })
-}
-
-fn of_signer(certificates: &BTreeSet<(&str, &str)>) -> Option<Factor> {
-    let (subject, _) = certificates.iter().find(|(subject, issuer)| subject == issuer)?;
-    let is_placeholder = PLACEHOLDERS.iter().any(|attribute| has_attribute(subject, attribute));
-    let (weight, kind) = if is_placeholder { (1.5, " and names nobody") } else { (1.0, "") };
-    let says = format!("the server's certificate is self-signed{kind}: '{subject}'");
-    Some(Factor::new("certificate-self-signed", weight, says))
-}
-
-/// Whether a distinguished name has an attribute, in any of the notations: `CN=a,O=b`, `O=b, CN=a`, `/O=b/CN=a`.
-fn has_attribute(name: &str, attribute: &str) -> bool {
-    name.split([',', '/']).any(|part| part.trim() == attribute)
 }
 
 /// A program has one TLS library or two, and uses them for all of its destinations; a host has several, and agents that
@@ -312,8 +249,8 @@ mod tests {
     #[test]
     fn a_client_of_its_own_and_one_that_names_no_server_stand_out() {
         let mut capture = web();
-        capture.add(Conn::to("198.51.100.1", 8443).with_ja4(NAMELESS));
-        capture.add(Conn::to("198.51.100.2", 8443).with_ja4(BROWSER));
+        capture.add(Conn::to("198.51.100.1", 9443).with_ja4(NAMELESS));
+        capture.add(Conn::to("198.51.100.2", 9443).with_ja4(BROWSER));
         assert_eq!(
             found(&capture, "198.51.100.1"),
             [("tls-no-server-name", 0.5), ("tls-client-differs", 1.0)]

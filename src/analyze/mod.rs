@@ -5,6 +5,7 @@
 
 pub mod allow;
 pub mod appraisal;
+pub mod attempts;
 pub mod config;
 pub mod detectors;
 pub mod direction;

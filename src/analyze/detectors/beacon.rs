@@ -3,6 +3,7 @@
 mod arrivals;
 mod bound;
 mod candidate;
+mod lists;
 mod null_model;
 mod pairs;
 mod rita;
@@ -121,20 +122,29 @@ impl Detector for Beacon {
             amount, because a program with two timers sends something different on each. As check-ins: \
             the first of all connections that begin within 8 s of each other, because retries and \
             parallel attempts on several addresses (RFC 8305) belong together. Inbound connections are \
-            tested by remote address and local port, from 10 connections on.\n\n\
+            tested by remote address and local port, from 10 connections on. As a list: all TCP connections \
+            of one source to addresses outside that it does not know by name, on one port or on all, if no \
+            address has four fifths of them. Implants carry a list of servers, go through it on one timer, and skip \
+            those that are gone; each server alone sees too little of the rhythm. Ports of common services \
+            count only where the capture knows the names of most servers. An unanswered SYN that the system sends again from the same port \
+            is the same attempt.\n\n\
             How suspicious a periodic pair is, is judged separately. The regular timing weighs 1. Facts \
             about the program and the destination add or subtract their weights: path and name of the \
-            program, shell or script; unusual port, missing or generated name, rarity; known service, \
+            program, shell or script; unusual port; a missing or generated name, or one in a cheap \
+            top-level domain; a certificate that no authority signed for the name that is asked for; a source that \
+            asks for its own public address; rarity; known service, \
             infrastructure, services that poll by design. So do facts about the timing. Outside the \
             network, a jitter of 4 to 50 % adds 0.5, because implants are configured with it and timers \
             have less; the same interval day and night, for 20 hours or longer with at most one check-in \
             in ten missed, adds 0.5, because people's habits have pauses; a new TCP connection at least \
             every 10 s adds 1, and at least every 30 s 0.5, because a client that needs its server that \
-            often keeps the connection open. Inbound connections subtract 1.5, because monitoring and \
+            often keeps the connection open; a list of addresses adds 0.5, and 1 if some of them never answer, \
+            because software that is maintained looks its servers up by name. Inbound connections subtract 1.5, because monitoring and \
             health checks are inbound. Connections that last until the next one begins subtract 2.5: \
             that is work in turns and not polling. Messages inside one connection subtract 1.5 if no \
             other fact raises suspicion, because programs send to keep a connection open; over UDP an \
-            unusual port is no such fact. A total below 0 is info, below 2 low, below 4 medium, otherwise \
+            unusual port is no such fact. So do they if the source has such connections with four or more addresses \
+            without a name, as messengers and games have. A total below 0 is info, below 2 low, below 4 medium, otherwise \
             high. An unknown owner weighs nothing.",
         false_positives: "Update checks, health checks, monitoring agents, mail clients, push \
             notifications, cron jobs, keep-alive messages, and everything else that polls. A download in \
@@ -186,6 +196,7 @@ impl Detector for Beacon {
         }
         test(&mut candidates, context.seed, &timing, config);
         let found = found(&candidates, &timing, config);
+        let crowds = lists::crowds(&found, &candidates);
         let tested = joined(candidates, &found, sockets);
         let mut ranked: Vec<(&Candidate<'_>, bool)> =
             tested.iter().map(|(candidate, is_found)| (candidate, *is_found)).collect();
@@ -198,7 +209,7 @@ impl Detector for Beacon {
         let findings = ranked
             .iter()
             .filter(|(_, is_found)| *is_found)
-            .map(|(candidate, _)| verdict::finding(&scene, candidate, config))
+            .map(|(candidate, _)| verdict::finding(&scene, candidate, &crowds, config))
             .collect();
         let tables = vec![(PAIRS.name, pairs_table(&ranked)?), (INTERVALS.name, intervals_table(&ranked)?)];
         let shortest_s = timing.shortest_of_all_s(sockets, config);
@@ -386,6 +397,8 @@ fn found(candidates: &[Candidate<'_>], timing: &Timing, config: &Thresholds) -> 
     for at in told {
         clear.remove(&at);
     }
+    let told = lists::told_otherwise(&clear, candidates);
+    clear.retain(|at| !told.contains(at));
     clear
 }
 
@@ -393,7 +406,8 @@ fn found(candidates: &[Candidate<'_>], timing: &Timing, config: &Thresholds) -> 
 ///
 /// `process_name` is null where it is not known, and where several sources are looked at
 /// together (`sources` = `several`). The starts of one connection (`sources` = `inside`) are the moments
-/// at which it began to send again; a `part` are the connections of a pair that sent about as much.
+/// at which it began to send again; a `part` are the connections of a pair that sent about as much; a `list` are those of
+/// one source to several addresses, of which the first is given, and to port 0 where their ports differ.
 fn pairs_table(ranked: &[(&Candidate<'_>, bool)]) -> Result<DataFrame> {
     fn column<T>(ranked: &[(&Candidate<'_>, bool)], field: impl Fn(&Candidate<'_>) -> T) -> Vec<T> {
         ranked.iter().map(|(candidate, _)| field(candidate)).collect()
@@ -421,6 +435,7 @@ fn pairs_table(ranked: &[(&Candidate<'_>, bool)]) -> Result<DataFrame> {
 fn sources(series: &Series<'_>) -> &'static str {
     match (series.known, series.pair.source) {
         (Known::Inside, _) => "inside",
+        _ if series.pair.is_list => "list",
         (_, Some(_)) if series.part().is_some() => "part",
         (_, Some(_)) => "one",
         (_, None) => "several",

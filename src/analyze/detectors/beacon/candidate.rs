@@ -1,6 +1,9 @@
 //! One pair, measured: its score, its rhythm, and how surprising that is.
 
+use std::collections::BTreeMap;
+
 use super::arrivals::{self, Arrivals};
+use super::lists;
 use super::pairs::{Known, Pair, Series};
 use super::rita::{self, Score};
 use crate::model::sockets::Sockets;
@@ -12,6 +15,8 @@ pub(super) struct Candidate<'a> {
     pub(super) series: Series<'a>,
     /// The name by which all of its connections asked for the destination.
     pub(super) name: Option<&'a str>,
+    /// Of a list, each address and whether it ever answered.
+    pub(super) addresses: BTreeMap<&'a str, bool>,
     pub(super) score: Score,
     pub(super) arrivals: Arrivals,
     /// Median time between connections, in seconds.
@@ -47,6 +52,11 @@ impl<'a> Candidate<'a> {
         let is_back_to_back = series.known != Known::Inside && stats::median(&lasting)? >= 0.8 * period_s;
         Some(Self {
             name: common_name(sockets, &series.rows),
+            addresses: if series.pair.is_list {
+                lists::addresses(&series.rows, sockets)
+            } else {
+                BTreeMap::new()
+            },
             jitter_s: jitter_s(&gaps_s, period_s),
             missed: missed(&gaps_s, period_s),
             series,
@@ -75,6 +85,7 @@ impl<'a> Candidate<'a> {
         } else {
             best.series.rows.iter().map(|row| sockets.first_seen_us(*row)).collect()
         };
+        best.addresses.extend(rest.addresses);
         let gaps_s = gaps_s(&best.series.starts_us, arrivals::MOMENT_US);
         if let Some(period_s) = stats::median(&gaps_s) {
             best.period_s = period_s;
@@ -89,12 +100,20 @@ impl<'a> Candidate<'a> {
         (self.series.pair, self.series.known, self.series.sent, self.series.is_by_check_in)
     }
 
-    /// Where it goes: the address, after the name where there is one.
+    /// Where it goes: the address, after the name where there is one; of a list, how many there are.
     pub(super) fn destination(&self) -> String {
+        if self.series.pair.is_list {
+            return format!("{} addresses in turn", self.addresses.len());
+        }
         match self.name {
             Some(name) => format!("{name} ({})", self.series.pair.addr),
             None => self.series.pair.addr.to_owned(),
         }
+    }
+
+    /// Whether it is about one connection that stays, to an address without a name.
+    pub(super) fn is_nameless_inside(&self) -> bool {
+        self.series.known == Known::Inside && self.name.is_none() && !self.series.pair.is_inbound
     }
 
     /// Who and where, for titles and charts.
@@ -103,6 +122,9 @@ impl<'a> Candidate<'a> {
         let source = pair.source.map_or_else(|| "several processes".to_owned(), |source| source.to_string());
         let place = if self.series.known == Known::Inside { ", inside a connection" } else { "" };
         let arrow = if pair.is_inbound { '←' } else { '→' };
+        if pair.is_list {
+            return format!("{source} {arrow} {}{}", self.destination(), pair.on_port());
+        }
         format!("{source} {arrow} {} port {}{place}", pair.addr, pair.port)
     }
 }

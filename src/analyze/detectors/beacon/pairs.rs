@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 
 use ahash::{AHashMap, RandomState};
 
+use super::lists;
+use crate::analyze::attempts::Attempts;
 use crate::analyze::scene::Scene;
 use crate::capture::Protocol;
 use crate::model::ids::SourceId;
 use crate::model::records::{Direction, TextId};
-use crate::model::sockets::{Socket, Sockets, Source};
+use crate::model::sockets::{Sockets, Source};
 
 /// From this many connections on, a pair is not periodic but constant (RITA: a strobe).
 const STROBE: usize = 86_400;
@@ -27,12 +29,24 @@ pub(super) struct Pair<'a> {
     pub(super) name: Option<&'a str>,
     /// The remote opens the connections, to this port of this host.
     pub(super) is_inbound: bool,
+    /// Not one destination but all that the source contacts outside by address: [`Self::addr`] is the first of them, and
+    /// [`Self::port`] is 0 where their ports differ.
+    pub(super) is_list: bool,
 }
 
 impl<'a> Pair<'a> {
     /// What is contacted, by whomever.
     pub(super) fn to(protocol: Protocol, addr: &'a str, port: u16) -> Self {
-        Self { protocol, addr, port, source: None, local_addr: None, name: None, is_inbound: false }
+        Self {
+            protocol,
+            addr,
+            port,
+            source: None,
+            local_addr: None,
+            name: None,
+            is_inbound: false,
+            is_list: false,
+        }
     }
 
     fn of(id: PairId, sockets: &Sockets<'a>) -> Self {
@@ -44,12 +58,19 @@ impl<'a> Pair<'a> {
             local_addr: id.local_addr.map(|addr| sockets.text(addr)),
             name: id.name.map(|name| sockets.text(name)),
             is_inbound: id.is_inbound,
+            is_list: id.is_list,
         }
     }
 
-    /// Whom it contacts, or who contacts it: protocol, name or address, port.
-    pub(super) fn destination(&self) -> (bool, Protocol, &'a str, u16) {
-        (self.is_inbound, self.protocol, self.name.unwrap_or(self.addr), self.port)
+    /// The port, for titles: ` port 443`; nothing where the ports differ.
+    pub(super) fn on_port(&self) -> String {
+        if self.port == 0 && self.is_list { String::new() } else { format!(" port {}", self.port) }
+    }
+
+    /// Whom it contacts, or who contacts it: protocol, name or address, port. Each list is one of its own.
+    pub(super) fn destination(&self) -> (bool, Protocol, &'a str, u16, Option<Source<'a>>) {
+        let lister = self.source.filter(|_| self.is_list);
+        (self.is_inbound, self.protocol, self.name.unwrap_or(self.addr), self.port, lister)
     }
 }
 
@@ -57,13 +78,14 @@ impl<'a> Pair<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct PairId {
     protocol: Protocol,
-    /// None where the destination is taken by its name alone, whatever the address.
+    /// None where the destination is taken by its name alone, whatever the address, and for a list.
     addr: Option<TextId>,
     port: u16,
     source: Option<SourceId>,
     local_addr: Option<TextId>,
     name: Option<TextId>,
     is_inbound: bool,
+    is_list: bool,
 }
 
 impl PairId {
@@ -217,8 +239,9 @@ impl<'a> Series<'a> {
 /// together: a beacon that runs under a new name each time, or whose short-lived process was
 /// not always caught, has its rhythm only there. One that is asked for by name is tested by its name too, where that
 /// gives other connections than its address: behind a content delivery network it has many addresses, behind
-/// a proxy it shares one. And the connections of one source are tested once more by how much they sent, and by
-/// check-in, where several attempts make one.
+/// a proxy it shares one. The connections of one source are tested once more by how much they sent, and by
+/// check-in, where several attempts make one. And all that a source contacts outside by address are tested together: an
+/// implant with a list of servers has one timer for all of them.
 pub(super) fn collect<'a>(scene: &Scene<'a>, window_us: (i64, i64), min_starts: usize) -> Vec<Series<'a>> {
     let sockets = &scene.sockets;
     let groups = groups(scene, window_us, min_starts);
@@ -231,6 +254,7 @@ pub(super) fn collect<'a>(scene: &Scene<'a>, window_us: (i64, i64), min_starts: 
         .into_iter()
         // All sources together are another series only if there are several.
         .filter(|(pair, group)| pair.source.is_some() || group.has_several_sources)
+        .filter(|(pair, group)| !pair.is_list || lists::is_one(&group.rows, sockets))
         .filter_map(|(pair, group)| {
             let addr = sockets.remote_addr_id(*group.rows.first()?);
             let by_addr = PairId { name: None, addr, ..pair };
@@ -239,7 +263,7 @@ pub(super) fn collect<'a>(scene: &Scene<'a>, window_us: (i64, i64), min_starts: 
         })
         .filter(|series| series.is_testable(min_starts))
         .flat_map(|series| {
-            let is_one = series.pair.source.is_some();
+            let is_one = series.pair.source.is_some() && !series.pair.is_list;
             let parts = if is_one { series.parts(sockets, min_starts) } else { Vec::new() };
             let check_ins = if is_one { series.check_ins(sockets, min_starts) } else { None };
             std::iter::once(series).chain(parts).chain(check_ins)
@@ -262,14 +286,14 @@ fn groups(scene: &Scene<'_>, window_us: (i64, i64), min_starts: usize) -> BTreeM
     let sockets = &scene.sockets;
     let rows = opened_within(scene, window_us);
     let mut counts = Counts::new(rows.len());
-    for pair in rows.iter().filter_map(|row| ids(sockets, *row as usize)).flatten() {
+    for pair in rows.iter().filter_map(|row| ids(scene, *row as usize)).flatten() {
         counts.add(&pair);
     }
     let mut groups: AHashMap<PairId, Group> = AHashMap::new();
     for row in rows.iter().map(|row| *row as usize) {
         let source = sockets.source_id(row);
         let is_frequent = |pair: &PairId| counts.may_be(pair, pair.min_starts(min_starts));
-        for pair in ids(sockets, row).into_iter().flatten().filter(is_frequent) {
+        for pair in ids(scene, row).into_iter().flatten().filter(is_frequent) {
             let group = groups.entry(pair).or_insert_with(|| Group {
                 rows: Vec::new(),
                 first_source: source,
@@ -291,7 +315,7 @@ struct Counts {
 }
 
 impl Counts {
-    /// For the pairs of some connections, of which each has up to three.
+    /// For the pairs of some connections, of which each has up to four: who has no name may be of two lists.
     fn new(connections: usize) -> Self {
         let hasher = RandomState::with_seeds(1, 2, 3, 4);
         Self { hasher, by_hash: vec![0; (4 * connections).next_power_of_two()] }
@@ -313,8 +337,9 @@ impl Counts {
 }
 
 /// The pairs to which a connection belongs: of its source, of its local address, and of its source by
-/// the name that it asked for.
-fn ids(sockets: &Sockets<'_>, row: usize) -> Option<impl Iterator<Item = PairId>> {
+/// the name that it asked for, or by the lists that its address may be of.
+fn ids(scene: &Scene<'_>, row: usize) -> Option<impl Iterator<Item = PairId>> {
+    let sockets = &scene.sockets;
     let socket = sockets.get(row);
     let addr = Some(sockets.remote_addr_id(row)?);
     let is_inbound = socket.direction == Some(Direction::Inbound);
@@ -327,6 +352,7 @@ fn ids(sockets: &Sockets<'_>, row: usize) -> Option<impl Iterator<Item = PairId>
         local_addr: None,
         name: None,
         is_inbound,
+        is_list: false,
     };
     let source = Some(sockets.source_id(row));
     // What several programs of this host do together has a meaning only where they are the clients.
@@ -335,19 +361,23 @@ fn ids(sockets: &Sockets<'_>, row: usize) -> Option<impl Iterator<Item = PairId>
     // By its name alone, whatever the address.
     let name = sockets.remote_name_id(row).filter(|_| !is_inbound);
     let by_name = name.map(|name| PairId { source, name: Some(name), addr: None, ..pair });
-    Some(std::iter::once(PairId { source, ..pair }).chain(together).chain(by_name))
+    let may_be_listed = name.is_none() && !is_inbound && lists::may_hold(&socket, scene);
+    let of_list = PairId { source, addr: None, is_list: true, ..pair };
+    let by_list = may_be_listed.then_some([of_list, PairId { port: 0, ..of_list }]);
+    let by_list = by_list.into_iter().flatten();
+    Some(std::iter::once(PairId { source, ..pair }).chain(together).chain(by_name).chain(by_list))
 }
 
 /// The rows that opened a connection within the window, in the order of time.
 fn opened_within(scene: &Scene<'_>, window_us: (i64, i64)) -> Vec<u32> {
     let sockets = &scene.sockets;
-    let is_one = |socket: &Socket<'_>| {
+    let mut attempts = Attempts::default();
+    let mut is_one = |row: usize| {
+        let socket = sockets.get(row);
         let is_inbound = socket.direction == Some(Direction::Inbound);
-        socket.opened_in_recording && (is_inbound || scene.orientation.is_originator(socket))
+        socket.opened_in_recording
+            && (is_inbound || scene.orientation.is_originator(&socket))
+            && attempts.is_new(sockets, row)
     };
-    sockets
-        .first_seen_within(window_us)
-        .filter(|row| is_one(&sockets.get(*row)))
-        .map(|row| row as u32)
-        .collect()
+    sockets.first_seen_within(window_us).filter(|row| is_one(*row)).map(|row| row as u32).collect()
 }

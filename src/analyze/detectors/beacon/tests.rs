@@ -495,3 +495,56 @@ fn two_timers_of_a_program_are_two_rhythms() {
     assert_eq!(periods, [43.0, 60.0]);
     assert!(found[0].judgement.explanation.contains("that sent about 40 kB"), "{:?}", found[0].judgement);
 }
+
+/// A timer of a minute that goes through some servers by address; the first so many never answer.
+fn rounds(servers: u8, dead: u8, conn: impl Fn(&str) -> Conn) -> Vec<Finding> {
+    let mut capture = Capture::new(4_000);
+    // Others are known by their names.
+    for n in 0..6_u8 {
+        capture.add(Conn::to(&format!("198.51.100.{n}"), 443).named("www.example.org").by("browser", 7));
+    }
+    for n in 0..60_u8 {
+        // In no order, so that none has a rhythm of its own.
+        let server = (u32::from(n) * u32::from(n) / 3 % u32::from(servers)) as u8;
+        let conn = conn(&format!("203.0.113.{server}")).local_port(50_000 + u16::from(n));
+        let conn = conn.at(tick(f64::from(n) * 60.3 + f64::from(n % 3)));
+        capture.add(if server < dead { conn.unanswered() } else { conn });
+    }
+    capture.run::<Beacon>().findings
+}
+
+#[test]
+fn one_timer_for_a_list_of_servers_is_one_beacon() {
+    let finding = the_only(rounds(9, 4, |addr| Conn::to(addr, 443).by("app", 1)));
+    assert!(
+        finding.judgement.title.starts_with("app contacts 9 addresses in turn on port 443, one every 1 min")
+    );
+    assert!(finding.judgement.severity >= Severity::Medium, "{}", finding.judgement.explanation);
+    assert!(finding.judgement.explanation.contains("of which 4 never answered"));
+    assert_eq!(finding.evidence.connections.len(), 60);
+}
+
+#[test]
+fn the_stations_of_a_list_are_told_with_it() {
+    let mut capture = Capture::new(8_000);
+    for n in 0..120_u16 {
+        let conn = Conn::to(&format!("203.0.113.{}", n % 5), 4_443).by("app", 1).local_port(50_000 + n);
+        capture.add(conn.at(tick(f64::from(n) * 60.3)));
+    }
+    let finding = the_only(capture.run::<Beacon>().findings);
+    assert!(finding.judgement.title.starts_with("app contacts 5 addresses in turn on port 4443"));
+}
+
+#[test]
+fn the_servers_of_a_list_may_have_ports_of_their_own() {
+    let port = |addr: &str| if addr.ends_with(['1', '4', '7']) { 449 } else { 8_080 };
+    let finding = the_only(rounds(9, 0, |addr| Conn::to(addr, port(addr)).by("app", 1)));
+    assert!(finding.judgement.title.starts_with("app contacts 9 addresses in turn, one every"));
+}
+
+#[test]
+fn servers_with_names_and_servers_inside_are_no_list() {
+    assert!(rounds(9, 0, |addr| Conn::to(addr, 443).named("cdn.example.org").by("app", 1)).len() <= 1);
+    let inside = rounds(9, 0, |addr| Conn::to(&addr.replace("203.0.113", "192.168.1"), 443).by("app", 1));
+    assert!(inside.iter().all(|finding| !finding.judgement.title.contains("in turn")), "{inside:?}");
+}

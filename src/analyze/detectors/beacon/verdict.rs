@@ -1,6 +1,9 @@
 //! What is said of a periodic pair: how bad, how sure, and in which words.
 
+use std::collections::BTreeMap;
+
 use super::candidate::Candidate;
+use super::lists;
 use super::pairs::Known;
 use super::{Beacon, Thresholds};
 use crate::analyze::appraisal::{Appraisal, Factor};
@@ -30,10 +33,21 @@ const HASTY_S: f64 = 10.0;
 /// longer (RFC 9112, section 9.5).
 const BRISK_S: f64 = 30.0;
 
+/// Addresses without a name with which a source keeps connections open, from which on they are of a program that has
+/// them built in; an implant has one open at a time.
+const MANY_KEPT_OPEN: usize = 4;
+
 /// The finding for a pair that meets every threshold.
-pub(super) fn finding(scene: &Scene<'_>, candidate: &Candidate<'_>, config: &Thresholds) -> Finding {
+pub(super) fn finding(
+    scene: &Scene<'_>,
+    candidate: &Candidate<'_>,
+    crowds: &BTreeMap<Source<'_>, usize>,
+    config: &Thresholds,
+) -> Finding {
     let members = scene.sockets.members(&candidate.series.rows);
-    let appraisal = appraise(candidate, members, scene);
+    let crowd = candidate.series.pair.source.and_then(|source| crowds.get(&source));
+    let crowd = crowd.copied().filter(|_| candidate.is_nameless_inside()).unwrap_or_default();
+    let appraisal = appraise(candidate, members, crowd, scene);
     let severity = appraisal.severity(RHYTHM);
     let judgement = Judgement {
         severity,
@@ -49,19 +63,27 @@ pub(super) fn finding(scene: &Scene<'_>, candidate: &Candidate<'_>, config: &Thr
 }
 
 /// What is known of program and destination, and what the rhythm itself says.
-fn appraise(candidate: &Candidate<'_>, members: Members<'_, '_>, scene: &Scene<'_>) -> Appraisal {
+fn appraise(
+    candidate: &Candidate<'_>,
+    members: Members<'_, '_>,
+    crowd: usize,
+    scene: &Scene<'_>,
+) -> Appraisal {
     let mut appraisal = scene.appraise(members);
     let leaves = members.iter().any(|socket| scene.surroundings.leaves_network(&socket));
     appraisal.extend(of_rhythm(candidate, leaves));
     // A port of its own is no more suspicious over UDP: VPNs, calls and games choose theirs.
     let is_udp = candidate.series.pair.protocol == Protocol::Udp;
     let is_raised = appraisal.raising().any(|factor| !(is_udp && factor.id == "port-unusual"));
-    if candidate.series.known == Known::Inside && !is_raised {
-        appraisal.extend([Factor::new(
-            "rhythm-keep-alive",
-            -1.5,
-            "programs send at intervals to keep a connection open",
-        )]);
+    if candidate.series.known == Known::Inside && (!is_raised || crowd >= MANY_KEPT_OPEN) {
+        let says = if crowd >= MANY_KEPT_OPEN {
+            format!(
+                "its source keeps connections to {crowd} addresses open like that, as messengers and games do"
+            )
+        } else {
+            "programs send at intervals to keep a connection open".to_owned()
+        };
+        appraisal.extend([Factor::new("rhythm-keep-alive", -1.5, says)]);
     }
     appraisal
 }
@@ -98,6 +120,7 @@ fn of_rhythm(candidate: &Candidate<'_>, leaves: bool) -> Vec<Factor> {
         let says = format!("it kept the same interval day and night, for {}", duration(span_s(candidate)));
         factors.push(Factor::new("rhythm-day-and-night", 0.5, says));
     }
+    factors.extend(lists::factor(candidate));
     // Datagrams have no connection that could be kept open.
     if candidate.period_s < BRISK_S && candidate.series.pair.protocol == Protocol::Tcp {
         let weight = if candidate.period_s < HASTY_S { 1.0 } else { 0.5 };
@@ -154,6 +177,10 @@ fn title(candidate: &Candidate<'_>, appraisal: &Appraisal) -> String {
     };
     let every = duration(candidate.period_s);
     let label = appraisal.ordinary_reason().map_or("", |_| " (ordinary)");
+    if pair.is_list {
+        let on = if pair.port == 0 { String::new() } else { format!(" on port {}", pair.port) };
+        return format!("{who} {verb} {}{on}{label}, one every {every}", candidate.destination());
+    }
     let port = if pair.is_inbound { "on port" } else { "port" };
     format!("{who} {verb} {} {port} {}{label} every {every}{place}", candidate.destination(), pair.port)
 }
@@ -190,6 +217,9 @@ fn explanation(candidate: &Candidate<'_>, appraisal: &Appraisal) -> String {
     );
     if candidate.series.is_by_check_in {
         sentences.push("Connections that begin within 8 s of each other count as one check-in.".to_owned());
+    }
+    if candidate.series.pair.is_list {
+        sentences.push(format!("The addresses: {}.", lists::listed(candidate)));
     }
     if candidate.score.ds.is_none() {
         sentences.push("Sizes were not counted, so they add nothing to the score.".to_owned());

@@ -1,0 +1,139 @@
+//! Several servers on one timer: an implant goes through the addresses that it carries.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::candidate::Candidate;
+use super::pairs::Series;
+use crate::analyze::appraisal::Factor;
+use crate::analyze::scene::Scene;
+use crate::analyze::services::is_usual_port;
+use crate::analyze::words;
+use crate::capture::Protocol;
+use crate::model::sockets::{Socket, Sockets, Source};
+
+/// Share of the connections with one address from which on its own rhythm is what there is.
+const MOST_OF_ONE: f64 = 0.8;
+
+/// Addresses of a list. More of them on one clock are a scan, a crawl or a check of many hosts, which have
+/// detectors of their own.
+const ADDRESSES: std::ops::RangeInclusive<usize> = 2..=64;
+
+/// Share of the connections of a pair that are of a list of which the pair is a station.
+const STATION: f64 = 0.9;
+
+/// What it weighs that one timer goes through several addresses, and what if some of them are dead.
+const ONE_TIMER: f64 = 0.5;
+const SOME_DEAD: f64 = 1.0;
+
+/// Addresses that a finding lists.
+const LISTED: usize = 8;
+
+/// Whether a connection without a name may go to an address of a list: outside, over TCP, and where names are known as
+/// a rule or the port is of no service.
+pub(super) fn may_hold(socket: &Socket<'_>, scene: &Scene<'_>) -> bool {
+    socket.protocol == Protocol::Tcp
+        && socket.remote_port.is_some_and(|port| {
+            scene.surroundings.has_names() || !is_usual_port(socket.protocol, port)
+        })
+        && scene.surroundings.leaves_network(socket)
+        // One connection that tells no name, because it failed say, is not by address.
+        && socket.remote().is_some_and(|(addr, _)| !scene.surroundings.is_named(addr))
+}
+
+/// Whether connections go to several addresses, and to none of them nearly always.
+pub(super) fn is_one(rows: &[usize], sockets: &Sockets<'_>) -> bool {
+    let mut counts = BTreeMap::new();
+    for addr in rows.iter().filter_map(|row| sockets.remote_addr_id(*row)) {
+        *counts.entry(addr).or_insert(0_usize) += 1;
+        if counts.len() > *ADDRESSES.end() {
+            return false;
+        }
+    }
+    let most = counts.values().max().copied().unwrap_or_default();
+    // Each is contacted again: what is tried once each is a search and not a list.
+    ADDRESSES.contains(&counts.len())
+        && (most as f64) < MOST_OF_ONE * rows.len() as f64
+        && rows.len() >= 2 * counts.len()
+}
+
+/// Each address, and whether it ever answered.
+pub(super) fn addresses<'a>(rows: &[usize], sockets: &Sockets<'a>) -> BTreeMap<&'a str, bool> {
+    let mut addresses = BTreeMap::new();
+    for socket in sockets.walk(rows.iter().copied()) {
+        if let Some((addr, _)) = socket.remote() {
+            *addresses.entry(addr).or_default() |= socket.was_established();
+        }
+    }
+    addresses
+}
+
+/// Of the candidates that were found, those that another tells of: the list of which one pair has half of the connections,
+/// the list of all ports of which one port has nearly all, and else the pairs and ports that are stations of a list.
+pub(super) fn told_otherwise(found: &BTreeSet<usize>, candidates: &[Candidate<'_>]) -> BTreeSet<usize> {
+    let series = |at: usize| &candidates[at].series;
+    let (lists, pairs): (Vec<usize>, Vec<usize>) = found.iter().partition(|at| series(**at).pair.is_list);
+    let is_of_one =
+        |list: &Series<'_>| pairs.iter().any(|pair| 2 * shared(series(*pair), list) >= list.rows.len());
+    let is_of_one_port = |list: &Series<'_>| {
+        let mut of_port = lists.iter().map(|at| series(*at)).filter(|other| other.pair.port != 0);
+        list.pair.port == 0 && of_port.any(|other| is_station(list, other))
+    };
+    let (told, kept): (Vec<usize>, Vec<usize>) =
+        lists.iter().partition(|at| is_of_one(series(**at)) || is_of_one_port(series(**at)));
+    let is_told = |at: &usize| {
+        let of_list = |list: &usize| list != at && is_station(series(*at), series(*list));
+        kept.iter().filter(|list| !series(*at).pair.is_list || series(**list).pair.port == 0).any(of_list)
+    };
+    let stations = pairs.iter().chain(&kept).copied().filter(is_told);
+    told.iter().copied().chain(stations).collect()
+}
+
+/// Whether nearly all connections of a series are of another one of the same source.
+fn is_station(series: &Series<'_>, list: &Series<'_>) -> bool {
+    series.pair.source == list.pair.source
+        && shared(series, list) as f64 >= STATION * series.rows.len() as f64
+}
+
+/// Number of connections that two series have in common.
+fn shared(one: &Series<'_>, other: &Series<'_>) -> usize {
+    one.rows.iter().filter(|row| other.rows.binary_search(row).is_ok()).count()
+}
+
+/// Sources that send at intervals to many addresses without a name, each in a connection that stays, and to how many.
+pub(super) fn crowds<'a>(
+    found: &BTreeSet<usize>,
+    candidates: &[Candidate<'a>],
+) -> BTreeMap<Source<'a>, usize> {
+    let mut addresses: BTreeMap<Source<'a>, BTreeSet<&str>> = BTreeMap::new();
+    for candidate in
+        found.iter().map(|at| &candidates[*at]).filter(|candidate| candidate.is_nameless_inside())
+    {
+        if let Some(source) = candidate.series.pair.source {
+            addresses.entry(source).or_default().insert(candidate.series.pair.addr);
+        }
+    }
+    addresses.into_iter().map(|(source, addresses)| (source, addresses.len())).collect()
+}
+
+/// What a list says.
+pub(super) fn factor(candidate: &Candidate<'_>) -> Option<Factor> {
+    let all = candidate.addresses.len();
+    let dead = candidate.addresses.values().filter(|has_answered| !**has_answered).count();
+    candidate.series.pair.is_list.then(|| {
+        if dead > 0 {
+            let says = format!(
+                "one timer goes through {all} addresses without a name, of which {dead} never answered"
+            );
+            Factor::new("rhythm-list", SOME_DEAD, says)
+        } else {
+            let says = format!("one timer goes through {all} addresses without a name");
+            Factor::new("rhythm-list", ONE_TIMER, says)
+        }
+    })
+}
+
+/// The addresses, in words.
+pub(super) fn listed(candidate: &Candidate<'_>) -> String {
+    let all: Vec<&str> = candidate.addresses.keys().copied().collect();
+    words::first_of(&all, LISTED)
+}

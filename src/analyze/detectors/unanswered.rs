@@ -1,9 +1,15 @@
 //! `unanswered`: a destination that never answers and is tried again and again.
 
+mod list;
+mod peers;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use self::peers::Peers;
 use crate::Result;
+use crate::analyze::appraisal::domains;
+use crate::analyze::attempts::Attempts;
 use crate::analyze::peers::{Peer, Side};
 use crate::analyze::scene::{self, ByPeer, Scene};
 use crate::analyze::words;
@@ -22,8 +28,12 @@ pub struct Unanswered;
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Thresholds {
-    /// Fewest connection attempts to one destination.
+    /// Fewest connection attempts to one destination, or to all of a list.
     pub min_attempts: u32,
+    /// Fewest attempts to one destination that count if all of them failed and other evidence makes it medium.
+    pub min_few_attempts: u32,
+    /// Fewest addresses of a list, none of which answers.
+    pub min_listed: u32,
     /// Smallest share of the attempts that failed, 0 to 1.
     pub min_failed_share: f64,
     /// Shortest time between the first and the last attempt, in seconds.
@@ -32,7 +42,7 @@ pub struct Thresholds {
 
 impl Default for Thresholds {
     fn default() -> Self {
-        Self { min_attempts: 20, min_failed_share: 0.9, min_span_s: 60.0 }
+        Self { min_attempts: 20, min_few_attempts: 6, min_listed: 3, min_failed_share: 0.9, min_span_s: 60.0 }
     }
 }
 
@@ -43,15 +53,26 @@ impl Detector for Unanswered {
         id: "unanswered",
         title: "Destinations that never answer",
         what_it_finds: "A program or host that keeps trying to connect to an address and port that \
-            refuses or never answers.",
+            refuses or never answers, or that goes through a list of such addresses again and again.",
         why_it_matters: "C2 servers get taken down, but the implants keep calling them. The attempts \
             carry no data, so traffic-based detectors overlook them. Ordinary software gives up, moves to \
             another server, or gets fixed because it visibly fails.",
         how_it_decides: "TCP connection attempts of one program (or host) to one address and port are \
-            counted over the whole recording. A finding needs at least `min_attempts` attempts over at \
+            counted over the whole recording; a SYN that the system sends again is no attempt of its own. A finding needs at least `min_attempts` attempts over at \
             least `min_span_s` seconds, of which at least `min_failed_share` failed (refused, reset or \
             unanswered). Attempts over IPv6 are ignored if three or more destinations outside are tried \
-            over IPv6 and none answers: the network lacks it. Facts about program and destination set the severity: low inside the network, \
+            over IPv6 and none answers: the network lacks it.\n\n\
+            From `min_few_attempts` attempts on, all of which failed, a destination outside weighs 0.5 if it has no \
+            name, or one that is generated or of a dynamic DNS service, and is reported where other facts make it \
+            medium: an unusual port, say. Peers of a file-sharing program or of a ledger are not servers: four or more \
+            dead destinations of one source, each with an unusual port of its own, or dead ones on a port without a \
+            service on which a fifth or more of ten addresses or more answer. Few attempts do not count there, and many are \
+            low.\n\n\
+            A list is `min_listed` or more addresses outside without a name, each tried twice or more, none \
+            answering, with `min_attempts` attempts in all and at most half as many ports as addresses. It does \
+            not count if a fifth of the nameless addresses that the source contacts on these ports \
+            answer, as peers of a ledger or a file-sharing network do.\n\n\
+            Facts about program and destination set the severity: low inside the network, \
             low to medium outside, high if the program is suspicious too.",
         false_positives: "A server that is down for maintenance, a monitoring system that checks a dead \
             host, a peer-to-peer client with an outdated peer list, a firewall rule that blocks an \
@@ -71,6 +92,9 @@ impl Detector for Unanswered {
         if config.min_attempts < 3 {
             return Err("min_attempts must be at least 3".to_owned());
         }
+        if config.min_few_attempts < 3 || config.min_listed < 2 {
+            return Err("min_few_attempts must be at least 3, and min_listed at least 2".to_owned());
+        }
         if !(0.5..=1.0).contains(&config.min_failed_share) {
             return Err("min_failed_share must be between 0.5 and 1".to_owned());
         }
@@ -81,23 +105,46 @@ impl Detector for Unanswered {
     }
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {
-        scene::detect(context, |scene| {
-            let peers = scene.by_peer(
-                |peer, connections| {
-                    peer.side == Side::Client
-                        && peer.protocol == Protocol::Tcp
-                        && connections >= config.min_attempts as usize
-                },
-                |socket| socket.opened_in_recording && !scene.surroundings.is_over_broken_ipv6(socket),
-            );
-            let finding = |(peer, rows): ByPeer<'_>| {
-                let retries = Retries::new(&peer, &rows, &scene.sockets)?;
-                retries.meet(config).then(|| retries.finding(scene, config))
-            };
-            Ok(peers.filter_map(finding).collect::<Vec<Finding>>().into())
-        })
+        scene::detect(context, |scene| Ok(findings(scene, config).into()))
     }
 }
+
+fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
+    let peers = scene.by_peer(
+        |peer, connections| peer.side == Side::Client && peer.protocol == Protocol::Tcp && connections >= 2,
+        |socket| socket.opened_in_recording && !scene.surroundings.is_over_broken_ipv6(socket),
+    );
+    let mut attempts = Attempts::default();
+    let peers: Vec<ByPeer<'_>> = peers
+        .map(|(peer, mut rows)| {
+            rows.retain(|row| attempts.is_new(&scene.sockets, *row));
+            (peer, rows)
+        })
+        .collect();
+    let retries: Vec<Retries<'_, '_>> =
+        peers.iter().filter_map(|(peer, rows)| Retries::new(peer, rows, &scene.sockets)).collect();
+    let (many, rest): (Vec<_>, Vec<_>) = retries.iter().partition(|retries| retries.meet(config));
+    let few: Vec<&Retries<'_, '_>> =
+        rest.iter().copied().filter(|retries| retries.are_few_in_vain(scene, config)).collect();
+    let peers = Peers::new(&retries, scene);
+    let of_many = many.iter().map(|retries| {
+        let mut finding = retries.finding(scene, config);
+        if peers.has(retries.peer) {
+            finding.judgement.severity = finding.judgement.severity.min(Severity::Low);
+        }
+        finding
+    });
+    let of_few = few.iter().filter(|retries| !peers.has(retries.peer)).filter_map(|retries| {
+        let appraisal = scene.appraise(scene.sockets.members(retries.rows));
+        (appraisal.severity(FEW) >= Severity::Medium).then(|| retries.finding(scene, config))
+    });
+    let lists = list::find(&rest, scene, config);
+    of_many.chain(of_few).chain(lists.iter().map(|list| list.finding(scene, config))).collect()
+}
+
+/// What it weighs that a destination outside never answers, many times and a few times.
+const MANY: f64 = 1.0;
+const FEW: f64 = 0.5;
 
 /// The attempts of one client on one service.
 struct Retries<'r, 'a> {
@@ -128,6 +175,26 @@ impl<'r, 'a> Retries<'r, 'a> {
             && self.span_s >= config.min_span_s
     }
 
+    /// Whether it goes outside.
+    fn leaves(&self, scene: &Scene<'_>) -> bool {
+        scene
+            .sockets
+            .members(self.rows)
+            .first()
+            .is_some_and(|socket| scene.surroundings.leaves_network(&socket))
+    }
+
+    /// Whether all of a few attempts failed, at a destination outside that nobody but this program may know.
+    fn are_few_in_vain(&self, scene: &Scene<'_>, config: &Thresholds) -> bool {
+        let is_odd = |name: &str| domains::is_dynamic(name) || domains::looks_generated(name);
+        let members = || scene.sockets.members(self.rows);
+        self.failed == self.rows.len()
+            && self.rows.len() >= config.min_few_attempts as usize
+            && self.span_s >= config.min_span_s
+            && members().iter().all(|socket| scene.surroundings.leaves_network(&socket))
+            && members().iter().all(|socket| socket.remote_name.is_none_or(is_odd))
+    }
+
     fn finding(&self, scene: &Scene<'_>, config: &Thresholds) -> Finding {
         let members = scene.sockets.members(self.rows);
         let appraisal = scene.appraise(members);
@@ -143,11 +210,11 @@ impl<'r, 'a> Retries<'r, 'a> {
         let judgement = Judgement {
             // Within the network, a dead service is the likelier explanation.
             severity: if leaves {
-                appraisal.severity(1.0)
+                appraisal.severity(if self.meet(config) { MANY } else { FEW })
             } else {
                 appraisal.severity(0.0).min(Severity::Medium)
             },
-            confidence: Confidence::new(0.5 + 0.4 * (1.0 - 10.0 / self.rows.len().max(20) as f64)),
+            confidence: confidence(self.rows.len()),
             title: format!(
                 "{} keeps trying {} port {}, which never answers: {attempts}",
                 self.peer.source, self.peer.remote_addr, self.peer.port
@@ -158,14 +225,20 @@ impl<'r, 'a> Retries<'r, 'a> {
             entities: members.entities(),
         };
         let measurements = vec![
-            Measurement::new("attempts", self.rows.len() as f64, "attempts")
-                .against(f64::from(config.min_attempts)),
+            Measurement::new("attempts", self.rows.len() as f64, "attempts").against(f64::from(
+                if self.meet(config) { config.min_attempts } else { config.min_few_attempts },
+            )),
             Measurement::new("share failed", self.failed_share(), "").against(config.min_failed_share),
             Measurement::new("time span", self.span_s, "s").against(config.min_span_s),
             Measurement::new("median gap", self.gap_s, "s"),
         ];
         Finding::new(&Unanswered::ABOUT, judgement, members.evidence(measurements))
     }
+}
+
+/// Surer with more attempts.
+fn confidence(attempts: usize) -> Confidence {
+    Confidence::new(0.5 + 0.4 * (1.0 - 10.0 / attempts.max(10) as f64))
 }
 
 #[cfg(test)]
@@ -193,6 +266,49 @@ mod tests {
     fn a_dead_service_inside_is_no_more_than_low() {
         let output = retries(40, 60.0, || Conn::to("192.168.1.7", 5432).refused()).run::<Unanswered>();
         assert!(the_only(output.findings).judgement.severity <= Severity::Low);
+    }
+
+    #[test]
+    fn a_few_attempts_count_on_an_odd_port_without_a_name() {
+        let found = |conn: Conn| retries(8, 42.0, || conn.clone().unanswered()).run::<Unanswered>().findings;
+        let finding = the_only(found(Conn::to("203.0.113.5", 449)));
+        assert_eq!(finding.judgement.severity, Severity::Medium);
+        assert!(found(Conn::to("203.0.113.5", 443)).is_empty());
+        assert!(found(Conn::to("203.0.113.5", 6969).named("tracker.example.org")).is_empty());
+        assert!(found(Conn::to("192.168.1.7", 449)).is_empty());
+    }
+
+    #[test]
+    fn dead_peers_each_with_a_port_of_its_own_are_not_reported() {
+        let mut capture = Capture::new(4_000);
+        for n in 0..48_u16 {
+            let port = 20_000 + n % 6 * 1_111;
+            capture.add(Conn::to(&format!("203.0.113.{}", n % 6), port).unanswered().at(f64::from(n) * 45.0));
+        }
+        assert!(capture.run::<Unanswered>().findings.is_empty());
+    }
+
+    /// Five addresses on one port, one after the other, of which so many answer.
+    fn round(alive: usize, attempts: usize) -> Vec<Finding> {
+        let mut capture = Capture::new(4_000);
+        for n in 0..attempts {
+            let conn = Conn::to(&format!("203.0.113.{}", n % 5), 8080).at(n as f64 * 60.0);
+            capture.add(if n % 5 < alive { conn } else { conn.unanswered() });
+        }
+        capture.run::<Unanswered>().findings
+    }
+
+    #[test]
+    fn a_list_of_dead_addresses_that_is_gone_through_again_is_one_finding() {
+        let finding = the_only(round(0, 25));
+        assert_eq!(finding.judgement.severity, Severity::Medium);
+        assert_eq!(
+            finding.judgement.title,
+            "app keeps trying 5 addresses outside that never answer: 25 attempts"
+        );
+        assert_eq!(finding.evidence.connections.len(), 25);
+        assert!(round(0, 15).is_empty(), "too few");
+        assert!(round(2, 40).is_empty(), "some of them answer, as peers do");
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::analyze::words;
 use crate::capture::Protocol;
 use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal, positive};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
+use crate::model::payloads;
 use crate::model::records::Direction;
 use crate::model::section::Section;
 use crate::model::sockets::Sockets;
@@ -78,6 +79,8 @@ impl Detector for BruteForce {
             the whole recording, from one client to one service, and they must be at least \
             `min_failed_share` of its sessions there. The server must send about the same number of \
             bytes in most of them: a refused login is the same dialog each time, and real work is not. \
+            A login service is known by its port, and SSH, FTP, Telnet, RDP and VNC on any other port by their \
+            payload, from `min_sessions` sessions on. \
             For several clients on one service, and for one \
             client on several hosts, the minimum is `min_slow_sessions`. Sessions that start on a clock, \
             once a minute or less, are jobs or monitoring, unless they come from outside. Programs query \
@@ -168,7 +171,10 @@ fn finding(sockets: &Sockets<'_>, attack: &Attack<'_>, config: &Thresholds) -> F
 }
 
 fn title(attack: &Attack<'_>) -> String {
-    let service = services::name(Protocol::Tcp, attack.port)
+    let service = attack
+        .protocol
+        .map(payloads::title)
+        .or_else(|| services::name(Protocol::Tcp, attack.port).map(str::to_owned))
         .map_or_else(|| format!("port {}", attack.port), |name| format!("{name} (port {})", attack.port));
     let sessions = words::count(attack.rows.len(), "short session", "short sessions");
     let one = |list: &[&str]| list.first().copied().unwrap_or_default().to_owned();

@@ -25,6 +25,8 @@ pub(super) struct Attack<'a> {
     pub(super) spread: Spread,
     pub(super) side: Side,
     pub(super) port: u16,
+    /// The protocol by which people log in, where the payload shows it.
+    pub(super) protocol: Option<&'a str>,
     /// The attacking program, where it runs on this host.
     pub(super) program: Option<&'a str>,
     pub(super) clients: Vec<&'a str>,
@@ -45,18 +47,29 @@ pub(super) struct Guesses<'a> {
     pub(super) peer: Peer<'a>,
     pub(super) failed: Vec<usize>,
     pub(super) all: usize,
+    /// See [`shape::interactive_protocol`].
+    protocol: Option<&'a str>,
     succeeded: bool,
 }
 
 /// Every attack: pairs first, then what pairs that are too small alone add up to.
 pub(super) fn attacks<'a>(scene: &Scene<'a>, config: &Thresholds) -> Vec<Attack<'a>> {
     let sockets = &scene.sockets;
+    // On another port, the payload must tell, and only of those that are many is it asked.
+    let least = config.min_sessions as usize;
     let peers = scene.by_peer(
-        |peer, _| peer.protocol == Protocol::Tcp && shape::is_login(peer.port),
+        |peer, sessions| peer.protocol == Protocol::Tcp && (shape::is_login(peer.port) || sessions >= least),
         Socket::was_established,
     );
-    let guesses: Vec<Guesses<'a>> =
-        peers.map(|(peer, rows)| Guesses::new(peer, &rows, sockets, config)).collect();
+    let is_of_login = |peer: &Peer<'a>, row: &usize| {
+        shape::is_login(peer.port) || shape::interactive_protocol(&sockets.get(*row)).is_some()
+    };
+    let guesses: Vec<Guesses<'a>> = peers
+        .filter_map(|(peer, mut rows)| {
+            rows.retain(|row| is_of_login(&peer, row));
+            (!rows.is_empty()).then(|| Guesses::new(peer, &rows, sockets, config))
+        })
+        .collect();
     let is_polling =
         |guesses: &&Guesses<'a>| Shape { sockets, peer: guesses.peer, rows: &guesses.failed }.is_polling();
     let (alone, rest): (Vec<&Guesses<'a>>, Vec<&Guesses<'a>>) = guesses
@@ -112,12 +125,13 @@ impl<'a> Guesses<'a> {
             let is_after = last_failed.is_some_and(|last| socket.first_seen_us >= last);
             is_after && is_a_session(&socket, config)
         });
-        Self { peer, all: rows.len(), failed, succeeded }
+        let protocol = rows.iter().find_map(|row| shape::interactive_protocol(&sockets.get(*row)));
+        Self { peer, all: rows.len(), failed, protocol, succeeded }
     }
 
     fn are_an_attack(&self, sockets: &Sockets<'a>, config: &Thresholds) -> bool {
         let shape = Shape { sockets, peer: self.peer, rows: &self.failed };
-        if !shape::is_interactive(self.peer.port) {
+        if !shape::is_interactive(self.peer.port) && self.protocol.is_none() {
             return shape.are_guesses_where_programs_ask(config.min_sessions as usize);
         }
         let starts: Vec<i64> = self.failed.iter().map(|row| sockets.first_seen_us(*row)).collect();
@@ -171,6 +185,7 @@ impl<'a> Attack<'a> {
             spread,
             side: peer.side,
             port: peer.port,
+            protocol: group.iter().find_map(|guesses| guesses.protocol),
             program,
             clients: ends(|(client, _)| client),
             servers: ends(|(_, server)| server),

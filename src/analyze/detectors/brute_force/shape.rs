@@ -43,6 +43,9 @@ const MINUTE_US: i64 = 60_000_000;
 /// From outside, mail clients come once a minute at most.
 const TEN_MINUTES_US: i64 = 600_000_000;
 
+/// The protocols of [`INTERACTIVE`] services, which a payload shows on any port.
+const INTERACTIVE_PROTOCOLS: [&str; 5] = ["ftp", "rdp", "ssh", "telnet", "vnc"];
+
 /// Whether a service asks for a password.
 pub(super) fn is_login(port: u16) -> bool {
     INTERACTIVE.contains(&port) || POLLED.contains(&port)
@@ -51,6 +54,11 @@ pub(super) fn is_login(port: u16) -> bool {
 /// Whether people, and not programs, log in there.
 pub(super) fn is_interactive(port: u16) -> bool {
     INTERACTIVE.contains(&port)
+}
+
+/// The protocol by which people log in, if a payload is of one.
+pub(super) fn interactive_protocol<'a>(socket: &Socket<'a>) -> Option<&'a str> {
+    socket.app_protocol.filter(|protocol| INTERACTIVE_PROTOCOLS.contains(protocol))
 }
 
 /// Whether a web server is asked there.

@@ -163,3 +163,18 @@ fn a_hundred_requests_to_several_sites_at_one_address_are_no_guesses() {
     assert_eq!(requests(&["login.example.com"]).len(), 1);
     assert!(requests(&["news.example.org", "shop.example.com", "maps.example.net"]).is_empty());
 }
+
+#[test]
+fn a_login_service_on_another_port_is_known_by_its_payload() {
+    let found = |protocol: Option<&'static str>| {
+        let mut capture = Capture::new(3_600);
+        for n in 0..30 {
+            let conn = guess(Conn::to("203.0.113.5", 902)).at(f64::from(n) * 2.0);
+            capture.add(if let Some(protocol) = protocol { conn.speaking(protocol) } else { conn });
+        }
+        capture.run::<BruteForce>().findings
+    };
+    let title = the_only(found(Some("ssh"))).judgement.title;
+    assert_eq!(title, "app guesses passwords for SSH (port 902) on 203.0.113.5: 30 short sessions");
+    assert!(found(None).is_empty() && found(Some("http")).is_empty());
+}

@@ -20,7 +20,7 @@ use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severit
 use crate::model::members::Members;
 use crate::model::peers::PeerId;
 use crate::model::section::Section;
-use crate::model::sockets::{Socket, Source};
+use crate::model::sockets::{Socket, Sockets, Source};
 
 /// Sessions under remote control.
 #[derive(Debug)]
@@ -50,8 +50,8 @@ impl Default for Thresholds {
 const SESSION: f64 = 1.0;
 const SHORT_SESSION: f64 = 0.5;
 
-/// Bytes a second, either way and all the time, that nobody types or reads.
-const BULK_BYTES_PER_S: f64 = 100_000.0;
+/// Bytes a second, either way and all the time, that nobody types or reads: 25 kB are a dozen pages of text.
+const BULK_BYTES_PER_S: f64 = 25_000.0;
 
 /// Share of the bytes in one direction from which on nobody is asked anything: a download acknowledges, and no more.
 const ONE_WAY: f64 = 0.99;
@@ -79,10 +79,13 @@ impl Detector for C2Session {
             session of at least `min_duration_s` weighs 1, a session of at least half of that 0.5: no \
             length separates the two, so a short session needs more evidence. Facts about \
             program and destination add or subtract their weights (path, masquerading name, shell; \
-            unusual port, missing or generated name, rarity; known service, infrastructure). Many small \
+            unusual port; a missing or generated name, or one in a cheap top-level domain; a certificate that no \
+            authority signed for the name that is asked for; a source that asks for its own public address; rarity; \
+            known service, infrastructure). Many small \
             packets both ways, of at most `max_bytes_per_packet` bytes on average, add 0.5 on ports \
             without a registered service. Sessions of one source with `peer_to_peer_from` destinations or \
-            more on unusual ports subtract 1.5. An average of 100 kB a second or more subtracts 1, and \
+            more on unusual ports, or by address on web ports, subtract 1.5: peer-to-peer programs, and messengers and calls \
+            with a list of relays. An average of 25 kB a second or more (a dozen pages of text) subtracts 1, and \
             2 if 99 % of the bytes go one way: that is a transfer or a stream. FTP data connections (to a server that is also contacted on port \
             21) are ignored. Nothing below medium is reported; `long-connection` lists \
             long sessions as such.",
@@ -130,14 +133,13 @@ fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
         .by_peer(|peer, _| is_client(peer), leaves)
         .filter(|(peer, rows)| is_session(scene.sockets.members(rows), config) && !is_ftp_data(peer))
         .collect();
-    let crowds = crowds(&sessions);
+    let crowds = crowds(&sessions, &scene.sockets);
     let mut findings = Vec::new();
     for (peer, rows) in &sessions {
         let members = scene.sockets.members(rows);
         let mut appraisal = scene.appraise(members);
         appraisal.extend(shape(peer, members, config));
-        let crowd = crowds.get(&peer.source).copied().unwrap_or_default();
-        appraisal.extend(like_others(peer, crowd, config));
+        appraisal.extend(like_others(peer, members, &crowds, config));
         appraisal.extend(bulk(members, longest_s(members, config)));
         if appraisal.severity(weight(longest_s(members, config), config)) >= Severity::Medium {
             findings.push(finding(peer, members, &appraisal, config));
@@ -173,18 +175,44 @@ fn longest_s(members: Members<'_, '_>, config: &Thresholds) -> f64 {
     longest as f64 / 1e6
 }
 
-/// Number of destinations on unusual ports with sessions, by source.
-fn crowds<'a>(sessions: &[ByPeer<'a>]) -> BTreeMap<Source<'a>, usize> {
-    let mut crowds = BTreeMap::new();
-    for (peer, _) in sessions.iter().filter(|(peer, _)| !is_usual_port(peer.protocol, peer.port)) {
-        *crowds.entry(peer.source).or_default() += 1;
+/// What programs that have many peers or relays have with each: a session on an unusual port, or one on a web port by
+/// address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Likeness {
+    UnusualPort,
+    Nameless,
+}
+
+impl Likeness {
+    fn of(peer: &Peer<'_>, members: Members<'_, '_>) -> Option<Self> {
+        if !is_usual_port(peer.protocol, peer.port) {
+            return Some(Self::UnusualPort);
+        }
+        members.iter().all(|socket| socket.remote_name.is_none()).then_some(Self::Nameless)
+    }
+}
+
+/// Number of destinations with sessions that are alike, by source.
+type Crowds<'a> = BTreeMap<(Source<'a>, Likeness), usize>;
+
+fn crowds<'a>(sessions: &[ByPeer<'a>], sockets: &Sockets<'a>) -> Crowds<'a> {
+    let mut crowds = Crowds::new();
+    for (peer, rows) in sessions {
+        if let Some(likeness) = Likeness::of(peer, sockets.members(rows)) {
+            *crowds.entry((peer.source, likeness)).or_default() += 1;
+        }
     }
     crowds
 }
 
-fn like_others(peer: &Peer<'_>, crowd: usize, config: &Thresholds) -> Option<Factor> {
-    let is_in_it = !is_usual_port(peer.protocol, peer.port);
-    (is_in_it && crowd >= config.peer_to_peer_from as usize).then(|| {
+fn like_others<'a>(
+    peer: &Peer<'a>,
+    members: Members<'_, 'a>,
+    crowds: &Crowds<'a>,
+    config: &Thresholds,
+) -> Option<Factor> {
+    let crowd = crowds.get(&(peer.source, Likeness::of(peer, members)?)).copied().unwrap_or_default();
+    (crowd >= config.peer_to_peer_from as usize).then(|| {
         Factor::new(
             "session-one-of-many",
             -1.5,

@@ -1,5 +1,6 @@
 //! `exfiltration`: much more out than in, to one place.
 
+mod stealer;
 #[cfg(test)]
 mod tests;
 mod uploads;
@@ -64,6 +65,8 @@ pub struct Thresholds {
     pub min_small_bytes: u64,
     /// Smallest ratio of bytes sent to bytes received of a small upload, in all or in one connection.
     pub min_small_ratio: f64,
+    /// Fewest bytes that are handed in as mail or over FTP by a source that asked for its own public address.
+    pub min_stolen_bytes: u64,
     /// Rows that go into the table of uploads.
     pub max_listed: u32,
 }
@@ -77,6 +80,7 @@ impl Default for Thresholds {
             min_unusual_bytes: 10_000_000,
             min_small_bytes: 1_000_000,
             min_small_ratio: 10.0,
+            min_stolen_bytes: 1_000,
             max_listed: 200,
         }
     }
@@ -108,7 +112,10 @@ impl Detector for Exfiltration {
             `min_unusual_bytes`, `min_ratio` times what came back, and ten times the most that the host \
             sent to any of five or more other destinations outside, adds 1 to that evidence: photos and \
             documents have a few megabytes, and a host that sends ten times as much to one place as \
-            anywhere else does something new. Small uploads of one source to four or more destinations \
+            anywhere else does something new. What stealers send is smaller still: from `min_stolen_bytes` on, more than \
+            came back, handed in as mail (ports 25, 465, 587) or over FTP by a source that asked a service for its \
+            own public address and reads no mail itself (POP3, IMAP), weighs 1.5, because a mail program has no use \
+            for that address. Small uploads of one source to four or more destinations \
             lose 1.5, because peer-to-peer programs send like that. Data that others fetch \
             from a service of this host is ignored. The table `uploads` lists the top `max_listed` pairs \
             by bytes sent.",
@@ -183,6 +190,23 @@ impl Detector for Exfiltration {
             }));
             let severity = appraisal.severity(SMALL_UPLOAD);
             if severity >= Severity::Medium && harmless_readings(upload).is_empty() {
+                findings.push(finding(sockets, upload, &appraisal, severity, config));
+            }
+        }
+        let readers = stealer::MailReaders::new(sockets);
+        let is_told = |finding: &Finding, upload: &Upload<'_>| {
+            upload
+                .rows
+                .first()
+                .is_some_and(|row| finding.evidence.connections.contains(&sockets.conn_id(*row)))
+        };
+        for upload in uploads.iter().filter(|upload| stealer::is_like_one(upload, &scene, &readers, config)) {
+            if findings.iter().any(|finding| is_told(finding, upload)) {
+                continue;
+            }
+            let appraisal = appraise(upload).with(stealer::factor(upload));
+            let severity = appraisal.severity(0.0);
+            if severity >= Severity::Medium {
                 findings.push(finding(sockets, upload, &appraisal, severity, config));
             }
         }

@@ -209,3 +209,26 @@ fn a_few_megabytes_over_ftp_are_enough() {
     };
     assert_eq!((over(21), over(443)), (1, 0));
 }
+
+/// What is found of some kilobytes handed in at a mail server, with or without a look for the own address.
+fn handed_in(port: u16, asks: bool, reads_mail: bool) -> Vec<Finding> {
+    let mut capture = Capture::new(600);
+    if asks {
+        capture.add(Conn::to("203.0.113.1", 443).named("api.ipify.org").unowned());
+    }
+    if reads_mail {
+        capture.add(Conn::to("203.0.113.2", 993).named("imap.example.org").unowned());
+    }
+    let conn = Conn::to("203.0.113.3", port).named("mail.example.com").unowned();
+    capture.add(conn.at(60.0).bytes(6_000, 700));
+    capture.run::<Exfiltration>().findings
+}
+
+#[test]
+fn a_source_that_asks_where_it_is_and_hands_in_mail_is_a_stealer() {
+    for port in [587, 21] {
+        let finding = the_only(handed_in(port, true, false));
+        assert_eq!(finding.judgement.severity, Severity::Medium);
+    }
+    assert!(handed_in(587, false, false).is_empty() && handed_in(587, true, true).is_empty());
+}

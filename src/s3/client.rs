@@ -53,14 +53,13 @@ impl Client {
     }
 
     /// Repeats work while it fails temporarily.
-    pub(super) fn retried<T>(&self, mut work: impl FnMut() -> Result<T, Failure>) -> Result<T, Failure> {
-        let mut retries = self.retries();
-        loop {
-            match work() {
-                Ok(done) => return Ok(done),
-                Err(failure) => retries.wait(failure)?,
-            }
-        }
+    pub(super) fn retried<T>(&self, work: impl FnMut() -> Result<T, Failure>) -> Result<T, Failure> {
+        repeated(self.retries(), work)
+    }
+
+    /// The same, even if the client tries everything only once.
+    pub(super) fn persistently<T>(&self, work: impl FnMut() -> Result<T, Failure>) -> Result<T, Failure> {
+        repeated(Retries { most: ATTEMPTS, ..self.retries() }, work)
     }
 
     pub(super) fn retries(&self) -> Retries {
@@ -82,6 +81,15 @@ impl Client {
             // With write-only access, missing objects are not reported as missing.
             Err(failure) if failure.code == "AccessDenied" => Ok(Access::Unknown),
             Err(failure) => Err(failure.into_error("reach", folder)),
+        }
+    }
+}
+
+fn repeated<T>(mut retries: Retries, mut work: impl FnMut() -> Result<T, Failure>) -> Result<T, Failure> {
+    loop {
+        match work() {
+            Ok(done) => return Ok(done),
+            Err(failure) => retries.wait(failure)?,
         }
     }
 }

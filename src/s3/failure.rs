@@ -183,7 +183,7 @@ fn silence(phase: Timeout) -> &'static str {
 /// The permission that a request needs.
 fn permission(method: &str, url: &Url) -> &'static str {
     match method {
-        "PUT" => "s3:PutObject",
+        "PUT" | "POST" => "s3:PutObject",
         "DELETE" => "s3:DeleteObject",
         _ if url.is_folder() => "s3:ListBucket",
         _ => "s3:GetObject",
@@ -204,7 +204,7 @@ fn code_and_message(body: &str) -> (String, String) {
 }
 
 /// The text of the first element of this name; `None` if the body is not XML.
-fn text_of(body: &str, name: &str) -> Option<String> {
+pub(super) fn text_of(body: &str, name: &str) -> Option<String> {
     let options = ParsingOptions { allow_dtd: false, nodes_limit: MOST_NODES, ..ParsingOptions::default() };
     let document = Document::parse_with_options(body, options).ok()?;
     let element = document.descendants().find(|node| node.tag_name().name() == name)?;

@@ -10,17 +10,20 @@
 //! | `failure` | the meaning of an error response, and what to do about it |
 //! | `listing` | the pages of a listing |
 //! | `client` | requests and their repetition |
-//! | `read`, `write` | the operations |
+//! | `checksum` | SHA-256 of an object and of its parts |
+//! | `read`, `write`, `parts` | the operations |
 //! | `temporary` | unnamed files, and how much space they may use |
 //!
 //! Everything from a server is hostile input: a body is read up to a limit, no claimed size is
 //! allocated, no redirect is followed, and a key never becomes a file's path. No secret appears in
 //! messages or `Debug` output.
 
+mod checksum;
 mod client;
 mod credentials;
 mod failure;
 mod listing;
+mod parts;
 mod read;
 mod settings;
 mod sign;
@@ -29,6 +32,7 @@ mod transport;
 mod url;
 mod write;
 
+pub use self::checksum::{Checksum, Stated};
 pub use self::client::{Access, Client};
 pub use self::listing::{Listed, Listing};
 pub use self::read::Head;
@@ -36,5 +40,4 @@ pub use self::settings::Settings;
 pub use self::temporary::{Held, Space, nameless};
 pub use self::transport::Body;
 pub use self::url::Url;
-pub(crate) use self::write::sha256_of;
-pub use self::write::{MOST_UPLOAD_BYTES, Put, Stored};
+pub use self::write::{Put, Stored};

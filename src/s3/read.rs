@@ -2,10 +2,9 @@
 
 use std::io::{Read as _, Write};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use ureq::http::{HeaderMap, Response};
 
+use super::checksum::Stated;
 use super::client::Client;
 use super::failure::Failure;
 use super::listing::{Listing, MOST_KEYS, MOST_PAGE_BYTES, PAGE_KEYS, Page};
@@ -32,8 +31,8 @@ pub(super) const EMPTY_SHA256: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e46
 pub struct Head {
     /// Its size in bytes.
     pub bytes: u64,
-    /// SHA-256 of its content, if the server knows it.
-    pub sha256: Option<[u8; 32]>,
+    /// Its SHA-256, if the server states it.
+    pub stated: Option<Stated>,
     /// Whether netrec wrote it.
     pub is_own: bool,
 }
@@ -75,7 +74,7 @@ impl Client {
         query.extend(next.map(|token| ("continuation-token", token)));
         let answer = self.transport.send(&Request {
             method: "GET",
-            url: &url.as_folder(),
+            url: &url.with_key(""),
             query: &query,
             headers: Vec::new(),
             body: None,
@@ -114,10 +113,7 @@ impl Client {
         Ok(Head {
             bytes: bytes
                 .ok_or_else(|| Failure::new(StorageFault::Refused, "the storage does not say its size"))?,
-            // The checksum of a multipart object has the number of parts appended, and is not the
-            // hash of its content.
-            sha256: text(headers, "x-amz-checksum-sha256")
-                .and_then(|text| STANDARD.decode(text).ok()?.try_into().ok()),
+            stated: text(headers, "x-amz-checksum-sha256").and_then(Stated::parse),
             is_own: headers.contains_key(OWN_HEADER),
         })
     }
@@ -245,7 +241,7 @@ struct Download {
     most: u64,
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+pub(super) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,15 +37,38 @@ pub enum Body<'a> {
     Bytes(&'a [u8]),
     /// The first bytes of a file, this many.
     File(&'a File, u64),
+    /// Bytes of a file: from where, and how many.
+    Part(&'a File, u64, u64),
 }
 
-impl Body<'_> {
+impl<'a> Body<'a> {
     /// The number of bytes.
     pub fn bytes(&self) -> u64 {
         match self {
             Self::Bytes(bytes) => bytes.len() as u64,
-            Self::File(_, bytes) => *bytes,
+            Self::File(_, bytes) | Self::Part(_, _, bytes) => *bytes,
         }
+    }
+
+    /// Some of its bytes.
+    pub(super) fn slice(self, range: Range<u64>) -> Self {
+        let bytes = range.end - range.start;
+        match self {
+            Self::Bytes(all) => Self::Bytes(&all[range.start as usize..range.end as usize]),
+            Self::File(file, _) => Self::Part(file, range.start, bytes),
+            Self::Part(file, from, _) => Self::Part(file, from + range.start, bytes),
+        }
+    }
+
+    /// Reads it from its beginning.
+    pub(super) fn reader(self) -> std::io::Result<Box<dyn Read + 'a>> {
+        let (mut file, from, bytes) = match self {
+            Self::Bytes(bytes) => return Ok(Box::new(bytes)),
+            Self::File(file, bytes) => (file, 0, bytes),
+            Self::Part(file, from, bytes) => (file, from, bytes),
+        };
+        file.seek(SeekFrom::Start(from))?;
+        Ok(Box::new(file.take(bytes)))
     }
 }
 
@@ -93,8 +117,7 @@ impl Transport {
         let credentials =
             self.credentials.get().map_err(|reason| Failure::new(StorageFault::Refused, reason))?;
         let (place, before) = self.settings.place(url.bucket());
-        let is_of_bucket = !asked.is_empty();
-        let path = format!("{before}{}", if is_of_bucket { String::new() } else { encode(url.key(), "/") });
+        let path = format!("{before}{}", encode(url.key(), "/"));
         let unsigned =
             Unsigned { method, host: &place.host, path: &path, query: asked, headers, payload_sha256 };
         let signed = unsigned.sign(&credentials, &self.settings.region, Utc::now());
@@ -112,7 +135,7 @@ impl Transport {
                     // Lets the server reject the request before the body is sent.
                     built = built.header("expect", "100-continue");
                 }
-                let mut reader = reader_of(*body).map_err(Failure::local)?;
+                let mut reader = body.reader().map_err(Failure::local)?;
                 self.run(built, SendBody::from_reader(&mut reader), body.bytes(), *most_bytes)
             }
         };
@@ -148,16 +171,6 @@ fn failure_of(method: &str, url: &Url, answer: Response<ureq::Body>) -> Failure 
     // Without its body a response still has its status.
     let _ = body.into_with_config().limit(MOST_ERROR_BYTES).reader().read_to_end(&mut text);
     Failure::of_answer(method, url, parts.status, &parts.headers, &String::from_utf8_lossy(&text))
-}
-
-fn reader_of(body: Body<'_>) -> std::io::Result<Box<dyn Read + '_>> {
-    Ok(match body {
-        Body::Bytes(bytes) => Box::new(bytes),
-        Body::File(mut file, bytes) => {
-            file.seek(SeekFrom::Start(0))?;
-            Box::new(file.take(bytes))
-        }
-    })
 }
 
 /// Trusts the host's certificate authorities, or those in a file if one is given.

@@ -1,12 +1,9 @@
 //! Write operations: objects, replacing only what netrec wrote.
 
-use std::fs::File;
-use std::io::{Read, Seek as _, SeekFrom, Write};
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use sha2::{Digest as _, Sha256};
 
+use super::checksum::{Checksum, Hash, Stated};
 use super::client::Client;
 use super::failure::Failure;
 use super::read::EMPTY_SHA256;
@@ -18,8 +15,8 @@ use crate::{Error, Result, hex};
 /// Marks an object as written by netrec; its value is the version.
 pub(super) const OWN_HEADER: &str = "x-amz-meta-netrec";
 
-/// The protocol's maximum size of one request.
-pub const MOST_UPLOAD_BYTES: u64 = 5 << 30;
+/// The protocol's maximum size of an object.
+const MOST_BYTES: u64 = 5 << 40;
 
 /// Which existing objects are allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +36,34 @@ pub enum Stored {
     Same,
 }
 
+/// What must be the case for an object to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Condition {
+    None,
+    /// No object of this name exists. Unless that was asked before, a storage without conditions will not do.
+    IsNew {
+        was_asked: bool,
+    },
+}
+
+impl Condition {
+    pub(super) fn header(self) -> Option<(&'static str, String)> {
+        match self {
+            Self::None => None,
+            Self::IsNew { .. } => Some(("if-none-match", "*".to_owned())),
+        }
+    }
+
+    /// Whether to try again without it, after this failure: not every storage supports conditions.
+    pub(super) fn may_be_left_out(self, failure: &Failure) -> bool {
+        self == Self::IsNew { was_asked: true } && failure.status == 501
+    }
+}
+
+pub(super) fn own_header() -> (&'static str, String) {
+    (OWN_HEADER, env!("CARGO_PKG_VERSION").to_owned())
+}
+
 impl Client {
     /// Writes an object; the server verifies its SHA-256.
     ///
@@ -46,38 +71,39 @@ impl Client {
     /// [`Error::Exists`] and [`Error::Foreign`] if another object is there; [`Error::Storage`] if
     /// it cannot be written, [`Error::Io`] if a file cannot be read.
     pub fn put(&self, url: &Url, body: Body<'_>, put: Put) -> Result<Stored> {
-        if body.bytes() > MOST_UPLOAD_BYTES {
-            let reason =
-                "it is larger than 5 GiB, the most that the storage takes at once: record with --max-size";
+        let checksum = Checksum::of(body).map_err(Error::io("read", url.to_path()))?;
+        self.put_known(url, body, &checksum, put)
+    }
+
+    /// The same of a body whose checksum is known.
+    ///
+    /// # Errors
+    /// As [`Self::put`].
+    pub fn put_known(&self, url: &Url, body: Body<'_>, checksum: &Checksum, put: Put) -> Result<Stored> {
+        if body.bytes() > MOST_BYTES {
+            let reason = "it is larger than 5 TiB, the most that the storage takes: record with --max-size";
             return Err(Failure::new(StorageFault::Refused, reason).into_error("write", url));
         }
-        let sha256 = sha256_of(body).map_err(Error::io("read", url.to_path()))?;
-        let is_free = match self.compare(url, &sha256, body.bytes(), put) {
+        let was_asked = match self.compare(url, checksum, body.bytes(), put) {
             Ok(Some(stored)) => return Ok(stored),
             Ok(None) => true,
             // Without list permission, a missing object is not reported as missing; the condition
-            // below must suffice.
+            // must suffice.
             Err(Error::Storage { fault: StorageFault::Refused, .. }) if put == Put::New => false,
             Err(error) => return Err(error),
         };
-        let mut is_conditional = put == Put::New;
-        let sent = self.retried(|| {
-            let sent = self.put_once(url, body, &sha256, is_conditional);
-            match sent {
-                // Not every storage supports conditions; the existence was checked before.
-                Err(failure) if failure.status == 501 && is_conditional && is_free => {
-                    is_conditional = false;
-                    self.put_once(url, body, &sha256, false)
-                }
-                sent => sent,
-            }
-        });
+        let condition = if put == Put::New { Condition::IsNew { was_asked } } else { Condition::None };
+        let sent = if checksum.parts().is_empty() {
+            self.put_whole(url, body, checksum, condition)
+        } else {
+            self.put_parts(url, body, checksum, condition)
+        };
         match sent {
             Ok(()) => Ok(Stored::Written),
             // Another writer was faster: possibly this program, if the answer to an earlier attempt
             // was lost.
             Err(failure) if failure.fault == StorageFault::Conflict => {
-                let there = self.compare(url, &sha256, body.bytes(), put)?;
+                let there = self.compare(url, checksum, body.bytes(), put)?;
                 // Nothing is there: two requests collided.
                 let met = Failure { fault: StorageFault::Unavailable, ..failure };
                 there.ok_or_else(|| met.into_error("write", url))
@@ -87,9 +113,9 @@ impl Client {
     }
 
     /// Whether an identical object exists; `None` if the object may be written.
-    fn compare(&self, url: &Url, sha256: &[u8; 32], bytes: u64, put: Put) -> Result<Option<Stored>> {
+    fn compare(&self, url: &Url, checksum: &Checksum, bytes: u64, put: Put) -> Result<Option<Stored>> {
         let Some(head) = self.head(url)? else { return Ok(None) };
-        if head.bytes == bytes && self.has(url, sha256, head.sha256, bytes)? {
+        if head.bytes == bytes && self.has(url, checksum, head.stated, bytes)? {
             return Ok(Some(Stored::Same));
         }
         match put {
@@ -102,14 +128,36 @@ impl Client {
         }
     }
 
-    fn put_once(&self, url: &Url, body: Body<'_>, sha256: &[u8; 32], is_new: bool) -> Result<(), Failure> {
-        let mut headers = vec![
-            ("x-amz-checksum-sha256", STANDARD.encode(sha256)),
-            (OWN_HEADER, env!("CARGO_PKG_VERSION").to_owned()),
-        ];
-        if is_new {
-            headers.push(("if-none-match", "*".to_owned()));
-        }
+    /// Sends an object as one.
+    fn put_whole(
+        &self,
+        url: &Url,
+        body: Body<'_>,
+        checksum: &Checksum,
+        mut condition: Condition,
+    ) -> Result<(), Failure> {
+        self.retried(|| {
+            let sent = self.put_whole_once(url, body, checksum, condition);
+            match sent {
+                Err(failure) if condition.may_be_left_out(&failure) => {
+                    condition = Condition::None;
+                    self.put_whole_once(url, body, checksum, condition)
+                }
+                sent => sent,
+            }
+        })
+    }
+
+    fn put_whole_once(
+        &self,
+        url: &Url,
+        body: Body<'_>,
+        checksum: &Checksum,
+        condition: Condition,
+    ) -> Result<(), Failure> {
+        let sha256 = checksum.content();
+        let mut headers = vec![("x-amz-checksum-sha256", STANDARD.encode(sha256)), own_header()];
+        headers.extend(condition.header());
         let request = Request {
             method: "PUT",
             url,
@@ -127,20 +175,20 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::Storage`].
-    pub fn holds(&self, url: &Url, sha256: &[u8; 32], bytes: u64) -> Result<bool> {
+    pub fn holds(&self, url: &Url, checksum: &Checksum, bytes: u64) -> Result<bool> {
         match self.head(url)? {
-            Some(head) if head.bytes == bytes => self.has(url, sha256, head.sha256, bytes),
+            Some(head) if head.bytes == bytes => self.has(url, checksum, head.stated, bytes),
             _ => Ok(false),
         }
     }
 
-    fn has(&self, url: &Url, wanted: &[u8; 32], told: Option<[u8; 32]>, bytes: u64) -> Result<bool> {
-        if let Some(told) = told {
-            return Ok(told == *wanted);
+    fn has(&self, url: &Url, wanted: &Checksum, stated: Option<Stated>, bytes: u64) -> Result<bool> {
+        if let Some(has) = stated.and_then(|stated| wanted.compare(&stated)) {
+            return Ok(has);
         }
-        let mut hash = Hash(Sha256::new());
+        let mut hash = Hash::default();
         self.download(url, &mut hash, bytes)?;
-        Ok(<[u8; 32]>::from(hash.0.finalize()) == *wanted)
+        Ok(hash.finish() == *wanted.content())
     }
 
     /// Removes an object, if netrec wrote it.
@@ -166,34 +214,4 @@ impl Client {
         });
         removed.map_err(|failure| failure.into_error("remove", url))
     }
-}
-
-/// A writer into a hash.
-struct Hash(Sha256);
-
-impl Write for Hash {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-/// SHA-256 of the body.
-pub(crate) fn sha256_of(body: Body<'_>) -> std::io::Result<[u8; 32]> {
-    Ok(match body {
-        Body::Bytes(bytes) => Sha256::digest(bytes).into(),
-        Body::File(mut file, bytes) => {
-            file.seek(SeekFrom::Start(0))?;
-            let mut hash = Hash(Sha256::new());
-            let read = std::io::copy(&mut <&File as Read>::take(file, bytes), &mut hash)?;
-            if read != bytes {
-                return Err(std::io::ErrorKind::UnexpectedEof.into());
-            }
-            hash.0.finalize().into()
-        }
-    })
 }

@@ -19,7 +19,7 @@ use self::line::{Line, Next};
 use super::stop::Stop;
 use crate::capture::{SourceReport, SourceStatus};
 use crate::error::StorageFault;
-use crate::s3::{Body, Client, Put, Url};
+use crate::s3::{Body, Checksum, Client, Put, Url};
 use crate::safe_fs::{Dir, file_name};
 use crate::{Error, Result, humanize};
 
@@ -181,17 +181,18 @@ impl Upload {
         let Some((file, bytes)) = open(path)? else { return Ok(None) };
         let name = file_name(path)?.to_string_lossy().into_owned();
         let url = self.0.to.join(&name);
-        let sha256 = crate::s3::sha256_of(Body::File(&file, bytes)).map_err(Error::io("read", path))?;
-        self.0.client.put(&url, Body::File(&file, bytes), Put::New).map_err(|error| match error {
+        let body = Body::File(&file, bytes);
+        let checksum = Checksum::of(body).map_err(Error::io("read", path))?;
+        self.0.client.put_known(&url, body, &checksum, Put::New).map_err(|error| match error {
             Error::Exists { .. } => conflict(&url),
             error => error,
         })?;
-        if !self.0.client.holds(&url, &sha256, bytes)? {
+        if !self.0.client.holds(&url, &checksum, bytes)? {
             let reason = "the storage holds something else than what was sent".to_owned();
             let fault = StorageFault::Unavailable;
             return Err(Error::Storage { action: "confirm", url: url.to_string(), fault, reason });
         }
-        Ok(Some(Confirmed { name, bytes, sha256 }))
+        Ok(Some(Confirmed { name, bytes, sha256: *checksum.content() }))
     }
 }
 

@@ -3,6 +3,9 @@
 mod faults;
 mod objects;
 #[cfg(target_os = "linux")]
+mod parts;
+mod tls;
+#[cfg(target_os = "linux")]
 mod upload;
 
 use std::collections::BTreeMap;

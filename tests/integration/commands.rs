@@ -41,6 +41,7 @@ const PLACEHOLDERS: &[(&str, &str)] = &[
     ("s3://captures/web-01/", "series"),
     ("s3://reports/2026/", "of-storage"),
     ("s3://reports/tables/", "of-storage-tables"),
+    ("s3://reports/spark/", "of-storage-spark"),
 ];
 
 /// Modules for the chapters' queries, which are tested with the PATH's python3.

@@ -5,12 +5,14 @@ use std::process::{Command, Stdio};
 
 use clap::Args;
 use serde_json::json;
+use tempfile::TempDir;
 
 use super::super::{Done, paths, shown, sources, storage};
 use super::captures::{AnyPlace, Outage};
+use super::place::{self, Place};
 use super::{Bounds, With, output};
 use crate::fleet::{self, Batch, RESULTS, Reducer, STATEMENTS, Source};
-use crate::report::Folder;
+use crate::s3::Url;
 use crate::safe_fs::Replace;
 use crate::{Error, Result, humanize};
 
@@ -20,11 +22,12 @@ const JOB: &str = include_str!("../../fleet/spark/job.py");
 const HELP: &str = "Examples:\n\
 \x20 netrec fleet submit /srv/captures --master spark://head:7077 -o /srv/fleet\n\
 \x20 netrec fleet submit /srv/captures --master 'local-cluster[2,1,1024]' -o fleet\n\
-\x20 netrec fleet submit /srv/captures --master yarn --conf spark.executor.memory=4g -o /srv/fleet\n\n\
+\x20 netrec fleet submit /srv/captures --master yarn --conf spark.executor.memory=4g -o /srv/fleet\n\
+\x20 netrec fleet submit s3://captures/2026/ --master yarn -o s3://reports/2026/\n\n\
 This program is sent to the workers, each of which maps batches of captures; then Spark runs the statements of sql/ on \
-the tables. The captures and the output folder must be at the same path on every worker. DIR/tables and DIR/results \
-have what Spark wrote, DIR/report the report of netrec fleet reduce. Requires spark-submit and Python with pyspark, both of \
-the user's.\n\n\
+the tables. Captures and output must be at the same path on every worker, or in object storage. DIR/tables and \
+DIR/results have what Spark wrote, DIR/report the report of netrec fleet reduce. Requires spark-submit and Python with \
+pyspark, both of the user's; for an output in object storage also hadoop-aws and its settings.\n\n\
 Exit codes: 0 done · 1 failed, or too many captures could not be read · 3 a capture could not be read, or is degraded";
 
 #[derive(Debug, Args)]
@@ -36,8 +39,8 @@ pub(super) struct Arguments {
     /// Address of the cluster, as spark-submit takes it
     #[arg(long, value_name = "URL")]
     master: String,
-    /// Folder for the tables, the results and the report; it must not be there yet
-    #[arg(short, long, value_name = "DIR", value_parser = paths::folder())]
+    /// Folder for the tables, the results and the report, which must not be there yet; or `s3://BUCKET/PREFIX/`
+    #[arg(short, long, value_name = "DIR", value_parser = paths::folder_or_url())]
     output: PathBuf,
     /// The program to call
     #[arg(long, value_name = "PATH", default_value = "spark-submit")]
@@ -54,10 +57,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     // Errors in the inputs are reported here rather than by every worker.
     arguments.with.load()?;
-    let output = output::absolute(&arguments.output)?;
-    if output.symlink_metadata().is_ok() {
-        return Err(Error::Exists { path: arguments.output.clone() });
-    }
+    let output = Output::new(&arguments.output)?;
     let captures = sources::expand_existing(&arguments.sources)?;
     let absolute = |path: &PathBuf| match storage::url_of(path)? {
         Some(_) => Ok(Source::from(path.clone())),
@@ -65,20 +65,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     };
     let captures: Result<Vec<Source>> = captures.iter().map(absolute).collect();
     let batches = fleet::batches(listable(captures?)?, &AnyPlace::new(Outage::Fails));
-    for folder in [output.clone(), output.join("tables"), output.join("job")] {
-        output::make_folder(&folder)?;
-    }
-    let job = output.join("job/job.py");
-    let plan = output.join("job/plan.json");
-    output::write(&job, JOB.as_bytes(), Replace::No)?;
-    output::write(&plan, plan_of(arguments, &batches, &output)?.as_bytes(), Replace::No)?;
-    spark(arguments, &job, &plan)?;
+    let job = output.write_job(&plan_of(arguments, &batches, &output)?)?;
+    spark(arguments, &job)?;
 
-    let folder = Folder::prepare(&output.join("report"), false)?;
+    let place = Place::prepare(&output.path_of("report"), false)?;
     let reducer = Reducer::default();
-    reducer.read(&output.join("tables"))?;
-    let report = reducer.finish(arguments.bounds.limits(), &folder)?;
-    folder.finish()?;
+    place::read_tables(&reducer, &output.path_of("tables"))?;
+    let report = reducer.finish(arguments.bounds.limits(), place.folder())?;
+    place.finish()?;
     output::tell(&report);
     tell!("spark      {}", humanize::plural(batches.len() as u64, "batch"));
     tell!("report     {}", shown(&arguments.output.join("report/fleet.html")));
@@ -97,16 +91,18 @@ fn listable(captures: Vec<Source>) -> Result<Vec<Source>> {
 }
 
 /// The plan for the job.
-fn plan_of(arguments: &Arguments, batches: &[Batch], output: &Path) -> Result<String> {
+fn plan_of(arguments: &Arguments, batches: &[Batch], output: &Output) -> Result<String> {
     let names = |batch: &Batch| batch.sources.iter().map(|source| source.name.clone()).collect::<Vec<_>>();
     let program = std::env::current_exe().map_err(Error::io("find", "netrec"))?;
     let plan = json!({
         "batches": batches.iter().map(names).collect::<Vec<_>>(),
         "program": program.file_name().map(|name| name.to_string_lossy()),
         "arguments": arguments.with.to_arguments()?,
-        "tables": output.join("tables"),
-        "results": output.join("results"),
-        "work": output.join("work"),
+        "tables": output.path_of("tables"),
+        "spark_tables": output.for_spark("tables"),
+        "results": output.for_spark("results"),
+        "work": output.for_spark("work"),
+        "is_remote": output.is_remote(),
         "max_failed": arguments.bounds.limits().most_failed,
         "statements": STATEMENTS.iter().map(|(name, statement)| json!([name, statement])).collect::<Vec<_>>(),
         "kept": RESULTS.iter().map(|table| table.name).collect::<Vec<_>>(),
@@ -114,15 +110,84 @@ fn plan_of(arguments: &Arguments, batches: &[Batch], output: &Path) -> Result<St
     Ok(plan.to_string())
 }
 
+/// Where the tables, the results and the report go.
+enum Output {
+    Folder(PathBuf),
+    /// With a folder here for the job.
+    Remote(Url, TempDir),
+}
+
+/// The job and its plan, which spark-submit reads.
+struct Job {
+    script: PathBuf,
+    plan: PathBuf,
+}
+
+impl Output {
+    /// Checks that nothing is there yet.
+    fn new(path: &Path) -> Result<Self> {
+        let exists = || Error::Exists { path: path.to_path_buf() };
+        let Some(url) = storage::url_of(path)? else {
+            let folder = output::absolute(path)?;
+            return if folder.symlink_metadata().is_ok() { Err(exists()) } else { Ok(Self::Folder(folder)) };
+        };
+        let url = url.as_folder();
+        let there = storage::client()?.list(&url)?;
+        if !there.objects.is_empty() || !there.refused.is_empty() {
+            return Err(exists());
+        }
+        let temporary = tempfile::tempdir().map_err(Error::io("create a folder in", std::env::temp_dir()))?;
+        Ok(Self::Remote(url, temporary))
+    }
+
+    fn is_remote(&self) -> bool {
+        matches!(self, Self::Remote(..))
+    }
+
+    /// One of its folders, as netrec takes it.
+    fn path_of(&self, name: &str) -> PathBuf {
+        match self {
+            Self::Folder(folder) => folder.join(name),
+            Self::Remote(url, _) => url.join(name).as_folder().to_path(),
+        }
+    }
+
+    /// One of its folders, as Spark takes it: `s3a` is what Hadoop calls its current client.
+    fn for_spark(&self, name: &str) -> String {
+        match self {
+            Self::Folder(folder) => folder.join(name).display().to_string(),
+            Self::Remote(url, _) => format!("s3a://{}/{}", url.bucket(), url.join(name).key()),
+        }
+    }
+
+    /// Writes the job and its plan.
+    fn write_job(&self, plan: &str) -> Result<Job> {
+        let folder = match self {
+            Self::Folder(folder) => {
+                for folder in [folder.clone(), folder.join("tables"), folder.join("job")] {
+                    output::make_folder(&folder)?;
+                }
+                folder.join("job")
+            }
+            Self::Remote(_, temporary) => temporary.path().to_path_buf(),
+        };
+        let job = Job { script: folder.join("job.py"), plan: folder.join("plan.json") };
+        output::write(&job.script, JOB.as_bytes(), Replace::No)?;
+        output::write(&job.plan, plan.as_bytes(), Replace::No)?;
+        Ok(job)
+    }
+}
+
 /// Runs spark-submit; all of its output goes to standard error.
-fn spark(arguments: &Arguments, job: &Path, plan: &Path) -> Result<()> {
+fn spark(arguments: &Arguments, job: &Job) -> Result<()> {
     let program = std::env::current_exe().map_err(Error::io("find", "netrec"))?;
     let mut command = Command::new(&arguments.spark_submit);
     command.args(["--master", &arguments.master, "--name", "netrec fleet", "--files"]).arg(program);
     for setting in &arguments.conf {
         command.args(["--conf", setting]);
     }
-    let status = command.arg(job).arg(plan).stdin(Stdio::null()).stdout(std::io::stderr()).status();
+    let status =
+        command.arg(&job.script).arg(&job.plan).stdin(Stdio::null()).stdout(std::io::stderr()).status();
     let status = status.map_err(Error::io("run", &arguments.spark_submit))?;
     if status.success() {
         return Ok(());

@@ -7,7 +7,6 @@ executor was lost, a slow task was started again) leaves the same files.
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -33,8 +32,27 @@ def map_batch(captures, plan):
     return ran.returncode
 
 
+def file_system(spark, folder):
+    """A folder as Hadoop's path, and the file system that holds it."""
+    path = spark._jvm.org.apache.hadoop.fs.Path(folder)
+    return path, path.getFileSystem(spark._jsc.hadoopConfiguration())
+
+
+def check_storage(spark, plan):
+    """Ends the job before the work, rather than after it, if Spark cannot use the object storage."""
+    try:
+        folder, files = file_system(spark, plan["results"])
+        files.exists(folder)
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0][:500]
+        sys.exit(
+            f"Spark cannot use {plan['results']} ({reason}). It needs hadoop-aws (--conf spark.jars.packages="
+            "org.apache.hadoop:hadoop-aws:VERSION, with the version of Spark's Hadoop) and access (--conf spark.hadoop.fs.s3a.…)"
+        )
+
+
 def refuse_too_many_failed(spark, plan):
-    captures = spark.read.parquet(f"{plan['tables']}/captures-*.parquet")
+    captures = spark.read.parquet(f"{plan['spark_tables']}/captures-*.parquet")
     counts = {row["status"]: row["count"] for row in captures.groupBy("status").count().collect()}
     failed = counts.get("error", 0)
     read = counts.get("ok", 0) + counts.get("degraded", 0)
@@ -44,13 +62,14 @@ def refuse_too_many_failed(spark, plan):
 
 def reduce_tables(spark, plan):
     for table in ("connections", "host_addresses"):
-        spark.read.parquet(f"{plan['tables']}/{table}-*.parquet").createOrReplaceTempView(table)
+        spark.read.parquet(f"{plan['spark_tables']}/{table}-*.parquet").createOrReplaceTempView(table)
     for name, statement in plan["statements"]:
         folder = plan["results"] if name in plan["kept"] else plan["work"]
         place = f"{folder}/{name}.parquet"
         spark.sql(statement).write.mode("overwrite").parquet(place)
         spark.read.parquet(place).createOrReplaceTempView(name)
-    shutil.rmtree(plan["work"], ignore_errors=True)
+    folder, files = file_system(spark, plan["work"])
+    files.delete(folder, True)
 
 
 def main():
@@ -58,6 +77,8 @@ def main():
         plan = json.load(file)
     spark = SparkSession.builder.config("spark.sql.session.timeZone", "UTC").getOrCreate()
     try:
+        if plan["is_remote"]:
+            check_storage(spark, plan)
         batches = spark.sparkContext.parallelize(plan["batches"], len(plan["batches"]))
         task = {key: plan[key] for key in ("program", "tables", "arguments")}
         batches.map(lambda captures: map_batch(captures, task)).collect()

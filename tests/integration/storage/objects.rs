@@ -159,6 +159,13 @@ fn submitted(moto: &Moto, place: &Path) {
         let other = place.join("spark/tables").join(path.file_name().unwrap());
         assert!(fs::read(&path).unwrap() == fs::read(other).unwrap(), "{} differs", path.display());
     }
+    // The same with an output that the workers do not share.
+    let remote = [&submit[..], &["--spark-submit", "./cluster", "-o", "s3://reports/spark/"]].concat();
+    let ran = moto.storage.netrec(place, &remote);
+    assert_eq!(ran.code, 3, "{}{}", ran.stdout, ran.stderr);
+    same_as_below(moto, &place.join("out/tables"), "spark/tables/");
+    same_as_below(moto, &place.join("spark/report"), "spark/report/");
+    moto.storage.netrec(place, &remote).fails_saying(&["s3://reports/spark/ exists already"]);
 }
 
 fn analyze(to: &str) -> Vec<&str> {

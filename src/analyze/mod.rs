@@ -102,6 +102,24 @@ pub fn run(
     geo: &Databases,
     progress: &dyn Fn(u64),
 ) -> Result<Analysis> {
+    analysis(capture, config, geo, progress, metrics::measure)
+}
+
+/// The same with empty metrics, for products of which none shows them.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_without_metrics(capture: &CaptureFile, config: &Config, geo: &Databases) -> Result<Analysis> {
+    analysis(capture, config, geo, &|_| {}, |_, _, _| Ok(Metrics::default()))
+}
+
+fn analysis(
+    capture: &CaptureFile,
+    config: &Config,
+    geo: &Databases,
+    progress: &dyn Fn(u64),
+    measure: fn(&Tables, &Metadata, &config::Analysis) -> Result<Metrics>,
+) -> Result<Analysis> {
     let recorded = {
         let _stage = tracing::info_span!("reading the rows", rows = capture.rows()).entered();
         pass::run(capture, config.analysis(), geo, progress)?
@@ -117,7 +135,7 @@ pub fn run(
     let (metrics, mut runs) = parallel::both(
         || {
             let _stage = tracing::info_span!("measuring").entered();
-            metrics::measure(&tables, &metadata, config.analysis())
+            measure(&tables, &metadata, config.analysis())
         },
         || runs::run_all(&context, config),
     );

@@ -136,7 +136,7 @@ impl Mapper<'_> {
     }
 
     fn analyzed(&self, capture: &CaptureFile, names: &Names) -> Result<(Analysis, Identity)> {
-        let run = || analyze::run(capture, self.inputs.config, self.inputs.geo, &|_| {});
+        let run = || analyze::run_without_metrics(capture, self.inputs.config, self.inputs.geo);
         let analysis = contained(capture.path(), run)?;
         let identity = identity(capture, &analysis, names)?;
         Ok((analysis, identity))

@@ -57,6 +57,10 @@ pub struct Surroundings<'a> {
 
 /// Facts about one remote address.
 #[derive(Debug, Default)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, and there are many destinations"
+)]
 struct Destination {
     /// The first source, and the others, each once: a capture may have hundreds of thousands of
     /// destinations, most with one source.
@@ -70,6 +74,8 @@ struct Destination {
     is_named: bool,
     /// It is outside, and has answered.
     has_answered: bool,
+    /// It is in a network that was declared as local.
+    is_declared: bool,
 }
 
 impl Destination {
@@ -109,24 +115,27 @@ impl<'a> Surroundings<'a> {
         }
         let mut by_addr: AHashMap<TextId, Destination> = AHashMap::new();
         for (row, socket) in sockets.iter().enumerate() {
-            if socket.app_protocol.is_some() && all.leaves_network(&socket) {
-                all.payloads.add(&socket);
-            }
             if let Some(name) = sockets.remote_name_id(row) {
                 all.lookups.add(name, &socket);
             }
-            if let Some(addr) =
-                sockets.remote_addr_id(row).filter(|_| socket.direction != Some(Direction::Inbound))
+            let is_contacted = socket.direction != Some(Direction::Inbound);
+            let Some(addr) = sockets.remote_addr_id(row).filter(|_| is_contacted) else { continue };
+            let destination = by_addr.entry(addr).or_insert_with(|| Destination {
+                is_declared: all.is_in_declared(sockets.text(addr)),
+                ..Destination::default()
+            });
+            let source = sockets.source_id(row);
+            destination.add(&socket, source);
+            let is_declared = destination.is_declared;
+            if socket.app_protocol.is_some() && all.leaves_declared(&socket, |_| is_declared) {
+                all.payloads.add(&socket);
+            }
+            // Only sources that leave the network could have contacted the same external destination.
+            if all.sources.len() < MOST_SOURCES
+                && !all.sources.contains(&source)
+                && all.leaves_declared(&socket, |_| is_declared)
             {
-                let source = sockets.source_id(row);
-                // Only sources that leave the network could have contacted the same external destination.
-                if all.sources.len() < MOST_SOURCES
-                    && !all.sources.contains(&source)
-                    && all.leaves_network(&socket)
-                {
-                    all.sources.insert(source);
-                }
-                by_addr.entry(addr).or_default().add(&socket, source);
+                all.sources.insert(source);
             }
         }
         for destination in
@@ -210,6 +219,10 @@ impl<'a> Surroundings<'a> {
     /// Whether a connection leaves the network of its local address: to a public address, or to a
     /// private one in another network. Networks declared as local are not outside.
     pub fn leaves_network(&self, socket: &Socket<'_>) -> bool {
+        self.leaves_declared(socket, |addr| self.is_declared(addr))
+    }
+
+    fn leaves_declared(&self, socket: &Socket<'_>, is_declared: impl Fn(&str) -> bool) -> bool {
         if socket.direction == Some(Direction::Inbound) {
             return false;
         }
@@ -217,10 +230,10 @@ impl<'a> Surroundings<'a> {
         if self.is_proxied(socket) {
             return true;
         }
-        if self.is_declared(remote) || are_of_one_subnet(socket.local_addr, remote) {
+        if is_declared(remote) || are_of_one_subnet(socket.local_addr, remote) {
             return false;
         }
-        socket.is_beyond_local_networks() || self.is_foreign_private(socket.local_addr, remote)
+        socket.is_beyond_local_networks() || are_of_different_ranges(socket.local_addr, remote)
     }
 
     /// Whether a connection goes through an internal proxy to an external name. An internal address
@@ -242,7 +255,18 @@ impl<'a> Surroundings<'a> {
         are_of_different_ranges(local, remote) && !self.is_declared(remote)
     }
 
+    /// Asked of many connections with few destinations, for which it is known.
     fn is_declared(&self, addr: &str) -> bool {
+        if self.declared.is_empty() {
+            return false;
+        }
+        match self.by_addr.get(addr) {
+            Some(destination) => destination.is_declared,
+            None => self.is_in_declared(addr),
+        }
+    }
+
+    fn is_in_declared(&self, addr: &str) -> bool {
         if self.declared.is_empty() {
             return false;
         }

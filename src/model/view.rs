@@ -15,6 +15,7 @@ use crate::{Error, Result};
 
 /// A column of numbers.
 pub struct Numbers<'a, T: PolarsNumericType> {
+    /// Empty if all are null, so that the first check ends every access: of an import, many columns are.
     values: &'a [T::Native],
     array: &'a <T as PolarsDataType>::Array,
     /// Most columns have no nulls, so checking for them can be skipped.
@@ -74,8 +75,9 @@ impl<'a, T: PolarsNumericType> Numbers<'a, T> {
     }
 
     fn new(array: &'a T::Array) -> Self {
-        let has_nulls = array.validity().is_some_and(|known| known.unset_bits() > 0);
-        Self { values: array.values().as_slice(), array, has_nulls }
+        let nulls = array.validity().map_or(0, |known| array.len() - known.set_bits());
+        let values = if nulls == array.len() { &[] } else { array.values().as_slice() };
+        Self { values, array, has_nulls: nulls > 0 }
     }
 
     /// The value in a row; `None` if it is null or there is no such row.
@@ -91,7 +93,7 @@ impl<'a, T: PolarsNumericType> Numbers<'a, T> {
 
     /// Number of rows.
     pub fn len(&self) -> usize {
-        self.values.len()
+        self.array.len()
     }
 
     /// Whether there is no row.
@@ -134,15 +136,31 @@ impl<'a> Words<'a> {
     }
 
     /// The text in a row; `None` if it is null or there is no such row.
-    #[inline]
+    ///
+    /// A whole row has eleven texts, most of which are null in most captures, and the compiler cannot see that
+    /// nobody asks for the others: so only the lookup of a text is a call.
+    #[allow(clippy::inline_always, reason = "left to itself, the compiler calls this for nulls too")]
+    #[inline(always)]
     pub fn get(&self, row: usize) -> Option<&'a str> {
         match &self.0 {
+            Texts::Keys(keys, mapping) => text_of(mapping, keys.get(row)?),
+            Texts::Few(..) | Texts::Own(_) => self.get_of_few(row),
+        }
+    }
+
+    #[inline(never)]
+    fn get_of_few(&self, row: usize) -> Option<&'a str> {
+        match &self.0 {
             Texts::Own(texts) if row < texts.len() => texts.get(row),
-            Texts::Own(_) => None,
-            Texts::Keys(keys, mapping) => mapping.cat_to_str(keys.get(row)?),
+            Texts::Own(_) | Texts::Keys(..) => None,
             Texts::Few(keys, texts) => *texts.get(keys.get(row)?)?,
         }
     }
+}
+
+#[inline(never)]
+fn text_of(mapping: &CategoricalMapping, key: u32) -> Option<&str> {
+    mapping.cat_to_str(key)
 }
 
 impl<'a> Words<'a> {

@@ -154,7 +154,7 @@ impl<'a> SocketColumns<'a> {
 }
 
 /// Records that become rows together, before they are let go.
-const PIECE: usize = 1 << 15;
+const PIECE: usize = 1 << 13;
 
 /// See [`super::Tables::connections`].
 ///
@@ -219,10 +219,11 @@ fn empty_unknown(table: DataFrame) -> Result<DataFrame> {
 }
 
 fn frame(records: &[Connection], recorded: &Recorded, texts: &TextColumns) -> Result<DataFrame> {
-    SocketRow::frame(records, texts, |connection| row(connection, recorded))
+    // Each row is made once, and not once for each of its columns.
+    let rows: Vec<SocketRow<TextId>> = records.iter().map(|connection| row(connection, recorded)).collect();
+    SocketRow::frame(&rows, texts, |row| *row)
 }
 
-#[inline]
 fn row(c: &Connection, recorded: &Recorded) -> SocketRow<TextId> {
     let endpoint = c.remote.and_then(|(id, _)| recorded.endpoints.get(id.get() as usize));
     let process = c.process.and_then(|id| recorded.processes.get(id.get() as usize));

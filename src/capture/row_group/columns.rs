@@ -177,14 +177,26 @@ impl RowGroup {
     }
 
     fn query_text(&self, lists: &Lists, get: impl Fn(&QueryKeys) -> Option<i32>) -> Coded {
+        if self.rows.queries.is_empty() {
+            return self.no_text();
+        }
         self.text(lists, |identity| get(&self.rows.queries[identity.query? as usize]))
     }
 
     fn application_text(&self, lists: &Lists, index: usize) -> Coded {
+        if self.rows.applications.is_empty() {
+            return self.no_text();
+        }
         self.text(lists, |identity| {
             let keys = &self.rows.applications[identity.application? as usize];
             Some(keys[index].checked_sub(1)? as i32)
         })
+    }
+
+    /// A text column without a value.
+    fn no_text(&self) -> Coded {
+        let rows = self.rows.len() as u32;
+        Coded { runs: vec![Run { key: NULL, rows }], values: Values::Texts(PlainTexts::default()) }
     }
 
     fn of_moment(&self, lists: &Lists, get: impl Fn(&Timestamps) -> u64) -> Coded {

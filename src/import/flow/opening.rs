@@ -11,6 +11,10 @@ use crate::wire::{app_protocol, fingerprint};
 /// Bytes of a client's stream that are kept until its TLS greeting is whole.
 const MOST_HELLO_BYTES: usize = 8 * 1024;
 
+/// Pieces of a side that are looked at for a protocol where the beginning was not seen: requests come again within a
+/// few, and each look costs about as much as all else about a packet.
+const MOST_LATE_LOOKS: u8 = 64;
+
 /// The protocol whose greetings are read further.
 const TLS: &str = "tls";
 
@@ -35,6 +39,8 @@ pub(super) struct Opening {
     protocol: Option<&'static str>,
     /// Whether the first payload of client and server was looked at.
     was_looked_at: [bool; 2],
+    /// Later payload of client and server that was looked at because the first was not seen.
+    late_looks: [u8; 2],
     hello: Greeting,
     certificate: Greeting,
     /// What was found so far.
@@ -61,8 +67,12 @@ impl Opening {
 
     fn read_sides(&mut self, piece: &Piece<'_>) -> Option<String> {
         let side = usize::from(!piece.is_from_client);
-        if !self.was_looked_at[side] && piece.is_first != Some(false) {
+        if !self.was_looked_at[side]
+            && self.late_looks[side] < MOST_LATE_LOOKS
+            && piece.is_first != Some(false)
+        {
             self.was_looked_at[side] = piece.is_first == Some(true);
+            self.late_looks[side] += u8::from(piece.is_first.is_none());
             self.recognise(piece);
         }
         if !piece.is_stream {
@@ -75,11 +85,14 @@ impl Opening {
         None
     }
 
-    /// Whether nothing more can come of further payload.
-    pub(super) fn is_over(&self) -> bool {
-        let is_looked_at = self.was_looked_at == [true; 2] || self.protocol.is_some();
-        let is_done = |greeting: &Greeting| matches!(greeting, Greeting::Done);
-        is_looked_at && is_done(&self.hello) && (is_done(&self.certificate) || self.protocol != Some(TLS))
+    /// Whether nothing more can come of further payload of a side. Asked for every packet.
+    pub(super) fn is_over(&self, is_from_client: bool, is_stream: bool) -> bool {
+        let side = usize::from(!is_from_client);
+        let is_looked_at =
+            self.was_looked_at[side] || self.protocol.is_some() || self.late_looks[side] == MOST_LATE_LOOKS;
+        let greeting = if is_from_client { &self.hello } else { &self.certificate };
+        let may_greet = is_stream && (is_from_client || self.protocol == Some(TLS));
+        is_looked_at && (!may_greet || matches!(greeting, Greeting::Done))
     }
 
     /// Whether part of a greeting is kept.
@@ -220,7 +233,7 @@ mod tests {
             opening.read(&piece(bytes, false, 100 * index as u32));
         }
         let found = opening.application(false).unwrap();
-        assert!(opening.is_over() && !opening.keeps_greeting());
+        assert!(opening.is_over(true, true) && opening.is_over(false, true) && !opening.keeps_greeting());
         assert_eq!(
             (found.protocol.as_deref(), found.tls_issuer.as_deref()),
             (Some("tls"), Some("CN=localhost,C=US"))
@@ -248,7 +261,7 @@ mod tests {
         assert_eq!((protocol(&opening, false), protocol(&opening, true).as_deref()), (None, Some("unknown")));
         opening.read(&piece(b"\x01\x02\x03", false, 0));
         assert_eq!(protocol(&opening, false).as_deref(), Some("unknown"));
-        assert!(opening.is_over());
+        assert!(opening.is_over(true, true) && opening.is_over(false, true));
         // What came later may be anything, but is taken if it is certain.
         let mut late = Opening::default();
         late.read(&Piece { is_first: None, ..piece(b"\x01\x02\x03", true, 9) });
@@ -256,6 +269,24 @@ mod tests {
         assert_eq!(protocol(&late, true), None);
         late.read(&Piece { is_first: None, ..piece(b"SSH-2.0-a", false, 9) });
         assert_eq!(protocol(&late, false).as_deref(), Some("ssh"));
+    }
+
+    #[test]
+    fn a_side_is_looked_at_no_longer_than_something_may_come_of_it() {
+        let mut opening = Opening::default();
+        assert!(!opening.is_over(true, true) && !opening.is_over(false, true));
+        opening.read(&piece(b"\x01\x02\x03", true, 0));
+        assert!(opening.is_over(true, true), "it has begun, and with no greeting");
+        assert!(!opening.is_over(false, true), "the server may still say what it is");
+        let mut datagrams = Opening::default();
+        datagrams.read(&Piece { is_stream: false, ..piece(b"\x01\x02\x03", true, 0) });
+        assert!(datagrams.is_over(true, false) && !datagrams.is_over(false, false));
+        let mut late = Opening::default();
+        for seq in 0..u32::from(MOST_LATE_LOOKS) {
+            assert!(!late.is_over(false, true), "after {seq}");
+            late.read(&Piece { is_first: None, ..piece(b"\x01\x02\x03", false, seq) });
+        }
+        assert!(late.is_over(false, true) && !late.is_over(true, true));
     }
 
     #[test]

@@ -155,16 +155,16 @@ impl Flow {
 
     /// Reads what a packet's payload says of the protocol and, of TCP, of the server's name and of TLS.
     pub(super) fn read_payload(&mut self, packet: &Packet<'_>) {
-        if packet.payload.is_empty() || self.opening.is_over() {
-            return;
-        }
         let is_from_client = packet.source == self.originator;
-        let side = if is_from_client { &self.sent } else { &self.received };
         let (is_stream, seq) = match packet.transport {
             Transport::Tcp(header) => (true, header.seq),
             Transport::Udp(_) => (false, 0),
             Transport::Other(_) => return,
         };
+        if packet.payload.is_empty() || self.opening.is_over(is_from_client, is_stream) {
+            return;
+        }
+        let side = if is_from_client { &self.sent } else { &self.received };
         let is_first = match self.protocol {
             // Of a flow that was under way, the beginning was not seen.
             Protocol::Tcp if !self.has_begun_here => None,

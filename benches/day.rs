@@ -237,7 +237,15 @@ fn main() -> netrec::Result<()> {
         }
     };
     let (clock, stop) = (QuickClock::default(), Stop::default());
-    let done = record(&plan, &output, &mut host, (&clock, &stop), &HostInfo::default(), &mut show)?;
+    // Without an identity of its host, each file would be a recording of its own.
+    let id = Some("0123456789abcdef0123456789abcdef".to_owned());
+    let info = HostInfo {
+        host_name: Some("day".to_owned()),
+        machine_id: id.clone(),
+        boot_id: id,
+        ..HostInfo::default()
+    };
+    let done = record(&plan, &output, &mut host, (&clock, &stop), &info, &mut show)?;
     let (took_s, (_, peak_mb)) = (begin.elapsed().as_secs(), memory_mb());
     println!(
         "{sockets} sockets, {} ticks, {} rows, {} opened, {} processes: peak {peak_mb} MB resident; \

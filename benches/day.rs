@@ -106,7 +106,8 @@ impl BusyHost {
         self.opened += 1;
         let number = self.opened;
         let owner = Arc::clone(&self.processes[number as usize % self.processes.len()]);
-        let remote = self.remotes.map_or(number as u32, |remotes| number as u32 % remotes);
+        let any_of = |remotes: u32| (mixed(number) % u64::from(remotes.max(1))) as u32;
+        let remote = self.remotes.map_or(number as u32, any_of);
         // Multiplied by an odd number, so that no address comes twice before all have come.
         let remote = Ipv4Addr::from(remote.wrapping_mul(0x9E37_79B1));
         let local = (IpAddr::from([10, 0, 0, 1]), 1024 + (number % 60_000) as u16);
@@ -155,6 +156,13 @@ impl BusyHost {
         rows.push(Row { kind: Kind::Closed, state: Some(TcpState::Close), ..closed });
         rows.push(Row { kind: Kind::Opened, state: Some(TcpState::SynSent), ..opened });
     }
+}
+
+/// A number that looks like chance (the finalizer of `SplitMix64`): contacted in turn, every address would be a beacon.
+fn mixed(number: u64) -> u64 {
+    let number = (number ^ (number >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let number = (number ^ (number >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    number ^ (number >> 31)
 }
 
 impl Host for BusyHost {

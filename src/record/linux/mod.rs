@@ -4,6 +4,7 @@ mod cgroups;
 mod container;
 mod diag;
 mod events;
+mod file_hash;
 mod hash_queue;
 mod hashes;
 mod host;

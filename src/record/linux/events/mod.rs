@@ -14,6 +14,7 @@
 //! same, except for the counters of reset connections. Without the rings, closing notifications
 //! still give every connection with its counters, only without its process.
 
+mod attributed;
 mod bpf;
 mod closings;
 mod correlate;
@@ -25,6 +26,7 @@ mod kernel_event;
 mod listeners;
 mod other_flows;
 mod programs;
+mod reports;
 mod ring;
 mod socket_lifecycle;
 mod sources;
@@ -41,9 +43,10 @@ use std::time::Duration;
 use super::namespaces::Change;
 use super::newcomers::Watch;
 use super::processes::Reader;
-use crate::capture::{Kind, Owner, OwnerSource, Protocol, Row, SourceReport, SourceStatus};
+use crate::capture::{Kind, Protocol, Row, SourceReport, SourceStatus};
 use crate::record::host::Tick;
-use crate::record::{Clock as _, SourceOptions, SystemClock, Timestamp};
+use crate::record::{Clock as _, SourceOptions, SystemClock};
+pub(super) use attributed::{AttributedEvent, LastSeen};
 use bpf::SocketProbe;
 pub(super) use closings::{Closings, Notices};
 use correlate::EventCorrelator;
@@ -51,6 +54,10 @@ use datagrams::Datagrams;
 use execs::Execs;
 use kernel_event::{KernelEvent, What};
 use programs::{Programs, Readings, acts};
+use reports::{
+    DESTROY_GIVES, DESTROY_LACKS, EXECS_GIVE, EXECS_LACK, EXECS_TOLD, LIVES_GIVE, LIVES_LACK, PERF_GIVES,
+    PERF_LACKS, PROBE_GIVES, PROBE_LACKS, UDP_GIVES, missing, ran,
+};
 use socket_lifecycle::Closing;
 pub(super) use socket_lifecycle::SocketEvent;
 use sources::{Rings, Sources};
@@ -111,68 +118,6 @@ struct EventState {
     lost_closings: u64,
     /// Tracepoints to which other eBPF programs are attached.
     shared: BTreeSet<&'static str>,
-}
-
-/// An event with the facts of its process.
-pub(super) struct AttributedEvent {
-    event: SocketEvent,
-    owner: Option<(Arc<Owner>, OwnerSource)>,
-}
-
-impl AttributedEvent {
-    /// Time of the event, monotonic.
-    pub(super) fn time_ns(&self) -> i64 {
-        self.event.time_ns as i64
-    }
-
-    /// The cookie of its socket.
-    pub(super) fn cookie(&self) -> u64 {
-        self.event.cookie
-    }
-
-    /// Whether it is the end of the socket.
-    pub(super) fn is_closed(&self) -> bool {
-        self.event.kind == Kind::Closed
-    }
-
-    /// The row for the capture. `last` is what the last snapshot knew of the socket.
-    pub(super) fn into_row(self, now: Timestamp, tick: u32, last: Option<&LastSeen>) -> Row {
-        let time_ns = self.time_ns();
-        let inode = || last.and_then(|last| last.owner.clone());
-        // A UDP socket belongs to its holder, even if other processes have sent through it.
-        let is_held = self.event.protocol != Protocol::Tcp && inode().is_some();
-        let (owner, owner_source) = match self.owner.filter(|_| !is_held) {
-            Some((owner, source)) => (Some(owner), Some(source)),
-            None => (inode(), inode().map(|_| OwnerSource::Inode)),
-        };
-        let event = self.event;
-        let (mut local, mut remote) = event.tuple;
-        // The last snapshot still knew what the kernel has cleared.
-        if let Some(tuple) = last.and_then(|last| last.tuple).filter(|_| remote.1 == 0) {
-            (local, remote) = tuple;
-        }
-        Row {
-            ts_us: now.ts_us - (now.mono_ns - time_ns) / 1000,
-            mono_ns: time_ns,
-            tick,
-            kind: event.kind,
-            remote: (remote.1 != 0).then_some(remote),
-            netns: event.netns,
-            state: event.state,
-            prev_state: event.prev_state,
-            counters: event.counters,
-            owner,
-            owner_source,
-            ..Row::snapshot(event.conn_id(), event.protocol, local)
-        }
-    }
-}
-
-/// What the last snapshot knew of a socket.
-pub(super) struct LastSeen {
-    pub(super) owner: Option<Arc<Owner>>,
-    /// Both ends, if it was connected.
-    pub(super) tuple: Option<((std::net::IpAddr, u16), (std::net::IpAddr, u16))>,
 }
 
 impl Events {
@@ -301,36 +246,7 @@ impl Events {
     /// The status of the sources.
     pub(super) fn reports(&self) -> Vec<SourceReport> {
         let state = self.shared.state();
-        let mut reports = self.reports.to_vec();
-        let [probe, perf, closings, execs] = reports.as_mut_slice() else { return reports };
-        let untold = state.programs.execs_lost();
-        lack(execs, untold, |count| format!("{count} program starts came too fast to be reported"));
-        lack(perf, state.shared.len() as u64, |_| {
-            let names: Vec<&str> = state.shared.iter().copied().collect();
-            format!("another eBPF program is attached to {} and may hide its events", names.join(" and "))
-        });
-        let untold = state.correlator.untold();
-        lack(perf, untold, |count| format!("{count} connections closed without an event"));
-        // Lost records belong to the source of socket events.
-        let records = if probe.status == SourceStatus::Missing { perf } else { probe };
-        let dropped = |lost| format!("the kernel dropped {lost} of its events");
-        lack(records, state.lost_records, dropped);
-        lack(closings, state.lost_closings, dropped);
-        let unnoticed = state.correlator.unnoticed().saturating_sub(state.lost_closings);
-        lack(closings, unnoticed, |count| {
-            format!(
-                "{count} have none, so their counters and network namespace are unknown: the namespace \
-                 was new or was not entered, or the socket belonged to the kernel"
-            )
-        });
-        let cleared = state.correlator.cleared().saturating_sub(state.correlator.unnoticed());
-        lack(closings, cleared, |count| {
-            format!(
-                "for {count}, the kernel cleared the counters before reporting them (reset by their own \
-                 process, MPTCP, or a socket that reconnected), so the last snapshot's counters are a \
-                 lower bound"
-            )
-        });
+        let mut reports = reports::with_losses(&self.reports, &state).to_vec();
         reports.push(state.datagrams.complete(self.datagrams_report.clone()));
         reports
     }
@@ -453,43 +369,6 @@ fn wait_ms(now_ns: u64, next_tick_ns: u64) -> libc::c_int {
 fn ask_for_priority() {
     // SAFETY: no memory is passed; 0 is the calling thread.
     unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICENESS) };
-}
-
-/// Adds to a report what its source has lost.
-fn lack(report: &mut SourceReport, count: u64, detail: impl Fn(u64) -> String) {
-    if count > 0 && report.status != SourceStatus::Missing {
-        report.status = SourceStatus::Partial;
-        report.detail = format!("{}; {}", report.detail, detail(count));
-    }
-}
-
-const PROBE_GIVES: &str = "every TCP state change with its process, and the final counters of every \
-    connection, including reset ones";
-const PROBE_LACKS: &str = "TCP events come from perf-events and sock_destroy instead, if those run: \
-    connections reset by their own process have no final counters, and another eBPF program on the same \
-    tracepoint can hide processes";
-const LIVES_GIVE: &str = "the start and end of every process";
-const LIVES_LACK: &str = "programs that end before they can be examined have no name";
-const UDP_GIVES: &str = "every closing UDP socket";
-const PERF_GIVES: &str = "every TCP state change with its process, and the start and end of every process";
-const PERF_LACKS: &str = "connections between two ticks have no process and no states";
-const DESTROY_GIVES: &str = "every closing socket with its final counters";
-const DESTROY_LACKS: &str = "connections between two ticks have no byte counts";
-const EXECS_GIVE: &str = "command lines of programs when they start";
-const EXECS_TOLD: &str = "not needed: kernel-programs provides the command lines of programs when they \
-    start";
-const EXECS_LACK: &str = "programs that end within milliseconds have no command line";
-
-fn ran(name: &str, gives: &str) -> SourceReport {
-    SourceReport { name: name.to_owned(), status: SourceStatus::Ran, detail: gives.to_owned() }
-}
-
-fn missing(name: &str, reason: &str, lacks: &str) -> SourceReport {
-    SourceReport {
-        name: name.to_owned(),
-        status: SourceStatus::Missing,
-        detail: format!("{reason}; {lacks}"),
-    }
 }
 
 #[cfg(test)]

@@ -1,22 +1,20 @@
 //! Hand-made analyses for the tests of every part of the report.
 
 mod detected;
+mod measured;
 mod recorded;
 
 use polars::prelude::{DataFrame, df};
 
 use super::CaptureIdentity;
 use crate::analyze::{Analysis, Config, Suppressed};
-use crate::capture::{Metadata, SourceReport, SourceStatus};
+use crate::capture::Metadata;
 use crate::geo::SourceInfo;
 use crate::insight::{Insight, Step, Support};
 use crate::model::Tables;
 use crate::model::detector::{About, Method, Output, Periods, Run, Signal, Status};
 use crate::model::finding::{Confidence, Entities, Evidence, Finding, Judgement, Measurement, Severity};
-use crate::model::metrics::{
-    Anomalies, Bandwidth, Completeness, Correlation, CountryDirection, Distribution, Geography, Metrics,
-    Overview, PortUse, ProcessLoad, ProtocolEfficiency, Share, Tcp, Traffic, Transition,
-};
+use crate::model::metrics::{Completeness, Metrics, Share};
 use crate::model::section::Section;
 
 /// A hostile process name: markup, a formula, a terminal escape and another name.
@@ -50,9 +48,9 @@ pub(crate) fn identity() -> CaptureIdentity {
 pub(crate) fn analysis() -> Analysis {
     Analysis {
         metadata: metadata(),
-        completeness: completeness(),
+        completeness: measured::completeness(),
         tables: Tables { connections: connections(), ..recorded::tables(600) },
-        metrics: metrics(),
+        metrics: measured::metrics(),
         runs: vec![beacon_run(), scan_run(), ended("clusters", skipped()), ended("geo", failed())],
         insights: vec![insight()],
         suppressed: vec![suppressed()],
@@ -139,7 +137,7 @@ pub(crate) fn large(count: usize) -> Analysis {
             .unwrap();
     let names = |i: usize| format!("/opt/a rather long folder name/worker-{i:05}-of-many");
     let shares: Vec<Share> = (0..count.min(11))
-        .map(|i| share(&names(i), 10_u64.pow(9 - i as u32 % 9), u64::MAX >> i, 1 << i))
+        .map(|i| measured::share(&names(i), 10_u64.pow(9 - i as u32 % 9), u64::MAX >> i, 1 << i))
         .collect();
     let by_state = analysis.metrics.overview.by_state.iter().take(count).cloned().collect();
     analysis.metrics = measured;
@@ -178,39 +176,6 @@ fn metadata() -> Metadata {
         rows: 48_211,
         host_addresses: vec!["192.0.2.10".to_owned(), "2001:db8::10".to_owned()],
         ..Metadata::default()
-    }
-}
-
-fn completeness() -> Completeness {
-    let source = |name: &str, status, detail: &str| SourceReport {
-        name: name.to_owned(),
-        status,
-        detail: detail.to_owned(),
-    };
-    Completeness {
-        ticks_planned: Some(600),
-        ticks_taken: 597,
-        ticks_late: 3,
-        events_lost: None,
-        connections: 412,
-        connections_without_owner: 12,
-        connections_without_bytes: 57,
-        shortest_lifetime_s: Some(1.0),
-        period_range_s: Some((2.0, 200.0)),
-        sources: vec![
-            source("sock_diag", SourceStatus::Ran, "sockets and byte counts of every TCP connection"),
-            source("proc-owners", SourceStatus::Partial, "2 processes ended before they could be read"),
-            source(
-                "events",
-                SourceStatus::Missing,
-                "needs a newer kernel; connections between ticks are missing",
-            ),
-        ],
-        blind_spots: vec![
-            "Connections shorter than 1 s may be missing: no source of events between ticks ran.".to_owned(),
-            "12 of 412 connections have no known owner.".to_owned(),
-            "3 of 600 ticks were late or left out.".to_owned(),
-        ],
     }
 }
 
@@ -261,151 +226,6 @@ fn connections() -> DataFrame {
         "is_own" => [None::<bool>; 4],
     )
     .unwrap()
-}
-
-fn share(name: &str, connections: u64, bytes_sent: u64, bytes_received: u64) -> Share {
-    Share { name: name.to_owned(), connections, bytes_sent, bytes_received }
-}
-
-fn metrics() -> Metrics {
-    let processes = vec![
-        share("nginx", 212, 48_000_000, 3_100_000),
-        share(HOSTILE_NAME, 96, 5_400_000, 120_000),
-        share("postgres", 40, 900_000, 12_000_000),
-        share("unknown", 12, 0, 0),
-        share("sshd", 8, 45_000, 33_000),
-        share("other", 44, 1_000, 250_000),
-    ];
-    Metrics {
-        overview: Overview {
-            sockets: 431,
-            foreign_sockets: 0,
-            connections: 412,
-            listeners: 9,
-            processes: 23,
-            endpoints: 57,
-            by_protocol: vec![share("tcp", 355, 54_000_000, 15_000_000), share("udp", 57, 0, 0)],
-            by_direction: vec![
-                share("outbound", 180, 6_000_000, 12_000_000),
-                share("inbound", 232, 48_000_000, 3_000_000),
-            ],
-            by_state: vec![
-                share("ESTABLISHED", 212, 0, 0),
-                share("TIME_WAIT", 96, 0, 0),
-                share("CLOSE_WAIT", 31, 0, 0),
-                share("LISTEN", 9, 0, 0),
-                share("SYN_SENT", 7, 0, 0),
-                share("FIN_WAIT2", 1, 0, 0),
-            ],
-            by_scope: vec![share("public", 300, 1, 1), share("private", 112, 1, 1)],
-            top_processes: processes.clone(),
-            top_endpoints: vec![
-                share("203.0.113.7", 96, 5_400_000, 120_000),
-                share("2001:db8::1", 4, 10, 20),
-            ],
-            top_ports: vec![share("tcp/443", 300, 1, 1), share("udp/53", 57, 0, 0)],
-            open_connections_max: 77,
-        },
-        bandwidth: Bandwidth {
-            bytes_sent: 54_346_000,
-            bytes_received: 15_503_000,
-            connections_not_counted: 57,
-            by_process: processes,
-            by_endpoint: vec![share("203.0.113.7", 96, 5_400_000, 120_000)],
-            peak_sent_per_s: 1_250_000.0,
-            peak_received_per_s: f64::NAN,
-        },
-        tcp: tcp(),
-        geography: Geography {
-            by_country: vec![share("DE", 210, 1_000, 2_000), share("US", 80, 3_000, 4_000)],
-            by_city: Vec::new(),
-            direction_by_country: vec![CountryDirection {
-                country_code: "DE".to_owned(),
-                direction: "inbound".to_owned(),
-                connections: 200,
-            }],
-            public_unknown: 10,
-            not_public: 112,
-        },
-        protocols: vec![ProtocolEfficiency {
-            protocol: "tcp".to_owned(),
-            connections: 355,
-            counted: 355,
-            bytes_per_packet_sent: Some(812.5),
-            bytes_per_packet_received: Some(233.1),
-            retransmission_rate: Some(0.0123),
-            goodput_bytes_per_s: Some(48_211.0),
-            payload_share_estimate: Some(0.93),
-        }],
-        processes: vec![ProcessLoad {
-            pid: Some(4242),
-            name: HOSTILE_NAME.to_owned(),
-            cpu_percent_mean: Some(12.3),
-            cpu_percent_max: Some(99.9),
-            memory_rss_max_bytes: Some(48_000_000),
-        }],
-        anomalies: Anomalies { ports_by_process: ports_by_process() },
-        traffic: Traffic {
-            slice_s: 1.0,
-            sent_per_s: Some(distribution(48_000.0, 1_250_000.0)),
-            received_per_s: Some(distribution(9_000.0, 310_000.0)),
-            opened_per_s: None,
-        },
-        correlations: correlations(),
-    }
-}
-
-fn ports_by_process() -> Vec<PortUse> {
-    let of = |process: &str, connections, ports, unusual_ports, unusual_connections| PortUse {
-        process: process.to_owned(),
-        connections,
-        ports,
-        unusual_ports,
-        unusual_connections,
-    };
-    vec![of(HOSTILE_NAME, 96, 12, 11, 90), of("nginx", 212, 2, 0, 0), of("unknown", 12, 3, 1, 1)]
-}
-
-fn correlations() -> Vec<Correlation> {
-    let of = |a: &str, b: &str, rho| Correlation { a: a.to_owned(), b: b.to_owned(), connections: 355, rho };
-    vec![
-        of("bytes sent", "bytes received", Some(0.62)),
-        of("bytes sent", "time seen", Some(-0.31)),
-        of("bytes received", "time seen", None),
-    ]
-}
-
-fn distribution(median: f64, max: f64) -> Distribution {
-    Distribution {
-        count: 355,
-        mean: median * 1.5,
-        min: 0.0,
-        p25: median / 2.0,
-        median,
-        p75: median * 2.0,
-        p95: median * 5.0,
-        p99: max,
-        max,
-    }
-}
-
-fn tcp() -> Tcp {
-    Tcp {
-        transitions: vec![Transition {
-            from: "SYN_SENT".to_owned(),
-            to: "ESTABLISHED".to_owned(),
-            count: 180,
-        }],
-        duration_s: Some(distribution(12.0, 600.0)),
-        short_lived: 160,
-        long_lived: 4,
-        short_lived_s: 5.0,
-        long_lived_s: 600.0,
-        rtt_us: Some(distribution(24_000.0, 310_000.0)),
-        retransmits: 42,
-        retransmission_rate: Some(0.0123),
-        close_wait_by_process: vec![share("nginx", 31, 0, 0)],
-    }
 }
 
 static BEACON: About = About {

@@ -299,6 +299,69 @@ mod tests {
         assert_eq!(terminal("kworker\u{200b}/0:1\n"), r"kworker\u{200b}/0:1\n");
     }
 
+    /// Characters that nobody sees or that change what is seen, by their names in Unicode rather than by
+    /// the function under test.
+    const UNSEEN: [(char, &str); 34] = [
+        ('\u{0}', "null"),
+        ('\u{1b}', "escape"),
+        ('\u{7f}', "delete"),
+        ('\u{80}', "first C1 control"),
+        ('\u{85}', "next line"),
+        ('\u{9b}', "control sequence introducer"),
+        ('\u{9f}', "application program command"),
+        ('\u{ad}', "soft hyphen"),
+        ('\u{34f}', "combining grapheme joiner"),
+        ('\u{61c}', "Arabic letter mark"),
+        ('\u{115f}', "Hangul choseong filler"),
+        ('\u{1160}', "Hangul jungseong filler"),
+        ('\u{17b4}', "Khmer inherent vowel"),
+        ('\u{180e}', "Mongolian vowel separator"),
+        ('\u{200b}', "zero width space"),
+        ('\u{200d}', "zero width joiner"),
+        ('\u{200f}', "right-to-left mark"),
+        ('\u{2028}', "line separator"),
+        ('\u{2029}', "paragraph separator"),
+        ('\u{202a}', "left-to-right embedding"),
+        ('\u{202e}', "right-to-left override"),
+        ('\u{2060}', "word joiner"),
+        ('\u{2066}', "left-to-right isolate"),
+        ('\u{2069}', "pop directional isolate"),
+        ('\u{206f}', "nominal digit shapes"),
+        ('\u{3164}', "Hangul filler"),
+        ('\u{fdd0}', "noncharacter"),
+        ('\u{feff}', "byte order mark"),
+        ('\u{ffa0}', "halfwidth Hangul filler"),
+        ('\u{fff9}', "interlinear annotation anchor"),
+        ('\u{ffff}', "noncharacter"),
+        ('\u{1d173}', "musical symbol begin beam"),
+        ('\u{e0041}', "tag A"),
+        ('\u{10fffe}', "noncharacter"),
+    ];
+
+    #[test]
+    fn what_nobody_sees_is_shown_by_its_code() {
+        for (c, name) in UNSEEN {
+            let (text, shown) = (format!("a{c}b"), format!("a\\u{{{:x}}}b", u32::from(c)));
+            assert_eq!(terminal(&text), shown, "{name}");
+            assert_eq!(html(&text), shown, "{name}");
+            assert_eq!(svg(&text), shown, "{name}");
+            assert_eq!(csv(&text), shown, "{name}");
+            assert_eq!(markdown(&text), format!(r"a\\u{{{:x}}}b", u32::from(c)), "{name}");
+            assert_eq!(markdown_code(&text), format!("`{shown}`"), "{name}");
+            assert!(!json(&format!("[\"{text}\"]")).contains(c), "{name}");
+            assert!(!shell_word(&text).contains(c), "{name}");
+        }
+        // The neighbours of the ranges are ordinary.
+        for c in ['~', '\u{a0}', '®', '\u{2010}', '\u{2027}', '\u{2070}', '\u{fffd}', '\u{1f980}'] {
+            assert_eq!(terminal(&format!("a{c}b")), format!("a{c}b"));
+        }
+    }
+
+    #[test]
+    fn a_line_break_is_shown_as_one_and_a_tab_as_one() {
+        assert_eq!(terminal("a\nb\rc\td"), r"a\nb\rc\td");
+    }
+
     #[test]
     fn formulas_lose_their_power_and_numbers_stay() {
         assert_eq!(csv("=HYPERLINK(\"http://x\")"), "'=HYPERLINK(\"http://x\")");

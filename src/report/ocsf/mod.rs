@@ -216,6 +216,7 @@ fn unmapped(report: &Report, finding: &Finding) -> Map<String, serde_json::Value
 
 #[cfg(test)]
 mod tests {
+    use polars::prelude::Column;
     use serde_json::Value;
 
     use super::*;
@@ -271,6 +272,19 @@ mod tests {
         let ip = line["observables"].as_array().unwrap().iter().find(|o| o["type_id"] == 2).unwrap();
         assert_eq!(ip["value"], "203.0.113.7");
         assert_eq!(line["unmapped"]["insights"].as_array().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn whoever_opened_the_connections_is_the_source() {
+        let remote = json!({"ip": "203.0.113.7", "port": 443});
+        for (direction, its_end, id) in [("inbound", "src_endpoint", 1), ("outbound", "dst_endpoint", 2)] {
+            let mut analysis = fixture::analysis();
+            let directions = Column::new("direction".into(), [direction; 4]);
+            analysis.tables.connections.with_column(directions).unwrap();
+            let evidence = &lines_of(&analysis)[0]["evidences"][0];
+            assert_eq!(evidence[its_end], remote, "{direction}: {evidence}");
+            assert_eq!(evidence["connection_info"]["direction_id"], id);
+        }
     }
 
     /// Whether there is a null anywhere except as the threshold of a measurement without one.

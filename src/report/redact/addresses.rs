@@ -60,6 +60,8 @@ impl Addresses {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use proptest::prelude::*;
 
     use super::super::key;
@@ -90,6 +92,26 @@ mod tests {
         for text in ["127.0.0.1", "0.0.0.0", "::", "::1", "224.0.0.251", "255.255.255.255", "ff02::fb"] {
             assert_eq!(addresses().pseudonym(of(text)), of(text));
         }
+    }
+
+    /// Were a bit flipped regardless of those before it, one known pair would reveal every address.
+    #[test]
+    fn a_known_address_and_its_pseudonym_reveal_nothing_of_another_network() {
+        let addresses = addresses();
+        let mut masks = BTreeSet::new();
+        for network in 11..27_u8 {
+            let v4 = IpAddr::from([network, 50, 60, 70]);
+            let v6 = IpAddr::from([0x2a01, u16::from(network), 1, 2, 3, 4, 5, 6]);
+            for addr in [v4, v6] {
+                let after = addresses.pseudonym(addr);
+                masks.insert(match (addr, after) {
+                    (IpAddr::V4(a), IpAddr::V4(b)) => u128::from((a.to_bits() ^ b.to_bits()) & 0xff_ffff),
+                    (IpAddr::V6(a), IpAddr::V6(b)) => (a.to_bits() ^ b.to_bits()) & u128::from(u64::MAX),
+                    _ => unreachable!("the kind is kept"),
+                });
+            }
+        }
+        assert_eq!(masks.len(), 32, "what is flipped in one network is flipped in another");
     }
 
     #[test]

@@ -16,6 +16,8 @@ mod addresses;
 mod dictionary;
 mod frames;
 mod key;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use std::collections::BTreeSet;

@@ -66,6 +66,14 @@ mod tests {
     }
 
     #[test]
+    fn the_title_says_what_is_searched_for() {
+        let hash = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+        assert_eq!(Pattern::Address("203.0.113.7".parse().unwrap()).title(), "Address 203.0.113.7");
+        assert_eq!(Pattern::name("c2.example").unwrap().title(), "Name c2.example");
+        assert_eq!(Pattern::sha256(hash).unwrap().title(), format!("File with SHA-256 {hash}"));
+    }
+
+    #[test]
     fn a_hostile_name_cannot_end_its_text() {
         let name = Pattern::name(r"a'] OR [file:name = 'x\").unwrap();
         assert_eq!(name.expression(), r"[domain-name:value = 'a\'] OR [file:name = \'x\\']");

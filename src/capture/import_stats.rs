@@ -333,6 +333,25 @@ mod tests {
     }
 
     #[test]
+    fn a_kind_is_listed_with_its_number_and_where_the_first_is() {
+        let mut stats = ImportStats::new("event");
+        let at = |place: &str| Some(Example::at(place));
+        stats.skip_many(UnusedReason::NoConnection, "dns event", 1_200, at("eve.json line 5"));
+        stats.skip_many(UnusedReason::Unsupported, "sctp flow", 1, at("eve.json line 9"));
+        stats.skip_many(UnusedReason::Duplicate, "netflow event", 2, None);
+        let mut listed: Vec<String> = stats.unused.iter().map(Unused::describe_counted).collect();
+        listed.sort();
+        assert_eq!(
+            listed,
+            [
+                "1 × sctp flow (eve.json line 9)",
+                "1,200 × dns event (first: eve.json line 5)",
+                "2 × netflow event"
+            ]
+        );
+    }
+
+    #[test]
     fn what_is_rightly_no_connection_is_no_gap() {
         let mut stats = ImportStats::new("event");
         stats.use_one();

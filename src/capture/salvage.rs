@@ -3,6 +3,9 @@
 //!
 //! Row groups are verified by their hashes, ticks of the journal by their checksums.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 

@@ -1,5 +1,8 @@
 //! The metadata of a joined recording, from those of its files.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 

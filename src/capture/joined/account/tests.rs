@@ -1,0 +1,57 @@
+//! What a joined recording claims to have seen: never more than the file that saw least.
+
+use super::*;
+
+fn source(name: &str, status: SourceStatus) -> SourceReport {
+    SourceReport { name: name.to_owned(), status, detail: format!("{status:?}") }
+}
+
+fn with_privileges(names: &[&str]) -> Metadata {
+    Metadata { privileges: names.iter().map(|name| (*name).to_owned()).collect(), ..Metadata::default() }
+}
+
+#[test]
+fn a_source_is_as_bad_as_in_the_file_where_it_was_worst() {
+    use SourceStatus::{Missing, Partial, Ran};
+    let file = |sources: &[SourceReport]| Metadata { sources: sources.to_vec(), ..Metadata::default() };
+    let (first, second, third) = (
+        file(&[source("owners", Ran), source("events", Missing), source("hashes", Ran)]),
+        file(&[source("owners", Partial), source("events", Ran), source("hashes", Ran)]),
+        file(&[source("owners", Ran), source("events", Partial), source("packets", Ran)]),
+    );
+    let joined = sources(&[&first, &second, &third]);
+    assert_eq!(
+        joined,
+        [source("owners", Partial), source("events", Missing), source("hashes", Ran), source("packets", Ran)]
+    );
+}
+
+#[test]
+fn only_what_every_file_was_allowed_is_a_privilege_of_all() {
+    let (first, second) =
+        (with_privileges(&["CAP_BPF", "CAP_NET_ADMIN", "root"]), with_privileges(&["root", "CAP_NET_ADMIN"]));
+    assert_eq!(common_privileges(&[&first, &second]), ["CAP_NET_ADMIN", "root"]);
+    assert_eq!(common_privileges(&[&first, &with_privileges(&[])]), Vec::<String>::new());
+}
+
+#[test]
+fn an_address_that_the_host_had_in_two_files_is_listed_once() {
+    let of = |addresses: &[&str]| Metadata {
+        host_addresses: addresses.iter().map(|addr| (*addr).to_owned()).collect(),
+        ..Metadata::default()
+    };
+    let (first, second) = (of(&["10.0.0.2", "::1"]), of(&["10.0.0.9", "10.0.0.2"]));
+    assert_eq!(addresses(&[&first, &second]), ["10.0.0.2", "::1", "10.0.0.9"]);
+}
+
+#[test]
+fn a_recording_is_incomplete_if_files_are_missing_and_not_if_nothing_was_recorded() {
+    use super::super::{Gap, GapReason};
+    let with = |reason| Joined { gaps: vec![Gap { from_us: 0, to_us: 9, reason }], ..Joined::default() };
+    assert!(!Joined::default().is_incomplete());
+    assert!(!with(GapReason::RecorderStopped).is_incomplete());
+    assert!(!with(GapReason::HostRestarted).is_incomplete());
+    assert!(with(GapReason::FilesMissing).is_incomplete());
+    let unread = Joined { unread: vec!["a.parquet: denied".to_owned()], ..Joined::default() };
+    assert!(unread.is_incomplete());
+}

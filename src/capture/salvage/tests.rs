@@ -1,0 +1,83 @@
+//! What is said of a recording that did not end as it should.
+
+use super::*;
+
+const PATH: &str = "web-01.parquet";
+
+/// Five snapshots of an unfinished recording or import, with what could not be read of it.
+fn left(origin: Origin, illegible: &[&str]) -> Salvage {
+    let metadata = Metadata { ticks_taken: 5, end_us: 1_780_308_000_000_000, ..Metadata::default() };
+    Salvage {
+        found: Found { metadata: Some(metadata), ..Found::default() },
+        rows: RowGroup::default(),
+        illegible: illegible.iter().map(|text| (*text).to_owned()).collect(),
+        bytes: 4_096,
+        origin,
+    }
+}
+
+/// The note on what was recovered.
+fn note(salvage: &Salvage, fate: Fate) -> String {
+    salvage.describe(Path::new(PATH), fate).unwrap().recovered.unwrap()
+}
+
+/// Why nothing was recovered.
+fn reason(salvage: &Salvage) -> String {
+    salvage.describe(Path::new(PATH), Fate::BrokenOff).unwrap_err().to_string()
+}
+
+#[test]
+fn a_recording_says_whether_it_runs_was_interrupted_or_was_recovered_and_until_when() {
+    let recording = left(Origin::Recording, &[]);
+    let until = "5 snapshots, until 2026-06-01T10:00:00";
+    for (fate, begins) in [
+        (Fate::Running, "The recording was still running when this was read: it had "),
+        (
+            Fate::BrokenOff,
+            "The recording was interrupted and is read as it is (netrec recover finishes it): ",
+        ),
+        (Fate::Recovered, "The recording was interrupted and has been recovered: "),
+    ] {
+        let note = note(&recording, fate);
+        assert!(note.starts_with(&format!("{begins}{until}")), "{note}");
+        assert!(!note.contains("could not be read"), "{note}");
+    }
+}
+
+#[test]
+fn an_import_says_that_the_files_are_to_be_imported_again() {
+    let import = left(Origin::Import, &[]);
+    assert!(note(&import, Fate::Running).starts_with("The import was still running"));
+    let note = note(&import, Fate::BrokenOff);
+    assert_eq!(note, "The import was interrupted after 0 rows; import the files again to get all of them.");
+}
+
+#[test]
+fn what_could_not_be_read_is_listed_unless_it_is_still_being_written() {
+    let damaged =
+        left(Origin::Recording, &["7 of 90 bytes of 3.journal cannot be decoded", "2 rows are lost"]);
+    let listed =
+        " Some of it could not be read: 7 of 90 bytes of 3.journal cannot be decoded; 2 rows are lost.";
+    assert!(note(&damaged, Fate::BrokenOff).ends_with(listed));
+    assert!(note(&damaged, Fate::Recovered).ends_with(listed));
+    assert!(!note(&damaged, Fate::Running).contains("could not be read"));
+}
+
+#[test]
+fn a_recording_without_a_snapshot_says_why() {
+    let nothing = |origin, bytes, illegible: &[&str]| Salvage {
+        found: Found::default(),
+        bytes,
+        ..left(origin, illegible)
+    };
+    assert!(reason(&nothing(Origin::Import, 0, &[])).contains("import the files again"));
+    let early = reason(&nothing(Origin::Recording, 0, &[]));
+    assert!(early.contains("ended before its first snapshot was on disk"), "{early}");
+    let denied = reason(&nothing(Origin::Recording, 0, &["1.journal cannot be read: denied"]));
+    assert!(
+        denied.contains("no snapshot of the recording can be read (1.journal cannot be read: denied)"),
+        "{denied}"
+    );
+    let rotten = reason(&nothing(Origin::Recording, 90, &["rotten"]));
+    assert!(rotten.contains("none of the 90 bytes") && rotten.contains("(rotten)"), "{rotten}");
+}

@@ -224,6 +224,26 @@ mod tests {
     }
 
     #[test]
+    fn the_port_of_a_finding_about_clients_is_that_of_the_service_and_not_of_the_client() {
+        // A client that guesses passwords from one port, as a tunnel does.
+        let mut capture = Capture::new(3_600);
+        for n in 0..30_u16 {
+            let guess = Conn::to("203.0.113.5", 50_000).local_port(22).inbound().by("sshd", 9);
+            capture.add(guess.lasting(3.0).bytes(1_900, 1_600).at(f64::from(n) * 20.0));
+        }
+        let tables = capture.tables();
+        let suppressed = |port: u16| {
+            let entry = format!("[[allow]]\nreason = \"known\"\nport = {port}\n");
+            let config = Config::parse(&entry).unwrap();
+            let mut runs = run_all(&config.context(&tables, &Metadata::default()), &config);
+            let suppressed = config.allow().apply(&mut runs, &tables).unwrap();
+            suppressed.iter().any(|suppressed| suppressed.finding.about.id == "brute-force")
+        };
+        assert!(suppressed(22));
+        assert!(!suppressed(50_000), "that port is the client's");
+    }
+
+    #[test]
     fn the_rule_is_shown_as_it_was_written() {
         let config = Config::parse(
             "[[allow]]\nreason = \"Ticket 7\"\nport = [443, \"8000-8099\"]\nprocess = \"a*\"\n",

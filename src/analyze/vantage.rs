@@ -135,4 +135,25 @@ mod tests {
             (Some(1), Some(2), None)
         );
     }
+
+    /// By the state diagram of RFC 9293: what one end is in while the other is in the given one.
+    #[test]
+    fn the_other_end_is_in_the_state_that_answers_this_one() {
+        let pairs = [
+            (TcpState::SynSent, TcpState::SynRecv),
+            (TcpState::SynRecv, TcpState::SynSent),
+            (TcpState::Established, TcpState::Established),
+            (TcpState::FinWait1, TcpState::CloseWait),
+            (TcpState::FinWait2, TcpState::CloseWait),
+            (TcpState::CloseWait, TcpState::FinWait2),
+            (TcpState::LastAck, TcpState::FinWait2),
+            (TcpState::Closing, TcpState::Closing),
+            (TcpState::TimeWait, TcpState::Close),
+            (TcpState::Close, TcpState::Close),
+            (TcpState::Listen, TcpState::Listen),
+        ];
+        for (here, there) in pairs {
+            assert_eq!(flipped_state(here), there, "{here:?}");
+        }
+    }
 }

@@ -1,5 +1,8 @@
 //! How complete a capture is, in numbers and in sentences.
 
+#[cfg(test)]
+mod tests;
+
 use super::sockets::Sockets;
 use super::{Completeness, gaps};
 use crate::capture::{ImportStats, Metadata, Protocol, SourceStatus};

@@ -178,3 +178,15 @@ fn a_login_service_on_another_port_is_known_by_its_payload() {
     assert_eq!(title, "app guesses passwords for SSH (port 902) on 203.0.113.5: 30 short sessions");
     assert!(found(None).is_empty() && found(Some("http")).is_empty());
 }
+
+#[test]
+fn more_sessions_make_it_surer() {
+    let confidence = |sessions: u16| {
+        let mut capture = Capture::new(3_600);
+        for n in 0..sessions {
+            capture.add(inbound("203.0.113.5", 50_000 + n).at(f64::from(n) * 20.0));
+        }
+        the_only(capture.run::<BruteForce>().findings).judgement.confidence.get()
+    };
+    assert!(confidence(90) > confidence(30), "{} {}", confidence(90), confidence(30));
+}

@@ -100,3 +100,14 @@ fn a_short_recording_says_what_may_be_long() {
     let limits = capture.run::<LongConnection>().limits;
     assert_eq!(limits[1], "1 connection to other hosts stayed open throughout, and may be long.");
 }
+
+#[test]
+fn the_explanation_names_the_longest_duration_that_was_reached() {
+    for (hours, says) in [(2.0, "at least 1 h."), (13.0, "at least 12 h.")] {
+        let mut capture = Capture::new(100_000);
+        capture.add(Conn::to("203.0.113.9", 443).by("nc", 7).lasting(hours * HOUR));
+        let explanation = only(&capture).judgement.explanation;
+        let sentence = format!("The longest connection lasted {says}");
+        assert!(explanation.contains(&sentence), "{explanation}");
+    }
+}

@@ -341,3 +341,30 @@ fn peers_on_a_port_that_nothing_else_uses_are_bots_if_most_are_gone() {
     assert_eq!(severity(16_464, 9), Some(Severity::Medium));
     assert_eq!(severity(6_881, 9), Some(Severity::Low));
 }
+
+#[test]
+fn a_tcp_port_on_which_a_third_of_the_hosts_answers_is_peer_to_peer_and_one_on_which_a_tenth_does_is_not() {
+    let severity = |gone: u16| {
+        let mut capture = Capture::new(600);
+        for n in 0..60_u16 {
+            let conn = Conn::to(&format!("203.0.113.{n}"), 16_464).by("peer", 9).at(f64::from(n));
+            capture.add(if n % 10 < gone { conn.unanswered() } else { conn });
+        }
+        only(&capture).judgement.severity
+    };
+    assert_eq!(severity(7), Severity::Low);
+    assert_eq!(severity(9), Severity::Medium);
+}
+
+#[test]
+fn from_outside_many_ports_of_this_host_are_medium_and_one_port_of_many_hosts_is_low() {
+    let severity = |approach: fn(u16) -> Conn| {
+        let mut capture = Capture::new(600);
+        for n in 0..60_u16 {
+            capture.add(approach(n).inbound().states("SYN_RECV").bytes(0, 0).lasting(3.0).at(f64::from(n)));
+        }
+        only(&capture).judgement.severity
+    };
+    assert_eq!(severity(|n| Conn::to("203.0.113.9", 50_000).local_port(1_000 + n)), Severity::Medium);
+    assert_eq!(severity(|n| Conn::to("203.0.113.9", 50_000).on(&host(n)).local_port(2_222)), Severity::Low);
+}

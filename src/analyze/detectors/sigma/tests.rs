@@ -93,3 +93,29 @@ fn a_finding_says_which_rule_by_whom_and_what_is_not_known() {
     assert!(unknown.explanation.contains("Unknown for this connection"), "{}", unknown.explanation);
     assert!(unknown.confidence < known.confidence);
 }
+
+#[test]
+fn the_worst_matches_are_shown_and_the_others_counted() {
+    let mut capture = Capture::new(60);
+    for (n, name) in ["nc", "ncat", "socat"].into_iter().enumerate() {
+        capture.add(Conn::to("203.0.113.7", 4444).by(name, 1 + n as u32).at(n as f64));
+    }
+    let text = rule("R", "linux", "        DestinationPort: 4444");
+    let rules = vec![RuleFile { name: "r.yml".to_owned(), text }];
+    let config = Config::default().with_intel(ThreatIntel { rules, ..ThreatIntel::default() });
+    let (tables, metadata) =
+        (capture.tables(), Metadata { os: Some("Linux".to_owned()), ..Metadata::default() });
+    let shown = |max_findings| {
+        let thresholds = Thresholds { max_findings };
+        match Sigma::detect(&config.context(&tables, &metadata), &thresholds).unwrap() {
+            Outcome::Ran(output) => (output.findings.len(), output.limits.join(" ")),
+            Outcome::Skipped(why) => panic!("{why}"),
+        }
+    };
+    let (findings, limits) = shown(2);
+    assert_eq!(findings, 2);
+    assert!(limits.contains("3 matches in all; the 2 worst are shown."), "{limits}");
+    let (findings, limits) = shown(3);
+    assert_eq!(findings, 3);
+    assert!(!limits.contains("matches in all"), "{limits}");
+}

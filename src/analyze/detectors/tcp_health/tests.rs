@@ -1,6 +1,6 @@
 use super::*;
 use crate::model::finding::Severity;
-use crate::model::testing::{Capture, Conn, the_only};
+use crate::model::testing::{Capture, Conn, measured, the_only};
 
 fn findings(capture: &Capture) -> Vec<Finding> {
     capture.run::<TcpHealth>().findings
@@ -121,4 +121,17 @@ fn slices_show_how_many_there_are_over_time() {
     let half_open = output.tables[0].1.column("half_open").unwrap().u32().unwrap();
     let at = |second: usize| half_open.get(second).unwrap();
     assert_eq!((at(9), at(12), at(20), at(31), at(40)), (0, 3, 5, 4, 0));
+}
+
+#[test]
+fn the_share_of_resets_is_that_of_the_connections_to_this_service() {
+    let mut capture = Capture::new(300);
+    capture.add(followed());
+    for n in 0..100 {
+        let conn = Conn::to("203.0.113.7", 443).by("app", 1).at(f64::from(n) * 0.1);
+        let ends = if n < 75 { "SYN_SENT>ESTABLISHED>CLOSE" } else { "SYN_SENT>ESTABLISHED>FIN_WAIT1>CLOSE" };
+        capture.add(conn.states(ends));
+    }
+    let share = measured(&only(&capture), "share of those that ended");
+    assert!((share - 0.75).abs() < 1e-9, "{share}");
 }

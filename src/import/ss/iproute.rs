@@ -13,7 +13,7 @@ const OTHERS: [&str; 16] = [
 ];
 
 /// What only `ss` prints: states with hyphens.
-const STATES: [&str; 12] = [
+const STATES: [&str; 15] = [
     "ESTAB",
     "SYN-SENT",
     "SYN-RECV",
@@ -26,6 +26,10 @@ const STATES: [&str; 12] = [
     "LISTEN",
     "CLOSING",
     "UNKNOWN",
+    // Early versions have a name for none of these, and say so.
+    "UNDEF",
+    "NEW-SYN-RECV",
+    "BOUND-INACTIVE",
 ];
 
 /// What versions print that leave out counters because they are zero; earlier ones do not know them.
@@ -111,20 +115,32 @@ fn take_users(line: &str, owner: &mut Owner) -> String {
     format!("{before} {} ", after.strip_prefix(')').unwrap_or(after))
 }
 
-/// `NAME",pid=1,fd=4)`: a name may have anything in it, so that only what ends as it must is one.
+/// `NAME",pid=1,fd=4)`, and with more between the two numbers: a name may have anything in it, so that only what ends as it must is one.
 fn first_user(list: &str) -> Option<(&str, u32, &str)> {
     list.match_indices("\",").find_map(|(at, _)| {
         let rest = &list[at + 2..];
         let rest = rest.strip_prefix("pid=").unwrap_or(rest);
         let digits = rest.find(|c: char| !c.is_ascii_digit())?;
         let pid = rest[..digits].parse().ok()?;
-        let rest = rest[digits..].strip_prefix(',')?;
+        let rest = without_extras(rest[digits..].strip_prefix(',')?)?;
         let rest = rest.strip_prefix("fd=").unwrap_or(rest);
         let digits = rest.find(|c: char| !c.is_ascii_digit()).filter(|digits| *digits > 0)?;
         let after = rest[digits..].strip_prefix(')')?;
         let is_end = after.starts_with(')') || after.starts_with(",(\"");
         is_end.then_some((&list[..at], pid, after))
     })
+}
+
+/// Without what `ss -T` and `ss -Z` print between process and descriptor: `tid=78,`,
+/// `proc_ctx=system_u:system_r:sshd_t:s0-s0:c0.c1023,`. A context may have commas in it.
+fn without_extras(mut rest: &str) -> Option<&str> {
+    if let Some(after) = rest.strip_prefix("tid=") {
+        rest = after.split_once(',')?.1;
+    }
+    if rest.starts_with("proc_ctx=") {
+        rest = &rest[rest.find(",fd=")? + 1..];
+    }
+    Some(rest)
 }
 
 /// Adds the details of `ss -i`; counters that are not there stay unknown.

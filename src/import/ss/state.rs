@@ -54,7 +54,7 @@ pub(super) fn of_word(word: &str) -> Option<TcpState> {
         "LASTACK" => TcpState::LastAck,
         "LISTEN" | "LISTENING" => TcpState::Listen,
         "CLOSING" => TcpState::Closing,
-        "UNCONN" | "CLOSE" | "CLOSED" | "BOUND" | "IDLE" | "DELETETCB" => TcpState::Close,
+        "UNCONN" | "CLOSE" | "CLOSED" | "BOUND" | "BOUNDINACTIVE" | "IDLE" | "DELETETCB" => TcpState::Close,
         _ => return TRANSLATED.iter().find(|(known, _)| *known == word).map(|(_, state)| *state),
     })
 }

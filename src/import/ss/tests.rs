@@ -403,6 +403,26 @@ fn a_name_that_a_process_chose_is_not_taken_for_another_owner() {
 }
 
 #[test]
+fn threads_and_contexts_stand_between_process_and_descriptor() {
+    let context = "proc_ctx=system_u:system_r:sshd_t:s0-s0:c0.c1023";
+    for more in [String::new(), "tid=78,".to_owned(), format!("{context},"), format!("tid=78,{context},")] {
+        let users = format!("users:((\"sshd\",pid=77,{more}fd=4),(\"sshd\",pid=79,{more}fd=4))");
+        let read = read(&format!("1700000000\nESTAB 0 0 10.0.0.5:22 192.0.2.9:50000 {users} ino:5 sk:1a\n"));
+        assert_eq!(read.owners(), [(Some(77), Some("sshd"))], "{users}");
+        assert_eq!(read.rows[0].conn_id, 0x1a);
+    }
+}
+
+#[test]
+fn states_that_ss_has_no_name_for_are_sockets_too() {
+    let read = read(
+        "1700000000\ntcp BOUND-INACTIVE 0 0 10.0.0.5:25 0.0.0.0:*\ntcp UNDEF 0 0 10.0.0.5:22 192.0.2.9:443\n",
+    );
+    let states: Vec<_> = read.rows.iter().map(|row| row.state).collect();
+    assert_eq!((states, read.unused()), (vec![Some(TcpState::Close), None], vec![]));
+}
+
+#[test]
 fn other_text_is_not_recognised() {
     for text in [
         "hello\n",

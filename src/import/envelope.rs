@@ -19,6 +19,50 @@ pub(super) fn open(line: &[u8], is_event: &dyn Fn(&Map<String, Value>) -> bool) 
     serde_json::to_vec(&find(outer, is_event, 0, &mut 0)?).ok()
 }
 
+/// An object in which what was nested has become names with dots (`"flow.start"`), as Splunk, Kibana and
+/// tables flatten events, nested again. Under `fields`, search engines make a list of each value.
+pub(super) fn nest(value: Value) -> Value {
+    let Value::Object(object) = value else { return value };
+    let is_wrapper = |name: &str| matches!(name, "_source" | "result" | "fields");
+    let needs_nesting = |object: &Map<String, Value>| object.keys().any(|name| name.contains('.'));
+    let is_flat = needs_nesting(&object)
+        || object
+            .iter()
+            .any(|(name, inner)| is_wrapper(name) && inner.as_object().is_some_and(needs_nesting));
+    if !is_flat {
+        return Value::Object(object);
+    }
+    let mut nested = Map::new();
+    for (name, inner) in object {
+        let inner = if is_wrapper(&name) { nest(inner) } else { inner };
+        put(&mut nested, &name, only_item(inner));
+    }
+    Value::Object(nested)
+}
+
+/// Puts a value where the dots of its name say. Where something else is there already, it stays.
+fn put(object: &mut Map<String, Value>, name: &str, value: Value) {
+    let mut object = object;
+    let mut rest = name;
+    for _ in 0..MOST_DEPTH {
+        let Some((outer, inner)) = rest.split_once('.') else { break };
+        let next = object.entry(outer).or_insert_with(|| Value::Object(Map::new()));
+        let Value::Object(next) = next else { return };
+        (object, rest) = (next, inner);
+    }
+    object.entry(rest).or_insert(value);
+}
+
+/// The item of a list of one that is a plain value.
+fn only_item(value: Value) -> Value {
+    match value {
+        Value::Array(mut items) if items.len() == 1 && !items[0].is_object() && !items[0].is_array() => {
+            items.pop().unwrap_or_default()
+        }
+        value => value,
+    }
+}
+
 /// The same for a record that has been read.
 pub(super) fn find(
     value: Value,
@@ -75,6 +119,29 @@ mod tests {
         ] {
             assert_eq!(inner(line).as_deref(), Some(r#"{"ts":1}"#), "{line}");
         }
+    }
+
+    #[test]
+    fn names_with_dots_are_nested_again() {
+        for (flat, nested) in [
+            (
+                r#"{"a.b":1,"a.c.d":[2],"e":{"f.g":3},"h":[4]}"#,
+                r#"{"a":{"b":1,"c":{"d":2}},"e":{"f.g":3},"h":4}"#,
+            ),
+            (r#"{"_source":{"a.b":[1]},"_id":"x"}"#, r#"{"_id":"x","_source":{"a":{"b":1}}}"#),
+            (
+                r#"{"fields":{"a.b":[1],"a.c":[1,2],"d":[{}]}}"#,
+                r#"{"fields":{"a":{"b":1,"c":[1,2]},"d":[{}]}}"#,
+            ),
+            (r#"{"a":1,"a.b":2}"#, r#"{"a":1}"#),
+            (r#"{"a":[1],"b":{"c":2}}"#, r#"{"a":[1],"b":{"c":2}}"#),
+            ("[1]", "[1]"),
+        ] {
+            let parse = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+            assert_eq!(nest(parse(flat)), parse(nested), "{flat}");
+        }
+        let deep = format!("{{\"{}x\":1}}", "a.".repeat(10_000));
+        assert!(nest(serde_json::from_str(&deep).unwrap()).to_string().len() < 100_000);
     }
 
     #[test]

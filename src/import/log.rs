@@ -100,6 +100,23 @@ impl StateHistory {
         }
     }
 
+    /// What Zeek's word for a connection (`conn_state`) tells of.
+    pub fn of_zeek(word: &[u8]) -> Self {
+        let established = |last| Self { middle: Some(TcpState::Established), ..Self::opened(last) };
+        match word {
+            b"S0" => Self::ATTEMPT,
+            b"S1" => Self::opened(TcpState::Established),
+            b"SF" | b"RSTO" | b"RSTR" => Self::CLOSED,
+            b"REJ" | b"RSTOS0" | b"SH" => Self::REFUSED,
+            b"S2" => established(TcpState::FinWait1),
+            b"S3" => established(TcpState::CloseWait),
+            b"RSTRH" => Self::joined(None, TcpState::Close),
+            b"SHR" => Self::joined(None, TcpState::CloseWait),
+            b"OTH" => Self::joined(Some(TcpState::Established), TcpState::Established),
+            _ => Self::STATELESS,
+        }
+    }
+
     /// The same for a connection that goes on, whatever it says of its end.
     #[must_use]
     pub const fn continuing(self) -> Self {

@@ -8,6 +8,7 @@
 //! Everything in these files is hostile: no parser allocates from a length that a file claims,
 //! and a line or a record that cannot be read is counted and said, not guessed.
 
+mod address;
 mod applications;
 mod begin;
 mod collect;

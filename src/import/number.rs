@@ -36,12 +36,43 @@ pub(super) fn seconds(text: &[u8]) -> Option<i64> {
     })
 }
 
-/// A number without a sign, also where a program has made a float of it (`443.0`).
+/// A number without a sign, also where a program has made a float of it (`443.0`, `4.096e3`).
 pub(super) fn whole(text: &[u8]) -> Option<u64> {
     unsigned(text).or_else(|| {
-        let dot = text.iter().position(|byte| *byte == b'.')?;
-        text[dot + 1..].iter().all(|byte| *byte == b'0').then(|| unsigned(&text[..dot]))?
+        let dot = text.iter().position(|byte| !byte.is_ascii_digit())?;
+        let is_float = text[dot] == b'.' && text[dot + 1..].iter().all(|byte| *byte == b'0');
+        if is_float { unsigned(&text[..dot]) } else { unsigned(&without_exponent(text)?) }
     })
+}
+
+/// Digits of a number before the exponent is applied, and zeros that an exponent adds: no count and no
+/// time has more.
+const MOST_DIGITS: usize = 40;
+
+/// A number with an exponent written out, without rounding: `1.70000000025e9` becomes
+/// `1700000000.25`. None for anything else, for a number below one, and for one that is too long.
+pub(super) fn without_exponent(text: &[u8]) -> Option<Vec<u8>> {
+    let at = text.iter().position(|byte| matches!(byte, b'e' | b'E'))?;
+    let (mantissa, exponent) = (&text[..at], std::str::from_utf8(&text[at + 1..]).ok()?);
+    let exponent: i32 = exponent.parse().ok()?;
+    let dot = mantissa.iter().position(|byte| *byte == b'.').unwrap_or(mantissa.len());
+    let mut digits: Vec<u8> = mantissa.iter().copied().filter(|byte| *byte != b'.').collect();
+    let whole = usize::try_from(i32::try_from(dot).ok()?.checked_add(exponent)?).ok()?;
+    let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    if !is_number || digits.len() > MOST_DIGITS || !(1..=MOST_DIGITS).contains(&whole) {
+        return None;
+    }
+    if digits.len() < whole {
+        digits.resize(whole, b'0');
+    }
+    while digits.len() > whole && digits.last() == Some(&b'0') {
+        digits.pop();
+    }
+    if digits.len() > whole {
+        digits.insert(whole, b'.');
+    }
+    let zeros = digits.iter().take_while(|byte| **byte == b'0').count().min(whole - 1);
+    Some(digits.split_off(zeros))
 }
 
 /// A number without a sign; none for anything else and for what is too large.
@@ -87,6 +118,17 @@ mod tests {
         assert_eq!(seconds(b"1.5E+2"), Some(150_000_000));
         assert_eq!((seconds(b"1e300"), seconds(b"inf"), seconds(b"nan")), (None, None, None));
         assert_eq!((whole(b"443.0"), whole(b"443.5"), whole(b"443")), (Some(443), None, Some(443)));
+        assert_eq!((whole(b"4.096e3"), whole(b"4.0965e3"), whole(b"1E2")), (Some(4096), None, Some(100)));
+        assert_eq!((whole(b"e3"), whole(b"1e"), whole(b"1e99"), whole(b"-1e2")), (None, None, None, None));
+        let written_out =
+            |text: &str| without_exponent(text.as_bytes()).map(|n| String::from_utf8(n).unwrap());
+        assert_eq!(written_out("1.70000000025e9").as_deref(), Some("1700000000.25"));
+        assert_eq!(written_out("1700000000250E-3").as_deref(), Some("1700000000.25"));
+        assert_eq!(
+            (written_out("00.5e+2"), written_out("0e0")),
+            (Some("50".to_owned()), Some("0".to_owned()))
+        );
+        assert_eq!((written_out("1e-6"), written_out("17"), written_out("1e2147483647")), (None, None, None));
     }
 
     #[test]

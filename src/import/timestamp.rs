@@ -28,6 +28,11 @@ pub(super) fn parse(text: &[u8]) -> Option<Timestamp> {
 /// A count since the Unix epoch with an optional fraction, in µs. The size of the number tells
 /// its unit: seconds, or ms, µs and ns where seconds would lie thousands of years ahead.
 pub(super) fn epoch(text: &[u8]) -> Option<i64> {
+    plain_epoch(text).or_else(|| plain_epoch(&super::number::without_exponent(text)?))
+}
+
+/// The same for a number without an exponent.
+fn plain_epoch(text: &[u8]) -> Option<i64> {
     let dot = text.iter().position(|byte| *byte == b'.').unwrap_or(text.len());
     let whole = super::number::unsigned(text.get(..dot)?)?;
     let fraction = text.get(dot + 1..).unwrap_or_default();
@@ -110,6 +115,8 @@ mod tests {
         for text in [
             "1700000000.25",
             "1700000000.250000",
+            "1.70000000025e9",
+            "1.70000000025E+12",
             "1700000000250",
             "1700000000250.0",
             "1700000000250000",
@@ -140,7 +147,7 @@ mod tests {
             "",
             "-",
             "-1.5",
-            "1e9",
+            "1e",
             "2023-11-14",
             "2023-13-14T22:13:20Z",
             "2023-11-14T25:13:20Z",

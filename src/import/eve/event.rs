@@ -1,14 +1,12 @@
 //! One event, and its values in whatever form an exporter has left them.
 
-use std::net::IpAddr;
-
 use serde_json::{Map, Value};
 
 use crate::capture::Protocol;
-use crate::import::envelope;
 use crate::import::names::End;
 use crate::import::timestamp::{self, Timestamp};
 use crate::import::{Begin, number};
+use crate::import::{address, envelope};
 
 /// Lines that are looked at to tell what a file is.
 const MOST_LINES: usize = 20;
@@ -26,7 +24,7 @@ pub(super) fn recognises(begin: &Begin) -> bool {
 fn has_key(line: &[u8], key: &[u8]) -> bool {
     line.windows(key.len() + 2).any(|window| {
         let (first, rest) = (window[0], &window[1..]);
-        matches!(first, b'"' | b'@' | b'_')
+        matches!(first, b'"' | b'@' | b'_' | b'.')
             && rest.starts_with(key)
             && matches!(rest[key.len()], b'"' | b'\\')
     })
@@ -41,7 +39,7 @@ impl Event {
     pub(super) fn parse(line: &[u8]) -> Option<Self> {
         let line =
             if line.trim_ascii_start().starts_with(b"{") { line } else { envelope::after_prefix(line)? };
-        let outer: Value = serde_json::from_slice(line).ok()?;
+        let outer = envelope::nest(serde_json::from_slice(line).ok()?);
         let is_event = |object: &Map<String, Value>| {
             // Splunk puts what it has found in an event beside the event itself.
             object.get("event_type").is_some_and(Value::is_string) && !object.contains_key("_raw")
@@ -134,10 +132,10 @@ impl Event {
     }
 
     fn end(&self, addr: &[&str], port: &[&str]) -> Option<End> {
-        let addr: IpAddr = self.get(addr).as_str()?.parse().ok()?;
+        let addr = address::parse(self.get(addr).as_str()?)?;
         let has_port = self.protocol().is_none_or(|(protocol, _)| protocol.has_ports());
         let port = if has_port { self.number(port)? } else { 0 };
-        Some((addr.to_canonical(), u16::try_from(port).ok()?))
+        Some((addr, u16::try_from(port).ok()?))
     }
 
     /// What names its flow: the digits of Suricata's number together with both ends. The number
@@ -179,28 +177,51 @@ fn to_timestamp(value: &Value) -> Option<Timestamp> {
     }
 }
 
-/// What Filebeat moves out of an event, under the names of the Elastic Common Schema.
-struct Ecs([(&'static str, Value); 6]);
+/// What Filebeat's module for Suricata moves out of an event, and where to, in the Elastic Common
+/// Schema. Source: `module/suricata/eve/ingest/pipeline.yml` of elastic/beats.
+const MOVED: [(&[&str], [&str; 2]); 11] = [
+    (&["src_ip"], ["source", "ip"]),
+    (&["src_port"], ["source", "port"]),
+    (&["dest_ip"], ["destination", "ip"]),
+    (&["dest_port"], ["destination", "port"]),
+    (&["proto"], ["network", "transport"]),
+    (&["flow", "start"], ["event", "start"]),
+    (&["flow", "end"], ["event", "end"]),
+    (&["flow", "bytes_toserver"], ["source", "bytes"]),
+    (&["flow", "pkts_toserver"], ["source", "packets"]),
+    (&["flow", "bytes_toclient"], ["destination", "bytes"]),
+    (&["flow", "pkts_toclient"], ["destination", "packets"]),
+];
+
+/// The values that were moved out of an event, with the place in it to which they belong.
+struct Ecs(Vec<(&'static [&'static str], Value)>);
 
 impl Ecs {
     fn new(outer: &Value) -> Self {
-        let outer = if outer["_source"].is_object() { &outer["_source"] } else { outer };
-        let get = |path: [&str; 2]| outer[path[0]][path[1]].clone();
-        Self([
-            ("src_ip", get(["source", "ip"])),
-            ("src_port", get(["source", "port"])),
-            ("dest_ip", get(["destination", "ip"])),
-            ("dest_port", get(["destination", "port"])),
-            ("proto", get(["network", "transport"])),
-            ("timestamp", outer["@timestamp"].clone()),
-        ])
+        let inner = ["_source", "fields", "result"].into_iter().map(|name| &outer[name]);
+        let outer = inner.into_iter().find(|inner| inner.is_object()).unwrap_or(outer);
+        let mut moved = Vec::new();
+        if outer["source"].is_object() {
+            moved.extend(MOVED.iter().map(|(to, [object, name])| (*to, outer[*object][*name].clone())));
+        }
+        moved.push((&["timestamp"], outer["@timestamp"].clone()));
+        moved.retain(|(_, value)| !value.is_null());
+        Self(moved)
     }
 
-    /// Puts it back where an event lacks it.
+    /// Puts them back where an event lacks them.
     fn fill(self, event: &mut Map<String, Value>) {
-        for (name, value) in self.0 {
-            if !value.is_null() && !event.contains_key(name) {
-                event.insert(name.to_owned(), value);
+        for (path, value) in self.0 {
+            let object = match path {
+                [outer, _] => {
+                    event.entry(*outer).or_insert_with(|| Value::Object(Map::new())).as_object_mut()
+                }
+                _ => Some(&mut *event),
+            };
+            if let (Some(object), Some(name)) = (object, path.last())
+                && !object.contains_key(*name)
+            {
+                object.insert((*name).to_owned(), value);
             }
         }
     }

@@ -9,8 +9,12 @@ use crate::import::tcp_flags;
 /// Reads a flow event; none if it lacks what names a connection.
 pub(super) fn read(event: &Event) -> Option<FlowRecord> {
     let (protocol, protocol_number) = event.protocol()?;
-    let start_us = event.timestamp(&["flow", "start"])?.us;
-    let end_us = event.timestamp(&["flow", "end"]).map(|ts| ts.us).filter(|end_us| *end_us >= start_us);
+    // An export that lacks the start leaves the end, or when the flow was logged: how long it was is
+    // not known then.
+    let end_us = event.timestamp(&["flow", "end"]).map(|ts| ts.us);
+    let start_us = event.timestamp(&["flow", "start"]).map(|ts| ts.us);
+    let duration_us = start_us.zip(end_us).map(|(start_us, end_us)| end_us - start_us);
+    let start_us = start_us.or(end_us).or_else(|| event.ts_us())?;
     let (originator, responder) = event.ends()?;
     Some(FlowRecord {
         uid: event.flow_uid(),
@@ -19,7 +23,7 @@ pub(super) fn read(event: &Event) -> Option<FlowRecord> {
         originator,
         responder,
         start_us,
-        duration_us: end_us.map(|end_us| end_us - start_us),
+        duration_us: duration_us.filter(|us| *us >= 0),
         counters: counters(event),
         course: match protocol {
             Protocol::Tcp => tcp_flags::course(flags(event, "tcp_flags_ts"), flags(event, "tcp_flags_tc")),

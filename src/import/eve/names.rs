@@ -1,10 +1,9 @@
 //! Names of remotes: in what clients greet and request with, and in DNS answers.
 
-use std::net::IpAddr;
-
 use serde_json::Value;
 
 use super::event::Event;
+use crate::import::address;
 use crate::import::names::{End, FlowRef, NameSource, Names};
 
 /// The port of DNS servers.
@@ -55,8 +54,8 @@ fn answers(event: &Event, names: &mut Names) {
         return;
     };
     let mut note = |text: Option<&str>| {
-        if let Some(addr) = text.and_then(|text| text.parse::<IpAddr>().ok()) {
-            names.answer(client.0, addr.to_canonical(), ts_us, name.as_bytes());
+        if let Some(addr) = text.and_then(address::parse) {
+            names.answer(client.0, addr, ts_us, name.as_bytes());
         }
     };
     let lists = [&dns["grouped"]["A"], &dns["grouped"]["AAAA"], &dns["answers"]];

@@ -113,6 +113,24 @@ fn a_last_line_that_is_cut_is_said_and_one_that_is_whole_counts() {
     assert_eq!((taken.connections.len(), account.is_cut_short, account.stats.gaps()), (1, true, 0));
 }
 
+/// The same flow after Filebeat's module, which moves most of it.
+const FILEBEAT: &str = r#"{"@timestamp":"2024-01-01T00:01:00Z","event":{"start":"2024-01-01T00:00:00.500Z","end":"2024-01-01T00:00:02.000Z","duration":1500000000,"category":["network"]},"source":{"address":"10.0.0.1","ip":"10.0.0.1","port":40000,"bytes":600,"packets":5},"destination":{"ip":"192.0.2.1","port":443,"bytes":4000,"packets":4},"network":{"transport":"tcp","bytes":4600},"suricata":{"eve":{"flow_id":7,"event_type":"flow","flow":{"state":"closed","age":2},"tcp":{"tcp_flags_ts":"1b","tcp_flags_tc":"1b"}}}}"#;
+
+/// The same flow with names that have dots, as tables and searches have them.
+const FLATTENED: &str = r#"{"timestamp":"2024-01-01T00:01:00.000000+0000","flow_id":"7","event_type":"flow","src_ip":"10.0.0.1","src_port":40000,"dest_ip":"192.0.2.1","dest_port":"443","proto":"TCP","flow.pkts_toserver":5,"flow.pkts_toclient":4,"flow.bytes_toserver":"600","flow.bytes_toclient":4e3,"flow.start":"2024-01-01T00:00:00.500000+0000","flow.end":"2024-01-01T00:00:02.000000+0000","tcp.tcp_flags_ts":"1b","tcp.tcp_flags_tc":"1b"}"#;
+
+#[test]
+fn a_flow_without_its_start_is_one_of_unknown_duration() {
+    let without_start = FLOW.replace(r#""start":"2024-01-01T00:00:00.500000+0000","#, "");
+    let flow = &read(&without_start).0.connections[0];
+    assert_eq!((flow.start_us, flow.duration_us), (START + 2_000_000, None));
+    let without_times = without_start.replace(r#","end":"2024-01-01T00:00:02.000000+0000""#, "");
+    let flow = &read(&without_times).0.connections[0];
+    assert_eq!((flow.start_us, flow.duration_us), (START + 60_000_000, None));
+    let with_zone = FLOW.replace("10.0.0.1", "fe80::1%eth0").replace("192.0.2.1", "fe80::2%eth0");
+    assert_eq!(read(&with_zone).0.connections[0].originator.0.to_string(), "fe80::1");
+}
+
 #[test]
 fn events_are_read_in_whatever_is_around_them() {
     let text = serde_json::to_string(FLOW).unwrap();
@@ -132,6 +150,10 @@ fn events_are_read_in_whatever_is_around_them() {
             r#"{{"@timestamp":"2024-01-01T00:01:00Z","source":{{"ip":"10.0.0.1","port":40000}},"destination":{{"ip":"192.0.2.1","port":443}},"network":{{"transport":"tcp"}},"suricata":{{"eve":{}}}}}"#,
             FLOW.replace(r#""src_ip":"10.0.0.1","src_port":40000,"dest_ip":"192.0.2.1","dest_port":443,"proto":"TCP","#, "")
         ),
+        FILEBEAT.to_owned(),
+        FLATTENED.to_owned(),
+        format!(r#"{{"preview":false,"result":{FLATTENED}}}"#),
+        format!(r#"{{"_index":"x","_source":{FLATTENED}}}"#),
     ] {
         assert!(is_recognised(&line), "{line}");
         let (taken, account) = read(&line);

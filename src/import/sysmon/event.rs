@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use chrono::{DateTime, NaiveDateTime};
 
 use crate::capture::{Owner, Protocol};
-use crate::import::timestamp;
+use crate::import::{address, timestamp};
 
 /// Sysmon calls itself so, on Windows and on Linux.
 const PROVIDERS: [&str; 2] = ["microsoft-windows-sysmon", "linux-sysmon"];
@@ -136,13 +136,13 @@ impl Record {
     fn answer(&self) -> Option<Answer> {
         // `type:  5 cdn.example;::ffff:192.0.2.1;`
         let results = self.get("QueryResults")?;
-        let addresses = results.split(';').filter_map(|text| text.trim().parse::<IpAddr>().ok());
+        let addresses = results.split(';').filter_map(|text| address::parse(text.trim()));
         Some(Answer {
             ts_us: self.ts_us()?,
             computer: self.computer.clone(),
             key: self.key()?,
             name: self.get("QueryName")?.trim_end_matches('.').to_ascii_lowercase(),
-            addresses: addresses.map(|addr| addr.to_canonical()).collect(),
+            addresses: addresses.collect(),
         })
     }
 
@@ -174,8 +174,7 @@ impl Record {
     }
 
     fn end(&self, addr: &str, port: &str) -> Option<(IpAddr, u16)> {
-        let addr: IpAddr = self.get(addr)?.parse().ok()?;
-        Some((addr.to_canonical(), self.get(port)?.parse().ok()?))
+        Some((address::parse(self.get(addr)?)?, self.get(port)?.parse().ok()?))
     }
 
     /// When it happened; else when it was written.

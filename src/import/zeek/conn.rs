@@ -7,7 +7,7 @@ use super::super::number::{micros, seconds, unsigned, whole};
 use super::super::timestamp::{self, Timestamp};
 use super::application;
 use super::record::{Field, Record};
-use crate::capture::{Counters, Protocol, TcpState};
+use crate::capture::{Counters, Protocol};
 
 /// What a line says.
 #[derive(Debug)]
@@ -96,12 +96,16 @@ pub(super) fn timestamp(text: &[u8]) -> Option<Timestamp> {
     timestamp::parse(text).or_else(|| Some(Timestamp { us: seconds(text)?, has_zone: true }))
 }
 
-/// An interval in µs; `Some(None)` for a negative one, as clocks that were set make them: how
-/// long it was is not known then. None for what is no interval.
-#[allow(clippy::option_option, reason = "a negative interval is an unknown one, and no error")]
+/// An interval in µs; `Some(None)` for a negative one, as clocks that were set make them, and for one
+/// that is too large or no number: how long it was is not known then. None for what is no interval.
+#[allow(clippy::option_option, reason = "an interval that cannot be is an unknown one, and no error")]
 fn duration(text: &[u8]) -> Option<Option<i64>> {
-    let us = seconds(text).or_else(|| units(text)).or_else(|| clock(text))?;
-    Some((us >= 0).then_some(us))
+    let us = seconds(text).or_else(|| units(text)).or_else(|| clock(text));
+    match us {
+        Some(us) => Some((us >= 0).then_some(us)),
+        // A number that no interval has: the connection is there all the same.
+        None => std::str::from_utf8(text).ok()?.parse::<f64>().ok().map(|_| None),
+    }
 }
 
 /// `1m2.5s`, `250ms`, as Zed writes intervals.
@@ -145,20 +149,10 @@ fn clock(text: &[u8]) -> Option<i64> {
 /// The states that Zeek's word for a connection tells of; where there is none, its history.
 fn course(record: &Record<'_>) -> StateHistory {
     let state = record.get(Field::ConnState).or_else(|| record.get(Field::History).map(state_of_history));
-    let established =
-        |last| StateHistory { middle: Some(TcpState::Established), ..StateHistory::opened(last) };
     match state {
-        Some(b"S0") => StateHistory::ATTEMPT,
-        Some(b"S1") => StateHistory::opened(TcpState::Established),
-        Some(b"SF" | b"RSTO" | b"RSTR") => StateHistory::CLOSED,
-        Some(b"REJ" | b"RSTOS0" | b"SH") => StateHistory::REFUSED,
-        Some(b"S2") => established(TcpState::FinWait1),
-        Some(b"S3") => established(TcpState::CloseWait),
-        Some(b"RSTRH") => StateHistory::joined(None, TcpState::Close),
-        Some(b"SHR") => StateHistory::joined(None, TcpState::CloseWait),
         Some(b"OTH") if is_lone_segment(record) => StateHistory::STATELESS,
-        Some(b"OTH") => StateHistory::joined(Some(TcpState::Established), TcpState::Established),
-        _ => StateHistory::STATELESS,
+        Some(word) => StateHistory::of_zeek(word),
+        None => StateHistory::STATELESS,
     }
 }
 
@@ -198,6 +192,7 @@ fn state_of_history(history: &[u8]) -> &'static [u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capture::TcpState;
 
     fn record<'a>(fields: &[(Field, &'a str)]) -> Record<'a> {
         let mut record = Record::EMPTY;
@@ -342,6 +337,8 @@ mod tests {
             ("0 days 00:01:01.500000", Some(Some(61_500_000))),
             ("-0.000012", Some(None)),
             ("-12us", Some(None)),
+            ("1e300", Some(None)),
+            ("NaN", Some(None)),
             ("1x", None),
             ("s", None),
         ] {

@@ -28,6 +28,14 @@ impl<'a> Cursor<'a> {
         (self.peek()? == byte).then(|| self.at += 1)
     }
 
+    /// `NaN` and the infinities, which JSON does not have and Python writes.
+    pub(super) fn not_a_number(&mut self) -> Option<()> {
+        if !matches!(self.peek()?, b'N' | b'I' | b'-') {
+            return None;
+        }
+        [b"NaN".as_slice(), b"Infinity", b"-Infinity"].into_iter().find_map(|word| self.word(word))
+    }
+
     pub(super) fn word(&mut self, word: &[u8]) -> Option<()> {
         self.rest().starts_with(word).then(|| self.at += word.len())
     }
@@ -121,7 +129,7 @@ impl<'a> Cursor<'a> {
             b't' => self.word(b"true"),
             b'f' => self.word(b"false"),
             b'n' => self.word(b"null"),
-            _ => self.number().map(drop),
+            _ => self.not_a_number().or_else(|| self.number().map(drop)),
         }
     }
 }

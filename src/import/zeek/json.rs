@@ -159,6 +159,7 @@ impl Scanner {
                 cursor.skip_value(0)?;
                 Place::Unset
             }
+            _ if cursor.not_a_number().is_some() => Place::Unset,
             _ => {
                 let (from, to) = cursor.number()?;
                 Place::Line(from as u32, to as u32)
@@ -281,6 +282,9 @@ mod tests {
         assert_eq!(text(line, Field::LocalOrig).as_deref(), Some("T"));
         assert_eq!(text(line, Field::Answers).as_deref(), Some("a.example\u{1f}192.0.2.1"));
         assert_eq!(text(line, Field::Uid), None);
+        let line = r#"{"ts":1,"duration":NaN,"rtt":-Infinity,"other":[Infinity],"ID.ORIG_H":"10.0.0.1"}"#;
+        assert_eq!((text(line, Field::Duration), text(line, Field::Rtt)), (None, None));
+        assert_eq!(text(line, Field::OrigH).as_deref(), Some("10.0.0.1"));
     }
 
     #[test]
@@ -315,7 +319,7 @@ mod tests {
     #[test]
     fn what_is_no_object_is_none() {
         for line in
-            ["", "[]", "{", "{\"ts\":1}}", "1", "{\"ts\":NaN}", "{\"ts\":1,}", "{\"ts\" 1}", "{\"a\":\"\\"]
+            ["", "[]", "{", "{\"ts\":1}}", "1", "{\"ts\":nan}", "{\"ts\":1,}", "{\"ts\" 1}", "{\"a\":\"\\"]
         {
             assert!(!Scanner::new().scan(line.as_bytes()), "{line}");
         }

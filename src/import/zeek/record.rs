@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use crate::import::address;
 use crate::import::number::whole;
 
 /// Declares the fields once: their names in both notations.
@@ -64,8 +65,12 @@ fields! {
 }
 
 impl Field {
-    /// By its name; programs that cannot have dots in names write `id_orig_h` or `orig_h`.
+    /// By its name; programs that cannot have dots in names write `id_orig_h` or `orig_h`, and
+    /// databases give names back in capitals.
     pub(super) fn of(name: &[u8]) -> Option<Self> {
+        if name.first().is_some_and(u8::is_ascii_uppercase) && !name.iter().any(u8::is_ascii_lowercase) {
+            return Self::of(&name.to_ascii_lowercase());
+        }
         match name {
             [b'i', b'd', b'.' | b'_', rest @ ..] => Self::of_id(rest),
             b"@path" => Some(Self::Path),
@@ -149,12 +154,14 @@ impl<'a> Record<'a> {
 
     /// An address and its port.
     pub(super) fn end(&self, addr: Field, port: Field) -> Option<(IpAddr, u16)> {
-        Some((self.addr(addr)?, u16::try_from(whole(self.get(port)?)?).ok()?))
+        // Zeek prints a port with its protocol (`443/tcp`), and scripts write it to logs of their own.
+        let port = self.get(port)?.split(|byte| *byte == b'/').next()?;
+        Some((self.addr(addr)?, u16::try_from(whole(port)?).ok()?))
     }
 
     /// An address.
     pub(super) fn addr(&self, field: Field) -> Option<IpAddr> {
-        Some(self.text(field)?.parse::<IpAddr>().ok()?.to_canonical())
+        address::parse(self.text(field)?)
     }
 
     /// True or false, in Zeek's letters or in words.

@@ -3,7 +3,7 @@
 //! What is no regular file (a pipe, a process substitution, standard input) gives each byte only
 //! once: what was looked at is kept, and comes first when it is read.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::fs::{self, File};
 use std::io::{self, Cursor, IsTerminal as _, Read};
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::begin::Begin;
 use super::decompress::Decompressed;
-use super::text::PlainText;
+use super::text::{Notes, PlainText};
 use super::{IMPORTERS, Importer};
 use crate::capture::ImportSource;
 use crate::{Error, Result};
@@ -103,12 +103,12 @@ impl Input {
         };
         let raw = Rc::new(RefCell::new(Raw { bytes, hash: Sha256::new(), progress: Box::new(progress) }));
         let decoder = Decompressed::new(RawReader(Rc::clone(&raw)));
-        let nul_bytes = Rc::new(Cell::new(0));
+        let notes = Notes::default();
         let inner: Box<dyn Read + 'a> = match self.begin.layout {
-            Some(layout) => Box::new(PlainText::new(decoder, layout, Rc::clone(&nul_bytes))),
+            Some(layout) => Box::new(PlainText::new(decoder, layout, &notes)),
             None => Box::new(decoder),
         };
-        Ok(Reader { path: self.path.clone(), name: self.file_name(), raw, inner, nul_bytes })
+        Ok(Reader { path: self.path.clone(), name: self.file_name(), raw, inner, notes })
     }
 }
 
@@ -173,13 +173,13 @@ pub struct Reader<'a> {
     name: String,
     raw: Rc<RefCell<Raw<'a>>>,
     inner: Box<dyn Read + 'a>,
-    nul_bytes: Rc<Cell<u64>>,
+    notes: Notes,
 }
 
 impl Reader<'_> {
-    /// Counts the NUL bytes that are taken out of the text.
-    pub(super) fn nul_bytes(&self) -> Rc<Cell<u64>> {
-        Rc::clone(&self.nul_bytes)
+    /// What is noted while the text is read.
+    pub(super) fn notes(&self) -> Notes {
+        self.notes.clone()
     }
 
     /// Reads what is left of the file, so that its hash is that of all its bytes.

@@ -1,8 +1,10 @@
 //! Where importers put what they read: rows in any order, and what is to be said about them.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::Plan;
 use super::file_report::FileReport;
@@ -12,10 +14,11 @@ use super::log::{FlowRecord, Sink};
 use super::names::Names;
 use super::question::Question;
 use super::sorter::Sorter;
-use super::text::Layout;
+use super::text::{Layout, Notes};
 use crate::Result;
 use crate::capture::{
-    Finished, ImportSource, ImportStats, Metadata, Overwrite, Row, SourceReport, SourceStatus, Writer,
+    Finished, ImportSource, ImportStats, Metadata, Overwrite, Owner, OwnerSource, Row, SourceReport,
+    SourceStatus, Writer,
 };
 
 /// A capture that is being made of foreign files.
@@ -30,8 +33,8 @@ pub struct Output<'a> {
     stats: ImportStats,
     /// When the first snapshot was taken, as whoever imports it says.
     taken_at_us: Option<i64>,
-    /// NUL bytes that were taken out of each file.
-    nul_bytes: Vec<(String, Rc<Cell<u64>>)>,
+    /// What was noted while the text of each file was read.
+    notes: Vec<(String, Notes)>,
     /// Bytes that a sensor says it missed.
     missed_bytes: u64,
     span_us: Option<(i64, i64)>,
@@ -72,7 +75,7 @@ impl<'a> Output<'a> {
             stats: ImportStats::default(),
             taken_at_us: plan.taken_at_us,
             missed_bytes: 0,
-            nul_bytes: Vec::new(),
+            notes: Vec::new(),
             span_us: None,
             bytes: (0, Rc::default()),
             progress,
@@ -94,7 +97,7 @@ impl<'a> Output<'a> {
             read.set(read.get() + bytes);
             progress(read.get(), total);
         })?;
-        self.nul_bytes.push((input.file_name(), reader.nul_bytes()));
+        self.notes.push((input.file_name(), reader.notes()));
         Ok(reader)
     }
 
@@ -115,6 +118,11 @@ impl<'a> Output<'a> {
         }
         self.missed_bytes = self.missed_bytes.saturating_add(account.missed_bytes);
         self.stats.add(account.stats, &file);
+    }
+
+    /// The hosts of which the files say that they hold their output, in the order of their names.
+    pub(super) fn hosts(&self) -> BTreeSet<String> {
+        self.notes.iter().flat_map(|(_, notes)| notes.hosts.borrow().clone()).collect()
     }
 
     /// What became of all records so far, for what is not counted file by file.
@@ -197,11 +205,11 @@ impl<'a> Output<'a> {
             let detail = format!("the sensor itself missed {} bytes of these connections", self.missed_bytes);
             self.source("missed-bytes", SourceStatus::Partial, detail);
         }
-        for (file, count) in std::mem::take(&mut self.nul_bytes) {
-            if count.get() > 0 {
+        for (file, Notes { nul_bytes, .. }) in std::mem::take(&mut self.notes) {
+            if nul_bytes.get() > 0 {
                 let detail = format!(
                     "{} NUL bytes in {file} were skipped; copytruncate or a power failure leaves them",
-                    count.get()
+                    nul_bytes.get()
                 );
                 self.source("nul-bytes", SourceStatus::Partial, detail);
             }
@@ -234,14 +242,30 @@ impl<'a> Output<'a> {
     }
 }
 
-impl Sink for Output<'_> {
-    fn connection(&mut self, connection: &FlowRecord) -> Result<()> {
+impl Output<'_> {
+    /// Takes a connection of which the owner of the end that opened it may be known. Its name is looked
+    /// up when everything has been read.
+    ///
+    /// # Errors
+    /// [`crate::Error::Io`] if the disk does not take it.
+    pub(super) fn owned_connection(
+        &mut self,
+        connection: &FlowRecord,
+        owner: Option<&Arc<Owner>>,
+    ) -> Result<()> {
         let key = self.names.key(&connection.uid, connection.start_us, connection.end_us());
         for row in connection.rows() {
             self.extend_span(row.ts_us);
-            self.sorter.push(row, Some(key))?;
+            let owner_source = owner.map(|_| OwnerSource::Import);
+            self.sorter.push(Row { owner: owner.cloned(), owner_source, ..row }, Some(key))?;
         }
         Ok(())
+    }
+}
+
+impl Sink for Output<'_> {
+    fn connection(&mut self, connection: &FlowRecord) -> Result<()> {
+        self.owned_connection(connection, None)
     }
 
     fn query(&mut self, question: Question) -> Result<()> {

@@ -37,6 +37,32 @@ pub(super) struct Socket {
     pub(super) owner: Owner,
 }
 
+/// Notes the host whose snapshot this is, if its name is around the text.
+///
+/// # Errors
+/// [`Error::Import`] if there are several: their sockets and processes cannot be told apart.
+pub(super) fn note_host(inputs: &[Input], output: &mut Output<'_>) -> Result<()> {
+    let hosts = output.hosts();
+    let Some(first) = hosts.first() else { return Ok(()) };
+    if hosts.len() == 1 {
+        output.metadata().host_name.get_or_insert_with(|| first.clone());
+        return Ok(());
+    }
+    let input = inputs.iter().find(|input| input.begin.layout.is_some_and(|layout| layout.hosts.is_some()));
+    let way = input.and_then(|input| input.begin.layout?.hosts).map(|style| style.way(first));
+    let listed: Vec<&str> = hosts.iter().take(5).map(String::as_str).collect();
+    let more = if hosts.len() > listed.len() { ", …" } else { "" };
+    Err(Error::Import {
+        path: input.map(|input| input.path.clone()).unwrap_or_default(),
+        reason: format!(
+            "it holds the output of {} hosts ({}{more}), and a snapshot is that of one host. Import each by itself: {}",
+            hosts.len(),
+            listed.join(", "),
+            way.unwrap_or_default()
+        ),
+    })
+}
+
 /// Lists of sockets on their way into a capture.
 #[derive(Debug, Default)]
 pub(super) struct Snapshots {
@@ -186,5 +212,5 @@ pub(super) fn import(
         read(input, &mut snapshots, output)?;
     }
     snapshots.say(output);
-    Ok(())
+    note_host(inputs, output)
 }

@@ -75,7 +75,7 @@ fn import(inputs: &[Input], output: &mut Output<'_>) -> Result<()> {
         return Err(Error::Import { path: first.path.clone(), reason });
     }
     say(&tables, output);
-    Ok(())
+    super::snapshot::note_host(inputs, output)
 }
 
 /// The files in the order of their first times, as ticks are numbered in the order of time.

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use super::hosts::Style as HostStyle;
+use super::partial_lines::Runtime;
 use super::utf16::Order;
 use super::{escapes, file_names};
 
@@ -32,6 +34,10 @@ pub(in crate::import) struct Layout {
     pub(super) has_escapes: bool,
     /// Whether each line begins with the name of a file.
     pub(super) has_file_names: bool,
+    /// How it names the hosts of which it holds the output.
+    pub(in crate::import) hosts: Option<HostStyle>,
+    /// Whether a container's runtime wrote it, which splits long lines.
+    pub(super) container: Option<Runtime>,
     pub(super) json: JsonLayout,
     /// Whether it is the XML of Windows events.
     pub(super) has_xml_events: bool,
@@ -57,6 +63,19 @@ pub(super) enum JsonLayout {
 }
 
 impl Layout {
+    /// Of lines as importers take them.
+    const PLAIN: Self = Self {
+        encoding: Encoding::Utf8,
+        has_mark: false,
+        ends_lines_with_cr: false,
+        has_escapes: false,
+        has_file_names: false,
+        hosts: None,
+        container: None,
+        json: JsonLayout::Lines,
+        has_xml_events: false,
+    };
+
     /// Of a file that begins so; none if it is no text.
     pub(in crate::import) fn of(head: &[u8]) -> Option<Self> {
         let encoding = match utf16_order(head) {
@@ -64,15 +83,7 @@ impl Layout {
             None if is_text(head) => Encoding::Utf8,
             None => return None,
         };
-        let mut layout = Self {
-            encoding,
-            has_mark: false,
-            ends_lines_with_cr: false,
-            has_escapes: false,
-            has_file_names: false,
-            json: JsonLayout::Lines,
-            has_xml_events: false,
-        };
+        let mut layout = Self { encoding, ..Self::PLAIN };
         let text = super::plain_head(head, Some(layout));
         if matches!(encoding, Encoding::Utf16(_)) && !is_text(&text) {
             return None;
@@ -91,12 +102,16 @@ impl Layout {
     fn add_records(&mut self, head: &[u8], plain: &[u8]) {
         self.has_escapes = escapes::are_in(plain);
         self.has_file_names = file_names::are_on_all_lines(plain);
-        let plain = if self.has_escapes || self.has_file_names {
+        self.hosts = HostStyle::of(plain).filter(|_| !self.has_file_names);
+        let plain = if self.has_escapes || self.has_file_names || self.hosts.is_some() {
             &super::plain_head(head, Some(*self))
         } else {
             plain
         };
         let plain = without_number(plain);
+        self.container = Runtime::of(plain);
+        let joined = super::plain_head(plain, Some(Self { container: self.container, ..Self::PLAIN }));
+        let plain = if self.container.is_some() { joined.as_slice() } else { plain };
         self.json = json_layout(plain);
         self.has_xml_events = has_xml_events(plain);
     }
@@ -135,7 +150,7 @@ fn is_text(head: &[u8]) -> bool {
         match byte {
             0 => runs += usize::from(previous != 0),
             // Bells end the titles that programs give to terminals.
-            0x07 | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c | 0x1b => others += 1,
+            0x07 | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c | 0x1b | RECORD_SEPARATOR => others += 1,
             0x01..=0x1f | 0x7f => controls += 1,
             _ => others += 1,
         }
@@ -163,10 +178,24 @@ fn without_number(text: &[u8]) -> &[u8] {
     after().unwrap_or(text)
 }
 
+/// What precedes each text of a sequence (RFC 7464).
+const RECORD_SEPARATOR: u8 = 0x1e;
+
+fn first_line(text: &[u8]) -> &[u8] {
+    text.split(|byte| *byte == b'\n').next().unwrap_or_default()
+}
+
 fn json_layout(text: &[u8]) -> JsonLayout {
     let text = text.trim_ascii_start();
     match text {
         [b'[', rest @ ..] if matches!(rest.trim_ascii_start(), [b'{' | b'[', ..]) => {
+            JsonLayout::Values { has_envelope: false }
+        }
+        // Fluent Bit's `[1700000000.25, {…}]`, and a sequence after RFC 7464.
+        [b'[', b'0'..=b'9', ..] if first_line(text).contains(&b'{') => {
+            JsonLayout::Values { has_envelope: false }
+        }
+        [RECORD_SEPARATOR, rest @ ..] if rest.trim_ascii_start().starts_with(b"{") => {
             JsonLayout::Values { has_envelope: false }
         }
         [b'{', ..] => layout_of_objects(text),
@@ -255,6 +284,8 @@ mod tests {
             records.map(|record| format!(r#"{{"id":"x","logEvents":[{record}]}}"#)).concat(),
             values.iter().map(|value| format!("Record 1\n{value:#}\n")).collect::<Vec<_>>().concat(),
             records.map(|record| format!("logs/eve.json:{record}\n")).concat(),
+            records.map(|record| format!("[1700000000.25, {record}]\n")).concat(),
+            records.map(|record| format!("\u{1e}{record}\n")).concat(),
         ];
         for layout in layouts {
             assert_eq!(lines(&layout), records, "{layout}");

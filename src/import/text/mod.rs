@@ -8,13 +8,16 @@
 
 mod escapes;
 mod file_names;
+mod hosts;
 mod json;
 mod layout;
 mod nuls;
+mod partial_lines;
 mod utf16;
 mod xml;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::rc::Rc;
 
@@ -23,6 +26,17 @@ use self::layout::{Encoding, JsonLayout};
 
 /// How much is transformed at once.
 const CHUNK_BYTES: usize = 128 * 1024;
+
+/// The hosts of which a file says that it holds their output.
+pub(super) type HostNames = Rc<RefCell<BTreeSet<String>>>;
+
+/// What is noted while a text is read.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Notes {
+    /// NUL bytes that were taken out.
+    pub(super) nul_bytes: Rc<Cell<u64>>,
+    pub(super) hosts: HostNames,
+}
 
 /// One change to a stream of bytes.
 trait Transform {
@@ -47,11 +61,11 @@ pub(super) struct PlainText<R> {
 }
 
 impl<R: Read> PlainText<R> {
-    /// `nul_bytes` counts the NUL bytes that are taken out.
-    pub(super) fn new(inner: R, layout: Layout, nul_bytes: Rc<Cell<u64>>) -> Self {
+    /// The lines of a stream that is written so.
+    pub(super) fn new(inner: R, layout: Layout, notes: &Notes) -> Self {
         Self {
             inner,
-            transforms: transforms(layout, nul_bytes),
+            transforms: transforms(layout, notes),
             chunk: vec![0; CHUNK_BYTES],
             ready: Vec::new(),
             taken: 0,
@@ -97,10 +111,10 @@ impl<R: Read> Read for PlainText<R> {
     }
 }
 
-fn transforms(layout: Layout, nul_bytes: Rc<Cell<u64>>) -> Vec<Box<dyn Transform>> {
+fn transforms(layout: Layout, notes: &Notes) -> Vec<Box<dyn Transform>> {
     let mut transforms: Vec<Box<dyn Transform>> = Vec::new();
     match layout.encoding {
-        Encoding::Utf8 => transforms.push(Box::new(nuls::NulRuns::new(nul_bytes))),
+        Encoding::Utf8 => transforms.push(Box::new(nuls::NulRuns::new(Rc::clone(&notes.nul_bytes)))),
         Encoding::Utf16(order) => transforms.push(Box::new(utf16::Utf16::new(order))),
     }
     if layout.has_mark {
@@ -114,6 +128,12 @@ fn transforms(layout: Layout, nul_bytes: Rc<Cell<u64>>) -> Vec<Box<dyn Transform
     }
     if layout.has_file_names {
         transforms.push(Box::<file_names::FileNames>::default());
+    }
+    if let Some(style) = layout.hosts {
+        transforms.push(Box::new(hosts::Hosts::new(style, Rc::clone(&notes.hosts))));
+    }
+    if let Some(runtime) = layout.container {
+        transforms.push(Box::new(partial_lines::PartialLines::new(runtime)));
     }
     if layout.has_xml_events {
         transforms.push(Box::<xml::Events>::default());
@@ -156,7 +176,7 @@ pub(super) fn plain_head(head: &[u8], layout: Option<Layout>) -> Vec<u8> {
     let mut plain = Vec::new();
     if let Some(layout) = layout {
         // Memory does not fail to be read.
-        let _ = PlainText::new(head, layout, Rc::default()).read_to_end(&mut plain);
+        let _ = PlainText::new(head, layout, &Notes::default()).read_to_end(&mut plain);
     }
     plain
 }
@@ -170,12 +190,12 @@ mod tests {
     /// The text and the NUL bytes that were taken out of it, read in chunks of this size.
     fn read(bytes: &[u8], chunk: usize) -> (String, u64) {
         let Some(layout) = Layout::of(bytes) else { return ("binary".to_owned(), 0) };
-        let nul_bytes = Rc::new(Cell::new(0));
-        let mut reader = PlainText::new(bytes, layout, Rc::clone(&nul_bytes));
+        let notes = Notes::default();
+        let mut reader = PlainText::new(bytes, layout, &notes);
         reader.chunk = vec![0; chunk];
         let mut text = Vec::new();
         reader.read_to_end(&mut text).unwrap();
-        (String::from_utf8_lossy(&text).into_owned(), nul_bytes.get())
+        (String::from_utf8_lossy(&text).into_owned(), notes.nul_bytes.get())
     }
 
     fn utf16(text: &str, is_little: bool) -> Vec<u8> {
